@@ -1,0 +1,114 @@
+// depthwise_conv2d: one two-dimensional filter per channel, NHWC, and its gradients.
+//
+//   input    [N, H, W, C]  pack
+//   filters  [R, S, C]     pack
+//   output   [N, P, Q, C]  pack
+//
+//   output[n,p,q,c] = sum over r,s of input[n, p*stride - pad + r*dilation, q*stride - pad + s*dilation, c] * filters[r,s,c]
+//
+// Outside the image reads as zero. Definition: torch.nn.functional.conv2d with groups = C.
+
+struct Params {
+  batch: u32,       // N
+  height: u32,      // H
+  width: u32,       // W
+  packs: u32,       // C / PACK
+  out_height: u32,  // P
+  out_width: u32,   // Q
+  filter_h: u32,    // R
+  filter_w: u32,    // S
+  stride_h: u32,
+  stride_w: u32,
+  pad_top: u32,
+  pad_left: u32,
+  dilation_h: u32,
+  dilation_w: u32,
+  rows: u32,        // of (n, p), summed by one slice of backward_filters
+  slices: u32,
+}
+
+@group(0) @binding(0) var<storage, read> input: array<pack>;
+@group(0) @binding(1) var<storage, read> filters: array<pack>;
+@group(0) @binding(2) var<storage, read> grad_output: array<pack>;
+@group(0) @binding(3) var<storage, read_write> output: array<pack>;
+@group(0) @binding(4) var<storage, read_write> grad_input: array<pack>;
+@group(0) @binding(5) var<storage, read_write> grad_filters: array<pack>;  // [slices, R, S, C]
+@group(1) @binding(0) var<uniform> params: Params;
+
+// One invocation per output pack. Filter taps outside the image are skipped, not read.
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = flat_index(id, groups);
+  if (i >= params.batch * params.out_height * params.out_width * params.packs) { return; }
+  let c = i % params.packs;
+  let q = (i / params.packs) % params.out_width;
+  let p = (i / params.packs / params.out_width) % params.out_height;
+  let n = i / params.packs / params.out_width / params.out_height;
+  var sum = accum();
+  for (var r = 0u; r < params.filter_h; r++) {
+    let h = p * params.stride_h + r * params.dilation_h - params.pad_top; // wraps below zero, then fails the test
+    if (h >= params.height) { continue; }
+    for (var s = 0u; s < params.filter_w; s++) {
+      let w = q * params.stride_w + s * params.dilation_w - params.pad_left;
+      if (w >= params.width) { continue; }
+      sum += accum(input[((n * params.height + h) * params.width + w) * params.packs + c])
+        * accum(filters[(r * params.filter_w + s) * params.packs + c]);
+    }
+  }
+  output[i] = pack(sum);
+}
+
+// Output position that reads input position `at` through tap `tap`, or an index beyond every output.
+fn reader(at: u32, pad: u32, tap: u32, dilation: u32, stride: u32) -> u32 {
+  let shifted = at + pad - tap * dilation;
+  return select(0xffffffffu, shifted / stride, shifted % stride == 0u && at + pad >= tap * dilation);
+}
+
+// d loss / d input. One invocation per input pack: a gather over the outputs that read it, in tap order.
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn backward_input(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = flat_index(id, groups);
+  if (i >= params.batch * params.height * params.width * params.packs) { return; }
+  let c = i % params.packs;
+  let w = (i / params.packs) % params.width;
+  let h = (i / params.packs / params.width) % params.height;
+  let n = i / params.packs / params.width / params.height;
+  var sum = accum();
+  for (var r = 0u; r < params.filter_h; r++) {
+    let p = reader(h, params.pad_top, r, params.dilation_h, params.stride_h);
+    if (p >= params.out_height) { continue; }
+    for (var s = 0u; s < params.filter_w; s++) {
+      let q = reader(w, params.pad_left, s, params.dilation_w, params.stride_w);
+      if (q >= params.out_width) { continue; }
+      sum += accum(grad_output[((n * params.out_height + p) * params.out_width + q) * params.packs + c])
+        * accum(filters[(r * params.filter_w + s) * params.packs + c]);
+    }
+  }
+  grad_input[i] = pack(sum);
+}
+
+// d loss / d filters, in slices of the (n, p) rows that `reduce` adds in order. One invocation per (slice, filter pack).
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn backward_filters(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = flat_index(id, groups);
+  if (i >= params.slices * params.filter_h * params.filter_w * params.packs) { return; }
+  let c = i % params.packs;
+  let tap = i / params.packs;
+  let s = tap % params.filter_w;
+  let r = tap / params.filter_w % params.filter_h;
+  let first = tap / params.filter_w / params.filter_h * params.rows;
+  let end = min(first + params.rows, params.batch * params.out_height);
+  var sum = accum();
+  for (var row = first; row < end; row++) {
+    let n = row / params.out_height;
+    let h = row % params.out_height * params.stride_h + r * params.dilation_h - params.pad_top;
+    if (h >= params.height) { continue; }
+    for (var q = 0u; q < params.out_width; q++) {
+      let w = q * params.stride_w + s * params.dilation_w - params.pad_left;
+      if (w >= params.width) { continue; }
+      sum += accum(input[((n * params.height + h) * params.width + w) * params.packs + c])
+        * accum(grad_output[(row * params.out_width + q) * params.packs + c]);
+    }
+  }
+  grad_filters[i] = pack(sum);
+}

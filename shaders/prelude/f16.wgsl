@@ -1,0 +1,12 @@
+enable f16;
+
+// dtype f16, any channel count. Stored as f16, accumulated in f32.
+alias elem = f16;
+alias pack = f16;
+alias accum = f32;
+const PACK = 1u;
+
+fn pack_sum(v: accum) -> f32 { return v; }
+fn pack_max(v: accum) -> f32 { return v; }
+fn pack_lane(v: accum, lane: u32) -> f32 { return v; }
+fn pack_from(v: vec4f) -> pack { return f16(v.x); }

@@ -1,0 +1,10 @@
+// dtype f32, any channel count.
+alias elem = f32;
+alias pack = f32;
+alias accum = f32;
+const PACK = 1u;
+
+fn pack_sum(v: accum) -> f32 { return v; }
+fn pack_max(v: accum) -> f32 { return v; }
+fn pack_lane(v: accum, lane: u32) -> f32 { return v; }
+fn pack_from(v: vec4f) -> pack { return v.x; }

@@ -1,0 +1,63 @@
+// reduce: sums or maxima over the middle axis, in a fixed order.
+//
+//   input    [G, M, C]  pack
+//   other    [G, M, C]  pack   second factor of sum_products
+//   output   [G, S, C]  pack   S = ceil(M / rows) slices; the launcher repeats the kernel until S is 1
+//
+//   output[g,s,c] = scale * (sum or maximum over the rows m of slice s of input[g,m,c])
+//
+// The slices depend on the shape alone, never on the device, so the same input gives the same bits everywhere
+// that f32 addition does.
+
+// 0: sum. 1: maximum.
+override OP: u32 = 0;
+
+struct Params {
+  groups: u32,  // G
+  extent: u32,  // M
+  packs: u32,   // C / PACK
+  rows: u32,    // of a slice
+  slices: u32,  // S
+  scale: f32,
+}
+
+@group(0) @binding(0) var<storage, read> input: array<pack>;
+@group(0) @binding(1) var<storage, read> other: array<pack>;
+@group(0) @binding(2) var<storage, read_write> output: array<pack>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+// First element and end of the rows that an output pack sums, in packs of input.
+fn rows_of(i: u32) -> vec2u {
+  let c = i % params.packs;
+  let slice = (i / params.packs) % params.slices;
+  let g = i / params.packs / params.slices;
+  let first = slice * params.rows;
+  let end = min(first + params.rows, params.extent);
+  let base = g * params.extent * params.packs + c;
+  return base + vec2u(first, end) * params.packs;
+}
+
+// One invocation per output pack: it walks the rows of its slice in order.
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn reduce(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = flat_index(id, groups);
+  if (i >= params.groups * params.slices * params.packs) { return; }
+  let rows = rows_of(i);
+  var total = accum(input[rows.x]);
+  for (var at = rows.x + params.packs; at < rows.y; at += params.packs) {
+    let value = accum(input[at]);
+    total = select(total + value, max(total, value), OP == 1u);
+  }
+  output[i] = pack(params.scale * total);
+}
+
+// The same over input * other, without storing the product.
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn sum_products(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = flat_index(id, groups);
+  if (i >= params.groups * params.slices * params.packs) { return; }
+  let rows = rows_of(i);
+  var total = accum();
+  for (var at = rows.x; at < rows.y; at += params.packs) { total += accum(input[at]) * accum(other[at]); }
+  output[i] = pack(params.scale * total);
+}

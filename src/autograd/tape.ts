@@ -1,0 +1,126 @@
+import type { Allocation } from "../runtime/pool.ts";
+import { sameShape, type Tensor } from "../tensor/tensor.ts";
+
+/** For one input of an op: its gradient, given the gradient of the op's output. */
+export type Pullback = (gradOutput: Tensor) => Tensor;
+
+interface Entry {
+  readonly op: string;
+  readonly output: Tensor;
+  readonly inputs: readonly { readonly tensor: Tensor; readonly pullback: Pullback }[];
+}
+
+let active: Entry[] | null = null;
+
+/**
+ * Notes on the running tape how `output` came from its inputs. An input that needs no gradient is
+ * left out, so its pullback never runs. Without a running tape, or with no such input, does nothing.
+ */
+export function record(op: string, output: Tensor, inputs: readonly (readonly [Tensor, Pullback])[]): Tensor {
+  const wanted = inputs.filter(([tensor]) => tensor.requiresGrad);
+  if (!active || wanted.length === 0) return output;
+  const tracked = { ...output, requiresGrad: true };
+  active.push({ op, output: tracked, inputs: wanted.map(([tensor, pullback]) => ({ tensor, pullback })) });
+  return tracked;
+}
+
+/** What the walk needs from outside: the tape knows no arithmetic of its own. */
+export interface GradientRules {
+  /** The gradient of the loss with respect to itself: a tensor of ones. */
+  readonly seed: (loss: Tensor) => Tensor;
+  /** The sum of two gradients of one tensor. */
+  readonly add: (a: Tensor, b: Tensor) => Tensor;
+}
+
+export interface Gradients {
+  /** What `f` returned; its first tensor is the loss. */
+  readonly results: readonly Tensor[];
+  /** The gradient of the loss for each tensor in `wrt`, in that order; null where the loss does not depend on it. */
+  readonly grads: readonly (Tensor | null)[];
+}
+
+/**
+ * Runs `f`, then walks its tape backwards from the first tensor it returned. Everything made on the way is
+ * released, activations and gradients as soon as the walk has passed their last use; the results and the
+ * gradients asked for are kept.
+ */
+export function gradientsOf(f: () => readonly [loss: Tensor, ...rest: Tensor[]], wrt: readonly Tensor[], rules: GradientRules): Gradients {
+  const [{ device }] = wrt as [Tensor];
+  using scope = device.scope();
+  const outer = active;
+  const tape: Entry[] = (active = []);
+  let results: readonly [Tensor, ...Tensor[]];
+  try {
+    results = f();
+  } finally {
+    active = outer;
+  }
+  for (const result of results) scope.keep(result);
+
+  const uses = new UseCounts((allocation) => scope.release(allocation));
+  for (const { output } of tape) uses.add(output.allocation);
+  const grads = new Map<number, Tensor>();
+  const accumulate = (tensor: Tensor, grad: Tensor): void => {
+    const sum = grads.get(tensor.id);
+    const total = sum ? rules.add(sum, grad) : grad;
+    uses.add(total.allocation);
+    if (sum) {
+      uses.drop(sum.allocation);
+      uses.releaseIfUnused(grad.allocation);
+    }
+    grads.set(tensor.id, total);
+  };
+
+  const kept = new Set(wrt.map(({ id }) => id));
+  accumulate(results[0], rules.seed(results[0]));
+  while (tape.length > 0) {
+    const { op, output, inputs } = tape.pop()!;
+    const gradOutput = grads.get(output.id);
+    if (gradOutput) {
+      for (const { tensor, pullback } of inputs) {
+        const grad = pullback(gradOutput);
+        if (!sameShape(grad.shape, tensor.shape)) {
+          throw new Error(`${op}: a pullback returned [${grad.shape.join(",")}] for an input of shape [${tensor.shape.join(",")}]`);
+        }
+        accumulate(tensor, grad);
+      }
+      if (!kept.has(output.id)) {
+        grads.delete(output.id);
+        uses.drop(gradOutput.allocation);
+      }
+    }
+    uses.drop(output.allocation);
+  }
+  return {
+    results,
+    grads: wrt.map(({ id }) => {
+      const grad = grads.get(id);
+      return grad ? scope.keep(grad) : null;
+    }),
+  };
+}
+
+/** How many tensors on the tape and among the gradients share each allocation: views share their source's. */
+class UseCounts {
+  readonly #counts = new Map<Allocation, number>();
+  readonly #release: (allocation: Allocation) => void;
+
+  constructor(release: (allocation: Allocation) => void) {
+    this.#release = release;
+  }
+
+  add(allocation: Allocation): void {
+    this.#counts.set(allocation, (this.#counts.get(allocation) ?? 0) + 1);
+  }
+
+  drop(allocation: Allocation): void {
+    const count = this.#counts.get(allocation)! - 1;
+    if (count === 0) this.#counts.delete(allocation);
+    else this.#counts.set(allocation, count);
+    this.releaseIfUnused(allocation);
+  }
+
+  releaseIfUnused(allocation: Allocation): void {
+    if (!this.#counts.has(allocation)) this.#release(allocation);
+  }
+}

@@ -1,0 +1,3 @@
+export * from "../index.ts";
+export { decodeImage } from "./images.ts";
+export { describeAdapter, openDevice } from "./device.ts";

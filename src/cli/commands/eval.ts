@@ -1,0 +1,23 @@
+import type { Command } from "commander";
+import { readDataset } from "../../node/dataset.ts";
+import { loadDetector, modelPath } from "../../node/detector_file.ts";
+import { openDevice } from "../../node/device.ts";
+import { evaluateRun, metricsReport } from "../evaluate_run.ts";
+import { metricsTable, print } from "../output.ts";
+
+export function addEval(program: Command): void {
+  program
+    .command("eval")
+    .description("measure a trained model on labelled images")
+    .argument("<run>", "folder that train wrote")
+    .argument("<dir>", "MVTec-layout folder with test images, or a folder of such folders")
+    .option("--json", "one JSON object: {classes: {name: metrics}, mean: metrics}, fractions, null where undefined")
+    .option("--strict", "end at the first image that cannot be read, instead of skipping it")
+    .action(async (run: string, root: string, { json, strict }: { json?: boolean; strict?: boolean }) => {
+      await modelPath(run);
+      const dataset = await readDataset(root);
+      const device = await openDevice();
+      const report = metricsReport(await evaluateRun(await loadDetector(device, run), root, dataset, strict ?? false));
+      print(json ? JSON.stringify(report) : metricsTable(report.classes, report.mean));
+    });
+}

@@ -1,0 +1,81 @@
+import { basename, extname, join } from "node:path";
+import type { Command } from "commander";
+import sharp from "sharp";
+import type { DecodedImage } from "../../io/image.ts";
+import type { Calibration, Inspection } from "../../models/detector.ts";
+import { loadDetector, modelPath } from "../../node/detector_file.ts";
+import { openDevice } from "../../node/device.ts";
+import { ensureWritableFolder, writeFileAtomic } from "../../node/files.ts";
+import { InputError } from "../../runtime/errors.ts";
+import { heatLayer } from "../heat.ts";
+import { print } from "../output.ts";
+import { showProgress } from "../progress.ts";
+import { readableImages } from "../train_run.ts";
+
+/** What `predict --json` prints of each image. */
+interface Prediction {
+  readonly image: string;
+  readonly score: number;
+  readonly verdict: "good" | "defective";
+  readonly heatMap: string;
+}
+
+export function addPredict(program: Command): void {
+  program
+    .command("predict")
+    .description("judge images: a score, a verdict and a heat map each")
+    .argument("<run>", "folder that train wrote")
+    .argument("<images...>", "image files")
+    .requiredOption("--out <dir>", "folder for the heat maps")
+    .option("--json", "one JSON object: {threshold, images: [{image, score, verdict, heatMap}], skipped: [{image, reason}]}")
+    .option("--strict", "end at the first image that cannot be read, instead of skipping it")
+    .action(async (run: string, images: string[], { out, json, strict }: { out: string; json?: boolean; strict?: boolean }) => {
+      await modelPath(run);
+      await ensureWritableFolder(out);
+      const detector = await loadDetector(await openDevice(), run);
+      const { calibration } = detector.config;
+      const names = heatMapNames(images);
+      const predictions: Prediction[] = [];
+      const skipped: { readonly image: string; readonly reason: string }[] = [];
+      const bar = showProgress("Inspection", images.length);
+      try {
+        const items = images.map((image, i) => ({ image, heatMap: join(out, names[i]!) }));
+        const onSkip = ({ image }: { readonly image: string }, { message }: Error) => void skipped.push({ image, reason: message });
+        for await (const { item, image } of readableImages(items, (item) => item.image, strict ?? false, onSkip)) {
+          const [inspection] = (await detector.inspect([image])) as [Inspection];
+          await writeFileAtomic(item.heatMap, await heatMapOver(image, inspection, calibration));
+          const verdict = inspection.score > calibration.threshold ? "defective" : "good";
+          predictions.push({ image: item.image, score: inspection.score, verdict, heatMap: item.heatMap });
+          bar.update(predictions.length + skipped.length);
+        }
+      } finally {
+        bar.end();
+      }
+      if (predictions.length === 0) throw new InputError(`none of the ${images.length} images could be read`);
+      if (json) return print(JSON.stringify({ threshold: calibration.threshold, images: predictions, skipped }));
+      for (const { image, score, verdict, heatMap } of predictions) print(`${verdict.padEnd(9)}  ${score.toFixed(3).padStart(9)}  ${image}  ${heatMap}`);
+      const defective = predictions.filter(({ verdict }) => verdict === "defective").length;
+      print(`${defective} of ${predictions.length} above the threshold ${calibration.threshold.toFixed(3)}`);
+    });
+}
+
+/** The photograph under its heat map, at the photograph's own size. */
+async function heatMapOver({ data, width, height }: DecodedImage, { map, size }: Inspection, { heat }: Calibration): Promise<Uint8Array> {
+  const overlay = await sharp(heatLayer(map, size, size, heat), { raw: { width: size, height: size, channels: 4 } })
+    .resize(width, height, { fit: "fill" })
+    .png()
+    .toBuffer();
+  return sharp(data, { raw: { width, height, channels: 4 } }).composite([{ input: overlay }]).removeAlpha().png().toBuffer();
+}
+
+/** A file name for each image's heat map: its own with .png, numbered where two images share one. */
+function heatMapNames(images: readonly string[]): string[] {
+  const used = new Set<string>();
+  return images.map((image) => {
+    const stem = basename(image, extname(image));
+    let name = `${stem}.png`;
+    for (let n = 2; used.has(name); n++) name = `${stem}-${n}.png`;
+    used.add(name);
+    return name;
+  });
+}

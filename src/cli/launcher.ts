@@ -1,0 +1,28 @@
+#!/usr/bin/env node
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { MESSAGES_FD_VARIABLE } from "./messages.ts";
+
+// Dawn and the Vulkan loader write warnings of their own, stack traces among them, straight to standard error, where
+// they bury what bigrid has to say. So the command line runs in a child whose standard error is sifted here, and whose
+// messages go to the real one by another descriptor. Delete this when Dawn's logging can be turned off.
+const NOISE = /^(Warning: |\s+at \w+ \(.*dawn|$)/;
+const MESSAGES_FD = 3;
+
+const program = fileURLToPath(new URL(/* @vite-ignore */ "./cli.js", import.meta.url));
+const child = spawn(process.execPath, [...process.execArgv, program, ...process.argv.slice(2)], {
+  stdio: ["inherit", "inherit", "pipe", 2],
+  env: { ...process.env, [MESSAGES_FD_VARIABLE]: String(MESSAGES_FD) },
+});
+createInterface({ input: child.stderr! }).on("line", (line) => {
+  if (!NOISE.test(line)) process.stderr.write(`${line}\n`);
+});
+// A terminal sends its signals to the child as well; others come here alone.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => child.kill(signal));
+child.on("exit", (code, signal) => {
+  if (signal) {
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+  } else process.exitCode = code ?? 1;
+});

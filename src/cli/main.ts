@@ -1,0 +1,40 @@
+import { Command, CommanderError } from "commander";
+import { version } from "../../package.json";
+import { BigridError } from "../runtime/errors.ts";
+import { addDemo } from "./commands/demo.ts";
+import { addEval } from "./commands/eval.ts";
+import { addInfo } from "./commands/info.ts";
+import { addPredict } from "./commands/predict.ts";
+import { addTrain } from "./commands/train.ts";
+import { messages } from "./messages.ts";
+import { say } from "./output.ts";
+
+const FAILED = 1;
+const WRONG_USAGE = 2;
+
+const program = new Command("bigrid")
+  .description("Visual anomaly detection on any GPU: learn from good images, find defects in new ones.")
+  .version(version)
+  .option("--debug", "print the stack of an error")
+  .exitOverride()
+  .configureOutput({ writeErr: (text) => messages.write(text) })
+  .showHelpAfterError("(--help says more)");
+for (const add of [addDemo, addTrain, addEval, addPredict, addInfo]) add(program);
+for (const command of program.commands) command.exitOverride().copyInheritedSettings(program).showHelpAfterError(`(bigrid ${command.name()} --help says more)`);
+
+async function main(): Promise<number> {
+  try {
+    await program.parseAsync();
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USAGE; // commander has said what is wrong
+    const { message, stack } = error as Error;
+    const unexpected = error instanceof BigridError ? "" : "unexpected error: ";
+    say(program.opts()["debug"] ? (stack ?? message) : `bigrid: ${unexpected}${message}`);
+    return FAILED;
+  }
+}
+
+const code = await main();
+// Dawn keeps the process alive; leave once everything is written.
+process.stdout.write("", () => messages.write("", () => process.exit(code)));

@@ -1,0 +1,34 @@
+import { Presets, SingleBar } from "cli-progress";
+import { messages } from "./messages.ts";
+
+/** A piece of work whose end is in sight. */
+export interface Progress {
+  /** Done so far, and what is worth saying about it. */
+  update(done: number, note?: string): void;
+  end(): void;
+}
+
+const LINE_EVERY = 10_000; // milliseconds, where there is no terminal to redraw
+
+/** A bar with the time left on standard error; plain lines now and then where that is no terminal. */
+export function showProgress(title: string, total: number): Progress {
+  const bar = new SingleBar(
+    {
+      format: `${title.padEnd(22)} {bar} {percentage}% | {value}/{total} | {eta_formatted} left {note}`,
+      stream: messages,
+      hideCursor: true,
+      etaBuffer: 50,
+      stopOnComplete: false,
+      clearOnComplete: false,
+      noTTYOutput: true,
+      notTTYSchedule: LINE_EVERY,
+    },
+    Presets.shades_classic,
+  );
+  bar.start(total, 0, { note: "" });
+  let note = "";
+  return {
+    update: (done, said = note) => bar.update(done, { note: (note = said) }),
+    end: () => bar.stop(),
+  };
+}

@@ -1,0 +1,137 @@
+import { InputError, ShapeError } from "../../runtime/errors.ts";
+
+type Triple = readonly [number, number, number];
+
+// Control points in OKLab (lightness, green-red, blue-yellow), evenly spaced over 0..1. Lightness only rises, so the order
+// survives greyscale printing and colour blindness: violet, crimson, orange, pale yellow.
+const POINTS: readonly Triple[] = [
+  [0.36, 0.1, -0.15],
+  [0.48, 0.19, -0.09],
+  [0.59, 0.19, 0.04],
+  [0.69, 0.13, 0.12],
+  [0.81, 0.04, 0.16],
+  [0.94, -0.02, 0.11],
+];
+
+// Below FADE_IN nothing is painted; alpha then rises smoothly and stays below 1, so that the photograph is never hidden.
+const FADE_IN = 0.12;
+const FULL = 0.6;
+const ALPHA = 0.9;
+
+const LEVELS = 1024;
+
+/**
+ * The colour of one anomaly value: violet over orange to yellow, transparent where t is small.
+ *
+ * @param t anomaly on the model's scale, 0 (normal) to 1; values outside are clamped
+ * @returns red, green, blue, alpha, integers in 0..255, sRGB, alpha not premultiplied
+ * @throws InputError if t is NaN
+ */
+export function heatColour(t: number): readonly [number, number, number, number] {
+  if (Number.isNaN(t)) throw new InputError("heatColour: expected a number, got NaN");
+  const clamped = Math.min(Math.max(t, 0), 1);
+  const at = clamped * (POINTS.length - 1);
+  const index = Math.min(Math.floor(at), POINTS.length - 2);
+  const from = POINTS[index] as Triple;
+  const to = POINTS[index + 1] as Triple;
+  const mix = (channel: 0 | 1 | 2) => from[channel] + (to[channel] - from[channel]) * (at - index);
+  const rise = Math.min(Math.max((clamped - FADE_IN) / (FULL - FADE_IN), 0), 1);
+  return [...rgbOfOklab(mix(0), mix(1), mix(2)), Math.round(255 * ALPHA * rise * rise * (3 - 2 * rise))];
+}
+
+/**
+ * Colours an anomaly map for laying over its photograph.
+ *
+ * @param map anomaly values, row-major `[height, width]`
+ * @param width pixels a row
+ * @param height rows
+ * @param low value drawn as normal (transparent); fixed by the model, so that colours compare between images
+ * @param high value drawn as most anomalous
+ * @returns RGBA, 8 bits a channel, row-major `[height, width, 4]`, alpha not premultiplied
+ * @throws ShapeError if the map does not have width x height values, InputError if low < high is false or a value is NaN
+ */
+export function heatOverlay(map: Float32Array, width: number, height: number, low: number, high: number): Uint8Array {
+  checkExtent("heatOverlay", "map", map, width, height);
+  if (!(low < high)) throw new InputError(`heatOverlay: expected low < high, got low ${low} and high ${high}`);
+  const table = new Uint8Array(LEVELS * 4);
+  for (let level = 0; level < LEVELS; level++) table.set(heatColour(level / (LEVELS - 1)), level * 4);
+
+  const rgba = new Uint8Array(map.length * 4);
+  const scale = (LEVELS - 1) / (high - low);
+  for (let i = 0; i < map.length; i++) {
+    const value = map[i] as number;
+    if (Number.isNaN(value)) throw new InputError(`heatOverlay: map[${i}] is NaN: the model that made it has diverged`);
+    const level = Math.round(Math.min(Math.max((value - low) * scale, 0), LEVELS - 1));
+    rgba.set(table.subarray(level * 4, level * 4 + 4), i * 4);
+  }
+  return rgba;
+}
+
+/**
+ * Outlines the regions of a mask: a white line just outside each region, a dark halo around it, the region itself left free.
+ * Where a region touches the edge of the image, the line runs inside it, so that every outline is closed.
+ *
+ * @param mask row-major `[height, width]`, nonzero inside
+ * @param width pixels a row
+ * @param height rows
+ * @returns RGBA, 8 bits a channel, row-major `[height, width, 4]`; line and halo are 1 pixel wide each, 2 in images over 320 pixels
+ * @throws ShapeError if the mask does not have width x height values
+ */
+export function maskContour(mask: Uint8Array, width: number, height: number): Uint8Array {
+  checkExtent("maskContour", "mask", mask, width, height);
+  const line = Math.max(width, height) > 320 ? 2 : 1;
+  const reach = 2 * line;
+  const rgba = new Uint8Array(mask.length * 4);
+  const paint = (pixel: number, level: number, alpha: number) => rgba.set([level, level, level, alpha], pixel * 4);
+
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const inside = mask[y * width + x] !== 0;
+      if (inside) {
+        if (Math.min(x, y, width - 1 - x, height - 1 - y) < line) paint(y * width + x, 255, 255);
+        continue;
+      }
+      const squared = squaredDistance(mask, width, height, x, y, reach);
+      // Half a pixel of slack makes the rings round: sqrt(2) still belongs to a ring of radius 1.
+      if (squared <= (line + 0.5) ** 2) paint(y * width + x, 255, 255);
+      else if (squared <= (reach + 0.5) ** 2) paint(y * width + x, 16, 170);
+    }
+  }
+  return rgba;
+}
+
+/** The squared distance from a pixel to the nearest one inside the mask, Infinity if there is none within reach. */
+function squaredDistance(mask: Uint8Array, width: number, height: number, x: number, y: number, reach: number): number {
+  let nearest = Infinity;
+  for (let v = Math.max(y - reach, 0); v <= Math.min(y + reach, height - 1); v++) {
+    for (let u = Math.max(x - reach, 0); u <= Math.min(x + reach, width - 1); u++) {
+      if (mask[v * width + u] !== 0) nearest = Math.min(nearest, (u - x) ** 2 + (v - y) ** 2);
+    }
+  }
+  return nearest;
+}
+
+/** OKLab to 8-bit sRGB, clipped; the matrices are those of OKLab's definition (Ottosson 2020). */
+function rgbOfOklab(lightness: number, greenRed: number, blueYellow: number): [number, number, number] {
+  const l = (lightness + 0.3963377774 * greenRed + 0.2158037573 * blueYellow) ** 3;
+  const m = (lightness - 0.1055613458 * greenRed - 0.0638541728 * blueYellow) ** 3;
+  const s = (lightness - 0.0894841775 * greenRed - 1.291485548 * blueYellow) ** 3;
+  return [
+    encoded(4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s),
+    encoded(-1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s),
+    encoded(-0.0041960863 * l - 0.7034186147 * m + 1.707614701 * s),
+  ];
+}
+
+/** Linear light to an 8-bit sRGB value. */
+function encoded(linear: number): number {
+  const value = linear <= 0.0031308 ? 12.92 * linear : 1.055 * linear ** (1 / 2.4) - 0.055;
+  return Math.round(255 * Math.min(Math.max(value, 0), 1));
+}
+
+function checkExtent(name: string, what: string, values: ArrayLike<number>, width: number, height: number): void {
+  const counts = Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0;
+  if (!counts || values.length !== width * height) {
+    throw new ShapeError(`${name}: expected width x height values, got ${what} [${values.length}] for ${width} x ${height}`);
+  }
+}

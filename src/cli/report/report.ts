@@ -1,0 +1,133 @@
+import { createHash } from "node:crypto";
+import plotLicence from "uplot/LICENSE?raw";
+import plotCode from "uplot/dist/uPlot.iife.min.js?raw";
+import plotStyle from "uplot/dist/uPlot.min.css?raw";
+import type { Metrics } from "../../metrics/evaluate.ts";
+import { InputError } from "../../runtime/errors.ts";
+import page from "./page.html?raw";
+import pageScript from "./page_script.js?raw";
+import pageStyle from "./page.css?raw";
+import { heatColour } from "./pictures.ts";
+
+/** Points of a curve in drawing order, both coordinates in [0, 1]; no points where the curve is undefined. */
+export interface Curve {
+  readonly x: readonly number[];
+  readonly y: readonly number[];
+}
+
+/** Everything that the report shows. */
+export interface ReportData {
+  /** The heading, such as "Demo: synthetic inspection set". */
+  readonly title: string;
+  /** When the run was made, ISO 8601. */
+  readonly created: string;
+  /** The WebGPU adapter that did the work. */
+  readonly adapter: string;
+  /** What the run was made with, in the order to show it in. */
+  readonly configuration: readonly (readonly [name: string, value: string])[];
+  /** Per class: its metrics, the number of training images, and of good and defective test images. */
+  readonly classes: readonly {
+    readonly name: string;
+    readonly metrics: Metrics;
+    readonly train: number;
+    readonly good: number;
+    readonly defective: number;
+  }[];
+  /** The mean of the classes' metrics. */
+  readonly mean: Metrics;
+  /** One a training stage; values that are not finite leave gaps. */
+  readonly losses: readonly { readonly stage: string; readonly steps: readonly number[]; readonly values: readonly number[] }[];
+  /** One a class. ROC: x = false positive rate, y = true positive rate. PR: x = recall, y = precision. */
+  readonly curves: readonly {
+    readonly name: string;
+    readonly roc: Curve;
+    readonly pr: Curve;
+    readonly pixelRoc: Curve;
+    readonly pixelPr: Curve;
+  }[];
+  /** One a test image. */
+  readonly scores: readonly {
+    readonly className: string;
+    readonly image: string;
+    readonly defect: string;
+    readonly defective: boolean;
+    readonly score: number;
+  }[];
+  /** Images with this score or a higher one are rejected. */
+  readonly threshold: number;
+  /** The images of the gallery: data URLs of the photograph, of the transparent heat map and of the mask's outline, all of one size. */
+  readonly samples: readonly {
+    readonly className: string;
+    readonly image: string;
+    readonly defect: string;
+    readonly defective: boolean;
+    readonly score: number;
+    readonly picture: string;
+    readonly heat: string;
+    readonly contour: string | null;
+  }[];
+  /** Wall time, in seconds, of making or reading the images, of training, and of evaluating all test images. */
+  readonly seconds: { readonly training: number; readonly evaluation: number; readonly images: number };
+}
+
+/**
+ * Renders the report: one HTML document with all images, styles and scripts inside, which asks the network for nothing.
+ *
+ * Names are shown as text and can hold anything: the data lies in the page as escaped JSON, the page's script only ever sets
+ * text, and a content security policy lets no other script run.
+ *
+ * @param data what to show; the same data gives the same document
+ * @returns the document's text, to be stored as UTF-8
+ * @throws InputError if the threshold or a score is not finite
+ */
+export function renderReport(data: ReportData): string {
+  if (!Number.isFinite(data.threshold)) throw new InputError(`renderReport: the threshold is ${data.threshold}, expected a finite number`);
+  for (const { className, image, score } of [...data.scores, ...data.samples]) {
+    if (!Number.isFinite(score)) {
+      throw new InputError(`renderReport: the score of ${className} ${image} is ${score}, expected a finite number`);
+    }
+  }
+  const heatScale = Array.from({ length: 17 }, (_, i) => {
+    const [red, green, blue, alpha] = heatColour(i / 16);
+    return `rgb(${red} ${green} ${blue} / ${(alpha / 255).toFixed(3)})`;
+  });
+  const library = `/*!\nuPlot\n${unixLines(plotLicence)}\n*/\n${unixLines(plotCode).replace(/^\/\*![^\n]*\n/, "")}`;
+  const script = unixLines(pageScript);
+  const slots: Record<string, string> = {
+    policy: contentPolicy([library, script]),
+    title: escapedText(data.title),
+    style: `${plotStyle}\n${pageStyle}`,
+    data: escapedJson({ ...data, heatScale }),
+    library,
+    script,
+  };
+  // A function as replacement, and one pass: nothing that is filled in is looked at again.
+  return unixLines(page).replace(/\{\{(\w+)\}\}/g, (_, name: string) => slots[name] as string);
+}
+
+/** Allows the given scripts by their hashes, styles and data: images, and nothing else. */
+function contentPolicy(scripts: readonly string[]): string {
+  const hashes = scripts.map((script) => `'sha256-${createHash("sha256").update(script, "utf8").digest("base64")}'`);
+  return [
+    "default-src 'none'",
+    "img-src data:",
+    "style-src 'unsafe-inline'",
+    `script-src ${hashes.join(" ")}`,
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join("; ");
+}
+
+/** JSON that can stand inside a script element: no markup, and no line separators that older scripts choke on. */
+function escapedJson(value: unknown): string {
+  return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+function escapedText(text: string): string {
+  return text.replace(/[<>&"']/g, (c) => `&#${c.charCodeAt(0)};`);
+}
+
+/** A browser turns CRLF into LF before it hashes a script; a checkout with CRLF must not break the policy. */
+function unixLines(text: string): string {
+  return text.replaceAll("\r\n", "\n");
+}

@@ -1,0 +1,36 @@
+import { InputError } from "../runtime/errors.ts";
+
+/** A decoded photograph: 8-bit RGBA in sRGB, row-major, 4 * width * height bytes. */
+export interface DecodedImage {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
+
+const LEAST_SIDE = 8; // pixels; smaller pictures have no texture to speak of
+
+/**
+ * Refuses pictures that are too small to inspect.
+ * @throws InputError naming the picture and its size
+ */
+export function requireUsable({ width, height }: DecodedImage, name: string): void {
+  if (!(width >= LEAST_SIDE && height >= LEAST_SIDE)) {
+    throw new InputError(`${name} is ${width}x${height} pixels; at least ${LEAST_SIDE}x${LEAST_SIDE} are needed`);
+  }
+}
+
+/**
+ * A ground-truth mask at another size: nearest pixel (as PIL's NEAREST), 1 where red, green or blue is not 0.
+ * @returns row-major, width * height
+ */
+export function maskFrom(image: DecodedImage, width: number, height: number): Uint8Array {
+  const mask = new Uint8Array(width * height);
+  for (let y = 0; y < height; y++) {
+    const row = Math.floor(((y + 0.5) * image.height) / height);
+    for (let x = 0; x < width; x++) {
+      const at = 4 * (row * image.width + Math.floor(((x + 0.5) * image.width) / width));
+      mask[y * width + x] = image.data[at]! | image.data[at + 1]! | image.data[at + 2]! ? 1 : 0;
+    }
+  }
+  return mask;
+}

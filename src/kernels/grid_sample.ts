@@ -1,0 +1,94 @@
+import module from "../../shaders/grid_sample.wgsl";
+import { shapeError } from "../runtime/errors.ts";
+import { elementOf, empty, packOf, zeros, type DType, type Shape, type Tensor } from "../tensor/tensor.ts";
+import { launch } from "./launch.ts";
+import { exclusiveScan } from "./scan.ts";
+
+const BLOCK = 64; // samples ranked by one workgroup, as in the shader
+const NARROW_PACKS = 32; // up to which half of a workgroup's lanes would have no channel, so one lane takes them all
+
+export interface GridSampleOptions {
+  /**
+   * Whether grid coordinates -1 and 1 are the centres of the corner pixels (true) or the outer
+   * edges of those pixels (false). Default false, as in PyTorch.
+   */
+  readonly alignCorners?: boolean;
+}
+
+/** `[N,H,W,C]`, `[N,P,Q,2]` -> `[N,P,Q,C]`. */
+export function gridSampleForward(input: Tensor, grid: Tensor, options: GridSampleOptions): Tensor {
+  const params = paramsOf(input, grid);
+  const channels = input.shape[3]!;
+  const output = empty(input.device, [params.batch, params.out_height, params.out_width, channels]);
+  run("forward", params, { input, grid, output }, channels, { invocations: samplesOf(params) * params.packs }, options);
+  return output;
+}
+
+/** d loss / d input, `[N,H,W,C]`. Deterministic: the samples are listed by cell, and each pixel sums its four cells' lists. */
+export function gridSampleBackwardInput(inputShape: Shape, grid: Tensor, gradOutput: Tensor, options: GridSampleOptions): Tensor {
+  const { device } = grid;
+  const params = paramsOf({ shape: inputShape, dtype: gradOutput.dtype }, grid, gradOutput);
+  const channels = inputShape[3]!;
+  const samples = samplesOf(params);
+  const blocks = Math.ceil((params.out_height * params.out_width) / BLOCK);
+  const cells = params.batch * (params.height + 1) * (params.width + 1);
+
+  const ranks = empty(device, [samples], "u32");
+  const counts = zeros(device, [cells * blocks], "u32");
+  run("rank", params, { grid, ranks, counts }, 1, { workgroups: params.batch * blocks }, options);
+  const starts = exclusiveScan(counts);
+  const list = empty(device, [samples], "u32");
+  run("place", params, { grid, starts, ranks_read: ranks, list }, 1, { invocations: samples }, options);
+  const gradInput = empty(device, inputShape);
+  const gathered = { grid, starts, list_read: list, grad_output: gradOutput, grad_input: gradInput };
+  run("gather", params, gathered, channels, { invocations: params.batch * params.height * params.width * params.packs }, options);
+  for (const { allocation } of [ranks, counts, starts, list]) device.release(allocation);
+  return gradInput;
+}
+
+/** d loss / d grid, `[N,P,Q,2]` f32. Deterministic. */
+export function gridSampleBackwardGrid(input: Tensor, grid: Tensor, gradOutput: Tensor, options: GridSampleOptions): Tensor {
+  const params = paramsOf(input, grid, gradOutput);
+  const gradGrid = empty(grid.device, grid.shape);
+  const tensors = { input, grid, grad_output: gradOutput, grad_grid: gradGrid };
+  const channels = input.shape[3]!;
+  if (params.packs > NARROW_PACKS) run("backward_grid", params, tensors, channels, { workgroups: samplesOf(params) }, options);
+  else run("backward_grid_narrow", params, tensors, channels, { invocations: samplesOf(params) }, options);
+  return gradGrid;
+}
+
+interface Params extends Record<string, number> {
+  readonly batch: number;
+  readonly height: number;
+  readonly width: number;
+  readonly packs: number;
+  readonly out_height: number;
+  readonly out_width: number;
+}
+
+const samplesOf = (p: Params): number => p.batch * p.out_height * p.out_width;
+
+/** Checks the shapes against each other. Out-of-bounds WGSL does not fault but touches some other element, so this is the only net. */
+function paramsOf(input: { shape: Shape; dtype: DType }, grid: Tensor, gradOutput?: Tensor): Params {
+  const [batch = 0, height = 0, width = 0, channels = 0] = input.shape;
+  const [gridBatch, out_height = 0, out_width = 0, two] = grid.shape;
+  const fail = (problem: string): never => shapeError("gridSample", problem, gradOutput ? { input, grid, gradOutput } : { input, grid });
+  if (input.shape.length !== 4 || grid.shape.length !== 4) fail("expected input [N,H,W,C] and grid [N,P,Q,2]");
+  if (two !== 2) fail("expected the last dimension of grid to be 2");
+  if (batch !== gridBatch) fail("expected input and grid to have the same batch size");
+  if (height === 0 || width === 0) fail("expected a non-empty image");
+  if (input.dtype !== "f32" || grid.dtype !== "f32") fail(`expected f32 tensors but their dtypes are ${input.dtype} and ${grid.dtype}`);
+  if (gradOutput && gradOutput.shape.join() !== [batch, out_height, out_width, channels].join()) fail("expected gradOutput [N,P,Q,C]");
+  return { batch, height, width, packs: channels / packOf(channels), out_height, out_width };
+}
+
+function run(
+  entryPoint: string,
+  params: Params,
+  tensors: Record<string, Tensor>,
+  channels: number,
+  size: { invocations: number } | { workgroups: number },
+  { alignCorners = false }: GridSampleOptions,
+): void {
+  launch({ module, entryPoint, element: elementOf(channels), constants: { ALIGN_CORNERS: alignCorners }, tensors, params, size });
+}

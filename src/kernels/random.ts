@@ -1,0 +1,39 @@
+import module from "../../shaders/random.wgsl";
+import type { Device } from "../runtime/device.ts";
+import { countOf, empty, type Shape, type Tensor } from "../tensor/tensor.ts";
+import { launch } from "./launch.ts";
+
+/** Which random numbers: equal draws are equal numbers, on whatever device. All are u32. */
+export interface Draw {
+  readonly seed: number;
+  /** What the numbers are for. */
+  readonly stream: number;
+  readonly step: number;
+}
+
+/** Philox4x32-10 words, u32. */
+export function randomWords(device: Device, shape: Shape, draw: Draw): Tensor {
+  const words = empty(device, shape, "u32");
+  run("raw", { words }, shape, draw, 0, 0);
+  return words;
+}
+
+/** Uniform numbers in (low, high). */
+export function uniform(device: Device, shape: Shape, draw: Draw, low = 0, high = 1): Tensor {
+  const output = empty(device, shape);
+  run("uniform_numbers", { output }, shape, draw, low, high);
+  return output;
+}
+
+/** Normal numbers with mean 0. */
+export function normal(device: Device, shape: Shape, draw: Draw, deviation = 1): Tensor {
+  const output = empty(device, shape);
+  run("normal_numbers", { output }, shape, draw, 0, deviation);
+  return output;
+}
+
+function run(entryPoint: string, tensors: Record<string, Tensor>, shape: Shape, draw: Draw, low: number, high: number): void {
+  const count = countOf(shape);
+  const { seed, stream, step } = draw;
+  launch({ module, entryPoint, element: "f32", tensors, params: { count, seed, stream, step, low, high }, size: { invocations: Math.ceil(count / 4) } });
+}

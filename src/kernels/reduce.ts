@@ -1,0 +1,54 @@
+import module from "../../shaders/reduce.wgsl";
+import { elementOf, empty, packOf, viewOf, type Shape, type Tensor } from "../tensor/tensor.ts";
+import { launch } from "./launch.ts";
+
+const ROWS = 128; // of a slice: enough to be worth an invocation, few enough to give many of them
+
+/** A tensor seen as [groups, extent, channels]: what lies before, along and behind the reduced axes. */
+export interface Middle {
+  readonly groups: number;
+  readonly extent: number;
+  readonly channels: number;
+}
+
+export type Reduction = "sum" | "max";
+
+/** Sums or maxima over the middle axis, times `scale`; a tensor of `shape` holding groups * channels elements. */
+export function reduceMiddle(input: Tensor, { groups, extent, channels }: Middle, shape: Shape, reduction: Reduction, scale = 1): Tensor {
+  let current = input;
+  for (let rows = extent; rows > 1 || current === input; ) {
+    const slices = Math.max(1, Math.ceil(rows / ROWS));
+    const output = empty(input.device, [groups, slices, channels]);
+    launchReduce("reduce", { input: current, output }, { groups, extent: rows, channels }, slices, slices === 1 ? scale : 1, reduction);
+    if (current !== input) input.device.release(current.allocation);
+    current = output;
+    rows = slices;
+  }
+  return viewOf(current, shape);
+}
+
+/** scale * sum of a * b over the middle axis. */
+export function sumProducts(a: Tensor, b: Tensor, middle: Middle, shape: Shape, scale = 1): Tensor {
+  const { groups, extent, channels } = middle;
+  const slices = Math.max(1, Math.ceil(extent / ROWS));
+  const output = empty(a.device, [groups, slices, channels]);
+  launchReduce("sum_products", { input: a, other: b, output }, middle, slices, slices === 1 ? scale : 1, "sum");
+  if (slices === 1) return viewOf(output, shape);
+  const sum = reduceMiddle(output, { groups, extent: slices, channels }, shape, "sum", scale);
+  a.device.release(output.allocation);
+  return sum;
+}
+
+function launchReduce(entryPoint: string, tensors: Record<string, Tensor>, middle: Middle, slices: number, scale: number, reduction: Reduction): void {
+  const { groups, extent, channels } = middle;
+  const packs = channels / packOf(channels);
+  launch({
+    module,
+    entryPoint,
+    element: elementOf(channels),
+    constants: { OP: reduction === "max" ? 1 : 0 },
+    tensors,
+    params: { groups, extent, packs, rows: ROWS, slices, scale },
+    size: { invocations: groups * slices * packs },
+  });
+}

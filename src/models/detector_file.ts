@@ -1,0 +1,58 @@
+import { decodeSafetensors, encodeSafetensors, float32Of, type StoredTensor } from "../io/safetensors.ts";
+import type { StoredTensors } from "../nn/weights.ts";
+import type { Device } from "../runtime/device.ts";
+import { InputError } from "../runtime/errors.ts";
+import { toArray } from "../tensor/tensor.ts";
+import { BACKBONES } from "./backbone.ts";
+import { Detector, type DetectorConfig } from "./detector.ts";
+import { DECODERS } from "./grad/config.ts";
+
+const FORMAT = "bigrid-detector";
+const VERSION = 1;
+
+/** A detector as one safetensors file; the configuration is in its metadata. Equal detectors give equal bytes. */
+export async function encodeDetector(detector: Detector): Promise<Uint8Array> {
+  const tensors = new Map<string, StoredTensor>();
+  for (const [name, tensor] of detector.tensors()) {
+    const values = await toArray(tensor);
+    tensors.set(name, { dtype: "F32", shape: tensor.shape, bytes: new Uint8Array(values.buffer) });
+  }
+  const metadata = { format: FORMAT, version: String(VERSION), config: JSON.stringify(detector.config) };
+  return encodeSafetensors({ tensors, metadata });
+}
+
+/**
+ * A detector from such a file.
+ * @param name the file's name, for errors
+ * @throws InputError if the file is no detector, or one of a newer version
+ */
+export function decodeDetector(device: Device, file: Uint8Array, name: string): Detector {
+  const { tensors, metadata } = decodeSafetensors(file, name);
+  if (metadata["format"] !== FORMAT) throw new InputError(`${name} is a safetensors file but no detector: its metadata has no format ${FORMAT}`);
+  if (metadata["version"] !== String(VERSION)) {
+    throw new InputError(`${name} is a detector of version ${metadata["version"]}; this bigrid reads version ${VERSION}`);
+  }
+  const stored: StoredTensors = new Map([...tensors].map(([key, tensor]) => [key, { shape: tensor.shape, data: float32Of(tensor, `${key} of ${name}`) }]));
+  return Detector.restore(device, configOf(metadata["config"] ?? "", name), stored, name);
+}
+
+/** The configuration, checked: what it says decides how much memory is asked for. */
+function configOf(text: string, name: string): DetectorConfig {
+  let config: DetectorConfig;
+  try {
+    config = JSON.parse(text) as DetectorConfig;
+  } catch (cause) {
+    throw new InputError(`${name}: the configuration in its metadata is no JSON`, { cause });
+  }
+  const { backbone, inputSize, grad, calibration } = config ?? {};
+  const positive = [grad?.height, grad?.width, grad?.channels, grad?.localGrid, grad?.globalGrid, inputSize];
+  const numbers = [grad?.similarityThreshold, grad?.abnormalWeight, grad?.hinge, calibration?.threshold, calibration?.heat?.[0], calibration?.heat?.[1]];
+  const whole =
+    BACKBONES.includes(backbone)
+    && DECODERS.includes(grad?.decoder)
+    && positive.every((n) => Number.isSafeInteger(n) && n > 0 && n <= 1 << 14)
+    && numbers.every((n) => Number.isFinite(n))
+    && Object.values(calibration.classThresholds ?? {}).every((n) => Number.isFinite(n));
+  if (!whole) throw new InputError(`${name}: the configuration in its metadata is not that of a detector: ${text.slice(0, 200)}`);
+  return config;
+}

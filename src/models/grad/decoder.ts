@@ -1,0 +1,58 @@
+import { activate, conv3x3, depthwise3x3, norm, pointwise, residual, sequence, squeezeExcitation, within, type Layer, type LayerContext } from "../../nn/layers.ts";
+import type { DecoderName } from "./config.ts";
+
+const BLOCKS = { tiny: 1, mobile: 11, basic: 9 };
+const TINY_WIDTH = 48;
+
+/** Queries `[N,H,W,2C]` -> reconstruction `[N,H,W,C]`. */
+export function decoder(context: LayerContext, name: DecoderName, channels: number): Layer {
+  const wide = 2 * channels;
+  const blocks = (block: (context: LayerContext) => Layer) =>
+    Array.from({ length: BLOCKS[name] }, (_, i) => block(within(context, `block${i}`)));
+  const last = (inputs: number) => pointwise(within(context, "out"), inputs, channels, false);
+  switch (name) {
+    case "basic":
+      return sequence(...blocks((at) => basicBlock(at, wide)), last(wide));
+    case "mobile":
+      return sequence(...blocks((at) => bottleneck(at, wide, 2 * wide)), last(wide));
+    case "tiny":
+      return sequence(
+        pointwise(within(context, "in"), wide, TINY_WIDTH, false),
+        ...blocks((at) => bottleneck(at, TINY_WIDTH, TINY_WIDTH)),
+        last(TINY_WIDTH),
+      );
+  }
+}
+
+/** ResNet's BasicBlock: two 3x3 convolutions around the identity. */
+function basicBlock(context: LayerContext, channels: number): Layer {
+  return sequence(
+    residual(
+      sequence(
+        conv3x3(within(context, "conv1"), channels, channels),
+        norm(within(context, "norm1"), channels),
+        activate("relu"),
+        conv3x3(within(context, "conv2"), channels, channels),
+        norm(within(context, "norm2"), channels),
+      ),
+    ),
+    activate("relu"),
+  );
+}
+
+/** MobileNetV3's bottleneck: expand, depthwise 3x3, squeeze and excitation, project, around the identity. */
+function bottleneck(context: LayerContext, channels: number, expanded: number): Layer {
+  return residual(
+    sequence(
+      pointwise(within(context, "expand"), channels, expanded, false),
+      norm(within(context, "norm1"), expanded),
+      activate("hswish"),
+      depthwise3x3(within(context, "depthwise"), expanded),
+      norm(within(context, "norm2"), expanded),
+      squeezeExcitation(within(context, "gate"), expanded),
+      activate("hswish"),
+      pointwise(within(context, "project"), expanded, channels, false),
+      norm(within(context, "norm3"), channels),
+    ),
+  );
+}

@@ -1,0 +1,72 @@
+import type { Device } from "../runtime/device.ts";
+import { InputError } from "../runtime/errors.ts";
+import { countOf, fromArray, requireGrad, sameShape, type Shape, type Tensor } from "../tensor/tensor.ts";
+import type { RandomStream } from "../tensor/random.ts";
+
+/** Values of a model's tensors by name, as read from a file. */
+export type StoredTensors = ReadonlyMap<string, { readonly shape: Shape; readonly data: Float32Array }>;
+
+/**
+ * Where a model's parameters and states come from: drawn anew from a seed, or taken from what was stored. Layers ask
+ * for each by name; the names are those in the model file.
+ */
+export class Weights {
+  readonly device: Device;
+  /** Trained by gradients. */
+  readonly parameters = new Map<string, Tensor>();
+  /** Moved by other means: running statistics. */
+  readonly states = new Map<string, Tensor>();
+  readonly #valuesOf: (name: string, shape: Shape, draw: () => Float32Array) => Float32Array;
+
+  private constructor(device: Device, valuesOf: (name: string, shape: Shape, draw: () => Float32Array) => Float32Array) {
+    this.device = device;
+    this.#valuesOf = valuesOf;
+  }
+
+  /** Initial values from a seed. */
+  static drawn(device: Device): Weights {
+    return new Weights(device, (_name, _shape, draw) => draw());
+  }
+
+  /** Stored values. Asking for one that is missing or of another shape throws InputError. */
+  static stored(device: Device, tensors: StoredTensors, source: string): Weights {
+    return new Weights(device, (name, shape) => {
+      const tensor = tensors.get(name);
+      if (!tensor) throw new InputError(`${source}: tensor ${name} [${shape.join(",")}] is missing`);
+      if (!sameShape(tensor.shape, shape)) {
+        throw new InputError(`${source}: expected tensor ${name} to be [${shape.join(",")}], it is [${tensor.shape.join(",")}]`);
+      }
+      return tensor.data;
+    });
+  }
+
+  /** A parameter whose initial values are normal with mean 0; `random` is only drawn from if they are needed. */
+  normal(name: string, shape: Shape, deviation: number, random: RandomStream): Tensor {
+    return this.#parameter(name, shape, () => random.normals(countOf(shape), deviation));
+  }
+
+  /** A parameter whose initial values are given. */
+  filled(name: string, shape: Shape, value: (index: number) => number): Tensor {
+    return this.#parameter(name, shape, () => Float32Array.from({ length: countOf(shape) }, (_, i) => value(i)));
+  }
+
+  /** A state whose initial values are given. */
+  state(name: string, shape: Shape, value: (index: number) => number): Tensor {
+    const data = this.#valuesOf(name, shape, () => Float32Array.from({ length: countOf(shape) }, (_, i) => value(i)));
+    const tensor = fromArray(this.device, shape, data);
+    this.states.set(name, tensor);
+    return tensor;
+  }
+
+  /** All tensors by name: what a model file holds. */
+  all(): ReadonlyMap<string, Tensor> {
+    return new Map([...this.parameters, ...this.states]);
+  }
+
+  #parameter(name: string, shape: Shape, draw: () => Float32Array): Tensor {
+    if (this.parameters.has(name)) throw new Error(`two parameters are called ${name}`);
+    const tensor = requireGrad(fromArray(this.device, shape, this.#valuesOf(name, shape, draw)));
+    this.parameters.set(name, tensor);
+    return tensor;
+  }
+}

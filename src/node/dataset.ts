@@ -1,0 +1,36 @@
+import { readdir, realpath, stat } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
+import { recogniseDataset, type Dataset } from "../data/dataset.ts";
+import { InputError } from "../runtime/errors.ts";
+import { reasonOf } from "./files.ts";
+
+/**
+ * Finds the images of a folder and recognises its layout. Links are followed, circles of them once; hidden files are not.
+ * @throws InputError if the folder cannot be read, or holds nothing to learn from
+ */
+export async function readDataset(root: string): Promise<Dataset> {
+  const found = await stat(root).catch((error: unknown) => {
+    throw new InputError(`cannot read the folder ${root}: ${reasonOf(error)}`, { cause: error });
+  });
+  if (!found.isDirectory()) throw new InputError(`${root} is a file; a folder of images is needed`);
+  return recogniseDataset(await filesBelow(root, "", new Set()), basename(resolve(root)));
+}
+
+async function filesBelow(root: string, folder: string, seen: Set<string>): Promise<string[]> {
+  const path = join(root, folder);
+  const real = await realpath(path);
+  if (seen.has(real)) return [];
+  seen.add(real);
+  const names = await readdir(path).catch((error: unknown) => {
+    throw new InputError(`cannot read the folder ${path}: ${reasonOf(error)}`, { cause: error });
+  });
+  const files: string[] = [];
+  for (const name of names.sort()) {
+    if (name.startsWith(".")) continue;
+    const relative = folder === "" ? name : `${folder}/${name}`;
+    const found = await stat(join(root, relative)).catch(() => null); // a link to nowhere is no file
+    if (found?.isDirectory()) files.push(...(await filesBelow(root, relative, seen)));
+    else if (found?.isFile()) files.push(relative);
+  }
+  return files;
+}

@@ -1,0 +1,37 @@
+import { tmpdir } from "node:os";
+import { reportAdapter, requestDevice, type AdapterReport, type DeviceOptions } from "../runtime/acquire.ts";
+import type { Device } from "../runtime/device.ts";
+import { AdapterError } from "../runtime/errors.ts";
+
+const HELP =
+  "install your GPU's Vulkan driver, or Mesa's software one (Debian and Ubuntu: apt-get install mesa-vulkan-drivers, Mesa 24 or newer; "
+  + "on Debian 12 from bookworm-backports); VK_DRIVER_FILES names a driver explicitly";
+
+// Exported objects stay reachable: Dawn dies with this one, and takes the process along.
+export let dawn: GPU | null = null;
+
+async function loadDawn(): Promise<GPU> {
+  if (dawn) return dawn;
+  process.env["XDG_RUNTIME_DIR"] ??= tmpdir(); // Dawn's Vulkan loader wants one to be set
+  const webgpu = await import("webgpu").catch((cause: unknown) => {
+    throw new AdapterError(`the npm package webgpu does not load on ${process.platform} ${process.arch}: ${(cause as Error).message}`, { cause });
+  });
+  Object.assign(globalThis, webgpu.globals);
+  return (dawn = webgpu.create(["disable-dawn-features=timestamp_quantization"])); // exact timestamps, not steps of 65 us
+}
+
+/**
+ * A device on this machine's GPU, through Dawn.
+ * @throws AdapterError if there is no adapter, with what to install
+ */
+export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
+  return requestDevice(await loadDawn(), HELP, options);
+}
+
+/**
+ * What this machine's adapter is and can do.
+ * @throws AdapterError if there is no adapter, with what to install
+ */
+export async function describeAdapter(): Promise<AdapterReport> {
+  return reportAdapter(await loadDawn(), HELP);
+}

@@ -1,0 +1,5 @@
+export * from "../index.ts";
+export { readDataset } from "./dataset.ts";
+export { describeAdapter, openDevice } from "./device.ts";
+export { decodeImage, decodeImages } from "./images.ts";
+export { loadDetector, saveDetector } from "./detector_file.ts";

@@ -1,0 +1,17 @@
+import { gradientsOf, type Gradients } from "../autograd/tape.ts";
+import { binaryForward } from "../kernels/elementwise.ts";
+import { countOf, fromArray, type Tensor } from "../tensor/tensor.ts";
+
+/**
+ * Runs `f` and differentiates the first tensor it returns; the sum of its elements, if it has several.
+ *
+ * @param f builds the loss from tensors; what else it returns is kept too. Everything else made on the way is released
+ * @param wrt the tensors to differentiate for, made by `requireGrad`
+ * @returns what `f` returned, and a gradient for each of `wrt`, null where the loss does not depend on it
+ */
+export function gradients(f: () => readonly [loss: Tensor, ...rest: Tensor[]], wrt: readonly Tensor[]): Gradients {
+  return gradientsOf(f, wrt, {
+    seed: (loss) => fromArray(loss.device, loss.shape, new Float32Array(countOf(loss.shape)).fill(1)),
+    add: (a, b) => binaryForward(a, b, "add"),
+  });
+}

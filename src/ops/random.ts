@@ -1,0 +1,25 @@
+import * as kernels from "../kernels/random.ts";
+import type { Draw } from "../kernels/random.ts";
+import type { Device } from "../runtime/device.ts";
+import type { Shape, Tensor } from "../tensor/tensor.ts";
+
+export type { Draw };
+
+/**
+ * Random 32-bit words: Philox4x32-10 over the elements' indices, equal for equal draws on every device.
+ * @returns `shape`, u32
+ * @see Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC11
+ */
+export const randomWords = (device: Device, shape: Shape, draw: Draw): Tensor => kernels.randomWords(device, shape, draw);
+
+/**
+ * Uniform numbers in (low, high), of 23 bits.
+ * @returns `shape`, f32
+ */
+export const uniform = (device: Device, shape: Shape, draw: Draw, low = 0, high = 1): Tensor => kernels.uniform(device, shape, draw, low, high);
+
+/**
+ * Normal numbers with mean 0, by Box and Muller: equal for equal draws on one device, not to the last bit across devices.
+ * @returns `shape`, f32
+ */
+export const normal = (device: Device, shape: Shape, draw: Draw, deviation = 1): Tensor => kernels.normal(device, shape, draw, deviation);

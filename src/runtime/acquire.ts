@@ -1,0 +1,71 @@
+import { Device, type AdapterDescription } from "./device.ts";
+import { AdapterError } from "./errors.ts";
+
+// Used where present; nothing depends on them.
+const WANTED_FEATURES: readonly GPUFeatureName[] = ["shader-f16", "timestamp-query", "subgroups"];
+
+// Only sizes of memory are raised above WebGPU's defaults: every kernel fits the default of every other limit.
+const RAISED_LIMITS = ["maxBufferSize", "maxStorageBufferBindingSize"] as const;
+
+/** What a device was asked for and what the adapter could have given. */
+export interface AdapterReport {
+  readonly adapter: AdapterDescription;
+  readonly features: readonly string[];
+  readonly missing: readonly string[];
+  readonly limits: Readonly<Record<string, number>>;
+}
+
+export interface DeviceOptions {
+  /** Ask for WebGPU's default limits and no features: what every WebGPU device can do. Default false. */
+  readonly minimal?: boolean;
+}
+
+/**
+ * Asks `gpu` for an adapter and a device.
+ * @param help what the user can do where there is no adapter
+ * @throws AdapterError if there is no adapter, or it refuses a device
+ */
+export async function requestDevice(gpu: GPU, help: string, { minimal = false }: DeviceOptions = {}): Promise<Device> {
+  const adapter = await requestAdapter(gpu, help);
+  try {
+    const device = await adapter.requestDevice({
+      label: "bigrid",
+      requiredFeatures: minimal ? [] : WANTED_FEATURES.filter((feature) => adapter.features.has(feature)),
+      requiredLimits: minimal ? {} : Object.fromEntries(RAISED_LIMITS.map((limit) => [limit, adapter.limits[limit]])),
+    });
+    return new Device(device, describe(adapter.info));
+  } catch (cause) {
+    throw new AdapterError(`the adapter ${describe(adapter.info).description} refused a device: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/**
+ * What the adapter behind `gpu` is and can do.
+ * @throws AdapterError if there is none
+ */
+export async function reportAdapter(gpu: GPU, help: string): Promise<AdapterReport> {
+  const adapter = await requestAdapter(gpu, help);
+  const limits: Record<string, number> = {};
+  for (const name in adapter.limits) {
+    const value = adapter.limits[name as keyof GPUSupportedLimits];
+    if (typeof value === "number") limits[name] = value;
+  }
+  return {
+    adapter: describe(adapter.info),
+    features: [...adapter.features].sort(),
+    missing: WANTED_FEATURES.filter((feature) => !adapter.features.has(feature)),
+    limits,
+  };
+}
+
+async function requestAdapter(gpu: GPU, help: string): Promise<GPUAdapter> {
+  const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
+  if (!adapter) throw new AdapterError(`no WebGPU adapter: ${help}`);
+  return adapter;
+}
+
+function describe(info: GPUAdapterInfo): AdapterDescription {
+  const description = info.description || info.device || info.architecture || "unnamed adapter";
+  const software = info.isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|software|basic render/i.test(`${description} ${info.architecture}`);
+  return { vendor: info.vendor, architecture: info.architecture, description, software };
+}

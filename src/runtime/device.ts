@@ -1,0 +1,345 @@
+import { DeviceLostError, GpuError } from "./errors.ts";
+import { compileKernel, labelOf, type Kernel, type KernelSpec } from "./kernel.ts";
+import { Profiler, type KernelTime } from "./profiler.ts";
+import { BufferPool, type Allocation, type MemoryUse, type Scope } from "./pool.ts";
+
+const PARAM_SLOT_BYTES = 256; // minUniformBufferOffsetAlignment is at most this
+const PARAM_SLOTS = 1024;
+const MAX_BIND_GROUPS = 1 << 14;
+
+
+/** Number of workgroups along x and y. */
+export type Workgroups = readonly [x: number, y: number];
+
+/** What the adapter says of itself. */
+export interface AdapterDescription {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly description: string;
+  /** A CPU pretending to be a GPU: right, and slow. */
+  readonly software: boolean;
+}
+
+/** Work done since the device was made. */
+export interface Counters {
+  readonly dispatches: number;
+  readonly submits: number;
+  readonly bindGroups: number;
+  readonly bytesUploaded: number;
+  readonly bytesRead: number;
+}
+
+/**
+ * The one owner of a GPUDevice: compiles, allocates, records and submits. Errors of the GPU are never only
+ * logged: they are kept, and thrown by the next call that talks to the GPU.
+ */
+export class Device {
+  readonly gpu: GPUDevice;
+  readonly adapter: AdapterDescription;
+  /** Resolves when the device is gone, with the reason. */
+  readonly lost: Promise<DeviceLostError>;
+  readonly #pool: BufferPool;
+  readonly #kernels = new Map<string, Kernel>();
+  readonly #bindGroups = new Map<string, GPUBindGroup>();
+  readonly #bufferIds = new WeakMap<GPUBuffer, number>();
+  readonly #paramsLayout: GPUBindGroupLayout;
+  readonly #paramsBuffer: GPUBuffer;
+  readonly #paramsGroup: GPUBindGroup;
+  readonly #paramsHost = new ArrayBuffer(PARAM_SLOT_BYTES * PARAM_SLOTS);
+  readonly #counters = { dispatches: 0, submits: 0, bindGroups: 0, bytesUploaded: 0, bytesRead: 0 };
+  #nextBufferId = 0;
+  #paramSlot = 0;
+  #encoder: GPUCommandEncoder | null = null;
+  #pass: GPUComputePassEncoder | null = null;
+  #pendingScopes: Promise<void>[] = [];
+  #failure: GpuError | DeviceLostError | null = null;
+  #profiler: Profiler | null = null;
+
+  constructor(gpu: GPUDevice, adapter: AdapterDescription = { vendor: "", architecture: "", description: "", software: false }) {
+    this.gpu = gpu;
+    this.adapter = adapter;
+    this.lost = gpu.lost.then(({ reason, message }) => {
+      const lost = new DeviceLostError(`the GPU device was lost (${reason}): ${message || "no further word"}; ask for a new device`);
+      this.#failure = lost;
+      return lost;
+    });
+    gpu.addEventListener("uncapturederror", (event) => {
+      event.preventDefault();
+      this.#failure ??= new GpuError(event.error.message);
+    });
+    this.#pool = new BufferPool(
+      (bytes) => this.#checked(`allocating ${bytes} bytes`, ["out-of-memory"], () => gpu.createBuffer({ size: bytes, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST })),
+      Math.min(gpu.limits.maxStorageBufferBindingSize, gpu.limits.maxBufferSize),
+    );
+    this.#paramsLayout = gpu.createBindGroupLayout({
+      label: "params",
+      entries: [{ binding: 0, visibility: GPUShaderStage.COMPUTE, buffer: { type: "uniform", hasDynamicOffset: true } }],
+    });
+    this.#paramsBuffer = gpu.createBuffer({
+      label: "params",
+      size: this.#paramsHost.byteLength,
+      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+    });
+    this.#paramsGroup = gpu.createBindGroup({
+      layout: this.#paramsLayout,
+      entries: [{ binding: 0, resource: { buffer: this.#paramsBuffer, size: PARAM_SLOT_BYTES } }],
+    });
+  }
+
+  /** Largest tensor, in bytes. */
+  get maxTensorBytes(): number {
+    return Math.min(this.gpu.limits.maxStorageBufferBindingSize, this.gpu.limits.maxBufferSize);
+  }
+
+  /** The compiled kernel of a spec; compiled at the first call. */
+  kernel(spec: KernelSpec): Kernel {
+    const key = labelOf(spec);
+    let kernel = this.#kernels.get(key);
+    if (!kernel) {
+      kernel = this.#checked(key, ["validation", "internal"], () => compileKernel(this.gpu, spec, this.#paramsLayout));
+      this.#kernels.set(key, kernel);
+    }
+    return kernel;
+  }
+
+  /** Workgroups covering `invocations`, folded into y where x alone is too small. */
+  workgroups(invocations: number, perWorkgroup: number): Workgroups {
+    const total = Math.ceil(invocations / perWorkgroup);
+    const y = Math.max(1, Math.ceil(total / this.gpu.limits.maxComputeWorkgroupsPerDimension));
+    return [Math.ceil(total / y), y];
+  }
+
+  /** A storage buffer of at least `bytes`. Its contents are whatever the last user left there. */
+  allocate(bytes: number): Allocation {
+    return this.#pool.allocate(bytes);
+  }
+
+  release(allocation: Allocation): void {
+    this.#pool.release(allocation);
+  }
+
+  /** Opens a scope: what is allocated until it closes is released then, except what is kept. See `Scope`. */
+  scope(): Scope {
+    return this.#pool.scope();
+  }
+
+  memory(): MemoryUse {
+    return this.#pool.use();
+  }
+
+  counters(): Counters {
+    return { ...this.#counters };
+  }
+
+  /** Records one dispatch. `buffers` and `params` must name exactly what the WGSL declares. */
+  dispatch(kernel: Kernel, buffers: Record<string, GPUBuffer>, params: Record<string, number>, [x, y]: Workgroups): void {
+    this.#throwFailure();
+    if (x * y === 0) return;
+    requireSameNames(kernel, "binding", buffers, kernel.bindings);
+    requireSameNames(kernel, "param", params, kernel.params);
+    const offset = this.#writeParams(kernel, params);
+    this.#pass ??= this.#beginPass(kernel.label);
+    this.#pass.setPipeline(kernel.pipeline);
+    this.#pass.setBindGroup(0, this.#bindGroup(kernel, buffers));
+    this.#pass.setBindGroup(1, this.#paramsGroup, [offset]);
+    this.#pass.dispatchWorkgroups(x, y);
+    this.#counters.dispatches++;
+    if (this.#profiler) this.#endPass();
+    if (this.#profiler?.full) this.submit();
+  }
+
+  /**
+   * Times every dispatch that `run` records, by itself; see `Profiler` for what that distorts.
+   * @returns GPU time by kernel, most first
+   * @throws GpuError if the device has no timestamps
+   */
+  async profile(run: () => void | Promise<void>): Promise<KernelTime[]> {
+    if (!this.gpu.features.has("timestamp-query")) throw new GpuError("profiling needs the feature timestamp-query, which this device lacks");
+    await this.finish();
+    const profiler = (this.#profiler = new Profiler(this.gpu));
+    try {
+      await run();
+      await this.finish();
+    } finally {
+      this.#profiler = null;
+    }
+    return profiler.totals();
+  }
+
+  /** Writes `data` to the start of a buffer, after everything recorded so far. */
+  write(buffer: GPUBuffer, data: ArrayBufferView): void {
+    this.submit();
+    const { buffer: source, byteOffset, byteLength } = data;
+    this.#counters.bytesUploaded += byteLength;
+    const whole = byteLength - (byteLength % 4);
+    if (whole > 0) this.gpu.queue.writeBuffer(buffer, 0, source, byteOffset, whole);
+    if (whole === byteLength) return;
+    const tail = new Uint8Array(4);
+    tail.set(new Uint8Array(source, byteOffset + whole, byteLength - whole));
+    this.gpu.queue.writeBuffer(buffer, whole, tail);
+  }
+
+  /** Sets the first `bytes` (a multiple of four) of a buffer to zero, after everything recorded so far. */
+  clear(buffer: GPUBuffer, bytes: number): void {
+    this.#throwFailure();
+    this.#endPass().clearBuffer(buffer, 0, bytes);
+  }
+
+  /** Copies `bytes` (a multiple of four) from one buffer to another, after everything recorded so far. */
+  copy(source: GPUBuffer, sourceOffset: number, destination: GPUBuffer, destinationOffset: number, bytes: number): void {
+    this.#throwFailure();
+    this.#endPass().copyBufferToBuffer(source, sourceOffset, destination, destinationOffset, bytes);
+  }
+
+  /** Runs `record` in a pass of its own between two GPU timestamps; resolves to nanoseconds. */
+  async time(record: () => void): Promise<number> {
+    this.submit();
+    const querySet = this.gpu.createQuerySet({ type: "timestamp", count: 2 });
+    const resolved = this.gpu.createBuffer({ size: 16, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
+    this.#encoder = this.gpu.createCommandEncoder();
+    this.#pass = this.#encoder.beginComputePass({
+      timestampWrites: { querySet, beginningOfPassWriteIndex: 0, endOfPassWriteIndex: 1 },
+    });
+    record();
+    this.#endPass().resolveQuerySet(querySet, 0, 2, resolved, 0);
+    const [begin, end] = new BigUint64Array(await this.read(resolved, 16));
+    querySet.destroy();
+    resolved.destroy();
+    return Number(end! - begin!);
+  }
+
+  /** Sends what was recorded to the GPU. */
+  submit(): void {
+    this.#throwFailure();
+    if (!this.#encoder) return;
+    this.#endPass();
+    this.gpu.queue.writeBuffer(this.#paramsBuffer, 0, this.#paramsHost, 0, this.#paramSlot * PARAM_SLOT_BYTES);
+    const collect = this.#profiler?.resolve(this.#encoder);
+    this.gpu.queue.submit([this.#encoder.finish()]);
+    collect?.();
+    this.#encoder = null;
+    this.#paramSlot = 0;
+    this.#counters.submits++;
+  }
+
+  /** The first `bytes` of a buffer as they are after everything recorded so far. The buffer may be released at once. */
+  async read(buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
+    this.#throwFailure();
+    const size = Math.max(4, Math.ceil(bytes / 4) * 4);
+    const staging = this.gpu.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+    this.#endPass().copyBufferToBuffer(buffer, 0, staging, 0, size);
+    this.submit();
+    this.#counters.bytesRead += bytes;
+    try {
+      await staging.mapAsync(GPUMapMode.READ);
+    } catch (cause) {
+      await Promise.all(this.#pendingScopes);
+      this.#throwFailure();
+      throw new GpuError(`reading ${bytes} bytes failed: ${(cause as Error).message}`, { cause });
+    }
+    await this.settle();
+    const copy = staging.getMappedRange().slice(0, bytes);
+    staging.destroy();
+    return copy;
+  }
+
+  /** Waits until every error that is already under way has arrived, and throws it. */
+  async settle(): Promise<void> {
+    await Promise.all(this.#pendingScopes);
+    this.#pendingScopes = [];
+    this.#throwFailure();
+  }
+
+  /** Waits for all work sent so far. */
+  async finish(): Promise<void> {
+    this.submit();
+    await this.gpu.queue.onSubmittedWorkDone();
+    await this.settle();
+  }
+
+  /** Gives the GPU back. Every later call throws DeviceLostError. */
+  destroy(): void {
+    this.gpu.destroy();
+    this.#failure ??= new DeviceLostError("the GPU device was destroyed; ask for a new one");
+  }
+
+  #throwFailure(): void {
+    const failure = this.#failure;
+    if (!failure) return;
+    if (failure instanceof GpuError) this.#failure = null; // said once; a lost device stays lost
+    throw failure;
+  }
+
+  /** Runs `create` under error scopes; what they catch is thrown by the next call. */
+  #checked<T>(what: string, filters: readonly GPUErrorFilter[], create: () => T): T {
+    for (const filter of filters) this.gpu.pushErrorScope(filter);
+    try {
+      return create();
+    } finally {
+      for (const _ of filters) {
+        const caught = this.gpu.popErrorScope().then(
+          (error) => {
+            if (error) this.#failure ??= new GpuError(`${what}: ${error.message}`);
+          },
+          () => undefined, // the device is lost, which has its own error
+        );
+        this.#pendingScopes.push(caught);
+      }
+    }
+  }
+
+  #beginPass(label: string): GPUComputePassEncoder {
+    this.#encoder ??= this.gpu.createCommandEncoder();
+    return this.#profiler?.beginPass(this.#encoder, label) ?? this.#encoder.beginComputePass();
+  }
+
+  #endPass(): GPUCommandEncoder {
+    this.#pass?.end();
+    this.#pass = null;
+    return (this.#encoder ??= this.gpu.createCommandEncoder());
+  }
+
+  #writeParams(kernel: Kernel, params: Record<string, number>): number {
+    if (this.#paramSlot === PARAM_SLOTS) this.submit();
+    const offset = PARAM_SLOT_BYTES * this.#paramSlot++;
+    const view = new DataView(this.#paramsHost, offset, PARAM_SLOT_BYTES);
+    for (const { name, offset, type } of kernel.params) {
+      const value = params[name]!;
+      if (type === "f32") view.setFloat32(offset, value, true);
+      else if (type === "i32" ? value === (value | 0) : value === value >>> 0) view.setUint32(offset, value, true);
+      else throw new Error(`${kernel.label}: param ${name} is ${value}, which is no ${type}`);
+    }
+    return offset;
+  }
+
+  #bindGroup(kernel: Kernel, buffers: Record<string, GPUBuffer>): GPUBindGroup {
+    let key = `${kernel.id}`;
+    for (const { name } of kernel.bindings) key += `:${this.#idOf(buffers[name]!)}`;
+    let group = this.#bindGroups.get(key);
+    if (!group) {
+      if (this.#bindGroups.size === MAX_BIND_GROUPS) this.#bindGroups.clear();
+      const entries = kernel.bindings.map(({ name, binding }) => ({ binding, resource: { buffer: buffers[name]! } }));
+      group = this.gpu.createBindGroup({ label: kernel.label, layout: kernel.layout, entries });
+      this.#bindGroups.set(key, group);
+      this.#counters.bindGroups++;
+    }
+    return group;
+  }
+
+  #idOf(buffer: GPUBuffer): number {
+    let id = this.#bufferIds.get(buffer);
+    if (id === undefined) this.#bufferIds.set(buffer, (id = this.#nextBufferId++));
+    return id;
+  }
+}
+
+function requireSameNames(kernel: Kernel, what: string, got: Record<string, unknown>, declared: readonly { name: string }[]): void {
+  const given = Object.keys(got);
+  if (given.length === declared.length && declared.every(({ name }) => name in got)) return;
+  const names = declared.map(({ name }) => name);
+  const problems = [
+    ...names.filter((name) => !(name in got)).map((name) => `missing ${what} ${name}`),
+    ...given.filter((name) => !names.includes(name)).map((name) => `unknown ${what} ${name}`),
+  ];
+  throw new Error(`${kernel.label}: ${problems.join(", ")}`);
+}

@@ -1,0 +1,83 @@
+import common from "../../shaders/prelude/common.wgsl";
+import f16 from "../../shaders/prelude/f16.wgsl";
+import f16x4 from "../../shaders/prelude/f16x4.wgsl";
+import f32 from "../../shaders/prelude/f32.wgsl";
+import f32x4 from "../../shaders/prelude/f32x4.wgsl";
+import philox from "../../shaders/prelude/philox.wgsl";
+
+const PRELUDES = { f16, f16x4, f32, f32x4 };
+const DEFAULT_WORKGROUP_SIZE = 64;
+
+export type WgslModule = typeof common;
+
+/** How a kernel's tensors are stored: the scalar type, and whether four channels travel together. */
+export type Element = keyof typeof PRELUDES;
+
+/** What to compile. Equal specs are the same pipeline. */
+export interface KernelSpec {
+  readonly module: WgslModule;
+  readonly entryPoint: string;
+  readonly element: Element;
+  /** Pipeline-overridable constants. A name the WGSL does not declare is an error. */
+  readonly constants?: Readonly<Record<string, number | boolean>>;
+}
+
+/** A compiled entry point, and what its WGSL says about it. */
+export interface Kernel {
+  readonly id: number;
+  readonly label: string;
+  readonly pipeline: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+  readonly bindings: WgslModule["entryPoints"][string];
+  readonly params: WgslModule["params"];
+  readonly workgroupSize: number;
+}
+
+let nextId = 0;
+
+/** The whole program: element prelude, common preludes, kernel file. Nothing is spliced into the file. */
+export function wgslOf(module: WgslModule, element: Element): string {
+  return [PRELUDES[element].code, common.code, philox.code, module.code].join("\n");
+}
+
+/** A kernel's name in errors and profiles, and its key: "grid_sample.forward<f32x4, ALIGN_CORNERS=true>". */
+export function labelOf({ module, entryPoint, element, constants = {} }: KernelSpec): string {
+  const settings = [element, ...Object.entries(constants).map(([name, value]) => `${name}=${value}`)];
+  return `${module.name}.${entryPoint}<${settings.join(", ")}>`;
+}
+
+export function compileKernel(device: GPUDevice, spec: KernelSpec, paramsLayout: GPUBindGroupLayout): Kernel {
+  const { module, entryPoint, element, constants = {} } = spec;
+  const label = labelOf(spec);
+  const bindings = module.entryPoints[entryPoint];
+  if (!bindings) throw new Error(`${label}: no such entry point; the WGSL has ${Object.keys(module.entryPoints).join(", ")}`);
+  const overrides = [...module.overrides, ...common.overrides];
+  for (const name of Object.keys(constants)) {
+    if (!overrides.includes(name)) throw new Error(`${label}: no override ${name}; the WGSL has ${overrides.join(", ")}`);
+  }
+  const layout = device.createBindGroupLayout({
+    label,
+    entries: bindings.map(({ binding, access }) => ({
+      binding,
+      visibility: GPUShaderStage.COMPUTE,
+      buffer: { type: access === "read" ? "read-only-storage" : "storage" },
+    })),
+  });
+  return {
+    id: nextId++,
+    label,
+    layout,
+    bindings,
+    params: module.params,
+    workgroupSize: Number(constants["WORKGROUP_SIZE"] ?? DEFAULT_WORKGROUP_SIZE),
+    pipeline: device.createComputePipeline({
+      label,
+      layout: device.createPipelineLayout({ bindGroupLayouts: [layout, paramsLayout] }),
+      compute: {
+        module: device.createShaderModule({ label, code: wgslOf(module, element) }),
+        entryPoint,
+        constants: Object.fromEntries(Object.entries(constants).map(([name, value]) => [name, Number(value)])),
+      },
+    }),
+  };
+}

@@ -1,0 +1,149 @@
+import { ShapeError } from "./errors.ts";
+
+/** A storage buffer lent by the pool. It belongs to the scope that was open when it was made. */
+export interface Allocation {
+  readonly id: number;
+  readonly buffer: GPUBuffer;
+  readonly bytes: number;
+}
+
+/** What a device holds, in bytes and counts. */
+export interface MemoryUse {
+  /** Lent to tensors now. */
+  readonly bytes: number;
+  readonly allocations: number;
+  /** Largest value that `bytes` has had. */
+  readonly peakBytes: number;
+  /** Returned and waiting to be lent again. */
+  readonly freeBytes: number;
+  /** Buffers ever made. Constant while a loop runs on recycled memory. */
+  readonly buffersCreated: number;
+}
+
+const GRANULE = 256;
+
+/**
+ * Lends storage buffers and takes them back. A returned buffer may be lent again at once: the queue runs
+ * in order, so whoever used it before has finished with it. Its contents are then whatever was left there.
+ */
+export class BufferPool {
+  readonly #create: (bytes: number) => GPUBuffer;
+  readonly #maxBytes: number;
+  readonly #free = new Map<number, GPUBuffer[]>();
+  readonly #lent = new Map<number, Allocation>();
+  readonly #scopes: Scope[] = [];
+  #nextId = 0;
+  #bytes = 0;
+  #peakBytes = 0;
+  #freeBytes = 0;
+  #buffersCreated = 0;
+
+  /** @param maxBytes the largest buffer that a shader can bind on this device */
+  constructor(create: (bytes: number) => GPUBuffer, maxBytes: number) {
+    this.#create = create;
+    this.#maxBytes = maxBytes;
+  }
+
+  allocate(bytes: number): Allocation {
+    if (!(bytes <= this.#maxBytes)) {
+      throw new ShapeError(`a tensor of ${bytes} bytes is larger than this device can bind (${this.#maxBytes}); use a smaller batch`);
+    }
+    const size = Math.max(GRANULE, Math.ceil(bytes / GRANULE) * GRANULE);
+    let buffer = this.#free.get(size)?.pop();
+    if (buffer) this.#freeBytes -= size;
+    else {
+      buffer = this.#create(size);
+      this.#buffersCreated++;
+    }
+    const allocation = { id: this.#nextId++, buffer, bytes: size };
+    this.#lent.set(allocation.id, allocation);
+    this.#bytes += size;
+    this.#peakBytes = Math.max(this.#peakBytes, this.#bytes);
+    this.#scopes.at(-1)?.own(allocation);
+    return allocation;
+  }
+
+  /** Takes an allocation back. Releasing one twice does nothing. */
+  release(allocation: Allocation): void {
+    if (!this.#lent.delete(allocation.id)) return;
+    this.#bytes -= allocation.bytes;
+    this.#freeBytes += allocation.bytes;
+    const bucket = this.#free.get(allocation.bytes);
+    if (bucket) bucket.push(allocation.buffer);
+    else this.#free.set(allocation.bytes, [allocation.buffer]);
+  }
+
+  scope(): Scope {
+    const scope = new Scope({
+      release: (allocation) => this.release(allocation),
+      close: (scope, kept) => {
+        if (this.#scopes.pop() !== scope) throw new Error("scopes must be closed in the reverse order of their opening");
+        for (const allocation of kept) this.#scopes.at(-1)?.own(allocation);
+      },
+    });
+    this.#scopes.push(scope);
+    return scope;
+  }
+
+  /** Destroys what is not lent. */
+  trim(): void {
+    for (const buffers of this.#free.values()) for (const buffer of buffers) buffer.destroy();
+    this.#free.clear();
+    this.#freeBytes = 0;
+  }
+
+  use(): MemoryUse {
+    return {
+      bytes: this.#bytes,
+      allocations: this.#lent.size,
+      peakBytes: this.#peakBytes,
+      freeBytes: this.#freeBytes,
+      buffersCreated: this.#buffersCreated,
+    };
+  }
+}
+
+interface ScopeOwner {
+  release(allocation: Allocation): void;
+  close(scope: Scope, kept: Iterable<Allocation>): void;
+}
+
+/**
+ * Everything allocated while a scope is open is released when it closes, except what was kept; that then
+ * belongs to the scope around it. Write `using scope = device.scope()`. A scope must close before the
+ * function that opened it awaits anything: other work would allocate into it.
+ */
+export class Scope implements Disposable {
+  readonly #owner: ScopeOwner;
+  readonly #owned = new Map<number, Allocation>();
+  readonly #kept = new Map<number, Allocation>();
+
+  constructor(owner: ScopeOwner) {
+    this.#owner = owner;
+  }
+
+  own(allocation: Allocation): void {
+    this.#owned.set(allocation.id, allocation);
+  }
+
+  owns(allocation: Allocation): boolean {
+    return this.#owned.has(allocation.id);
+  }
+
+  /** Lets `holder` outlive the scope; returns it. */
+  keep<T extends { readonly allocation: Allocation }>(holder: T): T {
+    const { allocation } = holder;
+    if (this.#owned.delete(allocation.id)) this.#kept.set(allocation.id, allocation);
+    return holder;
+  }
+
+  /** Releases one allocation early, if it is this scope's own and was not kept. */
+  release(allocation: Allocation): void {
+    if (this.#owned.delete(allocation.id)) this.#owner.release(allocation);
+  }
+
+  [Symbol.dispose](): void {
+    for (const allocation of this.#owned.values()) this.#owner.release(allocation);
+    this.#owner.close(this, this.#kept.values());
+  }
+}

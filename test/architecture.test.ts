@@ -1,0 +1,79 @@
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join, posix } from "node:path";
+import { expect, test } from "vitest";
+
+// Which folders of src a folder may import from, besides itself and runtime/errors.ts, which everybody may.
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  runtime: ["shaders/prelude"],
+  tensor: ["runtime"],
+  kernels: ["shaders", "runtime", "tensor"],
+  autograd: ["tensor", "runtime"],
+  ops: ["kernels", "autograd", "tensor", "runtime"],
+  nn: ["ops", "tensor", "runtime"],
+  optim: ["kernels", "tensor"],
+  models: ["nn", "ops", "optim", "io", "data", "tensor", "runtime"],
+  io: ["tensor"],
+  data: ["tensor"],
+  metrics: ["tensor"],
+  node: ["models", "io", "data", "metrics", "tensor", "runtime"],
+  browser: ["models", "io", "data", "metrics", "tensor", "runtime"],
+  cli: ["node", "models", "io", "data", "metrics", "runtime", "package.json"],
+};
+const OUTSIDE_CORE = ["node", "browser", "cli"];
+
+const imports = (source: string): string[] =>
+  [...source.matchAll(/(?:^|\n)(?:import|export)\s[^;]*?from\s+"([^"]+)"|import\("([^"]+)"\)/g)].map(([, a, b]) => (a ?? b)!);
+
+/** Every breach of the rules above in files given as path -> source; paths begin with "src/". */
+function breaches(files: Readonly<Record<string, string>>): string[] {
+  return Object.entries(files).flatMap(([path, source]) => {
+    const folder = path.split("/")[1]!;
+    const isIndex = path.endsWith("index.ts");
+    const found = imports(source).flatMap((target) => {
+      const local = target.startsWith(".");
+      const resolved = local ? posix.join(posix.dirname(path), target) : target;
+      const place = resolved.startsWith("src/") ? resolved.split("/")[1]! : resolved;
+      if (!local) return OUTSIDE_CORE.includes(folder) ? [] : [`${path} imports the package ${target}`];
+      if (resolved.endsWith("/index.ts") && !isIndex) return [`${path} imports ${target}`];
+      if (isIndex || place === folder || resolved === "src/runtime/errors.ts") return [];
+      return MAY_IMPORT[folder]?.some((allowed) => place === allowed || resolved.startsWith(`${allowed}/`)) ? [] : [`${path} imports ${target}`];
+    });
+    if (folder !== "browser" && folder !== "cli" && /\b(window|navigator|document)\.(?!gpu\.lost)/.test(withoutComments(source))) found.push(`${path} names the browser`);
+    if (folder === "models" && /GPUBuffer|@compute/.test(source)) found.push(`${path} names GPU resources`);
+    return found;
+  });
+}
+
+const withoutComments = (source: string): string => source.replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, "");
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder).flatMap((name) => {
+    const path = join(folder, name);
+    return statSync(path).isDirectory() ? filesBelow(path) : [path];
+  });
+}
+
+const sources = Object.fromEntries(filesBelow("src").filter((path) => path.endsWith(".ts")).map((path) => [path, readFileSync(path, "utf8")]));
+
+test("folders import only what lies below them", () => {
+  expect(Object.keys(sources).length).toBeGreaterThan(40);
+  expect(breaches(sources)).toEqual([]);
+});
+
+test("a planted breach of each rule is found", () => {
+  const planted = {
+    "src/kernels/a.ts": 'import { x } from "../ops/a.ts";',
+    "src/tensor/b.ts": 'import { y } from "sharp";',
+    "src/ops/c.ts": 'import { z } from "../index.ts";',
+    "src/models/d.ts": "let buffer: GPUBuffer;",
+    "src/io/e.ts": "window.alert(1);",
+    "src/ops/f.ts": 'import module from "../../shaders/f.wgsl";',
+    "src/data/g.ts": 'import { readFile } from "node:fs/promises";',
+  };
+  expect(breaches(planted)).toHaveLength(Object.keys(planted).length);
+});
+
+test("every shader has a launcher", () => {
+  const launchers = Object.entries(sources).filter(([path]) => path.startsWith("src/kernels/")).map(([, source]) => source).join("\n");
+  for (const file of readdirSync("shaders").filter((name) => name.endsWith(".wgsl"))) expect(launchers).toContain(`shaders/${file}"`);
+});

@@ -1,0 +1,18 @@
+import { expect, test } from "vitest";
+import type { Element, WgslModule } from "../../src/runtime/kernel.ts";
+import { device } from "../device.ts";
+
+const shaders = import.meta.glob<WgslModule>("../../shaders/*.wgsl", { eager: true, import: "default" });
+const elements: readonly Element[] = device.gpu.features.has("shader-f16") ? ["f32", "f32x4", "f16", "f16x4"] : ["f32", "f32x4"];
+
+test.each(Object.values(shaders).map((module) => [module.name, module] as const))("%s compiles for every element", async (_name, module) => {
+  for (const entryPoint of Object.keys(module.entryPoints)) {
+    for (const element of elements) {
+      const kernel = device.kernel({ module, entryPoint, element });
+      await device.settle();
+      // WebGPU's default limits: a kernel that needs more would not run everywhere.
+      expect(kernel.bindings.length, `storage buffers of ${kernel.label}`).toBeLessThanOrEqual(8);
+      expect(kernel.params.length, `params of ${kernel.label}`).toBeGreaterThan(0);
+    }
+  }
+});

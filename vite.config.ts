@@ -1,0 +1,17 @@
+import { defineConfig } from "vite";
+import { wgsl } from "./tools/vite_wgsl.mjs";
+
+// One ESM file for each way in; what they share becomes a chunk. Node's packages stay outside.
+export default defineConfig({
+  plugins: [wgsl()],
+  build: {
+    target: "es2022",
+    sourcemap: true,
+    minify: false,
+    lib: {
+      entry: { index: "src/index.ts", node: "src/node/index.ts", browser: "src/browser/index.ts", cli: "src/cli/main.ts", bigrid: "src/cli/launcher.ts" },
+      formats: ["es"],
+    },
+    rolldownOptions: { external: [/^node:/, "webgpu", "sharp", "commander", "cli-progress", "bmp-ts"] },
+  },
+});
