@@ -93,7 +93,7 @@ export function decodeSafetensors(file: Uint8Array, name: string): SafetensorsFi
  */
 export function float32Of({ dtype, bytes }: StoredTensor, name: string): Float32Array {
   if (dtype !== "F32") throw new InputError(`expected tensor ${name} of dtype F32, it is ${dtype}`);
-  return new Float32Array(bytes.slice().buffer);
+  return new Float32Array(Uint8Array.from(bytes).buffer); // a copy, aligned, whatever kind of array the bytes are in
 }
 
 function parseHeader(bytes: Uint8Array, fail: (problem: string) => never): Record<string, unknown> {

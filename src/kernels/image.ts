@@ -31,7 +31,8 @@ function imageForward(device: Device, { width, height, data }: Picture, output: 
   const bandRows = Math.max(1, Math.min(height, Math.floor(device.maxTensorBytes / (4 * width))));
   for (let row = 0; row < height; row += bandRows) {
     const rows = Math.min(bandRows, height - row);
-    const band = fromArray(device, [rows, width], new Uint32Array(data.slice(4 * row * width, 4 * (row + rows) * width).buffer));
+    const bytes = Uint8Array.from(data.subarray(4 * row * width, 4 * (row + rows) * width)); // a copy, aligned
+    const band = fromArray(device, [rows, width], new Uint32Array(bytes.buffer));
     launch({
       module,
       entryPoint: "horizontal",

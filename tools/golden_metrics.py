@@ -1,0 +1,89 @@
+"""Writes test/golden/metrics.json: metrics by scikit-learn and scikit-image (Debian: python3-sklearn, python3-skimage).
+
+    python3 tools/golden_metrics.py
+"""
+import json
+
+import numpy as np
+from skimage.measure import label
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
+
+random = np.random.RandomState(7)
+
+
+def ranking_case(name, scores, labels):
+    scores = np.asarray(scores, np.float32)
+    precision, recall, _ = precision_recall_curve(labels, scores)
+    with np.errstate(invalid="ignore"):
+        f1 = np.nan_to_num(2 * precision * recall / (precision + recall))
+    return {
+        "name": name,
+        "scores": [float(s) for s in scores],
+        "labels": [int(l) for l in labels],
+        "auroc": roc_auc_score(labels, scores),
+        "averagePrecision": average_precision_score(labels, scores),
+        "f1Max": float(f1.max()),
+    }
+
+
+def aupro(maps, masks, limit):
+    """Straight from the definition: every distinct value is a threshold, every 8-connected region counts the same."""
+    regions = []
+    for index, mask in enumerate(masks):
+        labels = label(mask, connectivity=2)
+        regions += [(index, labels == k) for k in range(1, labels.max() + 1)]
+    good = np.concatenate([m[mask == 0] for m, mask in zip(maps, masks)])
+    points = [(0.0, 0.0)]
+    for threshold in np.unique(np.concatenate([m.ravel() for m in maps]))[::-1]:
+        rate = np.mean(good >= threshold)
+        overlap = np.mean([np.mean(maps[i][region] >= threshold) for i, region in regions])
+        points.append((rate, overlap))
+    area = 0.0
+    for (x0, y0), (x1, y1) in zip(points, points[1:]):
+        if x1 > limit:
+            y1 = y0 + (y1 - y0) * (limit - x0) / (x1 - x0) if x1 > x0 else y1
+            x1 = limit
+        area += (x1 - x0) * (y0 + y1) / 2
+        if x1 == limit:
+            break
+    return area / limit
+
+
+def aupro_case(name, count, levels):
+    maps, masks = [], []
+    for _ in range(count):
+        mask = np.zeros((16, 20), np.uint8)
+        for _ in range(random.randint(0, 4)):
+            y, x = random.randint(0, 13), random.randint(0, 16)
+            mask[y : y + random.randint(1, 4), x : x + random.randint(1, 5)] = 1
+        if random.rand() < 0.5:  # two pixels that touch at a corner are one region
+            mask[14, 3] = mask[15, 4] = 1
+        values = random.rand(16, 20) + 0.4 * mask
+        maps.append(np.asarray(np.floor(values * levels) / levels, np.float32))
+        masks.append(mask)
+    return {
+        "name": name,
+        "width": 20,
+        "height": 16,
+        "maps": [[float(v) for v in m.ravel()] for m in maps],
+        "masks": [[int(v) for v in m.ravel()] for m in masks],
+        "aupro": aupro(maps, masks, 0.3),
+        "aupro05": aupro(maps, masks, 0.05),
+    }
+
+
+cases = {
+    "ranking": [
+        ranking_case("no ties", random.rand(40), random.rand(40) < 0.4),
+        ranking_case("many ties", np.floor(random.rand(80) * 6) / 8, random.rand(80) < 0.5),
+        ranking_case("one positive among many", random.rand(60), np.arange(60) == 17),
+        ranking_case("all scores equal", np.full(12, 0.25), np.arange(12) % 3 == 0),
+        ranking_case("worse than guessing", -np.arange(30), np.arange(30) > 20),
+        ranking_case("negative scores, and zero of both signs", [-1.5, -0.0, 0.0, 2, -3, 0.0], [0, 1, 0, 1, 0, 1]),
+    ],
+    "aupro": [aupro_case("few ties", 3, 1 << 10), aupro_case("many ties", 4, 8), aupro_case("two levels", 2, 2)],
+}
+
+with open("test/golden/metrics.json", "w") as file:
+    json.dump(cases, file, separators=(",", ":"))
+    file.write("\n")
