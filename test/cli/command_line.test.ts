@@ -1,0 +1,179 @@
+import { spawn } from "node:child_process";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import sharp from "sharp";
+import { describe, expect, test } from "vitest";
+import { decodeSafetensors } from "../../src/io/safetensors.ts";
+import { writeSyntheticSet } from "../../src/node/synthetic.ts";
+import { temporaryFolder } from "../temporary.ts";
+
+// The built program, run as a user runs it: `npm test` builds it first.
+const PROGRAM = new URL("../../dist/bigrid.js", import.meta.url).pathname;
+
+interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function bigrid(words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [PROGRAM, ...words], { env: { ...process.env, ...env } });
+    let [stdout, stderr] = ["", ""];
+    child.stdout.on("data", (data: Buffer) => (stdout += data.toString()));
+    child.stderr.on("data", (data: Buffer) => (stderr += data.toString()));
+    child.on("close", (code) => resolve({ code, stdout, stderr }));
+  });
+}
+
+const folder = await temporaryFolder();
+const at = (...names: string[]) => join(folder, ...names);
+
+// One small set and one model for all tests: a few pictures, the least steps.
+await writeSyntheticSet(at("set"), { size: 64, train: 6, good: 3, defective: 2, seed: 2 });
+const train = (root: string, run: string, ...words: string[]) =>
+  bigrid(["train", root, "--out", run, "--size", "64", "--batch", "2", "--epochs-abnormal", "1", "--epochs-normal", "1", ...words]);
+const trained = await train(at("set"), at("run"));
+
+const METRICS = ["imageAuroc", "imageAp", "imageF1Max", "pixelAuroc", "pixelAp", "pixelF1Max", "pixelAupro"];
+
+describe("from photographs to verdicts", () => {
+  test("train writes a model and its log, and nothing else", async () => {
+    expect(trained).toMatchObject({ code: 0 });
+    expect((await readdir(at("run"))).sort()).toEqual(["model.safetensors", "train.jsonl"]);
+    const { metadata, tensors } = decodeSafetensors(await readFile(at("run", "model.safetensors")), "model");
+    expect(metadata["format"]).toBe("bigrid-detector");
+    expect(tensors.has("normal.localGrid")).toBe(true);
+    const [first] = (await readFile(at("run", "train.jsonl"), "utf8")).split("\n");
+    expect(JSON.parse(first!)).toMatchObject({ stage: "abnormal", step: 10 });
+  });
+
+  test("the same seed gives the same bytes, another one others", async () => {
+    await train(at("set", "plate"), at("seed1"), "--seed", "1");
+    await train(at("set", "plate"), at("again"), "--seed", "1");
+    await train(at("set", "plate"), at("seed2"), "--seed", "2");
+    const model = (run: string) => readFile(at(run, "model.safetensors"));
+    expect((await model("again")).equals(await model("seed1"))).toBe(true);
+    expect((await model("seed2")).equals(await model("seed1"))).toBe(false);
+  });
+
+  test("eval prints one JSON object and finds the defects", async () => {
+    const { code, stdout } = await bigrid(["eval", at("run"), at("set"), "--json"]);
+    expect(code).toBe(0);
+    const report = JSON.parse(stdout) as { classes: Record<string, Record<string, number>>; mean: Record<string, number> };
+    expect(Object.keys(report)).toEqual(["classes", "mean"]);
+    expect(Object.keys(report.classes)).toEqual(["plate", "weave"]);
+    for (const metrics of [...Object.values(report.classes), report.mean]) {
+      expect(Object.keys(metrics)).toEqual(METRICS);
+      for (const value of Object.values(metrics)) expect(value >= 0 && value <= 1).toBe(true);
+    }
+    expect(report.mean["imageAuroc"]).toBeGreaterThan(0.8);
+    expect(report.mean["pixelAuroc"]).toBeGreaterThan(0.8);
+    const table = await bigrid(["eval", at("run"), at("set")]);
+    expect(table.stdout).toMatch(/^class +image AUROC/);
+  });
+
+  test("predict gives a score, a verdict and a heat map of the photograph's size, and goes on after a bad image", async () => {
+    await mkdir(at("mixed"));
+    const noise = Uint8Array.from({ length: 3 * 96 * 80 }, (_, i) => (i * 7919) % 256);
+    const jpeg = await sharp(noise, { raw: { width: 96, height: 80, channels: 3 } }).jpeg().toBuffer();
+    await writeFile(at("mixed", "photo.jpg"), jpeg);
+    await writeFile(at("mixed", "cut.jpg"), jpeg.subarray(0, jpeg.length / 2));
+    const good = at("set", "weave", "test", "good", "000.png");
+    const { code, stdout, stderr } = await bigrid(["predict", at("run"), at("mixed", "cut.jpg"), good, at("mixed", "photo.jpg"), "--out", at("heat"), "--json"]);
+    expect(code).toBe(0);
+    const { images, skipped, threshold } = JSON.parse(stdout) as {
+      threshold: number;
+      images: { image: string; score: number; verdict: string; heatMap: string }[];
+      skipped: { image: string; reason: string }[];
+    };
+    expect(images.map(({ image }) => image)).toEqual([good, at("mixed", "photo.jpg")]);
+    for (const { score, verdict } of images) expect(verdict).toBe(score > threshold ? "defective" : "good");
+    expect(images[1]!.verdict).toBe("defective"); // noise is no cloth
+    const { width, height, format } = await sharp(images[1]!.heatMap).metadata();
+    expect([width, height, format]).toEqual([96, 80, "png"]);
+    expect(skipped).toEqual([{ image: at("mixed", "cut.jpg"), reason: `cannot read ${at("mixed", "cut.jpg")}: the image is cut off` }]);
+    expect(stderr).toContain("skipped 1 of 3 images");
+  });
+
+  test("info names the adapter", async () => {
+    const { code, stdout } = await bigrid(["info", "--json"]);
+    expect(code).toBe(0);
+    expect((JSON.parse(stdout) as { adapter: { description: string } }).adapter.description).not.toBe("");
+  });
+});
+
+describe("wrong input ends in one line", () => {
+  const lines = (text: string) => text.split("\n").filter((line) => line !== "");
+
+  async function expectOneLine(outcome: Promise<Outcome>, message: string, code = 1): Promise<void> {
+    const { stderr, stdout, code: got } = await outcome;
+    expect(stdout).toBe("");
+    expect(lines(stderr).at(-1)).toContain(message);
+    expect(stderr).not.toMatch(/\n\s+at /);
+    expect(got).toBe(code);
+  }
+
+  test("an empty folder, and one of text", async () => {
+    await mkdir(at("empty"));
+    await expectOneLine(train(at("empty"), at("x")), "empty: no images, it is empty");
+    await mkdir(at("texts"));
+    await writeFile(at("texts", "a.txt"), "a");
+    await expectOneLine(train(at("texts"), at("x")), "texts: no images, none of its 1 files is one");
+    await expectOneLine(train(at("nowhere"), at("x")), "it does not exist");
+  });
+
+  test("an image of one pixel, and nothing left to learn from", async () => {
+    await mkdir(at("dots"));
+    await sharp({ create: { width: 1, height: 1, channels: 3, background: "red" } }).png().toFile(at("dots", "dot.png"));
+    const outcome = await train(at("dots"), at("x"));
+    expect(outcome.stderr).toContain("dot.png is 1x1 pixels; at least 8x8 are needed");
+    await expectOneLine(Promise.resolve(outcome), "training needs at least two good images, got 0");
+  });
+
+  test("a damaged image among good ones: named, skipped and counted; fatal with --strict; the old model stays", async () => {
+    const cutFolder = at("partly");
+    await mkdir(cutFolder);
+    for (const name of ["000", "001", "002"]) await writeFile(join(cutFolder, `${name}.png`), await readFile(at("set", "weave", "train", "good", `${name}.png`)));
+    await writeFile(join(cutFolder, "003.png"), (await readFile(join(cutFolder, "000.png"))).subarray(0, 500));
+    const { code, stderr } = await train(cutFolder, at("partlyRun"));
+    expect(code).toBe(0);
+    expect(stderr).toContain(`skipped: cannot read ${join(cutFolder, "003.png")}:`);
+    expect(stderr).toContain("skipped 1 of 4 images that cannot be used (--strict makes this an error)");
+    const before = await readFile(at("partlyRun", "model.safetensors"));
+    await expectOneLine(train(cutFolder, at("partlyRun"), "--strict"), `cannot read ${join(cutFolder, "003.png")}`);
+    expect((await readFile(at("partlyRun", "model.safetensors"))).equals(before)).toBe(true);
+    expect((await readdir(at("partlyRun"))).sort()).toEqual(["model.safetensors", "train.jsonl"]);
+  });
+
+  test("a run that is none, and a model that is none", async () => {
+    await expectOneLine(bigrid(["eval", at("set"), at("set")]), "is no run: it holds no model.safetensors");
+    await mkdir(at("broken"));
+    await writeFile(at("broken", "model.safetensors"), "no model");
+    await expectOneLine(bigrid(["eval", at("broken"), at("set")]), "is no valid safetensors file");
+    await expectOneLine(bigrid(["eval", at("none"), at("set")]), "cannot read the run");
+  });
+
+  test("an output that cannot be written, before any work", async () => {
+    await writeFile(at("file"), "");
+    await expectOneLine(train(at("set"), at("file", "run")), "a part of the path is a file, not a folder");
+    await expectOneLine(bigrid(["predict", at("run"), at("set", "weave", "test", "good", "000.png"), "--out", at("file")]), "a file of that name is in the way");
+  });
+
+  test("no adapter", async () => {
+    const nothing = { VK_DRIVER_FILES: at("none.json"), VK_ICD_FILENAMES: at("none.json") };
+    const outcome = await bigrid(["info"], nothing);
+    expect(lines(outcome.stderr)).toHaveLength(1);
+    await expectOneLine(Promise.resolve(outcome), "no WebGPU adapter: install");
+  });
+
+  test("wrong usage ends with 2 and says how to go on", async () => {
+    for (const words of [["frobnicate"], ["train"], ["train", "x", "--out", "y", "--batch", "many"], ["train", "x", "--out", "y", "--decoder", "huge"]]) {
+      const { code, stderr } = await bigrid(words);
+      expect(code).toBe(2);
+      expect(stderr).toContain("--help says more");
+    }
+    expect((await bigrid(["--help"])).code).toBe(0);
+    expect((await bigrid(["train", "--help"])).stdout).toContain("--epochs-abnormal");
+  });
+});
