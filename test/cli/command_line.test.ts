@@ -96,6 +96,17 @@ describe("from photographs to verdicts", () => {
     expect(stderr).toContain("skipped 1 of 3 images");
   });
 
+  test("demo makes its pictures, trains, evaluates and writes a report, all of it in one folder", async () => {
+    const { code, stdout } = await bigrid(["demo", "--out", at("demo"), "--size", "64", "--json"]);
+    expect(code).toBe(0);
+    const { mean, model, report } = JSON.parse(stdout) as { mean: Record<string, number>; model: string; report: string };
+    expect(mean["imageAuroc"]).toBeGreaterThan(0.9);
+    expect(mean["pixelAuroc"]).toBeGreaterThan(0.9);
+    expect((await readdir(at("demo"))).sort()).toEqual(["images", "model.safetensors", "report.html", "train.jsonl"]);
+    expect(model).toBe(at("demo", "model.safetensors"));
+    expect(await readFile(report, "utf8")).toContain("Synthetic inspection set");
+  });
+
   test("info names the adapter", async () => {
     const { code, stdout } = await bigrid(["info", "--json"]);
     expect(code).toBe(0);

@@ -11,7 +11,7 @@ import { runReport } from "../run_report.ts";
 import { trainRun } from "../train_run.ts";
 
 const PICTURES = { size: 256, train: 24, good: 8, defective: 4, seed: 1 };
-const INPUT_SIZE = 128; // of the model: a quarter of the work of 224 and a bit more, and enough for these pictures
+const INPUT_SIZE = 128; // of the model: a third of the work of 224, and enough for these pictures
 
 export function addDemo(program: Command): void {
   program
@@ -19,8 +19,9 @@ export function addDemo(program: Command): void {
     .description("make a small synthetic inspection set, train on it, evaluate, write a report")
     .option("--out <dir>", "folder for the pictures, the model and the report", "bigrid-demo")
     .option("--seed <n>", "of everything random", wholeNumber(0), 0)
+    .option("--size <pixels>", "side of the square that images are resized to", wholeNumber(64), INPUT_SIZE)
     .option("--json", "one JSON object: {classes, mean, model, report}")
-    .action(async ({ out, seed, json }: { out: string; seed: number; json?: boolean }) => {
+    .action(async ({ out, seed, size, json }: { out: string; seed: number; size: number; json?: boolean }) => {
       await ensureWritableFolder(out);
       const device = await openDevice();
       const root = join(out, "images");
@@ -28,7 +29,7 @@ export function addDemo(program: Command): void {
       await writeSyntheticSet(root, PICTURES);
       const imageSeconds = (performance.now() - started) / 1000;
       const dataset = await readDataset(root);
-      const options = trainOptionsOf({ backbone: "embedded", size: INPUT_SIZE, epochsAbnormal: 10, epochsNormal: 50, seed }, device);
+      const options = trainOptionsOf({ backbone: "embedded", size, epochsAbnormal: 10, epochsNormal: 50, seed }, device);
       say(`synthetic inspection set in ${root}; training on ${device.adapter.description}`);
       const { detector, modelPath, losses, seconds } = await trainRun(device, root, dataset, out, options, true);
       const evaluated = await evaluateRun(detector, root, dataset, true);

@@ -1,0 +1,65 @@
+import { expect, test } from "vitest";
+import { synthesise } from "../../src/data/synthetic.ts";
+import type { DecodedImage } from "../../src/io/image.ts";
+import { decodeSafetensors, encodeSafetensors } from "../../src/io/safetensors.ts";
+import { Detector, type TrainingImage } from "../../src/models/detector.ts";
+import { decodeDetector, encodeDetector } from "../../src/models/detector_file.ts";
+import { device } from "../device.ts";
+
+const SIZE = 64;
+const [scene] = synthesise({ size: SIZE, train: 4, good: 1, defective: 1, seed: 1 }) as [ReturnType<typeof synthesise>[number]];
+const pictureOf = ({ rgba }: { readonly rgba: Uint8Array }): DecodedImage => ({ width: SIZE, height: SIZE, data: rgba });
+
+async function* good(): AsyncGenerator<TrainingImage> {
+  for (const image of scene.train) yield { className: "weave", image: pictureOf(image) };
+}
+
+const options = { backbone: "embedded", decoder: "tiny", inputSize: SIZE, epochsAbnormal: 1, epochsNormal: 1, batch: 4, seed: 1 } as const;
+const detector = await Detector.train(device, good(), options);
+const pictures = scene.test.map(pictureOf);
+
+test("a map has the input's size, its maximum is the peak, and scores do not depend on the batch", async () => {
+  const together = await detector.inspect(pictures);
+  for (const [i, picture] of pictures.entries()) {
+    const [alone] = await detector.inspect([picture]);
+    expect(together[i]).toEqual(alone);
+    expect(alone!.map).toHaveLength(SIZE * SIZE);
+    expect(Math.max(...alone!.map)).toBe(alone!.peak);
+    expect(alone!.score <= alone!.peak).toBe(true);
+  }
+});
+
+test("inspecting leaves no memory behind", async () => {
+  await detector.inspect(pictures);
+  const before = device.memory().bytes;
+  await detector.inspect(pictures);
+  expect(device.memory().bytes).toBe(before);
+});
+
+test("a detector read from its file judges to the same bits", async () => {
+  const file = await encodeDetector(detector);
+  expect(await encodeDetector(detector)).toEqual(file);
+  const again = decodeDetector(device, file, "model");
+  expect(again.config).toEqual(detector.config);
+  expect(await again.inspect(pictures)).toEqual(await detector.inspect(pictures));
+});
+
+test("a file that is no detector is refused by name", async () => {
+  const file = decodeSafetensors(await encodeDetector(detector), "model");
+  const changed = (metadata: Record<string, string>, without = "") =>
+    encodeSafetensors({ tensors: new Map([...file.tensors].filter(([name]) => name !== without)), metadata: { ...file.metadata, ...metadata } });
+  const read = (bytes: Uint8Array) => () => decodeDetector(device, bytes, "m");
+  expect(read(changed({ format: "other" }))).toThrow("m is a safetensors file but no detector");
+  expect(read(changed({ version: "9" }))).toThrow("m is a detector of version 9; this bigrid reads version 1");
+  expect(read(changed({ config: "{" }))).toThrow("the configuration in its metadata is no JSON");
+  expect(read(changed({ config: "{}" }))).toThrow("is not that of a detector");
+  expect(read(changed({ config: "null" }))).toThrow("is not that of a detector");
+  expect(read(changed({}, "normal.localGrid"))).toThrow("m: tensor normal.localGrid [1,8,8,40] is missing");
+});
+
+test("one image is too few to learn from", async () => {
+  async function* one(): AsyncGenerator<TrainingImage> {
+    yield { className: "weave", image: pictures[0]! };
+  }
+  await expect(Detector.train(device, one(), options)).rejects.toThrow("training needs at least two good images, got 1");
+});

@@ -1,0 +1,47 @@
+import { expect, test } from "vitest";
+import { createBackbone } from "../../src/models/backbone.ts";
+import { fromArray, toArray } from "../../src/tensor/tensor.ts";
+import { device } from "../device.ts";
+
+const SIZE = 64;
+const backbone = createBackbone(device, "embedded", SIZE);
+
+/** Mean of each channel over the inner cells of a picture given by its colours. */
+async function responseTo(colour: (x: number, y: number) => readonly [number, number, number]): Promise<number[]> {
+  const values = Float32Array.from({ length: 3 * SIZE * SIZE }, (_, i) => colour(Math.floor(i / 3) % SIZE, Math.floor(i / 3 / SIZE))[i % 3]!);
+  const features = backbone.extract(fromArray(device, [1, SIZE, SIZE, 3], values));
+  expect(features.shape).toEqual([1, backbone.cells, backbone.cells, backbone.channels]);
+  const map = await toArray(features);
+  const inner = [27, 28, 35, 36]; // the middle of 8 x 8 cells
+  return Array.from({ length: backbone.channels }, (_, c) => inner.reduce((sum, cell) => sum + map[cell * backbone.channels + c]!, 0) / inner.length);
+}
+
+test("a flat picture has energy nowhere, only mean colours", async () => {
+  const response = await responseTo(() => [0.3, 0.3, 0.3]);
+  const finest = response.slice(0, 10); // four orientations and six contrasts of the finest scale, away from the border
+  for (const energy of finest) expect(energy).toBeLessThan(1e-6);
+  expect(response.some((value) => Math.abs(value - 0.3) < 1e-6)).toBe(true);
+});
+
+test("a grating excites its own orientation most", async () => {
+  const stripes = (x: number) => Math.cos((2 * Math.PI * x) / 4);
+  const upright = await responseTo((x) => [stripes(x), stripes(x), stripes(x)]);
+  const lying = await responseTo((_x, y) => [stripes(y), stripes(y), stripes(y)]);
+  const strongest = (response: number[]) => response.slice(0, 4).indexOf(Math.max(...response.slice(0, 4)));
+  expect(strongest(upright)).toBe(0);
+  expect(strongest(lying)).toBe(2);
+});
+
+test("a bright and a dark dot differ, and so do a red and a green one", async () => {
+  const dot = (rgb: readonly [number, number, number]) => responseTo((x, y) => (x % 8 === 4 && y % 8 === 4 ? rgb : [0, 0, 0]));
+  const [bright, dark, red, green] = [await dot([1, 1, 1]), await dot([-1, -1, -1]), await dot([1, 0, 0]), await dot([0, 1, 0])];
+  expect(bright[4]! > bright[5]!).toBe(true);
+  expect(dark[5]! > dark[4]!).toBe(true);
+  expect(red[6]! > red[7]!).toBe(true);
+  expect(green[7]! > green[6]!).toBe(true);
+});
+
+test("sizes and names that it does not take are refused", () => {
+  expect(() => createBackbone(device, "embedded", 100)).toThrow("a side that is a multiple of 8 and at least 64, got 100");
+  expect(() => createBackbone(device, "resnet" as "embedded", 64)).toThrow("expected backbone to be one of embedded, got resnet");
+});

@@ -1,0 +1,101 @@
+import { describe, expect, test } from "vitest";
+import { DECODERS, gradConfig } from "../../src/models/grad/config.ts";
+import { fit, type FitStep } from "../../src/models/grad/fit.ts";
+import { Grad } from "../../src/models/grad/model.ts";
+import { Weights } from "../../src/nn/weights.ts";
+import { gradients } from "../../src/ops/gradients.ts";
+import { reconstructionLoss } from "../../src/ops/losses.ts";
+import { RandomStream } from "../../src/tensor/random.ts";
+import { countOf, fromArray, toArray, type Tensor } from "../../src/tensor/tensor.ts";
+import { device } from "../device.ts";
+
+const [CELLS, CHANNELS, VARIANCE] = [9, 8, 24];
+const CONFIG = gradConfig({ height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE }, "tiny");
+
+/** Smooth features that differ a little from image to image. */
+function images(count: number): Tensor[] {
+  const random = new RandomStream(1, 77);
+  return Array.from({ length: count }, () => {
+    const phase = random.unit();
+    const values = Float32Array.from({ length: CELLS * CELLS * CHANNELS }, (_, i) => 6 * Math.sin((i % CHANNELS) + 0.3 * Math.floor(i / CHANNELS) + phase));
+    return fromArray(device, [1, CELLS, CELLS, CHANNELS], values);
+  });
+}
+
+const model = () => new Grad(Weights.drawn(device), CONFIG, new RandomStream(3, 0));
+const OPTIONS = { epochsAbnormal: 1, epochsNormal: 1, batch: 4, seed: 5, featureVariance: VARIANCE };
+
+async function trained(steps: number): Promise<{ readonly steps: FitStep[]; readonly bits: Uint32Array[] }> {
+  const grad = model();
+  const seen: FitStep[] = [];
+  for await (const step of fit(grad, images(6), OPTIONS)) {
+    seen.push(step);
+    if (seen.length === steps) break;
+  }
+  const bits = await Promise.all([...grad.weights.all().values()].map(async (tensor) => new Uint32Array((await toArray(tensor)).buffer)));
+  return { steps: seen, bits };
+}
+
+test.each(DECODERS)("decoder %s reconstructs the features' shape, and every parameter gets a finite gradient", async (decoder) => {
+  const grad = new Grad(Weights.drawn(device), { ...CONFIG, decoder }, new RandomStream(3, 0));
+  const [first] = images(1) as [Tensor];
+  const parameters = [...grad.weights.parameters];
+  const { results, grads } = gradients(() => {
+    const reconstruction = grad.reconstruct(grad.codes(first, null), "training");
+    return [reconstructionLoss(first, reconstruction, { threshold: CONFIG.similarityThreshold }), reconstruction];
+  }, parameters.map(([, tensor]) => tensor));
+  expect(results[1]!.shape).toEqual(first.shape);
+  for (const [i, [name, { shape }]] of parameters.entries()) {
+    const gradient = await toArray(grads[i]!);
+    expect(gradient.length, name).toBe(countOf(shape));
+    expect(gradient.every(Number.isFinite), name).toBe(true);
+  }
+});
+
+describe("training", () => {
+  test("takes at least 50 and 500 steps on a small set, and the loss falls", async () => {
+    const { steps } = await trained(Infinity);
+    const normal = steps.filter(({ stage }) => stage === "normal");
+    expect(normal).toHaveLength(500);
+    const losses = normal.flatMap(({ loss }) => (loss === null ? [] : [loss]));
+    expect(losses.every(Number.isFinite)).toBe(true);
+    expect(losses.at(-1)!).toBeLessThan(0.1 * losses[0]!);
+    const hinge = steps.flatMap(({ stage, loss }) => (stage === "abnormal" && loss !== null ? [loss] : []));
+    expect(hinge.at(-1)!).toBeLessThan(hinge[0]!);
+  });
+
+  test("gives the same bits from the same seed", async () => {
+    const [one, other] = [await trained(60), await trained(60)];
+    expect(other).toEqual(one);
+  });
+
+  test("leaves memory as it was after every step", async () => {
+    const steps = fit(model(), images(6), OPTIONS);
+    const before: number[] = [];
+    const buffers: number[] = [];
+    for (let i = 0; i < 8; i++) {
+      await steps.next();
+      before.push(device.memory().bytes);
+      buffers.push(device.memory().buffersCreated);
+    }
+    // From the second epoch on, batches of both sizes and both sides of the noise coin have been seen.
+    expect(new Set(before.slice(4)).size).toBe(1);
+    expect(buffers.at(-1)! - buffers[5]!).toBeLessThanOrEqual(1);
+  });
+});
+
+test("the second stage leaves the abnormal grids alone", async () => {
+  const grad = model();
+  const names = ["abnormal.localGrid", "abnormal.globalGrid"];
+  const values = () => Promise.all(names.map((name) => toArray(grad.weights.parameters.get(name)!)));
+  let before: Float32Array[] | null = null;
+  for await (const { stage, step } of fit(grad, images(4), OPTIONS)) {
+    if (stage === "normal") before ??= await values();
+    if (stage === "normal" && step === 10) break;
+  }
+  expect(await values()).toEqual(before);
+});
+
+test("an unknown decoder is refused", () => {
+  expect(() => gradConfig({ height: 8, width: 8, channels: 4, variance: 24 }, "huge" as "tiny")).toThrow("expected decoder to be one of tiny, mobile, basic, got huge");
+});
