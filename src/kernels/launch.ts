@@ -1,5 +1,6 @@
 import { ShapeError, shapeError } from "../runtime/errors.ts";
-import type { Element, WgslModule } from "../runtime/kernel.ts";
+import type { Element } from "../runtime/kernel.ts";
+import type { WgslModule } from "../runtime/wgsl.ts";
 import type { DType, Shape, Tensor } from "../tensor/tensor.ts";
 
 /** One dispatch: which code, over which tensors, how many invocations (or workgroups). */

@@ -4,11 +4,10 @@ import f16x4 from "../../shaders/prelude/f16x4.wgsl";
 import f32 from "../../shaders/prelude/f32.wgsl";
 import f32x4 from "../../shaders/prelude/f32x4.wgsl";
 import philox from "../../shaders/prelude/philox.wgsl";
+import type { WgslModule } from "./wgsl.ts";
 
 const PRELUDES = { f16, f16x4, f32, f32x4 };
 const DEFAULT_WORKGROUP_SIZE = 64;
-
-export type WgslModule = typeof common;
 
 /** How a kernel's tensors are stored: the scalar type, and whether four channels travel together. */
 export type Element = keyof typeof PRELUDES;

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import type { Element, WgslModule } from "../../src/runtime/kernel.ts";
+import type { Element } from "../../src/runtime/kernel.ts";
+import type { WgslModule } from "../../src/runtime/wgsl.ts";
 import { device } from "../device.ts";
 
 const shaders = import.meta.glob<WgslModule>("../../shaders/*.wgsl", { eager: true, import: "default" });

@@ -1,0 +1,4 @@
+declare module "*.wgsl" {
+  const module: import("./wgsl.ts").WgslModule;
+  export default module;
+}

@@ -1,0 +1,135 @@
+import { describe, expect, test } from "vitest";
+import { gradientsOf, record } from "../../src/autograd/tape.ts";
+import { binaryForward } from "../../src/kernels/elementwise.ts";
+import { tanh } from "../../src/ops/activation.ts";
+import { add, multiply } from "../../src/ops/elementwise.ts";
+import { gradients } from "../../src/ops/gradients.ts";
+import { pointwiseConv2d } from "../../src/ops/matmul.ts";
+import { mean } from "../../src/ops/reduce.ts";
+import { concat, reshape, slice } from "../../src/ops/shape.ts";
+import { countOf, fromArray, requireGrad, toArray, type Shape, type Tensor } from "../../src/tensor/tensor.ts";
+import { rng } from "../close.ts";
+import { device } from "../device.ts";
+
+const random = rng(41);
+const draw = (count: number) => Float32Array.from({ length: count }, () => 2 * random() - 1);
+const parameter = (shape: Shape, values = draw(countOf(shape))) => requireGrad(fromArray(device, shape, values));
+
+describe("the gradient of a composed function", () => {
+  // mean(tanh(x W + b) * [first half of x, first half of x]): x is used three times, in different ops.
+  const [rows, width] = [5, 8];
+  const onDevice = (x: Tensor, w: Tensor, b: Tensor): Tensor => {
+    const half = slice(x, 0, width / 2);
+    return mean(multiply(tanh(pointwiseConv2d(x, w, b)), concat([half, half])));
+  };
+  const onHost = (x: ArrayLike<number>, w: ArrayLike<number>, b: ArrayLike<number>): number => {
+    let total = 0;
+    for (let r = 0; r < rows; r++) {
+      for (let k = 0; k < width; k++) {
+        let sum = b[k]!;
+        for (let c = 0; c < width; c++) sum += x[r * width + c]! * w[c * width + k]!;
+        total += Math.tanh(sum) * x[r * width + (k % (width / 2))]!;
+      }
+    }
+    return total / rows / width;
+  };
+
+  test("agrees with central differences in float64, along a random direction of each input", async () => {
+    const values = [draw(rows * width), draw(width * width), draw(width)] as const;
+    const tensors = [parameter([rows, width], values[0]), parameter([width, width], values[1]), parameter([width], values[2])] as const;
+    const { grads } = gradients(() => [onDevice(...tensors)], tensors);
+    for (const [i, base] of values.entries()) {
+      const direction = draw(base.length);
+      const at = (t: number) => onHost(...(values.map((v, j) => (j === i ? Float64Array.from(v, (x, n) => x + t * direction[n]!) : v)) as unknown as Parameters<typeof onHost>));
+      const slope = (at(1e-6) - at(-1e-6)) / 2e-6;
+      const along = (await toArray(grads[i]!)).reduce((sum, g, n) => sum + g * direction[n]!, 0);
+      expect(Math.abs(along - slope)).toBeLessThan(1e-5 * (1 + Math.abs(slope)));
+    }
+  });
+
+  test("exists only where it is wanted", async () => {
+    const [x, unused] = [parameter([4]), parameter([4])];
+    const plain = fromArray(device, [4], draw(4));
+    let pulled = 0;
+    const counted = record("counted", binaryForward(plain, plain, "add"), [[plain, (g) => (pulled++, g)]]);
+    const { grads } = gradients(() => [add(multiply(x, plain), counted)], [x, unused]);
+    expect(await toArray(grads[0]!)).toEqual(await toArray(plain));
+    expect(grads[1]).toBeNull();
+    expect(pulled).toBe(0);
+  });
+});
+
+describe("memory", () => {
+  test("is as before, but for results and gradients", () => {
+    const x = parameter([1000]);
+    const before = device.memory();
+    const { results, grads } = gradients(() => {
+      const y = tanh(tanh(x));
+      return [mean(y), y];
+    }, [x]);
+    expect(device.memory().allocations).toBe(before.allocations + 3);
+    for (const tensor of [...results, ...grads]) device.release(tensor!.allocation);
+    expect(device.memory().bytes).toBe(before.bytes);
+  });
+
+  test("falls as the walk goes on: gradients of a long chain do not pile up", () => {
+    const [count, length] = [4096, 30];
+    const x = parameter([count]);
+    const before = device.memory().bytes;
+    let forwardBytes = 0;
+    let peak = 0;
+    // The walk asks for one seed and one pullback after another; what is held is looked at in each.
+    const watched = (input: Tensor): Tensor => {
+      const output = tanh(input);
+      return record("watch", reshape(output, [count]), [[output, (g) => {
+        peak = Math.max(peak, device.memory().bytes - before);
+        return g;
+      }]]);
+    };
+    const { grads } = gradients(() => {
+      let y: Tensor = x;
+      for (let i = 0; i < length; i++) y = watched(y);
+      forwardBytes = device.memory().bytes - before;
+      return [mean(y)];
+    }, [x]);
+    device.release(grads[0]!.allocation);
+    expect(forwardBytes).toBeGreaterThanOrEqual(4 * count * length);
+    expect(peak).toBeLessThanOrEqual(forwardBytes + 4 * (4 * count)); // a handful of gradients on top, not thirty
+  });
+
+  test("a parameter seen through a view is never given back", async () => {
+    const x = parameter([2, 3], Float32Array.of(1, 2, 3, 4, 5, 6));
+    const { grads } = gradients(() => [mean(multiply(reshape(x, [6]), reshape(x, [6])))], [x]);
+    expect(await toArray(x)).toEqual(Float32Array.of(1, 2, 3, 4, 5, 6));
+    (await toArray(grads[0]!)).forEach((g, i) => expect(g).toBeCloseTo((i + 1) / 3, 5));
+  });
+});
+
+test("a tape inside a tape does not record on the outer one", async () => {
+  const x = parameter([4], Float32Array.of(1, 2, 3, 4));
+  const { grads } = gradients(() => {
+    const inner = gradients(() => [mean(multiply(x, x))], [x]).grads[0]!;
+    return [mean(multiply(x, inner))]; // the inner gradient counts as a constant: x / 2
+  }, [x]);
+  expect(await toArray(grads[0]!)).toEqual(Float32Array.of(0.125, 0.25, 0.375, 0.5));
+});
+
+test("a pullback of the wrong shape is named", () => {
+  const x = parameter([4]);
+  const wrong = () => record("crooked", binaryForward(x, x, "add"), [[x, () => fromArray(device, [2], draw(2))]]);
+  expect(() => gradients(() => [wrong()], [x])).toThrow("crooked: a pullback returned [2] for an input of shape [4]");
+});
+
+test("an error inside leaves no tape running and no memory behind", () => {
+  const x = parameter([4]);
+  const before = device.memory().bytes;
+  const rules = { seed: (loss: Tensor) => loss, add: (a: Tensor) => a };
+  expect(() =>
+    gradientsOf(() => {
+      tanh(x);
+      throw new Error("no");
+    }, [x], rules),
+  ).toThrow("no");
+  expect(device.memory().bytes).toBe(before);
+  expect(tanh(x).requiresGrad).toBe(false);
+});

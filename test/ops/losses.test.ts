@@ -1,0 +1,105 @@
+import { describe, expect, test } from "vitest";
+import { gradients } from "../../src/ops/gradients.ts";
+import { anomalyMap, hingeLoss, reconstructionLoss } from "../../src/ops/losses.ts";
+import { empty, fromArray, requireGrad, toArray } from "../../src/tensor/tensor.ts";
+import { expectClose, rng } from "../close.ts";
+import { device } from "../device.ts";
+import { describeOperation } from "../operation.ts";
+import * as reference from "../reference/losses.ts";
+
+type Problem = { readonly positions: number; readonly channels: number; readonly threshold: number };
+
+const targetOf = ({ positions, channels }: Problem) => {
+  const random = rng(11);
+  return Float32Array.from({ length: positions * channels }, () => 2 * random() - 1);
+};
+
+describeOperation<Problem>({
+  name: "reconstructionLoss",
+  problems: [
+    ["one position, ragged channels", { positions: 1, channels: 3, threshold: 10 }],
+    ["everything similar", { positions: 70, channels: 8, threshold: 10 }],
+    ["nothing similar", { positions: 70, channels: 8, threshold: 0 }],
+    ["some similar, channels of GRAD on B6", { positions: 9, channels: 272, threshold: 0.66 }],
+  ],
+  shapes: ({ positions, channels }) => [[positions, channels]],
+  run: (p, [r]) => reconstructionLoss(fromArray(device, [p.positions, p.channels], targetOf(p)), r!, p),
+  forward: (p, [r]) => [reference.reconstruction(p, targetOf(p), r!)],
+  backward: (p, [r], [g]) => [reference.reconstructionGradient(p, targetOf(p), r!).map((value) => value * (g as number))],
+  // All terms are of order one, divided by the number of positions in the gradient; the cosine divides twice.
+  magnitudes: ({ positions }, [r], [g]) => ({ output: [4], grads: [Array.from(r!, () => (8 * Math.abs(g as number)) / positions)] }),
+  slack: ({ positions, channels }) => 32 + positions + channels,
+  exact: null,
+});
+
+describe("the anomaly map", () => {
+  const [positions, channels, threshold] = [40, 12, 0.6];
+
+  test("is (1 - s) |r - a|", async () => {
+    const random = rng(12);
+    const values = () => Float32Array.from({ length: positions * channels }, () => 2 * random() - 1);
+    const [a, r] = [values(), values()];
+    const got = await toArray(anomalyMap(fromArray(device, [5, 8, channels], a), fromArray(device, [5, 8, channels], r), { threshold }));
+    const want = reference.refine({ channels, threshold }, a, r).map(({ distance, s }) => (1 - s) * distance);
+    expectClose(got, want, want.map(() => 8), 32 + channels);
+  });
+
+  test("is zero for a perfect reconstruction, and finite where there is nothing to compare", async () => {
+    const zero = fromArray(device, [2, 4], new Float32Array(8));
+    const ones = fromArray(device, [2, 4], new Float32Array(8).fill(1));
+    const perfect = await toArray(anomalyMap(ones, ones, { threshold }));
+    for (const value of perfect) expect(value).toBe(0);
+    expect(await toArray(anomalyMap(zero, zero, { threshold }))).toEqual(new Float32Array(2));
+    expect(await toArray(anomalyMap(ones, zero, { threshold }))).toEqual(new Float32Array(2).fill(2)); // cos 0, not similar
+  });
+
+  test("has a finite gradient from a zero reconstruction", async () => {
+    const target = fromArray(device, [1, 4], Float32Array.of(1, 0, 0, 0));
+    const zero = requireGrad(fromArray(device, [1, 4], new Float32Array(4)));
+    const { grads } = gradients(() => [reconstructionLoss(target, zero, { threshold: 10 })], [zero]);
+    expect((await toArray(grads[0]!)).every(Number.isFinite)).toBe(true);
+  });
+});
+
+describe("hingeLoss", () => {
+  const run = async (scores: number[], mask: number[], threshold?: number) => {
+    const s = requireGrad(fromArray(device, [scores.length], Float32Array.from(scores)));
+    const m = fromArray(device, [mask.length], Float32Array.from(mask));
+    const { results, grads } = gradients(() => {
+      const { loss, hits } = hingeLoss(s, m, threshold);
+      return [loss, hits];
+    }, [s]);
+    const [loss, hits, gradient] = await Promise.all([results[0]!, results[1]!, grads[0]!].map((tensor) => toArray(tensor)));
+    return { loss: loss![0], hits: Array.from(hits!), gradient: Array.from(gradient!, (x) => x + 0) };
+  };
+
+  test("averages over the marked and over the others apart, and flattens beyond the threshold", async () => {
+    // marked: 1 is beyond, 0 falls short by .5; others: -1 is beyond, 0.25 falls short by .75, at -.5 it is just enough
+    expect(await run([1, 0, -1, 0.25, -0.5], [1, 1, 0, 0, 0])).toEqual({
+      loss: Math.fround(0.5 / 2 + Math.fround(0.75 / 3)),
+      hits: [0.5, Math.fround(2 / 3)],
+      gradient: [0, -0.5, 0, Math.fround(1 / 3), 0],
+    });
+  });
+
+  test("takes a mean over nothing as nothing", async () => {
+    expect(await run([0.25, 0.75], [0, 0])).toEqual({ loss: 1, hits: [1, 0], gradient: [0.5, 0.5] });
+    expect(await run([0.25, 0.75], [1, 1])).toEqual({ loss: 0.125, hits: [0.5, 1], gradient: [-0.5, 0] });
+  });
+
+  test("agrees with its definition on many positions, twice to the same bits", async () => {
+    const random = rng(13);
+    const scores = Array.from({ length: 5000 }, () => Math.fround(2 * random() - 1));
+    const mask = scores.map(() => (random() < 0.03 ? 1 : 0));
+    const mean = (values: number[]) => values.reduce((sum, x) => sum + x, 0) / values.length;
+    const want = mean(scores.filter((_, i) => mask[i]).map((s) => Math.max(0, 0.5 - s))) + mean(scores.filter((_, i) => !mask[i]).map((s) => Math.max(0, 0.5 + s)));
+    const got = await run(scores, mask);
+    expect(got.loss).toBeCloseTo(want, 5);
+    expect(await run(scores, mask)).toEqual(got);
+  });
+});
+
+test("losses refuse tensors that do not go together", () => {
+  expect(() => reconstructionLoss(empty(device, [2, 3]), empty(device, [2, 4]), { threshold: 1 })).toThrow("reconstructionLoss: expected r [2,3], got a [2,3] and r [2,4]");
+  expect(() => hingeLoss(empty(device, [4]), empty(device, [5]))).toThrow("hingeLoss: expected mask [4], got scores [4] and mask [5]");
+});

@@ -1,0 +1,126 @@
+import { describe, expect, test } from "vitest";
+import { drawFeatureBlocks } from "../../src/kernels/feature_block_paste.ts";
+import { featureBlockPaste } from "../../src/ops/feature_block_paste.ts";
+import { normal, randomWords, uniform } from "../../src/ops/random.ts";
+import { philox as hostPhilox, RandomStream } from "../../src/tensor/random.ts";
+import { empty, fromArray, toArray, type Tensor } from "../../src/tensor/tensor.ts";
+import { device } from "../device.ts";
+import { poison } from "../operation.ts";
+import { philox, unit, walk } from "../reference/philox.ts";
+
+// Random123's known answers for philox4x32-10.
+const KNOWN = [
+  [[0, 0, 0, 0], [0, 0], [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]],
+  [[0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff], [0xffffffff, 0xffffffff], [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd]],
+  [[0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344], [0xa4093822, 0x299f31d0], [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1]],
+] as const;
+
+test.each(KNOWN)("Philox gives the known answer for counter %s", (counter, key, words) => {
+  expect(philox(counter, key)).toEqual(words);
+  expect(hostPhilox(counter, key)).toEqual(words);
+});
+
+const words = async (tensor: Tensor) => new Uint32Array((await toArray(tensor)).buffer);
+
+describe("random numbers on the GPU", () => {
+  test("are Philox's words over the elements' indices", async () => {
+    poison();
+    const draw = { seed: 0xdeadbeef, stream: 7, step: 3 };
+    const got = await words(randomWords(device, [41], draw));
+    const want = Array.from({ length: 41 }, (_, i) => philox([Math.floor(i / 4), draw.stream, draw.step, 0], [draw.seed, 0])[i % 4]);
+    expect(Array.from(got)).toEqual(want);
+  });
+
+  test("do not depend on how many are drawn, but on seed, stream and step", async () => {
+    const draw = { seed: 1, stream: 2, step: 3 };
+    const first = await toArray(normal(device, [30], draw));
+    expect((await toArray(normal(device, [1000], draw))).slice(0, 30)).toEqual(first);
+    for (const other of [{ ...draw, seed: 2 }, { ...draw, stream: 3 }, { ...draw, step: 4 }]) expect(await toArray(normal(device, [30], other))).not.toEqual(first);
+  });
+
+  test("uniform ones fill their interval evenly, without its ends", async () => {
+    const values = await toArray(uniform(device, [40_000], { seed: 5, stream: 0, step: 0 }, -2, 6));
+    expect(values.every((x) => x > -2 && x < 6)).toBe(true);
+    const sorted = values.slice().sort();
+    const gap = sorted.reduce((worst, x, i) => Math.max(worst, Math.abs((x + 2) / 8 - (i + 0.5) / sorted.length)), 0);
+    expect(gap).toBeLessThan(1.95 / Math.sqrt(sorted.length)); // Kolmogorov and Smirnov at 0.1 %
+  });
+
+  test("normal ones have the moments of a normal distribution", async () => {
+    const count = 40_000;
+    const values = await toArray(normal(device, [count], { seed: 6, stream: 0, step: 0 }, 3));
+    const moment = (k: number) => values.reduce((sum, x) => sum + (x / 3) ** k, 0) / count;
+    const tolerance = (variance: number) => 4 * Math.sqrt(variance / count); // four standard errors
+    expect(Math.abs(moment(1))).toBeLessThan(tolerance(1));
+    expect(Math.abs(moment(2) - 1)).toBeLessThan(tolerance(2));
+    expect(Math.abs(moment(3))).toBeLessThan(tolerance(15));
+    expect(Math.abs(moment(4) - 3)).toBeLessThan(tolerance(96));
+  });
+});
+
+test("a host stream permutes, repeats from its seed, and is normal", () => {
+  const order = new RandomStream(3, 1).permutation(100);
+  expect([...order].sort((a, b) => a - b)).toEqual(Array.from({ length: 100 }, (_, i) => i));
+  expect(new RandomStream(3, 1).permutation(100)).toEqual(order);
+  expect(new RandomStream(3, 2).permutation(100)).not.toEqual(order);
+  const values = new RandomStream(4, 0).normals(10_001, 2);
+  const mean = values.reduce((sum, x) => sum + x, 0) / values.length;
+  const variance = values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / values.length;
+  expect(Math.abs(mean)).toBeLessThan(8 / 100);
+  expect(Math.abs(variance - 4)).toBeLessThan(16 * Math.sqrt(2 / values.length));
+});
+
+describe("feature block paste", () => {
+  const options = { maxHalfSide: 10, intensity: [8, 16], steps: 100 } as const;
+
+  test("marks exactly the cells of the walk", async () => {
+    poison();
+    const [height, width, batch] = [23, 28, 40];
+    const draw = { seed: 77, stream: 4, step: 9 };
+    const { mask, paste } = drawFeatureBlocks(device, [batch, height, width], draw, options);
+    const [marks, values] = await Promise.all([toArray(mask), toArray(paste)]);
+    for (let n = 0; n < batch; n++) {
+      const { half, centre, cells, intensityUnit } = walk({ height, width, maxHalfSide: 10, steps: 100, ...draw }, n);
+      expect(centre[0] - half >= 0 && centre[0] + half < width && centre[1] - half >= 0 && centre[1] + half < height).toBe(true);
+      for (let i = 0; i < height * width; i++) {
+        const at = n * height * width + i;
+        expect(marks[at]).toBe(cells.has(i) ? 1 : 0);
+        expect(Math.abs(values[at]! - (cells.has(i) ? 8 + 8 * intensityUnit : 0))).toBeLessThan(1e-5);
+      }
+    }
+  });
+
+  test("marks about 3.2 % of 28 x 28 cells", async () => {
+    const { mask } = drawFeatureBlocks(device, [4000, 28, 28], { seed: 1, stream: 0, step: 0 }, options);
+    const marks = await toArray(mask);
+    const share = marks.reduce((sum, x) => sum + x, 0) / marks.length;
+    expect(share).toBeGreaterThan(0.030);
+    expect(share).toBeLessThan(0.034);
+  });
+
+  test("adds the blurred block to every channel", async () => {
+    const [height, width, channels] = [12, 12, 5];
+    const clean = Float32Array.from({ length: height * width * channels }, (_, i) => i % 7);
+    const draw = { seed: 2, stream: 0, step: 0 };
+    const { features, mask } = featureBlockPaste(fromArray(device, [1, height, width, channels], clean), draw, { ...options, maxHalfSide: 4 });
+    const [pasted, marks] = await Promise.all([toArray(features), toArray(mask)]);
+    const added = pasted.map((x, i) => x - clean[i]!);
+    for (let i = 0; i < height * width; i++) {
+      const channelsOf = added.slice(i * channels, (i + 1) * channels);
+      expect(Math.max(...channelsOf) - Math.min(...channelsOf)).toBeLessThan(1e-5);
+      if (marks[i]) expect(channelsOf[0]!).toBeGreaterThan(8 * 0.522 ** 2 - 1e-4);
+    }
+    const total = (values: ArrayLike<number>) => Array.from(values).reduce((sum, x) => sum + x, 0);
+    expect(total(added)).toBeGreaterThan(0);
+  });
+
+  test("refuses blocks larger than the map", () => {
+    expect(() => featureBlockPaste(empty(device, [1, 8, 8, 4]), { seed: 0, stream: 0, step: 0 }, { ...options, maxHalfSide: 4 })).toThrow(
+      "featureBlockPaste: expected maxHalfSide from 0.5 to 3.5, got 4 for 8x8 cells",
+    );
+  });
+
+  test("the reference's units lie within (0, 1)", () => {
+    expect([unit(0) > 0, unit(0xffffffff) < 1]).toEqual([true, true]);
+  });
+});

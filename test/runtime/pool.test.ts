@@ -1,0 +1,78 @@
+import { describe, expect, test } from "vitest";
+import { BufferPool } from "../../src/runtime/pool.ts";
+
+function makePool(maxBytes = 1 << 20) {
+  const destroyed: number[] = [];
+  const pool = new BufferPool((size) => ({ size, destroy: () => void destroyed.push(size) }) as unknown as GPUBuffer, maxBytes);
+  return { pool, destroyed };
+}
+
+describe("a pool", () => {
+  test("lends a returned buffer of the same size again, and counts", () => {
+    const { pool } = makePool();
+    const first = pool.allocate(300);
+    expect(pool.use()).toEqual({ bytes: 512, allocations: 1, peakBytes: 512, freeBytes: 0, buffersCreated: 1 });
+    pool.release(first);
+    pool.release(first); // twice does nothing
+    expect(pool.use()).toEqual({ bytes: 0, allocations: 0, peakBytes: 512, freeBytes: 512, buffersCreated: 1 });
+    expect(pool.allocate(512).buffer).toBe(first.buffer);
+    expect(pool.allocate(512).buffer).not.toBe(first.buffer);
+    expect(pool.use()).toMatchObject({ bytes: 1024, peakBytes: 1024, buffersCreated: 2 });
+  });
+
+  test("destroys what is free, and nothing else, when trimmed", () => {
+    const { pool, destroyed } = makePool();
+    const kept = pool.allocate(256);
+    pool.release(pool.allocate(1024));
+    pool.trim();
+    expect(destroyed).toEqual([1024]);
+    expect(pool.use()).toMatchObject({ bytes: kept.bytes, freeBytes: 0 });
+  });
+
+  test("refuses what cannot be bound", () => {
+    expect(() => makePool(1000).pool.allocate(1001)).toThrow("a tensor of 1001 bytes is larger than this device can bind (1000)");
+    expect(() => makePool().pool.allocate(NaN)).toThrow("larger than");
+  });
+});
+
+describe("a scope", () => {
+  test("releases what was made in it, except what is kept, which moves outwards", () => {
+    const { pool } = makePool();
+    const outer = pool.scope();
+    const inner = pool.scope();
+    pool.allocate(256);
+    const holder = inner.keep({ allocation: pool.allocate(512) });
+    inner[Symbol.dispose]();
+    expect(pool.use().bytes).toBe(512);
+    expect(outer.owns(holder.allocation)).toBe(true);
+    outer[Symbol.dispose]();
+    expect(pool.use().bytes).toBe(0);
+  });
+
+  test("leaves what others made alone", () => {
+    const { pool } = makePool();
+    const before = pool.allocate(256);
+    const scope = pool.scope();
+    scope.release(before);
+    scope.keep({ allocation: before });
+    scope[Symbol.dispose]();
+    expect(pool.use().allocations).toBe(1);
+  });
+
+  test("can give one thing back early", () => {
+    const { pool } = makePool();
+    const scope = pool.scope();
+    const early = pool.allocate(256);
+    scope.release(early);
+    expect(pool.use().bytes).toBe(0);
+    scope[Symbol.dispose]();
+    expect(pool.use().freeBytes).toBe(256);
+  });
+
+  test("must close before the one around it", () => {
+    const { pool } = makePool();
+    const outer = pool.scope();
+    pool.scope();
+    expect(() => outer[Symbol.dispose]()).toThrow("reverse order");
+  });
+});
