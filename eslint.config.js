@@ -16,5 +16,5 @@ export default tseslint.config(
       "@typescript-eslint/require-await": "off",
     },
   },
-  { files: ["**/*.d.ts"], rules: { "no-restricted-syntax": "off" } },
+  { files: ["**/*.d.ts"], rules: { "no-restricted-syntax": "off", "@typescript-eslint/consistent-type-imports": "off" } },
 );

@@ -1,12 +1,12 @@
 import { RandomStream } from "../tensor/random.ts";
 
-/** A made-up photograph: 8-bit RGBA, row-major, size * size. */
+/** A made-up photograph: 8-bit RGBA, row-major, size * size, opaque. */
 export interface SyntheticImage {
   readonly name: string;
   /** "good" or the kind of defect. */
   readonly defect: string;
   readonly rgba: Uint8Array;
-  /** 1 exactly where the defect changed the picture; null for a good one. */
+  /** 1 where the defect changed the picture, 0 where it is as it would be without; null for a good one. */
   readonly mask: Uint8Array | null;
 }
 
@@ -30,59 +30,77 @@ export interface SyntheticOptions {
 
 type Colour = readonly [number, number, number];
 
-/** What a class looks like, and how it can be faulty. Coordinates are in units of 1/256 of the side. */
-interface Scene {
-  readonly name: string;
-  /** Draws what differs from one good part to the next, and returns the colour, in 0..255, at a place. */
-  readonly good: (random: RandomStream) => (x: number, y: number) => Colour;
-  readonly defects: Readonly<Record<string, (random: RandomStream, good: (x: number, y: number) => Colour) => (x: number, y: number, colour: Colour) => Colour>>;
+/** What a defect makes of the colour at a place. All places are in units of 1/256 of the side. */
+type Fault = (x: number, y: number, clean: Colour) => Colour;
+
+/** One part under the camera. */
+interface Part {
+  /** In 0..255 under even light. */
+  readonly colour: (x: number, y: number) => Colour;
+  /** 1 where there is material that can be scratched or stained, 0 where there is none. */
+  readonly surface: (x: number, y: number) => number;
+  /** Takes something away that belongs there. */
+  readonly missing: (random: RandomStream) => Fault;
 }
 
-const LEAST_CHANGE = 8; // of 255, in any colour, that counts as altered
+interface Scene {
+  readonly name: string;
+  /** Draws what differs from one good part to the next. */
+  readonly part: (random: RandomStream) => Part;
+  readonly scratch: Colour;
+  readonly stain: Colour;
+}
+
+const DEFECTS: Readonly<Record<string, (random: RandomStream, part: Part, scene: Scene) => Fault>> = {
+  scratch: (random, { surface }, { scratch }) => scratched(random, scratch, surface),
+  stain: (random, { surface }, { stain }) => stained(random, stain, surface),
+  missing: (random, { missing }) => missing(random),
+};
+
+const LEAST_CHANGE = 6; // of 255, in any colour, that counts as altered: twice the noise
 const NOISE = 3; // of 255, standard deviation of the sensor
 
 /**
  * A small inspection set: woven cloth and drilled metal plates; scratches, stains and missing parts, each with its exact
- * mask. The same seed gives the same pictures.
+ * mask. The same seed gives the same pictures; the n-th picture of a class shows the same part whether defective or not.
  */
 export function synthesise({ size, train, good, defective, seed }: SyntheticOptions): SyntheticClass[] {
   return [WEAVE, PLATE].map((scene, index) => {
     let serial = 0;
-    const make = (name: string, defect: string): SyntheticImage => {
-      const random = new RandomStream(seed, 1000 * (index + 1) + serial++);
-      return picture(scene, name, defect, random, size);
-    };
-    const numbered = (count: number, defect: string) => Array.from({ length: count }, (_, i) => make(String(i).padStart(3, "0"), defect));
+    const numbered = (count: number, defect: string) =>
+      Array.from({ length: count }, (_, i) => {
+        const random = new RandomStream(seed, 1000 * (index + 1) + serial++);
+        return picture(scene, String(i).padStart(3, "0"), defect, random, size);
+      });
     return {
       name: scene.name,
       train: numbered(train, "good"),
-      test: [...numbered(good, "good"), ...Object.keys(scene.defects).flatMap((defect) => numbered(defective, defect))],
+      test: [...numbered(good, "good"), ...Object.keys(DEFECTS).flatMap((defect) => numbered(defective, defect))],
     };
   });
 }
 
 function picture(scene: Scene, name: string, defect: string, random: RandomStream, size: number): SyntheticImage {
-  const good = scene.good(random);
-  const fault = scene.defects[defect]?.(random, good);
+  const part = scene.part(random);
   const light = lighting(random);
-  const noise = random.normals(size * size, NOISE);
+  const noise = sensorNoise(random);
+  const fault = DEFECTS[defect]?.(random, part, scene); // drawn last: the part is the same without it
   const rgba = new Uint8Array(4 * size * size);
   const mask = fault ? new Uint8Array(size * size) : null;
   for (let row = 0; row < size; row++) {
     for (let column = 0; column < size; column++) {
       const [x, y] = [((column + 0.5) * 256) / size, ((row + 0.5) * 256) / size];
       const at = row * size + column;
-      const clean = good(x, y);
-      const shown = fault ? fault(x, y, clean) : clean;
-      const brightness = light(x, y);
-      let altered = false;
-      for (let c = 0; c < 3; c++) {
-        const value = (colour: Colour) => Math.max(0, Math.min(255, Math.round(brightness * colour[c]! + noise[at]!)));
-        rgba[4 * at + c] = value(shown);
-        if (Math.abs(value(shown) - value(clean)) >= LEAST_CHANGE) altered = true;
-      }
+      const [brightness, grain] = [light(x, y), noise(at)];
+      const byte = (level: number) => Math.max(0, Math.min(255, Math.round(brightness * level + grain)));
+      const clean = part.colour(x, y);
+      for (let c = 0; c < 3; c++) rgba[4 * at + c] = byte(clean[c]!);
       rgba[4 * at + 3] = 255;
-      if (mask && altered) mask[at] = 1;
+      if (!fault || !mask) continue;
+      const shown = fault(x, y, clean);
+      if (!shown.some((level, c) => Math.abs(byte(level) - rgba[4 * at + c]!) >= LEAST_CHANGE)) continue; // stays clean
+      for (let c = 0; c < 3; c++) rgba[4 * at + c] = byte(shown[c]!);
+      mask[at] = 1;
     }
   }
   return { name, defect, rgba, mask };
@@ -95,136 +113,148 @@ function lighting(random: RandomStream): (x: number, y: number) => number {
   return (x, y) => level + (tiltX * (x - 128)) / 128 + (tiltY * (y - 128)) / 128;
 }
 
-/** Plain weave: threads over and under each other. */
+/** About normal: a sum of four bytes, whose variance is 4 * (256^2 - 1) / 12. */
+function sensorNoise(random: RandomStream): (pixel: number) => number {
+  const salt = random.word();
+  const scale = NOISE / Math.sqrt((4 * (256 ** 2 - 1)) / 12);
+  return (pixel) => {
+    const word = hash(Math.imul(pixel, 0x9e3779b1) ^ salt);
+    return scale * ((word & 255) + ((word >>> 8) & 255) + ((word >>> 16) & 255) + (word >>> 24) - 2 * 255);
+  };
+}
+
+const THREAD = 12; // from one thread to the next
+
+/** Plain weave: upright ecru threads and lying blue ones, over and under each other in turn. */
 const WEAVE: Scene = {
   name: "weave",
-  good: (random) => {
-    const period = 12;
-    const place = placed(random, 0.04, period);
-    const tone = smoothNoise(random);
-    const thickness = smoothNoise(random);
-    return (x, y) => {
+  scratch: [250, 247, 240],
+  stain: [128, 62, 28],
+  part: (random) => {
+    const place = placed(random, 0.04, THREAD);
+    const [bend, tone, fibre] = [smoothNoise(random), smoothNoise(random), smoothNoise(random)];
+    /** Where a place lies in the weave, counted in threads. */
+    const threadsAt = (x: number, y: number): readonly [number, number] => {
       const [u, v] = place(x, y);
-      const [i, j] = [Math.floor(u / period), Math.floor(v / period)];
-      const over = (i + j) % 2 === 0; // the upright thread lies on top
-      const [across, along] = over ? [u / period - i, v / period - j] : [v / period - j, u / period - i];
-      const shade = Math.sin(Math.PI * across) ** 0.6 * (0.72 + 0.28 * Math.sin(Math.PI * along));
-      const thread = over ? tone(i * 7.3, 11.7) : tone(31.3, j * 7.3);
-      const fibre = 0.06 * thickness(across * 9 + 40 * (over ? i : j), along * 2.5 + (over ? j : i) * 3);
-      const level = (0.35 + 0.65 * shade) * (1 + 0.1 * thread + fibre);
-      const base: Colour = over ? [206, 192, 160] : [88, 112, 146];
-      return [base[0] * level, base[1] * level, base[2] * level];
+      return [(u + 1.2 * bend(u / 70, v / 45)) / THREAD, (v + 1.2 * bend(u / 45 + 90, v / 70)) / THREAD];
     };
-  },
-  defects: {
-    scratch: (random) => scratch(random, [246, 240, 226]),
-    stain: (random) => stain(random, [126, 74, 42]),
-    missing: (random) => {
-      // A stretch of one upright thread is gone: the dark ground shows.
-      const [cx, cy] = [between(random, 60, 196), between(random, 60, 196)];
-      const [halfWidth, halfLength] = [between(random, 4.5, 6.5), between(random, 22, 42)];
-      const lean = between(random, -0.05, 0.05);
-      return (x, y, colour) => {
-        const across = Math.abs(x - cx - lean * (y - cy)) / halfWidth;
-        const along = Math.abs(y - cy) / halfLength;
-        const gone = smoothStep(1.15, 0.75, Math.max(across, along));
-        return blend(colour, [30, 28, 32], 0.9 * gone);
-      };
-    },
+    /** A thread's colour, `across` in [-1, 1] from its left to its right, `along` its length in threads. */
+    const thread = (upright: boolean, index: number, across: number, along: number, height: number): Colour => {
+      const round = 0.42 + 0.58 * Math.sqrt(Math.max(0, 1 - across * across)) - 0.08 * across; // lit from the left and above
+      const yarn = 1 + 0.1 * tone(index * 7.3, upright ? 11.7 : 71.3) + 0.13 * fibre(across * 1.6 + along * 2.4, index * 5.1 + (upright ? 0 : 300));
+      return scaled(upright ? [205, 194, 172] : [112, 128, 150], round * yarn * height);
+    };
+    return {
+      surface: () => 1,
+      colour: (x, y) => {
+        const [u, v] = threadsAt(x, y);
+        const [i, j] = [Math.floor(u), Math.floor(v)];
+        const [du, dv] = [u - i - 0.5, v - j - 0.5];
+        const upright = (i + j) % 2 === 0; // which of the two lies on top here
+        const [across, along] = upright ? [du, dv] : [dv, du];
+        const crown = Math.cos(Math.PI * along); // highest in the middle, down at its ends
+        const halfWidth = 0.45 + 0.05 * crown;
+        const top = thread(upright, upright ? i : j, across / halfWidth, upright ? v : u, 0.76 + 0.26 * crown);
+        const below = thread(!upright, upright ? j : i, along / 0.49, upright ? u : v, 0.5);
+        return blend(below, top, smoothStep(halfWidth + 0.05, halfWidth - 0.05, Math.abs(across)));
+      },
+      missing: (random) => {
+        // A stretch of one thread is gone: those that crossed it lie bare over the dark ground.
+        const upright = random.unit() < 0.5;
+        const [u, v] = threadsAt(between(random, 60, 196), between(random, 60, 196));
+        const index = Math.floor(upright ? u : v);
+        const halfLength = between(random, 2.2, 4.2);
+        return (x, y, clean) => {
+          const [tu, tv] = threadsAt(x, y);
+          const [across, along] = upright ? [tu - index - 0.5, tv - v] : [tv - index - 0.5, tu - u];
+          const gone = smoothStep(0.62, 0.5, Math.abs(across)) * smoothStep(halfLength + 0.2, halfLength - 0.2, Math.abs(along));
+          if (gone === 0) return clean;
+          const crossing = Math.floor(upright ? tv : tu);
+          const offset = ((upright ? tv : tu) - crossing - 0.5) / 0.36;
+          const bare = thread(!upright, crossing, offset, upright ? tu : tv, 0.6);
+          return blend(clean, blend([20, 18, 20], bare, smoothStep(1.1, 0.9, Math.abs(offset)) * 0.85), gone);
+        };
+      },
+    };
   },
 };
 
 const HOLE_PITCH = 52;
 const HOLE_RADIUS = 11;
+const RIM = 4.5; // width of the countersink
 
 /** Brushed metal with rows of countersunk holes. */
 const PLATE: Scene = {
   name: "plate",
-  good: (random) => {
+  scratch: [238, 241, 244],
+  stain: [150, 92, 48],
+  part: (random) => {
     const brush = smoothNoise(random);
-    const holes = plateHoles(random);
-    return (x, y) => holes(x, y, metal(brush, x, y));
-  },
-  defects: {
-    scratch: (random) => scratch(random, [232, 236, 240]),
-    stain: (random) => stain(random, [150, 88, 44]),
-    missing: (random, good) => {
-      // One hole was never drilled: plain metal where it should be, borrowed from half a pitch beside it.
-      const [row, column] = [Math.floor(between(random, 1, 4)), Math.floor(between(random, 1, 4))];
-      const centre = holeCentreNear(good, row, column);
-      return (x, y, colour) => {
-        const covered = smoothStep(HOLE_RADIUS + 6, HOLE_RADIUS + 3, Math.hypot(x - centre[0], y - centre[1]));
-        return covered > 0 ? blend(colour, good(x + HOLE_PITCH / 2, y + HOLE_PITCH / 2), covered) : colour;
-      };
-    },
+    const [left, top] = [24 + between(random, -4, 4), 24 + between(random, -4, 4)];
+    const metal = (x: number, y: number): Colour => scaled([150, 156, 164], 1 + 0.07 * brush(x / 60, y * 0.9) + 0.05 * brush(x / 18 + 50, y * 1.7));
+    /** From the middle of the nearest hole. */
+    const fromHole = (x: number, y: number): readonly [number, number] => [
+      x - left - HOLE_PITCH * Math.round((x - left) / HOLE_PITCH),
+      y - top - HOLE_PITCH * Math.round((y - top) / HOLE_PITCH),
+    ];
+    const boreAt = (dx: number, dy: number): number => smoothStep(HOLE_RADIUS + 0.7, HOLE_RADIUS - 0.7, Math.hypot(dx, dy));
+    return {
+      surface: (x, y) => 1 - boreAt(...fromHole(x, y)),
+      colour: (x, y) => {
+        const [dx, dy] = fromHole(x, y);
+        const distance = Math.hypot(dx, dy);
+        if (distance > HOLE_RADIUS + RIM) return metal(x, y);
+        const rim = smoothStep(HOLE_RADIUS + RIM, HOLE_RADIUS + RIM - 1.5, distance);
+        const facing = (dx + dy) / (distance + 1e-6) / Math.SQRT2; // the lamp stands at the top left
+        const bevel = blend(metal(x, y), facing > 0 ? [240, 243, 246] : [78, 82, 89], rim * Math.abs(facing) * 0.85);
+        const depth = 30 + 20 * Math.max(0, (dx + dy) / HOLE_RADIUS);
+        return blend(bevel, [depth, depth, depth + 4], boreAt(dx, dy));
+      },
+      missing: (random) => {
+        // One hole was never drilled.
+        const [column, row] = [Math.floor(between(random, 1, 4)), Math.floor(between(random, 1, 4))];
+        const [cx, cy] = [left + HOLE_PITCH * column, top + HOLE_PITCH * row];
+        return (x, y, clean) => (Math.hypot(x - cx, y - cy) > HOLE_RADIUS + RIM ? clean : metal(x, y));
+      },
+    };
   },
 };
 
-function metal(brush: (x: number, y: number) => number, x: number, y: number): Colour {
-  const level = 1 + 0.07 * brush(x / 60, y * 0.9) + 0.05 * brush(x / 18 + 50, y * 1.7);
-  return [150 * level, 156 * level, 164 * level];
-}
-
-/** Draws where a plate lies; its holes shade the metal. */
-function plateHoles(random: RandomStream) {
-  const [offsetX, offsetY] = [between(random, -4, 4), between(random, -4, 4)];
-  return (x: number, y: number, ground: Colour): Colour => {
-    const column = Math.round((x - 24 - offsetX) / HOLE_PITCH);
-    const row = Math.round((y - 24 - offsetY) / HOLE_PITCH);
-    const [dx, dy] = [x - 24 - offsetX - column * HOLE_PITCH, y - 24 - offsetY - row * HOLE_PITCH];
-    const distance = Math.hypot(dx, dy);
-    const rim = smoothStep(HOLE_RADIUS + 4, HOLE_RADIUS + 2.5, distance);
-    const bore = smoothStep(HOLE_RADIUS + 0.7, HOLE_RADIUS - 0.7, distance);
-    const facing = (dx + dy) / (distance + 1e-6) / Math.SQRT2; // the lamp stands at the top left
-    const bevel = blend(ground, facing > 0 ? [236, 240, 244] : [84, 88, 94], rim * Math.abs(facing) * 0.8);
-    const depth = 34 + 16 * Math.max(0, dx + dy) / HOLE_RADIUS;
-    return blend(bevel, [depth, depth, depth + 3], bore);
-  };
-}
-
-/** The darkest place near where a hole is expected: its centre, wherever the plate lies. */
-function holeCentreNear(good: (x: number, y: number) => Colour, row: number, column: number): readonly [number, number] {
-  let [sumX, sumY, weight] = [0, 0, 0];
-  for (let dy = -16; dy <= 16; dy++) {
-    for (let dx = -16; dx <= 16; dx++) {
-      const [x, y] = [24 + column * HOLE_PITCH + dx, 24 + row * HOLE_PITCH + dy];
-      const [red] = good(x, y);
-      if (red >= 62) continue;
-      sumX += x;
-      sumY += y;
-      weight++;
-    }
-  }
-  return [sumX / weight, sumY / weight];
-}
-
-/** A thin curved line, bright with a dark edge. */
-function scratch(random: RandomStream, colour: Colour): (x: number, y: number, colour: Colour) => Colour {
-  const [cx, cy] = [between(random, 70, 186), between(random, 70, 186)];
+/** A thin line, curved and a little uneven, bright beside its own shadow. */
+function scratched(random: RandomStream, colour: Colour, surface: Part["surface"]): Fault {
+  const [cx, cy] = [between(random, 76, 180), between(random, 76, 180)];
   const angle = between(random, 0, Math.PI);
-  const [length, bend] = [between(random, 34, 62), between(random, -0.006, 0.006)];
-  const width = between(random, 1.6, 2.6);
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
+  const [halfLength, bend] = [between(random, 34, 60), between(random, -0.005, 0.005)];
+  const halfWidth = between(random, 1.1, 1.8);
+  const tremor = smoothNoise(random);
   return (x, y, clean) => {
     const along = (x - cx) * cos + (y - cy) * sin;
-    const across = (y - cy) * cos - (x - cx) * sin - bend * along * along;
-    const taper = smoothStep(length, 0.7 * length, Math.abs(along));
-    const line = smoothStep(width, 0.5 * width, Math.abs(across)) * taper;
-    const edge = smoothStep(2.2 * width, width, Math.abs(across - width)) * taper;
-    return blend(blend(clean, [40, 38, 38], 0.45 * edge), colour, 0.85 * line);
+    if (Math.abs(along) > halfLength) return clean;
+    const across = (y - cy) * cos - (x - cx) * sin - bend * along * along - 1.2 * tremor(along / 9, 0.5);
+    const width = halfWidth * (0.75 + 0.4 * tremor(along / 5, 7.5)) * Math.sqrt(1 - (along / halfLength) ** 2) + 0.4;
+    const there = surface(x, y) * smoothStep(halfLength, halfLength - 6, Math.abs(along));
+    const shadow = smoothStep(width + 1.6, width, Math.abs(across - 1.1));
+    const line = smoothStep(width + 0.6, width - 0.6, Math.abs(across));
+    return blend(blend(clean, [38, 36, 36], 0.55 * shadow * there), colour, 0.92 * line * there);
   };
 }
 
-/** A soft discoloured blot with an uneven outline. */
-function stain(random: RandomStream, colour: Colour): (x: number, y: number, colour: Colour) => Colour {
-  const [cx, cy] = [between(random, 50, 206), between(random, 50, 206)];
-  const radius = between(random, 10, 22);
+/** A discoloured blot with an uneven outline, darker where its rim dried. */
+function stained(random: RandomStream, colour: Colour, surface: Part["surface"]): Fault {
+  let [cx, cy] = [0, 0];
+  do [cx, cy] = [between(random, 48, 208), between(random, 48, 208)];
+  while (surface(cx, cy) < 0.5); // or it could vanish in a hole
+  const radius = between(random, 13, 22);
   const outline = smoothNoise(random);
   return (x, y, clean) => {
-    const wobble = 1 + 0.35 * outline(x / 14, y / 14);
-    const cover = smoothStep(radius * wobble, 0.55 * radius * wobble, Math.hypot(x - cx, y - cy));
-    const tinted: Colour = [(clean[0] * colour[0]) / 150, (clean[1] * colour[1]) / 150, (clean[2] * colour[2]) / 150];
-    return blend(clean, tinted, 0.85 * cover);
+    const distance = Math.hypot(x - cx, y - cy) / radius;
+    if (distance > 1.6) return clean;
+    const edge = 1 + 0.32 * outline(x / 15, y / 15) + 0.12 * outline(x / 5 + 40, y / 5);
+    const cover = smoothStep(edge, 0.8 * edge, distance) * surface(x, y) * (0.84 + 0.16 * outline(x / 7, y / 7 + 80));
+    const rim = smoothStep(0.62 * edge, 0.9 * edge, distance);
+    const soaked: Colour = [(clean[0] * colour[0]) / 165, (clean[1] * colour[1]) / 165, (clean[2] * colour[2]) / 165];
+    return blend(clean, scaled(blend(soaked, colour, 0.42), 1 - 0.22 * rim), 0.8 * cover);
   };
 }
 
@@ -239,12 +269,7 @@ function placed(random: RandomStream, turn: number, shift: number): (x: number, 
 /** Smooth noise in about [-1, 1] on a lattice of pitch 1, without a period that shows. */
 function smoothNoise(random: RandomStream): (x: number, y: number) => number {
   const salt = random.word();
-  const lattice = (i: number, j: number): number => {
-    let h = Math.imul(i, 0x9e3779b1) ^ Math.imul(j, 0x85ebca77) ^ salt;
-    h = Math.imul(h ^ (h >>> 15), 0x2c1b3c6d);
-    h = Math.imul(h ^ (h >>> 12), 0x297a2d39);
-    return ((h ^ (h >>> 15)) >>> 0) / 2 ** 31 - 1;
-  };
+  const lattice = (i: number, j: number): number => hash(Math.imul(i, 0x9e3779b1) ^ Math.imul(j, 0x85ebca77) ^ salt) / 2 ** 31 - 1;
   return (x, y) => {
     const [i, j] = [Math.floor(x), Math.floor(y)];
     const [u, v] = [ease(x - i), ease(y - j)];
@@ -254,10 +279,19 @@ function smoothNoise(random: RandomStream): (x: number, y: number) => number {
   };
 }
 
+/** Mixes a word until neighbours have nothing in common; in [0, 2^32). */
+function hash(word: number): number {
+  let h = Math.imul(word ^ (word >>> 15), 0x2c1b3c6d);
+  h = Math.imul(h ^ (h >>> 12), 0x297a2d39);
+  return (h ^ (h >>> 15)) >>> 0;
+}
+
 const ease = (t: number): number => t * t * (3 - 2 * t);
 
 /** 0 at `from`, 1 at `to`, smooth between. */
 const smoothStep = (from: number, to: number, at: number): number => ease(Math.max(0, Math.min(1, (at - from) / (to - from))));
+
+const scaled = ([red, green, blue]: Colour, factor: number): Colour => [red * factor, green * factor, blue * factor];
 
 const blend = (a: Colour, b: Colour, share: number): Colour => [
   a[0] + (b[0] - a[0]) * share,

@@ -1,13 +1,15 @@
 import module from "../../shaders/concat.wgsl";
-import { shapeError } from "../runtime/errors.ts";
+import { ShapeError, shapeError } from "../runtime/errors.ts";
 import { countOf, empty, packOf, sameShape, type Tensor } from "../tensor/tensor.ts";
 import { launch, requireDType } from "./launch.ts";
 
 /** Joins tensors that agree in all but the last axis, along the last axis. */
 export function concatForward(inputs: readonly Tensor[]): Tensor {
-  const [first] = inputs as [Tensor];
+  const [first] = inputs;
+  if (!first) throw new ShapeError("concat: expected at least one input");
   const named = Object.fromEntries(inputs.map((input, i) => [`input ${i}`, input]));
   requireDType("concat", "f32", named);
+  if (!inputs.every(({ shape }) => shape.length > 0)) shapeError("concat", "expected at least one axis", named);
   const leading = first.shape.slice(0, -1);
   if (!inputs.every(({ shape }) => sameShape(shape.slice(0, -1), leading))) shapeError("concat", "expected equal shapes but for the last axis", named);
   const width = inputs.reduce((sum, { shape }) => sum + shape.at(-1)!, 0);
@@ -24,8 +26,9 @@ export function concatForward(inputs: readonly Tensor[]): Tensor {
 /** Columns `offset .. offset + columns - 1` of the last axis. */
 export function sliceForward(input: Tensor, offset: number, columns: number): Tensor {
   requireDType("slice", "f32", { input });
-  const width = input.shape.at(-1)!;
-  if (!(offset >= 0 && columns > 0 && offset + columns <= width)) {
+  const width = input.shape.at(-1);
+  if (width === undefined) shapeError("slice", "expected at least one axis", { input });
+  if (!(offset >= 0 && columns >= 0 && offset + columns <= width)) {
     shapeError("slice", `expected columns within [0,${width}), asked for [${offset},${offset + columns})`, { input });
   }
   const leading = input.shape.slice(0, -1);

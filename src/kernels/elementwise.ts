@@ -12,9 +12,10 @@ export type BinaryName = (typeof OPS)[number];
 export function binaryForward(a: Tensor, b: Tensor, name: BinaryName): Tensor {
   requireDType(name, "f32", { a, b });
   const constants = { OP: OPS.indexOf(name) };
-  const output = empty(a.device, broadcastShape(name, a, b));
+  const same = sameShape(a.shape, b.shape);
+  const output = empty(a.device, same ? a.shape : broadcastShape(name, a, b));
   const tensors = { a, b, output };
-  if (sameShape(a.shape, b.shape)) {
+  if (same) {
     const count = countOf(a.shape);
     const packs = count / packOf(count);
     launch({ module, entryPoint: "forward", element: elementOf(count), constants, tensors, params: flat(packs), size: { invocations: packs } });

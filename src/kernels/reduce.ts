@@ -1,5 +1,5 @@
 import module from "../../shaders/reduce.wgsl";
-import { elementOf, empty, packOf, viewOf, type Shape, type Tensor } from "../tensor/tensor.ts";
+import { elementOf, empty, packOf, viewOf, zeros, type Shape, type Tensor } from "../tensor/tensor.ts";
 import { launch } from "./launch.ts";
 
 const ROWS = 128; // of a slice: enough to be worth an invocation, few enough to give many of them
@@ -15,6 +15,7 @@ export type Reduction = "sum" | "max";
 
 /** Sums or maxima over the middle axis, times `scale`; a tensor of `shape` holding groups * channels elements. */
 export function reduceMiddle(input: Tensor, { groups, extent, channels }: Middle, shape: Shape, reduction: Reduction, scale = 1): Tensor {
+  if (extent === 0 && reduction === "sum") return zeros(input.device, shape); // the kernel starts from a first row
   let current = input;
   for (let rows = extent; rows > 1 || current === input; ) {
     const slices = Math.max(1, Math.ceil(rows / ROWS));

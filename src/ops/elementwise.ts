@@ -6,7 +6,7 @@ import { sumTo } from "./reduce.ts";
 /**
  * a + b, broadcast as NumPy does. Differentiable in both.
  *
- * @param a f32, at most four axes
+ * @param a f32, at most four axes where the shapes differ
  * @param b f32, each axis from the last equal to a's or one of the two 1
  * @returns the broadcast shape
  * @throws ShapeError if the shapes do not broadcast
@@ -21,7 +21,7 @@ export function add(a: Tensor, b: Tensor): Tensor {
 /**
  * a * b, broadcast as NumPy does. Differentiable in both.
  *
- * @param a f32, at most four axes
+ * @param a f32, at most four axes where the shapes differ
  * @param b f32, each axis from the last equal to a's or one of the two 1
  * @returns the broadcast shape
  * @throws ShapeError if the shapes do not broadcast

@@ -16,7 +16,7 @@ export function reshape(input: Tensor, shape: Shape): Tensor {
  *
  * @param inputs `[..., Ci]`, f32, equal but for the last axis
  * @returns `[..., sum of Ci]`
- * @throws ShapeError if the leading axes differ
+ * @throws ShapeError if the leading axes differ, an input is not f32, or there is none
  */
 export function concat(inputs: readonly Tensor[]): Tensor {
   let offset = 0;
@@ -33,7 +33,7 @@ export function concat(inputs: readonly Tensor[]): Tensor {
  *
  * @param input `[..., C]`, f32
  * @returns `[..., columns]`
- * @throws ShapeError if the columns are not within the last axis
+ * @throws ShapeError if the columns are not within the last axis, or the input is not f32
  */
 export function slice(input: Tensor, offset: number, columns: number): Tensor {
   const width = input.shape.at(-1)!;

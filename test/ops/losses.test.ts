@@ -25,9 +25,9 @@ describeOperation<Problem>({
   shapes: ({ positions, channels }) => [[positions, channels]],
   run: (p, [r]) => reconstructionLoss(fromArray(device, [p.positions, p.channels], targetOf(p)), r!, p),
   forward: (p, [r]) => [reference.reconstruction(p, targetOf(p), r!)],
-  backward: (p, [r], [g]) => [reference.reconstructionGradient(p, targetOf(p), r!).map((value) => value * (g as number))],
+  backward: (p, [r], gradLoss) => [reference.reconstructionGradient(p, targetOf(p), r!).map((value) => value * gradLoss[0]!)],
   // All terms are of order one, divided by the number of positions in the gradient; the cosine divides twice.
-  magnitudes: ({ positions }, [r], [g]) => ({ output: [4], grads: [Array.from(r!, () => (8 * Math.abs(g as number)) / positions)] }),
+  magnitudes: ({ positions }, [r], gradLoss) => ({ output: [4], grads: [Array.from(r!, () => (8 * Math.abs(gradLoss[0]!)) / positions)] }),
   slack: ({ positions, channels }) => 32 + positions + channels,
   exact: null,
 });

@@ -1,0 +1,145 @@
+import { describe, expect, test } from "vitest";
+import { activationBackwardInput } from "../../src/kernels/activation.ts";
+import { activation, type ActivationName } from "../../src/ops/activation.ts";
+import { gradients } from "../../src/ops/gradients.ts";
+import { ShapeError } from "../../src/runtime/errors.ts";
+import { empty, fromArray, requireGrad, toArray, type Shape } from "../../src/tensor/tensor.ts";
+import { EPS_F32 } from "../close.ts";
+import { device } from "../device.ts";
+import { runEmpty } from "../empty.ts";
+import { describeOperation } from "../operation.ts";
+import * as reference from "../reference/activation.ts";
+
+/** A number and how far f32 may be from it, in eps (half an ulp of 1): running error analysis of the kernel's formula. */
+interface Bounded {
+  readonly value: number;
+  readonly error: number;
+}
+
+const known = (value: number): Bounded => ({ value, error: 0 });
+
+// The accuracy that WGSL states, in ulp, added to what the operands carry along. An ulp is at most 2 eps of the value.
+const result = (value: number, carried: number, ulp: number): Bounded => ({ value, error: carried + 2 * ulp * Math.abs(value) });
+const plus = (a: Bounded, b: Bounded) => result(a.value + b.value, a.error + b.error, 0.5);
+const minus = (a: Bounded, b: Bounded) => result(a.value - b.value, a.error + b.error, 0.5);
+const times = (a: Bounded, b: Bounded) => result(a.value * b.value, Math.abs(a.value) * b.error + Math.abs(b.value) * a.error, 0.5);
+const over = (a: Bounded, b: Bounded) => {
+  const quotient = a.value / b.value;
+  return result(quotient, (a.error + Math.abs(quotient) * b.error) / Math.abs(b.value), 2.5);
+};
+const exp = (a: Bounded) => result(Math.exp(a.value), Math.exp(a.value) * a.error, 3 + 2 * Math.abs(a.value));
+const inverseSqrt = (a: Bounded) => result(1 / Math.sqrt(a.value), a.error / (2 * a.value ** 1.5), 2);
+const sqrt = (a: Bounded) => over(known(1), inverseSqrt(a)); // WGSL: inherited from 1 / inverseSqrt(x)
+const clamp = (a: Bounded, low: number, high: number): Bounded => ({ ...a, value: Math.min(Math.max(a.value, low), high) });
+
+const sigmoid = (x: Bounded) => over(known(1), plus(known(1), exp(known(-x.value))));
+// WGSL: inherited from sinh(x) / cosh(x), and those from (exp(x) -+ exp(-x)) * 0.5, where the factor is exact.
+const tanh = (x: Bounded) => over(minus(exp(x), exp(known(-x.value))), plus(exp(x), exp(known(-x.value))));
+const one = known(1);
+
+/** The kernel's formulas away from the kinks, operation by operation. */
+const FORMULAS: Record<ActivationName, { readonly value: (x: Bounded) => Bounded; readonly slope: (x: Bounded) => Bounded }> = {
+  relu: { value: (x) => clamp(x, 0, Infinity), slope: ({ value }) => known(Number(value > 0)) },
+  relu6: { value: (x) => clamp(x, 0, 6), slope: ({ value }) => known(Number(value > 0 && value < 6)) },
+  hsigmoid: {
+    value: (x) => over(clamp(plus(x, known(3)), 0, 6), known(6)),
+    slope: ({ value }) => result(Math.abs(value) < 3 ? 1 / 6 : 0, 0, 0.5),
+  },
+  hswish: {
+    value: (x) => over(times(x, clamp(plus(x, known(3)), 0, 6)), known(6)),
+    slope: (x) => (Math.abs(x.value) < 3 ? plus(over(x, known(3)), known(0.5)) : known(Number(x.value > 0))),
+  },
+  sigmoid: { value: sigmoid, slope: (x) => times(sigmoid(x), minus(one, sigmoid(x))) },
+  silu: { value: (x) => times(x, sigmoid(x)), slope: (x) => times(sigmoid(x), plus(one, times(x, minus(one, sigmoid(x))))) },
+  tanh: { value: tanh, slope: (x) => minus(one, times(tanh(x), tanh(x))) },
+  sqrt: { value: sqrt, slope: (x) => over(known(0.5), sqrt(x)) },
+};
+
+const NAMES = Object.keys(FORMULAS) as ActivationName[];
+
+// 0 and 6 are kinks, and within.
+const whole = (random: () => number): number => Math.floor(13 * random()) - 4;
+
+for (const name of NAMES) {
+  describeOperation<Shape>({
+    name,
+    problems: [
+      ["packed", [2, 3, 44]],
+      ["ragged", [7, 31]],
+    ],
+    shapes: (shape) => [shape],
+    run: (_p, [input]) => activation(input!, name),
+    forward: (_p, [input]) => reference.forward(reference.DEFINITIONS[name], input!),
+    backward: (_p, [input], gradOutput) => [reference.backward(reference.DEFINITIONS[name], input!, gradOutput)],
+    value: name === "sqrt" ? (random) => 0.01 + 8 * random() : (random) => 16 * random() - 8,
+    exact: name === "relu" || name === "relu6" ? whole : null, // the others divide, which WGSL lets be inexact always
+    // The bounds count every rounding; what is left are products of two errors.
+    magnitudes: (_p, [input], gradOutput) => ({
+      output: Array.from(input!, (x) => FORMULAS[name].value(known(x)).error),
+      grads: [Array.from(input!, (x, i) => times(known(gradOutput[i]!), FORMULAS[name].slope(known(x))).error)],
+    }),
+    slack: () => 1 + 2 ** 10 * EPS_F32,
+  });
+}
+
+const positiveZero = (x: number): number => x + 0;
+
+function slopesAt(name: ActivationName, points: readonly number[]): Promise<Float32Array> {
+  using _scope = device.scope();
+  const input = requireGrad(fromArray(device, [points.length], Float32Array.from(points)));
+  const { grads } = gradients(() => [activation(input, name)], [input]);
+  return toArray(grads[0]!);
+}
+
+function valuesAt(name: ActivationName, points: Float32Array): Promise<Float32Array> {
+  using _scope = device.scope();
+  return toArray(activation(fromArray(device, [points.length], points), name));
+}
+
+describe("at a kink the slope is PyTorch's:", () => {
+  test.each([
+    ["relu", [0], [0]],
+    ["relu6", [0, 6], [0, 0]],
+    ["hsigmoid", [-3, 3], [0, 0]],
+    ["hswish", [-3, 3], [0, 1]],
+  ] as const)("%s", async (name, kinks, slopes) => expect(Array.from(await slopesAt(name, kinks))).toEqual(slopes));
+});
+
+describe("far out, where exp overflows, values and slopes are the limits:", () => {
+  test.each([
+    ["hsigmoid", [0, 1], [0, 0]],
+    ["hswish", [0, 200], [0, 1]],
+    ["sigmoid", [0, 1], [0, 0]],
+    ["silu", [0, 200], [0, 1]],
+    ["tanh", [-1, 1], [0, 0]],
+  ] as const)("%s", async (name, values, slopes) => {
+    const far = Float32Array.of(-200, 200);
+    expect(Array.from(await valuesAt(name, far), positiveZero)).toEqual(values);
+    expect(Array.from(await slopesAt(name, [...far]), positiveZero)).toEqual(slopes);
+  });
+});
+
+test("more invocations than one row of workgroups holds are all run", async () => {
+  const count = 64 * device.gpu.limits.maxComputeWorkgroupsPerDimension + 65; // odd, so that nothing is packed
+  const input = Float32Array.from({ length: count }, (_, i) => (i % 7) - 3);
+  const output = await valuesAt("relu", input);
+  expect(output.findIndex((y, i) => y !== Math.max(input[i]!, 0))).toBe(-1);
+});
+
+test("nothing in, nothing out", async () => {
+  expect(await runEmpty([[0, 3, 4]], ([input]) => activation(input!, "hswish"))).toEqual({ shape: [0, 3, 4], dispatches: 0, grads: [[]] });
+});
+
+describe("activation rejects, before any GPU work,", () => {
+  test("whole numbers", () => {
+    const attempt = () => activation(empty(device, [2, 3], "u32"), "silu");
+    expect(attempt).toThrow(ShapeError);
+    expect(attempt).toThrow("silu: expected input of dtype f32, it is u32, got input [2,3]");
+  });
+
+  test("a gradient of another shape", () => {
+    const attempt = () => activationBackwardInput(empty(device, [2, 3]), empty(device, [3, 2]), "relu");
+    expect(attempt).toThrow(ShapeError);
+    expect(attempt).toThrow("relu: expected gradOutput [2,3], got input [2,3] and gradOutput [3,2]");
+  });
+});

@@ -1,0 +1,154 @@
+import { describe, expect, test } from "vitest";
+import { conv2dBackwardInput, type Conv2dOptions } from "../../src/kernels/conv2d.ts";
+import { conv2d } from "../../src/ops/conv2d.ts";
+import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
+import { empty, fromArray, toArray, type Tensor } from "../../src/tensor/tensor.ts";
+import { device } from "../device.ts";
+import { runEmpty } from "../empty.ts";
+import { describeOperation } from "../operation.ts";
+import * as reference from "../reference/conv2d.ts";
+import type { Problem } from "../reference/conv2d.ts";
+
+/** A 3x3 convolution that keeps the extent, but for what is said. */
+const problem = (p: Partial<Problem>): Problem => ({
+  batch: 1, height: 5, width: 6, channels: 4, filters: 4, groups: 1,
+  window: [3, 3], stride: [1, 1], dilation: [1, 1], padding: [1, 1, 1, 1], ...p,
+});
+
+describeOperation<Problem>({
+  name: "conv2d",
+  problems: [
+    ["one pixel, one tap", problem({ height: 1, width: 1, channels: 1, filters: 1, window: [1, 1], padding: [0, 0, 0, 0] })],
+    ["1x1, packed", problem({ batch: 2, channels: 8, filters: 12, window: [1, 1], padding: [0, 0, 0, 0] })],
+    ["the basic decoder's 3x3, fewer channels", problem({ batch: 2, height: 7, width: 7, channels: 8, filters: 8 })],
+    ["a grey image", problem({ height: 7, channels: 1, filters: 4 })],
+    ["one filter", problem({ channels: 6, filters: 1 })],
+    [
+      "filters not a multiple of four, nothing square",
+      problem({ batch: 2, height: 4, width: 7, channels: 3, filters: 5, window: [2, 3], padding: [0, 0, 1, 1] }),
+    ],
+    [
+      "stride 2, padded as TF does: below and right alone",
+      problem({ height: 6, width: 8, channels: 3, stride: [2, 2], padding: [0, 1, 0, 1] }),
+    ],
+    ["all four paddings different", problem({ padding: [2, 0, 3, 1] })],
+    ["strides that differ and leave a remainder", problem({ height: 8, width: 9, stride: [2, 3], filters: 6 })],
+    ["a stride that skips pixels", problem({ height: 7, width: 9, window: [2, 1], stride: [3, 4], padding: [0, 0, 0, 0] })],
+    ["dilation", problem({ height: 7, width: 9, dilation: [2, 3], padding: [2, 2, 3, 3] })],
+    [
+      "dilation, stride and ragged channels at once",
+      problem({ height: 8, width: 7, channels: 5, filters: 3, dilation: [2, 2], stride: [2, 2], padding: [1, 2, 0, 1] }),
+    ],
+    ["a window larger than the image", problem({ height: 2, width: 3, window: [5, 5], padding: [2, 2, 2, 2] })],
+    ["padding wider than the window", problem({ height: 2, width: 2, window: [2, 2], padding: [3, 3, 3, 3] })],
+    ["no padding, one output", problem({ height: 3, width: 3, padding: [0, 0, 0, 0] })],
+    ["two groups, packed", problem({ channels: 6, filters: 8, groups: 2 })],
+    ["two groups that a pack would straddle", problem({ channels: 4, filters: 4, groups: 2 })],
+    ["as many groups as channels, three filters each", problem({ channels: 4, filters: 12, groups: 4, stride: [2, 1] })],
+    ["more rows of output than one slice of the filters' gradient", problem({ batch: 3, height: 7, width: 3, channels: 2 })],
+  ],
+  shapes: ({ batch, height, width, channels, filters, groups, window }) => [
+    [batch, height, width, channels],
+    [...window, channels / groups, filters],
+  ],
+  run: ({ stride, padding, dilation, groups }, [input, filters]) => conv2d(input!, filters!, { stride, padding, dilation, groups }),
+  forward: (p, [input, filters]) => reference.forward(p, input!, filters!),
+  backward: (p, [input, filters], gradOutput) => reference.backward(p, input!, filters!, gradOutput),
+  // One rounding for the product and one for each addition of the longest of the three sums.
+  slack: (p) => {
+    const [outHeight, outWidth] = reference.outputOf(p);
+    const taps = p.window[0] * p.window[1];
+    return Math.max((taps * p.channels) / p.groups, (taps * p.filters) / p.groups, p.batch * outHeight * outWidth);
+  },
+});
+
+describe("conv2d's options", () => {
+  // A filter that copies one pixel: where the window was put shows in the output.
+  const image = Float32Array.from({ length: 12 }, (_, i) => i + 1);
+  const compute = (options: Conv2dOptions): Promise<Float32Array> => {
+    using _scope = device.scope();
+    return toArray(conv2d(fromArray(device, [1, 3, 4, 1], image), fromArray(device, [1, 1, 1, 1], Float32Array.of(1)), options));
+  };
+
+  test("have the defaults of no stride and no padding", async () => expect(await compute({})).toEqual(image));
+
+  test("take one number for both axes, a pair [h, w], or four paddings [top, bottom, left, right]", async () => {
+    expect(await compute({ stride: 2 })).toEqual(Float32Array.of(1, 3, 9, 11));
+    expect(await compute({ stride: [2, 3] })).toEqual(Float32Array.of(1, 4, 9, 12));
+    expect(await compute({ padding: 1, stride: [2, 3] })).toEqual(Float32Array.of(0, 0, 0, 7, 0, 0));
+    expect(await compute({ padding: [0, 1], stride: [1, 5] })).toEqual(Float32Array.of(0, 0, 0, 0, 0, 0));
+    expect(await compute({ padding: [1, 0, 0, 0], stride: [1, 4] })).toEqual(Float32Array.of(0, 1, 5, 9));
+    expect(await compute({ padding: [0, 1, 0, 0], stride: [1, 4] })).toEqual(Float32Array.of(1, 5, 9, 0));
+    expect(await compute({ padding: [0, 0, 1, 0], stride: [1, 4] })).toEqual(Float32Array.of(0, 4, 0, 8, 0, 12));
+    expect(await compute({ padding: [0, 0, 0, 1], stride: [1, 4] })).toEqual(Float32Array.of(1, 0, 5, 0, 9, 0));
+  });
+});
+
+test("a batch of 0 images has an empty output, and filters a gradient of zero", async () => {
+  const got = await runEmpty([[0, 3, 3, 2], [1, 1, 2, 3]], ([input, filters]) => conv2d(input!, filters!));
+  expect(got).toEqual({ shape: [0, 3, 3, 3], dispatches: 0, grads: [[], [0, 0, 0, 0, 0, 0]] });
+});
+
+describe("conv2d rejects, before any GPU work,", () => {
+  const convolve = (input: readonly number[], filters: readonly number[], options: Conv2dOptions = {}) => () =>
+    conv2d(empty(device, input), empty(device, filters), options);
+
+  test.each([
+    [
+      "a 3-D input", [4, 4, 3], [3, 3, 3, 8], {},
+      "conv2d: expected input [N,H,W,C] and filters [R,S,C/groups,K], got input [4,4,3] and filters [3,3,3,8]",
+    ],
+    [
+      "2-D filters", [1, 4, 4, 3], [3, 8], {},
+      "conv2d: expected input [N,H,W,C] and filters [R,S,C/groups,K], got input [1,4,4,3] and filters [3,8]",
+    ],
+    [
+      "filters for other channels", [1, 4, 4, 3], [3, 3, 4, 8], {},
+      "conv2d: expected filters [R,S,3,K], got input [1,4,4,3] and filters [3,3,4,8]",
+    ],
+    [
+      "filters for all channels in groups", [1, 4, 4, 4], [3, 3, 4, 8], { groups: 2 },
+      "conv2d: expected filters [R,S,2,K], got input [1,4,4,4] and filters [3,3,4,8]",
+    ],
+  ])("%s", (_what, input, filters, options, message) => {
+    expect(convolve(input, filters, options)).toThrow(ShapeError);
+    expect(convolve(input, filters, options)).toThrow(message);
+  });
+
+  const groups = "conv2d: expected groups to divide 4 channels and 6 filters, got";
+  const whole = "to be whole numbers of at least";
+  test.each<readonly [string, Conv2dOptions, string]>([
+    ["groups that do not divide the channels", { groups: 3 }, `${groups} 3`],
+    ["groups that do not divide the filters", { groups: 4 }, `${groups} 4`],
+    ["no groups", { groups: 0 }, `${groups} 0`],
+    ["half a group", { groups: 0.5 }, `${groups} 0.5`],
+    ["groups that are no number", { groups: Number.NaN }, `${groups} NaN`],
+    ["a stride of 0", { stride: [1, 0] }, `conv2d: expected stride ${whole} 1, got 1,0`],
+    ["half a stride", { stride: 0.5 }, `conv2d: expected stride ${whole} 1, got 0.5,0.5`],
+    ["a dilation of 0", { dilation: 0 }, `conv2d: expected dilation ${whole} 1, got 0,0`],
+    ["negative padding", { padding: [0, 0, -1, 0] }, `conv2d: expected padding ${whole} 0, got 0,0,-1,0`],
+    ["padding that is no number", { padding: Number.NaN }, `conv2d: expected padding ${whole} 0, got NaN,NaN,NaN,NaN`],
+    ["a window that does not fit", { dilation: 3, padding: 1 }, "conv2d: a 3x3 window does not fit the padded 4x4 image; use more padding"],
+  ])("%s", (_what, options, message) => {
+    const attempt = convolve([1, 4, 4, 4], [3, 3, 4, 6], options);
+    expect(attempt).toThrow(OptionError);
+    expect(attempt).toThrow(message);
+  });
+
+  const rejects = (attempt: () => Tensor, message: string) => {
+    expect(attempt).toThrow(ShapeError);
+    expect(attempt).toThrow(message);
+  };
+
+  test("whole numbers", () =>
+    rejects(
+      () => conv2d(empty(device, [1, 2, 2, 1], "u32"), empty(device, [1, 1, 1, 1])),
+      "conv2d: expected input of dtype f32, it is u32, got input [1,2,2,1] and filters [1,1,1,1]",
+    ));
+
+  test("a gradient of another shape", () =>
+    rejects(
+      () => conv2dBackwardInput(empty(device, [1, 4, 4, 2]), empty(device, [3, 3, 2, 5]), empty(device, [1, 4, 4, 5]), {}),
+      "conv2d: expected gradOutput [1,2,2,5], got input [1,4,4,2] and filters [3,3,2,5] and gradOutput [1,4,4,5]",
+    ));
+});

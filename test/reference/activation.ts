@@ -1,0 +1,26 @@
+// Float64 definitions of the activation functions and their derivatives.
+
+export interface Definition {
+  readonly value: (x: number) => number;
+  readonly slope: (x: number) => number;
+}
+
+const within = (x: number, low: number, high: number): number => Math.min(Math.max(x, low), high);
+const logistic = (x: number): number => 1 / (1 + Math.exp(-x));
+
+/** At a kink the slope is PyTorch's: 0, but 1 for hswish at 3. */
+export const DEFINITIONS = {
+  relu: { value: (x) => Math.max(x, 0), slope: (x) => (x > 0 ? 1 : 0) },
+  relu6: { value: (x) => within(x, 0, 6), slope: (x) => (x > 0 && x < 6 ? 1 : 0) },
+  hsigmoid: { value: (x) => within(x / 6 + 1 / 2, 0, 1), slope: (x) => (Math.abs(x) < 3 ? 1 / 6 : 0) },
+  hswish: { value: (x) => x * within(x / 6 + 1 / 2, 0, 1), slope: (x) => (x <= -3 ? 0 : x >= 3 ? 1 : (2 * x + 3) / 6) },
+  sigmoid: { value: logistic, slope: (x) => logistic(x) * logistic(-x) },
+  silu: { value: (x) => x * logistic(x), slope: (x) => logistic(x) + x * logistic(x) * logistic(-x) },
+  tanh: { value: Math.tanh, slope: (x) => 1 / Math.cosh(x) ** 2 },
+  sqrt: { value: Math.sqrt, slope: (x) => 1 / (2 * Math.sqrt(x)) },
+} satisfies Record<string, Definition>;
+
+export const forward = ({ value }: Definition, input: ArrayLike<number>): Float64Array => Float64Array.from(input, value);
+
+export const backward = ({ slope }: Definition, input: ArrayLike<number>, gradOutput: ArrayLike<number>): Float64Array =>
+  Float64Array.from(input, (x, i) => gradOutput[i]! * slope(x));
