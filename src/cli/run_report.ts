@@ -9,6 +9,7 @@ import { renderReport, type Curve, type ReportData } from "./report/report.ts";
 import type { LossCurve } from "./train_run.ts";
 
 const CURVE_POINTS = 200;
+const PICTURE_SIDE = 320; // pixels, at most: square, as the model sees it
 
 export interface RunReport {
   readonly title: string;
@@ -36,13 +37,14 @@ export async function runReport({ title, adapter, root, config, configuration, l
   const dataUrl = (type: string, bytes: Uint8Array) => `data:image/${type};base64,${Buffer.from(bytes).toString("base64")}`;
   const samples = [];
   for (const { item, className, defective, score, map, mask, width, height } of judged) {
+    const photograph = await decodeImage(join(root, item.path));
     samples.push({
       className,
       image: shownName(item),
       defect: item.defect,
       defective,
       score: shownScore(className, score),
-      picture: dataUrl("jpeg", await encodeJpeg(await decodeImage(join(root, item.path)), width)),
+      picture: dataUrl("jpeg", await encodeJpeg(photograph, Math.min(PICTURE_SIDE, Math.max(photograph.width, photograph.height)))),
       heat: dataUrl("png", await encodePng(heatLayer(map, width, height, heat), width, height)),
       contour: mask ? dataUrl("png", await encodePng(maskContour(mask, width, height), width, height)) : null,
     });

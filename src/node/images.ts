@@ -53,7 +53,7 @@ export async function encodePng(rgba: Uint8Array, width: number, height: number)
   return sharp(rgba, { raw: { width, height, channels: 4 } }).png().toBuffer();
 }
 
-/** A JPEG of a photograph, no larger than `side` pixels a side, its alpha ignored. */
+/** A JPEG of a photograph, `side` pixels a side whatever its aspect ratio, its alpha ignored. */
 export async function encodeJpeg({ data, width, height }: DecodedImage, side: number): Promise<Uint8Array> {
   return sharp(data, { raw: { width, height, channels: 4 } }).removeAlpha().resize(side, side, { fit: "fill" }).jpeg({ quality: 85 }).toBuffer();
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { conv2dBackwardInput, type Conv2dOptions } from "../../src/kernels/conv2d.ts";
+import { conv2dBackwardFilters, conv2dBackwardInput, type Conv2dOptions } from "../../src/kernels/conv2d.ts";
 import { conv2d } from "../../src/ops/conv2d.ts";
 import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
 import { empty, fromArray, toArray, type Tensor } from "../../src/tensor/tensor.ts";
@@ -82,6 +82,15 @@ describe("conv2d's options", () => {
     expect(await compute({ padding: [0, 0, 1, 0], stride: [1, 4] })).toEqual(Float32Array.of(0, 4, 0, 8, 0, 12));
     expect(await compute({ padding: [0, 0, 0, 1], stride: [1, 4] })).toEqual(Float32Array.of(1, 0, 5, 0, 9, 0));
   });
+});
+
+test("the gradient of the filters gives its workspace back", () => {
+  using _scope = device.scope();
+  const image = () => fromArray(device, [4, 7, 3, 1], new Float32Array(84));
+  const [input, gradOutput, filters] = [image(), image(), fromArray(device, [1, 1, 1, 1], Float32Array.of(1))];
+  const { allocations } = device.memory();
+  conv2dBackwardFilters(input, filters, gradOutput, {});
+  expect(device.memory().allocations).toBe(allocations + 1);
 });
 
 test("a batch of 0 images has an empty output, and filters a gradient of zero", async () => {

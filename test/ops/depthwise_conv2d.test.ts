@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { depthwiseBackwardFilters } from "../../src/kernels/depthwise_conv2d.ts";
 import { depthwiseConv2d } from "../../src/ops/conv2d.ts";
 import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
-import { empty } from "../../src/tensor/tensor.ts";
+import { empty, fromArray } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
 import { runEmpty } from "../empty.ts";
 import { describeOperation } from "../operation.ts";
@@ -43,6 +43,15 @@ describeOperation<Problem>({
     const [outHeight, outWidth] = reference.outputOf(p);
     return Math.max(p.window[0] * p.window[1], p.batch * outHeight * outWidth);
   },
+});
+
+test("the gradient of the filters gives its workspace back", () => {
+  using _scope = device.scope();
+  const image = () => fromArray(device, [4, 7, 3, 1], new Float32Array(84));
+  const [input, gradOutput, filters] = [image(), image(), fromArray(device, [1, 1, 1], Float32Array.of(1))];
+  const { allocations } = device.memory();
+  depthwiseBackwardFilters(input, filters, gradOutput, {});
+  expect(device.memory().allocations).toBe(allocations + 1);
 });
 
 test("a batch of 0 images has an empty output, and filters a gradient of zero", async () => {

@@ -55,7 +55,7 @@ export interface ReportData {
   }[];
   /** Images with this score or a higher one are rejected. */
   readonly threshold: number;
-  /** The images of the gallery: data URLs of the photograph, of the transparent heat map and of the mask's outline, all of one size. */
+  /** The images of the gallery: data URLs of the photograph, of the transparent heat map and of the mask's outline, all of one aspect ratio. */
   readonly samples: readonly {
     readonly className: string;
     readonly image: string;
