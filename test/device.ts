@@ -1,4 +1,7 @@
+import { afterAll } from "vitest";
 import { openDevice } from "../src/node/device.ts";
 
-/** One device for the whole run. */
+/** One device for a test file. */
 export const device = await openDevice();
+
+afterAll(() => device.destroy());

@@ -3,6 +3,7 @@
     python3 tools/golden_metrics.py
 """
 import json
+from fractions import Fraction
 
 import numpy as np
 from skimage.measure import label
@@ -23,7 +24,19 @@ def ranking_case(name, scores, labels):
         "auroc": roc_auc_score(labels, scores),
         "averagePrecision": average_precision_score(labels, scores),
         "f1Max": float(f1.max()),
+        "f1Threshold": f1_threshold(scores, np.asarray(labels)),
     }
+
+
+def f1_threshold(scores, labels):
+    """The highest threshold that reaches the largest F1, in exact arithmetic."""
+    positive = labels != 0
+
+    def f1(threshold):
+        chosen = scores >= threshold
+        return Fraction(2 * int(np.sum(chosen & positive)), int(np.sum(chosen) + np.sum(positive)))
+
+    return float(max(np.unique(scores), key=lambda threshold: (f1(threshold), threshold)))
 
 
 def aupro(maps, masks, limit):
@@ -49,39 +62,60 @@ def aupro(maps, masks, limit):
     return area / limit
 
 
-def aupro_case(name, count, levels):
+def aupro_case(name, count, levels, height=16, width=20):
     maps, masks = [], []
     for _ in range(count):
-        mask = np.zeros((16, 20), np.uint8)
+        mask = np.zeros((height, width), np.uint8)
         for _ in range(random.randint(0, 4)):
-            y, x = random.randint(0, 13), random.randint(0, 16)
+            y, x = random.randint(0, height - 3), random.randint(0, width - 4)
             mask[y : y + random.randint(1, 4), x : x + random.randint(1, 5)] = 1
         if random.rand() < 0.5:  # two pixels that touch at a corner are one region
-            mask[14, 3] = mask[15, 4] = 1
-        values = random.rand(16, 20) + 0.4 * mask
+            mask[height - 2, 3] = mask[height - 1, 4] = 1
+        values = random.rand(height, width) + 0.4 * mask
         maps.append(np.asarray(np.floor(values * levels) / levels, np.float32))
         masks.append(mask)
     return {
         "name": name,
-        "width": 20,
-        "height": 16,
+        "width": width,
+        "height": height,
         "maps": [[float(v) for v in m.ravel()] for m in maps],
         "masks": [[int(v) for v in m.ravel()] for m in masks],
         "aupro": aupro(maps, masks, 0.3),
         "aupro05": aupro(maps, masks, 0.05),
+        "aupro1": aupro(maps, masks, 1.0),
     }
 
 
+def regions_case(density):
+    mask = (random.rand(17, 23) < density).astype(np.uint8)
+    return {
+        "width": 23,
+        "height": 17,
+        "mask": [int(v) for v in mask.ravel()],
+        "labels": [int(v) for v in label(mask, connectivity=2).ravel()],
+    }
+
+
+ranking_cases = [
+    ranking_case("no ties", random.rand(40), random.rand(40) < 0.4),
+    ranking_case("many ties", np.floor(random.rand(80) * 6) / 8, random.rand(80) < 0.5),
+    ranking_case("one positive among many", random.rand(60), np.arange(60) == 17),
+    ranking_case("all scores equal", np.full(12, 0.25), np.arange(12) % 3 == 0),
+    ranking_case("worse than guessing", -np.arange(30), np.arange(30) > 20),
+    ranking_case("negative scores, and zero of both signs", [-1.5, -0.0, 0.0, 2, -3, 0.0], [0, 1, 0, 1, 0, 1]),
+]
+aupro_cases = [aupro_case("few ties", 3, 1 << 10), aupro_case("many ties", 4, 8), aupro_case("two levels", 2, 2)]
+imbalanced = np.arange(400) % 200 == 7
+ranking_cases += [
+    ranking_case("two positives among four hundred", np.floor((random.rand(400) + 0.3 * imbalanced) * 64) / 64, imbalanced),
+    ranking_case("two negatives among sixty", random.rand(60), np.arange(60) % 30 > 0),
+]
+aupro_cases += [aupro_case("a square image", 2, 64, 24, 24)]
+
 cases = {
-    "ranking": [
-        ranking_case("no ties", random.rand(40), random.rand(40) < 0.4),
-        ranking_case("many ties", np.floor(random.rand(80) * 6) / 8, random.rand(80) < 0.5),
-        ranking_case("one positive among many", random.rand(60), np.arange(60) == 17),
-        ranking_case("all scores equal", np.full(12, 0.25), np.arange(12) % 3 == 0),
-        ranking_case("worse than guessing", -np.arange(30), np.arange(30) > 20),
-        ranking_case("negative scores, and zero of both signs", [-1.5, -0.0, 0.0, 2, -3, 0.0], [0, 1, 0, 1, 0, 1]),
-    ],
-    "aupro": [aupro_case("few ties", 3, 1 << 10), aupro_case("many ties", 4, 8), aupro_case("two levels", 2, 2)],
+    "ranking": ranking_cases,
+    "aupro": aupro_cases,
+    "regions": [regions_case(density) for density in (0.1, 0.35, 0.6)],
 }
 
 with open("test/golden/metrics.json", "w") as file:

@@ -64,13 +64,15 @@ const NOISE = 3; // of 255, standard deviation of the sensor
  * A small inspection set: woven cloth and drilled metal plates; scratches, stains and missing parts, each with its exact
  * mask. The same seed gives the same pictures; the n-th picture of a class shows the same part whether defective or not.
  */
-export function synthesise({ size, train, good, defective, seed }: SyntheticOptions): SyntheticClass[] {
-  return [WEAVE, PLATE].map((scene, index) => {
+export function synthesise({ size, train, good, defective, seed }: SyntheticOptions, onPicture: () => void = () => undefined): SyntheticClass[] {
+  return SCENES.map((scene, index) => {
     let serial = 0;
     const numbered = (count: number, defect: string) =>
       Array.from({ length: count }, (_, i) => {
         const random = new RandomStream(seed, 1000 * (index + 1) + serial++);
-        return picture(scene, String(i).padStart(3, "0"), defect, random, size);
+        const made = picture(scene, String(i).padStart(3, "0"), defect, random, size);
+        onPicture();
+        return made;
       });
     return {
       name: scene.name,
@@ -79,6 +81,10 @@ export function synthesise({ size, train, good, defective, seed }: SyntheticOpti
     };
   });
 }
+
+/** How many pictures `synthesise` makes, masks not counted. */
+export const pictureCount = ({ train, good, defective }: SyntheticOptions): number =>
+  SCENES.length * (train + good + Object.keys(DEFECTS).length * defective);
 
 function picture(scene: Scene, name: string, defect: string, random: RandomStream, size: number): SyntheticImage {
   const part = scene.part(random);
@@ -300,3 +306,5 @@ const blend = (a: Colour, b: Colour, share: number): Colour => [
 ];
 
 const between = (random: RandomStream, low: number, high: number): number => low + (high - low) * random.unit();
+
+const SCENES: readonly Scene[] = [WEAVE, PLATE];

@@ -1,9 +1,12 @@
-import { InputError } from "../runtime/errors.ts";
+import { InputError, OptionError, ShapeError } from "../runtime/errors.ts";
+import { bfloat16ToFloat, halfToFloat } from "../tensor/half.ts";
 
 const DTYPE_BYTES: Readonly<Record<string, number>> = {
   BOOL: 1, U8: 1, I8: 1, F8_E4M3: 1, F8_E5M2: 1, U16: 2, I16: 2, F16: 2, BF16: 2, U32: 4, I32: 4, F32: 4, U64: 8, I64: 8, F64: 8,
 };
 const MAX_HEADER_BYTES = 100_000_000; // the format's own limit
+const METADATA = "__metadata__";
+const SHOWN_CHARACTERS = 80; // of what a file says, in an error
 
 /** A tensor as stored: row-major, little-endian. */
 export interface StoredTensor {
@@ -19,19 +22,29 @@ export interface SafetensorsFile {
 }
 
 /**
- * Writes tensors and text metadata in the safetensors format. Equal contents give equal bytes: names are sorted.
+ * Writes tensors and text metadata in the safetensors format. Equal contents give equal bytes: tensors are ordered by
+ * element size, largest first, then by name. The header is padded to a multiple of 8 bytes, so every tensor is aligned.
+ *
+ * @throws ShapeError if a dtype is unknown or the bytes are not as many as dtype and shape say; OptionError if a tensor is
+ * named `__metadata__`
  * @see https://github.com/huggingface/safetensors, "Format"
  */
 export function encodeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8Array {
-  const header: Record<string, unknown> = { __metadata__: Object.fromEntries(Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1))) };
-  const sorted = [...tensors].sort(([a], [b]) => (a < b ? -1 : 1));
+  const sorted = [...tensors].sort(([a, x], [b, y]) => elementBytesOf(y.dtype)! - elementBytesOf(x.dtype)! || byName(a, b));
+  const texts = Object.entries(metadata).sort(([a], [b]) => byName(a, b));
+  // Joined by hand: an object would put keys that look like numbers first, and would lose the key __proto__.
+  const entry = (key: string, value: unknown): string => `${JSON.stringify(key)}:${JSON.stringify(value)}`;
+  const entries = [`"${METADATA}":{${texts.map(([key, value]) => entry(key, value)).join(",")}}`];
   let offset = 0;
   for (const [name, { dtype, shape, bytes }] of sorted) {
-    header[name] = { dtype, shape, data_offsets: [offset, offset + bytes.length] };
+    const needed = isWholeNumbers(shape) ? bytesOf(elementBytesOf(dtype) ?? NaN, shape) : NaN;
+    if (bytes.length !== needed) throw new ShapeError(`encodeSafetensors: tensor ${name} ${dtype} [${shape.join(",")}] does not make ${bytes.length} bytes`);
+    if (name === METADATA) throw new OptionError(`encodeSafetensors: the format reserves the name ${METADATA}; give the tensor another one`);
+    entries.push(entry(name, { dtype, shape, data_offsets: [offset, offset + bytes.length] }));
     offset += bytes.length;
   }
-  const text = new TextEncoder().encode(JSON.stringify(header));
-  const headerBytes = Math.ceil(text.length / 8) * 8; // so that the data is aligned
+  const text = new TextEncoder().encode(`{${entries.join(",")}}`);
+  const headerBytes = Math.ceil(text.length / 8) * 8;
   const file = new Uint8Array(8 + headerBytes + offset);
   new DataView(file.buffer).setBigUint64(0, BigInt(headerBytes), true);
   file.fill(0x20, 8, 8 + headerBytes);
@@ -56,31 +69,34 @@ export function decodeSafetensors(file: Uint8Array, name: string): SafetensorsFi
   };
   if (file.length < 8) fail(`it has ${file.length} bytes, a header needs 8`);
   const headerBytes = Number(new DataView(file.buffer, file.byteOffset, 8).getBigUint64(0, true));
-  if (!(headerBytes <= MAX_HEADER_BYTES && 8 + headerBytes <= file.length)) fail(`its header claims ${headerBytes} bytes of ${file.length}`);
+  if (headerBytes > MAX_HEADER_BYTES) fail(`its header claims ${headerBytes} bytes, allowed are ${MAX_HEADER_BYTES}`);
+  if (8 + headerBytes > file.length) fail(`its header claims ${headerBytes} bytes of ${file.length}`);
   const header = parseHeader(file.subarray(8, 8 + headerBytes), fail);
   const data = file.subarray(8 + headerBytes);
   const tensors = new Map<string, StoredTensor>();
-  let metadata: Record<string, string> = {};
+  let metadata: Readonly<Record<string, string>> = noTexts();
   const extents: [number, number, string][] = [];
   for (const [key, entry] of Object.entries(header)) {
-    if (key === "__metadata__") {
+    if (key === METADATA) {
       metadata = textsOf(entry) ?? fail("its metadata is no object of texts");
       continue;
     }
+    const tensor = `tensor ${shownName(key)}`;
     const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
-    const elementBytes = typeof dtype === "string" && Object.hasOwn(DTYPE_BYTES, dtype) ? DTYPE_BYTES[dtype]! : fail(`tensor ${key} has dtype ${String(dtype)}`);
-    if (!isWholeNumbers(shape)) return fail(`tensor ${key} has shape ${JSON.stringify(shape)}`);
-    if (!isWholeNumbers(offsets) || offsets.length !== 2) return fail(`tensor ${key} has offsets ${JSON.stringify(offsets)}`);
+    const elementBytes = typeof dtype === "string" ? elementBytesOf(dtype) : undefined;
+    if (typeof dtype !== "string" || elementBytes === undefined) return fail(`${tensor} has dtype ${shown(dtype)}`);
+    if (!isWholeNumbers(shape)) return fail(`${tensor} has shape ${shown(shape)}`);
+    if (!isWholeNumbers(offsets) || offsets.length !== 2) return fail(`${tensor} has offsets ${shown(offsets)}`);
     const [begin, end] = offsets as [number, number];
-    const bytes = shape.reduce((product, extent) => product * extent, elementBytes);
-    if (!(begin <= end && end <= data.length)) fail(`tensor ${key} lies at ${begin}..${end} of ${data.length} bytes`);
-    if (end - begin !== bytes) fail(`tensor ${key} ${dtype as string} [${shape.join(",")}] needs ${bytes} bytes, has ${end - begin}`);
-    extents.push([begin, end, key]);
-    tensors.set(key, { dtype: dtype as string, shape, bytes: data.subarray(begin, end) });
+    const bytes = bytesOf(elementBytes, shape);
+    if (!(begin <= end && end <= data.length)) fail(`${tensor} lies at ${begin}..${end} of ${data.length} bytes`);
+    if (end - begin !== bytes) fail(`${tensor} ${dtype} ${shown(shape)} needs ${bytes} bytes, has ${end - begin}`);
+    extents.push([begin, end, tensor]);
+    tensors.set(key, { dtype, shape, bytes: data.subarray(begin, end) });
   }
   let covered = 0;
-  for (const [begin, end, key] of extents.sort((a, b) => a[0] - b[0] || a[1] - b[1])) {
-    if (begin !== covered) fail(`tensor ${key} begins at ${begin}, the one before ends at ${covered}`);
+  for (const [begin, end, tensor] of extents.sort((a, b) => a[0] - b[0] || a[1] - b[1])) {
+    if (begin !== covered) fail(`${tensor} begins at ${begin}, the one before ends at ${covered}`);
     covered = end;
   }
   if (covered !== data.length) fail(`${data.length - covered} bytes belong to no tensor`);
@@ -88,29 +104,94 @@ export function decodeSafetensors(file: Uint8Array, name: string): SafetensorsFi
 }
 
 /**
- * The numbers of an F32 tensor.
+ * The numbers of an F32, F16 or BF16 tensor, exact, in an array of their own.
+ * @param name the tensor's, for errors
  * @throws InputError for another dtype
  */
-export function float32Of({ dtype, bytes }: StoredTensor, name: string): Float32Array {
-  if (dtype !== "F32") throw new InputError(`expected tensor ${name} of dtype F32, it is ${dtype}`);
-  return new Float32Array(Uint8Array.from(bytes).buffer); // a copy, aligned, whatever kind of array the bytes are in
+export function toFloat32({ dtype, bytes }: StoredTensor, name: string): Float32Array {
+  const { buffer } = new Uint8Array(bytes); // a copy: aligned, whatever kind of array the bytes are in
+  if (dtype === "F32") return new Float32Array(buffer);
+  if (dtype === "F16") return Float32Array.from(new Uint16Array(buffer), halfToFloat);
+  if (dtype === "BF16") return Float32Array.from(new Uint16Array(buffer), bfloat16ToFloat);
+  throw new InputError(`expected tensor ${name} of dtype F32, F16 or BF16, it is ${dtype}`);
+}
+
+/**
+ * The numbers of an F32 tensor, in an array of their own.
+ * @param name the tensor's, for errors
+ * @throws InputError for another dtype
+ */
+export function float32Of(tensor: StoredTensor, name: string): Float32Array {
+  if (tensor.dtype !== "F32") throw new InputError(`expected tensor ${name} of dtype F32, it is ${tensor.dtype}`);
+  return toFloat32(tensor, name);
 }
 
 function parseHeader(bytes: Uint8Array, fail: (problem: string) => never): Record<string, unknown> {
+  const noObject = "its header is no JSON object";
+  let text: string;
+  let header: Record<string, unknown>;
   try {
-    const header: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-    if (typeof header === "object" && header !== null && !Array.isArray(header)) return header as Record<string, unknown>;
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    header = JSON.parse(text) as Record<string, unknown>;
   } catch {
-    // said below
+    return fail(noObject);
   }
-  return fail("its header is no JSON object");
+  if (!text.startsWith("{")) return fail(noObject); // the format allows nothing before the brace, not even a space
+  const twice = repeatedKey(text);
+  if (twice !== null) return fail(`its header says ${shownName(twice)} twice`);
+  return header;
+}
+
+/** The first key that an object of a valid JSON text has twice: readers disagree on which of the two counts. */
+function repeatedKey(text: string): string | null {
+  const open: Set<string>[] = [];
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i];
+    if (c === "{") open.push(new Set());
+    else if (c === "}") open.pop();
+    else if (c === '"') {
+      const start = i;
+      for (i++; text[i] !== '"'; i++) if (text[i] === "\\") i++;
+      let next = i + 1;
+      while (text[next] === " " || text[next] === "\n" || text[next] === "\r" || text[next] === "\t") next++;
+      if (text[next] !== ":") continue;
+      const key = JSON.parse(text.slice(start, i + 1)) as string; // escapes make one key of many spellings
+      const keys = open.at(-1)!;
+      if (keys.has(key)) return key;
+      keys.add(key);
+    }
+  }
+  return null;
 }
 
 function textsOf(value: unknown): Record<string, string> | null {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
   const entries = Object.entries(value);
-  return entries.every(([, text]) => typeof text === "string") ? Object.fromEntries(entries as [string, string][]) : null;
+  return entries.every(([, text]) => typeof text === "string") ? Object.assign(noTexts(), value) : null;
 }
 
-const isWholeNumbers = (value: unknown): value is number[] =>
+/** Without a prototype: `metadata["constructor"]` is undefined unless the file says it, and `__proto__` is a key like others. */
+const noTexts = (): Record<string, string> => Object.create(null) as Record<string, string>;
+
+const elementBytesOf = (dtype: string): number | undefined => (Object.hasOwn(DTYPE_BYTES, dtype) ? DTYPE_BYTES[dtype] : undefined);
+
+const bytesOf = (elementBytes: number, shape: readonly number[]): number => shape.reduce((product, extent) => product * extent, elementBytes);
+
+const byName = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+const isWholeNumbers = (value: unknown): value is readonly number[] =>
   Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && (n as number) >= 0);
+
+/** A value of a hostile header for an error, in one short line. Not deeper than one list: printing deep values overflows the stack. */
+const shown = (value: unknown): string =>
+  Array.isArray(value) ? shortened(`[${value.slice(0, SHOWN_CHARACTERS).map(shownPart).join(",")}]`) : shownPart(value);
+
+function shownPart(value: unknown): string {
+  if (typeof value === "string") return shownName(value);
+  return typeof value === "object" && value !== null ? "..." : String(value);
+}
+
+/** A text of a hostile header for an error: bare if it is plain, else quoted, with its control characters escaped. */
+const shownName = (name: string): string => shortened(/^[\w.-]+$/.test(name) ? name : JSON.stringify(name));
+
+const shortened = (text: string): string => (text.length <= SHOWN_CHARACTERS ? text : `${text.slice(0, SHOWN_CHARACTERS)}...`);

@@ -1,14 +1,9 @@
-import { InputError } from "../runtime/errors.ts";
+import { OptionError } from "../runtime/errors.ts";
+import { thinned, type Curve } from "./curve.ts";
+import { rankPixels, type ScoredMap } from "./pixels.ts";
+import { radixSort } from "./radix_sort.ts";
+import type { Ranking } from "./ranking.ts";
 import { connectedRegions } from "./regions.ts";
-
-/** One image's anomaly map and its ground truth, both row-major, width * height. */
-export interface ScoredMap {
-  readonly map: Float32Array;
-  /** Anything but 0 is defective. */
-  readonly mask: Uint8Array;
-  readonly width: number;
-  readonly height: number;
-}
 
 /**
  * Area under the per-region overlap curve up to a false positive rate, divided by that rate: in [0, 1]. Exact: every
@@ -17,72 +12,74 @@ export interface ScoredMap {
  * The overlap at a threshold is the mean, over all 8-connected regions of all images, of the share of the region at or
  * above it; the false positive rate counts the good pixels of all images. Straight lines join neighbouring thresholds.
  *
- * @throws InputError if a map holds a number that is not finite
+ * @param limit in (0, 1]
+ * @param ranking what `rankPixels` returned for the same images
+ * @throws InputError as `rankPixels`; OptionError for another limit
  * @see Bergmann et al., "The MVTec Anomaly Detection Dataset", IJCV 2021
  */
-export function aupro(images: readonly ScoredMap[], limit = 0.3): number | null {
-  let pixels = 0;
-  for (const { map } of images) pixels += map.length;
-  // What a pixel adds when the threshold falls to its value: to the overlap if it is defective, to the rate if it is good.
-  const scores = new Float32Array(pixels);
-  const overlaps = new Float64Array(pixels);
-  let at = 0;
-  let regionCount = 0;
-  let good = 0;
-  for (const { map, mask, width, height } of images) {
-    const { labels, count } = connectedRegions(mask, width, height);
-    const areas = new Float64Array(count + 1);
-    for (const label of labels) areas[label]!++;
-    for (let i = 0; i < map.length; i++, at++) {
-      if (!Number.isFinite(map[i]!)) throw new InputError(`an anomaly map holds ${map[i]} at pixel ${i}; it must be finite`);
-      scores[at] = map[i]!;
-      const label = labels[i]!;
-      if (label > 0) overlaps[at] = 1 / areas[label]!;
-      else good++;
-    }
-    regionCount += count;
-  }
-  if (regionCount === 0 || good === 0) return null;
-
-  const order = fallingOrder(scores);
+export function aupro(images: readonly ScoredMap[], limit = 0.3, ranking: Ranking = rankPixels(images)): number | null {
+  if (!(limit > 0 && limit <= 1)) throw new OptionError(`the limit of the false positive rate must be in (0, 1], got ${limit}`);
+  const { positives, negatives, falsePositives } = ranking;
+  if (positives === 0 || negatives === 0) return null;
+  const overlaps = overlapsAt(images, ranking);
   let area = 0;
-  let [rate, overlap] = [0, 0];
-  let [goodSeen, overlapSeen] = [0, 0];
-  for (let i = 0; i < pixels; ) {
-    const threshold = scores[order[i]!]!;
-    for (; i < pixels && scores[order[i]!] === threshold; i++) {
-      const share = overlaps[order[i]!]!;
-      if (share > 0) overlapSeen += share;
-      else goodSeen++;
-    }
-    const [nextRate, nextOverlap] = [goodSeen / good, overlapSeen / regionCount];
-    if (nextRate >= limit) {
-      const atLimit = nextRate > rate ? overlap + ((nextOverlap - overlap) * (limit - rate)) / (nextRate - rate) : nextOverlap;
-      return (area + ((limit - rate) * (overlap + atLimit)) / 2) / limit;
-    }
-    area += ((nextRate - rate) * (overlap + nextOverlap)) / 2;
-    [rate, overlap] = [nextRate, nextOverlap];
+  let rate = 0;
+  let overlap = 0;
+  for (let i = 0; rate < limit; i++) { // ends: the lowest threshold has rate 1
+    const nextRate = falsePositives[i]! / negatives;
+    const nextOverlap = overlaps[i]!;
+    const to = Math.min(nextRate, limit);
+    const overlapAtEnd = to < nextRate ? overlap + ((nextOverlap - overlap) * (to - rate)) / (nextRate - rate) : nextOverlap;
+    area += ((to - rate) * (overlap + overlapAtEnd)) / 2;
+    rate = nextRate;
+    overlap = nextOverlap;
   }
-  return area / limit;
+  return Math.min(1, area / limit); // rounding may add an ulp
 }
 
-/** Indices of finite numbers in falling order: a radix sort on their bits, four passes of one byte. */
-function fallingOrder(values: Float32Array): Uint32Array {
-  const bits = new Uint32Array(values.length);
-  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  for (let i = 0; i < bits.length; i++) {
-    const word = words[i] === 0x80000000 ? 0 : words[i]!; // -0 equals 0
-    bits[i] = word >>> 31 ? word : ~(word | 0x80000000) >>> 0; // rising keys for falling values
+/**
+ * False positive rate against per-region overlap (see `aupro`), from (0,0) to (1,1), in at most `maxPoints` points; none
+ * where there is no defective region or no good pixel.
+ *
+ * @param ranking what `rankPixels` returned for the same images
+ * @throws InputError as `rankPixels`; OptionError unless `maxPoints` is a whole number from 2
+ */
+export function proCurve(images: readonly ScoredMap[], maxPoints = 500, ranking: Ranking = rankPixels(images)): Curve {
+  const { positives, negatives, falsePositives } = ranking;
+  const overlaps = overlapsAt(images, ranking);
+  return thinned(
+    positives > 0 && negatives > 0 ? falsePositives.length + 1 : 0,
+    (i) => (i === 0 ? 0 : falsePositives[i - 1]! / negatives),
+    (i) => (i === 0 ? 0 : overlaps[i - 1]!),
+    maxPoints,
+  );
+}
+
+/** The mean overlap at each threshold of the ranking. Only the defective pixels are sorted, the few. */
+function overlapsAt(images: readonly ScoredMap[], { positives, thresholds }: Ranking): Float64Array {
+  const scores = new Float32Array(positives);
+  const regions = new Uint32Array(positives);
+  const areas: number[] = [];
+  let at = 0;
+  for (const { map, mask, width, height } of images) {
+    if (!mask) continue;
+    const { labels, count } = connectedRegions(mask, width, height);
+    const before = areas.length;
+    for (let region = 0; region < count; region++) areas.push(0);
+    for (let i = 0; i < labels.length; i++) {
+      if (labels[i] === 0) continue;
+      const region = before + labels[i]! - 1;
+      areas[region]!++;
+      scores[at] = map[i]!;
+      regions[at++] = region;
+    }
   }
-  let order = Uint32Array.from({ length: bits.length }, (_, i) => i);
-  let next = new Uint32Array(bits.length);
-  const counts = new Uint32Array(257);
-  for (let shift = 0; shift < 32; shift += 8) {
-    counts.fill(0);
-    for (const word of bits) counts[((word >>> shift) & 255) + 1]!++;
-    for (let i = 1; i < 257; i++) counts[i]! += counts[i - 1]!;
-    for (const i of order) next[counts[(bits[i]! >>> shift) & 255]!++] = i;
-    [order, next] = [next, order];
+  radixSort(scores, regions);
+  const overlaps = new Float64Array(thresholds.length);
+  let overlap = 0;
+  for (let i = 0; i < thresholds.length; i++) {
+    for (; at > 0 && scores[at - 1] === thresholds[i]; at--) overlap += 1 / areas[regions[at - 1]!]!;
+    overlaps[i] = at === 0 ? 1 : overlap / areas.length; // all regions whole: 1, whatever the sum was rounded to
   }
-  return order;
+  return overlaps;
 }

@@ -1,4 +1,5 @@
-import { aupro, type ScoredMap } from "./aupro.ts";
+import { aupro } from "./aupro.ts";
+import { rankPixels, type ScoredMap } from "./pixels.ts";
 import { auroc, averagePrecision, f1Max, rank, type Ranking } from "./ranking.ts";
 
 /** One judged image. */
@@ -14,7 +15,7 @@ export interface Sample {
   readonly height: number;
 }
 
-/** Fractions in [0, 1]; null where undefined: no defects, no good images, no masks. */
+/** Fractions in [0, 1]; null where undefined: no defects, nothing good, no masks. */
 export interface Metrics {
   readonly imageAuroc: number | null;
   readonly imageAp: number | null;
@@ -32,38 +33,31 @@ export interface Rankings {
   readonly pixel: Ranking | null;
 }
 
-/** Ranks images by their scores and pixels by their maps. Defective images without a mask have no part in the latter. */
+/**
+ * Ranks images by their scores and pixels by their maps. Defective images without a mask have no part in the latter.
+ * @throws InputError if a score or a map's value is not finite, or a map or mask is not width * height long
+ */
 export function rankings(samples: readonly Sample[]): Rankings {
-  const image = rank(Float32Array.from(samples, ({ score }) => score), Uint8Array.from(samples, ({ defective }) => (defective ? 1 : 0)));
-  const maps = knownMaps(samples);
-  const pixels = maps.reduce((sum, { map }) => sum + map.length, 0);
-  const scores = new Float32Array(pixels);
-  const labels = new Uint8Array(pixels);
-  let at = 0;
-  for (const { map, mask } of maps) {
-    scores.set(map, at);
-    labels.set(mask, at);
-    at += map.length;
-  }
-  const pixel = rank(scores, labels);
+  const image = rank(Float64Array.from(samples, ({ score }) => score), Uint8Array.from(samples, ({ defective }) => (defective ? 1 : 0)));
+  const pixel = rankPixels(knownMaps(samples));
   return { image, pixel: pixel.positives > 0 ? pixel : null };
 }
 
 /**
- * The field's metrics over one class's images.
+ * The field's metrics over one class's images. An AUROC below 0.5 is reported as it is.
+ *
  * @param ranked what `rankings` returned for the same samples
+ * @throws InputError as `rankings`
  */
 export function evaluate(samples: readonly Sample[], { image, pixel }: Rankings = rankings(samples)): Metrics {
-  // Precision and F1 say nothing where every image is defective.
-  const both = image.positives > 0 && image.negatives > 0;
   return {
     imageAuroc: auroc(image),
-    imageAp: both ? averagePrecision(image) : null,
-    imageF1Max: both ? f1Max(image)!.value : null,
+    imageAp: averagePrecision(image),
+    imageF1Max: f1Max(image)?.value ?? null,
     pixelAuroc: pixel && auroc(pixel),
     pixelAp: pixel && averagePrecision(pixel),
-    pixelF1Max: pixel && f1Max(pixel)!.value,
-    pixelAupro: pixel && aupro(knownMaps(samples)),
+    pixelF1Max: pixel && (f1Max(pixel)?.value ?? null),
+    pixelAupro: pixel && aupro(knownMaps(samples), 0.3, pixel),
   };
 }
 
@@ -84,8 +78,4 @@ export function meanMetrics(classes: readonly Metrics[]): Metrics {
   };
 }
 
-function knownMaps(samples: readonly Sample[]): ScoredMap[] {
-  return samples
-    .filter(({ defective, mask }) => !defective || mask)
-    .map(({ map, mask, width, height }) => ({ map, mask: mask ?? new Uint8Array(map.length), width, height }));
-}
+const knownMaps = (samples: readonly Sample[]): ScoredMap[] => samples.filter(({ defective, mask }) => !defective || mask);

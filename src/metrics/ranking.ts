@@ -1,21 +1,19 @@
 import { InputError } from "../runtime/errors.ts";
+import { thinned, type Curve } from "./curve.ts";
+import { radixSort } from "./radix_sort.ts";
 
-/** A curve's points, in order. */
-export interface Curve {
-  readonly x: Float64Array;
-  readonly y: Float64Array;
-}
+type Scores = Float32Array | Float64Array;
 
 /** The numbers that threshold metrics are made of: after each distinct score, from the highest, how many lie at or above it. */
 export interface Ranking {
   readonly positives: number;
   readonly negatives: number;
   /** Distinct scores, falling. */
-  readonly thresholds: Float64Array;
+  readonly thresholds: Scores;
   /** Positives with a score of at least the threshold. */
-  readonly truePositives: Float64Array;
+  readonly truePositives: Uint32Array;
   /** Negatives with a score of at least the threshold. */
-  readonly falsePositives: Float64Array;
+  readonly falsePositives: Uint32Array;
 }
 
 /**
@@ -25,41 +23,40 @@ export interface Ranking {
  * @param labels 0 for negative, anything else for positive
  * @throws InputError if the lengths differ or a score is not finite
  */
-export function rank(scores: Float32Array, labels: Uint8Array): Ranking {
+export function rank(scores: Scores, labels: Uint8Array): Ranking {
   if (scores.length !== labels.length) throw new InputError(`${scores.length} scores do not go with ${labels.length} labels`);
-  const bad = scores.findIndex((score) => !Number.isFinite(score));
-  if (bad >= 0) throw new InputError(`score ${bad} is ${scores[bad]}; scores must be finite`);
-  // A class by itself is sorted natively; then the two are merged from the top.
-  const positive = scores.filter((_, i) => labels[i] !== 0).sort();
-  const negative = scores.filter((_, i) => labels[i] === 0).sort();
-  let distinct = 0;
-  const points = scores.length;
-  const thresholds = new Float64Array(points);
-  const truePositives = new Float64Array(points);
-  const falsePositives = new Float64Array(points);
-  let p = positive.length;
-  let n = negative.length;
-  while (p > 0 || n > 0) {
-    const threshold = Math.max(p > 0 ? positive[p - 1]! : -Infinity, n > 0 ? negative[n - 1]! : -Infinity);
-    while (p > 0 && positive[p - 1] === threshold) p--;
-    while (n > 0 && negative[n - 1] === threshold) n--;
-    thresholds[distinct] = threshold;
-    truePositives[distinct] = positive.length - p;
-    falsePositives[distinct] = negative.length - n;
-    distinct++;
+  let positives = 0;
+  for (let i = 0; i < scores.length; i++) {
+    if (!Number.isFinite(scores[i]!)) throw new InputError(`score ${i} is ${scores[i]}; scores must be finite`);
+    if (labels[i] !== 0) positives++;
   }
-  return {
-    positives: positive.length,
-    negatives: negative.length,
-    thresholds: thresholds.subarray(0, distinct),
-    truePositives: truePositives.subarray(0, distinct),
-    falsePositives: falsePositives.subarray(0, distinct),
-  };
+  const negatives = scores.length - positives;
+  const positive = ofKind(scores, positives);
+  const negative = ofKind(scores, negatives);
+  for (let i = 0, p = 0, n = 0; i < scores.length; i++) {
+    if (labels[i] !== 0) positive[p++] = scores[i]!;
+    else negative[n++] = scores[i]!;
+  }
+  sort(positive);
+  sort(negative);
+  let distinct = 0;
+  eachThreshold(positive, negative, () => distinct++);
+  const thresholds = ofKind(scores, distinct);
+  const truePositives = new Uint32Array(distinct);
+  const falsePositives = new Uint32Array(distinct);
+  let at = 0;
+  eachThreshold(positive, negative, (threshold, tp, fp) => {
+    thresholds[at] = threshold;
+    truePositives[at] = tp;
+    falsePositives[at++] = fp;
+  });
+  return { positives, negatives, thresholds, truePositives, falsePositives };
 }
 
 /** Area under the ROC curve, in [0, 1], ties counted half; null where a class is absent. */
-export function auroc({ positives, negatives, truePositives, falsePositives }: Ranking): number | null {
-  if (positives === 0 || negatives === 0) return null;
+export function auroc(ranking: Ranking): number | null {
+  if (!hasBoth(ranking)) return null;
+  const { positives, negatives, truePositives, falsePositives } = ranking;
   let area = 0;
   let tp = 0;
   let fp = 0;
@@ -72,11 +69,12 @@ export function auroc({ positives, negatives, truePositives, falsePositives }: R
 }
 
 /**
- * Average precision, in [0, 1]: the step sum of precision over recall; null where there is no positive.
+ * Average precision, in [0, 1]: the step sum of precision over recall; null where a class is absent.
  * @see sklearn.metrics.average_precision_score
  */
-export function averagePrecision({ positives, truePositives, falsePositives }: Ranking): number | null {
-  if (positives === 0) return null;
+export function averagePrecision(ranking: Ranking): number | null {
+  if (!hasBoth(ranking)) return null;
+  const { positives, truePositives, falsePositives } = ranking;
   let sum = 0;
   let tp = 0;
   for (let i = 0; i < truePositives.length; i++) {
@@ -87,51 +85,67 @@ export function averagePrecision({ positives, truePositives, falsePositives }: R
   return sum / positives;
 }
 
-/** The largest F1 over all thresholds, in [0, 1], and where it is reached; null where there is no positive. */
-export function f1Max({ positives, thresholds, truePositives, falsePositives }: Ranking): { readonly value: number; readonly threshold: number } | null {
-  if (positives === 0) return null;
-  let best = { value: -1, threshold: NaN };
+/** The largest F1 over all thresholds, in [0, 1], and the highest threshold that reaches it; null where a class is absent. */
+export function f1Max(ranking: Ranking): { readonly value: number; readonly threshold: number } | null {
+  if (!hasBoth(ranking)) return null;
+  const { positives, thresholds, truePositives, falsePositives } = ranking;
+  let best = -1;
+  let threshold = NaN;
   for (let i = 0; i < thresholds.length; i++) {
     const tp = truePositives[i]!;
     const value = (2 * tp) / (positives + tp + falsePositives[i]!);
-    if (value > best.value) best = { value, threshold: thresholds[i]! };
+    if (value > best) [best, threshold] = [value, thresholds[i]!];
   }
-  return best;
+  return { value: best, threshold };
 }
 
-/** False positive rate against true positive rate, from (0,0) to (1,1), in at most about `maxPoints` points. */
-export function rocCurve({ positives, negatives, truePositives, falsePositives }: Ranking, maxPoints = 500): Curve {
+/**
+ * False positive rate against true positive rate, from (0,0) to (1,1), in at most `maxPoints` points; none where a class is absent.
+ * @throws OptionError unless `maxPoints` is a whole number from 2
+ */
+export function rocCurve(ranking: Ranking, maxPoints = 500): Curve {
+  const { positives, negatives, truePositives, falsePositives } = ranking;
   return thinned(
-    fromZero(falsePositives).map((count) => count / negatives),
-    fromZero(truePositives).map((count) => count / positives),
+    hasBoth(ranking) ? truePositives.length + 1 : 0,
+    (i) => (i === 0 ? 0 : falsePositives[i - 1]! / negatives),
+    (i) => (i === 0 ? 0 : truePositives[i - 1]! / positives),
     maxPoints,
   );
 }
 
-/** Recall against precision, from the highest threshold, in at most about `maxPoints` points. */
-export function precisionRecallCurve({ positives, truePositives, falsePositives }: Ranking, maxPoints = 500): Curve {
+/**
+ * Recall against precision, from the highest threshold to (1, share of positives), in at most `maxPoints` points; none
+ * where a class is absent. Where nothing is found there is no precision, so the curve need not begin at recall 0.
+ *
+ * @throws OptionError unless `maxPoints` is a whole number from 2
+ */
+export function precisionRecallCurve(ranking: Ranking, maxPoints = 500): Curve {
+  const { positives, truePositives, falsePositives } = ranking;
   return thinned(
-    truePositives.map((count) => count / positives),
-    truePositives.map((count, i) => count / (count + falsePositives[i]!)),
+    hasBoth(ranking) ? truePositives.length : 0,
+    (i) => truePositives[i]! / positives,
+    (i) => truePositives[i]! / (truePositives[i]! + falsePositives[i]!),
     maxPoints,
   );
 }
 
-function fromZero(counts: Float64Array): Float64Array {
-  const longer = new Float64Array(counts.length + 1);
-  longer.set(counts, 1);
-  return longer;
+const hasBoth = ({ positives, negatives }: Ranking): boolean => positives > 0 && negatives > 0;
+
+const ofKind = (scores: Scores, count: number): Scores => (scores instanceof Float32Array ? new Float32Array(count) : new Float64Array(count));
+
+function sort(scores: Scores): void {
+  if (scores instanceof Float32Array) radixSort(scores);
+  else scores.sort();
 }
 
-/** Leaves out points that lie closer to the last one kept than the curve's share of a point; keeps both ends. */
-function thinned(x: ArrayLike<number>, y: ArrayLike<number>, maxPoints: number): Curve {
-  const count = x.length;
-  const least = count > maxPoints ? 2 / maxPoints : 0;
-  const kept: number[] = [];
-  for (let i = 0; i < count; i++) {
-    const last = kept.at(-1);
-    const far = last === undefined || Math.abs(x[i]! - x[last]!) + Math.abs(y[i]! - y[last]!) >= least;
-    if (far || i === count - 1) kept.push(i);
+/** Visits the distinct values of two rising arrays from the highest, with how many of each array are at or above it. */
+function eachThreshold(positive: Scores, negative: Scores, visit: (threshold: number, tp: number, fp: number) => void): void {
+  let p = positive.length;
+  let n = negative.length;
+  while (p > 0 || n > 0) {
+    const threshold = Math.max(p > 0 ? positive[p - 1]! : -Infinity, n > 0 ? negative[n - 1]! : -Infinity);
+    while (p > 0 && positive[p - 1] === threshold) p--;
+    while (n > 0 && negative[n - 1] === threshold) n--;
+    visit(threshold, positive.length - p, negative.length - n);
   }
-  return { x: Float64Array.from(kept, (i) => x[i]!), y: Float64Array.from(kept, (i) => y[i]!) };
 }

@@ -11,7 +11,8 @@ import { InputError } from "../runtime/errors.ts";
 import { RandomStream } from "../tensor/random.ts";
 import { fromArray, release, toArray, type Tensor } from "../tensor/tensor.ts";
 import type { DecodedImage } from "../io/image.ts";
-import { createBackbone, type Backbone, type BackboneName } from "./backbone.ts";
+import type { Backbone, BackboneName } from "./backbone.ts";
+import { createBackbone } from "./create_backbone.ts";
 import { gradConfig, REFERENCE_VARIANCE, type DecoderName, type GradConfig } from "./grad/config.ts";
 import { fit, type FitStep } from "./grad/fit.ts";
 import { Grad } from "./grad/model.ts";
@@ -56,7 +57,7 @@ export interface Calibration {
   readonly threshold: number;
   /** By class: what a further good image exceeds in one case of a hundred. */
   readonly classThresholds: Readonly<Record<string, number>>;
-  /** Values of the map drawn as nothing and as the strongest heat, on a logarithmic scale: the same for all images. */
+  /** Values of the map drawn as nothing, what good images peak at, and as the strongest heat; logarithmic between, the same for all images. */
   readonly heat: readonly [low: number, high: number];
 }
 
@@ -70,7 +71,7 @@ export interface DetectorConfig {
 
 const HELD_OUT = 5; // every fifth good image calibrates instead of training
 const LEAST_TO_SPLIT = 10; // images of a class; with fewer, all of them do both
-const HEAT_RANGE = [0.8, 20] as const; // in units of the threshold
+const HEAT_RANGE = 12; // the strongest heat, in units of the weakest
 const INITIAL_STREAM = 0;
 
 /** A trained anomaly detector: preprocessing, backbone, GRAD, scores, threshold. */
@@ -144,28 +145,17 @@ export class Detector {
 
   /** Scores images and maps their anomalies. Images are inspected as one batch. */
   async inspect(images: readonly DecodedImage[]): Promise<Inspection[]> {
-    const { device } = this;
-    const scope = device.scope();
-    let reads: readonly Promise<Float32Array>[];
-    try {
-      const features = this.#features.extract(images);
-      reads = this.#score(features);
-    } finally {
-      scope[Symbol.dispose]();
-    }
-    return this.#inspections(reads);
+    return this.#inspections(this.#started(() => this.#features.extract(images)));
   }
 
-  /** The same for an image whose features are at hand. */
+  /** The same for features `[N, cells, cells, channels]` that are at hand. */
   async inspectFeatures(features: Tensor): Promise<Inspection[]> {
-    let reads: readonly Promise<Float32Array>[];
-    const scope = this.device.scope();
-    try {
-      reads = this.#score(features);
-    } finally {
-      scope[Symbol.dispose]();
-    }
-    return this.#inspections(reads);
+    return this.#inspections(this.#started(() => features));
+  }
+
+  #started(featuresOf: () => Tensor): readonly Promise<Float32Array>[] {
+    using _scope = this.device.scope();
+    return this.#score(featuresOf());
   }
 
   /** Maps, window means and peaks of a batch, on their way back. */
@@ -291,15 +281,17 @@ function split(samples: readonly Sample[]): { readonly training: readonly Sample
 
 async function calibrate(detector: Detector, heldOut: readonly Sample[], onProgress: (progress: TrainProgress) => void): Promise<Calibration> {
   const scores = new Map<string, number[]>();
+  let logPeaks = 0;
   let done = 0;
   for (const { className, features } of heldOut) {
-    const [{ score }] = (await detector.inspectFeatures(features)) as [Inspection];
+    const [{ score, peak }] = (await detector.inspectFeatures(features)) as [Inspection];
     scores.set(className, [...(scores.get(className) ?? []), score]);
+    logPeaks += Math.log(peak);
     onProgress({ phase: "calibrate", done: ++done, total: heldOut.length });
   }
   const classThresholds = Object.fromEntries([...scores].map(([name, values]) => [name, highestGood(values)]));
-  const threshold = Math.max(...Object.values(classThresholds));
-  return { threshold, classThresholds, heat: [HEAT_RANGE[0] * threshold, HEAT_RANGE[1] * threshold] };
+  const typicalPeak = Math.exp(logPeaks / heldOut.length);
+  return { threshold: Math.max(...Object.values(classThresholds)), classThresholds, heat: [typicalPeak, HEAT_RANGE * typicalPeak] };
 }
 
 /**

@@ -7,17 +7,19 @@ const HELP =
   "install your GPU's Vulkan driver, or Mesa's software one (Debian and Ubuntu: apt-get install mesa-vulkan-drivers, Mesa 24 or newer; "
   + "on Debian 12 from bookworm-backports); VK_DRIVER_FILES names a driver explicitly";
 
-// Exported objects stay reachable: Dawn dies with this one, and takes the process along.
-export let dawn: GPU | null = null;
+// Dawn's instance must stay reachable: collected, it takes the process along. On the global object it outlives this
+// module, and serves a second copy of it too.
+const INSTANCE = Symbol.for("bigrid.dawn");
+const holder = globalThis as { [INSTANCE]?: GPU };
 
 async function loadDawn(): Promise<GPU> {
-  if (dawn) return dawn;
+  if (holder[INSTANCE]) return holder[INSTANCE];
   process.env["XDG_RUNTIME_DIR"] ??= tmpdir(); // Dawn's Vulkan loader wants one to be set
   const webgpu = await import("webgpu").catch((cause: unknown) => {
     throw new AdapterError(`the npm package webgpu does not load on ${process.platform} ${process.arch}: ${(cause as Error).message}`, { cause });
   });
   Object.assign(globalThis, webgpu.globals);
-  return (dawn = webgpu.create(["disable-dawn-features=timestamp_quantization"])); // exact timestamps, not steps of 65 us
+  return (holder[INSTANCE] = webgpu.create(["disable-dawn-features=timestamp_quantization"])); // exact timestamps, not steps of 65 us
 }
 
 /**

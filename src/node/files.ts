@@ -1,6 +1,5 @@
-import { constants } from "node:fs";
-import { access, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { mkdir, mkdtemp, open, readFile, rename, rm, rmdir, stat } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { InputError } from "../runtime/errors.ts";
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -22,12 +21,34 @@ export function reasonOf(error: unknown): string {
   return REASONS[code ?? ""] ?? message;
 }
 
+const ELSEWHERE = "choose another place";
+const REMEDIES: Readonly<Record<string, string>> = {
+  EACCES: ELSEWHERE,
+  EPERM: ELSEWHERE,
+  ENOTDIR: ELSEWHERE,
+  EROFS: ELSEWHERE,
+  EISDIR: "choose another name",
+  EEXIST: "choose another name",
+  ENAMETOOLONG: "choose a shorter one",
+  ENOSPC: "free some space, or choose another disk",
+};
+
+/** Why something cannot be written, and what to do about it. */
+function writeReasonOf(error: unknown, missing: string): string {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === "ENOENT") return missing;
+  const remedy = REMEDIES[code ?? ""];
+  return remedy ? `${reasonOf(error)} (${remedy})` : reasonOf(error);
+}
+
+let serial = 0;
+
 /**
  * Writes a file as a whole or not at all: beside it, flushed, then renamed over it.
  * @throws InputError if that is not possible; what was there before is untouched
  */
 export async function writeFileAtomic(path: string, contents: Uint8Array | string): Promise<void> {
-  const beside = `${path}.${process.pid}.part`;
+  const beside = `${path}.${process.pid}-${serial++}.part`; // its own, even if one path is written twice at a time
   try {
     const file = await open(beside, "w");
     try {
@@ -39,7 +60,7 @@ export async function writeFileAtomic(path: string, contents: Uint8Array | strin
     await rename(beside, path);
   } catch (error) {
     await rm(beside, { force: true }).catch(() => undefined);
-    throw new InputError(`cannot write ${path}: ${reasonOf(error)}`, { cause: error });
+    throw new InputError(`cannot write ${path}: ${writeReasonOf(error, "its folder does not exist (make it first)")}`, { cause: error });
   }
 }
 
@@ -49,11 +70,25 @@ export async function writeFileAtomic(path: string, contents: Uint8Array | strin
  */
 export async function ensureWritableFolder(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true });
-    await access(path, constants.W_OK | constants.X_OK);
+    await makeFolder(resolve(path));
+    await rmdir(await mkdtemp(join(path, ".bigrid-"))); // asking for permission is not enough: it does not know all that can fail
   } catch (error) {
-    throw new InputError(`cannot write to the folder ${path}: ${reasonOf(error)}`, { cause: error });
+    throw new InputError(`cannot write to the folder ${path}: ${writeReasonOf(error, `nothing can be made there (${ELSEWHERE})`)}`, { cause: error });
   }
+}
+
+/** As mkdir's `recursive`, which goes round for ever where the system has no folder and takes none, as in /proc (seen in Node 20). */
+async function makeFolder(path: string): Promise<void> {
+  const make = async (): Promise<void> => {
+    await mkdir(path).catch(async (error: unknown) => {
+      if (!(await stat(path).catch(() => null))?.isDirectory()) throw error;
+    });
+  };
+  await make().catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT" || dirname(path) === path) throw error;
+    await makeFolder(dirname(path));
+    await make();
+  });
 }
 
 /**

@@ -4,25 +4,21 @@ import { synthesise, type SyntheticOptions } from "../data/synthetic.ts";
 import { writeFileAtomic } from "./files.ts";
 import { encodePng } from "./images.ts";
 
-/** Writes a synthetic inspection set in MVTec's layout, a folder for each class. */
-export async function writeSyntheticSet(folder: string, options: SyntheticOptions): Promise<void> {
+/**
+ * Writes a synthetic inspection set in MVTec's layout, a folder for each class.
+ * @param onPicture called when one more picture is made
+ */
+export async function writeSyntheticSet(folder: string, options: SyntheticOptions, onPicture?: () => void): Promise<void> {
   const { size } = options;
-  const write = async (path: string, rgba: Uint8Array): Promise<void> => {
+  const write = async (path: string, pixels: Uint8Array): Promise<void> => {
     await mkdir(dirname(join(folder, path)), { recursive: true });
-    await writeFileAtomic(join(folder, path), await encodePng(rgba, size, size));
+    await writeFileAtomic(join(folder, path), await encodePng(pixels, size, size));
   };
-  for (const { name: className, train, test } of synthesise(options)) {
+  for (const { name: className, train, test } of synthesise(options, onPicture)) {
     for (const { name, rgba } of train) await write(`${className}/train/good/${name}.png`, rgba);
     for (const { name, defect, rgba, mask } of test) {
       await write(`${className}/test/${defect}/${name}.png`, rgba);
-      if (mask) await write(`${className}/ground_truth/${defect}/${name}_mask.png`, pictureOf(mask));
+      if (mask) await write(`${className}/ground_truth/${defect}/${name}_mask.png`, mask.map((marked) => 255 * marked));
     }
   }
-}
-
-/** A mask as a black and white picture. */
-function pictureOf(mask: Uint8Array): Uint8Array {
-  const rgba = new Uint8Array(4 * mask.length);
-  mask.forEach((marked, i) => rgba.set([255 * marked, 255 * marked, 255 * marked, 255], 4 * i));
-  return rgba;
 }

@@ -20,6 +20,8 @@ export interface AdamWOptions {
   readonly maxNorm?: number;
 }
 
+const NO_LIMIT = 3e38; // a norm that no f32 gradients reach
+
 /**
  * AdamW over groups of parameters, which it updates in place, with the gradients' global norm clipped on the GPU.
  * @see torch.optim.AdamW, torch.nn.utils.clip_grad_norm_
@@ -30,7 +32,7 @@ export class AdamW {
   readonly #options: Required<AdamWOptions>;
   #step = 0;
 
-  constructor(groups: readonly ParameterGroup[], { betas = [0.9, 0.999], eps = 1e-8, decay = 0.01, maxNorm = 3e38 }: AdamWOptions = {}) {
+  constructor(groups: readonly ParameterGroup[], { betas = [0.9, 0.999], eps = 1e-8, decay = 0.01, maxNorm = NO_LIMIT }: AdamWOptions = {}) {
     this.#options = { betas, eps, decay, maxNorm };
     this.#slots = groups.flatMap(({ parameters, rate }) =>
       parameters.map((parameter) => ({ parameter, rate, m: zeros(parameter.device, parameter.shape), v: zeros(parameter.device, parameter.shape) })),

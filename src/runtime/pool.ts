@@ -25,11 +25,15 @@ const GRANULE = 256;
 /**
  * Lends storage buffers and takes them back. A returned buffer may be lent again at once: the queue runs
  * in order, so whoever used it before has finished with it. Its contents are then whatever was left there.
+ *
+ * Of the free buffers the oldest is lent first, whatever order they came back in: a loop that begins each round with
+ * the same buffers free then gets the same ones again, and with them its bind groups.
  */
 export class BufferPool {
   readonly #create: (bytes: number) => GPUBuffer;
   readonly #maxBytes: number;
-  readonly #free = new Map<number, GPUBuffer[]>();
+  readonly #free = new Map<number, GPUBuffer[]>(); // by size; the oldest last
+  readonly #serials = new WeakMap<GPUBuffer, number>();
   readonly #lent = new Map<number, Allocation>();
   readonly #scopes: Scope[] = [];
   #nextId = 0;
@@ -53,7 +57,7 @@ export class BufferPool {
     if (buffer) this.#freeBytes -= size;
     else {
       buffer = this.#create(size);
-      this.#buffersCreated++;
+      this.#serials.set(buffer, this.#buffersCreated++);
     }
     const allocation = { id: this.#nextId++, buffer, bytes: size };
     this.#lent.set(allocation.id, allocation);
@@ -68,9 +72,12 @@ export class BufferPool {
     if (!this.#lent.delete(allocation.id)) return;
     this.#bytes -= allocation.bytes;
     this.#freeBytes += allocation.bytes;
-    const bucket = this.#free.get(allocation.bytes);
-    if (bucket) bucket.push(allocation.buffer);
-    else this.#free.set(allocation.bytes, [allocation.buffer]);
+    let bucket = this.#free.get(allocation.bytes);
+    if (!bucket) this.#free.set(allocation.bytes, (bucket = []));
+    const serial = this.#serials.get(allocation.buffer)!;
+    let at = bucket.length;
+    while (at > 0 && this.#serials.get(bucket[at - 1]!)! < serial) at--;
+    bucket.splice(at, 0, allocation.buffer);
   }
 
   scope(): Scope {

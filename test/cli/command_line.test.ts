@@ -92,7 +92,7 @@ describe("from photographs to verdicts", () => {
     expect(images[1]!.verdict).toBe("defective"); // noise is no cloth
     const { width, height, format } = await sharp(images[1]!.heatMap).metadata();
     expect([width, height, format]).toEqual([96, 80, "png"]);
-    expect(skipped).toEqual([{ image: at("mixed", "cut.jpg"), reason: `cannot read ${at("mixed", "cut.jpg")}: the image is cut off` }]);
+    expect(skipped).toEqual([{ image: at("mixed", "cut.jpg"), reason: `cannot read ${at("mixed", "cut.jpg")}: the image is cut off or damaged` }]);
     expect(stderr).toContain("skipped 1 of 3 images");
   });
 

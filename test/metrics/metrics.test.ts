@@ -1,31 +1,51 @@
 import { describe, expect, test } from "vitest";
-import { aupro } from "../../src/metrics/aupro.ts";
-import { evaluate, meanMetrics, type Sample } from "../../src/metrics/evaluate.ts";
+import { aupro, proCurve } from "../../src/metrics/aupro.ts";
+import type { Curve } from "../../src/metrics/curve.ts";
+import { evaluate, meanMetrics, rankings, type Sample } from "../../src/metrics/evaluate.ts";
+import { rankPixels } from "../../src/metrics/pixels.ts";
 import { auroc, averagePrecision, f1Max, precisionRecallCurve, rank, rocCurve } from "../../src/metrics/ranking.ts";
 import { connectedRegions } from "../../src/metrics/regions.ts";
+import { OptionError } from "../../src/runtime/errors.ts";
 import { rng } from "../close.ts";
 import golden from "../golden/metrics.json";
 
-describe.each(golden.ranking.map((golden) => [golden.name, golden] as const))("%s", (_name, { scores, labels, ...want }) => {
-  const ranking = rank(Float32Array.from(scores), Uint8Array.from(labels));
+const ends = ({ x, y }: Curve) => [x[0], y[0], x.at(-1), y.at(-1)];
+const areaUnder = ({ x, y }: Curve) => x.reduce((sum, at, i) => (i === 0 ? 0 : sum + ((at - x[i - 1]!) * (y[i]! + y[i - 1]!)) / 2), 0);
 
-  test("equals scikit-learn", () => {
+describe.each(golden.ranking.map((golden) => [golden.name, golden] as const))("%s", (_name, { scores, labels, ...want }) => {
+  test.each([["f32", Float32Array.from(scores)], ["f64", Float64Array.from(scores)]])("equals scikit-learn, from %s", (_kind, values) => {
+    const ranking = rank(values, Uint8Array.from(labels));
     expect(auroc(ranking)).toBeCloseTo(want.auroc, 12);
     expect(averagePrecision(ranking)).toBeCloseTo(want.averagePrecision, 12);
     expect(f1Max(ranking)!.value).toBeCloseTo(want.f1Max, 12);
+    expect(f1Max(ranking)!.threshold).toBeCloseTo(want.f1Threshold, 12);
   });
 
-  test("the curve's area is the AUROC, thinned or not", () => {
-    const area = ({ x, y }: { x: Float64Array; y: Float64Array }) => x.reduce((sum, at, i) => (i === 0 ? 0 : sum + ((at - x[i - 1]!) * (y[i]! + y[i - 1]!)) / 2), 0);
-    expect(area(rocCurve(ranking))).toBeCloseTo(want.auroc, 12);
-    expect(area(rocCurve(ranking, 10))).toBeCloseTo(want.auroc, 0);
+  test("the ROC curve's area is the AUROC", () => {
+    const ranking = rank(Float32Array.from(scores), Uint8Array.from(labels));
+    expect(areaUnder(rocCurve(ranking))).toBeCloseTo(want.auroc, 12);
   });
 });
 
-test.each(golden.aupro.map((golden) => [golden.name, golden] as const))("AUPRO with %s equals its definition", (_name, { width, height, maps, masks, ...want }) => {
-  const images = maps.map((map, i) => ({ map: Float32Array.from(map), mask: Uint8Array.from(masks[i]!), width, height }));
-  expect(aupro(images)).toBeCloseTo(want.aupro, 12);
-  expect(aupro(images, 0.05)).toBeCloseTo(want.aupro05, 12);
+describe.each(golden.aupro.map((golden) => [golden.name, golden] as const))("AUPRO with %s", (_name, { width, height, maps, masks, ...want }) => {
+  // A mask of a good image may be left out.
+  const images = maps.map((map, i) => ({ map: Float32Array.from(map), mask: masks[i]!.includes(1) ? Uint8Array.from(masks[i]!) : null, width, height }));
+
+  test("equals its definition", () => {
+    expect(aupro(images)).toBeCloseTo(want.aupro, 12);
+    expect(aupro(images, 0.05)).toBeCloseTo(want.aupro05, 12);
+    expect(aupro(images, 1)).toBeCloseTo(want.aupro1, 12);
+  });
+
+  test("is the area under its curve", () => {
+    const curve = proCurve(images, 1e6);
+    expect(ends(curve)).toEqual([0, 0, 1, 1]);
+    expect(areaUnder(curve)).toBeCloseTo(want.aupro1, 12);
+  });
+});
+
+test.each(golden.regions.map((golden) => [Math.max(...golden.labels), golden] as const))("%i regions are those of scikit-image", (count, { mask, labels, width, height }) => {
+  expect(connectedRegions(Uint8Array.from(mask), width, height)).toEqual({ count, labels: Int32Array.from(labels) });
 });
 
 test("AUROC is the share of rightly ordered pairs", () => {
@@ -43,14 +63,108 @@ test("AUROC is the share of rightly ordered pairs", () => {
   }
 });
 
-test("a thinned curve keeps its ends and its size in hand", () => {
+test("metrics of the order alone survive a rising transform", () => {
+  const random = rng(3);
+  const scores = Float32Array.from({ length: 300 }, () => Math.floor(64 * random()) / 16 - 2);
+  const labels = Uint8Array.from(scores, (score) => (4 * random() - 2 < score ? 1 : 0));
+  const rising = Float32Array.from(scores, (score) => score ** 3 + 8 * score); // exact in f32, so no tie is made or lost
+  const [before, after] = [rank(scores, labels), rank(rising, labels)];
+  expect(auroc(after)).toBe(auroc(before));
+  expect(averagePrecision(after)).toBe(averagePrecision(before));
+  expect(f1Max(after)!.value).toBe(f1Max(before)!.value);
+  const falling = rank(scores.map((score) => -score), labels);
+  expect(auroc(falling)).toBeCloseTo(1 - auroc(before)!, 12);
+  const image = (map: Float32Array) => [{ map, mask: labels, width: 20, height: 15 }];
+  expect(aupro(image(rising))).toBe(aupro(image(scores)));
+});
+
+describe("a thinned curve", () => {
   const random = rng(2);
   const scores = Float32Array.from({ length: 20_000 }, () => random());
-  const ranking = rank(scores, Uint8Array.from(scores, (score) => (random() < score ? 1 : 0)));
-  const roc = rocCurve(ranking, 100);
-  expect([roc.x[0], roc.y[0], roc.x.at(-1), roc.y.at(-1)]).toEqual([0, 0, 1, 1]);
-  expect(roc.x.length).toBeLessThan(150);
-  expect(precisionRecallCurve(ranking, 100).x.length).toBeGreaterThan(20);
+  // Precision of rare positives jumps up and down, which a limit on distances alone does not bound.
+  const labels = Uint8Array.from(scores, (score) => (random() < 0.2 * score ? 1 : 0));
+  const ranking = rank(scores, labels);
+  const image = [{ map: scores, mask: labels, width: 200, height: 100 }];
+  const curves: [string, (points?: number) => Curve][] = [
+    ["ROC", (points) => rocCurve(ranking, points)],
+    ["precision and recall", (points) => precisionRecallCurve(ranking, points)],
+    ["overlap", (points) => proCurve(image, points)],
+  ];
+
+  test.each(curves)("of %s has at most so many points, and both ends", (_name, curve) => {
+    const whole = curve(1e6);
+    for (const points of [2, 3, 10, 100, 500]) {
+      const { x, y } = curve(points);
+      expect(x.length).toBe(y.length);
+      expect(x.length <= points).toBe(true);
+      expect(ends({ x, y })).toEqual(ends(whole));
+    }
+    expect(curve(100).x.length).toBeGreaterThan(20);
+    expect(curve()).toEqual(curve(500));
+  });
+
+  test.each(curves)("of %s stays near the whole one", (_name, curve) => {
+    const [whole, few] = [curve(1e6), curve(100)];
+    const step = (i: number, j: number) => Math.abs(whole.x[i]! - whole.x[j]!) + Math.abs(whole.y[i]! - whole.y[j]!);
+    const bound = whole.x.reduce((sum, _, i) => sum + (i === 0 ? 0 : step(i, i - 1)), 0) / 98;
+    let last = 0;
+    let kept = 1;
+    let worst = 0;
+    for (let i = 1; i < whole.x.length; i++) {
+      if (whole.x[i] === few.x[kept] && whole.y[i] === few.y[kept]) [last, kept] = [i, kept + 1];
+      worst = Math.max(worst, step(i, last));
+    }
+    expect(worst <= bound * (1 + 1e-9)).toBe(true);
+    expect(kept).toBe(few.x.length);
+  });
+
+  test.each(curves)("of %s is refused for less than its ends", (_name, curve) => {
+    for (const points of [1, 2.5, NaN]) expect(() => curve(points)).toThrow(OptionError);
+  });
+});
+
+test("recall and precision begin at the highest score and end at (1, share of positives)", () => {
+  const { x, y } = precisionRecallCurve(rank(Float32Array.of(4, 3, 3, 1), Uint8Array.of(1, 1, 0, 0)));
+  expect([...x]).toEqual([0.5, 1, 1]);
+  expect([...y]).toEqual([1, 2 / 3, 0.5]);
+});
+
+test("of two thresholds with the same F1 the higher is named", () => {
+  expect(f1Max(rank(Float32Array.of(4, 3, 2, 1), Uint8Array.of(1, 0, 0, 1)))).toEqual({ value: 2 / 3, threshold: 4 });
+});
+
+test("f64 scores that f32 cannot tell apart are told apart", () => {
+  expect(auroc(rank(Float64Array.of(1, 1 + 1e-12), Uint8Array.of(0, 1)))).toBe(1);
+});
+
+test.each([["no negative", 1], ["no positive", 0]])("with %s nothing is defined", (_what, label) => {
+  const ranking = rank(Float32Array.of(1, 2), Uint8Array.of(label, label));
+  const image = [{ map: Float32Array.of(1, 2), mask: Uint8Array.of(label, label), width: 2, height: 1 }];
+  expect([auroc(ranking), averagePrecision(ranking), f1Max(ranking), aupro(image)]).toEqual([null, null, null, null]);
+  for (const curve of [rocCurve(ranking), precisionRecallCurve(ranking), proCurve(image)]) expect(curve).toEqual({ x: new Float64Array(), y: new Float64Array() });
+});
+
+test("nothing at all is ranked as nothing", () => {
+  expect(rank(new Float32Array(), new Uint8Array())).toMatchObject({ positives: 0, negatives: 0 });
+  expect(aupro([])).toBeNull();
+});
+
+test("small and large regions count the same in AUPRO", () => {
+  // A region of one pixel lies above every good pixel, one of four pixels below them all.
+  const image = { map: Float32Array.of(9, 5, 5, 1, 1, 1, 1), mask: Uint8Array.of(1, 0, 0, 1, 1, 1, 1), width: 7, height: 1 };
+  expect(aupro([image])).toBeCloseTo(0.5, 12);
+});
+
+test("a perfect map has exactly AUPRO 1, whatever 1 / area is rounded to", () => {
+  const mask = Uint8Array.from({ length: 49 * 2 }, (_, i) => (i < 49 ? 1 : 0));
+  expect(aupro([{ map: Float32Array.from(mask), mask, width: 7, height: 14 }])).toBe(1);
+});
+
+test("AUPRO is interpolated at its limit", () => {
+  // From (0, 0.5) straight to (1, 1): up to 0.5 the mean is 0.625.
+  const image = { map: Float32Array.of(3, 1, 1, 1), mask: Uint8Array.of(1, 1, 0, 0), width: 4, height: 1 };
+  expect(aupro([image], 0.5)).toBeCloseTo(0.625, 12);
+  for (const limit of [0, -1, 1.1, NaN]) expect(() => aupro([image], limit)).toThrow(OptionError);
 });
 
 test("pixels that touch at corners are one region", () => {
@@ -58,9 +172,34 @@ test("pixels that touch at corners are one region", () => {
   expect(connectedRegions(mask, 4, 3)).toEqual({ count: 2, labels: Int32Array.of(1, 0, 0, 2, 0, 1, 0, 2, 0, 0, 0, 0) });
 });
 
+test("a region as large as an image is found without recursion, and one snake is one region", () => {
+  const side = 600;
+  expect(connectedRegions(new Uint8Array(side * side).fill(1), side, side).count).toBe(1);
+  const snake = Uint8Array.from({ length: side * side }, (_, i) => {
+    const [x, y] = [i % side, Math.floor(i / side)];
+    return y % 2 === 0 || x === (y % 4 === 1 ? side - 1 : 0) ? 1 : 0;
+  });
+  expect(connectedRegions(snake, side, side).count).toBe(1);
+});
+
+test("a row's end and the next row's begin do not touch", () => {
+  expect(connectedRegions(Uint8Array.of(0, 0, 1, 1, 0, 0), 3, 2).count).toBe(2);
+});
+
 test("scores that are no numbers are refused", () => {
   expect(() => rank(Float32Array.of(1, NaN), Uint8Array.of(0, 1))).toThrow("score 1 is NaN; scores must be finite");
-  expect(() => aupro([{ map: Float32Array.of(1, Infinity), mask: Uint8Array.of(0, 1), width: 2, height: 1 }])).toThrow("must be finite");
+  expect(() => rank(Float64Array.of(-Infinity, 2), Uint8Array.of(0, 1))).toThrow("score 0 is -Infinity; scores must be finite");
+  const good = { map: Float32Array.of(1, 2), mask: null, width: 2, height: 1 };
+  expect(() => aupro([good, { map: Float32Array.of(1, Infinity), mask: Uint8Array.of(0, 1), width: 2, height: 1 }])).toThrow(
+    "image 1: the anomaly map holds Infinity at pixel 1; it must be finite",
+  );
+});
+
+test("lengths that do not fit are refused", () => {
+  expect(() => rank(Float32Array.of(1), Uint8Array.of(0, 1))).toThrow("1 scores do not go with 2 labels");
+  expect(() => rankPixels([{ map: new Float32Array(3), mask: null, width: 2, height: 2 }])).toThrow("image 0: 3 map values do not make 2 x 2 pixels");
+  expect(() => rankPixels([{ map: new Float32Array(4), mask: new Uint8Array(3), width: 2, height: 2 }])).toThrow("image 0: 3 mask values do not make 2 x 2 pixels");
+  expect(() => connectedRegions(new Uint8Array(3), 2, 2)).toThrow("3 mask values do not make 2 x 2 pixels");
 });
 
 describe("evaluate", () => {
@@ -82,9 +221,33 @@ describe("evaluate", () => {
     });
   });
 
+  test("image scores keep the precision of a number", () => {
+    expect(evaluate([sample(false, 1, [0, 0], null), sample(true, 1 + 1e-12, [0, 1], null)]).imageAuroc).toBe(1);
+  });
+
+  test("an AUROC below one half stays below", () => {
+    expect(evaluate([sample(false, 2, [1, 1], null), sample(true, 1, [0, 5], [1, 0])])).toMatchObject({ imageAuroc: 0, pixelAuroc: 0 });
+  });
+
+  test("the same orderings, handed in, give the same metrics", () => {
+    const samples = [sample(true, 2, [0, 9], [0, 1]), sample(false, 3, [9, 0], null)];
+    const ranked = rankings(samples);
+    expect(evaluate(samples, ranked)).toEqual(evaluate(samples));
+    expect(ranked.pixel).toMatchObject({ positives: 1, negatives: 3 });
+  });
+
+  test("where no pixel is good, no pixel metric is defined", () => {
+    expect(evaluate([sample(true, 2, [0, 9], [1, 1])])).toEqual({
+      imageAuroc: null, imageAp: null, imageF1Max: null, pixelAuroc: null, pixelAp: null, pixelF1Max: null, pixelAupro: null,
+    });
+  });
+
   test("the mean skips what is undefined", () => {
     const defined = evaluate([sample(true, 2, [0, 9], [0, 1]), sample(false, 1, [1, 0], null)]);
     const undefinedOnes = evaluate([sample(false, 1, [1, 0], null)]);
     expect(meanMetrics([defined, undefinedOnes])).toEqual(defined);
+    const half = { ...defined, imageAuroc: 0.5, pixelAupro: null };
+    expect(meanMetrics([defined, half])).toEqual({ ...defined, imageAuroc: 0.75 });
+    expect(meanMetrics([]).imageAp).toBeNull();
   });
 });

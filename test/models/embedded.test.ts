@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createBackbone } from "../../src/models/backbone.ts";
+import { createBackbone } from "../../src/models/create_backbone.ts";
 import { fromArray, toArray } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
 

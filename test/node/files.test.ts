@@ -1,45 +1,76 @@
-import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { readDataset } from "../../src/node/dataset.ts";
-import { ensureWritableFile, ensureWritableFolder, writeFileAtomic } from "../../src/node/files.ts";
+import { ensureWritableFile, ensureWritableFolder, readBytes, writeFileAtomic } from "../../src/node/files.ts";
+import { InputError } from "../../src/runtime/errors.ts";
 import { temporaryFolder } from "../temporary.ts";
 
 const folder = await temporaryFolder();
+
+async function refusal(attempt: Promise<unknown>): Promise<string> {
+  const error: Error = await attempt.then(() => new Error("it was done"), (error: Error) => error);
+  expect(error).toBeInstanceOf(InputError);
+  expect(error.message).not.toContain("\n");
+  return error.message;
+}
 
 test("a file is written over the old one, and nothing else is left", async () => {
   const place = join(folder, "whole");
   await mkdir(place);
   await writeFileAtomic(join(place, "a"), "old");
-  await writeFileAtomic(join(place, "a"), "new");
+  await writeFileAtomic(join(place, "a"), Uint8Array.of(110, 101, 119));
   expect(await readFile(join(place, "a"), "utf8")).toBe("new");
   expect(await readdir(place)).toEqual(["a"]);
 });
 
-test("what cannot be written is said in one line, and leaves no trace", async () => {
+test("a path written several times at once holds one of the texts, whole", async () => {
+  const place = join(folder, "race");
+  await mkdir(place);
+  const texts = ["x", "yy", "zzz"].map((text) => text.repeat(100_000));
+  await Promise.all(texts.map((text) => writeFileAtomic(join(place, "a"), text)));
+  expect(texts).toContain(await readFile(join(place, "a"), "utf8"));
+  expect(await readdir(place)).toEqual(["a"]);
+});
+
+test("what cannot be written is said in one line with its remedy, and leaves no trace", async () => {
   const place = join(folder, "taken");
   await mkdir(join(place, "folder"), { recursive: true });
   await writeFile(join(place, "file"), "x");
-  await expect(writeFileAtomic(join(place, "folder"), "y")).rejects.toThrow(`cannot write ${join(place, "folder")}: it is a folder`);
-  await expect(writeFileAtomic(join(place, "none", "a"), "y")).rejects.toThrow("it does not exist");
-  await expect(ensureWritableFolder(join(place, "file", "below"))).rejects.toThrow("a part of the path is a file, not a folder");
-  await expect(ensureWritableFolder(join(place, "file"))).rejects.toThrow("a file of that name is in the way");
-  await expect(ensureWritableFile(join(place, "folder"))).rejects.toThrow("it is a folder");
+  expect(await refusal(writeFileAtomic(join(place, "folder"), "y"))).toBe(`cannot write ${join(place, "folder")}: it is a folder (choose another name)`);
+  expect(await refusal(writeFileAtomic(join(place, "none", "a"), "y"))).toBe(`cannot write ${join(place, "none", "a")}: its folder does not exist (make it first)`);
+  expect(await refusal(writeFileAtomic(join(place, "file", "a"), "y"))).toContain("a part of the path is a file, not a folder (choose another place)");
+  expect(await refusal(writeFileAtomic(join(place, "n".repeat(300)), "y"))).toContain("the name is too long (choose a shorter one)");
+  expect((await readdir(place)).sort()).toEqual(["file", "folder"]);
+  expect(await readdir(join(place, "folder"))).toEqual([]);
+});
+
+test("a folder is made with those around it, and is left empty", async () => {
+  const place = join(folder, "deep", "er");
+  await ensureWritableFolder(place);
+  await ensureWritableFolder(place);
+  expect(await readdir(place)).toEqual([]);
+});
+
+test("a place where no file can be written is found before the work", async () => {
+  const place = join(folder, "blocked");
+  await mkdir(join(place, "folder"), { recursive: true });
+  await writeFile(join(place, "file"), "x");
+  expect(await refusal(ensureWritableFolder(join(place, "file", "below")))).toBe(
+    `cannot write to the folder ${join(place, "file", "below")}: a part of the path is a file, not a folder (choose another place)`,
+  );
+  expect(await refusal(ensureWritableFolder(join(place, "file")))).toContain("a file of that name is in the way (choose another name)");
+  expect(await refusal(ensureWritableFile(join(place, "folder")))).toContain("it is a folder");
   expect((await readdir(place)).sort()).toEqual(["file", "folder"]);
 });
 
-test("a dataset is found through links, without hidden files and circles", async () => {
-  const root = join(folder, "parts");
-  await mkdir(join(root, "more"), { recursive: true });
-  for (const name of ["b.PNG", "more/a.jpg", ".hidden.png"]) await writeFile(join(root, name), "");
-  await symlink(root, join(root, "more", "round"));
-  await symlink(join(root, "nowhere"), join(root, "dangling.png"));
-  const { classes } = await readDataset(root);
-  expect(classes.map(({ name, train }) => [name, train.map(({ path }) => path)])).toEqual([["parts", ["b.PNG", "more/a.jpg"]]]);
+// Permission bits say that root may write to /proc. It cannot all the same.
+test.skipIf(!existsSync("/proc/self"))("a folder that only claims to be writable is found out", async () => {
+  expect(await refusal(ensureWritableFolder("/proc"))).toMatch(/^cannot write to the folder \/proc: /);
+  expect(await refusal(ensureWritableFolder("/proc/bigrid"))).toMatch(/^cannot write to the folder \/proc\/bigrid: /);
 });
 
-test("what is no dataset is refused", async () => {
-  await expect(readDataset(join(folder, "nothing"))).rejects.toThrow("it does not exist");
-  await writeFile(join(folder, "plain"), "");
-  await expect(readDataset(join(folder, "plain"))).rejects.toThrow("is a file; a folder of images is needed");
+test("what cannot be read is said in one line", async () => {
+  expect(await refusal(readBytes(join(folder, "none")))).toBe(`cannot read ${join(folder, "none")}: it does not exist`);
+  expect(await refusal(readBytes(folder))).toBe(`cannot read ${folder}: it is a folder`);
 });

@@ -20,6 +20,20 @@ describe("a pool", () => {
     expect(pool.use()).toMatchObject({ bytes: 1024, peakBytes: 1024, buffersCreated: 2 });
   });
 
+  test("lends the oldest free buffer first, in whatever order they came back: a loop gets the same ones each round", () => {
+    const { pool } = makePool();
+    const round = (order: readonly number[]): GPUBuffer[] => {
+      const lent = [pool.allocate(256), pool.allocate(256), pool.allocate(256), pool.allocate(512)];
+      for (const i of order) pool.release(lent[i]!);
+      return lent.map(({ buffer }) => buffer);
+    };
+    const first = round([1, 0, 3, 2]);
+    for (const order of [[0, 1, 2, 3], [2, 1, 3, 0], [3, 0, 2, 1]]) {
+      round(order).forEach((buffer, i) => expect(buffer).toBe(first[i]));
+    }
+    expect(pool.use().buffersCreated).toBe(4);
+  });
+
   test("destroys what is free, and nothing else, when trimmed", () => {
     const { pool, destroyed } = makePool();
     const kept = pool.allocate(256);

@@ -1,5 +1,6 @@
 import { join, resolve } from "node:path";
 import type { Command } from "commander";
+import { pictureCount } from "../../data/synthetic.ts";
 import { readDataset } from "../../node/dataset.ts";
 import { openDevice } from "../../node/device.ts";
 import { ensureWritableFolder, writeFileAtomic } from "../../node/files.ts";
@@ -7,6 +8,7 @@ import { writeSyntheticSet } from "../../node/synthetic.ts";
 import { evaluateRun, metricsReport } from "../evaluate_run.ts";
 import { trainOptionsOf, wholeNumber } from "../options.ts";
 import { metricsTable, print, say } from "../output.ts";
+import { showProgress } from "../progress.ts";
 import { runReport } from "../run_report.ts";
 import { trainRun } from "../train_run.ts";
 
@@ -26,7 +28,9 @@ export function addDemo(program: Command): void {
       const device = await openDevice();
       const root = join(out, "images");
       const started = performance.now();
-      await writeSyntheticSet(root, PICTURES);
+      const bar = showProgress("Pictures", pictureCount(PICTURES));
+      let made = 0;
+      await writeSyntheticSet(root, PICTURES, () => bar.update(++made)).finally(() => bar.end());
       const imageSeconds = (performance.now() - started) / 1000;
       const dataset = await readDataset(root);
       const options = trainOptionsOf({ backbone: "embedded", size, epochsAbnormal: 10, epochsNormal: 50, seed }, device);

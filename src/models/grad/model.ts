@@ -56,9 +56,9 @@ export class Grad {
    * @param noise `[N,H,W,2]`, added to the local coordinates; null for none
    */
   codes(features: Tensor, noise: Tensor | null): Codes {
-    const local = this.#localHead(features, "training");
+    const local = this.#localHead(features, HEAD_MODE);
     return {
-      global: this.#globalHead(mean(features, [1, 2]), "training"),
+      global: this.#globalHead(mean(features, [1, 2]), HEAD_MODE),
       local: noise ? add(local, noise) : local,
     };
   }
@@ -82,6 +82,8 @@ export class Grad {
     return { grids, others };
   }
 }
+
+const HEAD_MODE = "inference"; // the heads hold no batch norm: both modes are the same to them
 
 export const isGrid = (name: string): boolean => name.endsWith("Grid");
 

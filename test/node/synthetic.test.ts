@@ -1,0 +1,28 @@
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { synthesise } from "../../src/data/synthetic.ts";
+import { maskFrom } from "../../src/io/image.ts";
+import { readDataset } from "../../src/node/dataset.ts";
+import { decodeImage } from "../../src/node/images.ts";
+import { writeSyntheticSet } from "../../src/node/synthetic.ts";
+import { temporaryFolder } from "../temporary.ts";
+
+const folder = await temporaryFolder();
+
+test("a synthetic set is read back from its folder, every picture with its own mask", async () => {
+  const options = { size: 32, train: 2, good: 1, defective: 1, seed: 5 };
+  let made = 0;
+  await writeSyntheticSet(folder, options, () => void made++);
+  const { classes } = await readDataset(folder);
+  expect(classes.map(({ name, train, test: items }) => [name, train.length, items.length])).toEqual([["plate", 2, 4], ["weave", 2, 4]]);
+  expect(made).toBe(12);
+  for (const { name, train, test: items } of classes) {
+    const expected = synthesise(options).find((found) => found.name === name)!;
+    expect((await decodeImage(join(folder, train[1]!.path))).data).toEqual(expected.train[1]!.rgba);
+    for (const { path, defect, maskPath } of items) {
+      const { rgba, mask } = expected.test.find((found) => found.defect === defect)!;
+      expect((await decodeImage(join(folder, path))).data).toEqual(rgba);
+      expect(maskPath && maskFrom(await decodeImage(join(folder, maskPath)), 32, 32)).toEqual(mask);
+    }
+  }
+});
