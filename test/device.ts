@@ -1,7 +1,4 @@
-import { afterAll } from "vitest";
 import { openDevice } from "../src/node/device.ts";
 
-/** One device for a test file. */
+/** One device for the whole run: all test files share their modules. */
 export const device = await openDevice();
-
-afterAll(() => device.destroy());

@@ -59,7 +59,8 @@ function oneMvtecClass(images: readonly string[], name: string): DatasetClass[] 
 
 function mvtecClasses(images: readonly string[]): DatasetClass[] | null {
   const folders = new Set(images.filter((path) => path.includes("/")).map((path) => path.slice(0, path.indexOf("/"))));
-  const classes = [...folders].sort(byCodeUnits).map((folder) => mvtecClass(images, `${folder}/`, folder)).filter((found) => found !== null);
+  const found = [...folders].sort(byCodeUnits).map((folder) => mvtecClass(images, `${folder}/`, folder));
+  const classes = found.filter((entry) => entry !== null);
   return classes.length > 0 ? classes : null;
 }
 
@@ -80,7 +81,9 @@ function mvtecClass(images: readonly string[], prefix: string, name: string): Da
     train: good.map(goodItem),
     test: test.map((path) => {
       const below = path.slice(`${prefix}test/`.length);
-      if (!below.includes("/")) throw new InputError(`${name}: ${path} is neither good nor defective; test images belong in test/good or test/<defect>`);
+      if (!below.includes("/")) {
+        throw new InputError(`${name}: ${path} is neither good nor defective; test images belong in test/good or test/<defect>`);
+      }
       const defect = below.slice(0, below.indexOf("/"));
       if (defect === "good") return goodItem(path);
       const stem = stemOf(`${prefix}ground_truth/${below}`);

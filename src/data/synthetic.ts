@@ -63,8 +63,10 @@ const NOISE = 3; // of 255, standard deviation of the sensor
 /**
  * A small inspection set: woven cloth and drilled metal plates; scratches, stains and missing parts, each with its exact
  * mask. The same seed gives the same pictures; the n-th picture of a class shows the same part whether defective or not.
+ * @param onPicture called when one more picture is made
  */
-export function synthesise({ size, train, good, defective, seed }: SyntheticOptions, onPicture: () => void = () => undefined): SyntheticClass[] {
+export function synthesise(options: SyntheticOptions, onPicture: () => void = () => undefined): SyntheticClass[] {
+  const { size, train, good, defective, seed } = options;
   return SCENES.map((scene, index) => {
     let serial = 0;
     const numbered = (count: number, defect: string) =>
@@ -147,7 +149,8 @@ const WEAVE: Scene = {
     /** A thread's colour, `across` in [-1, 1] from its left to its right, `along` its length in threads. */
     const thread = (upright: boolean, index: number, across: number, along: number, height: number): Colour => {
       const round = 0.42 + 0.58 * Math.sqrt(Math.max(0, 1 - across * across)) - 0.08 * across; // lit from the left and above
-      const yarn = 1 + 0.1 * tone(index * 7.3, upright ? 11.7 : 71.3) + 0.13 * fibre(across * 1.6 + along * 2.4, index * 5.1 + (upright ? 0 : 300));
+      const twist = fibre(across * 1.6 + along * 2.4, index * 5.1 + (upright ? 0 : 300));
+      const yarn = 1 + 0.1 * tone(index * 7.3, upright ? 11.7 : 71.3) + 0.13 * twist;
       return scaled(upright ? [205, 194, 172] : [112, 128, 150], round * yarn * height);
     };
     return {
@@ -197,7 +200,8 @@ const PLATE: Scene = {
   part: (random) => {
     const brush = smoothNoise(random);
     const [left, top] = [24 + between(random, -4, 4), 24 + between(random, -4, 4)];
-    const metal = (x: number, y: number): Colour => scaled([150, 156, 164], 1 + 0.07 * brush(x / 60, y * 0.9) + 0.05 * brush(x / 18 + 50, y * 1.7));
+    const metal = (x: number, y: number): Colour =>
+      scaled([150, 156, 164], 1 + 0.07 * brush(x / 60, y * 0.9) + 0.05 * brush(x / 18 + 50, y * 1.7));
     /** From the middle of the nearest hole. */
     const fromHole = (x: number, y: number): readonly [number, number] => [
       x - left - HOLE_PITCH * Math.round((x - left) / HOLE_PITCH),

@@ -40,8 +40,8 @@ export function decodeBmp(file: Uint8Array, limit: number): DecodedImage {
   const data = new Uint8Array(4 * width * height).fill(255);
   const paletteStart = FILE_HEADER + headerSize + (masked && headerSize === INFO_HEADER ? (compression === BIT_FIELDS ? 12 : 16) : 0);
   const palette = bits <= 8 ? paletteAt(file, paletteStart, colours || 2 ** bits, core ? 3 : 4) : null;
-  const masks = masked ? [54, 58, 62].map((at) => view.getUint32(at, true)) : bits === 16 ? [0x7c00, 0x3e0, 0x1f] : [0xff0000, 0xff00, 0xff];
-  const fields = masks.map(fieldOf);
+  const usual = bits === 16 ? [0x7c00, 0x3e0, 0x1f] : [0xff0000, 0xff00, 0xff];
+  const fields = (masked ? [54, 58, 62].map((at) => view.getUint32(at, true)) : usual).map(fieldOf);
   for (let y = 0; y < height; y++) {
     const row = start + stride * (signedHeight < 0 ? y : height - 1 - y);
     for (let x = 0; x < width; x++) {

@@ -38,8 +38,10 @@ export function encodeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8
   let offset = 0;
   for (const [name, { dtype, shape, bytes }] of sorted) {
     const needed = isWholeNumbers(shape) ? bytesOf(elementBytesOf(dtype) ?? NaN, shape) : NaN;
-    if (bytes.length !== needed) throw new ShapeError(`encodeSafetensors: tensor ${name} ${dtype} [${shape.join(",")}] does not make ${bytes.length} bytes`);
-    if (name === METADATA) throw new OptionError(`encodeSafetensors: the format reserves the name ${METADATA}; give the tensor another one`);
+    if (bytes.length !== needed) {
+      throw new ShapeError(`encodeSafetensors: tensor ${name} ${dtype} [${shape.join(",")}] does not make ${bytes.length} bytes`);
+    }
+    if (name === METADATA) throw new OptionError(`encodeSafetensors: the format reserves the name ${METADATA}; rename the tensor`);
     entries.push(entry(name, { dtype, shape, data_offsets: [offset, offset + bytes.length] }));
     offset += bytes.length;
   }
@@ -175,7 +177,8 @@ const noTexts = (): Record<string, string> => Object.create(null) as Record<stri
 
 const elementBytesOf = (dtype: string): number | undefined => (Object.hasOwn(DTYPE_BYTES, dtype) ? DTYPE_BYTES[dtype] : undefined);
 
-const bytesOf = (elementBytes: number, shape: readonly number[]): number => shape.reduce((product, extent) => product * extent, elementBytes);
+const bytesOf = (elementBytes: number, shape: readonly number[]): number =>
+  shape.reduce((product, extent) => product * extent, elementBytes);
 
 const byName = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 

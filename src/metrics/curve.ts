@@ -15,7 +15,9 @@ export interface Curve {
  * @throws OptionError for another `maxPoints`
  */
 export function thinned(count: number, x: (point: number) => number, y: (point: number) => number, maxPoints: number): Curve {
-  if (!(Number.isSafeInteger(maxPoints) && maxPoints >= 2)) throw new OptionError(`maxPoints must be a whole number from 2, got ${maxPoints}`);
+  if (!(Number.isSafeInteger(maxPoints) && maxPoints >= 2)) {
+    throw new OptionError(`maxPoints must be a whole number from 2, got ${maxPoints}`);
+  }
   const distance = (i: number, j: number): number => Math.abs(x(i) - x(j)) + Math.abs(y(i) - y(j));
   let least = 0;
   if (count > maxPoints) {

@@ -20,10 +20,13 @@ export function rankPixels(images: readonly ScoredMap[]): Ranking {
   const labels = new Uint8Array(pixels);
   let at = 0;
   for (const [index, { map, mask, width, height }] of images.entries()) {
-    if (map.length !== width * height) throw new InputError(`image ${index}: ${map.length} map values do not make ${width} x ${height} pixels`);
-    if (mask && mask.length !== map.length) throw new InputError(`image ${index}: ${mask.length} mask values do not make ${width} x ${height} pixels`);
+    for (const [what, values] of [["map", map], ["mask", mask ?? map]] as const) {
+      if (values.length === width * height) continue;
+      throw new InputError(`image ${index}: ${values.length} ${what} values do not make ${width} x ${height} pixels`);
+    }
     for (let i = 0; i < map.length; i++) {
-      if (!Number.isFinite(map[i]!)) throw new InputError(`image ${index}: the anomaly map holds ${map[i]} at pixel ${i}; it must be finite`);
+      if (Number.isFinite(map[i]!)) continue;
+      throw new InputError(`image ${index}: the anomaly map holds ${map[i]} at pixel ${i}; it must be finite`);
     }
     scores.set(map, at);
     if (mask) labels.set(mask, at);

@@ -131,7 +131,8 @@ export function precisionRecallCurve(ranking: Ranking, maxPoints = 500): Curve {
 
 const hasBoth = ({ positives, negatives }: Ranking): boolean => positives > 0 && negatives > 0;
 
-const ofKind = (scores: Scores, count: number): Scores => (scores instanceof Float32Array ? new Float32Array(count) : new Float64Array(count));
+const ofKind = (scores: Scores, count: number): Scores =>
+  scores instanceof Float32Array ? new Float32Array(count) : new Float64Array(count);
 
 function sort(scores: Scores): void {
   if (scores instanceof Float32Array) radixSort(scores);

@@ -73,7 +73,8 @@ export async function ensureWritableFolder(path: string): Promise<void> {
     await makeFolder(resolve(path));
     await rmdir(await mkdtemp(join(path, ".bigrid-"))); // asking for permission is not enough: it does not know all that can fail
   } catch (error) {
-    throw new InputError(`cannot write to the folder ${path}: ${writeReasonOf(error, `nothing can be made there (${ELSEWHERE})`)}`, { cause: error });
+    const reason = writeReasonOf(error, `nothing can be made there (${ELSEWHERE})`);
+    throw new InputError(`cannot write to the folder ${path}: ${reason}`, { cause: error });
   }
 }
 

@@ -25,7 +25,7 @@ export async function decodeImage(path: string): Promise<DecodedImage> {
       .toBuffer({ resolveWithObject: true });
     return { width: info.width, height: info.height, data: new Uint8Array(data.buffer, data.byteOffset, data.length) };
   } catch (error) {
-    throw new InputError(`cannot read ${path}: ${error instanceof InputError ? error.message : problemOf(bytes, error as Error)}`, { cause: error });
+    throw new InputError(`cannot read ${path}: ${problemOf(bytes, error as Error)}`, { cause: error });
   }
 }
 
@@ -41,7 +41,8 @@ export async function* decodeImages<T>(
 ): AsyncGenerator<{ readonly item: T; readonly image: DecodedImage } | { readonly item: T; readonly error: Error }> {
   if (!(Number.isInteger(ahead) && ahead >= 1)) throw new OptionError(`decodeImages: ahead is a whole number of at least 1, got ${ahead}`);
   type Outcome = { readonly item: T; readonly image: DecodedImage } | { readonly item: T; readonly error: Error };
-  const start = (item: T): Promise<Outcome> => decodeImage(pathOf(item)).then((image) => ({ item, image }), (error: Error) => ({ item, error }));
+  const start = (item: T): Promise<Outcome> =>
+    decodeImage(pathOf(item)).then((image) => ({ item, image }), (error: Error) => ({ item, error }));
   const waiting = items.slice(0, ahead).map(start);
   for (let next = waiting.length; waiting.length > 0; next++) {
     const outcome = await waiting.shift()!;
@@ -58,7 +59,8 @@ export async function encodePng(bytes: Uint8Array, width: number, height: number
 
 /** A JPEG of a photograph, `side` pixels a side whatever its aspect ratio, its alpha ignored. */
 export async function encodeJpeg({ data, width, height }: DecodedImage, side: number): Promise<Uint8Array> {
-  return sharp(data, { raw: { width, height, channels: 4 } }).removeAlpha().resize(side, side, { fit: "fill" }).jpeg({ quality: 85 }).toBuffer();
+  const opaque = sharp(data, { raw: { width, height, channels: 4 } }).removeAlpha();
+  return opaque.resize(side, side, { fit: "fill" }).jpeg({ quality: 85 }).toBuffer();
 }
 
 /**

@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
-import { decodeImage, decodeImages } from "../../src/node/images.ts";
+import { decodeImage, decodeImages, encodePng } from "../../src/node/images.ts";
 import { temporaryFolder } from "../temporary.ts";
 
 const folder = await temporaryFolder();
@@ -45,6 +45,31 @@ describe("decodeImage reads", () => {
     expect(Math.max(...rgbOf(await decodeImage(file("palette.png"))).map((v, i) => Math.abs(v - RGB[i]!)))).toBeLessThan(12);
   });
 
+  test("16-bit grey tiff", async () => {
+    const deep = Uint16Array.from({ length: WIDTH * HEIGHT }, (_, i) => 257 * (2 * i));
+    await sharp(deep, { raw: { width: WIDTH, height: HEIGHT, channels: 1 } }).toColourspace("grey16").tiff({ compression: "none" }).toFile(file("grey16.tiff"));
+    expect((await sharp(file("grey16.tiff")).metadata()).depth).toBe("ushort");
+    expect(rgbOf(await decodeImage(file("grey16.tiff")))).toEqual(Uint8Array.from({ length: 3 * WIDTH * HEIGHT }, (_, i) => 2 * Math.floor(i / 3)));
+  });
+
+  test("CMYK as RGB", async () => {
+    const flat = Uint8Array.from({ length: 3 * 16 * 16 }, (_, i) => [150, 110, 90][i % 3]!);
+    await sharp(flat, { raw: { width: 16, height: 16, channels: 3 } }).toColourspace("cmyk").jpeg({ quality: 100 }).toFile(file("cmyk.jpg"));
+    expect((await sharp(file("cmyk.jpg")).metadata()).space).toBe("cmyk");
+    const { data } = await decodeImage(file("cmyk.jpg"));
+    expect(data).toHaveLength(4 * 16 * 16);
+    [150, 110, 90].forEach((level, c) => expect(Math.abs(data[c]! - level)).toBeLessThanOrEqual(12)); // the way through ink costs 10, inverted ink 40 or more
+  });
+
+  test("the first picture of several", async () => {
+    const frames = Buffer.concat([Buffer.alloc(3 * 16 * 16, 40), Buffer.alloc(3 * 16 * 16, 220)]);
+    const animation = sharp(frames, { raw: { width: 16, height: 32, channels: 3, pageHeight: 16 } });
+    await animation.webp({ lossless: true, delay: [100, 100] }).toFile(file("two.webp"));
+    expect((await sharp(file("two.webp")).metadata()).pages).toBe(2);
+    const image = await decodeImage(file("two.webp"));
+    expect([image.width, image.height, image.data[0]]).toEqual([16, 16, 40]);
+  });
+
   test("transparency as if it were not there", async () => {
     const rgba = Uint8Array.from({ length: 4 * WIDTH * HEIGHT }, (_, i) => (i % 4 === 3 ? 0 : 200));
     await sharp(rgba, { raw: { width: WIDTH, height: HEIGHT, channels: 4 } }).png().toFile(file("clear.png"));
@@ -53,9 +78,14 @@ describe("decodeImage reads", () => {
   });
 
   test("EXIF orientation, applied", async () => {
-    await source().withMetadata({ orientation: 6 }).jpeg({ quality: 100 }).toFile(file("turned.jpg"));
-    const image = await decodeImage(file("turned.jpg"));
-    expect([image.width, image.height]).toEqual([HEIGHT, WIDTH]);
+    await source().withMetadata({ orientation: 6 }).jpeg({ quality: 100, chromaSubsampling: "4:4:4" }).toFile(file("turned.jpg"));
+    const { width, height, data } = await decodeImage(file("turned.jpg"));
+    expect([width, height]).toEqual([HEIGHT, WIDTH]);
+    // A quarter turn clockwise: what was on the left is on top, what was at the bottom is on the left.
+    for (const [x, y] of [[0, 0], [7, 0], [0, 11], [5, 9]] as const) {
+      const [red, green] = [data[4 * (y * width + x)]!, data[4 * (y * width + x) + 1]!];
+      expect(Math.max(Math.abs(red - 20 * y), Math.abs(green - 30 * (HEIGHT - 1 - x)))).toBeLessThan(12);
+    }
   });
 
   test("bmp, whatever it is called", async () => {
@@ -74,7 +104,11 @@ describe("decodeImage refuses, in one line with the name,", () => {
     ["a file that is not there", "none.png", null, "it does not exist"],
     ["an empty file", "empty.jpg", Buffer.alloc(0), "the file is empty"],
     ["text", "text.png", Buffer.from("hello"), "it is not an image of a known format"],
-    ["text called bmp", "text.bmp", Buffer.from("hello, this is no bitmap at all, whatever its name may say"), ""],
+    ["a folder", ".", null, "it is a folder"],
+    ["more pixels than fit", "bomb.png", Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="20000" height="20000"/>'), "it has more than 268402689 pixels"],
+    ["a PNG that ends in its header", "header.png", Buffer.from([137, 80, 78, 71, 13, 10, 26, 10, 0, 0]), "the image is cut off or damaged"],
+    ["a bitmap that ends in its header", "header.bmp", Buffer.from("BM 14 bytes, 8"), "the image is cut off"],
+    ["text called bmp", "text.bmp", Buffer.from("hello, this is no bitmap at all, whatever its name may say"), "it is not an image of a known format"],
   ])("%s", async (_what, name, contents, reason) => {
     if (contents) await writeFile(file(name), contents);
     const error: Error = await decodeImage(file(name)).then(() => new Error("it was read"), (error: Error) => error);
@@ -83,11 +117,18 @@ describe("decodeImage refuses, in one line with the name,", () => {
     expect(error.name).toBe("InputError");
   });
 
-  test("a truncated JPEG", async () => {
-    const noise = Uint8Array.from({ length: 3 * 64 * 64 }, (_, i) => (i * 7919) % 256);
-    const whole = await sharp(noise, { raw: { width: 64, height: 64, channels: 3 } }).jpeg().toBuffer();
-    await writeFile(file("cut.jpg"), whole.subarray(0, Math.floor(whole.length / 2)));
-    await expect(decodeImage(file("cut.jpg"))).rejects.toThrow(`cannot read ${file("cut.jpg")}: the image is cut off or damaged`);
+  const formats = { jpeg: {}, png: {}, webp: { lossless: true }, tiff: { compression: "lzw" }, "tiff of jpegs": { compression: "jpeg" } };
+  test.each(Object.entries(formats))("a truncated %s, wherever it ends", async (format, options) => {
+    const noise = Uint8Array.from({ length: 3 * 64 * 64 }, (_, i) => (Math.imul(i, 0x9e3779b1) >>> 13) & 255);
+    const [name] = format.split(" ") as ["jpeg" | "png" | "webp" | "tiff"];
+    const whole = await sharp(noise, { raw: { width: 64, height: 64, channels: 3 } }).toFormat(name, options).toBuffer();
+    for (const share of [0.5, 0.99]) {
+      await writeFile(file(`cut.${name}`), whole.subarray(0, Math.floor(share * whole.length)));
+      const error: Error = await decodeImage(file(`cut.${name}`)).then(() => new Error("it was read"), (error: Error) => error);
+      // A TIFF has its directory at its end: without it, it is none.
+      expect(error.message).toMatch(name === "tiff" ? /: (the image is cut off or damaged|it is not an image of a known format)$/ : /: the image is cut off or damaged$/);
+      expect(error.message).toContain(`cannot read ${file(`cut.${name}`)}: `);
+    }
   });
 });
 
@@ -97,4 +138,42 @@ test("decodeImages keeps the order and goes on after a bad one", async () => {
   const seen: string[] = [];
   for await (const outcome of decodeImages(["good.png", "bad.png", "good.png"], file, 2)) seen.push(`${outcome.item} ${"error" in outcome ? "error" : outcome.image.width}`);
   expect(seen).toEqual(["good.png 12", "bad.png error", "good.png 12"]);
+});
+
+test("decodeImages takes any number of images, fewer or more than it reads ahead", async () => {
+  const read = async (count: number, ahead?: number) => {
+    const seen: number[] = [];
+    for await (const { item } of decodeImages(Array.from({ length: count }, (_, i) => i), () => file("good.png"), ahead)) seen.push(item);
+    return seen;
+  };
+  await source().png().toFile(file("good.png"));
+  expect(await read(0)).toEqual([]);
+  expect(await read(2)).toEqual([0, 1]);
+  expect(await read(6, 1)).toEqual([0, 1, 2, 3, 4, 5]);
+  expect(await read(6)).toEqual([0, 1, 2, 3, 4, 5]);
+  for (const ahead of [0, -1, 1.5, NaN]) await expect(read(1, ahead)).rejects.toThrow("decodeImages: ahead is a whole number of at least 1");
+});
+
+test("decodeImages reads no further ahead than it was told", async () => {
+  await source().png().toFile(file("good.png"));
+  const asked: number[] = [];
+  const pathOf = (item: number) => {
+    asked.push(item);
+    return file("good.png");
+  };
+  const images = decodeImages([0, 1, 2, 3, 4, 5], pathOf, 2);
+  await images.next();
+  expect(asked).toEqual([0, 1, 2]); // two waiting besides the one that is out
+  await images.return(undefined);
+  expect(asked).toEqual([0, 1, 2]);
+});
+
+test("encodePng is read back as it was, grey or with colours under transparency", async () => {
+  const grey = Uint8Array.from({ length: WIDTH * HEIGHT }, (_, i) => 2 * i);
+  await writeFile(file("mask.png"), await encodePng(grey, WIDTH, HEIGHT));
+  expect((await sharp(file("mask.png")).metadata()).channels).toBe(1);
+  expect((await decodeImage(file("mask.png"))).data.filter((_, i) => i % 4 === 1)).toEqual(grey);
+  const rgba = Uint8Array.from({ length: 4 * WIDTH * HEIGHT }, (_, i) => (7 * i) % 256);
+  await writeFile(file("heat.png"), await encodePng(rgba, WIDTH, HEIGHT));
+  expect((await sharp(file("heat.png")).raw().toBuffer()).equals(rgba)).toBe(true);
 });
