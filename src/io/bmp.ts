@@ -35,7 +35,7 @@ export function decodeBmp(file: Uint8Array, limit: number): DecodedImage {
   if (compression !== UNCOMPRESSED && !(masked && bits >= 16)) throw new InputError("it is a compressed bmp; convert it to png");
   if (!(width * height <= limit)) throw new InputError(`it has more than ${limit} pixels`);
   const stride = 4 * Math.ceil((bits * width) / 32);
-  if (!(start + stride * height <= file.length)) throw new InputError("the image is cut off");
+  if (!(start + stride * height <= file.length && (!masked || file.length >= 66))) throw new InputError("the image is cut off");
 
   const data = new Uint8Array(4 * width * height).fill(255);
   const paletteStart = FILE_HEADER + headerSize + (masked && headerSize === INFO_HEADER ? (compression === BIT_FIELDS ? 12 : 16) : 0);

@@ -93,16 +93,6 @@ async function makeFolder(path: string): Promise<void> {
 }
 
 /**
- * Makes sure that a file can be written at `path`, before the work.
- * @throws InputError if its folder cannot be written to, or a folder is in its place
- */
-export async function ensureWritableFile(path: string): Promise<void> {
-  await ensureWritableFolder(dirname(path));
-  const found = await stat(path).catch(() => null);
-  if (found?.isDirectory()) throw new InputError(`cannot write ${path}: it is a folder`);
-}
-
-/**
  * A file's bytes.
  * @throws InputError if it cannot be read
  */

@@ -82,6 +82,7 @@ describe("what cannot be decoded is refused:", () => {
     ["a file cut off by a byte", whole.subarray(0, -1), LIMIT, "the image is cut off"],
     ["a file cut off in its header", whole.subarray(0, 40), LIMIT, "the image is cut off"],
     ["a file of two letters", whole.subarray(0, 2), LIMIT, "the image is cut off"],
+    ["masks that are not there", fileOf({ bits: 16, pixels: [[1]], compression: 3 }), LIMIT, "the image is cut off"],
     ["text that begins with BM", new TextEncoder().encode("BM is what this text begins with, and it is no bitmap"), LIMIT, "it is not an image of a known format"],
     ["run lengths", fileOf({ bits: 8, pixels: INDICES(4), palette: paletteOf(4), compression: 1 }), LIMIT, "it is a compressed bmp; convert it to png"],
     ["a depth that there is not", changed(28, 7), LIMIT, "the image is damaged"],
