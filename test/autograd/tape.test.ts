@@ -51,12 +51,31 @@ describe("the gradient of a composed function", () => {
     const [x, unused] = [parameter([4]), parameter([4])];
     const plain = fromArray(device, [4], draw(4));
     let pulled = 0;
-    const counted = record("counted", binaryForward(plain, plain, "add"), [[plain, (g) => (pulled++, g)]]);
-    const { grads } = gradients(() => [add(multiply(x, plain), counted)], [x, unused]);
+    const { grads } = gradients(() => {
+      const counted = record("counted", binaryForward(plain, plain, "add"), [[plain, (g) => (pulled++, g)]]);
+      expect(counted.requiresGrad).toBe(false);
+      return [add(multiply(x, plain), counted)];
+    }, [x, unused]);
     expect(await toArray(grads[0]!)).toEqual(await toArray(plain));
     expect(grads[1]).toBeNull();
     expect(pulled).toBe(0);
   });
+});
+
+test("what an earlier tape made is a constant on the next, or a parameter of it; the loss itself may be one", async () => {
+  const x = parameter([2], Float32Array.of(1, 2));
+  const { results } = gradients(() => [multiply(x, x)], [x]);
+  const y = requireGrad(results[0]!);
+  const three = fromArray(device, [2], Float32Array.of(3, 3));
+  const { grads } = gradients(() => [multiply(y, three)], [y, x]);
+  expect(await toArray(grads[0]!)).toEqual(Float32Array.of(3, 3));
+  expect(grads[1]).toBeNull();
+  expect(await toArray(gradients(() => [y], [y]).grads[0]!)).toEqual(Float32Array.of(1, 1));
+});
+
+test("a loss of several elements counts as their sum", async () => {
+  const x = parameter([3], Float32Array.of(1, 2, 3));
+  expect(await toArray(gradients(() => [multiply(x, x)], [x]).grads[0]!)).toEqual(Float32Array.of(2, 4, 6));
 });
 
 describe("memory", () => {
@@ -72,29 +91,32 @@ describe("memory", () => {
     expect(device.memory().bytes).toBe(before.bytes);
   });
 
-  test("falls as the walk goes on: gradients of a long chain do not pile up", () => {
+  test("falls as the walk goes on: neither activations nor gradients outlive their last use", () => {
     const [count, length] = [4096, 30];
     const x = parameter([count]);
     const before = device.memory().bytes;
-    let forwardBytes = 0;
-    let peak = 0;
-    // The walk asks for one seed and one pullback after another; what is held is looked at in each.
-    const watched = (input: Tensor): Tensor => {
-      const output = tanh(input);
+    const held = (): number => (device.memory().bytes - before) / (4 * count);
+    const heldAtLink: number[] = [];
+    // Each link uses its input twice, so that gradients are added up, and looks at what is held when the walk comes by.
+    const link = (input: Tensor, i: number): Tensor => {
+      const output = add(tanh(input), input);
       return record("watch", reshape(output, [count]), [[output, (g) => {
-        peak = Math.max(peak, device.memory().bytes - before);
+        heldAtLink[i] = held();
         return g;
       }]]);
     };
-    const { grads } = gradients(() => {
+    let heldAfterForward = 0;
+    const { results, grads } = gradients(() => {
       let y: Tensor = x;
-      for (let i = 0; i < length; i++) y = watched(y);
-      forwardBytes = device.memory().bytes - before;
+      for (let i = 0; i < length; i++) y = link(y, i);
+      heldAfterForward = held();
       return [mean(y)];
     }, [x]);
-    device.release(grads[0]!.allocation);
-    expect(forwardBytes).toBeGreaterThanOrEqual(4 * count * length);
-    expect(peak).toBeLessThanOrEqual(forwardBytes + 4 * (4 * count)); // a handful of gradients on top, not thirty
+    for (const tensor of [...results, ...grads]) device.release(tensor!.allocation);
+    expect(heldAfterForward).toBeGreaterThanOrEqual(2 * length); // tanh and sum of each link
+    // Left at link i: the activations of links 0 to i, the gradient that arrives, and the small tensors of the mean.
+    for (const [i, tensors] of heldAtLink.entries()) expect(tensors, `link ${i}`).toBeLessThan(2 * (i + 1) + 1.5);
+    expect(device.memory().bytes).toBe(before);
   });
 
   test("a parameter seen through a view is never given back", async () => {

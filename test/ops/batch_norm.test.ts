@@ -87,6 +87,28 @@ describe("batchNorm", () => {
     expect(variance).toBeCloseTo(0.75 + 0.25 * (56 / 3), 5);
   });
 
+  test.each([
+    ["several slices, two packs of channels", { groups: 1, extent: 300, channels: 8, eps: EPS, correction: 0 }],
+    ["several slices, ragged channels", { groups: 1, extent: 259, channels: 3, eps: EPS, correction: 0 }],
+  ] as const)("moves the running statistics of every channel by a tenth if not told otherwise: %s", async (_why, p) => {
+    const random = rng(10);
+    const x = Float32Array.from({ length: p.extent * p.channels }, (_, i) => (1 + (i % p.channels)) * (2 * random() - 1) + (i % p.channels));
+    const before = Float32Array.from({ length: 2 * p.channels }, () => 1 + random());
+    const state = fromArray(device, [2, p.channels], before);
+    batchNorm(fromArray(device, [p.extent, p.channels], x), fromArray(device, [2, p.channels], new Float32Array(2 * p.channels)), state);
+    const { mean, variance } = reference.statistics({ ...p, correction: 1 }, x);
+    const moved = Float64Array.from(before, (old, i) => 0.9 * old + 0.1 * (i < p.channels ? mean[i]! : variance[i - p.channels]!));
+    // A rounding of the mean, or of M2, for each row; the largest value is about 2 * channels, its square that of M2.
+    expectClose(await toArray(state), moved, moved.map(() => (2 * p.channels) ** 2), p.extent);
+  });
+
+  test("adds 1e-5 to the variance for inference if not told otherwise", async () => {
+    const statistics = fromArray(device, [2, 1], Float32Array.of(0, 3e-5));
+    const affine = fromArray(device, [2, 1], Float32Array.of(1, 0));
+    const [got] = await toArray(batchNormInference(fromArray(device, [1, 1], Float32Array.of(1)), affine, statistics));
+    expect(got! / Math.sqrt(1 / 4e-5)).toBeCloseTo(1, 6);
+  });
+
   test("uses given statistics for inference", async () => {
     const statistics = fromArray(device, [2, 2], Float32Array.of(1, 2, 4, 16));
     const affine = fromArray(device, [2, 2], Float32Array.of(2, 4, 0.5, -1));

@@ -76,12 +76,22 @@ describe("averagePool", () => {
     ["a window that tiles the image", PACKED, [2, 2], [2, 2], [0, 0], true],
     ["GRAD's smoothing, right at the border", RAGGED, [3, 5], [1, 1], [1, 2], false],
     ["padding that counts, as PyTorch's default", RAGGED, [3, 3], [2, 1], [1, 1], true],
+    ["an oblong window, with padding that counts", RAGGED, [3, 5], [1, 2], [1, 2], true],
     ["one pixel", RAGGED, [1, 1], [1, 1], [0, 0], false],
   ] as const)("%s", async (_why, image, window, stride, padding, countIncludePad) => {
     const extent = (size: number, i: 0 | 1) => Math.floor((size + 2 * padding[i] - window[i]) / stride[i]) + 1;
     const size = [extent(image.height, 0), extent(image.width, 1)] as const;
     await check(image, (input) => averagePool(input, window, { stride, padding, countIncludePad }), size, weightOf(image, window, stride, padding, countIncludePad), 4 + window[0] * window[1]);
   });
+});
+
+test("averagePool steps by its window, pads nothing, and counts padding, if not told otherwise", async () => {
+  const input = fromArray(device, [1, 4, 4, 1], Float32Array.from({ length: 16 }, (_, i) => i));
+  const plain = averagePool(input, 2);
+  expect(plain.shape).toEqual([1, 2, 2, 1]);
+  expect(await toArray(plain)).toEqual(Float32Array.of(2.5, 4.5, 10.5, 12.5));
+  const padded = await toArray(averagePool(input, 2, { padding: 1, stride: 4 }));
+  expect(padded).toEqual(Float32Array.of(0, 3 / 4, 12 / 4, 15 / 4)); // a corner of the image each, over four
 });
 
 describe("resize", () => {
@@ -95,10 +105,23 @@ describe("resize", () => {
     ["smaller by less than two", RAGGED, [4, 5], true],
     ["from one pixel", { batch: 1, height: 1, width: 1, channels: 4 }, [3, 2], true],
     ["to one pixel", RAGGED, [1, 1], true],
+    ["to the four corners", RAGGED, [2, 2], true],
   ] as const)("%s", async (_why, image, size, alignCorners) => {
     const weight = (p: number, q: number, h: number, w: number) =>
       tent(position(p, size[0], image.height, alignCorners) - h) * tent(position(q, size[1], image.width, alignCorners) - w);
     await check(image, (input) => resize(input, size, { alignCorners }), size, weight, 16 * Math.max(image.height, image.width));
+  });
+
+  test("leaves an image of the same size as it is, to the bit, however aligned", async () => {
+    const random = rng(22);
+    const values = Float32Array.from({ length: 6 * 7 * 4 }, () => 2 * random() - 1);
+    const input = fromArray(device, [1, 6, 7, 4], values);
+    for (const alignCorners of [true, false]) expect(await toArray(resize(input, [6, 7], { alignCorners }))).toEqual(values);
+  });
+
+  test("aligns edges if not told otherwise", async () => {
+    const input = fromArray(device, [1, 1, 2, 1], Float32Array.of(0, 4));
+    expect(await toArray(resize(input, [1, 4]))).toEqual(Float32Array.of(0, 1, 3, 4));
   });
 
   test("refuses sizes that are none", () => {
@@ -157,5 +180,6 @@ describe("imagesToTensor", () => {
 
   test("data that is no picture is refused", () => {
     expect(() => imagesToTensor(device, [{ width: 2, height: 2, data: new Uint8Array(12) }], { height: 4, width: 4, ...PLAIN })).toThrow("a 2x2 RGBA picture has 16 bytes, got 12");
+    expect(() => imagesToTensor(device, [{ width: 0, height: 3, data: new Uint8Array(0) }], { height: 4, width: 4, ...PLAIN })).toThrow("a 0x3 RGBA picture");
   });
 });

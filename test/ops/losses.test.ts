@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { multiply } from "../../src/ops/elementwise.ts";
 import { gradients } from "../../src/ops/gradients.ts";
 import { anomalyMap, hingeLoss, reconstructionLoss } from "../../src/ops/losses.ts";
-import { empty, fromArray, requireGrad, toArray } from "../../src/tensor/tensor.ts";
+import { empty, fromArray, requireGrad, toArray, type Tensor } from "../../src/tensor/tensor.ts";
 import { expectClose, rng } from "../close.ts";
 import { device } from "../device.ts";
 import { describeOperation } from "../operation.ts";
@@ -53,11 +54,33 @@ describe("the anomaly map", () => {
     expect(await toArray(anomalyMap(ones, zero, { threshold }))).toEqual(new Float32Array(2).fill(2)); // cos 0, not similar
   });
 
-  test("has a finite gradient from a zero reconstruction", async () => {
+  // |a| = 3, so a mean squared error of 9/4 for r = 2a and of 9 for r = -a: exact in f32, as is the cosine but for rounding.
+  test.each([
+    ["parallel, at the threshold: wholly similar", 2, 2.25, 0],
+    ["parallel, beyond the threshold", 2, 2.2499, 0.3 * 3],
+    ["opposite, beyond the threshold", -1, 8, 1.7 * 6],
+    ["opposite, within the threshold", -1, 9, 1.4 * 6],
+  ])("%s", async (_what, factor, within, want) => {
+    const a = Float32Array.of(1, 2, 2, 0);
+    const [target, given] = [a, a.map((x) => factor * x)].map((values) => fromArray(device, [1, 4], values)) as [Tensor, Tensor];
+    expect((await toArray(anomalyMap(target, given, { threshold: within })))[0]).toBeCloseTo(want, 5);
+    const loss = await toArray(reconstructionLoss(target, given, { threshold: within }));
+    expect(loss[0]).toBeCloseTo(want ** 2 / 4, 4); // (1 - s)^2 mse, and mse = distance^2 / C
+  });
+
+  // Norms are clamped at 1e-8: below it, cos = a.r / (|a| 1e-8) is linear in r. With a of length 1, mse is 1/4 to the last bit.
+  test.each([
+    ["zero", 0],
+    ["shorter than the clamp", 1e-9],
+  ])("has the clamped gradient where the reconstruction is %s", async (_what, length) => {
     const target = fromArray(device, [1, 4], Float32Array.of(1, 0, 0, 0));
-    const zero = requireGrad(fromArray(device, [1, 4], new Float32Array(4)));
-    const { grads } = gradients(() => [reconstructionLoss(target, zero, { threshold: 10 })], [zero]);
-    expect((await toArray(grads[0]!)).every(Number.isFinite)).toBe(true);
+    const r = requireGrad(fromArray(device, [1, 4], Float32Array.of(length, 0, 0, 0)));
+    const { grads } = gradients(() => [reconstructionLoss(target, r, { threshold: 10 })], [r]);
+    const distance = 1 - (0.3 + (0.7 * length) / 1e-8);
+    const want = (2 * distance ** 2 * -1) / 4 - 2 * distance * 0.25 * 0.7 * 1e8;
+    const [along, ...across] = await toArray(grads[0]!);
+    expect(along! / want).toBeCloseTo(1, 5);
+    expect(across.map((x) => x + 0)).toEqual([0, 0, 0]);
   });
 });
 
@@ -80,6 +103,19 @@ describe("hingeLoss", () => {
       hits: [0.5, Math.fround(2 / 3)],
       gradient: [0, -0.5, 0, Math.fround(1 / 3), 0],
     });
+  });
+
+  test("counts a score at the threshold as a hit, on either side, and does not push it further", async () => {
+    expect(await run([0.5, -0.5], [1, 0])).toEqual({ loss: 0, hits: [1, 1], gradient: [0, 0] });
+    expect(await run([0.25, -0.25], [1, 0], 0.25)).toEqual({ loss: 0, hits: [1, 1], gradient: [0, 0] });
+  });
+
+  test("has a gradient in proportion to what comes after it", async () => {
+    const scores = requireGrad(fromArray(device, [2], Float32Array.of(0, 0)));
+    const mask = fromArray(device, [2], Float32Array.of(1, 0));
+    const eight = fromArray(device, [1], Float32Array.of(8));
+    const { grads } = gradients(() => [multiply(hingeLoss(scores, mask).loss, eight)], [scores]);
+    expect(await toArray(grads[0]!)).toEqual(Float32Array.of(-8, 8));
   });
 
   test("takes a mean over nothing as nothing", async () => {

@@ -4,6 +4,7 @@ import { featureBlockPaste } from "../../src/ops/feature_block_paste.ts";
 import { normal, randomWords, uniform } from "../../src/ops/random.ts";
 import { philox as hostPhilox, RandomStream } from "../../src/tensor/random.ts";
 import { empty, fromArray, toArray, type Tensor } from "../../src/tensor/tensor.ts";
+import { expectClose } from "../close.ts";
 import { device } from "../device.ts";
 import { poison } from "../operation.ts";
 import { philox, unit, walk } from "../reference/philox.ts";
@@ -46,6 +47,38 @@ describe("random numbers on the GPU", () => {
     expect(gap).toBeLessThan(1.95 / Math.sqrt(sorted.length)); // Kolmogorov and Smirnov at 0.1 %
   });
 
+  test("uniform ones are the middles of 2^23 equal parts, for counts just beyond a whole workgroup", async () => {
+    poison();
+    const [draw, count] = [{ seed: 9, stream: 1, step: 2 }, 4 * 64 + 1];
+    const want = Float32Array.from({ length: count }, (_, i) => unit(philox([Math.floor(i / 4), draw.stream, draw.step, 0], [draw.seed, 0])[i % 4]!));
+    expect(await toArray(uniform(device, [count], draw))).toEqual(want);
+  });
+
+  test("normal ones are Box and Muller's of the same words", async () => {
+    poison();
+    const [draw, count] = [{ seed: 10, stream: 3, step: 1 }, 1001];
+    const want = Float64Array.from({ length: count }, (_, i) => {
+      const units = philox([Math.floor(i / 4), draw.stream, draw.step, 0], [draw.seed, 0]).map(unit);
+      const [first, second] = i % 4 < 2 ? [units[0]!, units[1]!] : [units[2]!, units[3]!];
+      return 3 * Math.sqrt(-2 * Math.log(first)) * (i % 2 === 0 ? Math.cos : Math.sin)(2 * Math.PI * second);
+    });
+    const got = await toArray(normal(device, [count], draw, 3));
+    // WGSL allows cos and sin an absolute error of 2^-11. The radius is at most sqrt(-2 log 2^-24) = 5.8.
+    expectClose(got, want, want.map(() => 3 * 5.8), 1, 2 ** -11);
+  });
+
+  test("normal ones are spread as a normal distribution is", async () => {
+    const values = (await toArray(normal(device, [40_000], { seed: 7, stream: 0, step: 0 }))).sort();
+    // The integral of the density from the far left, by the trapezoid rule; steps of 1e-3 are exact to 1e-7.
+    let [at, share, gap] = [-8, 0, 0];
+    const density = (x: number) => Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
+    for (const [i, x] of values.entries()) {
+      for (; at + 1e-3 <= x; at += 1e-3) share += (1e-3 * (density(at) + density(at + 1e-3))) / 2;
+      gap = Math.max(gap, Math.abs(share + (x - at) * density(x) - (i + 0.5) / values.length));
+    }
+    expect(gap).toBeLessThan(1.95 / Math.sqrt(values.length)); // Kolmogorov and Smirnov at 0.1 %
+  });
+
   test("normal ones have the moments of a normal distribution", async () => {
     const count = 40_000;
     const values = await toArray(normal(device, [count], { seed: 6, stream: 0, step: 0 }, 3));
@@ -74,9 +107,11 @@ describe("feature block paste", () => {
   const options = { maxHalfSide: 10, intensity: [8, 16], steps: 100 } as const;
 
   test("marks exactly the cells of the walk", async () => {
-    poison();
     const [height, width, batch] = [23, 28, 40];
     const draw = { seed: 77, stream: 4, step: 9 };
+    // Memory of just the size that will be asked for, full of something else.
+    const used = [0, 1].map(() => fromArray(device, [batch, height, width], new Float32Array(batch * height * width).fill(NaN)));
+    for (const tensor of used) device.release(tensor.allocation);
     const { mask, paste } = drawFeatureBlocks(device, [batch, height, width], draw, options);
     const [marks, values] = await Promise.all([toArray(mask), toArray(paste)]);
     for (let n = 0; n < batch; n++) {
@@ -96,6 +131,37 @@ describe("feature block paste", () => {
     const share = marks.reduce((sum, x) => sum + x, 0) / marks.length;
     expect(share).toBeGreaterThan(0.030);
     expect(share).toBeLessThan(0.034);
+  });
+
+  test("is the same for the same draw, and another for another seed, stream, step or image", async () => {
+    const draw = { seed: 3, stream: 1, step: 5 };
+    const marks = async (of: typeof draw) => toArray(drawFeatureBlocks(device, [2, 28, 28], of, options).mask);
+    const first = await marks(draw);
+    expect(await marks({ ...draw })).toEqual(first);
+    for (const other of [{ ...draw, seed: 4 }, { ...draw, stream: 2 }, { ...draw, step: 6 }]) expect(await marks(other)).not.toEqual(first);
+    expect(first.slice(0, 28 * 28)).not.toEqual(first.slice(28 * 28));
+  });
+
+  test("adds the block as a 3 x 3 blur of sigma 0.8 spreads it", async () => {
+    const [height, width] = [12, 12];
+    const draw = { seed: 2, stream: 0, step: 0 };
+    const { paste } = drawFeatureBlocks(device, [1, height, width], draw, { ...options, maxHalfSide: 4 });
+    const { features } = featureBlockPaste(fromArray(device, [1, height, width, 1], new Float32Array(height * width)), draw, { ...options, maxHalfSide: 4 });
+    const [block, got] = await Promise.all([toArray(paste), toArray(features)]);
+    const side = Math.exp(-1 / (2 * 0.8 ** 2));
+    const taps = [side, 1, side].map((tap) => tap / (1 + 2 * side));
+    const mirrored = (i: number, extent: number) => (i < 0 ? -i : i >= extent ? 2 * (extent - 1) - i : i);
+    const want = Array.from({ length: height * width }, (_, i) => {
+      let sum = 0;
+      for (const [r, down] of taps.entries()) {
+        for (const [s, across] of taps.entries()) {
+          sum += down * across * block[mirrored(Math.floor(i / width) + r - 1, height) * width + mirrored((i % width) + s - 1, width)]!;
+        }
+      }
+      return sum;
+    });
+    expect(Math.max(...want)).toBeGreaterThan(1);
+    expectClose(got, want, want.map(() => options.intensity[1]), 2 * (3 + 4)); // two passes: three terms, exp twice, sum and division
   });
 
   test("adds the blurred block to every channel", async () => {
@@ -118,6 +184,9 @@ describe("feature block paste", () => {
     expect(() => featureBlockPaste(empty(device, [1, 8, 8, 4]), { seed: 0, stream: 0, step: 0 }, { ...options, maxHalfSide: 4 })).toThrow(
       "featureBlockPaste: expected maxHalfSide from 0.5 to 3.5, got 4 for 8x8 cells",
     );
+    for (const maxHalfSide of [0.4, NaN]) {
+      expect(() => drawFeatureBlocks(device, [1, 8, 8], { seed: 0, stream: 0, step: 0 }, { ...options, maxHalfSide })).toThrow(`got ${maxHalfSide} for 8x8`);
+    }
   });
 
   test("the reference's units lie within (0, 1)", () => {

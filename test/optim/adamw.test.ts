@@ -68,6 +68,30 @@ test("a parameter without a gradient stays, and the rate can be scaled", async (
   (await toArray(moving)).forEach((x, i) => expect(x - start[i]!).toBeCloseTo(i % 2 === 0 ? -0.05 : 0.05, 6));
 });
 
+test("takes PyTorch's settings if not told otherwise, and clips nothing", async () => {
+  const initial = draw(50, 1);
+  const parameter = requireGrad(fromArray(device, [50], initial));
+  const optimizer = new AdamW([{ parameters: [parameter], rate: 0.1 }]);
+  const reference = new Reference([initial]);
+  for (let step = 0; step < 5; step++) {
+    const grad = draw(50, 100);
+    optimizer.step([fromArray(device, [50], grad)]);
+    reference.step([grad], [0.1], Infinity, 0.01);
+  }
+  (await toArray(parameter)).forEach((x, i) => expect(Math.abs(x - reference.values[0]![i]!)).toBeLessThan(5 * 0.1 * 1e-5));
+});
+
+test("eps keeps the step small where the gradient is, and clipping allows for a norm of zero", async () => {
+  const parameter = requireGrad(fromArray(device, [2], Float32Array.of(0, 0)));
+  const optimizer = new AdamW([{ parameters: [parameter], rate: 1 }], { decay: 0, maxNorm: 1e-6 });
+  optimizer.step([fromArray(device, [2], Float32Array.of(3e-8, 0))]);
+  // The first step is g / (|g| + 1e-8), and g = 3e-8 * min(1, 1e-6 / (3e-8 + 1e-6)).
+  const g = (3e-8 * 1e-6) / (3e-8 + 1e-6);
+  const [moved, still] = await toArray(parameter);
+  expect(moved! / (-g / (g + 1e-8))).toBeCloseTo(1, 4);
+  expect(still! + 0).toBe(0);
+});
+
 test("an optimiser gives its memory back", () => {
   const parameter = requireGrad(fromArray(device, [1000], new Float32Array(1000)));
   const gradient = fromArray(device, [1000], new Float32Array(1000)); // its own: one buffer cannot be read and updated at once

@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, test } from "vitest";
 import matmul from "../../shaders/matmul.wgsl";
 import scan from "../../shaders/scan.wgsl";
-import { requestDevice } from "../../src/runtime/acquire.ts";
+import { reportAdapter, requestDevice } from "../../src/runtime/acquire.ts";
 import type { Device } from "../../src/runtime/device.ts";
+import { AdapterError, DeviceLostError, GpuError } from "../../src/runtime/errors.ts";
 import { openDevice } from "../../src/node/device.ts";
 import { binaryForward } from "../../src/kernels/elementwise.ts";
 import { empty, fromArray, toArray, zeros } from "../../src/tensor/tensor.ts";
@@ -33,9 +34,9 @@ describe("names that the WGSL does not have are refused with those it has:", () 
   test("a binding and a param", () => {
     const kernel = device.kernel(spec);
     const { buffer } = empty(device, [4], "u32").allocation;
-    expect(() => device.dispatch(kernel, { input: buffer }, { count: 4 }, [1, 1])).toThrow("scan.forward<f32>: missing binding output");
-    expect(() => device.dispatch(kernel, { input: buffer, output: buffer, extra: buffer }, { count: 4 }, [1, 1])).toThrow("unknown binding extra");
-    expect(() => device.dispatch(kernel, { input: buffer, output: buffer }, { size: 4 }, [1, 1])).toThrow("missing param count, unknown param size");
+    expect(() => device.dispatch(kernel, { input: buffer }, { count: 4 }, [1, 1])).toThrow("scan.forward<f32>: missing binding output; the WGSL has input, output");
+    expect(() => device.dispatch(kernel, { input: buffer, output: buffer, extra: buffer }, { count: 4 }, [1, 1])).toThrow("unknown binding extra; the WGSL has input, output");
+    expect(() => device.dispatch(kernel, { input: buffer, output: buffer }, { size: 4 }, [1, 1])).toThrow("missing param count, unknown param size; the WGSL has count");
     expect(() => device.dispatch(kernel, { input: buffer, output: buffer }, { count: -1 }, [1, 1])).toThrow("param count is -1, which is no u32");
   });
 });
@@ -45,7 +46,9 @@ describe("errors of the GPU reach the caller:", () => {
     const own = await ownDevice();
     const broken = { ...scan, name: "broken", code: scan.code.replace("var total", "let total") };
     own.kernel({ module: broken, entryPoint: "forward", element: "f32" });
-    await expect(own.settle()).rejects.toThrow(/^broken\.forward<f32>: .*cannot assign/s);
+    const failure: unknown = await own.settle().catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(GpuError);
+    expect((failure as Error).message).toMatch(/^broken\.forward<f32>: .*cannot assign/s);
     await own.settle(); // said once
   });
 
@@ -66,6 +69,29 @@ describe("errors of the GPU reach the caller:", () => {
     expect(() => binaryForward(tensor, tensor, "add")).toThrow("ask for a new device");
     expect(() => fromArray(own, [1], Float32Array.of(1))).toThrow("lost");
   });
+
+  test("a destroyed device, at once, by every call", async () => {
+    const own = await ownDevice();
+    const { buffer } = fromArray(own, [4], new Float32Array(4)).allocation;
+    const kernel = own.kernel({ module: scan, entryPoint: "forward", element: "f32" });
+    const underWay = own.read(buffer, 16);
+    own.gpu.createBuffer({ size: 4, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.STORAGE }); // an error of before does not hide the loss
+    own.destroy();
+    const calls: readonly (() => unknown)[] = [
+      () => own.allocate(16),
+      () => own.kernel({ module: scan, entryPoint: "forward", element: "f32" }),
+      () => own.dispatch(kernel, { input: buffer, output: buffer }, { count: 4 }, [1, 1]),
+      () => own.write(buffer, new Float32Array(4)),
+      () => own.clear(buffer, 16),
+      () => own.copy(buffer, 0, buffer, 8, 8),
+      () => own.submit(),
+    ];
+    for (const call of calls) expect(call, String(call)).toThrow(DeviceLostError);
+    await expect(underWay).rejects.toThrow(DeviceLostError);
+    for (const wait of [() => own.read(buffer, 16), () => own.finish(), () => own.settle()]) {
+      await expect(wait(), String(wait)).rejects.toThrow(DeviceLostError);
+    }
+  });
 });
 
 describe("recording", () => {
@@ -78,6 +104,47 @@ describe("recording", () => {
     const after = device.counters();
     expect(after.dispatches - before.dispatches).toBe(1500);
     expect(after.submits - before.submits).toBe(2);
+  });
+
+  test("each dispatch has its own params, however many there are", async () => {
+    const values = Uint32Array.from({ length: 64 }, (_, i) => i + 1);
+    const input = fromArray(device, [64], values);
+    const kernel = device.kernel({ module: scan, entryPoint: "forward", element: "f32" });
+    // Sums of what comes before each element, and after the last their total; more in turn than one submission holds.
+    const outputs = Array.from({ length: 1100 }, (_, i) => ({ output: fromArray(device, [64], new Uint32Array(64)), count: 1 + (i % 63) }));
+    for (const { output, count } of outputs) {
+      device.dispatch(kernel, { input: input.allocation.buffer, output: output.allocation.buffer }, { count }, [1, 1]);
+    }
+    for (const [i, { count, output }] of outputs.entries()) {
+      device.release(output.allocation);
+      if (i % 100 !== 0 && i < 1020) continue;
+      const want = values.map((_, at) => (at <= count ? (at * (at + 1)) / 2 : 0));
+      expect(new Uint32Array(await device.read(output.allocation.buffer, 256)), `dispatch ${i}`).toEqual(want);
+    }
+  });
+
+  test("many reads under way at once each get their own, though the memory is lent again meanwhile", async () => {
+    const reads = Array.from({ length: 60 }, (_, i) => {
+      const tensor = fromArray(device, [3], Float32Array.of(i, i + 0.5, -1 - i));
+      const read = toArray(tensor);
+      device.release(tensor.allocation);
+      return read;
+    });
+    (await Promise.all(reads)).forEach((values, i) => expect(values).toEqual(Float32Array.of(i, i + 0.5, -1 - i)));
+  });
+
+  test("what goes over the bus is counted in bytes", async () => {
+    const tensor = zeros(device, [3], "u32");
+    const before = device.counters();
+    device.write(tensor.allocation.buffer, new Uint8Array(11));
+    await device.read(tensor.allocation.buffer, 5);
+    const after = device.counters();
+    expect(after.bytesUploaded - before.bytesUploaded).toBe(11);
+    expect(after.bytesRead - before.bytesRead).toBe(5);
+  });
+
+  test("nothing can be read", async () => {
+    expect(await device.read(zeros(device, [1]).allocation.buffer, 0)).toHaveProperty("byteLength", 0);
   });
 
   test("more workgroups than one dimension takes", async () => {
@@ -99,6 +166,21 @@ describe("recording", () => {
     expect((await toArray(doubled))[0]).toBe(4);
   });
 
+  test("a loop over scopes makes no bind groups after its first round, in whatever order its memory comes back", () => {
+    const a = zeros(device, [8]);
+    const round = (late: number) => {
+      using _scope = device.scope();
+      const made = [a, a, a].map((x) => binaryForward(x, x, "add"));
+      const sum = binaryForward(binaryForward(made[0]!, made[1]!, "add"), made[2]!, "add");
+      device.release(made[late]!.allocation);
+      device.release(sum.allocation);
+    };
+    round(0);
+    const before = device.counters().bindGroups;
+    for (let i = 0; i < 12; i++) round(i % 3);
+    expect(device.counters().bindGroups).toBe(before);
+  });
+
   test("equal calls share one bind group", () => {
     const a = zeros(device, [8]);
     const run = () => device.release(binaryForward(a, a, "add").allocation);
@@ -112,6 +194,8 @@ describe("recording", () => {
     const tensor = zeros(device, [2], "u32");
     device.write(tensor.allocation.buffer, Uint8Array.of(1, 2, 3, 4, 5));
     expect(new Uint8Array(await device.read(tensor.allocation.buffer, 7))).toEqual(Uint8Array.of(1, 2, 3, 4, 5, 0, 0));
+    device.write(tensor.allocation.buffer, Uint8Array.of(0, 0, 0, 0, 9, 8, 7, 6, 5, 4).subarray(4, 10)); // a view into a larger array
+    expect(new Uint8Array(await device.read(tensor.allocation.buffer, 8))).toEqual(Uint8Array.of(9, 8, 7, 6, 5, 4, 0, 0));
   });
 
   test("nothing is dispatched for nothing", async () => {
@@ -131,10 +215,65 @@ describe("recording", () => {
   });
 });
 
+test("a profile on a device without timestamps is refused", async () => {
+  const own = await ownDevice({ minimal: true });
+  await expect(own.profile(() => undefined)).rejects.toThrow("profiling needs the feature timestamp-query");
+});
+
+test("a kernel knows its workgroup size, from which the number of workgroups comes", () => {
+  const spec = { module: scan, entryPoint: "forward", element: "f32" } as const;
+  expect([device.kernel(spec), device.kernel({ ...spec, constants: { WORKGROUP_SIZE: 32 } })].map(({ workgroupSize }) => workgroupSize)).toEqual([64, 32]);
+  expect([device.workgroups(0, 64), device.workgroups(64, 64), device.workgroups(65, 64)]).toEqual([[0, 1], [1, 1], [2, 1]]);
+  const most = device.gpu.limits.maxComputeWorkgroupsPerDimension;
+  expect([device.workgroups(most, 1), device.workgroups(most + 1, 1)]).toEqual([[most, 1], [Math.ceil((most + 1) / 2), 2]]);
+});
+
 describe("acquiring", () => {
   test("nothing gives an error with what to do", async () => {
     const noGpu = { requestAdapter: () => Promise.resolve(null) } as unknown as GPU;
-    await expect(requestDevice(noGpu, "install one")).rejects.toThrow("no WebGPU adapter: install one");
+    for (const attempt of [requestDevice(noGpu, "install one"), reportAdapter(noGpu, "install one")]) {
+      const failure: unknown = await attempt.catch((error: unknown) => error);
+      expect(failure).toBeInstanceOf(AdapterError);
+      expect((failure as Error).message).toBe("no WebGPU adapter: install one");
+    }
+  });
+
+  test("a device is asked for with the wanted features that there are and the largest memory, or with nothing if minimal", async () => {
+    const asked: GPUDeviceDescriptor[] = [];
+    const adapter = {
+      info: {},
+      features: new Set(["timestamp-query", "shader-f16", "float32-filterable"]),
+      limits: { maxBufferSize: 1000, maxStorageBufferBindingSize: 900, maxComputeWorkgroupSizeX: 77 },
+      requestDevice: (descriptor: GPUDeviceDescriptor) => (asked.push(descriptor), Promise.reject(new Error("seen"))),
+    };
+    const gpu = { requestAdapter: () => Promise.resolve(adapter) } as unknown as GPU;
+    for (const minimal of [false, true]) await expect(requestDevice(gpu, "", { minimal })).rejects.toThrow("seen");
+    expect(asked).toMatchObject([
+      { requiredFeatures: ["shader-f16", "timestamp-query"], requiredLimits: { maxBufferSize: 1000, maxStorageBufferBindingSize: 900 } },
+      { requiredFeatures: [], requiredLimits: {} },
+    ]);
+    expect(asked.map(({ requiredLimits }) => Object.keys(requiredLimits!).length)).toEqual([2, 0]);
+  });
+
+  test("an adapter that refuses gives an error with its name and its words", async () => {
+    const adapter = { info: { description: "Thing 1" }, features: new Set(), limits: {}, requestDevice: () => Promise.reject(new Error("out of devices")) };
+    const gpu = { requestAdapter: () => Promise.resolve(adapter) } as unknown as GPU;
+    const failure: unknown = await requestDevice(gpu, "").catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(AdapterError);
+    expect((failure as Error).message).toBe("the adapter Thing 1 refused a device: out of devices");
+  });
+
+  test("a report says what the adapter has and lacks", async () => {
+    const limits = { maxBufferSize: 7 };
+    const info = { vendor: "v", architecture: "llvmpipe", description: "" };
+    const adapter = { info, features: new Set(["timestamp-query", "b", "a"]), limits };
+    const report = await reportAdapter({ requestAdapter: () => Promise.resolve(adapter) } as unknown as GPU, "");
+    expect(report).toEqual({
+      adapter: { vendor: "v", architecture: "llvmpipe", description: "llvmpipe", software: true },
+      features: ["a", "b", "timestamp-query"],
+      missing: ["shader-f16", "subgroups"],
+      limits,
+    });
   });
 
   test("a minimal device has WebGPU's default limits, and every kernel form of the matrix product compiles on it", async () => {

@@ -17,7 +17,14 @@ describe("a pool", () => {
     expect(pool.use()).toEqual({ bytes: 0, allocations: 0, peakBytes: 512, freeBytes: 512, buffersCreated: 1 });
     expect(pool.allocate(512).buffer).toBe(first.buffer);
     expect(pool.allocate(512).buffer).not.toBe(first.buffer);
-    expect(pool.use()).toMatchObject({ bytes: 1024, peakBytes: 1024, buffersCreated: 2 });
+    expect(pool.use()).toMatchObject({ bytes: 1024, peakBytes: 1024, buffersCreated: 2, freeBytes: 0 });
+  });
+
+  test("remembers the most that was lent", () => {
+    const { pool } = makePool();
+    pool.release(pool.allocate(1024));
+    pool.allocate(256);
+    expect(pool.use()).toMatchObject({ bytes: 256, peakBytes: 1024, freeBytes: 1024 });
   });
 
   test("lends the oldest free buffer first, in whatever order they came back: a loop gets the same ones each round", () => {
@@ -41,9 +48,12 @@ describe("a pool", () => {
     pool.trim();
     expect(destroyed).toEqual([1024]);
     expect(pool.use()).toMatchObject({ bytes: kept.bytes, freeBytes: 0 });
+    pool.allocate(1024);
+    expect(pool.use().buffersCreated).toBe(3); // what was destroyed is not lent again
   });
 
   test("refuses what cannot be bound", () => {
+    expect(makePool(1000).pool.allocate(1000).bytes).toBe(1024);
     expect(() => makePool(1000).pool.allocate(1001)).toThrow("a tensor of 1001 bytes is larger than this device can bind (1000)");
     expect(() => makePool().pool.allocate(NaN)).toThrow("larger than");
   });

@@ -5,7 +5,9 @@ import { poison } from "../operation.ts";
 
 test("what is written is read, f32 and u32", async () => {
   expect(await toArray(fromArray(device, [2, 2], Float32Array.of(1, -2, 3.5, -0)))).toEqual(Float32Array.of(1, -2, 3.5, -0));
-  const words = await toArray({ ...fromArray(device, [3], Uint32Array.of(0, 1, 0xffffffff)), dtype: "u32" });
+  const integers = fromArray(device, [3], Uint32Array.of(0, 1, 0xffffffff));
+  expect(integers.dtype).toBe("u32");
+  const words = await toArray({ ...integers, dtype: "u32" });
   expect(words).toEqual(Uint32Array.of(0, 1, 0xffffffff));
 });
 
@@ -25,6 +27,14 @@ test("a view shares its storage, and is another tensor", async () => {
   expect(view.allocation).toBe(tensor.allocation);
   expect([view.requiresGrad, view.id === tensor.id]).toEqual([false, false]);
   expect(await toArray(view)).toHaveLength(6);
+  expect(() => viewOf(tensor, [5])).toThrow("reshape: [2,3] has 6 elements, [5] 5");
+});
+
+test("a tensor that gradients are wanted for is another one than the plain", () => {
+  const plain = zeros(device, [1]);
+  const wanted = requireGrad(plain);
+  expect([plain.requiresGrad, wanted.requiresGrad, wanted.id === plain.id]).toEqual([false, true, false]);
+  expect(wanted.allocation).toBe(plain.allocation);
 });
 
 test("extents and counts that cannot be are refused", () => {

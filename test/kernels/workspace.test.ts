@@ -1,0 +1,31 @@
+import { expect, test } from "vitest";
+import { momentsOf, normBackward } from "../../src/kernels/batch_norm.ts";
+import { gaussianBlurForward } from "../../src/kernels/gaussian_blur.ts";
+import { hingeLossForward } from "../../src/kernels/hinge_loss.ts";
+import { imagesForward } from "../../src/kernels/image.ts";
+import { zeros, type Shape, type Tensor } from "../../src/tensor/tensor.ts";
+import { device } from "../device.ts";
+
+const norm = { eps: 1e-5, correction: 0 } as const;
+const rows = { groups: 1, extent: 300, channels: 4 };
+const picture = { width: 9, height: 5, data: new Uint8Array(4 * 9 * 5) };
+
+/** What a launcher returns must be all that it leaves allocated: no scope is there to clean up after it. */
+test.each<readonly [string, readonly Shape[], (inputs: readonly Tensor[]) => readonly Tensor[]]>([
+  ["momentsOf", [[300, 4]], ([x]) => [momentsOf(x!, rows, norm)]],
+  [
+    "normBackward",
+    [[300, 4], [1, 2, 4], [2, 4], [300, 4]],
+    ([x, statistics, affine, g]) => Object.values(normBackward(x!, statistics!, affine!, g!, rows, norm)) as Tensor[],
+  ],
+  ["gaussianBlurForward", [[1, 6, 6, 4]], ([x]) => [gaussianBlurForward(x!, { size: 3, sigma: 1 })]],
+  ["hingeLossForward", [[500], [500]], ([scores, mask]) => Object.values(hingeLossForward(scores!, mask!, 0.5)) as Tensor[]],
+  ["imagesForward", [], () => [imagesForward(device, [picture, picture], { height: 4, width: 4, mean: [0, 0, 0], deviation: [1, 1, 1] })]],
+])("%s gives its workspace back", async (_name, shapes, run) => {
+  const inputs = shapes.map((shape) => zeros(device, shape));
+  const before = device.memory().allocations;
+  const results = run(inputs);
+  expect(device.memory().allocations - before).toBe(results.length);
+  for (const { allocation } of [...results, ...inputs]) device.release(allocation);
+  await device.settle();
+});
