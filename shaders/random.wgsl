@@ -1,7 +1,7 @@
 // random: Philox4x32-10 words, and uniform and normal numbers made from them.
 //
 //   words    [count]  u32
-//   output   [count]  f32   uniform in (low, high), or normal with mean 0 and deviation `high`
+//   output   [count]  f32   uniform between low and high, or normal with mean 0 and deviation `high`
 //
 // Element i takes lane i % 4 of philox(counter (i / 4, stream, step, 0), key (seed, 0)): four elements an invocation.
 // Normals by Box-Muller from pairs of lanes: equal bits on one device, not across devices (log and cos are the vendor's).

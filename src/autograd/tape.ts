@@ -71,7 +71,6 @@ export function gradientsOf(f: () => readonly [loss: Tensor, ...rest: Tensor[]],
     grads.set(tensor.id, total);
   };
 
-  const kept = new Set(wrt.map(({ id }) => id));
   accumulate(results[0], rules.seed(results[0]));
   while (tape.length > 0) {
     const { op, output, inputs } = tape.pop()!;
@@ -84,10 +83,8 @@ export function gradientsOf(f: () => readonly [loss: Tensor, ...rest: Tensor[]],
         }
         accumulate(tensor, grad);
       }
-      if (!kept.has(output.id)) {
-        grads.delete(output.id);
-        uses.drop(gradOutput.allocation);
-      }
+      grads.delete(output.id);
+      uses.drop(gradOutput.allocation);
     }
     uses.drop(output.allocation);
   }

@@ -18,7 +18,7 @@ export function randomWords(device: Device, shape: Shape, draw: Draw): Tensor {
   return words;
 }
 
-/** Uniform numbers in (low, high). */
+/** Uniform numbers between low and high. */
 export function uniform(device: Device, shape: Shape, draw: Draw, low = 0, high = 1): Tensor {
   const output = empty(device, shape);
   run("uniform_numbers", { output }, shape, draw, low, high);

@@ -13,7 +13,7 @@ export type { Draw };
 export const randomWords = (device: Device, shape: Shape, draw: Draw): Tensor => kernels.randomWords(device, shape, draw);
 
 /**
- * Uniform numbers in (low, high), of 23 bits.
+ * Uniform numbers between low and high, of 23 bits; rounding may meet an end where the interval is narrow for its place.
  * @returns `shape`, f32
  */
 export const uniform = (device: Device, shape: Shape, draw: Draw, low = 0, high = 1): Tensor => kernels.uniform(device, shape, draw, low, high);

@@ -92,13 +92,6 @@ export class BufferPool {
     return scope;
   }
 
-  /** Destroys what is not lent. */
-  trim(): void {
-    for (const buffers of this.#free.values()) for (const buffer of buffers) buffer.destroy();
-    this.#free.clear();
-    this.#freeBytes = 0;
-  }
-
   use(): MemoryUse {
     return {
       bytes: this.#bytes,
