@@ -1,15 +1,16 @@
 // batch_norm: subtracts the mean and divides by the standard deviation, over the rows of each group.
 //
 //   input         [G, M, C]     pack   batch norm: G = 1, M = N*H*W; per sample (instance): G = N, M = H*W
-//   moments       [G, S, 2, C]  pack   mean and M2 = sum of squared deviations, of S slices of the rows
-//   statistics    [G, 2, C]     pack   mean and variance (M2 / (M - correction))
-//   affine        [2, C]        pack   weight and bias
-//   running       [2, C]        pack   running mean and variance, updated in place
-//   sums          [G, S, 2, C]  pack   of grad_output and of grad_output * normalised input
+//   moments       [G, S, 2, C]  f32    mean and M2 = sum of squared deviations, of S slices of the rows
+//   statistics    [G, 2, C]     f32    mean and variance (M2 / (M - correction))
+//   affine        [2, C]        f32    weight and bias
+//   running       [2, C]        f32    running mean and variance, updated in place
+//   sums          [G, S, 2, C]  f32    of grad_output and of grad_output * normalised input
 //   output, grad_input  [G, M, C]  pack
 //
 //   r = 1 / sqrt(variance + eps),  h = (input - mean) * r,  output = weight * h + bias
 //   grad_input = weight * r * (grad_output - sum(grad_output) / M - h * sum(grad_output * h) / (M - correction))
+//   grad_input = weight * r * grad_output   where the statistics are constants
 //
 // Slices depend on the shape alone and are merged in order, so equal inputs give equal bits.
 // Welford's update within a slice and Chan's between slices: stable where the mean is far larger than the deviation,
@@ -17,6 +18,8 @@
 
 // Whether weight and bias apply. Without them, affine is bound but never read.
 override AFFINE: bool = true;
+// Whether mean and variance are given, not the input's own. Then sums is bound but never read in backward_input.
+override CONSTANT: bool = false;
 
 struct Params {
   groups: u32,        // G
@@ -30,13 +33,14 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> input: array<pack>;
-@group(0) @binding(1) var<storage, read> moments: array<pack>;
-@group(0) @binding(2) var<storage, read> statistics: array<pack>;
-@group(0) @binding(3) var<storage, read> affine: array<pack>;
+@group(0) @binding(1) var<storage, read> moments: array<accum>;
+@group(0) @binding(2) var<storage, read> statistics: array<accum>;
+@group(0) @binding(3) var<storage, read> affine: array<accum>;
 @group(0) @binding(4) var<storage, read> grad_output: array<pack>;
-@group(0) @binding(5) var<storage, read> sums: array<pack>;
+@group(0) @binding(5) var<storage, read> sums: array<accum>;
 @group(0) @binding(6) var<storage, read_write> output: array<pack>;
-@group(0) @binding(7) var<storage, read_write> running: array<pack>;
+@group(0) @binding(7) var<storage, read_write> running: array<accum>;
+@group(0) @binding(8) var<storage, read_write> workspace: array<accum>;  // moments, statistics or sums
 @group(1) @binding(0) var<uniform> params: Params;
 
 // The rows of a slice: index of the first and number.
@@ -65,8 +69,8 @@ fn slice_moments(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgrou
     at += params.packs;
   }
   let to = (g * params.slices + slice) * 2u * params.packs + c;
-  output[to] = pack(mean);
-  output[to + params.packs] = pack(m2);
+  workspace[to] = mean;
+  workspace[to + params.packs] = m2;
 }
 
 // Merges the slices of a group in order. One invocation per (group, pack).
@@ -83,13 +87,13 @@ fn merge_moments(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgrou
     let at = (g * params.slices + slice) * 2u * params.packs + c;
     let n = f32(slice_rows(slice).y);
     let total = count + n;
-    let difference = accum(moments[at]) - mean;
+    let difference = moments[at] - mean;
     mean += difference * (n / total);
-    m2 += accum(moments[at + params.packs]) + difference * difference * (count * n / total);
+    m2 += moments[at + params.packs] + difference * difference * (count * n / total);
     count = total;
   }
-  output[g * 2u * params.packs + c] = pack(mean);
-  output[(g * 2u + 1u) * params.packs + c] = pack(m2 / (count - params.correction));
+  workspace[g * 2u * params.packs + c] = mean;
+  workspace[(g * 2u + 1u) * params.packs + c] = m2 / (count - params.correction);
 }
 
 // running = (1 - momentum) * running + momentum * (mean, unbiased variance). One invocation per pack of C.
@@ -99,13 +103,13 @@ fn update_running(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgro
   if (c >= params.packs) { return; }
   let v = params.packs + c;
   let count = f32(params.extent);
-  let unbiased = accum(statistics[v]) * ((count - params.correction) / max(count - 1.0, 1.0));
-  running[c] = pack(mix(accum(running[c]), accum(statistics[c]), params.momentum));
-  running[v] = pack(mix(accum(running[v]), unbiased, params.momentum));
+  let unbiased = statistics[v] * ((count - params.correction) / max(count - 1.0, 1.0));
+  running[c] = mix(running[c], statistics[c], params.momentum);
+  running[v] = mix(running[v], unbiased, params.momentum);
 }
 
 fn reciprocal_deviation(g: u32, c: u32) -> accum {
-  return 1.0 / sqrt(accum(statistics[(g * 2u + 1u) * params.packs + c]) + params.eps);
+  return 1.0 / sqrt(statistics[(g * 2u + 1u) * params.packs + c] + params.eps);
 }
 
 // One invocation per pack.
@@ -115,9 +119,9 @@ fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
   if (i >= params.groups * params.extent * params.packs) { return; }
   let c = i % params.packs;
   let g = i / params.packs / params.extent;
-  let mean = accum(statistics[g * 2u * params.packs + c]);
+  let mean = statistics[g * 2u * params.packs + c];
   var h = (accum(input[i]) - mean) * reciprocal_deviation(g, c);
-  if (AFFINE) { h = accum(affine[c]) * h + accum(affine[params.packs + c]); }
+  if (AFFINE) { h = affine[c] * h + affine[params.packs + c]; }
   output[i] = pack(h);
 }
 
@@ -130,7 +134,7 @@ fn backward_sums(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgrou
   let slice = (i / params.packs) % params.slices;
   let g = i / params.packs / params.slices;
   let rows = slice_rows(slice);
-  let mean = accum(statistics[g * 2u * params.packs + c]);
+  let mean = statistics[g * 2u * params.packs + c];
   let r = reciprocal_deviation(g, c);
   var at = (g * params.extent + rows.x) * params.packs + c;
   var total = accum();
@@ -142,8 +146,8 @@ fn backward_sums(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgrou
     at += params.packs;
   }
   let to = (g * params.slices + slice) * 2u * params.packs + c;
-  output[to] = pack(total);
-  output[to + params.packs] = pack(total_h);
+  workspace[to] = total;
+  workspace[to + params.packs] = total_h;
 }
 
 // sums: those of whole groups, S = 1. One invocation per pack.
@@ -155,11 +159,11 @@ fn backward_input(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgro
   let g = i / params.packs / params.extent;
   let at = g * 2u * params.packs + c;
   let r = reciprocal_deviation(g, c);
-  let h = (accum(input[i]) - accum(statistics[at])) * r;
+  let h = (accum(input[i]) - statistics[at]) * r;
   let count = f32(params.extent);
   var scale = r;
-  if (AFFINE) { scale *= accum(affine[c]); }
-  let mean_gradient = accum(sums[at]) / count;
-  let along_h = accum(sums[at + params.packs]) / (count - params.correction);
-  output[i] = pack(scale * (accum(grad_output[i]) - mean_gradient - h * along_h));
+  if (AFFINE) { scale *= affine[c]; }
+  var gradient = accum(grad_output[i]);
+  if (!CONSTANT) { gradient -= sums[at] / count + h * sums[at + params.packs] / (count - params.correction); }
+  output[i] = pack(scale * gradient);
 }

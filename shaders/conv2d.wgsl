@@ -1,15 +1,21 @@
 // conv2d: dense two-dimensional convolution (cross-correlation), NHWC, and its gradients.
 //
-//   input    [N, H, W, C]      f32
+//   input    [N, H, W, C]      elem
 //   filters  [R, S, C/g, K]    pack   g groups
 //   output   [N, P, Q, K]      pack
 //
-//   output[n,p,q,k] = sum over r,s,c of input[n, p*stride - pad + r*dilation, q*stride - pad + s*dilation, c] * filters[r,s,c,k]
+//   bias     [K]               pack
+//
+//   output[n,p,q,k] = f(bias[k] + sum over r,s,c of input[n, p*stride - pad + r*dilation, q*stride - pad + s*dilation, c] * filters[r,s,c,k])
+//   f: ACTIVATION of prelude/activation.wgsl
 //
 // Outside the image reads as zero. Definition: torch.nn.functional.conv2d.
 //
 //   grad_input[n,h,w,c]    = sum over r,s,k of grad_output[n,p,q,k] * filters[r,s,c,k], where p*stride - pad + r*dilation = h
 //   grad_filters[r,s,c,k]  = sum over n,p,q of input[n,h,w,c] * grad_output[n,p,q,k], same relation
+
+// Whether bias is added. Without it, bias is bound but never read.
+override BIAS: bool = false;
 
 struct Params {
   batch: u32,          // N
@@ -37,7 +43,8 @@ struct Params {
 @group(0) @binding(2) var<storage, read> grad_output: array<pack>;
 @group(0) @binding(3) var<storage, read_write> output: array<pack>;
 @group(0) @binding(4) var<storage, read_write> grad_input: array<elem>;
-@group(0) @binding(5) var<storage, read_write> grad_filters: array<pack>;  // [slices, R, S, C/g, K]
+@group(0) @binding(5) var<storage, read_write> grad_filters: array<accum>;  // [slices, R, S, C/g, K]
+@group(0) @binding(6) var<storage, read> bias: array<pack>;
 @group(1) @binding(0) var<uniform> params: Params;
 
 // One invocation per output pack. Filter taps outside the image are skipped, not read.
@@ -63,7 +70,8 @@ fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
       for (var c = 0u; c < group_channels; c++) { sum += f32(input[origin + c]) * accum(filters[tap + c * params.packs]); }
     }
   }
-  output[i] = pack(sum);
+  if (BIAS) { sum += accum(bias[k]); }
+  output[i] = pack(activate(sum));
 }
 
 // Output position that reads input position `at` through tap `tap`, or an index beyond every output.
@@ -127,5 +135,5 @@ fn backward_filters(@builtin(global_invocation_id) id: vec3u, @builtin(num_workg
       sum += x * accum(grad_output[(row * params.out_width + q) * params.packs + k]);
     }
   }
-  grad_filters[i] = pack(sum);
+  grad_filters[i] = sum;
 }

@@ -4,9 +4,15 @@
 //   filters  [R, S, C]     pack
 //   output   [N, P, Q, C]  pack
 //
-//   output[n,p,q,c] = sum over r,s of input[n, p*stride - pad + r*dilation, q*stride - pad + s*dilation, c] * filters[r,s,c]
+//   bias     [C]           pack
+//
+//   output[n,p,q,c] = f(bias[c] + sum over r,s of input[n, p*stride - pad + r*dilation, q*stride - pad + s*dilation, c] * filters[r,s,c])
+//   f: ACTIVATION of prelude/activation.wgsl
 //
 // Outside the image reads as zero. Definition: torch.nn.functional.conv2d with groups = C.
+
+// Whether bias is added. Without it, bias is bound but never read.
+override BIAS: bool = false;
 
 struct Params {
   batch: u32,       // N
@@ -32,7 +38,8 @@ struct Params {
 @group(0) @binding(2) var<storage, read> grad_output: array<pack>;
 @group(0) @binding(3) var<storage, read_write> output: array<pack>;
 @group(0) @binding(4) var<storage, read_write> grad_input: array<pack>;
-@group(0) @binding(5) var<storage, read_write> grad_filters: array<pack>;  // [slices, R, S, C]
+@group(0) @binding(5) var<storage, read_write> grad_filters: array<accum>;  // [slices, R, S, C]
+@group(0) @binding(6) var<storage, read> bias: array<pack>;
 @group(1) @binding(0) var<uniform> params: Params;
 
 // One invocation per output pack. Filter taps outside the image are skipped, not read.
@@ -55,7 +62,8 @@ fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
         * accum(filters[(r * params.filter_w + s) * params.packs + c]);
     }
   }
-  output[i] = pack(sum);
+  if (BIAS) { sum += accum(bias[c]); }
+  output[i] = pack(activate(sum));
 }
 
 // Output position that reads input position `at` through tap `tap`, or an index beyond every output.
@@ -110,5 +118,5 @@ fn backward_filters(@builtin(global_invocation_id) id: vec3u, @builtin(num_workg
         * accum(grad_output[(row * params.out_width + q) * params.packs + c]);
     }
   }
-  grad_filters[i] = pack(sum);
+  grad_filters[i] = sum;
 }

@@ -8,7 +8,8 @@
 // Offsets are counted in packs. A repeated axis has stride 0. Where the innermost axis of one operand is repeated
 // but not the other's, both are read as scalars (PACK 1).
 
-// 0 add  1 subtract  2 multiply  3 divide  4 hypot  5 first: a alone
+// 0 add  1 subtract  2 multiply  3 divide  4 maximum  5 minimum  6 hypot  7 first: a alone
+// 8 equal: 1 where a = b, else 0
 override OP: u32 = 0;
 
 struct Params {
@@ -29,8 +30,11 @@ fn apply(x: accum, y: accum) -> accum {
     case 1u: { return x - y; }
     case 2u: { return x * y; }
     case 3u: { return x / y; }
-    case 4u: { return sqrt(x * x + y * y); }
-    default: { return x; }
+    case 4u: { return max(x, y); }
+    case 5u: { return min(x, y); }
+    case 6u: { return sqrt(x * x + y * y); }
+    case 7u: { return x; }
+    default: { return select(accum(), accum(1.0), x == y); }
   }
 }
 

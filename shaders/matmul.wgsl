@@ -1,11 +1,12 @@
 // matmul: batched matrix product, optionally of transposed operands, with a bias.
 //
-//   a        [G, M, K]  f32   or [G, K, M] with TRANSPOSE_A
-//   b        [G, K, N]  f32   or [G, N, K] with TRANSPOSE_B
-//   bias     [N]        f32
-//   output   [G, S, M, N] pack   S slices of the sum over K; S = 1 is the product itself
+//   a        [G, M, K]     pack   or [G, K, M] with TRANSPOSE_A
+//   b        [G, K, N]     pack   or [G, N, K] with TRANSPOSE_B
+//   bias     [N]           pack
+//   output   [G, M, N]     pack
+//   partial  [G, S, M, N]  f32    with SLICED: S slices of the sum over K, without f, which `reduce` adds in order
 //
-//   output[g,s,m,n] = bias[n] + sum over k in slice s of  a[g,m,k] * b[g,k,n]
+//   output[g,m,n] = f(bias[n] + sum over k of  a[g,m,k] * b[g,k,n]),   f: ACTIVATION of prelude/activation.wgsl
 //
 // A 1x1 convolution is this product with M = N*H*W; its gradients are the transposed forms. PACK consecutive
 // columns of the output travel together, so with pack = vec4 the number of columns is a multiple of four.
@@ -15,6 +16,8 @@ override TRANSPOSE_A: bool = false;
 override TRANSPOSE_B: bool = false;
 // Whether bias is added (to the first slice). Without it, bias is bound but never read.
 override BIAS: bool = false;
+// Whether slices are stored, in partial, or the product, in output. The other one is bound but never written.
+override SLICED: bool = false;
 
 struct Params {
   batch: u32,   // G
@@ -29,6 +32,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> b: array<pack>;
 @group(0) @binding(2) var<storage, read> bias: array<pack>;
 @group(0) @binding(3) var<storage, read_write> output: array<pack>;
+@group(0) @binding(4) var<storage, read_write> partial: array<accum>;
 @group(1) @binding(0) var<uniform> params: Params;
 
 // Rows of the output that one invocation owns.
@@ -81,10 +85,14 @@ fn bias_four(n: u32) -> vec4f {
   return values;
 }
 
+fn store(at: u32, value: accum) {
+  if (SLICED) { partial[at] = value; } else { output[at] = pack(activate(value)); }
+}
+
 fn store_four(row: u32, n: u32, values: vec4f) {
   let first = row * params.n + n;
-  if (PACK == 4u) { output[first / PACK] = pack_from(values); return; }
-  for (var lane = 0u; lane < min(4u, params.n - n); lane++) { output[first + lane] = pack_from(vec4f(values[lane])); }
+  if (PACK == 4u) { store(first / PACK, accum_from(values)); return; }
+  for (var lane = 0u; lane < min(4u, params.n - n); lane++) { store(first + lane, accum_from(vec4f(values[lane]))); }
 }
 
 // One invocation per tile of ROWS rows and four columns of one slice: ROWS + 4 loads of four for 16 ROWS multiply-adds.

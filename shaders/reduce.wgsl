@@ -1,15 +1,15 @@
-// reduce: sums or maxima over the middle axis, in a fixed order.
+// reduce: sums, maxima or minima over the middle axis, in a fixed order.
 //
 //   input    [G, M, C]  pack
 //   other    [G, M, C]  pack   second factor of sum_products
-//   output   [G, S, C]  pack   S = ceil(M / rows) slices; the launcher repeats the kernel until S is 1
+//   output   [G, S, C]  f32    S = ceil(M / rows) slices; the launcher repeats the kernel until S is 1
 //
-//   output[g,s,c] = scale * (sum or maximum over the rows m of slice s of input[g,m,c])
+//   output[g,s,c] = scale * (sum, maximum or minimum over the rows m of slice s of input[g,m,c])
 //
 // The slices depend on the shape alone, never on the device, so the same input gives the same bits everywhere
 // that f32 addition does.
 
-// 0: sum. 1: maximum.
+// 0: sum. 1: maximum. 2: minimum.
 override OP: u32 = 0;
 
 struct Params {
@@ -23,7 +23,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> input: array<pack>;
 @group(0) @binding(1) var<storage, read> other: array<pack>;
-@group(0) @binding(2) var<storage, read_write> output: array<pack>;
+@group(0) @binding(2) var<storage, read_write> output: array<accum>;
 @group(1) @binding(0) var<uniform> params: Params;
 
 // First element and end of the rows that an output pack sums, in packs of input.
@@ -46,9 +46,13 @@ fn reduce(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gro
   var total = accum(input[rows.x]);
   for (var at = rows.x + params.packs; at < rows.y; at += params.packs) {
     let value = accum(input[at]);
-    total = select(total + value, max(total, value), OP == 1u);
+    switch (OP) {
+      case 0u: { total += value; }
+      case 1u: { total = max(total, value); }
+      default: { total = min(total, value); }
+    }
   }
-  output[i] = pack(params.scale * total);
+  output[i] = params.scale * total;
 }
 
 // The same over input * other, without storing the product.
@@ -59,5 +63,5 @@ fn sum_products(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroup
   let rows = rows_of(i);
   var total = accum();
   for (var at = rows.x; at < rows.y; at += params.packs) { total += accum(input[at]) * accum(other[at]); }
-  output[i] = pack(params.scale * total);
+  output[i] = params.scale * total;
 }

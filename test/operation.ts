@@ -1,19 +1,23 @@
-import { describe, expect, test } from "vitest";
 import { gradients } from "../src/ops/gradients.ts";
-import { countOf, fromArray, requireGrad, toArray, type Shape, type Tensor } from "../src/tensor/tensor.ts";
+import { floatToHalf, halfToFloat } from "../src/tensor/half.ts";
+import { countOf, fromArray, requireGrad, toArray, type FloatDType, type Shape, type Tensor } from "../src/tensor/tensor.ts";
 import { multiply } from "../src/ops/elementwise.ts";
-import { expectClose, EPS_F32, rng } from "./close.ts";
+import { EPS_F16, EPS_F32, excessOf, rng } from "./bounds.ts";
 import { device } from "./device.ts";
+import type { Draws } from "./draws.ts";
 
 type Numbers = ArrayLike<number>;
 
 /**
- * One differentiable operation, everything its test needs. `P` describes a problem; arrays come in the order of `shapes`.
+ * One differentiable operation, everything its tests and the fuzzer need. `P` describes a problem; arrays come in the order
+ * of `shapes`.
  */
 export interface Operation<P> {
   readonly name: string;
   /** Each row is there for a reason; the reason is the test's name. */
   readonly problems: readonly (readonly [why: string, problem: P])[];
+  /** A random valid problem, small: for the fuzzer. */
+  readonly draw?: (draws: Draws) => P;
   /** Shapes of the differentiable inputs. */
   readonly shapes: (p: P) => readonly Shape[];
   readonly run: (p: P, inputs: readonly Tensor[]) => Tensor;
@@ -33,94 +37,107 @@ export interface Operation<P> {
   readonly exact?: ((random: () => number, input: number) => number) | null;
   /** Whether random points lie away from kinks, so that central differences hold. Default true. */
   readonly smooth?: boolean;
+  /** Roundings to f16 on the longest path when stored in f16. Default 1, of the result itself; `null` where there is no such form. */
+  readonly half?: number | null;
+  /** Inputs that are f32 in every form: coordinates, parameters of norms. Default: none. */
+  readonly wide?: readonly number[];
 }
+
+/** An operation whose problems nobody needs to know. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- each operation pairs with problems of its own
+export type AnyOperation = Operation<any>;
 
 const POISONED_BYTES = [256, 512, 768, 1024, 1280, 1536, 1792, 2048, 2560, 3072, 4096, 5120, 6144, 8192, 10240, 12288, 16384, 32768, 65536];
 
 /** Fills pooled memory with NaN, so that an element a kernel forgets to write cannot pass as zero. */
 export function poison(): void {
   const lent = POISONED_BYTES.flatMap((bytes) => [bytes, bytes, bytes, bytes]).map((bytes) => device.allocate(bytes));
-  for (const allocation of lent) device.write(allocation.buffer, new Uint32Array(allocation.bytes / 4).fill(0x7fc00000));
+  for (const allocation of lent) device.write(allocation.buffer, new Uint32Array(allocation.bytes / 4).fill(0x7fffffff)); // NaN in f32 and in f16
   for (const allocation of lent) device.release(allocation);
 }
 
-/** The tests that every differentiable operation must pass. */
-export function describeOperation<P>(operation: Operation<P>): void {
-  const { name, problems, shapes, run, forward, backward, slack } = operation;
-  const value = operation.value ?? ((random) => 2 * random() - 1);
-  const exact = operation.exact === undefined ? (random: () => number) => Math.floor(9 * random()) - 4 : operation.exact;
+interface Results {
+  readonly output: Float32Array;
+  readonly grads: readonly Float32Array[];
+}
 
-  const fill = (p: P, seed: number, draw: (random: () => number, input: number) => number) => {
-    const random = rng(seed);
-    const inputs = shapes(p).map((shape, i) => Float32Array.from({ length: countOf(shape) }, () => draw(random, i)));
-    const gradOutput = Float32Array.from({ length: forward(p, inputs).length }, () => (exact === draw ? Math.floor(9 * random()) - 4 : 2 * random() - 1));
-    return { inputs, gradOutput };
-  };
+const uniform = (random: () => number): number => 2 * random() - 1;
+const wholeNumber = (random: () => number): number => Math.floor(9 * random()) - 4;
+const roundedTo = (dtype: FloatDType) => (x: number) => (dtype === "f16" ? halfToFloat(floatToHalf(x)) : Math.fround(x));
 
-  /** Output and gradients over poisoned memory, and nothing left behind. */
-  const compute = async (p: P, inputs: readonly Float32Array[], gradOutput: Float32Array) => {
-    poison();
-    const before = device.memory().bytes;
-    const scope = device.scope();
-    const tensors = shapes(p).map((shape, i) => requireGrad(fromArray(device, shape, inputs[i]!)));
+/** Inputs and an upstream gradient; `exact` ones are such that f32 makes no rounding error. */
+export function valuesOf<P>(operation: Operation<P>, p: P, seed: number, exact: boolean, dtype: FloatDType) {
+  const random = rng(seed);
+  const draw = exact ? (operation.exact ?? wholeNumber) : (operation.value ?? uniform);
+  const isWide = (i: number) => operation.wide?.includes(i) ?? false;
+  const inputs = operation.shapes(p).map((shape, i) => Float32Array.from({ length: countOf(shape) }, () => draw(random, i)).map(roundedTo(isWide(i) ? "f32" : dtype)));
+  const upstream = exact ? wholeNumber : uniform;
+  const gradOutput = Float32Array.from({ length: operation.forward(p, inputs).length }, () => upstream(random)).map(roundedTo(dtype));
+  return { inputs, gradOutput };
+}
+
+/** Output and gradients over poisoned memory. */
+async function compute<P>(operation: Operation<P>, p: P, inputs: readonly Float32Array[], gradOutput: Float32Array, dtype: FloatDType): Promise<Results> {
+  poison();
+  const before = device.memory().bytes;
+  const scope = device.scope();
+  let reads: readonly Promise<Float32Array>[];
+  try {
+    const tensors = operation.shapes(p).map((shape, i) => requireGrad(fromArray(device, shape, inputs[i]!, operation.wide?.includes(i) ? "f32" : dtype)));
     let output!: Tensor;
     const { results, grads } = gradients(() => {
-      output = run(p, tensors);
-      return [multiply(output, fromArray(device, output.shape, gradOutput)), output];
+      output = operation.run(p, tensors);
+      return [multiply(output, fromArray(device, output.shape, gradOutput, output.dtype)), output];
     }, tensors);
-    const reads = [toArray(results[1]!), ...grads.map((grad) => toArray(grad!))];
+    reads = [toArray(results[1]!), ...grads.map((grad) => toArray(grad!))];
+  } finally {
     scope[Symbol.dispose]();
-    expect(device.memory().bytes).toBe(before);
-    const [got, ...gotGrads] = await Promise.all(reads);
-    return { output: got!, grads: gotGrads };
-  };
+  }
+  if (device.memory().bytes !== before) throw new Error(`${operation.name} kept ${device.memory().bytes - before} bytes`);
+  const [output, ...grads] = await Promise.all(reads);
+  return { output: output!, grads };
+}
 
-  describe.each(problems.map(([why, problem]) => [why, problem] as const))(`${name}, %s`, (_why, p) => {
-    if (exact) {
-      // Small dyadic numbers: every product and sum is exact in f32, so any difference at all is a bug.
-      test("is exact where f32 arithmetic is exact", async () => {
-        const { inputs, gradOutput } = fill(p, 1, exact);
-        const got = await compute(p, inputs, gradOutput);
-        expect(got.output).toEqual(Float32Array.from(forward(p, inputs)));
-        const want = backward(p, inputs, gradOutput);
-        got.grads.forEach((grad, i) => expect(grad.map(positiveZero), `gradient of input ${i}`).toEqual(Float32Array.from(want[i]!).map(positiveZero)));
-      });
-    }
-
-    test("is as close to float64 as f32 allows, and the same bits every time", async () => {
-      const { inputs, gradOutput } = fill(p, 2, value);
-      const got = await compute(p, inputs, gradOutput);
-      const absolute = (a: Float32Array) => a.map(Math.abs);
-      const magnitudes = operation.magnitudes?.(p, inputs, gradOutput) ?? {
-        output: forward(p, inputs.map(absolute)),
-        grads: backward(p, inputs.map(absolute), absolute(gradOutput)),
-      };
-      expectClose(got.output, forward(p, inputs), magnitudes.output, slack(p), EPS_F32);
-      const want = backward(p, inputs, gradOutput);
-      got.grads.forEach((grad, i) => expectClose(grad, want[i]!, magnitudes.grads[i]!, slack(p), EPS_F32));
-      const again = await compute(p, inputs, gradOutput);
-      expect(bitsOf(again.output)).toEqual(bitsOf(got.output));
-      again.grads.forEach((grad, i) => expect(bitsOf(grad)).toEqual(bitsOf(got.grads[i]!)));
-    });
-
-    if (operation.smooth ?? true) {
-      // The reference's own gradients, checked where finite differences are trustworthy: in float64.
-      test("has float64 reference gradients that agree with central differences", () => {
-        const { inputs, gradOutput } = fill(p, 3, value);
-        const random = rng(4);
-        const step = 2 ** -20;
-        backward(p, inputs, gradOutput).forEach((grad, i) => {
-          const direction = inputs[i]!.map(() => 2 * random() - 1);
-          const at = (t: number) => dot(forward(p, inputs.map((x, j) => (j === i ? Float64Array.from(x, (v, n) => v + t * direction[n]!) : x))), gradOutput);
-          const slope = (at(step) - at(-step)) / (2 * step);
-          const along = dot(grad, direction);
-          expect(Math.abs(along - slope) <= 1e-6 * (1 + Math.abs(slope)), `input ${i}: ${along} along the gradient, ${slope} by differences`).toBe(true);
-        });
-      });
-    }
+/** What is wrong with the operation on small whole numbers, where every product and sum is exact in f32: any difference at all is a bug. */
+export async function exactnessFault<P>(operation: Operation<P>, p: P, seed: number): Promise<string | null> {
+  if (operation.exact === null) return null;
+  const { inputs, gradOutput } = valuesOf(operation, p, seed, true, "f32");
+  const got = await compute(operation, p, inputs, gradOutput, "f32");
+  const want = { output: operation.forward(p, inputs), grads: operation.backward(p, inputs, gradOutput) };
+  return firstFault(got, (name, numbers, i) => {
+    const wanted = i === null ? want.output : want.grads[i]!;
+    if (numbers.length !== wanted.length) return `${name}: ${numbers.length} elements, expected ${wanted.length}`;
+    const at = numbers.findIndex((x, n) => !(x === Math.fround(wanted[n]!)));
+    return at < 0 ? null : `${name}[${at}]: got ${numbers[at]}, expected exactly ${wanted[at]}`;
   });
 }
 
-const positiveZero = (x: number): number => x + 0;
+/** What is wrong with the operation on random numbers: errors beyond the counted bound, or other bits the second time. */
+export async function boundFault<P>(operation: Operation<P>, p: P, seed: number, dtype: FloatDType): Promise<string | null> {
+  const { inputs, gradOutput } = valuesOf(operation, p, seed, false, dtype);
+  const got = await compute(operation, p, inputs, gradOutput, dtype);
+  const absolute = (a: Float32Array) => a.map(Math.abs);
+  const magnitudes = operation.magnitudes?.(p, inputs, gradOutput) ?? {
+    output: operation.forward(p, inputs.map(absolute)),
+    grads: operation.backward(p, inputs.map(absolute), absolute(gradOutput)),
+  };
+  const want = { output: operation.forward(p, inputs), grads: operation.backward(p, inputs, gradOutput) };
+  const eps = operation.slack(p) * EPS_F32 + (dtype === "f16" ? (operation.half ?? 1) * EPS_F16 : 0);
+  const fault = firstFault(got, (name, numbers, i) => {
+    const excess = excessOf(numbers, i === null ? want.output : want.grads[i]!, i === null ? magnitudes.output : magnitudes.grads[i]!, eps, dtype);
+    return excess && `${name}${excess}`;
+  });
+  if (fault) return fault;
+  const again = await compute(operation, p, inputs, gradOutput, dtype);
+  return firstFault(again, (name, numbers, i) => {
+    const first = bitsOf(i === null ? got.output : got.grads[i]!);
+    const at = bitsOf(numbers).findIndex((bits, n) => bits !== first[n]);
+    return at < 0 ? null : `${name}[${at}]: other bits the second time`;
+  });
+}
+
+function firstFault({ output, grads }: Results, faultOf: (name: string, numbers: Float32Array, grad: number | null) => string | null): string | null {
+  return faultOf("output", output, null) ?? grads.reduce<string | null>((fault, grad, i) => fault ?? faultOf(`gradient of input ${i}`, grad, i), null);
+}
+
 const bitsOf = (a: Float32Array): Uint32Array => new Uint32Array(a.buffer, a.byteOffset, a.length);
-const dot = (a: Numbers, b: Numbers): number => Array.from(a).reduce((sum, x, i) => sum + x * b[i]!, 0);

@@ -9,4 +9,4 @@ const PACK = 1u;
 fn pack_sum(v: accum) -> f32 { return v; }
 fn pack_max(v: accum) -> f32 { return v; }
 fn pack_lane(v: accum, lane: u32) -> f32 { return v; }
-fn pack_from(v: vec4f) -> pack { return f16(v.x); }
+fn accum_from(v: vec4f) -> accum { return v.x; }

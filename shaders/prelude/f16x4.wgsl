@@ -9,4 +9,4 @@ const PACK = 4u;
 fn pack_sum(v: accum) -> f32 { return (v.x + v.y) + (v.z + v.w); }
 fn pack_max(v: accum) -> f32 { return max(max(v.x, v.y), max(v.z, v.w)); }
 fn pack_lane(v: accum, lane: u32) -> f32 { return v[lane]; }
-fn pack_from(v: vec4f) -> pack { return pack(v); }
+fn accum_from(v: vec4f) -> accum { return v; }

@@ -24,6 +24,9 @@ export function record(op: string, output: Tensor, inputs: readonly (readonly [T
   return tracked;
 }
 
+/** Whether a gradient will be asked of an op on these tensors: then it must keep what its pullbacks need. */
+export const isRecording = (...tensors: readonly (Tensor | null)[]): boolean => active !== null && tensors.some((tensor) => tensor?.requiresGrad);
+
 /** What the walk needs from outside: the tape knows no arithmetic of its own. */
 export interface GradientRules {
   /** The gradient of the loss with respect to itself: a tensor of ones. */
@@ -78,8 +81,8 @@ export function gradientsOf(f: () => readonly [loss: Tensor, ...rest: Tensor[]],
     if (gradOutput) {
       for (const { tensor, pullback } of inputs) {
         const grad = pullback(gradOutput);
-        if (!sameShape(grad.shape, tensor.shape)) {
-          throw new Error(`${op}: a pullback returned [${grad.shape.join(",")}] for an input of shape [${tensor.shape.join(",")}]`);
+        if (!sameShape(grad.shape, tensor.shape) || grad.dtype !== tensor.dtype) {
+          throw new Error(`${op}: a pullback returned ${grad.dtype} [${grad.shape.join(",")}] for an input ${tensor.dtype} [${tensor.shape.join(",")}]`);
         }
         accumulate(tensor, grad);
       }

@@ -1,30 +1,50 @@
 import module from "../../shaders/activation.wgsl";
+import { OptionError } from "../runtime/errors.ts";
 import { countOf, elementOf, empty, packOf, type Tensor } from "../tensor/tensor.ts";
-import { launch, requireDType, requireShape } from "./launch.ts";
+import { floatDType, launch, requireShape } from "./launch.ts";
 
-const FUNCTIONS = ["relu", "relu6", "hsigmoid", "hswish", "sigmoid", "silu", "tanh", "sqrt"] as const;
+const FUNCTIONS = ["relu", "relu6", "leakyRelu", "hsigmoid", "hswish", "sigmoid", "silu", "tanh", "gelu", "sqrt", "exp", "log", "abs", "square"] as const;
 
 export type ActivationName = (typeof FUNCTIONS)[number];
 
+/** A function of one variable; leaky relu may have another slope below zero than 0.01. */
+export type Activation = ActivationName | { readonly name: "leakyRelu"; readonly slope: number };
+
+/** The shaders' overrides for an activation; null for none. */
+export function activationConstants(op: string, activation: Activation | null): Readonly<Record<string, number>> {
+  if (activation === null) return {};
+  const name = nameOf(activation);
+  const index = FUNCTIONS.indexOf(name);
+  if (index < 0) throw new OptionError(`${op}: expected an activation of ${FUNCTIONS.join(", ")}, got ${name}`);
+  if (typeof activation === "string") return { ACTIVATION: index + 1 };
+  if (name !== "leakyRelu" || !Number.isFinite(activation.slope)) {
+    throw new OptionError(`${op}: expected a finite slope for leakyRelu alone, got ${activation.slope} for ${name}`);
+  }
+  return { ACTIVATION: index + 1, LEAK: activation.slope };
+}
+
+export const nameOf = (activation: Activation): ActivationName => (typeof activation === "string" ? activation : activation.name);
+
 /** f(input), of the input's shape. */
-export function activationForward(input: Tensor, name: ActivationName): Tensor {
-  requireDType(name, "f32", { input });
-  const output = empty(input.device, input.shape);
-  run("forward", name, { input, output }, input);
+export function activationForward(input: Tensor, activation: Activation): Tensor {
+  floatDType(nameOf(activation), { input });
+  const output = empty(input.device, input.shape, input.dtype);
+  run("forward", activation, { input, output }, input);
   return output;
 }
 
 /** gradOutput * f'(input). */
-export function activationBackwardInput(input: Tensor, gradOutput: Tensor, name: ActivationName): Tensor {
-  requireShape(name, "gradOutput", input.shape, { input, gradOutput });
-  const gradInput = empty(input.device, input.shape);
-  run("backward_input", name, { input, grad_output: gradOutput, grad_input: gradInput }, input);
+export function activationBackwardInput(input: Tensor, gradOutput: Tensor, activation: Activation): Tensor {
+  floatDType(nameOf(activation), { input, gradOutput });
+  requireShape(nameOf(activation), "gradOutput", input.shape, { input, gradOutput });
+  const gradInput = empty(input.device, input.shape, input.dtype);
+  run("backward_input", activation, { input, grad_output: gradOutput, grad_input: gradInput }, input);
   return gradInput;
 }
 
-function run(entryPoint: string, name: ActivationName, tensors: Record<string, Tensor>, { shape }: Tensor): void {
+function run(entryPoint: string, activation: Activation, tensors: Record<string, Tensor>, { shape, dtype }: Tensor): void {
   const count = countOf(shape);
   const packs = count / packOf(count);
-  const constants = { FUNCTION: FUNCTIONS.indexOf(name) };
-  launch({ module, entryPoint, element: elementOf(count), constants, tensors, params: { packs }, size: { invocations: packs } });
+  const constants = activationConstants("activation", activation);
+  launch({ module, entryPoint, element: elementOf(dtype, count), constants, tensors, params: { packs }, size: { invocations: packs } });
 }

@@ -1,5 +1,5 @@
 import module from "../../shaders/batch_norm.wgsl";
-import { elementOf, empty, packOf, type Tensor } from "../tensor/tensor.ts";
+import { elementOf, empty, packOf, release, type Tensor } from "../tensor/tensor.ts";
 import { launch } from "./launch.ts";
 import { reduceMiddle, type Middle } from "./reduce.ts";
 
@@ -17,22 +17,22 @@ export function momentsOf(input: Tensor, middle: Middle, options: NormOptions): 
   const { device } = input;
   const { groups, channels } = middle;
   const moments = empty(device, [groups, slicesOf(middle), 2, channels]);
-  run("slice_moments", { input, output: moments }, middle, options, groups * slicesOf(middle));
+  run("slice_moments", { input, workspace: moments }, input, middle, options, groups * slicesOf(middle));
   const statistics = empty(device, [groups, 2, channels]);
-  run("merge_moments", { moments, output: statistics }, middle, options, groups);
-  device.release(moments.allocation);
+  run("merge_moments", { moments, workspace: statistics }, input, middle, options, groups);
+  release(moments);
   return statistics;
 }
 
 /** Moves running mean and variance `[2, C]` towards the statistics by `momentum`, in place. */
 export function updateRunning(running: Tensor, statistics: Tensor, middle: Middle, options: NormOptions, momentum: number): void {
-  run("update_running", { statistics, running }, middle, options, 1, { momentum });
+  run("update_running", { statistics, running }, statistics, middle, options, 1, { momentum });
 }
 
 /** (input - mean) / deviation, times weight plus bias where `affine` `[2, C]` is given. */
 export function normForward(input: Tensor, statistics: Tensor, affine: Tensor | null, middle: Middle, options: NormOptions): Tensor {
-  const output = empty(input.device, input.shape);
-  run("forward", { input, statistics, affine: affine ?? statistics, output }, middle, options, middle.groups * middle.extent, { affine: affine !== null });
+  const output = empty(input.device, input.shape, input.dtype);
+  run("forward", { input, statistics, affine: affine ?? statistics, output }, input, middle, options, middle.groups * middle.extent, { affine: affine !== null });
   return output;
 }
 
@@ -42,18 +42,26 @@ export interface NormGradients {
   readonly sums: Tensor;
 }
 
-/** Gradients of `normForward` with the statistics of `input` itself. */
-export function normBackward(input: Tensor, statistics: Tensor, affine: Tensor | null, gradOutput: Tensor, middle: Middle, options: NormOptions): NormGradients {
+/** Gradients of `normForward`, whose statistics are those of `input` itself or constants. */
+export function normBackward(
+  input: Tensor,
+  statistics: Tensor,
+  affine: Tensor | null,
+  gradOutput: Tensor,
+  middle: Middle,
+  options: NormOptions,
+  constant = false,
+): NormGradients {
   const { device } = input;
   const { groups, channels } = middle;
   const slices = slicesOf(middle);
   const partial = empty(device, [groups, slices, 2, channels]);
-  run("backward_sums", { input, statistics, grad_output: gradOutput, output: partial }, middle, options, groups * slices);
+  run("backward_sums", { input, statistics, grad_output: gradOutput, workspace: partial }, input, middle, options, groups * slices);
   const sums = reduceMiddle(partial, { groups, extent: slices, channels: 2 * channels }, [groups, 2, channels], "sum");
-  device.release(partial.allocation);
-  const gradInput = empty(device, input.shape);
+  release(partial);
+  const gradInput = empty(device, input.shape, input.dtype);
   const tensors = { input, statistics, affine: affine ?? statistics, grad_output: gradOutput, sums, output: gradInput };
-  run("backward_input", tensors, middle, options, groups * middle.extent, { affine: affine !== null });
+  run("backward_input", tensors, input, middle, options, groups * middle.extent, { affine: affine !== null, constant });
   return { gradInput, sums };
 }
 
@@ -62,18 +70,19 @@ const slicesOf = ({ extent }: Middle): number => Math.max(1, Math.ceil(extent / 
 function run(
   entryPoint: string,
   tensors: Record<string, Tensor>,
+  { dtype }: Tensor,
   middle: Middle,
   { eps, correction }: NormOptions,
   rows: number,
-  { affine = false, momentum = 0 }: { readonly affine?: boolean; readonly momentum?: number } = {},
+  { affine = false, constant = false, momentum = 0 }: { readonly affine?: boolean; readonly constant?: boolean; readonly momentum?: number } = {},
 ): void {
   const { groups, extent, channels } = middle;
   const packs = channels / packOf(channels);
   launch({
     module,
     entryPoint,
-    element: elementOf(channels),
-    constants: { AFFINE: affine },
+    element: elementOf(dtype, channels),
+    constants: { AFFINE: affine, CONSTANT: constant },
     tensors,
     params: { groups, extent, packs, rows: ROWS, slices: slicesOf(middle), correction, eps, momentum },
     size: { invocations: rows * packs },

@@ -1,8 +1,13 @@
 import { OptionError } from "../runtime/errors.ts";
-import { pairOf, type Pair } from "./launch.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { Activation } from "./activation.ts";
+import { pairOf, requireWhole, type Pair } from "./launch.ts";
 
-/** Zeros around the image: one number, `[h, w]`, or `[top, bottom, left, right]`. */
-export type Padding = Pair | readonly [top: number, bottom: number, left: number, right: number];
+/**
+ * Zeros around the image: one number, `[h, w]`, `[top, bottom, left, right]`, or "same": as many as make the output
+ * ceil(extent / stride), an odd one below and right, as TensorFlow pads.
+ */
+export type Padding = Pair | readonly [top: number, bottom: number, left: number, right: number] | "same";
 
 export interface ConvolutionOptions {
   /** Default 1. */
@@ -11,6 +16,14 @@ export interface ConvolutionOptions {
   readonly padding?: Padding;
   /** Distance between filter taps. Default 1. */
   readonly dilation?: Pair;
+}
+
+/** Work that a kernel does on its sums before it stores them. */
+export interface Epilogue {
+  /** `[K]`, added to each position; the input's dtype. Default: none. */
+  readonly bias?: Tensor | null;
+  /** Applied last. Default: none. */
+  readonly activation?: Activation | null;
 }
 
 /** What both convolutions derive from their options: the parameters that their shaders share. */
@@ -29,9 +42,12 @@ export interface Geometry {
 export function geometryOf(op: string, [height, width]: Pair & object, [filterH, filterW]: Pair & object, options: ConvolutionOptions): Geometry {
   const [stride_h, stride_w] = pairOf(options.stride ?? 1);
   const [dilation_h, dilation_w] = pairOf(options.dilation ?? 1);
-  const [pad_top, padBottom, pad_left, padRight] = paddingOf(options.padding ?? 0);
   requireWhole(op, "stride", 1, [stride_h, stride_w]);
   requireWhole(op, "dilation", 1, [dilation_h, dilation_w]);
+  const [pad_top, padBottom, pad_left, padRight] =
+    options.padding === "same"
+      ? [...samePadding(height, filterH, dilation_h, stride_h), ...samePadding(width, filterW, dilation_w, stride_w)] as const
+      : paddingOf(options.padding ?? 0);
   requireWhole(op, "padding", 0, [pad_top, padBottom, pad_left, padRight]);
   const extent = (size: number, pad: number, taps: number, dilation: number, stride: number) =>
     Math.floor((size + pad - dilation * (taps - 1) - 1) / stride) + 1;
@@ -43,14 +59,13 @@ export function geometryOf(op: string, [height, width]: Pair & object, [filterH,
   return { out_height, out_width, stride_h, stride_w, pad_top, pad_left, dilation_h, dilation_w };
 }
 
-function paddingOf(padding: Padding): readonly [number, number, number, number] {
+function samePadding(extent: number, taps: number, dilation: number, stride: number): readonly [before: number, after: number] {
+  const total = Math.max(0, (Math.ceil(extent / stride) - 1) * stride + dilation * (taps - 1) + 1 - extent);
+  return [Math.floor(total / 2), Math.ceil(total / 2)];
+}
+
+function paddingOf(padding: Exclude<Padding, "same">): readonly [number, number, number, number] {
   if (typeof padding !== "number" && padding.length === 4) return padding;
   const [h, w] = pairOf(padding);
   return [h, h, w, w];
-}
-
-function requireWhole(op: string, name: string, least: number, values: readonly number[]): void {
-  if (!values.every((value) => Number.isInteger(value) && value >= least)) {
-    throw new OptionError(`${op}: expected ${name} to be whole numbers of at least ${least}, got ${values.join(",")}`);
-  }
 }

@@ -1,24 +1,27 @@
 import module from "../../shaders/depthwise_conv2d.wgsl";
 import { shapeError } from "../runtime/errors.ts";
-import { elementOf, empty, packOf, type Tensor } from "../tensor/tensor.ts";
-import { geometryOf, type ConvolutionOptions } from "./convolution.ts";
-import { launch, requireDType, requireShape } from "./launch.ts";
+import { elementOf, empty, packOf, release, type Tensor } from "../tensor/tensor.ts";
+import { activationConstants } from "./activation.ts";
+import { settleAs } from "./cast.ts";
+import { geometryOf, type ConvolutionOptions, type Epilogue } from "./convolution.ts";
+import { floatDType, launch, requireShape } from "./launch.ts";
 import { reduceMiddle } from "./reduce.ts";
 
 const SLICE_ROWS = 8; // output rows that one invocation of the filter gradient walks
 
 /** `[N,H,W,C]`, `[R,S,C]` -> `[N,P,Q,C]`. */
-export function depthwiseForward(input: Tensor, filters: Tensor, options: ConvolutionOptions): Tensor {
-  const params = paramsOf({ input, filters }, options);
-  const output = empty(input.device, [params.batch, params.out_height, params.out_width, input.shape[3]!]);
-  run("forward", { input, filters, output }, params, input, params.batch * params.out_height * params.out_width);
+export function depthwiseForward(input: Tensor, filters: Tensor, { bias = null, activation = null }: Epilogue, options: ConvolutionOptions): Tensor {
+  const params = paramsOf({ input, filters, ...(bias && { bias }) }, options);
+  const output = empty(input.device, [params.batch, params.out_height, params.out_width, input.shape[3]!], input.dtype);
+  const constants = { BIAS: bias !== null, ...activationConstants("depthwiseConv2d", activation) };
+  run("forward", { input, filters, bias: bias ?? filters, output }, params, input, params.batch * params.out_height * params.out_width, constants);
   return output;
 }
 
 /** d loss / d input, `[N,H,W,C]`. */
 export function depthwiseBackwardInput(input: Tensor, filters: Tensor, gradOutput: Tensor, options: ConvolutionOptions): Tensor {
   const params = paramsOf({ input, filters, gradOutput }, options);
-  const gradInput = empty(input.device, input.shape);
+  const gradInput = empty(input.device, input.shape, input.dtype);
   run("backward_input", { filters, grad_output: gradOutput, grad_input: gradInput }, params, input, params.batch * params.height * params.width);
   return gradInput;
 }
@@ -30,24 +33,37 @@ export function depthwiseBackwardFilters(input: Tensor, filters: Tensor, gradOut
   const partial = empty(input.device, [params.slices, r, s, channels]);
   run("backward_filters", { input, grad_output: gradOutput, grad_filters: partial }, params, input, params.slices * r * s);
   const sum = reduceMiddle(partial, { groups: 1, extent: params.slices, channels: r * s * channels }, filters.shape, "sum");
-  input.device.release(partial.allocation);
-  return sum;
+  release(partial);
+  return settleAs(sum, filters.dtype);
 }
 
-function paramsOf(tensors: { readonly input: Tensor; readonly filters: Tensor; readonly gradOutput?: Tensor }, options: ConvolutionOptions) {
-  const { input, filters, gradOutput } = tensors;
-  requireDType("depthwiseConv2d", "f32", { ...tensors });
+interface Operands extends Record<string, Tensor> {
+  readonly input: Tensor;
+  readonly filters: Tensor;
+}
+
+function paramsOf(tensors: Operands, options: ConvolutionOptions) {
+  const { input, filters } = tensors;
+  floatDType("depthwiseConv2d", tensors);
   const [batch = 0, height = 0, width = 0, channels = 0] = input.shape;
   const [filter_h = 0, filter_w = 0, filterChannels] = filters.shape;
   if (input.shape.length !== 4 || filters.shape.length !== 3 || filterChannels !== channels) {
-    shapeError("depthwiseConv2d", "expected input [N,H,W,C] and filters [R,S,C]", { ...tensors });
+    shapeError("depthwiseConv2d", "expected input [N,H,W,C] and filters [R,S,C]", tensors);
   }
   const geometry = geometryOf("depthwiseConv2d", [height, width], [filter_h, filter_w], options);
-  if (gradOutput) requireShape("depthwiseConv2d", "gradOutput", [batch, geometry.out_height, geometry.out_width, channels], { ...tensors });
+  if (tensors["bias"]) requireShape("depthwiseConv2d", "bias", [channels], tensors);
+  if (tensors["gradOutput"]) requireShape("depthwiseConv2d", "gradOutput", [batch, geometry.out_height, geometry.out_width, channels], tensors);
   const slices = Math.max(1, Math.ceil((batch * geometry.out_height) / SLICE_ROWS));
   return { batch, height, width, packs: channels / packOf(channels), filter_h, filter_w, ...geometry, rows: SLICE_ROWS, slices };
 }
 
-function run(entryPoint: string, tensors: Record<string, Tensor>, params: ReturnType<typeof paramsOf>, input: Tensor, positions: number): void {
-  launch({ module, entryPoint, element: elementOf(input.shape[3]!), tensors, params, size: { invocations: positions * params.packs } });
+function run(
+  entryPoint: string,
+  tensors: Record<string, Tensor>,
+  params: ReturnType<typeof paramsOf>,
+  { shape, dtype }: Tensor,
+  positions: number,
+  constants: Readonly<Record<string, number | boolean>> = {},
+): void {
+  launch({ module, entryPoint, element: elementOf(dtype, shape[3]!), constants, tensors, params, size: { invocations: positions * params.packs } });
 }

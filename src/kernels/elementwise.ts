@@ -1,24 +1,24 @@
 import module from "../../shaders/elementwise.wgsl";
 import { shapeError } from "../runtime/errors.ts";
 import { countOf, elementOf, empty, packOf, sameShape, type Shape, type Tensor } from "../tensor/tensor.ts";
-import { launch, requireDType } from "./launch.ts";
+import { floatDType, launch } from "./launch.ts";
 
-const OPS = ["add", "subtract", "multiply", "divide", "hypot", "first"] as const;
+const OPS = ["add", "subtract", "multiply", "divide", "maximum", "minimum", "hypot", "first", "equal"] as const;
 const MAX_AXES = 4;
 
 export type BinaryName = (typeof OPS)[number];
 
 /** a op b, broadcast as NumPy does. "first" is a itself, repeated to the broadcast shape. */
 export function binaryForward(a: Tensor, b: Tensor, name: BinaryName): Tensor {
-  requireDType(name, "f32", { a, b });
+  const dtype = floatDType(name, { a, b });
   const constants = { OP: OPS.indexOf(name) };
   const same = sameShape(a.shape, b.shape);
-  const output = empty(a.device, same ? a.shape : broadcastShape(name, a, b));
+  const output = empty(a.device, same ? a.shape : broadcastShape(name, a, b), dtype);
   const tensors = { a, b, output };
   if (same) {
     const count = countOf(a.shape);
     const packs = count / packOf(count);
-    launch({ module, entryPoint: "forward", element: elementOf(count), constants, tensors, params: flat(packs), size: { invocations: packs } });
+    launch({ module, entryPoint: "forward", element: elementOf(dtype, count), constants, tensors, params: flat(packs), size: { invocations: packs } });
     return output;
   }
   const [shape, shapeA, shapeB] = [output.shape, a.shape, b.shape].map(padded) as [Shape, Shape, Shape];
@@ -30,7 +30,7 @@ export function binaryForward(a: Tensor, b: Tensor, name: BinaryName): Tensor {
   launch({
     module,
     entryPoint: "forward_broadcast",
-    element: pack === 4 ? "f32x4" : "f32",
+    element: elementOf(dtype, pack),
     constants,
     tensors,
     params: { packs, d1: shape[1]!, d2: shape[2]!, d3: channels / pack, a0, a1, a2, a3, b0, b1, b2, b3 },

@@ -1,7 +1,7 @@
 import module from "../../shaders/gaussian_blur.wgsl";
 import { OptionError, shapeError } from "../runtime/errors.ts";
 import { elementOf, empty, packOf, type Tensor } from "../tensor/tensor.ts";
-import { launch, requireDType } from "./launch.ts";
+import { floatDType, launch } from "./launch.ts";
 
 export interface GaussianBlurOptions {
   /** Window, an odd number of pixels. */
@@ -12,7 +12,7 @@ export interface GaussianBlurOptions {
 
 /** `[N,H,W,C]` -> the same shape; the border is mirrored about the outermost pixels. */
 export function gaussianBlurForward(input: Tensor, { size, sigma }: GaussianBlurOptions): Tensor {
-  requireDType("gaussianBlur", "f32", { input });
+  floatDType("gaussianBlur", { input });
   if (input.shape.length !== 4) shapeError("gaussianBlur", "expected input [N,H,W,C]", { input });
   const [batch, height, width, channels] = input.shape as [number, number, number, number];
   const radius = (size - 1) / 2;
@@ -22,10 +22,10 @@ export function gaussianBlurForward(input: Tensor, { size, sigma }: GaussianBlur
   const packs = channels / packOf(channels);
   const params = { batch, height, width, packs, radius, sigma };
   const pass = (source: Tensor, vertical: boolean): Tensor => {
-    const output = empty(input.device, input.shape);
+    const output = empty(input.device, input.shape, input.dtype);
     const tensors = { input: source, output };
     const invocations = batch * height * width * packs;
-    launch({ module, entryPoint: "forward", element: elementOf(channels), constants: { VERTICAL: vertical }, tensors, params, size: { invocations } });
+    launch({ module, entryPoint: "forward", element: elementOf(input.dtype, channels), constants: { VERTICAL: vertical }, tensors, params, size: { invocations } });
     return output;
   };
   const rows = pass(input, false);

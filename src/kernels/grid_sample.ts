@@ -1,7 +1,7 @@
 import module from "../../shaders/grid_sample.wgsl";
 import { shapeError } from "../runtime/errors.ts";
-import { elementOf, empty, packOf, zeros, type DType, type Shape, type Tensor } from "../tensor/tensor.ts";
-import { launch } from "./launch.ts";
+import { elementOf, empty, packOf, zeros, type DType, type FloatDType, type Shape, type Tensor } from "../tensor/tensor.ts";
+import { floatDType, launch, requireDType } from "./launch.ts";
 import { exclusiveScan } from "./scan.ts";
 
 const BLOCK = 64; // samples ranked by one workgroup, as in the shader
@@ -19,8 +19,8 @@ export interface GridSampleOptions {
 export function gridSampleForward(input: Tensor, grid: Tensor, options: GridSampleOptions): Tensor {
   const params = paramsOf(input, grid);
   const channels = input.shape[3]!;
-  const output = empty(input.device, [params.batch, params.out_height, params.out_width, channels]);
-  run("forward", params, { input, grid, output }, channels, { invocations: samplesOf(params) * params.packs }, options);
+  const output = empty(input.device, [params.batch, params.out_height, params.out_width, channels], input.dtype);
+  run("forward", params, { input, grid, output }, channels, { invocations: samplesOf(params) * params.packs }, options, input.dtype as FloatDType);
   return output;
 }
 
@@ -39,9 +39,9 @@ export function gridSampleBackwardInput(inputShape: Shape, grid: Tensor, gradOut
   const starts = exclusiveScan(counts);
   const list = empty(device, [samples], "u32");
   run("place", params, { grid, starts, ranks_read: ranks, list }, 1, { invocations: samples }, options);
-  const gradInput = empty(device, inputShape);
+  const gradInput = empty(device, inputShape, gradOutput.dtype);
   const gathered = { grid, starts, list_read: list, grad_output: gradOutput, grad_input: gradInput };
-  run("gather", params, gathered, channels, { invocations: params.batch * params.height * params.width * params.packs }, options);
+  run("gather", params, gathered, channels, { invocations: params.batch * params.height * params.width * params.packs }, options, gradOutput.dtype as FloatDType);
   for (const { allocation } of [ranks, counts, starts, list]) device.release(allocation);
   return gradInput;
 }
@@ -52,8 +52,8 @@ export function gridSampleBackwardGrid(input: Tensor, grid: Tensor, gradOutput: 
   const gradGrid = empty(grid.device, grid.shape);
   const tensors = { input, grid, grad_output: gradOutput, grad_grid: gradGrid };
   const channels = input.shape[3]!;
-  if (params.packs > NARROW_PACKS) run("backward_grid", params, tensors, channels, { workgroups: samplesOf(params) }, options);
-  else run("backward_grid_narrow", params, tensors, channels, { invocations: samplesOf(params) }, options);
+  if (params.packs > NARROW_PACKS) run("backward_grid", params, tensors, channels, { workgroups: samplesOf(params) }, options, input.dtype as FloatDType);
+  else run("backward_grid_narrow", params, tensors, channels, { invocations: samplesOf(params) }, options, input.dtype as FloatDType);
   return gradGrid;
 }
 
@@ -77,7 +77,8 @@ function paramsOf(input: { shape: Shape; dtype: DType }, grid: Tensor, gradOutpu
   if (two !== 2) fail("expected the last dimension of grid to be 2");
   if (batch !== gridBatch) fail("expected input and grid to have the same batch size");
   if (height === 0 || width === 0) fail("expected a non-empty image");
-  if (input.dtype !== "f32" || grid.dtype !== "f32") fail(`expected f32 tensors but their dtypes are ${input.dtype} and ${grid.dtype}`);
+  floatDType("gridSample", gradOutput ? { input, gradOutput } : { input });
+  requireDType("gridSample", "f32", { grid });
   if (gradOutput && gradOutput.shape.join() !== [batch, out_height, out_width, channels].join()) fail("expected gradOutput [N,P,Q,C]");
   return { batch, height, width, packs: channels / packOf(channels), out_height, out_width };
 }
@@ -89,6 +90,7 @@ function run(
   channels: number,
   size: { invocations: number } | { workgroups: number },
   { alignCorners = false }: GridSampleOptions,
+  dtype: FloatDType = "f32",
 ): void {
-  launch({ module, entryPoint, element: elementOf(channels), constants: { ALIGN_CORNERS: alignCorners }, tensors, params, size });
+  launch({ module, entryPoint, element: elementOf(dtype, channels), constants: { ALIGN_CORNERS: alignCorners }, tensors, params, size });
 }

@@ -1,6 +1,6 @@
 import module from "../../shaders/reconstruction_loss.wgsl";
 import { countOf, elementOf, empty, packOf, type Shape, type Tensor } from "../tensor/tensor.ts";
-import { launch, requireDType, requireShape } from "./launch.ts";
+import { floatDType, launch, requireShape } from "./launch.ts";
 
 /** Refined squared error per position: `[...,C]`, `[...,C]` -> `[...]`. */
 export function reconstructionLossForward(a: Tensor, r: Tensor, threshold: number): Tensor {
@@ -22,20 +22,20 @@ export function reconstructionScore(a: Tensor, r: Tensor, threshold: number): Te
 export function reconstructionLossBackward(a: Tensor, r: Tensor, gradLoss: Tensor, threshold: number): Tensor {
   const { positions } = check(a, r);
   requireShape("reconstructionLoss", "gradLoss", positions, { a, r, gradLoss });
-  const gradR = empty(a.device, r.shape);
+  const gradR = empty(a.device, r.shape, r.dtype);
   run("backward_r", { a, r, grad_loss: gradLoss, grad_r: gradR }, a, threshold);
   return gradR;
 }
 
 function check(a: Tensor, r: Tensor): { positions: Shape } {
-  requireDType("reconstructionLoss", "f32", { a, r });
+  floatDType("reconstructionLoss", { a, r });
   requireShape("reconstructionLoss", "r", a.shape, { a, r });
   return { positions: a.shape.slice(0, -1) };
 }
 
-function run(entryPoint: string, tensors: Record<string, Tensor>, { shape }: Tensor, threshold: number): void {
+function run(entryPoint: string, tensors: Record<string, Tensor>, { shape, dtype }: Tensor, threshold: number): void {
   const channels = shape.at(-1)!;
   const positions = countOf(shape) / channels;
   const params = { positions, packs: channels / packOf(channels), threshold };
-  launch({ module, entryPoint, element: elementOf(channels), tensors, params, size: { invocations: positions } });
+  launch({ module, entryPoint, element: elementOf(dtype, channels), tensors, params, size: { invocations: positions } });
 }

@@ -1,7 +1,9 @@
 import module from "../../shaders/reduce.wgsl";
-import { elementOf, empty, packOf, viewOf, zeros, type Shape, type Tensor } from "../tensor/tensor.ts";
-import { launch } from "./launch.ts";
+import { elementOf, empty, packOf, release, viewOf, zeros, type Shape, type Tensor } from "../tensor/tensor.ts";
+import { settleAs } from "./cast.ts";
+import { floatDType, launch } from "./launch.ts";
 
+const REDUCTIONS = ["sum", "max", "min"] as const;
 const ROWS = 128; // of a slice: enough to be worth an invocation, few enough to give many of them
 
 /** A tensor seen as [groups, extent, channels]: what lies before, along and behind the reduced axes. */
@@ -11,43 +13,53 @@ export interface Middle {
   readonly channels: number;
 }
 
-export type Reduction = "sum" | "max";
+export type Reduction = (typeof REDUCTIONS)[number];
 
-/** Sums or maxima over the middle axis, times `scale`; a tensor of `shape` holding groups * channels elements. */
+/** Sums, maxima or minima over the middle axis, times `scale`; a tensor of `shape` holding groups * channels elements, of the input's dtype. */
 export function reduceMiddle(input: Tensor, { groups, extent, channels }: Middle, shape: Shape, reduction: Reduction, scale = 1): Tensor {
-  if (extent === 0 && reduction === "sum") return zeros(input.device, shape); // the kernel starts from a first row
+  if (extent === 0 && reduction === "sum") return zeros(input.device, shape, input.dtype); // the kernel starts from a first row
   let current = input;
   for (let rows = extent; rows > 1 || current === input; ) {
-    const slices = Math.max(1, Math.ceil(rows / ROWS));
+    const slices = slicesOf(rows);
     const output = empty(input.device, [groups, slices, channels]);
     launchReduce("reduce", { input: current, output }, { groups, extent: rows, channels }, slices, slices === 1 ? scale : 1, reduction);
-    if (current !== input) input.device.release(current.allocation);
+    if (current !== input) release(current);
     current = output;
     rows = slices;
   }
-  return viewOf(current, shape);
+  return viewOf(settleAs(current, input.dtype), shape);
 }
 
-/** scale * sum of a * b over the middle axis. */
+/** scale * sum of a * b over the middle axis, f32. */
 export function sumProducts(a: Tensor, b: Tensor, middle: Middle, shape: Shape, scale = 1): Tensor {
+  floatDType("sumProducts", { a, b });
   const { groups, extent, channels } = middle;
-  const slices = Math.max(1, Math.ceil(extent / ROWS));
+  const slices = slicesOf(extent);
   const output = empty(a.device, [groups, slices, channels]);
   launchReduce("sum_products", { input: a, other: b, output }, middle, slices, slices === 1 ? scale : 1, "sum");
   if (slices === 1) return viewOf(output, shape);
   const sum = reduceMiddle(output, { groups, extent: slices, channels }, shape, "sum", scale);
-  a.device.release(output.allocation);
+  release(output);
   return sum;
 }
 
-function launchReduce(entryPoint: string, tensors: Record<string, Tensor>, middle: Middle, slices: number, scale: number, reduction: Reduction): void {
+const slicesOf = (extent: number): number => Math.max(1, Math.ceil(extent / ROWS));
+
+function launchReduce(
+  entryPoint: string,
+  tensors: Readonly<Record<string, Tensor>> & { readonly input: Tensor },
+  middle: Middle,
+  slices: number,
+  scale: number,
+  reduction: Reduction,
+): void {
   const { groups, extent, channels } = middle;
   const packs = channels / packOf(channels);
   launch({
     module,
     entryPoint,
-    element: elementOf(channels),
-    constants: { OP: reduction === "max" ? 1 : 0 },
+    element: elementOf(tensors.input.dtype, channels),
+    constants: { OP: REDUCTIONS.indexOf(reduction) },
     tensors,
     params: { groups, extent, packs, rows: ROWS, slices, scale },
     size: { invocations: groups * slices * packs },

@@ -30,7 +30,7 @@ export const within = (context: LayerContext, name: string): LayerContext => ({ 
 export function pointwise({ weights, prefix, random }: LayerContext, inputs: number, outputs: number, bias: boolean): Layer {
   const weight = weights.normal(`${prefix}.weight`, [inputs, outputs], INITIAL_DEVIATION, random);
   const offsets = bias ? weights.filled(`${prefix}.bias`, [outputs], () => 0) : null;
-  return (input) => pointwiseConv2d(input, weight, offsets);
+  return (input) => pointwiseConv2d(input, weight, { bias: offsets });
 }
 
 /** A 3x3 convolution that keeps the extent, without bias; weights N(0, 0.01^2). */

@@ -1,36 +1,56 @@
 import { record } from "../autograd/tape.ts";
 import { conv2dBackwardFilters, conv2dBackwardInput, conv2dForward, type Conv2dOptions } from "../kernels/conv2d.ts";
-import type { ConvolutionOptions } from "../kernels/convolution.ts";
+import type { ConvolutionOptions, Epilogue } from "../kernels/convolution.ts";
 import { depthwiseBackwardFilters, depthwiseBackwardInput, depthwiseForward } from "../kernels/depthwise_conv2d.ts";
+import { readOptions } from "../kernels/launch.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { withActivation } from "./activation.ts";
+import { sumTo } from "./reduce.ts";
+
+const GEOMETRY = { stride: 1, padding: 0, dilation: 1 } as const;
+const EPILOGUE = { bias: null, activation: null };
 
 /**
- * Two-dimensional convolution (cross-correlation); outside the image is zero. Differentiable in both arguments.
+ * Two-dimensional convolution (cross-correlation); outside the image is zero. Bias and activation are done within the
+ * kernel. Differentiable in input, filters and bias.
  *
- * @param input `[N, H, W, C]`, f32
- * @param filters `[R, S, C/groups, K]`, f32
- * @returns `[N, P, Q, K]`, f32, with P = floor((H + padding - dilation (R - 1) - 1) / stride) + 1, Q likewise
- * @throws ShapeError if shapes disagree with the above; OptionError for an option out of range
+ * @param input `[N, H, W, C]`, f32 or f16
+ * @param filters `[R, S, C/groups, K]`, the input's dtype
+ * @returns `[N, P, Q, K]`, with P = floor((H + padding - dilation (R - 1) - 1) / stride) + 1, Q likewise
+ * @throws ShapeError if shapes or dtypes disagree with the above; OptionError for an option out of range or unknown
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html
  */
-export function conv2d(input: Tensor, filters: Tensor, options: Conv2dOptions = {}): Tensor {
-  return record("conv2d", conv2dForward(input, filters, options), [
-    [input, (gradOutput) => conv2dBackwardInput(input, filters, gradOutput, options)],
-    [filters, (gradOutput) => conv2dBackwardFilters(input, filters, gradOutput, options)],
-  ]);
+export function conv2d(input: Tensor, filters: Tensor, options: Conv2dOptions & Epilogue = {}): Tensor {
+  const { bias, activation, ...geometry } = readOptions<Required<Conv2dOptions & Epilogue>>("conv2d", options, { ...GEOMETRY, groups: 1, ...EPILOGUE });
+  return withActivation(activation, [input, filters, bias], (fused) =>
+    record("conv2d", conv2dForward(input, filters, { bias, activation: fused }, geometry), [
+      [input, (gradOutput) => conv2dBackwardInput(input, filters, gradOutput, geometry)],
+      [filters, (gradOutput) => conv2dBackwardFilters(input, filters, gradOutput, geometry)],
+      ...biasPullback(bias),
+    ]),
+  );
 }
 
 /**
- * Convolution of each channel with a filter of its own; outside the image is zero. Differentiable in both arguments.
+ * Convolution of each channel with a filter of its own; outside the image is zero. Bias and activation are done within the
+ * kernel. Differentiable in input, filters and bias.
  *
- * @param input `[N, H, W, C]`, f32
- * @param filters `[R, S, C]`, f32
- * @returns `[N, P, Q, C]`, f32, extents as for `conv2d`
- * @throws ShapeError if shapes disagree with the above; OptionError for an option out of range
+ * @param input `[N, H, W, C]`, f32 or f16
+ * @param filters `[R, S, C]`, the input's dtype
+ * @returns `[N, P, Q, C]`, extents as for `conv2d`
+ * @throws ShapeError if shapes or dtypes disagree with the above; OptionError for an option out of range or unknown
  */
-export function depthwiseConv2d(input: Tensor, filters: Tensor, options: ConvolutionOptions = {}): Tensor {
-  return record("depthwiseConv2d", depthwiseForward(input, filters, options), [
-    [input, (gradOutput) => depthwiseBackwardInput(input, filters, gradOutput, options)],
-    [filters, (gradOutput) => depthwiseBackwardFilters(input, filters, gradOutput, options)],
-  ]);
+export function depthwiseConv2d(input: Tensor, filters: Tensor, options: ConvolutionOptions & Epilogue = {}): Tensor {
+  const { bias, activation, ...geometry } = readOptions<Required<ConvolutionOptions & Epilogue>>("depthwiseConv2d", options, { ...GEOMETRY, ...EPILOGUE });
+  return withActivation(activation, [input, filters, bias], (fused) =>
+    record("depthwiseConv2d", depthwiseForward(input, filters, { bias, activation: fused }, geometry), [
+      [input, (gradOutput) => depthwiseBackwardInput(input, filters, gradOutput, geometry)],
+      [filters, (gradOutput) => depthwiseBackwardFilters(input, filters, gradOutput, geometry)],
+      ...biasPullback(bias),
+    ]),
+  );
 }
+
+/** A bias's gradient: the sum over all that it was added to. */
+export const biasPullback = (bias: Tensor | null): [Tensor, (gradOutput: Tensor) => Tensor][] =>
+  bias ? [[bias, (gradOutput) => sumTo(gradOutput, bias.shape)]] : [];

@@ -1,42 +1,56 @@
 import { record } from "../autograd/tape.ts";
-import { matmulForward } from "../kernels/matmul.ts";
-import { reduceMiddle } from "../kernels/reduce.ts";
+import type { Epilogue } from "../kernels/convolution.ts";
+import { readOptions } from "../kernels/launch.ts";
+import { matmulForward, type MatmulOptions } from "../kernels/matmul.ts";
 import { shapeError } from "../runtime/errors.ts";
 import { countOf, type Tensor } from "../tensor/tensor.ts";
+import { withActivation } from "./activation.ts";
+import { biasPullback } from "./conv2d.ts";
 import { reshape } from "./shape.ts";
 
+const NO_EPILOGUE = { bias: null, activation: null };
+
 /**
- * Batched matrix product. Differentiable in each operand.
+ * Batched matrix product, of operands as they are or transposed; bias and activation are done within the kernel.
+ * Differentiable in a, b and bias.
  *
- * @param a `[G, M, K]`, f32
- * @param b `[G, K, N]`, f32
- * @param bias `[N]`, f32, added to every row; or null
- * @returns `[G, M, N]`, f32
- * @throws ShapeError if the shapes disagree with the above
+ * @param a `[G, M, K]`, or `[G, K, M]` with `transposeA`; f32 or f16
+ * @param b `[G, K, N]`, or `[G, N, K]` with `transposeB`; a's dtype
+ * @returns `[G, M, N]`
+ * @throws ShapeError if shapes or dtypes disagree with the above; OptionError for an unknown option
+ * @see https://pytorch.org/docs/stable/generated/torch.bmm.html
  */
-export function matmul(a: Tensor, b: Tensor, bias: Tensor | null = null): Tensor {
-  const output = matmulForward(a, b, bias, {});
-  const [groups, rows, columns] = output.shape as [number, number, number];
-  return record("matmul", output, [
-    [a, (gradOutput) => matmulForward(gradOutput, b, null, { transposeB: true })],
-    [b, (gradOutput) => matmulForward(a, gradOutput, null, { transposeA: true })],
-    ...(bias ? [[bias, (gradOutput: Tensor) => reduceMiddle(gradOutput, { groups: 1, extent: groups * rows, channels: columns }, [columns], "sum")] as const] : []),
-  ]);
+export function matmul(a: Tensor, b: Tensor, options: MatmulOptions & Epilogue = {}): Tensor {
+  const { bias, activation, transposeA, transposeB } = readOptions<Required<MatmulOptions & Epilogue>>("matmul", options, {
+    transposeA: false,
+    transposeB: false,
+    ...NO_EPILOGUE,
+  });
+  const product = (x: Tensor, y: Tensor, transposeX: boolean, transposeY: boolean) =>
+    matmulForward(x, y, {}, { transposeA: transposeX, transposeB: transposeY });
+  return withActivation(activation, [a, b, bias], (fused) =>
+    record("matmul", matmulForward(a, b, { bias, activation: fused }, { transposeA, transposeB }), [
+      [a, (grad) => (transposeA ? product(b, grad, transposeB, true) : product(grad, b, false, !transposeB))],
+      [b, (grad) => (transposeB ? product(grad, a, true, transposeA) : product(a, grad, !transposeA, false))],
+      ...biasPullback(bias),
+    ]),
+  );
 }
 
 /**
- * A 1x1 convolution, or a linear layer: a matrix applied to the last axis. Differentiable in each operand.
+ * A 1x1 convolution, or a linear layer: a matrix applied to the last axis. Bias and activation are done within the kernel.
+ * Differentiable in input, weight and bias.
  *
- * @param input `[..., C]`, f32
- * @param weight `[C, K]`, f32
- * @param bias `[K]`, f32, or null
- * @returns `[..., K]`, f32
- * @throws ShapeError if the shapes disagree with the above
+ * @param input `[..., C]`, f32 or f16
+ * @param weight `[C, K]`, the input's dtype
+ * @returns `[..., K]`
+ * @throws ShapeError if shapes or dtypes disagree with the above; OptionError for an unknown option
  */
-export function pointwiseConv2d(input: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
+export function pointwiseConv2d(input: Tensor, weight: Tensor, options: Epilogue = {}): Tensor {
+  const epilogue = readOptions<Required<Epilogue>>("pointwiseConv2d", options, NO_EPILOGUE);
   const channels = input.shape.at(-1)!;
   if (weight.shape.length !== 2 || weight.shape[0] !== channels) shapeError("pointwiseConv2d", `expected weight [${channels},K]`, { input, weight });
   const leading = input.shape.slice(0, -1);
-  const output = matmul(reshape(input, [1, countOf(leading), channels]), reshape(weight, [1, ...weight.shape]), bias);
+  const output = matmul(reshape(input, [1, countOf(leading), channels]), reshape(weight, [1, ...weight.shape]), epilogue);
   return reshape(output, [...leading, weight.shape[1]!]);
 }

@@ -1,12 +1,15 @@
+import activation from "../../shaders/prelude/activation.wgsl";
 import common from "../../shaders/prelude/common.wgsl";
 import f16 from "../../shaders/prelude/f16.wgsl";
 import f16x4 from "../../shaders/prelude/f16x4.wgsl";
 import f32 from "../../shaders/prelude/f32.wgsl";
 import f32x4 from "../../shaders/prelude/f32x4.wgsl";
 import philox from "../../shaders/prelude/philox.wgsl";
+import u32 from "../../shaders/prelude/u32.wgsl";
+import u32x4 from "../../shaders/prelude/u32x4.wgsl";
 import type { WgslModule } from "./wgsl.ts";
 
-const PRELUDES = { f16, f16x4, f32, f32x4 };
+const PRELUDES = { f16, f16x4, f32, f32x4, u32, u32x4 };
 const DEFAULT_WORKGROUP_SIZE = 64;
 
 /** How a kernel's tensors are stored: the scalar type, and whether four channels travel together. */
@@ -36,7 +39,7 @@ let nextId = 0;
 
 /** The whole program: element prelude, common preludes, kernel file. Nothing is spliced into the file. */
 export function wgslOf(module: WgslModule, element: Element): string {
-  return [PRELUDES[element].code, common.code, philox.code, module.code].join("\n");
+  return [PRELUDES[element].code, common.code, philox.code, activation.code, module.code].join("\n");
 }
 
 /** A kernel's name in errors and profiles, and its key: "grid_sample.forward<f32x4, ALIGN_CORNERS=true>". */
@@ -50,7 +53,7 @@ export function compileKernel(device: GPUDevice, spec: KernelSpec, paramsLayout:
   const label = labelOf(spec);
   const bindings = module.entryPoints[entryPoint];
   if (!bindings) throw new Error(`${label}: no such entry point; the WGSL has ${Object.keys(module.entryPoints).join(", ")}`);
-  const overrides = [...module.overrides, ...common.overrides];
+  const overrides = [...module.overrides, ...common.overrides, ...activation.overrides];
   for (const name of Object.keys(constants)) {
     if (!overrides.includes(name)) throw new Error(`${label}: no override ${name}; the WGSL has ${overrides.join(", ")}`);
   }

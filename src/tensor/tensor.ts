@@ -1,10 +1,11 @@
 import type { Device } from "../runtime/device.ts";
-import { ShapeError } from "../runtime/errors.ts";
-import type { Element } from "../runtime/kernel.ts";
+import { OptionError, ShapeError } from "../runtime/errors.ts";
 import type { Allocation } from "../runtime/pool.ts";
+import { floatToHalf, halfToFloat } from "./half.ts";
 
-/** f32 for numbers, u32 for indices and packed pixels. */
-export type DType = "f32" | "u32";
+/** f32 and f16 for numbers, u32 for indices and packed pixels. f16 is storage: kernels compute in f32. */
+export type DType = "f32" | "f16" | "u32";
+export type FloatDType = "f32" | "f16";
 export type Shape = readonly number[];
 
 /** A dense row-major array on the device. Images are NHWC. Values are never changed after they were written. */
@@ -17,15 +18,15 @@ export interface Tensor {
   readonly requiresGrad: boolean;
 }
 
-const ARRAYS = { f32: Float32Array, u32: Uint32Array };
+const BYTES = { f32: 4, f16: 2, u32: 4 };
 
 let nextId = 0;
 
 /** Number of elements. */
 export const countOf = (shape: Shape): number => shape.reduce((n, d) => n * d, 1);
 
-/** Bytes of storage. */
-export const bytesOf = ({ shape }: { readonly shape: Shape }): number => 4 * countOf(shape);
+/** Bytes of the elements. */
+export const bytesOf = ({ shape, dtype }: { readonly shape: Shape; readonly dtype: DType }): number => BYTES[dtype] * countOf(shape);
 
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((d, i) => d === b[i]);
 
@@ -33,41 +34,51 @@ export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length 
 export const packOf = (channels: number): 1 | 4 => (channels % 4 === 0 && channels > 0 ? 4 : 1);
 
 /** The element prelude for tensors of `channels` innermost elements. */
-export const elementOf = (channels: number): Element => (packOf(channels) === 4 ? "f32x4" : "f32");
+export const elementOf = <T extends DType>(dtype: T, channels: number): T | `${T}x4` => (packOf(channels) === 4 ? `${dtype}x4` : dtype);
 
-/** A tensor whose contents are unspecified until a kernel writes them. */
+/**
+ * A tensor whose contents are unspecified until a kernel writes them.
+ * @throws ShapeError for an extent that is not whole, or more bytes than the device can bind; OptionError for f16 where the device lacks it
+ */
 export function empty(device: Device, shape: Shape, dtype: DType = "f32"): Tensor {
   if (!shape.every((d) => Number.isSafeInteger(d) && d >= 0)) {
     throw new ShapeError(`empty: expected whole, non-negative extents, got [${shape.join(",")}]`);
   }
-  return { id: nextId++, device, shape, dtype, requiresGrad: false, allocation: device.allocate(bytesOf({ shape })) };
+  if (dtype === "f16" && !device.gpu.features.has("shader-f16")) {
+    throw new OptionError("empty: this device has no f16 (feature shader-f16); use f32");
+  }
+  return { id: nextId++, device, shape, dtype, requiresGrad: false, allocation: device.allocate(bytesOf({ shape, dtype })) };
 }
 
 /**
  * A tensor holding a copy of `data`, row-major.
- * @throws ShapeError if `data` has another number of elements than `shape`
+ * @param dtype how numbers are stored; f16 rounds to the nearest. Default: u32 for a Uint32Array, else f32
+ * @throws ShapeError if `data` has another number of elements than `shape`; OptionError for whole numbers stored as floats, or the reverse
  */
-export function fromArray(device: Device, shape: Shape, data: Float32Array | Uint32Array): Tensor {
+export function fromArray(device: Device, shape: Shape, data: Float32Array | Uint32Array, dtype: DType = data instanceof Uint32Array ? "u32" : "f32"): Tensor {
   if (data.length !== countOf(shape)) {
     throw new ShapeError(`fromArray: shape [${shape.join(",")}] holds ${countOf(shape)} elements, got ${data.length}`);
   }
-  const tensor = empty(device, shape, data instanceof Uint32Array ? "u32" : "f32");
-  device.write(tensor.allocation.buffer, data);
+  if (data instanceof Uint32Array !== (dtype === "u32")) throw new OptionError(`fromArray: expected a Uint32Array for u32 and a Float32Array for f32 and f16, got ${dtype}`);
+  const tensor = empty(device, shape, dtype);
+  device.write(tensor.allocation.buffer, dtype === "f16" ? Uint16Array.from(data, floatToHalf) : data);
   return tensor;
 }
 
 /** A tensor of zeros. */
 export function zeros(device: Device, shape: Shape, dtype: DType = "f32"): Tensor {
   const tensor = empty(device, shape, dtype);
-  device.clear(tensor.allocation.buffer, bytesOf(tensor));
+  device.clear(tensor.allocation.buffer, Math.ceil(bytesOf(tensor) / 4) * 4);
   return tensor;
 }
 
-/** Reads a tensor's elements, row-major. The tensor may be released as soon as this has returned its promise. */
+/** Reads a tensor's elements, row-major; f16 widened to f32. The tensor may be released as soon as this has returned its promise. */
 export async function toArray(tensor: Tensor & { readonly dtype: "u32" }): Promise<Uint32Array>;
 export async function toArray(tensor: Tensor): Promise<Float32Array>;
 export async function toArray(tensor: Tensor): Promise<Float32Array | Uint32Array> {
-  return new ARRAYS[tensor.dtype](await tensor.device.read(tensor.allocation.buffer, bytesOf(tensor)));
+  const bytes = await tensor.device.read(tensor.allocation.buffer, bytesOf(tensor));
+  if (tensor.dtype === "f16") return Float32Array.from(new Uint16Array(bytes), halfToFloat);
+  return tensor.dtype === "u32" ? new Uint32Array(bytes) : new Float32Array(bytes);
 }
 
 /** The same storage under another shape. */

@@ -8,7 +8,7 @@ import { pointwiseConv2d } from "../../src/ops/matmul.ts";
 import { mean } from "../../src/ops/reduce.ts";
 import { concat, reshape, slice } from "../../src/ops/shape.ts";
 import { countOf, fromArray, requireGrad, toArray, type Shape, type Tensor } from "../../src/tensor/tensor.ts";
-import { rng } from "../close.ts";
+import { rng } from "../bounds.ts";
 import { device } from "../device.ts";
 
 const random = rng(41);
@@ -20,7 +20,7 @@ describe("the gradient of a composed function", () => {
   const [rows, width] = [5, 8];
   const onDevice = (x: Tensor, w: Tensor, b: Tensor): Tensor => {
     const half = slice(x, 0, width / 2);
-    return mean(multiply(tanh(pointwiseConv2d(x, w, b)), concat([half, half])));
+    return mean(multiply(tanh(pointwiseConv2d(x, w, { bias: b })), concat([half, half])));
   };
   const onHost = (x: ArrayLike<number>, w: ArrayLike<number>, b: ArrayLike<number>): number => {
     let total = 0;

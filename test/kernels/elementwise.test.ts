@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { binaryForward, type BinaryName } from "../../src/kernels/elementwise.ts";
 import { countOf, fromArray, toArray, type Shape } from "../../src/tensor/tensor.ts";
-import { expectClose, rng } from "../close.ts";
+import { rng } from "../bounds.ts";
+import { expectClose } from "../close.ts";
 import { device } from "../device.ts";
 import { poison } from "../operation.ts";
 import * as reference from "../reference/elementwise.ts";

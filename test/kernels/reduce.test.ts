@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { reduceMiddle, sumProducts, type Middle } from "../../src/kernels/reduce.ts";
 import { fromArray, toArray, zeros } from "../../src/tensor/tensor.ts";
-import { expectClose, rng } from "../close.ts";
+import { rng } from "../bounds.ts";
+import { expectClose } from "../close.ts";
 import { device } from "../device.ts";
 import { poison } from "../operation.ts";
 

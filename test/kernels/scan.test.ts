@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { exclusiveScan } from "../../src/kernels/scan.ts";
 import { ShapeError } from "../../src/runtime/errors.ts";
 import { empty, fromArray, toArray } from "../../src/tensor/tensor.ts";
-import { rng } from "../close.ts";
+import { rng } from "../bounds.ts";
 import { device } from "../device.ts";
 
 /** The scan of `input` into memory that held other numbers. */

@@ -4,10 +4,10 @@ import { activation, type ActivationName } from "../../src/ops/activation.ts";
 import { gradients } from "../../src/ops/gradients.ts";
 import { ShapeError } from "../../src/runtime/errors.ts";
 import { empty, fromArray, requireGrad, toArray, type Shape } from "../../src/tensor/tensor.ts";
-import { EPS_F32 } from "../close.ts";
+import { EPS_F32 } from "../bounds.ts";
 import { device } from "../device.ts";
 import { runEmpty } from "../empty.ts";
-import { describeOperation } from "../operation.ts";
+import { describeOperation } from "../describe_operation.ts";
 import * as reference from "../reference/activation.ts";
 
 /** A number and how far f32 may be from it, in eps (half an ulp of 1): running error analysis of the kernel's formula. */
@@ -36,6 +36,7 @@ const sigmoid = (x: Bounded) => over(known(1), plus(known(1), exp(known(-x.value
 // WGSL: inherited from sinh(x) / cosh(x), and those from (exp(x) -+ exp(-x)) * 0.5, where the factor is exact.
 const tanh = (x: Bounded) => over(minus(exp(x), exp(known(-x.value))), plus(exp(x), exp(known(-x.value))));
 const one = known(1);
+const share = ({ value }: Bounded): Bounded => result(0.5, 4 + 16 * Math.exp((-value * value) / 2) * (1 + value * value), 2);
 
 /** The kernel's formulas away from the kinks, operation by operation. */
 const FORMULAS: Record<ActivationName, { readonly value: (x: Bounded) => Bounded; readonly slope: (x: Bounded) => Bounded }> = {
@@ -52,6 +53,20 @@ const FORMULAS: Record<ActivationName, { readonly value: (x: Bounded) => Bounded
   sigmoid: { value: sigmoid, slope: (x) => times(sigmoid(x), minus(one, sigmoid(x))) },
   silu: { value: (x) => times(x, sigmoid(x)), slope: (x) => times(sigmoid(x), plus(one, times(x, minus(one, sigmoid(x))))) },
   tanh: { value: tanh, slope: (x) => minus(one, times(tanh(x), tanh(x))) },
+  leakyRelu: {
+    value: (x) => (x.value > 0 ? x : times(x, result(0.01, 0, 0.5))),
+    slope: ({ value }) => (value > 0 ? one : result(0.01, 0, 0.5)),
+  },
+  // The fit of erfc is good to 1e-7, which is 2 eps of the share; its exponent to a few roundings of at most 60.
+  gelu: {
+    value: (x) => times(x, share(x)),
+    slope: (x) => plus(share(x), times(times(x, exp(times(known(-0.5), times(x, x)))), known(0.4))),
+  },
+  exp: { value: exp, slope: exp },
+  // WGSL: 3 ulp outside [0.5, 2], and 2^-21 within.
+  log: { value: (x) => ({ value: Math.log(x.value), error: 6 * Math.abs(Math.log(x.value)) + 8 }), slope: (x) => over(one, x) },
+  abs: { value: ({ value }) => known(Math.abs(value)), slope: ({ value }) => known(Math.sign(value)) },
+  square: { value: (x) => times(x, x), slope: (x) => times(known(2), x) },
   sqrt: { value: sqrt, slope: (x) => over(known(0.5), sqrt(x)) },
 };
 
@@ -71,8 +86,8 @@ for (const name of NAMES) {
     run: (_p, [input]) => activation(input!, name),
     forward: (_p, [input]) => reference.forward(reference.DEFINITIONS[name], input!),
     backward: (_p, [input], gradOutput) => [reference.backward(reference.DEFINITIONS[name], input!, gradOutput)],
-    value: name === "sqrt" ? (random) => 0.01 + 8 * random() : (random) => 16 * random() - 8,
-    exact: name === "relu" || name === "relu6" ? whole : null, // the others divide, which WGSL lets be inexact always
+    value: name === "sqrt" || name === "log" ? (random) => 0.01 + 8 * random() : (random) => 16 * random() - 8,
+    exact: ["relu", "relu6", "abs", "square"].includes(name) ? whole : null, // the others divide, which WGSL lets be inexact always
     // The bounds count every rounding; what is left are products of two errors.
     magnitudes: (_p, [input], gradOutput) => ({
       output: Array.from(input!, (x) => FORMULAS[name].value(known(x)).error),

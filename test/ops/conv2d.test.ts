@@ -5,7 +5,7 @@ import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
 import { empty, fromArray, toArray, type Tensor } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
 import { runEmpty } from "../empty.ts";
-import { describeOperation } from "../operation.ts";
+import { describeOperation } from "../describe_operation.ts";
 import * as reference from "../reference/conv2d.ts";
 import type { Problem } from "../reference/conv2d.ts";
 

@@ -4,10 +4,11 @@ import { gradients } from "../../src/ops/gradients.ts";
 import { gridSample } from "../../src/ops/grid_sample.ts";
 import { ShapeError } from "../../src/runtime/errors.ts";
 import { empty, fromArray, requireGrad, toArray } from "../../src/tensor/tensor.ts";
-import { rng } from "../close.ts";
+import { rng } from "../bounds.ts";
 import { device } from "../device.ts";
 import { runEmpty } from "../empty.ts";
-import { describeOperation, poison, type Operation } from "../operation.ts";
+import { describeOperation } from "../describe_operation.ts";
+import { poison, type Operation } from "../operation.ts";
 import * as reference from "../reference/grid_sample.ts";
 import type { Problem } from "../reference/grid_sample.ts";
 

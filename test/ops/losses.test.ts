@@ -3,9 +3,10 @@ import { multiply } from "../../src/ops/elementwise.ts";
 import { gradients } from "../../src/ops/gradients.ts";
 import { anomalyMap, hingeLoss, reconstructionLoss } from "../../src/ops/losses.ts";
 import { empty, fromArray, requireGrad, toArray, type Tensor } from "../../src/tensor/tensor.ts";
-import { expectClose, rng } from "../close.ts";
+import { rng } from "../bounds.ts";
+import { expectClose } from "../close.ts";
 import { device } from "../device.ts";
-import { describeOperation } from "../operation.ts";
+import { describeOperation } from "../describe_operation.ts";
 import * as reference from "../reference/losses.ts";
 
 type Problem = { readonly positions: number; readonly channels: number; readonly threshold: number };

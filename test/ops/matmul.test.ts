@@ -3,7 +3,7 @@ import { matmul, pointwiseConv2d } from "../../src/ops/matmul.ts";
 import { ShapeError } from "../../src/runtime/errors.ts";
 import { empty } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
-import { describeOperation } from "../operation.ts";
+import { describeOperation } from "../describe_operation.ts";
 import * as reference from "../reference/matmul.ts";
 import type { Problem } from "../reference/matmul.ts";
 
@@ -19,7 +19,7 @@ describeOperation<Problem>({
     ["a long sum in the weight gradient, not a multiple of the slices", { batch: 2, m: 777, n: 3, k: 5 }],
   ],
   shapes: ({ batch, m, n, k }) => [[batch, m, k], [batch, k, n], [n]],
-  run: (_p, [a, b, bias]) => matmul(a!, b!, bias),
+  run: (_p, [a, b, bias]) => matmul(a!, b!, { bias: bias! }),
   forward: (p, [a, b, bias]) => reference.forward(p, a!, b!, bias!),
   backward: (p, [a, b], gradOutput) => reference.backward(p, a!, b!, gradOutput),
   slack: ({ batch, m, n, k }) => 2 + Math.max(k, n, batch * m), // one rounding per term of the longest sum
@@ -32,7 +32,7 @@ describeOperation<{ readonly height: number; readonly inputs: number; readonly o
     ["packed channels", { height: 6, inputs: 8, outputs: 16 }],
   ],
   shapes: ({ height, inputs, outputs }) => [[2, height, 3, inputs], [inputs, outputs], [outputs]],
-  run: (_p, [x, weight, bias]) => pointwiseConv2d(x!, weight!, bias),
+  run: (_p, [x, weight, bias]) => pointwiseConv2d(x!, weight!, { bias: bias! }),
   forward: ({ height, inputs, outputs }, [x, weight, bias]) => reference.forward({ batch: 1, m: 6 * height, n: outputs, k: inputs }, x!, weight!, bias!),
   backward: ({ height, inputs, outputs }, [x, weight], gradOutput) =>
     reference.backward({ batch: 1, m: 6 * height, n: outputs, k: inputs }, x!, weight!, gradOutput),

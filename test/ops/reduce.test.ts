@@ -3,10 +3,11 @@ import { gradients } from "../../src/ops/gradients.ts";
 import { max, mean, sum } from "../../src/ops/reduce.ts";
 import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
 import { empty, fromArray, requireGrad, toArray } from "../../src/tensor/tensor.ts";
-import { rng } from "../close.ts";
+import { rng } from "../bounds.ts";
 import { device } from "../device.ts";
 import { runEmpty } from "../empty.ts";
-import { describeOperation, poison } from "../operation.ts";
+import { describeOperation } from "../describe_operation.ts";
+import { poison } from "../operation.ts";
 import * as reference from "../reference/reduce.ts";
 import type { Problem } from "../reference/reduce.ts";
 

@@ -5,7 +5,7 @@ import { ShapeError } from "../../src/runtime/errors.ts";
 import { countOf, empty, fromArray, requireGrad, toArray, type Shape } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
 import { runEmpty } from "../empty.ts";
-import { describeOperation } from "../operation.ts";
+import { describeOperation } from "../describe_operation.ts";
 import * as reference from "../reference/shape.ts";
 
 // Nothing is computed here, so there is nothing to round.

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { AdamW } from "../../src/optim/adamw.ts";
 import { fromArray, requireGrad, toArray, type Tensor } from "../../src/tensor/tensor.ts";
-import { rng } from "../close.ts";
+import { rng } from "../bounds.ts";
 import { device } from "../device.ts";
 
 /** AdamW in float64, as torch.optim.AdamW with clip_grad_norm_ before it. */

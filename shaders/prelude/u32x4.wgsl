@@ -1,0 +1,10 @@
+// dtype u32, channel count a multiple of four. For kernels that move elements: they move f32 as these words, bit by bit.
+alias elem = u32;
+alias pack = vec4<u32>;
+alias accum = vec4<f32>;
+const PACK = 4u;
+
+fn pack_sum(v: accum) -> f32 { return (v.x + v.y) + (v.z + v.w); }
+fn pack_max(v: accum) -> f32 { return max(max(v.x, v.y), max(v.z, v.w)); }
+fn pack_lane(v: accum, lane: u32) -> f32 { return v[lane]; }
+fn accum_from(v: vec4f) -> accum { return v; }

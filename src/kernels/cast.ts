@@ -1,0 +1,30 @@
+import module from "../../shaders/cast.wgsl";
+import { OptionError } from "../runtime/errors.ts";
+import { countOf, elementOf, empty, packOf, release, type DType, type Tensor } from "../tensor/tensor.ts";
+import { launch } from "./launch.ts";
+
+/** The elements as another dtype; one of the two is f32. */
+export function castForward(input: Tensor, dtype: DType): Tensor {
+  if (input.dtype !== "f32" && dtype !== "f32") throw new OptionError(`cast: expected f32 on one side, got ${input.dtype} to ${dtype}; cast to f32 first`);
+  const output = empty(input.device, input.shape, dtype);
+  const count = countOf(input.shape);
+  const packs = count / packOf(count);
+  const narrows = dtype !== "f32";
+  launch({
+    module,
+    entryPoint: narrows ? "to_narrow" : "to_wide",
+    element: elementOf(narrows ? dtype : input.dtype, count),
+    tensors: narrows ? { wide: input, narrow_output: output } : { narrow: input, wide_output: output },
+    params: { packs },
+    size: { invocations: packs },
+  });
+  return output;
+}
+
+/** A workspace as the dtype wanted of a result: itself, or a copy in its place. */
+export function settleAs(workspace: Tensor, dtype: DType): Tensor {
+  if (workspace.dtype === dtype) return workspace;
+  const output = castForward(workspace, dtype);
+  release(workspace);
+  return output;
+}
