@@ -1,53 +1,117 @@
-// gaussian_blur: one pass of a separable Gaussian along H or W, NHWC.
+// gaussian_blur: a Gaussian along one axis of an array, and the transpose of that. Two passes, W and H, blur an image.
 //
-//   input    [N, H, W, C]  pack
-//   output   [N, H, W, C]  pack
+//   input        [outer, extent, inner]  pack
+//   output       [outer, extent, inner]  pack
+//   grad_output  [outer, extent, inner]  pack
+//   grad_input   [outer, extent, inner]  pack
 //
-//   output[.., i, ..] = sum over d in [-radius, radius] of weight(d) * input[.., edge(i + d), ..]
-//   weight(d) = exp(-d^2 / (2 sigma^2)) / sum of the same
+//   output[o,at,i] = sum over d in [-radius, radius] of weight(d) * input[o, edge(at + d), i]
+//   weight(d) = exp(-d^2 / (2 sigma^2)) / sum of the same over all d
 //
-// Beyond the border the image is mirrored about its outermost pixels (reflect: c b a | a is not repeated: d c b | a b c).
-// Definition: torchvision.transforms.functional.gaussian_blur.
+// Beyond the border, edge() mirrors about the outermost elements (reflect: c b | a b c | b a, and so on without end), repeats
+// the outermost element (replicate), or there is zero (zeros: the weights inside keep their share). Between two passes an
+// image is stored in its own dtype.
+// Definition: torchvision.transforms.functional.gaussian_blur; borders as torch.nn.functional.pad.
+//
+// Cost: each pass reads its input once, writes its output once, and does 2 * (2 * radius + 1) operations and as many
+// evaluations of exp for each element.
 
-// true: along H. false: along W.
-override VERTICAL: bool = false;
+const REFLECT = 0u;
+const REPLICATE = 1u;
+const ZEROS = 2u;
+override BORDER: u32 = 0u;
 
 struct Params {
-  batch: u32,   // N
-  height: u32,  // H
-  width: u32,   // W
-  packs: u32,   // C / PACK
-  radius: u32,  // less than the extent along the axis
-  sigma: f32,   // pixels
+  outer: u32,
+  extent: i32,
+  packs: u32,   // inner / PACK
+  radius: i32,
+  sigma: f32,   // elements
+  share: f32,   // 1 / sum of the weights
 }
 
 @group(0) @binding(0) var<storage, read> input: array<pack>;
-@group(0) @binding(1) var<storage, read_write> output: array<pack>;
+@group(0) @binding(1) var<storage, read> grad_output: array<pack>;
+@group(0) @binding(2) var<storage, read_write> output: array<pack>;
+@group(0) @binding(3) var<storage, read_write> grad_input: array<pack>;
 @group(1) @binding(0) var<uniform> params: Params;
 
-fn weight(d: i32) -> f32 { return exp(-0.5 * f32(d * d) / (params.sigma * params.sigma)); }
-
-fn reflect_index(at: i32, extent: i32) -> i32 {
-  let mirrored = abs(at);
-  return select(mirrored, 2 * (extent - 1) - mirrored, mirrored >= extent);
+fn weight(d: i32) -> f32 {
+  let z = f32(d) / params.sigma;
+  return exp(-0.5 * z * z) * params.share;
 }
 
-// One invocation per output pack.
+// Distance after which a mirrored line repeats. All positions are the one element of a line that has no more.
+fn period() -> i32 { return max(2 * (params.extent - 1), 1); }
+
+// Element that stands for position `at`.
+fn edge(at: i32) -> i32 {
+  if (BORDER == REFLECT) {
+    let mirrored = abs(at) % period();
+    return min(mirrored, period() - mirrored);
+  }
+  return clamp(at, 0, params.extent - 1);
+}
+
+// One invocation per output pack, which nobody else writes; it adds the window's elements in order.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = flat_index(id, groups);
-  if (i >= params.batch * params.height * params.width * params.packs) { return; }
-  let stride = select(params.packs, params.width * params.packs, VERTICAL);
-  let extent = select(params.width, params.height, VERTICAL);
-  let at = i / stride % extent;
-  let line = i - at * stride;
-  let radius = i32(params.radius);
-  var sum = accum();
-  var weights = 0.0;
-  for (var d = -radius; d <= radius; d++) {
-    let origin = u32(reflect_index(i32(at) + d, i32(extent)));
-    sum += weight(d) * accum(input[line + origin * stride]);
-    weights += weight(d);
+  let extent = u32(params.extent);
+  if (i >= params.outer * extent * params.packs) { return; }
+  let at = i32(i / params.packs % extent);
+  let line = i - u32(at) * params.packs;
+  var first = at - params.radius;
+  var last = at + params.radius;
+  if (BORDER == ZEROS) {
+    first = max(first, 0);
+    last = min(last, params.extent - 1);
   }
-  output[i] = pack(sum / weights);
+  var sum = accum();
+  for (var j = first; j <= last; j++) { sum += weight(j - at) * accum(input[line + u32(edge(j)) * params.packs]); }
+  output[i] = pack(sum);
+}
+
+// Gradient at a position, inside or outside: what all outputs that looked there send back. `line` is the index of element 0.
+fn sent_to(position: i32, line: u32) -> accum {
+  var sum = accum();
+  for (var j = max(position - params.radius, 0); j <= min(position + params.radius, params.extent - 1); j++) {
+    sum += weight(position - j) * accum(grad_output[line + u32(j) * params.packs]);
+  }
+  return sum;
+}
+
+// Their sum over every `step`-th position from `first` to the last that any output looked at.
+fn sent_to_all(first: i32, step: i32, line: u32) -> accum {
+  var sum = accum();
+  for (var position = first; position < params.extent + params.radius; position += step) { sum += sent_to(position, line); }
+  return sum;
+}
+
+// The transpose. One invocation per input pack: a gather over the positions that it stands for, in order; one position in the
+// interior.
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn backward_input(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = flat_index(id, groups);
+  let extent = u32(params.extent);
+  if (i >= params.outer * extent * params.packs) { return; }
+  let at = i32(i / params.packs % extent);
+  let line = i - u32(at) * params.packs;
+  let last = params.extent - 1;
+  var sum = accum();
+  if (BORDER == REFLECT) {
+    // Positions at + k * period and -at + k * period; the outermost elements are their own mirror images.
+    sum = sent_to_all(at - (at + params.radius) / period() * period(), period(), line);
+    if (at > 0 && at < last) {
+      let mirrored = period() - at;
+      sum += sent_to_all(mirrored - (mirrored + params.radius) / period() * period(), period(), line);
+    }
+  } else {
+    sum = sent_to(at, line);
+    if (BORDER == REPLICATE && at == 0) {
+      for (var position = -params.radius; position < 0; position++) { sum += sent_to(position, line); }
+    }
+    if (BORDER == REPLICATE && at == last) { sum += sent_to_all(params.extent, 1, line); }
+  }
+  grad_input[i] = pack(sum);
 }

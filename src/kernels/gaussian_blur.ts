@@ -1,35 +1,70 @@
 import module from "../../shaders/gaussian_blur.wgsl";
 import { OptionError, shapeError } from "../runtime/errors.ts";
-import { elementOf, empty, packOf, type Tensor } from "../tensor/tensor.ts";
-import { floatDType, launch } from "./launch.ts";
+import { elementOf, empty, packOf, release, type Tensor } from "../tensor/tensor.ts";
+import { axisOf } from "./axis.ts";
+import { choiceOf, floatDType, launch, requireShape } from "./launch.ts";
+
+const BORDERS = ["reflect", "replicate", "zeros"] as const; // by the values of the override BORDER
 
 export interface GaussianBlurOptions {
   /** Window, an odd number of pixels. */
   readonly size: number;
   /** Standard deviation, pixels. */
   readonly sigma: number;
+  /** What lies beyond the image: its mirror image about the outermost pixels, those pixels again, or zeros. Default "reflect". */
+  readonly border?: (typeof BORDERS)[number];
 }
 
-/** `[N,H,W,C]` -> the same shape; the border is mirrored about the outermost pixels. */
-export function gaussianBlurForward(input: Tensor, { size, sigma }: GaussianBlurOptions): Tensor {
-  floatDType("gaussianBlur", { input });
-  if (input.shape.length !== 4) shapeError("gaussianBlur", "expected input [N,H,W,C]", { input });
-  const [batch, height, width, channels] = input.shape as [number, number, number, number];
-  const radius = (size - 1) / 2;
-  if (!(Number.isInteger(radius) && radius >= 0 && radius < Math.min(height, width) && sigma > 0)) {
-    throw new OptionError(`gaussianBlur: expected an odd size within twice the image's ${height}x${width} and sigma > 0, got ${size} and ${sigma}`);
-  }
-  const packs = channels / packOf(channels);
-  const params = { batch, height, width, packs, radius, sigma };
-  const pass = (source: Tensor, vertical: boolean): Tensor => {
-    const output = empty(input.device, input.shape, input.dtype);
-    const tensors = { input: source, output };
-    const invocations = batch * height * width * packs;
-    launch({ module, entryPoint: "forward", element: elementOf(input.dtype, channels), constants: { VERTICAL: vertical }, tensors, params, size: { invocations } });
+const LEAST_SIGMA = 2 ** -4; // the weights of all neighbours are zero in f32 already
+const MOST_SIGMA = 2 ** 60; // the weights of all neighbours are equal in f32 already
+
+/** `[N,H,W,C]` -> the same shape. */
+export function gaussianBlurForward(input: Tensor, options: Required<GaussianBlurOptions>): Tensor {
+  const settings = settingsOf({ input }, options);
+  return alongBoth(input, (source, axis) => {
+    const output = empty(source.device, source.shape, source.dtype);
+    run("forward", { input: source, output }, axis, settings);
     return output;
-  };
-  const rows = pass(input, false);
-  const output = pass(rows, true);
-  input.device.release(rows.allocation);
+  });
+}
+
+/** d loss / d input, `[N,H,W,C]`: the transpose of both passes. */
+export function gaussianBlurBackwardInput(input: Tensor, gradOutput: Tensor, options: Required<GaussianBlurOptions>): Tensor {
+  const settings = settingsOf({ input, gradOutput }, options);
+  return alongBoth(gradOutput, (source, axis) => {
+    const gradInput = empty(source.device, source.shape, source.dtype);
+    run("backward_input", { grad_output: source, grad_input: gradInput }, axis, settings);
+    return gradInput;
+  });
+}
+
+function alongBoth(source: Tensor, pass: (source: Tensor, axis: number) => Tensor): Tensor {
+  const rows = pass(source, 2);
+  const output = pass(rows, 1);
+  release(rows);
   return output;
+}
+
+function settingsOf(tensors: Readonly<Record<string, Tensor>> & { readonly input: Tensor }, { size, sigma, border }: Required<GaussianBlurOptions>) {
+  const { input } = tensors;
+  floatDType("gaussianBlur", tensors);
+  if (input.shape.length !== 4) shapeError("gaussianBlur", "expected input [N,H,W,C]", tensors);
+  if (tensors["gradOutput"]) requireShape("gaussianBlur", "gradOutput", input.shape, tensors);
+  const radius = (size - 1) / 2;
+  if (!(Number.isInteger(radius) && radius >= 0 && sigma > 0 && Number.isFinite(sigma))) {
+    throw new OptionError(`gaussianBlur: expected an odd size and a sigma > 0, got ${size} and ${sigma}`);
+  }
+  const width = Math.min(Math.max(sigma, LEAST_SIGMA), MOST_SIGMA);
+  let total = 0;
+  for (let d = -radius; d <= radius; d++) total += Math.exp(-0.5 * (d / width) ** 2);
+  return { constants: { BORDER: choiceOf("gaussianBlur", "border", BORDERS, border) }, radius, sigma: width, share: 1 / total };
+}
+
+function run(entryPoint: string, tensors: Readonly<Record<string, Tensor>>, axis: number, settings: ReturnType<typeof settingsOf>): void {
+  const [{ shape, dtype }] = Object.values(tensors) as [Tensor];
+  const { outer, extent, inner } = axisOf(shape, axis);
+  const { constants, ...window } = settings;
+  const packs = inner / packOf(inner);
+  const params = { outer, extent, packs, ...window };
+  launch({ module, entryPoint, element: elementOf(dtype, inner), constants, tensors, params, size: { invocations: outer * extent * packs } });
 }

@@ -1,5 +1,5 @@
 import { anomalyMap } from "../ops/losses.ts";
-import { averagePool } from "../ops/average_pool.ts";
+import { averagePool } from "../ops/pool.ts";
 import { add, multiply } from "../ops/elementwise.ts";
 import { imagesToTensor } from "../ops/images.ts";
 import { max } from "../ops/reduce.ts";

@@ -5,7 +5,7 @@ import { shapeError } from "../runtime/errors.ts";
 import { viewOf, type Tensor } from "../tensor/tensor.ts";
 import { add } from "./elementwise.ts";
 
-const BLUR = { size: 3, sigma: 0.8 };
+const BLUR = { size: 3, sigma: 0.8, border: "reflect" } as const;
 
 export interface PastedFeatures {
   /** The features with one blurred block added to every channel of each image, `[N, H, W, C]`. */

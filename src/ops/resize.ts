@@ -1,17 +1,20 @@
-import { resizeForward, type ResizeOptions } from "../kernels/resize.ts";
-import { OptionError } from "../runtime/errors.ts";
+import { record } from "../autograd/tape.ts";
+import { readOptions } from "../kernels/launch.ts";
+import { resizeBackwardInput, resizeForward, type ResizeOptions, type Size } from "../kernels/resize.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /**
- * Bilinear resizing, for enlarging or for shrinking by less than two. Not differentiable.
+ * Resizes images, bilinearly or to the nearest pixel, by any ratio. Differentiable in input.
  *
- * @param input `[N, H, W, C]`, f32
+ * @param input `[N, H, W, C]`, f32 or f16, H and W at least 1
  * @param size `[P, Q]`, pixels
- * @returns `[N, P, Q, C]`, f32
- * @throws ShapeError if the input has another rank or no pixels; OptionError if the size is not whole and positive
+ * @returns `[N, P, Q, C]`, the input's dtype
+ * @throws ShapeError if the input has another rank or no pixels; OptionError if the size is not whole and positive or the
+ *   product of an extent before and after 2^29 or more, for an option out of range or unknown, and for `antialias` with
+ *   another mode than "bilinear" or with `alignCorners`
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html
  */
-export function resize(input: Tensor, size: readonly [number, number], options: ResizeOptions = {}): Tensor {
-  if (!size.every((extent) => Number.isInteger(extent) && extent > 0)) throw new OptionError(`resize: expected whole, positive extents, got ${size.join("x")}`);
-  return resizeForward(input, size, options);
+export function resize(input: Tensor, size: Size, options: ResizeOptions = {}): Tensor {
+  const how = readOptions<Required<ResizeOptions>>("resize", options, { mode: "bilinear", alignCorners: false, antialias: false });
+  return record("resize", resizeForward(input, size, how), [[input, (gradOutput) => resizeBackwardInput(input, gradOutput, size, how)]]);
 }

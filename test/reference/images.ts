@@ -1,4 +1,4 @@
-// Float64 definitions of what is done to images: blur, pooling, resizing. All NHWC, one channel count for all.
+// Float64 definitions of what is done to images by weights alone. All NHWC, one channel count for all.
 
 export interface Image {
   readonly batch: number;
@@ -21,6 +21,12 @@ export function linear(image: Image, input: ArrayLike<number>, [rows, columns]: 
             for (let c = 0; c < channels; c++) output[((n * rows + p) * columns + q) * channels + c]! += factor * input[((n * height + h) * width + w) * channels + c]!;
           }
   return output;
+}
+
+/** The transpose of `linear`: gradInput[n,h,w,c] = sum over p,q of weight(p, q, h, w) * gradOutput[n,p,q,c]. */
+export function transposed(image: Image, gradOutput: ArrayLike<number>, [rows, columns]: readonly [number, number], weight: (p: number, q: number, h: number, w: number) => number): Float64Array {
+  const { batch, height, width, channels } = image;
+  return linear({ batch, height: rows, width: columns, channels }, gradOutput, [height, width], (h, w, p, q) => weight(p, q, h, w));
 }
 
 export const tent = (t: number): number => Math.max(0, 1 - Math.abs(t));

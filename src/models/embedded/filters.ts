@@ -1,4 +1,4 @@
-import { averagePool } from "../../ops/average_pool.ts";
+import { averagePool } from "../../ops/pool.ts";
 import { relu, activation } from "../../ops/activation.ts";
 import { conv2d, depthwiseConv2d } from "../../ops/conv2d.ts";
 import { multiply } from "../../ops/elementwise.ts";

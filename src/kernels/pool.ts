@@ -1,0 +1,92 @@
+import module from "../../shaders/pool.wgsl";
+import { OptionError, shapeError } from "../runtime/errors.ts";
+import { countOf, elementOf, empty, packOf, release, type Tensor } from "../tensor/tensor.ts";
+import { geometryOf } from "./convolution.ts";
+import { floatDType, launch, pairOf, requireShape, requireWhole, type Pair } from "./launch.ts";
+
+export interface MaxPoolOptions {
+  /** Default: the window. */
+  readonly stride?: Pair;
+  /** Pixels on either side that no window counts, at most half the window. Default 0. */
+  readonly padding?: Pair;
+}
+
+export interface AveragePoolOptions {
+  /** Default: the window. */
+  readonly stride?: Pair;
+  /** Zeros on either side, at most half the window. Default 0. */
+  readonly padding?: Pair;
+  /** Whether padding counts in the divisor. Default true, as in PyTorch. */
+  readonly countIncludePad?: boolean;
+}
+
+/** Window means, `[N,H,W,C]` -> `[N,P,Q,C]`. */
+export function averagePoolForward(input: Tensor, window: Pair, options: Required<AveragePoolOptions>): Tensor {
+  const params = paramsOf("averagePool", { input }, window, options);
+  const output = outputOf(input, params);
+  run("average_forward", { input, output }, params, output, { COUNT_INCLUDE_PAD: options.countIncludePad });
+  return output;
+}
+
+/** d loss / d input, `[N,H,W,C]`, of window means. */
+export function averagePoolBackwardInput(input: Tensor, gradOutput: Tensor, window: Pair, options: Required<AveragePoolOptions>): Tensor {
+  const params = paramsOf("averagePool", { input, gradOutput }, window, options);
+  const gradInput = empty(input.device, input.shape, input.dtype);
+  run("average_backward_input", { grad_output: gradOutput, grad_input: gradInput }, params, input, { COUNT_INCLUDE_PAD: options.countIncludePad });
+  return gradInput;
+}
+
+/** Window maxima, `[N,H,W,C]` -> `[N,P,Q,C]`. */
+export function maxPoolForward(input: Tensor, window: Pair, options: Required<MaxPoolOptions>): Tensor {
+  const params = paramsOf("maxPool", { input }, window, options);
+  const output = outputOf(input, params);
+  run("max_forward", { input, output }, params, output);
+  return output;
+}
+
+/** d loss / d input, `[N,H,W,C]`, of window maxima: all of it goes to the first maximum of a window. */
+export function maxPoolBackwardInput(input: Tensor, gradOutput: Tensor, window: Pair, options: Required<MaxPoolOptions>): Tensor {
+  const params = paramsOf("maxPool", { input, gradOutput }, window, options);
+  const winners = empty(input.device, gradOutput.shape, "u32");
+  run("argmax", { input, winners_output: winners }, params, gradOutput);
+  const gradInput = empty(input.device, input.shape, input.dtype);
+  run("max_backward_input", { grad_output: gradOutput, winners, grad_input: gradInput }, params, input);
+  release(winners);
+  return gradInput;
+}
+
+function paramsOf(op: string, tensors: { readonly input: Tensor; readonly gradOutput?: Tensor }, window: Pair, options: Required<MaxPoolOptions>) {
+  const { input, gradOutput } = tensors;
+  const described = { input, ...(gradOutput && { gradOutput }) };
+  floatDType(op, described);
+  const [batch = 0, height = 0, width = 0, channels = 0] = input.shape;
+  if (input.shape.length !== 4 || height * width === 0) shapeError(op, "expected input [N,H,W,C] with H, W > 0", described);
+  const [window_h, window_w] = pairOf(window);
+  const [pad_h, pad_w] = pairOf(options.padding);
+  requireWhole(op, "window", 1, [window_h, window_w]);
+  const padding = [pad_h, pad_w] as const;
+  const { out_height, out_width, stride_h, stride_w } = geometryOf(op, [height, width], [window_h, window_w], { stride: options.stride, padding });
+  if (!(2 * pad_h <= window_h && 2 * pad_w <= window_w)) {
+    throw new OptionError(`${op}: expected padding of at most half the ${window_h}x${window_w} window, got ${pad_h},${pad_w}`);
+  }
+  if (gradOutput) requireShape(op, "gradOutput", [batch, out_height, out_width, channels], described);
+  return { batch, height, width, packs: channels / packOf(channels), out_height, out_width, window_h, window_w, stride_h, stride_w, pad_h, pad_w };
+}
+
+type Params = ReturnType<typeof paramsOf>;
+
+const outputOf = ({ device, shape, dtype }: Tensor, { batch, out_height, out_width }: Params): Tensor =>
+  empty(device, [batch, out_height, out_width, shape[3]!], dtype);
+
+/** One invocation for each pack of `owned`. */
+function run(
+  entryPoint: string,
+  tensors: Record<string, Tensor>,
+  params: Params,
+  owned: Tensor,
+  constants: Readonly<Record<string, boolean>> = {},
+): void {
+  const channels = owned.shape[3]!;
+  const invocations = countOf(owned.shape) / packOf(channels);
+  launch({ module, entryPoint, element: elementOf(owned.dtype, channels), constants, tensors, params, size: { invocations } });
+}
