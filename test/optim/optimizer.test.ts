@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { AdamW } from "../../src/optim/adamw.ts";
+import { AdamW } from "../../src/optim/adam.ts";
 import { fromArray, requireGrad, toArray, type Tensor } from "../../src/tensor/tensor.ts";
 import { rng } from "../bounds.ts";
 import { device } from "../device.ts";
