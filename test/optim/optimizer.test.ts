@@ -1,6 +1,9 @@
-import { expect, test } from "vitest";
-import { AdamW } from "../../src/optim/adam.ts";
-import { fromArray, requireGrad, toArray, type Tensor } from "../../src/tensor/tensor.ts";
+import { describe, expect, test } from "vitest";
+import { Adam, AdamW } from "../../src/optim/adam.ts";
+import { cosineRate, stepRate } from "../../src/optim/schedule.ts";
+import { Sgd } from "../../src/optim/sgd.ts";
+import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
+import { empty, fromArray, requireGrad, toArray, type Tensor } from "../../src/tensor/tensor.ts";
 import { rng } from "../bounds.ts";
 import { device } from "../device.ts";
 
@@ -101,4 +104,121 @@ test("an optimiser gives its memory back", () => {
   expect(device.memory().bytes).toBeGreaterThan(before);
   optimizer.release();
   expect(device.memory().bytes).toBe(before);
+});
+
+/** One parameter and three gradients of it, twelve numbers: what torch.optim makes of them is in the definition's few lines. */
+const steps = (update: (g: number, w: number, step: number) => number, start: number, grads: readonly number[]): number =>
+  grads.reduce((w, g, i) => update(g, w, i + 1), start);
+
+async function run(optimizerOf: (parameter: Tensor) => Adam | Sgd, start: number, grads: readonly number[]): Promise<number> {
+  const parameter = requireGrad(fromArray(device, [1], Float32Array.of(start)));
+  const optimizer = optimizerOf(parameter);
+  for (const grad of grads) optimizer.step([fromArray(device, [1], Float32Array.of(grad))]);
+  optimizer.release();
+  return (await toArray(parameter))[0]!;
+}
+
+describe("the other rules", () => {
+  const grads = [0.5, -1.25, 2, 0.75];
+
+  test("Adam adds its decay to the gradient", async () => {
+    let [m, v] = [0, 0];
+    const want = steps((raw, w, step) => {
+      const g = raw + 0.1 * w;
+      m = 0.8 * m + 0.2 * g;
+      v = 0.9 * v + 0.1 * g * g;
+      return w - (0.05 * (m / (1 - 0.8 ** step))) / (Math.sqrt(v / (1 - 0.9 ** step)) + 1e-3);
+    }, 2, grads);
+    const got = await run((parameter) => new Adam([{ parameters: [parameter], rate: 0.05 }], { betas: [0.8, 0.9], eps: 1e-3, decay: 0.1 }), 2, grads);
+    expect(got).toBeCloseTo(want, 6);
+  });
+
+  test.each([
+    ["without momentum", 0, false],
+    ["with momentum", 0.9, false],
+    ["with Nesterov's momentum", 0.9, true],
+  ])("SGD %s", async (_what, momentum, nesterov) => {
+    let velocity = 0;
+    const want = steps((raw, w) => {
+      const g = raw + 0.1 * w;
+      velocity = momentum * velocity + g;
+      return w - 0.05 * (nesterov ? g + momentum * velocity : velocity);
+    }, 2, grads);
+    const got = await run((parameter) => new Sgd([{ parameters: [parameter], rate: 0.05 }], { momentum, nesterov, decay: 0.1 }), 2, grads);
+    expect(got).toBeCloseTo(want, 6);
+  });
+});
+
+test("a parameter that sat a step out has its own count of steps", async () => {
+  const parameters = [0, 0].map((x) => requireGrad(fromArray(device, [1], Float32Array.of(x))));
+  const optimizer = new AdamW([{ parameters, rate: 0.1 }], { decay: 0 });
+  const grad = () => fromArray(device, [1], Float32Array.of(3));
+  optimizer.step([grad(), null]);
+  optimizer.step([grad(), grad()]);
+  const [two, one] = await Promise.all(parameters.map((parameter) => toArray(parameter)));
+  expect(one![0]).toBeCloseTo(-0.1, 6); // its first step, whatever the others did
+  expect(two![0]).toBeCloseTo(-0.2, 6);
+});
+
+test("takes as many dispatches for a hundred parameters as for two", () => {
+  const dispatchesFor = (count: number): number => {
+    using _scope = device.scope();
+    const parameters = Array.from({ length: count }, (_, i) => requireGrad(fromArray(device, [i + 1], new Float32Array(i + 1))));
+    const optimizer = new AdamW([{ parameters: parameters.slice(0, 1), rate: 0.1 }, { parameters: parameters.slice(1), rate: 0.01 }], { maxNorm: 1 });
+    const grads = parameters.map(({ shape }) => fromArray(device, shape, new Float32Array(shape[0]!)));
+    const before = device.counters().dispatches;
+    optimizer.step(grads);
+    optimizer.release();
+    return device.counters().dispatches - before;
+  };
+  expect(dispatchesFor(100)).toBe(dispatchesFor(2));
+  expect(dispatchesFor(100)).toBeLessThan(10);
+});
+
+test("repeats bit for bit, also over more elements than one row of the norm's sum", async () => {
+  const once = async (): Promise<Uint32Array> => {
+    const values = rng(8);
+    const parameter = requireGrad(fromArray(device, [5000], Float32Array.from({ length: 5000 }, () => values())));
+    const optimizer = new AdamW([{ parameters: [parameter], rate: 0.1 }], { maxNorm: 0.1 });
+    for (let i = 0; i < 3; i++) optimizer.step([fromArray(device, [5000], Float32Array.from({ length: 5000 }, () => values() - 0.5))]);
+    optimizer.release();
+    return new Uint32Array((await toArray(parameter)).buffer);
+  };
+  expect(await once()).toEqual(await once());
+});
+
+describe("schedules", () => {
+  test("stepRate falls by its factor every few epochs", () => {
+    expect([0, 1, 2, 3, 5, 6].map((epoch) => stepRate(epoch, { every: 3, factor: 0.5 }))).toEqual([1, 1, 1, 0.5, 0.5, 0.25]);
+  });
+  test("cosineRate falls along half a cosine and stays at its least", () => {
+    const rates = [0, 5, 10, 11].map((epoch) => cosineRate(epoch, { epochs: 10, least: 0.1 }));
+    expect(rates[0]).toBe(1);
+    expect(rates[1]).toBeCloseTo(0.55, 12);
+    expect(rates.slice(2)).toEqual([0.1, 0.1]);
+  });
+  test("refuse what is no schedule", () => {
+    expect(() => stepRate(1, { every: 0, factor: 0.1 })).toThrow("stepRate: expected every >= 1, a whole number, and a finite factor, got 0 and 0.1");
+    expect(() => cosineRate(1, { epochs: 0 })).toThrow("cosineRate: expected epochs > 0 and least in [0, 1], got 0 and 0");
+  });
+});
+
+describe("optimisers reject", () => {
+  const parameter = requireGrad(empty(device, [3]));
+  const groups = [{ parameters: [parameter], rate: 0.1 }];
+  test.each<readonly [string, () => unknown, typeof OptionError | typeof ShapeError, string]>([
+    ["nothing to optimise", () => new AdamW([]), OptionError, "AdamW: expected at least one parameter"],
+    ["whole numbers", () => new Sgd([{ parameters: [empty(device, [2], "u32")], rate: 1 }]), ShapeError, "Sgd: expected parameter 0 of dtype f32, it is u32, got parameter 0 [2]"],
+    ["a negative rate", () => new Adam([{ parameters: [parameter], rate: -1 }]), OptionError, "Adam: expected a rate of at least 0, got -1"],
+    ["a norm of zero", () => new AdamW(groups, { maxNorm: 0 }), OptionError, "AdamW: expected maxNorm > 0, got 0"],
+    ["a beta of 1", () => new AdamW(groups, { betas: [0.9, 1] }), OptionError, "AdamW: expected betas in [0, 1), eps and decay of at least 0, got 0.9,1, 1e-8 and 0.01"],
+    ["a momentum of 1", () => new Sgd(groups, { momentum: 1 }), OptionError, "Sgd: expected momentum in [0, 1) and decay of at least 0, got 1 and 0"],
+    ["Nesterov's momentum of 0", () => new Sgd(groups, { nesterov: true }), OptionError, "Sgd: expected momentum > 0 with nesterov, got 0"],
+    ["an unknown option", () => new Sgd(groups, { dampening: 1 } as object), OptionError, "Sgd: unknown option dampening; it takes momentum, nesterov, decay, maxNorm"],
+    ["too few gradients", () => new AdamW(groups).step([]), OptionError, "step: expected a gradient or null for each of 1 parameters, got 0"],
+    ["a gradient of another shape", () => new AdamW(groups).step([empty(device, [4])]), ShapeError, "step: expected gradient [3], got parameter [3] and gradient [4]"],
+  ])("%s", (_what, attempt, type, message) => {
+    expect(attempt).toThrow(type);
+    expect(attempt).toThrow(message);
+  });
 });
