@@ -56,7 +56,7 @@ describe("errors of the GPU reach the caller:", () => {
     const own = await ownDevice();
     own.gpu.createBuffer({ size: 4, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.STORAGE });
     await own.gpu.queue.onSubmittedWorkDone();
-    expect(() => own.submit()).toThrow("Buffer usages");
+    expect(() => own.submit()).toThrow(/usage/i); // each implementation in its own words
     own.submit();
   });
 
