@@ -205,8 +205,7 @@ describe("recording", () => {
     expect(device.counters().dispatches).toBe(before);
   });
 
-  test("a profile names the kernels and counts them", async () => {
-    if (!device.gpu.features.has("timestamp-query")) return;
+  test.skipIf(!device.gpu.features.has("timestamp-query"))("a profile names the kernels and counts them", async () => {
     const a = zeros(device, [8]);
     const times = await device.profile(() => {
       for (let i = 0; i < 3; i++) device.release(binaryForward(a, a, "multiply").allocation);

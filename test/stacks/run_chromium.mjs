@@ -1,5 +1,5 @@
 // npm run test:chromium [WORD...]   the tests in Chromium, without a window; only files whose path contains a WORD
-import { accessSync, constants, createReadStream } from "node:fs";
+import { createReadStream, existsSync } from "node:fs";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { delimiter, join } from "node:path";
@@ -17,20 +17,15 @@ const FLAGS = [
   "--disable-sync",
 ];
 
+const OWN_SIGNALS = { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false }; // runStack sees to them
+
 /** Chromium's program: $CHROMIUM, or the first of its names on the PATH. */
 function findChromium() {
-  if (process.env.CHROMIUM) return process.env.CHROMIUM;
-  const candidates = process.env.PATH.split(delimiter).flatMap((folder) => NAMES.map((name) => join(folder, name)));
-  const found = candidates.find((path) => {
-    try {
-      accessSync(path, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-  if (!found) throw new Error(`no Chromium: neither does CHROMIUM name one nor is ${NAMES.join(", ")} on the PATH (Debian: apt-get install chromium)`);
-  return found;
+  const named = process.env.CHROMIUM;
+  const candidates = named ? [named] : process.env.PATH.split(delimiter).flatMap((folder) => NAMES.map((name) => join(folder, name)));
+  const found = candidates.find((path) => existsSync(path));
+  if (found) return found;
+  throw new Error(named ? `no Chromium at ${named}, which CHROMIUM names` : `no Chromium: none of ${NAMES.join(", ")} is on the PATH; install one or name it in CHROMIUM`);
 }
 
 /** Serves a folder's scripts and an empty page on a free port: WebGPU is for secure contexts, of which loopback is one. */
@@ -50,13 +45,15 @@ await runStack((folder, bundle, say) => {
   const work = async () => {
     const server = await serve(folder);
     opened.push(() => server.close());
-    const browser = await chromium.launch({ executablePath: findChromium(), args: FLAGS });
-    opened.push(() => browser.close()); // its profile goes with it
+    const launch = chromium.launch({ executablePath: findChromium(), args: FLAGS, ...OWN_SIGNALS });
+    opened.push(() => launch.then((browser) => browser.close(), () => {})); // its profile goes with it
+    const browser = await launch;
     const page = await browser.newPage();
     const crashed = new Promise((_, reject) => {
       page.on("crash", () => reject(new Error("the page crashed")));
       browser.on("disconnected", () => reject(new Error("the browser ended")));
     });
+    crashed.catch(() => {}); // closing the browser is no crash
     await page.exposeFunction("say", say);
     await page.goto(`http://127.0.0.1:${server.address().port}/`);
     const plan = { stack: `Chromium ${browser.version()}`, ...bundle };

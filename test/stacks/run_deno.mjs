@@ -30,7 +30,7 @@ await runStack((folder, bundle, say) => {
     }),
     stop: async () => {
       child.kill("SIGKILL");
-      await closed;
+      await closed.catch(() => {}); // did not start
     },
   };
 });

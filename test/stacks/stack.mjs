@@ -21,6 +21,7 @@ export async function runStack(start) {
   ended.catch(() => {}); // may come before anybody waits for it
   try {
     const bundle = await bundleTests(folder, process.argv.slice(2));
+    if (Object.keys(bundle.files).length === 0) throw new Error(`nothing to run: ${Object.values(bundle.refused).join("; ")}`);
     const say = (line) => {
       console.log(line);
       timer.refresh();
