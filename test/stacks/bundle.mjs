@@ -15,7 +15,7 @@ const REPLACED = {
 };
 
 /** Packages that are made for Node. */
-const PACKAGES = [...Object.keys(JSON.parse(readFileSync(at("package.json"), "utf8")).dependencies), "playwright-core"];
+const PACKAGES = [...Object.keys(JSON.parse(readFileSync(at("package.json"), "utf8")).dependencies), "playwright-core", "vite"];
 const isNodes = (source) => source.startsWith("node:") || PACKAGES.includes(source);
 
 /**
@@ -30,6 +30,7 @@ export async function bundleTests(folder, words) {
     .filter((path) => path.endsWith(".test.ts") && (words.length === 0 || words.some((word) => path.includes(word))))
     .sort();
   if (tests.length === 0) throw new Error(`no test file's path contains ${words.join(" or ")}`);
+  const entries = Object.fromEntries(tests.map((path) => [path.replaceAll("/", "_"), at(path)]));
   const files = {};
   const refused = {};
   await build({
@@ -52,7 +53,7 @@ export async function bundleTests(folder, words) {
       outDir: folder,
       minify: false,
       lib: {
-        entry: { run: at("test/stacks/run.ts"), deno: at("test/stacks/deno.ts"), ...Object.fromEntries(tests.map((path) => [path.replaceAll("/", "_"), at(path)])) },
+        entry: { run: at("test/stacks/run.ts"), deno: at("test/stacks/deno.ts"), ...entries },
         formats: ["es"],
       },
       rolldownOptions: {

@@ -71,7 +71,9 @@ export function totalsLine({ passed, failed, skipped }: Totals): string {
 function countOf(file: File, say: (line: string) => void): Totals {
   const count: Totals = { passed: 0, failed: 0, skipped: 0 };
   const visit = (task: Test | Suite, names: readonly string[]) => {
-    for (const { message, diff } of task.result?.errors ?? []) say(`  ${["failed", ...names].join(" > ")}\n    ${message}${diff ? `\n${diff}` : ""}`);
+    for (const { message, diff } of task.result?.errors ?? []) {
+      say(`  failed: ${names.join(" > ")}\n    ${message}${diff ? `\n${diff}` : ""}`);
+    }
     if (task.type === "suite") return task.tasks.forEach((child) => visit(child, [...names, child.name]));
     const state = task.result?.state;
     count[state === "pass" ? "passed" : state === "fail" || task.mode === "run" ? "failed" : "skipped"]++;

@@ -25,7 +25,8 @@ function findChromium() {
   const candidates = named ? [named] : process.env.PATH.split(delimiter).flatMap((folder) => NAMES.map((name) => join(folder, name)));
   const found = candidates.find((path) => existsSync(path));
   if (found) return found;
-  throw new Error(named ? `no Chromium at ${named}, which CHROMIUM names` : `no Chromium: none of ${NAMES.join(", ")} is on the PATH; install one or name it in CHROMIUM`);
+  if (named) throw new Error(`no Chromium at ${named}, which CHROMIUM names`);
+  throw new Error(`no Chromium: none of ${NAMES.join(", ")} is on the PATH; install one or name it in CHROMIUM`);
 }
 
 /** Serves a folder's scripts and an empty page on a free port: WebGPU is for secure contexts, of which loopback is one. */
@@ -50,6 +51,7 @@ await runStack((folder, bundle, say) => {
     const browser = await launch;
     const page = await browser.newPage();
     const crashed = new Promise((_, reject) => {
+      page.on("pageerror", ({ message }) => reject(new Error(`an error that no test waited for: ${message}`)));
       page.on("crash", () => reject(new Error("the page crashed")));
       browser.on("disconnected", () => reject(new Error("the browser ended")));
     });

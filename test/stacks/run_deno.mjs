@@ -19,7 +19,7 @@ await runStack((folder, bundle, say) => {
   const child = spawn(deno, ["run", ...options, join(folder, "deno.js"), plan], {
     stdio: ["ignore", "pipe", "inherit"],
     // Vulkan's loader wants a folder for the session; Deno a place for its caches that goes with the run.
-    env: { ...process.env, XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR ?? tmpdir(), DENO_DIR: join(folder, "deno"), DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
+    env: { XDG_RUNTIME_DIR: tmpdir(), ...process.env, DENO_DIR: join(folder, "deno"), DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
   });
   createInterface({ input: child.stdout }).on("line", say);
   const closed = once(child, "close");

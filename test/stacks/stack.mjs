@@ -8,7 +8,8 @@ const SILENCE_MINUTES = 20; // a test file may take some minutes where a CPU doe
 
 /**
  * Runs the tests on a stack and sets the process's exit code.
- * @param start gets the bundle's folder, what is in it, and `say` for each line of the report; returns `done`, which resolves to the number of failed tests, and `stop`, which ends all that was started
+ * @param start gets the bundle's folder, what is in it, and `say` for each line of the report; returns `done`, which
+ *   resolves to the number of failed tests, and `stop`, which ends all that was started
  */
 export async function runStack(start) {
   const folder = await mkdtemp(join(tmpdir(), "bigrid-stack-"));

@@ -1,6 +1,9 @@
 // Stands in for the package vitest in the bundles of tests: the parts of which vitest itself is made, without those that
 // need Node. A test that wants more than these fails by the name of what is missing.
-import { ASYMMETRIC_MATCHERS_OBJECT, chai, customMatchers, getState, GLOBAL_EXPECT, JestAsymmetricMatchers, JestChaiExpect, JestExtend, setState, type ExpectStatic } from "@vitest/expect";
+import {
+  ASYMMETRIC_MATCHERS_OBJECT, chai, customMatchers, getState, GLOBAL_EXPECT, JestAsymmetricMatchers, JestChaiExpect, JestExtend, setState,
+  type ExpectStatic,
+} from "@vitest/expect";
 import { getCurrentTest } from "@vitest/runner";
 
 export { afterAll, afterEach, beforeAll, beforeEach, describe, test } from "@vitest/runner";
@@ -19,5 +22,5 @@ const globals = globalThis as unknown as Record<symbol, object>;
 
 export const expect = Object.assign(check, chai.expect, globals[ASYMMETRIC_MATCHERS_OBJECT]) as unknown as ExpectStatic;
 globals[GLOBAL_EXPECT] = expect; // where matchers look for their state
-setState({ assertionCalls: 0, isExpectingAssertions: false, isExpectingAssertionsError: null, expectedAssertionsNumber: null, expectedAssertionsNumberErrorGen: null }, expect);
+setState({ assertionCalls: 0 }, expect);
 (chai.expect as unknown as { extend(expect: ExpectStatic, matchers: object): void }).extend(expect, customMatchers);
