@@ -56,7 +56,7 @@ describe("errors of the GPU reach the caller:", () => {
     const own = await ownDevice();
     own.gpu.createBuffer({ size: 4, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.STORAGE });
     await own.gpu.queue.onSubmittedWorkDone();
-    expect(() => own.submit()).toThrow("Buffer usages");
+    expect(() => own.submit()).toThrow(/usage/i); // each implementation in its own words
     own.submit();
   });
 
@@ -205,8 +205,7 @@ describe("recording", () => {
     expect(device.counters().dispatches).toBe(before);
   });
 
-  test("a profile names the kernels and counts them", async () => {
-    if (!device.gpu.features.has("timestamp-query")) return;
+  test.skipIf(!device.gpu.features.has("timestamp-query"))("a profile names the kernels and counts them", async () => {
     const a = zeros(device, [8]);
     const times = await device.profile(() => {
       for (let i = 0; i < 3; i++) device.release(binaryForward(a, a, "multiply").allocation);
