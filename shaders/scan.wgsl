@@ -22,7 +22,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> output: array<u32>;
 @group(1) @binding(0) var<uniform> params: Params;
 
-const STRETCH = 8u; // elements of a lane
+const STRETCH = 32u; // elements of a lane
 
 var<workgroup> sums: array<u32, WORKGROUP_SIZE>;
 

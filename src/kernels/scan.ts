@@ -3,7 +3,7 @@ import { countOf, empty, release, type Tensor } from "../tensor/tensor.ts";
 import { launch, requireDType } from "./launch.ts";
 
 const LANES = 256; // of a workgroup
-const BLOCK = LANES * 8; // elements of a workgroup, as in the shader
+const BLOCK = LANES * 32; // elements of a workgroup, as in the shader
 
 /** Exclusive prefix sums of a u32 tensor: `[count + 1]`, the last element being the total. */
 export function exclusiveScan(input: Tensor): Tensor {

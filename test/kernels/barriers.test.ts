@@ -57,7 +57,7 @@ const PROBLEMS: Readonly<Record<string, Problem>> = {
   },
   "scan.block_totals": {
     workgroups: 2,
-    buffers: () => ({ 0: { 0: new Uint32Array(2 * 8 * LANES - 5), 2: new Uint32Array(2) }, 1: { 0: uniform(2 * 8 * LANES - 5) } }),
+    buffers: () => ({ 0: { 0: new Uint32Array(2 * 32 * LANES - 5), 2: new Uint32Array(2) }, 1: { 0: uniform(2 * 32 * LANES - 5) } }),
   },
   // A row of 12 elements, and a workgroup beyond the rows.
   "top_k_mean.forward": {
