@@ -105,5 +105,7 @@ function run(
     NEAREST: choiceOf("gridSample", "mode", MODES, mode) === 1,
     PADDING: choiceOf("gridSample", "paddingMode", PADDING_MODES, paddingMode),
   };
-  launch({ module, entryPoint, element: elementOf(dtype, channels), constants, tensors, params, size });
+  const cutting = ["forward", "backward_grid", "backward_grid_narrow"].includes(entryPoint);
+  const parts = cutting ? { parts: { param: "batch", tensors: ["input", "grid", "output", "grad_output", "grad_grid"] } } : {};
+  launch({ module, entryPoint, element: elementOf(dtype, channels), constants, tensors, params, size, ...parts });
 }

@@ -131,7 +131,7 @@ export abstract class Optimizer {
 }
 
 function arenasOf(device: Device, entries: readonly { readonly parameter: Tensor; readonly rate: number }[], moments: number): Arena[] {
-  const most = Math.floor(device.maxTensorBytes / 4 / COLUMNS) * COLUMNS;
+  const most = Math.floor(device.maxBindingBytes / 4 / COLUMNS) * COLUMNS;
   const parts: Slot[][] = [];
   let end = Infinity;
   for (const { parameter, rate } of entries) {
