@@ -118,9 +118,13 @@ const ACTIVATIONS: Readonly<Record<string, number>> = {
   sqrt: 2 + ROOT + DIVISION,
 };
 
-const activationSlack = (name: unknown): number => {
-  const known = ACTIVATIONS[typeof name === "object" ? (name as { name: string }).name : String(name)];
-  if (known === undefined) throw new Error(`how much does ${String(name)} round?`);
+/** An activation as the options have it. */
+type Named = string | { readonly name: string };
+
+const activationSlack = (activation: Named): number => {
+  const name = typeof activation === "string" ? activation : activation.name;
+  const known = ACTIVATIONS[name];
+  if (known === undefined) throw new Error(`how much does ${name} round?`);
   return known;
 };
 
@@ -148,7 +152,7 @@ const withBias = (f: (x: Tensor, y: Tensor, options: never) => Tensor, slack: En
 
 /** Sums of products of the cases' numbers are exact; an activation rounds, and so does each term of a sum over its gradients. */
 const epilogueSlack = (terms: (c: Case) => number) => (c: Case) => {
-  const applied = c.options?.["activation"];
+  const applied = c.options?.["activation"] as Named | undefined;
   return applied === undefined ? 0 : 2 + activationSlack(applied) + terms(c);
 };
 
@@ -210,7 +214,7 @@ const quotient = () => 4 + DIVISION;
 
 const TABLE: Readonly<Record<string, Entry>> = {
   activation: plainly(activation, (c) => {
-    const rounded = activationSlack(c.arguments?.[0]);
+    const rounded = activationSlack(c.arguments?.[0] as Named);
     return rounded === 0 ? 0 : rounded + 1; // times gradOutput
   }),
   conv2d: withBias(
@@ -256,7 +260,7 @@ const TABLE: Readonly<Record<string, Entry>> = {
     },
     // The mean, both functions, and the longest of: the gradient's sum over positions, two layers' sums, the weights' over images.
     slack: (c) => {
-      const { activation: inner = "relu", gate = "sigmoid" } = c.options ?? {};
+      const { activation: inner = "relu", gate = "sigmoid" } = (c.options ?? {}) as { readonly activation?: Named; readonly gate?: Named };
       return 8 + activationSlack(inner) + activationSlack(gate) + positionsOf(c.output) + 2 * channels(c) + 2 * extentOf(c, "weight1", 1);
     },
   },
