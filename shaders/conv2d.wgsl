@@ -13,6 +13,9 @@
 //
 //   grad_input[n,h,w,c]    = sum over r,s,k of grad_output[n,p,q,k] * filters[r,s,c,k], where p*stride - pad + r*dilation = h
 //   grad_filters[r,s,c,k]  = sum over n,p,q of input[n,h,w,c] * grad_output[n,p,q,k], same relation
+//
+// Cost: at least one read of input and filters and one write of the output, 2 N P Q R S C/g K operations; the gradients the same.
+// Deterministic: the gradient of the input is a gather, that of the filters sums slices in order.
 
 // Whether bias is added. Without it, bias is bound but never read.
 override BIAS: bool = false;

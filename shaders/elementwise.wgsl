@@ -7,6 +7,8 @@
 //
 // Offsets are counted in packs. A repeated axis has stride 0. Where the innermost axis of one operand is repeated
 // but not the other's, both are read as scalars (PACK 1).
+//
+// Cost: one read of each operand and one write an element, one operation.
 
 // 0 add  1 subtract  2 multiply  3 divide  4 maximum  5 minimum  6 hypot  7 first: a alone
 // 8 equal: 1 where a = b, else 0

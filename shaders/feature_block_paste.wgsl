@@ -11,6 +11,7 @@
 //
 // Draws come from philox(counter (draw / 4, image, step, stream), key (seed, 0)); two bits a step of the walk.
 // Definition: GRAD, Feature Block Paste.
+// Cost: two writes a cell, and about 30 operations for 16 steps.
 
 struct Params {
   batch: u32,           // N

@@ -1,4 +1,4 @@
-// grid_sample: bilinear sampling of an NHWC image at normalised positions, and its gradients.
+// grid_sample: sampling of an NHWC image at normalised positions, bilinear or of the nearest pixel, and its gradients.
 //
 //   input    [N, H, W, C]  pack   image
 //   grid     [N, P, Q, 2]  f32    position (x, y) in [-1, 1]; x runs along W, y along H
@@ -6,12 +6,20 @@
 //
 //   output[n,p,q,c] = sum over h,w of  tent(y - h) * tent(x - w) * input[n,h,w,c]
 //
-// with (x, y) in pixels and tent(t) = max(0, 1 - |t|), so at most four terms are non-zero.
-// Outside the image reads as zero (padding_mode "zeros"). Definition and the meaning of
-// align_corners: torch.nn.functional.grid_sample.
+// with (x, y) in pixels and tent(t) = max(0, 1 - |t|), so at most four terms are non-zero. NEAREST rounds (x, y), halves
+// to even, which leaves one term. PADDING says what a position outside the image means; outside pixels are never read.
+// Definition and the meaning of align_corners: torch.nn.functional.grid_sample.
+//
+// Cost: forward reads 4 C and writes C elements a sample, for 6 C operations; the image's gradient reads C a sample and
+// writes the image once; the grid's reads 5 C a sample.
 
 // true: -1 and 1 are the centres of the corner pixels. false: the outer edges of those pixels.
 override ALIGN_CORNERS: bool = false;
+// true: the nearest pixel. false: bilinear.
+override NEAREST: bool = false;
+// Positions outside the image: 0 zeros: they read as zero. 1 border: they move to the nearest border pixel's centre.
+// 2 reflection: they are mirrored at the image's edge, or at the border pixels' centres with ALIGN_CORNERS.
+override PADDING: u32 = 0;
 
 struct Params {
   batch: u32,       // N
@@ -42,9 +50,54 @@ fn pixel_scale() -> vec2f {
   return 0.5 * select(size, size - 1.0, ALIGN_CORNERS);
 }
 
-// Pixel position of a sample. Pixel (h, w) is centred at (x, y) = (w, h).
-fn pixel_position(sample: u32) -> vec2f {
+// Pixel position that the grid states. Pixel (h, w) is centred at (x, y) = (w, h).
+fn stated_position(sample: u32) -> vec2f {
   return (grid[sample] + 1.0) * pixel_scale() - select(vec2f(0.5), vec2f(0.0), ALIGN_CORNERS);
+}
+
+// Mirror images of the axis repeat with twice `span`; position 0 of the first begins at `low`.
+struct Mirror { low: f32, span: vec2f, flips: vec2f, past: vec2f }
+
+fn mirror_of(position: vec2f) -> Mirror {
+  let size = vec2f(f32(params.width), f32(params.height));
+  let low = select(-0.5, 0.0, ALIGN_CORNERS);
+  let span = select(size, size - 1.0, ALIGN_CORNERS);
+  let distance = abs(position - low);
+  let flips = floor(distance / max(span, vec2f(1.0)));
+  return Mirror(low, span, flips, distance - flips * span);
+}
+
+fn is_odd(flips: vec2f) -> vec2<bool> { return flips - 2.0 * floor(0.5 * flips) > vec2f(0.5); }
+
+// Position after padding, within the image unless it pads with zeros.
+fn padded_position(position: vec2f) -> vec2f {
+  var at = position;
+  if (PADDING == 0u) { return at; }
+  if (PADDING == 2u) {
+    let mirror = mirror_of(position);
+    at = mirror.low + select(mirror.past, mirror.span - mirror.past, is_odd(mirror.flips));
+  }
+  return clamp(at, vec2f(0.0), vec2f(f32(params.width), f32(params.height)) - 1.0);
+}
+
+// d padded position / d stated position, per axis: 0 where it is held at the border, as PyTorch also has it exactly there.
+fn padding_slope(position: vec2f) -> vec2f {
+  if (PADDING == 0u) { return vec2f(1.0); }
+  let at = padded_position(position);
+  let inside = (at > vec2f(0.0)) & (at < vec2f(f32(params.width), f32(params.height)) - 1.0);
+  var slope = vec2f(1.0);
+  if (PADDING == 2u) {
+    let mirror = mirror_of(position);
+    slope = select(vec2f(1.0), vec2f(-1.0), is_odd(mirror.flips)) * select(vec2f(1.0), vec2f(-1.0), position < vec2f(mirror.low));
+  }
+  return select(vec2f(0.0), slope, inside);
+}
+
+// Pixel position that a sample reads.
+fn pixel_position(sample: u32) -> vec2f {
+  let position = padded_position(stated_position(sample));
+  if (NEAREST) { return round(position); }
+  return position;
 }
 
 fn tent(t: vec2f) -> f32 {
@@ -73,8 +126,11 @@ fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
   let position = pixel_position(sample);
   let corner = floor(position);
   let at = vec2i(corner);
+  if (NEAREST) {
+    output[i] = pack(pixel(n, at, c));
+    return;
+  }
   let f = position - corner;
-
   let top = mix(pixel(n, at, c), pixel(n, at + vec2i(1, 0), c), f.x);
   let bottom = mix(pixel(n, at + vec2i(0, 1), c), pixel(n, at + vec2i(1, 1), c), f.x);
   output[i] = pack(mix(top, bottom, f.y));
@@ -203,6 +259,9 @@ fn position_gradient(sample: u32, first: u32, step: u32) -> vec2f {
   return sum;
 }
 
+// d pixel position / d grid, per axis.
+fn position_slope(sample: u32) -> vec2f { return pixel_scale() * padding_slope(stated_position(sample)); }
+
 var<workgroup> lane_sums: array<vec2f, WORKGROUP_SIZE>;
 
 // d loss / d grid for many channels. One workgroup per sample: lanes stride over the channels, then a tree adds the
@@ -224,7 +283,7 @@ fn backward_grid(
     if (lane < width) { lane_sums[lane] += lane_sums[lane + width]; }
     workgroupBarrier();
   }
-  if (lane == 0 && in_range) { grad_grid[sample] = lane_sums[0] * pixel_scale(); }
+  if (lane == 0 && in_range) { grad_grid[sample] = lane_sums[0] * position_slope(sample); }
 }
 
 // d loss / d grid for few channels. One invocation per sample.
@@ -232,5 +291,5 @@ fn backward_grid(
 fn backward_grid_narrow(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let sample = flat_index(id, groups);
   if (sample >= params.batch * params.out_height * params.out_width) { return; }
-  grad_grid[sample] = position_gradient(sample, 0u, 1u) * pixel_scale();
+  grad_grid[sample] = position_gradient(sample, 0u, 1u) * position_slope(sample);
 }

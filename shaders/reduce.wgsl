@@ -8,6 +8,7 @@
 //
 // The slices depend on the shape alone, never on the device, so the same input gives the same bits everywhere
 // that f32 addition does.
+// Cost: one read an element (two of sum_products), one operation (two), and the slices again.
 
 // 0: sum. 1: maximum. 2: minimum.
 override OP: u32 = 0;

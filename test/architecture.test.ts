@@ -10,7 +10,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   autograd: ["tensor", "runtime"],
   ops: ["kernels", "autograd", "tensor", "runtime"],
   nn: ["ops", "tensor", "runtime"],
-  optim: ["kernels", "tensor"],
+  optim: ["kernels", "tensor", "runtime"],
   models: ["nn", "ops", "optim", "io", "data", "tensor", "runtime"],
   io: ["tensor"],
   data: ["tensor"],

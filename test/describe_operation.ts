@@ -1,7 +1,7 @@
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { rng } from "./bounds.ts";
 import { device } from "./device.ts";
-import { boundFault, exactnessFault, valuesOf, type Operation } from "./operation.ts";
+import { boundFault, exactnessFault, valuesOf, withFoldedWorkgroups, type Operation } from "./operation.ts";
 
 /** The tests that every differentiable operation must pass. */
 export function describeOperation<P>(operation: Operation<P>): void {
@@ -32,15 +32,8 @@ export function describeOperation<P>(operation: Operation<P>): void {
     }
   });
 
-  describe(`${name} where a dispatch dimension holds three workgroups`, () => {
-    afterEach(() => vi.restoreAllMocks());
-    test("folds its workgroups into the second dimension", async () => {
-      vi.spyOn(device, "workgroups").mockImplementation((invocations, perWorkgroup) => {
-        const total = Math.ceil(invocations / perWorkgroup);
-        return total === 0 ? [0, 1] : [Math.min(total, 3), Math.ceil(total / 3)];
-      });
-      for (const [why, p] of problems) expect(await boundFault(operation, p, 6, "f32"), why).toBeNull();
-    });
+  test(`${name} folds its workgroups where a dispatch dimension holds only three`, async () => {
+    for (const [why, p] of problems) expect(await withFoldedWorkgroups(() => boundFault(operation, p, 6, "f32")), why).toBeNull();
   });
 }
 

@@ -46,5 +46,5 @@ function run(entryPoint: string, activation: Activation, tensors: Record<string,
   const count = countOf(shape);
   const packs = count / packOf(count);
   const constants = activationConstants("activation", activation);
-  launch({ module, entryPoint, element: elementOf(dtype, count), constants, tensors, params: { packs }, size: { invocations: packs } });
+  launch({ module, entryPoint, element: elementOf(dtype, count), constants, tensors, params: { packs }, size: { invocations: packs }, parts: { param: "packs", tensors: Object.keys(tensors) } });
 }

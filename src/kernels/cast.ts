@@ -17,6 +17,7 @@ export function castForward(input: Tensor, dtype: DType): Tensor {
     tensors: narrows ? { wide: input, narrow_output: output } : { narrow: input, wide_output: output },
     params: { packs },
     size: { invocations: packs },
+    parts: { param: "packs", tensors: ["wide", "narrow", "wide_output", "narrow_output"] },
   });
   return output;
 }

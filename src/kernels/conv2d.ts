@@ -26,6 +26,7 @@ export function conv2dForward(input: Tensor, filters: Tensor, { bias = null, act
     tensors: { input, filters, bias: bias ?? filters, output },
     params,
     size: { invocations: params.batch * params.out_height * params.out_width * params.packs },
+    parts: { param: "batch", tensors: ["input", "output"] },
   });
   return output;
 }
@@ -36,7 +37,7 @@ export function conv2dBackwardInput(input: Tensor, filters: Tensor, gradOutput: 
   const gradInput = empty(input.device, input.shape, input.dtype);
   const tensors = { filters, grad_output: gradOutput, grad_input: gradInput };
   const invocations = params.batch * params.height * params.width * params.channels;
-  launch({ module, entryPoint: "backward_input", element, tensors, params, size: { invocations } });
+  launch({ module, entryPoint: "backward_input", element, tensors, params, size: { invocations }, parts: { param: "batch", tensors: ["grad_output", "grad_input"] } });
   return gradInput;
 }
 

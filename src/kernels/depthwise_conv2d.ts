@@ -65,5 +65,7 @@ function run(
   positions: number,
   constants: Readonly<Record<string, number | boolean>> = {},
 ): void {
-  launch({ module, entryPoint, element: elementOf(dtype, shape[3]!), constants, tensors, params, size: { invocations: positions * params.packs } });
+  const invocations = positions * params.packs;
+  const parts = entryPoint === "backward_filters" ? {} : { parts: { param: "batch", tensors: ["input", "output", "grad_output", "grad_input"] } };
+  launch({ module, entryPoint, element: elementOf(dtype, shape[3]!), constants, tensors, params, size: { invocations }, ...parts });
 }

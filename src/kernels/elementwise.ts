@@ -18,7 +18,7 @@ export function binaryForward(a: Tensor, b: Tensor, name: BinaryName): Tensor {
   if (same) {
     const count = countOf(a.shape);
     const packs = count / packOf(count);
-    launch({ module, entryPoint: "forward", element: elementOf(dtype, count), constants, tensors, params: flat(packs), size: { invocations: packs } });
+    launch({ module, entryPoint: "forward", element: elementOf(dtype, count), constants, tensors, params: flat(packs), size: { invocations: packs }, parts: { param: "packs", tensors: ["a", "b", "output"] } });
     return output;
   }
   const [shape, shapeA, shapeB] = [output.shape, a.shape, b.shape].map(padded) as [Shape, Shape, Shape];

@@ -66,5 +66,6 @@ function run(entryPoint: string, tensors: Readonly<Record<string, Tensor>>, axis
   const { constants, ...window } = settings;
   const packs = inner / packOf(inner);
   const params = { outer, extent, packs, ...window };
-  launch({ module, entryPoint, element: elementOf(dtype, inner), constants, tensors, params, size: { invocations: outer * extent * packs } });
+  const parts = { param: "outer", tensors: Object.keys(tensors) };
+  launch({ module, entryPoint, element: elementOf(dtype, inner), constants, tensors, params, size: { invocations: outer * extent * packs }, parts });
 }

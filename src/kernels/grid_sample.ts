@@ -1,13 +1,20 @@
 import module from "../../shaders/grid_sample.wgsl";
 import { shapeError } from "../runtime/errors.ts";
 import { elementOf, empty, packOf, zeros, type DType, type FloatDType, type Shape, type Tensor } from "../tensor/tensor.ts";
-import { floatDType, launch, requireDType } from "./launch.ts";
+import { choiceOf, floatDType, launch, requireDType } from "./launch.ts";
 import { exclusiveScan } from "./scan.ts";
 
 const BLOCK = 64; // samples ranked by one workgroup, as in the shader
 const NARROW_PACKS = 32; // up to which half of a workgroup's lanes would have no channel, so one lane takes them all
 
+const PADDING_MODES = ["zeros", "border", "reflection"] as const;
+const MODES = ["bilinear", "nearest"] as const;
+
 export interface GridSampleOptions {
+  /** Four pixels weighted, or the one nearest to the position, halves to the even one. Default "bilinear". */
+  readonly mode?: (typeof MODES)[number];
+  /** What a position outside the image reads: zero, the border's pixel, or the image mirrored. Default "zeros". */
+  readonly paddingMode?: (typeof PADDING_MODES)[number];
   /**
    * Whether grid coordinates -1 and 1 are the centres of the corner pixels (true) or the outer
    * edges of those pixels (false). Default false, as in PyTorch.
@@ -46,9 +53,10 @@ export function gridSampleBackwardInput(inputShape: Shape, grid: Tensor, gradOut
   return gradInput;
 }
 
-/** d loss / d grid, `[N,P,Q,2]` f32. Deterministic. */
+/** d loss / d grid, `[N,P,Q,2]` f32: zero where the nearest pixel is taken. Deterministic. */
 export function gridSampleBackwardGrid(input: Tensor, grid: Tensor, gradOutput: Tensor, options: GridSampleOptions): Tensor {
   const params = paramsOf(input, grid, gradOutput);
+  if (options.mode === "nearest") return zeros(grid.device, grid.shape);
   const gradGrid = empty(grid.device, grid.shape);
   const tensors = { input, grid, grad_output: gradOutput, grad_grid: gradGrid };
   const channels = input.shape[3]!;
@@ -89,8 +97,15 @@ function run(
   tensors: Record<string, Tensor>,
   channels: number,
   size: { invocations: number } | { workgroups: number },
-  { alignCorners = false }: GridSampleOptions,
+  { mode = "bilinear", paddingMode = "zeros", alignCorners = false }: GridSampleOptions,
   dtype: FloatDType = "f32",
 ): void {
-  launch({ module, entryPoint, element: elementOf(dtype, channels), constants: { ALIGN_CORNERS: alignCorners }, tensors, params, size });
+  const constants = {
+    ALIGN_CORNERS: alignCorners,
+    NEAREST: choiceOf("gridSample", "mode", MODES, mode) === 1,
+    PADDING: choiceOf("gridSample", "paddingMode", PADDING_MODES, paddingMode),
+  };
+  const cutting = ["forward", "backward_grid", "backward_grid_narrow"].includes(entryPoint);
+  const parts = cutting ? { parts: { param: "batch", tensors: ["input", "grid", "output", "grad_output", "grad_grid"] } } : {};
+  launch({ module, entryPoint, element: elementOf(dtype, channels), constants, tensors, params, size, ...parts });
 }

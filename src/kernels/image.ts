@@ -28,7 +28,7 @@ export function imagesForward(device: Device, pictures: readonly Picture[], opti
 
 function imageForward(device: Device, { width, height, data }: Picture, output: Tensor, n: number, options: ImageOptions): void {
   const columns = empty(device, [height, options.width, 3]);
-  const bandRows = Math.max(1, Math.min(height, Math.floor(device.maxTensorBytes / (4 * width))));
+  const bandRows = Math.max(1, Math.min(height, Math.floor(device.maxBindingBytes / (4 * width))));
   for (let row = 0; row < height; row += bandRows) {
     const rows = Math.min(bandRows, height - row);
     const bytes = Uint8Array.from(data.subarray(4 * row * width, 4 * (row + rows) * width)); // a copy, aligned

@@ -1,8 +1,8 @@
-import type { Device } from "../runtime/device.ts";
+import type { BufferPart, Device } from "../runtime/device.ts";
 import { OptionError, ShapeError, shapeError } from "../runtime/errors.ts";
 import type { Element } from "../runtime/kernel.ts";
 import type { WgslModule } from "../runtime/wgsl.ts";
-import type { DType, FloatDType, Shape, Tensor } from "../tensor/tensor.ts";
+import { bytesOf, type DType, type FloatDType, type Shape, type Tensor } from "../tensor/tensor.ts";
 
 /** One dispatch: which code, over which tensors, how many invocations (or workgroups). */
 export interface Launch {
@@ -14,20 +14,70 @@ export interface Launch {
   readonly tensors: Readonly<Record<string, Tensor>>;
   readonly params: Readonly<Record<string, number>>;
   readonly size: { readonly invocations: number } | { readonly workgroups: number };
+  /** Where the work falls into independent parts along the first axis: tensors larger than a dispatch can see are then walked part by part. */
+  readonly parts?: Parts;
 }
 
-/** Records a dispatch. Tensors of different devices are refused. */
-export function launch({ module, entryPoint, element, constants, tensors, params, size }: Launch): void {
+/** Independent parts of a dispatch, such as the images of a batch. */
+export interface Parts {
+  /** The param that counts them. */
+  readonly param: string;
+  /** The tensors that are as many equal pieces, one after another. Every dispatch sees all of the others. */
+  readonly tensors: readonly string[];
+  /** Work of so many parts, where it is not in proportion to their number. */
+  readonly size?: (parts: number) => Launch["size"];
+}
+
+const ALIGNMENT = 256; // of a bound part's first byte, whatever the device
+
+/**
+ * Records a dispatch, or several where a tensor is larger than one can see.
+ * @throws ShapeError for tensors of different devices, or one too large for a kernel that cannot be cut into parts
+ */
+export function launch({ module, entryPoint, element, constants, tensors, params, size, parts }: Launch): void {
   const [[, { device }]] = Object.entries(tensors) as [[string, Tensor]];
-  const buffers: Record<string, GPUBuffer> = {};
   for (const [name, tensor] of Object.entries(tensors)) {
     if (tensor.device !== device) throw new ShapeError(`${module.name}: expected tensors of one device, ${name} is on another`);
-    buffers[name] = tensor.allocation.buffer;
   }
   const kernel = device.kernel({ module, entryPoint, element, ...(constants && { constants }) });
-  const workgroups = "workgroups" in size ? device.workgroups(size.workgroups, 1) : device.workgroups(size.invocations, kernel.workgroupSize);
-  device.dispatch(kernel, buffers, params, workgroups);
+  const count = parts ? params[parts.param]! : 1;
+  const most = partsAtOnce(module.name, device.maxBindingBytes, tensors, count, parts);
+  for (let first = 0; first < count; first += most) {
+    const taken = Math.min(most, count - first);
+    const buffers: Record<string, BufferPart> = {};
+    for (const [name, tensor] of Object.entries(tensors)) {
+      const { buffer } = tensor.allocation;
+      const each = bytesOf(tensor) / count;
+      buffers[name] = taken < count && parts!.tensors.includes(name) ? { buffer, offset: first * each, size: Math.ceil((taken * each) / 4) * 4 } : buffer;
+    }
+    const part = taken === count ? size : (parts!.size?.(taken) ?? shareOf(size, taken / count));
+    const workgroups = "workgroups" in part ? device.workgroups(part.workgroups, 1) : device.workgroups(part.invocations, kernel.workgroupSize);
+    device.dispatch(kernel, buffers, taken === count ? params : { ...params, [parts!.param]: taken }, workgroups);
+  }
 }
+
+const shareOf = (size: Launch["size"], share: number): Launch["size"] =>
+  "workgroups" in size ? { workgroups: Math.round(size.workgroups * share) } : { invocations: Math.round(size.invocations * share) };
+
+/** How many parts one dispatch can see: all, but for tensors too large. */
+function partsAtOnce(op: string, maxBytes: number, tensors: Readonly<Record<string, Tensor>>, count: number, parts?: Parts): number {
+  let most = Math.max(1, count);
+  let step = 1;
+  for (const [name, tensor] of Object.entries(tensors)) {
+    const bytes = bytesOf(tensor);
+    const inParts = parts?.tensors.includes(name) && count > 0;
+    if (inParts) step = Math.max(step, ALIGNMENT / commonFactor(ALIGNMENT, bytes / count)); // powers of two
+    if (bytes <= maxBytes) continue;
+    if (inParts) most = Math.min(most, Math.floor((maxBytes / bytes) * count));
+    else most = 0;
+  }
+  if (most < count) most -= most % step;
+  if (most > 0) return most;
+  const [name, { shape }] = Object.entries(tensors).sort(([, a], [, b]) => bytesOf(b) - bytesOf(a))[0]!;
+  throw new ShapeError(`${op}: ${name} [${shape.join(",")}] is larger than the ${maxBytes} bytes that a dispatch can see on this device; use a smaller batch`);
+}
+
+const commonFactor = (a: number, b: number): number => (b === 0 ? a : commonFactor(b, a % b));
 
 type Described = Record<string, { readonly shape: Shape; readonly dtype: DType; readonly device?: Device }>;
 

@@ -33,7 +33,10 @@ export function matmulForward(a: Tensor, b: Tensor, { bias = null, activation = 
   const partial = empty(a.device, sliced ? [batch, slices, m, n] : [1]);
   const { software } = a.device.adapter;
   const lanes = Math.min(64, Math.max(8, 2 ** Math.ceil(Math.log2(m / 4))));
-  const uniformTiles = batch * Math.ceil(m / 4 / lanes) * Math.ceil(n / UNIFORM_COLUMNS);
+  const sizeOf = (rows: number) =>
+    software
+      ? { workgroups: batch * Math.ceil(rows / 4 / lanes) * Math.ceil(n / UNIFORM_COLUMNS) * slices }
+      : { invocations: batch * Math.ceil(rows / ROWS) * Math.ceil(n / 4) * slices };
   launch({
     module,
     entryPoint: software ? "forward_uniform_b" : "forward",
@@ -48,7 +51,8 @@ export function matmulForward(a: Tensor, b: Tensor, { bias = null, activation = 
     },
     tensors: { a, b, bias: bias ?? b, output, partial },
     params: { batch, m, n, k, depth, slices },
-    size: software ? { workgroups: uniformTiles * slices } : { invocations: tiles * slices },
+    size: sizeOf(m),
+    ...(batch === 1 && !transposeA && !sliced && { parts: { param: "m", tensors: ["a", "output"], size: sizeOf } }),
   });
   if (!sliced) {
     release(partial);

@@ -88,5 +88,6 @@ function run(
 ): void {
   const channels = owned.shape[3]!;
   const invocations = countOf(owned.shape) / packOf(channels);
-  launch({ module, entryPoint, element: elementOf(owned.dtype, channels), constants, tensors, params, size: { invocations } });
+  const parts = { param: "batch", tensors: Object.keys(tensors) };
+  launch({ module, entryPoint, element: elementOf(owned.dtype, channels), constants, tensors, params, size: { invocations }, parts });
 }

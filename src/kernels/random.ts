@@ -1,5 +1,6 @@
 import module from "../../shaders/random.wgsl";
 import type { Device } from "../runtime/device.ts";
+import { OptionError } from "../runtime/errors.ts";
 import { countOf, empty, type Shape, type Tensor } from "../tensor/tensor.ts";
 import { launch } from "./launch.ts";
 
@@ -11,28 +12,36 @@ export interface Draw {
   readonly step: number;
 }
 
+/** Throws OptionError unless a draw's numbers are u32. */
+export function requireDraw(op: string, { seed, stream, step }: Draw): void {
+  if (![seed, stream, step].every((word) => word === word >>> 0)) {
+    throw new OptionError(`${op}: expected seed, stream and step to be whole numbers below 2^32, got ${seed}, ${stream} and ${step}`);
+  }
+}
+
 /** Philox4x32-10 words, u32. */
 export function randomWords(device: Device, shape: Shape, draw: Draw): Tensor {
   const words = empty(device, shape, "u32");
-  run("raw", { words }, shape, draw, 0, 0);
+  run("randomWords", "raw", { words }, shape, draw, 0, 0);
   return words;
 }
 
 /** Uniform numbers between low and high. */
 export function uniform(device: Device, shape: Shape, draw: Draw, low = 0, high = 1): Tensor {
   const output = empty(device, shape);
-  run("uniform_numbers", { output }, shape, draw, low, high);
+  run("uniform", "uniform_numbers", { output }, shape, draw, low, high);
   return output;
 }
 
 /** Normal numbers with mean 0. */
 export function normal(device: Device, shape: Shape, draw: Draw, deviation = 1): Tensor {
   const output = empty(device, shape);
-  run("normal_numbers", { output }, shape, draw, 0, deviation);
+  run("normal", "normal_numbers", { output }, shape, draw, 0, deviation);
   return output;
 }
 
-function run(entryPoint: string, tensors: Record<string, Tensor>, shape: Shape, draw: Draw, low: number, high: number): void {
+function run(op: string, entryPoint: string, tensors: Record<string, Tensor>, shape: Shape, draw: Draw, low: number, high: number): void {
+  requireDraw(op, draw);
   const count = countOf(shape);
   const { seed, stream, step } = draw;
   launch({ module, entryPoint, element: "f32", tensors, params: { count, seed, stream, step, low, high }, size: { invocations: Math.ceil(count / 4) } });

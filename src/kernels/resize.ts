@@ -123,5 +123,6 @@ function run(
     tensors,
     params: { outer, packs, ...ticks },
     size: { invocations: outer * owned * packs },
+    parts: { param: "outer", tensors: Object.keys(tensors) },
   });
 }

@@ -1,9 +1,9 @@
 import { activation, type ActivationName } from "../ops/activation.ts";
 import { batchNorm, batchNormInference } from "../ops/batch_norm.ts";
 import { conv2d, depthwiseConv2d } from "../ops/conv2d.ts";
-import { add, multiply } from "../ops/elementwise.ts";
+import { add } from "../ops/elementwise.ts";
 import { pointwiseConv2d } from "../ops/matmul.ts";
-import { mean } from "../ops/reduce.ts";
+import { squeezeExcitation as squeezeOp } from "../ops/squeeze_excitation.ts";
 import type { RandomStream } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Weights } from "./weights.ts";
@@ -56,15 +56,13 @@ export function norm({ weights, prefix }: LayerContext, channels: number): Layer
 export const activate = (name: ActivationName): Layer => (input) => activation(input, name);
 
 /** Squeeze and excitation: each channel scaled by a gate that sees the mean over H, W. Layers without bias, reduction to 1/4. */
-export function squeezeExcitation(context: LayerContext, channels: number): Layer {
+export function squeezeExcitation({ weights, prefix, random }: LayerContext, channels: number): Layer {
   const squeezed = Math.max(1, Math.floor(channels / 4));
-  const gate = sequence(
-    pointwise(within(context, "reduce"), channels, squeezed, false),
-    activate("relu"),
-    pointwise(within(context, "expand"), squeezed, channels, false),
-    activate("hsigmoid"),
-  );
-  return (input, mode) => multiply(input, gate(mean(input, [1, 2]), mode));
+  const layer = (name: string, inputs: number, outputs: number) => ({
+    weight: weights.normal(`${prefix}.${name}.weight`, [inputs, outputs], INITIAL_DEVIATION, random),
+  });
+  const [reduce, expand] = [layer("reduce", channels, squeezed), layer("expand", squeezed, channels)];
+  return (input) => squeezeOp(input, reduce, expand, { gate: "hsigmoid" });
 }
 
 /** One layer after another. */

@@ -1,11 +1,12 @@
 import { record } from "../autograd/tape.ts";
 import { concatForward, sliceForward } from "../kernels/concat.ts";
+import { activationForward } from "../kernels/activation.ts";
 import { momentsOf, normBackward, normForward, updateRunning, type NormGradients } from "../kernels/batch_norm.ts";
-import { requireDType, requireShape } from "../kernels/launch.ts";
+import { binaryForward } from "../kernels/elementwise.ts";
+import { floatDType, readOptions, requireDType, requireShape } from "../kernels/launch.ts";
 import type { Middle } from "../kernels/reduce.ts";
-import { ShapeError } from "../runtime/errors.ts";
-import { countOf, viewOf, type Tensor } from "../tensor/tensor.ts";
-
+import { ShapeError, shapeError } from "../runtime/errors.ts";
+import { countOf, fromArray, viewOf, type Tensor } from "../tensor/tensor.ts";
 
 export interface BatchNormOptions {
   /** Added to the variance. Default 1e-5. */
@@ -18,15 +19,16 @@ export interface BatchNormOptions {
  * Batch norm with the statistics of this batch, per channel over all other axes; moves the running statistics, in place.
  * Differentiable in `input` and `affine`.
  *
- * @param input `[..., C]`, f32, at least two positions
+ * @param input `[..., C]`, f32 or f16, at least two positions
  * @param affine `[2, C]`, f32: weight and bias
  * @param running `[2, C]`, f32: running mean and unbiased variance
- * @returns the input's shape
- * @throws ShapeError if shapes disagree with the above
+ * @returns the input's shape and dtype
+ * @throws ShapeError if shapes or dtypes disagree with the above; OptionError for an unknown option
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html
  */
-export function batchNorm(input: Tensor, affine: Tensor, running: Tensor, { eps = 1e-5, momentum = 0.1 }: BatchNormOptions = {}): Tensor {
-  const middle = rowsOf(input, affine, running);
+export function batchNorm(input: Tensor, affine: Tensor, running: Tensor, settings: BatchNormOptions = {}): Tensor {
+  const { eps, momentum } = readOptions<Required<BatchNormOptions>>("batchNorm", settings, { eps: EPS, momentum: 0.1 });
+  const middle = rowsOf("batchNorm", input, affine, running);
   if (middle.extent < 2) throw new ShapeError(`batchNorm: expected at least two positions to take statistics of, got input [${input.shape.join(",")}]`);
   const options = { eps, correction: 0 } as const;
   const statistics = momentsOf(input, middle, options);
@@ -40,31 +42,72 @@ export function batchNorm(input: Tensor, affine: Tensor, running: Tensor, { eps 
 }
 
 /**
- * Batch norm with given statistics, as after training. Not differentiable.
+ * Batch norm with given statistics, as after training. Differentiable in `input` and `affine`.
  *
- * @param input `[..., C]`, f32
+ * @param input `[..., C]`, f32 or f16
  * @param affine `[2, C]`, f32: weight and bias
  * @param running `[2, C]`, f32: mean and variance
- * @returns the input's shape
- * @throws ShapeError if shapes disagree with the above
+ * @returns the input's shape and dtype
+ * @throws ShapeError if shapes or dtypes disagree with the above; OptionError for an unknown option
  */
-export function batchNormInference(input: Tensor, affine: Tensor, running: Tensor, { eps = 1e-5 }: Pick<BatchNormOptions, "eps"> = {}): Tensor {
-  return normForward(input, running, affine, rowsOf(input, affine, running), { eps, correction: 0 });
+export function batchNormInference(input: Tensor, affine: Tensor, running: Tensor, settings: NormSettings = {}): Tensor {
+  const { eps } = readOptions<Required<NormSettings>>("batchNormInference", settings, { eps: EPS });
+  const middle = rowsOf("batchNormInference", input, affine, running);
+  const options = { eps, correction: 0 } as const;
+  const backward = once((gradOutput: Tensor) => normBackward(input, running, affine, gradOutput, middle, options, true));
+  return record("batchNormInference", normForward(input, running, affine, middle, options), [
+    [input, (gradOutput) => backward(gradOutput).gradInput],
+    [affine, (gradOutput) => gradAffine(backward(gradOutput), middle.channels)],
+  ]);
+}
+
+/**
+ * The filters and the bias of a convolution that does what one without norm and batch norm with given statistics do in turn.
+ * Not differentiable.
+ *
+ * @param filters `[..., K]`, f32: dense, depthwise (K = C) or pointwise
+ * @param bias `[K]`, f32, or null for none
+ * @param affine `[2, K]`, f32: the norm's weight and bias
+ * @param running `[2, K]`, f32: the norm's mean and variance
+ * @returns filters of the same shape, and a bias `[K]`
+ * @throws ShapeError if shapes or dtypes disagree with the above; OptionError for an unknown option
+ */
+export function foldBatchNorm(
+  filters: Tensor,
+  bias: Tensor | null,
+  affine: Tensor,
+  running: Tensor,
+  settings: NormSettings = {},
+): { readonly filters: Tensor; readonly bias: Tensor } {
+  const { eps } = readOptions<Required<NormSettings>>("foldBatchNorm", settings, { eps: EPS });
+  const { channels } = rowsOf("foldBatchNorm", filters, affine, running);
+  const tensors = { filters, affine, running, ...(bias && { bias }) };
+  requireDType("foldBatchNorm", "f32", tensors);
+  if (bias) requireShape("foldBatchNorm", "bias", [channels], tensors);
+  using scope = filters.device.scope();
+  const row = (pair: Tensor, index: number) => sliceForward(viewOf(pair, [2 * channels]), index * channels, channels);
+  const deviation = activationForward(binaryForward(row(running, 1), fromArray(filters.device, [1], Float32Array.of(eps)), "add"), "sqrt");
+  const scale = binaryForward(row(affine, 0), deviation, "divide");
+  const mean = row(running, 0);
+  const centred = bias ? binaryForward(bias, mean, "subtract") : binaryForward(fromArray(filters.device, [1], Float32Array.of(0)), mean, "subtract");
+  return {
+    filters: scope.keep(binaryForward(filters, scale, "multiply")),
+    bias: scope.keep(binaryForward(binaryForward(centred, scale, "multiply"), row(affine, 1), "add")),
+  };
 }
 
 /**
  * Standardises each channel of each sample over H x W: mean 0, unbiased variance 1. Differentiable.
  *
- * @param input `[N, H, W, C]`, f32, at least two positions
- * @returns (input - mean) / sqrt(unbiased variance + eps), the input's shape
- * @throws ShapeError if the input has another rank or a single position
+ * @param input `[N, H, W, C]`, f32 or f16, at least two positions
+ * @returns (input - mean) / sqrt(unbiased variance + eps), the input's shape and dtype
+ * @throws ShapeError if the input has another rank or a single position; OptionError for an unknown option
  */
-export function standardize(input: Tensor, { eps = 1e-5 }: Pick<BatchNormOptions, "eps"> = {}): Tensor {
-  requireDType("standardize", "f32", { input });
+export function standardize(input: Tensor, settings: NormSettings = {}): Tensor {
+  const { eps } = readOptions<Required<NormSettings>>("standardize", settings, { eps: EPS });
+  floatDType("standardize", { input });
   const [batch = 0, height = 0, width = 0, channels = 0] = input.shape;
-  if (input.shape.length !== 4 || height * width < 2) {
-    throw new ShapeError(`standardize: expected input [N,H,W,C] with at least two positions, got [${input.shape.join(",")}]`);
-  }
+  if (input.shape.length !== 4 || height * width < 2) shapeError("standardize", "expected input [N,H,W,C] with at least two positions", { input });
   const middle = { groups: batch, extent: height * width, channels };
   const options = { eps, correction: 1 } as const;
   const statistics = momentsOf(input, middle, options);
@@ -73,12 +116,17 @@ export function standardize(input: Tensor, { eps = 1e-5 }: Pick<BatchNormOptions
   ]);
 }
 
-function rowsOf(input: Tensor, affine: Tensor, running: Tensor): Middle {
+type NormSettings = Pick<BatchNormOptions, "eps">;
+
+const EPS = 1e-5;
+
+function rowsOf(op: string, input: Tensor, affine: Tensor, running: Tensor): Middle {
   const channels = input.shape.at(-1) ?? 0;
   const tensors = { input, affine, running };
-  requireDType("batchNorm", "f32", tensors);
-  requireShape("batchNorm", "affine", [2, channels], tensors);
-  requireShape("batchNorm", "running", [2, channels], tensors);
+  floatDType(op, { input });
+  requireDType(op, "f32", { affine, running });
+  requireShape(op, "affine", [2, channels], tensors);
+  requireShape(op, "running", [2, channels], tensors);
   return { groups: 1, extent: countOf(input.shape.slice(0, -1)), channels };
 }
 

@@ -11,7 +11,7 @@ import { countOf, fromArray, type Tensor } from "../tensor/tensor.ts";
  */
 export function gradients(f: () => readonly [loss: Tensor, ...rest: Tensor[]], wrt: readonly Tensor[]): Gradients {
   return gradientsOf(f, wrt, {
-    seed: (loss) => fromArray(loss.device, loss.shape, new Float32Array(countOf(loss.shape)).fill(1)),
+    seed: (loss) => fromArray(loss.device, loss.shape, new Float32Array(countOf(loss.shape)).fill(1), loss.dtype),
     add: (a, b) => binaryForward(a, b, "add"),
   });
 }

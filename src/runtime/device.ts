@@ -12,6 +12,9 @@ const MAX_BIND_GROUPS = 1 << 13;
 /** Number of workgroups along x and y. */
 export type Workgroups = readonly [x: number, y: number];
 
+/** A buffer bound whole, or the part of it that a dispatch may see. */
+export type BufferPart = GPUBuffer | { readonly buffer: GPUBuffer; readonly offset: number; readonly size: number };
+
 /** What the adapter says of itself. */
 export interface AdapterDescription {
   readonly vendor: string;
@@ -70,7 +73,7 @@ export class Device {
     });
     this.#pool = new BufferPool(
       (bytes) => this.#checked(`allocating ${bytes} bytes`, ["out-of-memory"], () => gpu.createBuffer({ size: bytes, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST })),
-      Math.min(gpu.limits.maxStorageBufferBindingSize, gpu.limits.maxBufferSize),
+      gpu.limits.maxBufferSize,
     );
     this.#paramsLayout = gpu.createBindGroupLayout({
       label: "params",
@@ -87,8 +90,8 @@ export class Device {
     });
   }
 
-  /** Largest tensor, in bytes. */
-  get maxTensorBytes(): number {
+  /** The most bytes of one tensor that a dispatch can see. */
+  get maxBindingBytes(): number {
     return Math.min(this.gpu.limits.maxStorageBufferBindingSize, this.gpu.limits.maxBufferSize);
   }
 
@@ -135,7 +138,7 @@ export class Device {
   }
 
   /** Records one dispatch. `buffers` and `params` must name exactly what the WGSL declares. */
-  dispatch(kernel: Kernel, buffers: Record<string, GPUBuffer>, params: Record<string, number>, [x, y]: Workgroups): void {
+  dispatch(kernel: Kernel, buffers: Record<string, BufferPart>, params: Record<string, number>, [x, y]: Workgroups): void {
     this.#throwFailure();
     if (x * y === 0) return;
     requireSameNames(kernel, "binding", buffers, kernel.bindings);
@@ -315,13 +318,13 @@ export class Device {
     return offset;
   }
 
-  #bindGroup(kernel: Kernel, buffers: Record<string, GPUBuffer>): GPUBindGroup {
+  #bindGroup(kernel: Kernel, buffers: Record<string, BufferPart>): GPUBindGroup {
     let key = `${kernel.id}`;
     for (const { name } of kernel.bindings) key += `:${this.#idOf(buffers[name]!)}`;
     let group = this.#bindGroups.get(key);
     if (!group) {
       if (this.#bindGroups.size === MAX_BIND_GROUPS) this.#bindGroups.clear();
-      const entries = kernel.bindings.map(({ name, binding }) => ({ binding, resource: { buffer: buffers[name]! } }));
+      const entries = kernel.bindings.map(({ name, binding }) => ({ binding, resource: resourceOf(buffers[name]!) }));
       group = this.gpu.createBindGroup({ label: kernel.label, layout: kernel.layout, entries });
       this.#bindGroups.set(key, group);
       this.#counters.bindGroups++;
@@ -329,12 +332,16 @@ export class Device {
     return group;
   }
 
-  #idOf(buffer: GPUBuffer): number {
+  #idOf(part: BufferPart): string {
+    const { buffer, offset = 0, size = 0 } = resourceOf(part);
     let id = this.#bufferIds.get(buffer);
     if (id === undefined) this.#bufferIds.set(buffer, (id = this.#nextBufferId++));
-    return id;
+    return size === 0 ? `${id}` : `${id}@${offset}+${size}`;
   }
 }
+
+const resourceOf = (part: BufferPart): { readonly buffer: GPUBuffer; readonly offset?: number; readonly size?: number } =>
+  "offset" in part ? part : { buffer: part };
 
 function requireSameNames(kernel: Kernel, what: string, got: Record<string, unknown>, declared: readonly { name: string }[]): void {
   const given = Object.keys(got);

@@ -42,7 +42,7 @@ export class BufferPool {
   #freeBytes = 0;
   #buffersCreated = 0;
 
-  /** @param maxBytes the largest buffer that a shader can bind on this device */
+  /** @param maxBytes the largest buffer of this device */
   constructor(create: (bytes: number) => GPUBuffer, maxBytes: number) {
     this.#create = create;
     this.#maxBytes = maxBytes;
@@ -50,7 +50,7 @@ export class BufferPool {
 
   allocate(bytes: number): Allocation {
     if (!(bytes <= this.#maxBytes)) {
-      throw new ShapeError(`a tensor of ${bytes} bytes is larger than this device can bind (${this.#maxBytes}); use a smaller batch`);
+      throw new ShapeError(`a tensor of ${bytes} bytes is larger than any buffer of this device (${this.#maxBytes}); use a smaller batch`);
     }
     const size = Math.max(GRANULE, Math.ceil(bytes / GRANULE) * GRANULE);
     let buffer = this.#free.get(size)?.pop();

@@ -38,7 +38,7 @@ export const elementOf = <T extends DType>(dtype: T, channels: number): T | `${T
 
 /**
  * A tensor whose contents are unspecified until a kernel writes them.
- * @throws ShapeError for an extent that is not whole, or more bytes than the device can bind; OptionError for f16 where the device lacks it
+ * @throws ShapeError for an extent that is not whole, or more bytes than a buffer of the device holds; OptionError for f16 where the device lacks it
  */
 export function empty(device: Device, shape: Shape, dtype: DType = "f32"): Tensor {
   if (!shape.every((d) => Number.isSafeInteger(d) && d >= 0)) {

@@ -24,20 +24,20 @@ describe("names that the WGSL does not have are refused with those it has:", () 
   const spec = { module: scan, entryPoint: "forward", element: "f32" } as const;
 
   test("an entry point", () => {
-    expect(() => device.kernel({ ...spec, entryPoint: "backward" })).toThrow("scan.backward<f32>: no such entry point; the WGSL has forward");
+    expect(() => device.kernel({ ...spec, entryPoint: "backward" })).toThrow("scan.backward<f32>: no such entry point; the WGSL has block_totals, forward");
   });
 
   test("an override", () => {
-    expect(() => device.kernel({ ...spec, constants: { SPEED: 11 } })).toThrow("no override SPEED; the WGSL has WORKGROUP_SIZE");
+    expect(() => device.kernel({ ...spec, constants: { SPEED: 11 } })).toThrow("no override SPEED; the WGSL has OFFSETS, WORKGROUP_SIZE");
   });
 
   test("a binding and a param", () => {
     const kernel = device.kernel(spec);
     const { buffer } = empty(device, [4], "u32").allocation;
-    expect(() => device.dispatch(kernel, { input: buffer }, { count: 4 }, [1, 1])).toThrow("scan.forward<f32>: missing binding output; the WGSL has input, output");
-    expect(() => device.dispatch(kernel, { input: buffer, output: buffer, extra: buffer }, { count: 4 }, [1, 1])).toThrow("unknown binding extra; the WGSL has input, output");
-    expect(() => device.dispatch(kernel, { input: buffer, output: buffer }, { size: 4 }, [1, 1])).toThrow("missing param count, unknown param size; the WGSL has count");
-    expect(() => device.dispatch(kernel, { input: buffer, output: buffer }, { count: -1 }, [1, 1])).toThrow("param count is -1, which is no u32");
+    expect(() => device.dispatch(kernel, { input: buffer, offsets: buffer }, { count: 4 }, [1, 1])).toThrow("scan.forward<f32>: missing binding output; the WGSL has input, offsets, output");
+    expect(() => device.dispatch(kernel, { input: buffer, offsets: buffer, output: buffer, extra: buffer }, { count: 4 }, [1, 1])).toThrow("unknown binding extra; the WGSL has input, offsets, output");
+    expect(() => device.dispatch(kernel, { input: buffer, offsets: buffer, output: buffer }, { size: 4 }, [1, 1])).toThrow("missing param count, unknown param size; the WGSL has count");
+    expect(() => device.dispatch(kernel, { input: buffer, offsets: buffer, output: buffer }, { count: -1 }, [1, 1])).toThrow("param count is -1, which is no u32");
   });
 });
 
@@ -56,7 +56,7 @@ describe("errors of the GPU reach the caller:", () => {
     const own = await ownDevice();
     own.gpu.createBuffer({ size: 4, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.STORAGE });
     await own.gpu.queue.onSubmittedWorkDone();
-    expect(() => own.submit()).toThrow("Buffer usages");
+    expect(() => own.submit()).toThrow(/usage/i); // each implementation in its own words
     own.submit();
   });
 
@@ -113,7 +113,7 @@ describe("recording", () => {
     // Sums of what comes before each element, and after the last their total; more in turn than one submission holds.
     const outputs = Array.from({ length: 1100 }, (_, i) => ({ output: fromArray(device, [64], new Uint32Array(64)), count: 1 + (i % 63) }));
     for (const { output, count } of outputs) {
-      device.dispatch(kernel, { input: input.allocation.buffer, output: output.allocation.buffer }, { count }, [1, 1]);
+      device.dispatch(kernel, { input: input.allocation.buffer, offsets: input.allocation.buffer, output: output.allocation.buffer }, { count }, [1, 1]);
     }
     for (const [i, { count, output }] of outputs.entries()) {
       device.release(output.allocation);
@@ -205,8 +205,7 @@ describe("recording", () => {
     expect(device.counters().dispatches).toBe(before);
   });
 
-  test("a profile names the kernels and counts them", async () => {
-    if (!device.gpu.features.has("timestamp-query")) return;
+  test.skipIf(!device.gpu.features.has("timestamp-query"))("a profile names the kernels and counts them", async () => {
     const a = zeros(device, [8]);
     const times = await device.profile(() => {
       for (let i = 0; i < 3; i++) device.release(binaryForward(a, a, "multiply").allocation);
@@ -280,15 +279,15 @@ describe("acquiring", () => {
     const own = await ownDevice({ minimal: true });
     expect(own.gpu.limits.maxStorageBuffersPerShaderStage).toBe(8);
     expect(own.gpu.limits.maxComputeWorkgroupStorageSize).toBe(16_384);
-    expect(own.maxTensorBytes).toBe(128 << 20);
+    expect(own.maxBindingBytes).toBe(128 << 20);
     expect([...own.gpu.features].filter((name) => name === "shader-f16" || name === "subgroups")).toEqual([]);
     for (const entryPoint of ["forward", "forward_uniform_b"]) own.kernel({ module: matmul, entryPoint, element: "f32x4" });
     await own.settle();
   });
 
-  test("tensors of two devices do not mix, and none may be larger than a binding", async () => {
+  test("tensors of two devices do not mix, and none may be larger than a buffer", async () => {
     const own = await ownDevice({ minimal: true });
     expect(() => binaryForward(zeros(device, [4]), zeros(own, [4]), "add")).toThrow("expected tensors of one device");
-    expect(() => empty(own, [1 << 26])).toThrow("a tensor of 268435456 bytes is larger than this device can bind (134217728); use a smaller batch");
+    expect(() => empty(own, [(1 << 26) + 1])).toThrow("a tensor of 268435460 bytes is larger than any buffer of this device (268435456); use a smaller batch");
   });
 });

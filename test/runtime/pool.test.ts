@@ -41,7 +41,7 @@ describe("a pool", () => {
 
   test("refuses what cannot be bound", () => {
     expect(makePool(1000).pool.allocate(1000).bytes).toBe(1024);
-    expect(() => makePool(1000).pool.allocate(1001)).toThrow("a tensor of 1001 bytes is larger than this device can bind (1000)");
+    expect(() => makePool(1000).pool.allocate(1001)).toThrow("a tensor of 1001 bytes is larger than any buffer of this device (1000)");
     expect(() => makePool().pool.allocate(NaN)).toThrow("larger than");
   });
 });

@@ -1,4 +1,4 @@
-import { AdamW } from "../../optim/adamw.ts";
+import { AdamW } from "../../optim/adam.ts";
 
 import { featureBlockPaste } from "../../ops/feature_block_paste.ts";
 import { gradients } from "../../ops/gradients.ts";

@@ -1,0 +1,37 @@
+import module from "../../shaders/histogram.wgsl";
+import { OptionError } from "../runtime/errors.ts";
+import { countOf, zeros, type Tensor } from "../tensor/tensor.ts";
+import { floatDType, launch, requireWhole } from "./launch.ts";
+
+const LANES = 256; // of a workgroup
+const STRETCH = 32; // elements of a lane, as in the shader
+const TILE = 1024; // bins of a workgroup, as in the shader
+
+export interface HistogramOptions {
+  /** Number of equal intervals. */
+  readonly bins: number;
+  /** Where the first begins. */
+  readonly low: number;
+  /** Where the last ends; this value belongs to it. */
+  readonly high: number;
+}
+
+/** Counts by interval, `[bins]` u32. */
+export function histogramForward(input: Tensor, { bins, low, high }: HistogramOptions): Tensor {
+  const dtype = floatDType("histogram", { input });
+  requireWhole("histogram", "bins", 1, [bins]);
+  if (!(low < high && Number.isFinite(high - low))) throw new OptionError(`histogram: expected finite low < high, got ${low} and ${high}`);
+  const count = countOf(input.shape);
+  const tiles = Math.ceil(bins / TILE);
+  const counts = zeros(input.device, [bins], "u32");
+  launch({
+    module,
+    entryPoint: "forward",
+    element: dtype,
+    constants: { WORKGROUP_SIZE: LANES },
+    tensors: { input, counts },
+    params: { count, bins, tiles, low, high },
+    size: { workgroups: Math.ceil(count / (LANES * STRETCH)) * tiles },
+  });
+  return counts;
+}

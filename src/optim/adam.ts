@@ -1,0 +1,54 @@
+import { readOptions } from "../kernels/launch.ts";
+import { adamUpdate } from "../kernels/optimizer.ts";
+import { OptionError } from "../runtime/errors.ts";
+import { Optimizer, type ParameterGroup, type Update } from "./optimizer.ts";
+
+export interface AdamOptions {
+  /** Default [0.9, 0.999]. */
+  readonly betas?: readonly [number, number];
+  /** Default 1e-8. */
+  readonly eps?: number;
+  /** Weight decay: decoupled for AdamW (default 0.01), added to the gradient for Adam (default 0). */
+  readonly decay?: number;
+  /** Gradients are scaled so that their norm, over all groups, is at most this. Default: no limit. */
+  readonly maxNorm?: number;
+}
+
+/**
+ * Adam over groups of parameters, which it updates in place.
+ * @throws as `Optimizer`; OptionError for an option out of range or unknown
+ * @see torch.optim.Adam, torch.nn.utils.clip_grad_norm_
+ */
+export class Adam extends Optimizer {
+  readonly #options: Required<AdamOptions>;
+  readonly #decoupled: boolean;
+
+  constructor(groups: readonly ParameterGroup[], options: AdamOptions = {}, decoupled = false) {
+    const name = decoupled ? "AdamW" : "Adam";
+    const settings = readOptions<Required<AdamOptions>>(name, options, { betas: [0.9, 0.999], eps: 1e-8, decay: decoupled ? 0.01 : 0, maxNorm: Infinity });
+    const { betas, eps, decay } = settings;
+    if (!(betas.every((beta) => beta >= 0 && beta < 1) && eps >= 0 && decay >= 0)) {
+      throw new OptionError(`${name}: expected betas in [0, 1), eps and decay of at least 0, got ${betas.join(",")}, ${eps} and ${decay}`);
+    }
+    super(name, groups, 2, settings.maxNorm);
+    this.#options = settings;
+    this.#decoupled = decoupled;
+  }
+
+  protected update({ moments, range, rate, step, ...tensors }: Update): void {
+    const [m, v] = moments as [Update["weights"], Update["weights"]];
+    const { betas, eps, decay } = this.#options;
+    adamUpdate({ ...tensors, m, v }, range, { rate, betas, eps, decay, decoupled: this.#decoupled, step });
+  }
+}
+
+/**
+ * AdamW over groups of parameters, which it updates in place: Adam with weight decay apart from the gradient.
+ * @throws as `Adam`
+ * @see torch.optim.AdamW, torch.nn.utils.clip_grad_norm_
+ */
+export class AdamW extends Adam {
+  constructor(groups: readonly ParameterGroup[], options: AdamOptions = {}) {
+    super(groups, options, true);
+  }
+}

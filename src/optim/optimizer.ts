@@ -1,0 +1,166 @@
+import { concatForward } from "../kernels/concat.ts";
+import { requireDType, requireShape } from "../kernels/launch.ts";
+import { clipFactor, type Range } from "../kernels/optimizer.ts";
+import { sumProducts } from "../kernels/reduce.ts";
+import type { Device } from "../runtime/device.ts";
+import { OptionError } from "../runtime/errors.ts";
+import { countOf, empty, fromArray, release, zeros, type Tensor } from "../tensor/tensor.ts";
+
+export interface ParameterGroup {
+  readonly parameters: readonly Tensor[];
+  /** Learning rate. */
+  readonly rate: number;
+}
+
+/** What an arena's range is updated with. */
+export interface Update {
+  readonly weights: Tensor;
+  readonly gradients: Tensor;
+  /** `[1]`, for the clipped gradients. */
+  readonly factor: Tensor;
+  readonly moments: readonly Tensor[];
+  readonly range: Range;
+  readonly rate: number;
+  /** 1 for the first that these parameters take. */
+  readonly step: number;
+}
+
+interface Slot {
+  readonly parameter: Tensor;
+  readonly rate: number;
+  /** Where its arena has it. */
+  readonly first: number;
+  readonly count: number;
+  /** Steps taken so far. */
+  steps: number;
+}
+
+/** Parameters one after another in one tensor, with as many moments of each as the rule keeps. */
+interface Arena {
+  readonly slots: Slot[];
+  readonly moments: readonly Tensor[];
+  readonly length: number;
+}
+
+const COLUMNS = 1024; // arenas are whole rows of as many elements, so that the norm's sum has neighbours for its lanes
+
+/**
+ * Steps many parameters, which it updates in place, in few dispatches whatever their number: gradients and parameters are
+ * copied into arenas, clipped by their global norm on the GPU and updated range by range, and copied back. Only moments
+ * outlive a step. An arena is as large as the device can bind.
+ */
+export abstract class Optimizer {
+  /** In the order in which `step` wants their gradients. */
+  readonly parameters: readonly Tensor[];
+  readonly #arenas: readonly Arena[];
+  readonly #maxNorm: number;
+
+  /** @throws OptionError for no parameters, or a rate or norm that is no positive number; ShapeError if one is not f32 */
+  protected constructor(name: string, groups: readonly ParameterGroup[], moments: number, maxNorm: number) {
+    const entries = groups.flatMap(({ parameters, rate }) => parameters.map((parameter) => ({ parameter, rate })));
+    const [first] = entries;
+    if (!first) throw new OptionError(`${name}: expected at least one parameter`);
+    requireDType(name, "f32", Object.fromEntries(entries.map(({ parameter }, i) => [`parameter ${i}`, parameter])));
+    for (const { rate } of groups) if (!(rate >= 0 && rate < Infinity)) throw new OptionError(`${name}: expected a rate of at least 0, got ${rate}`);
+    if (!(maxNorm > 0)) throw new OptionError(`${name}: expected maxNorm > 0, got ${maxNorm}`);
+    this.parameters = entries.map(({ parameter }) => parameter);
+    this.#maxNorm = maxNorm;
+    this.#arenas = arenasOf(first.parameter.device, entries, moments);
+  }
+
+  /** Updates one range of parameters that take equal steps. */
+  protected abstract update(update: Update): void;
+
+  /**
+   * One step.
+   * @param grads one for each of `parameters`, in that order; null leaves that one and its moments as they are
+   * @param rateScale multiplies every group's learning rate
+   * @throws OptionError for another number of gradients; ShapeError for a gradient of another shape or dtype
+   */
+  step(grads: readonly (Tensor | null)[], rateScale = 1): void {
+    if (grads.length !== this.parameters.length) {
+      throw new OptionError(`step: expected a gradient or null for each of ${this.parameters.length} parameters, got ${grads.length}`);
+    }
+    const [{ device }] = this.parameters as [Tensor];
+    const gradOf = new Map(this.parameters.map((parameter, i) => [parameter, grads[i] ?? null]));
+    for (const [parameter, gradient] of gradOf) {
+      if (!gradient) continue;
+      requireDType("step", "f32", { parameter, gradient });
+      requireShape("step", "gradient", parameter.shape, { parameter, gradient });
+    }
+    if (grads.every((grad) => grad === null)) return;
+    using _scope = device.scope();
+    const loaded = this.#arenas.map(({ slots, length }) => {
+      const weights = empty(device, [length]);
+      const gradients = zeros(device, [length]);
+      for (const { parameter, first } of slots) {
+        const gradient = gradOf.get(parameter);
+        if (!gradient) continue;
+        copyElements(parameter, 0, weights, first, countOf(parameter.shape));
+        copyElements(gradient, 0, gradients, first, countOf(parameter.shape));
+      }
+      return { weights, gradients };
+    });
+    const factor = this.#factor(loaded.map(({ gradients }) => gradients));
+    this.#arenas.forEach(({ slots, moments }, i) => {
+      const moving = slots.filter(({ parameter }) => gradOf.get(parameter));
+      for (const slot of moving) slot.steps++;
+      for (const { rate, steps, ...range } of rangesOf(moving)) {
+        this.update({ ...loaded[i]!, factor, moments, range, rate: rate * rateScale, step: steps });
+      }
+      for (const { parameter, first, count } of moving) copyElements(loaded[i]!.weights, first, parameter, 0, count);
+    });
+  }
+
+  /** Gives the moments' storage back. */
+  release(): void {
+    for (const { moments } of this.#arenas) moments.forEach(release);
+  }
+
+  #factor(gradients: readonly Tensor[]): Tensor {
+    const [{ device }] = gradients as [Tensor];
+    if (this.#maxNorm === Infinity) return fromArray(device, [1], Float32Array.of(1));
+    const squares = gradients.map((arena) => {
+      const rows = countOf(arena.shape) / COLUMNS;
+      const columns = sumProducts(arena, arena, { groups: 1, extent: rows, channels: COLUMNS }, [COLUMNS]);
+      const ones = fromArray(device, [COLUMNS], new Float32Array(COLUMNS).fill(1));
+      return sumProducts(columns, ones, { groups: 1, extent: COLUMNS, channels: 1 }, [1]);
+    });
+    return clipFactor(concatForward(squares), this.#maxNorm);
+  }
+}
+
+function arenasOf(device: Device, entries: readonly { readonly parameter: Tensor; readonly rate: number }[], moments: number): Arena[] {
+  const most = Math.floor(device.maxBindingBytes / 4 / COLUMNS) * COLUMNS;
+  const parts: Slot[][] = [];
+  let end = Infinity;
+  for (const { parameter, rate } of entries) {
+    const count = countOf(parameter.shape);
+    if (end + count > most) {
+      parts.push([]);
+      end = 0;
+    }
+    parts.at(-1)!.push({ parameter, rate, first: end, count, steps: 0 });
+    end += count;
+  }
+  return parts.map((slots) => {
+    const last = slots.at(-1)!;
+    const length = Math.max(1, Math.ceil((last.first + last.count) / COLUMNS)) * COLUMNS;
+    return { slots, length, moments: Array.from({ length: moments }, () => zeros(device, [length])) };
+  });
+}
+
+/** Neighbours that take equal steps, as one range. */
+function rangesOf(slots: readonly Slot[]): (Range & { readonly rate: number; readonly steps: number })[] {
+  const ranges: { first: number; count: number; rate: number; steps: number }[] = [];
+  for (const { first, count, rate, steps } of slots) {
+    const last = ranges.at(-1);
+    if (last && last.first + last.count === first && last.rate === rate && last.steps === steps) last.count += count;
+    else ranges.push({ first, count, rate, steps });
+  }
+  return ranges;
+}
+
+function copyElements(source: Tensor, sourceFirst: number, destination: Tensor, first: number, count: number): void {
+  if (count > 0) source.device.copy(source.allocation.buffer, 4 * sourceFirst, destination.allocation.buffer, 4 * first, 4 * count);
+}

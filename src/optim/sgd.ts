@@ -1,0 +1,39 @@
+import { readOptions } from "../kernels/launch.ts";
+import { sgdUpdate } from "../kernels/optimizer.ts";
+import { OptionError } from "../runtime/errors.ts";
+import { Optimizer, type ParameterGroup, type Update } from "./optimizer.ts";
+
+export interface SgdOptions {
+  /** Share of the last step that goes on. Default 0. */
+  readonly momentum?: number;
+  /** Nesterov's momentum. Default false. */
+  readonly nesterov?: boolean;
+  /** Weight decay, added to the gradient. Default 0. */
+  readonly decay?: number;
+  /** Gradients are scaled so that their norm, over all groups, is at most this. Default: no limit. */
+  readonly maxNorm?: number;
+}
+
+/**
+ * Gradient descent with momentum over groups of parameters, which it updates in place.
+ * @throws as `Optimizer`; OptionError for an option out of range or unknown
+ * @see torch.optim.SGD, torch.nn.utils.clip_grad_norm_
+ */
+export class Sgd extends Optimizer {
+  readonly #options: Required<SgdOptions>;
+
+  constructor(groups: readonly ParameterGroup[], options: SgdOptions = {}) {
+    const settings = readOptions<Required<SgdOptions>>("Sgd", options, { momentum: 0, nesterov: false, decay: 0, maxNorm: Infinity });
+    const { momentum, nesterov, decay } = settings;
+    if (!(momentum >= 0 && momentum < 1 && decay >= 0)) {
+      throw new OptionError(`Sgd: expected momentum in [0, 1) and decay of at least 0, got ${momentum} and ${decay}`);
+    }
+    if (nesterov && momentum === 0) throw new OptionError("Sgd: expected momentum > 0 with nesterov, got 0");
+    super("Sgd", groups, 1, settings.maxNorm);
+    this.#options = settings;
+  }
+
+  protected update({ weights, gradients, factor, moments, range, rate }: Update): void {
+    sgdUpdate({ weights, gradients, factor, m: moments[0]! }, range, { rate, ...this.#options });
+  }
+}

@@ -1,0 +1,78 @@
+import { afterEach, describe, expect, test } from "vitest";
+import { activation } from "../../src/ops/activation.ts";
+import { conv2d, depthwiseConv2d } from "../../src/ops/conv2d.ts";
+import { add } from "../../src/ops/elementwise.ts";
+import { gradients } from "../../src/ops/gradients.ts";
+import { gridSample } from "../../src/ops/grid_sample.ts";
+import { pointwiseConv2d } from "../../src/ops/matmul.ts";
+import { mean } from "../../src/ops/reduce.ts";
+import { ShapeError } from "../../src/runtime/errors.ts";
+import { countOf, fromArray, requireGrad, toArray, type Shape, type Tensor } from "../../src/tensor/tensor.ts";
+import { rng } from "../bounds.ts";
+import { device } from "../device.ts";
+import { poison } from "../operation.ts";
+
+/** What a dispatch seems to be able to see. */
+const seeing = (bytes: number): void => void Object.defineProperty(device, "maxBindingBytes", { value: bytes, configurable: true });
+afterEach(() => void delete (device as { maxBindingBytes?: unknown }).maxBindingBytes);
+
+/** The output's bits and the dispatches that it took; nothing is averaged, summed or otherwise forgiving. */
+async function compute(shapes: readonly Shape[], run: (tensors: readonly Tensor[]) => Tensor) {
+  poison();
+  using _scope = device.scope();
+  const random = rng(9);
+  const tensors = shapes.map((shape) => fromArray(device, shape, Float32Array.from({ length: countOf(shape) }, () => 2 * random() - 1)));
+  const before = device.counters().dispatches;
+  const output = run(tensors);
+  const dispatches = device.counters().dispatches - before;
+  return { dispatches, bits: new Uint32Array((await toArray(output)).buffer) };
+}
+
+describe("a tensor larger than a dispatch can see is walked part by part, with equal bits:", () => {
+  test.each<readonly [string, readonly Shape[], (tensors: readonly Tensor[]) => Tensor]>([
+    ["activation", [[3000]], ([x]) => activation(x!, "hswish")],
+    ["activation, ragged", [[3001]], ([x]) => activation(x!, "hswish")],
+    ["add", [[7, 300], [7, 300]], ([a, b]) => add(a!, b!)],
+    ["conv2d", [[64, 3, 3, 4], [3, 3, 4, 8]], ([x, w]) => conv2d(x!, w!, { padding: 1 })],
+    ["conv2d, images that do not align", [[150, 3, 5, 3], [2, 2, 3, 3]], ([x, w]) => conv2d(x!, w!, { stride: 2 })],
+    ["depthwiseConv2d", [[80, 3, 3, 4], [3, 3, 4]], ([x, w]) => depthwiseConv2d(x!, w!, { padding: 1 })],
+    ["gridSample", [[64, 3, 3, 4], [64, 2, 3, 2]], ([x, grid]) => gridSample(x!, grid!)],
+    ["pointwiseConv2d", [[1, 37, 13, 12], [12, 8]], ([x, w]) => pointwiseConv2d(x!, w!, { activation: "silu" })],
+  ])("%s", async (_name, shapes, run) => {
+    const whole = await compute(shapes, run);
+    seeing(Math.max(5000, countOf(shapes[0]!) * 2)); // half of it
+    const parts = await compute(shapes, run);
+    expect(parts.bits).toEqual(whole.bits);
+    expect(parts.dispatches).toBeGreaterThan(whole.dispatches);
+  });
+
+  test("gradients too", async () => {
+    const gradient = () => {
+      using _scope = device.scope();
+      const random = rng(3);
+      const [x, w] = [[64, 3, 3, 4], [3, 3, 4, 4]].map((shape) => fromArray(device, shape, Float32Array.from({ length: countOf(shape) }, () => random() - 0.5)));
+      const input = requireGrad(x!);
+      return toArray(gradients(() => [conv2d(input, w!, { padding: 1 })], [input]).grads[0]!);
+    };
+    const whole = await gradient();
+    seeing(5000);
+    expect(await gradient()).toEqual(whole);
+  });
+});
+
+describe("a kernel whose work cannot be cut refuses", () => {
+  test("a tensor that it must see whole, with what to do", () => {
+    using _scope = device.scope();
+    const x = fromArray(device, [1, 50, 50, 4], new Float32Array(10_000));
+    seeing(5000);
+    expect(() => mean(x)).toThrow(ShapeError);
+    expect(() => mean(x)).toThrow("reduce: input [1,50,50,4] is larger than the 5000 bytes that a dispatch can see on this device; use a smaller batch");
+  });
+
+  test("a single image too large to be a part", () => {
+    using _scope = device.scope();
+    const [x, w] = [fromArray(device, [2, 30, 30, 4], new Float32Array(7200)), fromArray(device, [1, 1, 4, 1], new Float32Array(4))];
+    seeing(5000);
+    expect(() => conv2d(x, w)).toThrow("conv2d: input [2,30,30,4] is larger than the 5000 bytes that a dispatch can see on this device; use a smaller batch");
+  });
+});

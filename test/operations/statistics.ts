@@ -1,0 +1,30 @@
+import { topKMean } from "../../src/ops/statistics.ts";
+import type { Operation } from "../operation.ts";
+import * as reference from "../reference/statistics.ts";
+
+export const topKMeanOperation: Operation<reference.TopK> = {
+  name: "topKMean",
+  problems: [
+    ["the one element", { rows: 1, columns: 1, k: 1 }],
+    ["the maximum", { rows: 3, columns: 100, k: 1 }],
+    ["all of them", { rows: 2, columns: 9, k: 9 }],
+    ["rows longer than a workgroup", { rows: 5, columns: 700, k: 33 }],
+    ["one in a thousand of a map", { rows: 2, columns: 3136, k: 3 }],
+  ],
+  draw: (draws) => {
+    const columns = draws.pick([1, 2, 5, 64, 255, 256, 257, 600]);
+    return { rows: draws.whole(1, 6), columns, k: draws.whole(1, columns) };
+  },
+  shapes: ({ rows, columns }) => [[rows, columns]],
+  run: ({ k }, [input]) => topKMean(input!, k),
+  forward: (p, [input]) => reference.topKMean(p, input!),
+  backward: (p, [input], gradOutput) => [reference.topKMeanBackward(p, input!, gradOutput)],
+  // A rounding for each addition, and of the division 2.5 ulp, which are 5 eps; the share and the gradient divide twice.
+  slack: ({ k }) => k + 10,
+  exact: null, // WGSL lets divisions be inexact always
+  magnitudes: (p, [input], gradOutput) => ({
+    output: reference.topKMean(p, Array.from(input!, Math.abs)),
+    grads: [reference.topKMeanBackward(p, input!, Array.from(gradOutput, Math.abs))],
+  }),
+  smooth: true,
+};

@@ -1,0 +1,26 @@
+// Stands in for the package vitest in the bundles of tests: the parts of which vitest itself is made, without those that
+// need Node. A test that wants more than these fails by the name of what is missing.
+import {
+  ASYMMETRIC_MATCHERS_OBJECT, chai, customMatchers, getState, GLOBAL_EXPECT, JestAsymmetricMatchers, JestChaiExpect, JestExtend, setState,
+  type ExpectStatic,
+} from "@vitest/expect";
+import { getCurrentTest } from "@vitest/runner";
+
+export { afterAll, afterEach, beforeAll, beforeEach, describe, test } from "@vitest/runner";
+
+for (const plugin of [JestExtend, JestChaiExpect, JestAsymmetricMatchers]) chai.use(plugin);
+
+const check = (value: unknown, message?: string) => {
+  const { assertionCalls } = getState(expect);
+  setState({ assertionCalls: assertionCalls + 1 }, expect);
+  const assertion = chai.expect(value, message) as unknown as { withTest(test: unknown): unknown };
+  const current = getCurrentTest();
+  return current ? assertion.withTest(current) : assertion; // awaited assertions are the test's to wait for
+};
+
+const globals = globalThis as unknown as Record<symbol, object>;
+
+export const expect = Object.assign(check, chai.expect, globals[ASYMMETRIC_MATCHERS_OBJECT]) as unknown as ExpectStatic;
+globals[GLOBAL_EXPECT] = expect; // where matchers look for their state
+setState({ assertionCalls: 0 }, expect);
+(chai.expect as unknown as { extend(expect: ExpectStatic, matchers: object): void }).extend(expect, customMatchers);
