@@ -2,7 +2,7 @@ import { filtersFromOihw } from "../../io/layout.ts";
 import { toFloat32, type StoredTensor } from "../../io/safetensors.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { sameShape } from "../../tensor/tensor.ts";
-import type { BlockPlan, NetworkPlan } from "./architecture.ts";
+import type { BlockPlan, EfficientNetName, NetworkPlan } from "./architecture.ts";
 
 /** A checkpoint's tensors, read one at a time: it need not be in memory as a whole. */
 export interface Checkpoint {
@@ -32,6 +32,8 @@ export interface BlockKeys {
 /** How a library names a network's tensors. */
 interface Naming {
   readonly library: string;
+  /** What it adds to a norm's variance. */
+  readonly eps: (name: EfficientNetName) => number;
   readonly stem: ConvolutionKeys;
   readonly block: (plan: BlockPlan) => BlockKeys;
 }
@@ -41,6 +43,7 @@ const doesExpand = ({ inputs, expanded }: BlockPlan): boolean => expanded !== in
 const NAMINGS: readonly Naming[] = [
   {
     library: "timm",
+    eps: () => 1e-3,
     stem: { filters: "conv_stem.weight", norm: "bn1" },
     block: (plan) => {
       const at = `blocks.${plan.stage}.${plan.indexInStage}`;
@@ -56,6 +59,7 @@ const NAMINGS: readonly Naming[] = [
   },
   {
     library: "torchvision",
+    eps: (name) => (["efficientnet-b5", "efficientnet-b6", "efficientnet-b7"].includes(name) ? 1e-3 : 1e-5),
     stem: { filters: "features.0.0.weight", norm: "features.0.1" },
     block: (plan) => {
       const at = `features.${plan.stage + 1}.${plan.indexInStage}.block`;
@@ -72,6 +76,7 @@ const NAMINGS: readonly Naming[] = [
   },
   {
     library: "efficientnet_pytorch",
+    eps: () => 1e-3,
     stem: { filters: "_conv_stem.weight", norm: "_bn0" },
     block: (plan) => {
       const at = `_blocks.${plan.index}`;
@@ -90,6 +95,7 @@ const SHOWN_PROBLEMS = 3;
 
 /** A checkpoint that was found to hold a network up to some block, under whatever names. */
 export class NetworkCheckpoint {
+  readonly eps: number;
   readonly stem: ConvolutionKeys;
   readonly blocks: readonly BlockKeys[];
   readonly #checkpoint: Checkpoint;
@@ -106,6 +112,7 @@ export class NetworkCheckpoint {
       throw new InputError(`${source} holds no EfficientNet: none of its ${shapes.size} tensors is ${known}`);
     }
     this.#checkpoint = checkpoint;
+    this.eps = naming.eps(plan.name);
     this.stem = naming.stem;
     this.blocks = plan.blocks.slice(0, lastBlock + 1).map((block) => naming.block(block));
 

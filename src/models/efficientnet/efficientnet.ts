@@ -6,7 +6,7 @@ import { pointwiseConv2d } from "../../ops/matmul.ts";
 import { squeezeExcitation, type SqueezeLayer } from "../../ops/squeeze_excitation.ts";
 import type { Device } from "../../runtime/device.ts";
 import { OptionError } from "../../runtime/errors.ts";
-import { fromArray, type FloatDType, type Shape, type Tensor } from "../../tensor/tensor.ts";
+import { fromArray, release, type FloatDType, type Shape, type Tensor } from "../../tensor/tensor.ts";
 import { planOf, type BlockPlan, type EfficientNetName, type NetworkPlan } from "./architecture.ts";
 import { NetworkCheckpoint, type Checkpoint, type ConvolutionKeys } from "./checkpoint.ts";
 
@@ -25,7 +25,6 @@ export interface EfficientNetOptions {
   readonly dtype?: FloatDType;
 }
 
-const NORM = { eps: 1e-3 };
 const PADDINGS: readonly NetworkPadding[] = ["same", "same-static", "symmetric"];
 
 /** A convolution with the norm behind it folded in. */
@@ -79,7 +78,7 @@ export class EfficientNet {
       const channels = statistics.affine.length / 2;
       using scope = device.scope();
       const [affine, running] = [statistics.affine, statistics.running].map((data) => fromArray(device, [2, channels], data)) as [Tensor, Tensor];
-      const whole = foldBatchNorm(fromArray(device, shape, values), null, affine, running, NORM);
+      const whole = foldBatchNorm(fromArray(device, shape, values), null, affine, running, { eps: stored.eps });
       return { filters: scope.keep(cast(whole.filters, dtype)), bias: scope.keep(cast(whole.bias, dtype)) };
     };
     const squeezeLayer = async (prefix: string, shape: readonly [number, number]): Promise<SqueezeLayer> => ({
@@ -123,6 +122,13 @@ export class EfficientNet {
       if (ends.includes(block.plan.index)) outputs.set(block.plan.index, scope.keep(current));
     }
     return ends.map((end) => outputs.get(end)!);
+  }
+
+  /** Gives the weights' storage back. */
+  release(): void {
+    const folded = [this.#stem, ...this.#blocks.flatMap(({ expand, depthwise, project }) => [depthwise, project, ...(expand ? [expand] : [])])];
+    for (const { filters, bias } of folded) [filters, bias].forEach(release);
+    for (const { weight, bias } of this.#blocks.flatMap(({ reduce, excite }) => [reduce, excite])) [weight, bias!].forEach(release);
   }
 
   #run({ plan, expand, depthwise, reduce, excite, project }: Block, input: Tensor): Tensor {
