@@ -4,7 +4,9 @@ import * as reference from "../reference/gaussian_blur.ts";
 import type { Problem } from "../reference/gaussian_blur.ts";
 
 /** A window that reaches over two pixels of the border, but for what is said. */
-const problem = (p: Partial<Problem>): Problem => ({ batch: 1, height: 6, width: 4, channels: 8, size: 5, sigma: 1.25, border: "reflect", ...p });
+const problem = (p: Partial<Problem>): Problem => ({
+  batch: 1, height: 6, width: 4, channels: 8, size: 5, sigma: 1.25, border: "reflect", ...p,
+});
 
 export const gaussianBlurOperation: Operation<Problem> = {
   name: "gaussianBlur",
@@ -26,7 +28,8 @@ export const gaussianBlurOperation: Operation<Problem> = {
   ],
   draw: (draws) => ({
     batch: draws.whole(1, 2), height: draws.whole(1, 8), width: draws.whole(1, 8), channels: draws.channels(8),
-    size: 2 * draws.whole(0, 7) + 1, sigma: draws.pick([0.1, 0.5, 0.8, 1.5, 4, 20]), border: draws.pick(["reflect", "replicate", "zeros"] as const),
+    size: 2 * draws.whole(0, 7) + 1, sigma: draws.pick([0.1, 0.5, 0.8, 1.5, 4, 20]),
+    border: draws.pick(["reflect", "replicate", "zeros"] as const),
   }),
   shapes: ({ batch, height, width, channels }) => [[batch, height, width, channels]],
   run: ({ size, sigma, border }, [input]) => gaussianBlur(input!, { size, sigma, border }),

@@ -10,6 +10,9 @@ const problem = (p: Partial<Problem>): Problem => ({
   batch: 1, height: 6, width: 4, channels: 8, window: [2, 2], stride: [2, 2], padding: [0, 0], countIncludePad: true, ...p,
 });
 
+/** Images whose extents and channels are odd. */
+const odd = (p: Partial<Problem>): Problem => problem({ batch: 2, height: 5, width: 7, channels: 3, ...p });
+
 const shapes = ({ batch, height, width, channels }: Image) => [[batch, height, width, channels]];
 
 function drawProblem(draws: Draws, windows: readonly number[]): Problem {
@@ -27,7 +30,8 @@ const averages = {
   run: ({ window, stride, padding, countIncludePad }, [input]) => averagePool(input!, window, { stride, padding, countIncludePad }),
   forward: (p, [input]) => reference.average(p, input!),
   backward: (p, _inputs, gradOutput) => [reference.averageBackward(p, gradOutput)],
-  // One rounding for each addition and 2.5 ulp, which are 5 eps, for each division; a pixel is in no more windows than one has pixels.
+  // One rounding for each addition and 2.5 ulp, which are 5 eps, for each division; a pixel is in no more windows than a window
+  // has pixels.
   slack: ({ window }) => window[0] * window[1] + 5,
 } satisfies Partial<Operation<Problem>>;
 
@@ -36,12 +40,15 @@ export const averagePoolOperation: Operation<Problem> = {
   name: "averagePool",
   problems: [
     ["one pixel", problem({ height: 1, width: 1, channels: 1, window: [1, 1], stride: [1, 1] })],
-    ["smoothing, right at the border", problem({ batch: 2, height: 5, width: 7, channels: 3, window: [3, 5], stride: [1, 1], padding: [1, 2], countIncludePad: false })],
-    ["padding that counts", problem({ batch: 2, height: 5, width: 7, channels: 3, window: [3, 3], stride: [2, 1], padding: [1, 1] })],
-    ["an oblong window, with padding that counts", problem({ height: 5, width: 7, channels: 3, window: [3, 5], stride: [1, 2], padding: [1, 2] })],
+    ["smoothing, right at the border", odd({ window: [3, 5], stride: [1, 1], padding: [1, 2], countIncludePad: false })],
+    ["padding that counts", odd({ window: [3, 3], stride: [2, 1], padding: [1, 1] })],
+    ["an oblong window, with padding that counts", odd({ window: [3, 5], stride: [1, 2], padding: [1, 2] })],
     ["strides that leave a rest", problem({ height: 7, width: 8, window: [3, 3], stride: [3, 2], countIncludePad: false })],
     ["strides that pass over pixels", problem({ height: 9, width: 8, window: [2, 1], stride: [3, 4] })],
-    ["a window larger than the image", problem({ height: 3, width: 2, window: [6, 4], stride: [1, 1], padding: [3, 2], countIncludePad: false })],
+    [
+      "a window larger than the image",
+      problem({ height: 3, width: 2, window: [6, 4], stride: [1, 1], padding: [3, 2], countIncludePad: false }),
+    ],
   ],
   draw: (draws) => drawProblem(draws, [1, 2, 3, 4, 5]),
   exact: null, // only windows of two, four, eight... pixels divide exactly: see averagePoolDyadicOperation
@@ -84,7 +91,9 @@ export const maxPoolOperation: Operation<Problem> = {
   }),
 };
 
-const drawImage = (draws: Draws): Image => ({ batch: draws.whole(1, 3), height: draws.whole(1, 20), width: draws.whole(1, 20), channels: draws.channels() });
+const drawImage = (draws: Draws): Image => ({
+  batch: draws.whole(1, 3), height: draws.whole(1, 20), width: draws.whole(1, 20), channels: draws.channels(),
+});
 
 const imageProblems: readonly (readonly [string, Image])[] = [
   ["one pixel", { batch: 1, height: 1, width: 1, channels: 1 }],

@@ -26,7 +26,9 @@ export function outputOf(p: Problem): readonly [number, number] {
 }
 
 const countAlong = (p: Problem, axis: 0 | 1, out: number): number =>
-  p.countIncludePad ? p.window[axis] : Array.from({ length: axis === 0 ? p.height : p.width }, (_, at) => at).filter((at) => holds(p, axis, out, at)).length;
+  p.countIncludePad
+    ? p.window[axis]
+    : Array.from({ length: axis === 0 ? p.height : p.width }, (_, at) => at).filter((at) => holds(p, axis, out, at)).length;
 
 const weightOf = (p: Problem) => (out: number, column: number, h: number, w: number) =>
   holds(p, 0, out, h) && holds(p, 1, column, w) ? 1 / (countAlong(p, 0, out) * countAlong(p, 1, column)) : 0;
@@ -39,7 +41,8 @@ export const averageBackward = (p: Problem, gradOutput: Numbers): Float64Array =
 function winners(p: Problem, input: Numbers): number[] {
   const [rows, columns] = outputOf(p);
   return Array.from({ length: p.batch * rows * columns * p.channels }, (_, i) => {
-    const [c, column, row, n] = [i % p.channels, Math.floor(i / p.channels) % columns, Math.floor(i / p.channels / columns) % rows, Math.floor(i / p.channels / columns / rows)];
+    const [c, position] = [i % p.channels, Math.floor(i / p.channels)];
+    const [column, row, n] = [position % columns, Math.floor(position / columns) % rows, Math.floor(position / columns / rows)];
     const pixels = Array.from({ length: p.height * p.width }, (_, pixel) => pixel)
       .filter((pixel) => holds(p, 0, row, Math.floor(pixel / p.width)) && holds(p, 1, column, pixel % p.width))
       .map((pixel) => (n * p.height * p.width + pixel) * p.channels + c);
