@@ -8,7 +8,7 @@ import { binaryForward } from "../src/kernels/elementwise.ts";
 import { drawFeatureBlocks } from "../src/kernels/feature_block_paste.ts";
 import * as grid from "../src/kernels/grid_sample.ts";
 import { histogramForward } from "../src/kernels/histogram.ts";
-import { imagesForward } from "../src/kernels/image.ts";
+import { imagesToTensor } from "../src/ops/images.ts";
 import { matmulForward } from "../src/kernels/matmul.ts";
 import { adamUpdate, sgdUpdate } from "../src/kernels/optimizer.ts";
 import { normal, uniform } from "../src/kernels/random.ts";
@@ -83,7 +83,7 @@ export const KERNELS: readonly Measured[] = [
   { kernel: "scan.block_totals and forward", what: "1 M", bytes: bytesOf([2 ** 21]), flops: 2 ** 20, prepare: (device) => { const x = zeros(device, [2 ** 20], "u32"); return () => exclusiveScan(x); } },
   { kernel: "top_k_mean.forward", what: "10 of 50176 (a map of 224x224)", bytes: bytesOf([224, 224]), flops: 224 * 224, prepare: over([[1, 224 * 224]], (x) => topKMeanForward(x!, 10)) },
   { kernel: "histogram.forward", what: "224x224 into 256", bytes: bytesOf([224, 224]), flops: 3 * 224 * 224, prepare: over([[224, 224]], (x) => histogramForward(x!, { bins: 256, low: -4, high: 4 })) },
-  { kernel: "image.horizontal and vertical", what: "1024x768 to 224x224", bytes: 4 * 1024 * 768 + bytesOf([224, 224, 3]), flops: 6 * 1024 * 768, prepare: (device) => { const picture = { width: 1024, height: 768, data: new Uint8Array(4 * 1024 * 768).fill(99) }; return () => imagesForward(device, [picture], { height: 224, width: 224, mean: [0, 0, 0], deviation: [1, 1, 1] }); } },
+  { kernel: "image.horizontal and vertical", what: "1024x768 to 224x224", bytes: 4 * 1024 * 768 + bytesOf([224, 224, 3]), flops: 6 * 1024 * 768, prepare: (device) => { const picture = { width: 1024, height: 768, data: new Uint8Array(4 * 1024 * 768).fill(99) }; return () => imagesToTensor(device, [picture], { height: 224, width: 224, mean: [0, 0, 0], deviation: [1, 1, 1] }); } },
   { kernel: "optimizer.adam", what: "1 M parameters", bytes: bytesOf([7 * 2 ** 20]), flops: 14 * 2 ** 20, prepare: over([[2 ** 20], [2 ** 20], [1], [2 ** 20], [2 ** 20]], (weights, gradients, factor, m, v) => adamUpdate({ weights: weights!, gradients: gradients!, factor: factor!, m: m!, v: v! }, { first: 0, count: 2 ** 20 }, { rate: 0, betas: [1 - 2 ** -9, 1 - 2 ** -9], eps: 1, decay: 0, decoupled: true, step: 100 })) },
   { kernel: "optimizer.sgd", what: "1 M parameters", bytes: bytesOf([5 * 2 ** 20]), flops: 5 * 2 ** 20, prepare: over([[2 ** 20], [2 ** 20], [1], [2 ** 20]], (weights, gradients, factor, m) => sgdUpdate({ weights: weights!, gradients: gradients!, factor: factor!, m: m! }, { first: 0, count: 2 ** 20 }, { rate: 0, momentum: 0.5, nesterov: false, decay: 0 })) },
 ];

@@ -1,6 +1,6 @@
 import module from "../../shaders/image.wgsl";
 import type { Device } from "../runtime/device.ts";
-import { empty, fromArray, type Tensor } from "../tensor/tensor.ts";
+import { empty, fromArray, release, zeros, type Tensor } from "../tensor/tensor.ts";
 import { launch } from "./launch.ts";
 
 /** An 8-bit picture, RGBA row-major; alpha is ignored. */
@@ -8,6 +8,20 @@ export interface Picture {
   readonly width: number;
   readonly height: number;
   readonly data: Uint8Array;
+}
+
+/** A part of a picture, in pixels. */
+export interface Rectangle {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Which part of a picture becomes which part of the image that is made of it. */
+export interface Placement {
+  readonly source: Rectangle;
+  readonly target: Rectangle;
 }
 
 export interface ImageOptions {
@@ -19,40 +33,70 @@ export interface ImageOptions {
   readonly deviation: readonly [number, number, number];
 }
 
-/** Pictures of any sizes -> `[N,height,width,3]`, antialiased bilinear as PIL's, the aspect ratio ignored. */
-export function imagesForward(device: Device, pictures: readonly Picture[], options: ImageOptions): Tensor {
-  const output = empty(device, [pictures.length, options.height, options.width, 3]);
-  pictures.forEach((picture, n) => imageForward(device, picture, output, n, options));
+/** Pictures of any sizes -> `[N,height,width,3]`, antialiased bilinear as PIL's; zero (that is, the mean) where none is placed. */
+export function imagesForward(device: Device, pictures: readonly Picture[], placements: readonly Placement[], options: ImageOptions): Tensor {
+  const covered = placements.every(({ target }) => target.width === options.width && target.height === options.height);
+  const output = (covered ? empty : zeros)(device, [pictures.length, options.height, options.width, 3]);
+  pictures.forEach((picture, n) => imageForward(device, picture, placements[n]!, output, n, options));
   return output;
 }
 
-function imageForward(device: Device, { width, height, data }: Picture, output: Tensor, n: number, options: ImageOptions): void {
-  const columns = empty(device, [height, options.width, 3]);
-  const bandRows = Math.max(1, Math.min(height, Math.floor(device.maxBindingBytes / (4 * width))));
-  for (let row = 0; row < height; row += bandRows) {
-    const rows = Math.min(bandRows, height - row);
-    const bytes = Uint8Array.from(data.subarray(4 * row * width, 4 * (row + rows) * width)); // a copy, aligned
-    const band = fromArray(device, [rows, width], new Uint32Array(bytes.buffer));
+function imageForward(device: Device, { width, data }: Picture, { source, target }: Placement, output: Tensor, n: number, options: ImageOptions): void {
+  const columns = empty(device, [source.height, target.width], "u32");
+  const bandRows = Math.max(1, Math.min(source.height, Math.floor(device.maxBindingBytes / (4 * source.width))));
+  const shared = { ...colours(options), extent: source.width, columns: target.width, out_width: options.width, out_left: target.left };
+  const across = triangleFilters(device, source.width, target.width);
+  for (let row = 0; row < source.height; row += bandRows) {
+    const rows = Math.min(bandRows, source.height - row);
+    const bytes = new Uint8Array(4 * rows * source.width); // aligned, and of the source's columns alone
+    for (let i = 0; i < rows; i++) {
+      const first = 4 * ((source.top + row + i) * width + source.left);
+      bytes.set(data.subarray(first, first + 4 * source.width), 4 * i * source.width);
+    }
+    const band = fromArray(device, [rows, source.width], new Uint32Array(bytes.buffer));
     launch({
       module,
       entryPoint: "horizontal",
       element: "f32",
-      tensors: { pixels: band, output: columns },
-      params: { ...colours(options), rows, extent: width, out_extent: options.width, out_width: options.width, out_offset: row },
-      size: { invocations: rows * options.width },
+      tensors: { pixels: band, filters: across, columns_output: columns },
+      params: { ...shared, rows, taps: tapsOf(across), out_row: row },
+      size: { invocations: rows * target.width },
     });
-    device.release(band.allocation);
+    release(band);
   }
+  const down = triangleFilters(device, source.height, target.height);
   launch({
     module,
     entryPoint: "vertical",
     element: "f32",
-    tensors: { columns, output },
-    params: { ...colours(options), rows: options.height, extent: height, out_extent: options.height, out_width: options.width, out_offset: n * options.height },
-    size: { invocations: options.height * options.width },
+    tensors: { columns, filters: down, output },
+    params: { ...shared, rows: target.height, taps: tapsOf(down), out_row: n * options.height + target.top },
+    size: { invocations: target.height * target.width },
   });
-  device.release(columns.allocation);
+  for (const workspace of [columns, across, down]) release(workspace);
 }
+
+const WEIGHT_BITS = 22; // Pillow's, for 8-bit channels
+
+/** For each output along an axis its first input, the number of inputs, and their weights: a triangle's, of whole sum 2^22. */
+function triangleFilters(device: Device, extent: number, outExtent: number): Tensor {
+  const scale = extent / outExtent;
+  const reach = Math.max(scale, 1);
+  const taps = 2 * Math.ceil(reach) + 1;
+  const filters = new Uint32Array(outExtent * (taps + 2));
+  for (let out = 0; out < outExtent; out++) {
+    const centre = (out + 0.5) * scale;
+    const first = Math.max(0, Math.trunc(centre - reach + 0.5));
+    const count = Math.min(extent, Math.trunc(centre + reach + 0.5)) - first;
+    const weights = Array.from({ length: count }, (_, i) => Math.max(0, 1 - Math.abs((first + i + 0.5 - centre) / reach)));
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    const at = out * (taps + 2);
+    filters.set([first, count, ...weights.map((weight) => Math.trunc(0.5 + (weight / total) * 2 ** WEIGHT_BITS))], at);
+  }
+  return fromArray(device, [outExtent, taps + 2], filters);
+}
+
+const tapsOf = (filters: Tensor): number => filters.shape[1]! - 2;
 
 const colours = ({ mean, deviation }: ImageOptions) => ({
   mean_r: mean[0],

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { momentsOf, normBackward } from "../../src/kernels/batch_norm.ts";
 import { gaussianBlurBackwardInput, gaussianBlurForward } from "../../src/kernels/gaussian_blur.ts";
 import { hingeLossForward } from "../../src/kernels/hinge_loss.ts";
-import { imagesForward } from "../../src/kernels/image.ts";
+import { imagesToTensor } from "../../src/ops/images.ts";
 import { maxPoolBackwardInput } from "../../src/kernels/pool.ts";
 import { resizeBackwardInput, resizeForward } from "../../src/kernels/resize.ts";
 import { zeros, type Shape, type Tensor } from "../../src/tensor/tensor.ts";
@@ -28,7 +28,7 @@ test.each<readonly [string, readonly Shape[], (inputs: readonly Tensor[]) => rea
   ["resizeBackwardInput", [[1, 6, 6, 4], [1, 3, 8, 4]], ([x, g]) => [resizeBackwardInput(x!, g!, [3, 8], bilinear)]],
   ["maxPoolBackwardInput", [[1, 6, 6, 4], [1, 3, 3, 4]], ([x, g]) => [maxPoolBackwardInput(x!, g!, 2, { stride: 2, padding: 0 })]],
   ["hingeLossForward", [[500], [500]], ([scores, mask]) => Object.values(hingeLossForward(scores!, mask!, 0.5)) as Tensor[]],
-  ["imagesForward", [], () => [imagesForward(device, [picture, picture], { height: 4, width: 4, mean: [0, 0, 0], deviation: [1, 1, 1] })]],
+  ["imagesToTensor", [], () => [imagesToTensor(device, [picture, picture], { height: 4, width: 4, mean: [0, 0, 0], deviation: [1, 1, 1] })]],
 ])("%s gives its workspace back", async (_name, shapes, run) => {
   const inputs = shapes.map((shape) => zeros(device, shape));
   const before = device.memory().allocations;

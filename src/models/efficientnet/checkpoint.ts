@@ -1,0 +1,163 @@
+import { filtersFromOihw } from "../../io/layout.ts";
+import { toFloat32, type StoredTensor } from "../../io/safetensors.ts";
+import { InputError } from "../../runtime/errors.ts";
+import { sameShape } from "../../tensor/tensor.ts";
+import type { BlockPlan, NetworkPlan } from "./architecture.ts";
+
+/** A checkpoint's tensors, read one at a time: it need not be in memory as a whole. */
+export interface Checkpoint {
+  /** The file's name, for errors. */
+  readonly source: string;
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  readonly read: (name: string) => Promise<StoredTensor>;
+}
+
+/** Where a checkpoint keeps a convolution and the norm behind it. */
+export interface ConvolutionKeys {
+  readonly filters: string;
+  /** Prefix of weight, bias, running_mean and running_var. */
+  readonly norm: string;
+}
+
+export interface BlockKeys {
+  /** Absent in blocks that do not expand. */
+  readonly expand: ConvolutionKeys | null;
+  readonly depthwise: ConvolutionKeys;
+  /** Prefixes of weight and bias. */
+  readonly reduce: string;
+  readonly excite: string;
+  readonly project: ConvolutionKeys;
+}
+
+/** How a library names a network's tensors. */
+interface Naming {
+  readonly library: string;
+  readonly stem: ConvolutionKeys;
+  readonly block: (plan: BlockPlan) => BlockKeys;
+}
+
+const doesExpand = ({ inputs, expanded }: BlockPlan): boolean => expanded !== inputs;
+
+const NAMINGS: readonly Naming[] = [
+  {
+    library: "timm",
+    stem: { filters: "conv_stem.weight", norm: "bn1" },
+    block: (plan) => {
+      const at = `blocks.${plan.stage}.${plan.indexInStage}`;
+      const [first, second, third] = doesExpand(plan) ? ["bn1", "bn2", "bn3"] : ["", "bn1", "bn2"];
+      return {
+        expand: doesExpand(plan) ? { filters: `${at}.conv_pw.weight`, norm: `${at}.${first}` } : null,
+        depthwise: { filters: `${at}.conv_dw.weight`, norm: `${at}.${second}` },
+        reduce: `${at}.se.conv_reduce`,
+        excite: `${at}.se.conv_expand`,
+        project: { filters: doesExpand(plan) ? `${at}.conv_pwl.weight` : `${at}.conv_pw.weight`, norm: `${at}.${third}` },
+      };
+    },
+  },
+  {
+    library: "torchvision",
+    stem: { filters: "features.0.0.weight", norm: "features.0.1" },
+    block: (plan) => {
+      const at = `features.${plan.stage + 1}.${plan.indexInStage}.block`;
+      const first = doesExpand(plan) ? 1 : 0;
+      const unit = (i: number): ConvolutionKeys => ({ filters: `${at}.${i}.0.weight`, norm: `${at}.${i}.1` });
+      return {
+        expand: doesExpand(plan) ? unit(0) : null,
+        depthwise: unit(first),
+        reduce: `${at}.${first + 1}.fc1`,
+        excite: `${at}.${first + 1}.fc2`,
+        project: unit(first + 2),
+      };
+    },
+  },
+  {
+    library: "efficientnet_pytorch",
+    stem: { filters: "_conv_stem.weight", norm: "_bn0" },
+    block: (plan) => {
+      const at = `_blocks.${plan.index}`;
+      return {
+        expand: doesExpand(plan) ? { filters: `${at}._expand_conv.weight`, norm: `${at}._bn0` } : null,
+        depthwise: { filters: `${at}._depthwise_conv.weight`, norm: `${at}._bn1` },
+        reduce: `${at}._se_reduce`,
+        excite: `${at}._se_expand`,
+        project: { filters: `${at}._project_conv.weight`, norm: `${at}._bn2` },
+      };
+    },
+  },
+];
+
+const SHOWN_PROBLEMS = 3;
+
+/** A checkpoint that was found to hold a network up to some block, under whatever names. */
+export class NetworkCheckpoint {
+  readonly stem: ConvolutionKeys;
+  readonly blocks: readonly BlockKeys[];
+  readonly #checkpoint: Checkpoint;
+
+  /**
+   * @param lastBlock index of the last block that is needed
+   * @throws InputError if the names are of no known library, or tensors are missing or of another shape: it names the first few
+   */
+  constructor(checkpoint: Checkpoint, plan: NetworkPlan, lastBlock: number) {
+    const { shapes, source } = checkpoint;
+    const naming = NAMINGS.find(({ stem }) => shapes.has(stem.filters));
+    if (!naming) {
+      const known = NAMINGS.map(({ library, stem }) => `${stem.filters} (${library})`).join(", ");
+      throw new InputError(`${source} holds no EfficientNet: none of its ${shapes.size} tensors is ${known}`);
+    }
+    this.#checkpoint = checkpoint;
+    this.stem = naming.stem;
+    this.blocks = plan.blocks.slice(0, lastBlock + 1).map((block) => naming.block(block));
+
+    const problems: string[] = [];
+    const expect = (name: string, shape: readonly number[]): void => {
+      const got = shapes.get(name);
+      if (!got) problems.push(`${name} [${shape.join(",")}] is missing`);
+      else if (!sameShape(got, shape)) problems.push(`${name} is [${got.join(",")}], not [${shape.join(",")}]`);
+    };
+    const expectConvolution = ({ filters, norm }: ConvolutionKeys, shape: readonly [number, number, number, number]): void => {
+      expect(filters, shape);
+      for (const part of NORM_PARTS) expect(`${norm}.${part}`, [shape[0]]);
+    };
+    expectConvolution(this.stem, [plan.stem, 3, 3, 3]);
+    this.blocks.forEach((keys, i) => {
+      const { kernel, inputs, expanded, squeezed, outputs } = plan.blocks[i]!;
+      if (keys.expand) expectConvolution(keys.expand, [expanded, inputs, 1, 1]);
+      expectConvolution(keys.depthwise, [expanded, 1, kernel, kernel]);
+      for (const [prefix, shape] of [[keys.reduce, [squeezed, expanded, 1, 1]], [keys.excite, [expanded, squeezed, 1, 1]]] as const) {
+        expect(`${prefix}.weight`, shape);
+        expect(`${prefix}.bias`, [shape[0]]);
+      }
+      expectConvolution(keys.project, [outputs, expanded, 1, 1]);
+    });
+    if (problems.length > 0) {
+      const more = problems.length > SHOWN_PROBLEMS ? `, and ${problems.length - SHOWN_PROBLEMS} more` : "";
+      throw new InputError(`${source} does not fit ${plan.name} (names of ${naming.library}): ${problems.slice(0, SHOWN_PROBLEMS).join("; ")}${more}`);
+    }
+  }
+
+  /** A filter, from `[O,I,R,S]` to `[R,S,I,O]`. */
+  async filters(name: string): Promise<Float32Array> {
+    const shape = this.#checkpoint.shapes.get(name) as readonly [number, number, number, number];
+    return filtersFromOihw(await this.values(name), shape);
+  }
+
+  /** A norm's weight and bias, and its running mean and variance, each as one array after the other. */
+  async norm(prefix: string): Promise<{ readonly affine: Float32Array; readonly running: Float32Array }> {
+    const [weight, bias, mean, variance] = (await Promise.all(NORM_PARTS.map((part) => this.values(`${prefix}.${part}`)))) as [Float32Array, Float32Array, Float32Array, Float32Array];
+    return { affine: joined(weight, bias), running: joined(mean, variance) };
+  }
+
+  async values(name: string): Promise<Float32Array> {
+    return toFloat32(await this.#checkpoint.read(name), `${name} of ${this.#checkpoint.source}`);
+  }
+}
+
+const NORM_PARTS = ["weight", "bias", "running_mean", "running_var"] as const;
+
+function joined(a: Float32Array, b: Float32Array): Float32Array {
+  const both = new Float32Array(a.length + b.length);
+  both.set(a);
+  both.set(b, a.length);
+  return both;
+}
