@@ -19,6 +19,7 @@
 const REFLECT = 0u;
 const REPLICATE = 1u;
 const ZEROS = 2u;
+// What lies beyond the border: 0 mirror images, 1 the outermost element, 2 zeros.
 override BORDER: u32 = 0u;
 
 struct Params {

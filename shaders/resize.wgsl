@@ -24,6 +24,7 @@
 const NEAREST = 0u;
 const BILINEAR = 1u;
 const ANTIALIASED = 2u;
+// What decides the weights: 0 the nearest element, 1 linear interpolation, 2 that with antialiasing.
 override FILTER: u32 = 1u;
 
 struct Params {

@@ -45,7 +45,11 @@ function alongBoth(source: Tensor, pass: (source: Tensor, axis: number) => Tenso
   return output;
 }
 
-function settingsOf(tensors: Readonly<Record<string, Tensor>> & { readonly input: Tensor }, { size, sigma, border }: Required<GaussianBlurOptions>) {
+interface Operands extends Record<string, Tensor> {
+  readonly input: Tensor;
+}
+
+function settingsOf(tensors: Operands, { size, sigma, border }: Required<GaussianBlurOptions>) {
   const { input } = tensors;
   floatDType("gaussianBlur", tensors);
   if (input.shape.length !== 4) shapeError("gaussianBlur", "expected input [N,H,W,C]", tensors);
@@ -67,5 +71,6 @@ function run(entryPoint: string, tensors: Readonly<Record<string, Tensor>>, axis
   const packs = inner / packOf(inner);
   const params = { outer, extent, packs, ...window };
   const parts = { param: "outer", tensors: Object.keys(tensors) };
-  launch({ module, entryPoint, element: elementOf(dtype, inner), constants, tensors, params, size: { invocations: outer * extent * packs }, parts });
+  const size = { invocations: outer * extent * packs };
+  launch({ module, entryPoint, element: elementOf(dtype, inner), constants, tensors, params, size, parts });
 }

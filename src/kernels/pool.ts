@@ -32,7 +32,8 @@ export function averagePoolForward(input: Tensor, window: Pair, options: Require
 export function averagePoolBackwardInput(input: Tensor, gradOutput: Tensor, window: Pair, options: Required<AveragePoolOptions>): Tensor {
   const params = paramsOf("averagePool", { input, gradOutput }, window, options);
   const gradInput = empty(input.device, input.shape, input.dtype);
-  run("average_backward_input", { grad_output: gradOutput, grad_input: gradInput }, params, input, { COUNT_INCLUDE_PAD: options.countIncludePad });
+  const constants = { COUNT_INCLUDE_PAD: options.countIncludePad };
+  run("average_backward_input", { grad_output: gradOutput, grad_input: gradInput }, params, input, constants);
   return gradInput;
 }
 
@@ -55,22 +56,26 @@ export function maxPoolBackwardInput(input: Tensor, gradOutput: Tensor, window: 
   return gradInput;
 }
 
-function paramsOf(op: string, tensors: { readonly input: Tensor; readonly gradOutput?: Tensor }, window: Pair, options: Required<MaxPoolOptions>) {
-  const { input, gradOutput } = tensors;
-  const described = { input, ...(gradOutput && { gradOutput }) };
-  floatDType(op, described);
+interface Operands extends Record<string, Tensor> {
+  readonly input: Tensor;
+}
+
+function paramsOf(op: string, tensors: Operands, window: Pair, { stride, padding }: Required<MaxPoolOptions>) {
+  const { input } = tensors;
+  floatDType(op, tensors);
   const [batch = 0, height = 0, width = 0, channels = 0] = input.shape;
-  if (input.shape.length !== 4 || height * width === 0) shapeError(op, "expected input [N,H,W,C] with H, W > 0", described);
+  if (input.shape.length !== 4 || height * width === 0) shapeError(op, "expected input [N,H,W,C] with H, W > 0", tensors);
   const [window_h, window_w] = pairOf(window);
-  const [pad_h, pad_w] = pairOf(options.padding);
+  const [pad_h, pad_w] = pairOf(padding);
   requireWhole(op, "window", 1, [window_h, window_w]);
-  const padding = [pad_h, pad_w] as const;
-  const { out_height, out_width, stride_h, stride_w } = geometryOf(op, [height, width], [window_h, window_w], { stride: options.stride, padding });
+  const geometry = geometryOf(op, [height, width], [window_h, window_w], { stride, padding: [pad_h, pad_w] });
+  const { out_height, out_width, stride_h, stride_w } = geometry;
   if (!(2 * pad_h <= window_h && 2 * pad_w <= window_w)) {
     throw new OptionError(`${op}: expected padding of at most half the ${window_h}x${window_w} window, got ${pad_h},${pad_w}`);
   }
-  if (gradOutput) requireShape(op, "gradOutput", [batch, out_height, out_width, channels], described);
-  return { batch, height, width, packs: channels / packOf(channels), out_height, out_width, window_h, window_w, stride_h, stride_w, pad_h, pad_w };
+  if (tensors["gradOutput"]) requireShape(op, "gradOutput", [batch, out_height, out_width, channels], tensors);
+  const packs = channels / packOf(channels);
+  return { batch, height, width, packs, out_height, out_width, window_h, window_w, stride_h, stride_w, pad_h, pad_w };
 }
 
 type Params = ReturnType<typeof paramsOf>;
@@ -89,5 +94,6 @@ function run(
   const channels = owned.shape[3]!;
   const invocations = countOf(owned.shape) / packOf(channels);
   const parts = { param: "batch", tensors: Object.keys(tensors) };
-  launch({ module, entryPoint, element: elementOf(owned.dtype, channels), constants, tensors, params, size: { invocations }, parts });
+  const element = elementOf(owned.dtype, channels);
+  launch({ module, entryPoint, element, constants, tensors, params, size: { invocations }, parts });
 }

@@ -48,6 +48,10 @@ export function resizeBackwardInput(input: Tensor, gradOutput: Tensor, size: Siz
   return current;
 }
 
+interface Operands extends Record<string, Tensor> {
+  readonly input: Tensor;
+}
+
 interface Pass {
   readonly axis: number;
   readonly extent: number;
@@ -55,21 +59,19 @@ interface Pass {
 }
 
 /** The axes whose extent changes, in the order that adds fewest products; all filters keep an axis whose extent stays as it is. */
-function passesOf(tensors: { readonly input: Tensor; readonly gradOutput?: Tensor }, size: Size, options: Required<ResizeOptions>): readonly Pass[] {
-  const { input, gradOutput } = tensors;
-  const described = { input, ...(gradOutput && { gradOutput }) };
-  floatDType("resize", described);
+function passesOf(tensors: Operands, size: Size, { mode, alignCorners, antialias }: Required<ResizeOptions>): readonly Pass[] {
+  const { input } = tensors;
+  floatDType("resize", tensors);
   const [batch = 0, height = 0, width = 0, channels = 0] = input.shape;
-  if (input.shape.length !== 4 || height * width === 0) shapeError("resize", "expected input [N,H,W,C] with H, W > 0", described);
+  if (input.shape.length !== 4 || height * width === 0) shapeError("resize", "expected input [N,H,W,C] with H, W > 0", tensors);
   if (size.length !== 2 || !size.every((extent) => Number.isInteger(extent) && extent > 0)) {
     throw new OptionError(`resize: expected whole, positive extents, got ${size.join("x")}`);
   }
-  const { mode, alignCorners, antialias } = options;
   const choice = choiceOf("resize", "mode", MODES, mode);
   if (antialias && (mode !== "bilinear" || alignCorners)) {
     throw new OptionError(`resize: antialias is for mode bilinear with alignCorners false, got ${mode} and ${alignCorners}`);
   }
-  if (gradOutput) requireShape("resize", "gradOutput", [batch, ...size, channels], described);
+  if (tensors["gradOutput"]) requireShape("resize", "gradOutput", [batch, ...size, channels], tensors);
   const filter = antialias ? ANTIALIASED : choice;
   const [rows, columns] = size.map((extent, i) => ({ axis: i + 1, extent, filter })) as [Pass, Pass];
   if (rows.extent === height) return [columns]; // which copies, if the width stays too
@@ -84,12 +86,14 @@ function passesOf(tensors: { readonly input: Tensor; readonly gradOutput?: Tenso
 const elements = ([, height = 0, width = 0]: Shape): number => height * width;
 
 /** Weights that are not zero, for each output element. */
-const tapsOf = ({ axis, extent, filter }: Pass, shape: Shape): number => (filter === ANTIALIASED ? 2 * Math.max(shape[axis]! / extent, 1) : filter + 1);
+const tapsOf = ({ axis, extent, filter }: Pass, shape: Shape): number =>
+  filter === ANTIALIASED ? 2 * Math.max(shape[axis]! / extent, 1) : filter + 1;
 
 /** Positions along an axis as whole numbers, see resize.wgsl. */
 function ticksOf(filter: number, extent: number, out_extent: number, { alignCorners }: Required<ResizeOptions>) {
   if (extent * out_extent >= MOST_TICKS) {
-    throw new OptionError(`resize: expected extents with a product below ${MOST_TICKS}, got ${extent} to ${out_extent}; resize in two steps`);
+    const got = `got ${extent} to ${out_extent}`;
+    throw new OptionError(`resize: expected extents with a product below ${MOST_TICKS}, ${got}; resize in two steps`);
   }
   // One element has no corners to tell apart, and its position does not matter: every filter reads it.
   const aligned = alignCorners && extent > 1;
@@ -100,8 +104,8 @@ function ticksOf(filter: number, extent: number, out_extent: number, { alignCorn
     return { extent, out_extent, step, offset, unit, reach: unit };
   }
   if (aligned) return { extent, out_extent, step: extent - 1, offset: 0, unit: gaps, reach: gaps };
-  const unit = 2 * out_extent;
-  return { extent, out_extent, step: 2 * extent, offset: extent - out_extent, unit, reach: filter === ANTIALIASED ? Math.max(2 * extent, unit) : unit };
+  const [step, unit] = [2 * extent, 2 * out_extent];
+  return { extent, out_extent, step, offset: extent - out_extent, unit, reach: filter === ANTIALIASED ? Math.max(step, unit) : unit };
 }
 
 function run(

@@ -14,5 +14,7 @@ import type { Tensor } from "../tensor/tensor.ts";
  */
 export function gaussianBlur(input: Tensor, options: GaussianBlurOptions): Tensor {
   const how = readOptions<Required<GaussianBlurOptions>>("gaussianBlur", options, { size: NaN, sigma: NaN, border: "reflect" });
-  return record("gaussianBlur", gaussianBlurForward(input, how), [[input, (gradOutput) => gaussianBlurBackwardInput(input, gradOutput, how)]]);
+  return record("gaussianBlur", gaussianBlurForward(input, how), [
+    [input, (gradOutput) => gaussianBlurBackwardInput(input, gradOutput, how)],
+  ]);
 }

@@ -4,8 +4,11 @@ import { conv2d, depthwiseConv2d } from "../../src/ops/conv2d.ts";
 import { add } from "../../src/ops/elementwise.ts";
 import { gradients } from "../../src/ops/gradients.ts";
 import { gridSample } from "../../src/ops/grid_sample.ts";
+import { gaussianBlur } from "../../src/ops/gaussian_blur.ts";
 import { pointwiseConv2d } from "../../src/ops/matmul.ts";
+import { averagePool, maxPool } from "../../src/ops/pool.ts";
 import { mean } from "../../src/ops/reduce.ts";
+import { resize } from "../../src/ops/resize.ts";
 import { ShapeError } from "../../src/runtime/errors.ts";
 import { countOf, fromArray, requireGrad, toArray, type Shape, type Tensor } from "../../src/tensor/tensor.ts";
 import { rng } from "../bounds.ts";
@@ -36,6 +39,10 @@ describe("a tensor larger than a dispatch can see is walked part by part, with e
     ["conv2d", [[64, 3, 3, 4], [3, 3, 4, 8]], ([x, w]) => conv2d(x!, w!, { padding: 1 })],
     ["conv2d, images that do not align", [[150, 3, 5, 3], [2, 2, 3, 3]], ([x, w]) => conv2d(x!, w!, { stride: 2 })],
     ["depthwiseConv2d", [[80, 3, 3, 4], [3, 3, 4]], ([x, w]) => depthwiseConv2d(x!, w!, { padding: 1 })],
+    ["averagePool", [[100, 4, 4, 4]], ([x]) => averagePool(x!, 2, { stride: 1 })],
+    ["maxPool, images that do not align", [[200, 4, 4, 3]], ([x]) => maxPool(x!, 2, { stride: 1 })],
+    ["resize", [[128, 4, 4, 4]], ([x]) => resize(x!, [5, 3])],
+    ["gaussianBlur", [[128, 4, 4, 4]], ([x]) => gaussianBlur(x!, { size: 3, sigma: 1 })],
     ["gridSample", [[64, 3, 3, 4], [64, 2, 3, 2]], ([x, grid]) => gridSample(x!, grid!)],
     ["pointwiseConv2d", [[1, 37, 13, 12], [12, 8]], ([x, w]) => pointwiseConv2d(x!, w!, { activation: "silu" })],
   ])("%s", async (_name, shapes, run) => {

@@ -9,7 +9,11 @@ const problem = (p: Partial<Problem>): Problem => ({
   batch: 1, height: 3, width: 4, channels: 4, size: [5, 7], mode: "bilinear", alignCorners: false, antialias: false, ...p,
 });
 
-const drawImage = (draws: Draws) => ({ batch: draws.whole(1, 2), height: draws.whole(1, 9), width: draws.whole(1, 9), channels: draws.channels(8) });
+const nearest = (p: Partial<Problem>): Problem => problem({ mode: "nearest", ...p });
+
+const drawImage = (draws: Draws) => ({
+  batch: draws.whole(1, 2), height: draws.whole(1, 9), width: draws.whole(1, 9), channels: draws.channels(8),
+});
 
 const drawSize = (draws: Draws) => [draws.pick([1, 2, 3, 7, 12]), draws.pick([1, 2, 4, 9, 11])] as const;
 
@@ -82,18 +86,18 @@ export const resizeNearestOperation: Operation<Problem> = {
   ...common,
   name: "resize to the nearest pixel",
   problems: [
-    ["larger by no whole number", problem({ mode: "nearest", batch: 2, channels: 3, size: [7, 11] })],
-    ["larger by no whole number, corners aligned", problem({ mode: "nearest", batch: 2, channels: 3, size: [7, 11], alignCorners: true })],
-    ["smaller by no whole number", problem({ mode: "nearest", height: 11, width: 13, size: [4, 5] })],
-    ["smaller by no whole number, corners aligned", problem({ mode: "nearest", height: 11, width: 13, size: [4, 5], alignCorners: true })],
-    ["positions halfway between pixels, corners aligned", problem({ mode: "nearest", height: 4, width: 6, size: [7, 11], alignCorners: true })],
-    ["thrice as large", problem({ mode: "nearest", size: [9, 12] })],
-    ["the same size", problem({ mode: "nearest", channels: 1, size: [3, 4] })],
-    ["from one pixel, corners aligned", problem({ mode: "nearest", height: 1, width: 1, size: [4, 3], alignCorners: true })],
-    ["to one pixel, corners aligned", problem({ mode: "nearest", height: 5, width: 4, size: [1, 1], alignCorners: true })],
-    ["to one pixel", problem({ mode: "nearest", height: 5, width: 4, size: [1, 1] })],
+    ["larger by no whole number", nearest({ batch: 2, channels: 3, size: [7, 11] })],
+    ["larger by no whole number, corners aligned", nearest({ batch: 2, channels: 3, size: [7, 11], alignCorners: true })],
+    ["smaller by no whole number", nearest({ height: 11, width: 13, size: [4, 5] })],
+    ["smaller by no whole number, corners aligned", nearest({ height: 11, width: 13, size: [4, 5], alignCorners: true })],
+    ["positions halfway between pixels, corners aligned", nearest({ height: 4, width: 6, size: [7, 11], alignCorners: true })],
+    ["thrice as large", nearest({ size: [9, 12] })],
+    ["the same size", nearest({ channels: 1, size: [3, 4] })],
+    ["from one pixel, corners aligned", nearest({ height: 1, width: 1, size: [4, 3], alignCorners: true })],
+    ["to one pixel, corners aligned", nearest({ height: 5, width: 4, size: [1, 1], alignCorners: true })],
+    ["to one pixel", nearest({ height: 5, width: 4, size: [1, 1] })],
     // Rounded to f32, 41 * (1 / 41) and the like fall short of the pixel that they name.
-    ["many pixels, each copied often", problem({ mode: "nearest", height: 41, width: 1, size: [123, 1], channels: 1 })],
+    ["many pixels, each copied often", nearest({ height: 41, width: 1, size: [123, 1], channels: 1 })],
   ],
-  draw: (draws) => problem({ ...drawImage(draws), mode: "nearest", size: drawSize(draws), alignCorners: draws.chance() }),
+  draw: (draws) => nearest({ ...drawImage(draws), size: drawSize(draws), alignCorners: draws.chance() }),
 };

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { resizeBackwardInput, type ResizeOptions } from "../../src/kernels/resize.ts";
+import { resizeBackwardInput } from "../../src/kernels/resize.ts";
 import { resize } from "../../src/ops/resize.ts";
+import { Device } from "../../src/runtime/device.ts";
 import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
 import { empty, fromArray, toArray } from "../../src/tensor/tensor.ts";
 import { describeOperation } from "../describe_operation.ts";
@@ -42,16 +43,16 @@ test.each([
 ])("resize goes over %s", async (_order, from, to, between) => {
   // Between the passes only the smaller image is stored: memory of that size is all that is asked for beside the output.
   const input = empty(device, [1, from[0]!, from[1]!, 256]);
-  const { allocate } = device;
   const asked: number[] = [];
-  device.allocate = (bytes) => {
+  const allocate = (bytes: number) => {
     asked.push(bytes);
-    return allocate.call(device, bytes);
+    return Device.prototype.allocate.call(device, bytes);
   };
+  Object.defineProperty(device, "allocate", { value: allocate, configurable: true });
   try {
     resize(input, [to[0]!, to[1]!]);
   } finally {
-    device.allocate = allocate;
+    delete (device as { allocate?: unknown }).allocate;
   }
   await device.settle();
   expect(asked).toEqual([between, to].map(([h, w]) => 4 * 256 * h! * w!));
@@ -86,13 +87,16 @@ describe("resize rejects, before any GPU work,", () => {
       "antialiasing with aligned corners", [2, 2], { antialias: true, alignCorners: true },
       "resize: antialias is for mode bilinear with alignCorners false, got bilinear and true",
     ],
-    ["an option that it does not know", [2, 2], { align_corners: true }, "resize: unknown option align_corners; it takes mode, alignCorners, antialias"],
+    [
+      "an option that it does not know", [2, 2], { align_corners: true },
+      "resize: unknown option align_corners; it takes mode, alignCorners, antialias",
+    ],
     [
       "more ticks than an i32 holds", [4, 2 ** 27], {},
       "resize: expected extents with a product below 536870912, got 4 to 134217728; resize in two steps",
     ],
   ])("%s", (_what, size, options, message) => {
-    const attempt = () => resize(empty(device, [1, 4, 4, 0]), size, options as ResizeOptions);
+    const attempt = () => resize(empty(device, [1, 4, 4, 0]), size, options);
     expect(attempt).toThrow(OptionError);
     expect(attempt).toThrow(message);
   });
@@ -104,8 +108,8 @@ describe("resize rejects, before any GPU work,", () => {
   });
 
   test("a gradient of another shape", () => {
-    const attempt = () =>
-      resizeBackwardInput(empty(device, [1, 2, 2, 1]), empty(device, [1, 2, 3, 1]), [3, 3], { mode: "bilinear", alignCorners: false, antialias: false });
+    const options = { mode: "bilinear", alignCorners: false, antialias: false } as const;
+    const attempt = () => resizeBackwardInput(empty(device, [1, 2, 2, 1]), empty(device, [1, 2, 3, 1]), [3, 3], options);
     expect(attempt).toThrow(ShapeError);
     expect(attempt).toThrow("resize: expected gradOutput [1,3,3,1], got input [1,2,2,1] and gradOutput [1,2,3,1]");
   });

@@ -24,8 +24,12 @@ export function linear(image: Image, input: ArrayLike<number>, [rows, columns]: 
 }
 
 /** The transpose of `linear`: gradInput[n,h,w,c] = sum over p,q of weight(p, q, h, w) * gradOutput[n,p,q,c]. */
-export function transposed(image: Image, gradOutput: ArrayLike<number>, [rows, columns]: readonly [number, number], weight: (p: number, q: number, h: number, w: number) => number): Float64Array {
-  const { batch, height, width, channels } = image;
+export function transposed(
+  { batch, height, width, channels }: Image,
+  gradOutput: ArrayLike<number>,
+  [rows, columns]: readonly [number, number],
+  weight: (p: number, q: number, h: number, w: number) => number,
+): Float64Array {
   return linear({ batch, height: rows, width: columns, channels }, gradOutput, [height, width], (h, w, p, q) => weight(p, q, h, w));
 }
 

@@ -22,7 +22,8 @@ function weightAlong({ mode, alignCorners, antialias }: Problem, out: number, at
 /** The most pixels, of the input or of the output, that one of the other has a part in along one axis. */
 export function longestSum(p: Problem): number {
   const counts = [[p.height, p.size[0]], [p.width, p.size[1]]].flatMap(([extent, outExtent]) => {
-    const weights = Array.from({ length: outExtent! }, (_, out) => Array.from({ length: extent! }, (_, at) => weightAlong(p, out, at, outExtent!, extent!)));
+    const rowOf = (out: number) => Array.from({ length: extent! }, (_, at) => weightAlong(p, out, at, outExtent!, extent!));
+    const weights = Array.from({ length: outExtent! }, (_, out) => rowOf(out));
     const seen = weights.map((row) => row.filter((weight) => weight > 0).length);
     const looking = weights[0]!.map((_, at) => weights.filter((row) => row[at]! > 0).length);
     return [...seen, ...looking];
