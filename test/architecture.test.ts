@@ -17,7 +17,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   metrics: ["tensor"],
   node: ["models", "io", "data", "metrics", "tensor", "runtime"],
   browser: ["models", "io", "data", "metrics", "tensor", "runtime"],
-  cli: ["node", "models", "io", "data", "metrics", "runtime", "package.json"],
+  cli: ["node", "models", "io", "data", "metrics", "tensor", "runtime", "package.json"],
 };
 const OUTSIDE_CORE = ["node", "browser", "cli"];
 

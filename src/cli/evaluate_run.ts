@@ -78,7 +78,8 @@ async function judge(detector: Detector, root: string, batch: readonly { readonl
   return Promise.all(
     inspections.map(async ({ score, map, size }, i) => {
       const { item } = batch[i]!;
-      const mask = item.maskPath ? maskFrom(await decodeImage(join(root, item.maskPath)), size, size) : null;
+      const picture = item.maskPath ? await decodeImage(join(root, item.maskPath)) : null;
+      const mask = picture && maskFrom(picture, size, size, detector.placementOf(picture));
       return { item, defective: item.defective, score, map, mask, width: size, height: size };
     }),
   );

@@ -1,12 +1,21 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { BACKBONES, type BackboneName } from "../models/backbone.ts";
+import type { NetworkPadding } from "../models/efficientnet/efficientnet.ts";
+import { openCheckpoint } from "../node/checkpoint.ts";
+import { FITS, type Fit } from "../tensor/placement.ts";
 import type { TrainOptions } from "../models/detector.ts";
 import { DECODERS, type DecoderName } from "../models/grad/config.ts";
 import type { Device } from "../runtime/device.ts";
+import { OptionError } from "../runtime/errors.ts";
+
+export const WEIGHTS_HELP = "safetensors file of the EfficientNet's weights, under timm's, torchvision's or efficientnet_pytorch's names";
 
 /** What the command line says about training. */
 export interface TrainFlags {
   readonly backbone: BackboneName;
+  readonly weights?: string;
+  readonly padding?: NetworkPadding;
+  readonly fit?: Fit;
   readonly decoder?: DecoderName;
   readonly size: number;
   readonly epochsAbnormal: number;
@@ -25,6 +34,9 @@ export const wholeNumber = (least: number) => (text: string): number => {
 export function addTrainFlags(command: Command): Command {
   return command
     .addOption(new Option("--backbone <name>", "feature extractor").choices(BACKBONES).default("embedded"))
+    .option("--weights <file>", WEIGHTS_HELP)
+    .addOption(new Option("--padding <kind>", "zeros around images within an EfficientNet (default: same)").choices(["same", "same-static", "symmetric"]))
+    .addOption(new Option("--fit <kind>", "how photographs fill the square: stretched, whole between bars, or their centre (default: stretch)").choices(FITS))
     .addOption(new Option("--decoder <name>", "size of the model (default: tiny on software adapters, else mobile)").choices(DECODERS))
     .option("--size <pixels>", "side of the square that images are resized to", wholeNumber(64), 224)
     .option("--epochs-abnormal <n>", "epochs of stage 1, at least 50 steps", wholeNumber(1), 10)
@@ -33,9 +45,17 @@ export function addTrainFlags(command: Command): Command {
     .option("--seed <n>", "of everything random", wholeNumber(0), 0);
 }
 
-/** Flags completed by what suits the adapter. */
-export function trainOptionsOf(flags: TrainFlags, device: Device): TrainOptions {
+/**
+ * Flags completed by what suits the adapter.
+ * @throws OptionError for flags that do not go together; InputError for weights that cannot be read
+ */
+export async function trainOptionsOf(flags: TrainFlags, device: Device): Promise<TrainOptions> {
   const decoder = flags.decoder ?? (device.adapter.software ? "tiny" : "mobile");
-  const { backbone, size, epochsAbnormal, epochsNormal, seed } = flags;
-  return { backbone, decoder, inputSize: size, epochsAbnormal, epochsNormal, seed, batch: flags.batch ?? (decoder === "tiny" ? 8 : 16) };
+  const { backbone, weights, padding, fit, size, epochsAbnormal, epochsNormal, seed } = flags;
+  if (backbone === "embedded" && (weights !== undefined || padding !== undefined)) {
+    throw new OptionError("the embedded backbone has no weights and no padding to choose; name an EfficientNet with --backbone, or leave out --weights and --padding");
+  }
+  const checkpoint = weights === undefined ? null : await openCheckpoint(weights);
+  const batch = flags.batch ?? (decoder === "tiny" ? 8 : 16);
+  return { backbone, checkpoint, decoder, inputSize: size, epochsAbnormal, epochsNormal, seed, batch, ...(padding && { padding }), ...(fit && { fit }) };
 }

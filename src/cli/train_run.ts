@@ -44,7 +44,7 @@ export async function trainRun(device: Device, root: string, dataset: Dataset, r
   const seconds = (performance.now() - started) / 1000;
   const lines = losses.flatMap(({ stage, steps, values }) => steps.map((step, i) => JSON.stringify({ stage, step, loss: values[i] })));
   await writeFileAtomic(join(run, "train.jsonl"), `${lines.join("\n")}\n`);
-  return { detector, modelPath: await saveDetector(detector, run), losses, seconds };
+  return { detector, modelPath: await saveDetector(detector, run, options.checkpoint?.source), losses, seconds };
 }
 
 /**

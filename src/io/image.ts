@@ -1,4 +1,5 @@
 import { InputError } from "../runtime/errors.ts";
+import { placementOf, type Placement } from "../tensor/placement.ts";
 
 /** A decoded photograph: 8-bit RGBA in sRGB, row-major, 4 * width * height bytes. */
 export interface DecodedImage {
@@ -20,16 +21,17 @@ export function requireUsable({ width, height }: DecodedImage, name: string): vo
 }
 
 /**
- * A ground-truth mask at another size: nearest pixel (as PIL's NEAREST), 1 where red, green or blue is not 0.
+ * A ground-truth mask as its picture is placed in an image of `width` x `height`: nearest pixel (as PIL's NEAREST), 1 where
+ * red, green or blue is not 0, and 0 where the picture does not reach.
  * @returns row-major, width * height
  */
-export function maskFrom(image: DecodedImage, width: number, height: number): Uint8Array {
+export function maskFrom(image: DecodedImage, width: number, height: number, { source, target }: Placement = placementOf("stretch", image, { width, height })): Uint8Array {
   const mask = new Uint8Array(width * height);
-  for (let y = 0; y < height; y++) {
-    const row = Math.floor(((y + 0.5) * image.height) / height);
-    for (let x = 0; x < width; x++) {
-      const at = 4 * (row * image.width + Math.floor(((x + 0.5) * image.width) / width));
-      mask[y * width + x] = image.data[at]! | image.data[at + 1]! | image.data[at + 2]! ? 1 : 0;
+  for (let y = 0; y < target.height; y++) {
+    const row = source.top + Math.floor(((y + 0.5) * source.height) / target.height);
+    for (let x = 0; x < target.width; x++) {
+      const at = 4 * (row * image.width + source.left + Math.floor(((x + 0.5) * source.width) / target.width));
+      mask[(target.top + y) * width + target.left + x] = image.data[at]! | image.data[at + 1]! | image.data[at + 2]! ? 1 : 0;
     }
   }
   return mask;

@@ -59,23 +59,47 @@ export function encodeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8
   return file;
 }
 
+/** Where a tensor lies in a file. */
+export interface TensorExtent {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  /** First byte, from the file's beginning. */
+  readonly first: number;
+  readonly bytes: number;
+}
+
+export interface SafetensorsLayout {
+  readonly tensors: ReadonlyMap<string, TensorExtent>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
 /**
- * Reads a safetensors file. Tensors are views of `file`, not copies.
+ * How many bytes at a file's beginning say where everything is: eight, and the header that they count.
  *
- * @param name the file's name, for errors
+ * @param start at least the first eight bytes
+ * @param fileBytes of the whole file
+ * @throws InputError if there can be no such header
+ */
+export function safetensorsHeadBytes(start: Uint8Array, fileBytes: number, name: string): number {
+  const fail = failureOf(name);
+  if (start.length < 8) fail(`it has ${start.length} bytes, a header needs 8`);
+  const headerBytes = Number(new DataView(start.buffer, start.byteOffset, 8).getBigUint64(0, true));
+  if (headerBytes > MAX_HEADER_BYTES) fail(`its header claims ${headerBytes} bytes, allowed are ${MAX_HEADER_BYTES}`);
+  if (8 + headerBytes > fileBytes) fail(`its header claims ${headerBytes} bytes of ${fileBytes}`);
+  return 8 + headerBytes;
+}
+
+/**
+ * Where a safetensors file has what.
+ *
+ * @param head the file's first `safetensorsHeadBytes`
  * @throws InputError if the file is not what the format says, with what is wrong
  */
-export function decodeSafetensors(file: Uint8Array, name: string): SafetensorsFile {
-  const fail = (problem: string): never => {
-    throw new InputError(`${name} is no valid safetensors file: ${problem}`);
-  };
-  if (file.length < 8) fail(`it has ${file.length} bytes, a header needs 8`);
-  const headerBytes = Number(new DataView(file.buffer, file.byteOffset, 8).getBigUint64(0, true));
-  if (headerBytes > MAX_HEADER_BYTES) fail(`its header claims ${headerBytes} bytes, allowed are ${MAX_HEADER_BYTES}`);
-  if (8 + headerBytes > file.length) fail(`its header claims ${headerBytes} bytes of ${file.length}`);
-  const header = parseHeader(file.subarray(8, 8 + headerBytes), fail);
-  const data = file.subarray(8 + headerBytes);
-  const tensors = new Map<string, StoredTensor>();
+export function safetensorsLayout(head: Uint8Array, fileBytes: number, name: string): SafetensorsLayout {
+  const fail = failureOf(name);
+  const header = parseHeader(head.subarray(8), fail);
+  const dataBytes = fileBytes - head.length;
+  const tensors = new Map<string, TensorExtent>();
   let metadata: Readonly<Record<string, string>> = noTexts();
   const extents: [number, number, string][] = [];
   for (const [key, entry] of Object.entries(header)) {
@@ -91,19 +115,35 @@ export function decodeSafetensors(file: Uint8Array, name: string): SafetensorsFi
     if (!isWholeNumbers(offsets) || offsets.length !== 2) return fail(`${tensor} has offsets ${shown(offsets)}`);
     const [begin, end] = offsets as [number, number];
     const bytes = bytesOf(elementBytes, shape);
-    if (!(begin <= end && end <= data.length)) fail(`${tensor} lies at ${begin}..${end} of ${data.length} bytes`);
+    if (!(begin <= end && end <= dataBytes)) fail(`${tensor} lies at ${begin}..${end} of ${dataBytes} bytes`);
     if (end - begin !== bytes) fail(`${tensor} ${dtype} ${shown(shape)} needs ${bytes} bytes, has ${end - begin}`);
     extents.push([begin, end, tensor]);
-    tensors.set(key, { dtype, shape, bytes: data.subarray(begin, end) });
+    tensors.set(key, { dtype, shape, first: head.length + begin, bytes });
   }
   let covered = 0;
   for (const [begin, end, tensor] of extents.sort((a, b) => a[0] - b[0] || a[1] - b[1])) {
     if (begin !== covered) fail(`${tensor} begins at ${begin}, the one before ends at ${covered}`);
     covered = end;
   }
-  if (covered !== data.length) fail(`${data.length - covered} bytes belong to no tensor`);
+  if (covered !== dataBytes) fail(`${dataBytes - covered} bytes belong to no tensor`);
   return { tensors, metadata };
 }
+
+/**
+ * Reads a safetensors file. Tensors are views of `file`, not copies.
+ *
+ * @param name the file's name, for errors
+ * @throws InputError if the file is not what the format says, with what is wrong
+ */
+export function decodeSafetensors(file: Uint8Array, name: string): SafetensorsFile {
+  const { tensors, metadata } = safetensorsLayout(file.subarray(0, safetensorsHeadBytes(file, file.length, name)), file.length, name);
+  const views = [...tensors].map(([key, { dtype, shape, first, bytes }]) => [key, { dtype, shape, bytes: file.subarray(first, first + bytes) }] as const);
+  return { tensors: new Map(views), metadata };
+}
+
+const failureOf = (name: string) => (problem: string): never => {
+  throw new InputError(`${name} is no valid safetensors file: ${problem}`);
+};
 
 /**
  * The numbers of an F32, F16 or BF16 tensor, exact, in an array of their own.

@@ -1,6 +1,7 @@
 import module from "../../shaders/image.wgsl";
 import type { Device } from "../runtime/device.ts";
 import { empty, fromArray, release, zeros, type Tensor } from "../tensor/tensor.ts";
+import type { Placement } from "../tensor/placement.ts";
 import { launch } from "./launch.ts";
 
 /** An 8-bit picture, RGBA row-major; alpha is ignored. */
@@ -8,20 +9,6 @@ export interface Picture {
   readonly width: number;
   readonly height: number;
   readonly data: Uint8Array;
-}
-
-/** A part of a picture, in pixels. */
-export interface Rectangle {
-  readonly left: number;
-  readonly top: number;
-  readonly width: number;
-  readonly height: number;
-}
-
-/** Which part of a picture becomes which part of the image that is made of it. */
-export interface Placement {
-  readonly source: Rectangle;
-  readonly target: Rectangle;
 }
 
 export interface ImageOptions {

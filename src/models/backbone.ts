@@ -1,11 +1,22 @@
 import type { Tensor } from "../tensor/tensor.ts";
+import { EFFICIENTNETS } from "./efficientnet/architecture.ts";
+import type { NetworkPadding } from "./efficientnet/efficientnet.ts";
 
-export const BACKBONES = ["embedded"] as const;
+export const BACKBONES = ["embedded", ...EFFICIENTNETS] as const;
 export type BackboneName = (typeof BACKBONES)[number];
+
+/** What makes a backbone the same again: part of a model. */
+export interface BackboneSettings {
+  readonly name: BackboneName;
+  /** Zeros around images in an EfficientNet's convolutions; null for the embedded one. */
+  readonly padding: NetworkPadding | null;
+  /** SHA-256 of the file that the weights are in, in hexadecimal digits; null for the embedded one, which has none. */
+  readonly weights: string | null;
+}
 
 /** A frozen feature extractor. */
 export interface Backbone {
-  readonly name: BackboneName;
+  readonly settings: BackboneSettings;
   /** Side of the square input, pixels. */
   readonly inputSize: number;
   /** Subtracted from and dividing R, G, B in [0, 1]. */

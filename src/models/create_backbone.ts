@@ -1,18 +1,27 @@
 import type { Device } from "../runtime/device.ts";
-import { OptionError } from "../runtime/errors.ts";
+import { InputError, OptionError } from "../runtime/errors.ts";
 import { BACKBONES, type Backbone, type BackboneName } from "./backbone.ts";
+import { efficientNetBackbone } from "./efficientnet/backbone.ts";
+import type { Checkpoint } from "./efficientnet/checkpoint.ts";
+import type { NetworkPadding } from "./efficientnet/efficientnet.ts";
 import { embeddedBackbone } from "./embedded/filters.ts";
+
+export interface BackboneOptions {
+  /** Side of the square that images are resized to, pixels. */
+  readonly inputSize: number;
+  /** Weights of an EfficientNet. */
+  readonly checkpoint?: Checkpoint | null;
+  /** Default "same", what the published weights were trained with. */
+  readonly padding?: NetworkPadding | null;
+}
 
 /**
  * The backbone of that name.
- * @param inputSize side of the square that images are resized to, pixels
- * @throws OptionError for another name, or a size the backbone does not take
+ * @throws OptionError for another name, or a size the backbone does not take; InputError for weights that are missing or do not fit
  */
-export function createBackbone(device: Device, name: BackboneName, inputSize: number): Backbone {
-  switch (name) {
-    case "embedded":
-      return embeddedBackbone(device, inputSize);
-    default:
-      throw new OptionError(`expected backbone to be one of ${BACKBONES.join(", ")}, got ${String(name)}`);
-  }
+export async function createBackbone(device: Device, name: BackboneName, { inputSize, checkpoint, padding }: BackboneOptions): Promise<Backbone> {
+  if (!BACKBONES.includes(name)) throw new OptionError(`expected backbone to be one of ${BACKBONES.join(", ")}, got ${String(name)}`);
+  if (name === "embedded") return embeddedBackbone(device, inputSize);
+  if (!checkpoint) throw new InputError(`${name} needs its weights: name a safetensors file of them (timm, torchvision and efficientnet_pytorch are understood)`);
+  return efficientNetBackbone(device, name, inputSize, checkpoint, padding ?? "same");
 }

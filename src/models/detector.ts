@@ -2,6 +2,7 @@ import { anomalyMap } from "../ops/losses.ts";
 import { averagePool } from "../ops/pool.ts";
 import { add, multiply } from "../ops/elementwise.ts";
 import { imagesToTensor } from "../ops/images.ts";
+import { placementOf, type Fit, type Placement } from "../tensor/placement.ts";
 import { max } from "../ops/reduce.ts";
 import { resize } from "../ops/resize.ts";
 import { reshape } from "../ops/shape.ts";
@@ -11,8 +12,10 @@ import { InputError } from "../runtime/errors.ts";
 import { RandomStream } from "../tensor/random.ts";
 import { fromArray, release, toArray, type Tensor } from "../tensor/tensor.ts";
 import type { DecodedImage } from "../io/image.ts";
-import type { Backbone, BackboneName } from "./backbone.ts";
+import type { Backbone, BackboneName, BackboneSettings } from "./backbone.ts";
 import { createBackbone } from "./create_backbone.ts";
+import type { Checkpoint } from "./efficientnet/checkpoint.ts";
+import type { NetworkPadding } from "./efficientnet/efficientnet.ts";
 import { gradConfig, REFERENCE_VARIANCE, type DecoderName, type GradConfig } from "./grad/config.ts";
 import { fit, type FitStep } from "./grad/fit.ts";
 import { Grad } from "./grad/model.ts";
@@ -25,6 +28,12 @@ export interface TrainingImage {
 
 export interface TrainOptions {
   readonly backbone: BackboneName;
+  /** Weights of the backbone, where it is an EfficientNet. */
+  readonly checkpoint?: Checkpoint | null;
+  /** An EfficientNet's padding. Default "same". */
+  readonly padding?: NetworkPadding;
+  /** How photographs fill the square. Default "stretch". */
+  readonly fit?: Fit;
   readonly decoder: DecoderName;
   /** Side of the square that images are resized to, pixels. */
   readonly inputSize: number;
@@ -63,8 +72,9 @@ export interface Calibration {
 
 /** What a detector is besides its weights: what its file's metadata says. */
 export interface DetectorConfig {
-  readonly backbone: BackboneName;
+  readonly backbone: BackboneSettings;
   readonly inputSize: number;
+  readonly fit: Fit;
   readonly grad: GradConfig;
   readonly calibration: Calibration;
 }
@@ -103,16 +113,17 @@ export class Detector {
     options: TrainOptions,
     onProgress: (progress: TrainProgress) => void = () => undefined,
   ): Promise<Detector> {
-    const backbone = createBackbone(device, options.backbone, options.inputSize);
+    const { fit: placing = "stretch" } = options;
+    const backbone = await createBackbone(device, options.backbone, options);
     const samples: Sample[] = [];
     for await (const { className, image } of images) {
-      samples.push({ className, features: rawFeatures(device, backbone, [image]) });
+      samples.push({ className, features: rawFeatures(device, backbone, placing, [image]) });
       if (samples.length % 8 === 0) await device.finish();
       onProgress({ phase: "features", done: samples.length });
     }
     if (samples.length < 2) throw new InputError(`training needs at least two good images, got ${samples.length}`);
 
-    const { extractor, variance } = await standardised(device, backbone, samples);
+    const { extractor, variance } = await standardised(device, backbone, placing, samples);
     const { training, heldOut } = split(samples);
     const shape = { height: backbone.cells, width: backbone.cells, channels: backbone.channels, variance };
     const config = gradConfig(shape, options.decoder);
@@ -120,7 +131,7 @@ export class Detector {
     const fitOptions = { ...options, featureVariance: variance };
     for await (const step of fit(model, training.map(({ features }) => features), fitOptions)) onProgress({ phase: "fit", ...step });
 
-    const uncalibrated = { backbone: options.backbone, inputSize: options.inputSize, grad: config, calibration: NOT_CALIBRATED };
+    const uncalibrated = { backbone: backbone.settings, inputSize: options.inputSize, fit: placing, grad: config, calibration: NOT_CALIBRATED };
     const calibration = await calibrate(new Detector(extractor, model, uncalibrated), heldOut, onProgress);
     for (const { features } of samples) release(features);
     return new Detector(extractor, model, { ...uncalibrated, calibration });
@@ -129,13 +140,24 @@ export class Detector {
   /**
    * A detector from what `tensors` returned.
    * @param source the file's name, for errors
-   * @throws InputError if a tensor is missing or has another shape
+   * @param checkpoint the backbone's weights; null where it has none
+   * @throws InputError if a tensor is missing or has another shape, or the backbone's weights are not those it was trained with
    */
-  static restore(device: Device, config: DetectorConfig, tensors: StoredTensors, source: string): Detector {
+  static async restore(device: Device, config: DetectorConfig, tensors: StoredTensors, source: string, checkpoint: Checkpoint | null): Promise<Detector> {
+    const { name, weights: sha256, padding } = config.backbone;
+    if (sha256 !== (checkpoint?.sha256 ?? null)) {
+      throw new InputError(`${source} was trained on ${name} weights of SHA-256 ${sha256}; ${checkpoint ? `${checkpoint.source} has ${checkpoint.sha256}` : "none were given"}`);
+    }
     const weights = Weights.stored(device, tensors, source);
-    const backbone = createBackbone(device, config.backbone, config.inputSize);
-    const extractor = new FeatureExtractor(backbone, (name) => weights.state(name, [backbone.channels], () => 0));
+    const backbone = await createBackbone(device, name, { inputSize: config.inputSize, padding, checkpoint });
+    const extractor = new FeatureExtractor(backbone, config.fit, (name) => weights.state(name, [backbone.channels], () => 0));
     return new Detector(extractor, new Grad(weights, config.grad, new RandomStream(0, INITIAL_STREAM)), config);
+  }
+
+  /** Which part of a picture the detector looks at, and where its map has that. */
+  placementOf(picture: { readonly width: number; readonly height: number }): Placement {
+    const { fit: placing, inputSize } = this.config;
+    return placementOf(placing, picture, { width: inputSize, height: inputSize });
   }
 
   /** Everything that was learned, by name. */
@@ -195,26 +217,28 @@ interface Sample {
   features: Tensor;
 }
 
-function rawFeatures(device: Device, backbone: Backbone, images: readonly DecodedImage[]): Tensor {
+function rawFeatures(device: Device, backbone: Backbone, fit: Fit, images: readonly DecodedImage[]): Tensor {
   using scope = device.scope();
   const { inputSize, mean, deviation } = backbone;
-  return scope.keep(backbone.extract(imagesToTensor(device, images, { height: inputSize, width: inputSize, mean, deviation })));
+  return scope.keep(backbone.extract(imagesToTensor(device, images, { height: inputSize, width: inputSize, mean, deviation, fit })));
 }
 
 /** A backbone followed by (feature + offset) * scale, per channel. */
 class FeatureExtractor {
   readonly #backbone: Backbone;
+  readonly #fit: Fit;
   readonly #offset: Tensor;
   readonly #scale: Tensor;
 
-  constructor(backbone: Backbone, constantOf: (name: string) => Tensor) {
+  constructor(backbone: Backbone, fit: Fit, constantOf: (name: string) => Tensor) {
     this.#backbone = backbone;
+    this.#fit = fit;
     this.#offset = constantOf("features.offset");
     this.#scale = constantOf("features.scale");
   }
 
   extract(images: readonly DecodedImage[]): Tensor {
-    return this.standardise(rawFeatures(this.#offset.device, this.#backbone, images));
+    return this.standardise(rawFeatures(this.#offset.device, this.#backbone, this.#fit, images));
   }
 
   standardise(features: Tensor): Tensor {
@@ -230,7 +254,7 @@ class FeatureExtractor {
  * Measures the features of the training set, and brings each channel of every sample to mean 0 and the variance that
  * GRAD's constants are stated for, where the backbone wants that.
  */
-async function standardised(device: Device, backbone: Backbone, samples: readonly Sample[]): Promise<{ extractor: FeatureExtractor; variance: number }> {
+async function standardised(device: Device, backbone: Backbone, fit: Fit, samples: readonly Sample[]): Promise<{ extractor: FeatureExtractor; variance: number }> {
   const { channels } = backbone;
   const sums = new Float64Array(channels);
   const squares = new Float64Array(channels);
@@ -252,7 +276,7 @@ async function standardised(device: Device, backbone: Backbone, samples: readonl
     ["features.offset", backbone.standardise ? means.map((mean) => -mean) : means.map(() => 0)],
     ["features.scale", backbone.standardise ? variances.map((v) => Math.sqrt(REFERENCE_VARIANCE / (v + floor))) : means.map(() => 1)],
   ]);
-  const extractor = new FeatureExtractor(backbone, (name) => fromArray(device, [channels], Float32Array.from(constants.get(name)!)));
+  const extractor = new FeatureExtractor(backbone, fit, (name) => fromArray(device, [channels], Float32Array.from(constants.get(name)!)));
   for (const sample of samples) {
     const raw = sample.features;
     using scope = device.scope();

@@ -3,7 +3,9 @@ import type { StoredTensors } from "../nn/weights.ts";
 import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
 import { toArray } from "../tensor/tensor.ts";
-import { BACKBONES } from "./backbone.ts";
+import { FITS } from "../tensor/placement.ts";
+import { BACKBONES, type BackboneSettings } from "./backbone.ts";
+import type { Checkpoint } from "./efficientnet/checkpoint.ts";
 import { Detector, type DetectorConfig } from "./detector.ts";
 import { DECODERS } from "./grad/config.ts";
 
@@ -24,16 +26,24 @@ export async function encodeDetector(detector: Detector): Promise<Uint8Array> {
 /**
  * A detector from such a file.
  * @param name the file's name, for errors
- * @throws InputError if the file is no detector, or one of a newer version
+ * @param checkpointOf finds the weights of a backbone that has some
+ * @throws InputError if the file is no detector, or one of a newer version, or its backbone's weights are not found
  */
-export function decodeDetector(device: Device, file: Uint8Array, name: string): Detector {
+export async function decodeDetector(
+  device: Device,
+  file: Uint8Array,
+  name: string,
+  checkpointOf: (backbone: BackboneSettings) => Promise<Checkpoint | null> = () => Promise.resolve(null),
+): Promise<Detector> {
   const { tensors, metadata } = decodeSafetensors(file, name);
   if (metadata["format"] !== FORMAT) throw new InputError(`${name} is a safetensors file but no detector: its metadata has no format ${FORMAT}`);
   if (metadata["version"] !== String(VERSION)) {
     throw new InputError(`${name} is a detector of version ${metadata["version"]}; this bigrid reads version ${VERSION}`);
   }
   const stored: StoredTensors = new Map([...tensors].map(([key, tensor]) => [key, { shape: tensor.shape, data: float32Of(tensor, `${key} of ${name}`) }]));
-  return Detector.restore(device, configOf(metadata["config"] ?? "", name), stored, name);
+  const config = configOf(metadata["config"] ?? "", name);
+  const checkpoint = config.backbone.weights === null ? null : await checkpointOf(config.backbone);
+  return Detector.restore(device, config, stored, name, checkpoint);
 }
 
 /** The configuration, checked: what it says decides how much memory is asked for. */
@@ -44,11 +54,13 @@ function configOf(text: string, name: string): DetectorConfig {
   } catch (cause) {
     throw new InputError(`${name}: the configuration in its metadata is no JSON`, { cause });
   }
-  const { backbone, inputSize, grad, calibration } = config ?? {};
+  const { backbone, inputSize, fit, grad, calibration } = config ?? {};
   const positive = [grad?.height, grad?.width, grad?.channels, grad?.localGrid, grad?.globalGrid, inputSize];
   const numbers = [grad?.similarityThreshold, grad?.abnormalWeight, grad?.hinge, calibration?.threshold, calibration?.heat?.[0], calibration?.heat?.[1]];
   const whole =
-    BACKBONES.includes(backbone)
+    BACKBONES.includes(backbone?.name)
+    && (backbone.weights === null || /^[0-9a-f]{64}$/.test(backbone.weights))
+    && FITS.includes(fit)
     && DECODERS.includes(grad?.decoder)
     && positive.every((n) => Number.isSafeInteger(n) && n > 0 && n <= 1 << 14)
     && numbers.every((n) => Number.isFinite(n))

@@ -1,31 +1,46 @@
-import { stat } from "node:fs/promises";
-import { join } from "node:path";
+import { readFile, stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import type { BackboneSettings } from "../models/backbone.ts";
 import { decodeDetector, encodeDetector } from "../models/detector_file.ts";
 import type { Detector } from "../models/detector.ts";
+import type { Checkpoint } from "../models/efficientnet/checkpoint.ts";
 import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
+import { openCheckpoint } from "./checkpoint.ts";
 import { readBytes, reasonOf, writeFileAtomic } from "./files.ts";
 
 export const MODEL_FILE = "model.safetensors";
+const WEIGHTS_PATH_FILE = "weights_path.txt"; // where on this machine the backbone's weights were; the model itself only knows their hash
 
 /**
- * Writes a detector into a run's folder, as a whole or not at all.
+ * Writes a detector into a run's folder, as a whole or not at all; and beside it where its backbone's weights are.
  * @returns the file's path
  * @throws InputError if it cannot be written
  */
-export async function saveDetector(detector: Detector, run: string): Promise<string> {
+export async function saveDetector(detector: Detector, run: string, weightsPath: string | null = null): Promise<string> {
   const path = join(run, MODEL_FILE);
   await writeFileAtomic(path, await encodeDetector(detector));
+  if (weightsPath !== null) await writeFileAtomic(join(run, WEIGHTS_PATH_FILE), `${resolve(weightsPath)}\n`);
   return path;
 }
 
 /**
  * Reads a detector from a run's folder, or from a model file itself.
- * @throws InputError if there is none
+ * @param weightsPath a file of its backbone's weights; by default where they were when the run was made
+ * @throws InputError if there is none, or its backbone's weights are not found
  */
-export async function loadDetector(device: Device, run: string): Promise<Detector> {
+export async function loadDetector(device: Device, run: string, weightsPath: string | null = null): Promise<Detector> {
   const path = await modelPath(run);
-  return decodeDetector(device, await readBytes(path), path);
+  return decodeDetector(device, await readBytes(path), path, (backbone) => checkpointOf(backbone, run, path, weightsPath));
+}
+
+async function checkpointOf({ name, weights }: BackboneSettings, run: string, model: string, weightsPath: string | null): Promise<Checkpoint> {
+  const remembered = await readFile(join(run, WEIGHTS_PATH_FILE), "utf8").catch(() => null);
+  const path = weightsPath ?? remembered?.trim();
+  const needs = `${model} needs the ${name} weights that it was trained with (SHA-256 ${weights}); name the file with --weights`;
+  if (!path) throw new InputError(needs);
+  if (weightsPath === null && !(await stat(path).catch(() => null))) throw new InputError(`${needs}: ${path} is no longer there`);
+  return openCheckpoint(path);
 }
 
 /**

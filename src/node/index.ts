@@ -1,4 +1,5 @@
 export * from "../index.ts";
+export { openCheckpoint } from "./checkpoint.ts";
 export { readDataset } from "./dataset.ts";
 export { describeAdapter, openDevice } from "./device.ts";
 export { decodeImage, decodeImages } from "./images.ts";

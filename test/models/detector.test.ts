@@ -39,7 +39,7 @@ test("inspecting leaves no memory behind", async () => {
 test("a detector read from its file judges to the same bits", async () => {
   const file = await encodeDetector(detector);
   expect(await encodeDetector(detector)).toEqual(file);
-  const again = decodeDetector(device, file, "model");
+  const again = await decodeDetector(device, file, "model");
   expect(again.config).toEqual(detector.config);
   expect(await again.inspect(pictures)).toEqual(await detector.inspect(pictures));
 });
@@ -48,13 +48,13 @@ test("a file that is no detector is refused by name", async () => {
   const file = decodeSafetensors(await encodeDetector(detector), "model");
   const changed = (metadata: Record<string, string>, without = "") =>
     encodeSafetensors({ tensors: new Map([...file.tensors].filter(([name]) => name !== without)), metadata: { ...file.metadata, ...metadata } });
-  const read = (bytes: Uint8Array) => () => decodeDetector(device, bytes, "m");
-  expect(read(changed({ format: "other" }))).toThrow("m is a safetensors file but no detector");
-  expect(read(changed({ version: "9" }))).toThrow("m is a detector of version 9; this bigrid reads version 1");
-  expect(read(changed({ config: "{" }))).toThrow("the configuration in its metadata is no JSON");
-  expect(read(changed({ config: "{}" }))).toThrow("is not that of a detector");
-  expect(read(changed({ config: "null" }))).toThrow("is not that of a detector");
-  expect(read(changed({}, "normal.localGrid"))).toThrow("m: tensor normal.localGrid [1,8,8,40] is missing");
+  const read = (bytes: Uint8Array) => expect(decodeDetector(device, bytes, "m")).rejects;
+  await read(changed({ format: "other" })).toThrow("m is a safetensors file but no detector");
+  await read(changed({ version: "9" })).toThrow("m is a detector of version 9; this bigrid reads version 1");
+  await read(changed({ config: "{" })).toThrow("the configuration in its metadata is no JSON");
+  await read(changed({ config: "{}" })).toThrow("is not that of a detector");
+  await read(changed({ config: "null" })).toThrow("is not that of a detector");
+  await read(changed({}, "normal.localGrid")).toThrow("m: tensor normal.localGrid [1,8,8,40] is missing");
 });
 
 test("one image is too few to learn from", async () => {

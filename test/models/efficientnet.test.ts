@@ -50,6 +50,7 @@ function madeUp(plan: NetworkPlan): Checkpoint {
   const tensors = new Map(torchvisionTensors(plan).map(([name, shape], i) => [name, { shape, key: i + 1 }]));
   return {
     source: "made-up weights",
+    sha256: "",
     shapes: new Map([...tensors].map(([name, { shape }]) => [name, shape])),
     read: (name) => {
       const { shape, key } = tensors.get(name)!;
@@ -117,7 +118,7 @@ describe("checkpoints", () => {
   const shapesOf = (edit: (shapes: Map<string, readonly number[]>) => void): Checkpoint => {
     const shapes = new Map(madeUp(plan).shapes);
     edit(shapes);
-    return { source: "weights.safetensors", shapes, read: () => Promise.resolve<StoredTensor>({ dtype: "F32", shape: [], bytes: new Uint8Array() }) };
+    return { source: "weights.safetensors", sha256: "", shapes, read: () => Promise.resolve<StoredTensor>({ dtype: "F32", shape: [], bytes: new Uint8Array() }) };
   };
   const open = (checkpoint: Checkpoint) => () => new NetworkCheckpoint(checkpoint, plan, 15);
 
@@ -146,12 +147,12 @@ describe("checkpoints", () => {
       named.set(`${at}.${reduce}.weight`, [squeezed, expanded, 1, 1]).set(`${at}.${reduce}.bias`, [squeezed]);
       named.set(`${at}.${expand}.weight`, [expanded, squeezed, 1, 1]).set(`${at}.${expand}.bias`, [expanded]);
     }
-    const checkpoint = { source: "x", shapes: named, read: () => Promise.reject(new Error("not asked for")) };
+    const checkpoint = { source: "x", sha256: "", shapes: named, read: () => Promise.reject(new Error("not asked for")) };
     expect(new NetworkCheckpoint(checkpoint, plan, 15).eps).toBe(1e-3);
   });
 
   test("of other networks are refused with what was looked for", () => {
-    expect(open({ source: "resnet.safetensors", shapes: new Map([["conv1.weight", [64, 3, 7, 7]]]), read: () => Promise.reject(new Error()) })).toThrow(
+    expect(open({ source: "resnet.safetensors", sha256: "", shapes: new Map([["conv1.weight", [64, 3, 7, 7]]]), read: () => Promise.reject(new Error()) })).toThrow(
       "resnet.safetensors holds no EfficientNet: none of its 1 tensors is conv_stem.weight (timm), features.0.0.weight (torchvision), _conv_stem.weight (efficientnet_pytorch)",
     );
   });
@@ -177,7 +178,7 @@ describe("checkpoints", () => {
   });
 
   test("options out of range are refused before anything is read", async () => {
-    const nothing = { source: "x", shapes: new Map<string, readonly number[]>(), read: () => Promise.reject(new Error()) };
+    const nothing = { source: "x", sha256: "", shapes: new Map<string, readonly number[]>(), read: () => Promise.reject(new Error()) };
     await expect(EfficientNet.load(device, "efficientnet-b0", nothing, { layers: [6] })).rejects.toThrow(OptionError);
     await expect(EfficientNet.load(device, "efficientnet-b0", nothing, { layers: [] })).rejects.toThrow("expected layers from 1 to 5, got none");
     await expect(EfficientNet.load(device, "efficientnet-b0", nothing, { layers: [3], padding: "valid" as "same" })).rejects.toThrow(

@@ -4,7 +4,7 @@ import { fromArray, toArray } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
 
 const SIZE = 64;
-const backbone = createBackbone(device, "embedded", SIZE);
+const backbone = await createBackbone(device, "embedded", { inputSize: SIZE });
 
 /** Mean of each channel over the inner cells of a picture given by its colours. */
 async function responseTo(colour: (x: number, y: number) => readonly [number, number, number]): Promise<number[]> {
@@ -41,7 +41,8 @@ test("a bright and a dark dot differ, and so do a red and a green one", async ()
   expect(green[7]! > green[6]!).toBe(true);
 });
 
-test("sizes and names that it does not take are refused", () => {
-  expect(() => createBackbone(device, "embedded", 100)).toThrow("a side that is a multiple of 8 and at least 64, got 100");
-  expect(() => createBackbone(device, "resnet" as "embedded", 64)).toThrow("expected backbone to be one of embedded, got resnet");
+test("sizes and names that it does not take are refused", async () => {
+  await expect(createBackbone(device, "embedded", { inputSize: 100 })).rejects.toThrow("a side that is a multiple of 8 and at least 64, got 100");
+  await expect(createBackbone(device, "resnet" as "embedded", { inputSize: 64 })).rejects.toThrow("expected backbone to be one of embedded, efficientnet-b0");
+  await expect(createBackbone(device, "efficientnet-b0", { inputSize: 64 })).rejects.toThrow("efficientnet-b0 needs its weights");
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { imagesToTensor, type Fit } from "../../src/ops/images.ts";
+import { imagesToTensor } from "../../src/ops/images.ts";
+import type { Fit } from "../../src/tensor/placement.ts";
 import { Device } from "../../src/runtime/device.ts";
 import { toArray } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";

@@ -33,12 +33,12 @@ export function addDemo(program: Command): void {
       await writeSyntheticSet(root, PICTURES, () => bar.update(++made)).finally(() => bar.end());
       const imageSeconds = (performance.now() - started) / 1000;
       const dataset = await readDataset(root);
-      const options = trainOptionsOf({ backbone: "embedded", size, epochsAbnormal: 10, epochsNormal: 50, seed }, device);
+      const options = await trainOptionsOf({ backbone: "embedded", size, epochsAbnormal: 10, epochsNormal: 50, seed }, device);
       say(`synthetic inspection set in ${root}; training on ${device.adapter.description}`);
       const { detector, modelPath, losses, seconds } = await trainRun(device, root, dataset, out, options, true);
       const evaluated = await evaluateRun(detector, root, dataset, true);
       const reportPath = join(out, "report.html");
-      const configuration = Object.entries(options).map(([name, value]) => [name, String(value)] as const);
+      const configuration = Object.entries(options).flatMap(([name, value]) => (value === null ? [] : [[name, String(value)] as const]));
       const html = await runReport({
         title: "Synthetic inspection set",
         adapter: device.adapter.description,

@@ -3,6 +3,7 @@ import { readDataset } from "../../node/dataset.ts";
 import { loadDetector, modelPath } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";
 import { evaluateRun, metricsReport } from "../evaluate_run.ts";
+import { WEIGHTS_HELP } from "../options.ts";
 import { metricsTable, print } from "../output.ts";
 
 export function addEval(program: Command): void {
@@ -12,12 +13,13 @@ export function addEval(program: Command): void {
     .argument("<run>", "folder that train wrote")
     .argument("<dir>", "MVTec-layout folder with test images, or a folder of such folders")
     .option("--json", "one JSON object: {classes: {name: metrics}, mean: metrics}, fractions, null where undefined")
+    .option("--weights <file>", WEIGHTS_HELP)
     .option("--strict", "end at the first image that cannot be read, instead of skipping it")
-    .action(async (run: string, root: string, { json, strict }: { json?: boolean; strict?: boolean }) => {
+    .action(async (run: string, root: string, { json, weights, strict }: { json?: boolean; weights?: string; strict?: boolean }) => {
       await modelPath(run);
       const dataset = await readDataset(root);
       const device = await openDevice();
-      const report = metricsReport(await evaluateRun(await loadDetector(device, run), root, dataset, strict ?? false));
+      const report = metricsReport(await evaluateRun(await loadDetector(device, run, weights), root, dataset, strict ?? false));
       print(json ? JSON.stringify(report) : metricsTable(report.classes, report.mean));
     });
 }

@@ -7,6 +7,8 @@ import { loadDetector, modelPath } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";
 import { ensureWritableFolder, writeFileAtomic } from "../../node/files.ts";
 import { InputError } from "../../runtime/errors.ts";
+import type { Placement } from "../../tensor/placement.ts";
+import { WEIGHTS_HELP } from "../options.ts";
 import { heatLayer } from "../heat.ts";
 import { print } from "../output.ts";
 import { showProgress } from "../progress.ts";
@@ -28,11 +30,12 @@ export function addPredict(program: Command): void {
     .argument("<images...>", "image files")
     .requiredOption("--out <dir>", "folder for the heat maps")
     .option("--json", "one JSON object: {threshold, images: [{image, score, verdict, heatMap}], skipped: [{image, reason}]}")
+    .option("--weights <file>", WEIGHTS_HELP)
     .option("--strict", "end at the first image that cannot be read, instead of skipping it")
-    .action(async (run: string, images: string[], { out, json, strict }: { out: string; json?: boolean; strict?: boolean }) => {
+    .action(async (run: string, images: string[], { out, json, weights, strict }: { out: string; json?: boolean; weights?: string; strict?: boolean }) => {
       await modelPath(run);
       await ensureWritableFolder(out);
-      const detector = await loadDetector(await openDevice(), run);
+      const detector = await loadDetector(await openDevice(), run, weights);
       const { calibration } = detector.config;
       const names = heatMapNames(images);
       const predictions: Prediction[] = [];
@@ -43,7 +46,7 @@ export function addPredict(program: Command): void {
         const onSkip = ({ image }: { readonly image: string }, { message }: Error) => void skipped.push({ image, reason: message });
         for await (const { item, image } of readableImages(items, (item) => item.image, strict ?? false, onSkip)) {
           const [inspection] = (await detector.inspect([image])) as [Inspection];
-          await writeFileAtomic(item.heatMap, await heatMapOver(image, inspection, calibration));
+          await writeFileAtomic(item.heatMap, await heatMapOver(image, inspection, detector.placementOf(image), calibration));
           const verdict = inspection.score > calibration.threshold ? "defective" : "good";
           predictions.push({ image: item.image, score: inspection.score, verdict, heatMap: item.heatMap });
           bar.update(predictions.length + skipped.length);
@@ -60,12 +63,13 @@ export function addPredict(program: Command): void {
 }
 
 /** The photograph under its heat map, at the photograph's own size. */
-async function heatMapOver({ data, width, height }: DecodedImage, { map, size }: Inspection, { heat }: Calibration): Promise<Uint8Array> {
+async function heatMapOver({ data, width, height }: DecodedImage, { map, size }: Inspection, { source, target }: Placement, { heat }: Calibration): Promise<Uint8Array> {
   const overlay = await sharp(heatLayer(map, size, size, heat), { raw: { width: size, height: size, channels: 4 } })
-    .resize(width, height, { fit: "fill" })
+    .extract(target)
+    .resize(source.width, source.height, { fit: "fill" })
     .png()
     .toBuffer();
-  return sharp(data, { raw: { width, height, channels: 4 } }).composite([{ input: overlay }]).removeAlpha().png().toBuffer();
+  return sharp(data, { raw: { width, height, channels: 4 } }).composite([{ input: overlay, left: source.left, top: source.top }]).removeAlpha().png().toBuffer();
 }
 
 /** A file name for each image's heat map: its own with .png, numbered where two images share one. */

@@ -18,7 +18,7 @@ export function addTrain(program: Command): void {
       const dataset = await readDataset(root);
       await ensureWritableFolder(flags.out);
       const device = await openDevice();
-      const options = trainOptionsOf(flags, device);
+      const options = await trainOptionsOf(flags, device);
       const images = dataset.classes.reduce((sum, { train }) => sum + train.length, 0);
       say(`${images} good images of ${dataset.classes.length === 1 ? "one class" : `${dataset.classes.length} classes`}; ${options.backbone} backbone, ${options.decoder} decoder, on ${device.adapter.description}`);
       const { detector, modelPath, seconds } = await trainRun(device, root, dataset, flags.out, options, flags.strict ?? false);

@@ -8,6 +8,8 @@ import type { BlockPlan, EfficientNetName, NetworkPlan } from "./architecture.ts
 export interface Checkpoint {
   /** The file's name, for errors. */
   readonly source: string;
+  /** Of the file, in hexadecimal digits. */
+  readonly sha256: string;
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   readonly read: (name: string) => Promise<StoredTensor>;
 }

@@ -60,7 +60,7 @@ export function embeddedBackbone(device: Device, inputSize: number): Backbone {
     return scope.keep(concat(features));
   };
 
-  return { name: "embedded", inputSize, mean: [0.5, 0.5, 0.5], deviation: [0.5, 0.5, 0.5], cells, channels: CHANNELS, standardise: true, extract };
+  return { settings: { name: "embedded", padding: null, weights: null }, inputSize, mean: [0.5, 0.5, 0.5], deviation: [0.5, 0.5, 0.5], cells, channels: CHANNELS, standardise: true, extract };
 }
 
 /** Rows R, G, B; columns luminance, red-green, yellow-blue, zero. */

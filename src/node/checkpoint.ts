@@ -1,0 +1,52 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { open } from "node:fs/promises";
+import { pipeline } from "node:stream/promises";
+import { safetensorsHeadBytes, safetensorsLayout } from "../io/safetensors.ts";
+import type { Checkpoint } from "../models/efficientnet/checkpoint.ts";
+import { InputError } from "../runtime/errors.ts";
+import { reasonOf } from "./files.ts";
+
+/**
+ * A safetensors file of weights, opened: its header is read and the whole hashed, in pieces; each tensor is read when it is asked for.
+ * @throws InputError if it cannot be read, or is no safetensors file
+ */
+export async function openCheckpoint(path: string): Promise<Checkpoint> {
+  const readAt = async (first: number, bytes: number): Promise<Uint8Array> => {
+    const file = await open(path);
+    try {
+      const data = new Uint8Array(bytes);
+      const { bytesRead } = await file.read(data, 0, bytes, first);
+      return data.subarray(0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  };
+  try {
+    const file = await open(path);
+    const { size } = await file.stat().finally(() => file.close());
+    const head = await readAt(0, safetensorsHeadBytes(await readAt(0, 8), size, path));
+    const { tensors } = safetensorsLayout(head, size, path);
+    return {
+      source: path,
+      sha256: await sha256Of(path),
+      shapes: new Map([...tensors].map(([name, { shape }]) => [name, shape])),
+      read: async (name) => {
+        const { dtype, shape, first, bytes } = tensors.get(name)!;
+        const data = await readAt(first, bytes);
+        if (data.length !== bytes) throw new InputError(`${path} has become shorter while it was read; try again`);
+        return { dtype, shape, bytes: data };
+      },
+    };
+  } catch (error) {
+    if (error instanceof InputError) throw error;
+    throw new InputError(`cannot read the weights ${path}: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** SHA-256 of a file's contents, in hexadecimal digits. */
+export async function sha256Of(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(path), hash);
+  return hash.digest("hex");
+}
