@@ -6,6 +6,7 @@ import { addEval } from "./commands/eval.ts";
 import { addInfo } from "./commands/info.ts";
 import { addPredict } from "./commands/predict.ts";
 import { addTrain } from "./commands/train.ts";
+import { addWeights } from "./commands/weights.ts";
 import { messages } from "./messages.ts";
 import { say } from "./output.ts";
 
@@ -19,7 +20,7 @@ const program = new Command("bigrid")
   .exitOverride()
   .configureOutput({ writeErr: (text) => messages.write(text) })
   .showHelpAfterError("(--help says more)");
-for (const add of [addDemo, addTrain, addEval, addPredict, addInfo]) add(program);
+for (const add of [addDemo, addTrain, addEval, addPredict, addWeights, addInfo]) add(program);
 for (const command of program.commands) command.exitOverride().copyInheritedSettings(program).showHelpAfterError(`(bigrid ${command.name()} --help says more)`);
 
 async function main(): Promise<number> {

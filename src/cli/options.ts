@@ -2,11 +2,12 @@ import { InvalidArgumentError, Option, type Command } from "commander";
 import { BACKBONES, type BackboneName } from "../models/backbone.ts";
 import type { NetworkPadding } from "../models/efficientnet/efficientnet.ts";
 import { openCheckpoint } from "../node/checkpoint.ts";
+import { cachedWeights } from "../node/hub.ts";
 import { FITS, type Fit } from "../tensor/placement.ts";
 import type { TrainOptions } from "../models/detector.ts";
 import { DECODERS, type DecoderName } from "../models/grad/config.ts";
 import type { Device } from "../runtime/device.ts";
-import { OptionError } from "../runtime/errors.ts";
+import { InputError, OptionError } from "../runtime/errors.ts";
 
 export const WEIGHTS_HELP = "safetensors file of the EfficientNet's weights, under timm's, torchvision's or efficientnet_pytorch's names";
 
@@ -55,7 +56,11 @@ export async function trainOptionsOf(flags: TrainFlags, device: Device): Promise
   if (backbone === "embedded" && (weights !== undefined || padding !== undefined)) {
     throw new OptionError("the embedded backbone has no weights and no padding to choose; name an EfficientNet with --backbone, or leave out --weights and --padding");
   }
-  const checkpoint = weights === undefined ? null : await openCheckpoint(weights);
+  const file = weights ?? (backbone === "embedded" ? null : await cachedWeights(backbone));
+  if (file === null && backbone !== "embedded") {
+    throw new InputError(`${backbone} needs its weights: "bigrid weights ${backbone}" downloads them, --weights FILE names others`);
+  }
+  const checkpoint = file === null ? null : await openCheckpoint(file);
   const batch = flags.batch ?? (decoder === "tiny" ? 8 : 16);
   return { backbone, checkpoint, decoder, inputSize: size, epochsAbnormal, epochsNormal, seed, batch, ...(padding && { padding }), ...(fit && { fit }) };
 }

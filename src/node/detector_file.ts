@@ -8,6 +8,7 @@ import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
 import { openCheckpoint } from "./checkpoint.ts";
 import { readBytes, reasonOf, writeFileAtomic } from "./files.ts";
+import { cachedWeights } from "./hub.ts";
 
 export const MODEL_FILE = "model.safetensors";
 const WEIGHTS_PATH_FILE = "weights_path.txt"; // where on this machine the backbone's weights were; the model itself only knows their hash
@@ -26,7 +27,7 @@ export async function saveDetector(detector: Detector, run: string, weightsPath:
 
 /**
  * Reads a detector from a run's folder, or from a model file itself.
- * @param weightsPath a file of its backbone's weights; by default where they were when the run was made
+ * @param weightsPath a file of its backbone's weights; by default where they were when the run was made, or the hub's cache
  * @throws InputError if there is none, or its backbone's weights are not found
  */
 export async function loadDetector(device: Device, run: string, weightsPath: string | null = null): Promise<Detector> {
@@ -36,10 +37,12 @@ export async function loadDetector(device: Device, run: string, weightsPath: str
 
 async function checkpointOf({ name, weights }: BackboneSettings, run: string, model: string, weightsPath: string | null): Promise<Checkpoint> {
   const remembered = await readFile(join(run, WEIGHTS_PATH_FILE), "utf8").catch(() => null);
-  const path = weightsPath ?? remembered?.trim();
-  const needs = `${model} needs the ${name} weights that it was trained with (SHA-256 ${weights}); name the file with --weights`;
-  if (!path) throw new InputError(needs);
-  if (weightsPath === null && !(await stat(path).catch(() => null))) throw new InputError(`${needs}: ${path} is no longer there`);
+  const isThere = async (path: string | null | undefined): Promise<boolean> => !!path && (await stat(path).catch(() => null)) !== null;
+  const path = weightsPath ?? ((await isThere(remembered?.trim())) ? remembered!.trim() : name === "embedded" ? null : await cachedWeights(name));
+  if (!path) {
+    const gone = remembered ? `${remembered.trim()} is no longer there; ` : "";
+    throw new InputError(`${model} needs the ${name} weights that it was trained with (SHA-256 ${weights}): ${gone}name the file with --weights, or run "bigrid weights ${name}"`);
+  }
   return openCheckpoint(path);
 }
 

@@ -1,0 +1,27 @@
+import { Argument, type Command } from "commander";
+import { EFFICIENTNETS, type EfficientNetName } from "../../models/efficientnet/architecture.ts";
+import { downloadWeights, repositoryOf } from "../../node/hub.ts";
+import { print } from "../output.ts";
+import { showProgress } from "../progress.ts";
+
+const MEGABYTE = 1e6;
+
+export function addWeights(program: Command): void {
+  program
+    .command("weights")
+    .description("download an EfficientNet's public weights into the hub's cache, where train finds them")
+    .addArgument(new Argument("<network>", "which").choices(EFFICIENTNETS))
+    .option("--json", "one JSON object: {network, repository, path}")
+    .action(async (network: EfficientNetName, { json }: { json?: boolean }) => {
+      let bar: ReturnType<typeof showProgress> | null = null;
+      try {
+        const path = await downloadWeights(network, (done, total) => {
+          bar ??= showProgress("Megabytes", Math.ceil(total / MEGABYTE));
+          bar.update(Math.floor(done / MEGABYTE));
+        });
+        print(json ? JSON.stringify({ network, repository: repositoryOf(network), path }) : path);
+      } finally {
+        (bar as ReturnType<typeof showProgress> | null)?.end();
+      }
+    });
+}
