@@ -2,8 +2,8 @@ import module from "../../shaders/feature_block_paste.wgsl";
 import type { Device } from "../runtime/device.ts";
 import { OptionError } from "../runtime/errors.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
-import { launch } from "./launch.ts";
-import type { Draw } from "./random.ts";
+import { launch, requireWhole } from "./launch.ts";
+import { requireDraw, type Draw } from "./random.ts";
 
 export interface FeatureBlockOptions {
   /** Half side of the walk's window is floor(U(0.5, maxHalfSide)), in cells. */
@@ -26,6 +26,11 @@ export function drawFeatureBlocks(device: Device, [batch, height, width]: readon
   const { maxHalfSide, intensity, steps } = options;
   if (!(maxHalfSide >= 0.5 && 2 * Math.floor(maxHalfSide) + 1 <= Math.min(height, width))) {
     throw new OptionError(`featureBlockPaste: expected maxHalfSide from 0.5 to ${(Math.min(height, width) - 1) / 2}, got ${maxHalfSide} for ${height}x${width} cells`);
+  }
+  requireDraw("featureBlockPaste", draw);
+  requireWhole("featureBlockPaste", "steps", 0, [steps]);
+  if (!(intensity[0] <= intensity[1] && intensity.every(Number.isFinite))) {
+    throw new OptionError(`featureBlockPaste: expected a finite intensity [low, high], got [${intensity.join(",")}]`);
   }
   const mask = empty(device, [batch, height, width]);
   const paste = empty(device, [batch, height, width]);

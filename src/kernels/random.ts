@@ -28,6 +28,7 @@ export function randomWords(device: Device, shape: Shape, draw: Draw): Tensor {
 
 /** Uniform numbers between low and high. */
 export function uniform(device: Device, shape: Shape, draw: Draw, low = 0, high = 1): Tensor {
+  if (!Number.isFinite(high - low)) throw new OptionError(`uniform: expected finite ends, got ${low} and ${high}`);
   const output = empty(device, shape);
   run("uniform", "uniform_numbers", { output }, shape, draw, low, high);
   return output;
@@ -35,6 +36,7 @@ export function uniform(device: Device, shape: Shape, draw: Draw, low = 0, high 
 
 /** Normal numbers with mean 0. */
 export function normal(device: Device, shape: Shape, draw: Draw, deviation = 1): Tensor {
+  if (!(deviation >= 0 && deviation < Infinity)) throw new OptionError(`normal: expected a finite deviation of at least 0, got ${deviation}`);
   const output = empty(device, shape);
   run("normal", "normal_numbers", { output }, shape, draw, 0, deviation);
   return output;

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { drawFeatureBlocks } from "../../src/kernels/feature_block_paste.ts";
 import { featureBlockPaste } from "../../src/ops/feature_block_paste.ts";
+import { gradients } from "../../src/ops/gradients.ts";
 import { normal, randomWords, uniform } from "../../src/ops/random.ts";
 import { philox as hostPhilox, RandomStream } from "../../src/tensor/random.ts";
-import { empty, fromArray, toArray, type Tensor } from "../../src/tensor/tensor.ts";
+import { empty, fromArray, requireGrad, toArray, type Tensor } from "../../src/tensor/tensor.ts";
 import { expectClose } from "../close.ts";
 import { device } from "../device.ts";
 import { poison } from "../operation.ts";
@@ -77,6 +78,14 @@ describe("random numbers on the GPU", () => {
       gap = Math.max(gap, Math.abs(share + (x - at) * density(x) - (i + 0.5) / values.length));
     }
     expect(gap).toBeLessThan(1.95 / Math.sqrt(values.length)); // Kolmogorov and Smirnov at 0.1 %
+  });
+
+  test("are refused where the draw or the interval is none", () => {
+    const draw = { seed: 1, stream: 2, step: 3 };
+    expect(() => uniform(device, [3], { ...draw, stream: 2 ** 32 })).toThrow("uniform: expected seed, stream and step to be whole numbers below 2^32, got 1, 4294967296 and 3");
+    expect(() => randomWords(device, [3], { ...draw, seed: 0.5 })).toThrow("randomWords: expected seed, stream and step");
+    expect(() => uniform(device, [3], draw, 0, Infinity)).toThrow("uniform: expected finite ends, got 0 and Infinity");
+    expect(() => normal(device, [3], draw, NaN)).toThrow("normal: expected a finite deviation of at least 0, got NaN");
   });
 
   test("normal ones have the moments of a normal distribution", async () => {
@@ -186,6 +195,27 @@ describe("feature block paste", () => {
     );
     for (const maxHalfSide of [0.4, NaN]) {
       expect(() => drawFeatureBlocks(device, [1, 8, 8], { seed: 0, stream: 0, step: 0 }, { ...options, maxHalfSide })).toThrow(`got ${maxHalfSide} for 8x8`);
+    }
+  });
+
+  test("refuses other ranks, draws that are not of u32s and options out of range or unknown", () => {
+    const features = empty(device, [1, 28, 28, 4]);
+    const draw = { seed: 0, stream: 0, step: 0 };
+    expect(() => featureBlockPaste(empty(device, [28, 28, 4]), draw)).toThrow("featureBlockPaste: expected features [N,H,W,C], got features [28,28,4]");
+    expect(() => featureBlockPaste(features, { ...draw, seed: -1 })).toThrow("featureBlockPaste: expected seed, stream and step to be whole numbers below 2^32, got -1, 0 and 0");
+    expect(() => featureBlockPaste(features, draw, { intensity: [16, 8] })).toThrow("featureBlockPaste: expected a finite intensity [low, high], got [16,8]");
+    expect(() => featureBlockPaste(features, draw, { steps: 1.5 })).toThrow("featureBlockPaste: expected steps to be whole numbers of at least 0, got 1.5");
+    expect(() => featureBlockPaste(features, draw, { size: 3 } as object)).toThrow("featureBlockPaste: unknown option size; it takes maxHalfSide, intensity, steps");
+  });
+
+  test("passes gradients on to the features, and takes features stored in f16", async () => {
+    const draw = { seed: 0, stream: 0, step: 0 };
+    for (const dtype of device.gpu.features.has("shader-f16") ? (["f32", "f16"] as const) : (["f32"] as const)) {
+      const features = requireGrad(fromArray(device, [1, 28, 28, 4], new Float32Array(28 * 28 * 4).fill(0.5), dtype));
+      const { results, grads } = gradients(() => [featureBlockPaste(features, draw).features], [features]);
+      expect(results[0]!.dtype).toBe(dtype);
+      expect((await toArray(results[0]!)).some((x) => x > 4)).toBe(true);
+      expect((await toArray(grads[0]!)).every((g) => g === 1)).toBe(true);
     }
   });
 
