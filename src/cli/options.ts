@@ -23,6 +23,7 @@ export interface TrainFlags {
   readonly epochsNormal: number;
   readonly batch?: number;
   readonly seed: number;
+  readonly featureMemory?: number;
 }
 
 /** A whole number of at least `least`, from text. */
@@ -43,6 +44,7 @@ export function addTrainFlags(command: Command): Command {
     .option("--epochs-abnormal <n>", "epochs of stage 1, at least 50 steps", wholeNumber(1), 10)
     .option("--epochs-normal <n>", "epochs of stage 2, at least 500 steps", wholeNumber(1), 50)
     .option("--batch <n>", "images a step (default: 8 for tiny, else 16)", wholeNumber(1))
+    .option("--feature-memory <MB>", "device memory for the training set's features; the rest goes to a file in the run's folder", wholeNumber(0), 1024)
     .option("--seed <n>", "of everything random", wholeNumber(0), 0);
 }
 
@@ -52,7 +54,7 @@ export function addTrainFlags(command: Command): Command {
  */
 export async function trainOptionsOf(flags: TrainFlags, device: Device): Promise<TrainOptions> {
   const decoder = flags.decoder ?? (device.adapter.software ? "tiny" : "mobile");
-  const { backbone, weights, padding, fit, size, epochsAbnormal, epochsNormal, seed } = flags;
+  const { backbone, weights, padding, fit, size, epochsAbnormal, epochsNormal, seed, featureMemory } = flags;
   if (backbone === "embedded" && (weights !== undefined || padding !== undefined)) {
     throw new OptionError("the embedded backbone has no weights and no padding to choose; name an EfficientNet with --backbone, or leave out --weights and --padding");
   }
@@ -62,5 +64,5 @@ export async function trainOptionsOf(flags: TrainFlags, device: Device): Promise
   }
   const checkpoint = file === null ? null : await openCheckpoint(file);
   const batch = flags.batch ?? (decoder === "tiny" ? 8 : 16);
-  return { backbone, checkpoint, decoder, inputSize: size, epochsAbnormal, epochsNormal, seed, batch, ...(padding && { padding }), ...(fit && { fit }) };
+  return { backbone, checkpoint, decoder, inputSize: size, epochsAbnormal, epochsNormal, seed, batch, ...(padding && { padding }), ...(fit && { fit }), ...(featureMemory !== undefined && { featureBudget: featureMemory * 1e6 }) };
 }

@@ -5,6 +5,7 @@ import { Detector, type TrainingImage, type TrainOptions, type TrainProgress } f
 import { saveDetector } from "../node/detector_file.ts";
 import { writeFileAtomic } from "../node/files.ts";
 import { decodeImages } from "../node/images.ts";
+import { SpillFile } from "../node/spill.ts";
 import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
 import { say } from "./output.ts";
@@ -35,11 +36,13 @@ export async function trainRun(device: Device, root: string, dataset: Dataset, r
   const started = performance.now();
   const losses: LossCurve[] = [];
   const reporter = new TrainReporter(items.length, losses);
+  const spill = new SpillFile(join(run, "features.part"));
   let detector: Detector;
   try {
-    detector = await Detector.train(device, goodImages(root, items, strict), options, (progress) => reporter.report(progress));
+    detector = await Detector.train(device, goodImages(root, items, strict), { ...options, spill }, (progress) => reporter.report(progress));
   } finally {
     reporter.end();
+    await spill.close();
   }
   const seconds = (performance.now() - started) / 1000;
   const lines = losses.flatMap(({ stage, steps, values }) => steps.map((step, i) => JSON.stringify({ stage, step, loss: values[i] })));

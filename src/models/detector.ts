@@ -16,6 +16,7 @@ import type { Backbone, BackboneName, BackboneSettings } from "./backbone.ts";
 import { createBackbone } from "./create_backbone.ts";
 import type { Checkpoint } from "./efficientnet/checkpoint.ts";
 import type { NetworkPadding } from "./efficientnet/efficientnet.ts";
+import { FeatureStore, type Spill } from "./feature_store.ts";
 import { gradConfig, REFERENCE_VARIANCE, type DecoderName, type GradConfig } from "./grad/config.ts";
 import { fit, type FitStep } from "./grad/fit.ts";
 import { Grad } from "./grad/model.ts";
@@ -41,6 +42,9 @@ export interface TrainOptions {
   readonly epochsNormal: number;
   readonly batch: number;
   readonly seed: number;
+  /** Device memory for the training set's features, bytes; beyond it they go to `spill`, if there is one. Default 1 GiB. */
+  readonly featureBudget?: number;
+  readonly spill?: Spill | null;
 }
 
 /** What training reports while it runs. */
@@ -79,6 +83,7 @@ export interface DetectorConfig {
   readonly calibration: Calibration;
 }
 
+const DEFAULT_BUDGET = 2 ** 30;
 const HELD_OUT = 5; // every fifth good image calibrates instead of training
 const LEAST_TO_SPLIT = 10; // images of a class; with fewer, all of them do both
 const HEAT_RANGE = 12; // the strongest heat, in units of the weakest
@@ -115,25 +120,39 @@ export class Detector {
   ): Promise<Detector> {
     const { fit: placing = "stretch" } = options;
     const backbone = await createBackbone(device, options.backbone, options);
+    const canHalve = device.gpu.features.has("shader-f16") && !backbone.standardise; // channels small beside their mean would lose too much
+    const { featureBudget = DEFAULT_BUDGET, spill = null } = options;
+    const store = new FeatureStore(device, { dtype: canHalve ? "f16" : "f32", budget: featureBudget, spill });
+    const statistics = new ChannelStatistics(backbone.channels);
     const samples: Sample[] = [];
     for await (const { className, image } of images) {
-      samples.push({ className, features: rawFeatures(device, backbone, placing, [image]) });
-      if (samples.length % 8 === 0) await device.finish();
+      const features = rawFeatures(device, backbone, placing, [image]);
+      statistics.add(await toArray(features));
+      samples.push({ className, index: await store.add(features) });
+      release(features);
       onProgress({ phase: "features", done: samples.length });
     }
     if (samples.length < 2) throw new InputError(`training needs at least two good images, got ${samples.length}`);
 
-    const { extractor, variance } = await standardised(device, backbone, placing, samples);
+    const { extractor, variance } = standardiserOf(device, backbone, placing, statistics);
     const { training, heldOut } = split(samples);
+    const featuresOf = async (chosen: readonly Sample[]): Promise<Tensor> => {
+      const raw = await store.batch(chosen.map(({ index }) => index));
+      using scope = device.scope();
+      const features = scope.keep(extractor.standardise(raw));
+      release(raw);
+      return features;
+    };
     const shape = { height: backbone.cells, width: backbone.cells, channels: backbone.channels, variance };
     const config = gradConfig(shape, options.decoder);
     const model = new Grad(Weights.drawn(device), config, new RandomStream(options.seed, INITIAL_STREAM));
     const fitOptions = { ...options, featureVariance: variance };
-    for await (const step of fit(model, training.map(({ features }) => features), fitOptions)) onProgress({ phase: "fit", ...step });
+    const source = { count: training.length, batch: (indices: readonly number[]) => featuresOf(indices.map((i) => training[i]!)) };
+    for await (const step of fit(model, source, fitOptions)) onProgress({ phase: "fit", ...step });
 
     const uncalibrated = { backbone: backbone.settings, inputSize: options.inputSize, fit: placing, grad: config, calibration: NOT_CALIBRATED };
-    const calibration = await calibrate(new Detector(extractor, model, uncalibrated), heldOut, onProgress);
-    for (const { features } of samples) release(features);
+    const calibration = await calibrate(new Detector(extractor, model, uncalibrated), heldOut, featuresOf, onProgress);
+    store.release();
     return new Detector(extractor, model, { ...uncalibrated, calibration });
   }
 
@@ -213,8 +232,8 @@ function windowsOf(inputSize: number): { readonly smoothing: number; readonly wi
 
 interface Sample {
   readonly className: string;
-  /** `[1, cells, cells, channels]` */
-  features: Tensor;
+  /** Of its features in the store. */
+  readonly index: number;
 }
 
 function rawFeatures(device: Device, backbone: Backbone, fit: Fit, images: readonly DecodedImage[]): Tensor {
@@ -250,25 +269,40 @@ class FeatureExtractor {
   }
 }
 
-/**
- * Measures the features of the training set, and brings each channel of every sample to mean 0 and the variance that
- * GRAD's constants are stated for, where the backbone wants that.
- */
-async function standardised(device: Device, backbone: Backbone, fit: Fit, samples: readonly Sample[]): Promise<{ extractor: FeatureExtractor; variance: number }> {
-  const { channels } = backbone;
-  const sums = new Float64Array(channels);
-  const squares = new Float64Array(channels);
-  let count = 0;
-  for (const { features } of samples) {
-    const values = await toArray(features);
-    for (let i = 0; i < values.length; i++) {
-      sums[i % channels]! += values[i]!;
-      squares[i % channels]! += values[i]! ** 2;
-    }
-    count += values.length / channels;
+/** Mean and variance of each channel over everything added. */
+class ChannelStatistics {
+  readonly #sums: Float64Array;
+  readonly #squares: Float64Array;
+  #count = 0;
+
+  constructor(channels: number) {
+    this.#sums = new Float64Array(channels);
+    this.#squares = new Float64Array(channels);
   }
-  const means = sums.map((sum) => sum / count);
-  const variances = squares.map((square, c) => Math.max(square / count - means[c]! ** 2, 0));
+
+  /** @param values `[..., C]` */
+  add(values: Float32Array): void {
+    const channels = this.#sums.length;
+    for (let i = 0; i < values.length; i++) {
+      this.#sums[i % channels]! += values[i]!;
+      this.#squares[i % channels]! += values[i]! ** 2;
+    }
+    this.#count += values.length / channels;
+  }
+
+  get means(): Float64Array {
+    return this.#sums.map((sum) => sum / this.#count);
+  }
+
+  get variances(): Float64Array {
+    const { means } = this;
+    return this.#squares.map((square, c) => Math.max(square / this.#count - means[c]! ** 2, 0));
+  }
+}
+
+/** Brings each channel to mean 0 and the variance that GRAD's constants are stated for, where the backbone wants that. */
+function standardiserOf(device: Device, backbone: Backbone, fit: Fit, { means, variances }: ChannelStatistics): { readonly extractor: FeatureExtractor; readonly variance: number } {
+  const { channels } = backbone;
   const variance = variances.reduce((sum, v) => sum + v, 0) / channels;
   // A channel that hardly varies over good images says little; it must not be blown up to noise.
   const floor = 1e-4 * variance;
@@ -277,12 +311,6 @@ async function standardised(device: Device, backbone: Backbone, fit: Fit, sample
     ["features.scale", backbone.standardise ? variances.map((v) => Math.sqrt(REFERENCE_VARIANCE / (v + floor))) : means.map(() => 1)],
   ]);
   const extractor = new FeatureExtractor(backbone, fit, (name) => fromArray(device, [channels], Float32Array.from(constants.get(name)!)));
-  for (const sample of samples) {
-    const raw = sample.features;
-    using scope = device.scope();
-    sample.features = scope.keep(extractor.standardise(raw));
-    release(raw);
-  }
   return { extractor, variance: backbone.standardise ? REFERENCE_VARIANCE : variance };
 }
 
@@ -303,12 +331,21 @@ function split(samples: readonly Sample[]): { readonly training: readonly Sample
   return { training, heldOut };
 }
 
-async function calibrate(detector: Detector, heldOut: readonly Sample[], onProgress: (progress: TrainProgress) => void): Promise<Calibration> {
+async function calibrate(
+  detector: Detector,
+  heldOut: readonly Sample[],
+  featuresOf: (samples: readonly Sample[]) => Promise<Tensor>,
+  onProgress: (progress: TrainProgress) => void,
+): Promise<Calibration> {
   const scores = new Map<string, number[]>();
   let logPeaks = 0;
   let done = 0;
-  for (const { className, features } of heldOut) {
-    const [{ score, peak }] = (await detector.inspectFeatures(features)) as [Inspection];
+  for (const sample of heldOut) {
+    const { className } = sample;
+    const features = await featuresOf([sample]);
+    const inspections = detector.inspectFeatures(features);
+    release(features);
+    const [{ score, peak }] = (await inspections) as [Inspection];
     scores.set(className, [...(scores.get(className) ?? []), score]);
     logPeaks += Math.log(peak);
     onProgress({ phase: "calibrate", done: ++done, total: heldOut.length });

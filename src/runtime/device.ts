@@ -172,17 +172,17 @@ export class Device {
     return profiler.totals();
   }
 
-  /** Writes `data` to the start of a buffer, after everything recorded so far. */
-  write(buffer: GPUBuffer, data: ArrayBufferView): void {
+  /** Writes `data` into a buffer at `offset`, a multiple of four, after everything recorded so far. */
+  write(buffer: GPUBuffer, data: ArrayBufferView, offset = 0): void {
     this.submit();
     const { buffer: source, byteOffset, byteLength } = data;
     this.#counters.bytesUploaded += byteLength;
     const whole = byteLength - (byteLength % 4);
-    if (whole > 0) this.gpu.queue.writeBuffer(buffer, 0, source, byteOffset, whole);
+    if (whole > 0) this.gpu.queue.writeBuffer(buffer, offset, source, byteOffset, whole);
     if (whole === byteLength) return;
     const tail = new Uint8Array(4);
     tail.set(new Uint8Array(source, byteOffset + whole, byteLength - whole));
-    this.gpu.queue.writeBuffer(buffer, whole, tail);
+    this.gpu.queue.writeBuffer(buffer, offset + whole, tail);
   }
 
   /** Sets the first `bytes` (a multiple of four) of a buffer to zero, after everything recorded so far. */

@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { DECODERS, gradConfig } from "../../src/models/grad/config.ts";
-import { fit, type FitStep } from "../../src/models/grad/fit.ts";
+import { fit, type FeatureSource, type FitStep } from "../../src/models/grad/fit.ts";
 import { Grad } from "../../src/models/grad/model.ts";
 import { Weights } from "../../src/nn/weights.ts";
 import { gradients } from "../../src/ops/gradients.ts";
 import { reconstructionLoss } from "../../src/ops/losses.ts";
+import { concat } from "../../src/ops/shape.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
 import { countOf, fromArray, toArray, type Tensor } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
@@ -13,7 +14,7 @@ const [CELLS, CHANNELS, VARIANCE] = [9, 8, 24];
 const CONFIG = gradConfig({ height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE }, "tiny");
 
 /** Smooth features that differ a little from image to image. */
-function images(count: number): Tensor[] {
+function images(count: number): readonly Tensor[] {
   const random = new RandomStream(1, 77);
   return Array.from({ length: count }, () => {
     const phase = random.unit();
@@ -22,13 +23,19 @@ function images(count: number): Tensor[] {
   });
 }
 
+/** As training asks for them. */
+function source(count: number): FeatureSource {
+  const features = images(count);
+  return { count, batch: (indices) => Promise.resolve(concat(indices.map((i) => features[i]!), 0)) };
+}
+
 const model = () => new Grad(Weights.drawn(device), CONFIG, new RandomStream(3, 0));
 const OPTIONS = { epochsAbnormal: 1, epochsNormal: 1, batch: 4, seed: 5, featureVariance: VARIANCE };
 
 async function trained(steps: number): Promise<{ readonly steps: FitStep[]; readonly bits: Uint32Array[] }> {
   const grad = model();
   const seen: FitStep[] = [];
-  for await (const step of fit(grad, images(6), OPTIONS)) {
+  for await (const step of fit(grad, source(6), OPTIONS)) {
     seen.push(step);
     if (seen.length === steps) break;
   }
@@ -70,7 +77,7 @@ describe("training", () => {
   });
 
   test("leaves memory as it was after every step", async () => {
-    const steps = fit(model(), images(6), OPTIONS);
+    const steps = fit(model(), source(6), OPTIONS);
     const before: number[] = [];
     const buffers: number[] = [];
     for (let i = 0; i < 8; i++) {
@@ -89,7 +96,7 @@ test("the second stage leaves the abnormal grids alone", async () => {
   const names = ["abnormal.localGrid", "abnormal.globalGrid"];
   const values = () => Promise.all(names.map((name) => toArray(grad.weights.parameters.get(name)!)));
   let before: Float32Array[] | null = null;
-  for await (const { stage, step } of fit(grad, images(4), OPTIONS)) {
+  for await (const { stage, step } of fit(grad, source(4), OPTIONS)) {
     if (stage === "normal") before ??= await values();
     if (stage === "normal" && step === 10) break;
   }

@@ -1,12 +1,11 @@
 import { AdamW } from "../../optim/adam.ts";
-
 import { featureBlockPaste } from "../../ops/feature_block_paste.ts";
 import { gradients } from "../../ops/gradients.ts";
 import { hingeLoss, reconstructionLoss } from "../../ops/losses.ts";
 import { normal } from "../../ops/random.ts";
 import { reshape, slice } from "../../ops/shape.ts";
 import { RandomStream } from "../../tensor/random.ts";
-import { bytesOf, empty, toArray, type Tensor } from "../../tensor/tensor.ts";
+import { release, toArray, type Tensor } from "../../tensor/tensor.ts";
 import { blockOptions } from "./config.ts";
 import { isGrid, type Grad } from "./model.ts";
 
@@ -47,20 +46,25 @@ const CODE_NOISE = 0.05;
 // Philox streams, one for each use of random numbers.
 const STREAM = { order: 1, coin: 2, noise: 3, blocks: 4 };
 
+/** The features of good images, as batches of them are asked for. */
+export interface FeatureSource {
+  readonly count: number;
+  /** `[B, H, W, C]`, f32, of the images with these indices; whoever asks releases it. */
+  readonly batch: (indices: readonly number[]) => Promise<Tensor>;
+}
+
 /**
  * Trains a model on features, in two stages; yields after every step. The same seed on the same adapter gives the same bits.
- *
- * @param features one `[1,H,W,C]` tensor an image, of good images
  */
-export async function* fit(model: Grad, features: readonly Tensor[], options: FitOptions): AsyncGenerator<FitStep, void> {
+export async function* fit(model: Grad, features: FeatureSource, options: FitOptions): AsyncGenerator<FitStep, void> {
   yield* runStage("abnormal", model, features, options);
   yield* runStage("normal", model, features, options);
 }
 
-async function* runStage(stage: Stage, model: Grad, features: readonly Tensor[], options: FitOptions): AsyncGenerator<FitStep, void> {
+async function* runStage(stage: Stage, model: Grad, features: FeatureSource, options: FitOptions): AsyncGenerator<FitStep, void> {
   const { seed } = options;
-  const batch = Math.min(options.batch, features.length);
-  const perEpoch = Math.ceil(features.length / batch);
+  const batch = Math.min(options.batch, features.count);
+  const perEpoch = Math.ceil(features.count / batch);
   const epochs = Math.max(stage === "abnormal" ? options.epochsAbnormal : options.epochsNormal, Math.ceil(LEAST_STEPS[stage] / perEpoch));
   const steps = epochs * perEpoch;
   const { grids, others } = model.parameters(trainedIn(stage));
@@ -71,13 +75,14 @@ async function* runStage(stage: Stage, model: Grad, features: readonly Tensor[],
 
   let step = 0;
   for (let epoch = 0; epoch < epochs; epoch++) {
-    const permutation = order.permutation(features.length);
-    for (let first = 0; first < features.length; first += batch) {
-      const chosen = permutation.slice(first, first + batch).map((i) => features[i]!);
+    const permutation = order.permutation(features.count);
+    for (let first = 0; first < features.count; first += batch) {
+      const chosen = await features.batch(permutation.slice(first, first + batch));
       const noisy = coin.unit() < 0.5;
       const rateScale = stage === "normal" && epoch >= Math.floor(DROP_AT * epochs) ? DROP_TO : 1;
       const stream = (use: number) => ({ seed, stream: use + stageStream, step });
       const results = trainStep(stage, model, optimizer, chosen, noisy, stream, options, rateScale);
+      release(chosen);
       step++;
       const read = step % READ_EVERY === 0 || step === steps;
       const [loss, hits] = await readResults(results, read);
@@ -100,15 +105,14 @@ function trainStep(
   stage: Stage,
   model: Grad,
   optimizer: AdamW,
-  images: readonly Tensor[],
+  features: Tensor,
   noisy: boolean,
   drawOf: (use: number) => { seed: number; stream: number; step: number },
   { featureVariance }: FitOptions,
   rateScale: number,
 ): readonly Tensor[] {
-  const { device, config } = { device: images[0]!.device, config: model.config };
+  const [{ device }, { config }] = [features, model];
   using scope = device.scope();
-  const features = batchOf(images);
   const [batch, height, width] = features.shape as [number, number, number];
   const noise = noisy ? normal(device, [batch, height, width, 2], drawOf(STREAM.noise), CODE_NOISE) : null;
   const { results, grads } = gradients(() => {
@@ -135,13 +139,4 @@ async function readResults(results: readonly Tensor[], wanted: boolean): Promise
   device.submit();
   const [loss, hits] = await Promise.all(reads);
   return [loss ? loss[0]! : null, hits ?? null];
-}
-
-/** Copies images' features into one batch. */
-function batchOf(images: readonly Tensor[]): Tensor {
-  const [first] = images as [Tensor];
-  const batch = empty(first.device, [images.length, ...first.shape.slice(1)]);
-  const bytes = bytesOf(first);
-  images.forEach((image, i) => first.device.copy(image.allocation.buffer, 0, batch.allocation.buffer, i * bytes, bytes));
-  return batch;
 }

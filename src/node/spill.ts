@@ -1,0 +1,40 @@
+import { open, rm, type FileHandle } from "node:fs/promises";
+import type { Spill } from "../models/feature_store.ts";
+import { InputError } from "../runtime/errors.ts";
+import { reasonOf } from "./files.ts";
+
+/** Records in a file of their own, which exists from the first one until `close`. */
+export class SpillFile implements Spill {
+  readonly #path: string;
+  #file: FileHandle | null = null;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  readonly write = async (index: number, record: Uint8Array): Promise<void> => {
+    try {
+      this.#file ??= await open(this.#path, "w+");
+      await this.#file.write(record, 0, record.length, index * record.length);
+    } catch (error) {
+      throw new InputError(`cannot keep features in ${this.#path}: ${reasonOf(error)}; allow more device memory with --feature-memory, or choose another --out`, { cause: error });
+    }
+    this.#recordBytes = record.length;
+  };
+
+  readonly read = async (index: number): Promise<Uint8Array> => {
+    const record = new Uint8Array(this.#recordBytes);
+    const { bytesRead } = await this.#file!.read(record, 0, record.length, index * record.length);
+    if (bytesRead !== record.length) throw new InputError(`${this.#path} has become shorter while it was in use; train again`);
+    return record;
+  };
+
+  /** Removes the file. */
+  async close(): Promise<void> {
+    await this.#file?.close();
+    if (this.#file) await rm(this.#path, { force: true });
+    this.#file = null;
+  }
+
+  #recordBytes = 0;
+}
