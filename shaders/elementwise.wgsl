@@ -11,7 +11,7 @@
 // Cost: one read of each operand and one write an element, one operation.
 
 // 0 add  1 subtract  2 multiply  3 divide  4 maximum  5 minimum  6 hypot  7 first: a alone
-// 8 equal: 1 where a = b, else 0
+// 8 equal: 1 where a = b, else 0  9 greater share: 1 where a > b, 1/2 where a = b, else 0
 override OP: u32 = 0;
 
 struct Params {
@@ -36,7 +36,8 @@ fn apply(x: accum, y: accum) -> accum {
     case 5u: { return min(x, y); }
     case 6u: { return sqrt(x * x + y * y); }
     case 7u: { return x; }
-    default: { return select(accum(), accum(1.0), x == y); }
+    case 8u: { return select(accum(), accum(1.0), x == y); }
+    default: { return select(select(accum(), accum(0.5), x == y), accum(1.0), x > y); }
   }
 }
 

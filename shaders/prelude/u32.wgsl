@@ -8,3 +8,4 @@ fn pack_sum(v: accum) -> f32 { return v; }
 fn pack_max(v: accum) -> f32 { return v; }
 fn pack_lane(v: accum, lane: u32) -> f32 { return v; }
 fn accum_from(v: vec4f) -> accum { return v.x; }
+fn elem_from_bits(bits: u32) -> elem { return bits; }

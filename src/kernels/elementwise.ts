@@ -3,17 +3,17 @@ import { shapeError } from "../runtime/errors.ts";
 import { countOf, elementOf, empty, packOf, sameShape, type Shape, type Tensor } from "../tensor/tensor.ts";
 import { floatDType, launch } from "./launch.ts";
 
-const OPS = ["add", "subtract", "multiply", "divide", "maximum", "minimum", "hypot", "first", "equal"] as const;
+const OPS = ["add", "subtract", "multiply", "divide", "maximum", "minimum", "hypot", "first", "equal", "greater_share"] as const;
 const MAX_AXES = 4;
 
 export type BinaryName = (typeof OPS)[number];
 
 /** a op b, broadcast as NumPy does. "first" is a itself, repeated to the broadcast shape. */
-export function binaryForward(a: Tensor, b: Tensor, name: BinaryName): Tensor {
-  const dtype = floatDType(name, { a, b });
+export function binaryForward(a: Tensor, b: Tensor, name: BinaryName, op: string = name): Tensor {
+  const dtype = floatDType(op, { a, b });
   const constants = { OP: OPS.indexOf(name) };
   const same = sameShape(a.shape, b.shape);
-  const output = empty(a.device, same ? a.shape : broadcastShape(name, a, b), dtype);
+  const output = empty(a.device, same ? a.shape : broadcastShape(op, a, b), dtype);
   const tensors = { a, b, output };
   if (same) {
     const count = countOf(a.shape);
@@ -21,19 +21,21 @@ export function binaryForward(a: Tensor, b: Tensor, name: BinaryName): Tensor {
     launch({ module, entryPoint: "forward", element: elementOf(dtype, count), constants, tensors, params: flat(packs), size: { invocations: packs }, parts: { param: "packs", tensors: ["a", "b", "output"] } });
     return output;
   }
-  const [shape, shapeA, shapeB] = [output.shape, a.shape, b.shape].map(padded) as [Shape, Shape, Shape];
-  const channels = shape[3]!;
-  const pack = shapeA[3] === channels && shapeB[3] === channels ? packOf(channels) : 1;
-  const [a0, a1, a2, a3] = stridesOf(shapeA, pack) as [number, number, number, number];
-  const [b0, b1, b2, b3] = stridesOf(shapeB, pack) as [number, number, number, number];
-  const packs = countOf(shape) / pack;
+  const axes = collapsed(op, a, b, output.shape);
+  const last = axes.at(-1)!;
+  const pack = last.a > 1 === last.b > 1 ? packOf(last.extent) : 1;
+  const inPacks = axes.map((axis, i) => (i === axes.length - 1 ? { ...axis, extent: axis.extent / pack, a: axis.a / pack, b: axis.b / pack } : axis));
+  const [, second, third, fourth] = inPacks as [Extents, Extents, Extents, Extents];
+  const [a0, a1, a2, a3] = stridesOf(inPacks.map((axis) => axis.a)) as [number, number, number, number];
+  const [b0, b1, b2, b3] = stridesOf(inPacks.map((axis) => axis.b)) as [number, number, number, number];
+  const packs = countOf(output.shape) / pack;
   launch({
     module,
     entryPoint: "forward_broadcast",
     element: elementOf(dtype, pack),
     constants,
     tensors,
-    params: { packs, d1: shape[1]!, d2: shape[2]!, d3: channels / pack, a0, a1, a2, a3, b0, b1, b2, b3 },
+    params: { packs, d1: second.extent, d2: third.extent, d3: fourth.extent, a0, a1, a2, a3, b0, b1, b2, b3 },
     size: { invocations: packs },
   });
   return output;
@@ -42,23 +44,36 @@ export function binaryForward(a: Tensor, b: Tensor, name: BinaryName): Tensor {
 /** Params of the entry point that counts packs alone. */
 const flat = (packs: number) => ({ packs, d1: 0, d2: 0, d3: 0, a0: 0, a1: 0, a2: 0, a3: 0, b0: 0, b1: 0, b2: 0, b3: 0 });
 
-const padded = (shape: Shape): Shape => [...Array<number>(MAX_AXES - shape.length).fill(1), ...shape];
+/** An axis of the output, and the operands' own extents along it. */
+interface Extents {
+  readonly extent: number;
+  readonly a: number;
+  readonly b: number;
+}
 
-/** Strides in packs; 0 where the axis is repeated. */
-function stridesOf(shape: Shape, pack: number): number[] {
-  const strides: number[] = [];
-  let stride = 1;
-  for (let axis = MAX_AXES - 1; axis >= 0; axis--) {
-    const extent = axis === MAX_AXES - 1 ? shape[axis]! / pack : shape[axis]!;
-    strides[axis] = shape[axis] === 1 ? 0 : stride;
-    stride *= extent;
-  }
-  return strides;
+/** The output's axes, four of them: neighbours that broadcast alike are one. */
+function collapsed(op: string, a: Tensor, b: Tensor, shape: Shape): Extents[] {
+  const extentOf = (operand: Shape, axis: number): number => operand[axis - (shape.length - operand.length)] ?? 1;
+  const axes: Extents[] = [];
+  shape.forEach((extent, axis) => {
+    if (extent === 1) return;
+    const own = { extent, a: extentOf(a.shape, axis), b: extentOf(b.shape, axis) };
+    const last = axes.at(-1);
+    if (last && last.a > 1 === own.a > 1 && last.b > 1 === own.b > 1) {
+      axes[axes.length - 1] = { extent: last.extent * extent, a: last.a * own.a, b: last.b * own.b };
+    } else axes.push(own);
+  });
+  if (axes.length > MAX_AXES) shapeError(op, `expected at most ${MAX_AXES} axes that broadcast in turn, there are ${axes.length}`, { a, b });
+  return [...Array<Extents>(MAX_AXES - axes.length).fill({ extent: 1, a: 1, b: 1 }), ...axes];
+}
+
+/** Strides of an operand with these extents; 0 where it is repeated. */
+function stridesOf(extents: readonly number[]): number[] {
+  return extents.map((extent, axis) => (extent === 1 ? 0 : extents.slice(axis + 1).reduce((product, own) => product * own, 1)));
 }
 
 function broadcastShape(op: string, a: Tensor, b: Tensor): Shape {
   const rank = Math.max(a.shape.length, b.shape.length);
-  if (rank > MAX_AXES) shapeError(op, `expected at most ${MAX_AXES} axes`, { a, b });
   return Array.from({ length: rank }, (_, i) => {
     const x = a.shape[a.shape.length - rank + i] ?? 1;
     const y = b.shape[b.shape.length - rank + i] ?? 1;

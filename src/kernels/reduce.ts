@@ -1,5 +1,5 @@
 import module from "../../shaders/reduce.wgsl";
-import { elementOf, empty, packOf, release, viewOf, zeros, type Shape, type Tensor } from "../tensor/tensor.ts";
+import { countOf, elementOf, empty, packOf, release, viewOf, zeros, type Shape, type Tensor } from "../tensor/tensor.ts";
 import { settleAs } from "./cast.ts";
 import { floatDType, launch } from "./launch.ts";
 
@@ -28,6 +28,12 @@ export function reduceMiddle(input: Tensor, { groups, extent, channels }: Middle
     rows = slices;
   }
   return viewOf(settleAs(current, input.dtype), shape);
+}
+
+/** The tensor times a number. */
+export function scaleForward(input: Tensor, scale: number): Tensor {
+  const count = countOf(input.shape);
+  return reduceMiddle(input, { groups: 1, extent: 1, channels: count }, input.shape, "sum", scale);
 }
 
 /** scale * sum of a * b over the middle axis, f32. */

@@ -1,12 +1,12 @@
 import { record } from "../autograd/tape.ts";
-import { concatForward, sliceForward } from "../kernels/concat.ts";
+import { gatherRegion, joinRegions } from "../kernels/copy.ts";
 import { activationForward } from "../kernels/activation.ts";
 import { momentsOf, normBackward, normForward, updateRunning, type NormGradients } from "../kernels/batch_norm.ts";
 import { binaryForward } from "../kernels/elementwise.ts";
 import { floatDType, readOptions, requireDType, requireShape } from "../kernels/launch.ts";
 import type { Middle } from "../kernels/reduce.ts";
 import { ShapeError, shapeError } from "../runtime/errors.ts";
-import { countOf, fromArray, viewOf, type Tensor } from "../tensor/tensor.ts";
+import { countOf, fromArray, type Tensor } from "../tensor/tensor.ts";
 
 export interface BatchNormOptions {
   /** Added to the variance. Default 1e-5. */
@@ -85,7 +85,7 @@ export function foldBatchNorm(
   requireDType("foldBatchNorm", "f32", tensors);
   if (bias) requireShape("foldBatchNorm", "bias", [channels], tensors);
   using scope = filters.device.scope();
-  const row = (pair: Tensor, index: number) => sliceForward(viewOf(pair, [2 * channels]), index * channels, channels);
+  const row = (pair: Tensor, index: number) => gatherRegion("foldBatchNorm", pair, [channels], [1], index * channels);
   const deviation = activationForward(binaryForward(row(running, 1), fromArray(filters.device, [1], Float32Array.of(eps)), "add"), "sqrt");
   const scale = binaryForward(row(affine, 0), deviation, "divide");
   const mean = row(running, 0);
@@ -132,8 +132,8 @@ function rowsOf(op: string, input: Tensor, affine: Tensor, running: Tensor): Mid
 
 /** The sums come as (of bias, of weight); affine is (weight, bias). */
 function gradAffine({ sums }: NormGradients, channels: number): Tensor {
-  const pair = viewOf(sums, [2 * channels]);
-  return viewOf(concatForward([sliceForward(pair, channels, channels), sliceForward(pair, 0, channels)]), [2, channels]);
+  const row = (index: number) => gatherRegion("batchNorm", sums, [1, channels], [channels, 1], index * channels);
+  return joinRegions("batchNorm", [row(1), row(0)], 0);
 }
 
 /** Both gradients come of one pass: the pullback that runs first makes it. */

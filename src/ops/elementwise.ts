@@ -1,34 +1,81 @@
-import { record } from "../autograd/tape.ts";
-import { binaryForward } from "../kernels/elementwise.ts";
+import { record, type Pullback } from "../autograd/tape.ts";
+import { binaryForward, type BinaryName } from "../kernels/elementwise.ts";
+import { scaleForward } from "../kernels/reduce.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { sumTo } from "./reduce.ts";
 
 /**
  * a + b, broadcast as NumPy does. Differentiable in both.
  *
- * @param a f32, at most four axes where the shapes differ
- * @param b f32, each axis from the last equal to a's or one of the two 1
+ * @param a f32 or f16
+ * @param b a's dtype, each axis from the last equal to a's or one of the two 1
  * @returns the broadcast shape
- * @throws ShapeError if the shapes do not broadcast
+ * @throws ShapeError if the shapes do not broadcast, with more than four axes that do so in turn, or the dtypes or devices differ
  */
 export function add(a: Tensor, b: Tensor): Tensor {
-  return record("add", binaryForward(a, b, "add"), [
-    [a, (gradOutput) => sumTo(gradOutput, a.shape)],
-    [b, (gradOutput) => sumTo(gradOutput, b.shape)],
-  ]);
+  return binary("add", a, b, (grad) => grad, (grad) => grad);
+}
+
+/**
+ * a - b, broadcast as NumPy does. Differentiable in both.
+ * @param a as for `add`
+ * @param b as for `add`
+ * @throws ShapeError as `add`
+ */
+export function subtract(a: Tensor, b: Tensor): Tensor {
+  return binary("subtract", a, b, (grad) => grad, negated);
 }
 
 /**
  * a * b, broadcast as NumPy does. Differentiable in both.
- *
- * @param a f32, at most four axes where the shapes differ
- * @param b f32, each axis from the last equal to a's or one of the two 1
- * @returns the broadcast shape
- * @throws ShapeError if the shapes do not broadcast
+ * @param a as for `add`
+ * @param b as for `add`
+ * @throws ShapeError as `add`
  */
 export function multiply(a: Tensor, b: Tensor): Tensor {
-  return record("multiply", binaryForward(a, b, "multiply"), [
-    [a, (gradOutput) => sumTo(binaryForward(gradOutput, b, "multiply"), a.shape)],
-    [b, (gradOutput) => sumTo(binaryForward(gradOutput, a, "multiply"), b.shape)],
-  ]);
+  return binary("multiply", a, b, (grad) => binaryForward(grad, b, "multiply"), (grad) => binaryForward(grad, a, "multiply"));
+}
+
+/**
+ * a / b, broadcast as NumPy does. Differentiable in both.
+ * @param a as for `add`
+ * @param b as for `add`
+ * @throws ShapeError as `add`
+ */
+export function divide(a: Tensor, b: Tensor): Tensor {
+  return binary("divide", a, b, (grad) => binaryForward(grad, b, "divide"), (grad) =>
+    negated(binaryForward(binaryForward(binaryForward(grad, b, "divide"), a, "multiply"), b, "divide")),
+  );
+}
+
+/**
+ * The larger of a and b, broadcast as NumPy does. Differentiable in both, which share the gradient where they are equal.
+ * @param a as for `add`
+ * @param b as for `add`
+ * @throws ShapeError as `add`
+ */
+export function maximum(a: Tensor, b: Tensor): Tensor {
+  return binary("maximum", a, b, (grad) => binaryForward(grad, binaryForward(a, b, "greater_share"), "multiply"), (grad) =>
+    binaryForward(grad, binaryForward(b, a, "greater_share"), "multiply"),
+  );
+}
+
+/**
+ * The smaller of a and b, broadcast as NumPy does. Differentiable in both, which share the gradient where they are equal.
+ * @param a as for `add`
+ * @param b as for `add`
+ * @throws ShapeError as `add`
+ */
+export function minimum(a: Tensor, b: Tensor): Tensor {
+  return binary("minimum", a, b, (grad) => binaryForward(grad, binaryForward(b, a, "greater_share"), "multiply"), (grad) =>
+    binaryForward(grad, binaryForward(a, b, "greater_share"), "multiply"),
+  );
+}
+
+const negated: Pullback = (gradient) => scaleForward(gradient, -1);
+
+/** Gradients come in the broadcast shape and are summed over what was repeated. */
+function binary(name: BinaryName, a: Tensor, b: Tensor, gradA: Pullback, gradB: Pullback): Tensor {
+  const summed = (pullback: Pullback, shape: Tensor["shape"]): Pullback => (gradOutput) => sumTo(pullback(gradOutput), shape);
+  return record(name, binaryForward(a, b, name), [[a, summed(gradA, a.shape)], [b, summed(gradB, b.shape)]]);
 }

@@ -1,96 +1,120 @@
 import { record } from "../autograd/tape.ts";
+import { castForward, settleAs } from "../kernels/cast.ts";
 import { binaryForward } from "../kernels/elementwise.ts";
-import { requireDType } from "../kernels/launch.ts";
-import { reduceMiddle, type Middle } from "../kernels/reduce.ts";
+import { floatDType } from "../kernels/launch.ts";
+import { reduceMiddle, scaleForward, type Reduction } from "../kernels/reduce.ts";
 import { OptionError, ShapeError } from "../runtime/errors.ts";
-import { countOf, viewOf, type Shape, type Tensor } from "../tensor/tensor.ts";
+import { countOf, release, viewOf, type Shape, type Tensor } from "../tensor/tensor.ts";
 
 /**
- * Sums neighbouring axes. Differentiable.
+ * Sums over axes. Differentiable.
  *
- * @param input any shape, f32
- * @param axes the axes to sum, which must follow one another; all by default
+ * @param input any shape, f32 or f16
+ * @param axes any of them, negative ones counted from the end; all by default
  * @returns the input's shape with those axes of extent 1
- * @throws OptionError if the axes are not neighbours within the shape; ShapeError if they hold no element, or the input is not f32
+ * @throws OptionError for an axis that does not exist or is named twice; ShapeError if they hold no element, or the input is u32
  */
 export function sum(input: Tensor, axes: readonly number[] = allAxes(input)): Tensor {
-  return scaledSum("sum", input, axes, 1);
+  return scaledSum("sum", input, axesOf("sum", input, axes), 1);
 }
 
 /**
- * The mean over neighbouring axes. Differentiable.
+ * The mean over axes. Differentiable.
  *
- * @param input any shape, f32
- * @param axes the axes to average, which must follow one another; all by default
+ * @param input any shape, f32 or f16
+ * @param axes any of them, negative ones counted from the end; all by default
  * @returns the input's shape with those axes of extent 1
- * @throws OptionError if the axes are not neighbours within the shape; ShapeError if they hold no element, or the input is not f32
+ * @throws OptionError for an axis that does not exist or is named twice; ShapeError if they hold no element, or the input is u32
  */
 export function mean(input: Tensor, axes: readonly number[] = allAxes(input)): Tensor {
-  const { extent } = middleOf("mean", input, axes);
-  return scaledSum("mean", input, axes, 1 / extent);
+  const at = axesOf("mean", input, axes);
+  return scaledSum("mean", input, at, 1 / countOf(at.map((axis) => input.shape[axis]!)));
 }
 
 /**
- * The maximum over neighbouring axes. Not differentiable.
+ * The maximum over axes. Differentiable: elements that share the maximum share its gradient.
  *
- * @param input any shape, f32
- * @param axes the axes to search, which must follow one another; all by default
+ * @param input any shape, f32 or f16
+ * @param axes any of them, negative ones counted from the end; all by default
  * @returns the input's shape with those axes of extent 1
- * @throws OptionError if the axes are not neighbours within the shape; ShapeError if they hold no element, or the input is not f32
+ * @throws OptionError for an axis that does not exist or is named twice; ShapeError if they hold no element, or the input is u32
+ * @see https://pytorch.org/docs/stable/generated/torch.amax.html
  */
 export function max(input: Tensor, axes: readonly number[] = allAxes(input)): Tensor {
-  return reduceMiddle(input, middleOf("max", input, axes), reducedShape(input.shape, axes), "max");
+  return extremum("max", input, axes);
+}
+
+/**
+ * The minimum over axes. Differentiable: elements that share the minimum share its gradient.
+ *
+ * @param input any shape, f32 or f16
+ * @param axes any of them, negative ones counted from the end; all by default
+ * @returns the input's shape with those axes of extent 1
+ * @throws OptionError for an axis that does not exist or is named twice; ShapeError if they hold no element, or the input is u32
+ */
+export function min(input: Tensor, axes: readonly number[] = allAxes(input)): Tensor {
+  return extremum("min", input, axes);
 }
 
 /** Sums `gradient` over whatever axes broadcasting had repeated, back to `shape`. The sum of nothing is 0. */
 export function sumTo(gradient: Tensor, shape: Shape): Tensor {
-  const rank = gradient.shape.length;
-  const repeated = gradient.shape.map((extent, axis) => extent !== (shape[axis - (rank - shape.length)] ?? 1));
-  let current = gradient;
-  for (let end = rank; end > 0; ) {
-    let first = end - 1;
-    if (repeated[first]) {
-      while (first > 0 && repeated[first - 1]) first--;
-      const axes = Array.from({ length: end - first }, (_, i) => first + i);
-      current = reduceMiddle(current, middleAt(current.shape, first, end), reducedShape(current.shape, axes), "sum");
-    }
-    end = first;
-  }
-  return viewOf(current, shape);
+  const added = gradient.shape.length - shape.length;
+  const repeated = gradient.shape.flatMap((extent, axis) => (extent === (shape[axis - added] ?? 1) ? [] : [axis]));
+  return viewOf(reduceAxes(gradient, repeated, "sum"), shape);
 }
 
 function scaledSum(op: string, input: Tensor, axes: readonly number[], scale: number): Tensor {
-  const middle = middleOf(op, input, axes);
-  const { groups, extent, channels } = middle;
-  const output = reduceMiddle(input, middle, reducedShape(input.shape, axes), "sum", scale);
+  const output = reduceAxes(input, axes, "sum", scale);
+  return record(op, output, [[input, (gradOutput) => repeated(scale === 1 ? gradOutput : scaleForward(gradOutput, scale), input)]]);
+}
+
+function extremum(op: "max" | "min", input: Tensor, axes: readonly number[]): Tensor {
+  const at = axesOf(op, input, axes);
+  const output = reduceAxes(input, at, op);
   return record(op, output, [
     [input, (gradOutput) => {
-      const scaled = reduceMiddle(gradOutput, { groups: 1, extent: 1, channels: groups * channels }, [groups, 1, channels], "sum", scale);
-      return viewOf(binaryForward(scaled, viewOf(input, [groups, extent, channels]), "first"), input.shape);
+      using scope = input.device.scope();
+      const wide = input.dtype === "f16" ? castForward(input, "f32") : input; // counts of ties beyond f16's whole numbers
+      const ties = binaryForward(wide, output.dtype === "f16" ? castForward(output, "f32") : output, "equal");
+      const count = reduceAxes(ties, at, "sum");
+      const share = binaryForward(gradOutput.dtype === "f16" ? castForward(gradOutput, "f32") : gradOutput, count, "divide");
+      return scope.keep(settleAs(binaryForward(ties, share, "multiply"), input.dtype));
     }],
   ]);
 }
 
+/** Reduces any axes, each run of neighbours in turn from the last, in f32 until the end. */
+function reduceAxes(input: Tensor, axes: readonly number[], reduction: Reduction, scale = 1): Tensor {
+  const runs: { readonly first: number; end: number }[] = [];
+  for (const axis of [...axes].sort((a, b) => a - b)) {
+    if (runs.at(-1)?.end === axis) runs.at(-1)!.end++;
+    else runs.push({ first: axis, end: axis + 1 });
+  }
+  if (runs.length === 0) runs.push({ first: 0, end: 0 });
+  let current = runs.length > 1 && input.dtype === "f16" ? castForward(input, "f32") : input;
+  runs.reverse().forEach(({ first, end }, i) => {
+    const { shape } = current;
+    const middle = { groups: countOf(shape.slice(0, first)), extent: countOf(shape.slice(first, end)), channels: countOf(shape.slice(end)) };
+    const next = reduceMiddle(current, middle, shape.map((extent, axis) => (axis >= first && axis < end ? 1 : extent)), reduction, i === runs.length - 1 ? scale : 1);
+    if (current !== input) release(current);
+    current = next;
+  });
+  return settleAs(current, input.dtype);
+}
+
+/** A gradient of extent 1 along reduced axes, at every element that was reduced. */
+const repeated = (gradient: Tensor, input: Tensor): Tensor => binaryForward(gradient, input, "first");
+
 const allAxes = ({ shape }: Tensor): number[] => shape.map((_, axis) => axis);
 
-const reducedShape = (shape: Shape, axes: readonly number[]): Shape => shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent));
-
-const middleAt = (shape: Shape, first: number, end: number): Middle => ({
-  groups: countOf(shape.slice(0, first)),
-  extent: countOf(shape.slice(first, end)),
-  channels: countOf(shape.slice(end)),
-});
-
-function middleOf(op: string, input: Tensor, axes: readonly number[]): Middle {
-  requireDType(op, "f32", { input });
+/** The axes from 0, checked. */
+function axesOf(op: string, input: Tensor, axes: readonly number[]): number[] {
+  floatDType(op, { input });
   const { shape } = input;
-  const sorted = [...axes].sort((a, b) => a - b);
-  const [first = 0] = sorted;
-  const end = first + sorted.length;
-  if (!sorted.every((axis, i) => axis === first + i) || !Number.isInteger(first) || first < 0 || end > shape.length) {
-    throw new OptionError(`${op}: expected neighbouring axes of [${shape.join(",")}], got ${axes.join(",")}`);
+  const at = axes.map((axis) => (axis < 0 ? axis + shape.length : axis));
+  if (!at.every((axis, i) => Number.isInteger(axis) && axis >= 0 && axis < shape.length && at.indexOf(axis) === i)) {
+    throw new OptionError(`${op}: expected axes of [${shape.join(",")}], each once, got ${axes.join(",")}`);
   }
-  const middle = middleAt(shape, first, end);
-  if (middle.extent === 0) throw new ShapeError(`${op}: nothing to reduce in [${shape.join(",")}] over axes ${axes.join(",")}`);
-  return middle;
+  if (at.some((axis) => shape[axis] === 0)) throw new ShapeError(`${op}: nothing to reduce in [${shape.join(",")}] over axes ${axes.join(",")}`);
+  return at;
 }

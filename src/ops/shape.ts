@@ -1,6 +1,9 @@
 import { record } from "../autograd/tape.ts";
-import { concatForward, sliceBackwardInput, sliceForward } from "../kernels/concat.ts";
-import { viewOf, type Shape, type Tensor } from "../tensor/tensor.ts";
+import { gatherRegion, joinRegions, padForward, stridesOf } from "../kernels/copy.ts";
+import { requireWhole } from "../kernels/launch.ts";
+import { OptionError, ShapeError, shapeError } from "../runtime/errors.ts";
+import { sameShape, viewOf, type Shape, type Tensor } from "../tensor/tensor.ts";
+import { sumTo } from "./reduce.ts";
 
 /**
  * The same elements in the same order under another shape, sharing the storage. Differentiable.
@@ -12,30 +15,122 @@ export function reshape(input: Tensor, shape: Shape): Tensor {
 }
 
 /**
- * Joins tensors along the last axis. Differentiable in each.
+ * Joins tensors along an axis. Differentiable in each.
  *
- * @param inputs `[..., Ci]`, f32, equal but for the last axis
- * @returns `[..., sum of Ci]`
- * @throws ShapeError if the leading axes differ, an input is not f32, or there is none
+ * @param inputs of one dtype, equal but for that axis
+ * @param axis negative ones count from the end; by default the last
+ * @returns their dtype, the extents along the axis added
+ * @throws ShapeError if the other axes, the dtypes or the devices differ, or there is no input; OptionError for no such axis
  */
-export function concat(inputs: readonly Tensor[]): Tensor {
+export function concat(inputs: readonly Tensor[], axis = -1): Tensor {
+  const [first] = inputs;
+  if (!first) throw new ShapeError("concat: expected at least one input");
+  const named = Object.fromEntries(inputs.map((input, i) => [`input ${i}`, input]));
+  const at = axisOf("concat", axis, first);
+  const rest = (shape: Shape): Shape => shape.filter((_, i) => i !== at);
+  if (!inputs.every(({ shape }) => shape.length === first.shape.length && sameShape(rest(shape), rest(first.shape)))) {
+    shapeError("concat", `expected equal shapes but for axis ${at}`, named);
+  }
+  inputs.forEach(({ dtype, device }, i) => {
+    if (dtype !== first.dtype) shapeError("concat", `expected one dtype, input 0 is ${first.dtype} and input ${i} ${dtype}`, named);
+    if (device !== first.device) shapeError("concat", `expected tensors of one device, input ${i} is on another than input 0`, named);
+  });
   let offset = 0;
   const parts = inputs.map((input) => {
-    const from = offset;
-    offset += input.shape.at(-1)!;
-    return [input, (gradOutput: Tensor) => sliceForward(gradOutput, from, input.shape.at(-1)!)] as const;
+    const start = offset;
+    offset += input.shape[at]!;
+    return [input, (gradOutput: Tensor) => sliceForward(gradOutput, start, input.shape[at]!, at)] as const;
   });
-  return record("concat", concatForward(inputs), parts);
+  return record("concat", joinRegions("concat", inputs, at), parts);
 }
 
 /**
- * Takes `columns` columns of the last axis from `offset`. Differentiable.
+ * Takes `count` neighbours along an axis from `start`. Differentiable.
  *
- * @param input `[..., C]`, f32
- * @returns `[..., columns]`
- * @throws ShapeError if the columns are not within the last axis, or the input is not f32
+ * @param input any dtype
+ * @param axis negative ones count from the end; by default the last
+ * @returns the input's shape with that axis of extent `count`
+ * @throws OptionError if there is no such axis, or they are not within it
  */
-export function slice(input: Tensor, offset: number, columns: number): Tensor {
-  const width = input.shape.at(-1)!;
-  return record("slice", sliceForward(input, offset, columns), [[input, (gradOutput) => sliceBackwardInput(gradOutput, offset, width)]]);
+export function slice(input: Tensor, start: number, count: number, axis = -1): Tensor {
+  const at = axisOf("slice", axis, input);
+  const extent = input.shape[at]!;
+  if (!(Number.isInteger(start) && Number.isInteger(count) && start >= 0 && count >= 0 && start + count <= extent)) {
+    throw new OptionError(`slice: expected whole numbers within [0,${extent}) of axis ${at} of [${input.shape.join(",")}], asked for [${start},${start + count})`);
+  }
+  const amounts = input.shape.map((_, i): [number, number] => (i === at ? [start, extent - start - count] : [0, 0]));
+  return record("slice", sliceForward(input, start, count, at), [[input, (gradOutput) => padForward("slice", gradOutput, amounts, 0)]]);
+}
+
+/**
+ * Puts elements of one value around a tensor. Differentiable.
+ *
+ * @param input any dtype
+ * @param amounts how many before and after, for each axis
+ * @param value by default 0
+ * @throws OptionError unless there is a pair of whole numbers for each axis
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.pad.html, mode "constant"
+ */
+export function pad(input: Tensor, amounts: readonly (readonly [before: number, after: number])[], value = 0): Tensor {
+  if (amounts.length !== input.shape.length) {
+    throw new OptionError(`pad: expected a pair of amounts for each axis of [${input.shape.join(",")}], got ${amounts.length}`);
+  }
+  requireWhole("pad", "amounts", 0, amounts.flat());
+  if (input.dtype === "u32" && value !== value >>> 0) throw new OptionError(`pad: expected a u32 to fill in, got ${value}`);
+  return record("pad", padForward("pad", input, amounts, value), [
+    [input, (gradOutput) => gatherRegion("pad", gradOutput, input.shape, stridesOf(gradOutput.shape), offsetOf(gradOutput.shape, amounts.map(([before]) => before)))],
+  ]);
+}
+
+/**
+ * Puts the axes into another order. Differentiable.
+ *
+ * @param input any dtype
+ * @param order for each axis of the output the one of the input that it was
+ * @throws OptionError unless the order names each axis once
+ * @see https://pytorch.org/docs/stable/generated/torch.permute.html
+ */
+export function transpose(input: Tensor, order: readonly number[]): Tensor {
+  if (order.length !== input.shape.length || !input.shape.every((_, axis) => order.includes(axis))) {
+    throw new OptionError(`transpose: expected each axis of [${input.shape.join(",")}] once, got ${order.join(",")}`);
+  }
+  const inverse = order.map((_, axis) => order.indexOf(axis));
+  return record("transpose", permuted(input, order), [[input, (gradOutput) => permuted(gradOutput, inverse)]]);
+}
+
+/**
+ * Repeats a tensor along axes of extent 1, and along new ones in front, as NumPy broadcasts. Differentiable.
+ *
+ * @param input any dtype
+ * @returns `shape`
+ * @throws ShapeError if the input does not broadcast to the shape
+ */
+export function broadcastTo(input: Tensor, shape: Shape): Tensor {
+  const added = shape.length - input.shape.length;
+  const fits = added >= 0 && input.shape.every((extent, axis) => extent === 1 || extent === shape[axis + added]);
+  if (!fits) shapeError("broadcastTo", `expected a shape that broadcasts to [${shape.join(",")}]`, { input });
+  const own = stridesOf(input.shape);
+  const strides = shape.map((_, axis) => (axis < added || input.shape[axis - added] === 1 ? 0 : own[axis - added]!));
+  return record("broadcastTo", gatherRegion("broadcastTo", input, shape, strides, 0), [[input, (gradOutput) => sumTo(gradOutput, input.shape)]]);
+}
+
+/** Place of an axis among a tensor's. Negative ones count from the end. */
+export function axisOf(op: string, axis: number, input: Tensor): number {
+  const rank = input.shape.length;
+  if (!(Number.isInteger(axis) && axis >= -rank && axis < rank)) {
+    throw new OptionError(`${op}: expected an axis of [${input.shape.join(",")}], from ${-rank} to ${rank - 1}, got ${axis}`);
+  }
+  return axis < 0 ? axis + rank : axis;
+}
+
+const offsetOf = (shape: Shape, position: readonly number[]): number => stridesOf(shape).reduce((sum, stride, axis) => sum + stride * position[axis]!, 0);
+
+function sliceForward(input: Tensor, start: number, count: number, axis: number): Tensor {
+  const strides = stridesOf(input.shape);
+  return gatherRegion("slice", input, input.shape.map((extent, at) => (at === axis ? count : extent)), strides, start * strides[axis]!);
+}
+
+function permuted(input: Tensor, order: readonly number[]): Tensor {
+  const strides = stridesOf(input.shape);
+  return gatherRegion("transpose", input, order.map((axis) => input.shape[axis]!), order.map((axis) => strides[axis]!), 0);
 }

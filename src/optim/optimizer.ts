@@ -1,4 +1,4 @@
-import { concatForward } from "../kernels/concat.ts";
+import { joinRegions } from "../kernels/copy.ts";
 import { requireDType, requireShape } from "../kernels/launch.ts";
 import { clipFactor, type Range } from "../kernels/optimizer.ts";
 import { sumProducts } from "../kernels/reduce.ts";
@@ -126,7 +126,7 @@ export abstract class Optimizer {
       const ones = fromArray(device, [COLUMNS], new Float32Array(COLUMNS).fill(1));
       return sumProducts(columns, ones, { groups: 1, extent: COLUMNS, channels: 1 }, [1]);
     });
-    return clipFactor(concatForward(squares), this.#maxNorm);
+    return clipFactor(joinRegions("clipFactor", squares, 0), this.#maxNorm);
   }
 }
 

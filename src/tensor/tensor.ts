@@ -4,7 +4,8 @@ import type { Allocation } from "../runtime/pool.ts";
 import { floatToHalf, halfToFloat } from "./half.ts";
 
 /** f32 and f16 for numbers, u32 for indices and packed pixels. f16 is storage: kernels compute in f32. */
-export type DType = "f32" | "f16" | "u32";
+export const DTYPES = ["f32", "f16", "u32"] as const;
+export type DType = (typeof DTYPES)[number];
 export type FloatDType = "f32" | "f16";
 export type Shape = readonly number[];
 

@@ -1,0 +1,37 @@
+import module from "../../shaders/bucket.wgsl";
+import { OptionError } from "../runtime/errors.ts";
+import { countOf, empty, release, zeros, type Tensor } from "../tensor/tensor.ts";
+import { launch, requireDType } from "./launch.ts";
+import { exclusiveScan } from "./scan.ts";
+
+const BLOCK = 64; // keys ranked by one workgroup, as in the shader
+
+/** Indices of keys listed by value. */
+export interface Buckets {
+  /** `[N]`, u32 */
+  readonly list: Tensor;
+  /** `[buckets * blocks + 1]`, u32: bucket k's indices are list[starts[k * blocks] .. starts[(k + 1) * blocks]] */
+  readonly starts: Tensor;
+  readonly blocks: number;
+}
+
+/** Lists the indices of u32 keys `[N]` below `buckets` by value, each list in order. The caller releases both tensors. */
+export function bucketOf(op: string, keys: Tensor, buckets: number): Buckets {
+  requireDType(op, "u32", { keys });
+  const { device } = keys;
+  const count = countOf(keys.shape);
+  const blocks = Math.ceil(count / BLOCK);
+  if (4 * buckets * blocks > device.maxBindingBytes) {
+    throw new OptionError(`${op}: counting ${count} keys in ${buckets} buckets takes more than the ${device.maxBindingBytes} bytes that a dispatch can see; use fewer of either`);
+  }
+  const params = { count, buckets };
+  const ranks = empty(device, [count], "u32");
+  const counts = zeros(device, [buckets * blocks], "u32");
+  launch({ module, entryPoint: "rank", element: "u32", tensors: { keys, ranks, counts }, params, size: { workgroups: blocks } });
+  const starts = exclusiveScan(counts);
+  const list = empty(device, [count], "u32");
+  launch({ module, entryPoint: "place", element: "u32", tensors: { keys, starts, ranks_read: ranks, list }, params, size: { invocations: count } });
+  release(ranks);
+  release(counts);
+  return { list, starts, blocks };
+}
