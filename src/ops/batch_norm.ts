@@ -7,6 +7,7 @@ import { floatDType, readOptions, requireDType, requireShape } from "../kernels/
 import type { Middle } from "../kernels/reduce.ts";
 import { ShapeError, shapeError } from "../runtime/errors.ts";
 import { countOf, fromArray, type Tensor } from "../tensor/tensor.ts";
+import { once } from "./once.ts";
 
 export interface BatchNormOptions {
   /** Added to the variance. Default 1e-5. */
@@ -134,10 +135,4 @@ function rowsOf(op: string, input: Tensor, affine: Tensor, running: Tensor): Mid
 function gradAffine({ sums }: NormGradients, channels: number): Tensor {
   const row = (index: number) => gatherRegion("batchNorm", sums, [1, channels], [channels, 1], index * channels);
   return joinRegions("batchNorm", [row(1), row(0)], 0);
-}
-
-/** Both gradients come of one pass: the pullback that runs first makes it. */
-function once<A, B>(f: (argument: A) => B): (argument: A) => B {
-  let result: { readonly value: B } | null = null;
-  return (argument) => (result ??= { value: f(argument) }).value;
 }

@@ -5,6 +5,7 @@ import f16x4 from "../../shaders/prelude/f16x4.wgsl";
 import f32 from "../../shaders/prelude/f32.wgsl";
 import f32x4 from "../../shaders/prelude/f32x4.wgsl";
 import philox from "../../shaders/prelude/philox.wgsl";
+import rows from "../../shaders/prelude/rows.wgsl";
 import u32 from "../../shaders/prelude/u32.wgsl";
 import u32x4 from "../../shaders/prelude/u32x4.wgsl";
 import type { WgslModule } from "./wgsl.ts";
@@ -39,7 +40,7 @@ let nextId = 0;
 
 /** The whole program: element prelude, common preludes, kernel file. Nothing is spliced into the file. */
 export function wgslOf(module: WgslModule, element: Element): string {
-  return [PRELUDES[element].code, common.code, philox.code, activation.code, module.code].join("\n");
+  return [PRELUDES[element].code, common.code, philox.code, activation.code, rows.code, module.code].join("\n");
 }
 
 /** A kernel's name in errors and profiles, and its key: "grid_sample.forward<f32x4, ALIGN_CORNERS=true>". */
@@ -53,7 +54,7 @@ export function compileKernel(device: GPUDevice, spec: KernelSpec, paramsLayout:
   const label = labelOf(spec);
   const bindings = module.entryPoints[entryPoint];
   if (!bindings) throw new Error(`${label}: no such entry point; the WGSL has ${Object.keys(module.entryPoints).join(", ")}`);
-  const overrides = [...module.overrides, ...common.overrides, ...activation.overrides];
+  const overrides = [...module.overrides, ...common.overrides, ...activation.overrides, ...rows.overrides];
   for (const name of Object.keys(constants)) {
     if (!overrides.includes(name)) throw new Error(`${label}: no override ${name}; the WGSL has ${overrides.join(", ")}`);
   }

@@ -123,7 +123,7 @@ function trainStep(
     const pasted = featureBlockPaste(features, drawOf(STREAM.blocks), blockOptions(config, featureVariance));
     const reconstruction = model.abnormal(model.codes(pasted.features, noise), "training");
     const scores = reshape(slice(reconstruction, 0, 1), [batch, height, width]);
-    const { loss, hits } = hingeLoss(scores, pasted.mask, config.hinge);
+    const { loss, hits } = hingeLoss(scores, pasted.mask, { threshold: config.hinge });
     return [loss, hits];
   }, optimizer.parameters);
   optimizer.step(grads, rateScale);
