@@ -5,68 +5,17 @@ import { rng } from "../bounds.ts";
 import { expectClose } from "../close.ts";
 import { device } from "../device.ts";
 import { describeOperation } from "../describe_operation.ts";
+import { batchNormInferenceOperation, batchNormOperation, standardizeOperation } from "../operations/batch_norm.ts";
 import * as reference from "../reference/batch_norm.ts";
 import type { Problem } from "../reference/batch_norm.ts";
 
 const [EPS, MEAN] = [1e-5, 1000];
 
-/** Every element's error may come of all roundings of its group's sums. */
-const slack = ({ extent }: Problem) => 16 + 4 * extent;
-
-/** |value| of the normalised input is a few units; its gradient is of the order of g / deviation. */
-const magnitudes = (p: Problem, x: ArrayLike<number>, g: ArrayLike<number>) => {
-  const { variance } = reference.statistics(p, x);
-  const largest = 1 / Math.sqrt(Math.min(...variance) + p.eps);
-  const total = Math.max(...Array.from(g, Math.abs));
-  return { output: Array.from(x, (v) => 1 + Math.abs(v) * largest), grads: [Array.from(x, (v) => (1 + Math.abs(v)) * total * largest * largest)] };
-};
-
-describeOperation<Problem>({
-  name: "standardize",
-  problems: [
-    ["two positions, one channel", { groups: 2, extent: 2, channels: 1, eps: EPS, correction: 1 }],
-    ["ragged channels", { groups: 2, extent: 12, channels: 3, eps: EPS, correction: 1 }],
-    ["packed channels, two slices of rows", { groups: 2, extent: 140, channels: 4, eps: EPS, correction: 1 }],
-  ],
-  shapes: ({ groups, extent, channels }) => [[groups, 2, extent / 2, channels]],
-  run: (_p, [x]) => standardize(x!),
-  forward: (p, [x]) => reference.normalised(p, x!),
-  backward: (p, [x], g) => [reference.backward(p, x!, g)],
-  magnitudes: (p, [x], g) => magnitudes(p, x!, g),
-  slack,
-  exact: null, // a square root and a division
-});
+describeOperation(standardizeOperation);
+describeOperation(batchNormOperation);
+describeOperation(batchNormInferenceOperation);
 
 const running = (channels: number) => fromArray(device, [2, channels], Float32Array.from({ length: 2 * channels }, (_, i) => (i < channels ? 0 : 1)));
-
-describeOperation<Problem>({
-  name: "batchNorm",
-  problems: [
-    ["two rows, one channel", { groups: 1, extent: 2, channels: 1, eps: EPS, correction: 0 }],
-    ["ragged channels", { groups: 1, extent: 30, channels: 5, eps: EPS, correction: 0 }],
-    ["packed channels, several slices of rows", { groups: 1, extent: 300, channels: 8, eps: EPS, correction: 0 }],
-  ],
-  shapes: ({ extent, channels }) => [[extent, channels], [2, channels]],
-  run: ({ channels }, [x, affine]) => batchNorm(x!, affine!, running(channels)),
-  forward: (p, [x, affine]) => reference.normalised(p, x!).map((h, i) => affine![i % p.channels]! * h + affine![p.channels + (i % p.channels)]!),
-  backward: (p, [x, affine], g) => {
-    const h = reference.normalised(p, x!);
-    const gradAffine = new Float64Array(2 * p.channels);
-    h.forEach((value, i) => {
-      gradAffine[i % p.channels]! += g[i]! * value;
-      gradAffine[p.channels + (i % p.channels)]! += g[i]!;
-    });
-    return [reference.backward(p, x!, Array.from(g, (value, i) => value * affine![i % p.channels]!)), gradAffine];
-  },
-  magnitudes: (p, [x, affine], g) => {
-    const { output, grads } = magnitudes(p, x!, g);
-    const scale = 1 + Math.max(...Array.from(affine!, Math.abs));
-    const total = Math.max(...Array.from(g, Math.abs)) * p.extent * Math.max(...Array.from(output));
-    return { output: Array.from(output, (m) => scale * m), grads: [Array.from(grads[0]!, (m) => scale * m), Array.from(affine!, () => total)] };
-  },
-  slack,
-  exact: null,
-});
 
 describe("batchNorm", () => {
   test("is accurate where the mean is a thousand deviations", async () => {
@@ -121,6 +70,6 @@ describe("batchNorm", () => {
     const affine = empty(device, [2, 4]);
     expect(() => batchNorm(empty(device, [1, 4]), affine, affine)).toThrow("batchNorm: expected at least two positions to take statistics of, got input [1,4]");
     expect(() => batchNorm(empty(device, [3, 5]), affine, affine)).toThrow("batchNorm: expected affine [2,5], got input [3,5] and affine [2,4] and running [2,4]");
-    expect(() => standardize(empty(device, [1, 1, 1, 4]))).toThrow("standardize: expected input [N,H,W,C] with at least two positions, got [1,1,1,4]");
+    expect(() => standardize(empty(device, [1, 1, 1, 4]))).toThrow("standardize: expected input [N,H,W,C] with at least two positions, got input [1,1,1,4]");
   });
 });
