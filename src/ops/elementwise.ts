@@ -74,8 +74,11 @@ export function minimum(a: Tensor, b: Tensor): Tensor {
 
 const negated: Pullback = (gradient) => scaleForward(gradient, -1);
 
-/** Gradients come in the broadcast shape and are summed over what was repeated. */
+/** Gradients come in the broadcast shape and are summed over what was repeated. What they were made of is given back at once. */
 function binary(name: BinaryName, a: Tensor, b: Tensor, gradA: Pullback, gradB: Pullback): Tensor {
-  const summed = (pullback: Pullback, shape: Tensor["shape"]): Pullback => (gradOutput) => sumTo(pullback(gradOutput), shape);
+  const summed = (pullback: Pullback, shape: Tensor["shape"]): Pullback => (gradOutput) => {
+    using scope = gradOutput.device.scope();
+    return scope.keep(sumTo(pullback(gradOutput), shape));
+  };
   return record(name, binaryForward(a, b, name), [[a, summed(gradA, a.shape)], [b, summed(gradB, b.shape)]]);
 }

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { add, multiply } from "../../src/ops/elementwise.ts";
+import { add, divide, maximum, minimum, multiply, subtract } from "../../src/ops/elementwise.ts";
 import { gradients } from "../../src/ops/gradients.ts";
 import { ShapeError } from "../../src/runtime/errors.ts";
-import { empty, fromArray, requireGrad, toArray } from "../../src/tensor/tensor.ts";
+import { empty, fromArray, requireGrad, toArray, type Tensor } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
 import { runEmpty } from "../empty.ts";
 import { describeOperation } from "../describe_operation.ts";
@@ -17,6 +17,21 @@ test("a tensor times itself has both gradients, added", async () => {
     return gradients(() => [multiply(input, input)], [input]).grads.map((grad) => toArray(grad!));
   };
   expect(await Promise.all(read())).toEqual([Float32Array.of(-4, 1, 6)]);
+});
+
+test("gradients give back what they were made of: a longer chain takes its outputs' memory more, and no other", () => {
+  Object.values({ add, subtract, multiply, divide, maximum, minimum }).forEach((run, nth) => {
+    // A size of its own each time, so that no buffer of another run can be lent again.
+    const made = (links: number): number => {
+      using _scope = device.scope();
+      const numbers = new Float32Array(100_003 + 256 * (10 * nth + links)).fill(1.5);
+      const [a, b] = [numbers, numbers].map((data) => requireGrad(fromArray(device, [data.length], data))) as [Tensor, Tensor];
+      const before = device.memory().buffersCreated;
+      gradients(() => [Array.from({ length: links }).reduce<Tensor>((y) => run(y, b), a)], [a, b]);
+      return device.memory().buffersCreated - before;
+    };
+    expect(made(7) - made(3)).toBe(4);
+  });
 });
 
 describe("nothing in, nothing out:", () => {
