@@ -1,5 +1,5 @@
 import module from "../../shaders/bucket.wgsl";
-import { OptionError } from "../runtime/errors.ts";
+import { ShapeError } from "../runtime/errors.ts";
 import { countOf, empty, release, zeros, type Tensor } from "../tensor/tensor.ts";
 import { launch, requireDType } from "./launch.ts";
 import { exclusiveScan } from "./scan.ts";
@@ -15,14 +15,19 @@ export interface Buckets {
   readonly blocks: number;
 }
 
-/** Lists the indices of u32 keys `[N]` below `buckets` by value, each list in order. The caller releases both tensors. */
+/**
+ * Lists the indices of u32 keys `[N]` below `buckets` by value, each list in order. The caller releases both tensors.
+ * @throws ShapeError for another dtype, or more counts than the device can bind
+ */
 export function bucketOf(op: string, keys: Tensor, buckets: number): Buckets {
   requireDType(op, "u32", { keys });
   const { device } = keys;
   const count = countOf(keys.shape);
   const blocks = Math.ceil(count / BLOCK);
-  if (4 * buckets * blocks > device.maxBindingBytes) {
-    throw new OptionError(`${op}: counting ${count} keys in ${buckets} buckets takes more than the ${device.maxBindingBytes} bytes that a dispatch can see; use fewer of either`);
+  const bytes = 4 * (buckets * blocks + 1); // of the starts
+  if (bytes > device.maxBindingBytes) {
+    const seen = `more than the ${device.maxBindingBytes} that a dispatch can see on this device`;
+    throw new ShapeError(`${op}: listing ${count} keys in ${buckets} buckets takes ${bytes} bytes, ${seen}; use fewer of either at a time`);
   }
   const params = { count, buckets };
   const ranks = empty(device, [count], "u32");

@@ -11,7 +11,8 @@ import { axisOf } from "./shape.ts";
  * @param indices `[K]`, u32
  * @param axis negative ones count from the end; by default the first
  * @returns the input's shape with that axis of extent K
- * @throws ShapeError if the indices have another rank or dtype, or are on another device; OptionError for no such axis
+ * @throws ShapeError if the indices have another rank or dtype, or are on another device, and in the gradient where the axis and
+ * K are together too large to count one by the other; OptionError for no such axis
  * @see https://pytorch.org/docs/stable/generated/torch.index_select.html
  */
 export function gather(input: Tensor, indices: Tensor, axis = 0): Tensor {
