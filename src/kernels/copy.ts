@@ -25,6 +25,13 @@ export function gatherRegion(op: string, input: Tensor, shape: Shape, strides: r
   return output;
 }
 
+/** The tensor repeated along its axes of extent 1, and along new ones in front. It broadcasts to `shape`. */
+export function broadcastForward(op: string, input: Tensor, shape: Shape): Tensor {
+  const added = shape.length - input.shape.length;
+  const own = stridesOf(input.shape);
+  return gatherRegion(op, input, shape, shape.map((_, axis) => (axis < added || input.shape[axis - added] === 1 ? 0 : own[axis - added]!)), 0);
+}
+
 /** Tensors one after another along an axis. All other extents are equal. */
 export function joinRegions(op: string, inputs: readonly Tensor[], axis: number): Tensor {
   const [first] = inputs as [Tensor];

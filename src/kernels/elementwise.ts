@@ -3,12 +3,12 @@ import { shapeError } from "../runtime/errors.ts";
 import { countOf, elementOf, empty, packOf, sameShape, type Shape, type Tensor } from "../tensor/tensor.ts";
 import { floatDType, launch } from "./launch.ts";
 
-const OPS = ["add", "subtract", "multiply", "divide", "maximum", "minimum", "hypot", "first", "equal", "greater_share"] as const;
+const OPS = ["add", "subtract", "multiply", "divide", "maximum", "minimum", "hypot", "equal", "greater_share"] as const;
 const MAX_AXES = 4;
 
 export type BinaryName = (typeof OPS)[number];
 
-/** a op b, broadcast as NumPy does. "first" is a itself, repeated to the broadcast shape. */
+/** a op b, broadcast as NumPy does. */
 export function binaryForward(a: Tensor, b: Tensor, name: BinaryName, op: string = name): Tensor {
   const dtype = floatDType(op, { a, b });
   const constants = { OP: OPS.indexOf(name) };

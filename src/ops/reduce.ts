@@ -1,5 +1,6 @@
 import { record } from "../autograd/tape.ts";
 import { castForward, settleAs } from "../kernels/cast.ts";
+import { broadcastForward } from "../kernels/copy.ts";
 import { binaryForward } from "../kernels/elementwise.ts";
 import { floatDType } from "../kernels/launch.ts";
 import { reduceMiddle, scaleForward, type Reduction } from "../kernels/reduce.ts";
@@ -65,7 +66,15 @@ export function sumTo(gradient: Tensor, shape: Shape): Tensor {
 
 function scaledSum(op: string, input: Tensor, axes: readonly number[], scale: number): Tensor {
   const output = reduceAxes(input, axes, "sum", scale);
-  return record(op, output, [[input, (gradOutput) => repeated(scale === 1 ? gradOutput : scaleForward(gradOutput, scale), input)]]);
+  return record(op, output, [
+    [input, (gradOutput) => {
+      if (scale === 1) return broadcastForward(op, gradOutput, input.shape);
+      const scaled = scaleForward(gradOutput, scale);
+      const gradInput = broadcastForward(op, scaled, input.shape);
+      release(scaled);
+      return gradInput;
+    }],
+  ]);
 }
 
 function extremum(op: "max" | "min", input: Tensor, axes: readonly number[]): Tensor {
@@ -74,11 +83,11 @@ function extremum(op: "max" | "min", input: Tensor, axes: readonly number[]): Te
   return record(op, output, [
     [input, (gradOutput) => {
       using scope = input.device.scope();
-      const wide = input.dtype === "f16" ? castForward(input, "f32") : input; // counts of ties beyond f16's whole numbers
-      const ties = binaryForward(wide, output.dtype === "f16" ? castForward(output, "f32") : output, "equal");
-      const count = reduceAxes(ties, at, "sum");
-      const share = binaryForward(gradOutput.dtype === "f16" ? castForward(gradOutput, "f32") : gradOutput, count, "divide");
-      return scope.keep(settleAs(binaryForward(ties, share, "multiply"), input.dtype));
+      const wide = (tensor: Tensor): Tensor => (tensor.dtype === "f16" ? castForward(tensor, "f32") : tensor); // ties beyond f16's whole numbers
+      const everywhere = (tensor: Tensor): Tensor => broadcastForward(op, tensor, input.shape); // a copy walks more axes than a binary function
+      const ties = binaryForward(wide(input), everywhere(wide(output)), "equal");
+      const share = binaryForward(wide(gradOutput), reduceAxes(ties, at, "sum"), "divide");
+      return scope.keep(settleAs(binaryForward(ties, everywhere(share), "multiply"), input.dtype));
     }],
   ]);
 }
@@ -101,9 +110,6 @@ function reduceAxes(input: Tensor, axes: readonly number[], reduction: Reduction
   });
   return settleAs(current, input.dtype);
 }
-
-/** A gradient of extent 1 along reduced axes, at every element that was reduced. */
-const repeated = (gradient: Tensor, input: Tensor): Tensor => binaryForward(gradient, input, "first");
 
 const allAxes = ({ shape }: Tensor): number[] => shape.map((_, axis) => axis);
 

@@ -1,5 +1,5 @@
 import { record } from "../autograd/tape.ts";
-import { gatherRegion, joinRegions, padForward, stridesOf } from "../kernels/copy.ts";
+import { broadcastForward, gatherRegion, joinRegions, padForward, stridesOf } from "../kernels/copy.ts";
 import { requireWhole } from "../kernels/launch.ts";
 import { OptionError, ShapeError, shapeError } from "../runtime/errors.ts";
 import { sameShape, viewOf, type Shape, type Tensor } from "../tensor/tensor.ts";
@@ -86,16 +86,17 @@ export function pad(input: Tensor, amounts: readonly (readonly [before: number, 
  * Puts the axes into another order. Differentiable.
  *
  * @param input any dtype
- * @param order for each axis of the output the one of the input that it was
+ * @param order for each axis of the output the one of the input that it was; negative ones count from the end
  * @throws OptionError unless the order names each axis once
  * @see https://pytorch.org/docs/stable/generated/torch.permute.html
  */
 export function transpose(input: Tensor, order: readonly number[]): Tensor {
-  if (order.length !== input.shape.length || !input.shape.every((_, axis) => order.includes(axis))) {
+  const axes = order.map((axis) => (axis < 0 ? axis + input.shape.length : axis));
+  if (axes.length !== input.shape.length || !input.shape.every((_, axis) => axes.includes(axis))) {
     throw new OptionError(`transpose: expected each axis of [${input.shape.join(",")}] once, got ${order.join(",")}`);
   }
-  const inverse = order.map((_, axis) => order.indexOf(axis));
-  return record("transpose", permuted(input, order), [[input, (gradOutput) => permuted(gradOutput, inverse)]]);
+  const inverse = axes.map((_, axis) => axes.indexOf(axis));
+  return record("transpose", permuted(input, axes), [[input, (gradOutput) => permuted(gradOutput, inverse)]]);
 }
 
 /**
@@ -109,9 +110,7 @@ export function broadcastTo(input: Tensor, shape: Shape): Tensor {
   const added = shape.length - input.shape.length;
   const fits = added >= 0 && input.shape.every((extent, axis) => extent === 1 || extent === shape[axis + added]);
   if (!fits) shapeError("broadcastTo", `expected a shape that broadcasts to [${shape.join(",")}]`, { input });
-  const own = stridesOf(input.shape);
-  const strides = shape.map((_, axis) => (axis < added || input.shape[axis - added] === 1 ? 0 : own[axis - added]!));
-  return record("broadcastTo", gatherRegion("broadcastTo", input, shape, strides, 0), [[input, (gradOutput) => sumTo(gradOutput, input.shape)]]);
+  return record("broadcastTo", broadcastForward("broadcastTo", input, shape), [[input, (gradOutput) => sumTo(gradOutput, input.shape)]]);
 }
 
 /** Place of an axis among a tensor's. Negative ones count from the end. */

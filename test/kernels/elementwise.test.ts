@@ -15,7 +15,8 @@ const FUNCTIONS: readonly (readonly [BinaryName, f: Binary, magnitude: Binary, s
   ["subtract", (a, b) => a - b, (a, b) => Math.abs(a - b), 1],
   ["divide", (a, b) => a / b, (a, b) => Math.abs(a / b), 5],
   ["hypot", Math.hypot, Math.hypot, 1 + 9],
-  ["first", (a) => a, Math.abs, 0],
+  ["equal", (a, b) => (a === b ? 1 : 0), () => 1, 0],
+  ["greater_share", (a, b) => (a > b ? 1 : a === b ? 0.5 : 0), () => 1, 0],
 ];
 
 const SHAPES: readonly (readonly [a: Shape, b: Shape])[] = [
@@ -28,7 +29,7 @@ const SHAPES: readonly (readonly [a: Shape, b: Shape])[] = [
 test.each(FUNCTIONS)("%s keeps to the definition, same shapes and broadcast", async (name, f, magnitude, slack) => {
   for (const [a, b] of SHAPES) {
     const random = rng(5);
-    const away = () => (random() < 0.5 ? -1 : 1) * (0.1 + random()); // from the pole of the quotient
+    const away = () => (random() < 0.5 ? -1 : 1) * (random() < 0.5 ? 1 : 0.1 + random()); // from the pole of the quotient, and often equal
     const [dataA, dataB] = [Float32Array.from({ length: countOf(a) }, away), Float32Array.from({ length: countOf(b) }, away)];
     poison();
     const read = () => {

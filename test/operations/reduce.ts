@@ -21,6 +21,8 @@ export const DYADIC: Rows = [
   ["all axes", { shape: [4, 2, 8], axes: [0, 1, 2] }],
   ["axes apart from each other", { shape: [2, 4, 3, 8], axes: [1, 3] }],
   ["the first and the last, counted from the end", { shape: [4, 3, 2], axes: [-1, 0] }],
+  ["every other of five axes", { shape: [2, 3, 4, 5, 2], axes: [0, 2, 4] }],
+  ["every other of six axes, packed", { shape: [2, 2, 2, 3, 4, 8], axes: [0, 2, 4] }],
   ["five axes", { shape: [2, 4, 2, 3, 4], axes: [1, 2] }],
   ["a full slice exactly", { shape: [128, 3], axes: [0] }],
   ["two passes, packed", { shape: [2, 512, 4], axes: [1] }],

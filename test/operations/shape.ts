@@ -112,6 +112,7 @@ export const transposeOperation = moving<{ readonly shape: Shape; readonly order
     ["the last axis stays, packed", { shape: [2, 3, 5, 8], order: [1, 2, 0, 3] }],
     ["a cycle, which is not its own inverse", { shape: [2, 3, 4], order: [1, 2, 0] }],
     ["nothing", { shape: [2, 3, 4], order: [0, 1, 2] }],
+    ["axes counted from the end", { shape: [2, 3, 4], order: [-1, 0, -2] }],
     ["six axes in reverse", { shape: [2, 1, 3, 2, 2, 3], order: [5, 4, 3, 2, 1, 0] }],
     ["seven axes, of which some stay together", { shape: [2, 2, 2, 2, 2, 2, 4], order: [5, 6, 0, 1, 2, 3, 4] }],
     ["no axes", { shape: [], order: [] }],

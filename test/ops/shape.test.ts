@@ -100,6 +100,7 @@ describe("movers reject, before any GPU work,", () => {
     ["a value that is no u32", () => pad(whole(2), [[1, 1]], 0.5), OptionError, "pad: expected a u32 to fill in, got 0.5"],
     ["an order of other axes", () => transpose(tensor(2, 3), [0, 2]), OptionError, "transpose: expected each axis of [2,3] once, got 0,2"],
     ["an axis twice", () => transpose(tensor(2, 3), [1, 1]), OptionError, "transpose: expected each axis of [2,3] once, got 1,1"],
+    ["an axis twice, once from the end", () => transpose(tensor(2, 3), [1, -1]), OptionError, "transpose: expected each axis of [2,3] once, got 1,-1"],
     ["what does not broadcast", () => broadcastTo(tensor(2, 3), [3, 3]), ShapeError, "broadcastTo: expected a shape that broadcasts to [3,3], got input [2,3]"],
     ["fewer axes", () => broadcastTo(tensor(1, 3), [3]), ShapeError, "broadcastTo: expected a shape that broadcasts to [3], got input [1,3]"],
     ["indices that are no whole numbers", () => gather(tensor(2), tensor(1)), ShapeError, "gather: expected indices of dtype u32, it is f32, got indices [1]"],

@@ -22,7 +22,9 @@ export const pad = (shape: Shape, amounts: readonly (readonly [number, number])[
   placesOf(shape.map((extent, axis) => extent + amounts[axis]![0] + amounts[axis]![1])).map((place) => indexOf(shape, place.map((at, axis) => at - amounts[axis]![0])));
 
 export const transpose = (shape: Shape, order: readonly number[]): Moves =>
-  placesOf(order.map((axis) => shape[axis]!)).map((place) => indexOf(shape, shape.map((_, axis) => place[order.indexOf(axis)]!)));
+  placesOf(order.map((axis) => shape.at(axis)!)).map((place) =>
+    indexOf(shape, shape.map((_, axis) => place[order.findIndex((from) => from === axis || from === axis - shape.length)]!)),
+  );
 
 export const broadcastTo = (shape: Shape, to: Shape): Moves =>
   placesOf(to).map((place) => indexOf(shape, shape.map((extent, axis) => (extent === 1 ? 0 : place[axis + to.length - shape.length]!))));
