@@ -10,4 +10,5 @@ fn pack_sum(v: accum) -> f32 { return v; }
 fn pack_max(v: accum) -> f32 { return v; }
 fn pack_lane(v: accum, lane: u32) -> f32 { return v; }
 fn accum_from(v: vec4f) -> accum { return v.x; }
-fn elem_from_bits(bits: u32) -> elem { return bitcast<vec2<f16>>(bits).x; }
+// Not a bitcast to vec2<f16>, which wgpu does not know.
+fn elem_from_bits(bits: u32) -> elem { return f16(unpack2x16float(bits).x); }

@@ -10,4 +10,5 @@ fn pack_sum(v: accum) -> f32 { return (v.x + v.y) + (v.z + v.w); }
 fn pack_max(v: accum) -> f32 { return max(max(v.x, v.y), max(v.z, v.w)); }
 fn pack_lane(v: accum, lane: u32) -> f32 { return v[lane]; }
 fn accum_from(v: vec4f) -> accum { return v; }
-fn elem_from_bits(bits: u32) -> elem { return bitcast<vec2<f16>>(bits).x; }
+// Not a bitcast to vec2<f16>, which wgpu does not know.
+fn elem_from_bits(bits: u32) -> elem { return f16(unpack2x16float(bits).x); }
