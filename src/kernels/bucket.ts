@@ -35,7 +35,8 @@ export function bucketOf(op: string, keys: Tensor, buckets: number): Buckets {
   launch({ module, entryPoint: "rank", element: "u32", tensors: { keys, ranks, counts }, params, size: { workgroups: blocks } });
   const starts = exclusiveScan(counts);
   const list = empty(device, [count], "u32");
-  launch({ module, entryPoint: "place", element: "u32", tensors: { keys, starts, ranks_read: ranks, list }, params, size: { invocations: count } });
+  const placed = { keys, starts, ranks_read: ranks, list };
+  launch({ module, entryPoint: "place", element: "u32", tensors: placed, params, size: { invocations: count } });
   release(ranks);
   release(counts);
   return { list, starts, blocks };

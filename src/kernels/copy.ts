@@ -29,7 +29,8 @@ export function gatherRegion(op: string, input: Tensor, shape: Shape, strides: r
 export function broadcastForward(op: string, input: Tensor, shape: Shape): Tensor {
   const added = shape.length - input.shape.length;
   const own = stridesOf(input.shape);
-  return gatherRegion(op, input, shape, shape.map((_, axis) => (axis < added || input.shape[axis - added] === 1 ? 0 : own[axis - added]!)), 0);
+  const strides = shape.map((_, axis) => (axis < added || input.shape[axis - added] === 1 ? 0 : own[axis - added]!));
+  return gatherRegion(op, input, shape, strides, 0);
 }
 
 /** Tensors one after another along an axis. All other extents are equal. */
@@ -47,8 +48,11 @@ export function joinRegions(op: string, inputs: readonly Tensor[], axis: number)
   return output;
 }
 
-/** The tensor with `before` and `after` elements of `value` around it along each axis. */
-export function padForward(op: string, input: Tensor, amounts: readonly (readonly [before: number, after: number])[], value: number): Tensor {
+/** Elements to put before and after a tensor's own along an axis. */
+type Amounts = readonly [before: number, after: number];
+
+/** The tensor with `amounts` of elements of `value` around it along each axis. */
+export function padForward(op: string, input: Tensor, amounts: readonly Amounts[], value: number): Tensor {
   const output = empty(input.device, input.shape.map((extent, axis) => extent + amounts[axis]![0] + amounts[axis]![1]), input.dtype);
   const from = stridesOf(input.shape);
   // An axis without padding joins the one before it: inside of that is then a stretch of whole rows.
@@ -60,18 +64,30 @@ export function padForward(op: string, input: Tensor, amounts: readonly (readonl
       axes[axes.length - 1] = { extent: last.extent * extent, from: from[axis]!, low: last.low * extent, high: last.high * extent };
     } else axes.push({ extent, from: from[axis]!, low, high: low + own });
   });
-  const pack = packOfAll(axes.at(-1) ?? null, axes.flatMap(({ extent, low, high }, i) => (i === axes.length - 1 ? [extent, low, high] : [])), axes.slice(0, -1).map(({ from }) => from));
-  const six = sixOf(op, input, axes.map(({ extent, from, low, high }, i) => {
-    const last = i === axes.length - 1;
-    return { extent: last ? extent / pack : extent, from: last ? from : from / pack, low: last ? low / pack : low, high: last ? high / pack : high };
-  }), { extent: 1, from: 0, low: 0, high: 1 });
+  const one = { extent: 1, from: 0, low: 0, high: 1 };
+  const last = axes.at(-1) ?? one;
+  const outer = axes.slice(0, -1);
+  const pack = packOfAll(last, [last.extent, last.low, last.high], outer.map(({ from }) => from));
+  const inPacks = [
+    ...outer.map((axis) => ({ ...axis, from: axis.from / pack })),
+    { extent: last.extent / pack, from: last.from, low: last.low / pack, high: last.high / pack },
+  ];
+  const six = sixOf(op, input, inPacks, one);
   const packs = countOf(output.shape) / pack;
   launch({
     module,
     entryPoint: "padded",
     element: elementFor(input.dtype, pack),
     tensors: { input, output },
-    params: { ...NO_REGION, packs, fill: bitsOf(value, input.dtype), ...named("d", six.map(({ extent }) => extent)), ...named("s", six.map(({ from }) => from)), ...named("low", six.map(({ low }) => low)), ...named("high", six.map(({ high }) => high)) },
+    params: {
+      ...NO_REGION,
+      packs,
+      fill: bitsOf(value, input.dtype),
+      ...named("d", six.map(({ extent }) => extent)),
+      ...named("s", six.map(({ from }) => from)),
+      ...named("low", six.map(({ low }) => low)),
+      ...named("high", six.map(({ high }) => high)),
+    },
     size: { invocations: packs },
   });
   return output;
@@ -83,7 +99,8 @@ function region(op: string, input: Tensor, output: Tensor, all: readonly Axis[],
     if (axis.extent === 1) continue;
     const last = axes.at(-1);
     // Two axes that are walked as one in both tensors are one.
-    if (last && last.from === axis.from * axis.extent && last.to === axis.to * axis.extent) axes[axes.length - 1] = { ...axis, extent: last.extent * axis.extent };
+    const alike = last && last.from === axis.from * axis.extent && last.to === axis.to * axis.extent;
+    if (alike) axes[axes.length - 1] = { ...axis, extent: last.extent * axis.extent };
     else axes.push(axis);
   }
   const last = axes.at(-1) ?? { extent: 1, from: 1, to: 1 };
@@ -97,24 +114,37 @@ function region(op: string, input: Tensor, output: Tensor, all: readonly Axis[],
     entryPoint: "region",
     element: elementFor(input.dtype, pack),
     tensors: { input, output },
-    params: { ...NO_PADDING, packs, in_base: inBase / pack, out_base: outBase / pack, ...named("d", six.map(({ extent }) => extent)), ...named("s", six.map(({ from }) => from)), ...named("t", six.map(({ to }) => to)) },
+    params: {
+      ...NO_PADDING,
+      packs,
+      in_base: inBase / pack,
+      out_base: outBase / pack,
+      ...named("d", six.map(({ extent }) => extent)),
+      ...named("s", six.map(({ from }) => from)),
+      ...named("t", six.map(({ to }) => to)),
+    },
     size: { invocations: packs },
   });
 }
 
 /** Four where the innermost axis is contiguous in the input and everything else is a multiple of four. */
-function packOfAll(last: { readonly from: number } | null, ...numbers: readonly (readonly number[])[]): 1 | 4 {
-  return last?.from === 1 && numbers.flat().every((n) => n % 4 === 0) ? 4 : 1;
+function packOfAll(last: { readonly from: number }, ...numbers: readonly (readonly number[])[]): 1 | 4 {
+  return last.from === 1 && numbers.flat().every((n) => n % 4 === 0) ? 4 : 1;
 }
 
-const elementFor = (dtype: DType, pack: 1 | 4): Element => (dtype === "f16" ? (pack === 4 ? "f16x4" : "f16") : pack === 4 ? "u32x4" : "u32");
+/** f32 travels as words: a float's register need not keep the bits of a NaN. */
+function elementFor(dtype: DType, pack: 1 | 4): Element {
+  const moved = dtype === "f16" ? "f16" : "u32";
+  return pack === 4 ? `${moved}x4` : moved;
+}
 
 function sixOf<T>(op: string, input: Tensor, axes: readonly T[], one: T): T[] {
   if (axes.length > AXES) shapeError(op, `expected at most ${AXES} axes that are not walked alike, there are ${axes.length}`, { input });
   return [...Array<T>(AXES - axes.length).fill(one), ...axes];
 }
 
-const named = (name: string, values: readonly number[]): Record<string, number> => Object.fromEntries(values.map((value, i) => [`${name}${i}`, value]));
+const named = (name: string, values: readonly number[]): Record<string, number> =>
+  Object.fromEntries(values.map((value, i) => [`${name}${i}`, value]));
 
 const ZEROS = Array<number>(AXES).fill(0);
 const NO_REGION = { in_base: 0, out_base: 0, ...named("t", ZEROS) };

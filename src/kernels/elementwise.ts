@@ -18,13 +18,22 @@ export function binaryForward(a: Tensor, b: Tensor, name: BinaryName, op: string
   if (same) {
     const count = countOf(a.shape);
     const packs = count / packOf(count);
-    launch({ module, entryPoint: "forward", element: elementOf(dtype, count), constants, tensors, params: flat(packs), size: { invocations: packs }, parts: { param: "packs", tensors: ["a", "b", "output"] } });
+    launch({
+      module,
+      entryPoint: "forward",
+      element: elementOf(dtype, count),
+      constants,
+      tensors,
+      params: flat(packs),
+      size: { invocations: packs },
+      parts: { param: "packs", tensors: ["a", "b", "output"] },
+    });
     return output;
   }
   const axes = collapsed(op, a, b, output.shape);
   const last = axes.at(-1)!;
   const pack = last.a > 1 === last.b > 1 ? packOf(last.extent) : 1;
-  const inPacks = axes.map((axis, i) => (i === axes.length - 1 ? { ...axis, extent: axis.extent / pack, a: axis.a / pack, b: axis.b / pack } : axis));
+  const inPacks = [...axes.slice(0, -1), { extent: last.extent / pack, a: last.a / pack, b: last.b / pack }];
   const [, second, third, fourth] = inPacks as [Extents, Extents, Extents, Extents];
   const [a0, a1, a2, a3] = stridesOf(inPacks.map((axis) => axis.a)) as [number, number, number, number];
   const [b0, b1, b2, b3] = stridesOf(inPacks.map((axis) => axis.b)) as [number, number, number, number];
@@ -63,7 +72,9 @@ function collapsed(op: string, a: Tensor, b: Tensor, shape: Shape): Extents[] {
       axes[axes.length - 1] = { extent: last.extent * extent, a: last.a * own.a, b: last.b * own.b };
     } else axes.push(own);
   });
-  if (axes.length > MAX_AXES) shapeError(op, `expected at most ${MAX_AXES} axes that broadcast in turn, there are ${axes.length}`, { a, b });
+  if (axes.length > MAX_AXES) {
+    shapeError(op, `expected at most ${MAX_AXES} axes that broadcast in turn, there are ${axes.length}`, { a, b });
+  }
   return [...Array<Extents>(MAX_AXES - axes.length).fill({ extent: 1, a: 1, b: 1 }), ...axes];
 }
 

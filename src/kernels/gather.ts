@@ -43,9 +43,12 @@ export function gatherBackwardInput(input: Tensor, indices: Tensor, gradOutput: 
 function extentsOf(input: Tensor, indices: Tensor, axis: number) {
   requireDType("gather", "u32", { indices });
   if (indices.shape.length !== 1) shapeError("gather", "expected indices [K]", { input, indices });
-  if (input.device !== indices.device) shapeError("gather", "expected tensors of one device, indices is on another than input", { input, indices });
+  if (input.device !== indices.device) {
+    shapeError("gather", "expected tensors of one device, indices is on another than input", { input, indices });
+  }
   const channels = countOf(input.shape.slice(axis + 1));
   const picked: Shape = input.shape.map((extent, at) => (at === axis ? indices.shape[0]! : extent));
-  const params = { groups: countOf(input.shape.slice(0, axis)), extent: input.shape[axis]!, picked: indices.shape[0]!, packs: channels / packOf(channels) };
+  const groups = countOf(input.shape.slice(0, axis));
+  const params = { groups, extent: input.shape[axis]!, picked: indices.shape[0]!, packs: channels / packOf(channels) };
   return { params, channels, picked };
 }

@@ -15,5 +15,6 @@ export function cast(input: Tensor, dtype: DType): Tensor {
   if (!DTYPES.includes(dtype)) throw new OptionError(`cast: expected a dtype of ${DTYPES.join(", ")}, got ${String(dtype)}`);
   if (input.dtype === dtype) return input;
   const output = castForward(input, dtype);
-  return dtype === "u32" || input.dtype === "u32" ? output : record("cast", output, [[input, (gradOutput) => castForward(gradOutput, input.dtype)]]);
+  if (dtype === "u32" || input.dtype === "u32") return output; // whole numbers have no gradient
+  return record("cast", output, [[input, (gradOutput) => castForward(gradOutput, input.dtype)]]);
 }

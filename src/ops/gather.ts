@@ -17,5 +17,6 @@ import { axisOf } from "./shape.ts";
  */
 export function gather(input: Tensor, indices: Tensor, axis = 0): Tensor {
   const at = axisOf("gather", axis, input);
-  return record("gather", gatherForward(input, indices, at), [[input, (gradOutput) => gatherBackwardInput(input, indices, gradOutput, at)]]);
+  const output = gatherForward(input, indices, at);
+  return record("gather", output, [[input, (gradOutput) => gatherBackwardInput(input, indices, gradOutput, at)]]);
 }

@@ -83,8 +83,10 @@ function extremum(op: "max" | "min", input: Tensor, axes: readonly number[]): Te
   return record(op, output, [
     [input, (gradOutput) => {
       using scope = input.device.scope();
-      const wide = (tensor: Tensor): Tensor => (tensor.dtype === "f16" ? castForward(tensor, "f32") : tensor); // ties beyond f16's whole numbers
-      const everywhere = (tensor: Tensor): Tensor => broadcastForward(op, tensor, input.shape); // a copy walks more axes than a binary function
+      // In f32: there may be more ties than f16 has whole numbers.
+      const wide = (tensor: Tensor): Tensor => (tensor.dtype === "f16" ? castForward(tensor, "f32") : tensor);
+      // Repeated by a copy, which walks more axes than a binary function does.
+      const everywhere = (tensor: Tensor): Tensor => broadcastForward(op, tensor, input.shape);
       const ties = binaryForward(wide(input), everywhere(wide(output)), "equal");
       const share = binaryForward(wide(gradOutput), reduceAxes(ties, at, "sum"), "divide");
       return scope.keep(settleAs(binaryForward(ties, everywhere(share), "multiply"), input.dtype));
@@ -103,8 +105,9 @@ function reduceAxes(input: Tensor, axes: readonly number[], reduction: Reduction
   let current = runs.length > 1 && input.dtype === "f16" ? castForward(input, "f32") : input;
   runs.reverse().forEach(({ first, end }, i) => {
     const { shape } = current;
-    const middle = { groups: countOf(shape.slice(0, first)), extent: countOf(shape.slice(first, end)), channels: countOf(shape.slice(end)) };
-    const next = reduceMiddle(current, middle, shape.map((extent, axis) => (axis >= first && axis < end ? 1 : extent)), reduction, i === runs.length - 1 ? scale : 1);
+    const [groups, extent, channels] = [countOf(shape.slice(0, first)), countOf(shape.slice(first, end)), countOf(shape.slice(end))];
+    const reduced = shape.map((own, axis) => (axis >= first && axis < end ? 1 : own));
+    const next = reduceMiddle(current, { groups, extent, channels }, reduced, reduction, i === runs.length - 1 ? scale : 1);
     if (current !== input) release(current);
     current = next;
   });
@@ -121,6 +124,8 @@ function axesOf(op: string, input: Tensor, axes: readonly number[]): number[] {
   if (!at.every((axis, i) => Number.isInteger(axis) && axis >= 0 && axis < shape.length && at.indexOf(axis) === i)) {
     throw new OptionError(`${op}: expected axes of [${shape.join(",")}], each once, got ${axes.join(",")}`);
   }
-  if (at.some((axis) => shape[axis] === 0)) throw new ShapeError(`${op}: nothing to reduce in [${shape.join(",")}] over axes ${axes.join(",")}`);
+  if (at.some((axis) => shape[axis] === 0)) {
+    throw new ShapeError(`${op}: nothing to reduce in [${shape.join(",")}] over axes ${axes.join(",")}`);
+  }
   return at;
 }

@@ -56,7 +56,8 @@ export function slice(input: Tensor, start: number, count: number, axis = -1): T
   const at = axisOf("slice", axis, input);
   const extent = input.shape[at]!;
   if (!(Number.isInteger(start) && Number.isInteger(count) && start >= 0 && count >= 0 && start + count <= extent)) {
-    throw new OptionError(`slice: expected whole numbers within [0,${extent}) of axis ${at} of [${input.shape.join(",")}], asked for [${start},${start + count})`);
+    const within = `[0,${extent}) of axis ${at} of [${input.shape.join(",")}]`;
+    throw new OptionError(`slice: expected whole numbers within ${within}, asked for [${start},${start + count})`);
   }
   const amounts = input.shape.map((_, i): [number, number] => (i === at ? [start, extent - start - count] : [0, 0]));
   return record("slice", sliceForward(input, start, count, at), [[input, (gradOutput) => padForward("slice", gradOutput, amounts, 0)]]);
@@ -78,7 +79,11 @@ export function pad(input: Tensor, amounts: readonly (readonly [before: number, 
   requireWhole("pad", "amounts", 0, amounts.flat());
   if (input.dtype === "u32" && value !== value >>> 0) throw new OptionError(`pad: expected a u32 to fill in, got ${value}`);
   return record("pad", padForward("pad", input, amounts, value), [
-    [input, (gradOutput) => gatherRegion("pad", gradOutput, input.shape, stridesOf(gradOutput.shape), offsetOf(gradOutput.shape, amounts.map(([before]) => before)))],
+    [input, (gradOutput) => {
+      const strides = stridesOf(gradOutput.shape);
+      const base = strides.reduce((sum, stride, axis) => sum + stride * amounts[axis]![0], 0);
+      return gatherRegion("pad", gradOutput, input.shape, strides, base);
+    }],
   ]);
 }
 
@@ -121,8 +126,6 @@ export function axisOf(op: string, axis: number, input: Tensor): number {
   }
   return axis < 0 ? axis + rank : axis;
 }
-
-const offsetOf = (shape: Shape, position: readonly number[]): number => stridesOf(shape).reduce((sum, stride, axis) => sum + stride * position[axis]!, 0);
 
 function sliceForward(input: Tensor, start: number, count: number, axis: number): Tensor {
   const strides = stridesOf(input.shape);
