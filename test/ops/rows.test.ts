@@ -22,6 +22,14 @@ test("softmax does not overflow", async () => {
   expect(Array.from(output)).toEqual([0, 0.5, 0.5]);
 });
 
+test("softmax shares out rows of the lowest numbers evenly, and gives minus infinity nothing", async () => {
+  const lowest = -(2 - 2 ** -23) * 2 ** 127;
+  expect(Array.from((await valuesOf([lowest, lowest], softmax))[0])).toEqual([0.5, 0.5]);
+  const [output, gradient] = await valuesOf([1, -Infinity, 1], softmax);
+  expect(Array.from(output)).toEqual([0.5, 0, 0.5]);
+  expect(Math.abs(gradient[1]!)).toBe(0);
+});
+
 test("layerNorm is accurate where the mean is a thousand deviations", async () => {
   const [output] = await valuesOf([999, 1001, 1001, 999], (x) => layerNorm(x));
   Array.from(output).forEach((h, i) => expect(h).toBeCloseTo(i === 0 || i === 3 ? -1 : 1, 4));
