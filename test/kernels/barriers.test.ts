@@ -106,7 +106,7 @@ function withoutEachBarrier(code: string, name: string): string[] {
 // a workgroup of 8 lanes, and one row beyond the last.
 const rows = (bindings: readonly number[], ...params: number[]): Problem => ({
   workgroups: 2,
-  buffers: () => ({ 0: Object.fromEntries(bindings.map((binding) => [binding, new Float32Array(24)])) as Record<string, unknown>, 1: { 0: uniform(3, 2, ...params) } }),
+  buffers: () => ({ 0: Object.fromEntries(bindings.map((binding) => [binding, new Float32Array(24)])), 1: { 0: uniform(3, 2, ...params) } }),
 });
 const ROW_KERNELS: Readonly<Record<string, Problem>> = {
   "softmax.forward": rows([0, 3]),

@@ -40,7 +40,7 @@ export const layerNormOperation: Operation<Rows> = {
   shapes: ({ rows, channels }) => [[rows, channels], [2, channels]],
   wide: [1],
   slack,
-  run: (_p, [x, affine]) => layerNorm(x!, affine!),
+  run: (_p, [x, affine]) => layerNorm(x!, affine),
   forward: (p, [x, affine]) => reference.layerNorm(p, x!, affine!, 1e-5),
   backward: (p, [x, affine], g) => reference.layerNormBackward(p, x!, affine!, g, 1e-5),
   // Values lie between 1 and 2 in size with either sign, or by few of them; a row's deviation is far from zero but where all are alike.

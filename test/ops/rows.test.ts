@@ -68,7 +68,7 @@ test("nothing in, nothing out", async () => {
   expect(await runEmpty([[0, 5]], ([x]) => l2Normalize(x!))).toEqual(nothing);
   expect(await runEmpty([[0, 5]], ([x]) => l2Norm(x!))).toEqual({ ...nothing, shape: [0] });
   expect(await runEmpty([[0, 5], [0, 5]], ([x, y]) => cosineSimilarity(x!, y!))).toEqual({ shape: [0], dispatches: 0, grads: [[], []] });
-  expect(await runEmpty([[0, 3], [2, 3]], ([x, affine]) => layerNorm(x!, affine!))).toEqual({ shape: [0, 3], dispatches: 0, grads: [[], [0, 0, 0, 0, 0, 0]] });
+  expect(await runEmpty([[0, 3], [2, 3]], ([x, affine]) => layerNorm(x!, affine))).toEqual({ shape: [0, 3], dispatches: 0, grads: [[], [0, 0, 0, 0, 0, 0]] });
 });
 
 describe("along rows are rejected, before any GPU work,", () => {
