@@ -20,6 +20,9 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> grad_input: array<pack>;
 @group(1) @binding(0) var<uniform> params: Params;
 
+// The lowest f32: rows of it alone, as a mask may leave them, have shares too.
+const LEAST = -3.4028234e38;
+
 // LANES invocations per row.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) index: u32) {
@@ -27,7 +30,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   let in_range = at.row < params.rows;
   let first = at.row * params.packs + at.lane;
   let end = select(0u, (at.row + 1u) * params.packs, in_range);
-  var largest = -3.4e38;
+  var largest = LEAST;
   for (var i = first; i < end; i += LANES) { largest = max(largest, pack_max(accum(input[i]))); }
   largest = row_max(largest, index);
   var sum = 0.0;

@@ -1,11 +1,13 @@
 import module from "../../shaders/hinge_loss.wgsl";
-import { OptionError, shapeError } from "../runtime/errors.ts";
-import { countOf, empty, release, type Tensor } from "../tensor/tensor.ts";
-import { choiceOf, floatDType, launch, requireDType, requireShape } from "./launch.ts";
+import { shapeError } from "../runtime/errors.ts";
+import { countOf, elementOf, empty, packOf, release, type FloatDType, type Tensor } from "../tensor/tensor.ts";
+import { floatDType, launch, requireDType, requireShape } from "./launch.ts";
 import { reduceMiddle } from "./reduce.ts";
 
 export const LOSS_REDUCTIONS = ["mean", "sum", "none"] as const;
 export type LossReduction = (typeof LOSS_REDUCTIONS)[number];
+
+const SLICE = 128; // packs: enough to be worth an invocation, few enough to give many of them
 
 export interface HingeSettings {
   readonly threshold: number;
@@ -23,41 +25,60 @@ export interface HingeForward {
 
 /** Losses of scores of any shape, where `mask`, f32 of the same shape, is 1 at marked positions and 0 elsewhere. */
 export function hingeLossForward(op: string, scores: Tensor, mask: Tensor, settings: HingeSettings): HingeForward {
-  check(op, scores, mask, settings);
+  check(op, scores, mask);
   const { device } = scores;
-  const count = countOf(scores.shape);
-  const terms = empty(device, [count, 8]);
-  run(op, "position_terms", { scores, mask, terms }, scores, settings, count);
-  const totals = reduceMiddle(terms, { groups: 1, extent: count, channels: 8 }, [8], "sum");
+  const packs = packsOf(scores);
+  const slices = Math.ceil(packs / SLICE);
+  const terms = empty(device, [slices, 8]);
+  run("slice_terms", { scores, mask, terms }, scores, settings, slices);
+  const totals = reduceMiddle(terms, { groups: 1, extent: slices, channels: 8 }, [8], "sum");
   release(terms);
   const summary = empty(device, [3]);
-  run(op, "summarise", { totals, summary }, scores, settings, 1);
+  run("summarise", { totals, summary }, scores, settings, 1);
   if (settings.reduction !== "none") return { positions: null, summary, totals };
   const positions = empty(device, scores.shape);
-  run(op, "position_loss", { scores, mask, loss: positions }, scores, settings, count);
+  run("position_loss", { scores, mask, loss: positions }, scores, settings, packs);
   return { positions, summary, totals };
 }
 
 /** d loss / d scores for `gradLoss`, `[1]` or, where losses are not reduced, the scores' shape. */
 export function hingeLossBackward(op: string, scores: Tensor, mask: Tensor, totals: Tensor, gradLoss: Tensor, settings: HingeSettings): Tensor {
   requireDType(op, "f32", { gradLoss });
-  requireShape(op, "gradLoss", settings.reduction === "none" ? scores.shape : [1], { scores, gradLoss });
+  const byPosition = settings.reduction === "none";
+  requireShape(op, "gradLoss", byPosition ? scores.shape : [1], { scores, gradLoss });
   const gradScores = empty(scores.device, scores.shape, scores.dtype);
-  const count = countOf(scores.shape);
-  run(op, "backward_scores", { scores, mask, totals, grad_loss: gradLoss, grad_scores: gradScores }, scores, settings, count);
+  const packs = packsOf(scores);
+  if (byPosition) run("backward_positions", { scores, mask, grad_positions: gradLoss, grad_scores: gradScores }, scores, settings, packs);
+  else run("backward_scores", { scores, mask, totals, grad_loss: gradLoss, grad_scores: gradScores }, scores, settings, packs);
   return gradScores;
 }
 
-function check(op: string, scores: Tensor, mask: Tensor, { threshold }: HingeSettings): void {
+function check(op: string, scores: Tensor, mask: Tensor): void {
   floatDType(op, { scores });
   requireDType(op, "f32", { mask });
   requireShape(op, "mask", scores.shape, { scores, mask });
   if (mask.device !== scores.device) shapeError(op, "expected tensors of one device, mask is on another than scores", { scores, mask });
-  if (!Number.isFinite(threshold)) throw new OptionError(`${op}: expected a finite threshold, got ${threshold}`);
 }
 
-function run(op: string, entryPoint: string, tensors: Record<string, Tensor>, { shape, dtype }: Tensor, { threshold, reduction }: HingeSettings, invocations: number): void {
-  const constants = { REDUCTION: choiceOf(op, "reduction", LOSS_REDUCTIONS, reduction) };
-  const element = dtype === "f16" ? "f16" : "f32";
-  launch({ module, entryPoint, element, constants, tensors, params: { positions: countOf(shape), threshold }, size: { invocations } });
+function packsOf({ shape }: Tensor): number {
+  const count = countOf(shape);
+  return count / packOf(count);
+}
+
+function run(
+  entryPoint: string,
+  tensors: Record<string, Tensor>,
+  scores: Tensor,
+  { threshold, reduction }: HingeSettings,
+  invocations: number,
+): void {
+  launch({
+    module,
+    entryPoint,
+    element: elementOf(scores.dtype as FloatDType, countOf(scores.shape)),
+    constants: { SUM: reduction === "sum" },
+    tensors,
+    params: { packs: packsOf(scores), slice: SLICE, threshold },
+    size: { invocations },
+  });
 }

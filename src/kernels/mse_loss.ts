@@ -2,10 +2,11 @@ import module from "../../shaders/mse_loss.wgsl";
 import { countOf, elementOf, empty, packOf, type Tensor } from "../tensor/tensor.ts";
 import { floatDType, launch, requireDType, requireShape } from "./launch.ts";
 
-/** (a - b)^2, f32, of a's shape. */
+/** (a - b)^2, f32, of a's shape: input and target of the public function. */
 export function mseLossForward(a: Tensor, b: Tensor): Tensor {
-  floatDType("mseLoss", { a, b });
-  requireShape("mseLoss", "b", a.shape, { a, b });
+  const tensors = { input: a, target: b };
+  floatDType("mseLoss", tensors);
+  requireShape("mseLoss", "target", a.shape, tensors);
   const loss = empty(a.device, a.shape);
   run("forward", { a, b, loss }, a, 0);
   return loss;

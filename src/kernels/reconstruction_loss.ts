@@ -1,4 +1,5 @@
 import module from "../../shaders/reconstruction_loss.wgsl";
+import { shapeError } from "../runtime/errors.ts";
 import { countOf, elementOf, empty, packOf, type Shape, type Tensor } from "../tensor/tensor.ts";
 import { floatDType, launch, requireShape } from "./launch.ts";
 
@@ -30,6 +31,7 @@ export function reconstructionLossBackward(a: Tensor, r: Tensor, gradLoss: Tenso
 function check(a: Tensor, r: Tensor): { positions: Shape } {
   floatDType("reconstructionLoss", { a, r });
   requireShape("reconstructionLoss", "r", a.shape, { a, r });
+  if (!(a.shape.at(-1)! > 0)) shapeError("reconstructionLoss", "expected a last axis of at least one channel", { a, r });
   return { positions: a.shape.slice(0, -1) };
 }
 

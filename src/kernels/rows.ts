@@ -37,16 +37,16 @@ function run(module: WgslModule, entryPoint: string, input: Tensor, { rows, chan
     constants: { LANES: lanes, WORKGROUP_SIZE: WORKGROUP, ...constants },
     tensors,
     params: { rows, packs, ...params },
-    size: { workgroups: Math.ceil((rows * lanes) / WORKGROUP) },
-    parts: PARTS,
+    size: workgroupsOf(rows, lanes),
+    parts: { param: "rows", tensors: BY_ROW, size: (parts) => workgroupsOf(parts, lanes) },
   });
 }
 
+/** As many as hold all lanes: several rows may share one, and the last may not be full. */
+const workgroupsOf = (rows: number, lanes: number) => ({ workgroups: Math.ceil((rows * lanes) / WORKGROUP) });
+
 // Rows do not know of each other.
-const PARTS = {
-  param: "rows",
-  tensors: ["input", "result", "grad_output", "output", "grad_input", "a", "b", "grad_rows", "rows_output", "grad_a", "grad_b", "row_statistics"],
-};
+const BY_ROW = ["input", "result", "grad_output", "output", "grad_input", "a", "b", "grad_rows", "rows_output", "grad_a", "grad_b", "row_statistics"];
 
 /** Along the last axis, of the input's shape. */
 export function softmaxForward(input: Tensor): Tensor {
@@ -75,8 +75,14 @@ export function layerNormForward(input: Tensor, affine: Tensor | null, eps: numb
   return output;
 }
 
-/** Gradients of input and, where it is given, affine. */
-export function layerNormBackward(input: Tensor, affine: Tensor | null, gradOutput: Tensor, eps: number): { readonly gradInput: Tensor; readonly gradAffine: Tensor | null } {
+export interface LayerNormGradients {
+  readonly gradInput: Tensor;
+  /** `[2, C]`, f32: where it was asked for. */
+  readonly gradAffine: Tensor | null;
+}
+
+/** Gradients of input and, where `wantsAffine`, affine. */
+export function layerNormBackward(input: Tensor, affine: Tensor | null, gradOutput: Tensor, eps: number, wantsAffine: boolean): LayerNormGradients {
   const { device } = input;
   const rows = layerRowsOf(input, affine);
   requireShape("layerNorm", "gradOutput", input.shape, { input, gradOutput });
@@ -85,8 +91,8 @@ export function layerNormBackward(input: Tensor, affine: Tensor | null, gradOutp
   const bound = affine ?? empty(device, [1]);
   const tensors = { input, affine: bound, grad_output: gradOutput, grad_input: gradInput, row_statistics: statistics };
   run(layerNormModule, "backward_input", input, rows, tensors, { eps, per_slice: 0, slices: 0 }, { AFFINE: affine !== null });
-  if (!affine) {
-    release(bound);
+  if (!affine) release(bound);
+  if (!wantsAffine) {
     release(statistics);
     return { gradInput, gradAffine: null };
   }

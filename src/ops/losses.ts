@@ -28,11 +28,12 @@ export interface LossOptions {
  */
 export function mseLoss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   const { reduction } = readOptions<Required<LossOptions>>("mseLoss", options, { reduction: "mean" });
+  requireReduction("mseLoss", reduction);
   const losses = record("mseLoss", mseLossForward(input, target), [
     [input, (gradLoss) => mseLossBackward(input, target, gradLoss, 2)],
     [target, (gradLoss) => mseLossBackward(input, target, gradLoss, -2)],
   ]);
-  return reduced("mseLoss", losses, reduction);
+  return reduced(losses, reduction);
 }
 
 export interface RefinementOptions {
@@ -52,11 +53,12 @@ export interface RefinementOptions {
  */
 export function reconstructionLoss(target: Tensor, reconstruction: Tensor, options: RefinementOptions & LossOptions = {}): Tensor {
   const { threshold, reduction } = readOptions<Required<RefinementOptions & LossOptions>>("reconstructionLoss", options, { threshold: 10, reduction: "mean" });
+  requireReduction("reconstructionLoss", reduction);
   requireThreshold("reconstructionLoss", threshold);
   const perPosition = record("reconstructionLoss", reconstructionLossForward(target, reconstruction, threshold), [
     [reconstruction, (gradLoss) => reconstructionLossBackward(target, reconstruction, gradLoss, threshold)],
   ]);
-  return reduced("reconstructionLoss", perPosition, reduction);
+  return reduced(perPosition, reduction);
 }
 
 /**
@@ -95,7 +97,7 @@ export interface HingeResult {
  * @see GRAD eq. 4; SimpleNet, truncated L1 loss
  */
 export function hingeLoss(scores: Tensor, mask: Tensor, options: HingeOptions = {}): HingeResult {
-  return hingeOf("hingeLoss", scores, mask, options);
+  return hingeOf("hingeLoss", scores, mask, settingsOf("hingeLoss", options));
 }
 
 /**
@@ -110,17 +112,24 @@ export function hingeLoss(scores: Tensor, mask: Tensor, options: HingeOptions = 
  * @see GRAD eq. 4, read literally
  */
 export function cosinePairLoss(features: Tensor, pairs: Tensor, similar: Tensor, options: HingeOptions = {}): HingeResult {
+  const settings = settingsOf("cosinePairLoss", options);
   const tensors = { features, pairs, similar };
   if (features.shape.length !== 2) shapeError("cosinePairLoss", "expected features [M,C]", tensors);
   requireDType("cosinePairLoss", "u32", { pairs });
   if (pairs.shape.length !== 2 || pairs.shape[1] !== 2) shapeError("cosinePairLoss", "expected pairs [K,2]", tensors);
   requireShape("cosinePairLoss", "similar", [pairs.shape[0]!], tensors);
   const side = (index: number): Tensor => gather(features, reshape(slice(pairs, index, 1), [pairs.shape[0]!]));
-  return hingeOf("cosinePairLoss", cosineSimilarity(side(0), side(1)), similar, options);
+  return hingeOf("cosinePairLoss", cosineSimilarity(side(0), side(1)), similar, settings);
 }
 
-function hingeOf(op: string, scores: Tensor, mask: Tensor, options: HingeOptions): HingeResult {
-  const settings: HingeSettings = readOptions<Required<HingeOptions>>(op, options, { threshold: 0.5, reduction: "mean" });
+function settingsOf(op: string, options: HingeOptions): HingeSettings {
+  const settings = readOptions<Required<HingeOptions>>(op, options, { threshold: 0.5, reduction: "mean" });
+  requireReduction(op, settings.reduction);
+  if (!Number.isFinite(settings.threshold)) throw new OptionError(`${op}: expected a finite threshold, got ${settings.threshold}`);
+  return settings;
+}
+
+function hingeOf(op: string, scores: Tensor, mask: Tensor, settings: HingeSettings): HingeResult {
   const { positions, summary, totals } = hingeLossForward(op, scores, mask, settings);
   const loss = record(op, positions ?? slice(summary, 0, 1), [
     [scores, (gradLoss) => hingeLossBackward(op, scores, mask, totals, gradLoss, settings)],
@@ -128,10 +137,13 @@ function hingeOf(op: string, scores: Tensor, mask: Tensor, options: HingeOptions
   return { loss, hits: slice(summary, 1, 2) };
 }
 
-function reduced(op: string, losses: Tensor, reduction: LossReduction): Tensor {
-  choiceOf(op, "reduction", LOSS_REDUCTIONS, reduction);
+function reduced(losses: Tensor, reduction: LossReduction): Tensor {
   if (reduction === "none") return losses;
   return reshape((reduction === "mean" ? mean : sum)(losses), [1]);
+}
+
+function requireReduction(op: string, reduction: string): void {
+  choiceOf(op, "reduction", LOSS_REDUCTIONS, reduction);
 }
 
 function requireThreshold(op: string, threshold: number): void {

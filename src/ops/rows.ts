@@ -39,7 +39,7 @@ export function softmax(input: Tensor): Tensor {
  */
 export function layerNorm(input: Tensor, affine: Tensor | null = null, options: EpsOptions = {}): Tensor {
   const eps = epsOf("layerNorm", options, 1e-5);
-  const backward = once((gradOutput: Tensor) => layerNormBackward(input, affine, gradOutput, eps));
+  const backward = once((gradOutput: Tensor) => layerNormBackward(input, affine, gradOutput, eps, affine?.requiresGrad ?? false));
   return record("layerNorm", layerNormForward(input, affine, eps), [
     [input, (gradOutput) => backward(gradOutput).gradInput],
     ...(affine ? [[affine, (gradOutput: Tensor) => backward(gradOutput).gradAffine!] as const] : []),

@@ -9,6 +9,7 @@ import { pointwiseConv2d } from "../../src/ops/matmul.ts";
 import { averagePool, maxPool } from "../../src/ops/pool.ts";
 import { mean } from "../../src/ops/reduce.ts";
 import { resize } from "../../src/ops/resize.ts";
+import { cosineSimilarity, l2Norm, l2Normalize, layerNorm, softmax } from "../../src/ops/rows.ts";
 import { ShapeError } from "../../src/runtime/errors.ts";
 import { countOf, fromArray, requireGrad, toArray, type Shape, type Tensor } from "../../src/tensor/tensor.ts";
 import { rng } from "../bounds.ts";
@@ -44,6 +45,11 @@ describe("a tensor larger than a dispatch can see is walked part by part, with e
     ["resize", [[128, 4, 4, 4]], ([x]) => resize(x!, [5, 3])],
     ["gaussianBlur", [[128, 4, 4, 4]], ([x]) => gaussianBlur(x!, { size: 3, sigma: 1 })],
     ["gridSample", [[64, 3, 3, 4], [64, 2, 3, 2]], ([x, grid]) => gridSample(x!, grid!)],
+    ["softmax of rows that fill no workgroup", [[333, 4]], ([x]) => softmax(x!)],
+    ["layerNorm of rows of several lanes", [[211, 24], [2, 24]], ([x, affine]) => layerNorm(x!, affine)],
+    ["l2Norm, ragged", [[1001, 5]], ([x]) => l2Norm(x!)],
+    ["l2Normalize, ragged", [[1001, 3]], ([x]) => l2Normalize(x!)],
+    ["cosineSimilarity", [[333, 8], [333, 8]], ([a, b]) => cosineSimilarity(a!, b!)],
     ["pointwiseConv2d", [[1, 37, 13, 12], [12, 8]], ([x, w]) => pointwiseConv2d(x!, w!, { activation: "silu" })],
   ])("%s", async (_name, shapes, run) => {
     const whole = await compute(shapes, run);
@@ -53,13 +59,21 @@ describe("a tensor larger than a dispatch can see is walked part by part, with e
     expect(parts.dispatches).toBeGreaterThan(whole.dispatches);
   });
 
-  test("gradients too", async () => {
+  test.each<readonly [string, readonly Shape[], (x: Tensor, other: Tensor) => Tensor]>([
+    ["conv2d", [[64, 3, 3, 4], [3, 3, 4, 4]], (x, w) => conv2d(x, w, { padding: 1 })],
+    ["softmax", [[333, 8]], (x) => softmax(x)],
+    ["l2Normalize, ragged", [[477, 5]], (x) => l2Normalize(x)],
+    ["l2Norm, ragged", [[477, 5]], (x) => l2Norm(x)],
+    ["layerNorm, rows that fill no workgroup", [[477, 3], [2, 3]], (x, affine) => layerNorm(x, affine)],
+    ["cosineSimilarity, rows that fill no workgroup", [[477, 3], [477, 3]], (a, b) => cosineSimilarity(a, b)],
+  ])("gradients too: %s", async (_name, shapes, run) => {
     const gradient = () => {
+      poison();
       using _scope = device.scope();
       const random = rng(3);
-      const [x, w] = [[64, 3, 3, 4], [3, 3, 4, 4]].map((shape) => fromArray(device, shape, Float32Array.from({ length: countOf(shape) }, () => random() - 0.5)));
+      const [x, other] = shapes.map((shape) => fromArray(device, shape, Float32Array.from({ length: countOf(shape) }, () => random() - 0.5)));
       const input = requireGrad(x!);
-      return toArray(gradients(() => [conv2d(input, w!, { padding: 1 })], [input]).grads[0]!);
+      return toArray(gradients(() => [run(input, other!)], [input]).grads[0]!);
     };
     const whole = await gradient();
     seeing(5000);

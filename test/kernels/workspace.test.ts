@@ -36,7 +36,9 @@ test.each<readonly [string, readonly Shape[], (inputs: readonly Tensor[]) => rea
     const { summary, totals, positions } = hingeLossForward("hingeLoss", scores!, mask!, { threshold: 0.5, reduction: "none" });
     return [summary, totals, positions!];
   }],
-  ["layerNormBackward", [[70, 8], [2, 8], [70, 8]], ([x, affine, g]) => Object.values(layerNormBackward(x!, affine!, g!, 1e-5)) as Tensor[]],
+  ["layerNormBackward", [[70, 8], [2, 8], [70, 8]], ([x, affine, g]) => Object.values(layerNormBackward(x!, affine!, g!, 1e-5, true)) as Tensor[]],
+  ["layerNormBackward of the input alone", [[70, 8], [2, 8], [70, 8]], ([x, affine, g]) => [layerNormBackward(x!, affine!, g!, 1e-5, false).gradInput]],
+  ["layerNormBackward without parameters", [[70, 8], [70, 8]], ([x, g]) => [layerNormBackward(x!, null, g!, 1e-5, false).gradInput]],
   ["layerNormForward without parameters", [[70, 8]], ([x]) => [layerNormForward(x!, null, 1e-5)]],
   ["gatherBackwardInput", [[9, 4], [3, 4]], ([x, g]) => {
     const indices = zeros(device, [3], "u32");

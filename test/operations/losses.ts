@@ -88,7 +88,10 @@ const maskOf = (count: number): Float32Array => Float32Array.from({ length: coun
 
 const hingeLossOf = (reductions: readonly reference.Reduction[]): Operation<Scored> => ({
   name: "hingeLoss",
-  problems: reductions.map((reduction) => [reduction, { count: 41, threshold: 0.5, reduction }] as const),
+  problems: reductions.flatMap((reduction) => [
+    [`${reduction}, ragged, one slice`, { count: 41, threshold: 0.5, reduction }] as const,
+    [`${reduction}, packed, three slices`, { count: 4 * 300, threshold: 0.5, reduction }] as const,
+  ]),
   draw: (draws) => ({ count: draws.pick([2, 3, 8, 50, 200]), threshold: draws.pick([0, 0.25, 0.5, -0.25]), reduction: draws.pick(reductions) }),
   shapes: ({ count }) => [[count]],
   run: ({ count, threshold, reduction }, [scores]) => hingeLoss(scores!, fromArray(device, [count], maskOf(count)), { threshold, reduction }).loss,

@@ -40,7 +40,7 @@ export const layerNormOperation: Operation<Rows> = {
   shapes: ({ rows, channels }) => [[rows, channels], [2, channels]],
   wide: [1],
   slack,
-  run: (_p, [x, affine]) => layerNorm(x!, affine!),
+  run: (_p, [x, affine]) => layerNorm(x!, affine),
   forward: (p, [x, affine]) => reference.layerNorm(p, x!, affine!, 1e-5),
   backward: (p, [x, affine], g) => reference.layerNormBackward(p, x!, affine!, g, 1e-5),
   // Values lie between 1 and 2 in size with either sign, or by few of them; a row's deviation is far from zero but where all are alike.
@@ -51,6 +51,22 @@ export const layerNormOperation: Operation<Rows> = {
   },
   value: (random, i) => (i === 0 ? far(random) : 2 * random() - 1),
   exact: null,
+};
+
+const plain = (channels: number): Float64Array => Float64Array.from({ length: 2 * channels }, (_, i) => (i < channels ? 1 : 0));
+
+export const layerNormPlainOperation: Operation<Rows> = {
+  ...layerNormOperation,
+  name: "layerNorm without parameters",
+  problems: PROBLEMS.filter(([why]) => why.startsWith("ragged") || why.startsWith("as many lanes")),
+  shapes,
+  run: (_p, [x]) => layerNorm(x!),
+  forward: (p, [x]) => reference.layerNorm(p, x!, plain(p.channels), 1e-5),
+  backward: (p, [x], g) => [reference.layerNormBackward(p, x!, plain(p.channels), g, 1e-5)[0]!],
+  magnitudes: (p, [x], g) => {
+    const { output, grads } = layerNormOperation.magnitudes!(p, [x!, plain(p.channels)], g);
+    return { output, grads: [grads[0]!] };
+  },
 };
 
 const deviation = (x: readonly number[]): number => {
@@ -78,6 +94,25 @@ export const l2NormalizeOperation: Operation<Rows> = {
   exact: null,
 };
 
+/** Numbers in [-1, 1], of which four are about as long as this. */
+const CLAMP = 1.1;
+const CLAMPED = {
+  problems: [
+    ["packed rows on either side of eps", { rows: 24, channels: 4 }],
+    ["ragged rows on either side of eps", { rows: 24, channels: 5 }],
+  ],
+  draw: (draws) => ({ rows: draws.whole(1, 20), channels: draws.whole(1, 6) }),
+  value: (random) => 2 * random() - 1,
+} satisfies Partial<Operation<Rows>>;
+
+export const l2NormalizeClampedOperation: Operation<Rows> = {
+  ...l2NormalizeOperation, ...CLAMPED,
+  name: "l2Normalize of short rows",
+  run: (_p, [x]) => l2Normalize(x!, { eps: CLAMP }),
+  forward: (p, [x]) => reference.l2Normalize(p, x!, CLAMP),
+  backward: (p, [x], g) => [reference.l2NormalizeBackward(p, x!, g, CLAMP)],
+};
+
 export const cosineSimilarityOperation: Operation<Rows> = {
   name: "cosineSimilarity", problems: PROBLEMS, draw, slack,
   shapes: ({ rows, channels }) => [[rows, channels], [rows, channels]],
@@ -87,4 +122,12 @@ export const cosineSimilarityOperation: Operation<Rows> = {
   magnitudes: (p, [a], g) => ({ output: filled(p.rows, 1), grads: [filled(a!.length, 3 * most(g)), filled(a!.length, 3 * most(g))] }),
   value: far,
   exact: null,
+};
+
+export const cosineSimilarityClampedOperation: Operation<Rows> = {
+  ...cosineSimilarityOperation, ...CLAMPED,
+  name: "cosineSimilarity of short rows",
+  run: (_p, [a, b]) => cosineSimilarity(a!, b!, { eps: CLAMP }),
+  forward: (p, [a, b]) => reference.cosine(p, a!, b!, CLAMP),
+  backward: (p, [a, b], g) => [reference.cosineBackward(p, a!, b!, g, CLAMP), reference.cosineBackward(p, b!, a!, g, CLAMP)],
 };

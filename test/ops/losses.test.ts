@@ -102,6 +102,24 @@ describe("hingeLoss", () => {
     expect(await run([0.25, 0.75], [1, 1])).toEqual({ loss: 0.125, hits: [0.5, 1], gradient: [-0.5, 0] });
   });
 
+  test("sees as many positions as a dispatch does, and not only those whose terms it could", async () => {
+    using _scope = device.scope();
+    const count = 2 ** 22 + 1; // eight terms of each would not fit in 128 MiB
+    const scores = fromArray(device, [count], new Float32Array(count).fill(0.25));
+    const { loss, hits } = hingeLoss(scores, fromArray(device, [count], new Float32Array(count).fill(1)));
+    expect(await toArray(loss)).toEqual(Float32Array.of(0.25));
+    expect(await toArray(hits)).toEqual(Float32Array.of(0, 1));
+  });
+
+  test("does not let one side's endless scores spoil the other's", async () => {
+    expect(await run([-Infinity, -1], [0, 0])).toEqual({ loss: 0, hits: [1, 1], gradient: [0, 0] });
+    expect((await run([Infinity, -Infinity], [1, 0])).loss).toBe(0);
+  });
+
+  test("of nothing is nothing", async () => {
+    expect(await run([], [])).toEqual({ loss: 0, hits: [1, 1], gradient: [] });
+  });
+
   test("agrees with its definition on many positions, twice to the same bits", async () => {
     const random = rng(13);
     const scores = Array.from({ length: 5000 }, () => Math.fround(2 * random() - 1));
@@ -127,11 +145,14 @@ describe("losses reject, before any GPU work,", () => {
   const x = (...shape: number[]) => empty(device, shape);
   const whole = (...shape: number[]) => empty(device, shape, "u32");
   test.each<readonly [string, () => unknown, string]>([
-    ["another shape", () => mseLoss(x(2, 3), x(3, 2)), "mseLoss: expected b [2,3], got a [2,3] and b [3,2]"],
-    ["whole numbers", () => mseLoss(whole(2), whole(2)), "mseLoss: expected a of dtype f32 or f16, it is u32, got a [2] and b [2]"],
+    ["another shape", () => mseLoss(x(2, 3), x(3, 2)), "mseLoss: expected target [2,3], got input [2,3] and target [3,2]"],
+    ["whole numbers", () => mseLoss(whole(2), whole(2)), "mseLoss: expected input of dtype f32 or f16, it is u32, got input [2] and target [2]"],
     ["another reduction", () => mseLoss(x(2), x(2), { reduction: "max" as "sum" }), "mseLoss: expected reduction to be mean, sum or none, got max"],
     ["an unknown option", () => mseLoss(x(2), x(2), { reduce: true } as object), "mseLoss: unknown option reduce; it takes reduction"],
     ["another reconstruction", () => reconstructionLoss(x(2, 3), x(2, 4), { threshold: 1 }), "reconstructionLoss: expected r [2,3], got a [2,3] and r [2,4]"],
+    ["features without channels", () => reconstructionLoss(x(3, 0), x(3, 0)), "reconstructionLoss: expected a last axis of at least one channel, got a [3,0] and r [3,0]"],
+    ["single numbers", () => anomalyMap(x(), x()), "reconstructionLoss: expected a last axis of at least one channel, got a [] and r []"],
+    ["another reduction of a hinge", () => hingeLoss(x(4), x(4), { reduction: "max" as "sum" }), "hingeLoss: expected reduction to be mean, sum or none, got max"],
     ["a threshold below zero", () => reconstructionLoss(x(2, 3), x(2, 3), { threshold: -1 }), "reconstructionLoss: expected a threshold of at least 0, got -1"],
     ["a threshold that is no number", () => anomalyMap(x(2, 3), x(2, 3), { threshold: NaN }), "anomalyMap: expected a threshold of at least 0, got NaN"],
     ["another mask", () => hingeLoss(x(4), x(5)), "hingeLoss: expected mask [4], got scores [4] and mask [5]"],
@@ -140,6 +161,11 @@ describe("losses reject, before any GPU work,", () => {
     ["features of another rank", () => cosinePairLoss(x(2, 2, 3), whole(1, 2), x(1)), "cosinePairLoss: expected features [M,C], got features [2,2,3] and pairs [1,2] and similar [1]"],
     ["pairs of numbers", () => cosinePairLoss(x(2, 3), x(1, 2), x(1)), "cosinePairLoss: expected pairs of dtype u32, it is f32, got pairs [1,2]"],
     ["triples", () => cosinePairLoss(x(2, 3), whole(1, 3), x(1)), "cosinePairLoss: expected pairs [K,2], got features [2,3] and pairs [1,3] and similar [1]"],
+    ["an unknown option of pairs", () => cosinePairLoss(x(2, 3), whole(4, 2), x(4), { margin: 1 } as object), "cosinePairLoss: unknown option margin; it takes threshold, reduction"],
     ["another number of labels", () => cosinePairLoss(x(2, 3), whole(4, 2), x(3)), "cosinePairLoss: expected similar [4], got features [2,3] and pairs [4,2] and similar [3]"],
-  ])("%s", (_what, attempt, message) => expect(attempt).toThrow(message));
+  ])("%s", (_what, attempt, message) => {
+    const before = device.counters().dispatches;
+    expect(attempt).toThrow(message);
+    expect(device.counters().dispatches).toBe(before);
+  });
 });

@@ -6,9 +6,9 @@ import { empty, fromArray, requireGrad, toArray, type Tensor } from "../../src/t
 import { describeOperation } from "../describe_operation.ts";
 import { device } from "../device.ts";
 import { runEmpty } from "../empty.ts";
-import { cosineSimilarityOperation, l2NormalizeOperation, l2NormOperation, layerNormOperation, softmaxOperation } from "../operations/rows.ts";
+import * as operations from "../operations/rows.ts";
 
-for (const operation of [softmaxOperation, layerNormOperation, l2NormOperation, l2NormalizeOperation, cosineSimilarityOperation]) describeOperation(operation);
+for (const operation of Object.values(operations)) describeOperation(operation);
 
 const valuesOf = (values: readonly number[], run: (x: Tensor) => Tensor) => {
   using _scope = device.scope();
@@ -22,9 +22,37 @@ test("softmax does not overflow", async () => {
   expect(Array.from(output)).toEqual([0, 0.5, 0.5]);
 });
 
+test("softmax shares out rows of the lowest numbers evenly, and gives minus infinity nothing", async () => {
+  const lowest = -(2 - 2 ** -23) * 2 ** 127;
+  expect(Array.from((await valuesOf([lowest, lowest], softmax))[0])).toEqual([0.5, 0.5]);
+  const [output, gradient] = await valuesOf([1, -Infinity, 1], softmax);
+  expect(Array.from(output)).toEqual([0.5, 0, 0.5]);
+  expect(Math.abs(gradient[1]!)).toBe(0);
+});
+
 test("layerNorm is accurate where the mean is a thousand deviations", async () => {
   const [output] = await valuesOf([999, 1001, 1001, 999], (x) => layerNorm(x));
   Array.from(output).forEach((h, i) => expect(h).toBeCloseTo(i === 0 || i === 3 ? -1 : 1, 4));
+});
+
+test("layerNorm leaves nothing but the bias of rows that are all the same, and of one channel", async () => {
+  using _scope = device.scope();
+  const of = (shape: readonly number[], ...values: number[]) => fromArray(device, shape, Float32Array.from(values));
+  const [several, single] = [layerNorm(of([2, 3], 4, 4, 4, -8, -8, -8), of([2, 3], 5, 6, 7, 1, 2, 3)), layerNorm(of([2, 1], 4, -8), of([2, 1], 5, 3))];
+  expect(await toArray(several)).toEqual(Float32Array.of(1, 2, 3, 1, 2, 3));
+  expect(await toArray(single)).toEqual(Float32Array.of(3, 3));
+});
+
+test("eps is 1e-5, 1e-12 and 1e-8 if not told otherwise", async () => {
+  const step = Math.sqrt(3e-5);
+  const [normed] = await valuesOf([step, -step], (x) => layerNorm(x));
+  expect(normed[0]! / Math.sqrt(3 / 4)).toBeCloseTo(1, 5);
+  const [short, slope] = await valuesOf([2e-13, 0], l2Normalize);
+  expect(short[0]).toBeCloseTo(0.2, 6);
+  expect(slope[0]! / 1e12).toBeCloseTo(1, 5);
+  const [cosine, towards] = await valuesOf([1e-9, 0], (x) => cosineSimilarity(x, fromArray(device, [1, 2], Float32Array.of(2, 0))));
+  expect(cosine[0]).toBeCloseTo(0.1, 6);
+  expect(towards[0]! / 1e8).toBeCloseTo(1, 5);
 });
 
 test("rows of zeros have a length of 0, no direction and no gradient of either", async () => {
@@ -40,7 +68,7 @@ test("nothing in, nothing out", async () => {
   expect(await runEmpty([[0, 5]], ([x]) => l2Normalize(x!))).toEqual(nothing);
   expect(await runEmpty([[0, 5]], ([x]) => l2Norm(x!))).toEqual({ ...nothing, shape: [0] });
   expect(await runEmpty([[0, 5], [0, 5]], ([x, y]) => cosineSimilarity(x!, y!))).toEqual({ shape: [0], dispatches: 0, grads: [[], []] });
-  expect(await runEmpty([[0, 3], [2, 3]], ([x, affine]) => layerNorm(x!, affine!))).toEqual({ shape: [0, 3], dispatches: 0, grads: [[], [0, 0, 0, 0, 0, 0]] });
+  expect(await runEmpty([[0, 3], [2, 3]], ([x, affine]) => layerNorm(x!, affine))).toEqual({ shape: [0, 3], dispatches: 0, grads: [[], [0, 0, 0, 0, 0, 0]] });
 });
 
 describe("along rows are rejected, before any GPU work,", () => {

@@ -78,17 +78,17 @@ export const l2NormalizeBackward = (p: Rows, x: Numbers, g: Numbers, eps: number
     return values.map((value, i) => gradient[i]! / size - (value * dot(values, gradient)) / size ** 3);
   });
 
-export const cosine = (p: Rows, a: Numbers, b: Numbers): Float64Array =>
+export const cosine = (p: Rows, a: Numbers, b: Numbers, eps = 1e-8): Float64Array =>
   byRow(p, (row) => {
     const [x, y] = [rowOf(p, a, row), rowOf(p, b, row)];
-    return [dot(x, y) / Math.max(length(x), 1e-8) / Math.max(length(y), 1e-8)];
+    return [dot(x, y) / Math.max(length(x), eps) / Math.max(length(y), eps)];
   });
 
 /** The gradient of `a`; that of `b` is the same with both exchanged. */
-export const cosineBackward = (p: Rows, a: Numbers, b: Numbers, g: Numbers): Float64Array =>
+export const cosineBackward = (p: Rows, a: Numbers, b: Numbers, g: Numbers, eps = 1e-8): Float64Array =>
   byRow(p, (row) => {
     const [x, y] = [rowOf(p, a, row), rowOf(p, b, row)];
-    const [sizeX, sizeY] = [Math.max(length(x), 1e-8), Math.max(length(y), 1e-8)];
-    const clamped = length(x) <= 1e-8;
+    const [sizeX, sizeY] = [Math.max(length(x), eps), Math.max(length(y), eps)];
+    const clamped = length(x) <= eps;
     return x.map((value, c) => g[row]! * (y[c]! / (sizeX * sizeY) - (clamped ? 0 : (value * dot(x, y)) / (sizeX ** 3 * sizeY))));
   });
