@@ -16,15 +16,15 @@ export interface Operation<P> {
   readonly name: string;
   /** Each row is there for a reason; the reason is the test's name. */
   readonly problems: readonly (readonly [why: string, problem: P])[];
-  /** A random valid problem, small: for the fuzzer. */
+  /** A random valid problem, small: for the fuzzer. JSON, which is what it prints and shrinks. */
   readonly draw?: (draws: Draws) => P;
   /** Shapes of the differentiable inputs. */
   readonly shapes: (p: P) => readonly Shape[];
   readonly run: (p: P, inputs: readonly Tensor[]) => Tensor;
   /** Float64 definition. Shares no code with the kernel. */
   readonly forward: (p: P, inputs: readonly Numbers[]) => Numbers;
-  /** Float64 gradients of gradOutput . output, one per input. */
-  readonly backward: (p: P, inputs: readonly Numbers[], gradOutput: Numbers) => readonly Numbers[];
+  /** Float64 gradients of gradOutput . output, one per input. `null`: the operation is run without a tape. */
+  readonly backward: ((p: P, inputs: readonly Numbers[], gradOutput: Numbers) => readonly Numbers[]) | null;
   /**
    * Rounding errors allowed, in units of eps times `magnitudes`: a count of roundings on the longest path.
    */
@@ -56,7 +56,8 @@ export function poison(): void {
   for (const allocation of lent) device.release(allocation);
 }
 
-interface Results {
+/** What a device computed. */
+export interface Results {
   readonly output: Float32Array;
   readonly grads: readonly Float32Array[];
 }
@@ -76,20 +77,24 @@ export function valuesOf<P>(operation: Operation<P>, p: P, seed: number, exact: 
   return { inputs, gradOutput };
 }
 
-/** Output and gradients over poisoned memory. */
-async function compute<P>(operation: Operation<P>, p: P, inputs: readonly Float32Array[], gradOutput: Float32Array, dtype: FloatDType): Promise<Results> {
-  poison();
+/** Output and gradients. */
+export async function compute<P>(operation: Operation<P>, p: P, inputs: readonly Float32Array[], gradOutput: Float32Array, dtype: FloatDType): Promise<Results> {
   const before = device.memory().bytes;
   const scope = device.scope();
   let reads: readonly Promise<Float32Array>[];
   try {
-    const tensors = operation.shapes(p).map((shape, i) => requireGrad(fromArray(device, shape, inputs[i]!, operation.wide?.includes(i) ? "f32" : dtype)));
-    let output!: Tensor;
-    const { results, grads } = gradients(() => {
-      output = operation.run(p, tensors);
-      return [multiply(output, fromArray(device, output.shape, gradOutput, output.dtype)), output];
-    }, tensors);
-    reads = [toArray(results[1]!), ...grads.map((grad) => toArray(grad!))];
+    const tensors = operation.shapes(p).map((shape, i) => fromArray(device, shape, inputs[i]!, operation.wide?.includes(i) ? "f32" : dtype));
+    if (operation.backward === null) {
+      reads = [toArray(operation.run(p, tensors))];
+    } else {
+      const wanted = tensors.map(requireGrad);
+      let output!: Tensor;
+      const { results, grads } = gradients(() => {
+        output = operation.run(p, wanted);
+        return [multiply(output, fromArray(device, output.shape, gradOutput, output.dtype)), output];
+      }, wanted);
+      reads = [toArray(results[1]!), ...grads.map((grad) => toArray(grad!))];
+    }
   } finally {
     scope[Symbol.dispose]();
   }
@@ -102,8 +107,9 @@ async function compute<P>(operation: Operation<P>, p: P, inputs: readonly Float3
 export async function exactnessFault<P>(operation: Operation<P>, p: P, seed: number): Promise<string | null> {
   if (operation.exact === null) return null;
   const { inputs, gradOutput } = valuesOf(operation, p, seed, true, "f32");
+  poison();
   const got = await compute(operation, p, inputs, gradOutput, "f32");
-  const want = { output: operation.forward(p, inputs), grads: operation.backward(p, inputs, gradOutput) };
+  const want = { output: operation.forward(p, inputs), grads: operation.backward?.(p, inputs, gradOutput) ?? [] };
   return firstFault(got, (name, numbers, i) => {
     const wanted = i === null ? want.output : want.grads[i]!;
     if (numbers.length !== wanted.length) return `${name}: ${numbers.length} elements, expected ${wanted.length}`;
@@ -115,19 +121,21 @@ export async function exactnessFault<P>(operation: Operation<P>, p: P, seed: num
 /** What is wrong with the operation on random numbers: errors beyond the counted bound, or other bits the second time. */
 export async function boundFault<P>(operation: Operation<P>, p: P, seed: number, dtype: FloatDType): Promise<string | null> {
   const { inputs, gradOutput } = valuesOf(operation, p, seed, false, dtype);
+  poison();
   const got = await compute(operation, p, inputs, gradOutput, dtype);
   const absolute = (a: Float32Array) => a.map(Math.abs);
   const magnitudes = operation.magnitudes?.(p, inputs, gradOutput) ?? {
     output: operation.forward(p, inputs.map(absolute)),
-    grads: operation.backward(p, inputs.map(absolute), absolute(gradOutput)),
+    grads: operation.backward?.(p, inputs.map(absolute), absolute(gradOutput)) ?? [],
   };
-  const want = { output: operation.forward(p, inputs), grads: operation.backward(p, inputs, gradOutput) };
+  const want = { output: operation.forward(p, inputs), grads: operation.backward?.(p, inputs, gradOutput) ?? [] };
   const eps = operation.slack(p) * EPS_F32 + (dtype === "f16" ? (operation.half ?? 1) * EPS_F16 : 0);
   const fault = firstFault(got, (name, numbers, i) => {
     const excess = excessOf(numbers, i === null ? want.output : want.grads[i]!, i === null ? magnitudes.output : magnitudes.grads[i]!, eps, dtype);
     return excess && `${name}${excess}`;
   });
   if (fault) return fault;
+  poison();
   const again = await compute(operation, p, inputs, gradOutput, dtype);
   return firstFault(again, (name, numbers, i) => {
     const first = bitsOf(i === null ? got.output : got.grads[i]!);

@@ -96,7 +96,7 @@ const MODES: Operation<Problem>["problems"] = (["bilinear", "nearest"] as const)
   ),
 );
 
-export const gridSampleModesOperation = sampling("gridSample", 2.5, [
+export const gridSampleModesOperation = sampling("gridSample in every mode", 2.5, [
   ...MODES,
   ["border of one pixel", { batch: 1, height: 1, width: 1, channels: 4, outHeight: 3, outWidth: 3, alignCorners: true, paddingMode: "border" }],
   ["reflection in one pixel, corners aligned", { batch: 1, height: 1, width: 2, channels: 1, outHeight: 3, outWidth: 3, alignCorners: true, paddingMode: "reflection" }],

@@ -1,0 +1,146 @@
+import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
+import { device } from "../device.ts";
+import { Draws } from "../draws.ts";
+import { boundFault, compute, exactnessFault, valuesOf, withFoldedWorkgroups, type AnyOperation } from "../operation.ts";
+import { shrink } from "./shrink.ts";
+
+/** What is wrong with an operation on a problem: found by which check, and in words. */
+export interface Fault {
+  readonly check: string;
+  readonly words: string;
+}
+
+/** A problem on which an operation fails. */
+export interface Finding extends Fault {
+  readonly operation: AnyOperation;
+  readonly problem: unknown;
+  /** Of the case: problem and values follow from it. */
+  readonly seed: number;
+}
+
+type Check = (operation: AnyOperation, problem: unknown, seed: number) => Promise<string | null>;
+
+/** In order of the time they take. Half of the cases run the last, which compiles nothing anew. */
+const CHECKS: Readonly<Record<string, Check>> = {
+  exact: exactnessFault,
+  f32: (operation, problem, seed) => boundFault(operation, problem, seed, "f32"),
+  f16: (operation, problem, seed) => boundFault(operation, problem, seed, "f16"),
+  folded: (operation, problem, seed) => withFoldedWorkgroups(() => boundFault(operation, problem, seed, "f32")),
+};
+
+/** The first fault of an operation's case, or null. */
+export async function faultOfCase(operation: AnyOperation, seed: number): Promise<Finding | null> {
+  const draws = new Draws(seed);
+  const problem: unknown = operation.draw!(draws);
+  const isFolded = draws.chance();
+  for (const check of Object.keys(CHECKS)) {
+    if (check === "f16" && (operation.half === null || !device.gpu.features.has("shader-f16"))) continue;
+    if (check === "folded" && !isFolded) continue;
+    const words = await faultBy(check, operation, problem, seed);
+    if (words !== null) return { operation, problem, seed, check, words };
+  }
+  return null;
+}
+
+/** What a check finds; whatever it throws is a finding too. */
+async function faultBy(check: string, operation: AnyOperation, problem: unknown, seed: number): Promise<string | null> {
+  try {
+    return await CHECKS[check]!(operation, problem, seed);
+  } catch (error) {
+    return `threw ${(error as Error).name}: ${(error as Error).message}`;
+  }
+}
+
+/** A smaller problem that fails by the same check and in the same place. What the operation refuses is no problem. */
+export async function shrunk(finding: Finding): Promise<Finding> {
+  const { operation, check, seed } = finding;
+  const place = placeOf(finding.words);
+  if (isRefusal(finding.words)) return finding;
+  const faultsBy = async (problem: unknown) => {
+    if (!(await isValid(operation, problem))) return null;
+    const words = await faultBy(check, operation, problem, seed);
+    return words !== null && placeOf(words) === place ? words : null;
+  };
+  const problem = await shrink(finding.problem, async (candidate) => (await faultsBy(candidate)) !== null);
+  return { ...finding, problem, words: (await faultsBy(problem)) ?? finding.words };
+}
+
+/** Where a fault is, without its numbers: "output", "gradient of input 1", "threw GpuError". */
+const placeOf = (words: string): string => words.split(/[[:]| \d+ bytes/)[0]!;
+
+const isRefusal = (words: string): boolean => words.startsWith(`threw ${ShapeError.name}`) || words.startsWith(`threw ${OptionError.name}`);
+
+/** Whether the definition has a value at the problem, and the operation takes it. */
+async function isValid(operation: AnyOperation, problem: unknown): Promise<boolean> {
+  let values: ReturnType<typeof valuesOf>;
+  try {
+    using _scope = device.scope(); // definitions may ask the device too
+    values = valuesOf(operation, problem, 1, false, "f32");
+    if (!isFinite(operation.forward(problem, values.inputs))) return false;
+    if (!(operation.backward?.(problem, values.inputs, values.gradOutput) ?? []).every(isFinite)) return false;
+  } catch {
+    return false; // a part is missing that the definition needs
+  }
+  try {
+    await compute(operation, problem, values.inputs, values.gradOutput, "f32");
+    return true;
+  } catch (error) {
+    return !(error instanceof ShapeError || error instanceof OptionError || error instanceof TypeError || error instanceof RangeError);
+  }
+}
+
+const isFinite = (values: ArrayLike<number>): boolean => Array.from(values).every(Number.isFinite);
+
+/** How far to go. Without either limit it would never end. */
+export interface Limits {
+  readonly seed: number;
+  /** Cases of each operation. */
+  readonly cases: number;
+  /** Whether there is time for another case. */
+  readonly goesOn: () => boolean;
+}
+
+export interface Outcome {
+  readonly findings: readonly Finding[];
+  /** Cases by operation. */
+  readonly counts: ReadonlyMap<string, number>;
+}
+
+/**
+ * Draws a case of each operation in turn, then the next of each. Case i has the seed `seed + i`. An operation that failed is
+ * left out from then on.
+ * @param report hears of each finding, shrunk, as it is made
+ */
+export async function fuzz(operations: readonly AnyOperation[], { seed, cases, goesOn }: Limits, report: (finding: Finding) => void): Promise<Outcome> {
+  const findings: Finding[] = [];
+  const counts = new Map(operations.map(({ name }) => [name, 0]));
+  let running = operations;
+  for (let i = 0; i < cases && running.length > 0; i++) {
+    for (const operation of running) {
+      if (!goesOn()) return { findings, counts };
+      const fault = await faultOfCase(operation, seed + i);
+      counts.set(operation.name, counts.get(operation.name)! + 1);
+      if (!fault) continue;
+      const finding = await shrunk(fault);
+      findings.push(finding);
+      running = running.filter((other) => other !== operation);
+      report(finding);
+    }
+  }
+  return { findings, counts };
+}
+
+/** A finding in one line, with the command that makes it again. */
+export function lineOf({ operation, check, words, problem, seed }: Finding): string {
+  const firstLine = words.split("\n")[0]!;
+  return `${operation.name}: ${check}: ${firstLine}; at ${JSON.stringify(problem)}; again: npm run fuzz -- --op ${JSON.stringify(operation.name)} --seed ${seed} --cases 1`;
+}
+
+/** The operations of that name; all without one. Throws if there is none, or one that cannot be drawn. */
+export function chosen(operations: readonly AnyOperation[], name: string | null): readonly AnyOperation[] {
+  const found = operations.filter((operation) => name === null || operation.name === name);
+  if (found.length === 0) throw new OptionError(`no operation ${name}; there are ${operations.map((operation) => operation.name).join(", ")}`);
+  const undrawn = found.filter(({ draw }) => !draw).map((operation) => operation.name);
+  if (undrawn.length > 0) throw new OptionError(`operations without a draw: ${undrawn.join(", ")}`);
+  return found;
+}
