@@ -129,9 +129,14 @@ export async function boundFault<P>(operation: Operation<P>, p: P, seed: number,
     grads: operation.backward?.(p, inputs.map(absolute), absolute(gradOutput)) ?? [],
   };
   const want = { output: operation.forward(p, inputs), grads: operation.backward?.(p, inputs, gradOutput) ?? [] };
-  const eps = operation.slack(p) * EPS_F32 + (dtype === "f16" ? (operation.half ?? 1) * EPS_F16 : 0);
+  const eps = operation.slack(p) * EPS_F32;
+  const half = operation.half ?? 1;
+  // The result itself is rounded by its own size; what is rounded on the way, by that of the terms.
+  const allowed = (wanted: Numbers, magnitude: Numbers) =>
+    Float64Array.from(magnitude, (m, n) => eps * m + (dtype === "f16" ? EPS_F16 * (Math.abs(wanted[n]!) + eps * m + (half - 1) * m) : 0));
   const fault = firstFault(got, (name, numbers, i) => {
-    const excess = excessOf(numbers, i === null ? want.output : want.grads[i]!, i === null ? magnitudes.output : magnitudes.grads[i]!, eps, dtype);
+    const [wanted, magnitude] = i === null ? [want.output, magnitudes.output] : [want.grads[i]!, magnitudes.grads[i]!];
+    const excess = excessOf(numbers, wanted, allowed(wanted, magnitude), 1, dtype);
     return excess && `${name}${excess}`;
   });
   if (fault) return fault;
@@ -154,6 +159,18 @@ export async function withFoldedWorkgroups<T>(work: () => Promise<T>): Promise<T
     return await work();
   } finally {
     delete (device as { workgroups?: unknown }).workgroups; // the class's own is seen again
+  }
+}
+
+/** Runs `work` with the kernels made for adapters of the other kind: those for CPUs on a GPU, those for GPUs on a CPU. */
+export async function withOtherAdapter<T>(work: () => Promise<T>): Promise<T> {
+  const { adapter } = device;
+  const mutable: { adapter: typeof adapter } = device;
+  mutable.adapter = { ...adapter, software: !adapter.software };
+  try {
+    return await work();
+  } finally {
+    mutable.adapter = adapter;
   }
 }
 

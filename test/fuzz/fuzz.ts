@@ -1,7 +1,7 @@
 import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
 import { device } from "../device.ts";
 import { Draws } from "../draws.ts";
-import { boundFault, compute, exactnessFault, valuesOf, withFoldedWorkgroups, type AnyOperation } from "../operation.ts";
+import { boundFault, compute, exactnessFault, valuesOf, withFoldedWorkgroups, withOtherAdapter, type AnyOperation } from "../operation.ts";
 import { shrink } from "./shrink.ts";
 
 /** What is wrong with an operation on a problem: found by which check, and in words. */
@@ -20,22 +20,22 @@ export interface Finding extends Fault {
 
 type Check = (operation: AnyOperation, problem: unknown, seed: number) => Promise<string | null>;
 
-/** In order of the time they take. Half of the cases run the last, which compiles nothing anew. */
+/** The last two are drawn: each runs in half of the cases. */
 const CHECKS: Readonly<Record<string, Check>> = {
   exact: exactnessFault,
   f32: (operation, problem, seed) => boundFault(operation, problem, seed, "f32"),
   f16: (operation, problem, seed) => boundFault(operation, problem, seed, "f16"),
   folded: (operation, problem, seed) => withFoldedWorkgroups(() => boundFault(operation, problem, seed, "f32")),
+  other: (operation, problem, seed) => withOtherAdapter(() => boundFault(operation, problem, seed, "f32")),
 };
 
 /** The first fault of an operation's case, or null. */
 export async function faultOfCase(operation: AnyOperation, seed: number): Promise<Finding | null> {
   const draws = new Draws(seed);
   const problem: unknown = operation.draw!(draws);
-  const isFolded = draws.chance();
+  const drawn: Readonly<Record<string, boolean>> = { folded: draws.chance(), other: draws.chance(), f16: operation.half !== null && device.gpu.features.has("shader-f16") };
   for (const check of Object.keys(CHECKS)) {
-    if (check === "f16" && (operation.half === null || !device.gpu.features.has("shader-f16"))) continue;
-    if (check === "folded" && !isFolded) continue;
+    if (drawn[check] === false) continue;
     const words = await faultBy(check, operation, problem, seed);
     if (words !== null) return { operation, problem, seed, check, words };
   }
