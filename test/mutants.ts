@@ -19,7 +19,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant("conv2d", "groups share the first one's channels", "let first_channel = k / (params.packs / params.filter_groups) * group_channels;", "let first_channel = 0u;"),
   mutant("conv2d", "rows of a slice run into the next", "min(first + params.rows, params.batch * params.out_height)", "min(first + params.rows + 1u, params.batch * params.out_height)"),
   mutant("conv2d", "activation is lost in the epilogue", "pack(activate(sum))", "pack(sum)"),
-  mutant("conv2d", "products rounded to the stored type, which shows in f16 alone", "sum += f32(input[origin + c]) * accum(filters[tap + c * params.packs]);", "sum = accum(pack(sum + f32(input[origin + c]) * accum(filters[tap + c * params.packs])));"),
+  mutant("conv2d", "products in the stored type, which shows in f16 alone", "sum += f32(input[origin + c]) * accum(filters[tap + c * params.packs]);", "sum += accum(input[origin + c] * filters[tap + c * params.packs]);"),
   mutant("depthwise_conv2d", "activation before the bias", "if (BIAS) { sum += accum(bias[c]); }\n  output[i] = pack(activate(sum));", "sum = activate(sum);\n  if (BIAS) { sum += accum(bias[c]); }\n  output[i] = pack(sum);"),
   mutant("depthwise_conv2d", "filters read as [S, R, C]", "* accum(filters[(r * params.filter_w + s) * params.packs + c]);\n    }\n  }\n  if (BIAS)", "* accum(filters[(s * params.filter_h + r) * params.packs + c]);\n    }\n  }\n  if (BIAS)"),
   mutant("depthwise_conv2d", "padding left out of the gradient of the input", "reader(h, params.pad_top, r,", "reader(h, 0u, r,"),
