@@ -135,5 +135,5 @@ function reduced(op: string, losses: Tensor, reduction: LossReduction): Tensor {
 }
 
 function requireThreshold(op: string, threshold: number): void {
-  if (!(threshold > 0 && threshold < Infinity)) throw new OptionError(`${op}: expected a threshold > 0, got ${threshold}`);
+  if (!(threshold >= 0 && threshold < Infinity)) throw new OptionError(`${op}: expected a threshold of at least 0, got ${threshold}`);
 }

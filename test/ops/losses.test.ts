@@ -1,38 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { multiply } from "../../src/ops/elementwise.ts";
 import { gradients } from "../../src/ops/gradients.ts";
-import { anomalyMap, hingeLoss, reconstructionLoss } from "../../src/ops/losses.ts";
+import { anomalyMap, cosinePairLoss, hingeLoss, mseLoss, reconstructionLoss } from "../../src/ops/losses.ts";
 import { empty, fromArray, requireGrad, toArray, type Tensor } from "../../src/tensor/tensor.ts";
 import { rng } from "../bounds.ts";
 import { expectClose } from "../close.ts";
 import { device } from "../device.ts";
 import { describeOperation } from "../describe_operation.ts";
+import { lossOperations } from "../operations/losses.ts";
 import * as reference from "../reference/losses.ts";
 
-type Problem = { readonly positions: number; readonly channels: number; readonly threshold: number };
-
-const targetOf = ({ positions, channels }: Problem) => {
-  const random = rng(11);
-  return Float32Array.from({ length: positions * channels }, () => 2 * random() - 1);
-};
-
-describeOperation<Problem>({
-  name: "reconstructionLoss",
-  problems: [
-    ["one position, ragged channels", { positions: 1, channels: 3, threshold: 10 }],
-    ["everything similar", { positions: 70, channels: 8, threshold: 10 }],
-    ["nothing similar", { positions: 70, channels: 8, threshold: 0 }],
-    ["some similar, channels of GRAD on B6", { positions: 9, channels: 272, threshold: 0.66 }],
-  ],
-  shapes: ({ positions, channels }) => [[positions, channels]],
-  run: (p, [r]) => reconstructionLoss(fromArray(device, [p.positions, p.channels], targetOf(p)), r!, p),
-  forward: (p, [r]) => [reference.reconstruction(p, targetOf(p), r!)],
-  backward: (p, [r], gradLoss) => [reference.reconstructionGradient(p, targetOf(p), r!).map((value) => value * gradLoss[0]!)],
-  // All terms are of order one, divided by the number of positions in the gradient; the cosine divides twice.
-  magnitudes: ({ positions }, [r], gradLoss) => ({ output: [4], grads: [Array.from(r!, () => (8 * Math.abs(gradLoss[0]!)) / positions)] }),
-  slack: ({ positions, channels }) => 32 + positions + channels,
-  exact: null,
-});
+for (const operation of lossOperations) describeOperation(operation);
 
 describe("the anomaly map", () => {
   const [positions, channels, threshold] = [40, 12, 0.6];
@@ -90,7 +68,7 @@ describe("hingeLoss", () => {
     const s = requireGrad(fromArray(device, [scores.length], Float32Array.from(scores)));
     const m = fromArray(device, [mask.length], Float32Array.from(mask));
     const { results, grads } = gradients(() => {
-      const { loss, hits } = hingeLoss(s, m, threshold);
+      const { loss, hits } = hingeLoss(s, m, threshold === undefined ? {} : { threshold });
       return [loss, hits];
     }, [s]);
     const [loss, hits, gradient] = await Promise.all([results[0]!, results[1]!, grads[0]!].map((tensor) => toArray(tensor)));
@@ -136,7 +114,32 @@ describe("hingeLoss", () => {
   });
 });
 
-test("losses refuse tensors that do not go together", () => {
-  expect(() => reconstructionLoss(empty(device, [2, 3]), empty(device, [2, 4]), { threshold: 1 })).toThrow("reconstructionLoss: expected r [2,3], got a [2,3] and r [2,4]");
-  expect(() => hingeLoss(empty(device, [4]), empty(device, [5]))).toThrow("hingeLoss: expected mask [4], got scores [4] and mask [5]");
+test("hits of pairs are those of similar and of other pairs", async () => {
+  using _scope = device.scope();
+  const features = fromArray(device, [3, 2], Float32Array.of(1, 0, 2, 0, 0, 1));
+  const pairs = fromArray(device, [3, 2], Uint32Array.of(0, 1, 0, 2, 1, 1));
+  const { loss, hits } = cosinePairLoss(features, pairs, fromArray(device, [3], Float32Array.of(1, 0, 0)), { reduction: "none" });
+  expect(Array.from(await toArray(loss), (x) => Math.round(1000 * x) / 1000)).toEqual([0, 0.5, 1.5]); // cosines 1, 0 and 1
+  expect(Array.from(await toArray(hits))).toEqual([1, 0]);
+});
+
+describe("losses reject, before any GPU work,", () => {
+  const x = (...shape: number[]) => empty(device, shape);
+  const whole = (...shape: number[]) => empty(device, shape, "u32");
+  test.each<readonly [string, () => unknown, string]>([
+    ["another shape", () => mseLoss(x(2, 3), x(3, 2)), "mseLoss: expected b [2,3], got a [2,3] and b [3,2]"],
+    ["whole numbers", () => mseLoss(whole(2), whole(2)), "mseLoss: expected a of dtype f32 or f16, it is u32, got a [2] and b [2]"],
+    ["another reduction", () => mseLoss(x(2), x(2), { reduction: "max" as "sum" }), "mseLoss: expected reduction to be mean, sum or none, got max"],
+    ["an unknown option", () => mseLoss(x(2), x(2), { reduce: true } as object), "mseLoss: unknown option reduce; it takes reduction"],
+    ["another reconstruction", () => reconstructionLoss(x(2, 3), x(2, 4), { threshold: 1 }), "reconstructionLoss: expected r [2,3], got a [2,3] and r [2,4]"],
+    ["a threshold below zero", () => reconstructionLoss(x(2, 3), x(2, 3), { threshold: -1 }), "reconstructionLoss: expected a threshold of at least 0, got -1"],
+    ["a threshold that is no number", () => anomalyMap(x(2, 3), x(2, 3), { threshold: NaN }), "anomalyMap: expected a threshold of at least 0, got NaN"],
+    ["another mask", () => hingeLoss(x(4), x(5)), "hingeLoss: expected mask [4], got scores [4] and mask [5]"],
+    ["a mask of whole numbers", () => hingeLoss(x(4), whole(4)), "hingeLoss: expected mask of dtype f32, it is u32, got mask [4]"],
+    ["an endless threshold", () => hingeLoss(x(4), x(4), { threshold: Infinity }), "hingeLoss: expected a finite threshold, got Infinity"],
+    ["features of another rank", () => cosinePairLoss(x(2, 2, 3), whole(1, 2), x(1)), "cosinePairLoss: expected features [M,C], got features [2,2,3] and pairs [1,2] and similar [1]"],
+    ["pairs of numbers", () => cosinePairLoss(x(2, 3), x(1, 2), x(1)), "cosinePairLoss: expected pairs of dtype u32, it is f32, got pairs [1,2]"],
+    ["triples", () => cosinePairLoss(x(2, 3), whole(1, 3), x(1)), "cosinePairLoss: expected pairs [K,2], got features [2,3] and pairs [1,3] and similar [1]"],
+    ["another number of labels", () => cosinePairLoss(x(2, 3), whole(4, 2), x(3)), "cosinePairLoss: expected similar [4], got features [2,3] and pairs [4,2] and similar [3]"],
+  ])("%s", (_what, attempt, message) => expect(attempt).toThrow(message));
 });

@@ -8,63 +8,10 @@ import { device } from "../device.ts";
 import { runEmpty } from "../empty.ts";
 import { describeOperation } from "../describe_operation.ts";
 import { poison } from "../operation.ts";
+import { DYADIC, maxOperation, meanDyadicOperation, meanOperation, minOperation, RAGGED, sumOperation } from "../operations/reduce.ts";
 import * as reference from "../reference/reduce.ts";
-import type { Problem } from "../reference/reduce.ts";
 
-type Rows = readonly (readonly [why: string, p: Problem])[];
-
-// Extents are powers of two, so that the mean is exact too.
-const DYADIC: Rows = [
-  ["one element", { shape: [1], axes: [0] }],
-  ["no axes at all", { shape: [], axes: [] }],
-  ["no axis of several: every element by itself", { shape: [3, 5], axes: [] }],
-  ["the leading axis, packed", { shape: [4, 3, 8], axes: [0] }],
-  ["the leading axis, ragged", { shape: [8, 3, 5], axes: [0] }],
-  ["the middle axis, packed", { shape: [3, 4, 8], axes: [1] }],
-  ["the middle axis, ragged", { shape: [2, 4, 3], axes: [1] }],
-  ["the trailing axis", { shape: [3, 5, 8], axes: [2] }],
-  ["the pixels of every image, packed", { shape: [2, 4, 4, 12], axes: [1, 2] }],
-  ["the pixels of every image, axes the other way round", { shape: [3, 2, 4, 5], axes: [2, 1] }],
-  ["all axes", { shape: [4, 2, 8], axes: [0, 1, 2] }],
-  ["five axes", { shape: [2, 4, 2, 3, 4], axes: [1, 2] }],
-  ["a full slice exactly", { shape: [128, 3], axes: [0] }],
-  ["two passes, packed", { shape: [2, 512, 4], axes: [1] }],
-  ["three passes", { shape: [32768], axes: [0] }],
-];
-
-const RAGGED: Rows = [
-  ["seven elements", { shape: [7], axes: [0] }],
-  ["one row more than a slice", { shape: [129, 4], axes: [0] }],
-  ["the pixels of every image, odd extents", { shape: [2, 3, 5, 7], axes: [1, 2] }],
-  ["two passes, the last slice of one row", { shape: [3, 257], axes: [1] }],
-  ["three passes, the last slice of one row", { shape: [16385], axes: [0] }],
-];
-
-/** Additions on the longest path of a sum that is made 128 at a time. */
-const additions = (extent: number): number => (extent <= 128 ? extent - 1 : 127 + additions(Math.ceil(extent / 128)));
-
-for (const [rows, exact] of [[DYADIC, undefined], [RAGGED, null]] as const) {
-  describeOperation<Problem>({
-    name: "mean",
-    problems: rows,
-    shapes: ({ shape }) => [shape],
-    run: ({ axes }, [input]) => mean(input!, axes),
-    forward: (p, [input]) => reference.mean(p, input!),
-    backward: (p, _inputs, gradOutput) => [reference.meanBackward(p, gradOutput)],
-    ...(exact === null && { exact }), // a reciprocal that f32 rounds
-    slack: (p) => additions(reference.extentOf(p)) + 2, // and the reciprocal of the extent, and the product with it
-  });
-}
-
-describeOperation<Problem>({
-  name: "sum",
-  problems: [...DYADIC, ...RAGGED],
-  shapes: ({ shape }) => [shape],
-  run: ({ axes }, [input]) => sum(input!, axes),
-  forward: (p, [input]) => reference.sum(p, input!),
-  backward: (p, _inputs, gradOutput) => [reference.sumBackward(p, gradOutput)],
-  slack: (p) => additions(reference.extentOf(p)),
-});
+for (const operation of [meanDyadicOperation, meanOperation, sumOperation, maxOperation, minOperation]) describeOperation(operation);
 
 describe("max", () => {
   // Below zero throughout, so that a maximum with a forgotten element or a zero shows.
@@ -95,10 +42,19 @@ describe("max", () => {
     }
   });
 
-  test("has no gradient", () => {
-    using _scope = device.scope();
-    const input = requireGrad(fromArray(device, [3], new Float32Array(3)));
-    expect(gradients(() => [max(input)], [input]).grads).toEqual([null]);
+  test("shares its gradient among ties, more of them than f16 can count too", async () => {
+    for (const dtype of device.gpu.features.has("shader-f16") ? (["f32", "f16"] as const) : (["f32"] as const)) {
+      const values = Float32Array.from({ length: 4100 }, (_, i) => (i < 4 ? 1 : 2));
+      const read = () => {
+        using _scope = device.scope();
+        const input = requireGrad(fromArray(device, [4100], values, dtype));
+        return toArray(gradients(() => [max(input)], [input]).grads[0]!);
+      };
+      const gradient = await read();
+      expect(Array.from(gradient.subarray(0, 4))).toEqual([0, 0, 0, 0]);
+      expect(new Set(gradient.subarray(4)).size).toBe(1);
+      expect(gradient[4]! * 4096).toBeCloseTo(1, 3);
+    }
   });
 });
 
@@ -127,12 +83,12 @@ test("a batch of 0 images has no means and no gradients", async () => {
 
 describe("reductions reject, before any GPU work,", () => {
   test.each([
-    ["axes with a gap", [2, 3, 4], [0, 2], OptionError, "mean: expected neighbouring axes of [2,3,4], got 0,2"],
-    ["an axis twice", [2, 3], [1, 1], OptionError, "mean: expected neighbouring axes of [2,3], got 1,1"],
-    ["an axis too many", [2, 3], [1, 2], OptionError, "mean: expected neighbouring axes of [2,3], got 1,2"],
-    ["an axis counted from the end", [2, 3], [-1], OptionError, "mean: expected neighbouring axes of [2,3], got -1"],
-    ["no axis", [2, 3], [Number.NaN], OptionError, "mean: expected neighbouring axes of [2,3], got NaN"],
-    ["half an axis", [2, 3], [0.5], OptionError, "mean: expected neighbouring axes of [2,3], got 0.5"],
+    ["an axis twice", [2, 3], [1, 1], OptionError, "mean: expected axes of [2,3], each once, got 1,1"],
+    ["an axis too many", [2, 3], [1, 2], OptionError, "mean: expected axes of [2,3], each once, got 1,2"],
+    ["an axis before the first", [2, 3], [-3], OptionError, "mean: expected axes of [2,3], each once, got -3"],
+    ["an axis twice, once from the end", [2, 3], [1, -1], OptionError, "mean: expected axes of [2,3], each once, got 1,-1"],
+    ["no axis", [2, 3], [Number.NaN], OptionError, "mean: expected axes of [2,3], each once, got NaN"],
+    ["half an axis", [2, 3], [0.5], OptionError, "mean: expected axes of [2,3], each once, got 0.5"],
     ["nothing", [3, 0, 2], [1], ShapeError, "mean: nothing to reduce in [3,0,2] over axes 1"],
   ])("%s", (_what, shape, axes, error, message) => {
     for (const [name, reduce] of Object.entries({ sum, mean, max })) {
@@ -145,6 +101,6 @@ describe("reductions reject, before any GPU work,", () => {
   test("whole numbers", () => {
     const attempt = () => sum(empty(device, [2], "u32"));
     expect(attempt).toThrow(ShapeError);
-    expect(attempt).toThrow("sum: expected input of dtype f32, it is u32, got input [2]");
+    expect(attempt).toThrow("sum: expected input of dtype f32 or f16, it is u32, got input [2]");
   });
 });

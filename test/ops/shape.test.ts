@@ -1,76 +1,50 @@
 import { describe, expect, test } from "vitest";
+import { cast } from "../../src/ops/cast.ts";
+import { gather } from "../../src/ops/gather.ts";
 import { gradients } from "../../src/ops/gradients.ts";
-import { concat, reshape, slice } from "../../src/ops/shape.ts";
-import { ShapeError } from "../../src/runtime/errors.ts";
-import { countOf, empty, fromArray, requireGrad, toArray, type Shape } from "../../src/tensor/tensor.ts";
+import { broadcastTo, concat, pad, reshape, slice, transpose } from "../../src/ops/shape.ts";
+import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
+import { countOf, empty, fromArray, requireGrad, toArray, type Tensor } from "../../src/tensor/tensor.ts";
+import { describeOperation } from "../describe_operation.ts";
 import { device } from "../device.ts";
 import { runEmpty } from "../empty.ts";
-import { describeOperation } from "../describe_operation.ts";
-import * as reference from "../reference/shape.ts";
+import type { AnyOperation } from "../operation.ts";
+import {
+  broadcastToOperation, castOperation, concatOperation, gatherOperation, padOperation, reshapeOperation, sliceOperation, transposeOperation,
+} from "../operations/shape.ts";
 
-// Nothing is computed here, so there is nothing to round.
-const slack = (): number => 0;
+const OPERATIONS: readonly AnyOperation[] = [
+  reshapeOperation, sliceOperation, padOperation, transposeOperation, concatOperation, broadcastToOperation, gatherOperation, castOperation,
+];
+OPERATIONS.forEach(describeOperation);
 
-describeOperation<{ readonly from: Shape; readonly to: Shape }>({
-  name: "reshape",
-  problems: [
-    ["axes joined", { from: [2, 3, 4], to: [6, 4] }],
-    ["axes split", { from: [12], to: [3, 1, 4] }],
-    ["one element loses its axes", { from: [1, 1], to: [] }],
-  ],
-  shapes: ({ from }) => [from],
-  run: ({ to }, [input]) => reshape(input!, to),
-  forward: (_p, [input]) => input!,
-  backward: (_p, _inputs, gradOutput) => [gradOutput],
-  slack,
+test("whole numbers are moved bit by bit", async () => {
+  using _scope = device.scope();
+  const values = Uint32Array.of(0, 1, 0x7fc00001, 0xffffffff, 0x80000000, 3);
+  const x = fromArray(device, [2, 3], values);
+  const read = async (tensor: Tensor) => Array.from(new Uint32Array(await device.read(tensor.allocation.buffer, 4 * countOf(tensor.shape))));
+  expect(await read(transpose(x, [1, 0]))).toEqual([0, 0xffffffff, 1, 0x80000000, 0x7fc00001, 3]);
+  expect(await read(pad(x, [[0, 0], [1, 0]], 7))).toEqual([7, 0, 1, 0x7fc00001, 7, 0xffffffff, 0x80000000, 3]);
+  expect(await read(concat([x, x], 0))).toEqual([...values, ...values]);
+  expect(await read(slice(x, 1, 2))).toEqual([1, 0x7fc00001, 0x80000000, 3]);
+  expect(await read(gather(x, fromArray(device, [2], Uint32Array.of(1, 5))))).toEqual([0xffffffff, 0x80000000, 3, 0, 0, 0]);
+  expect(await read(broadcastTo(slice(x, 0, 1), [2, 2]))).toEqual([0, 0, 0xffffffff, 0xffffffff]);
 });
 
-describeOperation<{ readonly leading: Shape; readonly widths: readonly number[] }>({
-  name: "concat",
-  problems: [
-    ["one input", { leading: [3], widths: [5] }],
-    ["two, packed", { leading: [2, 3], widths: [4, 8] }],
-    ["two, ragged", { leading: [5], widths: [3, 2] }],
-    ["two ragged that make a packed one", { leading: [2, 2, 3], widths: [3, 5] }],
-    ["a packed one, then a ragged one", { leading: [4], widths: [8, 3] }],
-    ["a packed one at a ragged offset", { leading: [4], widths: [3, 8, 1] }],
-    ["three, packed, four axes", { leading: [2, 2, 3], widths: [4, 12, 8] }],
-    ["three, ragged", { leading: [7], widths: [1, 6, 2] }],
-    ["no leading axes", { leading: [], widths: [3, 4] }],
-    ["one of no width", { leading: [3], widths: [2, 0, 3] }],
-  ],
-  shapes: ({ leading, widths }) => widths.map((width) => [...leading, width]),
-  run: (_p, inputs) => concat(inputs),
-  forward: ({ leading, widths }, inputs) => reference.concat(countOf(leading), widths, inputs),
-  backward: ({ leading, widths }, _inputs, gradOutput) => {
-    const width = widths.reduce((sum, columns) => sum + columns, 0);
-    return widths.map((columns, i) => {
-      const offset = widths.slice(0, i).reduce((sum, before) => sum + before, 0);
-      return reference.slice(countOf(leading), width, offset, columns, gradOutput);
-    });
-  },
-  slack,
+test("NaNs and zeros keep their bits", async () => {
+  using _scope = device.scope();
+  const bits = Uint32Array.of(0x7fc12345, 0x80000000, 0x00000001, 0xff800000);
+  const moved = transpose(fromArray(device, [2, 2], new Float32Array(bits.buffer)), [1, 0]);
+  expect(Array.from(new Uint32Array(await device.read(moved.allocation.buffer, 16)))).toEqual([0x7fc12345, 0x00000001, 0x80000000, 0xff800000]);
 });
 
-describeOperation<{ readonly leading: Shape; readonly width: number; readonly offset: number; readonly columns: number }>({
-  name: "slice",
-  problems: [
-    ["everything", { leading: [3], width: 6, offset: 0, columns: 6 }],
-    ["the first columns, packed", { leading: [2, 3], width: 12, offset: 0, columns: 8 }],
-    ["the last columns, packed", { leading: [2, 3], width: 12, offset: 8, columns: 4 }],
-    ["the middle, packed", { leading: [5], width: 16, offset: 4, columns: 8 }],
-    ["packed columns at a ragged offset", { leading: [5], width: 16, offset: 3, columns: 8 }],
-    ["ragged columns at a packed offset", { leading: [5], width: 16, offset: 4, columns: 7 }],
-    ["packed columns of a ragged width", { leading: [5], width: 11, offset: 4, columns: 4 }],
-    ["one column of many axes", { leading: [2, 3, 2], width: 5, offset: 4, columns: 1 }],
-    ["no leading axes", { leading: [], width: 9, offset: 2, columns: 3 }],
-  ],
-  shapes: ({ leading, width }) => [[...leading, width]],
-  run: ({ offset, columns }, [input]) => slice(input!, offset, columns),
-  forward: ({ leading, width, offset, columns }, [input]) => reference.slice(countOf(leading), width, offset, columns, input!),
-  backward: ({ leading, width, offset, columns }, _inputs, gradOutput) =>
-    [reference.sliceBackward(countOf(leading), width, offset, columns, gradOutput)],
-  slack,
+test("cast keeps whole numbers, and cuts towards zero", async () => {
+  using _scope = device.scope();
+  const cut = cast(fromArray(device, [4], Float32Array.of(0, 1.9, 16_777_216, 3.5)), "u32");
+  expect(Array.from(new Uint32Array(await device.read(cut.allocation.buffer, 16)))).toEqual([0, 1, 16_777_216, 3]);
+  expect(await toArray(cast(fromArray(device, [3], Uint32Array.of(0, 7, 4_000_000)), "f32"))).toEqual(Float32Array.of(0, 7, 4_000_000));
+  const same = fromArray(device, [1], Float32Array.of(1));
+  expect(cast(same, "f32")).toBe(same);
 });
 
 test("reshape copies nothing", () => {
@@ -108,37 +82,33 @@ describe("nothing in, nothing out:", () => {
   });
 });
 
-describe("reshape, concat and slice reject, before any GPU work,", () => {
+describe("movers reject, before any GPU work,", () => {
   const tensor = (...shape: number[]) => empty(device, shape);
-  test.each([
-    ["another number of elements", () => reshape(tensor(2, 3), [4]), "reshape: [2,3] has 6 elements, [4] 4"],
-    ["no inputs", () => concat([]), "concat: expected at least one input"],
-    [
-      "other leading axes", () => concat([tensor(2, 3), tensor(3, 3)]),
-      "concat: expected equal shapes but for the last axis, got input 0 [2,3] and input 1 [3,3]",
-    ],
-    [
-      "other ranks", () => concat([tensor(2, 3), tensor(3)]),
-      "concat: expected equal shapes but for the last axis, got input 0 [2,3] and input 1 [3]",
-    ],
-    ["inputs without axes", () => concat([tensor(), tensor()]), "concat: expected at least one axis, got input 0 [] and input 1 []"],
-    [
-      "whole numbers", () => concat([tensor(2), empty(device, [2], "u32")]),
-      "concat: expected input 1 of dtype f32, it is u32, got input 0 [2] and input 1 [2]",
-    ],
-    ["columns beyond the last", () => slice(tensor(2, 5), 3, 3), "slice: expected columns within [0,5), asked for [3,6), got input [2,5]"],
-    [
-      "columns before the first", () => slice(tensor(2, 5), -1, 3),
-      "slice: expected columns within [0,5), asked for [-1,2), got input [2,5]",
-    ],
-    ["fewer columns than none", () => slice(tensor(2, 5), 2, -1), "slice: expected columns within [0,5), asked for [2,1), got input [2,5]"],
-    ["an input without columns to take", () => slice(tensor(), 0, 0), "slice: expected at least one axis, got input []"],
-    [
-      "an offset that is no number", () => slice(tensor(2, 5), Number.NaN, 1),
-      "slice: expected columns within [0,5), asked for [NaN,NaN), got input [2,5]",
-    ],
-  ])("%s", (_what, attempt, message) => {
-    expect(attempt).toThrow(ShapeError);
+  const whole = (...shape: number[]) => empty(device, shape, "u32");
+  test.each<readonly [string, () => unknown, typeof ShapeError | typeof OptionError, string]>([
+    ["another number of elements", () => reshape(tensor(2, 3), [4]), ShapeError, "reshape: [2,3] has 6 elements, [4] 4"],
+    ["no inputs", () => concat([]), ShapeError, "concat: expected at least one input"],
+    ["other leading axes", () => concat([tensor(2, 3), tensor(3, 3)]), ShapeError, "concat: expected equal shapes but for axis 1, got input 0 [2,3] and input 1 [3,3]"],
+    ["other ranks", () => concat([tensor(2, 3), tensor(3)]), ShapeError, "concat: expected equal shapes but for axis 1, got input 0 [2,3] and input 1 [3]"],
+    ["inputs without axes", () => concat([tensor(), tensor()]), OptionError, "concat: expected an axis of [], from 0 to -1, got -1"],
+    ["mixed dtypes", () => concat([tensor(2), whole(2)]), ShapeError, "concat: expected one dtype, input 0 is f32 and input 1 u32, got input 0 [2] and input 1 [2]"],
+    ["an axis too many", () => slice(tensor(2, 3), 0, 1, 2), OptionError, "slice: expected an axis of [2,3], from -2 to 1, got 2"],
+    ["a part beyond the end", () => slice(tensor(2, 3), 1, 3), OptionError, "slice: expected whole numbers within [0,3) of axis 1 of [2,3], asked for [1,4)"],
+    ["half a column", () => slice(tensor(2, 3), 0.5, 1), OptionError, "slice: expected whole numbers within [0,3) of axis 1 of [2,3], asked for [0.5,1.5)"],
+    ["too few amounts", () => pad(tensor(2, 3), [[1, 1]]), OptionError, "pad: expected a pair of amounts for each axis of [2,3], got 1"],
+    ["negative amounts", () => pad(tensor(2), [[-1, 1]]), OptionError, "pad: expected amounts to be whole numbers of at least 0, got -1,1"],
+    ["a value that is no u32", () => pad(whole(2), [[1, 1]], 0.5), OptionError, "pad: expected a u32 to fill in, got 0.5"],
+    ["an order of other axes", () => transpose(tensor(2, 3), [0, 2]), OptionError, "transpose: expected each axis of [2,3] once, got 0,2"],
+    ["an axis twice", () => transpose(tensor(2, 3), [1, 1]), OptionError, "transpose: expected each axis of [2,3] once, got 1,1"],
+    ["what does not broadcast", () => broadcastTo(tensor(2, 3), [3, 3]), ShapeError, "broadcastTo: expected a shape that broadcasts to [3,3], got input [2,3]"],
+    ["fewer axes", () => broadcastTo(tensor(1, 3), [3]), ShapeError, "broadcastTo: expected a shape that broadcasts to [3], got input [1,3]"],
+    ["indices that are no whole numbers", () => gather(tensor(2), tensor(1)), ShapeError, "gather: expected indices of dtype u32, it is f32, got indices [1]"],
+    ["indices of another rank", () => gather(tensor(2), whole(1, 1)), ShapeError, "gather: expected indices [K], got input [2] and indices [1,1]"],
+    ["no such axis to pick from", () => gather(tensor(2), whole(1), 1), OptionError, "gather: expected an axis of [2], from -1 to 0, got 1"],
+    ["no such dtype", () => cast(tensor(1), "f64" as "f32"), OptionError, "cast: expected a dtype of f32, f16, u32, got f64"],
+    ["more axes than a dispatch walks", () => transpose(tensor(2, 2, 2, 2, 2, 2, 2), [6, 5, 4, 3, 2, 1, 0]), ShapeError, "transpose: expected at most 6 axes that are not walked alike, there are 7, got input [2,2,2,2,2,2,2]"],
+  ])("%s", (_what, attempt, type, message) => {
+    expect(attempt).toThrow(type);
     expect(attempt).toThrow(message);
   });
 });

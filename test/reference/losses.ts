@@ -41,3 +41,42 @@ export function reconstructionGradient(p: Refinement, a: ArrayLike<number>, r: A
     return ((2 * (1 - s) ** 2 * (value - a[i]!)) / p.channels - 2 * (1 - s) * mse * 0.7 * slope) / positions.length;
   });
 }
+
+type Numbers = ArrayLike<number>;
+export type Reduction = "mean" | "sum" | "none";
+
+/** Losses reduced; `share` is the weight of each in what comes out. */
+const share = (reduction: Reduction, count: number): number => (reduction === "mean" ? 1 / count : 1);
+
+export function reduced(losses: Numbers, reduction: Reduction): Float64Array {
+  if (reduction === "none") return Float64Array.from(losses);
+  return Float64Array.of(Array.from(losses).reduce((sum, x) => sum + x, 0) * share(reduction, losses.length));
+}
+
+/** The upstream gradient of each loss before it was reduced. */
+export const spread = (gradLoss: Numbers, reduction: Reduction, count: number): Float64Array =>
+  Float64Array.from({ length: count }, (_, i) => (reduction === "none" ? gradLoss[i]! : gradLoss[0]! * share(reduction, count)));
+
+export interface Hinge {
+  readonly threshold: number;
+  readonly reduction: Reduction;
+}
+
+const short = (threshold: number, score: number, marked: number): number => Math.max(0, threshold + (marked ? -score : score));
+
+/** How each position weighs in the loss: the means are of either side. */
+const weights = ({ reduction }: Hinge, mask: Numbers): number[] => {
+  const marked = Array.from(mask).filter((m) => m === 1).length;
+  return Array.from(mask, (m) => (reduction === "mean" ? 1 / (m ? marked : mask.length - marked) : 1));
+};
+
+export function hinge(p: Hinge, scores: Numbers, mask: Numbers): Float64Array {
+  const losses = Float64Array.from(scores, (score, i) => short(p.threshold, score, mask[i]!) * weights(p, mask)[i]!);
+  return p.reduction === "none" ? losses : Float64Array.of(losses.reduce((sum, x) => sum + x, 0));
+}
+
+export const hingeGradient = (p: Hinge, scores: Numbers, mask: Numbers, gradLoss: Numbers): Float64Array =>
+  Float64Array.from(scores, (score, i) => {
+    const slope = short(p.threshold, score, mask[i]!) > 0 ? (mask[i] ? -1 : 1) : 0;
+    return slope * weights(p, mask)[i]! * gradLoss[p.reduction === "none" ? i : 0]!;
+  });

@@ -11,10 +11,11 @@ export interface Problem {
 export const count = (shape: readonly number[]): number => shape.reduce((n, extent) => n * extent, 1);
 
 /** How many elements make one of the output. */
-export const extentOf = ({ shape, axes }: Problem): number => count(axes.map((axis) => shape[axis]!));
+export const extentOf = ({ shape, axes }: Problem): number => count(axes.map((axis) => shape.at(axis)!));
 
 /** For each input element the output element that it belongs to. */
-function owners({ shape, axes }: Problem): number[] {
+function owners({ shape, axes: stated }: Problem): number[] {
+  const axes = stated.map((axis) => (axis < 0 ? axis + shape.length : axis));
   return Array.from({ length: count(shape) }, (_, i) => {
     const position = shape.map((extent, axis) => Math.floor(i / count(shape.slice(axis + 1))) % extent);
     return position.reduce((index, at, axis) => (axes.includes(axis) ? index : index * shape[axis]! + at), 0);
@@ -37,4 +38,14 @@ export function max(p: Problem, input: Numbers): Float64Array {
   const output = new Float64Array(count(p.shape) / extentOf(p)).fill(-Infinity);
   owners(p).forEach((owner, i) => (output[owner] = Math.max(output[owner]!, input[i]!)));
   return output;
+}
+
+export const min = (p: Problem, input: Numbers): Float64Array => max(p, Array.from(input, (x) => -x)).map((x) => -x);
+
+/** Elements that share the extremum share its gradient. */
+export function extremumBackward(p: Problem, input: Numbers, extrema: Numbers, gradOutput: Numbers): Float64Array {
+  const owner = owners(p);
+  const ties = new Float64Array(extrema.length);
+  owner.forEach((to, i) => (ties[to]! += input[i] === extrema[to] ? 1 : 0));
+  return Float64Array.from(owner, (to, i) => (input[i] === extrema[to] ? gradOutput[to]! / ties[to]! : 0));
 }

@@ -1,22 +1,52 @@
-// Definitions of concat and slice along the last axis, on rows.
+// Definitions of everything that moves elements: for each element of the output the one of the input that it is, or -1.
 
+type Shape = readonly number[];
 type Numbers = ArrayLike<number>;
 
-const rowOf = (a: Numbers, width: number, row: number): number[] => Array.from(a).slice(row * width, (row + 1) * width);
+const count = (shape: Shape): number => shape.reduce((n, extent) => n * extent, 1);
 
-/** The rows of all inputs side by side. */
-export function concat(rows: number, widths: readonly number[], inputs: readonly Numbers[]): Float64Array {
-  return Float64Array.from(Array.from({ length: rows }, (_, row) => inputs.flatMap((input, i) => rowOf(input, widths[i]!, row))).flat());
+/** The places of a shape, in order. */
+const placesOf = (shape: Shape): number[][] =>
+  Array.from({ length: count(shape) }, (_, i) => shape.map((extent, axis) => Math.floor(i / count(shape.slice(axis + 1))) % extent));
+
+/** Row-major index of a place, or -1 outside. */
+const indexOf = (shape: Shape, place: readonly number[]): number =>
+  place.every((at, axis) => at >= 0 && at < shape[axis]!) ? place.reduce((index, at, axis) => index * shape[axis]! + at, 0) : -1;
+
+export type Moves = readonly number[];
+
+export const slice = (shape: Shape, start: number, length: number, axis: number): Moves =>
+  placesOf(shape.map((extent, at) => (at === axis ? length : extent))).map((place) => indexOf(shape, place.map((at, i) => (i === axis ? at + start : at))));
+
+export const pad = (shape: Shape, amounts: readonly (readonly [number, number])[]): Moves =>
+  placesOf(shape.map((extent, axis) => extent + amounts[axis]![0] + amounts[axis]![1])).map((place) => indexOf(shape, place.map((at, axis) => at - amounts[axis]![0])));
+
+export const transpose = (shape: Shape, order: readonly number[]): Moves =>
+  placesOf(order.map((axis) => shape[axis]!)).map((place) => indexOf(shape, shape.map((_, axis) => place[order.indexOf(axis)]!)));
+
+export const broadcastTo = (shape: Shape, to: Shape): Moves =>
+  placesOf(to).map((place) => indexOf(shape, shape.map((extent, axis) => (extent === 1 ? 0 : place[axis + to.length - shape.length]!))));
+
+export const gather = (shape: Shape, indices: Numbers, axis: number): Moves =>
+  placesOf(shape.map((extent, at) => (at === axis ? indices.length : extent))).map((place) => indexOf(shape, place.map((at, i) => (i === axis ? indices[at]! : at))));
+
+/** Of each input of a concatenation: -1 where the element is another's. */
+export function concat(shapes: readonly Shape[], axis: number): Moves[] {
+  const total = shapes.reduce((sum, shape) => sum + shape[axis]!, 0);
+  let offset = 0;
+  return shapes.map((shape) => {
+    const before = offset;
+    offset += shape[axis]!;
+    return placesOf(shape.map((extent, at) => (at === axis ? total : extent))).map((place) => indexOf(shape, place.map((at, i) => (i === axis ? at - before : at))));
+  });
 }
 
-/** `columns` columns from `offset` of every row. */
-export function slice(rows: number, width: number, offset: number, columns: number, input: Numbers): Float64Array {
-  return Float64Array.from(Array.from({ length: rows }, (_, row) => rowOf(input, width, row).slice(offset, offset + columns)).flat());
-}
+export const moved = (moves: Moves, input: Numbers, fill = 0): Float64Array => Float64Array.from(moves, (from) => (from < 0 ? fill : input[from]!));
 
-/** A gradient of `slice`: its columns where they came from, between zeros. */
-export function sliceBackward(rows: number, width: number, offset: number, columns: number, gradOutput: Numbers): Float64Array {
-  const zeros = (n: number) => new Float64Array(rows * n);
-  const right = width - offset - columns;
-  return concat(rows, [offset, columns, right], [zeros(offset), gradOutput, zeros(right)]);
+export function movedBack(moves: Moves, { length }: Numbers, gradOutput: Numbers): Float64Array {
+  const grad = new Float64Array(length);
+  moves.forEach((from, i) => {
+    if (from >= 0) grad[from]! += gradOutput[i]!;
+  });
+  return grad;
 }
