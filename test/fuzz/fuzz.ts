@@ -1,7 +1,8 @@
 import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
+import { zeros } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
 import { Draws } from "../draws.ts";
-import { boundFault, compute, exactnessFault, valuesOf, withFoldedWorkgroups, withOtherAdapter, type AnyOperation } from "../operation.ts";
+import { boundFault, exactnessFault, valuesOf, withFoldedWorkgroups, withOtherAdapter, type AnyOperation } from "../operation.ts";
 import { shrink } from "./shrink.ts";
 
 /** What is wrong with an operation on a problem: found by which check, and in words. */
@@ -70,22 +71,19 @@ const placeOf = (words: string): string => words.split(/[[:]| \d+ bytes/)[0]!;
 
 const isRefusal = (words: string): boolean => words.startsWith(`threw ${ShapeError.name}`) || words.startsWith(`threw ${OptionError.name}`);
 
-/** Whether the definition has a value at the problem, and the operation takes it. */
+/** Whether the operation takes the problem, asked first: on what it refuses a definition may never end. Then, whether that has a value. */
 async function isValid(operation: AnyOperation, problem: unknown): Promise<boolean> {
-  let values: ReturnType<typeof valuesOf>;
   try {
-    using _scope = device.scope(); // definitions may ask the device too
-    values = valuesOf(operation, problem, 1, false, "f32");
-    if (!isFinite(operation.forward(problem, values.inputs))) return false;
-    if (!(operation.backward?.(problem, values.inputs, values.gradOutput) ?? []).every(isFinite)) return false;
-  } catch {
-    return false; // a part is missing that the definition needs
+    using _scope = device.scope();
+    operation.run(problem, operation.shapes(problem).map((shape, i) => zeros(device, shape)));
+  } catch (error) {
+    if ([ShapeError, OptionError, TypeError, RangeError].some((kind) => error instanceof kind)) return false;
   }
   try {
-    await compute(operation, problem, values.inputs, values.gradOutput, "f32");
-    return true;
-  } catch (error) {
-    return !(error instanceof ShapeError || error instanceof OptionError || error instanceof TypeError || error instanceof RangeError);
+    const { inputs, gradOutput } = valuesOf(operation, problem, 1, false, "f32");
+    return [operation.forward(problem, inputs), ...(operation.backward?.(problem, inputs, gradOutput) ?? [])].every(isFinite);
+  } catch {
+    return false; // a part is missing that the definition needs
   }
 }
 

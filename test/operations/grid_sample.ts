@@ -13,7 +13,8 @@ const sampling = (name: string, reach: number, problems: Operation<Problem>["pro
     problems,
     wide: [GRID],
     draw: (draws) => ({
-      batch: draws.whole(1, 3), height: draws.whole(1, 6), width: draws.whole(1, 6), channels: draws.channels(),
+      batch: draws.whole(1, 3), height: draws.whole(1, 6), width: draws.whole(1, 6),
+      channels: draws.chance(0.1) ? draws.pick([37, 4 * 33]) : draws.channels(), // more packs than one lane takes
       outHeight: draws.whole(1, 9), outWidth: draws.whole(1, 12), alignCorners: draws.chance(),
       mode: draws.pick(["bilinear", "bilinear", "nearest"]), paddingMode: draws.pick(["zeros", "border", "reflection"]),
     }),
