@@ -17,7 +17,7 @@ export interface Operation<P> {
   /** Each row is there for a reason; the reason is the test's name. */
   readonly problems: readonly (readonly [why: string, problem: P])[];
   /** A random valid problem, small: for the fuzzer. JSON, which is what it prints and shrinks. */
-  readonly draw?: (draws: Draws) => P;
+  readonly draw: (draws: Draws) => P;
   /** Shapes of the differentiable inputs. */
   readonly shapes: (p: P) => readonly Shape[];
   readonly run: (p: P, inputs: readonly Tensor[]) => Tensor;

@@ -1,5 +1,5 @@
 import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
-import { zeros } from "../../src/tensor/tensor.ts";
+import { countOf, zeros } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
 import { Draws } from "../draws.ts";
 import { boundFault, exactnessFault, valuesOf, withFoldedWorkgroups, withOtherAdapter, type AnyOperation } from "../operation.ts";
@@ -33,7 +33,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
 /** The first fault of an operation's case, or null. */
 export async function faultOfCase(operation: AnyOperation, seed: number): Promise<Finding | null> {
   const draws = new Draws(seed);
-  const problem: unknown = operation.draw!(draws);
+  const problem: unknown = operation.draw(draws);
   const drawn: Readonly<Record<string, boolean>> = { folded: draws.chance(), other: draws.chance(), f16: operation.half !== null && device.gpu.features.has("shader-f16") };
   for (const check of Object.keys(CHECKS)) {
     if (drawn[check] === false) continue;
@@ -71,11 +71,16 @@ const placeOf = (words: string): string => words.split(/[[:]| \d+ bytes/)[0]!;
 
 const isRefusal = (words: string): boolean => words.startsWith(`threw ${ShapeError.name}`) || words.startsWith(`threw ${OptionError.name}`);
 
-/** Whether the operation takes the problem, asked first: on what it refuses a definition may never end. Then, whether that has a value. */
+/**
+ * Whether there are elements to compute with, the operation takes the problem, and its definition has a value. The operation
+ * is asked first: on what it refuses a definition may never end.
+ */
 async function isValid(operation: AnyOperation, problem: unknown): Promise<boolean> {
   try {
     using _scope = device.scope();
-    operation.run(problem, operation.shapes(problem).map((shape, i) => zeros(device, shape)));
+    const shapes = operation.shapes(problem);
+    if (!shapes.every((shape) => countOf(shape) > 0)) return false;
+    operation.run(problem, shapes.map((shape) => zeros(device, shape)));
   } catch (error) {
     if ([ShapeError, OptionError, TypeError, RangeError].some((kind) => error instanceof kind)) return false;
   }
@@ -134,11 +139,9 @@ export function lineOf({ operation, check, words, problem, seed }: Finding): str
   return `${operation.name}: ${check}: ${firstLine}; at ${JSON.stringify(problem)}; again: npm run fuzz -- --op ${JSON.stringify(operation.name)} --seed ${seed} --cases 1`;
 }
 
-/** The operations of that name; all without one. Throws if there is none, or one that cannot be drawn. */
+/** The operations of that name; all without one. Throws if there is none. */
 export function chosen(operations: readonly AnyOperation[], name: string | null): readonly AnyOperation[] {
   const found = operations.filter((operation) => name === null || operation.name === name);
   if (found.length === 0) throw new OptionError(`no operation ${name}; there are ${operations.map((operation) => operation.name).join(", ")}`);
-  const undrawn = found.filter(({ draw }) => !draw).map((operation) => operation.name);
-  if (undrawn.length > 0) throw new OptionError(`operations without a draw: ${undrawn.join(", ")}`);
   return found;
 }

@@ -24,7 +24,7 @@ function readArguments(args: readonly string[]) {
       running: chosen(operations, values.op ?? null),
     };
   } catch (error) {
-    if (error instanceof OptionError || error instanceof TypeError) return (error as Error).message; // parseArgs throws the latter
+    if (error instanceof OptionError || error instanceof TypeError) return error.message; // parseArgs throws the latter
     throw error;
   }
 }

@@ -1,6 +1,7 @@
 // npm run test:mutants -- [--shader NAME]
 // Every mutant of test/mutants.ts is put in the place of its shader, and must be found by the fuzzer.
 import { parseArgs } from "node:util";
+import { Device } from "../../src/runtime/device.ts";
 import type { WgslModule } from "../../src/runtime/wgsl.ts";
 import { device } from "../device.ts";
 import { Draws } from "../draws.ts";
@@ -47,10 +48,10 @@ async function shadersOf(operation: AnyOperation): Promise<ReadonlySet<string>> 
   const used = new Set<string>();
   device.kernel = (spec) => {
     used.add(spec.module.name);
-    return Object.getPrototypeOf(device).kernel.call(device, spec);
+    return Device.prototype.kernel.call(device, spec);
   };
   try {
-    const drawn = Array.from({ length: 4 }, (_, i) => operation.draw!(new Draws(SEED + i)) as unknown);
+    const drawn = Array.from({ length: 4 }, (_, i) => operation.draw(new Draws(SEED + i)) as unknown);
     for (const problem of [...operation.problems.map(([, p]) => p as unknown), ...drawn]) {
       const { inputs, gradOutput } = valuesOf(operation, problem, SEED, false, "f32");
       await compute(operation, problem, inputs, gradOutput, "f32");

@@ -29,7 +29,7 @@ function fused<P>(base: Operation<P>, run: Run<P>): readonly Operation<Fused<P>>
         const [why, sums] = base.problems[i % base.problems.length]!;
         return [`${JSON.stringify(activation)}, ${why}`, { sums, activation }] as const;
       }),
-      draw: (draws) => ({ sums: base.draw!(draws), activation: draws.pick(activations) }),
+      draw: (draws) => ({ sums: base.draw(draws), activation: draws.pick(activations) }),
       shapes: ({ sums }) => base.shapes(sums),
       run: ({ sums, activation }, inputs) => run(sums, inputs, activation),
       forward: ({ sums, activation }, inputs) => Float64Array.from(base.forward(sums, inputs), definitionOf(activation).value),
