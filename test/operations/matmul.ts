@@ -35,10 +35,12 @@ export const matmulOperation: Operation<Product> = {
     ["both transposed, ragged", { batch: 1, m: 6, n: 5, k: 7, transposeA: true, transposeB: true }],
   ],
   draw: (draws) => {
-    const extent = () => draws.pick([1, 2, 3, 4, 5, 8, 12, 17, 33]);
+    const isPacked = draws.chance();
+    const extent = () => draws.pick(isPacked ? [4, 8, 12, 20, 36] : [1, 2, 3, 4, 5, 8, 12, 17, 33]);
+    const long = () => (isPacked ? 4 * draws.whole(125, 175) : draws.whole(500, 700)); // cut into slices
     const rows = draws.chance(0.1) ? draws.whole(256, 300) : extent(); // more than one workgroup
     return {
-      batch: draws.whole(1, 3), m: rows, n: extent(), k: draws.chance(0.1) ? draws.whole(500, 700) : extent(),
+      batch: draws.whole(1, 3), m: rows, n: extent(), k: draws.chance(0.2) ? long() : extent(),
       transposeA: draws.chance(), transposeB: draws.chance(),
     };
   },
