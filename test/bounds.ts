@@ -1,6 +1,8 @@
 export const EPS_F32 = 2 ** -24;
 export const EPS_F16 = 2 ** -11;
 
+export const LARGEST_F16 = 65504;
+
 const LEAST_F16 = 2 ** -24; // spacing of f16 near zero
 
 /**

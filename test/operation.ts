@@ -2,7 +2,7 @@ import { gradients } from "../src/ops/gradients.ts";
 import { floatToHalf, halfToFloat } from "../src/tensor/half.ts";
 import { countOf, fromArray, requireGrad, toArray, type FloatDType, type Shape, type Tensor } from "../src/tensor/tensor.ts";
 import { multiply } from "../src/ops/elementwise.ts";
-import { EPS_F16, EPS_F32, excessOf, rng } from "./bounds.ts";
+import { EPS_F16, EPS_F32, LARGEST_F16, excessOf, rng } from "./bounds.ts";
 import { device } from "./device.ts";
 import type { Draws } from "./draws.ts";
 
@@ -16,15 +16,15 @@ export interface Operation<P> {
   readonly name: string;
   /** Each row is there for a reason; the reason is the test's name. */
   readonly problems: readonly (readonly [why: string, problem: P])[];
-  /** A random valid problem, small: for the fuzzer. */
-  readonly draw?: (draws: Draws) => P;
+  /** A random valid problem, small: for the fuzzer. JSON, which is what it prints and shrinks. */
+  readonly draw: (draws: Draws) => P;
   /** Shapes of the differentiable inputs. */
   readonly shapes: (p: P) => readonly Shape[];
   readonly run: (p: P, inputs: readonly Tensor[]) => Tensor;
   /** Float64 definition. Shares no code with the kernel. */
   readonly forward: (p: P, inputs: readonly Numbers[]) => Numbers;
-  /** Float64 gradients of gradOutput . output, one per input. */
-  readonly backward: (p: P, inputs: readonly Numbers[], gradOutput: Numbers) => readonly Numbers[];
+  /** Float64 gradients of gradOutput . output, one per input. `null`: the operation is run without a tape. */
+  readonly backward: ((p: P, inputs: readonly Numbers[], gradOutput: Numbers) => readonly Numbers[]) | null;
   /**
    * Rounding errors allowed, in units of eps times `magnitudes`: a count of roundings on the longest path.
    */
@@ -56,7 +56,8 @@ export function poison(): void {
   for (const allocation of lent) device.release(allocation);
 }
 
-interface Results {
+/** What a device computed. */
+export interface Results {
   readonly output: Float32Array;
   readonly grads: readonly Float32Array[];
 }
@@ -76,20 +77,24 @@ export function valuesOf<P>(operation: Operation<P>, p: P, seed: number, exact: 
   return { inputs, gradOutput };
 }
 
-/** Output and gradients over poisoned memory. */
-async function compute<P>(operation: Operation<P>, p: P, inputs: readonly Float32Array[], gradOutput: Float32Array, dtype: FloatDType): Promise<Results> {
-  poison();
+/** Output and gradients. */
+export async function compute<P>(operation: Operation<P>, p: P, inputs: readonly Float32Array[], gradOutput: Float32Array, dtype: FloatDType): Promise<Results> {
   const before = device.memory().bytes;
   const scope = device.scope();
   let reads: readonly Promise<Float32Array>[];
   try {
-    const tensors = operation.shapes(p).map((shape, i) => requireGrad(fromArray(device, shape, inputs[i]!, operation.wide?.includes(i) ? "f32" : dtype)));
-    let output!: Tensor;
-    const { results, grads } = gradients(() => {
-      output = operation.run(p, tensors);
-      return [multiply(output, fromArray(device, output.shape, gradOutput, output.dtype)), output];
-    }, tensors);
-    reads = [toArray(results[1]!), ...grads.map((grad) => toArray(grad!))];
+    const tensors = operation.shapes(p).map((shape, i) => fromArray(device, shape, inputs[i]!, operation.wide?.includes(i) ? "f32" : dtype));
+    if (operation.backward === null) {
+      reads = [toArray(operation.run(p, tensors))];
+    } else {
+      const wanted = tensors.map(requireGrad);
+      let output!: Tensor;
+      const { results, grads } = gradients(() => {
+        output = operation.run(p, wanted);
+        return [multiply(output, fromArray(device, output.shape, gradOutput, output.dtype)), output];
+      }, wanted);
+      reads = [toArray(results[1]!), ...grads.map((grad) => toArray(grad!))];
+    }
   } finally {
     scope[Symbol.dispose]();
   }
@@ -102,8 +107,9 @@ async function compute<P>(operation: Operation<P>, p: P, inputs: readonly Float3
 export async function exactnessFault<P>(operation: Operation<P>, p: P, seed: number): Promise<string | null> {
   if (operation.exact === null) return null;
   const { inputs, gradOutput } = valuesOf(operation, p, seed, true, "f32");
+  poison();
   const got = await compute(operation, p, inputs, gradOutput, "f32");
-  const want = { output: operation.forward(p, inputs), grads: operation.backward(p, inputs, gradOutput) };
+  const want = { output: operation.forward(p, inputs), grads: operation.backward?.(p, inputs, gradOutput) ?? [] };
   return firstFault(got, (name, numbers, i) => {
     const wanted = i === null ? want.output : want.grads[i]!;
     if (numbers.length !== wanted.length) return `${name}: ${numbers.length} elements, expected ${wanted.length}`;
@@ -115,19 +121,28 @@ export async function exactnessFault<P>(operation: Operation<P>, p: P, seed: num
 /** What is wrong with the operation on random numbers: errors beyond the counted bound, or other bits the second time. */
 export async function boundFault<P>(operation: Operation<P>, p: P, seed: number, dtype: FloatDType): Promise<string | null> {
   const { inputs, gradOutput } = valuesOf(operation, p, seed, false, dtype);
+  poison();
   const got = await compute(operation, p, inputs, gradOutput, dtype);
   const absolute = (a: Float32Array) => a.map(Math.abs);
   const magnitudes = operation.magnitudes?.(p, inputs, gradOutput) ?? {
     output: operation.forward(p, inputs.map(absolute)),
-    grads: operation.backward(p, inputs.map(absolute), absolute(gradOutput)),
+    grads: operation.backward?.(p, inputs.map(absolute), absolute(gradOutput)) ?? [],
   };
-  const want = { output: operation.forward(p, inputs), grads: operation.backward(p, inputs, gradOutput) };
-  const eps = operation.slack(p) * EPS_F32 + (dtype === "f16" ? (operation.half ?? 1) * EPS_F16 : 0);
+  const want = { output: operation.forward(p, inputs), grads: operation.backward?.(p, inputs, gradOutput) ?? [] };
+  const eps = operation.slack(p) * EPS_F32;
+  const half = operation.half ?? 1;
+  // The result itself is rounded by its own size; what is rounded on the way, by that of the terms.
+  const allowed = (wanted: Numbers, magnitude: Numbers) =>
+    Float64Array.from(magnitude, (m, n) => eps * m + (dtype === "f16" ? EPS_F16 * (Math.abs(wanted[n]!) + eps * m + (half - 1) * m) : 0));
+  // What f16 has no number for is infinite, and right.
+  const stored = (a: Numbers) => (dtype === "f16" ? Float64Array.from(a, (x) => Math.min(Math.max(x, -LARGEST_F16), LARGEST_F16)) : a);
   const fault = firstFault(got, (name, numbers, i) => {
-    const excess = excessOf(numbers, i === null ? want.output : want.grads[i]!, i === null ? magnitudes.output : magnitudes.grads[i]!, eps, dtype);
+    const [wanted, magnitude] = i === null ? [want.output, magnitudes.output] : [want.grads[i]!, magnitudes.grads[i]!];
+    const excess = excessOf(stored(numbers), stored(wanted), allowed(wanted, magnitude), 1, dtype);
     return excess && `${name}${excess}`;
   });
   if (fault) return fault;
+  poison();
   const again = await compute(operation, p, inputs, gradOutput, dtype);
   return firstFault(again, (name, numbers, i) => {
     const first = bitsOf(i === null ? got.output : got.grads[i]!);
@@ -146,6 +161,18 @@ export async function withFoldedWorkgroups<T>(work: () => Promise<T>): Promise<T
     return await work();
   } finally {
     delete (device as { workgroups?: unknown }).workgroups; // the class's own is seen again
+  }
+}
+
+/** Runs `work` with the kernels made for adapters of the other kind: those for CPUs on a GPU, those for GPUs on a CPU. */
+export async function withOtherAdapter<T>(work: () => Promise<T>): Promise<T> {
+  const { adapter } = device;
+  const mutable: { adapter: typeof adapter } = device;
+  mutable.adapter = { ...adapter, software: !adapter.software };
+  try {
+    return await work();
+  } finally {
+    mutable.adapter = adapter;
   }
 }
 

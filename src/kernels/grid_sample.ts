@@ -1,7 +1,8 @@
 import module from "../../shaders/grid_sample.wgsl";
+import type { Device } from "../runtime/device.ts";
 import { shapeError } from "../runtime/errors.ts";
 import { elementOf, empty, packOf, zeros, type DType, type FloatDType, type Shape, type Tensor } from "../tensor/tensor.ts";
-import { choiceOf, floatDType, launch, requireDType } from "./launch.ts";
+import { choiceOf, floatDType, launch, requireDType, requireOneDevice } from "./launch.ts";
 import { exclusiveScan } from "./scan.ts";
 
 const BLOCK = 64; // samples ranked by one workgroup, as in the shader
@@ -77,7 +78,7 @@ interface Params extends Record<string, number> {
 const samplesOf = (p: Params): number => p.batch * p.out_height * p.out_width;
 
 /** Checks the shapes against each other. Out-of-bounds WGSL does not fault but touches some other element, so this is the only net. */
-function paramsOf(input: { shape: Shape; dtype: DType }, grid: Tensor, gradOutput?: Tensor): Params {
+function paramsOf(input: { shape: Shape; dtype: DType; device?: Device }, grid: Tensor, gradOutput?: Tensor): Params {
   const [batch = 0, height = 0, width = 0, channels = 0] = input.shape;
   const [gridBatch, out_height = 0, out_width = 0, two] = grid.shape;
   const fail = (problem: string): never => shapeError("gridSample", problem, gradOutput ? { input, grid, gradOutput } : { input, grid });
@@ -87,6 +88,7 @@ function paramsOf(input: { shape: Shape; dtype: DType }, grid: Tensor, gradOutpu
   if (height === 0 || width === 0) fail("expected a non-empty image");
   floatDType("gridSample", gradOutput ? { input, gradOutput } : { input });
   requireDType("gridSample", "f32", { grid });
+  requireOneDevice("gridSample", { input, grid, ...(gradOutput && { gradOutput }) });
   if (gradOutput && gradOutput.shape.join() !== [batch, out_height, out_width, channels].join()) fail("expected gradOutput [N,P,Q,C]");
   return { batch, height, width, packs: channels / packOf(channels), out_height, out_width };
 }

@@ -100,7 +100,8 @@ export function floatDType(op: string, tensors: Described): FloatDType {
   return dtype as FloatDType;
 }
 
-function requireOneDevice(op: string, tensors: Described): void {
+/** Throws ShapeError unless all tensors are on one device. */
+export function requireOneDevice(op: string, tensors: Described): void {
   let first: readonly [name: string, device: Device] | null = null;
   for (const [name, { device }] of Object.entries(tensors)) {
     if (!device) continue;

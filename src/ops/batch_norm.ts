@@ -3,7 +3,7 @@ import { gatherRegion, joinRegions } from "../kernels/copy.ts";
 import { activationForward } from "../kernels/activation.ts";
 import { momentsOf, normBackward, normForward, updateRunning, type NormGradients } from "../kernels/batch_norm.ts";
 import { binaryForward } from "../kernels/elementwise.ts";
-import { floatDType, readOptions, requireDType, requireShape } from "../kernels/launch.ts";
+import { floatDType, readOptions, requireDType, requireOneDevice, requireShape } from "../kernels/launch.ts";
 import type { Middle } from "../kernels/reduce.ts";
 import { ShapeError, shapeError } from "../runtime/errors.ts";
 import { countOf, fromArray, type Tensor } from "../tensor/tensor.ts";
@@ -126,6 +126,7 @@ function rowsOf(op: string, input: Tensor, affine: Tensor, running: Tensor): Mid
   const tensors = { input, affine, running };
   floatDType(op, { input });
   requireDType(op, "f32", { affine, running });
+  requireOneDevice(op, tensors);
   requireShape(op, "affine", [2, channels], tensors);
   requireShape(op, "running", [2, channels], tensors);
   return { groups: 1, extent: countOf(input.shape.slice(0, -1)), channels };

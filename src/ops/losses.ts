@@ -1,6 +1,6 @@
 import { record } from "../autograd/tape.ts";
 import { hingeLossBackward, hingeLossForward, LOSS_REDUCTIONS, type HingeSettings, type LossReduction } from "../kernels/hinge_loss.ts";
-import { choiceOf, readOptions, requireDType, requireShape } from "../kernels/launch.ts";
+import { choiceOf, readOptions, requireDType, requireOneDevice, requireShape } from "../kernels/launch.ts";
 import { mseLossBackward, mseLossForward } from "../kernels/mse_loss.ts";
 import { reconstructionLossBackward, reconstructionLossForward, reconstructionScore } from "../kernels/reconstruction_loss.ts";
 import { OptionError, shapeError } from "../runtime/errors.ts";
@@ -55,6 +55,7 @@ export function reconstructionLoss(target: Tensor, reconstruction: Tensor, optio
   const { threshold, reduction } = readOptions<Required<RefinementOptions & LossOptions>>("reconstructionLoss", options, { threshold: 10, reduction: "mean" });
   requireReduction("reconstructionLoss", reduction);
   requireThreshold("reconstructionLoss", threshold);
+  requireOneDevice("reconstructionLoss", { target, reconstruction });
   const perPosition = record("reconstructionLoss", reconstructionLossForward(target, reconstruction, threshold), [
     [reconstruction, (gradLoss) => reconstructionLossBackward(target, reconstruction, gradLoss, threshold)],
   ]);
@@ -72,6 +73,7 @@ export function reconstructionLoss(target: Tensor, reconstruction: Tensor, optio
 export function anomalyMap(target: Tensor, reconstruction: Tensor, options: RefinementOptions = {}): Tensor {
   const { threshold } = readOptions<Required<RefinementOptions>>("anomalyMap", options, { threshold: 10 });
   requireThreshold("anomalyMap", threshold);
+  requireOneDevice("anomalyMap", { target, reconstruction });
   return reconstructionScore(target, reconstruction, threshold);
 }
 
@@ -116,6 +118,7 @@ export function cosinePairLoss(features: Tensor, pairs: Tensor, similar: Tensor,
   const tensors = { features, pairs, similar };
   if (features.shape.length !== 2) shapeError("cosinePairLoss", "expected features [M,C]", tensors);
   requireDType("cosinePairLoss", "u32", { pairs });
+  requireOneDevice("cosinePairLoss", tensors);
   if (pairs.shape.length !== 2 || pairs.shape[1] !== 2) shapeError("cosinePairLoss", "expected pairs [K,2]", tensors);
   requireShape("cosinePairLoss", "similar", [pairs.shape[0]!], tensors);
   const side = (index: number): Tensor => gather(features, reshape(slice(pairs, index, 1), [pairs.shape[0]!]));

@@ -1,6 +1,6 @@
 import { record } from "../autograd/tape.ts";
 import type { Epilogue } from "../kernels/convolution.ts";
-import { readOptions } from "../kernels/launch.ts";
+import { readOptions, requireOneDevice } from "../kernels/launch.ts";
 import { matmulForward, type MatmulOptions } from "../kernels/matmul.ts";
 import { shapeError } from "../runtime/errors.ts";
 import { countOf, type Tensor } from "../tensor/tensor.ts";
@@ -48,6 +48,7 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions & Epilogue =
  */
 export function pointwiseConv2d(input: Tensor, weight: Tensor, options: Epilogue = {}): Tensor {
   const epilogue = readOptions<Required<Epilogue>>("pointwiseConv2d", options, NO_EPILOGUE);
+  requireOneDevice("pointwiseConv2d", { input, weight, ...(epilogue.bias && { bias: epilogue.bias }) });
   const channels = input.shape.at(-1)!;
   if (weight.shape.length !== 2 || weight.shape[0] !== channels) shapeError("pointwiseConv2d", `expected weight [${channels},K]`, { input, weight });
   const leading = input.shape.slice(0, -1);

@@ -1,4 +1,4 @@
-import { readOptions } from "../kernels/launch.ts";
+import { readOptions, requireOneDevice } from "../kernels/launch.ts";
 import { shapeError } from "../runtime/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Activation } from "./activation.ts";
@@ -35,6 +35,9 @@ export interface SqueezeExcitationOptions {
 export function squeezeExcitation(input: Tensor, reduce: SqueezeLayer, expand: SqueezeLayer, options: SqueezeExcitationOptions = {}): Tensor {
   const { activation, gate } = readOptions<Required<SqueezeExcitationOptions>>("squeezeExcitation", options, { activation: "relu", gate: "sigmoid" });
   if (input.shape.length !== 4) shapeError("squeezeExcitation", "expected input [N,H,W,C]", { input });
+  const { weight, bias } = reduce;
+  const layers = { weight, ...(bias && { bias }), expandWeight: expand.weight, ...(expand.bias && { expandBias: expand.bias }) };
+  requireOneDevice("squeezeExcitation", { input, ...layers });
   const squeezed = pointwiseConv2d(mean(input, [1, 2]), reduce.weight, { bias: reduce.bias ?? null, activation });
   return multiply(input, pointwiseConv2d(squeezed, expand.weight, { bias: expand.bias ?? null, activation: gate }));
 }

@@ -1,11 +1,8 @@
-import { activation, type ActivationName } from "../../src/ops/activation.ts";
-import type { Shape, Tensor } from "../../src/tensor/tensor.ts";
+import { activation, type Activation, type ActivationName } from "../../src/ops/activation.ts";
+import type { Shape } from "../../src/tensor/tensor.ts";
 import { EPS_F32 } from "../bounds.ts";
-import type { Draws } from "../draws.ts";
 import type { Operation } from "../operation.ts";
 import * as reference from "../reference/activation.ts";
-
-type Numbers = ArrayLike<number>;
 
 /** A number and how far f32 may be from it, in eps (half an ulp of 1): running error analysis of the kernel's formula. */
 interface Bounded {
@@ -35,8 +32,18 @@ const tanh = (x: Bounded) => over(minus(exp(x), exp(known(-x.value))), plus(exp(
 const one = known(1);
 const share = ({ value }: Bounded): Bounded => result(0.5, 4 + 16 * Math.exp((-value * value) / 2) * (1 + value * value), 2);
 
+interface Formula {
+  readonly value: (x: Bounded) => Bounded;
+  readonly slope: (x: Bounded) => Bounded;
+}
+
+const leaky = (slope: number): Formula => ({
+  value: (x) => (x.value > 0 ? x : times(x, result(slope, 0, 0.5))),
+  slope: ({ value }) => (value > 0 ? one : result(slope, 0, 0.5)),
+});
+
 /** The kernel's formulas away from the kinks, operation by operation. */
-const FORMULAS: Record<ActivationName, { readonly value: (x: Bounded) => Bounded; readonly slope: (x: Bounded) => Bounded }> = {
+const FORMULAS: Record<ActivationName, Formula> = {
   relu: { value: (x) => clamp(x, 0, Infinity), slope: ({ value }) => known(Number(value > 0)) },
   relu6: { value: (x) => clamp(x, 0, 6), slope: ({ value }) => known(Number(value > 0 && value < 6)) },
   hsigmoid: {
@@ -50,10 +57,7 @@ const FORMULAS: Record<ActivationName, { readonly value: (x: Bounded) => Bounded
   sigmoid: { value: sigmoid, slope: (x) => times(sigmoid(x), minus(one, sigmoid(x))) },
   silu: { value: (x) => times(x, sigmoid(x)), slope: (x) => times(sigmoid(x), plus(one, times(x, minus(one, sigmoid(x))))) },
   tanh: { value: tanh, slope: (x) => minus(one, times(tanh(x), tanh(x))) },
-  leakyRelu: {
-    value: (x) => (x.value > 0 ? x : times(x, result(0.01, 0, 0.5))),
-    slope: ({ value }) => (value > 0 ? one : result(0.01, 0, 0.5)),
-  },
+  leakyRelu: leaky(0.01),
   // The fit of erfc is good to 1e-7, which is 2 eps of the share; its exponent to a few roundings of at most 60.
   gelu: {
     value: (x) => times(x, share(x)),
@@ -67,28 +71,41 @@ const FORMULAS: Record<ActivationName, { readonly value: (x: Bounded) => Bounded
   sqrt: { value: sqrt, slope: (x) => over(known(0.5), sqrt(x)) },
 };
 
-const NAMES = Object.keys(FORMULAS) as ActivationName[];
+/** Every activation by its name, and one with a slope of its own. */
+export const ACTIVATIONS: readonly Activation[] = [...(Object.keys(FORMULAS) as ActivationName[]), { name: "leakyRelu", slope: -0.375 }];
+
+const formulaOf = (of: Activation): Formula => (typeof of === "string" ? FORMULAS[of] : leaky(of.slope));
+
+/** How far f32 may be from an activation's value at x, in eps. */
+export const roundingsOf = (of: Activation, x: number): number => formulaOf(of).value(known(x)).error;
+
+/** Whether the function needs positive numbers. */
+export const isOfPositives = (of: Activation): boolean => of === "sqrt" || of === "log";
+
+const EXACT: readonly Activation[] = ["relu", "relu6", "abs", "square"]; // the others divide, which WGSL lets be inexact always
 
 // 0 and 6 are kinks, and within.
 const whole = (random: () => number): number => Math.floor(13 * random()) - 4;
 
-export const activationOperations: readonly Operation<Shape>[] = NAMES.map((name) => ({
-    name,
-    problems: [
-      ["packed", [2, 3, 44]],
-      ["ragged", [7, 31]],
-    ] as const,
-    draw: (draws: Draws): Shape => [draws.whole(1, 9), draws.channels()],
-    shapes: (shape: Shape) => [shape],
-    run: (_p: Shape, [input]: readonly Tensor[]) => activation(input!, name),
-    forward: (_p: Shape, [input]: readonly Numbers[]) => reference.forward(reference.DEFINITIONS[name], input!),
-    backward: (_p: Shape, [input]: readonly Numbers[], gradOutput: Numbers) => [reference.backward(reference.DEFINITIONS[name], input!, gradOutput)],
-    value: name === "sqrt" || name === "log" ? (random: () => number) => 0.01 + 8 * random() : (random: () => number) => 16 * random() - 8,
-    exact: ["relu", "relu6", "abs", "square"].includes(name) ? whole : null, // the others divide, which WGSL lets be inexact always
-    // The bounds count every rounding; what is left are products of two errors.
-    magnitudes: (_p: Shape, [input]: readonly Numbers[], gradOutput: Numbers) => ({
-      output: Array.from(input!, (x) => FORMULAS[name].value(known(x)).error),
-      grads: [Array.from(input!, (x, i) => times(known(gradOutput[i]!), FORMULAS[name].slope(known(x))).error)],
-    }),
-    slack: () => 1 + 2 ** 10 * EPS_F32,
-}));
+const operationOf = (of: Activation): Operation<Shape> => ({
+  name: typeof of === "string" ? of : "leakyRelu of another slope",
+  problems: [
+    ["packed", [2, 3, 44]],
+    ["ragged", [7, 31]],
+  ],
+  draw: (draws) => [draws.whole(1, 9), draws.channels()],
+  shapes: (shape) => [shape],
+  run: (_shape, [input]) => activation(input!, of),
+  forward: (_shape, [input]) => reference.forward(reference.definitionOf(of), input!),
+  backward: (_shape, [input], gradOutput) => [reference.backward(reference.definitionOf(of), input!, gradOutput)],
+  value: isOfPositives(of) ? (random) => 0.01 + 8 * random() : (random) => 16 * random() - 8,
+  exact: EXACT.includes(of) ? whole : null,
+  // The bounds count every rounding; what is left are products of two errors.
+  magnitudes: (_shape, [input], gradOutput) => ({
+    output: Array.from(input!, (x) => roundingsOf(of, x)),
+    grads: [Array.from(input!, (x, i) => times(known(gradOutput[i]!), formulaOf(of).slope(known(x))).error)],
+  }),
+  slack: () => 1 + 2 ** 10 * EPS_F32,
+});
+
+export const activationOperations: readonly Operation<Shape>[] = ACTIVATIONS.map(operationOf);

@@ -13,8 +13,11 @@ const sampling = (name: string, reach: number, problems: Operation<Problem>["pro
     problems,
     wide: [GRID],
     draw: (draws) => ({
-      batch: draws.whole(1, 3), height: draws.whole(1, 6), width: draws.whole(1, 6), channels: draws.channels(),
-      outHeight: draws.whole(1, 9), outWidth: draws.whole(1, 12), alignCorners: draws.chance(),
+      ...(draws.chance(0.1)
+        ? { batch: 3, height: 17, width: draws.whole(14, 18), outHeight: 20, outWidth: draws.whole(32, 36) } // more cells and blocks than one workgroup scans
+        : { batch: draws.whole(1, 3), height: draws.whole(1, 6), width: draws.whole(1, 6), outHeight: draws.whole(1, 9), outWidth: draws.whole(1, 12) }),
+      channels: draws.chance(0.1) ? draws.pick([37, 4 * 33]) : draws.channels(), // more packs than one lane takes
+      alignCorners: draws.chance(),
       mode: draws.pick(["bilinear", "bilinear", "nearest"]), paddingMode: draws.pick(["zeros", "border", "reflection"]),
     }),
     shapes: (p) => [[p.batch, p.height, p.width, p.channels], [p.batch, p.outHeight, p.outWidth, 2]],
@@ -96,7 +99,7 @@ const MODES: Operation<Problem>["problems"] = (["bilinear", "nearest"] as const)
   ),
 );
 
-export const gridSampleModesOperation = sampling("gridSample", 2.5, [
+export const gridSampleModesOperation = sampling("gridSample in every mode", 2.5, [
   ...MODES,
   ["border of one pixel", { batch: 1, height: 1, width: 1, channels: 4, outHeight: 3, outWidth: 3, alignCorners: true, paddingMode: "border" }],
   ["reflection in one pixel, corners aligned", { batch: 1, height: 1, width: 2, channels: 1, outHeight: 3, outWidth: 3, alignCorners: true, paddingMode: "reflection" }],

@@ -154,8 +154,8 @@ const side = (p: Pairs, features: Numbers, index: number): Float64Array =>
 export const lossOperations: readonly AnyOperation[] = [
   reconstructionLossOperation,
   mseLossOf(["sum", "none"]),
-  { ...mseLossOf(["mean"]), exact: null },
+  { ...mseLossOf(["mean"]), name: "mseLoss by its mean", exact: null },
   { ...hingeLossOf(["sum", "none"]), exact: (random: () => number) => (Math.floor(17 * random()) - 8) / 4 },
-  { ...hingeLossOf(["mean"]), exact: null },
+  { ...hingeLossOf(["mean"]), name: "hingeLoss by its mean", exact: null },
   cosinePairLossOperation,
 ];

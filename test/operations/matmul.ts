@@ -9,15 +9,15 @@ interface Product extends Problem {
 }
 
 /** `[G, X, Y]` as `[G, Y, X]`. */
-const turned = (groups: number, x: number, y: number, values: ArrayLike<number>): Float64Array =>
+const turned = (x: number, y: number, values: ArrayLike<number>): Float64Array =>
   Float64Array.from({ length: values.length }, (_, i) => {
     const [g, row, column] = [Math.floor(i / (x * y)), Math.floor(i / x) % y, i % x];
     return values[(g * x + column) * y + row]!;
-  }).subarray(0, groups * x * y);
+  });
 
 /** The operands as the definition has them. */
-const plain = ({ batch, m, n, k, transposeA, transposeB }: Product, a: ArrayLike<number>, b: ArrayLike<number>) =>
-  [transposeA ? turned(batch, k, m, a) : a, transposeB ? turned(batch, n, k, b) : b] as const;
+const plain = ({ m, n, k, transposeA, transposeB }: Product, a: ArrayLike<number>, b: ArrayLike<number>) =>
+  [transposeA ? turned(k, m, a) : a, transposeB ? turned(n, k, b) : b] as const;
 
 export const matmulOperation: Operation<Product> = {
   name: "matmul",
@@ -35,16 +35,22 @@ export const matmulOperation: Operation<Product> = {
     ["both transposed, ragged", { batch: 1, m: 6, n: 5, k: 7, transposeA: true, transposeB: true }],
   ],
   draw: (draws) => {
-    const extent = () => draws.pick([1, 2, 3, 4, 5, 8, 12, 17, 33]);
-    return { batch: draws.whole(1, 3), m: extent(), n: extent(), k: draws.chance(0.1) ? draws.whole(500, 700) : extent(), transposeA: draws.chance(), transposeB: draws.chance() };
+    const isPacked = draws.chance();
+    const extent = () => draws.pick(isPacked ? [4, 8, 12, 20, 36] : [1, 2, 3, 4, 5, 8, 12, 17, 33]);
+    const long = () => (isPacked ? 4 * draws.whole(125, 175) : draws.whole(500, 700)); // cut into slices
+    const rows = draws.chance(0.1) ? draws.whole(256, 300) : extent(); // more than one workgroup
+    return {
+      batch: draws.whole(1, 3), m: rows, n: extent(), k: draws.chance(0.2) ? long() : extent(),
+      transposeA: draws.chance(), transposeB: draws.chance(),
+    };
   },
   shapes: ({ batch, m, n, k, transposeA, transposeB }) => [transposeA ? [batch, k, m] : [batch, m, k], transposeB ? [batch, n, k] : [batch, k, n], [n]],
   run: ({ transposeA = false, transposeB = false }, [a, b, bias]) => matmul(a!, b!, { transposeA, transposeB, bias: bias! }),
   forward: (p, [a, b, bias]) => reference.forward(p, ...plain(p, a!, b!), bias!),
   backward: (p, [a, b], gradOutput) => {
-    const { batch, m, n, k, transposeA, transposeB } = p;
+    const { m, n, k, transposeA, transposeB } = p;
     const [gradA, gradB, gradBias] = reference.backward(p, ...plain(p, a!, b!), gradOutput) as [Float64Array, Float64Array, Float64Array];
-    return [transposeA ? turned(batch, m, k, gradA) : gradA, transposeB ? turned(batch, k, n, gradB) : gradB, gradBias];
+    return [transposeA ? turned(m, k, gradA) : gradA, transposeB ? turned(k, n, gradB) : gradB, gradBias];
   },
   slack: ({ batch, m, n, k }) => 2 + Math.max(k, n, batch * m), // one rounding per term of the longest sum
 };

@@ -61,7 +61,7 @@ const meanOver = (problems: Rows): Operation<Problem> => ({
 });
 
 /** Of powers of two elements, so that the mean is exact too. */
-export const meanDyadicOperation: Operation<Problem> = meanOver(DYADIC);
+export const meanDyadicOperation: Operation<Problem> = { ...meanOver(DYADIC), name: "mean of powers of two" };
 export const meanOperation: Operation<Problem> = { ...meanOver(RAGGED), exact: null, draw };
 
 export const sumOperation: Operation<Problem> = {

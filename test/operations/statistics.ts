@@ -28,3 +28,15 @@ export const topKMeanOperation: Operation<reference.TopK> = {
   }),
   smooth: true,
 };
+
+/** Of so few values that many elements are equal to the least of the k: they share what is left. */
+export const topKMeanOfEqualsOperation: Operation<reference.TopK> = {
+  ...topKMeanOperation,
+  name: "topKMean of equals",
+  problems: [
+    ["all equal to one of five values", { rows: 3, columns: 40, k: 7 }],
+    ["rows longer than a workgroup", { rows: 2, columns: 300, k: 100 }],
+  ],
+  value: (random) => Math.floor(5 * random()) / 4 - 0.5,
+  smooth: false,
+};

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { conv2dBackwardFilters, conv2dBackwardInput, type Conv2dOptions } from "../../src/kernels/conv2d.ts";
-import { conv2d } from "../../src/ops/conv2d.ts";
+import type { ConvolutionOptions } from "../../src/kernels/convolution.ts";
+import { conv2d, depthwiseConv2d } from "../../src/ops/conv2d.ts";
 import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
 import { empty, fromArray, toArray, type Tensor } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
@@ -29,6 +30,36 @@ describe("conv2d's options", () => {
     expect(await compute({ padding: [0, 1, 0, 0], stride: [1, 4] })).toEqual(Float32Array.of(1, 5, 9, 0));
     expect(await compute({ padding: [0, 0, 1, 0], stride: [1, 4] })).toEqual(Float32Array.of(0, 4, 0, 8, 0, 12));
     expect(await compute({ padding: [0, 0, 0, 1], stride: [1, 4] })).toEqual(Float32Array.of(1, 0, 5, 0, 9, 0));
+  });
+});
+
+describe("padding \"same\" makes the output as large as the input divided by the stride", () => {
+  // Total padding by TensorFlow's formula; what is odd goes below and right.
+  const before = (extent: number, taps: number, stride: number, dilation: number) => {
+    const total = Math.max(0, (Math.ceil(extent / stride) - 1) * stride + (taps - 1) * dilation + 1 - extent);
+    return [Math.floor(total / 2), total - Math.floor(total / 2)] as const;
+  };
+
+  test.each([
+    ["an odd window", 5, 6, [3, 3], 1, 1],
+    ["an even window", 5, 6, [2, 4], 1, 1],
+    ["a stride", 7, 8, [3, 5], 2, 1],
+    ["a stride beyond the window, which needs no padding", 7, 8, [1, 2], 3, 1],
+    ["dilation", 5, 6, [3, 2], 1, 2],
+    ["dilation and stride", 9, 8, [3, 3], 2, 3],
+  ] as const)("with %s", async (_why, height, width, [r, s], stride, dilation) => {
+    using _scope = device.scope();
+    const image = fromArray(device, [1, height, width, 1], Float32Array.from({ length: height * width }, (_, i) => (i * 7) % 11));
+    const taps = Float32Array.from({ length: r * s }, (_, i) => i + 1);
+    const padding = [...before(height, r, stride, dilation), ...before(width, s, stride, dilation)] as const;
+    for (const convolve of [
+      (options: ConvolutionOptions) => conv2d(image, fromArray(device, [r, s, 1, 1], taps), options),
+      (options: ConvolutionOptions) => depthwiseConv2d(image, fromArray(device, [r, s, 1], taps), options),
+    ]) {
+      const same = convolve({ padding: "same", stride, dilation });
+      expect(same.shape).toEqual([1, Math.ceil(height / stride), Math.ceil(width / stride), 1]);
+      expect(await toArray(same)).toEqual(await toArray(convolve({ padding, stride, dilation })));
+    }
   });
 });
 

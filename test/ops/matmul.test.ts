@@ -1,21 +1,30 @@
 import { describe, expect, test } from "vitest";
+import type { MatmulOptions } from "../../src/kernels/matmul.ts";
 import { matmul } from "../../src/ops/matmul.ts";
 import { ShapeError } from "../../src/runtime/errors.ts";
 import { empty } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
 import { describeOperation } from "../describe_operation.ts";
+import { boundFault, exactnessFault, withOtherAdapter } from "../operation.ts";
 import { matmulOperation, pointwiseConv2dOperation } from "../operations/matmul.ts";
 
 describeOperation(matmulOperation);
 describeOperation(pointwiseConv2dOperation);
 
+test.each(matmulOperation.problems)("the form for the other kind of adapter computes the same product: %s", async (_why, problem) => {
+  expect(await withOtherAdapter(() => exactnessFault(matmulOperation, problem, 1))).toBeNull();
+  expect(await withOtherAdapter(() => boundFault(matmulOperation, problem, 2, "f32"))).toBeNull();
+});
+
 describe("matmul rejects, before any GPU work,", () => {
   test.each([
     ["another batch", [2, 3, 4], [1, 4, 5], "matmul: expected b [2,4,N], got a [2,3,4] and b [1,4,5]"],
     ["another inner extent", [1, 3, 4], [1, 5, 6], "matmul: expected b [1,4,N], got a [1,3,4] and b [1,5,6]"],
+    ["another batch, transposed", [2, 3, 4], [1, 5, 4], "matmul: expected b [2,N,4], got a [2,3,4] and b [1,5,4]", { transposeB: true }],
+    ["another inner extent of a transposed a", [1, 4, 3], [1, 5, 6], "matmul: expected b [1,4,N], got a [1,4,3] and b [1,5,6]", { transposeA: true }],
     ["a plain matrix", [3, 4], [4, 5], "matmul: expected a [G,M,K] and b [G,K,N], got a [3,4] and b [4,5]"],
-  ])("%s", (_what, a, b, message) => {
-    const attempt = () => matmul(empty(device, a), empty(device, b));
+  ])("%s", (_what, a, b, message, options: MatmulOptions = {}) => {
+    const attempt = () => matmul(empty(device, a), empty(device, b), options);
     expect(attempt).toThrow(ShapeError);
     expect(attempt).toThrow(message);
   });

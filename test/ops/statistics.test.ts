@@ -6,10 +6,11 @@ import { rng } from "../bounds.ts";
 import { describeOperation } from "../describe_operation.ts";
 import { device } from "../device.ts";
 import { runEmpty } from "../empty.ts";
-import { topKMeanOperation } from "../operations/statistics.ts";
+import { topKMeanOfEqualsOperation, topKMeanOperation } from "../operations/statistics.ts";
 import * as reference from "../reference/statistics.ts";
 
 describeOperation(topKMeanOperation);
+describeOperation(topKMeanOfEqualsOperation);
 
 describe("topKMean", () => {
   test.each([

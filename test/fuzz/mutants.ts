@@ -1,0 +1,103 @@
+// npm run test:mutants -- [--shader NAME]
+// Every mutant of test/mutants.ts is put in the place of its shader, and must be found by the fuzzer.
+import { parseArgs } from "node:util";
+import { Device } from "../../src/runtime/device.ts";
+import type { WgslModule } from "../../src/runtime/wgsl.ts";
+import { device } from "../device.ts";
+import { Draws } from "../draws.ts";
+import { MUTANTS, type Mutant } from "../mutants.ts";
+import { compute, valuesOf, type AnyOperation } from "../operation.ts";
+import { faultOfCase, type Finding } from "./fuzz.ts";
+import { operations } from "./operations.ts";
+
+const SEED = 1;
+const UNCHANGED_CASES = 3; // of each operation, which must find nothing in shaders as they are
+const MOST_CASES = 60; // of each operation, to find a mutant
+
+type Mutable = { -readonly [K in keyof WgslModule]: WgslModule[K] };
+
+// The objects that the launchers import: what is changed in them is what gets compiled.
+const shaders = new Map(
+  Object.entries(import.meta.glob<Mutable>("../../shaders/**/*.wgsl", { eager: true, import: "default" })).map(([path, module]) => [
+    path.replace("../../shaders/", "").replace(".wgsl", ""),
+    module,
+  ]),
+);
+
+/** Runs `work` with a shader changed. Kernels are found by the names of their modules, so these get another for the time. */
+async function withMutant<T>({ shader, from, to, why }: Mutant, work: () => Promise<T>): Promise<T> {
+  const module = shaders.get(shader);
+  if (!module) throw new Error(`${shader}: no such shader; there are ${[...shaders.keys()].join(", ")}`);
+  const { code } = module;
+  const places = code.split(from).length - 1;
+  if (places !== 1) throw new Error(`${shader}, ${why}: expected its text once in the shader, it is there ${places} times`);
+  const renamed = shader.startsWith("prelude/") ? [...shaders.values()] : [module]; // a prelude is part of every kernel
+  const names = renamed.map(({ name }) => name);
+  module.code = code.replace(from, () => to);
+  for (const other of renamed) other.name = `${other.name} (${why})`;
+  try {
+    return await work();
+  } finally {
+    module.code = code;
+    renamed.forEach((other, i) => (other.name = names[i]!));
+  }
+}
+
+/** Names of the shaders that an operation runs on its problems. */
+async function shadersOf(operation: AnyOperation): Promise<ReadonlySet<string>> {
+  const used = new Set<string>();
+  device.kernel = (spec) => {
+    used.add(spec.module.name);
+    return Device.prototype.kernel.call(device, spec);
+  };
+  try {
+    const drawn = Array.from({ length: 4 }, (_, i) => operation.draw(new Draws(SEED + i)) as unknown);
+    for (const problem of [...operation.problems.map(([, p]) => p as unknown), ...drawn]) {
+      const { inputs, gradOutput } = valuesOf(operation, problem, SEED, false, "f32");
+      await compute(operation, problem, inputs, gradOutput, "f32");
+    }
+    if (operation.half !== null) used.add("cast"); // of f32 workspaces
+  } finally {
+    delete (device as { kernel?: unknown }).kernel; // the class's own is seen again
+  }
+  return used;
+}
+
+/** What the fuzzer finds in up to `cases` cases of each operation, and at which case. */
+async function firstFinding(candidates: readonly AnyOperation[], cases: number): Promise<{ finding: Finding; at: number } | null> {
+  for (let i = 0; i < cases; i++) {
+    for (const operation of candidates) {
+      const finding = await faultOfCase(operation, SEED + i);
+      if (finding) return { finding, at: i + 1 };
+    }
+  }
+  return null;
+}
+
+/** Tries all mutants, prints, and returns the exit code: 0 if all were found and nothing else. */
+export async function main(args: readonly string[]): Promise<number> {
+  const { values } = parseArgs({ args: [...args], options: { shader: { type: "string" } } });
+  const mutants = MUTANTS.filter(({ shader }) => values.shader === undefined || shader === values.shader);
+  const unchanged = await firstFinding(operations, UNCHANGED_CASES);
+  if (unchanged) {
+    console.log(`shaders as they are: ${unchanged.finding.operation.name} fails: ${unchanged.finding.words}`);
+    return 1;
+  }
+  console.log(`shaders as they are: nothing found in ${UNCHANGED_CASES} cases of each of ${operations.length} operations`);
+  const users = new Map<AnyOperation, ReadonlySet<string>>();
+  for (const operation of operations) users.set(operation, await shadersOf(operation));
+  let survivors = 0;
+  for (const mutant of mutants) {
+    const { shader, why } = mutant;
+    const candidates = operations.filter((operation) => shader.startsWith("prelude/") || users.get(operation)!.has(shader));
+    const found = await withMutant(mutant, () => firstFinding(candidates, MOST_CASES));
+    if (found) {
+      console.log(`found     ${shader}: ${why}: by ${found.finding.operation.name}, case ${found.at}, ${found.finding.check}: ${found.finding.words.split("\n")[0]}`);
+    } else {
+      survivors++;
+      console.log(`SURVIVED  ${shader}: ${why}: ${MOST_CASES} cases of ${candidates.map(({ name }) => name).join(", ") || "no operation"}`);
+    }
+  }
+  console.log(`${mutants.length - survivors} of ${mutants.length} mutants found, in ${new Set(mutants.map(({ shader }) => shader)).size} shaders`);
+  return survivors > 0 ? 1 : 0;
+}
