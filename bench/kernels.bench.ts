@@ -34,7 +34,7 @@ for (const { kernel, what, bytes, flops, prepare } of KERNELS) {
   const median = samples[SAMPLES >> 1]!;
   kernels.push({ kernel, what, milliseconds: rounded(median), least: rounded(samples[0]!), gigabytes: rounded(bytes / median / 1e6), gigaflops: rounded(flops / median / 1e6) });
   const { milliseconds, gigabytes, gigaflops } = kernels.at(-1)!;
-  console.log(`${kernel.padEnd(38)} ${what.padEnd(34)} ${String(milliseconds).padStart(8)} ms ${String(gigabytes).padStart(7)} GB/s ${String(gigaflops).padStart(7)} GFLOP/s`);
+  console.log(`${kernel.padEnd(44)} ${what.padEnd(34)} ${String(milliseconds).padStart(8)} ms ${String(gigabytes).padStart(7)} GB/s ${String(gigaflops).padStart(7)} GFLOP/s`);
 }
 
 const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();

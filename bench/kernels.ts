@@ -1,20 +1,30 @@
 import * as activation from "../src/kernels/activation.ts";
 import * as norm from "../src/kernels/batch_norm.ts";
+import { bucketOf } from "../src/kernels/bucket.ts";
 import { castForward } from "../src/kernels/cast.ts";
 import * as conv from "../src/kernels/conv2d.ts";
+import { gatherRegion } from "../src/kernels/copy.ts";
 import * as depthwise from "../src/kernels/depthwise_conv2d.ts";
 import { dropoutForward } from "../src/kernels/dropout.ts";
 import { binaryForward } from "../src/kernels/elementwise.ts";
 import { drawFeatureBlocks } from "../src/kernels/feature_block_paste.ts";
+import * as gather from "../src/kernels/gather.ts";
+import * as blur from "../src/kernels/gaussian_blur.ts";
 import * as grid from "../src/kernels/grid_sample.ts";
+import * as hinge from "../src/kernels/hinge_loss.ts";
 import { histogramForward } from "../src/kernels/histogram.ts";
-import { imagesToTensor } from "../src/ops/images.ts";
 import { matmulForward } from "../src/kernels/matmul.ts";
+import * as mse from "../src/kernels/mse_loss.ts";
 import { adamUpdate, sgdUpdate } from "../src/kernels/optimizer.ts";
+import * as pool from "../src/kernels/pool.ts";
 import { normal, uniform } from "../src/kernels/random.ts";
+import * as reconstruction from "../src/kernels/reconstruction_loss.ts";
 import { reduceMiddle, sumProducts } from "../src/kernels/reduce.ts";
+import * as resize from "../src/kernels/resize.ts";
+import * as rows from "../src/kernels/rows.ts";
 import { exclusiveScan } from "../src/kernels/scan.ts";
 import { topKMeanForward } from "../src/kernels/top_k_mean.ts";
+import { imagesToTensor } from "../src/ops/images.ts";
 import type { Device } from "../src/runtime/device.ts";
 import { RandomStream } from "../src/tensor/random.ts";
 import { countOf, fromArray, zeros, type Shape, type Tensor } from "../src/tensor/tensor.ts";
@@ -33,57 +43,219 @@ export interface Measured {
 }
 
 const [CELLS, CHANNELS] = [28, 272];
-const MAP: Shape = [1, CELLS, CELLS, CHANNELS];
 const POSITIONS = CELLS * CELLS;
 const COUNT = POSITIONS * CHANNELS;
+const MAP: Shape = [1, CELLS, CELLS, CHANNELS];
+const EXPANDED: Shape = [1, CELLS, CELLS, 4 * CHANNELS];
+const LOCAL: Shape = [1, 8, 8, CHANNELS];
+const GRID: Shape = [1, CELLS, CELLS, 2];
+const PLACES: Shape = [1, CELLS, CELLS];
+const HEAT: Shape = [1, 224, 224, 1];
+const PIXELS = 224 * 224;
+const MILLION = 2 ** 20;
+
+const MIDDLE = { groups: 1, extent: POSITIONS, channels: CHANNELS };
+const NORM = { eps: 1e-5, correction: 0 } as const;
+const PADDED = { padding: 1 };
 const DRAW = { seed: 1, stream: 2, step: 3 };
+const BLOCKS = { maxHalfSide: 10, intensity: [8, 16], steps: 100 } as const;
+const HINGE = { threshold: 0.5, reduction: "mean" } as const;
+const POOL = { stride: [2, 2], padding: [1, 1], countIncludePad: true } as const;
+const BILINEAR = { mode: "bilinear", alignCorners: false, antialias: false } as const;
+const BLUR = { size: 33, sigma: 4, border: "reflect" } as const;
+const ADAM = { rate: 0, betas: [1 - 2 ** -9, 1 - 2 ** -9], eps: 1, decay: 0, decoupled: true, step: 100 } as const;
+const SGD = { rate: 0, momentum: 0.5, nesterov: false, decay: 0 } as const;
 
 const random = new RandomStream(1, 7);
 const normals = (device: Device, shape: Shape): Tensor => fromArray(device, shape, random.normals(countOf(shape), 1));
+
 /** Tensors of normal numbers, one for each shape, handed to a call. */
 const over = (shapes: readonly Shape[], call: (...tensors: Tensor[]) => unknown) => (device: Device) => {
   const tensors = shapes.map((shape) => normals(device, shape));
   return () => call(...tensors);
 };
+
+/** Every row of a map, in an order that no cache foresees. */
+const scattered = (device: Device): Tensor =>
+  fromArray(device, [POSITIONS], Uint32Array.from({ length: POSITIONS }, (_, i) => (i * 89) % POSITIONS));
+
+/** Bytes of f32 tensors, each read or written once. */
 const bytesOf = (...shapes: Shape[]): number => shapes.reduce((sum, shape) => sum + 4 * countOf(shape), 0);
 
-const EXPANDED: Shape = [1, CELLS, CELLS, 4 * CHANNELS];
-const middle = { groups: 1, extent: POSITIONS, channels: CHANNELS };
-const settings = { eps: 1e-5, correction: 0 } as const;
-const LOCAL: Shape = [1, 8, 8, CHANNELS];
-const GRID: Shape = [1, CELLS, CELLS, 2];
+/** Calls of one shape of work: the same bytes and operations. */
+const family = (what: string, bytes: number, flops: number, calls: Record<string, Measured["prepare"]>): Measured[] =>
+  Object.entries(calls).map(([kernel, prepare]) => ({ kernel, what, bytes, flops, prepare }));
+
+const PRODUCT: Shape[] = [MAP, [CHANNELS, 4 * CHANNELS], EXPANDED];
+const IMAGE: Shape = [1, CELLS, CELLS, 64];
+const FILTERS: Shape = [3, 3, 64, 64];
+const WINDOWS: Shape = [3, 3, 4 * CHANNELS];
+const AFFINE: Shape = [2, CHANNELS];
+const POOLED: Shape = [1, 14, 14, CHANNELS];
 
 export const KERNELS: readonly Measured[] = [
-  { kernel: "matmul.forward", what: "784x272 times 272x1088", bytes: bytesOf(MAP, [CHANNELS, 4 * CHANNELS], EXPANDED), flops: 8 * COUNT * CHANNELS, prepare: over([[1, POSITIONS, CHANNELS], [1, CHANNELS, 4 * CHANNELS]], (a, b) => matmulForward(a!, b!, {}, {})) },
-  { kernel: "matmul.gradient of the weight", what: "272x784 times 784x1088", bytes: bytesOf(MAP, [CHANNELS, 4 * CHANNELS], EXPANDED), flops: 8 * COUNT * CHANNELS, prepare: over([[1, POSITIONS, CHANNELS], [1, POSITIONS, 4 * CHANNELS]], (a, g) => matmulForward(a!, g!, {}, { transposeA: true })) },
-  { kernel: "matmul.gradient of the input", what: "784x1088 times 1088x272", bytes: bytesOf(MAP, [CHANNELS, 4 * CHANNELS], EXPANDED), flops: 8 * COUNT * CHANNELS, prepare: over([[1, POSITIONS, 4 * CHANNELS], [1, CHANNELS, 4 * CHANNELS]], (g, b) => matmulForward(g!, b!, {}, { transposeB: true })) },
-  { kernel: "conv2d.forward", what: "3x3, 28x28x64 to 64", bytes: bytesOf([1, 28, 28, 64], [3, 3, 64, 64], [1, 28, 28, 64]), flops: 18 * POSITIONS * 64 * 64, prepare: over([[1, 28, 28, 64], [3, 3, 64, 64]], (x, w) => conv.conv2dForward(x!, w!, {}, { padding: 1 })) },
-  { kernel: "conv2d.backward_input", what: "3x3, 28x28x64 to 64", bytes: bytesOf([1, 28, 28, 64], [3, 3, 64, 64], [1, 28, 28, 64]), flops: 18 * POSITIONS * 64 * 64, prepare: over([[1, 28, 28, 64], [3, 3, 64, 64], [1, 28, 28, 64]], (x, w, g) => conv.conv2dBackwardInput(x!, w!, g!, { padding: 1 })) },
-  { kernel: "conv2d.backward_filters", what: "3x3, 28x28x64 to 64", bytes: bytesOf([1, 28, 28, 64], [3, 3, 64, 64], [1, 28, 28, 64]), flops: 18 * POSITIONS * 64 * 64, prepare: over([[1, 28, 28, 64], [3, 3, 64, 64], [1, 28, 28, 64]], (x, w, g) => conv.conv2dBackwardFilters(x!, w!, g!, { padding: 1 })) },
-  { kernel: "depthwise_conv2d.forward", what: "3x3, 28x28x1088", bytes: bytesOf(EXPANDED, EXPANDED), flops: 18 * 4 * COUNT, prepare: over([EXPANDED, [3, 3, 4 * CHANNELS]], (x, w) => depthwise.depthwiseForward(x!, w!, {}, { padding: 1 })) },
-  { kernel: "depthwise_conv2d.backward_input", what: "3x3, 28x28x1088", bytes: bytesOf(EXPANDED, EXPANDED), flops: 18 * 4 * COUNT, prepare: over([EXPANDED, [3, 3, 4 * CHANNELS], EXPANDED], (x, w, g) => depthwise.depthwiseBackwardInput(x!, w!, g!, { padding: 1 })) },
-  { kernel: "depthwise_conv2d.backward_filters", what: "3x3, 28x28x1088", bytes: bytesOf(EXPANDED, EXPANDED), flops: 18 * 4 * COUNT, prepare: over([EXPANDED, [3, 3, 4 * CHANNELS], EXPANDED], (x, w, g) => depthwise.depthwiseBackwardFilters(x!, w!, g!, { padding: 1 })) },
-  { kernel: "batch_norm.slice_moments and merge", what: "784x272", bytes: bytesOf(MAP), flops: 6 * COUNT, prepare: over([MAP], (x) => norm.momentsOf(x!, middle, settings)) },
-  { kernel: "batch_norm.forward", what: "784x272", bytes: bytesOf(MAP, MAP), flops: 4 * COUNT, prepare: over([MAP, [1, 2, CHANNELS], [2, CHANNELS]], (x, s, a) => norm.normForward(x!, s!, a!, middle, settings)) },
-  { kernel: "batch_norm.backward_sums and backward_input", what: "784x272", bytes: bytesOf(MAP, MAP, MAP, MAP, MAP), flops: 12 * COUNT, prepare: over([MAP, [1, 2, CHANNELS], [2, CHANNELS], MAP], (x, s, a, g) => norm.normBackward(x!, s!, a!, g!, middle, settings)) },
-  { kernel: "activation.forward", what: "hswish, 784x272", bytes: bytesOf(MAP, MAP), flops: 5 * COUNT, prepare: over([MAP], (x) => activation.activationForward(x!, "hswish")) },
-  { kernel: "activation.backward_input", what: "hswish, 784x272", bytes: bytesOf(MAP, MAP, MAP), flops: 6 * COUNT, prepare: over([MAP, MAP], (x, g) => activation.activationBackwardInput(x!, g!, "hswish")) },
-  { kernel: "elementwise.forward", what: "add, 784x272", bytes: bytesOf(MAP, MAP, MAP), flops: COUNT, prepare: over([MAP, MAP], (a, b) => binaryForward(a!, b!, "add")) },
-  { kernel: "elementwise.forward_broadcast", what: "multiply 784x272 by 272", bytes: bytesOf(MAP, MAP), flops: COUNT, prepare: over([MAP, [CHANNELS]], (a, b) => binaryForward(a!, b!, "multiply")) },
-  { kernel: "reduce.reduce", what: "784x272 to 272", bytes: bytesOf(MAP), flops: COUNT, prepare: over([MAP], (x) => reduceMiddle(x!, middle, [CHANNELS], "sum")) },
-  { kernel: "reduce.sum_products", what: "784x272 to 272", bytes: bytesOf(MAP, MAP), flops: 2 * COUNT, prepare: over([MAP, MAP], (a, b) => sumProducts(a!, b!, middle, [CHANNELS])) },
-  { kernel: "cast.to_narrow", what: "784x272 to f16", bytes: 6 * COUNT, flops: 0, prepare: over([MAP], (x) => castForward(x!, "f16")) },
-  { kernel: "grid_sample.forward", what: "784 points of 8x8x272", bytes: bytesOf(LOCAL, GRID, MAP), flops: 6 * COUNT, prepare: over([LOCAL, GRID], (x, g) => grid.gridSampleForward(x!, g!, {})) },
-  { kernel: "grid_sample.rank, place and gather", what: "784 points of 8x8x272", bytes: bytesOf(LOCAL, GRID, MAP), flops: 8 * COUNT, prepare: over([GRID, MAP], (g, y) => grid.gridSampleBackwardInput(LOCAL, g!, y!, {})) },
-  { kernel: "grid_sample.backward_grid", what: "784 points of 8x8x272", bytes: bytesOf(LOCAL, GRID, MAP, GRID), flops: 12 * COUNT, prepare: over([LOCAL, GRID, MAP], (x, g, y) => grid.gridSampleBackwardGrid(x!, g!, y!, {})) },
-  { kernel: "dropout.forward", what: "784x272", bytes: bytesOf(MAP, MAP), flops: COUNT, prepare: over([MAP], (x) => dropoutForward(x!, DRAW, 0.5)) },
-  { kernel: "random.uniform_numbers", what: "784x272", bytes: bytesOf(MAP), flops: 0, prepare: (device) => () => uniform(device, MAP, DRAW) },
-  { kernel: "random.normal_numbers", what: "784x272", bytes: bytesOf(MAP), flops: 0, prepare: (device) => () => normal(device, MAP, DRAW) },
-  { kernel: "feature_block_paste.walk", what: "16 images of 28x28", bytes: bytesOf([16, 28, 28, 2]), flops: 0, prepare: (device) => () => drawFeatureBlocks(device, [16, 28, 28], DRAW, { maxHalfSide: 10, intensity: [8, 16], steps: 100 }) },
-  { kernel: "scan.block_totals and forward", what: "1 M", bytes: bytesOf([2 ** 21]), flops: 2 ** 20, prepare: (device) => { const x = zeros(device, [2 ** 20], "u32"); return () => exclusiveScan(x); } },
-  { kernel: "top_k_mean.forward", what: "10 of 50176 (a map of 224x224)", bytes: bytesOf([224, 224]), flops: 224 * 224, prepare: over([[1, 224 * 224]], (x) => topKMeanForward(x!, 10)) },
-  { kernel: "histogram.forward", what: "224x224 into 256", bytes: bytesOf([224, 224]), flops: 3 * 224 * 224, prepare: over([[224, 224]], (x) => histogramForward(x!, { bins: 256, low: -4, high: 4 })) },
-  { kernel: "image.horizontal and vertical", what: "1024x768 to 224x224", bytes: 4 * 1024 * 768 + bytesOf([224, 224, 3]), flops: 6 * 1024 * 768, prepare: (device) => { const picture = { width: 1024, height: 768, data: new Uint8Array(4 * 1024 * 768).fill(99) }; return () => imagesToTensor(device, [picture], { height: 224, width: 224, mean: [0, 0, 0], deviation: [1, 1, 1] }); } },
-  { kernel: "optimizer.adam", what: "1 M parameters", bytes: bytesOf([7 * 2 ** 20]), flops: 14 * 2 ** 20, prepare: over([[2 ** 20], [2 ** 20], [1], [2 ** 20], [2 ** 20]], (weights, gradients, factor, m, v) => adamUpdate({ weights: weights!, gradients: gradients!, factor: factor!, m: m!, v: v! }, { first: 0, count: 2 ** 20 }, { rate: 0, betas: [1 - 2 ** -9, 1 - 2 ** -9], eps: 1, decay: 0, decoupled: true, step: 100 })) },
-  { kernel: "optimizer.sgd", what: "1 M parameters", bytes: bytesOf([5 * 2 ** 20]), flops: 5 * 2 ** 20, prepare: over([[2 ** 20], [2 ** 20], [1], [2 ** 20]], (weights, gradients, factor, m) => sgdUpdate({ weights: weights!, gradients: gradients!, factor: factor!, m: m! }, { first: 0, count: 2 ** 20 }, { rate: 0, momentum: 0.5, nesterov: false, decay: 0 })) },
+  ...family(`${POSITIONS}x${CHANNELS} by ${CHANNELS}x${4 * CHANNELS}`, bytesOf(...PRODUCT), 8 * COUNT * CHANNELS, {
+    "matmul.forward": over([[1, POSITIONS, CHANNELS], [1, CHANNELS, 4 * CHANNELS]], (a, b) => matmulForward(a, b, {}, {})),
+    "matmul.gradient of the weight": over([[1, POSITIONS, CHANNELS], [1, POSITIONS, 4 * CHANNELS]], (a, g) =>
+      matmulForward(a, g, {}, { transposeA: true })),
+    "matmul.gradient of the input": over([[1, POSITIONS, 4 * CHANNELS], [1, CHANNELS, 4 * CHANNELS]], (g, b) =>
+      matmulForward(g, b, {}, { transposeB: true })),
+  }),
+  ...family("3x3, 28x28x64 to 64", bytesOf(IMAGE, FILTERS, IMAGE), 18 * POSITIONS * 64 * 64, {
+    "conv2d.forward": over([IMAGE, FILTERS], (x, w) => conv.conv2dForward(x, w, {}, PADDED)),
+    "conv2d.backward_input": over([IMAGE, FILTERS, IMAGE], (x, w, g) => conv.conv2dBackwardInput(x, w, g, PADDED)),
+    "conv2d.backward_filters": over([IMAGE, FILTERS, IMAGE], (x, w, g) => conv.conv2dBackwardFilters(x, w, g, PADDED)),
+  }),
+  ...family("3x3, 28x28x1088", bytesOf(EXPANDED, EXPANDED), 18 * 4 * COUNT, {
+    "depthwise_conv2d.forward": over([EXPANDED, WINDOWS], (x, w) => depthwise.depthwiseForward(x, w, {}, PADDED)),
+    "depthwise_conv2d.backward_input": over([EXPANDED, WINDOWS, EXPANDED], (x, w, g) => depthwise.depthwiseBackwardInput(x, w, g, PADDED)),
+    "depthwise_conv2d.backward_filters": over([EXPANDED, WINDOWS, EXPANDED], (x, w, g) =>
+      depthwise.depthwiseBackwardFilters(x, w, g, PADDED)),
+  }),
+  ...family("784x272", bytesOf(MAP), 6 * COUNT, {
+    "batch_norm.slice_moments and merge": over([MAP], (x) => norm.momentsOf(x, MIDDLE, NORM)),
+  }),
+  ...family("784x272", bytesOf(MAP, MAP), 4 * COUNT, {
+    "batch_norm.forward": over([MAP, [1, 2, CHANNELS], AFFINE], (x, s, a) => norm.normForward(x, s, a, MIDDLE, NORM)),
+  }),
+  ...family("784x272", bytesOf(MAP, MAP, MAP, MAP, MAP), 12 * COUNT, {
+    "batch_norm.backward_sums and backward_input": over([MAP, [1, 2, CHANNELS], AFFINE, MAP], (x, s, a, g) =>
+      norm.normBackward(x, s, a, g, MIDDLE, NORM)),
+  }),
+  ...family("hswish, 784x272", bytesOf(MAP, MAP), 5 * COUNT, {
+    "activation.forward": over([MAP], (x) => activation.activationForward(x, "hswish")),
+  }),
+  ...family("hswish, 784x272", bytesOf(MAP, MAP, MAP), 6 * COUNT, {
+    "activation.backward_input": over([MAP, MAP], (x, g) => activation.activationBackwardInput(x, g, "hswish")),
+  }),
+  ...family("add, 784x272", bytesOf(MAP, MAP, MAP), COUNT, {
+    "elementwise.forward": over([MAP, MAP], (a, b) => binaryForward(a, b, "add")),
+  }),
+  ...family("multiply 784x272 by 272", bytesOf(MAP, MAP), COUNT, {
+    "elementwise.forward_broadcast": over([MAP, [CHANNELS]], (a, b) => binaryForward(a, b, "multiply")),
+  }),
+  ...family("784x272 to 272", bytesOf(MAP), COUNT, {
+    "reduce.reduce": over([MAP], (x) => reduceMiddle(x, MIDDLE, [CHANNELS], "sum")),
+  }),
+  ...family("784x272 to 272", bytesOf(MAP, MAP), 2 * COUNT, {
+    "reduce.sum_products": over([MAP, MAP], (a, b) => sumProducts(a, b, MIDDLE, [CHANNELS])),
+  }),
+  ...family("784x272 to f16", 6 * COUNT, 0, {
+    "cast.to_narrow": over([MAP], (x) => castForward(x, "f16")),
+  }),
+  ...family("784x272 from f16", 6 * COUNT, 0, {
+    "cast.to_wide": (device) => {
+      const narrow = castForward(normals(device, MAP), "f16");
+      return () => castForward(narrow, "f32");
+    },
+  }),
+  ...family("784x272 transposed", bytesOf(MAP, MAP), 0, {
+    "copy.region": over([MAP], (x) => gatherRegion("transpose", x, [CHANNELS, POSITIONS], [1, CHANNELS], 0)),
+  }),
+  ...family("784 of 784 rows of 272", bytesOf(MAP, MAP), 0, {
+    "gather.forward": (device) => {
+      const [input, picked] = [normals(device, [POSITIONS, CHANNELS]), scattered(device)];
+      return () => gather.gatherForward(input, picked, 0);
+    },
+    "gather.backward_input": (device) => {
+      const [input, picked] = [normals(device, [POSITIONS, CHANNELS]), scattered(device)];
+      return () => gather.gatherBackwardInput(input, picked, input, 0);
+    },
+  }),
+  ...family("1 M keys of 1024", bytesOf([2 * MILLION]), 0, {
+    "bucket.rank and place": (device) => {
+      const keys = fromArray(device, [MILLION], Uint32Array.from({ length: MILLION }, (_, i) => (i * 7919) % 1024));
+      return () => bucketOf("bucket", keys, 1024);
+    },
+  }),
+  ...family("784x272", bytesOf(MAP, MAP), 6 * COUNT, {
+    "softmax.forward": over([MAP], (x) => rows.softmaxForward(x)),
+    "layer_norm.forward": over([MAP, AFFINE], (x, a) => rows.layerNormForward(x, a, 1e-5)),
+    "row_products.normalize_forward": over([MAP], (x) => rows.l2NormalizeForward(x, 1e-12)),
+    "row_products.cosine_forward": over([MAP, MAP], (a, b) => rows.cosineForward(a, b, 1e-8)),
+  }),
+  ...family("784x272", bytesOf(MAP, MAP, MAP), 8 * COUNT, {
+    "softmax.backward_input": over([MAP, MAP], (x, g) => rows.softmaxBackwardInput(x, g)),
+    "layer_norm.backward": over([MAP, AFFINE, MAP], (x, a, g) => rows.layerNormBackward(x, a, g, 1e-5, true)),
+    "row_products.normalize_backward": over([MAP, MAP], (x, g) => rows.l2NormalizeBackward(x, g, 1e-12)),
+  }),
+  ...family("784x272", bytesOf(MAP, MAP, MAP, MAP), 12 * COUNT, {
+    "row_products.cosine_backward": over([MAP, MAP, PLACES], (a, b, g) => rows.cosineBackward(a, b, g, 1e-8)),
+  }),
+  ...family("784 points of 8x8x272", bytesOf(LOCAL, GRID, MAP), 6 * COUNT, {
+    "grid_sample.forward": over([LOCAL, GRID], (x, g) => grid.gridSampleForward(x, g, {})),
+  }),
+  ...family("784 points of 8x8x272", bytesOf(LOCAL, GRID, MAP), 8 * COUNT, {
+    "grid_sample.rank, place and gather": over([GRID, MAP], (g, y) => grid.gridSampleBackwardInput(LOCAL, g, y, {})),
+  }),
+  ...family("784 points of 8x8x272", bytesOf(LOCAL, GRID, MAP, GRID), 12 * COUNT, {
+    "grid_sample.backward_grid": over([LOCAL, GRID, MAP], (x, g, y) => grid.gridSampleBackwardGrid(x, g, y, {})),
+  }),
+  ...family("28x28 to 224x224", bytesOf(PLACES, HEAT), 8 * PIXELS, {
+    "resize.forward": over([[1, CELLS, CELLS, 1]], (x) => resize.resizeForward(x, [224, 224], BILINEAR)),
+    "resize.backward_input": over([[1, CELLS, CELLS, 1], HEAT], (x, g) => resize.resizeBackwardInput(x, g, [224, 224], BILINEAR)),
+  }),
+  ...family("33 taps, 224x224", bytesOf(HEAT, HEAT), 4 * 33 * PIXELS, {
+    "gaussian_blur.forward": over([HEAT], (x) => blur.gaussianBlurForward(x, BLUR)),
+    "gaussian_blur.backward_input": over([HEAT, HEAT], (x, g) => blur.gaussianBlurBackwardInput(x, g, BLUR)),
+  }),
+  ...family("3x3 of 2, 28x28x272", bytesOf(MAP, POOLED), 9 * countOf(POOLED), {
+    "pool.average_forward": over([MAP], (x) => pool.averagePoolForward(x, [3, 3], POOL)),
+    "pool.average_backward_input": over([MAP, POOLED], (x, g) => pool.averagePoolBackwardInput(x, g, [3, 3], POOL)),
+    "pool.max_forward": over([MAP], (x) => pool.maxPoolForward(x, [3, 3], POOL)),
+  }),
+  ...family("3x3 of 2, 28x28x272", bytesOf(MAP, MAP, POOLED), 9 * countOf(POOLED), {
+    "pool.argmax and max_backward_input": over([MAP, POOLED], (x, g) => pool.maxPoolBackwardInput(x, g, [3, 3], POOL)),
+  }),
+  ...family("784x272", bytesOf(MAP, MAP, MAP), 2 * COUNT, {
+    "mse_loss.forward": over([MAP, MAP], (a, b) => mse.mseLossForward(a, b)),
+  }),
+  ...family("784x272", bytesOf(MAP, MAP, MAP, MAP), 3 * COUNT, {
+    "mse_loss.backward": over([MAP, MAP, MAP], (a, b, g) => mse.mseLossBackward(a, b, g, 2)),
+  }),
+  ...family("784x272", bytesOf(MAP, MAP, PLACES), 8 * COUNT, {
+    "reconstruction_loss.forward_loss": over([MAP, MAP], (a, r) => reconstruction.reconstructionLossForward(a, r, 0.5)),
+  }),
+  ...family("784x272", bytesOf(MAP, MAP, PLACES, MAP), 12 * COUNT, {
+    "reconstruction_loss.backward_r": over([MAP, MAP, PLACES], (a, r, g) => reconstruction.reconstructionLossBackward(a, r, g, 0.5)),
+  }),
+  ...family("16 maps of 784 scores", bytesOf([2, 16, POSITIONS]), 4 * 16 * POSITIONS, {
+    "hinge_loss.slice_terms and summarise": over([[16, POSITIONS], [16, POSITIONS]], (s, m) => hinge.hingeLossForward("hingeLoss", s, m, HINGE)),
+  }),
+  ...family("784x272", bytesOf(MAP, MAP), COUNT, {
+    "dropout.forward": over([MAP], (x) => dropoutForward(x, DRAW, 0.5)),
+  }),
+  ...family("784x272", bytesOf(MAP), 0, {
+    "random.uniform_numbers": (device) => () => uniform(device, MAP, DRAW),
+    "random.normal_numbers": (device) => () => normal(device, MAP, DRAW),
+  }),
+  ...family("16 images of 28x28", bytesOf([16, CELLS, CELLS, 2]), 0, {
+    "feature_block_paste.walk": (device) => () => drawFeatureBlocks(device, [16, CELLS, CELLS], DRAW, BLOCKS),
+  }),
+  ...family("1 M", bytesOf([2 * MILLION]), MILLION, {
+    "scan.block_totals and forward": (device) => {
+      const counts = zeros(device, [MILLION], "u32");
+      return () => exclusiveScan(counts);
+    },
+  }),
+  ...family("10 of 50176 (a map of 224x224)", bytesOf(HEAT), PIXELS, {
+    "top_k_mean.forward": over([[1, PIXELS]], (x) => topKMeanForward(x, 10)),
+  }),
+  ...family("224x224 into 256", bytesOf(HEAT), 3 * PIXELS, {
+    "histogram.forward": over([[224, 224]], (x) => histogramForward(x, { bins: 256, low: -4, high: 4 })),
+  }),
+  ...family("1024x768 to 224x224", 4 * 1024 * 768 + bytesOf([224, 224, 3]), 6 * 1024 * 768, {
+    "image.horizontal and vertical": (device) => {
+      const picture = { width: 1024, height: 768, data: new Uint8Array(4 * 1024 * 768).fill(99) };
+      return () => imagesToTensor(device, [picture], { height: 224, width: 224, mean: [0, 0, 0], deviation: [1, 1, 1] });
+    },
+  }),
+  ...family("1 M parameters", bytesOf([7 * MILLION]), 14 * MILLION, {
+    "optimizer.adam": over([[MILLION], [MILLION], [1], [MILLION], [MILLION]], (weights, gradients, factor, m, v) =>
+      adamUpdate({ weights, gradients, factor, m, v }, { first: 0, count: MILLION }, ADAM)),
+  }),
+  ...family("1 M parameters", bytesOf([5 * MILLION]), 5 * MILLION, {
+    "optimizer.sgd": over([[MILLION], [MILLION], [1], [MILLION]], (weights, gradients, factor, m) =>
+      sgdUpdate({ weights, gradients, factor, m }, { first: 0, count: MILLION }, SGD)),
+  }),
 ];

@@ -1,4 +1,4 @@
-import { OptionError } from "../runtime/errors.ts";
+import { OptionError, ShapeError } from "../runtime/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Activation } from "./activation.ts";
 import { pairOf, requireWhole, type Pair } from "./launch.ts";
@@ -38,8 +38,9 @@ export interface Geometry {
   readonly dilation_w: number;
 }
 
-/** The only place where a convolution's output extent is derived. Throws OptionError where no output is left. */
+/** The only place where a convolution's output extent is derived. Throws ShapeError for a window of nothing, OptionError where no output is left. */
 export function geometryOf(op: string, [height, width]: Pair & object, [filterH, filterW]: Pair & object, options: ConvolutionOptions): Geometry {
+  if (!(filterH > 0 && filterW > 0)) throw new ShapeError(`${op}: expected a window of at least 1x1, got ${filterH}x${filterW}`);
   const [stride_h, stride_w] = pairOf(options.stride ?? 1);
   const [dilation_h, dilation_w] = pairOf(options.dilation ?? 1);
   requireWhole(op, "stride", 1, [stride_h, stride_w]);

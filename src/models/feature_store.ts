@@ -78,7 +78,7 @@ export class FeatureStore {
    */
   async batch(indices: readonly number[]): Promise<Tensor> {
     const bytes = this.#recordBytes();
-    const spilled = await Promise.all(indices.map((index) => (index < this.#resident ? null : this.#options.spill!.read(index))));
+    const spilled = await Promise.all(indices.map(async (index) => (index < this.#resident ? null : this.#options.spill!.read(index))));
     const stored = empty(this.#device, [indices.length, ...this.#shape], this.#dtype());
     indices.forEach((index, i) => {
       const record = spilled[i];

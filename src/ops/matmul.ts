@@ -1,6 +1,6 @@
 import { record } from "../autograd/tape.ts";
 import type { Epilogue } from "../kernels/convolution.ts";
-import { readOptions, requireOneDevice } from "../kernels/launch.ts";
+import { floatDType, readOptions, requireShape } from "../kernels/launch.ts";
 import { matmulForward, type MatmulOptions } from "../kernels/matmul.ts";
 import { shapeError } from "../runtime/errors.ts";
 import { countOf, type Tensor } from "../tensor/tensor.ts";
@@ -48,9 +48,11 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions & Epilogue =
  */
 export function pointwiseConv2d(input: Tensor, weight: Tensor, options: Epilogue = {}): Tensor {
   const epilogue = readOptions<Required<Epilogue>>("pointwiseConv2d", options, NO_EPILOGUE);
-  requireOneDevice("pointwiseConv2d", { input, weight, ...(epilogue.bias && { bias: epilogue.bias }) });
+  const tensors = { input, weight, ...(epilogue.bias && { bias: epilogue.bias }) };
+  floatDType("pointwiseConv2d", tensors);
   const channels = input.shape.at(-1)!;
-  if (weight.shape.length !== 2 || weight.shape[0] !== channels) shapeError("pointwiseConv2d", `expected weight [${channels},K]`, { input, weight });
+  if (weight.shape.length !== 2 || weight.shape[0] !== channels) shapeError("pointwiseConv2d", `expected weight [${channels},K]`, tensors);
+  if (epilogue.bias) requireShape("pointwiseConv2d", "bias", weight.shape.slice(1), tensors);
   const leading = input.shape.slice(0, -1);
   const output = matmul(reshape(input, [1, countOf(leading), channels]), reshape(weight, [1, ...weight.shape]), epilogue);
   return reshape(output, [...leading, weight.shape[1]!]);

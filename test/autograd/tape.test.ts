@@ -139,7 +139,7 @@ test("a tape inside a tape does not record on the outer one", async () => {
 test("a pullback of the wrong shape is named", () => {
   const x = parameter([4]);
   const wrong = () => record("crooked", binaryForward(x, x, "add"), [[x, () => fromArray(device, [2], draw(2))]]);
-  expect(() => gradients(() => [wrong()], [x])).toThrow("crooked: a pullback returned [2] for an input of shape [4]");
+  expect(() => gradients(() => [wrong()], [x])).toThrow("crooked: a pullback returned f32 [2] for an input f32 [4]");
 });
 
 test("an error inside leaves no tape running and no memory behind", () => {

@@ -1,5 +1,5 @@
 import { cosinePairLoss, hingeLoss, mseLoss, reconstructionLoss } from "../../src/ops/losses.ts";
-import { fromArray, type FloatDType } from "../../src/tensor/tensor.ts";
+import { fromArray } from "../../src/tensor/tensor.ts";
 import { rng } from "../bounds.ts";
 import { device } from "../device.ts";
 import type { AnyOperation, Operation } from "../operation.ts";
@@ -37,7 +37,7 @@ const reconstructionLossOperation: Operation<Refined> = {
   draw: (draws) => ({ positions: draws.whole(1, 20), channels: draws.whole(2, 12), threshold: draws.pick([0, 10]), reduction: draws.pick(REDUCTIONS) }),
   shapes: ({ positions, channels }) => [[positions, channels]],
   run: (p, [r]) => {
-    const target = fromArray(device, [p.positions, p.channels], targetOf(p), r!.dtype as FloatDType);
+    const target = fromArray(device, [p.positions, p.channels], targetOf(p), r!.dtype);
     return reconstructionLoss(target, r!, { threshold: p.threshold, reduction: p.reduction });
   },
   forward: (p, [r]) => reference.reduced(reference.refine(p, targetOf(p), r!).map(({ mse, s }) => (1 - s) ** 2 * mse), p.reduction),

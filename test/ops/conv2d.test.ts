@@ -98,6 +98,7 @@ describe("conv2d rejects, before any GPU work,", () => {
       "filters for all channels in groups", [1, 4, 4, 4], [3, 3, 4, 8], { groups: 2 },
       "conv2d: expected filters [R,S,2,K], got input [1,4,4,4] and filters [3,3,4,8]",
     ],
+    ["a window of nothing", [1, 4, 4, 3], [0, 3, 3, 8], {}, "conv2d: expected a window of at least 1x1, got 0x3"],
   ])("%s", (_what, input, filters, options, message) => {
     expect(convolve(input, filters, options)).toThrow(ShapeError);
     expect(convolve(input, filters, options)).toThrow(message);

@@ -48,13 +48,17 @@ describe("an epilogue is rejected, before any GPU work:", () => {
   test.each<readonly [string, () => unknown, string]>([
     ["conv2d", () => conv2d(x(), empty(device, [1, 1, 4, 5]), { bias: bias() }), "conv2d: expected bias [5], got input [1,2,2,4] and filters [1,1,4,5] and bias [3]"],
     ["depthwiseConv2d", () => depthwiseConv2d(x(), empty(device, [1, 1, 4]), { bias: bias() }), "depthwiseConv2d: expected bias [4], got input [1,2,2,4] and filters [1,1,4] and bias [3]"],
+    [
+      "pointwiseConv2d", () => pointwiseConv2d(x(), empty(device, [4, 5]), { bias: bias() }),
+      "pointwiseConv2d: expected bias [5], got input [1,2,2,4] and weight [4,5] and bias [3]",
+    ],
     ["matmul", () => matmul(empty(device, [1, 2, 4]), empty(device, [1, 4, 5]), { bias: bias() }), "matmul: expected bias [5], got a [1,2,4] and b [1,4,5] and bias [3]"],
   ])("a bias for other channels, of %s", (_op, attempt, message) => {
     expect(attempt).toThrow(ShapeError);
     expect(attempt).toThrow(message);
   });
 
-  test("another dtype of the bias", () => {
+  test.skipIf(!device.gpu.features.has("shader-f16"))("another dtype of the bias", () => {
     const attempt = () => conv2d(x(), empty(device, [1, 1, 4, 3]), { bias: empty(device, [3], "f16") });
     expect(attempt).toThrow(ShapeError);
     expect(attempt).toThrow("conv2d: expected one dtype, input is f32 and bias f16; cast one of them, got input [1,2,2,4] and filters [1,1,4,3] and bias [3]");
