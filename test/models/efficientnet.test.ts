@@ -1,66 +1,13 @@
 import { describe, expect, test } from "vitest";
 import type { StoredTensor } from "../../src/io/safetensors.ts";
-import { EFFICIENTNETS, planOf, type EfficientNetName, type NetworkPlan } from "../../src/models/efficientnet/architecture.ts";
+import { EFFICIENTNETS, planOf, type EfficientNetName } from "../../src/models/efficientnet/architecture.ts";
 import { NetworkCheckpoint, type Checkpoint } from "../../src/models/efficientnet/checkpoint.ts";
 import { EfficientNet, type NetworkPadding } from "../../src/models/efficientnet/efficientnet.ts";
 import { InputError, OptionError } from "../../src/runtime/errors.ts";
-import { countOf, fromArray, release, toArray, type FloatDType } from "../../src/tensor/tensor.ts";
+import { fromArray, release, toArray, type FloatDType } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
 import golden from "../golden/efficientnet.json";
-
-/** Numbers in [-1, 1) by a hash of (key, index); the same in tools/golden_efficientnet.py. */
-function uniform(count: number, key: number): Float32Array {
-  return Float32Array.from({ length: count }, (_, i) => {
-    let x = (Math.imul(i, 0x9e3779b9) + key) >>> 0;
-    x = Math.imul(x ^ (x >>> 16), 0x21f0aaad);
-    x = Math.imul(x ^ (x >>> 15), 0x735a2d97);
-    x = (x ^ (x >>> 15)) >>> 0;
-    return (x >>> 8) / 2 ** 23 - 1;
-  });
-}
-
-const NORM_PARTS = ["weight", "bias", "running_mean", "running_var"];
-
-/** Names and shapes of torchvision's tensors up to the last stage, in its order. */
-function torchvisionTensors({ stem, blocks }: NetworkPlan): (readonly [name: string, shape: readonly number[]])[] {
-  const unit = (at: string, shape: readonly [number, number, number, number]) => [
-    [`${at}.0.weight`, shape] as const,
-    ...NORM_PARTS.map((part) => [`${at}.1.${part}`, [shape[0]]] as const),
-  ];
-  return [
-    ...unit("features.0", [stem, 3, 3, 3]),
-    ...blocks.flatMap(({ stage, indexInStage, kernel, inputs, expanded, squeezed, outputs }) => {
-      const at = `features.${stage + 1}.${indexInStage}.block`;
-      const first = expanded === inputs ? 0 : 1;
-      return [
-        ...(first === 1 ? unit(`${at}.0`, [expanded, inputs, 1, 1]) : []),
-        ...unit(`${at}.${first}`, [expanded, 1, kernel, kernel]),
-        [`${at}.${first + 1}.fc1.weight`, [squeezed, expanded, 1, 1]] as const,
-        [`${at}.${first + 1}.fc1.bias`, [squeezed]] as const,
-        [`${at}.${first + 1}.fc2.weight`, [expanded, squeezed, 1, 1]] as const,
-        [`${at}.${first + 1}.fc2.bias`, [expanded]] as const,
-        ...unit(`${at}.${first + 2}`, [outputs, expanded, 1, 1]),
-      ];
-    }),
-  ];
-}
-
-/** Made-up weights; each is made when it is asked for. */
-function madeUp(plan: NetworkPlan): Checkpoint {
-  const tensors = new Map(torchvisionTensors(plan).map(([name, shape], i) => [name, { shape, key: i + 1 }]));
-  return {
-    source: "made-up weights",
-    sha256: "",
-    shapes: new Map([...tensors].map(([name, { shape }]) => [name, shape])),
-    read: (name) => {
-      const { shape, key } = tensors.get(name)!;
-      const deviation = name.endsWith("running_var") || (name.endsWith("weight") && shape.length === 1);
-      const gain = Math.sqrt(4.5 / countOf(shape.slice(1)));
-      const values = uniform(countOf(shape), key).map((u) => (deviation ? 1 + 0.5 * u : shape.length === 1 ? 0.2 * u : gain * u));
-      return Promise.resolve({ dtype: "F32", shape, bytes: new Uint8Array(values.buffer) });
-    },
-  };
-}
+import { madeUp, NORM_PARTS, uniform } from "../made_up_network.ts";
 
 /** Relative errors, by the root of squares, of the golden samples of layers 1 to 5; and of the whole layers' squares. */
 async function errorsOf(name: EfficientNetName, padding: NetworkPadding, dtype: FloatDType, layers: (typeof golden.cases)[number]["layers"]): Promise<number[]> {

@@ -154,11 +154,18 @@ export class NetworkCheckpoint {
   /** A norm's weight and bias, and its running mean and variance, each as one array after the other. */
   async norm(prefix: string): Promise<{ readonly affine: Float32Array; readonly running: Float32Array }> {
     const [weight, bias, mean, variance] = (await Promise.all(NORM_PARTS.map((part) => this.values(`${prefix}.${part}`)))) as [Float32Array, Float32Array, Float32Array, Float32Array];
+    const bad = variance.findIndex((value) => value < 0);
+    if (bad >= 0) throw new InputError(`${prefix}.running_var of ${this.#checkpoint.source} holds ${variance[bad]} at element ${bad}: no variance is below 0`);
     return { affine: joined(weight, bias), running: joined(mean, variance) };
   }
 
+  /** @throws InputError for another dtype than F32, F16 or BF16, or a value that is no finite number */
   async values(name: string): Promise<Float32Array> {
-    return toFloat32(await this.#checkpoint.read(name), `${name} of ${this.#checkpoint.source}`);
+    const which = `${name} of ${this.#checkpoint.source}`;
+    const values = toFloat32(await this.#checkpoint.read(name), which);
+    const bad = values.findIndex((value) => !Number.isFinite(value));
+    if (bad >= 0) throw new InputError(`${which} holds ${values[bad]} at element ${bad}: the file is damaged; fetch it again`);
+    return values;
   }
 }
 
