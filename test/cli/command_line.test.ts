@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
@@ -6,25 +5,7 @@ import { describe, expect, test } from "vitest";
 import { decodeSafetensors } from "../../src/io/safetensors.ts";
 import { writeSyntheticSet } from "../../src/node/synthetic.ts";
 import { temporaryFolder } from "../temporary.ts";
-
-// The built program, run as a user runs it: `npm test` builds it first.
-const PROGRAM = new URL("../../dist/bigrid.js", import.meta.url).pathname;
-
-interface Outcome {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function bigrid(words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, [PROGRAM, ...words], { env: { ...process.env, ...env } });
-    let [stdout, stderr] = ["", ""];
-    child.stdout.on("data", (data: Buffer) => (stdout += data.toString()));
-    child.stderr.on("data", (data: Buffer) => (stderr += data.toString()));
-    child.on("close", (code) => resolve({ code, stdout, stderr }));
-  });
-}
+import { bigrid, type Outcome } from "./program.ts";
 
 const folder = await temporaryFolder();
 const at = (...names: string[]) => join(folder, ...names);

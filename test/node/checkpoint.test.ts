@@ -59,7 +59,7 @@ async function featuresOf(path: string): Promise<Float32Array> {
   const values = await toArray(features!);
   [image, features!].forEach(release);
   network.release();
-  return values as Float32Array;
+  return values;
 }
 
 describe("weights are read", () => {

@@ -1,0 +1,76 @@
+// An EfficientNet from the command line, with made-up weights: what matters here is which weights are used, and that they are.
+import { readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "../../src/io/safetensors.ts";
+import { planOf } from "../../src/models/efficientnet/architecture.ts";
+import { writeSyntheticSet } from "../../src/node/synthetic.ts";
+import { madeUp } from "../made_up_network.ts";
+import { temporaryFolder } from "../temporary.ts";
+import { bigrid } from "./program.ts";
+
+const folder = await temporaryFolder();
+const at = (...names: string[]) => join(folder, ...names);
+
+async function writeWeights(path: string, scale: number): Promise<void> {
+  const checkpoint = madeUp(planOf("efficientnet-b0"));
+  const tensors = new Map<string, StoredTensor>();
+  for (const name of checkpoint.shapes.keys()) tensors.set(name, await checkpoint.read(name));
+  const { shape, bytes } = tensors.get("features.0.0.weight")!;
+  const scaled = new Float32Array(bytes.slice().buffer).map((value) => scale * value);
+  tensors.set("features.0.0.weight", { dtype: "F32", shape, bytes: new Uint8Array(scaled.buffer) });
+  await writeFile(path, encodeSafetensors({ tensors, metadata: {} }));
+}
+
+await writeSyntheticSet(at("set"), { size: 64, train: 6, good: 2, defective: 2, seed: 2 });
+await writeWeights(at("weights.safetensors"), 1);
+const train = (run: string, ...words: string[]) =>
+  bigrid([
+    "train", at("set", "plate"), "--out", at(run), "--backbone", "efficientnet-b0", "--size", "64", "--batch", "2",
+    "--epochs-abnormal", "1", "--epochs-normal", "1", ...words,
+  ], { HF_HUB_CACHE: at("empty") });
+const flags = ["--weights", at("weights.safetensors"), "--padding", "symmetric", "--fit", "letterbox"];
+const trained = await train("run", ...flags);
+
+const scoresOf = (stdout: string): unknown => (JSON.parse(stdout) as { images: { score: number }[] }).images.map(({ score }) => score);
+const pictures = ["000.png", "001.png"].map((name) => at("set", "plate", "test", "good", name));
+const predict = (...words: string[]) => bigrid(["predict", at("run"), ...pictures, "--out", at("out"), "--json", ...words]);
+
+test("train, eval and predict go through, and the model knows backbone, padding, fit and the weights' hash", async () => {
+  expect(trained).toMatchObject({ code: 0 });
+  expect((await readdir(at("run"))).sort()).toEqual(["model.safetensors", "train.jsonl", "weights_path.txt"]);
+  const { metadata } = decodeSafetensors(await readFile(at("run", "model.safetensors")), "model");
+  const { backbone, fit } = JSON.parse(metadata["config"]!) as { backbone: Record<string, string>; fit: string };
+  expect(backbone).toMatchObject({ name: "efficientnet-b0", padding: "symmetric" });
+  expect(backbone["weights"]).toMatch(/^[0-9a-f]{64}$/);
+  expect(fit).toBe("letterbox");
+  expect(await bigrid(["eval", at("run"), at("set", "plate"), "--json"])).toMatchObject({ code: 0 });
+});
+
+test("features spilled to disk train the same model, and leave no file behind", async () => {
+  const spilled = await train("spilled", ...flags, "--feature-memory", "0");
+  expect(spilled).toMatchObject({ code: 0 });
+  const model = (run: string) => readFile(at(run, "model.safetensors"));
+  expect((await model("spilled")).equals(await model("run"))).toBe(true);
+  expect((await readdir(at("spilled"))).sort()).toEqual(["model.safetensors", "train.jsonl", "weights_path.txt"]);
+});
+
+test("weights that have moved are asked for, and taken from where --weights says; others are refused", async () => {
+  const before = scoresOf((await predict()).stdout);
+  await rename(at("weights.safetensors"), at("moved.safetensors"));
+  const lost = await predict();
+  expect(lost.code).toBe(1);
+  expect(lost.stderr).toContain(`${at("weights.safetensors")} is no longer there; name the file with --weights`);
+  expect(scoresOf((await predict("--weights", at("moved.safetensors"))).stdout)).toEqual(before);
+
+  await writeWeights(at("other.safetensors"), 2);
+  const other = await predict("--weights", at("other.safetensors"));
+  expect(other.code).toBe(1);
+  expect(other.stderr).toContain("SHA-256");
+});
+
+test("without weights, training says how to get them", async () => {
+  const { code, stderr } = await train("none");
+  expect(code).toBe(1);
+  expect(stderr).toContain('efficientnet-b0 needs its weights: "bigrid weights efficientnet-b0" downloads them, --weights FILE names others');
+});
