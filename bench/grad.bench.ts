@@ -3,8 +3,9 @@
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { gradConfig } from "../src/models/grad/config.ts";
-import { fit, type Stage } from "../src/models/grad/fit.ts";
+import type { Stage } from "../src/models/grad/fit.ts";
 import { Grad } from "../src/models/grad/model.ts";
+import { GradTraining } from "../src/models/grad/training.ts";
 import { Weights } from "../src/nn/weights.ts";
 import { openDevice } from "../src/node/device.ts";
 import { RandomStream } from "../src/tensor/random.ts";
@@ -22,7 +23,8 @@ const features = { count: BATCH, batch: () => Promise.resolve(fromArray(device, 
 async function measure(stage: Stage) {
   const config = gradConfig({ height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE }, "tiny");
   const model = new Grad(Weights.drawn(device), config, new RandomStream(1, 0));
-  const steps = fit(model, features, { epochsAbnormal: stage === "abnormal" ? 200 : 1, epochsNormal: 200, batch: BATCH, seed: 1, featureVariance: VARIANCE });
+  const training = new GradTraining(model, features, { epochsAbnormal: stage === "abnormal" ? 200 : 1, epochsNormal: 200, batch: BATCH, seed: 1, featureVariance: VARIANCE });
+  const steps = training.fit();
   let step = await steps.next();
   while (!step.done && (step.value.stage !== stage || step.value.step < WARM_UP)) step = await steps.next();
   await device.finish();

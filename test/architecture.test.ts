@@ -11,7 +11,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ops: ["kernels", "autograd", "tensor", "runtime"],
   nn: ["ops", "tensor", "runtime"],
   optim: ["kernels", "tensor", "runtime"],
-  models: ["nn", "ops", "optim", "io", "data", "tensor", "runtime"],
+  models: ["nn", "ops", "optim", "io", "data", "metrics", "tensor", "runtime"],
   io: ["tensor"],
   data: ["tensor"],
   metrics: ["tensor"],

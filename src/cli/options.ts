@@ -4,9 +4,8 @@ import type { NetworkPadding } from "../models/efficientnet/efficientnet.ts";
 import { openCheckpoint } from "../node/checkpoint.ts";
 import { cachedWeights } from "../node/hub.ts";
 import { FITS, type Fit } from "../tensor/placement.ts";
-import type { TrainOptions } from "../models/detector.ts";
+import type { TrainingOptions } from "../models/training.ts";
 import { DECODERS, type DecoderName } from "../models/grad/config.ts";
-import type { Device } from "../runtime/device.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
 
 export const WEIGHTS_HELP = "safetensors file of the EfficientNet's weights, under timm's, torchvision's or efficientnet_pytorch's names";
@@ -23,6 +22,8 @@ export interface TrainFlags {
   readonly epochsNormal: number;
   readonly batch?: number;
   readonly seed: number;
+  readonly falseReject?: number;
+  readonly folds?: number;
   readonly featureMemory?: number;
 }
 
@@ -30,6 +31,13 @@ export interface TrainFlags {
 export const wholeNumber = (least: number) => (text: string): number => {
   const value = Number(text);
   if (!(Number.isSafeInteger(value) && value >= least && value < 2 ** 32)) throw new InvalidArgumentError(`A whole number of at least ${least} is needed.`);
+  return value;
+};
+
+/** A number above 0 and at most `most`, from text. */
+const positiveNumber = (most: number) => (text: string): number => {
+  const value = Number(text);
+  if (!(value > 0 && value <= most)) throw new InvalidArgumentError(`A number above 0 and at most ${most} is needed.`);
   return value;
 };
 
@@ -44,17 +52,18 @@ export function addTrainFlags(command: Command): Command {
     .option("--epochs-abnormal <n>", "epochs of stage 1, at least 50 steps", wholeNumber(1), 10)
     .option("--epochs-normal <n>", "epochs of stage 2, at least 500 steps", wholeNumber(1), 50)
     .option("--batch <n>", "images a step (default: 8 for tiny, else 16)", wholeNumber(1))
+    .option("--false-reject <share>", "of good images that may be called defective: it sets the threshold", positiveNumber(0.5), 0.01)
+    .option("--folds <n>", "models trained besides, to set the threshold, for a class of fewer than ten images (0: none)", wholeNumber(0), 3)
     .option("--feature-memory <MB>", "device memory for the training set's features; the rest goes to a file in the run's folder", wholeNumber(0), 1024)
     .option("--seed <n>", "of everything random", wholeNumber(0), 0);
 }
 
 /**
- * Flags completed by what suits the adapter.
+ * What the library is asked for; what no flag says is left to it.
  * @throws OptionError for flags that do not go together; InputError for weights that cannot be read
  */
-export async function trainOptionsOf(flags: TrainFlags, device: Device): Promise<TrainOptions> {
-  const decoder = flags.decoder ?? (device.adapter.software ? "tiny" : "mobile");
-  const { backbone, weights, padding, fit, size, epochsAbnormal, epochsNormal, seed, featureMemory } = flags;
+export async function trainingOptionsOf({ weights, size, featureMemory, ...options }: TrainFlags): Promise<TrainingOptions> {
+  const { backbone, padding } = options;
   if (backbone === "embedded" && (weights !== undefined || padding !== undefined)) {
     throw new OptionError("the embedded backbone has no weights and no padding to choose; name an EfficientNet with --backbone, or leave out --weights and --padding");
   }
@@ -63,6 +72,5 @@ export async function trainOptionsOf(flags: TrainFlags, device: Device): Promise
     throw new InputError(`${backbone} needs its weights: "bigrid weights ${backbone}" downloads them, --weights FILE names others`);
   }
   const checkpoint = file === null ? null : await openCheckpoint(file);
-  const batch = flags.batch ?? (decoder === "tiny" ? 8 : 16);
-  return { backbone, checkpoint, decoder, inputSize: size, epochsAbnormal, epochsNormal, seed, batch, ...(padding && { padding }), ...(fit && { fit }), ...(featureMemory !== undefined && { featureBudget: featureMemory * 1e6 }) };
+  return { ...options, checkpoint, inputSize: size, ...(featureMemory !== undefined && { featureBudget: featureMemory * 1e6 }) };
 }

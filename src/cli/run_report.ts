@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { precisionRecallCurve, rocCurve, type Ranking } from "../metrics/ranking.ts";
+import { calibratedScore } from "../models/calibration.ts";
 import type { DetectorConfig } from "../models/detector.ts";
 import { decodeImage, encodeJpeg, encodePng } from "../node/images.ts";
 import { shownName, type EvaluatedClass, type EvaluatedRun } from "./evaluate_run.ts";
@@ -27,12 +28,12 @@ export interface RunReport {
 const SHOWN_THRESHOLD = 0.5;
 
 /**
- * One self-contained HTML page about a run. Scores are shown as s / (s + threshold of their class), in (0, 1), so that
- * one line at 0.5 divides good from defective in all classes.
+ * One self-contained HTML page about a run. Scores are shown calibrated by class, so that one line at 0.5 divides
+ * good from defective in all classes.
  */
 export async function runReport({ title, adapter, root, config, configuration, losses, imageSeconds, trainingSeconds, evaluated }: RunReport): Promise<string> {
-  const { classThresholds, threshold, heat } = config.calibration;
-  const shownScore = (className: string, score: number): number => score / (score + (classThresholds[className] ?? threshold));
+  const { calibration } = config;
+  const shownScore = (className: string, score: number): number => calibratedScore(score, calibration.classes[className] ?? calibration);
   const judged = evaluated.classes.flatMap(({ data, judged }) => judged.map((sample) => ({ ...sample, className: data.name })));
   const dataUrl = (type: string, bytes: Uint8Array) => `data:image/${type};base64,${Buffer.from(bytes).toString("base64")}`;
   const samples = [];
@@ -45,7 +46,7 @@ export async function runReport({ title, adapter, root, config, configuration, l
       defective,
       score: shownScore(className, score),
       picture: dataUrl("jpeg", await encodeJpeg(photograph, Math.min(PICTURE_SIDE, Math.max(photograph.width, photograph.height)))),
-      heat: dataUrl("png", await encodePng(heatLayer(map, width, height, heat), width, height)),
+      heat: dataUrl("png", await encodePng(heatLayer(map, width, height, calibration.heat), width, height)),
       contour: mask ? dataUrl("png", await encodePng(maskContour(mask, width, height), width, height)) : null,
     });
   }

@@ -1,11 +1,12 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Dataset, Item } from "../data/dataset.ts";
 import { requireUsable, type DecodedImage } from "../io/image.ts";
-import { Detector, type TrainingImage, type TrainOptions, type TrainProgress } from "../models/detector.ts";
+import type { Detector } from "../models/detector.ts";
+import { Training, type TrainingImage, type TrainingOptions } from "../models/training.ts";
 import { saveDetector } from "../node/detector_file.ts";
-import { writeFileAtomic } from "../node/files.ts";
 import { decodeImages } from "../node/images.ts";
 import { SpillFile } from "../node/spill.ts";
+import { TrainingFiles, type LoggedStep } from "../node/training_files.ts";
 import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
 import { say } from "./output.ts";
@@ -25,29 +26,109 @@ export interface TrainedRun {
   readonly seconds: number;
 }
 
+export interface TrainRunOptions {
+  /** Whether an image that cannot be read ends everything, instead of being skipped, named and counted. */
+  readonly strict: boolean;
+  /** Whether to go on where an earlier training in the same folder ended. */
+  readonly resume: boolean;
+  /** Steps between saved states. */
+  readonly checkpointEvery: number;
+}
+
 const STAGE_TITLES = { abnormal: "Stage 1, abnormal grid", normal: "Stage 2, both grids" };
 
 /**
  * Trains a detector on a dataset's good images and writes `model.safetensors` and `train.jsonl` into the run's folder.
- * @param strict whether an image that cannot be read ends everything, instead of being skipped, named and counted
+ * While it goes on, its state is saved there now and then, and when a signal ends it.
+ * @throws InputError for what `Training` refuses; if the folder holds an unfinished training and `resume` is not set; when a signal ended it
  */
-export async function trainRun(device: Device, root: string, dataset: Dataset, run: string, options: TrainOptions, strict: boolean): Promise<TrainedRun> {
+export async function trainRun(
+  device: Device,
+  root: string,
+  dataset: Dataset,
+  run: string,
+  options: TrainingOptions,
+  { strict, resume, checkpointEvery }: TrainRunOptions,
+): Promise<TrainedRun> {
+  const files = new TrainingFiles(run);
+  const [last] = await files.saved();
+  if (last && !resume) {
+    throw new InputError(`${run} holds a training that was ended after ${last.taken} steps: --resume goes on with it; remove ${dirname(last.path)} to begin anew`);
+  }
   const items = dataset.classes.flatMap(({ name, train }) => train.map((item) => ({ item, className: name })));
   const started = performance.now();
-  const losses: LossCurve[] = [];
-  const reporter = new TrainReporter(items.length, losses);
+  const bars = new Bars();
   const spill = new SpillFile(join(run, "features.part"));
-  let detector: Detector;
+  const signals = new AwaitedSignals();
   try {
-    detector = await Detector.train(device, goodImages(root, items, strict), { ...options, spill }, (progress) => reporter.report(progress));
+    const images = goodImages(root, items, strict);
+    const training = await Training.begin(device, images, { ...options, spill }, (done) => bars.show("Features", items.length).update(done));
+    if (last) {
+      training.resume(await files.read(last), last.path);
+      say(`resumed after ${last.taken} steps`);
+    }
+    if (resume && !last) say(`${run} holds no unfinished training; a new one begins`);
+    const losses = new LossCurves(await files.beginLog(training.taken));
+    const save = async () => files.save(await training.save(), training.taken);
+    for await (const step of training.fit()) {
+      const { stage, loss, taken, runs } = step;
+      const bar = bars.show(runs > 1 ? `${STAGE_TITLES[stage]}, ${step.run}/${runs}` : STAGE_TITLES[stage], step.steps);
+      bar.update(step.step, loss === null ? undefined : `| loss ${loss.toPrecision(3)}`);
+      if (loss !== null) {
+        losses.add(step);
+        await files.log(step);
+      }
+      if (signals.came) {
+        const path = await save();
+        throw new InputError(`ended by ${signals.came} after ${taken} steps, kept in ${path}; the same command with --resume goes on`);
+      }
+      if (taken % checkpointEvery === 0) await save();
+    }
+    const detector = await training.finish((done, total) => bars.show("Calibration", total).update(done));
+    const modelPath = await saveDetector(detector, run, options.checkpoint?.source);
+    await files.forget();
+    return { detector, modelPath, losses: losses.curves, seconds: (performance.now() - started) / 1000 };
   } finally {
-    reporter.end();
+    signals.ignore();
+    bars.end();
     await spill.close();
   }
-  const seconds = (performance.now() - started) / 1000;
-  const lines = losses.flatMap(({ stage, steps, values }) => steps.map((step, i) => JSON.stringify({ stage, step, loss: values[i] })));
-  await writeFileAtomic(join(run, "train.jsonl"), `${lines.join("\n")}\n`);
-  return { detector, modelPath: await saveDetector(detector, run, options.checkpoint?.source), losses, seconds };
+}
+
+/** Notes a signal that asks to end, instead of dying of it. */
+class AwaitedSignals {
+  came: NodeJS.Signals | null = null;
+  readonly #note = (signal: NodeJS.Signals): void => {
+    if (this.came) process.exit(1); // asked twice: at once
+    this.came = signal;
+    say(`${signal}: saving after this step`);
+  };
+
+  constructor() {
+    for (const signal of ENDING) process.on(signal, this.#note);
+  }
+
+  ignore(): void {
+    for (const signal of ENDING) process.off(signal, this.#note);
+  }
+}
+
+const ENDING = ["SIGINT", "SIGTERM"] as const;
+
+/** Losses by stage, of the model that is kept. */
+class LossCurves {
+  readonly curves: LossCurve[] = [];
+
+  constructor(steps: readonly LoggedStep[]) {
+    for (const step of steps) this.add(step);
+  }
+
+  add({ run, runs, stage, step, loss }: LoggedStep): void {
+    if (run !== runs || loss === null) return;
+    if (this.curves.at(-1)?.stage !== stage) this.curves.push({ stage, steps: [], values: [] });
+    this.curves.at(-1)!.steps.push(step);
+    this.curves.at(-1)!.values.push(loss);
+  }
 }
 
 /**
@@ -80,50 +161,23 @@ async function* goodImages(root: string, items: readonly { readonly item: Item; 
   for await (const { item, image } of readableImages(items, ({ item }) => join(root, item.path), strict)) yield { className: item.className, image };
 }
 
-/** Turns progress into bars, one after another, and gathers the losses. */
-class TrainReporter {
-  readonly #images: number;
-  readonly #losses: LossCurve[];
-  #phase = "";
+/** Progress bars, one after another. */
+class Bars {
+  #title = "";
   #bar: Progress | null = null;
 
-  constructor(images: number, losses: LossCurve[]) {
-    this.#images = images;
-    this.#losses = losses;
-  }
-
-  report(progress: TrainProgress): void {
-    switch (progress.phase) {
-      case "features":
-        this.#at("Features", this.#images).update(progress.done);
-        break;
-      case "fit": {
-        const { stage, step, steps, loss } = progress;
-        const bar = this.#at(STAGE_TITLES[stage], steps);
-        if (loss !== null) {
-          if (this.#losses.at(-1)?.stage !== stage) this.#losses.push({ stage, steps: [], values: [] });
-          this.#losses.at(-1)!.steps.push(step);
-          this.#losses.at(-1)!.values.push(loss);
-        }
-        bar.update(step, loss === null ? undefined : `| loss ${loss.toPrecision(3)}`);
-        break;
-      }
-      case "calibrate":
-        this.#at("Calibration", progress.total).update(progress.done);
+  /** The bar of that title; the one before ends. */
+  show(title: string, total: number): Progress {
+    if (title !== this.#title || !this.#bar) {
+      this.end();
+      this.#title = title;
+      this.#bar = showProgress(title, total);
     }
+    return this.#bar;
   }
 
   end(): void {
     this.#bar?.end();
     this.#bar = null;
-  }
-
-  #at(title: string, total: number): Progress {
-    if (title !== this.#phase || !this.#bar) {
-      this.end();
-      this.#phase = title;
-      this.#bar = showProgress(title, total);
-    }
-    return this.#bar;
   }
 }

@@ -1,7 +1,8 @@
 import { OptionError, ShapeError } from "../runtime/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Activation } from "./activation.ts";
-import { pairOf, requireWhole, type Pair } from "./launch.ts";
+import { pairOf, type Pair } from "./launch.ts";
+import { requireWhole } from "../runtime/options.ts";
 
 /**
  * Zeros around the image: one number, `[h, w]`, `[top, bottom, left, right]`, or "same": as many as make the output

@@ -2,7 +2,8 @@ import module from "../../shaders/feature_block_paste.wgsl";
 import type { Device } from "../runtime/device.ts";
 import { OptionError } from "../runtime/errors.ts";
 import { empty, type Tensor } from "../tensor/tensor.ts";
-import { launch, requireWhole } from "./launch.ts";
+import { launch } from "./launch.ts";
+import { requireWhole } from "../runtime/options.ts";
 import { requireDraw, type Draw } from "./random.ts";
 
 export interface FeatureBlockOptions {

@@ -2,7 +2,8 @@ import module from "../../shaders/grid_sample.wgsl";
 import type { Device } from "../runtime/device.ts";
 import { shapeError } from "../runtime/errors.ts";
 import { elementOf, empty, packOf, zeros, type DType, type FloatDType, type Shape, type Tensor } from "../tensor/tensor.ts";
-import { choiceOf, floatDType, launch, requireDType, requireOneDevice } from "./launch.ts";
+import { floatDType, launch, requireDType, requireOneDevice } from "./launch.ts";
+import { choiceOf } from "../runtime/options.ts";
 import { exclusiveScan } from "./scan.ts";
 
 const BLOCK = 64; // samples ranked by one workgroup, as in the shader

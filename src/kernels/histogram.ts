@@ -1,7 +1,8 @@
 import module from "../../shaders/histogram.wgsl";
 import { OptionError } from "../runtime/errors.ts";
 import { countOf, zeros, type Tensor } from "../tensor/tensor.ts";
-import { floatDType, launch, requireWhole } from "./launch.ts";
+import { floatDType, launch } from "./launch.ts";
+import { requireWhole } from "../runtime/options.ts";
 
 const LANES = 256; // of a workgroup
 const STRETCH = 32; // elements of a lane, as in the shader

@@ -2,7 +2,8 @@ import module from "../../shaders/pool.wgsl";
 import { OptionError, shapeError } from "../runtime/errors.ts";
 import { countOf, elementOf, empty, packOf, release, type Tensor } from "../tensor/tensor.ts";
 import { geometryOf } from "./convolution.ts";
-import { floatDType, launch, pairOf, requireShape, requireWhole, type Pair } from "./launch.ts";
+import { floatDType, launch, pairOf, requireShape, type Pair } from "./launch.ts";
+import { requireWhole } from "../runtime/options.ts";
 
 export interface MaxPoolOptions {
   /** Default: the window. */

@@ -2,7 +2,8 @@ import module from "../../shaders/resize.wgsl";
 import { OptionError, shapeError } from "../runtime/errors.ts";
 import { elementOf, empty, packOf, release, type Shape, type Tensor } from "../tensor/tensor.ts";
 import { axisOf } from "./axis.ts";
-import { choiceOf, floatDType, launch, requireShape } from "./launch.ts";
+import { floatDType, launch, requireShape } from "./launch.ts";
+import { choiceOf } from "../runtime/options.ts";
 
 const MODES = ["nearest", "bilinear"] as const; // by the values of the override FILTER
 const ANTIALIASED = MODES.length;

@@ -29,4 +29,6 @@ export interface Backbone {
   readonly standardise: boolean;
   /** `[N, inputSize, inputSize, 3]` normalised RGB -> `[N, cells, cells, channels]`. */
   readonly extract: (images: Tensor) => Tensor;
+  /** Gives the weights' storage back. */
+  readonly release: () => void;
 }

@@ -12,15 +12,33 @@ import { DECODERS } from "./grad/config.ts";
 const FORMAT = "bigrid-detector";
 const VERSION = 1;
 
-/** A detector as one safetensors file; the configuration is in its metadata. Equal detectors give equal bytes. */
+/**
+ * A detector as one safetensors file. Its metadata has the configuration and, for other readers, the preprocessing. Equal
+ * detectors give equal bytes.
+ */
 export async function encodeDetector(detector: Detector): Promise<Uint8Array> {
   const tensors = new Map<string, StoredTensor>();
   for (const [name, tensor] of detector.tensors()) {
     const values = await toArray(tensor);
     tensors.set(name, { dtype: "F32", shape: tensor.shape, bytes: new Uint8Array(values.buffer) });
   }
-  const metadata = { format: FORMAT, version: String(VERSION), config: JSON.stringify(detector.config) };
+  const metadata = {
+    format: FORMAT,
+    version: String(VERSION),
+    config: JSON.stringify(detector.config),
+    preprocessing: JSON.stringify(detector.preprocessing),
+  };
   return encodeSafetensors({ tensors, metadata });
+}
+
+/**
+ * Such a file with what was measured on it in its metadata.
+ * @param metrics anything that JSON can say
+ * @throws InputError if the file is no safetensors file
+ */
+export function withMetrics(file: Uint8Array, metrics: unknown, name: string): Uint8Array {
+  const { tensors, metadata } = decodeSafetensors(file, name);
+  return encodeSafetensors({ tensors, metadata: { ...metadata, metrics: JSON.stringify(metrics) } });
 }
 
 /**
@@ -56,15 +74,15 @@ function configOf(text: string, name: string): DetectorConfig {
   }
   const { backbone, inputSize, fit, grad, calibration } = config ?? {};
   const positive = [grad?.height, grad?.width, grad?.channels, grad?.localGrid, grad?.globalGrid, inputSize];
-  const numbers = [grad?.similarityThreshold, grad?.abnormalWeight, grad?.hinge, calibration?.threshold, calibration?.heat?.[0], calibration?.heat?.[1]];
+  const scores = [calibration, ...Object.values(calibration?.classes ?? {})].flatMap((good) => [good?.threshold, good?.typical]);
+  const numbers = [grad?.similarityThreshold, grad?.abnormalWeight, grad?.hinge, calibration?.falseReject, ...(calibration?.heat ?? [undefined]), ...scores];
   const whole =
     BACKBONES.includes(backbone?.name)
     && (backbone.weights === null || /^[0-9a-f]{64}$/.test(backbone.weights))
     && FITS.includes(fit)
     && DECODERS.includes(grad?.decoder)
     && positive.every((n) => Number.isSafeInteger(n) && n > 0 && n <= 1 << 14)
-    && numbers.every((n) => Number.isFinite(n))
-    && Object.values(calibration.classThresholds ?? {}).every((n) => Number.isFinite(n));
+    && numbers.every((n) => Number.isFinite(n));
   if (!whole) throw new InputError(`${name}: the configuration in its metadata is not that of a detector: ${text.slice(0, 200)}`);
   return config;
 }

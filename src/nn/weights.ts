@@ -1,6 +1,6 @@
 import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
-import { countOf, fromArray, requireGrad, sameShape, type Shape, type Tensor } from "../tensor/tensor.ts";
+import { countOf, fromArray, release, requireGrad, sameShape, type Shape, type Tensor } from "../tensor/tensor.ts";
 import type { RandomStream } from "../tensor/random.ts";
 
 /** Values of a model's tensors by name, as read from a file. */
@@ -61,6 +61,11 @@ export class Weights {
   /** All tensors by name: what a model file holds. */
   all(): ReadonlyMap<string, Tensor> {
     return new Map([...this.parameters, ...this.states]);
+  }
+
+  /** Gives all storage back. */
+  release(): void {
+    for (const tensor of this.all().values()) release(tensor);
   }
 
   #parameter(name: string, shape: Shape, draw: () => Float32Array): Tensor {

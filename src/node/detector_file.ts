@@ -1,7 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { BackboneSettings } from "../models/backbone.ts";
-import { decodeDetector, encodeDetector } from "../models/detector_file.ts";
+import { decodeDetector, encodeDetector, withMetrics } from "../models/detector_file.ts";
 import type { Detector } from "../models/detector.ts";
 import type { Checkpoint } from "../models/efficientnet/checkpoint.ts";
 import type { Device } from "../runtime/device.ts";
@@ -33,6 +33,15 @@ export async function saveDetector(detector: Detector, run: string, weightsPath:
 export async function loadDetector(device: Device, run: string, weightsPath: string | null = null): Promise<Detector> {
   const path = await modelPath(run);
   return decodeDetector(device, await readBytes(path), path, (backbone) => checkpointOf(backbone, run, path, weightsPath));
+}
+
+/**
+ * Writes what was measured on a run's model into its metadata.
+ * @throws InputError if there is no model, or it cannot be written; it is untouched then
+ */
+export async function saveMetrics(run: string, metrics: unknown): Promise<void> {
+  const path = await modelPath(run);
+  await writeFileAtomic(path, withMetrics(await readBytes(path), metrics, path));
 }
 
 async function checkpointOf({ name, weights }: BackboneSettings, run: string, model: string, weightsPath: string | null): Promise<Checkpoint> {

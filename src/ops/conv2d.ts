@@ -2,7 +2,7 @@ import { record } from "../autograd/tape.ts";
 import { conv2dBackwardFilters, conv2dBackwardInput, conv2dForward, type Conv2dOptions } from "../kernels/conv2d.ts";
 import type { ConvolutionOptions, Epilogue } from "../kernels/convolution.ts";
 import { depthwiseBackwardFilters, depthwiseBackwardInput, depthwiseForward } from "../kernels/depthwise_conv2d.ts";
-import { readOptions } from "../kernels/launch.ts";
+import { readOptions } from "../runtime/options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { withActivation } from "./activation.ts";
 import { sumTo } from "./reduce.ts";

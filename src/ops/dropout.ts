@@ -1,6 +1,6 @@
 import { record } from "../autograd/tape.ts";
 import { dropoutForward } from "../kernels/dropout.ts";
-import { readOptions } from "../kernels/launch.ts";
+import { readOptions } from "../runtime/options.ts";
 import type { Draw } from "../kernels/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 

@@ -1,7 +1,8 @@
 import { settleAs } from "../kernels/cast.ts";
 import { drawFeatureBlocks, type FeatureBlockOptions } from "../kernels/feature_block_paste.ts";
 import { gaussianBlurForward } from "../kernels/gaussian_blur.ts";
-import { floatDType, readOptions } from "../kernels/launch.ts";
+import { floatDType } from "../kernels/launch.ts";
+import { readOptions } from "../runtime/options.ts";
 import type { Draw } from "../kernels/random.ts";
 import { shapeError } from "../runtime/errors.ts";
 import { viewOf, type Tensor } from "../tensor/tensor.ts";

@@ -1,6 +1,6 @@
 import { record } from "../autograd/tape.ts";
 import { gaussianBlurBackwardInput, gaussianBlurForward, type GaussianBlurOptions } from "../kernels/gaussian_blur.ts";
-import { readOptions } from "../kernels/launch.ts";
+import { readOptions } from "../runtime/options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { record } from "../autograd/tape.ts";
 import { gridSampleBackwardGrid, gridSampleBackwardInput, gridSampleForward, type GridSampleOptions } from "../kernels/grid_sample.ts";
-import { readOptions } from "../kernels/launch.ts";
+import { readOptions } from "../runtime/options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { imagesForward, type ImageOptions, type Picture } from "../kernels/image.ts";
-import { readOptions } from "../kernels/launch.ts";
+import { readOptions } from "../runtime/options.ts";
 import { FITS, placementOf, type Fit } from "../tensor/placement.ts";
 import type { Device } from "../runtime/device.ts";
 import { OptionError } from "../runtime/errors.ts";

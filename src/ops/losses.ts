@@ -1,6 +1,7 @@
 import { record } from "../autograd/tape.ts";
 import { hingeLossBackward, hingeLossForward, LOSS_REDUCTIONS, type HingeSettings, type LossReduction } from "../kernels/hinge_loss.ts";
-import { choiceOf, readOptions, requireDType, requireOneDevice, requireShape } from "../kernels/launch.ts";
+import { requireDType, requireOneDevice, requireShape } from "../kernels/launch.ts";
+import { choiceOf, readOptions } from "../runtime/options.ts";
 import { mseLossBackward, mseLossForward } from "../kernels/mse_loss.ts";
 import { reconstructionLossBackward, reconstructionLossForward, reconstructionScore } from "../kernels/reconstruction_loss.ts";
 import { OptionError, shapeError } from "../runtime/errors.ts";

@@ -1,6 +1,7 @@
 import { record } from "../autograd/tape.ts";
 import type { Epilogue } from "../kernels/convolution.ts";
-import { floatDType, readOptions, requireShape } from "../kernels/launch.ts";
+import { floatDType, requireShape } from "../kernels/launch.ts";
+import { readOptions } from "../runtime/options.ts";
 import { matmulForward, type MatmulOptions } from "../kernels/matmul.ts";
 import { shapeError } from "../runtime/errors.ts";
 import { countOf, type Tensor } from "../tensor/tensor.ts";

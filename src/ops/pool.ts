@@ -1,5 +1,6 @@
 import { record } from "../autograd/tape.ts";
-import { readOptions, type Pair } from "../kernels/launch.ts";
+import { type Pair } from "../kernels/launch.ts";
+import { readOptions } from "../runtime/options.ts";
 import {
   averagePoolBackwardInput, averagePoolForward, maxPoolBackwardInput, maxPoolForward, type AveragePoolOptions, type MaxPoolOptions,
 } from "../kernels/pool.ts";

@@ -1,5 +1,5 @@
 import { record } from "../autograd/tape.ts";
-import { readOptions } from "../kernels/launch.ts";
+import { readOptions } from "../runtime/options.ts";
 import { resizeBackwardInput, resizeForward, type ResizeOptions, type Size } from "../kernels/resize.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 

@@ -1,5 +1,5 @@
 import { record } from "../autograd/tape.ts";
-import { readOptions } from "../kernels/launch.ts";
+import { readOptions } from "../runtime/options.ts";
 import {
   cosineBackward, cosineForward, l2NormalizeBackward, l2NormalizeForward, l2NormBackward, l2NormForward,
   layerNormBackward, layerNormForward, softmaxBackwardInput, softmaxForward,

@@ -1,6 +1,6 @@
 import { record } from "../autograd/tape.ts";
 import { broadcastForward, gatherRegion, joinRegions, padForward, stridesOf } from "../kernels/copy.ts";
-import { requireWhole } from "../kernels/launch.ts";
+import { requireWhole } from "../runtime/options.ts";
 import { OptionError, ShapeError, shapeError } from "../runtime/errors.ts";
 import { sameShape, viewOf, type Shape, type Tensor } from "../tensor/tensor.ts";
 import { sumTo } from "./reduce.ts";

@@ -1,4 +1,5 @@
-import { readOptions, requireOneDevice } from "../kernels/launch.ts";
+import { requireOneDevice } from "../kernels/launch.ts";
+import { readOptions } from "../runtime/options.ts";
 import { shapeError } from "../runtime/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Activation } from "./activation.ts";

@@ -1,6 +1,6 @@
 import { record } from "../autograd/tape.ts";
 import { histogramForward, type HistogramOptions } from "../kernels/histogram.ts";
-import { readOptions } from "../kernels/launch.ts";
+import { readOptions } from "../runtime/options.ts";
 import { exclusiveScan as scanForward } from "../kernels/scan.ts";
 import { topKMeanBackwardInput, topKMeanForward } from "../kernels/top_k_mean.ts";
 import type { Tensor } from "../tensor/tensor.ts";

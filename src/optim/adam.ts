@@ -1,4 +1,4 @@
-import { readOptions } from "../kernels/launch.ts";
+import { readOptions } from "../runtime/options.ts";
 import { adamUpdate } from "../kernels/optimizer.ts";
 import { OptionError } from "../runtime/errors.ts";
 import { Optimizer, type ParameterGroup, type Update } from "./optimizer.ts";

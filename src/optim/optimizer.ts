@@ -3,13 +3,21 @@ import { requireDType, requireShape } from "../kernels/launch.ts";
 import { clipFactor, type Range } from "../kernels/optimizer.ts";
 import { sumProducts } from "../kernels/reduce.ts";
 import type { Device } from "../runtime/device.ts";
-import { OptionError } from "../runtime/errors.ts";
-import { countOf, empty, fromArray, release, zeros, type Tensor } from "../tensor/tensor.ts";
+import { OptionError, ShapeError } from "../runtime/errors.ts";
+import { countOf, empty, fromArray, release, toArray, zeros, type Tensor } from "../tensor/tensor.ts";
 
 export interface ParameterGroup {
   readonly parameters: readonly Tensor[];
   /** Learning rate. */
   readonly rate: number;
+}
+
+/** What an optimiser knows besides the parameters. */
+export interface OptimizerState {
+  /** Steps taken, of each parameter. */
+  readonly steps: readonly number[];
+  /** The first moment of each parameter, then the second of each. */
+  readonly moments: readonly Float32Array[];
 }
 
 /** What an arena's range is updated with. */
@@ -109,6 +117,35 @@ export abstract class Optimizer {
         this.update({ ...loaded[i]!, factor, moments, range, rate: rate * rateScale, step: steps });
       }
       for (const { parameter, first, count } of moving) copyElements(loaded[i]!.weights, first, parameter, 0, count);
+    });
+  }
+
+  /** What a later `restore` needs. */
+  async state(): Promise<OptimizerState> {
+    const slots = this.#arenas.flatMap((arena) => arena.slots.map((slot) => ({ arena, slot })));
+    const kinds = this.#arenas[0]!.moments.length;
+    const moments: Float32Array[] = [];
+    for (let kind = 0; kind < kinds; kind++) {
+      const arenas = new Map<Arena, Float32Array>();
+      for (const arena of this.#arenas) arenas.set(arena, await toArray(arena.moments[kind]!));
+      for (const { arena, slot } of slots) moments.push(arenas.get(arena)!.slice(slot.first, slot.first + slot.count));
+    }
+    return { steps: slots.map(({ slot }) => slot.steps), moments };
+  }
+
+  /**
+   * Goes on where an optimiser of the same parameters was.
+   * @throws ShapeError for a state of other parameters
+   */
+  restore({ steps, moments }: OptimizerState): void {
+    const slots = this.#arenas.flatMap((arena) => arena.slots.map((slot) => ({ arena, slot })));
+    const kinds = this.#arenas[0]!.moments.length;
+    const fits = steps.length === slots.length && moments.length === kinds * slots.length
+      && moments.every((values, i) => values.length === slots[i % slots.length]!.slot.count);
+    if (!fits) throw new ShapeError(`restore: expected the state of ${slots.length} parameters, ${kinds} moments of each, of their sizes`);
+    slots.forEach(({ arena, slot }, i) => {
+      slot.steps = steps[i]!;
+      arena.moments.forEach(({ device, allocation }, kind) => device.write(allocation.buffer, moments[kind * slots.length + i]!, 4 * slot.first));
     });
   }
 

@@ -25,18 +25,20 @@ export function philox(counter: readonly [number, number, number, number], key: 
 export class RandomStream {
   readonly #seed: number;
   readonly #stream: number;
+  readonly #part: number;
   #block = 0;
   #words: number[] = [];
 
-  /** @param seed and @param stream whole numbers below 2^32; different streams of one seed are independent */
-  constructor(seed: number, stream: number) {
+  /** @param seed and @param stream and @param part whole numbers below 2^32; different streams, and parts of a stream, are independent */
+  constructor(seed: number, stream: number, part = 0) {
     this.#seed = seed >>> 0;
     this.#stream = stream >>> 0;
+    this.#part = part >>> 0;
   }
 
   /** Uniform in [0, 2^32). */
   word(): number {
-    if (this.#words.length === 0) this.#words = philox([this.#block++, this.#stream, 0, HOST], [this.#seed, 0]);
+    if (this.#words.length === 0) this.#words = philox([this.#block++, this.#stream, this.#part, HOST], [this.#seed, 0]);
     return this.#words.pop()!;
   }
 

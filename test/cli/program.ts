@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 
 // The built program, run as a user runs it: `npm test` builds it first.
-const PROGRAM = new URL("../../dist/bigrid.js", import.meta.url).pathname;
+export const PROGRAM = new URL("../../dist/bigrid.js", import.meta.url).pathname;
 
 export interface Outcome {
   readonly code: number | null;

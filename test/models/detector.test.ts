@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import { synthesise } from "../../src/data/synthetic.ts";
 import type { DecodedImage } from "../../src/io/image.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../src/io/safetensors.ts";
-import { Detector, type TrainingImage } from "../../src/models/detector.ts";
 import { decodeDetector, encodeDetector } from "../../src/models/detector_file.ts";
+import { Training, type TrainingImage } from "../../src/models/training.ts";
 import { device } from "../device.ts";
 
 const SIZE = 64;
@@ -14,8 +14,10 @@ async function* good(): AsyncGenerator<TrainingImage> {
   for (const image of scene.train) yield { className: "weave", image: pictureOf(image) };
 }
 
-const options = { backbone: "embedded", decoder: "tiny", inputSize: SIZE, epochsAbnormal: 1, epochsNormal: 1, batch: 4, seed: 1 } as const;
-const detector = await Detector.train(device, good(), options);
+const options = { backbone: "embedded", decoder: "tiny", inputSize: SIZE, epochsAbnormal: 1, epochsNormal: 1, batch: 4, seed: 1, folds: 0 } as const;
+const training = await Training.begin(device, good(), options);
+for await (const _step of training.fit());
+const detector = await training.finish();
 const pictures = scene.test.map(pictureOf);
 
 test("a map has the input's size, its maximum is the peak, and scores do not depend on the batch", async () => {
@@ -61,5 +63,5 @@ test("one image is too few to learn from", async () => {
   async function* one(): AsyncGenerator<TrainingImage> {
     yield { className: "weave", image: pictures[0]! };
   }
-  await expect(Detector.train(device, one(), options)).rejects.toThrow("training needs at least two good images, got 1");
+  await expect(Training.begin(device, one(), options)).rejects.toThrow("training needs at least two good images, got 1");
 });

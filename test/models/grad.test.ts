@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { DECODERS, gradConfig } from "../../src/models/grad/config.ts";
-import { fit, type FeatureSource, type FitStep } from "../../src/models/grad/fit.ts";
+import type { FeatureSource } from "../../src/models/grad/fit.ts";
 import { Grad } from "../../src/models/grad/model.ts";
+import { GradTraining, type FitStep } from "../../src/models/grad/training.ts";
 import { Weights } from "../../src/nn/weights.ts";
 import { gradients } from "../../src/ops/gradients.ts";
 import { reconstructionLoss } from "../../src/ops/losses.ts";
@@ -35,7 +36,7 @@ const OPTIONS = { epochsAbnormal: 1, epochsNormal: 1, batch: 4, seed: 5, feature
 async function trained(steps: number): Promise<{ readonly steps: FitStep[]; readonly bits: Uint32Array[] }> {
   const grad = model();
   const seen: FitStep[] = [];
-  for await (const step of fit(grad, source(6), OPTIONS)) {
+  for await (const step of new GradTraining(grad, source(6), OPTIONS).fit()) {
     seen.push(step);
     if (seen.length === steps) break;
   }
@@ -77,7 +78,7 @@ describe("training", () => {
   });
 
   test("leaves memory as it was after every step", async () => {
-    const steps = fit(model(), source(6), OPTIONS);
+    const steps = new GradTraining(model(), source(6), OPTIONS).fit();
     const before: number[] = [];
     const buffers: number[] = [];
     for (let i = 0; i < 8; i++) {
@@ -96,7 +97,7 @@ test("the second stage leaves the abnormal grids alone", async () => {
   const names = ["abnormal.localGrid", "abnormal.globalGrid"];
   const values = () => Promise.all(names.map((name) => toArray(grad.weights.parameters.get(name)!)));
   let before: Float32Array[] | null = null;
-  for await (const { stage, step } of fit(grad, source(4), OPTIONS)) {
+  for await (const { stage, step } of new GradTraining(grad, source(4), OPTIONS).fit()) {
     if (stage === "normal") before ??= await values();
     if (stage === "normal" && step === 10) break;
   }

@@ -5,8 +5,9 @@ import { readDataset } from "../../node/dataset.ts";
 import { openDevice } from "../../node/device.ts";
 import { ensureWritableFolder, writeFileAtomic } from "../../node/files.ts";
 import { writeSyntheticSet } from "../../node/synthetic.ts";
+import { TrainingFiles } from "../../node/training_files.ts";
 import { evaluateRun, metricsReport } from "../evaluate_run.ts";
-import { trainOptionsOf, wholeNumber } from "../options.ts";
+import { trainingOptionsOf, wholeNumber } from "../options.ts";
 import { metricsTable, print, say } from "../output.ts";
 import { showProgress } from "../progress.ts";
 import { runReport } from "../run_report.ts";
@@ -33,12 +34,14 @@ export function addDemo(program: Command): void {
       await writeSyntheticSet(root, PICTURES, () => bar.update(++made)).finally(() => bar.end());
       const imageSeconds = (performance.now() - started) / 1000;
       const dataset = await readDataset(root);
-      const options = await trainOptionsOf({ backbone: "embedded", size, epochsAbnormal: 10, epochsNormal: 50, seed }, device);
+      const options = await trainingOptionsOf({ backbone: "embedded", size, epochsAbnormal: 10, epochsNormal: 50, seed });
+      await new TrainingFiles(out).forget();
       say(`synthetic inspection set in ${root}; training on ${device.adapter.description}`);
-      const { detector, modelPath, losses, seconds } = await trainRun(device, root, dataset, out, options, true);
+      const { detector, modelPath, losses, seconds } = await trainRun(device, root, dataset, out, options, { strict: true, resume: false, checkpointEvery: 100 });
       const evaluated = await evaluateRun(detector, root, dataset, true);
       const reportPath = join(out, "report.html");
-      const configuration = Object.entries(options).flatMap(([name, value]) => (value === null ? [] : [[name, String(value)] as const]));
+      const settings = { ...options, decoder: detector.config.grad.decoder };
+      const configuration = Object.entries(settings).flatMap(([name, value]) => (typeof value === "object" ? [] : [[name, String(value)] as const]));
       const html = await runReport({
         title: "Synthetic inspection set",
         adapter: device.adapter.description,

@@ -2,7 +2,8 @@ import { basename, extname, join } from "node:path";
 import type { Command } from "commander";
 import sharp from "sharp";
 import type { DecodedImage } from "../../io/image.ts";
-import type { Calibration, Inspection } from "../../models/detector.ts";
+import { calibratedScore, type Calibration, type GoodScores } from "../../models/calibration.ts";
+import type { Inspection } from "../../models/detector.ts";
 import { loadDetector, modelPath } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";
 import { ensureWritableFolder, writeFileAtomic } from "../../node/files.ts";
@@ -18,6 +19,8 @@ import { readableImages } from "../train_run.ts";
 interface Prediction {
   readonly image: string;
   readonly score: number;
+  /** 0.5 at the threshold. */
+  readonly calibrated: number;
   readonly verdict: "good" | "defective";
   readonly heatMap: string;
 }
@@ -29,14 +32,16 @@ export function addPredict(program: Command): void {
     .argument("<run>", "folder that train wrote")
     .argument("<images...>", "image files")
     .requiredOption("--out <dir>", "folder for the heat maps")
-    .option("--json", "one JSON object: {threshold, images: [{image, score, verdict, heatMap}], skipped: [{image, reason}]}")
+    .option("--json", "one JSON object: {threshold, images: [{image, score, calibrated, verdict, heatMap}], skipped: [{image, reason}]}")
+    .option("--class <name>", "which of the trained classes the images are of: its own threshold applies, instead of the highest of all")
     .option("--weights <file>", WEIGHTS_HELP)
     .option("--strict", "end at the first image that cannot be read, instead of skipping it")
-    .action(async (run: string, images: string[], { out, json, weights, strict }: { out: string; json?: boolean; weights?: string; strict?: boolean }) => {
+    .action(async (run: string, images: string[], { out, json, weights, strict, class: className }: PredictFlags) => {
       await modelPath(run);
       await ensureWritableFolder(out);
       const detector = await loadDetector(await openDevice(), run, weights);
       const { calibration } = detector.config;
+      const good = goodScoresOf(calibration, className);
       const names = heatMapNames(images);
       const predictions: Prediction[] = [];
       const skipped: { readonly image: string; readonly reason: string }[] = [];
@@ -47,20 +52,39 @@ export function addPredict(program: Command): void {
         for await (const { item, image } of readableImages(items, (item) => item.image, strict ?? false, onSkip)) {
           const [inspection] = (await detector.inspect([image])) as [Inspection];
           await writeFileAtomic(item.heatMap, await heatMapOver(image, inspection, detector.placementOf(image), calibration));
-          const verdict = inspection.score > calibration.threshold ? "defective" : "good";
-          predictions.push({ image: item.image, score: inspection.score, verdict, heatMap: item.heatMap });
+          const { score } = inspection;
+          const verdict = score > good.threshold ? "defective" : "good";
+          predictions.push({ image: item.image, score, calibrated: calibratedScore(score, good), verdict, heatMap: item.heatMap });
           bar.update(predictions.length + skipped.length);
         }
       } finally {
         bar.end();
       }
       if (predictions.length === 0) throw new InputError(`none of the ${images.length} images could be read`);
-      if (json) return print(JSON.stringify({ threshold: calibration.threshold, images: predictions, skipped }));
-      for (const { image, score, verdict, heatMap } of predictions) print(`${verdict.padEnd(9)}  ${score.toFixed(3).padStart(9)}  ${image}  ${heatMap}`);
+      if (json) return print(JSON.stringify({ threshold: good.threshold, images: predictions, skipped }));
+      for (const { image, calibrated, verdict, heatMap } of predictions) print(`${verdict.padEnd(9)}  ${calibrated.toFixed(3)}  ${image}  ${heatMap}`);
       const defective = predictions.filter(({ verdict }) => verdict === "defective").length;
-      print(`${defective} of ${predictions.length} above the threshold ${calibration.threshold.toFixed(3)}`);
+      print(`${defective} of ${predictions.length} are called defective: those above 0.500, which ${percentOf(calibration.falseReject)} of good images are expected to exceed`);
     });
 }
+
+interface PredictFlags {
+  readonly out: string;
+  readonly json?: boolean;
+  readonly weights?: string;
+  readonly strict?: boolean;
+  readonly class?: string;
+}
+
+function goodScoresOf(calibration: Calibration, className: string | undefined): GoodScores {
+  if (className === undefined) return calibration;
+  if (!Object.hasOwn(calibration.classes, className)) {
+    throw new InputError(`the model knows no class ${className}, only ${Object.keys(calibration.classes).join(", ")}`);
+  }
+  return calibration.classes[className]!;
+}
+
+const percentOf = (share: number): string => `${Number((100 * share).toPrecision(3))} %`;
 
 /** The photograph under its heat map, at the photograph's own size. */
 async function heatMapOver({ data, width, height }: DecodedImage, { map, size }: Inspection, { source, target }: Placement, { heat }: Calibration): Promise<Uint8Array> {

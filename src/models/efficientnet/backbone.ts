@@ -36,5 +36,6 @@ export async function efficientNetBackbone(device: Device, name: EfficientNetNam
     channels: LAYERS.reduce((sum, layer) => sum + blocks[layerEnds[layer - 1]!]!.outputs, 0),
     standardise: false,
     extract,
+    release: () => network.release(),
   };
 }

@@ -6,7 +6,7 @@ import { pointwiseConv2d } from "../../ops/matmul.ts";
 import { concat, slice } from "../../ops/shape.ts";
 import type { Device } from "../../runtime/device.ts";
 import { OptionError } from "../../runtime/errors.ts";
-import { fromArray, type Tensor } from "../../tensor/tensor.ts";
+import { fromArray, release, type Tensor } from "../../tensor/tensor.ts";
 import type { Backbone } from "../backbone.ts";
 
 const STRIDE = 8; // input pixels to a cell
@@ -60,7 +60,17 @@ export function embeddedBackbone(device: Device, inputSize: number): Backbone {
     return scope.keep(concat(features));
   };
 
-  return { settings: { name: "embedded", padding: null, weights: null }, inputSize, mean: [0.5, 0.5, 0.5], deviation: [0.5, 0.5, 0.5], cells, channels: CHANNELS, standardise: true, extract };
+  return {
+    settings: { name: "embedded", padding: null, weights: null },
+    inputSize,
+    mean: [0.5, 0.5, 0.5],
+    deviation: [0.5, 0.5, 0.5],
+    cells,
+    channels: CHANNELS,
+    standardise: true,
+    extract,
+    release: () => [opponents, oriented, centred, bothSigns, quadrature].forEach(release),
+  };
 }
 
 /** Rows R, G, B; columns luminance, red-green, yellow-blue, zero. */

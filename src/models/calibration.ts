@@ -1,0 +1,84 @@
+import { studentQuantile } from "../metrics/student.ts";
+import { OptionError } from "../runtime/errors.ts";
+
+/** What good images of a class score. */
+export interface GoodScores {
+  /** Above it an image is called defective. */
+  readonly threshold: number;
+  /** The geometric mean of good images. */
+  readonly typical: number;
+}
+
+/** What scores and maps mean, measured on good images that were held out of training. */
+export interface Calibration extends GoodScores {
+  /** Share of further good images that the thresholds are expected to reject. */
+  readonly falseReject: number;
+  readonly classes: Readonly<Record<string, GoodScores>>;
+  /** Values of the map drawn as nothing, what good images peak at, and as the strongest heat; logarithmic between, the same for all images. */
+  readonly heat: readonly [low: number, high: number];
+}
+
+/** An image that calibrates. */
+export interface HeldOut {
+  readonly className: string;
+  readonly score: number;
+  /** The largest value of its map. */
+  readonly peak: number;
+}
+
+/** Of a detector that is still being trained. */
+export const NOT_CALIBRATED: Calibration = { falseReject: 0, threshold: 1, typical: 0.5, classes: {}, heat: [0, 1] };
+
+const HEAT_RANGE = 12; // the strongest heat, in units of the weakest
+const TYPICAL_CALIBRATED = 0.1;
+const ENOUGH_REJECTED = 5; // good images above the threshold, from which their order says where it is
+
+/**
+ * Thresholds and scales from good images that were not trained on. An image whose class is not known is held against the
+ * largest of the classes' thresholds.
+ * @param falseReject share of good images to reject, in (0, 0.5]
+ * @throws OptionError for a share out of range
+ */
+export function calibrationOf(images: readonly HeldOut[], falseReject: number): Calibration {
+  if (!(falseReject > 0 && falseReject <= 0.5)) throw new OptionError(`expected a false-reject rate above 0 and at most 0.5, got ${falseReject}`);
+  const classes: Record<string, GoodScores> = {};
+  for (const name of new Set(images.map(({ className }) => className))) {
+    const logs = images.filter(({ className }) => className === name).map(({ score }) => Math.log(score));
+    classes[name] = { threshold: Math.exp(upperBound(logs, falseReject)), typical: Math.exp(meanOf(logs)) };
+  }
+  const highest = Object.values(classes).reduce((a, b) => (b.threshold > a.threshold ? b : a));
+  const typicalPeak = Math.exp(meanOf(images.map(({ peak }) => Math.log(peak))));
+  return { falseReject, ...highest, classes, heat: [typicalPeak, HEAT_RANGE * typicalPeak] };
+}
+
+/**
+ * A score between 0 and 1: 0.5 at the threshold, 0.1 where good images typically are; logistic in the score's logarithm.
+ * @param scores those of the image's class, or the calibration itself
+ */
+export function calibratedScore(score: number, { threshold, typical }: GoodScores): number {
+  const steepness = Math.log(1 / TYPICAL_CALIBRATED - 1) / Math.log(threshold / typical);
+  return 1 / (1 + (threshold / score) ** steepness);
+}
+
+/**
+ * What a further value exceeds with the given probability. Scores are errors, so it is their ratios that matter: their
+ * logarithms are taken for normal, and this is the upper end of a prediction interval for them; unless there are so many
+ * that their own order tells.
+ */
+function upperBound(values: readonly number[], probability: number): number {
+  const count = values.length;
+  if (count * probability >= ENOUGH_REJECTED) {
+    const sorted = [...values].sort((a, b) => a - b);
+    return sorted[Math.min(count - 1, Math.ceil((count + 1) * (1 - probability)) - 1)]!;
+  }
+  const mean = meanOf(values);
+  const freedom = Math.max(1, count - 1);
+  const variance = values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / freedom;
+  // A single image, or equal ones, still say that others will differ a little.
+  const deviation = Math.sqrt(Math.max(variance, LEAST_DEVIATION ** 2) * (1 + 1 / count));
+  return mean + studentQuantile(1 - probability, freedom) * deviation;
+}
+
+const LEAST_DEVIATION = 1e-3;
+
+const meanOf = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length;

@@ -1,0 +1,127 @@
+import { AdamW } from "../../optim/adam.ts";
+import type { OptimizerState } from "../../optim/optimizer.ts";
+import { RandomStream } from "../../tensor/random.ts";
+import { release } from "../../tensor/tensor.ts";
+import { readResults, trainedIn, trainStep, STREAM, type FeatureSource, type FitOptions, type Stage } from "./fit.ts";
+import type { Grad } from "./model.ts";
+
+/** Where training stands: before this step of this stage. */
+export interface FitPosition {
+  readonly stage: Stage;
+  readonly step: number;
+}
+
+/** What a step did. */
+export interface FitStep extends FitPosition {
+  /** Steps of this stage, at most. */
+  readonly steps: number;
+  readonly epoch: number;
+  /** Read back now and then; null in between. */
+  readonly loss: number | null;
+}
+
+const STAGES: readonly Stage[] = ["abnormal", "normal"];
+const RATE = 0.001;
+const GRID_RATE = 0.1;
+const MAX_NORM = 0.1;
+const DROP_AT = 0.8; // of the second stage, where the learning rates fall
+const DROP_TO = 0.1;
+const LEAST_STEPS = { abnormal: 50, normal: 500 }; // small sets get more epochs
+const ENOUGH_HITS = 0.99; // of both kinds, ends the first stage
+const READ_EVERY = 10;
+const STAGE_STREAMS = 16; // between the stages' streams of random numbers
+
+/** Steps of a stage for so many images, at most. */
+export function stepsOf(
+  stage: Stage,
+  count: number,
+  { batch, epochsAbnormal, epochsNormal }: Pick<FitOptions, "batch" | "epochsAbnormal" | "epochsNormal">,
+): { readonly steps: number; readonly perEpoch: number; readonly epochs: number } {
+  const perEpoch = Math.ceil(count / Math.min(batch, count));
+  const epochs = Math.max(stage === "abnormal" ? epochsAbnormal : epochsNormal, Math.ceil(LEAST_STEPS[stage] / perEpoch));
+  return { steps: epochs * perEpoch, perEpoch, epochs };
+}
+
+/**
+ * The training of a model on features, in two stages. It stands between two steps whenever nobody is asking for the next:
+ * there it can be left, saved and gone on with, to the same bits. The same seed on the same adapter gives the same bits.
+ */
+export class GradTraining {
+  readonly #model: Grad;
+  readonly #features: FeatureSource;
+  readonly #options: FitOptions;
+  #position: FitPosition | null = { stage: "abnormal", step: 0 };
+  #optimizer: AdamW | null = null;
+
+  constructor(model: Grad, features: FeatureSource, options: FitOptions) {
+    this.#model = model;
+    this.#features = features;
+    this.#options = options;
+  }
+
+  /** The next step, or null after the last. */
+  get position(): FitPosition | null {
+    return this.#position;
+  }
+
+  /** Takes steps until the end, or until nobody asks for more. */
+  async *fit(): AsyncGenerator<FitStep, void> {
+    while (this.#position) yield* this.#runStage(this.#position);
+  }
+
+  /** What the optimiser knows besides the model's weights; null between stages. */
+  async optimizerState(): Promise<OptimizerState | null> {
+    return this.#optimizer?.state() ?? null;
+  }
+
+  /** Goes to where another training stood, whose model's weights this one's model has. */
+  resume(position: FitPosition | null, optimizer: OptimizerState | null): void {
+    this.release();
+    this.#position = position;
+    if (!position || !optimizer) return;
+    this.#optimizer = this.#optimizerOf(position.stage);
+    this.#optimizer.restore(optimizer);
+  }
+
+  /** Gives the optimiser's storage back. */
+  release(): void {
+    this.#optimizer?.release();
+    this.#optimizer = null;
+  }
+
+  #optimizerOf(stage: Stage): AdamW {
+    const { grids, others } = this.#model.parameters(trainedIn(stage));
+    return new AdamW([{ parameters: grids, rate: GRID_RATE }, { parameters: others, rate: RATE }], { maxNorm: MAX_NORM });
+  }
+
+  async *#runStage({ stage, step: first }: FitPosition): AsyncGenerator<FitStep, void> {
+    const { count } = this.#features;
+    const { steps, perEpoch, epochs } = stepsOf(stage, count, this.#options);
+    const { seed } = this.#options;
+    const batch = Math.min(this.#options.batch, count);
+    const offset = stage === "abnormal" ? 0 : STAGE_STREAMS;
+    let order: readonly number[] = [];
+    this.#optimizer ??= this.#optimizerOf(stage);
+    for (let step = first; step < steps; step++) {
+      const epoch = Math.floor(step / perEpoch);
+      const rateScale = stage === "normal" && epoch >= Math.floor(DROP_AT * epochs) ? DROP_TO : 1;
+      const nth = step % perEpoch;
+      if (nth === 0 || step === first) order = new RandomStream(seed, STREAM.order + offset, epoch).permutation(count);
+      const chosen = await this.#features.batch(order.slice(nth * batch, (nth + 1) * batch));
+      const noisy = new RandomStream(seed, STREAM.coin + offset, step).unit() < 0.5;
+      const drawOf = (use: number) => ({ seed, stream: use + offset, step });
+      const results = trainStep(stage, this.#model, this.#optimizer, chosen, noisy, drawOf, this.#options, rateScale);
+      release(chosen);
+      const done = step + 1;
+      const [loss, hits] = await readResults(results, done % READ_EVERY === 0 || done === steps);
+      const isOver = done === steps || (hits?.every((share) => share > ENOUGH_HITS) ?? false);
+      if (isOver) {
+        this.release();
+        const next = STAGES[STAGES.indexOf(stage) + 1];
+        this.#position = next ? { stage: next, step: 0 } : null;
+      } else this.#position = { stage, step: done };
+      yield { stage, step: done, steps, epoch, loss };
+      if (isOver) return;
+    }
+  }
+}

@@ -1,0 +1,394 @@
+import { decodeSafetensors, encodeSafetensors, float32Of, type StoredTensor } from "../io/safetensors.ts";
+import type { DecodedImage } from "../io/image.ts";
+import { readOptions, requireWhole } from "../runtime/options.ts";
+import { Weights, type StoredTensors } from "../nn/weights.ts";
+import type { OptimizerState } from "../optim/optimizer.ts";
+import type { Device } from "../runtime/device.ts";
+import { InputError, OptionError } from "../runtime/errors.ts";
+import type { Fit } from "../tensor/placement.ts";
+import { RandomStream } from "../tensor/random.ts";
+import { release, toArray, type Tensor } from "../tensor/tensor.ts";
+import type { Backbone, BackboneName } from "./backbone.ts";
+import { calibrationOf, NOT_CALIBRATED, type HeldOut } from "./calibration.ts";
+import { createBackbone } from "./create_backbone.ts";
+import { Detector, type DetectorConfig, type Inspection } from "./detector.ts";
+import type { Checkpoint } from "./efficientnet/checkpoint.ts";
+import type { NetworkPadding } from "./efficientnet/efficientnet.ts";
+import { FeatureStore, type Spill } from "./feature_store.ts";
+import { gradConfig, type DecoderName } from "./grad/config.ts";
+import type { Stage } from "./grad/fit.ts";
+import { Grad } from "./grad/model.ts";
+import { GradTraining, stepsOf, type FitPosition, type FitStep } from "./grad/training.ts";
+import { ChannelStatistics, rawFeatures, standardiserOf, type FeatureExtractor } from "./image_features.ts";
+
+/** A good image to learn from. */
+export interface TrainingImage {
+  readonly className: string;
+  readonly image: DecodedImage;
+}
+
+export interface TrainingOptions {
+  /** Default "embedded". */
+  readonly backbone?: BackboneName;
+  /** Weights of the backbone, where it is an EfficientNet. */
+  readonly checkpoint?: Checkpoint | null;
+  /** An EfficientNet's padding. Default "same". */
+  readonly padding?: NetworkPadding | null;
+  /** How photographs fill the square. Default "stretch". */
+  readonly fit?: Fit;
+  /** Default: "tiny" on software adapters, else "mobile". */
+  readonly decoder?: DecoderName;
+  /** Side of the square that images are resized to, pixels. Default 224. */
+  readonly inputSize?: number;
+  /** Of the first stage, which teaches the abnormal grid pasted blocks. Default 10, and at least 50 steps. */
+  readonly epochsAbnormal?: number;
+  /** Of the second stage, which teaches both grids to reconstruct. Default 50, and at least 500 steps. */
+  readonly epochsNormal?: number;
+  /** Images a step. Default: 8 for "tiny", else 16. */
+  readonly batch?: number;
+  /** Of everything random. Default 0. */
+  readonly seed?: number;
+  /** Share of good images that may be called defective: it sets the threshold. Default 0.01. */
+  readonly falseReject?: number;
+  /**
+   * A class of fewer than ten images has none to hold out. So many further models are trained first, each without a part of
+   * them, to score that part for the threshold; 0: the threshold comes from images that were trained on. Default 3.
+   */
+  readonly folds?: number;
+  /** Device memory for the training set's features, bytes; beyond it they go to `spill`, if there is one. Default 1 GiB. */
+  readonly featureBudget?: number;
+  readonly spill?: Spill | null;
+}
+
+type Settings = Required<TrainingOptions>;
+
+/** A step of a training, and where that leaves it. */
+export interface TrainingStep extends FitStep {
+  /** Steps taken in all, of all stages and models. */
+  readonly taken: number;
+  /** 1 for the first of the models that are trained; the last is the detector's. */
+  readonly run: number;
+  readonly runs: number;
+  /** At the pace so far; without what the first stage may save by ending early. */
+  readonly secondsLeft: number;
+}
+
+interface Sample {
+  readonly className: string;
+  /** Of its features in the store. */
+  readonly index: number;
+}
+
+/** One model's training set, and the images that it judges afterwards. */
+interface Run {
+  readonly training: readonly Sample[];
+  readonly heldOut: readonly Sample[];
+}
+
+/** What a saved training says of itself besides tensors. */
+interface SavedState {
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly images: readonly string[];
+  readonly means: readonly number[];
+  readonly run: number;
+  readonly taken: number;
+  readonly position: FitPosition | null;
+  readonly heldOut: readonly HeldOut[];
+  readonly optimizerSteps: readonly number[] | null;
+}
+
+const FORMAT = "bigrid-training";
+const DEFAULT_BUDGET = 2 ** 30;
+const HELD_OUT = 5; // every fifth good image calibrates instead of training
+const LEAST_TO_SPLIT = 10; // images of a class
+const INITIAL_STREAM = 0;
+
+/**
+ * The training of a detector: `begin` reads the images, `fit` takes the steps, `finish` makes the detector. Between two
+ * steps it can be left, saved, and later gone on with, to the same bits as without a pause.
+ *
+ * ```ts
+ * const training = await Training.begin(device, images, { seed: 1 });
+ * for await (const { stage, epoch, loss, secondsLeft } of training.fit()) console.log(stage, epoch, loss, secondsLeft);
+ * const detector = await training.finish();
+ * ```
+ */
+export class Training {
+  readonly #device: Device;
+  readonly #settings: Settings;
+  readonly #backbone: Backbone;
+  readonly #extractor: FeatureExtractor;
+  readonly #store: FeatureStore;
+  readonly #samples: readonly Sample[];
+  readonly #means: readonly number[];
+  readonly #variance: number;
+  readonly #runs: readonly Run[];
+  readonly #heldOut: HeldOut[] = [];
+  readonly #pace = new Map<Stage, { seconds: number; steps: number }>();
+  #run = 0;
+  #taken = 0;
+  #model: Grad;
+  #fit: GradTraining;
+
+  private constructor(
+    device: Device,
+    settings: Settings,
+    backbone: Backbone,
+    store: FeatureStore,
+    samples: readonly Sample[],
+    statistics: ChannelStatistics,
+  ) {
+    const { extractor, variance } = standardiserOf(device, backbone, settings.fit, statistics);
+    this.#device = device;
+    this.#settings = settings;
+    this.#backbone = backbone;
+    this.#extractor = extractor;
+    this.#store = store;
+    this.#samples = samples;
+    this.#means = [...statistics.means];
+    this.#variance = variance;
+    this.#runs = runsOf(samples, settings.folds);
+    [this.#model, this.#fit] = this.#begun(Weights.drawn(device));
+  }
+
+  /**
+   * Reads images, once, in order; only their features are kept.
+   *
+   * @param images good images of one class or several
+   * @param onImage called after each, with their number so far
+   * @throws InputError if there are fewer than two, or weights are missing or do not fit; OptionError for an option unknown or out of range
+   */
+  static async begin(
+    device: Device,
+    images: AsyncIterable<TrainingImage>,
+    options: TrainingOptions = {},
+    onImage: (count: number) => void = () => undefined,
+  ): Promise<Training> {
+    const settings = settingsOf(device, options);
+    const backbone = await createBackbone(device, settings.backbone, settings);
+    const canHalve = device.gpu.features.has("shader-f16") && !backbone.standardise; // channels small beside their mean would lose too much
+    const { featureBudget: budget, spill } = settings;
+    const store = new FeatureStore(device, { dtype: canHalve ? "f16" : "f32", budget, spill });
+    const statistics = new ChannelStatistics(backbone.channels);
+    const samples: Sample[] = [];
+    for await (const { className, image } of images) {
+      const features = rawFeatures(device, backbone, settings.fit, [image]);
+      statistics.add(await toArray(features));
+      samples.push({ className, index: await store.add(features) });
+      release(features);
+      onImage(samples.length);
+    }
+    if (samples.length < 2) throw new InputError(`training needs at least two good images, got ${samples.length}`);
+    return new Training(device, settings, backbone, store, samples, statistics);
+  }
+
+  /** Steps taken so far. */
+  get taken(): number {
+    return this.#taken;
+  }
+
+  /** Takes steps until the end, or until nobody asks for more; asked again, it goes on. */
+  async *fit(): AsyncGenerator<TrainingStep, void> {
+    for (;;) {
+      let before = performance.now();
+      for await (const step of this.#fit.fit()) {
+        const pace = this.#pace.get(step.stage) ?? { seconds: 0, steps: 0 };
+        this.#pace.set(step.stage, { seconds: pace.seconds + (performance.now() - before) / 1000, steps: pace.steps + 1 });
+        yield { ...step, taken: ++this.#taken, run: this.#run + 1, runs: this.#runs.length, secondsLeft: this.#secondsLeft() };
+        before = performance.now();
+      }
+      if (this.#run === this.#runs.length - 1) return;
+      await this.#judge(this.#runs[this.#run]!.heldOut);
+      this.#model.weights.release();
+      this.#run++;
+      [this.#model, this.#fit] = this.#begun(Weights.drawn(this.#device));
+    }
+  }
+
+  /**
+   * The detector, as far as it was trained; nothing is left to this training afterwards.
+   * @param onImage called after each image that calibrates it
+   */
+  async finish(onImage: (done: number, total: number) => void = () => undefined): Promise<Detector> {
+    const { heldOut, training } = this.#runs[this.#run]!;
+    await this.#judge(heldOut.length + this.#heldOut.length > 0 ? heldOut : training, onImage);
+    const calibration = calibrationOf(this.#heldOut, this.#settings.falseReject);
+    this.#fit.release();
+    this.#store.release();
+    return this.#detector({ ...this.#config(), calibration });
+  }
+
+  /** Everything that going on later needs, but for the images: a safetensors file. */
+  async save(): Promise<Uint8Array> {
+    const tensors = new Map<string, StoredTensor>();
+    const put = (name: string, shape: readonly number[], values: Float32Array): void =>
+      void tensors.set(name, { dtype: "F32", shape, bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) });
+    const { position } = this.#fit;
+    const optimizer = await this.#fit.optimizerState();
+    optimizer?.moments.forEach((values, i) => put(`optimizer.${i}`, [values.length], values));
+    for (const [name, tensor] of this.#model.weights.all()) put(name, tensor.shape, await toArray(tensor));
+    const state: SavedState = {
+      ...this.#identity(),
+      run: this.#run,
+      taken: this.#taken,
+      position,
+      heldOut: this.#heldOut,
+      optimizerSteps: optimizer?.steps ?? null,
+    };
+    return encodeSafetensors({ tensors, metadata: { format: FORMAT, state: JSON.stringify(state) } });
+  }
+
+  /**
+   * Goes on from a saved training: the same options and images, from there on the same bits.
+   * @param name the file's name, for errors
+   * @throws InputError if it is no saved training, or one with other options or images; nothing has changed then
+   */
+  resume(saved: Uint8Array, name: string): void {
+    const { tensors, metadata } = decodeSafetensors(saved, name);
+    if (metadata["format"] !== FORMAT) throw new InputError(`${name} is no saved training: its metadata has no format ${FORMAT}`);
+    const state = stateOf(metadata["state"] ?? "", name);
+    requireSame(this.#identity(), state, name);
+    const stored: StoredTensors = new Map([...tensors].map(([key, tensor]) => [key, { shape: tensor.shape, data: float32Of(tensor, `${key} of ${name}`) }]));
+    const moments = [...stored.keys()].filter((key) => key.startsWith("optimizer.")).length;
+    const optimizer: OptimizerState | null = state.optimizerSteps && {
+      steps: state.optimizerSteps,
+      moments: Array.from({ length: moments }, (_, i) => stored.get(`optimizer.${i}`)!.data),
+    };
+    if (!(state.run < this.#runs.length)) throw new InputError(`${name} is in run ${state.run + 1} of ${this.#runs.length}: it is damaged`);
+    const [model, fit] = this.#begun(Weights.stored(this.#device, stored, name), state.run);
+    fit.resume(state.position, optimizer);
+    this.#fit.release();
+    this.#model.weights.release();
+    [this.#model, this.#fit, this.#run, this.#taken] = [model, fit, state.run, state.taken];
+    this.#heldOut.splice(0, Infinity, ...state.heldOut);
+  }
+
+  /** Gives up: storage goes back. */
+  release(): void {
+    this.#fit.release();
+    this.#store.release();
+    this.#model.weights.release();
+    this.#extractor.release();
+  }
+
+  #begun(weights: Weights, run = this.#run): [Grad, GradTraining] {
+    const { decoder, seed } = this.#settings;
+    const { cells, channels } = this.#backbone;
+    const config = gradConfig({ height: cells, width: cells, channels, variance: this.#variance }, decoder);
+    const model = new Grad(weights, config, new RandomStream(seed, INITIAL_STREAM));
+    const { training } = this.#runs[run]!;
+    const source = { count: training.length, batch: (indices: readonly number[]) => this.#features(indices.map((i) => training[i]!)) };
+    return [model, new GradTraining(model, source, { ...this.#settings, featureVariance: this.#variance })];
+  }
+
+  async #features(samples: readonly Sample[]): Promise<Tensor> {
+    const raw = await this.#store.batch(samples.map(({ index }) => index));
+    using scope = this.#device.scope();
+    const features = scope.keep(this.#extractor.standardise(raw));
+    release(raw);
+    return features;
+  }
+
+  async #judge(samples: readonly Sample[], onImage: (done: number, total: number) => void = () => undefined): Promise<void> {
+    const detector = this.#detector(this.#config());
+    for (const [i, sample] of samples.entries()) {
+      const features = await this.#features([sample]);
+      const inspections = detector.inspectFeatures(features);
+      release(features);
+      const [{ score, peak }] = (await inspections) as [Inspection];
+      this.#heldOut.push({ className: sample.className, score, peak });
+      onImage(i + 1, samples.length);
+    }
+  }
+
+  #config(): DetectorConfig {
+    const { inputSize, fit } = this.#settings;
+    return { backbone: this.#backbone.settings, inputSize, fit, grad: this.#model.config, calibration: NOT_CALIBRATED };
+  }
+
+  #detector(config: DetectorConfig): Detector {
+    return new Detector(this.#extractor, this.#model, config);
+  }
+
+  /** What a saved training must share with the one that goes on with it. */
+  #identity(): Pick<SavedState, "settings" | "images" | "means"> {
+    const { checkpoint: _weights, spill: _spill, featureBudget: _budget, ...settings } = this.#settings;
+    return {
+      settings: { ...settings, ...this.#backbone.settings, grad: this.#model.config },
+      images: this.#samples.map(({ className }) => className),
+      means: this.#means,
+    };
+  }
+
+  #secondsLeft(): number {
+    const paceOf = (stage: Stage): number | null => {
+      const pace = this.#pace.get(stage);
+      return pace ? pace.seconds / pace.steps : null;
+    };
+    const known = paceOf("normal") ?? paceOf("abnormal")!;
+    let seconds = 0;
+    this.#runs.slice(this.#run).forEach(({ training }, i) => {
+      const position = i === 0 ? this.#fit.position : ({ stage: "abnormal", step: 0 } as const);
+      if (!position) return;
+      for (const stage of position.stage === "abnormal" ? (["abnormal", "normal"] as const) : (["normal"] as const)) {
+        const done = position.stage === stage ? position.step : 0;
+        seconds += (stepsOf(stage, training.length, this.#settings).steps - done) * (paceOf(stage) ?? known);
+      }
+    });
+    return seconds;
+  }
+}
+
+function settingsOf(device: Device, options: TrainingOptions): Settings {
+  const decoder = options.decoder ?? (device.adapter.software ? "tiny" : "mobile");
+  const settings = readOptions<Settings>("Training.begin", options, {
+    backbone: "embedded", checkpoint: null, padding: null, fit: "stretch", decoder, inputSize: 224, epochsAbnormal: 10, epochsNormal: 50,
+    batch: decoder === "tiny" ? 8 : 16, seed: 0, falseReject: 0.01, folds: 3, featureBudget: DEFAULT_BUDGET, spill: null,
+  });
+  const whole = [["epochsAbnormal", 0], ["epochsNormal", 0], ["batch", 1], ["seed", 0], ["folds", 0]] as const;
+  for (const [name, least] of whole) requireWhole("training", name, least, [settings[name]]);
+  if (settings.folds === 1) throw new OptionError("training: expected folds to be 0 or at least 2, got 1: a fold is trained on the others");
+  const { falseReject } = settings;
+  if (!(falseReject > 0 && falseReject <= 0.5)) throw new OptionError(`training: expected falseReject above 0 and at most 0.5, got ${falseReject}`);
+  return settings;
+}
+
+/**
+ * Which models are trained on what. The last is the detector's: of a class with many images, every fifth is held out of it.
+ * A class with few keeps all of them for it; before, models without each part of them are trained to judge that part.
+ */
+function runsOf(samples: readonly Sample[], folds: number): Run[] {
+  const byClass = new Map<string, Sample[]>();
+  for (const sample of samples) byClass.set(sample.className, [...(byClass.get(sample.className) ?? []), sample]);
+  const nth = new Map([...byClass.values()].flatMap((members) => members.map((sample, i) => [sample, i] as const)));
+  const isFew = ({ className }: Sample): boolean => byClass.get(className)!.length < LEAST_TO_SPLIT;
+  const few = samples.filter(isFew);
+  const calibrates = (sample: Sample): boolean => !isFew(sample) && nth.get(sample)! % HELD_OUT === HELD_OUT - 1;
+  const last: Run = { training: samples.filter((sample) => !calibrates(sample)), heldOut: samples.filter(calibrates) };
+  if (few.length === 0) return [last];
+  if (folds === 0) return [{ ...last, heldOut: [...last.heldOut, ...few] }];
+  const runs = Array.from({ length: folds }, (_, fold): Run => {
+    const heldOut = few.filter((sample) => nth.get(sample)! % folds === fold);
+    return { training: last.training.filter((sample) => !heldOut.includes(sample)), heldOut };
+  });
+  return [...runs.filter(({ heldOut, training }) => heldOut.length > 0 && training.length > 0), last];
+}
+
+function stateOf(text: string, name: string): SavedState {
+  try {
+    return JSON.parse(text) as SavedState;
+  } catch (cause) {
+    throw new InputError(`${name}: what its metadata says of the training is no JSON`, { cause });
+  }
+}
+
+function requireSame(own: Pick<SavedState, "settings" | "images" | "means">, saved: SavedState, name: string): void {
+  const shown = (value: unknown): string => JSON.stringify(value) ?? "nothing";
+  for (const key of new Set([...Object.keys(own.settings), ...Object.keys(saved.settings ?? {})])) {
+    const [now, before] = [shown(own.settings[key]), shown(saved.settings?.[key])];
+    if (now !== before) throw new InputError(`${name} was trained with ${key} ${before}, not ${now}: resume with the same options, or begin anew`);
+  }
+  if (shown(own.images) !== shown(saved.images) || shown(own.means) !== shown(saved.means)) {
+    throw new InputError(`${name} was trained on other images (${saved.images?.length} then, ${own.images.length} now, or changed ones): begin anew`);
+  }
+}

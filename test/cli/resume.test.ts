@@ -1,0 +1,70 @@
+// Training that is ended from outside: what was reported saved is there, and --resume makes the bytes of a run that was never ended.
+import { spawn } from "node:child_process";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { writeSyntheticSet } from "../../src/node/synthetic.ts";
+import { temporaryFolder } from "../temporary.ts";
+import { bigrid, PROGRAM, type Outcome } from "./program.ts";
+
+const folder = await temporaryFolder();
+const at = (...names: string[]) => join(folder, ...names);
+await writeSyntheticSet(at("set"), { size: 64, train: 12, good: 1, defective: 1, seed: 2 });
+
+const words = (run: string, ...more: string[]) => [
+  "train", at("set", "plate"), "--out", at(run), "--size", "64", "--batch", "2", "--epochs-abnormal", "1", "--epochs-normal", "1",
+  "--checkpoint-every", "7", ...more,
+];
+const model = (run: string) => readFile(at(run, "model.safetensors"));
+const checkpoints = (run: string) => readdir(at(run, "checkpoints")).catch(() => []);
+
+/** Starts training and sends a signal as soon as so many steps have been saved. */
+function endedAfter(run: string, saved: number, signal: NodeJS.Signals, ...more: string[]): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [PROGRAM, ...words(run, ...more)], { detached: true });
+    let [stdout, stderr] = ["", ""];
+    child.stdout.on("data", (data: Buffer) => (stdout += data.toString()));
+    child.stderr.on("data", (data: Buffer) => (stderr += data.toString()));
+    const poll = setInterval(() => {
+      void checkpoints(run).then((names) => {
+        if (!names.some((name) => Number.parseInt(name) >= saved)) return;
+        clearInterval(poll);
+        // The program is a launcher and its child; a kill that nobody can catch has to reach both.
+        process.kill(signal === "SIGKILL" ? -child.pid! : child.pid!, signal);
+      });
+    }, 5);
+    child.on("close", (code) => {
+      clearInterval(poll);
+      resolve({ code, stdout, stderr });
+    });
+  });
+}
+
+test("killed twice and resumed, a training ends in the very bytes of one that ran through, with its log", async () => {
+  const whole = await bigrid(words("whole"));
+  expect(whole).toMatchObject({ code: 0 });
+  expect(await readdir(at("whole"))).toEqual(["model.safetensors", "train.jsonl"]);
+
+  await endedAfter("killed", 21, "SIGKILL");
+  expect((await checkpoints("killed")).filter((name) => name.endsWith(".safetensors")).length).toBeLessThanOrEqual(3); // two, and one new before an old one goes
+  const refused = await bigrid(words("killed"));
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toContain("--resume goes on with it; remove");
+  await endedAfter("killed", 140, "SIGKILL", "--resume");
+  const resumed = await bigrid(words("killed", "--resume"));
+  expect(resumed).toMatchObject({ code: 0 });
+  expect(resumed.stderr).toMatch(/resumed after \d+ steps/);
+  expect((await model("killed")).equals(await model("whole"))).toBe(true);
+  expect(await readFile(at("killed", "train.jsonl"), "utf8")).toBe(await readFile(at("whole", "train.jsonl"), "utf8"));
+  expect(await readdir(at("killed"))).toEqual(["model.safetensors", "train.jsonl"]);
+});
+
+test("interrupted, it saves where it stands and says how to go on", async () => {
+  const { code, stderr } = await endedAfter("interrupted", 7, "SIGINT");
+  expect(code).toBe(1);
+  const [, taken] = /ended by SIGINT after (\d+) steps, kept in .*; the same command with --resume goes on/.exec(stderr)!;
+  expect(await checkpoints("interrupted")).toContain(`${taken!.padStart(8, "0")}.safetensors`);
+  const other = await bigrid(words("interrupted", "--resume", "--seed", "5"));
+  expect(other.code).toBe(1);
+  expect(other.stderr).toContain("was trained with seed 0, not 5: resume with the same options, or begin anew");
+});

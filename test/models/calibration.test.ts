@@ -1,0 +1,62 @@
+import { describe, expect, test } from "vitest";
+import { calibratedScore, calibrationOf, type HeldOut } from "../../src/models/calibration.ts";
+import { OptionError } from "../../src/runtime/errors.ts";
+import { RandomStream } from "../../src/tensor/random.ts";
+
+/** Good images whose scores are log-normal. */
+function goodImages(count: number, seed: number, className = "part"): HeldOut[] {
+  const logs = new RandomStream(seed, 1).normals(count, 0.3);
+  return Array.from(logs, (log) => ({ className, score: Math.exp(2 + log), peak: 10 }));
+}
+
+describe("the threshold", () => {
+  test.each([[5, 0.1], [16, 0.01], [40, 0.05]])("from %i images rejects the share %f of further good ones, on average", (count, falseReject) => {
+    const trials = 4000;
+    let rejected = 0;
+    for (let seed = 0; seed < trials; seed++) {
+      const images = goodImages(count + 1, seed);
+      if (images.at(-1)!.score > calibrationOf(images.slice(0, -1), falseReject).threshold) rejected++;
+    }
+    const deviation = Math.sqrt(trials * falseReject * (1 - falseReject));
+    expect(Math.abs(rejected - trials * falseReject)).toBeLessThan(4 * deviation);
+  });
+
+  test("of very many images is their own quantile, whatever their distribution", () => {
+    const images = Array.from({ length: 999 }, (_, i): HeldOut => ({ className: "part", score: 1 + i, peak: 1 }));
+    expect(calibrationOf(images, 0.1).threshold).toBeCloseTo(900, 6);
+  });
+
+  test("of classes is each one's own; unknown ones have the highest", () => {
+    const images = [...goodImages(8, 1, "a"), ...goodImages(8, 2, "b").map((image) => ({ ...image, score: 9 * image.score }))];
+    const { classes, threshold, typical } = calibrationOf(images, 0.01);
+    expect(classes["a"]).toEqual(calibrationOf(goodImages(8, 1, "a"), 0.01).classes["a"]);
+    expect({ threshold, typical }).toEqual(classes["b"]);
+  });
+
+  test("of a single image, or equal ones, is above them", () => {
+    for (const count of [1, 3]) {
+      const images = Array.from({ length: count }, (): HeldOut => ({ className: "part", score: 5, peak: 1 }));
+      expect(calibrationOf(images, 0.01).threshold).toBeGreaterThan(5);
+    }
+  });
+
+  test("is refused for a share that is none", () => {
+    for (const share of [0, -0.1, 0.51, Number.NaN]) expect(() => calibrationOf(goodImages(3, 1), share)).toThrow(OptionError);
+  });
+});
+
+test("a calibrated score is 0.5 at the threshold, 0.1 where good images are, and rises with the score", () => {
+  const good = { threshold: 8, typical: 2 };
+  expect(calibratedScore(8, good)).toBe(0.5);
+  expect(calibratedScore(2, good)).toBeCloseTo(0.1, 12);
+  expect(calibratedScore(0, good)).toBe(0);
+  const scores = [0.1, 1, 3, 9, 100].map((score) => calibratedScore(score, good));
+  expect(scores).toEqual([...scores].sort((a, b) => a - b));
+  expect(scores.at(-1)).toBeLessThan(1);
+});
+
+test("the heat of a map begins where good images peak, and spans a factor of twelve", () => {
+  const [low, high] = calibrationOf([{ className: "a", score: 1, peak: 2 }, { className: "a", score: 1.1, peak: 8 }], 0.01).heat;
+  expect(low).toBeCloseTo(4, 12);
+  expect(high).toBeCloseTo(48, 12);
+});
