@@ -52,6 +52,7 @@ export type { AdapterReport, DeviceOptions } from "./runtime/acquire.ts";
 export { Device, type AdapterDescription, type Counters } from "./runtime/device.ts";
 export { AdapterError, BigridError, DeviceLostError, GpuError, InputError, OptionError, ShapeError } from "./runtime/errors.ts";
 export type { MemoryUse, Scope } from "./runtime/pool.ts";
+export type { Program } from "./runtime/program.ts";
 export type { KernelTime } from "./runtime/profiler.ts";
 export { FITS, placementOf, type Fit, type Placement, type Rectangle } from "./tensor/placement.ts";
 export { RandomStream } from "./tensor/random.ts";

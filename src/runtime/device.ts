@@ -2,8 +2,8 @@ import { DeviceLostError, GpuError } from "./errors.ts";
 import { compileKernel, labelOf, type Kernel, type KernelSpec } from "./kernel.ts";
 import { Profiler, type KernelTime } from "./profiler.ts";
 import { BufferPool, type Allocation, type MemoryUse, type Scope } from "./pool.ts";
+import { PARAM_SLOT_BYTES, Program, Recording } from "./program.ts";
 
-const PARAM_SLOT_BYTES = 256; // minUniformBufferOffsetAlignment is at most this
 const PARAM_SLOTS = 1024;
 // Training the largest decoder takes 6253. On lavapipe each costs two or three memory mappings, of which Linux
 // allows a process 65530: beyond them Mesa 25.0 crashes. Twice as many groups took 43000.
@@ -58,6 +58,8 @@ export class Device {
   #pendingScopes: Promise<void>[] = [];
   #failure: GpuError | DeviceLostError | null = null;
   #profiler: Profiler | null = null;
+  #recording: Recording | null = null;
+  readonly #programs = new Set<BufferPool>();
 
   constructor(gpu: GPUDevice, adapter: AdapterDescription = { vendor: "", architecture: "", description: "", software: false }) {
     this.gpu = gpu;
@@ -71,10 +73,7 @@ export class Device {
       event.preventDefault();
       this.#failure ??= new GpuError(event.error.message);
     });
-    this.#pool = new BufferPool(
-      (bytes) => this.#checked(`allocating ${bytes} bytes`, ["out-of-memory"], () => gpu.createBuffer({ size: bytes, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST })),
-      gpu.limits.maxBufferSize,
-    );
+    this.#pool = this.#newPool();
     this.#paramsLayout = gpu.createBindGroupLayout({
       label: "params",
       entries: [{ binding: 0, visibility: GPUShaderStage.COMPUTE, buffer: { type: "uniform", hasDynamicOffset: true } }],
@@ -117,20 +116,54 @@ export class Device {
   /** A storage buffer of at least `bytes`. Its contents are whatever the last user left there. */
   allocate(bytes: number): Allocation {
     this.#throwFailure();
-    return this.#pool.allocate(bytes);
+    return (this.#recording?.pool ?? this.#pool).allocate(bytes);
   }
 
   release(allocation: Allocation): void {
-    this.#pool.release(allocation);
+    if (!this.#recording) return this.#pool.release(allocation); // what a program owns, only the program gives back
+    if (this.#pool.lends(allocation)) throw new Error("capture: a tensor from outside must not be released inside");
+    this.#recording.pool.release(allocation);
   }
 
   /** Opens a scope: what is allocated until it closes is released then, except what is kept. See `Scope`. */
   scope(): Scope {
-    return this.#pool.scope();
+    return (this.#recording?.pool ?? this.#pool).scope();
   }
 
   memory(): MemoryUse {
-    return this.#pool.use();
+    const uses = [this.#pool, ...this.#programs].map((pool) => pool.use());
+    const sum = (field: keyof MemoryUse): number => uses.reduce((total, use) => total + use[field], 0);
+    return {
+      bytes: sum("bytes"),
+      allocations: sum("allocations"),
+      peakBytes: sum("peakBytes"),
+      freeBytes: sum("freeBytes"),
+      buffersCreated: sum("buffersCreated"),
+    };
+  }
+
+  /**
+   * Runs `f` once and notes what it sends to the GPU, to do it again without running `f`: the same kernels with the same
+   * params on the same buffers, to the same bits as `f` would. Tensors from outside are read where they are: write into
+   * them what is new. Tensors made inside stay the program's.
+   *
+   * @throws Error where `f` reads back, releases a tensor from outside, or captures
+   */
+  capture<T>(f: () => T): { readonly program: Program; readonly result: T } {
+    if (this.#recording) throw new Error("capture: there is one going on already");
+    const recording = (this.#recording = new Recording(this.#newPool()));
+    this.#programs.add(recording.pool);
+    try {
+      const result = f();
+      return { program: this.#programOf(recording), result };
+    } catch (error) {
+      this.#programs.delete(recording.pool);
+      this.submit(); // before its buffers go
+      recording.pool.destroy();
+      throw error;
+    } finally {
+      this.#recording = null;
+    }
   }
 
   counters(): Counters {
@@ -145,13 +178,13 @@ export class Device {
     requireSameNames(kernel, "param", params, kernel.params);
     const offset = this.#writeParams(kernel, params);
     this.#pass ??= this.#beginPass(kernel.label);
+    const group = this.#bindGroup(kernel, buffers);
+    this.#recording?.dispatch(kernel, group, new Uint8Array(this.#paramsHost, offset, PARAM_SLOT_BYTES), [x, y]);
     this.#pass.setPipeline(kernel.pipeline);
-    this.#pass.setBindGroup(0, this.#bindGroup(kernel, buffers));
+    this.#pass.setBindGroup(0, group);
     this.#pass.setBindGroup(1, this.#paramsGroup, [offset]);
     this.#pass.dispatchWorkgroups(x, y);
-    this.#counters.dispatches++;
-    if (this.#profiler) this.#endPass();
-    if (this.#profiler?.full) this.submit();
+    this.#dispatched();
   }
 
   /**
@@ -174,6 +207,7 @@ export class Device {
 
   /** Writes `data` into a buffer at `offset`, a multiple of four, after everything recorded so far. */
   write(buffer: GPUBuffer, data: ArrayBufferView, offset = 0): void {
+    if (this.#recording) return this.copy(this.#constant(data), 0, buffer, offset, Math.ceil(data.byteLength / 4) * 4);
     this.submit();
     const { buffer: source, byteOffset, byteLength } = data;
     this.#counters.bytesUploaded += byteLength;
@@ -188,12 +222,14 @@ export class Device {
   /** Sets the first `bytes` (a multiple of four) of a buffer to zero, after everything recorded so far. */
   clear(buffer: GPUBuffer, bytes: number): void {
     this.#throwFailure();
+    this.#recording?.commands.push({ kind: "clear", buffer, bytes });
     this.#endPass().clearBuffer(buffer, 0, bytes);
   }
 
   /** Copies `bytes` (a multiple of four) from one buffer to another, after everything recorded so far. */
   copy(source: GPUBuffer, sourceOffset: number, destination: GPUBuffer, destinationOffset: number, bytes: number): void {
     this.#throwFailure();
+    this.#recording?.commands.push({ kind: "copy", source, from: sourceOffset, destination, to: destinationOffset, bytes });
     this.#endPass().copyBufferToBuffer(source, sourceOffset, destination, destinationOffset, bytes);
   }
 
@@ -231,6 +267,7 @@ export class Device {
   /** The first `bytes` of a buffer as they are after everything recorded so far. The buffer may be released at once. */
   async read(buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
     this.#throwFailure();
+    if (this.#recording) throw new Error("capture: nothing can be read back inside; return the tensor and read it after a run");
     const size = Math.max(4, Math.ceil(bytes / 4) * 4);
     const staging = this.gpu.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
     this.#endPass().copyBufferToBuffer(buffer, 0, staging, 0, size);
@@ -294,6 +331,57 @@ export class Device {
     }
   }
 
+  #newPool(): BufferPool {
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    const create = (size: number) => this.#checked(`allocating ${size} bytes`, ["out-of-memory"], () => this.gpu.createBuffer({ size, usage }));
+    return new BufferPool(create, this.gpu.limits.maxBufferSize);
+  }
+
+  /** A buffer with these bytes, and zeros up to a multiple of four: what a program copies from where its capture wrote. */
+  #constant(data: ArrayBufferView): GPUBuffer {
+    const bytes = new Uint8Array(Math.max(4, Math.ceil(data.byteLength / 4) * 4));
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    const buffer = this.gpu.createBuffer({ size: bytes.length, usage: GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST });
+    this.gpu.queue.writeBuffer(buffer, 0, bytes);
+    this.#counters.bytesUploaded += bytes.length;
+    this.#recording!.constants.push(buffer);
+    return buffer;
+  }
+
+  #programOf(recording: Recording): Program {
+    const bytes = recording.params();
+    let params = null;
+    if (bytes.length > 0) {
+      const buffer = this.gpu.createBuffer({ label: "params", size: bytes.length, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
+      this.gpu.queue.writeBuffer(buffer, 0, bytes);
+      const entries = [{ binding: 0, resource: { buffer, size: PARAM_SLOT_BYTES } }];
+      params = { buffer, group: this.gpu.createBindGroup({ layout: this.#paramsLayout, entries }) };
+    }
+    return new Program(recording, params, {
+      run: (program) => this.#replay(program),
+      released: () => {
+        this.submit(); // what uses its buffers, before they go
+        this.#programs.delete(recording.pool);
+      },
+    });
+  }
+
+  #replay(program: Program): void {
+    this.#throwFailure();
+    if (this.#recording) throw new Error("capture: a program cannot run inside");
+    program.encode({
+      pass: (kernel) => (this.#pass ??= this.#beginPass(kernel.label)),
+      encoder: () => this.#endPass(),
+      dispatched: () => this.#dispatched(),
+    });
+  }
+
+  #dispatched(): void {
+    this.#counters.dispatches++;
+    if (this.#profiler) this.#endPass();
+    if (this.#profiler?.full) this.submit();
+  }
+
   #beginPass(label: string): GPUComputePassEncoder {
     this.#encoder ??= this.gpu.createCommandEncoder();
     return this.#profiler?.beginPass(this.#encoder, label) ?? this.#encoder.beginComputePass();
@@ -321,13 +409,16 @@ export class Device {
   #bindGroup(kernel: Kernel, buffers: Record<string, BufferPart>): GPUBindGroup {
     let key = `${kernel.id}`;
     for (const { name } of kernel.bindings) key += `:${this.#idOf(buffers[name]!)}`;
+    const create = (): GPUBindGroup => {
+      const entries = kernel.bindings.map(({ name, binding }) => ({ binding, resource: resourceOf(buffers[name]!) }));
+      this.#counters.bindGroups++;
+      return this.gpu.createBindGroup({ label: kernel.label, layout: kernel.layout, entries });
+    };
+    if (this.#recording) return this.#recording.group(key, create);
     let group = this.#bindGroups.get(key);
     if (!group) {
       if (this.#bindGroups.size === MAX_BIND_GROUPS) this.#bindGroups.clear();
-      const entries = kernel.bindings.map(({ name, binding }) => ({ binding, resource: resourceOf(buffers[name]!) }));
-      group = this.gpu.createBindGroup({ label: kernel.label, layout: kernel.layout, entries });
-      this.#bindGroups.set(key, group);
-      this.#counters.bindGroups++;
+      this.#bindGroups.set(key, (group = create()));
     }
     return group;
   }

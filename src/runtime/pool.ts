@@ -22,6 +22,8 @@ export interface MemoryUse {
 
 const GRANULE = 256;
 
+let nextId = 0; // of allocations, over all pools
+
 /**
  * Lends storage buffers and takes them back. A returned buffer may be lent again at once: the queue runs
  * in order, so whoever used it before has finished with it. Its contents are then whatever was left there.
@@ -36,7 +38,6 @@ export class BufferPool {
   readonly #serials = new WeakMap<GPUBuffer, number>();
   readonly #lent = new Map<number, Allocation>();
   readonly #scopes: Scope[] = [];
-  #nextId = 0;
   #bytes = 0;
   #peakBytes = 0;
   #freeBytes = 0;
@@ -59,7 +60,7 @@ export class BufferPool {
       buffer = this.#create(size);
       this.#serials.set(buffer, this.#buffersCreated++);
     }
-    const allocation = { id: this.#nextId++, buffer, bytes: size };
+    const allocation = { id: nextId++, buffer, bytes: size };
     this.#lent.set(allocation.id, allocation);
     this.#bytes += size;
     this.#peakBytes = Math.max(this.#peakBytes, this.#bytes);
@@ -78,6 +79,20 @@ export class BufferPool {
     let at = bucket.length;
     while (at > 0 && this.#serials.get(bucket[at - 1]!)! < serial) at--;
     bucket.splice(at, 0, allocation.buffer);
+  }
+
+  /** Whether an allocation is this pool's, and not yet given back. */
+  lends(allocation: Allocation): boolean {
+    return this.#lent.has(allocation.id);
+  }
+
+  /** Destroys all buffers, lent or not; nothing may be lent afterwards. */
+  destroy(): void {
+    for (const buffer of [...this.#free.values()].flat()) buffer.destroy();
+    for (const { buffer } of this.#lent.values()) buffer.destroy();
+    this.#free.clear();
+    this.#lent.clear();
+    [this.#bytes, this.#freeBytes] = [0, 0];
   }
 
   scope(): Scope {

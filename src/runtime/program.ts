@@ -1,0 +1,129 @@
+import type { Kernel } from "./kernel.ts";
+import type { BufferPool } from "./pool.ts";
+
+export const PARAM_SLOT_BYTES = 256; // minUniformBufferOffsetAlignment is at most this
+
+/** One thing that a program does again. */
+type Command =
+  | { readonly kind: "dispatch"; readonly kernel: Kernel; readonly group: GPUBindGroup; readonly slot: number; readonly workgroups: readonly [number, number] }
+  | { readonly kind: "clear"; readonly buffer: GPUBuffer; readonly bytes: number }
+  | { readonly kind: "copy"; readonly source: GPUBuffer; readonly from: number; readonly destination: GPUBuffer; readonly to: number; readonly bytes: number };
+
+/** What a device lends a program to encode itself with. */
+export interface Encoding {
+  /** The compute pass that is open, or a new one. */
+  readonly pass: (kernel: Kernel) => GPUComputePassEncoder;
+  /** The command encoder, with no pass open. */
+  readonly encoder: () => GPUCommandEncoder;
+  /** Called after each dispatch. */
+  readonly dispatched: () => void;
+}
+
+interface ProgramOwner {
+  readonly run: (program: Program) => void;
+  readonly released: () => void;
+}
+
+/**
+ * Work that was captured: run again, it does the same on the same buffers, without any of the work of deciding what to do.
+ * What it was captured from may have read tensors that live outside; write into those what is new. Tensors made inside
+ * belong to the program: results keep their place and are written anew by each run.
+ */
+export class Program {
+  readonly #pool: BufferPool;
+  readonly #commands: readonly Command[];
+  readonly #params: GPUBuffer | null;
+  readonly #paramsGroup: GPUBindGroup | null;
+  readonly #constants: readonly GPUBuffer[];
+  readonly #owner: ProgramOwner;
+  #isReleased = false;
+
+  /** Programs come from `Device.capture`. */
+  constructor(recording: Recording, params: { readonly buffer: GPUBuffer; readonly group: GPUBindGroup } | null, owner: ProgramOwner) {
+    this.#pool = recording.pool;
+    this.#commands = recording.commands;
+    this.#constants = recording.constants;
+    this.#params = params?.buffer ?? null;
+    this.#paramsGroup = params?.group ?? null;
+    this.#owner = owner;
+  }
+
+  /** Dispatches of a run. */
+  get dispatches(): number {
+    return this.#commands.filter(({ kind }) => kind === "dispatch").length;
+  }
+
+  /** Records everything again, behind whatever was recorded before. */
+  run(): void {
+    if (this.#isReleased) throw new Error("this program was released; capture another");
+    this.#owner.run(this);
+  }
+
+  /** Gives its buffers back: results are gone with them. */
+  release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    this.#owner.released();
+    this.#pool.destroy();
+    for (const buffer of [...this.#constants, ...(this.#params ? [this.#params] : [])]) buffer.destroy();
+  }
+
+  encode({ pass, encoder, dispatched }: Encoding): void {
+    for (const command of this.#commands) {
+      switch (command.kind) {
+        case "dispatch": {
+          const { kernel, group, slot, workgroups } = command;
+          const current = pass(kernel);
+          current.setPipeline(kernel.pipeline);
+          current.setBindGroup(0, group);
+          current.setBindGroup(1, this.#paramsGroup!, [slot * PARAM_SLOT_BYTES]);
+          current.dispatchWorkgroups(workgroups[0], workgroups[1]);
+          dispatched();
+          break;
+        }
+        case "clear":
+          encoder().clearBuffer(command.buffer, 0, command.bytes);
+          break;
+        case "copy":
+          encoder().copyBufferToBuffer(command.source, command.from, command.destination, command.to, command.bytes);
+      }
+    }
+  }
+}
+
+/** What a device notes while `capture` runs. */
+export class Recording {
+  readonly pool: BufferPool;
+  readonly commands: Command[] = [];
+  /** Buffers that hold what was written from the host. */
+  readonly constants: GPUBuffer[] = [];
+  readonly #groups = new Map<string, GPUBindGroup>();
+  readonly #slots = new Map<string, number>();
+  readonly #params: Uint8Array[] = [];
+
+  constructor(pool: BufferPool) {
+    this.pool = pool;
+  }
+
+  /** @param params the kernel's, as they lie in its slot */
+  dispatch(kernel: Kernel, group: GPUBindGroup, params: Uint8Array, workgroups: readonly [number, number]): void {
+    const key = params.join();
+    let slot = this.#slots.get(key);
+    if (slot === undefined) this.#slots.set(key, (slot = this.#params.push(params.slice()) - 1));
+    this.commands.push({ kind: "dispatch", kernel, group, slot, workgroups });
+  }
+
+  /** The group of that key, made once. */
+  group(key: string, create: () => GPUBindGroup): GPUBindGroup {
+    let group = this.#groups.get(key);
+    if (!group) this.#groups.set(key, (group = create()));
+    return group;
+  }
+
+  /** All params, a slot each. */
+  params(): Uint8Array {
+    const bytes = new Uint8Array(this.#params.length * PARAM_SLOT_BYTES);
+    this.#params.forEach((params, i) => bytes.set(params, i * PARAM_SLOT_BYTES));
+    return bytes;
+  }
+}
