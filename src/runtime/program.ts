@@ -76,7 +76,7 @@ export class Program {
           const current = pass(kernel);
           current.setPipeline(kernel.pipeline);
           current.setBindGroup(0, group);
-          current.setBindGroup(1, this.#paramsGroup!, [slot * PARAM_SLOT_BYTES]);
+          current.setBindGroup(1, this.#paramsGroup, [slot * PARAM_SLOT_BYTES]);
           current.dispatchWorkgroups(workgroups[0], workgroups[1]);
           dispatched();
           break;
