@@ -63,8 +63,8 @@ const HINGE = { threshold: 0.5, reduction: "mean" } as const;
 const POOL = { stride: [2, 2], padding: [1, 1], countIncludePad: true } as const;
 const BILINEAR = { mode: "bilinear", alignCorners: false, antialias: false } as const;
 const BLUR = { size: 33, sigma: 4, border: "reflect" } as const;
-const ADAM = { rate: 0, betas: [1 - 2 ** -9, 1 - 2 ** -9], eps: 1, decay: 0, decoupled: true, step: 100 } as const;
-const SGD = { rate: 0, momentum: 0.5, nesterov: false, decay: 0 } as const;
+const ADAM = { betas: [1 - 2 ** -9, 1 - 2 ** -9], eps: 1, decay: 0, decoupled: true } as const;
+const SGD = { momentum: 0.5, nesterov: false, decay: 0 } as const;
 
 const random = new RandomStream(1, 7);
 const normals = (device: Device, shape: Shape): Tensor => fromArray(device, shape, random.normals(countOf(shape), 1));
@@ -251,11 +251,11 @@ export const KERNELS: readonly Measured[] = [
     },
   }),
   ...family("1 M parameters", bytesOf([7 * MILLION]), 14 * MILLION, {
-    "optimizer.adam": over([[MILLION], [MILLION], [1], [MILLION], [MILLION]], (weights, gradients, factor, m, v) =>
-      adamUpdate({ weights, gradients, factor, m, v }, { first: 0, count: MILLION }, ADAM)),
+    "optimizer.adam": over([[MILLION], [MILLION], [1], [1, 4], [MILLION], [MILLION]], (weights, gradients, factor, schedule, m, v) =>
+      adamUpdate({ weights, gradients, factor, schedule, m, v }, { first: 0, count: MILLION, row: 0 }, ADAM)),
   }),
   ...family("1 M parameters", bytesOf([5 * MILLION]), 5 * MILLION, {
-    "optimizer.sgd": over([[MILLION], [MILLION], [1], [MILLION]], (weights, gradients, factor, m) =>
-      sgdUpdate({ weights, gradients, factor, m }, { first: 0, count: MILLION }, SGD)),
+    "optimizer.sgd": over([[MILLION], [MILLION], [1], [1, 4], [MILLION]], (weights, gradients, factor, schedule, m) =>
+      sgdUpdate({ weights, gradients, factor, schedule, m }, { first: 0, count: MILLION, row: 0 }, SGD)),
   }),
 ];

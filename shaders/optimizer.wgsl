@@ -4,11 +4,12 @@
 //   factor       [1]       f32   from clip_factor, multiplies every gradient
 //   weights      [count]   f32   arena of parameters; updated in place, as are m and v
 //   m, v         [count]   f32   first and second moment; for SGD m is the velocity
+//   schedule     [P, 4]    f32   of each parameter: rate, 1 - beta1^step, 1 - beta2^step, unused
 //   squares      [arenas]  f32   sum of squares of each arena's gradients
 //
 //   g = factor * gradient
 //   Adam:   g += decay w;  m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
-//           w -= rate (m / correction1) / (sqrt(v / correction2) + eps)
+//           w -= rate (m / (1 - beta1^step)) / (sqrt(v / (1 - beta2^step)) + eps)
 //   AdamW:  the same with w *= 1 - rate decay in place of g += decay w
 //   SGD:    g += decay w;  m = momentum m + g;  w -= rate (NESTEROV ? g + momentum m : m)
 //
@@ -22,14 +23,12 @@ override NESTEROV: bool = false;
 struct Params {
   first: u32,         // element of the range; with clip_factor unused
   count: u32,         // of elements, or of arenas in clip_factor
-  rate: f32,
+  row: u32,           // of the schedule
   decay: f32,
   beta1: f32,         // momentum of SGD
   beta2: f32,
   rest1: f32,         // 1 - beta1, rounded once
   rest2: f32,         // 1 - beta2
-  correction1: f32,   // 1 - beta1^step
-  correction2: f32,   // 1 - beta2^step
   eps: f32,
   max_norm: f32,      // of all gradients together
 }
@@ -37,10 +36,11 @@ struct Params {
 @group(0) @binding(0) var<storage, read> gradients: array<f32>;
 @group(0) @binding(1) var<storage, read> factor: array<f32>;
 @group(0) @binding(2) var<storage, read> squares: array<f32>;
-@group(0) @binding(3) var<storage, read_write> weights: array<f32>;
-@group(0) @binding(4) var<storage, read_write> m: array<f32>;
-@group(0) @binding(5) var<storage, read_write> v: array<f32>;
-@group(0) @binding(6) var<storage, read_write> output: array<f32>;
+@group(0) @binding(3) var<storage, read> schedule: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> weights: array<f32>;
+@group(0) @binding(5) var<storage, read_write> m: array<f32>;
+@group(0) @binding(6) var<storage, read_write> v: array<f32>;
+@group(0) @binding(7) var<storage, read_write> output: array<f32>;
 @group(1) @binding(0) var<uniform> params: Params;
 
 // output[0] = min(1, max_norm / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_. One invocation in all.
@@ -57,14 +57,15 @@ fn adam(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let n = flat_index(id, groups);
   if (n >= params.count) { return; }
   let i = params.first + n;
+  let now = schedule[params.row];
   var g = factor[0] * gradients[i];
   var w = weights[i];
-  if (DECOUPLED) { w *= 1.0 - params.rate * params.decay; } else { g += params.decay * w; }
+  if (DECOUPLED) { w *= 1.0 - now.x * params.decay; } else { g += params.decay * w; }
   let mean = params.beta1 * m[i] + params.rest1 * g;
   let square = params.beta2 * v[i] + params.rest2 * g * g;
   m[i] = mean;
   v[i] = square;
-  weights[i] = w - params.rate * (mean / params.correction1) / (sqrt(square / params.correction2) + params.eps);
+  weights[i] = w - now.x * (mean / now.y) / (sqrt(square / now.z) + params.eps);
 }
 
 // One invocation per parameter element.
@@ -76,5 +77,5 @@ fn sgd(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups
   let g = factor[0] * gradients[i] + params.decay * weights[i];
   let velocity = params.beta1 * m[i] + g;
   m[i] = velocity;
-  weights[i] -= params.rate * select(velocity, g + params.beta1 * velocity, NESTEROV);
+  weights[i] -= schedule[params.row].x * select(velocity, g + params.beta1 * velocity, NESTEROV);
 }

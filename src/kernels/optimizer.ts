@@ -6,23 +6,19 @@ import { launch } from "./launch.ts";
 export interface Range {
   readonly first: number;
   readonly count: number;
+  /** Of the schedule. */
+  readonly row: number;
 }
 
 export interface AdamSettings {
-  /** Learning rate. */
-  readonly rate: number;
   readonly betas: readonly [number, number];
   readonly eps: number;
   /** Of the weights: AdamW's where decoupled, else added to the gradient. */
   readonly decay: number;
   readonly decoupled: boolean;
-  /** 1 for the first. */
-  readonly step: number;
 }
 
 export interface SgdSettings {
-  /** Learning rate. */
-  readonly rate: number;
   readonly momentum: number;
   readonly nesterov: boolean;
   /** Times the weights, added to the gradient. */
@@ -37,9 +33,15 @@ export function clipFactor(squares: Tensor, maxNorm: number): Tensor {
   return output;
 }
 
-/** One step of Adam or AdamW on a range of arenas of weights and moments, in place. */
-export function adamUpdate(tensors: Readonly<Record<"weights" | "gradients" | "factor" | "m" | "v", Tensor>>, range: Range, settings: AdamSettings): void {
-  const { rate, decay, eps, step, decoupled } = settings;
+type Named<K extends string> = Readonly<Record<K, Tensor>>;
+
+/** One step of Adam or AdamW on a range of arenas of weights and moments, in place; `schedule` `[P, 4]` as the shader says. */
+export function adamUpdate(
+  tensors: Named<"weights" | "gradients" | "factor" | "schedule" | "m" | "v">,
+  range: Range,
+  settings: AdamSettings,
+): void {
+  const { decay, eps, decoupled } = settings;
   const [beta1, beta2] = settings.betas;
   launch({
     module,
@@ -47,26 +49,23 @@ export function adamUpdate(tensors: Readonly<Record<"weights" | "gradients" | "f
     element: "f32",
     constants: { DECOUPLED: decoupled },
     tensors,
-    params: {
-      ...NOTHING, ...range, rate, decay, eps, beta1, beta2,
-      rest1: 1 - beta1, rest2: 1 - beta2, correction1: 1 - beta1 ** step, correction2: 1 - beta2 ** step,
-    },
+    params: { ...NOTHING, ...range, decay, eps, beta1, beta2, rest1: 1 - beta1, rest2: 1 - beta2 },
     size: { invocations: range.count },
   });
 }
 
 /** One step of SGD on a range of arenas of weights and velocities (`m`), in place. */
-export function sgdUpdate(tensors: Readonly<Record<"weights" | "gradients" | "factor" | "m", Tensor>>, range: Range, settings: SgdSettings): void {
-  const { rate, decay, momentum, nesterov } = settings;
+export function sgdUpdate(tensors: Named<"weights" | "gradients" | "factor" | "schedule" | "m">, range: Range, settings: SgdSettings): void {
+  const { decay, momentum, nesterov } = settings;
   launch({
     module,
     entryPoint: "sgd",
     element: "f32",
     constants: { NESTEROV: nesterov },
     tensors,
-    params: { ...NOTHING, ...range, rate, decay, beta1: momentum },
+    params: { ...NOTHING, ...range, decay, beta1: momentum },
     size: { invocations: range.count },
   });
 }
 
-const NOTHING = { first: 0, count: 0, rate: 0, decay: 0, beta1: 0, beta2: 0, rest1: 0, rest2: 0, correction1: 1, correction2: 1, eps: 0, max_norm: 0 };
+const NOTHING = { first: 0, count: 0, row: 0, decay: 0, beta1: 0, beta2: 0, rest1: 0, rest2: 0, eps: 0, max_norm: 0 };

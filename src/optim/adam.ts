@@ -35,10 +35,15 @@ export class Adam extends Optimizer {
     this.#decoupled = decoupled;
   }
 
-  protected update({ moments, range, rate, step, ...tensors }: Update): void {
+  protected update({ moments, range, ...tensors }: Update): void {
     const [m, v] = moments as [Update["weights"], Update["weights"]];
     const { betas, eps, decay } = this.#options;
-    adamUpdate({ ...tensors, m, v }, range, { rate, betas, eps, decay, decoupled: this.#decoupled, step });
+    adamUpdate({ ...tensors, m, v }, range, { betas, eps, decay, decoupled: this.#decoupled });
+  }
+
+  protected corrections(step: number): readonly [number, number] {
+    const [beta1, beta2] = this.#options.betas;
+    return [1 - beta1 ** step, 1 - beta2 ** step];
   }
 }
 

@@ -26,11 +26,10 @@ export interface Update {
   readonly gradients: Tensor;
   /** `[1]`, for the clipped gradients. */
   readonly factor: Tensor;
+  /** `[P, 4]`: rate and corrections of each parameter. */
+  readonly schedule: Tensor;
   readonly moments: readonly Tensor[];
   readonly range: Range;
-  readonly rate: number;
-  /** 1 for the first that these parameters take. */
-  readonly step: number;
 }
 
 interface Slot {
@@ -39,8 +38,10 @@ interface Slot {
   /** Where its arena has it. */
   readonly first: number;
   readonly count: number;
-  /** Steps taken so far. */
-  steps: number;
+  /** Of the schedule: which parameter it is. */
+  readonly row: number;
+  /** Steps that it sat out. */
+  missed: number;
 }
 
 /** Parameters one after another in one tensor, with as many moments of each as the rule keeps. */
@@ -62,6 +63,8 @@ export abstract class Optimizer {
   readonly parameters: readonly Tensor[];
   readonly #arenas: readonly Arena[];
   readonly #maxNorm: number;
+  readonly #schedule: Tensor;
+  #steps = 0;
 
   /** @throws OptionError for no parameters, or a rate or norm that is no positive number; ShapeError if one is not f32 */
   protected constructor(name: string, groups: readonly ParameterGroup[], moments: number, maxNorm: number) {
@@ -74,10 +77,14 @@ export abstract class Optimizer {
     this.parameters = entries.map(({ parameter }) => parameter);
     this.#maxNorm = maxNorm;
     this.#arenas = arenasOf(first.parameter.device, entries, moments);
+    this.#schedule = zeros(first.parameter.device, [entries.length, 4]);
   }
 
   /** Updates one range of parameters that take equal steps. */
   protected abstract update(update: Update): void;
+
+  /** What the moments are divided by at a parameter's step, 1 for its first. */
+  protected abstract corrections(step: number): readonly [first: number, second: number];
 
   /**
    * One step.
@@ -86,6 +93,30 @@ export abstract class Optimizer {
    * @throws OptionError for another number of gradients; ShapeError for a gradient of another shape or dtype
    */
   step(grads: readonly (Tensor | null)[], rateScale = 1): void {
+    this.advance(rateScale);
+    this.apply(grads);
+  }
+
+  /**
+   * The first half of a step: what changes from step to step goes to the GPU. Where `apply` was captured, this comes before
+   * each run of the program.
+   * @param rateScale multiplies every group's learning rate
+   * @throws Error while capturing: every run would take the same step again
+   */
+  advance(rateScale = 1): void {
+    if (this.#schedule.device.isCapturing) throw new Error("advance: a capture would keep this step for ever; capture apply, and advance before each run");
+    this.#steps++;
+    const rows = new Float32Array(4 * this.parameters.length);
+    for (const { row, rate, missed } of this.#slots()) rows.set([rate * rateScale, ...this.corrections(this.#steps - missed)], 4 * row);
+    this.#schedule.device.write(this.#schedule.allocation.buffer, rows);
+  }
+
+  /**
+   * The second half of a step, the same commands every time.
+   * @param grads as for `step`
+   * @throws as `step`
+   */
+  apply(grads: readonly (Tensor | null)[]): void {
     if (grads.length !== this.parameters.length) {
       throw new OptionError(`step: expected a gradient or null for each of ${this.parameters.length} parameters, got ${grads.length}`);
     }
@@ -96,7 +127,10 @@ export abstract class Optimizer {
       requireDType("step", "f32", { parameter, gradient });
       requireShape("step", "gradient", parameter.shape, { parameter, gradient });
     }
-    if (grads.every((grad) => grad === null)) return;
+    if (grads.every((grad) => grad === null)) {
+      for (const slot of this.#slots()) slot.missed++;
+      return;
+    }
     using _scope = device.scope();
     const loaded = this.#arenas.map(({ slots, length }) => {
       const weights = empty(device, [length]);
@@ -112,10 +146,8 @@ export abstract class Optimizer {
     const factor = this.#factor(loaded.map(({ gradients }) => gradients));
     this.#arenas.forEach(({ slots, moments }, i) => {
       const moving = slots.filter(({ parameter }) => gradOf.get(parameter));
-      for (const slot of moving) slot.steps++;
-      for (const { rate, steps, ...range } of rangesOf(moving)) {
-        this.update({ ...loaded[i]!, factor, moments, range, rate: rate * rateScale, step: steps });
-      }
+      for (const range of rangesOf(moving)) this.update({ ...loaded[i]!, factor, schedule: this.#schedule, moments, range });
+      for (const slot of slots) if (!gradOf.get(slot.parameter)) slot.missed++;
       for (const { parameter, first, count } of moving) copyElements(loaded[i]!.weights, first, parameter, 0, count);
     });
   }
@@ -130,7 +162,7 @@ export abstract class Optimizer {
       for (const arena of this.#arenas) arenas.set(arena, await toArray(arena.moments[kind]!));
       for (const { arena, slot } of slots) moments.push(arenas.get(arena)!.slice(slot.first, slot.first + slot.count));
     }
-    return { steps: slots.map(({ slot }) => slot.steps), moments };
+    return { steps: slots.map(({ slot }) => this.#steps - slot.missed), moments };
   }
 
   /**
@@ -143,8 +175,9 @@ export abstract class Optimizer {
     const fits = steps.length === slots.length && moments.length === kinds * slots.length
       && moments.every((values, i) => values.length === slots[i % slots.length]!.slot.count);
     if (!fits) throw new ShapeError(`restore: expected the state of ${slots.length} parameters, ${kinds} moments of each, of their sizes`);
+    this.#steps = Math.max(0, ...steps);
     slots.forEach(({ arena, slot }, i) => {
-      slot.steps = steps[i]!;
+      slot.missed = this.#steps - steps[i]!;
       arena.moments.forEach(({ device, allocation }, kind) => device.write(allocation.buffer, moments[kind * slots.length + i]!, 4 * slot.first));
     });
   }
@@ -152,6 +185,11 @@ export abstract class Optimizer {
   /** Gives the moments' storage back. */
   release(): void {
     for (const { moments } of this.#arenas) moments.forEach(release);
+    release(this.#schedule);
+  }
+
+  #slots(): readonly Slot[] {
+    return this.#arenas.flatMap(({ slots }) => slots);
   }
 
   #factor(gradients: readonly Tensor[]): Tensor {
@@ -171,13 +209,13 @@ function arenasOf(device: Device, entries: readonly { readonly parameter: Tensor
   const most = Math.floor(device.maxBindingBytes / 4 / COLUMNS) * COLUMNS;
   const parts: Slot[][] = [];
   let end = Infinity;
-  for (const { parameter, rate } of entries) {
+  for (const [row, { parameter, rate }] of entries.entries()) {
     const count = countOf(parameter.shape);
     if (end + count > most) {
       parts.push([]);
       end = 0;
     }
-    parts.at(-1)!.push({ parameter, rate, first: end, count, steps: 0 });
+    parts.at(-1)!.push({ parameter, rate, first: end, count, row, missed: 0 });
     end += count;
   }
   return parts.map((slots) => {
@@ -188,14 +226,14 @@ function arenasOf(device: Device, entries: readonly { readonly parameter: Tensor
 }
 
 /** Neighbours that take equal steps, as one range. */
-function rangesOf(slots: readonly Slot[]): (Range & { readonly rate: number; readonly steps: number })[] {
-  const ranges: { first: number; count: number; rate: number; steps: number }[] = [];
-  for (const { first, count, rate, steps } of slots) {
+function rangesOf(slots: readonly Slot[]): Range[] {
+  const ranges: { first: number; count: number; row: number; rate: number; missed: number }[] = [];
+  for (const { first, count, row, rate, missed } of slots) {
     const last = ranges.at(-1);
-    if (last && last.first + last.count === first && last.rate === rate && last.steps === steps) last.count += count;
-    else ranges.push({ first, count, rate, steps });
+    if (last && last.first + last.count === first && last.rate === rate && last.missed === missed) last.count += count;
+    else ranges.push({ first, count, row, rate, missed });
   }
-  return ranges;
+  return ranges.map(({ first, count, row }) => ({ first, count, row }));
 }
 
 function copyElements(source: Tensor, sourceFirst: number, destination: Tensor, first: number, count: number): void {

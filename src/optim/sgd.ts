@@ -33,7 +33,11 @@ export class Sgd extends Optimizer {
     this.#options = settings;
   }
 
-  protected update({ weights, gradients, factor, moments, range, rate }: Update): void {
-    sgdUpdate({ weights, gradients, factor, m: moments[0]! }, range, { rate, ...this.#options });
+  protected update({ moments, range, ...tensors }: Update): void {
+    sgdUpdate({ ...tensors, m: moments[0]! }, range, this.#options);
+  }
+
+  protected corrections(): readonly [number, number] {
+    return [1, 1];
   }
 }

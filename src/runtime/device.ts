@@ -142,6 +142,11 @@ export class Device {
     };
   }
 
+  /** Whether `capture` is running. */
+  get isCapturing(): boolean {
+    return this.#recording !== null;
+  }
+
   /**
    * Runs `f` once and notes what it sends to the GPU, to do it again without running `f`: the same kernels with the same
    * params on the same buffers, to the same bits as `f` would. Tensors from outside are read where they are: write into

@@ -3,7 +3,7 @@ import { Adam, AdamW } from "../../src/optim/adam.ts";
 import { cosineRate, stepRate } from "../../src/optim/schedule.ts";
 import { Sgd } from "../../src/optim/sgd.ts";
 import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
-import { empty, fromArray, requireGrad, toArray, type Tensor } from "../../src/tensor/tensor.ts";
+import { empty, fromArray, requireGrad, toArray, zeros, type Tensor } from "../../src/tensor/tensor.ts";
 import { rng } from "../bounds.ts";
 import { device } from "../device.ts";
 
@@ -220,5 +220,35 @@ describe("optimisers reject", () => {
   ])("%s", (_what, attempt, type, message) => {
     expect(attempt).toThrow(type);
     expect(attempt).toThrow(message);
+  });
+});
+
+describe("an optimiser's state", () => {
+  const made = (values: readonly Float32Array[]) => {
+    const parameters = values.map((data) => requireGrad(fromArray(device, [data.length], data)));
+    return { parameters, optimizer: new AdamW([{ parameters, rate: 0.01 }]) };
+  };
+
+  test("moved to another of the same parameters goes on to the same bits, steps that one sat out included", async () => {
+    const initial = [draw(5, 1), draw(1030, 1)];
+    const steps = Array.from({ length: 6 }, () => initial.map(({ length }) => draw(length, 3)));
+    const take = (optimizer: AdamW, some: typeof steps) =>
+      some.forEach((grads, n) => optimizer.step(grads.map((grad, i) => (n === 1 && i === 0 ? null : fromArray(device, [grad.length], grad)))));
+    const whole = made(initial);
+    take(whole.optimizer, steps.slice(0, 3));
+    const state = await whole.optimizer.state();
+    expect(state.steps).toEqual([2, 3]);
+    const moved = made(await Promise.all(whole.parameters.map((parameter) => toArray(parameter))));
+    moved.optimizer.step(initial.map(({ length }) => zeros(device, [length]))); // which restore must undo
+    for (const [i, parameter] of moved.parameters.entries()) device.write(parameter.allocation.buffer, await toArray(whole.parameters[i]!));
+    moved.optimizer.restore(state);
+    for (const { optimizer } of [whole, moved]) take(optimizer, steps.slice(3));
+    for (const [i, parameter] of whole.parameters.entries()) expect(await toArray(moved.parameters[i]!)).toEqual(await toArray(parameter));
+  });
+
+  test("of other parameters is refused", async () => {
+    const state = await made([draw(3, 1)]).optimizer.state();
+    expect(() => made([draw(4, 1)]).optimizer.restore(state)).toThrow(ShapeError);
+    expect(() => made([draw(3, 1), draw(3, 1)]).optimizer.restore(state)).toThrow("restore: expected the state of 2 parameters, 2 moments of each");
   });
 });
