@@ -21,7 +21,7 @@ const values = random.normals(BATCH * CELLS * CELLS * CHANNELS, Math.sqrt(VARIAN
 const features = { count: BATCH, batch: () => Promise.resolve(fromArray(device, [BATCH, CELLS, CELLS, CHANNELS], values)) };
 
 async function measure(stage: Stage) {
-  const config = gradConfig({ height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE }, "tiny");
+  const config = gradConfig({ height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE }, { decoder: "tiny" });
   const model = new Grad(Weights.drawn(device), config, new RandomStream(1, 0));
   const training = new GradTraining(model, features, { epochsAbnormal: stage === "abnormal" ? 200 : 1, epochsNormal: 200, batch: BATCH, seed: 1, featureVariance: VARIANCE });
   const steps = training.fit();

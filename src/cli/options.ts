@@ -62,7 +62,7 @@ export function addTrainFlags(command: Command): Command {
  * What the library is asked for; what no flag says is left to it.
  * @throws OptionError for flags that do not go together; InputError for weights that cannot be read
  */
-export async function trainingOptionsOf({ weights, size, featureMemory, ...options }: TrainFlags): Promise<TrainingOptions> {
+export async function trainingOptionsOf({ weights, size, featureMemory, decoder, ...options }: TrainFlags): Promise<TrainingOptions> {
   const { backbone, padding } = options;
   if (backbone === "embedded" && (weights !== undefined || padding !== undefined)) {
     throw new OptionError("the embedded backbone has no weights and no padding to choose; name an EfficientNet with --backbone, or leave out --weights and --padding");
@@ -72,5 +72,6 @@ export async function trainingOptionsOf({ weights, size, featureMemory, ...optio
     throw new InputError(`${backbone} needs its weights: "bigrid weights ${backbone}" downloads them, --weights FILE names others`);
   }
   const checkpoint = file === null ? null : await openCheckpoint(file);
-  return { ...options, checkpoint, inputSize: size, ...(featureMemory !== undefined && { featureBudget: featureMemory * 1e6 }) };
+  const grad = { ...(decoder && { decoder }) };
+  return { ...options, grad, checkpoint, inputSize: size, ...(featureMemory !== undefined && { featureBudget: featureMemory * 1e6 }) };
 }

@@ -117,7 +117,7 @@ export class Detector {
   #score(features: Tensor): readonly Promise<Float32Array>[] {
     const { grad, inputSize } = this.config;
     const [batch, height, width] = features.shape as [number, number, number];
-    const reconstruction = this.#model.reconstruct(this.#model.codes(features, null), "inference");
+    const reconstruction = this.#model.reconstruct(features, null, "inference");
     const cells = anomalyMap(features, reconstruction, { threshold: grad.similarityThreshold });
     const pixels = resize(reshape(cells, [batch, height, width, 1]), [inputSize, inputSize], { alignCorners: true });
     const { smoothing, window } = windowsOf(inputSize);

@@ -7,7 +7,7 @@ import { FITS } from "../tensor/placement.ts";
 import { BACKBONES, type BackboneSettings } from "./backbone.ts";
 import type { Checkpoint } from "./efficientnet/checkpoint.ts";
 import { Detector, type DetectorConfig } from "./detector.ts";
-import { DECODERS } from "./grad/config.ts";
+import { requireValid } from "./grad/config.ts";
 
 const FORMAT = "bigrid-detector";
 const VERSION = 1;
@@ -73,16 +73,20 @@ function configOf(text: string, name: string): DetectorConfig {
     throw new InputError(`${name}: the configuration in its metadata is no JSON`, { cause });
   }
   const { backbone, inputSize, fit, grad, calibration } = config ?? {};
-  const positive = [grad?.height, grad?.width, grad?.channels, grad?.localGrid, grad?.globalGrid, inputSize];
+  const positive = [grad?.height, grad?.width, grad?.channels, inputSize];
   const scores = [calibration, ...Object.values(calibration?.classes ?? {})].flatMap((good) => [good?.threshold, good?.typical]);
-  const numbers = [grad?.similarityThreshold, grad?.abnormalWeight, grad?.hinge, calibration?.falseReject, ...(calibration?.heat ?? [undefined]), ...scores];
+  const numbers = [grad?.similarityThreshold, calibration?.falseReject, ...(calibration?.heat ?? [undefined]), ...scores];
   const whole =
     BACKBONES.includes(backbone?.name)
     && (backbone.weights === null || /^[0-9a-f]{64}$/.test(backbone.weights))
     && FITS.includes(fit)
-    && DECODERS.includes(grad?.decoder)
     && positive.every((n) => Number.isSafeInteger(n) && n > 0 && n <= 1 << 14)
     && numbers.every((n) => Number.isFinite(n));
   if (!whole) throw new InputError(`${name}: the configuration in its metadata is not that of a detector: ${text.slice(0, 200)}`);
+  try {
+    requireValid(grad);
+  } catch (cause) {
+    throw new InputError(`${name}: ${(cause as Error).message}`, { cause });
+  }
   return config;
 }

@@ -15,8 +15,8 @@ import { Detector, type DetectorConfig, type Inspection } from "./detector.ts";
 import type { Checkpoint } from "./efficientnet/checkpoint.ts";
 import type { NetworkPadding } from "./efficientnet/efficientnet.ts";
 import { FeatureStore, type Spill } from "./feature_store.ts";
-import { gradConfig, type DecoderName } from "./grad/config.ts";
-import type { Stage } from "./grad/fit.ts";
+import { gradConfig, type GradOptions } from "./grad/config.ts";
+import { stagesOf, type Stage } from "./grad/fit.ts";
 import { Grad } from "./grad/model.ts";
 import { GradTraining, stepsOf, type FitPosition, type FitStep } from "./grad/training.ts";
 import { ChannelStatistics, rawFeatures, standardiserOf, type FeatureExtractor } from "./image_features.ts";
@@ -36,15 +36,15 @@ export interface TrainingOptions {
   readonly padding?: NetworkPadding | null;
   /** How photographs fill the square. Default "stretch". */
   readonly fit?: Fit;
-  /** Default: "tiny" on software adapters, else "mobile". */
-  readonly decoder?: DecoderName;
+  /** What the paper leaves open. Default: its published code's choices; the decoder "tiny" on software adapters, else "mobile". */
+  readonly grad?: GradOptions;
   /** Side of the square that images are resized to, pixels. Default 224. */
   readonly inputSize?: number;
   /** Of the first stage, which teaches the abnormal grid pasted blocks. Default 10, and at least 50 steps. */
   readonly epochsAbnormal?: number;
   /** Of the second stage, which teaches both grids to reconstruct. Default 50, and at least 500 steps. */
   readonly epochsNormal?: number;
-  /** Images a step. Default: 8 for "tiny", else 16. */
+  /** Images a step. Default: 8 for the decoder "tiny", else 16. */
   readonly batch?: number;
   /** Of everything random. Default 0. */
   readonly seed?: number;
@@ -272,9 +272,9 @@ export class Training {
   }
 
   #begun(weights: Weights, run = this.#run): [Grad, GradTraining] {
-    const { decoder, seed } = this.#settings;
+    const { grad, seed } = this.#settings;
     const { cells, channels } = this.#backbone;
-    const config = gradConfig({ height: cells, width: cells, channels, variance: this.#variance }, decoder);
+    const config = gradConfig({ height: cells, width: cells, channels, variance: this.#variance }, grad);
     const model = new Grad(weights, config, new RandomStream(seed, INITIAL_STREAM));
     const { training } = this.#runs[run]!;
     const source = { count: training.length, batch: (indices: readonly number[]) => this.#features(indices.map((i) => training[i]!)) };
@@ -312,7 +312,7 @@ export class Training {
 
   /** What a saved training must share with the one that goes on with it. */
   #identity(): Pick<SavedState, "settings" | "images" | "means"> {
-    const { checkpoint: _weights, spill: _spill, featureBudget: _budget, ...settings } = this.#settings;
+    const { checkpoint: _weights, spill: _spill, featureBudget: _budget, grad: _options, ...settings } = this.#settings;
     return {
       settings: { ...settings, ...this.#backbone.settings, grad: this.#model.config },
       images: this.#samples.map(({ className }) => className),
@@ -328,9 +328,10 @@ export class Training {
     const known = paceOf("normal") ?? paceOf("abnormal")!;
     let seconds = 0;
     this.#runs.slice(this.#run).forEach(({ training }, i) => {
-      const position = i === 0 ? this.#fit.position : ({ stage: "abnormal", step: 0 } as const);
+      const stages = stagesOf(this.#model.config);
+      const position = i === 0 ? this.#fit.position : { stage: stages[0]!, step: 0 };
       if (!position) return;
-      for (const stage of position.stage === "abnormal" ? (["abnormal", "normal"] as const) : (["normal"] as const)) {
+      for (const stage of stages.slice(stages.indexOf(position.stage))) {
         const done = position.stage === stage ? position.step : 0;
         seconds += (stepsOf(stage, training.length, this.#settings).steps - done) * (paceOf(stage) ?? known);
       }
@@ -340,17 +341,17 @@ export class Training {
 }
 
 function settingsOf(device: Device, options: TrainingOptions): Settings {
-  const decoder = options.decoder ?? (device.adapter.software ? "tiny" : "mobile");
+  const grad = { decoder: device.adapter.software ? ("tiny" as const) : ("mobile" as const), ...options.grad };
   const settings = readOptions<Settings>("Training.begin", options, {
-    backbone: "embedded", checkpoint: null, padding: null, fit: "stretch", decoder, inputSize: 224, epochsAbnormal: 10, epochsNormal: 50,
-    batch: decoder === "tiny" ? 8 : 16, seed: 0, falseReject: 0.01, folds: 3, featureBudget: DEFAULT_BUDGET, spill: null,
+    backbone: "embedded", checkpoint: null, padding: null, fit: "stretch", grad, inputSize: 224, epochsAbnormal: 10, epochsNormal: 50,
+    batch: grad.decoder === "tiny" ? 8 : 16, seed: 0, falseReject: 0.01, folds: 3, featureBudget: DEFAULT_BUDGET, spill: null,
   });
   const whole = [["epochsAbnormal", 0], ["epochsNormal", 0], ["batch", 1], ["seed", 0], ["folds", 0]] as const;
   for (const [name, least] of whole) requireWhole("training", name, least, [settings[name]]);
   if (settings.folds === 1) throw new OptionError("training: expected folds to be 0 or at least 2, got 1: a fold is trained on the others");
   const { falseReject } = settings;
   if (!(falseReject > 0 && falseReject <= 0.5)) throw new OptionError(`training: expected falseReject above 0 and at most 0.5, got ${falseReject}`);
-  return settings;
+  return { ...settings, grad };
 }
 
 /**

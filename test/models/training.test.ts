@@ -8,7 +8,7 @@ import { device } from "../device.ts";
 
 const SIZE = 64;
 const [plate] = synthesise({ size: SIZE, train: 11, good: 1, defective: 1, seed: 3 }) as [ReturnType<typeof synthesise>[number]];
-const OPTIONS: TrainingOptions = { decoder: "tiny", inputSize: SIZE, epochsAbnormal: 1, epochsNormal: 1, batch: 4, seed: 7 };
+const OPTIONS: TrainingOptions = { grad: { decoder: "tiny" }, inputSize: SIZE, epochsAbnormal: 1, epochsNormal: 1, batch: 4, seed: 7 };
 
 /** The first pictures of a set, as a class. */
 async function* pictures(count: number, className = "plate"): AsyncGenerator<TrainingImage> {

@@ -1,52 +1,92 @@
 import { OptionError } from "../../runtime/errors.ts";
+import { choiceOf, readOptions, requireWhole } from "../../runtime/options.ts";
 
 export const DECODERS = ["tiny", "mobile", "basic"] as const;
+export const BRANCHES = ["both", "normal", "abnormal"] as const;
+export const HEADS = ["shared", "separate"] as const;
+export const FUSIONS = ["learned", "sum", "lambda"] as const;
+export const HINGE_HEADS = ["channel", "own"] as const;
+export const FREEZES = ["grids", "branch"] as const;
 
 /** `tiny` for software adapters, `mobile` for GPUs, `basic` as in the paper's tables. */
 export type DecoderName = (typeof DECODERS)[number];
 
+/** What the paper and its relatives leave open; the defaults are those of the published code. */
+export interface GradOptions {
+  /** Default "mobile". */
+  readonly decoder?: DecoderName;
+  /** Blocks of a decoder. Default: 1 for "tiny", 11 for "mobile", 9 for "basic". */
+  readonly blocks?: number;
+  /** Cells along a side of the local grids. Default 8; 32 for large objects in many poses. */
+  readonly localGrid?: number;
+  /** Cells along a side of the global grids. Default 4. */
+  readonly globalGrid?: number;
+  /** Which branches there are. The abnormal one alone reconstructs by itself; the normal one alone has no first stage. Default "both". */
+  readonly branches?: (typeof BRANCHES)[number];
+  /** Whether both branches look at the same coordinates (the journal's version) or each has heads of its own. Default "shared". */
+  readonly heads?: (typeof HEADS)[number];
+  /** Whether the abnormal branch's queries are standardised per image and channel. Default true. */
+  readonly standardise?: boolean;
+  /** r = r_n + w r_a with w "learned", or w = 1 ("sum", the paper's eq. 2), or r = l r_n + (1 - l) r_a ("lambda", the journal's eq. 11). */
+  readonly fusion?: (typeof FUSIONS)[number];
+  /** l of that. Default 0.5. */
+  readonly lambda?: number;
+  /** First value of a learned w. Default -0.2. */
+  readonly abnormalWeight?: number;
+  /** What the hinge trains: "channel" 0 of the abnormal reconstruction, or a 1x1 head of its "own" on it. Default "channel". */
+  readonly hingeHead?: (typeof HINGE_HEADS)[number];
+  /** Threshold of the hinge. Default 0.5. */
+  readonly hinge?: number;
+  /** What the second stage leaves alone: the abnormal "grids", or the whole abnormal "branch". Default "grids". */
+  readonly freeze?: (typeof FREEZES)[number];
+}
+
 /** Everything that fixes a GRAD model's shapes and formulas. */
-export interface GradConfig {
+export interface GradConfig extends Required<GradOptions> {
   /** Extent of the feature map, cells. */
   readonly height: number;
   readonly width: number;
   readonly channels: number;
-  readonly decoder: DecoderName;
-  /** Cells along a side of the local grids. */
-  readonly localGrid: number;
-  /** Cells along a side of the global grids. */
-  readonly globalGrid: number;
   /** Squared error, mean over channels, up to which a position counts as similar; in squared units of the features. */
   readonly similarityThreshold: number;
-  /** Initial weight of the abnormal branch in the sum of both. */
-  readonly abnormalWeight: number;
-  /** Threshold of the hinge on the abnormal branch. */
-  readonly hinge: number;
 }
 
 // Variance of EfficientNet's features, in whose units GRAD's constants are stated.
 export const REFERENCE_VARIANCE = 24;
 const SIMILARITY_THRESHOLD = 10;
 const BLOCK_INTENSITY = [8, 16] as const;
+const BLOCKS = { tiny: 1, mobile: 11, basic: 9 };
+const MOST_CELLS = 1 << 14;
 
-/** The published constants, for features of the given variance. */
+/**
+ * The published constants, for features of the given variance.
+ * @throws OptionError for an option unknown or out of range
+ */
 export function gradConfig(
   features: { readonly height: number; readonly width: number; readonly channels: number; readonly variance: number },
-  decoder: DecoderName,
+  options: GradOptions = {},
 ): GradConfig {
-  if (!DECODERS.includes(decoder)) throw new OptionError(`expected decoder to be one of ${DECODERS.join(", ")}, got ${String(decoder)}`);
   const { height, width, channels, variance } = features;
-  return {
-    height,
-    width,
-    channels,
-    decoder,
-    localGrid: 8,
-    globalGrid: 4,
-    similarityThreshold: SIMILARITY_THRESHOLD * (variance / REFERENCE_VARIANCE),
-    abnormalWeight: -0.2,
-    hinge: 0.5,
-  };
+  const settings = readOptions<Required<GradOptions>>("grad", options, {
+    decoder: "mobile", blocks: BLOCKS[options.decoder ?? "mobile"] ?? 1, localGrid: 8, globalGrid: 4, branches: "both", heads: "shared", standardise: true,
+    fusion: "learned", lambda: 0.5, abnormalWeight: -0.2, hingeHead: "channel", hinge: 0.5, freeze: "grids",
+  });
+  requireValid(settings);
+  return { height, width, channels, similarityThreshold: SIMILARITY_THRESHOLD * (variance / REFERENCE_VARIANCE), ...settings };
+}
+
+/** @throws OptionError for an option out of range */
+export function requireValid(settings: Required<GradOptions>): void {
+  const choices = { decoder: DECODERS, branches: BRANCHES, heads: HEADS, fusion: FUSIONS, hingeHead: HINGE_HEADS, freeze: FREEZES };
+  for (const [name, allowed] of Object.entries(choices)) choiceOf("grad", name, allowed, settings[name as keyof typeof choices]);
+  for (const name of ["blocks", "localGrid", "globalGrid"] as const) requireWhole("grad", name, 1, [settings[name]]);
+  const { localGrid, globalGrid, standardise, lambda, abnormalWeight, hinge, branches, freeze } = settings;
+  if (branches === "abnormal" && freeze === "branch") throw new OptionError("grad: expected freeze grids where the abnormal branch is the only one, got branch");
+  if (Math.max(localGrid, globalGrid) > MOST_CELLS) throw new OptionError(`grad: expected grids of at most ${MOST_CELLS} cells a side, got ${localGrid} and ${globalGrid}`);
+  if (typeof standardise !== "boolean") throw new OptionError(`grad: expected standardise to be true or false, got ${String(standardise)}`);
+  for (const [name, value] of Object.entries({ lambda, abnormalWeight, hinge })) {
+    if (!Number.isFinite(value)) throw new OptionError(`grad: expected ${name} to be a finite number, got ${value}`);
+  }
 }
 
 /** How features are disturbed in the first stage: the published constants for features of the given variance and extent. */

@@ -3,9 +3,8 @@ import { featureBlockPaste } from "../../ops/feature_block_paste.ts";
 import { gradients } from "../../ops/gradients.ts";
 import { hingeLoss, reconstructionLoss } from "../../ops/losses.ts";
 import { normal } from "../../ops/random.ts";
-import { reshape, slice } from "../../ops/shape.ts";
 import { toArray, type Tensor } from "../../tensor/tensor.ts";
-import { blockOptions } from "./config.ts";
+import { blockOptions, type GradConfig } from "./config.ts";
 import { isGrid, type Grad } from "./model.ts";
 
 export interface FitOptions {
@@ -33,9 +32,37 @@ export interface FeatureSource {
   readonly batch: (indices: readonly number[]) => Promise<Tensor>;
 }
 
-/** The first stage trains what the abnormal branch needs; the second everything but the abnormal grids. */
-export const trainedIn = (stage: Stage) => (name: string): boolean =>
-  stage === "abnormal" ? name.startsWith("abnormal.") || name.startsWith("head.") : !(name.startsWith("abnormal.") && isGrid(name));
+/** Which stages a model goes through. */
+export const stagesOf = ({ branches }: GradConfig): readonly Stage[] => (branches === "normal" ? ["normal"] : ["abnormal", "normal"]);
+
+/** Which parameters a stage trains: the first what the abnormal branch needs; the second all but what is to stay as the first left it. */
+export const trainedIn = (stage: Stage, { freeze }: GradConfig) => (name: string): boolean => {
+  const isAbnormal = name.startsWith("abnormal.");
+  if (stage === "abnormal") return isAbnormal || name.startsWith("head.");
+  return !isAbnormal || (freeze === "grids" && !isGrid(name));
+};
+
+/** What a stage's loss is computed from. */
+export interface StageInputs {
+  /** `[N, H, W, C]`: disturbed in the first stage, clean in the second. */
+  readonly features: Tensor;
+  /** `[N, H, W]`, where they were disturbed. */
+  readonly mask: Tensor | null;
+  /** `[N, H, W, 2]`, on the local coordinates; null for none. */
+  readonly noise: Tensor | null;
+}
+
+/** The loss `[1]` of a stage; in the first also the shares of hits `[2]`, among the marked positions and the others. */
+export function stageLoss(stage: Stage, model: Grad, { features, mask, noise }: StageInputs): readonly [loss: Tensor, ...hits: Tensor[]] {
+  const { config } = model;
+  if (stage === "normal") {
+    // A branch that is to stay as it is keeps its running statistics too.
+    const reconstruction = model.reconstruct(features, noise, "training", config.freeze === "branch" ? "inference" : "training");
+    return [reconstructionLoss(features, reconstruction, { threshold: config.similarityThreshold })];
+  }
+  const { loss, hits } = hingeLoss(model.hingeScores(model.abnormal(features, noise, "training")), mask!, { threshold: config.hinge });
+  return [loss, hits];
+}
 
 /** One step of either stage. Returns the loss, and in the first stage the hit rates. */
 export function trainStep(
@@ -53,15 +80,9 @@ export function trainStep(
   const [batch, height, width] = features.shape as [number, number, number];
   const noise = noisy ? normal(device, [batch, height, width, 2], drawOf(STREAM.noise), CODE_NOISE) : null;
   const { results, grads } = gradients(() => {
-    if (stage === "normal") {
-      const reconstruction = model.reconstruct(model.codes(features, noise), "training");
-      return [reconstructionLoss(features, reconstruction, { threshold: config.similarityThreshold })];
-    }
+    if (stage === "normal") return stageLoss(stage, model, { features, mask: null, noise });
     const pasted = featureBlockPaste(features, drawOf(STREAM.blocks), blockOptions(config, featureVariance));
-    const reconstruction = model.abnormal(model.codes(pasted.features, noise), "training");
-    const scores = reshape(slice(reconstruction, 0, 1), [batch, height, width]);
-    const { loss, hits } = hingeLoss(scores, pasted.mask, { threshold: config.hinge });
-    return [loss, hits];
+    return stageLoss(stage, model, { ...pasted, noise });
   }, optimizer.parameters);
   optimizer.step(grads, rateScale);
   for (const result of results) scope.keep(result);

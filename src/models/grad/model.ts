@@ -4,22 +4,26 @@ import { standardize } from "../../ops/batch_norm.ts";
 import { add, multiply } from "../../ops/elementwise.ts";
 import { gridSample } from "../../ops/grid_sample.ts";
 import { mean } from "../../ops/reduce.ts";
-import { concat, reshape } from "../../ops/shape.ts";
+import { concat, reshape, slice } from "../../ops/shape.ts";
 import type { RandomStream } from "../../tensor/random.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
-import { decoder } from "./decoder.ts";
 import type { GradConfig } from "./config.ts";
+import { decoder } from "./decoder.ts";
 
 /** Where in the grids an image and its positions look. */
-export interface Codes {
+interface Codes {
   /** `[N,1,1,2]`, one for the image. */
   readonly global: Tensor;
   /** `[N,H,W,2]`, one for each position. */
   readonly local: Tensor;
 }
 
-/** One of the two branches: its grids and its decoder. */
+/** From features, and noise on the local coordinates or none, to coordinates in (-1, 1). */
+type Heads = (features: Tensor, noise: Tensor | null) => Codes;
+
+/** One of the two branches: where it looks, its grids and its decoder. */
 interface Branch {
+  readonly heads: Heads;
   /** `[1, R, R, C]` */
   readonly localGrid: Tensor;
   /** `[1, R', R', H*W*C]`, channels in (h, w, c) order */
@@ -34,44 +38,54 @@ interface Branch {
 export class Grad {
   readonly config: GradConfig;
   readonly weights: Weights;
-  readonly #globalHead: Layer;
-  readonly #localHead: Layer;
-  readonly #normal: Branch;
-  readonly #abnormal: Branch;
-  readonly #abnormalWeight: Tensor;
+  readonly #normal: Branch | null;
+  readonly #abnormal: Branch | null;
+  readonly #hinge: Layer | null;
+  readonly #fuse: (normal: Tensor, abnormal: Tensor) => Tensor;
 
   constructor(weights: Weights, config: GradConfig, random: RandomStream) {
+    const { branches, heads, hingeHead, channels } = config;
     this.config = config;
     this.weights = weights;
     const at = (prefix: string): LayerContext => ({ weights, prefix, random });
-    this.#globalHead = coordinateHead(at("head.global"), config.channels);
-    this.#localHead = coordinateHead(at("head.local"), config.channels);
-    this.#normal = branch(at("normal"), config);
-    this.#abnormal = branch(at("abnormal"), config);
-    this.#abnormalWeight = weights.filled("fusion.weight", [1], () => config.abnormalWeight);
+    const shared = heads === "shared" ? headsOf(at("head"), channels) : null;
+    const branchOf = (name: string): Branch => branch(at(name), shared ?? headsOf(at(`${name}.head`), channels), config);
+    this.#normal = branches === "abnormal" ? null : branchOf("normal");
+    this.#abnormal = branches === "normal" ? null : branchOf("abnormal");
+    this.#hinge = this.#abnormal && hingeHead === "own" ? pointwise(at("abnormal.hinge"), channels, 1, true) : null;
+    this.#fuse = branches === "both" ? fusionOf(weights, config) : () => { throw new Error("unreachable: one branch has nothing to fuse"); };
   }
 
   /**
-   * Coordinates in (-1, 1) for features `[N,H,W,C]`.
+   * What the abnormal branch makes of features, `[N,H,W,C]`.
    * @param noise `[N,H,W,2]`, added to the local coordinates; null for none
    */
-  codes(features: Tensor, noise: Tensor | null): Codes {
-    const local = this.#localHead(features, HEAD_MODE);
-    return {
-      global: this.#globalHead(mean(features, [1, 2]), HEAD_MODE),
-      local: noise ? add(local, noise) : local,
-    };
+  abnormal(features: Tensor, noise: Tensor | null, mode: Mode): Tensor {
+    const branch = required(this.#abnormal);
+    return this.#decodeAbnormal(branch, branch.heads(features, noise), mode);
   }
 
-  /** What the abnormal branch makes of the codes, `[N,H,W,C]`; its channel 0 is the score that the hinge trains. */
-  abnormal(codes: Codes, mode: Mode): Tensor {
-    return this.#abnormal.decode(standardize(query(this.#abnormal, codes)), mode);
+  /** What the hinge trains of the abnormal branch's reconstruction: `[N,H,W]`, high where anomalous. */
+  hingeScores(abnormal: Tensor): Tensor {
+    return reshape(this.#hinge ? this.#hinge(abnormal, MODE_OF_POINTWISE) : slice(abnormal, 0, 1), abnormal.shape.slice(0, -1));
   }
 
-  /** The reconstruction of both branches, `[N,H,W,C]`. */
-  reconstruct(codes: Codes, mode: Mode): Tensor {
+  /**
+   * The reconstruction of all branches, `[N,H,W,C]`.
+   * @param abnormalMode of the abnormal branch's norms, where it is not that of the others
+   */
+  reconstruct(features: Tensor, noise: Tensor | null, mode: Mode, abnormalMode: Mode = mode): Tensor {
+    if (!this.#normal) return this.abnormal(features, noise, mode);
+    const codes = this.#normal.heads(features, noise);
     const normal = this.#normal.decode(query(this.#normal, codes), mode);
-    return add(normal, multiply(this.abnormal(codes, mode), this.#abnormalWeight));
+    if (!this.#abnormal) return normal;
+    const abnormalCodes = this.#abnormal.heads === this.#normal.heads ? codes : this.#abnormal.heads(features, noise);
+    return this.#fuse(normal, this.#decodeAbnormal(this.#abnormal, abnormalCodes, abnormalMode));
+  }
+
+  #decodeAbnormal(branch: Branch, codes: Codes, mode: Mode): Tensor {
+    const queries = query(branch, codes);
+    return branch.decode(this.config.standardise ? standardize(queries) : queries, mode);
   }
 
   /** Parameters by name, those whose name `chosen` accepts, grids apart from the rest. */
@@ -83,9 +97,22 @@ export class Grad {
   }
 }
 
-const HEAD_MODE = "inference"; // the heads hold no batch norm: both modes are the same to them
+const MODE_OF_POINTWISE = "inference"; // heads hold no batch norm: both modes are the same to them
 
 export const isGrid = (name: string): boolean => name.endsWith("Grid");
+
+function required(branch: Branch | null): Branch {
+  if (!branch) throw new Error("this model has no abnormal branch");
+  return branch;
+}
+
+function headsOf(context: LayerContext, channels: number): Heads {
+  const [global, local] = [coordinateHead(within(context, "global"), channels), coordinateHead(within(context, "local"), channels)];
+  return (features, noise) => {
+    const codes = local(features, MODE_OF_POINTWISE);
+    return { global: global(mean(features, [1, 2]), MODE_OF_POINTWISE), local: noise ? add(codes, noise) : codes };
+  };
+}
 
 function coordinateHead(context: LayerContext, channels: number): Layer {
   return sequence(
@@ -96,14 +123,32 @@ function coordinateHead(context: LayerContext, channels: number): Layer {
   );
 }
 
-function branch(context: LayerContext, { height, width, channels, localGrid, globalGrid, decoder: name }: GradConfig): Branch {
+function branch(context: LayerContext, heads: Heads, { height, width, channels, localGrid, globalGrid, decoder: name, blocks }: GradConfig): Branch {
   const grid = (grid: string, cells: number, depth: number) =>
     context.weights.normal(`${context.prefix}.${grid}`, [1, cells, cells, depth], Math.sqrt(2 / ((depth + 1) * cells * cells)), context.random);
   return {
+    heads,
     localGrid: grid("localGrid", localGrid, channels),
     globalGrid: grid("globalGrid", globalGrid, height * width * channels),
-    decode: decoder(within(context, "decoder"), name, channels),
+    decode: decoder(within(context, "decoder"), name, blocks, channels),
   };
+}
+
+/** How two reconstructions become one. */
+function fusionOf(weights: Weights, { fusion, lambda, abnormalWeight }: GradConfig): (normal: Tensor, abnormal: Tensor) => Tensor {
+  switch (fusion) {
+    case "sum":
+      return add;
+    case "lambda": {
+      const shareOf = (branch: string, share: number): Tensor => weights.state(`fusion.${branch}`, [1], () => share);
+      const [ofNormal, ofAbnormal] = [shareOf("normal", lambda), shareOf("abnormal", 1 - lambda)];
+      return (normal, abnormal) => add(multiply(normal, ofNormal), multiply(abnormal, ofAbnormal));
+    }
+    case "learned": {
+      const weight = weights.filled("fusion.weight", [1], () => abnormalWeight);
+      return (normal, abnormal) => add(normal, multiply(abnormal, weight));
+    }
+  }
 }
 
 /** [global sample, local sample], `[N,H,W,2C]`. The batch is folded into the rows: all images share one grid. */

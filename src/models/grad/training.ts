@@ -2,7 +2,7 @@ import { AdamW } from "../../optim/adam.ts";
 import type { OptimizerState } from "../../optim/optimizer.ts";
 import { RandomStream } from "../../tensor/random.ts";
 import { release } from "../../tensor/tensor.ts";
-import { readResults, trainedIn, trainStep, STREAM, type FeatureSource, type FitOptions, type Stage } from "./fit.ts";
+import { readResults, stagesOf, trainedIn, trainStep, STREAM, type FeatureSource, type FitOptions, type Stage } from "./fit.ts";
 import type { Grad } from "./model.ts";
 
 /** Where training stands: before this step of this stage. */
@@ -20,7 +20,6 @@ export interface FitStep extends FitPosition {
   readonly loss: number | null;
 }
 
-const STAGES: readonly Stage[] = ["abnormal", "normal"];
 const RATE = 0.001;
 const GRID_RATE = 0.1;
 const MAX_NORM = 0.1;
@@ -50,13 +49,14 @@ export class GradTraining {
   readonly #model: Grad;
   readonly #features: FeatureSource;
   readonly #options: FitOptions;
-  #position: FitPosition | null = { stage: "abnormal", step: 0 };
+  #position: FitPosition | null;
   #optimizer: AdamW | null = null;
 
   constructor(model: Grad, features: FeatureSource, options: FitOptions) {
     this.#model = model;
     this.#features = features;
     this.#options = options;
+    this.#position = { stage: stagesOf(model.config)[0]!, step: 0 };
   }
 
   /** The next step, or null after the last. */
@@ -90,7 +90,7 @@ export class GradTraining {
   }
 
   #optimizerOf(stage: Stage): AdamW {
-    const { grids, others } = this.#model.parameters(trainedIn(stage));
+    const { grids, others } = this.#model.parameters(trainedIn(stage, this.#model.config));
     return new AdamW([{ parameters: grids, rate: GRID_RATE }, { parameters: others, rate: RATE }], { maxNorm: MAX_NORM });
   }
 
@@ -117,7 +117,8 @@ export class GradTraining {
       const isOver = done === steps || (hits?.every((share) => share > ENOUGH_HITS) ?? false);
       if (isOver) {
         this.release();
-        const next = STAGES[STAGES.indexOf(stage) + 1];
+        const stages = stagesOf(this.#model.config);
+        const next = stages[stages.indexOf(stage) + 1];
         this.#position = next ? { stage: next, step: 0 } : null;
       } else this.#position = { stage, step: done };
       yield { stage, step: done, steps, epoch, loss };
