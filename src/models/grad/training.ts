@@ -41,6 +41,12 @@ export function stepsOf(
   return { steps: epochs * perEpoch, perEpoch, epochs };
 }
 
+/** What trains a stage's parameters. */
+export function stageOptimizer(stage: Stage, model: Grad): AdamW {
+  const { grids, others } = model.parameters(trainedIn(stage, model.config));
+  return new AdamW([{ parameters: grids, rate: GRID_RATE }, { parameters: others, rate: RATE }], { maxNorm: MAX_NORM });
+}
+
 /**
  * The training of a model on features, in two stages. It stands between two steps whenever nobody is asking for the next:
  * there it can be left, saved and gone on with, to the same bits. The same seed on the same adapter gives the same bits.
@@ -79,7 +85,7 @@ export class GradTraining {
     this.release();
     this.#position = position;
     if (!position || !optimizer) return;
-    this.#optimizer = this.#optimizerOf(position.stage);
+    this.#optimizer = stageOptimizer(position.stage, this.#model);
     this.#optimizer.restore(optimizer);
   }
 
@@ -89,11 +95,6 @@ export class GradTraining {
     this.#optimizer = null;
   }
 
-  #optimizerOf(stage: Stage): AdamW {
-    const { grids, others } = this.#model.parameters(trainedIn(stage, this.#model.config));
-    return new AdamW([{ parameters: grids, rate: GRID_RATE }, { parameters: others, rate: RATE }], { maxNorm: MAX_NORM });
-  }
-
   async *#runStage({ stage, step: first }: FitPosition): AsyncGenerator<FitStep, void> {
     const { count } = this.#features;
     const { steps, perEpoch, epochs } = stepsOf(stage, count, this.#options);
@@ -101,7 +102,7 @@ export class GradTraining {
     const batch = Math.min(this.#options.batch, count);
     const offset = stage === "abnormal" ? 0 : STAGE_STREAMS;
     let order: readonly number[] = [];
-    this.#optimizer ??= this.#optimizerOf(stage);
+    this.#optimizer ??= stageOptimizer(stage, this.#model);
     for (let step = first; step < steps; step++) {
       const epoch = Math.floor(step / perEpoch);
       const rateScale = stage === "normal" && epoch >= Math.floor(DROP_AT * epochs) ? DROP_TO : 1;
