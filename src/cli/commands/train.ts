@@ -1,7 +1,8 @@
 import type { Command } from "commander";
-import { readDataset } from "../../node/dataset.ts";
+import type { FormatName } from "../../data/layouts/layout.ts";
 import { openDevice } from "../../node/device.ts";
 import { ensureWritableFolder } from "../../node/files.ts";
+import { addFormatFlag, DATASET_HELP, openDataset } from "../dataset.ts";
 import { addTrainFlags, trainOptionsOf, type TrainFlags } from "../options.ts";
 import { print, say } from "../output.ts";
 import { trainRun } from "../train_run.ts";
@@ -10,12 +11,12 @@ export function addTrain(program: Command): void {
   const command = program
     .command("train")
     .description("learn what good images look like")
-    .argument("<dir>", "a folder of good images; or an MVTec-layout folder (train/good, test/*, ground_truth/*); or a folder of such folders")
+    .argument("<dir>", DATASET_HELP)
     .requiredOption("--out <run>", "folder for the model and its log");
-  addTrainFlags(command)
+  addFormatFlag(addTrainFlags(command))
     .option("--strict", "end at the first image that cannot be read, instead of skipping it")
-    .action(async (root: string, flags: TrainFlags & { out: string; strict?: boolean }) => {
-      const dataset = await readDataset(root);
+    .action(async (root: string, flags: TrainFlags & { out: string; format?: FormatName; strict?: boolean }) => {
+      const dataset = await openDataset(root, flags.format, flags.strict ?? false);
       await ensureWritableFolder(flags.out);
       const device = await openDevice();
       const options = await trainOptionsOf(flags, device);
