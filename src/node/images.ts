@@ -5,7 +5,7 @@ import { InputError, OptionError } from "../runtime/errors.ts";
 import type { Placement } from "../tensor/placement.ts";
 import { readBytes } from "./files.ts";
 
-const MAX_PIXELS = 268_402_689; // sharp's own limit, 16383 squared
+export const MAX_PIXELS = 268_402_689; // sharp's own limit, 16383 squared
 
 /**
  * Decodes a photograph: png, jpg, tiff, webp and bmp, told apart by their first bytes; its EXIF orientation applied,

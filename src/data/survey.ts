@@ -1,0 +1,262 @@
+import { InputError } from "../runtime/errors.ts";
+import type { Dataset, DatasetClass, Item } from "./dataset.ts";
+import { images } from "./tree.ts";
+
+/** What a picture's file says about it, without its pixels. */
+export interface PictureFacts {
+  /** As it is shown, its orientation applied. */
+  readonly width: number;
+  readonly height: number;
+  /** "png", "jpeg", ... */
+  readonly format: string;
+  /** "grey", "colour", ... */
+  readonly mode: string;
+  /** Of its file. */
+  readonly bytes: number;
+}
+
+/** What a mask marks. */
+export interface MaskFacts {
+  readonly width: number;
+  readonly height: number;
+  readonly format: string;
+  /** Pixels that are not 0. */
+  readonly marked: number;
+}
+
+/** Looks at a dataset's files. Its functions throw InputError for a file that cannot be read. */
+export interface PictureReader {
+  facts(path: string): Promise<PictureFacts>;
+  mask(path: string): Promise<MaskFacts>;
+  /** The same for the same bytes, and for no others. */
+  digest(path: string): Promise<string>;
+}
+
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** What one class holds. */
+export interface ClassSurvey {
+  readonly name: string;
+  /** Good images to learn from. */
+  readonly train: number;
+  readonly testGood: number;
+  readonly testDefective: number;
+  /** Defective test images of each kind. */
+  readonly defects: Readonly<Record<string, number>>;
+  /** Files of masks that belong to an image. */
+  readonly masks: number;
+  /** By area, and the most frequent; null where no image could be read. */
+  readonly sizes: { readonly smallest: Size; readonly largest: Size; readonly commonest: Size & { readonly count: number }; readonly distinct: number } | null;
+  /** Images of each file format, and of each mode; the most frequent first. */
+  readonly formats: Readonly<Record<string, number>>;
+  readonly modes: Readonly<Record<string, number>>;
+}
+
+/** Something about a dataset that somebody should know. */
+export interface Finding {
+  readonly kind:
+    | "unreadable" | "too-small" | "few-good" | "mask-missing" | "mask-stray" | "mask-empty" | "mask-full" | "mask-size" | "mask-shape" | "mask-lossy"
+    | "trained-on" | "mixed-modes" | "unused" | "aside" | "no-test" | "no-test-good" | "no-defects";
+  /** A problem makes results worse or wrong; a remark is good to know. */
+  readonly severity: "problem" | "remark";
+  readonly message: string;
+  /** What it means, or what to do about it. */
+  readonly advice: string;
+  /** The files that it is about. */
+  readonly paths: readonly string[];
+}
+
+export interface Survey {
+  readonly classes: readonly ClassSurvey[];
+  /** Problems first. */
+  readonly findings: readonly Finding[];
+}
+
+const FEW_GOOD = 10;
+const LEAST_SIDE = 8;
+const AT_A_TIME = 8;
+const SHAPE_SLACK = 0.02; // of an aspect ratio: what rounding a smaller mask's sides can do
+
+/** How many files `surveyDataset` looks at. */
+export const fileCount = ({ classes }: Dataset): number =>
+  classes.reduce((sum, { train, test }) => sum + train.length + test.reduce((count, { masks }) => count + 1 + masks.length, 0), 0);
+
+/**
+ * Looks at every file of a dataset: sizes and formats of images, what masks mark, and what looks wrong.
+ * @param onFile called after each
+ */
+export async function surveyDataset(dataset: Dataset, reader: PictureReader, onFile: () => void = () => undefined): Promise<Survey> {
+  const items = dataset.classes.flatMap(({ train, test }) => [...train, ...test]);
+  const facts = new Map<string, PictureFacts>();
+  const masks = new Map<string, MaskFacts>();
+  const unreadable = new Map(dataset.unreadable.map(({ path, reason }) => [path, reason]));
+  const look = async <T>(path: string, found: Map<string, T>, read: (path: string) => Promise<T>): Promise<void> => {
+    try {
+      found.set(path, await read(path));
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      unreadable.set(path, error.message);
+    }
+    onFile();
+  };
+  await forEach(items, ({ path }) => look(path, facts, (path) => reader.facts(path)));
+  await forEach(items.flatMap(({ masks }) => masks), (path) => look(path, masks, (path) => reader.mask(path)));
+  const findings = [
+    unreadableFiles(unreadable),
+    ...dataset.classes.flatMap((found) => classFindings(found, facts)),
+    ...maskFindings(dataset, facts, masks),
+    trainedOn(await equalImages(dataset.classes, facts, reader)),
+    ...leftOver(dataset),
+  ].filter((finding) => finding !== null);
+  const rank = ({ severity }: Finding): number => (severity === "problem" ? 0 : 1);
+  return { classes: dataset.classes.map((found) => classSurvey(found, facts)), findings: findings.sort((a, b) => rank(a) - rank(b)) };
+}
+
+async function forEach<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < items.length) await work(items[next++]!);
+  };
+  await Promise.all(Array.from({ length: AT_A_TIME }, worker));
+}
+
+function classSurvey({ name, train, test }: DatasetClass, facts: ReadonlyMap<string, PictureFacts>): ClassSurvey {
+  const found = [...train, ...test].flatMap(({ path }) => facts.get(path) ?? []);
+  const defective = test.filter((item) => item.defective);
+  const bySize = [...found].sort((a, b) => a.width * a.height - b.width * b.height || a.width - b.width);
+  const counts = Object.entries(counted(found.map(({ width, height }) => `${width}x${height}`)));
+  const sizeOf = ({ width, height }: Size): Size => ({ width, height });
+  const [common] = counts;
+  const [width, height] = (common?.[0] ?? "0x0").split("x").map(Number) as [number, number];
+  return {
+    name,
+    train: train.length,
+    testGood: test.length - defective.length,
+    testDefective: defective.length,
+    defects: Object.fromEntries(Object.entries(counted(defective.map(({ defect }) => defect))).sort(([a], [b]) => (a < b ? -1 : 1))),
+    masks: test.reduce((sum, { masks }) => sum + masks.length, 0),
+    sizes: common
+      ? { smallest: sizeOf(bySize[0]!), largest: sizeOf(bySize.at(-1)!), commonest: { width, height, count: common[1] }, distinct: counts.length }
+      : null,
+    formats: counted(found.map(({ format }) => format)),
+    modes: counted(found.map(({ mode }) => mode)),
+  };
+}
+
+/** How often each word occurs, the most frequent first. */
+function counted(words: readonly string[]): Record<string, number> {
+  const counts = new Map<string, number>();
+  for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
+  return Object.fromEntries([...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)));
+}
+
+const problem = (kind: Finding["kind"], message: string, advice: string, paths: readonly string[]): Finding => ({ kind, severity: "problem", message, advice, paths });
+
+const remark = (kind: Finding["kind"], message: string, advice: string, paths: readonly string[]): Finding => ({ ...problem(kind, message, advice, paths), severity: "remark" });
+
+/** "1 mask marks", "2 masks mark": a noun and its verb. */
+const said = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`;
+
+const pathsOf = (items: readonly Item[]): string[] => items.map(({ path }) => path);
+
+function unreadableFiles(unreadable: ReadonlyMap<string, string>): Finding | null {
+  if (unreadable.size === 0) return null;
+  const paths = [...unreadable].map(([path, reason]) => `${path}: ${reason}`);
+  return problem("unreadable", `${said(unreadable.size, "file or folder", "files or folders")} cannot be read`, "they are left out, or end the run with --strict; replace or remove them", paths);
+}
+
+/** What a class's own images say. */
+function classFindings({ name, train, test }: DatasetClass, facts: ReadonlyMap<string, PictureFacts>): (Finding | null)[] {
+  const items = [...train, ...test];
+  const small = items.filter(({ path }) => {
+    const found = facts.get(path);
+    return found !== undefined && !(found.width >= LEAST_SIDE && found.height >= LEAST_SIDE);
+  });
+  const modes = counted(items.flatMap(({ path }) => facts.get(path)?.mode ?? []));
+  const defective = test.filter((item) => item.defective);
+  const bare = defective.filter(({ masks }) => masks.length === 0);
+  const allBare = bare.length === defective.length;
+  return [
+    small.length === 0
+      ? null
+      : problem("too-small", `${name}: ${said(small.length, "image has", "images have")} a side of less than ${LEAST_SIDE} pixels`, "they are left out", pathsOf(small)),
+    train.length >= FEW_GOOD
+      ? null
+      : problem("few-good", `${name}: only ${images(train.length)} to learn from`, `a model that has seen so few calls much that is good a defect; ${FEW_GOOD} are the least to try, 100 and more are better`, []),
+    Object.keys(modes).length < 2
+      ? null
+      : remark("mixed-modes", `${name}: images are ${Object.entries(modes).map(([mode, count]) => `${mode} (${count})`).join(", ")}`, "all are turned to colour; if good and defective ones differ in this, a model can tell them apart by it", []),
+    bare.length === 0
+      ? null
+      : (allBare ? remark : problem)("mask-missing", `${name}: ${allBare ? `none of the ${defective.length}` : `${bare.length} of ${defective.length}`} defective images ${allBare ? "has a mask" : "have no mask"}`, "pixel metrics leave them out; image metrics need no mask", pathsOf(bare)),
+    test.length > 0 ? null : remark("no-test", `${name}: no test images`, "enough to train and to predict; eval needs some", []),
+    test.length > 0 && defective.length === test.length ? remark("no-test-good", `${name}: no good test images`, "image AUROC is not defined without them", []) : null,
+    test.length > 0 && defective.length === 0 ? remark("no-defects", `${name}: no defective test images`, "no metric is defined without them", []) : null,
+  ];
+}
+
+/** What masks mark, and whether they fit their images. */
+function maskFindings({ classes, strayMasks, layout }: Dataset, facts: ReadonlyMap<string, PictureFacts>, masks: ReadonlyMap<string, MaskFacts>): (Finding | null)[] {
+  const pairs = classes.flatMap(({ test }) => test.flatMap(({ path, masks: own }) => own.map((mask) => ({ path: mask, mask: masks.get(mask), image: facts.get(path) }))));
+  const pathsWhere = (test: (mask: MaskFacts, image: PictureFacts) => boolean): string[] =>
+    pairs.flatMap(({ path, mask, image }) => (mask && image && test(mask, image) ? [path] : []));
+  const empty = pairs.flatMap(({ path, mask }) => (mask?.marked === 0 ? [path] : []));
+  const full = pairs.flatMap(({ path, mask }) => (mask && mask.marked === mask.width * mask.height ? [path] : []));
+  const sameSize = (mask: MaskFacts, image: PictureFacts): boolean => mask.width === image.width && mask.height === image.height;
+  const sameShape = (mask: MaskFacts, image: PictureFacts): boolean => Math.abs((mask.width * image.height) / (mask.height * image.width) - 1) <= SHAPE_SLACK;
+  const otherShape = pathsWhere((mask, image) => !sameShape(mask, image));
+  const otherSize = pathsWhere((mask, image) => sameShape(mask, image) && !sameSize(mask, image));
+  const lossy = pairs.flatMap(({ path, mask }) => (mask?.format === "jpeg" ? [path] : []));
+  return [
+    strayMasks.length === 0
+      ? null
+      : problem("mask-stray", `${said(strayMasks.length, "mask belongs", "masks belong")} to no test image`, `they are not used; expected ${layout.rule}`, strayMasks),
+    empty.length === 0
+      ? null
+      : problem("mask-empty", `${said(empty.length, "mask marks", "masks mark")} nothing`, "its image counts as defective, all of its pixels as good; a mask is anything but 0 (black) where the defect is", empty),
+    full.length === 0
+      ? null
+      : problem("mask-full", `${said(full.length, "mask marks", "masks mark")} every pixel`, "a mask is 0 (black) where the part is good", full),
+    otherShape.length === 0
+      ? null
+      : problem("mask-shape", `${said(otherShape.length, "mask has", "masks have")} another shape than the image`, "it is stretched over the image, and may mark the wrong place", otherShape),
+    otherSize.length === 0
+      ? null
+      : remark("mask-size", `${said(otherSize.length, "mask has", "masks have")} another size than the image, of the same shape`, "the mask is resized, each pixel to its nearest", otherSize),
+    lossy.length === 0
+      ? null
+      : problem("mask-lossy", `${said(lossy.length, "mask is a jpg", "masks are jpg files")}`, "jpg blurs edges, and every pixel that is not 0 counts as marked; png keeps them", lossy),
+  ];
+}
+
+/** Test images whose bytes are those of an image to train on, with that image. Only files of one length are read. */
+async function equalImages(classes: readonly DatasetClass[], facts: ReadonlyMap<string, PictureFacts>, reader: PictureReader): Promise<[test: string, train: string][]> {
+  const lengthOf = ({ path }: Item): number => facts.get(path)?.bytes ?? -1;
+  const train = classes.flatMap((found) => found.train).filter(({ path }) => facts.has(path));
+  const test = classes.flatMap((found) => found.test).filter(({ path }) => facts.has(path));
+  const [trainLengths, testLengths] = [new Set(train.map(lengthOf)), new Set(test.map(lengthOf))];
+  const digests = new Map<string, string>();
+  await forEach(train.filter((item) => testLengths.has(lengthOf(item))), async ({ path }) => void digests.set(await reader.digest(path), path));
+  const equal = new Map<string, string>();
+  await forEach(test.filter((item) => trainLengths.has(lengthOf(item))), async ({ path }) => {
+    const same = digests.get(await reader.digest(path));
+    if (same !== undefined) equal.set(path, same);
+  });
+  return [...equal].sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function trainedOn(equal: readonly (readonly [test: string, train: string])[]): Finding | null {
+  if (equal.length === 0) return null;
+  const paths = equal.map(([test, train]) => `${test} = ${train}`);
+  return problem("trained-on", `${said(equal.length, "test image is", "test images are")} also learnt from`, "metrics come out too good; take them out of one of the two", paths);
+}
+
+function leftOver({ unused, aside, layout }: Dataset): (Finding | null)[] {
+  return [
+    unused.length === 0 ? null : problem("unused", `${said(unused.length, "image is", "images are")} not used`, `nothing says what they are; expected ${layout.rule}`, unused),
+    aside.length === 0 ? null : remark("aside", `${said(aside.length, "image is", "images are")} left alone`, "the layout has them, but neither training nor evaluation needs them", aside),
+  ];
+}
