@@ -1,6 +1,6 @@
 import { InputError } from "../runtime/errors.ts";
 import type { Dataset, DatasetClass, Item } from "./dataset.ts";
-import { images } from "./tree.ts";
+import { byCodeUnits, images } from "./tree.ts";
 
 /** What a picture's file says about it, without its pixels. */
 export interface PictureFacts {
@@ -164,7 +164,7 @@ const pathsOf = (items: readonly Item[]): string[] => items.map(({ path }) => pa
 
 function unreadableFiles(unreadable: ReadonlyMap<string, string>): Finding | null {
   if (unreadable.size === 0) return null;
-  const paths = [...unreadable].map(([path, reason]) => `${path}: ${reason}`);
+  const paths = [...unreadable].map(([path, reason]) => `${path}: ${reason}`).sort(byCodeUnits);
   return problem("unreadable", `${said(unreadable.size, "file or folder", "files or folders")} cannot be read`, "they are left out, or end the run with --strict; replace or remove them", paths);
 }
 
@@ -239,13 +239,13 @@ async function equalImages(classes: readonly DatasetClass[], facts: ReadonlyMap<
   const test = classes.flatMap((found) => found.test).filter(({ path }) => facts.has(path));
   const [trainLengths, testLengths] = [new Set(train.map(lengthOf)), new Set(test.map(lengthOf))];
   const digests = new Map<string, string>();
-  await forEach(train.filter((item) => testLengths.has(lengthOf(item))), async ({ path }) => void digests.set(await reader.digest(path), path));
-  const equal = new Map<string, string>();
-  await forEach(test.filter((item) => trainLengths.has(lengthOf(item))), async ({ path }) => {
-    const same = digests.get(await reader.digest(path));
-    if (same !== undefined) equal.set(path, same);
+  const alike = [...train.filter((item) => testLengths.has(lengthOf(item))), ...test.filter((item) => trainLengths.has(lengthOf(item)))];
+  await forEach(alike, async ({ path }) => void digests.set(path, await reader.digest(path)));
+  const learnt = new Map(train.flatMap(({ path }) => (digests.has(path) ? [[digests.get(path)!, path] as const] : [])));
+  return test.flatMap(({ path }): [string, string][] => {
+    const same = learnt.get(digests.get(path) ?? "");
+    return same === undefined ? [] : [[path, same]];
   });
-  return [...equal].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 function trainedOn(equal: readonly (readonly [test: string, train: string])[]): Finding | null {

@@ -100,7 +100,7 @@ test.each<[string, readonly string[], string, Parameters<typeof recognise>[1]?]>
   ["text alone", ["a.txt", "b.md"], "parts: no images, none of its 2 files is one"],
   ["hidden images alone", [".a.png"], "parts: no images, it is empty"],
   ["a test image of no kind", ["train/good/a.png", "test/b.png"], "parts: test/b.png is neither good nor defective; test images belong in test/good or test/<defect>"],
-  ["no good images to learn from", ["test/good/a.png"], "parts: no good images to learn from; read as folder: every image is good; or, if there is a folder test"],
+  ["no good images to learn from", ["test/good/a.png"], "parts: no good images to learn from; read as folder: all images are good ones to learn from, but"],
   ["a class without good images", ["a/train/good/a.png", "b/test/good/a.png"], "b: no good images to learn from; read as mvtec: train/good: good images"],
   ["what is not laid out as it is said to be", ["a/1.png", "2.png"], "parts is not laid out as btad: expected train/ok: good images; ", { format: "btad" }],
   ["the same, with what was seen", ["a/1.png", "2.png"], "found a/ (1 image), 1 image; it looks like folder (leave out --format to read it so)", { format: "btad" }],

@@ -15,7 +15,7 @@ const STRUCTURE = ["train", "test", ...NAMES.masks];
 export const folder: Layout = {
   format: "folder",
   title: "a plain folder",
-  rule: "every image is good; or, if there is a folder test: test/good and test/<defect>: images to judge, masks/<defect>/NAME.png: where the defect is, all others are good",
+  rule: "all images are good ones to learn from, but for those in folders of these names: test/good and test/<defect>: images to judge; masks/<defect>/NAME.png: where the defect is",
   fits: () => true,
   read(tree) {
     const folders = classFolders(tree);
