@@ -29,15 +29,22 @@ export const LAYOUT_CASES: readonly LayoutCase[] = [
     what: "MVTec AD, a folder for each class",
     format: "mvtec",
     images: [
-      "bottle/train/good/000.png", "bottle/test/good/000.png", "bottle/test/broken_large/000.png", "bottle/ground_truth/broken_large/000_mask.png",
-      "zipper/train/good/000.png", "zipper/test/rough/001.png",
+      "bottle/train/good/000.png",
+      "bottle/test/good/000.png",
+      "bottle/test/broken_large/000.png",
+      "bottle/ground_truth/broken_large/000_mask.png",
+      "zipper/train/good/000.png",
+      "zipper/test/rough/001.png",
     ],
     texts: { "readme.txt": "about", "license.txt": "terms" },
     classes: [
       {
         name: "bottle",
         train: ["bottle/train/good/000.png"],
-        test: [["bottle/test/broken_large/000.png", "broken_large", ["bottle/ground_truth/broken_large/000_mask.png"]], ["bottle/test/good/000.png", "good"]],
+        test: [
+          ["bottle/test/broken_large/000.png", "broken_large", ["bottle/ground_truth/broken_large/000_mask.png"]],
+          ["bottle/test/good/000.png", "good"],
+        ],
       },
       { name: "zipper", train: ["zipper/train/good/000.png"], test: [["zipper/test/rough/001.png", "rough"]] },
     ],
@@ -53,12 +60,20 @@ export const LAYOUT_CASES: readonly LayoutCase[] = [
   {
     what: "GoodsAD: jpg images, masks named as they",
     format: "goodsad",
-    images: ["drink_can/train/good/0001.jpg", "drink_can/test/good/0002.jpg", "drink_can/test/opened/0003.jpg", "drink_can/ground_truth/opened/0003.png"],
+    images: [
+      "drink_can/train/good/0001.jpg",
+      "drink_can/test/good/0002.jpg",
+      "drink_can/test/opened/0003.jpg",
+      "drink_can/ground_truth/opened/0003.png",
+    ],
     classes: [
       {
         name: "drink_can",
         train: ["drink_can/train/good/0001.jpg"],
-        test: [["drink_can/test/good/0002.jpg", "good"], ["drink_can/test/opened/0003.jpg", "opened", ["drink_can/ground_truth/opened/0003.png"]]],
+        test: [
+          ["drink_can/test/good/0002.jpg", "good"],
+          ["drink_can/test/opened/0003.jpg", "opened", ["drink_can/ground_truth/opened/0003.png"]],
+        ],
       },
     ],
   },
@@ -67,18 +82,32 @@ export const LAYOUT_CASES: readonly LayoutCase[] = [
     format: "mpdd",
     images: ["tubes/train/good/000.png", "tubes/test/anomalous/000.png", "tubes/ground_truth/anomalous/000_mask.png"],
     classes: [
-      { name: "tubes", train: ["tubes/train/good/000.png"], test: [["tubes/test/anomalous/000.png", "anomalous", ["tubes/ground_truth/anomalous/000_mask.png"]]] },
+      {
+        name: "tubes",
+        train: ["tubes/train/good/000.png"],
+        test: [["tubes/test/anomalous/000.png", "anomalous", ["tubes/ground_truth/anomalous/000_mask.png"]]],
+      },
     ],
   },
   {
     what: "BTAD: ok and ko, bmp and png mixed",
     format: "btad",
-    images: ["01/train/ok/0000.bmp", "01/train/ok/0001.png", "01/test/ok/0002.bmp", "01/test/ko/0003.bmp", "01/ground_truth/ko/0003.png", "03/train/ok/0.bmp"],
+    images: [
+      "01/train/ok/0000.bmp",
+      "01/train/ok/0001.png",
+      "01/test/ok/0002.bmp",
+      "01/test/ko/0003.bmp",
+      "01/ground_truth/ko/0003.png",
+      "03/train/ok/0.bmp",
+    ],
     classes: [
       {
         name: "01",
         train: ["01/train/ok/0000.bmp", "01/train/ok/0001.png"],
-        test: [["01/test/ko/0003.bmp", "ko", ["01/ground_truth/ko/0003.png"]], ["01/test/ok/0002.bmp", "good"]],
+        test: [
+          ["01/test/ko/0003.bmp", "ko", ["01/ground_truth/ko/0003.png"]],
+          ["01/test/ok/0002.bmp", "good"],
+        ],
       },
       { name: "03", train: ["03/train/ok/0.bmp"], test: [] },
     ],
@@ -87,8 +116,11 @@ export const LAYOUT_CASES: readonly LayoutCase[] = [
     what: "MVTec LOCO: several masks an image",
     format: "loco",
     images: [
-      "pushpins/train/good/000.png", "pushpins/validation/good/000.png", "pushpins/test/logical_anomalies/000.png",
-      "pushpins/ground_truth/logical_anomalies/000/000.png", "pushpins/ground_truth/logical_anomalies/000/001.png",
+      "pushpins/train/good/000.png",
+      "pushpins/validation/good/000.png",
+      "pushpins/test/logical_anomalies/000.png",
+      "pushpins/ground_truth/logical_anomalies/000/000.png",
+      "pushpins/ground_truth/logical_anomalies/000/001.png",
     ],
     classes: [
       {
@@ -109,8 +141,12 @@ export const LAYOUT_CASES: readonly LayoutCase[] = [
     what: "VisA with its split in a csv file, upper-case extensions",
     format: "visa",
     images: [
-      "candle/Data/Images/Normal/0000.JPG", "candle/Data/Images/Normal/0001.JPG", "candle/Data/Images/Anomaly/000.JPG", "candle/Data/Masks/Anomaly/000.png",
-      "candle/Data/Masks/Anomaly/009.png", "pcb1/Data/Images/Normal/0000.JPG",
+      "candle/Data/Images/Normal/0000.JPG",
+      "candle/Data/Images/Normal/0001.JPG",
+      "candle/Data/Images/Anomaly/000.JPG",
+      "candle/Data/Masks/Anomaly/000.png",
+      "candle/Data/Masks/Anomaly/009.png",
+      "pcb1/Data/Images/Normal/0000.JPG",
     ],
     texts: {
       "split_csv/1cls.csv":
@@ -124,7 +160,10 @@ export const LAYOUT_CASES: readonly LayoutCase[] = [
       {
         name: "candle",
         train: ["candle/Data/Images/Normal/0000.JPG"],
-        test: [["candle/Data/Images/Anomaly/000.JPG", "anomaly", ["candle/Data/Masks/Anomaly/000.png"]], ["candle/Data/Images/Normal/0001.JPG", "good"]],
+        test: [
+          ["candle/Data/Images/Anomaly/000.JPG", "anomaly", ["candle/Data/Masks/Anomaly/000.png"]],
+          ["candle/Data/Images/Normal/0001.JPG", "good"],
+        ],
       },
       { name: "pcb1", train: ["pcb1/Data/Images/Normal/0000.JPG"], test: [] },
     ],
@@ -134,7 +173,9 @@ export const LAYOUT_CASES: readonly LayoutCase[] = [
     what: "VisA converted to folders",
     format: "visa",
     images: ["pcb1/train/good/0000.JPG", "pcb1/test/bad/000.JPG", "pcb1/ground_truth/bad/000.png"],
-    classes: [{ name: "pcb1", train: ["pcb1/train/good/0000.JPG"], test: [["pcb1/test/bad/000.JPG", "bad", ["pcb1/ground_truth/bad/000.png"]]] }],
+    classes: [
+      { name: "pcb1", train: ["pcb1/train/good/0000.JPG"], test: [["pcb1/test/bad/000.JPG", "bad", ["pcb1/ground_truth/bad/000.png"]]] },
+    ],
   },
   {
     what: "UniAD's json lines, images in a folder beside them",
@@ -176,7 +217,16 @@ export const LAYOUT_CASES: readonly LayoutCase[] = [
     what: "a plain folder with test images and masks",
     format: "folder",
     images: ["a.jpg", "monday/b.jpg", "test/ok/c.jpg", "test/scratch/d.jpg", "masks/scratch/d.png"],
-    classes: [{ name: "set", train: ["a.jpg", "monday/b.jpg"], test: [["test/ok/c.jpg", "good"], ["test/scratch/d.jpg", "scratch", ["masks/scratch/d.png"]]] }],
+    classes: [
+      {
+        name: "set",
+        train: ["a.jpg", "monday/b.jpg"],
+        test: [
+          ["test/ok/c.jpg", "good"],
+          ["test/scratch/d.jpg", "scratch", ["masks/scratch/d.png"]],
+        ],
+      },
+    ],
   },
   {
     what: "plain folders with test images, one for each class",
@@ -202,7 +252,9 @@ export async function writePicture(path: string, shade: number, side = SIDE): Pr
   const extension = path.slice(path.lastIndexOf(".") + 1).toLowerCase();
   if (extension === "bmp") return writeFile(path, bitmap(pixels, side));
   const format = extension === "jpg" ? "jpeg" : extension === "tif" ? "tiff" : extension;
-  await sharp(pixels, { raw: { width: side, height: side, channels: 3 } }).toFormat(format as "png").toFile(path);
+  await sharp(pixels, { raw: { width: side, height: side, channels: 3 } })
+    .toFormat(format as "png")
+    .toFile(path);
 }
 
 /** An uncompressed bitmap of 24 bits a pixel, its top row first. */

@@ -49,7 +49,12 @@ export interface ClassSurvey {
   /** Files of masks that belong to an image. */
   readonly masks: number;
   /** By area, and the most frequent; null where no image could be read. */
-  readonly sizes: { readonly smallest: Size; readonly largest: Size; readonly commonest: Size & { readonly count: number }; readonly distinct: number } | null;
+  readonly sizes: {
+    readonly smallest: Size;
+    readonly largest: Size;
+    readonly commonest: Size & { readonly count: number };
+    readonly distinct: number;
+  } | null;
   /** Images of each file format, and of each mode; the most frequent first. */
   readonly formats: Readonly<Record<string, number>>;
   readonly modes: Readonly<Record<string, number>>;
@@ -58,8 +63,24 @@ export interface ClassSurvey {
 /** Something about a dataset that somebody should know. */
 export interface Finding {
   readonly kind:
-    | "unreadable" | "too-small" | "few-good" | "mask-missing" | "mask-stray" | "mask-empty" | "mask-full" | "mask-size" | "mask-shape" | "mask-lossy"
-    | "trained-on" | "mixed-modes" | "unused" | "aside" | "no-test" | "no-test-good" | "no-defects";
+    | "unreadable"
+    | "too-small"
+    | "few-good"
+    | "mask-missing"
+    | "mask-stray"
+    | "mask-empty"
+    | "mask-full"
+    | "mask-size"
+    | "mask-shape"
+    | "mask-lossy"
+    | "trained-on"
+    | "one-class"
+    | "mixed-modes"
+    | "unused"
+    | "aside"
+    | "no-test"
+    | "no-test-good"
+    | "no-defects";
   /** A problem makes results worse or wrong; a remark is good to know. */
   readonly severity: "problem" | "remark";
   readonly message: string;
@@ -103,7 +124,10 @@ export async function surveyDataset(dataset: Dataset, reader: PictureReader, onF
     onFile();
   };
   await forEach(items, ({ path }) => look(path, facts, (path) => reader.facts(path)));
-  await forEach(items.flatMap(({ masks }) => masks), (path) => look(path, masks, (path) => reader.mask(path)));
+  await forEach(
+    items.flatMap(({ masks }) => masks),
+    (path) => look(path, masks, (path) => reader.mask(path)),
+  );
   const findings = [
     unreadableFiles(unreadable),
     ...dataset.classes.flatMap((found) => classFindings(found, facts)),
@@ -139,7 +163,12 @@ function classSurvey({ name, train, test }: DatasetClass, facts: ReadonlyMap<str
     defects: Object.fromEntries(Object.entries(counted(defective.map(({ defect }) => defect))).sort(([a], [b]) => (a < b ? -1 : 1))),
     masks: test.reduce((sum, { masks }) => sum + masks.length, 0),
     sizes: common
-      ? { smallest: sizeOf(bySize[0]!), largest: sizeOf(bySize.at(-1)!), commonest: { width, height, count: common[1] }, distinct: counts.length }
+      ? {
+          smallest: sizeOf(bySize[0]!),
+          largest: sizeOf(bySize.at(-1)!),
+          commonest: { width, height, count: common[1] },
+          distinct: counts.length,
+        }
       : null,
     formats: counted(found.map(({ format }) => format)),
     modes: counted(found.map(({ mode }) => mode)),
@@ -153,9 +182,27 @@ function counted(words: readonly string[]): Record<string, number> {
   return Object.fromEntries([...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)));
 }
 
-const problem = (kind: Finding["kind"], message: string, advice: string, paths: readonly string[]): Finding => ({ kind, severity: "problem", message, advice, paths });
+type Severity = Finding["severity"];
 
-const remark = (kind: Finding["kind"], message: string, advice: string, paths: readonly string[]): Finding => ({ ...problem(kind, message, advice, paths), severity: "remark" });
+/** A finding if there is anything to say. */
+const finding = (
+  condition: boolean,
+  severity: Severity,
+  kind: Finding["kind"],
+  message: string,
+  advice: string,
+  paths: readonly string[] = [],
+): Finding | null => (condition ? { kind, severity, message, advice, paths } : null);
+
+/** A finding about some files, said of one of them or of several; none if there are none. */
+const about = (
+  paths: readonly string[],
+  severity: Severity,
+  kind: Finding["kind"],
+  [one, many]: readonly [string, string],
+  advice: string,
+  subject = "",
+): Finding | null => finding(paths.length > 0, severity, kind, `${subject}${said(paths.length, one, many)}`, advice, paths);
 
 /** "1 mask marks", "2 masks mark": a noun and its verb. */
 const said = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`;
@@ -163,77 +210,140 @@ const said = (count: number, one: string, many: string): string => `${count} ${c
 const pathsOf = (items: readonly Item[]): string[] => items.map(({ path }) => path);
 
 function unreadableFiles(unreadable: ReadonlyMap<string, string>): Finding | null {
-  if (unreadable.size === 0) return null;
   const paths = [...unreadable].map(([path, reason]) => `${path}: ${reason}`).sort(byCodeUnits);
-  return problem("unreadable", `${said(unreadable.size, "file or folder", "files or folders")} cannot be read`, "they are left out, or end the run with --strict; replace or remove them", paths);
+  const advice = "they are left out, or end the run with --strict; replace or remove them";
+  return about(paths, "problem", "unreadable", ["file or folder cannot be read", "files or folders cannot be read"], advice);
 }
 
 /** What a class's own images say. */
 function classFindings({ name, train, test }: DatasetClass, facts: ReadonlyMap<string, PictureFacts>): (Finding | null)[] {
   const items = [...train, ...test];
-  const small = items.filter(({ path }) => {
-    const found = facts.get(path);
-    return found !== undefined && !(found.width >= LEAST_SIDE && found.height >= LEAST_SIDE);
-  });
-  const modes = counted(items.flatMap(({ path }) => facts.get(path)?.mode ?? []));
+  const isSmall = ({ path }: Item): boolean =>
+    Math.min(facts.get(path)?.width ?? Infinity, facts.get(path)?.height ?? Infinity) < LEAST_SIDE;
+  const modes = Object.entries(counted(items.flatMap(({ path }) => facts.get(path)?.mode ?? [])));
   const defective = test.filter((item) => item.defective);
   const bare = defective.filter(({ masks }) => masks.length === 0);
-  const allBare = bare.length === defective.length;
+  const none = bare.length === defective.length;
+  const withoutMask = none
+    ? `none of the ${defective.length} defective images has a mask`
+    : `${bare.length} of ${defective.length} defective images have no mask`;
+  const tests = test.length > 0;
   return [
-    small.length === 0
-      ? null
-      : problem("too-small", `${name}: ${said(small.length, "image has", "images have")} a side of less than ${LEAST_SIDE} pixels`, "they are left out", pathsOf(small)),
-    train.length >= FEW_GOOD
-      ? null
-      : problem("few-good", `${name}: only ${images(train.length)} to learn from`, `a model that has seen so few calls much that is good a defect; ${FEW_GOOD} are the least to try, 100 and more are better`, []),
-    Object.keys(modes).length < 2
-      ? null
-      : remark("mixed-modes", `${name}: images are ${Object.entries(modes).map(([mode, count]) => `${mode} (${count})`).join(", ")}`, "all are turned to colour; if good and defective ones differ in this, a model can tell them apart by it", []),
-    bare.length === 0
-      ? null
-      : (allBare ? remark : problem)("mask-missing", `${name}: ${allBare ? `none of the ${defective.length}` : `${bare.length} of ${defective.length}`} defective images ${allBare ? "has a mask" : "have no mask"}`, "pixel metrics leave them out; image metrics need no mask", pathsOf(bare)),
-    test.length > 0 ? null : remark("no-test", `${name}: no test images`, "enough to train and to predict; eval needs some", []),
-    test.length > 0 && defective.length === test.length ? remark("no-test-good", `${name}: no good test images`, "image AUROC is not defined without them", []) : null,
-    test.length > 0 && defective.length === 0 ? remark("no-defects", `${name}: no defective test images`, "no metric is defined without them", []) : null,
+    about(
+      pathsOf(items.filter(isSmall)),
+      "problem",
+      "too-small",
+      [`image has a side of less than ${LEAST_SIDE} pixels`, `images have a side of less than ${LEAST_SIDE} pixels`],
+      "left out",
+      `${name}: `,
+    ),
+    finding(
+      train.length < FEW_GOOD,
+      "problem",
+      "few-good",
+      `${name}: only ${images(train.length)} to learn from`,
+      `a model that has seen so few calls much that is good a defect; ${FEW_GOOD} are the least to try, 100 and more are better`,
+    ),
+    finding(
+      modes.length > 1,
+      "remark",
+      "mixed-modes",
+      `${name}: images are ${modes.map(([mode, count]) => `${mode} (${count})`).join(", ")}`,
+      "all are turned to colour; if good and defective ones differ in this, a model can tell them apart by it",
+    ),
+    finding(
+      bare.length > 0,
+      none ? "remark" : "problem",
+      "mask-missing",
+      `${name}: ${withoutMask}`,
+      "pixel metrics leave them out; image metrics need no mask",
+      pathsOf(bare),
+    ),
+    finding(!tests, "remark", "no-test", `${name}: no test images`, "enough to train and to predict; eval needs some"),
+    finding(
+      tests && defective.length === test.length,
+      "remark",
+      "no-test-good",
+      `${name}: no good test images`,
+      "image AUROC is not defined without them",
+    ),
+    finding(
+      tests && defective.length === 0,
+      "remark",
+      "no-defects",
+      `${name}: no defective test images`,
+      "no metric is defined without them",
+    ),
   ];
 }
 
 /** What masks mark, and whether they fit their images. */
-function maskFindings({ classes, strayMasks, layout }: Dataset, facts: ReadonlyMap<string, PictureFacts>, masks: ReadonlyMap<string, MaskFacts>): (Finding | null)[] {
-  const pairs = classes.flatMap(({ test }) => test.flatMap(({ path, masks: own }) => own.map((mask) => ({ path: mask, mask: masks.get(mask), image: facts.get(path) }))));
-  const pathsWhere = (test: (mask: MaskFacts, image: PictureFacts) => boolean): string[] =>
-    pairs.flatMap(({ path, mask, image }) => (mask && image && test(mask, image) ? [path] : []));
-  const empty = pairs.flatMap(({ path, mask }) => (mask?.marked === 0 ? [path] : []));
-  const full = pairs.flatMap(({ path, mask }) => (mask && mask.marked === mask.width * mask.height ? [path] : []));
-  const sameSize = (mask: MaskFacts, image: PictureFacts): boolean => mask.width === image.width && mask.height === image.height;
-  const sameShape = (mask: MaskFacts, image: PictureFacts): boolean => Math.abs((mask.width * image.height) / (mask.height * image.width) - 1) <= SHAPE_SLACK;
-  const otherShape = pathsWhere((mask, image) => !sameShape(mask, image));
-  const otherSize = pathsWhere((mask, image) => sameShape(mask, image) && !sameSize(mask, image));
-  const lossy = pairs.flatMap(({ path, mask }) => (mask?.format === "jpeg" ? [path] : []));
+function maskFindings(
+  { classes, strayMasks }: Dataset,
+  facts: ReadonlyMap<string, PictureFacts>,
+  masks: ReadonlyMap<string, MaskFacts>,
+): (Finding | null)[] {
+  const pairs = classes
+    .flatMap(({ test }) => test)
+    .flatMap(({ path, masks: own }) => own.map((mask) => ({ path: mask, mask: masks.get(mask), image: facts.get(path) })));
+  const maskWhere = (isSo: (mask: MaskFacts) => boolean): string[] => pairs.flatMap(({ path, mask }) => (mask && isSo(mask) ? [path] : []));
+  const pairWhere = (isSo: (mask: Size, image: Size) => boolean): string[] =>
+    pairs.flatMap(({ path, mask, image }) => (mask && image && isSo(mask, image) ? [path] : []));
+  const sameSize = (mask: Size, image: Size): boolean => mask.width === image.width && mask.height === image.height;
+  const sameShape = (mask: Size, image: Size): boolean =>
+    Math.abs((mask.width * image.height) / (mask.height * image.width) - 1) <= SHAPE_SLACK;
   return [
-    strayMasks.length === 0
-      ? null
-      : problem("mask-stray", `${said(strayMasks.length, "mask belongs", "masks belong")} to no test image`, `they are not used; expected ${layout.rule}`, strayMasks),
-    empty.length === 0
-      ? null
-      : problem("mask-empty", `${said(empty.length, "mask marks", "masks mark")} nothing`, "its image counts as defective, all of its pixels as good; a mask is anything but 0 (black) where the defect is", empty),
-    full.length === 0
-      ? null
-      : problem("mask-full", `${said(full.length, "mask marks", "masks mark")} every pixel`, "a mask is 0 (black) where the part is good", full),
-    otherShape.length === 0
-      ? null
-      : problem("mask-shape", `${said(otherShape.length, "mask has", "masks have")} another shape than the image`, "it is stretched over the image, and may mark the wrong place", otherShape),
-    otherSize.length === 0
-      ? null
-      : remark("mask-size", `${said(otherSize.length, "mask has", "masks have")} another size than the image, of the same shape`, "the mask is resized, each pixel to its nearest", otherSize),
-    lossy.length === 0
-      ? null
-      : problem("mask-lossy", `${said(lossy.length, "mask is a jpg", "masks are jpg files")}`, "jpg blurs edges, and every pixel that is not 0 counts as marked; png keeps them", lossy),
+    about(
+      strayMasks,
+      "problem",
+      "mask-stray",
+      ["mask belongs to no test image", "masks belong to no test image"],
+      "left out; a mask is found by the name of its image, in the place that the layout says",
+    ),
+    about(
+      maskWhere(({ marked }) => marked === 0),
+      "problem",
+      "mask-empty",
+      ["mask marks nothing", "masks mark nothing"],
+      "its image counts as defective, all of its pixels as good; a mask is anything but 0 (black) where the defect is",
+    ),
+    about(
+      maskWhere(({ marked, width, height }) => marked === width * height),
+      "problem",
+      "mask-full",
+      ["mask marks every pixel", "masks mark every pixel"],
+      "a mask is 0 (black) where the part is good",
+    ),
+    about(
+      pairWhere((mask, image) => !sameShape(mask, image)),
+      "problem",
+      "mask-shape",
+      ["mask has another shape than its image", "masks have another shape than their images"],
+      "it is stretched over the image, and may mark the wrong place",
+    ),
+    about(
+      pairWhere((mask, image) => sameShape(mask, image) && !sameSize(mask, image)),
+      "remark",
+      "mask-size",
+      ["mask has another size than its image, of the same shape", "masks have another size than their images, of the same shape"],
+      "the mask is resized, each pixel to its nearest",
+    ),
+    about(
+      maskWhere(({ format }) => format === "jpeg"),
+      "problem",
+      "mask-lossy",
+      ["mask is a jpg file", "masks are jpg files"],
+      "jpg blurs edges, and every pixel that is not 0 counts as marked; png keeps them",
+    ),
   ];
 }
 
 /** Test images whose bytes are those of an image to train on, with that image. Only files of one length are read. */
-async function equalImages(classes: readonly DatasetClass[], facts: ReadonlyMap<string, PictureFacts>, reader: PictureReader): Promise<[test: string, train: string][]> {
+async function equalImages(
+  classes: readonly DatasetClass[],
+  facts: ReadonlyMap<string, PictureFacts>,
+  reader: PictureReader,
+): Promise<[test: string, train: string][]> {
   const lengthOf = ({ path }: Item): number => facts.get(path)?.bytes ?? -1;
   const train = classes.flatMap((found) => found.train).filter(({ path }) => facts.has(path));
   const test = classes.flatMap((found) => found.test).filter(({ path }) => facts.has(path));
@@ -249,14 +359,30 @@ async function equalImages(classes: readonly DatasetClass[], facts: ReadonlyMap<
 }
 
 function trainedOn(equal: readonly (readonly [test: string, train: string])[]): Finding | null {
-  if (equal.length === 0) return null;
   const paths = equal.map(([test, train]) => `${test} = ${train}`);
-  return problem("trained-on", `${said(equal.length, "test image is", "test images are")} also learnt from`, "metrics come out too good; take them out of one of the two", paths);
+  const advice = "metrics come out too good; take them out of one of the two";
+  return about(paths, "problem", "trained-on", ["test image is also learnt from", "test images are also learnt from"], advice);
 }
 
-function leftOver({ unused, aside, layout }: Dataset): (Finding | null)[] {
+function leftOver({ unused, aside, layout, classes }: Dataset): (Finding | null)[] {
+  const plain = layout.format === "folder" && classes.length === 1 ? pathsOf(classes[0]!.train) : [];
+  const topFolders = new Set(plain.flatMap((path) => (path.includes("/") ? path.slice(0, path.indexOf("/")) : [])));
   return [
-    unused.length === 0 ? null : problem("unused", `${said(unused.length, "image is", "images are")} not used`, `nothing says what they are; expected ${layout.rule}`, unused),
-    aside.length === 0 ? null : remark("aside", `${said(aside.length, "image is", "images are")} left alone`, "the layout has them, but neither training nor evaluation needs them", aside),
+    finding(
+      topFolders.size > 1,
+      "remark",
+      "one-class",
+      `${topFolders.size} folders are read as one class`,
+      "if they show different parts, move the images of each to PART/train/good",
+      [...topFolders].sort(byCodeUnits),
+    ),
+    about(unused, "problem", "unused", ["image is not used", "images are not used"], "left out: the layout has no place for such files"),
+    about(
+      aside,
+      "remark",
+      "aside",
+      ["image is left alone", "images are left alone"],
+      "the layout has such files, but neither training nor evaluation uses them",
+    ),
   ];
 }

@@ -43,13 +43,19 @@ async function pictureFacts(path: string): Promise<PictureFacts> {
     const { width, height, bits } = bmpHeader(head, bytes, MAX_PIXELS);
     return { width, height, format: "bmp", mode: bits <= 8 ? "palette" : "colour", bytes };
   }
-  const found = await sharp(path).metadata().catch(() => null);
+  const found = await sharp(path)
+    .metadata()
+    .catch(() => null);
   const end = found && ENDS[found.format];
   if (!found || !end || !tail.subarray(-end.length).equals(end)) await decodeImage(path); // says what is wrong with it
   if (!found) throw new InputError("its header is damaged");
   const { autoOrient, format, depth, channels, hasAlpha, space } = found;
   const colours = channels - (hasAlpha ? 1 : 0);
-  const mode = [colours === 1 ? "grey" : space === "cmyk" ? "cmyk" : "colour", depth === "ushort" ? "16-bit" : "", hasAlpha ? "with transparency" : ""];
+  const mode = [
+    colours === 1 ? "grey" : space === "cmyk" ? "cmyk" : "colour",
+    depth === "ushort" ? "16-bit" : "",
+    hasAlpha ? "with transparency" : "",
+  ];
   return { width: autoOrient.width, height: autoOrient.height, format, mode: mode.filter((word) => word !== "").join(" "), bytes };
 }
 

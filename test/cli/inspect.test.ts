@@ -67,24 +67,33 @@ next: bigrid train ${at("tidy")} --out RUN
 `);
   });
 
-  test.each(LAYOUT_CASES.map((entry, i) => [entry.what, entry, at(`layout${i}`, "set")] as const))("names the layout of %s, and counts what it holds", async (_what, expected, root) => {
-    await writeLayout(root, expected);
-    const { code, stdout } = await bigrid("inspect", root, "--json", "--format", expected.format);
-    expect(code).toBe(0);
-    const { dataset, layout, alternative, classes, findings } = JSON.parse(stdout) as Report;
-    expect([dataset, layout.format, alternative]).toEqual([root, expected.format, expected.alternative ?? null]);
-    expect(classes.map(({ name, train, testGood, testDefective, masks }) => [name, train, testGood, testDefective, masks])).toEqual(
-      expected.classes.map(({ name, train, test: items }) => {
-        const defective = items.filter(([, defect]) => defect !== "good");
-        return [name, train.length, items.length - defective.length, defective.length, defective.reduce((sum, [, , masks = []]) => sum + masks.length, 0)];
-      }),
-    );
-    const pathsOf = (kind: Finding["kind"]) => findings.filter((finding) => finding.kind === kind).flatMap(({ paths }) => paths);
-    expect(pathsOf("mask-stray")).toEqual(expected.strayMasks ?? []);
-    expect(pathsOf("unused")).toEqual(expected.unused ?? []);
-    expect(pathsOf("aside")).toEqual(expected.aside ?? []);
-    expect(pathsOf("unreadable")).toEqual([]);
-  });
+  test.each(LAYOUT_CASES.map((entry, i) => [entry.what, entry, at(`layout${i}`, "set")] as const))(
+    "names the layout of %s, and counts what it holds",
+    async (_what, expected, root) => {
+      await writeLayout(root, expected);
+      const { code, stdout } = await bigrid("inspect", root, "--json", "--format", expected.format);
+      expect(code).toBe(0);
+      const { dataset, layout, alternative, classes, findings } = JSON.parse(stdout) as Report;
+      expect([dataset, layout.format, alternative]).toEqual([root, expected.format, expected.alternative ?? null]);
+      expect(classes.map(({ name, train, testGood, testDefective, masks }) => [name, train, testGood, testDefective, masks])).toEqual(
+        expected.classes.map(({ name, train, test: items }) => {
+          const defective = items.filter(([, defect]) => defect !== "good");
+          return [
+            name,
+            train.length,
+            items.length - defective.length,
+            defective.length,
+            defective.reduce((sum, [, , masks = []]) => sum + masks.length, 0),
+          ];
+        }),
+      );
+      const pathsOf = (kind: Finding["kind"]) => findings.filter((finding) => finding.kind === kind).flatMap(({ paths }) => paths);
+      expect(pathsOf("mask-stray")).toEqual(expected.strayMasks ?? []);
+      expect(pathsOf("unused")).toEqual(expected.unused ?? []);
+      expect(pathsOf("aside")).toEqual(expected.aside ?? []);
+      expect(pathsOf("unreadable")).toEqual([]);
+    },
+  );
 
   test("finds everything that is wrong, and nothing else", async () => {
     const root = at("wrong");
@@ -94,12 +103,20 @@ next: bigrid train ${at("tidy")} --out RUN
       const picture = sharp(new Uint8Array(width * height).fill(value), { raw: { width, height, channels: 1 } }).toColourspace("b-w");
       await (path.endsWith("jpg") ? picture.jpeg() : picture.png()).toFile(join(root, path));
     };
-    for (const name of ["bare", "empty", "full", "half", "wide", "lossy"]) await writePicture(join(root, `test/dent/${name}.png`), name.length * 20 + name.charCodeAt(0));
+    for (const name of ["bare", "empty", "full", "half", "wide", "lossy"])
+      await writePicture(join(root, `test/dent/${name}.png`), name.length * 20 + name.charCodeAt(0));
     await flat("ground_truth/dent/empty.png", 0);
     await flat("ground_truth/dent/full.png", 1);
-    await sharp(join(root, "ground_truth/cut/11_mask.png")).resize(8, 8, { kernel: "nearest" }).toFile(join(root, "ground_truth/dent/half_mask.png"));
-    await sharp(join(root, "ground_truth/cut/11_mask.png")).resize(8, 16, { kernel: "nearest", fit: "fill" }).toFile(join(root, "ground_truth/dent/wide.png"));
-    await sharp(join(root, "ground_truth/cut/11_mask.png")).modulate({ brightness: 200 }).jpeg().toFile(join(root, "ground_truth/dent/lossy.jpg"));
+    await sharp(join(root, "ground_truth/cut/11_mask.png"))
+      .resize(8, 8, { kernel: "nearest" })
+      .toFile(join(root, "ground_truth/dent/half_mask.png"));
+    await sharp(join(root, "ground_truth/cut/11_mask.png"))
+      .resize(8, 16, { kernel: "nearest", fit: "fill" })
+      .toFile(join(root, "ground_truth/dent/wide.png"));
+    await sharp(join(root, "ground_truth/cut/11_mask.png"))
+      .modulate({ brightness: 200 })
+      .jpeg()
+      .toFile(join(root, "ground_truth/dent/lossy.jpg"));
     await flat("ground_truth/dent/nobody.png", 1);
     await flat("train/good/grey.png", 99);
     await flat("train/good/dot.png", 5, 4);
@@ -114,7 +131,11 @@ next: bigrid train ${at("tidy")} --out RUN
     expect(code).toBe(0);
     const { findings } = JSON.parse(stdout) as Report;
     expect(Object.fromEntries(findings.map(({ kind, paths }) => [kind, paths]))).toEqual({
-      "unreadable": ["train/good/cut.png: the image is cut off or damaged", "train/good/link.png: a link to nowhere", "train/good/nothing.jpg: the file is empty"],
+      unreadable: [
+        "train/good/cut.png: the image is cut off or damaged",
+        "train/good/link.png: a link to nowhere",
+        "train/good/nothing.jpg: the file is empty",
+      ],
       "too-small": ["train/good/dot.png"],
       "mask-missing": ["test/dent/bare.png"],
       "mask-stray": ["ground_truth/dent/nobody.png"],
@@ -123,15 +144,19 @@ next: bigrid train ${at("tidy")} --out RUN
       "mask-shape": ["ground_truth/dent/wide.png"],
       "mask-lossy": ["ground_truth/dent/lossy.jpg"],
       "trained-on": ["test/good/copy.png = train/good/3.png"],
-      "unused": ["elsewhere/a.png"],
+      unused: ["elsewhere/a.png"],
       "mixed-modes": [],
       "mask-size": ["ground_truth/dent/half_mask.png"],
     });
     expect(findings.map(({ severity }) => severity)).toEqual([...Array<string>(10).fill("problem"), "remark", "remark"]);
     const { stdout: text } = await bigrid("inspect", root);
-    expect(text).toContain("\nWhat looks wrong\n  - 3 files or folders cannot be read\n    they are left out, or end the run with --strict");
+    expect(text).toContain(
+      "\nWhat looks wrong\n  - 3 files or folders cannot be read\n    they are left out, or end the run with --strict",
+    );
     expect(text).toContain("wrong: 1 of 7 defective images have no mask");
-    expect(text).toContain("1 test image is also learnt from\n    metrics come out too good; take them out of one of the two\n      test/good/copy.png = train/good/3.png\n");
+    expect(text).toContain(
+      "1 test image is also learnt from\n    metrics come out too good; take them out of one of the two\n      test/good/copy.png = train/good/3.png\n",
+    );
     expect(text).toContain("\nGood to know\n  - wrong: images are colour (19), grey (2)\n");
   });
 
@@ -154,7 +179,9 @@ next: bigrid train ${at("tidy")} --out RUN
     await writePicture(at("mixed", "bad", "b.png"), 1);
     const refused = await bigrid("inspect", at("mixed"));
     expect(refused).toMatchObject({ code: 1, stdout: "" });
-    expect(refused.stderr).toBe("bigrid: mixed: good/ (1 image) says what is good, but bad/ lie beside it (1 image); defective images belong in test/bad, good ones in good\n");
+    expect(refused.stderr).toBe(
+      "bigrid: mixed: good/ (1 image) says what is good, but bad/ lie beside it (1 image); defective images belong in test/bad, good ones in good\n",
+    );
     expect((await bigrid("inspect", at("tidy"), "--format", "btad")).stderr).toContain("tidy is not laid out as btad: expected train/ok");
     expect(await bigrid("inspect", at("tidy"), "--format", "coco")).toMatchObject({ code: 2, stdout: "" });
     expect(await bigrid("inspect")).toMatchObject({ code: 2, stdout: "" });

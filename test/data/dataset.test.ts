@@ -4,15 +4,31 @@ import { parseCsv } from "../../src/data/layouts/csv.ts";
 import type { FormatName } from "../../src/data/layouts/layout.ts";
 import { InputError } from "../../src/runtime/errors.ts";
 
-function recognise(files: readonly string[], { name = "parts", format, texts = {} }: { name?: string; format?: FormatName; texts?: Readonly<Record<string, string>> } = {}): Promise<Dataset> {
-  return recogniseDataset({ name, files: [...files, ...Object.keys(texts)], unreadable: [], readText: async (path) => texts[path]! }, format);
+function recognise(
+  files: readonly string[],
+  { name = "parts", format, texts = {} }: { name?: string; format?: FormatName; texts?: Readonly<Record<string, string>> } = {},
+): Promise<Dataset> {
+  return recogniseDataset(
+    { name, files: [...files, ...Object.keys(texts)], unreadable: [], readText: async (path) => texts[path]! },
+    format,
+  );
 }
 
 const trainPaths = ({ classes }: Dataset) => classes.flatMap(({ train }) => train.map(({ path }) => path));
 
 test("MVTec's layout, masks with and without _mask, other files aside", async () => {
   const { classes, layout } = await recognise(
-    ["train/good/b.PNG", "train/good/a.jpg", "test/good/0.png", "test/cut/1.png", "test/cut/2.JPG", "test/dent/3.png", "ground_truth/cut/1_mask.png", "ground_truth/cut/2.png", "readme.txt"],
+    [
+      "train/good/b.PNG",
+      "train/good/a.jpg",
+      "test/good/0.png",
+      "test/cut/1.png",
+      "test/cut/2.JPG",
+      "test/dent/3.png",
+      "ground_truth/cut/1_mask.png",
+      "ground_truth/cut/2.png",
+      "readme.txt",
+    ],
     { name: "bolts" },
   );
   expect(layout.format).toBe("mvtec");
@@ -34,7 +50,13 @@ test("classes are in order of their names, not of their paths", async () => {
 });
 
 test("a class keeps to its own folder, whatever signs its name has", async () => {
-  const { classes, unused } = await recognise(["a$&/train/good/0.png", "a$&/test/cut/1.png", "a$&/ground_truth/cut/1.png", "ground_truth/cut/1.png", "a$&b/1.png"]);
+  const { classes, unused } = await recognise([
+    "a$&/train/good/0.png",
+    "a$&/test/cut/1.png",
+    "a$&/ground_truth/cut/1.png",
+    "ground_truth/cut/1.png",
+    "a$&b/1.png",
+  ]);
   expect(classes[0]!.test[0]!.masks).toEqual(["a$&/ground_truth/cut/1.png"]);
   expect(unused).toEqual(["a$&b/1.png", "ground_truth/cut/1.png"]);
 });
@@ -47,7 +69,14 @@ test("folders are found whatever their case, those of the very name before other
 });
 
 test("several masks of an image, whatever they are called, are all its own", async () => {
-  const files = ["train/good/0.png", "test/cut/1.png", "ground_truth/cut/1.png", "ground_truth/cut/1_mask.bmp", "ground_truth/cut/1/a.png", "ground_truth/cut/11_mask.png"];
+  const files = [
+    "train/good/0.png",
+    "test/cut/1.png",
+    "ground_truth/cut/1.png",
+    "ground_truth/cut/1_mask.bmp",
+    "ground_truth/cut/1/a.png",
+    "ground_truth/cut/11_mask.png",
+  ];
   const { classes, strayMasks } = await recognise(files);
   expect(classes[0]!.test[0]!.masks).toEqual(["ground_truth/cut/1.png", "ground_truth/cut/1/a.png", "ground_truth/cut/1_mask.bmp"]);
   expect(strayMasks).toEqual(["ground_truth/cut/11_mask.png"]);
@@ -88,7 +117,10 @@ test("a defective image in a list of what to train on is no good one", async () 
 test("comma-separated text: quotes, empty fields, and either end of line", () => {
   const { columns, records } = parseCsv('\uFEFFa,b,c\r\n1,"x, ""y""\nz",\n\n,,3');
   expect(columns).toEqual(["a", "b", "c"]);
-  expect(records).toEqual([{ a: "1", b: 'x, "y"\nz', c: "" }, { a: "", b: "", c: "3" }]);
+  expect(records).toEqual([
+    { a: "1", b: 'x, "y"\nz', c: "" },
+    { a: "", b: "", c: "3" },
+  ]);
 });
 
 const UNIAD = ["a.png"];
@@ -99,24 +131,96 @@ test.each<[string, readonly string[], string, Parameters<typeof recognise>[1]?]>
   ["nothing", [], "parts: no images, it is empty; images end in png, jpg"],
   ["text alone", ["a.txt", "b.md"], "parts: no images, none of its 2 files is one"],
   ["hidden images alone", [".a.png"], "parts: no images, it is empty"],
-  ["a test image of no kind", ["train/good/a.png", "test/b.png"], "parts: test/b.png is neither good nor defective; test images belong in test/good or test/<defect>"],
-  ["no good images to learn from", ["test/good/a.png"], "parts: no good images to learn from; read as folder: all images are good ones to learn from, but"],
-  ["a class without good images", ["a/train/good/a.png", "b/test/good/a.png"], "b: no good images to learn from; read as mvtec: train/good: good images"],
-  ["what is not laid out as it is said to be", ["a/1.png", "2.png"], "parts is not laid out as btad: expected train/ok: good images; ", { format: "btad" }],
-  ["the same, with what was seen", ["a/1.png", "2.png"], "found a/ (1 image), 1 image; it looks like folder (leave out --format to read it so)", { format: "btad" }],
-  ["good images beside others", ["good/a.png", "scratch/b.png"], "parts: good/ (1 image) says what is good, but scratch/ lie beside it (1 image); defective images belong in test/scratch, good ones in good"],
-  ["a folder of defects among good images", ["a.png", "NG/b.png"], "parts: NG/ (1 image) would be read as good images, but its name says otherwise; defective images belong in test/NG; rename"],
-  ["a dataset further in", ["x/y/train/good/a.png", "z.png"], "parts: x/y/train/ (1 image) would be read as good images, but its name says otherwise; if x/y is a dataset, name it"],
-  ["VisA without its csv file", ["candle/Data/Images/Normal/0.JPG"], "parts: VisA's images are there, but split_csv/1cls.csv is not, which says what each is for; name the folder that holds split_csv"],
-  ["another csv file", ["a.png"], "parts: split_csv/1cls.csv has no column split, label, mask; its first line is object,split,label,image,mask", visa("object,image\n")],
-  ["a csv file with an unknown label", ["a.png"], 'parts: split_csv/1cls.csv line 2: the label is "odd"; expected normal or anomaly', visa("object,split,label,image,mask\na,train,odd,a.png,\n")],
-  ["a csv file with an unknown split", ["a.png"], 'line 2: the split is ""; expected train or test', visa("object,split,label,image,mask\na,,normal,a.png,\n")],
+  [
+    "a test image of no kind",
+    ["train/good/a.png", "test/b.png"],
+    "parts: test/b.png is neither good nor defective; test images belong in test/good or test/<defect>",
+  ],
+  [
+    "no good images to learn from",
+    ["test/good/a.png"],
+    "parts: no good images to learn from; read as folder: all images are good ones to learn from, but",
+  ],
+  [
+    "a class without good images",
+    ["a/train/good/a.png", "b/test/good/a.png"],
+    "b: no good images to learn from; read as mvtec: train/good: good images",
+  ],
+  [
+    "what is not laid out as it is said to be",
+    ["a/1.png", "2.png"],
+    "parts is not laid out as btad: expected train/ok: good images; ",
+    { format: "btad" },
+  ],
+  [
+    "the same, with what was seen",
+    ["a/1.png", "2.png"],
+    "found a/ (1 image), 1 image; it looks like folder (leave out --format to read it so)",
+    { format: "btad" },
+  ],
+  [
+    "good images beside others",
+    ["good/a.png", "scratch/b.png"],
+    "parts: good/ (1 image) says what is good, but scratch/ lie beside it (1 image); defective images belong in test/scratch, good ones in good",
+  ],
+  [
+    "a dataset's folder of test images",
+    ["good/a.png", "cut/b.png"],
+    "test: good/ (1 image) says what is good, but cut/ lie beside it (1 image); defective images belong in test/cut, good ones in good; if this is a part of a dataset, name the folder that it lies in",
+    { name: "test" },
+  ],
+  [
+    "a folder of defects among good images",
+    ["a.png", "NG/b.png"],
+    "parts: NG/ (1 image) would be read as good images, but its name says otherwise; defective images belong in test/NG; rename",
+  ],
+  [
+    "a dataset further in",
+    ["x/y/train/good/a.png", "z.png"],
+    "parts: x/y/train/ (1 image) would be read as good images, but its name says otherwise; if x/y is a dataset, name it",
+  ],
+  [
+    "VisA without its csv file",
+    ["candle/Data/Images/Normal/0.JPG"],
+    "parts: VisA's images are there, but split_csv/1cls.csv is not, which says what each is for; name the folder that holds split_csv",
+  ],
+  [
+    "another csv file",
+    ["a.png"],
+    "parts: split_csv/1cls.csv has no column split, label, mask; its first line is object,split,label,image,mask",
+    visa("object,image\n"),
+  ],
+  [
+    "a csv file with an unknown label",
+    ["a.png"],
+    'parts: split_csv/1cls.csv line 2: the label is "odd"; expected normal or anomaly',
+    visa("object,split,label,image,mask\na,train,odd,a.png,\n"),
+  ],
+  [
+    "a csv file with an unknown split",
+    ["a.png"],
+    'line 2: the split is ""; expected train or test',
+    visa("object,split,label,image,mask\na,,normal,a.png,\n"),
+  ],
   ["json of another kind", UNIAD, "parts: train.json line 1 is no JSON object; expected", uniad("[")],
-  ["json lines without names", UNIAD, 'train.json line 2 has no filename; expected {"filename": "a/b.png"', uniad('\n{"label": 0, "clsname": "a"}')],
+  [
+    "json lines without names",
+    UNIAD,
+    'train.json line 2 has no filename; expected {"filename": "a/b.png"',
+    uniad('\n{"label": 0, "clsname": "a"}'),
+  ],
   ["json lines without a class", UNIAD, "train.json line 1 has no clsname", uniad('{"filename": "a.png", "label": 0}')],
-  ["json lines without a label", UNIAD, "train.json line 1 has no label of 0 or 1", uniad('{"filename": "a.png", "label": "good", "clsname": "a"}')],
+  [
+    "json lines without a label",
+    UNIAD,
+    "train.json line 1 has no label of 0 or 1",
+    uniad('{"filename": "a.png", "label": "good", "clsname": "a"}'),
+  ],
 ])("%s is refused, with the rule and the remedy", async (_what, files, message, options) => {
-  const error: Error = await recognise(files, options).then(() => new Error("it was read"), (error: Error) => error);
+  const error: Error = await recognise(files, options).then(
+    () => new Error("it was read"),
+    (error: Error) => error,
+  );
   expect(error.message).toContain(message);
   expect(error.message).not.toContain("\n");
   expect(error).toBeInstanceOf(InputError);

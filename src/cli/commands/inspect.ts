@@ -27,7 +27,10 @@ export function addInspect(program: Command): void {
     .argument("<dir>", "folder of images");
   addFormatFlag(command)
     .option("--out <file>", "write a page with sample pictures and the outlines of their masks, as HTML")
-    .option("--json", "one JSON object: {dataset, layout, alternative, page, classes, findings: [{kind, severity, message, advice, paths}]}")
+    .option(
+      "--json",
+      "one JSON object: {dataset, layout, alternative, page, classes, findings: [{kind, severity, message, advice, paths}]}",
+    )
     .action(async (root: string, { format, out, json }: { format?: FormatName; out?: string; json?: boolean }) => {
       const dataset = await readDataset(root, format);
       if (out !== undefined) await ensureWritableFolder(dirname(out));

@@ -23,7 +23,8 @@ export async function inspectPage(root: string, dataset: Dataset, survey: Survey
   const parts: string[] = [];
   for (const [i, found] of classes.entries()) parts.push(await classSection(root, found, detailsOf(survey.classes[i]!)));
   const total = totalOf(survey.classes);
-  const row = (name: string, counts: readonly number[]): string => `<tr><th scope="row">${escapedText(name)}</th>${counts.map((count) => `<td class="n">${count}</td>`).join("")}</tr>`;
+  const row = (name: string, counts: readonly number[]): string =>
+    `<tr><th scope="row">${escapedText(name)}</th>${counts.map((count) => `<td class="n">${count}</td>`).join("")}</tr>`;
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -45,7 +46,10 @@ ${ownStyle}</style>
 <main>
 <section id="layout">
   <h2>How it is understood</h2>
-  <ul class="rule">${layout.rule.split("; ").map((part) => `<li>${escapedText(part)}</li>`).join("")}</ul>
+  <ul class="rule">${layout.rule
+    .split("; ")
+    .map((part) => `<li>${escapedText(part)}</li>`)
+    .join("")}</ul>
   <div class="scroller" tabindex="0" role="region" aria-label="Images of each class">
   <table>
     <thead><tr><th scope="col">Class</th>${COLUMNS.map((title) => `<th scope="col" class="n">${title}</th>`).join("")}</tr></thead>
@@ -56,7 +60,7 @@ ${ownStyle}</style>
 </section>
 <section id="findings">
   <h2>What looks wrong</h2>
-  ${findingList(survey, "problem") || "<p class=\"intro\">Nothing.</p>"}
+  ${findingList(survey, "problem") || '<p class="intro">Nothing.</p>'}
   ${findingsOf(survey, "remark").length > 0 ? `<h3>Good to know</h3>${findingList(survey, "remark")}` : ""}
 </section>
 ${parts.join("\n")}
@@ -70,13 +74,20 @@ ${parts.join("\n")}
 function findingList(survey: Survey, severity: "problem" | "remark"): string {
   return findingsOf(survey, severity)
     .map(({ message, advice, paths }) => {
-      const files = paths.length === 0 ? "" : `<details><summary>${paths.length === 1 ? "Which one" : `All ${paths.length}`}</summary><ul class="paths">${paths.map((path) => `<li>${escapedText(path)}</li>`).join("")}</ul></details>`;
+      const files =
+        paths.length === 0
+          ? ""
+          : `<details><summary>${paths.length === 1 ? "Which one" : `All ${paths.length}`}</summary><ul class="paths">${paths.map((path) => `<li>${escapedText(path)}</li>`).join("")}</ul></details>`;
       return `<div class="finding ${severity}"><p><b>${escapedText(message)}</b></p><p class="soft">${escapedText(advice)}</p>${files}</div>`;
     })
     .join("");
 }
 
-async function classSection(root: string, { name, train, test }: DatasetClass, details: readonly (readonly [string, string])[]): Promise<string> {
+async function classSection(
+  root: string,
+  { name, train, test }: DatasetClass,
+  details: readonly (readonly [string, string])[],
+): Promise<string> {
   const kinds = [...new Set(test.filter((item) => item.defective).map(({ defect }) => defect))].sort().slice(0, SAMPLES.kinds);
   const groups: (readonly [title: string, items: readonly Item[], most: number])[] = [
     ["good, to learn from", train, SAMPLES.train],
@@ -110,12 +121,18 @@ async function card(root: string, title: string, { path, masks, defective }: Ite
   const photograph = await decodeImage(join(root, path));
   const scale = Math.min(1, THUMBNAIL_SIDE / Math.max(photograph.width, photograph.height));
   const [width, height] = [photograph.width, photograph.height].map((side) => Math.max(1, Math.round(side * scale))) as [number, number];
-  const mask = await decodeMasks(masks.map((mask) => join(root, mask)), width, height);
+  const mask = await decodeMasks(
+    masks.map((mask) => join(root, mask)),
+    width,
+    height,
+  );
   const dataUrl = (type: string, bytes: Uint8Array): string => `data:image/${type};base64,${Buffer.from(bytes).toString("base64")}`;
   const outline = mask && dataUrl("png", await encodePng(maskContour(mask, width, height), width, height));
   const note = defective ? (mask ? "outlined" : "no mask") : "";
-  return `<li class="card"><div class="frame"><img src="${dataUrl("jpeg", await encodeJpeg(photograph, width, height))}" alt="${escapedText(`${title}: ${path}`)}">`
+  return (
+    `<li class="card"><div class="frame"><img src="${dataUrl("jpeg", await encodeJpeg(photograph, width, height))}" alt="${escapedText(`${title}: ${path}`)}">`
     + `${outline ? `<img src="${outline}" alt="">` : ""}</div>`
     + `<div class="card-text"><p class="card-name"><b>${escapedText(title)}</b><span class="verdict">${note}</span></p>`
-    + `<p class="card-place"><span title="${escapedText(path)}">${escapedText(path)}</span><span>${photograph.width}x${photograph.height}</span></p></div></li>`;
+    + `<p class="card-place"><span title="${escapedText(path)}">${escapedText(path)}</span><span>${photograph.width}x${photograph.height}</span></p></div></li>`
+  );
 }

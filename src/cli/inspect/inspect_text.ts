@@ -15,7 +15,11 @@ export function inspectText(root: string, dataset: Dataset, survey: Survey): str
     ...(alternative === null ? [] : [`  its folders could also be read by themselves: --format ${alternative}`]),
     "",
     ...table(survey.classes),
-    ...survey.classes.flatMap((found) => ["", ...(several ? [found.name] : ["Images"]), ...detailsOf(found).map(([name, value]) => `  ${name.padEnd(8)} ${value}`)]),
+    ...survey.classes.flatMap((found) => [
+      "",
+      ...(several ? [found.name] : ["Images"]),
+      ...detailsOf(found).map(([name, value]) => `  ${name.padEnd(8)} ${value}`),
+    ]),
   ];
   const [problems, remarks] = [findingsOf(survey, "problem"), findingsOf(survey, "remark")];
   lines.push("", problems.length === 0 ? "Nothing looks wrong." : "What looks wrong", ...problems.flatMap(findingLines));
@@ -29,7 +33,12 @@ export const findingsOf = ({ findings }: Survey, severity: Finding["severity"]):
 /** The columns of the table of classes. */
 export const COLUMNS = ["learn from", "test good", "test defective", "masks"] as const;
 
-export const countsOf = ({ train, testGood, testDefective, masks }: Omit<ClassSurvey, "name">): readonly number[] => [train, testGood, testDefective, masks];
+export const countsOf = ({ train, testGood, testDefective, masks }: Omit<ClassSurvey, "name">): readonly number[] => [
+  train,
+  testGood,
+  testDefective,
+  masks,
+];
 
 /** All classes together, if there are several. */
 export function totalOf(classes: readonly ClassSurvey[]): readonly number[] | null {
@@ -45,15 +54,27 @@ function table(classes: readonly ClassSurvey[]): string[] {
 }
 
 /** What is worth saying about a class's images, by name. */
-export function detailsOf({ defects, sizes, formats, modes, train, testGood, testDefective }: ClassSurvey): [name: string, value: string][] {
-  const counted = (counts: Readonly<Record<string, number>>): string => Object.entries(counts).map(([name, count]) => `${name} ${count}`).join(", ");
+export function detailsOf({
+  defects,
+  sizes,
+  formats,
+  modes,
+  train,
+  testGood,
+  testDefective,
+}: ClassSurvey): [name: string, value: string][] {
+  const counted = (counts: Readonly<Record<string, number>>): string =>
+    Object.entries(counts)
+      .map(([name, count]) => `${name} ${count}`)
+      .join(", ");
   const details: [string, string][] = testDefective > 0 ? [["defects", counted(defects)]] : [];
   if (sizes === null) return details;
   const { smallest, largest, commonest, distinct } = sizes;
   const all = train + testGood + testDefective;
-  const size = distinct === 1
-    ? `all ${sizeText(largest)} pixels`
-    : `${sizeText(smallest)} to ${sizeText(largest)} pixels, most often ${sizeText(commonest)} (${commonest.count} of ${all})`;
+  const size =
+    distinct === 1
+      ? `all ${sizeText(largest)} pixels`
+      : `${sizeText(smallest)} to ${sizeText(largest)} pixels, most often ${sizeText(commonest)} (${commonest.count} of ${all})`;
   return [...details, ["size", size], ["files", counted(formats)], ["colours", counted(modes)]];
 }
 

@@ -3,7 +3,10 @@
  * ends and doubled quotes.
  * @see https://www.rfc-editor.org/rfc/rfc4180
  */
-export function parseCsv(text: string): { readonly columns: readonly string[]; readonly records: readonly Readonly<Record<string, string>>[] } {
+export function parseCsv(text: string): {
+  readonly columns: readonly string[];
+  readonly records: readonly Readonly<Record<string, string>>[];
+} {
   const lines: string[][] = [[]];
   for (const [, quoted, plain, end] of text.replace(/^\uFEFF/, "").matchAll(/(?:"((?:[^"]|"")*)"|([^,\r\n]*))(,|\r?\n|$)/g)) {
     lines.at(-1)!.push(quoted?.replaceAll('""', '"') ?? plain!);

@@ -7,7 +7,21 @@ const NAMES: FolderNames = { good: ["good", "ok", "normal"], masks: ["ground_tru
 
 // Folders that nobody gives to good images.
 const DEFECTIVE = [
-  "bad", "ko", "ng", "nok", "defect", "defects", "defective", "anomaly", "anomalies", "anomalous", "abnormal", "broken", "faulty", "reject", "rejects",
+  "bad",
+  "ko",
+  "ng",
+  "nok",
+  "defect",
+  "defects",
+  "defective",
+  "anomaly",
+  "anomalies",
+  "anomalous",
+  "abnormal",
+  "broken",
+  "faulty",
+  "reject",
+  "rejects",
 ];
 const STRUCTURE = ["train", "test", ...NAMES.masks];
 
@@ -47,26 +61,41 @@ function goodImages(tree: FileTree, folder: string): readonly string[] {
 function unclear(tree: FileTree, folder: string, start: string, good: string, beside: readonly string[]): InputError {
   const places = new Set(beside.map((path) => topOf(path, start)));
   const [first] = places as unknown as [string];
-  const shown = [...places].slice(0, 3).map((place) => `${place}${tree.has(place) ? "" : "/"}`).join(", ");
+  const shown = [...places]
+    .slice(0, 3)
+    .map((place) => `${place}${tree.has(place) ? "" : "/"}`)
+    .join(", ");
   const kind = tree.has(first) ? "<defect>" : baseOf(first);
   return new InputError(
     `${className(tree, folder)}: ${good}/ (${images(tree.below(good).length)}) says what is good, but ${shown} lie beside it (${images(beside.length)}); `
-      + `defective images belong in ${within(folder, `test/${kind}`)}, good ones in ${good}`,
+      + `defective images belong in ${within(folder, `test/${kind}`)}, good ones in ${good}${partHint(tree)}`,
   );
 }
 
+/** Somebody who names a dataset's own folder means the dataset. */
+const partHint = ({ name }: FileTree): string =>
+  STRUCTURE.includes(name.toLowerCase()) ? "; if this is a part of a dataset, name the folder that it lies in" : "";
+
 /** @throws InputError for a good image in a folder whose name says that it is something else */
 function checkNames(tree: FileTree, folder: string, start: string, path: string): void {
-  const segments = path.slice(start === "" ? 0 : start.length + 1).split("/").slice(0, -1);
+  const segments = path
+    .slice(start === "" ? 0 : start.length + 1)
+    .split("/")
+    .slice(0, -1);
   const at = segments.findIndex((segment) => [...DEFECTIVE, ...STRUCTURE].includes(segment.toLowerCase()));
   if (at < 0) return;
   const place = within(start, segments.slice(0, at + 1).join("/"));
   const found = `${className(tree, folder)}: ${place}/ (${images(tree.below(place).length)}) would be read as good images, but its name says otherwise`;
   if (DEFECTIVE.includes(baseOf(place).toLowerCase())) {
-    throw new InputError(`${found}; defective images belong in ${within(folder, `test/${baseOf(place)}`)}; rename the folder if they are good`);
+    throw new InputError(
+      `${found}; defective images belong in ${within(folder, `test/${baseOf(place)}`)}; rename the folder if they are good`,
+    );
   }
   const above = place.slice(0, -baseOf(place).length - 1);
-  const remedy = above === "" ? "name the folder that the images of one kind of part lie in" : `if ${above} is a dataset, name it, or the folder that it lies in`;
+  const remedy =
+    above === ""
+      ? "name the folder that the images of one kind of part lie in"
+      : `if ${above} is a dataset, name it, or the folder that it lies in`;
   throw new InputError(`${found}; ${remedy}; rename the folder if they are good`);
 }
 

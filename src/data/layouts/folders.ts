@@ -89,4 +89,3 @@ function maskFinder(masks: readonly string[], folder: string): (stem: string) =>
 export const goodItem = (path: string): Item => ({ path, defective: false, defect: "good", masks: [] });
 
 export const defectItem = (path: string, defect: string, masks: readonly string[]): Item => ({ path, defective: true, defect, masks });
-

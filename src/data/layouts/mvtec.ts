@@ -10,7 +10,8 @@ const BTAD_NAMES: FolderNames = { good: ["ok"], masks: ["ground_truth"] };
 const fits = (tree: FileTree): boolean => classFolders(tree).some((folder) => hasTrainGood(tree, folder, NAMES.good));
 const read = (tree: FileTree) => readFolders(tree, NAMES);
 
-const STEM_MASKS = "train/good: good images; test/good and test/<defect>: images to judge; ground_truth/<defect>/NAME_mask.png or NAME.png: where the defect is";
+const STEM_MASKS =
+  "train/good: good images; test/good and test/<defect>: images to judge; ground_truth/<defect>/NAME_mask.png or NAME.png: where the defect is";
 
 export const mvtec: Layout = { format: "mvtec", title: "MVTec AD's layout", rule: STEM_MASKS, fits, read };
 
@@ -37,7 +38,20 @@ export const visaConverted: Layout = {
   format: "visa",
   title: "VisA, converted to MVTec AD's layout",
   rule: STEM_MASKS,
-  classNames: ["candle", "capsules", "cashew", "chewinggum", "fryum", "macaroni1", "macaroni2", "pcb1", "pcb2", "pcb3", "pcb4", "pipe_fryum"],
+  classNames: [
+    "candle",
+    "capsules",
+    "cashew",
+    "chewinggum",
+    "fryum",
+    "macaroni1",
+    "macaroni2",
+    "pcb1",
+    "pcb2",
+    "pcb3",
+    "pcb4",
+    "pipe_fryum",
+  ],
   fits,
   read,
 };
@@ -54,7 +68,8 @@ export const loco: Layout = {
   format: "loco",
   title: "MVTec LOCO AD",
   rule: "train/good: good images; test/good and test/<anomaly>: images to judge; ground_truth/<anomaly>/NAME/*.png: where it is, all masks together; validation/good is left alone",
-  fits: (tree) => fits(tree) && classFolders(tree).some((folder) => validationImages(tree, folder).length > 0 || hasMaskFolders(tree, folder)),
+  fits: (tree) =>
+    fits(tree) && classFolders(tree).some((folder) => validationImages(tree, folder).length > 0 || hasMaskFolders(tree, folder)),
   read(tree) {
     return { ...readFolders(tree, NAMES), aside: classFolders(tree).flatMap((folder) => validationImages(tree, folder)) };
   },

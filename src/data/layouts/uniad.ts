@@ -19,7 +19,11 @@ export const uniad: Layout = {
     const test = parseLines(tree, TEST, await readText(TEST));
     const lines = [...train, ...test];
     const folder = ["", ...tree.folders("")].find((folder) => lines.some(({ image }) => tree.has(within(folder, image)))) ?? "";
-    const placed = (entry: Entry): Entry => ({ ...entry, image: within(folder, entry.image), mask: entry.mask && within(folder, entry.mask) });
+    const placed = (entry: Entry): Entry => ({
+      ...entry,
+      image: within(folder, entry.image),
+      mask: entry.mask && within(folder, entry.mask),
+    });
     const entries = lines.map(placed);
     const masks = entries.flatMap(({ mask }) => (mask !== null && tree.has(mask) ? [mask] : []));
     return readEntries(tree, entries, ({ training }) => (training ? TRAIN : TEST), masks);
@@ -29,7 +33,8 @@ export const uniad: Layout = {
 function parseLines(tree: FileTree, list: string, text: string): Entry[] {
   return text.split("\n").flatMap((line, i): Entry[] => {
     if (line.trim() === "") return [];
-    const wrong = (problem: string) => new InputError(`${tree.name}: ${list} line ${i + 1} ${problem}; expected ${LINE} (--format folder reads folders instead)`);
+    const wrong = (problem: string) =>
+      new InputError(`${tree.name}: ${list} line ${i + 1} ${problem}; expected ${LINE} (--format folder reads folders instead)`);
     let value: unknown;
     try {
       value = JSON.parse(line);
@@ -44,7 +49,15 @@ function parseLines(tree: FileTree, list: string, text: string): Entry[] {
     if (maskname !== undefined && maskname !== null && typeof maskname !== "string") throw wrong("has a maskname that is no text");
     const image = plainPath(filename);
     const parent = image.split("/").at(-2);
-    return [{ className: clsname, training: list === TRAIN, image, defect: label === 0 ? null : (parent ?? "defect"), mask: maskname ? plainPath(maskname) : null }];
+    return [
+      {
+        className: clsname,
+        training: list === TRAIN,
+        image,
+        defect: label === 0 ? null : (parent ?? "defect"),
+        mask: maskname ? plainPath(maskname) : null,
+      },
+    ];
   });
 }
 

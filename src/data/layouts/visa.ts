@@ -16,11 +16,14 @@ export const visa: Layout = {
   fits: (tree) => tree.has(LIST) || dataFolders(tree, "Images").length > 0,
   async read(tree, readText) {
     if (!tree.has(LIST)) {
-      throw new InputError(`${tree.name}: VisA's images are there, but ${LIST} is not, which says what each is for; name the folder that holds split_csv, or put it here`);
+      throw new InputError(
+        `${tree.name}: VisA's images are there, but ${LIST} is not, which says what each is for; name the folder that holds split_csv, or put it here`,
+      );
     }
     const { columns, records } = parseCsv(await readText(LIST));
     const absent = COLUMNS.filter((column) => !columns.includes(column));
-    if (absent.length > 0) throw new InputError(`${tree.name}: ${LIST} has no column ${absent.join(", ")}; its first line is ${COLUMNS.join(",")}`);
+    if (absent.length > 0)
+      throw new InputError(`${tree.name}: ${LIST} has no column ${absent.join(", ")}; its first line is ${COLUMNS.join(",")}`);
     const entries = records.map(({ object, split, label, image, mask }, i): Entry => {
       const wrong = (column: string, value: string | undefined, expected: string) =>
         new InputError(`${tree.name}: ${LIST} line ${i + 2}: the ${column} is "${value}"; expected ${expected}`);
@@ -29,7 +32,12 @@ export const visa: Layout = {
       if (!object || !image) throw wrong(object ? "image" : "object", "", object ? "a path" : "a class");
       return { className: object, training: split === "train", image, defect: label === "normal" ? null : label, mask: mask || null };
     });
-    return readEntries(tree, entries, () => LIST, dataFolders(tree, "Masks").flatMap((folder) => tree.below(folder)));
+    return readEntries(
+      tree,
+      entries,
+      () => LIST,
+      dataFolders(tree, "Masks").flatMap((folder) => tree.below(folder)),
+    );
   },
 };
 
