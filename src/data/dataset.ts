@@ -100,7 +100,8 @@ function named(tree: FileTree, format: FormatName): Layout {
   if (layout) return layout;
   const expected = layouts.map(({ rule }) => rule).join("; or ");
   throw new InputError(
-    `${tree.name} is not laid out as ${format}: expected ${expected}; found ${tree.summary()}; it looks like ${detect(tree).format} (leave out --format to read it so)`,
+    `${tree.name} is not laid out as ${format}: expected ${expected}; found ${tree.summary()}; `
+      + `it looks like ${detect(tree).format} (leave out --format to read it so)`,
   );
 }
 

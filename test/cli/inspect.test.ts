@@ -194,3 +194,9 @@ next: bigrid train ${at("tidy")} --out RUN
     expect((await bigrid("eval", "--help")).stdout).toContain('"mvtec", "visa", "goodsad"');
   });
 });
+
+test("folders that may be parts of their own are remarked where they are read as one class", async () => {
+  await writeLayout(at("parts"), { images: ["nuts/a.png", "bolts/b.png"] });
+  const { findings } = JSON.parse((await bigrid("inspect", at("parts"), "--json")).stdout) as Report;
+  expect(findings.find(({ kind }) => kind === "one-class")).toMatchObject({ severity: "remark", paths: ["bolts", "nuts"] });
+});

@@ -10,7 +10,8 @@ import ownStyle from "./inspect_page.css?raw";
 import { COLUMNS, countsOf, detailsOf, findingsOf, totalOf } from "./inspect_text.ts";
 
 const THUMBNAIL_SIDE = 320; // pixels, of the longer side
-const SAMPLES = { train: 4, good: 2, each: 2, kinds: 12 }; // shown of a class: to learn from, good to test, of each defect, of so many defects
+// Shown of a class: to learn from, good to test, of each defect, of so many defects.
+const SAMPLES = { train: 4, good: 2, each: 2, kinds: 12 };
 
 const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
@@ -74,11 +75,11 @@ ${parts.join("\n")}
 function findingList(survey: Survey, severity: "problem" | "remark"): string {
   return findingsOf(survey, severity)
     .map(({ message, advice, paths }) => {
-      const files =
-        paths.length === 0
-          ? ""
-          : `<details><summary>${paths.length === 1 ? "Which one" : `All ${paths.length}`}</summary><ul class="paths">${paths.map((path) => `<li>${escapedText(path)}</li>`).join("")}</ul></details>`;
-      return `<div class="finding ${severity}"><p><b>${escapedText(message)}</b></p><p class="soft">${escapedText(advice)}</p>${files}</div>`;
+      const summary = paths.length === 1 ? "Which one" : `All ${paths.length}`;
+      const list = `<ul class="paths">${paths.map((path) => `<li>${escapedText(path)}</li>`).join("")}</ul>`;
+      const files = paths.length === 0 ? "" : `<details><summary>${summary}</summary>${list}</details>`;
+      const words = `<p><b>${escapedText(message)}</b></p><p class="soft">${escapedText(advice)}</p>`;
+      return `<div class="finding ${severity}">${words}${files}</div>`;
     })
     .join("");
 }
@@ -129,10 +130,12 @@ async function card(root: string, title: string, { path, masks, defective }: Ite
   const dataUrl = (type: string, bytes: Uint8Array): string => `data:image/${type};base64,${Buffer.from(bytes).toString("base64")}`;
   const outline = mask && dataUrl("png", await encodePng(maskContour(mask, width, height), width, height));
   const note = defective ? (mask ? "outlined" : "no mask") : "";
+  const picture = dataUrl("jpeg", await encodeJpeg(photograph, width, height));
+  const place = escapedText(path);
   return (
-    `<li class="card"><div class="frame"><img src="${dataUrl("jpeg", await encodeJpeg(photograph, width, height))}" alt="${escapedText(`${title}: ${path}`)}">`
+    `<li class="card"><div class="frame"><img src="${picture}" alt="${escapedText(title)}: ${place}">`
     + `${outline ? `<img src="${outline}" alt="">` : ""}</div>`
     + `<div class="card-text"><p class="card-name"><b>${escapedText(title)}</b><span class="verdict">${note}</span></p>`
-    + `<p class="card-place"><span title="${escapedText(path)}">${escapedText(path)}</span><span>${photograph.width}x${photograph.height}</span></p></div></li>`
+    + `<p class="card-place"><span title="${place}">${place}</span><span>${photograph.width}x${photograph.height}</span></p></div></li>`
   );
 }

@@ -29,7 +29,8 @@ const STRUCTURE = ["train", "test", ...NAMES.masks];
 export const folder: Layout = {
   format: "folder",
   title: "a plain folder",
-  rule: "all images are good ones to learn from, but for those in folders of these names: test/good and test/<defect>: images to judge; masks/<defect>/NAME.png: where the defect is",
+  rule: "all images are good ones to learn from, but for those in folders of these names: "
+    + "test/good and test/<defect>: images to judge; masks/<defect>/NAME.png: where the defect is",
   fits: () => true,
   read(tree) {
     const folders = classFolders(tree);
@@ -67,7 +68,8 @@ function unclear(tree: FileTree, folder: string, start: string, good: string, be
     .join(", ");
   const kind = tree.has(first) ? "<defect>" : baseOf(first);
   return new InputError(
-    `${className(tree, folder)}: ${good}/ (${images(tree.below(good).length)}) says what is good, but ${shown} lie beside it (${images(beside.length)}); `
+    `${className(tree, folder)}: ${good}/ (${images(tree.below(good).length)}) says what is good, but ${shown} lie beside it `
+      + `(${images(beside.length)}); `
       + `defective images belong in ${within(folder, `test/${kind}`)}, good ones in ${good}${partHint(tree)}`,
   );
 }
@@ -85,7 +87,8 @@ function checkNames(tree: FileTree, folder: string, start: string, path: string)
   const at = segments.findIndex((segment) => [...DEFECTIVE, ...STRUCTURE].includes(segment.toLowerCase()));
   if (at < 0) return;
   const place = within(start, segments.slice(0, at + 1).join("/"));
-  const found = `${className(tree, folder)}: ${place}/ (${images(tree.below(place).length)}) would be read as good images, but its name says otherwise`;
+  const found = `${className(tree, folder)}: ${place}/ (${images(tree.below(place).length)}) would be read as good images, `
+    + "but its name says otherwise";
   if (DEFECTIVE.includes(baseOf(place).toLowerCase())) {
     throw new InputError(
       `${found}; defective images belong in ${within(folder, `test/${baseOf(place)}`)}; rename the folder if they are good`,

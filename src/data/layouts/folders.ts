@@ -60,7 +60,8 @@ export function readClass(tree: FileTree, folder: string, good: readonly string[
     const below = path.slice(test!.length + 1);
     if (!below.includes("/")) {
       throw new InputError(
-        `${className(tree, folder)}: ${path} is neither good nor defective; test images belong in ${test}/${names.good[0]} or ${test}/<defect>`,
+        `${className(tree, folder)}: ${path} is neither good nor defective; `
+          + `test images belong in ${test}/${names.good[0]} or ${test}/<defect>`,
       );
     }
     const kind = below.slice(0, below.indexOf("/"));

@@ -11,7 +11,8 @@ const fits = (tree: FileTree): boolean => classFolders(tree).some((folder) => ha
 const read = (tree: FileTree) => readFolders(tree, NAMES);
 
 const STEM_MASKS =
-  "train/good: good images; test/good and test/<defect>: images to judge; ground_truth/<defect>/NAME_mask.png or NAME.png: where the defect is";
+  "train/good: good images; test/good and test/<defect>: images to judge; "
+  + "ground_truth/<defect>/NAME_mask.png or NAME.png: where the defect is";
 
 export const mvtec: Layout = { format: "mvtec", title: "MVTec AD's layout", rule: STEM_MASKS, fits, read };
 
@@ -67,7 +68,8 @@ export const btad: Layout = {
 export const loco: Layout = {
   format: "loco",
   title: "MVTec LOCO AD",
-  rule: "train/good: good images; test/good and test/<anomaly>: images to judge; ground_truth/<anomaly>/NAME/*.png: where it is, all masks together; validation/good is left alone",
+  rule: "train/good: good images; test/good and test/<anomaly>: images to judge; "
+    + "ground_truth/<anomaly>/NAME/*.png: where it is, all masks together; validation/good is left alone",
   fits: (tree) =>
     fits(tree) && classFolders(tree).some((folder) => validationImages(tree, folder).length > 0 || hasMaskFolders(tree, folder)),
   read(tree) {

@@ -11,7 +11,8 @@ const LINE = '{"filename": "a/b.png", "label": 0 or 1, "clsname": "a", "maskname
 export const uniad: Layout = {
   format: "uniad",
   title: "UniAD's json lines",
-  rule: `${TRAIN} and ${TEST} hold one JSON object a line: filename, label (0 good, 1 defective), clsname, maskname; files lie here or in one folder below`,
+  rule: `${TRAIN} and ${TEST} hold one JSON object a line: filename, label (0 good, 1 defective), clsname, maskname; `
+    + `files lie here or in one folder below`,
   list: `${TRAIN} and ${TEST}`,
   fits: (tree) => tree.has(TRAIN) && tree.has(TEST),
   async read(tree, readText) {

@@ -11,13 +11,15 @@ const COLUMNS = ["object", "split", "label", "image", "mask"];
 export const visa: Layout = {
   format: "visa",
   title: "VisA, as it is published",
-  rule: `${LIST} says for each image its class, whether to train on it, whether it is normal, and its mask; images lie in <class>/Data/Images, masks in <class>/Data/Masks`,
+  rule: `${LIST} says for each image its class, whether to train on it, whether it is normal, and its mask; `
+    + `images lie in <class>/Data/Images, masks in <class>/Data/Masks`,
   list: LIST,
   fits: (tree) => tree.has(LIST) || dataFolders(tree, "Images").length > 0,
   async read(tree, readText) {
     if (!tree.has(LIST)) {
       throw new InputError(
-        `${tree.name}: VisA's images are there, but ${LIST} is not, which says what each is for; name the folder that holds split_csv, or put it here`,
+        `${tree.name}: VisA's images are there, but ${LIST} is not, which says what each is for; `
+          + `name the folder that holds split_csv, or put it here`,
       );
     }
     const { columns, records } = parseCsv(await readText(LIST));
