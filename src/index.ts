@@ -1,6 +1,7 @@
 // The public surface of the core: runs wherever there is WebGPU, and is handed its device.
 export type { Gradients } from "./autograd/tape.ts";
-export { recogniseDataset, type Dataset, type DatasetClass, type Item } from "./data/dataset.ts";
+export { recogniseDataset, type Dataset, type DatasetClass, type FileListing, type Item, type Unreadable } from "./data/dataset.ts";
+export { FORMATS, type FormatName } from "./data/layouts/layout.ts";
 export { decodeDetector, encodeDetector } from "./models/detector_file.ts";
 export type { DecodedImage } from "./io/image.ts";
 export { decodeSafetensors, encodeSafetensors, toFloat32, type SafetensorsFile, type StoredTensor } from "./io/safetensors.ts";

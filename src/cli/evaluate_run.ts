@@ -1,9 +1,9 @@
 import { basename, join } from "node:path";
 import type { Dataset, DatasetClass, Item } from "../data/dataset.ts";
-import { maskFrom, type DecodedImage } from "../io/image.ts";
+import type { DecodedImage } from "../io/image.ts";
 import { evaluate, meanMetrics, rankings, type Metrics, type Rankings, type Sample } from "../metrics/evaluate.ts";
 import type { Detector } from "../models/detector.ts";
-import { decodeImage } from "../node/images.ts";
+import { decodeMasks } from "../node/images.ts";
 import { InputError } from "../runtime/errors.ts";
 import { showProgress } from "./progress.ts";
 import { readableImages } from "./train_run.ts";
@@ -45,7 +45,7 @@ const BATCH = 4;
  */
 export async function evaluateRun(detector: Detector, root: string, dataset: Dataset, strict: boolean): Promise<EvaluatedRun> {
   const total = dataset.classes.reduce((sum, { test }) => sum + test.length, 0);
-  if (total === 0) throw new InputError(`${root} has no test images; they belong in test/good and test/<defect>`);
+  if (total === 0) throw new InputError(`${root} has no test images, read as ${dataset.layout.format}: ${dataset.layout.rule}`);
   const started = performance.now();
   const bar = showProgress("Evaluation", total);
   const classes: EvaluatedClass[] = [];
@@ -78,8 +78,8 @@ async function judge(detector: Detector, root: string, batch: readonly { readonl
   return Promise.all(
     inspections.map(async ({ score, map, size }, i) => {
       const { item } = batch[i]!;
-      const picture = item.maskPath ? await decodeImage(join(root, item.maskPath)) : null;
-      const mask = picture && maskFrom(picture, size, size, detector.placementOf(picture));
+      const masks = item.masks.map((path) => join(root, path));
+      const mask = await decodeMasks(masks, size, size, (picture) => detector.placementOf(picture));
       return { item, defective: item.defective, score, map, mask, width: size, height: size };
     }),
   );

@@ -4,6 +4,7 @@ import { BigridError } from "../runtime/errors.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addEval } from "./commands/eval.ts";
 import { addInfo } from "./commands/info.ts";
+import { addInspect } from "./commands/inspect.ts";
 import { addPredict } from "./commands/predict.ts";
 import { addTrain } from "./commands/train.ts";
 import { addWeights } from "./commands/weights.ts";
@@ -20,7 +21,7 @@ const program = new Command("bigrid")
   .exitOverride()
   .configureOutput({ writeErr: (text) => messages.write(text) })
   .showHelpAfterError("(--help says more)");
-for (const add of [addDemo, addTrain, addEval, addPredict, addWeights, addInfo]) add(program);
+for (const add of [addDemo, addInspect, addTrain, addEval, addPredict, addWeights, addInfo]) add(program);
 for (const command of program.commands) command.exitOverride().copyInheritedSettings(program).showHelpAfterError(`(bigrid ${command.name()} --help says more)`);
 
 async function main(): Promise<number> {

@@ -39,13 +39,14 @@ export async function runReport({ title, adapter, root, config, configuration, l
   const samples = [];
   for (const { item, className, defective, score, map, mask, width, height } of judged) {
     const photograph = await decodeImage(join(root, item.path));
+    const side = Math.min(PICTURE_SIDE, Math.max(photograph.width, photograph.height));
     samples.push({
       className,
       image: shownName(item),
       defect: item.defect,
       defective,
       score: shownScore(className, score),
-      picture: dataUrl("jpeg", await encodeJpeg(photograph, Math.min(PICTURE_SIDE, Math.max(photograph.width, photograph.height)))),
+      picture: dataUrl("jpeg", await encodeJpeg(photograph, side, side)),
       heat: dataUrl("png", await encodePng(heatLayer(map, width, height, calibration.heat), width, height)),
       contour: mask ? dataUrl("png", await encodePng(maskContour(mask, width, height), width, height)) : null,
     });

@@ -1,4 +1,11 @@
 import { InputError } from "../runtime/errors.ts";
+import { className, classFolders } from "./layouts/folders.ts";
+import { folder } from "./layouts/folder.ts";
+import type { FormatName, Layout } from "./layouts/layout.ts";
+import { btad, goodsad, loco, mpdd, mvtec, visaConverted } from "./layouts/mvtec.ts";
+import { uniad } from "./layouts/uniad.ts";
+import { visa } from "./layouts/visa.ts";
+import { FileTree, IMAGE_EXTENSIONS } from "./tree.ts";
 
 /** An image of a dataset, as a place in it. Paths are relative to the dataset's root, with forward slashes. */
 export interface Item {
@@ -6,8 +13,8 @@ export interface Item {
   readonly defective: boolean;
   /** "good", or the name of its folder. */
   readonly defect: string;
-  /** Ground truth, where there is one. */
-  readonly maskPath: string | null;
+  /** Ground truth: a pixel is defective where any of these is not 0. Empty where there is none. */
+  readonly masks: readonly string[];
 }
 
 export interface DatasetClass {
@@ -17,85 +24,88 @@ export interface DatasetClass {
   readonly test: readonly Item[];
 }
 
-export interface Dataset {
-  readonly classes: readonly DatasetClass[];
+/** Something that ought to be read and cannot. */
+export interface Unreadable {
+  readonly path: string;
+  readonly reason: string;
 }
 
-/** Image formats by file name, in lower case. */
-export const IMAGE_EXTENSIONS: readonly string[] = ["png", "jpg", "jpeg", "bmp", "tif", "tiff", "webp"];
+/** A folder's files, wherever they lie. */
+export interface FileListing {
+  /** Of the folder; it names its class where there is only one. */
+  readonly name: string;
+  /** Paths relative to the folder, with forward slashes, in any order. */
+  readonly files: readonly string[];
+  /** Folders and links that could not be followed. */
+  readonly unreadable: readonly Unreadable[];
+  /** The text of one of the files. */
+  readText(path: string): Promise<string>;
+}
 
-/** The classes of a listing's images, sorted, if they are laid out in its way; else null. */
-type Layout = (images: readonly string[], name: string) => DatasetClass[] | null;
+export interface Dataset {
+  readonly layout: Pick<Layout, "format" | "title" | "rule">;
+  /** Another layout that the folders have, where a list was read instead of them. */
+  readonly alternative: FormatName | null;
+  readonly classes: readonly DatasetClass[];
+  /** Images that are masks by their place, and belong to no image. */
+  readonly strayMasks: readonly string[];
+  /** Images that the layout has no use for. */
+  readonly unused: readonly string[];
+  /** Images that the layout knows and leaves alone, such as a further set for validation. */
+  readonly aside: readonly string[];
+  readonly unreadable: readonly Unreadable[];
+}
 
-/** The first that fits is taken. */
-const LAYOUTS: readonly Layout[] = [oneMvtecClass, mvtecClasses, goodImages];
+/** The first that fits is taken: lists before folders, sets known by their classes before the layout that they share. */
+const LAYOUTS: readonly Layout[] = [uniad, visa, visaConverted, goodsad, mpdd, btad, loco, mvtec, folder];
 
 /**
- * Recognises a dataset by its layout: MVTec's (`train/good`, `test/<good or defect>`, `ground_truth/<defect>`), a folder
- * of such folders (a class each), or a plain folder of good images. Hidden files are left out.
+ * Recognises a dataset by its layout, from names alone, or reads it as the one named. Hidden files are left out.
  *
- * @param files paths relative to the root, with forward slashes, in any order
- * @param name of the root, which names its class where there is only one
- * @throws InputError if there is no image, in an MVTec layout no good one to learn from, or a test image of no kind
+ * @throws InputError if there is no image, the named layout does not fit, its rule is broken, or a class has no good image
+ * to learn from
  */
-export function recogniseDataset(files: readonly string[], name: string): Dataset {
-  const shown = files.filter((path) => !path.split("/").some((part) => part.startsWith(".")));
-  const images = shown.filter(isImage).sort(byCodeUnits);
-  if (images.length === 0) {
-    const found = shown.length === 0 ? "it is empty" : `none of its ${shown.length} files is one`;
+export async function recogniseDataset(listing: FileListing, format?: FormatName): Promise<Dataset> {
+  const { name } = listing;
+  const tree = new FileTree(name, listing.files);
+  if (tree.images.length === 0) {
+    const found = tree.fileCount === 0 ? "it is empty" : `none of its ${tree.fileCount} files is one`;
     throw new InputError(`${name}: no images, ${found}; images end in ${IMAGE_EXTENSIONS.join(", ")}`);
   }
-  for (const layout of LAYOUTS) {
-    const classes = layout(images, name);
-    if (classes) return { classes };
+  const layout = format === undefined ? detect(tree) : named(tree, format);
+  const { classes, masks, aside, missing } = await layout.read(tree, (path) => listing.readText(path));
+  for (const { name, train } of classes) {
+    if (train.length === 0) throw new InputError(`${name}: no good images to learn from; read as ${layout.format}: ${layout.rule}`);
   }
-  throw new Error("unreachable: any images make a plain folder");
-}
-
-function oneMvtecClass(images: readonly string[], name: string): DatasetClass[] | null {
-  const found = mvtecClass(images, "", name);
-  return found && [found];
-}
-
-function mvtecClasses(images: readonly string[]): DatasetClass[] | null {
-  const folders = new Set(images.filter((path) => path.includes("/")).map((path) => path.slice(0, path.indexOf("/"))));
-  const found = [...folders].sort(byCodeUnits).map((folder) => mvtecClass(images, `${folder}/`, folder));
-  const classes = found.filter((entry) => entry !== null);
-  return classes.length > 0 ? classes : null;
-}
-
-function goodImages(images: readonly string[], name: string): DatasetClass[] {
-  return [{ name, train: images.map(goodItem), test: [] }];
-}
-
-/** The class below `prefix` if it is laid out as MVTec's, else null. */
-function mvtecClass(images: readonly string[], prefix: string, name: string): DatasetClass | null {
-  const inFolder = (folder: string) => images.filter((path) => path.startsWith(`${prefix}${folder}/`));
-  const [train, test] = [inFolder("train"), inFolder("test")];
-  if (train.length === 0 && test.length === 0) return null;
-  const good = inFolder("train/good");
-  if (good.length === 0) throw new InputError(`${name}: ${prefix}train/good holds no images; good images to learn from belong there`);
-  const masks = new Map(inFolder("ground_truth").map((path) => [stemOf(path), path]));
+  const items = classes.flatMap(({ train, test }) => [...train, ...test]);
+  const used = new Set(items.flatMap(({ path, masks }) => [path, ...masks]));
+  const known = new Set([...used, ...masks, ...aside]);
+  const byFolders = LAYOUTS.find((other) => !other.list && other !== folder && isLikely(other, tree));
   return {
-    name,
-    train: good.map(goodItem),
-    test: test.map((path) => {
-      const below = path.slice(`${prefix}test/`.length);
-      if (!below.includes("/")) {
-        throw new InputError(`${name}: ${path} is neither good nor defective; test images belong in test/good or test/<defect>`);
-      }
-      const defect = below.slice(0, below.indexOf("/"));
-      if (defect === "good") return goodItem(path);
-      const stem = stemOf(`${prefix}ground_truth/${below}`);
-      return { path, defective: true, defect, maskPath: masks.get(`${stem}_mask`) ?? masks.get(stem) ?? null };
-    }),
+    layout: { format: layout.format, title: layout.title, rule: layout.rule },
+    alternative: layout.list === undefined ? null : (byFolders?.format ?? null),
+    classes,
+    strayMasks: masks.filter((path) => !used.has(path)),
+    unused: tree.images.filter((path) => !known.has(path)),
+    aside,
+    unreadable: [...listing.unreadable, ...missing],
   };
 }
 
-const goodItem = (path: string): Item => ({ path, defective: false, defect: "good", maskPath: null });
+const detect = (tree: FileTree): Layout => LAYOUTS.find((layout) => isLikely(layout, tree))!; // any images make a plain folder
 
-const stemOf = (path: string): string => path.replace(/\.[^./]*$/, "");
+function named(tree: FileTree, format: FormatName): Layout {
+  const layouts = LAYOUTS.filter((layout) => layout.format === format);
+  const layout = layouts.find((layout) => layout.fits(tree));
+  if (layout) return layout;
+  const expected = layouts.map(({ rule }) => rule).join("; or ");
+  throw new InputError(
+    `${tree.name} is not laid out as ${format}: expected ${expected}; found ${tree.summary()}; `
+      + `it looks like ${detect(tree).format} (leave out --format to read it so)`,
+  );
+}
 
-const isImage = (path: string): boolean => IMAGE_EXTENSIONS.some((extension) => path.toLowerCase().endsWith(`.${extension}`));
-
-const byCodeUnits = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+/** Whether a listing has the layout, and its class names where only they tell. */
+function isLikely({ fits, classNames }: Layout, tree: FileTree): boolean {
+  return fits(tree) && (!classNames || classFolders(tree).every((folder) => classNames.includes(className(tree, folder))));
+}

@@ -10,6 +10,57 @@ const [UNCOMPRESSED, BIT_FIELDS, ALPHA_BIT_FIELDS] = [0, 3, 6];
 /** Whether a file begins as a bitmap does. */
 export const isBmp = (file: Uint8Array): boolean => file[0] === 0x42 && file[1] === 0x4d;
 
+/** What a bitmap's first bytes say. */
+export interface BmpHeader {
+  readonly width: number;
+  readonly height: number;
+  /** Of a pixel; up to 8 they are an index into a palette. */
+  readonly bits: number;
+  readonly topFirst: boolean;
+  /** Where the pixels begin, and the bytes of a row. */
+  readonly start: number;
+  readonly stride: number;
+  readonly headerSize: number;
+  readonly compression: number;
+  /** Colours in the palette, 0 for as many as the bits can tell. */
+  readonly colours: number;
+}
+
+/** Bytes at the beginning of a file that are enough for `bmpHeader`. */
+export const BMP_HEADER_BYTES = FILE_HEADER + Math.max(...HEADERS);
+
+const isMasked = (compression: number): boolean => compression === BIT_FIELDS || compression === ALPHA_BIT_FIELDS;
+
+/**
+ * Reads and checks the header of a bitmap.
+ * @param head the file's beginning, BMP_HEADER_BYTES of it or all
+ * @param length bytes of the whole file
+ * @param limit the most pixels it may have
+ * @throws InputError with the reason alone, also where the pixels do not all fit into the file
+ */
+export function bmpHeader(head: Uint8Array, length: number, limit: number): BmpHeader {
+  const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
+  if (head.length < FILE_HEADER + CORE_HEADER) throw new InputError("the image is cut off");
+  const start = view.getUint32(10, true);
+  const headerSize = view.getUint32(14, true);
+  if (!isBmp(head) || !HEADERS.includes(headerSize)) throw new InputError("it is not an image of a known format");
+  const core = headerSize === CORE_HEADER;
+  if (head.length < FILE_HEADER + headerSize) throw new InputError("the image is cut off");
+  const width = core ? view.getUint16(18, true) : view.getInt32(18, true);
+  const signedHeight = core ? view.getUint16(20, true) : view.getInt32(22, true); // negative: the first row is the top one
+  const height = Math.abs(signedHeight);
+  const bits = view.getUint16(core ? 24 : 28, true);
+  const compression = core ? UNCOMPRESSED : view.getUint32(30, true);
+  const colours = core ? 0 : view.getUint32(46, true);
+  const masked = isMasked(compression);
+  if (![1, 4, 8, 16, 24, 32].includes(bits) || !(width > 0 && height > 0)) throw new InputError("the image is damaged");
+  if (compression !== UNCOMPRESSED && !(masked && bits >= 16)) throw new InputError("it is a compressed bmp; convert it to png");
+  if (!(width * height <= limit)) throw new InputError(`it has more than ${limit} pixels`);
+  const stride = 4 * Math.ceil((bits * width) / 32);
+  if (!(start + stride * height <= length && (!masked || length >= 66))) throw new InputError("the image is cut off");
+  return { width, height, bits, topFirst: signedHeight < 0, start, stride, headerSize, compression, colours };
+}
+
 /**
  * Decodes an uncompressed Windows or OS/2 bitmap of 1, 4, 8, 16, 24 or 32 bits a pixel; transparency is ignored.
  * @param limit the most pixels it may have
@@ -18,24 +69,9 @@ export const isBmp = (file: Uint8Array): boolean => file[0] === 0x42 && file[1] 
  */
 export function decodeBmp(file: Uint8Array, limit: number): DecodedImage {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
-  if (file.length < FILE_HEADER + CORE_HEADER) throw new InputError("the image is cut off");
-  const start = view.getUint32(10, true);
-  const headerSize = view.getUint32(14, true);
-  if (!isBmp(file) || !HEADERS.includes(headerSize)) throw new InputError("it is not an image of a known format");
+  const { width, height, bits, topFirst, start, stride, headerSize, compression, colours } = bmpHeader(file, file.length, limit);
   const core = headerSize === CORE_HEADER;
-  if (file.length < FILE_HEADER + headerSize) throw new InputError("the image is cut off");
-  const width = core ? view.getUint16(18, true) : view.getInt32(18, true);
-  const signedHeight = core ? view.getUint16(20, true) : view.getInt32(22, true); // negative: the first row is the top one
-  const height = Math.abs(signedHeight);
-  const bits = view.getUint16(core ? 24 : 28, true);
-  const compression = core ? UNCOMPRESSED : view.getUint32(30, true);
-  const colours = core ? 0 : view.getUint32(46, true);
-  const masked = compression === BIT_FIELDS || compression === ALPHA_BIT_FIELDS;
-  if (![1, 4, 8, 16, 24, 32].includes(bits) || !(width > 0 && height > 0)) throw new InputError("the image is damaged");
-  if (compression !== UNCOMPRESSED && !(masked && bits >= 16)) throw new InputError("it is a compressed bmp; convert it to png");
-  if (!(width * height <= limit)) throw new InputError(`it has more than ${limit} pixels`);
-  const stride = 4 * Math.ceil((bits * width) / 32);
-  if (!(start + stride * height <= file.length && (!masked || file.length >= 66))) throw new InputError("the image is cut off");
+  const masked = isMasked(compression);
 
   const data = new Uint8Array(4 * width * height).fill(255);
   const paletteStart = FILE_HEADER + headerSize + (masked && headerSize === INFO_HEADER ? (compression === BIT_FIELDS ? 12 : 16) : 0);
@@ -43,7 +79,7 @@ export function decodeBmp(file: Uint8Array, limit: number): DecodedImage {
   const usual = bits === 16 ? [0x7c00, 0x3e0, 0x1f] : [0xff0000, 0xff00, 0xff];
   const fields = (masked ? [54, 58, 62].map((at) => view.getUint32(at, true)) : usual).map(fieldOf);
   for (let y = 0; y < height; y++) {
-    const row = start + stride * (signedHeight < 0 ? y : height - 1 - y);
+    const row = start + stride * (topFirst ? y : height - 1 - y);
     for (let x = 0; x < width; x++) {
       const to = 4 * (y * width + x);
       if (palette) {

@@ -1,37 +1,54 @@
-import { readdir, realpath, stat } from "node:fs/promises";
+import { readdir, readFile, realpath, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
-import { recogniseDataset, type Dataset } from "../data/dataset.ts";
+import { recogniseDataset, type Dataset, type Unreadable } from "../data/dataset.ts";
+import type { FormatName } from "../data/layouts/layout.ts";
+import { byCodeUnits, isClutter, within } from "../data/tree.ts";
 import { InputError } from "../runtime/errors.ts";
 import { reasonOf } from "./files.ts";
 
 /**
- * Finds the images of a folder and recognises its layout. Links are followed, but not in circles; hidden files are left out.
- * @throws InputError if the folder cannot be read, or holds nothing to learn from
+ * Lists a folder's files and recognises its layout; no image is opened. Links are followed, but not in circles; hidden
+ * files are left out; what cannot be listed is named in the result.
+ * @param format the layout to read it as, instead of recognising it
+ * @throws InputError if the folder cannot be read, or holds no dataset (`recogniseDataset`)
  */
-export async function readDataset(root: string): Promise<Dataset> {
-  const found = await stat(root).catch((error: unknown) => {
+export async function readDataset(root: string, format?: FormatName): Promise<Dataset> {
+  const unreadableRoot = (error: unknown): never => {
     throw new InputError(`cannot read the folder ${root}: ${reasonOf(error)}`, { cause: error });
-  });
+  };
+  const found = await stat(root).catch(unreadableRoot);
   if (!found.isDirectory()) throw new InputError(`${root} is a file; a folder of images is needed`);
-  return recogniseDataset(await filesBelow(root, "", []), basename(resolve(root)));
+  await readdir(root).catch(unreadableRoot);
+  const files: string[] = [];
+  const unreadable: Unreadable[] = [];
+  await listFiles(root, "", [], files, unreadable);
+  unreadable.sort((a, b) => byCodeUnits(a.path, b.path));
+  const readText = (path: string): Promise<string> =>
+    readFile(join(root, path), "utf8").catch((error: unknown) => {
+      throw new InputError(`cannot read ${join(root, path)}: ${reasonOf(error)}`, { cause: error });
+    });
+  return recogniseDataset({ name: basename(resolve(root)), files, unreadable, readText }, format);
 }
 
 /** @param above the real paths of the folders that this one was reached through: meeting one again is a circle */
-async function filesBelow(root: string, folder: string, above: readonly string[]): Promise<string[]> {
-  const path = join(root, folder);
-  const unreadable = (error: unknown): never => {
-    throw new InputError(`cannot read the folder ${path}: ${reasonOf(error)}`, { cause: error });
-  };
-  const real = await realpath(path).catch(unreadable);
-  if (above.includes(real)) return [];
-  const names = await readdir(path).catch(unreadable);
-  const files: string[] = [];
-  for (const name of names.sort()) {
-    if (name.startsWith(".")) continue;
-    const relative = folder === "" ? name : `${folder}/${name}`;
-    const found = await stat(join(root, relative)).catch(() => null); // a link to nowhere is no file
-    if (found?.isDirectory()) files.push(...(await filesBelow(root, relative, [...above, real])));
-    else if (found?.isFile()) files.push(relative);
+async function listFiles(root: string, folder: string, above: readonly string[], files: string[], unreadable: Unreadable[]): Promise<void> {
+  try {
+    const real = await realpath(join(root, folder));
+    if (above.includes(real)) return;
+    const entries = await readdir(join(root, folder), { withFileTypes: true });
+    for (const entry of entries) {
+      if (isClutter(entry.name)) continue;
+      const path = within(folder, entry.name);
+      const kind = entry.isSymbolicLink() ? await linkedKind(join(root, path)) : entry; // a look at each file would be slow
+      if ("reason" in kind) unreadable.push({ path, reason: kind.reason });
+      else if (kind.isDirectory()) await listFiles(root, path, [...above, real], files, unreadable);
+      else if (kind.isFile()) files.push(path);
+    }
+  } catch (error) {
+    unreadable.push({ path: folder, reason: reasonOf(error) });
   }
-  return files;
+}
+
+async function linkedKind(path: string): Promise<{ isDirectory(): boolean; isFile(): boolean } | { readonly reason: string }> {
+  return stat(path).catch((error: NodeJS.ErrnoException) => ({ reason: error.code === "ENOENT" ? "a link to nowhere" : reasonOf(error) }));
 }

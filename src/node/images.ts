@@ -1,10 +1,11 @@
 import sharp from "sharp";
 import { decodeBmp, isBmp } from "../io/bmp.ts";
-import type { DecodedImage } from "../io/image.ts";
+import { maskFrom, type DecodedImage } from "../io/image.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
+import type { Placement } from "../tensor/placement.ts";
 import { readBytes } from "./files.ts";
 
-const MAX_PIXELS = 268_402_689; // sharp's own limit, 16383 squared
+export const MAX_PIXELS = 268_402_689; // sharp's own limit, 16383 squared
 
 /**
  * Decodes a photograph: png, jpg, tiff, webp and bmp, told apart by their first bytes; its EXIF orientation applied,
@@ -27,6 +28,61 @@ export async function decodeImage(path: string): Promise<DecodedImage> {
   } catch (error) {
     throw new InputError(`cannot read ${path}: ${problemOf(bytes, error as Error)}`, { cause: error });
   }
+}
+
+/**
+ * Decodes a ground-truth mask as black and white: a pixel is white where the file says anything but 0, be it 1 of 65535.
+ * @throws InputError as `decodeImage`
+ */
+export async function decodeMask(path: string): Promise<DecodedImage> {
+  const bytes = await readBytes(path);
+  try {
+    if (isBmp(bytes)) {
+      const picture = decodeBmp(bytes, MAX_PIXELS);
+      return marked(picture.data, 4, picture);
+    }
+    // 8 bits become 16, rather than 16 bits 8: a class of a small number would be lost
+    const picture = sharp(bytes, { failOn: "error", limitInputPixels: MAX_PIXELS }).rotate().removeAlpha().toColourspace("rgb16");
+    const { data, info } = await picture.raw({ depth: "ushort" }).toBuffer({ resolveWithObject: true });
+    return marked(new Uint16Array(Uint8Array.from(data).buffer), info.channels, info);
+  } catch (error) {
+    throw new InputError(`cannot read ${path}: ${problemOf(bytes, error as Error)}`, { cause: error });
+  }
+}
+
+/** White where red, green or blue is not 0. */
+function marked(samples: Uint8Array | Uint16Array, channels: number, { width, height }: { readonly width: number; readonly height: number }): DecodedImage {
+  const data = new Uint8Array(4 * width * height);
+  const colours = Math.min(channels, 3);
+  for (let i = 0; i < width * height; i++) {
+    let any = 0;
+    for (let c = 0; c < colours; c++) any |= samples[channels * i + c]!;
+    data.fill(any === 0 ? 0 : 255, 4 * i, 4 * i + 3);
+    data[4 * i + 3] = 255;
+  }
+  return { width, height, data };
+}
+
+/**
+ * All masks of an image together, as they are placed in an image of `width` x `height` (`maskFrom`).
+ * @param placementOf where a mask of its size goes; stretched over all of it if left out
+ * @returns row-major, width * height, 1 where any mask marks; null if there are no masks
+ * @throws InputError as `decodeImage`
+ */
+export async function decodeMasks(
+  paths: readonly string[],
+  width: number,
+  height: number,
+  placementOf: (mask: DecodedImage) => Placement | undefined = () => undefined,
+): Promise<Uint8Array | null> {
+  if (paths.length === 0) return null;
+  const union = new Uint8Array(width * height);
+  for (const path of paths) {
+    const picture = await decodeMask(path);
+    const mask = maskFrom(picture, width, height, placementOf(picture));
+    for (let i = 0; i < union.length; i++) union[i]! |= mask[i]!;
+  }
+  return union;
 }
 
 /**
@@ -57,10 +113,10 @@ export async function encodePng(bytes: Uint8Array, width: number, height: number
   return sharp(bytes, { raw: { width, height, channels: 1 } }).toColourspace("b-w").png().toBuffer();
 }
 
-/** A JPEG of a photograph, `side` pixels a side whatever its aspect ratio, its alpha ignored. */
-export async function encodeJpeg({ data, width, height }: DecodedImage, side: number): Promise<Uint8Array> {
+/** A JPEG of a photograph, resized to `toWidth` x `toHeight` pixels whatever its aspect ratio, its alpha ignored. */
+export async function encodeJpeg({ data, width, height }: DecodedImage, toWidth: number, toHeight: number): Promise<Uint8Array> {
   const opaque = sharp(data, { raw: { width, height, channels: 4 } }).removeAlpha();
-  return opaque.resize(side, side, { fit: "fill" }).jpeg({ quality: 85 }).toBuffer();
+  return opaque.resize(toWidth, toHeight, { fit: "fill" }).jpeg({ quality: 85 }).toBuffer();
 }
 
 /**

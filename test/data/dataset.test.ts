@@ -1,57 +1,227 @@
 import { expect, test } from "vitest";
-import { recogniseDataset } from "../../src/data/dataset.ts";
+import { recogniseDataset, type Dataset } from "../../src/data/dataset.ts";
+import { parseCsv } from "../../src/data/layouts/csv.ts";
+import type { FormatName } from "../../src/data/layouts/layout.ts";
+import { InputError } from "../../src/runtime/errors.ts";
 
-test("MVTec's layout, masks with and without _mask, other files aside", () => {
-  const { classes } = recogniseDataset(
-    ["train/good/b.PNG", "train/good/a.jpg", "test/good/0.png", "test/cut/1.png", "test/cut/2.JPG", "test/dent/3.png", "ground_truth/cut/1_mask.png", "ground_truth/cut/2.png", "readme.txt"],
-    "bolts",
+function recognise(
+  files: readonly string[],
+  { name = "parts", format, texts = {} }: { name?: string; format?: FormatName; texts?: Readonly<Record<string, string>> } = {},
+): Promise<Dataset> {
+  return recogniseDataset(
+    { name, files: [...files, ...Object.keys(texts)], unreadable: [], readText: async (path) => texts[path]! },
+    format,
   );
+}
+
+const trainPaths = ({ classes }: Dataset) => classes.flatMap(({ train }) => train.map(({ path }) => path));
+
+test("MVTec's layout, masks with and without _mask, other files aside", async () => {
+  const { classes, layout } = await recognise(
+    [
+      "train/good/b.PNG",
+      "train/good/a.jpg",
+      "test/good/0.png",
+      "test/cut/1.png",
+      "test/cut/2.JPG",
+      "test/dent/3.png",
+      "ground_truth/cut/1_mask.png",
+      "ground_truth/cut/2.png",
+      "readme.txt",
+    ],
+    { name: "bolts" },
+  );
+  expect(layout.format).toBe("mvtec");
   expect(classes).toHaveLength(1);
-  const [{ name, train, test: items }] = classes as [(typeof classes)[number]];
+  const [{ name, train, test: items }] = classes as unknown as [(typeof classes)[number]];
   expect(name).toBe("bolts");
   expect(train.map(({ path }) => path)).toEqual(["train/good/a.jpg", "train/good/b.PNG"]);
   expect(items).toEqual([
-    { path: "test/cut/1.png", defective: true, defect: "cut", maskPath: "ground_truth/cut/1_mask.png" },
-    { path: "test/cut/2.JPG", defective: true, defect: "cut", maskPath: "ground_truth/cut/2.png" },
-    { path: "test/dent/3.png", defective: true, defect: "dent", maskPath: null },
-    { path: "test/good/0.png", defective: false, defect: "good", maskPath: null },
+    { path: "test/cut/1.png", defective: true, defect: "cut", masks: ["ground_truth/cut/1_mask.png"] },
+    { path: "test/cut/2.JPG", defective: true, defect: "cut", masks: ["ground_truth/cut/2.png"] },
+    { path: "test/dent/3.png", defective: true, defect: "dent", masks: [] },
+    { path: "test/good/0.png", defective: false, defect: "good", masks: [] },
   ]);
 });
 
-test("a folder of such folders is a class each, in order of their names", () => {
-  const { classes } = recogniseDataset(["z/train/good/0.png", "a/train/good/0.png", "a/test/cut/0.png", "notes/0.png"], "all");
-  expect(classes.map(({ name, train, test: items }) => [name, train.length, items.length])).toEqual([["a", 1, 1], ["z", 1, 0]]);
-});
-
-test("classes are in order of their names, not of their paths", () => {
-  const { classes } = recogniseDataset(["a-b/train/good/0.png", "a/train/good/0.png", "B/train/good/0.png"], "all");
+test("classes are in order of their names, not of their paths", async () => {
+  const { classes } = await recognise(["a-b/train/good/0.png", "a/train/good/0.png", "B/train/good/0.png"]);
   expect(classes.map(({ name }) => name)).toEqual(["B", "a", "a-b"]); // by code units; "a-b/" would come before "a/"
 });
 
-test("a class keeps to its own folder, whatever signs its name has", () => {
-  const { classes } = recogniseDataset(["a$&/train/good/0.png", "a$&/test/cut/1.png", "a$&/ground_truth/cut/1.png", "ground_truth/cut/1.png"], "all");
-  expect(classes[0]!.test[0]!.maskPath).toBe("a$&/ground_truth/cut/1.png");
+test("a class keeps to its own folder, whatever signs its name has", async () => {
+  const { classes, unused } = await recognise([
+    "a$&/train/good/0.png",
+    "a$&/test/cut/1.png",
+    "a$&/ground_truth/cut/1.png",
+    "ground_truth/cut/1.png",
+    "a$&b/1.png",
+  ]);
+  expect(classes[0]!.test[0]!.masks).toEqual(["a$&/ground_truth/cut/1.png"]);
+  expect(unused).toEqual(["a$&b/1.png", "ground_truth/cut/1.png"]);
 });
 
-test("hidden files and folders, and names that merely end in the letters of a format, are left out", () => {
-  const { classes } = recogniseDataset([".cache/a.png", "b/.c.png", "png", "xpng", "a.png.txt", "d.png"], "parts");
-  expect(classes.flatMap(({ train }) => train.map(({ path }) => path))).toEqual(["d.png"]);
+test("folders are found whatever their case, those of the very name before others", async () => {
+  const { classes, unused } = await recognise(["Train/Good/0.png", "TEST/Cut/1.png", "Ground_Truth/Cut/1.png"]);
+  expect(classes[0]).toMatchObject({ train: [{ path: "Train/Good/0.png" }], test: [{ defect: "Cut", masks: ["Ground_Truth/Cut/1.png"] }] });
+  expect(unused).toEqual([]);
+  expect(trainPaths(await recognise(["Train/good/0.png", "train/good/1.png"]))).toEqual(["train/good/1.png"]);
 });
 
-test("a plain folder holds good images, at any depth", () => {
-  const { classes } = recogniseDataset(["b.webp", "more/a.tiff", "c.txt"], "parts");
-  expect(classes).toEqual([
-    { name: "parts", test: [], train: [{ path: "b.webp", defective: false, defect: "good", maskPath: null }, { path: "more/a.tiff", defective: false, defect: "good", maskPath: null }] },
+test("several masks of an image, whatever they are called, are all its own", async () => {
+  const files = [
+    "train/good/0.png",
+    "test/cut/1.png",
+    "ground_truth/cut/1.png",
+    "ground_truth/cut/1_mask.bmp",
+    "ground_truth/cut/1/a.png",
+    "ground_truth/cut/11_mask.png",
+  ];
+  const { classes, strayMasks } = await recognise(files);
+  expect(classes[0]!.test[0]!.masks).toEqual(["ground_truth/cut/1.png", "ground_truth/cut/1/a.png", "ground_truth/cut/1_mask.bmp"]);
+  expect(strayMasks).toEqual(["ground_truth/cut/11_mask.png"]);
+});
+
+test("hidden files, what systems leave behind, and names that merely end in the letters of a format, are left out", async () => {
+  const clutter = [".cache/a.png", "b/.c.png", "Thumbs.db", "__MACOSX/d.png", "@eaDir/e.jpg", ".DS_Store", "png", "xpng", "a.png.txt"];
+  const dataset = await recognise([...clutter, "d.png"]);
+  expect(trainPaths(dataset)).toEqual(["d.png"]);
+  expect(dataset.unused).toEqual([]);
+});
+
+test("a set is known by its classes only where all of them are its own", async () => {
+  const formatOf = async (names: readonly string[]) => (await recognise(names.map((name) => `${name}/train/good/0.png`))).layout.format;
+  expect(await formatOf(["drink_can", "food_box"])).toBe("goodsad");
+  expect(await formatOf(["drink_can", "bolt"])).toBe("mvtec");
+  expect((await recognise(["train/good/0.png"], { name: "tubes" })).layout.format).toBe("mpdd");
+});
+
+test("a list may name what is not there: it is told, and the rest is read", async () => {
+  const csv = "object,split,label,image,mask\na,train,normal,a/1.JPG,\na,train,normal,a/2.JPG,\na,test,anomaly,a/3.JPG,a/3.png\n";
+  const { classes, unreadable } = await recognise(["a/1.JPG", "a/3.JPG"], { texts: { "split_csv/1cls.csv": csv } });
+  expect(classes[0]).toMatchObject({ train: [{ path: "a/1.JPG" }], test: [{ path: "a/3.JPG", masks: [] }] });
+  expect(unreadable).toEqual([
+    { path: "a/2.JPG", reason: "split_csv/1cls.csv names it, but it is not there" },
+    { path: "a/3.png", reason: "split_csv/1cls.csv names it, but it is not there" },
   ]);
 });
 
-test.each([
+test("a defective image in a list of what to train on is no good one", async () => {
+  const line = (name: string, label: number) => JSON.stringify({ filename: name, label, clsname: "a" });
+  const texts = { "train.json": `${line("1.png", 0)}\n${line("2.png", 1)}`, "test.json": "" };
+  const dataset = await recognise(["1.png", "2.png"], { texts });
+  expect(trainPaths(dataset)).toEqual(["1.png"]);
+  expect(dataset.aside).toEqual(["2.png"]);
+});
+
+test("comma-separated text: quotes, empty fields, and either end of line", () => {
+  const { columns, records } = parseCsv('\uFEFFa,b,c\r\n1,"x, ""y""\nz",\n\n,,3');
+  expect(columns).toEqual(["a", "b", "c"]);
+  expect(records).toEqual([
+    { a: "1", b: 'x, "y"\nz', c: "" },
+    { a: "", b: "", c: "3" },
+  ]);
+});
+
+const UNIAD = ["a.png"];
+const uniad = (train: string) => ({ texts: { "train.json": train, "test.json": "" } });
+const visa = (csv: string) => ({ texts: { "split_csv/1cls.csv": csv } });
+
+test.each<[string, readonly string[], string, Parameters<typeof recognise>[1]?]>([
   ["nothing", [], "parts: no images, it is empty; images end in png, jpg"],
   ["text alone", ["a.txt", "b.md"], "parts: no images, none of its 2 files is one"],
   ["hidden images alone", [".a.png"], "parts: no images, it is empty"],
-  ["a test image of no kind", ["train/good/a.png", "test/b.png"], "parts: test/b.png is neither good nor defective; test images belong in test/good or test/<defect>"],
-  ["no good images to learn from", ["test/good/a.png"], "parts: train/good holds no images"],
-  ["a class without good images", ["a/train/good/a.png", "b/test/good/a.png"], "b: b/train/good holds no images"],
-])("%s is refused", (_what, files, message) => {
-  expect(() => recogniseDataset(files, "parts")).toThrow(message);
+  [
+    "a test image of no kind",
+    ["train/good/a.png", "test/b.png"],
+    "parts: test/b.png is neither good nor defective; test images belong in test/good or test/<defect>",
+  ],
+  [
+    "no good images to learn from",
+    ["test/good/a.png"],
+    "parts: no good images to learn from; read as folder: all images are good ones to learn from, but",
+  ],
+  [
+    "a class without good images",
+    ["a/train/good/a.png", "b/test/good/a.png"],
+    "b: no good images to learn from; read as mvtec: train/good: good images",
+  ],
+  [
+    "what is not laid out as it is said to be",
+    ["a/1.png", "2.png"],
+    "parts is not laid out as btad: expected train/ok: good images; ",
+    { format: "btad" },
+  ],
+  [
+    "the same, with what was seen",
+    ["a/1.png", "2.png"],
+    "found a/ (1 image), 1 image; it looks like folder (leave out --format to read it so)",
+    { format: "btad" },
+  ],
+  [
+    "good images beside others",
+    ["good/a.png", "scratch/b.png"],
+    "parts: good/ (1 image) says what is good, but scratch/ lie beside it (1 image); defective images belong in test/scratch, good ones in good",
+  ],
+  [
+    "a dataset's folder of test images",
+    ["good/a.png", "cut/b.png"],
+    "test: good/ (1 image) says what is good, but cut/ lie beside it (1 image); defective images belong in test/cut, good ones in good; if this is a part of a dataset, name the folder that it lies in",
+    { name: "test" },
+  ],
+  [
+    "a folder of defects among good images",
+    ["a.png", "NG/b.png"],
+    "parts: NG/ (1 image) would be read as good images, but its name says otherwise; defective images belong in test/NG; rename",
+  ],
+  [
+    "a dataset further in",
+    ["x/y/train/good/a.png", "z.png"],
+    "parts: x/y/train/ (1 image) would be read as good images, but its name says otherwise; if x/y is a dataset, name it",
+  ],
+  [
+    "VisA without its csv file",
+    ["candle/Data/Images/Normal/0.JPG"],
+    "parts: VisA's images are there, but split_csv/1cls.csv is not, which says what each is for; name the folder that holds split_csv",
+  ],
+  [
+    "another csv file",
+    ["a.png"],
+    "parts: split_csv/1cls.csv has no column split, label, mask; its first line is object,split,label,image,mask",
+    visa("object,image\n"),
+  ],
+  [
+    "a csv file with an unknown label",
+    ["a.png"],
+    'parts: split_csv/1cls.csv line 2: the label is "odd"; expected normal or anomaly',
+    visa("object,split,label,image,mask\na,train,odd,a.png,\n"),
+  ],
+  [
+    "a csv file with an unknown split",
+    ["a.png"],
+    'line 2: the split is ""; expected train or test',
+    visa("object,split,label,image,mask\na,,normal,a.png,\n"),
+  ],
+  ["json of another kind", UNIAD, "parts: train.json line 1 is no JSON object; expected", uniad("[")],
+  [
+    "json lines without names",
+    UNIAD,
+    'train.json line 2 has no filename; expected {"filename": "a/b.png"',
+    uniad('\n{"label": 0, "clsname": "a"}'),
+  ],
+  ["json lines without a class", UNIAD, "train.json line 1 has no clsname", uniad('{"filename": "a.png", "label": 0}')],
+  [
+    "json lines without a label",
+    UNIAD,
+    "train.json line 1 has no label of 0 or 1",
+    uniad('{"filename": "a.png", "label": "good", "clsname": "a"}'),
+  ],
+])("%s is refused, with the rule and the remedy", async (_what, files, message, options) => {
+  const error: Error = await recognise(files, options).then(
+    () => new Error("it was read"),
+    (error: Error) => error,
+  );
+  expect(error.message).toContain(message);
+  expect(error.message).not.toContain("\n");
+  expect(error).toBeInstanceOf(InputError);
 });

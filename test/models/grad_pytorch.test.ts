@@ -129,7 +129,8 @@ describe.each(CASES.map((row) => [row.name, row] as const))("GRAD, %s,", (_name,
         else expect(Math.abs(Math.hypot(...(await toArray(gradient!))) - its), `gradient of ${name}`).toBeLessThan(BOUND * Math.max(its, 1e-6));
       }
       optimizer.step(grads);
-      [...results, ...grads, ...Object.values(inputs)].forEach((used) => used && release(used as Tensor));
+      const used = [...results, ...grads, inputs.features, inputs.mask, inputs.noise];
+      used.forEach((tensor) => tensor && release(tensor));
     }
     for (const [name, its] of Object.entries(want.after ?? {})) {
       const got = model.weights.all().get(name);

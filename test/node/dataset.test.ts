@@ -1,9 +1,11 @@
 import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Dataset } from "../../src/data/dataset.ts";
 import { readDataset } from "../../src/node/dataset.ts";
+import { FORMATS } from "../../src/data/layouts/layout.ts";
 import { InputError } from "../../src/runtime/errors.ts";
+import { LAYOUT_CASES, writeLayout } from "../layouts.ts";
 import { temporaryFolder } from "../temporary.ts";
 
 const folder = await temporaryFolder();
@@ -21,6 +23,39 @@ async function folderOf(name: string, files: readonly string[]): Promise<string>
 
 const trainPaths = ({ classes }: Dataset) => classes.map(({ name, train }) => [name, train.map(({ path }) => path)]);
 
+describe.each(LAYOUT_CASES.map((entry, i) => [entry.what, entry, join(folder, `layout${i}`, "set")] as const))(
+  "%s",
+  (_what, expected, root) => {
+    const check = ({ classes, layout, strayMasks, unused, aside, unreadable, alternative }: Dataset) => {
+      expect(classes.map(({ name, train, test: items }) => ({ name, train, test: items }))).toEqual(
+        expected.classes.map(({ name, train, test: items }) => ({
+          name,
+          train: train.map((path) => ({ path, defective: false, defect: "good", masks: [] })),
+          test: items.map(([path, defect, masks = []]) => ({ path, defective: defect !== "good", defect, masks })),
+        })),
+      );
+      expect(layout.format).toBe(expected.format);
+      expect({ strayMasks, unused, aside, unreadable, alternative }).toEqual({
+        strayMasks: expected.strayMasks ?? [],
+        unused: expected.unused ?? [],
+        aside: expected.aside ?? [],
+        unreadable: [],
+        alternative: expected.alternative ?? null,
+      });
+    };
+
+    test("is found by its layout, and read the same by its name", async () => {
+      await writeLayout(root, expected);
+      check(await readDataset(root));
+      check(await readDataset(root, expected.format));
+    });
+  },
+);
+
+test("every layout has a case", () => {
+  expect([...new Set(LAYOUT_CASES.map(({ format }) => format))].sort()).toEqual([...FORMATS].sort());
+});
+
 test("a plain folder: upper-case extensions count, hidden and other files do not", async () => {
   const root = await folderOf("parts", ["b.PNG", "more/a.Jpg", ".hidden.png", ".cache/c.png", "notes.txt"]);
   expect(trainPaths(await readDataset(root))).toEqual([["parts", ["b.PNG", "more/a.Jpg"]]]);
@@ -37,17 +72,28 @@ test("links are followed, circles and links to nowhere are not", async () => {
   await symlink(outside, join(root, "out"));
   await symlink(join(outside, "c.png"), join(root, "d.png"));
   expect(trainPaths(await readDataset(root))).toEqual([["linked", ["a.png", "d.png", "more/b.png", "out/c.png"]]]);
+  const { unreadable } = await readDataset(root);
+  expect(unreadable).toEqual([
+    { path: "dangling.png", reason: "a link to nowhere" },
+    { path: "loop.png", reason: "its links go round in a circle" },
+  ]);
 });
 
 test("two classes may share a folder by a link", async () => {
   const root = await folderOf("shared", ["a/train/good/0.png", "b/test/cut/1.png"]);
   await symlink(join(root, "a", "train"), join(root, "b", "train"));
-  expect(trainPaths(await readDataset(root))).toEqual([["a", ["a/train/good/0.png"]], ["b", ["b/train/good/0.png"]]]);
+  expect(trainPaths(await readDataset(root))).toEqual([
+    ["a", ["a/train/good/0.png"]],
+    ["b", ["b/train/good/0.png"]],
+  ]);
 });
 
 test("what is no dataset is refused in one line", async () => {
   const refused = async (path: string): Promise<string> => {
-    const error: Error = await readDataset(path).then(() => new Error("it was read"), (error: Error) => error);
+    const error: Error = await readDataset(path).then(
+      () => new Error("it was read"),
+      (error: Error) => error,
+    );
     expect(error).toBeInstanceOf(InputError);
     expect(error.message).not.toContain("\n");
     return error.message;

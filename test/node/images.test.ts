@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
-import { decodeImage, decodeImages, encodePng } from "../../src/node/images.ts";
+import { decodeImage, decodeImages, decodeMask, decodeMasks, encodePng } from "../../src/node/images.ts";
 import { temporaryFolder } from "../temporary.ts";
 
 const folder = await temporaryFolder();
@@ -176,4 +176,42 @@ test("encodePng is read back as it was, grey or with colours under transparency"
   const rgba = Uint8Array.from({ length: 4 * WIDTH * HEIGHT }, (_, i) => (7 * i) % 256);
   await writeFile(file("heat.png"), await encodePng(rgba, WIDTH, HEIGHT));
   expect((await sharp(file("heat.png")).raw().toBuffer()).equals(rgba)).toBe(true);
+});
+
+describe("decodeMask marks whatever is not 0", () => {
+  const SIDE = 4;
+  /** One pixel marked, its value the given one. */
+  const marks = (value: number) => Array.from({ length: SIDE * SIDE }, (_, i) => (i === 5 ? value : 0));
+  const reds = async (path: string) => [...(await decodeMask(path)).data].filter((_, i) => i % 4 === 0);
+  const expected = marks(255);
+
+  test("of a class id in 8 bits, or in 16", async () => {
+    await sharp(Uint8Array.from(marks(1)), { raw: { width: SIDE, height: SIDE, channels: 1 } }).toColourspace("b-w").png().toFile(file("id8.png"));
+    await sharp(Uint16Array.from(marks(1)), { raw: { width: SIDE, height: SIDE, channels: 1 } }).toColourspace("grey16").png().toFile(file("id16.png"));
+    expect((await sharp(file("id16.png")).metadata()).depth).toBe("ushort");
+    expect(await reds(file("id8.png"))).toEqual(expected);
+    expect(await reds(file("id16.png"))).toEqual(expected);
+  });
+
+  test("of any colour, and of none that is only transparent", async () => {
+    const blue = Uint8Array.from({ length: 4 * SIDE * SIDE }, (_, i) => (i === 4 * 5 + 2 ? 1 : i % 4 === 3 ? 128 : 0));
+    await sharp(blue, { raw: { width: SIDE, height: SIDE, channels: 4 } }).png().toFile(file("blue.png"));
+    expect(await reds(file("blue.png"))).toEqual(expected);
+    await sharp(Uint8Array.from(marks(1)), { raw: { width: SIDE, height: SIDE, channels: 1 } }).png({ palette: true }).toFile(file("few.png"));
+    expect(await reds(file("few.png"))).toEqual(expected);
+  });
+
+  test("several masks, of whatever size, are one", async () => {
+    const mask = (name: string, side: number, at: number) =>
+      sharp(Uint8Array.from({ length: side * side }, (_, i) => (i === at ? 9 : 0)), { raw: { width: side, height: side, channels: 1 } }).png().toFile(file(name));
+    await mask("first.png", 2, 0);
+    await mask("second.png", 4, 15);
+    expect([...(await decodeMasks([file("first.png"), file("second.png")], 4, 4))!]).toEqual([1, 1, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+    expect(await decodeMasks([], 4, 4)).toBeNull();
+  });
+
+  test("what is no image is named", async () => {
+    await writeFile(file("text.png"), "text");
+    await expect(decodeMask(file("text.png"))).rejects.toThrow(`cannot read ${file("text.png")}: it is not an image of a known format`);
+  });
 });

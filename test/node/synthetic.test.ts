@@ -1,9 +1,8 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { synthesise } from "../../src/data/synthetic.ts";
-import { maskFrom } from "../../src/io/image.ts";
 import { readDataset } from "../../src/node/dataset.ts";
-import { decodeImage } from "../../src/node/images.ts";
+import { decodeImage, decodeMasks } from "../../src/node/images.ts";
 import { writeSyntheticSet } from "../../src/node/synthetic.ts";
 import { temporaryFolder } from "../temporary.ts";
 
@@ -19,10 +18,10 @@ test("a synthetic set is read back from its folder, every picture with its own m
   for (const { name, train, test: items } of classes) {
     const expected = synthesise(options).find((found) => found.name === name)!;
     expect((await decodeImage(join(folder, train[1]!.path))).data).toEqual(expected.train[1]!.rgba);
-    for (const { path, defect, maskPath } of items) {
+    for (const { path, defect, masks } of items) {
       const { rgba, mask } = expected.test.find((found) => found.defect === defect)!;
       expect((await decodeImage(join(folder, path))).data).toEqual(rgba);
-      expect(maskPath && maskFrom(await decodeImage(join(folder, maskPath)), 32, 32)).toEqual(mask);
+      expect(await decodeMasks(masks.map((path) => join(folder, path)), 32, 32)).toEqual(mask);
     }
   }
 });

@@ -1,26 +1,36 @@
 import type { Command } from "commander";
-import { readDataset } from "../../node/dataset.ts";
+import type { FormatName } from "../../data/layouts/layout.ts";
 import { loadDetector, modelPath, saveMetrics } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";
+import { addFormatFlag, DATASET_HELP, openDataset } from "../dataset.ts";
 import { evaluateRun, metricsReport } from "../evaluate_run.ts";
 import { WEIGHTS_HELP } from "../options.ts";
 import { metricsTable, print } from "../output.ts";
 
+interface EvalFlags {
+  readonly json?: boolean;
+  readonly save?: boolean;
+  readonly weights?: string;
+  readonly format?: FormatName;
+  readonly strict?: boolean;
+}
+
 export function addEval(program: Command): void {
-  program
+  const command = program
     .command("eval")
     .description("measure a trained model on labelled images")
     .argument("<run>", "folder that train wrote")
-    .argument("<dir>", "MVTec-layout folder with test images, or a folder of such folders")
+    .argument("<dir>", DATASET_HELP)
     .option("--json", "one JSON object: {classes: {name: metrics}, mean: metrics}, fractions, null where undefined")
     .option("--save", "write the metrics into the model file too")
-    .option("--weights <file>", WEIGHTS_HELP)
+    .option("--weights <file>", WEIGHTS_HELP);
+  addFormatFlag(command)
     .option("--strict", "end at the first image that cannot be read, instead of skipping it")
-    .action(async (run: string, root: string, { json, save, weights, strict }: { json?: boolean; save?: boolean; weights?: string; strict?: boolean }) => {
+    .action(async (run: string, root: string, { json, save, weights, format, strict = false }: EvalFlags) => {
       await modelPath(run);
-      const dataset = await readDataset(root);
+      const dataset = await openDataset(root, format, strict);
       const device = await openDevice();
-      const report = metricsReport(await evaluateRun(await loadDetector(device, run, weights), root, dataset, strict ?? false));
+      const report = metricsReport(await evaluateRun(await loadDetector(device, run, weights), root, dataset, strict));
       if (save) await saveMetrics(run, report);
       print(json ? JSON.stringify(report) : metricsTable(report.classes, report.mean));
     });

@@ -1,13 +1,15 @@
 import type { Command } from "commander";
-import { readDataset } from "../../node/dataset.ts";
+import type { FormatName } from "../../data/layouts/layout.ts";
 import { openDevice } from "../../node/device.ts";
 import { ensureWritableFolder } from "../../node/files.ts";
+import { addFormatFlag, DATASET_HELP, openDataset } from "../dataset.ts";
 import { addTrainFlags, trainingOptionsOf, wholeNumber, type TrainFlags } from "../options.ts";
 import { print, say } from "../output.ts";
 import { trainRun } from "../train_run.ts";
 
 interface TrainCommandFlags extends TrainFlags {
   readonly out: string;
+  readonly format?: FormatName;
   readonly strict?: boolean;
   readonly resume?: boolean;
   readonly checkpointEvery: number;
@@ -17,14 +19,14 @@ export function addTrain(program: Command): void {
   const command = program
     .command("train")
     .description("learn what good images look like")
-    .argument("<dir>", "a folder of good images; or an MVTec-layout folder (train/good, test/*, ground_truth/*); or a folder of such folders")
+    .argument("<dir>", DATASET_HELP)
     .requiredOption("--out <run>", "folder for the model and its log");
-  addTrainFlags(command)
+  addFormatFlag(addTrainFlags(command))
     .option("--strict", "end at the first image that cannot be read, instead of skipping it")
     .option("--resume", "go on where an earlier training into the same folder was ended")
     .option("--checkpoint-every <steps>", "save the training's state that often, to resume from", wholeNumber(1), 100)
-    .action(async (root: string, { out, strict = false, resume = false, checkpointEvery, ...flags }: TrainCommandFlags) => {
-      const dataset = await readDataset(root);
+    .action(async (root: string, { out, format, strict = false, resume = false, checkpointEvery, ...flags }: TrainCommandFlags) => {
+      const dataset = await openDataset(root, format, strict);
       await ensureWritableFolder(out);
       const device = await openDevice();
       const options = await trainingOptionsOf(flags);

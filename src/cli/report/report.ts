@@ -123,7 +123,8 @@ function escapedJson(value: unknown): string {
   return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-function escapedText(text: string): string {
+/** Text that can stand anywhere in a document, attributes in quotes included. */
+export function escapedText(text: string): string {
   return text.replace(/[<>&"']/g, (c) => `&#${c.charCodeAt(0)};`);
 }
 

@@ -1,0 +1,52 @@
+import { dirname } from "node:path";
+import type { Command } from "commander";
+import type { Dataset } from "../../data/dataset.ts";
+import type { FormatName } from "../../data/layouts/layout.ts";
+import { fileCount, surveyDataset, type Survey } from "../../data/survey.ts";
+import { readDataset } from "../../node/dataset.ts";
+import { ensureWritableFolder, writeFileAtomic } from "../../node/files.ts";
+import { pictureReader } from "../../node/picture_reader.ts";
+import { addFormatFlag } from "../dataset.ts";
+import { inspectPage } from "../inspect/inspect_page.ts";
+import { inspectText } from "../inspect/inspect_text.ts";
+import { print } from "../output.ts";
+import { showProgress } from "../progress.ts";
+
+/** What `inspect --json` prints. */
+interface InspectReport extends Survey {
+  readonly dataset: string;
+  readonly layout: Dataset["layout"];
+  readonly alternative: FormatName | null;
+  readonly page: string | null;
+}
+
+export function addInspect(program: Command): void {
+  const command = program
+    .command("inspect")
+    .description("say how a folder is understood as a dataset, what it holds, and what looks wrong")
+    .argument("<dir>", "folder of images");
+  addFormatFlag(command)
+    .option("--out <file>", "write a page with sample pictures and the outlines of their masks, as HTML")
+    .option(
+      "--json",
+      "one JSON object: {dataset, layout, alternative, page, classes, findings: [{kind, severity, message, advice, paths}]}",
+    )
+    .action(async (root: string, { format, out, json }: { format?: FormatName; out?: string; json?: boolean }) => {
+      const dataset = await readDataset(root, format);
+      if (out !== undefined) await ensureWritableFolder(dirname(out));
+      const bar = showProgress("Files", fileCount(dataset));
+      let done = 0;
+      const survey = await surveyDataset(dataset, pictureReader(root), () => bar.update(++done)).finally(() => bar.end());
+      if (out !== undefined) await writeFileAtomic(out, await inspectPage(root, dataset, survey));
+      if (json) {
+        const { layout, alternative } = dataset;
+        const report: InspectReport = { dataset: root, layout, alternative, page: out ?? null, ...survey };
+        return print(JSON.stringify(report));
+      }
+      print(inspectText(root, dataset, survey));
+      print("");
+      if (out !== undefined) print(`pictures  ${out}   open it in a browser`);
+      else print(`pictures: bigrid inspect ${root} --out PAGE.html`);
+      print(`next: bigrid train ${root} --out RUN`);
+    });
+}

@@ -1,0 +1,25 @@
+import { Option, type Command } from "commander";
+import type { Dataset } from "../data/dataset.ts";
+import { FORMATS, type FormatName } from "../data/layouts/layout.ts";
+import { readDataset } from "../node/dataset.ts";
+import { InputError } from "../runtime/errors.ts";
+import { say } from "./output.ts";
+
+export const DATASET_HELP = 'a folder of good images, or a dataset of a known layout ("bigrid inspect DIR" says how it is understood)';
+
+export function addFormatFlag(command: Command): Command {
+  return command.addOption(new Option("--format <name>", "layout of the dataset (default: the one that it looks like)").choices(FORMATS));
+}
+
+/**
+ * Reads a dataset's folders for a command that goes on to its images; says what cannot be listed.
+ * @throws InputError as `readDataset`; at the first thing that cannot be listed if `strict`
+ */
+export async function openDataset(root: string, format: FormatName | undefined, strict: boolean): Promise<Dataset> {
+  const dataset = await readDataset(root, format);
+  for (const { path, reason } of dataset.unreadable) {
+    if (strict) throw new InputError(`cannot read ${root}/${path}: ${reason}`);
+    say(`skipped: cannot read ${root}/${path}: ${reason}`);
+  }
+  return dataset;
+}

@@ -1,0 +1,87 @@
+import type { Dataset } from "../../data/dataset.ts";
+import type { ClassSurvey, Finding, Size, Survey } from "../../data/survey.ts";
+
+const MOST_PATHS = 3;
+
+/** What `inspect` prints: how a dataset is understood, what it holds, what looks wrong. */
+export function inspectText(root: string, dataset: Dataset, survey: Survey): string {
+  const { layout, alternative, classes } = dataset;
+  const several = classes.length > 1;
+  const lines = [
+    `${root}: ${layout.title} (--format ${layout.format}), ${several ? `${classes.length} classes` : `one class, "${classes[0]!.name}"`}`,
+    "",
+    "Read as",
+    ...layout.rule.split("; ").map((part) => `  ${part}`),
+    ...(alternative === null ? [] : [`  its folders could also be read by themselves: --format ${alternative}`]),
+    "",
+    ...table(survey.classes),
+    ...survey.classes.flatMap((found) => [
+      "",
+      ...(several ? [found.name] : ["Images"]),
+      ...detailsOf(found).map(([name, value]) => `  ${name.padEnd(8)} ${value}`),
+    ]),
+  ];
+  const [problems, remarks] = [findingsOf(survey, "problem"), findingsOf(survey, "remark")];
+  lines.push("", problems.length === 0 ? "Nothing looks wrong." : "What looks wrong", ...problems.flatMap(findingLines));
+  if (remarks.length > 0) lines.push("", "Good to know", ...remarks.flatMap(findingLines));
+  return lines.join("\n");
+}
+
+export const findingsOf = ({ findings }: Survey, severity: Finding["severity"]): readonly Finding[] =>
+  findings.filter((finding) => finding.severity === severity);
+
+/** The columns of the table of classes. */
+export const COLUMNS = ["learn from", "test good", "test defective", "masks"] as const;
+
+export const countsOf = ({ train, testGood, testDefective, masks }: Omit<ClassSurvey, "name">): readonly number[] => [
+  train,
+  testGood,
+  testDefective,
+  masks,
+];
+
+/** All classes together, if there are several. */
+export function totalOf(classes: readonly ClassSurvey[]): readonly number[] | null {
+  return classes.length < 2 ? null : COLUMNS.map((_, i) => classes.reduce((sum, found) => sum + countsOf(found)[i]!, 0));
+}
+
+function table(classes: readonly ClassSurvey[]): string[] {
+  const width = Math.max("Class".length, ...classes.map(({ name }) => name.length));
+  const row = (name: string, counts: readonly (number | string)[]): string =>
+    name.padEnd(width) + counts.map((count, i) => String(count).padStart(COLUMNS[i]!.length + 3)).join("");
+  const total = totalOf(classes);
+  return [row("Class", COLUMNS), ...classes.map((found) => row(found.name, countsOf(found))), ...(total ? [row("all", total)] : [])];
+}
+
+/** What is worth saying about a class's images, by name. */
+export function detailsOf({
+  defects,
+  sizes,
+  formats,
+  modes,
+  train,
+  testGood,
+  testDefective,
+}: ClassSurvey): [name: string, value: string][] {
+  const counted = (counts: Readonly<Record<string, number>>): string =>
+    Object.entries(counts)
+      .map(([name, count]) => `${name} ${count}`)
+      .join(", ");
+  const details: [string, string][] = testDefective > 0 ? [["defects", counted(defects)]] : [];
+  if (sizes === null) return details;
+  const { smallest, largest, commonest, distinct } = sizes;
+  const all = train + testGood + testDefective;
+  const size =
+    distinct === 1
+      ? `all ${sizeText(largest)} pixels`
+      : `${sizeText(smallest)} to ${sizeText(largest)} pixels, most often ${sizeText(commonest)} (${commonest.count} of ${all})`;
+  return [...details, ["size", size], ["files", counted(formats)], ["colours", counted(modes)]];
+}
+
+const sizeText = ({ width, height }: Size): string => `${width}x${height}`;
+
+function findingLines({ message, advice, paths }: Finding): string[] {
+  const more = paths.length - MOST_PATHS;
+  const shown = more > 1 ? [...paths.slice(0, MOST_PATHS), `and ${more} more (--json lists them all)`] : paths;
+  return [`  - ${message}`, `    ${advice}`, ...shown.map((path) => `      ${path}`)];
+}

@@ -1,0 +1,110 @@
+import { InputError } from "../../runtime/errors.ts";
+import { baseOf, images, within, type FileTree } from "../tree.ts";
+import { className, classFolders, readClass, testFolder, trainFolder, type ClassReading, type FolderNames } from "./folders.ts";
+import type { Layout } from "./layout.ts";
+
+const NAMES: FolderNames = { good: ["good", "ok", "normal"], masks: ["ground_truth", "masks", "mask"] };
+
+// Folders that nobody gives to good images.
+const DEFECTIVE = [
+  "bad",
+  "ko",
+  "ng",
+  "nok",
+  "defect",
+  "defects",
+  "defective",
+  "anomaly",
+  "anomalies",
+  "anomalous",
+  "abnormal",
+  "broken",
+  "faulty",
+  "reject",
+  "rejects",
+];
+const STRUCTURE = ["train", "test", ...NAMES.masks];
+
+/** Somebody's own photographs. */
+export const folder: Layout = {
+  format: "folder",
+  title: "a plain folder",
+  rule: "all images are good ones to learn from, but for those in folders of these names: "
+    + "test/good and test/<defect>: images to judge; masks/<defect>/NAME.png: where the defect is",
+  fits: () => true,
+  read(tree) {
+    const folders = classFolders(tree);
+    const read = (folders.length > 0 ? folders : [""]).map((folder) => readOwn(tree, folder));
+    return { classes: read.map(({ found }) => found), masks: read.flatMap(({ masks }) => masks), aside: [], missing: [] };
+  },
+};
+
+function readOwn(tree: FileTree, folder: string): ClassReading {
+  return readClass(tree, folder, goodImages(tree, folder), NAMES);
+}
+
+/** The images that a folder's place, or its name, says are good. */
+function goodImages(tree: FileTree, folder: string): readonly string[] {
+  const start = trainFolder(tree, folder) ?? folder;
+  const own = [testFolder(tree, folder), tree.find(folder, NAMES.masks)].filter((path) => path !== null);
+  const isOwn = (path: string): boolean => own.some((other) => path.startsWith(`${other}/`));
+  const all = tree.below(start).filter((path) => !isOwn(path));
+  const good = tree.find(start, NAMES.good);
+  if (good !== null) {
+    const beside = all.filter((path) => !path.startsWith(`${good}/`));
+    if (beside.length > 0) throw unclear(tree, folder, start, good, beside);
+  }
+  for (const path of all) checkNames(tree, folder, start, path);
+  return all;
+}
+
+/** Good images are named as such, others lie beside them: are these good or not? */
+function unclear(tree: FileTree, folder: string, start: string, good: string, beside: readonly string[]): InputError {
+  const places = new Set(beside.map((path) => topOf(path, start)));
+  const [first] = places as unknown as [string];
+  const shown = [...places]
+    .slice(0, 3)
+    .map((place) => `${place}${tree.has(place) ? "" : "/"}`)
+    .join(", ");
+  const kind = tree.has(first) ? "<defect>" : baseOf(first);
+  return new InputError(
+    `${className(tree, folder)}: ${good}/ (${images(tree.below(good).length)}) says what is good, but ${shown} lie beside it `
+      + `(${images(beside.length)}); `
+      + `defective images belong in ${within(folder, `test/${kind}`)}, good ones in ${good}${partHint(tree)}`,
+  );
+}
+
+/** Somebody who names a dataset's own folder means the dataset. */
+const partHint = ({ name }: FileTree): string =>
+  STRUCTURE.includes(name.toLowerCase()) ? "; if this is a part of a dataset, name the folder that it lies in" : "";
+
+/** @throws InputError for a good image in a folder whose name says that it is something else */
+function checkNames(tree: FileTree, folder: string, start: string, path: string): void {
+  const segments = path
+    .slice(start === "" ? 0 : start.length + 1)
+    .split("/")
+    .slice(0, -1);
+  const at = segments.findIndex((segment) => [...DEFECTIVE, ...STRUCTURE].includes(segment.toLowerCase()));
+  if (at < 0) return;
+  const place = within(start, segments.slice(0, at + 1).join("/"));
+  const found = `${className(tree, folder)}: ${place}/ (${images(tree.below(place).length)}) would be read as good images, `
+    + "but its name says otherwise";
+  if (DEFECTIVE.includes(baseOf(place).toLowerCase())) {
+    throw new InputError(
+      `${found}; defective images belong in ${within(folder, `test/${baseOf(place)}`)}; rename the folder if they are good`,
+    );
+  }
+  const above = place.slice(0, -baseOf(place).length - 1);
+  const remedy =
+    above === ""
+      ? "name the folder that the images of one kind of part lie in"
+      : `if ${above} is a dataset, name it, or the folder that it lies in`;
+  throw new InputError(`${found}; ${remedy}; rename the folder if they are good`);
+}
+
+/** The file or folder right below `start` that a path leads through. */
+function topOf(path: string, start: string): string {
+  const from = start === "" ? 0 : start.length + 1;
+  const end = path.indexOf("/", from);
+  return end < 0 ? path : path.slice(0, end);
+}

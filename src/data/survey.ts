@@ -1,0 +1,388 @@
+import { InputError } from "../runtime/errors.ts";
+import type { Dataset, DatasetClass, Item } from "./dataset.ts";
+import { byCodeUnits, images } from "./tree.ts";
+
+/** What a picture's file says about it, without its pixels. */
+export interface PictureFacts {
+  /** As it is shown, its orientation applied. */
+  readonly width: number;
+  readonly height: number;
+  /** "png", "jpeg", ... */
+  readonly format: string;
+  /** "grey", "colour", ... */
+  readonly mode: string;
+  /** Of its file. */
+  readonly bytes: number;
+}
+
+/** What a mask marks. */
+export interface MaskFacts {
+  readonly width: number;
+  readonly height: number;
+  readonly format: string;
+  /** Pixels that are not 0. */
+  readonly marked: number;
+}
+
+/** Looks at a dataset's files. Its functions throw InputError for a file that cannot be read. */
+export interface PictureReader {
+  facts(path: string): Promise<PictureFacts>;
+  mask(path: string): Promise<MaskFacts>;
+  /** The same for the same bytes, and for no others. */
+  digest(path: string): Promise<string>;
+}
+
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** What one class holds. */
+export interface ClassSurvey {
+  readonly name: string;
+  /** Good images to learn from. */
+  readonly train: number;
+  readonly testGood: number;
+  readonly testDefective: number;
+  /** Defective test images of each kind. */
+  readonly defects: Readonly<Record<string, number>>;
+  /** Files of masks that belong to an image. */
+  readonly masks: number;
+  /** By area, and the most frequent; null where no image could be read. */
+  readonly sizes: {
+    readonly smallest: Size;
+    readonly largest: Size;
+    readonly commonest: Size & { readonly count: number };
+    readonly distinct: number;
+  } | null;
+  /** Images of each file format, and of each mode; the most frequent first. */
+  readonly formats: Readonly<Record<string, number>>;
+  readonly modes: Readonly<Record<string, number>>;
+}
+
+/** Something about a dataset that somebody should know. */
+export interface Finding {
+  readonly kind:
+    | "unreadable"
+    | "too-small"
+    | "few-good"
+    | "mask-missing"
+    | "mask-stray"
+    | "mask-empty"
+    | "mask-full"
+    | "mask-size"
+    | "mask-shape"
+    | "mask-lossy"
+    | "trained-on"
+    | "one-class"
+    | "mixed-modes"
+    | "unused"
+    | "aside"
+    | "no-test"
+    | "no-test-good"
+    | "no-defects";
+  /** A problem makes results worse or wrong; a remark is good to know. */
+  readonly severity: "problem" | "remark";
+  readonly message: string;
+  /** What it means, or what to do about it. */
+  readonly advice: string;
+  /** The files that it is about. */
+  readonly paths: readonly string[];
+}
+
+export interface Survey {
+  readonly classes: readonly ClassSurvey[];
+  /** Problems first. */
+  readonly findings: readonly Finding[];
+}
+
+const FEW_GOOD = 10;
+const LEAST_SIDE = 8;
+const AT_A_TIME = 8;
+const SHAPE_SLACK = 0.02; // of an aspect ratio: what rounding a smaller mask's sides can do
+
+/** How many files `surveyDataset` looks at. */
+export const fileCount = ({ classes }: Dataset): number =>
+  classes.reduce((sum, { train, test }) => sum + train.length + test.reduce((count, { masks }) => count + 1 + masks.length, 0), 0);
+
+/**
+ * Looks at every file of a dataset: sizes and formats of images, what masks mark, and what looks wrong.
+ * @param onFile called after each
+ */
+export async function surveyDataset(dataset: Dataset, reader: PictureReader, onFile: () => void = () => undefined): Promise<Survey> {
+  const items = dataset.classes.flatMap(({ train, test }) => [...train, ...test]);
+  const facts = new Map<string, PictureFacts>();
+  const masks = new Map<string, MaskFacts>();
+  const unreadable = new Map(dataset.unreadable.map(({ path, reason }) => [path, reason]));
+  const look = async <T>(path: string, found: Map<string, T>, read: (path: string) => Promise<T>): Promise<void> => {
+    try {
+      found.set(path, await read(path));
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      unreadable.set(path, error.message);
+    }
+    onFile();
+  };
+  await forEach(items, ({ path }) => look(path, facts, (path) => reader.facts(path)));
+  await forEach(
+    items.flatMap(({ masks }) => masks),
+    (path) => look(path, masks, (path) => reader.mask(path)),
+  );
+  const findings = [
+    unreadableFiles(unreadable),
+    ...dataset.classes.flatMap((found) => classFindings(found, facts)),
+    ...maskFindings(dataset, facts, masks),
+    trainedOn(await equalImages(dataset.classes, facts, reader)),
+    ...leftOver(dataset),
+  ].filter((finding) => finding !== null);
+  const rank = ({ severity }: Finding): number => (severity === "problem" ? 0 : 1);
+  return { classes: dataset.classes.map((found) => classSurvey(found, facts)), findings: findings.sort((a, b) => rank(a) - rank(b)) };
+}
+
+async function forEach<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < items.length) await work(items[next++]!);
+  };
+  await Promise.all(Array.from({ length: AT_A_TIME }, worker));
+}
+
+function classSurvey({ name, train, test }: DatasetClass, facts: ReadonlyMap<string, PictureFacts>): ClassSurvey {
+  const found = [...train, ...test].flatMap(({ path }) => facts.get(path) ?? []);
+  const defective = test.filter((item) => item.defective);
+  const bySize = [...found].sort((a, b) => a.width * a.height - b.width * b.height || a.width - b.width);
+  const counts = Object.entries(counted(found.map(({ width, height }) => `${width}x${height}`)));
+  const sizeOf = ({ width, height }: Size): Size => ({ width, height });
+  const [common] = counts;
+  const [width, height] = (common?.[0] ?? "0x0").split("x").map(Number) as [number, number];
+  return {
+    name,
+    train: train.length,
+    testGood: test.length - defective.length,
+    testDefective: defective.length,
+    defects: Object.fromEntries(Object.entries(counted(defective.map(({ defect }) => defect))).sort(([a], [b]) => (a < b ? -1 : 1))),
+    masks: test.reduce((sum, { masks }) => sum + masks.length, 0),
+    sizes: common
+      ? {
+          smallest: sizeOf(bySize[0]!),
+          largest: sizeOf(bySize.at(-1)!),
+          commonest: { width, height, count: common[1] },
+          distinct: counts.length,
+        }
+      : null,
+    formats: counted(found.map(({ format }) => format)),
+    modes: counted(found.map(({ mode }) => mode)),
+  };
+}
+
+/** How often each word occurs, the most frequent first. */
+function counted(words: readonly string[]): Record<string, number> {
+  const counts = new Map<string, number>();
+  for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
+  return Object.fromEntries([...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)));
+}
+
+type Severity = Finding["severity"];
+
+/** A finding if there is anything to say. */
+const finding = (
+  condition: boolean,
+  severity: Severity,
+  kind: Finding["kind"],
+  message: string,
+  advice: string,
+  paths: readonly string[] = [],
+): Finding | null => (condition ? { kind, severity, message, advice, paths } : null);
+
+/** A finding about some files, said of one of them or of several; none if there are none. */
+const about = (
+  paths: readonly string[],
+  severity: Severity,
+  kind: Finding["kind"],
+  [one, many]: readonly [string, string],
+  advice: string,
+  subject = "",
+): Finding | null => finding(paths.length > 0, severity, kind, `${subject}${said(paths.length, one, many)}`, advice, paths);
+
+/** "1 mask marks", "2 masks mark": a noun and its verb. */
+const said = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`;
+
+const pathsOf = (items: readonly Item[]): string[] => items.map(({ path }) => path);
+
+function unreadableFiles(unreadable: ReadonlyMap<string, string>): Finding | null {
+  const paths = [...unreadable].map(([path, reason]) => `${path}: ${reason}`).sort(byCodeUnits);
+  const advice = "they are left out, or end the run with --strict; replace or remove them";
+  return about(paths, "problem", "unreadable", ["file or folder cannot be read", "files or folders cannot be read"], advice);
+}
+
+/** What a class's own images say. */
+function classFindings({ name, train, test }: DatasetClass, facts: ReadonlyMap<string, PictureFacts>): (Finding | null)[] {
+  const items = [...train, ...test];
+  const isSmall = ({ path }: Item): boolean =>
+    Math.min(facts.get(path)?.width ?? Infinity, facts.get(path)?.height ?? Infinity) < LEAST_SIDE;
+  const modes = Object.entries(counted(items.flatMap(({ path }) => facts.get(path)?.mode ?? [])));
+  const defective = test.filter((item) => item.defective);
+  const bare = defective.filter(({ masks }) => masks.length === 0);
+  const none = bare.length === defective.length;
+  const withoutMask = none
+    ? `none of the ${defective.length} defective images has a mask`
+    : `${bare.length} of ${defective.length} defective images have no mask`;
+  const tests = test.length > 0;
+  return [
+    about(
+      pathsOf(items.filter(isSmall)),
+      "problem",
+      "too-small",
+      [`image has a side of less than ${LEAST_SIDE} pixels`, `images have a side of less than ${LEAST_SIDE} pixels`],
+      "left out",
+      `${name}: `,
+    ),
+    finding(
+      train.length < FEW_GOOD,
+      "problem",
+      "few-good",
+      `${name}: only ${images(train.length)} to learn from`,
+      `a model that has seen so few calls much that is good a defect; ${FEW_GOOD} are the least to try, 100 and more are better`,
+    ),
+    finding(
+      modes.length > 1,
+      "remark",
+      "mixed-modes",
+      `${name}: images are ${modes.map(([mode, count]) => `${mode} (${count})`).join(", ")}`,
+      "all are turned to colour; if good and defective ones differ in this, a model can tell them apart by it",
+    ),
+    finding(
+      bare.length > 0,
+      none ? "remark" : "problem",
+      "mask-missing",
+      `${name}: ${withoutMask}`,
+      "pixel metrics leave them out; image metrics need no mask",
+      pathsOf(bare),
+    ),
+    finding(!tests, "remark", "no-test", `${name}: no test images`, "enough to train and to predict; eval needs some"),
+    finding(
+      tests && defective.length === test.length,
+      "remark",
+      "no-test-good",
+      `${name}: no good test images`,
+      "image AUROC is not defined without them",
+    ),
+    finding(
+      tests && defective.length === 0,
+      "remark",
+      "no-defects",
+      `${name}: no defective test images`,
+      "no metric is defined without them",
+    ),
+  ];
+}
+
+/** What masks mark, and whether they fit their images. */
+function maskFindings(
+  { classes, strayMasks }: Dataset,
+  facts: ReadonlyMap<string, PictureFacts>,
+  masks: ReadonlyMap<string, MaskFacts>,
+): (Finding | null)[] {
+  const pairs = classes
+    .flatMap(({ test }) => test)
+    .flatMap(({ path, masks: own }) => own.map((mask) => ({ path: mask, mask: masks.get(mask), image: facts.get(path) })));
+  const maskWhere = (isSo: (mask: MaskFacts) => boolean): string[] => pairs.flatMap(({ path, mask }) => (mask && isSo(mask) ? [path] : []));
+  const pairWhere = (isSo: (mask: Size, image: Size) => boolean): string[] =>
+    pairs.flatMap(({ path, mask, image }) => (mask && image && isSo(mask, image) ? [path] : []));
+  const sameSize = (mask: Size, image: Size): boolean => mask.width === image.width && mask.height === image.height;
+  const sameShape = (mask: Size, image: Size): boolean =>
+    Math.abs((mask.width * image.height) / (mask.height * image.width) - 1) <= SHAPE_SLACK;
+  return [
+    about(
+      strayMasks,
+      "problem",
+      "mask-stray",
+      ["mask belongs to no test image", "masks belong to no test image"],
+      "left out; a mask is found by the name of its image, in the place that the layout says",
+    ),
+    about(
+      maskWhere(({ marked }) => marked === 0),
+      "problem",
+      "mask-empty",
+      ["mask marks nothing", "masks mark nothing"],
+      "its image counts as defective, all of its pixels as good; a mask is anything but 0 (black) where the defect is",
+    ),
+    about(
+      maskWhere(({ marked, width, height }) => marked === width * height),
+      "problem",
+      "mask-full",
+      ["mask marks every pixel", "masks mark every pixel"],
+      "a mask is 0 (black) where the part is good",
+    ),
+    about(
+      pairWhere((mask, image) => !sameShape(mask, image)),
+      "problem",
+      "mask-shape",
+      ["mask has another shape than its image", "masks have another shape than their images"],
+      "it is stretched over the image, and may mark the wrong place",
+    ),
+    about(
+      pairWhere((mask, image) => sameShape(mask, image) && !sameSize(mask, image)),
+      "remark",
+      "mask-size",
+      ["mask has another size than its image, of the same shape", "masks have another size than their images, of the same shape"],
+      "the mask is resized, each pixel to its nearest",
+    ),
+    about(
+      maskWhere(({ format }) => format === "jpeg"),
+      "problem",
+      "mask-lossy",
+      ["mask is a jpg file", "masks are jpg files"],
+      "jpg blurs edges, and every pixel that is not 0 counts as marked; png keeps them",
+    ),
+  ];
+}
+
+/** Test images whose bytes are those of an image to train on, with that image. Only files of one length are read. */
+async function equalImages(
+  classes: readonly DatasetClass[],
+  facts: ReadonlyMap<string, PictureFacts>,
+  reader: PictureReader,
+): Promise<[test: string, train: string][]> {
+  const lengthOf = ({ path }: Item): number => facts.get(path)?.bytes ?? -1;
+  const train = classes.flatMap((found) => found.train).filter(({ path }) => facts.has(path));
+  const test = classes.flatMap((found) => found.test).filter(({ path }) => facts.has(path));
+  const [trainLengths, testLengths] = [new Set(train.map(lengthOf)), new Set(test.map(lengthOf))];
+  const digests = new Map<string, string>();
+  const alike = [...train.filter((item) => testLengths.has(lengthOf(item))), ...test.filter((item) => trainLengths.has(lengthOf(item)))];
+  await forEach(alike, async ({ path }) => void digests.set(path, await reader.digest(path)));
+  const learnt = new Map(train.flatMap(({ path }) => (digests.has(path) ? [[digests.get(path)!, path] as const] : [])));
+  return test.flatMap(({ path }): [string, string][] => {
+    const same = learnt.get(digests.get(path) ?? "");
+    return same === undefined ? [] : [[path, same]];
+  });
+}
+
+function trainedOn(equal: readonly (readonly [test: string, train: string])[]): Finding | null {
+  const paths = equal.map(([test, train]) => `${test} = ${train}`);
+  const advice = "metrics come out too good; take them out of one of the two";
+  return about(paths, "problem", "trained-on", ["test image is also learnt from", "test images are also learnt from"], advice);
+}
+
+function leftOver({ unused, aside, layout, classes }: Dataset): (Finding | null)[] {
+  const plain = layout.format === "folder" && classes.length === 1 ? pathsOf(classes[0]!.train) : [];
+  const topFolders = new Set(plain.flatMap((path) => (path.includes("/") ? path.slice(0, path.indexOf("/")) : [])));
+  return [
+    finding(
+      topFolders.size > 1,
+      "remark",
+      "one-class",
+      `${topFolders.size} folders are read as one class`,
+      "if they show different parts, move the images of each to PART/train/good",
+      [...topFolders].sort(byCodeUnits),
+    ),
+    about(unused, "problem", "unused", ["image is not used", "images are not used"], "left out: the layout has no place for such files"),
+    about(
+      aside,
+      "remark",
+      "aside",
+      ["image is left alone", "images are left alone"],
+      "the layout has such files, but neither training nor evaluation uses them",
+    ),
+  ];
+}
