@@ -1,7 +1,8 @@
 // feature_block_paste: where and how strongly to disturb features, one irregular block an image.
 //
-//   mask    [N, H, W]  f32   1 at marked cells, 0 elsewhere
-//   paste   [N, H, W]  f32   the block's intensity at marked cells, 0 elsewhere
+//   mask           [N, H, W]  f32   1 at marked cells, 0 elsewhere
+//   paste          [N, H, W]  f32   the block's intensity at marked cells, 0 elsewhere
+//   training_step  [1]        u32   step: in a tensor, so that captured draws go on from run to run
 //
 //   b      = floor(U(0.5, b_max))                     half side of the window
 //   I      = U(intensity_low, intensity_high)
@@ -23,17 +24,17 @@ struct Params {
   steps: u32,
   seed: u32,
   stream: u32,
-  step: u32,            // of training: another one, another draw
 }
 
 @group(0) @binding(0) var<storage, read_write> mask: array<f32>;
 @group(0) @binding(1) var<storage, read_write> paste: array<f32>;
+@group(0) @binding(2) var<storage, read> training_step: array<u32>;
 @group(1) @binding(0) var<uniform> params: Params;
 
 const DIRECTIONS = array(vec2i(-1, 0), vec2i(1, 0), vec2i(0, -1), vec2i(0, 1));
 
 fn draw(image: u32, index: u32) -> vec4u {
-  return philox(vec4u(index, image, params.step, params.stream), vec2u(params.seed, 0u));
+  return philox(vec4u(index, image, training_step[0], params.stream), vec2u(params.seed, 0u));
 }
 
 // A whole number in [low, low + count), each as likely but for 2^-23.

@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { drawFeatureBlocks } from "../../src/kernels/feature_block_paste.ts";
+import { dropout } from "../../src/ops/dropout.ts";
 import { featureBlockPaste } from "../../src/ops/feature_block_paste.ts";
 import { gradients } from "../../src/ops/gradients.ts";
-import { normal, randomWords, uniform } from "../../src/ops/random.ts";
+import { normal, randomWords, uniform, type Draw } from "../../src/ops/random.ts";
 import { philox as hostPhilox, RandomStream } from "../../src/tensor/random.ts";
-import { empty, fromArray, requireGrad, toArray, type Tensor } from "../../src/tensor/tensor.ts";
+import { empty, fromArray, release, requireGrad, toArray, zeros, type Tensor } from "../../src/tensor/tensor.ts";
 import { expectClose } from "../close.ts";
 import { device } from "../device.ts";
 import { poison } from "../operation.ts";
@@ -97,6 +98,65 @@ describe("random numbers on the GPU", () => {
     expect(Math.abs(moment(2) - 1)).toBeLessThan(tolerance(2));
     expect(Math.abs(moment(3))).toBeLessThan(tolerance(15));
     expect(Math.abs(moment(4) - 3)).toBeLessThan(tolerance(96));
+  });
+});
+
+describe("draws whose step lies in a tensor", () => {
+  const features = requireGrad(fromArray(device, [2, 12, 12, 4], new Float32Array(2 * 12 * 12 * 4).fill(0.5)));
+  const draws: Readonly<Record<string, (draw: Draw) => readonly Tensor[]>> = {
+    randomWords: (draw) => [randomWords(device, [41], draw)],
+    uniform: (draw) => [uniform(device, [41], draw)],
+    normal: (draw) => [normal(device, [41], draw)],
+    dropout: (draw) => {
+      const { results, grads } = gradients(() => [dropout(features, draw)], [features]);
+      return [...results, grads[0]!];
+    },
+    featureBlockPaste: (draw) => {
+      const { features: pasted, mask } = featureBlockPaste(features, draw, { maxHalfSide: 4 });
+      return [pasted, mask];
+    },
+  };
+  const bitsOf = (tensors: readonly Tensor[]) => Promise.all(tensors.map((tensor) => toArray(tensor).then((values) => new Uint32Array(values.buffer))));
+
+  test.each(Object.keys(draws))("go on from run to run of a captured %s, to the bits of ten eager ones", async (name) => {
+    const drawn = draws[name]!;
+    const step = zeros(device, [1], "u32");
+    const { program, result } = device.capture(() => drawn({ seed: 5, stream: 6, step }));
+    const seen = new Set<string>();
+    for (const now of [0, 1, 2, 3, 4, 5, 6, 7, 8, 0xffffffff]) {
+      device.write(step.allocation.buffer, Uint32Array.of(now));
+      poison();
+      program.run();
+      const got = await bitsOf(result);
+      expect(got).toEqual(await bitsOf(drawn({ seed: 5, stream: 6, step: now })));
+      expect(await bitsOf(drawn({ seed: 5, stream: 6, step }))).toEqual(got);
+      seen.add(got.join());
+    }
+    expect(seen.size).toBe(10);
+    program.release();
+    release(step);
+  });
+
+  test("keep no memory", () => {
+    const before = device.memory().bytes;
+    for (const drawn of Object.values(draws)) {
+      using _scope = device.scope();
+      drawn({ seed: 1, stream: 2, step: 3 });
+      const held = device.memory().allocations;
+      release(normal(device, [3], { seed: 1, stream: 2, step: 3 }));
+      expect(device.memory().allocations).toBe(held);
+    }
+    expect(device.memory().bytes).toBe(before);
+  });
+
+  test("are refused where the tensor is none of a step, and where a capture would keep a number", () => {
+    const of = (step: Draw["step"]): Draw => ({ seed: 1, stream: 2, step });
+    expect(() => normal(device, [3], of(zeros(device, [1])))).toThrow("normal: expected step of dtype u32, it is f32, got step [1]");
+    expect(() => dropout(features, of(zeros(device, [2], "u32")))).toThrow("dropout: expected step [1], got step [2]");
+    expect(() => uniform(device, [3], { ...of(zeros(device, [1], "u32")), seed: -1 })).toThrow("got -1, 2 and a tensor");
+    for (const drawn of Object.values(draws)) {
+      expect(() => device.capture(() => drawn(of(7)))).toThrow(": expected the draw's step in a tensor while capturing, got 7, which every run would draw again");
+    }
   });
 });
 
