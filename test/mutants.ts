@@ -63,7 +63,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant("feature_block_paste", "steps outside the window mark the cell they end at", "if (all(abs(offset) <= vec2i(i32(half)))) {", "if (all(abs(offset) <= vec2i(i32(half) + 1))) {"),
   mutant("feature_block_paste", "every block has the first one's intensity", "weights[cell * params.blocks + k] = intensity;", "weights[cell * params.blocks] = intensity;"),
   mutant("feature_block_paste", "one draw a batch is each image's own", "select(image, 0u, PER_BATCH)", "image"),
-  mutant("feature_block_paste", "places around the block's own centre", "let place = centre_of(draw(n, k, OTHER_PLACE).xy, half);", "let place = centre_of(drawn.zw, half);"),
+  mutant("feature_block_paste", "features of the same place elsewhere", "(x + whole(drawn.x, 0u, params.width)) % params.width", "x"),
   mutant("top_k_mean", "elements equal to the least are counted once", "(lane_sums[0] + f32(found[1]) * value_of(found[0]))", "(lane_sums[0] + value_of(found[0]))"),
   mutant("reduce", "last row of a slice is left out", "at < rows.y; at += params.packs) {\n    let value", "at + params.packs < rows.y; at += params.packs) {\n    let value"),
   mutant("elementwise", "second operand is not broadcast along the third axis", "i2 * params.b2 + i3 * params.b3", "i3 * params.b3"),

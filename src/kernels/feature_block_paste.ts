@@ -8,7 +8,8 @@ import { floatDType, requireDType, requireOneDevice, requireShape } from "./laun
 import { launchDraw, requireDraw, type Draw } from "./random.ts";
 
 export const WALKS = ["code", "paper"] as const;
-export const PASTE_DIRECTIONS = ["equal", "signs", "channels", "differences", "difference signs"] as const; // by the values of the override DIRECTION
+export const PASTE_DIRECTIONS = ["equal", "random", "differences"] as const; // by the values of the override DIRECTION
+export const PASTE_SIGNS = ["none", "block", "channel", "cell"] as const; // by the values of the override SIGNS
 export const PASTE_SOURCES = ["images", "places"] as const;
 export const PASTE_DRAWS = ["image", "batch"] as const;
 
@@ -24,57 +25,66 @@ export interface FeatureBlockOptions {
   readonly count: number;
   /** Whether each "image" has blocks of its own, or all of a "batch" the same. */
   readonly per: (typeof PASTE_DRAWS)[number];
-  /** Intensity is U(low, high): what the direction is multiplied with, in units of the features but for "differences". */
+  /** Intensity is U(low, high): what the direction is multiplied with. */
   readonly intensity: readonly [low: number, high: number];
   /** Of the Gaussian that spreads a block's intensity, in cells. */
   readonly blurSigma: number;
   /** Cells on each side that it reaches; 0 for no blur. */
   readonly blurRadius: number;
   /**
-   * In feature space, what a block adds: "equal", the same to every channel; "signs", the same or its opposite, by one coin a block;
-   * "channels", a vector drawn for the block, normal per channel, times the channel's deviation; "differences" to other features: at
-   * intensity 1 their place is taken; "difference signs", those differences' signs.
+   * In feature space, times the intensity: "equal", 1 in every channel; "random", normal numbers times each channel's deviation, partly the
+   * same for the whole block; "differences" to real features of elsewhere, which at intensity 1 take the cells' place.
    */
   readonly direction: (typeof PASTE_DIRECTIONS)[number];
-  /** Where those other features lie: in other "images" of the batch, or in other "places" of the same. */
+  /** Of a random direction the share of the variance that a block's cells have in common is U(low, high). */
+  readonly shared: readonly [low: number, high: number];
+  /** What a coin turns round: "none", the whole "block", each "channel" of a block, or each channel of each "cell". */
+  readonly signs: (typeof PASTE_SIGNS)[number];
+  /** Where elsewhere is: other "images" of the batch, or other "places" of the same image. */
   readonly source: (typeof PASTE_SOURCES)[number];
 }
 
-/** What blocks do, before it is done. */
+/** Where blocks are. */
 export interface FeatureBlocks {
   /** `[N,H,W]`: 1 at marked cells, 0 elsewhere. */
   readonly mask: Tensor;
-  /** `[N,H,W,K]`: each block's intensity at its marked cells, 0 elsewhere. */
+  /** `[N,H,W,K]`: each block's intensity at the cells that it marked, 0 elsewhere. */
   readonly weights: Tensor;
 }
 
 type Map = readonly [batch: number, height: number, width: number];
 
+const OP = "featureBlockPaste";
+
 /** `count` blocks for each of `batch` images of H x W cells. */
-export function drawFeatureBlocks(device: Device, [batch, height, width]: Map, draw: Draw, options: FeatureBlockOptions): FeatureBlocks {
-  requireBlocks("featureBlockPaste", [batch, height, width], options);
-  requireDraw("featureBlockPaste", device, draw);
-  const mask = empty(device, [batch, height, width]);
-  const weights = empty(device, [batch, height, width, options.count]);
-  run(draw, "walk", { mask, weights }, [batch, height, width, 1], options, batch);
+export function drawFeatureBlocks(device: Device, map: Map, draw: Draw, options: FeatureBlockOptions): FeatureBlocks {
+  requireBlocks(OP, map, options);
+  requireDraw(OP, device, draw);
+  const mask = empty(device, map);
+  const weights = empty(device, [...map, options.count]);
+  run(draw, "walk", { mask, weights }, [...map, 1], options, map[0]);
   return { mask, weights };
 }
 
 /**
- * Features `[N,H,W,C]` with blocks pasted.
+ * Features `[N,H,W,C]` with blocks pasted, and their mask.
  * @param deviations `[C]`, of each channel; null for 1
  */
-export function pasteFeatureBlocks(features: Tensor, deviations: Tensor | null, draw: Draw, options: FeatureBlockOptions): { readonly features: Tensor; readonly mask: Tensor } {
-  const op = "featureBlockPaste";
-  const dtype = floatDType(op, { features });
-  const [batch = 0, height = 0, width = 0, channels = 0] = features.shape;
-  if (features.shape.length !== 4) shapeError(op, "expected features [N,H,W,C]", { features });
-  if (deviations) {
-    requireDType(op, "f32", { deviations });
-    requireShape(op, "deviations", [channels], { features, deviations });
-    requireOneDevice(op, { features, deviations });
-  }
+export function pasteFeatureBlocks(
+  features: Tensor,
+  deviations: Tensor | null,
+  draw: Draw,
+  options: FeatureBlockOptions,
+): { readonly features: Tensor; readonly mask: Tensor } {
+  const dtype = floatDType(OP, { features });
   const { device } = features;
+  const [batch = 0, height = 0, width = 0, channels = 0] = features.shape;
+  if (features.shape.length !== 4) shapeError(OP, "expected features [N,H,W,C]", { features });
+  if (deviations) {
+    requireDType(OP, "f32", { deviations });
+    requireShape(OP, "deviations", [channels], { features, deviations });
+    requireOneDevice(OP, { features, deviations });
+  }
   const { mask, weights } = drawFeatureBlocks(device, [batch, height, width], draw, options);
   const { blurSigma: sigma, blurRadius } = options;
   const blurred = gaussianBlurForward(weights, { size: 2 * blurRadius + 1, sigma, border: "reflect" });
@@ -88,8 +98,11 @@ export function pasteFeatureBlocks(features: Tensor, deviations: Tensor | null, 
 
 /** Throws OptionError unless blocks can be drawn so on H x W cells. */
 export function requireBlocks(op: string, [, height, width]: Map, options: FeatureBlockOptions): void {
-  const { walk, steps, maxHalfSide, region, count, per, intensity, blurSigma, blurRadius, direction, source } = options;
-  const choices = [["walk", WALKS, walk], ["per", PASTE_DRAWS, per], ["direction", PASTE_DIRECTIONS, direction], ["source", PASTE_SOURCES, source]] as const;
+  const { walk, steps, maxHalfSide, region, count, per, intensity, blurSigma, blurRadius, direction, shared, signs, source } = options;
+  const choices = [
+    ["walk", WALKS, walk], ["per", PASTE_DRAWS, per], ["direction", PASTE_DIRECTIONS, direction], ["signs", PASTE_SIGNS, signs],
+    ["source", PASTE_SOURCES, source],
+  ] as const;
   for (const [name, allowed, value] of choices) choiceOf(op, name, allowed, value);
   if (!(maxHalfSide >= 0.5 && 2 * Math.floor(maxHalfSide) + 1 <= Math.min(height, width))) {
     throw new OptionError(`${op}: expected maxHalfSide from 0.5 to ${(Math.min(height, width) - 1) / 2}, got ${maxHalfSide} for ${height}x${width} cells`);
@@ -99,6 +112,9 @@ export function requireBlocks(op: string, [, height, width]: Map, options: Featu
   requireWhole(op, "blurRadius", 0, [blurRadius]);
   if (!(intensity.length === 2 && intensity[0] <= intensity[1] && intensity.every(Number.isFinite))) {
     throw new OptionError(`${op}: expected a finite intensity [low, high], got [${intensity.join(",")}]`);
+  }
+  if (!(shared.length === 2 && shared[0] >= 0 && shared[0] <= shared[1] && shared[1] <= 1)) {
+    throw new OptionError(`${op}: expected shared [low, high] from 0 to 1, got [${shared.join(",")}]`);
   }
   const [left, top, right, bottom] = region;
   if (!(region.length === 4 && left >= 0 && left < right && right <= 1 && top >= 0 && top < bottom && bottom <= 1)) {
@@ -115,7 +131,7 @@ function run(
   options: FeatureBlockOptions,
   invocations: number,
 ): void {
-  const { walk, steps, maxHalfSide, region, count, per, intensity, direction, source } = options;
+  const { walk, steps, maxHalfSide, region, count, per, intensity, direction, shared, signs, source } = options;
   const [left, top, right, bottom] = region;
   const { dtype } = tensors["features"] ?? { dtype: "f32" };
   launchDraw(draw, {
@@ -126,6 +142,7 @@ function run(
       PAPER_WALK: walk === "paper",
       PER_BATCH: per === "batch",
       DIRECTION: PASTE_DIRECTIONS.indexOf(direction),
+      SIGNS: PASTE_SIGNS.indexOf(signs),
       SAME_IMAGE: source === "places",
     },
     tensors,
@@ -138,6 +155,8 @@ function run(
       half_max: maxHalfSide,
       intensity_low: intensity[0],
       intensity_high: intensity[1],
+      shared_low: shared[0],
+      shared_high: shared[1],
       left: Math.floor(left * width),
       top: Math.floor(top * height),
       right: Math.ceil(right * width),

@@ -15,8 +15,8 @@ export interface PastedFeatures {
 
 /** What GRAD does at 28 x 28, as published. */
 export const PUBLISHED_BLOCKS: FeatureBlockOptions = {
-  walk: "code", steps: 100, maxHalfSide: 10, region: [0, 0, 1, 1], count: 1, per: "image", intensity: [8, 16], blurSigma: 0.8, blurRadius: 1,
-  direction: "equal", source: "images",
+  walk: "code", steps: 100, maxHalfSide: 10, region: [0, 0, 1, 1], count: 1, per: "image", intensity: [8, 16],
+  blurSigma: 0.8, blurRadius: 1, direction: "equal", shared: [0, 1], signs: "none", source: "images",
 };
 
 /**
@@ -26,12 +26,17 @@ export const PUBLISHED_BLOCKS: FeatureBlockOptions = {
  * @param features `[N, H, W, C]`, f32 or f16
  * @param draw which random numbers
  * @param options by default `PUBLISHED_BLOCKS`
- * @param deviations `[C]`, f32, of each channel, for the direction "channels"; null for 1
+ * @param deviations `[C]`, f32, of each channel, for random directions; null for 1
  * @throws ShapeError if shapes or dtypes disagree with the above; OptionError if the block does not fit, or for an option unknown or
  * out of range
  * @see GRAD, Feature Block Paste
  */
-export function featureBlockPaste(features: Tensor, draw: Draw, options: Partial<FeatureBlockOptions> = {}, deviations: Tensor | null = null): PastedFeatures {
+export function featureBlockPaste(
+  features: Tensor,
+  draw: Draw,
+  options: Partial<FeatureBlockOptions> = {},
+  deviations: Tensor | null = null,
+): PastedFeatures {
   const settings = readOptions<FeatureBlockOptions>("featureBlockPaste", options, PUBLISHED_BLOCKS);
   const pasted = pasteFeatureBlocks(features, deviations, draw, settings);
   return { ...pasted, features: record("featureBlockPaste", pasted.features, [[features, (gradOutput) => gradOutput]]) };

@@ -72,9 +72,11 @@ describe("draws have the statistics that they should:", () => {
   test("half the signs are negative, and normal numbers are normal", () => {
     const drawn = blocks({});
     expect(Math.abs(mean(drawn.map(({ sign }) => sign)))).toBeLessThan(0.2);
+    expect(Math.abs(mean(drawn.flatMap(({ coin }) => [0, 31, 32, 127, 128].map(coin))))).toBeLessThan(0.1);
     const normals = drawn.flatMap(({ normal }) => [0, 1, 2, 3, 4, 5].map(normal));
     expect(Math.abs(mean(normals))).toBeLessThan(0.1);
     expect(Math.abs(mean(normals.map((z) => z * z)) - 1)).toBeLessThan(0.15);
+    expect(Math.abs(mean(drawn.map(({ share }) => share)) - 0.5)).toBeLessThan(0.06);
   });
 });
 
@@ -99,16 +101,20 @@ test("each direction moves marked cells alone, its own way", async () => {
     return moved;
   };
   expect((await movedBy({})).every((by) => by.every((x) => x === 2))).toBe(true);
-  const signs = await movedBy({ direction: "signs", count: 3, steps: 20 });
-  expect(signs.every((by) => by.every((x) => x === by[0]) && [0, 2, 4, 6].includes(Math.abs(by[0]!)))).toBe(true);
-  expect(signs.some(([x]) => x! < 0) && signs.some(([x]) => x! > 0)).toBe(true);
+  const turned = await movedBy({ signs: "block", count: 3, steps: 20 });
+  expect(turned.every((by) => by.every((x) => x === by[0]) && [0, 2, 4, 6].includes(Math.abs(by[0]!)))).toBe(true);
+  expect(turned.some(([x]) => x! < 0) && turned.some(([x]) => x! > 0)).toBe(true);
   const deviations = fromArray(device, [channels], Float32Array.of(0, 1, 2, 3, 4, 5));
-  const directions = await movedBy({ direction: "channels", per: "batch" }, deviations);
-  directions.forEach((by) => by.forEach((x, c) => expect(Math.abs(x - directions[0]![c]!)).toBeLessThan(1e-4)));
-  expect(directions[0]![0]).toBe(0);
-  expect(directions[0]!.some((x) => x > 0) && directions[0]!.some((x) => x < 0)).toBe(true);
-  const differenceSigns = (await movedBy({ direction: "difference signs" })).flatMap((by) => [...by]);
-  expect(new Set(differenceSigns)).toEqual(new Set([-2, 2]));
+  for (const how of [{ direction: "random", shared: [1, 1] }, { signs: "channel" }] as const) {
+    const alike = await movedBy({ ...how, per: "batch" }, deviations);
+    alike.forEach((by) => by.forEach((x, c) => expect(Math.abs(x - alike[0]![c]!)).toBeLessThan(1e-4)));
+    expect(alike[0]!.some((x) => x > 0) && alike[0]!.some((x) => x < 0)).toBe(true);
+  }
+  expect((await movedBy({ direction: "random" }, deviations)).every(([x]) => x === 0)).toBe(true); // as its channel's deviation
+  for (const how of [{ direction: "random" }, { signs: "cell" }] as const) {
+    const moved = await movedBy({ ...how, per: "batch" });
+    expect(moved.some((by) => by.some((x, c) => x !== moved[0]![c]!))).toBe(true);
+  }
 });
 
 describe("differences", () => {
@@ -139,7 +145,9 @@ describe("feature block paste refuses", () => {
     ["no blocks", { count: 0 }, "expected count to be whole numbers of at least 1, got 0"],
     ["another walk", { walk: "run" }, "expected walk to be code or paper, got run"],
     ["another draw", { per: "cell" }, "expected per to be image or batch, got cell"],
-    ["another direction", { direction: "up" }, "expected direction to be equal, signs, channels, differences or difference signs, got up"],
+    ["another direction", { direction: "up" }, "expected direction to be equal, random or differences, got up"],
+    ["more than all shared", { shared: [0, 1.5] }, "expected shared [low, high] from 0 to 1, got [0,1.5]"],
+    ["other signs", { signs: "all" }, "expected signs to be none, block, channel or cell, got all"],
     ["another source", { source: "noise" }, "expected source to be images or places, got noise"],
     ["a region outside", { region: [0, 0, 1.5, 1] }, "expected a region [left, top, right, bottom] of shares from 0 to 1, left < right and top < bottom, got [0,0,1.5,1]"],
     ["an empty region", { region: [0.5, 0, 0.5, 1] }, "got [0.5,0,0.5,1]"],

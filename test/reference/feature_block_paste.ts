@@ -27,12 +27,18 @@ export interface Block {
   readonly cells: ReadonlySet<number>;
   /** Steps that it walked. */
   readonly steps: number;
-  readonly sign: 1 | -1;
-  /** Another image, counted from this one; and where the centre lies that features are taken around. */
+  readonly sign: number;
+  /** Another image, counted from this one; and how far off its features are. */
   readonly ahead: number;
-  readonly place: Cell;
+  readonly shift: Cell;
   /** Of a channel. */
   readonly normal: (channel: number) => number;
+  /** Of a channel of a cell. */
+  readonly noise: (cell: number, channel: number) => number;
+  /** Of the first of both in their mixture. */
+  readonly share: number;
+  /** One of many coins. */
+  readonly coin: (index: number) => number;
 }
 
 const FOUR: readonly Cell[] = [{ x: -1, y: 0 }, { x: 1, y: 0 }, { x: 0, y: -1 }, { x: 0, y: 1 }];
@@ -45,7 +51,8 @@ const whole = (word: number, count: number): number => Math.min(Math.floor(unit(
 export function blockOf(p: Problem, n: number, k: number): Block {
   const draw = (index: number): Words => philox([index, p.per === "batch" ? 0 : n, p.step, p.stream], [p.seed, k]);
   const [size, strength, x, y] = draw(0);
-  const [many, coin, image] = draw(0xffffffff);
+  const [many, turned, share] = draw(0xffffffff);
+  const [shiftX, shiftY, image] = draw(0xfffffffe);
   const half = Math.floor(Math.fround(0.5 + (p.maxHalfSide - 0.5) * unit(size)));
   const [left, top, right, bottom] = p.region;
   const along = (word: number, extent: number, from: number, to: number): number => {
@@ -55,8 +62,7 @@ export function blockOf(p: Problem, n: number, k: number): Block {
     const choices = wanted.length > 0 ? wanted : [nearest];
     return choices[whole(word, choices.length)]!;
   };
-  const centreOf = (across: number, down: number): Cell => ({ x: along(across, p.width, left, right), y: along(down, p.height, top, bottom) });
-  const centre = centreOf(x, y);
+  const centre: Cell = { x: along(x, p.width, left, right), y: along(y, p.height, top, bottom) };
   const steps = p.walk === "paper" ? p.steps + whole(many, p.steps + 1) : p.steps;
   const cells = new Set<number>();
   let [dx, dy] = [0, 0];
@@ -68,17 +74,20 @@ export function blockOf(p: Problem, n: number, k: number): Block {
     [dx, dy] = [dx + to.x, dy + to.y];
     if (Math.abs(dx) <= half && Math.abs(dy) <= half) cells.add((centre.y + dy) * p.width + centre.x + dx);
   }
-  const [placeX, placeY] = draw(0xfffffffe);
+  const sided = (bit: number): number => (bit % 2 === 1 ? 1 : -1);
   return {
     half,
     centre,
     cells,
     steps,
     intensity: p.intensity[0] + (p.intensity[1] - p.intensity[0]) * unit(strength),
-    sign: coin % 2 === 1 ? 1 : -1,
+    sign: sided(turned),
     ahead: 1 + whole(image, Math.max(p.batch, 2) - 1),
-    place: centreOf(placeX, placeY),
+    shift: { x: whole(shiftX, p.width), y: whole(shiftY, p.height) },
     normal: (channel) => normals(draw(0x80000000 + Math.floor(channel / 4)))[channel % 4]!,
+    noise: (cell, channel) => normals(draw(0xa0000000 + cell * Math.ceil(p.channels / 4) + Math.floor(channel / 4)))[channel % 4]!,
+    share: p.shared[0] + (p.shared[1] - p.shared[0]) * unit(share),
+    coin: (index) => sided(Math.floor(draw(0xc0000000 + Math.floor(index / 128))[Math.floor(index / 32) % 4]! / 2 ** (index % 32))),
   };
 }
 
@@ -92,7 +101,7 @@ export function maskOf(p: Problem): Float32Array {
   return Float32Array.from({ length: p.batch * cells }, (_, i) => (blocks[Math.floor(i / cells)]!.some((block) => block.cells.has(i % cells)) ? 1 : 0));
 }
 
-/** What the blocks add to each feature, in sum; and the sum of its terms' sizes. */
+/** What is added to each feature, and the scale at which rounding errors arise in it. */
 function added(p: Problem, features: Numbers): { readonly sum: Float64Array; readonly size: Float64Array } {
   const { batch, height, width, channels, count } = p;
   const blocks = blocksOf(p);
@@ -108,30 +117,33 @@ function added(p: Problem, features: Numbers): { readonly sum: Float64Array; rea
     const [n, y, x] = [Math.floor(at / cells), Math.floor((at % cells) / width), at % width];
     blocks[n]!.forEach((block, k) => {
       const [direction, length] = directionOf(p, block, features, { n, x, y, c });
-      sum[i]! += weights[at * count + k]! * direction;
+      sum[i]! += weights[at * count + k]! * direction * signOf(p, block, i % (cells * channels), c);
       size[i]! += Math.abs(weights[at * count + k]!) * length;
     });
   }
   return { sum, size };
 }
 
-function directionOf(p: Problem, block: Block, features: Numbers, { n, x, y, c }: Cell & { readonly n: number; readonly c: number }): [direction: number, size: number] {
-  const at = (image: number, row: number, column: number): number => features[((image * p.height + row) * p.width + column) * p.channels + c]!;
-  const within = (i: number, extent: number): number => Math.min(Math.max(i, 0), extent - 1);
+function signOf({ signs }: Problem, { sign, coin }: Block, index: number, channel: number): number {
+  return { none: 1, block: sign, channel: coin(channel), cell: coin(index) }[signs];
+}
+
+type Place = Cell & { readonly n: number; readonly c: number };
+
+function directionOf(p: Problem, block: Block, features: Numbers, { n, x, y, c }: Place): [direction: number, size: number] {
+  const deviation = p.deviations?.[c] ?? 1;
   switch (p.direction) {
     case "equal":
       return [1, 1];
-    case "signs":
-      return [block.sign, 1];
-    case "channels": {
-      const deviation = p.deviations?.[c] ?? 1;
-      return [deviation * block.normal(c), 6 * deviation]; // Box and Muller's radius is below 6
+    case "random": {
+      const { share, normal, noise } = block; // each of Box and Muller's radii is below 6
+      return [deviation * (Math.sqrt(share) * normal(c) + Math.sqrt(1 - share) * noise(y * p.width + x, c)), 9 * deviation];
     }
-    default: {
+    case "differences": {
+      const at = (image: number, row: number, column: number): number => features[((image * p.height + row) * p.width + column) * p.channels + c]!;
       const image = p.source === "places" ? n : (n + block.ahead) % p.batch;
-      const [row, column] = [within(y - block.centre.y + block.place.y, p.height), within(x - block.centre.x + block.place.x, p.width)];
-      const [here, there] = [at(n, y, x), at(image, row, column)];
-      return p.direction === "differences" ? [there - here, Math.abs(there) + Math.abs(here)] : [Math.sign(there - here), 1];
+      const [here, there] = [at(n, y, x), at(image, (y + block.shift.y) % p.height, (x + block.shift.x) % p.width)];
+      return [there - here, Math.abs(there) + Math.abs(here)];
     }
   }
 }
