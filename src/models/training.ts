@@ -168,6 +168,8 @@ export class Training {
   ): Promise<Training> {
     const settings = settingsOf(device, options);
     const backbone = await createBackbone(device, settings.backbone, settings);
+    const { cells, channels } = backbone;
+    gradConfig({ height: cells, width: cells, channels, variance: 1 }, settings.grad); // what it refuses, before any image is read
     const canHalve = device.gpu.features.has("shader-f16") && !backbone.standardise; // channels small beside their mean would lose too much
     const { featureBudget: budget, spill } = settings;
     const store = new FeatureStore(device, { dtype: canHalve ? "f16" : "f32", budget, spill });
@@ -318,7 +320,7 @@ export class Training {
   #identity(): Pick<SavedState, "settings" | "images" | "means"> {
     const { checkpoint: _weights, spill: _spill, featureBudget: _budget, grad: _options, ...settings } = this.#settings;
     return {
-      settings: { ...settings, ...this.#backbone.settings, grad: this.#model.config },
+      settings: flat({ ...settings, ...this.#backbone.settings, grad: this.#model.config }),
       images: this.#samples.map(({ className }) => className),
       means: this.#means,
     };
@@ -385,6 +387,14 @@ function stateOf(text: string, name: string): SavedState {
   } catch (cause) {
     throw new InputError(`${name}: what its metadata says of the training is no JSON`, { cause });
   }
+}
+
+/** Settings within settings under one name, such as grad.paste.walk. */
+function flat(settings: object, within = ""): Record<string, unknown> {
+  const isGroup = (value: unknown): value is object => typeof value === "object" && value !== null && !Array.isArray(value);
+  return Object.fromEntries(
+    Object.entries(settings).flatMap(([name, value]: [string, unknown]) => (isGroup(value) ? Object.entries(flat(value, `${within}${name}.`)) : [[`${within}${name}`, value]])),
+  );
 }
 
 function requireSame(own: Pick<SavedState, "settings" | "images" | "means">, saved: SavedState, name: string): void {
