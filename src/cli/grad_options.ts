@@ -48,10 +48,12 @@ export function addGradFlags(command: Command): Command {
     .option("--hinge <threshold>", "what stage 1 pushes scores, or cosines, beyond (default: 0.5)", number)
     .addOption(new Option("--pairs <kind>", "whether stage 1 compares scores with masks, or cosines of pairs (default: none)").choices(PAIRS))
     .option("--pair-count <n>", "pairs of each sort a step (default: 256)", wholeNumber(1))
+    .option("--hinge-weight <w>", "how much the hinge's scores count in the anomaly map (default: 0, not at all)", number)
+    .option("--hinge-floor <deviations>", "from how many above good images' mean on they count (default: 1)", number)
     .addOption(new Option("--freeze <what>", "what stage 2 leaves alone: the abnormal grids, or the whole branch (default: grids)").choices(FREEZES))
     .addOption(new Option("--paste-direction <kind>", "what stage 1 adds to features: the same to all channels, a random pattern, or differences to other features (default: random)").choices(PASTE_DIRECTIONS))
     .option("--paste-intensity <low,high>", "how much of it (default: 1,3 deviations; 8,16 for equal; 1,1 for differences)", numbers(2))
-    .option("--paste-shared <low,high>", "share of a random pattern that a block's cells have in common (default: 0,1)", numbers(2))
+    .option("--paste-shared <low,high>", "share of a random pattern that a block's cells have in common (default: 0,0)", numbers(2))
     .addOption(new Option("--paste-signs <of>", "what a coin turns round: nothing, a block, its channels, its cells' channels (default: none)").choices(PASTE_SIGNS))
     .addOption(new Option("--paste-source <where>", "features to take differences to: of other images, or of other places (default: images)").choices(PASTE_SOURCES))
     .addOption(new Option("--paste-walk <kind>", "how a block gets its shape: as in the published code, or in the paper (default: code)").choices(WALKS))
@@ -78,5 +80,5 @@ export function gradOptionsOf<T extends GradFlags>(flags: T): { readonly grad: G
 
 const OPTIONS: ReadonlySet<string> = new Set([
   "decoder", "blocks", "localGrid", "globalGrid", "branches", "heads", "standardise", "fusion", "lambda", "abnormalWeight", "hingeHead", "hinge",
-  "pairs", "pairCount", "freeze",
+  "pairs", "pairCount", "hingeWeight", "hingeFloor", "freeze",
 ] satisfies (keyof GradOptions)[]);

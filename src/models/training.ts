@@ -19,6 +19,7 @@ import { gradConfig, type GradOptions } from "./grad/config.ts";
 import { stagesOf, type Stage } from "./grad/fit.ts";
 import { Grad } from "./grad/model.ts";
 import { GradTraining, stepsOf, type FitPosition, type FitStep } from "./grad/training.ts";
+import { anomalyCells, HingeStatistics, type HingeScore } from "./hinge_score.ts";
 import { ChannelStatistics, rawFeatures, standardiserOf, type FeatureExtractor } from "./image_features.ts";
 
 /** A good image to learn from. */
@@ -215,12 +216,12 @@ export class Training {
    */
   async finish(onImage: (done: number, total: number) => void = () => undefined): Promise<Detector> {
     const { heldOut, training } = this.#runs[this.#run]!;
-    await this.#judge(heldOut.length + this.#heldOut.length > 0 ? heldOut : training, onImage);
+    const hinge = await this.#judge(heldOut.length + this.#heldOut.length > 0 ? heldOut : training, onImage);
     const calibration = calibrationOf(this.#heldOut, this.#settings.falseReject);
     this.#fit.release();
     this.#store.release();
     release(this.#deviations);
-    return this.#detector({ ...this.#config(), calibration });
+    return this.#detector({ ...this.#config(hinge), calibration });
   }
 
   /** Everything that going on later needs, but for the images: a safetensors file. */
@@ -295,8 +296,9 @@ export class Training {
     return features;
   }
 
-  async #judge(samples: readonly Sample[], onImage: (done: number, total: number) => void = () => undefined): Promise<void> {
-    const detector = this.#detector(this.#config());
+  async #judge(samples: readonly Sample[], onImage: (done: number, total: number) => void = () => undefined): Promise<HingeScore | null> {
+    const hinge = await this.#hingeScore(samples.length > 0 ? samples : this.#runs[this.#run]!.training);
+    const detector = this.#detector(this.#config(hinge));
     for (const [i, sample] of samples.entries()) {
       const features = await this.#features([sample]);
       const inspections = detector.inspectFeatures(features);
@@ -305,11 +307,32 @@ export class Training {
       this.#heldOut.push({ className: sample.className, score, peak });
       onImage(i + 1, samples.length);
     }
+    return hinge;
   }
 
-  #config(): DetectorConfig {
+  /** How the hinge's scores join the map, by what they are of good images. */
+  async #hingeScore(samples: readonly Sample[]): Promise<HingeScore | null> {
+    const { hingeWeight, hingeFloor } = this.#model.config;
+    if (hingeWeight === 0) return null;
+    const statistics = new HingeStatistics();
+    for (const sample of samples) {
+      const features = await this.#features([sample]);
+      const reads = this.#cells(features);
+      release(features);
+      statistics.add(...(await reads));
+    }
+    return statistics.score(hingeFloor, hingeWeight);
+  }
+
+  #cells(features: Tensor): Promise<[residual: Float32Array, hinge: Float32Array]> {
+    using _scope = this.#device.scope();
+    const { residual, hinge } = anomalyCells(this.#model, features);
+    return Promise.all([toArray(residual), toArray(hinge!)]);
+  }
+
+  #config(hinge: HingeScore | null): DetectorConfig {
     const { inputSize, fit } = this.#settings;
-    return { backbone: this.#backbone.settings, inputSize, fit, grad: this.#model.config, calibration: NOT_CALIBRATED };
+    return { backbone: this.#backbone.settings, inputSize, fit, grad: this.#model.config, hinge, calibration: NOT_CALIBRATED };
   }
 
   #detector(config: DetectorConfig): Detector {

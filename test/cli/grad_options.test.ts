@@ -26,6 +26,8 @@ const FLAGS: readonly (readonly [words: string, options: GradOptions])[] = [
   ["--hinge 0.25", { hinge: 0.25 }],
   ["--pairs cosine", { pairs: "cosine" }],
   ["--pair-count 16", { pairCount: 16 }],
+  ["--hinge-weight 0.25", { hingeWeight: 0.25 }],
+  ["--hinge-floor 2", { hingeFloor: 2 }],
   ["--freeze branch", { freeze: "branch" }],
   ["--paste-direction equal", { paste: { direction: "equal" } }],
   ["--paste-intensity 1.5,2", { paste: { intensity: [1.5, 2] } }],

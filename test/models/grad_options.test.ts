@@ -46,7 +46,7 @@ const ROWS: readonly (readonly [option: string, base: GradOptions, changed: Grad
   ["branches", {}, { branches: "normal" }, "normal"],
   ["heads", {}, { heads: "separate" }, "normal"],
   ["standardise", {}, { standardise: false }, "abnormal"],
-  ["fusion", {}, { fusion: "sum" }, "normal"],
+  ["fusion", {}, { fusion: "none" }, "normal"],
   ["lambda", { fusion: "lambda" }, { fusion: "lambda", lambda: 0.7 }, "normal"],
   ["abnormalWeight", {}, { abnormalWeight: -0.5 }, "normal"],
   ["hingeHead", {}, { hingeHead: "own" }, "abnormal"],
@@ -69,11 +69,13 @@ const ROWS: readonly (readonly [option: string, base: GradOptions, changed: Grad
   ["paste.blurRadius", {}, { paste: { blurRadius: 0 } }, "abnormal"],
 ];
 
+const OF_SCORES = ["hingeWeight", "hingeFloor"]; // change no training: hinge_score.test.ts
+
 describe("an option changes what is trained, and its model is read again to the same bits:", () => {
   test("each is looked at", () => {
     const { height: _h, width: _w, channels: _c, similarityThreshold: _t, paste, ...own } = gradConfig(MAP, TINY);
     const names = [...Object.keys(own), ...Object.keys(paste).map((name) => `paste.${name}`)];
-    expect(ROWS.map(([name]) => name).sort()).toEqual(names.sort());
+    expect([...ROWS.map(([name]) => name), ...OF_SCORES].sort()).toEqual(names.sort());
   });
 
   test.each(ROWS)("%s", async (_option, base, changed, stage) => {
@@ -109,6 +111,9 @@ describe("the units of intensities:", () => {
 test.each<readonly [object, string]>([
   [{ pairs: "all" }, "grad: expected pairs to be none or cosine, got all"],
   [{ pairs: "cosine", hingeHead: "own" }, "grad: expected hingeHead channel with pairs cosine, which compares features and has no use for a head, got own"],
+  [{ hingeWeight: -1 }, "grad: expected hingeWeight of at least 0, got -1"],
+  [{ hingeWeight: 1, branches: "normal" }, "grad: expected an abnormal branch and pairs none for hinge scores of weight 1, got branches normal and pairs none"],
+  [{ hingeFloor: Infinity }, "grad: expected hingeFloor to be a finite number, got Infinity"],
   [{ pairCount: 0 }, "grad: expected pairCount to be whole numbers of at least 1, got 0"],
   [{ paste: { intensity: [3, 1] } }, "grad paste: expected a finite intensity [low, high], got [3,1]"],
   [{ paste: { direction: "up" } }, "grad paste: expected direction to be equal, random or differences, got up"],
