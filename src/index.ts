@@ -20,6 +20,7 @@ export { DECODERS, gradConfig, type DecoderName, type GradConfig } from "./model
 export type { FeatureSource, FitOptions, Stage } from "./models/grad/fit.ts";
 export { Grad } from "./models/grad/model.ts";
 export { GradTraining, type FitPosition, type FitStep } from "./models/grad/training.ts";
+export type { AnomalousImage } from "./models/anomalies.ts";
 export { Training, type TrainingImage, type TrainingOptions, type TrainingStep } from "./models/training.ts";
 export * as layers from "./nn/layers.ts";
 export { Weights, type StoredTensors } from "./nn/weights.ts";

@@ -23,6 +23,7 @@ export interface TrainFlags extends GradFlags {
   readonly epochsNormal: number;
   readonly batch?: number;
   readonly seed: number;
+  readonly anomalyShare?: number;
   readonly falseReject?: number;
   readonly folds?: number;
   readonly featureMemory?: number;
@@ -39,6 +40,7 @@ export function addTrainFlags(command: Command): Command {
     .option("--epochs-abnormal <n>", "epochs of stage 1, at least 50 steps", wholeNumber(1), 10)
     .option("--epochs-normal <n>", "epochs of stage 2, at least 500 steps", wholeNumber(1), 50)
     .option("--batch <n>", "images a step (default: 8 for tiny, else 16)", wholeNumber(1))
+    .option("--anomaly-share <share>", "of stage 1's images that are anomalies of --anomalies; at 1 no blocks are pasted (default: 0.5)", positiveNumber(1))
     .option("--false-reject <share>", "of good images that may be called defective: it sets the threshold", positiveNumber(0.5), 0.01)
     .option("--folds <n>", "models trained besides, to set the threshold, for a class of fewer than ten images (0: none)", wholeNumber(0), 3)
     .option("--feature-memory <MB>", "device memory for the training set's features; the rest goes to a file in the run's folder", wholeNumber(0), 1024)
