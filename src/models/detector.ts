@@ -1,6 +1,5 @@
 import type { DecodedImage } from "../io/image.ts";
 import { Weights, type StoredTensors } from "../nn/weights.ts";
-import { anomalyMap } from "../ops/losses.ts";
 import { averagePool } from "../ops/pool.ts";
 import { max } from "../ops/reduce.ts";
 import { resize } from "../ops/resize.ts";
@@ -16,6 +15,7 @@ import { createBackbone } from "./create_backbone.ts";
 import type { Checkpoint } from "./efficientnet/checkpoint.ts";
 import type { GradConfig } from "./grad/config.ts";
 import { Grad } from "./grad/model.ts";
+import { anomalyCells, joinedMap, type HingeScore } from "./hinge_score.ts";
 import { FeatureExtractor, type Preprocessing } from "./image_features.ts";
 
 /** What the detector says of one image. */
@@ -37,6 +37,8 @@ export interface DetectorConfig {
   readonly inputSize: number;
   readonly fit: Fit;
   readonly grad: GradConfig;
+  /** How the hinge's scores join the map; null where they do not. */
+  readonly hinge: HingeScore | null;
   readonly calibration: Calibration;
 }
 
@@ -115,10 +117,9 @@ export class Detector {
 
   /** Maps, window means and peaks of a batch, on their way back. */
   #score(features: Tensor): readonly Promise<Float32Array>[] {
-    const { grad, inputSize } = this.config;
+    const { hinge, inputSize } = this.config;
     const [batch, height, width] = features.shape as [number, number, number];
-    const reconstruction = this.#model.reconstruct(features, null, "inference");
-    const cells = anomalyMap(features, reconstruction, { threshold: grad.similarityThreshold });
+    const cells = joinedMap(anomalyCells(this.#model, features), hinge);
     const pixels = resize(reshape(cells, [batch, height, width, 1]), [inputSize, inputSize], { alignCorners: true });
     const { smoothing, window } = windowsOf(inputSize);
     const half = (smoothing - 1) / 2;

@@ -7,7 +7,8 @@ import type { Device } from "../runtime/device.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
 import type { Fit } from "../tensor/placement.ts";
 import { RandomStream } from "../tensor/random.ts";
-import { release, toArray, type Tensor } from "../tensor/tensor.ts";
+import { fromArray, release, toArray, type Tensor } from "../tensor/tensor.ts";
+import { markedCells, type AnomalousImage } from "./anomalies.ts";
 import type { Backbone, BackboneName } from "./backbone.ts";
 import { calibrationOf, NOT_CALIBRATED, type HeldOut } from "./calibration.ts";
 import { createBackbone } from "./create_backbone.ts";
@@ -16,9 +17,10 @@ import type { Checkpoint } from "./efficientnet/checkpoint.ts";
 import type { NetworkPadding } from "./efficientnet/efficientnet.ts";
 import { FeatureStore, type Spill } from "./feature_store.ts";
 import { gradConfig, type GradOptions } from "./grad/config.ts";
-import { stagesOf, type Stage } from "./grad/fit.ts";
+import { stagesOf, type AnomalySource, type FeatureSource, type Stage } from "./grad/fit.ts";
 import { Grad } from "./grad/model.ts";
 import { GradTraining, stepsOf, type FitPosition, type FitStep } from "./grad/training.ts";
+import { anomalyCells, HingeStatistics, type HingeScore } from "./hinge_score.ts";
 import { ChannelStatistics, rawFeatures, standardiserOf, type FeatureExtractor } from "./image_features.ts";
 
 /** A good image to learn from. */
@@ -48,6 +50,13 @@ export interface TrainingOptions {
   readonly batch?: number;
   /** Of everything random. Default 0. */
   readonly seed?: number;
+  /**
+   * Real anomalies with masks, for the first stage. They are read once, after the good images, and only their features are kept.
+   * Default: none, and blocks are pasted into good images' features instead.
+   */
+  readonly anomalies?: AsyncIterable<AnomalousImage> | null;
+  /** Of the first stage's images, those that are real anomalies, in (0, 1]; at 1 no blocks are pasted. Default 0.5. */
+  readonly anomalyShare?: number;
   /** Share of good images that may be called defective: it sets the threshold. Default 0.01. */
   readonly falseReject?: number;
   /**
@@ -77,6 +86,12 @@ interface Sample {
   readonly className: string;
   /** Of its features in the store. */
   readonly index: number;
+}
+
+/** A real anomaly: where its features are in the store, and which of the map's cells it covers. */
+interface Anomaly {
+  readonly index: number;
+  readonly mask: Float32Array;
 }
 
 /** One model's training set, and the images that it judges afterwards. */
@@ -120,8 +135,10 @@ export class Training {
   readonly #extractor: FeatureExtractor;
   readonly #store: FeatureStore;
   readonly #samples: readonly Sample[];
+  readonly #anomalies: readonly Anomaly[];
   readonly #means: readonly number[];
   readonly #variance: number;
+  readonly #deviations: Tensor;
   readonly #runs: readonly Run[];
   readonly #heldOut: HeldOut[] = [];
   readonly #pace = new Map<Stage, { seconds: number; steps: number }>();
@@ -136,17 +153,20 @@ export class Training {
     backbone: Backbone,
     store: FeatureStore,
     samples: readonly Sample[],
+    anomalies: readonly Anomaly[],
     statistics: ChannelStatistics,
   ) {
-    const { extractor, variance } = standardiserOf(device, backbone, settings.fit, statistics);
+    const { extractor, variance, deviations } = standardiserOf(device, backbone, settings.fit, statistics);
     this.#device = device;
     this.#settings = settings;
     this.#backbone = backbone;
     this.#extractor = extractor;
     this.#store = store;
     this.#samples = samples;
+    this.#anomalies = anomalies;
     this.#means = [...statistics.means];
     this.#variance = variance;
+    this.#deviations = deviations;
     this.#runs = runsOf(samples, settings.folds);
     [this.#model, this.#fit] = this.#begun(Weights.drawn(device));
   }
@@ -166,6 +186,8 @@ export class Training {
   ): Promise<Training> {
     const settings = settingsOf(device, options);
     const backbone = await createBackbone(device, settings.backbone, settings);
+    const { cells, channels } = backbone;
+    gradConfig({ height: cells, width: cells, channels, variance: 1 }, settings.grad); // what it refuses, before any image is read
     const canHalve = device.gpu.features.has("shader-f16") && !backbone.standardise; // channels small beside their mean would lose too much
     const { featureBudget: budget, spill } = settings;
     const store = new FeatureStore(device, { dtype: canHalve ? "f16" : "f32", budget, spill });
@@ -179,7 +201,15 @@ export class Training {
       onImage(samples.length);
     }
     if (samples.length < 2) throw new InputError(`training needs at least two good images, got ${samples.length}`);
-    return new Training(device, settings, backbone, store, samples, statistics);
+    const anomalies: Anomaly[] = [];
+    for await (const anomalous of settings.anomalies ?? []) {
+      const mask = markedCells(anomalous, settings.fit, settings.inputSize, cells);
+      const features = rawFeatures(device, backbone, settings.fit, [anomalous.image]);
+      anomalies.push({ index: await store.add(features), mask });
+      release(features);
+    }
+    if (settings.anomalies && anomalies.length === 0) throw new InputError("there are no anomalous images with masks to learn from");
+    return new Training(device, settings, backbone, store, samples, anomalies, statistics);
   }
 
   /** Steps taken so far. */
@@ -211,11 +241,12 @@ export class Training {
    */
   async finish(onImage: (done: number, total: number) => void = () => undefined): Promise<Detector> {
     const { heldOut, training } = this.#runs[this.#run]!;
-    await this.#judge(heldOut.length + this.#heldOut.length > 0 ? heldOut : training, onImage);
+    const hinge = await this.#judge(heldOut.length + this.#heldOut.length > 0 ? heldOut : training, onImage);
     const calibration = calibrationOf(this.#heldOut, this.#settings.falseReject);
     this.#fit.release();
     this.#store.release();
-    return this.#detector({ ...this.#config(), calibration });
+    release(this.#deviations);
+    return this.#detector({ ...this.#config(hinge), calibration });
   }
 
   /** Everything that going on later needs, but for the images: a safetensors file. */
@@ -268,6 +299,7 @@ export class Training {
     this.#fit.release();
     this.#store.release();
     this.#model.weights.release();
+    release(this.#deviations);
     this.#extractor.release();
   }
 
@@ -277,11 +309,30 @@ export class Training {
     const config = gradConfig({ height: cells, width: cells, channels, variance: this.#variance }, grad);
     const model = new Grad(weights, config, new RandomStream(seed, INITIAL_STREAM));
     const { training } = this.#runs[run]!;
-    const source = { count: training.length, batch: (indices: readonly number[]) => this.#features(indices.map((i) => training[i]!)) };
-    return [model, new GradTraining(model, source, { ...this.#settings, featureVariance: this.#variance })];
+    const source: FeatureSource = {
+      count: training.length,
+      batch: (indices) => this.#features(indices.map((i) => training[i]!)),
+      anomalies: this.#anomalies.length === 0 ? null : this.#anomalySource(),
+    };
+    return [model, new GradTraining(model, source, { ...this.#settings, deviations: this.#deviations })];
   }
 
-  async #features(samples: readonly Sample[]): Promise<Tensor> {
+  #anomalySource(): AnomalySource {
+    const { cells } = this.#backbone;
+    return {
+      count: this.#anomalies.length,
+      share: this.#settings.anomalyShare,
+      batch: async (indices) => {
+        const chosen = indices.map((i) => this.#anomalies[i]!);
+        const features = await this.#features(chosen);
+        const masks = new Float32Array(chosen.length * cells * cells);
+        chosen.forEach(({ mask }, i) => masks.set(mask, i * mask.length));
+        return { features, mask: fromArray(this.#device, [chosen.length, cells, cells], masks) };
+      },
+    };
+  }
+
+  async #features(samples: readonly Pick<Sample, "index">[]): Promise<Tensor> {
     const raw = await this.#store.batch(samples.map(({ index }) => index));
     using scope = this.#device.scope();
     const features = scope.keep(this.#extractor.standardise(raw));
@@ -289,8 +340,9 @@ export class Training {
     return features;
   }
 
-  async #judge(samples: readonly Sample[], onImage: (done: number, total: number) => void = () => undefined): Promise<void> {
-    const detector = this.#detector(this.#config());
+  async #judge(samples: readonly Sample[], onImage: (done: number, total: number) => void = () => undefined): Promise<HingeScore | null> {
+    const hinge = await this.#hingeScore(samples.length > 0 ? samples : this.#runs[this.#run]!.training);
+    const detector = this.#detector(this.#config(hinge));
     for (const [i, sample] of samples.entries()) {
       const features = await this.#features([sample]);
       const inspections = detector.inspectFeatures(features);
@@ -299,11 +351,32 @@ export class Training {
       this.#heldOut.push({ className: sample.className, score, peak });
       onImage(i + 1, samples.length);
     }
+    return hinge;
   }
 
-  #config(): DetectorConfig {
+  /** How the hinge's scores join the map, by what they are of good images. */
+  async #hingeScore(samples: readonly Sample[]): Promise<HingeScore | null> {
+    const { hingeWeight, hingeFloor } = this.#model.config;
+    if (hingeWeight === 0) return null;
+    const statistics = new HingeStatistics();
+    for (const sample of samples) {
+      const features = await this.#features([sample]);
+      const reads = this.#cells(features);
+      release(features);
+      statistics.add(...(await reads));
+    }
+    return statistics.score(hingeFloor, hingeWeight);
+  }
+
+  #cells(features: Tensor): Promise<[residual: Float32Array, hinge: Float32Array]> {
+    using _scope = this.#device.scope();
+    const { residual, hinge } = anomalyCells(this.#model, features);
+    return Promise.all([toArray(residual), toArray(hinge!)]);
+  }
+
+  #config(hinge: HingeScore | null): DetectorConfig {
     const { inputSize, fit } = this.#settings;
-    return { backbone: this.#backbone.settings, inputSize, fit, grad: this.#model.config, calibration: NOT_CALIBRATED };
+    return { backbone: this.#backbone.settings, inputSize, fit, grad: this.#model.config, hinge, calibration: NOT_CALIBRATED };
   }
 
   #detector(config: DetectorConfig): Detector {
@@ -312,9 +385,9 @@ export class Training {
 
   /** What a saved training must share with the one that goes on with it. */
   #identity(): Pick<SavedState, "settings" | "images" | "means"> {
-    const { checkpoint: _weights, spill: _spill, featureBudget: _budget, grad: _options, ...settings } = this.#settings;
+    const { checkpoint: _weights, spill: _spill, featureBudget: _budget, grad: _options, anomalies: _read, ...settings } = this.#settings;
     return {
-      settings: { ...settings, ...this.#backbone.settings, grad: this.#model.config },
+      settings: flat({ ...settings, ...this.#backbone.settings, grad: this.#model.config, anomalies: this.#anomalies.map(({ mask }) => mask.filter((cell) => cell === 1).length) }),
       images: this.#samples.map(({ className }) => className),
       means: this.#means,
     };
@@ -344,12 +417,15 @@ function settingsOf(device: Device, options: TrainingOptions): Settings {
   const grad = { decoder: device.adapter.software ? ("tiny" as const) : ("mobile" as const), ...options.grad };
   const settings = readOptions<Settings>("Training.begin", options, {
     backbone: "embedded", checkpoint: null, padding: null, fit: "stretch", grad, inputSize: 224, epochsAbnormal: 10, epochsNormal: 50,
-    batch: grad.decoder === "tiny" ? 8 : 16, seed: 0, falseReject: 0.01, folds: 3, featureBudget: DEFAULT_BUDGET, spill: null,
+    batch: grad.decoder === "tiny" ? 8 : 16, seed: 0, anomalies: null, anomalyShare: 0.5,
+    falseReject: 0.01, folds: 3, featureBudget: DEFAULT_BUDGET, spill: null,
   });
   const whole = [["epochsAbnormal", 0], ["epochsNormal", 0], ["batch", 1], ["seed", 0], ["folds", 0]] as const;
   for (const [name, least] of whole) requireWhole("training", name, least, [settings[name]]);
   if (settings.folds === 1) throw new OptionError("training: expected folds to be 0 or at least 2, got 1: a fold is trained on the others");
-  const { falseReject } = settings;
+  const { falseReject, anomalies, anomalyShare } = settings;
+  if (!(anomalyShare > 0 && anomalyShare <= 1)) throw new OptionError(`training: expected anomalyShare above 0 and at most 1, got ${anomalyShare}`);
+  if (anomalies && grad.branches === "normal") throw new OptionError("training: expected an abnormal branch to learn anomalies, got branches normal");
   if (!(falseReject > 0 && falseReject <= 0.5)) throw new OptionError(`training: expected falseReject above 0 and at most 0.5, got ${falseReject}`);
   return { ...settings, grad };
 }
@@ -381,6 +457,14 @@ function stateOf(text: string, name: string): SavedState {
   } catch (cause) {
     throw new InputError(`${name}: what its metadata says of the training is no JSON`, { cause });
   }
+}
+
+/** Settings within settings under one name, such as grad.paste.walk. */
+function flat(settings: object, within = ""): Record<string, unknown> {
+  const isGroup = (value: unknown): value is object => typeof value === "object" && value !== null && !Array.isArray(value);
+  return Object.fromEntries(
+    Object.entries(settings).flatMap(([name, value]: [string, unknown]) => (isGroup(value) ? Object.entries(flat(value, `${within}${name}.`)) : [[`${within}${name}`, value]])),
+  );
 }
 
 function requireSame(own: Pick<SavedState, "settings" | "images" | "means">, saved: SavedState, name: string): void {

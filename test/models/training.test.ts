@@ -127,7 +127,7 @@ describe("what calibrates", () => {
     const [held, seen] = [await training.finish(), await begin(4, { folds: 0, batch: 1 })];
     await stepTo(seen);
     expect(held.config.calibration.typical).toBeGreaterThan((await seen.finish()).config.calibration.typical);
-  }, 120_000);
+  });
 });
 
 test("options out of range or unknown are refused before any image is read", async () => {

@@ -2,7 +2,7 @@ import { AdamW } from "../../optim/adam.ts";
 import type { OptimizerState } from "../../optim/optimizer.ts";
 import { RandomStream } from "../../tensor/random.ts";
 import { release } from "../../tensor/tensor.ts";
-import { readResults, stagesOf, trainedIn, trainStep, STREAM, type FeatureSource, type FitOptions, type Stage } from "./fit.ts";
+import { readResults, stagesOf, trainedIn, trainStep, STREAM, type FeatureSource, type FitOptions, type MarkedFeatures, type Stage } from "./fit.ts";
 import type { Grad } from "./model.ts";
 
 /** Where training stands: before this step of this stage. */
@@ -108,11 +108,13 @@ export class GradTraining {
       const rateScale = stage === "normal" && epoch >= Math.floor(DROP_AT * epochs) ? DROP_TO : 1;
       const nth = step % perEpoch;
       if (nth === 0 || step === first) order = new RandomStream(seed, STREAM.order + offset, epoch).permutation(count);
-      const chosen = await this.#features.batch(order.slice(nth * batch, (nth + 1) * batch));
+      const images = order.slice(nth * batch, (nth + 1) * batch);
+      const anomalous = stage === "abnormal" ? await this.#anomalous(images.length, step) : null;
+      const chosen = await this.#features.batch(images.slice(anomalous?.mask.shape[0] ?? 0));
       const noisy = new RandomStream(seed, STREAM.coin + offset, step).unit() < 0.5;
       const drawOf = (use: number) => ({ seed, stream: use + offset, step });
-      const results = trainStep(stage, this.#model, this.#optimizer, chosen, noisy, drawOf, this.#options, rateScale);
-      release(chosen);
+      const results = trainStep(stage, this.#model, this.#optimizer, chosen, anomalous, noisy, drawOf, this.#options, rateScale);
+      for (const used of [chosen, anomalous?.features, anomalous?.mask]) if (used) release(used);
       const done = step + 1;
       const [loss, hits] = await readResults(results, done % READ_EVERY === 0 || done === steps);
       const isOver = done === steps || (hits?.every((share) => share > ENOUGH_HITS) ?? false);
@@ -125,5 +127,14 @@ export class GradTraining {
       yield { stage, step: done, steps, epoch, loss };
       if (isOver) return;
     }
+  }
+
+  /** The real anomalies of a step, in the place of that share of a batch's images; null where there are none. */
+  async #anomalous(batch: number, step: number): Promise<MarkedFeatures | null> {
+    const { anomalies } = this.#features;
+    if (!anomalies) return null;
+    const order = new RandomStream(this.#options.seed, STREAM.anomalies, step).permutation(anomalies.count);
+    const count = Math.max(1, Math.round(anomalies.share * batch));
+    return anomalies.batch(Array.from({ length: count }, (_, i) => order[i % order.length]!));
   }
 }
