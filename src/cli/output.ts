@@ -1,4 +1,4 @@
-import type { Metrics } from "../metrics/evaluate.ts";
+import type { Metrics } from "../metrics/metrics.ts";
 import { messages } from "./messages.ts";
 
 /** Says something to the user. Results go to standard output, everything else to standard error. */

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import plotLicence from "uplot/LICENSE?raw";
 import plotCode from "uplot/dist/uPlot.iife.min.js?raw";
 import plotStyle from "uplot/dist/uPlot.min.css?raw";
-import type { Metrics } from "../../metrics/evaluate.ts";
+import type { Metrics } from "../../metrics/metrics.ts";
 import { InputError } from "../../runtime/errors.ts";
 import page from "./page.html?raw";
 import pageScript from "./page_script.js?raw";
