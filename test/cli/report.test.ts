@@ -401,9 +401,16 @@ describe.skipIf(executablePath === undefined)(suite, () => {
     await visit(reportData(), async (page) => {
       const pick = (name: string) => page.getByRole("radio", { name }).check();
       expect(await cards(page)).toBe(20);
-      const [first, good] = [0, 12].map((index) => page.locator("#gallery .card").nth(index));
+      const [first, good] = [0, 1].map((index) => page.locator("#gallery .card").nth(index));
       expect(await first?.innerText()).toMatch(/scratch\s+missed\s+weave \/ 0.png\s+1.50/);
       expect(await good?.innerText()).toMatch(/good\s+false reject\s+weave \/ 3.png\s+2.20/);
+      const order = async (value: string) => {
+        await page.locator("[name=order]").selectOption(value);
+        return page.locator("#gallery [data-slot=score]").allInnerTexts();
+      };
+      expect((await order("worst")).slice(0, 3)).toEqual(["1.50", "2.20", "2.10"]); // missed, rejected, just caught
+      expect((await order("best")).slice(0, 3)).toEqual(["4.00", "3.90", "3.60"]);
+      expect((await order("highest")).slice(-1)).toEqual(["0.50"]);
       await pick("Defects");
       expect(await cards(page)).toBe(12);
       await pick("Good");
@@ -417,6 +424,42 @@ describe.skipIf(executablePath === undefined)(suite, () => {
       expect(await cards(page)).toBe(2);
       await page.locator("#threshold-range").fill("1.3");
       expect(await cards(page)).toBe(1);
+    });
+  });
+
+  test("of many images shows the worst and the best, and all on demand", async () => {
+    const samples = Array.from({ length: 30 }, (_, i) => ({ ...reportData().samples[4]!, image: `${i}.png`, score: 1 + i / 10 }));
+    await visit(reportData({ samples }), async (page) => {
+      const scores = () => page.locator("#gallery [data-slot=score]").allInnerTexts();
+      const [low, high] = [0, 20].map((from) => Array.from({ length: 10 }, (_, i) => (1 + (from + i) / 10).toFixed(2)));
+      expect(await scores()).toEqual([...low!, ...high!]);
+      expect(await page.locator("#gallery-count").innerText()).toContain("30 images, here the 10 worst and the 10 best.");
+      await page.locator("#gallery-more").click();
+      expect(await scores()).toHaveLength(30);
+      expect(await page.evaluate(() => document.activeElement?.matches("#gallery .card:nth-child(21) button"))).toBe(true);
+    });
+  });
+
+  test("is walked through by the keyboard, in order, with the focus in sight", async () => {
+    await visit(reportData(), async (page) => {
+      const walked: (string | null)[] = [];
+      for (let i = 0; i < 90; i++) {
+        await page.keyboard.press("Tab");
+        const focused = await page.evaluate(() => {
+          const element = document.activeElement!;
+          if (element === document.body) return null;
+          const shown = [element, element.nextElementSibling].some((one) => one !== null && getComputedStyle(one).outlineStyle === "solid");
+          const name = element.id || element.getAttribute("href") || element.getAttribute("name") || element.tagName.toLowerCase();
+          return `${name}${shown ? "" : " without an outline"}`;
+        });
+        if (focused === null) break;
+        walked.push(focused);
+      }
+      expect(walked.filter((name) => name?.includes("without"))).toEqual([]);
+      const stops = ["#content", "#images", "#reading", "filter", "class", "order", "overlay", "contour", "found", "button", "threshold-range", "summary"];
+      const places = stops.map((stop) => walked.indexOf(stop));
+      expect(places.every((place, i) => place >= 0 && (i === 0 || place > places[i - 1]!)), `${stops.join()}: ${places.join()}`).toBe(true);
+      expect(walked.filter((name) => name === "button")).toHaveLength(20 + 2); // the gallery's images, the legend's two classes
     });
   });
 

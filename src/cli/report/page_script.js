@@ -9,7 +9,7 @@
   const severalClasses = classNames.length > 1;
 
   // All that the reader can change. Everything drawn is a function of the data and of this.
-  const state = { threshold: data.threshold, filter: "all", className: "", order: "hardest", overlay: 80, contour: true, found: true, complete: false };
+  const state = { threshold: data.threshold, filter: "all", className: "", order: "extremes", overlay: 80, contour: true, found: true, complete: false };
 
   // ---- Words and numbers
 
@@ -257,12 +257,10 @@
     const [left, right] = [a, b].map((sample) => `${sample.className}/${sample.image}`);
     return left < right ? -1 : Number(left > right);
   };
-  const ORDERS = {
-    // Defects that the model felt least sure of first, then the good images that it found most suspicious.
-    hardest: (a, b) => b.defective - a.defective || (a.defective ? a.score - b.score : b.score - a.score) || byName(a, b),
-    clearest: (a, b) => b.defective - a.defective || (a.defective ? b.score - a.score : a.score - b.score) || byName(a, b),
-    highest: (a, b) => b.score - a.score || byName(a, b),
-  };
+  /** How far an image is on the right side of the model's own threshold: so the order stays while the slider moves. */
+  const rightness = ({ defective, score }) => (defective ? score - data.threshold : data.threshold - score);
+  const worst = (a, b) => rightness(a) - rightness(b) || byName(a, b);
+  const ORDERS = { extremes: worst, worst, best: (a, b) => worst(b, a), highest: (a, b) => b.score - a.score || byName(a, b) };
   const FILTERS = {
     all: () => true,
     defects: (sample) => sample.defective,
@@ -307,22 +305,30 @@
       card.querySelector(".frame").setAttribute("aria-label", words);
     }
     const gallery = byId("gallery");
-    const next = visible.slice(0, state.complete ? undefined : FIRST).map(({ card }) => card);
+    const next = firstOf(visible).map(({ card }) => card);
     // Moving the slider seldom changes the list: then the elements stay where they are, and so does the focus.
     if (next.length !== gallery.children.length || next.some((card, i) => gallery.children[i] !== card)) gallery.replaceChildren(...next);
     drawFoundLayers();
     shown = visible.map(({ sample }) => sample);
-    byId("gallery-count").textContent = galleryWords();
+    byId("gallery-count").textContent = galleryWords(next.length);
     byId("gallery-more").hidden = next.length === shown.length;
     byId("gallery-more").textContent = `Show all ${shown.length}`;
   }
 
-  function galleryWords() {
+  /** What is shown before the reader asks for more: the first, or half of it from either end. */
+  function firstOf(visible) {
+    if (state.complete || visible.length <= FIRST) return visible;
+    if (state.order !== "extremes") return visible.slice(0, FIRST);
+    return [...visible.slice(0, FIRST / 2), ...visible.slice(-FIRST / 2)];
+  }
+
+  function galleryWords(count) {
     const at = `at threshold ${scoreText(state.threshold)}`;
     if (shown.length === 0) return state.filter === "wrong" ? `No image of the gallery is wrongly judged ${at}.` : "No image to show.";
     const total = shown.length === cards.length ? counted(cards.length, "image", "images") : `${shown.length} of ${cards.length} images`;
     const part = cards.length < data.scores.length ? `, chosen from ${data.scores.length}` : "";
-    return `${total}${part}. Verdicts ${at}; the bars show the score, their tick the threshold.`;
+    const ends = state.order === "extremes" && count < shown.length ? `, here the ${count / 2} worst and the ${count / 2} best` : "";
+    return `${total}${part}${ends}. Verdicts ${at}; the bars show the score, their tick the threshold.`;
   }
 
   if (severalClasses) galleryForm.elements.class.append(...classNames.map((name) => element("option", name, { value: name })));
