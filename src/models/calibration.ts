@@ -55,10 +55,12 @@ export function calibrationOf(images: readonly HeldOut[], falseReject: number): 
  * A score between 0 and 1: 0.5 at the threshold, 0.1 where good images typically are; logistic in the score's logarithm.
  * @param scores those of the image's class, or the calibration itself
  */
-export function calibratedScore(score: number, { threshold, typical }: GoodScores): number {
-  const steepness = Math.log(1 / TYPICAL_CALIBRATED - 1) / Math.log(threshold / typical);
-  return 1 / (1 + (threshold / score) ** steepness);
+export function calibratedScore(score: number, good: GoodScores): number {
+  return 1 / (1 + (good.threshold / score) ** steepnessOf(good));
 }
+
+/** Of that curve. */
+export const steepnessOf = ({ threshold, typical }: GoodScores): number => Math.log(1 / TYPICAL_CALIBRATED - 1) / Math.log(threshold / typical);
 
 /**
  * What a further value exceeds with the given probability. Scores are errors, so it is their ratios that matter: their

@@ -4,3 +4,4 @@ export { readDataset } from "./dataset.ts";
 export { describeAdapter, openDevice } from "./device.ts";
 export { decodeImage, decodeImages, decodeMask, decodeMasks } from "./images.ts";
 export { loadDetector, saveDetector } from "./detector_file.ts";
+export { encodeOnnx } from "../onnx/encode_onnx.ts";

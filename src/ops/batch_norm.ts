@@ -60,7 +60,8 @@ export function batchNormInference(input: Tensor, affine: Tensor, running: Tenso
   return record("batchNormInference", normForward(input, running, affine, middle, options), [
     [input, (gradOutput) => backward(gradOutput).gradInput],
     [affine, (gradOutput) => gradAffine(backward(gradOutput), middle.channels)],
-  ]);
+    [running, null],
+  ], { eps });
 }
 
 /**
@@ -115,7 +116,7 @@ export function standardize(input: Tensor, settings: NormSettings = {}): Tensor 
   const statistics = momentsOf(input, middle, options);
   return record("standardize", normForward(input, statistics, null, middle, options), [
     [input, (gradOutput) => normBackward(input, statistics, null, gradOutput, middle, options).gradInput],
-  ]);
+  ], { eps });
 }
 
 type NormSettings = Pick<BatchNormOptions, "eps">;

@@ -75,7 +75,7 @@ export function anomalyMap(target: Tensor, reconstruction: Tensor, options: Refi
   const { threshold } = readOptions<Required<RefinementOptions>>("anomalyMap", options, { threshold: 10 });
   requireThreshold("anomalyMap", threshold);
   requireOneDevice("anomalyMap", { target, reconstruction });
-  return reconstructionScore(target, reconstruction, threshold);
+  return record("anomalyMap", reconstructionScore(target, reconstruction, threshold), [[target, null], [reconstruction, null]], { threshold });
 }
 
 export interface HingeOptions extends LossOptions {
