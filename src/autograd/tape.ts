@@ -63,6 +63,7 @@ export interface GradientRules {
   readonly add: (a: Tensor, b: Tensor) => Tensor;
 }
 
+/** What `gradients` returns. */
 export interface Gradients {
   /** What `f` returned; its first tensor is the loss. */
   readonly results: readonly Tensor[];

@@ -6,6 +6,7 @@ import { launch } from "./launch.ts";
 import { requireWhole } from "../runtime/options.ts";
 import { requireDraw, type Draw } from "./random.ts";
 
+/** What is pasted, and where. */
 export interface FeatureBlockOptions {
   /** Half side of the walk's window is floor(U(0.5, maxHalfSide)), in cells. */
   readonly maxHalfSide: number;

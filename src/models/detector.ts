@@ -65,6 +65,7 @@ export class Detector {
     this.config = config;
   }
 
+/** The device that everything of it lies on. */
   get device(): Device {
     return this.#model.weights.device;
   }

@@ -27,6 +27,7 @@ export interface TrainingImage {
   readonly image: DecodedImage;
 }
 
+/** What is trained, and how; each option has a default. */
 export interface TrainingOptions {
   /** Default "embedded". */
   readonly backbone?: BackboneName;

@@ -10,6 +10,7 @@ import { ShapeError, shapeError } from "../runtime/errors.ts";
 import { countOf, fromArray, type Tensor } from "../tensor/tensor.ts";
 import { once } from "./once.ts";
 
+/** What keeps a norm finite, and how fast running statistics move. */
 export interface BatchNormOptions {
   /** Added to the variance. Default 1e-5. */
   readonly eps?: number;

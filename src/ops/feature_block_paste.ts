@@ -10,6 +10,7 @@ import { add } from "./elementwise.ts";
 
 const BLUR = { size: 3, sigma: 0.8, border: "reflect" } as const;
 
+/** Features with anomalies pasted in, and where they are. */
 export interface PastedFeatures {
   /** The features with one blurred block added to every channel of each image, `[N, H, W, C]`. */
   readonly features: Tensor;
