@@ -1,9 +1,10 @@
 // The public surface of the core: runs wherever there is WebGPU, and is handed its device.
 export type { Gradients } from "./autograd/tape.ts";
 export { recogniseDataset, type Dataset, type DatasetClass, type FileListing, type Item, type Unreadable } from "./data/dataset.ts";
+export type { ClassSurvey, Finding, Survey } from "./data/survey.ts";
 export { FORMATS, type FormatName } from "./data/layouts/layout.ts";
 export { decodeDetector, encodeDetector } from "./models/detector_file.ts";
-export type { DecodedImage } from "./io/image.ts";
+export { maskUnion, type DecodedImage } from "./io/image.ts";
 export type { Conv2dOptions } from "./kernels/conv2d.ts";
 export type { ConvolutionOptions, Epilogue, Padding } from "./kernels/convolution.ts";
 export type { FeatureBlockOptions } from "./kernels/feature_block_paste.ts";
@@ -35,6 +36,7 @@ export { Grad } from "./models/grad/model.ts";
 export { GradTraining, type FitPosition, type FitStep } from "./models/grad/training.ts";
 export type { Preprocessing } from "./models/image_features.ts";
 export { Training, type TrainingImage, type TrainingOptions, type TrainingStep } from "./models/training.ts";
+export { evaluateDetector, trainDetector, type DetectorMetrics, type LabelledImage } from "./models/workflow.ts";
 export * as layers from "./nn/layers.ts";
 export { Weights, type StoredTensors } from "./nn/weights.ts";
 export { activation, type Activation, type ActivationName } from "./ops/activation.ts";

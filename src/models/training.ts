@@ -23,6 +23,7 @@ import { ChannelStatistics, rawFeatures, standardiserOf, type FeatureExtractor }
 
 /** A good image to learn from. */
 export interface TrainingImage {
+  /** What it shows: each class has a threshold of its own. */
   readonly className: string;
   readonly image: DecodedImage;
 }
