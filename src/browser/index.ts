@@ -1,3 +1,4 @@
 export * from "../index.ts";
 export { decodeImage } from "./images.ts";
+export { encodeOnnx } from "../onnx/encode_onnx.ts";
 export { describeAdapter, openDevice } from "./device.ts";

@@ -23,10 +23,12 @@ import { ChannelStatistics, rawFeatures, standardiserOf, type FeatureExtractor }
 
 /** A good image to learn from. */
 export interface TrainingImage {
+  /** What it shows: each class has a threshold of its own. */
   readonly className: string;
   readonly image: DecodedImage;
 }
 
+/** What is trained, and how; each option has a default. */
 export interface TrainingOptions {
   /** Default "embedded". */
   readonly backbone?: BackboneName;

@@ -6,6 +6,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 
 export type { FeatureBlockOptions };
 
+/** Features with anomalies pasted in, and where they are. */
 export interface PastedFeatures {
   /** The features, `[N, H, W, C]`, with the blocks of each image. */
   readonly features: Tensor;

@@ -1,8 +1,10 @@
 // EfficientNet's family: one table, scaled in width and depth.
 
+/** The family, smallest first. */
 export const EFFICIENTNETS = [
   "efficientnet-b0", "efficientnet-b1", "efficientnet-b2", "efficientnet-b3", "efficientnet-b4", "efficientnet-b5", "efficientnet-b6", "efficientnet-b7",
 ] as const;
+/** The name of one of them. */
 export type EfficientNetName = (typeof EFFICIENTNETS)[number];
 
 /** One MBConv block: expand, depthwise, squeeze and excitation, project. */
@@ -23,6 +25,7 @@ export interface BlockPlan {
   readonly nativeSide: number;
 }
 
+/** What a network of the family consists of. */
 export interface NetworkPlan {
   readonly name: EfficientNetName;
   /** Side of the images that it was trained for, pixels. */

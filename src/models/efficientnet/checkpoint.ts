@@ -11,6 +11,7 @@ export interface Checkpoint {
   /** Of the file, in hexadecimal digits. */
   readonly sha256: string;
   readonly shapes: ReadonlyMap<string, readonly number[]>;
+  /** Reads a tensor that `shapes` has. */
   readonly read: (name: string) => Promise<StoredTensor>;
 }
 
