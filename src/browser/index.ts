@@ -1,3 +1,4 @@
 export * from "../index.ts";
+export { openCheckpoint } from "./checkpoint.ts";
 export { decodeImage } from "./images.ts";
 export { describeAdapter, openDevice } from "./device.ts";

@@ -5,6 +5,9 @@ export const EFFICIENTNETS = [
 ] as const;
 export type EfficientNetName = (typeof EFFICIENTNETS)[number];
 
+/** Where on the hub a network's public checkpoint is: ImageNet with AutoAugment, as published by its authors. */
+export const repositoryOf = (name: EfficientNetName): string => `timm/tf_${name.replace("-", "_")}.aa_in1k`;
+
 /** One MBConv block: expand, depthwise, squeeze and excitation, project. */
 export interface BlockPlan {
   /** Place among all blocks, and among those of its stage. */
