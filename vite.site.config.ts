@@ -12,6 +12,6 @@ export default defineConfig({
     target: "es2022",
     outDir: "../../dist/site",
     emptyOutDir: true,
-    rolldownOptions: { input: ["docs/playground/index.html"] },
+    rolldownOptions: { input: ["docs/playground/index.html", "docs/playground/kernels.html"] },
   },
 });
