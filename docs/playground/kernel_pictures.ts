@@ -1,6 +1,6 @@
 // A picture of each kernel: what it makes of a photograph, with its parameters as controls.
 import {
-  activation, add, anomalyMap, averagePool, batchNorm, cast, conv2d, cosineSimilarity, depthwiseConv2d, dropout, exclusiveScan, featureBlockPaste,
+  activation, add, anomalyMap, averagePool, batchNorm, cast, conv2d, cosineSimilarity, depthwiseConv2d, divide, dropout, exclusiveScan, featureBlockPaste,
   fromArray, gather, gaussianBlur, gradients, gridSample, histogram, hingeLoss, layerNorm, matmul, maximum, maxPool, mean, minimum, mseLoss, multiply,
   normal, requireGrad, reshape, resize, Sgd, softmax, subtract, topKMean, toArray, transpose, uniform, type ActivationName, type Tensor,
 } from "../../src/index.ts";
@@ -46,7 +46,7 @@ const EDGES: Readonly<Record<string, readonly number[]>> = {
   emboss: [-2, -1, 0, -1, 0, 1, 0, 1, 2],
 };
 const FUNCTIONS: readonly [ActivationName, ...ActivationName[]] = ["hswish", "relu", "relu6", "leakyRelu", "hsigmoid", "sigmoid", "silu", "tanh", "gelu", "abs", "square"];
-const SEED = range("seed", 0, 20, 1, 1);
+const SEED = range("seed", 0, 20, 1, 5);
 const DRAW = (values: Values) => ({ seed: number(values, "seed"), stream: 1, step: 0 });
 
 /** Turned about its middle and scaled: where each output pixel looks in the input, in [-1, 1]. */
@@ -94,12 +94,10 @@ export const KERNEL_PICTURES: readonly KernelPicture[] = [
   },
   {
     shader: "cast",
-    controls: [range("exponent", 0, 12, 1, 11)],
+    controls: [range("levels", 1, 16, 1, 4)],
     make: (photo, values) => {
-      // Far from 0, f16's steps of light become large enough to be seen.
-      const offset = scalar(photo, 2 ** number(values, "exponent"));
-      const far = add(photo, offset);
-      return shown(subtract(photo.device.gpu.features.has("shader-f16") ? cast(cast(far, "f16"), "f32") : far, offset));
+      const levels = scalar(photo, number(values, "levels")); // whole numbers of them, cut towards zero
+      return shown(divide(cast(cast(multiply(photo, levels), "u32"), "f32"), levels));
     },
   },
   {

@@ -2,7 +2,7 @@
 import { synthesise } from "../../src/data/synthetic.ts";
 import { describeShader } from "../../tools/describe_shader.mjs";
 import { SIDE, type Control, type KernelReply, type KernelRequest } from "./kernels_protocol.ts";
-import { byId, element, pick, show } from "./page.ts";
+import { byId, element, onClick, pick, show } from "./page.ts";
 
 const SOURCES: Readonly<Record<string, string>> = Object.fromEntries(
   Object.entries(import.meta.glob<string>("../../shaders/*.wgsl", { query: "?raw", import: "default", eager: true }))
@@ -131,7 +131,7 @@ function shownPhoto(image: ImageData): Float32Array<ArrayBuffer> {
 
 byId("list").append(...NAMES.map((name) => element("li", {}, element("a", { href: `#${name}`, textContent: name }))));
 window.addEventListener("hashchange", () => open(location.hash.slice(1)));
-byId("photo").addEventListener("click", async () => {
+onClick("photo", async () => {
   const [file] = await pick(byId("pick-one"));
   if (!file) return;
   const bitmap = await createImageBitmap(file, { imageOrientation: "from-image", resizeWidth: SIDE, resizeHeight: SIDE, resizeQuality: "high" });
@@ -145,9 +145,9 @@ const measure = (shader: string | null): void => {
   byId("table").querySelector("tbody")!.replaceChildren();
   ask({ kind: "measure", shader });
 };
-byId("measure").addEventListener("click", () => measure(current));
-byId("measure-all").addEventListener("click", () => measure(null));
-byId("export").addEventListener("click", () => {
+onClick("measure", () => measure(current));
+onClick("measure-all", () => measure(null));
+onClick("export", () => {
   const link = element("a", { href: URL.createObjectURL(new Blob([`${JSON.stringify(report, null, 1)}\n`], { type: "application/json" })), download: "kernels.json" });
   link.click();
   URL.revokeObjectURL(link.href);

@@ -3,7 +3,7 @@ import { BACKBONES, type BackboneName } from "../../src/models/backbone.ts";
 import { calibratedScore } from "../../src/models/calibration.ts";
 import { auroc, rank } from "../../src/metrics/ranking.ts";
 import { LossChart } from "./loss_chart.ts";
-import { byId, dropZone, durationText, element, isPicture, pick, show } from "./page.ts";
+import { byId, dropZone, durationText, element, isPicture, onClick, pick, show } from "./page.ts";
 import type { LeftTraining, Picture, Ready, Reply, Request, TrainingChoice, Trouble } from "./protocol.ts";
 import { Result } from "./result.ts";
 
@@ -96,11 +96,12 @@ worker.addEventListener("message", ({ data: reply }: MessageEvent<Reply>) => {
       return fail(reply.trouble, reply.message);
   }
 });
+window.addEventListener("unhandledrejection", ({ reason }) => fail("input", String((reason as Error).message ?? reason)));
 worker.addEventListener("error", ({ message }) => fail("input", message || "the page's worker failed; reload the page"));
 
 function fail(trouble: Trouble, message: string): void {
   const notice = byId("notice");
-  notice.replaceChildren(element("strong", { textContent: message }), element("br"), ADVICE[trouble]);
+  notice.replaceChildren(element("strong", { textContent: message }), element("br"), ` ${ADVICE[trouble]}`);
   if (trouble === "lost") {
     byId("adapter").dataset["state"] = "gone";
     byId("adapter").textContent = "The GPU device was lost.";
@@ -165,9 +166,9 @@ const picturesOf = (files: readonly { readonly path: string; readonly file: File
 const withPath = (file: File) => ({ path: file.webkitRelativePath || file.name, file });
 
 dropZone(byId("good-drop"), (files) => addGood(picturesOf(files)));
-byId("good-files").addEventListener("click", async () => addGood(picturesOf((await pick(byId("pick-files"))).map(withPath))));
-byId("good-folder").addEventListener("click", async () => addGood(picturesOf((await pick(byId("pick-folder"))).map(withPath))));
-byId("samples").addEventListener("click", () => ask({ kind: "samples" }));
+onClick("good-files", async () => addGood(picturesOf((await pick(byId("pick-files"))).map(withPath))));
+onClick("good-folder", async () => addGood(picturesOf((await pick(byId("pick-folder"))).map(withPath))));
+onClick("samples", () => ask({ kind: "samples" }));
 
 // ---- Training
 
@@ -175,7 +176,7 @@ const backbones = byId<HTMLSelectElement>("backbone");
 for (const name of BACKBONES) backbones.append(element("option", { value: name, textContent: name === "embedded" ? "embedded, nothing to download" : name }));
 backbones.addEventListener("change", refresh);
 
-byId("start").addEventListener("click", () => {
+onClick("start", () => {
   isTraining = true;
   show(false, "notice", "loss");
   chart.clear();
@@ -184,15 +185,15 @@ byId("start").addEventListener("click", () => {
   left = null;
   refresh();
 });
-byId("stop").addEventListener("click", () => ask({ kind: "stop" }));
-byId("forget").addEventListener("click", () => {
+onClick("stop", () => ask({ kind: "stop" }));
+onClick("forget", () => {
   left = null;
   byId("kept").textContent = "";
   ask({ kind: "forget" });
   refresh();
 });
-byId("weights-hub").addEventListener("click", () => ask({ kind: "weights", name: backbones.value as BackboneName, file: null }));
-byId("weights-file").addEventListener("click", async () => {
+onClick("weights-hub", () => ask({ kind: "weights", name: backbones.value as BackboneName, file: null }));
+onClick("weights-file", async () => {
   const [file] = await pick(byId("pick-one"));
   if (file) ask({ kind: "weights", name: backbones.value as BackboneName, file });
 });
@@ -244,9 +245,9 @@ function redraw(): void {
 dropZone(byId("test-drop"), (files) => {
   if (ready && !isTraining) inspect(picturesOf(files));
 });
-byId("test-files").addEventListener("click", async () => inspect(picturesOf((await pick(byId("pick-files"))).map(withPath))));
-byId("test-samples").addEventListener("click", () => inspect(samples));
-byId("clear").addEventListener("click", () => {
+onClick("test-files", async () => inspect(picturesOf((await pick(byId("pick-files"))).map(withPath))));
+onClick("test-samples", () => inspect(samples));
+onClick("clear", () => {
   results.clear();
   byId("results").replaceChildren();
   show(false, "clear");
@@ -254,8 +255,8 @@ byId("clear").addEventListener("click", () => {
 });
 byId("threshold").addEventListener("input", redraw);
 byId("opacity").addEventListener("input", redraw);
-byId("save").addEventListener("click", () => ask({ kind: "save" }));
-byId("load").addEventListener("click", async () => {
+onClick("save", () => ask({ kind: "save" }));
+onClick("load", async () => {
   const [file] = await pick(byId("pick-one"));
   if (file) ask({ kind: "load", file, name: file.name });
 });
@@ -265,7 +266,7 @@ byId("load").addEventListener("click", async () => {
 const video = byId<HTMLVideoElement>("video");
 let liveId: number | null = null;
 
-byId("good-camera").addEventListener("click", async () => {
+onClick("good-camera", async () => {
   try {
     video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
     await video.play();
@@ -274,14 +275,14 @@ byId("good-camera").addEventListener("click", async () => {
     fail("input", `no camera: ${(error as Error).message}`);
   }
 });
-byId("camera-off").addEventListener("click", () => {
+onClick("camera-off", () => {
   for (const track of (video.srcObject as MediaStream | null)?.getTracks() ?? []) track.stop();
   video.srcObject = null;
   byId<HTMLInputElement>("live").checked = false;
   liveId = null;
   show(false, "camera");
 });
-byId("shoot").addEventListener("click", async () => {
+onClick("shoot", async () => {
   const canvas = new OffscreenCanvas(video.videoWidth, video.videoHeight);
   canvas.getContext("2d")!.drawImage(video, 0, 0);
   addGood([{ name: `filmed ${good.length + 1}`, file: await canvas.convertToBlob() }]);

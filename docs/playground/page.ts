@@ -14,6 +14,11 @@ export function element<K extends keyof HTMLElementTagNameMap>(tag: K, fields: P
   return made;
 }
 
+/** Does something whenever the element of that id is clicked. */
+export function onClick(id: string, act: () => unknown): void {
+  byId(id).addEventListener("click", () => void act());
+}
+
 /** "3 min 20 s" */
 export function durationText(seconds: number): string {
   const whole = Math.max(1, Math.round(seconds));

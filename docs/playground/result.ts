@@ -43,6 +43,7 @@ export class Result {
     [this.#canvas.width, this.#canvas.height] = [Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale))];
     this.#picture = await createImageBitmap(picture, { imageOrientation: "from-image", resizeWidth: this.#canvas.width, resizeHeight: this.#canvas.height, resizeQuality: "high" });
     this.#inspected = inspected;
+    this.item.dataset["score"] = String(inspected.score);
   }
 
   refuse(message: string): void {
