@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { join, resolve } from "node:path";
-import { version } from "../../package.json";
 import { calibratedScore, steepnessOf, type GoodScores } from "../models/calibration.ts";
 import type { Detector } from "../models/detector.ts";
 import { readBytes } from "../node/files.ts";
 import { decodeImage, encodeJpeg, encodePng } from "../node/images.ts";
+import { VERSION } from "../runtime/version.ts";
 import { judge, shownName, type EvaluatedClass, type EvaluatedRun, type Judged } from "./evaluate_run.ts";
 import { heatLayer } from "./heat.ts";
 import { logLevels, maskContour } from "./report/pictures.ts";
@@ -106,7 +106,7 @@ const ends = <T>(values: readonly T[], most: number): readonly T[] =>
 async function modelConfiguration({ config }: Detector, modelPath: string): Promise<ReportData["configuration"]> {
   const { backbone, inputSize, fit, grad, calibration } = config;
   return [
-    ["bigrid", version],
+    ["bigrid", VERSION],
     ["Model", modelPath],
     ["Model's SHA-256", createHash("sha256").update(await readBytes(modelPath)).digest("hex")],
     ["Backbone", backbone.name],
