@@ -1,8 +1,9 @@
 import { Command, CommanderError } from "commander";
-import { version } from "../../package.json";
 import { BigridError } from "../runtime/errors.ts";
+import { VERSION } from "../runtime/version.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addEval } from "./commands/eval.ts";
+import { addExport } from "./commands/export.ts";
 import { addInfo } from "./commands/info.ts";
 import { addInspect } from "./commands/inspect.ts";
 import { addPredict } from "./commands/predict.ts";
@@ -16,12 +17,12 @@ const WRONG_USAGE = 2;
 
 const program = new Command("bigrid")
   .description("Visual anomaly detection on any GPU: learn from good images, find defects in new ones.")
-  .version(version)
+  .version(VERSION)
   .option("--debug", "print the stack of an error")
   .exitOverride()
   .configureOutput({ writeErr: (text) => messages.write(text) })
   .showHelpAfterError("(--help says more)");
-for (const add of [addDemo, addInspect, addTrain, addEval, addPredict, addWeights, addInfo]) add(program);
+for (const add of [addDemo, addInspect, addTrain, addEval, addPredict, addExport, addWeights, addInfo]) add(program);
 for (const command of program.commands) command.exitOverride().copyInheritedSettings(program).showHelpAfterError(`(bigrid ${command.name()} --help says more)`);
 
 async function main(): Promise<number> {

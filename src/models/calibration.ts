@@ -53,7 +53,7 @@ export function calibrationOf(images: readonly HeldOut[], falseReject: number): 
 
 /**
  * A score between 0 and 1: 0.5 at the threshold, 0.1 where good images typically are; logistic in the score's logarithm.
- * @param scores those of the image's class, or the calibration itself
+ * @param good those of the image's class, or the calibration itself
  */
 export const calibratedScore = (score: number, good: GoodScores): number => 1 / (1 + (good.threshold / score) ** steepnessOf(good));
 

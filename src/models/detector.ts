@@ -31,6 +31,16 @@ export interface Inspection {
   readonly size: number;
 }
 
+/** What is read back of a batch. */
+export interface Judgement {
+  /** `[N, size, size, 1]` */
+  readonly map: Tensor;
+  /** `[N, 1, 1, 1]` */
+  readonly score: Tensor;
+  /** `[N, 1, 1, 1]` */
+  readonly peak: Tensor;
+}
+
 /** What a detector is besides its weights: what its file's metadata says. */
 export interface DetectorConfig {
   readonly backbone: BackboneSettings;
@@ -55,6 +65,7 @@ export class Detector {
     this.config = config;
   }
 
+/** The device that everything of it lies on. */
   get device(): Device {
     return this.#model.weights.device;
   }
@@ -108,13 +119,21 @@ export class Detector {
     return this.#inspections(this.#started(() => features));
   }
 
-  #started(featuresOf: () => Tensor): readonly Promise<Float32Array>[] {
-    using _scope = this.device.scope();
-    return this.#score(featuresOf());
+  /**
+   * Everything between preprocessing and reading back, on the device.
+   * @param images `[N, size, size, 3]`, as `preprocessing` says
+   */
+  judge(images: Tensor): Judgement {
+    return this.#judge(this.#features.extractFrom(images));
   }
 
-  /** Maps, window means and peaks of a batch, on their way back. */
-  #score(features: Tensor): readonly Promise<Float32Array>[] {
+  #started(featuresOf: () => Tensor): readonly Promise<Float32Array>[] {
+    using _scope = this.device.scope();
+    const { map, score, peak } = this.#judge(featuresOf());
+    return [map, score, peak].map((tensor) => toArray(tensor));
+  }
+
+  #judge(features: Tensor): Judgement {
     const { grad, inputSize } = this.config;
     const [batch, height, width] = features.shape as [number, number, number];
     const reconstruction = this.#model.reconstruct(features, null, "inference");
@@ -126,7 +145,7 @@ export class Detector {
     const rows = averagePool(pixels, [1, smoothing], { stride: 1, padding: [0, half], countIncludePad: false });
     const map = averagePool(rows, [smoothing, 1], { stride: 1, padding: [half, 0], countIncludePad: false });
     const means = averagePool(averagePool(map, [1, window], { stride: 1 }), [window, 1], { stride: 1 });
-    return [toArray(map), toArray(max(means, [1, 2, 3])), toArray(max(map, [1, 2, 3]))];
+    return { map, score: max(means, [1, 2, 3]), peak: max(map, [1, 2, 3]) };
   }
 
   async #inspections(reads: readonly Promise<Float32Array>[]): Promise<Inspection[]> {
@@ -136,7 +155,7 @@ export class Detector {
       score,
       calibrated: calibratedScore(score, this.config.calibration),
       peak: peaks[i]!,
-       map: maps.slice(i * size * size, (i + 1) * size * size),
+      map: maps.slice(i * size * size, (i + 1) * size * size),
       size,
     }));
   }

@@ -23,10 +23,12 @@ import { ChannelStatistics, rawFeatures, standardiserOf, type FeatureExtractor }
 
 /** A good image to learn from. */
 export interface TrainingImage {
+  /** What it shows: each class has a threshold of its own. */
   readonly className: string;
   readonly image: DecodedImage;
 }
 
+/** What is trained, and how; each option has a default. */
 export interface TrainingOptions {
   /** Default "embedded". */
   readonly backbone?: BackboneName;
@@ -185,6 +187,11 @@ export class Training {
   /** Steps taken so far. */
   get taken(): number {
     return this.#taken;
+  }
+
+  /** What calibrates the detector: good images that were not trained on, judged; complete after `finish`. */
+  get heldOut(): readonly HeldOut[] {
+    return this.#heldOut;
   }
 
   /** Takes steps until the end, or until nobody asks for more; asked again, it goes on. */

@@ -1,6 +1,6 @@
 import sharp from "sharp";
 import { decodeBmp, isBmp } from "../io/bmp.ts";
-import { maskFrom, type DecodedImage } from "../io/image.ts";
+import { maskUnion, type DecodedImage } from "../io/image.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
 import type { Placement } from "../tensor/placement.ts";
 import { readBytes } from "./files.ts";
@@ -64,25 +64,16 @@ function marked(samples: Uint8Array | Uint16Array, channels: number, { width, he
 }
 
 /**
- * All masks of an image together, as they are placed in an image of `width` x `height` (`maskFrom`).
- * @param placementOf where a mask of its size goes; stretched over all of it if left out
- * @returns row-major, width * height, 1 where any mask marks; null if there are no masks
+ * All masks of an image together, as they are placed in an image of `width` x `height` (`maskUnion`).
  * @throws InputError as `decodeImage`
  */
 export async function decodeMasks(
   paths: readonly string[],
   width: number,
   height: number,
-  placementOf: (mask: DecodedImage) => Placement | undefined = () => undefined,
+  placementOf?: (mask: DecodedImage) => Placement | undefined,
 ): Promise<Uint8Array | null> {
-  if (paths.length === 0) return null;
-  const union = new Uint8Array(width * height);
-  for (const path of paths) {
-    const picture = await decodeMask(path);
-    const mask = maskFrom(picture, width, height, placementOf(picture));
-    for (let i = 0; i < union.length; i++) union[i]! |= mask[i]!;
-  }
-  return union;
+  return maskUnion(await Promise.all(paths.map(decodeMask)), width, height, placementOf);
 }
 
 /**

@@ -7,6 +7,7 @@ import { toArray, type Tensor } from "../../tensor/tensor.ts";
 import { blockOptions, type GradConfig } from "./config.ts";
 import { isGrid, type Grad } from "./model.ts";
 
+/** How long and on what a model is trained. */
 export interface FitOptions {
   /** Of the first stage, which teaches the abnormal grid pasted blocks. */
   readonly epochsAbnormal: number;
@@ -18,6 +19,7 @@ export interface FitOptions {
   readonly featureVariance: number;
 }
 
+/** The first stage teaches the abnormal branch pasted blocks, the second everything to reconstruct. */
 export type Stage = "abnormal" | "normal";
 
 const CODE_NOISE = 0.05;
