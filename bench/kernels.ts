@@ -7,7 +7,7 @@ import { gatherRegion } from "../src/kernels/copy.ts";
 import * as depthwise from "../src/kernels/depthwise_conv2d.ts";
 import { dropoutForward } from "../src/kernels/dropout.ts";
 import { binaryForward } from "../src/kernels/elementwise.ts";
-import { drawFeatureBlocks } from "../src/kernels/feature_block_paste.ts";
+import { drawFeatureBlocks, pasteFeatureBlocks } from "../src/kernels/feature_block_paste.ts";
 import * as gather from "../src/kernels/gather.ts";
 import * as blur from "../src/kernels/gaussian_blur.ts";
 import * as grid from "../src/kernels/grid_sample.ts";
@@ -24,6 +24,7 @@ import * as resize from "../src/kernels/resize.ts";
 import * as rows from "../src/kernels/rows.ts";
 import { exclusiveScan } from "../src/kernels/scan.ts";
 import { topKMeanForward } from "../src/kernels/top_k_mean.ts";
+import { PUBLISHED_BLOCKS } from "../src/ops/feature_block_paste.ts";
 import { imagesToTensor } from "../src/ops/images.ts";
 import type { Device } from "../src/runtime/device.ts";
 import { RandomStream } from "../src/tensor/random.ts";
@@ -58,7 +59,6 @@ const MIDDLE = { groups: 1, extent: POSITIONS, channels: CHANNELS };
 const NORM = { eps: 1e-5, correction: 0 } as const;
 const PADDED = { padding: 1 };
 const DRAW = { seed: 1, stream: 2, step: 3 };
-const BLOCKS = { maxHalfSide: 10, intensity: [8, 16], steps: 100 } as const;
 const HINGE = { threshold: 0.5, reduction: "mean" } as const;
 const POOL = { stride: [2, 2], padding: [1, 1], countIncludePad: true } as const;
 const BILINEAR = { mode: "bilinear", alignCorners: false, antialias: false } as const;
@@ -230,7 +230,10 @@ export const KERNELS: readonly Measured[] = [
     "random.normal_numbers": (device) => () => normal(device, MAP, DRAW),
   }),
   ...family("16 images of 28x28", bytesOf([16, CELLS, CELLS, 2]), 0, {
-    "feature_block_paste.walk": (device) => () => drawFeatureBlocks(device, [16, CELLS, CELLS], DRAW, BLOCKS),
+    "feature_block_paste.walk": (device) => () => drawFeatureBlocks(device, [16, CELLS, CELLS], DRAW, PUBLISHED_BLOCKS),
+  }),
+  ...family("16 maps of 28x28x272", bytesOf([2, 16, CELLS, CELLS, CHANNELS]), 16 * CELLS * CELLS * CHANNELS, {
+    "feature_block_paste.paste": over([[16, CELLS, CELLS, CHANNELS]], (x) => pasteFeatureBlocks(x, null, DRAW, PUBLISHED_BLOCKS)),
   }),
   ...family("1 M", bytesOf([2 * MILLION]), MILLION, {
     "scan.block_totals and forward": (device) => {

@@ -1,7 +1,8 @@
 // random: Philox4x32-10 words, and uniform and normal numbers made from them.
 //
-//   words    [count]  u32
-//   output   [count]  f32   uniform between low and high, or normal with mean 0 and deviation `high`
+//   words          [count]  u32
+//   output         [count]  f32   uniform between low and high, or normal with mean 0 and deviation `high`
+//   training_step  [1]      u32   step: in a tensor, so that captured draws go on from run to run
 //
 // Element i takes lane i % 4 of philox(counter (i / 4, stream, step, 0), key (seed, 0)): four elements an invocation.
 // Normals by Box-Muller from pairs of lanes: equal bits on one device, not across devices (log and cos are the vendor's).
@@ -12,7 +13,6 @@ struct Params {
   count: u32,
   seed: u32,
   stream: u32,
-  step: u32,
   low: f32,
   high: f32,
 }
@@ -21,9 +21,10 @@ const TURN = 6.283185307179586;
 
 @group(0) @binding(0) var<storage, read_write> words: array<u32>;
 @group(0) @binding(1) var<storage, read_write> output: array<f32>;
+@group(0) @binding(2) var<storage, read> training_step: array<u32>;
 @group(1) @binding(0) var<uniform> params: Params;
 
-fn draw(i: u32) -> vec4u { return philox(vec4u(i, params.stream, params.step, 0u), vec2u(params.seed, 0u)); }
+fn draw(i: u32) -> vec4u { return philox(vec4u(i, params.stream, training_step[0], 0u), vec2u(params.seed, 0u)); }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn raw(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {

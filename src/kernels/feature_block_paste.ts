@@ -1,49 +1,169 @@
 import module from "../../shaders/feature_block_paste.wgsl";
 import type { Device } from "../runtime/device.ts";
-import { OptionError } from "../runtime/errors.ts";
-import { empty, type Tensor } from "../tensor/tensor.ts";
-import { launch } from "./launch.ts";
-import { requireWhole } from "../runtime/options.ts";
-import { requireDraw, type Draw } from "./random.ts";
+import { OptionError, shapeError } from "../runtime/errors.ts";
+import { empty, fromArray, release, type Tensor } from "../tensor/tensor.ts";
+import { choiceOf, requireWhole } from "../runtime/options.ts";
+import { gaussianBlurForward } from "./gaussian_blur.ts";
+import { floatDType, requireDType, requireOneDevice, requireShape } from "./launch.ts";
+import { launchDraw, requireDraw, type Draw } from "./random.ts";
+
+export const WALKS = ["code", "paper"] as const;
+export const PASTE_DIRECTIONS = ["equal", "random", "differences"] as const; // by the values of the override DIRECTION
+export const PASTE_SIGNS = ["none", "block", "channel", "cell"] as const; // by the values of the override SIGNS
+export const PASTE_SOURCES = ["images", "places"] as const;
+export const PASTE_DRAWS = ["image", "batch"] as const;
 
 /** What is pasted, and where. */
 export interface FeatureBlockOptions {
+  /** "code": that many steps to one of 4 neighbours. "paper": a number uniform from that many to twice as many, to one of 8 or none. */
+  readonly walk: (typeof WALKS)[number];
+  readonly steps: number;
   /** Half side of the walk's window is floor(U(0.5, maxHalfSide)), in cells. */
   readonly maxHalfSide: number;
-  /** Intensity is U(low, high), in units of the features. */
+  /** Where centres may lie, as shares of the map's sides, as far as the window fits in: left, top, right, bottom. */
+  readonly region: readonly [left: number, top: number, right: number, bottom: number];
+  /** Blocks of an image. */
+  readonly count: number;
+  /** Whether each "image" has blocks of its own, or all of a "batch" the same. */
+  readonly per: (typeof PASTE_DRAWS)[number];
+  /** Intensity is U(low, high): what the direction is multiplied with. */
   readonly intensity: readonly [low: number, high: number];
-  /** Steps of the random walk. */
-  readonly steps: number;
+  /** Of the Gaussian that spreads a block's intensity, in cells. */
+  readonly blurSigma: number;
+  /** Cells on each side that it reaches; 0 for no blur. */
+  readonly blurRadius: number;
+  /**
+   * In feature space, times the intensity: "equal", 1 in every channel; "random", normal numbers times each channel's deviation, partly the
+   * same for the whole block; "differences" to real features of elsewhere, which at intensity 1 take the cells' place.
+   */
+  readonly direction: (typeof PASTE_DIRECTIONS)[number];
+  /** Of a random direction the share of the variance that a block's cells have in common is U(low, high). */
+  readonly shared: readonly [low: number, high: number];
+  /** What a coin turns round: "none", the whole "block", each "channel" of a block, or each channel of each "cell". */
+  readonly signs: (typeof PASTE_SIGNS)[number];
+  /** Where elsewhere is: other "images" of the batch, or other "places" of the same image. */
+  readonly source: (typeof PASTE_SOURCES)[number];
 }
 
+/** Where blocks are. */
 export interface FeatureBlocks {
   /** `[N,H,W]`: 1 at marked cells, 0 elsewhere. */
   readonly mask: Tensor;
-  /** `[N,H,W]`: the intensity at marked cells, 0 elsewhere. */
-  readonly paste: Tensor;
+  /** `[N,H,W,K]`: each block's intensity at the cells that it marked, 0 elsewhere. */
+  readonly weights: Tensor;
 }
 
-/** One block for each of `batch` images of H x W cells. */
-export function drawFeatureBlocks(device: Device, [batch, height, width]: readonly [number, number, number], draw: Draw, options: FeatureBlockOptions): FeatureBlocks {
-  const { maxHalfSide, intensity, steps } = options;
+type Map = readonly [batch: number, height: number, width: number];
+
+const OP = "featureBlockPaste";
+
+/** `count` blocks for each of `batch` images of H x W cells. */
+export function drawFeatureBlocks(device: Device, map: Map, draw: Draw, options: FeatureBlockOptions): FeatureBlocks {
+  requireBlocks(OP, map, options);
+  requireDraw(OP, device, draw);
+  const mask = empty(device, map);
+  const weights = empty(device, [...map, options.count]);
+  run(draw, "walk", { mask, weights }, [...map, 1], options, map[0]);
+  return { mask, weights };
+}
+
+/**
+ * Features `[N,H,W,C]` with blocks pasted, and their mask.
+ * @param deviations `[C]`, of each channel; null for 1
+ */
+export function pasteFeatureBlocks(
+  features: Tensor,
+  deviations: Tensor | null,
+  draw: Draw,
+  options: FeatureBlockOptions,
+): { readonly features: Tensor; readonly mask: Tensor } {
+  const dtype = floatDType(OP, { features });
+  const { device } = features;
+  const [batch = 0, height = 0, width = 0, channels = 0] = features.shape;
+  if (features.shape.length !== 4) shapeError(OP, "expected features [N,H,W,C]", { features });
+  if (deviations) {
+    requireDType(OP, "f32", { deviations });
+    requireShape(OP, "deviations", [channels], { features, deviations });
+    requireOneDevice(OP, { features, deviations });
+  }
+  const { mask, weights } = drawFeatureBlocks(device, [batch, height, width], draw, options);
+  const { blurSigma: sigma, blurRadius } = options;
+  const blurred = gaussianBlurForward(weights, { size: 2 * blurRadius + 1, sigma, border: "reflect" });
+  const scales = deviations ?? fromArray(device, [channels], new Float32Array(channels).fill(1));
+  const output = empty(device, features.shape, dtype);
+  const invocations = batch * height * width * Math.ceil(channels / 4);
+  run(draw, "paste", { features, blurred, deviations: scales, output }, [batch, height, width, channels], options, invocations);
+  for (const used of [weights, blurred, ...(scales === deviations ? [] : [scales])]) release(used);
+  return { features: output, mask };
+}
+
+/** Throws OptionError unless blocks can be drawn so on H x W cells. */
+export function requireBlocks(op: string, [, height, width]: Map, options: FeatureBlockOptions): void {
+  const { walk, steps, maxHalfSide, region, count, per, intensity, blurSigma, blurRadius, direction, shared, signs, source } = options;
+  const choices = [
+    ["walk", WALKS, walk], ["per", PASTE_DRAWS, per], ["direction", PASTE_DIRECTIONS, direction], ["signs", PASTE_SIGNS, signs],
+    ["source", PASTE_SOURCES, source],
+  ] as const;
+  for (const [name, allowed, value] of choices) choiceOf(op, name, allowed, value);
   if (!(maxHalfSide >= 0.5 && 2 * Math.floor(maxHalfSide) + 1 <= Math.min(height, width))) {
-    throw new OptionError(`featureBlockPaste: expected maxHalfSide from 0.5 to ${(Math.min(height, width) - 1) / 2}, got ${maxHalfSide} for ${height}x${width} cells`);
+    throw new OptionError(`${op}: expected maxHalfSide from 0.5 to ${(Math.min(height, width) - 1) / 2}, got ${maxHalfSide} for ${height}x${width} cells`);
   }
-  requireDraw("featureBlockPaste", draw);
-  requireWhole("featureBlockPaste", "steps", 0, [steps]);
-  if (!(intensity[0] <= intensity[1] && intensity.every(Number.isFinite))) {
-    throw new OptionError(`featureBlockPaste: expected a finite intensity [low, high], got [${intensity.join(",")}]`);
+  requireWhole(op, "steps", 0, [steps]);
+  requireWhole(op, "count", 1, [count]);
+  requireWhole(op, "blurRadius", 0, [blurRadius]);
+  if (!(intensity.length === 2 && intensity[0] <= intensity[1] && intensity.every(Number.isFinite))) {
+    throw new OptionError(`${op}: expected a finite intensity [low, high], got [${intensity.join(",")}]`);
   }
-  const mask = empty(device, [batch, height, width]);
-  const paste = empty(device, [batch, height, width]);
-  const { seed, stream, step } = draw;
-  launch({
+  if (!(shared.length === 2 && shared[0] >= 0 && shared[0] <= shared[1] && shared[1] <= 1)) {
+    throw new OptionError(`${op}: expected shared [low, high] from 0 to 1, got [${shared.join(",")}]`);
+  }
+  const [left, top, right, bottom] = region;
+  if (!(region.length === 4 && left >= 0 && left < right && right <= 1 && top >= 0 && top < bottom && bottom <= 1)) {
+    throw new OptionError(`${op}: expected a region [left, top, right, bottom] of shares from 0 to 1, left < right and top < bottom, got [${region.join(",")}]`);
+  }
+  if (!(blurSigma > 0 && blurSigma < Infinity)) throw new OptionError(`${op}: expected a finite blurSigma above 0, got ${blurSigma}`);
+}
+
+function run(
+  draw: Draw,
+  entryPoint: string,
+  tensors: Readonly<Record<string, Tensor>>,
+  [batch, height, width, channels]: readonly [number, number, number, number],
+  options: FeatureBlockOptions,
+  invocations: number,
+): void {
+  const { walk, steps, maxHalfSide, region, count, per, intensity, direction, shared, signs, source } = options;
+  const [left, top, right, bottom] = region;
+  const { dtype } = tensors["features"] ?? { dtype: "f32" };
+  launchDraw(draw, {
     module,
-    entryPoint: "walk",
-    element: "f32",
-    tensors: { mask, paste },
-    params: { batch, height, width, half_max: maxHalfSide, intensity_low: intensity[0], intensity_high: intensity[1], steps, seed, stream, step },
-    size: { invocations: batch },
+    entryPoint,
+    element: dtype,
+    constants: {
+      PAPER_WALK: walk === "paper",
+      PER_BATCH: per === "batch",
+      DIRECTION: PASTE_DIRECTIONS.indexOf(direction),
+      SIGNS: PASTE_SIGNS.indexOf(signs),
+      SAME_IMAGE: source === "places",
+    },
+    tensors,
+    params: {
+      batch,
+      height,
+      width,
+      channels,
+      blocks: count,
+      half_max: maxHalfSide,
+      intensity_low: intensity[0],
+      intensity_high: intensity[1],
+      shared_low: shared[0],
+      shared_high: shared[1],
+      left: Math.floor(left * width),
+      top: Math.floor(top * height),
+      right: Math.ceil(right * width),
+      bottom: Math.ceil(bottom * height),
+      steps,
+    },
+    size: { invocations },
   });
-  return { mask, paste };
 }

@@ -1,50 +1,70 @@
 import module from "../../shaders/random.wgsl";
 import type { Device } from "../runtime/device.ts";
 import { OptionError } from "../runtime/errors.ts";
-import { countOf, empty, type Shape, type Tensor } from "../tensor/tensor.ts";
-import { launch } from "./launch.ts";
+import { countOf, empty, fromArray, release, type Shape, type Tensor } from "../tensor/tensor.ts";
+import { launch, requireDType, requireShape, type Launch } from "./launch.ts";
 
 /** Which random numbers: equal draws are equal numbers, on whatever device. All are u32. */
 export interface Draw {
   readonly seed: number;
   /** What the numbers are for. */
   readonly stream: number;
-  readonly step: number;
+  /** Of training; `[1]`, u32, where the draw is captured: written before each run, it makes each run draw anew. */
+  readonly step: number | Tensor;
 }
 
-/** Throws OptionError unless a draw's numbers are u32. */
-export function requireDraw(op: string, { seed, stream, step }: Draw): void {
-  if (![seed, stream, step].every((word) => word === word >>> 0)) {
-    throw new OptionError(`${op}: expected seed, stream and step to be whole numbers below 2^32, got ${seed}, ${stream} and ${step}`);
+/**
+ * Throws OptionError unless a draw's numbers are u32, and for a number as the step while capturing; ShapeError for a step that is no u32
+ * `[1]`.
+ */
+export function requireDraw(op: string, device: Device, { seed, stream, step }: Draw): void {
+  const inTensor = typeof step !== "number";
+  if (![seed, stream, inTensor ? 0 : step].every((word) => word === word >>> 0)) {
+    throw new OptionError(`${op}: expected seed, stream and step to be whole numbers below 2^32, got ${seed}, ${stream} and ${inTensor ? "a tensor" : step}`);
   }
+  if (inTensor) {
+    requireDType(op, "u32", { step });
+    requireShape(op, "step", [1], { step });
+  } else if (device.isCapturing) {
+    throw new OptionError(`${op}: expected the draw's step in a tensor while capturing, got ${step}, which every run would draw again`);
+  }
+}
+
+/** Launches a kernel that draws; its draw was checked by `requireDraw`. */
+export function launchDraw({ seed, stream, step }: Draw, { tensors, params, ...rest }: Launch): void {
+  const [{ device }] = Object.values(tensors) as [Tensor];
+  const held = typeof step === "number" ? fromArray(device, [1], Uint32Array.of(step)) : step;
+  launch({ ...rest, tensors: { ...tensors, training_step: held }, params: { ...params, seed, stream } });
+  if (held !== step) release(held);
 }
 
 /** Philox4x32-10 words, u32. */
 export function randomWords(device: Device, shape: Shape, draw: Draw): Tensor {
+  requireDraw("randomWords", device, draw);
   const words = empty(device, shape, "u32");
-  run("randomWords", "raw", { words }, shape, draw, 0, 0);
+  run("raw", { words }, shape, draw, 0, 0);
   return words;
 }
 
 /** Uniform numbers between low and high. */
 export function uniform(device: Device, shape: Shape, draw: Draw, low = 0, high = 1): Tensor {
   if (!Number.isFinite(high - low)) throw new OptionError(`uniform: expected finite ends, got ${low} and ${high}`);
+  requireDraw("uniform", device, draw);
   const output = empty(device, shape);
-  run("uniform", "uniform_numbers", { output }, shape, draw, low, high);
+  run("uniform_numbers", { output }, shape, draw, low, high);
   return output;
 }
 
 /** Normal numbers with mean 0. */
 export function normal(device: Device, shape: Shape, draw: Draw, deviation = 1): Tensor {
   if (!(deviation >= 0 && deviation < Infinity)) throw new OptionError(`normal: expected a finite deviation of at least 0, got ${deviation}`);
+  requireDraw("normal", device, draw);
   const output = empty(device, shape);
-  run("normal", "normal_numbers", { output }, shape, draw, 0, deviation);
+  run("normal_numbers", { output }, shape, draw, 0, deviation);
   return output;
 }
 
-function run(op: string, entryPoint: string, tensors: Record<string, Tensor>, shape: Shape, draw: Draw, low: number, high: number): void {
-  requireDraw(op, draw);
+function run(entryPoint: string, tensors: Record<string, Tensor>, shape: Shape, draw: Draw, low: number, high: number): void {
   const count = countOf(shape);
-  const { seed, stream, step } = draw;
-  launch({ module, entryPoint, element: "f32", tensors, params: { count, seed, stream, step, low, high }, size: { invocations: Math.ceil(count / 4) } });
+  launchDraw(draw, { module, entryPoint, element: "f32", tensors, params: { count, low, high }, size: { invocations: Math.ceil(count / 4) } });
 }

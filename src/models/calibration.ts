@@ -55,11 +55,9 @@ export function calibrationOf(images: readonly HeldOut[], falseReject: number): 
  * A score between 0 and 1: 0.5 at the threshold, 0.1 where good images typically are; logistic in the score's logarithm.
  * @param good those of the image's class, or the calibration itself
  */
-export function calibratedScore(score: number, good: GoodScores): number {
-  return 1 / (1 + (good.threshold / score) ** steepnessOf(good));
-}
+export const calibratedScore = (score: number, good: GoodScores): number => 1 / (1 + (good.threshold / score) ** steepnessOf(good));
 
-/** Of that curve. */
+/** The logistic's slope: a score is calibrated to 1 / (1 + (threshold / score) ** steepness). */
 export const steepnessOf = ({ threshold, typical }: GoodScores): number => Math.log(1 / TYPICAL_CALIBRATED - 1) / Math.log(threshold / typical);
 
 /**

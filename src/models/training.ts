@@ -189,6 +189,11 @@ export class Training {
     return this.#taken;
   }
 
+  /** What calibrates the detector: good images that were not trained on, judged; complete after `finish`. */
+  get heldOut(): readonly HeldOut[] {
+    return this.#heldOut;
+  }
+
   /** Takes steps until the end, or until nobody asks for more; asked again, it goes on. */
   async *fit(): AsyncGenerator<TrainingStep, void> {
     for (;;) {

@@ -1,6 +1,7 @@
 // From images to a detector and its figures, wherever the images come from.
 import { maskUnion, type DecodedImage } from "../io/image.ts";
-import { evaluate, meanMetrics, type Metrics, type Sample } from "../metrics/evaluate.ts";
+import { Evaluation } from "../metrics/evaluate.ts";
+import { meanMetrics, type Metrics } from "../metrics/metrics.ts";
 import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
 import type { Detector } from "./detector.ts";
@@ -44,20 +45,22 @@ export async function trainDetector(
 }
 
 /**
- * Measures a detector on images whose verdict is known. All maps are in memory until the end: 4 bytes for each pixel that it looks at.
+ * Measures a detector on images whose verdict is known, in bounded memory. `Evaluation` also knows intervals and errors.
  *
  * @param images good and defective ones of one class or several
  * @returns fractions in [0, 1]; null where undefined
  * @throws InputError if there are no images
  */
 export async function evaluateDetector(detector: Detector, images: AsyncIterable<LabelledImage>): Promise<DetectorMetrics> {
-  const samples = new Map<string, Sample[]>();
+  const evaluations = new Map<string, Evaluation>();
   const judge = async (batch: readonly LabelledImage[]): Promise<void> => {
     const inspections = await detector.inspect(batch.map(({ image }) => image));
     batch.forEach(({ className, defective, masks }, i) => {
       const { score, map, size } = inspections[i]!;
       const mask = maskUnion(masks, size, size, (picture) => detector.placementOf(picture));
-      samples.set(className, [...(samples.get(className) ?? []), { defective, score, map, mask, width: size, height: size }]);
+      const evaluation = evaluations.get(className) ?? new Evaluation({ resamples: 0 });
+      evaluations.set(className, evaluation);
+      evaluation.add({ defective, score, map, mask, width: size, height: size });
     });
   };
   const batch: LabelledImage[] = [];
@@ -66,7 +69,7 @@ export async function evaluateDetector(detector: Detector, images: AsyncIterable
     if (batch.length === BATCH) await judge(batch.splice(0));
   }
   if (batch.length > 0) await judge(batch);
-  if (samples.size === 0) throw new InputError("evaluateDetector: there are no images to judge");
-  const classes = Object.fromEntries([...samples].map(([name, ofClass]) => [name, evaluate(ofClass)]));
+  if (evaluations.size === 0) throw new InputError("evaluateDetector: there are no images to judge");
+  const classes = Object.fromEntries([...evaluations].map(([name, evaluation]) => [name, evaluation.result().metrics]));
   return { classes, mean: meanMetrics(Object.values(classes)) };
 }

@@ -15,7 +15,7 @@ export interface DropoutOptions {
  * device. Differentiable.
  *
  * @param input any shape, f32 or f16
- * @param draw which random numbers
+ * @param draw which random numbers; a step in a tensor stays until the gradients are computed
  * @returns the input's shape and dtype
  * @throws ShapeError if the input is u32; OptionError for a probability out of range, a draw that is not of u32s, or an unknown option
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.dropout.html

@@ -1,39 +1,44 @@
-import { settleAs } from "../kernels/cast.ts";
-import { drawFeatureBlocks, type FeatureBlockOptions } from "../kernels/feature_block_paste.ts";
-import { gaussianBlurForward } from "../kernels/gaussian_blur.ts";
-import { floatDType } from "../kernels/launch.ts";
+import { record } from "../autograd/tape.ts";
+import { pasteFeatureBlocks, type FeatureBlockOptions } from "../kernels/feature_block_paste.ts";
 import { readOptions } from "../runtime/options.ts";
 import type { Draw } from "../kernels/random.ts";
-import { shapeError } from "../runtime/errors.ts";
-import { viewOf, type Tensor } from "../tensor/tensor.ts";
-import { add } from "./elementwise.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 
-const BLUR = { size: 3, sigma: 0.8, border: "reflect" } as const;
+export type { FeatureBlockOptions };
 
 /** Features with anomalies pasted in, and where they are. */
 export interface PastedFeatures {
-  /** The features with one blurred block added to every channel of each image, `[N, H, W, C]`. */
+  /** The features, `[N, H, W, C]`, with the blocks of each image. */
   readonly features: Tensor;
   /** `[N, H, W]`: 1 where a block was marked, 0 elsewhere. */
   readonly mask: Tensor;
 }
 
+/** What GRAD does at 28 x 28, as published. */
+export const PUBLISHED_BLOCKS: FeatureBlockOptions = {
+  walk: "code", steps: 100, maxHalfSide: 10, region: [0, 0, 1, 1], count: 1, per: "image", intensity: [8, 16],
+  blurSigma: 0.8, blurRadius: 1, direction: "equal", shared: [0, 1], signs: "none", source: "images",
+};
+
 /**
- * Feature Block Paste: disturbs each image's features in one irregular block, drawn by a random walk. Differentiable.
+ * Feature Block Paste: disturbs each image's features in irregular blocks, drawn by random walks. Differentiable in the features: what is
+ * added to them counts as given.
  *
  * @param features `[N, H, W, C]`, f32 or f16
  * @param draw which random numbers
- * @param options by default what GRAD does at 28 x 28: half sides up to 10 cells, intensities from 8 to 16, 100 steps
- * @throws ShapeError if the features are u32 or have another rank; OptionError if the block does not fit, or for an option unknown or
+ * @param options by default `PUBLISHED_BLOCKS`
+ * @param deviations `[C]`, f32, of each channel, for random directions; null for 1
+ * @throws ShapeError if shapes or dtypes disagree with the above; OptionError if the block does not fit, or for an option unknown or
  * out of range
  * @see GRAD, Feature Block Paste
  */
-export function featureBlockPaste(features: Tensor, draw: Draw, options: Partial<FeatureBlockOptions> = {}): PastedFeatures {
-  const settings = readOptions<FeatureBlockOptions>("featureBlockPaste", options, { maxHalfSide: 10, intensity: [8, 16], steps: 100 });
-  const dtype = floatDType("featureBlockPaste", { features });
-  const [batch = 0, height = 0, width = 0] = features.shape;
-  if (features.shape.length !== 4) shapeError("featureBlockPaste", "expected features [N,H,W,C]", { features });
-  const { mask, paste } = drawFeatureBlocks(features.device, [batch, height, width], draw, settings);
-  const blurred = gaussianBlurForward(viewOf(paste, [batch, height, width, 1]), BLUR);
-  return { features: add(features, settleAs(blurred, dtype)), mask };
+export function featureBlockPaste(
+  features: Tensor,
+  draw: Draw,
+  options: Partial<FeatureBlockOptions> = {},
+  deviations: Tensor | null = null,
+): PastedFeatures {
+  const settings = readOptions<FeatureBlockOptions>("featureBlockPaste", options, PUBLISHED_BLOCKS);
+  const pasted = pasteFeatureBlocks(features, deviations, draw, settings);
+  return { ...pasted, features: record("featureBlockPaste", pasted.features, [[features, (gradOutput) => gradOutput]]) };
 }

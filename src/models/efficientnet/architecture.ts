@@ -7,6 +7,9 @@ export const EFFICIENTNETS = [
 /** The name of one of them. */
 export type EfficientNetName = (typeof EFFICIENTNETS)[number];
 
+/** Where on the hub a network's public checkpoint is: ImageNet with AutoAugment, as published by its authors. */
+export const repositoryOf = (name: EfficientNetName): string => `timm/tf_${name.replace("-", "_")}.aa_in1k`;
+
 /** One MBConv block: expand, depthwise, squeeze and excitation, project. */
 export interface BlockPlan {
   /** Place among all blocks, and among those of its stage. */
