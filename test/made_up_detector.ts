@@ -8,6 +8,7 @@ import { Grad } from "../src/models/grad/model.ts";
 import { Weights, type StoredTensors } from "../src/nn/weights.ts";
 import type { Device } from "../src/runtime/device.ts";
 import { RandomStream } from "../src/tensor/random.ts";
+import type { Fit } from "../src/tensor/placement.ts";
 import type { Shape } from "../src/tensor/tensor.ts";
 import { madeUp, uniform } from "./made_up_network.ts";
 
@@ -17,7 +18,7 @@ const CALIBRATION = { falseReject: 0.01, threshold: 2, typical: 1, classes: { bo
  * A detector that nobody trained: every weight is made up, large enough that each matters, norms' statistics among them.
  * @param padding of an EfficientNet-B0, whose weights are made up as well; null for the embedded backbone
  */
-export async function madeUpDetector(device: Device, inputSize: number, options: GradOptions, padding: NetworkPadding | null = null): Promise<Detector> {
+export async function madeUpDetector(device: Device, inputSize: number, options: GradOptions, padding: NetworkPadding | null = null, fit: Fit = "stretch"): Promise<Detector> {
   const name = padding ? "efficientnet-b0" : "embedded";
   const checkpoint = padding ? madeUp(planOf("efficientnet-b0")) : null;
   const backbone = await createBackbone(device, name, { inputSize, checkpoint, padding });
@@ -30,7 +31,7 @@ export async function madeUpDetector(device: Device, inputSize: number, options:
   for (const name of ["features.offset", "features.scale"]) shapes.set(name, [channels]);
   drawn.release();
   const tensors: StoredTensors = new Map([...shapes].map(([name, shape], i) => [name, { shape, data: valuesOf(name, shape, i + 1) }]));
-  const config = { backbone: settings, inputSize, fit: "stretch", grad, calibration: CALIBRATION } as const;
+  const config = { backbone: settings, inputSize, fit, grad, calibration: CALIBRATION };
   return Detector.restore(device, config, tensors, "made-up detector", checkpoint);
 }
 

@@ -9,6 +9,7 @@ import type { OnnxModel } from "./model.ts";
 import { encodeModel } from "./protobuf.ts";
 
 const BATCH = "N";
+const INPUT = { layout: "NHWC", dtype: "uint8", resize: "PIL's BILINEAR: antialiased, in 8 bits", normalised: "within the model" };
 const FLOAT = 1;
 
 /**
@@ -16,6 +17,7 @@ const FLOAT = 1;
  *
  * It takes `image`, uint8 `[N, size, size, 3]`, RGB, and gives `map` `[N, size, size]`, `score`, `peak` and `calibrated`, `[N]`
  * each, f32; N is free. Photographs are resized before, as `preprocessing` in its metadata says; colours are normalised within.
+ * A detector of `fit` "letterbox" takes RGBA, `[N, size, size, 4]`, and transparent bars.
  * Batch norms are folded, weights are f32. Metadata: `format`, `version`, `preprocessing`, `backbone`, `grad`, `calibration`.
  *
  * @throws OptionError for a model with more weights than a protobuf file holds
@@ -56,15 +58,23 @@ function requireSameOps(calls: readonly Call[], others: readonly Call[]): void {
   if (ops(calls) !== ops(others)) refuse("other operations for two images than for one");
 }
 
+/** Bars are transparent: no bytes are the mean colour that they have, to which features of flat areas are sensitive. */
+const hasBars = ({ config: { fit } }: Detector): boolean => fit === "letterbox";
+
 /** Bytes as the backbone wants them, in the order of the shader's arithmetic. */
-function normalised({ preprocessing: { mean, deviation } }: Detector, to: Conversion): string {
+function normalised(detector: Detector, to: Conversion): string {
+  const { mean, deviation } = detector.preprocessing;
   const perColour = (values: readonly number[]): string => to.constant([1, 3, 1, 1], Float32Array.from(values));
   const bytes = to.node("Cast", [to.node("Transpose", ["image"], { perm: [0, 3, 1, 2] })], { to: FLOAT });
-  return to.node("Div", [to.node("Sub", [to.node("Div", [bytes, to.number(255)]), perColour(mean)]), perColour(deviation)]);
+  const channels = (first: number, end: number): string => to.node("Slice", [bytes, ...[first, end, 1].map((value) => to.wholeNumbers([value]))]);
+  const colours = hasBars(detector) ? channels(0, 3) : bytes;
+  const levels = to.node("Div", [to.node("Sub", [to.node("Div", [colours, to.number(255)]), perColour(mean)]), perColour(deviation)]);
+  return hasBars(detector) ? to.node("Mul", [levels, to.node("Min", [channels(3, 4), to.number(1)])]) : levels;
 }
 
 function modelOf(detector: Detector, to: Conversion, { map, score, peak }: Judgement): OnnxModel {
   const { config: { inputSize, backbone, grad, calibration }, preprocessing } = detector;
+  const colours = hasBars(detector) ? "RGBA" : "RGB";
   const perImage = (tensor: Tensor, shape: readonly number[], name: string): string =>
     to.node("Reshape", [to.image(tensor), to.wholeNumbers([-1, ...shape])], {}, name);
   perImage(map, [inputSize, inputSize], "map");
@@ -77,7 +87,7 @@ function modelOf(detector: Detector, to: Conversion, { map, score, peak }: Judge
     name: "bigrid detector",
     description: `GRAD anomaly detector on ${backbone.name} features. An image whose calibrated score is above 0.5 is called defective.`,
     producer: { name: "bigrid", version: VERSION },
-    inputs: [{ name: "image", dtype: "UINT8", shape: [BATCH, inputSize, inputSize, 3], description: "RGB, row-major, resized as the metadata's preprocessing says" }],
+    inputs: [{ name: "image", dtype: "UINT8", shape: [BATCH, inputSize, inputSize, colours.length], description: `${colours}, resized as the metadata's preprocessing says` }],
     outputs: [
       output("map", [BATCH, inputSize, inputSize], "the anomaly of each pixel of the resized image, in units of the features"),
       output("score", [BATCH], "the largest mean of the map over a window; to be held against a threshold of the metadata's calibration"),
@@ -89,7 +99,7 @@ function modelOf(detector: Detector, to: Conversion, { map, score, peak }: Judge
     metadata: {
       format: "bigrid-onnx",
       version: VERSION,
-      preprocessing: JSON.stringify({ ...preprocessing, colours: "RGB", layout: "NHWC", dtype: "uint8", resize: "PIL's BILINEAR, antialiased, in 8 bits", normalised: "within the model" }),
+      preprocessing: JSON.stringify({ ...preprocessing, ...INPUT, colours }),
       backbone: JSON.stringify(backbone),
       grad: JSON.stringify(grad),
       calibration: JSON.stringify(calibration),

@@ -14,7 +14,7 @@ import { batchNormInference } from "../../src/ops/batch_norm.ts";
 import { fromArray, type Tensor } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
 import { madeUpDetector, madeUpPicture } from "../made_up_detector.ts";
-import { expectSameScores } from "./onnxruntime.ts";
+import { differencesOf, expectClose, expectSameScores, runOnnx, sessionOf } from "./onnxruntime.ts";
 
 const SIZE = 64;
 const pictures = [1, 2, 3].map((key) => madeUpPicture(SIZE, key));
@@ -38,6 +38,19 @@ test.each(DECODERS)("onnxruntime gives the detector's scores and maps, whatever 
 test.each(["same", "same-static", "symmetric"] as const)("so with an EfficientNet padded %s, several blocks, other grids and a hinge head", async (padding) => {
   const detector = await madeUpDetector(device, SIZE, { decoder: "tiny", blocks: 2, localGrid: 5, globalGrid: 3, hingeHead: "own" }, padding);
   await expectSameScores(detector, pictures);
+  detector.release();
+});
+
+test("a letterbox's bars are transparent pixels, which are the mean colour exactly", async () => {
+  const detector = await madeUpDetector(device, SIZE, { decoder: "tiny" }, null, "letterbox");
+  const { width, data } = pictures[0]!;
+  const wide = { width, height: 40, data: data.slice(0, 4 * width * 40) };
+  const { target } = detector.placementOf(wide);
+  const boxed = new Uint8Array(data.length);
+  boxed.set(wide.data, 4 * width * target.top);
+  const session = await sessionOf(detector);
+  expectClose(differencesOf(await runOnnx(session, [{ width, height: SIZE, data: boxed }], 4), await detector.inspect([wide])));
+  await session.release();
   detector.release();
 });
 

@@ -5,10 +5,10 @@ import type { Detector, Inspection } from "../../src/models/detector.ts";
 import { encodeOnnx } from "../../src/onnx/encode_onnx.ts";
 
 /** What onnxruntime makes of pictures of the model's input size, on the CPU. */
-export async function runOnnx(session: InferenceSession, pictures: readonly DecodedImage[]): Promise<Record<string, Float32Array>> {
+export async function runOnnx(session: InferenceSession, pictures: readonly DecodedImage[], channels: 3 | 4 = 3): Promise<Record<string, Float32Array>> {
   const [{ width, height }] = pictures as [DecodedImage];
-  const rgb = Uint8Array.from(pictures.flatMap(({ data }) => [...data].filter((_, i) => i % 4 < 3)));
-  const outputs = await session.run({ image: new Tensor("uint8", rgb, [pictures.length, height, width, 3]) });
+  const bytes = Uint8Array.from(pictures.flatMap(({ data }) => [...data].filter((_, i) => i % 4 < channels)));
+  const outputs = await session.run({ image: new Tensor("uint8", bytes, [pictures.length, height, width, channels]) });
   return Object.fromEntries(Object.entries(outputs).map(([name, { data }]) => [name, data as Float32Array]));
 }
 

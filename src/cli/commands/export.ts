@@ -30,8 +30,9 @@ export function addExport(program: Command): void {
       const { inputSize, backbone, grad, calibration } = detector.config;
       if (json) return print(JSON.stringify({ model: out, bytes: file.length, inputSize, threshold: calibration.threshold }));
       print(`${out}: ${backbone.name} backbone and ${grad.decoder} decoder, ${(file.length / MEGABYTE).toFixed(1)} MB, ONNX opset 16`);
-      print(`takes   image       uint8 [N, ${inputSize}, ${inputSize}, 3], RGB, resized as its metadata says (docs/onnx.md)`);
-      print("gives   calibrated  [N]: above 0.5 an image is called defective; and map, score, peak");
+      print(`takes  image: bytes of photographs, resized to ${inputSize} x ${inputSize} as its metadata says; any number at a time`);
+      print("gives  calibrated: above 0.5 a photograph is called defective; map: where; score, peak: in units of the features");
+      print("more   docs/onnx.md has a Python program that runs it");
     });
 }
 
