@@ -12,6 +12,6 @@ export default defineConfig({
       entry: { index: "src/index.ts", node: "src/node/index.ts", browser: "src/browser/index.ts", cli: "src/cli/main.ts", bigrid: "src/cli/launcher.ts" },
       formats: ["es"],
     },
-    rolldownOptions: { external: [/^node:/, "webgpu", "sharp", "commander", "cli-progress", "@huggingface/hub"] },
+    rolldownOptions: { external: [/^node:/, "webgpu", "sharp", "commander", "cli-progress", "@huggingface/hub", "csv-stringify/sync", "tinyglobby"] },
   },
 });

@@ -29,7 +29,7 @@ export class Arrivals {
   readonly #settle: number;
   readonly #isLeftOut: (path: string) => boolean;
   readonly #given: Set<string>;
-  readonly #seen = new Map<string, number>(); // what is not complete, and since when it has been as it is
+  #seen = new Map<string, number>(); // what is not complete, by its identity, and since when it has been so
   #wake: () => void = () => undefined;
   #ended = false;
 
@@ -69,6 +69,7 @@ export class Arrivals {
     const { files } = await listFolder(this.#folder);
     const paths = files.map((path) => join(this.#folder, path)).filter((path) => isImage(path) && !this.#isLeftOut(path));
     const complete: Arrival[] = [];
+    const seen = new Map<string, number>();
     for (let first = 0; first < paths.length; first += STATS) {
       const group = paths.slice(first, first + STATS);
       const found = await Promise.all(group.map((path) => stat(path).catch(() => null))); // null: gone again
@@ -78,15 +79,13 @@ export class Arrivals {
         if (!arrival || this.#given.has(identityOf(arrival))) continue;
         const identity = identityOf(arrival);
         const since = this.#seen.get(identity) ?? now;
-        this.#seen.set(identity, since);
         // A file's own time says most; but its clock may be another's.
         if (now - arrival.modified >= this.#settle || now - since >= this.#settle) complete.push(arrival);
+        else seen.set(identity, since);
       }
     }
-    for (const arrival of complete) {
-      this.#given.add(identityOf(arrival));
-      this.#seen.delete(identityOf(arrival));
-    }
+    this.#seen = seen;
+    for (const arrival of complete) this.#given.add(identityOf(arrival));
     return complete.sort((a, b) => byCodeUnits(a.path, b.path));
   }
 
