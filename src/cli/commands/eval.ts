@@ -8,10 +8,11 @@ import { ensureWritableFolder, writeFileAtomic } from "../../node/files.ts";
 import { TrainingFiles } from "../../node/training_files.ts";
 import { addFormatFlag, DATASET_HELP, openDataset } from "../dataset.ts";
 import { evaluateRun, metricsReport } from "../evaluate_run.ts";
-import { WEIGHTS_HELP, wholeNumber } from "../options.ts";
+import { WEIGHTS_HELP } from "../options.ts";
 import { metricsTable, print } from "../output.ts";
 import { runReport } from "../run_report.ts";
 import { lossCurvesOf } from "../train_run.ts";
+import { wholeNumber } from "../numbers.ts";
 
 interface EvalFlags {
   readonly json?: boolean;
