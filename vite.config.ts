@@ -16,7 +16,7 @@ export default defineConfig({
       formats: ["es"],
     },
     rolldownOptions: {
-      external: [/^node:/, "webgpu", "sharp", "commander", "cli-progress", "@huggingface/hub"],
+      external: [/^node:/, "webgpu", "sharp", "commander", "cli-progress", "@huggingface/hub", "csv-stringify/sync", "tinyglobby"],
       // Its licence goes where its code goes: the bundler drops the comments that say so.
       output: { banner: ({ moduleIds }) => (moduleIds.some((id) => id.includes("@bufbuild/protobuf")) ? PROTOBUF_NOTICE : "") },
     },

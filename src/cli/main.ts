@@ -6,6 +6,7 @@ import { addEval } from "./commands/eval.ts";
 import { addExport } from "./commands/export.ts";
 import { addInfo } from "./commands/info.ts";
 import { addInspect } from "./commands/inspect.ts";
+import { addMerge } from "./commands/merge.ts";
 import { addPredict } from "./commands/predict.ts";
 import { addTrain } from "./commands/train.ts";
 import { addWeights } from "./commands/weights.ts";
@@ -22,13 +23,13 @@ const program = new Command("bigrid")
   .exitOverride()
   .configureOutput({ writeErr: (text) => messages.write(text) })
   .showHelpAfterError("(--help says more)");
-for (const add of [addDemo, addInspect, addTrain, addEval, addPredict, addExport, addWeights, addInfo]) add(program);
+for (const add of [addDemo, addInspect, addTrain, addEval, addPredict, addMerge, addExport, addWeights, addInfo]) add(program);
 for (const command of program.commands) command.exitOverride().copyInheritedSettings(program).showHelpAfterError(`(bigrid ${command.name()} --help says more)`);
 
 async function main(): Promise<number> {
   try {
     await program.parseAsync();
-    return 0;
+    return Number(process.exitCode ?? 0); // a command may have an answer for scripts
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USAGE; // commander has said what is wrong
     const { message, stack } = error as Error;
@@ -38,6 +39,7 @@ async function main(): Promise<number> {
   }
 }
 
+process.on("disconnect", () => process.exit(FAILED)); // the launcher was killed: nobody is left to end this process
 const code = await main();
 // Dawn keeps the process alive; leave once everything is written.
 process.stdout.write("", () => messages.write("", () => process.exit(code)));
