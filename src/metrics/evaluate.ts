@@ -23,8 +23,10 @@ export interface Sample {
 
 /** How pixel metrics are made: of all pixels, sorted; of a histogram of bounded size; or the former up to a number of pixels. */
 export const PIXEL_METHODS = ["exact", "streaming", "auto"] as const;
+/** One of them. */
 export type PixelMethod = (typeof PIXEL_METHODS)[number];
 
+/** How metrics are made, and how sure of them to be. */
 export interface EvaluationOptions {
   /** Default: auto. */
   readonly method?: PixelMethod;
