@@ -23,7 +23,8 @@ const features = { count: BATCH, batch: () => Promise.resolve(fromArray(device, 
 async function measure(stage: Stage) {
   const config = gradConfig({ height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE }, { decoder: "tiny" });
   const model = new Grad(Weights.drawn(device), config, new RandomStream(1, 0));
-  const training = new GradTraining(model, features, { epochsAbnormal: stage === "abnormal" ? 200 : 1, epochsNormal: 200, batch: BATCH, seed: 1, featureVariance: VARIANCE });
+  const deviations = fromArray(device, [CHANNELS], new Float32Array(CHANNELS).fill(Math.sqrt(VARIANCE)));
+  const training = new GradTraining(model, features, { epochsAbnormal: stage === "abnormal" ? 200 : 1, epochsNormal: 200, batch: BATCH, seed: 1, deviations });
   const steps = training.fit();
   let step = await steps.next();
   while (!step.done && (step.value.stage !== stage || step.value.step < WARM_UP)) step = await steps.next();

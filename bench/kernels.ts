@@ -16,6 +16,7 @@ import { histogramForward } from "../src/kernels/histogram.ts";
 import { matmulForward } from "../src/kernels/matmul.ts";
 import * as mse from "../src/kernels/mse_loss.ts";
 import { adamUpdate, sgdUpdate } from "../src/kernels/optimizer.ts";
+import { drawPairs } from "../src/kernels/pairs.ts";
 import * as pool from "../src/kernels/pool.ts";
 import { normal, uniform } from "../src/kernels/random.ts";
 import * as reconstruction from "../src/kernels/reconstruction_loss.ts";
@@ -234,6 +235,9 @@ export const KERNELS: readonly Measured[] = [
   }),
   ...family("16 maps of 28x28x272", bytesOf([2, 16, CELLS, CELLS, CHANNELS]), 16 * CELLS * CELLS * CHANNELS, {
     "feature_block_paste.paste": over([[16, CELLS, CELLS, CHANNELS]], (x) => pasteFeatureBlocks(x, null, DRAW, PUBLISHED_BLOCKS)),
+  }),
+  ...family("256 pairs of each sort of 16 maps of 28x28", bytesOf([16, CELLS, CELLS], [512, 3]), 0, {
+    "pairs.draw_pairs": over([[16, CELLS, CELLS]], (x) => drawPairs(x, 256, DRAW)),
   }),
   ...family("1 M", bytesOf([2 * MILLION]), MILLION, {
     "scan.block_totals and forward": (device) => {

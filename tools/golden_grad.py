@@ -20,10 +20,11 @@ BATCH, SIDE, CHANNELS = 3, 6, 8
 # With two cells a side, codes outside their centres only scale what is sampled, which standardising undoes: gradients are rounding.
 LOCAL, GLOBAL = 4, 4
 STEPS = 10
+PAIRS = 40
 SAMPLES = 12
 TINY_WIDTH = 48
 THRESHOLD, HINGE = 10.0, 0.5  # at a feature variance of 24
-WEIGHT_KEY, FEATURE_KEY, NOISE_KEY, PASTE_KEY, PROBE_KEY = 1, 5000, 6000, 7000, 9000
+WEIGHT_KEY, FEATURE_KEY, NOISE_KEY, PASTE_KEY, PAIR_KEY, PROBE_KEY = 1, 5000, 6000, 7000, 8000, 9000
 
 CASES = {
     "tiny": {"decoder": "tiny", "blocks": 1},
@@ -33,6 +34,7 @@ CASES = {
     "sum": {"decoder": "tiny", "blocks": 1, "fusion": "sum"},
     "lambda": {"decoder": "tiny", "blocks": 1, "fusion": "lambda", "lambda": 0.7},
     "own head": {"decoder": "tiny", "blocks": 1, "hingeHead": "own"},
+    "pairs": {"decoder": "tiny", "blocks": 1, "pairs": "cosine"},
     "not standardised": {"decoder": "tiny", "blocks": 1, "standardise": False},
     "frozen branch": {"decoder": "tiny", "blocks": 1, "freeze": "branch"},
     "normal": {"decoder": "tiny", "blocks": 1, "branches": "normal"},
@@ -66,6 +68,13 @@ def noise_of(step):
 def mask_of(step):
     """One position in four, others in every step."""
     return (tensor((BATCH, SIDE, SIDE), PASTE_KEY + step) > 0.5).to(torch.float64)
+
+
+def pairs_of(step):
+    """Positions, two by two, and whether both are marked or both are not."""
+    pairs = ((tensor((PAIRS, 2), PAIR_KEY + step) + 1) / 2 * BATCH * SIDE * SIDE).long()
+    marked = mask_of(step).reshape(-1)[pairs]
+    return pairs, (marked[:, 0] == marked[:, 1]).to(torch.float64)
 
 
 def pasted(step):
@@ -249,6 +258,10 @@ def loss_of(model, stage, step):
         a = features_of(step)
         return reconstruction_loss(model.reconstruct(a, noise_of(step), True, options.get("freeze") != "branch"), a)
     r_a = model.abnormal(pasted(step), noise_of(step), True)
+    if options.get("pairs") == "cosine":
+        pairs, similar = pairs_of(step)
+        rows = r_a.reshape(-1, CHANNELS)
+        return hinge_loss(F.cosine_similarity(rows[pairs[:, 0]], rows[pairs[:, 1]], dim=1, eps=1e-8), similar)
     own = options.get("hingeHead") == "own"
     d = (r_a @ model.values["abnormal.hinge.weight"] + model.values["abnormal.hinge.bias"])[..., 0] if own else r_a[..., 0]
     return hinge_loss(d, mask_of(step))

@@ -76,7 +76,12 @@ export interface EvaluateRunOptions extends Pick<EvaluationOptions, "method" | "
  * Judges a dataset's test images and measures how well. No map outlives its class; if pixels are streamed, not even its batch.
  * @throws InputError if there are none
  */
-export async function evaluateRun(detector: Detector, root: string, dataset: Dataset, { strict, ...options }: EvaluateRunOptions): Promise<EvaluatedRun> {
+export async function evaluateRun(
+  detector: Detector,
+  root: string,
+  dataset: Dataset,
+  { strict, ...options }: EvaluateRunOptions,
+): Promise<EvaluatedRun> {
   const total = dataset.classes.reduce((sum, { test }) => sum + test.length, 0);
   if (total === 0) throw new InputError(`${root} has no test images, read as ${dataset.layout.format}: ${dataset.layout.rule}`);
   const started = performance.now();

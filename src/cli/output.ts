@@ -40,7 +40,8 @@ export function metricsTable({ classes, mean, intervals }: EvaluatedRun): string
   for (const { data, gap } of classes) if (gap) lines.push(`${data.name}: ${gap}`);
   for (const { data, pixels, errors } of classes) {
     const most = Math.max(...Object.values(errors).map((error) => error ?? 0));
-    if (most > 0) lines.push(`${data.name}: pixel metrics of ${pixels} pixels were streamed, and are at most ${roundedUp(100 * most)} percentage points off`);
+    if (!(most > 0)) continue;
+    lines.push(`${data.name}: pixel metrics of ${pixels} pixels were streamed, and are at most ${roundedUp(100 * most)} percentage points off`);
   }
   return lines.join("\n");
 }

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { join, resolve } from "node:path";
-import { version } from "../../package.json";
 import { calibratedScore, steepnessOf, type GoodScores } from "../models/calibration.ts";
 import type { Detector } from "../models/detector.ts";
 import { readBytes } from "../node/files.ts";
 import { decodeImage, encodeJpeg, encodePng } from "../node/images.ts";
+import { VERSION } from "../runtime/version.ts";
 import { judge, shownName, type EvaluatedClass, type EvaluatedRun, type Judged } from "./evaluate_run.ts";
 import { heatLayer } from "./heat.ts";
 import { logLevels, maskContour } from "./report/pictures.ts";
@@ -37,7 +37,8 @@ const SHOWN_THRESHOLD = 0.5;
  * One self-contained HTML page about a run. Scores are shown calibrated by class, so that one line at 0.5 divides
  * good from defective in all classes. The images of its gallery are judged once more: maps are not kept until then.
  */
-export async function runReport({ title, detector, modelPath, root, format, evaluated, losses, configuration = [], imageSeconds, trainingSeconds }: RunReport): Promise<string> {
+export async function runReport(run: RunReport): Promise<string> {
+  const { title, detector, modelPath, root, format, evaluated, losses, configuration = [], imageSeconds, trainingSeconds } = run;
   const { calibration } = detector.config;
   const goodScores = (className: string): GoodScores => calibration.classes[className] ?? calibration;
   const [low, high] = calibration.heat;
@@ -106,7 +107,7 @@ const ends = <T>(values: readonly T[], most: number): readonly T[] =>
 async function modelConfiguration({ config }: Detector, modelPath: string): Promise<ReportData["configuration"]> {
   const { backbone, inputSize, fit, grad, calibration } = config;
   return [
-    ["bigrid", version],
+    ["bigrid", VERSION],
     ["Model", modelPath],
     ["Model's SHA-256", createHash("sha256").update(await readBytes(modelPath)).digest("hex")],
     ["Backbone", backbone.name],
@@ -114,7 +115,8 @@ async function modelConfiguration({ config }: Detector, modelPath: string): Prom
     ["Input", `${inputSize} x ${inputSize} pixels, ${fit}`],
     ["Features", `${grad.height} x ${grad.width} x ${grad.channels}`],
     ["Decoder", `${grad.decoder}, ${grad.blocks} ${grad.blocks === 1 ? "block" : "blocks"}`],
-    ["Grids", `${grad.branches} of ${grad.localGrid} and ${grad.globalGrid} cells; heads ${grad.heads}, fusion ${grad.fusion}, hinge ${grad.hingeHead}, freeze ${grad.freeze}`],
+    ["Grids", `${grad.branches} of ${grad.localGrid} and ${grad.globalGrid} cells`],
+    ["Formulas", `heads ${grad.heads}, fusion ${grad.fusion}, hinge ${grad.hingeHead}, freeze ${grad.freeze}`],
     ["Expected false rejects", `${100 * calibration.falseReject} % of good images`],
   ];
 }

@@ -51,7 +51,12 @@ export function resampledMetrics(images: readonly JudgedImage[], metrics: Metric
 }
 
 /** How often each image is in a resample, for one resample after another. */
-export function* resamplesOf(images: readonly { readonly defective: boolean }[], resamples: number, seed: number, part: number): Generator<Uint32Array> {
+export function* resamplesOf(
+  images: readonly { readonly defective: boolean }[],
+  resamples: number,
+  seed: number,
+  part: number,
+): Generator<Uint32Array> {
   const random = new RandomStream(seed, STREAM, part);
   const strata = [true, false].map((kind) => [...images.keys()].filter((i) => images[i]!.defective === kind));
   for (let resample = 0; resample < resamples; resample++) {

@@ -72,7 +72,9 @@ export class Evaluation {
 
   /** @throws OptionError for a method that there is not, or numbers that are not whole or too small */
   constructor({ method = "auto", pixelBudget = DEFAULT_BUDGET, resamples = 1000, seed = 0, part = 0 }: EvaluationOptions = {}) {
-    if (!PIXEL_METHODS.includes(method)) throw new OptionError(`Evaluation: expected method to be one of ${PIXEL_METHODS.join(", ")}, got ${String(method)}`);
+    if (!PIXEL_METHODS.includes(method)) {
+      throw new OptionError(`Evaluation: expected method to be one of ${PIXEL_METHODS.join(", ")}, got ${String(method)}`);
+    }
     for (const [name, value] of Object.entries({ pixelBudget, resamples, seed, part })) {
       if (!(Number.isSafeInteger(value) && value >= 0)) throw new OptionError(`Evaluation: expected ${name} to be a whole number, got ${value}`);
     }
@@ -103,7 +105,8 @@ export class Evaluation {
   /** The figures of all images so far. */
   result(): Evaluated {
     const { resamples, seed, part } = this.#options;
-    const image = rank(Float64Array.from(this.#images, ({ score }) => score), Uint8Array.from(this.#images, ({ defective }) => (defective ? 1 : 0)));
+    const scores = Float64Array.from(this.#images, ({ score }) => score);
+    const image = rank(scores, Uint8Array.from(this.#images, ({ defective }) => (defective ? 1 : 0)));
     const ranked = this.#kept ? rankPixels(this.#kept) : this.#histogram.ranking();
     const pixel = ranked.positives > 0 ? ranked : null;
     const bounds = this.#kept ? exactBounds(image, pixel) : binnedBounds(image, pixel);

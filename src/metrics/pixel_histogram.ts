@@ -72,19 +72,20 @@ export class PixelHistogram {
   ranking(): PixelRanking {
     let count = 0;
     this.#eachBin(() => count++);
-    const thresholds = new Uint32Array(count);
+    const words = new Uint32Array(count);
     const [truePositives, falsePositives, overlaps] = [new Float64Array(count), new Float64Array(count), new Float64Array(count)];
     let [at, tp, fp, overlap] = [0, 0, 0, 0];
     this.#eachBin((page, bin, ordered) => {
       tp += page.positives[bin]!;
       fp += page.negatives[bin]!;
       overlap += page.overlaps[bin]!;
-      thresholds[at] = wordInOrder(ordered);
+      words[at] = wordInOrder(ordered);
       truePositives[at] = tp;
       falsePositives[at] = fp;
       overlaps[at++] = tp === this.#positives ? 1 : overlap / this.#regions;
     });
-    return { positives: this.#positives, negatives: this.#negatives, thresholds: new Float32Array(thresholds.buffer), truePositives, falsePositives, overlaps };
+    const thresholds = new Float32Array(words.buffer);
+    return { positives: this.#positives, negatives: this.#negatives, thresholds, truePositives, falsePositives, overlaps };
   }
 
   /** Visits the bins that are not empty, from the highest. */

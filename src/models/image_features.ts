@@ -98,13 +98,16 @@ export class ChannelStatistics {
   }
 }
 
-/** Brings each channel to mean 0 and the variance that GRAD's constants are stated for, where the backbone wants that. */
+/**
+ * Brings each channel to mean 0 and the variance that GRAD's constants are stated for, where the backbone wants that; with what then is
+ * the variance of all features, and `[C]` the deviation of each channel's, the caller's to release.
+ */
 export function standardiserOf(
   device: Device,
   backbone: Backbone,
   fit: Fit,
   { means, variances }: ChannelStatistics,
-): { readonly extractor: FeatureExtractor; readonly variance: number } {
+): { readonly extractor: FeatureExtractor; readonly variance: number; readonly deviations: Tensor } {
   const { channels } = backbone;
   const variance = variances.reduce((sum, v) => sum + v, 0) / channels;
   // A channel that hardly varies over good images says little; it must not be blown up to noise.
@@ -113,6 +116,8 @@ export function standardiserOf(
     ["features.offset", backbone.standardise ? means.map((mean) => -mean) : means.map(() => 0)],
     ["features.scale", backbone.standardise ? variances.map((v) => Math.sqrt(REFERENCE_VARIANCE / (v + floor))) : means.map(() => 1)],
   ]);
+  const scales = constants.get("features.scale")!;
+  const deviations = fromArray(device, [channels], Float32Array.from(variances, (v, c) => scales[c]! * Math.sqrt(v)));
   const extractor = new FeatureExtractor(backbone, fit, (name) => fromArray(device, [channels], Float32Array.from(constants.get(name)!)));
-  return { extractor, variance: backbone.standardise ? REFERENCE_VARIANCE : variance };
+  return { extractor, variance: backbone.standardise ? REFERENCE_VARIANCE : variance, deviations };
 }

@@ -124,6 +124,7 @@ export class Training {
   readonly #samples: readonly Sample[];
   readonly #means: readonly number[];
   readonly #variance: number;
+  readonly #deviations: Tensor;
   readonly #runs: readonly Run[];
   readonly #heldOut: HeldOut[] = [];
   readonly #pace = new Map<Stage, { seconds: number; steps: number }>();
@@ -140,7 +141,7 @@ export class Training {
     samples: readonly Sample[],
     statistics: ChannelStatistics,
   ) {
-    const { extractor, variance } = standardiserOf(device, backbone, settings.fit, statistics);
+    const { extractor, variance, deviations } = standardiserOf(device, backbone, settings.fit, statistics);
     this.#device = device;
     this.#settings = settings;
     this.#backbone = backbone;
@@ -149,6 +150,7 @@ export class Training {
     this.#samples = samples;
     this.#means = [...statistics.means];
     this.#variance = variance;
+    this.#deviations = deviations;
     this.#runs = runsOf(samples, settings.folds);
     [this.#model, this.#fit] = this.#begun(Weights.drawn(device));
   }
@@ -222,6 +224,7 @@ export class Training {
     const calibration = calibrationOf(this.#heldOut, this.#settings.falseReject);
     this.#fit.release();
     this.#store.release();
+    release(this.#deviations);
     return this.#detector({ ...this.#config(), calibration });
   }
 
@@ -275,6 +278,7 @@ export class Training {
     this.#fit.release();
     this.#store.release();
     this.#model.weights.release();
+    release(this.#deviations);
     this.#extractor.release();
   }
 
@@ -285,7 +289,7 @@ export class Training {
     const model = new Grad(weights, config, new RandomStream(seed, INITIAL_STREAM));
     const { training } = this.#runs[run]!;
     const source = { count: training.length, batch: (indices: readonly number[]) => this.#features(indices.map((i) => training[i]!)) };
-    return [model, new GradTraining(model, source, { ...this.#settings, featureVariance: this.#variance })];
+    return [model, new GradTraining(model, source, { ...this.#settings, deviations: this.#deviations })];
   }
 
   async #features(samples: readonly Sample[]): Promise<Tensor> {

@@ -1,10 +1,10 @@
 import { record } from "../autograd/tape.ts";
-import { pasteFeatureBlocks, type FeatureBlockOptions } from "../kernels/feature_block_paste.ts";
+import { pasteFeatureBlocks, requireBlocks, type FeatureBlockOptions } from "../kernels/feature_block_paste.ts";
 import { readOptions } from "../runtime/options.ts";
 import type { Draw } from "../kernels/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
-export type { FeatureBlockOptions };
+export { requireBlocks, type FeatureBlockOptions };
 
 /** Features with anomalies pasted in, and where they are. */
 export interface PastedFeatures {

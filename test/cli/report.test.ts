@@ -432,7 +432,7 @@ describe.skipIf(executablePath === undefined)(suite, () => {
     await visit(reportData({ samples }), async (page) => {
       const scores = () => page.locator("#gallery [data-slot=score]").allInnerTexts();
       const [low, high] = [0, 20].map((from) => Array.from({ length: 10 }, (_, i) => (1 + (from + i) / 10).toFixed(2)));
-      expect(await scores()).toEqual([...low!, ...high!]);
+      expect(await scores()).toEqual([...low!, ...high!.reverse()]);
       expect(await page.locator("#gallery-count").innerText()).toContain("30 images, here the 10 worst and the 10 best.");
       await page.locator("#gallery-more").click();
       expect(await scores()).toHaveLength(30);

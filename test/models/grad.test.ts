@@ -31,7 +31,7 @@ function source(count: number): FeatureSource {
 }
 
 const model = () => new Grad(Weights.drawn(device), CONFIG, new RandomStream(3, 0));
-const OPTIONS = { epochsAbnormal: 1, epochsNormal: 1, batch: 4, seed: 5, featureVariance: VARIANCE };
+const OPTIONS = { epochsAbnormal: 1, epochsNormal: 1, batch: 4, seed: 5, deviations: fromArray(device, [CHANNELS], new Float32Array(CHANNELS).fill(Math.sqrt(VARIANCE))) };
 
 async function trained(steps: number): Promise<{ readonly steps: FitStep[]; readonly bits: Uint32Array[] }> {
   const grad = model();

@@ -5,6 +5,7 @@ import { stageLoss, stagesOf, type Stage, type StageInputs } from "../../src/mod
 import { Grad } from "../../src/models/grad/model.ts";
 import { stageOptimizer } from "../../src/models/grad/training.ts";
 import { Weights } from "../../src/nn/weights.ts";
+import type { FeaturePairs } from "../../src/ops/pairs.ts";
 import { gradients } from "../../src/ops/gradients.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
 import { countOf, fromArray, release, toArray, type Shape, type Tensor } from "../../src/tensor/tensor.ts";
@@ -37,7 +38,8 @@ interface Case {
 const { batch, side, channels, ...grids } = golden.sizes;
 const CASES = golden.cases as unknown as readonly Case[];
 const BOUND = 1e-4;
-const [WEIGHT_KEY, FEATURE_KEY, NOISE_KEY, PASTE_KEY, PROBE_KEY] = [1, 5000, 6000, 7000, 9000];
+const PAIRS = 40;
+const [WEIGHT_KEY, FEATURE_KEY, NOISE_KEY, PASTE_KEY, PAIR_KEY, PROBE_KEY] = [1, 5000, 6000, 7000, 8000, 9000];
 
 const tensor = (shape: Shape, key: number, value: (u: number, i: number) => number): Tensor =>
   fromArray(device, shape, uniform(countOf(shape), key).map(value));
@@ -49,14 +51,21 @@ const cleanOf = (step: number): Float32Array => {
 };
 const maskOf = (step: number): Float32Array => uniform(batch * side * side, PASTE_KEY + step).map((u) => (u > 0.5 ? 1 : 0));
 
+/** Positions, two by two, and whether both are marked or both are not. */
+function pairsOf(step: number, mask: Float32Array): FeaturePairs {
+  const positions = Uint32Array.from(uniform(2 * PAIRS, PAIR_KEY + step), (u) => ((u + 1) / 2) * mask.length);
+  const similar = Float32Array.from({ length: PAIRS }, (_, i) => (mask[positions[2 * i]!] === mask[positions[2 * i + 1]!] ? 1 : 0));
+  return { pairs: fromArray(device, [PAIRS, 2], positions), similar: fromArray(device, [PAIRS], similar) };
+}
+
 /** What a step of a stage sees. */
-function inputsOf(stage: Stage, step: number): StageInputs {
+function inputsOf(stage: Stage, step: number, options: GradOptions): StageInputs {
   const noise = tensor([batch, side, side, 2], NOISE_KEY + step, (u) => 0.05 * u);
   const clean = cleanOf(step);
-  if (stage === "normal") return { features: fromArray(device, MAP, clean), mask: null, noise };
+  if (stage === "normal") return { features: fromArray(device, MAP, clean), mask: null, noise, pairs: null };
   const mask = maskOf(step);
   const features = fromArray(device, MAP, clean.map((x, i) => x + 9 * mask[Math.floor(i / channels)]!));
-  return { features, mask: fromArray(device, [batch, side, side], mask), noise };
+  return { features, mask: fromArray(device, [batch, side, side], mask), noise, pairs: options.pairs ? pairsOf(step, mask) : null };
 }
 
 /** The made-up value of element `i` of a tensor of that name. */
@@ -104,7 +113,7 @@ async function difference(got: Tensor, want: Summary): Promise<number> {
 describe.each(CASES.map((row) => [row.name, row] as const))("GRAD, %s,", (_name, { options, reconstruction, abnormal, stages }) => {
   test("reconstructs as PyTorch does", async () => {
     using _scope = device.scope();
-    const { features, noise } = inputsOf("normal", 0);
+    const { features, noise } = inputsOf("normal", 0, options);
     expect(await difference(modelOf(options).reconstruct(features, noise, "training"), reconstruction)).toBeLessThan(BOUND);
     if (abnormal) expect(await difference(modelOf(options).abnormal(features, noise, "training"), abnormal)).toBeLessThan(BOUND);
   });
@@ -118,7 +127,7 @@ describe.each(CASES.map((row) => [row.name, row] as const))("GRAD, %s,", (_name,
     const names = new Map([...model.weights.parameters].map(([name, parameter]) => [parameter, name]));
     expect(new Set(optimizer.parameters.map((parameter) => names.get(parameter)))).toEqual(new Set(Object.keys(want.gradients)));
     for (const [step, loss] of want.losses.entries()) {
-      const inputs = inputsOf(stage, step);
+      const inputs = inputsOf(stage, step, options);
       const { results, grads } = gradients(() => stageLoss(stage, model, inputs), optimizer.parameters);
       expect(Math.abs((await toArray(results[0]!))[0]! / loss - 1), `loss of step ${step}`).toBeLessThan(BOUND);
       for (const [i, parameter] of step === 0 ? optimizer.parameters.entries() : []) {
@@ -129,7 +138,8 @@ describe.each(CASES.map((row) => [row.name, row] as const))("GRAD, %s,", (_name,
         else expect(Math.abs(Math.hypot(...(await toArray(gradient!))) - its), `gradient of ${name}`).toBeLessThan(BOUND * Math.max(its, 1e-6));
       }
       optimizer.step(grads);
-      const used = [...results, ...grads, inputs.features, inputs.mask, inputs.noise];
+      const { features, mask, noise, pairs } = inputs;
+      const used = [...results, ...grads, features, mask, noise, pairs?.pairs, pairs?.similar];
       used.forEach((tensor) => tensor && release(tensor));
     }
     for (const [name, its] of Object.entries(want.after ?? {})) {

@@ -25,6 +25,9 @@ interface EvalFlags {
   readonly strict?: boolean;
 }
 
+const METRICS_HELP =
+  "pixel metrics of all pixels, or streamed in bounded memory with a stated error; auto: exact up to 33 million pixels a class";
+
 export function addEval(program: Command): void {
   const command = program
     .command("eval")
@@ -35,7 +38,7 @@ export function addEval(program: Command): void {
     .option("--no-report", "write no report")
     .option("--json", "one JSON object: {classes: {name: metrics}, mean, intervals, pixels, report}, fractions, null where undefined")
     .option("--save", "write the metrics into the model file too")
-    .addOption(new Option("--metrics <method>", "pixel metrics of all pixels, or streamed in bounded memory with a stated error; auto: exact up to 33 million pixels a class").choices(PIXEL_METHODS).default("auto"))
+    .addOption(new Option("--metrics <method>", METRICS_HELP).choices(PIXEL_METHODS).default("auto"))
     .option("--resamples <n>", "of the test images, for the intervals (0: none)", wholeNumber(0), 1000)
     .option("--weights <file>", WEIGHTS_HELP);
   addFormatFlag(command)

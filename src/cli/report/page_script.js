@@ -259,8 +259,14 @@
   };
   /** How far an image is on the right side of the model's own threshold: so the order stays while the slider moves. */
   const rightness = ({ defective, score }) => (defective ? score - data.threshold : data.threshold - score);
-  const worst = (a, b) => rightness(a) - rightness(b) || byName(a, b);
-  const ORDERS = { extremes: worst, worst, best: (a, b) => worst(b, a), highest: (a, b) => b.score - a.score || byName(a, b) };
+  const isWrong = ({ defective, score }) => score > data.threshold !== defective;
+  const ORDERS = {
+    // What was wrongly judged, then the defects that the model felt least sure of, then the good images that it found most suspicious.
+    worst: (a, b) => isWrong(b) - isWrong(a) || (isWrong(a) ? 0 : b.defective - a.defective) || rightness(a) - rightness(b) || byName(a, b),
+    best: (a, b) => b.defective - a.defective || rightness(b) - rightness(a) || byName(a, b),
+    highest: (a, b) => b.score - a.score || byName(a, b),
+  };
+  ORDERS.extremes = ORDERS.worst;
   const FILTERS = {
     all: () => true,
     defects: (sample) => sample.defective,
@@ -315,11 +321,12 @@
     byId("gallery-more").textContent = `Show all ${shown.length}`;
   }
 
-  /** What is shown before the reader asks for more: the first, or half of it from either end. */
+  /** What is shown before the reader asks for more: the first, or the worst and the best. */
   function firstOf(visible) {
     if (state.complete || visible.length <= FIRST) return visible;
     if (state.order !== "extremes") return visible.slice(0, FIRST);
-    return [...visible.slice(0, FIRST / 2), ...visible.slice(-FIRST / 2)];
+    const best = visible.slice(FIRST / 2).sort((a, b) => ORDERS.best(a.sample, b.sample));
+    return [...visible.slice(0, FIRST / 2), ...best.slice(0, FIRST / 2)];
   }
 
   function galleryWords(count) {

@@ -1,4 +1,5 @@
 import { OptionError } from "../../runtime/errors.ts";
+import { PUBLISHED_BLOCKS, requireBlocks, type FeatureBlockOptions } from "../../ops/feature_block_paste.ts";
 import { choiceOf, readOptions, requireWhole } from "../../runtime/options.ts";
 
 /** The decoders, smallest first. */
@@ -7,6 +8,7 @@ export const BRANCHES = ["both", "normal", "abnormal"] as const;
 export const HEADS = ["shared", "separate"] as const;
 export const FUSIONS = ["learned", "sum", "lambda"] as const;
 export const HINGE_HEADS = ["channel", "own"] as const;
+export const PAIRS = ["none", "cosine"] as const;
 export const FREEZES = ["grids", "branch"] as const;
 
 /** `tiny` for software adapters, `mobile` for GPUs, `basic` as in the paper's tables. */
@@ -38,12 +40,24 @@ export interface GradOptions {
   readonly hingeHead?: (typeof HINGE_HEADS)[number];
   /** Threshold of the hinge. Default 0.5. */
   readonly hinge?: number;
+  /** What the hinge compares: "none", scores with their mask; or the "cosine" of pairs of abnormal features, alike or not by the mask. Default "none". */
+  readonly pairs?: (typeof PAIRS)[number];
+  /** Pairs of each kind a step. Default 256. */
+  readonly pairCount?: number;
+  /**
+   * How features are disturbed in the first stage. Default: along "random" directions, of intensity 1 to 3 in units of the channels'
+   * deviations; "equal" ones, as published, are of 8 to 16 in units of EfficientNet's features, which are brought to these features'
+   * scale; "differences" of 1. Blocks are up to a third of the map.
+   */
+  readonly paste?: Partial<FeatureBlockOptions>;
   /** What the second stage leaves alone: the abnormal "grids", or the whole abnormal "branch". Default "grids". */
   readonly freeze?: (typeof FREEZES)[number];
 }
 
 /** Everything that fixes a GRAD model's shapes and formulas. */
-export interface GradConfig extends Required<GradOptions> {
+export interface GradConfig extends Required<Omit<GradOptions, "paste">> {
+  /** As asked for, and with the features' own units. */
+  readonly paste: FeatureBlockOptions;
   /** Extent of the feature map, cells. */
   readonly height: number;
   readonly width: number;
@@ -55,7 +69,7 @@ export interface GradConfig extends Required<GradOptions> {
 // Variance of EfficientNet's features, in whose units GRAD's constants are stated.
 export const REFERENCE_VARIANCE = 24;
 const SIMILARITY_THRESHOLD = 10;
-const BLOCK_INTENSITY = [8, 16] as const;
+const INTENSITY = { equal: [8, 16], random: [1, 3], differences: [1, 1] } as const;
 const BLOCKS = { tiny: 1, mobile: 11, basic: 9 };
 const MOST_CELLS = 1 << 14;
 
@@ -68,35 +82,44 @@ export function gradConfig(
   options: GradOptions = {},
 ): GradConfig {
   const { height, width, channels, variance } = features;
-  const settings = readOptions<Required<GradOptions>>("grad", options, {
+  const { paste, ...settings } = readOptions<Required<GradOptions>>("grad", options, {
     decoder: "mobile", blocks: BLOCKS[options.decoder ?? "mobile"] ?? 1, localGrid: 8, globalGrid: 4, branches: "both", heads: "shared", standardise: true,
-    fusion: "learned", lambda: 0.5, abnormalWeight: -0.2, hingeHead: "channel", hinge: 0.5, freeze: "grids",
+    fusion: "learned", lambda: 0.5, abnormalWeight: -0.2, hingeHead: "channel", hinge: 0.5, pairs: "none", pairCount: 256,
+    paste: {}, freeze: "grids",
   });
-  requireValid(settings);
-  return { height, width, channels, similarityThreshold: SIMILARITY_THRESHOLD * (variance / REFERENCE_VARIANCE), ...settings };
+  const similarityThreshold = SIMILARITY_THRESHOLD * (variance / REFERENCE_VARIANCE);
+  const config = { height, width, channels, similarityThreshold, ...settings, paste: pasteOf({ height, width }, variance, paste) };
+  requireValid(config);
+  return config;
 }
 
 /** @throws OptionError for an option out of range */
-export function requireValid(settings: Required<GradOptions>): void {
-  const choices = { decoder: DECODERS, branches: BRANCHES, heads: HEADS, fusion: FUSIONS, hingeHead: HINGE_HEADS, freeze: FREEZES };
+export function requireValid(settings: GradConfig): void {
+  const choices = { decoder: DECODERS, branches: BRANCHES, heads: HEADS, fusion: FUSIONS, hingeHead: HINGE_HEADS, pairs: PAIRS, freeze: FREEZES };
   for (const [name, allowed] of Object.entries(choices)) choiceOf("grad", name, allowed, settings[name as keyof typeof choices]);
-  for (const name of ["blocks", "localGrid", "globalGrid"] as const) requireWhole("grad", name, 1, [settings[name]]);
-  const { localGrid, globalGrid, standardise, lambda, abnormalWeight, hinge, branches, freeze } = settings;
+  for (const name of ["blocks", "localGrid", "globalGrid", "pairCount"] as const) requireWhole("grad", name, 1, [settings[name]]);
+  const { localGrid, globalGrid, standardise, lambda, abnormalWeight, hinge, hingeHead, pairs, branches, freeze, paste } = settings;
   if (branches === "abnormal" && freeze === "branch") throw new OptionError("grad: expected freeze grids where the abnormal branch is the only one, got branch");
+  if (pairs === "cosine" && hingeHead === "own") {
+    throw new OptionError("grad: expected hingeHead channel with pairs cosine, which compares features and has no use for a head, got own");
+  }
   if (Math.max(localGrid, globalGrid) > MOST_CELLS) throw new OptionError(`grad: expected grids of at most ${MOST_CELLS} cells a side, got ${localGrid} and ${globalGrid}`);
   if (typeof standardise !== "boolean") throw new OptionError(`grad: expected standardise to be true or false, got ${String(standardise)}`);
   for (const [name, value] of Object.entries({ lambda, abnormalWeight, hinge })) {
     if (!Number.isFinite(value)) throw new OptionError(`grad: expected ${name} to be a finite number, got ${value}`);
   }
+  if (typeof paste !== "object" || paste === null) throw new OptionError(`grad: expected paste to be how blocks are pasted, got ${String(paste)}`);
+  requireBlocks("grad paste", [1, settings.height, settings.width], paste);
 }
 
-/** How features are disturbed in the first stage: the published constants for features of the given variance and extent. */
-export function blockOptions({ height, width }: Pick<GradConfig, "height" | "width">, variance: number) {
-  const unit = Math.sqrt(variance / REFERENCE_VARIANCE);
+/** How features of the given extent and variance are disturbed: what is asked for, else the defaults. */
+function pasteOf({ height, width }: Pick<GradConfig, "height" | "width">, variance: number, options: Partial<FeatureBlockOptions>): FeatureBlockOptions {
   const extent = Math.min(height, width);
-  return {
-    maxHalfSide: Math.min(0.34 * extent + 0.5, (extent - 1) / 2),
-    intensity: [BLOCK_INTENSITY[0] * unit, BLOCK_INTENSITY[1] * unit],
-    steps: 100,
-  } as const;
+  const direction = options.direction ?? "random";
+  const paste = readOptions<FeatureBlockOptions>("grad paste", options, {
+    ...PUBLISHED_BLOCKS, direction, maxHalfSide: Math.min(0.34 * extent + 0.5, (extent - 1) / 2), intensity: INTENSITY[direction] ?? [1, 1],
+  });
+  const unit = direction === "equal" ? Math.sqrt(variance / REFERENCE_VARIANCE) : 1;
+  const [low, high] = paste.intensity;
+  return { ...paste, intensity: [low * unit, high * unit] };
 }

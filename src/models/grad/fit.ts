@@ -1,10 +1,12 @@
 import type { AdamW } from "../../optim/adam.ts";
 import { featureBlockPaste } from "../../ops/feature_block_paste.ts";
 import { gradients } from "../../ops/gradients.ts";
-import { hingeLoss, reconstructionLoss } from "../../ops/losses.ts";
+import { cosinePairLoss, hingeLoss, reconstructionLoss } from "../../ops/losses.ts";
+import { drawPairs, type FeaturePairs } from "../../ops/pairs.ts";
 import { normal } from "../../ops/random.ts";
-import { toArray, type Tensor } from "../../tensor/tensor.ts";
-import { blockOptions, type GradConfig } from "./config.ts";
+import { reshape } from "../../ops/shape.ts";
+import { countOf, toArray, type Tensor } from "../../tensor/tensor.ts";
+import type { GradConfig } from "./config.ts";
 import { isGrid, type Grad } from "./model.ts";
 
 /** How long and on what a model is trained. */
@@ -15,8 +17,8 @@ export interface FitOptions {
   readonly epochsNormal: number;
   readonly batch: number;
   readonly seed: number;
-  /** Variance of the features, over all channels and positions: the unit of the pasted blocks. */
-  readonly featureVariance: number;
+  /** `[C]`: of each channel of the features, over all positions: the unit of random directions. */
+  readonly deviations: Tensor;
 }
 
 /** The first stage teaches the abnormal branch pasted blocks, the second everything to reconstruct. */
@@ -25,7 +27,7 @@ export type Stage = "abnormal" | "normal";
 const CODE_NOISE = 0.05;
 
 // Philox streams, one for each use of random numbers.
-export const STREAM = { order: 1, coin: 2, noise: 3, blocks: 4 };
+export const STREAM = { order: 1, coin: 2, noise: 3, blocks: 4, pairs: 5 };
 
 /** The features of good images, as batches of them are asked for. */
 export interface FeatureSource {
@@ -52,17 +54,22 @@ export interface StageInputs {
   readonly mask: Tensor | null;
   /** `[N, H, W, 2]`, on the local coordinates; null for none. */
   readonly noise: Tensor | null;
+  /** Of positions, where the hinge compares these; null elsewhere. */
+  readonly pairs: FeaturePairs | null;
 }
 
 /** The loss `[1]` of a stage; in the first also the shares of hits `[2]`, among the marked positions and the others. */
-export function stageLoss(stage: Stage, model: Grad, { features, mask, noise }: StageInputs): readonly [loss: Tensor, ...hits: Tensor[]] {
+export function stageLoss(stage: Stage, model: Grad, { features, mask, noise, pairs }: StageInputs): readonly [loss: Tensor, ...hits: Tensor[]] {
   const { config } = model;
   if (stage === "normal") {
     // A branch that is to stay as it is keeps its running statistics too.
     const reconstruction = model.reconstruct(features, noise, "training", config.freeze === "branch" ? "inference" : "training");
     return [reconstructionLoss(features, reconstruction, { threshold: config.similarityThreshold })];
   }
-  const { loss, hits } = hingeLoss(model.hingeScores(model.abnormal(features, noise, "training")), mask!, { threshold: config.hinge });
+  const abnormal = model.abnormal(features, noise, "training");
+  const { loss, hits } = pairs
+    ? cosinePairLoss(reshape(abnormal, [countOf(mask!.shape), config.channels]), pairs.pairs, pairs.similar, { threshold: config.hinge })
+    : hingeLoss(model.hingeScores(abnormal), mask!, { threshold: config.hinge });
   return [loss, hits];
 }
 
@@ -74,7 +81,7 @@ export function trainStep(
   features: Tensor,
   noisy: boolean,
   drawOf: (use: number) => { seed: number; stream: number; step: number },
-  { featureVariance }: FitOptions,
+  { deviations }: FitOptions,
   rateScale: number,
 ): readonly Tensor[] {
   const [{ device }, { config }] = [features, model];
@@ -82,9 +89,10 @@ export function trainStep(
   const [batch, height, width] = features.shape as [number, number, number];
   const noise = noisy ? normal(device, [batch, height, width, 2], drawOf(STREAM.noise), CODE_NOISE) : null;
   const { results, grads } = gradients(() => {
-    if (stage === "normal") return stageLoss(stage, model, { features, mask: null, noise });
-    const pasted = featureBlockPaste(features, drawOf(STREAM.blocks), blockOptions(config, featureVariance));
-    return stageLoss(stage, model, { ...pasted, noise });
+    if (stage === "normal") return stageLoss(stage, model, { features, mask: null, noise, pairs: null });
+    const pasted = featureBlockPaste(features, drawOf(STREAM.blocks), config.paste, deviations);
+    const pairs = config.pairs === "none" ? null : drawPairs(pasted.mask, config.pairCount, drawOf(STREAM.pairs));
+    return stageLoss(stage, model, { ...pasted, noise, pairs });
   }, optimizer.parameters);
   optimizer.step(grads, rateScale);
   for (const result of results) scope.keep(result);
