@@ -1,8 +1,6 @@
 import { defineConfig } from "vite";
+import { protobufNotice } from "./tools/protobuf_notice.mjs";
 import { wgsl } from "./tools/vite_wgsl.mjs";
-
-const PROTOBUF_NOTICE =
-  "/*! Contains @bufbuild/protobuf: Copyright Buf Technologies, Inc., Apache-2.0, http://www.apache.org/licenses/LICENSE-2.0; and parts of Google's protobuf, BSD-3-Clause. */";
 
 // One ESM file for each way in; what they share becomes a chunk. Node's packages stay outside.
 export default defineConfig({
@@ -17,8 +15,7 @@ export default defineConfig({
     },
     rolldownOptions: {
       external: [/^node:/, "webgpu", "sharp", "commander", "cli-progress", "@huggingface/hub", "csv-stringify/sync", "tinyglobby"],
-      // Its licence goes where its code goes: the bundler drops the comments that say so.
-      output: { banner: ({ moduleIds }) => (moduleIds.some((id) => id.includes("@bufbuild/protobuf")) ? PROTOBUF_NOTICE : "") },
+      output: { postBanner: protobufNotice },
     },
   },
 });

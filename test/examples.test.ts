@@ -1,20 +1,11 @@
-// Every file of examples/, run as its first line says, against the built package.
+// The examples for Node, run as their first lines say, against the built package.
 import { execFile } from "node:child_process";
-import { mkdir, writeFile } from "node:fs/promises";
-import { createReadStream, existsSync, readdirSync } from "node:fs";
-import { once } from "node:events";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { extname, join } from "node:path";
+import { mkdir } from "node:fs/promises";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { promisify } from "node:util";
-import { chromium } from "playwright-core";
 import { expect, test } from "vitest";
-import type { Inspection } from "../src/models/detector.ts";
-import { saveDetector } from "../src/node/detector_file.ts";
-import { encodePng } from "../src/node/images.ts";
 import { writeSyntheticSet } from "../src/node/synthetic.ts";
-import { device } from "./device.ts";
-import { madeUpDetector, madeUpPicture } from "./made_up_detector.ts";
 import { temporaryFolder } from "./temporary.ts";
 
 const folder = await temporaryFolder();
@@ -27,7 +18,7 @@ async function outputOf(example: string, ...words: string[]): Promise<string> {
 }
 
 test("each example has a test below", () => {
-  expect(readdirSync("examples").sort()).toEqual(["browser.html", "evaluate.mjs", "kernel.mjs", "train_and_inspect.mjs", "training_loop.mjs"]);
+  expect(readdirSync("examples").filter((name) => name.endsWith(".mjs")).sort()).toEqual(["evaluate.mjs", "kernel.mjs", "train_and_inspect.mjs", "training_loop.mjs"]);
 });
 
 test("a kernel and its gradients", async () => {
@@ -54,43 +45,4 @@ test("a detector is trained, inspects, is saved, exported and evaluated", async 
   expect(readdirSync(at("run")).sort()).toEqual(["model.onnx", "model.safetensors"]);
   const evaluated = await outputOf("evaluate.mjs", at("run"), at("set", "weave"));
   expect(evaluated).toMatch(/^weave \{ imageAuroc: .*\nmean \{ imageAuroc: [01].*pixelAuroc: [01].*\}\n$/);
-});
-
-/** Serves the repository's folder: WebGPU is for secure contexts, of which loopback is one. */
-async function served(): Promise<{ readonly url: string; readonly close: () => void }> {
-  const types: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript" };
-  const server = createServer(({ url = "/" }, response) => {
-    const type = types[extname(url)];
-    if (!type) return response.writeHead(404).end();
-    response.setHeader("content-type", type);
-    createReadStream(join(".", url)).on("error", () => response.writeHead(404).end()).pipe(response);
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close: () => server.close() };
-}
-
-const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) => existsSync(path));
-const FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
-
-test.skipIf(executablePath === undefined)("a page inspects photographs with a run's model, as Node does", async () => {
-  const detector = await madeUpDetector(device, 64, { decoder: "tiny" });
-  await saveDetector(detector, folder);
-  const picture = madeUpPicture(64, 1);
-  await writeFile(at("photo.png"), await encodePng(picture.data, 64, 64));
-  const [{ calibrated }] = (await detector.inspect([picture])) as [Inspection];
-  const server = await served();
-  const browser = await chromium.launch({ executablePath: executablePath!, args: FLAGS });
-  try {
-    const page = await browser.newPage();
-    await page.goto(`${server.url}/examples/browser.html`);
-    await page.setInputFiles("#model", at("model.safetensors"));
-    await page.setInputFiles("#photographs", at("photo.png"));
-    await page.waitForFunction(() => document.querySelector("#verdicts li, #problem:not(:empty)"), null, { timeout: 0 });
-    expect(await page.textContent("#problem")).toBe("");
-    expect(await page.textContent("#verdicts")).toBe(`photo.png: defective (${calibrated.toFixed(3)})`);
-  } finally {
-    await browser.close();
-    server.close();
-  }
 });

@@ -91,7 +91,7 @@ const { sigmoid, silu } = DEFINITIONS;
 
 /** Every product of a convolution; TensorFlow's padding. */
 function convolved({ side, channels, data }: Image, { filters, bias }: Layer, stride: number, value: (x: number) => number): Image {
-  const [extent, , inputs, outputs = inputs!] = filters.shape as [number, number, number, number?];
+  const [extent, , inputs, outputs = inputs] = filters.shape as [number, number, number, number?];
   const isDepthwise = filters.shape.length === 3;
   const [outSide, outChannels] = [Math.ceil(side / stride), outputs];
   const before = Math.floor(Math.max(0, (outSide - 1) * stride + extent - side) / 2);

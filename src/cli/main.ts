@@ -1,4 +1,4 @@
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, type Option } from "commander";
 import { BigridError } from "../runtime/errors.ts";
 import { VERSION } from "../runtime/version.ts";
 import { addDemo } from "./commands/demo.ts";
@@ -22,9 +22,27 @@ const program = new Command("bigrid")
   .option("--debug", "print the stack of an error")
   .exitOverride()
   .configureOutput({ writeErr: (text) => messages.write(text) })
-  .showHelpAfterError("(--help says more)");
+  .showHelpAfterError("(--help says more)")
+  .addHelpText("after", `
+From photographs of good parts to defects found in new ones:
+  bigrid inspect DIR                     how a folder is understood, and what looks wrong in it
+  bigrid train DIR --out RUN             learns; RUN is a new folder, for the model
+  bigrid eval RUN DIR                    how well it does, if DIR has images of defects too
+  bigrid predict RUN IMAGE... --out OUT  judges new images
+No photographs at hand? "bigrid demo" makes its own. Docs: docs/getting_started.md`);
 for (const add of [addDemo, addInspect, addTrain, addEval, addPredict, addMerge, addExport, addWeights, addInfo]) add(program);
-for (const command of program.commands) command.exitOverride().copyInheritedSettings(program).showHelpAfterError(`(bigrid ${command.name()} --help says more)`);
+for (const command of program.commands) {
+  command.exitOverride().copyInheritedSettings(program).showHelpAfterError(`(bigrid ${command.name()} --help says more)`);
+  for (const option of command.options.filter(({ mandatory }) => mandatory)) requireLate(command, option);
+}
+
+/** Commander misses a required option before it names a misspelt one, which may be the same. */
+function requireLate(command: Command, option: Option): void {
+  option.makeOptionMandatory(false);
+  command.hook("preAction", () => {
+    if (command.opts()[option.attributeName()] === undefined) command.error(`error: required option '${option.flags}' not specified`);
+  });
+}
 
 async function main(): Promise<number> {
   try {

@@ -26,7 +26,7 @@ export const PIXEL_METHODS = ["exact", "streaming", "auto"] as const;
 /** One of them. */
 export type PixelMethod = (typeof PIXEL_METHODS)[number];
 
-/** How an `Evaluation` measures. */
+/** How metrics are made, and how sure of them to be. */
 export interface EvaluationOptions {
   /** Default: auto. */
   readonly method?: PixelMethod;

@@ -185,7 +185,7 @@ export class Training {
       release(features);
       onImage(samples.length);
     }
-    if (samples.length < 2) throw new InputError(`training needs at least two good images, got ${samples.length}`);
+    if (samples.length < 2) throw new InputError(`training needs at least two good images, got ${samples.length}; with ten or more of a class, some set its threshold`);
     return new Training(device, settings, backbone, store, samples, statistics);
   }
 

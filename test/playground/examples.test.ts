@@ -1,13 +1,19 @@
 import { createReadStream } from "node:fs";
-import { cp, mkdir, readFile, symlink } from "node:fs/promises";
+import { cp, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
+import type { Page } from "playwright-core";
 import { build } from "vite";
 import { afterAll, describe, expect, test } from "vitest";
+import type { Inspection } from "../../src/models/detector.ts";
+import { saveDetector } from "../../src/node/detector_file.ts";
+import { encodePng } from "../../src/node/images.ts";
+import { device } from "../device.ts";
+import { madeUpDetector, madeUpPicture } from "../made_up_detector.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { complaintsOf, executablePath, launch } from "./chromium.ts";
 
@@ -41,12 +47,13 @@ describe.skipIf(executablePath === undefined)(suite, () => {
     return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   }
 
-  async function statusOf(address: string, isThere: RegExp): Promise<string> {
+  async function statusOf(address: string, isThere: RegExp, act: (page: Page) => Promise<void> = () => Promise.resolve()): Promise<string> {
     const browser = await launch();
     try {
       const page = await browser.newPage();
       const complaints = complaintsOf(page, new URL(address).origin);
       await page.goto(address);
+      await act(page);
       await page.waitForFunction((source) => new RegExp(source).test(document.getElementById("status")!.textContent), isThere.source);
       expect(complaints.filter((text) => !text.includes("favicon") && !text.includes("404"))).toEqual([]);
       return (await page.textContent("#status"))!;
@@ -58,6 +65,21 @@ describe.skipIf(executablePath === undefined)(suite, () => {
   test("a page with one script tag finds its device", async () => {
     const address = await serve(ROOT);
     expect(await statusOf(`${address}/examples/page/index.html`, /^(Ready,|this |no )/)).toMatch(/^Ready, on /);
+  });
+
+  test("a page inspects photographs with a run's model, as Node does", async () => {
+    const folder = await temporaryFolder();
+    const detector = await madeUpDetector(device, 64, { decoder: "tiny" });
+    const picture = madeUpPicture(64, 1);
+    const [{ calibrated }] = (await detector.inspect([picture])) as [Inspection];
+    await saveDetector(detector, folder);
+    await writeFile(join(folder, "photo.png"), await encodePng(picture.data, 64, 64));
+    const choose = async (page: Page): Promise<void> => {
+      await page.setInputFiles("#model", join(folder, "model.safetensors"));
+      await page.setInputFiles("#photographs", join(folder, "photo.png"));
+    };
+    const status = await statusOf(`${await serve(ROOT)}/examples/page/inspect.html`, /\S/, choose);
+    expect(status.trim()).toBe(`photo.png: defective (${calibrated.toFixed(3)})`);
   });
 
   test("a Vite app bundles the package and trains with its kernels", async () => {

@@ -14,7 +14,7 @@ import { runReport } from "../run_report.ts";
 import { trainRun } from "../train_run.ts";
 import { wholeNumber } from "../numbers.ts";
 
-const PICTURES = { size: 256, train: 24, good: 8, defective: 4, seed: 1 };
+export const PICTURES = { size: 256, train: 24, good: 8, defective: 4, seed: 1 };
 const INPUT_SIZE = 128; // of the model: a third of the work of 224, and enough for these pictures
 
 export function addDemo(program: Command): void {

@@ -32,9 +32,15 @@ export function addTrain(program: Command): void {
       const device = await openDevice();
       const options = await trainingOptionsOf(flags);
       const images = dataset.classes.reduce((sum, { train }) => sum + train.length, 0);
-      say(`${images} good images of ${dataset.classes.length === 1 ? "one class" : `${dataset.classes.length} classes`}; ${flags.backbone} backbone, on ${device.adapter.description}`);
+      say(`${images} good ${images === 1 ? "image" : "images"} of ${dataset.classes.length === 1 ? "one class" : `${dataset.classes.length} classes`}; ${flags.backbone} backbone, on ${device.adapter.description}`);
       const { detector, modelPath, seconds } = await trainRun(device, root, dataset, out, options, { strict, resume, checkpointEvery });
-      print(`${modelPath}: ${detector.config.grad.decoder} decoder, trained in ${seconds.toFixed(0)} s`);
-      print(`next: bigrid predict ${out} IMAGE... --out DIR`);
+      const tests = dataset.classes.reduce((sum, { test }) => sum + test.length, 0);
+      const { grad, calibration } = detector.config;
+      print(`${modelPath}: ${grad.decoder} decoder, trained in ${durationOf(seconds)}`);
+      print(`threshold ${calibration.threshold.toPrecision(4)}: of further good images, ${100 * calibration.falseReject} % are expected above it and called defective`);
+      if (tests > 0) print(`next: bigrid eval ${out} ${root}   how well it judges the ${tests} test images there`);
+      print(`${tests > 0 ? "or:  " : "next:"} bigrid predict ${out} IMAGE... --out DIR   judges new images`);
     });
 }
+
+const durationOf = (seconds: number): string => (seconds < 100 ? `${seconds.toFixed(0)} s` : `${(seconds / 60).toFixed(1)} minutes`);
