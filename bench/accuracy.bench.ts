@@ -8,6 +8,7 @@ import { Command } from "commander";
 import { addTrainFlags, trainingOptionsOf, type TrainFlags } from "../src/cli/options.ts";
 import { meanMetrics, evaluate } from "../src/metrics/evaluate.ts";
 import { auroc, rank } from "../src/metrics/ranking.ts";
+import type { Inspection } from "../src/models/detector.ts";
 import { Training, type TrainingImage, type TrainingOptions } from "../src/models/training.ts";
 import { openDevice } from "../src/node/device.ts";
 import { ensureWritableFolder, writeFileAtomic } from "../src/node/files.ts";
@@ -21,11 +22,11 @@ interface Flags extends TrainFlags {
   readonly seeds: string;
   readonly choices: string;
   readonly out: string;
+  readonly report: string;
   readonly features: string;
   readonly name?: string;
 }
 
-const REPORT = "docs/results.md";
 const CHOICES: Readonly<Record<string, Choice>> = { both: "both", normal: "normal", abnormal: "abnormal", nearest: "nearest neighbour" };
 const SAID_EVERY = 50; // steps
 
@@ -34,18 +35,21 @@ addTrainFlags(program)
   .option("--seeds <list>", "of the trainings, with commas", "0,1,2")
   .option("--choices <list>", `of ${Object.keys(CHOICES).join(", ")}`, Object.keys(CHOICES).join(","))
   .option("--out <file>", "the results, added to", "bench/results/accuracy.json")
+  .option("--report <file>", "the document whose tables are written anew", "docs/results.md")
   .option("--features <dir>", "where features are kept between runs", "runs/features")
   .option("--name <name>", "the dataset's, in the table (default: its folder's)");
 await program.parseAsync(process.argv.slice(3), { from: "user" });
 await compare(program.args[0]!, program.opts<Flags>());
 
-async function compare(root: string, { seeds, choices, out, features, name, ...flags }: Flags): Promise<void> {
+async function compare(root: string, { seeds, choices, out, report, features, name, ...flags }: Flags): Promise<void> {
   const wanted = choices.split(",").map((word) => CHOICES[word] ?? fail(`--choices takes ${Object.keys(CHOICES).join(", ")}, got ${word}`));
   const numbers = seeds.split(",").map((word) => (/^\d+$/.test(word) ? Number(word) : fail(`--seeds takes whole numbers, got ${word}`)));
   await ensureWritableFolder(dirname(out));
   const device = await openDevice();
   const options = await trainingOptionsOf(flags);
-  const { backbone, checkpoint: _checkpoint, seed: _seed, grad, ...others } = options;
+  const { backbone, checkpoint: _checkpoint, seed: _seed, featureBudget: _budget, grad, ...others } = options;
+  const { inputSize, fit, padding } = options;
+  const seen = { inputSize, ...(fit && { fit }), ...(padding && { padding }) }; // of the images, with a model or without
   const set = await featuresOf(device, root, options, features);
   const common = {
     dataset: name ?? root.split("/").filter(Boolean).at(-1)!,
@@ -57,7 +61,8 @@ async function compare(root: string, { seeds, choices, out, features, name, ...f
   for (const choice of wanted) {
     for (const seed of choice === "nearest neighbour" ? [null] : numbers) {
       const decoder = grad?.decoder ?? (device.adapter.software ? "tiny" : "mobile");
-      const key = { dataset: common.dataset, backbone: common.backbone, choice, seed, options: seed === null ? {} : { ...others, ...grad, decoder } };
+      const told = seed === null ? seen : { ...others, ...grad, decoder };
+      const key = { dataset: common.dataset, backbone: common.backbone, choice, seed, options: told };
       const label = `${common.dataset}, ${common.backbone}, ${choice}${seed === null ? "" : `, seed ${seed}`}`;
       if (holds(await readResults(out), key)) {
         console.error(`${label}: known`);
@@ -70,7 +75,7 @@ async function compare(root: string, { seeds, choices, out, features, name, ...f
         : await trained(set, { ...options, seed, grad: { ...grad, branches: choice } });
       const seconds = (performance.now() - started) / 1000;
       const results = await addResult(out, { ...common, ...key, ...measured(judged), seconds });
-      await writeFileAtomic(REPORT, withTables(await readFile(REPORT, "utf8"), resultTables(results)));
+      await writeFileAtomic(report, withTables(await readFile(report, "utf8"), resultTables(results)));
     }
   }
 
@@ -81,7 +86,9 @@ async function compare(root: string, { seeds, choices, out, features, name, ...f
     }
     const training = await Training.begin(device, images(), options);
     for await (const { stage, step, steps, run, runs, loss, secondsLeft } of training.fit()) {
-      if (step % SAID_EVERY === 0) console.error(`  model ${run}/${runs}, ${stage} ${step}/${steps}, loss ${loss?.toPrecision(3)}, ${(secondsLeft / 60).toFixed(1)} minutes left`);
+      if (step % SAID_EVERY !== 0) continue;
+      const left = `${(secondsLeft / 60).toFixed(1)} minutes left`;
+      console.error(`  model ${run}/${runs}, ${stage} ${step}/${steps}, loss ${loss?.toPrecision(3)}, ${left}`);
     }
     const detector = await training.finish();
     const judged: Scored[][] = [];
@@ -89,7 +96,7 @@ async function compare(root: string, { seeds, choices, out, features, name, ...f
       const own: Scored[] = [];
       for (const { defective, features, mask } of test) {
         const tensor = fromArray(device, [1, cells, cells, channels], features);
-        const [{ score, peak, map }] = (await detector.inspectFeatures(tensor)) as [Awaited<ReturnType<typeof detector.inspectFeatures>>[number]];
+        const [{ score, peak, map }] = (await detector.inspectFeatures(tensor)) as [Inspection];
         release(tensor);
         own.push({ defective, score, peak, map, mask, width: size, height: size });
       }
@@ -102,7 +109,10 @@ async function compare(root: string, { seeds, choices, out, features, name, ...f
 
 /** Means over the classes. */
 function measured(classes: readonly (readonly Scored[])[]): Pick<Result, "metrics" | "peakAuroc"> {
-  const peaks = classes.map((own) => auroc(rank(Float64Array.from(own, ({ peak }) => peak), Uint8Array.from(own, ({ defective }) => (defective ? 1 : 0)))));
+  const peaks = classes.map((own) => {
+    const labels = Uint8Array.from(own, ({ defective }) => (defective ? 1 : 0));
+    return auroc(rank(Float64Array.from(own, ({ peak }) => peak), labels));
+  });
   const known = peaks.filter((value) => value !== null);
   return {
     metrics: meanMetrics(classes.map((own) => evaluate(own))),
@@ -110,7 +120,9 @@ function measured(classes: readonly (readonly Scored[])[]): Pick<Result, "metric
   };
 }
 
-const countOf = ({ classes }: FeatureSet, part: "train" | "test"): number => classes.reduce((sum, { [part]: { length } }) => sum + length, 0);
+function countOf({ classes }: FeatureSet, part: "train" | "test"): number {
+  return classes.reduce((sum, { [part]: { length } }) => sum + length, 0);
+}
 
 function fail(message: string): never {
   throw new OptionError(message);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Item } from "../../src/data/dataset.ts";
 import { decodeSafetensors, encodeSafetensors, float32Of } from "../../src/io/safetensors.ts";
 import { createBackbone } from "../../src/models/create_backbone.ts";
-import { rawFeatures } from "../../src/models/image_features.ts";
+import { ChannelStatistics, rawFeatures } from "../../src/models/image_features.ts";
 import type { TrainingOptions } from "../../src/models/training.ts";
 import { readDataset } from "../../src/node/dataset.ts";
 import { ensureWritableFolder, readBytes, writeFileAtomic } from "../../src/node/files.ts";
@@ -31,6 +31,8 @@ export interface FeatureClass {
 export interface FeatureSet {
   readonly cells: number;
   readonly channels: number;
+  /** What each channel is multiplied with where features are compared without a model: 1, or what the backbone wants for training. */
+  readonly scales: Float32Array;
   /** Side of the square that images were resized to. */
   readonly size: number;
   readonly classes: readonly FeatureClass[];
@@ -80,10 +82,21 @@ export async function featuresOf(device: Device, root: string, options: Training
       train: train.map((item) => featuresOfItem.get(item)!),
       test: await Promise.all(test.map(read)),
     }));
-    return { cells, channels, size: inputSize, classes: await Promise.all(sets) };
+    const good = classes.flatMap(({ train }) => train.map((item) => featuresOfItem.get(item)!));
+    const scales = backbone.standardise ? scalesOf(channels, good) : new Float32Array(channels).fill(1);
+    return { cells, channels, scales, size: inputSize, classes: await Promise.all(sets) };
   } finally {
     backbone.release();
   }
+}
+
+/** One over each channel's deviation; that of a channel that hardly varies is bounded as in training. */
+function scalesOf(channels: number, images: readonly Float32Array[]): Float32Array {
+  const statistics = new ChannelStatistics(channels);
+  for (const features of images) statistics.add(features);
+  const { variances } = statistics;
+  const floor = (1e-4 * variances.reduce((sum, variance) => sum + variance, 0)) / channels;
+  return Float32Array.from(variances, (variance) => 1 / Math.sqrt(variance + floor));
 }
 
 async function extracted(items: readonly Item[], extract: (item: Item) => Promise<Float32Array>): Promise<Float32Array[]> {

@@ -1,5 +1,5 @@
 import type { Sample } from "../../src/metrics/evaluate.ts";
-import { subtract } from "../../src/ops/elementwise.ts";
+import { multiply, subtract } from "../../src/ops/elementwise.ts";
 import { pointwiseConv2d } from "../../src/ops/matmul.ts";
 import { averagePool } from "../../src/ops/pool.ts";
 import { max } from "../../src/ops/reduce.ts";
@@ -21,12 +21,13 @@ export interface Scored extends Sample {
  * The plain baseline: features are averaged over 3 x 3 cells, and a cell is as anomalous as its distance to the nearest
  * cell of all training images. Maps are smoothed and scored as GRAD's.
  */
-export async function nearestNeighbours(device: Device, { cells, channels, size }: FeatureSet, { train, test }: FeatureClass): Promise<Scored[]> {
+export async function nearestNeighbours(device: Device, set: FeatureSet, { train, test }: FeatureClass): Promise<Scored[]> {
+  const { cells, channels, size } = set;
   const bank: { readonly values: Tensor; readonly halfSquares: Tensor }[] = [];
-  for (let i = 0; i < train.length; i += IMAGES_A_PART) bank.push(await partOf(device, train.slice(i, i + IMAGES_A_PART), cells, channels));
+  for (let i = 0; i < train.length; i += IMAGES_A_PART) bank.push(await partOf(device, train.slice(i, i + IMAGES_A_PART), set));
   const judged: Scored[] = [];
   for (const { defective, features, mask } of test) {
-    const averaged = await averagedCells(device, [features], cells, channels);
+    const averaged = await averagedCells(device, [features], set);
     const similarities: Float32Array[] = [];
     for (const { values, halfSquares } of bank) {
       using _scope = device.scope();
@@ -35,8 +36,7 @@ export async function nearestNeighbours(device: Device, { cells, channels, size 
     }
     const distances = new Float32Array(cells * cells);
     for (const cell of distances.keys()) {
-      let square = 0;
-      for (const value of averaged.subarray(cell * channels, (cell + 1) * channels)) square += value ** 2;
+      const square = squareOf(averaged.subarray(cell * channels, (cell + 1) * channels));
       // |a - b|^2 = |a|^2 - 2 (a b - |b|^2 / 2)
       distances[cell] = Math.sqrt(Math.max(0, square - 2 * Math.max(...similarities.map((part) => part[cell]!))));
     }
@@ -47,21 +47,25 @@ export async function nearestNeighbours(device: Device, { cells, channels, size 
   return judged;
 }
 
-async function partOf(device: Device, images: readonly Float32Array[], cells: number, channels: number) {
-  const averaged = await averagedCells(device, images, cells, channels);
+async function partOf(device: Device, images: readonly Float32Array[], set: FeatureSet) {
+  const { channels } = set;
+  const averaged = await averagedCells(device, images, set);
   const count = averaged.length / channels;
-  const halfSquares = Float32Array.from({ length: count }, (_, i) => averaged.subarray(i * channels, (i + 1) * channels).reduce((sum, x) => sum + x * x, 0) / 2);
+  const halfSquares = Float32Array.from({ length: count }, (_, i) => squareOf(averaged.subarray(i * channels, (i + 1) * channels)) / 2);
   using scope = device.scope();
   const values = scope.keep(transpose(fromArray(device, [count, channels], averaged), [1, 0]));
   return { values, halfSquares: scope.keep(fromArray(device, [1, count], halfSquares)) };
 }
 
-async function averagedCells(device: Device, images: readonly Float32Array[], cells: number, channels: number): Promise<Float32Array> {
+const squareOf = (vector: Float32Array): number => vector.reduce((sum, value) => sum + value ** 2, 0);
+
+async function averagedCells(device: Device, images: readonly Float32Array[], { cells, channels, scales }: FeatureSet): Promise<Float32Array> {
   using _scope = device.scope();
   const all = new Float32Array(images.length * cells * cells * channels);
   images.forEach((values, i) => all.set(values, i * values.length));
   const features = fromArray(device, [images.length, cells, cells, channels], all);
-  return toArray(averagePool(features, 3, { stride: 1, padding: 1, countIncludePad: false }));
+  const scaled = multiply(features, fromArray(device, [channels], scales));
+  return toArray(averagePool(scaled, 3, { stride: 1, padding: 1, countIncludePad: false }));
 }
 
 async function smoothed(device: Device, distances: Float32Array, cells: number, size: number): Promise<Pick<Scored, "map" | "score" | "peak">> {

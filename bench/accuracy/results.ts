@@ -37,6 +37,7 @@ const COLUMNS: readonly (readonly [key: keyof Metrics | "peakAuroc", title: stri
   ["peakAuroc", "image AUROC by peak"],
 ];
 const CHOICES: readonly Choice[] = ["nearest neighbour", "normal", "abnormal", "both"];
+const SEEN = ["inputSize", "fit", "padding"]; // what a baseline must share with a model beside it
 export const BEGIN = "<!-- accuracy: written by npm run accuracy -->";
 export const END = "<!-- end of accuracy -->";
 
@@ -68,7 +69,9 @@ export function resultTables(results: readonly Result[]): string {
     const key = JSON.stringify([result.dataset, result.backbone, result.options]);
     groups.set(key, [...(groups.get(key) ?? []), result]);
   }
-  const baselinesOf = ({ dataset, backbone }: Result) => results.filter((other) => other.seed === null && other.dataset === dataset && other.backbone === backbone);
+  const baselinesOf = ({ dataset, backbone, options }: Result): Result[] =>
+    results.filter((other) => other.seed === null && other.dataset === dataset && other.backbone === backbone
+      && SEEN.every((name) => other.options[name] === options[name]));
   return [...groups.values()].map((group) => table([...baselinesOf(group[0]!), ...group], group[0]!)).join("\n\n");
 }
 
