@@ -123,9 +123,9 @@ export class Detector {
     return this.#inspections(this.#started(() => this.#features.extract(images), pixels));
   }
 
-  /** The same for features `[N, cells, cells, channels]` that are at hand. */
+  /** The same for what the backbone made of images before, `[N, cells, cells, channels]`. */
   async inspectFeatures(features: Tensor): Promise<Inspection[]> {
-    return this.#inspections(this.#started(() => features));
+    return this.#inspections(this.#started(() => this.#features.standardise(features)));
   }
 
   /**

@@ -7,7 +7,7 @@ import type { Device } from "../runtime/device.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
 import type { Fit } from "../tensor/placement.ts";
 import { RandomStream } from "../tensor/random.ts";
-import { release, toArray, type Tensor } from "../tensor/tensor.ts";
+import { fromArray, release, toArray, type Tensor } from "../tensor/tensor.ts";
 import type { Backbone, BackboneName } from "./backbone.ts";
 import { calibrationOf, NOT_CALIBRATED, type HeldOut } from "./calibration.ts";
 import { createBackbone } from "./create_backbone.ts";
@@ -26,7 +26,8 @@ import { ChannelStatistics, rawFeatures, standardiserOf, type FeatureExtractor }
 export interface TrainingImage {
   /** What it shows: each class has a threshold of its own. */
   readonly className: string;
-  readonly image: DecodedImage;
+  /** The image, or what the backbone made of it before: cells x cells x channels. */
+  readonly image: DecodedImage | Float32Array;
 }
 
 /** What is trained, and how; each option has a default. */
@@ -161,7 +162,8 @@ export class Training {
    *
    * @param images good images of one class or several
    * @param onImage called after each, with their number so far
-   * @throws InputError if there are fewer than two, or weights are missing or do not fit; OptionError for an option unknown or out of range
+   * @throws InputError if there are fewer than two, or weights are missing or do not fit; OptionError for an option unknown or out of range;
+   * ShapeError for features of another length
    */
   static async begin(
     device: Device,
@@ -179,7 +181,8 @@ export class Training {
     const statistics = new ChannelStatistics(backbone.channels);
     const samples: Sample[] = [];
     for await (const { className, image } of images) {
-      const features = rawFeatures(device, backbone, settings.fit, [image]);
+      const { cells, channels } = backbone;
+      const features = image instanceof Float32Array ? fromArray(device, [1, cells, cells, channels], image) : rawFeatures(device, backbone, settings.fit, [image]);
       statistics.add(await toArray(features));
       samples.push({ className, index: await store.add(features) });
       release(features);
@@ -307,7 +310,7 @@ export class Training {
     const hinge = await this.#hingeScore(samples.length > 0 ? samples : this.#runs[this.#run]!.training);
     const detector = this.#detector(this.#config(hinge));
     for (const [i, sample] of samples.entries()) {
-      const features = await this.#features([sample]);
+      const features = await this.#store.batch([sample.index]);
       const inspections = detector.inspectFeatures(features);
       release(features);
       const [{ score, peak }] = (await inspections) as [Inspection];
