@@ -14,6 +14,11 @@ export interface FitOptions {
   readonly epochsAbnormal: number;
   /** Of the second stage, which teaches both to reconstruct. */
   readonly epochsNormal: number;
+  /** Steps of the first stage, and of the second, at least. */
+  readonly leastAbnormal: number;
+  readonly leastNormal: number;
+  /** Shares of hits, among marked positions and others, beyond which the first stage ends. */
+  readonly enoughHits: number;
   readonly batch: number;
   readonly seed: number;
   /** `[C]`: of each channel of the features, over all positions: the unit of random directions. */
