@@ -78,7 +78,7 @@ export async function runReport(run: RunReport): Promise<string> {
       return {
         name: data.name, metrics, intervals, gap, method, pixels, errors,
         train: data.train.length, good: judged.length - defective, defective,
-        threshold: good.threshold, steepness: steepnessOf(good),
+        pixelThreshold: good.pixelThreshold, steepness: steepnessOf(good),
       };
     }),
     mean: evaluated.mean,

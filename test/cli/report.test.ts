@@ -47,7 +47,7 @@ function reportData(changes: Partial<ReportData> = {}, className = "weave"): Rep
     adapter: "llvmpipe (LLVM 19, 256 bits) - Mesa 25.0.7",
     configuration: [["Backbone", "embedded"], ["Seed", "0"]],
     classes: [className, "metal"].map((name) => ({
-      name, metrics, intervals, errors: zero, method: "exact", pixels: 5000, gap: null, train: 24, good: 4, defective: 6, threshold: 4, steepness: 2,
+      name, metrics, intervals, errors: zero, method: "exact", pixels: 5000, gap: null, train: 24, good: 4, defective: 6, pixelThreshold: 4, steepness: 2,
     })),
     mean: metrics,
     intervals,
@@ -368,7 +368,7 @@ describe.skipIf(executablePath === undefined)(suite, () => {
         return [Math.min(...numbers), Math.max(...numbers)];
       };
       const at = (power: number) => (width * power) / 4;
-      await expect.poll(extent).toEqual([expect.closeTo(at(2), 0), width]); // a score of 0.5 means the class's threshold, 4
+      await expect.poll(extent).toEqual([expect.closeTo(at(2), 0), width]); // at 0.5 the class's threshold for pixels, 4
       await page.locator("#threshold-range").fill("0.2"); // odds of 1/4, steepness 2: half of it
       expect(await extent()).toEqual([expect.closeTo(at(1), 0), width]);
       await page.locator("#gallery-controls [name=found]").uncheck();

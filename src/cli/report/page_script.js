@@ -125,11 +125,11 @@
     return layer;
   }
 
-  /** The threshold in levels of a class's maps: what it means as a value, on the maps' logarithmic scale. */
+  /** The pixel threshold in levels of a class's maps: moved as far as the threshold, on the maps' logarithmic scale. */
   function levelOf(className) {
-    const { threshold, steepness } = classOf.get(className);
+    const { pixelThreshold, steepness } = classOf.get(className);
     const odds = Math.min(Math.max(state.threshold, 1e-6), 1 - 1e-6);
-    const value = threshold * (odds / (1 - odds)) ** (1 / steepness);
+    const value = pixelThreshold * (odds / (1 - odds)) ** (1 / steepness);
     const [low, high] = data.mapRange;
     return Math.max((255 * Math.log(value / low)) / Math.log(high / low), 0.5);
   }

@@ -42,8 +42,11 @@ export interface ReportData {
     readonly train: number;
     readonly good: number;
     readonly defective: number;
-    /** A score s below is 1 / (1 + (threshold / v) ** steepness) of a map's value v: so the page draws contours of maps. */
-    readonly threshold: number;
+    /**
+     * Above it a map's value v belongs to a defect; v is calibrated as scores are, to 1 / (1 + (pixelThreshold / v) ** steepness),
+     * so that the outlines follow the threshold when it moves.
+     */
+    readonly pixelThreshold: number;
     readonly steepness: number;
   }[];
   /** The mean of the classes' metrics, and its intervals. */
