@@ -10,10 +10,11 @@ import { TrainingFiles } from "../../node/training_files.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { addFormatFlag, DATASET_HELP, openDataset } from "../dataset.ts";
 import { evaluateRun, metricsReport } from "../evaluate_run.ts";
-import { WEIGHTS_HELP, wholeNumber } from "../options.ts";
+import { WEIGHTS_HELP } from "../options.ts";
 import { metricsTable, print } from "../output.ts";
 import { runReport } from "../run_report.ts";
 import { lossCurvesOf } from "../train_run.ts";
+import { wholeNumber } from "../numbers.ts";
 
 interface EvalFlags {
   readonly json?: boolean;
