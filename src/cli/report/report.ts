@@ -77,7 +77,7 @@ export interface ReportData {
   readonly mapRange: readonly [low: number, high: number];
   /**
    * The images of the gallery: data URLs of the photograph, of the transparent heat map, of the map itself in 8 bits, and
-   * of the mask's outline, all of one aspect ratio.
+   * of the mask's outline, of whatever sizes: all cover the same, which is `aspect` times as wide as high.
    */
   readonly samples: readonly {
     readonly className: string;
@@ -85,6 +85,7 @@ export interface ReportData {
     readonly defect: string;
     readonly defective: boolean;
     readonly score: number;
+    readonly aspect: number;
     readonly picture: string;
     readonly heat: string;
     readonly map: string;
