@@ -14,7 +14,7 @@ export default defineConfig({
       formats: ["es"],
     },
     rolldownOptions: {
-      external: [/^node:/, "webgpu", "sharp", "commander", "cli-progress", "@huggingface/hub"],
+      external: [/^node:/, "webgpu", "sharp", "commander", "cli-progress", "@huggingface/hub", "csv-stringify/sync", "tinyglobby"],
       output: { postBanner: protobufNotice },
     },
   },

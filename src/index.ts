@@ -16,6 +16,7 @@ export { auroc, averagePrecision, f1Max, precisionRecallCurve, rank, rocCurve, t
 export { BACKBONES, type Backbone, type BackboneName, type BackboneSettings } from "./models/backbone.ts";
 export { createBackbone, type BackboneOptions } from "./models/create_backbone.ts";
 export { calibratedScore, type Calibration, type GoodScores, type HeldOut } from "./models/calibration.ts";
+export { countedInMap, defectsOf, type Defect, type DefectOptions, type Defects } from "./models/defects.ts";
 export { Detector, type DetectorConfig, type Inspection, type Judgement } from "./models/detector.ts";
 export { EFFICIENTNETS, planOf, type BlockPlan, type EfficientNetName, type NetworkPlan } from "./models/efficientnet/architecture.ts";
 export type { Checkpoint } from "./models/efficientnet/checkpoint.ts";

@@ -12,7 +12,7 @@ import type { Fit } from "../src/tensor/placement.ts";
 import type { Shape } from "../src/tensor/tensor.ts";
 import { madeUp, uniform } from "./made_up_network.ts";
 
-const CALIBRATION = { falseReject: 0.01, threshold: 2, typical: 1, classes: { bolt: { threshold: 1.5, typical: 1 }, nut: { threshold: 2, typical: 1.2 } }, heat: [1, 12] } as const;
+const CALIBRATION = { falseReject: 0.01, threshold: 2, typical: 1, pixelThreshold: 3, classes: { bolt: { threshold: 1.5, typical: 1, pixelThreshold: 3 }, nut: { threshold: 2, typical: 1.2, pixelThreshold: 3 } }, heat: [1, 12] } as const;
 
 /**
  * A detector that nobody trained: every weight is made up, large enough that each matters, norms' statistics among them.

@@ -6,6 +6,7 @@ import { addEval } from "./commands/eval.ts";
 import { addExport } from "./commands/export.ts";
 import { addInfo } from "./commands/info.ts";
 import { addInspect } from "./commands/inspect.ts";
+import { addMerge } from "./commands/merge.ts";
 import { addPredict } from "./commands/predict.ts";
 import { addTrain } from "./commands/train.ts";
 import { addWeights } from "./commands/weights.ts";
@@ -29,7 +30,7 @@ From photographs of good parts to defects found in new ones:
   bigrid eval RUN DIR                    how well it does, if DIR has images of defects too
   bigrid predict RUN IMAGE... --out OUT  judges new images
 No photographs at hand? "bigrid demo" makes its own. Docs: docs/getting_started.md`);
-for (const add of [addDemo, addInspect, addTrain, addEval, addPredict, addExport, addWeights, addInfo]) add(program);
+for (const add of [addDemo, addInspect, addTrain, addEval, addPredict, addMerge, addExport, addWeights, addInfo]) add(program);
 for (const command of program.commands) {
   command.exitOverride().copyInheritedSettings(program).showHelpAfterError(`(bigrid ${command.name()} --help says more)`);
   for (const option of command.options.filter(({ mandatory }) => mandatory)) requireLate(command, option);
@@ -46,7 +47,7 @@ function requireLate(command: Command, option: Option): void {
 async function main(): Promise<number> {
   try {
     await program.parseAsync();
-    return 0;
+    return Number(process.exitCode ?? 0); // a command may have an answer for scripts
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USAGE; // commander has said what is wrong
     const { message, stack } = error as Error;
@@ -56,6 +57,7 @@ async function main(): Promise<number> {
   }
 }
 
+process.on("disconnect", () => process.exit(FAILED)); // the launcher was killed: nobody is left to end this process
 const code = await main();
 // Dawn keeps the process alive; leave once everything is written.
 process.stdout.write("", () => messages.write("", () => process.exit(code)));

@@ -34,9 +34,9 @@ export const wholeNumber = (least: number) => (text: string): number => {
 };
 
 /** A number above 0 and at most `most`, from text. */
-const positiveNumber = (most: number) => (text: string): number => {
+export const positiveNumber = (most = Number.MAX_VALUE) => (text: string): number => {
   const value = Number(text);
-  if (!(value > 0 && value <= most)) throw new InvalidArgumentError(`A number above 0 and at most ${most} is needed.`);
+  if (!(value > 0 && value <= most)) throw new InvalidArgumentError(`A number above 0${most < Number.MAX_VALUE ? ` and at most ${most}` : ""} is needed.`);
   return value;
 };
 

@@ -8,6 +8,14 @@ export const say = (text: string): void => void messages.write(`${text}\n`);
 
 export const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
+/** Prints a text in parts, none before the one before it is on its way. */
+export async function printParts(parts: AsyncIterable<string>): Promise<void> {
+  for await (const part of parts) await new Promise<void>((resolve) => process.stdout.write(part, () => resolve()));
+}
+
+/** "1.5 %". */
+export const percentOf = (share: number): string => `${Number((100 * share).toPrecision(3))} %`;
+
 const COLUMNS: readonly (readonly [key: MetricName, title: string])[] = [
   ["imageAuroc", "image AUROC"],
   ["imageAp", "AP"],

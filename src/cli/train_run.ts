@@ -11,6 +11,7 @@ import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
 import { say } from "./output.ts";
 import { showProgress, type Progress } from "./progress.ts";
+import { AwaitedSignals } from "./signals.ts";
 
 /** Losses of one training stage, as they were read back. */
 export interface LossCurve {
@@ -59,7 +60,7 @@ export async function trainRun(
   const started = performance.now();
   const bars = new Bars();
   const spill = new SpillFile(join(run, "features.part"));
-  const signals = new AwaitedSignals();
+  const signals = new AwaitedSignals("saving after this step");
   try {
     const images = goodImages(root, items, strict);
     const training = await Training.begin(device, images, { ...options, spill }, (done) => bars.show("Features", items.length).update(done));
@@ -91,26 +92,6 @@ export async function trainRun(
     await spill.close();
   }
 }
-
-/** Notes a signal that asks to end, instead of dying of it. */
-class AwaitedSignals {
-  came: NodeJS.Signals | null = null;
-  readonly #note = (signal: NodeJS.Signals): void => {
-    if (this.came) process.exit(1); // asked twice: at once
-    this.came = signal;
-    say(`${signal}: saving after this step`);
-  };
-
-  constructor() {
-    for (const signal of ENDING) process.on(signal, this.#note);
-  }
-
-  ignore(): void {
-    for (const signal of ENDING) process.off(signal, this.#note);
-  }
-}
-
-const ENDING = ["SIGINT", "SIGTERM"] as const;
 
 /** Losses by stage, of the model that is kept. */
 export function lossCurvesOf(steps: readonly LoggedStep[]): LossCurve[] {

@@ -19,6 +19,20 @@ import { pictureReader } from "./picture_reader.ts";
  * @throws InputError if the folder cannot be read, or holds no dataset (`recogniseDataset`)
  */
 export async function readDataset(root: string, format?: FormatName): Promise<Dataset> {
+  const { files, unreadable } = await listFolder(root);
+  const readText = (path: string): Promise<string> =>
+    readFile(join(root, path), "utf8").catch((error: unknown) => {
+      throw new InputError(`cannot read ${join(root, path)}: ${reasonOf(error)}`, { cause: error });
+    });
+  return recogniseDataset({ name: basename(resolve(root)), files, unreadable, readText }, format);
+}
+
+/**
+ * Lists the files in a folder at any depth, as `readDataset` does.
+ * @returns paths relative to it, with forward slashes; `unreadable` in order of paths
+ * @throws InputError if the folder itself cannot be read
+ */
+export async function listFolder(root: string): Promise<{ readonly files: readonly string[]; readonly unreadable: readonly Unreadable[] }> {
   const unreadableRoot = (error: unknown): never => {
     throw new InputError(`cannot read the folder ${root}: ${reasonOf(error)}`, { cause: error });
   };
@@ -29,11 +43,7 @@ export async function readDataset(root: string, format?: FormatName): Promise<Da
   const unreadable: Unreadable[] = [];
   await listFiles(root, "", [], files, unreadable);
   unreadable.sort((a, b) => byCodeUnits(a.path, b.path));
-  const readText = (path: string): Promise<string> =>
-    readFile(join(root, path), "utf8").catch((error: unknown) => {
-      throw new InputError(`cannot read ${join(root, path)}: ${reasonOf(error)}`, { cause: error });
-    });
-  return recogniseDataset({ name: basename(resolve(root)), files, unreadable, readText }, format);
+  return { files, unreadable };
 }
 
 /**

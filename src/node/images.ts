@@ -76,24 +76,35 @@ export async function decodeMasks(
   return maskUnion(await Promise.all(paths.map(decodeMask)), width, height, placementOf);
 }
 
+/** What became of a photograph that was to be decoded. */
+export type Decoded<T> = { readonly item: T; readonly image: DecodedImage } | { readonly item: T; readonly error: Error };
+
 /**
  * Decodes one photograph after another, some ahead of the one asked for, and hands them out in order.
  * @param ahead how many may be in memory at a time, 1 at least
+ * @param budget bytes that they may take together: fewer are decoded ahead where the largest so far says that they would take more
  * @throws OptionError if `ahead` is no such number; what is wrong with an image is handed out in its place
  */
 export async function* decodeImages<T>(
   items: readonly T[],
   pathOf: (item: T) => string,
   ahead = 4,
-): AsyncGenerator<{ readonly item: T; readonly image: DecodedImage } | { readonly item: T; readonly error: Error }> {
+  budget = Infinity,
+): AsyncGenerator<Decoded<T>> {
   if (!(Number.isInteger(ahead) && ahead >= 1)) throw new OptionError(`decodeImages: ahead is a whole number of at least 1, got ${ahead}`);
-  type Outcome = { readonly item: T; readonly image: DecodedImage } | { readonly item: T; readonly error: Error };
-  const start = (item: T): Promise<Outcome> =>
+  const start = (item: T): Promise<Decoded<T>> =>
     decodeImage(pathOf(item)).then((image) => ({ item, image }), (error: Error) => ({ item, error }));
-  const waiting = items.slice(0, ahead).map(start);
-  for (let next = waiting.length; waiting.length > 0; next++) {
+  let largest = budget; // the first is decoded alone, unless there is no limit
+  let next = 0;
+  const waiting: Promise<Decoded<T>>[] = [];
+  const fill = (): void => {
+    const most = budget === Infinity ? ahead : Math.min(ahead, Math.max(1, Math.floor(budget / largest)));
+    while (next < items.length && waiting.length < most) waiting.push(start(items[next++]!));
+  };
+  for (fill(); waiting.length > 0; ) {
     const outcome = await waiting.shift()!;
-    if (next < items.length) waiting.push(start(items[next]!));
+    if ("image" in outcome) largest = Math.max(largest === budget ? 0 : largest, outcome.image.data.length);
+    fill();
     yield outcome;
   }
 }
