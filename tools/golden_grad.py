@@ -33,6 +33,7 @@ CASES = {
     "separate heads": {"decoder": "tiny", "blocks": 1, "heads": "separate"},
     "sum": {"decoder": "tiny", "blocks": 1, "fusion": "sum"},
     "lambda": {"decoder": "tiny", "blocks": 1, "fusion": "lambda", "lambda": 0.7},
+    "no fusion": {"decoder": "tiny", "blocks": 1, "fusion": "none", "heads": "separate"},
     "own head": {"decoder": "tiny", "blocks": 1, "hingeHead": "own"},
     "pairs": {"decoder": "tiny", "blocks": 1, "pairs": "cosine"},
     "not standardised": {"decoder": "tiny", "blocks": 1, "standardise": False},
@@ -222,7 +223,7 @@ class Model:
         if branches == "abnormal":
             return self.abnormal(a, noise, training)
         r = self.decode(self.query("normal", self.codes(a, noise, "normal")), "normal.decoder", training)
-        if branches == "normal":
+        if branches == "normal" or self.options.get("fusion") == "none":
             return r
         r_a = self.abnormal(a, noise, abnormal_training)
         fusion = self.options.get("fusion", "learned")

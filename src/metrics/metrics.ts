@@ -1,6 +1,6 @@
 /** The field's metrics, in the order to show them in. */
 export const METRICS = ["imageAuroc", "imageAp", "imageF1Max", "pixelAuroc", "pixelAp", "pixelF1Max", "pixelAupro"] as const;
-/** One of them. */
+/** The name of one. */
 export type MetricName = (typeof METRICS)[number];
 
 /** Fractions in [0, 1]; null where undefined: no defects, nothing good, no masks. */

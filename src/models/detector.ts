@@ -1,7 +1,6 @@
 import type { DecodedImage } from "../io/image.ts";
 import { Weights, type StoredTensors } from "../nn/weights.ts";
 import { divide, maximum, minimum, multiply } from "../ops/elementwise.ts";
-import { anomalyMap } from "../ops/losses.ts";
 import { averagePool } from "../ops/pool.ts";
 import { max } from "../ops/reduce.ts";
 import { resize } from "../ops/resize.ts";
@@ -17,6 +16,7 @@ import { createBackbone } from "./create_backbone.ts";
 import type { Checkpoint } from "./efficientnet/checkpoint.ts";
 import type { GradConfig } from "./grad/config.ts";
 import { Grad } from "./grad/model.ts";
+import { anomalyCells, joinedMap, type HingeScore } from "./hinge_score.ts";
 import { FeatureExtractor, type Preprocessing } from "./image_features.ts";
 
 /** What the detector says of one image. */
@@ -48,6 +48,8 @@ export interface DetectorConfig {
   readonly inputSize: number;
   readonly fit: Fit;
   readonly grad: GradConfig;
+  /** How the hinge's scores join the map; null where they do not. */
+  readonly hinge: HingeScore | null;
   readonly calibration: Calibration;
 }
 
@@ -121,9 +123,9 @@ export class Detector {
     return this.#inspections(this.#started(() => this.#features.extract(images), pixels));
   }
 
-  /** The same for features `[N, cells, cells, channels]` that are at hand. */
+  /** The same for what the backbone made of images before, `[N, cells, cells, channels]`. */
   async inspectFeatures(features: Tensor): Promise<Inspection[]> {
-    return this.#inspections(this.#started(() => features));
+    return this.#inspections(this.#started(() => this.#features.standardise(features)));
   }
 
   /**
@@ -156,10 +158,9 @@ export class Detector {
   }
 
   #judge(features: Tensor, countedPixels: Float32Array | null): Judgement {
-    const { grad, inputSize } = this.config;
+    const { hinge, inputSize } = this.config;
     const [batch, height, width] = features.shape as [number, number, number];
-    const reconstruction = this.#model.reconstruct(features, null, "inference");
-    const cells = anomalyMap(features, reconstruction, { threshold: grad.similarityThreshold });
+    const cells = joinedMap(anomalyCells(this.#model, features), hinge);
     const pixels = resize(reshape(cells, [batch, height, width, 1]), [inputSize, inputSize], { alignCorners: true });
     const counted = countedPixels && fromArray(this.device, [batch, inputSize, inputSize, 1], countedPixels);
     const map = counted ? smoothedWithin(pixels, counted) : smoothed(pixels);

@@ -73,10 +73,10 @@ function configOf(text: string, name: string): DetectorConfig {
   } catch (cause) {
     throw new InputError(`${name}: the configuration in its metadata is no JSON`, { cause });
   }
-  const { backbone, inputSize, fit, grad, calibration } = config ?? {};
+  const { backbone, inputSize, fit, grad, hinge, calibration } = config ?? {};
   const positive = [grad?.height, grad?.width, grad?.channels, inputSize];
   const scores = [calibration, ...Object.values(calibration?.classes ?? {})].flatMap((good) => [good?.threshold, good?.typical, good?.pixelThreshold]);
-  const numbers = [grad?.similarityThreshold, calibration?.falseReject, ...(calibration?.heat ?? [undefined]), ...scores];
+  const numbers = [...(hinge ? [hinge.floor, hinge.weight] : []), grad?.similarityThreshold, calibration?.falseReject, ...(calibration?.heat ?? [undefined]), ...scores];
   const whole =
     BACKBONES.includes(backbone?.name)
     && (backbone.weights === null || /^[0-9a-f]{64}$/.test(backbone.weights))

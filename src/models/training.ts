@@ -7,7 +7,7 @@ import type { Device } from "../runtime/device.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
 import type { Fit } from "../tensor/placement.ts";
 import { RandomStream } from "../tensor/random.ts";
-import { release, toArray, type Tensor } from "../tensor/tensor.ts";
+import { fromArray, release, toArray, type Tensor } from "../tensor/tensor.ts";
 import type { Backbone, BackboneName } from "./backbone.ts";
 import { calibrationOf, NOT_CALIBRATED, type HeldOut } from "./calibration.ts";
 import { createBackbone } from "./create_backbone.ts";
@@ -19,13 +19,15 @@ import { gradConfig, type GradOptions } from "./grad/config.ts";
 import { stagesOf, type Stage } from "./grad/fit.ts";
 import { Grad } from "./grad/model.ts";
 import { GradTraining, stepsOf, type FitPosition, type FitStep } from "./grad/training.ts";
+import { anomalyCells, HingeStatistics, type HingeScore } from "./hinge_score.ts";
 import { ChannelStatistics, rawFeatures, standardiserOf, type FeatureExtractor } from "./image_features.ts";
 
 /** A good image to learn from. */
 export interface TrainingImage {
   /** What it shows: each class has a threshold of its own. */
   readonly className: string;
-  readonly image: DecodedImage;
+  /** The image, or what the backbone made of it before: cells x cells x channels. */
+  readonly image: DecodedImage | Float32Array;
 }
 
 /** What is trained, and how; each option has a default. */
@@ -160,7 +162,8 @@ export class Training {
    *
    * @param images good images of one class or several
    * @param onImage called after each, with their number so far
-   * @throws InputError if there are fewer than two, or weights are missing or do not fit; OptionError for an option unknown or out of range
+   * @throws InputError if there are fewer than two, or weights are missing or do not fit; OptionError for an option unknown or out of range;
+   * ShapeError for features of another length
    */
   static async begin(
     device: Device,
@@ -170,13 +173,16 @@ export class Training {
   ): Promise<Training> {
     const settings = settingsOf(device, options);
     const backbone = await createBackbone(device, settings.backbone, settings);
+    const { cells, channels } = backbone;
+    gradConfig({ height: cells, width: cells, channels, variance: 1 }, settings.grad); // what it refuses, before any image is read
     const canHalve = device.gpu.features.has("shader-f16") && !backbone.standardise; // channels small beside their mean would lose too much
     const { featureBudget: budget, spill } = settings;
     const store = new FeatureStore(device, { dtype: canHalve ? "f16" : "f32", budget, spill });
     const statistics = new ChannelStatistics(backbone.channels);
     const samples: Sample[] = [];
     for await (const { className, image } of images) {
-      const features = rawFeatures(device, backbone, settings.fit, [image]);
+      const { cells, channels } = backbone;
+      const features = image instanceof Float32Array ? fromArray(device, [1, cells, cells, channels], image) : rawFeatures(device, backbone, settings.fit, [image]);
       statistics.add(await toArray(features));
       samples.push({ className, index: await store.add(features) });
       release(features);
@@ -220,12 +226,12 @@ export class Training {
    */
   async finish(onImage: (done: number, total: number) => void = () => undefined): Promise<Detector> {
     const { heldOut, training } = this.#runs[this.#run]!;
-    await this.#judge(heldOut.length + this.#heldOut.length > 0 ? heldOut : training, onImage);
+    const hinge = await this.#judge(heldOut.length + this.#heldOut.length > 0 ? heldOut : training, onImage);
     const calibration = calibrationOf(this.#heldOut, this.#settings.falseReject);
     this.#fit.release();
     this.#store.release();
     release(this.#deviations);
-    return this.#detector({ ...this.#config(), calibration });
+    return this.#detector({ ...this.#config(hinge), calibration });
   }
 
   /** Everything that going on later needs, but for the images: a safetensors file. */
@@ -300,21 +306,43 @@ export class Training {
     return features;
   }
 
-  async #judge(samples: readonly Sample[], onImage: (done: number, total: number) => void = () => undefined): Promise<void> {
-    const detector = this.#detector(this.#config());
+  async #judge(samples: readonly Sample[], onImage: (done: number, total: number) => void = () => undefined): Promise<HingeScore | null> {
+    const hinge = await this.#hingeScore(samples.length > 0 ? samples : this.#runs[this.#run]!.training);
+    const detector = this.#detector(this.#config(hinge));
     for (const [i, sample] of samples.entries()) {
-      const features = await this.#features([sample]);
+      const features = await this.#store.batch([sample.index]);
       const inspections = detector.inspectFeatures(features);
       release(features);
       const [{ score, peak }] = (await inspections) as [Inspection];
       this.#heldOut.push({ className: sample.className, score, peak });
       onImage(i + 1, samples.length);
     }
+    return hinge;
   }
 
-  #config(): DetectorConfig {
+  /** How the hinge's scores join the map, by what they are of good images. */
+  async #hingeScore(samples: readonly Sample[]): Promise<HingeScore | null> {
+    const { hingeWeight, hingeFloor } = this.#model.config;
+    if (hingeWeight === 0) return null;
+    const statistics = new HingeStatistics();
+    for (const sample of samples) {
+      const features = await this.#features([sample]);
+      const reads = this.#cells(features);
+      release(features);
+      statistics.add(...(await reads));
+    }
+    return statistics.score(hingeFloor, hingeWeight);
+  }
+
+  #cells(features: Tensor): Promise<[residual: Float32Array, hinge: Float32Array]> {
+    using _scope = this.#device.scope();
+    const { residual, hinge } = anomalyCells(this.#model, features);
+    return Promise.all([toArray(residual), toArray(hinge!)]);
+  }
+
+  #config(hinge: HingeScore | null): DetectorConfig {
     const { inputSize, fit } = this.#settings;
-    return { backbone: this.#backbone.settings, inputSize, fit, grad: this.#model.config, calibration: NOT_CALIBRATED };
+    return { backbone: this.#backbone.settings, inputSize, fit, grad: this.#model.config, hinge, calibration: NOT_CALIBRATED };
   }
 
   #detector(config: DetectorConfig): Detector {
@@ -325,7 +353,7 @@ export class Training {
   #identity(): Pick<SavedState, "settings" | "images" | "means"> {
     const { checkpoint: _weights, spill: _spill, featureBudget: _budget, grad: _options, ...settings } = this.#settings;
     return {
-      settings: { ...settings, ...this.#backbone.settings, grad: this.#model.config },
+      settings: flat({ ...settings, ...this.#backbone.settings, grad: this.#model.config }),
       images: this.#samples.map(({ className }) => className),
       means: this.#means,
     };
@@ -392,6 +420,14 @@ function stateOf(text: string, name: string): SavedState {
   } catch (cause) {
     throw new InputError(`${name}: what its metadata says of the training is no JSON`, { cause });
   }
+}
+
+/** Settings within settings under one name, such as grad.paste.walk. */
+function flat(settings: object, within = ""): Record<string, unknown> {
+  const isGroup = (value: unknown): value is object => typeof value === "object" && value !== null && !Array.isArray(value);
+  return Object.fromEntries(
+    Object.entries(settings).flatMap(([name, value]: [string, unknown]) => (isGroup(value) ? Object.entries(flat(value, `${within}${name}.`)) : [[`${within}${name}`, value]])),
+  );
 }
 
 function requireSame(own: Pick<SavedState, "settings" | "images" | "means">, saved: SavedState, name: string): void {

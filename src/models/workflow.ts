@@ -9,6 +9,7 @@ import { Training, type TrainingImage, type TrainingOptions, type TrainingStep }
 
 /** An image whose verdict is known. */
 export interface LabelledImage extends TrainingImage {
+  readonly image: DecodedImage;
   readonly defective: boolean;
   /** Pictures that mark its defects with anything but black, of any size; none where nobody drew them. */
   readonly masks: readonly DecodedImage[];

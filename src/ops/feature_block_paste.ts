@@ -1,10 +1,12 @@
 import { record } from "../autograd/tape.ts";
-import { pasteFeatureBlocks, requireBlocks, type FeatureBlockOptions } from "../kernels/feature_block_paste.ts";
+import {
+  PASTE_DIRECTIONS, PASTE_DRAWS, PASTE_SIGNS, PASTE_SOURCES, pasteFeatureBlocks, requireBlocks, WALKS, type FeatureBlockOptions,
+} from "../kernels/feature_block_paste.ts";
 import { readOptions } from "../runtime/options.ts";
 import type { Draw } from "../kernels/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
-export { requireBlocks, type FeatureBlockOptions };
+export { PASTE_DIRECTIONS, PASTE_DRAWS, PASTE_SIGNS, PASTE_SOURCES, requireBlocks, WALKS, type FeatureBlockOptions };
 
 /** Features with anomalies pasted in, and where they are. */
 export interface PastedFeatures {

@@ -1,34 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { DECODERS, gradConfig } from "../../src/models/grad/config.ts";
-import type { FeatureSource } from "../../src/models/grad/fit.ts";
 import { Grad } from "../../src/models/grad/model.ts";
 import { GradTraining, type FitStep } from "../../src/models/grad/training.ts";
 import { Weights } from "../../src/nn/weights.ts";
 import { gradients } from "../../src/ops/gradients.ts";
 import { reconstructionLoss } from "../../src/ops/losses.ts";
-import { concat } from "../../src/ops/shape.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
 import { countOf, fromArray, toArray, type Tensor } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
+import { CELLS, CHANNELS, images, source, VARIANCE } from "../smooth_features.ts";
 
-const [CELLS, CHANNELS, VARIANCE] = [9, 8, 24];
 const CONFIG = gradConfig({ height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE }, { decoder: "tiny" });
-
-/** Smooth features that differ a little from image to image. */
-function images(count: number): readonly Tensor[] {
-  const random = new RandomStream(1, 77);
-  return Array.from({ length: count }, () => {
-    const phase = random.unit();
-    const values = Float32Array.from({ length: CELLS * CELLS * CHANNELS }, (_, i) => 6 * Math.sin((i % CHANNELS) + 0.3 * Math.floor(i / CHANNELS) + phase));
-    return fromArray(device, [1, CELLS, CELLS, CHANNELS], values);
-  });
-}
-
-/** As training asks for them. */
-function source(count: number): FeatureSource {
-  const features = images(count);
-  return { count, batch: (indices) => Promise.resolve(concat(indices.map((i) => features[i]!), 0)) };
-}
 
 const model = () => new Grad(Weights.drawn(device), CONFIG, new RandomStream(3, 0));
 const OPTIONS = { epochsAbnormal: 1, epochsNormal: 1, batch: 4, seed: 5, deviations: fromArray(device, [CHANNELS], new Float32Array(CHANNELS).fill(Math.sqrt(VARIANCE))) };

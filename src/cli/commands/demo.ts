@@ -7,11 +7,12 @@ import { ensureWritableFolder, writeFileAtomic } from "../../node/files.ts";
 import { writeSyntheticSet } from "../../node/synthetic.ts";
 import { TrainingFiles } from "../../node/training_files.ts";
 import { evaluateRun, metricsReport } from "../evaluate_run.ts";
-import { trainingOptionsOf, wholeNumber } from "../options.ts";
+import { trainingOptionsOf } from "../options.ts";
 import { metricsTable, print, say } from "../output.ts";
 import { showProgress } from "../progress.ts";
 import { runReport } from "../run_report.ts";
 import { trainRun } from "../train_run.ts";
+import { wholeNumber } from "../numbers.ts";
 
 export const PICTURES = { size: 256, train: 24, good: 8, defective: 4, seed: 1 };
 const INPUT_SIZE = 128; // of the model: a third of the work of 224, and enough for these pictures

@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { Option, type Command } from "commander";
 import type { FormatName } from "../../data/layouts/layout.ts";
@@ -6,12 +7,14 @@ import { loadDetector, modelPath, saveMetrics } from "../../node/detector_file.t
 import { openDevice } from "../../node/device.ts";
 import { ensureWritableFolder, writeFileAtomic } from "../../node/files.ts";
 import { TrainingFiles } from "../../node/training_files.ts";
+import { InputError } from "../../runtime/errors.ts";
 import { addFormatFlag, DATASET_HELP, openDataset } from "../dataset.ts";
 import { evaluateRun, metricsReport } from "../evaluate_run.ts";
-import { WEIGHTS_HELP, wholeNumber } from "../options.ts";
+import { WEIGHTS_HELP } from "../options.ts";
 import { metricsTable, print } from "../output.ts";
 import { runReport } from "../run_report.ts";
 import { lossCurvesOf } from "../train_run.ts";
+import { wholeNumber } from "../numbers.ts";
 
 interface EvalFlags {
   readonly json?: boolean;
@@ -27,6 +30,12 @@ interface EvalFlags {
 
 const METRICS_HELP =
   "pixel metrics of all pixels, or streamed in bounded memory with a stated error; auto: exact up to 33 million pixels a class";
+
+/** @throws InputError before any work if no file can be made there */
+async function ensureWritableFile(path: string): Promise<void> {
+  if ((await stat(path).catch(() => null))?.isDirectory()) throw new InputError(`cannot write the report ${path}: it is a folder; name a file in it`);
+  await ensureWritableFolder(dirname(path));
+}
 
 export function addEval(program: Command): void {
   const command = program
@@ -46,7 +55,7 @@ export function addEval(program: Command): void {
     .action(async (run: string, root: string, { json, save, report, metrics: method, resamples, weights, format, strict = false }: EvalFlags) => {
       const model = await modelPath(run);
       const reportPath = report === false ? null : typeof report === "string" ? report : join(dirname(model), "report.html");
-      if (reportPath !== null) await ensureWritableFolder(dirname(reportPath));
+      if (reportPath !== null) await ensureWritableFile(reportPath);
       const dataset = await openDataset(root, format, strict);
       const device = await openDevice();
       const detector = await loadDetector(device, run, weights);

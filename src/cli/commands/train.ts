@@ -3,9 +3,10 @@ import type { FormatName } from "../../data/layouts/layout.ts";
 import { openDevice } from "../../node/device.ts";
 import { ensureWritableFolder } from "../../node/files.ts";
 import { addFormatFlag, DATASET_HELP, openDataset } from "../dataset.ts";
-import { addTrainFlags, trainingOptionsOf, wholeNumber, type TrainFlags } from "../options.ts";
+import { addTrainFlags, trainingOptionsOf, type TrainFlags } from "../options.ts";
 import { print, say } from "../output.ts";
 import { trainRun } from "../train_run.ts";
+import { wholeNumber } from "../numbers.ts";
 
 interface TrainCommandFlags extends TrainFlags {
   readonly out: string;

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, type Command } from "commander";
 import { OptionError } from "../../runtime/errors.ts";
-import { positiveNumber, WEIGHTS_HELP, wholeNumber } from "../options.ts";
+import { positiveNumber, wholeNumber } from "../numbers.ts";
+import { WEIGHTS_HELP } from "../options.ts";
 import type { OutputFlags, Shard } from "./outputs.ts";
 
 /** What the command line says about prediction. */

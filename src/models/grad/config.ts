@@ -6,7 +6,7 @@ import { choiceOf, readOptions, requireWhole } from "../../runtime/options.ts";
 export const DECODERS = ["tiny", "mobile", "basic"] as const;
 export const BRANCHES = ["both", "normal", "abnormal"] as const;
 export const HEADS = ["shared", "separate"] as const;
-export const FUSIONS = ["learned", "sum", "lambda"] as const;
+export const FUSIONS = ["learned", "sum", "lambda", "none"] as const;
 export const HINGE_HEADS = ["channel", "own"] as const;
 export const PAIRS = ["none", "cosine"] as const;
 export const FREEZES = ["grids", "branch"] as const;
@@ -30,7 +30,9 @@ export interface GradOptions {
   readonly heads?: (typeof HEADS)[number];
   /** Whether the abnormal branch's queries are standardised per image and channel. Default true. */
   readonly standardise?: boolean;
-  /** r = r_n + w r_a with w "learned", or w = 1 ("sum", the paper's eq. 2), or r = l r_n + (1 - l) r_a ("lambda", the journal's eq. 11). */
+  /**
+   * r = r_n + w r_a with w "learned", or w = 1 ("sum", the paper's eq. 2), or r = l r_n + (1 - l) r_a ("lambda", the journal's
+   * eq. 11), or r = r_n ("none": the abnormal branch only has its hinge to say). Default "learned". */
   readonly fusion?: (typeof FUSIONS)[number];
   /** l of that. Default 0.5. */
   readonly lambda?: number;
@@ -45,11 +47,18 @@ export interface GradOptions {
   /** Pairs of each kind a step. Default 256. */
   readonly pairCount?: number;
   /**
-   * How features are disturbed in the first stage. Default: along "random" directions, of intensity 1 to 3 in units of the channels'
+   * How features are disturbed in the first stage. Default: along "random" directions, one for each cell, of intensity 1 to 3 in units of the channels'
    * deviations; "equal" ones, as published, are of 8 to 16 in units of EfficientNet's features, which are brought to these features'
    * scale; "differences" of 1. Blocks are up to a third of the map.
    */
   readonly paste?: Partial<FeatureBlockOptions>;
+  /**
+   * How much the hinge's scores of the features count in the anomaly map, in deviations of the map over good images for each of
+   * theirs. Default 0, as published: not at all. Heads that are "separate" and a frozen "branch" leave the hinge as the first stage left it.
+   */
+  readonly hingeWeight?: number;
+  /** From how many deviations above the mean of good images' scores on they count. Default 1. */
+  readonly hingeFloor?: number;
   /** What the second stage leaves alone: the abnormal "grids", or the whole abnormal "branch". Default "grids". */
   readonly freeze?: (typeof FREEZES)[number];
 }
@@ -85,7 +94,7 @@ export function gradConfig(
   const { paste, ...settings } = readOptions<Required<GradOptions>>("grad", options, {
     decoder: "mobile", blocks: BLOCKS[options.decoder ?? "mobile"] ?? 1, localGrid: 8, globalGrid: 4, branches: "both", heads: "shared", standardise: true,
     fusion: "learned", lambda: 0.5, abnormalWeight: -0.2, hingeHead: "channel", hinge: 0.5, pairs: "none", pairCount: 256,
-    paste: {}, freeze: "grids",
+    hingeWeight: 0, hingeFloor: 1,    paste: {}, freeze: "grids",
   });
   const similarityThreshold = SIMILARITY_THRESHOLD * (variance / REFERENCE_VARIANCE);
   const config = { height, width, channels, similarityThreshold, ...settings, paste: pasteOf({ height, width }, variance, paste) };
@@ -98,14 +107,18 @@ export function requireValid(settings: GradConfig): void {
   const choices = { decoder: DECODERS, branches: BRANCHES, heads: HEADS, fusion: FUSIONS, hingeHead: HINGE_HEADS, pairs: PAIRS, freeze: FREEZES };
   for (const [name, allowed] of Object.entries(choices)) choiceOf("grad", name, allowed, settings[name as keyof typeof choices]);
   for (const name of ["blocks", "localGrid", "globalGrid", "pairCount"] as const) requireWhole("grad", name, 1, [settings[name]]);
-  const { localGrid, globalGrid, standardise, lambda, abnormalWeight, hinge, hingeHead, pairs, branches, freeze, paste } = settings;
+  const { localGrid, globalGrid, standardise, lambda, abnormalWeight, hinge, hingeHead, hingeWeight, hingeFloor, pairs, branches, freeze, paste } = settings;
   if (branches === "abnormal" && freeze === "branch") throw new OptionError("grad: expected freeze grids where the abnormal branch is the only one, got branch");
+  if (hingeWeight < 0) throw new OptionError(`grad: expected hingeWeight of at least 0, got ${hingeWeight}`);
+  if (hingeWeight > 0 && (branches === "normal" || pairs === "cosine")) {
+    throw new OptionError(`grad: expected an abnormal branch and pairs none for hinge scores of weight ${hingeWeight}, got branches ${branches} and pairs ${pairs}`);
+  }
   if (pairs === "cosine" && hingeHead === "own") {
     throw new OptionError("grad: expected hingeHead channel with pairs cosine, which compares features and has no use for a head, got own");
   }
   if (Math.max(localGrid, globalGrid) > MOST_CELLS) throw new OptionError(`grad: expected grids of at most ${MOST_CELLS} cells a side, got ${localGrid} and ${globalGrid}`);
   if (typeof standardise !== "boolean") throw new OptionError(`grad: expected standardise to be true or false, got ${String(standardise)}`);
-  for (const [name, value] of Object.entries({ lambda, abnormalWeight, hinge })) {
+  for (const [name, value] of Object.entries({ lambda, abnormalWeight, hinge, hingeWeight, hingeFloor })) {
     if (!Number.isFinite(value)) throw new OptionError(`grad: expected ${name} to be a finite number, got ${value}`);
   }
   if (typeof paste !== "object" || paste === null) throw new OptionError(`grad: expected paste to be how blocks are pasted, got ${String(paste)}`);
@@ -118,6 +131,7 @@ function pasteOf({ height, width }: Pick<GradConfig, "height" | "width">, varian
   const direction = options.direction ?? "random";
   const paste = readOptions<FeatureBlockOptions>("grad paste", options, {
     ...PUBLISHED_BLOCKS, direction, maxHalfSide: Math.min(0.34 * extent + 0.5, (extent - 1) / 2), intensity: INTENSITY[direction] ?? [1, 1],
+    shared: [0, 0],
   });
   const unit = direction === "equal" ? Math.sqrt(variance / REFERENCE_VARIANCE) : 1;
   const [low, high] = paste.intensity;

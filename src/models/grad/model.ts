@@ -78,7 +78,7 @@ export class Grad {
     if (!this.#normal) return this.abnormal(features, noise, mode);
     const codes = this.#normal.heads(features, noise);
     const normal = this.#normal.decode(query(this.#normal, codes), mode);
-    if (!this.#abnormal) return normal;
+    if (!this.#abnormal || this.config.fusion === "none") return normal;
     const abnormalCodes = this.#abnormal.heads === this.#normal.heads ? codes : this.#abnormal.heads(features, noise);
     return this.#fuse(normal, this.#decodeAbnormal(this.#abnormal, abnormalCodes, abnormalMode));
   }
@@ -144,6 +144,8 @@ function fusionOf(weights: Weights, { fusion, lambda, abnormalWeight }: GradConf
       const [ofNormal, ofAbnormal] = [shareOf("normal", lambda), shareOf("abnormal", 1 - lambda)];
       return (normal, abnormal) => add(multiply(normal, ofNormal), multiply(abnormal, ofAbnormal));
     }
+    case "none":
+      return (normal) => normal; // never asked: the abnormal branch is left out altogether
     case "learned": {
       const weight = weights.filled("fusion.weight", [1], () => abnormalWeight);
       return (normal, abnormal) => add(normal, multiply(abnormal, weight));
