@@ -24,7 +24,7 @@ async function measure(stage: Stage) {
   const config = gradConfig({ height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE }, { decoder: "tiny" });
   const model = new Grad(Weights.drawn(device), config, new RandomStream(1, 0));
   const deviations = fromArray(device, [CHANNELS], new Float32Array(CHANNELS).fill(Math.sqrt(VARIANCE)));
-  const training = new GradTraining(model, features, { epochsAbnormal: stage === "abnormal" ? 200 : 1, epochsNormal: 200, batch: BATCH, seed: 1, deviations });
+  const training = new GradTraining(model, features, { epochsAbnormal: stage === "abnormal" ? 200 : 1, epochsNormal: 200, batch: BATCH, leastAbnormal: 50, leastNormal: 500, enoughHits: 0.99, seed: 1, deviations });
   const steps = training.fit();
   let step = await steps.next();
   while (!step.done && (step.value.stage !== stage || step.value.step < WARM_UP)) step = await steps.next();

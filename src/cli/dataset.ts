@@ -15,8 +15,8 @@ export function addFormatFlag(command: Command): Command {
  * Reads a dataset's folders for a command that goes on to its images; says what cannot be listed.
  * @throws InputError as `readDataset`; at the first thing that cannot be listed if `strict`
  */
-export async function openDataset(root: string, format: FormatName | undefined, strict: boolean): Promise<Dataset> {
-  const dataset = await readDataset(root, format);
+export async function openDataset(root: string, format: FormatName | undefined, strict: boolean, needsGood = true): Promise<Dataset> {
+  const dataset = await readDataset(root, format, needsGood);
   for (const { path, reason } of dataset.unreadable) {
     if (strict) throw new InputError(`cannot read ${root}/${path}: ${reason}`);
     say(`skipped: cannot read ${root}/${path}: ${reason}`);

@@ -122,7 +122,7 @@ export async function evaluateRun(
 }
 
 /** Judges a few test images together; with their masks, placed as the detector sees them. */
-export async function judge(
+async function judge(
   detector: Detector,
   root: string,
   batch: readonly { readonly item: Item; readonly image: DecodedImage }[],

@@ -1,19 +1,23 @@
 import { createHash } from "node:crypto";
 import { join, resolve } from "node:path";
+import type { Item } from "../data/dataset.ts";
 import { calibratedScore, steepnessOf, type GoodScores } from "../models/calibration.ts";
-import type { Detector } from "../models/detector.ts";
+import type { Detector, Inspection } from "../models/detector.ts";
 import { readBytes } from "../node/files.ts";
-import { decodeImage, encodeJpeg, encodePng } from "../node/images.ts";
+import { decodeImage, decodeMasks, encodeJpeg, encodePng } from "../node/images.ts";
 import { VERSION } from "../runtime/version.ts";
-import { judge, shownName, type EvaluatedClass, type EvaluatedRun, type Judged } from "./evaluate_run.ts";
+import type { Rectangle } from "../tensor/placement.ts";
+import { shownName, type EvaluatedClass, type EvaluatedRun, type Judged } from "./evaluate_run.ts";
 import { heatLayer } from "./heat.ts";
 import { logLevels, maskContour } from "./report/pictures.ts";
 import { renderReport, type Curve, type ReportData } from "./report/report.ts";
 import type { LossCurve } from "./train_run.ts";
 
-const PICTURE_SIDE = 320; // pixels, at most: square, as the model sees it
+const PICTURE_SIDE = 320; // pixels of the longer side, at most
 const PICTURES = 60; // of all classes: some MB
 const LEAST_PICTURES = 8; // of each class
+
+type Layers = Pick<ReportData["samples"][number], "aspect" | "picture" | "heat" | "map" | "contour">;
 
 export interface RunReport {
   readonly title: string;
@@ -54,17 +58,7 @@ export async function runReport(run: RunReport): Promise<string> {
   const share = Math.max(LEAST_PICTURES, Math.floor(PICTURES / evaluated.classes.length));
   for (const { data, judged } of evaluated.classes) {
     for (const one of chosen(judged, share)) {
-      const image = await decodeImage(join(root, one.item.path));
-      const [{ sample }] = (await judge(detector, root, [{ item: one.item, image }])) as [Awaited<ReturnType<typeof judge>>[number]];
-      const { map, mask, width, height } = sample;
-      const side = Math.min(PICTURE_SIDE, Math.max(image.width, image.height));
-      samples.push({
-        ...shown(data.name, one),
-        picture: dataUrl("jpeg", await encodeJpeg(image, side, side)),
-        heat: dataUrl("png", await encodePng(heatLayer(map, width, height, calibration.heat), width, height)),
-        map: dataUrl("png", await encodePng(logLevels(map, width, height, mapRange), width, height)),
-        contour: mask ? dataUrl("png", await encodePng(maskContour(mask, width, height), width, height)) : null,
-      });
+      samples.push({ ...shown(data.name, one), ...(await layersOf(detector, root, one.item, mapRange)) });
     }
   }
   return renderReport({
@@ -78,7 +72,7 @@ export async function runReport(run: RunReport): Promise<string> {
       return {
         name: data.name, metrics, intervals, gap, method, pixels, errors,
         train: data.train.length, good: judged.length - defective, defective,
-        threshold: good.threshold, steepness: steepnessOf(good),
+        pixelThreshold: good.pixelThreshold, steepness: steepnessOf(good),
       };
     }),
     mean: evaluated.mean,
@@ -91,6 +85,32 @@ export async function runReport(run: RunReport): Promise<string> {
     samples,
     seconds: { training: trainingSeconds, evaluation: evaluated.seconds, images: imageSeconds },
   });
+}
+
+/** What the detector sees of an image, in its own shape: the photograph, its map and the outline of its masks. */
+async function layersOf(detector: Detector, root: string, { path, masks }: Item, mapRange: readonly [number, number]): Promise<Layers> {
+  const image = await decodeImage(join(root, path));
+  const [{ map, size }] = (await detector.inspect([image])) as [Inspection];
+  const { source, target } = detector.placementOf(image);
+  const scale = Math.min(1, PICTURE_SIDE / Math.max(source.width, source.height));
+  const [width, height] = [source.width, source.height].map((side) => Math.max(1, Math.round(side * scale))) as [number, number];
+  const inPicture = { left: 0, top: 0, width, height };
+  const mask = await decodeMasks(masks.map((path) => join(root, path)), width, height, (mask) => ({ source: detector.placementOf(mask).source, target: inPicture }));
+  const part = partOf(map, size, target);
+  return {
+    aspect: width / height,
+    picture: dataUrl("jpeg", await encodeJpeg(image, width, height, source)),
+    heat: dataUrl("png", await encodePng(heatLayer(part, target.width, target.height, detector.config.calibration.heat), target.width, target.height)),
+    map: dataUrl("png", await encodePng(logLevels(part, target.width, target.height, mapRange), target.width, target.height)),
+    contour: mask && dataUrl("png", await encodePng(maskContour(mask, width, height), width, height)),
+  };
+}
+
+/** A rectangle of a map of `size` x `size`. */
+function partOf(map: Float32Array, size: number, { left, top, width, height }: Rectangle): Float32Array {
+  const part = new Float32Array(width * height);
+  for (let y = 0; y < height; y++) part.set(map.subarray((top + y) * size + left, (top + y) * size + left + width), y * width);
+  return part;
 }
 
 /** All of a class's images, if they are not too many; else of either kind those with the lowest scores and those with the highest. */

@@ -64,10 +64,11 @@ const LAYOUTS: readonly Layout[] = [uniad, visa, visaConverted, goodsad, mpdd, b
 /**
  * Recognises a dataset by its layout, from names alone, or reads it as the one named. Hidden files are left out.
  *
+ * @param needsGood whether every class must have good images to learn from
  * @throws InputError if there is no image, the named layout does not fit, its rule is broken, or a class has no good image
  * to learn from
  */
-export async function recogniseDataset(listing: FileListing, format?: FormatName): Promise<Dataset> {
+export async function recogniseDataset(listing: FileListing, format?: FormatName, needsGood = true): Promise<Dataset> {
   const { name } = listing;
   const tree = new FileTree(name, listing.files);
   if (tree.images.length === 0) {
@@ -77,7 +78,7 @@ export async function recogniseDataset(listing: FileListing, format?: FormatName
   const layout = format === undefined ? detect(tree) : named(tree, format);
   const { classes, masks, aside, missing } = await layout.read(tree, (path) => listing.readText(path));
   for (const { name, train } of classes) {
-    if (train.length === 0) throw new InputError(`${name}: no good images to learn from; read as ${layout.format}: ${layout.rule}`);
+    if (needsGood && train.length === 0) throw new InputError(`${name}: no good images to learn from; read as ${layout.format}: ${layout.rule}`);
   }
   const items = classes.flatMap(({ train, test }) => [...train, ...test]);
   const used = new Set(items.flatMap(({ path, masks }) => [path, ...masks]));

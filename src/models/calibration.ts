@@ -60,22 +60,6 @@ export function calibrationOf(images: readonly HeldOut[], falseReject: number): 
   return { falseReject, ...highest, pixelThreshold, classes, heat: [typicalPeak, HEAT_RANGE * typicalPeak] };
 }
 
-/** A calibration as files had it before there were thresholds for pixels. */
-export type CalibrationWithoutPixels = Omit<Calibration, "pixelThreshold" | "classes"> & {
-  readonly classes: Readonly<Record<string, Omit<GoodScores, "pixelThreshold">>>;
-};
-
-/** Such a calibration with the thresholds that its other numbers suggest: good images' peaks taken to spread as their scores do. */
-export function withPixelThresholds(calibration: CalibrationWithoutPixels): Calibration {
-  const added = <T extends Omit<GoodScores, "pixelThreshold">>(good: T): T & GoodScores => ({
-    ...good,
-    pixelThreshold: (calibration.heat[0] * good.threshold) / good.typical,
-  });
-  const classes = Object.fromEntries(Object.entries(calibration.classes).map(([name, good]) => [name, added(good)]));
-  const highest = Math.max(...Object.values(classes).map(({ pixelThreshold }) => pixelThreshold));
-  return { ...added(calibration), ...(Number.isFinite(highest) && { pixelThreshold: highest }), classes };
-}
-
 /**
  * A score between 0 and 1: 0.5 at the threshold, 0.1 where good images typically are; logistic in the score's logarithm.
  * @param good those of the image's class, or the calibration itself

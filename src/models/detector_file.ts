@@ -5,13 +5,12 @@ import { InputError } from "../runtime/errors.ts";
 import { toArray } from "../tensor/tensor.ts";
 import { FITS } from "../tensor/placement.ts";
 import { BACKBONES, type BackboneSettings } from "./backbone.ts";
-import { withPixelThresholds } from "./calibration.ts";
 import type { Checkpoint } from "./efficientnet/checkpoint.ts";
 import { Detector, type DetectorConfig } from "./detector.ts";
 import { requireValid } from "./grad/config.ts";
 
 const FORMAT = "bigrid-detector";
-const VERSION = 1;
+const VERSION = 2; // another one wherever the same file would score otherwise than when it was written
 
 /**
  * A detector as one safetensors file. Its metadata has the configuration and, for other readers, the preprocessing. Equal
@@ -46,7 +45,7 @@ export function withMetrics(file: Uint8Array, metrics: unknown, name: string): U
  * A detector from such a file.
  * @param name the file's name, for errors
  * @param checkpointOf finds the weights of a backbone that has some
- * @throws InputError if the file is no detector, or one of a newer version, or its backbone's weights are not found
+ * @throws InputError if the file is no detector, or one of another version, or its backbone's weights are not found
  */
 export async function decodeDetector(
   device: Device,
@@ -57,7 +56,7 @@ export async function decodeDetector(
   const { tensors, metadata } = decodeSafetensors(file, name);
   if (metadata["format"] !== FORMAT) throw new InputError(`${name} is a safetensors file but no detector: its metadata has no format ${FORMAT}`);
   if (metadata["version"] !== String(VERSION)) {
-    throw new InputError(`${name} is a detector of version ${metadata["version"]}; this bigrid reads version ${VERSION}`);
+    throw new InputError(`${name} is a detector of version ${metadata["version"]}; this bigrid reads version ${VERSION}: train it anew`);
   }
   const stored: StoredTensors = new Map([...tensors].map(([key, tensor]) => [key, { shape: tensor.shape, data: float32Of(tensor, `${key} of ${name}`) }]));
   const config = configOf(metadata["config"] ?? "", name);
@@ -69,7 +68,7 @@ export async function decodeDetector(
 function configOf(text: string, name: string): DetectorConfig {
   let config: DetectorConfig;
   try {
-    config = migrated(JSON.parse(text) as DetectorConfig);
+    config = JSON.parse(text) as DetectorConfig;
   } catch (cause) {
     throw new InputError(`${name}: the configuration in its metadata is no JSON`, { cause });
   }
@@ -90,11 +89,4 @@ function configOf(text: string, name: string): DetectorConfig {
     throw new InputError(`${name}: ${(cause as Error).message}`, { cause });
   }
   return config;
-}
-
-/** A configuration as it is written today, of one that may be older: before there were thresholds for pixels. */
-function migrated(config: DetectorConfig): DetectorConfig {
-  const { calibration } = config ?? {};
-  if (!calibration?.classes || !Array.isArray(calibration.heat) || calibration.pixelThreshold !== undefined) return config;
-  return { ...config, calibration: withPixelThresholds(calibration) };
 }

@@ -32,10 +32,28 @@ export function joinedMap({ residual, hinge }: AnomalyCells, score: HingeScore |
   return add(residual, multiply(relu(subtract(hinge, floor)), weight));
 }
 
-/** Over cells of good images: from their spread comes how much the hinge's scores count. */
+/** Number, mean and sum of squares off it. */
+type MomentState = readonly [count: number, mean: number, squares: number];
+export type HingeState = readonly [residual: MomentState, hinge: MomentState];
+
+/** Over cells of good images that were not trained on: from their spread comes how much the hinge's scores count. */
 export class HingeStatistics {
-  readonly #residual = new Moments();
-  readonly #hinge = new Moments();
+  readonly #residual: Moments;
+  readonly #hinge: Moments;
+
+  /** @param state where others were */
+  constructor([residual, hinge]: HingeState = [[0, 0, 0], [0, 0, 0]]) {
+    this.#residual = new Moments(residual);
+    this.#hinge = new Moments(hinge);
+  }
+
+  get state(): HingeState {
+    return [this.#residual.state, this.#hinge.state];
+  }
+
+  get isEmpty(): boolean {
+    return this.#hinge.state[0] === 0;
+  }
 
   /** @param residual and @param hinge as in `AnomalyCells` */
   add(residual: Float32Array, hinge: Float32Array): void {
@@ -54,9 +72,17 @@ export class HingeStatistics {
 }
 
 class Moments {
-  #count = 0;
-  #mean = 0;
-  #squares = 0; // of what is off the mean
+  #count: number;
+  #mean: number;
+  #squares: number;
+
+  constructor([count, mean, squares]: MomentState) {
+    [this.#count, this.#mean, this.#squares] = [count, mean, squares];
+  }
+
+  get state(): MomentState {
+    return [this.#count, this.#mean, this.#squares];
+  }
 
   add(values: Float32Array): void {
     for (const value of values) {

@@ -8,6 +8,7 @@ import { InputError, OptionError } from "../runtime/errors.ts";
 import type { Fit } from "../tensor/placement.ts";
 import { RandomStream } from "../tensor/random.ts";
 import { fromArray, release, toArray, type Tensor } from "../tensor/tensor.ts";
+import { markedCells, type AnomalousImage } from "./anomalies.ts";
 import type { Backbone, BackboneName } from "./backbone.ts";
 import { calibrationOf, NOT_CALIBRATED, type HeldOut } from "./calibration.ts";
 import { createBackbone } from "./create_backbone.ts";
@@ -16,10 +17,10 @@ import type { Checkpoint } from "./efficientnet/checkpoint.ts";
 import type { NetworkPadding } from "./efficientnet/efficientnet.ts";
 import { FeatureStore, type Spill } from "./feature_store.ts";
 import { gradConfig, type GradOptions } from "./grad/config.ts";
-import { stagesOf, type Stage } from "./grad/fit.ts";
+import { stagesOf, type AnomalySource, type FeatureSource, type Stage } from "./grad/fit.ts";
 import { Grad } from "./grad/model.ts";
 import { GradTraining, stepsOf, type FitPosition, type FitStep } from "./grad/training.ts";
-import { anomalyCells, HingeStatistics, type HingeScore } from "./hinge_score.ts";
+import { anomalyCells, HingeStatistics, type HingeScore, type HingeState } from "./hinge_score.ts";
 import { ChannelStatistics, rawFeatures, standardiserOf, type FeatureExtractor } from "./image_features.ts";
 
 /** A good image to learn from. */
@@ -44,14 +45,27 @@ export interface TrainingOptions {
   readonly grad?: GradOptions;
   /** Side of the square that images are resized to, pixels. Default 224. */
   readonly inputSize?: number;
-  /** Of the first stage, which teaches the abnormal grid pasted blocks. Default 10, and at least 50 steps. */
+  /** Of the first stage, which teaches the abnormal grid pasted blocks. Default 10, and at least `leastAbnormal` steps. */
   readonly epochsAbnormal?: number;
-  /** Of the second stage, which teaches both grids to reconstruct. Default 50, and at least 500 steps. */
+  /** Of the second stage, which teaches both grids to reconstruct. Default 50, and at least `leastNormal` steps. */
   readonly epochsNormal?: number;
+  /** Steps of the first stage, at least, for small sets. Default 50. */
+  readonly leastAbnormal?: number;
+  /** Of the second. Default 500. */
+  readonly leastNormal?: number;
+  /** Shares of hits, among marked positions and among others, beyond which the first stage ends early; 1: it never does. Default 0.99. */
+  readonly enoughHits?: number;
   /** Images a step. Default: 8 for the decoder "tiny", else 16. */
   readonly batch?: number;
   /** Of everything random. Default 0. */
   readonly seed?: number;
+  /**
+   * Real anomalies with masks, for the first stage. They are read once, after the good images, and only their features are kept.
+   * Default: none, and blocks are pasted into good images' features instead.
+   */
+  readonly anomalies?: AsyncIterable<AnomalousImage> | null;
+  /** Of the first stage's images, those that are real anomalies, in (0, 1]; at 1 no blocks are pasted. Default 0.5. */
+  readonly anomalyShare?: number;
   /** Share of good images that may be called defective: it sets the threshold. Default 0.01. */
   readonly falseReject?: number;
   /**
@@ -83,6 +97,12 @@ interface Sample {
   readonly index: number;
 }
 
+/** A real anomaly: where its features are in the store, and which of the map's cells it covers. */
+interface Anomaly {
+  readonly index: number;
+  readonly mask: Float32Array;
+}
+
 /** One model's training set, and the images that it judges afterwards. */
 interface Run {
   readonly training: readonly Sample[];
@@ -98,6 +118,7 @@ interface SavedState {
   readonly taken: number;
   readonly position: FitPosition | null;
   readonly heldOut: readonly HeldOut[];
+  readonly hinge: HingeState;
   readonly optimizerSteps: readonly number[] | null;
 }
 
@@ -124,12 +145,14 @@ export class Training {
   readonly #extractor: FeatureExtractor;
   readonly #store: FeatureStore;
   readonly #samples: readonly Sample[];
+  readonly #anomalies: readonly Anomaly[];
   readonly #means: readonly number[];
   readonly #variance: number;
   readonly #deviations: Tensor;
   readonly #runs: readonly Run[];
   readonly #heldOut: HeldOut[] = [];
   readonly #pace = new Map<Stage, { seconds: number; steps: number }>();
+  #hinge = new HingeStatistics();
   #run = 0;
   #taken = 0;
   #model: Grad;
@@ -141,6 +164,7 @@ export class Training {
     backbone: Backbone,
     store: FeatureStore,
     samples: readonly Sample[],
+    anomalies: readonly Anomaly[],
     statistics: ChannelStatistics,
   ) {
     const { extractor, variance, deviations } = standardiserOf(device, backbone, settings.fit, statistics);
@@ -150,6 +174,7 @@ export class Training {
     this.#extractor = extractor;
     this.#store = store;
     this.#samples = samples;
+    this.#anomalies = anomalies;
     this.#means = [...statistics.means];
     this.#variance = variance;
     this.#deviations = deviations;
@@ -189,7 +214,15 @@ export class Training {
       onImage(samples.length);
     }
     if (samples.length < 2) throw new InputError(`training needs at least two good images, got ${samples.length}; with ten or more of a class, some set its threshold`);
-    return new Training(device, settings, backbone, store, samples, statistics);
+    const anomalies: Anomaly[] = [];
+    for await (const anomalous of settings.anomalies ?? []) {
+      const mask = markedCells(anomalous, settings.fit, settings.inputSize, cells);
+      const features = rawFeatures(device, backbone, settings.fit, [anomalous.image]);
+      anomalies.push({ index: await store.add(features), mask });
+      release(features);
+    }
+    if (settings.anomalies && anomalies.length === 0) throw new InputError("there are no anomalous images with masks to learn from");
+    return new Training(device, settings, backbone, store, samples, anomalies, statistics);
   }
 
   /** Steps taken so far. */
@@ -249,6 +282,7 @@ export class Training {
       taken: this.#taken,
       position,
       heldOut: this.#heldOut,
+      hinge: this.#hinge.state,
       optimizerSteps: optimizer?.steps ?? null,
     };
     return encodeSafetensors({ tensors, metadata: { format: FORMAT, state: JSON.stringify(state) } });
@@ -277,6 +311,7 @@ export class Training {
     this.#model.weights.release();
     [this.#model, this.#fit, this.#run, this.#taken] = [model, fit, state.run, state.taken];
     this.#heldOut.splice(0, Infinity, ...state.heldOut);
+    this.#hinge = new HingeStatistics(state.hinge);
   }
 
   /** Gives up: storage goes back. */
@@ -294,11 +329,30 @@ export class Training {
     const config = gradConfig({ height: cells, width: cells, channels, variance: this.#variance }, grad);
     const model = new Grad(weights, config, new RandomStream(seed, INITIAL_STREAM));
     const { training } = this.#runs[run]!;
-    const source = { count: training.length, batch: (indices: readonly number[]) => this.#features(indices.map((i) => training[i]!)) };
+    const source: FeatureSource = {
+      count: training.length,
+      batch: (indices) => this.#features(indices.map((i) => training[i]!)),
+      anomalies: this.#anomalies.length === 0 ? null : this.#anomalySource(),
+    };
     return [model, new GradTraining(model, source, { ...this.#settings, deviations: this.#deviations })];
   }
 
-  async #features(samples: readonly Sample[]): Promise<Tensor> {
+  #anomalySource(): AnomalySource {
+    const { cells } = this.#backbone;
+    return {
+      count: this.#anomalies.length,
+      share: this.#settings.anomalyShare,
+      batch: async (indices) => {
+        const chosen = indices.map((i) => this.#anomalies[i]!);
+        const features = await this.#features(chosen);
+        const masks = new Float32Array(chosen.length * cells * cells);
+        chosen.forEach(({ mask }, i) => masks.set(mask, i * mask.length));
+        return { features, mask: fromArray(this.#device, [chosen.length, cells, cells], masks) };
+      },
+    };
+  }
+
+  async #features(samples: readonly Pick<Sample, "index">[]): Promise<Tensor> {
     const raw = await this.#store.batch(samples.map(({ index }) => index));
     using scope = this.#device.scope();
     const features = scope.keep(this.#extractor.standardise(raw));
@@ -307,7 +361,7 @@ export class Training {
   }
 
   async #judge(samples: readonly Sample[], onImage: (done: number, total: number) => void = () => undefined): Promise<HingeScore | null> {
-    const hinge = await this.#hingeScore(samples.length > 0 ? samples : this.#runs[this.#run]!.training);
+    const hinge = await this.#hingeScore(samples);
     const detector = this.#detector(this.#config(hinge));
     for (const [i, sample] of samples.entries()) {
       const features = await this.#store.batch([sample.index]);
@@ -320,18 +374,24 @@ export class Training {
     return hinge;
   }
 
-  /** How the hinge's scores join the map, by what they are of good images. */
+  /**
+   * How the hinge's scores join the map, by what they are of good images that this model was not trained on, or where there are none, of
+   * those that earlier ones were not; not at all where there are none either: on its own images a hinge is too sure of itself.
+   */
   async #hingeScore(samples: readonly Sample[]): Promise<HingeScore | null> {
     const { hingeWeight, hingeFloor } = this.#model.config;
     if (hingeWeight === 0) return null;
-    const statistics = new HingeStatistics();
-    for (const sample of samples) {
+    const own = new HingeStatistics();
+    const { training } = this.#runs[this.#run]!;
+    for (const sample of samples.filter((sample) => !training.includes(sample))) {
       const features = await this.#features([sample]);
       const reads = this.#cells(features);
       release(features);
-      statistics.add(...(await reads));
+      const [residual, hinge] = await reads;
+      for (const statistics of [own, this.#hinge]) statistics.add(residual, hinge);
     }
-    return statistics.score(hingeFloor, hingeWeight);
+    const statistics = own.isEmpty ? this.#hinge : own;
+    return statistics.isEmpty ? null : statistics.score(hingeFloor, hingeWeight);
   }
 
   #cells(features: Tensor): Promise<[residual: Float32Array, hinge: Float32Array]> {
@@ -351,9 +411,9 @@ export class Training {
 
   /** What a saved training must share with the one that goes on with it. */
   #identity(): Pick<SavedState, "settings" | "images" | "means"> {
-    const { checkpoint: _weights, spill: _spill, featureBudget: _budget, grad: _options, ...settings } = this.#settings;
+    const { checkpoint: _weights, spill: _spill, featureBudget: _budget, grad: _options, anomalies: _read, ...settings } = this.#settings;
     return {
-      settings: flat({ ...settings, ...this.#backbone.settings, grad: this.#model.config }),
+      settings: flat({ ...settings, ...this.#backbone.settings, grad: this.#model.config, anomalies: this.#anomalies.map(({ mask }) => mask.filter((cell) => cell === 1).length) }),
       images: this.#samples.map(({ className }) => className),
       means: this.#means,
     };
@@ -383,12 +443,16 @@ function settingsOf(device: Device, options: TrainingOptions): Settings {
   const grad = { decoder: device.adapter.software ? ("tiny" as const) : ("mobile" as const), ...options.grad };
   const settings = readOptions<Settings>("Training.begin", options, {
     backbone: "embedded", checkpoint: null, padding: null, fit: "stretch", grad, inputSize: 224, epochsAbnormal: 10, epochsNormal: 50,
-    batch: grad.decoder === "tiny" ? 8 : 16, seed: 0, falseReject: 0.01, folds: 3, featureBudget: DEFAULT_BUDGET, spill: null,
+    leastAbnormal: 50, leastNormal: 500, enoughHits: 0.99,    batch: grad.decoder === "tiny" ? 8 : 16, seed: 0, anomalies: null, anomalyShare: 0.5,
+    falseReject: 0.01, folds: 3, featureBudget: DEFAULT_BUDGET, spill: null,
   });
-  const whole = [["epochsAbnormal", 0], ["epochsNormal", 0], ["batch", 1], ["seed", 0], ["folds", 0]] as const;
+  const whole = [["epochsAbnormal", 0], ["epochsNormal", 0], ["leastAbnormal", 1], ["leastNormal", 1], ["batch", 1], ["seed", 0], ["folds", 0]] as const;
   for (const [name, least] of whole) requireWhole("training", name, least, [settings[name]]);
   if (settings.folds === 1) throw new OptionError("training: expected folds to be 0 or at least 2, got 1: a fold is trained on the others");
-  const { falseReject } = settings;
+  const { falseReject, anomalies, anomalyShare, enoughHits } = settings;
+  if (!(enoughHits >= 0 && enoughHits <= 1)) throw new OptionError(`training: expected enoughHits from 0 to 1, got ${enoughHits}`);
+  if (!(anomalyShare > 0 && anomalyShare <= 1)) throw new OptionError(`training: expected anomalyShare above 0 and at most 1, got ${anomalyShare}`);
+  if (anomalies && grad.branches === "normal") throw new OptionError("training: expected an abnormal branch to learn anomalies, got branches normal");
   if (!(falseReject > 0 && falseReject <= 0.5)) throw new OptionError(`training: expected falseReject above 0 and at most 0.5, got ${falseReject}`);
   return { ...settings, grad };
 }

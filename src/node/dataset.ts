@@ -16,15 +16,16 @@ import { pictureReader } from "./picture_reader.ts";
  * Lists a folder's files and recognises its layout; no image is opened. Links are followed, but not in circles; hidden
  * files are left out; what cannot be listed is named in the result.
  * @param format the layout to read it as, instead of recognising it
+ * @param needsGood whether every class must have good images to learn from
  * @throws InputError if the folder cannot be read, or holds no dataset (`recogniseDataset`)
  */
-export async function readDataset(root: string, format?: FormatName): Promise<Dataset> {
+export async function readDataset(root: string, format?: FormatName, needsGood = true): Promise<Dataset> {
   const { files, unreadable } = await listFolder(root);
   const readText = (path: string): Promise<string> =>
     readFile(join(root, path), "utf8").catch((error: unknown) => {
       throw new InputError(`cannot read ${join(root, path)}: ${reasonOf(error)}`, { cause: error });
     });
-  return recogniseDataset({ name: basename(resolve(root)), files, unreadable, readText }, format);
+  return recogniseDataset({ name: basename(resolve(root)), files, unreadable, readText }, format, needsGood);
 }
 
 /**

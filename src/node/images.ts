@@ -2,7 +2,7 @@ import sharp from "sharp";
 import { decodeBmp, isBmp } from "../io/bmp.ts";
 import { maskUnion, type DecodedImage } from "../io/image.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
-import type { Placement } from "../tensor/placement.ts";
+import type { Placement, Rectangle } from "../tensor/placement.ts";
 import { readBytes } from "./files.ts";
 
 export const MAX_PIXELS = 268_402_689; // sharp's own limit, 16383 squared
@@ -115,9 +115,14 @@ export async function encodePng(bytes: Uint8Array, width: number, height: number
   return sharp(bytes, { raw: { width, height, channels: 1 } }).toColourspace("b-w").png().toBuffer();
 }
 
-/** A JPEG of a photograph, resized to `toWidth` x `toHeight` pixels whatever its aspect ratio, its alpha ignored. */
-export async function encodeJpeg({ data, width, height }: DecodedImage, toWidth: number, toHeight: number): Promise<Uint8Array> {
-  const opaque = sharp(data, { raw: { width, height, channels: 4 } }).removeAlpha();
+/** A JPEG of a photograph, or of a part of it, resized to `toWidth` x `toHeight` pixels whatever its aspect ratio, its alpha ignored. */
+export async function encodeJpeg(
+  { data, width, height }: DecodedImage,
+  toWidth: number,
+  toHeight: number,
+  part: Rectangle = { left: 0, top: 0, width, height },
+): Promise<Uint8Array> {
+  const opaque = sharp(data, { raw: { width, height, channels: 4 } }).extract(part).removeAlpha();
   return opaque.resize(toWidth, toHeight, { fit: "fill" }).jpeg({ quality: 85 }).toBuffer();
 }
 

@@ -47,7 +47,7 @@ function reportData(changes: Partial<ReportData> = {}, className = "weave"): Rep
     adapter: "llvmpipe (LLVM 19, 256 bits) - Mesa 25.0.7",
     configuration: [["Backbone", "embedded"], ["Seed", "0"]],
     classes: [className, "metal"].map((name) => ({
-      name, metrics, intervals, errors: zero, method: "exact", pixels: 5000, gap: null, train: 24, good: 4, defective: 6, threshold: 4, steepness: 2,
+      name, metrics, intervals, errors: zero, method: "exact", pixels: 5000, gap: null, train: 24, good: 4, defective: 6, pixelThreshold: 4, steepness: 2,
     })),
     mean: metrics,
     intervals,
@@ -56,7 +56,7 @@ function reportData(changes: Partial<ReportData> = {}, className = "weave"): Rep
     scores,
     threshold: 2,
     mapRange: [1, 16],
-    samples: scores.map((score) => ({ ...score, picture: DOT, heat: DOT, map: DOT, contour: score.defective ? DOT : null })),
+    samples: scores.map((score) => ({ ...score, aspect: 1, picture: DOT, heat: DOT, map: DOT, contour: score.defective ? DOT : null })),
     seconds: { training: 71.3, evaluation: 3.2, images: 4.1 },
     ...changes,
   };
@@ -359,7 +359,7 @@ describe.skipIf(executablePath === undefined)(suite, () => {
     const map = Float32Array.from({ length: width * height }, (_, i) => 16 ** (((i % width) + 0.5) / width));
     const png = await sharp(logLevels(map, width, height, [1, 16]), { raw: { width, height, channels: 1 } }).png().toBuffer();
     const scores = reportData().scores.map((score, i) => ({ ...score, score: 0.1 + i / 40 }));
-    const samples = scores.slice(0, 1).map((score) => ({ ...score, picture: DOT, heat: DOT, map: `data:image/png;base64,${png.toString("base64")}`, contour: null }));
+    const samples = scores.slice(0, 1).map((score) => ({ ...score, aspect: 1, picture: DOT, heat: DOT, map: `data:image/png;base64,${png.toString("base64")}`, contour: null }));
     await visit(reportData({ scores, samples, threshold: 0.5 }), async (page) => {
       const line = page.locator("#gallery .found .line");
       /** The left and the right end of the outline, in pixels of the map. */
@@ -368,7 +368,7 @@ describe.skipIf(executablePath === undefined)(suite, () => {
         return [Math.min(...numbers), Math.max(...numbers)];
       };
       const at = (power: number) => (width * power) / 4;
-      await expect.poll(extent).toEqual([expect.closeTo(at(2), 0), width]); // a score of 0.5 means the class's threshold, 4
+      await expect.poll(extent).toEqual([expect.closeTo(at(2), 0), width]); // at 0.5 the class's threshold for pixels, 4
       await page.locator("#threshold-range").fill("0.2"); // odds of 1/4, steepness 2: half of it
       expect(await extent()).toEqual([expect.closeTo(at(1), 0), width]);
       await page.locator("#gallery-controls [name=found]").uncheck();
@@ -562,7 +562,7 @@ describe.skipIf(executablePath === undefined)(suite, () => {
     const mask = Uint8Array.from(map, (value) => (value > 0.5 ? 1 : 0));
     const heat = await url(heatOverlay(map, 48, 32, 0, 1));
     const contour = await url(maskContour(mask, 48, 32));
-    const samples = reportData().samples.slice(4, 5).map((sample) => ({ ...sample, picture: heat, heat, contour }));
+    const samples = reportData().samples.slice(4, 5).map((sample) => ({ ...sample, aspect: 48 / 32, picture: heat, heat, contour }));
     await visit(reportData({ samples }), async (page) => {
       const boxes = await page.locator("#gallery img").evaluateAll((images) => images.map((image) => {
         const { x, y, width, height } = image.getBoundingClientRect();
@@ -572,6 +572,11 @@ describe.skipIf(executablePath === undefined)(suite, () => {
       expect(boxes[0]?.[0]).toBe(48);
       expect(boxes[1]).toEqual(boxes[0]);
       expect(boxes[2]).toEqual(boxes[0]);
+      const [, x, y, width, height] = boxes[0]!;
+      expect(width! / height!).toBeCloseTo(1.5, 2);
+      const frame = await page.locator("#gallery .frame").boundingBox();
+      expect(x! - frame!.x).toBeCloseTo(0, 1);
+      expect(y! - frame!.y).toBeCloseTo(frame!.height / 6, 1); // in the middle
     });
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { calibratedScore, calibrationOf, withPixelThresholds, type HeldOut } from "../../src/models/calibration.ts";
+import { calibratedScore, calibrationOf, type HeldOut } from "../../src/models/calibration.ts";
 import { OptionError } from "../../src/runtime/errors.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
 
@@ -69,13 +69,5 @@ describe("the threshold of pixels", () => {
     expect(classes["a"]!.pixelThreshold).toBeCloseTo(3 * classes["a"]!.threshold, 10);
     expect(classes["b"]!.pixelThreshold).toBeCloseTo(classes["b"]!.threshold, 10);
     expect(pixelThreshold).toBe(Math.max(classes["a"]!.pixelThreshold, classes["b"]!.pixelThreshold));
-  });
-
-  test("of a file that has none is above good images' typical peak as far as the other is above their typical score", () => {
-    const older = { falseReject: 0.01, threshold: 8, typical: 2, heat: [5, 60], classes: { a: { threshold: 8, typical: 2 }, b: { threshold: 3, typical: 1.5 } } } as const;
-    const { pixelThreshold, classes, ...rest } = withPixelThresholds(older);
-    expect(pixelThreshold).toBe(20);
-    expect(classes).toEqual({ a: { threshold: 8, typical: 2, pixelThreshold: 20 }, b: { threshold: 3, typical: 1.5, pixelThreshold: 10 } });
-    expect(rest).toEqual({ falseReject: 0.01, threshold: 8, typical: 2, heat: [5, 60] });
   });
 });

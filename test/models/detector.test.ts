@@ -98,7 +98,7 @@ test("a file that is no detector is refused by name", async () => {
     encodeSafetensors({ tensors: new Map([...file.tensors].filter(([name]) => name !== without)), metadata: { ...file.metadata, ...metadata } });
   const read = (bytes: Uint8Array) => expect(decodeDetector(device, bytes, "m")).rejects;
   await read(changed({ format: "other" })).toThrow("m is a safetensors file but no detector");
-  await read(changed({ version: "9" })).toThrow("m is a detector of version 9; this bigrid reads version 1");
+  await read(changed({ version: "9" })).toThrow("m is a detector of version 9; this bigrid reads version 2: train it anew");
   await read(changed({ config: "{" })).toThrow("the configuration in its metadata is no JSON");
   await read(changed({ config: "{}" })).toThrow("is not that of a detector");
   await read(changed({ config: "null" })).toThrow("is not that of a detector");

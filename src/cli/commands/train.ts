@@ -2,6 +2,8 @@ import type { Command } from "commander";
 import type { FormatName } from "../../data/layouts/layout.ts";
 import { openDevice } from "../../node/device.ts";
 import { ensureWritableFolder } from "../../node/files.ts";
+import { OptionError } from "../../runtime/errors.ts";
+import { anomaliesOf } from "../anomalies.ts";
 import { addFormatFlag, DATASET_HELP, openDataset } from "../dataset.ts";
 import { addTrainFlags, trainingOptionsOf, type TrainFlags } from "../options.ts";
 import { print, say } from "../output.ts";
@@ -12,6 +14,7 @@ interface TrainCommandFlags extends TrainFlags {
   readonly out: string;
   readonly format?: FormatName;
   readonly strict?: boolean;
+  readonly anomalies?: string;
   readonly resume?: boolean;
   readonly checkpointEvery: number;
 }
@@ -23,14 +26,16 @@ export function addTrain(program: Command): void {
     .argument("<dir>", DATASET_HELP)
     .requiredOption("--out <run>", "folder for the model and its log");
   addFormatFlag(addTrainFlags(command))
+    .option("--anomalies <dir>", "dataset whose defective images with masks stage 1 learns from, too")
     .option("--strict", "end at the first image that cannot be read, instead of skipping it")
     .option("--resume", "go on where an earlier training into the same folder was ended")
     .option("--checkpoint-every <steps>", "save the training's state that often, to resume from", wholeNumber(1), 100)
-    .action(async (root: string, { out, format, strict = false, resume = false, checkpointEvery, ...flags }: TrainCommandFlags) => {
+    .action(async (root: string, { out, format, anomalies, strict = false, resume = false, checkpointEvery, ...flags }: TrainCommandFlags) => {
       const dataset = await openDataset(root, format, strict);
       await ensureWritableFolder(out);
       const device = await openDevice();
-      const options = await trainingOptionsOf(flags);
+      if (flags.anomalyShare !== undefined && anomalies === undefined) throw new OptionError("--anomaly-share is a share of what --anomalies DIR names; give both");
+      const options = { ...(await trainingOptionsOf(flags)), anomalies: anomalies === undefined ? null : await anomaliesOf(anomalies, strict) };
       const images = dataset.classes.reduce((sum, { train }) => sum + train.length, 0);
       say(`${images} good ${images === 1 ? "image" : "images"} of ${dataset.classes.length === 1 ? "one class" : `${dataset.classes.length} classes`}; ${flags.backbone} backbone, on ${device.adapter.description}`);
       const { detector, modelPath, seconds } = await trainRun(device, root, dataset, out, options, { strict, resume, checkpointEvery });

@@ -109,7 +109,18 @@
     const layers = [picture(sample.picture, "picture", alt), picture(sample.heat, "heat", "")];
     if (sample.contour !== null) layers.push(picture(sample.contour, "contour", ""));
     layers.push(foundLayer(sample));
-    return layers;
+    return sheetOf(sample, layers);
+  }
+
+  /** Layers on top of each other, in the photograph's shape, in the middle of a square frame. */
+  function sheetOf({ aspect }, layers) {
+    const sheet = element("span", "", { class: "sheet" });
+    const [width, height] = [Math.min(1, aspect), Math.min(1, 1 / aspect)];
+    Object.assign(sheet.style, {
+      width: `${100 * width}%`, height: `${100 * height}%`, left: `${50 * (1 - width)}%`, top: `${50 * (1 - height)}%`,
+    });
+    sheet.append(...layers);
+    return sheet;
   }
 
   // ---- Outlines of what exceeds the threshold
@@ -125,11 +136,11 @@
     return layer;
   }
 
-  /** The threshold in levels of a class's maps: what it means as a value, on the maps' logarithmic scale. */
+  /** The pixel threshold in levels of a class's maps: moved as far as the threshold, on the maps' logarithmic scale. */
   function levelOf(className) {
-    const { threshold, steepness } = classOf.get(className);
+    const { pixelThreshold, steepness } = classOf.get(className);
     const odds = Math.min(Math.max(state.threshold, 1e-6), 1 - 1e-6);
-    const value = threshold * (odds / (1 - odds)) ** (1 / steepness);
+    const value = pixelThreshold * (odds / (1 - odds)) ** (1 / steepness);
     const [low, high] = data.mapRange;
     return Math.max((255 * Math.log(value / low)) / Math.log(high / low), 0.5);
   }
@@ -279,7 +290,7 @@
     const card = stamp("card", { defect: defectText(sample), place, score: scoreText(sample.score) });
     card.querySelector("[data-slot=place]").title = place;
     const frame = card.querySelector(".frame");
-    frame.append(...layersOf(sample, ""));
+    frame.append(layersOf(sample, ""));
     frame.addEventListener("click", () => openViewer(sample));
     const meter = card.querySelector(".meter");
     meter.classList.toggle("is-defective", sample.defective);
@@ -396,10 +407,10 @@
     byId("viewer-title").textContent = `${defectText(sample)}: ${verdict.text}`;
     byId("viewer-text").textContent = `${placeText(sample)}, score ${scoreText(sample.score)}, threshold ${scoreText(state.threshold)}`;
     for (const layer of document.querySelectorAll("#viewer .found")) foundSamples.delete(layer);
-    byId("viewer-frame").replaceChildren(...layersOf(sample, `Photograph ${sample.image} with its heat map`));
+    byId("viewer-frame").replaceChildren(layersOf(sample, `Photograph ${sample.image} with its heat map`));
     const plain = [picture(sample.picture, "picture", `Photograph ${sample.image}`)];
     if (sample.contour !== null) plain.push(picture(sample.contour, "contour", ""));
-    byId("viewer-plain").replaceChildren(...plain);
+    byId("viewer-plain").replaceChildren(sheetOf(sample, plain));
     byId("viewer-mask-note").hidden = sample.contour === null;
     drawFoundLayers();
     byId("viewer-position").textContent = `${index + 1} of ${list.length}`;

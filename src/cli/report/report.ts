@@ -42,8 +42,11 @@ export interface ReportData {
     readonly train: number;
     readonly good: number;
     readonly defective: number;
-    /** A score s below is 1 / (1 + (threshold / v) ** steepness) of a map's value v: so the page draws contours of maps. */
-    readonly threshold: number;
+    /**
+     * Above it a map's value v belongs to a defect; v is calibrated as scores are, to 1 / (1 + (pixelThreshold / v) ** steepness),
+     * so that the outlines follow the threshold when it moves.
+     */
+    readonly pixelThreshold: number;
     readonly steepness: number;
   }[];
   /** The mean of the classes' metrics, and its intervals. */
@@ -74,7 +77,7 @@ export interface ReportData {
   readonly mapRange: readonly [low: number, high: number];
   /**
    * The images of the gallery: data URLs of the photograph, of the transparent heat map, of the map itself in 8 bits, and
-   * of the mask's outline, all of one aspect ratio.
+   * of the mask's outline, of whatever sizes: all cover the same, which is `aspect` times as wide as high.
    */
   readonly samples: readonly {
     readonly className: string;
@@ -82,6 +85,7 @@ export interface ReportData {
     readonly defect: string;
     readonly defective: boolean;
     readonly score: number;
+    readonly aspect: number;
     readonly picture: string;
     readonly heat: string;
     readonly map: string;

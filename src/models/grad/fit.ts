@@ -3,8 +3,8 @@ import { featureBlockPaste } from "../../ops/feature_block_paste.ts";
 import { gradients } from "../../ops/gradients.ts";
 import { cosinePairLoss, hingeLoss, reconstructionLoss } from "../../ops/losses.ts";
 import { drawPairs, type FeaturePairs } from "../../ops/pairs.ts";
-import { normal } from "../../ops/random.ts";
-import { reshape } from "../../ops/shape.ts";
+import { normal, type Draw } from "../../ops/random.ts";
+import { concat, reshape } from "../../ops/shape.ts";
 import { countOf, toArray, type Tensor } from "../../tensor/tensor.ts";
 import type { GradConfig } from "./config.ts";
 import { isGrid, type Grad } from "./model.ts";
@@ -15,6 +15,11 @@ export interface FitOptions {
   readonly epochsAbnormal: number;
   /** Of the second stage, which teaches both to reconstruct. */
   readonly epochsNormal: number;
+  /** Steps of the first stage, and of the second, at least. */
+  readonly leastAbnormal: number;
+  readonly leastNormal: number;
+  /** Shares of hits, among marked positions and others, beyond which the first stage ends. */
+  readonly enoughHits: number;
   readonly batch: number;
   readonly seed: number;
   /** `[C]`: of each channel of the features, over all positions: the unit of random directions. */
@@ -27,13 +32,32 @@ export type Stage = "abnormal" | "normal";
 const CODE_NOISE = 0.05;
 
 // Philox streams, one for each use of random numbers.
-export const STREAM = { order: 1, coin: 2, noise: 3, blocks: 4, pairs: 5 };
+export const STREAM = { order: 1, coin: 2, noise: 3, blocks: 4, pairs: 5, anomalies: 6 };
+
+/** Features with their anomalies marked. */
+export interface MarkedFeatures {
+  /** `[N, H, W, C]`, f32 */
+  readonly features: Tensor;
+  /** `[N, H, W]`: 1 where anomalous, 0 elsewhere. */
+  readonly mask: Tensor;
+}
+
+/** Real anomalies, which the first stage sees beside pasted blocks, or in their place. */
+export interface AnomalySource {
+  readonly count: number;
+  /** Of a batch's images, in (0, 1]. */
+  readonly share: number;
+  /** Of the anomalies with these indices; whoever asks releases both. */
+  readonly batch: (indices: readonly number[]) => Promise<MarkedFeatures>;
+}
 
 /** The features of good images, as batches of them are asked for. */
 export interface FeatureSource {
   readonly count: number;
   /** `[B, H, W, C]`, f32, of the images with these indices; whoever asks releases it. */
   readonly batch: (indices: readonly number[]) => Promise<Tensor>;
+  /** Default: none. */
+  readonly anomalies?: AnomalySource | null;
 }
 
 /** Which stages a model goes through. */
@@ -73,12 +97,21 @@ export function stageLoss(stage: Stage, model: Grad, { features, mask, noise, pa
   return [loss, hits];
 }
 
-/** One step of either stage. Returns the loss, and in the first stage the hit rates. */
+/** What the first stage sees: blocks pasted into good features, then real anomalies, if there are any. */
+function markedFeatures(features: Tensor, anomalous: MarkedFeatures | null, draw: Draw, { paste }: GradConfig, deviations: Tensor): MarkedFeatures {
+  if (anomalous && features.shape[0] === 0) return anomalous;
+  const pasted = featureBlockPaste(features, draw, paste, deviations);
+  if (!anomalous) return pasted;
+  return { features: concat([pasted.features, anomalous.features], 0), mask: concat([pasted.mask, anomalous.mask], 0) };
+}
+
+/** One step of either stage, in the first with real anomalies or none. Returns the loss, and in the first stage the hit rates. */
 export function trainStep(
   stage: Stage,
   model: Grad,
   optimizer: AdamW,
   features: Tensor,
+  anomalous: MarkedFeatures | null,
   noisy: boolean,
   drawOf: (use: number) => { seed: number; stream: number; step: number },
   { deviations }: FitOptions,
@@ -86,13 +119,14 @@ export function trainStep(
 ): readonly Tensor[] {
   const [{ device }, { config }] = [features, model];
   using scope = device.scope();
-  const [batch, height, width] = features.shape as [number, number, number];
+  const [good, height, width] = features.shape as [number, number, number];
+  const batch = good + (anomalous?.mask.shape[0] ?? 0);
   const noise = noisy ? normal(device, [batch, height, width, 2], drawOf(STREAM.noise), CODE_NOISE) : null;
   const { results, grads } = gradients(() => {
     if (stage === "normal") return stageLoss(stage, model, { features, mask: null, noise, pairs: null });
-    const pasted = featureBlockPaste(features, drawOf(STREAM.blocks), config.paste, deviations);
-    const pairs = config.pairs === "none" ? null : drawPairs(pasted.mask, config.pairCount, drawOf(STREAM.pairs));
-    return stageLoss(stage, model, { ...pasted, noise, pairs });
+    const marked = markedFeatures(features, anomalous, drawOf(STREAM.blocks), config, deviations);
+    const pairs = config.pairs === "none" ? null : drawPairs(marked.mask, config.pairCount, drawOf(STREAM.pairs));
+    return stageLoss(stage, model, { ...marked, noise, pairs });
   }, optimizer.parameters);
   optimizer.step(grads, rateScale);
   for (const result of results) scope.keep(result);

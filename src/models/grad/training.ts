@@ -2,7 +2,7 @@ import { AdamW } from "../../optim/adam.ts";
 import type { OptimizerState } from "../../optim/optimizer.ts";
 import { RandomStream } from "../../tensor/random.ts";
 import { release } from "../../tensor/tensor.ts";
-import { readResults, stagesOf, trainedIn, trainStep, STREAM, type FeatureSource, type FitOptions, type Stage } from "./fit.ts";
+import { readResults, stagesOf, trainedIn, trainStep, STREAM, type FeatureSource, type FitOptions, type MarkedFeatures, type Stage } from "./fit.ts";
 import type { Grad } from "./model.ts";
 
 /** Where training stands: before this step of this stage. */
@@ -25,8 +25,6 @@ const GRID_RATE = 0.1;
 const MAX_NORM = 0.1;
 const DROP_AT = 0.8; // of the second stage, where the learning rates fall
 const DROP_TO = 0.1;
-const LEAST_STEPS = { abnormal: 50, normal: 500 }; // small sets get more epochs
-const ENOUGH_HITS = 0.99; // of both kinds, ends the first stage
 const READ_EVERY = 10;
 const STAGE_STREAMS = 16; // between the stages' streams of random numbers
 
@@ -34,10 +32,12 @@ const STAGE_STREAMS = 16; // between the stages' streams of random numbers
 export function stepsOf(
   stage: Stage,
   count: number,
-  { batch, epochsAbnormal, epochsNormal }: Pick<FitOptions, "batch" | "epochsAbnormal" | "epochsNormal">,
+  options: Omit<FitOptions, "seed" | "deviations" | "enoughHits">,
 ): { readonly steps: number; readonly perEpoch: number; readonly epochs: number } {
+  const { batch, epochsAbnormal, epochsNormal, leastAbnormal, leastNormal } = options;
   const perEpoch = Math.ceil(count / Math.min(batch, count));
-  const epochs = Math.max(stage === "abnormal" ? epochsAbnormal : epochsNormal, Math.ceil(LEAST_STEPS[stage] / perEpoch));
+  const [wanted, least] = stage === "abnormal" ? [epochsAbnormal, leastAbnormal] : [epochsNormal, leastNormal];
+  const epochs = Math.max(wanted, Math.ceil(least / perEpoch)); // small sets get more
   return { steps: epochs * perEpoch, perEpoch, epochs };
 }
 
@@ -98,7 +98,7 @@ export class GradTraining {
   async *#runStage({ stage, step: first }: FitPosition): AsyncGenerator<FitStep, void> {
     const { count } = this.#features;
     const { steps, perEpoch, epochs } = stepsOf(stage, count, this.#options);
-    const { seed } = this.#options;
+    const { seed, enoughHits } = this.#options;
     const batch = Math.min(this.#options.batch, count);
     const offset = stage === "abnormal" ? 0 : STAGE_STREAMS;
     let order: readonly number[] = [];
@@ -108,14 +108,16 @@ export class GradTraining {
       const rateScale = stage === "normal" && epoch >= Math.floor(DROP_AT * epochs) ? DROP_TO : 1;
       const nth = step % perEpoch;
       if (nth === 0 || step === first) order = new RandomStream(seed, STREAM.order + offset, epoch).permutation(count);
-      const chosen = await this.#features.batch(order.slice(nth * batch, (nth + 1) * batch));
+      const images = order.slice(nth * batch, (nth + 1) * batch);
+      const anomalous = stage === "abnormal" ? await this.#anomalous(images.length, step) : null;
+      const chosen = await this.#features.batch(images.slice(anomalous?.mask.shape[0] ?? 0));
       const noisy = new RandomStream(seed, STREAM.coin + offset, step).unit() < 0.5;
       const drawOf = (use: number) => ({ seed, stream: use + offset, step });
-      const results = trainStep(stage, this.#model, this.#optimizer, chosen, noisy, drawOf, this.#options, rateScale);
-      release(chosen);
+      const results = trainStep(stage, this.#model, this.#optimizer, chosen, anomalous, noisy, drawOf, this.#options, rateScale);
+      for (const used of [chosen, anomalous?.features, anomalous?.mask]) if (used) release(used);
       const done = step + 1;
       const [loss, hits] = await readResults(results, done % READ_EVERY === 0 || done === steps);
-      const isOver = done === steps || (hits?.every((share) => share > ENOUGH_HITS) ?? false);
+      const isOver = done === steps || (hits?.every((share) => share > enoughHits) ?? false);
       if (isOver) {
         this.release();
         const stages = stagesOf(this.#model.config);
@@ -125,5 +127,14 @@ export class GradTraining {
       yield { stage, step: done, steps, epoch, loss };
       if (isOver) return;
     }
+  }
+
+  /** The real anomalies of a step, in the place of that share of a batch's images; null where there are none. */
+  async #anomalous(batch: number, step: number): Promise<MarkedFeatures | null> {
+    const { anomalies } = this.#features;
+    if (!anomalies) return null;
+    const order = new RandomStream(this.#options.seed, STREAM.anomalies, step).permutation(anomalies.count);
+    const count = Math.max(1, Math.round(anomalies.share * batch));
+    return anomalies.batch(Array.from({ length: count }, (_, i) => order[i % order.length]!));
   }
 }

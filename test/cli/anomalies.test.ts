@@ -1,0 +1,35 @@
+// Real anomalies from the command line: what is learnt from, and what is refused.
+import { cp, mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { decodeSafetensors } from "../../src/io/safetensors.ts";
+import { writeSyntheticSet } from "../../src/node/synthetic.ts";
+import { temporaryFolder } from "../temporary.ts";
+import { bigrid } from "./program.ts";
+
+const folder = await temporaryFolder();
+const at = (...names: string[]) => join(folder, ...names);
+await writeSyntheticSet(at("set"), { size: 64, train: 4, good: 1, defective: 2, seed: 2 });
+// A folder of defects alone: no good image to learn from is needed there.
+for (const part of ["test", "ground_truth"]) await cp(at("set", "plate", part), at("defects", part), { recursive: true });
+
+const train = (run: string, ...words: string[]) =>
+  bigrid(["train", at("set", "plate"), "--out", at(run), "--size", "64", "--batch", "2", "--epochs-abnormal", "1", "--epochs-normal", "1", "--folds", "0", ...words]);
+
+test("defects of another folder are learnt from, and said to be", async () => {
+  const { code, stderr } = await train("run", "--anomalies", at("defects"), "--anomaly-share", "1");
+  expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
+  expect(stderr).toMatch(/\d+ defective images of .*defects are learnt from: how well these are judged afterwards says nothing/);
+  expect(decodeSafetensors(await readFile(at("run", "model.safetensors")), "model").metadata["format"]).toBe("bigrid-detector");
+});
+
+test("anomalies without masks, and a share of none, are refused", async () => {
+  await mkdir(at("unmarked"));
+  await cp(at("set", "plate", "test"), at("unmarked", "test"), { recursive: true });
+  const unmarked = await train("other", "--anomalies", at("unmarked"));
+  expect(unmarked.code).toBe(1);
+  expect(unmarked.stderr).toContain("has no defective images with masks to learn from, read as");
+  const share = await train("other", "--anomaly-share", "0.5");
+  expect(share.code).not.toBe(0);
+  expect(share.stderr).toContain("--anomaly-share is a share of what --anomalies DIR names; give both");
+});
