@@ -17,7 +17,7 @@ export { batchNorm, batchNormInference, foldBatchNorm, standardize, type BatchNo
 export { cast } from "./ops/cast.ts";
 export { conv2d, depthwiseConv2d } from "./ops/conv2d.ts";
 export { dropout, type DropoutOptions } from "./ops/dropout.ts";
-export { add, divide, maximum, minimum, multiply, subtract } from "./ops/elementwise.ts";
+export { add, divide, maximum, minimum, multiply, scalar, subtract } from "./ops/elementwise.ts";
 export { featureBlockPaste, PUBLISHED_BLOCKS, type FeatureBlockOptions, type PastedFeatures } from "./ops/feature_block_paste.ts";
 export { gather } from "./ops/gather.ts";
 export { gaussianBlur } from "./ops/gaussian_blur.ts";

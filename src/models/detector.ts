@@ -68,7 +68,7 @@ export class Detector {
     this.config = config;
   }
 
-/** The device that everything of it lies on. */
+  /** The device that everything of it lies on. */
   get device(): Device {
     return this.#model.weights.device;
   }

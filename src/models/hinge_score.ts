@@ -1,7 +1,7 @@
 import { relu } from "../ops/activation.ts";
-import { add, multiply, subtract } from "../ops/elementwise.ts";
+import { add, multiply, scalar, subtract } from "../ops/elementwise.ts";
 import { anomalyMap } from "../ops/losses.ts";
-import { fromArray, type Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import type { Grad } from "./grad/model.ts";
 
 /** How the hinge's scores join the anomaly map: map + weight * max(0, score - floor). */
@@ -28,8 +28,8 @@ export function anomalyCells(model: Grad, features: Tensor): AnomalyCells {
 /** The anomaly of each position, `[N,H,W]`. */
 export function joinedMap({ residual, hinge }: AnomalyCells, score: HingeScore | null): Tensor {
   if (!hinge || !score) return residual;
-  const constant = (value: number): Tensor => fromArray(hinge.device, [1], Float32Array.of(value));
-  return add(residual, multiply(relu(subtract(hinge, constant(score.floor))), constant(score.weight)));
+  const [floor, weight] = [scalar(hinge.device, score.floor), scalar(hinge.device, score.weight)];
+  return add(residual, multiply(relu(subtract(hinge, floor)), weight));
 }
 
 /** Number, mean and sum of squares off it. */

@@ -99,7 +99,8 @@ export class Conversion {
     return this.#constants.get(tensor.id) ?? refuse(`weights [${tensor.shape.join(",")}] that depend on the images`);
   }
 
-  #named(tensor: Tensor, order: Order): string {
+  #named(tensor: Tensor, wanted: Order): string {
+    const order = tensor.shape.join() === "1" ? "as it is" : wanted; // one number is broadcast alike in either
     const isImage = tensor.shape.length === 4 || this.#constants.has(tensor.id);
     if (order === "channels first" && !isImage) refuse(`[${tensor.shape.join(",")}] as an image`);
     const key = keyOf(tensor, order);

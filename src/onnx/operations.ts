@@ -7,9 +7,12 @@ import { flag, refuse, type Conversion, type Converted, type Rule } from "./conv
 
 /** How each op that a detector uses is said in ONNX. An op's options are those that it notes with `record`. */
 export const OPERATIONS: Readonly<Record<string, Rule>> = {
+  scalar: (call, to) => plain(to.number(optionsOf<{ value: number }>(call).value)),
   add: elementwise("Add"),
+  subtract: elementwise("Sub"),
   multiply: elementwise("Mul"),
-  ...Object.fromEntries(["relu", "hswish", "hsigmoid", "sigmoid", "silu", "tanh", "sqrt"].map((name) => [name, activated(name)])),
+  divide: elementwise("Div"),
+  ...Object.fromEntries(["relu", "hswish", "hsigmoid", "sigmoid", "silu", "tanh", "sqrt", "log"].map((name) => [name, activated(name)])),
   pointwiseConv2d: (call, to) => convolution(call, to, null),
   conv2d: (call, to) => convolution(call, to, null),
   depthwiseConv2d: (call, to) => convolution(call, to, null),
@@ -17,11 +20,13 @@ export const OPERATIONS: Readonly<Record<string, Rule>> = {
   standardize,
   mean: reduction("ReduceMean"),
   max: reduction("ReduceMax"),
-  averagePool,
+  averagePool: pool("AveragePool"),
+  maxPool: pool("MaxPool"),
   resize,
   gridSample,
   concat: (call, to) => image(to.node("Concat", call.inputs.map((input) => to.image(input)), { axis: imageAxis(optionsOf<{ axis: number }>(call).axis) })),
   slice,
+  gather,
   reshape: ({ inputs: [input], output }, to) => plain(to.node("Reshape", [to.plain(input!), to.wholeNumbers(to.shapeOf(output))])),
   anomalyMap,
 };
@@ -44,7 +49,11 @@ function elementwise(op: string): Rule {
 }
 
 function activated(name: string): Rule {
-  return ({ inputs: [input] }, to) => image(activate(name, to.image(input!), to));
+  return ({ inputs: [input] }, to) => {
+    const isImage = input!.shape.length === 4;
+    const value = activate(name, isImage ? to.image(input!) : to.plain(input!), to);
+    return isImage ? image(value) : plain(value);
+  };
 }
 
 function activate(name: string | null, input: string, to: Conversion): string {
@@ -65,6 +74,8 @@ function activate(name: string | null, input: string, to: Conversion): string {
       return to.node("Tanh", [input]);
     case "sqrt":
       return to.node("Sqrt", [input]);
+    case "log":
+      return to.node("Log", [input]);
     default:
       return refuse(`the activation ${name}`);
   }
@@ -140,12 +151,15 @@ function reduction(op: string): Rule {
   return (call, to) => image(to.node(op, [to.image(call.inputs[0]!)], { axes: optionsOf<{ axes: number[] }>(call).axes.map(imageAxis) }));
 }
 
-function averagePool(call: Call, to: Conversion): Converted {
-  const { inputs: [input], output } = call;
-  const { window, countIncludePad, ...options } = optionsOf<{ window: Pair; stride: Pair; padding: Pair; countIncludePad: boolean }>(call);
-  const taps = pairOf(window);
-  const attributes = windowAttributes(call.op, input!.shape, output.shape, taps, options);
-  return image(to.node("AveragePool", [to.image(input!)], { kernel_shape: taps, ...attributes, count_include_pad: flag(countIncludePad) }));
+function pool(op: string): Rule {
+  return (call, to) => {
+    const { inputs: [input], output } = call;
+    const { window, countIncludePad, ...options } = optionsOf<{ window: Pair; stride: Pair; padding: Pair; countIncludePad?: boolean }>(call);
+    const taps = pairOf(window);
+    const attributes = windowAttributes(call.op, input!.shape, output.shape, taps, options);
+    const counting = countIncludePad === undefined ? {} : { count_include_pad: flag(countIncludePad) };
+    return image(to.node(op, [to.image(input!)], { kernel_shape: taps, ...attributes, ...counting }));
+  };
 }
 
 function resize(call: Call, to: Conversion): Converted {
@@ -169,6 +183,12 @@ function slice(call: Call, to: Conversion): Converted {
   const { axis, start } = optionsOf<{ axis: number; start: number }>(call);
   const bounds = [[start], [start + output.shape[axis]!], [imageAxis(axis)]].map((values) => to.wholeNumbers(values));
   return image(to.node("Slice", [to.image(input!), ...bounds]));
+}
+
+function gather(call: Call, to: Conversion): Converted {
+  const [input, indices] = call.inputs as [Tensor, Tensor];
+  const { axis } = optionsOf<{ axis: number }>(call);
+  return image(to.node("Gather", [to.image(input), to.wholeNumbers([...to.elementsOf(indices)])], { axis: imageAxis(axis) }));
 }
 
 /** (1 - s) |r - a| with s = 0.3 [mse <= threshold] + 0.7 cosine, as in the shader; lengths of at least 1e-8. */

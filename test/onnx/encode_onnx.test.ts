@@ -11,6 +11,7 @@ import { OPERATIONS } from "../../src/onnx/operations.ts";
 import { encodeModel } from "../../src/onnx/protobuf.ts";
 import { activation } from "../../src/ops/activation.ts";
 import { batchNormInference } from "../../src/ops/batch_norm.ts";
+import { add, scalar } from "../../src/ops/elementwise.ts";
 import { fromArray, type Tensor } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
 import { madeUpDetector, madeUpPicture } from "../made_up_detector.ts";
@@ -22,7 +23,8 @@ const pictures = [1, 2, 3].map((key) => madeUpPicture(SIZE, key));
 /** Everything that changes what is computed; blocks are few, as more of them are more of the same. */
 const VARIANTS: readonly GradOptions[] = BRANCHES.flatMap((branches) =>
   [true, false].flatMap((standardise): GradOptions[] => {
-    if (branches !== "both") return [{ branches, standardise }];
+    if (branches === "normal") return [{ branches, standardise }];
+    if (branches === "abnormal") return [{ branches, standardise }, { branches, standardise, hingeWeight: 3 }];
     return HEADS.flatMap((heads) => FUSIONS.map((fusion) => ({ branches, standardise, heads, fusion, lambda: 0.3 })));
   }),
 );
@@ -36,7 +38,7 @@ test.each(DECODERS)("onnxruntime gives the detector's scores and maps, whatever 
 });
 
 test.each(["same", "same-static", "symmetric"] as const)("so with an EfficientNet padded %s, several blocks, other grids and a hinge head", async (padding) => {
-  const detector = await madeUpDetector(device, SIZE, { decoder: "tiny", blocks: 2, localGrid: 5, globalGrid: 3, hingeHead: "own" }, padding);
+  const detector = await madeUpDetector(device, SIZE, { decoder: "tiny", blocks: 2, localGrid: 5, globalGrid: 3, hingeHead: "own", hingeWeight: 2 }, padding);
   await expectSameScores(detector, pictures);
   detector.release();
 });
@@ -121,6 +123,8 @@ test("what ONNX or the export has no word for is refused in one line", () => {
     return () => to.image(result);
   };
   expect(convert(() => activation(input, "gelu"))).toThrow("this model cannot be exported as ONNX: it uses the operation gelu");
+  expect(convert(() => add(input, fromArray(device, [1, 1, 1, 2], Float32Array.of(1, 2))))).toThrow("it uses an operation that is not listed, with the result [1,1,1,2]");
+  expect(convert(() => add(input, scalar(device, 1)))()).toBe("Add_0");
   expect(convert(() => batchNormInference(input, pair, pair))).toThrow("it uses a batch norm that is not behind a convolution");
   const weights = { name: "weights", shape: [1 << 22], data: new Float32Array(1 << 22) };
   const constants = Array.from({ length: 129 }, () => weights);
