@@ -2,7 +2,7 @@
 // float64 from the weights as they are, convolution by convolution.
 import { writeFileSync } from "node:fs";
 import { encodeSafetensors } from "../../src/io/safetensors.ts";
-import { planOf, type BlockPlan, type EfficientNetName, type NetworkPlan } from "../../src/models/efficientnet/architecture.ts";
+import { planOf, type EfficientNetName, type NetworkPlan } from "../../src/models/efficientnet/architecture.ts";
 import { NetworkCheckpoint, type ConvolutionKeys } from "../../src/models/efficientnet/checkpoint.ts";
 import { madeUp } from "../../test/made_up_network.ts";
 import { DEFINITIONS } from "../../test/reference/activation.ts";
@@ -58,7 +58,7 @@ export async function folded(plan: NetworkPlan, side: number): Promise<FoldedNet
   const blocks: FoldedBlock[] = [];
   let extent = Math.ceil(side / 2);
   for (const [i, keys] of checkpoint.blocks.entries()) {
-    const { kernel, stride, inputs, expanded, squeezed, outputs } = plan.blocks[i] as BlockPlan;
+    const { kernel, stride, inputs, expanded, squeezed, outputs } = plan.blocks[i]!;
     blocks.push({
       expand: keys.expand && (await convolution(keys.expand, [1, 1, inputs, expanded])),
       depthwise: await convolution(keys.depthwise, [kernel, kernel, expanded]),
@@ -91,7 +91,7 @@ const { sigmoid, silu } = DEFINITIONS;
 
 /** Every product of a convolution; TensorFlow's padding. */
 function convolved({ side, channels, data }: Image, { filters, bias }: Layer, stride: number, value: (x: number) => number): Image {
-  const [extent, , inputs, outputs = inputs!] = filters.shape as [number, number, number, number?];
+  const [extent, , inputs, outputs = inputs] = filters.shape as [number, number, number, number?];
   const isDepthwise = filters.shape.length === 3;
   const [outSide, outChannels] = [Math.ceil(side / stride), outputs];
   const before = Math.floor(Math.max(0, (outSide - 1) * stride + extent - side) / 2);
