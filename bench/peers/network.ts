@@ -150,7 +150,7 @@ export async function networkProblems(name: EfficientNetName, batches: readonly 
   return batches.map((batch) => {
     const picked = Array.from({ length: batch }, (_, i) => i % DISTINCT);
     return {
-      name: `${name} x ${batch}`,
+      name: `${batch} x ${name}`,
       kind: "efficientNet",
       title: `${name.replace("efficientnet-b", "EfficientNet-B")}, ${batch === 1 ? "1 image" : `${batch} images`}`,
       inputs: { images: { shape: [batch, SIDE, SIDE, 3], data: joined(picked.map((i) => images[i]!)) } },

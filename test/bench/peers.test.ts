@@ -59,16 +59,16 @@ describe("the comparison's references:", () => {
 });
 
 describe("the comparison's table", () => {
-  const at = (middle: number) => ({ milliseconds: { median: middle, min: middle, runs: 1 } });
+  const at = (min: number) => ({ milliseconds: { median: 2 * min, min, runs: 3 } });
   const row = (results: Row["results"], images?: number): Row => ({ name: "row", title: "a row", commit: "", date: "", results, ...(images !== undefined && { images }) });
   const times = row({ bigrid: at(10), "bigrid captured": at(4), peer: at(8.04), other: { failed: "out of memory" } });
 
   test("marks the fastest and tells how much faster the best of ours is than the best peer", () => {
     expect(advantage(times)).toBeCloseTo(2.01);
     expect(timesTable([times], ["bigrid", "bigrid captured", "peer", "other", "absent"])).toBe(
-      "| milliseconds | bigrid | bigrid captured | peer | other | absent | best peer / bigrid |\n"
+      "| milliseconds: median (least) | bigrid | bigrid captured | peer | other | absent | best peer / bigrid |\n"
       + "| --- | --- | --- | --- | --- | --- | --- |\n"
-      + "| a row | 10 | **4** | 8.04 | fails |  | 2.01x |",
+      + "| a row | 20 (10) | 8 (**4**) | 16.1 (8.04) | fails |  | 2.01x |",
     );
     expect(advantage(row({ bigrid: at(10) }))).toBeNull();
   });
