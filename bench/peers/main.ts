@@ -61,13 +61,14 @@ class Round {
   async prepare(library: Library, expected: () => readonly ArrayLike<number>[]): Promise<{ readonly version?: string; readonly adapter?: string }> {
     const { name, inputs, settings = {}, tolerance, kind = name } = this.#problem;
     const peer = new Peer(library);
-    const opened = await peer.ask<{ version?: string; adapter?: string }>({ do: "open" });
-    const reply = opened.error === undefined ? await peer.ask<Reply>({ do: "prepare", problem: { name: kind, inputs, settings } }) : ({ error: opened.error } as Reply);
     const drop = async (failed?: string) => {
       if (failed !== undefined) this.results[library.name] = { failed };
       await peer.close();
       return opened;
     };
+    const opened = await peer.ask<{ version?: string; adapter?: string }>({ do: "open" });
+    if (opened.error !== undefined) return drop(opened.error);
+    const reply = await peer.ask<Reply>({ do: "prepare", problem: { name: kind, inputs, settings } });
     if (reply.error !== undefined) return drop(reply.error);
     if (reply.missing) return drop();
     const error = errorOf(this.#problem, reply.outputs, expected());
@@ -127,7 +128,8 @@ export async function main(args: readonly string[]): Promise<number> {
   let adapter = "";
   try {
     const wanted = NETWORK_NAMES.filter((name) => !options.rows || options.rows.some((row) => row.includes(name) || name.includes(row)));
-    const all = [...problems(), ...(await Promise.all(wanted.map((name) => networkProblems(name, BATCHES, join(folder, `${name}.safetensors`))))).flat()];
+    const networks = wanted.map((name) => networkProblems(name, BATCHES, join(folder, `${name}.safetensors`)));
+    const all = [...problems(), ...(await Promise.all(networks)).flat()];
     for (const problem of all.filter(({ name }) => !options.rows || options.rows.some((row) => name.includes(row)))) {
       const round = new Round(problem);
       let known: readonly ArrayLike<number>[] | null = null;
@@ -142,7 +144,9 @@ export async function main(args: readonly string[]): Promise<number> {
       } finally {
         await round.close();
       }
-      const row = { name: problem.name, title: problem.title, ...(problem.images !== undefined && { images: problem.images }), commit: gitCommit(), date: new Date().toISOString().slice(0, 10), results: round.results };
+      const { name, title, images } = problem;
+      const date = new Date().toISOString().slice(0, 10);
+      const row = { name, title, ...(images !== undefined && { images }), commit: gitCommit(), date, results: round.results };
       rows.push(row);
       console.log(`${row.title} (${row.name}):`);
       for (const [name, result] of Object.entries(row.results)) console.log(`  ${name.padEnd(18)} ${lineOf(result)}`);

@@ -75,6 +75,11 @@ export function timesTable(rows: readonly Row[], libraries: readonly string[]): 
 
 const MEBIBYTE = 2 ** 20;
 
+function memoryOf({ deviceBytes, residentBytes }: Result): string {
+  if (deviceBytes) return `${(deviceBytes / MEBIBYTE).toFixed(0)} MiB`;
+  return residentBytes ? `(${(residentBytes / MEBIBYTE).toFixed(0)} MiB)` : "?";
+}
+
 /** Images a second, by the least time, and the most memory of every row of networks. */
 export function networksTable(rows: readonly Row[], libraries: readonly string[]): string {
   const lines = rows.map((row) => {
@@ -84,8 +89,7 @@ export function networksTable(rows: readonly Row[], libraries: readonly string[]
       if (!result) return "";
       if (!result.milliseconds) return "fails";
       const rate = shown((1000 * row.images!) / result.milliseconds.min);
-      const memory = result.deviceBytes ? `${(result.deviceBytes / MEBIBYTE).toFixed(0)} MiB` : result.residentBytes ? `(${(result.residentBytes / MEBIBYTE).toFixed(0)} MiB)` : "?";
-      return `${result.milliseconds.min === best ? `**${rate}**` : rate}, ${memory}`;
+      return `${result.milliseconds.min === best ? `**${rate}**` : rate}, ${memoryOf(result)}`;
     });
     return [row.title, ...cells, factor(row)];
   });

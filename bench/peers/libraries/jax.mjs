@@ -56,17 +56,18 @@ function samplingOf({ image, grid }) {
   const [, height, width] = image.shape;
   const samples = grid.data.length / 2;
   const weights = new Float32Array(height * width * samples);
-  for (const corner of cornersOf(grid.data, height, width)) corner.places.forEach((place, i) => (weights[place * samples + i] += corner.weights[i]));
+  for (const corner of cornersOf(grid.data, height, width)) {
+    corner.places.forEach((place, i) => (weights[place * samples + i] += corner.weights[i]));
+  }
   return array({ shape: [height * width, samples], data: weights });
 }
 
 function sampling(value) {
-  /** Images as matrices of channels by pixels, the sampling as an array of this library. */
   const prepared = (part) => async (inputs) => {
     const [matrix, { shape: [, height, width, channels] }] = [samplingOf(inputs), inputs.image];
     const [, rows, columns] = inputs.grid.shape;
-    const cases = both("gridSample", (image) => np.matmul(image.reshape([channels, height * width]), matrix.ref).reshape([1, channels, rows, columns]), ["image"], ["image"], "image", value);
-    return cases[part](inputs);
+    const sample = (image) => np.matmul(image.reshape([channels, height * width]), matrix.ref).reshape([1, channels, rows, columns]);
+    return both("gridSample", sample, ["image"], ["image"], "image", value)[part](inputs);
   };
   return { gridSample: prepared("gridSample"), gridSampleGradient: prepared("gridSampleGradient") };
 }
