@@ -6,9 +6,8 @@ import { cachedWeights } from "../node/hub.ts";
 import { FITS, type Fit } from "../tensor/placement.ts";
 import type { TrainingOptions } from "../models/training.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
-import { addGradFlags, gradOptionsOf, positiveNumber, wholeNumber, type GradFlags } from "./grad_options.ts";
-
-export { wholeNumber };
+import { addGradFlags, gradOptionsOf, type GradFlags } from "./grad_options.ts";
+import { positiveNumber, wholeNumber } from "./numbers.ts";
 
 export const WEIGHTS_HELP = "safetensors file of the EfficientNet's weights, under timm's, torchvision's or efficientnet_pytorch's names";
 
@@ -21,6 +20,9 @@ export interface TrainFlags extends GradFlags {
   readonly size: number;
   readonly epochsAbnormal: number;
   readonly epochsNormal: number;
+  readonly leastAbnormal?: number;
+  readonly leastNormal?: number;
+  readonly enoughHits?: number;
   readonly batch?: number;
   readonly seed: number;
   readonly anomalyShare?: number;
@@ -37,8 +39,11 @@ export function addTrainFlags(command: Command): Command {
     .addOption(new Option("--fit <kind>", "how photographs fill the square: stretched, whole between bars, or their centre (default: stretch)").choices(FITS));
   return addGradFlags(backbone)
     .option("--size <pixels>", "side of the square that images are resized to", wholeNumber(64), 224)
-    .option("--epochs-abnormal <n>", "epochs of stage 1, at least 50 steps", wholeNumber(1), 10)
-    .option("--epochs-normal <n>", "epochs of stage 2, at least 500 steps", wholeNumber(1), 50)
+    .option("--epochs-abnormal <n>", "epochs of stage 1", wholeNumber(1), 10)
+    .option("--epochs-normal <n>", "epochs of stage 2", wholeNumber(1), 50)
+    .option("--least-abnormal <steps>", "steps of stage 1, at least, whatever its epochs (default: 50)", wholeNumber(1))
+    .option("--least-normal <steps>", "steps of stage 2, at least, whatever its epochs (default: 500)", wholeNumber(1))
+    .option("--enough-hits <share>", "right on both sides of the hinge that end stage 1 early; 1: never (default: 0.99)", positiveNumber(1))
     .option("--batch <n>", "images a step (default: 8 for tiny, else 16)", wholeNumber(1))
     .option("--anomaly-share <share>", "of stage 1's images that are anomalies of --anomalies; at 1 no blocks are pasted (default: 0.5)", positiveNumber(1))
     .option("--false-reject <share>", "of good images that may be called defective: it sets the threshold", positiveNumber(0.5), 0.01)

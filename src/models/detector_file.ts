@@ -10,7 +10,7 @@ import { Detector, type DetectorConfig } from "./detector.ts";
 import { requireValid } from "./grad/config.ts";
 
 const FORMAT = "bigrid-detector";
-const VERSION = 1;
+const VERSION = 2; // another one wherever the same file would score otherwise than when it was written
 
 /**
  * A detector as one safetensors file. Its metadata has the configuration and, for other readers, the preprocessing. Equal
@@ -45,7 +45,7 @@ export function withMetrics(file: Uint8Array, metrics: unknown, name: string): U
  * A detector from such a file.
  * @param name the file's name, for errors
  * @param checkpointOf finds the weights of a backbone that has some
- * @throws InputError if the file is no detector, or one of a newer version, or its backbone's weights are not found
+ * @throws InputError if the file is no detector, or one of another version, or its backbone's weights are not found
  */
 export async function decodeDetector(
   device: Device,
@@ -56,7 +56,7 @@ export async function decodeDetector(
   const { tensors, metadata } = decodeSafetensors(file, name);
   if (metadata["format"] !== FORMAT) throw new InputError(`${name} is a safetensors file but no detector: its metadata has no format ${FORMAT}`);
   if (metadata["version"] !== String(VERSION)) {
-    throw new InputError(`${name} is a detector of version ${metadata["version"]}; this bigrid reads version ${VERSION}`);
+    throw new InputError(`${name} is a detector of version ${metadata["version"]}; this bigrid reads version ${VERSION}: train it anew`);
   }
   const stored: StoredTensors = new Map([...tensors].map(([key, tensor]) => [key, { shape: tensor.shape, data: float32Of(tensor, `${key} of ${name}`) }]));
   const config = configOf(metadata["config"] ?? "", name);
@@ -74,7 +74,7 @@ function configOf(text: string, name: string): DetectorConfig {
   }
   const { backbone, inputSize, fit, grad, hinge, calibration } = config ?? {};
   const positive = [grad?.height, grad?.width, grad?.channels, inputSize];
-  const scores = [calibration, ...Object.values(calibration?.classes ?? {})].flatMap((good) => [good?.threshold, good?.typical]);
+  const scores = [calibration, ...Object.values(calibration?.classes ?? {})].flatMap((good) => [good?.threshold, good?.typical, good?.pixelThreshold]);
   const numbers = [...(hinge ? [hinge.floor, hinge.weight] : []), grad?.similarityThreshold, calibration?.falseReject, ...(calibration?.heat ?? [undefined]), ...scores];
   const whole =
     BACKBONES.includes(backbone?.name)

@@ -1,7 +1,7 @@
 import { relu } from "../ops/activation.ts";
-import { add, multiply, subtract } from "../ops/elementwise.ts";
+import { add, multiply, scalar, subtract } from "../ops/elementwise.ts";
 import { anomalyMap } from "../ops/losses.ts";
-import { fromArray, type Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import type { Grad } from "./grad/model.ts";
 
 /** How the hinge's scores join the anomaly map: map + weight * max(0, score - floor). */
@@ -28,14 +28,32 @@ export function anomalyCells(model: Grad, features: Tensor): AnomalyCells {
 /** The anomaly of each position, `[N,H,W]`. */
 export function joinedMap({ residual, hinge }: AnomalyCells, score: HingeScore | null): Tensor {
   if (!hinge || !score) return residual;
-  const constant = (value: number): Tensor => fromArray(hinge.device, [1], Float32Array.of(value));
-  return add(residual, multiply(relu(subtract(hinge, constant(score.floor))), constant(score.weight)));
+  const [floor, weight] = [scalar(hinge.device, score.floor), scalar(hinge.device, score.weight)];
+  return add(residual, multiply(relu(subtract(hinge, floor)), weight));
 }
 
-/** Over cells of good images: from their spread comes how much the hinge's scores count. */
+/** Number, mean and sum of squares off it. */
+type MomentState = readonly [count: number, mean: number, squares: number];
+export type HingeState = readonly [residual: MomentState, hinge: MomentState];
+
+/** Over cells of good images that were not trained on: from their spread comes how much the hinge's scores count. */
 export class HingeStatistics {
-  readonly #residual = new Moments();
-  readonly #hinge = new Moments();
+  readonly #residual: Moments;
+  readonly #hinge: Moments;
+
+  /** @param state where others were */
+  constructor([residual, hinge]: HingeState = [[0, 0, 0], [0, 0, 0]]) {
+    this.#residual = new Moments(residual);
+    this.#hinge = new Moments(hinge);
+  }
+
+  get state(): HingeState {
+    return [this.#residual.state, this.#hinge.state];
+  }
+
+  get isEmpty(): boolean {
+    return this.#hinge.state[0] === 0;
+  }
 
   /** @param residual and @param hinge as in `AnomalyCells` */
   add(residual: Float32Array, hinge: Float32Array): void {
@@ -54,9 +72,17 @@ export class HingeStatistics {
 }
 
 class Moments {
-  #count = 0;
-  #mean = 0;
-  #squares = 0; // of what is off the mean
+  #count: number;
+  #mean: number;
+  #squares: number;
+
+  constructor([count, mean, squares]: MomentState) {
+    [this.#count, this.#mean, this.#squares] = [count, mean, squares];
+  }
+
+  get state(): MomentState {
+    return [this.#count, this.#mean, this.#squares];
+  }
 
   add(values: Float32Array): void {
     for (const value of values) {

@@ -20,15 +20,18 @@ import { gradConfig, type GradOptions } from "./grad/config.ts";
 import { stagesOf, type AnomalySource, type FeatureSource, type Stage } from "./grad/fit.ts";
 import { Grad } from "./grad/model.ts";
 import { GradTraining, stepsOf, type FitPosition, type FitStep } from "./grad/training.ts";
-import { anomalyCells, HingeStatistics, type HingeScore } from "./hinge_score.ts";
+import { anomalyCells, HingeStatistics, type HingeScore, type HingeState } from "./hinge_score.ts";
 import { ChannelStatistics, rawFeatures, standardiserOf, type FeatureExtractor } from "./image_features.ts";
 
 /** A good image to learn from. */
 export interface TrainingImage {
+  /** What it shows: each class has a threshold of its own. */
   readonly className: string;
-  readonly image: DecodedImage;
+  /** The image, or what the backbone made of it before: cells x cells x channels. */
+  readonly image: DecodedImage | Float32Array;
 }
 
+/** What is trained, and how; each option has a default. */
 export interface TrainingOptions {
   /** Default "embedded". */
   readonly backbone?: BackboneName;
@@ -42,10 +45,16 @@ export interface TrainingOptions {
   readonly grad?: GradOptions;
   /** Side of the square that images are resized to, pixels. Default 224. */
   readonly inputSize?: number;
-  /** Of the first stage, which teaches the abnormal grid pasted blocks. Default 10, and at least 50 steps. */
+  /** Of the first stage, which teaches the abnormal grid pasted blocks. Default 10, and at least `leastAbnormal` steps. */
   readonly epochsAbnormal?: number;
-  /** Of the second stage, which teaches both grids to reconstruct. Default 50, and at least 500 steps. */
+  /** Of the second stage, which teaches both grids to reconstruct. Default 50, and at least `leastNormal` steps. */
   readonly epochsNormal?: number;
+  /** Steps of the first stage, at least, for small sets. Default 50. */
+  readonly leastAbnormal?: number;
+  /** Of the second. Default 500. */
+  readonly leastNormal?: number;
+  /** Shares of hits, among marked positions and among others, beyond which the first stage ends early; 1: it never does. Default 0.99. */
+  readonly enoughHits?: number;
   /** Images a step. Default: 8 for the decoder "tiny", else 16. */
   readonly batch?: number;
   /** Of everything random. Default 0. */
@@ -109,6 +118,7 @@ interface SavedState {
   readonly taken: number;
   readonly position: FitPosition | null;
   readonly heldOut: readonly HeldOut[];
+  readonly hinge: HingeState;
   readonly optimizerSteps: readonly number[] | null;
 }
 
@@ -142,6 +152,7 @@ export class Training {
   readonly #runs: readonly Run[];
   readonly #heldOut: HeldOut[] = [];
   readonly #pace = new Map<Stage, { seconds: number; steps: number }>();
+  #hinge = new HingeStatistics();
   #run = 0;
   #taken = 0;
   #model: Grad;
@@ -176,7 +187,8 @@ export class Training {
    *
    * @param images good images of one class or several
    * @param onImage called after each, with their number so far
-   * @throws InputError if there are fewer than two, or weights are missing or do not fit; OptionError for an option unknown or out of range
+   * @throws InputError if there are fewer than two, or weights are missing or do not fit; OptionError for an option unknown or out of range;
+   * ShapeError for features of another length
    */
   static async begin(
     device: Device,
@@ -194,13 +206,13 @@ export class Training {
     const statistics = new ChannelStatistics(backbone.channels);
     const samples: Sample[] = [];
     for await (const { className, image } of images) {
-      const features = rawFeatures(device, backbone, settings.fit, [image]);
+      const features = image instanceof Float32Array ? fromArray(device, [1, cells, cells, channels], image) : rawFeatures(device, backbone, settings.fit, [image]);
       statistics.add(await toArray(features));
       samples.push({ className, index: await store.add(features) });
       release(features);
       onImage(samples.length);
     }
-    if (samples.length < 2) throw new InputError(`training needs at least two good images, got ${samples.length}`);
+    if (samples.length < 2) throw new InputError(`training needs at least two good images, got ${samples.length}; with ten or more of a class, some set its threshold`);
     const anomalies: Anomaly[] = [];
     for await (const anomalous of settings.anomalies ?? []) {
       const mask = markedCells(anomalous, settings.fit, settings.inputSize, cells);
@@ -215,6 +227,11 @@ export class Training {
   /** Steps taken so far. */
   get taken(): number {
     return this.#taken;
+  }
+
+  /** What calibrates the detector: good images that were not trained on, judged; complete after `finish`. */
+  get heldOut(): readonly HeldOut[] {
+    return this.#heldOut;
   }
 
   /** Takes steps until the end, or until nobody asks for more; asked again, it goes on. */
@@ -264,6 +281,7 @@ export class Training {
       taken: this.#taken,
       position,
       heldOut: this.#heldOut,
+      hinge: this.#hinge.state,
       optimizerSteps: optimizer?.steps ?? null,
     };
     return encodeSafetensors({ tensors, metadata: { format: FORMAT, state: JSON.stringify(state) } });
@@ -292,6 +310,7 @@ export class Training {
     this.#model.weights.release();
     [this.#model, this.#fit, this.#run, this.#taken] = [model, fit, state.run, state.taken];
     this.#heldOut.splice(0, Infinity, ...state.heldOut);
+    this.#hinge = new HingeStatistics(state.hinge);
   }
 
   /** Gives up: storage goes back. */
@@ -341,10 +360,10 @@ export class Training {
   }
 
   async #judge(samples: readonly Sample[], onImage: (done: number, total: number) => void = () => undefined): Promise<HingeScore | null> {
-    const hinge = await this.#hingeScore(samples.length > 0 ? samples : this.#runs[this.#run]!.training);
+    const hinge = await this.#hingeScore(samples);
     const detector = this.#detector(this.#config(hinge));
     for (const [i, sample] of samples.entries()) {
-      const features = await this.#features([sample]);
+      const features = await this.#store.batch([sample.index]);
       const inspections = detector.inspectFeatures(features);
       release(features);
       const [{ score, peak }] = (await inspections) as [Inspection];
@@ -354,18 +373,24 @@ export class Training {
     return hinge;
   }
 
-  /** How the hinge's scores join the map, by what they are of good images. */
+  /**
+   * How the hinge's scores join the map, by what they are of good images that this model was not trained on, or where there are none, of
+   * those that earlier ones were not; not at all where there are none either: on its own images a hinge is too sure of itself.
+   */
   async #hingeScore(samples: readonly Sample[]): Promise<HingeScore | null> {
     const { hingeWeight, hingeFloor } = this.#model.config;
     if (hingeWeight === 0) return null;
-    const statistics = new HingeStatistics();
-    for (const sample of samples) {
+    const own = new HingeStatistics();
+    const { training } = this.#runs[this.#run]!;
+    for (const sample of samples.filter((sample) => !training.includes(sample))) {
       const features = await this.#features([sample]);
       const reads = this.#cells(features);
       release(features);
-      statistics.add(...(await reads));
+      const [residual, hinge] = await reads;
+      for (const statistics of [own, this.#hinge]) statistics.add(residual, hinge);
     }
-    return statistics.score(hingeFloor, hingeWeight);
+    const statistics = own.isEmpty ? this.#hinge : own;
+    return statistics.isEmpty ? null : statistics.score(hingeFloor, hingeWeight);
   }
 
   #cells(features: Tensor): Promise<[residual: Float32Array, hinge: Float32Array]> {
@@ -417,13 +442,14 @@ function settingsOf(device: Device, options: TrainingOptions): Settings {
   const grad = { decoder: device.adapter.software ? ("tiny" as const) : ("mobile" as const), ...options.grad };
   const settings = readOptions<Settings>("Training.begin", options, {
     backbone: "embedded", checkpoint: null, padding: null, fit: "stretch", grad, inputSize: 224, epochsAbnormal: 10, epochsNormal: 50,
-    batch: grad.decoder === "tiny" ? 8 : 16, seed: 0, anomalies: null, anomalyShare: 0.5,
+    leastAbnormal: 50, leastNormal: 500, enoughHits: 0.99,    batch: grad.decoder === "tiny" ? 8 : 16, seed: 0, anomalies: null, anomalyShare: 0.5,
     falseReject: 0.01, folds: 3, featureBudget: DEFAULT_BUDGET, spill: null,
   });
-  const whole = [["epochsAbnormal", 0], ["epochsNormal", 0], ["batch", 1], ["seed", 0], ["folds", 0]] as const;
+  const whole = [["epochsAbnormal", 0], ["epochsNormal", 0], ["leastAbnormal", 1], ["leastNormal", 1], ["batch", 1], ["seed", 0], ["folds", 0]] as const;
   for (const [name, least] of whole) requireWhole("training", name, least, [settings[name]]);
   if (settings.folds === 1) throw new OptionError("training: expected folds to be 0 or at least 2, got 1: a fold is trained on the others");
-  const { falseReject, anomalies, anomalyShare } = settings;
+  const { falseReject, anomalies, anomalyShare, enoughHits } = settings;
+  if (!(enoughHits >= 0 && enoughHits <= 1)) throw new OptionError(`training: expected enoughHits from 0 to 1, got ${enoughHits}`);
   if (!(anomalyShare > 0 && anomalyShare <= 1)) throw new OptionError(`training: expected anomalyShare above 0 and at most 1, got ${anomalyShare}`);
   if (anomalies && grad.branches === "normal") throw new OptionError("training: expected an abnormal branch to learn anomalies, got branches normal");
   if (!(falseReject > 0 && falseReject <= 0.5)) throw new OptionError(`training: expected falseReject above 0 and at most 0.5, got ${falseReject}`);

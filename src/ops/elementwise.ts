@@ -1,8 +1,17 @@
 import { record, type Pullback } from "../autograd/tape.ts";
 import { binaryForward, type BinaryName } from "../kernels/elementwise.ts";
 import { scaleForward } from "../kernels/reduce.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import type { Device } from "../runtime/device.ts";
+import { fromArray, type Tensor } from "../tensor/tensor.ts";
 import { sumTo } from "./reduce.ts";
+
+/**
+ * A number, for arithmetic with tensors.
+ * @returns `[1]`, f32
+ */
+export function scalar(device: Device, value: number): Tensor {
+  return record("scalar", fromArray(device, [1], Float32Array.of(value)), [], { value });
+}
 
 /**
  * a + b, broadcast as NumPy does. Differentiable in both.

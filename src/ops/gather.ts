@@ -18,5 +18,5 @@ import { axisOf } from "./shape.ts";
 export function gather(input: Tensor, indices: Tensor, axis = 0): Tensor {
   const at = axisOf("gather", axis, input);
   const output = gatherForward(input, indices, at);
-  return record("gather", output, [[input, (gradOutput) => gatherBackwardInput(input, indices, gradOutput, at)]]);
+  return record("gather", output, [[input, (gradOutput) => gatherBackwardInput(input, indices, gradOutput, at)], [indices, null]], { axis: at });
 }

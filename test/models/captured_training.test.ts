@@ -11,9 +11,9 @@ import { poison } from "../operation.ts";
 import { CELLS, CHANNELS, source, VARIANCE } from "../smooth_features.ts";
 
 const CONFIG = gradConfig({ height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE }, { decoder: "tiny" });
-const [COUNT, BATCH, SEED, STEPS] = [6, 4, 5, 60]; // an epoch is a batch of four and one of two; the first stage has 50 steps
+const [COUNT, BATCH, SEED, STEPS] = [6, 4, 5, 50]; // an epoch is a batch of four and one of two; the first stage has 30 steps
 const OPTIONS = {
-  epochsAbnormal: 1, epochsNormal: 1, batch: BATCH, seed: SEED,
+  epochsAbnormal: 1, epochsNormal: 1, leastAbnormal: 30, leastNormal: 30, enoughHits: 0.99, batch: BATCH, seed: SEED,
   deviations: fromArray(device, [CHANNELS], new Float32Array(CHANNELS).fill(Math.sqrt(VARIANCE))),
 };
 const STAGE_STREAMS = 16;

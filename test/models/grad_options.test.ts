@@ -19,7 +19,7 @@ async function trained(options: GradOptions, stage: Stage): Promise<{ readonly c
   const config = gradConfig(MAP, { ...TINY, ...options });
   const model = new Grad(Weights.drawn(device), config, new RandomStream(3, 0));
   const deviations = fromArray(device, [CHANNELS], Float32Array.from({ length: CHANNELS }, (_, c) => c + 1));
-  const training = new GradTraining(model, features, { epochsAbnormal: 1, epochsNormal: 1, batch: 3, seed: 5, deviations });
+  const training = new GradTraining(model, features, { epochsAbnormal: 1, epochsNormal: 1, batch: 3, leastAbnormal: 50, leastNormal: 500, enoughHits: 0.99, seed: 5, deviations });
   training.resume({ stage: stagesOf(config).includes(stage) ? stage : "normal", step: 0 }, null);
   const steps = training.fit();
   for (let i = 0; i < 2; i++) await steps.next();

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { synthesise } from "../../src/data/synthetic.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../src/io/safetensors.ts";
 import type { DetectorConfig } from "../../src/models/detector.ts";
@@ -50,8 +50,18 @@ test("a model without a hinge weight has no hinge to look at", () => {
   expect(anomalyCells(new Grad(Weights.drawn(device), config, new RandomStream(3, 0)), images(1)[0]!).hinge).toBeNull();
 });
 
+test("statistics go on where others were", () => {
+  const [whole, first] = [new HingeStatistics(), new HingeStatistics()];
+  expect(whole.isEmpty).toBe(true);
+  for (const values of [[1, 2], [4, 7, 3]]) whole.add(Float32Array.from(values), Float32Array.from(values, (x) => x * x));
+  first.add(Float32Array.of(1, 2), Float32Array.of(1, 4));
+  const second = new HingeStatistics(JSON.parse(JSON.stringify(first.state)) as typeof first.state);
+  second.add(Float32Array.of(4, 7, 3), Float32Array.of(16, 49, 9));
+  expect(second.score(1, 1)).toEqual(whole.score(1, 1));
+});
+
 test("a detector keeps in its file how its hinge joins the map, and judges by it", async () => {
-  const [scene] = synthesise({ size: 64, train: 6, good: 1, defective: 1, seed: 1 }) as [ReturnType<typeof synthesise>[number]];
+  const [scene] = synthesise({ size: 64, train: 11, good: 1, defective: 1, seed: 1 }) as [ReturnType<typeof synthesise>[number]];
   const pictureOf = ({ rgba }: { readonly rgba: Uint8Array }) => ({ width: 64, height: 64, data: rgba });
   async function* good(): AsyncGenerator<TrainingImage> {
     for (const picture of scene.train) yield { className: "weave", image: pictureOf(picture) };
@@ -81,4 +91,35 @@ test("a detector keeps in its file how its hinge joins the map, and judges by it
   await expect(decodeDetector(device, changed({ floor: 1, weight: "much" }), "m")).rejects.toThrow("m: the configuration in its metadata is not that of a detector");
   for (const other of [detector, again, without]) other.release();
   expect(device.memory().bytes).toBe(before);
+});
+
+describe("a hinge is weighed by images that were not trained on:", () => {
+  const [scene] = synthesise({ size: 64, train: 4, good: 1, defective: 1, seed: 1 }) as [ReturnType<typeof synthesise>[number]];
+  async function* good(): AsyncGenerator<TrainingImage> {
+    for (const { rgba } of scene.train) yield { className: "weave", image: { width: 64, height: 64, data: rgba } };
+  }
+  const grad = { decoder: "tiny", heads: "separate", fusion: "none", hingeWeight: 0.5 } as const;
+  const begin = (folds: number) =>
+    Training.begin(device, good(), { grad, inputSize: 64, epochsAbnormal: 1, epochsNormal: 1, leastAbnormal: 2, leastNormal: 2, batch: 4, seed: 1, folds });
+
+  test("those that other models judge where there are few, also when training was left in between", async () => {
+    const training = await begin(2);
+    const second = await begin(2);
+    for await (const { run, taken } of training.fit()) {
+      if (run === 3 && taken === 9) second.resume(await training.save(), "saved");
+    }
+    for await (const _step of second.fit());
+    const [whole, resumed] = [await training.finish(), await second.finish()];
+    expect(whole.config.hinge!.weight).toBeGreaterThan(0);
+    expect(resumed.config).toEqual(whole.config);
+    for (const detector of [whole, resumed]) detector.release();
+  });
+
+  test("where there are none, it does not count", async () => {
+    const training = await begin(0);
+    for await (const _step of training.fit());
+    const detector = await training.finish();
+    expect(detector.config.hinge).toBeNull();
+    detector.release();
+  });
 });

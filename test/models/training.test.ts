@@ -1,9 +1,14 @@
+import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { synthesise } from "../../src/data/synthetic.ts";
+import type { DecodedImage } from "../../src/io/image.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../src/io/safetensors.ts";
+import { createBackbone } from "../../src/models/create_backbone.ts";
 import { encodeDetector } from "../../src/models/detector_file.ts";
+import { rawFeatures } from "../../src/models/image_features.ts";
 import { Training, type TrainingImage, type TrainingOptions, type TrainingStep } from "../../src/models/training.ts";
-import { InputError, OptionError } from "../../src/runtime/errors.ts";
+import { InputError, OptionError, ShapeError } from "../../src/runtime/errors.ts";
+import { fromArray, release, toArray } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
 
 const SIZE = 64;
@@ -116,18 +121,56 @@ describe("what calibrates", () => {
   });
 
   test("is, of a class with few, each part of it judged by a model of its own", async () => {
-    const training = await begin(4, { folds: 2, batch: 1 });
+    const training = await begin(4, { folds: 2, batch: 1, leastNormal: 100 });
     const steps = await stepTo(training);
     expect(new Set(steps.map(({ run, runs, stage, steps }) => `${run}/${runs} ${stage} ${steps}`))).toEqual(
-      new Set(["1/3 abnormal 50", "1/3 normal 500", "2/3 abnormal 50", "2/3 normal 500", "3/3 abnormal 52", "3/3 normal 500"]),
+      new Set(["1/3 abnormal 50", "1/3 normal 100", "2/3 abnormal 50", "2/3 normal 100", "3/3 abnormal 52", "3/3 normal 100"]),
     );
     expect(steps.at(-1)!.secondsLeft).toBe(0);
     expect(steps.at(-1)!.taken).toBe(steps.length);
     // Scores of images that were trained on are lower: without folds the threshold is.
-    const [held, seen] = [await training.finish(), await begin(4, { folds: 0, batch: 1 })];
+    const [held, seen] = [await training.finish(), await begin(4, { folds: 0, batch: 1, leastNormal: 100 })];
     await stepTo(seen);
     expect(held.config.calibration.typical).toBeGreaterThan((await seen.finish()).config.calibration.typical);
   });
+});
+
+test("the first stage ends early where enough is right, and each has its least steps", async () => {
+  const stagesOf = async (options: TrainingOptions) => {
+    const training = await begin(4, { folds: 0, leastAbnormal: 20, leastNormal: 3, ...options });
+    const steps = await stepTo(training);
+    training.release();
+    return ["abnormal", "normal"].map((stage) => steps.filter((step) => step.stage === stage).length);
+  };
+  expect(await stagesOf({ enoughHits: 1 })).toEqual([20, 3]);
+  expect(await stagesOf({ enoughHits: 0, grad: { decoder: "tiny", hinge: -10 } })).toEqual([10, 3]); // all are on the right side
+});
+
+test("features that were computed before train and are judged to the bits of their images", async () => {
+  const backbone = await createBackbone(device, "embedded", { inputSize: SIZE });
+  const { cells, channels } = backbone;
+  const images: TrainingImage[] = [];
+  const raw: TrainingImage[] = [];
+  for await (const { className, image } of pictures(10)) {
+    const features = rawFeatures(device, backbone, "stretch", [image as DecodedImage]);
+    images.push({ className, image });
+    raw.push({ className, image: await toArray(features) });
+    release(features);
+  }
+  backbone.release();
+  const detectorOf = async (given: readonly TrainingImage[]) => {
+    const training = await Training.begin(device, Readable.from(given), OPTIONS);
+    await stepTo(training, 2);
+    return training.finish();
+  };
+  const [seen, known] = [await detectorOf(images), await detectorOf(raw)];
+  expect(await encodeDetector(known)).toEqual(await encodeDetector(seen));
+  const features = fromArray(device, [1, cells, cells, channels], raw[0]!.image as Float32Array);
+  expect(await known.inspectFeatures(features)).toEqual(await seen.inspect([images[0]!.image as DecodedImage]));
+  const short: TrainingImage = { className: "plate", image: new Float32Array(3) };
+  await expect(Training.begin(device, Readable.from([short]), OPTIONS)).rejects.toThrow(ShapeError);
+  for (const used of [seen, known]) used.release();
+  release(features);
 });
 
 test("options out of range or unknown are refused before any image is read", async () => {
@@ -138,6 +181,8 @@ test("options out of range or unknown are refused before any image is read", asy
     return expect(Training.begin(device, untouched(), options)).rejects.toThrow(new OptionError(message));
   };
   await refusal({ batch: 0 }, "training: expected batch to be whole numbers of at least 1, got 0");
+  await refusal({ enoughHits: 2 }, "training: expected enoughHits from 0 to 1, got 2");
+  await refusal({ leastNormal: 0 }, "training: expected leastNormal to be whole numbers of at least 1, got 0");
   await refusal({ folds: 1 }, "training: expected folds to be 0 or at least 2, got 1: a fold is trained on the others");
   await refusal({ falseReject: 0.6 }, "training: expected falseReject above 0 and at most 0.5, got 0.6");
   await expect(Training.begin(device, pictures(2), { bacth: 3 } as object)).rejects.toThrow("bacth");

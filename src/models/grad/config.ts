@@ -2,6 +2,7 @@ import { OptionError } from "../../runtime/errors.ts";
 import { PUBLISHED_BLOCKS, requireBlocks, type FeatureBlockOptions } from "../../ops/feature_block_paste.ts";
 import { choiceOf, readOptions, requireWhole } from "../../runtime/options.ts";
 
+/** The decoders, smallest first. */
 export const DECODERS = ["tiny", "mobile", "basic"] as const;
 export const BRANCHES = ["both", "normal", "abnormal"] as const;
 export const HEADS = ["shared", "separate"] as const;

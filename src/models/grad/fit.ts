@@ -9,17 +9,24 @@ import { countOf, type Tensor } from "../../tensor/tensor.ts";
 import type { GradConfig } from "./config.ts";
 import { isGrid, type Grad } from "./model.ts";
 
+/** How long and on what a model is trained. */
 export interface FitOptions {
   /** Of the first stage, which teaches the abnormal grid pasted blocks. */
   readonly epochsAbnormal: number;
   /** Of the second stage, which teaches both to reconstruct. */
   readonly epochsNormal: number;
+  /** Steps of the first stage, and of the second, at least. */
+  readonly leastAbnormal: number;
+  readonly leastNormal: number;
+  /** Shares of hits, among marked positions and others, beyond which the first stage ends. */
+  readonly enoughHits: number;
   readonly batch: number;
   readonly seed: number;
   /** `[C]`: of each channel of the features, over all positions: the unit of random directions. */
   readonly deviations: Tensor;
 }
 
+/** The first stage teaches the abnormal branch pasted blocks, the second everything to reconstruct. */
 export type Stage = "abnormal" | "normal";
 
 const CODE_NOISE = 0.05;

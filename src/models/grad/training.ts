@@ -26,8 +26,6 @@ const GRID_RATE = 0.1;
 const MAX_NORM = 0.1;
 const DROP_AT = 0.8; // of the second stage, where the learning rates fall
 const DROP_TO = 0.1;
-const LEAST_STEPS = { abnormal: 50, normal: 500 }; // small sets get more epochs
-const ENOUGH_HITS = 0.99; // of both kinds, ends the first stage
 const READ_EVERY = 10;
 const STAGE_STREAMS = 16; // between the stages' streams of random numbers
 
@@ -35,10 +33,12 @@ const STAGE_STREAMS = 16; // between the stages' streams of random numbers
 export function stepsOf(
   stage: Stage,
   count: number,
-  { batch, epochsAbnormal, epochsNormal }: Pick<FitOptions, "batch" | "epochsAbnormal" | "epochsNormal">,
+  options: Omit<FitOptions, "seed" | "deviations" | "enoughHits">,
 ): { readonly steps: number; readonly perEpoch: number; readonly epochs: number } {
+  const { batch, epochsAbnormal, epochsNormal, leastAbnormal, leastNormal } = options;
   const perEpoch = Math.ceil(count / Math.min(batch, count));
-  const epochs = Math.max(stage === "abnormal" ? epochsAbnormal : epochsNormal, Math.ceil(LEAST_STEPS[stage] / perEpoch));
+  const [wanted, least] = stage === "abnormal" ? [epochsAbnormal, leastAbnormal] : [epochsNormal, leastNormal];
+  const epochs = Math.max(wanted, Math.ceil(least / perEpoch)); // small sets get more
   return { steps: epochs * perEpoch, perEpoch, epochs };
 }
 
@@ -102,7 +102,7 @@ export class GradTraining {
   async *#runStage({ stage, step: first }: FitPosition): AsyncGenerator<FitStep, void> {
     const { count } = this.#features;
     const { steps, perEpoch, epochs } = stepsOf(stage, count, this.#options);
-    const { seed } = this.#options;
+    const { seed, enoughHits } = this.#options;
     const batch = Math.min(this.#options.batch, count);
     const offset = stage === "abnormal" ? 0 : STAGE_STREAMS;
     let order: readonly number[] = [];
@@ -121,7 +121,7 @@ export class GradTraining {
       for (const used of [chosen, anomalous?.features, anomalous?.mask]) if (used) release(used);
       const done = step + 1;
       const [loss, hits] = await readResults(results, done % READ_EVERY === 0 || done === steps);
-      const isOver = done === steps || (hits?.every((share) => share > ENOUGH_HITS) ?? false);
+      const isOver = done === steps || (hits?.every((share) => share > enoughHits) ?? false);
       if (isOver) {
         this.release();
         const stages = stagesOf(this.#model.config);

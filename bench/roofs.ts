@@ -1,0 +1,36 @@
+// What the device can do at most, measured in the process that measures the kernels.
+import module from "../shaders/bench/peak.wgsl";
+import { launch } from "../src/kernels/launch.ts";
+import type { Device } from "../src/runtime/device.ts";
+import { empty, zeros } from "../src/tensor/tensor.ts";
+
+export interface Roofs {
+  /** Multiplications and additions of f32, 10^9 a second. */
+  readonly gigaflops: number;
+  /** Read and written by a copy of f32, 10^9 bytes a second. */
+  readonly gigabytes: number;
+}
+
+const [CHAIN_PACKS, CHAIN_STEPS, STREAM_PACKS, SAMPLES] = [1 << 14, 256, 1 << 22, 5];
+
+/** The fastest of several samples. */
+export async function measureRoofs(device: Device): Promise<Roofs> {
+  const best = async (entryPoint: string, packs: number, steps: number): Promise<number> => {
+    using _scope = device.scope();
+    const tensors = { input: zeros(device, [4 * packs]), output: empty(device, [4 * packs]) };
+    const run = () => launch({ module, entryPoint, element: "f32x4", tensors, params: { packs, steps }, size: { invocations: packs } });
+    run();
+    await device.finish();
+    let least = Infinity;
+    for (let i = 0; i < SAMPLES; i++) {
+      const start = performance.now();
+      run();
+      await device.finish();
+      least = Math.min(least, performance.now() - start);
+    }
+    return least;
+  };
+  const chains = await best("multiply_add", CHAIN_PACKS, CHAIN_STEPS);
+  const stream = await best("stream", STREAM_PACKS, 0);
+  return { gigaflops: (16 * 4 * CHAIN_PACKS * CHAIN_STEPS) / chains / 1e6, gigabytes: (2 * 16 * STREAM_PACKS) / stream / 1e6 };
+}

@@ -1,0 +1,110 @@
+import { createHash } from "node:crypto";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import sharp from "sharp";
+import { expect, test } from "vitest";
+import type { EvaluatedRun } from "../../src/cli/evaluate_run.ts";
+import { runReport } from "../../src/cli/run_report.ts";
+import type { ReportData } from "../../src/cli/report/report.ts";
+import { eachMetric } from "../../src/metrics/metrics.ts";
+import type { Detector } from "../../src/models/detector.ts";
+import { FITS, placementOf, type Fit } from "../../src/tensor/placement.ts";
+import { temporaryFolder } from "../temporary.ts";
+
+const folder = await temporaryFolder();
+const SIZE = 64;
+// A photograph of 96 x 48 with a defect of 12 x 12 at (54, 18): in its centre square, so that every fit shows it.
+const [WIDTH, HEIGHT] = [96, 48];
+const DEFECT = { left: 54, top: 18, width: 12, height: 12 };
+const isDefect = (x: number, y: number) => x >= DEFECT.left && x < DEFECT.left + DEFECT.width && y >= DEFECT.top && y < DEFECT.top + DEFECT.height;
+
+const picture = (of: (marked: boolean) => number) => {
+  const grey = Uint8Array.from({ length: WIDTH * HEIGHT }, (_, i) => of(isDefect(i % WIDTH, Math.floor(i / WIDTH))));
+  return sharp(grey, { raw: { width: WIDTH, height: HEIGHT, channels: 1 } }).png().toBuffer();
+};
+await mkdir(join(folder, "masks"));
+await writeFile(join(folder, "photo.png"), await picture((marked) => (marked ? 255 : 40)));
+await writeFile(join(folder, "masks", "photo.png"), await picture((marked) => (marked ? 255 : 0)));
+await writeFile(join(folder, "model"), "a model");
+
+/** A detector whose map is 16 where the photograph is white, wherever its fit puts that, and 1 elsewhere. */
+function detectorOf(fit: Fit): Detector {
+  const size = { width: SIZE, height: SIZE };
+  const calibration = { falseReject: 0.01, threshold: 4, typical: 2, pixelThreshold: 4, classes: {}, heat: [2, 16] };
+  const grad = { decoder: "tiny", blocks: 1, localGrid: 8, globalGrid: 4, height: 8, width: 8, channels: 4 };
+  return {
+    config: { backbone: { name: "embedded", weights: null, padding: null }, inputSize: SIZE, fit, grad, calibration },
+    device: { adapter: { description: "none" } },
+    placementOf: (picture: { width: number; height: number }) => placementOf(fit, picture, size),
+    inspect: () => {
+      const { source, target } = placementOf(fit, { width: WIDTH, height: HEIGHT }, size);
+      const map = new Float32Array(SIZE * SIZE).fill(1);
+      for (let y = 0; y < target.height; y++) {
+        for (let x = 0; x < target.width; x++) {
+          const [atX, atY] = [source.left + ((x + 0.5) * source.width) / target.width, source.top + ((y + 0.5) * source.height) / target.height];
+          if (isDefect(atX, atY)) map[(target.top + y) * SIZE + target.left + x] = 16;
+        }
+      }
+      return Promise.resolve([{ score: 8, map, size: SIZE }]);
+    },
+  } as unknown as Detector;
+}
+
+/** Where a layer is bright, opaque or white: its box, as shares of its extent. */
+async function boxOf(url: string, is: (r: number, g: number, b: number, a: number) => boolean) {
+  const { data, info } = await sharp(Buffer.from(url.split(",")[1]!, "base64")).ensureAlpha().toColourspace("srgb").raw().toBuffer({ resolveWithObject: true });
+  let [left, top, right, bottom] = [1, 1, 0, 0];
+  for (let i = 0; i < info.width * info.height; i++) {
+    if (!is(data[4 * i]!, data[4 * i + 1]!, data[4 * i + 2]!, data[4 * i + 3]!)) continue;
+    const [x, y] = [i % info.width, Math.floor(i / info.width)];
+    [left, top] = [Math.min(left, x / info.width), Math.min(top, y / info.height)];
+    [right, bottom] = [Math.max(right, (x + 1) / info.width), Math.max(bottom, (y + 1) / info.height)];
+  }
+  return [left, top, right, bottom];
+}
+
+const none = { x: new Float64Array(), y: new Float64Array() };
+
+async function reportOf(fit: Fit): Promise<ReportData> {
+  const item = { path: "photo.png", defect: "spot", defective: true, masks: [join("masks", "photo.png")] };
+  const undefinedOnes = eachMetric(() => null);
+  const evaluated: EvaluatedRun = {
+    classes: [{
+      data: { name: "part", train: [], test: [item] }, judged: [{ item, score: 8 }], metrics: undefinedOnes, errors: undefinedOnes,
+      intervals: null, resampled: null, method: "exact", pixels: 0, gap: "no good test images",
+      curves: { roc: none, pr: none, pixelRoc: none, pixelPr: none, pro: none },
+    }],
+    mean: undefinedOnes,
+    intervals: null,
+    seconds: 1,
+  };
+  const html = await runReport({
+    title: "a run", detector: detectorOf(fit), modelPath: join(folder, "model"), root: folder, format: "folder", evaluated, losses: [],
+    imageSeconds: null, trainingSeconds: null,
+  });
+  return JSON.parse(/id="report-data">([^<]*)</.exec(html)![1]!) as ReportData;
+}
+
+test.each(FITS)("the layers of an image are in register, in the photograph's shape: %s", async (fit) => {
+  const { samples: [sample] } = await reportOf(fit);
+  const { aspect, picture, heat, map, contour } = sample!;
+  expect(aspect).toBe(fit === "crop" ? 1 : 2); // the centre of 48 x 48, or all of it
+  const [photograph, ...layers] = await Promise.all([
+    boxOf(picture, (r) => r > 150),
+    boxOf(heat, (_r, _g, _b, a) => a > 0),
+    boxOf(map, (r) => r > 150),
+    boxOf(contour!, (r, _g, _b, a) => r === 255 && a === 255), // a line of one pixel around it
+  ]);
+  const shown = fit === "crop" ? { left: 24, width: 48 } : { left: 0, width: WIDTH };
+  const want = [(DEFECT.left - shown.left) / shown.width, DEFECT.top / HEIGHT, (DEFECT.left + DEFECT.width - shown.left) / shown.width, (DEFECT.top + DEFECT.height) / HEIGHT];
+  for (const box of [photograph, ...layers]) box.forEach((edge, i) => expect(Math.abs(edge - want[i]!)).toBeLessThan(0.035));
+});
+
+test("a report names its model by hash, and what it was read from", async () => {
+  const { configuration, seconds } = await reportOf("stretch");
+  const said = new Map(configuration);
+  expect(said.get("Model's SHA-256")).toBe(createHash("sha256").update("a model").digest("hex"));
+  expect(said.get("Dataset")).toBe(`${folder}, read as folder`);
+  expect(said.get("Input")).toBe("64 x 64 pixels, stretch");
+  expect(seconds).toEqual({ training: null, evaluation: 1, images: null });
+});
