@@ -1,4 +1,5 @@
 import { defineConfig } from "vite";
+import { protobufNotice } from "./tools/protobuf_notice.mjs";
 import { wgsl } from "./tools/vite_wgsl.mjs";
 
 // One ESM file for each way in; what they share becomes a chunk. Node's packages stay outside.
@@ -9,9 +10,12 @@ export default defineConfig({
     sourcemap: true,
     minify: false,
     lib: {
-      entry: { index: "src/index.ts", node: "src/node/index.ts", browser: "src/browser/index.ts", cli: "src/cli/main.ts", bigrid: "src/cli/launcher.ts" },
+      entry: { core: "src/core.ts", index: "src/index.ts", node: "src/node/index.ts", browser: "src/browser/index.ts", cli: "src/cli/main.ts", bigrid: "src/cli/launcher.ts" },
       formats: ["es"],
     },
-    rolldownOptions: { external: [/^node:/, "webgpu", "sharp", "commander", "cli-progress", "@huggingface/hub"] },
+    rolldownOptions: {
+      external: [/^node:/, "webgpu", "sharp", "commander", "cli-progress", "@huggingface/hub", "csv-stringify/sync", "tinyglobby"],
+      output: { postBanner: protobufNotice },
+    },
   },
 });

@@ -3,6 +3,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
+import { aptGet } from "./apt_get.mjs";
 
 const LIBRARY = new URL("../dist/node.js", import.meta.url);
 const BACKPORTS = "/etc/apt/sources.list.d/bigrid-backports.sources";
@@ -61,12 +62,6 @@ function probe() {
     process.stdout.write(adapter.description, () => process.exit(0));`;
   const { status, stdout } = spawnSync(process.execPath, ["--input-type=module", "--eval", code], { encoding: "utf8", timeout: PROBE_MILLISECONDS });
   return status === 0 ? stdout : null;
-}
-
-function aptGet(...words) {
-  const options = ["-qq", "-o", "Acquire::Retries=3", ...words];
-  const { status, stdout, stderr } = spawnSync("apt-get", options, { encoding: "utf8", env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } });
-  if (status !== 0) throw new Error(`apt-get ${words.join(" ")} failed:\n${stdout}${stderr}`);
 }
 
 function install({ install: packages, suite }) {

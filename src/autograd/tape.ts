@@ -10,18 +10,46 @@ interface Entry {
   readonly inputs: readonly { readonly tensor: Tensor; readonly pullback: Pullback }[];
 }
 
+/** An op that ran, with what it was given: enough to do the same elsewhere. */
+export interface Call {
+  readonly op: string;
+  readonly output: Tensor;
+  readonly inputs: readonly Tensor[];
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
 let active: Entry[] | null = null;
+let listed: Call[] | null = null;
 
 /**
  * Notes on the running tape how `output` came from its inputs. An input that needs no gradient is
  * left out, so its pullback never runs. Without a running tape, or with no such input, does nothing.
+ * @param inputs each with its pullback; null where the op is not differentiable in it
+ * @param options what else the op was told, for `callsOf`
  */
-export function record(op: string, output: Tensor, inputs: readonly (readonly [Tensor, Pullback])[]): Tensor {
-  const wanted = inputs.filter(([tensor]) => tensor.requiresGrad);
+export function record(
+  op: string,
+  output: Tensor,
+  inputs: readonly (readonly [Tensor, Pullback | null])[],
+  options: Readonly<Record<string, unknown>> = {},
+): Tensor {
+  listed?.push({ op, output, inputs: inputs.map(([tensor]) => tensor), options });
+  const wanted = inputs.flatMap(([tensor, pullback]) => (tensor.requiresGrad && pullback ? [{ tensor, pullback }] : []));
   if (!active || wanted.length === 0) return output;
   const tracked = { ...output, requiresGrad: true };
-  active.push({ op, output: tracked, inputs: wanted.map(([tensor, pullback]) => ({ tensor, pullback })) });
+  active.push({ op, output: tracked, inputs: wanted });
   return tracked;
+}
+
+/** Runs `f` and lists the ops that it ran, in order. An op that is made of others is listed as those. */
+export function callsOf<T>(f: () => T): { readonly result: T; readonly calls: readonly Call[] } {
+  const outer = listed;
+  const calls: Call[] = (listed = []);
+  try {
+    return { result: f(), calls };
+  } finally {
+    listed = outer;
+  }
 }
 
 /** Whether a gradient will be asked of an op on these tensors: then it must keep what its pullbacks need. */
@@ -35,6 +63,7 @@ export interface GradientRules {
   readonly add: (a: Tensor, b: Tensor) => Tensor;
 }
 
+/** What `gradients` returns. */
 export interface Gradients {
   /** What `f` returned; its first tensor is the loss. */
   readonly results: readonly Tensor[];

@@ -1,28 +1,46 @@
 import { basename, join } from "node:path";
 import type { Dataset, DatasetClass, Item } from "../data/dataset.ts";
 import type { DecodedImage } from "../io/image.ts";
-import { evaluate, meanMetrics, rankings, type Metrics, type Rankings, type Sample } from "../metrics/evaluate.ts";
+import { proCurve } from "../metrics/aupro.ts";
+import { intervalsOf, LEVEL, meanResampled, type Intervals } from "../metrics/bootstrap.ts";
+import type { Curve } from "../metrics/curve.ts";
+import { Evaluation, type Evaluated, type EvaluationOptions, type Sample } from "../metrics/evaluate.ts";
+import { meanMetrics, type Metrics } from "../metrics/metrics.ts";
+import { precisionRecallCurve, rocCurve } from "../metrics/ranking.ts";
 import type { Detector } from "../models/detector.ts";
 import { decodeMasks } from "../node/images.ts";
 import { InputError } from "../runtime/errors.ts";
 import { showProgress } from "./progress.ts";
 import { readableImages } from "./train_run.ts";
 
-/** One judged test image. */
-export interface Judged extends Sample {
+/** One test image's verdict. */
+export interface Judged {
   readonly item: Item;
+  readonly score: number;
 }
 
-export interface EvaluatedClass {
+export interface EvaluatedClass extends Omit<Evaluated, "image" | "pixel"> {
   readonly data: DatasetClass;
   readonly judged: readonly Judged[];
-  readonly rankings: Rankings;
-  readonly metrics: Metrics;
+  readonly curves: ClassCurves;
+  /** Why some metrics are undefined; null where all are defined. */
+  readonly gap: string | null;
+}
+
+/** Curves without points where they are undefined. */
+export interface ClassCurves {
+  readonly roc: Curve;
+  readonly pr: Curve;
+  readonly pixelRoc: Curve;
+  readonly pixelPr: Curve;
+  readonly pro: Curve;
 }
 
 export interface EvaluatedRun {
   readonly classes: readonly EvaluatedClass[];
   readonly mean: Metrics;
+  /** Of the mean; null without resamples. */
+  readonly intervals: Intervals | null;
   readonly seconds: number;
 }
 
@@ -30,20 +48,40 @@ export interface EvaluatedRun {
 export interface MetricsReport {
   readonly classes: Readonly<Record<string, Metrics>>;
   readonly mean: Metrics;
+  /** 95 % confidence intervals; null without resamples. */
+  readonly intervals: { readonly level: number; readonly classes: Readonly<Record<string, Intervals>>; readonly mean: Intervals } | null;
+  /** How pixel metrics were made, and how far each metric may be from the exact one. */
+  readonly pixels: Readonly<Record<string, { readonly method: Evaluated["method"]; readonly count: number; readonly errors: Metrics }>>;
 }
 
-export const metricsReport = ({ classes, mean }: EvaluatedRun): MetricsReport => ({
-  classes: Object.fromEntries(classes.map(({ data, metrics }) => [data.name, metrics])),
-  mean,
-});
+export function metricsReport({ classes, mean, intervals }: EvaluatedRun): MetricsReport {
+  const byClass = <T>(of: (evaluated: EvaluatedClass) => T): Record<string, T> => Object.fromEntries(classes.map((one) => [one.data.name, of(one)]));
+  return {
+    classes: byClass(({ metrics }) => metrics),
+    mean,
+    intervals: intervals && { level: LEVEL, classes: byClass(({ intervals }) => intervals!), mean: intervals },
+    pixels: byClass(({ method, pixels, errors }) => ({ method, count: pixels, errors })),
+  };
+}
 
 const BATCH = 4;
+const CURVE_POINTS = 200;
+
+export interface EvaluateRunOptions extends Pick<EvaluationOptions, "method" | "resamples"> {
+  /** Whether an image that cannot be read ends everything. */
+  readonly strict: boolean;
+}
 
 /**
- * Judges a dataset's test images and measures how well.
+ * Judges a dataset's test images and measures how well. No map outlives its class; if pixels are streamed, not even its batch.
  * @throws InputError if there are none
  */
-export async function evaluateRun(detector: Detector, root: string, dataset: Dataset, strict: boolean): Promise<EvaluatedRun> {
+export async function evaluateRun(
+  detector: Detector,
+  root: string,
+  dataset: Dataset,
+  { strict, ...options }: EvaluateRunOptions,
+): Promise<EvaluatedRun> {
   const total = dataset.classes.reduce((sum, { test }) => sum + test.length, 0);
   if (total === 0) throw new InputError(`${root} has no test images, read as ${dataset.layout.format}: ${dataset.layout.rule}`);
   const started = performance.now();
@@ -51,11 +89,15 @@ export async function evaluateRun(detector: Detector, root: string, dataset: Dat
   const classes: EvaluatedClass[] = [];
   let done = 0;
   try {
-    for (const data of dataset.classes) {
+    for (const [part, data] of dataset.classes.entries()) {
+      const evaluation = new Evaluation({ ...options, part });
       const judged: Judged[] = [];
       let batch: { readonly item: Item; readonly image: DecodedImage }[] = [];
       const flush = async () => {
-        judged.push(...(await judge(detector, root, batch)));
+        for (const { item, sample } of await judge(detector, root, batch)) {
+          evaluation.add(sample);
+          judged.push({ item, score: sample.score });
+        }
         bar.update((done += batch.length));
         batch = [];
       };
@@ -64,25 +106,55 @@ export async function evaluateRun(detector: Detector, root: string, dataset: Dat
         if (batch.length === BATCH) await flush();
       }
       if (batch.length > 0) await flush();
-      const ranked = rankings(judged);
-      classes.push({ data, judged, rankings: ranked, metrics: evaluate(judged, ranked) });
+      const { image, pixel, ...evaluated } = evaluation.result();
+      classes.push({ data, judged, ...evaluated, curves: curvesOf({ image, pixel }), gap: gapOf(judged, pixel) });
     }
   } finally {
     bar.end();
   }
-  return { classes, mean: meanMetrics(classes.map(({ metrics }) => metrics)), seconds: (performance.now() - started) / 1000 };
+  const resampled = classes.flatMap(({ resampled }) => resampled ?? []);
+  return {
+    classes,
+    mean: meanMetrics(classes.map(({ metrics }) => metrics)),
+    intervals: resampled.length > 0 ? intervalsOf(meanResampled(resampled)) : null,
+    seconds: (performance.now() - started) / 1000,
+  };
 }
 
-async function judge(detector: Detector, root: string, batch: readonly { readonly item: Item; readonly image: DecodedImage }[]): Promise<Judged[]> {
+/** Judges a few test images together; with their masks, placed as the detector sees them. */
+export async function judge(
+  detector: Detector,
+  root: string,
+  batch: readonly { readonly item: Item; readonly image: DecodedImage }[],
+): Promise<{ readonly item: Item; readonly sample: Sample }[]> {
   const inspections = await detector.inspect(batch.map(({ image }) => image));
   return Promise.all(
     inspections.map(async ({ score, map, size }, i) => {
       const { item } = batch[i]!;
       const masks = item.masks.map((path) => join(root, path));
       const mask = await decodeMasks(masks, size, size, (picture) => detector.placementOf(picture));
-      return { item, defective: item.defective, score, map, mask, width: size, height: size };
+      return { item, sample: { defective: item.defective, score, map, mask, width: size, height: size } };
     }),
   );
+}
+
+const NO_CURVE: Curve = { x: new Float64Array(), y: new Float64Array() };
+
+const curvesOf = ({ image, pixel }: Pick<Evaluated, "image" | "pixel">): ClassCurves => ({
+  roc: rocCurve(image, CURVE_POINTS),
+  pr: precisionRecallCurve(image, CURVE_POINTS),
+  pixelRoc: pixel ? rocCurve(pixel, CURVE_POINTS) : NO_CURVE,
+  pixelPr: pixel ? precisionRecallCurve(pixel, CURVE_POINTS) : NO_CURVE,
+  pro: pixel ? proCurve(pixel, CURVE_POINTS) : NO_CURVE,
+});
+
+function gapOf(judged: readonly Judged[], pixel: Evaluated["pixel"]): string | null {
+  const defective = judged.filter(({ item }) => item.defective).length;
+  if (judged.length === 0) return "no test images, so nothing is measured";
+  if (defective === 0) return "no defective test images, so nothing can be told apart";
+  if (defective === judged.length) return "no good test images, so image metrics are undefined";
+  if (!pixel) return "no masks of its defects, so pixel metrics are undefined";
+  return pixel.negatives === 0 ? "no good pixels, so pixel metrics are undefined" : null;
 }
 
 /** The name that a test image is shown under. */

@@ -1,23 +1,12 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
-import { BRANCHES, DECODERS, FREEZES, FUSIONS, HEADS, HINGE_HEADS, PAIRS, type GradOptions } from "../models/grad/config.ts";
-import { PASTE_DIRECTIONS, PASTE_DRAWS, PASTE_SIGNS, PASTE_SOURCES, WALKS, type FeatureBlockOptions } from "../ops/feature_block_paste.ts";
+import {
+  BRANCHES, DECODERS, FREEZES, FUSIONS, HEADS, HINGE_HEADS, PAIRS, PASTE_DIRECTIONS, PASTE_DRAWS, PASTE_SIGNS, PASTE_SOURCES, WALKS,
+  type FeatureBlockOptions, type GradOptions,
+} from "../models/grad/config.ts";
+import { positiveNumber, wholeNumber } from "./numbers.ts";
 
 /** What the command line says about the model: its options by their names, and `paste`'s with that before theirs. */
 export type GradFlags = Omit<GradOptions, "paste"> & { readonly [K in keyof FeatureBlockOptions as `paste${Capitalize<K>}`]?: FeatureBlockOptions[K] };
-
-/** A whole number of at least `least`, from text. */
-export const wholeNumber = (least: number) => (text: string): number => {
-  const value = Number(text);
-  if (!(Number.isSafeInteger(value) && value >= least && value < 2 ** 32)) throw new InvalidArgumentError(`A whole number of at least ${least} is needed.`);
-  return value;
-};
-
-/** A number above 0 and at most `most`, from text. */
-export const positiveNumber = (most: number) => (text: string): number => {
-  const value = Number(text);
-  if (!(value > 0 && value <= most)) throw new InvalidArgumentError(`A number above 0${most === Infinity ? "" : ` and at most ${most}`} is needed.`);
-  return value;
-};
 
 const number = (text: string): number => {
   const value = Number(text);
@@ -58,11 +47,11 @@ export function addGradFlags(command: Command): Command {
     .addOption(new Option("--paste-source <where>", "features to take differences to: of other images, or of other places (default: images)").choices(PASTE_SOURCES))
     .addOption(new Option("--paste-walk <kind>", "how a block gets its shape: as in the published code, or in the paper (default: code)").choices(WALKS))
     .option("--paste-steps <n>", "steps of the walk; the paper's takes up to twice as many (default: 100)", wholeNumber(0))
-    .option("--paste-max-half-side <cells>", "largest half side of a block (default: a third of the map)", positiveNumber(Infinity))
+    .option("--paste-max-half-side <cells>", "largest half side of a block (default: a third of the map)", positiveNumber())
     .option("--paste-region <left,top,right,bottom>", "where blocks' centres may lie, as shares of the map (default: 0,0,1,1)", numbers(4))
     .option("--paste-count <n>", "blocks of an image (default: 1)", wholeNumber(1))
     .addOption(new Option("--paste-per <what>", "whether each image gets blocks of its own, or a batch the same (default: image)").choices(PASTE_DRAWS))
-    .option("--paste-blur-sigma <cells>", "width of the Gaussian that softens blocks (default: 0.8)", positiveNumber(Infinity))
+    .option("--paste-blur-sigma <cells>", "width of the Gaussian that softens blocks (default: 0.8)", positiveNumber())
     .option("--paste-blur-radius <cells>", "how far it reaches; 0 for none (default: 1)", wholeNumber(0));
 }
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { spawn } from "node:child_process";
+import { availableParallelism } from "node:os";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { MESSAGES_FD_VARIABLE } from "./messages.ts";
@@ -9,11 +10,13 @@ import { MESSAGES_FD_VARIABLE } from "./messages.ts";
 // messages go to the real one by another descriptor. Delete this when Dawn's logging can be turned off.
 const NOISE = /^(Warning: |\s+at \w+ \(.*dawn|$)/;
 const MESSAGES_FD = 3;
+// Images are decoded, and files read, in the pool of threads whose size must be said before the process starts; it is 4 by default.
+const DECODERS = Math.max(4, availableParallelism());
 
 const program = fileURLToPath(new URL(/* @vite-ignore */ "./cli.js", import.meta.url));
 const child = spawn(process.execPath, [...process.execArgv, program, ...process.argv.slice(2)], {
-  stdio: ["inherit", "inherit", "pipe", 2],
-  env: { ...process.env, [MESSAGES_FD_VARIABLE]: String(MESSAGES_FD) },
+  stdio: ["inherit", "inherit", "pipe", 2, "ipc"], // the last tells the child of this process's end, whatever ended it
+  env: { UV_THREADPOOL_SIZE: String(DECODERS), ...process.env, [MESSAGES_FD_VARIABLE]: String(MESSAGES_FD) },
 });
 createInterface({ input: child.stderr! }).on("line", (line) => {
   if (!NOISE.test(line)) process.stderr.write(`${line}\n`);

@@ -6,9 +6,8 @@ import { cachedWeights } from "../node/hub.ts";
 import { FITS, type Fit } from "../tensor/placement.ts";
 import type { TrainingOptions } from "../models/training.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
-import { addGradFlags, gradOptionsOf, positiveNumber, wholeNumber, type GradFlags } from "./grad_options.ts";
-
-export { wholeNumber };
+import { addGradFlags, gradOptionsOf, type GradFlags } from "./grad_options.ts";
+import { positiveNumber, wholeNumber } from "./numbers.ts";
 
 export const WEIGHTS_HELP = "safetensors file of the EfficientNet's weights, under timm's, torchvision's or efficientnet_pytorch's names";
 

@@ -1,4 +1,6 @@
-import type { Metrics } from "../metrics/evaluate.ts";
+import type { Interval } from "../metrics/bootstrap.ts";
+import type { MetricName } from "../metrics/metrics.ts";
+import type { EvaluatedRun } from "./evaluate_run.ts";
 import { messages } from "./messages.ts";
 
 /** Says something to the user. Results go to standard output, everything else to standard error. */
@@ -6,7 +8,15 @@ export const say = (text: string): void => void messages.write(`${text}\n`);
 
 export const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
-const COLUMNS: readonly (readonly [key: keyof Metrics, title: string])[] = [
+/** Prints a text in parts, none before the one before it is on its way. */
+export async function printParts(parts: AsyncIterable<string>): Promise<void> {
+  for await (const part of parts) await new Promise<void>((resolve) => process.stdout.write(part, () => resolve()));
+}
+
+/** "1.5 %". */
+export const percentOf = (share: number): string => `${Number((100 * share).toPrecision(3))} %`;
+
+const COLUMNS: readonly (readonly [key: MetricName, title: string])[] = [
   ["imageAuroc", "image AUROC"],
   ["imageAp", "AP"],
   ["imageF1Max", "F1-max"],
@@ -15,19 +25,41 @@ const COLUMNS: readonly (readonly [key: keyof Metrics, title: string])[] = [
   ["pixelF1Max", "F1-max"],
   ["pixelAupro", "AUPRO"],
 ];
+const GAP = 2;
+const INTERVAL_WIDTH = "100.0-100.0".length;
 
-/** A table of metrics, a line a class and one for their mean, in percent. */
-export function metricsTable(classes: Readonly<Record<string, Metrics>>, mean: Metrics): string {
-  const rows = Object.entries(classes).map(([name, metrics]) => [name, metrics] as const);
-  if (rows.length > 1) rows.push(["mean", mean]);
-  const width = Math.max(5, ...rows.map(([name]) => name.length));
-  const header = "class".padEnd(width) + COLUMNS.map(([, title]) => title.padStart(widthOf(title))).join("");
-  const lines = rows.map(([name, metrics]) =>
-    name.padEnd(width) + COLUMNS.map(([key, title]) => percent(metrics[key]).padStart(widthOf(title))).join(""),
-  );
-  return [header, ...lines].join("\n");
+/**
+ * A table of metrics, in percent: two lines a class, its figures and below them their intervals, and two for their mean.
+ * Then what is undefined, and what is not exact.
+ */
+export function metricsTable({ classes, mean, intervals }: EvaluatedRun): string {
+  const rows = classes.map(({ data, metrics, intervals }) => ({ name: data.name, metrics, intervals }));
+  if (rows.length > 1) rows.push({ name: "mean", metrics: mean, intervals });
+  const width = Math.max(5, ...rows.map(({ name }) => name.length));
+  const widthOf = (title: string): number => GAP + Math.max(intervals ? INTERVAL_WIDTH : "100.0".length, title.length);
+  const line = (name: string, cell: (key: MetricName, title: string) => string): string =>
+    name.padEnd(width) + COLUMNS.map(([key, title]) => cell(key, title).padStart(widthOf(title))).join("");
+  const lines = [line("class", (_, title) => title)];
+  for (const { name, metrics, intervals } of rows) {
+    lines.push(line(name, (key) => percent(metrics[key])));
+    if (intervals) lines.push(line("", (key) => range(intervals[key])));
+  }
+  if (intervals) lines.push("95 % intervals below the figures: of as many images, drawn again and again with replacement");
+  for (const { data, gap } of classes) if (gap) lines.push(`${data.name}: ${gap}`);
+  for (const { data, pixels, errors } of classes) {
+    const most = Math.max(...Object.values(errors).map((error) => error ?? 0));
+    if (!(most > 0)) continue;
+    lines.push(`${data.name}: pixel metrics of ${pixels} pixels were streamed, and are at most ${roundedUp(100 * most)} percentage points off`);
+  }
+  return lines.join("\n");
 }
 
 const percent = (fraction: number | null): string => (fraction === null ? "-" : (100 * fraction).toFixed(1));
 
-const widthOf = (title: string): number => 3 + Math.max(5, title.length);
+/** One digit that is not less than the number. */
+function roundedUp(value: number): string {
+  const unit = 10 ** Math.floor(Math.log10(value));
+  return String(Number((Math.ceil(value / unit) * unit).toPrecision(1)));
+}
+
+const range = (interval: Interval | null): string => (interval ? interval.map(percent).join("-") : "-");

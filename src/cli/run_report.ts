@@ -1,88 +1,130 @@
-import { join } from "node:path";
-import { precisionRecallCurve, rocCurve, type Ranking } from "../metrics/ranking.ts";
-import { calibratedScore } from "../models/calibration.ts";
-import type { DetectorConfig } from "../models/detector.ts";
+import { createHash } from "node:crypto";
+import { join, resolve } from "node:path";
+import { calibratedScore, steepnessOf, type GoodScores } from "../models/calibration.ts";
+import type { Detector } from "../models/detector.ts";
+import { readBytes } from "../node/files.ts";
 import { decodeImage, encodeJpeg, encodePng } from "../node/images.ts";
-import { shownName, type EvaluatedClass, type EvaluatedRun } from "./evaluate_run.ts";
+import { VERSION } from "../runtime/version.ts";
+import { judge, shownName, type EvaluatedClass, type EvaluatedRun, type Judged } from "./evaluate_run.ts";
 import { heatLayer } from "./heat.ts";
-import { maskContour } from "./report/pictures.ts";
+import { logLevels, maskContour } from "./report/pictures.ts";
 import { renderReport, type Curve, type ReportData } from "./report/report.ts";
 import type { LossCurve } from "./train_run.ts";
 
-const CURVE_POINTS = 200;
 const PICTURE_SIDE = 320; // pixels, at most: square, as the model sees it
+const PICTURES = 60; // of all classes: some MB
+const LEAST_PICTURES = 8; // of each class
 
 export interface RunReport {
   readonly title: string;
-  readonly adapter: string;
+  readonly detector: Detector;
+  readonly modelPath: string;
+  /** The dataset's folder, and what it was read as. */
   readonly root: string;
-  readonly config: DetectorConfig;
-  readonly configuration: ReportData["configuration"];
-  readonly losses: readonly LossCurve[];
-  /** Spent on making the images. */
-  readonly imageSeconds: number;
-  readonly trainingSeconds: number;
+  readonly format: string;
   readonly evaluated: EvaluatedRun;
+  readonly losses: readonly LossCurve[];
+  /** What is known of the run besides what the model says. */
+  readonly configuration?: ReportData["configuration"];
+  /** Spent on making the images, and on training; null where that is not known. */
+  readonly imageSeconds: number | null;
+  readonly trainingSeconds: number | null;
 }
 
 const SHOWN_THRESHOLD = 0.5;
 
 /**
  * One self-contained HTML page about a run. Scores are shown calibrated by class, so that one line at 0.5 divides
- * good from defective in all classes.
+ * good from defective in all classes. The images of its gallery are judged once more: maps are not kept until then.
  */
-export async function runReport({ title, adapter, root, config, configuration, losses, imageSeconds, trainingSeconds, evaluated }: RunReport): Promise<string> {
-  const { calibration } = config;
-  const shownScore = (className: string, score: number): number => calibratedScore(score, calibration.classes[className] ?? calibration);
-  const judged = evaluated.classes.flatMap(({ data, judged }) => judged.map((sample) => ({ ...sample, className: data.name })));
-  const dataUrl = (type: string, bytes: Uint8Array) => `data:image/${type};base64,${Buffer.from(bytes).toString("base64")}`;
-  const samples = [];
-  for (const { item, className, defective, score, map, mask, width, height } of judged) {
-    const photograph = await decodeImage(join(root, item.path));
-    const side = Math.min(PICTURE_SIDE, Math.max(photograph.width, photograph.height));
-    samples.push({
-      className,
-      image: shownName(item),
-      defect: item.defect,
-      defective,
-      score: shownScore(className, score),
-      picture: dataUrl("jpeg", await encodeJpeg(photograph, side, side)),
-      heat: dataUrl("png", await encodePng(heatLayer(map, width, height, calibration.heat), width, height)),
-      contour: mask ? dataUrl("png", await encodePng(maskContour(mask, width, height), width, height)) : null,
-    });
+export async function runReport(run: RunReport): Promise<string> {
+  const { title, detector, modelPath, root, format, evaluated, losses, configuration = [], imageSeconds, trainingSeconds } = run;
+  const { calibration } = detector.config;
+  const goodScores = (className: string): GoodScores => calibration.classes[className] ?? calibration;
+  const [low, high] = calibration.heat;
+  const mapRange: readonly [number, number] = [low / 8, 2 * high]; // wider than what is painted: the threshold may lie anywhere
+  const shown = (className: string, { item, score }: Judged) => ({
+    className,
+    image: shownName(item),
+    defect: item.defect,
+    defective: item.defective,
+    score: calibratedScore(score, goodScores(className)),
+  });
+  const samples: ReportData["samples"][number][] = [];
+  const share = Math.max(LEAST_PICTURES, Math.floor(PICTURES / evaluated.classes.length));
+  for (const { data, judged } of evaluated.classes) {
+    for (const one of chosen(judged, share)) {
+      const image = await decodeImage(join(root, one.item.path));
+      const [{ sample }] = (await judge(detector, root, [{ item: one.item, image }])) as [Awaited<ReturnType<typeof judge>>[number]];
+      const { map, mask, width, height } = sample;
+      const side = Math.min(PICTURE_SIDE, Math.max(image.width, image.height));
+      samples.push({
+        ...shown(data.name, one),
+        picture: dataUrl("jpeg", await encodeJpeg(image, side, side)),
+        heat: dataUrl("png", await encodePng(heatLayer(map, width, height, calibration.heat), width, height)),
+        map: dataUrl("png", await encodePng(logLevels(map, width, height, mapRange), width, height)),
+        contour: mask ? dataUrl("png", await encodePng(maskContour(mask, width, height), width, height)) : null,
+      });
+    }
   }
   return renderReport({
     title,
     created: new Date().toISOString(),
-    adapter,
-    configuration,
-    classes: evaluated.classes.map(({ data, judged, metrics }) => ({
-      name: data.name,
-      metrics,
-      train: data.train.length,
-      good: judged.filter(({ defective }) => !defective).length,
-      defective: judged.filter(({ defective }) => defective).length,
-    })),
+    adapter: detector.device.adapter.description,
+    configuration: [...(await modelConfiguration(detector, modelPath)), ["Dataset", `${resolve(root)}, read as ${format}`], ...configuration],
+    classes: evaluated.classes.map(({ data, judged, metrics, intervals, gap, method, pixels, errors }) => {
+      const good = goodScores(data.name);
+      const defective = judged.filter(({ item }) => item.defective).length;
+      return {
+        name: data.name, metrics, intervals, gap, method, pixels, errors,
+        train: data.train.length, good: judged.length - defective, defective,
+        threshold: good.threshold, steepness: steepnessOf(good),
+      };
+    }),
     mean: evaluated.mean,
+    intervals: evaluated.intervals,
     losses,
     curves: evaluated.classes.map(curvesOf),
-    scores: samples.map(({ className, image, defect, defective, score }) => ({ className, image, defect, defective, score })),
+    scores: evaluated.classes.flatMap(({ data, judged }) => judged.map((one) => shown(data.name, one))),
     threshold: SHOWN_THRESHOLD,
+    mapRange,
     samples,
     seconds: { training: trainingSeconds, evaluation: evaluated.seconds, images: imageSeconds },
   });
 }
 
-function curvesOf({ data, rankings: { image, pixel } }: EvaluatedClass) {
-  return { name: data.name, ...both(image, "roc", "pr"), ...both(pixel, "pixelRoc", "pixelPr") };
+/** All of a class's images, if they are not too many; else of either kind those with the lowest scores and those with the highest. */
+export function chosen(judged: readonly Judged[], most: number): readonly Judged[] {
+  const rising = [...judged].sort((a, b) => a.score - b.score);
+  const [defective, good] = [true, false].map((kind) => rising.filter(({ item }) => item.defective === kind)) as [Judged[], Judged[]];
+  const defects = Math.min(defective.length, Math.max(Math.ceil(most / 2), most - good.length));
+  return [...ends(defective, defects), ...ends(good, most - defects)];
 }
 
-function both<Roc extends string, Pr extends string>(ranking: Ranking | null, roc: Roc, pr: Pr): Record<Roc | Pr, Curve> {
-  const defined = ranking !== null && ranking.positives > 0 && ranking.negatives > 0;
-  const curve = (of: (ranking: Ranking, points: number) => { readonly x: Float64Array; readonly y: Float64Array }): Curve => {
-    if (!defined) return { x: [], y: [] };
-    const { x, y } = of(ranking, CURVE_POINTS);
-    return { x: Array.from(x), y: Array.from(y) };
-  };
-  return { [roc]: curve(rocCurve), [pr]: curve(precisionRecallCurve) } as Record<Roc | Pr, Curve>;
+const ends = <T>(values: readonly T[], most: number): readonly T[] =>
+  values.length <= most ? values : [...values.slice(0, Math.ceil(most / 2)), ...values.slice(values.length - Math.floor(most / 2))];
+
+async function modelConfiguration({ config }: Detector, modelPath: string): Promise<ReportData["configuration"]> {
+  const { backbone, inputSize, fit, grad, calibration } = config;
+  return [
+    ["bigrid", VERSION],
+    ["Model", modelPath],
+    ["Model's SHA-256", createHash("sha256").update(await readBytes(modelPath)).digest("hex")],
+    ["Backbone", backbone.name],
+    ...(backbone.weights === null ? [] : [["Backbone's SHA-256", backbone.weights] as const]),
+    ["Input", `${inputSize} x ${inputSize} pixels, ${fit}`],
+    ["Features", `${grad.height} x ${grad.width} x ${grad.channels}`],
+    ["Decoder", `${grad.decoder}, ${grad.blocks} ${grad.blocks === 1 ? "block" : "blocks"}`],
+    ["Grids", `${grad.branches} of ${grad.localGrid} and ${grad.globalGrid} cells`],
+    ["Formulas", `heads ${grad.heads}, fusion ${grad.fusion}, hinge ${grad.hingeHead}, freeze ${grad.freeze}`],
+    ["Expected false rejects", `${100 * calibration.falseReject} % of good images`],
+  ];
+}
+
+const dataUrl = (type: string, bytes: Uint8Array): string => `data:image/${type};base64,${Buffer.from(bytes).toString("base64")}`;
+
+function curvesOf({ data, curves }: EvaluatedClass): ReportData["curves"][number] {
+  const plain = ({ x, y }: { readonly x: Float64Array; readonly y: Float64Array }): Curve => ({ x: Array.from(x), y: Array.from(y) });
+  const { roc, pr, pixelRoc, pixelPr, pro } = curves;
+  return { name: data.name, roc: plain(roc), pr: plain(pr), pixelRoc: plain(pixelRoc), pixelPr: plain(pixelPr), pro: plain(pro) };
 }

@@ -11,6 +11,7 @@ import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
 import { say } from "./output.ts";
 import { showProgress, type Progress } from "./progress.ts";
+import { AwaitedSignals } from "./signals.ts";
 
 /** Losses of one training stage, as they were read back. */
 export interface LossCurve {
@@ -59,7 +60,7 @@ export async function trainRun(
   const started = performance.now();
   const bars = new Bars();
   const spill = new SpillFile(join(run, "features.part"));
-  const signals = new AwaitedSignals();
+  const signals = new AwaitedSignals("saving after this step");
   try {
     const images = goodImages(root, items, strict);
     const training = await Training.begin(device, images, { ...options, spill }, (done) => bars.show("Features", items.length).update(done));
@@ -68,16 +69,13 @@ export async function trainRun(
       say(`resumed after ${last.taken} steps`);
     }
     if (resume && !last) say(`${run} holds no unfinished training; a new one begins`);
-    const losses = new LossCurves(await files.beginLog(training.taken));
+    await files.beginLog(training.taken);
     const save = async () => files.save(await training.save(), training.taken);
     for await (const step of training.fit()) {
       const { stage, loss, taken, runs } = step;
       const bar = bars.show(runs > 1 ? `${STAGE_TITLES[stage]}, ${step.run}/${runs}` : STAGE_TITLES[stage], step.steps);
       bar.update(step.step, loss === null ? undefined : `| loss ${loss.toPrecision(3)}`);
-      if (loss !== null) {
-        losses.add(step);
-        await files.log(step);
-      }
+      if (loss !== null) await files.log(step);
       if (signals.came) {
         const path = await save();
         throw new InputError(`ended by ${signals.came} after ${taken} steps, kept in ${path}; the same command with --resume goes on`);
@@ -87,7 +85,7 @@ export async function trainRun(
     const detector = await training.finish((done, total) => bars.show("Calibration", total).update(done));
     const modelPath = await saveDetector(detector, run, options.checkpoint?.source);
     await files.forget();
-    return { detector, modelPath, losses: losses.curves, seconds: (performance.now() - started) / 1000 };
+    return { detector, modelPath, losses: lossCurvesOf(await files.logged()), seconds: (performance.now() - started) / 1000 };
   } finally {
     signals.ignore();
     bars.end();
@@ -95,40 +93,16 @@ export async function trainRun(
   }
 }
 
-/** Notes a signal that asks to end, instead of dying of it. */
-class AwaitedSignals {
-  came: NodeJS.Signals | null = null;
-  readonly #note = (signal: NodeJS.Signals): void => {
-    if (this.came) process.exit(1); // asked twice: at once
-    this.came = signal;
-    say(`${signal}: saving after this step`);
-  };
-
-  constructor() {
-    for (const signal of ENDING) process.on(signal, this.#note);
-  }
-
-  ignore(): void {
-    for (const signal of ENDING) process.off(signal, this.#note);
-  }
-}
-
-const ENDING = ["SIGINT", "SIGTERM"] as const;
-
 /** Losses by stage, of the model that is kept. */
-class LossCurves {
-  readonly curves: LossCurve[] = [];
-
-  constructor(steps: readonly LoggedStep[]) {
-    for (const step of steps) this.add(step);
+export function lossCurvesOf(steps: readonly LoggedStep[]): LossCurve[] {
+  const curves: LossCurve[] = [];
+  for (const { run, runs, stage, step, loss } of steps) {
+    if (run !== runs || loss === null) continue;
+    if (curves.at(-1)?.stage !== stage) curves.push({ stage, steps: [], values: [] });
+    curves.at(-1)!.steps.push(step);
+    curves.at(-1)!.values.push(loss);
   }
-
-  add({ run, runs, stage, step, loss }: LoggedStep): void {
-    if (run !== runs || loss === null) return;
-    if (this.curves.at(-1)?.stage !== stage) this.curves.push({ stage, steps: [], values: [] });
-    this.curves.at(-1)!.steps.push(step);
-    this.curves.at(-1)!.values.push(loss);
-  }
+  return curves;
 }
 
 /**

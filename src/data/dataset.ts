@@ -17,6 +17,7 @@ export interface Item {
   readonly masks: readonly string[];
 }
 
+/** One kind of thing that is looked at. */
 export interface DatasetClass {
   readonly name: string;
   /** Good images. */
@@ -42,6 +43,7 @@ export interface FileListing {
   readText(path: string): Promise<string>;
 }
 
+/** A folder of images, as it was understood. */
 export interface Dataset {
   readonly layout: Pick<Layout, "format" | "title" | "rule">;
   /** Another layout that the folders have, where a list was read instead of them. */

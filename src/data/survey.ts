@@ -90,6 +90,7 @@ export interface Finding {
   readonly paths: readonly string[];
 }
 
+/** What a dataset's files hold, and what looks wrong. */
 export interface Survey {
   readonly classes: readonly ClassSurvey[];
   /** Problems first. */

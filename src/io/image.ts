@@ -36,3 +36,23 @@ export function maskFrom(image: DecodedImage, width: number, height: number, { s
   }
   return mask;
 }
+
+/**
+ * All masks of an image together, each as `maskFrom` has it.
+ * @param placementOf where a mask of its size goes; stretched over all of it if left out
+ * @returns row-major, width * height, 1 where any mask marks; null if there are no masks
+ */
+export function maskUnion(
+  masks: readonly DecodedImage[],
+  width: number,
+  height: number,
+  placementOf: (mask: DecodedImage) => Placement | undefined = () => undefined,
+): Uint8Array | null {
+  if (masks.length === 0) return null;
+  const union = new Uint8Array(width * height);
+  for (const picture of masks) {
+    const mask = maskFrom(picture, width, height, placementOf(picture));
+    for (let i = 0; i < union.length; i++) union[i]! |= mask[i]!;
+  }
+  return union;
+}

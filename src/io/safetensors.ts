@@ -16,6 +16,7 @@ export interface StoredTensor {
   readonly bytes: Uint8Array;
 }
 
+/** Tensors by name, and texts by key. */
 export interface SafetensorsFile {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   readonly metadata: Readonly<Record<string, string>>;

@@ -5,6 +5,7 @@ import { floatDType, launch, requireShape } from "./launch.ts";
 
 const FUNCTIONS = ["relu", "relu6", "leakyRelu", "hsigmoid", "hswish", "sigmoid", "silu", "tanh", "gelu", "sqrt", "exp", "log", "abs", "square"] as const;
 
+/** The name of a function of one variable. */
 export type ActivationName = (typeof FUNCTIONS)[number];
 
 /** A function of one variable; leaky relu may have another slope below zero than 0.01. */

@@ -9,6 +9,7 @@ import { reduceMiddle } from "./reduce.ts";
 
 const SLICE_ROWS = 8; // output rows that one invocation of the filter gradient walks
 
+/** Geometry of a dense convolution. */
 export interface Conv2dOptions extends ConvolutionOptions {
   /** Channels are split into this many groups that do not see each other. Default 1. */
   readonly groups?: number;

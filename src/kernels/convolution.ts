@@ -10,6 +10,7 @@ import { requireWhole } from "../runtime/options.ts";
  */
 export type Padding = Pair | readonly [top: number, bottom: number, left: number, right: number] | "same";
 
+/** Geometry that all convolutions have. */
 export interface ConvolutionOptions {
   /** Default 1. */
   readonly stride?: Pair;

@@ -13,6 +13,7 @@ export const PASTE_SIGNS = ["none", "block", "channel", "cell"] as const; // by 
 export const PASTE_SOURCES = ["images", "places"] as const;
 export const PASTE_DRAWS = ["image", "batch"] as const;
 
+/** What is pasted, and where. */
 export interface FeatureBlockOptions {
   /** "code": that many steps to one of 4 neighbours. "paper": a number uniform from that many to twice as many, to one of 8 or none. */
   readonly walk: (typeof WALKS)[number];

@@ -7,6 +7,7 @@ import { choiceOf } from "../runtime/options.ts";
 
 const BORDERS = ["reflect", "replicate", "zeros"] as const; // by the values of the override BORDER
 
+/** The filter, and what it meets outside the image. */
 export interface GaussianBlurOptions {
   /** Window, an odd number of pixels. */
   readonly size: number;

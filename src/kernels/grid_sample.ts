@@ -12,6 +12,7 @@ const NARROW_PACKS = 32; // up to which half of a workgroup's lanes would have n
 const PADDING_MODES = ["zeros", "border", "reflection"] as const;
 const MODES = ["bilinear", "nearest"] as const;
 
+/** How a position is read between pixels, and outside the image. */
 export interface GridSampleOptions {
   /** Four pixels weighted, or the one nearest to the position, halves to the even one. Default "bilinear". */
   readonly mode?: (typeof MODES)[number];

@@ -5,6 +5,7 @@ import { floatDType, launch, requireDType, requireShape } from "./launch.ts";
 import { reduceMiddle } from "./reduce.ts";
 
 export const LOSS_REDUCTIONS = ["mean", "sum", "none"] as const;
+/** What becomes of the losses of single elements. */
 export type LossReduction = (typeof LOSS_REDUCTIONS)[number];
 
 const SLICE = 128; // packs: enough to be worth an invocation, few enough to give many of them

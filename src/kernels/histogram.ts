@@ -8,6 +8,7 @@ const LANES = 256; // of a workgroup
 const STRETCH = 32; // elements of a lane, as in the shader
 const TILE = 1024; // bins of a workgroup, as in the shader
 
+/** The intervals that are counted. */
 export interface HistogramOptions {
   /** Number of equal intervals. */
   readonly bins: number;

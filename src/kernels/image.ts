@@ -11,6 +11,7 @@ export interface Picture {
   readonly data: Uint8Array;
 }
 
+/** What photographs are turned into. */
 export interface ImageOptions {
   readonly height: number;
   readonly width: number;

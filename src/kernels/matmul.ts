@@ -12,6 +12,7 @@ const UNIFORM_COLUMNS = 16; // of a workgroup's tile in the form for software ad
 const MIN_DEPTH = 256; // of the summed axis, for one slice
 const ENOUGH_TILES = 2048; // to occupy a GPU: with fewer, the sum is cut into slices
 
+/** Which operands come with rows and columns exchanged. */
 export interface MatmulOptions {
   /** Whether a is stored as `[G, K, M]`. Default false. */
   readonly transposeA?: boolean;

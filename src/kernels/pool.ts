@@ -5,6 +5,7 @@ import { geometryOf } from "./convolution.ts";
 import { floatDType, launch, pairOf, requireShape, type Pair } from "./launch.ts";
 import { requireWhole } from "../runtime/options.ts";
 
+/** How a window slides. */
 export interface MaxPoolOptions {
   /** Default: the window. */
   readonly stride?: Pair;
@@ -12,6 +13,7 @@ export interface MaxPoolOptions {
   readonly padding?: Pair;
 }
 
+/** How a window slides, and what its mean counts. */
 export interface AveragePoolOptions {
   /** Default: the window. */
   readonly stride?: Pair;

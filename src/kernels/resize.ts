@@ -9,6 +9,7 @@ const MODES = ["nearest", "bilinear"] as const; // by the values of the override
 const ANTIALIASED = MODES.length;
 const MOST_TICKS = 2 ** 29; // keeps four times the product of two extents within an i32
 
+/** How new pixels come from old ones. */
 export interface ResizeOptions {
   /** Default "bilinear". */
   readonly mode?: (typeof MODES)[number];

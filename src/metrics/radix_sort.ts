@@ -1,6 +1,7 @@
+import { orderedWord, wordInOrder } from "./float_order.ts";
+
 const DIGIT_BITS = 11; // three passes over 32 bits
 const DIGITS = 1 << DIGIT_BITS;
-const SIGN = 0x80000000;
 
 /**
  * Sorts finite f32 numbers in place, rising; -0 becomes 0.
@@ -13,8 +14,7 @@ export function radixSort(values: Float32Array, payload?: Uint32Array): void {
   const words = new Uint32Array(values.buffer, values.byteOffset, count);
   const ends = [new Uint32Array(DIGITS), new Uint32Array(DIGITS), new Uint32Array(DIGITS)];
   for (let i = 0; i < count; i++) {
-    const word = words[i] === SIGN ? 0 : words[i]!;
-    const key = (word >= SIGN ? ~word : word | SIGN) >>> 0; // unsigned order of keys = order of the numbers
+    const key = orderedWord(words[i]!);
     words[i] = key;
     for (let digit = 0; digit < 3; digit++) ends[digit]![(key >>> (digit * DIGIT_BITS)) & (DIGITS - 1)]!++;
   }
@@ -40,6 +40,6 @@ export function radixSort(values: Float32Array, payload?: Uint32Array): void {
     [loads, nextLoads] = [nextLoads, loads];
   }
   // An odd number of passes: the sorted keys are in the workspace.
-  for (let i = 0; i < count; i++) words[i] = keys[i]! >= SIGN ? keys[i]! ^ SIGN : ~keys[i]!;
+  for (let i = 0; i < count; i++) words[i] = wordInOrder(keys[i]!);
   if (payload) payload.set(loads!);
 }

@@ -3,6 +3,7 @@ import { thinned, type Curve } from "./curve.ts";
 import { radixSort } from "./radix_sort.ts";
 
 type Scores = Float32Array | Float64Array;
+type Counts = Uint32Array | Float64Array;
 
 /** The numbers that threshold metrics are made of: after each distinct score, from the highest, how many lie at or above it. */
 export interface Ranking {
@@ -11,9 +12,9 @@ export interface Ranking {
   /** Distinct scores, falling. */
   readonly thresholds: Scores;
   /** Positives with a score of at least the threshold. */
-  readonly truePositives: Uint32Array;
+  readonly truePositives: Counts;
   /** Negatives with a score of at least the threshold. */
-  readonly falsePositives: Uint32Array;
+  readonly falsePositives: Counts;
 }
 
 /**
@@ -39,9 +40,14 @@ export function rank(scores: Scores, labels: Uint8Array): Ranking {
   }
   sort(positive);
   sort(negative);
+  return rankSorted(positive, negative);
+}
+
+/** The ranking of rising scores of either kind. */
+export function rankSorted(positive: Scores, negative: Scores): Ranking {
   let distinct = 0;
   eachThreshold(positive, negative, () => distinct++);
-  const thresholds = ofKind(scores, distinct);
+  const thresholds = ofKind(positive, distinct);
   const truePositives = new Uint32Array(distinct);
   const falsePositives = new Uint32Array(distinct);
   let at = 0;
@@ -50,7 +56,7 @@ export function rank(scores: Scores, labels: Uint8Array): Ranking {
     truePositives[at] = tp;
     falsePositives[at++] = fp;
   });
-  return { positives, negatives, thresholds, truePositives, falsePositives };
+  return { positives: positive.length, negatives: negative.length, thresholds, truePositives, falsePositives };
 }
 
 /** Area under the ROC curve, in [0, 1], ties counted half; null where a class is absent. */
@@ -79,7 +85,7 @@ export function averagePrecision(ranking: Ranking): number | null {
   let tp = 0;
   for (let i = 0; i < truePositives.length; i++) {
     const found = truePositives[i]!;
-    sum += ((found - tp) * found) / (found + falsePositives[i]!);
+    if (found > tp) sum += ((found - tp) * found) / (found + falsePositives[i]!);
     tp = found;
   }
   return sum / positives;
@@ -129,7 +135,7 @@ export function precisionRecallCurve(ranking: Ranking, maxPoints = 500): Curve {
   );
 }
 
-const hasBoth = ({ positives, negatives }: Ranking): boolean => positives > 0 && negatives > 0;
+export const hasBoth = ({ positives, negatives }: Ranking): boolean => positives > 0 && negatives > 0;
 
 const ofKind = (scores: Scores, count: number): Scores =>
   scores instanceof Float32Array ? new Float32Array(count) : new Float64Array(count);

@@ -5,6 +5,8 @@ export interface Regions {
   /** Row-major: 0 outside every region, else 1 .. count, in the order of the regions' first pixels. */
   readonly labels: Int32Array;
   readonly count: number;
+  /** Pixels of each region; those of label k at k - 1. */
+  readonly areas: readonly number[];
 }
 
 /**
@@ -19,11 +21,13 @@ export function connectedRegions(mask: Uint8Array, width: number, height: number
   let pixels = 0;
   for (let i = 0; i < mask.length; i++) if (mask[i] !== 0) pixels++;
   const open = new Int32Array(pixels); // a stack: a pixel is pushed once, when it gets its label
+  const areas: number[] = [];
   let count = 0;
   for (let start = 0; start < mask.length; start++) {
     if (mask[start] === 0 || labels[start] !== 0) continue;
     labels[start] = ++count;
     open[0] = start;
+    let area = 1;
     for (let depth = 1; depth > 0; ) {
       const at = open[--depth]!;
       const x = at % width;
@@ -33,10 +37,12 @@ export function connectedRegions(mask: Uint8Array, width: number, height: number
           const neighbour = j * width + i;
           if (mask[neighbour] === 0 || labels[neighbour] !== 0) continue;
           labels[neighbour] = count;
+          area++;
           open[depth++] = neighbour;
         }
       }
     }
+    areas.push(area);
   }
-  return { labels, count };
+  return { labels, count, areas };
 }

@@ -2,7 +2,9 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { EFFICIENTNETS } from "./efficientnet/architecture.ts";
 import type { NetworkPadding } from "./efficientnet/efficientnet.ts";
 
+/** Every backbone that there is. */
 export const BACKBONES = ["embedded", ...EFFICIENTNETS] as const;
+/** The name of one of them. */
 export type BackboneName = (typeof BACKBONES)[number];
 
 /** What makes a backbone the same again: part of a model. */

@@ -7,6 +7,8 @@ export interface GoodScores {
   readonly threshold: number;
   /** The geometric mean of good images. */
   readonly typical: number;
+  /** Above it a pixel of the map belongs to a defect: what the peak of a further good image exceeds at the false-reject rate. */
+  readonly pixelThreshold: number;
 }
 
 /** What scores and maps mean, measured on good images that were held out of training. */
@@ -27,7 +29,7 @@ export interface HeldOut {
 }
 
 /** Of a detector that is still being trained. */
-export const NOT_CALIBRATED: Calibration = { falseReject: 0, threshold: 1, typical: 0.5, classes: {}, heat: [0, 1] };
+export const NOT_CALIBRATED: Calibration = { falseReject: 0, threshold: 1, typical: 0.5, pixelThreshold: 1, classes: {}, heat: [0, 1] };
 
 const HEAT_RANGE = 12; // the strongest heat, in units of the weakest
 const TYPICAL_CALIBRATED = 0.1;
@@ -43,22 +45,48 @@ export function calibrationOf(images: readonly HeldOut[], falseReject: number): 
   if (!(falseReject > 0 && falseReject <= 0.5)) throw new OptionError(`expected a false-reject rate above 0 and at most 0.5, got ${falseReject}`);
   const classes: Record<string, GoodScores> = {};
   for (const name of new Set(images.map(({ className }) => className))) {
-    const logs = images.filter(({ className }) => className === name).map(({ score }) => Math.log(score));
-    classes[name] = { threshold: Math.exp(upperBound(logs, falseReject)), typical: Math.exp(meanOf(logs)) };
+    const members = images.filter(({ className }) => className === name);
+    const scores = members.map(({ score }) => Math.log(score));
+    const peaks = members.map(({ peak }) => Math.log(peak));
+    classes[name] = {
+      threshold: Math.exp(upperBound(scores, falseReject)),
+      typical: Math.exp(meanOf(scores)),
+      pixelThreshold: Math.exp(upperBound(peaks, falseReject)),
+    };
   }
   const highest = Object.values(classes).reduce((a, b) => (b.threshold > a.threshold ? b : a));
+  const pixelThreshold = Math.max(...Object.values(classes).map((good) => good.pixelThreshold));
   const typicalPeak = Math.exp(meanOf(images.map(({ peak }) => Math.log(peak))));
-  return { falseReject, ...highest, classes, heat: [typicalPeak, HEAT_RANGE * typicalPeak] };
+  return { falseReject, ...highest, pixelThreshold, classes, heat: [typicalPeak, HEAT_RANGE * typicalPeak] };
+}
+
+/** A calibration as files had it before there were thresholds for pixels. */
+export type CalibrationWithoutPixels = Omit<Calibration, "pixelThreshold" | "classes"> & {
+  readonly classes: Readonly<Record<string, Omit<GoodScores, "pixelThreshold">>>;
+};
+
+/** Such a calibration with the thresholds that its other numbers suggest: good images' peaks taken to spread as their scores do. */
+export function withPixelThresholds(calibration: CalibrationWithoutPixels): Calibration {
+  const added = <T extends Omit<GoodScores, "pixelThreshold">>(good: T): T & GoodScores => ({
+    ...good,
+    pixelThreshold: (calibration.heat[0] * good.threshold) / good.typical,
+  });
+  const classes = Object.fromEntries(Object.entries(calibration.classes).map(([name, good]) => [name, added(good)]));
+  const highest = Math.max(...Object.values(classes).map(({ pixelThreshold }) => pixelThreshold));
+  return { ...added(calibration), ...(Number.isFinite(highest) && { pixelThreshold: highest }), classes };
 }
 
 /**
  * A score between 0 and 1: 0.5 at the threshold, 0.1 where good images typically are; logistic in the score's logarithm.
- * @param scores those of the image's class, or the calibration itself
+ * @param good those of the image's class, or the calibration itself
  */
-export function calibratedScore(score: number, { threshold, typical }: GoodScores): number {
-  const steepness = Math.log(1 / TYPICAL_CALIBRATED - 1) / Math.log(threshold / typical);
-  return 1 / (1 + (threshold / score) ** steepness);
+export function calibratedScore(score: number, good: Pick<GoodScores, "threshold" | "typical">): number {
+  return 1 / (1 + (good.threshold / score) ** steepnessOf(good));
 }
+
+/** The logistic's slope: a score is calibrated to 1 / (1 + (threshold / score) ** steepness). */
+export const steepnessOf = ({ threshold, typical }: Pick<GoodScores, "threshold" | "typical">): number =>
+  Math.log(1 / TYPICAL_CALIBRATED - 1) / Math.log(threshold / typical);
 
 /**
  * What a further value exceeds with the given probability. Scores are errors, so it is their ratios that matter: their

@@ -6,6 +6,7 @@ import type { Checkpoint } from "./efficientnet/checkpoint.ts";
 import type { NetworkPadding } from "./efficientnet/efficientnet.ts";
 import { embeddedBackbone } from "./embedded/filters.ts";
 
+/** What a backbone is made for, and from. */
 export interface BackboneOptions {
   /** Side of the square that images are resized to, pixels. */
   readonly inputSize: number;

@@ -1,14 +1,15 @@
 import type { DecodedImage } from "../io/image.ts";
 import { Weights, type StoredTensors } from "../nn/weights.ts";
+import { divide, maximum, minimum, multiply } from "../ops/elementwise.ts";
 import { averagePool } from "../ops/pool.ts";
 import { max } from "../ops/reduce.ts";
 import { resize } from "../ops/resize.ts";
 import { reshape } from "../ops/shape.ts";
 import type { Device } from "../runtime/device.ts";
-import { InputError } from "../runtime/errors.ts";
+import { InputError, OptionError } from "../runtime/errors.ts";
 import { placementOf, type Fit, type Placement } from "../tensor/placement.ts";
 import { RandomStream } from "../tensor/random.ts";
-import { toArray, type Tensor } from "../tensor/tensor.ts";
+import { fromArray, toArray, type Tensor } from "../tensor/tensor.ts";
 import type { BackboneSettings } from "./backbone.ts";
 import { calibratedScore, type Calibration } from "./calibration.ts";
 import { createBackbone } from "./create_backbone.ts";
@@ -29,6 +30,16 @@ export interface Inspection {
   /** `size` x `size`, row-major: the anomaly of each pixel of the resized image. */
   readonly map: Float32Array;
   readonly size: number;
+}
+
+/** What is read back of a batch. */
+export interface Judgement {
+  /** `[N, size, size, 1]` */
+  readonly map: Tensor;
+  /** `[N, 1, 1, 1]` */
+  readonly score: Tensor;
+  /** `[N, 1, 1, 1]` */
+  readonly peak: Tensor;
 }
 
 /** What a detector is besides its weights: what its file's metadata says. */
@@ -57,6 +68,7 @@ export class Detector {
     this.config = config;
   }
 
+/** The device that everything of it lies on. */
   get device(): Device {
     return this.#model.weights.device;
   }
@@ -100,34 +112,60 @@ export class Detector {
     this.#model.weights.release();
   }
 
-  /** Scores images and maps their anomalies. Images are inspected as one batch. */
-  async inspect(images: readonly DecodedImage[]): Promise<Inspection[]> {
-    return this.#inspections(this.#started(() => this.#features.extract(images)));
+  /**
+   * Scores images and maps their anomalies. Images are inspected as one batch.
+   * @param counted of each image the pixels of its map that count (`countedInMap`); null, or nothing, where all do. The others
+   * are 0 in the map and no part of score and peak
+   * @throws OptionError if `counted` is not as large as the map, or nowhere set
+   */
+  async inspect(images: readonly DecodedImage[], counted: readonly (Uint8Array | null)[] = []): Promise<Inspection[]> {
+    const pixels = this.#countedPixels(images.length, counted);
+    return this.#inspections(this.#started(() => this.#features.extract(images), pixels));
   }
 
-  /** The same for features `[N, cells, cells, channels]` that are at hand. */
+  /** The same for what the backbone made of images before, `[N, cells, cells, channels]`. */
   async inspectFeatures(features: Tensor): Promise<Inspection[]> {
-    return this.#inspections(this.#started(() => features));
+    return this.#inspections(this.#started(() => this.#features.standardise(features)));
   }
 
-  #started(featuresOf: () => Tensor): readonly Promise<Float32Array>[] {
+  /**
+   * Everything between preprocessing and reading back, on the device.
+   * @param images `[N, size, size, 3]`, as `preprocessing` says
+   */
+  judge(images: Tensor): Judgement {
+    return this.#judge(this.#features.extractFrom(images), null);
+  }
+
+  #started(featuresOf: () => Tensor, counted: Float32Array | null = null): readonly Promise<Float32Array>[] {
     using _scope = this.device.scope();
-    return this.#score(featuresOf());
+    const { map, score, peak } = this.#judge(featuresOf(), counted);
+    return [map, score, peak].map((tensor) => toArray(tensor));
   }
 
-  /** Maps, window means and peaks of a batch, on their way back. */
-  #score(features: Tensor): readonly Promise<Float32Array>[] {
+  /** What counts in a batch of maps, `[N, size, size]`; null if everything does. */
+  #countedPixels(images: number, counted: readonly (Uint8Array | null)[]): Float32Array | null {
+    if (!counted.some((mask) => mask !== null)) return null;
+    const pixels = this.config.inputSize ** 2;
+    const all = new Float32Array(images * pixels).fill(1);
+    counted.forEach((mask, i) => {
+      if (mask === null) return;
+      if (mask.length !== pixels || !mask.includes(1)) {
+        throw new OptionError(`inspect: expected ${pixels} pixels that count or not, 1 somewhere, got ${mask.length} of image ${i}`);
+      }
+      all.set(mask, i * pixels);
+    });
+    return all;
+  }
+
+  #judge(features: Tensor, countedPixels: Float32Array | null): Judgement {
     const { hinge, inputSize } = this.config;
     const [batch, height, width] = features.shape as [number, number, number];
     const cells = joinedMap(anomalyCells(this.#model, features), hinge);
     const pixels = resize(reshape(cells, [batch, height, width, 1]), [inputSize, inputSize], { alignCorners: true });
-    const { smoothing, window } = windowsOf(inputSize);
-    const half = (smoothing - 1) / 2;
-    // A box is separable, and so is the number of its pixels inside the image.
-    const rows = averagePool(pixels, [1, smoothing], { stride: 1, padding: [0, half], countIncludePad: false });
-    const map = averagePool(rows, [smoothing, 1], { stride: 1, padding: [half, 0], countIncludePad: false });
-    const means = averagePool(averagePool(map, [1, window], { stride: 1 }), [window, 1], { stride: 1 });
-    return [toArray(map), toArray(max(means, [1, 2, 3])), toArray(max(map, [1, 2, 3]))];
+    const counted = countedPixels && fromArray(this.device, [batch, inputSize, inputSize, 1], countedPixels);
+    const map = counted ? smoothedWithin(pixels, counted) : smoothed(pixels);
+    const means = counted ? windowMeansWithin(map, counted) : windowMeans(map);
+    return { map, score: max(means, [1, 2, 3]), peak: max(map, [1, 2, 3]) };
   }
 
   async #inspections(reads: readonly Promise<Float32Array>[]): Promise<Inspection[]> {
@@ -137,14 +175,47 @@ export class Detector {
       score,
       calibrated: calibratedScore(score, this.config.calibration),
       peak: peaks[i]!,
-       map: maps.slice(i * size * size, (i + 1) * size * size),
+      map: maps.slice(i * size * size, (i + 1) * size * size),
       size,
     }));
   }
 }
 
 /** GRAD smooths maps with 21 x 21 and scores them with 32 x 32 means at 224 pixels; in proportion at other sizes. */
-function windowsOf(inputSize: number): { readonly smoothing: number; readonly window: number } {
-  const scale = inputSize / 224;
+function windowsOf({ shape }: Tensor): { readonly smoothing: number; readonly window: number } {
+  const scale = shape[1]! / 224;
   return { smoothing: 2 * Math.round((21 * scale - 1) / 2) + 1, window: Math.max(1, Math.round(32 * scale)) };
+}
+
+// A box is separable, and so is the number of its pixels inside the image.
+
+/** The mean around each pixel of `[N, S, S, 1]`. */
+function smoothed(pixels: Tensor): Tensor {
+  const { smoothing } = windowsOf(pixels);
+  const half = (smoothing - 1) / 2;
+  const rows = averagePool(pixels, [1, smoothing], { stride: 1, padding: [0, half], countIncludePad: false });
+  return averagePool(rows, [smoothing, 1], { stride: 1, padding: [half, 0], countIncludePad: false });
+}
+
+/** The mean over each window inside the image. */
+function windowMeans(map: Tensor): Tensor {
+  const { window } = windowsOf(map);
+  return averagePool(averagePool(map, [1, window], { stride: 1 }), [window, 1], { stride: 1 });
+}
+
+/** The mean of what counts around each pixel, so that nothing leaks in from outside; 0 at pixels that do not count. */
+function smoothedWithin(pixels: Tensor, counted: Tensor): Tensor {
+  const least = fromArray(pixels.device, [1], Float32Array.of(0.5 / windowsOf(pixels).smoothing ** 2)); // half of what one pixel makes
+  return multiply(divide(smoothed(multiply(pixels, counted)), maximum(smoothed(counted), least)), counted);
+}
+
+/**
+ * The mean of what counts in each window. One of which less than half counts is divided by half, or a few pixels at the
+ * border would speak for a window; where no window has half, by the most that one has.
+ */
+function windowMeansWithin(map: Tensor, counted: Tensor): Tensor {
+  const shares = windowMeans(counted);
+  const most = reshape(max(shares, [1, 2, 3]), [counted.shape[0]!, 1, 1, 1]);
+  const enough = minimum(most, fromArray(map.device, [1], Float32Array.of(0.5)));
+  return divide(windowMeans(map), maximum(shares, enough));
 }

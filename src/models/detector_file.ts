@@ -5,6 +5,7 @@ import { InputError } from "../runtime/errors.ts";
 import { toArray } from "../tensor/tensor.ts";
 import { FITS } from "../tensor/placement.ts";
 import { BACKBONES, type BackboneSettings } from "./backbone.ts";
+import { withPixelThresholds } from "./calibration.ts";
 import type { Checkpoint } from "./efficientnet/checkpoint.ts";
 import { Detector, type DetectorConfig } from "./detector.ts";
 import { requireValid } from "./grad/config.ts";
@@ -68,13 +69,13 @@ export async function decodeDetector(
 function configOf(text: string, name: string): DetectorConfig {
   let config: DetectorConfig;
   try {
-    config = JSON.parse(text) as DetectorConfig;
+    config = migrated(JSON.parse(text) as DetectorConfig);
   } catch (cause) {
     throw new InputError(`${name}: the configuration in its metadata is no JSON`, { cause });
   }
   const { backbone, inputSize, fit, grad, hinge, calibration } = config ?? {};
   const positive = [grad?.height, grad?.width, grad?.channels, inputSize];
-  const scores = [calibration, ...Object.values(calibration?.classes ?? {})].flatMap((good) => [good?.threshold, good?.typical]);
+  const scores = [calibration, ...Object.values(calibration?.classes ?? {})].flatMap((good) => [good?.threshold, good?.typical, good?.pixelThreshold]);
   const numbers = [...(hinge ? [hinge.floor, hinge.weight] : []), grad?.similarityThreshold, calibration?.falseReject, ...(calibration?.heat ?? [undefined]), ...scores];
   const whole =
     BACKBONES.includes(backbone?.name)
@@ -89,4 +90,11 @@ function configOf(text: string, name: string): DetectorConfig {
     throw new InputError(`${name}: ${(cause as Error).message}`, { cause });
   }
   return config;
+}
+
+/** A configuration as it is written today, of one that may be older: before there were thresholds for pixels. */
+function migrated(config: DetectorConfig): DetectorConfig {
+  const { calibration } = config ?? {};
+  if (!calibration?.classes || !Array.isArray(calibration.heat) || calibration.pixelThreshold !== undefined) return config;
+  return { ...config, calibration: withPixelThresholds(calibration) };
 }

@@ -5,7 +5,9 @@ import { bytesOf, countOf, empty, release, sameShape, type FloatDType, type Shap
 
 /** Where features go that device memory has no room for: records of equal size, such as a file. */
 export interface Spill {
+  /** Keeps a record. */
   readonly write: (index: number, record: Uint8Array) => Promise<void>;
+  /** Gives back a record that was kept. */
   readonly read: (index: number) => Promise<Uint8Array>;
 }
 

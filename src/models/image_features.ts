@@ -42,6 +42,11 @@ export class FeatureExtractor {
     return this.standardise(rawFeatures(this.#offset.device, this.#backbone, this.#fit, images));
   }
 
+  /** The same of images that are normalised and resized already. */
+  extractFrom(images: Tensor): Tensor {
+    return this.standardise(this.#backbone.extract(images));
+  }
+
   standardise(features: Tensor): Tensor {
     return multiply(add(features, this.#offset), this.#scale);
   }

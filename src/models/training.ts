@@ -25,10 +25,13 @@ import { ChannelStatistics, rawFeatures, standardiserOf, type FeatureExtractor }
 
 /** A good image to learn from. */
 export interface TrainingImage {
+  /** What it shows: each class has a threshold of its own. */
   readonly className: string;
-  readonly image: DecodedImage;
+  /** The image, or what the backbone made of it before: cells x cells x channels. */
+  readonly image: DecodedImage | Float32Array;
 }
 
+/** What is trained, and how; each option has a default. */
 export interface TrainingOptions {
   /** Default "embedded". */
   readonly backbone?: BackboneName;
@@ -184,7 +187,8 @@ export class Training {
    *
    * @param images good images of one class or several
    * @param onImage called after each, with their number so far
-   * @throws InputError if there are fewer than two, or weights are missing or do not fit; OptionError for an option unknown or out of range
+   * @throws InputError if there are fewer than two, or weights are missing or do not fit; OptionError for an option unknown or out of range;
+   * ShapeError for features of another length
    */
   static async begin(
     device: Device,
@@ -202,13 +206,14 @@ export class Training {
     const statistics = new ChannelStatistics(backbone.channels);
     const samples: Sample[] = [];
     for await (const { className, image } of images) {
-      const features = rawFeatures(device, backbone, settings.fit, [image]);
+      const { cells, channels } = backbone;
+      const features = image instanceof Float32Array ? fromArray(device, [1, cells, cells, channels], image) : rawFeatures(device, backbone, settings.fit, [image]);
       statistics.add(await toArray(features));
       samples.push({ className, index: await store.add(features) });
       release(features);
       onImage(samples.length);
     }
-    if (samples.length < 2) throw new InputError(`training needs at least two good images, got ${samples.length}`);
+    if (samples.length < 2) throw new InputError(`training needs at least two good images, got ${samples.length}; with ten or more of a class, some set its threshold`);
     const anomalies: Anomaly[] = [];
     for await (const anomalous of settings.anomalies ?? []) {
       const mask = markedCells(anomalous, settings.fit, settings.inputSize, cells);
@@ -223,6 +228,11 @@ export class Training {
   /** Steps taken so far. */
   get taken(): number {
     return this.#taken;
+  }
+
+  /** What calibrates the detector: good images that were not trained on, judged; complete after `finish`. */
+  get heldOut(): readonly HeldOut[] {
+    return this.#heldOut;
   }
 
   /** Takes steps until the end, or until nobody asks for more; asked again, it goes on. */
@@ -354,7 +364,7 @@ export class Training {
     const hinge = await this.#hingeScore(samples);
     const detector = this.#detector(this.#config(hinge));
     for (const [i, sample] of samples.entries()) {
-      const features = await this.#features([sample]);
+      const features = await this.#store.batch([sample.index]);
       const inspections = detector.inspectFeatures(features);
       release(features);
       const [{ score, peak }] = (await inspections) as [Inspection];

@@ -1,9 +1,8 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { open } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
-import { safetensorsHeadBytes, safetensorsLayout } from "../io/safetensors.ts";
-import type { Checkpoint } from "../models/efficientnet/checkpoint.ts";
+import { checkpointFrom, type Checkpoint } from "../models/efficientnet/checkpoint.ts";
 import { InputError } from "../runtime/errors.ts";
 import { reasonOf } from "./files.ts";
 
@@ -12,7 +11,7 @@ import { reasonOf } from "./files.ts";
  * @throws InputError if it cannot be read, or is no safetensors file
  */
 export async function openCheckpoint(path: string): Promise<Checkpoint> {
-  const readAt = async (first: number, bytes: number): Promise<Uint8Array> => {
+  const read = async (first: number, bytes: number): Promise<Uint8Array> => {
     const file = await open(path);
     try {
       const data = new Uint8Array(bytes);
@@ -23,21 +22,8 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
     }
   };
   try {
-    const file = await open(path);
-    const { size } = await file.stat().finally(() => file.close());
-    const head = await readAt(0, safetensorsHeadBytes(await readAt(0, 8), size, path));
-    const { tensors } = safetensorsLayout(head, size, path);
-    return {
-      source: path,
-      sha256: await sha256Of(path),
-      shapes: new Map([...tensors].map(([name, { shape }]) => [name, shape])),
-      read: async (name) => {
-        const { dtype, shape, first, bytes } = tensors.get(name)!;
-        const data = await readAt(first, bytes);
-        if (data.length !== bytes) throw new InputError(`${path} has become shorter while it was read; try again`);
-        return { dtype, shape, bytes: data };
-      },
-    };
+    const { size } = await stat(path);
+    return await checkpointFrom({ name: path, bytes: size, sha256: await sha256Of(path), read });
   } catch (error) {
     if (error instanceof InputError) throw error;
     throw new InputError(`cannot read the weights ${path}: ${reasonOf(error)}`, { cause: error });

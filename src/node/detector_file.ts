@@ -65,6 +65,6 @@ export async function modelPath(run: string): Promise<string> {
   });
   if (!found.isDirectory()) return run;
   const path = join(run, MODEL_FILE);
-  if (!(await stat(path).catch(() => null))) throw new InputError(`${run} is no run: it holds no ${MODEL_FILE}; make one with "bigrid train DIR --out ${run}"`);
+  if (!(await stat(path).catch(() => null))) throw new InputError(`${run} is no run: it holds no ${MODEL_FILE}; a run is a folder that "bigrid train DIR --out RUN" wrote`);
   return path;
 }

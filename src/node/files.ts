@@ -34,7 +34,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
 };
 
 /** Why something cannot be written, and what to do about it. */
-function writeReasonOf(error: unknown, missing: string): string {
+export function writeReasonOf(error: unknown, missing = "its folder does not exist (make it first)"): string {
   const { code } = error as NodeJS.ErrnoException;
   if (code === "ENOENT") return missing;
   const remedy = REMEDIES[code ?? ""];
@@ -43,16 +43,24 @@ function writeReasonOf(error: unknown, missing: string): string {
 
 let serial = 0;
 
+/** Whether a path is there and neither file nor folder: a device or a pipe, which nothing must be renamed over. */
+export async function isSpecialFile(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => null);
+  return found !== null && !found.isFile() && !found.isDirectory();
+}
+
 /**
  * Writes a file as a whole or not at all: beside it, flushed, then renamed over it.
+ * @param contents text may come in parts
  * @throws InputError if that is not possible; what was there before is untouched
  */
-export async function writeFileAtomic(path: string, contents: Uint8Array | string): Promise<void> {
+export async function writeFileAtomic(path: string, contents: Uint8Array | string | AsyncIterable<string>): Promise<void> {
   const beside = `${path}.${process.pid}-${serial++}.part`; // its own, even if one path is written twice at a time
   try {
     const file = await open(beside, "w");
     try {
-      await file.writeFile(contents);
+      if (typeof contents === "string" || contents instanceof Uint8Array) await file.writeFile(contents);
+      else for await (const part of contents) await file.appendFile(part);
       await file.sync();
     } finally {
       await file.close();
@@ -60,7 +68,7 @@ export async function writeFileAtomic(path: string, contents: Uint8Array | strin
     await rename(beside, path);
   } catch (error) {
     await rm(beside, { force: true }).catch(() => undefined);
-    throw new InputError(`cannot write ${path}: ${writeReasonOf(error, "its folder does not exist (make it first)")}`, { cause: error });
+    throw new InputError(`cannot write ${path}: ${writeReasonOf(error)}`, { cause: error });
   }
 }
 

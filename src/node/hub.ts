@@ -5,7 +5,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ReadableStream } from "node:stream/web";
 import { getHFHubCachePath, getRepoFolderName, HUB_URL, pathsInfo } from "@huggingface/hub";
-import type { EfficientNetName } from "../models/efficientnet/architecture.ts";
+import { repositoryOf, type EfficientNetName } from "../models/efficientnet/architecture.ts";
 import { InputError } from "../runtime/errors.ts";
 import { sha256Of } from "./checkpoint.ts";
 import { reasonOf, writeFileAtomic } from "./files.ts";
@@ -13,9 +13,6 @@ import { reasonOf, writeFileAtomic } from "./files.ts";
 const FILE = "model.safetensors";
 const REVISION = "main";
 const ATTEMPTS = 5; // after cut connections, each going on where the last one ended
-
-/** The public checkpoint of a network: ImageNet with AutoAugment, as published by its authors. */
-export const repositoryOf = (name: EfficientNetName): string => `timm/tf_${name.replace("-", "_")}.aa_in1k`;
 
 export interface HubOptions {
   /** Root of the hub. Default: HF_ENDPOINT, else the public hub. */

@@ -1,6 +1,6 @@
 import sharp from "sharp";
 import { decodeBmp, isBmp } from "../io/bmp.ts";
-import { maskFrom, type DecodedImage } from "../io/image.ts";
+import { maskUnion, type DecodedImage } from "../io/image.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
 import type { Placement } from "../tensor/placement.ts";
 import { readBytes } from "./files.ts";
@@ -64,45 +64,47 @@ function marked(samples: Uint8Array | Uint16Array, channels: number, { width, he
 }
 
 /**
- * All masks of an image together, as they are placed in an image of `width` x `height` (`maskFrom`).
- * @param placementOf where a mask of its size goes; stretched over all of it if left out
- * @returns row-major, width * height, 1 where any mask marks; null if there are no masks
+ * All masks of an image together, as they are placed in an image of `width` x `height` (`maskUnion`).
  * @throws InputError as `decodeImage`
  */
 export async function decodeMasks(
   paths: readonly string[],
   width: number,
   height: number,
-  placementOf: (mask: DecodedImage) => Placement | undefined = () => undefined,
+  placementOf?: (mask: DecodedImage) => Placement | undefined,
 ): Promise<Uint8Array | null> {
-  if (paths.length === 0) return null;
-  const union = new Uint8Array(width * height);
-  for (const path of paths) {
-    const picture = await decodeMask(path);
-    const mask = maskFrom(picture, width, height, placementOf(picture));
-    for (let i = 0; i < union.length; i++) union[i]! |= mask[i]!;
-  }
-  return union;
+  return maskUnion(await Promise.all(paths.map(decodeMask)), width, height, placementOf);
 }
+
+/** What became of a photograph that was to be decoded. */
+export type Decoded<T> = { readonly item: T; readonly image: DecodedImage } | { readonly item: T; readonly error: Error };
 
 /**
  * Decodes one photograph after another, some ahead of the one asked for, and hands them out in order.
  * @param ahead how many may be in memory at a time, 1 at least
+ * @param budget bytes that they may take together: fewer are decoded ahead where the largest so far says that they would take more
  * @throws OptionError if `ahead` is no such number; what is wrong with an image is handed out in its place
  */
 export async function* decodeImages<T>(
   items: readonly T[],
   pathOf: (item: T) => string,
   ahead = 4,
-): AsyncGenerator<{ readonly item: T; readonly image: DecodedImage } | { readonly item: T; readonly error: Error }> {
+  budget = Infinity,
+): AsyncGenerator<Decoded<T>> {
   if (!(Number.isInteger(ahead) && ahead >= 1)) throw new OptionError(`decodeImages: ahead is a whole number of at least 1, got ${ahead}`);
-  type Outcome = { readonly item: T; readonly image: DecodedImage } | { readonly item: T; readonly error: Error };
-  const start = (item: T): Promise<Outcome> =>
+  const start = (item: T): Promise<Decoded<T>> =>
     decodeImage(pathOf(item)).then((image) => ({ item, image }), (error: Error) => ({ item, error }));
-  const waiting = items.slice(0, ahead).map(start);
-  for (let next = waiting.length; waiting.length > 0; next++) {
+  let largest = budget; // the first is decoded alone, unless there is no limit
+  let next = 0;
+  const waiting: Promise<Decoded<T>>[] = [];
+  const fill = (): void => {
+    const most = budget === Infinity ? ahead : Math.min(ahead, Math.max(1, Math.floor(budget / largest)));
+    while (next < items.length && waiting.length < most) waiting.push(start(items[next++]!));
+  };
+  for (fill(); waiting.length > 0; ) {
     const outcome = await waiting.shift()!;
-    if (next < items.length) waiting.push(start(items[next]!));
+    if ("image" in outcome) largest = Math.max(largest === budget ? 0 : largest, outcome.image.data.length);
+    fill();
     yield outcome;
   }
 }

@@ -63,19 +63,22 @@ export class TrainingFiles {
     await rm(join(this.#run, FOLDER), { recursive: true, force: true });
   }
 
-  /** Starts the log, with the lines of an earlier part of this training; a line that was cut off by its end is left out. */
-  async beginLog(taken: number): Promise<readonly LoggedStep[]> {
-    const text = taken === 0 ? "" : await readFile(join(this.#run, LOG), "utf8").catch(() => "");
-    const steps = text.split("\n").flatMap((line): LoggedStep[] => {
+  /** Starts the log, with the lines of an earlier part of this training. */
+  async beginLog(taken: number): Promise<void> {
+    const kept = taken === 0 ? [] : (await this.logged()).filter((step) => step.taken <= taken);
+    await writeFileAtomic(join(this.#run, LOG), kept.map((step) => `${JSON.stringify(step)}\n`).join(""));
+  }
+
+  /** What the log says, nothing if there is none; a line that was cut off by the training's end is left out. */
+  async logged(): Promise<LoggedStep[]> {
+    const text = await readFile(join(this.#run, LOG), "utf8").catch(() => "");
+    return text.split("\n").flatMap((line): LoggedStep[] => {
       try {
         return [JSON.parse(line) as LoggedStep];
       } catch {
         return [];
       }
     });
-    const kept = steps.filter((step) => step.taken <= taken);
-    await writeFileAtomic(join(this.#run, LOG), kept.map((step) => `${JSON.stringify(step)}\n`).join(""));
-    return kept;
   }
 
   /** Writes down a step whose loss was read. */

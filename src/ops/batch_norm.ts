@@ -10,6 +10,7 @@ import { ShapeError, shapeError } from "../runtime/errors.ts";
 import { countOf, fromArray, type Tensor } from "../tensor/tensor.ts";
 import { once } from "./once.ts";
 
+/** What keeps a norm finite, and how fast running statistics move. */
 export interface BatchNormOptions {
   /** Added to the variance. Default 1e-5. */
   readonly eps?: number;
@@ -60,7 +61,8 @@ export function batchNormInference(input: Tensor, affine: Tensor, running: Tenso
   return record("batchNormInference", normForward(input, running, affine, middle, options), [
     [input, (gradOutput) => backward(gradOutput).gradInput],
     [affine, (gradOutput) => gradAffine(backward(gradOutput), middle.channels)],
-  ]);
+    [running, null],
+  ], { eps });
 }
 
 /**
@@ -115,7 +117,7 @@ export function standardize(input: Tensor, settings: NormSettings = {}): Tensor 
   const statistics = momentsOf(input, middle, options);
   return record("standardize", normForward(input, statistics, null, middle, options), [
     [input, (gradOutput) => normBackward(input, statistics, null, gradOutput, middle, options).gradInput],
-  ]);
+  ], { eps });
 }
 
 type NormSettings = Pick<BatchNormOptions, "eps">;

@@ -27,7 +27,7 @@ export function conv2d(input: Tensor, filters: Tensor, options: Conv2dOptions & 
       [input, (gradOutput) => conv2dBackwardInput(input, filters, gradOutput, geometry)],
       [filters, (gradOutput) => conv2dBackwardFilters(input, filters, gradOutput, geometry)],
       ...biasPullback(bias),
-    ]),
+    ], { ...geometry, activation: fused }),
   );
 }
 
@@ -47,7 +47,7 @@ export function depthwiseConv2d(input: Tensor, filters: Tensor, options: Convolu
       [input, (gradOutput) => depthwiseBackwardInput(input, filters, gradOutput, geometry)],
       [filters, (gradOutput) => depthwiseBackwardFilters(input, filters, gradOutput, geometry)],
       ...biasPullback(bias),
-    ]),
+    ], { ...geometry, activation: fused }),
   );
 }
 

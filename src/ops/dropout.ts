@@ -4,6 +4,7 @@ import { readOptions } from "../runtime/options.ts";
 import type { Draw } from "../kernels/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
+/** How much is dropped. */
 export interface DropoutOptions {
   /** Of an element to become zero, in [0, 1). Default 0.5. */
   readonly probability?: number;

@@ -8,6 +8,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 
 export { PASTE_DIRECTIONS, PASTE_DRAWS, PASTE_SIGNS, PASTE_SOURCES, requireBlocks, WALKS, type FeatureBlockOptions };
 
+/** Features with anomalies pasted in, and where they are. */
 export interface PastedFeatures {
   /** The features, `[N, H, W, C]`, with the blocks of each image. */
   readonly features: Tensor;

@@ -19,5 +19,5 @@ export function gridSample(input: Tensor, grid: Tensor, options: GridSampleOptio
   return record("gridSample", output, [
     [input, (gradOutput) => gridSampleBackwardInput(input.shape, grid, gradOutput, settings)],
     [grid, (gradOutput) => gridSampleBackwardGrid(input, grid, gradOutput, settings)],
-  ]);
+  ], settings);
 }

@@ -13,6 +13,7 @@ import { reshape, slice } from "./shape.ts";
 
 export type { LossReduction };
 
+/** What becomes of the losses of single elements. */
 export interface LossOptions {
   /** The mean of all losses, their sum, or each by itself. Default "mean". */
   readonly reduction?: LossReduction;
@@ -37,6 +38,7 @@ export function mseLoss(input: Tensor, target: Tensor, options: LossOptions = {}
   return reduced(losses, reduction);
 }
 
+/** What counts as similar. */
 export interface RefinementOptions {
   /** Squared error, mean over channels, up to which a position counts as similar. In squared units of the features. Default 10. */
   readonly threshold?: number;
@@ -75,14 +77,16 @@ export function anomalyMap(target: Tensor, reconstruction: Tensor, options: Refi
   const { threshold } = readOptions<Required<RefinementOptions>>("anomalyMap", options, { threshold: 10 });
   requireThreshold("anomalyMap", threshold);
   requireOneDevice("anomalyMap", { target, reconstruction });
-  return reconstructionScore(target, reconstruction, threshold);
+  return record("anomalyMap", reconstructionScore(target, reconstruction, threshold), [[target, null], [reconstruction, null]], { threshold });
 }
 
+/** The hinge, and what becomes of its losses. */
 export interface HingeOptions extends LossOptions {
   /** How far beyond zero a score must be on its side. Default 0.5. */
   readonly threshold?: number;
 }
 
+/** A loss, and how often it was already satisfied. */
 export interface HingeResult {
   /** f32: `[1]`, or the scores' shape where losses are not reduced. Differentiable in the scores. */
   readonly loss: Tensor;

@@ -4,10 +4,9 @@ import { floatDType, requireShape } from "../kernels/launch.ts";
 import { readOptions } from "../runtime/options.ts";
 import { matmulForward, type MatmulOptions } from "../kernels/matmul.ts";
 import { shapeError } from "../runtime/errors.ts";
-import { countOf, type Tensor } from "../tensor/tensor.ts";
+import { countOf, viewOf, type Shape, type Tensor } from "../tensor/tensor.ts";
 import { withActivation } from "./activation.ts";
 import { biasPullback } from "./conv2d.ts";
-import { reshape } from "./shape.ts";
 
 const NO_EPILOGUE = { bias: null, activation: null };
 
@@ -54,7 +53,19 @@ export function pointwiseConv2d(input: Tensor, weight: Tensor, options: Epilogue
   const channels = input.shape.at(-1)!;
   if (weight.shape.length !== 2 || weight.shape[0] !== channels) shapeError("pointwiseConv2d", `expected weight [${channels},K]`, tensors);
   if (epilogue.bias) requireShape("pointwiseConv2d", "bias", weight.shape.slice(1), tensors);
-  const leading = input.shape.slice(0, -1);
-  const output = matmul(reshape(input, [1, countOf(leading), channels]), reshape(weight, [1, ...weight.shape]), epilogue);
-  return reshape(output, [...leading, weight.shape[1]!]);
+  const { bias, activation } = epilogue;
+  const positions = countOf(input.shape.slice(0, -1));
+  const rows = (tensor: Tensor): Tensor => viewOf(tensor, [1, positions, tensor.shape.at(-1)!]);
+  const matrix = viewOf(weight, [1, ...weight.shape]);
+  const product = (x: Tensor, y: Tensor, transposed: Transposed, shape: Shape): Tensor => viewOf(matmulForward(x, y, {}, transposed), shape);
+  return withActivation(activation, [input, weight, bias], (fused) => {
+    const output = matmulForward(rows(input), matrix, { bias, activation: fused }, { transposeA: false, transposeB: false });
+    return record("pointwiseConv2d", viewOf(output, [...input.shape.slice(0, -1), weight.shape[1]!]), [
+      [input, (grad) => product(rows(grad), matrix, { transposeA: false, transposeB: true }, input.shape)],
+      [weight, (grad) => product(rows(input), rows(grad), { transposeA: true, transposeB: false }, weight.shape)],
+      ...biasPullback(bias),
+    ], { activation: fused });
+  });
 }
+
+type Transposed = Required<MatmulOptions>;

@@ -21,7 +21,7 @@ export function averagePool(input: Tensor, window: Pair, options: AveragePoolOpt
   const geometry = readOptions<Required<AveragePoolOptions>>("averagePool", options, { stride: window, padding: 0, countIncludePad: true });
   return record("averagePool", averagePoolForward(input, window, geometry), [
     [input, (gradOutput) => averagePoolBackwardInput(input, gradOutput, window, geometry)],
-  ]);
+  ], { window, ...geometry });
 }
 
 /**

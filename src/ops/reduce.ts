@@ -74,7 +74,7 @@ function scaledSum(op: string, input: Tensor, axes: readonly number[], scale: nu
       release(scaled);
       return gradInput;
     }],
-  ]);
+  ], { axes });
 }
 
 function extremum(op: "max" | "min", input: Tensor, axes: readonly number[]): Tensor {
@@ -91,7 +91,7 @@ function extremum(op: "max" | "min", input: Tensor, axes: readonly number[]): Te
       const share = binaryForward(wide(gradOutput), reduceAxes(ties, at, "sum"), "divide");
       return scope.keep(settleAs(binaryForward(ties, everywhere(share), "multiply"), input.dtype));
     }],
-  ]);
+  ], { axes: at });
 }
 
 /** Reduces any axes, each run of neighbours in turn from the last, in f32 until the end. */

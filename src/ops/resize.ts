@@ -16,5 +16,5 @@ import type { Tensor } from "../tensor/tensor.ts";
  */
 export function resize(input: Tensor, size: Size, options: ResizeOptions = {}): Tensor {
   const how = readOptions<Required<ResizeOptions>>("resize", options, { mode: "bilinear", alignCorners: false, antialias: false });
-  return record("resize", resizeForward(input, size, how), [[input, (gradOutput) => resizeBackwardInput(input, gradOutput, size, how)]]);
+  return record("resize", resizeForward(input, size, how), [[input, (gradOutput) => resizeBackwardInput(input, gradOutput, size, how)]], how);
 }

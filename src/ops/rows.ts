@@ -8,6 +8,7 @@ import { OptionError } from "../runtime/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { once } from "./once.ts";
 
+/** What keeps an operation along rows finite. */
 export interface EpsOptions {
   /** Keeps divisions apart from zero; see the operation. */
   readonly eps?: number;

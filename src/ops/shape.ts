@@ -41,7 +41,7 @@ export function concat(inputs: readonly Tensor[], axis = -1): Tensor {
     offset += input.shape[at]!;
     return [input, (gradOutput: Tensor) => sliceForward(gradOutput, start, input.shape[at]!, at)] as const;
   });
-  return record("concat", joinRegions("concat", inputs, at), parts);
+  return record("concat", joinRegions("concat", inputs, at), parts, { axis: at });
 }
 
 /**
@@ -60,7 +60,7 @@ export function slice(input: Tensor, start: number, count: number, axis = -1): T
     throw new OptionError(`slice: expected whole numbers within ${within}, asked for [${start},${start + count})`);
   }
   const amounts = input.shape.map((_, i): [number, number] => (i === at ? [start, extent - start - count] : [0, 0]));
-  return record("slice", sliceForward(input, start, count, at), [[input, (gradOutput) => padForward("slice", gradOutput, amounts, 0)]]);
+  return record("slice", sliceForward(input, start, count, at), [[input, (gradOutput) => padForward("slice", gradOutput, amounts, 0)]], { axis: at, start });
 }
 
 /**

@@ -15,6 +15,7 @@ export interface SqueezeLayer {
   readonly bias?: Tensor | null;
 }
 
+/** The functions behind both layers. */
 export interface SqueezeExcitationOptions {
   /** Of the layer that reduces. Default "relu". */
   readonly activation?: Activation;

@@ -3,6 +3,7 @@ import { adamUpdate } from "../kernels/optimizer.ts";
 import { OptionError } from "../runtime/errors.ts";
 import { Optimizer, type ParameterGroup, type Update } from "./optimizer.ts";
 
+/** How `Adam` and `AdamW` average, decay and clip. */
 export interface AdamOptions {
   /** Default [0.9, 0.999]. */
   readonly betas?: readonly [number, number];

@@ -6,6 +6,7 @@ import type { Device } from "../runtime/device.ts";
 import { OptionError, ShapeError } from "../runtime/errors.ts";
 import { countOf, empty, fromArray, release, toArray, zeros, type Tensor } from "../tensor/tensor.ts";
 
+/** Parameters that share a learning rate. */
 export interface ParameterGroup {
   readonly parameters: readonly Tensor[];
   /** Learning rate. */

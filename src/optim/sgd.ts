@@ -3,6 +3,7 @@ import { sgdUpdate } from "../kernels/optimizer.ts";
 import { OptionError } from "../runtime/errors.ts";
 import { Optimizer, type ParameterGroup, type Update } from "./optimizer.ts";
 
+/** How `Sgd` averages, decays and clips. */
 export interface SgdOptions {
   /** Share of the last step that goes on. Default 0. */
   readonly momentum?: number;

@@ -15,6 +15,7 @@ export interface AdapterReport {
   readonly limits: Readonly<Record<string, number>>;
 }
 
+/** What is asked of an adapter. */
 export interface DeviceOptions {
   /** Ask for WebGPU's default limits and no features: what every WebGPU device can do. Default false. */
   readonly minimal?: boolean;

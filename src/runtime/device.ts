@@ -119,6 +119,7 @@ export class Device {
     return (this.#recording?.pool ?? this.#pool).allocate(bytes);
   }
 
+  /** Gives storage back to the pool: what was recorded before still sees it. */
   release(allocation: Allocation): void {
     if (!this.#recording) return this.#pool.release(allocation); // what a program owns, only the program gives back
     if (this.#pool.lends(allocation)) throw new Error("capture: a tensor from outside must not be released inside");
@@ -130,6 +131,7 @@ export class Device {
     return (this.#recording?.pool ?? this.#pool).scope();
   }
 
+  /** What is allocated at present. */
   memory(): MemoryUse {
     const uses = [this.#pool, ...this.#programs].map((pool) => pool.use());
     const sum = (field: keyof MemoryUse): number => uses.reduce((total, use) => total + use[field], 0);
@@ -171,6 +173,7 @@ export class Device {
     }
   }
 
+  /** What was done so far. */
   counters(): Counters {
     return { ...this.#counters };
   }

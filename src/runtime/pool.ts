@@ -137,10 +137,12 @@ export class Scope implements Disposable {
     this.#owner = owner;
   }
 
+  /** Notes what was allocated while this scope was the innermost. */
   own(allocation: Allocation): void {
     this.#owned.set(allocation.id, allocation);
   }
 
+  /** Whether closing this scope would give it back. */
   owns(allocation: Allocation): boolean {
     return this.#owned.has(allocation.id);
   }
@@ -157,6 +159,7 @@ export class Scope implements Disposable {
     if (this.#owned.delete(allocation.id)) this.#owner.release(allocation);
   }
 
+  /** Gives everything back that is not kept. */
   [Symbol.dispose](): void {
     for (const allocation of this.#owned.values()) this.#owner.release(allocation);
     this.#owner.close(this, this.#kept.values());

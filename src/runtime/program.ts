@@ -68,6 +68,7 @@ export class Program {
     for (const buffer of [...this.#constants, ...(this.#params ? [this.#params] : [])]) buffer.destroy();
   }
 
+  /** Writes what was captured into an encoder. */
   encode({ pass, encoder, dispatched }: Encoding): void {
     for (const command of this.#commands) {
       switch (command.kind) {

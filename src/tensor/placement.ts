@@ -19,6 +19,7 @@ interface Size {
   readonly height: number;
 }
 
+/** Every way to fill an image. */
 export const FITS = ["stretch", "letterbox", "crop"] as const;
 
 /**

@@ -5,8 +5,11 @@ import { floatToHalf, halfToFloat } from "./half.ts";
 
 /** f32 and f16 for numbers, u32 for indices and packed pixels. f16 is storage: kernels compute in f32. */
 export const DTYPES = ["f32", "f16", "u32"] as const;
+/** What elements are stored as. */
 export type DType = (typeof DTYPES)[number];
+/** What numbers are stored as; arithmetic is f32. */
 export type FloatDType = "f32" | "f16";
+/** Extents, the outermost first. */
 export type Shape = readonly number[];
 
 /** A dense row-major array on the device. Images are NHWC. Values are never changed after they were written. */

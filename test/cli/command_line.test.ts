@@ -1,4 +1,5 @@
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
@@ -39,23 +40,90 @@ describe("from photographs to verdicts", () => {
   });
 
   test("eval prints one JSON object and finds the defects", async () => {
-    const { code, stdout } = await bigrid(["eval", at("run"), at("set"), "--json"]);
+    const { code, stdout } = await bigrid(["eval", at("run"), at("set"), "--json", "--no-report", "--resamples", "200"]);
     expect(code).toBe(0);
-    const report = JSON.parse(stdout) as { classes: Record<string, Record<string, number>>; mean: Record<string, number> };
-    expect(Object.keys(report)).toEqual(["classes", "mean"]);
-    expect(Object.keys(report.classes)).toEqual(["plate", "weave"]);
-    for (const metrics of [...Object.values(report.classes), report.mean]) {
+    const { report, ...measured } = JSON.parse(stdout) as {
+      classes: Record<string, Record<string, number>>;
+      mean: Record<string, number>;
+      intervals: { level: number; classes: Record<string, Record<string, [number, number]>>; mean: Record<string, [number, number]> };
+      pixels: Record<string, { method: string; count: number; errors: Record<string, number> }>;
+      report: string | null;
+    };
+    const { classes, mean, intervals, pixels } = measured;
+    expect(Object.keys(measured)).toEqual(["classes", "mean", "intervals", "pixels"]);
+    expect(report).toBeNull();
+    expect(Object.keys(classes)).toEqual(["plate", "weave"]);
+    for (const [metrics, ranges] of [...Object.keys(classes).map((name) => [classes[name]!, intervals.classes[name]!] as const), [mean, intervals.mean] as const]) {
       expect(Object.keys(metrics)).toEqual(METRICS);
-      for (const value of Object.values(metrics)) expect(value >= 0 && value <= 1).toBe(true);
+      for (const [name, value] of Object.entries(metrics)) {
+        const [low, high] = ranges[name]!;
+        expect(0 <= low && low <= value && value <= high && high <= 1, `${name}: ${low} ${value} ${high}`).toBe(true);
+      }
     }
-    expect(report.mean["imageAuroc"]).toBeGreaterThan(0.8);
-    expect(report.mean["pixelAuroc"]).toBeGreaterThan(0.8);
+    expect(pixels["plate"]).toEqual({ method: "exact", count: 9 * 64 * 64, errors: Object.fromEntries(METRICS.map((name) => [name, 0])) });
+    expect(mean["imageAuroc"]).toBeGreaterThan(0.8);
+    expect(mean["pixelAuroc"]).toBeGreaterThan(0.8);
     const before = decodeSafetensors(await readFile(at("run", "model.safetensors")), "model");
-    const table = await bigrid(["eval", at("run"), at("set"), "--save"]);
+    const table = await bigrid(["eval", at("run"), at("set"), "--save", "--no-report", "--resamples", "200"]);
     expect(table.stdout).toMatch(/^class +image AUROC/);
     const after = decodeSafetensors(await readFile(at("run", "model.safetensors")), "model");
-    expect(after.metadata).toEqual({ ...before.metadata, metrics: JSON.stringify(report) });
+    expect(after.metadata).toEqual({ ...before.metadata, metrics: JSON.stringify(measured) });
     expect(after.tensors).toEqual(before.tensors);
+    expect((await readdir(at("run"))).sort()).toEqual(["model.safetensors", "train.jsonl"]);
+  });
+
+  test("eval streams pixels on demand, and says how far they may be off", async () => {
+    const measured = async (...words: string[]) => {
+      const { stdout } = await bigrid(["eval", at("run"), at("set"), "--json", "--no-report", "--resamples", "0", ...words]);
+      return JSON.parse(stdout) as {
+        mean: Record<string, number>; classes: Record<string, Record<string, number>>; intervals: null; pixels: Record<string, { method: string; errors: Record<string, number> }>;
+      };
+    };
+    const [exact, streamed] = [await measured("--metrics", "exact"), await measured("--metrics", "streaming")];
+    expect(streamed.intervals).toBeNull();
+    for (const [name, { method, errors }] of Object.entries(streamed.pixels)) {
+      expect(method).toBe("streaming");
+      for (const metric of METRICS) {
+        const off = Math.abs(streamed.classes[name]![metric]! - exact.classes[name]![metric]!);
+        expect(off <= errors[metric]! + 1e-12 && errors[metric]! < 0.01, `${name} ${metric}: ${off} of ${errors[metric]}`).toBe(true);
+      }
+    }
+    const { stdout } = await bigrid(["eval", at("run"), at("set"), "--no-report", "--resamples", "0", "--metrics", "streaming"]);
+    expect(stdout).toMatch(/plate: pixel metrics of 36864 pixels were streamed, and are at most 0\.0*[1-9] percentage points off/);
+  });
+
+  test("eval writes a report beside the model, or where it is told, and shows names as text", async () => {
+    const hostile = "<img src=x onerror=window.hacked=1>.png";
+    await cp(at("set", "weave"), at("named"), { recursive: true });
+    await rename(at("named", "test", "good", "000.png"), at("named", "test", "good", hostile));
+    const page = at("pages", "weave.html");
+    const { code, stdout } = await bigrid(["eval", at("run"), at("named"), "--report", page, "--resamples", "50"]);
+    expect(code).toBe(0);
+    expect(stdout).toContain(`report  ${page}`);
+    const html = await readFile(page, "utf8");
+    expect(html).toContain("<title>run on named</title>");
+    expect(html).toContain(JSON.stringify(hostile).replaceAll("<", "\\u003c").replaceAll(">", "\\u003e"));
+    expect(html).not.toContain("<img src=x");
+    const hash = createHash("sha256").update(await readFile(at("run", "model.safetensors"))).digest("hex");
+    expect(html).toContain(hash);
+    expect(html).toContain('"stage":"normal"'); // the losses that the training logged
+
+    const beside = await bigrid(["eval", at("run"), at("named"), "--resamples", "50", "--json"]);
+    expect((JSON.parse(beside.stdout) as { report: string }).report).toBe(at("run", "report.html"));
+    expect(await readFile(at("run", "report.html"), "utf8")).toContain(hash);
+    await rm(at("run", "report.html"));
+  });
+
+  test("eval says of a class what cannot be measured, and measures the others", async () => {
+    await cp(at("set"), at("gaps"), { recursive: true });
+    await rm(at("gaps", "plate", "test"), { recursive: true });
+    await rm(at("gaps", "weave", "ground_truth"), { recursive: true });
+    const { code, stdout } = await bigrid(["eval", at("run"), at("gaps"), "--no-report", "--resamples", "50"]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^plate( +-){7}$/m);
+    expect(stdout).toMatch(/^weave( +[\d.]+){3}( +-){4}$/m);
+    expect(stdout).toContain("plate: no test images, so nothing is measured");
+    expect(stdout).toContain("weave: no masks of its defects, so pixel metrics are undefined");
   });
 
   test("predict gives a score, a verdict and a heat map of the photograph's size, and goes on after a bad image", async () => {
@@ -162,6 +230,8 @@ describe("wrong input ends in one line", () => {
 
   test("an output that cannot be written, before any work", async () => {
     await writeFile(at("file"), "");
+    await expectOneLine(bigrid(["eval", at("run"), at("set"), "--report", at("set")]), `cannot write the report ${at("set")}: it is a folder`);
+    await expectOneLine(bigrid(["eval", at("run"), at("set"), "--report", at("file", "x.html")]), "a part of the path is a file");
     await expectOneLine(train(at("set"), at("file", "run")), "a part of the path is a file, not a folder");
     await expectOneLine(bigrid(["predict", at("run"), at("set", "weave", "test", "good", "000.png"), "--out", at("file")]), "a file of that name is in the way");
   });

@@ -3,6 +3,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
+import { PICTURES } from "../../src/cli/commands/demo.ts";
+import { writeSyntheticSet } from "../../src/node/synthetic.ts";
+import { replayed } from "../../tools/getting_started.mjs";
 import { pageOf } from "../../tools/kernel_docs.mjs";
 import { temporaryFolder } from "../temporary.ts";
 
@@ -31,4 +34,13 @@ test("the kernel page's example prints a blurred image", () => {
 test("the kernel page says what the shaders say", () => {
   const page = readFileSync("docs/kernels.md", "utf8");
   expect(pageOf(page), "run `node tools/kernel_docs.mjs`").toBe(page);
+});
+
+test("the first hour's page says what bigrid says, where it says the same everywhere", async () => {
+  const page = readFileSync("docs/getting_started.md", "utf8");
+  const set = "bigrid-demo/images";
+  await writeSyntheticSet(join(folder, set), PICTURES);
+  const same = (command: string): boolean => /^bigrid (inspect|trian|train photos|train .*(--ot|-b4)|eval nosuchrun|eval bigrid-demo)/.test(command);
+  expect(page.split("\n").filter((line) => line.startsWith("$ ") && same(line.slice(2)))).toHaveLength(7);
+  expect(replayed(page, folder, same), "run `node tools/getting_started.mjs`").toBe(page);
 });

@@ -7,7 +7,8 @@ import { pathToFileURL } from "node:url";
 import { type Browser, chromium, type Page } from "playwright-core";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { heatColour, heatOverlay, maskContour } from "../../src/cli/report/pictures.ts";
+import { chosen } from "../../src/cli/run_report.ts";
+import { heatColour, heatOverlay, logLevels, maskContour } from "../../src/cli/report/pictures.ts";
 import { type ReportData, renderReport } from "../../src/cli/report/report.ts";
 import { InputError, ShapeError } from "../../src/runtime/errors.ts";
 
@@ -27,6 +28,9 @@ function reportData(changes: Partial<ReportData> = {}, className = "weave"): Rep
   const metrics = {
     imageAuroc: 0.99971, imageAp: 1, imageF1Max: 0.957, pixelAuroc: 0.9731, pixelAp: 0.642, pixelF1Max: 0.611, pixelAupro: 0.903,
   };
+  const intervals = {
+    imageAuroc: [0.99, 1], imageAp: [1, 1], imageF1Max: [0.9, 0.98], pixelAuroc: [0.95, 0.985], pixelAp: [0.5, 0.75], pixelF1Max: [0.5, 0.7], pixelAupro: [0.85, 0.93],
+  } as const;
   const images = (name: string, good: readonly number[], defective: readonly number[]) => [
     ...good.map((score, i) => ({ className: name, image: `good/${i}.png`, defect: "good", defective: false, score })),
     ...defective.map((score, i) => ({ className: name, image: `scratch/${i}.png`, defect: "scratch", defective: true, score })),
@@ -42,18 +46,23 @@ function reportData(changes: Partial<ReportData> = {}, className = "weave"): Rep
     created: "2026-03-14T09:26:53Z",
     adapter: "llvmpipe (LLVM 19, 256 bits) - Mesa 25.0.7",
     configuration: [["Backbone", "embedded"], ["Seed", "0"]],
-    classes: [className, "metal"].map((name) => ({ name, metrics, train: 24, good: 4, defective: 6 })),
+    classes: [className, "metal"].map((name) => ({
+      name, metrics, intervals, errors: zero, method: "exact", pixels: 5000, gap: null, train: 24, good: 4, defective: 6, threshold: 4, steepness: 2,
+    })),
     mean: metrics,
+    intervals,
     losses: [{ stage: "Normal", steps, values: steps.map((step) => 5 * Math.exp(-step / 12) + 0.1) }],
-    curves: [className, "metal"].map((name) => ({ name, roc: curve, pr: curve, pixelRoc: curve, pixelPr: curve })),
+    curves: [className, "metal"].map((name) => ({ name, roc: curve, pr: curve, pixelRoc: curve, pixelPr: curve, pro: curve })),
     scores,
     threshold: 2,
-    samples: scores.map((score) => ({ ...score, picture: DOT, heat: DOT, contour: score.defective ? DOT : null })),
+    mapRange: [1, 16],
+    samples: scores.map((score) => ({ ...score, picture: DOT, heat: DOT, map: DOT, contour: score.defective ? DOT : null })),
     seconds: { training: 71.3, evaluation: 3.2, images: 4.1 },
     ...changes,
   };
 }
 
+const zero = { imageAuroc: 0, imageAp: 0, imageF1Max: 0, pixelAuroc: 0, pixelAp: 0, pixelF1Max: 0, pixelAupro: 0 };
 const nothing = {
   imageAuroc: null, imageAp: null, imageF1Max: null, pixelAuroc: null, pixelAp: null, pixelF1Max: null, pixelAupro: null,
 };
@@ -155,6 +164,28 @@ describe("heatOverlay", () => {
   });
 });
 
+describe("logLevels", () => {
+  test("are logarithmic between the ends of the scale and clamped beyond", () => {
+    expect([...logLevels(Float32Array.of(0, 1, 4, 16, 99), 5, 1, [1, 16])]).toEqual([0, 0, 128, 255, 255]);
+  });
+
+  test("are refused for a wrong extent, and without a scale", () => {
+    expect(() => logLevels(new Float32Array(5), 2, 3, [1, 2])).toThrow(ShapeError);
+    for (const range of [[0, 1], [2, 2], [3, NaN]] as const) expect(() => logLevels(new Float32Array(6), 2, 3, range)).toThrow(InputError);
+  });
+});
+
+test("a gallery has the lowest and the highest scores of either kind, and all images where they are few", () => {
+  const judged = (good: number, defective: number) =>
+    [...Array<number>(good).keys()].map((i) => ({ item: { path: `good/${i}`, defect: "good", defective: false, masks: [] }, score: i / good }))
+      .concat([...Array<number>(defective).keys()].map((i) => ({ item: { path: `bad/${i}`, defect: "bad", defective: true, masks: [] }, score: 0.5 + i / defective })));
+  const paths = (good: number, defective: number, most: number) => chosen(judged(good, defective), most).map(({ item }) => item.path);
+  expect(paths(100, 100, 8)).toEqual(["bad/0", "bad/1", "bad/98", "bad/99", "good/0", "good/1", "good/98", "good/99"]);
+  expect(paths(2, 100, 8)).toEqual(["bad/0", "bad/1", "bad/2", "bad/97", "bad/98", "bad/99", "good/0", "good/1"]);
+  expect(paths(100, 1, 5)).toEqual(["bad/0", "good/0", "good/1", "good/98", "good/99"]);
+  expect(paths(3, 2, 8)).toHaveLength(5);
+});
+
 describe("maskContour", () => {
   /** "#" white line, "o" dark halo, "." transparent. */
   function drawn(rows: readonly string[]): string[] {
@@ -249,12 +280,12 @@ describe.skipIf(executablePath === undefined)(suite, () => {
   test("draws every chart and all figures", async () => {
     await visit(reportData(), async (page) => {
       const counts = await painted(page);
-      expect(counts).toHaveLength(2 + 4 + 1);
+      expect(counts).toHaveLength(2 + 5 + 1);
       expect(counts.filter((count) => !(count > 500))).toEqual([]);
       expect(await page.locator("[data-metric] .number").allInnerTexts()).toEqual([">0.999", "1.000", "0.973", "0.903", "0.642"]);
       expect(await page.locator("#class-table tbody tr").count()).toBe(2);
       const last = await page.locator("#class-table tfoot tr").innerText();
-      expect(last.split(/\s*\t\s*/)).toEqual(
+      expect(last.split(/\s*[\t\n]\s*/).filter((text) => !text.includes("\u2013"))).toEqual(
         ["Mean (counts: sum)", ">0.999", "1.000", "0.957", "0.973", "0.642", "0.611", "0.903", "48", "8", "12"]);
       expect(await page.locator("#lead").innerText()).toContain("catches 11 of 12 defects and rejects 1 of 8 good images");
     });
@@ -282,9 +313,87 @@ describe.skipIf(executablePath === undefined)(suite, () => {
     });
   });
 
-  test("rejects an image whose score is the threshold itself", async () => {
+  test("passes an image whose score is the threshold itself, as predict does", async () => {
     await visit(reportData({ threshold: 2.2 }), async (page) => {
-      expect((await words(page)).toLowerCase()).toBe("catches 10 of 12 defects, rejects 1 of 8 good images");
+      expect((await words(page)).toLowerCase()).toBe("catches 10 of 12 defects, rejects 0 of 8 good images");
+    });
+  });
+
+  test("counts what is caught, missed, passed and falsely rejected, and what the slider changes of that", async () => {
+    await visit(reportData(), async (page) => {
+      const tiles = async () => (await page.locator("#outcomes > div").allInnerTexts()).map((text) => text.split(/\s*\n\s*/));
+      expect(await tiles()).toEqual([
+        ["Defects caught", "11", "of 12"], ["Defects missed", "1", "of 12"], ["Good passed", "7", "of 8"], ["False rejects", "1", "of 8"],
+        ["Recall", "91.7 %", "of the defects are caught"], ["Precision", "91.7 %", "of the rejected are defective"],
+        ["F1", "91.7 %", "both of these in one"], ["False reject rate", "12.5 %", "of the good are rejected"],
+      ]);
+      expect(await page.locator("#outcomes .is-wrong").count()).toBe(2);
+      const point = page.locator("#image-curves canvas").first();
+      const image = () => point.evaluate((canvas: HTMLCanvasElement) => canvas.toDataURL());
+      const before = await image();
+      await page.locator("#threshold-range").fill("2.3");
+      expect((await tiles()).slice(1, 4)).toEqual([
+        ["Defects missed", "2", "of 12; 1 at the model's own"], ["Good passed", "8", "of 8; 7 at the model's own"], ["False rejects", "0", "of 8; 1 at the model's own"],
+      ]);
+      await expect.poll(image).not.toBe(before);
+    });
+  });
+
+  test("shows intervals, what is undefined, and how far streamed metrics may be off", async () => {
+    const [first, second] = reportData().classes as [ReportData["classes"][number], ReportData["classes"][number]];
+    const classes = [{ ...first, method: "streaming" as const, pixels: 3e8, errors: { ...zero, pixelAp: 0.00021 } }, { ...second, metrics: nothing, intervals: null, gap: "no test images" }];
+    await visit(reportData({ classes }), async (page) => {
+      expect(await page.locator("[data-metric=pixelAupro] .interval").innerText()).toBe("95 %: 0.850\u2009\u2013\u20090.930");
+      expect(await page.locator("#class-table tbody tr").first().locator("td").first().innerText()).toMatch(/^>0.999\s+0.990\u2009\u2013\u20091.000$/);
+      expect(await page.locator("#class-notes li").allInnerTexts()).toEqual([
+        "metal: no test images.",
+        "Small figures: 95 % confidence intervals, by bootstrap over the images.",
+        "Pixel metrics of weave were streamed, 300,000,000 pixels: at most 2.1e-4 from exact.",
+      ]);
+    });
+  });
+
+  test("draws where a map exceeds the threshold, and moves that with the slider", async () => {
+    // A map that rises from 1 at its left edge to 16 at its right, a power of two every quarter.
+    const [width, height] = [64, 32];
+    const map = Float32Array.from({ length: width * height }, (_, i) => 16 ** (((i % width) + 0.5) / width));
+    const png = await sharp(logLevels(map, width, height, [1, 16]), { raw: { width, height, channels: 1 } }).png().toBuffer();
+    const scores = reportData().scores.map((score, i) => ({ ...score, score: 0.1 + i / 40 }));
+    const samples = scores.slice(0, 1).map((score) => ({ ...score, picture: DOT, heat: DOT, map: `data:image/png;base64,${png.toString("base64")}`, contour: null }));
+    await visit(reportData({ scores, samples, threshold: 0.5 }), async (page) => {
+      const line = page.locator("#gallery .found .line");
+      /** The left and the right end of the outline, in pixels of the map. */
+      const extent = async () => {
+        const numbers = [...((await line.getAttribute("d")) ?? "").matchAll(/[ML]([\d.]+) [\d.]+/g)].map((match) => Number(match[1]));
+        return [Math.min(...numbers), Math.max(...numbers)];
+      };
+      const at = (power: number) => (width * power) / 4;
+      await expect.poll(extent).toEqual([expect.closeTo(at(2), 0), width]); // a score of 0.5 means the class's threshold, 4
+      await page.locator("#threshold-range").fill("0.2"); // odds of 1/4, steepness 2: half of it
+      expect(await extent()).toEqual([expect.closeTo(at(1), 0), width]);
+      await page.locator("#gallery-controls [name=found]").uncheck();
+      expect(await page.locator("#gallery .found").isVisible()).toBe(false);
+    });
+  });
+
+  test("draws distributions where there are too many images for a mark each", async () => {
+    const many = Array.from({ length: 900 }, (_, i) => ({ className: "weave", image: `${i}.png`, defect: "good", defective: false, score: 0.2 + 0.1 * Math.sin(i * i) }));
+    await visit(reportData({ scores: [...many, ...reportData().scores] }), async (page) => {
+      const counts = await painted(page);
+      expect(counts[0]).toBeGreaterThan(3000);
+      expect((await words(page)).toLowerCase()).toBe("catches 11 of 12 defects, rejects 1 of 908 good images");
+    });
+  });
+
+  test("keeps its table within the paper", async () => {
+    await visit(reportData(), async (page) => {
+      await page.emulateMedia({ media: "print" });
+      await expect.poll(() => page.evaluate(() => document.documentElement.classList.contains("printing"))).toBe(true);
+      const beyond = await page.evaluate(() => {
+        const right = (element: Element) => element.getBoundingClientRect().right;
+        return [...document.querySelectorAll("main table, main figure, main dl, main li")].filter((element) => right(element) > right(document.body) + 1).length;
+      });
+      expect(beyond).toBe(0);
     });
   });
 
@@ -292,9 +401,16 @@ describe.skipIf(executablePath === undefined)(suite, () => {
     await visit(reportData(), async (page) => {
       const pick = (name: string) => page.getByRole("radio", { name }).check();
       expect(await cards(page)).toBe(20);
-      const [first, good] = [0, 12].map((index) => page.locator("#gallery .card").nth(index));
+      const [first, good] = [0, 1].map((index) => page.locator("#gallery .card").nth(index));
       expect(await first?.innerText()).toMatch(/scratch\s+missed\s+weave \/ 0.png\s+1.50/);
       expect(await good?.innerText()).toMatch(/good\s+false reject\s+weave \/ 3.png\s+2.20/);
+      const order = async (value: string) => {
+        await page.locator("[name=order]").selectOption(value);
+        return page.locator("#gallery [data-slot=score]").allInnerTexts();
+      };
+      expect((await order("worst")).slice(0, 3)).toEqual(["1.50", "2.20", "2.10"]); // missed, rejected, just caught
+      expect((await order("best")).slice(0, 3)).toEqual(["4.00", "3.90", "3.60"]);
+      expect((await order("highest")).slice(-1)).toEqual(["0.50"]);
       await pick("Defects");
       expect(await cards(page)).toBe(12);
       await pick("Good");
@@ -308,6 +424,42 @@ describe.skipIf(executablePath === undefined)(suite, () => {
       expect(await cards(page)).toBe(2);
       await page.locator("#threshold-range").fill("1.3");
       expect(await cards(page)).toBe(1);
+    });
+  });
+
+  test("of many images shows the worst and the best, and all on demand", async () => {
+    const samples = Array.from({ length: 30 }, (_, i) => ({ ...reportData().samples[4]!, image: `${i}.png`, score: 1 + i / 10 }));
+    await visit(reportData({ samples }), async (page) => {
+      const scores = () => page.locator("#gallery [data-slot=score]").allInnerTexts();
+      const [low, high] = [0, 20].map((from) => Array.from({ length: 10 }, (_, i) => (1 + (from + i) / 10).toFixed(2)));
+      expect(await scores()).toEqual([...low!, ...high!.reverse()]);
+      expect(await page.locator("#gallery-count").innerText()).toContain("30 images, here the 10 worst and the 10 best.");
+      await page.locator("#gallery-more").click();
+      expect(await scores()).toHaveLength(30);
+      expect(await page.evaluate(() => document.activeElement?.matches("#gallery .card:nth-child(21) button"))).toBe(true);
+    });
+  });
+
+  test("is walked through by the keyboard, in order, with the focus in sight", async () => {
+    await visit(reportData(), async (page) => {
+      const walked: (string | null)[] = [];
+      for (let i = 0; i < 90; i++) {
+        await page.keyboard.press("Tab");
+        const focused = await page.evaluate(() => {
+          const element = document.activeElement!;
+          if (element === document.body) return null;
+          const shown = [element, element.nextElementSibling].some((one) => one !== null && getComputedStyle(one).outlineStyle === "solid");
+          const name = element.id || element.getAttribute("href") || element.getAttribute("name") || element.tagName.toLowerCase();
+          return `${name}${shown ? "" : " without an outline"}`;
+        });
+        if (focused === null) break;
+        walked.push(focused);
+      }
+      expect(walked.filter((name) => name?.includes("without"))).toEqual([]);
+      const stops = ["#content", "#images", "#reading", "filter", "class", "order", "overlay", "contour", "found", "button", "threshold-range", "summary"];
+      const places = stops.map((stop) => walked.indexOf(stop));
+      expect(places.every((place, i) => place >= 0 && (i === 0 || place > places[i - 1]!)), `${stops.join()}: ${places.join()}`).toBe(true);
+      expect(walked.filter((name) => name === "button")).toHaveLength(20 + 2); // the gallery's images, the legend's two classes
     });
   });
 
@@ -336,7 +488,7 @@ describe.skipIf(executablePath === undefined)(suite, () => {
 
   test("redraws its charts in the colours of the scheme, and on paper in light ones", async () => {
     await visit(reportData(), async (page) => {
-      const chart = page.locator("#curve-charts canvas").first();
+      const chart = page.locator("#image-curves canvas").first();
       const image = () => chart.evaluate((canvas: HTMLCanvasElement) => canvas.toDataURL());
       const light = await image();
       await page.emulateMedia({ colorScheme: "dark" });
@@ -366,14 +518,15 @@ describe.skipIf(executablePath === undefined)(suite, () => {
     const none = { x: [], y: [] };
     const changes = {
       mean: nothing,
-      classes: reportData().classes.map((c) => ({ ...c, metrics: nothing })),
-      curves: reportData().curves.map((c) => ({ ...c, pixelRoc: none, pixelPr: none })),
+      classes: reportData().classes.map((c) => ({ ...c, metrics: nothing, intervals: null })),
+      intervals: null,
+      curves: reportData().curves.map((c) => ({ ...c, pixelRoc: none, pixelPr: none, pro: none })),
       losses: [],
     };
     await visit(reportData(changes), async (page) => {
       expect(await page.locator("[data-metric] .number").allInnerTexts()).toEqual(Array(5).fill("-"));
       expect(await page.locator("#class-table tbody td:nth-child(-n+8)").allInnerTexts()).toEqual(Array(14).fill("-"));
-      expect(await page.locator("#curve-charts .undefined").allInnerTexts()).toEqual(Array(2).fill("No masks, so no curve."));
+      expect(await page.locator("#pixel-curves .undefined").allInnerTexts()).toEqual(Array(3).fill("No masks, so no curve."));
     });
   });
 

@@ -17,7 +17,7 @@ const WITHOUT_GRADIENT = [
   "anomalyMap", "exclusiveScan", "foldBatchNorm", "histogram", "imagesToTensor", "normal", "randomWords", "uniform", "gradients",
   "empty", "fromArray", "zeros", "release", "requireGrad", "toArray",
   "recogniseDataset", "decodeDetector", "encodeDetector", "decodeSafetensors", "encodeSafetensors", "toFloat32", "createBackbone", "gradConfig", "calibratedScore",
-  "aupro", "proCurve", "evaluate", "meanMetrics", "rankPixels", "auroc", "averagePrecision", "f1Max", "precisionRecallCurve", "rank", "rocCurve",
+  "aupro", "proCurve", "evaluate", "meanMetrics", "rankPixels", "auroc", "averagePrecision", "f1Max", "precisionRecallCurve", "rank", "rankingBounds", "rocCurve",
   "cosineRate", "stepRate", "placementOf", "planOf",
   "featureBlockPaste", // adds what test/ops/random.test.ts looks at: its gradients are those of add
 ];

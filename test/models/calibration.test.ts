@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { calibratedScore, calibrationOf, type HeldOut } from "../../src/models/calibration.ts";
+import { calibratedScore, calibrationOf, withPixelThresholds, type HeldOut } from "../../src/models/calibration.ts";
 import { OptionError } from "../../src/runtime/errors.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
 
@@ -28,9 +28,9 @@ describe("the threshold", () => {
 
   test("of classes is each one's own; unknown ones have the highest", () => {
     const images = [...goodImages(8, 1, "a"), ...goodImages(8, 2, "b").map((image) => ({ ...image, score: 9 * image.score }))];
-    const { classes, threshold, typical } = calibrationOf(images, 0.01);
+    const { classes, threshold, typical, pixelThreshold } = calibrationOf(images, 0.01);
     expect(classes["a"]).toEqual(calibrationOf(goodImages(8, 1, "a"), 0.01).classes["a"]);
-    expect({ threshold, typical }).toEqual(classes["b"]);
+    expect({ threshold, typical, pixelThreshold }).toEqual(classes["b"]);
   });
 
   test("of a single image, or equal ones, is above them", () => {
@@ -59,4 +59,23 @@ test("the heat of a map begins where good images peak, and spans a factor of twe
   const [low, high] = calibrationOf([{ className: "a", score: 1, peak: 2 }, { className: "a", score: 1.1, peak: 8 }], 0.01).heat;
   expect(low).toBeCloseTo(4, 12);
   expect(high).toBeCloseTo(48, 12);
+});
+
+describe("the threshold of pixels", () => {
+  test("is to peaks what the other is to scores; that of an unknown class is the highest", () => {
+    const likeScores = (images: readonly HeldOut[], factor: number) => images.map((image) => ({ ...image, peak: factor * image.score }));
+    const images = [...likeScores(goodImages(9, 1, "a"), 3), ...likeScores(goodImages(9, 2, "b"), 1)];
+    const { classes, pixelThreshold } = calibrationOf(images, 0.05);
+    expect(classes["a"]!.pixelThreshold).toBeCloseTo(3 * classes["a"]!.threshold, 10);
+    expect(classes["b"]!.pixelThreshold).toBeCloseTo(classes["b"]!.threshold, 10);
+    expect(pixelThreshold).toBe(Math.max(classes["a"]!.pixelThreshold, classes["b"]!.pixelThreshold));
+  });
+
+  test("of a file that has none is above good images' typical peak as far as the other is above their typical score", () => {
+    const older = { falseReject: 0.01, threshold: 8, typical: 2, heat: [5, 60], classes: { a: { threshold: 8, typical: 2 }, b: { threshold: 3, typical: 1.5 } } } as const;
+    const { pixelThreshold, classes, ...rest } = withPixelThresholds(older);
+    expect(pixelThreshold).toBe(20);
+    expect(classes).toEqual({ a: { threshold: 8, typical: 2, pixelThreshold: 20 }, b: { threshold: 3, typical: 1.5, pixelThreshold: 10 } });
+    expect(rest).toEqual({ falseReject: 0.01, threshold: 8, typical: 2, heat: [5, 60] });
+  });
 });

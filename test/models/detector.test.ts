@@ -1,8 +1,9 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { synthesise } from "../../src/data/synthetic.ts";
 import type { DecodedImage } from "../../src/io/image.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../src/io/safetensors.ts";
 import { decodeDetector, encodeDetector } from "../../src/models/detector_file.ts";
+import type { Inspection } from "../../src/models/detector.ts";
 import { Training, type TrainingImage } from "../../src/models/training.ts";
 import { device } from "../device.ts";
 
@@ -31,10 +32,46 @@ test("a map has the input's size, its maximum is the peak, and scores do not dep
   }
 });
 
+describe("where only a part of a picture counts", () => {
+  const half = new Uint8Array(SIZE * SIZE).map((_, i) => (i % SIZE < SIZE / 2 ? 1 : 0));
+
+  test("the map is 0 outside it, and the score and peak are of it alone", async () => {
+    const [part, whole] = await detector.inspect([pictures[1]!, pictures[1]!], [half, null]);
+    const [alone] = await detector.inspect([pictures[1]!]);
+    part!.map.forEach((value, i) => expect(value > 0).toBe(half[i] === 1));
+    expect(Math.max(...part!.map)).toBe(part!.peak);
+    expect(part!.score <= part!.peak).toBe(true);
+    expect(Math.abs(whole!.score / alone!.score - 1)).toBeLessThan(1e-6); // the same sums, divided once more
+  });
+
+  test("an anomaly outside it changes nothing but for what features see beyond its border", async () => {
+    const [picture] = pictures as [DecodedImage];
+    const damaged = { ...picture, data: picture.data.map((value, i) => ((i >> 2) % SIZE >= SIZE - 8 ? 255 - value : value)) };
+    const [before, after] = await detector.inspect([picture, damaged], [half, half]);
+    const [seen, damage] = await detector.inspect([picture, damaged]);
+    expect(damage!.score).toBeGreaterThan(1.3 * seen!.score);
+    expect(Math.abs(after!.score / before!.score - 1)).toBeLessThan(0.2);
+  });
+
+  test("a part smaller than a window is judged by its own mean", async () => {
+    const dot = new Uint8Array(SIZE * SIZE);
+    for (const i of [0, 1, SIZE, SIZE + 1]) dot[(SIZE / 2) * SIZE + SIZE / 2 + i] = 1;
+    const [{ map, score }] = (await detector.inspect([pictures[1]!], [dot])) as [Inspection];
+    const mean = map.reduce((sum, value) => sum + value, 0) / 4;
+    expect(score).toBeCloseTo(mean, 5);
+  });
+
+  test("nothing that counts, or another size, is refused", async () => {
+    await expect(detector.inspect([pictures[0]!], [new Uint8Array(SIZE * SIZE)])).rejects.toThrow("1 somewhere");
+    await expect(detector.inspect([pictures[0]!], [new Uint8Array(3).fill(1)])).rejects.toThrow("got 3 of image 0");
+  });
+});
+
 test("inspecting leaves no memory behind", async () => {
-  await detector.inspect(pictures);
+  const all = new Uint8Array(SIZE * SIZE).fill(1);
+  await detector.inspect(pictures, [all]);
   const before = device.memory().bytes;
-  await detector.inspect(pictures);
+  await detector.inspect(pictures, [all]);
   expect(device.memory().bytes).toBe(before);
 });
 
@@ -44,6 +81,15 @@ test("a detector read from its file judges to the same bits", async () => {
   const again = await decodeDetector(device, file, "model");
   expect(again.config).toEqual(detector.config);
   expect(await again.inspect(pictures)).toEqual(await detector.inspect(pictures));
+});
+
+test("a file from before there were thresholds of pixels is read with those that its other numbers suggest", async () => {
+  const file = decodeSafetensors(await encodeDetector(detector), "model");
+  const text = file.metadata["config"]!.replaceAll(/,"pixelThreshold":[^,}]+/g, "");
+  const older = encodeSafetensors({ tensors: file.tensors, metadata: { ...file.metadata, config: text } });
+  const { calibration } = (await decodeDetector(device, older, "older")).config;
+  expect(calibration.pixelThreshold).toBe((calibration.heat[0] * calibration.threshold) / calibration.typical);
+  expect(calibration).toEqual({ ...detector.config.calibration, pixelThreshold: calibration.pixelThreshold, classes: calibration.classes });
 });
 
 test("a file that is no detector is refused by name", async () => {

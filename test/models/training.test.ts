@@ -1,9 +1,14 @@
+import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { synthesise } from "../../src/data/synthetic.ts";
+import type { DecodedImage } from "../../src/io/image.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../src/io/safetensors.ts";
+import { createBackbone } from "../../src/models/create_backbone.ts";
 import { encodeDetector } from "../../src/models/detector_file.ts";
+import { rawFeatures } from "../../src/models/image_features.ts";
 import { Training, type TrainingImage, type TrainingOptions, type TrainingStep } from "../../src/models/training.ts";
-import { InputError, OptionError } from "../../src/runtime/errors.ts";
+import { InputError, OptionError, ShapeError } from "../../src/runtime/errors.ts";
+import { fromArray, release, toArray } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
 
 const SIZE = 64;
@@ -139,6 +144,33 @@ test("the first stage ends early where enough is right, and each has its least s
   };
   expect(await stagesOf({ enoughHits: 1 })).toEqual([20, 3]);
   expect(await stagesOf({ enoughHits: 0, grad: { decoder: "tiny", hinge: -10 } })).toEqual([10, 3]); // all are on the right side
+});
+
+test("features that were computed before train and are judged to the bits of their images", async () => {
+  const backbone = await createBackbone(device, "embedded", { inputSize: SIZE });
+  const { cells, channels } = backbone;
+  const images: TrainingImage[] = [];
+  const raw: TrainingImage[] = [];
+  for await (const { className, image } of pictures(10)) {
+    const features = rawFeatures(device, backbone, "stretch", [image as DecodedImage]);
+    images.push({ className, image });
+    raw.push({ className, image: await toArray(features) });
+    release(features);
+  }
+  backbone.release();
+  const detectorOf = async (given: readonly TrainingImage[]) => {
+    const training = await Training.begin(device, Readable.from(given), OPTIONS);
+    await stepTo(training, 2);
+    return training.finish();
+  };
+  const [seen, known] = [await detectorOf(images), await detectorOf(raw)];
+  expect(await encodeDetector(known)).toEqual(await encodeDetector(seen));
+  const features = fromArray(device, [1, cells, cells, channels], raw[0]!.image as Float32Array);
+  expect(await known.inspectFeatures(features)).toEqual(await seen.inspect([images[0]!.image as DecodedImage]));
+  const short: TrainingImage = { className: "plate", image: new Float32Array(3) };
+  await expect(Training.begin(device, Readable.from([short]), OPTIONS)).rejects.toThrow(ShapeError);
+  for (const used of [seen, known]) used.release();
+  release(features);
 });
 
 test("options out of range or unknown are refused before any image is read", async () => {

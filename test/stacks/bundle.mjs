@@ -15,7 +15,7 @@ const REPLACED = {
 };
 
 /** Packages that are made for Node. */
-const PACKAGES = [...Object.keys(JSON.parse(readFileSync(at("package.json"), "utf8")).dependencies), "playwright-core", "vite"];
+const PACKAGES = [...Object.keys(JSON.parse(readFileSync(at("package.json"), "utf8")).dependencies), "onnxruntime-node", "playwright-core", "vite"];
 const isNodes = (source) => source.startsWith("node:") || PACKAGES.includes(source);
 
 /**

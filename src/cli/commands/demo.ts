@@ -7,13 +7,14 @@ import { ensureWritableFolder, writeFileAtomic } from "../../node/files.ts";
 import { writeSyntheticSet } from "../../node/synthetic.ts";
 import { TrainingFiles } from "../../node/training_files.ts";
 import { evaluateRun, metricsReport } from "../evaluate_run.ts";
-import { trainingOptionsOf, wholeNumber } from "../options.ts";
+import { trainingOptionsOf } from "../options.ts";
 import { metricsTable, print, say } from "../output.ts";
 import { showProgress } from "../progress.ts";
 import { runReport } from "../run_report.ts";
 import { trainRun } from "../train_run.ts";
+import { wholeNumber } from "../numbers.ts";
 
-const PICTURES = { size: 256, train: 24, good: 8, defective: 4, seed: 1 };
+export const PICTURES = { size: 256, train: 24, good: 8, defective: 4, seed: 1 };
 const INPUT_SIZE = 128; // of the model: a third of the work of 224, and enough for these pictures
 
 export function addDemo(program: Command): void {
@@ -23,7 +24,7 @@ export function addDemo(program: Command): void {
     .option("--out <dir>", "folder for the pictures, the model and the report", "bigrid-demo")
     .option("--seed <n>", "of everything random", wholeNumber(0), 0)
     .option("--size <pixels>", "side of the square that images are resized to", wholeNumber(64), INPUT_SIZE)
-    .option("--json", "one JSON object: {classes, mean, model, report}")
+    .option("--json", "one JSON object: {classes, mean, intervals, pixels, model, report}")
     .action(async ({ out, seed, size, json }: { out: string; seed: number; size: number; json?: boolean }) => {
       await ensureWritableFolder(out);
       const device = await openDevice();
@@ -38,25 +39,23 @@ export function addDemo(program: Command): void {
       await new TrainingFiles(out).forget();
       say(`synthetic inspection set in ${root}; training on ${device.adapter.description}`);
       const { detector, modelPath, losses, seconds } = await trainRun(device, root, dataset, out, options, { strict: true, resume: false, checkpointEvery: 100 });
-      const evaluated = await evaluateRun(detector, root, dataset, true);
+      const evaluated = await evaluateRun(detector, root, dataset, { strict: true });
       const reportPath = join(out, "report.html");
-      const settings = { ...options, decoder: detector.config.grad.decoder };
-      const configuration = Object.entries(settings).flatMap(([name, value]) => (typeof value === "object" ? [] : [[name, String(value)] as const]));
       const html = await runReport({
         title: "Synthetic inspection set",
-        adapter: device.adapter.description,
+        detector,
+        modelPath,
         root,
-        config: detector.config,
-        configuration,
+        format: dataset.layout.format,
+        evaluated,
         losses,
+        configuration: [["Epochs", `${options.epochsAbnormal} of the abnormal grid, ${options.epochsNormal} of both`], ["Seed", String(seed)]],
         imageSeconds,
         trainingSeconds: seconds,
-        evaluated,
       });
       await writeFileAtomic(reportPath, html);
-      const report = metricsReport(evaluated);
-      if (json) return print(JSON.stringify({ ...report, model: modelPath, report: reportPath }));
-      print(metricsTable(report.classes, report.mean));
+      if (json) return print(JSON.stringify({ ...metricsReport(evaluated), model: modelPath, report: reportPath }));
+      print(metricsTable(evaluated));
       print(`model   ${resolve(modelPath)}`);
       print(`report  ${resolve(reportPath)}   open it in a browser`);
     });

@@ -1,37 +1,83 @@
-import type { Command } from "commander";
+import { stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { Option, type Command } from "commander";
 import type { FormatName } from "../../data/layouts/layout.ts";
+import { PIXEL_METHODS, type PixelMethod } from "../../metrics/evaluate.ts";
 import { loadDetector, modelPath, saveMetrics } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";
+import { ensureWritableFolder, writeFileAtomic } from "../../node/files.ts";
+import { TrainingFiles } from "../../node/training_files.ts";
+import { InputError } from "../../runtime/errors.ts";
 import { addFormatFlag, DATASET_HELP, openDataset } from "../dataset.ts";
 import { evaluateRun, metricsReport } from "../evaluate_run.ts";
 import { WEIGHTS_HELP } from "../options.ts";
 import { metricsTable, print } from "../output.ts";
+import { runReport } from "../run_report.ts";
+import { lossCurvesOf } from "../train_run.ts";
+import { wholeNumber } from "../numbers.ts";
 
 interface EvalFlags {
   readonly json?: boolean;
   readonly save?: boolean;
+  /** A file's path; true if nothing was said, false for none. */
+  readonly report: string | boolean;
+  readonly metrics: PixelMethod;
+  readonly resamples: number;
   readonly weights?: string;
   readonly format?: FormatName;
   readonly strict?: boolean;
 }
 
+const METRICS_HELP =
+  "pixel metrics of all pixels, or streamed in bounded memory with a stated error; auto: exact up to 33 million pixels a class";
+
+/** @throws InputError before any work if no file can be made there */
+async function ensureWritableFile(path: string): Promise<void> {
+  if ((await stat(path).catch(() => null))?.isDirectory()) throw new InputError(`cannot write the report ${path}: it is a folder; name a file in it`);
+  await ensureWritableFolder(dirname(path));
+}
+
 export function addEval(program: Command): void {
   const command = program
     .command("eval")
-    .description("measure a trained model on labelled images")
+    .description("measure a trained model on labelled images, and write a report")
     .argument("<run>", "folder that train wrote")
     .argument("<dir>", DATASET_HELP)
-    .option("--json", "one JSON object: {classes: {name: metrics}, mean: metrics}, fractions, null where undefined")
+    .option("--report <file>", "where the report goes, an HTML page (default: report.html in the run's folder)")
+    .option("--no-report", "write no report")
+    .option("--json", "one JSON object: {classes: {name: metrics}, mean, intervals, pixels, report}, fractions, null where undefined")
     .option("--save", "write the metrics into the model file too")
+    .addOption(new Option("--metrics <method>", METRICS_HELP).choices(PIXEL_METHODS).default("auto"))
+    .option("--resamples <n>", "of the test images, for the intervals (0: none)", wholeNumber(0), 1000)
     .option("--weights <file>", WEIGHTS_HELP);
   addFormatFlag(command)
     .option("--strict", "end at the first image that cannot be read, instead of skipping it")
-    .action(async (run: string, root: string, { json, save, weights, format, strict = false }: EvalFlags) => {
-      await modelPath(run);
+    .action(async (run: string, root: string, { json, save, report, metrics: method, resamples, weights, format, strict = false }: EvalFlags) => {
+      const model = await modelPath(run);
+      const reportPath = report === false ? null : typeof report === "string" ? report : join(dirname(model), "report.html");
+      if (reportPath !== null) await ensureWritableFile(reportPath);
       const dataset = await openDataset(root, format, strict);
       const device = await openDevice();
-      const report = metricsReport(await evaluateRun(await loadDetector(device, run, weights), root, dataset, strict));
-      if (save) await saveMetrics(run, report);
-      print(json ? JSON.stringify(report) : metricsTable(report.classes, report.mean));
+      const detector = await loadDetector(device, run, weights);
+      const evaluated = await evaluateRun(detector, root, dataset, { strict, method, resamples });
+      const measured = metricsReport(evaluated);
+      if (save) await saveMetrics(run, measured);
+      if (reportPath !== null) {
+        const html = await runReport({
+          title: `${basename(resolve(run))} on ${basename(resolve(root))}`,
+          detector,
+          modelPath: model,
+          root,
+          format: dataset.layout.format,
+          evaluated,
+          losses: lossCurvesOf(await new TrainingFiles(dirname(model)).logged()),
+          imageSeconds: null,
+          trainingSeconds: null,
+        });
+        await writeFileAtomic(reportPath, html);
+      }
+      if (json) return print(JSON.stringify({ ...measured, report: reportPath }));
+      print(metricsTable(evaluated));
+      if (reportPath !== null) print(`report  ${resolve(reportPath)}   open it in a browser`);
     });
 }

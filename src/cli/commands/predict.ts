@@ -1,109 +1,88 @@
-import { basename, extname, join } from "node:path";
+import { createHash } from "node:crypto";
+import { text } from "node:stream/consumers";
 import type { Command } from "commander";
-import sharp from "sharp";
-import type { DecodedImage } from "../../io/image.ts";
-import { calibratedScore, type Calibration, type GoodScores } from "../../models/calibration.ts";
-import type { Inspection } from "../../models/detector.ts";
+import type { Calibration, GoodScores } from "../../models/calibration.ts";
+import type { Detector } from "../../models/detector.ts";
+import { listFolder } from "../../node/dataset.ts";
 import { loadDetector, modelPath } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";
-import { ensureWritableFolder, writeFileAtomic } from "../../node/files.ts";
+import { readBytes } from "../../node/files.ts";
+import { liesIn, listImages, namesIn } from "../../node/image_list.ts";
 import { InputError } from "../../runtime/errors.ts";
-import type { Placement } from "../../tensor/placement.ts";
-import { WEIGHTS_HELP } from "../options.ts";
-import { heatLayer } from "../heat.ts";
-import { print } from "../output.ts";
-import { showProgress } from "../progress.ts";
-import { readableImages } from "../train_run.ts";
+import { say } from "../output.ts";
+import { addPredictFlags, requireConsistent, type PredictFlags } from "../predict/flags.ts";
+import type { JudgeOptions } from "../predict/judge.ts";
+import { ensureWritable, outputsOf, type Outputs } from "../predict/outputs.ts";
+import type { Settings } from "../predict/record.ts";
+import { Region } from "../predict/region.ts";
+import { judgeList, watchFolder } from "../predict/runs.ts";
 
-/** What `predict --json` prints of each image. */
-interface Prediction {
-  readonly image: string;
-  readonly score: number;
-  /** 0.5 at the threshold. */
-  readonly calibrated: number;
-  readonly verdict: "good" | "defective";
-  readonly heatMap: string;
-}
+const DEFECT_FOUND = 3; // the exit code
 
 export function addPredict(program: Command): void {
-  program
+  const command = program
     .command("predict")
-    .description("judge images: a score, a verdict and a heat map each")
+    .description("judge images: a score and a verdict each, where the defects are, heat maps, masks, tables")
     .argument("<run>", "folder that train wrote")
-    .argument("<images...>", "image files")
-    .requiredOption("--out <dir>", "folder for the heat maps")
-    .option("--json", "one JSON object: {threshold, images: [{image, score, calibrated, verdict, heatMap}], skipped: [{image, reason}]}")
-    .option("--class <name>", "which of the trained classes the images are of: its own threshold applies, instead of the highest of all")
-    .option("--weights <file>", WEIGHTS_HELP)
-    .option("--strict", "end at the first image that cannot be read, instead of skipping it")
-    .action(async (run: string, images: string[], { out, json, weights, strict, class: className }: PredictFlags) => {
-      await modelPath(run);
-      await ensureWritableFolder(out);
-      const detector = await loadDetector(await openDevice(), run, weights);
-      const { calibration } = detector.config;
-      const good = goodScoresOf(calibration, className);
-      const names = heatMapNames(images);
-      const predictions: Prediction[] = [];
-      const skipped: { readonly image: string; readonly reason: string }[] = [];
-      const bar = showProgress("Inspection", images.length);
-      try {
-        const items = images.map((image, i) => ({ image, heatMap: join(out, names[i]!) }));
-        const onSkip = ({ image }: { readonly image: string }, { message }: Error) => void skipped.push({ image, reason: message });
-        for await (const { item, image } of readableImages(items, (item) => item.image, strict ?? false, onSkip)) {
-          const [inspection] = (await detector.inspect([image])) as [Inspection];
-          await writeFileAtomic(item.heatMap, await heatMapOver(image, inspection, detector.placementOf(image), calibration));
-          const { score } = inspection;
-          const verdict = score > good.threshold ? "defective" : "good";
-          predictions.push({ image: item.image, score, calibrated: calibratedScore(score, good), verdict, heatMap: item.heatMap });
-          bar.update(predictions.length + skipped.length);
-        }
-      } finally {
-        bar.end();
-      }
-      if (predictions.length === 0) throw new InputError(`none of the ${images.length} images could be read`);
-      if (json) return print(JSON.stringify({ threshold: good.threshold, images: predictions, skipped }));
-      for (const { image, calibrated, verdict, heatMap } of predictions) print(`${verdict.padEnd(9)}  ${calibrated.toFixed(3)}  ${image}  ${heatMap}`);
-      const defective = predictions.filter(({ verdict }) => verdict === "defective").length;
-      print(`${defective} of ${predictions.length} are called defective: those above 0.500, which ${percentOf(calibration.falseReject)} of good images are expected to exceed`);
-    });
+    .argument("[images...]", 'files, folders, "patterns" such as "photos/**/*.png", - for a list on standard input');
+  addPredictFlags(command).action(async (run: string, words: string[], flags: PredictFlags) => {
+    const outputs = outputsOf(flags, flags.shard ?? null);
+    requireConsistent(words, flags, outputs.journal !== null);
+    const model = await modelPath(run);
+    await ensureWritable(outputs);
+    const images = flags.watch === undefined ? await imagesOf(words, flags, outputs) : null;
+    if (flags.watch !== undefined) await listFolder(flags.watch);
+    const region = await Region.read(flags.roi, flags.ignore);
+    const detector = await loadDetector(await openDevice(), run, flags.weights);
+    const options = judgeOptionsOf(detector, flags, outputs, region);
+    const settings = await settingsOf(model, flags, options, images);
+    const counts = images === null ? await watchFolder(detector, flags, outputs, options, settings) : await judgeList(detector, images, flags, outputs, options, settings);
+    if (flags.failOnDefect && counts.defective > 0) process.exitCode = DEFECT_FOUND;
+  });
 }
 
-interface PredictFlags {
-  readonly out: string;
-  readonly json?: boolean;
-  readonly weights?: string;
-  readonly strict?: boolean;
-  readonly class?: string;
+/** The images that were named, without what is written. @throws InputError at a folder that cannot be read if `strict` */
+async function imagesOf(words: readonly string[], { strict }: PredictFlags, outputs: Outputs): Promise<readonly string[]> {
+  const named: string[] = [];
+  for (const word of words) named.push(...(word === "-" ? namesIn(await text(process.stdin)) : [word]));
+  if (named.length === 0) throw new InputError("the list on standard input is empty");
+  const folders = [...outputs.pictures.values()];
+  const { images, unreadable } = await listImages(named, (path) => liesIn(path, folders));
+  for (const { path, reason } of unreadable) {
+    if (strict) throw new InputError(`cannot read ${path}: ${reason}`);
+    say(`skipped: cannot read ${path}: ${reason}`);
+  }
+  return images;
 }
+
+function judgeOptionsOf(detector: Detector, flags: PredictFlags, { pictures }: Outputs, region: Region | null): JudgeOptions {
+  const good = goodScoresOf(detector.config.calibration, flags.class);
+  const { pixelThreshold = good.pixelThreshold, minArea = null, batch, strict = false } = flags;
+  return { good, pixelThreshold, minArea, region, pictures, batch, strict };
+}
+
+async function settingsOf(model: string, { class: className, roi, ignore, watch }: PredictFlags, options: JudgeOptions, images: readonly string[] | null): Promise<Settings> {
+  const { good, pixelThreshold, minArea, pictures } = options;
+  const isRectangle = roi !== undefined && Region.isRectangle(roi);
+  return {
+    model: sha256(await readBytes(model)),
+    class: className ?? null,
+    threshold: good.threshold,
+    pixelThreshold,
+    minArea,
+    roi: roi === undefined ? null : isRectangle ? roi : sha256(await readBytes(roi)),
+    ignore: ignore === undefined ? null : sha256(await readBytes(ignore)),
+    pictures: [...pictures.keys()],
+    list: images && { images: images.length, sha256: sha256(images.join("\0")) },
+    watch: watch ?? null,
+  };
+}
+
+const sha256 = (contents: Uint8Array | string): string => createHash("sha256").update(contents).digest("hex");
 
 function goodScoresOf(calibration: Calibration, className: string | undefined): GoodScores {
   if (className === undefined) return calibration;
-  if (!Object.hasOwn(calibration.classes, className)) {
-    throw new InputError(`the model knows no class ${className}, only ${Object.keys(calibration.classes).join(", ")}`);
-  }
-  return calibration.classes[className]!;
-}
-
-const percentOf = (share: number): string => `${Number((100 * share).toPrecision(3))} %`;
-
-/** The photograph under its heat map, at the photograph's own size. */
-async function heatMapOver({ data, width, height }: DecodedImage, { map, size }: Inspection, { source, target }: Placement, { heat }: Calibration): Promise<Uint8Array> {
-  const overlay = await sharp(heatLayer(map, size, size, heat), { raw: { width: size, height: size, channels: 4 } })
-    .extract(target)
-    .resize(source.width, source.height, { fit: "fill" })
-    .png()
-    .toBuffer();
-  return sharp(data, { raw: { width, height, channels: 4 } }).composite([{ input: overlay, left: source.left, top: source.top }]).removeAlpha().png().toBuffer();
-}
-
-/** A file name for each image's heat map: its own with .png, numbered where two images share one. */
-function heatMapNames(images: readonly string[]): string[] {
-  const used = new Set<string>();
-  return images.map((image) => {
-    const stem = basename(image, extname(image));
-    let name = `${stem}.png`;
-    for (let n = 2; used.has(name); n++) name = `${stem}-${n}.png`;
-    used.add(name);
-    return name;
-  });
+  const { classes } = calibration;
+  if (!Object.hasOwn(classes, className)) throw new InputError(`the model knows no class ${className}, only ${Object.keys(classes).join(", ")}`);
+  return classes[className]!;
 }

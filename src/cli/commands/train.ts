@@ -5,9 +5,10 @@ import { ensureWritableFolder } from "../../node/files.ts";
 import { OptionError } from "../../runtime/errors.ts";
 import { anomaliesOf } from "../anomalies.ts";
 import { addFormatFlag, DATASET_HELP, openDataset } from "../dataset.ts";
-import { addTrainFlags, trainingOptionsOf, wholeNumber, type TrainFlags } from "../options.ts";
+import { addTrainFlags, trainingOptionsOf, type TrainFlags } from "../options.ts";
 import { print, say } from "../output.ts";
 import { trainRun } from "../train_run.ts";
+import { wholeNumber } from "../numbers.ts";
 
 interface TrainCommandFlags extends TrainFlags {
   readonly out: string;
@@ -36,9 +37,15 @@ export function addTrain(program: Command): void {
       if (flags.anomalyShare !== undefined && anomalies === undefined) throw new OptionError("--anomaly-share is a share of what --anomalies DIR names; give both");
       const options = { ...(await trainingOptionsOf(flags)), anomalies: anomalies === undefined ? null : await anomaliesOf(anomalies, strict) };
       const images = dataset.classes.reduce((sum, { train }) => sum + train.length, 0);
-      say(`${images} good images of ${dataset.classes.length === 1 ? "one class" : `${dataset.classes.length} classes`}; ${flags.backbone} backbone, on ${device.adapter.description}`);
+      say(`${images} good ${images === 1 ? "image" : "images"} of ${dataset.classes.length === 1 ? "one class" : `${dataset.classes.length} classes`}; ${flags.backbone} backbone, on ${device.adapter.description}`);
       const { detector, modelPath, seconds } = await trainRun(device, root, dataset, out, options, { strict, resume, checkpointEvery });
-      print(`${modelPath}: ${detector.config.grad.decoder} decoder, trained in ${seconds.toFixed(0)} s`);
-      print(`next: bigrid predict ${out} IMAGE... --out DIR`);
+      const tests = dataset.classes.reduce((sum, { test }) => sum + test.length, 0);
+      const { grad, calibration } = detector.config;
+      print(`${modelPath}: ${grad.decoder} decoder, trained in ${durationOf(seconds)}`);
+      print(`threshold ${calibration.threshold.toPrecision(4)}: of further good images, ${100 * calibration.falseReject} % are expected above it and called defective`);
+      if (tests > 0) print(`next: bigrid eval ${out} ${root}   how well it judges the ${tests} test images there`);
+      print(`${tests > 0 ? "or:  " : "next:"} bigrid predict ${out} IMAGE... --out DIR   judges new images`);
     });
 }
+
+const durationOf = (seconds: number): string => (seconds < 100 ? `${seconds.toFixed(0)} s` : `${(seconds / 60).toFixed(1)} minutes`);

@@ -1,6 +1,6 @@
 import { Argument, type Command } from "commander";
-import { EFFICIENTNETS, type EfficientNetName } from "../../models/efficientnet/architecture.ts";
-import { downloadWeights, repositoryOf } from "../../node/hub.ts";
+import { EFFICIENTNETS, repositoryOf, type EfficientNetName } from "../../models/efficientnet/architecture.ts";
+import { downloadWeights } from "../../node/hub.ts";
 import { print } from "../output.ts";
 import { showProgress } from "../progress.ts";
 

@@ -9,7 +9,7 @@
   const severalClasses = classNames.length > 1;
 
   // All that the reader can change. Everything drawn is a function of the data and of this.
-  const state = { threshold: data.threshold, filter: "all", className: "", order: "hardest", overlay: 80, contour: true, complete: false };
+  const state = { threshold: data.threshold, filter: "all", className: "", order: "extremes", overlay: 80, contour: true, found: true, complete: false };
 
   // ---- Words and numbers
 
@@ -20,6 +20,7 @@
     if (value === null) return "-";
     return value < 1 && value >= 0.9995 ? ">0.999" : value.toFixed(3);
   };
+  const intervalText = (interval) => (interval === null ? "" : interval.map((end) => end.toFixed(3)).join("\u2009\u2013\u2009"));
 
   const scoreBounds = boundsOf([...data.scores.map((s) => s.score), data.threshold]);
   const scoreDecimals = Math.min(Math.max(2 - Math.floor(Math.log10(scoreBounds.high - scoreBounds.low)), 0), 8);
@@ -52,7 +53,7 @@
     return `${date.toLocaleString("en-GB", { dateStyle: "long", timeStyle: "short", timeZone: "UTC" })} UTC`;
   }
 
-  const isRejected = ({ score }) => score >= state.threshold;
+  const isRejected = ({ score }) => score > state.threshold;
 
   function verdictOf(sample) {
     const rejected = isRejected(sample);
@@ -68,6 +69,12 @@
     const part = (list, verb, one, many) => (list.length > 0 ? `${verb} ${rejected(list)} of ${counted(list.length, one, many)}` : null);
     return (part(defects, "catches", "defect", "defects") ?? "has no defects to catch") + joint +
       (part(good, "rejects", "good image", "good images") ?? "has no good images to reject");
+  }
+
+  /** How many images are judged how at a threshold. */
+  function outcomesAt(threshold) {
+    const count = (defective, rejected) => data.scores.filter((s) => s.defective === defective && s.score > threshold === rejected).length;
+    return { caught: count(true, true), missed: count(true, false), passed: count(false, false), falseRejects: count(false, true) };
   }
 
   const defectText = (sample) => (sample.defective ? sample.defect : "good");
@@ -101,7 +108,88 @@
   function layersOf(sample, alt) {
     const layers = [picture(sample.picture, "picture", alt), picture(sample.heat, "heat", "")];
     if (sample.contour !== null) layers.push(picture(sample.contour, "contour", ""));
+    layers.push(foundLayer(sample));
     return layers;
+  }
+
+  // ---- Outlines of what exceeds the threshold
+
+  const classOf = new Map(data.classes.map((c) => [c.name, c]));
+  /** The maps of samples in 8 bits, as soon as they are decoded. */
+  const mapOf = new Map();
+  const foundSamples = new Map();
+
+  function foundLayer(sample) {
+    const layer = stamp("found", {});
+    foundSamples.set(layer, sample);
+    return layer;
+  }
+
+  /** The threshold in levels of a class's maps: what it means as a value, on the maps' logarithmic scale. */
+  function levelOf(className) {
+    const { threshold, steepness } = classOf.get(className);
+    const odds = Math.min(Math.max(state.threshold, 1e-6), 1 - 1e-6);
+    const value = threshold * (odds / (1 - odds)) ** (1 / steepness);
+    const [low, high] = data.mapRange;
+    return Math.max((255 * Math.log(value / low)) / Math.log(high / low), 0.5);
+  }
+
+  function drawFound(layer, sample) {
+    const map = mapOf.get(sample);
+    if (map === undefined) return;
+    layer.setAttribute("viewBox", `0 0 ${map.width} ${map.height}`);
+    const line = contourOf(map, levelOf(sample.className));
+    for (const path of layer.children) path.setAttribute("d", line);
+  }
+
+  /**
+   * The lines along which a map has a level, by marching squares between the centres of its pixels; closed at the edges,
+   * since outside everything is 0.
+   */
+  function contourOf({ width, height, levels }, level) {
+    const at = (x, y) => (x < 0 || y < 0 || x >= width || y >= height ? 0 : levels[y * width + x]);
+    const inside = (position, side) => Math.min(Math.max(position + 0.5, 0), side).toFixed(2);
+    const parts = [];
+    for (let y = -1; y < height; y++) {
+      let [topLeft, bottomLeft] = [0, 0];
+      for (let x = -1; x < width; x++) {
+        const [topRight, bottomRight] = [at(x + 1, y), at(x + 1, y + 1)];
+        const corners = [topLeft, topRight, bottomRight, bottomLeft];
+        [topLeft, bottomLeft] = [topRight, bottomRight];
+        const first = corners[0] > level;
+        if (corners[1] > level === first && corners[2] > level === first && corners[3] > level === first) continue;
+        const ends = [];
+        for (let side = 0; side < 4; side++) {
+          const [from, to] = [corners[side], corners[(side + 1) % 4]];
+          if (from > level === to > level) continue;
+          const way = (level - from) / (to - from);
+          const [dx, dy] = [[way, 0], [1, way], [1 - way, 1], [0, 1 - way]][side];
+          ends.push(`${inside(x + dx, width)} ${inside(y + dy, height)}`);
+        }
+        // Where opposite corners agree there are two lines: what is above is taken to be apart.
+        if (ends.length === 4 && first) ends.unshift(ends.pop());
+        for (let i = 0; i < ends.length; i += 2) parts.push(`M${ends[i]}L${ends[i + 1]}`);
+      }
+    }
+    return parts.join("");
+  }
+
+  /** Those that are on the page; the others are drawn when they come. */
+  function drawFoundLayers() {
+    for (const [layer, sample] of foundSamples) if (layer.isConnected) drawFound(layer, sample);
+  }
+
+  for (const sample of data.samples) {
+    const image = new Image();
+    image.src = sample.map;
+    image.decode().then(() => {
+      const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight);
+      const context = canvas.getContext("2d", { willReadFrequently: true });
+      context.drawImage(image, 0, 0);
+      const { width, height, data: rgba } = context.getImageData(0, 0, canvas.width, canvas.height);
+      mapOf.set(sample, { width, height, levels: Uint8Array.from({ length: width * height }, (_, i) => rgba[4 * i]) });
+      drawFoundLayers();
+    }, () => undefined); // without its map an image has no outline, and all else
   }
 
   // ---- Head, headline figures, lists
@@ -117,31 +205,48 @@
   const facts = [
     ["Made", dateText(data.created)],
     ["Adapter", data.adapter],
-    ["Training", durationText(data.seconds.training)],
+    ["Training", data.seconds.training === null ? null : durationText(data.seconds.training)],
     ["Evaluation", `${durationText(data.seconds.evaluation)}, ${durationText(perImage)} an image`],
-    ["Images", `${durationText(data.seconds.images)} to make or read`],
-  ];
+    ["Images", data.seconds.images === null ? null : `${durationText(data.seconds.images)} to make`],
+  ].filter(([, value]) => value !== null);
   byId("facts").append(...facts.map(([name, value]) => stamp("fact", { name, value })));
   const configuration = [...data.configuration, ["Adapter", data.adapter]];
   byId("configuration").append(...configuration.map(([name, value]) => stamp("fact", { name, value })));
 
   for (const box of document.querySelectorAll("[data-metric]")) {
     box.querySelector(".number").textContent = metricText(data.mean[box.dataset.metric]);
+    const interval = intervalText(data.intervals?.[box.dataset.metric] ?? null);
+    box.querySelector(".interval").textContent = interval === "" ? "" : `95 %: ${interval}`;
   }
   if (severalClasses) byId("figures-title").textContent = `Headline figures, mean of ${data.classes.length} classes`;
 
-  function metricRow(name, counts, metrics) {
+  function metricRow(name, counts, metrics, intervals) {
     const row = element("tr", "");
     row.append(element("th", name, { scope: "row" }));
-    row.append(...METRICS.map((metric) => element("td", metricText(metrics[metric]), { class: "n" })));
+    for (const metric of METRICS) {
+      const cell = element("td", metricText(metrics[metric]), { class: "n" });
+      const interval = intervalText(intervals?.[metric] ?? null);
+      if (interval !== "") cell.append(element("small", interval));
+      row.append(cell);
+    }
     row.append(...counts.map((count) => element("td", String(count), { class: "n" })));
     return row;
   }
-  byId("class-table").tBodies[0].append(...data.classes.map((c) => metricRow(c.name, [c.train, c.good, c.defective], c.metrics)));
+  byId("class-table").tBodies[0].append(...data.classes.map((c) => metricRow(c.name, [c.train, c.good, c.defective], c.metrics, c.intervals)));
   if (severalClasses) {
     const totals = ["train", "good", "defective"].map((count) => sum(data.classes.map((c) => c[count])));
-    byId("class-table").tFoot.append(metricRow("Mean (counts: sum)", totals, data.mean));
+    byId("class-table").tFoot.append(metricRow("Mean (counts: sum)", totals, data.mean, data.intervals));
   }
+
+  const notes = data.classes.filter(({ gap }) => gap !== null).map(({ name, gap }) => `${name}: ${gap}.`);
+  if (data.intervals !== null) notes.push("Small figures: 95 % confidence intervals, by bootstrap over the images.");
+  const streamed = data.classes.filter(({ method }) => method === "streaming");
+  if (streamed.length > 0) {
+    const most = Math.max(...streamed.flatMap(({ errors }) => Object.values(errors).map((error) => error ?? 0)));
+    const pixels = sum(streamed.map((c) => c.pixels)).toLocaleString("en");
+    notes.push(`Pixel metrics of ${streamed.map((c) => c.name).join(", ")} were streamed, ${pixels} pixels: at most ${most.toExponential(1)} from exact.`);
+  }
+  byId("class-notes").append(...notes.map((text) => element("li", text)));
 
   // ---- Gallery
 
@@ -152,11 +257,16 @@
     const [left, right] = [a, b].map((sample) => `${sample.className}/${sample.image}`);
     return left < right ? -1 : Number(left > right);
   };
+  /** How far an image is on the right side of the model's own threshold: so the order stays while the slider moves. */
+  const rightness = ({ defective, score }) => (defective ? score - data.threshold : data.threshold - score);
+  const isWrong = ({ defective, score }) => score > data.threshold !== defective;
   const ORDERS = {
-    // Defects that the model felt least sure of first, then the good images that it found most suspicious.
-    hardest: (a, b) => b.defective - a.defective || (a.defective ? a.score - b.score : b.score - a.score) || byName(a, b),
+    // What was wrongly judged, then the defects that the model felt least sure of, then the good images that it found most suspicious.
+    worst: (a, b) => isWrong(b) - isWrong(a) || (isWrong(a) ? 0 : b.defective - a.defective) || rightness(a) - rightness(b) || byName(a, b),
+    best: (a, b) => b.defective - a.defective || rightness(b) - rightness(a) || byName(a, b),
     highest: (a, b) => b.score - a.score || byName(a, b),
   };
+  ORDERS.extremes = ORDERS.worst;
   const FILTERS = {
     all: () => true,
     defects: (sample) => sample.defective,
@@ -201,21 +311,31 @@
       card.querySelector(".frame").setAttribute("aria-label", words);
     }
     const gallery = byId("gallery");
-    const next = visible.slice(0, state.complete ? undefined : FIRST).map(({ card }) => card);
+    const next = firstOf(visible).map(({ card }) => card);
     // Moving the slider seldom changes the list: then the elements stay where they are, and so does the focus.
     if (next.length !== gallery.children.length || next.some((card, i) => gallery.children[i] !== card)) gallery.replaceChildren(...next);
+    drawFoundLayers();
     shown = visible.map(({ sample }) => sample);
-    byId("gallery-count").textContent = galleryWords();
+    byId("gallery-count").textContent = galleryWords(next.length);
     byId("gallery-more").hidden = next.length === shown.length;
     byId("gallery-more").textContent = `Show all ${shown.length}`;
   }
 
-  function galleryWords() {
+  /** What is shown before the reader asks for more: the first, or the worst and the best. */
+  function firstOf(visible) {
+    if (state.complete || visible.length <= FIRST) return visible;
+    if (state.order !== "extremes") return visible.slice(0, FIRST);
+    const best = visible.slice(FIRST / 2).sort((a, b) => ORDERS.best(a.sample, b.sample));
+    return [...visible.slice(0, FIRST / 2), ...best.slice(0, FIRST / 2)];
+  }
+
+  function galleryWords(count) {
     const at = `at threshold ${scoreText(state.threshold)}`;
     if (shown.length === 0) return state.filter === "wrong" ? `No image of the gallery is wrongly judged ${at}.` : "No image to show.";
     const total = shown.length === cards.length ? counted(cards.length, "image", "images") : `${shown.length} of ${cards.length} images`;
     const part = cards.length < data.scores.length ? `, chosen from ${data.scores.length}` : "";
-    return `${total}${part}. Verdicts ${at}; the bars show the score, their tick the threshold.`;
+    const ends = state.order === "extremes" && count < shown.length ? `, here the ${count / 2} worst and the ${count / 2} best` : "";
+    return `${total}${part}${ends}. Verdicts ${at}; the bars show the score, their tick the threshold.`;
   }
 
   if (severalClasses) galleryForm.elements.class.append(...classNames.map((name) => element("option", name, { value: name })));
@@ -242,15 +362,16 @@
   function drawLayers() {
     root.style.setProperty("--overlay", state.overlay / 100);
     document.body.classList.toggle("without-contour", !state.contour);
+    document.body.classList.toggle("without-found", !state.found);
     for (const range of document.querySelectorAll("[data-layer=overlay]")) {
       range.value = state.overlay;
       range.setAttribute("aria-valuetext", `${state.overlay} %`);
     }
-    for (const box of document.querySelectorAll("[data-layer=contour]")) box.checked = state.contour;
+    for (const name of ["contour", "found"]) for (const box of document.querySelectorAll(`[data-layer=${name}]`)) box.checked = state[name];
   }
   document.addEventListener("input", ({ target }) => {
     if (target.dataset.layer === "overlay") state.overlay = Number(target.value);
-    else if (target.dataset.layer === "contour") state.contour = target.checked;
+    else if (target.type === "checkbox" && target.dataset.layer in state) state[target.dataset.layer] = target.checked;
     else return;
     drawLayers();
   });
@@ -274,7 +395,13 @@
     const verdict = verdictOf(sample);
     byId("viewer-title").textContent = `${defectText(sample)}: ${verdict.text}`;
     byId("viewer-text").textContent = `${placeText(sample)}, score ${scoreText(sample.score)}, threshold ${scoreText(state.threshold)}`;
+    for (const layer of document.querySelectorAll("#viewer .found")) foundSamples.delete(layer);
     byId("viewer-frame").replaceChildren(...layersOf(sample, `Photograph ${sample.image} with its heat map`));
+    const plain = [picture(sample.picture, "picture", `Photograph ${sample.image}`)];
+    if (sample.contour !== null) plain.push(picture(sample.contour, "contour", ""));
+    byId("viewer-plain").replaceChildren(...plain);
+    byId("viewer-mask-note").hidden = sample.contour === null;
+    drawFoundLayers();
     byId("viewer-position").textContent = `${index + 1} of ${list.length}`;
     document.querySelector("#viewer .steps").hidden = list.length === 1;
   }
@@ -373,6 +500,8 @@
 
   const MARK = 4.5;
   const LANE = 46;
+  const MOST_MARKS = 250; // of a lane: more are drawn as a histogram
+  const BAR = 4;
   const sampleOf = new Map(data.samples.map((sample) => [JSON.stringify([sample.className, sample.defect, sample.image]), sample]));
 
   /** Moves marks of one lane up and down until none covers another; where the lane is full they overlap. */
@@ -406,11 +535,33 @@
       ctx.fillRect(at, bbox.top, bbox.left + bbox.width - at, bbox.height);
       ctx.restore();
     };
+    /** How many scores lie where, for lanes of too many to tell apart; no marks are left. */
+    const drawBars = (plot, kind, defective) => {
+      const { ctx } = plot;
+      const unit = dots();
+      const counts = new Map();
+      for (const { score } of kind) {
+        const bar = Math.floor(plot.valToPos(score, "x", true) / unit / BAR);
+        counts.set(bar, (counts.get(bar) ?? 0) + 1);
+      }
+      const highest = [...counts.values()].reduce((a, b) => Math.max(a, b));
+      const bottom = plot.valToPos(defective ? 1 : 0, "y", true) / unit - 1;
+      ctx.save();
+      ctx.scale(unit, unit);
+      ctx.fillStyle = colour(defective ? "--defective" : "--good");
+      for (const [bar, count] of counts) {
+        const height = Math.max((count / highest) * (LANE - 6), 1);
+        ctx.fillRect(bar * BAR, bottom - height, BAR - 1, height);
+      }
+      ctx.restore();
+      return [];
+    };
     const drawMarks = (plot) => {
       const { ctx, bbox } = plot;
       const unit = dots();
       const lane = (defective) => {
         const kind = scores.filter((s) => s.defective === defective);
+        if (kind.length > MOST_MARKS) return drawBars(plot, kind, defective);
         const points = kind.map((score) => ({ score, x: plot.valToPos(score.score, "x", true) / unit }));
         const middle = plot.valToPos(defective ? 1.5 : 0.5, "y", true) / unit;
         return swarm(points, LANE / 2 - MARK - 1).map((point) => ({ ...point, y: middle + point.offset }));
@@ -498,6 +649,28 @@
   });
   byId("score-table").tBodies[0].append(...scoreLines.map(({ line }) => line));
 
+  const share = (part, whole) => (whole > 0 ? `${((100 * part) / whole).toFixed(1)} %` : "-");
+  const OUTCOMES = [
+    { name: "Defects caught", value: (o) => o.caught, note: (o) => `of ${o.caught + o.missed}` },
+    { name: "Defects missed", value: (o) => o.missed, note: (o) => `of ${o.caught + o.missed}`, wrong: true },
+    { name: "Good passed", value: (o) => o.passed, note: (o) => `of ${o.passed + o.falseRejects}` },
+    { name: "False rejects", value: (o) => o.falseRejects, note: (o) => `of ${o.passed + o.falseRejects}`, wrong: true },
+    { name: "Recall", value: (o) => share(o.caught, o.caught + o.missed), note: () => "of the defects are caught" },
+    { name: "Precision", value: (o) => share(o.caught, o.caught + o.falseRejects), note: () => "of the rejected are defective" },
+    { name: "F1", value: (o) => share(2 * o.caught, 2 * o.caught + o.missed + o.falseRejects), note: () => "both of these in one" },
+    { name: "False reject rate", value: (o) => share(o.falseRejects, o.passed + o.falseRejects), note: () => "of the good are rejected" },
+  ];
+
+  function drawOutcomes() {
+    const [now, own] = [outcomesAt(state.threshold), outcomesAt(data.threshold)];
+    byId("outcomes").replaceChildren(...OUTCOMES.map(({ name, value, note, wrong }) => {
+      const before = value(own) === value(now) ? "" : `; ${value(own)} at the model's own`;
+      const tile = stamp("outcome", { name, value: String(value(now)), note: note(now) + before });
+      tile.classList.toggle("is-wrong", wrong === true && value(now) > 0);
+      return tile;
+    }));
+  }
+
   const range = byId("threshold-range");
   const step = 10 ** Math.floor(Math.log10((scoreBounds.high - scoreBounds.low) / 200));
   range.min = scoreBounds.low;
@@ -523,9 +696,12 @@
     }
     for (const { score, verdict } of scoreLines) {
       const { text, wrong } = verdictOf(score);
+      if (verdict.textContent === text) continue;
       const label = element("span", text, { class: wrong ? "verdict is-wrong" : "verdict" });
       verdict.replaceChildren(label);
     }
+    drawOutcomes();
+    for (const chart of imageCharts) chart.redraw();
     drawGallery();
   }
 
@@ -549,25 +725,37 @@
   // ---- ROC, precision and recall
 
   const CURVES = [
-    { key: "roc", title: "Image ROC", x: "false alarms", y: "defects caught", metric: "imageAuroc", chance: true },
-    { key: "pr", title: "Image precision and recall", x: "recall", y: "precision", metric: "imageAp", chance: false },
-    { key: "pixelRoc", title: "Pixel ROC", x: "false alarms", y: "defect area found", metric: "pixelAuroc", chance: true },
-    { key: "pixelPr", title: "Pixel precision and recall", x: "recall", y: "precision", metric: "pixelAp", chance: false },
+    { key: "roc", title: "ROC", x: "false rejects", y: "defects caught", metric: "imageAuroc", chance: true, operating: (o) => [o.fpr, o.recall] },
+    { key: "pr", title: "Precision and recall", x: "recall", y: "precision", metric: "imageAp", operating: (o) => [o.recall, o.precision] },
+    { key: "pixelRoc", title: "ROC", x: "false alarms", y: "defect area found", metric: "pixelAuroc", chance: true },
+    { key: "pixelPr", title: "Precision and recall", x: "recall", y: "precision", metric: "pixelAp" },
+    { key: "pro", title: "PRO", x: "false alarms", y: "overlap by defect", metric: "pixelAupro", most: 0.3 },
   ];
   const hiddenCurves = new Set();
   const metricsOf = new Map(data.classes.map((c) => [c.name, c.metrics]));
   const curveDash = (index) => (index % 16 < 8 ? [] : [6, 4]);
 
-  function curveChart({ key, title, x, y, metric, chance }) {
-    const area = chance ? "area" : "average precision";
+  /** Where the threshold is on a class's curves of images; null where there is nothing to reject or catch. */
+  function operatingPoint(name) {
+    const scores = data.scores.filter((s) => s.className === name);
+    const rejected = (list) => list.filter(isRejected).length;
+    const [defective, good] = [true, false].map((kind) => scores.filter((s) => s.defective === kind));
+    const [caught, wrong] = [rejected(defective), rejected(good)];
+    if (caught + wrong === 0) return { fpr: 0, recall: 0, precision: 1 };
+    return { fpr: wrong / good.length, recall: caught / defective.length, precision: caught / (caught + wrong) };
+  }
+
+  function curveChart({ key, title, x, y, metric, chance = false, operating = null, most = 1 }) {
+    const area = chance ? "AUROC" : key === "pro" ? "AUPRO" : "AP";
     const figure = stamp("chart", { title, note: `${severalClasses ? "mean " : ""}${area} ${metricText(data.mean[metric])}` });
-    byId("curve-charts").append(figure);
+    const ofPixels = metric.startsWith("pixel");
+    byId(ofPixels ? "pixel-curves" : "image-curves").append(figure);
     const box = figure.querySelector(".chart");
     const areas = data.curves.map(({ name }) => `${name} ${metricText(metricsOf.get(name)?.[metric] ?? null)}`);
-    box.setAttribute("aria-label", `${title}, ${y} against ${x}. ${area}: ${areas.join(", ")}.`);
+    box.setAttribute("aria-label", `${title} of ${ofPixels ? "pixels" : "images"}, ${y} against ${x}. ${area}: ${areas.join(", ")}.`);
     const lines = data.curves.map((curve) => curve[key]);
     if (lines.every((line) => line.x.length < 2)) {
-      const reason = key.startsWith("pixel") ? "No masks, so no curve." : "Needs good and defective images.";
+      const reason = ofPixels ? "No masks, so no curve." : "Needs good and defective images.";
       box.append(element("p", reason, { class: "undefined" }));
       return null;
     }
@@ -576,7 +764,11 @@
     const path = (line) => (plot) => {
       const stroke = new Path2D();
       line.x.forEach((at, i) => stroke.lineTo(plot.valToPos(at, "x", true), plot.valToPos(line.y[i], "y", true)));
-      return { stroke, fill: null, clip: null, flags: 1 };
+      const clip = new Path2D();
+      const { left, top, width, height } = plot.bbox;
+      const edge = 2 * dots(); // a line along the border is drawn whole
+      clip.rect(left - edge, top - edge, width + 2 * edge, height + 2 * edge);
+      return { stroke, fill: null, clip, flags: 1 };
     };
     const drawChance = ({ ctx, bbox }) => {
       ctx.save();
@@ -589,16 +781,34 @@
       ctx.stroke();
       ctx.restore();
     };
-    const unitScale = () => ({ time: false, range: () => [0, 1] });
-    const splits = () => [0, 0.25, 0.5, 0.75, 1];
-    const values = () => ["0", "", "0.5", "", "1"];
+    const drawOperating = (plot) => {
+      const { ctx } = plot;
+      const unit = dots();
+      ctx.save();
+      ctx.scale(unit, unit);
+      data.curves.forEach(({ name }, i) => {
+        if (lines[i].x.length < 2 || hiddenCurves.has(i)) return;
+        const [atX, atY] = operating(operatingPoint(name));
+        ctx.beginPath();
+        ctx.arc(plot.valToPos(atX, "x", true) / unit, plot.valToPos(atY, "y", true) / unit, 4.5, 0, 2 * Math.PI);
+        ctx.fillStyle = curveColour(i);
+        ctx.strokeStyle = colour("--paper");
+        ctx.lineWidth = 2;
+        ctx.fill();
+        ctx.stroke();
+      });
+      ctx.restore();
+    };
+    const unitScale = (high) => ({ time: false, range: () => [0, high] });
+    const splits = (high) => () => [0, high / 4, high / 2, (3 * high) / 4, high];
+    const values = (_, at) => at.map((value, i) => (i % 2 === 0 ? String(value) : ""));
     return addChart(box, {
       height: (width) => Math.min(width, 340),
       series: [[0, 1], ...lines.map(() => [0, 1])],
       options: () => ({
         padding: [px(6), px(8), 0, 0],
-        scales: { x: unitScale(), y: unitScale() },
-        axes: [axis({ size: px(24), label: x, splits, values }), axis({ size: px(30), label: y, splits, values })],
+        scales: { x: unitScale(most), y: unitScale(1) },
+        axes: [axis({ size: px(24), label: x, splits: splits(most), values }), axis({ size: px(30), label: y, splits: splits(1), values })],
         series: [{}, ...lines.map((line, i) => ({
           show: line.x.length > 1 && !hiddenCurves.has(i),
           stroke: () => curveColour(i),
@@ -607,7 +817,7 @@
           paths: path(line),
           points: { show: false },
         }))],
-        hooks: { drawClear: chance ? [drawChance] : [] },
+        hooks: { drawClear: chance ? [drawChance] : [], draw: operating ? [drawOperating] : [] },
       }),
       near(plot, atX, atY) {
         let best = null;
@@ -627,7 +837,8 @@
     });
   }
 
-  const curveCharts = CURVES.map(curveChart).filter((chart) => chart !== null);
+  const curveCharts = CURVES.map(curveChart);
+  const imageCharts = curveCharts.filter((chart, i) => chart !== null && CURVES[i].operating !== undefined);
   const legend = byId("curve-legend");
   legend.hidden = data.curves.length < 2;
   data.curves.forEach(({ name }, index) => {
@@ -640,7 +851,7 @@
       if (hide) hiddenCurves.add(index);
       else hiddenCurves.delete(index);
       button.setAttribute("aria-pressed", String(!hide));
-      for (const chart of curveCharts) chart.plot().setSeries(index + 1, { show: !hide });
+      for (const chart of curveCharts) chart?.plot().setSeries(index + 1, { show: !hide });
     });
     legend.append(button);
   });
@@ -706,8 +917,8 @@
   data.losses.forEach(lossChart);
   byId("training-note").textContent =
     data.losses.length === 0 ? "No losses were recorded." : data.losses.some(({ values }) => values.length >= SMOOTH_FROM)
-      ? `${durationText(data.seconds.training)} of training. Thin: the loss of single steps. Thick: its moving average.`
-      : `${durationText(data.seconds.training)} of training.`;
+      ? "Thin: the loss of single steps. Thick: its moving average."
+      : "Losses of single steps.";
 
   drawLayers();
   drawThreshold();

@@ -68,6 +68,21 @@ export function heatOverlay(map: Float32Array, width: number, height: number, lo
 }
 
 /**
+ * An anomaly map in 8 bits, for a page that draws contours of it: 0 at `low` and below, 255 at `high` and above, the
+ * logarithm in between.
+ *
+ * @param map anomaly values, row-major `[height, width]`
+ * @returns one byte a pixel, row-major
+ * @throws ShapeError if the map does not have width x height values, InputError unless 0 < low < high
+ */
+export function logLevels(map: Float32Array, width: number, height: number, [low, high]: readonly [low: number, high: number]): Uint8Array {
+  checkExtent("logLevels", "map", map, width, height);
+  if (!(low > 0 && low < high)) throw new InputError(`logLevels: expected 0 < low < high, got low ${low} and high ${high}`);
+  const scale = 255 / Math.log(high / low);
+  return Uint8Array.from(map, (value) => Math.round(scale * Math.log(Math.min(Math.max(value, low), high) / low)));
+}
+
+/**
  * Outlines the regions of a mask: a white line just outside each region, a dark halo around it, the region itself left free.
  * Where a region touches the edge of the image, the line runs inside it, so that every outline is closed.
  *

@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import plotLicence from "uplot/LICENSE?raw";
 import plotCode from "uplot/dist/uPlot.iife.min.js?raw";
 import plotStyle from "uplot/dist/uPlot.min.css?raw";
-import type { Metrics } from "../../metrics/evaluate.ts";
+import type { Intervals } from "../../metrics/bootstrap.ts";
+import type { Metrics } from "../../metrics/metrics.ts";
 import { InputError } from "../../runtime/errors.ts";
 import page from "./page.html?raw";
 import pageScript from "./page_script.js?raw";
@@ -25,25 +26,39 @@ export interface ReportData {
   readonly adapter: string;
   /** What the run was made with, in the order to show it in. */
   readonly configuration: readonly (readonly [name: string, value: string])[];
-  /** Per class: its metrics, the number of training images, and of good and defective test images. */
+  /** Per class: its figures, how many images there are, and what its scores mean. */
   readonly classes: readonly {
     readonly name: string;
     readonly metrics: Metrics;
+    /** 95 % confidence intervals, if there are any. */
+    readonly intervals: Intervals | null;
+    /** How far each metric may be from the exact one. */
+    readonly errors: Metrics;
+    /** How pixel metrics were made, and of how many pixels. */
+    readonly method: "exact" | "streaming";
+    readonly pixels: number;
+    /** Why some metrics are undefined, if some are. */
+    readonly gap: string | null;
     readonly train: number;
     readonly good: number;
     readonly defective: number;
+    /** A score s below is 1 / (1 + (threshold / v) ** steepness) of a map's value v: so the page draws contours of maps. */
+    readonly threshold: number;
+    readonly steepness: number;
   }[];
-  /** The mean of the classes' metrics. */
+  /** The mean of the classes' metrics, and its intervals. */
   readonly mean: Metrics;
+  readonly intervals: Intervals | null;
   /** One a training stage; values that are not finite leave gaps. */
   readonly losses: readonly { readonly stage: string; readonly steps: readonly number[]; readonly values: readonly number[] }[];
-  /** One a class. ROC: x = false positive rate, y = true positive rate. PR: x = recall, y = precision. */
+  /** One a class. ROC: x = false positive rate, y = true positive rate. PR: x = recall, y = precision. PRO: y = overlap by region. */
   readonly curves: readonly {
     readonly name: string;
     readonly roc: Curve;
     readonly pr: Curve;
     readonly pixelRoc: Curve;
     readonly pixelPr: Curve;
+    readonly pro: Curve;
   }[];
   /** One a test image. */
   readonly scores: readonly {
@@ -53,9 +68,14 @@ export interface ReportData {
     readonly defective: boolean;
     readonly score: number;
   }[];
-  /** Images with this score or a higher one are rejected. */
+  /** Images with a higher score are rejected. */
   readonly threshold: number;
-  /** The images of the gallery: data URLs of the photograph, of the transparent heat map and of the mask's outline, all of one aspect ratio. */
+  /** Values of a map that are 0 and 255 in its picture; logarithmic between. */
+  readonly mapRange: readonly [low: number, high: number];
+  /**
+   * The images of the gallery: data URLs of the photograph, of the transparent heat map, of the map itself in 8 bits, and
+   * of the mask's outline, all of one aspect ratio.
+   */
   readonly samples: readonly {
     readonly className: string;
     readonly image: string;
@@ -64,10 +84,11 @@ export interface ReportData {
     readonly score: number;
     readonly picture: string;
     readonly heat: string;
+    readonly map: string;
     readonly contour: string | null;
   }[];
-  /** Wall time, in seconds, of making or reading the images, of training, and of evaluating all test images. */
-  readonly seconds: { readonly training: number; readonly evaluation: number; readonly images: number };
+  /** Wall time, in seconds, of making the images, of training, and of evaluating all test images; null where not known. */
+  readonly seconds: { readonly training: number | null; readonly evaluation: number; readonly images: number | null };
 }
 
 /**

@@ -4,6 +4,7 @@ import type { FileTree } from "../tree.ts";
 /** Names of layouts, as `--format` takes them. */
 export const FORMATS = ["mvtec", "visa", "goodsad", "btad", "loco", "mpdd", "uniad", "folder"] as const;
 
+/** The name of a layout that datasets come in. */
 export type FormatName = (typeof FORMATS)[number];
 
 /** What a layout makes of a listing. */

@@ -1,9 +1,14 @@
 // EfficientNet's family: one table, scaled in width and depth.
 
+/** The family, smallest first. */
 export const EFFICIENTNETS = [
   "efficientnet-b0", "efficientnet-b1", "efficientnet-b2", "efficientnet-b3", "efficientnet-b4", "efficientnet-b5", "efficientnet-b6", "efficientnet-b7",
 ] as const;
+/** The name of one of them. */
 export type EfficientNetName = (typeof EFFICIENTNETS)[number];
+
+/** Where on the hub a network's public checkpoint is: ImageNet with AutoAugment, as published by its authors. */
+export const repositoryOf = (name: EfficientNetName): string => `timm/tf_${name.replace("-", "_")}.aa_in1k`;
 
 /** One MBConv block: expand, depthwise, squeeze and excitation, project. */
 export interface BlockPlan {
@@ -23,6 +28,7 @@ export interface BlockPlan {
   readonly nativeSide: number;
 }
 
+/** What a network of the family consists of. */
 export interface NetworkPlan {
   readonly name: EfficientNetName;
   /** Side of the images that it was trained for, pixels. */

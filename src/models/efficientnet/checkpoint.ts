@@ -1,5 +1,5 @@
 import { filtersFromOihw } from "../../io/layout.ts";
-import { toFloat32, type StoredTensor } from "../../io/safetensors.ts";
+import { safetensorsHeadBytes, safetensorsLayout, toFloat32, type StoredTensor } from "../../io/safetensors.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { sameShape } from "../../tensor/tensor.ts";
 import type { BlockPlan, EfficientNetName, NetworkPlan } from "./architecture.ts";
@@ -11,7 +11,38 @@ export interface Checkpoint {
   /** Of the file, in hexadecimal digits. */
   readonly sha256: string;
   readonly shapes: ReadonlyMap<string, readonly number[]>;
+  /** Reads a tensor that `shapes` has. */
   readonly read: (name: string) => Promise<StoredTensor>;
+}
+
+/** Bytes that can be read from any place: a file on a disk, or one that a page was given. */
+export interface ByteSource {
+  readonly name: string;
+  readonly bytes: number;
+  /** Of the whole, in hexadecimal digits. */
+  readonly sha256: string;
+  /** Fewer bytes than asked for only where the source has become shorter. */
+  readonly read: (first: number, bytes: number) => Promise<Uint8Array>;
+}
+
+/**
+ * A safetensors file of weights, opened: its header is read; each tensor is read when it is asked for.
+ * @throws InputError if it is no safetensors file
+ */
+export async function checkpointFrom({ name, bytes: size, sha256, read }: ByteSource): Promise<Checkpoint> {
+  const head = await read(0, safetensorsHeadBytes(await read(0, Math.min(8, size)), size, name));
+  const { tensors } = safetensorsLayout(head, size, name);
+  return {
+    source: name,
+    sha256,
+    shapes: new Map([...tensors].map(([key, { shape }]) => [key, shape])),
+    read: async (key) => {
+      const { dtype, shape, first, bytes } = tensors.get(key)!;
+      const data = await read(first, bytes);
+      if (data.length !== bytes) throw new InputError(`${name} has become shorter while it was read; try again`);
+      return { dtype, shape, bytes: data };
+    },
+  };
 }
 
 /** Where a checkpoint keeps a convolution and the norm behind it. */

@@ -16,6 +16,7 @@ import { NetworkCheckpoint, type Checkpoint, type ConvolutionKeys } from "./chec
  */
 export type NetworkPadding = "same" | "same-static" | "symmetric";
 
+/** Which part of a network is loaded, and how. */
 export interface EfficientNetOptions {
   /** Which outputs: 1 to 5, of strides 2 to 32. The network ends after the last of them. */
   readonly layers: readonly number[];

@@ -9,6 +9,7 @@ import { countOf, toArray, type Tensor } from "../../tensor/tensor.ts";
 import type { GradConfig } from "./config.ts";
 import { isGrid, type Grad } from "./model.ts";
 
+/** How long and on what a model is trained. */
 export interface FitOptions {
   /** Of the first stage, which teaches the abnormal grid pasted blocks. */
   readonly epochsAbnormal: number;
@@ -25,6 +26,7 @@ export interface FitOptions {
   readonly deviations: Tensor;
 }
 
+/** The first stage teaches the abnormal branch pasted blocks, the second everything to reconstruct. */
 export type Stage = "abnormal" | "normal";
 
 const CODE_NOISE = 0.05;

@@ -1,0 +1,111 @@
+import { readFile } from "node:fs/promises";
+import type { Metrics } from "../../src/metrics/metrics.ts";
+import { writeFileAtomic } from "../../src/node/files.ts";
+
+/** What is compared: the model's branches, or the baseline without a model. */
+export type Choice = "both" | "normal" | "abnormal" | "nearest neighbour";
+
+/** One training and its evaluation, or the baseline's. */
+export interface Result {
+  readonly dataset: string;
+  readonly backbone: string;
+  readonly choice: Choice;
+  /** Of everything random; null where nothing is. */
+  readonly seed: number | null;
+  /** What else the training was told; and by whom it was trained. */
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly images: { readonly train: number; readonly test: number };
+  readonly metrics: Metrics;
+  /** Image AUROC of the map's plain maximum. */
+  readonly peakAuroc: number | null;
+  readonly seconds: number;
+  readonly adapter: string;
+  readonly commit: string;
+}
+
+/** What one result must differ in from another to be a further one. */
+type Key = Pick<Result, "dataset" | "backbone" | "choice" | "seed" | "options">;
+
+const COLUMNS: readonly (readonly [key: keyof Metrics | "peakAuroc", title: string])[] = [
+  ["imageAuroc", "image AUROC"],
+  ["imageAp", "AP"],
+  ["imageF1Max", "F1-max"],
+  ["pixelAuroc", "pixel AUROC"],
+  ["pixelAp", "AP"],
+  ["pixelF1Max", "F1-max"],
+  ["pixelAupro", "AUPRO"],
+  ["peakAuroc", "image AUROC by peak"],
+];
+const CHOICES: readonly Choice[] = ["nearest neighbour", "normal", "abnormal", "both"];
+const SEEN = ["inputSize", "fit", "padding"]; // what a baseline must share with a model beside it
+export const BEGIN = "<!-- accuracy: written by npm run accuracy -->";
+export const END = "<!-- end of accuracy -->";
+
+const keyOf = ({ dataset, backbone, choice, seed, options }: Key): string => JSON.stringify([dataset, backbone, choice, seed, options]);
+
+export const holds = (results: readonly Result[], key: Key): boolean => results.some((result) => keyOf(result) === keyOf(key));
+
+/** The results in a file; none if there is no file. */
+export async function readResults(path: string): Promise<Result[]> {
+  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return "[]";
+    throw error;
+  });
+  return JSON.parse(text) as Result[];
+}
+
+/** Adds a result to a file, which is read again for it: other processes may have added theirs. */
+export async function addResult(path: string, result: Result): Promise<Result[]> {
+  const results = [...(await readResults(path)).filter((other) => keyOf(other) !== keyOf(result)), result];
+  await writeFileAtomic(path, `[\n${results.map((each) => JSON.stringify(each)).join(",\n")}\n]\n`);
+  return results;
+}
+
+/** Tables in Markdown, one for each dataset, backbone and options: a line a choice, in percent, with the spread over seeds. */
+export function resultTables(results: readonly Result[]): string {
+  const groups = new Map<string, Result[]>();
+  const trained = results.filter(({ seed }) => seed !== null);
+  for (const result of trained) {
+    const key = JSON.stringify([result.dataset, result.backbone, result.options]);
+    groups.set(key, [...(groups.get(key) ?? []), result]);
+  }
+  const baselinesOf = ({ dataset, backbone, options }: Result): Result[] =>
+    results.filter((other) => other.seed === null && other.dataset === dataset && other.backbone === backbone
+      && SEEN.every((name) => other.options[name] === options[name]));
+  return [...groups.values()].map((group) => table([...baselinesOf(group[0]!), ...group], group[0]!)).join("\n\n");
+}
+
+function table(results: readonly Result[], { dataset, backbone, options, images, adapter }: Result): string {
+  const told = Object.entries(options).map(([name, value]) => `${name} ${String(value)}`);
+  const commits = [...new Set(results.map(({ commit }) => commit))].join(", ");
+  const title = `**${dataset}**, ${backbone}: ${images.train} good images, ${images.test} test images; ${[...told, adapter, `commit ${commits}`].join(", ")}.`;
+  const header = ["", "seeds", ...COLUMNS.map(([, name]) => name), "minutes"];
+  const lines = CHOICES.flatMap((choice) => {
+    const own = results.filter((result) => result.choice === choice);
+    if (own.length === 0) return [];
+    const seeds = own.filter(({ seed }) => seed !== null).length;
+    const values = COLUMNS.map(([key]) => percentages(own.map((result) => (key === "peakAuroc" ? result.peakAuroc : result.metrics[key]))));
+    const minutes = own.reduce((sum, { seconds }) => sum + seconds, 0) / own.length / 60;
+    return [[choice, seeds > 0 ? String(seeds) : "-", ...values, minutes.toFixed(1)]];
+  });
+  const row = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+  return [title, "", row(header), row(header.map(() => "---")), ...lines.map(row)].join("\n");
+}
+
+/** Mean and standard deviation in percent; of a single value, the value. */
+function percentages(values: readonly (number | null)[]): string {
+  const known = values.filter((value) => value !== null);
+  if (known.length === 0) return "-";
+  const mean = known.reduce((sum, value) => sum + value, 0) / known.length;
+  const percent = (fraction: number): string => (100 * fraction).toFixed(1);
+  if (known.length === 1) return percent(mean);
+  const variance = known.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (known.length - 1);
+  return `${percent(mean)} ± ${percent(Math.sqrt(variance))}`;
+}
+
+/** A document with its tables replaced, between the two marks. */
+export function withTables(document: string, tables: string): string {
+  const [begin, end] = [document.indexOf(BEGIN), document.indexOf(END)];
+  if (begin < 0 || end < begin) throw new Error(`expected the marks ${BEGIN} and ${END} in the document`);
+  return `${document.slice(0, begin + BEGIN.length)}\n\n${tables}\n\n${document.slice(end)}`;
+}

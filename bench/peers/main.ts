@@ -1,0 +1,175 @@
+// bigrid beside other WebGPU libraries: the same seeded work, in one run on one adapter. Each library has a process of its
+// own; for each row all are prepared, their results are checked, and then they run one after the other, round by round.
+// Writes bench/results/peers.<adapter>.json and the tables of docs/performance.md.
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Command, Option } from "commander";
+import { networkProblems } from "./network.ts";
+import { Peer, type Library, type MemoryReply, type Reply } from "./peer.ts";
+import { errorOf, problems, type Problem } from "./problems.ts";
+import { median, networksTable, timesTable, withTables, type Result, type Row } from "./table.ts";
+
+const NETWORKS = /^efficientnet/;
+const PAGE = "docs/performance.md";
+const ROW_MILLISECONDS = 90_000; // of measuring, after which a row makes do with LEAST_ROUNDS
+const LEAST_ROUNDS = 3;
+
+const LIBRARIES: readonly Library[] = [
+  { name: "bigrid", module: "bigrid" },
+  { name: "bigrid captured", module: "bigrid", options: { captured: true } },
+  { name: "bigrid f16", module: "bigrid", options: { dtype: "f16" }, only: NETWORKS, tolerance: 1e-2 },
+  { name: "TensorFlow.js", module: "tfjs" },
+  { name: "jax-js", module: "jax" },
+  { name: "jax-js with value", module: "jax", options: { value: true } },
+  { name: "onnxruntime-node", module: "onnxruntime", options: { runtime: "node" } },
+  // V8's optimising compiler takes minutes over this WebAssembly; the baseline code that it starts with is enough.
+  { name: "onnxruntime-web", module: "onnxruntime", options: { runtime: "web" }, flags: ["--liftoff-only"] },
+];
+
+interface Options {
+  readonly rows: string[] | undefined;
+  readonly libraries: string[] | undefined;
+  readonly repeats: number;
+  readonly dry: boolean;
+}
+
+interface Report {
+  readonly adapter: string;
+  readonly node: string;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly rows: readonly Row[];
+}
+
+const rounded = (value: number): number => Number(value.toPrecision(4));
+
+/** Opens every library on a problem and measures those that solve it. */
+class Round {
+  readonly results: Record<string, Result> = {};
+  readonly #problem: Problem;
+  readonly #peers = new Map<string, { readonly peer: Peer; readonly first: number; readonly error: number; readonly times: number[] }>();
+
+  constructor(problem: Problem) {
+    this.#problem = problem;
+  }
+
+  /** @returns what the library says of itself */
+  async prepare(library: Library, expected: () => readonly ArrayLike<number>[]): Promise<{ readonly version?: string; readonly adapter?: string }> {
+    const { name, inputs, settings = {}, tolerance, kind = name } = this.#problem;
+    const peer = new Peer(library);
+    const opened = await peer.ask<{ version?: string; adapter?: string }>({ do: "open" });
+    const reply = opened.error === undefined ? await peer.ask<Reply>({ do: "prepare", problem: { name: kind, inputs, settings } }) : ({ error: opened.error } as Reply);
+    const drop = async (failed?: string) => {
+      if (failed !== undefined) this.results[library.name] = { failed };
+      await peer.close();
+      return opened;
+    };
+    if (reply.error !== undefined) return drop(reply.error);
+    if (reply.missing) return drop();
+    const error = errorOf(this.#problem, reply.outputs, expected());
+    if (!(error <= Math.max(tolerance, library.tolerance ?? 0))) return drop(`wrong: relative error ${error.toExponential(1)}`);
+    this.#peers.set(library.name, { peer, first: reply.milliseconds, error, times: [] });
+    return opened;
+  }
+
+  async #once(record: boolean): Promise<void> {
+    for (const [name, { peer, times }] of this.#peers) {
+      const reply = await peer.ask<Reply>({ do: "run" });
+      if (reply.error !== undefined) {
+        this.results[name] = { failed: reply.error };
+        this.#peers.delete(name);
+        await peer.close();
+      } else if (record) times.push(reply.milliseconds);
+    }
+  }
+
+  /** Runs the libraries in turn. */
+  async measure(repeats: number): Promise<void> {
+    await this.#once(false);
+    const end = performance.now() + ROW_MILLISECONDS;
+    for (let round = 0; round < repeats && (round < LEAST_ROUNDS || performance.now() < end); round++) await this.#once(true);
+    for (const [name, { peer, first, error, times }] of this.#peers) {
+      const milliseconds = { median: rounded(median(times)), min: rounded(Math.min(...times)), runs: times.length };
+      const { deviceBytes, residentBytes } = await peer.ask<MemoryReply>({ do: "memory" });
+      const memory = this.#problem.images === undefined ? {} : { deviceBytes, residentBytes };
+      this.results[name] = { milliseconds, first: rounded(first), error: Number(error.toPrecision(2)), ...memory };
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const { peer } of this.#peers.values()) await peer.close();
+  }
+}
+
+const gitCommit = (): string => execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
+
+async function chosen(problemsOf: readonly Problem[], { rows }: Options): Promise<readonly Problem[]> {
+  return problemsOf.filter(({ name }) => !rows || rows.some((row) => name.startsWith(row)));
+}
+
+export async function main(args: readonly string[]): Promise<number> {
+  const names = LIBRARIES.map(({ name }) => name);
+  const command = new Command("bench:peers")
+    .description("measures bigrid beside other WebGPU libraries")
+    .option("--rows <names...>", "only rows whose names begin so: matmul, efficientnet-b4 ...")
+    .addOption(new Option("--libraries <names...>", "only these").choices(names))
+    .option("--repeats <count>", "runs of each library", Number, 9)
+    .option("--dry", "print, and write neither results nor page", false)
+    .parse(args, { from: "user" });
+  const options = command.opts<Options>();
+  const libraries = LIBRARIES.filter(({ name }) => !options.libraries || options.libraries.includes(name));
+
+  const folder = mkdtempSync(join(tmpdir(), "bigrid-peers-"));
+  const versions: Record<string, string> = {};
+  const rows: Row[] = [];
+  let adapter = "";
+  try {
+    const networks = ["efficientnet-b4", "efficientnet-b6"] as const;
+    const wanted = networks.filter((name) => !options.rows || options.rows.some((row) => name.startsWith(row.split(" ")[0]!)));
+    const all = [...problems(), ...(await Promise.all(wanted.map((name) => networkProblems(name, [1, 16], join(folder, `${name}.safetensors`))))).flat()];
+    for (const problem of await chosen(all, options)) {
+      const round = new Round(problem);
+      let known: readonly ArrayLike<number>[] | null = null;
+      try {
+        for (const library of libraries) {
+          if (library.only && !library.only.test(problem.name)) continue;
+          const opened = await round.prepare(library, () => (known ??= problem.expected()));
+          if (opened.version) versions[library.name] = opened.version;
+          adapter ||= opened.adapter ?? "";
+        }
+        await round.measure(options.repeats);
+      } finally {
+        await round.close();
+      }
+      const row = { name: problem.name, title: problem.title, ...(problem.images !== undefined && { images: problem.images }), commit: gitCommit(), date: new Date().toISOString().slice(0, 10), results: round.results };
+      rows.push(row);
+      console.log(`${row.title}:`);
+      for (const [name, { milliseconds, first, error, failed }] of Object.entries(row.results)) {
+        console.log(`  ${name.padEnd(18)} ${milliseconds ? `${milliseconds.median} ms (min ${milliseconds.min}, first ${first}), error ${error}` : failed}`);
+      }
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+  if (!options.dry) write({ adapter, node: process.version, versions, rows });
+  return 0;
+}
+
+/** Rows that were measured replace those of the same name that a former run has left. */
+function write(report: Report): void {
+  const path = `bench/results/peers.${report.adapter.split(/[^A-Za-z0-9]+/)[0]!.toLowerCase()}.json`;
+  const former = existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as Report) : null;
+  const order = [...problems().map(({ name }) => name), "efficientnet-b4 x 1", "efficientnet-b4 x 16", "efficientnet-b6 x 1", "efficientnet-b6 x 16"];
+  const byName = new Map([...(former?.rows ?? []), ...report.rows].map((row) => [row.name, row]));
+  const rows = order.flatMap((name) => byName.get(name) ?? []);
+  const whole = { ...report, versions: { ...former?.versions, ...report.versions }, rows };
+  writeFileSync(path, `${JSON.stringify(whole, null, 1)}\n`);
+  writeFileSync(PAGE, withTables(readFileSync(PAGE, "utf8"), tablesOf(whole)));
+}
+
+function tablesOf({ rows }: Report): string {
+  const [single, networks] = [rows.filter(({ images }) => images === undefined), rows.filter(({ images }) => images !== undefined)];
+  const columns = (of: readonly Row[]) => LIBRARIES.map(({ name }) => name).filter((name) => of.some(({ results }) => results[name]));
+  return [timesTable(single, columns(single)), networksTable(networks, columns(networks))].join("\n\n");
+}

@@ -1,0 +1,105 @@
+// The comparison as Markdown.
+
+/** What one library made of one row. */
+export interface Result {
+  /** Of all runs behind the first, until the results are on the host. */
+  readonly milliseconds?: { readonly median: number; readonly min: number; readonly runs: number };
+  /** The first call, with what it compiles. */
+  readonly first?: number;
+  /** Largest relative error of an output against float64, L2. */
+  readonly error?: number;
+  readonly deviceBytes?: number | null;
+  readonly residentBytes?: number | null;
+  /** Why there is no time. */
+  readonly failed?: string;
+}
+
+export interface Row {
+  readonly name: string;
+  readonly title: string;
+  /** For rows of networks. */
+  readonly images?: number;
+  readonly commit: string;
+  readonly date: string;
+  /** By library; absent where a library has no such thing. */
+  readonly results: Readonly<Record<string, Result>>;
+}
+
+/** A middle value. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const half = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
+}
+
+const shown = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, ""));
+
+const isOurs = (library: string): boolean => library.startsWith("bigrid");
+
+/** The fastest of those that a test of names picks. */
+function fastest(row: Row, picks: (library: string) => boolean): number {
+  const times = Object.entries(row.results).flatMap(([library, { milliseconds }]) => (milliseconds && picks(library) ? [milliseconds.median] : []));
+  return Math.min(...times);
+}
+
+/** How many times faster the best way of ours is than the best peer; null where either has no time. */
+export function advantage(row: Row): number | null {
+  const [ours, theirs] = [fastest(row, isOurs), fastest(row, (library) => !isOurs(library))];
+  return Number.isFinite(ours) && Number.isFinite(theirs) ? theirs / ours : null;
+}
+
+function table(head: readonly string[], lines: readonly (readonly string[])[]): string {
+  return [head, head.map(() => "---"), ...lines].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
+
+const factor = (row: Row): string => {
+  const times = advantage(row);
+  return times === null ? "" : `${times.toFixed(times < 10 ? 2 : 0)}x`;
+};
+
+/** Milliseconds of every row, the fastest in bold. */
+export function timesTable(rows: readonly Row[], libraries: readonly string[]): string {
+  const lines = rows.map((row) => {
+    const best = fastest(row, () => true);
+    const cells = libraries.map((library) => {
+      const result = row.results[library];
+      if (!result) return "";
+      if (!result.milliseconds) return "fails";
+      const text = shown(result.milliseconds.median);
+      return result.milliseconds.median === best ? `**${text}**` : text;
+    });
+    return [row.title, ...cells, factor(row)];
+  });
+  return table(["milliseconds", ...libraries, "best peer / bigrid"], lines);
+}
+
+const MEBIBYTE = 2 ** 20;
+
+/** Images a second and the most memory of every row of networks. */
+export function networksTable(rows: readonly Row[], libraries: readonly string[]): string {
+  const lines = rows.map((row) => {
+    const best = fastest(row, () => true);
+    const cells = libraries.map((library) => {
+      const result = row.results[library];
+      if (!result) return "";
+      if (!result.milliseconds) return "fails";
+      const rate = shown((1000 * row.images!) / result.milliseconds.median);
+      const memory = result.deviceBytes ? `${(result.deviceBytes / MEBIBYTE).toFixed(0)} MiB` : result.residentBytes ? `(${(result.residentBytes / MEBIBYTE).toFixed(0)} MiB)` : "?";
+      return `${result.milliseconds.median === best ? `**${rate}**` : rate}, ${memory}`;
+    });
+    return [row.title, ...cells, factor(row)];
+  });
+  return table(["images/s, peak memory", ...libraries, "best peer / bigrid"], lines);
+}
+
+const [BEGIN, END] = ["<!-- Written by npm run bench:peers -->", "<!-- As far as here -->"];
+
+/**
+ * A page with its tables replaced.
+ * @throws Error if the page has no place for them
+ */
+export function withTables(page: string, tables: string): string {
+  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
+  if (begin < 0 || end < begin) throw new Error(`the page has no lines ${BEGIN} and ${END}: put them where the tables belong`);
+  return `${page.slice(0, begin + BEGIN.length)}\n\n${tables}\n\n${page.slice(end)}`;
+}

@@ -1,0 +1,58 @@
+import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+import type { Stage } from "../../src/models/grad/fit.ts";
+
+const HEIGHT = 170;
+
+/** The losses of both stages over the steps taken, on a logarithmic scale. */
+export class LossChart {
+  readonly #into: HTMLElement;
+  readonly #steps: number[] = [];
+  readonly #losses: Record<Stage, (number | null)[]> = { abnormal: [], normal: [] };
+  #plot: uPlot | null = null;
+
+  constructor(into: HTMLElement) {
+    this.#into = into;
+    new ResizeObserver(() => this.#plot?.setSize({ width: into.clientWidth, height: HEIGHT })).observe(into);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw());
+  }
+
+  clear(): void {
+    this.#steps.length = this.#losses.abnormal.length = this.#losses.normal.length = 0;
+    this.#plot?.destroy();
+    this.#plot = null;
+  }
+
+  add(taken: number, stage: Stage, loss: number): void {
+    this.#steps.push(taken);
+    this.#losses.abnormal.push(stage === "abnormal" ? loss : null);
+    this.#losses.normal.push(stage === "normal" ? loss : null);
+    if (this.#plot) this.#plot.setData(this.#data());
+    else this.#draw();
+  }
+
+  #data(): uPlot.AlignedData {
+    return [this.#steps, this.#losses.abnormal, this.#losses.normal];
+  }
+
+  #draw(): void {
+    if (this.#steps.length === 0) return;
+    this.#plot?.destroy();
+    const style = getComputedStyle(document.documentElement);
+    const colour = (name: string): string => style.getPropertyValue(name).trim();
+    const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 } };
+    const line = (label: string, stroke: string): uPlot.Series => ({ label, stroke, width: 2, spanGaps: true, points: { show: false } });
+    this.#plot = new uPlot(
+      {
+        width: this.#into.clientWidth,
+        height: HEIGHT,
+        scales: { x: { time: false }, y: { distr: 3 } },
+        axes: [axis, { ...axis, size: 56 }],
+        series: [{ label: "step" }, line("stage 1, hinge", colour("--bad")), line("stage 2, reconstruction", colour("--accent"))],
+        cursor: { y: false },
+      },
+      this.#data(),
+      this.#into,
+    );
+  }
+}

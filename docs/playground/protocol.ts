@@ -1,0 +1,93 @@
+import type { BackboneName } from "../../src/models/backbone.ts";
+import type { Calibration } from "../../src/models/calibration.ts";
+import type { Stage } from "../../src/models/grad/fit.ts";
+import type { Placement } from "../../src/tensor/placement.ts";
+
+/** A picture that the user chose, filmed or had made. */
+export interface Picture {
+  /** Its path where it came with a folder: "good" in it says that a picture to inspect is known to be good. */
+  readonly name: string;
+  readonly file: Blob;
+}
+
+/** How a model is trained; small enough to be kept beside its pictures. */
+export interface TrainingChoice {
+  readonly backbone: BackboneName;
+  /** Side of the square that pictures are resized to, pixels. */
+  readonly inputSize: number;
+  readonly seed: number;
+}
+
+/** What the page asks of the worker. Answers with `id` belong to the request that had it. */
+export type Request =
+  | { readonly kind: "open" }
+  | { readonly kind: "samples" }
+  | { readonly kind: "weights"; readonly name: BackboneName; readonly file: Blob | null }
+  | { readonly kind: "train"; readonly pictures: readonly Picture[]; readonly choice: TrainingChoice }
+  | { readonly kind: "resume" }
+  | { readonly kind: "stop" }
+  | { readonly kind: "inspect"; readonly id: number; readonly image: Blob | ImageBitmap }
+  | { readonly kind: "save" }
+  | { readonly kind: "load"; readonly file: Blob; readonly name: string }
+  | { readonly kind: "forget" }
+  | { readonly kind: "lose" };
+
+/** A training that was left: by a closed tab, a lost device, or by hand. */
+export interface LeftTraining {
+  readonly pictures: number;
+  /** Steps taken. */
+  readonly taken: number;
+  readonly choice: TrainingChoice;
+}
+
+/** A detector that can inspect. */
+export interface Ready {
+  readonly calibration: Calibration;
+  readonly backbone: BackboneName;
+  readonly inputSize: number;
+  /** Scores of the good pictures at hand that were not trained on; of all of them where there are too few to hold some out. */
+  readonly good: readonly number[];
+  readonly heldOut: boolean;
+}
+
+/** What the detector says of a picture, and where its map has it. */
+export interface Inspected {
+  readonly id: number;
+  readonly score: number;
+  readonly calibrated: number;
+  /** `[size, size]`, row-major. */
+  readonly map: Float32Array<ArrayBuffer>;
+  readonly size: number;
+  readonly width: number;
+  readonly height: number;
+  readonly placement: Placement;
+  readonly milliseconds: number;
+}
+
+export type Trouble = "unsupported" | "lost" | "memory" | "input";
+
+/** What the worker tells the page. */
+export type Reply =
+  | { readonly kind: "opened"; readonly adapter: string; readonly software: boolean; readonly left: LeftTraining | null; readonly hasModel: boolean }
+  | { readonly kind: "samples"; readonly good: readonly Picture[]; readonly test: readonly Picture[] }
+  | { readonly kind: "weights"; readonly name: BackboneName; readonly done: number; readonly total: number }
+  | { readonly kind: "features"; readonly done: number; readonly total: number }
+  | {
+      readonly kind: "step";
+      readonly stage: Stage;
+      readonly epoch: number;
+      readonly step: number;
+      readonly steps: number;
+      readonly taken: number;
+      readonly run: number;
+      readonly runs: number;
+      readonly loss: number | null;
+      readonly secondsLeft: number;
+    }
+  | { readonly kind: "kept"; readonly taken: number }
+  | { readonly kind: "stopped"; readonly left: LeftTraining }
+  | ({ readonly kind: "ready" } & Ready)
+  | ({ readonly kind: "inspected" } & Inspected)
+  | { readonly kind: "refused"; readonly id: number; readonly message: string }
+  | { readonly kind: "model"; readonly file: Blob }
+  | { readonly kind: "failed"; readonly trouble: Trouble; readonly message: string };

@@ -1,0 +1,17 @@
+import { checkpointFrom, type Checkpoint } from "../models/efficientnet/checkpoint.ts";
+
+/**
+ * A safetensors file of weights that the page was given: hashed as a whole, then each tensor is read when it is asked for.
+ * @param name for errors
+ * @throws InputError if it is no safetensors file
+ */
+export async function openCheckpoint(file: Blob, name = file instanceof File ? file.name : "the weights"): Promise<Checkpoint> {
+  const read = async (first: number, bytes: number) => new Uint8Array(await file.slice(first, first + bytes).arrayBuffer());
+  return checkpointFrom({ name, bytes: file.size, sha256: await sha256Of(file), read });
+}
+
+/** SHA-256 of a file's contents, in hexadecimal digits. */
+export async function sha256Of(file: Blob): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", await file.arrayBuffer()));
+  return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}

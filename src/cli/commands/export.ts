@@ -1,0 +1,39 @@
+import { dirname } from "node:path";
+import type { Command } from "commander";
+import { loadDetector, modelPath } from "../../node/detector_file.ts";
+import { openDevice } from "../../node/device.ts";
+import { ensureWritableFolder, writeFileAtomic } from "../../node/files.ts";
+import { encodeOnnx } from "../../onnx/encode_onnx.ts";
+import { WEIGHTS_HELP } from "../options.ts";
+import { print } from "../output.ts";
+
+interface ExportFlags {
+  readonly out: string;
+  readonly weights?: string;
+  readonly json?: boolean;
+}
+
+export function addExport(program: Command): void {
+  program
+    .command("export")
+    .description("write a trained model with its backbone as ONNX, for onnxruntime and others")
+    .argument("<run>", "folder that train wrote")
+    .requiredOption("--out <file>", "the ONNX file")
+    .option("--weights <file>", WEIGHTS_HELP)
+    .option("--json", "one JSON object: {model, bytes, inputSize, threshold}")
+    .action(async (run: string, { out, weights, json }: ExportFlags) => {
+      await modelPath(run);
+      await ensureWritableFolder(dirname(out));
+      const detector = await loadDetector(await openDevice(), run, weights);
+      const file = await encodeOnnx(detector);
+      await writeFileAtomic(out, file);
+      const { inputSize, backbone, grad, calibration } = detector.config;
+      if (json) return print(JSON.stringify({ model: out, bytes: file.length, inputSize, threshold: calibration.threshold }));
+      print(`${out}: ${backbone.name} backbone and ${grad.decoder} decoder, ${(file.length / MEGABYTE).toFixed(1)} MB, ONNX opset 16`);
+      print(`takes  image: bytes of photographs, resized to ${inputSize} x ${inputSize} as its metadata says; any number at a time`);
+      print("gives  calibrated: above 0.5 a photograph is called defective; map: where; score, peak: in units of the features");
+      print("more   docs/onnx.md has a Python program that runs it");
+    });
+}
+
+const MEGABYTE = 1e6;

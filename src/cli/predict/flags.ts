@@ -1,0 +1,70 @@
+import { InvalidArgumentError, type Command } from "commander";
+import { OptionError } from "../../runtime/errors.ts";
+import { positiveNumber, wholeNumber } from "../numbers.ts";
+import { WEIGHTS_HELP } from "../options.ts";
+import type { OutputFlags, Shard } from "./outputs.ts";
+
+/** What the command line says about prediction. */
+export interface PredictFlags extends OutputFlags {
+  readonly watch?: string;
+  readonly settle: number;
+  readonly roi?: string;
+  readonly ignore?: string;
+  readonly minArea?: number;
+  readonly pixelThreshold?: number;
+  readonly class?: string;
+  readonly weights?: string;
+  readonly batch: number;
+  readonly shard?: Shard;
+  readonly resume?: boolean;
+  readonly strict?: boolean;
+  readonly failOnDefect?: boolean;
+  readonly json?: boolean;
+}
+
+export function addOutputFlags(command: Command): Command {
+  return command
+    .option("--csv <file>", "a table with a line for each image")
+    .option("--jsonl <file>", "the same as JSON, an object a line, with each defect's box, area and peak")
+    .option("--coco <file>", "boxes, areas and shapes of defects, as COCO's JSON");
+}
+
+export function addPredictFlags(command: Command): Command {
+  return addOutputFlags(command.option("--out <dir>", "the usual: results.csv, results.jsonl and heat/ in this folder"))
+    .option("--heat <dir>", "a heat map over each image, as PNG of its size")
+    .option("--masks <dir>", "a mask of each image's defects, as PNG of its size: 255 in a defect, else 0")
+    .option("--contours <dir>", "each image with its defects outlined, as PNG of its size")
+    .option("--watch <dir>", "judge the images in this folder and those that come into it, each once, until a signal ends it")
+    .option("--settle <seconds>", "with --watch: without a change for so long, a file is complete", positiveNumber(), 1)
+    .option("--roi <region>", "what counts: x,y,width,height in pixels, or a mask's file, stretched over each image")
+    .option("--ignore <mask>", "a mask's file: what it marks does not count")
+    .option("--min-area <pixels>", "a defect has at least so many pixels; an image without any is good, whatever its score", wholeNumber(1))
+    .option("--pixel-threshold <value>", "of the map, above it a pixel is defective (default: calibrated in training)", positiveNumber())
+    .option("--class <name>", "which of the trained classes the images are of: its own thresholds apply, instead of the highest of all")
+    .option("--weights <file>", WEIGHTS_HELP)
+    .option("--batch <n>", "images that the GPU is given at a time", wholeNumber(1), 8)
+    .option("--shard <i/n>", "judge the i-th of n parts of the images; \"bigrid merge\" joins them", shardOf)
+    .option("--resume", "go on where an earlier prediction with the same outputs was ended")
+    .option("--strict", "end at the first image that cannot be read, instead of skipping it")
+    .option("--fail-on-defect", "exit with 3 if an image is called defective")
+    .option(
+      "--json",
+      "one JSON object: {threshold, pixelThreshold, images: [{image, verdict, score, calibrated, peak, width, height, area, defects, heatMap}], skipped: [{image, reason}]}",
+    );
+}
+
+/** @throws OptionError for flags and images that do not go together */
+export function requireConsistent(words: readonly string[], { watch, shard, json, resume }: PredictFlags, keeps: boolean): void {
+  if (watch === undefined && words.length === 0) throw new OptionError('no images: name files, folders, "patterns", - for a list on standard input, or --watch DIR');
+  if (watch !== undefined && words.length > 0) throw new OptionError(`--watch ${watch} judges what is in that folder: leave out ${words[0]}`);
+  if (watch !== undefined && shard) throw new OptionError("--watch and --shard do not go together: what comes cannot be dealt out beforehand");
+  if (watch !== undefined && json) throw new OptionError("--watch has no end to print one object at: use --jsonl FILE");
+  if (!keeps && (watch !== undefined || shard || resume)) throw new OptionError("name an output (--out DIR, --csv FILE, ...): what is done is kept beside it");
+}
+
+function shardOf(text: string): Shard {
+  const found = /^(\d+)\/(\d+)$/.exec(text);
+  const [index, count] = [Number(found?.[1]), Number(found?.[2])];
+  if (!(index >= 1 && index <= count)) throw new InvalidArgumentError("i/n is needed, with i from 1 to n, such as 2/4.");
+  return { index, count };
+}

@@ -1,0 +1,164 @@
+import { dirname, join } from "node:path";
+import { mkdir } from "node:fs/promises";
+import sharp, { type OverlayOptions } from "sharp";
+import { requireUsable, type DecodedImage } from "../../io/image.ts";
+import { calibratedScore, type GoodScores } from "../../models/calibration.ts";
+import { defectsOf, type Defects } from "../../models/defects.ts";
+import type { Detector, Inspection } from "../../models/detector.ts";
+import { writeFileAtomic } from "../../node/files.ts";
+import { decodeImages, encodePng, type Decoded } from "../../node/images.ts";
+import { InputError } from "../../runtime/errors.ts";
+import { heatLayer } from "../heat.ts";
+import { say } from "../output.ts";
+import { maskContour } from "../report/pictures.ts";
+import type { Counted, Region } from "./region.ts";
+import type { Judged, PictureKind, Result } from "./results.ts";
+
+/** An image to judge, and what pictures of it are called below their folders. */
+export interface Item {
+  readonly image: string;
+  readonly picture: string;
+}
+
+export interface JudgeOptions {
+  readonly good: GoodScores;
+  readonly pixelThreshold: number;
+  /** Pixels that a defect has at least; an image without such a defect is good then, whatever its score. */
+  readonly minArea: number | null;
+  readonly region: Region | null;
+  readonly pictures: ReadonlyMap<PictureKind, string>;
+  /** Images that the GPU is given at a time. */
+  readonly batch: number;
+  /** Whether an image that cannot be read ends everything. */
+  readonly strict: boolean;
+}
+
+// Decoded images are large, and how large is not known before: their number is bounded by their bytes.
+const AHEAD_BYTES = 128e6;
+const BATCH_BYTES = 64e6;
+
+// sharp decodes in libuv's threads, and the launcher makes one for each core. Worker threads of our own would only hand on
+// what these do, and a copy of each image: see docs/predict.md for what was measured.
+const DECODED_AHEAD = Math.max(4, Number(process.env["UV_THREADPOOL_SIZE"] ?? 4));
+
+/**
+ * Judges images in order, a batch at a time: while the GPU has one, that before is written and those to come are decoded.
+ * @throws InputError at the first image that cannot be read if `strict`; if a picture cannot be written
+ */
+export async function* judge<T extends Item>(detector: Detector, items: readonly T[], options: JudgeOptions): AsyncGenerator<readonly (readonly [T, Result])[]> {
+  let before: Promise<readonly (readonly [T, Result])[]> | null = null;
+  for await (const batch of batchesOf(decodeImages(items, ({ image }) => image, Math.max(DECODED_AHEAD, options.batch), AHEAD_BYTES), options.batch)) {
+    const begun = judgeBatch(detector, batch, options);
+    begun.catch(() => undefined); // awaited below, after that before it
+    if (before) yield await before;
+    before = begun;
+  }
+  if (before) yield await before;
+}
+
+/** Groups of so many images, fewer if they are large. */
+async function* batchesOf<T>(decoded: AsyncIterable<Decoded<T>>, most: number): AsyncGenerator<readonly Decoded<T>[]> {
+  let batch: Decoded<T>[] = [];
+  let bytes = 0;
+  for await (const outcome of decoded) {
+    batch.push(outcome);
+    bytes += "image" in outcome ? outcome.image.data.length : 0;
+    if (batch.length < most && bytes < BATCH_BYTES) continue;
+    yield batch;
+    [batch, bytes] = [[], 0];
+  }
+  if (batch.length > 0) yield batch;
+}
+
+interface Usable {
+  readonly image: DecodedImage;
+  readonly counted: Counted | null;
+}
+
+async function judgeBatch<T extends Item>(detector: Detector, batch: readonly Decoded<T>[], options: JudgeOptions): Promise<(readonly [T, Result])[]> {
+  const read = batch.map((outcome) => usable(detector, outcome, options));
+  const images = read.filter((outcome) => "image" in outcome);
+  const inspections = images.length === 0 ? [] : await detector.inspect(images.map(({ image }) => image), images.map(({ counted }) => counted?.inMap ?? null));
+  const inspected = new Map(images.map((image, i) => [image, inspections[i]!]));
+  return Promise.all(
+    batch.map(async ({ item }, i) => {
+      const outcome = read[i]!;
+      if ("reason" in outcome) return [item, { image: item.image, verdict: "unreadable", reason: outcome.reason }] as const;
+      return [item, await resultOf(detector, item, outcome, inspected.get(outcome)!, options)] as const;
+    }),
+  );
+}
+
+/** An image with what counts in it, or why it cannot be judged. */
+function usable<T extends Item>(detector: Detector, outcome: Decoded<T>, { region, strict }: JudgeOptions): Usable | { readonly reason: string } {
+  try {
+    if ("error" in outcome) throw outcome.error;
+    const { image, item } = outcome;
+    requireUsable(image, item.image);
+    const counted = region?.in(image, detector.placementOf(image), detector.config.inputSize) ?? null;
+    if (counted && !counted.any) throw new InputError(`the region of interest leaves nothing of ${item.image} (${image.width}x${image.height} pixels)`);
+    return { image, counted };
+  } catch (error) {
+    if (!(error instanceof InputError) || strict) throw error;
+    say(`skipped: ${error.message}`);
+    return { reason: error.message };
+  }
+}
+
+async function resultOf(
+  detector: Detector,
+  { image: path, picture }: Item,
+  { image, counted }: Usable,
+  inspection: Inspection,
+  { good, pixelThreshold, minArea, pictures }: JudgeOptions,
+): Promise<Judged> {
+  const { width, height } = image;
+  const { score, peak } = inspection;
+  const placement = detector.placementOf(image);
+  const found = defectsOf(inspection, image, placement, { threshold: pixelThreshold, minArea: minArea ?? 1, counted: counted?.inPicture ?? null });
+  const written = await Promise.all(
+    [...pictures].map(async ([kind, folder]) => {
+      const file = join(folder, picture);
+      const png = await PICTURES[kind](detector, image, inspection, found);
+      await mkdir(dirname(file), { recursive: true });
+      await writeFileAtomic(file, png);
+      return [kind, file] as const;
+    }),
+  );
+  return {
+    image: path,
+    score,
+    calibrated: calibratedScore(score, good),
+    verdict: score > good.threshold && (minArea === null || found.defects.length > 0) ? "defective" : "good",
+    peak,
+    width,
+    height,
+    defects: found.defects,
+    pictures: Object.fromEntries(written),
+  };
+}
+
+/** How each kind of picture is made, as PNG of the image's own size. */
+const PICTURES: Readonly<Record<PictureKind, (detector: Detector, image: DecodedImage, inspection: Inspection, found: Defects) => Promise<Uint8Array>>> = {
+  heatMap: heatMapOver,
+  mask: (_detector, { width, height }, _inspection, { mask }) => encodePng(mask.map((pixel) => 255 * pixel), width, height),
+  contour: (_detector, image, _inspection, { mask, defects }) => {
+    const outline = defects.length === 0 ? null : maskContour(mask, image.width, image.height);
+    return over(image, outline && { input: Buffer.from(outline.buffer), raw: { width: image.width, height: image.height, channels: 4 } });
+  },
+};
+
+async function heatMapOver(detector: Detector, image: DecodedImage, { map, size }: Inspection): Promise<Uint8Array> {
+  const { source, target } = detector.placementOf(image);
+  const overlay = await sharp(heatLayer(map, size, size, detector.config.calibration.heat), { raw: { width: size, height: size, channels: 4 } })
+    .extract(target)
+    .resize(source.width, source.height, { fit: "fill" })
+    .png()
+    .toBuffer();
+  return over(image, { input: overlay, left: source.left, top: source.top });
+}
+
+/** A photograph, with something laid over it. */
+function over({ data, width, height }: DecodedImage, layer: OverlayOptions | null): Promise<Uint8Array> {
+  return sharp(data, { raw: { width, height, channels: 4 } }).composite(layer ? [layer] : []).removeAlpha().png().toBuffer();
+}

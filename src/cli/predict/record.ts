@@ -1,0 +1,215 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Journal, readEntries, readHeader } from "../../node/journal.ts";
+import { InputError } from "../../runtime/errors.ts";
+import { Tables, type Outputs, type Shard } from "./outputs.ts";
+import type { Result } from "./results.ts";
+
+/** By what results were made: those of other settings do not belong to them. */
+export interface Settings {
+  /** The model file's SHA-256. */
+  readonly model: string;
+  readonly class: string | null;
+  readonly threshold: number;
+  readonly pixelThreshold: number;
+  readonly minArea: number | null;
+  /** A rectangle, or a mask's SHA-256. */
+  readonly roi: string | null;
+  readonly ignore: string | null;
+  readonly pictures: readonly string[];
+  /** Of all images, those of other shards too; null if they come as they come. */
+  readonly list: { readonly images: number; readonly sha256: string } | null;
+  readonly watch: string | null;
+}
+
+interface Header extends Settings {
+  readonly format: "bigrid-predictions";
+  readonly version: 1;
+  readonly shard: Shard | null;
+}
+
+interface Done {
+  readonly result: Result;
+  /** What tells an image from one that had its name before, where that may be. */
+  readonly identity?: string;
+}
+
+type Entry = Done | { readonly end: true };
+
+/** How many images there are of each verdict. */
+export type Counts = Record<Result["verdict"], number>;
+
+/**
+ * The results so far: the journal, which alone says what is done, and the tables that follow from it. An image is done when
+ * it is in the journal; the tables get its lines after that, and are made anew from the journal when work goes on.
+ */
+export class PredictionRecord {
+  readonly counts: Counts = { good: 0, defective: 0, unreadable: 0 };
+  /** Identities of what is done. */
+  readonly identities: string[] = [];
+  /** Names of pictures that were written. */
+  readonly pictures: string[] = [];
+  readonly #journal: Journal<Entry>;
+  readonly #temporary: string | null;
+  #tables!: Tables;
+  #finished = false;
+
+  private constructor(journal: Journal<Entry>, temporary: string | null) {
+    this.#journal = journal;
+    this.#temporary = temporary;
+  }
+
+  /**
+   * @param goOn whether to go on with what the journal holds, rather than to refuse it
+   * @throws InputError if the journal holds something and `goOn` is not set, or it is of other settings; if a file cannot be written
+   */
+  static async open(outputs: Outputs, settings: Settings, shard: Shard | null, goOn: boolean): Promise<PredictionRecord> {
+    const temporary = outputs.journal === null ? await mkdtemp(join(tmpdir(), "bigrid-")) : null;
+    const path = outputs.journal ?? join(temporary!, "journal");
+    const own: Header = { format: "bigrid-predictions", version: 1, ...settings, shard };
+    const { journal, header } = await Journal.open<Header, Entry>(path, own);
+    const record = new PredictionRecord(journal, temporary);
+    try {
+      requireSame(own, header, path);
+      for await (const entry of journal.entries()) {
+        if ("end" in entry) record.#finished = true;
+        else record.#note(entry);
+      }
+      if ((record.done > 0 || record.#finished) && !goOn) {
+        const what = record.#finished ? "a finished shard" : `a prediction that was ended after ${record.done} images`;
+        throw new InputError(`${path} holds ${what}: --resume goes on with it; remove it to begin anew`);
+      }
+      record.#tables = await Tables.begin(outputs, () => record.results());
+      return record;
+    } catch (error) {
+      await journal.close();
+      throw error;
+    }
+  }
+
+  /** Images that are done. */
+  get done(): number {
+    return this.counts.good + this.counts.defective + this.counts.unreadable;
+  }
+
+  /** All results, in order. */
+  results(): AsyncGenerator<Result> {
+    return resultsIn(this.#journal.path);
+  }
+
+  /** @throws InputError if a file cannot be written; they are done nevertheless if it is no more than a table */
+  async append(done: readonly Done[]): Promise<void> {
+    await this.#journal.append(done);
+    for (const entry of done) this.#note(entry);
+    await this.#tables.append(done.map(({ result }) => result));
+  }
+
+  /** Writes what can only be written whole. */
+  writeWhole(): Promise<void> {
+    return this.#tables.writeWhole(() => this.results());
+  }
+
+  /** Stops where it stands, to be gone on with. */
+  async close(): Promise<void> {
+    await this.#tables.close();
+    await this.#journal.close();
+    if (this.#temporary) await rm(this.#temporary, { recursive: true, force: true });
+  }
+
+  /** Ends with everything done. A shard's journal stays for the merge; any other is of no use any more. */
+  async finish(shard: Shard | null): Promise<void> {
+    if (shard) {
+      if (!this.#finished) await this.#journal.append([{ end: true }]);
+      return this.close();
+    }
+    await this.#tables.close();
+    await this.#journal.remove();
+    if (this.#temporary) await rm(this.#temporary, { recursive: true, force: true });
+  }
+
+  #note({ result, identity }: Done): void {
+    this.counts[result.verdict]++;
+    if (identity !== undefined) this.identities.push(identity);
+    if (result.verdict !== "unreadable") this.pictures.push(...Object.values(result.pictures));
+  }
+}
+
+/** The results in a journal, in order. */
+async function* resultsIn(path: string): AsyncGenerator<Result> {
+  for await (const entry of readEntries<Entry>(path)) if ("result" in entry) yield entry.result;
+}
+
+/** How many images a journal holds, and whether they are all. */
+async function extentOf(path: string): Promise<{ readonly images: number; readonly finished: boolean }> {
+  let [images, finished] = [0, false];
+  for await (const entry of readEntries<Entry>(path)) {
+    if ("end" in entry) finished = true;
+    else images++;
+  }
+  return { images, finished };
+}
+
+function requireSame(own: Header, found: Header, path: string): void {
+  if (found.format !== own.format) throw new InputError(`${path} is no journal of predictions: move it away`);
+  if (found.version !== own.version) throw new InputError(`${path} is a journal of version ${found.version}; this bigrid reads version ${own.version}`);
+  for (const key of Object.keys(own) as (keyof Header)[]) {
+    const [now, before] = [JSON.stringify(own[key]), JSON.stringify(found[key])];
+    if (now !== before) throw new InputError(`${path} was begun with ${key} ${before}, not ${now}: go on with the same, or remove it to begin anew`);
+  }
+}
+
+/** Shards that belong together and are complete. */
+export interface Shards {
+  readonly paths: readonly string[];
+  readonly settings: Settings;
+}
+
+/**
+ * Checks that journals are the shards of one prediction: all of them, each once, each finished.
+ * @returns their paths in the shards' order
+ * @throws InputError if they are not, saying which is wrong
+ */
+export async function openShards(paths: readonly string[]): Promise<Shards> {
+  const headers = await Promise.all(
+    paths.map(async (path) => {
+      const header = await readHeader<Header>(path);
+      if (header?.format !== "bigrid-predictions") throw new InputError(`${path} is no journal of predictions`);
+      if (header.shard === null) throw new InputError(`${path} is no shard's journal: it was made without --shard`);
+      return { path, shard: header.shard, header };
+    }),
+  );
+  const [first] = headers;
+  if (!first) throw new InputError("there are no shards to merge");
+  const { count } = first.shard;
+  const byIndex = new Map<number, string>();
+  for (const { path, shard, header } of headers) {
+    const twin = byIndex.get(shard.index);
+    if (twin !== undefined) throw new InputError(`shard ${shard.index} of ${shard.count} is there twice: ${twin} and ${path}`);
+    byIndex.set(shard.index, path);
+    requireSame({ ...first.header, shard }, header, path);
+    if (shard.count !== count) throw new InputError(`${path} is one of ${shard.count} shards, ${first.path} one of ${count}`);
+    const { images, finished } = await extentOf(path);
+    if (!finished) throw new InputError(`shard ${shard.index} of ${count} (${path}) is not finished: run it again with --resume`);
+    const share = Math.ceil(((header.list?.images ?? 0) - (shard.index - 1)) / count);
+    if (images !== Math.max(0, share)) throw new InputError(`${path} holds ${images} images, its share is ${share}: remove it and run shard ${shard.index} again`);
+  }
+  const missing = Array.from({ length: count }, (_, i) => i + 1).filter((index) => !byIndex.has(index));
+  if (missing.length > 0) throw new InputError(`of ${count} shards, ${missing.length === 1 ? "one is" : `${missing.length} are`} missing: ${missing.slice(0, 20).join(", ")}`);
+  return { paths: Array.from({ length: count }, (_, i) => byIndex.get(i + 1)!), settings: first.header };
+}
+
+/** The results of all shards, in the order of the whole list: its images are dealt out one by one. */
+export async function* mergedResults({ paths }: Shards): AsyncGenerator<Result> {
+  const shards = paths.map(resultsIn);
+  for (let i = 0; ; i = (i + 1) % shards.length) {
+    const { value, done } = await shards[i]!.next();
+    if (done) break;
+    yield value;
+  }
+  for (const shard of shards) await shard.return(undefined);
+}
+
+/** The images of one shard: the list is dealt out one by one. */
+export const shareOf = <T>(list: readonly T[], { index, count }: Shard): T[] => list.filter((_, i) => i % count === index - 1);
+

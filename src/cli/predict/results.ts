@@ -1,0 +1,117 @@
+import { stringify } from "csv-stringify/sync";
+import type { Defect } from "../../models/defects.ts";
+
+/** What was found in an image. */
+export interface Judged {
+  readonly image: string;
+  readonly score: number;
+  /** 0.5 at the threshold. */
+  readonly calibrated: number;
+  readonly verdict: "good" | "defective";
+  /** The largest value of the map. */
+  readonly peak: number;
+  readonly width: number;
+  readonly height: number;
+  readonly defects: readonly Defect[];
+  /** Files of pictures of it, of the kinds that were asked for. */
+  readonly pictures: Readonly<Partial<Record<PictureKind, string>>>;
+}
+
+/** An image that could not be judged. */
+export interface Unreadable {
+  readonly image: string;
+  readonly verdict: "unreadable";
+  readonly reason: string;
+}
+
+export type Result = Judged | Unreadable;
+
+export const PICTURE_KINDS = ["heatMap", "mask", "contour"] as const;
+
+export type PictureKind = (typeof PICTURE_KINDS)[number];
+
+export const areaOf = ({ defects }: Judged): number => defects.reduce((sum, { area }) => sum + area, 0);
+
+const COLUMNS = ["image", "verdict", "calibrated", "score", "peak", "width", "height", "defects", "area", ...PICTURE_KINDS, "reason"] as const;
+
+export const CSV_HEADER = `${COLUMNS.join(",")}\n`;
+
+/** A line of comma-separated values, or several if a name holds line ends. */
+export function csvLine(result: Result): string {
+  const row: Readonly<Partial<Record<(typeof COLUMNS)[number], string | number>>> =
+    result.verdict === "unreadable" ? result : { ...result, ...result.pictures, defects: result.defects.length, area: areaOf(result) };
+  return stringify([COLUMNS.map((column) => row[column] ?? "")]);
+}
+
+/** What a line of JSON, and `--json`, say of an image. */
+export function plainResult(result: Result): object {
+  if (result.verdict === "unreadable") return result;
+  const { pictures, defects, ...rest } = result;
+  return { ...rest, area: areaOf(result), defects: defects.map(({ runs: _onlyForMasks, ...defect }) => defect), ...pictures };
+}
+
+export const jsonLine = (result: Result): string => `${JSON.stringify(plainResult(result))}\n`;
+
+/**
+ * The results as a COCO file, in parts. Images are numbered from 1 in their order, defects too; images that could not be
+ * judged are none. A segmentation is uncompressed RLE, as pycocotools reads it.
+ * @param resultsOf gives all results, as often as it is called
+ */
+export async function* cocoOf(resultsOf: () => AsyncIterable<Result>): AsyncGenerator<string> {
+  yield '{"info":{"description":"bigrid predict"},"categories":[{"id":1,"name":"defect","supercategory":"defect"}],"images":[';
+  yield* listed(resultsOf, ({ image, width, height, score, calibrated, verdict }, id) => [
+    { id, file_name: image, width, height, score, calibrated, verdict },
+  ]);
+  yield '],"annotations":[';
+  let id = 0;
+  yield* listed(resultsOf, ({ defects, width, height }, imageId) =>
+    defects.map(({ bbox, area, peak, runs }) => ({
+      id: ++id, image_id: imageId, category_id: 1, bbox, area, score: peak, iscrowd: 0, segmentation: { size: [height, width], counts: runs },
+    })),
+  );
+  yield "]}\n";
+}
+
+/**
+ * `--json`'s one object, in parts.
+ * @param resultsOf gives all results, as often as it is called
+ */
+export async function* jsonOf(threshold: number, pixelThreshold: number, resultsOf: () => AsyncIterable<Result>): AsyncGenerator<string> {
+  yield `{"threshold":${threshold},"pixelThreshold":${pixelThreshold},"images":[`;
+  yield* listed(resultsOf, (judged) => [plainResult(judged)]);
+  let comma = "";
+  yield '],"skipped":[';
+  for await (const result of resultsOf()) {
+    if (result.verdict !== "unreadable") continue;
+    yield comma + JSON.stringify({ image: result.image, reason: result.reason });
+    comma = ",";
+  }
+  yield "]}\n";
+}
+
+/** The members of a JSON list: what is made of each judged image, and of its number from 1. */
+async function* listed(resultsOf: () => AsyncIterable<Result>, membersOf: (judged: Judged, number: number) => readonly object[]): AsyncGenerator<string> {
+  let number = 0;
+  let comma = "";
+  for await (const result of resultsOf()) {
+    if (result.verdict === "unreadable") continue;
+    for (const member of membersOf(result, ++number)) {
+      yield comma + JSON.stringify(member);
+      comma = ",\n";
+    }
+  }
+}
+
+const PART = 1 << 16; // characters
+
+/** The same text in larger parts: each is a call of the system. */
+export async function* inParts(texts: AsyncIterable<string>): AsyncGenerator<string> {
+  let part = "";
+  for await (const text of texts) {
+    part += text;
+    if (part.length < PART) continue;
+    yield part;
+    part = "";
+  }
+  if (part !== "") yield part;
+}

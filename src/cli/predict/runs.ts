@@ -1,0 +1,103 @@
+import type { Detector } from "../../models/detector.ts";
+import { Arrivals, identityOf } from "../../node/arrivals.ts";
+import { commonFolder, liesIn } from "../../node/image_list.ts";
+import { InputError } from "../../runtime/errors.ts";
+import { print, printParts, say } from "../output.ts";
+import { showProgress } from "../progress.ts";
+import { AwaitedSignals } from "../signals.ts";
+import type { PredictFlags } from "./flags.ts";
+import { judge, type Item, type JudgeOptions } from "./judge.ts";
+import { PictureNames, type Outputs } from "./outputs.ts";
+import { PredictionRecord, shareOf, type Counts, type Settings } from "./record.ts";
+import { inParts, jsonOf } from "./results.ts";
+import { lineOf, printSummary } from "./summary.ts";
+
+/** Judges a list, or a shard's part of it, from where it was left. */
+export async function judgeList(
+  detector: Detector,
+  images: readonly string[],
+  { shard, resume = false, json = false }: PredictFlags,
+  outputs: Outputs,
+  options: JudgeOptions,
+  settings: Settings,
+): Promise<Counts> {
+  const names = new PictureNames(commonFolder(images));
+  const all = images.map((image): Item => ({ image, picture: names.next(image) }));
+  const share = shard ? shareOf(all, shard) : all;
+  const record = await PredictionRecord.open(outputs, settings, shard ?? null, resume);
+  const left = share.slice(record.done);
+  if (left.length < share.length) say(`${record.done} of ${share.length} images are done; going on`);
+  const bar = showProgress("Inspection", share.length);
+  bar.update(record.done);
+  const signals = new AwaitedSignals("ending after this batch");
+  const began = performance.now();
+  const rate = (): number => (record.done - (share.length - left.length)) / ((performance.now() - began) / 1000);
+  try {
+    for await (const batch of judge(detector, left, options)) {
+      await record.append(batch.map(([, result]) => ({ result })));
+      bar.update(record.done, `| ${rate().toFixed(1)} images/s`);
+      if (signals.came && record.done < share.length) {
+        throw new InputError(`ended by ${signals.came} after ${record.done} of ${share.length} images${outputs.journal ? "; the same command with --resume goes on" : ""}`);
+      }
+    }
+    await record.writeWhole();
+    bar.end();
+    const { counts } = record;
+    const { good, unreadable, defective } = counts;
+    if (unreadable > 0) say(`skipped ${unreadable} of ${share.length} images that cannot be used (--strict makes this an error)`);
+    if (left.length > 0) say(`${left.length} images in ${((performance.now() - began) / 1000).toFixed(1)} s, ${rate().toFixed(1)} images/s`);
+    if (good + defective === 0 && unreadable > 0) throw new InputError(`none of the ${unreadable} images could be read`);
+    if (json) await printParts(inParts(jsonOf(options.good.threshold, options.pixelThreshold, () => record.results())));
+    else await printSummary(record.results(), counts, outputs, detector.config.calibration.falseReject);
+    if (shard && !json) print(`shard ${shard.index} of ${shard.count} is done; when all are: bigrid merge ${outputs.journal} ...`);
+    await record.finish(shard ?? null);
+    return counts;
+  } catch (error) {
+    await record.close();
+    throw error;
+  } finally {
+    signals.ignore();
+    bar.end();
+  }
+}
+
+/** Judges what is in a folder and what comes into it, until a signal ends that. */
+export async function watchFolder(
+  detector: Detector,
+  { watch, settle }: PredictFlags,
+  outputs: Outputs,
+  options: JudgeOptions,
+  settings: Settings,
+): Promise<Counts> {
+  const folder = watch!;
+  const record = await PredictionRecord.open(outputs, settings, null, true);
+  const names = new PictureNames(folder, takenNames(record, outputs));
+  const folders = [...outputs.pictures.values()];
+  const arrivals = new Arrivals(folder, 1000 * settle, (path) => liesIn(path, folders), record.identities);
+  const signals = new AwaitedSignals("ending after this batch", () => arrivals.end());
+  say(`watching ${folder}${record.done > 0 ? `; ${record.done} images are done` : ""}; Ctrl-C ends it`);
+  try {
+    await record.writeWhole();
+    for (let arrived = await arrivals.next(); arrived.length > 0; arrived = await arrivals.next()) {
+      const items = arrived.map((arrival) => ({ image: arrival.path, picture: names.next(arrival.path), identity: identityOf(arrival) }));
+      for await (const batch of judge(detector, items, options)) {
+        await record.append(batch.map(([{ identity }, result]) => ({ result, identity })));
+        for (const [, result] of batch) print(lineOf(result));
+        if (signals.came) break;
+      }
+      if (signals.came) break;
+    }
+    await record.writeWhole();
+    say(`${record.done} images are done; the same command goes on`);
+    return record.counts;
+  } finally {
+    signals.ignore();
+    await record.close();
+  }
+}
+
+/** The pictures' names that a record's results have. */
+function takenNames({ pictures }: PredictionRecord, outputs: Outputs): string[] {
+  const folders = [...outputs.pictures.values()];
+  return pictures.flatMap((path) => folders.filter((folder) => liesIn(path, [folder])).map((folder) => path.slice(folder.length + 1)));
+}

@@ -1,0 +1,27 @@
+import { say } from "./output.ts";
+
+const ENDING = ["SIGINT", "SIGTERM"] as const;
+
+/** Notes a signal that asks to end, instead of dying of it. */
+export class AwaitedSignals {
+  came: NodeJS.Signals | null = null;
+  readonly #note: (signal: NodeJS.Signals) => void;
+
+  /**
+   * @param answer what is said to be done about it
+   * @param onSignal called at the first one
+   */
+  constructor(answer: string, onSignal: () => void = () => undefined) {
+    this.#note = (signal) => {
+      if (this.came) process.exit(1); // asked twice: at once
+      this.came = signal;
+      say(`${signal}: ${answer}`);
+      onSignal();
+    };
+    for (const signal of ENDING) process.on(signal, this.#note);
+  }
+
+  ignore(): void {
+    for (const signal of ENDING) process.off(signal, this.#note);
+  }
+}

@@ -1,0 +1,20 @@
+/** The field's metrics, in the order to show them in. */
+export const METRICS = ["imageAuroc", "imageAp", "imageF1Max", "pixelAuroc", "pixelAp", "pixelF1Max", "pixelAupro"] as const;
+/** The name of one. */
+export type MetricName = (typeof METRICS)[number];
+
+/** Fractions in [0, 1]; null where undefined: no defects, nothing good, no masks. */
+export type Metrics = Readonly<Record<MetricName, number | null>>;
+
+/** Something of each metric. */
+export const eachMetric = <T>(of: (name: MetricName) => T): Record<MetricName, T> =>
+  Object.fromEntries(METRICS.map((name) => [name, of(name)])) as Record<MetricName, T>;
+
+/** The mean of the numbers that there are; null where there are none. */
+export function meanOfDefined(values: readonly (number | null)[]): number | null {
+  const defined = values.filter((value) => value !== null);
+  return defined.length > 0 ? defined.reduce((sum, value) => sum + value, 0) / defined.length : null;
+}
+
+/** Each metric's mean over the classes in which it is defined. */
+export const meanMetrics = (classes: readonly Metrics[]): Metrics => eachMetric((name) => meanOfDefined(classes.map((metrics) => metrics[name])));

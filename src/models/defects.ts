@@ -1,0 +1,186 @@
+import { connectedRegions } from "../metrics/regions.ts";
+import { OptionError, ShapeError } from "../runtime/errors.ts";
+import type { Placement } from "../tensor/placement.ts";
+import type { Inspection } from "./detector.ts";
+
+/** A connected part of a picture whose anomaly is above a threshold. */
+export interface Defect {
+  /** Left, top, width, height, in pixels of the picture. */
+  readonly bbox: readonly [left: number, top: number, width: number, height: number];
+  /** Its pixels. */
+  readonly area: number;
+  /** The largest value of the map in it. */
+  readonly peak: number;
+  /** Lengths of runs outside and inside in turn, down the picture's columns, one column after another: COCO's uncompressed RLE. */
+  readonly runs: readonly number[];
+}
+
+/** What of a picture is defective. */
+export interface Defects {
+  /** Row-major, of the picture's size: 1 in a defect, else 0. */
+  readonly mask: Uint8Array;
+  /** In the order of their first pixels. */
+  readonly defects: readonly Defect[];
+}
+
+export interface DefectOptions {
+  /** The value of the map above which a pixel is defective, as `Calibration.pixelThreshold`. */
+  readonly threshold: number;
+  /** Pixels that a defect has at least; fewer are none. */
+  readonly minArea?: number;
+  /** Row-major, of the picture's size: 1 where defects count; null for everywhere. */
+  readonly counted?: Uint8Array | null;
+}
+
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * The defects in a picture, at its own size: the map is enlarged bilinearly and cut at the threshold; pixels that touch,
+ * at corners too, are one defect.
+ *
+ * @param placement where the picture is in the map (`Detector.placementOf`)
+ * @throws OptionError for a threshold or area that is none; ShapeError if `counted` has another size than the picture
+ */
+export function defectsOf(
+  { map, size }: Pick<Inspection, "map" | "size">,
+  { width, height }: Size,
+  placement: Placement,
+  { threshold, minArea = 1, counted = null }: DefectOptions,
+): Defects {
+  if (!(threshold >= 0 && minArea >= 1)) throw new OptionError(`defectsOf: expected threshold >= 0 and minArea >= 1, got ${threshold} and ${minArea}`);
+  if (counted && counted.length !== width * height) throw new ShapeError(`defectsOf: expected counted to have ${width} x ${height} pixels, got ${counted.length}`);
+  const enlarged = new EnlargedMap(map, size, placement);
+  const mask = new Uint8Array(width * height);
+  let [left, top, right, bottom] = [width, height, 0, 0];
+  for (let y = placement.source.top; y < placement.source.top + placement.source.height; y++) {
+    const [first, end] = enlarged.spanAbove(y, threshold);
+    for (let x = first; x < end; x++) {
+      const at = y * width + x;
+      if (!(enlarged.at(x, y) > threshold) || counted?.[at] === 0) continue;
+      mask[at] = 1;
+      [left, right, top, bottom] = [Math.min(left, x), Math.max(right, x + 1), Math.min(top, y), y + 1];
+    }
+  }
+  if (right === 0) return { mask, defects: [] };
+  // Only the part that has defects is searched for regions: a picture is large, and most of it is good.
+  const part = { left, top, width: right - left, height: bottom - top };
+  const crop = new Uint8Array(part.width * part.height);
+  for (let y = 0; y < part.height; y++) {
+    const from = (top + y) * width + left;
+    crop.set(mask.subarray(from, from + part.width), y * part.width);
+  }
+  const { labels, count } = connectedRegions(crop, part.width, part.height);
+  const regions = Array.from({ length: count }, () => ({ left: width, top: height, right: 0, bottom: 0, area: 0, peak: 0 }));
+  for (let i = 0; i < labels.length; i++) {
+    if (labels[i] === 0) continue;
+    const region = regions[labels[i]! - 1]!;
+    const [x, y] = [left + (i % part.width), top + Math.floor(i / part.width)];
+    region.area++;
+    region.peak = Math.max(region.peak, enlarged.at(x, y));
+    [region.left, region.right] = [Math.min(region.left, x), Math.max(region.right, x + 1)];
+    [region.top, region.bottom] = [Math.min(region.top, y), Math.max(region.bottom, y + 1)];
+  }
+  for (let i = 0; i < labels.length; i++) {
+    if (labels[i] !== 0 && regions[labels[i]! - 1]!.area < minArea) mask[(top + Math.floor(i / part.width)) * width + left + (i % part.width)] = 0;
+  }
+  const defects = regions.flatMap((region, index): Defect[] => {
+    if (region.area < minArea) return [];
+    const isInside = (x: number, y: number): boolean => labels[(y - top) * part.width + (x - left)] === index + 1;
+    const bbox = [region.left, region.top, region.right - region.left, region.bottom - region.top] as const;
+    return [{ bbox, area: region.area, peak: region.peak, runs: runsOf(bbox, { width, height }, isInside) }];
+  });
+  return { mask, defects };
+}
+
+/**
+ * Which pixels of a map count, where a picture has pixels that do not: those whose nearest pixel in the picture does.
+ * @param counted row-major, of the picture's size, 1 where it counts
+ * @param size a side of the map
+ * @returns row-major, size * size; what is no part of the picture does not count
+ */
+export function countedInMap(counted: Uint8Array, { width }: Size, { source, target }: Placement, size: number): Uint8Array {
+  const inMap = new Uint8Array(size * size);
+  for (let y = 0; y < target.height; y++) {
+    const row = source.top + Math.floor(((y + 0.5) * source.height) / target.height);
+    for (let x = 0; x < target.width; x++) {
+      const column = source.left + Math.floor(((x + 0.5) * source.width) / target.width);
+      inMap[(target.top + y) * size + target.left + x] = counted[row * width + column]!;
+    }
+  }
+  return inMap;
+}
+
+/** A map between the pixels of a picture: bilinear, pixel centres at halves, the outermost value beyond them. */
+class EnlargedMap {
+  readonly #map: Float32Array;
+  readonly #size: number;
+  readonly #placement: Placement;
+  readonly #rowPeaks: Float32Array;
+
+  constructor(map: Float32Array, size: number, placement: Placement) {
+    this.#map = map;
+    this.#size = size;
+    this.#placement = placement;
+    this.#rowPeaks = Float32Array.from({ length: size }, (_, y) => map.subarray(y * size, (y + 1) * size).reduce((a, b) => Math.max(a, b)));
+  }
+
+  /** At a pixel of the picture that is placed in the map. */
+  at(x: number, y: number): number {
+    const { source, target } = this.#placement;
+    const [u, v] = [
+      positionOf(x, source.left, source.width, target.left, target.width),
+      positionOf(y, source.top, source.height, target.top, target.height),
+    ];
+    const [u0, v0] = [Math.floor(u), Math.floor(v)];
+    const u1 = Math.min(u0 + 1, target.left + target.width - 1);
+    const [above, below] = [v0 * this.#size, Math.min(v0 + 1, target.top + target.height - 1) * this.#size];
+    const upper = this.#map[above + u0]! + (this.#map[above + u1]! - this.#map[above + u0]!) * (u - u0);
+    const lower = this.#map[below + u0]! + (this.#map[below + u1]! - this.#map[below + u0]!) * (u - u0);
+    return upper + (lower - upper) * (v - v0);
+  }
+
+  /** The columns of a row outside of which no value can exceed a threshold, as none of the map's around it does. */
+  spanAbove(y: number, threshold: number): readonly [first: number, end: number] {
+    const { source, target } = this.#placement;
+    const v0 = Math.floor(positionOf(y, source.top, source.height, target.top, target.height));
+    const v1 = Math.min(v0 + 1, target.top + target.height - 1);
+    if (!(this.#rowPeaks[v0]! > threshold || this.#rowPeaks[v1]! > threshold)) return [0, 0];
+    let [first, last] = [this.#size, -1];
+    for (let u = target.left; u < target.left + target.width; u++) {
+      if (!(this.#map[v0 * this.#size + u]! > threshold || this.#map[v1 * this.#size + u]! > threshold)) continue;
+      first = Math.min(first, u);
+      last = u;
+    }
+    if (last < 0) return [0, 0]; // what exceeds it is no part of the picture
+    const scale = source.width / target.width;
+    const columnOf = (u: number): number => source.left + (u + 0.5 - target.left) * scale;
+    const end = source.left + source.width;
+    return [Math.max(source.left, Math.floor(columnOf(first - 1)) - 1), Math.min(end, Math.ceil(columnOf(last + 1)) + 1)];
+  }
+}
+
+/** Where along an axis of the map a pixel of the picture lies, between the first and last of the map's pixels that show it. */
+function positionOf(pixel: number, from: number, extent: number, to: number, toExtent: number): number {
+  return Math.min(Math.max(to + ((pixel - from + 0.5) * toExtent) / extent - 0.5, to), to + toExtent - 1);
+}
+
+/** A region's runs, column by column; the first is outside. */
+function runsOf([left, top, columns, rows]: Defect["bbox"], { width, height }: Size, isInside: (x: number, y: number) => boolean): number[] {
+  const runs = [0];
+  const add = (pixels: number, inside: boolean): void => {
+    if (pixels === 0) return;
+    if (inside !== (runs.length % 2 === 0)) runs.push(0);
+    runs[runs.length - 1]! += pixels;
+  };
+  add(left * height, false);
+  for (let x = left; x < left + columns; x++) {
+    add(top, false);
+    for (let y = top; y < top + rows; y++) add(1, isInside(x, y));
+    add(height - top - rows, false);
+  }
+  add((width - left - columns) * height, false);
+  return runs;
+}

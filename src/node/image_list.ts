@@ -1,0 +1,74 @@
+import { stat } from "node:fs/promises";
+import { join, resolve, sep } from "node:path";
+import { glob, isDynamicPattern } from "tinyglobby";
+import { byCodeUnits, isImage } from "../data/tree.ts";
+import { InputError } from "../runtime/errors.ts";
+import { listFolder } from "./dataset.ts";
+import { reasonOf } from "./files.ts";
+
+/** Images that a user named. */
+export interface ImageList {
+  /** Each once, as it was named or found, in the order of the paths' code units: the same on any machine. */
+  readonly images: readonly string[];
+  /** Folders that could not be read. */
+  readonly unreadable: readonly { readonly path: string; readonly reason: string }[];
+}
+
+/**
+ * The images that words name: files, whatever their extension; folders, all images in them; patterns such as `photos/**\/*.png`.
+ * @param isLeftOut says of a path whether it is no input although it was found in a folder, such as a picture that is written
+ * @throws InputError if a folder holds no image, or a pattern matches none. A file that does not exist is not looked for
+ */
+export async function listImages(words: readonly string[], isLeftOut: (path: string) => boolean = () => false): Promise<ImageList> {
+  const byPath = new Map<string, string>(); // one file by two names is one image
+  const unreadable: { readonly path: string; readonly reason: string }[] = [];
+  const add = (path: string): void => {
+    const whole = resolve(path);
+    if (!byPath.has(whole)) byPath.set(whole, path);
+  };
+  const found = (paths: readonly string[], word: string): void => {
+    const images = paths.filter((path) => isImage(path) && !isLeftOut(path));
+    if (images.length === 0) throw new InputError(`${word} names no images (png, jpg, tiff, webp, bmp)`);
+    images.forEach(add);
+  };
+  for (const word of words) {
+    const there = await stat(word).catch(() => null);
+    if (there?.isDirectory()) {
+      const listing = await listFolder(word);
+      unreadable.push(...listing.unreadable.map(({ path, reason }) => ({ path: join(word, path), reason })));
+      found(listing.files.map((path) => join(word, path)), word);
+    } else if (!there && isDynamicPattern(word)) {
+      found(await matching(word), word);
+    } else add(word);
+  }
+  return { images: [...byPath.values()].sort(byCodeUnits), unreadable };
+}
+
+async function matching(pattern: string): Promise<string[]> {
+  return glob(pattern, { onlyFiles: true, expandDirectories: false }).catch((error: unknown) => {
+    throw new InputError(`cannot read ${pattern}: ${reasonOf(error)}`, { cause: error });
+  });
+}
+
+/** The names in a list, a line each; or, if there is a NUL in it, each up to the next NUL, so that names may hold line ends. */
+export function namesIn(list: string): string[] {
+  const names = list.includes("\0") ? list.split("\0") : list.split("\n").map((line) => line.replace(/\r$/, ""));
+  return names.filter((name) => name !== "");
+}
+
+/** The folder that all of the paths lie in, absolute. */
+export function commonFolder(paths: readonly string[]): string {
+  let [common, ...others] = paths.map((path) => resolve(path).split(sep).slice(0, -1));
+  common ??= [];
+  for (const folders of others) {
+    const differs = common.findIndex((name, i) => name !== folders[i]);
+    if (differs >= 0) common = common.slice(0, differs);
+  }
+  return common.join(sep) || sep;
+}
+
+/** Whether a path lies in one of the folders. */
+export function liesIn(path: string, folders: readonly string[]): boolean {
+  const whole = resolve(path);
+  return folders.some((folder) => whole.startsWith(resolve(folder) === sep ? sep : resolve(folder) + sep));
+}

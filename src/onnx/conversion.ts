@@ -1,0 +1,145 @@
+import type { Call } from "../autograd/tape.ts";
+import { imagesToNchw } from "../io/layout.ts";
+import { OptionError } from "../runtime/errors.ts";
+import type { Shape, Tensor } from "../tensor/tensor.ts";
+import type { OnnxAttribute, OnnxNode, OnnxTensor } from "./model.ts";
+
+/** What of an op's result a rule has made: an image in ONNX's order, `[N,C,H,W]`, or any tensor as it is here. */
+export interface Converted {
+  readonly name: string;
+  readonly order: Order;
+}
+
+type Order = "channels first" | "as it is";
+
+/** Makes the nodes of an op. */
+export type Rule = (call: Call, to: Conversion) => Converted;
+
+/** What a model does, as listed from two batch sizes. */
+export interface Listing {
+  readonly calls: readonly Call[];
+  /** The same calls for another batch. */
+  readonly others: readonly Call[];
+  /** Elements of the tensors that the calls took from outside. */
+  readonly constants: ReadonlyMap<Tensor["id"], Float32Array>;
+}
+
+/**
+ * Ops turned into a graph, from what is asked for back to the images: what nothing needs is not in it. Images are
+ * `[N,C,H,W]` in it wherever that does, as ONNX's operators want them.
+ */
+export class Conversion {
+  readonly nodes: OnnxNode[] = [];
+  readonly tensors: OnnxTensor[] = [];
+  readonly #rules: Readonly<Record<string, Rule>>;
+  readonly #calls: ReadonlyMap<Tensor["id"], { readonly call: Call; readonly other: Call }>;
+  readonly #constants: ReadonlyMap<Tensor["id"], Float32Array>;
+  readonly #names = new Map<string, string>();
+
+  constructor({ calls, others, constants }: Listing, rules: Readonly<Record<string, Rule>>) {
+    this.#rules = rules;
+    this.#calls = new Map(calls.map((call, i) => [call.output.id, { call, other: others[i]! }]));
+    this.#constants = constants;
+  }
+
+  /** Says what a tensor is called that no op makes. */
+  name(tensor: Tensor, { name, order }: Converted): void {
+    this.#names.set(keyOf(tensor, order), name);
+  }
+
+  /** The name of an image `[N,H,W,C]` as `[N,C,H,W]`. A constant of fewer axes has them added in front, as broadcasting does. */
+  image(tensor: Tensor): string {
+    return this.#named(tensor, "channels first");
+  }
+
+  /** The name of a tensor in the order that it has here. */
+  plain(tensor: Tensor): string {
+    return this.#named(tensor, "as it is");
+  }
+
+  /** A node's result. */
+  node(op: string, inputs: readonly string[], attributes: OnnxNode["attributes"] = {}, output = `${op}_${this.nodes.length}`): string {
+    this.nodes.push({ op, inputs, output, attributes });
+    return output;
+  }
+
+  /** A constant's name. */
+  constant(shape: Shape, data: OnnxTensor["data"]): string {
+    const name = `constant_${this.tensors.length}`;
+    this.tensors.push({ name, shape, data });
+    return name;
+  }
+
+  /** The name of one number, for arithmetic. */
+  number(value: number): string {
+    return this.constant([], Float32Array.of(value));
+  }
+
+  /** The name of whole numbers, such as a shape. */
+  wholeNumbers(values: readonly number[]): string {
+    return this.constant([values.length], BigInt64Array.from(values, BigInt));
+  }
+
+  /** A tensor's shape, with -1 where it depends on the batch. */
+  shapeOf({ id, shape }: Tensor): Shape {
+    const { other } = this.#calls.get(id)!;
+    return shape.map((extent, axis) => (other.output.shape[axis] === extent ? extent : -1));
+  }
+
+  /** What made a tensor; null of one that was there before. */
+  callOf({ id }: Tensor): Call | null {
+    return this.#calls.get(id)?.call ?? null;
+  }
+
+  /**
+   * A constant's elements.
+   * @throws OptionError if the tensor depends on the images
+   */
+  elementsOf(tensor: Tensor): Float32Array {
+    return this.#constants.get(tensor.id) ?? refuse(`weights [${tensor.shape.join(",")}] that depend on the images`);
+  }
+
+  #named(tensor: Tensor, order: Order): string {
+    const isImage = tensor.shape.length === 4 || this.#constants.has(tensor.id);
+    if (order === "channels first" && !isImage) refuse(`[${tensor.shape.join(",")}] as an image`);
+    const key = keyOf(tensor, order);
+    const known = this.#names.get(key);
+    if (known !== undefined) return known;
+    const name = this.#make(tensor, order);
+    this.#names.set(key, name);
+    return name;
+  }
+
+  #make(tensor: Tensor, order: Order): string {
+    const elements = this.#constants.get(tensor.id);
+    if (elements) return order === "as it is" ? this.constant(tensor.shape, elements) : this.#imageConstant(tensor.shape, elements);
+    const made = this.#names.get(keyOf(tensor, opposite(order))) ?? null;
+    const { name, order: has } = made === null ? this.#convert(tensor) : { name: made, order: opposite(order) };
+    this.#names.set(keyOf(tensor, has), name);
+    if (has === order) return name;
+    return this.node("Transpose", [name], { perm: order === "as it is" ? [0, 2, 3, 1] : [0, 3, 1, 2] });
+  }
+
+  #convert(tensor: Tensor): Converted {
+    const call = this.callOf(tensor) ?? refuse(`an operation that is not listed, with the result [${tensor.shape.join(",")}]`);
+    const rule = this.#rules[call.op] ?? refuse(`the operation ${call.op}`);
+    return rule(call, this);
+  }
+
+  #imageConstant(shape: Shape, elements: Float32Array): string {
+    const [batch, height, width, channels] = [...Array<number>(4 - shape.length).fill(1), ...shape] as [number, number, number, number];
+    return this.constant([batch, channels, height, width], imagesToNchw(elements, [batch, height, width, channels]));
+  }
+}
+
+/** @throws OptionError, always */
+export function refuse(what: string): never {
+  throw new OptionError(`this model cannot be exported as ONNX: it uses ${what}`);
+}
+
+/** A whole attribute, where it is 1 or 0 for yes or no. */
+export const flag = (value: boolean): OnnxAttribute => (value ? 1 : 0);
+
+const opposite = (order: Order): Order => (order === "as it is" ? "channels first" : "as it is");
+
+const keyOf = ({ id }: Tensor, order: Order): string => `${id} ${order}`;

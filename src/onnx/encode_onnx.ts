@@ -1,0 +1,108 @@
+import { callsOf, type Call } from "../autograd/tape.ts";
+import { steepnessOf } from "../models/calibration.ts";
+import type { Detector, Judgement } from "../models/detector.ts";
+import { VERSION } from "../runtime/version.ts";
+import { toArray, zeros, type Tensor } from "../tensor/tensor.ts";
+import { Conversion, refuse, type Listing } from "./conversion.ts";
+import { OPERATIONS } from "./operations.ts";
+import type { OnnxModel } from "./model.ts";
+import { encodeModel } from "./protobuf.ts";
+
+const BATCH = "N";
+const INPUT = { layout: "NHWC", dtype: "uint8", resize: "PIL's BILINEAR: antialiased, in 8 bits", normalised: "within the model" };
+const FLOAT = 1;
+
+/**
+ * A detector with its backbone as an ONNX file of opset 16, for onnxruntime and others: the same scores but for rounding.
+ *
+ * It takes `image`, uint8 `[N, size, size, 3]`, RGB, and gives `map` `[N, size, size]`, `score`, `peak` and `calibrated`, `[N]`
+ * each, f32; N is free. Photographs are resized before, as `preprocessing` in its metadata says; colours are normalised within.
+ * A detector of `fit` "letterbox" takes RGBA, `[N, size, size, 4]`, and transparent bars.
+ * Batch norms are folded, weights are f32. Metadata: `format`, `version`, `preprocessing`, `backbone`, `grad`, `calibration`.
+ *
+ * @throws OptionError for a model with more weights than a protobuf file holds
+ * @see https://onnx.ai/onnx/operators/
+ */
+export async function encodeOnnx(detector: Detector): Promise<Uint8Array> {
+  const { input, judgement, listing } = await listingOf(detector);
+  const to = new Conversion(listing, OPERATIONS);
+  to.name(input, { name: normalised(detector, to), order: "channels first" });
+  return encodeModel(modelOf(detector, to, judgement));
+}
+
+/** What the detector does with a batch of one and of two: extents that differ are the batch's. */
+async function listingOf(detector: Detector): Promise<{ readonly input: Tensor; readonly judgement: Judgement; readonly listing: Listing }> {
+  const { device, config: { inputSize } } = detector;
+  const constants = new Map<Tensor["id"], Promise<Float32Array>>();
+  const list = (batch: number) => {
+    using _scope = device.scope();
+    const input = zeros(device, [batch, inputSize, inputSize, 3]);
+    const { result, calls } = callsOf(() => detector.judge(input));
+    const made = new Set([input.id, ...calls.map(({ output }) => output.id)]);
+    for (const tensor of calls.flatMap(({ inputs }) => inputs)) {
+      if (made.has(tensor.id) || constants.has(tensor.id)) continue;
+      // What was made on the way without being listed would pass for a constant.
+      if (tensor.id > input.id) refuse(`an operation that is not listed, with the result [${tensor.shape.join(",")}]`);
+      constants.set(tensor.id, toArray(tensor));
+    }
+    return { input, judgement: result, calls };
+  };
+  const [{ input, judgement, calls }, { calls: others }] = [list(1), list(2)];
+  requireSameOps(calls, others);
+  const elements = await Promise.all([...constants].map(async ([id, read]) => [id, await read] as const));
+  return { input, judgement, listing: { calls, others, constants: new Map(elements) } };
+}
+
+function requireSameOps(calls: readonly Call[], others: readonly Call[]): void {
+  const ops = (list: readonly Call[]): string => list.map(({ op }) => op).join();
+  if (ops(calls) !== ops(others)) refuse("other operations for two images than for one");
+}
+
+/** Bars are transparent: no bytes are the mean colour that they have, to which features of flat areas are sensitive. */
+const hasBars = ({ config: { fit } }: Detector): boolean => fit === "letterbox";
+
+/** Bytes as the backbone wants them, in the order of the shader's arithmetic. */
+function normalised(detector: Detector, to: Conversion): string {
+  const { mean, deviation } = detector.preprocessing;
+  const perColour = (values: readonly number[]): string => to.constant([1, 3, 1, 1], Float32Array.from(values));
+  const bytes = to.node("Cast", [to.node("Transpose", ["image"], { perm: [0, 3, 1, 2] })], { to: FLOAT });
+  const channels = (first: number, end: number): string => to.node("Slice", [bytes, ...[first, end, 1].map((value) => to.wholeNumbers([value]))]);
+  const colours = hasBars(detector) ? channels(0, 3) : bytes;
+  const levels = to.node("Div", [to.node("Sub", [to.node("Div", [colours, to.number(255)]), perColour(mean)]), perColour(deviation)]);
+  return hasBars(detector) ? to.node("Mul", [levels, to.node("Min", [channels(3, 4), to.number(1)])]) : levels;
+}
+
+function modelOf(detector: Detector, to: Conversion, { map, score, peak }: Judgement): OnnxModel {
+  const { config: { inputSize, backbone, grad, calibration }, preprocessing } = detector;
+  const colours = hasBars(detector) ? "RGBA" : "RGB";
+  const perImage = (tensor: Tensor, shape: readonly number[], name: string): string =>
+    to.node("Reshape", [to.image(tensor), to.wholeNumbers([-1, ...shape])], {}, name);
+  perImage(map, [inputSize, inputSize], "map");
+  perImage(peak, [], "peak");
+  const ratio = to.node("Div", [to.number(calibration.threshold), perImage(score, [], "score")]);
+  const odds = to.node("Add", [to.number(1), to.node("Pow", [ratio, to.number(steepnessOf(calibration))])]);
+  to.node("Reciprocal", [odds], {}, "calibrated");
+  const output = (name: string, shape: readonly (string | number)[], description: string) => ({ name, dtype: "FLOAT", shape, description }) as const;
+  return {
+    name: "bigrid detector",
+    description: `GRAD anomaly detector on ${backbone.name} features. An image whose calibrated score is above 0.5 is called defective.`,
+    producer: { name: "bigrid", version: VERSION },
+    inputs: [{ name: "image", dtype: "UINT8", shape: [BATCH, inputSize, inputSize, colours.length], description: `${colours}, resized as the metadata's preprocessing says` }],
+    outputs: [
+      output("map", [BATCH, inputSize, inputSize], "the anomaly of each pixel of the resized image, in units of the features"),
+      output("score", [BATCH], "the largest mean of the map over a window; to be held against a threshold of the metadata's calibration"),
+      output("peak", [BATCH], "the largest value of the map"),
+      output("calibrated", [BATCH], "the score between 0 and 1: 0.5 at the threshold of all classes together, 0.1 where good images typically are"),
+    ],
+    nodes: to.nodes,
+    constants: to.tensors,
+    metadata: {
+      format: "bigrid-onnx",
+      version: VERSION,
+      preprocessing: JSON.stringify({ ...preprocessing, ...INPUT, colours }),
+      backbone: JSON.stringify(backbone),
+      grad: JSON.stringify(grad),
+      calibration: JSON.stringify(calibration),
+    },
+  };
+}

@@ -1,0 +1,188 @@
+import type { Call } from "../autograd/tape.ts";
+import { filtersToOihw } from "../io/layout.ts";
+import { geometryOf, type ConvolutionOptions } from "../kernels/convolution.ts";
+import { pairOf, type Pair } from "../kernels/launch.ts";
+import type { Shape, Tensor } from "../tensor/tensor.ts";
+import { flag, refuse, type Conversion, type Converted, type Rule } from "./conversion.ts";
+
+/** How each op that a detector uses is said in ONNX. An op's options are those that it notes with `record`. */
+export const OPERATIONS: Readonly<Record<string, Rule>> = {
+  add: elementwise("Add"),
+  multiply: elementwise("Mul"),
+  ...Object.fromEntries(["relu", "hswish", "hsigmoid", "sigmoid", "silu", "tanh", "sqrt"].map((name) => [name, activated(name)])),
+  pointwiseConv2d: (call, to) => convolution(call, to, null),
+  conv2d: (call, to) => convolution(call, to, null),
+  depthwiseConv2d: (call, to) => convolution(call, to, null),
+  batchNormInference: foldedNorm,
+  standardize,
+  mean: reduction("ReduceMean"),
+  max: reduction("ReduceMax"),
+  averagePool,
+  resize,
+  gridSample,
+  concat: (call, to) => image(to.node("Concat", call.inputs.map((input) => to.image(input)), { axis: imageAxis(optionsOf<{ axis: number }>(call).axis) })),
+  slice,
+  reshape: ({ inputs: [input], output }, to) => plain(to.node("Reshape", [to.plain(input!), to.wholeNumbers(to.shapeOf(output))])),
+  anomalyMap,
+};
+
+const image = (name: string): Converted => ({ name, order: "channels first" });
+const plain = (name: string): Converted => ({ name, order: "as it is" });
+
+/** What was noted of an op's options; whoever asks for them knows the op. */
+const optionsOf = <T>({ options }: Call): T => options as T;
+
+/** Where an axis of [N,H,W,C] is in [N,C,H,W]. */
+const imageAxis = (axis: number): number => [0, 2, 3, 1][axis]!;
+
+function elementwise(op: string): Rule {
+  return ({ inputs, output }, to) => {
+    const isImage = output.shape.length === 4;
+    const name = to.node(op, inputs.map((input) => (isImage ? to.image(input) : to.plain(input))));
+    return isImage ? image(name) : plain(name);
+  };
+}
+
+function activated(name: string): Rule {
+  return ({ inputs: [input] }, to) => image(activate(name, to.image(input!), to));
+}
+
+function activate(name: string | null, input: string, to: Conversion): string {
+  switch (name) {
+    case null:
+      return input;
+    case "relu":
+      return to.node("Relu", [input]);
+    case "hswish":
+      return to.node("HardSwish", [input]);
+    case "hsigmoid":
+      return to.node("HardSigmoid", [input], { alpha: { float: 1 / 6 } });
+    case "sigmoid":
+      return to.node("Sigmoid", [input]);
+    case "silu":
+      return to.node("Mul", [input, to.node("Sigmoid", [input])]);
+    case "tanh":
+      return to.node("Tanh", [input]);
+    case "sqrt":
+      return to.node("Sqrt", [input]);
+    default:
+      return refuse(`the activation ${name}`);
+  }
+}
+
+/** A norm behind a convolution: a factor and an offset for each of its channels. */
+interface Affine {
+  readonly scale: Float64Array;
+  readonly offset: Float64Array;
+}
+
+/** A convolution of any kind, with what is behind it folded in. */
+function convolution(call: Call, to: Conversion, norm: Affine | null): Converted {
+  const { inputs: [input, weight, bias], output } = call;
+  const options = optionsOf<ConvolutionOptions & { readonly groups?: number; readonly activation: string | null }>(call);
+  const { shape, group } = filtersOf(call, options.groups ?? 1);
+  const [height, width, , channels] = shape;
+  const elements = to.elementsOf(weight!);
+  const scaled = norm ? elements.map((value, i) => value * norm.scale[i % channels]!) : elements;
+  const filters = to.constant([channels, shape[2], height, width], filtersToOihw(scaled, shape));
+  const offsets = norm ? norm.offset.map((value, c) => value + norm.scale[c]! * (bias ? to.elementsOf(bias)[c]! : 0)) : bias && to.elementsOf(bias);
+  const name = to.node("Conv", [to.image(input!), filters, ...(offsets ? [to.constant([channels], Float32Array.from(offsets))] : [])], {
+    kernel_shape: [height, width],
+    ...windowAttributes(call.op, input!.shape, output.shape, [height, width], options),
+    dilations: pairOf(options.dilation ?? 1),
+    group,
+  });
+  return image(activate(options.activation, name, to));
+}
+
+/** Filters as `[R,S,I,O]`, whatever the convolution. */
+function filtersOf({ op, inputs: [, weight] }: Call, groups: number): { readonly shape: readonly [number, number, number, number]; readonly group: number } {
+  const { shape } = weight!;
+  if (op === "pointwiseConv2d") return { shape: [1, 1, shape[0]!, shape[1]!], group: 1 };
+  if (op === "depthwiseConv2d") return { shape: [shape[0]!, shape[1]!, 1, shape[2]!], group: shape[2]! };
+  return { shape: shape as readonly [number, number, number, number], group: groups };
+}
+
+/** Strides and padding, [top, left, bottom, right]: below and right only what the last window reaches. */
+function windowAttributes(op: string, [, height, width]: Shape, [, outHeight, outWidth]: Shape, [tapsH, tapsW]: readonly [number, number], options: ConvolutionOptions) {
+  const { stride_h, stride_w, pad_top, pad_left, dilation_h, dilation_w } = geometryOf(op, [height!, width!], [tapsH, tapsW], options);
+  const after = (extent: number, before: number, out: number, stride: number, taps: number, dilation: number): number =>
+    Math.max(0, (out - 1) * stride + dilation * (taps - 1) + 1 - extent - before);
+  const bottom = after(height!, pad_top, outHeight!, stride_h, tapsH, dilation_h);
+  const right = after(width!, pad_left, outWidth!, stride_w, tapsW, dilation_w);
+  return { strides: [stride_h, stride_w], pads: [pad_top, pad_left, bottom, right] };
+}
+
+function foldedNorm(call: Call, to: Conversion): Converted {
+  const [input, affine, running] = call.inputs as [Tensor, Tensor, Tensor];
+  const before = to.callOf(input);
+  if (!before?.op.toLowerCase().endsWith("conv2d") || optionsOf<{ activation: string | null }>(before).activation !== null) {
+    return refuse("a batch norm that is not behind a convolution");
+  }
+  const { eps } = optionsOf<{ eps: number }>(call);
+  const [learned, measured] = [to.elementsOf(affine), to.elementsOf(running)];
+  const channels = learned.length / 2;
+  const scale = Float64Array.from({ length: channels }, (_, c) => learned[c]! / Math.sqrt(measured[channels + c]! + eps));
+  return convolution(before, to, { scale, offset: scale.map((factor, c) => learned[channels + c]! - factor * measured[c]!) });
+}
+
+function standardize(call: Call, to: Conversion): Converted {
+  const [input] = call.inputs as [Tensor];
+  const [, height, width] = input.shape as [number, number, number];
+  const mean = (name: string): string => to.node("ReduceMean", [name], { axes: [2, 3] });
+  const centred = to.node("Sub", [to.image(input), mean(to.image(input))]);
+  const unbiased = to.number((height * width) / (height * width - 1));
+  const variance = to.node("Mul", [mean(to.node("Mul", [centred, centred])), unbiased]);
+  return image(to.node("Div", [centred, to.node("Sqrt", [to.node("Add", [variance, to.number(optionsOf<{ eps: number }>(call).eps)])])]));
+}
+
+function reduction(op: string): Rule {
+  return (call, to) => image(to.node(op, [to.image(call.inputs[0]!)], { axes: optionsOf<{ axes: number[] }>(call).axes.map(imageAxis) }));
+}
+
+function averagePool(call: Call, to: Conversion): Converted {
+  const { inputs: [input], output } = call;
+  const { window, countIncludePad, ...options } = optionsOf<{ window: Pair; stride: Pair; padding: Pair; countIncludePad: boolean }>(call);
+  const taps = pairOf(window);
+  const attributes = windowAttributes(call.op, input!.shape, output.shape, taps, options);
+  return image(to.node("AveragePool", [to.image(input!)], { kernel_shape: taps, ...attributes, count_include_pad: flag(countIncludePad) }));
+}
+
+function resize(call: Call, to: Conversion): Converted {
+  const { inputs: [input], output } = call;
+  const { mode, alignCorners, antialias } = optionsOf<{ mode: string; alignCorners: boolean; antialias: boolean }>(call);
+  if (mode !== "bilinear" || !alignCorners || antialias) return refuse("another resizing than the bilinear one with aligned corners");
+  const scales = [1, 2].map((axis) => output.shape[axis]! / input!.shape[axis]!);
+  if (scales.some((scale) => !Number.isInteger(scale))) return refuse(`a resizing by ${scales.join(" and ")}, which are no whole numbers`);
+  const factors = to.constant([4], Float32Array.of(1, 1, ...scales)); // not sizes, which would fix the batch
+  return image(to.node("Resize", [to.image(input!), "", factors], { mode: "linear", coordinate_transformation_mode: "align_corners" }));
+}
+
+function gridSample(call: Call, to: Conversion): Converted {
+  const [input, grid] = call.inputs as [Tensor, Tensor];
+  const { mode, paddingMode, alignCorners } = optionsOf<{ mode: string; paddingMode: string; alignCorners: boolean }>(call);
+  return image(to.node("GridSample", [to.image(input), to.plain(grid)], { mode, padding_mode: paddingMode, align_corners: flag(alignCorners) }));
+}
+
+function slice(call: Call, to: Conversion): Converted {
+  const { inputs: [input], output } = call;
+  const { axis, start } = optionsOf<{ axis: number; start: number }>(call);
+  const bounds = [[start], [start + output.shape[axis]!], [imageAxis(axis)]].map((values) => to.wholeNumbers(values));
+  return image(to.node("Slice", [to.image(input!), ...bounds]));
+}
+
+/** (1 - s) |r - a| with s = 0.3 [mse <= threshold] + 0.7 cosine, as in the shader; lengths of at least 1e-8. */
+function anomalyMap(call: Call, to: Conversion): Converted {
+  const [target, reconstruction] = call.inputs as [Tensor, Tensor];
+  const [a, r] = [to.image(target), to.image(reconstruction)];
+  const overChannels = { axes: [1], keepdims: 0 };
+  const distance = to.node("Sub", [r, a]);
+  const mse = to.node("ReduceMean", [to.node("Mul", [distance, distance])], overChannels);
+  const length = (name: string): string => to.node("Max", [to.node("ReduceL2", [name], overChannels), to.number(1e-8)]);
+  const product = to.node("ReduceSum", [to.node("Mul", [a, r]), to.wholeNumbers([1])], { keepdims: 0 });
+  const cosine = to.node("Div", [product, to.node("Mul", [length(a), length(r)])]);
+  const threshold = to.number(optionsOf<{ threshold: number }>(call).threshold);
+  const similar = to.node("Mul", [to.node("Cast", [to.node("LessOrEqual", [mse, threshold])], { to: 1 }), to.number(0.3)]);
+  const s = to.node("Add", [similar, to.node("Mul", [cosine, to.number(0.7)])]);
+  return plain(to.node("Mul", [to.node("Sub", [to.number(1), s]), to.node("ReduceL2", [distance], overChannels)]));
+}

@@ -1,0 +1,129 @@
+import { readFileSync } from "node:fs";
+import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
+import { expect, test } from "vitest";
+import { callsOf } from "../../src/autograd/tape.ts";
+import { synthesise } from "../../src/data/synthetic.ts";
+import { Training, type TrainingImage } from "../../src/models/training.ts";
+import { BRANCHES, DECODERS, FUSIONS, HEADS, type GradOptions } from "../../src/models/grad/config.ts";
+import { Conversion } from "../../src/onnx/conversion.ts";
+import { encodeOnnx } from "../../src/onnx/encode_onnx.ts";
+import { OPERATIONS } from "../../src/onnx/operations.ts";
+import { encodeModel } from "../../src/onnx/protobuf.ts";
+import { activation } from "../../src/ops/activation.ts";
+import { batchNormInference } from "../../src/ops/batch_norm.ts";
+import { fromArray, type Tensor } from "../../src/tensor/tensor.ts";
+import { device } from "../device.ts";
+import { madeUpDetector, madeUpPicture } from "../made_up_detector.ts";
+import { differencesOf, expectClose, expectSameScores, runOnnx, sessionOf } from "./onnxruntime.ts";
+
+const SIZE = 64;
+const pictures = [1, 2, 3].map((key) => madeUpPicture(SIZE, key));
+
+/** Everything that changes what is computed; blocks are few, as more of them are more of the same. */
+const VARIANTS: readonly GradOptions[] = BRANCHES.flatMap((branches) =>
+  [true, false].flatMap((standardise): GradOptions[] => {
+    if (branches !== "both") return [{ branches, standardise }];
+    return HEADS.flatMap((heads) => FUSIONS.map((fusion) => ({ branches, standardise, heads, fusion, lambda: 0.3 })));
+  }),
+);
+
+test.each(DECODERS)("onnxruntime gives the detector's scores and maps, whatever GRAD's options: %s", async (decoder) => {
+  for (const variant of VARIANTS) {
+    const detector = await madeUpDetector(device, SIZE, { decoder, blocks: 1, ...variant });
+    await expectSameScores(detector, pictures);
+    detector.release();
+  }
+});
+
+test.each(["same", "same-static", "symmetric"] as const)("so with an EfficientNet padded %s, several blocks, other grids and a hinge head", async (padding) => {
+  const detector = await madeUpDetector(device, SIZE, { decoder: "tiny", blocks: 2, localGrid: 5, globalGrid: 3, hingeHead: "own" }, padding);
+  await expectSameScores(detector, pictures);
+  detector.release();
+});
+
+test("a letterbox's bars are transparent pixels, which are the mean colour exactly", async () => {
+  const detector = await madeUpDetector(device, SIZE, { decoder: "tiny" }, null, "letterbox");
+  const { width, data } = pictures[0]!;
+  const wide = { width, height: 40, data: data.slice(0, 4 * width * 40) };
+  const { target } = detector.placementOf(wide);
+  const boxed = new Uint8Array(data.length);
+  boxed.set(wide.data, 4 * width * target.top);
+  const session = await sessionOf(detector);
+  expectClose(differencesOf(await runOnnx(session, [{ width, height: SIZE, data: boxed }], 4), await detector.inspect([wide])));
+  await session.release();
+  detector.release();
+});
+
+test("so of a detector that was trained, on good and defective pictures, at a size whose windows are others", async () => {
+  const size = 96;
+  const [scene] = synthesise({ size, train: 6, good: 2, defective: 2, seed: 3 }) as [ReturnType<typeof synthesise>[number]];
+  const pictureOf = ({ rgba }: { readonly rgba: Uint8Array }) => ({ width: size, height: size, data: rgba });
+  async function* good(): AsyncGenerator<TrainingImage> {
+    for (const image of scene.train) yield { className: "weave", image: pictureOf(image) };
+  }
+  const training = await Training.begin(device, good(), { grad: { decoder: "tiny" }, inputSize: size, batch: 3, folds: 0 });
+  let steps = 0;
+  for await (const _step of training.fit()) if (++steps === 80) break;
+  const detector = await training.finish();
+  await expectSameScores(detector, scene.test.map(pictureOf));
+  detector.release();
+});
+
+/** The fields of a protobuf message that are texts, messages or bytes, by number. */
+function fieldsOf(message: Uint8Array): Map<number, Uint8Array[]> {
+  const reader = new BinaryReader(message);
+  const fields = new Map<number, Uint8Array[]>();
+  while (reader.pos < reader.len) {
+    const [number, type] = reader.tag();
+    if (type === WireType.LengthDelimited) fields.set(number, [...(fields.get(number) ?? []), reader.bytes()]);
+    else reader.skip(type, number);
+  }
+  return fields;
+}
+
+const textOf = (bytes: Uint8Array | undefined): string => new TextDecoder().decode(bytes);
+
+test("the file says how to prepare images and what scores mean, and has its norms folded", async () => {
+  const detector = await madeUpDetector(device, SIZE, { decoder: "mobile", blocks: 2 });
+  const file = await encodeOnnx(detector);
+  const model = fieldsOf(file);
+  const metadata = Object.fromEntries(model.get(14)!.map((entry) => [1, 2].map((n) => textOf(fieldsOf(entry).get(n)![0])) as [string, string]));
+  const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
+  expect(metadata).toMatchObject({ format: "bigrid-onnx", version });
+  expect(JSON.parse(metadata["preprocessing"]!)).toMatchObject({ ...detector.preprocessing, colours: "RGB", layout: "NHWC", dtype: "uint8" });
+  expect(JSON.parse(metadata["calibration"]!)).toEqual(detector.config.calibration);
+  expect(JSON.parse(metadata["backbone"]!)).toEqual(detector.config.backbone);
+  expect(JSON.parse(metadata["grad"]!)).toEqual(detector.config.grad);
+  const operators = fieldsOf(model.get(7)![0]!).get(1)!.map((node) => textOf(fieldsOf(node).get(4)![0]));
+  expect(operators).toContain("GridSample");
+  expect(operators).not.toContain("BatchNormalization");
+  expect(await encodeOnnx(detector)).toEqual(file); // equal detectors give equal bytes
+  detector.release();
+});
+
+test("exporting leaves no memory behind", async () => {
+  const detector = await madeUpDetector(device, SIZE, { decoder: "tiny" });
+  await encodeOnnx(detector);
+  const before = device.memory().bytes;
+  await encodeOnnx(detector);
+  expect(device.memory().bytes).toBe(before);
+  detector.release();
+});
+
+test("what ONNX or the export has no word for is refused in one line", () => {
+  using _scope = device.scope();
+  const input = fromArray(device, [1, 2, 2, 1], Float32Array.of(1, 2, 3, 4));
+  const pair = fromArray(device, [2, 1], Float32Array.of(1, 1));
+  const convert = (f: () => Tensor) => {
+    const { result, calls } = callsOf(f);
+    const to = new Conversion({ calls, others: calls, constants: new Map([[pair.id, Float32Array.of(1, 1)]]) }, OPERATIONS);
+    to.name(input, { name: "image", order: "channels first" });
+    return () => to.image(result);
+  };
+  expect(convert(() => activation(input, "gelu"))).toThrow("this model cannot be exported as ONNX: it uses the operation gelu");
+  expect(convert(() => batchNormInference(input, pair, pair))).toThrow("it uses a batch norm that is not behind a convolution");
+  const weights = { name: "weights", shape: [1 << 22], data: new Float32Array(1 << 22) };
+  const constants = Array.from({ length: 129 }, () => weights);
+  const empty = { name: "", description: "", producer: { name: "", version: "" }, inputs: [], outputs: [], nodes: [], metadata: {} };
+  expect(() => encodeModel({ ...empty, constants })).toThrow("ONNX files hold at most 2147483647 bytes, and this model has 2164260864 of weights");
+});

@@ -1,0 +1,95 @@
+import { createReadStream } from "node:fs";
+import { cp, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { extname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import type { Page } from "playwright-core";
+import { build } from "vite";
+import { afterAll, describe, expect, test } from "vitest";
+import type { Inspection } from "../../src/models/detector.ts";
+import { saveDetector } from "../../src/node/detector_file.ts";
+import { encodePng } from "../../src/node/images.ts";
+import { device } from "../device.ts";
+import { madeUpDetector, madeUpPicture } from "../made_up_detector.ts";
+import { temporaryFolder } from "../temporary.ts";
+import { complaintsOf, executablePath, launch } from "./chromium.ts";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const TYPES: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript" };
+
+describe("bundles for pages", () => {
+  const KILOBYTE = 1000;
+  test.each([["core.min.js", 60], ["bigrid.min.js", 120]])("%s is one file of at most %d kB gzipped, and imports nothing", async (name, most) => {
+    const code = await readFile(join(ROOT, "dist", name), "utf8");
+    expect(gzipSync(code).length).toBeLessThanOrEqual(most * KILOBYTE);
+    expect(code).not.toMatch(/\bimport\s*[\w{*"'(]|\bfrom\s*["']|require\(/);
+  });
+});
+
+const suite = executablePath === undefined ? "examples in a browser (skipped: no Chromium)" : "examples in a browser";
+describe.skipIf(executablePath === undefined)(suite, () => {
+  const servers: { close: () => void }[] = [];
+  afterAll(() => servers.forEach((server) => server.close()));
+
+  /** Serves a folder's files on loopback. */
+  async function serve(folder: string): Promise<string> {
+    const server = createServer(({ url }, response) => {
+      const path = normalize(new URL(url!, "http://localhost").pathname);
+      response.setHeader("content-type", TYPES[extname(path)] ?? "application/octet-stream");
+      createReadStream(join(folder, path)).on("error", () => response.writeHead(404).end()).pipe(response);
+    });
+    servers.push(server);
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+
+  async function statusOf(address: string, isThere: RegExp, act: (page: Page) => Promise<void> = () => Promise.resolve()): Promise<string> {
+    const browser = await launch();
+    try {
+      const page = await browser.newPage();
+      const complaints = complaintsOf(page, new URL(address).origin);
+      await page.goto(address);
+      await act(page);
+      await page.waitForFunction((source) => new RegExp(source).test(document.getElementById("status")!.textContent), isThere.source);
+      expect(complaints.filter((text) => !text.includes("favicon") && !text.includes("404"))).toEqual([]);
+      return (await page.textContent("#status"))!;
+    } finally {
+      await browser.close();
+    }
+  }
+
+  test("a page with one script tag finds its device", async () => {
+    const address = await serve(ROOT);
+    expect(await statusOf(`${address}/examples/page/index.html`, /^(Ready,|this |no )/)).toMatch(/^Ready, on /);
+  });
+
+  test("a page inspects photographs with a run's model, as Node does", async () => {
+    const folder = await temporaryFolder();
+    const detector = await madeUpDetector(device, 64, { decoder: "tiny" });
+    const picture = madeUpPicture(64, 1);
+    const [{ calibrated }] = (await detector.inspect([picture])) as [Inspection];
+    await saveDetector(detector, folder);
+    await writeFile(join(folder, "photo.png"), await encodePng(picture.data, 64, 64));
+    const choose = async (page: Page): Promise<void> => {
+      await page.setInputFiles("#model", join(folder, "model.safetensors"));
+      await page.setInputFiles("#photographs", join(folder, "photo.png"));
+    };
+    const status = await statusOf(`${await serve(ROOT)}/examples/page/inspect.html`, /\S/, choose);
+    expect(status.trim()).toBe(`photo.png: defective (${calibrated.toFixed(3)})`);
+  });
+
+  test("a Vite app bundles the package and trains with its kernels", async () => {
+    const folder = await temporaryFolder();
+    await cp(join(ROOT, "examples/vite_app"), folder, { recursive: true });
+    await mkdir(join(folder, "node_modules"));
+    await symlink(ROOT, join(folder, "node_modules/bigrid"));
+    await build({ root: folder, configFile: false, logLevel: "error", build: { target: "es2022" } });
+    const address = await serve(join(folder, "dist"));
+    const [before, after] = (await statusOf(`${address}/index.html`, /->|rror|WebGPU/)).match(/[\d.e-]+(?= ->|$)/g)!.map(Number);
+    expect(after).toBeLessThan(before! / 4);
+  });
+});

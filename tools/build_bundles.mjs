@@ -1,0 +1,23 @@
+// One file each for pages without a bundler: dist/core.min.js (kernels, tape, optimisers) and dist/bigrid.min.js (everything
+// for browsers). Runs after `vite build`, in `npm run build`.
+import { build } from "vite";
+import { protobufNotice } from "./protobuf_notice.mjs";
+import { wgsl } from "./vite_wgsl.mjs";
+
+const BUNDLES = { "core.min": "src/core.ts", "bigrid.min": "src/browser/index.ts" };
+
+for (const [fileName, entry] of Object.entries(BUNDLES)) {
+  await build({
+    configFile: false,
+    logLevel: "warn",
+    plugins: [wgsl({ minify: true })],
+    build: {
+      target: "es2022",
+      emptyOutDir: false,
+      sourcemap: true,
+      minify: true,
+      lib: { entry, formats: ["es"], fileName },
+      rolldownOptions: { output: { minify: true, postBanner: protobufNotice } },
+    },
+  });
+}

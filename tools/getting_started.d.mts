@@ -1,0 +1,1 @@
+export function replayed(page: string, folder: string, isWanted?: (command: string) => boolean): string;

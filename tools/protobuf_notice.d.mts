@@ -1,0 +1,1 @@
+export function protobufNotice(chunk: { readonly moduleIds: readonly string[] }): string;
