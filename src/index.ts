@@ -26,8 +26,8 @@ export { DECODERS, gradConfig, type DecoderName, type GradConfig, type GradOptio
 export type { FeatureSource, FitOptions, Stage } from "./models/grad/fit.ts";
 export { Grad } from "./models/grad/model.ts";
 export { GradTraining, type FitPosition, type FitStep } from "./models/grad/training.ts";
-export type { Preprocessing } from "./models/image_features.ts";
 export type { AnomalousImage } from "./models/anomalies.ts";
+export type { Preprocessing } from "./models/image_features.ts";
 export { Training, type TrainingImage, type TrainingOptions, type TrainingStep } from "./models/training.ts";
 export { evaluateDetector, trainDetector, type DetectorMetrics, type LabelledImage } from "./models/workflow.ts";
 export * as layers from "./nn/layers.ts";
