@@ -115,9 +115,10 @@ export abstract class Optimizer {
   /**
    * The second half of a step, the same commands every time.
    * @param grads as for `step`
+   * @returns what to call after each run of a program that captured this: it counts, for those without a gradient, the step sat out
    * @throws as `step`
    */
-  apply(grads: readonly (Tensor | null)[]): void {
+  apply(grads: readonly (Tensor | null)[]): () => void {
     if (grads.length !== this.parameters.length) {
       throw new OptionError(`step: expected a gradient or null for each of ${this.parameters.length} parameters, got ${grads.length}`);
     }
@@ -128,9 +129,11 @@ export abstract class Optimizer {
       requireDType("step", "f32", { parameter, gradient });
       requireShape("step", "gradient", parameter.shape, { parameter, gradient });
     }
-    if (grads.every((grad) => grad === null)) {
-      for (const slot of this.#slots()) slot.missed++;
-      return;
+    const idle = this.#slots().filter(({ parameter }) => !gradOf.get(parameter));
+    const sitOut = (): void => idle.forEach((slot) => slot.missed++);
+    if (idle.length === this.parameters.length) {
+      sitOut();
+      return sitOut;
     }
     using _scope = device.scope();
     const loaded = this.#arenas.map(({ slots, length }) => {
@@ -148,9 +151,10 @@ export abstract class Optimizer {
     this.#arenas.forEach(({ slots, moments }, i) => {
       const moving = slots.filter(({ parameter }) => gradOf.get(parameter));
       for (const range of rangesOf(moving)) this.update({ ...loaded[i]!, factor, schedule: this.#schedule, moments, range });
-      for (const slot of slots) if (!gradOf.get(slot.parameter)) slot.missed++;
       for (const { parameter, first, count } of moving) copyElements(loaded[i]!.weights, first, parameter, 0, count);
     });
+    sitOut();
+    return sitOut;
   }
 
   /** What a later `restore` needs. */

@@ -2,7 +2,7 @@ import { DeviceLostError, GpuError } from "./errors.ts";
 import { compileKernel, labelOf, type Kernel, type KernelSpec } from "./kernel.ts";
 import { Profiler, type KernelTime } from "./profiler.ts";
 import { BufferPool, type Allocation, type MemoryUse, type Scope } from "./pool.ts";
-import { PARAM_SLOT_BYTES, Program, Recording } from "./program.ts";
+import { PARAM_SLOT_BYTES, Program, Recording, type ProgramMemory } from "./program.ts";
 
 const PARAM_SLOTS = 1024;
 // Training the largest decoder takes 6253. On lavapipe each costs two or three memory mappings, of which Linux
@@ -59,7 +59,7 @@ export class Device {
   #failure: GpuError | DeviceLostError | null = null;
   #profiler: Profiler | null = null;
   #recording: Recording | null = null;
-  readonly #programs = new Set<BufferPool>();
+  readonly #programs = new Map<ProgramMemory, number>(); // how many programs have each
 
   constructor(gpu: GPUDevice, adapter: AdapterDescription = { vendor: "", architecture: "", description: "", software: false }) {
     this.gpu = gpu;
@@ -133,7 +133,7 @@ export class Device {
 
   /** What is allocated at present. */
   memory(): MemoryUse {
-    const uses = [this.#pool, ...this.#programs].map((pool) => pool.use());
+    const uses = [this.#pool, ...[...this.#programs.keys()].map(({ pool }) => pool)].map((pool) => pool.use());
     const sum = (field: keyof MemoryUse): number => uses.reduce((total, use) => total + use[field], 0);
     return {
       bytes: sum("bytes"),
@@ -154,19 +154,20 @@ export class Device {
    * params on the same buffers, to the same bits as `f` would. Tensors from outside are read where they are: write into
    * them what is new. Tensors made inside stay the program's.
    *
+   * @param beside a program, not released, whose memory this one shall use too: a run of either overwrites what the other made, but
+   * for its results
    * @throws Error where `f` reads back, releases a tensor from outside, or captures
    */
-  capture<T>(f: () => T): { readonly program: Program; readonly result: T } {
+  capture<T>(f: () => T, beside: Program | null = null): { readonly program: Program; readonly result: T } {
     if (this.#recording) throw new Error("capture: there is one going on already");
-    const recording = (this.#recording = new Recording(this.#newPool()));
-    this.#programs.add(recording.pool);
+    if (beside && !this.#programs.has(beside.memory)) throw new Error("capture: the program beside was released");
+    const recording = (this.#recording = new Recording(beside?.memory ?? { pool: this.#newPool(), groups: new Map() }));
+    this.#programs.set(recording.memory, (this.#programs.get(recording.memory) ?? 0) + 1);
     try {
       const result = f();
       return { program: this.#programOf(recording), result };
     } catch (error) {
-      this.#programs.delete(recording.pool);
-      this.submit(); // before its buffers go
-      recording.pool.destroy();
+      this.#leave(recording.memory);
       throw error;
     } finally {
       this.#recording = null;
@@ -367,11 +368,19 @@ export class Device {
     }
     return new Program(recording, params, {
       run: (program) => this.#replay(program),
-      released: () => {
-        this.submit(); // what uses its buffers, before they go
-        this.#programs.delete(recording.pool);
-      },
+      released: () => this.#leave(recording.memory),
     });
+  }
+
+  /** One program less; the last one's buffers go, after what uses them was sent. */
+  #leave(memory: ProgramMemory): void {
+    this.submit();
+    const left = this.#programs.get(memory)! - 1;
+    if (left > 0) this.#programs.set(memory, left);
+    else {
+      this.#programs.delete(memory);
+      memory.pool.destroy();
+    }
   }
 
   #replay(program: Program): void {

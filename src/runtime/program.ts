@@ -30,7 +30,8 @@ interface ProgramOwner {
  * belong to the program: results keep their place and are written anew by each run.
  */
 export class Program {
-  readonly #pool: BufferPool;
+  /** What it allocates from, and its bind groups: another program may be captured into the same. */
+  readonly memory: ProgramMemory;
   readonly #commands: readonly Command[];
   readonly #params: GPUBuffer | null;
   readonly #paramsGroup: GPUBindGroup | null;
@@ -40,7 +41,7 @@ export class Program {
 
   /** Programs come from `Device.capture`. */
   constructor(recording: Recording, params: { readonly buffer: GPUBuffer; readonly group: GPUBindGroup } | null, owner: ProgramOwner) {
-    this.#pool = recording.pool;
+    this.memory = recording.memory;
     this.#commands = recording.commands;
     this.#constants = recording.constants;
     this.#params = params?.buffer ?? null;
@@ -64,7 +65,6 @@ export class Program {
     if (this.#isReleased) return;
     this.#isReleased = true;
     this.#owner.released();
-    this.#pool.destroy();
     for (const buffer of [...this.#constants, ...(this.#params ? [this.#params] : [])]) buffer.destroy();
   }
 
@@ -92,18 +92,27 @@ export class Program {
   }
 }
 
+/** Buffers of programs, of which one at a time runs, and what binds them. */
+export interface ProgramMemory {
+  readonly pool: BufferPool;
+  readonly groups: Map<string, GPUBindGroup>;
+}
+
 /** What a device notes while `capture` runs. */
 export class Recording {
-  readonly pool: BufferPool;
+  readonly memory: ProgramMemory;
   readonly commands: Command[] = [];
   /** Buffers that hold what was written from the host. */
   readonly constants: GPUBuffer[] = [];
-  readonly #groups = new Map<string, GPUBindGroup>();
   readonly #slots = new Map<string, number>();
   readonly #params: Uint8Array[] = [];
 
-  constructor(pool: BufferPool) {
-    this.pool = pool;
+  constructor(memory: ProgramMemory) {
+    this.memory = memory;
+  }
+
+  get pool(): BufferPool {
+    return this.memory.pool;
   }
 
   /** @param params the kernel's, as they lie in its slot */
@@ -116,8 +125,9 @@ export class Recording {
 
   /** The group of that key, made once. */
   group(key: string, create: () => GPUBindGroup): GPUBindGroup {
-    let group = this.#groups.get(key);
-    if (!group) this.#groups.set(key, (group = create()));
+    const { groups } = this.memory;
+    let group = groups.get(key);
+    if (!group) groups.set(key, (group = create()));
     return group;
   }
 

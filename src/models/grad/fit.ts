@@ -5,7 +5,7 @@ import { cosinePairLoss, hingeLoss, reconstructionLoss } from "../../ops/losses.
 import { drawPairs, type FeaturePairs } from "../../ops/pairs.ts";
 import { normal, type Draw } from "../../ops/random.ts";
 import { concat, reshape } from "../../ops/shape.ts";
-import { countOf, toArray, type Tensor } from "../../tensor/tensor.ts";
+import { countOf, type Tensor } from "../../tensor/tensor.ts";
 import type { GradConfig } from "./config.ts";
 import { isGrid, type Grad } from "./model.ts";
 
@@ -105,7 +105,10 @@ function markedFeatures(features: Tensor, anomalous: MarkedFeatures | null, draw
   return { features: concat([pasted.features, anomalous.features], 0), mask: concat([pasted.mask, anomalous.mask], 0) };
 }
 
-/** One step of either stage, in the first with real anomalies or none. Returns the loss, and in the first stage the hit rates. */
+/**
+ * One step of either stage, in the first with real anomalies or none, after the optimiser's `advance`: it can be captured, with the draws'
+ * step in a tensor. Returns the loss, and in the first stage the hit rates; and what to call after each run of a program that captured it.
+ */
 export function trainStep(
   stage: Stage,
   model: Grad,
@@ -113,10 +116,9 @@ export function trainStep(
   features: Tensor,
   anomalous: MarkedFeatures | null,
   noisy: boolean,
-  drawOf: (use: number) => { seed: number; stream: number; step: number },
+  drawOf: (use: number) => Draw,
   { deviations }: FitOptions,
-  rateScale: number,
-): readonly Tensor[] {
+): { readonly results: readonly Tensor[]; readonly repeated: () => void } {
   const [{ device }, { config }] = [features, model];
   using scope = device.scope();
   const [good, height, width] = features.shape as [number, number, number];
@@ -128,17 +130,7 @@ export function trainStep(
     const pairs = config.pairs === "none" ? null : drawPairs(marked.mask, config.pairCount, drawOf(STREAM.pairs));
     return stageLoss(stage, model, { ...marked, noise, pairs });
   }, optimizer.parameters);
-  optimizer.step(grads, rateScale);
+  const repeated = optimizer.apply(grads);
   for (const result of results) scope.keep(result);
-  return results;
-}
-
-/** Reads the results where wanted, and gives their storage back. */
-export async function readResults(results: readonly Tensor[], wanted: boolean): Promise<readonly [loss: number | null, hits: Float32Array | null]> {
-  const device = results[0]!.device;
-  const reads = wanted ? results.map((result) => toArray(result)) : [];
-  for (const { allocation } of results) device.release(allocation);
-  device.submit();
-  const [loss, hits] = await Promise.all(reads);
-  return [loss ? loss[0]! : null, hits ?? null];
+  return { results, repeated };
 }

@@ -2,8 +2,9 @@ import { AdamW } from "../../optim/adam.ts";
 import type { OptimizerState } from "../../optim/optimizer.ts";
 import { RandomStream } from "../../tensor/random.ts";
 import { release } from "../../tensor/tensor.ts";
-import { readResults, stagesOf, trainedIn, trainStep, STREAM, type FeatureSource, type FitOptions, type MarkedFeatures, type Stage } from "./fit.ts";
+import { stagesOf, trainedIn, STREAM, type FeatureSource, type FitOptions, type MarkedFeatures, type Stage } from "./fit.ts";
 import type { Grad } from "./model.ts";
+import { readResults, StageSteps } from "./stage_steps.ts";
 
 /** Where training stands: before this step of this stage. */
 export interface FitPosition {
@@ -57,6 +58,7 @@ export class GradTraining {
   readonly #options: FitOptions;
   #position: FitPosition | null;
   #optimizer: AdamW | null = null;
+  #steps: StageSteps | null = null;
 
   constructor(model: Grad, features: FeatureSource, options: FitOptions) {
     this.#model = model;
@@ -89,8 +91,10 @@ export class GradTraining {
     this.#optimizer.restore(optimizer);
   }
 
-  /** Gives the optimiser's storage back. */
+  /** Gives the storage of the optimiser and of the captured steps back. */
   release(): void {
+    this.#steps?.release();
+    this.#steps = null;
     this.#optimizer?.release();
     this.#optimizer = null;
   }
@@ -103,6 +107,7 @@ export class GradTraining {
     const offset = stage === "abnormal" ? 0 : STAGE_STREAMS;
     let order: readonly number[] = [];
     this.#optimizer ??= stageOptimizer(stage, this.#model);
+    this.#steps ??= new StageSteps(stage, this.#model, this.#optimizer, this.#options, offset);
     for (let step = first; step < steps; step++) {
       const epoch = Math.floor(step / perEpoch);
       const rateScale = stage === "normal" && epoch >= Math.floor(DROP_AT * epochs) ? DROP_TO : 1;
@@ -112,8 +117,7 @@ export class GradTraining {
       const anomalous = stage === "abnormal" ? await this.#anomalous(images.length, step) : null;
       const chosen = await this.#features.batch(images.slice(anomalous?.mask.shape[0] ?? 0));
       const noisy = new RandomStream(seed, STREAM.coin + offset, step).unit() < 0.5;
-      const drawOf = (use: number) => ({ seed, stream: use + offset, step });
-      const results = trainStep(stage, this.#model, this.#optimizer, chosen, anomalous, noisy, drawOf, this.#options, rateScale);
+      const results = this.#steps.take(chosen, anomalous, noisy, step, rateScale);
       for (const used of [chosen, anomalous?.features, anomalous?.mask]) if (used) release(used);
       const done = step + 1;
       const [loss, hits] = await readResults(results, done % READ_EVERY === 0 || done === steps);

@@ -1,0 +1,89 @@
+import { expect, test } from "vitest";
+import { gradConfig } from "../../src/models/grad/config.ts";
+import { stagesOf, STREAM, trainedIn, trainStep, type FeatureSource } from "../../src/models/grad/fit.ts";
+import { Grad } from "../../src/models/grad/model.ts";
+import { GradTraining, stageOptimizer, stepsOf } from "../../src/models/grad/training.ts";
+import { Weights } from "../../src/nn/weights.ts";
+import { RandomStream } from "../../src/tensor/random.ts";
+import { fromArray, release, toArray } from "../../src/tensor/tensor.ts";
+import { device } from "../device.ts";
+import { poison } from "../operation.ts";
+import { CELLS, CHANNELS, source, VARIANCE } from "../smooth_features.ts";
+
+const CONFIG = gradConfig({ height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE }, { decoder: "tiny" });
+const [COUNT, BATCH, SEED, STEPS] = [6, 4, 5, 60]; // an epoch is a batch of four and one of two; the first stage has 50 steps
+const OPTIONS = {
+  epochsAbnormal: 1, epochsNormal: 1, batch: BATCH, seed: SEED,
+  deviations: fromArray(device, [CHANNELS], new Float32Array(CHANNELS).fill(Math.sqrt(VARIANCE))),
+};
+const STAGE_STREAMS = 16;
+const MOST_DISPATCHES = 150; // of a step of the first stage
+
+const model = () => new Grad(Weights.drawn(device), CONFIG, new RandomStream(3, 0));
+
+const bitsOf = (grad: Grad) =>
+  Promise.all([...grad.weights.all()].map(async ([name, tensor]) => [name, new Uint32Array((await toArray(tensor)).buffer)] as const));
+
+/** The steps of `GradTraining`, none of them captured: what they are by the definition. */
+async function eager(grad: Grad, features: FeatureSource): Promise<number[]> {
+  const losses: number[] = [];
+  for (const [i, stage] of stagesOf(CONFIG).entries()) {
+    const optimizer = stageOptimizer(stage, grad);
+    const { steps, perEpoch } = stepsOf(stage, COUNT, OPTIONS);
+    const offset = i * STAGE_STREAMS;
+    for (let step = 0; step < steps && losses.length < STEPS; step++) {
+      const order = new RandomStream(SEED, STREAM.order + offset, Math.floor(step / perEpoch)).permutation(COUNT);
+      const nth = step % perEpoch;
+      const chosen = await features.batch(order.slice(nth * BATCH, (nth + 1) * BATCH));
+      const noisy = new RandomStream(SEED, STREAM.coin + offset, step).unit() < 0.5;
+      optimizer.advance();
+      const { results } = trainStep(stage, grad, optimizer, chosen, null, noisy, (use) => ({ seed: SEED, stream: use + offset, step }), OPTIONS);
+      release(chosen);
+      losses.push((await toArray(results[0]!))[0]!);
+      results.forEach(release);
+    }
+    optimizer.release();
+  }
+  return losses;
+}
+
+test("captured steps give the bits of eager ones through both stages, with noise and without, in whole batches and the rest", async () => {
+  const [one, other] = [model(), model()];
+  const losses = await eager(one, source(COUNT));
+  const training = new GradTraining(other, source(COUNT), OPTIONS);
+  const read: (number | null)[] = [];
+  for await (const { loss } of training.fit()) {
+    read.push(loss);
+    poison();
+    if (read.length === STEPS) break;
+  }
+  read.forEach((loss, i) => {
+    if (loss !== null) expect(loss).toBe(losses[i]);
+  });
+  expect(read.filter((loss) => loss !== null)).toHaveLength(STEPS / 10);
+  expect(await bitsOf(other)).toEqual(await bitsOf(one));
+  training.release();
+  [one, other].forEach(({ weights }) => weights.release());
+});
+
+test("a step whose kind was captured binds and allocates nothing, and uploads its number and the optimiser's schedule alone", async () => {
+  const grad = model();
+  const images = source(BATCH); // every batch is whole, and put together on the GPU
+  const training = new GradTraining(grad, images, OPTIONS);
+  const steps = training.fit();
+  for (let i = 0; i < 12; i++) await steps.next(); // both sides of the coin
+  await device.finish();
+  const [memory, before] = [device.memory(), device.counters()];
+  const taken = 8;
+  for (let i = 0; i < taken; i++) await steps.next();
+  await device.finish();
+  const after = device.counters();
+  expect(device.memory()).toEqual(memory);
+  expect(after.bindGroups).toBe(before.bindGroups);
+  const trained = Object.values(grad.parameters(trainedIn("abnormal", CONFIG))).flat();
+  expect((after.bytesUploaded - before.bytesUploaded) / taken).toBe(4 + 4 * 4 * trained.length);
+  expect((after.submits - before.submits) / taken).toBeLessThanOrEqual(4);
+  expect((after.dispatches - before.dispatches) / taken).toBeLessThanOrEqual(MOST_DISPATCHES);
+  training.release();
+  grad.weights.release();
+});
