@@ -5,7 +5,7 @@
 //   statistics    [G, 2, C]     f32    mean and variance (M2 / (M - correction))
 //   affine        [2, C]        f32    weight and bias
 //   running       [2, C]        f32    running mean and variance, updated in place
-//   sums          [G, S, 2, C]  f32    of grad_output and of grad_output * normalised input
+//   sums          [G, S, 2, C]  f32    of grad_output * normalised input and of grad_output: the gradients of weight and bias
 //   output, grad_input  [G, M, C]  pack
 //
 //   r = 1 / sqrt(variance + eps),  h = (input - mean) * r,  output = weight * h + bias
@@ -127,7 +127,7 @@ fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
   output[i] = pack(h);
 }
 
-// Sums of one slice over grad_output and grad_output * h. One invocation per (group, slice, pack).
+// Sums of one slice over grad_output * h and grad_output. One invocation per (group, slice, pack).
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn backward_sums(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = flat_index(id, groups);
@@ -148,8 +148,8 @@ fn backward_sums(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgrou
     at += params.packs;
   }
   let to = (g * params.slices + slice) * 2u * params.packs + c;
-  workspace[to] = total;
-  workspace[to + params.packs] = total_h;
+  workspace[to] = total_h;
+  workspace[to + params.packs] = total;
 }
 
 // sums: those of whole groups, S = 1. One invocation per pack.
@@ -166,6 +166,6 @@ fn backward_input(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgro
   var scale = r;
   if (AFFINE) { scale *= affine[c]; }
   var gradient = accum(grad_output[i]);
-  if (!CONSTANT) { gradient -= sums[at] / count + h * sums[at + params.packs] / (count - params.correction); }
+  if (!CONSTANT) { gradient -= sums[at + params.packs] / count + h * sums[at] / (count - params.correction); }
   output[i] = pack(scale * gradient);
 }

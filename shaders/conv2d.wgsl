@@ -79,8 +79,10 @@ fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
 
 // Output position that reads input position `at` through tap `tap`, or an index beyond every output.
 fn reader(at: u32, pad: u32, tap: u32, dilation: u32, stride: u32) -> u32 {
-  let shifted = at + pad - tap * dilation; // wraps below zero to a number beyond every output
-  return select(0xffffffffu, shifted / stride, shifted % stride == 0u && at + pad >= tap * dilation);
+  if (at + pad < tap * dilation) { return 0xffffffffu; }
+  let shifted = at + pad - tap * dilation;
+  if (stride == 1u) { return shifted; } // whole-number division is slow
+  return select(0xffffffffu, shifted / stride, shifted % stride == 0u);
 }
 
 // d loss / d input. One invocation per input element: a gather over the outputs that read it, in tap order.

@@ -35,6 +35,10 @@ fn place_of(i: u32) -> Place {
   var place: Place;
   place.inner.z = rest % params.d5;
   rest /= params.d5;
+  if (params.d0 * params.d1 * params.d2 * params.d3 == 1u) { // most often; whole-number division is slow
+    place.inner.y = rest;
+    return place;
+  }
   place.inner.y = rest % params.d4;
   rest /= params.d4;
   place.inner.x = rest % params.d3;

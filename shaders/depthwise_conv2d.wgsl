@@ -16,6 +16,8 @@
 
 // Whether bias is added. Without it, bias is bound but never read.
 override BIAS: bool = false;
+// Whether filters are turned by half a turn: with unit stride that makes forward_four the gradient of the input.
+override TURNED: bool = false;
 
 struct Params {
   batch: u32,       // N
@@ -69,10 +71,63 @@ fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
   output[i] = pack(activate(sum));
 }
 
+// The same for filters of three columns, unit stride and no dilation along W. One invocation per pack of four outputs in a row:
+// a row of the filter and the six pixels under it are read once for twelve products. Terms are added in the order of `forward`.
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn forward_four(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = flat_index(id, groups);
+  let fours = (params.out_width + 3u) / 4u;
+  if (i >= params.batch * params.out_height * fours * params.packs) { return; }
+  let c = i % params.packs;
+  let q = (i / params.packs) % fours * 4u;
+  let p = (i / params.packs / fours) % params.out_height;
+  let n = i / params.packs / fours / params.out_height;
+  var sums: array<accum, 4>;
+  for (var r = 0u; r < params.filter_h; r++) {
+    let h = p * params.stride_h + r * params.dilation_h - params.pad_top; // wraps below zero, then fails the test
+    if (h >= params.height) { continue; }
+    let row = (n * params.height + h) * params.width;
+    let v0 = pixel(row, q - params.pad_left, c);
+    let v1 = pixel(row, q + 1u - params.pad_left, c);
+    let v2 = pixel(row, q + 2u - params.pad_left, c);
+    let v3 = pixel(row, q + 3u - params.pad_left, c);
+    let v4 = pixel(row, q + 4u - params.pad_left, c);
+    let v5 = pixel(row, q + 5u - params.pad_left, c);
+    let f0 = tap(r, 0u, c);
+    let f1 = tap(r, 1u, c);
+    let f2 = tap(r, 2u, c);
+    sums[0] = ((sums[0] + v0 * f0) + v1 * f1) + v2 * f2;
+    sums[1] = ((sums[1] + v1 * f0) + v2 * f1) + v3 * f2;
+    sums[2] = ((sums[2] + v2 * f0) + v3 * f1) + v4 * f2;
+    sums[3] = ((sums[3] + v3 * f0) + v4 * f1) + v5 * f2;
+  }
+  let first = ((n * params.out_height + p) * params.out_width + q) * params.packs + c;
+  for (var k = 0u; k < min(4u, params.out_width - q); k++) {
+    var sum = sums[k];
+    if (BIAS) { sum += accum(bias[c]); }
+    output[first + k * params.packs] = pack(activate(sum));
+  }
+}
+
+// input[row, w, c], or zero outside the image.
+fn pixel(row: u32, w: u32, c: u32) -> accum {
+  if (w >= params.width) { return accum(); }
+  return accum(input[(row + w) * params.packs + c]);
+}
+
+// filters[r, s, c], or of the filter turned by half a turn.
+fn tap(r: u32, s: u32, c: u32) -> accum {
+  let at = r * params.filter_w + s;
+  if (TURNED) { return accum(filters[(params.filter_h * params.filter_w - 1u - at) * params.packs + c]); }
+  return accum(filters[at * params.packs + c]);
+}
+
 // Output position that reads input position `at` through tap `tap`, or an index beyond every output.
 fn reader(at: u32, pad: u32, tap: u32, dilation: u32, stride: u32) -> u32 {
+  if (at + pad < tap * dilation) { return 0xffffffffu; }
   let shifted = at + pad - tap * dilation;
-  return select(0xffffffffu, shifted / stride, shifted % stride == 0u && at + pad >= tap * dilation);
+  if (stride == 1u) { return shifted; } // whole-number division is slow
+  return select(0xffffffffu, shifted / stride, shifted % stride == 0u);
 }
 
 // d loss / d input. One invocation per input pack: a gather over the outputs that read it, in tap order.

@@ -6,13 +6,17 @@
 //   output[i] = a[i] op b[i]
 //
 // Offsets are counted in packs. A repeated axis has stride 0. Where the innermost axis of one operand is repeated
-// but not the other's, both are read as scalars (PACK 1).
+// but not the other's, both are read as scalars (PACK 1), unless the first is a single number.
 //
 // Cost: one read of each operand and one write an element, one operation.
 
 // 0 add  1 subtract  2 multiply  3 divide  4 maximum  5 minimum  6 hypot
 // 7 equal: 1 where a = b, else 0  8 greater share: 1 where a > b, 1/2 where a = b, else 0
 override OP: u32 = 0;
+
+// Whether an operand is a single number: the first of its only pack.
+override SINGLE_A: bool = false;
+override SINGLE_B: bool = false;
 
 struct Params {
   packs: u32,  // of output
@@ -59,5 +63,9 @@ fn forward_broadcast(@builtin(global_invocation_id) id: vec3u, @builtin(num_work
   let i0 = i / params.d3 / params.d2 / params.d1;
   let at_a = i0 * params.a0 + i1 * params.a1 + i2 * params.a2 + i3 * params.a3;
   let at_b = i0 * params.b0 + i1 * params.b1 + i2 * params.b2 + i3 * params.b3;
-  output[i] = pack(apply(accum(a[at_a]), accum(b[at_b])));
+  var x = accum(a[at_a]);
+  var y = accum(b[at_b]);
+  if (SINGLE_A) { x = accum(pack_lane(x, 0u)); }
+  if (SINGLE_B) { y = accum(pack_lane(y, 0u)); }
+  output[i] = pack(apply(x, y));
 }

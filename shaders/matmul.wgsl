@@ -129,7 +129,7 @@ fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
 // The same for adapters on which a load costs more than arithmetic unless it is the same for a whole workgroup, as on
 // CPUs: lanes differ in their rows alone, so b is loaded once for all of them. One invocation per tile of four rows and
 // COLUMNS columns, one workgroup per WORKGROUP_SIZE such tiles of equal columns.
-const COLUMNS = 16u;
+const COLUMNS = 8u;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn forward_uniform_b(

@@ -13,6 +13,7 @@ export { meanMetrics, type MetricName, type Metrics } from "./metrics/metrics.ts
 export { PixelHistogram } from "./metrics/pixel_histogram.ts";
 export { rankPixels, type PixelRanking, type ScoredMap } from "./metrics/pixels.ts";
 export { auroc, averagePrecision, f1Max, precisionRecallCurve, rank, rocCurve, type Ranking } from "./metrics/ranking.ts";
+export type { AnomalousImage } from "./models/anomalies.ts";
 export { BACKBONES, type Backbone, type BackboneName, type BackboneSettings } from "./models/backbone.ts";
 export { createBackbone, type BackboneOptions } from "./models/create_backbone.ts";
 export { calibratedScore, type Calibration, type GoodScores, type HeldOut } from "./models/calibration.ts";
@@ -28,7 +29,6 @@ export { Grad } from "./models/grad/model.ts";
 export { GradTraining, type FitPosition, type FitStep } from "./models/grad/training.ts";
 export type { HingeScore } from "./models/hinge_score.ts";
 export type { Preprocessing } from "./models/image_features.ts";
-export type { AnomalousImage } from "./models/anomalies.ts";
 export { Training, type TrainingImage, type TrainingOptions, type TrainingStep } from "./models/training.ts";
 export { evaluateDetector, trainDetector, type DetectorMetrics, type LabelledImage } from "./models/workflow.ts";
 export * as layers from "./nn/layers.ts";

@@ -38,7 +38,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant("prelude/rows", "odd lanes are not added", "if (index % LANES < width) { row_values[index] += row_values[index + width]; }", "if (index % LANES < width / 2u) { row_values[index] += row_values[index + width]; }"),
   mutant("batch_norm", "variance over M where M - 1 is asked", "workspace[(g * 2u + 1u) * params.packs + c] = m2 / (count - params.correction);", "workspace[(g * 2u + 1u) * params.packs + c] = m2 / count;"),
   mutant("batch_norm", "slices merged as if of equal means", "m2 += moments[at + params.packs] + difference * difference * (count * n / total);", "m2 += moments[at + params.packs];"),
-  mutant("batch_norm", "mean of the gradient is not subtracted", "gradient -= sums[at] / count + h *", "gradient -= h *"),
+  mutant("batch_norm", "mean of the gradient is not subtracted", "gradient -= sums[at + params.packs] / count + h *", "gradient -= h *"),
   mutant("batch_norm", "statistics of the first group for all", "let mean = statistics[g * 2u * params.packs + c];\n  var h", "let mean = statistics[c];\n  var h"),
   mutant("grid_sample", "alignCorners is ignored in the scale", "return 0.5 * select(size, size - 1.0, ALIGN_CORNERS);", "return 0.5 * size;"),
   mutant("grid_sample", "x and y swapped in the gradient of the grid", "sum.x += pack_sum(g * mix(ne - nw, se - sw, f.y));", "sum.x += pack_sum(g * mix(sw - nw, se - ne, f.x));"),

@@ -11,10 +11,13 @@ import { Peer, type Library, type MemoryReply, type Reply } from "./peer.ts";
 import { errorOf, problems, type Problem } from "./problems.ts";
 import { median, networksTable, timesTable, withTables, type Result, type Row } from "./table.ts";
 
-const NETWORKS = /^efficientnet/;
+const NETWORKS = /efficientnet/;
+const NETWORK_NAMES = ["efficientnet-b4", "efficientnet-b6"] as const;
+const BATCHES = [1, 16];
 const PAGE = "docs/performance.md";
-const ROW_MILLISECONDS = 90_000; // of measuring, after which a row makes do with LEAST_ROUNDS
+const ROW_MILLISECONDS = 60_000; // of measuring, after which a row makes do with LEAST_ROUNDS
 const LEAST_ROUNDS = 3;
+const LONG_MILLISECONDS = 120_000; // of a round, beyond which one behind the first is enough
 
 const LIBRARIES: readonly Library[] = [
   { name: "bigrid", module: "bigrid" },
@@ -58,13 +61,14 @@ class Round {
   async prepare(library: Library, expected: () => readonly ArrayLike<number>[]): Promise<{ readonly version?: string; readonly adapter?: string }> {
     const { name, inputs, settings = {}, tolerance, kind = name } = this.#problem;
     const peer = new Peer(library);
-    const opened = await peer.ask<{ version?: string; adapter?: string }>({ do: "open" });
-    const reply = opened.error === undefined ? await peer.ask<Reply>({ do: "prepare", problem: { name: kind, inputs, settings } }) : ({ error: opened.error } as Reply);
     const drop = async (failed?: string) => {
       if (failed !== undefined) this.results[library.name] = { failed };
       await peer.close();
       return opened;
     };
+    const opened = await peer.ask<{ version?: string; adapter?: string }>({ do: "open" });
+    if (opened.error !== undefined) return drop(opened.error);
+    const reply = await peer.ask<Reply>({ do: "prepare", problem: { name: kind, inputs, settings } });
     if (reply.error !== undefined) return drop(reply.error);
     if (reply.missing) return drop();
     const error = errorOf(this.#problem, reply.outputs, expected());
@@ -86,9 +90,11 @@ class Round {
 
   /** Runs the libraries in turn. */
   async measure(repeats: number): Promise<void> {
+    const start = performance.now();
     await this.#once(false);
+    const least = performance.now() - start > LONG_MILLISECONDS ? 1 : LEAST_ROUNDS;
     const end = performance.now() + ROW_MILLISECONDS;
-    for (let round = 0; round < repeats && (round < LEAST_ROUNDS || performance.now() < end); round++) await this.#once(true);
+    for (let round = 0; round < repeats && (round < least || performance.now() < end); round++) await this.#once(true);
     for (const [name, { peer, first, error, times }] of this.#peers) {
       const milliseconds = { median: rounded(median(times)), min: rounded(Math.min(...times)), runs: times.length };
       const { deviceBytes, residentBytes } = await peer.ask<MemoryReply>({ do: "memory" });
@@ -104,15 +110,11 @@ class Round {
 
 const gitCommit = (): string => execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
 
-async function chosen(problemsOf: readonly Problem[], { rows }: Options): Promise<readonly Problem[]> {
-  return problemsOf.filter(({ name }) => !rows || rows.some((row) => name.startsWith(row)));
-}
-
 export async function main(args: readonly string[]): Promise<number> {
   const names = LIBRARIES.map(({ name }) => name);
   const command = new Command("bench:peers")
     .description("measures bigrid beside other WebGPU libraries")
-    .option("--rows <names...>", "only rows whose names begin so: matmul, efficientnet-b4 ...")
+    .option("--rows <names...>", "only rows with this in their names: matmul, efficientnet-b4 ...")
     .addOption(new Option("--libraries <names...>", "only these").choices(names))
     .option("--repeats <count>", "runs of each library", Number, 9)
     .option("--dry", "print, and write neither results nor page", false)
@@ -125,10 +127,10 @@ export async function main(args: readonly string[]): Promise<number> {
   const rows: Row[] = [];
   let adapter = "";
   try {
-    const networks = ["efficientnet-b4", "efficientnet-b6"] as const;
-    const wanted = networks.filter((name) => !options.rows || options.rows.some((row) => name.startsWith(row.split(" ")[0]!)));
-    const all = [...problems(), ...(await Promise.all(wanted.map((name) => networkProblems(name, [1, 16], join(folder, `${name}.safetensors`))))).flat()];
-    for (const problem of await chosen(all, options)) {
+    const wanted = NETWORK_NAMES.filter((name) => !options.rows || options.rows.some((row) => row.includes(name) || name.includes(row)));
+    const networks = wanted.map((name) => networkProblems(name, BATCHES, join(folder, `${name}.safetensors`)));
+    const all = [...problems(), ...(await Promise.all(networks)).flat()];
+    for (const problem of all.filter(({ name }) => !options.rows || options.rows.some((row) => name.includes(row)))) {
       const round = new Round(problem);
       let known: readonly ArrayLike<number>[] | null = null;
       try {
@@ -142,25 +144,31 @@ export async function main(args: readonly string[]): Promise<number> {
       } finally {
         await round.close();
       }
-      const row = { name: problem.name, title: problem.title, ...(problem.images !== undefined && { images: problem.images }), commit: gitCommit(), date: new Date().toISOString().slice(0, 10), results: round.results };
+      const { name, title, images } = problem;
+      const date = new Date().toISOString().slice(0, 10);
+      const row = { name, title, ...(images !== undefined && { images }), commit: gitCommit(), date, results: round.results };
       rows.push(row);
-      console.log(`${row.title}:`);
-      for (const [name, { milliseconds, first, error, failed }] of Object.entries(row.results)) {
-        console.log(`  ${name.padEnd(18)} ${milliseconds ? `${milliseconds.median} ms (min ${milliseconds.min}, first ${first}), error ${error}` : failed}`);
-      }
+      console.log(`${row.title} (${row.name}):`);
+      for (const [name, result] of Object.entries(row.results)) console.log(`  ${name.padEnd(18)} ${lineOf(result)}`);
+      if (!options.dry) write({ adapter, node: process.version, versions, rows });
     }
   } finally {
     rmSync(folder, { recursive: true });
   }
-  if (!options.dry) write({ adapter, node: process.version, versions, rows });
   return 0;
+}
+
+function lineOf({ milliseconds, first, error, deviceBytes, residentBytes, failed }: Result): string {
+  if (!milliseconds) return failed!;
+  const memory = deviceBytes === undefined ? "" : `, ${deviceBytes ?? "?"} bytes of buffers, resident set grown by ${residentBytes ?? "?"}`;
+  return `${milliseconds.median} ms (min ${milliseconds.min}, first ${first}), error ${error}${memory}`;
 }
 
 /** Rows that were measured replace those of the same name that a former run has left. */
 function write(report: Report): void {
   const path = `bench/results/peers.${report.adapter.split(/[^A-Za-z0-9]+/)[0]!.toLowerCase()}.json`;
   const former = existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as Report) : null;
-  const order = [...problems().map(({ name }) => name), "efficientnet-b4 x 1", "efficientnet-b4 x 16", "efficientnet-b6 x 1", "efficientnet-b6 x 16"];
+  const order = [...problems().map(({ name }) => name), ...NETWORK_NAMES.flatMap((name) => BATCHES.map((batch) => `${batch} x ${name}`))];
   const byName = new Map([...(former?.rows ?? []), ...report.rows].map((row) => [row.name, row]));
   const rows = order.flatMap((name) => byName.get(name) ?? []);
   const whole = { ...report, versions: { ...former?.versions, ...report.versions }, rows };

@@ -2,7 +2,7 @@
 // float64 from the weights as they are, convolution by convolution.
 import { writeFileSync } from "node:fs";
 import { encodeSafetensors } from "../../src/io/safetensors.ts";
-import { planOf, type BlockPlan, type EfficientNetName, type NetworkPlan } from "../../src/models/efficientnet/architecture.ts";
+import { planOf, type EfficientNetName, type NetworkPlan } from "../../src/models/efficientnet/architecture.ts";
 import { NetworkCheckpoint, type ConvolutionKeys } from "../../src/models/efficientnet/checkpoint.ts";
 import { madeUp } from "../../test/made_up_network.ts";
 import { DEFINITIONS } from "../../test/reference/activation.ts";
@@ -58,7 +58,7 @@ export async function folded(plan: NetworkPlan, side: number): Promise<FoldedNet
   const blocks: FoldedBlock[] = [];
   let extent = Math.ceil(side / 2);
   for (const [i, keys] of checkpoint.blocks.entries()) {
-    const { kernel, stride, inputs, expanded, squeezed, outputs } = plan.blocks[i] as BlockPlan;
+    const { kernel, stride, inputs, expanded, squeezed, outputs } = plan.blocks[i]!;
     blocks.push({
       expand: keys.expand && (await convolution(keys.expand, [1, 1, inputs, expanded])),
       depthwise: await convolution(keys.depthwise, [kernel, kernel, expanded]),
@@ -150,7 +150,7 @@ export async function networkProblems(name: EfficientNetName, batches: readonly 
   return batches.map((batch) => {
     const picked = Array.from({ length: batch }, (_, i) => i % DISTINCT);
     return {
-      name: `${name} x ${batch}`,
+      name: `${batch} x ${name}`,
       kind: "efficientNet",
       title: `${name.replace("efficientnet-b", "EfficientNet-B")}, ${batch === 1 ? "1 image" : `${batch} images`}`,
       inputs: { images: { shape: [batch, SIDE, SIDE, 3], data: joined(picked.map((i) => images[i]!)) } },

@@ -61,6 +61,8 @@ export interface GradientRules {
   readonly seed: (loss: Tensor) => Tensor;
   /** The sum of two gradients of one tensor. */
   readonly add: (a: Tensor, b: Tensor) => Tensor;
+  /** The same values in storage of their own. */
+  readonly copy: (grad: Tensor) => Tensor;
 }
 
 /** What `gradients` returns. */
@@ -120,11 +122,15 @@ export function gradientsOf(f: () => readonly [loss: Tensor, ...rest: Tensor[]],
     }
     uses.drop(output.allocation);
   }
+  const taken = new Set<Allocation>();
   return {
     results,
     grads: wrt.map(({ id }) => {
-      const grad = grads.get(id);
-      return grad ? scope.keep(grad) : null;
+      let grad = grads.get(id);
+      if (!grad) return null;
+      if (taken.has(grad.allocation)) grad = rules.copy(grad); // whoever gives one back must not give back another
+      taken.add(grad.allocation);
+      return scope.keep(grad);
     }),
   };
 }

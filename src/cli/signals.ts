@@ -1,10 +1,12 @@
 import { say } from "./output.ts";
 
+const TWICE = 500; // milliseconds: a terminal's signal comes by itself and from the launcher
 const ENDING = ["SIGINT", "SIGTERM"] as const;
 
 /** Notes a signal that asks to end, instead of dying of it. */
 export class AwaitedSignals {
   came: NodeJS.Signals | null = null;
+  #at = 0;
   readonly #note: (signal: NodeJS.Signals) => void;
 
   /**
@@ -13,8 +15,9 @@ export class AwaitedSignals {
    */
   constructor(answer: string, onSignal: () => void = () => undefined) {
     this.#note = (signal) => {
+      if (this.came && performance.now() - this.#at < TWICE) return;
       if (this.came) process.exit(1); // asked twice: at once
-      this.came = signal;
+      [this.came, this.#at] = [signal, performance.now()];
       say(`${signal}: ${answer}`);
       onSignal();
     };

@@ -38,7 +38,7 @@ export function normForward(input: Tensor, statistics: Tensor, affine: Tensor | 
 
 export interface NormGradients {
   readonly gradInput: Tensor;
-  /** `[G, 2, C]`: sums of gradOutput (that is, the gradient of bias) and of gradOutput * normalised input (of weight). */
+  /** `[G, 2, C]`: sums of gradOutput * normalised input (that is, the gradient of weight) and of gradOutput (of bias). */
   readonly sums: Tensor;
 }
 

@@ -14,7 +14,9 @@ export function depthwiseForward(input: Tensor, filters: Tensor, { bias = null, 
   const params = paramsOf({ input, filters, ...(bias && { bias }) }, options);
   const output = empty(input.device, [params.batch, params.out_height, params.out_width, input.shape[3]!], input.dtype);
   const constants = { BIAS: bias !== null, ...activationConstants("depthwiseConv2d", activation) };
-  run("forward", { input, filters, bias: bias ?? filters, output }, params, input, params.batch * params.out_height * params.out_width, constants);
+  const tensors = { input, filters, bias: bias ?? filters, output };
+  if (inFours(params)) run("forward_four", tensors, params, input, foursOf(params), constants);
+  else run("forward", tensors, params, input, params.batch * params.out_height * params.out_width, constants);
   return output;
 }
 
@@ -22,7 +24,16 @@ export function depthwiseForward(input: Tensor, filters: Tensor, { bias = null, 
 export function depthwiseBackwardInput(input: Tensor, filters: Tensor, gradOutput: Tensor, options: ConvolutionOptions): Tensor {
   const params = paramsOf({ input, filters, gradOutput }, options);
   const gradInput = empty(input.device, input.shape, input.dtype);
-  run("backward_input", { filters, grad_output: gradOutput, grad_input: gradInput }, params, input, params.batch * params.height * params.width);
+  if (inFours(params) && params.stride_h === 1) {
+    // The convolution of the gradient with the filters turned by half a turn.
+    const { height, width, out_height, out_width, filter_h, dilation_h } = params;
+    const padding = { pad_top: (dilation_h * (filter_h - 1) - params.pad_top) >>> 0, pad_left: (2 - params.pad_left) >>> 0 }; // below zero they wrap
+    const turned = { ...params, ...padding, height: out_height, width: out_width, out_height: height, out_width: width };
+    run("forward_four", { input: gradOutput, filters, bias: filters, output: gradInput }, turned, input, foursOf(turned), { TURNED: true });
+  } else {
+    const positions = params.batch * params.height * params.width;
+    run("backward_input", { filters, grad_output: gradOutput, grad_input: gradInput }, params, input, positions);
+  }
   return gradInput;
 }
 
@@ -57,10 +68,17 @@ function paramsOf(tensors: Operands, options: ConvolutionOptions) {
   return { batch, height, width, packs: channels / packOf(channels), filter_h, filter_w, ...geometry, rows: SLICE_ROWS, slices };
 }
 
+type Params = ReturnType<typeof paramsOf>;
+
+/** Whether `forward_four` can do it. */
+const inFours = ({ filter_w, stride_w, dilation_w }: Params): boolean => filter_w === 3 && stride_w === 1 && dilation_w === 1;
+
+const foursOf = ({ batch, out_height, out_width }: Params): number => batch * out_height * Math.ceil(out_width / 4);
+
 function run(
   entryPoint: string,
   tensors: Record<string, Tensor>,
-  params: ReturnType<typeof paramsOf>,
+  params: Params,
   { shape, dtype }: Tensor,
   positions: number,
   constants: Readonly<Record<string, number | boolean>> = {},

@@ -32,8 +32,9 @@ export function binaryForward(a: Tensor, b: Tensor, name: BinaryName, op: string
   }
   const axes = collapsed(op, a, b, output.shape);
   const last = axes.at(-1)!;
-  const pack = last.a > 1 === last.b > 1 ? packOf(last.extent) : 1;
-  const inPacks = [...axes.slice(0, -1), { extent: last.extent / pack, a: last.a / pack, b: last.b / pack }];
+  const [singleA, singleB] = [countOf(a.shape) === 1, countOf(b.shape) === 1]; // any allocation holds a pack
+  const pack = singleA || singleB || last.a > 1 === last.b > 1 ? packOf(last.extent) : 1;
+  const inPacks = [...axes.slice(0, -1), { extent: last.extent / pack, a: Math.ceil(last.a / pack), b: Math.ceil(last.b / pack) }];
   const [, second, third, fourth] = inPacks as [Extents, Extents, Extents, Extents];
   const [a0, a1, a2, a3] = stridesOf(inPacks.map((axis) => axis.a)) as [number, number, number, number];
   const [b0, b1, b2, b3] = stridesOf(inPacks.map((axis) => axis.b)) as [number, number, number, number];
@@ -42,7 +43,7 @@ export function binaryForward(a: Tensor, b: Tensor, name: BinaryName, op: string
     module,
     entryPoint: "forward_broadcast",
     element: elementOf(dtype, pack),
-    constants,
+    constants: { ...constants, SINGLE_A: singleA, SINGLE_B: singleB },
     tensors,
     params: { packs, d1: second.extent, d2: third.extent, d3: fourth.extent, a0, a1, a2, a3, b0, b1, b2, b3 },
     size: { invocations: packs },

@@ -8,7 +8,7 @@ import { floatDType, launch, requireShape } from "./launch.ts";
 import { reduceMiddle } from "./reduce.ts";
 
 const ROWS = 8; // of the output, owned by one invocation, as in the shader
-const UNIFORM_COLUMNS = 16; // of a workgroup's tile in the form for software adapters, as in the shader
+const UNIFORM_COLUMNS = 8; // of a workgroup's tile in the form for software adapters, as in the shader
 const MIN_DEPTH = 256; // of the summed axis, for one slice
 const ENOUGH_TILES = 2048; // to occupy a GPU: with fewer, the sum is cut into slices
 

@@ -206,7 +206,6 @@ export class Training {
     const statistics = new ChannelStatistics(backbone.channels);
     const samples: Sample[] = [];
     for await (const { className, image } of images) {
-      const { cells, channels } = backbone;
       const features = image instanceof Float32Array ? fromArray(device, [1, cells, cells, channels], image) : rawFeatures(device, backbone, settings.fit, [image]);
       statistics.add(await toArray(features));
       samples.push({ className, index: await store.add(features) });

@@ -1,5 +1,5 @@
-import { stat } from "node:fs/promises";
-import { join, resolve, sep } from "node:path";
+import { realpath, stat } from "node:fs/promises";
+import { dirname, join, resolve, sep } from "node:path";
 import { glob, isDynamicPattern } from "tinyglobby";
 import { byCodeUnits, isImage } from "../data/tree.ts";
 import { InputError } from "../runtime/errors.ts";
@@ -44,10 +44,20 @@ export async function listImages(words: readonly string[], isLeftOut: (path: str
   return { images: [...byPath.values()].sort(byCodeUnits), unreadable };
 }
 
+/** Files that a pattern matches. A folder that links reach in several ways, as in circles, is looked into by the shortest. */
 async function matching(pattern: string): Promise<string[]> {
-  return glob(pattern, { onlyFiles: true, expandDirectories: false }).catch((error: unknown) => {
+  try {
+    const paths = await glob(pattern, { onlyFiles: true, expandDirectories: false });
+    const reached = new Map<string, string>(); // by the real folder, the one that it is looked into by
+    for (const folder of [...new Set(paths.map(dirname))].sort((a, b) => a.length - b.length || byCodeUnits(a, b))) {
+      const real = await realpath(folder);
+      if (!reached.has(real)) reached.set(real, folder);
+    }
+    const folders = new Set(reached.values());
+    return paths.filter((path) => folders.has(dirname(path)));
+  } catch (error) {
     throw new InputError(`cannot read ${pattern}: ${reasonOf(error)}`, { cause: error });
-  });
+  }
 }
 
 /** The names in a list, a line each; or, if there is a NUL in it, each up to the next NUL, so that names may hold line ends. */
@@ -58,8 +68,8 @@ export function namesIn(list: string): string[] {
 
 /** The folder that all of the paths lie in, absolute. */
 export function commonFolder(paths: readonly string[]): string {
-  let [common, ...others] = paths.map((path) => resolve(path).split(sep).slice(0, -1));
-  common ??= [];
+  const [first = [], ...others] = paths.map((path) => resolve(path).split(sep).slice(0, -1));
+  let common = first;
   for (const folders of others) {
     const differs = common.findIndex((name, i) => name !== folders[i]);
     if (differs >= 0) common = common.slice(0, differs);

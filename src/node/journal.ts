@@ -27,8 +27,8 @@ export class Journal<Entry> {
   static async open<Header, Entry>(path: string, header: Header): Promise<{ readonly journal: Journal<Entry>; readonly header: Header }> {
     const lock = await lockFile(path);
     try {
+      const found = await readHeader<Header>(path); // before anything is cut off what may be another file
       const lines = await LineFile.open(path);
-      const found = await readHeader<Header>(path);
       if (found === null) await lines.append(`${JSON.stringify(header)}\n`, true);
       return { journal: new Journal<Entry>(path, lines, lock), header: found ?? header };
     } catch (error) {

@@ -1,13 +1,13 @@
 import { record } from "../autograd/tape.ts";
-import { gatherRegion, joinRegions } from "../kernels/copy.ts";
+import { gatherRegion } from "../kernels/copy.ts";
 import { activationForward } from "../kernels/activation.ts";
-import { momentsOf, normBackward, normForward, updateRunning, type NormGradients } from "../kernels/batch_norm.ts";
+import { momentsOf, normBackward, normForward, updateRunning } from "../kernels/batch_norm.ts";
 import { binaryForward } from "../kernels/elementwise.ts";
 import { floatDType, requireDType, requireOneDevice, requireShape } from "../kernels/launch.ts";
 import { readOptions } from "../runtime/options.ts";
 import type { Middle } from "../kernels/reduce.ts";
 import { ShapeError, shapeError } from "../runtime/errors.ts";
-import { countOf, fromArray, type Tensor } from "../tensor/tensor.ts";
+import { countOf, fromArray, viewOf, type Tensor } from "../tensor/tensor.ts";
 import { once } from "./once.ts";
 
 /** What keeps a norm finite, and how fast running statistics move. */
@@ -40,7 +40,7 @@ export function batchNorm(input: Tensor, affine: Tensor, running: Tensor, settin
   const backward = once((gradOutput: Tensor) => normBackward(input, statistics, affine, gradOutput, middle, options));
   return record("batchNorm", output, [
     [input, (gradOutput) => backward(gradOutput).gradInput],
-    [affine, (gradOutput) => gradAffine(backward(gradOutput), middle.channels)],
+    [affine, (gradOutput) => viewOf(backward(gradOutput).sums, affine.shape)],
   ]);
 }
 
@@ -60,7 +60,7 @@ export function batchNormInference(input: Tensor, affine: Tensor, running: Tenso
   const backward = once((gradOutput: Tensor) => normBackward(input, running, affine, gradOutput, middle, options, true));
   return record("batchNormInference", normForward(input, running, affine, middle, options), [
     [input, (gradOutput) => backward(gradOutput).gradInput],
-    [affine, (gradOutput) => gradAffine(backward(gradOutput), middle.channels)],
+    [affine, (gradOutput) => viewOf(backward(gradOutput).sums, affine.shape)],
     [running, null],
   ], { eps });
 }
@@ -133,10 +133,4 @@ function rowsOf(op: string, input: Tensor, affine: Tensor, running: Tensor): Mid
   requireShape(op, "affine", [2, channels], tensors);
   requireShape(op, "running", [2, channels], tensors);
   return { groups: 1, extent: countOf(input.shape.slice(0, -1)), channels };
-}
-
-/** The sums come as (of bias, of weight); affine is (weight, bias). */
-function gradAffine({ sums }: NormGradients, channels: number): Tensor {
-  const row = (index: number) => gatherRegion("batchNorm", sums, [1, channels], [channels, 1], index * channels);
-  return joinRegions("batchNorm", [row(1), row(0)], 0);
 }

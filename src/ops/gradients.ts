@@ -1,5 +1,6 @@
 import { gradientsOf, type Gradients } from "../autograd/tape.ts";
 import { binaryForward } from "../kernels/elementwise.ts";
+import { scaleForward } from "../kernels/reduce.ts";
 import { countOf, fromArray, type Tensor } from "../tensor/tensor.ts";
 
 /**
@@ -13,5 +14,6 @@ export function gradients(f: () => readonly [loss: Tensor, ...rest: Tensor[]], w
   return gradientsOf(f, wrt, {
     seed: (loss) => fromArray(loss.device, loss.shape, new Float32Array(countOf(loss.shape)).fill(1), loss.dtype),
     add: (a, b) => binaryForward(a, b, "add"),
+    copy: (grad) => scaleForward(grad, 1),
   });
 }

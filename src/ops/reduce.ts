@@ -57,11 +57,11 @@ export function min(input: Tensor, axes: readonly number[] = allAxes(input)): Te
   return extremum("min", input, axes);
 }
 
-/** Sums `gradient` over whatever axes broadcasting had repeated, back to `shape`. The sum of nothing is 0. */
+/** Sums `gradient` over whatever axes broadcasting had repeated, back to `shape`; shares its storage if there are none. The sum of nothing is 0. */
 export function sumTo(gradient: Tensor, shape: Shape): Tensor {
   const added = gradient.shape.length - shape.length;
   const repeated = gradient.shape.flatMap((extent, axis) => (extent === (shape[axis - added] ?? 1) ? [] : [axis]));
-  return viewOf(reduceAxes(gradient, repeated, "sum"), shape);
+  return viewOf(repeated.length === 0 ? gradient : reduceAxes(gradient, repeated, "sum"), shape);
 }
 
 function scaledSum(op: string, input: Tensor, axes: readonly number[], scale: number): Tensor {

@@ -9,9 +9,11 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-export function bigrid(words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
+export function bigrid(words: readonly string[], env: Readonly<Record<string, string>> = {}, input = ""): Promise<Outcome> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [PROGRAM, ...words], { env: { ...process.env, ...env } });
+    child.stdin.on("error", () => undefined); // it may end before it has read that
+    child.stdin.end(input);
     let [stdout, stderr] = ["", ""];
     child.stdout.on("data", (data: Buffer) => (stdout += data.toString()));
     child.stderr.on("data", (data: Buffer) => (stderr += data.toString()));

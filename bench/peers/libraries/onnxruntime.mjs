@@ -89,7 +89,8 @@ function convolution(image, filters, groups = 1) {
 /** An input that lies on the runtime's device. */
 async function onDevice(ort, { shape, data }) {
   const device = await ort.env.webgpu.device;
-  const buffer = device.createBuffer({ size: Math.ceil(data.byteLength / 16) * 16, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST });
+  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+  const buffer = device.createBuffer({ size: Math.ceil(data.byteLength / 16) * 16, usage });
   device.queue.writeBuffer(buffer, 0, data);
   return ort.Tensor.fromGpuBuffer(buffer, { dataType: "float32", dims: shape });
 }
@@ -102,11 +103,10 @@ export async function open({ runtime }) {
   if (isWeb) ort.env.wasm.numThreads = 1; // the processor's threads would wait busily beside the other libraries
   const prepare = (make) => async (inputs, settings) => {
     const { graph, feeds, from } = make(inputs, settings);
-    const session = await ort.InferenceSession.create(graph.encode(), {
-      executionProviders: ["webgpu"], graphOptimizationLevel: "all", logSeverityLevel: 3, ...(isWeb && { preferredOutputLocation: "gpu-buffer" }),
-    });
-    const entries = Object.entries(feeds).map(async ([name, feed]) => [name, isWeb ? await onDevice(ort, feed) : new ort.Tensor("float32", feed.data, feed.shape)]);
-    const fed = Object.fromEntries(await Promise.all(entries));
+    const settled = { executionProviders: ["webgpu"], graphOptimizationLevel: "all", logSeverityLevel: 3 };
+    const session = await ort.InferenceSession.create(graph.encode(), { ...settled, ...(isWeb && { preferredOutputLocation: "gpu-buffer" }) });
+    const fed = {};
+    for (const [name, feed] of Object.entries(feeds)) fed[name] = isWeb ? await onDevice(ort, feed) : new ort.Tensor("float32", feed.data, feed.shape);
     const run = async () => {
       const results = await session.run(fed);
       return Promise.all(session.outputNames.map(async (name) => {

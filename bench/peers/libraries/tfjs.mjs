@@ -31,8 +31,11 @@ const silu = (x) => tf.mul(x, tf.sigmoid(x));
 
 function sampler({ image, grid }) {
   const [, height, width, channels] = image.shape;
-  const corners = cornersOf(grid.data, height, width).map(({ places, weights }) => ({ places: tf.tensor1d(places, "int32"), weights: tf.tensor2d(weights, [weights.length, 1]) }));
-  return (pixels) => corners.map(({ places, weights }) => tf.mul(tf.gather(tf.reshape(pixels, [height * width, channels]), places), weights)).reduce((a, b) => tf.add(a, b));
+  const corners = cornersOf(grid.data, height, width).map(({ places, weights }) => [tf.tensor1d(places, "int32"), tf.tensor2d(weights, [weights.length, 1])]);
+  return (image) => {
+    const pixels = tf.reshape(image, [height * width, channels]);
+    return corners.map(([places, weights]) => tf.mul(tf.gather(pixels, places), weights)).reduce((a, b) => tf.add(a, b));
+  };
 }
 
 function bottleneck(given, normEps) {
@@ -55,7 +58,7 @@ function bottleneck(given, normEps) {
 function bottleneckVariables(parameters) {
   return Object.fromEntries(Object.entries(parameters).map(([name, { shape, data }]) => {
     const variable = (part, dims) => tf.variable(tf.tensor(part, dims));
-    if (name.endsWith("Norm")) return [name, { weight: variable(data.slice(0, shape[1]), [shape[1]]), bias: variable(data.slice(shape[1]), [shape[1]]) }];
+    if (name.endsWith("Norm")) return [name, { weight: variable(data.slice(0, shape[1]), shape.slice(1)), bias: variable(data.slice(shape[1]), shape.slice(1)) }];
     const dims = name === "expand" || name === "project" ? [1, 1, ...shape] : name === "depthwise" ? [...shape, 1] : shape;
     return [name, variable(data, dims)];
   }));
@@ -65,20 +68,19 @@ async function joined({ weight, bias }) {
   return Float32Array.from([...(await weight.data()), ...(await bias.data())]);
 }
 
-/** Features of a network given as folded layers. */
-function network(layers) {
-  const parts = layers.map(({ expand, depthwise, reduce, excite, project, ...rest }) => ({
-    ...rest,
-    ...Object.fromEntries(Object.entries({ expand, depthwise, reduce, excite, project }).map(([name, part]) => [name, part && { filters: tensor(part.filters), bias: tensor(part.bias) }])),
-  }));
-  return parts;
-}
+const layerOf = (part) => part && { filters: tensor(part.filters), bias: tensor(part.bias) };
+const LAYERS = ["expand", "depthwise", "reduce", "excite", "project"];
 
-const convolved = (x, { filters, bias }, strides = 1, activation = "linear") => tf.fused.conv2d({ x, filter: filters, strides, pad: "same", bias, activation });
+/** A block of folded layers on the device. */
+const loaded = ({ stride, isResidual, ...layers }) => ({ stride, isResidual, ...Object.fromEntries(LAYERS.map((name) => [name, layerOf(layers[name])])) });
+
+const convolved = (x, { filters, bias }, strides = 1, activation = "linear") =>
+  tf.fused.conv2d({ x, filter: filters, strides, pad: "same", bias, activation });
 
 function block(x, { expand, depthwise, reduce, excite, project, stride, isResidual }) {
   const wide = expand ? silu(convolved(x, expand)) : x;
-  const filtered = silu(tf.fused.depthwiseConv2d({ x: wide, filter: window(depthwise.filters), strides: stride, pad: "same", bias: depthwise.bias }));
+  const { filters, bias } = depthwise;
+  const filtered = silu(tf.fused.depthwiseConv2d({ x: wide, filter: window(filters), strides: stride, pad: "same", bias }));
   const means = tf.mean(filtered, [1, 2], true);
   const gate = convolved(silu(convolved(means, reduce)), excite, 1, "sigmoid");
   const narrow = convolved(tf.mul(filtered, gate), project);
@@ -95,7 +97,9 @@ const cases = {
     return { run: () => read([tf.tidy(() => sample(image))]) };
   },
   gridSampleGradient: async ({ gradOutput, ...inputs }) => {
-    const [gradients, image, grad] = [tf.grads(sampler(inputs)), tensor(inputs.image), tensor({ ...gradOutput, shape: [gradOutput.shape[1] * gradOutput.shape[2], gradOutput.shape[3]] })];
+    const [, rows, columns, channels] = gradOutput.shape;
+    const [gradients, image] = [tf.grads(sampler(inputs)), tensor(inputs.image)];
+    const grad = tensor({ shape: [rows * columns, channels], data: gradOutput.data });
     return { run: () => read(tf.tidy(() => gradients([image], grad))) };
   },
   blur: async ({ image }, { taps }) => {
@@ -112,7 +116,8 @@ const cases = {
     const variables = bottleneckVariables(parameters);
     const given = { ...tensors({ image, target }), ...variables };
     const optimizer = tf.train.sgd(rate);
-    const outputs = async ([loss]) => [loss, ...(await Promise.all(Object.values(variables).map((variable) => (variable.weight ? joined(variable) : variable.data()))))];
+    const valueOf = (variable) => (variable.weight ? joined(variable) : variable.data());
+    const outputs = async ([loss]) => [loss, ...(await Promise.all(Object.values(variables).map(valueOf)))];
     return { run: () => read([optimizer.minimize(() => bottleneck(given, normEps), true)]), outputs };
   },
   smallOperations: async ({ a, b }, { count }) => {
@@ -120,10 +125,9 @@ const cases = {
     return { run: () => read([tf.tidy(() => Array.from({ length: count }).reduce((x) => tf.add(x, second), first))]) };
   },
   efficientNet: async ({ images }, { stem, blocks, ends }) => {
-    const [first] = network([{ project: stem }]);
-    const [given, parts] = [tensor(images), network(blocks)];
+    const [given, first, parts] = [tensor(images), layerOf(stem), blocks.map(loaded)];
     const features = () => {
-      let x = silu(convolved(given, first.project, 2));
+      let x = silu(convolved(given, first, 2));
       const found = [];
       parts.forEach((part, i) => {
         x = tf.tidy(() => block(x, part));

@@ -25,7 +25,7 @@ export interface Settings {
 
 interface Header extends Settings {
   readonly format: "bigrid-predictions";
-  readonly version: 1;
+  readonly version: number;
   readonly shard: Shard | null;
 }
 
@@ -203,9 +203,9 @@ export async function openShards(paths: readonly string[]): Promise<Shards> {
 export async function* mergedResults({ paths }: Shards): AsyncGenerator<Result> {
   const shards = paths.map(resultsIn);
   for (let i = 0; ; i = (i + 1) % shards.length) {
-    const { value, done } = await shards[i]!.next();
-    if (done) break;
-    yield value;
+    const next = await shards[i]!.next();
+    if (next.done) break;
+    yield next.value;
   }
   for (const shard of shards) await shard.return(undefined);
 }

@@ -1,9 +1,10 @@
 import { foldBatchNorm } from "../../ops/batch_norm.ts";
 import { cast } from "../../ops/cast.ts";
 import { conv2d, depthwiseConv2d } from "../../ops/conv2d.ts";
-import { add } from "../../ops/elementwise.ts";
-import { pointwiseConv2d } from "../../ops/matmul.ts";
-import { squeezeExcitation, type SqueezeLayer } from "../../ops/squeeze_excitation.ts";
+import { add, multiply } from "../../ops/elementwise.ts";
+import { matmul, pointwiseConv2d } from "../../ops/matmul.ts";
+import { reshape } from "../../ops/shape.ts";
+import { squeezeGate, type SqueezeLayer } from "../../ops/squeeze_excitation.ts";
 import type { Device } from "../../runtime/device.ts";
 import { OptionError } from "../../runtime/errors.ts";
 import { fromArray, release, type FloatDType, type Shape, type Tensor } from "../../tensor/tensor.ts";
@@ -141,8 +142,9 @@ export class EfficientNet {
       stride: plan.stride,
       padding: this.#padding(plan.kernel, plan.stride, plan.nativeSide),
     });
-    const gated = squeezeExcitation(filtered, reduce, excite, { activation: "silu", gate: "sigmoid" });
-    const output = pointwiseConv2d(gated, project.filters, { bias: project.bias });
+    scope.release(wide.allocation);
+    const gate = squeezeGate(filtered, reduce, excite, { activation: "silu", gate: "sigmoid" });
+    const output = gatedProjection(filtered, gate, project);
     return scope.keep(plan.stride === 1 && plan.inputs === plan.outputs ? add(output, input) : output);
   }
 
@@ -159,4 +161,16 @@ export class EfficientNet {
       }
     }
   }
+}
+
+/**
+ * A 1x1 convolution of an image whose channels are scaled. The gate scales each image's copy of the filters: their K columns
+ * are fewer than an image's H W positions in all but the smallest images, and no scaled image has to be stored.
+ */
+function gatedProjection(image: Tensor, gate: Tensor, { filters, bias }: Folded): Tensor {
+  const [batch, height, width, channels] = image.shape as [number, number, number, number];
+  const outputs = filters.shape[1]!;
+  const scaled = multiply(reshape(filters, [1, channels, outputs]), reshape(gate, [batch, channels, 1]));
+  const output = matmul(reshape(image, [batch, height * width, channels]), scaled, { bias });
+  return reshape(output, [batch, height, width, outputs]);
 }
