@@ -1,5 +1,5 @@
 // node tools/getting_started.mjs   runs the commands of docs/getting_started.md and writes down what they say (some minutes)
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,16 +26,14 @@ export function replayed(page, folder, isWanted = () => true) {
   });
 }
 
-/** Both outputs in their order, without progress; whatever the exit code. */
+/** What is said, without progress, then what is printed; whatever the exit code. */
 function outputOf(command, folder) {
-  const script = `bigrid() { "${process.execPath}" "${PROGRAM}" "$@"; }; { ${command}; } 2>&1 || true`;
+  const script = `bigrid() { "${process.execPath}" "${PROGRAM}" "$@"; }; ${command}`;
   const env = { ...process.env, HF_HUB_CACHE: join(folder, "hub") };
-  const said = execFileSync("bash", ["-c", script], { cwd: folder, env, encoding: "utf8" });
-  const lines = said.split("\n").filter((line, i, all) => !isProgress(line) && !(line === "" && i > 0 && isProgress(all[i - 1])));
-  return lines.join("\n").replaceAll(folder, HOME).replace(/^\n+/, "");
+  const { stderr, stdout } = spawnSync("bash", ["-c", script], { cwd: folder, env, encoding: "utf8" });
+  const said = stderr.split("\n").filter((line) => line !== "" && !/[█░]/.test(line)).map((line) => `${line}\n`).join("");
+  return (said + stdout).replaceAll(folder, HOME);
 }
-
-const isProgress = (line) => /[█░]/.test(line);
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const folder = mkdtempSync(join(tmpdir(), "bigrid-getting-started-"));

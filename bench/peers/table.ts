@@ -42,9 +42,9 @@ function fastest(row: Row, picks: (library: string) => boolean): number {
   return Math.min(...times);
 }
 
-/** How many times faster the best way of ours is than the best peer; null where either has no time. */
+/** How many times faster the best way of ours in f32 is than the best peer; null where either has no time. */
 export function advantage(row: Row): number | null {
-  const [ours, theirs] = [fastest(row, isOurs), fastest(row, (library) => !isOurs(library))];
+  const [ours, theirs] = [fastest(row, (library) => isOurs(library) && !library.endsWith("f16")), fastest(row, (library) => !isOurs(library))];
   return Number.isFinite(ours) && Number.isFinite(theirs) ? theirs / ours : null;
 }
 

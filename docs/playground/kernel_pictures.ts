@@ -1,6 +1,6 @@
 // A picture of each kernel: what it makes of a photograph, with its parameters as controls.
 import {
-  activation, add, anomalyMap, averagePool, batchNorm, cast, conv2d, cosineSimilarity, depthwiseConv2d, divide, dropout, exclusiveScan, featureBlockPaste,
+  activation, add, anomalyMap, averagePool, batchNorm, cast, conv2d, cosineSimilarity, depthwiseConv2d, divide, drawPairs, dropout, exclusiveScan, featureBlockPaste,
   fromArray, gather, gaussianBlur, gradients, gridSample, histogram, hingeLoss, layerNorm, matmul, maximum, maxPool, mean, minimum, mseLoss, multiply,
   normal, requireGrad, reshape, resize, Sgd, softmax, subtract, topKMean, toArray, transpose, uniform, type ActivationName, type Tensor,
 } from "../../src/index.ts";
@@ -230,6 +230,19 @@ export const KERNEL_PICTURES: readonly KernelPicture[] = [
       }
       optimizer.release();
       return shown(paint);
+    },
+  },
+  {
+    shader: "pairs",
+    controls: [range("count", 10, 2000, 10, 400), SEED],
+    make: async (photo, values) => {
+      // Light pixels are marked; the pixels of the pairs that were drawn are lit, on the picture's own light.
+      const light = grey(photo);
+      const mask = activation(multiply(subtract(light, scalar(photo, 0.6)), scalar(photo, 1e6)), "hsigmoid");
+      const { pairs } = drawPairs(mask, number(values, "count"), DRAW(values));
+      const levels = (await toArray(light)).map((level) => 0.5 * level);
+      for (const at of await toArray(pairs)) if (at < levels.length) levels[at] = 1;
+      return shown(fromArray(photo.device, [1, SIDE, SIDE, 1], levels));
     },
   },
   {

@@ -1,6 +1,8 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
-import { BRANCHES, DECODERS, FREEZES, FUSIONS, HEADS, HINGE_HEADS, PAIRS, type GradOptions } from "../models/grad/config.ts";
-import { PASTE_DIRECTIONS, PASTE_DRAWS, PASTE_SIGNS, PASTE_SOURCES, WALKS, type FeatureBlockOptions } from "../ops/feature_block_paste.ts";
+import {
+  BRANCHES, DECODERS, FREEZES, FUSIONS, HEADS, HINGE_HEADS, PAIRS, PASTE_DIRECTIONS, PASTE_DRAWS, PASTE_SIGNS, PASTE_SOURCES, WALKS,
+  type FeatureBlockOptions, type GradOptions,
+} from "../models/grad/config.ts";
 import { positiveNumber, wholeNumber } from "./numbers.ts";
 
 /** What the command line says about the model: its options by their names, and `paste`'s with that before theirs. */

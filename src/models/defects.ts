@@ -23,6 +23,7 @@ export interface Defects {
   readonly defects: readonly Defect[];
 }
 
+/** What makes pixels a defect. */
 export interface DefectOptions {
   /** The value of the map above which a pixel is defective, as `Calibration.pixelThreshold`. */
   readonly threshold: number;

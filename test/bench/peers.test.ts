@@ -71,6 +71,7 @@ describe("the comparison's table", () => {
       + "| a row | 20 (10) | 8 (**4**) | 16.1 (8.04) | fails |  | 2.01x |",
     );
     expect(advantage(row({ bigrid: at(10) }))).toBeNull();
+    expect(advantage(row({ bigrid: at(10), "bigrid f16": at(1), peer: at(30) }))).toBe(3);
   });
 
   test("gives images a second and memory, the resident set's growth in brackets", () => {

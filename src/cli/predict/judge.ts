@@ -34,8 +34,8 @@ export interface JudgeOptions {
 }
 
 // Decoded images are large, and how large is not known before: their number is bounded by their bytes.
-const AHEAD_BYTES = 128e6;
-const BATCH_BYTES = 64e6;
+const AHEAD_BYTES = 64e6;
+const BATCH_BYTES = 32e6;
 
 // sharp decodes in libuv's threads, and the launcher makes one for each core. Worker threads of our own would only hand on
 // what these do, and a copy of each image: see docs/predict.md for what was measured.
@@ -116,15 +116,14 @@ async function resultOf(
   const { score, peak } = inspection;
   const placement = detector.placementOf(image);
   const found = defectsOf(inspection, image, placement, { threshold: pixelThreshold, minArea: minArea ?? 1, counted: counted?.inPicture ?? null });
-  const written = await Promise.all(
-    [...pictures].map(async ([kind, folder]) => {
-      const file = join(folder, picture);
-      const png = await PICTURES[kind](detector, image, inspection, found);
-      await mkdir(dirname(file), { recursive: true });
-      await writeFileAtomic(file, png);
-      return [kind, file] as const;
-    }),
-  );
+  const written: Partial<Record<PictureKind, string>> = {};
+  for (const [kind, folder] of pictures) { // one after another: each takes several times the image's memory
+    const file = join(folder, picture);
+    const png = await PICTURES[kind](detector, image, inspection, found);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFileAtomic(file, png);
+    written[kind] = file;
+  }
   return {
     image: path,
     score,
@@ -134,7 +133,7 @@ async function resultOf(
     width,
     height,
     defects: found.defects,
-    pictures: Object.fromEntries(written),
+    pictures: written,
   };
 }
 

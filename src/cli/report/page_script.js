@@ -23,7 +23,7 @@
   const intervalText = (interval) => (interval === null ? "" : interval.map((end) => end.toFixed(3)).join("\u2009\u2013\u2009"));
 
   const scoreBounds = boundsOf([...data.scores.map((s) => s.score), data.threshold]);
-  const scoreDecimals = Math.min(Math.max(2 - Math.floor(Math.log10(scoreBounds.high - scoreBounds.low)), 0), 8);
+  const scoreDecimals = Math.min(Math.max(2 - Math.floor(Math.log10((scoreBounds.high - scoreBounds.low) / 2)), 0), 8);
   const scoreText = (score) => score.toFixed(scoreDecimals);
 
   /** The range of values with a margin; never empty. */

@@ -3,6 +3,9 @@ import { PUBLISHED_BLOCKS, requireBlocks, type FeatureBlockOptions } from "../..
 import { choiceOf, readOptions, requireWhole } from "../../runtime/options.ts";
 
 /** The decoders, smallest first. */
+export { PASTE_DIRECTIONS, PASTE_DRAWS, PASTE_SIGNS, PASTE_SOURCES, WALKS, type FeatureBlockOptions } from "../../ops/feature_block_paste.ts";
+
+/** The decoders, smallest first. */
 export const DECODERS = ["tiny", "mobile", "basic"] as const;
 export const BRANCHES = ["both", "normal", "abnormal"] as const;
 export const HEADS = ["shared", "separate"] as const;
