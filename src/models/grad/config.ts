@@ -2,7 +2,6 @@ import { OptionError } from "../../runtime/errors.ts";
 import { PUBLISHED_BLOCKS, requireBlocks, type FeatureBlockOptions } from "../../ops/feature_block_paste.ts";
 import { choiceOf, readOptions, requireWhole } from "../../runtime/options.ts";
 
-/** The decoders, smallest first. */
 export { PASTE_DIRECTIONS, PASTE_DRAWS, PASTE_SIGNS, PASTE_SOURCES, WALKS, type FeatureBlockOptions } from "../../ops/feature_block_paste.ts";
 
 /** The decoders, smallest first. */
