@@ -13,6 +13,7 @@ export const OPERATIONS: Readonly<Record<string, Rule>> = {
   multiply: elementwise("Mul"),
   divide: elementwise("Div"),
   ...Object.fromEntries(["relu", "hswish", "hsigmoid", "sigmoid", "silu", "tanh", "sqrt", "log"].map((name) => [name, activated(name)])),
+  matmul,
   pointwiseConv2d: (call, to) => convolution(call, to, null),
   conv2d: (call, to) => convolution(call, to, null),
   depthwiseConv2d: (call, to) => convolution(call, to, null),
@@ -79,6 +80,15 @@ function activate(name: string | null, input: string, to: Conversion): string {
     default:
       return refuse(`the activation ${name}`);
   }
+}
+
+function matmul(call: Call, to: Conversion): Converted {
+  const { activation, transposeA, transposeB } = optionsOf<{ activation: string | null; transposeA: boolean; transposeB: boolean }>(call);
+  const [a, b, bias] = call.inputs as [Tensor, Tensor, Tensor?];
+  const operand = (tensor: Tensor, transposed: boolean): string =>
+    transposed ? to.node("Transpose", [to.plain(tensor)], { perm: [0, 2, 1] }) : to.plain(tensor);
+  const product = to.node("MatMul", [operand(a, transposeA), operand(b, transposeB)]);
+  return plain(activate(activation, bias ? to.node("Add", [product, to.plain(bias)]) : product, to));
 }
 
 /** A norm behind a convolution: a factor and an offset for each of its channels. */

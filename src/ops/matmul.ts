@@ -33,7 +33,7 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions & Epilogue =
       [a, (grad) => (transposeA ? product(b, grad, transposeB, true) : product(grad, b, false, !transposeB))],
       [b, (grad) => (transposeB ? product(grad, a, true, transposeA) : product(a, grad, !transposeA, false))],
       ...biasPullback(bias),
-    ]),
+    ], { activation: fused, transposeA, transposeB }),
   );
 }
 

@@ -86,15 +86,6 @@ test("a detector read from its file judges to the same bits", async () => {
   expect(await again.inspect(pictures)).toEqual(await detector.inspect(pictures));
 });
 
-test("a file from before there were thresholds of pixels is read with those that its other numbers suggest", async () => {
-  const file = decodeSafetensors(await encodeDetector(detector), "model");
-  const text = file.metadata["config"]!.replaceAll(/,"pixelThreshold":[^,}]+/g, "");
-  const older = encodeSafetensors({ tensors: file.tensors, metadata: { ...file.metadata, config: text } });
-  const { calibration } = (await decodeDetector(device, older, "older")).config;
-  expect(calibration.pixelThreshold).toBe((calibration.heat[0] * calibration.threshold) / calibration.typical);
-  expect(calibration).toEqual({ ...detector.config.calibration, pixelThreshold: calibration.pixelThreshold, classes: calibration.classes });
-});
-
 test("a file that is no detector is refused by name", async () => {
   const file = decodeSafetensors(await encodeDetector(detector), "model");
   const changed = (metadata: Record<string, string>, without = "") =>

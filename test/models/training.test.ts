@@ -1,4 +1,3 @@
-import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { synthesise } from "../../src/data/synthetic.ts";
 import type { DecodedImage } from "../../src/io/image.ts";
@@ -30,6 +29,10 @@ async function stepTo(training: Training, taken = Infinity): Promise<TrainingSte
     if (step.taken >= taken) break;
   }
   return steps;
+}
+
+async function* eachOf<T>(items: readonly T[]): AsyncGenerator<T> {
+  yield* items;
 }
 
 describe("a training that was left, saved and resumed", () => {
@@ -159,7 +162,7 @@ test("features that were computed before train and are judged to the bits of the
   }
   backbone.release();
   const detectorOf = async (given: readonly TrainingImage[]) => {
-    const training = await Training.begin(device, Readable.from(given), OPTIONS);
+    const training = await Training.begin(device, eachOf(given), OPTIONS);
     await stepTo(training, 2);
     return training.finish();
   };
@@ -168,7 +171,7 @@ test("features that were computed before train and are judged to the bits of the
   const features = fromArray(device, [1, cells, cells, channels], raw[0]!.image as Float32Array);
   expect(await known.inspectFeatures(features)).toEqual(await seen.inspect([images[0]!.image as DecodedImage]));
   const short: TrainingImage = { className: "plate", image: new Float32Array(3) };
-  await expect(Training.begin(device, Readable.from([short]), OPTIONS)).rejects.toThrow(ShapeError);
+  await expect(Training.begin(device, eachOf([short]), OPTIONS)).rejects.toThrow(ShapeError);
   for (const used of [seen, known]) used.release();
   release(features);
 });
