@@ -5,6 +5,7 @@ export type { ClassSurvey, Finding, Survey } from "./data/survey.ts";
 export { FORMATS, type FormatName } from "./data/layouts/layout.ts";
 export { decodeDetector, encodeDetector } from "./models/detector_file.ts";
 export type { Curve } from "./metrics/curve.ts";
+export { heatLayer, maskContour } from "./io/heat.ts";
 export { aupro, proCurve } from "./metrics/aupro.ts";
 export type { Interval, Intervals, Resampled } from "./metrics/bootstrap.ts";
 export { rankingBounds, type Bounds, type RankingBounds } from "./metrics/bounds.ts";

@@ -1,4 +1,4 @@
-import { heatOverlay } from "../../src/cli/report/pictures.ts";
+import { heatLayer } from "../../src/io/heat.ts";
 import { element } from "./page.ts";
 import type { Inspected } from "./protocol.ts";
 
@@ -34,10 +34,9 @@ export class Result {
     return this.#inspected?.score ?? null;
   }
 
-  async show(picture: Blob | ImageBitmap, inspected: Inspected, [low, high]: readonly [number, number]): Promise<void> {
+  async show(picture: Blob | ImageBitmap, inspected: Inspected, heat: readonly [number, number]): Promise<void> {
     const { map, size, width, height } = inspected;
-    const logs = map.map((value) => Math.log(Math.max(value, low)));
-    const rgba = heatOverlay(logs, size, size, Math.log(low), Math.log(high));
+    const rgba = heatLayer(map, size, size, heat);
     this.#heat = await createImageBitmap(new ImageData(new Uint8ClampedArray(rgba), size, size));
     const scale = Math.min(1, LARGEST / Math.max(width, height));
     [this.#canvas.width, this.#canvas.height] = [Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale))];

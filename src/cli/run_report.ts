@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { join, resolve } from "node:path";
 import type { Item } from "../data/dataset.ts";
+import { heatLayer, logLevels, maskContour } from "../io/heat.ts";
 import { calibratedScore, steepnessOf, type GoodScores } from "../models/calibration.ts";
 import type { Detector, Inspection } from "../models/detector.ts";
 import { readBytes } from "../node/files.ts";
@@ -8,8 +9,6 @@ import { decodeImage, decodeMasks, encodeJpeg, encodePng } from "../node/images.
 import { VERSION } from "../runtime/version.ts";
 import type { Rectangle } from "../tensor/placement.ts";
 import { shownName, type EvaluatedClass, type EvaluatedRun, type Judged } from "./evaluate_run.ts";
-import { heatLayer } from "./heat.ts";
-import { logLevels, maskContour } from "./report/pictures.ts";
 import { renderReport, type Curve, type ReportData } from "./report/report.ts";
 import type { LossCurve } from "./train_run.ts";
 

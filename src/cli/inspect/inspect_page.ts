@@ -4,7 +4,7 @@ import type { Survey } from "../../data/survey.ts";
 import { decodeImage, decodeMasks, encodeJpeg, encodePng } from "../../node/images.ts";
 import { InputError } from "../../runtime/errors.ts";
 import pageStyle from "../report/page.css?raw";
-import { maskContour } from "../report/pictures.ts";
+import { maskContour } from "../../io/heat.ts";
 import { escapedText } from "../report/report.ts";
 import ownStyle from "./inspect_page.css?raw";
 import { COLUMNS, countsOf, detailsOf, findingsOf, totalOf } from "./inspect_text.ts";

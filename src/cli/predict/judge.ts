@@ -1,6 +1,7 @@
 import { dirname, join } from "node:path";
 import { mkdir } from "node:fs/promises";
 import sharp, { type OverlayOptions } from "sharp";
+import { heatLayer, maskContour } from "../../io/heat.ts";
 import { requireUsable, type DecodedImage } from "../../io/image.ts";
 import { calibratedScore, type GoodScores } from "../../models/calibration.ts";
 import { defectsOf, type Defects } from "../../models/defects.ts";
@@ -8,9 +9,7 @@ import type { Detector, Inspection } from "../../models/detector.ts";
 import { writeFileAtomic } from "../../node/files.ts";
 import { decodeImages, encodePng, type Decoded } from "../../node/images.ts";
 import { InputError } from "../../runtime/errors.ts";
-import { heatLayer } from "../heat.ts";
 import { say } from "../output.ts";
-import { maskContour } from "../report/pictures.ts";
 import type { Counted, Region } from "./region.ts";
 import type { Judged, PictureKind, Result } from "./results.ts";
 

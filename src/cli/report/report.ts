@@ -8,7 +8,7 @@ import { InputError } from "../../runtime/errors.ts";
 import page from "./page.html?raw";
 import pageScript from "./page_script.js?raw";
 import pageStyle from "./page.css?raw";
-import { heatColour } from "./pictures.ts";
+import { heatColour } from "../../io/heat.ts";
 
 /** Points of a curve in drawing order, both coordinates in [0, 1]; no points where the curve is undefined. */
 export interface Curve {

@@ -1,4 +1,4 @@
-import { InputError, ShapeError } from "../../runtime/errors.ts";
+import { InputError, ShapeError } from "../runtime/errors.ts";
 
 type Triple = readonly [number, number, number];
 
@@ -65,6 +65,18 @@ export function heatOverlay(map: Float32Array, width: number, height: number, lo
     rgba.set(table.subarray(level * 4, level * 4 + 4), i * 4);
   }
   return rgba;
+}
+
+/**
+ * Colours an anomaly map on a model's fixed, logarithmic scale, for laying over its photograph.
+ *
+ * @param map anomaly values, row-major `[height, width]`
+ * @param heat values drawn as nothing and as the strongest heat: `calibration.heat` of the detector
+ * @returns RGBA, 8 bits a channel, row-major `[height, width, 4]`, alpha not premultiplied
+ * @throws ShapeError if the map does not have width x height values, InputError if a value is NaN
+ */
+export function heatLayer(map: Float32Array, width: number, height: number, [low, high]: readonly [low: number, high: number]): Uint8Array {
+  return heatOverlay(map.map((value) => Math.log(Math.max(value, low))), width, height, Math.log(low), Math.log(high));
 }
 
 /**
