@@ -9,6 +9,8 @@ type Command =
   | { readonly kind: "clear"; readonly buffer: GPUBuffer; readonly bytes: number }
   | { readonly kind: "copy"; readonly source: GPUBuffer; readonly from: number; readonly destination: GPUBuffer; readonly to: number; readonly bytes: number };
 
+type Dispatch = Extract<Command, { kind: "dispatch" }>;
+
 /** What a device lends a program to encode itself with. */
 export interface Encoding {
   /** The compute pass that is open, or a new one. */
@@ -68,17 +70,20 @@ export class Program {
     for (const buffer of [...this.#constants, ...(this.#params ? [this.#params] : [])]) buffer.destroy();
   }
 
-  /** Writes what was captured into an encoder. */
+  /** Writes what was captured into an encoder. What the pass has set already is not set again. */
   encode({ pass, encoder, dispatched }: Encoding): void {
+    let at: { readonly pass: GPUComputePassEncoder; readonly command: Dispatch } | null = null;
     for (const command of this.#commands) {
       switch (command.kind) {
         case "dispatch": {
           const { kernel, group, slot, workgroups } = command;
           const current = pass(kernel);
-          current.setPipeline(kernel.pipeline);
-          current.setBindGroup(0, group);
-          current.setBindGroup(1, this.#paramsGroup, [slot * PARAM_SLOT_BYTES]);
+          const before: Dispatch | null = at?.pass === current ? at.command : null;
+          if (kernel !== before?.kernel) current.setPipeline(kernel.pipeline);
+          if (group !== before?.group) current.setBindGroup(0, group);
+          if (slot !== before?.slot) current.setBindGroup(1, this.#paramsGroup, [slot * PARAM_SLOT_BYTES]);
           current.dispatchWorkgroups(workgroups[0], workgroups[1]);
+          at = { pass: current, command };
           dispatched();
           break;
         }
