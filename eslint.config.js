@@ -1,7 +1,7 @@
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["dist/", "runs/", "bigrid-demo/", "src/cli/report/page_script.js"] },
+  { ignores: ["dist/", "site/", "runs/", "bigrid-demo/", "src/cli/report/page_script.js"] },
   tseslint.configs.base,
   {
     files: ["src/**/*.ts", "test/**/*.ts", "bench/**/*.ts", "docs/playground/*.ts"],

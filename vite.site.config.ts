@@ -1,7 +1,7 @@
 import { defineConfig } from "vite";
 import { wgsl } from "./tools/vite_wgsl.mjs";
 
-// The playground: `npm run dev` serves it, `npm run build:site` writes it to dist/site, to be put on any static host.
+// The playground: `npm run dev` serves it, `npm run build:site` writes it to site/, to be put on any static host.
 export default defineConfig({
   root: "docs/playground",
   base: "./",
@@ -10,7 +10,7 @@ export default defineConfig({
   worker: { format: "es", plugins: () => [wgsl({ minify: true })] },
   build: {
     target: "es2022",
-    outDir: "../../dist/site",
+    outDir: "../../site",
     emptyOutDir: true,
     rolldownOptions: { input: ["docs/playground/index.html", "docs/playground/kernels.html"] },
   },

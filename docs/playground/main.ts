@@ -49,7 +49,7 @@ worker.addEventListener("message", ({ data: reply }: MessageEvent<Reply>) => {
       addGood(reply.good);
       return;
     case "weights":
-      return showProgress(`${reply.name}: ${Math.floor(reply.done / MEGABYTE)} of ${Math.ceil(reply.total / MEGABYTE)} MB`, reply.done, reply.total, "");
+      return showProgress(`${reply.name}: ${Math.round(reply.done / MEGABYTE)} of ${Math.round(reply.total / MEGABYTE)} MB`, reply.done, reply.total, "");
     case "features":
       return showProgress(`Features, ${reply.done} of ${reply.total}`, reply.done, reply.total, "");
     case "step": {

@@ -97,7 +97,7 @@ describe("a detector's training", () => {
     const detector = await training.finish();
     const bytes = await encodeDetector(detector);
     detector.release();
-    return Buffer.from(bytes).toString("base64");
+    return bytes.join();
   };
 
   test("with real anomalies makes another detector than without, by their share, and gives its memory back", async () => {
