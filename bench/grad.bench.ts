@@ -27,7 +27,7 @@ async function measure(channels: number, stage: Stage) {
   const config = gradConfig({ height: CELLS, width: CELLS, channels, variance: VARIANCE }, { decoder: "tiny" });
   const model = new Grad(Weights.drawn(device), config, new RandomStream(1, 0));
   const deviations = fromArray(device, [channels], new Float32Array(channels).fill(Math.sqrt(VARIANCE)));
-  const epochs = { epochsAbnormal: 200, epochsNormal: 200, leastAbnormal: 50, leastNormal: 500, enoughHits: 1 };
+  const epochs = { epochsAbnormal: 200, epochsNormal: 200, epochsResidual: 1, leastAbnormal: 50, leastNormal: 500, leastResidual: 30, enoughHits: 1 };
   const training = new GradTraining(model, features, { ...epochs, batch: BATCH, seed: 1, deviations });
   training.resume({ stage, step: 0 }, null);
   const steps = training.fit();

@@ -31,7 +31,11 @@ export async function madeUpDetector(device: Device, inputSize: number, options:
   for (const name of ["features.offset", "features.scale"]) shapes.set(name, [channels]);
   drawn.release();
   const tensors: StoredTensors = new Map([...shapes].map(([name, shape], i) => [name, { shape, data: valuesOf(name, shape, i + 1) }]));
-  const config = { backbone: settings, inputSize, fit, grad, hinge: grad.hingeWeight > 0 ? { floor: 0.2, weight: grad.hingeWeight } : null, calibration: CALIBRATION };
+  const hinges = {
+    ...(grad.hingeWeight > 0 && { abnormal: { floor: 0.2, weight: grad.hingeWeight } }),
+    ...(grad.residualWeight > 0 && { residual: { floor: 0.1, weight: grad.residualWeight } }),
+  };
+  const config = { backbone: settings, inputSize, fit, grad, hinges, calibration: CALIBRATION };
   return Detector.restore(device, config, tensors, "made-up detector", checkpoint);
 }
 

@@ -4,11 +4,11 @@ import type { Stage } from "../../src/models/grad/fit.ts";
 
 const HEIGHT = 170;
 
-/** The losses of both stages over the steps taken, on a logarithmic scale. */
+/** The losses of the stages over the steps taken, on a logarithmic scale. */
 export class LossChart {
   readonly #into: HTMLElement;
   readonly #steps: number[] = [];
-  readonly #losses: Record<Stage, (number | null)[]> = { abnormal: [], normal: [] };
+  readonly #losses: Record<Stage, (number | null)[]> = { abnormal: [], normal: [], residual: [] };
   #plot: uPlot | null = null;
 
   constructor(into: HTMLElement) {
@@ -18,21 +18,21 @@ export class LossChart {
   }
 
   clear(): void {
-    this.#steps.length = this.#losses.abnormal.length = this.#losses.normal.length = 0;
+    this.#steps.length = 0;
+    for (const losses of Object.values(this.#losses)) losses.length = 0;
     this.#plot?.destroy();
     this.#plot = null;
   }
 
   add(taken: number, stage: Stage, loss: number): void {
     this.#steps.push(taken);
-    this.#losses.abnormal.push(stage === "abnormal" ? loss : null);
-    this.#losses.normal.push(stage === "normal" ? loss : null);
+    for (const [name, losses] of Object.entries(this.#losses)) losses.push(stage === name ? loss : null);
     if (this.#plot) this.#plot.setData(this.#data());
     else this.#draw();
   }
 
   #data(): uPlot.AlignedData {
-    return [this.#steps, this.#losses.abnormal, this.#losses.normal];
+    return [this.#steps, ...Object.values(this.#losses)];
   }
 
   #draw(): void {
@@ -48,7 +48,7 @@ export class LossChart {
         height: HEIGHT,
         scales: { x: { time: false }, y: { distr: 3 } },
         axes: [axis, { ...axis, size: 56 }],
-        series: [{ label: "step" }, line("stage 1, hinge", colour("--bad")), line("stage 2, reconstruction", colour("--accent"))],
+        series: [{ label: "step" }, line("stage 1, hinge", colour("--bad")), line("stage 2, reconstruction", colour("--accent")), line("stage 3, hinge on the residual", colour("--fine"))],
         cursor: { y: false },
       },
       this.#data(),

@@ -11,7 +11,7 @@ const SHOWN_THUMBNAILS = 60;
 const MEGABYTE = 1e6;
 const LIVE_SIDE = 512; // pixels of a filmed picture
 
-const STAGES = { abnormal: "Stage 1, abnormal grid", normal: "Stage 2, both grids" };
+const STAGES = { abnormal: "Stage 1, abnormal grid", normal: "Stage 2, both grids", residual: "Stage 3, hinge on the residual" };
 const ADVICE: Record<Trouble, string> = {
   unsupported:
     "Chrome and Edge have WebGPU from version 113 on, Safari from 26, Firefox from 141 on Windows and 145 on macOS. Chrome on Linux may want chrome://flags/#enable-unsafe-webgpu. The page must come over https or from localhost.",

@@ -39,6 +39,8 @@ export function addGradFlags(command: Command): Command {
     .option("--pair-count <n>", "pairs of each sort a step (default: 256)", wholeNumber(1))
     .option("--hinge-weight <w>", "how much the hinge's scores count in the anomaly map (default: 0, not at all)", number)
     .option("--hinge-floor <deviations>", "from how many above good images' mean on they count (default: 1)", number)
+    .option("--residual-weight <w>", "the same for a hinge on the residual, which a third stage teaches (default: 0, there is none)", number)
+    .option("--residual-floor <deviations>", "from where on its scores count (default: 0)", number)
     .addOption(new Option("--freeze <what>", "what stage 2 leaves alone: the abnormal grids, or the whole branch (default: grids)").choices(FREEZES))
     .addOption(new Option("--paste-direction <kind>", "what stage 1 adds to features: the same to all channels, a random pattern, or differences to other features (default: random)").choices(PASTE_DIRECTIONS))
     .option("--paste-intensity <low,high>", "how much of it (default: 1,3 deviations; 8,16 for equal; 1,1 for differences)", numbers(2))
@@ -69,5 +71,5 @@ export function gradOptionsOf<T extends GradFlags>(flags: T): { readonly grad: G
 
 const OPTIONS: ReadonlySet<string> = new Set([
   "decoder", "blocks", "localGrid", "globalGrid", "branches", "heads", "standardise", "fusion", "lambda", "abnormalWeight", "hingeHead", "hinge",
-  "pairs", "pairCount", "hingeWeight", "hingeFloor", "freeze",
+  "pairs", "pairCount", "hingeWeight", "hingeFloor", "residualWeight", "residualFloor", "freeze",
 ] satisfies (keyof GradOptions)[]);

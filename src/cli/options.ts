@@ -20,8 +20,10 @@ export interface TrainFlags extends GradFlags {
   readonly size: number;
   readonly epochsAbnormal: number;
   readonly epochsNormal: number;
+  readonly epochsResidual?: number;
   readonly leastAbnormal?: number;
   readonly leastNormal?: number;
+  readonly leastResidual?: number;
   readonly enoughHits?: number;
   readonly batch?: number;
   readonly seed: number;
@@ -41,9 +43,11 @@ export function addTrainFlags(command: Command): Command {
     .option("--size <pixels>", "side of the square that images are resized to", wholeNumber(64), 224)
     .option("--epochs-abnormal <n>", "epochs of stage 1", wholeNumber(1), 10)
     .option("--epochs-normal <n>", "epochs of stage 2", wholeNumber(1), 50)
+    .option("--epochs-residual <n>", "epochs of stage 3, where --residual-weight wants one (default: 10)", wholeNumber(1))
     .option("--least-abnormal <steps>", "steps of stage 1, at least, whatever its epochs (default: 50)", wholeNumber(1))
     .option("--least-normal <steps>", "steps of stage 2, at least, whatever its epochs (default: 500)", wholeNumber(1))
-    .option("--enough-hits <share>", "right on both sides of the hinge that end stage 1 early; 1: never (default: 0.99)", positiveNumber(1))
+    .option("--least-residual <steps>", "steps of stage 3, at least, whatever its epochs (default: 120)", wholeNumber(1))
+    .option("--enough-hits <share>", "right on both sides of the hinge that end stages 1 and 3 early; 1: never (default: 0.99)", positiveNumber(1))
     .option("--batch <n>", "images a step (default: 8 for tiny, else 16)", wholeNumber(1))
     .option("--anomaly-share <share>", "of stage 1's images that are anomalies of --anomalies; at 1 no blocks are pasted (default: 0.5)", positiveNumber(1))
     .option("--false-reject <share>", "of good images that may be called defective: it sets the threshold", positiveNumber(0.5), 0.01)

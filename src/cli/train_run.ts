@@ -36,7 +36,7 @@ export interface TrainRunOptions {
   readonly checkpointEvery: number;
 }
 
-const STAGE_TITLES = { abnormal: "Stage 1, abnormal grid", normal: "Stage 2, both grids" };
+const STAGE_TITLES = { abnormal: "Stage 1, abnormal grid", normal: "Stage 2, both grids", residual: "Stage 3, hinge on the residual" };
 
 /**
  * Trains a detector on a dataset's good images and writes `model.safetensors` and `train.jsonl` into the run's folder.

@@ -16,7 +16,7 @@ import { createBackbone } from "./create_backbone.ts";
 import type { Checkpoint } from "./efficientnet/checkpoint.ts";
 import type { GradConfig } from "./grad/config.ts";
 import { Grad } from "./grad/model.ts";
-import { anomalyCells, joinedMap, type HingeScore } from "./hinge_score.ts";
+import { anomalyCells, joinedMap, type HingeScores } from "./hinge_score.ts";
 import { FeatureExtractor, type Preprocessing } from "./image_features.ts";
 
 /** What the detector says of one image. */
@@ -48,8 +48,8 @@ export interface DetectorConfig {
   readonly inputSize: number;
   readonly fit: Fit;
   readonly grad: GradConfig;
-  /** How the hinge's scores join the map; null where they do not. */
-  readonly hinge: HingeScore | null;
+  /** How the hinges' scores join the map. */
+  readonly hinges: HingeScores;
   readonly calibration: Calibration;
 }
 
@@ -158,9 +158,9 @@ export class Detector {
   }
 
   #judge(features: Tensor, countedPixels: Float32Array | null): Judgement {
-    const { hinge, inputSize } = this.config;
+    const { hinges, inputSize } = this.config;
     const [batch, height, width] = features.shape as [number, number, number];
-    const cells = joinedMap(anomalyCells(this.#model, features), hinge);
+    const cells = joinedMap(anomalyCells(this.#model, features), hinges);
     const pixels = resize(reshape(cells, [batch, height, width, 1]), [inputSize, inputSize], { alignCorners: true });
     const counted = countedPixels && fromArray(this.device, [batch, inputSize, inputSize, 1], countedPixels);
     const map = counted ? smoothedWithin(pixels, counted) : smoothed(pixels);

@@ -10,7 +10,7 @@ import { Detector, type DetectorConfig } from "./detector.ts";
 import { requireValid } from "./grad/config.ts";
 
 const FORMAT = "bigrid-detector";
-const VERSION = 2; // another one wherever the same file would score otherwise than when it was written
+const VERSION = 3; // another one wherever the same file would score otherwise than when it was written
 
 /**
  * A detector as one safetensors file. Its metadata has the configuration and, for other readers, the preprocessing. Equal
@@ -72,10 +72,10 @@ function configOf(text: string, name: string): DetectorConfig {
   } catch (cause) {
     throw new InputError(`${name}: the configuration in its metadata is no JSON`, { cause });
   }
-  const { backbone, inputSize, fit, grad, hinge, calibration } = config ?? {};
+  const { backbone, inputSize, fit, grad, hinges, calibration } = config ?? {};
   const positive = [grad?.height, grad?.width, grad?.channels, inputSize];
   const scores = [calibration, ...Object.values(calibration?.classes ?? {})].flatMap((good) => [good?.threshold, good?.typical, good?.pixelThreshold]);
-  const numbers = [...(hinge ? [hinge.floor, hinge.weight] : []), grad?.similarityThreshold, calibration?.falseReject, ...(calibration?.heat ?? [undefined]), ...scores];
+  const numbers = [...Object.values(hinges ?? { none: null }).flatMap((hinge) => [hinge?.floor, hinge?.weight]), grad?.similarityThreshold, calibration?.falseReject, ...(calibration?.heat ?? [undefined]), ...scores];
   const whole =
     BACKBONES.includes(backbone?.name)
     && (backbone.weights === null || /^[0-9a-f]{64}$/.test(backbone.weights))

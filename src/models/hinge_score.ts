@@ -2,72 +2,94 @@ import { relu } from "../ops/activation.ts";
 import { add, multiply, scalar, subtract } from "../ops/elementwise.ts";
 import { anomalyMap } from "../ops/losses.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { GradConfig } from "./grad/config.ts";
 import type { Grad } from "./grad/model.ts";
 
-/** How the hinge's scores join the anomaly map: map + weight * max(0, score - floor). */
+/** A hinge's scores in the anomaly map: weight * max(0, score - floor) is added to it. */
 export interface HingeScore {
   readonly floor: number;
   /** In units of the map, 0 or more. */
   readonly weight: number;
 }
 
+/** The hinges that can join the map: the abnormal branch's, and the one on the residual. */
+export const HINGES = ["abnormal", "residual"] as const;
+export type HingeName = (typeof HINGES)[number];
+/** How each joins the map; those not named do not. */
+export type HingeScores = { readonly [name in HingeName]?: HingeScore };
+
 /** What a model says of each position of features `[N,H,W,C]`. */
 export interface AnomalyCells {
   /** `[N,H,W]`: how badly it is reconstructed, in units of the features. */
-  readonly residual: Tensor;
-  /** `[N,H,W]`: the hinge's score; null where it takes no part. */
-  readonly hinge: Tensor | null;
+  readonly errors: Tensor;
+  /** `[N,H,W]`: the scores of the hinges that have a weight. */
+  readonly hinges: { readonly [name in HingeName]?: Tensor };
 }
 
 export function anomalyCells(model: Grad, features: Tensor): AnomalyCells {
-  const { similarityThreshold: threshold, hingeWeight } = model.config;
-  const residual = anomalyMap(features, model.reconstruct(features, null, "inference"), { threshold });
-  return { residual, hinge: hingeWeight > 0 ? model.hingeScores(model.abnormal(features, null, "inference")) : null };
+  const { similarityThreshold: threshold, hingeWeight, residualWeight } = model.config;
+  const reconstruction = model.reconstruct(features, null, "inference");
+  return {
+    errors: anomalyMap(features, reconstruction, { threshold }),
+    hinges: {
+      ...(hingeWeight > 0 && { abnormal: model.hingeScores(model.abnormal(features, null, "inference")) }),
+      ...(residualWeight > 0 && { residual: model.residualScores(features, reconstruction) }),
+    },
+  };
 }
 
 /** The anomaly of each position, `[N,H,W]`. */
-export function joinedMap({ residual, hinge }: AnomalyCells, score: HingeScore | null): Tensor {
-  if (!hinge || !score) return residual;
-  const [floor, weight] = [scalar(hinge.device, score.floor), scalar(hinge.device, score.weight)];
-  return add(residual, multiply(relu(subtract(hinge, floor)), weight));
+export function joinedMap({ errors, hinges }: AnomalyCells, scores: HingeScores): Tensor {
+  return HINGES.reduce((map, name) => {
+    const [hinge, score] = [hinges[name], scores[name]];
+    if (!hinge || !score) return map;
+    const [floor, weight] = [scalar(hinge.device, score.floor), scalar(hinge.device, score.weight)];
+    return add(map, multiply(relu(subtract(hinge, floor)), weight));
+  }, errors);
 }
 
 /** Number, mean and sum of squares off it. */
 type MomentState = readonly [count: number, mean: number, squares: number];
-export type HingeState = readonly [residual: MomentState, hinge: MomentState];
+export type HingeState = { readonly [name in HingeName | "errors"]?: MomentState };
 
-/** Over cells of good images that were not trained on: from their spread comes how much the hinge's scores count. */
+/** Over cells of good images that were not trained on: from their spread comes how much the hinges' scores count. */
 export class HingeStatistics {
-  readonly #residual: Moments;
-  readonly #hinge: Moments;
+  readonly #moments: ReadonlyMap<HingeName | "errors", Moments>;
 
   /** @param state where others were */
-  constructor([residual, hinge]: HingeState = [[0, 0, 0], [0, 0, 0]]) {
-    this.#residual = new Moments(residual);
-    this.#hinge = new Moments(hinge);
+  constructor(state: HingeState = {}) {
+    this.#moments = new Map((["errors", ...HINGES] as const).map((name) => [name, new Moments(state[name])]));
   }
 
   get state(): HingeState {
-    return [this.#residual.state, this.#hinge.state];
+    return Object.fromEntries([...this.#moments].map(([name, { state }]) => [name, state]));
   }
 
   get isEmpty(): boolean {
-    return this.#hinge.state[0] === 0;
+    return this.#moments.get("errors")!.state[0] === 0;
   }
 
-  /** @param residual and @param hinge as in `AnomalyCells` */
-  add(residual: Float32Array, hinge: Float32Array): void {
-    this.#residual.add(residual);
-    this.#hinge.add(hinge);
+  /** @param cells as in `AnomalyCells`, of the same cells each */
+  add(errors: Float32Array, hinges: { readonly [name in HingeName]?: Float32Array }): void {
+    this.#moments.get("errors")!.add(errors);
+    for (const name of HINGES) if (hinges[name]) this.#moments.get(name)!.add(hinges[name]);
   }
 
   /**
-   * Scores count from `floor` deviations above the mean of good ones, in units of their deviation, `weight` times the residual's.
+   * Scores count from `floor` deviations above the mean of good ones, in units of their deviation, `weight` times the errors'.
    * Scores that do not vary say nothing, and do not count.
    */
-  score(floor: number, weight: number): HingeScore {
-    const { mean, deviation } = this.#hinge;
-    return { floor: mean + floor * deviation, weight: deviation > 0 ? (weight * this.#residual.deviation) / deviation : 0 };
+  scores({ hingeWeight, hingeFloor, residualWeight, residualFloor }: Pick<GradConfig, "hingeWeight" | "hingeFloor" | "residualWeight" | "residualFloor">): HingeScores {
+    return {
+      ...(hingeWeight > 0 && { abnormal: this.#score("abnormal", hingeFloor, hingeWeight) }),
+      ...(residualWeight > 0 && { residual: this.#score("residual", residualFloor, residualWeight) }),
+    };
+  }
+
+  #score(name: HingeName, floor: number, weight: number): HingeScore {
+    const { mean, deviation } = this.#moments.get(name)!;
+    const unit = deviation > 0 ? this.#moments.get("errors")!.deviation / deviation : 0;
+    return { floor: mean + floor * deviation, weight: weight * unit };
   }
 }
 
@@ -76,7 +98,7 @@ class Moments {
   #mean: number;
   #squares: number;
 
-  constructor([count, mean, squares]: MomentState) {
+  constructor([count, mean, squares]: MomentState = [0, 0, 0]) {
     [this.#count, this.#mean, this.#squares] = [count, mean, squares];
   }
 

@@ -20,7 +20,7 @@ import { gradConfig, type GradOptions } from "./grad/config.ts";
 import { stagesOf, type AnomalySource, type FeatureSource, type Stage } from "./grad/fit.ts";
 import { Grad } from "./grad/model.ts";
 import { GradTraining, stepsOf, type FitPosition, type FitStep } from "./grad/training.ts";
-import { anomalyCells, HingeStatistics, type HingeScore, type HingeState } from "./hinge_score.ts";
+import { anomalyCells, HINGES, HingeStatistics, type HingeScores, type HingeState } from "./hinge_score.ts";
 import { ChannelStatistics, rawFeatures, standardiserOf, type FeatureExtractor } from "./image_features.ts";
 
 /** A good image to learn from. */
@@ -49,11 +49,18 @@ export interface TrainingOptions {
   readonly epochsAbnormal?: number;
   /** Of the second stage, which teaches both grids to reconstruct. Default 50, and at least `leastNormal` steps. */
   readonly epochsNormal?: number;
+  /** Of the third, which teaches the residual's hinge pasted blocks, where there is one. Default 10, and at least `leastResidual` steps. */
+  readonly epochsResidual?: number;
   /** Steps of the first stage, at least, for small sets. Default 50. */
   readonly leastAbnormal?: number;
   /** Of the second. Default 500. */
   readonly leastNormal?: number;
-  /** Shares of hits, among marked positions and among others, beyond which the first stage ends early; 1: it never does. Default 0.99. */
+  /** Of the third. Default 120. */
+  readonly leastResidual?: number;
+  /**
+   * Shares of hits, among marked positions and among others, beyond which the first stage and the third end early; 1: they never do.
+   * Default 0.99.
+   */
   readonly enoughHits?: number;
   /** Images a step. Default: 8 for the decoder "tiny", else 16. */
   readonly batch?: number;
@@ -118,7 +125,7 @@ interface SavedState {
   readonly taken: number;
   readonly position: FitPosition | null;
   readonly heldOut: readonly HeldOut[];
-  readonly hinge: HingeState;
+  readonly hinges: HingeState;
   readonly optimizerSteps: readonly number[] | null;
 }
 
@@ -152,7 +159,7 @@ export class Training {
   readonly #runs: readonly Run[];
   readonly #heldOut: HeldOut[] = [];
   readonly #pace = new Map<Stage, { seconds: number; steps: number }>();
-  #hinge = new HingeStatistics();
+  #hinges = new HingeStatistics();
   #run = 0;
   #taken = 0;
   #model: Grad;
@@ -258,12 +265,12 @@ export class Training {
    */
   async finish(onImage: (done: number, total: number) => void = () => undefined): Promise<Detector> {
     const { heldOut, training } = this.#runs[this.#run]!;
-    const hinge = await this.#judge(heldOut.length + this.#heldOut.length > 0 ? heldOut : training, onImage);
+    const hinges = await this.#judge(heldOut.length + this.#heldOut.length > 0 ? heldOut : training, onImage);
     const calibration = calibrationOf(this.#heldOut, this.#settings.falseReject);
     this.#fit.release();
     this.#store.release();
     release(this.#deviations);
-    return this.#detector({ ...this.#config(hinge), calibration });
+    return this.#detector({ ...this.#config(hinges), calibration });
   }
 
   /** Everything that going on later needs, but for the images: a safetensors file. */
@@ -281,7 +288,7 @@ export class Training {
       taken: this.#taken,
       position,
       heldOut: this.#heldOut,
-      hinge: this.#hinge.state,
+      hinges: this.#hinges.state,
       optimizerSteps: optimizer?.steps ?? null,
     };
     return encodeSafetensors({ tensors, metadata: { format: FORMAT, state: JSON.stringify(state) } });
@@ -310,7 +317,7 @@ export class Training {
     this.#model.weights.release();
     [this.#model, this.#fit, this.#run, this.#taken] = [model, fit, state.run, state.taken];
     this.#heldOut.splice(0, Infinity, ...state.heldOut);
-    this.#hinge = new HingeStatistics(state.hinge);
+    this.#hinges = new HingeStatistics(state.hinges);
   }
 
   /** Gives up: storage goes back. */
@@ -359,9 +366,9 @@ export class Training {
     return features;
   }
 
-  async #judge(samples: readonly Sample[], onImage: (done: number, total: number) => void = () => undefined): Promise<HingeScore | null> {
-    const hinge = await this.#hingeScore(samples);
-    const detector = this.#detector(this.#config(hinge));
+  async #judge(samples: readonly Sample[], onImage: (done: number, total: number) => void = () => undefined): Promise<HingeScores> {
+    const hinges = await this.#hingeScores(samples);
+    const detector = this.#detector(this.#config(hinges));
     for (const [i, sample] of samples.entries()) {
       const features = await this.#store.batch([sample.index]);
       const inspections = detector.inspectFeatures(features);
@@ -370,38 +377,40 @@ export class Training {
       this.#heldOut.push({ className: sample.className, score, peak });
       onImage(i + 1, samples.length);
     }
-    return hinge;
+    return hinges;
   }
 
   /**
-   * How the hinge's scores join the map, by what they are of good images that this model was not trained on, or where there are none, of
+   * How the hinges' scores join the map, by what they are of good images that this model was not trained on, or where there are none, of
    * those that earlier ones were not; not at all where there are none either: on its own images a hinge is too sure of itself.
    */
-  async #hingeScore(samples: readonly Sample[]): Promise<HingeScore | null> {
-    const { hingeWeight, hingeFloor } = this.#model.config;
-    if (hingeWeight === 0) return null;
+  async #hingeScores(samples: readonly Sample[]): Promise<HingeScores> {
+    const { config } = this.#model;
+    if (config.hingeWeight === 0 && config.residualWeight === 0) return {};
     const own = new HingeStatistics();
     const { training } = this.#runs[this.#run]!;
     for (const sample of samples.filter((sample) => !training.includes(sample))) {
       const features = await this.#features([sample]);
       const reads = this.#cells(features);
       release(features);
-      const [residual, hinge] = await reads;
-      for (const statistics of [own, this.#hinge]) statistics.add(residual, hinge);
+      const [errors, ...scores] = await reads;
+      const hinges = Object.fromEntries(HINGES.map((name, i) => [name, scores[i]]));
+      for (const statistics of [own, this.#hinges]) statistics.add(errors!, hinges);
     }
-    const statistics = own.isEmpty ? this.#hinge : own;
-    return statistics.isEmpty ? null : statistics.score(hingeFloor, hingeWeight);
+    const statistics = own.isEmpty ? this.#hinges : own;
+    return statistics.isEmpty ? {} : statistics.scores(config);
   }
 
-  #cells(features: Tensor): Promise<[residual: Float32Array, hinge: Float32Array]> {
+  /** The errors of an image's cells and the scores of its hinges. */
+  #cells(features: Tensor): Promise<(Float32Array | undefined)[]> {
     using _scope = this.#device.scope();
-    const { residual, hinge } = anomalyCells(this.#model, features);
-    return Promise.all([toArray(residual), toArray(hinge!)]);
+    const { errors, hinges } = anomalyCells(this.#model, features);
+    return Promise.all([errors, ...HINGES.map((name) => hinges[name])].map((tensor) => tensor && toArray(tensor)));
   }
 
-  #config(hinge: HingeScore | null): DetectorConfig {
+  #config(hinges: HingeScores): DetectorConfig {
     const { inputSize, fit } = this.#settings;
-    return { backbone: this.#backbone.settings, inputSize, fit, grad: this.#model.config, hinge, calibration: NOT_CALIBRATED };
+    return { backbone: this.#backbone.settings, inputSize, fit, grad: this.#model.config, hinges, calibration: NOT_CALIBRATED };
   }
 
   #detector(config: DetectorConfig): Detector {
@@ -441,11 +450,11 @@ export class Training {
 function settingsOf(device: Device, options: TrainingOptions): Settings {
   const grad = { decoder: device.adapter.software ? ("tiny" as const) : ("mobile" as const), ...options.grad };
   const settings = readOptions<Settings>("Training.begin", options, {
-    backbone: "embedded", checkpoint: null, padding: null, fit: "stretch", grad, inputSize: 224, epochsAbnormal: 10, epochsNormal: 50,
-    leastAbnormal: 50, leastNormal: 500, enoughHits: 0.99,    batch: grad.decoder === "tiny" ? 8 : 16, seed: 0, anomalies: null, anomalyShare: 0.5,
+    backbone: "embedded", checkpoint: null, padding: null, fit: "stretch", grad, inputSize: 224, epochsAbnormal: 10, epochsNormal: 50, epochsResidual: 10,
+    leastAbnormal: 50, leastNormal: 500, leastResidual: 120, enoughHits: 0.99, batch: grad.decoder === "tiny" ? 8 : 16, seed: 0, anomalies: null, anomalyShare: 0.5,
     falseReject: 0.01, folds: 3, featureBudget: DEFAULT_BUDGET, spill: null,
   });
-  const whole = [["epochsAbnormal", 0], ["epochsNormal", 0], ["leastAbnormal", 1], ["leastNormal", 1], ["batch", 1], ["seed", 0], ["folds", 0]] as const;
+  const whole = [["epochsAbnormal", 0], ["epochsNormal", 0], ["epochsResidual", 0], ["leastAbnormal", 1], ["leastNormal", 1], ["leastResidual", 1], ["batch", 1], ["seed", 0], ["folds", 0]] as const;
   for (const [name, least] of whole) requireWhole("training", name, least, [settings[name]]);
   if (settings.folds === 1) throw new OptionError("training: expected folds to be 0 or at least 2, got 1: a fold is trained on the others");
   const { falseReject, anomalies, anomalyShare, enoughHits } = settings;

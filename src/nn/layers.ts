@@ -26,9 +26,9 @@ const INITIAL_DEVIATION = 0.01;
 /** The same context one name deeper. */
 export const within = (context: LayerContext, name: string): LayerContext => ({ ...context, prefix: `${context.prefix}.${name}` });
 
-/** A 1x1 convolution (or linear layer); weights N(0, 0.01^2), biases 0. */
-export function pointwise({ weights, prefix, random }: LayerContext, inputs: number, outputs: number, bias: boolean): Layer {
-  const weight = weights.normal(`${prefix}.weight`, [inputs, outputs], INITIAL_DEVIATION, random);
+/** A 1x1 convolution (or linear layer); weights N(0, deviation^2), biases 0. */
+export function pointwise({ weights, prefix, random }: LayerContext, inputs: number, outputs: number, bias: boolean, deviation = INITIAL_DEVIATION): Layer {
+  const weight = weights.normal(`${prefix}.weight`, [inputs, outputs], deviation, random);
   const offsets = bias ? weights.filled(`${prefix}.bias`, [outputs], () => 0) : null;
   return (input) => pointwiseConv2d(input, weight, { bias: offsets });
 }

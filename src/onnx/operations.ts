@@ -12,7 +12,7 @@ export const OPERATIONS: Readonly<Record<string, Rule>> = {
   subtract: elementwise("Sub"),
   multiply: elementwise("Mul"),
   divide: elementwise("Div"),
-  ...Object.fromEntries(["relu", "hswish", "hsigmoid", "sigmoid", "silu", "tanh", "sqrt", "log"].map((name) => [name, activated(name)])),
+  ...Object.fromEntries(["relu", "hswish", "hsigmoid", "sigmoid", "silu", "tanh", "sqrt", "log", "abs"].map((name) => [name, activated(name)])),
   matmul,
   pointwiseConv2d: (call, to) => convolution(call, to, null),
   conv2d: (call, to) => convolution(call, to, null),
@@ -75,6 +75,8 @@ function activate(name: string | null, input: string, to: Conversion): string {
       return to.node("Tanh", [input]);
     case "sqrt":
       return to.node("Sqrt", [input]);
+    case "abs":
+      return to.node("Abs", [input]);
     case "log":
       return to.node("Log", [input]);
     default:

@@ -27,6 +27,8 @@ const FLAGS: readonly (readonly [words: string, options: GradOptions])[] = [
   ["--pairs cosine", { pairs: "cosine" }],
   ["--pair-count 16", { pairCount: 16 }],
   ["--hinge-weight 0.25", { hingeWeight: 0.25 }],
+  ["--residual-weight 0.5", { residualWeight: 0.5 }],
+  ["--residual-floor -1", { residualFloor: -1 }],
   ["--hinge-floor 2", { hingeFloor: 2 }],
   ["--freeze branch", { freeze: "branch" }],
   ["--paste-direction equal", { paste: { direction: "equal" } }],

@@ -65,7 +65,7 @@ test("so many of a batch are anomalies as their share says, and others in every 
     };
     const counted = { ...plain, anomalies, batch: (indices: readonly number[]) => { good.push(indices.length); return plain.batch(indices.length > 0 ? indices : [0]); } };
     const model = new Grad(Weights.drawn(device), config, new RandomStream(3, 0));
-    const steps = new GradTraining(model, counted, { epochsAbnormal: 1, epochsNormal: 1, batch: 4, leastAbnormal: 50, leastNormal: 500, enoughHits: 0.99, seed: 5, deviations }).fit();
+    const steps = new GradTraining(model, counted, { epochsAbnormal: 1, epochsNormal: 1, epochsResidual: 1, batch: 4, leastAbnormal: 50, leastNormal: 500, leastResidual: 30, enoughHits: 0.99, seed: 5, deviations }).fit();
     for (let i = 0; i < 3; i++) await steps.next();
     return { asked, good, grid: (await toArray(model.weights.parameters.get("abnormal.localGrid")!)).join() };
   };

@@ -10,10 +10,10 @@ import { device } from "../device.ts";
 import { poison } from "../operation.ts";
 import { CELLS, CHANNELS, source, VARIANCE } from "../smooth_features.ts";
 
-const CONFIG = gradConfig({ height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE }, { decoder: "tiny" });
-const [COUNT, BATCH, SEED, STEPS] = [6, 4, 5, 50]; // an epoch is a batch of four and one of two; the first stage has 30 steps
+const CONFIG = gradConfig({ height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE }, { decoder: "tiny", residualWeight: 1 });
+const [COUNT, BATCH, SEED, STEPS] = [6, 4, 5, 70]; // an epoch is a batch of four and one of two; each stage has 30 steps
 const OPTIONS = {
-  epochsAbnormal: 1, epochsNormal: 1, leastAbnormal: 30, leastNormal: 30, enoughHits: 0.99, batch: BATCH, seed: SEED,
+  epochsAbnormal: 1, epochsNormal: 1, epochsResidual: 1, leastAbnormal: 30, leastNormal: 30, leastResidual: 30, enoughHits: 0.99, batch: BATCH, seed: SEED,
   deviations: fromArray(device, [CHANNELS], new Float32Array(CHANNELS).fill(Math.sqrt(VARIANCE))),
 };
 const STAGE_STREAMS = 16;
@@ -35,7 +35,7 @@ async function eager(grad: Grad, features: FeatureSource): Promise<number[]> {
       const order = new RandomStream(SEED, STREAM.order + offset, Math.floor(step / perEpoch)).permutation(COUNT);
       const nth = step % perEpoch;
       const chosen = await features.batch(order.slice(nth * BATCH, (nth + 1) * BATCH));
-      const noisy = new RandomStream(SEED, STREAM.coin + offset, step).unit() < 0.5;
+      const noisy = stage !== "residual" && new RandomStream(SEED, STREAM.coin + offset, step).unit() < 0.5;
       optimizer.advance();
       const { results } = trainStep(stage, grad, optimizer, chosen, null, noisy, (use) => ({ seed: SEED, stream: use + offset, step }), OPTIONS);
       release(chosen);
@@ -47,7 +47,7 @@ async function eager(grad: Grad, features: FeatureSource): Promise<number[]> {
   return losses;
 }
 
-test("captured steps give the bits of eager ones through both stages, with noise and without, in whole batches and the rest", async () => {
+test("captured steps give the bits of eager ones through all stages, with noise and without, in whole batches and the rest", async () => {
   const [one, other] = [model(), model()];
   const losses = await eager(one, source(COUNT));
   const training = new GradTraining(other, source(COUNT), OPTIONS);

@@ -14,7 +14,7 @@ import { CELLS, CHANNELS, images, source, VARIANCE } from "../smooth_features.ts
 const CONFIG = gradConfig({ height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE }, { decoder: "tiny", paste: { direction: "equal" } });
 
 const model = () => new Grad(Weights.drawn(device), CONFIG, new RandomStream(3, 0));
-const OPTIONS = { epochsAbnormal: 1, epochsNormal: 1, batch: 4, leastAbnormal: 50, leastNormal: 500, enoughHits: 0.99, seed: 5, deviations: fromArray(device, [CHANNELS], new Float32Array(CHANNELS).fill(Math.sqrt(VARIANCE))) };
+const OPTIONS = { epochsAbnormal: 1, epochsNormal: 1, epochsResidual: 1, batch: 4, leastAbnormal: 50, leastNormal: 500, leastResidual: 30, enoughHits: 0.99, seed: 5, deviations: fromArray(device, [CHANNELS], new Float32Array(CHANNELS).fill(Math.sqrt(VARIANCE))) };
 
 async function trained(steps: number): Promise<{ readonly steps: FitStep[]; readonly bits: Uint32Array[] }> {
   const grad = model();

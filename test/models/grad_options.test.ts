@@ -19,7 +19,7 @@ async function trained(options: GradOptions, stage: Stage): Promise<{ readonly c
   const config = gradConfig(MAP, { ...TINY, ...options });
   const model = new Grad(Weights.drawn(device), config, new RandomStream(3, 0));
   const deviations = fromArray(device, [CHANNELS], Float32Array.from({ length: CHANNELS }, (_, c) => c + 1));
-  const training = new GradTraining(model, features, { epochsAbnormal: 1, epochsNormal: 1, batch: 3, leastAbnormal: 50, leastNormal: 500, enoughHits: 0.99, seed: 5, deviations });
+  const training = new GradTraining(model, features, { epochsAbnormal: 1, epochsNormal: 1, epochsResidual: 1, batch: 3, leastAbnormal: 50, leastNormal: 500, leastResidual: 30, enoughHits: 0.99, seed: 5, deviations });
   training.resume({ stage: stagesOf(config).includes(stage) ? stage : "normal", step: 0 }, null);
   const steps = training.fit();
   for (let i = 0; i < 2; i++) await steps.next();
@@ -53,6 +53,7 @@ const ROWS: readonly (readonly [option: string, base: GradOptions, changed: Grad
   ["hinge", {}, { hinge: 0 }, "abnormal"],
   ["pairs", {}, { pairs: "cosine" }, "abnormal"],
   ["pairCount", { pairs: "cosine" }, { pairs: "cosine", pairCount: 16 }, "abnormal"],
+  ["residualWeight", {}, { residualWeight: 1 }, "residual"],
   ["freeze", {}, { freeze: "branch" }, "normal"],
   ["paste.direction", {}, { paste: { direction: "equal" } }, "abnormal"],
   ["paste.intensity", {}, { paste: { intensity: [2, 2] } }, "abnormal"],
@@ -69,7 +70,7 @@ const ROWS: readonly (readonly [option: string, base: GradOptions, changed: Grad
   ["paste.blurRadius", {}, { paste: { blurRadius: 0 } }, "abnormal"],
 ];
 
-const OF_SCORES = ["hingeWeight", "hingeFloor"]; // change no training: hinge_score.test.ts
+const OF_SCORES = ["hingeWeight", "hingeFloor", "residualFloor"]; // change no training: hinge_score.test.ts
 
 describe("an option changes what is trained, and its model is read again to the same bits:", () => {
   test("each is looked at", () => {
@@ -112,6 +113,7 @@ test.each<readonly [object, string]>([
   [{ pairs: "all" }, "grad: expected pairs to be none or cosine, got all"],
   [{ pairs: "cosine", hingeHead: "own" }, "grad: expected hingeHead channel with pairs cosine, which compares features and has no use for a head, got own"],
   [{ hingeWeight: -1 }, "grad: expected hingeWeight of at least 0, got -1"],
+  [{ residualWeight: -1 }, "grad: expected residualWeight of at least 0, got -1"],
   [{ hingeWeight: 1, branches: "normal" }, "grad: expected an abnormal branch and pairs none for hinge scores of weight 1, got branches normal and pairs none"],
   [{ hingeFloor: Infinity }, "grad: expected hingeFloor to be a finite number, got Infinity"],
   [{ pairCount: 0 }, "grad: expected pairCount to be whole numbers of at least 1, got 0"],

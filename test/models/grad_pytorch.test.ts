@@ -62,10 +62,10 @@ function pairsOf(step: number, mask: Float32Array): FeaturePairs {
 function inputsOf(stage: Stage, step: number, options: GradOptions): StageInputs {
   const noise = tensor([batch, side, side, 2], NOISE_KEY + step, (u) => 0.05 * u);
   const clean = cleanOf(step);
-  if (stage === "normal") return { features: fromArray(device, MAP, clean), mask: null, noise, pairs: null };
+  if (stage === "normal") return { features: fromArray(device, MAP, clean), mask: null, noise, pairs: null, reconstruction: null };
   const mask = maskOf(step);
   const features = fromArray(device, MAP, clean.map((x, i) => x + 9 * mask[Math.floor(i / channels)]!));
-  return { features, mask: fromArray(device, [batch, side, side], mask), noise, pairs: options.pairs ? pairsOf(step, mask) : null };
+  return { features, mask: fromArray(device, [batch, side, side], mask), noise, pairs: options.pairs ? pairsOf(step, mask) : null, reconstruction: null };
 }
 
 /** The made-up value of element `i` of a tensor of that name. */

@@ -23,8 +23,8 @@ const pictures = [1, 2, 3].map((key) => madeUpPicture(SIZE, key));
 /** Everything that changes what is computed; blocks are few, as more of them are more of the same. */
 const VARIANTS: readonly GradOptions[] = BRANCHES.flatMap((branches) =>
   [true, false].flatMap((standardise): GradOptions[] => {
-    if (branches === "normal") return [{ branches, standardise }];
-    if (branches === "abnormal") return [{ branches, standardise }, { branches, standardise, hingeWeight: 3 }];
+    if (branches === "normal") return [{ branches, standardise }, { branches, standardise, residualWeight: 2 }];
+    if (branches === "abnormal") return [{ branches, standardise }, { branches, standardise, hingeWeight: 3, residualWeight: 2 }];
     return HEADS.flatMap((heads) => FUSIONS.map((fusion) => ({ branches, standardise, heads, fusion, lambda: 0.3 })));
   }),
 );

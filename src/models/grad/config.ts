@@ -61,6 +61,13 @@ export interface GradOptions {
   readonly hingeWeight?: number;
   /** From how many deviations above the mean of good images' scores on they count. Default 1. */
   readonly hingeFloor?: number;
+  /**
+   * The same for a second hinge, a small head on |r - a| in units of each channel's deviation. Above 0, a third stage teaches it pasted
+   * blocks, with everything else as the second left it. Default 0: there is none, as published.
+   */
+  readonly residualWeight?: number;
+  /** From where on its scores count, likewise. Default 0. */
+  readonly residualFloor?: number;
   /** What the second stage leaves alone: the abnormal "grids", or the whole abnormal "branch". Default "grids". */
   readonly freeze?: (typeof FREEZES)[number];
 }
@@ -96,7 +103,7 @@ export function gradConfig(
   const { paste, ...settings } = readOptions<Required<GradOptions>>("grad", options, {
     decoder: "mobile", blocks: BLOCKS[options.decoder ?? "mobile"] ?? 1, localGrid: 8, globalGrid: 4, branches: "both", heads: "shared", standardise: true,
     fusion: "learned", lambda: 0.5, abnormalWeight: -0.2, hingeHead: "channel", hinge: 0.5, pairs: "none", pairCount: 256,
-    hingeWeight: 0, hingeFloor: 1,    paste: {}, freeze: "grids",
+    hingeWeight: 0, hingeFloor: 1, residualWeight: 0, residualFloor: 0, paste: {}, freeze: "grids",
   });
   const similarityThreshold = SIMILARITY_THRESHOLD * (variance / REFERENCE_VARIANCE);
   const config = { height, width, channels, similarityThreshold, ...settings, paste: pasteOf({ height, width }, variance, paste) };
@@ -109,9 +116,11 @@ export function requireValid(settings: GradConfig): void {
   const choices = { decoder: DECODERS, branches: BRANCHES, heads: HEADS, fusion: FUSIONS, hingeHead: HINGE_HEADS, pairs: PAIRS, freeze: FREEZES };
   for (const [name, allowed] of Object.entries(choices)) choiceOf("grad", name, allowed, settings[name as keyof typeof choices]);
   for (const name of ["blocks", "localGrid", "globalGrid", "pairCount"] as const) requireWhole("grad", name, 1, [settings[name]]);
-  const { localGrid, globalGrid, standardise, lambda, abnormalWeight, hinge, hingeHead, hingeWeight, hingeFloor, pairs, branches, freeze, paste } = settings;
+  const { localGrid, globalGrid, standardise, lambda, abnormalWeight, hinge, hingeHead, hingeWeight, hingeFloor, residualWeight, pairs, branches, freeze, paste } = settings;
   if (branches === "abnormal" && freeze === "branch") throw new OptionError("grad: expected freeze grids where the abnormal branch is the only one, got branch");
-  if (hingeWeight < 0) throw new OptionError(`grad: expected hingeWeight of at least 0, got ${hingeWeight}`);
+  for (const [name, weight] of Object.entries({ hingeWeight, residualWeight })) {
+    if (weight < 0) throw new OptionError(`grad: expected ${name} of at least 0, got ${weight}`);
+  }
   if (hingeWeight > 0 && (branches === "normal" || pairs === "cosine")) {
     throw new OptionError(`grad: expected an abnormal branch and pairs none for hinge scores of weight ${hingeWeight}, got branches ${branches} and pairs ${pairs}`);
   }

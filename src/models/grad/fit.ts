@@ -15,10 +15,13 @@ export interface FitOptions {
   readonly epochsAbnormal: number;
   /** Of the second stage, which teaches both to reconstruct. */
   readonly epochsNormal: number;
-  /** Steps of the first stage, and of the second, at least. */
+  /** Of the third, which teaches the residual's hinge pasted blocks. */
+  readonly epochsResidual: number;
+  /** Steps of each stage, at least. */
   readonly leastAbnormal: number;
   readonly leastNormal: number;
-  /** Shares of hits, among marked positions and others, beyond which the first stage ends. */
+  readonly leastResidual: number;
+  /** Shares of hits, among marked positions and others, beyond which the first stage and the third end. */
   readonly enoughHits: number;
   readonly batch: number;
   readonly seed: number;
@@ -26,8 +29,9 @@ export interface FitOptions {
   readonly deviations: Tensor;
 }
 
-/** The first stage teaches the abnormal branch pasted blocks, the second everything to reconstruct. */
-export type Stage = "abnormal" | "normal";
+/** The first stage teaches the abnormal branch pasted blocks, the second everything to reconstruct, the third the residual's hinge pasted blocks. */
+export const STAGES = ["abnormal", "normal", "residual"] as const;
+export type Stage = (typeof STAGES)[number];
 
 const CODE_NOISE = 0.05;
 
@@ -61,18 +65,24 @@ export interface FeatureSource {
 }
 
 /** Which stages a model goes through. */
-export const stagesOf = ({ branches }: GradConfig): readonly Stage[] => (branches === "normal" ? ["normal"] : ["abnormal", "normal"]);
+export const stagesOf = ({ branches, residualWeight }: GradConfig): readonly Stage[] => [
+  ...(branches === "normal" ? [] : ["abnormal" as const]),
+  "normal",
+  ...(residualWeight > 0 ? ["residual" as const] : []),
+];
 
-/** Which parameters a stage trains: the first what the abnormal branch needs; the second all but what is to stay as the first left it. */
+/** Which parameters a stage trains: the first what the abnormal branch needs; the second all but what is to stay as the first left it; the third its hinge. */
 export const trainedIn = (stage: Stage, { freeze }: GradConfig) => (name: string): boolean => {
   const isAbnormal = name.startsWith("abnormal.");
+  const isResidual = name.startsWith("residual.");
+  if (stage === "residual" || isResidual) return stage === "residual" && isResidual;
   if (stage === "abnormal") return isAbnormal || name.startsWith("head.");
   return !isAbnormal || (freeze === "grids" && !isGrid(name));
 };
 
 /** What a stage's loss is computed from. */
 export interface StageInputs {
-  /** `[N, H, W, C]`: disturbed in the first stage, clean in the second. */
+  /** `[N, H, W, C]`: disturbed, in the second stage clean. */
   readonly features: Tensor;
   /** `[N, H, W]`, where they were disturbed. */
   readonly mask: Tensor | null;
@@ -80,15 +90,21 @@ export interface StageInputs {
   readonly noise: Tensor | null;
   /** Of positions, where the hinge compares these; null elsewhere. */
   readonly pairs: FeaturePairs | null;
+  /** `[N, H, W, C]`, of the features, in the third stage; null elsewhere. */
+  readonly reconstruction: Tensor | null;
 }
 
-/** The loss `[1]` of a stage; in the first also the shares of hits `[2]`, among the marked positions and the others. */
-export function stageLoss(stage: Stage, model: Grad, { features, mask, noise, pairs }: StageInputs): readonly [loss: Tensor, ...hits: Tensor[]] {
+/** The loss `[1]` of a stage; outside the second also the shares of hits `[2]`, among the marked positions and the others. */
+export function stageLoss(stage: Stage, model: Grad, { features, mask, noise, pairs, reconstruction }: StageInputs): readonly [loss: Tensor, ...hits: Tensor[]] {
   const { config } = model;
   if (stage === "normal") {
     // A branch that is to stay as it is keeps its running statistics too.
-    const reconstruction = model.reconstruct(features, noise, "training", config.freeze === "branch" ? "inference" : "training");
-    return [reconstructionLoss(features, reconstruction, { threshold: config.similarityThreshold })];
+    const learnt = model.reconstruct(features, noise, "training", config.freeze === "branch" ? "inference" : "training");
+    return [reconstructionLoss(features, learnt, { threshold: config.similarityThreshold })];
+  }
+  if (stage === "residual") {
+    const { loss, hits } = hingeLoss(model.residualScores(features, reconstruction!), mask!, { threshold: config.hinge });
+    return [loss, hits];
   }
   const abnormal = model.abnormal(features, noise, "training");
   const { loss, hits } = pairs
@@ -97,7 +113,7 @@ export function stageLoss(stage: Stage, model: Grad, { features, mask, noise, pa
   return [loss, hits];
 }
 
-/** What the first stage sees: blocks pasted into good features, then real anomalies, if there are any. */
+/** What the first and the third stage see: blocks pasted into good features, then real anomalies, if there are any. */
 function markedFeatures(features: Tensor, anomalous: MarkedFeatures | null, draw: Draw, { paste }: GradConfig, deviations: Tensor): MarkedFeatures {
   if (anomalous && features.shape[0] === 0) return anomalous;
   const pasted = featureBlockPaste(features, draw, paste, deviations);
@@ -106,8 +122,8 @@ function markedFeatures(features: Tensor, anomalous: MarkedFeatures | null, draw
 }
 
 /**
- * One step of either stage, in the first with real anomalies or none, after the optimiser's `advance`: it can be captured, with the draws'
- * step in a tensor. Returns the loss, and in the first stage the hit rates; and what to call after each run of a program that captured it.
+ * One step of a stage, outside the second with real anomalies or none, after the optimiser's `advance`: it can be captured, with the draws'
+ * step in a tensor. Returns the loss, and outside the second stage the hit rates; and what to call after each run of a program that captured it.
  */
 export function trainStep(
   stage: Stage,
@@ -121,15 +137,11 @@ export function trainStep(
 ): { readonly results: readonly Tensor[]; readonly repeated: () => void } {
   const [{ device }, { config }] = [features, model];
   using scope = device.scope();
-  const [good, height, width] = features.shape as [number, number, number];
-  const batch = good + (anomalous?.mask.shape[0] ?? 0);
-  const noise = noisy ? normal(device, [batch, height, width, 2], drawOf(STREAM.noise), CODE_NOISE) : null;
-  const { results, grads } = gradients(() => {
-    if (stage === "normal") return stageLoss(stage, model, { features, mask: null, noise, pairs: null });
-    const marked = markedFeatures(features, anomalous, drawOf(STREAM.blocks), config, deviations);
-    const pairs = config.pairs === "none" ? null : drawPairs(marked.mask, config.pairCount, drawOf(STREAM.pairs));
-    return stageLoss(stage, model, { ...marked, noise, pairs });
-  }, optimizer.parameters);
+  const seen = stage === "normal" ? { features, mask: null } : markedFeatures(features, anomalous, drawOf(STREAM.blocks), config, deviations);
+  const noise = noisy ? normal(device, [...seen.features.shape.slice(0, 3), 2], drawOf(STREAM.noise), CODE_NOISE) : null;
+  const pairs = stage === "abnormal" && config.pairs === "cosine" ? drawPairs(seen.mask!, config.pairCount, drawOf(STREAM.pairs)) : null;
+  const reconstruction = stage === "residual" ? model.reconstruct(seen.features, null, "inference") : null; // off the tape: it learns nothing
+  const { results, grads } = gradients(() => stageLoss(stage, model, { ...seen, noise, pairs, reconstruction }), optimizer.parameters);
   const repeated = optimizer.apply(grads);
   for (const result of results) scope.keep(result);
   return { results, repeated };

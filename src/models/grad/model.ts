@@ -1,12 +1,13 @@
 import { activate, pointwise, sequence, within, type Layer, type LayerContext, type Mode } from "../../nn/layers.ts";
 import type { Weights } from "../../nn/weights.ts";
+import { activation } from "../../ops/activation.ts";
 import { standardize } from "../../ops/batch_norm.ts";
-import { add, multiply } from "../../ops/elementwise.ts";
+import { add, divide, maximum, multiply, scalar, subtract } from "../../ops/elementwise.ts";
 import { gridSample } from "../../ops/grid_sample.ts";
 import { mean } from "../../ops/reduce.ts";
 import { concat, reshape, slice } from "../../ops/shape.ts";
 import type { RandomStream } from "../../tensor/random.ts";
-import type { Tensor } from "../../tensor/tensor.ts";
+import { bytesOf, type Tensor } from "../../tensor/tensor.ts";
 import type { GradConfig } from "./config.ts";
 import { decoder } from "./decoder.ts";
 
@@ -41,10 +42,12 @@ export class Grad {
   readonly #normal: Branch | null;
   readonly #abnormal: Branch | null;
   readonly #hinge: Layer | null;
+  readonly #residualHinge: Layer | null;
+  readonly #residualUnit: Tensor | null;
   readonly #fuse: (normal: Tensor, abnormal: Tensor) => Tensor;
 
   constructor(weights: Weights, config: GradConfig, random: RandomStream) {
-    const { branches, heads, hingeHead, channels } = config;
+    const { branches, heads, hingeHead, residualWeight, channels } = config;
     this.config = config;
     this.weights = weights;
     const at = (prefix: string): LayerContext => ({ weights, prefix, random });
@@ -53,6 +56,8 @@ export class Grad {
     this.#normal = branches === "abnormal" ? null : branchOf("normal");
     this.#abnormal = branches === "normal" ? null : branchOf("abnormal");
     this.#hinge = this.#abnormal && hingeHead === "own" ? pointwise(at("abnormal.hinge"), channels, 1, true) : null;
+    this.#residualUnit = residualWeight > 0 ? weights.state("residual.unit", [channels], () => 1) : null;
+    this.#residualHinge = this.#residualUnit && residualHinge(at("residual"), this.#residualUnit);
     this.#fuse = branches === "both" ? fusionOf(weights, config) : () => { throw new Error("unreachable: one branch has nothing to fuse"); };
   }
 
@@ -61,13 +66,35 @@ export class Grad {
    * @param noise `[N,H,W,2]`, added to the local coordinates; null for none
    */
   abnormal(features: Tensor, noise: Tensor | null, mode: Mode): Tensor {
-    const branch = required(this.#abnormal);
+    const branch = required(this.#abnormal, "abnormal branch");
     return this.#decodeAbnormal(branch, branch.heads(features, noise), mode);
   }
 
   /** What the hinge trains of the abnormal branch's reconstruction: `[N,H,W]`, high where anomalous. */
   hingeScores(abnormal: Tensor): Tensor {
     return reshape(this.#hinge ? this.#hinge(abnormal, MODE_OF_POINTWISE) : slice(abnormal, 0, 1), abnormal.shape.slice(0, -1));
+  }
+
+  /**
+   * What the residual's hinge says of features and their reconstruction, `[N,H,W]`, high where anomalous.
+   * @throws Error if this model has none: its `residualWeight` is 0
+   */
+  residualScores(features: Tensor, reconstruction: Tensor): Tensor {
+    const scores = required(this.#residualHinge, "hinge on its residual")(activation(subtract(reconstruction, features), "abs"), MODE_OF_POINTWISE);
+    return reshape(scores, features.shape.slice(0, -1));
+  }
+
+  /**
+   * Sets the residual's unit, where there is a hinge on it; it is stored with the weights.
+   * @param deviations `[C]`, of each channel of the features. One that hardly varies beside the others counts as a little varying
+   */
+  setResidualUnit(deviations: Tensor): void {
+    const unit = this.#residualUnit;
+    if (!unit) return;
+    const { device } = deviations;
+    using _scope = device.scope();
+    const least = add(multiply(mean(deviations, [0]), scalar(device, LEAST_DEVIATION)), scalar(device, 1e-12));
+    device.copy(maximum(deviations, least).allocation.buffer, 0, unit.allocation.buffer, 0, bytesOf(unit));
   }
 
   /**
@@ -97,13 +124,16 @@ export class Grad {
   }
 }
 
+const RESIDUAL_WIDTH = 64;
+const LEAST_DEVIATION = 0.01; // of the mean one
+
 const MODE_OF_POINTWISE = "inference"; // heads hold no batch norm: both modes are the same to them
 
 export const isGrid = (name: string): boolean => name.endsWith("Grid");
 
-function required(branch: Branch | null): Branch {
-  if (!branch) throw new Error("this model has no abnormal branch");
-  return branch;
+function required<T>(part: T | null, name: string): T {
+  if (part === null) throw new Error(`this model has no ${name}`);
+  return part;
 }
 
 function headsOf(context: LayerContext, channels: number): Heads {
@@ -121,6 +151,15 @@ function coordinateHead(context: LayerContext, channels: number): Layer {
     pointwise(within(context, "layer2"), channels, 2, true),
     activate("tanh"),
   );
+}
+
+/** Residuals in units of the channels' deviations, a hidden layer, a score. Layers begin with the deviation of PyTorch's linear ones. */
+function residualHinge(context: LayerContext, unit: Tensor): Layer {
+  const [channels] = unit.shape as [number];
+  const layer = (name: string, inputs: number, outputs: number): Layer =>
+    pointwise(within(context, name), inputs, outputs, true, 1 / Math.sqrt(3 * inputs));
+  const score = sequence(layer("layer1", channels, RESIDUAL_WIDTH), activate("hswish"), layer("layer2", RESIDUAL_WIDTH, 1));
+  return (residual, mode) => score(divide(residual, unit), mode);
 }
 
 function branch(context: LayerContext, heads: Heads, { height, width, channels, localGrid, globalGrid, decoder: name, blocks }: GradConfig): Branch {

@@ -41,7 +41,7 @@ export class StageSteps {
 
   /**
    * Takes a step. The batch may be released afterwards.
-   * @returns the loss, and in the first stage the hit rates, where they stay until the next step
+   * @returns the loss, and outside the second stage the hit rates, where they stay until the next step
    */
   take(features: Tensor, anomalous: MarkedFeatures | null, noisy: boolean, step: number, rateScale: number): readonly Tensor[] {
     const { device } = features;

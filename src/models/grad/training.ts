@@ -2,7 +2,7 @@ import { AdamW } from "../../optim/adam.ts";
 import type { OptimizerState } from "../../optim/optimizer.ts";
 import { RandomStream } from "../../tensor/random.ts";
 import { release } from "../../tensor/tensor.ts";
-import { stagesOf, trainedIn, STREAM, type FeatureSource, type FitOptions, type MarkedFeatures, type Stage } from "./fit.ts";
+import { stagesOf, STAGES, trainedIn, STREAM, type FeatureSource, type FitOptions, type MarkedFeatures, type Stage } from "./fit.ts";
 import type { Grad } from "./model.ts";
 import { readResults, StageSteps } from "./stage_steps.ts";
 
@@ -22,6 +22,7 @@ export interface FitStep extends FitPosition {
 }
 
 const RATE = 0.001;
+const RESIDUAL_RATE = 0.003;
 const GRID_RATE = 0.1;
 const MAX_NORM = 0.1;
 const DROP_AT = 0.8; // of the second stage, where the learning rates fall
@@ -35,9 +36,12 @@ export function stepsOf(
   count: number,
   options: Omit<FitOptions, "seed" | "deviations" | "enoughHits">,
 ): { readonly steps: number; readonly perEpoch: number; readonly epochs: number } {
-  const { batch, epochsAbnormal, epochsNormal, leastAbnormal, leastNormal } = options;
-  const perEpoch = Math.ceil(count / Math.min(batch, count));
-  const [wanted, least] = stage === "abnormal" ? [epochsAbnormal, leastAbnormal] : [epochsNormal, leastNormal];
+  const perEpoch = Math.ceil(count / Math.min(options.batch, count));
+  const [wanted, least] = {
+    abnormal: [options.epochsAbnormal, options.leastAbnormal] as const,
+    normal: [options.epochsNormal, options.leastNormal] as const,
+    residual: [options.epochsResidual, options.leastResidual] as const,
+  }[stage];
   const epochs = Math.max(wanted, Math.ceil(least / perEpoch)); // small sets get more
   return { steps: epochs * perEpoch, perEpoch, epochs };
 }
@@ -45,11 +49,11 @@ export function stepsOf(
 /** What trains a stage's parameters. */
 export function stageOptimizer(stage: Stage, model: Grad): AdamW {
   const { grids, others } = model.parameters(trainedIn(stage, model.config));
-  return new AdamW([{ parameters: grids, rate: GRID_RATE }, { parameters: others, rate: RATE }], { maxNorm: MAX_NORM });
+  return new AdamW([{ parameters: grids, rate: GRID_RATE }, { parameters: others, rate: stage === "residual" ? RESIDUAL_RATE : RATE }], { maxNorm: MAX_NORM });
 }
 
 /**
- * The training of a model on features, in two stages. It stands between two steps whenever nobody is asking for the next:
+ * The training of a model on features, stage by stage. It stands between two steps whenever nobody is asking for the next:
  * there it can be left, saved and gone on with, to the same bits. The same seed on the same adapter gives the same bits.
  */
 export class GradTraining {
@@ -65,6 +69,7 @@ export class GradTraining {
     this.#features = features;
     this.#options = options;
     this.#position = { stage: stagesOf(model.config)[0]!, step: 0 };
+    model.setResidualUnit(options.deviations);
   }
 
   /** The next step, or null after the last. */
@@ -104,7 +109,7 @@ export class GradTraining {
     const { steps, perEpoch, epochs } = stepsOf(stage, count, this.#options);
     const { seed, enoughHits } = this.#options;
     const batch = Math.min(this.#options.batch, count);
-    const offset = stage === "abnormal" ? 0 : STAGE_STREAMS;
+    const offset = STAGE_STREAMS * STAGES.indexOf(stage);
     let order: readonly number[] = [];
     this.#optimizer ??= stageOptimizer(stage, this.#model);
     this.#steps ??= new StageSteps(stage, this.#model, this.#optimizer, this.#options, offset);
@@ -114,9 +119,9 @@ export class GradTraining {
       const nth = step % perEpoch;
       if (nth === 0 || step === first) order = new RandomStream(seed, STREAM.order + offset, epoch).permutation(count);
       const images = order.slice(nth * batch, (nth + 1) * batch);
-      const anomalous = stage === "abnormal" ? await this.#anomalous(images.length, step) : null;
+      const anomalous = stage !== "normal" ? await this.#anomalous(images.length, step) : null;
       const chosen = await this.#features.batch(images.slice(anomalous?.mask.shape[0] ?? 0));
-      const noisy = new RandomStream(seed, STREAM.coin + offset, step).unit() < 0.5;
+      const noisy = stage !== "residual" && new RandomStream(seed, STREAM.coin + offset, step).unit() < 0.5;
       const results = this.#steps.take(chosen, anomalous, noisy, step, rateScale);
       for (const used of [chosen, anomalous?.features, anomalous?.mask]) if (used) release(used);
       const done = step + 1;
