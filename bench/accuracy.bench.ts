@@ -10,6 +10,7 @@ import { evaluate } from "../src/metrics/evaluate.ts";
 import { meanMetrics } from "../src/metrics/metrics.ts";
 import { auroc, rank } from "../src/metrics/ranking.ts";
 import type { Inspection } from "../src/models/detector.ts";
+import type { BRANCHES } from "../src/models/grad/config.ts";
 import { Training, type TrainingImage, type TrainingOptions } from "../src/models/training.ts";
 import { openDevice } from "../src/node/device.ts";
 import { ensureWritableFolder, writeFileAtomic } from "../src/node/files.ts";
@@ -28,7 +29,8 @@ interface Flags extends TrainFlags {
   readonly name?: string;
 }
 
-const CHOICES: Readonly<Record<string, Choice>> = { both: "both", normal: "normal", abnormal: "abnormal", nearest: "nearest neighbour" };
+const CHOICES: Readonly<Record<string, readonly Choice[]>> = { both: ["both"], normal: ["normal"], abnormal: ["abnormal"], nearest: ["nearest cell", "nearest mean of 3 x 3"] };
+const WINDOWS: { readonly [choice in Choice]?: number } = { "nearest cell": 1, "nearest mean of 3 x 3": 3 };
 const SAID_EVERY = 50; // steps
 
 const program = new Command("npm run accuracy --").argument("<dir>", "a dataset");
@@ -43,7 +45,7 @@ await program.parseAsync(process.argv.slice(3), { from: "user" });
 await compare(program.args[0]!, program.opts<Flags>());
 
 async function compare(root: string, { seeds, choices, out, report, features, name, ...flags }: Flags): Promise<void> {
-  const wanted = choices.split(",").map((word) => CHOICES[word] ?? fail(`--choices takes ${Object.keys(CHOICES).join(", ")}, got ${word}`));
+  const wanted = choices.split(",").flatMap((word) => CHOICES[word] ?? fail(`--choices takes ${Object.keys(CHOICES).join(", ")}, got ${word}`));
   const numbers = seeds.split(",").map((word) => (/^\d+$/.test(word) ? Number(word) : fail(`--seeds takes whole numbers, got ${word}`)));
   await ensureWritableFolder(dirname(out));
   const device = await openDevice();
@@ -60,7 +62,7 @@ async function compare(root: string, { seeds, choices, out, report, features, na
     commit: execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim(),
   };
   for (const choice of wanted) {
-    for (const seed of choice === "nearest neighbour" ? [null] : numbers) {
+    for (const seed of WINDOWS[choice] ? [null] : numbers) {
       const decoder = grad?.decoder ?? (device.adapter.software ? "tiny" : "mobile");
       const told = seed === null ? seen : { ...others, ...grad, decoder };
       const key = { dataset: common.dataset, backbone: common.backbone, choice, seed, options: told };
@@ -71,9 +73,9 @@ async function compare(root: string, { seeds, choices, out, report, features, na
       }
       console.error(label);
       const started = performance.now();
-      const judged = seed === null || choice === "nearest neighbour"
-        ? await Promise.all(set.classes.map((data) => nearestNeighbours(device, set, data)))
-        : await trained(set, { ...options, seed, grad: { ...grad, branches: choice } });
+      const judged = seed === null
+        ? await Promise.all(set.classes.map((data) => nearestNeighbours(device, set, data, WINDOWS[choice]!)))
+        : await trained(set, { ...options, seed, grad: { ...grad, branches: choice as (typeof BRANCHES)[number] } });
       const seconds = (performance.now() - started) / 1000;
       const results = await addResult(out, { ...common, ...key, ...measured(judged), seconds });
       await writeFileAtomic(report, withTables(await readFile(report, "utf8"), resultTables(results)));

@@ -24,7 +24,7 @@ async function measure(channels: number, stage: Stage) {
   const values = new RandomStream(1, 1).normals(BATCH * CELLS * CELLS * channels, Math.sqrt(VARIANCE));
   /** The same images whatever is asked for: their order does not matter to the time. */
   const features = { count: BATCH, batch: () => Promise.resolve(fromArray(device, [BATCH, CELLS, CELLS, channels], values)) };
-  const config = gradConfig({ height: CELLS, width: CELLS, channels, variance: VARIANCE }, { decoder: "tiny" });
+  const config = gradConfig({ height: CELLS, width: CELLS, channels, variance: VARIANCE }, { form: "published", decoder: "tiny" });
   const model = new Grad(Weights.drawn(device), config, new RandomStream(1, 0));
   const deviations = fromArray(device, [channels], new Float32Array(channels).fill(Math.sqrt(VARIANCE)));
   const epochs = { epochsAbnormal: 200, epochsNormal: 200, epochsResidual: 1, leastAbnormal: 50, leastNormal: 500, leastResidual: 30, enoughHits: 1 };

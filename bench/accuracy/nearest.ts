@@ -18,16 +18,17 @@ export interface Scored extends Sample {
 }
 
 /**
- * The plain baseline: features are averaged over 3 x 3 cells, and a cell is as anomalous as its distance to the nearest
- * cell of all training images. Maps are smoothed and scored as GRAD's.
+ * The plain baseline: a cell is as anomalous as its distance to the nearest cell of all training images. Maps are smoothed and scored
+ * as GRAD's.
+ * @param window features are averaged over so many x so many cells first, an odd number; 1: not at all
  */
-export async function nearestNeighbours(device: Device, set: FeatureSet, { train, test }: FeatureClass): Promise<Scored[]> {
+export async function nearestNeighbours(device: Device, set: FeatureSet, { train, test }: FeatureClass, window: number): Promise<Scored[]> {
   const { cells, channels, size } = set;
   const bank: { readonly values: Tensor; readonly halfSquares: Tensor }[] = [];
-  for (let i = 0; i < train.length; i += IMAGES_A_PART) bank.push(await partOf(device, train.slice(i, i + IMAGES_A_PART), set));
+  for (let i = 0; i < train.length; i += IMAGES_A_PART) bank.push(await partOf(device, train.slice(i, i + IMAGES_A_PART), set, window));
   const judged: Scored[] = [];
   for (const { defective, features, mask } of test) {
-    const averaged = await averagedCells(device, [features], set);
+    const averaged = await averagedCells(device, [features], set, window);
     const similarities: Float32Array[] = [];
     for (const { values, halfSquares } of bank) {
       using _scope = device.scope();
@@ -47,9 +48,9 @@ export async function nearestNeighbours(device: Device, set: FeatureSet, { train
   return judged;
 }
 
-async function partOf(device: Device, images: readonly Float32Array[], set: FeatureSet) {
+async function partOf(device: Device, images: readonly Float32Array[], set: FeatureSet, window: number) {
   const { channels } = set;
-  const averaged = await averagedCells(device, images, set);
+  const averaged = await averagedCells(device, images, set, window);
   const count = averaged.length / channels;
   const halfSquares = Float32Array.from({ length: count }, (_, i) => squareOf(averaged.subarray(i * channels, (i + 1) * channels)) / 2);
   using scope = device.scope();
@@ -59,13 +60,18 @@ async function partOf(device: Device, images: readonly Float32Array[], set: Feat
 
 const squareOf = (vector: Float32Array): number => vector.reduce((sum, value) => sum + value ** 2, 0);
 
-async function averagedCells(device: Device, images: readonly Float32Array[], { cells, channels, scales }: FeatureSet): Promise<Float32Array> {
+async function averagedCells(
+  device: Device,
+  images: readonly Float32Array[],
+  { cells, channels, scales }: FeatureSet,
+  window: number,
+): Promise<Float32Array> {
   using _scope = device.scope();
   const all = new Float32Array(images.length * cells * cells * channels);
   images.forEach((values, i) => all.set(values, i * values.length));
   const features = fromArray(device, [images.length, cells, cells, channels], all);
   const scaled = multiply(features, fromArray(device, [channels], scales));
-  return toArray(averagePool(scaled, 3, { stride: 1, padding: 1, countIncludePad: false }));
+  return toArray(averagePool(scaled, window, { stride: 1, padding: (window - 1) / 2, countIncludePad: false }));
 }
 
 async function smoothed(device: Device, distances: Float32Array, cells: number, size: number): Promise<Pick<Scored, "map" | "score" | "peak">> {

@@ -3,7 +3,8 @@ import type { Metrics } from "../../src/metrics/metrics.ts";
 import { writeFileAtomic } from "../../src/node/files.ts";
 
 /** What is compared: the model's branches, or the baseline without a model. */
-export type Choice = "both" | "normal" | "abnormal" | "nearest neighbour";
+export const CHOICES = ["nearest cell", "nearest mean of 3 x 3", "normal", "abnormal", "both"] as const;
+export type Choice = (typeof CHOICES)[number];
 
 /** One training and its evaluation, or the baseline's. */
 export interface Result {
@@ -36,7 +37,6 @@ const COLUMNS: readonly (readonly [key: keyof Metrics | "peakAuroc", title: stri
   ["pixelAupro", "AUPRO"],
   ["peakAuroc", "image AUROC by peak"],
 ];
-const CHOICES: readonly Choice[] = ["nearest neighbour", "normal", "abnormal", "both"];
 const SEEN = ["inputSize", "fit", "padding"]; // what a baseline must share with a model beside it
 export const BEGIN = "<!-- accuracy: written by npm run accuracy -->";
 export const END = "<!-- end of accuracy -->";

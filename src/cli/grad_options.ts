@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import {
-  BRANCHES, DECODERS, FREEZES, FUSIONS, HEADS, HINGE_HEADS, PAIRS, PASTE_DIRECTIONS, PASTE_DRAWS, PASTE_SIGNS, PASTE_SOURCES, WALKS,
+  BRANCHES, DECODERS, FREEZES, FUSIONS, HEADS, HINGE_HEADS, FORMS, PAIRS, PASTE_DIRECTIONS, PASTE_DRAWS, PASTE_SIGNS, PASTE_SOURCES, WALKS,
   type FeatureBlockOptions, type GradOptions,
 } from "../models/grad/config.ts";
 import { positiveNumber, wholeNumber } from "./numbers.ts";
@@ -27,21 +27,22 @@ export function addGradFlags(command: Command): Command {
     .option("--blocks <n>", "blocks of a decoder (default: 1 for tiny, 11 for mobile, 9 for basic)", wholeNumber(1))
     .option("--local-grid <cells>", "a side of the grids that positions look into (default: 8)", wholeNumber(1))
     .option("--global-grid <cells>", "a side of the grids that whole images look into (default: 4)", wholeNumber(1))
+    .addOption(new Option("--form <form>", "how the grids work together: hinges join the normal grid's map and score, or reconstructions are fused as published (default: joined)").choices(FORMS))
     .addOption(new Option("--branches <which>", "the grids that there are (default: both)").choices(BRANCHES))
-    .addOption(new Option("--heads <kind>", "whether both branches look at the same coordinates (default: shared)").choices(HEADS))
+    .addOption(new Option("--heads <kind>", "whether both branches look at the same coordinates (default: by --form, separate or shared)").choices(HEADS))
     .option("--no-standardise", "leave the abnormal branch's queries as they are")
-    .addOption(new Option("--fusion <kind>", "how both reconstructions become one (default: learned)").choices(FUSIONS))
+    .addOption(new Option("--fusion <kind>", "how both reconstructions become one (default: by --form, none or learned)").choices(FUSIONS))
     .option("--lambda <share>", "the normal branch's share in the fusion lambda (default: 0.5)", number)
     .option("--abnormal-weight <w>", "first value of a learned fusion's weight (default: -0.2)", number)
     .addOption(new Option("--hinge-head <kind>", "what stage 1 trains: a channel of the reconstruction, or an own head (default: channel)").choices(HINGE_HEADS))
     .option("--hinge <threshold>", "what stage 1 pushes scores, or cosines, beyond (default: 0.5)", number)
     .addOption(new Option("--pairs <kind>", "whether stage 1 compares scores with masks, or cosines of pairs (default: none)").choices(PAIRS))
     .option("--pair-count <n>", "pairs of each sort a step (default: 256)", wholeNumber(1))
-    .option("--hinge-weight <w>", "how much the hinge's scores count in the anomaly map (default: 0, not at all)", number)
+    .option("--hinge-weight <w>", "how much the hinge's scores count in the anomaly map (default: by --form, 0.2 or 0, not at all)", number)
     .option("--hinge-floor <deviations>", "from how many above good images' mean on they count (default: 1)", number)
-    .option("--residual-weight <w>", "the same for a hinge on the residual, which a third stage teaches (default: 0, there is none)", number)
+    .option("--residual-weight <w>", "how much a hinge on the residual, which a third stage teaches, counts in the image's score (default: by --form, 4 or 0, there is none)", number)
     .option("--residual-floor <deviations>", "from where on its scores count (default: 0)", number)
-    .addOption(new Option("--freeze <what>", "what stage 2 leaves alone: the abnormal grids, or the whole branch (default: grids)").choices(FREEZES))
+    .addOption(new Option("--freeze <what>", "what stage 2 leaves alone: the abnormal grids, or the whole branch (default: by --form, branch or grids)").choices(FREEZES))
     .addOption(new Option("--paste-direction <kind>", "what stage 1 adds to features: the same to all channels, a random pattern, or differences to other features (default: random)").choices(PASTE_DIRECTIONS))
     .option("--paste-intensity <low,high>", "how much of it (default: 1,3 deviations; 8,16 for equal; 1,1 for differences)", numbers(2))
     .option("--paste-shared <low,high>", "share of a random pattern that a block's cells have in common (default: 0,0)", numbers(2))
@@ -70,6 +71,6 @@ export function gradOptionsOf<T extends GradFlags>(flags: T): { readonly grad: G
 }
 
 const OPTIONS: ReadonlySet<string> = new Set([
-  "decoder", "blocks", "localGrid", "globalGrid", "branches", "heads", "standardise", "fusion", "lambda", "abnormalWeight", "hingeHead", "hinge",
+  "form", "decoder", "blocks", "localGrid", "globalGrid", "branches", "heads", "standardise", "fusion", "lambda", "abnormalWeight", "hingeHead", "hinge",
   "pairs", "pairCount", "hingeWeight", "hingeFloor", "residualWeight", "residualFloor", "freeze",
 ] satisfies (keyof GradOptions)[]);

@@ -16,12 +16,15 @@ import { createBackbone } from "./create_backbone.ts";
 import type { Checkpoint } from "./efficientnet/checkpoint.ts";
 import type { GradConfig } from "./grad/config.ts";
 import { Grad } from "./grad/model.ts";
-import { anomalyCells, joinedMap, type HingeScores } from "./hinge_score.ts";
+import { anomalyCells, joined, type HingeScores } from "./hinge_score.ts";
 import { FeatureExtractor, type Preprocessing } from "./image_features.ts";
 
 /** What the detector says of one image. */
 export interface Inspection {
-  /** The larger, the more anomalous: the largest mean of the map over a window. In units of the features. */
+  /**
+   * The larger, the more anomalous: the largest mean over a window, of the map or, where a hinge on the residual joins, of the errors and
+   * its scores. In units of the features.
+   */
   readonly score: number;
   /** The same between 0 and 1: 0.5 at the threshold, 0.1 where good images typically are. */
   readonly calibrated: number;
@@ -48,7 +51,7 @@ export interface DetectorConfig {
   readonly inputSize: number;
   readonly fit: Fit;
   readonly grad: GradConfig;
-  /** How the hinges' scores join the map. */
+  /** How the hinges' scores join the map and the score. */
   readonly hinges: HingeScores;
   readonly calibration: Calibration;
 }
@@ -160,11 +163,16 @@ export class Detector {
   #judge(features: Tensor, countedPixels: Float32Array | null): Judgement {
     const { hinges, inputSize } = this.config;
     const [batch, height, width] = features.shape as [number, number, number];
-    const cells = joinedMap(anomalyCells(this.#model, features), hinges);
-    const pixels = resize(reshape(cells, [batch, height, width, 1]), [inputSize, inputSize], { alignCorners: true });
     const counted = countedPixels && fromArray(this.device, [batch, inputSize, inputSize, 1], countedPixels);
-    const map = counted ? smoothedWithin(pixels, counted) : smoothed(pixels);
-    const means = counted ? windowMeansWithin(map, counted) : windowMeans(map);
+    const mapOf = (cells: Tensor): Tensor => {
+      const pixels = resize(reshape(cells, [batch, height, width, 1]), [inputSize, inputSize], { alignCorners: true });
+      return counted ? smoothedWithin(pixels, counted) : smoothed(pixels);
+    };
+    const cells = anomalyCells(this.#model, features);
+    const map = mapOf(joined(cells, hinges, "abnormal") ?? cells.errors);
+    const residual = joined(cells, hinges, "residual");
+    const scored = residual ? mapOf(residual) : map;
+    const means = counted ? windowMeansWithin(scored, counted) : windowMeans(scored);
     return { map, score: max(means, [1, 2, 3]), peak: max(map, [1, 2, 3]) };
   }
 

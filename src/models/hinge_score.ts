@@ -5,17 +5,20 @@ import type { Tensor } from "../tensor/tensor.ts";
 import type { GradConfig } from "./grad/config.ts";
 import type { Grad } from "./grad/model.ts";
 
-/** A hinge's scores in the anomaly map: weight * max(0, score - floor) is added to it. */
+/** How a hinge's scores join the errors of a reconstruction: weight * max(0, score - floor) is added to them. */
 export interface HingeScore {
   readonly floor: number;
   /** In units of the map, 0 or more. */
   readonly weight: number;
 }
 
-/** The hinges that can join the map: the abnormal branch's, and the one on the residual. */
+/**
+ * The hinges that can join: the abnormal branch's joins the anomaly map, the residual's the map of which the image's score is made. What
+ * each is good at was measured: the first finds pixels, the second images.
+ */
 export const HINGES = ["abnormal", "residual"] as const;
 export type HingeName = (typeof HINGES)[number];
-/** How each joins the map; those not named do not. */
+/** How each joins; those not named do not. */
 export type HingeScores = { readonly [name in HingeName]?: HingeScore };
 
 /** What a model says of each position of features `[N,H,W,C]`. */
@@ -38,14 +41,12 @@ export function anomalyCells(model: Grad, features: Tensor): AnomalyCells {
   };
 }
 
-/** The anomaly of each position, `[N,H,W]`. */
-export function joinedMap({ errors, hinges }: AnomalyCells, scores: HingeScores): Tensor {
-  return HINGES.reduce((map, name) => {
-    const [hinge, score] = [hinges[name], scores[name]];
-    if (!hinge || !score) return map;
-    const [floor, weight] = [scalar(hinge.device, score.floor), scalar(hinge.device, score.weight)];
-    return add(map, multiply(relu(subtract(hinge, floor)), weight));
-  }, errors);
+/** The errors with that hinge's scores, `[N,H,W]`; null where it does not join. */
+export function joined({ errors, hinges }: AnomalyCells, scores: HingeScores, name: HingeName): Tensor | null {
+  const [hinge, score] = [hinges[name], scores[name]];
+  if (!hinge || !score) return null;
+  const [floor, weight] = [scalar(hinge.device, score.floor), scalar(hinge.device, score.weight)];
+  return add(errors, multiply(relu(subtract(hinge, floor)), weight));
 }
 
 /** Number, mean and sum of squares off it. */

@@ -16,7 +16,7 @@ import { Detector, type DetectorConfig, type Inspection } from "./detector.ts";
 import type { Checkpoint } from "./efficientnet/checkpoint.ts";
 import type { NetworkPadding } from "./efficientnet/efficientnet.ts";
 import { FeatureStore, type Spill } from "./feature_store.ts";
-import { gradConfig, type GradOptions } from "./grad/config.ts";
+import { gradConfig, isJoined, type GradOptions } from "./grad/config.ts";
 import { stagesOf, type AnomalySource, type FeatureSource, type Stage } from "./grad/fit.ts";
 import { Grad } from "./grad/model.ts";
 import { GradTraining, stepsOf, type FitPosition, type FitStep } from "./grad/training.ts";
@@ -41,7 +41,7 @@ export interface TrainingOptions {
   readonly padding?: NetworkPadding | null;
   /** How photographs fill the square. Default "stretch". */
   readonly fit?: Fit;
-  /** What the paper leaves open. Default: its published code's choices; the decoder "tiny" on software adapters, else "mobile". */
+  /** The model: what the paper leaves open, and more. By default the decoder is "tiny" on software adapters, else "mobile". */
   readonly grad?: GradOptions;
   /** Side of the square that images are resized to, pixels. Default 224. */
   readonly inputSize?: number;
@@ -51,7 +51,7 @@ export interface TrainingOptions {
   readonly epochsNormal?: number;
   /** Of the third, which teaches the residual's hinge pasted blocks, where there is one. Default 10, and at least `leastResidual` steps. */
   readonly epochsResidual?: number;
-  /** Steps of the first stage, at least, for small sets. Default 50. */
+  /** Steps of the first stage, at least, for small sets. Default 50; 300 where the hinges join the map (`form`). */
   readonly leastAbnormal?: number;
   /** Of the second. Default 500. */
   readonly leastNormal?: number;
@@ -59,7 +59,7 @@ export interface TrainingOptions {
   readonly leastResidual?: number;
   /**
    * Shares of hits, among marked positions and among others, beyond which the first stage and the third end early; 1: they never do.
-   * Default 0.99.
+   * Default 0.99; 1 where the hinges join the map (`form`).
    */
   readonly enoughHits?: number;
   /** Images a step. Default: 8 for the decoder "tiny", else 16. */
@@ -451,7 +451,7 @@ function settingsOf(device: Device, options: TrainingOptions): Settings {
   const grad = { decoder: device.adapter.software ? ("tiny" as const) : ("mobile" as const), ...options.grad };
   const settings = readOptions<Settings>("Training.begin", options, {
     backbone: "embedded", checkpoint: null, padding: null, fit: "stretch", grad, inputSize: 224, epochsAbnormal: 10, epochsNormal: 50, epochsResidual: 10,
-    leastAbnormal: 50, leastNormal: 500, leastResidual: 120, enoughHits: 0.99, batch: grad.decoder === "tiny" ? 8 : 16, seed: 0, anomalies: null, anomalyShare: 0.5,
+    ...(isJoined(grad) ? { leastAbnormal: 300, enoughHits: 1 } : { leastAbnormal: 50, enoughHits: 0.99 }), leastNormal: 500, leastResidual: 120, batch: grad.decoder === "tiny" ? 8 : 16, seed: 0, anomalies: null, anomalyShare: 0.5,
     falseReject: 0.01, folds: 3, featureBudget: DEFAULT_BUDGET, spill: null,
   });
   const whole = [["epochsAbnormal", 0], ["epochsNormal", 0], ["epochsResidual", 0], ["leastAbnormal", 1], ["leastNormal", 1], ["leastResidual", 1], ["batch", 1], ["seed", 0], ["folds", 0]] as const;

@@ -26,6 +26,7 @@ const FLAGS: readonly (readonly [words: string, options: GradOptions])[] = [
   ["--hinge 0.25", { hinge: 0.25 }],
   ["--pairs cosine", { pairs: "cosine" }],
   ["--pair-count 16", { pairCount: 16 }],
+  ["--form published", { form: "published" }],
   ["--hinge-weight 0.25", { hingeWeight: 0.25 }],
   ["--residual-weight 0.5", { residualWeight: 0.5 }],
   ["--residual-floor -1", { residualFloor: -1 }],
@@ -53,7 +54,7 @@ test.each(FLAGS)("%s", async (words, options) => {
 test("no option of the model is without a flag, and all go together", async () => {
   const { height: _h, width: _w, channels: _c, similarityThreshold: _t, paste, ...own } = gradConfig({ height: 9, width: 9, channels: 8, variance: 1 });
   const reached = (await gradOf(...FLAGS.flatMap(([words]) => words.split(" "))))!;
-  expect(Object.keys(reached).sort()).toEqual([...Object.keys(own), "paste"].sort());
+  expect(Object.keys(reached).sort()).toEqual([...Object.keys(own), "form", "paste"].sort());
   expect(Object.keys(reached.paste!).sort()).toEqual(Object.keys(paste).sort());
 });
 

@@ -49,7 +49,7 @@ describe("a cell is marked where a pixel in it is:", () => {
 test("so many of a batch are anomalies as their share says, and others in every step", async () => {
   const features = images(4);
   const mask = fromArray(device, [1, CELLS, CELLS], Float32Array.from({ length: CELLS * CELLS }, (_, i) => (i === 40 ? 1 : 0)));
-  const config = gradConfig({ height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE }, { decoder: "tiny", localGrid: 4, globalGrid: 2 });
+  const config = gradConfig({ height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE }, { form: "published", decoder: "tiny", localGrid: 4, globalGrid: 2 });
   const deviations = fromArray(device, [CHANNELS], new Float32Array(CHANNELS).fill(1));
   const trained = async (share: number | null) => {
     const asked: (readonly number[])[] = [];
@@ -91,7 +91,7 @@ describe("a detector's training", () => {
     for (const [i, image] of scene.test.entries()) if (i > 0) yield { name: `${i}`, image: pictureOf(image), masks: [picture(SIZE, SIZE, (x, y) => x < side && y < side)] };
   }
   const begin = (options: TrainingOptions) =>
-    Training.begin(device, good(), { grad: { decoder: "tiny" }, inputSize: SIZE, epochsAbnormal: 1, epochsNormal: 1, batch: 4, seed: 1, folds: 0, ...options });
+    Training.begin(device, good(), { grad: { form: "published", decoder: "tiny" }, inputSize: SIZE, epochsAbnormal: 1, epochsNormal: 1, batch: 4, seed: 1, folds: 0, ...options });
   const bytesAfter = async (training: Training, taken: number) => {
     for await (const step of training.fit()) if (step.taken === taken) break;
     const detector = await training.finish();

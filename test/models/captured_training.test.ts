@@ -10,7 +10,7 @@ import { device } from "../device.ts";
 import { poison } from "../operation.ts";
 import { CELLS, CHANNELS, source, VARIANCE } from "../smooth_features.ts";
 
-const CONFIG = gradConfig({ height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE }, { decoder: "tiny", residualWeight: 1 });
+const CONFIG = gradConfig({ height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE }, { form: "published", decoder: "tiny", residualWeight: 1 });
 const [COUNT, BATCH, SEED, STEPS] = [6, 4, 5, 70]; // an epoch is a batch of four and one of two; each stage has 30 steps
 const OPTIONS = {
   epochsAbnormal: 1, epochsNormal: 1, epochsResidual: 1, leastAbnormal: 30, leastNormal: 30, leastResidual: 30, enoughHits: 0.99, batch: BATCH, seed: SEED,

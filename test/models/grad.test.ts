@@ -11,7 +11,7 @@ import { device } from "../device.ts";
 import { CELLS, CHANNELS, images, source, VARIANCE } from "../smooth_features.ts";
 
 // Blocks as published: 50 steps are enough to see what raises all channels together, and not what differs from channel to channel.
-const CONFIG = gradConfig({ height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE }, { decoder: "tiny", paste: { direction: "equal" } });
+const CONFIG = gradConfig({ height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE }, { form: "published", decoder: "tiny", paste: { direction: "equal" } });
 
 const model = () => new Grad(Weights.drawn(device), CONFIG, new RandomStream(3, 0));
 const OPTIONS = { epochsAbnormal: 1, epochsNormal: 1, epochsResidual: 1, batch: 4, leastAbnormal: 50, leastNormal: 500, leastResidual: 30, enoughHits: 0.99, seed: 5, deviations: fromArray(device, [CHANNELS], new Float32Array(CHANNELS).fill(Math.sqrt(VARIANCE))) };

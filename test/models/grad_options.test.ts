@@ -11,7 +11,7 @@ import { device } from "../device.ts";
 import { CELLS, CHANNELS, images, source, VARIANCE } from "../smooth_features.ts";
 
 const MAP = { height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE };
-const TINY: GradOptions = { decoder: "tiny", localGrid: 4, globalGrid: 2 };
+const TINY: GradOptions = { form: "published", decoder: "tiny", localGrid: 4, globalGrid: 2 };
 const features = source(3);
 
 /** Everything learnt in two steps of a stage. */
@@ -70,6 +70,16 @@ const ROWS: readonly (readonly [option: string, base: GradOptions, changed: Grad
   ["paste.blurRadius", {}, { paste: { blurRadius: 0 } }, "abnormal"],
 ];
 
+test("forms are defaults where there are both branches", () => {
+  const published = { heads: "shared", fusion: "learned", freeze: "grids", hingeWeight: 0, residualWeight: 0 };
+  const joined = { heads: "separate", fusion: "none", freeze: "branch", hingeWeight: 0.2, residualWeight: 4 };
+  expect(gradConfig(MAP)).toMatchObject(joined);
+  expect(gradConfig(MAP, { form: "published" })).toMatchObject(published);
+  expect(gradConfig(MAP, { heads: "shared", residualWeight: 0 })).toMatchObject({ ...joined, heads: "shared", residualWeight: 0 });
+  expect(gradConfig(MAP, { pairs: "cosine" })).toMatchObject({ ...joined, hingeWeight: 0 });
+  for (const branches of ["normal", "abnormal"] as const) expect(gradConfig(MAP, { branches })).toMatchObject(published);
+});
+
 const OF_SCORES = ["hingeWeight", "hingeFloor", "residualFloor"]; // change no training: hinge_score.test.ts
 
 describe("an option changes what is trained, and its model is read again to the same bits:", () => {
@@ -110,6 +120,7 @@ describe("the units of intensities:", () => {
 });
 
 test.each<readonly [object, string]>([
+  [{ form: "new" }, "grad: expected form to be joined or published, got new"],
   [{ pairs: "all" }, "grad: expected pairs to be none or cosine, got all"],
   [{ pairs: "cosine", hingeHead: "own" }, "grad: expected hingeHead channel with pairs cosine, which compares features and has no use for a head, got own"],
   [{ hingeWeight: -1 }, "grad: expected hingeWeight of at least 0, got -1"],

@@ -81,7 +81,7 @@ function valueOf(name: string, shape: Shape, u: number, i: number): number {
 
 /** A tensor's key is its place among all names in order. */
 function modelOf(options: GradOptions): Grad {
-  const config = gradConfig({ height: side, width: side, channels, variance: 24 }, { ...options, ...grids });
+  const config = gradConfig({ height: side, width: side, channels, variance: 24 }, { form: "published", ...options, ...grids });
   const model = new Grad(Weights.drawn(device), config, new RandomStream(0, 0));
   const constants = (name: string): boolean => name === "fusion.normal" || name === "fusion.abnormal";
   const named = [...model.weights.all()].filter(([name]) => !constants(name)).sort(([a], [b]) => (a < b ? -1 : 1));

@@ -12,7 +12,7 @@ import { device } from "../device.ts";
 
 const SIZE = 64;
 const [plate] = synthesise({ size: SIZE, train: 11, good: 1, defective: 1, seed: 3 }) as [ReturnType<typeof synthesise>[number]];
-const OPTIONS: TrainingOptions = { grad: { decoder: "tiny" }, inputSize: SIZE, epochsAbnormal: 1, epochsNormal: 1, batch: 4, seed: 7 };
+const OPTIONS: TrainingOptions = { grad: { form: "published", decoder: "tiny" }, inputSize: SIZE, epochsAbnormal: 1, epochsNormal: 1, batch: 4, seed: 7 };
 
 /** The first pictures of a set, as a class. */
 async function* pictures(count: number, className = "plate"): AsyncGenerator<TrainingImage> {
@@ -146,7 +146,7 @@ test("the first stage ends early where enough is right, and each has its least s
     return ["abnormal", "normal"].map((stage) => steps.filter((step) => step.stage === stage).length);
   };
   expect(await stagesOf({ enoughHits: 1 })).toEqual([20, 3]);
-  expect(await stagesOf({ enoughHits: 0, grad: { decoder: "tiny", hinge: -10 } })).toEqual([10, 3]); // all are on the right side
+  expect(await stagesOf({ enoughHits: 0, grad: { form: "published", decoder: "tiny", hinge: -10 } })).toEqual([10, 3]); // all are on the right side
 });
 
 test("features that were computed before train and are judged to the bits of their images", async () => {

@@ -39,7 +39,7 @@ test.skipIf(![WEIGHTS, TILES].every((path) => existsSync(path)))("onnxruntime gi
     for (const { path } of tiles!.train.slice(0, 6)) yield { className: tiles!.name, image: await read(path) };
   }
   const checkpoint = await openCheckpoint(WEIGHTS);
-  const training = await Training.begin(device, good(), { backbone: "efficientnet-b4", checkpoint, grad: { decoder: "tiny" }, batch: 2, folds: 0 });
+  const training = await Training.begin(device, good(), { backbone: "efficientnet-b4", checkpoint, grad: { decoder: "tiny" }, batch: 2, folds: 0, epochsAbnormal: 1, leastAbnormal: 20 });
   let steps = 0;
   for await (const _step of training.fit()) if (++steps === STEPS) break;
   const detector = await training.finish();

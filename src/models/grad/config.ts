@@ -12,12 +12,19 @@ export const FUSIONS = ["learned", "sum", "lambda", "none"] as const;
 export const HINGE_HEADS = ["channel", "own"] as const;
 export const PAIRS = ["none", "cosine"] as const;
 export const FREEZES = ["grids", "branch"] as const;
+export const FORMS = ["joined", "published"] as const;
 
 /** `tiny` for software adapters, `mobile` for GPUs, `basic` as in the paper's tables. */
 export type DecoderName = (typeof DECODERS)[number];
 
-/** What the paper and its relatives leave open; the defaults are those of the published code. */
+/** What the paper and its relatives leave open, and where this model differs from them; `form` has the defaults. */
 export interface GradOptions {
+  /**
+   * What the other options are by default where there are both branches. "published": as in the published code, the abnormal branch is
+   * fused into the reconstruction. "joined": the normal grid reconstructs alone, and hinges' scores join its map and the image's score:
+   * heads "separate", fusion "none", freeze "branch", hingeWeight 0.2, residualWeight 4. Default "joined".
+   */
+  readonly form?: (typeof FORMS)[number];
   /** Default "mobile". */
   readonly decoder?: DecoderName;
   /** Blocks of a decoder. Default: 1 for "tiny", 11 for "mobile", 9 for "basic". */
@@ -28,13 +35,14 @@ export interface GradOptions {
   readonly globalGrid?: number;
   /** Which branches there are. The abnormal one alone reconstructs by itself; the normal one alone has no first stage. Default "both". */
   readonly branches?: (typeof BRANCHES)[number];
-  /** Whether both branches look at the same coordinates (the journal's version) or each has heads of its own. Default "shared". */
+  /** Whether both branches look at the same coordinates (the journal's version) or each has heads of its own. Default: by `form`, "shared" as published. */
   readonly heads?: (typeof HEADS)[number];
   /** Whether the abnormal branch's queries are standardised per image and channel. Default true. */
   readonly standardise?: boolean;
   /**
    * r = r_n + w r_a with w "learned", or w = 1 ("sum", the paper's eq. 2), or r = l r_n + (1 - l) r_a ("lambda", the journal's
-   * eq. 11), or r = r_n ("none": the abnormal branch only has its hinge to say). Default "learned". */
+   * eq. 11), or r = r_n ("none": the abnormal branch only has its hinge to say). Default: by `form`, "learned" as published.
+   */
   readonly fusion?: (typeof FUSIONS)[number];
   /** l of that. Default 0.5. */
   readonly lambda?: number;
@@ -56,24 +64,24 @@ export interface GradOptions {
   readonly paste?: Partial<FeatureBlockOptions>;
   /**
    * How much the hinge's scores of the features count in the anomaly map, in deviations of the map over good images for each of
-   * theirs. Default 0, as published: not at all. Heads that are "separate" and a frozen "branch" leave the hinge as the first stage left it.
+   * theirs. Default: by `form`, as published 0, not at all. Heads that are "separate" and a frozen "branch" leave the hinge as the first stage left it.
    */
   readonly hingeWeight?: number;
   /** From how many deviations above the mean of good images' scores on they count. Default 1. */
   readonly hingeFloor?: number;
   /**
-   * The same for a second hinge, a small head on |r - a| in units of each channel's deviation. Above 0, a third stage teaches it pasted
-   * blocks, with everything else as the second left it. Default 0: there is none, as published.
+   * The same for a second hinge, a small head on |r - a| in units of each channel's deviation, whose scores count in the image's score,
+   * not in the map. Above 0, a third stage teaches it pasted blocks, with everything else as the second left it. Default: by `form`, as published 0, there is none.
    */
   readonly residualWeight?: number;
   /** From where on its scores count, likewise. Default 0. */
   readonly residualFloor?: number;
-  /** What the second stage leaves alone: the abnormal "grids", or the whole abnormal "branch". Default "grids". */
+  /** What the second stage leaves alone: the abnormal "grids", or the whole abnormal "branch". Default: by `form`, "grids" as published. */
   readonly freeze?: (typeof FREEZES)[number];
 }
 
 /** Everything that fixes a GRAD model's shapes and formulas. */
-export interface GradConfig extends Required<Omit<GradOptions, "paste">> {
+export interface GradConfig extends Required<Omit<GradOptions, "form" | "paste">> {
   /** As asked for, and with the features' own units. */
   readonly paste: FeatureBlockOptions;
   /** Extent of the feature map, cells. */
@@ -90,6 +98,11 @@ const SIMILARITY_THRESHOLD = 10;
 const INTENSITY = { equal: [8, 16], random: [1, 3], differences: [1, 1] } as const;
 const BLOCKS = { tiny: 1, mobile: 11, basic: 9 };
 const MOST_CELLS = 1 << 14;
+const PUBLISHED = { heads: "shared", fusion: "learned", freeze: "grids", hingeWeight: 0, residualWeight: 0 } as const;
+const JOINED = { heads: "separate", fusion: "none", freeze: "branch", hingeWeight: 0.2, residualWeight: 4 } as const;
+
+/** Whether hinges join the map unless other options say otherwise. */
+export const isJoined = ({ branches = "both", form = "joined" }: GradOptions): boolean => branches === "both" && form === "joined";
 
 /**
  * The published constants, for features of the given variance.
@@ -100,11 +113,13 @@ export function gradConfig(
   options: GradOptions = {},
 ): GradConfig {
   const { height, width, channels, variance } = features;
-  const { paste, ...settings } = readOptions<Required<GradOptions>>("grad", options, {
-    decoder: "mobile", blocks: BLOCKS[options.decoder ?? "mobile"] ?? 1, localGrid: 8, globalGrid: 4, branches: "both", heads: "shared", standardise: true,
-    fusion: "learned", lambda: 0.5, abnormalWeight: -0.2, hingeHead: "channel", hinge: 0.5, pairs: "none", pairCount: 256,
-    hingeWeight: 0, hingeFloor: 1, residualWeight: 0, residualFloor: 0, paste: {}, freeze: "grids",
+  const { form, paste, ...settings } = readOptions<Required<GradOptions>>("grad", options, {
+    form: "joined", decoder: "mobile", blocks: BLOCKS[options.decoder ?? "mobile"] ?? 1, localGrid: 8, globalGrid: 4, branches: "both", standardise: true,
+    lambda: 0.5, abnormalWeight: -0.2, hingeHead: "channel", hinge: 0.5, pairs: "none", pairCount: 256, hingeFloor: 1, residualFloor: 0, paste: {},
+    ...(isJoined(options) ? JOINED : PUBLISHED),
+    ...(options.pairs === "cosine" && { hingeWeight: 0 }), // of pairs there are no scores
   });
+  choiceOf("grad", "form", FORMS, form);
   const similarityThreshold = SIMILARITY_THRESHOLD * (variance / REFERENCE_VARIANCE);
   const config = { height, width, channels, similarityThreshold, ...settings, paste: pasteOf({ height, width }, variance, paste) };
   requireValid(config);
@@ -116,7 +131,7 @@ export function requireValid(settings: GradConfig): void {
   const choices = { decoder: DECODERS, branches: BRANCHES, heads: HEADS, fusion: FUSIONS, hingeHead: HINGE_HEADS, pairs: PAIRS, freeze: FREEZES };
   for (const [name, allowed] of Object.entries(choices)) choiceOf("grad", name, allowed, settings[name as keyof typeof choices]);
   for (const name of ["blocks", "localGrid", "globalGrid", "pairCount"] as const) requireWhole("grad", name, 1, [settings[name]]);
-  const { localGrid, globalGrid, standardise, lambda, abnormalWeight, hinge, hingeHead, hingeWeight, hingeFloor, residualWeight, pairs, branches, freeze, paste } = settings;
+  const { localGrid, globalGrid, standardise, lambda, abnormalWeight, hinge, hingeHead, hingeWeight, hingeFloor, residualWeight, residualFloor, pairs, branches, freeze, paste } = settings;
   if (branches === "abnormal" && freeze === "branch") throw new OptionError("grad: expected freeze grids where the abnormal branch is the only one, got branch");
   for (const [name, weight] of Object.entries({ hingeWeight, residualWeight })) {
     if (weight < 0) throw new OptionError(`grad: expected ${name} of at least 0, got ${weight}`);
@@ -129,7 +144,7 @@ export function requireValid(settings: GradConfig): void {
   }
   if (Math.max(localGrid, globalGrid) > MOST_CELLS) throw new OptionError(`grad: expected grids of at most ${MOST_CELLS} cells a side, got ${localGrid} and ${globalGrid}`);
   if (typeof standardise !== "boolean") throw new OptionError(`grad: expected standardise to be true or false, got ${String(standardise)}`);
-  for (const [name, value] of Object.entries({ lambda, abnormalWeight, hinge, hingeWeight, hingeFloor })) {
+  for (const [name, value] of Object.entries({ lambda, abnormalWeight, hinge, hingeWeight, hingeFloor, residualWeight, residualFloor })) {
     if (!Number.isFinite(value)) throw new OptionError(`grad: expected ${name} to be a finite number, got ${value}`);
   }
   if (typeof paste !== "object" || paste === null) throw new OptionError(`grad: expected paste to be how blocks are pasted, got ${String(paste)}`);
