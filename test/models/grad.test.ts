@@ -28,7 +28,7 @@ async function trained(steps: number): Promise<{ readonly steps: FitStep[]; read
 }
 
 test.each(DECODERS)("decoder %s reconstructs the features' shape, and every parameter gets a finite gradient", async (decoder) => {
-  const grad = new Grad(Weights.drawn(device), gradConfig({ height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE }, { decoder, blocks: 2 }), new RandomStream(3, 0));
+  const grad = new Grad(Weights.drawn(device), gradConfig({ height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE }, { form: "published", decoder, blocks: 2 }), new RandomStream(3, 0));
   const [first] = images(1) as [Tensor];
   const parameters = [...grad.weights.parameters];
   const { results, grads } = gradients(() => {
