@@ -31,7 +31,7 @@ export async function madeUpDetector(device: Device, inputSize: number, options:
   for (const name of ["features.offset", "features.scale"]) shapes.set(name, [channels]);
   drawn.release();
   const tensors: StoredTensors = new Map([...shapes].map(([name, shape], i) => [name, { shape, data: valuesOf(name, shape, i + 1) }]));
-  const config = { backbone: settings, inputSize, fit, grad, hinge: grad.hingeWeight > 0 ? { floor: 0.2, weight: grad.hingeWeight } : null, calibration: CALIBRATION };
+  const config = { backbone: settings, inputSize, fit, regions: false, grad, hinge: grad.hingeWeight > 0 ? { floor: 0.2, weight: grad.hingeWeight } : null, calibration: CALIBRATION };
   return Detector.restore(device, config, tensors, "made-up detector", checkpoint);
 }
 
