@@ -191,7 +191,7 @@ describe("shards", () => {
     expect(await text("all.csv")).toBe(await text("one.csv"));
     await rm(journal(1));
     await shard(1, "--pixel-threshold", "1");
-    expect((await merge(at("shards"))).stderr).toMatch(/was begun with pixelThreshold .*, not /);
+    expect((await merge(at("shards"))).stderr).toMatch(/was begun with the threshold for pixels \d.*, not \d.*: go on with the same, name another output, or remove it to begin anew/);
   });
 });
 
@@ -239,8 +239,28 @@ describe("what goes wrong", () => {
     expect(parseCsv(await text("mend.csv")).records).toHaveLength(4);
     await copyFile(sources[0]!, at("mend", "4.png"));
     expect((await predict(words)).stderr).toContain("holds a prediction that was ended after 4 images: --resume goes on with it; remove it to begin anew");
-    expect((await predict([...words, "--resume", "--pixel-threshold", "2"])).stderr).toContain("was begun with pixelThreshold");
+    const journal = at("mend.csv.journal");
+    const refusals: readonly (readonly [string[], string])[] = [
+      [["--pixel-threshold", "2"], "with the threshold for pixels "],
+      [["--min-area", "5"], "with --min-area left out, not 5: "],
+      [["--roi", "0,0,9,9"], "with another --roi: none, not 0,0,9,9: "],
+      [["--masks", at("mend-masks")], "with pictures of the kinds none, not mask: "],
+      [[sources[0]!], "with 6 images, not with these 7: "],
+    ];
+    for (const [more, difference] of refusals) {
+      const { stderr } = await predict([...words, "--resume", ...more]);
+      expect(stderr.trimEnd().split("\n").at(-1)).toContain(`bigrid: ${journal} was begun ${difference}`);
+    }
+    await copyFile(sources[0]!, at("mend", "7.png"));
+    await rm(at("mend", "0.png"));
+    expect((await predict([...words, "--resume"])).stderr).toContain("with 6 images, of which some are others now: go on with the same, name another output, or remove it to begin anew");
+    await copyFile(sources[0]!, at("mend", "0.png"));
+    await rm(at("mend", "7.png"));
+    // As kills in the middle of a write leave them; the last is another's.
+    const leftovers = ["mend.csv.99-0.part", "other.csv.99-1.part"].map((name) => at(name));
+    for (const path of leftovers) await writeFile(path, "half");
     const resumed = await predict([...words, "--resume"]);
+    expect(leftovers.map((path) => existsSync(path))).toEqual([false, true]);
     expect(resumed.stderr).toContain("4 of 6 images are done; going on");
     await predict([at("mend"), "--csv", at("whole.csv")]);
     expect(await text("mend.csv")).toBe(await text("whole.csv"));

@@ -1,5 +1,6 @@
 import type { Detector } from "../../models/detector.ts";
 import { Arrivals, identityOf } from "../../node/arrivals.ts";
+import { isSpecialFile } from "../../node/files.ts";
 import { commonFolder, liesIn } from "../../node/image_list.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { print, printParts, say } from "../output.ts";
@@ -7,8 +8,9 @@ import { showProgress } from "../progress.ts";
 import { AwaitedSignals } from "../signals.ts";
 import type { PredictFlags } from "./flags.ts";
 import { judge, type Item, type JudgeOptions } from "./judge.ts";
-import { PictureNames, type Outputs } from "./outputs.ts";
+import { PictureNames, removeLeftovers, type Outputs } from "./outputs.ts";
 import { PredictionRecord, shareOf, type Counts, type Settings } from "./record.ts";
+import { Refresh } from "./refresh.ts";
 import { inParts, jsonOf } from "./results.ts";
 import { lineOf, printSummary } from "./summary.ts";
 
@@ -25,6 +27,7 @@ export async function judgeList(
   const all = images.map((image): Item => ({ image, picture: names.next(image) }));
   const share = shard ? shareOf(all, shard) : all;
   const record = await PredictionRecord.open(outputs, settings, shard ?? null, resume);
+  await removeLeftovers(outputs, share.map(({ picture }) => picture));
   const left = share.slice(record.done);
   if (left.length < share.length) say(`${record.done} of ${share.length} images are done; going on`);
   const bar = showProgress("Inspection", share.length);
@@ -71,10 +74,12 @@ export async function watchFolder(
 ): Promise<Counts> {
   const folder = watch!;
   const record = await PredictionRecord.open(outputs, settings, null, true);
+  await removeLeftovers(outputs, null);
   const names = new PictureNames(folder, takenNames(record, outputs));
   const folders = [...outputs.pictures.values()];
   const arrivals = new Arrivals(folder, 1000 * settle, (path) => liesIn(path, folders), record.identities);
   const signals = new AwaitedSignals("ending after this batch", () => arrivals.end());
+  const coco = outputs.coco === null || (await isSpecialFile(outputs.coco)) ? null : new Refresh(() => record.writeWhole(), () => arrivals.end());
   say(`watching ${folder}${record.done > 0 ? `; ${record.done} images are done` : ""}; Ctrl-C ends it`);
   try {
     await record.writeWhole();
@@ -82,16 +87,19 @@ export async function watchFolder(
       const items = arrived.map((arrival) => ({ image: arrival.path, picture: names.next(arrival.path), identity: identityOf(arrival) }));
       for await (const batch of judge(detector, items, options)) {
         await record.append(batch.map(([{ identity }, result]) => ({ result, identity })));
+        coco?.changed();
         for (const [, result] of batch) print(lineOf(result));
         if (signals.came) break;
       }
       if (signals.came) break;
     }
+    await coco?.end();
     await record.writeWhole();
     say(`${record.done} images are done; the same command goes on`);
     return record.counts;
   } finally {
     signals.ignore();
+    await coco?.end().catch(() => undefined); // thrown above, if nothing else was
     await record.close();
   }
 }
