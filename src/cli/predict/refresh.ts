@@ -10,7 +10,7 @@ export class Refresh {
   readonly #ending = new AbortController();
   #stale = false;
   #running: Promise<void> | null = null;
-  #failure: unknown = null;
+  #failure: Error | null = null;
 
   /** @param onFailure called when it could not be written; `end` throws why then */
   constructor(write: () => Promise<void>, onFailure: () => void) {
@@ -45,7 +45,7 @@ export class Refresh {
       }
       this.#running = null;
     } catch (error) {
-      this.#failure = error; // and it stays running: nothing more is written
+      this.#failure = error as Error; // and it stays running: nothing more is written
       this.#onFailure();
     }
   }
