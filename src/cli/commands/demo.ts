@@ -56,7 +56,7 @@ export function addDemo(program: Command): void {
       });
       await writeFileAtomic(reportPath, html);
       if (json) return print(JSON.stringify({ ...metricsReport(evaluated), model: modelPath, report: reportPath }));
-      print(metricsTable(evaluated));
+      print(metricsTable(evaluated, detector.config.calibration));
       print(`model   ${resolve(modelPath)}`);
       print(`report  ${resolve(reportPath)}   open it in a browser`);
     });

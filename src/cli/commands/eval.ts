@@ -82,7 +82,7 @@ export function addEval(program: Command): void {
         await writeFileAtomic(reportPath, html);
       }
       if (json) return print(JSON.stringify({ ...measured, report: reportPath }));
-      print(metricsTable(evaluated));
+      print(metricsTable(evaluated, detector.config.calibration));
       if (reportPath !== null) print(`report  ${resolve(reportPath)}   open it in a browser`);
     });
 }

@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import type { Detector } from "../../models/detector.ts";
 import { Arrivals, identityOf } from "../../node/arrivals.ts";
 import { isSpecialFile } from "../../node/files.ts";
@@ -26,7 +27,9 @@ export async function judgeList(
   const names = new PictureNames(commonFolder(images));
   const all = images.map((image): Item => ({ image, picture: names.next(image) }));
   const share = shard ? shareOf(all, shard) : all;
+  const earlier = await tablesThere(outputs);
   const record = await PredictionRecord.open(outputs, settings, shard ?? null, resume);
+  if (earlier.length > 0 && record.done === 0) say(`${earlier.join(", ")} of an earlier prediction ${earlier.length === 1 ? "is" : "are"} replaced`);
   await removeLeftovers(outputs, share.map(({ picture }) => picture));
   const left = share.slice(record.done);
   if (left.length < share.length) say(`${record.done} of ${share.length} images are done; going on`);
@@ -48,8 +51,8 @@ export async function judgeList(
     const { counts } = record;
     const { good, unreadable, defective } = counts;
     if (unreadable > 0) say(`skipped ${unreadable} of ${share.length} images that cannot be used (--strict makes this an error)`);
-    if (left.length > 0) say(`${left.length} images in ${((performance.now() - began) / 1000).toFixed(1)} s, ${rate().toFixed(1)} images/s`);
-    if (good + defective === 0 && unreadable > 0) throw new InputError(`none of the ${unreadable} images could be read`);
+    if (left.length > 0) say(`${left.length} ${left.length === 1 ? "image" : "images"} in ${((performance.now() - began) / 1000).toFixed(1)} s, ${rate().toFixed(1)} images/s`);
+    if (good + defective === 0 && unreadable > 0) throw new InputError(unreadable === 1 ? "the image could not be read" : `none of the ${unreadable} images could be read`);
     if (json) await printParts(inParts(jsonOf(options.good.threshold, options.pixelThreshold, () => record.results())));
     else await printSummary(record.results(), counts, outputs, detector.config.calibration.falseReject);
     if (shard && !json) print(`shard ${shard.index} of ${shard.count} is done; when all are: bigrid merge ${outputs.journal} ...`);
@@ -62,6 +65,13 @@ export async function judgeList(
     signals.ignore();
     bar.end();
   }
+}
+
+/** Tables that are written anew if nothing is gone on with. */
+async function tablesThere({ csv, jsonl, coco }: Outputs): Promise<string[]> {
+  const paths = [csv, jsonl, coco].filter((path) => path !== null);
+  const found = await Promise.all(paths.map((path) => stat(path).catch(() => null)));
+  return paths.filter((_, i) => found[i]?.isFile());
 }
 
 /** Judges what is in a folder and what comes into it, until a signal ends that. */
