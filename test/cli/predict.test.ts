@@ -264,6 +264,8 @@ describe("what goes wrong", () => {
     expect(resumed.stderr).toContain("4 of 6 images are done; going on");
     await predict([at("mend"), "--csv", at("whole.csv")]);
     expect(await text("mend.csv")).toBe(await text("whole.csv"));
+    expect((await predict([GOOD, "--csv", at("mend.csv")])).stderr).toContain(`${at("mend.csv")} of an earlier prediction is replaced`);
+    expect((await predict([GOOD])).stdout).toContain("--out DIR writes this as tables, and where the defects are as heat maps");
   });
 
   test.runIf(existsSync("/dev/full"))("a full disk ends it in one line", async () => {
