@@ -35,7 +35,7 @@ export async function madeUpDetector(device: Device, inputSize: number, options:
     ...(grad.hingeWeight > 0 && { abnormal: { floor: 0.2, weight: grad.hingeWeight } }),
     ...(grad.residualWeight > 0 && { residual: { floor: 0.1, weight: grad.residualWeight } }),
   };
-  const config = { backbone: settings, inputSize, fit, grad, hinges, calibration: CALIBRATION };
+  const config = { backbone: settings, inputSize, fit, regions: false, grad, hinges, calibration: CALIBRATION };
   return Detector.restore(device, config, tensors, "made-up detector", checkpoint);
 }
 

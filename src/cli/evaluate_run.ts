@@ -8,9 +8,11 @@ import { Evaluation, type Evaluated, type EvaluationOptions, type Sample } from 
 import { meanMetrics, type Metrics } from "../metrics/metrics.ts";
 import { precisionRecallCurve, rocCurve } from "../metrics/ranking.ts";
 import type { Detector } from "../models/detector.ts";
+import { truthWithin } from "../models/picture_region.ts";
 import { decodeMasks } from "../node/images.ts";
 import { InputError } from "../runtime/errors.ts";
 import { showProgress } from "./progress.ts";
+import type { Region } from "./region.ts";
 import { readableImages } from "./train_run.ts";
 
 /** One test image's verdict. */
@@ -70,6 +72,8 @@ const CURVE_POINTS = 200;
 export interface EvaluateRunOptions extends Pick<EvaluationOptions, "method" | "resamples"> {
   /** Whether an image that cannot be read ends everything. */
   readonly strict: boolean;
+  /** The part of each image that counts; null where all does. */
+  readonly region: Region | null;
 }
 
 /**
@@ -80,7 +84,7 @@ export async function evaluateRun(
   detector: Detector,
   root: string,
   dataset: Dataset,
-  { strict, ...options }: EvaluateRunOptions,
+  { strict, region, ...options }: EvaluateRunOptions,
 ): Promise<EvaluatedRun> {
   const total = dataset.classes.reduce((sum, { test }) => sum + test.length, 0);
   if (total === 0) throw new InputError(`${root} has no test images, read as ${dataset.layout.format}: ${dataset.layout.rule}`);
@@ -94,7 +98,7 @@ export async function evaluateRun(
       const judged: Judged[] = [];
       let batch: { readonly item: Item; readonly image: DecodedImage }[] = [];
       const flush = async () => {
-        for (const { item, sample } of await judge(detector, root, batch)) {
+        for (const { item, sample } of await judge(detector, root, batch, region)) {
           evaluation.add(sample);
           judged.push({ item, score: sample.score });
         }
@@ -126,14 +130,17 @@ async function judge(
   detector: Detector,
   root: string,
   batch: readonly { readonly item: Item; readonly image: DecodedImage }[],
+  region: Region | null,
 ): Promise<{ readonly item: Item; readonly sample: Sample }[]> {
-  const inspections = await detector.inspect(batch.map(({ image }) => image));
+  const parts = batch.map(({ item, image }) => region?.of(image, join(root, item.path), detector.config) ?? null);
+  const inspections = await detector.inspect(batch.map(({ image }) => image), parts);
   return Promise.all(
     inspections.map(async ({ score, map, size }, i) => {
-      const { item } = batch[i]!;
+      const { item, image } = batch[i]!;
       const masks = item.masks.map((path) => join(root, path));
       const mask = await decodeMasks(masks, size, size, (picture) => detector.placementOf(picture));
-      return { item, sample: { defective: item.defective, score, map, mask, width: size, height: size } };
+      const truth = truthWithin({ defective: item.defective, mask }, parts[i]?.inMap(detector.placementOf(image), size) ?? null);
+      return { item: { ...item, defective: truth.defective }, sample: { ...truth, score, map, width: size, height: size } };
     }),
   );
 }

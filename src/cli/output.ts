@@ -1,6 +1,7 @@
 import type { Interval } from "../metrics/bootstrap.ts";
 import type { MetricName } from "../metrics/metrics.ts";
-import type { EvaluatedRun } from "./evaluate_run.ts";
+import type { Calibration } from "../models/calibration.ts";
+import type { EvaluatedRun, Judged } from "./evaluate_run.ts";
 import { messages } from "./messages.ts";
 
 /** Says something to the user. Results go to standard output, everything else to standard error. */
@@ -30,9 +31,9 @@ const INTERVAL_WIDTH = "100.0-100.0".length;
 
 /**
  * A table of metrics, in percent: two lines a class, its figures and below them their intervals, and two for their mean.
- * Then what is undefined, and what is not exact.
+ * Then what they mean, what the model's own verdicts are, what is undefined, and what is not exact.
  */
-export function metricsTable({ classes, mean, intervals }: EvaluatedRun): string {
+export function metricsTable({ classes, mean, intervals }: EvaluatedRun, calibration: Calibration): string {
   const rows = classes.map(({ data, metrics, intervals }) => ({ name: data.name, metrics, intervals }));
   if (rows.length > 1) rows.push({ name: "mean", metrics: mean, intervals });
   const width = Math.max(5, ...rows.map(({ name }) => name.length));
@@ -44,7 +45,9 @@ export function metricsTable({ classes, mean, intervals }: EvaluatedRun): string
     lines.push(line(name, (key) => percent(metrics[key])));
     if (intervals) lines.push(line("", (key) => range(intervals[key])));
   }
-  if (intervals) lines.push("95 % intervals below the figures: of as many images, drawn again and again with replacement");
+  lines.push(`in percent${intervals ? "; below each figure its interval of 95 %, of as many images, drawn again and again with replacement" : ""}`);
+  lines.push("image: telling defective images from good ones; pixel: finding where the defect is; 100 is perfect, an AUROC of 50 is chance");
+  for (const { data, judged } of classes) lines.push(verdictsOf(data.name, judged, (calibration.classes[data.name] ?? calibration).threshold));
   for (const { data, gap } of classes) if (gap) lines.push(`${data.name}: ${gap}`);
   for (const { data, pixels, errors } of classes) {
     const most = Math.max(...Object.values(errors).map((error) => error ?? 0));
@@ -52,6 +55,13 @@ export function metricsTable({ classes, mean, intervals }: EvaluatedRun): string
     lines.push(`${data.name}: pixel metrics of ${pixels} pixels were streamed, and are at most ${roundedUp(100 * most)} percentage points off`);
   }
   return lines.join("\n");
+}
+
+/** What the model calls the images, at its threshold. */
+function verdictsOf(name: string, judged: readonly Judged[], threshold: number): string {
+  const [defective, good] = [true, false].map((kind) => judged.filter(({ item }) => item.defective === kind)) as [Judged[], Judged[]];
+  const above = (images: readonly Judged[]): number => images.filter(({ score }) => score > threshold).length;
+  return `${name}: at its own threshold the model catches ${above(defective)} of ${defective.length} defective images, and rejects ${above(good)} of ${good.length} good ones`;
 }
 
 const percent = (fraction: number | null): string => (fraction === null ? "-" : (100 * fraction).toFixed(1));

@@ -9,6 +9,7 @@ import { decodeImage, decodeMasks, encodeJpeg, encodePng } from "../node/images.
 import { VERSION } from "../runtime/version.ts";
 import type { Rectangle } from "../tensor/placement.ts";
 import { shownName, type EvaluatedClass, type EvaluatedRun, type Judged } from "./evaluate_run.ts";
+import type { Region } from "./region.ts";
 import { renderReport, type Curve, type ReportData } from "./report/report.ts";
 import type { LossCurve } from "./train_run.ts";
 
@@ -26,6 +27,8 @@ export interface RunReport {
   readonly root: string;
   readonly format: string;
   readonly evaluated: EvaluatedRun;
+  /** The part of each image that counts; null where all does. */
+  readonly region: Region | null;
   readonly losses: readonly LossCurve[];
   /** What is known of the run besides what the model says. */
   readonly configuration?: ReportData["configuration"];
@@ -41,7 +44,7 @@ const SHOWN_THRESHOLD = 0.5;
  * good from defective in all classes. The images of its gallery are judged once more: maps are not kept until then.
  */
 export async function runReport(run: RunReport): Promise<string> {
-  const { title, detector, modelPath, root, format, evaluated, losses, configuration = [], imageSeconds, trainingSeconds } = run;
+  const { title, detector, modelPath, root, format, evaluated, region, losses, configuration = [], imageSeconds, trainingSeconds } = run;
   const { calibration } = detector.config;
   const goodScores = (className: string): GoodScores => calibration.classes[className] ?? calibration;
   const [low, high] = calibration.heat;
@@ -57,7 +60,7 @@ export async function runReport(run: RunReport): Promise<string> {
   const share = Math.max(LEAST_PICTURES, Math.floor(PICTURES / evaluated.classes.length));
   for (const { data, judged } of evaluated.classes) {
     for (const one of chosen(judged, share)) {
-      samples.push({ ...shown(data.name, one), ...(await layersOf(detector, root, one.item, mapRange)) });
+      samples.push({ ...shown(data.name, one), ...(await layersOf(detector, root, one.item, region, mapRange)) });
     }
   }
   return renderReport({
@@ -87,9 +90,9 @@ export async function runReport(run: RunReport): Promise<string> {
 }
 
 /** What the detector sees of an image, in its own shape: the photograph, its map and the outline of its masks. */
-async function layersOf(detector: Detector, root: string, { path, masks }: Item, mapRange: readonly [number, number]): Promise<Layers> {
+async function layersOf(detector: Detector, root: string, { path, masks }: Item, region: Region | null, mapRange: readonly [number, number]): Promise<Layers> {
   const image = await decodeImage(join(root, path));
-  const [{ map, size }] = (await detector.inspect([image])) as [Inspection];
+  const [{ map, size }] = (await detector.inspect([image], [region?.of(image, path, detector.config) ?? null])) as [Inspection];
   const { source, target } = detector.placementOf(image);
   const scale = Math.min(1, PICTURE_SIDE / Math.max(source.width, source.height));
   const [width, height] = [source.width, source.height].map((side) => Math.max(1, Math.round(side * scale))) as [number, number];

@@ -11,6 +11,7 @@ import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
 import { say } from "./output.ts";
 import { showProgress, type Progress } from "./progress.ts";
+import type { Region } from "./region.ts";
 import { AwaitedSignals } from "./signals.ts";
 
 /** Losses of one training stage, as they were read back. */
@@ -32,6 +33,8 @@ export interface TrainRunOptions {
   readonly strict: boolean;
   /** Whether to go on where an earlier training in the same folder ended. */
   readonly resume: boolean;
+  /** The part of each image that counts; null where all does. */
+  readonly region: Region | null;
   /** Steps between saved states. */
   readonly checkpointEvery: number;
 }
@@ -49,7 +52,7 @@ export async function trainRun(
   dataset: Dataset,
   run: string,
   options: TrainingOptions,
-  { strict, resume, checkpointEvery }: TrainRunOptions,
+  { strict, resume, region, checkpointEvery }: TrainRunOptions,
 ): Promise<TrainedRun> {
   const files = new TrainingFiles(run);
   const [last] = await files.saved();
@@ -62,7 +65,7 @@ export async function trainRun(
   const spill = new SpillFile(join(run, "features.part"));
   const signals = new AwaitedSignals("saving after this step");
   try {
-    const images = goodImages(root, items, strict);
+    const images = goodImages(root, items, strict, region, options);
     const training = await Training.begin(device, images, { ...options, spill }, (done) => bars.show("Features", items.length).update(done));
     if (last) {
       training.resume(await files.read(last), last.path);
@@ -131,8 +134,16 @@ export async function* readableImages<T>(
   if (skipped > 0) say(`skipped ${skipped} of ${items.length} images that cannot be used (--strict makes this an error)`);
 }
 
-async function* goodImages(root: string, items: readonly { readonly item: Item; readonly className: string }[], strict: boolean): AsyncGenerator<TrainingImage> {
-  for await (const { item, image } of readableImages(items, ({ item }) => join(root, item.path), strict)) yield { className: item.className, image };
+async function* goodImages(
+  root: string,
+  items: readonly { readonly item: Item; readonly className: string }[],
+  strict: boolean,
+  region: Region | null,
+  { fit = "stretch", inputSize = 224 }: TrainingOptions,
+): AsyncGenerator<TrainingImage> {
+  for await (const { item, image } of readableImages(items, ({ item }) => join(root, item.path), strict)) {
+    yield { className: item.className, image, region: region?.of(image, join(root, item.item.path), { fit, inputSize }) ?? null };
+  }
 }
 
 /** Progress bars, one after another. */

@@ -96,24 +96,6 @@ export function defectsOf(
   return { mask, defects };
 }
 
-/**
- * Which pixels of a map count, where a picture has pixels that do not: those whose nearest pixel in the picture does.
- * @param counted row-major, of the picture's size, 1 where it counts
- * @param size a side of the map
- * @returns row-major, size * size; what is no part of the picture does not count
- */
-export function countedInMap(counted: Uint8Array, { width }: Size, { source, target }: Placement, size: number): Uint8Array {
-  const inMap = new Uint8Array(size * size);
-  for (let y = 0; y < target.height; y++) {
-    const row = source.top + Math.floor(((y + 0.5) * source.height) / target.height);
-    for (let x = 0; x < target.width; x++) {
-      const column = source.left + Math.floor(((x + 0.5) * source.width) / target.width);
-      inMap[(target.top + y) * size + target.left + x] = counted[row * width + column]!;
-    }
-  }
-  return inMap;
-}
-
 /** A map between the pixels of a picture: bilinear, pixel centres at halves, the outermost value beyond them. */
 class EnlargedMap {
   readonly #map: Float32Array;

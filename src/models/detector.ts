@@ -18,6 +18,7 @@ import type { GradConfig } from "./grad/config.ts";
 import { Grad } from "./grad/model.ts";
 import { anomalyCells, joined, type HingeScores } from "./hinge_score.ts";
 import { FeatureExtractor, type Preprocessing } from "./image_features.ts";
+import type { PictureRegion } from "./picture_region.ts";
 
 /** What the detector says of one image. */
 export interface Inspection {
@@ -50,6 +51,8 @@ export interface DetectorConfig {
   readonly backbone: BackboneSettings;
   readonly inputSize: number;
   readonly fit: Fit;
+  /** Whether of the pictures that it was trained on only a part counted. */
+  readonly regions: boolean;
   readonly grad: GradConfig;
   /** How the hinges' scores join the map and the score. */
   readonly hinges: HingeScores;
@@ -117,13 +120,14 @@ export class Detector {
 
   /**
    * Scores images and maps their anomalies. Images are inspected as one batch.
-   * @param counted of each image the pixels of its map that count (`countedInMap`); null, or nothing, where all do. The others
-   * are 0 in the map and no part of score and peak
-   * @throws OptionError if `counted` is not as large as the map, or nowhere set
+   * @param regions of each image the part that counts; null, or nothing, where all does. The rest is 0 in the map, and neither score
+   * nor peak nor map depends on it
+   * @throws OptionError if a region is not of its image's size, or nothing of it is left in the map
    */
-  async inspect(images: readonly DecodedImage[], counted: readonly (Uint8Array | null)[] = []): Promise<Inspection[]> {
-    const pixels = this.#countedPixels(images.length, counted);
-    return this.#inspections(this.#started(() => this.#features.extract(images), pixels));
+  async inspect(images: readonly DecodedImage[], regions: readonly (PictureRegion | null)[] = []): Promise<Inspection[]> {
+    const counted = this.#countedPixels(images, regions);
+    const shown = images.map((image, i) => regions[i]?.shown(image) ?? image);
+    return this.#inspections(this.#started(() => this.#features.extract(shown), counted));
   }
 
   /** The same for what the backbone made of images before, `[N, cells, cells, channels]`. */
@@ -146,16 +150,14 @@ export class Detector {
   }
 
   /** What counts in a batch of maps, `[N, size, size]`; null if everything does. */
-  #countedPixels(images: number, counted: readonly (Uint8Array | null)[]): Float32Array | null {
-    if (!counted.some((mask) => mask !== null)) return null;
-    const pixels = this.config.inputSize ** 2;
-    const all = new Float32Array(images * pixels).fill(1);
-    counted.forEach((mask, i) => {
-      if (mask === null) return;
-      if (mask.length !== pixels || !mask.includes(1)) {
-        throw new OptionError(`inspect: expected ${pixels} pixels that count or not, 1 somewhere, got ${mask.length} of image ${i}`);
-      }
-      all.set(mask, i * pixels);
+  #countedPixels(images: readonly DecodedImage[], regions: readonly (PictureRegion | null)[]): Float32Array | null {
+    if (!regions.some((region) => region !== null)) return null;
+    const { inputSize } = this.config;
+    const all = new Float32Array(images.length * inputSize ** 2).fill(1);
+    images.forEach((image, i) => {
+      const counted = regions[i]?.inMap(this.placementOf(image), inputSize);
+      if (counted && !counted.includes(1)) throw new OptionError(`inspect: nothing of the region of image ${i} is left in its map of ${inputSize} x ${inputSize}`);
+      if (counted) all.set(counted, i * inputSize ** 2);
     });
     return all;
   }

@@ -68,11 +68,11 @@ export async function decodeDetector(
 function configOf(text: string, name: string): DetectorConfig {
   let config: DetectorConfig;
   try {
-    config = JSON.parse(text) as DetectorConfig;
+    config = { regions: false, ...(JSON.parse(text) as Omit<DetectorConfig, "regions">) }; // what older files do not say
   } catch (cause) {
     throw new InputError(`${name}: the configuration in its metadata is no JSON`, { cause });
   }
-  const { backbone, inputSize, fit, grad, hinges, calibration } = config ?? {};
+  const { backbone, inputSize, fit, regions, grad, hinges, calibration } = config ?? {};
   const positive = [grad?.height, grad?.width, grad?.channels, inputSize];
   const scores = [calibration, ...Object.values(calibration?.classes ?? {})].flatMap((good) => [good?.threshold, good?.typical, good?.pixelThreshold]);
   const numbers = [...Object.values(hinges ?? { none: null }).flatMap((hinge) => [hinge?.floor, hinge?.weight]), grad?.similarityThreshold, calibration?.falseReject, ...(calibration?.heat ?? [undefined]), ...scores];
@@ -80,6 +80,7 @@ function configOf(text: string, name: string): DetectorConfig {
     BACKBONES.includes(backbone?.name)
     && (backbone.weights === null || /^[0-9a-f]{64}$/.test(backbone.weights))
     && FITS.includes(fit)
+    && typeof regions === "boolean"
     && positive.every((n) => Number.isSafeInteger(n) && n > 0 && n <= 1 << 14)
     && numbers.every((n) => Number.isFinite(n));
   if (!whole) throw new InputError(`${name}: the configuration in its metadata is not that of a detector: ${text.slice(0, 200)}`);

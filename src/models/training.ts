@@ -22,6 +22,7 @@ import { Grad } from "./grad/model.ts";
 import { GradTraining, stepsOf, type FitPosition, type FitStep } from "./grad/training.ts";
 import { anomalyCells, HINGES, HingeStatistics, type HingeScores, type HingeState } from "./hinge_score.ts";
 import { ChannelStatistics, rawFeatures, standardiserOf, type FeatureExtractor } from "./image_features.ts";
+import type { PictureRegion } from "./picture_region.ts";
 
 /** A good image to learn from. */
 export interface TrainingImage {
@@ -29,6 +30,8 @@ export interface TrainingImage {
   readonly className: string;
   /** The image, or what the backbone made of it before: cells x cells x channels. */
   readonly image: DecodedImage | Float32Array;
+  /** The part of the picture that counts; null, or nothing, where all does. Features are of it already. */
+  readonly region?: PictureRegion | null;
 }
 
 /** What is trained, and how; each option has a default. */
@@ -151,6 +154,7 @@ export class Training {
   readonly #backbone: Backbone;
   readonly #extractor: FeatureExtractor;
   readonly #store: FeatureStore;
+  readonly #regions: boolean;
   readonly #samples: readonly Sample[];
   readonly #anomalies: readonly Anomaly[];
   readonly #means: readonly number[];
@@ -170,6 +174,7 @@ export class Training {
     settings: Settings,
     backbone: Backbone,
     store: FeatureStore,
+    regions: boolean,
     samples: readonly Sample[],
     anomalies: readonly Anomaly[],
     statistics: ChannelStatistics,
@@ -180,6 +185,7 @@ export class Training {
     this.#backbone = backbone;
     this.#extractor = extractor;
     this.#store = store;
+    this.#regions = regions;
     this.#samples = samples;
     this.#anomalies = anomalies;
     this.#means = [...statistics.means];
@@ -212,8 +218,11 @@ export class Training {
     const store = new FeatureStore(device, { dtype: canHalve ? "f16" : "f32", budget, spill });
     const statistics = new ChannelStatistics(backbone.channels);
     const samples: Sample[] = [];
-    for await (const { className, image } of images) {
-      const features = image instanceof Float32Array ? fromArray(device, [1, cells, cells, channels], image) : rawFeatures(device, backbone, settings.fit, [image]);
+    let regions = false;
+    for await (const { className, image, region } of images) {
+      regions ||= Boolean(region);
+      const featuresOf = (picture: DecodedImage): Tensor => rawFeatures(device, backbone, settings.fit, [region?.shown(picture) ?? picture]);
+      const features = image instanceof Float32Array ? fromArray(device, [1, cells, cells, channels], image) : featuresOf(image);
       statistics.add(await toArray(features));
       samples.push({ className, index: await store.add(features) });
       release(features);
@@ -228,7 +237,7 @@ export class Training {
       release(features);
     }
     if (settings.anomalies && anomalies.length === 0) throw new InputError("there are no anomalous images with masks to learn from");
-    return new Training(device, settings, backbone, store, samples, anomalies, statistics);
+    return new Training(device, settings, backbone, store, regions, samples, anomalies, statistics);
   }
 
   /** Steps taken so far. */
@@ -410,7 +419,7 @@ export class Training {
 
   #config(hinges: HingeScores): DetectorConfig {
     const { inputSize, fit } = this.#settings;
-    return { backbone: this.#backbone.settings, inputSize, fit, grad: this.#model.config, hinges, calibration: NOT_CALIBRATED };
+    return { backbone: this.#backbone.settings, inputSize, fit, regions: this.#regions, grad: this.#model.config, hinges, calibration: NOT_CALIBRATED };
   }
 
   #detector(config: DetectorConfig): Detector {

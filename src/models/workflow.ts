@@ -5,6 +5,7 @@ import { meanMetrics, type Metrics } from "../metrics/metrics.ts";
 import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
 import type { Detector } from "./detector.ts";
+import { truthWithin } from "./picture_region.ts";
 import { Training, type TrainingImage, type TrainingOptions, type TrainingStep } from "./training.ts";
 
 /** An image whose verdict is known. */
@@ -55,13 +56,14 @@ export async function trainDetector(
 export async function evaluateDetector(detector: Detector, images: AsyncIterable<LabelledImage>): Promise<DetectorMetrics> {
   const evaluations = new Map<string, Evaluation>();
   const judge = async (batch: readonly LabelledImage[]): Promise<void> => {
-    const inspections = await detector.inspect(batch.map(({ image }) => image));
-    batch.forEach(({ className, defective, masks }, i) => {
+    const inspections = await detector.inspect(batch.map(({ image }) => image), batch.map(({ region }) => region ?? null));
+    batch.forEach(({ className, defective, image, masks, region }, i) => {
       const { score, map, size } = inspections[i]!;
       const mask = maskUnion(masks, size, size, (picture) => detector.placementOf(picture));
+      const truth = truthWithin({ defective, mask }, region?.inMap(detector.placementOf(image), size) ?? null);
       const evaluation = evaluations.get(className) ?? new Evaluation({ resamples: 0 });
       evaluations.set(className, evaluation);
-      evaluation.add({ defective, score, map, mask, width: size, height: size });
+      evaluation.add({ ...truth, score, map, width: size, height: size });
     });
   };
   const batch: LabelledImage[] = [];

@@ -61,7 +61,7 @@ async function checkpointOf({ name, weights }: BackboneSettings, run: string, mo
  */
 export async function modelPath(run: string): Promise<string> {
   const found = await stat(run).catch((error: unknown) => {
-    throw new InputError(`cannot read the run ${run}: ${reasonOf(error)}`, { cause: error });
+    throw new InputError(`cannot read the run ${run}: ${reasonOf(error)}; a run is a folder that "bigrid train DIR --out RUN" wrote`, { cause: error });
   });
   if (!found.isDirectory()) return run;
   const path = join(run, MODEL_FILE);

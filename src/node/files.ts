@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, open, readFile, rename, rm, rmdir, stat } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, rmdir, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { InputError } from "../runtime/errors.ts";
 
@@ -69,6 +69,20 @@ export async function writeFileAtomic(path: string, contents: Uint8Array | strin
   } catch (error) {
     await rm(beside, { force: true }).catch(() => undefined);
     throw new InputError(`cannot write ${path}: ${writeReasonOf(error)}`, { cause: error });
+  }
+}
+
+const PART = /\.\d+-\d+\.part$/;
+
+/**
+ * Removes what a process that was killed has left beside files that it was writing.
+ * @param isOwn says of a file's path whether nobody else writes it now
+ */
+export async function removeParts(folder: string, isOwn: (path: string) => boolean, recursive = false): Promise<void> {
+  const entries = await readdir(folder, { recursive, withFileTypes: true }).catch(() => []); // what cannot be listed is met when it is written
+  for (const { name, parentPath } of entries.filter(({ name }) => PART.test(name))) {
+    const path = join(parentPath, name);
+    if (isOwn(path.replace(PART, ""))) await rm(path, { force: true }).catch(() => undefined);
   }
 }
 

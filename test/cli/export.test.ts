@@ -29,7 +29,7 @@ test("export writes a file that onnxruntime runs, and says what goes in and come
 
 test("no run, and nowhere to write, end in one line", async () => {
   const none = await bigrid(["export", at("none"), "--out", at("x.onnx")]);
-  expect(none).toMatchObject({ code: 1, stdout: "", stderr: `bigrid: cannot read the run ${at("none")}: it does not exist\n` });
+  expect(none).toMatchObject({ code: 1, stdout: "", stderr: `bigrid: cannot read the run ${at("none")}: it does not exist; a run is a folder that "bigrid train DIR --out RUN" wrote\n` });
   await writeFile(at("file"), "");
   const blocked = await bigrid(["export", folder, "--out", at("file", "x.onnx")]);
   expect(blocked.code).toBe(1);

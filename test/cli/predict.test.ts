@@ -135,6 +135,21 @@ describe("regions", () => {
     expect(await stained("--ignore", at("right.png"))).toEqual(rectangle);
   });
 
+  test("a model says whether it was trained on parts, and a report what counted; a part of nothing is refused", async () => {
+    const TRAIN = ["--size", "64", "--batch", "2", "--epochs-abnormal", "1", "--epochs-normal", "1", "--least-normal", "20", "--folds", "0"];
+    const upper = await bigrid(["train", at("set", "weave"), "--out", at("upper"), ...TRAIN, "--roi", "0,0,64,32"]);
+    expect(upper.stdout).toContain(`bigrid eval ${at("upper")} ${at("set", "weave")} --roi 0,0,64,32 `);
+    const evaluated = await bigrid(["eval", at("upper"), at("set", "weave"), "--roi", "0,0,64,32", "--resamples", "0"]);
+    expect([evaluated.code, evaluated.stderr.includes("was trained")]).toEqual([0, false]);
+    expect(await text("upper", "report.html")).toContain('["What counts","--roi 0,0,64,32"]');
+    expect((await bigrid(["predict", at("upper"), GOOD])).stderr).toContain(`${at("upper")} was trained with --roi or --ignore; without the same here`);
+    expect((await predict([GOOD, "--roi", "0,0,64,32"])).stderr).toContain(`${RUN} was trained on whole images; with --roi or --ignore`);
+    const nothing = await bigrid(["train", at("set", "weave"), "--out", at("none"), ...TRAIN, "--roi", "64,0,9,9"]);
+    expect([nothing.code, nothing.stderr.includes("the region of interest leaves nothing of")]).toEqual([1, true]);
+    const both = await bigrid(["train", at("set", "weave"), "--out", at("none"), ...TRAIN, "--roi", "0,0,64,32", "--anomalies", at("set", "weave")]);
+    expect([both.code, both.stderr.trimEnd().split("\n").at(-1)]).toEqual([1, "bigrid: --anomalies are learnt from as a whole: leave out --roi and --ignore, or --anomalies"]);
+  });
+
   test("defects smaller than the minimal area are none, and an image of such is good; a threshold for pixels is one's own", async () => {
     const [first] = await stained();
     const above = await stained("--min-area", String(64 * 64 + 1));
@@ -176,7 +191,7 @@ describe("shards", () => {
     expect(await text("all.csv")).toBe(await text("one.csv"));
     await rm(journal(1));
     await shard(1, "--pixel-threshold", "1");
-    expect((await merge(at("shards"))).stderr).toMatch(/was begun with pixelThreshold .*, not /);
+    expect((await merge(at("shards"))).stderr).toMatch(/was begun with the threshold for pixels \d.*, not \d.*: go on with the same, name another output, or remove it to begin anew/);
   });
 });
 
@@ -224,11 +239,33 @@ describe("what goes wrong", () => {
     expect(parseCsv(await text("mend.csv")).records).toHaveLength(4);
     await copyFile(sources[0]!, at("mend", "4.png"));
     expect((await predict(words)).stderr).toContain("holds a prediction that was ended after 4 images: --resume goes on with it; remove it to begin anew");
-    expect((await predict([...words, "--resume", "--pixel-threshold", "2"])).stderr).toContain("was begun with pixelThreshold");
+    const journal = at("mend.csv.journal");
+    const refusals: readonly (readonly [string[], string])[] = [
+      [["--pixel-threshold", "2"], "with the threshold for pixels "],
+      [["--min-area", "5"], "with --min-area left out, not 5: "],
+      [["--roi", "0,0,9,9"], "with another --roi: none, not 0,0,9,9: "],
+      [["--masks", at("mend-masks")], "with pictures of the kinds none, not mask: "],
+      [[sources[0]!], "with 6 images, not with these 7: "],
+    ];
+    for (const [more, difference] of refusals) {
+      const { stderr } = await predict([...words, "--resume", ...more]);
+      expect(stderr.trimEnd().split("\n").at(-1)).toContain(`bigrid: ${journal} was begun ${difference}`);
+    }
+    await copyFile(sources[0]!, at("mend", "7.png"));
+    await rm(at("mend", "0.png"));
+    expect((await predict([...words, "--resume"])).stderr).toContain("with 6 images, of which some are others now: go on with the same, name another output, or remove it to begin anew");
+    await copyFile(sources[0]!, at("mend", "0.png"));
+    await rm(at("mend", "7.png"));
+    // As kills in the middle of a write leave them; the last is another's.
+    const leftovers = ["mend.csv.99-0.part", "other.csv.99-1.part"].map((name) => at(name));
+    for (const path of leftovers) await writeFile(path, "half");
     const resumed = await predict([...words, "--resume"]);
+    expect(leftovers.map((path) => existsSync(path))).toEqual([false, true]);
     expect(resumed.stderr).toContain("4 of 6 images are done; going on");
     await predict([at("mend"), "--csv", at("whole.csv")]);
     expect(await text("mend.csv")).toBe(await text("whole.csv"));
+    expect((await predict([GOOD, "--csv", at("mend.csv")])).stderr).toContain(`${at("mend.csv")} of an earlier prediction is replaced`);
+    expect((await predict([GOOD])).stdout).toContain("--out DIR writes this as tables, and where the defects are as heat maps");
   });
 
   test.runIf(existsSync("/dev/full"))("a full disk ends it in one line", async () => {

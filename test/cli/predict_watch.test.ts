@@ -1,6 +1,6 @@
 // bigrid predict --watch, killed at moments that a random stream draws: nothing is lost, nothing comes twice.
 import { spawn, type ChildProcess } from "node:child_process";
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, existsSync, openSync, writeSync } from "node:fs";
 import { copyFile, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -21,6 +21,7 @@ const SOURCE = at("set", "weave", "test", "good", "000.png");
 const WATCH = ["predict", at("run"), "--watch", at("in"), "--out", at("out"), "--coco", at("coco.json"), "--settle", "0.5", "--batch", "2"];
 const lines = async (path: string): Promise<string[]> => (await readFile(path, "utf8").catch(() => "")).split("\n").slice(0, -1);
 const journaled = async () => Math.max(0, (await lines(at("out", "predict.journal"))).length - 1);
+const cocoImages = async () => (JSON.parse(await readFile(at("coco.json"), "utf8")) as { images: { file_name: string }[] }).images.map(({ file_name }) => file_name);
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 const start = (): ChildProcess => spawn(process.execPath, [PROGRAM, ...WATCH], { detached: true, stdio: "ignore" });
@@ -68,6 +69,8 @@ test("killed five times and started again, every image is in every output, once"
   }
   // As a kill in the middle of a write leaves it.
   for (const name of ["predict.journal", "results.csv", "results.jsonl"]) await writeFile(at("out", name), '{"torn', { flag: "a" });
+  const halves = [at("out", "heat", "sub", "x.png.99-0.part"), at("out", "results.csv.99-1.part"), at("coco.json.99-2.part")];
+  for (const path of halves) await writeFile(path, "half");
   const last = start();
   const end = ended(last);
   await until(ROUNDS * EACH);
@@ -80,8 +83,8 @@ test("killed five times and started again, every image is in every output, once"
   expect(new Set(images).size).toBe(put);
   expect(results.every(({ verdict }) => verdict !== "unreadable")).toBe(true);
   expect(parseCsv(await readFile(at("out", "results.csv"), "utf8")).records.map(({ image }) => image)).toEqual(results.map(({ image }) => image));
-  const coco = JSON.parse(await readFile(at("coco.json"), "utf8")) as { images: { file_name: string }[] };
-  expect(coco.images.map(({ file_name }) => file_name)).toEqual(results.map(({ image }) => image));
+  expect(await cocoImages()).toEqual(results.map(({ image }) => image));
+  for (const path of halves) expect(existsSync(path)).toBe(false);
   for (const { heatMap } of results) expect((await readFile(heatMap)).length).toBeGreaterThan(0);
 
   // An image that is written anew under its name is a new one, and its pictures do not replace those of the first.
@@ -89,6 +92,7 @@ test("killed five times and started again, every image is in every output, once"
   const thirdEnd = ended(third);
   await writeFile(at("in", "000.png"), Buffer.concat([bytes, Buffer.from("another")]));
   await until(ROUNDS * EACH + 1);
+  while ((await cocoImages()).length < ROUNDS * EACH + 1) await pause(20); // kept current, not only at the end
   process.kill(third.pid!, "SIGTERM");
   expect(await thirdEnd).toBe(0);
   const again = JSON.parse((await lines(at("out", "results.jsonl"))).at(-1)!) as { image: string; heatMap: string };

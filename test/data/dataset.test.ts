@@ -170,6 +170,17 @@ test.each<[string, readonly string[], string, Parameters<typeof recognise>[1]?]>
     { name: "test" },
   ],
   [
+    "a dataset's folder of masks",
+    ["hole/000_mask.png"],
+    "ground_truth: a folder of this name holds masks, not photographs (1 image, such as 000_mask.png); name the folder of the whole dataset, or rename it",
+    { name: "ground_truth" },
+  ],
+  [
+    "a folder in that",
+    ["000_mask.png", "001_mask.png"],
+    "parts: images of such names are masks, not photographs (2 images, such as 000_mask.png)",
+  ],
+  [
     "a folder of defects among good images",
     ["a.png", "NG/b.png"],
     "parts: NG/ (1 image) would be read as good images, but its name says otherwise; defective images belong in test/NG; rename",

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { countedInMap, defectsOf } from "../../src/models/defects.ts";
+import { defectsOf } from "../../src/models/defects.ts";
 import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
 import { placementOf, type Fit } from "../../src/tensor/placement.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
@@ -91,11 +91,4 @@ describe("wrong options", () => {
     expect(() => defectsOf(inspection, { width: 2, height: 2 }, own(2), { threshold: 1, minArea: 0 })).toThrow(OptionError);
     expect(() => defectsOf(inspection, { width: 2, height: 2 }, own(2), { threshold: 1, counted: new Uint8Array(3) })).toThrow(ShapeError);
   });
-});
-
-test("what counts in a map is what counts in the picture at the same place, and nothing beyond the picture", () => {
-  const picture = { width: 8, height: 4 };
-  const counted = new Uint8Array(32).map((_, i) => (i % 8 < 4 ? 1 : 0)); // the left half
-  const inMap = countedInMap(counted, picture, placementOf("letterbox", picture, { width: 4, height: 4 }), 4);
-  expect([...inMap]).toEqual([0, 0, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0]);
 });

@@ -3,8 +3,9 @@ import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { expect, test } from "vitest";
 import { callsOf } from "../../src/autograd/tape.ts";
 import { synthesise } from "../../src/data/synthetic.ts";
+import type { Detector, Inspection } from "../../src/models/detector.ts";
 import { Training, type TrainingImage } from "../../src/models/training.ts";
-import { BRANCHES, DECODERS, FUSIONS, HEADS, type GradOptions } from "../../src/models/grad/config.ts";
+import { BRANCHES, DECODERS, FUSIONS, HEADS, HINGE_HEADS, type GradOptions } from "../../src/models/grad/config.ts";
 import { Conversion } from "../../src/onnx/conversion.ts";
 import { encodeOnnx } from "../../src/onnx/encode_onnx.ts";
 import { OPERATIONS } from "../../src/onnx/operations.ts";
@@ -37,6 +38,21 @@ test.each(DECODERS)("onnxruntime gives the detector's scores and maps, whatever 
   }
 });
 
+const HINGED = HINGE_HEADS.flatMap((hingeHead): GradOptions[] => [
+  { branches: "abnormal", hingeHead },
+  ...HEADS.flatMap((heads) => (["learned", "none"] as const).map((fusion): GradOptions => ({ heads, fusion, hingeHead }))),
+]);
+
+test("so with the hinge's scores in the map, by either head, whatever else is chosen", async () => {
+  for (const variant of HINGED) {
+    const [plain, hinged] = await Promise.all([0, 3].map((hingeWeight) => madeUpDetector(device, SIZE, { decoder: "tiny", ...variant, hingeWeight }))) as [Detector, Detector];
+    const [without, within] = (await Promise.all([plain, hinged].map((detector) => detector.inspect(pictures)))) as [Inspection[], Inspection[]];
+    expect(within.map(({ map }) => map)).not.toEqual(without.map(({ map }) => map));
+    await expectSameScores(hinged, pictures);
+    for (const detector of [plain, hinged]) detector.release();
+  }
+});
+
 test.each(["same", "same-static", "symmetric"] as const)("so with an EfficientNet padded %s, several blocks, other grids and a hinge head", async (padding) => {
   const detector = await madeUpDetector(device, SIZE, { decoder: "tiny", blocks: 2, localGrid: 5, globalGrid: 3, hingeHead: "own", hingeWeight: 2 }, padding);
   await expectSameScores(detector, pictures);
@@ -56,17 +72,18 @@ test("a letterbox's bars are transparent pixels, which are the mean colour exact
   detector.release();
 });
 
-test("so of a detector that was trained, on good and defective pictures, at a size whose windows are others", async () => {
+test.each([0, 2])("so of a detector that was trained, on good and defective pictures, at a size whose windows are others; hinge of weight %i", async (hingeWeight) => {
   const size = 96;
-  const [scene] = synthesise({ size, train: 6, good: 2, defective: 2, seed: 3 }) as [ReturnType<typeof synthesise>[number]];
+  const [scene] = synthesise({ size, train: 12, good: 2, defective: 2, seed: 3 }) as [ReturnType<typeof synthesise>[number]];
   const pictureOf = ({ rgba }: { readonly rgba: Uint8Array }) => ({ width: size, height: size, data: rgba });
   async function* good(): AsyncGenerator<TrainingImage> {
     for (const image of scene.train) yield { className: "weave", image: pictureOf(image) };
   }
-  const training = await Training.begin(device, good(), { grad: { decoder: "tiny" }, inputSize: size, batch: 3, folds: 0, epochsAbnormal: 1, leastAbnormal: 40 });
+  const training = await Training.begin(device, good(), { grad: { decoder: "tiny", hingeWeight }, inputSize: size, batch: 3, epochsAbnormal: 1, leastAbnormal: 40 });
   let steps = 0;
   for await (const _step of training.fit()) if (++steps === 80) break;
   const detector = await training.finish();
+  expect((detector.config.hinges.abnormal?.weight ?? 0) > 0).toBe(hingeWeight > 0);
   await expectSameScores(detector, scene.test.map(pictureOf));
   detector.release();
 });

@@ -38,8 +38,8 @@ export function addDemo(program: Command): void {
       const options = await trainingOptionsOf({ backbone: "embedded", size, epochsAbnormal: 10, epochsNormal: 50, seed });
       await new TrainingFiles(out).forget();
       say(`synthetic inspection set in ${root}; training on ${device.adapter.description}`);
-      const { detector, modelPath, losses, seconds } = await trainRun(device, root, dataset, out, options, { strict: true, resume: false, checkpointEvery: 100 });
-      const evaluated = await evaluateRun(detector, root, dataset, { strict: true });
+      const { detector, modelPath, losses, seconds } = await trainRun(device, root, dataset, out, options, { strict: true, resume: false, region: null, checkpointEvery: 100 });
+      const evaluated = await evaluateRun(detector, root, dataset, { strict: true, region: null });
       const reportPath = join(out, "report.html");
       const html = await runReport({
         title: "Synthetic inspection set",
@@ -48,6 +48,7 @@ export function addDemo(program: Command): void {
         root,
         format: dataset.layout.format,
         evaluated,
+        region: null,
         losses,
         configuration: [["Epochs", `${options.epochsAbnormal} of the abnormal grid, ${options.epochsNormal} of both`], ["Seed", String(seed)]],
         imageSeconds,
@@ -55,7 +56,7 @@ export function addDemo(program: Command): void {
       });
       await writeFileAtomic(reportPath, html);
       if (json) return print(JSON.stringify({ ...metricsReport(evaluated), model: modelPath, report: reportPath }));
-      print(metricsTable(evaluated));
+      print(metricsTable(evaluated, detector.config.calibration));
       print(`model   ${resolve(modelPath)}`);
       print(`report  ${resolve(reportPath)}   open it in a browser`);
     });

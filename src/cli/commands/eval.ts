@@ -12,11 +12,12 @@ import { addFormatFlag, DATASET_HELP, openDataset } from "../dataset.ts";
 import { evaluateRun, metricsReport } from "../evaluate_run.ts";
 import { WEIGHTS_HELP } from "../options.ts";
 import { metricsTable, print } from "../output.ts";
+import { addRegionFlags, Region, regionWords, remarkOnRegion, type RegionFlags } from "../region.ts";
 import { runReport } from "../run_report.ts";
 import { lossCurvesOf } from "../train_run.ts";
 import { wholeNumber } from "../numbers.ts";
 
-interface EvalFlags {
+interface EvalFlags extends RegionFlags {
   readonly json?: boolean;
   readonly save?: boolean;
   /** A file's path; true if nothing was said, false for none. */
@@ -50,16 +51,18 @@ export function addEval(program: Command): void {
     .addOption(new Option("--metrics <method>", METRICS_HELP).choices(PIXEL_METHODS).default("auto"))
     .option("--resamples <n>", "of the test images, for the intervals (0: none)", wholeNumber(0), 1000)
     .option("--weights <file>", WEIGHTS_HELP);
-  addFormatFlag(command)
+  addRegionFlags(addFormatFlag(command))
     .option("--strict", "end at the first image that cannot be read, instead of skipping it")
-    .action(async (run: string, root: string, { json, save, report, metrics: method, resamples, weights, format, strict = false }: EvalFlags) => {
+    .action(async (run: string, root: string, { json, save, report, metrics: method, resamples, weights, format, strict = false, roi, ignore }: EvalFlags) => {
+      const region = await Region.read({ roi, ignore });
       const model = await modelPath(run);
       const reportPath = report === false ? null : typeof report === "string" ? report : join(dirname(model), "report.html");
       if (reportPath !== null) await ensureWritableFile(reportPath);
       const dataset = await openDataset(root, format, strict);
       const device = await openDevice();
       const detector = await loadDetector(device, run, weights);
-      const evaluated = await evaluateRun(detector, root, dataset, { strict, method, resamples });
+      remarkOnRegion(run, detector.config.regions, region);
+      const evaluated = await evaluateRun(detector, root, dataset, { strict, method, resamples, region });
       const measured = metricsReport(evaluated);
       if (save) await saveMetrics(run, measured);
       if (reportPath !== null) {
@@ -70,6 +73,8 @@ export function addEval(program: Command): void {
           root,
           format: dataset.layout.format,
           evaluated,
+          region,
+          configuration: region ? [["What counts", regionWords({ roi, ignore }).trim()]] : [],
           losses: lossCurvesOf(await new TrainingFiles(dirname(model)).logged()),
           imageSeconds: null,
           trainingSeconds: null,
@@ -77,7 +82,7 @@ export function addEval(program: Command): void {
         await writeFileAtomic(reportPath, html);
       }
       if (json) return print(JSON.stringify({ ...measured, report: reportPath }));
-      print(metricsTable(evaluated));
+      print(metricsTable(evaluated, detector.config.calibration));
       if (reportPath !== null) print(`report  ${resolve(reportPath)}   open it in a browser`);
     });
 }

@@ -14,8 +14,8 @@ import { addPredictFlags, requireConsistent, type PredictFlags } from "../predic
 import type { JudgeOptions } from "../predict/judge.ts";
 import { ensureWritable, outputsOf, type Outputs } from "../predict/outputs.ts";
 import type { Settings } from "../predict/record.ts";
-import { Region } from "../predict/region.ts";
 import { judgeList, watchFolder } from "../predict/runs.ts";
+import { Region, remarkOnRegion } from "../region.ts";
 
 const DEFECT_FOUND = 3; // the exit code
 
@@ -32,8 +32,9 @@ export function addPredict(program: Command): void {
     await ensureWritable(outputs);
     const images = flags.watch === undefined ? await imagesOf(words, flags, outputs) : null;
     if (flags.watch !== undefined) await listFolder(flags.watch);
-    const region = await Region.read(flags.roi, flags.ignore);
+    const region = await Region.read(flags);
     const detector = await loadDetector(await openDevice(), run, flags.weights);
+    remarkOnRegion(run, detector.config.regions, region);
     const options = judgeOptionsOf(detector, flags, outputs, region);
     const settings = await settingsOf(model, flags, options, images);
     const counts = images === null ? await watchFolder(detector, flags, outputs, options, settings) : await judgeList(detector, images, flags, outputs, options, settings);

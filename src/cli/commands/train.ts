@@ -1,16 +1,18 @@
 import type { Command } from "commander";
 import type { FormatName } from "../../data/layouts/layout.ts";
 import { openDevice } from "../../node/device.ts";
+import { modelPath as pathOfModel } from "../../node/detector_file.ts";
 import { ensureWritableFolder } from "../../node/files.ts";
 import { OptionError } from "../../runtime/errors.ts";
 import { anomaliesOf } from "../anomalies.ts";
 import { addFormatFlag, DATASET_HELP, openDataset } from "../dataset.ts";
 import { addTrainFlags, trainingOptionsOf, type TrainFlags } from "../options.ts";
-import { print, say } from "../output.ts";
+import { percentOf, print, say } from "../output.ts";
+import { addRegionFlags, Region, regionWords, type RegionFlags } from "../region.ts";
 import { trainRun } from "../train_run.ts";
 import { wholeNumber } from "../numbers.ts";
 
-interface TrainCommandFlags extends TrainFlags {
+interface TrainCommandFlags extends TrainFlags, RegionFlags {
   readonly out: string;
   readonly format?: FormatName;
   readonly strict?: boolean;
@@ -25,26 +27,30 @@ export function addTrain(program: Command): void {
     .description("learn what good images look like")
     .argument("<dir>", DATASET_HELP)
     .requiredOption("--out <run>", "folder for the model and its log");
-  addFormatFlag(addTrainFlags(command))
+  addRegionFlags(addFormatFlag(addTrainFlags(command)))
     .option("--anomalies <dir>", "dataset whose defective images with masks stage 1 learns from, too")
     .option("--strict", "end at the first image that cannot be read, instead of skipping it")
     .option("--resume", "go on where an earlier training into the same folder was ended")
     .option("--checkpoint-every <steps>", "save the training's state that often, to resume from", wholeNumber(1), 100)
-    .action(async (root: string, { out, format, anomalies, strict = false, resume = false, checkpointEvery, ...flags }: TrainCommandFlags) => {
+    .action(async (root: string, { out, format, anomalies, strict = false, resume = false, checkpointEvery, roi, ignore, ...flags }: TrainCommandFlags) => {
+      const region = await Region.read({ roi, ignore });
+      if (region && anomalies !== undefined) throw new OptionError("--anomalies are learnt from as a whole: leave out --roi and --ignore, or --anomalies");
       const dataset = await openDataset(root, format, strict);
       await ensureWritableFolder(out);
       const device = await openDevice();
       if (flags.anomalyShare !== undefined && anomalies === undefined) throw new OptionError("--anomaly-share is a share of what --anomalies DIR names; give both");
       const options = { ...(await trainingOptionsOf(flags)), anomalies: anomalies === undefined ? null : await anomaliesOf(anomalies, strict) };
+      const before = await pathOfModel(out).catch(() => null);
+      if (before !== null) say(`${before} is there already; the new model replaces it when it is trained (Ctrl-C keeps it)`);
       const images = dataset.classes.reduce((sum, { train }) => sum + train.length, 0);
-      say(`${images} good ${images === 1 ? "image" : "images"} of ${dataset.classes.length === 1 ? "one class" : `${dataset.classes.length} classes`}; ${flags.backbone} backbone, on ${device.adapter.description}`);
-      const { detector, modelPath, seconds } = await trainRun(device, root, dataset, out, options, { strict, resume, checkpointEvery });
+      say(`${images} good ${images === 1 ? "image" : "images"} of ${dataset.classes.length === 1 ? "one class" : `${dataset.classes.length} classes`}; ${flags.backbone} backbone${flags.backbone === "embedded" ? " (--backbone efficientnet-b4 sees more)" : ""}, on ${device.adapter.description}`);
+      const { detector, modelPath, seconds } = await trainRun(device, root, dataset, out, options, { strict, resume, region, checkpointEvery });
       const tests = dataset.classes.reduce((sum, { test }) => sum + test.length, 0);
       const { grad, calibration } = detector.config;
-      print(`${modelPath}: ${grad.decoder} decoder, trained in ${durationOf(seconds)}`);
-      print(`threshold ${calibration.threshold.toPrecision(4)}: of further good images, ${100 * calibration.falseReject} % are expected above it and called defective`);
-      if (tests > 0) print(`next: bigrid eval ${out} ${root}   how well it judges the ${tests} test images there`);
-      print(`${tests > 0 ? "or:  " : "next:"} bigrid predict ${out} IMAGE... --out DIR   judges new images`);
+      print(`${modelPath}: the model, ${grad.decoder} decoder, trained in ${durationOf(seconds)}`);
+      print(`threshold ${calibration.threshold.toPrecision(4)}: images that score above it are called defective, as ${percentOf(calibration.falseReject)} of further good ones are expected to be`);
+      if (tests > 0) print(`next: bigrid eval ${out} ${root}${regionWords({ roi, ignore })}   how well it judges the ${tests} test images there`);
+      print(`${tests > 0 ? "or:  " : "next:"} bigrid predict ${out} IMAGE...${regionWords({ roi, ignore })} --out DIR   judges new images`);
     });
 }
 

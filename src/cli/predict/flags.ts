@@ -2,14 +2,13 @@ import { InvalidArgumentError, type Command } from "commander";
 import { OptionError } from "../../runtime/errors.ts";
 import { positiveNumber, wholeNumber } from "../numbers.ts";
 import { WEIGHTS_HELP } from "../options.ts";
+import { addRegionFlags, type RegionFlags } from "../region.ts";
 import type { OutputFlags, Shard } from "./outputs.ts";
 
 /** What the command line says about prediction. */
-export interface PredictFlags extends OutputFlags {
+export interface PredictFlags extends OutputFlags, RegionFlags {
   readonly watch?: string;
   readonly settle: number;
-  readonly roi?: string;
-  readonly ignore?: string;
   readonly minArea?: number;
   readonly pixelThreshold?: number;
   readonly class?: string;
@@ -30,14 +29,12 @@ export function addOutputFlags(command: Command): Command {
 }
 
 export function addPredictFlags(command: Command): Command {
-  return addOutputFlags(command.option("--out <dir>", "the usual: results.csv, results.jsonl and heat/ in this folder"))
+  return addRegionFlags(addOutputFlags(command.option("--out <dir>", "the usual: results.csv, results.jsonl and heat/ in this folder")))
     .option("--heat <dir>", "a heat map over each image, as PNG of its size")
     .option("--masks <dir>", "a mask of each image's defects, as PNG of its size: 255 in a defect, else 0")
     .option("--contours <dir>", "each image with its defects outlined, as PNG of its size")
     .option("--watch <dir>", "judge the images in this folder and those that come into it, each once, until a signal ends it")
     .option("--settle <seconds>", "with --watch: without a change for so long, a file is complete", positiveNumber(), 1)
-    .option("--roi <region>", "what counts: x,y,width,height in pixels, or a mask's file, stretched over each image")
-    .option("--ignore <mask>", "a mask's file: what it marks does not count")
     .option("--min-area <pixels>", "a defect has at least so many pixels; an image without any is good, whatever its score", wholeNumber(1))
     .option("--pixel-threshold <value>", "of the map, above it a pixel is defective (default: calibrated in training)", positiveNumber())
     .option("--class <name>", "which of the trained classes the images are of: its own thresholds apply, instead of the highest of all")

@@ -6,11 +6,12 @@ import { requireUsable, type DecodedImage } from "../../io/image.ts";
 import { calibratedScore, type GoodScores } from "../../models/calibration.ts";
 import { defectsOf, type Defects } from "../../models/defects.ts";
 import type { Detector, Inspection } from "../../models/detector.ts";
+import type { PictureRegion } from "../../models/picture_region.ts";
 import { writeFileAtomic } from "../../node/files.ts";
 import { decodeImages, encodePng, type Decoded } from "../../node/images.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { say } from "../output.ts";
-import type { Counted, Region } from "./region.ts";
+import type { Region } from "../region.ts";
 import type { Judged, PictureKind, Result } from "./results.ts";
 
 /** An image to judge, and what pictures of it are called below their folders. */
@@ -71,13 +72,14 @@ async function* batchesOf<T>(decoded: AsyncIterable<Decoded<T>>, most: number): 
 
 interface Usable {
   readonly image: DecodedImage;
-  readonly counted: Counted | null;
+  /** What counts of it; null if all does. */
+  readonly part: PictureRegion | null;
 }
 
 async function judgeBatch<T extends Item>(detector: Detector, batch: readonly Decoded<T>[], options: JudgeOptions): Promise<(readonly [T, Result])[]> {
   const read = batch.map((outcome) => usable(detector, outcome, options));
   const images = read.filter((outcome) => "image" in outcome);
-  const inspections = images.length === 0 ? [] : await detector.inspect(images.map(({ image }) => image), images.map(({ counted }) => counted?.inMap ?? null));
+  const inspections = images.length === 0 ? [] : await detector.inspect(images.map(({ image }) => image), images.map(({ part }) => part));
   const inspected = new Map(images.map((image, i) => [image, inspections[i]!]));
   return Promise.all(
     batch.map(async ({ item }, i) => {
@@ -94,9 +96,7 @@ function usable<T extends Item>(detector: Detector, outcome: Decoded<T>, { regio
     if ("error" in outcome) throw outcome.error;
     const { image, item } = outcome;
     requireUsable(image, item.image);
-    const counted = region?.in(image, detector.placementOf(image), detector.config.inputSize) ?? null;
-    if (counted && !counted.any) throw new InputError(`the region of interest leaves nothing of ${item.image} (${image.width}x${image.height} pixels)`);
-    return { image, counted };
+    return { image, part: region?.of(image, item.image, detector.config) ?? null };
   } catch (error) {
     if (!(error instanceof InputError) || strict) throw error;
     say(`skipped: ${error.message}`);
@@ -107,14 +107,14 @@ function usable<T extends Item>(detector: Detector, outcome: Decoded<T>, { regio
 async function resultOf(
   detector: Detector,
   { image: path, picture }: Item,
-  { image, counted }: Usable,
+  { image, part }: Usable,
   inspection: Inspection,
   { good, pixelThreshold, minArea, pictures }: JudgeOptions,
 ): Promise<Judged> {
   const { width, height } = image;
   const { score, peak } = inspection;
   const placement = detector.placementOf(image);
-  const found = defectsOf(inspection, image, placement, { threshold: pixelThreshold, minArea: minArea ?? 1, counted: counted?.inPicture ?? null });
+  const found = defectsOf(inspection, image, placement, { threshold: pixelThreshold, minArea: minArea ?? 1, counted: part?.counted ?? null });
   const written: Partial<Record<PictureKind, string>> = {};
   for (const [kind, folder] of pictures) { // one after another: each takes several times the image's memory
     const file = join(folder, picture);

@@ -1,5 +1,5 @@
-import { extname, join, relative, sep } from "node:path";
-import { ensureWritableFolder, isSpecialFile, writeFileAtomic } from "../../node/files.ts";
+import { dirname, extname, join, relative, resolve, sep } from "node:path";
+import { ensureWritableFolder, isSpecialFile, removeParts, writeFileAtomic } from "../../node/files.ts";
 import { LineFile } from "../../node/line_file.ts";
 import { cocoOf, csvLine, CSV_HEADER, inParts, jsonLine, PICTURE_KINDS, type PictureKind, type Result } from "./results.ts";
 
@@ -134,6 +134,18 @@ export const foldersOf = ({ csv, jsonl, coco, pictures, journal }: Outputs): str
   const files = [csv, jsonl, coco, journal].filter((path) => path !== null && !path.startsWith("/dev/")) as string[];
   return [...new Set([...files.map((path) => join(path, "..")), ...pictures.values()])];
 };
+
+/**
+ * Removes what a prediction that was killed left half written.
+ * @param written paths of the pictures that are written below their folders; null for any
+ */
+export async function removeLeftovers({ csv, jsonl, coco, pictures }: Outputs, written: readonly string[] | null): Promise<void> {
+  for (const path of [csv, jsonl, coco]) if (path !== null) await removeParts(dirname(path), (own) => resolve(own) === resolve(path));
+  for (const folder of pictures.values()) {
+    const own = written && new Set(written.map((picture) => resolve(folder, picture)));
+    await removeParts(folder, (path) => own?.has(resolve(path)) ?? true, true);
+  }
+}
 
 /** Makes sure that all of them can be written: before the work, not after it. */
 export async function ensureWritable(outputs: Outputs): Promise<void> {

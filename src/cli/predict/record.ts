@@ -95,7 +95,7 @@ export class PredictionRecord {
 
   /** All results, in order. */
   results(): AsyncGenerator<Result> {
-    return resultsIn(this.#journal.path);
+    return resultsIn(this.#journal.path, this.done); // those of now, also while others come
   }
 
   /** @throws InputError if a file cannot be written; they are done nevertheless if it is no more than a table */
@@ -107,7 +107,8 @@ export class PredictionRecord {
 
   /** Writes what can only be written whole. */
   writeWhole(): Promise<void> {
-    return this.#tables.writeWhole(() => this.results());
+    const { done } = this; // the same ones each time that they are asked for
+    return this.#tables.writeWhole(() => resultsIn(this.#journal.path, done));
   }
 
   /** Stops where it stands, to be gone on with. */
@@ -135,9 +136,13 @@ export class PredictionRecord {
   }
 }
 
-/** The results in a journal, in order. */
-async function* resultsIn(path: string): AsyncGenerator<Result> {
-  for await (const entry of readEntries<Entry>(path)) if ("result" in entry) yield entry.result;
+/** The results in a journal, in order, the first `most` of them. */
+async function* resultsIn(path: string, most = Infinity): AsyncGenerator<Result> {
+  let count = 0;
+  for await (const entry of readEntries<Entry>(path)) {
+    if (count++ === most) return;
+    if ("result" in entry) yield entry.result;
+  }
 }
 
 /** How many images a journal holds, and whether they are all. */
@@ -154,10 +159,34 @@ function requireSame(own: Header, found: Header, path: string): void {
   if (found.format !== own.format) throw new InputError(`${path} is no journal of predictions: move it away`);
   if (found.version !== own.version) throw new InputError(`${path} is a journal of version ${found.version}; this bigrid reads version ${own.version}`);
   for (const key of Object.keys(own) as (keyof Header)[]) {
-    const [now, before] = [JSON.stringify(own[key]), JSON.stringify(found[key])];
-    if (now !== before) throw new InputError(`${path} was begun with ${key} ${before}, not ${now}: go on with the same, or remove it to begin anew`);
+    if (JSON.stringify(own[key]) === JSON.stringify(found[key])) continue;
+    throw new InputError(`${path} was begun ${differenceOf(key, own, found)}: go on with the same, name another output, or remove it to begin anew`);
   }
 }
+
+/** How a setting differs, in words: "with ... , not ...". */
+function differenceOf(key: keyof Header, own: Header, found: Header): string {
+  const hash = (value: string | null): string => (value === null ? "none" : /^[0-9a-f]{64}$/.test(value) ? `one of SHA-256 ${value.slice(0, 12)}...` : value);
+  switch (key) {
+    case "list": {
+      if (!own.list || !found.list) return `${found.list ? "with" : "without"} a list of images, not ${own.list ? "with" : "without"} one`;
+      const { images } = found.list;
+      return images === own.list.images ? `with ${images} images, of which some are others now` : `with ${images} images, not with these ${own.list.images}`;
+    }
+    case "model":
+    case "roi":
+    case "ignore":
+      return `with another ${{ model: "model", roi: "--roi", ignore: "--ignore" }[key]}: ${hash(found[key])}, not ${hash(own[key])}`;
+    case "pictures":
+      return `with pictures of the kinds ${found.pictures.join(", ") || "none"}, not ${own.pictures.join(", ") || "none"}`;
+    case "shard":
+      return `as ${found.shard ? `shard ${found.shard.index}/${found.shard.count}` : "no shard"}, not as ${own.shard ? `${own.shard.index}/${own.shard.count}` : "none"}`;
+    default:
+      return `with ${FLAGS[key] ?? key} ${String(found[key] ?? "left out")}, not ${String(own[key] ?? "left out")}`;
+  }
+}
+
+const FLAGS: Readonly<Partial<Record<keyof Header, string>>> = { class: "--class", minArea: "--min-area", watch: "--watch", pixelThreshold: "the threshold for pixels", threshold: "the threshold" };
 
 /** Shards that belong together and are complete. */
 export interface Shards {
@@ -201,7 +230,7 @@ export async function openShards(paths: readonly string[]): Promise<Shards> {
 
 /** The results of all shards, in the order of the whole list: its images are dealt out one by one. */
 export async function* mergedResults({ paths }: Shards): AsyncGenerator<Result> {
-  const shards = paths.map(resultsIn);
+  const shards = paths.map((path) => resultsIn(path));
   for (let i = 0; ; i = (i + 1) % shards.length) {
     const next = await shards[i]!.next();
     if (next.done) break;

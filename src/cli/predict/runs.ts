@@ -1,5 +1,7 @@
+import { stat } from "node:fs/promises";
 import type { Detector } from "../../models/detector.ts";
 import { Arrivals, identityOf } from "../../node/arrivals.ts";
+import { isSpecialFile } from "../../node/files.ts";
 import { commonFolder, liesIn } from "../../node/image_list.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { print, printParts, say } from "../output.ts";
@@ -7,8 +9,9 @@ import { showProgress } from "../progress.ts";
 import { AwaitedSignals } from "../signals.ts";
 import type { PredictFlags } from "./flags.ts";
 import { judge, type Item, type JudgeOptions } from "./judge.ts";
-import { PictureNames, type Outputs } from "./outputs.ts";
+import { PictureNames, removeLeftovers, type Outputs } from "./outputs.ts";
 import { PredictionRecord, shareOf, type Counts, type Settings } from "./record.ts";
+import { Refresh } from "./refresh.ts";
 import { inParts, jsonOf } from "./results.ts";
 import { lineOf, printSummary } from "./summary.ts";
 
@@ -24,7 +27,10 @@ export async function judgeList(
   const names = new PictureNames(commonFolder(images));
   const all = images.map((image): Item => ({ image, picture: names.next(image) }));
   const share = shard ? shareOf(all, shard) : all;
+  const earlier = await tablesThere(outputs);
   const record = await PredictionRecord.open(outputs, settings, shard ?? null, resume);
+  if (earlier.length > 0 && record.done === 0) say(`${earlier.join(", ")} of an earlier prediction ${earlier.length === 1 ? "is" : "are"} replaced`);
+  await removeLeftovers(outputs, share.map(({ picture }) => picture));
   const left = share.slice(record.done);
   if (left.length < share.length) say(`${record.done} of ${share.length} images are done; going on`);
   const bar = showProgress("Inspection", share.length);
@@ -45,8 +51,8 @@ export async function judgeList(
     const { counts } = record;
     const { good, unreadable, defective } = counts;
     if (unreadable > 0) say(`skipped ${unreadable} of ${share.length} images that cannot be used (--strict makes this an error)`);
-    if (left.length > 0) say(`${left.length} images in ${((performance.now() - began) / 1000).toFixed(1)} s, ${rate().toFixed(1)} images/s`);
-    if (good + defective === 0 && unreadable > 0) throw new InputError(`none of the ${unreadable} images could be read`);
+    if (left.length > 0) say(`${left.length} ${left.length === 1 ? "image" : "images"} in ${((performance.now() - began) / 1000).toFixed(1)} s, ${rate().toFixed(1)} images/s`);
+    if (good + defective === 0 && unreadable > 0) throw new InputError(unreadable === 1 ? "the image could not be read" : `none of the ${unreadable} images could be read`);
     if (json) await printParts(inParts(jsonOf(options.good.threshold, options.pixelThreshold, () => record.results())));
     else await printSummary(record.results(), counts, outputs, detector.config.calibration.falseReject);
     if (shard && !json) print(`shard ${shard.index} of ${shard.count} is done; when all are: bigrid merge ${outputs.journal} ...`);
@@ -61,6 +67,13 @@ export async function judgeList(
   }
 }
 
+/** Tables that are written anew if nothing is gone on with. */
+async function tablesThere({ csv, jsonl, coco }: Outputs): Promise<string[]> {
+  const paths = [csv, jsonl, coco].filter((path) => path !== null);
+  const found = await Promise.all(paths.map((path) => stat(path).catch(() => null)));
+  return paths.filter((_, i) => found[i]?.isFile());
+}
+
 /** Judges what is in a folder and what comes into it, until a signal ends that. */
 export async function watchFolder(
   detector: Detector,
@@ -71,10 +84,12 @@ export async function watchFolder(
 ): Promise<Counts> {
   const folder = watch!;
   const record = await PredictionRecord.open(outputs, settings, null, true);
+  await removeLeftovers(outputs, null);
   const names = new PictureNames(folder, takenNames(record, outputs));
   const folders = [...outputs.pictures.values()];
   const arrivals = new Arrivals(folder, 1000 * settle, (path) => liesIn(path, folders), record.identities);
   const signals = new AwaitedSignals("ending after this batch", () => arrivals.end());
+  const coco = outputs.coco === null || (await isSpecialFile(outputs.coco)) ? null : new Refresh(() => record.writeWhole(), () => arrivals.end());
   say(`watching ${folder}${record.done > 0 ? `; ${record.done} images are done` : ""}; Ctrl-C ends it`);
   try {
     await record.writeWhole();
@@ -82,16 +97,19 @@ export async function watchFolder(
       const items = arrived.map((arrival) => ({ image: arrival.path, picture: names.next(arrival.path), identity: identityOf(arrival) }));
       for await (const batch of judge(detector, items, options)) {
         await record.append(batch.map(([{ identity }, result]) => ({ result, identity })));
+        coco?.changed();
         for (const [, result] of batch) print(lineOf(result));
         if (signals.came) break;
       }
       if (signals.came) break;
     }
+    await coco?.end();
     await record.writeWhole();
     say(`${record.done} images are done; the same command goes on`);
     return record.counts;
   } finally {
     signals.ignore();
+    await coco?.end().catch(() => undefined); // thrown above, if nothing else was
     await record.close();
   }
 }

@@ -21,6 +21,7 @@ export async function printSummary(results: AsyncIterable<Result>, counts: Count
   const judged = counts.good + counts.defective;
   const expected = falseReject === null ? "" : `: those above 0.500, which ${percentOf(falseReject)} of good images are expected to exceed`;
   print(`${counts.defective} of ${judged} are called defective${expected}`);
+  if (!hasTable && coco === null && pictures.size === 0) print("--out DIR writes this as tables, and where the defects are as heat maps");
   for (const [what, path] of [["table", csv], ["lines", jsonl], ["COCO", coco], ...pictures] as const) {
     if (path !== null) print(`${(TITLES[what] ?? what).padEnd(9)} ${path}`);
   }

@@ -817,7 +817,7 @@
       height: (width) => Math.min(width, 340),
       series: [[0, 1], ...lines.map(() => [0, 1])],
       options: () => ({
-        padding: [px(6), px(8), 0, 0],
+        padding: [px(6), px(14), 0, 0],
         scales: { x: unitScale(most), y: unitScale(1) },
         axes: [axis({ size: px(24), label: x, splits: splits(most), values }), axis({ size: px(30), label: y, splits: splits(1), values })],
         series: [{}, ...lines.map((line, i) => ({

@@ -33,11 +33,23 @@ export const folder: Layout = {
     + "test/good and test/<defect>: images to judge; masks/<defect>/NAME.png: where the defect is",
   fits: () => true,
   read(tree) {
+    requirePhotographs(tree);
     const folders = classFolders(tree);
     const read = (folders.length > 0 ? folders : [""]).map((folder) => readOwn(tree, folder));
     return { classes: read.map(({ found }) => found), masks: read.flatMap(({ masks }) => masks), aside: [], missing: [] };
   },
 };
+
+/** @throws InputError for a folder whose name, or whose files' names, say that it holds masks */
+function requirePhotographs(tree: FileTree): void {
+  const all = tree.below("");
+  const isNamedMasks = NAMES.masks.includes(tree.name.toLowerCase());
+  if (all.length === 0 || !(isNamedMasks || all.every((path) => /[_-]mask\.\w+$/i.test(path)))) return;
+  const reason = isNamedMasks ? "a folder of this name holds" : "images of such names are";
+  throw new InputError(
+    `${tree.name}: ${reason} masks, not photographs (${images(all.length)}, such as ${baseOf(all[0]!)}); name the folder of the whole dataset, or rename it if they are photographs`,
+  );
+}
 
 function readOwn(tree: FileTree, folder: string): ClassReading {
   return readClass(tree, folder, goodImages(tree, folder), NAMES);

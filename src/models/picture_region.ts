@@ -1,0 +1,145 @@
+import type { DecodedImage } from "../io/image.ts";
+import { OptionError } from "../runtime/errors.ts";
+import type { Placement } from "../tensor/placement.ts";
+
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * The part of pictures of one size that counts. A detector sees nothing of the rest: it is shown the part's own pixels there, so that
+ * what it says of the part depends on the part alone.
+ */
+export class PictureRegion {
+  readonly width: number;
+  readonly height: number;
+  /** Row-major, width * height: 1 where the picture counts, else 0. */
+  readonly counted: Uint8Array;
+  #sources: Uint32Array | null = null; // made when first needed, for all pictures
+
+  /** @throws OptionError if `counted` has another size, or is nowhere set */
+  constructor(counted: Uint8Array, { width, height }: Size) {
+    if (counted.length !== width * height || !counted.includes(1)) {
+      throw new OptionError(`expected 1 for each of ${width} x ${height} pixels that counts, and one at least, got ${counted.length} values with ${counted.includes(1) ? "some" : "none"}`);
+    }
+    [this.counted, this.width, this.height] = [counted, width, height];
+  }
+
+  /**
+   * The picture with everything that does not count replaced by what counts, mirrored at the part's border. That is done before
+   * resizing, whose filters reach across the border.
+   * @throws OptionError for a picture of another size
+   */
+  shown({ data, width, height }: DecodedImage): DecodedImage {
+    if (width !== this.width || height !== this.height) {
+      throw new OptionError(`expected a picture of ${this.width} x ${this.height} pixels, as its region has, got ${width} x ${height}`);
+    }
+    const own = data.slice(); // aligned
+    const pixels = new Uint32Array(own.buffer);
+    const sources = (this.#sources ??= sourcesOf(this.counted, this));
+    for (let i = 0; i < pixels.length; i++) pixels[i] = pixels[sources[i]!]!;
+    return { width, height, data: own };
+  }
+
+  /**
+   * Which pixels of a map count: those whose nearest pixel in the picture does.
+   * @param size a side of the map
+   * @returns row-major, size * size; what is no part of the picture does not count
+   */
+  inMap({ source, target }: Placement, size: number): Uint8Array {
+    const inMap = new Uint8Array(size * size);
+    for (let y = 0; y < target.height; y++) {
+      const row = source.top + Math.floor(((y + 0.5) * source.height) / target.height);
+      for (let x = 0; x < target.width; x++) {
+        const column = source.left + Math.floor(((x + 0.5) * source.width) / target.width);
+        inMap[(target.top + y) * size + target.left + x] = this.counted[row * this.width + column]!;
+      }
+    }
+    return inMap;
+  }
+}
+
+/** What is known of an image. */
+interface Truth {
+  readonly defective: boolean;
+  /** Row-major, 1 in a defect; null where nobody marked them. */
+  readonly mask: Uint8Array | null;
+}
+
+/**
+ * The same where only a part counts: what is marked outside is no defect, and an image of which nothing else is marked is good.
+ * @param counted of the mask's size, as `PictureRegion.inMap` has it; null if everything counts
+ */
+export function truthWithin({ defective, mask }: Truth, counted: Uint8Array | null): Truth {
+  if (!counted || !mask) return { defective, mask };
+  const inside = mask.map((marked, i) => marked & counted[i]!);
+  return { defective: defective && (inside.includes(1) || !mask.includes(1)), mask: inside };
+}
+
+/**
+ * Where each pixel has its colour from: itself if it counts, else its mirror image about the nearest pixel that does. Where the part is
+ * too narrow for that, half as far behind its border, or half of that, and so on.
+ */
+function sourcesOf(counted: Uint8Array, { width, height }: Size): Uint32Array {
+  const sources = new Uint32Array(counted.length);
+  const rows = nearestRows(counted, { width });
+  const nearest = new Int32Array(width);
+  for (let y = 0; y < height; y++) {
+    nearestColumns(rows.subarray(y * width, (y + 1) * width), y, nearest);
+    for (let x = 0; x < width; x++) {
+      const [column, row] = [nearest[x]!, rows[y * width + nearest[x]!]!];
+      let [right, down] = [column - x, row - y];
+      const isCounted = (u: number, v: number): boolean => u >= 0 && v >= 0 && u < width && v < height && counted[v * width + u] === 1;
+      while (!isCounted(column + right, row + down)) [right, down] = [Math.trunc(right / 2), Math.trunc(down / 2)];
+      sources[y * width + x] = (row + down) * width + column + right;
+    }
+  }
+  return sources;
+}
+
+/** For each pixel the row of the nearest one in its column that counts; -1 where none does. */
+function nearestRows(counted: Uint8Array, { width }: Pick<Size, "width">): Int32Array {
+  const rows = new Int32Array(counted.length);
+  const last = new Int32Array(width).fill(-1);
+  for (let i = 0; i < counted.length; i++) {
+    const x = i % width;
+    if (counted[i]) last[x] = (i - x) / width;
+    rows[i] = last[x]!;
+  }
+  last.fill(-1);
+  for (let i = counted.length - 1; i >= 0; i--) {
+    const x = i % width;
+    const y = (i - x) / width;
+    if (counted[i]) last[x] = y;
+    if (last[x]! >= 0 && (rows[i]! < 0 || last[x]! - y < y - rows[i]!)) rows[i] = last[x]!;
+  }
+  return rows;
+}
+
+/**
+ * For each pixel of row `y` the column in which the nearest pixel lies that counts, after Felzenszwalb and Huttenlocher, "Distance
+ * Transforms of Sampled Functions": the lower envelope of a parabola for each column.
+ */
+function nearestColumns(rows: Int32Array, y: number, nearest: Int32Array): void {
+  const columns: number[] = [];
+  const starts: number[] = []; // from where on the envelope is each column's
+  const height = (column: number): number => (rows[column]! - y) ** 2 + column ** 2;
+  for (let column = 0; column < rows.length; column++) {
+    if (rows[column]! < 0) continue;
+    let start = -Infinity;
+    for (; columns.length > 0; columns.pop(), starts.pop()) {
+      const before = columns.at(-1)!;
+      start = (height(column) - height(before)) / (2 * (column - before));
+      if (start > starts.at(-1)!) break;
+      start = -Infinity;
+    }
+    columns.push(column);
+    starts.push(start);
+  }
+  let at = 0;
+  for (let x = 0; x < rows.length; x++) {
+    while (at + 1 < starts.length && starts[at + 1]! < x) at++;
+    nearest[x] = columns[at]!;
+  }
+}
