@@ -1,5 +1,6 @@
 import { DeviceLostError, GpuError } from "./errors.ts";
-import { compileKernel, labelOf, type Kernel, type KernelSpec } from "./kernel.ts";
+import { idleGpu, type IdleGpu } from "./idle_gpu.ts";
+import { kernelParts, labelOf, wgslOf, type Kernel, type KernelParts, type KernelSpec } from "./kernel.ts";
 import { Profiler, type KernelTime } from "./profiler.ts";
 import { BufferPool, type Allocation, type MemoryUse, type Scope } from "./pool.ts";
 import { PARAM_SLOT_BYTES, Program, Recording, type ProgramMemory } from "./program.ts";
@@ -44,6 +45,8 @@ export class Device {
   readonly lost: Promise<DeviceLostError>;
   readonly #pool: BufferPool;
   readonly #kernels = new Map<string, Kernel>();
+  readonly #preparing = new Map<string, Promise<void>>();
+  readonly #modules = new Map<string, GPUShaderModule>();
   readonly #bindGroups = new Map<string, GPUBindGroup>();
   readonly #bufferIds = new WeakMap<GPUBuffer, number>();
   readonly #paramsLayout: GPUBindGroupLayout;
@@ -59,6 +62,7 @@ export class Device {
   #failure: GpuError | DeviceLostError | null = null;
   #profiler: Profiler | null = null;
   #recording: Recording | null = null;
+  #rehearsal: Device | null = null; // what stands in while `prepare` runs something
   readonly #programs = new Map<ProgramMemory, number>(); // how many programs have each
 
   constructor(gpu: GPUDevice, adapter: AdapterDescription = { vendor: "", architecture: "", description: "", software: false }) {
@@ -96,14 +100,45 @@ export class Device {
 
   /** The compiled kernel of a spec; compiled at the first call. */
   kernel(spec: KernelSpec): Kernel {
+    if (this.#rehearsal) return this.#rehearsal.kernel(spec);
     this.#throwFailure();
     const key = labelOf(spec);
     let kernel = this.#kernels.get(key);
     if (!kernel) {
-      kernel = this.#checked(key, ["validation", "internal"], () => compileKernel(this.gpu, spec, this.#paramsLayout));
+      kernel = this.#checked(key, ["validation", "internal"], () => {
+        const { interface: rest, descriptor } = this.#partsOf(spec);
+        return { ...rest, pipeline: this.gpu.createComputePipeline(descriptor) };
+      });
       this.#kernels.set(key, kernel);
     }
     return kernel;
+  }
+
+  /**
+   * Compiles the kernels that `f` dispatches, all at a time, unless they are there already. To find out which, `f` is run, with nothing
+   * happening on the GPU: tensors that it makes are worth nothing, and it must change nothing that outlives it.
+   * @throws what `f` throws
+   */
+  async prepare(f: () => unknown): Promise<void> {
+    this.#throwFailure();
+    const { device: idle } = this.rehearsal();
+    const outer = this.#rehearsal;
+    this.#rehearsal = idle;
+    try {
+      f();
+    } finally {
+      this.#rehearsal = outer;
+    }
+    await Promise.all([...idle.#kernels.values()].map(({ spec }) => this.#prepareKernel(spec)));
+  }
+
+  /**
+   * A device like this one on which nothing happens, and where all that is read back is 0: what runs on it shows what it would take. `held`
+   * are the bytes of all its buffers, now and at most.
+   */
+  rehearsal(): { readonly device: Device; readonly held: IdleGpu["held"] } {
+    const { gpu, held } = idleGpu(this.gpu);
+    return { device: new Device(gpu, this.adapter), held };
   }
 
   /** Workgroups covering `invocations`, folded into y where x alone is too small. */
@@ -115,12 +150,14 @@ export class Device {
 
   /** A storage buffer of at least `bytes`. Its contents are whatever the last user left there. */
   allocate(bytes: number): Allocation {
+    if (this.#rehearsal) return this.#rehearsal.allocate(bytes);
     this.#throwFailure();
     return (this.#recording?.pool ?? this.#pool).allocate(bytes);
   }
 
   /** Gives storage back to the pool: what was recorded before still sees it. */
   release(allocation: Allocation): void {
+    if (this.#rehearsal) return this.#rehearsal.release(allocation);
     if (!this.#recording) return this.#pool.release(allocation); // what a program owns, only the program gives back
     if (this.#pool.lends(allocation)) throw new Error("capture: a tensor from outside must not be released inside");
     this.#recording.pool.release(allocation);
@@ -128,7 +165,7 @@ export class Device {
 
   /** Opens a scope: what is allocated until it closes is released then, except what is kept. See `Scope`. */
   scope(): Scope {
-    return (this.#recording?.pool ?? this.#pool).scope();
+    return this.#rehearsal?.scope() ?? (this.#recording?.pool ?? this.#pool).scope();
   }
 
   /** What is allocated at present. */
@@ -146,7 +183,7 @@ export class Device {
 
   /** Whether `capture` is running. */
   get isCapturing(): boolean {
-    return this.#recording !== null;
+    return this.#rehearsal?.isCapturing ?? this.#recording !== null;
   }
 
   /**
@@ -159,6 +196,7 @@ export class Device {
    * @throws Error where `f` reads back, releases a tensor from outside, or captures
    */
   capture<T>(f: () => T, beside: Program | null = null): { readonly program: Program; readonly result: T } {
+    if (this.#rehearsal) return this.#rehearsal.capture(f, beside);
     if (this.#recording) throw new Error("capture: there is one going on already");
     if (beside && !this.#programs.has(beside.memory)) throw new Error("capture: the program beside was released");
     const recording = (this.#recording = new Recording(beside?.memory ?? { pool: this.#newPool(), groups: new Map() }));
@@ -181,6 +219,7 @@ export class Device {
 
   /** Records one dispatch. `buffers` and `params` must name exactly what the WGSL declares. */
   dispatch(kernel: Kernel, buffers: Record<string, BufferPart>, params: Record<string, number>, [x, y]: Workgroups): void {
+    if (this.#rehearsal) return this.#rehearsal.dispatch(kernel, buffers, params, [x, y]);
     this.#throwFailure();
     if (x * y === 0) return;
     requireSameNames(kernel, "binding", buffers, kernel.bindings);
@@ -216,6 +255,7 @@ export class Device {
 
   /** Writes `data` into a buffer at `offset`, a multiple of four, after everything recorded so far. */
   write(buffer: GPUBuffer, data: ArrayBufferView, offset = 0): void {
+    if (this.#rehearsal) return;
     if (this.#recording) return this.copy(this.#constant(data), 0, buffer, offset, Math.ceil(data.byteLength / 4) * 4);
     this.submit();
     const { buffer: source, byteOffset, byteLength } = data;
@@ -230,6 +270,7 @@ export class Device {
 
   /** Sets the first `bytes` (a multiple of four) of a buffer to zero, after everything recorded so far. */
   clear(buffer: GPUBuffer, bytes: number): void {
+    if (this.#rehearsal) return;
     this.#throwFailure();
     this.#recording?.commands.push({ kind: "clear", buffer, bytes });
     this.#endPass().clearBuffer(buffer, 0, bytes);
@@ -237,6 +278,7 @@ export class Device {
 
   /** Copies `bytes` (a multiple of four) from one buffer to another, after everything recorded so far. */
   copy(source: GPUBuffer, sourceOffset: number, destination: GPUBuffer, destinationOffset: number, bytes: number): void {
+    if (this.#rehearsal) return;
     this.#throwFailure();
     this.#recording?.commands.push({ kind: "copy", source, from: sourceOffset, destination, to: destinationOffset, bytes });
     this.#endPass().copyBufferToBuffer(source, sourceOffset, destination, destinationOffset, bytes);
@@ -261,6 +303,7 @@ export class Device {
 
   /** Sends what was recorded to the GPU. */
   submit(): void {
+    if (this.#rehearsal) return;
     this.#throwFailure();
     if (!this.#encoder) return;
     this.#endPass();
@@ -276,6 +319,7 @@ export class Device {
   /** The first `bytes` of a buffer as they are after everything recorded so far. The buffer may be released at once. */
   async read(buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
     this.#throwFailure();
+    if (this.#rehearsal) throw new Error("prepare: nothing can be read back inside");
     if (this.#recording) throw new Error("capture: nothing can be read back inside; return the tensor and read it after a run");
     const size = Math.max(4, Math.ceil(bytes / 4) * 4);
     const staging = this.gpu.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
@@ -338,6 +382,29 @@ export class Device {
         this.#pendingScopes.push(caught);
       }
     }
+  }
+
+  #partsOf(spec: KernelSpec): KernelParts {
+    return kernelParts(this.gpu, spec, this.#paramsLayout, ({ module, element }) => {
+      const label = `${module.name}<${element}>`;
+      let compiled = this.#modules.get(label);
+      if (!compiled) this.#modules.set(label, (compiled = this.gpu.createShaderModule({ label, code: wgslOf(module, element) })));
+      return compiled;
+    });
+  }
+
+  /** One that cannot be compiled is left to `kernel`, which says why. */
+  #prepareKernel(spec: KernelSpec): Promise<void> {
+    const key = labelOf(spec);
+    if (this.#kernels.has(key)) return Promise.resolve();
+    let preparing = this.#preparing.get(key);
+    if (preparing) return preparing;
+    const { interface: rest, descriptor } = this.#checked(key, ["validation", "internal"], () => this.#partsOf(spec));
+    preparing = this.gpu.createComputePipelineAsync(descriptor).then((pipeline) => {
+      if (!this.#kernels.has(key)) this.#kernels.set(key, { ...rest, pipeline });
+    }, () => undefined).finally(() => this.#preparing.delete(key));
+    this.#preparing.set(key, preparing);
+    return preparing;
   }
 
   #newPool(): BufferPool {
