@@ -10,6 +10,8 @@ const PARAM_SLOTS = 1024;
 // allows a process 65530: beyond them Mesa 25.0 crashes. Twice as many groups took 43000.
 const MAX_BIND_GROUPS = 1 << 13;
 
+const MAX_STAGING = 8;
+
 /** Number of workgroups along x and y. */
 export type Workgroups = readonly [x: number, y: number];
 
@@ -45,6 +47,7 @@ export class Device {
   readonly lost: Promise<DeviceLostError>;
   readonly #pool: BufferPool;
   readonly #kernels = new Map<string, Kernel>();
+  readonly #staging: GPUBuffer[] = []; // the last that were read back through
   readonly #preparing = new Map<string, Promise<void>>();
   readonly #modules = new Map<string, GPUShaderModule>();
   readonly #bindGroups = new Map<string, GPUBindGroup>();
@@ -152,7 +155,7 @@ export class Device {
   allocate(bytes: number): Allocation {
     if (this.#rehearsal) return this.#rehearsal.allocate(bytes);
     this.#throwFailure();
-    return (this.#recording?.pool ?? this.#pool).allocate(bytes);
+    return (this.#recording ?? this.#pool).allocate(bytes);
   }
 
   /** Gives storage back to the pool: what was recorded before still sees it. */
@@ -322,7 +325,7 @@ export class Device {
     if (this.#rehearsal) throw new Error("prepare: nothing can be read back inside");
     if (this.#recording) throw new Error("capture: nothing can be read back inside; return the tensor and read it after a run");
     const size = Math.max(4, Math.ceil(bytes / 4) * 4);
-    const staging = this.gpu.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+    const staging = this.#stagingOf(size);
     this.#endPass().copyBufferToBuffer(buffer, 0, staging, 0, size);
     this.submit();
     this.#counters.bytesRead += bytes;
@@ -335,7 +338,9 @@ export class Device {
     }
     await this.settle();
     const copy = staging.getMappedRange().slice(0, bytes);
-    staging.destroy();
+    staging.unmap();
+    this.#staging.push(staging);
+    if (this.#staging.length > MAX_STAGING) this.#staging.shift()!.destroy();
     return copy;
   }
 
@@ -382,6 +387,13 @@ export class Device {
         this.#pendingScopes.push(caught);
       }
     }
+  }
+
+  /** A buffer to read back through: one of that size that was used before, or a new one. */
+  #stagingOf(size: number): GPUBuffer {
+    const at = this.#staging.findIndex((staging) => staging.size === size);
+    if (at >= 0) return this.#staging.splice(at, 1)[0]!;
+    return this.gpu.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
   }
 
   #partsOf(spec: KernelSpec): KernelParts {

@@ -21,7 +21,7 @@ export function idleGpu({ limits, features }: GPUDevice): IdleGpu {
       held.bytes -= left;
       left = 0;
     };
-    return { size, destroy, mapAsync: () => Promise.resolve(), getMappedRange: () => new ArrayBuffer(size) };
+    return { size, destroy, unmap: NOTHING, mapAsync: () => Promise.resolve(), getMappedRange: () => new ArrayBuffer(size) };
   };
   const pass = { setPipeline: NOTHING, setBindGroup: NOTHING, dispatchWorkgroups: NOTHING, end: NOTHING };
   const encoder = { beginComputePass: () => pass, clearBuffer: NOTHING, copyBufferToBuffer: NOTHING, finish: () => ({}) };

@@ -1,5 +1,5 @@
 import type { Kernel } from "./kernel.ts";
-import type { BufferPool } from "./pool.ts";
+import type { Allocation, BufferPool } from "./pool.ts";
 
 export const PARAM_SLOT_BYTES = 256; // minUniformBufferOffsetAlignment is at most this
 
@@ -38,6 +38,7 @@ export class Program {
   readonly #params: GPUBuffer | null;
   readonly #paramsGroup: GPUBindGroup | null;
   readonly #constants: readonly GPUBuffer[];
+  readonly #made: readonly Allocation[];
   readonly #owner: ProgramOwner;
   #isReleased = false;
 
@@ -46,6 +47,7 @@ export class Program {
     this.memory = recording.memory;
     this.#commands = recording.commands;
     this.#constants = recording.constants;
+    this.#made = recording.made;
     this.#params = params?.buffer ?? null;
     this.#paramsGroup = params?.group ?? null;
     this.#owner = owner;
@@ -66,6 +68,7 @@ export class Program {
   release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
+    for (const allocation of this.#made) this.memory.pool.release(allocation); // to programs beside it
     this.#owner.released();
     for (const buffer of [...this.#constants, ...(this.#params ? [this.#params] : [])]) buffer.destroy();
   }
@@ -109,6 +112,8 @@ export class Recording {
   readonly commands: Command[] = [];
   /** Buffers that hold what was written from the host. */
   readonly constants: GPUBuffer[] = [];
+  /** Everything allocated, whether or not it was released since. */
+  readonly made: Allocation[] = [];
   readonly #slots = new Map<string, number>();
   readonly #params: Uint8Array[] = [];
 
@@ -118,6 +123,12 @@ export class Recording {
 
   get pool(): BufferPool {
     return this.memory.pool;
+  }
+
+  allocate(bytes: number): Allocation {
+    const allocation = this.pool.allocate(bytes);
+    this.made.push(allocation);
+    return allocation;
   }
 
   /** @param params the kernel's, as they lie in its slot */
