@@ -71,7 +71,7 @@ export class CapturedJudge {
       const made = this.#judge(inputs[0]!, inputs[1] ?? null);
       for (const tensor of Object.values<Tensor>({ ...made })) scope.keep(tensor);
       return made;
-    }, beside?.program);
+    }, { beside: beside?.program ?? null, lean: true });
     if (this.#captured.size === MOST) this.#drop(oldest!);
     this.#captured.set(key, { program, inputs, judgement });
     return judgement;

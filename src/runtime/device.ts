@@ -1,6 +1,7 @@
 import { DeviceLostError, GpuError } from "./errors.ts";
 import { idleGpu, type IdleGpu } from "./idle_gpu.ts";
 import { kernelParts, labelOf, wgslOf, type Kernel, type KernelParts, type KernelSpec } from "./kernel.ts";
+import { Lifetimes, type MemoryPlan } from "./lifetimes.ts";
 import { Profiler, type KernelTime } from "./profiler.ts";
 import { BufferPool, type Allocation, type MemoryUse, type Scope } from "./pool.ts";
 import { PARAM_SLOT_BYTES, Program, Recording, type ProgramMemory } from "./program.ts";
@@ -25,6 +26,20 @@ export interface AdapterDescription {
   readonly description: string;
   /** A CPU pretending to be a GPU: right, and slow. */
   readonly software: boolean;
+}
+
+/** How `capture` goes about it. */
+export interface CaptureOptions {
+  /**
+   * A program, not released, whose memory this one shall use too: a run of either overwrites what the other made, but for its results.
+   * Default: none.
+   */
+  readonly beside?: Program | null;
+  /**
+   * Run `f` once more before, where nothing happens, to find out how long each tensor is needed, and let tensors that are not needed at a
+   * time share their storage. Nothing but tensors may be changed by `f`. Default false.
+   */
+  readonly lean?: boolean;
 }
 
 /** Work done since the device was made. */
@@ -125,13 +140,7 @@ export class Device {
   async prepare(f: () => unknown): Promise<void> {
     this.#throwFailure();
     const { device: idle } = this.rehearsal();
-    const outer = this.#rehearsal;
-    this.#rehearsal = idle;
-    try {
-      f();
-    } finally {
-      this.#rehearsal = outer;
-    }
+    this.#rehearse(idle, f);
     await Promise.all([...idle.#kernels.values()].map(({ spec }) => this.#prepareKernel(spec)));
   }
 
@@ -184,6 +193,11 @@ export class Device {
     };
   }
 
+  /** Whether something runs where nothing happens, to find out what it takes. */
+  get isRehearsing(): boolean {
+    return this.#rehearsal !== null;
+  }
+
   /** Whether `capture` is running. */
   get isCapturing(): boolean {
     return this.#rehearsal?.isCapturing ?? this.#recording !== null;
@@ -194,15 +208,19 @@ export class Device {
    * params on the same buffers, to the same bits as `f` would. Tensors from outside are read where they are: write into
    * them what is new. Tensors made inside stay the program's.
    *
-   * @param beside a program, not released, whose memory this one shall use too: a run of either overwrites what the other made, but
-   * for its results
    * @throws Error where `f` reads back, releases a tensor from outside, or captures
    */
-  capture<T>(f: () => T, beside: Program | null = null): { readonly program: Program; readonly result: T } {
-    if (this.#rehearsal) return this.#rehearsal.capture(f, beside);
+  capture<T>(f: () => T, options: CaptureOptions = {}): { readonly program: Program; readonly result: T } {
+    if (this.#rehearsal) return this.#rehearsal.capture(f, options);
+    const { beside = null, lean = false } = options;
     if (this.#recording) throw new Error("capture: there is one going on already");
     if (beside && !this.#programs.has(beside.memory)) throw new Error("capture: the program beside was released");
-    const recording = (this.#recording = new Recording(beside?.memory ?? { pool: this.#newPool(), groups: new Map() }));
+    const plan = lean ? this.#planOf(f) : null;
+    return this.#capture(f, new Recording(beside?.memory ?? { pool: this.#newPool(), groups: new Map(), shared: [] }, plan, null));
+  }
+
+  #capture<T>(f: () => T, recording: Recording): { readonly program: Program; readonly result: T } {
+    this.#recording = recording;
     this.#programs.set(recording.memory, (this.#programs.get(recording.memory) ?? 0) + 1);
     try {
       const result = f();
@@ -230,6 +248,7 @@ export class Device {
     const offset = this.#writeParams(kernel, params);
     this.#pass ??= this.#beginPass(kernel.label);
     const group = this.#bindGroup(kernel, buffers);
+    this.#recording?.lifetimes?.used(Object.values(buffers).map((part) => resourceOf(part).buffer));
     this.#recording?.dispatch(kernel, group, new Uint8Array(this.#paramsHost, offset, PARAM_SLOT_BYTES), [x, y]);
     this.#pass.setPipeline(kernel.pipeline);
     this.#pass.setBindGroup(0, group);
@@ -258,7 +277,7 @@ export class Device {
 
   /** Writes `data` into a buffer at `offset`, a multiple of four, after everything recorded so far. */
   write(buffer: GPUBuffer, data: ArrayBufferView, offset = 0): void {
-    if (this.#rehearsal) return;
+    if (this.#rehearsal) return this.#rehearsal.write(buffer, data, offset);
     if (this.#recording) return this.copy(this.#constant(data), 0, buffer, offset, Math.ceil(data.byteLength / 4) * 4);
     this.submit();
     const { buffer: source, byteOffset, byteLength } = data;
@@ -273,16 +292,18 @@ export class Device {
 
   /** Sets the first `bytes` (a multiple of four) of a buffer to zero, after everything recorded so far. */
   clear(buffer: GPUBuffer, bytes: number): void {
-    if (this.#rehearsal) return;
+    if (this.#rehearsal) return this.#rehearsal.clear(buffer, bytes);
     this.#throwFailure();
+    this.#recording?.lifetimes?.used([buffer]);
     this.#recording?.commands.push({ kind: "clear", buffer, bytes });
     this.#endPass().clearBuffer(buffer, 0, bytes);
   }
 
   /** Copies `bytes` (a multiple of four) from one buffer to another, after everything recorded so far. */
   copy(source: GPUBuffer, sourceOffset: number, destination: GPUBuffer, destinationOffset: number, bytes: number): void {
-    if (this.#rehearsal) return;
+    if (this.#rehearsal) return this.#rehearsal.copy(source, sourceOffset, destination, destinationOffset, bytes);
     this.#throwFailure();
+    this.#recording?.lifetimes?.used([source, destination]);
     this.#recording?.commands.push({ kind: "copy", source, from: sourceOffset, destination, to: destinationOffset, bytes });
     this.#endPass().copyBufferToBuffer(source, sourceOffset, destination, destinationOffset, bytes);
   }
@@ -405,6 +426,26 @@ export class Device {
     });
   }
 
+  /** Runs `f` on a device where nothing happens. */
+  #rehearse(idle: Device, f: () => unknown): void {
+    this.#rehearsal = idle;
+    try {
+      f();
+    } finally {
+      this.#rehearsal = null;
+    }
+  }
+
+  #planOf(f: () => unknown): MemoryPlan {
+    const { device: idle } = this.rehearsal();
+    const lifetimes = new Lifetimes();
+    const pool = idle.#newPool(false);
+    const recording = new Recording({ pool, groups: new Map(), shared: [] }, null, lifetimes);
+    this.#rehearse(idle, () => idle.#capture(f, recording));
+    const kept = new Set(recording.made.filter((allocation) => pool.lends(allocation)).map(({ buffer }) => buffer));
+    return lifetimes.plan((buffer) => kept.has(buffer));
+  }
+
   /** One that cannot be compiled is left to `kernel`, which says why. */
   #prepareKernel(spec: KernelSpec): Promise<void> {
     const key = labelOf(spec);
@@ -419,10 +460,10 @@ export class Device {
     return preparing;
   }
 
-  #newPool(): BufferPool {
+  #newPool(reuses = true): BufferPool {
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     const create = (size: number) => this.#checked(`allocating ${size} bytes`, ["out-of-memory"], () => this.gpu.createBuffer({ size, usage }));
-    return new BufferPool(create, this.gpu.limits.maxBufferSize);
+    return new BufferPool(create, this.gpu.limits.maxBufferSize, reuses);
   }
 
   /** A buffer with these bytes, and zeros up to a multiple of four: what a program copies from where its capture wrote. */

@@ -38,6 +38,7 @@ export function idleGpu({ limits, features }: GPUDevice): IdleGpu {
     createPipelineLayout: () => ({}),
     createShaderModule: () => ({}),
     createComputePipeline: () => ({}),
+    createComputePipelineAsync: () => Promise.resolve({}),
     createCommandEncoder: () => encoder,
     queue: { writeBuffer: NOTHING, submit: NOTHING, onSubmittedWorkDone: () => Promise.resolve() },
     destroy: NOTHING,

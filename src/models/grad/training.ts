@@ -117,6 +117,7 @@ export class GradTraining {
       const anomalous = stage === "abnormal" ? await this.#anomalous(images.length, step) : null;
       const chosen = await this.#features.batch(images.slice(anomalous?.mask.shape[0] ?? 0));
       const noisy = new RandomStream(seed, STREAM.coin + offset, step).unit() < 0.5;
+      await this.#steps.prepare(chosen, anomalous, noisy, step);
       const results = this.#steps.take(chosen, anomalous, noisy, step, rateScale);
       for (const used of [chosen, anomalous?.features, anomalous?.mask]) if (used) release(used);
       const done = step + 1;
