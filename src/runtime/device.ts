@@ -180,6 +180,13 @@ export class Device {
     return this.#rehearsal?.scope() ?? (this.#recording?.pool ?? this.#pool).scope();
   }
 
+  /** Gives the storage that is lent to nobody back to the GPU, where work that needed much is done. */
+  trim(): void {
+    this.submit();
+    this.#pool.trim();
+    this.#bindGroups.clear(); // what they bind may be gone
+  }
+
   /** What is allocated at present. */
   memory(): MemoryUse {
     const uses = [this.#pool, ...[...this.#programs.keys()].map(({ pool }) => pool)].map((pool) => pool.use());

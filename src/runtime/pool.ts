@@ -95,13 +95,19 @@ export class BufferPool {
     return this.#lent.has(allocation.id);
   }
 
+  /** Destroys the buffers that are lent to nobody. */
+  trim(): void {
+    for (const buffer of [...this.#free.values()].flat()) buffer.destroy();
+    this.#free.clear();
+    this.#freeBytes = 0;
+  }
+
   /** Destroys all buffers, lent or not; nothing may be lent afterwards. */
   destroy(): void {
-    for (const buffer of [...this.#free.values()].flat()) buffer.destroy();
+    this.trim();
     for (const { buffer } of this.#lent.values()) buffer.destroy();
-    this.#free.clear();
     this.#lent.clear();
-    [this.#bytes, this.#freeBytes] = [0, 0];
+    this.#bytes = 0;
   }
 
   scope(): Scope {

@@ -125,6 +125,7 @@ export class GradTraining {
       const isOver = done === steps || (hits?.every((share) => share > enoughHits) ?? false);
       if (isOver) {
         this.release();
+        this.#model.weights.device.trim(); // the next stage needs other sizes
         const stages = stagesOf(this.#model.config);
         const next = stages[stages.indexOf(stage) + 1];
         this.#position = next ? { stage: next, step: 0 } : null;
