@@ -52,6 +52,17 @@ export function callsOf<T>(f: () => T): { readonly result: T; readonly calls: re
   }
 }
 
+/** Runs `f` with no tape running. */
+export function untracked<T>(f: () => T): T {
+  const outer = active;
+  active = null;
+  try {
+    return f();
+  } finally {
+    active = outer;
+  }
+}
+
 /** Whether a gradient will be asked of an op on these tensors: then it must keep what its pullbacks need. */
 export const isRecording = (...tensors: readonly (Tensor | null)[]): boolean => active !== null && tensors.some((tensor) => tensor?.requiresGrad);
 

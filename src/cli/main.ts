@@ -1,17 +1,21 @@
 import { Command, CommanderError, type Option } from "commander";
 import { BigridError } from "../runtime/errors.ts";
 import { VERSION } from "../runtime/version.ts";
-import { addDemo } from "./commands/demo.ts";
-import { addEval } from "./commands/eval.ts";
-import { addExport } from "./commands/export.ts";
-import { addInfo } from "./commands/info.ts";
-import { addInspect } from "./commands/inspect.ts";
-import { addMerge } from "./commands/merge.ts";
-import { addPredict } from "./commands/predict.ts";
-import { addTrain } from "./commands/train.ts";
-import { addWeights } from "./commands/weights.ts";
 import { messages } from "./messages.ts";
 import { say } from "./output.ts";
+
+// In help's order. What a command needs is only loaded where it is asked for.
+const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
+  demo: async () => (await import("./commands/demo.ts")).addDemo,
+  inspect: async () => (await import("./commands/inspect.ts")).addInspect,
+  train: async () => (await import("./commands/train.ts")).addTrain,
+  eval: async () => (await import("./commands/eval.ts")).addEval,
+  predict: async () => (await import("./commands/predict.ts")).addPredict,
+  merge: async () => (await import("./commands/merge.ts")).addMerge,
+  export: async () => (await import("./commands/export.ts")).addExport,
+  weights: async () => (await import("./commands/weights.ts")).addWeights,
+  info: async () => (await import("./commands/info.ts")).addInfo,
+};
 
 const FAILED = 1;
 const WRONG_USAGE = 2;
@@ -30,7 +34,8 @@ From photographs of good parts to defects found in new ones:
   bigrid eval RUN DIR                    how well it does, if DIR has images of defects too
   bigrid predict RUN IMAGE... --out OUT  judges new images
 No photographs at hand? "bigrid demo" makes its own. Docs: docs/getting_started.md`);
-for (const add of [addDemo, addInspect, addTrain, addEval, addPredict, addMerge, addExport, addWeights, addInfo]) add(program);
+const word = process.argv.slice(2).find((word) => !word.startsWith("-")) ?? "";
+for (const name of Object.hasOwn(COMMANDS, word) ? [word] : Object.keys(COMMANDS)) (await COMMANDS[name]!())(program);
 for (const command of program.commands) {
   command.exitOverride().copyInheritedSettings(program).showHelpAfterError(`(bigrid ${command.name()} --help says more)`);
   for (const option of command.options.filter(({ mandatory }) => mandatory)) requireLate(command, option);

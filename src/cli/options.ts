@@ -31,6 +31,7 @@ export interface TrainFlags extends GradFlags {
   readonly falseReject?: number;
   readonly folds?: number;
   readonly featureMemory?: number;
+  readonly recompute?: boolean;
 }
 
 export function addTrainFlags(command: Command): Command {
@@ -53,6 +54,8 @@ export function addTrainFlags(command: Command): Command {
     .option("--false-reject <share>", "of good images that may be called defective: it sets the threshold", positiveNumber(0.5), 0.01)
     .option("--folds <n>", "models trained besides, to set the threshold, for a class of fewer than ten images (0: none)", wholeNumber(0), 3)
     .option("--feature-memory <MB>", "device memory for the training set's features; the rest goes to a file in the run's folder", wholeNumber(0), 1024)
+    .option("--recompute", "compute the decoders' blocks twice rather than keep what they make (default: not for tiny)")
+    .option("--no-recompute", "keep it: faster, in several times the memory")
     .option("--seed <n>", "of everything random", wholeNumber(0), 0);
 }
 

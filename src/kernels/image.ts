@@ -21,19 +21,61 @@ export interface ImageOptions {
   readonly deviation: readonly [number, number, number];
 }
 
+const MOST_FILTERS = 16; // of eight sizes of pictures
+
+/** Filters that pictures were resized with, kept for others of the same size: the last few. */
+export class ResizeFilters {
+  readonly #filters = new Map<string, Tensor>(); // the last used is last
+
+  /** Those that turn `extent` pixels into `outExtent`. */
+  of(device: Device, extent: number, outExtent: number): Tensor {
+    const key = `${extent} ${outExtent}`;
+    const filter = this.#filters.get(key) ?? triangleFilters(device, extent, outExtent);
+    this.#filters.delete(key);
+    this.#filters.set(key, filter);
+    const [oldest] = this.#filters;
+    if (this.#filters.size > MOST_FILTERS) this.#drop(...oldest!);
+    return filter;
+  }
+
+  /** Gives their storage back. */
+  release(): void {
+    for (const entry of [...this.#filters]) this.#drop(...entry);
+  }
+
+  #drop(key: string, filter: Tensor): void {
+    release(filter);
+    this.#filters.delete(key);
+  }
+}
+
 /** Pictures of any sizes -> `[N,height,width,3]`, antialiased bilinear as PIL's; zero (that is, the mean) where none is placed. */
-export function imagesForward(device: Device, pictures: readonly Picture[], placements: readonly Placement[], options: ImageOptions): Tensor {
+export function imagesForward(
+  device: Device,
+  pictures: readonly Picture[],
+  placements: readonly Placement[],
+  options: ImageOptions,
+  filters: ResizeFilters,
+): Tensor {
   const covered = placements.every(({ target }) => target.width === options.width && target.height === options.height);
   const output = (covered ? empty : zeros)(device, [pictures.length, options.height, options.width, 3]);
-  pictures.forEach((picture, n) => imageForward(device, picture, placements[n]!, output, n, options));
+  pictures.forEach((picture, n) => imageForward(device, picture, placements[n]!, output, n, options, filters));
   return output;
 }
 
-function imageForward(device: Device, { width, data }: Picture, { source, target }: Placement, output: Tensor, n: number, options: ImageOptions): void {
+function imageForward(
+  device: Device,
+  { width, data }: Picture,
+  { source, target }: Placement,
+  output: Tensor,
+  n: number,
+  options: ImageOptions,
+  filters: ResizeFilters,
+): void {
   const columns = empty(device, [source.height, target.width], "u32");
   const bandRows = Math.max(1, Math.min(source.height, Math.floor(device.maxBindingBytes / (4 * source.width))));
   const shared = { ...colours(options), extent: source.width, columns: target.width, out_width: options.width, out_left: target.left };
-  const across = triangleFilters(device, source.width, target.width);
+  const across = filters.of(device, source.width, target.width);
   for (let row = 0; row < source.height; row += bandRows) {
     const rows = Math.min(bandRows, source.height - row);
     const bytes = new Uint8Array(4 * rows * source.width); // aligned, and of the source's columns alone
@@ -52,7 +94,7 @@ function imageForward(device: Device, { width, data }: Picture, { source, target
     });
     release(band);
   }
-  const down = triangleFilters(device, source.height, target.height);
+  const down = filters.of(device, source.height, target.height);
   launch({
     module,
     entryPoint: "vertical",
@@ -61,7 +103,7 @@ function imageForward(device: Device, { width, data }: Picture, { source, target
     params: { ...shared, rows: target.height, taps: tapsOf(down), out_row: n * options.height + target.top },
     size: { invocations: target.height * target.width },
   });
-  for (const workspace of [columns, across, down]) release(workspace);
+  release(columns);
 }
 
 const WEIGHT_BITS = 22; // Pillow's, for 8-bit channels

@@ -9,9 +9,10 @@ import type { Device } from "../runtime/device.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
 import { placementOf, type Fit, type Placement } from "../tensor/placement.ts";
 import { RandomStream } from "../tensor/random.ts";
-import { fromArray, toArray, type Tensor } from "../tensor/tensor.ts";
+import { empty, fromArray, release, toArray, type Tensor } from "../tensor/tensor.ts";
 import type { BackboneSettings } from "./backbone.ts";
 import { calibratedScore, type Calibration } from "./calibration.ts";
+import { CapturedJudge, type Judgement } from "./captured_judge.ts";
 import { createBackbone } from "./create_backbone.ts";
 import type { Checkpoint } from "./efficientnet/checkpoint.ts";
 import type { GradConfig } from "./grad/config.ts";
@@ -36,16 +37,6 @@ export interface Inspection {
   readonly size: number;
 }
 
-/** What is read back of a batch. */
-export interface Judgement {
-  /** `[N, size, size, 1]` */
-  readonly map: Tensor;
-  /** `[N, 1, 1, 1]` */
-  readonly score: Tensor;
-  /** `[N, 1, 1, 1]` */
-  readonly peak: Tensor;
-}
-
 /** What a detector is besides its weights: what its file's metadata says. */
 export interface DetectorConfig {
   readonly backbone: BackboneSettings;
@@ -66,12 +57,14 @@ export class Detector {
   readonly config: DetectorConfig;
   readonly #features: FeatureExtractor;
   readonly #model: Grad;
+  readonly #captured: CapturedJudge;
 
   /** Detectors come from `Training.finish` or a file. */
   constructor(features: FeatureExtractor, model: Grad, config: DetectorConfig) {
     this.#features = features;
     this.#model = model;
     this.config = config;
+    this.#captured = new CapturedJudge(this.device, (images, counted) => this.#judge(this.#features.extractFrom(images), counted));
   }
 
   /** The device that everything of it lies on. */
@@ -114,6 +107,7 @@ export class Detector {
 
   /** Gives everything's storage back. */
   release(): void {
+    this.#captured.release();
     this.#features.release();
     this.#model.weights.release();
   }
@@ -125,14 +119,35 @@ export class Detector {
    * @throws OptionError if a region is not of its image's size, or nothing of it is left in the map
    */
   async inspect(images: readonly DecodedImage[], regions: readonly (PictureRegion | null)[] = []): Promise<Inspection[]> {
-    const counted = this.#countedPixels(images, regions);
+    const counting = this.#countedPixels(images, regions);
     const shown = images.map((image, i) => regions[i]?.shown(image) ?? image);
-    return this.#inspections(this.#started(() => this.#features.extract(shown), counted));
+    await this.prepare(images.length, counting !== null); // from here on no scope is open, which would take back what is kept
+    const pixels = this.#features.pixelsOf(shown);
+    const weights = counting && fromArray(this.device, [...pixels.shape.slice(0, 3), 1], counting);
+    const reads = read(this.#captured.run(pixels, weights));
+    for (const tensor of [pixels, weights]) if (tensor) release(tensor);
+    return this.#inspections(reads);
   }
 
   /** The same for what the backbone made of images before, `[N, cells, cells, channels]`. */
   async inspectFeatures(features: Tensor): Promise<Inspection[]> {
-    return this.#inspections(this.#started(() => this.#features.standardise(features)));
+    return this.#inspections(this.#started(features));
+  }
+
+  /**
+   * Compiles what `inspect` needs for so many images, in parallel. It does so itself; asked before images are there, it need not wait.
+   * @param counted whether only a part of the images counts
+   */
+  async prepare(images: number, counted = false): Promise<void> {
+    if (this.#captured.knows(images, counted)) return;
+    const { device, config: { inputSize: size } } = this;
+    const blank = { width: 8, height: 8, data: new Uint8Array(4 * 8 * 8) };
+    await device.prepare(() => {
+      using _scope = device.scope();
+      this.#features.pixelsOf([blank], null);
+      const pixels = empty(device, [images, size, size, 3]);
+      this.#judge(this.#features.extractFrom(pixels), counted ? empty(device, [images, size, size, 1]) : null);
+    });
   }
 
   /**
@@ -143,10 +158,9 @@ export class Detector {
     return this.#judge(this.#features.extractFrom(images), null);
   }
 
-  #started(featuresOf: () => Tensor, counted: Float32Array | null = null): readonly Promise<Float32Array>[] {
+  #started(features: Tensor): readonly Promise<Float32Array>[] {
     using _scope = this.device.scope();
-    const { map, score, peak } = this.#judge(featuresOf(), counted);
-    return [map, score, peak].map((tensor) => toArray(tensor));
+    return read(this.#judge(this.#features.standardise(features), null));
   }
 
   /** What counts in a batch of maps, `[N, size, size]`; null if everything does. */
@@ -162,10 +176,9 @@ export class Detector {
     return all;
   }
 
-  #judge(features: Tensor, countedPixels: Float32Array | null): Judgement {
+  #judge(features: Tensor, counted: Tensor | null): Judgement {
     const { hinges, inputSize } = this.config;
     const [batch, height, width] = features.shape as [number, number, number];
-    const counted = countedPixels && fromArray(this.device, [batch, inputSize, inputSize, 1], countedPixels);
     const mapOf = (cells: Tensor): Tensor => {
       const pixels = resize(reshape(cells, [batch, height, width, 1]), [inputSize, inputSize], { alignCorners: true });
       return counted ? smoothedWithin(pixels, counted) : smoothed(pixels);
@@ -190,6 +203,8 @@ export class Detector {
     }));
   }
 }
+
+const read = ({ map, score, peak }: Judgement): readonly Promise<Float32Array>[] => [map, score, peak].map((tensor) => toArray(tensor));
 
 /** GRAD smooths maps with 21 x 21 and scores them with 32 x 32 means at 224 pixels; in proportion at other sizes. */
 function windowsOf({ shape }: Tensor): { readonly smoothing: number; readonly window: number } {

@@ -54,18 +54,26 @@ export async function decodeDetector(
   checkpointOf: (backbone: BackboneSettings) => Promise<Checkpoint | null> = () => Promise.resolve(null),
 ): Promise<Detector> {
   const { tensors, metadata } = decodeSafetensors(file, name);
-  if (metadata["format"] !== FORMAT) throw new InputError(`${name} is a safetensors file but no detector: its metadata has no format ${FORMAT}`);
-  if (metadata["version"] !== String(VERSION)) {
-    throw new InputError(`${name} is a detector of version ${metadata["version"]}; this bigrid reads version ${VERSION}: train it anew`);
-  }
+  const config = configOf(metadata, name);
   const stored: StoredTensors = new Map([...tensors].map(([key, tensor]) => [key, { shape: tensor.shape, data: float32Of(tensor, `${key} of ${name}`) }]));
-  const config = configOf(metadata["config"] ?? "", name);
   const checkpoint = config.backbone.weights === null ? null : await checkpointOf(config.backbone);
   return Detector.restore(device, config, stored, name, checkpoint);
 }
 
+/**
+ * What such a file says of its detector.
+ * @param name the file's name, for errors
+ * @throws InputError if the file is no detector, or one of another version
+ */
+export const detectorConfigOf = (file: Uint8Array, name: string): DetectorConfig => configOf(decodeSafetensors(file, name).metadata, name);
+
 /** The configuration, checked: what it says decides how much memory is asked for. */
-function configOf(text: string, name: string): DetectorConfig {
+function configOf(metadata: Readonly<Record<string, string>>, name: string): DetectorConfig {
+  if (metadata["format"] !== FORMAT) throw new InputError(`${name} is a safetensors file but no detector: its metadata has no format ${FORMAT}`);
+  if (metadata["version"] !== String(VERSION)) {
+    throw new InputError(`${name} is a detector of version ${metadata["version"]}; this bigrid reads version ${VERSION}: train it anew`);
+  }
+  const text = metadata["config"] ?? "";
   let config: DetectorConfig;
   try {
     config = { regions: false, ...(JSON.parse(text) as Omit<DetectorConfig, "regions">) }; // what older files do not say

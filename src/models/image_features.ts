@@ -1,6 +1,6 @@
 import type { DecodedImage } from "../io/image.ts";
 import { add, multiply } from "../ops/elementwise.ts";
-import { imagesToTensor } from "../ops/images.ts";
+import { imagesToTensor, ResizeFilters } from "../ops/images.ts";
 import type { Device } from "../runtime/device.ts";
 import type { Fit } from "../tensor/placement.ts";
 import { fromArray, release, type Tensor } from "../tensor/tensor.ts";
@@ -10,8 +10,17 @@ import { REFERENCE_VARIANCE } from "./grad/config.ts";
 /** What a backbone makes of photographs, `[N, cells, cells, C]`. */
 export function rawFeatures(device: Device, backbone: Backbone, fit: Fit, images: readonly DecodedImage[]): Tensor {
   using scope = device.scope();
-  const { inputSize, mean, deviation } = backbone;
-  return scope.keep(backbone.extract(imagesToTensor(device, images, { height: inputSize, width: inputSize, mean, deviation, fit })));
+  return scope.keep(backbone.extract(pixelsOf(device, backbone, fit, images)));
+}
+
+function pixelsOf(
+  device: Device,
+  { inputSize, mean, deviation }: Backbone,
+  fit: Fit,
+  images: readonly DecodedImage[],
+  filters: ResizeFilters | null = null,
+): Tensor {
+  return imagesToTensor(device, images, { height: inputSize, width: inputSize, mean, deviation, fit }, filters);
 }
 
 /** How photographs become the backbone's input. */
@@ -20,14 +29,15 @@ export interface Preprocessing {
   readonly inputSize: number;
   readonly fit: Fit;
   /** Subtracted from and dividing R, G, B in [0, 1]. */
-  readonly mean: readonly number[];
-  readonly deviation: readonly number[];
+  readonly mean: readonly [number, number, number];
+  readonly deviation: readonly [number, number, number];
 }
 
 /** A backbone followed by (feature + offset) * scale, per channel. */
 export class FeatureExtractor {
   readonly #backbone: Backbone;
   readonly #fit: Fit;
+  readonly #filters = new ResizeFilters();
   readonly #offset: Tensor;
   readonly #scale: Tensor;
 
@@ -38,11 +48,15 @@ export class FeatureExtractor {
     this.#scale = constantOf("features.scale");
   }
 
-  extract(images: readonly DecodedImage[]): Tensor {
-    return this.standardise(rawFeatures(this.#offset.device, this.#backbone, this.#fit, images));
+  /**
+   * Photographs as the backbone takes them, `[N, inputSize, inputSize, 3]`.
+   * @param filters those of earlier photographs; null: none are kept
+   */
+  pixelsOf(images: readonly DecodedImage[], filters: ResizeFilters | null = this.#filters): Tensor {
+    return pixelsOf(this.#offset.device, this.#backbone, this.#fit, images, filters);
   }
 
-  /** The same of images that are normalised and resized already. */
+  /** @param images as `pixelsOf` makes them */
   extractFrom(images: Tensor): Tensor {
     return this.standardise(this.#backbone.extract(images));
   }
@@ -58,6 +72,7 @@ export class FeatureExtractor {
 
   /** Gives everything's storage back, the backbone's too. */
   release(): void {
+    this.#filters.release();
     [this.#offset, this.#scale].forEach(release);
     this.#backbone.release();
   }

@@ -23,6 +23,7 @@ import { GradTraining, stepsOf, type FitPosition, type FitStep } from "./grad/tr
 import { anomalyCells, HINGES, HingeStatistics, type HingeScores, type HingeState } from "./hinge_score.ts";
 import { ChannelStatistics, rawFeatures, standardiserOf, type FeatureExtractor } from "./image_features.ts";
 import type { PictureRegion } from "./picture_region.ts";
+import { defaultBatch, defaultDecoder, defaultRecompute, featureDType } from "./training_defaults.ts";
 
 /** A good image to learn from. */
 export interface TrainingImage {
@@ -86,6 +87,11 @@ export interface TrainingOptions {
   /** Device memory for the training set's features, bytes; beyond it they go to `spill`, if there is one. Default 1 GiB. */
   readonly featureBudget?: number;
   readonly spill?: Spill | null;
+  /**
+   * Whether blocks of the decoders are computed a second time for their gradients, instead of keeping all that they make: to the same bits,
+   * in a fraction of the memory. Default: not for the decoder "tiny".
+   */
+  readonly recompute?: boolean;
 }
 
 type Settings = Required<TrainingOptions>;
@@ -213,9 +219,8 @@ export class Training {
     const backbone = await createBackbone(device, settings.backbone, settings);
     const { cells, channels } = backbone;
     gradConfig({ height: cells, width: cells, channels, variance: 1 }, settings.grad); // what it refuses, before any image is read
-    const canHalve = device.gpu.features.has("shader-f16") && !backbone.standardise; // channels small beside their mean would lose too much
     const { featureBudget: budget, spill } = settings;
-    const store = new FeatureStore(device, { dtype: canHalve ? "f16" : "f32", budget, spill });
+    const store = new FeatureStore(device, { dtype: featureDType(device, backbone.standardise), budget, spill });
     const statistics = new ChannelStatistics(backbone.channels);
     const samples: Sample[] = [];
     let regions = false;
@@ -339,10 +344,10 @@ export class Training {
   }
 
   #begun(weights: Weights, run = this.#run): [Grad, GradTraining] {
-    const { grad, seed } = this.#settings;
+    const { grad, seed, recompute } = this.#settings;
     const { cells, channels } = this.#backbone;
     const config = gradConfig({ height: cells, width: cells, channels, variance: this.#variance }, grad);
-    const model = new Grad(weights, config, new RandomStream(seed, INITIAL_STREAM));
+    const model = new Grad(weights, config, new RandomStream(seed, INITIAL_STREAM), recompute);
     const { training } = this.#runs[run]!;
     const source: FeatureSource = {
       count: training.length,
@@ -428,7 +433,7 @@ export class Training {
 
   /** What a saved training must share with the one that goes on with it. */
   #identity(): Pick<SavedState, "settings" | "images" | "means"> {
-    const { checkpoint: _weights, spill: _spill, featureBudget: _budget, grad: _options, anomalies: _read, ...settings } = this.#settings;
+    const { checkpoint: _weights, spill: _spill, featureBudget: _budget, recompute: _memory, grad: _options, anomalies: _read, ...settings } = this.#settings;
     return {
       settings: flat({ ...settings, ...this.#backbone.settings, grad: this.#model.config, anomalies: this.#anomalies.map(({ mask }) => mask.filter((cell) => cell === 1).length) }),
       images: this.#samples.map(({ className }) => className),
@@ -457,11 +462,12 @@ export class Training {
 }
 
 function settingsOf(device: Device, options: TrainingOptions): Settings {
-  const grad = { decoder: device.adapter.software ? ("tiny" as const) : ("mobile" as const), ...options.grad };
+  const grad = { decoder: defaultDecoder(device), ...options.grad };
   const settings = readOptions<Settings>("Training.begin", options, {
     backbone: "embedded", checkpoint: null, padding: null, fit: "stretch", grad, inputSize: 224, epochsAbnormal: 10, epochsNormal: 50, epochsResidual: 10,
-    ...(isJoined(grad) ? { leastAbnormal: 300, enoughHits: 1 } : { leastAbnormal: 50, enoughHits: 0.99 }), leastNormal: 500, leastResidual: 120, batch: grad.decoder === "tiny" ? 8 : 16, seed: 0, anomalies: null, anomalyShare: 0.5,
-    falseReject: 0.01, folds: 3, featureBudget: DEFAULT_BUDGET, spill: null,
+    ...(isJoined(grad) ? { leastAbnormal: 300, enoughHits: 1 } : { leastAbnormal: 50, enoughHits: 0.99 }), leastNormal: 500, leastResidual: 120,
+    batch: defaultBatch(grad.decoder), seed: 0, anomalies: null, anomalyShare: 0.5, falseReject: 0.01, folds: 3, featureBudget: DEFAULT_BUDGET,
+    spill: null, recompute: defaultRecompute(grad.decoder),
   });
   const whole = [["epochsAbnormal", 0], ["epochsNormal", 0], ["epochsResidual", 0], ["leastAbnormal", 1], ["leastNormal", 1], ["leastResidual", 1], ["batch", 1], ["seed", 0], ["folds", 0]] as const;
   for (const [name, least] of whole) requireWhole("training", name, least, [settings[name]]);

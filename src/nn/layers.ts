@@ -3,13 +3,14 @@ import { batchNorm, batchNormInference } from "../ops/batch_norm.ts";
 import { conv2d, depthwiseConv2d } from "../ops/conv2d.ts";
 import { add } from "../ops/elementwise.ts";
 import { pointwiseConv2d } from "../ops/matmul.ts";
+import { recompute } from "../ops/recompute.ts";
 import { squeezeExcitation as squeezeOp } from "../ops/squeeze_excitation.ts";
 import type { RandomStream } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Weights } from "./weights.ts";
 
-/** Whether batch norm uses the batch's statistics (and moves the running ones) or the running ones. */
-export type Mode = "training" | "inference";
+/** Whether batch norm uses the batch's statistics, and moves the running ones unless that batch is computed again; or the running ones. */
+export type Mode = "training" | "again" | "inference";
 
 /** `[N,H,W,C]` -> `[N,H,W,K]`. */
 export type Layer = (input: Tensor, mode: Mode) => Tensor;
@@ -19,6 +20,8 @@ export interface LayerContext {
   readonly weights: Weights;
   readonly prefix: string;
   readonly random: RandomStream;
+  /** Whether blocks are computed again for their gradients instead of keeping what they make: less memory, more time. Default false. */
+  readonly recompute?: boolean;
 }
 
 const INITIAL_DEVIATION = 0.01;
@@ -49,7 +52,8 @@ export function depthwise3x3({ weights, prefix, random }: LayerContext, channels
 export function norm({ weights, prefix }: LayerContext, channels: number): Layer {
   const affine = weights.filled(`${prefix}.affine`, [2, channels], (i) => (i < channels ? 1 : 0));
   const running = weights.state(`${prefix}.running`, [2, channels], (i) => (i < channels ? 0 : 1));
-  return (input, mode) => (mode === "training" ? batchNorm(input, affine, running) : batchNormInference(input, affine, running));
+  return (input, mode) =>
+    mode === "inference" ? batchNormInference(input, affine, running) : batchNorm(input, affine, running, { ...(mode === "again" && { momentum: 0 }) });
 }
 
 /** An activation function as a layer. */
@@ -73,4 +77,12 @@ export function sequence(...layers: readonly Layer[]): Layer {
 /** input + layer(input). */
 export function residual(layer: Layer): Layer {
   return (input, mode) => add(layer(input, mode), input);
+}
+
+/** A layer made by `make`, of whose activations nothing is kept where the context says so. */
+export function block(context: LayerContext, make: (context: LayerContext) => Layer): Layer {
+  const layer = make(context);
+  if (!context.recompute) return layer;
+  const parameters = [...context.weights.parameters].filter(([name]) => name.startsWith(`${context.prefix}.`)).map(([, tensor]) => tensor);
+  return (input, mode) => recompute((again) => layer(input, again && mode === "training" ? "again" : mode), [input, ...parameters]);
 }

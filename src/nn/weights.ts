@@ -28,6 +28,11 @@ export class Weights {
     return new Weights(device, (_name, _shape, draw) => draw());
   }
 
+  /** Zeros: for finding out what a model takes. */
+  static blank(device: Device): Weights {
+    return new Weights(device, (_name, shape) => new Float32Array(countOf(shape)));
+  }
+
   /** Stored values. Asking for one that is missing or of another shape throws InputError. */
   static stored(device: Device, tensors: StoredTensors, source: string): Weights {
     return new Weights(device, (name, shape) => {

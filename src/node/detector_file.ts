@@ -8,7 +8,6 @@ import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
 import { openCheckpoint } from "./checkpoint.ts";
 import { readBytes, reasonOf, writeFileAtomic } from "./files.ts";
-import { cachedWeights } from "./hub.ts";
 
 export const MODEL_FILE = "model.safetensors";
 const WEIGHTS_PATH_FILE = "weights_path.txt"; // where on this machine the backbone's weights were; the model itself only knows their hash
@@ -45,6 +44,7 @@ export async function saveMetrics(run: string, metrics: unknown): Promise<void> 
 }
 
 async function checkpointOf({ name, weights }: BackboneSettings, run: string, model: string, weightsPath: string | null): Promise<Checkpoint> {
+  const { cachedWeights } = await import("./hub.ts"); // which few models need
   const remembered = await readFile(join(run, WEIGHTS_PATH_FILE), "utf8").catch(() => null);
   const isThere = async (path: string | null | undefined): Promise<boolean> => !!path && (await stat(path).catch(() => null)) !== null;
   const path = weightsPath ?? ((await isThere(remembered?.trim())) ? remembered!.trim() : name === "embedded" ? null : await cachedWeights(name));

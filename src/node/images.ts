@@ -1,4 +1,4 @@
-import sharp from "sharp";
+import type Sharp from "sharp";
 import { decodeBmp, isBmp } from "../io/bmp.ts";
 import { maskUnion, type DecodedImage } from "../io/image.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
@@ -6,6 +6,9 @@ import type { Placement, Rectangle } from "../tensor/placement.ts";
 import { readBytes } from "./files.ts";
 
 export const MAX_PIXELS = 268_402_689; // sharp's own limit, 16383 squared
+
+/** Loads sharp, which takes as long as opening a GPU: with the first picture, when the GPU has something to do. */
+export const loadSharp = async (): Promise<typeof Sharp> => (await import("sharp")).default;
 
 /**
  * Decodes a photograph: png, jpg, tiff, webp and bmp, told apart by their first bytes; its EXIF orientation applied,
@@ -17,6 +20,7 @@ export async function decodeImage(path: string): Promise<DecodedImage> {
   const bytes = await readBytes(path);
   try {
     if (isBmp(bytes)) return decodeBmp(bytes, MAX_PIXELS); // a format that sharp does not know
+    const sharp = await loadSharp();
     const { data, info } = await sharp(bytes, { failOn: "error", limitInputPixels: MAX_PIXELS })
       .rotate()
       .toColourspace("srgb")
@@ -42,6 +46,7 @@ export async function decodeMask(path: string): Promise<DecodedImage> {
       return marked(picture.data, 4, picture);
     }
     // 8 bits become 16, rather than 16 bits 8: a class of a small number would be lost
+    const sharp = await loadSharp();
     const picture = sharp(bytes, { failOn: "error", limitInputPixels: MAX_PIXELS }).rotate().removeAlpha().toColourspace("rgb16");
     const { data, info } = await picture.raw({ depth: "ushort" }).toBuffer({ resolveWithObject: true });
     return marked(new Uint16Array(Uint8Array.from(data).buffer), info.channels, info);
@@ -111,6 +116,7 @@ export async function* decodeImages<T>(
 
 /** A PNG of bytes in row-major order: RGBA, or grey where there is one for each pixel. */
 export async function encodePng(bytes: Uint8Array, width: number, height: number): Promise<Uint8Array> {
+  const sharp = await loadSharp();
   if (bytes.length !== width * height) return sharp(bytes, { raw: { width, height, channels: 4 } }).png().toBuffer();
   return sharp(bytes, { raw: { width, height, channels: 1 } }).toColourspace("b-w").png().toBuffer();
 }
@@ -122,6 +128,7 @@ export async function encodeJpeg(
   toHeight: number,
   part: Rectangle = { left: 0, top: 0, width, height },
 ): Promise<Uint8Array> {
+  const sharp = await loadSharp();
   const opaque = sharp(data, { raw: { width, height, channels: 4 } }).extract(part).removeAlpha();
   return opaque.resize(toWidth, toHeight, { fit: "fill" }).jpeg({ quality: 85 }).toBuffer();
 }

@@ -1,6 +1,7 @@
 import { callsOf, type Call } from "../autograd/tape.ts";
 import { steepnessOf } from "../models/calibration.ts";
-import type { Detector, Judgement } from "../models/detector.ts";
+import type { Judgement } from "../models/captured_judge.ts";
+import type { Detector } from "../models/detector.ts";
 import { VERSION } from "../runtime/version.ts";
 import { toArray, zeros, type Tensor } from "../tensor/tensor.ts";
 import { Conversion, refuse, type Listing } from "./conversion.ts";

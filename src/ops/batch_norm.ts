@@ -14,7 +14,7 @@ import { once } from "./once.ts";
 export interface BatchNormOptions {
   /** Added to the variance. Default 1e-5. */
   readonly eps?: number;
-  /** Share of this batch in the running statistics. Default 0.1. */
+  /** Share of this batch in the running statistics; at 0 they are left alone. Default 0.1. */
   readonly momentum?: number;
 }
 
@@ -35,7 +35,7 @@ export function batchNorm(input: Tensor, affine: Tensor, running: Tensor, settin
   if (middle.extent < 2) throw new ShapeError(`batchNorm: expected at least two positions to take statistics of, got input [${input.shape.join(",")}]`);
   const options = { eps, correction: 0 } as const;
   const statistics = momentsOf(input, middle, options);
-  updateRunning(running, statistics, middle, options, momentum);
+  if (momentum !== 0) updateRunning(running, statistics, middle, options, momentum);
   const output = normForward(input, statistics, affine, middle, options);
   const backward = once((gradOutput: Tensor) => normBackward(input, statistics, affine, gradOutput, middle, options));
   return record("batchNorm", output, [

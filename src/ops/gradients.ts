@@ -13,7 +13,11 @@ import { countOf, fromArray, type Tensor } from "../tensor/tensor.ts";
 export function gradients(f: () => readonly [loss: Tensor, ...rest: Tensor[]], wrt: readonly Tensor[]): Gradients {
   return gradientsOf(f, wrt, {
     seed: (loss) => fromArray(loss.device, loss.shape, new Float32Array(countOf(loss.shape)).fill(1), loss.dtype),
-    add: (a, b) => binaryForward(a, b, "add"),
-    copy: (grad) => scaleForward(grad, 1),
+    add: sumOf,
+    copy: copyOf,
   });
 }
+
+/** How gradients add up, and become storage of their own: the tape's rules. */
+export const sumOf = (a: Tensor, b: Tensor): Tensor => binaryForward(a, b, "add");
+export const copyOf = (grad: Tensor): Tensor => scaleForward(grad, 1);

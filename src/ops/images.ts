@@ -1,19 +1,27 @@
-import { imagesForward, type ImageOptions, type Picture } from "../kernels/image.ts";
+import { imagesForward, ResizeFilters, type ImageOptions, type Picture } from "../kernels/image.ts";
 import { readOptions } from "../runtime/options.ts";
 import { FITS, placementOf, type Fit } from "../tensor/placement.ts";
 import type { Device } from "../runtime/device.ts";
 import { OptionError } from "../runtime/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
+export { ResizeFilters };
+
 /**
  * Uploads photographs, resizes them with antialiasing (PIL's bilinear, to its 8 bits) and normalises their colours.
  *
  * @param pictures 8-bit RGBA, row-major, of any sizes; alpha is ignored
  * @param options size, colours, and `fit`, by default "stretch"
+ * @param filters kept from call to call by the caller, who releases them; null: made anew
  * @returns `[N, height, width, 3]`, f32, RGB
  * @throws OptionError if a picture's data does not fit its size, or for an option unknown or out of range
  */
-export function imagesToTensor(device: Device, pictures: readonly Picture[], options: ImageOptions & { readonly fit?: Fit }): Tensor {
+export function imagesToTensor(
+  device: Device,
+  pictures: readonly Picture[],
+  options: ImageOptions & { readonly fit?: Fit },
+  filters: ResizeFilters | null = null,
+): Tensor {
   for (const { width, height, data } of pictures) {
     if (!(width > 0 && height > 0 && data.length === 4 * width * height)) {
       throw new OptionError(`imagesToTensor: a ${width}x${height} RGBA picture has ${4 * width * height} bytes, got ${data.length}`);
@@ -21,5 +29,8 @@ export function imagesToTensor(device: Device, pictures: readonly Picture[], opt
   }
   const { fit, ...image } = readOptions<ImageOptions & { readonly fit: Fit }>("imagesToTensor", options, { height: 224, width: 224, mean: [0, 0, 0], deviation: [1, 1, 1], fit: "stretch" });
   if (!FITS.includes(fit)) throw new OptionError(`imagesToTensor: expected fit to be ${FITS.join(", ")}, got ${String(fit)}`);
-  return imagesForward(device, pictures, pictures.map((picture) => placementOf(fit, picture, image)), image);
+  const used = filters ?? new ResizeFilters();
+  const images = imagesForward(device, pictures, pictures.map((picture) => placementOf(fit, picture, image)), image, used);
+  if (!filters) used.release();
+  return images;
 }

@@ -1,5 +1,7 @@
 import { DeviceLostError, GpuError } from "./errors.ts";
-import { compileKernel, labelOf, type Kernel, type KernelSpec } from "./kernel.ts";
+import { idleGpu, type IdleGpu } from "./idle_gpu.ts";
+import { kernelParts, labelOf, wgslOf, type Kernel, type KernelParts, type KernelSpec } from "./kernel.ts";
+import { Lifetimes, type MemoryPlan } from "./lifetimes.ts";
 import { Profiler, type KernelTime } from "./profiler.ts";
 import { BufferPool, type Allocation, type MemoryUse, type Scope } from "./pool.ts";
 import { PARAM_SLOT_BYTES, Program, Recording, type ProgramMemory } from "./program.ts";
@@ -8,6 +10,8 @@ const PARAM_SLOTS = 1024;
 // Training the largest decoder takes 6253. On lavapipe each costs two or three memory mappings, of which Linux
 // allows a process 65530: beyond them Mesa 25.0 crashes. Twice as many groups took 43000.
 const MAX_BIND_GROUPS = 1 << 13;
+
+const MAX_STAGING = 8;
 
 /** Number of workgroups along x and y. */
 export type Workgroups = readonly [x: number, y: number];
@@ -22,6 +26,20 @@ export interface AdapterDescription {
   readonly description: string;
   /** A CPU pretending to be a GPU: right, and slow. */
   readonly software: boolean;
+}
+
+/** How `capture` goes about it. */
+export interface CaptureOptions {
+  /**
+   * A program, not released, whose memory this one shall use too: a run of either overwrites what the other made, but for its results.
+   * Default: none.
+   */
+  readonly beside?: Program | null;
+  /**
+   * Run `f` once more before, where nothing happens, to find out how long each tensor is needed, and let tensors that are not needed at a
+   * time share their storage. Nothing but tensors may be changed by `f`. Default false.
+   */
+  readonly lean?: boolean;
 }
 
 /** Work done since the device was made. */
@@ -44,6 +62,9 @@ export class Device {
   readonly lost: Promise<DeviceLostError>;
   readonly #pool: BufferPool;
   readonly #kernels = new Map<string, Kernel>();
+  readonly #staging: GPUBuffer[] = []; // the last that were read back through
+  readonly #preparing = new Map<string, Promise<void>>();
+  readonly #modules = new Map<string, GPUShaderModule>();
   readonly #bindGroups = new Map<string, GPUBindGroup>();
   readonly #bufferIds = new WeakMap<GPUBuffer, number>();
   readonly #paramsLayout: GPUBindGroupLayout;
@@ -59,6 +80,7 @@ export class Device {
   #failure: GpuError | DeviceLostError | null = null;
   #profiler: Profiler | null = null;
   #recording: Recording | null = null;
+  #rehearsal: Device | null = null; // what stands in while `prepare` runs something
   readonly #programs = new Map<ProgramMemory, number>(); // how many programs have each
 
   constructor(gpu: GPUDevice, adapter: AdapterDescription = { vendor: "", architecture: "", description: "", software: false }) {
@@ -96,14 +118,39 @@ export class Device {
 
   /** The compiled kernel of a spec; compiled at the first call. */
   kernel(spec: KernelSpec): Kernel {
+    if (this.#rehearsal) return this.#rehearsal.kernel(spec);
     this.#throwFailure();
     const key = labelOf(spec);
     let kernel = this.#kernels.get(key);
     if (!kernel) {
-      kernel = this.#checked(key, ["validation", "internal"], () => compileKernel(this.gpu, spec, this.#paramsLayout));
+      kernel = this.#checked(key, ["validation", "internal"], () => {
+        const { interface: rest, descriptor } = this.#partsOf(spec);
+        return { ...rest, pipeline: this.gpu.createComputePipeline(descriptor) };
+      });
       this.#kernels.set(key, kernel);
     }
     return kernel;
+  }
+
+  /**
+   * Compiles the kernels that `f` dispatches, all at a time, unless they are there already. To find out which, `f` is run, with nothing
+   * happening on the GPU: tensors that it makes are worth nothing, and it must change nothing that outlives it.
+   * @throws what `f` throws
+   */
+  async prepare(f: () => unknown): Promise<void> {
+    this.#throwFailure();
+    const { device: idle } = this.rehearsal();
+    this.#rehearse(idle, f);
+    await Promise.all([...idle.#kernels.values()].map(({ spec }) => this.#prepareKernel(spec)));
+  }
+
+  /**
+   * A device like this one on which nothing happens, and where all that is read back is 0: what runs on it shows what it would take. `held`
+   * are the bytes of all its buffers, now and at most.
+   */
+  rehearsal(): { readonly device: Device; readonly held: IdleGpu["held"] } {
+    const { gpu, held } = idleGpu(this.gpu);
+    return { device: new Device(gpu, this.adapter), held };
   }
 
   /** Workgroups covering `invocations`, folded into y where x alone is too small. */
@@ -115,12 +162,14 @@ export class Device {
 
   /** A storage buffer of at least `bytes`. Its contents are whatever the last user left there. */
   allocate(bytes: number): Allocation {
+    if (this.#rehearsal) return this.#rehearsal.allocate(bytes);
     this.#throwFailure();
-    return (this.#recording?.pool ?? this.#pool).allocate(bytes);
+    return (this.#recording ?? this.#pool).allocate(bytes);
   }
 
   /** Gives storage back to the pool: what was recorded before still sees it. */
   release(allocation: Allocation): void {
+    if (this.#rehearsal) return this.#rehearsal.release(allocation);
     if (!this.#recording) return this.#pool.release(allocation); // what a program owns, only the program gives back
     if (this.#pool.lends(allocation)) throw new Error("capture: a tensor from outside must not be released inside");
     this.#recording.pool.release(allocation);
@@ -128,7 +177,14 @@ export class Device {
 
   /** Opens a scope: what is allocated until it closes is released then, except what is kept. See `Scope`. */
   scope(): Scope {
-    return (this.#recording?.pool ?? this.#pool).scope();
+    return this.#rehearsal?.scope() ?? (this.#recording?.pool ?? this.#pool).scope();
+  }
+
+  /** Gives the storage that is lent to nobody back to the GPU, where work that needed much is done. */
+  trim(): void {
+    this.submit();
+    this.#pool.trim();
+    this.#bindGroups.clear(); // what they bind may be gone
   }
 
   /** What is allocated at present. */
@@ -144,9 +200,14 @@ export class Device {
     };
   }
 
+  /** Whether something runs where nothing happens, to find out what it takes. */
+  get isRehearsing(): boolean {
+    return this.#rehearsal !== null;
+  }
+
   /** Whether `capture` is running. */
   get isCapturing(): boolean {
-    return this.#recording !== null;
+    return this.#rehearsal?.isCapturing ?? this.#recording !== null;
   }
 
   /**
@@ -154,14 +215,19 @@ export class Device {
    * params on the same buffers, to the same bits as `f` would. Tensors from outside are read where they are: write into
    * them what is new. Tensors made inside stay the program's.
    *
-   * @param beside a program, not released, whose memory this one shall use too: a run of either overwrites what the other made, but
-   * for its results
    * @throws Error where `f` reads back, releases a tensor from outside, or captures
    */
-  capture<T>(f: () => T, beside: Program | null = null): { readonly program: Program; readonly result: T } {
+  capture<T>(f: () => T, options: CaptureOptions = {}): { readonly program: Program; readonly result: T } {
+    if (this.#rehearsal) return this.#rehearsal.capture(f, options);
+    const { beside = null, lean = false } = options;
     if (this.#recording) throw new Error("capture: there is one going on already");
     if (beside && !this.#programs.has(beside.memory)) throw new Error("capture: the program beside was released");
-    const recording = (this.#recording = new Recording(beside?.memory ?? { pool: this.#newPool(), groups: new Map() }));
+    const plan = lean ? this.#planOf(f) : null;
+    return this.#capture(f, new Recording(beside?.memory ?? { pool: this.#newPool(), groups: new Map(), shared: [] }, plan, null));
+  }
+
+  #capture<T>(f: () => T, recording: Recording): { readonly program: Program; readonly result: T } {
+    this.#recording = recording;
     this.#programs.set(recording.memory, (this.#programs.get(recording.memory) ?? 0) + 1);
     try {
       const result = f();
@@ -181,6 +247,7 @@ export class Device {
 
   /** Records one dispatch. `buffers` and `params` must name exactly what the WGSL declares. */
   dispatch(kernel: Kernel, buffers: Record<string, BufferPart>, params: Record<string, number>, [x, y]: Workgroups): void {
+    if (this.#rehearsal) return this.#rehearsal.dispatch(kernel, buffers, params, [x, y]);
     this.#throwFailure();
     if (x * y === 0) return;
     requireSameNames(kernel, "binding", buffers, kernel.bindings);
@@ -188,6 +255,7 @@ export class Device {
     const offset = this.#writeParams(kernel, params);
     this.#pass ??= this.#beginPass(kernel.label);
     const group = this.#bindGroup(kernel, buffers);
+    this.#recording?.lifetimes?.used(Object.values(buffers).map((part) => resourceOf(part).buffer));
     this.#recording?.dispatch(kernel, group, new Uint8Array(this.#paramsHost, offset, PARAM_SLOT_BYTES), [x, y]);
     this.#pass.setPipeline(kernel.pipeline);
     this.#pass.setBindGroup(0, group);
@@ -216,6 +284,7 @@ export class Device {
 
   /** Writes `data` into a buffer at `offset`, a multiple of four, after everything recorded so far. */
   write(buffer: GPUBuffer, data: ArrayBufferView, offset = 0): void {
+    if (this.#rehearsal) return this.#rehearsal.write(buffer, data, offset);
     if (this.#recording) return this.copy(this.#constant(data), 0, buffer, offset, Math.ceil(data.byteLength / 4) * 4);
     this.submit();
     const { buffer: source, byteOffset, byteLength } = data;
@@ -230,14 +299,18 @@ export class Device {
 
   /** Sets the first `bytes` (a multiple of four) of a buffer to zero, after everything recorded so far. */
   clear(buffer: GPUBuffer, bytes: number): void {
+    if (this.#rehearsal) return this.#rehearsal.clear(buffer, bytes);
     this.#throwFailure();
+    this.#recording?.lifetimes?.used([buffer]);
     this.#recording?.commands.push({ kind: "clear", buffer, bytes });
     this.#endPass().clearBuffer(buffer, 0, bytes);
   }
 
   /** Copies `bytes` (a multiple of four) from one buffer to another, after everything recorded so far. */
   copy(source: GPUBuffer, sourceOffset: number, destination: GPUBuffer, destinationOffset: number, bytes: number): void {
+    if (this.#rehearsal) return this.#rehearsal.copy(source, sourceOffset, destination, destinationOffset, bytes);
     this.#throwFailure();
+    this.#recording?.lifetimes?.used([source, destination]);
     this.#recording?.commands.push({ kind: "copy", source, from: sourceOffset, destination, to: destinationOffset, bytes });
     this.#endPass().copyBufferToBuffer(source, sourceOffset, destination, destinationOffset, bytes);
   }
@@ -261,6 +334,7 @@ export class Device {
 
   /** Sends what was recorded to the GPU. */
   submit(): void {
+    if (this.#rehearsal) return;
     this.#throwFailure();
     if (!this.#encoder) return;
     this.#endPass();
@@ -276,9 +350,10 @@ export class Device {
   /** The first `bytes` of a buffer as they are after everything recorded so far. The buffer may be released at once. */
   async read(buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
     this.#throwFailure();
+    if (this.#rehearsal) throw new Error("prepare: nothing can be read back inside");
     if (this.#recording) throw new Error("capture: nothing can be read back inside; return the tensor and read it after a run");
     const size = Math.max(4, Math.ceil(bytes / 4) * 4);
-    const staging = this.gpu.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+    const staging = this.#stagingOf(size);
     this.#endPass().copyBufferToBuffer(buffer, 0, staging, 0, size);
     this.submit();
     this.#counters.bytesRead += bytes;
@@ -291,7 +366,9 @@ export class Device {
     }
     await this.settle();
     const copy = staging.getMappedRange().slice(0, bytes);
-    staging.destroy();
+    staging.unmap();
+    this.#staging.push(staging);
+    if (this.#staging.length > MAX_STAGING) this.#staging.shift()!.destroy();
     return copy;
   }
 
@@ -340,10 +417,60 @@ export class Device {
     }
   }
 
-  #newPool(): BufferPool {
+  /** A buffer to read back through: one of that size that was used before, or a new one. */
+  #stagingOf(size: number): GPUBuffer {
+    const at = this.#staging.findIndex((staging) => staging.size === size);
+    if (at >= 0) return this.#staging.splice(at, 1)[0]!;
+    return this.gpu.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+  }
+
+  #partsOf(spec: KernelSpec): KernelParts {
+    return kernelParts(this.gpu, spec, this.#paramsLayout, ({ module, element }) => {
+      const label = `${module.name}<${element}>`;
+      let compiled = this.#modules.get(label);
+      if (!compiled) this.#modules.set(label, (compiled = this.gpu.createShaderModule({ label, code: wgslOf(module, element) })));
+      return compiled;
+    });
+  }
+
+  /** Runs `f` on a device where nothing happens. */
+  #rehearse(idle: Device, f: () => unknown): void {
+    this.#rehearsal = idle;
+    try {
+      f();
+    } finally {
+      this.#rehearsal = null;
+    }
+  }
+
+  #planOf(f: () => unknown): MemoryPlan {
+    const { device: idle } = this.rehearsal();
+    const lifetimes = new Lifetimes();
+    const pool = idle.#newPool(false);
+    const recording = new Recording({ pool, groups: new Map(), shared: [] }, null, lifetimes);
+    this.#rehearse(idle, () => idle.#capture(f, recording));
+    const kept = new Set(recording.made.filter((allocation) => pool.lends(allocation)).map(({ buffer }) => buffer));
+    return lifetimes.plan((buffer) => kept.has(buffer));
+  }
+
+  /** One that cannot be compiled is left to `kernel`, which says why. */
+  #prepareKernel(spec: KernelSpec): Promise<void> {
+    const key = labelOf(spec);
+    if (this.#kernels.has(key)) return Promise.resolve();
+    let preparing = this.#preparing.get(key);
+    if (preparing) return preparing;
+    const { interface: rest, descriptor } = this.#checked(key, ["validation", "internal"], () => this.#partsOf(spec));
+    preparing = this.gpu.createComputePipelineAsync(descriptor).then((pipeline) => {
+      if (!this.#kernels.has(key)) this.#kernels.set(key, { ...rest, pipeline });
+    }, () => undefined).finally(() => this.#preparing.delete(key));
+    this.#preparing.set(key, preparing);
+    return preparing;
+  }
+
+  #newPool(reuses = true): BufferPool {
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     const create = (size: number) => this.#checked(`allocating ${size} bytes`, ["out-of-memory"], () => this.gpu.createBuffer({ size, usage }));
-    return new BufferPool(create, this.gpu.limits.maxBufferSize);
+    return new BufferPool(create, this.gpu.limits.maxBufferSize, reuses);
   }
 
   /** A buffer with these bytes, and zeros up to a multiple of four: what a program copies from where its capture wrote. */

@@ -28,6 +28,7 @@ export interface KernelSpec {
 /** A compiled entry point, and what its WGSL says about it. */
 export interface Kernel {
   readonly id: number;
+  readonly spec: KernelSpec;
   readonly label: string;
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
@@ -49,8 +50,20 @@ export function labelOf({ module, entryPoint, element, constants = {} }: KernelS
   return `${module.name}.${entryPoint}<${settings.join(", ")}>`;
 }
 
-export function compileKernel(device: GPUDevice, spec: KernelSpec, paramsLayout: GPUBindGroupLayout): Kernel {
-  const { module, entryPoint, element, constants = {} } = spec;
+/** A kernel but for its pipeline, and what that is made from. */
+export interface KernelParts {
+  readonly interface: Omit<Kernel, "pipeline">;
+  readonly descriptor: GPUComputePipelineDescriptor;
+}
+
+/** @throws Error for an entry point or an override that the WGSL does not have */
+export function kernelParts(
+  device: GPUDevice,
+  spec: KernelSpec,
+  paramsLayout: GPUBindGroupLayout,
+  moduleOf: (spec: KernelSpec) => GPUShaderModule,
+): KernelParts {
+  const { module, entryPoint, constants = {} } = spec;
   const label = labelOf(spec);
   const bindings = module.entryPoints[entryPoint];
   if (!bindings) throw new Error(`${label}: no such entry point; the WGSL has ${Object.keys(module.entryPoints).join(", ")}`);
@@ -66,21 +79,17 @@ export function compileKernel(device: GPUDevice, spec: KernelSpec, paramsLayout:
       buffer: { type: access === "read" ? "read-only-storage" : "storage" },
     })),
   });
+  const workgroupSize = Number(constants["WORKGROUP_SIZE"] ?? DEFAULT_WORKGROUP_SIZE);
   return {
-    id: nextId++,
-    label,
-    layout,
-    bindings,
-    params: module.params,
-    workgroupSize: Number(constants["WORKGROUP_SIZE"] ?? DEFAULT_WORKGROUP_SIZE),
-    pipeline: device.createComputePipeline({
+    interface: { id: nextId++, spec, label, layout, bindings, params: module.params, workgroupSize },
+    descriptor: {
       label,
       layout: device.createPipelineLayout({ bindGroupLayouts: [layout, paramsLayout] }),
       compute: {
-        module: device.createShaderModule({ label, code: wgslOf(module, element) }),
+        module: moduleOf(spec),
         entryPoint,
         constants: Object.fromEntries(Object.entries(constants).map(([name, value]) => [name, Number(value)])),
       },
-    }),
+    },
   };
 }

@@ -20,9 +20,13 @@ export interface MemoryUse {
   readonly buffersCreated: number;
 }
 
-const GRANULE = 256;
+/** Buffers are made of whole ones. */
+export const GRANULE = 256;
 
 let nextId = 0; // of allocations, over all pools
+
+/** An allocation within a buffer that somebody else gives back. */
+export const allocationWithin = (buffer: GPUBuffer, bytes: number): Allocation => ({ id: nextId++, buffer, bytes });
 
 /**
  * Lends storage buffers and takes them back. A returned buffer may be lent again at once: the queue runs
@@ -34,6 +38,7 @@ let nextId = 0; // of allocations, over all pools
 export class BufferPool {
   readonly #create: (bytes: number) => GPUBuffer;
   readonly #maxBytes: number;
+  readonly #reuses: boolean;
   readonly #free = new Map<number, GPUBuffer[]>(); // by size; the oldest last
   readonly #serials = new WeakMap<GPUBuffer, number>();
   readonly #lent = new Map<number, Allocation>();
@@ -43,8 +48,12 @@ export class BufferPool {
   #freeBytes = 0;
   #buffersCreated = 0;
 
-  /** @param maxBytes the largest buffer of this device */
-  constructor(create: (bytes: number) => GPUBuffer, maxBytes: number) {
+  /**
+   * @param maxBytes the largest buffer of this device
+   * @param reuses whether a buffer may be lent more than once
+   */
+  constructor(create: (bytes: number) => GPUBuffer, maxBytes: number, reuses = true) {
+    this.#reuses = reuses;
     this.#create = create;
     this.#maxBytes = maxBytes;
   }
@@ -54,7 +63,7 @@ export class BufferPool {
       throw new ShapeError(`a tensor of ${bytes} bytes is larger than any buffer of this device (${this.#maxBytes}); use a smaller batch`);
     }
     const size = Math.max(GRANULE, Math.ceil(bytes / GRANULE) * GRANULE);
-    let buffer = this.#free.get(size)?.pop();
+    let buffer = this.#reuses ? this.#free.get(size)?.pop() : undefined;
     if (buffer) this.#freeBytes -= size;
     else {
       buffer = this.#create(size);
@@ -86,13 +95,19 @@ export class BufferPool {
     return this.#lent.has(allocation.id);
   }
 
+  /** Destroys the buffers that are lent to nobody. */
+  trim(): void {
+    for (const buffer of [...this.#free.values()].flat()) buffer.destroy();
+    this.#free.clear();
+    this.#freeBytes = 0;
+  }
+
   /** Destroys all buffers, lent or not; nothing may be lent afterwards. */
   destroy(): void {
-    for (const buffer of [...this.#free.values()].flat()) buffer.destroy();
+    this.trim();
     for (const { buffer } of this.#lent.values()) buffer.destroy();
-    this.#free.clear();
     this.#lent.clear();
-    [this.#bytes, this.#freeBytes] = [0, 0];
+    this.#bytes = 0;
   }
 
   scope(): Scope {

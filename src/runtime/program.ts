@@ -1,5 +1,6 @@
 import type { Kernel } from "./kernel.ts";
-import type { BufferPool } from "./pool.ts";
+import type { Lifetimes, MemoryPlan } from "./lifetimes.ts";
+import { allocationWithin, type Allocation, type BufferPool } from "./pool.ts";
 
 export const PARAM_SLOT_BYTES = 256; // minUniformBufferOffsetAlignment is at most this
 
@@ -38,6 +39,7 @@ export class Program {
   readonly #params: GPUBuffer | null;
   readonly #paramsGroup: GPUBindGroup | null;
   readonly #constants: readonly GPUBuffer[];
+  readonly #made: readonly Allocation[];
   readonly #owner: ProgramOwner;
   #isReleased = false;
 
@@ -46,6 +48,7 @@ export class Program {
     this.memory = recording.memory;
     this.#commands = recording.commands;
     this.#constants = recording.constants;
+    this.#made = recording.made;
     this.#params = params?.buffer ?? null;
     this.#paramsGroup = params?.group ?? null;
     this.#owner = owner;
@@ -66,6 +69,7 @@ export class Program {
   release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
+    for (const allocation of this.#made) this.memory.pool.release(allocation); // to programs beside it
     this.#owner.released();
     for (const buffer of [...this.#constants, ...(this.#params ? [this.#params] : [])]) buffer.destroy();
   }
@@ -101,6 +105,8 @@ export class Program {
 export interface ProgramMemory {
   readonly pool: BufferPool;
   readonly groups: Map<string, GPUBindGroup>;
+  /** Buffers that every program uses for whatever it needs only while it runs. */
+  readonly shared: Allocation[];
 }
 
 /** What a device notes while `capture` runs. */
@@ -109,15 +115,36 @@ export class Recording {
   readonly commands: Command[] = [];
   /** Buffers that hold what was written from the host. */
   readonly constants: GPUBuffer[] = [];
+  /** Everything allocated, whether or not it was released since. */
+  readonly made: Allocation[] = [];
+  /** Notes what is used when, where that is to be found out. */
+  readonly lifetimes: Lifetimes | null;
+  readonly #plan: MemoryPlan | null;
+  readonly #shared: readonly Allocation[];
   readonly #slots = new Map<string, number>();
   readonly #params: Uint8Array[] = [];
+  #allocations = 0;
 
-  constructor(memory: ProgramMemory) {
+  /** @param plan where allocations go, if that was found out before */
+  constructor(memory: ProgramMemory, plan: MemoryPlan | null, lifetimes: Lifetimes | null) {
     this.memory = memory;
+    this.lifetimes = lifetimes;
+    this.#plan = plan;
+    this.#shared = plan ? sharedBuffers(memory, plan.shared) : [];
   }
 
   get pool(): BufferPool {
     return this.memory.pool;
+  }
+
+  allocate(bytes: number): Allocation {
+    const place = this.#plan?.places[this.#allocations++];
+    if (this.#plan && place?.bytes !== bytes) throw new Error("capture: lean work must allocate the same each time that it runs");
+    if (place && place.shared !== null) return allocationWithin(this.#shared[place.shared]!.buffer, bytes);
+    const allocation = this.pool.allocate(bytes);
+    this.made.push(allocation);
+    this.lifetimes?.allocated(allocation.buffer, bytes);
+    return allocation;
   }
 
   /** @param params the kernel's, as they lie in its slot */
@@ -142,4 +169,16 @@ export class Recording {
     this.#params.forEach((params, i) => bytes.set(params, i * PARAM_SLOT_BYTES));
     return bytes;
   }
+}
+
+/** Of the buffers that programs share, one for each size, the largest first: the smallest that is large enough, or a new one. */
+function sharedBuffers({ pool, shared }: ProgramMemory, sizes: readonly number[]): Allocation[] {
+  const left = [...shared].sort((a, b) => a.bytes - b.bytes);
+  return sizes.map((size) => {
+    const at = left.findIndex(({ bytes }) => bytes >= size);
+    if (at >= 0) return left.splice(at, 1)[0]!;
+    const made = pool.allocate(size);
+    shared.push(made);
+    return made;
+  });
 }

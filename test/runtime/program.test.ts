@@ -99,6 +99,32 @@ describe("a run", () => {
   });
 });
 
+test("lean work shares storage among tensors that are not needed at a time, to the same bits, beside other programs too", async () => {
+  const chain = (rounds: number) => () => {
+    using scope = device.scope();
+    let x = add(input, input);
+    for (let i = 1; i < rounds; i++) x = add(x, input);
+    return scope.keep(x);
+  };
+  const input = fromArray(device, INPUT, numbers(INPUT));
+  const [plain, lean] = [device.capture(chain(12)), device.capture(chain(12), { lean: true })];
+  const beside = device.capture(chain(30), { beside: lean.program, lean: true });
+  expect(plain.program.memory.pool.use().buffersCreated).toBe(12);
+  expect(lean.program.memory.pool.use().buffersCreated).toBe(4); // two in turn, and both results
+  device.write(input.allocation.buffer, numbers(INPUT));
+  for (const { program } of [beside, plain, lean, beside]) program.run();
+  expect(await bitsOf(lean.result)).toEqual(await bitsOf(plain.result));
+  const want = device.capture(chain(30));
+  expect(await bitsOf(beside.result)).toEqual(await bitsOf(want.result));
+  for (const { program } of [plain, lean, beside, want]) program.release();
+  release(input);
+});
+
+test("lean work that allocates otherwise when it runs again is refused", () => {
+  let runs = 0;
+  expect(() => device.capture(() => { zeros(device, [100 * ++runs]); }, { lean: true })).toThrow("capture: lean work must allocate the same each time");
+});
+
 test("what was written from the host while capturing is written by every run", async () => {
   const { program, result } = device.capture(() => fromArray(device, [3], Float32Array.of(1, 2, 3)));
   device.clear(result.allocation.buffer, 12);

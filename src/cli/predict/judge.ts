@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import { mkdir } from "node:fs/promises";
-import sharp, { type OverlayOptions } from "sharp";
+import type { OverlayOptions } from "sharp";
 import { heatLayer, maskContour } from "../../io/heat.ts";
 import { requireUsable, type DecodedImage } from "../../io/image.ts";
 import { calibratedScore, type GoodScores } from "../../models/calibration.ts";
@@ -8,7 +8,7 @@ import { defectsOf, type Defects } from "../../models/defects.ts";
 import type { Detector, Inspection } from "../../models/detector.ts";
 import type { PictureRegion } from "../../models/picture_region.ts";
 import { writeFileAtomic } from "../../node/files.ts";
-import { decodeImages, encodePng, type Decoded } from "../../node/images.ts";
+import { decodeImages, encodePng, loadSharp, type Decoded } from "../../node/images.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { say } from "../output.ts";
 import type { Region } from "../region.ts";
@@ -46,6 +46,7 @@ const DECODED_AHEAD = Math.max(4, Number(process.env["UV_THREADPOOL_SIZE"] ?? 4)
  * @throws InputError at the first image that cannot be read if `strict`; if a picture cannot be written
  */
 export async function* judge<T extends Item>(detector: Detector, items: readonly T[], options: JudgeOptions): AsyncGenerator<readonly (readonly [T, Result])[]> {
+  detector.prepare(Math.min(items.length, options.batch), options.region !== null).catch(() => undefined); // while images are decoded
   let before: Promise<readonly (readonly [T, Result])[]> | null = null;
   for await (const batch of batchesOf(decodeImages(items, ({ image }) => image, Math.max(DECODED_AHEAD, options.batch), AHEAD_BYTES), options.batch)) {
     const begun = judgeBatch(detector, batch, options);
@@ -148,6 +149,7 @@ const PICTURES: Readonly<Record<PictureKind, (detector: Detector, image: Decoded
 
 async function heatMapOver(detector: Detector, image: DecodedImage, { map, size }: Inspection): Promise<Uint8Array> {
   const { source, target } = detector.placementOf(image);
+  const sharp = await loadSharp();
   const overlay = await sharp(heatLayer(map, size, size, detector.config.calibration.heat), { raw: { width: size, height: size, channels: 4 } })
     .extract(target)
     .resize(source.width, source.height, { fit: "fill" })
@@ -157,6 +159,7 @@ async function heatMapOver(detector: Detector, image: DecodedImage, { map, size 
 }
 
 /** A photograph, with something laid over it. */
-function over({ data, width, height }: DecodedImage, layer: OverlayOptions | null): Promise<Uint8Array> {
+async function over({ data, width, height }: DecodedImage, layer: OverlayOptions | null): Promise<Uint8Array> {
+  const sharp = await loadSharp();
   return sharp(data, { raw: { width, height, channels: 4 } }).composite(layer ? [layer] : []).removeAlpha().png().toBuffer();
 }

@@ -1,7 +1,7 @@
 import { filtersFromOihw } from "../../io/layout.ts";
 import { safetensorsHeadBytes, safetensorsLayout, toFloat32, type StoredTensor } from "../../io/safetensors.ts";
 import { InputError } from "../../runtime/errors.ts";
-import { sameShape } from "../../tensor/tensor.ts";
+import { countOf, sameShape } from "../../tensor/tensor.ts";
 import type { BlockPlan, EfficientNetName, NetworkPlan } from "./architecture.ts";
 
 /** A checkpoint's tensors, read one at a time: it need not be in memory as a whole. */
@@ -126,6 +126,39 @@ const NAMINGS: readonly Naming[] = [
 
 const SHOWN_PROBLEMS = 3;
 
+/** The tensors that a network has up to some block, by a library's names. */
+function shapesOf(naming: Naming, { stem, blocks }: NetworkPlan, lastBlock: number): Map<string, readonly number[]> {
+  const shapes = new Map<string, readonly number[]>();
+  const expect = (name: string, shape: readonly number[]): void => void shapes.set(name, shape);
+  const expectConvolution = ({ filters, norm }: ConvolutionKeys, shape: readonly [number, number, number, number]): void => {
+    expect(filters, shape);
+    for (const part of NORM_PARTS) expect(`${norm}.${part}`, [shape[0]]);
+  };
+  expectConvolution(naming.stem, [stem, 3, 3, 3]);
+  for (const block of blocks.slice(0, lastBlock + 1)) {
+    const { expand, depthwise, reduce, excite, project } = naming.block(block);
+    const { kernel, inputs, expanded, squeezed, outputs } = block;
+    if (expand) expectConvolution(expand, [expanded, inputs, 1, 1]);
+    expectConvolution(depthwise, [expanded, 1, kernel, kernel]);
+    for (const [prefix, shape] of [[reduce, [squeezed, expanded, 1, 1]], [excite, [expanded, squeezed, 1, 1]]] as const) {
+      expect(`${prefix}.weight`, shape);
+      expect(`${prefix}.bias`, [shape[0]]);
+    }
+    expectConvolution(project, [outputs, expanded, 1, 1]);
+  }
+  return shapes;
+}
+
+/** A checkpoint of a network whose weights are all 0: for finding out what it takes. */
+export function blankCheckpoint(plan: NetworkPlan): Checkpoint {
+  const shapes = shapesOf(NAMINGS[0]!, plan, plan.blocks.length - 1);
+  const read = (name: string): Promise<StoredTensor> => {
+    const shape = shapes.get(name)!;
+    return Promise.resolve({ dtype: "F32", shape, bytes: new Uint8Array(4 * countOf(shape)) });
+  };
+  return { source: "blank weights", sha256: "0".repeat(64), shapes, read };
+}
+
 /** A checkpoint that was found to hold a network up to some block, under whatever names. */
 export class NetworkCheckpoint {
   readonly eps: number;
@@ -150,26 +183,11 @@ export class NetworkCheckpoint {
     this.blocks = plan.blocks.slice(0, lastBlock + 1).map((block) => naming.block(block));
 
     const problems: string[] = [];
-    const expect = (name: string, shape: readonly number[]): void => {
+    for (const [name, shape] of shapesOf(naming, plan, lastBlock)) {
       const got = shapes.get(name);
       if (!got) problems.push(`${name} [${shape.join(",")}] is missing`);
       else if (!sameShape(got, shape)) problems.push(`${name} is [${got.join(",")}], not [${shape.join(",")}]`);
-    };
-    const expectConvolution = ({ filters, norm }: ConvolutionKeys, shape: readonly [number, number, number, number]): void => {
-      expect(filters, shape);
-      for (const part of NORM_PARTS) expect(`${norm}.${part}`, [shape[0]]);
-    };
-    expectConvolution(this.stem, [plan.stem, 3, 3, 3]);
-    this.blocks.forEach((keys, i) => {
-      const { kernel, inputs, expanded, squeezed, outputs } = plan.blocks[i]!;
-      if (keys.expand) expectConvolution(keys.expand, [expanded, inputs, 1, 1]);
-      expectConvolution(keys.depthwise, [expanded, 1, kernel, kernel]);
-      for (const [prefix, shape] of [[keys.reduce, [squeezed, expanded, 1, 1]], [keys.excite, [expanded, squeezed, 1, 1]]] as const) {
-        expect(`${prefix}.weight`, shape);
-        expect(`${prefix}.bias`, [shape[0]]);
-      }
-      expectConvolution(keys.project, [outputs, expanded, 1, 1]);
-    });
+    }
     if (problems.length > 0) {
       const more = problems.length > SHOWN_PROBLEMS ? `, and ${problems.length - SHOWN_PROBLEMS} more` : "";
       throw new InputError(`${source} does not fit ${plan.name} (names of ${naming.library}): ${problems.slice(0, SHOWN_PROBLEMS).join("; ")}${more}`);

@@ -46,11 +46,12 @@ export class Grad {
   readonly #residualUnit: Tensor | null;
   readonly #fuse: (normal: Tensor, abnormal: Tensor) => Tensor;
 
-  constructor(weights: Weights, config: GradConfig, random: RandomStream) {
+  /** @param recompute whether training computes blocks of the decoders twice rather than keep what they make (`LayerContext`) */
+  constructor(weights: Weights, config: GradConfig, random: RandomStream, recompute = false) {
     const { branches, heads, hingeHead, residualWeight, channels } = config;
     this.config = config;
     this.weights = weights;
-    const at = (prefix: string): LayerContext => ({ weights, prefix, random });
+    const at = (prefix: string): LayerContext => ({ weights, prefix, random, recompute });
     const shared = heads === "shared" ? headsOf(at("head"), channels) : null;
     const branchOf = (name: string): Branch => branch(at(name), shared ?? headsOf(at(`${name}.head`), channels), config);
     this.#normal = branches === "abnormal" ? null : branchOf("normal");

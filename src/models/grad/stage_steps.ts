@@ -1,4 +1,5 @@
 import type { AdamW } from "../../optim/adam.ts";
+import type { Draw } from "../../ops/random.ts";
 import type { Program } from "../../runtime/program.ts";
 import { bytesOf, empty, release, toArray, type Tensor } from "../../tensor/tensor.ts";
 import { trainStep, type FitOptions, type MarkedFeatures, type Stage } from "./fit.ts";
@@ -39,6 +40,13 @@ export class StageSteps {
     this.#streams = streams;
   }
 
+  /** Compiles in parallel what a step of that kind takes, unless one was taken before. */
+  async prepare(features: Tensor, anomalous: MarkedFeatures | null, noisy: boolean, step: number): Promise<void> {
+    if (this.#captured.has(keyOf(shapeOf(features, anomalous), noisy))) return;
+    const drawOf = this.#drawOf(step);
+    await features.device.prepare(() => trainStep(this.#stage, this.#model, this.#optimizer, features, anomalous, noisy, drawOf, this.#options));
+  }
+
   /**
    * Takes a step. The batch may be released afterwards.
    * @returns the loss, and outside the second stage the hit rates, where they stay until the next step
@@ -48,20 +56,19 @@ export class StageSteps {
     this.#optimizer.advance(rateScale);
     const drawn = (this.#step ??= empty(device, [1], "u32"));
     device.write(drawn.allocation.buffer, Uint32Array.of(step));
-    const shape = [features, ...(anomalous ? [anomalous.features] : [])].map((tensor) => tensor.shape.join()).join(" ");
+    const shape = shapeOf(features, anomalous);
     const inputs = this.#loaded(shape, features, anomalous);
-    const key = `${shape} ${noisy}`;
+    const key = keyOf(shape, noisy);
     const captured = this.#captured.get(key);
     if (captured) {
       captured.program.run();
       captured.repeated();
       return captured.results;
     }
-    const drawOf = (use: number) => ({ seed: this.#options.seed, stream: use + this.#streams, step: drawn });
     const [beside] = this.#captured.values();
     const { program, result } = device.capture(
-      () => trainStep(this.#stage, this.#model, this.#optimizer, inputs.features, inputs.anomalous, noisy, drawOf, this.#options),
-      beside?.program,
+      () => trainStep(this.#stage, this.#model, this.#optimizer, inputs.features, inputs.anomalous, noisy, this.#drawOf(drawn), this.#options),
+      { beside: beside?.program ?? null, lean: true },
     );
     this.#captured.set(key, { program, ...result });
     return result.results;
@@ -75,6 +82,10 @@ export class StageSteps {
     this.#captured.clear();
     this.#inputs.clear();
     this.#step = null;
+  }
+
+  #drawOf(step: Draw["step"]): (use: number) => Draw {
+    return (use) => ({ seed: this.#options.seed, stream: use + this.#streams, step });
   }
 
   /** The inputs of that shape, with this batch in them. */
@@ -93,6 +104,11 @@ export class StageSteps {
     return inputs;
   }
 }
+
+const shapeOf = (features: Tensor, anomalous: MarkedFeatures | null): string =>
+  [features, ...(anomalous ? [anomalous.features] : [])].map(({ shape }) => shape.join()).join(" ");
+
+const keyOf = (shape: string, noisy: boolean): string => `${shape} ${noisy}`;
 
 const tensorsOf = (features: Tensor, anomalous: MarkedFeatures | null): Tensor[] => [features, ...(anomalous ? [anomalous.features, anomalous.mask] : [])];
 

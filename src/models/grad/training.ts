@@ -122,6 +122,7 @@ export class GradTraining {
       const anomalous = stage !== "normal" ? await this.#anomalous(images.length, step) : null;
       const chosen = await this.#features.batch(images.slice(anomalous?.mask.shape[0] ?? 0));
       const noisy = stage !== "residual" && new RandomStream(seed, STREAM.coin + offset, step).unit() < 0.5;
+      await this.#steps.prepare(chosen, anomalous, noisy, step);
       const results = this.#steps.take(chosen, anomalous, noisy, step, rateScale);
       for (const used of [chosen, anomalous?.features, anomalous?.mask]) if (used) release(used);
       const done = step + 1;
@@ -129,6 +130,7 @@ export class GradTraining {
       const isOver = done === steps || (hits?.every((share) => share > enoughHits) ?? false);
       if (isOver) {
         this.release();
+        this.#model.weights.device.trim(); // the next stage needs other sizes
         const stages = stagesOf(this.#model.config);
         const next = stages[stages.indexOf(stage) + 1];
         this.#position = next ? { stage: next, step: 0 } : null;

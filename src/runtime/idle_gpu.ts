@@ -1,0 +1,47 @@
+/** A GPUDevice on which nothing happens, and what it was asked for. */
+export interface IdleGpu {
+  readonly gpu: GPUDevice;
+  /** Bytes of all buffers that were made and not destroyed: now, and at most. */
+  readonly held: { readonly bytes: number; readonly peakBytes: number };
+}
+
+const NOTHING = (): undefined => undefined;
+
+/**
+ * A stand-in for `real`, of its limits and features: buffers are made of nothing, commands are forgotten, and what is read back is 0.
+ * What runs on it shows what it would take.
+ */
+export function idleGpu({ limits, features }: GPUDevice): IdleGpu {
+  const held = { bytes: 0, peakBytes: 0 };
+  const createBuffer = ({ size }: GPUBufferDescriptor): object => {
+    held.bytes += size;
+    held.peakBytes = Math.max(held.peakBytes, held.bytes);
+    let left = size;
+    const destroy = (): void => {
+      held.bytes -= left;
+      left = 0;
+    };
+    return { size, destroy, unmap: NOTHING, mapAsync: () => Promise.resolve(), getMappedRange: () => new ArrayBuffer(size) };
+  };
+  const pass = { setPipeline: NOTHING, setBindGroup: NOTHING, dispatchWorkgroups: NOTHING, end: NOTHING };
+  const encoder = { beginComputePass: () => pass, clearBuffer: NOTHING, copyBufferToBuffer: NOTHING, finish: () => ({}) };
+  const gpu = {
+    limits,
+    features,
+    lost: new Promise(NOTHING),
+    addEventListener: NOTHING,
+    pushErrorScope: NOTHING,
+    popErrorScope: () => Promise.resolve(null),
+    createBuffer,
+    createBindGroupLayout: () => ({}),
+    createBindGroup: () => ({}),
+    createPipelineLayout: () => ({}),
+    createShaderModule: () => ({}),
+    createComputePipeline: () => ({}),
+    createComputePipelineAsync: () => Promise.resolve({}),
+    createCommandEncoder: () => encoder,
+    queue: { writeBuffer: NOTHING, submit: NOTHING, onSubmittedWorkDone: () => Promise.resolve() },
+    destroy: NOTHING,
+  };
+  return { gpu: gpu as unknown as GPUDevice, held };
+}
