@@ -3,6 +3,7 @@ import { compileKernel, labelOf, type Kernel, type KernelSpec } from "./kernel.t
 import { Profiler, type KernelTime } from "./profiler.ts";
 import { BufferPool, type Allocation, type MemoryUse, type Scope } from "./pool.ts";
 import { PARAM_SLOT_BYTES, Program, Recording, type ProgramMemory } from "./program.ts";
+import { Tuner } from "./tuner.ts";
 
 const PARAM_SLOTS = 1024;
 // Training the largest decoder takes 6253. On lavapipe each costs two or three memory mappings, of which Linux
@@ -40,6 +41,8 @@ export interface Counters {
 export class Device {
   readonly gpu: GPUDevice;
   readonly adapter: AdapterDescription;
+  /** Chooses between forms of a kernel. */
+  readonly tuner: Tuner;
   /** Resolves when the device is gone, with the reason. */
   readonly lost: Promise<DeviceLostError>;
   readonly #pool: BufferPool;
@@ -61,9 +64,10 @@ export class Device {
   #recording: Recording | null = null;
   readonly #programs = new Map<ProgramMemory, number>(); // how many programs have each
 
-  constructor(gpu: GPUDevice, adapter: AdapterDescription = { vendor: "", architecture: "", description: "", software: false }) {
+  constructor(gpu: GPUDevice, adapter: AdapterDescription = { vendor: "", architecture: "", description: "", software: false }, tuner = new Tuner()) {
     this.gpu = gpu;
     this.adapter = adapter;
+    this.tuner = tuner;
     this.lost = gpu.lost.then(({ reason, message }) => {
       const lost = new DeviceLostError(`the GPU device was lost (${reason}): ${message || "no further word"}; ask for a new device`);
       this.#failure = lost;

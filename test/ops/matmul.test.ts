@@ -1,19 +1,35 @@
 import { describe, expect, test } from "vitest";
-import type { MatmulOptions } from "../../src/kernels/matmul.ts";
+import { MATMUL_FORMS, type MatmulOptions } from "../../src/kernels/matmul.ts";
 import { matmul } from "../../src/ops/matmul.ts";
 import { ShapeError } from "../../src/runtime/errors.ts";
 import { empty } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
 import { describeOperation } from "../describe_operation.ts";
-import { boundFault, exactnessFault, withOtherAdapter } from "../operation.ts";
+import { boundFault, exactnessFault, withFoldedWorkgroups, withForm } from "../operation.ts";
 import { matmulOperation, pointwiseConv2dOperation } from "../operations/matmul.ts";
 
 describeOperation(matmulOperation);
 describeOperation(pointwiseConv2dOperation);
 
-test.each(matmulOperation.problems)("the form for the other kind of adapter computes the same product: %s", async (_why, problem) => {
-  expect(await withOtherAdapter(() => exactnessFault(matmulOperation, problem, 1))).toBeNull();
-  expect(await withOtherAdapter(() => boundFault(matmulOperation, problem, 2, "f32"))).toBeNull();
+describe.each(MATMUL_FORMS)("the form %s computes the same product,", (form) => {
+  test.each(matmulOperation.problems)("%s", async (_why, problem) => {
+    expect(await withForm(form, () => exactnessFault(matmulOperation, problem, 1))).toBeNull();
+    expect(await withForm(form, () => boundFault(matmulOperation, problem, 2, "f32"))).toBeNull();
+  });
+});
+
+describe("a form with tiles computes the same", () => {
+  const FORM = "tiled 32x32x16 of 4x4";
+
+  test("folded where a dispatch dimension holds only three workgroups", async () => {
+    for (const [why, problem] of matmulOperation.problems) {
+      expect(await withForm(FORM, () => withFoldedWorkgroups(() => boundFault(matmulOperation, problem, 6, "f32"))), why).toBeNull();
+    }
+  });
+
+  test.skipIf(!device.gpu.features.has("shader-f16"))("stored in half precision", async () => {
+    for (const [why, problem] of matmulOperation.problems) expect(await withForm(FORM, () => boundFault(matmulOperation, problem, 5, "f16")), why).toBeNull();
+  });
 });
 
 describe("matmul rejects, before any GPU work,", () => {
