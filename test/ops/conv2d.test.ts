@@ -21,6 +21,7 @@ describe.each(CONV2D_FORMS)("the form %s computes the same convolution and gradi
 
 describe("a form with tiles computes the same", () => {
   const FORM = "tiled 32x32x16 of 4x4";
+  const IN_HALF = ["filters not a multiple of four, nothing square", "the basic decoder's 3x3, fewer channels"]; // scalars and packs: each is two kernels more to compile
 
   test("folded where a dispatch dimension holds only three workgroups", async () => {
     for (const [why, problem] of conv2dOperation.problems) {
@@ -29,7 +30,9 @@ describe("a form with tiles computes the same", () => {
   });
 
   test.skipIf(!device.gpu.features.has("shader-f16"))("stored in half precision", async () => {
-    for (const [why, problem] of conv2dOperation.problems) expect(await withForm(FORM, () => boundFault(conv2dOperation, problem, 5, "f16")), why).toBeNull();
+    const problems = conv2dOperation.problems.filter(([why]) => IN_HALF.includes(why));
+    expect(problems).toHaveLength(IN_HALF.length);
+    for (const [why, problem] of problems) expect(await withForm(FORM, () => boundFault(conv2dOperation, problem, 5, "f16")), why).toBeNull();
   });
 });
 

@@ -20,6 +20,7 @@ describe.each(MATMUL_FORMS)("the form %s computes the same product,", (form) => 
 
 describe("a form with tiles computes the same", () => {
   const FORM = "tiled 32x32x16 of 4x4";
+  const IN_HALF = ["nothing a multiple of anything", "packed operands and a ragged number of rows"]; // scalars and packs: each is two kernels more to compile
 
   test("folded where a dispatch dimension holds only three workgroups", async () => {
     for (const [why, problem] of matmulOperation.problems) {
@@ -28,7 +29,9 @@ describe("a form with tiles computes the same", () => {
   });
 
   test.skipIf(!device.gpu.features.has("shader-f16"))("stored in half precision", async () => {
-    for (const [why, problem] of matmulOperation.problems) expect(await withForm(FORM, () => boundFault(matmulOperation, problem, 5, "f16")), why).toBeNull();
+    const problems = matmulOperation.problems.filter(([why]) => IN_HALF.includes(why));
+    expect(problems).toHaveLength(IN_HALF.length);
+    for (const [why, problem] of problems) expect(await withForm(FORM, () => boundFault(matmulOperation, problem, 5, "f16")), why).toBeNull();
   });
 });
 
