@@ -4,13 +4,16 @@
 // `bytes` is the traffic that the definition cannot do without, `flops` its operations; neither counts what a kernel wastes.
 // `share` is the time that these need at the roofs, measured in the same process, of the kernel's.
 import { KERNELS } from "./kernels.ts";
-import { measureKernel, SAMPLES } from "./measure.ts";
+import { measureKernel, SAMPLES, type KernelRate } from "./measure.ts";
 import { NETWORK_ROWS } from "./network_rows.ts";
 import { Comparison, wantedRows, writeReport } from "./report.ts";
-import { measureRoofs } from "./roofs.ts";
+import { measureRoofs, type Roofs } from "./roofs.ts";
 import { openDevice } from "../src/node/device.ts";
 
 const ATTEMPTS = 3; // at a row that seems slower than before: others use the machine too
+
+const shareOf = ({ gigabytes, gigaflops }: Pick<KernelRate, "gigabytes" | "gigaflops">, roofs: Roofs): number =>
+  Number(Math.max(gigabytes / roofs.gigabytes, gigaflops / roofs.gigaflops).toPrecision(3));
 
 const device = await openDevice();
 const roofs = await measureRoofs(device);
@@ -25,12 +28,16 @@ for (const measured of wantedRows([...KERNELS, ...NETWORK_ROWS], nameOf)) {
     const again = await measureKernel(device, measured);
     if (again.least < rate.least) rate = again;
   }
-  const share = Number(Math.max(rate.gigabytes / roofs.gigabytes, rate.gigaflops / roofs.gigaflops).toPrecision(3));
-  kernels.push({ ...rate, share });
+  const share = shareOf(rate, roofs);
+  kernels.push(rate);
   const { milliseconds, gigabytes, gigaflops } = rate;
   const rates = `${String(gigabytes).padStart(7)} GB/s ${String(gigaflops).padStart(7)} GFLOP/s ${(100 * share).toFixed(0).padStart(4)} %`;
   console.log(`${nameOf(rate).padEnd(82)} ${String(milliseconds).padStart(8)} ms ${rates}`);
 }
 if (comparison) comparison.report({ kernels });
-else writeReport("kernels", device, { samples: SAMPLES, roofs, kernels });
+else {
+  const again = await measureRoofs(device); // others use the machine too: the better of two
+  const best = { gigaflops: Math.max(roofs.gigaflops, again.gigaflops), gigabytes: Math.max(roofs.gigabytes, again.gigabytes) };
+  writeReport("kernels", device, { samples: SAMPLES, roofs: best, kernels: kernels.map((rate) => ({ ...rate, share: shareOf(rate, best) })) });
+}
 process.exit();
