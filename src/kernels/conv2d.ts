@@ -109,8 +109,8 @@ function tileFor(op: string, product: Omit<TiledProduct, "op" | "pack">, groups:
   if (groups > 1) return null; // every group is a product of its own, too narrow for tiles
   const { a, epilogue, windows } = product;
   const { channels, filter_w, stride_h, stride_w } = windows!;
-  const details = [a.dtype, packFor(channels, product.n), epilogue.activation != null, filter_w, stride_h, stride_w];
-  form ??= formFor({ device: a.device, op, shaders: [module, tiled], extents: product, details, untiled: UNTILED, trial });
+  const details = [a.dtype, packFor(channels, product.n), (epilogue.activation ?? null) !== null, filter_w, stride_h, stride_w];
+  form ??= formFor({ device: a.device, op, shaders: [module, tiled], extents: product, details, untiled: UNTILED, tilesOnSoftware: true, trial });
   return TILES[form] ?? null;
 }
 
