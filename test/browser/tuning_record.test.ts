@@ -5,9 +5,11 @@ import { executablePath, launch } from "../playground/chromium.ts";
 
 const ORIGIN = "http://127.0.0.1"; // answered by the test itself
 
+const PAGE = '<!doctype html><title>tuning</title><script type="module">import * as bigrid from "/bigrid.min.js"; globalThis.bigrid = bigrid;</script>';
+
 /** In a page: a product is tuned by device after device, with whatever is done to the page's records in between. */
 async function tuneFourTimes(): Promise<{ readonly made: number[]; readonly forms: string[][] }> {
-  const { fromArray, matmul, openDevice, tune } = (await import(`${location.origin}/bigrid.min.js`)) as typeof bigrid;
+  const { fromArray, matmul, openDevice, tune } = (globalThis as unknown as { readonly bigrid: typeof bigrid }).bigrid;
   const made: number[] = [];
   const forms: string[][] = [];
   const once = async (): Promise<void> => {
@@ -47,7 +49,7 @@ test.skipIf(executablePath === undefined)(name, async () => {
       const isScript = route.request().url().endsWith(".js");
       await route.fulfill(isScript
         ? { contentType: "text/javascript", body: await readFile("dist/bigrid.min.js", "utf8") }
-        : { contentType: "text/html", body: "<!doctype html><title>tuning</title>" });
+        : { contentType: "text/html", body: PAGE });
     });
     await page.goto(`${ORIGIN}/`);
     const { made, forms } = await page.evaluate(tuneFourTimes);
