@@ -105,7 +105,13 @@ const like = ({ device, shape, dtype }: Tensor): Tensor => empty(device, shape, 
 const packFor = (...channels: readonly number[]): 1 | 4 => Math.min(...channels.map(packOf)) as 1 | 4;
 
 /** The tile of the form to run; null for the form without. */
-function tileFor(op: string, product: Omit<TiledProduct, "op" | "pack">, groups: number, form: string | undefined, trial: (form: string) => void): Tile | null {
+function tileFor(
+  op: string,
+  product: Omit<TiledProduct, "op" | "pack">,
+  groups: number,
+  form: string | undefined,
+  trial: (form: string) => void,
+): Tile | null {
   if (groups > 1) return null; // every group is a product of its own, too narrow for tiles
   const { a, epilogue, windows } = product;
   const { channels, filter_w, stride_h, stride_w } = windows!;
@@ -135,4 +141,5 @@ function paramsOf(input: Tensor, filters: Shape, options: Conv2dOptions, tensors
 }
 
 /** What windows are but for their extents. */
-const windowsOf = ({ stride_h, stride_w, pad_top, pad_left, dilation_h, dilation_w }: Geometry) => ({ stride_h, stride_w, pad_top, pad_left, dilation_h, dilation_w });
+const windowsOf = ({ stride_h, stride_w, pad_top, pad_left, dilation_h, dilation_w }: Geometry) =>
+  ({ stride_h, stride_w, pad_top, pad_left, dilation_h, dilation_w });

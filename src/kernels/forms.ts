@@ -12,7 +12,8 @@ export interface Tile {
   readonly laneColumns: number;
 }
 
-const tile = (rows: number, columns: number, depth: number, laneRows: number, laneColumns: number): Tile => ({ rows, columns, depth, laneRows, laneColumns });
+const tile = (rows: number, columns: number, depth: number, laneRows: number, laneColumns: number): Tile =>
+  ({ rows, columns, depth, laneRows, laneColumns });
 
 /** Tiles to choose from. All fit WebGPU's default limits: 256 invocations and 16 KiB a workgroup. */
 export const TILES: Readonly<Record<string, Tile>> = {

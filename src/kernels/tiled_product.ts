@@ -1,7 +1,7 @@
 import module from "../../shaders/tiled_product.wgsl";
 import { elementOf, type FloatDType, type Shape, type Tensor } from "../tensor/tensor.ts";
 import { activationConstants } from "./activation.ts";
-import type { Epilogue } from "./convolution.ts";
+import type { Epilogue, Geometry } from "./convolution.ts";
 import type { Tile } from "./forms.ts";
 import { launch } from "./launch.ts";
 import { productOf, slicesOf, type ProductExtents } from "./product.ts";
@@ -13,19 +13,13 @@ export const LOAD_A = { matrix: 0, transposed: 1, windows: 2, windowsTransposed:
 export const LOAD_B = { matrix: 0, transposed: 1, filters: 2 } as const;
 
 /** Where windows of an image lie; `params` of the shader. */
-export interface Windows {
+export interface Windows extends Omit<Geometry, "out_height" | "out_width"> {
   readonly height: number;
   readonly width: number;
   readonly channels: number;
   readonly place_height: number;
   readonly place_width: number;
   readonly filter_w: number;
-  readonly stride_h: number;
-  readonly stride_w: number;
-  readonly pad_top: number;
-  readonly pad_left: number;
-  readonly dilation_h: number;
-  readonly dilation_w: number;
 }
 
 const NO_WINDOWS: Windows = {
@@ -53,7 +47,8 @@ export interface TiledProduct extends ProductExtents {
 
 /** The product, of a's dtype. The sum is cut into slices only where no activation follows it. */
 export function tiledProduct(product: TiledProduct, { rows, columns, depth: step, laneRows, laneColumns }: Tile): Tensor {
-  const { op, a, b, loadA, loadB, epilogue: { bias = null, activation = null }, pack, shape, positions = 1, windows = NO_WINDOWS, ...extents } = product;
+  const { op, a, b, loadA, loadB, epilogue, pack, shape, positions = 1, windows = NO_WINDOWS, ...extents } = product;
+  const { bias = null, activation = null } = epilogue;
   const { batch, m, n, k } = extents;
   const columnTiles = Math.ceil(n / columns);
   const tiles = batch * Math.ceil(m / rows) * columnTiles;
