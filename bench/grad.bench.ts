@@ -8,7 +8,7 @@ import { Weights } from "../src/nn/weights.ts";
 import { openDevice } from "../src/node/device.ts";
 import { RandomStream } from "../src/tensor/random.ts";
 import { fromArray } from "../src/tensor/tensor.ts";
-import { writeReport } from "./report.ts";
+import { Comparison, wantedRows, writeReport } from "./report.ts";
 
 const [CELLS, BATCH, VARIANCE] = [28, 8, 24];
 const CHANNELS = [40, 216]; // the embedded backbone's at 224 pixels, and EfficientNet-B4's
@@ -61,7 +61,9 @@ async function measure(channels: number, stage: Stage) {
 }
 
 const results = [];
-for (const channels of CHANNELS) for (const stage of ["abnormal", "normal"] as const) results.push(await measure(channels, stage));
+const nameOf = ({ channels, stage }: { readonly channels: number; readonly stage: string }): string => `${channels} channels, ${stage}`;
+const kinds = CHANNELS.flatMap((channels) => (["abnormal", "normal"] as const).map((stage) => ({ channels, stage })));
+for (const { channels, stage } of wantedRows(kinds, nameOf)) results.push(await measure(channels, stage));
 console.log(`${device.adapter.description}; GRAD tiny, batches of ${BATCH} x ${CELLS} x ${CELLS}`);
 for (const { channels, stage, milliseconds, processorMilliseconds, dispatches, kernels } of results) {
   const { median, min } = milliseconds;
@@ -69,6 +71,9 @@ for (const { channels, stage, milliseconds, processorMilliseconds, dispatches, k
   console.log(`${channels} channels, ${stage}: ${times}, ${dispatches} dispatches; by kernel:`);
   for (const kernel of kernels) console.log(`  ${kernel.milliseconds.toFixed(2).padStart(8)} ms ${String(kernel.dispatches).padStart(4)} x ${kernel.label}`);
 }
-writeReport("grad", device, { batch: BATCH, cells: CELLS, results }, (report) =>
-  new Map(report.results.map(({ channels, stage, milliseconds }) => [`${channels} channels, ${stage}`, milliseconds.min])));
+const timesOf = (report: { readonly results: readonly { readonly channels: number; readonly stage: string; readonly milliseconds: { readonly min: number } }[] }) =>
+  new Map(report.results.map(({ channels, stage, milliseconds }) => [nameOf({ channels, stage }), milliseconds.min]));
+const comparison = Comparison.asked("grad", device, timesOf);
+if (comparison) comparison.report({ results });
+else writeReport("grad", device, { batch: BATCH, cells: CELLS, results });
 process.exit();

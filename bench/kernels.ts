@@ -3,32 +3,32 @@ import * as norm from "../src/kernels/batch_norm.ts";
 import { bucketOf } from "../src/kernels/bucket.ts";
 import { castForward } from "../src/kernels/cast.ts";
 import * as conv from "../src/kernels/conv2d.ts";
-import { gatherRegion } from "../src/kernels/copy.ts";
+import { gatherRegion, padForward } from "../src/kernels/copy.ts";
 import * as depthwise from "../src/kernels/depthwise_conv2d.ts";
 import { dropoutForward } from "../src/kernels/dropout.ts";
 import { binaryForward } from "../src/kernels/elementwise.ts";
 import { drawFeatureBlocks, pasteFeatureBlocks } from "../src/kernels/feature_block_paste.ts";
+import { TILES } from "../src/kernels/forms.ts";
 import * as gather from "../src/kernels/gather.ts";
 import * as blur from "../src/kernels/gaussian_blur.ts";
 import * as grid from "../src/kernels/grid_sample.ts";
 import * as hinge from "../src/kernels/hinge_loss.ts";
 import { histogramForward } from "../src/kernels/histogram.ts";
-import { matmulForward } from "../src/kernels/matmul.ts";
+import { MATMUL_FORMS, matmulForward } from "../src/kernels/matmul.ts";
 import * as mse from "../src/kernels/mse_loss.ts";
-import { adamUpdate, sgdUpdate } from "../src/kernels/optimizer.ts";
+import { adamUpdate, clipFactor, sgdUpdate } from "../src/kernels/optimizer.ts";
 import { drawPairs } from "../src/kernels/pairs.ts";
 import * as pool from "../src/kernels/pool.ts";
-import { normal, uniform } from "../src/kernels/random.ts";
+import { normal, randomWords, uniform } from "../src/kernels/random.ts";
 import * as reconstruction from "../src/kernels/reconstruction_loss.ts";
 import { reduceMiddle, sumProducts } from "../src/kernels/reduce.ts";
 import * as resize from "../src/kernels/resize.ts";
 import * as rows from "../src/kernels/rows.ts";
 import { exclusiveScan } from "../src/kernels/scan.ts";
-import { topKMeanForward } from "../src/kernels/top_k_mean.ts";
+import { topKMeanBackwardInput, topKMeanForward } from "../src/kernels/top_k_mean.ts";
 import { PUBLISHED_BLOCKS } from "../src/ops/feature_block_paste.ts";
 import { imagesToTensor } from "../src/ops/images.ts";
 import type { Device } from "../src/runtime/device.ts";
-import { RandomStream } from "../src/tensor/random.ts";
 import { countOf, fromArray, zeros, type Shape, type Tensor } from "../src/tensor/tensor.ts";
 
 /** One measured call. */
@@ -67,11 +67,15 @@ const BLUR = { size: 33, sigma: 4, border: "reflect" } as const;
 const ADAM = { betas: [1 - 2 ** -9, 1 - 2 ** -9], eps: 1, decay: 0, decoupled: true } as const;
 const SGD = { momentum: 0.5, nesterov: false, decay: 0 } as const;
 
-const random = new RandomStream(1, 7);
-const normals = (device: Device, shape: Shape): Tensor => fromArray(device, shape, random.normals(countOf(shape), 1));
+let stream = 0;
+const normals = (device: Device, shape: Shape): Tensor => normal(device, shape, { seed: 1, stream: stream++, step: 0 });
+
+/** Calls of each form of a kernel that has several. */
+const inForms = (shader: string, entryPoint: string, forms: readonly string[], prepare: (form: string) => Measured["prepare"]): Record<string, Measured["prepare"]> =>
+  Object.fromEntries(forms.map((form) => [`${form in TILES ? "tiled_product" : shader}.${entryPoint}, ${form}`, prepare(form)]));
 
 /** Tensors of normal numbers, one for each shape, handed to a call. */
-const over = (shapes: readonly Shape[], call: (...tensors: Tensor[]) => unknown) => (device: Device) => {
+export const over = (shapes: readonly Shape[], call: (...tensors: Tensor[]) => unknown) => (device: Device) => {
   const tensors = shapes.map((shape) => normals(device, shape));
   return () => call(...tensors);
 };
@@ -81,10 +85,10 @@ const scattered = (device: Device): Tensor =>
   fromArray(device, [POSITIONS], Uint32Array.from({ length: POSITIONS }, (_, i) => (i * 89) % POSITIONS));
 
 /** Bytes of f32 tensors, each read or written once. */
-const bytesOf = (...shapes: Shape[]): number => shapes.reduce((sum, shape) => sum + 4 * countOf(shape), 0);
+export const bytesOf = (...shapes: Shape[]): number => shapes.reduce((sum, shape) => sum + 4 * countOf(shape), 0);
 
 /** Calls of one shape of work: the same bytes and operations. */
-const family = (what: string, bytes: number, flops: number, calls: Record<string, Measured["prepare"]>): Measured[] =>
+export const family = (what: string, bytes: number, flops: number, calls: Record<string, Measured["prepare"]>): Measured[] =>
   Object.entries(calls).map(([kernel, prepare]) => ({ kernel, what, bytes, flops, prepare }));
 
 const PRODUCT: Shape[] = [MAP, [CHANNELS, 4 * CHANNELS], EXPANDED];
@@ -96,16 +100,19 @@ const POOLED: Shape = [1, 14, 14, CHANNELS];
 
 export const KERNELS: readonly Measured[] = [
   ...family(`${POSITIONS}x${CHANNELS} by ${CHANNELS}x${4 * CHANNELS}`, bytesOf(...PRODUCT), 8 * COUNT * CHANNELS, {
-    "matmul.forward": over([[1, POSITIONS, CHANNELS], [1, CHANNELS, 4 * CHANNELS]], (a, b) => matmulForward(a, b, {}, {})),
-    "matmul.gradient of the weight": over([[1, POSITIONS, CHANNELS], [1, POSITIONS, 4 * CHANNELS]], (a, g) =>
-      matmulForward(a, g, {}, { transposeA: true })),
-    "matmul.gradient of the input": over([[1, POSITIONS, 4 * CHANNELS], [1, CHANNELS, 4 * CHANNELS]], (g, b) =>
-      matmulForward(g, b, {}, { transposeB: true })),
+    ...inForms("matmul", "forward", MATMUL_FORMS, (form) =>
+      over([[1, POSITIONS, CHANNELS], [1, CHANNELS, 4 * CHANNELS]], (a, b) => matmulForward(a, b, {}, {}, form))),
+    ...inForms("matmul", "gradient of the weight", MATMUL_FORMS, (form) =>
+      over([[1, POSITIONS, CHANNELS], [1, POSITIONS, 4 * CHANNELS]], (a, g) => matmulForward(a, g, {}, { transposeA: true }, form))),
+    ...inForms("matmul", "gradient of the input", MATMUL_FORMS, (form) =>
+      over([[1, POSITIONS, 4 * CHANNELS], [1, CHANNELS, 4 * CHANNELS]], (g, b) => matmulForward(g, b, {}, { transposeB: true }, form))),
   }),
   ...family("3x3, 28x28x64 to 64", bytesOf(IMAGE, FILTERS, IMAGE), 18 * POSITIONS * 64 * 64, {
-    "conv2d.forward": over([IMAGE, FILTERS], (x, w) => conv.conv2dForward(x, w, {}, PADDED)),
-    "conv2d.backward_input": over([IMAGE, FILTERS, IMAGE], (x, w, g) => conv.conv2dBackwardInput(x, w, g, PADDED)),
-    "conv2d.backward_filters": over([IMAGE, FILTERS, IMAGE], (x, w, g) => conv.conv2dBackwardFilters(x, w, g, PADDED)),
+    ...inForms("conv2d", "forward", conv.CONV2D_FORMS, (form) => over([IMAGE, FILTERS], (x, w) => conv.conv2dForward(x, w, {}, PADDED, form))),
+    ...inForms("conv2d", "backward_input", conv.CONV2D_FORMS, (form) =>
+      over([IMAGE, FILTERS, IMAGE], (x, w, g) => conv.conv2dBackwardInput(x, w, g, PADDED, form))),
+    ...inForms("conv2d", "backward_filters", conv.CONV2D_FORMS, (form) =>
+      over([IMAGE, FILTERS, IMAGE], (x, w, g) => conv.conv2dBackwardFilters(x, w, g, PADDED, form))),
   }),
   ...family("3x3, 28x28x1088", bytesOf(EXPANDED, EXPANDED), 18 * 4 * COUNT, {
     "depthwise_conv2d.forward": over([EXPANDED, WINDOWS], (x, w) => depthwise.depthwiseForward(x, w, {}, PADDED)),
@@ -118,6 +125,9 @@ export const KERNELS: readonly Measured[] = [
   }),
   ...family("784x272", bytesOf(MAP, MAP), 4 * COUNT, {
     "batch_norm.forward": over([MAP, [1, 2, CHANNELS], AFFINE], (x, s, a) => norm.normForward(x, s, a, MIDDLE, NORM)),
+  }),
+  ...family("272 channels", bytesOf(AFFINE, AFFINE, AFFINE), 6 * CHANNELS, {
+    "batch_norm.update_running": over([[2, CHANNELS], [1, 2, CHANNELS]], (r, s) => norm.updateRunning(r, s, MIDDLE, NORM, 0.1)),
   }),
   ...family("784x272", bytesOf(MAP, MAP, MAP, MAP, MAP), 12 * COUNT, {
     "batch_norm.backward_sums and backward_input": over([MAP, [1, 2, CHANNELS], AFFINE, MAP], (x, s, a, g) =>
@@ -153,6 +163,9 @@ export const KERNELS: readonly Measured[] = [
   ...family("784x272 transposed", bytesOf(MAP, MAP), 0, {
     "copy.region": over([MAP], (x) => gatherRegion("transpose", x, [CHANNELS, POSITIONS], [1, CHANNELS], 0)),
   }),
+  ...family("784x272 within a border of 1", bytesOf(MAP, [1, CELLS + 2, CELLS + 2, CHANNELS]), 0, {
+    "copy.padded": over([MAP], (x) => padForward("pad", x, [[0, 0], [1, 1], [1, 1], [0, 0]], 0)),
+  }),
   ...family("784 of 784 rows of 272", bytesOf(MAP, MAP), 0, {
     "gather.forward": (device) => {
       const [input, picked] = [normals(device, [POSITIONS, CHANNELS]), scattered(device)];
@@ -175,9 +188,15 @@ export const KERNELS: readonly Measured[] = [
     "row_products.normalize_forward": over([MAP], (x) => rows.l2NormalizeForward(x, 1e-12)),
     "row_products.cosine_forward": over([MAP, MAP], (a, b) => rows.cosineForward(a, b, 1e-8)),
   }),
+  ...family("784x272", bytesOf(MAP, PLACES), 2 * COUNT, {
+    "row_products.norm_forward": over([MAP], (x) => rows.l2NormForward(x)),
+  }),
+  ...family("784x272", bytesOf(MAP, MAP, PLACES), 3 * COUNT, {
+    "row_products.norm_backward": over([MAP, PLACES], (x, g) => rows.l2NormBackward(x, g)),
+  }),
   ...family("784x272", bytesOf(MAP, MAP, MAP), 8 * COUNT, {
     "softmax.backward_input": over([MAP, MAP], (x, g) => rows.softmaxBackwardInput(x, g)),
-    "layer_norm.backward": over([MAP, AFFINE, MAP], (x, a, g) => rows.layerNormBackward(x, a, g, 1e-5, true)),
+    "layer_norm.backward_input and backward_affine": over([MAP, AFFINE, MAP], (x, a, g) => rows.layerNormBackward(x, a, g, 1e-5, true)),
     "row_products.normalize_backward": over([MAP, MAP], (x, g) => rows.l2NormalizeBackward(x, g, 1e-12)),
   }),
   ...family("784x272", bytesOf(MAP, MAP, MAP, MAP), 12 * COUNT, {
@@ -191,6 +210,9 @@ export const KERNELS: readonly Measured[] = [
   }),
   ...family("784 points of 8x8x272", bytesOf(LOCAL, GRID, MAP, GRID), 12 * COUNT, {
     "grid_sample.backward_grid": over([LOCAL, GRID, MAP], (x, g, y) => grid.gridSampleBackwardGrid(x, g, y, {})),
+  }),
+  ...family("784 points of 8x8x1", bytesOf([1, 8, 8, 1], GRID, PLACES, GRID), 12 * POSITIONS, {
+    "grid_sample.backward_grid_narrow": over([[1, 8, 8, 1], GRID, [...PLACES, 1]], (x, g, y) => grid.gridSampleBackwardGrid(x, g, y, {})),
   }),
   ...family("28x28 to 224x224", bytesOf(PLACES, HEAT), 8 * PIXELS, {
     "resize.forward": over([[1, CELLS, CELLS, 1]], (x) => resize.resizeForward(x, [224, 224], BILINEAR)),
@@ -216,6 +238,7 @@ export const KERNELS: readonly Measured[] = [
   }),
   ...family("784x272", bytesOf(MAP, MAP, PLACES), 8 * COUNT, {
     "reconstruction_loss.forward_loss": over([MAP, MAP], (a, r) => reconstruction.reconstructionLossForward(a, r, 0.5)),
+    "reconstruction_loss.forward_score": over([MAP, MAP], (a, r) => reconstruction.reconstructionScore(a, r, 0.5)),
   }),
   ...family("784x272", bytesOf(MAP, MAP, PLACES, MAP), 12 * COUNT, {
     "reconstruction_loss.backward_r": over([MAP, MAP, PLACES], (a, r, g) => reconstruction.reconstructionLossBackward(a, r, g, 0.5)),
@@ -223,10 +246,18 @@ export const KERNELS: readonly Measured[] = [
   ...family("16 maps of 784 scores", bytesOf([2, 16, POSITIONS]), 4 * 16 * POSITIONS, {
     "hinge_loss.slice_terms and summarise": over([[16, POSITIONS], [16, POSITIONS]], (s, m) => hinge.hingeLossForward("hingeLoss", s, m, HINGE)),
   }),
+  ...family("16 maps of 784 scores", bytesOf([3, 16, POSITIONS]), 4 * 16 * POSITIONS, {
+    "hinge_loss.position_loss": over([[16, POSITIONS], [16, POSITIONS]], (s, m) => hinge.hingeLossForward("hingeLoss", s, m, { ...HINGE, reduction: "none" })),
+    "hinge_loss.backward_scores": over([[16, POSITIONS], [16, POSITIONS], [8], [1]], (s, m, t, g) =>
+      hinge.hingeLossBackward("hingeLoss", s, m, t, g, HINGE)),
+    "hinge_loss.backward_positions": over([[16, POSITIONS], [16, POSITIONS], [8], [16, POSITIONS]], (s, m, t, g) =>
+      hinge.hingeLossBackward("hingeLoss", s, m, t, g, { ...HINGE, reduction: "none" })),
+  }),
   ...family("784x272", bytesOf(MAP, MAP), COUNT, {
     "dropout.forward": over([MAP], (x) => dropoutForward(x, DRAW, 0.5)),
   }),
   ...family("784x272", bytesOf(MAP), 0, {
+    "random.raw": (device) => () => randomWords(device, MAP, DRAW),
     "random.uniform_numbers": (device) => () => uniform(device, MAP, DRAW),
     "random.normal_numbers": (device) => () => normal(device, MAP, DRAW),
   }),
@@ -248,6 +279,13 @@ export const KERNELS: readonly Measured[] = [
   ...family("10 of 50176 (a map of 224x224)", bytesOf(HEAT), PIXELS, {
     "top_k_mean.forward": over([[1, PIXELS]], (x) => topKMeanForward(x, 10)),
   }),
+  ...family("10 of 50176 (a map of 224x224)", bytesOf(HEAT, HEAT), PIXELS, {
+    "top_k_mean.backward_input": (device) => {
+      const [input, gradOutput] = [normals(device, [1, PIXELS]), normals(device, [1])];
+      const { selection } = topKMeanForward(input, 10);
+      return () => topKMeanBackwardInput(input, selection, gradOutput, 10);
+    },
+  }),
   ...family("224x224 into 256", bytesOf(HEAT), 3 * PIXELS, {
     "histogram.forward": over([[224, 224]], (x) => histogramForward(x, { bins: 256, low: -4, high: 4 })),
   }),
@@ -256,6 +294,9 @@ export const KERNELS: readonly Measured[] = [
       const picture = { width: 1024, height: 768, data: new Uint8Array(4 * 1024 * 768).fill(99) };
       return () => imagesToTensor(device, [picture], { height: 224, width: 224, mean: [0, 0, 0], deviation: [1, 1, 1] });
     },
+  }),
+  ...family("1024 squares", bytesOf([1024]), 1024, {
+    "optimizer.clip_factor": over([[1024]], (squares) => clipFactor(squares, 1)),
   }),
   ...family("1 M parameters", bytesOf([7 * MILLION]), 14 * MILLION, {
     "optimizer.adam": over([[MILLION], [MILLION], [1], [1, 4], [MILLION], [MILLION]], (weights, gradients, factor, schedule, m, v) =>

@@ -1,4 +1,4 @@
-// Where measurements go: bench/results/NAME.<adapter>.json, and beside what an earlier file says with --against FILE.
+// Where measurements go: bench/results/NAME.<adapter>.json, or beside what an earlier file says with --against FILE.
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import type { Device } from "../src/runtime/device.ts";
@@ -8,34 +8,81 @@ export type Times = ReadonlyMap<string, number>;
 
 const SLOWER = 1.15; // times as long, beyond which a row is flagged
 
-/**
- * Writes the report of a benchmark. With `--against FILE` writes nothing but the comparison; the process then ends with 1 if a row is
- * slower.
- * @param timesOf reads the times out of a report's body
- */
-export function writeReport<T extends object>(name: string, device: Device, body: T, timesOf: (body: T) => Times): void {
-  const { adapter } = device;
-  const at = process.argv.indexOf("--against");
-  if (at > 0) return compare(process.argv[at + 1], name, adapter.description, timesOf, body);
+/** Words behind an option of the command line, up to the next option; null without it. */
+function wordsBehind(option: string): readonly string[] | null {
+  const at = process.argv.indexOf(option);
+  if (at < 0) return null;
+  const rest = process.argv.slice(at + 1);
+  const end = rest.findIndex((word) => word.startsWith("--"));
+  const words = end < 0 ? rest : rest.slice(0, end);
+  if (words.length === 0) throw new Error(`usage: npm run bench -- NAME [--against FILE] [--rows WORD...]: nothing behind ${option}`);
+  return words;
+}
+
+/** Those rows that --rows asks for; all without it. */
+export function wantedRows<T>(rows: readonly T[], nameOf: (row: T) => string): readonly T[] {
+  const words = wordsBehind("--rows");
+  return words ? rows.filter((row) => words.some((word) => nameOf(row).includes(word))) : rows;
+}
+
+/** Writes the report of a benchmark, unless --rows asked for a part of it. */
+export function writeReport(name: string, { adapter }: Device, body: object): void {
+  if (wordsBehind("--rows")) return;
   const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
   const file = `bench/results/${name}.${adapter.description.split(/[^A-Za-z0-9]+/)[0]!.toLowerCase()}.json`;
   writeFileSync(file, `${JSON.stringify({ adapter, commit, date: new Date().toISOString().slice(0, 10), ...body }, null, 1)}\n`);
 }
 
-function compare<T extends object>(file: string | undefined, name: string, adapter: string, timesOf: (body: T) => Times, body: T): void {
-  if (!file) throw new Error("usage: npm run bench -- NAME --against FILE, a JSON file of bench/results/");
-  const earlier = JSON.parse(readFileSync(file, "utf8")) as T & { readonly adapter: { readonly description: string }; readonly commit: string };
-  if (earlier.adapter.description !== adapter) console.log(`${file} is of another adapter, ${earlier.adapter.description}: ratios say little`);
-  const before = timesOf(earlier);
-  console.log(`${name}, against ${earlier.commit}: milliseconds before, now, ratio`);
-  for (const [row, now] of timesOf(body)) {
-    const then = before.get(row);
-    if (then === undefined) {
-      console.log(`${row.padEnd(80)} not measured before`);
-      continue;
+/** An earlier report to compare with. */
+export class Comparison<T> {
+  readonly #title: string;
+  readonly #timesOf: (body: T) => Times;
+  readonly #before: Times;
+
+  private constructor(title: string, timesOf: (body: T) => Times, before: Times) {
+    this.#title = title;
+    this.#timesOf = timesOf;
+    this.#before = before;
+  }
+
+  /**
+   * What --against asks for; null without it.
+   * @param timesOf reads the times out of a report's body
+   */
+  static asked<T>(name: string, { adapter }: Device, timesOf: (body: T) => Times): Comparison<T> | null {
+    const file = wordsBehind("--against")?.[0];
+    if (!file) return null;
+    const earlier = JSON.parse(readFileSync(file, "utf8")) as T & { readonly adapter: { readonly description: string }; readonly commit: string };
+    if (earlier.adapter.description !== adapter.description) {
+      console.log(`${file} is of another adapter, ${earlier.adapter.description}: ratios say little`);
     }
-    const slower = now > SLOWER * then;
-    console.log(`${row.padEnd(80)} ${then.toPrecision(3).padStart(8)} ${now.toPrecision(3).padStart(8)} ${(now / then).toFixed(2)}${slower ? "  SLOWER" : ""}`);
-    if (slower) process.exitCode = 1;
+    return new Comparison(`${name}, against ${earlier.commit}: milliseconds before, now, ratio`, timesOf, timesOf(earlier));
+  }
+
+  isSlower(row: string, milliseconds: number): boolean {
+    const before = this.#before.get(row);
+    return before !== undefined && milliseconds > SLOWER * before;
+  }
+
+  /** Prints old times, new ones and their ratios; the process ends with 1 if a row is slower. Nothing is written. */
+  report(body: T): void {
+    console.log(this.#title);
+    const now = this.#timesOf(body);
+    let [slower, compared] = [0, 0];
+    for (const [row, milliseconds] of now) {
+      const before = this.#before.get(row);
+      if (before === undefined) {
+        console.log(`${row.padEnd(82)} not measured before`);
+        continue;
+      }
+      compared++;
+      const isSlower = this.isSlower(row, milliseconds);
+      if (isSlower) slower++;
+      const ratio = (milliseconds / before).toFixed(2);
+      console.log(`${row.padEnd(82)} ${before.toPrecision(3).padStart(8)} ${milliseconds.toPrecision(3).padStart(8)} ${ratio}${isSlower ? "  SLOWER" : ""}`);
+    }
+    if (!wordsBehind("--rows")) for (const row of this.#before.keys()) if (!now.has(row)) console.log(`${row.padEnd(82)} not measured now`);
+    console.log(`${compared} rows compared, ${slower} of them take more than ${SLOWER} times as long`);
+    if (slower > 0) process.exitCode = 1;
   }
 }

@@ -70,14 +70,17 @@ fn a_tile(g: u32, m: u32, k: u32) -> mat4x4f {
   return tile;
 }
 
-// Four of the summed index by four columns of b: column i is index k + i. Past K the last one repeats: a is zero there.
+// Four of the summed index by four columns of b: column i is index k + i. Past K it is zero, as a is: a repeated infinity
+// times zero would be no number. Packs of a that is not transposed end with K.
 fn b_tile(g: u32, k: u32, n: u32) -> mat4x4f {
   var tile = mat4x4f();
   if (TRANSPOSE_B) {
     for (var i = 0u; i < 4u; i++) { tile[i] = b_four(g * params.n + min(n + i, params.n - 1u), k, params.k); }
     return transpose(tile);
   }
-  for (var i = 0u; i < 4u; i++) { tile[i] = b_four(g * params.k + min(k + i, params.k - 1u), n, params.n); }
+  for (var i = 0u; i < 4u; i++) {
+    if ((PACK == 4u && !TRANSPOSE_A) || k + i < params.k) { tile[i] = b_four(g * params.k + k + i, n, params.n); }
+  }
   return tile;
 }
 

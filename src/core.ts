@@ -45,6 +45,7 @@ export { AdapterError, BigridError, DeviceLostError, GpuError, InputError, Optio
 export type { MemoryUse, Scope } from "./runtime/pool.ts";
 export type { Program } from "./runtime/program.ts";
 export type { KernelTime } from "./runtime/profiler.ts";
+export { tune, Tuner, type TuningStore } from "./runtime/tuner.ts";
 export { FITS, placementOf, type Fit, type Placement, type Rectangle } from "./tensor/placement.ts";
 export { RandomStream } from "./tensor/random.ts";
 export { empty, fromArray, release, requireGrad, toArray, zeros, type DType, type FloatDType, type Shape, type Tensor } from "./tensor/tensor.ts";

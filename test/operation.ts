@@ -1,4 +1,5 @@
 import { gradients } from "../src/ops/gradients.ts";
+import { Tuner } from "../src/runtime/tuner.ts";
 import { floatToHalf, halfToFloat } from "../src/tensor/half.ts";
 import { countOf, fromArray, requireGrad, toArray, type FloatDType, type Shape, type Tensor } from "../src/tensor/tensor.ts";
 import { multiply } from "../src/ops/elementwise.ts";
@@ -173,6 +174,22 @@ export async function withOtherAdapter<T>(work: () => Promise<T>): Promise<T> {
     return await work();
   } finally {
     mutable.adapter = adapter;
+  }
+}
+
+/** Runs `work` with one form of every product, whatever its shape. */
+export async function withForm<T>(form: string, work: () => Promise<T>): Promise<T> {
+  const { tuner } = device;
+  const mutable: { tuner: typeof tuner } = device;
+  mutable.tuner = new (class extends Tuner {
+    override choose(): string {
+      return form;
+    }
+  })();
+  try {
+    return await work();
+  } finally {
+    mutable.tuner = tuner;
   }
 }
 

@@ -1,6 +1,7 @@
 import { reportAdapter, requestDevice, type AdapterReport, type DeviceOptions } from "../runtime/acquire.ts";
 import type { Device } from "../runtime/device.ts";
 import { AdapterError } from "../runtime/errors.ts";
+import { tuningRecord } from "./tuning_record.ts";
 
 const HELP = "this browser has WebGPU but no GPU to offer it; look at its page about graphics (chrome://gpu, about:support)";
 
@@ -9,7 +10,7 @@ const HELP = "this browser has WebGPU but no GPU to offer it; look at its page a
  * @throws AdapterError if the browser has no WebGPU or no adapter, with what to do
  */
 export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
-  return requestDevice(browserGpu(), HELP, options);
+  return requestDevice(browserGpu(), HELP, options, tuningRecord);
 }
 
 /**

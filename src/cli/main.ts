@@ -24,6 +24,10 @@ const program = new Command("bigrid")
   .description("Visual anomaly detection on any GPU: learn from good images, find defects in new ones.")
   .version(VERSION)
   .option("--debug", "print the stack of an error")
+  .option("--autotune", "measure which forms of kernels are fastest here, and keep the choice; results differ in the last bits")
+  .hook("preAction", () => {
+    if (program.opts()["autotune"]) process.env["BIGRID_AUTOTUNE"] = "1"; // what openDevice looks at
+  })
   .exitOverride()
   .configureOutput({ writeErr: (text) => messages.write(text) })
   .showHelpAfterError("(--help says more)")

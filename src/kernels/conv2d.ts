@@ -1,13 +1,18 @@
 import module from "../../shaders/conv2d.wgsl";
+import tiled from "../../shaders/tiled_product.wgsl";
 import { OptionError, shapeError } from "../runtime/errors.ts";
 import { elementOf, empty, packOf, release, type Shape, type Tensor } from "../tensor/tensor.ts";
 import { activationConstants } from "./activation.ts";
 import { settleAs } from "./cast.ts";
-import { geometryOf, type ConvolutionOptions, type Epilogue } from "./convolution.ts";
+import { geometryOf, type ConvolutionOptions, type Epilogue, type Geometry } from "./convolution.ts";
+import { formFor, TILES, type Tile } from "./forms.ts";
 import { floatDType, launch, requireShape } from "./launch.ts";
 import { reduceMiddle } from "./reduce.ts";
+import { LOAD_A, LOAD_B, tiledProduct, type TiledProduct } from "./tiled_product.ts";
 
 const SLICE_ROWS = 8; // output rows that one invocation of the filter gradient walks
+
+const UNTILED = ["direct"];
 
 /** Geometry of a dense convolution. */
 export interface Conv2dOptions extends ConvolutionOptions {
@@ -15,10 +20,29 @@ export interface Conv2dOptions extends ConvolutionOptions {
   readonly groups?: number;
 }
 
-/** `[N,H,W,C]`, `[R,S,C/g,K]` -> `[N,P,Q,K]`. */
-export function conv2dForward(input: Tensor, filters: Tensor, { bias = null, activation = null }: Epilogue, options: Conv2dOptions): Tensor {
-  const { params, element } = paramsOf(input, filters.shape, options, { input, filters, ...(bias && { bias }) });
-  const output = empty(input.device, [params.batch, params.out_height, params.out_width, filters.shape[3]!], input.dtype);
+/** Forms of a convolution and its gradients: one invocation to a result, and products with tiles in workgroup memory. */
+export const CONV2D_FORMS = [...UNTILED, ...Object.keys(TILES)];
+
+/**
+ * `[N,H,W,C]`, `[R,S,C/g,K]` -> `[N,P,Q,K]`.
+ * @param form one of CONV2D_FORMS, as in matmul.ts; where there are several groups always the first
+ */
+export function conv2dForward(input: Tensor, filters: Tensor, epilogue: Epilogue, options: Conv2dOptions, form?: string): Tensor {
+  const { bias = null, activation = null } = epilogue;
+  const { params, element, geometry } = paramsOf(input, filters.shape, options, { input, filters, ...(bias && { bias }) });
+  const { batch, height, width, channels, out_height, out_width } = params;
+  const [r, s, , n] = filters.shape as [number, number, number, number];
+  const shape = [batch, out_height, out_width, n];
+  const product = {
+    a: input, b: filters, epilogue, shape,
+    batch: 1, m: batch * out_height * out_width, n, k: r * s * channels, positions: out_height * out_width,
+    loadA: LOAD_A.windows, loadB: LOAD_B.matrix,
+    windows: { ...geometry, height, width, channels, place_height: out_height, place_width: out_width, filter_w: s },
+  };
+  const tile = tileFor("conv2d.forward", product, params.filter_groups, form, (form) =>
+    conv2dForward(like(input), like(filters), { bias: bias && like(bias), activation }, options, form));
+  if (tile) return tiledProduct({ op: "conv2d", ...product, pack: packFor(channels, n) }, tile);
+  const output = empty(input.device, shape, input.dtype);
   launch({
     module,
     entryPoint: "forward",
@@ -33,8 +57,19 @@ export function conv2dForward(input: Tensor, filters: Tensor, { bias = null, act
 }
 
 /** d loss / d input, `[N,H,W,C]`. */
-export function conv2dBackwardInput(input: Tensor, filters: Tensor, gradOutput: Tensor, options: Conv2dOptions): Tensor {
-  const { params, element } = paramsOf(input, filters.shape, options, { input, filters, gradOutput });
+export function conv2dBackwardInput(input: Tensor, filters: Tensor, gradOutput: Tensor, options: Conv2dOptions, form?: string): Tensor {
+  const { params, element, geometry } = paramsOf(input, filters.shape, options, { input, filters, gradOutput });
+  const { batch, height, width, channels, out_height, out_width } = params;
+  const [r, s, , k] = filters.shape as [number, number, number, number];
+  const product = {
+    a: gradOutput, b: filters, epilogue: {}, shape: input.shape,
+    batch: 1, m: batch * height * width, n: channels, k: r * s * k, positions: height * width,
+    loadA: LOAD_A.readers, loadB: LOAD_B.filters,
+    windows: { ...geometry, height: out_height, width: out_width, channels: k, place_height: height, place_width: width, filter_w: s },
+  };
+  const tile = tileFor("conv2d.backward_input", product, params.filter_groups, form, (form) =>
+    conv2dBackwardInput(input, like(filters), like(gradOutput), options, form));
+  if (tile) return tiledProduct({ op: "conv2d", ...product, pack: packFor(channels, k) }, tile);
   const gradInput = empty(input.device, input.shape, input.dtype);
   const tensors = { filters, grad_output: gradOutput, grad_input: gradInput };
   const invocations = params.batch * params.height * params.width * params.channels;
@@ -43,16 +78,46 @@ export function conv2dBackwardInput(input: Tensor, filters: Tensor, gradOutput: 
 }
 
 /** d loss / d filters, `[R,S,C/g,K]`. */
-export function conv2dBackwardFilters(input: Tensor, filters: Tensor, gradOutput: Tensor, options: Conv2dOptions): Tensor {
-  const { params, element } = paramsOf(input, filters.shape, options, { input, filters, gradOutput });
-  const [r, s, c, k] = filters.shape as [number, number, number, number];
-  const partial = empty(input.device, [params.slices, r, s, c, k]);
+export function conv2dBackwardFilters(input: Tensor, filters: Tensor, gradOutput: Tensor, options: Conv2dOptions, form?: string): Tensor {
+  const { params, element, geometry } = paramsOf(input, filters.shape, options, { input, filters, gradOutput });
+  const { batch, height, width, channels, out_height, out_width } = params;
+  const [r, s, c, n] = filters.shape as [number, number, number, number];
+  const product = {
+    a: input, b: gradOutput, epilogue: {}, shape: filters.shape,
+    batch: 1, m: r * s * c, n, k: batch * out_height * out_width,
+    loadA: LOAD_A.windowsTransposed, loadB: LOAD_B.matrix,
+    windows: { ...geometry, height, width, channels, place_height: out_height, place_width: out_width, filter_w: s },
+  };
+  const tile = tileFor("conv2d.backward_filters", product, params.filter_groups, form, (form) =>
+    conv2dBackwardFilters(like(input), filters, like(gradOutput), options, form));
+  if (tile) return tiledProduct({ op: "conv2d", ...product, pack: packFor(channels, n) }, tile);
+  const partial = empty(input.device, [params.slices, r, s, c, n]);
   const tensors = { input, grad_output: gradOutput, grad_filters: partial };
   const invocations = params.slices * r * s * c * params.packs;
   launch({ module, entryPoint: "backward_filters", element, tensors, params, size: { invocations } });
-  const sum = reduceMiddle(partial, { groups: 1, extent: params.slices, channels: r * s * c * k }, filters.shape, "sum");
+  const sum = reduceMiddle(partial, { groups: 1, extent: params.slices, channels: r * s * c * n }, filters.shape, "sum");
   release(partial);
   return settleAs(sum, filters.dtype);
+}
+
+const like = ({ device, shape, dtype }: Tensor): Tensor => empty(device, shape, dtype);
+
+const packFor = (...channels: readonly number[]): 1 | 4 => Math.min(...channels.map(packOf)) as 1 | 4;
+
+/** The tile of the form to run; null for the form without. */
+function tileFor(
+  op: string,
+  product: Omit<TiledProduct, "op" | "pack">,
+  groups: number,
+  form: string | undefined,
+  trial: (form: string) => void,
+): Tile | null {
+  if (groups > 1) return null; // every group is a product of its own, too narrow for tiles
+  const { a, epilogue, windows } = product;
+  const { channels, filter_w, stride_h, stride_w } = windows!;
+  const details = [a.dtype, packFor(channels, product.n), (epilogue.activation ?? null) !== null, filter_w, stride_h, stride_w];
+  form ??= formFor({ device: a.device, op, shaders: [module, tiled], extents: product, details, untiled: UNTILED, tilesOnSoftware: true, trial });
+  return TILES[form] ?? null;
 }
 
 function paramsOf(input: Tensor, filters: Shape, options: Conv2dOptions, tensors: Record<string, Tensor>) {
@@ -72,5 +137,9 @@ function paramsOf(input: Tensor, filters: Shape, options: Conv2dOptions, tensors
   const packs = filterCount / packOf(perGroup);
   const slices = Math.max(1, Math.ceil((batch * geometry.out_height) / SLICE_ROWS));
   const params = { batch, height, width, channels, packs, filter_h, filter_w, filter_groups, ...geometry, rows: SLICE_ROWS, slices };
-  return { params, element: elementOf(dtype, perGroup) };
+  return { params, geometry: windowsOf(geometry), element: elementOf(dtype, perGroup) };
 }
+
+/** What windows are but for their extents. */
+const windowsOf = ({ stride_h, stride_w, pad_top, pad_left, dilation_h, dilation_w }: Geometry) =>
+  ({ stride_h, stride_w, pad_top, pad_left, dilation_h, dilation_w });

@@ -1,15 +1,16 @@
 import module from "../../shaders/matmul.wgsl";
+import tiled from "../../shaders/tiled_product.wgsl";
 import { shapeError } from "../runtime/errors.ts";
-import { elementOf, empty, packOf, release, type Shape, type Tensor } from "../tensor/tensor.ts";
+import { elementOf, empty, packOf, type FloatDType, type Shape, type Tensor } from "../tensor/tensor.ts";
 import { activationConstants } from "./activation.ts";
-import { settleAs } from "./cast.ts";
 import type { Epilogue } from "./convolution.ts";
+import { formFor, TILES } from "./forms.ts";
 import { floatDType, launch, requireShape } from "./launch.ts";
-import { reduceMiddle } from "./reduce.ts";
+import { productOf, slicesOf, type ProductExtents } from "./product.ts";
+import { LOAD_A, LOAD_B, tiledProduct } from "./tiled_product.ts";
 
 const ROWS = 8; // of the output, owned by one invocation, as in the shader
 const UNIFORM_COLUMNS = 8; // of a workgroup's tile in the form for software adapters, as in the shader
-const MIN_DEPTH = 256; // of the summed axis, for one slice
 const ENOUGH_TILES = 2048; // to occupy a GPU: with fewer, the sum is cut into slices
 
 /** Which operands come with rows and columns exchanged. */
@@ -20,52 +21,80 @@ export interface MatmulOptions {
   readonly transposeB?: boolean;
 }
 
-/** `[G,M,K]`, `[G,K,N]`, bias `[N]` -> `[G,M,N]`. The sum is cut into slices only where no activation follows it. */
-export function matmulForward(a: Tensor, b: Tensor, { bias = null, activation = null }: Epilogue, options: MatmulOptions): Tensor {
-  const { transposeA = false, transposeB = false } = options;
-  const { batch, m, n, k } = extentsOf(a, b, bias, transposeA, transposeB);
-  const tiles = batch * Math.ceil(m / ROWS) * Math.ceil(n / 4);
-  const wanted = activation !== null ? 1 : Math.max(1, Math.min(Math.floor(k / MIN_DEPTH), Math.ceil(ENOUGH_TILES / tiles)));
-  const depth = Math.ceil(k / wanted / 4) * 4;
-  const slices = Math.max(1, Math.ceil(k / depth));
-  const sliced = slices > 1;
-  const pack = Math.min(...[a.shape[2]!, b.shape[2]!, n].map(packOf));
-  const output = empty(a.device, sliced ? [1] : [batch, m, n], a.dtype);
-  const partial = empty(a.device, sliced ? [batch, slices, m, n] : [1]);
-  const { software } = a.device.adapter;
-  const lanes = Math.min(64, Math.max(8, 2 ** Math.ceil(Math.log2(m / 4))));
-  const sizeOf = (rows: number) =>
-    software
-      ? { workgroups: batch * Math.ceil(rows / 4 / lanes) * Math.ceil(n / UNIFORM_COLUMNS) * slices }
-      : { invocations: batch * Math.ceil(rows / ROWS) * Math.ceil(n / 4) * slices };
-  launch({
-    module,
-    entryPoint: software ? "forward_uniform_b" : "forward",
-    element: elementOf(a.dtype, pack),
-    constants: {
-      TRANSPOSE_A: transposeA,
-      TRANSPOSE_B: transposeB,
-      BIAS: bias !== null,
-      SLICED: sliced,
-      ...activationConstants("matmul", activation),
-      ...(software && { WORKGROUP_SIZE: lanes }),
-    },
-    tensors: { a, b, bias: bias ?? b, output, partial },
-    params: { batch, m, n, k, depth, slices },
-    size: sizeOf(m),
-    ...(batch === 1 && !transposeA && !sliced && { parts: { param: "m", tensors: ["a", "output"], size: sizeOf } }),
-  });
-  if (!sliced) {
-    release(partial);
-    return output;
-  }
-  const sum = reduceMiddle(partial, { groups: batch, extent: slices, channels: m * n }, [batch, m, n], "sum");
-  release(output);
-  release(partial);
-  return settleAs(sum, a.dtype);
+const UNTILED = ["uniform", "registers"]; // for software adapters, and for GPUs
+
+/** Forms of a product: sums in registers, for GPUs and for software adapters, and tiles in workgroup memory. */
+export const MATMUL_FORMS = [...UNTILED, ...Object.keys(TILES)];
+
+interface Problem extends ProductExtents {
+  readonly a: Tensor;
+  readonly b: Tensor;
+  readonly epilogue: Epilogue;
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
 }
 
-function extentsOf(a: Tensor, b: Tensor, bias: Tensor | null, transposeA: boolean, transposeB: boolean) {
+/**
+ * `[G,M,K]`, `[G,K,N]`, bias `[N]` -> `[G,M,N]`. The sum is cut into slices only where no activation follows it.
+ * @param form one of MATMUL_FORMS. Default: fixed by shape and adapter, or the fastest where `tune` has measured it
+ */
+export function matmulForward(a: Tensor, b: Tensor, epilogue: Epilogue, options: MatmulOptions, form?: string): Tensor {
+  const { transposeA = false, transposeB = false } = options;
+  const { bias = null, activation = null } = epilogue;
+  const extents = extentsOf(a, b, bias, transposeA, transposeB);
+  const pack = Math.min(...[a.shape[2]!, b.shape[2]!, extents.n].map(packOf)) as 1 | 4;
+  form ??= formFor({
+    device: a.device,
+    op: "matmul",
+    shaders: [module, tiled],
+    extents,
+    details: [elementOf(a.dtype, pack), transposeA, transposeB, activation !== null],
+    untiled: UNTILED,
+    tilesOnSoftware: false, // on llvmpipe they take two to four times as long as either other form
+    trial: (form) => {
+      const like = ({ device, shape, dtype }: Tensor) => empty(device, shape, dtype);
+      matmulForward(like(a), like(b), { bias: bias && like(bias), activation }, options, form);
+    },
+  });
+  const tile = TILES[form];
+  const problem = { ...extents, a, b, epilogue, transposeA, transposeB };
+  if (!tile) return productInRegisters(problem, form === "uniform", pack);
+  const [loadA, loadB] = [transposeA ? LOAD_A.transposed : LOAD_A.matrix, transposeB ? LOAD_B.transposed : LOAD_B.matrix];
+  return tiledProduct({ op: "matmul", ...extents, a, b, loadA, loadB, epilogue, pack, shape: [extents.batch, extents.m, extents.n] }, tile);
+}
+
+function productInRegisters(problem: Problem, uniform: boolean, pack: number): Tensor {
+  const { a, b, epilogue: { bias = null, activation = null }, transposeA, transposeB, ...extents } = problem;
+  const { batch, m, n, k } = extents;
+  const tiles = batch * Math.ceil(m / ROWS) * Math.ceil(n / 4);
+  const { slices, depth } = slicesOf(extents, tiles, activation === null ? ENOUGH_TILES : 1, 4);
+  const sliced = slices > 1;
+  const lanes = Math.min(64, Math.max(8, 2 ** Math.ceil(Math.log2(m / 4))));
+  const sizeOf = (rows: number) =>
+    uniform
+      ? { workgroups: batch * Math.ceil(rows / 4 / lanes) * Math.ceil(n / UNIFORM_COLUMNS) * slices }
+      : { invocations: batch * Math.ceil(rows / ROWS) * Math.ceil(n / 4) * slices };
+  return productOf(a.device, extents, slices, [batch, m, n], a.dtype as FloatDType, (output, partial) =>
+    launch({
+      module,
+      entryPoint: uniform ? "forward_uniform_b" : "forward",
+      element: elementOf(a.dtype, pack),
+      constants: {
+        TRANSPOSE_A: transposeA,
+        TRANSPOSE_B: transposeB,
+        BIAS: bias !== null,
+        SLICED: sliced,
+        ...activationConstants("matmul", activation),
+        ...(uniform && { WORKGROUP_SIZE: lanes }),
+      },
+      tensors: { a, b, bias: bias ?? b, output, partial },
+      params: { batch, m, n, k, depth, slices },
+      size: sizeOf(m),
+      ...(batch === 1 && !transposeA && !sliced && { parts: { param: "m", tensors: ["a", "output"], size: sizeOf } }),
+    }));
+}
+
+function extentsOf(a: Tensor, b: Tensor, bias: Tensor | null, transposeA: boolean, transposeB: boolean): ProductExtents {
   const tensors = bias ? { a, b, bias } : { a, b };
   floatDType("matmul", tensors);
   if (a.shape.length !== 3 || b.shape.length !== 3) shapeError("matmul", "expected a [G,M,K] and b [G,K,N]", tensors);

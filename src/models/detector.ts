@@ -7,6 +7,7 @@ import { resize } from "../ops/resize.ts";
 import { reshape } from "../ops/shape.ts";
 import type { Device } from "../runtime/device.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
+import { tunePending } from "../runtime/tuner.ts";
 import { placementOf, type Fit, type Placement } from "../tensor/placement.ts";
 import { RandomStream } from "../tensor/random.ts";
 import { empty, fromArray, release, toArray, type Tensor } from "../tensor/tensor.ts";
@@ -193,6 +194,7 @@ export class Detector {
 
   async #inspections(reads: readonly Promise<Float32Array>[]): Promise<Inspection[]> {
     const [maps, scores, peaks] = (await Promise.all(reads)) as [Float32Array, Float32Array, Float32Array];
+    await tunePending(this.device);
     const size = this.config.inputSize;
     return Array.from(scores, (score, i) => ({
       score,

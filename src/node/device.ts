@@ -2,6 +2,7 @@ import { tmpdir } from "node:os";
 import { reportAdapter, requestDevice, type AdapterReport, type DeviceOptions } from "../runtime/acquire.ts";
 import type { Device } from "../runtime/device.ts";
 import { AdapterError } from "../runtime/errors.ts";
+import { tuningFile } from "./tuning_file.ts";
 
 const HELP =
   "install your GPU's Vulkan driver, or Mesa's software one (Debian and Ubuntu: apt-get install mesa-vulkan-drivers, Mesa 24 or newer; "
@@ -22,12 +23,16 @@ async function loadDawn(): Promise<GPU> {
   return (holder[INSTANCE] = webgpu.create(["disable-dawn-features=timestamp_quantization"])); // exact timestamps, not steps of 65 us
 }
 
+/** Whether devices measure forms of kernels by default: BIGRID_AUTOTUNE, other than empty and 0. */
+const wantsTuning = (): boolean => !["", "0"].includes(process.env["BIGRID_AUTOTUNE"] ?? "");
+
 /**
  * A device on this machine's GPU, through Dawn.
+ * @param options `autotune` is by default what the variable BIGRID_AUTOTUNE says
  * @throws AdapterError if there is no adapter, with what to install
  */
 export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
-  return requestDevice(await loadDawn(), HELP, options);
+  return requestDevice(await loadDawn(), HELP, { ...options, autotune: options.autotune ?? wantsTuning() }, tuningFile);
 }
 
 /**

@@ -1,5 +1,7 @@
 import { Device, type AdapterDescription } from "./device.ts";
 import { AdapterError } from "./errors.ts";
+import { Tuner, type TuningStore } from "./tuner.ts";
+import { VERSION } from "./version.ts";
 
 // Used where present; nothing depends on them.
 const WANTED_FEATURES: readonly GPUFeatureName[] = ["shader-f16", "timestamp-query", "subgroups"];
@@ -19,22 +21,33 @@ export interface AdapterReport {
 export interface DeviceOptions {
   /** Ask for WebGPU's default limits and no features: what every WebGPU device can do. Default false. */
   readonly minimal?: boolean;
+  /**
+   * Measure the forms of kernels that have several, where a shape first comes up in training or inspecting, and use the fastest; choices
+   * are kept for the next time. Results then differ in the last bits from those without, and until all is measured from run to run.
+   * Default false: choices are fixed. See `tune`.
+   */
+  readonly autotune?: boolean;
 }
 
 /**
  * Asks `gpu` for an adapter and a device.
  * @param help what the user can do where there is no adapter
+ * @param storeOf where choices of an adapter are kept, by what tells it from others: its names, its driver, this library's version
  * @throws AdapterError if there is no adapter, or it refuses a device
  */
-export async function requestDevice(gpu: GPU, help: string, { minimal = false }: DeviceOptions = {}): Promise<Device> {
+export async function requestDevice(gpu: GPU, help: string, options: DeviceOptions = {}, storeOf?: (key: string) => TuningStore): Promise<Device> {
+  const { minimal = false, autotune = false } = options;
   const adapter = await requestAdapter(gpu, help);
+  const { vendor, architecture, device: model, description } = adapter.info;
+  const tuner = new Tuner(storeOf?.([`bigrid ${VERSION}`, vendor, architecture, model, description].join("; ")), autotune);
+  if (autotune) await tuner.load();
   try {
     const device = await adapter.requestDevice({
       label: "bigrid",
       requiredFeatures: minimal ? [] : WANTED_FEATURES.filter((feature) => adapter.features.has(feature)),
       requiredLimits: minimal ? {} : Object.fromEntries(RAISED_LIMITS.map((limit) => [limit, adapter.limits[limit]])),
     });
-    return new Device(device, describe(adapter.info));
+    return new Device(device, describe(adapter.info), tuner);
   } catch (cause) {
     throw new AdapterError(`the adapter ${describe(adapter.info).description} refused a device: ${(cause as Error).message}`, { cause });
   }

@@ -5,6 +5,7 @@ import { Lifetimes, type MemoryPlan } from "./lifetimes.ts";
 import { Profiler, type KernelTime } from "./profiler.ts";
 import { BufferPool, type Allocation, type MemoryUse, type Scope } from "./pool.ts";
 import { PARAM_SLOT_BYTES, Program, Recording, type ProgramMemory } from "./program.ts";
+import { Tuner } from "./tuner.ts";
 
 const PARAM_SLOTS = 1024;
 // Training the largest decoder takes 6253. On lavapipe each costs two or three memory mappings, of which Linux
@@ -58,6 +59,8 @@ export interface Counters {
 export class Device {
   readonly gpu: GPUDevice;
   readonly adapter: AdapterDescription;
+  /** Chooses between forms of a kernel. */
+  readonly tuner: Tuner;
   /** Resolves when the device is gone, with the reason. */
   readonly lost: Promise<DeviceLostError>;
   readonly #pool: BufferPool;
@@ -83,9 +86,10 @@ export class Device {
   #rehearsal: Device | null = null; // what stands in while `prepare` runs something
   readonly #programs = new Map<ProgramMemory, number>(); // how many programs have each
 
-  constructor(gpu: GPUDevice, adapter: AdapterDescription = { vendor: "", architecture: "", description: "", software: false }) {
+  constructor(gpu: GPUDevice, adapter: AdapterDescription = { vendor: "", architecture: "", description: "", software: false }, tuner = new Tuner()) {
     this.gpu = gpu;
     this.adapter = adapter;
+    this.tuner = tuner;
     this.lost = gpu.lost.then(({ reason, message }) => {
       const lost = new DeviceLostError(`the GPU device was lost (${reason}): ${message || "no further word"}; ask for a new device`);
       this.#failure = lost;

@@ -15,16 +15,18 @@ function bodyOf(code: string, name: string): string {
 }
 
 /** The interpreter knows neither overrides nor named workgroup sizes: spell them out, with their default values. */
-function spelled(module: WgslModule): string {
+function spelled(module: WgslModule, others: Readonly<Record<string, string>> = {}): string {
   const code = wgslOf(module, "f32x4");
   const overrides = [...code.matchAll(/^override (\w+): \w+ = ([\w.]+);/gm)].map(([, name, value]) => [name!, value!] as const);
-  const values = { ...Object.fromEntries(overrides), WORKGROUP_SIZE: `${LANES}`, BLOCK: `${LANES}`, LANES: "4" };
+  const values = { ...Object.fromEntries(overrides), WORKGROUP_SIZE: `${LANES}`, BLOCK: `${LANES}`, LANES: "4", ...others };
   const plain = code.replace(/^override .*$/gm, "").replace(/^const BLOCK .*$/gm, "");
   return Object.entries(values).reduce((text, [name, value]) => text.replace(new RegExp(`\\b${name}\\b`, "g"), value), plain);
 }
 
 interface Problem {
   readonly workgroups: number;
+  /** Other values of overrides than the defaults. */
+  readonly overrides?: Readonly<Record<string, string>>;
   /** By group and binding; the race detector writes into them. */
   readonly buffers: () => Record<string, Record<string, unknown>>;
   /** Barriers, from 1, that order atomics alone: without them values are wrong, but nothing races. */
@@ -77,6 +79,15 @@ const PROBLEMS: Readonly<Record<string, Problem>> = {
     workgroups: 2,
     betweenAtomics: [1, 2],
     buffers: () => ({ 0: { 0: new Float32Array(1200), 1: new Uint32Array(3) }, 1: { 0: uniform(300, 3, 1, 0, 0x3f800000) } }),
+  },
+  // 8 x 8 by 16 terms: 8 lanes of 4 x 4 for two tiles of 8 x 16, one of them outside, in two steps of eight.
+  "tiled_product.forward": {
+    workgroups: 2,
+    overrides: { TILE_ROWS: "8u", TILE_COLUMNS: "16u", TILE_DEPTH: "8u", LANE_ROWS: "4u", LANE_COLUMNS: "4u" },
+    buffers: () => ({
+      0: { 0: new Float32Array(128), 1: new Float32Array(128), 2: new Float32Array(8), 3: new Float32Array(64), 4: new Float32Array(4) },
+      1: { 0: uniform(1, 8, 1, 8, 16, 16, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1) },
+    }),
   },
   "scan.forward": { workgroups: 1, buffers: () => ({ 0: { 0: new Uint32Array(19), 1: new Uint32Array(20) }, 1: { 0: uniform(19) } }) },
 };
@@ -147,8 +158,8 @@ describe("lanes that share a row", () => {
 });
 
 describe.each(withBarriers)("%s", (name, module, entryPoint) => {
-  const { betweenAtomics = [] } = PROBLEMS[name]!;
-  const code = spelled(module);
+  const { betweenAtomics = [], overrides } = PROBLEMS[name]!;
+  const code = spelled(module, overrides);
   const racesIn = (source: string) => findRaces(source, entryPoint, PROBLEMS[name]!);
 
   test("has the barriers it needs", () => expect(racesIn(code)).toEqual([]));

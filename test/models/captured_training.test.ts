@@ -4,6 +4,7 @@ import { stagesOf, STREAM, trainedIn, trainStep, type FeatureSource } from "../.
 import { Grad } from "../../src/models/grad/model.ts";
 import { GradTraining, stageOptimizer, stepsOf } from "../../src/models/grad/training.ts";
 import { Weights } from "../../src/nn/weights.ts";
+import { Tuner } from "../../src/runtime/tuner.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
 import { fromArray, release, toArray } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
@@ -86,4 +87,26 @@ test("a step whose kind was captured binds and allocates nothing, and uploads it
   expect((after.dispatches - before.dispatches) / taken).toBeLessThanOrEqual(MOST_DISPATCHES);
   training.release();
   grad.weights.release();
+});
+
+test("a device that measures forms does so after a stage's first steps, which are then captured anew with what is fastest", async () => {
+  const { tuner } = device;
+  const mutable: { tuner: Tuner } = device;
+  const own = (mutable.tuner = new Tuner(null, true));
+  const grad = model();
+  try {
+    const training = new GradTraining(grad, source(COUNT), OPTIONS);
+    const made: number[] = [];
+    for await (const { step } of training.fit()) {
+      expect(own.isPending).toBe(false);
+      made.push(own.choices.size);
+      if (step === 8) break;
+    }
+    training.release();
+    expect(made[0]).toBeGreaterThan(0);
+    expect(made.at(-1)).toBe(made.at(-3)); // whole batches and the rest, with noise and without, have come up
+  } finally {
+    mutable.tuner = tuner;
+    grad.weights.release();
+  }
 });

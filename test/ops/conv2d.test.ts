@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { conv2dBackwardFilters, conv2dBackwardInput, type Conv2dOptions } from "../../src/kernels/conv2d.ts";
+import { CONV2D_FORMS, conv2dBackwardFilters, conv2dBackwardInput, type Conv2dOptions } from "../../src/kernels/conv2d.ts";
 import type { ConvolutionOptions } from "../../src/kernels/convolution.ts";
 import { conv2d, depthwiseConv2d } from "../../src/ops/conv2d.ts";
 import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
@@ -7,9 +7,34 @@ import { empty, fromArray, toArray, type Tensor } from "../../src/tensor/tensor.
 import { device } from "../device.ts";
 import { runEmpty } from "../empty.ts";
 import { describeOperation } from "../describe_operation.ts";
+import { boundFault, exactnessFault, withFoldedWorkgroups, withForm } from "../operation.ts";
 import { conv2dOperation } from "../operations/conv2d.ts";
 
 describeOperation(conv2dOperation);
+
+describe.each(CONV2D_FORMS)("the form %s computes the same convolution and gradients,", (form) => {
+  test.each(conv2dOperation.problems)("%s", async (_why, problem) => {
+    expect(await withForm(form, () => exactnessFault(conv2dOperation, problem, 1))).toBeNull();
+    expect(await withForm(form, () => boundFault(conv2dOperation, problem, 2, "f32"))).toBeNull();
+  });
+});
+
+describe("a form with tiles computes the same", () => {
+  const FORM = "tiled 32x32x16 of 4x4";
+  const IN_HALF = ["filters not a multiple of four, nothing square", "the basic decoder's 3x3, fewer channels"]; // scalars and packs: each is two kernels more to compile
+
+  test("folded where a dispatch dimension holds only three workgroups", async () => {
+    for (const [why, problem] of conv2dOperation.problems) {
+      expect(await withForm(FORM, () => withFoldedWorkgroups(() => boundFault(conv2dOperation, problem, 6, "f32"))), why).toBeNull();
+    }
+  });
+
+  test.skipIf(!device.gpu.features.has("shader-f16"))("stored in half precision", async () => {
+    const problems = conv2dOperation.problems.filter(([why]) => IN_HALF.includes(why));
+    expect(problems).toHaveLength(IN_HALF.length);
+    for (const [why, problem] of problems) expect(await withForm(FORM, () => boundFault(conv2dOperation, problem, 5, "f16")), why).toBeNull();
+  });
+});
 
 describe("conv2d's options", () => {
   // A filter that copies one pixel: where the window was put shows in the output.

@@ -1,19 +1,50 @@
 import { describe, expect, test } from "vitest";
-import type { MatmulOptions } from "../../src/kernels/matmul.ts";
+import { MATMUL_FORMS, type MatmulOptions } from "../../src/kernels/matmul.ts";
 import { matmul } from "../../src/ops/matmul.ts";
 import { ShapeError } from "../../src/runtime/errors.ts";
-import { empty } from "../../src/tensor/tensor.ts";
+import { empty, fromArray, toArray } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
 import { describeOperation } from "../describe_operation.ts";
-import { boundFault, exactnessFault, withOtherAdapter } from "../operation.ts";
+import { boundFault, exactnessFault, withFoldedWorkgroups, withForm } from "../operation.ts";
 import { matmulOperation, pointwiseConv2dOperation } from "../operations/matmul.ts";
 
 describeOperation(matmulOperation);
 describeOperation(pointwiseConv2dOperation);
 
-test.each(matmulOperation.problems)("the form for the other kind of adapter computes the same product: %s", async (_why, problem) => {
-  expect(await withOtherAdapter(() => exactnessFault(matmulOperation, problem, 1))).toBeNull();
-  expect(await withOtherAdapter(() => boundFault(matmulOperation, problem, 2, "f32"))).toBeNull();
+describe.each(MATMUL_FORMS)("the form %s computes the same product,", (form) => {
+  test.each(matmulOperation.problems)("%s", async (_why, problem) => {
+    expect(await withForm(form, () => exactnessFault(matmulOperation, problem, 1))).toBeNull();
+    expect(await withForm(form, () => boundFault(matmulOperation, problem, 2, "f32"))).toBeNull();
+  });
+});
+
+describe.each(MATMUL_FORMS)("what is no number, or infinite, stays in its row or column in the form %s", (form) => {
+  test.each([["ragged", 5, 7, 3], ["packed, summed axis ragged", 8, 4, 10]])("%s", async (_why, m, n, k) => {
+    using _scope = device.scope();
+    const [a, b] = [new Float32Array(m * k).fill(1), new Float32Array(k * n).fill(1)];
+    a[1 * k] = NaN;
+    b[(k - 1) * n + 2] = Infinity; // the last of the sum
+    const bias = fromArray(device, [n], new Float32Array(n));
+    const output = await withForm(form, () => toArray(matmul(fromArray(device, [1, m, k], a), fromArray(device, [1, k, n], b), { bias })));
+    expect([...output]).toEqual(Array.from({ length: m * n }, (_, i) => (Math.floor(i / n) === 1 ? NaN : i % n === 2 ? Infinity : k)));
+  });
+});
+
+describe("a form with tiles computes the same", () => {
+  const FORM = "tiled 32x32x16 of 4x4";
+  const IN_HALF = ["nothing a multiple of anything", "packed operands and a ragged number of rows"]; // scalars and packs: each is two kernels more to compile
+
+  test("folded where a dispatch dimension holds only three workgroups", async () => {
+    for (const [why, problem] of matmulOperation.problems) {
+      expect(await withForm(FORM, () => withFoldedWorkgroups(() => boundFault(matmulOperation, problem, 6, "f32"))), why).toBeNull();
+    }
+  });
+
+  test.skipIf(!device.gpu.features.has("shader-f16"))("stored in half precision", async () => {
+    const problems = matmulOperation.problems.filter(([why]) => IN_HALF.includes(why));
+    expect(problems).toHaveLength(IN_HALF.length);
+    for (const [why, problem] of problems) expect(await withForm(FORM, () => boundFault(matmulOperation, problem, 5, "f16")), why).toBeNull();
+  });
 });
 
 describe("matmul rejects, before any GPU work,", () => {

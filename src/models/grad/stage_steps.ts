@@ -74,12 +74,17 @@ export class StageSteps {
     return result.results;
   }
 
+  /** Captures every kind of step anew: kernels may have other forms now. The last results are gone. */
+  recapture(): void {
+    for (const { program } of this.#captured.values()) program.release();
+    this.#captured.clear();
+  }
+
   /** Gives its storage back, the last results too. */
   release(): void {
-    for (const { program } of this.#captured.values()) program.release();
+    this.recapture();
     for (const { features, anomalous } of this.#inputs.values()) tensorsOf(features, anomalous).forEach(release);
     if (this.#step) release(this.#step);
-    this.#captured.clear();
     this.#inputs.clear();
     this.#step = null;
   }

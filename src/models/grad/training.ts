@@ -1,5 +1,6 @@
 import { AdamW } from "../../optim/adam.ts";
 import type { OptimizerState } from "../../optim/optimizer.ts";
+import { tunePending } from "../../runtime/tuner.ts";
 import { RandomStream } from "../../tensor/random.ts";
 import { release } from "../../tensor/tensor.ts";
 import { stagesOf, STAGES, trainedIn, STREAM, type FeatureSource, type FitOptions, type MarkedFeatures, type Stage } from "./fit.ts";
@@ -127,6 +128,7 @@ export class GradTraining {
       for (const used of [chosen, anomalous?.features, anomalous?.mask]) if (used) release(used);
       const done = step + 1;
       const [loss, hits] = await readResults(results, done % READ_EVERY === 0 || done === steps);
+      if (await tunePending(this.#model.weights.device)) this.#steps.recapture();
       const isOver = done === steps || (hits?.every((share) => share > enoughHits) ?? false);
       if (isOver) {
         this.release();

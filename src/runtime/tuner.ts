@@ -1,0 +1,142 @@
+import type { Device } from "./device.ts";
+import { DeviceLostError } from "./errors.ts";
+import { millisecondsOf } from "./timing.ts";
+
+const ROUNDS = 3; // in which each form runs once, after a first time that compiles it
+const HOPELESS = 1.5; // times as long as the best so far: not measured again
+const WORTHWHILE = 0.95; // of the fixed choice's time: what a form must stay below to be taken in its place
+
+/** Where measured choices are kept, for one adapter. Neither function's failure is anybody's error. */
+export interface TuningStore {
+  /** What was saved, if anything was; unchecked. */
+  readonly load: () => Promise<unknown>;
+  /** Adds choices to those that are there. */
+  readonly save: (choices: Readonly<Record<string, string>>) => Promise<void>;
+}
+
+/** A choice that nobody has measured yet. */
+interface Open {
+  readonly forms: readonly string[];
+  readonly trial: (form: string) => void;
+}
+
+/**
+ * Which of several forms of a kernel runs. Forms differ in the last bits, as they add up in another order; so the choice is fixed by
+ * shape and adapter, unless measuring was asked for.
+ */
+export class Tuner {
+  readonly #store: TuningStore | null;
+  readonly #choices = new Map<string, string>();
+  readonly #open = new Map<string, Open>();
+  readonly #always: boolean;
+  #isLoaded = false;
+  #noting: boolean;
+
+  /** @param always whether every shape that comes up is noted, to be measured by the next `tune` */
+  constructor(store: TuningStore | null = null, always = false) {
+    this.#store = store;
+    this.#always = this.#noting = always;
+  }
+
+  /** What was measured so far, or read: forms by what they are for. */
+  get choices(): ReadonlyMap<string, string> {
+    return this.#choices;
+  }
+
+  /** Whether `tune` has something to measure. */
+  get isPending(): boolean {
+    return this.#open.size > 0;
+  }
+
+  /**
+   * The form to run.
+   * @param key what is to be done, on which class of shapes
+   * @param forms that can do it, the fixed choice first
+   * @param trial runs one of them on tensors of its own
+   */
+  choose(key: string, forms: readonly string[], trial: (form: string) => void): string {
+    const choice = this.#choices.get(key);
+    if (choice !== undefined && forms.includes(choice)) return choice;
+    if (this.#noting && forms.length > 1 && !this.#open.has(key)) this.#open.set(key, { forms, trial });
+    return forms[0]!;
+  }
+
+  /** Reads what was kept. What cannot be read or understood counts as not there. */
+  async load(): Promise<void> {
+    if (this.#isLoaded) return;
+    this.#isLoaded = true;
+    const kept = await this.#store?.load().catch(() => null);
+    if (typeof kept !== "object" || kept === null) return;
+    for (const [key, form] of Object.entries(kept)) if (typeof form === "string" && !this.#choices.has(key)) this.#choices.set(key, form);
+  }
+
+  /** Runs `work`, noting what comes up. */
+  async note(work: () => unknown): Promise<void> {
+    this.#noting = true;
+    try {
+      await work();
+    } finally {
+      this.#noting = this.#always;
+    }
+  }
+
+  /** Measures what was noted, and keeps the choices. Returns how many were made. */
+  async settle(device: Device): Promise<number> {
+    const open = [...this.#open];
+    this.#open.clear();
+    const made: Record<string, string> = {};
+    for (const [key, { forms, trial }] of open) made[key] = await fastest(device, forms, trial);
+    for (const [key, form] of Object.entries(made)) this.#choices.set(key, form);
+    if (open.length > 0) await this.#store?.save(made).catch(() => undefined);
+    return open.length;
+  }
+}
+
+/** The form that took least time, in rounds, so that what else the machine does meets all of them. */
+async function fastest(device: Device, forms: readonly string[], trial: (form: string) => void): Promise<string> {
+  const least = new Map<string, number>();
+  const take = async (form: string): Promise<void> => {
+    try {
+      const milliseconds = await millisecondsOf(device, () => {
+        using _scope = device.scope();
+        trial(form);
+      });
+      least.set(form, Math.min(least.get(form) ?? Infinity, milliseconds));
+    } catch (error) {
+      if (error instanceof DeviceLostError || form === forms[0]) throw error;
+      least.delete(form); // a driver that cannot do it
+    }
+  };
+  for (const form of forms) await take(form);
+  for (const form of least.keys()) least.set(form, Infinity); // compiling is over
+  for (let round = 0; round < ROUNDS; round++) {
+    const best = Math.min(...least.values());
+    for (const [form, milliseconds] of least) if (round === 0 || milliseconds <= HOPELESS * best) await take(form);
+  }
+  const [fixed] = forms as [string];
+  const [best] = [...least].sort(([, a], [, b]) => a - b)[0]!;
+  return least.get(best)! < WORTHWHILE * least.get(fixed)! ? best : fixed;
+}
+
+/**
+ * Measures the forms of kernels that `work` meets, where there are several, and has the device use the fastest from then on. What was
+ * measured before, in this process or another on the same adapter, is not measured again. Programs that were captured keep their forms.
+ *
+ * Results differ in the last bits from form to form, so runs repeat bit for bit only while the choices stay.
+ *
+ * @param work what is representative; it runs once. Default: what the device met so far, if it was opened with `autotune`
+ * @returns how many choices were made
+ * @throws Error within `capture`
+ */
+export async function tune(device: Device, work: () => unknown = () => undefined): Promise<number> {
+  if (device.isCapturing) throw new Error("tune: nothing can be measured inside capture; tune before");
+  await device.tuner.load();
+  await device.tuner.note(work);
+  return device.tuner.settle(device);
+}
+
+/**
+ * Measures what a device that was opened with `autotune` has met, if it has.
+ * @returns whether it had, so that the same work may take other forms from now on
+ */
+export const tunePending = async (device: Device): Promise<boolean> => device.tuner.isPending && (await tune(device)) > 0;

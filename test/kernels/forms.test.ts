@@ -1,0 +1,39 @@
+import { expect, test } from "vitest";
+import { formFor } from "../../src/kernels/forms.ts";
+import { MATMUL_FORMS } from "../../src/kernels/matmul.ts";
+import type { Device } from "../../src/runtime/device.ts";
+
+/** The fixed form, and all that may be tried, of a product on an adapter of either kind. */
+function formsOf(software: boolean, m: number, n: number, tilesOnSoftware = false) {
+  let tried: readonly string[] = [];
+  let key = "";
+  const tuner = { choose: (asked: string, forms: readonly string[]) => ((key = asked), (tried = forms), forms[0]!) };
+  const device = { adapter: { software }, tuner } as unknown as Device;
+  const fixed = formFor({
+    device, op: "product", shaders: [], extents: { batch: 1, m, n, k: 100 }, details: ["f32", true], untiled: ["uniform", "registers"],
+    tilesOnSoftware, trial: () => undefined,
+  });
+  return { fixed, tried, key };
+}
+
+test.each([
+  ["a software adapter never uses tiles", true, 784, 1088, "uniform"],
+  ["a GPU uses none for few columns", false, 784, 31, "registers"],
+  ["small ones for few more", false, 40, 784, "tiled 32x32x16 of 4x4"],
+  ["larger ones beyond", false, 64, 64, "tiled 64x64x16 of 8x4"],
+])("without measurement %s", (_what, software, m, n, form) => {
+  expect(formsOf(software, m, n).fixed).toBe(form);
+  expect(MATMUL_FORMS).toContain(form);
+});
+
+test("what may be tried fits the product, the fixed form first", () => {
+  expect(formsOf(false, 40, 40).tried).toEqual(["tiled 32x32x16 of 4x4", "uniform", "registers", "tiled 64x64x16 of 8x4"]);
+  expect(formsOf(true, 784, 784).tried).toEqual(["uniform", "registers"]);
+  expect(formsOf(true, 784, 784, true).tried).toEqual(["uniform", "registers", ...MATMUL_FORMS.filter((form) => form.startsWith("tiled"))]);
+});
+
+test("extents up to the next power of two, or one and a half times that, are one class", () => {
+  expect(formsOf(false, 784, 97).key).toBe("product  f32 true 1 1024 128 128");
+  expect([formsOf(false, 1024, 128).key, formsOf(false, 769, 100).key]).toEqual(Array(2).fill(formsOf(false, 784, 97).key));
+  expect(formsOf(false, 768, 96).key).toBe("product  f32 true 1 768 96 128");
+});
