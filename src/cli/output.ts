@@ -3,10 +3,14 @@ import type { MetricName } from "../metrics/metrics.ts";
 import type { EvaluatedRun } from "./evaluate_run.ts";
 import { messages } from "./messages.ts";
 
-/** Says something to the user. Results go to standard output, everything else to standard error. */
-export const say = (text: string): void => void messages.write(`${text}\n`);
+/** Says something to the user, in one line. Results go to standard output, everything else to standard error. */
+export const say = (text: string): void => void messages.write(`${printable(text)}\n`);
 
 export const print = (text: string): void => void process.stdout.write(`${text}\n`);
+
+/** A text in one line that does nothing to a terminal: names of files may hold line ends and control characters. */
+export const printable = (text: string): string =>
+  text.replace(/[\0-\x1f\x7f-\x9f\u2028\u2029]/g, (character) => (character === "\n" ? "\\n" : `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`));
 
 /** Prints a text in parts, none before the one before it is on its way. */
 export async function printParts(parts: AsyncIterable<string>): Promise<void> {

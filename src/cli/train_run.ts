@@ -6,7 +6,7 @@ import { Training, type TrainingImage, type TrainingOptions } from "../models/tr
 import { saveDetector } from "../node/detector_file.ts";
 import { decodeImages } from "../node/images.ts";
 import { SpillFile } from "../node/spill.ts";
-import { TrainingFiles, type LoggedStep } from "../node/training_files.ts";
+import { TrainingFiles, type LoggedStep, type SavedTraining } from "../node/training_files.ts";
 import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
 import { say } from "./output.ts";
@@ -52,7 +52,8 @@ export async function trainRun(
   { strict, resume, checkpointEvery }: TrainRunOptions,
 ): Promise<TrainedRun> {
   const files = new TrainingFiles(run);
-  const [last] = await files.saved();
+  const saved = await files.saved();
+  const [last] = saved;
   if (last && !resume) {
     throw new InputError(`${run} holds a training that was ended after ${last.taken} steps: --resume goes on with it; remove ${dirname(last.path)} to begin anew`);
   }
@@ -65,8 +66,8 @@ export async function trainRun(
     const images = goodImages(root, items, strict);
     const training = await Training.begin(device, images, { ...options, spill }, (done) => bars.show("Features", items.length).update(done));
     if (last) {
-      training.resume(await files.read(last), last.path);
-      say(`resumed after ${last.taken} steps`);
+      await resumeFrom(saved, training, files);
+      say(`resumed after ${training.taken} steps`);
     }
     if (resume && !last) say(`${run} holds no unfinished training; a new one begins`);
     await files.beginLog(training.taken);
@@ -90,6 +91,22 @@ export async function trainRun(
     signals.ignore();
     bars.end();
     await spill.close();
+  }
+}
+
+/**
+ * Goes on from the last saved state; from the one before, if that is damaged.
+ * @throws InputError if neither is one to go on from
+ */
+async function resumeFrom(saved: readonly SavedTraining[], training: Training, files: TrainingFiles): Promise<void> {
+  for (const [i, state] of saved.entries()) {
+    try {
+      return training.resume(await files.read(state), state.path);
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      if (i === saved.length - 1) throw new InputError(`${error.message}; to begin anew, remove ${dirname(state.path)}`, { cause: error });
+      say(`${error.message}; trying ${saved[i + 1]!.path}`);
+    }
   }
 }
 

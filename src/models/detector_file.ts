@@ -55,17 +55,22 @@ export async function decodeDetector(
 ): Promise<Detector> {
   const { tensors, metadata } = decodeSafetensors(file, name);
   if (metadata["format"] !== FORMAT) throw new InputError(`${name} is a safetensors file but no detector: its metadata has no format ${FORMAT}`);
-  if (metadata["version"] !== String(VERSION)) {
-    throw new InputError(`${name} is a detector of version ${metadata["version"]}; this bigrid reads version ${VERSION}: train it anew`);
+  const { version } = metadata;
+  if (version !== String(VERSION)) {
+    const remedy = Number(version) > VERSION ? "install a newer one" : "train it anew";
+    throw new InputError(`${name} is a detector of version ${version?.slice(0, 20)}; this bigrid reads version ${VERSION}: ${remedy}`);
   }
   const stored: StoredTensors = new Map([...tensors].map(([key, tensor]) => [key, { shape: tensor.shape, data: float32Of(tensor, `${key} of ${name}`) }]));
-  const config = configOf(metadata["config"] ?? "", name);
+  const config = detectorConfigOf(metadata["config"] ?? "", name);
   const checkpoint = config.backbone.weights === null ? null : await checkpointOf(config.backbone);
   return Detector.restore(device, config, stored, name, checkpoint);
 }
 
-/** The configuration, checked: what it says decides how much memory is asked for. */
-function configOf(text: string, name: string): DetectorConfig {
+/**
+ * The configuration in a file's metadata, checked: what it says decides how much memory is asked for.
+ * @throws InputError if it is none
+ */
+export function detectorConfigOf(text: string, name: string): DetectorConfig {
   let config: DetectorConfig;
   try {
     config = JSON.parse(text) as DetectorConfig;
@@ -73,13 +78,17 @@ function configOf(text: string, name: string): DetectorConfig {
     throw new InputError(`${name}: the configuration in its metadata is no JSON`, { cause });
   }
   const { backbone, inputSize, fit, grad, hinge, calibration } = config ?? {};
+  const { classes, heat } = calibration ?? {};
   const positive = [grad?.height, grad?.width, grad?.channels, inputSize];
-  const scores = [calibration, ...Object.values(calibration?.classes ?? {})].flatMap((good) => [good?.threshold, good?.typical, good?.pixelThreshold]);
-  const numbers = [...(hinge ? [hinge.floor, hinge.weight] : []), grad?.similarityThreshold, calibration?.falseReject, ...(calibration?.heat ?? [undefined]), ...scores];
+  const scores = [calibration, ...Object.values(classes ?? {})].flatMap((good) => [good?.threshold, good?.typical, good?.pixelThreshold]);
+  const numbers = [...(hinge ? [hinge.floor, hinge.weight] : []), grad?.similarityThreshold, calibration?.falseReject, ...scores];
   const whole =
     BACKBONES.includes(backbone?.name)
     && (backbone.weights === null || /^[0-9a-f]{64}$/.test(backbone.weights))
+    && (backbone.name === "embedded") === (backbone.weights === null)
     && FITS.includes(fit)
+    && typeof classes === "object" && classes !== null && !Array.isArray(classes)
+    && Array.isArray(heat) && heat.length === 2 && heat.every((n) => Number.isFinite(n))
     && positive.every((n) => Number.isSafeInteger(n) && n > 0 && n <= 1 << 14)
     && numbers.every((n) => Number.isFinite(n));
   if (!whole) throw new InputError(`${name}: the configuration in its metadata is not that of a detector: ${text.slice(0, 200)}`);

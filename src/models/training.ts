@@ -4,7 +4,7 @@ import { readOptions, requireWhole } from "../runtime/options.ts";
 import { Weights, type StoredTensors } from "../nn/weights.ts";
 import type { OptimizerState } from "../optim/optimizer.ts";
 import type { Device } from "../runtime/device.ts";
-import { InputError, OptionError } from "../runtime/errors.ts";
+import { InputError, OptionError, ShapeError } from "../runtime/errors.ts";
 import type { Fit } from "../tensor/placement.ts";
 import { RandomStream } from "../tensor/random.ts";
 import { fromArray, release, toArray, type Tensor } from "../tensor/tensor.ts";
@@ -19,9 +19,10 @@ import { FeatureStore, type Spill } from "./feature_store.ts";
 import { gradConfig, type GradOptions } from "./grad/config.ts";
 import { stagesOf, type AnomalySource, type FeatureSource, type Stage } from "./grad/fit.ts";
 import { Grad } from "./grad/model.ts";
-import { GradTraining, stepsOf, type FitPosition, type FitStep } from "./grad/training.ts";
-import { anomalyCells, HingeStatistics, type HingeScore, type HingeState } from "./hinge_score.ts";
+import { GradTraining, stepsOf, type FitStep } from "./grad/training.ts";
+import { anomalyCells, HingeStatistics, type HingeScore } from "./hinge_score.ts";
 import { ChannelStatistics, rawFeatures, standardiserOf, type FeatureExtractor } from "./image_features.ts";
+import { savedStateOf, type SavedState } from "./saved_training.ts";
 
 /** A good image to learn from. */
 export interface TrainingImage {
@@ -107,19 +108,6 @@ interface Anomaly {
 interface Run {
   readonly training: readonly Sample[];
   readonly heldOut: readonly Sample[];
-}
-
-/** What a saved training says of itself besides tensors. */
-interface SavedState {
-  readonly settings: Readonly<Record<string, unknown>>;
-  readonly images: readonly string[];
-  readonly means: readonly number[];
-  readonly run: number;
-  readonly taken: number;
-  readonly position: FitPosition | null;
-  readonly heldOut: readonly HeldOut[];
-  readonly hinge: HingeState;
-  readonly optimizerSteps: readonly number[] | null;
 }
 
 const FORMAT = "bigrid-training";
@@ -295,22 +283,34 @@ export class Training {
   resume(saved: Uint8Array, name: string): void {
     const { tensors, metadata } = decodeSafetensors(saved, name);
     if (metadata["format"] !== FORMAT) throw new InputError(`${name} is no saved training: its metadata has no format ${FORMAT}`);
-    const state = stateOf(metadata["state"] ?? "", name);
+    const state = savedStateOf(metadata["state"] ?? "", name);
     requireSame(this.#identity(), state, name);
     const stored: StoredTensors = new Map([...tensors].map(([key, tensor]) => [key, { shape: tensor.shape, data: float32Of(tensor, `${key} of ${name}`) }]));
     const moments = [...stored.keys()].filter((key) => key.startsWith("optimizer.")).length;
     const optimizer: OptimizerState | null = state.optimizerSteps && {
       steps: state.optimizerSteps,
-      moments: Array.from({ length: moments }, (_, i) => stored.get(`optimizer.${i}`)!.data),
+      moments: Array.from({ length: moments }, (_, i) => stored.get(`optimizer.${i}`)?.data ?? new Float32Array()),
     };
     if (!(state.run < this.#runs.length)) throw new InputError(`${name} is in run ${state.run + 1} of ${this.#runs.length}: it is damaged`);
-    const [model, fit] = this.#begun(Weights.stored(this.#device, stored, name), state.run);
-    fit.resume(state.position, optimizer);
+    const weights = Weights.stored(this.#device, stored, name);
+    const [model, fit] = this.#restored(weights, state, optimizer, name);
     this.#fit.release();
     this.#model.weights.release();
     [this.#model, this.#fit, this.#run, this.#taken] = [model, fit, state.run, state.taken];
     this.#heldOut.splice(0, Infinity, ...state.heldOut);
     this.#hinge = new HingeStatistics(state.hinge);
+  }
+
+  /** @throws InputError where a state does not fit the training; nothing is left of `weights` then */
+  #restored(weights: Weights, { run, position }: SavedState, optimizer: OptimizerState | null, name: string): [Grad, GradTraining] {
+    try {
+      const [model, fit] = this.#begun(weights, run);
+      fit.resume(position, optimizer);
+      return [model, fit];
+    } catch (error) {
+      weights.release();
+      throw error instanceof ShapeError ? new InputError(`${name} is damaged: ${error.message}`, { cause: error }) : error;
+    }
   }
 
   /** Gives up: storage goes back. */
@@ -475,14 +475,6 @@ function runsOf(samples: readonly Sample[], folds: number): Run[] {
     return { training: last.training.filter((sample) => !heldOut.includes(sample)), heldOut };
   });
   return [...runs.filter(({ heldOut, training }) => heldOut.length > 0 && training.length > 0), last];
-}
-
-function stateOf(text: string, name: string): SavedState {
-  try {
-    return JSON.parse(text) as SavedState;
-  } catch (cause) {
-    throw new InputError(`${name}: what its metadata says of the training is no JSON`, { cause });
-  }
 }
 
 /** Settings within settings under one name, such as grad.paste.walk. */

@@ -13,6 +13,8 @@ const REASONS: Readonly<Record<string, string>> = {
   EROFS: "the file system is read-only",
   ELOOP: "its links go round in a circle",
   ENAMETOOLONG: "the name is too long",
+  ERR_FS_FILE_TOO_LARGE: "it is larger than 2 GiB",
+  ERR_INVALID_ARG_VALUE: "no file can have that name",
 };
 
 /** Why a file operation failed, in words. */

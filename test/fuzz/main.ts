@@ -2,15 +2,10 @@
 import { parseArgs } from "node:util";
 import { OptionError } from "../../src/runtime/errors.ts";
 import { chosen, fuzz, lineOf } from "./fuzz.ts";
+import { numberOf } from "./numbers.ts";
 import { operations } from "./operations.ts";
 
 const SECONDS = 60; // where neither time nor cases are given
-
-function numberOf(name: string, text: string | undefined): number | null {
-  if (text === undefined) return null;
-  if (!/^\d{1,9}$/.test(text)) throw new OptionError(`--${name}: expected a whole number of at most nine digits, got ${text}`);
-  return Number(text);
-}
 
 function readArguments(args: readonly string[]) {
   try {

@@ -62,8 +62,9 @@ export function requireConsistent(words: readonly string[], { watch, shard, json
   if (!keeps && (watch !== undefined || shard || resume)) throw new OptionError("name an output (--out DIR, --csv FILE, ...): what is done is kept beside it");
 }
 
-function shardOf(text: string): Shard {
-  const found = /^(\d+)\/(\d+)$/.exec(text);
+/** A shard, from text such as 2/4. */
+export function shardOf(text: string): Shard {
+  const found = /^(\d{1,9})\/(\d{1,9})$/.exec(text);
   const [index, count] = [Number(found?.[1]), Number(found?.[2])];
   if (!(index >= 1 && index <= count)) throw new InvalidArgumentError("i/n is needed, with i from 1 to n, such as 2/4.");
   return { index, count };

@@ -22,7 +22,7 @@ export const visa: Layout = {
           + `name the folder that holds split_csv, or put it here`,
       );
     }
-    const { columns, records } = parseCsv(await readText(LIST));
+    const { columns, records } = parseCsv(await readText(LIST), COLUMNS);
     const absent = COLUMNS.filter((column) => !columns.includes(column));
     if (absent.length > 0)
       throw new InputError(`${tree.name}: ${LIST} has no column ${absent.join(", ")}; its first line is ${COLUMNS.join(",")}`);

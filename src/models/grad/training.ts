@@ -1,6 +1,7 @@
 import { AdamW } from "../../optim/adam.ts";
 import type { OptimizerState } from "../../optim/optimizer.ts";
 import { RandomStream } from "../../tensor/random.ts";
+import { ShapeError } from "../../runtime/errors.ts";
 import { release } from "../../tensor/tensor.ts";
 import { stagesOf, trainedIn, STREAM, type FeatureSource, type FitOptions, type MarkedFeatures, type Stage } from "./fit.ts";
 import type { Grad } from "./model.ts";
@@ -82,13 +83,26 @@ export class GradTraining {
     return this.#optimizer?.state() ?? null;
   }
 
-  /** Goes to where another training stood, whose model's weights this one's model has. */
+  /**
+   * Goes to where another training stood, whose model's weights this one's model has.
+   * @throws ShapeError for a place where none of this length ever stands, or an optimiser of other parameters
+   */
   resume(position: FitPosition | null, optimizer: OptimizerState | null): void {
     this.release();
+    if (position) {
+      const { stage, step } = position;
+      const steps = stagesOf(this.#model.config).includes(stage) ? stepsOf(stage, this.#features.count, this.#options).steps : 0;
+      if (!(step < steps)) throw new ShapeError(`resume: expected a step before ${steps} of stage ${stage}, got ${step}`);
+    }
     this.#position = position;
     if (!position || !optimizer) return;
     this.#optimizer = stageOptimizer(position.stage, this.#model);
-    this.#optimizer.restore(optimizer);
+    try {
+      this.#optimizer.restore(optimizer);
+    } catch (error) {
+      this.release();
+      throw error;
+    }
   }
 
   /** Gives the storage of the optimiser and of the captured steps back. */
