@@ -2,15 +2,16 @@ import { dirname, join } from "node:path";
 import type { Dataset, Item } from "../data/dataset.ts";
 import { requireUsable, type DecodedImage } from "../io/image.ts";
 import type { Detector } from "../models/detector.ts";
-import { Training, type TrainingImage, type TrainingOptions } from "../models/training.ts";
+import { batchOf, Training, type TrainingImage, type TrainingOptions } from "../models/training.ts";
 import { saveDetector } from "../node/detector_file.ts";
 import { decodeImages } from "../node/images.ts";
 import { SpillFile } from "../node/spill.ts";
 import { TrainingFiles, type LoggedStep, type SavedTraining } from "../node/training_files.ts";
 import type { Device } from "../runtime/device.ts";
-import { InputError } from "../runtime/errors.ts";
+import { DeviceLostError, DivergedError, InputError } from "../runtime/errors.ts";
 import { say } from "./output.ts";
 import { showProgress, type Progress } from "./progress.ts";
+import { half, wantsLess } from "./recovery.ts";
 import { AwaitedSignals } from "./signals.ts";
 
 /** Losses of one training stage, as they were read back. */
@@ -37,6 +38,48 @@ export interface TrainRunOptions {
 }
 
 const STAGE_TITLES = { abnormal: "Stage 1, abnormal grid", normal: "Stage 2, both grids" };
+
+/** What makes a training begin, on whichever device. */
+export interface TrainThroughOptions extends TrainRunOptions {
+  readonly openDevice: () => Promise<Device>;
+  /** Made anew for each beginning: real anomalies are read once. */
+  readonly trainingOptions: () => Promise<TrainingOptions>;
+  /** Whether to begin anew with half the batch where the GPU has no memory for it. */
+  readonly autoBatch: boolean;
+}
+
+/**
+ * Trains as `trainRun` does, on as many devices as that takes: where one is lost, the next goes on from the last saved state, to the same
+ * bits as if nothing had been.
+ * @throws as `trainRun`; DeviceLostError where nothing more was saved between two losses; OutOfMemoryError or TooLargeError where half the
+ * batch is not allowed, or no use
+ */
+export async function trainThrough(root: string, dataset: Dataset, run: string, { openDevice, trainingOptions, autoBatch, ...begun }: TrainThroughOptions): Promise<TrainedRun> {
+  const files = new TrainingFiles(run);
+  let { resume } = begun;
+  let batch: number | null = null;
+  for (let before = -1; ; ) {
+    const device = await openDevice();
+    const options = await trainingOptions();
+    try {
+      return await trainRun(device, root, dataset, run, { ...options, ...(batch !== null && { batch }) }, { ...begun, resume });
+    } catch (error) {
+      device.destroy(); // what is left of it would take memory
+      const taken = (await files.saved())[0]?.taken ?? 0;
+      const used = batch ?? batchOf(device, options);
+      if (error instanceof DeviceLostError && taken > before) {
+        say(`${error.message}; going on after ${taken} steps on one`);
+        [before, resume] = [taken, taken > 0];
+      } else if (wantsLess(error) && autoBatch && used > 1 && !resume) {
+        batch = half(used);
+        say(`${(error as Error).message}; beginning anew with ${batch} images a step`);
+        await files.forget();
+      } else if (wantsLess(error) && !autoBatch) {
+        throw new (error as { constructor: new (words: string) => Error }).constructor(`${(error as Error).message}; --auto-batch begins anew with half of ${used}`);
+      } else throw error;
+    }
+  }
+}
 
 /**
  * Trains a detector on a dataset's good images and writes `model.safetensors` and `train.jsonl` into the run's folder.
@@ -87,6 +130,10 @@ export async function trainRun(
     const modelPath = await saveDetector(detector, run, options.checkpoint?.source);
     await files.forget();
     return { detector, modelPath, losses: lossCurvesOf(await files.logged()), seconds: (performance.now() - started) / 1000 };
+  } catch (error) {
+    if (!(error instanceof DivergedError)) throw error;
+    const [good] = await files.saved();
+    throw new DivergedError(`${error.message}; ${good ? `the last good state is ${good.path}` : "no state was saved before"}: begin anew with another --seed or other options`, { cause: error });
   } finally {
     signals.ignore();
     bars.end();

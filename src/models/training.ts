@@ -1,10 +1,10 @@
 import { decodeSafetensors, encodeSafetensors, float32Of, type StoredTensor } from "../io/safetensors.ts";
 import type { DecodedImage } from "../io/image.ts";
 import { readOptions, requireWhole } from "../runtime/options.ts";
-import { Weights, type StoredTensors } from "../nn/weights.ts";
+import { nonFinite, Weights, type StoredTensors } from "../nn/weights.ts";
 import type { OptimizerState } from "../optim/optimizer.ts";
 import type { Device } from "../runtime/device.ts";
-import { InputError, OptionError, ShapeError } from "../runtime/errors.ts";
+import { DivergedError, InputError, OptionError, ShapeError } from "../runtime/errors.ts";
 import type { Fit } from "../tensor/placement.ts";
 import { RandomStream } from "../tensor/random.ts";
 import { fromArray, release, toArray, type Tensor } from "../tensor/tensor.ts";
@@ -16,7 +16,7 @@ import { Detector, type DetectorConfig, type Inspection } from "./detector.ts";
 import type { Checkpoint } from "./efficientnet/checkpoint.ts";
 import type { NetworkPadding } from "./efficientnet/efficientnet.ts";
 import { FeatureStore, type Spill } from "./feature_store.ts";
-import { gradConfig, type GradOptions } from "./grad/config.ts";
+import { gradConfig, type DecoderName, type GradOptions } from "./grad/config.ts";
 import { stagesOf, type AnomalySource, type FeatureSource, type Stage } from "./grad/fit.ts";
 import { Grad } from "./grad/model.ts";
 import { GradTraining, stepsOf, type FitStep } from "./grad/training.ts";
@@ -175,7 +175,7 @@ export class Training {
    *
    * @param images good images of one class or several
    * @param onImage called after each, with their number so far
-   * @throws InputError if there are fewer than two, or weights are missing or do not fit; OptionError for an option unknown or out of range;
+   * @throws InputError if there are fewer than two, features hold NaN or infinity, or weights are missing or do not fit; OptionError for an option unknown or out of range;
    * ShapeError for features of another length
    */
   static async begin(
@@ -195,7 +195,10 @@ export class Training {
     const samples: Sample[] = [];
     for await (const { className, image } of images) {
       const features = image instanceof Float32Array ? fromArray(device, [1, cells, cells, channels], image) : rawFeatures(device, backbone, settings.fit, [image]);
-      statistics.add(await toArray(features));
+      const values = await toArray(features);
+      const wrong = nonFinite(values);
+      if (wrong) throw new InputError(`training: features of image ${samples.length + 1}, of class ${className}, hold ${wrong}`);
+      statistics.add(values);
       samples.push({ className, index: await store.add(features) });
       release(features);
       onImage(samples.length);
@@ -222,7 +225,10 @@ export class Training {
     return this.#heldOut;
   }
 
-  /** Takes steps until the end, or until nobody asks for more; asked again, it goes on. */
+  /**
+   * Takes steps until the end, or until nobody asks for more; asked again, it goes on.
+   * @throws DivergedError where a loss that was read is NaN or infinite, with the step and a tensor that is
+   */
   async *fit(): AsyncGenerator<TrainingStep, void> {
     for (;;) {
       let before = performance.now();
@@ -254,11 +260,17 @@ export class Training {
     return this.#detector({ ...this.#config(hinge), calibration });
   }
 
-  /** Everything that going on later needs, but for the images: a safetensors file. */
+  /**
+   * Everything that going on later needs, but for the images: a safetensors file.
+   * @throws DivergedError where a tensor holds NaN or infinity: there is nothing to go on from
+   */
   async save(): Promise<Uint8Array> {
     const tensors = new Map<string, StoredTensor>();
-    const put = (name: string, shape: readonly number[], values: Float32Array): void =>
-      void tensors.set(name, { dtype: "F32", shape, bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) });
+    const put = (name: string, shape: readonly number[], values: Float32Array): void => {
+      const wrong = nonFinite(values);
+      if (wrong) throw new DivergedError(`training diverged: after ${this.#taken} steps tensor ${name} holds ${wrong}`);
+      tensors.set(name, { dtype: "F32", shape, bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) });
+    };
     const { position } = this.#fit;
     const optimizer = await this.#fit.optimizerState();
     optimizer?.moments.forEach((values, i) => put(`optimizer.${i}`, [values.length], values));
@@ -438,11 +450,16 @@ export class Training {
   }
 }
 
+const decoderOf = (device: Device, { grad }: TrainingOptions): DecoderName => grad?.decoder ?? (device.adapter.software ? "tiny" : "mobile");
+
+/** Images a step. */
+export const batchOf = (device: Device, options: TrainingOptions): number => options.batch ?? (decoderOf(device, options) === "tiny" ? 8 : 16);
+
 function settingsOf(device: Device, options: TrainingOptions): Settings {
-  const grad = { decoder: device.adapter.software ? ("tiny" as const) : ("mobile" as const), ...options.grad };
+  const grad = { ...options.grad, decoder: decoderOf(device, options) };
   const settings = readOptions<Settings>("Training.begin", options, {
     backbone: "embedded", checkpoint: null, padding: null, fit: "stretch", grad, inputSize: 224, epochsAbnormal: 10, epochsNormal: 50,
-    leastAbnormal: 50, leastNormal: 500, enoughHits: 0.99,    batch: grad.decoder === "tiny" ? 8 : 16, seed: 0, anomalies: null, anomalyShare: 0.5,
+    leastAbnormal: 50, leastNormal: 500, enoughHits: 0.99, batch: batchOf(device, { grad }), seed: 0, anomalies: null, anomalyShare: 0.5,
     falseReject: 0.01, folds: 3, featureBudget: DEFAULT_BUDGET, spill: null,
   });
   const whole = [["epochsAbnormal", 0], ["epochsNormal", 0], ["leastAbnormal", 1], ["leastNormal", 1], ["batch", 1], ["seed", 0], ["folds", 0]] as const;

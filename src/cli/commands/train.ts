@@ -2,12 +2,13 @@ import type { Command } from "commander";
 import type { FormatName } from "../../data/layouts/layout.ts";
 import { openDevice } from "../../node/device.ts";
 import { ensureWritableFolder } from "../../node/files.ts";
+import type { Device } from "../../runtime/device.ts";
 import { OptionError } from "../../runtime/errors.ts";
 import { anomaliesOf } from "../anomalies.ts";
 import { addFormatFlag, DATASET_HELP, openDataset } from "../dataset.ts";
 import { addTrainFlags, trainingOptionsOf, type TrainFlags } from "../options.ts";
 import { print, say } from "../output.ts";
-import { trainRun } from "../train_run.ts";
+import { trainThrough } from "../train_run.ts";
 import { wholeNumber } from "../numbers.ts";
 
 interface TrainCommandFlags extends TrainFlags {
@@ -17,6 +18,7 @@ interface TrainCommandFlags extends TrainFlags {
   readonly anomalies?: string;
   readonly resume?: boolean;
   readonly checkpointEvery: number;
+  readonly autoBatch?: boolean;
 }
 
 export function addTrain(program: Command): void {
@@ -30,15 +32,20 @@ export function addTrain(program: Command): void {
     .option("--strict", "end at the first image that cannot be read, instead of skipping it")
     .option("--resume", "go on where an earlier training into the same folder was ended")
     .option("--checkpoint-every <steps>", "save the training's state that often, to resume from", wholeNumber(1), 100)
-    .action(async (root: string, { out, format, anomalies, strict = false, resume = false, checkpointEvery, ...flags }: TrainCommandFlags) => {
+    .option("--auto-batch", "where the GPU has no memory for a batch, begin anew with half of it, instead of ending")
+    .action(async (root: string, { out, format, anomalies, strict = false, resume = false, checkpointEvery, autoBatch = false, ...flags }: TrainCommandFlags) => {
       const dataset = await openDataset(root, format, strict);
       await ensureWritableFolder(out);
-      const device = await openDevice();
       if (flags.anomalyShare !== undefined && anomalies === undefined) throw new OptionError("--anomaly-share is a share of what --anomalies DIR names; give both");
-      const options = { ...(await trainingOptionsOf(flags)), anomalies: anomalies === undefined ? null : await anomaliesOf(anomalies, strict) };
+      const options = await trainingOptionsOf(flags);
+      const trainingOptions = async () => ({ ...options, anomalies: anomalies === undefined ? null : await anomaliesOf(anomalies, strict) });
       const images = dataset.classes.reduce((sum, { train }) => sum + train.length, 0);
-      say(`${images} good ${images === 1 ? "image" : "images"} of ${dataset.classes.length === 1 ? "one class" : `${dataset.classes.length} classes`}; ${flags.backbone} backbone, on ${device.adapter.description}`);
-      const { detector, modelPath, seconds } = await trainRun(device, root, dataset, out, options, { strict, resume, checkpointEvery });
+      const open = async (): Promise<Device> => {
+        const device = await openDevice();
+        say(`${images} good ${images === 1 ? "image" : "images"} of ${dataset.classes.length === 1 ? "one class" : `${dataset.classes.length} classes`}; ${flags.backbone} backbone, on ${device.adapter.description}`);
+        return device;
+      };
+      const { detector, modelPath, seconds } = await trainThrough(root, dataset, out, { openDevice: open, trainingOptions, autoBatch, strict, resume, checkpointEvery });
       const tests = dataset.classes.reduce((sum, { test }) => sum + test.length, 0);
       const { grad, calibration } = detector.config;
       print(`${modelPath}: ${grad.decoder} decoder, trained in ${durationOf(seconds)}`);

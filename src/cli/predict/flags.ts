@@ -15,6 +15,7 @@ export interface PredictFlags extends OutputFlags {
   readonly class?: string;
   readonly weights?: string;
   readonly batch: number;
+  readonly autoBatch?: boolean;
   readonly shard?: Shard;
   readonly resume?: boolean;
   readonly strict?: boolean;
@@ -43,6 +44,7 @@ export function addPredictFlags(command: Command): Command {
     .option("--class <name>", "which of the trained classes the images are of: its own thresholds apply, instead of the highest of all")
     .option("--weights <file>", WEIGHTS_HELP)
     .option("--batch <n>", "images that the GPU is given at a time", wholeNumber(1), 8)
+    .option("--auto-batch", "where the GPU has no memory for a batch, go on with half of it, instead of ending")
     .option("--shard <i/n>", "judge the i-th of n parts of the images; \"bigrid merge\" joins them", shardOf)
     .option("--resume", "go on where an earlier prediction with the same outputs was ended")
     .option("--strict", "end at the first image that cannot be read, instead of skipping it")

@@ -10,6 +10,7 @@ import { writeFileAtomic } from "../../node/files.ts";
 import { decodeImages, encodePng, type Decoded } from "../../node/images.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { say } from "../output.ts";
+import type { KeptDetector } from "./kept_detector.ts";
 import type { Counted, Region } from "./region.ts";
 import type { Judged, PictureKind, Result } from "./results.ts";
 
@@ -21,6 +22,8 @@ export interface Item {
 
 export interface JudgeOptions {
   readonly good: GoodScores;
+  /** Share of good images that are expected above the threshold. */
+  readonly falseReject: number;
   readonly pixelThreshold: number;
   /** Pixels that a defect has at least; an image without such a defect is good then, whatever its score. */
   readonly minArea: number | null;
@@ -44,10 +47,10 @@ const DECODED_AHEAD = Math.max(4, Number(process.env["UV_THREADPOOL_SIZE"] ?? 4)
  * Judges images in order, a batch at a time: while the GPU has one, that before is written and those to come are decoded.
  * @throws InputError at the first image that cannot be read if `strict`; if a picture cannot be written
  */
-export async function* judge<T extends Item>(detector: Detector, items: readonly T[], options: JudgeOptions): AsyncGenerator<readonly (readonly [T, Result])[]> {
+export async function* judge<T extends Item>(kept: KeptDetector, items: readonly T[], options: JudgeOptions): AsyncGenerator<readonly (readonly [T, Result])[]> {
   let before: Promise<readonly (readonly [T, Result])[]> | null = null;
   for await (const batch of batchesOf(decodeImages(items, ({ image }) => image, Math.max(DECODED_AHEAD, options.batch), AHEAD_BYTES), options.batch)) {
-    const begun = judgeBatch(detector, batch, options);
+    const begun = kept.use((detector, most) => judgeBatch(detector, batch, most, options));
     begun.catch(() => undefined); // awaited below, after that before it
     if (before) yield await before;
     before = begun;
@@ -74,10 +77,15 @@ interface Usable {
   readonly counted: Counted | null;
 }
 
-async function judgeBatch<T extends Item>(detector: Detector, batch: readonly Decoded<T>[], options: JudgeOptions): Promise<(readonly [T, Result])[]> {
+/** @param most images that the GPU is given at a time */
+async function judgeBatch<T extends Item>(detector: Detector, batch: readonly Decoded<T>[], most: number, options: JudgeOptions): Promise<(readonly [T, Result])[]> {
   const read = batch.map((outcome) => usable(detector, outcome, options));
   const images = read.filter((outcome) => "image" in outcome);
-  const inspections = images.length === 0 ? [] : await detector.inspect(images.map(({ image }) => image), images.map(({ counted }) => counted?.inMap ?? null));
+  const inspections: Inspection[] = [];
+  for (let first = 0; first < images.length; first += most) {
+    const some = images.slice(first, first + most);
+    inspections.push(...(await detector.inspect(some.map(({ image }) => image), some.map(({ counted }) => counted?.inMap ?? null))));
+  }
   const inspected = new Map(images.map((image, i) => [image, inspections[i]!]));
   return Promise.all(
     batch.map(async ({ item }, i) => {

@@ -1,8 +1,9 @@
 import { AdamW } from "../../optim/adam.ts";
 import type { OptimizerState } from "../../optim/optimizer.ts";
 import { RandomStream } from "../../tensor/random.ts";
-import { ShapeError } from "../../runtime/errors.ts";
-import { release } from "../../tensor/tensor.ts";
+import { nonFinite } from "../../nn/weights.ts";
+import { DivergedError, ShapeError } from "../../runtime/errors.ts";
+import { release, toArray } from "../../tensor/tensor.ts";
 import { stagesOf, trainedIn, STREAM, type FeatureSource, type FitOptions, type MarkedFeatures, type Stage } from "./fit.ts";
 import type { Grad } from "./model.ts";
 import { readResults, StageSteps } from "./stage_steps.ts";
@@ -43,6 +44,15 @@ export function stepsOf(
   return { steps: epochs * perEpoch, perEpoch, epochs };
 }
 
+/** The first of a model's tensors that holds a number that is none, and where: "head.weight holds NaN at element 5"; null if all are finite. */
+async function firstNonFinite({ weights }: Grad): Promise<string | null> {
+  for (const [name, tensor] of weights.all()) {
+    const found = nonFinite(await toArray(tensor));
+    if (found) return `${name} holds ${found}`;
+  }
+  return null;
+}
+
 /** What trains a stage's parameters. */
 export function stageOptimizer(stage: Stage, model: Grad): AdamW {
   const { grids, others } = model.parameters(trainedIn(stage, model.config));
@@ -73,7 +83,10 @@ export class GradTraining {
     return this.#position;
   }
 
-  /** Takes steps until the end, or until nobody asks for more. */
+  /**
+   * Takes steps until the end, or until nobody asks for more.
+   * @throws DivergedError where a loss that was read is NaN or infinite
+   */
   async *fit(): AsyncGenerator<FitStep, void> {
     while (this.#position) yield* this.#runStage(this.#position);
   }
@@ -135,6 +148,10 @@ export class GradTraining {
       for (const used of [chosen, anomalous?.features, anomalous?.mask]) if (used) release(used);
       const done = step + 1;
       const [loss, hits] = await readResults(results, done % READ_EVERY === 0 || done === steps);
+      if (loss !== null && !Number.isFinite(loss)) {
+        const broken = await firstNonFinite(this.#model);
+        throw new DivergedError(`training diverged: the loss at step ${done} of stage ${stage} is ${loss}; ${broken ? `tensor ${broken}` : "all weights are finite yet"}`);
+      }
       const isOver = done === steps || (hits?.every((share) => share > enoughHits) ?? false);
       if (isOver) {
         this.release();
