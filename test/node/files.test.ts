@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ensureWritableFolder, readBytes, writeFileAtomic } from "../../src/node/files.ts";
@@ -30,6 +30,24 @@ test("a path written several times at once holds one of the texts, whole", async
   const texts = ["x", "yy", "zzz"].map((text) => text.repeat(100_000));
   await Promise.all(texts.map((text) => writeFileAtomic(join(place, "a"), text)));
   expect(texts).toContain(await readFile(join(place, "a"), "utf8"));
+  expect(await readdir(place)).toEqual(["a"]);
+});
+
+test("a disk that fills up while a file is written leaves the old one, and nothing beside it", async () => {
+  const place = join(folder, "full");
+  await mkdir(place);
+  await writeFileAtomic(join(place, "a"), "old");
+  const handle = await open(join(place, "a"));
+  const prototype = Object.getPrototypeOf(handle) as { sync: () => Promise<void> };
+  await handle.close();
+  const { sync } = prototype;
+  prototype.sync = () => Promise.reject(Object.assign(new Error("no space"), { code: "ENOSPC" })); // all of it was taken, and does not fit
+  try {
+    expect(await refusal(writeFileAtomic(join(place, "a"), "new"))).toBe(`cannot write ${join(place, "a")}: the disk is full (free some space, or choose another disk)`);
+  } finally {
+    prototype.sync = sync;
+  }
+  expect(await readFile(join(place, "a"), "utf8")).toBe("old");
   expect(await readdir(place)).toEqual(["a"]);
 });
 
