@@ -8,7 +8,7 @@ import type { Parser } from "./parsers.ts";
 
 const CORPUS = "test/fuzz/corpus";
 const MOST_BYTES = 128e6; // by which an input may raise the most memory that the process has had
-const LONGEST_WORDS = 2000; // of an error
+const LONGEST_WORDS = 500 + 3 * 4096; // of an error, which may name three paths of the longest kind
 
 /** An input that a parser did not cope with, as small as could be found. */
 export interface Finding {
