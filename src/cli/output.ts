@@ -6,7 +6,10 @@ import { messages } from "./messages.ts";
 /** Says something to the user, in one line. Results go to standard output, everything else to standard error. */
 export const say = (text: string): void => void messages.write(`${printable(text)}\n`);
 
-export const print = (text: string): void => void process.stdout.write(`${text}\n`);
+export const print = (text: string): void => printLines(printable(text));
+
+/** Prints lines that are printable. */
+export const printLines = (text: string): void => void process.stdout.write(`${text}\n`);
 
 /** A text in one line that does nothing to a terminal: names of files may hold line ends and control characters. */
 export const printable = (text: string): string =>
@@ -33,7 +36,7 @@ const GAP = 2;
 const INTERVAL_WIDTH = "100.0-100.0".length;
 
 /**
- * A table of metrics, in percent: two lines a class, its figures and below them their intervals, and two for their mean.
+ * A table of metrics, printable, in percent: two lines a class, its figures and below them their intervals, and two for their mean.
  * Then what is undefined, and what is not exact.
  */
 export function metricsTable({ classes, mean, intervals }: EvaluatedRun): string {
@@ -55,7 +58,7 @@ export function metricsTable({ classes, mean, intervals }: EvaluatedRun): string
     if (!(most > 0)) continue;
     lines.push(`${data.name}: pixel metrics of ${pixels} pixels were streamed, and are at most ${roundedUp(100 * most)} percentage points off`);
   }
-  return lines.join("\n");
+  return lines.map(printable).join("\n");
 }
 
 const percent = (fraction: number | null): string => (fraction === null ? "-" : (100 * fraction).toFixed(1));

@@ -11,7 +11,7 @@ import { InputError } from "../../runtime/errors.ts";
 import { addFormatFlag, DATASET_HELP, openDataset } from "../dataset.ts";
 import { evaluateRun, metricsReport } from "../evaluate_run.ts";
 import { WEIGHTS_HELP } from "../options.ts";
-import { metricsTable, print } from "../output.ts";
+import { metricsTable, print, printLines } from "../output.ts";
 import { runReport } from "../run_report.ts";
 import { lossCurvesOf } from "../train_run.ts";
 import { wholeNumber } from "../numbers.ts";
@@ -77,7 +77,7 @@ export function addEval(program: Command): void {
         await writeFileAtomic(reportPath, html);
       }
       if (json) return print(JSON.stringify({ ...measured, report: reportPath }));
-      print(metricsTable(evaluated));
+      printLines(metricsTable(evaluated));
       if (reportPath !== null) print(`report  ${resolve(reportPath)}   open it in a browser`);
     });
 }

@@ -1,4 +1,4 @@
-import { percentOf, print, printable } from "../output.ts";
+import { percentOf, print } from "../output.ts";
 import type { Outputs } from "./outputs.ts";
 import type { Counts } from "./record.ts";
 import type { Result } from "./results.ts";
@@ -6,7 +6,7 @@ import type { Result } from "./results.ts";
 const MOST = 20; // defective images that are named where a table has them all
 
 export const lineOf = (result: Result): string =>
-  printable(result.verdict === "unreadable" ? `${result.verdict}        ${result.image}` : `${result.verdict.padEnd(10)}  ${result.calibrated.toFixed(3)}  ${result.image}`);
+  result.verdict === "unreadable" ? `${result.verdict}        ${result.image}` : `${result.verdict.padEnd(10)}  ${result.calibrated.toFixed(3)}  ${result.image}`;
 
 /** Prints what was found: every image, or where tables have them the first defective ones, how many there are, and where everything is. */
 export async function printSummary(results: AsyncIterable<Result>, counts: Counts, { csv, jsonl, coco, pictures }: Outputs, falseReject: number | null): Promise<void> {
