@@ -60,7 +60,7 @@ describe("the package", () => {
     expect(paths.filter((path) => /test|bench|scratch|\.ts$/.test(path) && !path.endsWith(".d.ts"))).toEqual([]);
     expect(files.filter(({ size }) => size > LARGEST)).toEqual([]);
     expect(files.reduce((sum, { size }) => sum + size, 0)).toBeLessThan(MOST_BYTES);
-    const named = [...Object.values(manifest.exports).flatMap(Object.values), ...Object.values(manifest.bin)].map((path) => path.replace("./", ""));
+    const named = [...Object.values(manifest.exports).flatMap((targets) => Object.values(targets)), ...Object.values(manifest.bin)].map((path) => path.replace("./", ""));
     expect(named.filter((path) => !paths.includes(path))).toEqual([]);
   });
 

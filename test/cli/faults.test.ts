@@ -88,20 +88,20 @@ async function smallMemory(bytes: number): Promise<Device> {
   return small;
 }
 
-const OPTIONS: TrainingOptions = { inputSize: 64, batch: 2, epochsAbnormal: 1, epochsNormal: 1, leastAbnormal: 10, leastNormal: 30, seed: 3 };
+const OPTIONS: TrainingOptions = { inputSize: 64, batch: 2, epochsAbnormal: 1, epochsNormal: 1, leastAbnormal: 10, leastNormal: 20, seed: 3 };
 const trained = (run: string, devices: readonly (() => Promise<Device>)[], changes: Partial<TrainThroughOptions> = {}, options: TrainingOptions = {}) => {
   const left = [...devices];
   return trainThrough(at("set", "plate"), dataset, at(run), {
     openDevice: () => (left.shift() ?? own)(), trainingOptions: async () => ({ ...OPTIONS, ...options }), autoBatch: false, strict: true, resume: false, checkpointEvery: 7, ...changes,
   }).then(() => readFile(at(run, "model.safetensors")));
 };
-for (const name of ["whole", "small", "auto", "half", "diverged", "again", "run"]) await mkdir(at(name));
+for (const name of ["whole", "diverged", "again", "run"]) await mkdir(at(name));
 const undisturbed = await counted();
 const whole = await trained("whole", [() => Promise.resolve(undisturbed.device)]);
 
 describe("a device that is lost in training", () => {
   // Among images, at the first step, between steps and savings, at the end of a stage, while the detector is calibrated.
-  test.each([0.01, 0.2, 0.4, 0.6, 0.8, 0.995])("after %f of its submissions is followed by another, to the same bytes", async (share) => {
+  test.each([0.01, 0.4, 0.8, 0.995])("after %f of its submissions is followed by another, to the same bytes", async (share) => {
     const run = `lost${share}`;
     await mkdir(at(run));
     const doomed = await lostAfter(Math.ceil(share * undisturbed.asked.submissions));
@@ -128,7 +128,7 @@ async function judged(devices: readonly (() => Promise<Device>)[], mayHalve = fa
 }
 
 describe("in prediction", () => {
-  test.each([0.01, 0.4, 0.7, 0.99])("a device that is lost after %f of its submissions is followed by another, to the same bits", async (share) => {
+  test.each([0.01, 0.6, 0.99])("a device that is lost after %f of its submissions is followed by another, to the same bits", async (share) => {
     const { device, asked } = await counted();
     await loadDetector(device, at("run"));
     const loading = asked.submissions;

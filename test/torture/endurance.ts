@@ -1,9 +1,8 @@
 // npm run endurance -- [--steps N] [--predictions N]: trains and inspects for long, and says what memory that takes
-import { parseArgs } from "node:util";
 import { Training, type TrainingImage } from "../../src/models/training.ts";
-import { openDevice } from "../../src/node/device.ts";
 import type { Device } from "../../src/runtime/device.ts";
-import { numberOf } from "../fuzz/numbers.ts";
+import { withArguments } from "../command_line.ts";
+import { device } from "../device.ts";
 import { madeUpPicture } from "../made_up_detector.ts";
 
 const [STEPS, PREDICTIONS] = [2000, 5000];
@@ -61,13 +60,13 @@ export function growthIn(records: readonly MemoryRecord[]): string[] {
 }
 
 /** Runs it, prints, and returns the exit code: 1 if something grew. */
-export async function main(args: readonly string[]): Promise<number> {
-  const text = { type: "string" } as const;
-  const { values } = parseArgs({ args: [...args], options: { steps: text, predictions: text } });
+export const main = (args: readonly string[]): Promise<number> =>
+  withArguments(args, ["steps", "predictions"], ({ number }) => [number("steps") ?? STEPS, number("predictions") ?? PREDICTIONS] as const, run);
+
+async function run([steps, predictions]: readonly [steps: number, predictions: number]): Promise<number> {
   const line = ({ what, count, resident, device, buffers }: MemoryRecord): void =>
     console.log(`${String(count).padStart(6)} ${what.padEnd(12)}process ${(resident / 1e6).toFixed(0).padStart(4)} MB, device ${(device / 1e6).toFixed(2)} MB in ${buffers} buffers`);
-  const records = await endurance(await openDevice(), numberOf("steps", values.steps) ?? STEPS, numberOf("predictions", values.predictions) ?? PREDICTIONS, line);
-  const grown = growthIn(records);
+  const grown = growthIn(await endurance(device, steps, predictions, line));
   console.log(grown.length > 0 ? grown.join("\n") : "nothing grew");
   return grown.length > 0 ? 1 : 0;
 }

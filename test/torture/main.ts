@@ -2,17 +2,16 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
-import { numberOf } from "../fuzz/numbers.ts";
+import { withArguments } from "../command_line.ts";
 import { Torture } from "./torture.ts";
 
 const KILLS = 100;
 
 /** Tortures, prints, and returns the exit code. */
-export async function main(args: readonly string[]): Promise<number> {
-  const text = { type: "string" } as const;
-  const { values } = parseArgs({ args: [...args], options: { kills: text, seed: text } });
-  const [kills, seed] = [numberOf("kills", values.kills) ?? KILLS, numberOf("seed", values.seed) ?? 1];
+export const main = (args: readonly string[]): Promise<number> =>
+  withArguments(args, ["kills", "seed"], ({ number }) => [number("kills") ?? KILLS, number("seed") ?? 1] as const, run);
+
+async function run([kills, seed]: readonly [kills: number, seed: number]): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), "bigrid-torture-"));
   try {
     const torture = await Torture.begin(folder, seed);

@@ -1,7 +1,5 @@
 // npm run fuzz:parsers -- [--minutes N] [--count N] [--seed N] [--parser NAME]
-import { parseArgs } from "node:util";
-import { BigridError } from "../../../src/runtime/errors.ts";
-import { numberOf } from "../numbers.ts";
+import { withArguments, type Given } from "../../command_line.ts";
 import { fuzzParsers, linesOf } from "./fuzz_parsers.ts";
 import { parsersNamed } from "./parsers.ts";
 import { watchFor } from "./watchdog.ts";
@@ -9,31 +7,21 @@ import { watchFor } from "./watchdog.ts";
 const MINUTES = 1; // where neither time nor count is given
 const PATIENCE = 60; // seconds for an input, on a machine that has other work
 
-function readArguments(args: readonly string[]) {
-  try {
-    const text = { type: "string" } as const;
-    const { values } = parseArgs({ args: [...args], options: { minutes: text, count: text, seed: text, parser: text } });
-    const [minutes, count, seed] = [numberOf("minutes", values.minutes), numberOf("count", values.count), numberOf("seed", values.seed)];
-    return {
-      minutes: minutes ?? (count === null ? MINUTES : Infinity),
-      count: count ?? Infinity,
-      seed: seed ?? Math.floor(Math.random() * 1e9),
-      parsers: parsersNamed(values.parser ?? null),
-    };
-  } catch (error) {
-    if (error instanceof BigridError || error instanceof TypeError) return error.message; // parseArgs throws the latter
-    throw error;
-  }
+/** Fuzzes, prints, and returns the exit code: 0 nothing found, 1 something found, 2 arguments that make no sense. */
+export const main = (args: readonly string[]): Promise<number> =>
+  withArguments(args, ["minutes", "count", "seed", "parser"], optionsOf, run);
+
+function optionsOf({ text, number }: Given) {
+  const [minutes, count] = [number("minutes"), number("count")];
+  return {
+    minutes: minutes ?? (count === null ? MINUTES : Infinity),
+    count: count ?? Infinity,
+    seed: number("seed") ?? Math.floor(Math.random() * 1e9),
+    parsers: parsersNamed(text("parser")),
+  };
 }
 
-/** Fuzzes, prints, and returns the exit code: 0 nothing found, 1 something found, 2 arguments that make no sense. */
-export async function main(args: readonly string[]): Promise<number> {
-  const options = readArguments(args);
-  if (typeof options === "string") {
-    console.error(options.split("\n")[0]);
-    return 2;
-  }
-  const { minutes, count, seed, parsers } = options;
+async function run({ minutes, count, seed, parsers }: ReturnType<typeof optionsOf>): Promise<number> {
   const start = performance.now();
   const elapsed = () => (performance.now() - start) / 60_000;
   const onInput = watchFor(PATIENCE);
