@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, open, readFile, rename, rm, rmdir, stat } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, rmdir, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { InputError } from "../runtime/errors.ts";
 
@@ -74,17 +74,29 @@ export async function writeFileAtomic(path: string, contents: Uint8Array | strin
   }
 }
 
+const LEFT_OVER = 3_600_000; // milliseconds without a change after which nobody is still writing a file
+
 /**
- * Makes a folder, and those around it, and makes sure that files can be written there: before the work, not after it.
+ * Makes a folder, and those around it, and makes sure that files can be written there: before the work, not after it. What
+ * `writeFileAtomic` began there and a kill ended, an hour ago or more, goes.
  * @throws InputError if that is not possible
  */
 export async function ensureWritableFolder(path: string): Promise<void> {
   try {
     await makeFolder(resolve(path));
     await rmdir(await mkdtemp(join(path, ".bigrid-"))); // asking for permission is not enough: it does not know all that can fail
+    await removeLeftOver(path);
   } catch (error) {
     const reason = writeReasonOf(error, `nothing can be made there (${ELSEWHERE})`);
     throw new InputError(`cannot write to the folder ${path}: ${reason}`, { cause: error });
+  }
+}
+
+async function removeLeftOver(folder: string): Promise<void> {
+  for (const name of (await readdir(folder)).filter((name) => /\.\d+-\d+\.part$/.test(name))) {
+    const path = join(folder, name);
+    const found = await stat(path).catch(() => null); // null: gone, it was being written
+    if (found && Date.now() - found.mtimeMs > LEFT_OVER) await rm(path, { force: true });
   }
 }
 

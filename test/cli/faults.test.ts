@@ -1,5 +1,5 @@
 // Devices that are lost, that run out of memory, and training that comes to nothing: what follows is the same as if nothing had been, or one line.
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import { messages } from "../../src/cli/messages.ts";
@@ -10,9 +10,10 @@ import type { TrainingOptions } from "../../src/models/training.ts";
 import { readDataset } from "../../src/node/dataset.ts";
 import { loadDetector, saveDetector } from "../../src/node/detector_file.ts";
 import { openDevice } from "../../src/node/device.ts";
+import { TrainingFiles, type SavedTraining } from "../../src/node/training_files.ts";
 import { writeSyntheticSet } from "../../src/node/synthetic.ts";
 import { Device } from "../../src/runtime/device.ts";
-import { DeviceLostError, DivergedError, OutOfMemoryError } from "../../src/runtime/errors.ts";
+import { AdapterError, DeviceLostError, DivergedError, OutOfMemoryError } from "../../src/runtime/errors.ts";
 import { empty, fromArray, toArray } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
 import { madeUpDetector } from "../made_up_detector.ts";
@@ -95,7 +96,7 @@ const trained = (run: string, devices: readonly (() => Promise<Device>)[], chang
     openDevice: () => (left.shift() ?? own)(), trainingOptions: async () => ({ ...OPTIONS, ...options }), autoBatch: false, strict: true, resume: false, checkpointEvery: 7, ...changes,
   }).then(() => readFile(at(run, "model.safetensors")));
 };
-for (const name of ["whole", "diverged", "again", "run"]) await mkdir(at(name));
+for (const name of ["whole", "diverged", "again", "run", "damaged", "auto", "half", "refused"]) await mkdir(at(name));
 const undisturbed = await counted();
 const whole = await trained("whole", [() => Promise.resolve(undisturbed.device)]);
 
@@ -113,6 +114,26 @@ describe("a device that is lost in training", () => {
     await expect(trained("again", [() => lostAfter(20), () => lostAfter(20)])).rejects.toThrow("the GPU device was destroyed");
     expect((await trained("again", [])).equals(whole)).toBe(true);
   });
+});
+
+test("of two saved states the last is damaged: the one before is gone on with; where both are, that is said with what to do", async () => {
+  const none = () => Promise.reject(new AdapterError("no other"));
+  await expect(trained("damaged", [() => lostAfter(Math.ceil(0.7 * undisturbed.asked.submissions)), none])).rejects.toThrow("no other");
+  const [last, before] = await new TrainingFiles(at("damaged")).saved() as [SavedTraining, SavedTraining];
+  const cut = async ({ path }: SavedTraining) => writeFile(path, (await readFile(path)).subarray(0, 1000));
+  await cut(last);
+  const beforeBytes = await readFile(before.path);
+  await cut(before);
+  await expect(trained("damaged", [], { resume: true })).rejects.toThrow(/is no valid safetensors file: .*; to begin anew, remove \S+checkpoints$/);
+  await writeFile(before.path, beforeBytes);
+  expect((await trained("damaged", [], { resume: true })).equals(whole)).toBe(true);
+  expect(quiet.mock.calls.map(([text]) => String(text))).toContainEqual(expect.stringMatching(/is no valid safetensors file: .*; trying /));
+});
+
+test("training without memory for a batch begins anew with half of it, if it may; else that is said", async () => {
+  const small = () => smallMemory(1000);
+  expect((await trained("auto", [small], { autoBatch: true })).equals(await trained("half", [], {}, { batch: 1 }))).toBe(true);
+  await expect(trained("refused", [small])).rejects.toThrow(/^the GPU is out of memory .*; --auto-batch begins anew with half of 2$/);
 });
 
 const options: JudgeOptions = { good: { threshold: 2, typical: 1, pixelThreshold: 3 }, falseReject: 0.01, pixelThreshold: 3, minArea: null, region: null, pictures: new Map(), batch: 4, strict: true };

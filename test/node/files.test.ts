@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, open, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ensureWritableFolder, readBytes, writeFileAtomic } from "../../src/node/files.ts";
@@ -68,6 +68,17 @@ test("a folder is made with those around it, and is left empty", async () => {
   await ensureWritableFolder(place);
   await ensureWritableFolder(place);
   expect(await readdir(place)).toEqual([]);
+});
+
+test("what was begun in a folder and left long ago goes when it is written to again, and nothing else", async () => {
+  const place = join(folder, "left");
+  await mkdir(place);
+  const names = ["model.safetensors.12-0.part", "new.7-3.part", "features.part", "a.part", "model.safetensors"];
+  for (const name of names) await writeFile(join(place, name), "x");
+  const longAgo = new Date(Date.now() - 2 * 3_600_000);
+  for (const name of names.filter((name) => !name.startsWith("new"))) await utimes(join(place, name), longAgo, longAgo);
+  await ensureWritableFolder(place);
+  expect((await readdir(place)).sort()).toEqual(names.slice(1).sort());
 });
 
 test("a place where no file can be written is found before the work", async () => {

@@ -5,7 +5,7 @@ import { parsersNamed } from "./parsers.ts";
 import { watchFor } from "./watchdog.ts";
 
 const MINUTES = 1; // where neither time nor count is given
-const PATIENCE = 60; // seconds for an input, on a machine that has other work
+const PATIENCE = 60; // seconds of work for an input
 
 /** Fuzzes, prints, and returns the exit code: 0 nothing found, 1 something found, 2 arguments that make no sense. */
 export const main = (args: readonly string[]): Promise<number> =>
