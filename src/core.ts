@@ -41,7 +41,9 @@ export { cosineRate, stepRate } from "./optim/schedule.ts";
 export { Sgd, type SgdOptions } from "./optim/sgd.ts";
 export type { AdapterReport, DeviceOptions } from "./runtime/acquire.ts";
 export { Device, type AdapterDescription, type Counters } from "./runtime/device.ts";
-export { AdapterError, BigridError, DeviceLostError, GpuError, InputError, OptionError, ShapeError } from "./runtime/errors.ts";
+export {
+  AdapterError, BigridError, DeviceLostError, DivergedError, GpuError, InputError, OptionError, OutOfMemoryError, ShapeError, TooLargeError,
+} from "./runtime/errors.ts";
 export type { MemoryUse, Scope } from "./runtime/pool.ts";
 export type { Program } from "./runtime/program.ts";
 export type { KernelTime } from "./runtime/profiler.ts";

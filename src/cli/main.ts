@@ -61,7 +61,8 @@ async function main(): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USAGE; // commander has said what is wrong
     const { message, stack } = error as Error;
     const unexpected = error instanceof BigridError ? "" : "unexpected error: ";
-    say(program.opts()["debug"] ? (stack ?? message) : `bigrid: ${unexpected}${message}`);
+    if (program.opts()["debug"]) messages.write(`${stack ?? message}\n`);
+    else say(`bigrid: ${unexpected}${message}`);
     return FAILED;
   }
 }

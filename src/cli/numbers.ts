@@ -2,8 +2,8 @@ import { InvalidArgumentError } from "commander";
 
 /** A whole number of at least `least`, from text. */
 export const wholeNumber = (least: number) => (text: string): number => {
-  const value = Number(text);
-  if (!(Number.isSafeInteger(value) && value >= least && value < 2 ** 32)) throw new InvalidArgumentError(`A whole number of at least ${least} is needed.`);
+  const value = /^\d{1,10}$/.test(text) ? Number(text) : NaN;
+  if (!(value >= least && value < 2 ** 32)) throw new InvalidArgumentError(`A whole number from ${least} to ${2 ** 32 - 1} is needed.`);
   return value;
 };
 

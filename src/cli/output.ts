@@ -4,10 +4,17 @@ import type { Calibration } from "../models/calibration.ts";
 import type { EvaluatedRun, Judged } from "./evaluate_run.ts";
 import { messages } from "./messages.ts";
 
-/** Says something to the user. Results go to standard output, everything else to standard error. */
-export const say = (text: string): void => void messages.write(`${text}\n`);
+/** Says something to the user, in one line. Results go to standard output, everything else to standard error. */
+export const say = (text: string): void => void messages.write(`${printable(text)}\n`);
 
-export const print = (text: string): void => void process.stdout.write(`${text}\n`);
+export const print = (text: string): void => printLines(printable(text));
+
+/** Prints lines that are printable. */
+export const printLines = (text: string): void => void process.stdout.write(`${text}\n`);
+
+/** A text in one line that does nothing to a terminal: names of files may hold line ends and control characters. */
+export const printable = (text: string): string =>
+  text.replace(/[\0-\x1f\x7f-\x9f\u2028\u2029]/g, (character) => (character === "\n" ? "\\n" : `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`));
 
 /** Prints a text in parts, none before the one before it is on its way. */
 export async function printParts(parts: AsyncIterable<string>): Promise<void> {
@@ -30,7 +37,7 @@ const GAP = 2;
 const INTERVAL_WIDTH = "100.0-100.0".length;
 
 /**
- * A table of metrics, in percent: two lines a class, its figures and below them their intervals, and two for their mean.
+ * A table of metrics, printable, in percent: two lines a class, its figures and below them their intervals, and two for their mean.
  * Then what they mean, what the model's own verdicts are, what is undefined, and what is not exact.
  */
 export function metricsTable({ classes, mean, intervals }: EvaluatedRun, calibration: Calibration): string {
@@ -54,7 +61,7 @@ export function metricsTable({ classes, mean, intervals }: EvaluatedRun, calibra
     if (!(most > 0)) continue;
     lines.push(`${data.name}: pixel metrics of ${pixels} pixels were streamed, and are at most ${roundedUp(100 * most)} percentage points off`);
   }
-  return lines.join("\n");
+  return lines.map(printable).join("\n");
 }
 
 /** What the model calls the images, at its threshold. */

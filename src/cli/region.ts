@@ -100,8 +100,8 @@ export class Region {
 }
 
 /** "x,y,width,height"; null for other text. */
-function rectangleOf(text: string): Rectangle | null {
-  const found = /^(\d+),(\d+),(\d+),(\d+)$/.exec(text);
+export function rectangleOf(text: string): Rectangle | null {
+  const found = /^(\d{1,9}),(\d{1,9}),(\d{1,9}),(\d{1,9})$/.exec(text);
   if (!found) return null;
   const [left, top, width, height] = found.slice(1).map(Number) as [number, number, number, number];
   return { left, top, width, height };

@@ -2,15 +2,16 @@ import { dirname, join } from "node:path";
 import type { Dataset, Item } from "../data/dataset.ts";
 import { requireUsable, type DecodedImage } from "../io/image.ts";
 import type { Detector } from "../models/detector.ts";
-import { Training, type TrainingImage, type TrainingOptions } from "../models/training.ts";
+import { batchOf, Training, type TrainingImage, type TrainingOptions } from "../models/training.ts";
 import { saveDetector } from "../node/detector_file.ts";
 import { decodeImages } from "../node/images.ts";
 import { SpillFile } from "../node/spill.ts";
-import { TrainingFiles, type LoggedStep } from "../node/training_files.ts";
+import { TrainingFiles, type LoggedStep, type SavedTraining } from "../node/training_files.ts";
 import type { Device } from "../runtime/device.ts";
-import { InputError } from "../runtime/errors.ts";
+import { DeviceLostError, DivergedError, InputError } from "../runtime/errors.ts";
 import { say } from "./output.ts";
 import { showProgress, type Progress } from "./progress.ts";
+import { half, wantsLess } from "./recovery.ts";
 import type { Region } from "./region.ts";
 import { AwaitedSignals } from "./signals.ts";
 
@@ -41,6 +42,48 @@ export interface TrainRunOptions {
 
 const STAGE_TITLES = { abnormal: "Stage 1, abnormal grid", normal: "Stage 2, both grids", residual: "Stage 3, hinge on the residual" };
 
+/** What makes a training begin, on whichever device. */
+export interface TrainThroughOptions extends TrainRunOptions {
+  readonly openDevice: () => Promise<Device>;
+  /** Made anew for each beginning: real anomalies are read once. */
+  readonly trainingOptions: () => Promise<TrainingOptions>;
+  /** Whether to begin anew with half the batch where the GPU has no memory for it. */
+  readonly autoBatch: boolean;
+}
+
+/**
+ * Trains as `trainRun` does, on as many devices as that takes: where one is lost, the next goes on from the last saved state, to the same
+ * bits as if nothing had been.
+ * @throws as `trainRun`; DeviceLostError where nothing more was saved between two losses; OutOfMemoryError or TooLargeError where half the
+ * batch is not allowed, or no use
+ */
+export async function trainThrough(root: string, dataset: Dataset, run: string, { openDevice, trainingOptions, autoBatch, ...begun }: TrainThroughOptions): Promise<TrainedRun> {
+  const files = new TrainingFiles(run);
+  let { resume } = begun;
+  let batch: number | null = null;
+  for (let before = -1; ; ) {
+    const device = await openDevice();
+    const options = await trainingOptions();
+    try {
+      return await trainRun(device, root, dataset, run, { ...options, ...(batch !== null && { batch }) }, { ...begun, resume });
+    } catch (error) {
+      device.destroy(); // what is left of it would take memory
+      const taken = (await files.saved())[0]?.taken ?? 0;
+      const used = batch ?? batchOf(device, options);
+      if (error instanceof DeviceLostError && taken > before) {
+        say(`${error.message}; going on after ${taken} steps on one`);
+        [before, resume] = [taken, taken > 0];
+      } else if (wantsLess(error) && autoBatch && used > 1 && !resume) {
+        batch = half(used);
+        say(`${(error as Error).message}; beginning anew with ${batch} images a step`);
+        await files.forget();
+      } else if (wantsLess(error) && !autoBatch) {
+        throw new (error as { constructor: new (words: string) => Error }).constructor(`${(error as Error).message}; --auto-batch begins anew with half of ${used}`);
+      } else throw error;
+    }
+  }
+}
+
 /**
  * Trains a detector on a dataset's good images and writes `model.safetensors` and `train.jsonl` into the run's folder.
  * While it goes on, its state is saved there now and then, and when a signal ends it.
@@ -55,7 +98,8 @@ export async function trainRun(
   { strict, resume, region, checkpointEvery }: TrainRunOptions,
 ): Promise<TrainedRun> {
   const files = new TrainingFiles(run);
-  const [last] = await files.saved();
+  const saved = await files.saved();
+  const [last] = saved;
   if (last && !resume) {
     throw new InputError(`${run} holds a training that was ended after ${last.taken} steps: --resume goes on with it; remove ${dirname(last.path)} to begin anew`);
   }
@@ -68,8 +112,8 @@ export async function trainRun(
     const images = goodImages(root, items, strict, region, options);
     const training = await Training.begin(device, images, { ...options, spill }, (done) => bars.show("Features", items.length).update(done));
     if (last) {
-      training.resume(await files.read(last), last.path);
-      say(`resumed after ${last.taken} steps`);
+      await resumeFrom(saved, training, files);
+      say(`resumed after ${training.taken} steps`);
     }
     if (resume && !last) say(`${run} holds no unfinished training; a new one begins`);
     await files.beginLog(training.taken);
@@ -89,10 +133,30 @@ export async function trainRun(
     const modelPath = await saveDetector(detector, run, options.checkpoint?.source);
     await files.forget();
     return { detector, modelPath, losses: lossCurvesOf(await files.logged()), seconds: (performance.now() - started) / 1000 };
+  } catch (error) {
+    if (!(error instanceof DivergedError)) throw error;
+    const [good] = await files.saved();
+    throw new DivergedError(`${error.message}; ${good ? `the last good state is ${good.path}` : "no state was saved before"}: begin anew with another --seed or other options`, { cause: error });
   } finally {
     signals.ignore();
     bars.end();
     await spill.close();
+  }
+}
+
+/**
+ * Goes on from the last saved state; from the one before, if that is damaged.
+ * @throws InputError if neither is one to go on from
+ */
+async function resumeFrom(saved: readonly SavedTraining[], training: Training, files: TrainingFiles): Promise<void> {
+  for (const [i, state] of saved.entries()) {
+    try {
+      return training.resume(await files.read(state), state.path);
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      if (i === saved.length - 1) throw new InputError(`${error.message}; to begin anew, remove ${dirname(state.path)}`, { cause: error });
+      say(`${error.message}; trying ${saved[i + 1]!.path}`);
+    }
   }
 }
 

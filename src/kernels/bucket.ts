@@ -1,5 +1,5 @@
 import module from "../../shaders/bucket.wgsl";
-import { ShapeError } from "../runtime/errors.ts";
+import { TooLargeError } from "../runtime/errors.ts";
 import { countOf, empty, release, zeros, type Tensor } from "../tensor/tensor.ts";
 import { launch, requireDType } from "./launch.ts";
 import { exclusiveScan } from "./scan.ts";
@@ -27,7 +27,7 @@ export function bucketOf(op: string, keys: Tensor, buckets: number): Buckets {
   const bytes = 4 * (buckets * blocks + 1); // of the starts
   if (bytes > device.maxBindingBytes) {
     const seen = `more than the ${device.maxBindingBytes} that a dispatch can see on this device`;
-    throw new ShapeError(`${op}: listing ${count} keys in ${buckets} buckets takes ${bytes} bytes, ${seen}; use fewer of either at a time`);
+    throw new TooLargeError(`${op}: listing ${count} keys in ${buckets} buckets takes ${bytes} bytes, ${seen}; use fewer of either at a time`);
   }
   const params = { count, buckets };
   const ranks = empty(device, [count], "u32");

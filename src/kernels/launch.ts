@@ -1,5 +1,5 @@
 import type { BufferPart, Device } from "../runtime/device.ts";
-import { ShapeError, shapeError } from "../runtime/errors.ts";
+import { ShapeError, TooLargeError, shapeError } from "../runtime/errors.ts";
 import type { Element } from "../runtime/kernel.ts";
 import type { WgslModule } from "../runtime/wgsl.ts";
 import { bytesOf, type DType, type FloatDType, type Shape, type Tensor } from "../tensor/tensor.ts";
@@ -74,7 +74,7 @@ function partsAtOnce(op: string, maxBytes: number, tensors: Readonly<Record<stri
   if (most < count) most -= most % step;
   if (most > 0) return most;
   const [name, { shape }] = Object.entries(tensors).sort(([, a], [, b]) => bytesOf(b) - bytesOf(a))[0]!;
-  throw new ShapeError(`${op}: ${name} [${shape.join(",")}] is larger than the ${maxBytes} bytes that a dispatch can see on this device; use a smaller batch`);
+  throw new TooLargeError(`${op}: ${name} [${shape.join(",")}] is larger than the ${maxBytes} bytes that a dispatch can see on this device; use a smaller batch`);
 }
 
 const commonFactor = (a: number, b: number): number => (b === 0 ? a : commonFactor(b, a % b));

@@ -84,10 +84,19 @@ export class Detector {
     if (sha256 !== (checkpoint?.sha256 ?? null)) {
       throw new InputError(`${source} was trained on ${name} weights of SHA-256 ${sha256}; ${checkpoint ? `${checkpoint.source} has ${checkpoint.sha256}` : "none were given"}`);
     }
-    const weights = Weights.stored(device, tensors, source);
     const backbone = await createBackbone(device, name, { inputSize: config.inputSize, padding, checkpoint });
-    const extractor = new FeatureExtractor(backbone, config.fit, (name) => weights.state(name, [backbone.channels], () => 0));
-    return new Detector(extractor, new Grad(weights, config.grad, new RandomStream(0, INITIAL_STREAM)), config);
+    const weights = Weights.stored(device, tensors, source);
+    try {
+      const { grad, inputSize } = config;
+      const [made, own] = [[backbone.cells, backbone.cells, backbone.channels], [grad.height, grad.width, grad.channels]].map((shape) => shape.join());
+      if (made !== own) throw new InputError(`${source}: its model is for features [${own}], but ${name} makes [${made}] of ${inputSize} pixels; the file is damaged`);
+      const extractor = new FeatureExtractor(backbone, config.fit, (name) => weights.state(name, [backbone.channels], () => 0));
+      return new Detector(extractor, new Grad(weights, config.grad, new RandomStream(0, INITIAL_STREAM)), config);
+    } catch (error) {
+      weights.release();
+      backbone.release();
+      throw error;
+    }
   }
 
   /** What happens to a photograph before the backbone: resized with antialiasing, / 255, less mean, over deviation. */

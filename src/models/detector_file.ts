@@ -54,26 +54,32 @@ export async function decodeDetector(
   checkpointOf: (backbone: BackboneSettings) => Promise<Checkpoint | null> = () => Promise.resolve(null),
 ): Promise<Detector> {
   const { tensors, metadata } = decodeSafetensors(file, name);
-  const config = configOf(metadata, name);
+  const config = detectorConfigOf(metadata, name);
   const stored: StoredTensors = new Map([...tensors].map(([key, tensor]) => [key, { shape: tensor.shape, data: float32Of(tensor, `${key} of ${name}`) }]));
   const checkpoint = config.backbone.weights === null ? null : await checkpointOf(config.backbone);
   return Detector.restore(device, config, stored, name, checkpoint);
 }
 
 /**
- * What such a file says of its detector.
+ * What a file's metadata says of its detector, checked: it decides how much memory is asked for.
  * @param name the file's name, for errors
  * @throws InputError if the file is no detector, or one of another version
  */
-export const detectorConfigOf = (file: Uint8Array, name: string): DetectorConfig => configOf(decodeSafetensors(file, name).metadata, name);
-
-/** The configuration, checked: what it says decides how much memory is asked for. */
-function configOf(metadata: Readonly<Record<string, string>>, name: string): DetectorConfig {
+export function detectorConfigOf(metadata: Readonly<Record<string, string>>, name: string): DetectorConfig {
   if (metadata["format"] !== FORMAT) throw new InputError(`${name} is a safetensors file but no detector: its metadata has no format ${FORMAT}`);
-  if (metadata["version"] !== String(VERSION)) {
-    throw new InputError(`${name} is a detector of version ${metadata["version"]}; this bigrid reads version ${VERSION}: train it anew`);
+  const { version } = metadata;
+  if (version !== String(VERSION)) {
+    const remedy = Number(version) > VERSION ? "install a newer one" : "train it anew";
+    throw new InputError(`${name} is a detector of version ${version?.slice(0, 20)}; this bigrid reads version ${VERSION}: ${remedy}`);
   }
-  const text = metadata["config"] ?? "";
+  return configFrom(metadata["config"] ?? "", name);
+}
+
+/**
+ * The same of its configuration's text.
+ * @throws InputError if it is none
+ */
+export function configFrom(text: string, name: string): DetectorConfig {
   let config: DetectorConfig;
   try {
     config = { regions: false, ...(JSON.parse(text) as Omit<DetectorConfig, "regions">) }; // what older files do not say
@@ -81,14 +87,19 @@ function configOf(metadata: Readonly<Record<string, string>>, name: string): Det
     throw new InputError(`${name}: the configuration in its metadata is no JSON`, { cause });
   }
   const { backbone, inputSize, fit, regions, grad, hinges, calibration } = config ?? {};
+  const { classes, heat } = calibration ?? {};
   const positive = [grad?.height, grad?.width, grad?.channels, inputSize];
-  const scores = [calibration, ...Object.values(calibration?.classes ?? {})].flatMap((good) => [good?.threshold, good?.typical, good?.pixelThreshold]);
-  const numbers = [...Object.values(hinges ?? { none: null }).flatMap((hinge) => [hinge?.floor, hinge?.weight]), grad?.similarityThreshold, calibration?.falseReject, ...(calibration?.heat ?? [undefined]), ...scores];
+  const scores = [calibration, ...Object.values(classes ?? {})].flatMap((good) => [good?.threshold, good?.typical, good?.pixelThreshold]);
+  const joins = Object.values(hinges ?? { none: null }).flatMap((hinge) => [hinge?.floor, hinge?.weight]);
+  const numbers = [...joins, grad?.similarityThreshold, calibration?.falseReject, ...scores];
   const whole =
     BACKBONES.includes(backbone?.name)
     && (backbone.weights === null || /^[0-9a-f]{64}$/.test(backbone.weights))
+    && (backbone.name === "embedded") === (backbone.weights === null)
     && FITS.includes(fit)
     && typeof regions === "boolean"
+    && typeof classes === "object" && classes !== null && !Array.isArray(classes)
+    && Array.isArray(heat) && heat.length === 2 && heat.every((n) => Number.isFinite(n))
     && positive.every((n) => Number.isSafeInteger(n) && n > 0 && n <= 1 << 14)
     && numbers.every((n) => Number.isFinite(n));
   if (!whole) throw new InputError(`${name}: the configuration in its metadata is not that of a detector: ${text.slice(0, 200)}`);

@@ -1,10 +1,10 @@
 import { decodeSafetensors, encodeSafetensors, float32Of, type StoredTensor } from "../io/safetensors.ts";
 import type { DecodedImage } from "../io/image.ts";
 import { readOptions, requireWhole } from "../runtime/options.ts";
-import { Weights, type StoredTensors } from "../nn/weights.ts";
+import { nonFinite, Weights, type StoredTensors } from "../nn/weights.ts";
 import type { OptimizerState } from "../optim/optimizer.ts";
 import type { Device } from "../runtime/device.ts";
-import { InputError, OptionError } from "../runtime/errors.ts";
+import { DivergedError, InputError, OptionError, ShapeError } from "../runtime/errors.ts";
 import type { Fit } from "../tensor/placement.ts";
 import { RandomStream } from "../tensor/random.ts";
 import { fromArray, release, toArray, type Tensor } from "../tensor/tensor.ts";
@@ -19,10 +19,11 @@ import { FeatureStore, type Spill } from "./feature_store.ts";
 import { gradConfig, isJoined, type GradOptions } from "./grad/config.ts";
 import { stagesOf, type AnomalySource, type FeatureSource, type Stage } from "./grad/fit.ts";
 import { Grad } from "./grad/model.ts";
-import { GradTraining, stepsOf, type FitPosition, type FitStep } from "./grad/training.ts";
-import { anomalyCells, HINGES, HingeStatistics, type HingeScores, type HingeState } from "./hinge_score.ts";
+import { GradTraining, stepsOf, type FitStep } from "./grad/training.ts";
+import { anomalyCells, HINGES, HingeStatistics, type HingeScores } from "./hinge_score.ts";
 import { ChannelStatistics, rawFeatures, standardiserOf, type FeatureExtractor } from "./image_features.ts";
 import type { PictureRegion } from "./picture_region.ts";
+import { savedStateOf, type SavedState } from "./saved_training.ts";
 import { defaultBatch, defaultDecoder, defaultRecompute, featureDType } from "./training_defaults.ts";
 
 /** A good image to learn from. */
@@ -125,19 +126,6 @@ interface Run {
   readonly heldOut: readonly Sample[];
 }
 
-/** What a saved training says of itself besides tensors. */
-interface SavedState {
-  readonly settings: Readonly<Record<string, unknown>>;
-  readonly images: readonly string[];
-  readonly means: readonly number[];
-  readonly run: number;
-  readonly taken: number;
-  readonly position: FitPosition | null;
-  readonly heldOut: readonly HeldOut[];
-  readonly hinges: HingeState;
-  readonly optimizerSteps: readonly number[] | null;
-}
-
 const FORMAT = "bigrid-training";
 const DEFAULT_BUDGET = 2 ** 30;
 const HELD_OUT = 5; // every fifth good image calibrates instead of training
@@ -206,7 +194,7 @@ export class Training {
    *
    * @param images good images of one class or several
    * @param onImage called after each, with their number so far
-   * @throws InputError if there are fewer than two, or weights are missing or do not fit; OptionError for an option unknown or out of range;
+   * @throws InputError if there are fewer than two, features hold NaN or infinity, or weights are missing or do not fit; OptionError for an option unknown or out of range;
    * ShapeError for features of another length
    */
   static async begin(
@@ -228,7 +216,10 @@ export class Training {
       regions ||= Boolean(region);
       const featuresOf = (picture: DecodedImage): Tensor => rawFeatures(device, backbone, settings.fit, [region?.shown(picture) ?? picture]);
       const features = image instanceof Float32Array ? fromArray(device, [1, cells, cells, channels], image) : featuresOf(image);
-      statistics.add(await toArray(features));
+      const values = await toArray(features);
+      const wrong = nonFinite(values);
+      if (wrong) throw new InputError(`training: features of image ${samples.length + 1}, of class ${className}, hold ${wrong}`);
+      statistics.add(values);
       samples.push({ className, index: await store.add(features) });
       release(features);
       onImage(samples.length);
@@ -255,7 +246,10 @@ export class Training {
     return this.#heldOut;
   }
 
-  /** Takes steps until the end, or until nobody asks for more; asked again, it goes on. */
+  /**
+   * Takes steps until the end, or until nobody asks for more; asked again, it goes on.
+   * @throws DivergedError where a loss that was read is NaN or infinite, with the step and a tensor that is
+   */
   async *fit(): AsyncGenerator<TrainingStep, void> {
     for (;;) {
       let before = performance.now();
@@ -287,11 +281,17 @@ export class Training {
     return this.#detector({ ...this.#config(hinges), calibration });
   }
 
-  /** Everything that going on later needs, but for the images: a safetensors file. */
+  /**
+   * Everything that going on later needs, but for the images: a safetensors file.
+   * @throws DivergedError where a tensor holds NaN or infinity: there is nothing to go on from
+   */
   async save(): Promise<Uint8Array> {
     const tensors = new Map<string, StoredTensor>();
-    const put = (name: string, shape: readonly number[], values: Float32Array): void =>
-      void tensors.set(name, { dtype: "F32", shape, bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) });
+    const put = (name: string, shape: readonly number[], values: Float32Array): void => {
+      const wrong = nonFinite(values);
+      if (wrong) throw new DivergedError(`training diverged: after ${this.#taken} steps tensor ${name} holds ${wrong}`);
+      tensors.set(name, { dtype: "F32", shape, bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) });
+    };
     const { position } = this.#fit;
     const optimizer = await this.#fit.optimizerState();
     optimizer?.moments.forEach((values, i) => put(`optimizer.${i}`, [values.length], values));
@@ -316,22 +316,34 @@ export class Training {
   resume(saved: Uint8Array, name: string): void {
     const { tensors, metadata } = decodeSafetensors(saved, name);
     if (metadata["format"] !== FORMAT) throw new InputError(`${name} is no saved training: its metadata has no format ${FORMAT}`);
-    const state = stateOf(metadata["state"] ?? "", name);
+    const state = savedStateOf(metadata["state"] ?? "", name);
     requireSame(this.#identity(), state, name);
     const stored: StoredTensors = new Map([...tensors].map(([key, tensor]) => [key, { shape: tensor.shape, data: float32Of(tensor, `${key} of ${name}`) }]));
     const moments = [...stored.keys()].filter((key) => key.startsWith("optimizer.")).length;
     const optimizer: OptimizerState | null = state.optimizerSteps && {
       steps: state.optimizerSteps,
-      moments: Array.from({ length: moments }, (_, i) => stored.get(`optimizer.${i}`)!.data),
+      moments: Array.from({ length: moments }, (_, i) => stored.get(`optimizer.${i}`)?.data ?? new Float32Array()),
     };
     if (!(state.run < this.#runs.length)) throw new InputError(`${name} is in run ${state.run + 1} of ${this.#runs.length}: it is damaged`);
-    const [model, fit] = this.#begun(Weights.stored(this.#device, stored, name), state.run);
-    fit.resume(state.position, optimizer);
+    const weights = Weights.stored(this.#device, stored, name);
+    const [model, fit] = this.#restored(weights, state, optimizer, name);
     this.#fit.release();
     this.#model.weights.release();
     [this.#model, this.#fit, this.#run, this.#taken] = [model, fit, state.run, state.taken];
     this.#heldOut.splice(0, Infinity, ...state.heldOut);
     this.#hinges = new HingeStatistics(state.hinges);
+  }
+
+  /** @throws InputError where a state does not fit the training; nothing is left of `weights` then */
+  #restored(weights: Weights, { run, position }: SavedState, optimizer: OptimizerState | null, name: string): [Grad, GradTraining] {
+    try {
+      const [model, fit] = this.#begun(weights, run);
+      fit.resume(position, optimizer);
+      return [model, fit];
+    } catch (error) {
+      weights.release();
+      throw error instanceof ShapeError ? new InputError(`${name} is damaged: ${error.message}`, { cause: error }) : error;
+    }
   }
 
   /** Gives up: storage goes back. */
@@ -419,7 +431,8 @@ export class Training {
   #cells(features: Tensor): Promise<(Float32Array | undefined)[]> {
     using _scope = this.#device.scope();
     const { errors, hinges } = anomalyCells(this.#model, features);
-    return Promise.all([errors, ...HINGES.map((name) => hinges[name])].map((tensor) => tensor && toArray(tensor)));
+    const read = (tensor: Tensor | undefined): Promise<Float32Array | undefined> => (tensor ? toArray(tensor) : Promise.resolve(undefined));
+    return Promise.all([errors, ...HINGES.map((name) => hinges[name])].map(read));
   }
 
   #config(hinges: HingeScores): DetectorConfig {
@@ -461,6 +474,9 @@ export class Training {
   }
 }
 
+/** Images a step. */
+export const batchOf = (device: Device, { batch, grad }: TrainingOptions): number => batch ?? defaultBatch(grad?.decoder ?? defaultDecoder(device));
+
 function settingsOf(device: Device, options: TrainingOptions): Settings {
   const grad = { decoder: defaultDecoder(device), ...options.grad };
   const settings = readOptions<Settings>("Training.begin", options, {
@@ -499,14 +515,6 @@ function runsOf(samples: readonly Sample[], folds: number): Run[] {
     return { training: last.training.filter((sample) => !heldOut.includes(sample)), heldOut };
   });
   return [...runs.filter(({ heldOut, training }) => heldOut.length > 0 && training.length > 0), last];
-}
-
-function stateOf(text: string, name: string): SavedState {
-  try {
-    return JSON.parse(text) as SavedState;
-  } catch (cause) {
-    throw new InputError(`${name}: what its metadata says of the training is no JSON`, { cause });
-  }
 }
 
 /** Settings within settings under one name, such as grad.paste.walk. */

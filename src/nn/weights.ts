@@ -6,6 +6,12 @@ import type { RandomStream } from "../tensor/random.ts";
 /** Values of a model's tensors by name, as read from a file. */
 export type StoredTensors = ReadonlyMap<string, { readonly shape: Shape; readonly data: Float32Array }>;
 
+/** The first number that is none, as words for an error: "NaN at element 5"; null if all are finite. */
+export function nonFinite(values: Float32Array): string | null {
+  const at = values.findIndex((value) => !Number.isFinite(value));
+  return at < 0 ? null : `${values[at]} at element ${at}`;
+}
+
 /**
  * Where a model's parameters and states come from: drawn anew from a seed, or taken from what was stored. Layers ask
  * for each by name; the names are those in the model file.
@@ -33,7 +39,7 @@ export class Weights {
     return new Weights(device, (_name, shape) => new Float32Array(countOf(shape)));
   }
 
-  /** Stored values. Asking for one that is missing or of another shape throws InputError. */
+  /** Stored values. Asking for one that is missing, of another shape, or not finite throws InputError. */
   static stored(device: Device, tensors: StoredTensors, source: string): Weights {
     return new Weights(device, (name, shape) => {
       const tensor = tensors.get(name);
@@ -41,6 +47,8 @@ export class Weights {
       if (!sameShape(tensor.shape, shape)) {
         throw new InputError(`${source}: expected tensor ${name} to be [${shape.join(",")}], it is [${tensor.shape.join(",")}]`);
       }
+      const wrong = nonFinite(tensor.data);
+      if (wrong) throw new InputError(`${source}: tensor ${name} holds ${wrong}: the file is damaged`);
       return tensor.data;
     });
   }

@@ -13,6 +13,8 @@ const REASONS: Readonly<Record<string, string>> = {
   EROFS: "the file system is read-only",
   ELOOP: "its links go round in a circle",
   ENAMETOOLONG: "the name is too long",
+  ERR_FS_FILE_TOO_LARGE: "it is larger than 2 GiB",
+  ERR_INVALID_ARG_VALUE: "no file can have that name",
 };
 
 /** Why a file operation failed, in words. */
@@ -85,18 +87,29 @@ export async function removeParts(folder: string, isOwn: (path: string) => boole
     if (isOwn(path.replace(PART, ""))) await rm(path, { force: true }).catch(() => undefined);
   }
 }
+const LEFT_OVER = 3_600_000; // milliseconds without a change after which nobody is still writing a file
 
 /**
- * Makes a folder, and those around it, and makes sure that files can be written there: before the work, not after it.
+ * Makes a folder, and those around it, and makes sure that files can be written there: before the work, not after it. What
+ * `writeFileAtomic` began there and a kill ended, an hour ago or more, goes.
  * @throws InputError if that is not possible
  */
 export async function ensureWritableFolder(path: string): Promise<void> {
   try {
     await makeFolder(resolve(path));
     await rmdir(await mkdtemp(join(path, ".bigrid-"))); // asking for permission is not enough: it does not know all that can fail
+    await removeLeftOver(path);
   } catch (error) {
     const reason = writeReasonOf(error, `nothing can be made there (${ELSEWHERE})`);
     throw new InputError(`cannot write to the folder ${path}: ${reason}`, { cause: error });
+  }
+}
+
+async function removeLeftOver(folder: string): Promise<void> {
+  for (const name of (await readdir(folder)).filter((name) => PART.test(name))) {
+    const path = join(folder, name);
+    const found = await stat(path).catch(() => null); // null: gone, it was being written
+    if (found && Date.now() - found.mtimeMs > LEFT_OVER) await rm(path, { force: true });
   }
 }
 

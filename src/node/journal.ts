@@ -42,11 +42,6 @@ export class Journal<Entry> {
     await this.#lines.append(entries.map((entry) => `${JSON.stringify(entry)}\n`).join(""), true);
   }
 
-  /** All entries so far, in order. */
-  entries(): AsyncGenerator<Entry> {
-    return readEntries<Entry>(this.path);
-  }
-
   async close(): Promise<void> {
     await this.#lines.close();
     await this.#lock.release();
@@ -98,7 +93,8 @@ async function* linesOf(path: string): AsyncGenerator<string> {
   let rest = "";
   try {
     for await (const text of file.createReadStream({ encoding: "utf8", autoClose: false }) as AsyncIterable<string>) {
-      const lines = (rest + text).split("\n");
+      const lines = text.split("\n");
+      lines[0] = rest + lines[0]!; // joined where the line ends: to look through it at each part would take its length squared
       rest = lines.pop()!;
       yield* lines;
     }

@@ -8,7 +8,7 @@ import type { MaskFacts, PictureFacts, PictureReader } from "../data/survey.ts";
 import { BMP_HEADER_BYTES, bmpHeader, isBmp } from "../io/bmp.ts";
 import { InputError } from "../runtime/errors.ts";
 import { reasonOf } from "./files.ts";
-import { decodeImage, decodeMask, MAX_PIXELS } from "./images.ts";
+import { decodeImage, decodeMask, isForSharp, MAX_PIXELS } from "./images.ts";
 
 // How a whole file of the format ends.
 const ENDS: Readonly<Record<string, Buffer>> = {
@@ -43,9 +43,7 @@ async function pictureFacts(path: string): Promise<PictureFacts> {
     const { width, height, bits } = bmpHeader(head, bytes, MAX_PIXELS);
     return { width, height, format: "bmp", mode: bits <= 8 ? "palette" : "colour", bytes };
   }
-  const found = await sharp(path)
-    .metadata()
-    .catch(() => null);
+  const found = isForSharp(head) ? await sharp(path).metadata().catch(() => null) : null;
   const end = found && ENDS[found.format];
   if (!found || !end || !tail.subarray(-end.length).equals(end)) await decodeImage(path); // says what is wrong with it
   if (!found) throw new InputError("its header is damaged");

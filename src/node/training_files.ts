@@ -2,7 +2,7 @@ import { appendFile, mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { TrainingStep } from "../models/training.ts";
 import { InputError } from "../runtime/errors.ts";
-import { readBytes, reasonOf, writeFileAtomic } from "./files.ts";
+import { readBytes, reasonOf, writeFileAtomic, writeReasonOf } from "./files.ts";
 
 const FOLDER = "checkpoints";
 const LOG = "train.jsonl";
@@ -69,20 +69,32 @@ export class TrainingFiles {
     await writeFileAtomic(join(this.#run, LOG), kept.map((step) => `${JSON.stringify(step)}\n`).join(""));
   }
 
-  /** What the log says, nothing if there is none; a line that was cut off by the training's end is left out. */
+  /** What the log says, nothing if there is none; a line that is no step, such as one that was cut off by the training's end, is left out. */
   async logged(): Promise<LoggedStep[]> {
     const text = await readFile(join(this.#run, LOG), "utf8").catch(() => "");
     return text.split("\n").flatMap((line): LoggedStep[] => {
       try {
-        return [JSON.parse(line) as LoggedStep];
+        const step: unknown = JSON.parse(line);
+        return isStep(step) ? [step] : [];
       } catch {
         return [];
       }
     });
   }
 
-  /** Writes down a step whose loss was read. */
+  /**
+   * Writes down a step whose loss was read.
+   * @throws InputError if that is not possible
+   */
   async log({ secondsLeft: _passing, ...step }: TrainingStep): Promise<void> {
-    await appendFile(join(this.#run, LOG), `${JSON.stringify(step)}\n`);
+    const path = join(this.#run, LOG);
+    await appendFile(path, `${JSON.stringify(step)}\n`).catch((error: unknown) => {
+      throw new InputError(`cannot write ${path}: ${writeReasonOf(error)}`, { cause: error });
+    });
   }
+}
+
+function isStep(value: unknown): value is LoggedStep {
+  const { stage, step, steps, epoch, loss, taken, run, runs } = (value ?? {}) as Partial<Record<keyof LoggedStep, unknown>>;
+  return typeof stage === "string" && (loss === null || Number.isFinite(loss)) && [step, steps, epoch, taken, run, runs].every(Number.isSafeInteger);
 }

@@ -1,4 +1,4 @@
-import { DeviceLostError, GpuError } from "./errors.ts";
+import { DeviceLostError, GpuError, OutOfMemoryError } from "./errors.ts";
 import { idleGpu, type IdleGpu } from "./idle_gpu.ts";
 import { kernelParts, labelOf, wgslOf, type Kernel, type KernelParts, type KernelSpec } from "./kernel.ts";
 import { Lifetimes, type MemoryPlan } from "./lifetimes.ts";
@@ -97,7 +97,11 @@ export class Device {
     });
     gpu.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
-      this.#failure ??= new GpuError(event.error.message);
+      const { error } = event;
+      const note = (): void => (error instanceof GPUOutOfMemoryError ? this.#ranOut(error.message) : void (this.#failure ??= new GpuError(error.message)));
+      // It may follow from one that a scope has caught, which is told later: a buffer that could not be made cannot be bound.
+      if (this.#pendingScopes.length === 0) note();
+      else this.#pendingScopes.push(Promise.all(this.#pendingScopes).then(note));
     });
     this.#pool = this.#newPool();
     this.#paramsLayout = gpu.createBindGroupLayout({
@@ -409,16 +413,24 @@ export class Device {
     try {
       return create();
     } finally {
-      for (const _ of filters) {
+      for (const filter of [...filters].reverse()) { // the scope that was opened last is the first to close
         const caught = this.gpu.popErrorScope().then(
           (error) => {
-            if (error) this.#failure ??= new GpuError(`${what}: ${error.message}`);
+            if (error && filter === "out-of-memory") this.#ranOut(`${what}: ${error.message}`);
+            else if (error) this.#failure ??= new GpuError(`${what}: ${error.message}`);
           },
           () => undefined, // the device is lost, which has its own error
         );
         this.#pendingScopes.push(caught);
       }
     }
+  }
+
+  /** Notes that memory ran out: what goes wrong with buffers that could not be made follows from it. */
+  #ranOut(words: string): void {
+    if (this.#failure instanceof DeviceLostError) return;
+    const { bytes, freeBytes } = this.memory();
+    this.#failure = new OutOfMemoryError(`the GPU is out of memory with ${bytes + freeBytes} bytes in use (${words}): use a smaller batch, on a new device`);
   }
 
   /** A buffer to read back through: one of that size that was used before, or a new one. */

@@ -8,6 +8,11 @@ export class ShapeError extends BigridError {
   override name = "ShapeError";
 }
 
+/** A tensor is larger than this device can hold or see. Less at a time, such as a smaller batch, may fit. */
+export class TooLargeError extends ShapeError {
+  override name = "TooLargeError";
+}
+
 /** An option has a value that the operation does not take. */
 export class OptionError extends BigridError {
   override name = "OptionError";
@@ -26,6 +31,16 @@ export class DeviceLostError extends BigridError {
 /** WebGPU refused something that this library built. Carries its text. */
 export class GpuError extends BigridError {
   override name = "GpuError";
+}
+
+/** The GPU has no memory for what was asked of it. A new device, and less at a time, may fit; this one may be of no use any more. */
+export class OutOfMemoryError extends GpuError {
+  override name = "OutOfMemoryError";
+}
+
+/** Training has come to NaN or infinity: nothing after that is of use. */
+export class DivergedError extends BigridError {
+  override name = "DivergedError";
 }
 
 /** A file or folder that the user named cannot be used as what it should be. */

@@ -1,4 +1,4 @@
-import { ShapeError } from "./errors.ts";
+import { TooLargeError } from "./errors.ts";
 
 /** A storage buffer lent by the pool. It belongs to the scope that was open when it was made. */
 export interface Allocation {
@@ -60,7 +60,7 @@ export class BufferPool {
 
   allocate(bytes: number): Allocation {
     if (!(bytes <= this.#maxBytes)) {
-      throw new ShapeError(`a tensor of ${bytes} bytes is larger than any buffer of this device (${this.#maxBytes}); use a smaller batch`);
+      throw new TooLargeError(`a tensor of ${bytes} bytes is larger than any buffer of this device (${this.#maxBytes}); use a smaller batch`);
     }
     const size = Math.max(GRANULE, Math.ceil(bytes / GRANULE) * GRANULE);
     let buffer = this.#reuses ? this.#free.get(size)?.pop() : undefined;

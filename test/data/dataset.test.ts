@@ -123,6 +123,15 @@ test("comma-separated text: quotes, empty fields, and either end of line", () =>
   ]);
 });
 
+test("comma-separated text of any kind is read in time that grows with its length alone", () => {
+  const long = 300_000; // whose square is hours
+  expect(parseCsv(`${"x".repeat(long)}\ry`).columns).toEqual([`${"x".repeat(long)}\ry`]);
+  expect(parseCsv(`"${'""'.repeat(long)}",b`).columns).toEqual(['"'.repeat(long), "b"]);
+  expect(parseCsv(`a,"b${",c".repeat(10)}`).columns).toHaveLength(12); // a quote that is never closed
+  const { columns, records } = parseCsv(`${"a,".repeat(long)}b\n${"1\n".repeat(long)}`, ["b"]);
+  expect([columns.length, records.length, records[0]]).toEqual([long + 1, long, { b: "" }]);
+});
+
 const UNIAD = ["a.png"];
 const uniad = (train: string) => ({ texts: { "train.json": train, "test.json": "" } });
 const visa = (csv: string) => ({ texts: { "split_csv/1cls.csv": csv } });

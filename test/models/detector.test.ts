@@ -123,11 +123,18 @@ test("a file that is no detector is refused by name", async () => {
     encodeSafetensors({ tensors: new Map([...file.tensors].filter(([name]) => name !== without)), metadata: { ...file.metadata, ...metadata } });
   const read = (bytes: Uint8Array) => expect(decodeDetector(device, bytes, "m")).rejects;
   await read(changed({ format: "other" })).toThrow("m is a safetensors file but no detector");
-  await read(changed({ version: "9" })).toThrow("m is a detector of version 9; this bigrid reads version 2: train it anew");
+  await read(changed({ version: "9" })).toThrow("m is a detector of version 9; this bigrid reads version 2: install a newer one");
+  for (const version of ["1", "two"]) await read(changed({ version })).toThrow(`m is a detector of version ${version}; this bigrid reads version 2: train it anew`);
+  const config = (changes: object) => changed({ config: JSON.stringify({ ...detector.config, ...changes }) });
+  await read(config({ calibration: { ...detector.config.calibration, heat: 5 } })).toThrow("is not that of a detector");
+  await read(config({ calibration: { ...detector.config.calibration, classes: null } })).toThrow("is not that of a detector");
+  const { bytes } = device.memory();
+  await read(config({ grad: { ...detector.config.grad, height: 9 } })).toThrow(/its model is for features \[9,.*the file is damaged/);
   await read(changed({ config: "{" })).toThrow("the configuration in its metadata is no JSON");
   await read(changed({ config: "{}" })).toThrow("is not that of a detector");
   await read(changed({ config: "null" })).toThrow("is not that of a detector");
   await read(changed({}, "normal.localGrid")).toThrow("m: tensor normal.localGrid [1,8,8,40] is missing");
+  expect(device.memory().bytes).toBe(bytes); // nothing is left of what was begun
 });
 
 test("one image is too few to learn from", async () => {

@@ -110,6 +110,22 @@ describe("a saved training is refused, and nothing changes,", () => {
     const tensors = new Map([...file.tensors].filter(([name]) => name !== "normal.localGrid"));
     await refusal(encodeSafetensors({ ...file, tensors }), 4, {}, "old: tensor normal.localGrid [1,8,8,40] is missing");
   });
+
+  test("where its state is none, or stands where no training does", async () => {
+    const file = decodeSafetensors(await saved(), "old");
+    const state = JSON.parse(file.metadata["state"]!) as object;
+    const changed = (changes: object) => encodeSafetensors({ ...file, metadata: { ...file.metadata, state: JSON.stringify({ ...state, ...changes }) } });
+    const isNone = (part: string) => `old: the state in its metadata is not that of a training: ${part} is missing, or of another kind`;
+    await refusal(encodeSafetensors({ ...file, metadata: { ...file.metadata, state: "{" } }), 4, {}, "old: what its metadata says of the training is no JSON");
+    await refusal(encodeSafetensors({ ...file, metadata: { ...file.metadata, state: "null" } }), 4, {}, isNone("settings"));
+    for (const [part, value] of [["images", ["a", 1]], ["run", -1], ["taken", 0.5], ["position", {}], ["heldOut", 5], ["hinge", [[0], [0]]], ["optimizerSteps", "a"]]) {
+      await refusal(changed({ [part as string]: value }), 4, {}, isNone(part as string));
+    }
+    await refusal(changed({ run: 7 }), 4, {}, "old is in run 8 of 1: it is damaged");
+    await refusal(changed({ position: { stage: "abnormal", step: 1e9 } }), 4, {}, "old is damaged: resume: expected a step before 50 of stage abnormal, got 1000000000");
+    await refusal(changed({ position: { stage: "third", step: 0 } }), 4, {}, "old is damaged: resume: expected a step before 0 of stage third, got 0");
+    await refusal(changed({ optimizerSteps: [1] }), 4, {}, "old is damaged: restore: expected the state of");
+  });
 });
 
 describe("what calibrates", () => {

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ensureWritableFolder, readBytes, writeFileAtomic } from "../../src/node/files.ts";
@@ -33,6 +33,24 @@ test("a path written several times at once holds one of the texts, whole", async
   expect(await readdir(place)).toEqual(["a"]);
 });
 
+test("a disk that fills up while a file is written leaves the old one, and nothing beside it", async () => {
+  const place = join(folder, "full");
+  await mkdir(place);
+  await writeFileAtomic(join(place, "a"), "old");
+  const handle = await open(join(place, "a"));
+  const prototype = Object.getPrototypeOf(handle) as { sync: () => Promise<void> };
+  await handle.close();
+  const { sync } = prototype;
+  prototype.sync = () => Promise.reject(Object.assign(new Error("no space"), { code: "ENOSPC" })); // all of it was taken, and does not fit
+  try {
+    expect(await refusal(writeFileAtomic(join(place, "a"), "new"))).toBe(`cannot write ${join(place, "a")}: the disk is full (free some space, or choose another disk)`);
+  } finally {
+    prototype.sync = sync;
+  }
+  expect(await readFile(join(place, "a"), "utf8")).toBe("old");
+  expect(await readdir(place)).toEqual(["a"]);
+});
+
 test("what cannot be written is said in one line with its remedy, and leaves no trace", async () => {
   const place = join(folder, "taken");
   await mkdir(join(place, "folder"), { recursive: true });
@@ -50,6 +68,17 @@ test("a folder is made with those around it, and is left empty", async () => {
   await ensureWritableFolder(place);
   await ensureWritableFolder(place);
   expect(await readdir(place)).toEqual([]);
+});
+
+test("what was begun in a folder and left long ago goes when it is written to again, and nothing else", async () => {
+  const place = join(folder, "left");
+  await mkdir(place);
+  const names = ["model.safetensors.12-0.part", "new.7-3.part", "features.part", "a.part", "model.safetensors"];
+  for (const name of names) await writeFile(join(place, name), "x");
+  const longAgo = new Date(Date.now() - 2 * 3_600_000);
+  for (const name of names.filter((name) => !name.startsWith("new"))) await utimes(join(place, name), longAgo, longAgo);
+  await ensureWritableFolder(place);
+  expect((await readdir(place)).sort()).toEqual(names.slice(1).sort());
 });
 
 test("a place where no file can be written is found before the work", async () => {

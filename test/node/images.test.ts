@@ -105,7 +105,6 @@ describe("decodeImage refuses, in one line with the name,", () => {
     ["an empty file", "empty.jpg", Buffer.alloc(0), "the file is empty"],
     ["text", "text.png", Buffer.from("hello"), "it is not an image of a known format"],
     ["a folder", ".", null, "it is a folder"],
-    ["more pixels than fit", "bomb.png", Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="20000" height="20000"/>'), "it has more than 268402689 pixels"],
     ["a PNG that ends in its header", "header.png", Buffer.from([137, 80, 78, 71, 13, 10, 26, 10, 0, 0]), "the image is cut off or damaged"],
     ["a bitmap that ends in its header", "header.bmp", Buffer.from("BM 14 bytes, 8"), "the image is cut off"],
     ["text called bmp", "text.bmp", Buffer.from("hello, this is no bitmap at all, whatever its name may say"), "it is not an image of a known format"],

@@ -81,7 +81,7 @@ describe("a journal", () => {
     const again = await begin("j", { of: "y" });
     expect(again.header).toEqual({ of: "x" });
     await again.journal.append([{ n: 4 }]);
-    expect(await all(again.journal.entries())).toEqual([{ n: 1 }, { n: 2 }, { n: 4 }]);
+    expect(await all(readEntries(at("j")))).toEqual([{ n: 1 }, { n: 2 }, { n: 4 }]);
     await again.journal.remove();
     expect(await readHeader(at("j"))).toBeNull();
   });
@@ -98,6 +98,12 @@ describe("a journal", () => {
     await writeFile(at("k"), "a,b\n1,2\n");
     await expect(begin("k")).rejects.toThrow("line 1 is no JSON object");
     expect(await readFile(at("k"), "utf8")).toBe("a,b\n1,2\n");
+  });
+
+  test("with a line of any length is read in time that grows with it alone", async () => {
+    const entry = { n: "x".repeat(30e6) }; // looked through again at each of its parts, it would take a quarter of an hour
+    await writeFile(at("m"), `{}\n${JSON.stringify(entry)}\n`);
+    expect((await all(readEntries<typeof entry>(at("m")))).map(({ n }) => n.length)).toEqual([30e6]);
   });
 
   test("is open once at a time", async () => {

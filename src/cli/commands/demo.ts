@@ -8,7 +8,7 @@ import { writeSyntheticSet } from "../../node/synthetic.ts";
 import { TrainingFiles } from "../../node/training_files.ts";
 import { evaluateRun, metricsReport } from "../evaluate_run.ts";
 import { trainingOptionsOf } from "../options.ts";
-import { metricsTable, print, say } from "../output.ts";
+import { metricsTable, print, printLines, say } from "../output.ts";
 import { showProgress } from "../progress.ts";
 import { runReport } from "../run_report.ts";
 import { trainRun } from "../train_run.ts";
@@ -56,7 +56,7 @@ export function addDemo(program: Command): void {
       });
       await writeFileAtomic(reportPath, html);
       if (json) return print(JSON.stringify({ ...metricsReport(evaluated), model: modelPath, report: reportPath }));
-      print(metricsTable(evaluated, detector.config.calibration));
+      printLines(metricsTable(evaluated, detector.config.calibration));
       print(`model   ${resolve(modelPath)}`);
       print(`report  ${resolve(reportPath)}   open it in a browser`);
     });

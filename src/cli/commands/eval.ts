@@ -11,7 +11,7 @@ import { InputError } from "../../runtime/errors.ts";
 import { addFormatFlag, DATASET_HELP, openDataset } from "../dataset.ts";
 import { evaluateRun, metricsReport } from "../evaluate_run.ts";
 import { WEIGHTS_HELP } from "../options.ts";
-import { metricsTable, print } from "../output.ts";
+import { metricsTable, print, printLines } from "../output.ts";
 import { addRegionFlags, Region, regionWords, remarkOnRegion, type RegionFlags } from "../region.ts";
 import { runReport } from "../run_report.ts";
 import { lossCurvesOf } from "../train_run.ts";
@@ -82,7 +82,7 @@ export function addEval(program: Command): void {
         await writeFileAtomic(reportPath, html);
       }
       if (json) return print(JSON.stringify({ ...measured, report: reportPath }));
-      print(metricsTable(evaluated, detector.config.calibration));
+      printLines(metricsTable(evaluated, detector.config.calibration));
       if (reportPath !== null) print(`report  ${resolve(reportPath)}   open it in a browser`);
     });
 }

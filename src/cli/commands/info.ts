@@ -1,4 +1,5 @@
 import { Option, type Command } from "commander";
+import { decodeSafetensors } from "../../io/safetensors.ts";
 import { BACKBONES, type BackboneName } from "../../models/backbone.ts";
 import { detectorConfigOf } from "../../models/detector_file.ts";
 import { DECODERS, type DecoderName } from "../../models/grad/config.ts";
@@ -63,7 +64,7 @@ async function memoryOf({ model, backbone, decoder, size, batch, recompute }: Om
   if (model !== undefined && (backbone ?? decoder ?? size) !== undefined) throw new OptionError("--model says what backbone, decoder and size there are: leave out --backbone, --decoder and --size");
   const device = await openDevice();
   const path = model === undefined ? null : await modelPath(model);
-  const config = path === null ? null : detectorConfigOf(await readBytes(path), path);
+  const config = path === null ? null : detectorConfigOf(decodeSafetensors(await readBytes(path), path).metadata, path);
   const kind = config ? { backbone: config.backbone.name, inputSize: config.inputSize, grad: config.grad } : await memoryModelOf(device, { backbone, decoder, size });
   return memoryNeedOf(device, kind, { batch, recompute });
 }

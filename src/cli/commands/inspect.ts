@@ -9,7 +9,7 @@ import { pictureReader } from "../../node/picture_reader.ts";
 import { addFormatFlag } from "../dataset.ts";
 import { inspectPage } from "../inspect/inspect_page.ts";
 import { inspectText } from "../inspect/inspect_text.ts";
-import { print } from "../output.ts";
+import { print, printLines } from "../output.ts";
 import { showProgress } from "../progress.ts";
 
 /** What `inspect --json` prints. */
@@ -43,7 +43,7 @@ export function addInspect(program: Command): void {
         const report: InspectReport = { dataset: root, layout, alternative, page: out ?? null, ...survey };
         return print(JSON.stringify(report));
       }
-      print(inspectText(root, dataset, survey));
+      printLines(inspectText(root, dataset, survey));
       print("");
       if (out !== undefined) print(`pictures  ${out}   open it in a browser`);
       else print(`pictures: bigrid inspect ${root} --out PAGE.html`);

@@ -12,6 +12,7 @@ import { InputError } from "../../runtime/errors.ts";
 import { say } from "../output.ts";
 import { addPredictFlags, requireConsistent, type PredictFlags } from "../predict/flags.ts";
 import type { JudgeOptions } from "../predict/judge.ts";
+import { KeptDetector } from "../predict/kept_detector.ts";
 import { ensureWritable, outputsOf, type Outputs } from "../predict/outputs.ts";
 import type { Settings } from "../predict/record.ts";
 import { judgeList, watchFolder } from "../predict/runs.ts";
@@ -33,11 +34,13 @@ export function addPredict(program: Command): void {
     const images = flags.watch === undefined ? await imagesOf(words, flags, outputs) : null;
     if (flags.watch !== undefined) await listFolder(flags.watch);
     const region = await Region.read(flags);
-    const detector = await loadDetector(await openDevice(), run, flags.weights);
+    const open = async (): Promise<Detector> => loadDetector(await openDevice(), run, flags.weights);
+    const detector = await open();
     remarkOnRegion(run, detector.config.regions, region);
+    const kept = new KeptDetector(detector, open, flags.batch, flags.autoBatch ?? false);
     const options = judgeOptionsOf(detector, flags, outputs, region);
     const settings = await settingsOf(model, flags, options, images);
-    const counts = images === null ? await watchFolder(detector, flags, outputs, options, settings) : await judgeList(detector, images, flags, outputs, options, settings);
+    const counts = images === null ? await watchFolder(kept, flags, outputs, options, settings) : await judgeList(kept, images, flags, outputs, options, settings);
     if (flags.failOnDefect && counts.defective > 0) process.exitCode = DEFECT_FOUND;
   });
 }
@@ -59,7 +62,7 @@ async function imagesOf(words: readonly string[], { strict }: PredictFlags, outp
 function judgeOptionsOf(detector: Detector, flags: PredictFlags, { pictures }: Outputs, region: Region | null): JudgeOptions {
   const good = goodScoresOf(detector.config.calibration, flags.class);
   const { pixelThreshold = good.pixelThreshold, minArea = null, batch, strict = false } = flags;
-  return { good, pixelThreshold, minArea, region, pictures, batch, strict };
+  return { good, falseReject: detector.config.calibration.falseReject, pixelThreshold, minArea, region, pictures, batch, strict };
 }
 
 async function settingsOf(model: string, { class: className, roi, ignore, watch }: PredictFlags, options: JudgeOptions, images: readonly string[] | null): Promise<Settings> {

@@ -3,13 +3,14 @@ import type { FormatName } from "../../data/layouts/layout.ts";
 import { openDevice } from "../../node/device.ts";
 import { modelPath as pathOfModel } from "../../node/detector_file.ts";
 import { ensureWritableFolder } from "../../node/files.ts";
+import type { Device } from "../../runtime/device.ts";
 import { OptionError } from "../../runtime/errors.ts";
 import { anomaliesOf } from "../anomalies.ts";
 import { addFormatFlag, DATASET_HELP, openDataset } from "../dataset.ts";
 import { addTrainFlags, trainingOptionsOf, type TrainFlags } from "../options.ts";
 import { percentOf, print, say } from "../output.ts";
 import { addRegionFlags, Region, regionWords, type RegionFlags } from "../region.ts";
-import { trainRun } from "../train_run.ts";
+import { trainThrough } from "../train_run.ts";
 import { wholeNumber } from "../numbers.ts";
 
 interface TrainCommandFlags extends TrainFlags, RegionFlags {
@@ -19,6 +20,7 @@ interface TrainCommandFlags extends TrainFlags, RegionFlags {
   readonly anomalies?: string;
   readonly resume?: boolean;
   readonly checkpointEvery: number;
+  readonly autoBatch?: boolean;
 }
 
 export function addTrain(program: Command): void {
@@ -32,19 +34,26 @@ export function addTrain(program: Command): void {
     .option("--strict", "end at the first image that cannot be read, instead of skipping it")
     .option("--resume", "go on where an earlier training into the same folder was ended")
     .option("--checkpoint-every <steps>", "save the training's state that often, to resume from", wholeNumber(1), 100)
-    .action(async (root: string, { out, format, anomalies, strict = false, resume = false, checkpointEvery, roi, ignore, ...flags }: TrainCommandFlags) => {
+    .option("--auto-batch", "where the GPU has no memory for a batch, begin anew with half of it, instead of ending")
+    .action(async (root: string, { out, format, anomalies, strict = false, resume = false, checkpointEvery, autoBatch = false, roi, ignore, ...flags }: TrainCommandFlags) => {
       const region = await Region.read({ roi, ignore });
       if (region && anomalies !== undefined) throw new OptionError("--anomalies are learnt from as a whole: leave out --roi and --ignore, or --anomalies");
       const dataset = await openDataset(root, format, strict);
       await ensureWritableFolder(out);
-      const device = await openDevice();
       if (flags.anomalyShare !== undefined && anomalies === undefined) throw new OptionError("--anomaly-share is a share of what --anomalies DIR names; give both");
-      const options = { ...(await trainingOptionsOf(flags)), anomalies: anomalies === undefined ? null : await anomaliesOf(anomalies, strict) };
+      const options = await trainingOptionsOf(flags);
+      const trainingOptions = async () => ({ ...options, anomalies: anomalies === undefined ? null : await anomaliesOf(anomalies, strict) });
       const before = await pathOfModel(out).catch(() => null);
       if (before !== null) say(`${before} is there already; the new model replaces it when it is trained (Ctrl-C keeps it)`);
       const images = dataset.classes.reduce((sum, { train }) => sum + train.length, 0);
-      say(`${images} good ${images === 1 ? "image" : "images"} of ${dataset.classes.length === 1 ? "one class" : `${dataset.classes.length} classes`}; ${flags.backbone} backbone${flags.backbone === "embedded" ? " (--backbone efficientnet-b4 sees more)" : ""}, on ${device.adapter.description}`);
-      const { detector, modelPath, seconds } = await trainRun(device, root, dataset, out, options, { strict, resume, region, checkpointEvery });
+      const open = async (): Promise<Device> => {
+        const device = await openDevice();
+        const backbone = `${flags.backbone} backbone${flags.backbone === "embedded" ? " (--backbone efficientnet-b4 sees more)" : ""}`;
+        const classes = dataset.classes.length === 1 ? "one class" : `${dataset.classes.length} classes`;
+        say(`${images} good ${images === 1 ? "image" : "images"} of ${classes}; ${backbone}, on ${device.adapter.description}`);
+        return device;
+      };
+      const { detector, modelPath, seconds } = await trainThrough(root, dataset, out, { openDevice: open, trainingOptions, autoBatch, strict, resume, region, checkpointEvery });
       const tests = dataset.classes.reduce((sum, { test }) => sum + test.length, 0);
       const { grad, calibration } = detector.config;
       print(`${modelPath}: the model, ${grad.decoder} decoder, trained in ${durationOf(seconds)}`);

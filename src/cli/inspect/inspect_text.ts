@@ -1,9 +1,10 @@
 import type { Dataset } from "../../data/dataset.ts";
 import type { ClassSurvey, Finding, Size, Survey } from "../../data/survey.ts";
+import { printable } from "../output.ts";
 
 const MOST_PATHS = 3;
 
-/** What `inspect` prints: how a dataset is understood, what it holds, what looks wrong. */
+/** What `inspect` prints, printable: how a dataset is understood, what it holds, what looks wrong. */
 export function inspectText(root: string, dataset: Dataset, survey: Survey): string {
   const { layout, alternative, classes } = dataset;
   const several = classes.length > 1;
@@ -24,7 +25,7 @@ export function inspectText(root: string, dataset: Dataset, survey: Survey): str
   const [problems, remarks] = [findingsOf(survey, "problem"), findingsOf(survey, "remark")];
   lines.push("", problems.length === 0 ? "Nothing looks wrong." : "What looks wrong", ...problems.flatMap(findingLines));
   if (remarks.length > 0) lines.push("", "Good to know", ...remarks.flatMap(findingLines));
-  return lines.join("\n");
+  return lines.map(printable).join("\n");
 }
 
 export const findingsOf = ({ findings }: Survey, severity: Finding["severity"]): readonly Finding[] =>

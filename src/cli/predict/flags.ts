@@ -14,6 +14,7 @@ export interface PredictFlags extends OutputFlags, RegionFlags {
   readonly class?: string;
   readonly weights?: string;
   readonly batch: number;
+  readonly autoBatch?: boolean;
   readonly shard?: Shard;
   readonly resume?: boolean;
   readonly strict?: boolean;
@@ -40,6 +41,7 @@ export function addPredictFlags(command: Command): Command {
     .option("--class <name>", "which of the trained classes the images are of: its own thresholds apply, instead of the highest of all")
     .option("--weights <file>", WEIGHTS_HELP)
     .option("--batch <n>", "images that the GPU is given at a time", wholeNumber(1), 8)
+    .option("--auto-batch", "where the GPU has no memory for a batch, go on with half of it, instead of ending")
     .option("--shard <i/n>", "judge the i-th of n parts of the images; \"bigrid merge\" joins them", shardOf)
     .option("--resume", "go on where an earlier prediction with the same outputs was ended")
     .option("--strict", "end at the first image that cannot be read, instead of skipping it")
@@ -59,8 +61,9 @@ export function requireConsistent(words: readonly string[], { watch, shard, json
   if (!keeps && (watch !== undefined || shard || resume)) throw new OptionError("name an output (--out DIR, --csv FILE, ...): what is done is kept beside it");
 }
 
-function shardOf(text: string): Shard {
-  const found = /^(\d+)\/(\d+)$/.exec(text);
+/** A shard, from text such as 2/4. */
+export function shardOf(text: string): Shard {
+  const found = /^(\d{1,9})\/(\d{1,9})$/.exec(text);
   const [index, count] = [Number(found?.[1]), Number(found?.[2])];
   if (!(index >= 1 && index <= count)) throw new InvalidArgumentError("i/n is needed, with i from 1 to n, such as 2/4.");
   return { index, count };

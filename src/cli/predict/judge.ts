@@ -12,6 +12,7 @@ import { decodeImages, encodePng, loadSharp, type Decoded } from "../../node/ima
 import { InputError } from "../../runtime/errors.ts";
 import { say } from "../output.ts";
 import type { Region } from "../region.ts";
+import type { KeptDetector } from "./kept_detector.ts";
 import type { Judged, PictureKind, Result } from "./results.ts";
 
 /** An image to judge, and what pictures of it are called below their folders. */
@@ -22,6 +23,8 @@ export interface Item {
 
 export interface JudgeOptions {
   readonly good: GoodScores;
+  /** Share of good images that are expected above the threshold. */
+  readonly falseReject: number;
   readonly pixelThreshold: number;
   /** Pixels that a defect has at least; an image without such a defect is good then, whatever its score. */
   readonly minArea: number | null;
@@ -45,11 +48,11 @@ const DECODED_AHEAD = Math.max(4, Number(process.env["UV_THREADPOOL_SIZE"] ?? 4)
  * Judges images in order, a batch at a time: while the GPU has one, that before is written and those to come are decoded.
  * @throws InputError at the first image that cannot be read if `strict`; if a picture cannot be written
  */
-export async function* judge<T extends Item>(detector: Detector, items: readonly T[], options: JudgeOptions): AsyncGenerator<readonly (readonly [T, Result])[]> {
-  detector.prepare(Math.min(items.length, options.batch), options.region !== null).catch(() => undefined); // while images are decoded
+export async function* judge<T extends Item>(kept: KeptDetector, items: readonly T[], options: JudgeOptions): AsyncGenerator<readonly (readonly [T, Result])[]> {
+  kept.use((detector, most) => detector.prepare(Math.min(items.length, most), options.region !== null)).catch(() => undefined); // while images are decoded
   let before: Promise<readonly (readonly [T, Result])[]> | null = null;
   for await (const batch of batchesOf(decodeImages(items, ({ image }) => image, Math.max(DECODED_AHEAD, options.batch), AHEAD_BYTES), options.batch)) {
-    const begun = judgeBatch(detector, batch, options);
+    const begun = kept.use((detector, most) => judgeBatch(detector, batch, most, options));
     begun.catch(() => undefined); // awaited below, after that before it
     if (before) yield await before;
     before = begun;
@@ -77,10 +80,15 @@ interface Usable {
   readonly part: PictureRegion | null;
 }
 
-async function judgeBatch<T extends Item>(detector: Detector, batch: readonly Decoded<T>[], options: JudgeOptions): Promise<(readonly [T, Result])[]> {
+/** @param most images that the GPU is given at a time */
+async function judgeBatch<T extends Item>(detector: Detector, batch: readonly Decoded<T>[], most: number, options: JudgeOptions): Promise<(readonly [T, Result])[]> {
   const read = batch.map((outcome) => usable(detector, outcome, options));
   const images = read.filter((outcome) => "image" in outcome);
-  const inspections = images.length === 0 ? [] : await detector.inspect(images.map(({ image }) => image), images.map(({ part }) => part));
+  const inspections: Inspection[] = [];
+  for (let first = 0; first < images.length; first += most) {
+    const some = images.slice(first, first + most);
+    inspections.push(...(await detector.inspect(some.map(({ image }) => image), some.map(({ part }) => part))));
+  }
   const inspected = new Map(images.map((image, i) => [image, inspections[i]!]));
   return Promise.all(
     batch.map(async ({ item }, i) => {

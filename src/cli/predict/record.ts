@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Journal, readEntries, readHeader } from "../../node/journal.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { Tables, type Outputs, type Shard } from "./outputs.ts";
-import type { Result } from "./results.ts";
+import { isResult, type Result } from "./results.ts";
 
 /** By what results were made: those of other settings do not belong to them. */
 export interface Settings {
@@ -72,7 +72,7 @@ export class PredictionRecord {
     const record = new PredictionRecord(journal, temporary);
     try {
       requireSame(own, header, path);
-      for await (const entry of journal.entries()) {
+      for await (const entry of entriesOf(journal.path)) {
         if ("end" in entry) record.#finished = true;
         else record.#note(entry);
       }
@@ -136,10 +136,26 @@ export class PredictionRecord {
   }
 }
 
+/**
+ * The entries of a journal of predictions, in order.
+ * @throws InputError if one is something else
+ */
+async function* entriesOf(path: string): AsyncGenerator<Entry> {
+  let number = 1;
+  for await (const entry of readEntries<Partial<Record<"result" | "identity" | "end", unknown>>>(path)) {
+    number++;
+    const { end, result, identity } = entry;
+    if (end !== true && !(isResult(result) && (identity === undefined || typeof identity === "string"))) {
+      throw new InputError(`${path} was changed by something else: line ${number} is no result; move it away to begin anew`);
+    }
+    yield entry as Entry;
+  }
+}
+
 /** The results in a journal, in order, the first `most` of them. */
 async function* resultsIn(path: string, most = Infinity): AsyncGenerator<Result> {
   let count = 0;
-  for await (const entry of readEntries<Entry>(path)) {
+  for await (const entry of entriesOf(path)) {
     if (count++ === most) return;
     if ("result" in entry) yield entry.result;
   }
@@ -148,7 +164,7 @@ async function* resultsIn(path: string, most = Infinity): AsyncGenerator<Result>
 /** How many images a journal holds, and whether they are all. */
 async function extentOf(path: string): Promise<{ readonly images: number; readonly finished: boolean }> {
   let [images, finished] = [0, false];
-  for await (const entry of readEntries<Entry>(path)) {
+  for await (const entry of entriesOf(path)) {
     if ("end" in entry) finished = true;
     else images++;
   }
@@ -188,6 +204,13 @@ function differenceOf(key: keyof Header, own: Header, found: Header): string {
 
 const FLAGS: Readonly<Partial<Record<keyof Header, string>>> = { class: "--class", minArea: "--min-area", watch: "--watch", pixelThreshold: "the threshold for pixels", threshold: "the threshold" };
 
+const MOST_NAMED = 20; // of missing shards
+
+function isShard(value: unknown): value is Shard {
+  const { index, count } = (value ?? {}) as Partial<Shard>;
+  return Number.isSafeInteger(index) && Number.isSafeInteger(count) && index! >= 1 && index! <= count!;
+}
+
 /** Shards that belong together and are complete. */
 export interface Shards {
   readonly paths: readonly string[];
@@ -205,6 +228,7 @@ export async function openShards(paths: readonly string[]): Promise<Shards> {
       const header = await readHeader<Header>(path);
       if (header?.format !== "bigrid-predictions") throw new InputError(`${path} is no journal of predictions`);
       if (header.shard === null) throw new InputError(`${path} is no shard's journal: it was made without --shard`);
+      if (!isShard(header.shard) || !Number.isSafeInteger(header.list?.images)) throw new InputError(`${path} does not say which shard it is: run that shard again`);
       return { path, shard: header.shard, header };
     }),
   );
@@ -223,8 +247,9 @@ export async function openShards(paths: readonly string[]): Promise<Shards> {
     const share = Math.ceil(((header.list?.images ?? 0) - (shard.index - 1)) / count);
     if (images !== Math.max(0, share)) throw new InputError(`${path} holds ${images} images, its share is ${share}: remove it and run shard ${shard.index} again`);
   }
-  const missing = Array.from({ length: count }, (_, i) => i + 1).filter((index) => !byIndex.has(index));
-  if (missing.length > 0) throw new InputError(`of ${count} shards, ${missing.length === 1 ? "one is" : `${missing.length} are`} missing: ${missing.slice(0, 20).join(", ")}`);
+  const missing = Array.from({ length: Math.min(count, byIndex.size + MOST_NAMED) }, (_, i) => i + 1).filter((index) => !byIndex.has(index));
+  const left = count - byIndex.size;
+  if (left > 0) throw new InputError(`of ${count} shards, ${left === 1 ? "one is" : `${left} are`} missing: ${missing.slice(0, MOST_NAMED).join(", ")}`);
   return { paths: Array.from({ length: count }, (_, i) => byIndex.get(i + 1)!), settings: first.header };
 }
 

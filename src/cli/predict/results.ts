@@ -30,6 +30,22 @@ export const PICTURE_KINDS = ["heatMap", "mask", "contour"] as const;
 
 export type PictureKind = (typeof PICTURE_KINDS)[number];
 
+/** Whether a value, such as one that a journal holds, is a result: all that tables are made of is in it. */
+export function isResult(value: unknown): value is Result {
+  const { image, verdict, reason, score, calibrated, peak, width, height, defects, pictures } = (value ?? {}) as Partial<Record<keyof Judged | "reason", unknown>>;
+  if (typeof image !== "string") return false;
+  if (verdict === "unreadable") return typeof reason === "string";
+  const areTexts = typeof pictures === "object" && pictures !== null && Object.values(pictures).every((path) => typeof path === "string");
+  return (verdict === "good" || verdict === "defective") && areNumbers([score, calibrated, peak, width, height]) && Array.isArray(defects) && defects.every(isDefect) && areTexts;
+}
+
+function isDefect(value: unknown): boolean {
+  const { bbox, area, peak, runs } = (value ?? {}) as Partial<Record<keyof Defect, unknown>>;
+  return areNumbers(bbox) && bbox.length === 4 && areNumbers(runs) && areNumbers([area, peak]);
+}
+
+const areNumbers = (values: unknown): values is readonly number[] => Array.isArray(values) && values.every((value) => Number.isFinite(value));
+
 export const areaOf = ({ defects }: Judged): number => defects.reduce((sum, { area }) => sum + area, 0);
 
 const COLUMNS = ["image", "verdict", "calibrated", "score", "peak", "width", "height", "defects", "area", ...PICTURE_KINDS, "reason"] as const;

@@ -1,5 +1,4 @@
 import { stat } from "node:fs/promises";
-import type { Detector } from "../../models/detector.ts";
 import { Arrivals, identityOf } from "../../node/arrivals.ts";
 import { isSpecialFile } from "../../node/files.ts";
 import { commonFolder, liesIn } from "../../node/image_list.ts";
@@ -9,6 +8,7 @@ import { showProgress } from "../progress.ts";
 import { AwaitedSignals } from "../signals.ts";
 import type { PredictFlags } from "./flags.ts";
 import { judge, type Item, type JudgeOptions } from "./judge.ts";
+import type { KeptDetector } from "./kept_detector.ts";
 import { PictureNames, removeLeftovers, type Outputs } from "./outputs.ts";
 import { PredictionRecord, shareOf, type Counts, type Settings } from "./record.ts";
 import { Refresh } from "./refresh.ts";
@@ -17,7 +17,7 @@ import { lineOf, printSummary } from "./summary.ts";
 
 /** Judges a list, or a shard's part of it, from where it was left. */
 export async function judgeList(
-  detector: Detector,
+  kept: KeptDetector,
   images: readonly string[],
   { shard, resume = false, json = false }: PredictFlags,
   outputs: Outputs,
@@ -39,7 +39,7 @@ export async function judgeList(
   const began = performance.now();
   const rate = (): number => (record.done - (share.length - left.length)) / ((performance.now() - began) / 1000);
   try {
-    for await (const batch of judge(detector, left, options)) {
+    for await (const batch of judge(kept, left, options)) {
       await record.append(batch.map(([, result]) => ({ result })));
       bar.update(record.done, `| ${rate().toFixed(1)} images/s`);
       if (signals.came && record.done < share.length) {
@@ -54,7 +54,7 @@ export async function judgeList(
     if (left.length > 0) say(`${left.length} ${left.length === 1 ? "image" : "images"} in ${((performance.now() - began) / 1000).toFixed(1)} s, ${rate().toFixed(1)} images/s`);
     if (good + defective === 0 && unreadable > 0) throw new InputError(unreadable === 1 ? "the image could not be read" : `none of the ${unreadable} images could be read`);
     if (json) await printParts(inParts(jsonOf(options.good.threshold, options.pixelThreshold, () => record.results())));
-    else await printSummary(record.results(), counts, outputs, detector.config.calibration.falseReject);
+    else await printSummary(record.results(), counts, outputs, options.falseReject);
     if (shard && !json) print(`shard ${shard.index} of ${shard.count} is done; when all are: bigrid merge ${outputs.journal} ...`);
     await record.finish(shard ?? null);
     return counts;
@@ -76,7 +76,7 @@ async function tablesThere({ csv, jsonl, coco }: Outputs): Promise<string[]> {
 
 /** Judges what is in a folder and what comes into it, until a signal ends that. */
 export async function watchFolder(
-  detector: Detector,
+  kept: KeptDetector,
   { watch, settle }: PredictFlags,
   outputs: Outputs,
   options: JudgeOptions,
@@ -95,7 +95,7 @@ export async function watchFolder(
     await record.writeWhole();
     for (let arrived = await arrivals.next(); arrived.length > 0; arrived = await arrivals.next()) {
       const items = arrived.map((arrival) => ({ image: arrival.path, picture: names.next(arrival.path), identity: identityOf(arrival) }));
-      for await (const batch of judge(detector, items, options)) {
+      for await (const batch of judge(kept, items, options)) {
         await record.append(batch.map(([{ identity }, result]) => ({ result, identity })));
         coco?.changed();
         for (const [, result] of batch) print(lineOf(result));

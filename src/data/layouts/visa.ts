@@ -5,6 +5,7 @@ import type { Layout } from "./layout.ts";
 import { readEntries, type Entry } from "./listed.ts";
 
 const LIST = "split_csv/1cls.csv";
+const SHOWN = 80; // characters of what is wrong
 const COLUMNS = ["object", "split", "label", "image", "mask"];
 
 /** @see https://github.com/amazon-science/spot-diff */
@@ -22,13 +23,13 @@ export const visa: Layout = {
           + `name the folder that holds split_csv, or put it here`,
       );
     }
-    const { columns, records } = parseCsv(await readText(LIST));
+    const { columns, records } = parseCsv(await readText(LIST), COLUMNS);
     const absent = COLUMNS.filter((column) => !columns.includes(column));
     if (absent.length > 0)
       throw new InputError(`${tree.name}: ${LIST} has no column ${absent.join(", ")}; its first line is ${COLUMNS.join(",")}`);
     const entries = records.map(({ object, split, label, image, mask }, i): Entry => {
       const wrong = (column: string, value: string | undefined, expected: string) =>
-        new InputError(`${tree.name}: ${LIST} line ${i + 2}: the ${column} is "${value}"; expected ${expected}`);
+        new InputError(`${tree.name}: ${LIST} line ${i + 2}: the ${column} is "${value?.slice(0, SHOWN)}"; expected ${expected}`);
       if (split !== "train" && split !== "test") throw wrong("split", split, "train or test");
       if (label !== "normal" && label !== "anomaly") throw wrong("label", label, "normal or anomaly");
       if (!object || !image) throw wrong(object ? "image" : "object", "", object ? "a path" : "a class");

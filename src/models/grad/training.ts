@@ -2,7 +2,9 @@ import { AdamW } from "../../optim/adam.ts";
 import type { OptimizerState } from "../../optim/optimizer.ts";
 import { tunePending } from "../../runtime/tuner.ts";
 import { RandomStream } from "../../tensor/random.ts";
-import { release } from "../../tensor/tensor.ts";
+import { nonFinite } from "../../nn/weights.ts";
+import { DivergedError, ShapeError } from "../../runtime/errors.ts";
+import { release, toArray } from "../../tensor/tensor.ts";
 import { stagesOf, STAGES, trainedIn, STREAM, type FeatureSource, type FitOptions, type MarkedFeatures, type Stage } from "./fit.ts";
 import type { Grad } from "./model.ts";
 import { readResults, StageSteps } from "./stage_steps.ts";
@@ -47,6 +49,15 @@ export function stepsOf(
   return { steps: epochs * perEpoch, perEpoch, epochs };
 }
 
+/** The first of a model's tensors that holds a number that is none, and where: "head.weight holds NaN at element 5"; null if all are finite. */
+async function firstNonFinite({ weights }: Grad): Promise<string | null> {
+  for (const [name, tensor] of weights.all()) {
+    const found = nonFinite(await toArray(tensor));
+    if (found) return `${name} holds ${found}`;
+  }
+  return null;
+}
+
 /** What trains a stage's parameters. */
 export function stageOptimizer(stage: Stage, model: Grad): AdamW {
   const { grids, others } = model.parameters(trainedIn(stage, model.config));
@@ -78,7 +89,10 @@ export class GradTraining {
     return this.#position;
   }
 
-  /** Takes steps until the end, or until nobody asks for more. */
+  /**
+   * Takes steps until the end, or until nobody asks for more.
+   * @throws DivergedError where a loss that was read is NaN or infinite
+   */
   async *fit(): AsyncGenerator<FitStep, void> {
     while (this.#position) yield* this.#runStage(this.#position);
   }
@@ -88,13 +102,26 @@ export class GradTraining {
     return this.#optimizer?.state() ?? null;
   }
 
-  /** Goes to where another training stood, whose model's weights this one's model has. */
+  /**
+   * Goes to where another training stood, whose model's weights this one's model has.
+   * @throws ShapeError for a place where none of this length ever stands, or an optimiser of other parameters
+   */
   resume(position: FitPosition | null, optimizer: OptimizerState | null): void {
     this.release();
+    if (position) {
+      const { stage, step } = position;
+      const steps = stagesOf(this.#model.config).includes(stage) ? stepsOf(stage, this.#features.count, this.#options).steps : 0;
+      if (!(step < steps)) throw new ShapeError(`resume: expected a step before ${steps} of stage ${stage}, got ${step}`);
+    }
     this.#position = position;
     if (!position || !optimizer) return;
     this.#optimizer = stageOptimizer(position.stage, this.#model);
-    this.#optimizer.restore(optimizer);
+    try {
+      this.#optimizer.restore(optimizer);
+    } catch (error) {
+      this.release();
+      throw error;
+    }
   }
 
   /** Gives the storage of the optimiser and of the captured steps back. */
@@ -128,6 +155,10 @@ export class GradTraining {
       for (const used of [chosen, anomalous?.features, anomalous?.mask]) if (used) release(used);
       const done = step + 1;
       const [loss, hits] = await readResults(results, done % READ_EVERY === 0 || done === steps);
+      if (loss !== null && !Number.isFinite(loss)) {
+        const broken = await firstNonFinite(this.#model);
+        throw new DivergedError(`training diverged: the loss at step ${done} of stage ${stage} is ${loss}; ${broken ? `tensor ${broken}` : "all weights are finite yet"}`);
+      }
       if (await tunePending(this.#model.weights.device)) this.#steps.recapture();
       const isOver = done === steps || (hits?.every((share) => share > enoughHits) ?? false);
       if (isOver) {

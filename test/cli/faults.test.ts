@@ -1,0 +1,194 @@
+// Devices that are lost, that run out of memory, and training that comes to nothing: what follows is the same as if nothing had been, or one line.
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
+import { messages } from "../../src/cli/messages.ts";
+import { judge, type JudgeOptions } from "../../src/cli/predict/judge.ts";
+import { KeptDetector } from "../../src/cli/predict/kept_detector.ts";
+import { trainThrough, type TrainThroughOptions } from "../../src/cli/train_run.ts";
+import type { TrainingOptions } from "../../src/models/training.ts";
+import { readDataset } from "../../src/node/dataset.ts";
+import { loadDetector, saveDetector } from "../../src/node/detector_file.ts";
+import { openDevice } from "../../src/node/device.ts";
+import { TrainingFiles, type SavedTraining } from "../../src/node/training_files.ts";
+import { writeSyntheticSet } from "../../src/node/synthetic.ts";
+import { Device } from "../../src/runtime/device.ts";
+import { AdapterError, DeviceLostError, DivergedError, OutOfMemoryError } from "../../src/runtime/errors.ts";
+import { empty, fromArray, toArray } from "../../src/tensor/tensor.ts";
+import { device } from "../device.ts";
+import { madeUpDetector } from "../made_up_detector.ts";
+import { temporaryFolder } from "../temporary.ts";
+
+const quiet = vi.spyOn(messages, "write").mockImplementation(() => true);
+afterAll(() => quiet.mockRestore());
+
+const folder = await temporaryFolder();
+const at = (...names: string[]) => join(folder, ...names);
+await writeSyntheticSet(at("set"), { size: 64, train: 12, good: 3, defective: 2, seed: 2 });
+const dataset = await readDataset(at("set", "plate"));
+
+const opened: Device[] = [];
+afterEach(() => {
+  for (const own of opened.splice(0)) own.destroy();
+});
+async function own(): Promise<Device> {
+  opened.push(await openDevice());
+  return opened.at(-1)!;
+}
+
+/** A device, and what it was asked for. */
+async function counted(): Promise<{ readonly device: Device; readonly asked: { submissions: number; largest: number } }> {
+  const device = await own();
+  const { gpu } = device;
+  const create = gpu.createBuffer.bind(gpu);
+  const asked = { submissions: 0, largest: 0 };
+  device.submit = () => {
+    asked.submissions++;
+    Device.prototype.submit.call(device);
+  };
+  gpu.createBuffer = (descriptor) => {
+    asked.largest = Math.max(asked.largest, descriptor.size);
+    return create(descriptor);
+  };
+  return { device, asked };
+}
+
+/** A device that is lost at its n-th submission. */
+async function lostAfter(submissions: number): Promise<Device> {
+  const doomed = await own();
+  let left = submissions;
+  doomed.submit = () => {
+    if (--left === 0) doomed.destroy();
+    Device.prototype.submit.call(doomed);
+  };
+  return doomed;
+}
+
+/** A device whose memory ends before so many bytes at a time: as WebGPU says it, with a buffer that is none and a word to who listens. */
+async function smallMemory(bytes: number): Promise<Device> {
+  const small = await own();
+  const { gpu } = small;
+  const [create, pop] = [gpu.createBuffer.bind(gpu), gpu.popErrorScope.bind(gpu)];
+  let ranOut = false;
+  Object.assign(gpu, {
+    createBuffer(descriptor: GPUBufferDescriptor) {
+      if (descriptor.size <= bytes) return create(descriptor);
+      ranOut = true;
+      gpu.pushErrorScope("validation");
+      const none = create({ size: 4, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.STORAGE });
+      void pop();
+      return none;
+    },
+    popErrorScope() {
+      const popped = pop();
+      if (!ranOut) return popped;
+      ranOut = false;
+      return popped.then(() => ({ message: "no more" }));
+    },
+  });
+  return small;
+}
+
+const OPTIONS: TrainingOptions = { inputSize: 64, batch: 2, epochsAbnormal: 1, epochsNormal: 1, leastAbnormal: 10, leastNormal: 20, seed: 3 };
+const trained = (run: string, devices: readonly (() => Promise<Device>)[], changes: Partial<TrainThroughOptions> = {}, options: TrainingOptions = {}) => {
+  const left = [...devices];
+  return trainThrough(at("set", "plate"), dataset, at(run), {
+    openDevice: () => (left.shift() ?? own)(), trainingOptions: async () => ({ ...OPTIONS, ...options }), autoBatch: false, strict: true, resume: false, region: null, checkpointEvery: 7, ...changes,
+  }).then(() => readFile(at(run, "model.safetensors")));
+};
+for (const name of ["whole", "diverged", "again", "run", "damaged", "auto", "half", "refused"]) await mkdir(at(name));
+const undisturbed = await counted();
+const whole = await trained("whole", [() => Promise.resolve(undisturbed.device)]);
+
+describe("a device that is lost in training", () => {
+  // Among images, at the first step, between steps and savings, at the end of a stage, while the detector is calibrated.
+  test.each([0.01, 0.4, 0.8, 0.995])("after %f of its submissions is followed by another, to the same bytes", async (share) => {
+    const run = `lost${share}`;
+    await mkdir(at(run));
+    const doomed = await lostAfter(Math.ceil(share * undisturbed.asked.submissions));
+    expect((await trained(run, [() => Promise.resolve(doomed)])).equals(whole)).toBe(true);
+    expect(() => doomed.submit()).toThrow(DeviceLostError); // it was
+  });
+
+  test("again and again is an error, as soon as nothing is saved in between", async () => {
+    await expect(trained("again", [() => lostAfter(20), () => lostAfter(20)])).rejects.toThrow("the GPU device was destroyed");
+    expect((await trained("again", [])).equals(whole)).toBe(true);
+  });
+});
+
+test("of two saved states the last is damaged: the one before is gone on with; where both are, that is said with what to do", async () => {
+  const none = () => Promise.reject(new AdapterError("no other"));
+  await expect(trained("damaged", [() => lostAfter(Math.ceil(0.7 * undisturbed.asked.submissions)), none])).rejects.toThrow("no other");
+  const [last, before] = await new TrainingFiles(at("damaged")).saved() as [SavedTraining, SavedTraining];
+  const cut = async ({ path }: SavedTraining) => writeFile(path, (await readFile(path)).subarray(0, 1000));
+  await cut(last);
+  const beforeBytes = await readFile(before.path);
+  await cut(before);
+  await expect(trained("damaged", [], { resume: true })).rejects.toThrow(/is no valid safetensors file: .*; to begin anew, remove \S+checkpoints$/);
+  await writeFile(before.path, beforeBytes);
+  expect((await trained("damaged", [], { resume: true })).equals(whole)).toBe(true);
+  expect(quiet.mock.calls.map(([text]) => String(text))).toContainEqual(expect.stringMatching(/is no valid safetensors file: .*; trying /));
+});
+
+test("training without memory for a batch begins anew with half of it, if it may; else that is said", async () => {
+  const small = () => smallMemory(1000);
+  expect((await trained("auto", [small], { autoBatch: true })).equals(await trained("half", [], {}, { batch: 1 }))).toBe(true);
+  await expect(trained("refused", [small])).rejects.toThrow(/^the GPU is out of memory .*; --auto-batch begins anew with half of 2$/);
+});
+
+const options: JudgeOptions = { good: { threshold: 2, typical: 1, pixelThreshold: 3 }, falseReject: 0.01, pixelThreshold: 3, minArea: null, region: null, pictures: new Map(), batch: 4, strict: true };
+const images = dataset.classes[0]!.train.map(({ path }) => ({ image: at("set", "plate", path), picture: path }));
+await saveDetector(await madeUpDetector(device, 64, { decoder: "tiny" }), at("run"));
+
+async function judged(devices: readonly (() => Promise<Device>)[], mayHalve = false) {
+  const left = [...devices];
+  const open = async () => loadDetector(await (left.shift() ?? own)(), at("run"));
+  const batches = [];
+  for await (const batch of judge(new KeptDetector(await open(), open, options.batch, mayHalve), images, options)) batches.push(batch);
+  return batches.flat();
+}
+
+describe("in prediction", () => {
+  test.each([0.01, 0.6, 0.99])("a device that is lost after %f of its submissions is followed by another, to the same bits", async (share) => {
+    const { device, asked } = await counted();
+    await loadDetector(device, at("run"));
+    const loading = asked.submissions;
+    const before = await judged([() => Promise.resolve(device)]);
+    expect(before).toHaveLength(images.length);
+    expect(await judged([() => lostAfter(loading + Math.ceil(share * (asked.submissions - 2 * loading)))])).toEqual(before);
+  });
+
+  test("devices that are lost whatever they are given are an error", async () => {
+    const doomed = async (): Promise<Device> => {
+      const one = await own();
+      return Object.assign(one, { read: () => Promise.reject(new DeviceLostError("gone")) });
+    };
+    await expect(judged([doomed, doomed, doomed, doomed, doomed])).rejects.toThrow("gone");
+  });
+
+  test("memory for half a batch is enough, if it may be halved; else that is said", async () => {
+    const { device, asked } = await counted();
+    const before = await judged([() => Promise.resolve(device)]);
+    const small = () => smallMemory(0.75 * asked.largest);
+    expect(await judged([small, small, small], true)).toEqual(before);
+    await expect(judged([small])).rejects.toThrow(/^the GPU is out of memory with \d+ bytes in use \(allocating \d+ bytes: no more\): use a smaller batch, on a new device; --auto-batch does so by itself$/);
+  });
+});
+
+describe("a device without memory", () => {
+  test("says so with what it holds, whatever else follows from that; the next one works", async () => {
+    const small = await smallMemory(1000);
+    const failure: unknown = await toArray(empty(small, [500])).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(OutOfMemoryError);
+    expect((failure as Error).message).toMatch(/^the GPU is out of memory with 2048 bytes in use \(allocating 2048 bytes: no more\): use a smaller batch, on a new device$/);
+    expect(await toArray(fromArray(await own(), [1], Float32Array.of(2)))).toEqual(Float32Array.of(2));
+  });
+});
+
+test("training that diverges stops with the step, a tensor and the last good state, and saves nothing after it", async () => {
+  const grad = { decoder: "tiny", paste: { intensity: [1e38, 3e38] } } as const;
+  const failure: unknown = await trained("diverged", [], { checkpointEvery: 1 }, { grad }).catch((error: unknown) => error);
+  expect(failure).toBeInstanceOf(DivergedError);
+  expect((failure as Error).message).toMatch(/^training diverged: .*; no state was saved before: begin anew with another --seed or other options$/);
+  expect((failure as Error).message).toMatch(/tensor \S+ holds (NaN|-?Infinity) at element \d+/);
+});

@@ -1,0 +1,234 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve, sep } from "node:path";
+import { Command } from "commander";
+import { recogniseDataset } from "../../../src/data/dataset.ts";
+import { parseCsv } from "../../../src/data/layouts/csv.ts";
+import { bmpHeader, decodeBmp } from "../../../src/io/bmp.ts";
+import { decodeSafetensors, encodeSafetensors } from "../../../src/io/safetensors.ts";
+import { checkpointFrom } from "../../../src/models/efficientnet/checkpoint.ts";
+import { configFrom, detectorConfigOf } from "../../../src/models/detector_file.ts";
+import { gradConfig } from "../../../src/models/grad/config.ts";
+import { savedStateOf } from "../../../src/models/saved_training.ts";
+import { decodeImageBytes, decodeMaskBytes } from "../../../src/node/images.ts";
+import { commonFolder, liesIn, namesIn } from "../../../src/node/image_list.ts";
+import { LineFile } from "../../../src/node/line_file.ts";
+import { TrainingFiles } from "../../../src/node/training_files.ts";
+import { InputError } from "../../../src/runtime/errors.ts";
+import { gradOptionsOf } from "../../../src/cli/grad_options.ts";
+import { positiveNumber, wholeNumber } from "../../../src/cli/numbers.ts";
+import { addTrainFlags, type TrainFlags } from "../../../src/cli/options.ts";
+import { addPredictFlags, requireConsistent, shardOf, type PredictFlags } from "../../../src/cli/predict/flags.ts";
+import { outputsOf, PictureNames, type Outputs } from "../../../src/cli/predict/outputs.ts";
+import { mergedResults, openShards, PredictionRecord } from "../../../src/cli/predict/record.ts";
+import { rectangleOf } from "../../../src/cli/region.ts";
+import { cocoOf, csvLine, jsonOf } from "../../../src/cli/predict/results.ts";
+import { printable } from "../../../src/cli/output.ts";
+import { lossCurvesOf } from "../../../src/cli/train_run.ts";
+
+/** Something that reads what others wrote. */
+export interface Parser {
+  /** Of its folder in the corpus. */
+  readonly name: string;
+  /** Reads an input, with everything that is made of it. Throws one of the project's errors for what is no valid one; an Error is a bug. */
+  readonly parse: (input: Uint8Array) => unknown;
+}
+
+const MOST_PIXELS = 1 << 18; // of pictures: with more, time goes by for nothing
+
+const folder = mkdtempSync(join(tmpdir(), "bigrid-fuzz-"));
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+const at = (...names: string[]) => join(folder, ...names);
+
+const textOf = (input: Uint8Array): string => new TextDecoder().decode(input);
+const holds = (isRight: boolean, what: string): void => {
+  if (!isRight) throw new Error(what);
+};
+
+const FILES = ["a/1.png", "a/2.png", "a/m.png", "candle/Data/Images/Normal/0000.JPG", "candle/Data/Images/Anomaly/000.JPG", "candle/Data/Masks/Anomaly/000.png"];
+
+/** A dataset whose list is the input; other lists are as they should be. */
+async function listed(files: readonly string[], texts: Readonly<Record<string, string>>): Promise<void> {
+  const readText = (path: string) => Promise.resolve(texts[path] ?? "");
+  const { classes } = await recogniseDataset({ name: "set", files: [...FILES, ...files], unreadable: [], readText });
+  for (const { path } of classes.flatMap(({ train, test }) => [...train, ...test])) holds(FILES.includes(path), `${path} is no file of the set`);
+}
+
+/** What a journal holds, in every form in which it is told. */
+async function told(results: Parameters<typeof cocoOf>[0]): Promise<void> {
+  for await (const result of results()) csvLine(result);
+  for (const parts of [cocoOf(results), jsonOf(1, 1, results)]) {
+    let text = "";
+    for await (const part of parts) text += part;
+    JSON.parse(text);
+  }
+}
+
+const SETTINGS = { model: "m", class: null, threshold: 1, pixelThreshold: 1, minArea: null, roi: null, ignore: null, pictures: [], list: { images: 2, sha256: "s" }, watch: null };
+const OUTPUTS: Outputs = { csv: at("t.csv"), jsonl: at("t.jsonl"), coco: at("t.json"), pictures: new Map(), journal: at("t.journal") };
+
+function flagsOf<T extends object>(words: readonly string[], add: (command: Command) => Command): { readonly flags: T; readonly names: readonly string[] } {
+  const command = add(new Command("x").exitOverride().argument("[names...]").configureOutput({ writeErr: () => undefined, writeOut: () => undefined })).action(() => undefined);
+  command.parse([...words], { from: "user" });
+  return { flags: command.opts<T>(), names: command.args };
+}
+
+export const parsers: readonly Parser[] = [
+  {
+    name: "safetensors",
+    async parse(input) {
+      const file = decodeSafetensors(input, "x");
+      const written = encodeSafetensors(file);
+      holds(Buffer.from(encodeSafetensors(decodeSafetensors(written, "x"))).equals(written), "what was read is written, and read as something else");
+      const read = (first: number, bytes: number) => Promise.resolve(input.subarray(first, first + bytes));
+      const checkpoint = await checkpointFrom({ name: "x", bytes: input.length, sha256: "", read });
+      for (const name of checkpoint.shapes.keys()) await checkpoint.read(name);
+    },
+  },
+  {
+    name: "model",
+    parse(input) {
+      const { metadata } = decodeSafetensors(input, "x");
+      detectorConfigOf(metadata, "x");
+    },
+  },
+  { name: "model_config", parse: (input) => configFrom(textOf(input), "x") },
+  { name: "training_state", parse: (input) => savedStateOf(textOf(input), "x") },
+  {
+    name: "bmp",
+    parse(input) {
+      const { data, width, height } = decodeBmp(input, MOST_PIXELS);
+      holds(data.length === 4 * width * height && width * height <= MOST_PIXELS, "a picture of another size than it says");
+      bmpHeader(input.subarray(0, 138), input.length, MOST_PIXELS);
+    },
+  },
+  {
+    name: "image",
+    async parse(input) {
+      const image = await decodeImageBytes(input, "x", MOST_PIXELS);
+      const mask = await decodeMaskBytes(input, "x", MOST_PIXELS);
+      for (const { data, width, height } of [image, mask]) holds(data.length === 4 * width * height && width * height <= MOST_PIXELS, "a picture of another size than it says");
+    },
+  },
+  {
+    name: "csv",
+    parse(input) {
+      const { columns, records } = parseCsv(textOf(input));
+      for (const record of records) holds(Object.keys(record).length === new Set(columns).size, "a record without a column");
+    },
+  },
+  { name: "visa", parse: (input) => listed(["split_csv/1cls.csv"], { "split_csv/1cls.csv": textOf(input) }) },
+  { name: "uniad", parse: (input) => listed(["train.json", "test.json"], { "train.json": textOf(input), "test.json": textOf(input) }) },
+  {
+    name: "folders",
+    parse: (input) => recogniseDataset({ name: "set", files: namesIn(textOf(input)), unreadable: [], readText: () => Promise.resolve("") }),
+  },
+  {
+    name: "journal",
+    async parse(input) {
+      await writeFile(OUTPUTS.journal!, input);
+      const record = await PredictionRecord.open(OUTPUTS, SETTINGS, null, true);
+      try {
+        await told(() => record.results());
+        const result = { image: "last", verdict: "unreadable", reason: "a test" } as const;
+        const before = record.done;
+        await record.append([{ result, identity: "1 2 last" }]);
+        await record.writeWhole();
+        let last: object | null = null;
+        let count = 0;
+        for await (const one of record.results()) [last, count] = [one, count + 1];
+        holds(count === before + 1 && JSON.stringify(last) === JSON.stringify(result), "what was added is not the last entry");
+      } finally {
+        await record.close();
+      }
+    },
+  },
+  {
+    name: "shard",
+    async parse(input) {
+      await writeFile(at("s.journal"), input);
+      const shards = await openShards([at("s.journal")]);
+      await told(() => mergedResults(shards));
+    },
+  },
+  {
+    name: "lines",
+    async parse(input) {
+      await writeFile(at("l"), input);
+      const file = await LineFile.open(at("l"));
+      await file.append("added\n");
+      await file.close();
+      const whole = Buffer.from(input.subarray(0, input.lastIndexOf(0x0a) + 1));
+      holds((await readFile(at("l"))).equals(Buffer.concat([whole, Buffer.from("added\n")])), "other lines than the whole ones");
+    },
+  },
+  {
+    name: "train_log",
+    async parse(input) {
+      await mkdir(at("run"), { recursive: true });
+      await writeFile(at("run", "train.jsonl"), input);
+      const files = new TrainingFiles(at("run"));
+      for (const { steps, values } of lossCurvesOf(await files.logged())) holds(steps.length === values.length && values.every(Number.isFinite), "a curve with holes");
+      await files.beginLog(20);
+      holds((await files.logged()).every(({ taken }) => taken <= 20), "steps that were not taken");
+      await rm(at("run"), { recursive: true });
+    },
+  },
+  {
+    name: "image_list",
+    parse(input) {
+      const images = namesIn(textOf(input));
+      const root = images.length > 0 ? commonFolder(images) : "/";
+      const names = new PictureNames(root);
+      const given = images.map((image) => names.next(image));
+      holds(new Set(given).size === given.length, "two pictures of one name");
+      for (const name of given) holds(name.split(sep).includes("..") === false && liesIn(resolve("/out", name), ["/out"]), `${JSON.stringify(name)} lies outside its folder`);
+      for (const image of images) holds(!printable(image).match(/[\p{Cc}\u2028\u2029]/u), "a name that moves the cursor");
+    },
+  },
+  {
+    name: "numbers",
+    parse(input) {
+      const text = textOf(input);
+      const number = wholeNumber(1);
+      const values = [refusedOr(() => number(text)), refusedOr(() => positiveNumber(0.5)(text)), refusedOr(() => shardOf(text)), rectangleOf(text)];
+      const [whole, share, shard] = values as [number | null, number | null, { index: number; count: number } | null];
+      holds(whole === null || (Number.isSafeInteger(whole) && whole >= 1), `${text} was taken as the whole number ${whole}`);
+      holds(share === null || (share > 0 && share <= 0.5), `${text} was taken as the share ${share}`);
+      holds(shard === null || (shard.index >= 1 && shard.index <= shard.count), `${text} was taken as a shard`);
+      if (values.every((value) => value === null)) throw new InputError(`${text.slice(0, 20)} is no number of any kind`);
+    },
+  },
+  {
+    name: "train_flags",
+    parse(input) {
+      const { grad } = gradOptionsOf(flagsOf<TrainFlags>(namesIn(textOf(input)), addTrainFlags).flags);
+      gradConfig({ height: 28, width: 28, channels: 4, variance: 1 }, grad);
+    },
+  },
+  {
+    name: "predict_flags",
+    parse(input) {
+      const { flags, names } = flagsOf<PredictFlags>(namesIn(textOf(input)), addPredictFlags);
+      requireConsistent(names, flags, outputsOf(flags, flags.shard ?? null).journal !== null);
+    },
+  },
+];
+
+/** A value, or null where it was refused as the command line refuses it. */
+function refusedOr<T>(read: () => T): T | null {
+  try {
+    return read();
+  } catch (error) {
+    if ((error as { code?: unknown }).code === "commander.invalidArgument") return null;
+    throw error;
+  }
+}
+
+/** The parsers of that name; all without one. */
+export function parsersNamed(name: string | null): readonly Parser[] {
+  const found = parsers.filter((parser) => name === null || parser.name === name);
+  if (found.length === 0) throw new InputError(`no parser ${name}; there are ${parsers.map((parser) => parser.name).join(", ")}`);
+  return found;
+}

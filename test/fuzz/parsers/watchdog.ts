@@ -1,0 +1,36 @@
+import { Worker } from "node:worker_threads";
+
+const NAME_BYTES = 64;
+
+// A parser that never ends keeps the process's own thread: only another can say so, and end it.
+const WATCHDOG = `
+const { workerData: { shared, patience } } = require("node:worker_threads");
+const { writeSync } = require("node:fs");
+const [counters, name] = [new Int32Array(shared, 0, 2), Buffer.from(shared, 8)];
+const seconds = () => { const { user, system } = process.cpuUsage(); return (user + system) / 1e6; }; // of this process: others may have the machine
+let [last, since] = [-1, seconds()];
+setInterval(() => {
+  const now = Atomics.load(counters, 0);
+  if (now !== last) [last, since] = [now, seconds()];
+  else if (seconds() - since > patience) {
+    const parser = name.toString("latin1").replace(/\\0.*/s, "");
+    writeSync(2, parser + ": no end after " + patience + " s of work\\n  again: npm run fuzz:parsers -- --parser " + parser + " --seed " + Atomics.load(counters, 1) + " --count 1\\n");
+    process.kill(process.pid, "SIGKILL");
+  }
+}, 1000);
+`;
+
+/**
+ * Ends the process, saying by which input, if it works on one for longer than so many seconds.
+ * @returns what is to be called before each input
+ */
+export function watchFor(patience: number): (parser: string, seed: number) => void {
+  const shared = new SharedArrayBuffer(8 + NAME_BYTES);
+  const [counters, name] = [new Int32Array(shared, 0, 2), Buffer.from(shared, 8)];
+  new Worker(WATCHDOG, { eval: true, workerData: { shared, patience } }).unref();
+  return (parser, seed) => {
+    name.fill(0).write(parser.slice(0, NAME_BYTES - 1), "latin1");
+    Atomics.store(counters, 1, seed);
+    Atomics.add(counters, 0, 1);
+  };
+}

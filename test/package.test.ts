@@ -1,0 +1,131 @@
+// What a user gets: the packed package, by itself, in an empty project and in a page's. Nothing is asked of the network.
+import { execFile } from "node:child_process";
+import { cp, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+import { build } from "vite";
+import { describe, expect, test } from "vitest";
+import { currentPage, packagesOf, PAGE } from "../tools/licences.mjs";
+import { temporaryFolder } from "./temporary.ts";
+
+interface Manifest {
+  readonly version: string;
+  readonly scripts: Readonly<Record<string, string>>;
+  readonly dependencies: Readonly<Record<string, string>>;
+  readonly exports: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  readonly bin: Readonly<Record<string, string>>;
+}
+const manifest = JSON.parse(await readFile("package.json", "utf8")) as Manifest;
+const MOST_BYTES = 6e6; // of all files
+const LARGEST = 1.5e6; // of one
+const LICENCES = ["0BSD", "Apache-2.0", "BSD-3-Clause", "ISC", "LGPL-3.0-or-later", "MIT"];
+
+const folder = await temporaryFolder();
+const at = (...names: string[]) => join(folder, ...names);
+const run = promisify(execFile);
+const npm = (...words: string[]) => run("npm", [...words, "--offline", "--ignore-scripts", "--silent"], { env: { ...process.env, npm_config_offline: "true" } });
+
+interface PackedFile {
+  readonly path: string;
+  readonly size: number;
+}
+
+/** A project with the packed package in it, and these of its dependencies. */
+async function project(name: string, dependencies: readonly string[]): Promise<string> {
+  const modules = at(name, "node_modules");
+  await mkdir(modules, { recursive: true });
+  await writeFile(at(name, "package.json"), JSON.stringify({ type: "module" }));
+  await run("tar", ["xzf", at(`bigrid-${manifest.version}.tgz`), "-C", modules]);
+  await run("mv", [join(modules, "package"), join(modules, "bigrid")]);
+  for (const dependency of dependencies) {
+    await mkdir(join(modules, dependency, ".."), { recursive: true });
+    await symlink(resolve("node_modules", dependency), join(modules, dependency));
+  }
+  return at(name);
+}
+
+async function outputOf(cwd: string, ...words: string[]): Promise<string> {
+  const { stdout } = await run(process.execPath, words, { cwd });
+  return stdout;
+}
+
+await npm("run", "build:types"); // the rest is built before tests run
+const packed = JSON.parse((await npm("pack", "--json", "--pack-destination", folder)).stdout) as Readonly<Record<string, { readonly files: readonly PackedFile[] }>>;
+const [{ files }] = Object.values(packed) as [{ readonly files: readonly PackedFile[] }]; // of a list, or of an object by name, as the version of npm has it
+
+describe("the package", () => {
+  test("holds what is used, and no tests, sources or large files", () => {
+    const paths = files.map(({ path }) => path);
+    expect(paths.filter((path) => !/^(dist|shaders)\/|^(README|CHANGELOG)\.md$|^LICENSE$|^package\.json$/.test(path))).toEqual([]);
+    expect(paths.filter((path) => /test|bench|scratch|\.ts$/.test(path) && !path.endsWith(".d.ts"))).toEqual([]);
+    expect(files.filter(({ size }) => size > LARGEST)).toEqual([]);
+    expect(files.reduce((sum, { size }) => sum + size, 0)).toBeLessThan(MOST_BYTES);
+    const named = [...Object.values(manifest.exports).flatMap((targets) => Object.values(targets)), ...Object.values(manifest.bin)].map((path) => path.replace("./", ""));
+    expect(named.filter((path) => !paths.includes(path))).toEqual([]);
+  });
+
+  test("has no script that runs when it is installed", () => {
+    expect(Object.keys(manifest.scripts).filter((name) => /^(pre|post)?(install|prepare|uninstall)$|^prepublish$/.test(name))).toEqual([]);
+  });
+});
+
+describe("what comes with it", () => {
+  test("is on the page of licences, as the lock file has it", async () => {
+    expect(await readFile(PAGE, "utf8"), "run node tools/licences.mjs").toBe(currentPage());
+  });
+
+  test("is under licences that are known to go with ours", async () => {
+    const { installed, builtIn } = packagesOf(JSON.parse(await readFile("package-lock.json", "utf8")) as object);
+    for (const name of Object.keys(manifest.dependencies)) expect(installed.map((one) => one.name)).toContain(name);
+    const unknown = [...installed, ...builtIn].filter(({ licence }) => !licence.replace(/[()]/g, "").split(" AND ").every((one) => LICENCES.includes(one)));
+    expect(unknown).toEqual([]);
+    expect(builtIn).toHaveLength(2);
+  });
+
+  test("is justified where we chose it", async () => {
+    const decisions = await readFile("docs/decisions/004-dependencies.md", "utf8");
+    for (const name of Object.keys(manifest.dependencies)) expect(decisions).toContain(`| ${name} |`);
+  });
+});
+
+describe("in an empty project", () => {
+  test("the core runs with nothing else installed", async () => {
+    const cwd = await project("bare", []);
+    const output = await outputOf(cwd, "--input-type=module", "-e", 'for (const name of ["bigrid", "bigrid/core"]) console.log(Object.keys(await import(name)).includes("gridSample"))');
+    expect(output).toBe("true\ntrue\n");
+  });
+
+  test("Node's entry computes, and the command line says its version and the adapter", async () => {
+    const cwd = await project("node", Object.keys(manifest.dependencies));
+    const script = `
+      import { add, fromArray, openDevice, toArray } from "bigrid/node";
+      const device = await openDevice();
+      console.log(...await toArray(add(fromArray(device, [2], Float32Array.of(1, 2)), fromArray(device, [2], Float32Array.of(3, 4)))));
+      process.exit();
+    `;
+    expect(await outputOf(cwd, "--input-type=module", "-e", script)).toBe("4 6\n");
+    const bin = join(cwd, "node_modules", "bigrid", manifest.bin["bigrid"]!);
+    expect(await outputOf(cwd, bin, "--version")).toBe(`${manifest.version}\n`);
+    expect(JSON.parse(await outputOf(cwd, bin, "info", "--json"))).toHaveProperty("adapter.description");
+  });
+
+  test("TypeScript finds its types", async () => {
+    const cwd = await project("typed", Object.keys(manifest.dependencies));
+    await writeFile(join(cwd, "use.ts"), 'import { gridSample, type Tensor } from "bigrid";\nimport { openDevice } from "bigrid/node";\nexport const use = async (x: Tensor, g: Tensor): Promise<Tensor> => (await openDevice(), gridSample(x, g));\n');
+    const compile = [resolve("node_modules/typescript/bin/tsc"), "--noEmit", "--strict", "--module", "nodenext", "--target", "es2022", "--lib", "es2023,dom,esnext.disposable", "use.ts"];
+    expect(await outputOf(cwd, ...compile)).toBe("");
+    await writeFile(join(cwd, "wrong.ts"), 'import { gridSample } from "bigrid";\ngridSample(1);\n');
+    await expect(outputOf(cwd, ...compile.slice(0, -1), "wrong.ts")).rejects.toMatchObject({ stdout: expect.stringContaining("wrong.ts(2,") as string });
+  });
+});
+
+test("in a Vite app it is built into a page that needs nothing else", async () => {
+  const cwd = await project("page", []);
+  await cp("examples/vite_app", cwd, { recursive: true });
+  const result = await build({ root: cwd, configFile: false, logLevel: "error", build: { write: false, target: "es2022" } });
+  const outputs = (Array.isArray(result) ? result : [result]).flatMap((one) => ("output" in one ? one.output : []));
+  const scripts = outputs.filter((output) => output.type === "chunk");
+  expect(scripts.length).toBeGreaterThan(0);
+  expect(scripts.flatMap(({ imports, dynamicImports }) => [...imports, ...dynamicImports]).filter((name) => !outputs.some(({ fileName }) => fileName === name))).toEqual([]);
+  expect(scripts.some(({ code }) => code.includes("grid_sample"))).toBe(true);
+});
