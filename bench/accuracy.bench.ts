@@ -73,13 +73,18 @@ async function compare(root: string, { seeds, choices, out, report, features, na
       }
       console.error(label);
       const started = performance.now();
-      const judged = seed === null
-        ? await Promise.all(set.classes.map((data) => nearestNeighbours(device, set, data, WINDOWS[choice]!)))
-        : await trained(set, { ...options, seed, grad: { ...grad, branches: choice as (typeof BRANCHES)[number] } });
+      const judged = seed === null ? await searched(set, WINDOWS[choice]!) : await trained(set, { ...options, seed, grad: { ...grad, branches: choice as (typeof BRANCHES)[number] } });
       const seconds = (performance.now() - started) / 1000;
       const results = await addResult(out, { ...common, ...key, ...measured(judged), seconds });
       await writeFileAtomic(report, withTables(await readFile(report, "utf8"), resultTables(results)));
     }
+  }
+
+  /** Judged test images, class by class, by the nearest of the good ones. */
+  async function searched(set: FeatureSet, window: number): Promise<Scored[][]> {
+    const judged: Scored[][] = [];
+    for (const data of set.classes) judged.push(await nearestNeighbours(device, set, data, window));
+    return judged;
   }
 
   /** Judged test images, class by class, of a detector trained on all classes. */

@@ -23,7 +23,7 @@ export { gather } from "./ops/gather.ts";
 export { gaussianBlur } from "./ops/gaussian_blur.ts";
 export { gradients } from "./ops/gradients.ts";
 export { gridSample } from "./ops/grid_sample.ts";
-export { imagesToTensor } from "./ops/images.ts";
+export { imagesToTensor, ResizeFilters } from "./ops/images.ts";
 export { anomalyMap, cosinePairLoss, hingeLoss, mseLoss, reconstructionLoss, type HingeOptions, type HingeResult, type LossOptions, type LossReduction, type RefinementOptions } from "./ops/losses.ts";
 export { matmul, pointwiseConv2d } from "./ops/matmul.ts";
 export { drawPairs, type FeaturePairs } from "./ops/pairs.ts";
@@ -40,7 +40,7 @@ export type { Optimizer, OptimizerState, ParameterGroup } from "./optim/optimize
 export { cosineRate, stepRate } from "./optim/schedule.ts";
 export { Sgd, type SgdOptions } from "./optim/sgd.ts";
 export type { AdapterReport, DeviceOptions } from "./runtime/acquire.ts";
-export { Device, type AdapterDescription, type Counters } from "./runtime/device.ts";
+export { Device, type AdapterDescription, type CaptureOptions, type Counters } from "./runtime/device.ts";
 export {
   AdapterError, BigridError, DeviceLostError, DivergedError, GpuError, InputError, OptionError, OutOfMemoryError, ShapeError, TooLargeError,
 } from "./runtime/errors.ts";

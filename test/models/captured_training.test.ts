@@ -28,16 +28,17 @@ const bitsOf = (grad: Grad) =>
 /** The steps of `GradTraining`, none of them captured: what they are by the definition. */
 async function eager(grad: Grad, features: FeatureSource): Promise<number[]> {
   const losses: number[] = [];
+  grad.setResidualUnit(OPTIONS.deviations);
   for (const [i, stage] of stagesOf(CONFIG).entries()) {
     const optimizer = stageOptimizer(stage, grad);
-    const { steps, perEpoch } = stepsOf(stage, COUNT, OPTIONS);
+    const { steps, perEpoch, epochs } = stepsOf(stage, COUNT, OPTIONS);
     const offset = i * STAGE_STREAMS;
     for (let step = 0; step < steps && losses.length < STEPS; step++) {
       const order = new RandomStream(SEED, STREAM.order + offset, Math.floor(step / perEpoch)).permutation(COUNT);
       const nth = step % perEpoch;
       const chosen = await features.batch(order.slice(nth * BATCH, (nth + 1) * BATCH));
       const noisy = stage !== "residual" && new RandomStream(SEED, STREAM.coin + offset, step).unit() < 0.5;
-      optimizer.advance();
+      optimizer.advance(stage === "normal" && Math.floor(step / perEpoch) >= Math.floor(0.8 * epochs) ? 0.1 : 1);
       const { results } = trainStep(stage, grad, optimizer, chosen, null, noisy, (use) => ({ seed: SEED, stream: use + offset, step }), OPTIONS);
       release(chosen);
       losses.push((await toArray(results[0]!))[0]!);

@@ -123,8 +123,8 @@ test("a file that is no detector is refused by name", async () => {
     encodeSafetensors({ tensors: new Map([...file.tensors].filter(([name]) => name !== without)), metadata: { ...file.metadata, ...metadata } });
   const read = (bytes: Uint8Array) => expect(decodeDetector(device, bytes, "m")).rejects;
   await read(changed({ format: "other" })).toThrow("m is a safetensors file but no detector");
-  await read(changed({ version: "9" })).toThrow("m is a detector of version 9; this bigrid reads version 2: install a newer one");
-  for (const version of ["1", "two"]) await read(changed({ version })).toThrow(`m is a detector of version ${version}; this bigrid reads version 2: train it anew`);
+  await read(changed({ version: "9" })).toThrow("m is a detector of version 9; this bigrid reads version 3: install a newer one");
+  for (const version of ["1", "two"]) await read(changed({ version })).toThrow(`m is a detector of version ${version}; this bigrid reads version 3: train it anew`);
   const config = (changes: object) => changed({ config: JSON.stringify({ ...detector.config, ...changes }) });
   await read(config({ calibration: { ...detector.config.calibration, heat: 5 } })).toThrow("is not that of a detector");
   await read(config({ calibration: { ...detector.config.calibration, classes: null } })).toThrow("is not that of a detector");

@@ -85,7 +85,7 @@ test("the residual's hinge sees |r - a| in units of the channels' deviations", a
 });
 
 test("a model without a hinge weight has no hinge to look at", () => {
-  const config = gradConfig({ height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE }, { decoder: "tiny" });
+  const config = gradConfig({ height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE }, { form: "published", decoder: "tiny" });
   expect(anomalyCells(new Grad(Weights.drawn(device), config, new RandomStream(3, 0)), images(1)[0]!).hinges).toEqual({});
 });
 

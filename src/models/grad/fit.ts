@@ -29,8 +29,9 @@ export interface FitOptions {
   readonly deviations: Tensor;
 }
 
-/** The first stage teaches the abnormal branch pasted blocks, the second everything to reconstruct, the third the residual's hinge pasted blocks. */
+/** The stages, in order. */
 export const STAGES = ["abnormal", "normal", "residual"] as const;
+/** The first stage teaches the abnormal branch pasted blocks, the second everything to reconstruct, the third the residual's hinge pasted blocks. */
 export type Stage = (typeof STAGES)[number];
 
 const CODE_NOISE = 0.05;
