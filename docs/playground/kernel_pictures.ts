@@ -4,6 +4,8 @@ import {
   fromArray, gather, gaussianBlur, gradients, gridSample, histogram, hingeLoss, layerNorm, matmul, maximum, maxPool, mean, minimum, mseLoss, multiply,
   normal, requireGrad, reshape, resize, Sgd, softmax, subtract, topKMean, toArray, transpose, uniform, type ActivationName, type Tensor,
 } from "../../src/index.ts";
+import { TILES } from "../../src/kernels/forms.ts";
+import { matmulForward } from "../../src/kernels/matmul.ts";
 import { SIDE, type Control, type Values } from "./kernels_protocol.ts";
 
 /** What a kernel made: 1 or 3 channels, and which of its values are drawn black and white. */
@@ -303,6 +305,21 @@ export const KERNEL_PICTURES: readonly KernelPicture[] = [
     shader: "softmax",
     controls: [range("sharpness", 1, 60, 1, 20)],
     make: (photo, values) => shown(softmax(multiply(photo, scalar(photo, number(values, "sharpness"))))),
+  },
+  {
+    shader: "tiled_product",
+    controls: [range("reach", 0, 40, 1, 12), choice("form", ...(Object.keys(TILES) as [string, ...string[]]))],
+    make: (photo, values) => {
+      // Columns of pixels, blurred by a product with a matrix that has the means of neighbours.
+      const reach = number(values, "reach");
+      const weights = Float32Array.from({ length: SIDE * SIDE }, (_, i) => {
+        const [row, column] = [Math.floor(i / SIDE), i % SIDE];
+        const count = Math.min(SIDE - 1, row + reach) - Math.max(0, row - reach) + 1;
+        return Math.abs(row - column) <= reach ? 1 / count : 0;
+      });
+      const blurred = matmulForward(constant(photo, [1, SIDE, SIDE], weights), reshape(photo, [1, SIDE, 3 * SIDE]), {}, {}, word(values, "form"));
+      return shown(reshape(blurred, photo.shape));
+    },
   },
   {
     shader: "top_k_mean",

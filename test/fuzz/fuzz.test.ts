@@ -16,7 +16,7 @@ const named = (name: string): AnyOperation => operations.find((operation) => ope
 const WITHOUT_GRADIENT = [
   "anomalyMap", "drawPairs", "exclusiveScan", "foldBatchNorm", "histogram", "imagesToTensor", "normal", "randomWords", "uniform", "gradients",
   "empty", "fromArray", "zeros", "release", "requireGrad", "toArray", "maskUnion", "decodeSafetensors", "encodeSafetensors", "toFloat32",
-  "cosineRate", "stepRate", "placementOf", "scalar",
+  "cosineRate", "stepRate", "tune", "placementOf", "scalar",
   "featureBlockPaste", // adds what test/ops/random.test.ts looks at: its gradients are those of add
 ];
 

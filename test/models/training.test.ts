@@ -118,7 +118,7 @@ describe("a saved training is refused, and nothing changes,", () => {
     const isNone = (part: string) => `old: the state in its metadata is not that of a training: ${part} is missing, or of another kind`;
     await refusal(encodeSafetensors({ ...file, metadata: { ...file.metadata, state: "{" } }), 4, {}, "old: what its metadata says of the training is no JSON");
     await refusal(encodeSafetensors({ ...file, metadata: { ...file.metadata, state: "null" } }), 4, {}, isNone("settings"));
-    for (const [part, value] of [["images", ["a", 1]], ["run", -1], ["taken", 0.5], ["position", {}], ["heldOut", 5], ["hinge", [[0], [0]]], ["optimizerSteps", "a"]]) {
+    for (const [part, value] of [["images", ["a", 1]], ["run", -1], ["taken", 0.5], ["position", {}], ["heldOut", 5], ["hinges", { errors: [0] }], ["optimizerSteps", "a"]]) {
       await refusal(changed({ [part as string]: value }), 4, {}, isNone(part as string));
     }
     await refusal(changed({ run: 7 }), 4, {}, "old is in run 8 of 1: it is damaged");
