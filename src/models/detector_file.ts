@@ -82,7 +82,7 @@ export function detectorConfigOf(metadata: Readonly<Record<string, string>>, nam
 export function configFrom(text: string, name: string): DetectorConfig {
   let config: DetectorConfig;
   try {
-    config = { regions: false, ...(JSON.parse(text) as Omit<DetectorConfig, "regions">) }; // what older files do not say
+    config = JSON.parse(text) as DetectorConfig;
   } catch (cause) {
     throw new InputError(`${name}: the configuration in its metadata is no JSON`, { cause });
   }

@@ -63,7 +63,7 @@ test.each([
   ["--paste-intensity 1,b", "A number is needed"],
   ["--paste-shared 0,", "A number is needed"],
   ["--paste-region 0,1", "4 numbers with commas between them are needed"],
-  ["--paste-steps 1.5", "A whole number of at least 0 is needed"],
+  ["--paste-steps 1.5", "A whole number from 0 to 4294967295 is needed"],
   ["--paste-blur-sigma 0", "A number above 0 is needed"],
   ["--hinge high", "A number is needed"],
   ["--paste-direction up", "Allowed choices are equal, random, differences"],

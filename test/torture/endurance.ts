@@ -36,7 +36,7 @@ export async function endurance(device: Device, steps: number, predictions: numb
   }
   const first = Math.round(FIRST_STAGE * steps);
   const lengths = { epochsAbnormal: 1, epochsNormal: 1, leastAbnormal: first, leastNormal: steps - first, enoughHits: 1 };
-  const training = await Training.begin(device, images(), { inputSize: SIZE, batch: 2, grad: { decoder: "tiny" }, ...lengths });
+  const training = await Training.begin(device, images(), { inputSize: SIZE, batch: 2, grad: { form: "published", decoder: "tiny" }, ...lengths });
   for await (const { taken } of training.fit()) if (taken % (steps / RECORDS) === 0) record("steps", taken);
   const detector = await training.finish();
   for (let i = 1; i <= predictions; i++) {

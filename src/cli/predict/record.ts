@@ -194,7 +194,7 @@ function differenceOf(key: keyof Header, own: Header, found: Header): string {
     case "ignore":
       return `with another ${{ model: "model", roi: "--roi", ignore: "--ignore" }[key]}: ${hash(found[key])}, not ${hash(own[key])}`;
     case "pictures":
-      return `with pictures of the kinds ${found.pictures.join(", ") || "none"}, not ${own.pictures.join(", ") || "none"}`;
+      return `with pictures of the kinds ${String(found.pictures) || "none"}, not ${String(own.pictures) || "none"}`;
     case "shard":
       return `as ${found.shard ? `shard ${found.shard.index}/${found.shard.count}` : "no shard"}, not as ${own.shard ? `${own.shard.index}/${own.shard.count}` : "none"}`;
     default:
