@@ -17,6 +17,7 @@ export interface HingeScore {
  * each is good at was measured: the first finds pixels, the second images.
  */
 export const HINGES = ["abnormal", "residual"] as const;
+/** One of them. */
 export type HingeName = (typeof HINGES)[number];
 /** How each joins; those not named do not. */
 export type HingeScores = { readonly [name in HingeName]?: HingeScore };
