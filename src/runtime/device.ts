@@ -403,7 +403,8 @@ export class Device {
   #throwFailure(): void {
     const failure = this.#failure;
     if (!failure) return;
-    if (failure instanceof GpuError) this.#failure = null; // said once; a lost device stays lost
+    // Others are said once. A lost device stays lost, and nothing that one without memory says can be relied on: whoever asks next must know.
+    if (!(failure instanceof DeviceLostError || failure instanceof OutOfMemoryError)) this.#failure = null;
     throw failure;
   }
 
