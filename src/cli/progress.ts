@@ -1,4 +1,4 @@
-import { Presets, SingleBar } from "cli-progress";
+import progress from "cli-progress";
 import { messages } from "./messages.ts";
 
 /** A piece of work whose end is in sight. */
@@ -12,9 +12,11 @@ const LINE_EVERY = 10_000; // milliseconds, where there is no terminal to redraw
 
 /** A bar with the time left on standard error; plain lines now and then where that is no terminal. */
 export function showProgress(title: string, total: number): Progress {
-  const bar = new SingleBar(
+  const bar = new progress.SingleBar(
     {
-      format: `${title.padEnd(22)} {bar} {percentage}% | {value}/{total} | {eta_formatted} left {note}`,
+      format: `${title.padEnd(30)} {bar} {percentage}% | {value}/{total} | {eta_formatted} {note}`,
+      // a word, not a number, as long as nothing is done from which time could be told
+      formatTime: (left, options, multiple) => (Number.isFinite(left) ? `${progress.Format.TimeFormat(left, options, multiple)} left` : "time left unknown"),
       stream: messages,
       hideCursor: true,
       etaBuffer: 50,
@@ -23,7 +25,7 @@ export function showProgress(title: string, total: number): Progress {
       noTTYOutput: true,
       notTTYSchedule: LINE_EVERY,
     },
-    Presets.shades_classic,
+    progress.Presets.shades_classic,
   );
   bar.start(total, 0, { note: "" });
   let note = "";

@@ -5,20 +5,14 @@ import { rankingBounds, type Bounds } from "./bounds.ts";
 import { imageHistogram } from "./image_histogram.ts";
 import { eachMetric, type MetricName, type Metrics } from "./metrics.ts";
 import { PixelHistogram } from "./pixel_histogram.ts";
-import { rankPixels, requireValid, type PixelRanking, type ScoredMap } from "./pixels.ts";
+import { pixelsOf, rankPixels, requireValid, type PixelRanking, type ScoredMap } from "./pixels.ts";
 import { auroc, averagePrecision, f1Max, rank, type Ranking } from "./ranking.ts";
 
 /** One judged image. */
-export interface Sample {
-  /** By its label, never by its mask. */
+export interface Sample extends ScoredMap {
+  /** By its label, never by its mask; the mask of a good image may be null, that of a defective one is where it is not known. */
   readonly defective: boolean;
   readonly score: number;
-  /** Row-major, width * height. */
-  readonly map: Float32Array;
-  /** Row-major, anything but 0 is defective; null where unknown. A good image needs none. */
-  readonly mask: Uint8Array | null;
-  readonly width: number;
-  readonly height: number;
 }
 
 /** How pixel metrics are made: of all pixels, sorted; of a histogram of bounded size; or the former up to a number of pixels. */
@@ -83,22 +77,22 @@ export class Evaluation {
   }
 
   /**
-   * Takes one more image. Its map and mask are kept, and must not change, for as long as pixels are not streamed.
-   * @throws InputError if the score or a map's value is not finite, or a map or mask is not width * height long
+   * Takes one more image. Its map, its mask and what counts are kept, and must not change, for as long as pixels are not streamed.
+   * @throws InputError as `rankPixels`
    */
   add(sample: Sample): void {
     const name = `image ${this.#images.length}`;
     requireValid(sample, name);
-    const { defective, score, mask } = sample;
+    const { defective, score, map, mask, counted = null, width, height } = sample;
     const known = !defective || mask !== null;
     this.#images.push({ defective, score, pixels: known && this.#options.resamples > 0 ? imageHistogram(sample) : null });
     if (!known) return;
-    this.#pixels += sample.map.length;
+    this.#pixels += pixelsOf(sample);
     if (this.#kept && this.#options.method === "auto" && this.#pixels > this.#options.pixelBudget) {
       for (const map of this.#kept) this.#histogram.add(map);
       this.#kept = null;
     }
-    if (this.#kept) this.#kept.push({ map: sample.map, mask, width: sample.width, height: sample.height });
+    if (this.#kept) this.#kept.push({ map, mask, counted, width, height });
     else this.#histogram.add(sample);
   }
 

@@ -15,12 +15,13 @@ export interface ImageHistogram {
 }
 
 /** @param image a valid one, as `requireValid` says */
-export function imageHistogram({ map, mask, width, height }: ScoredMap): ImageHistogram {
+export function imageHistogram({ map, mask, counted, width, height }: ScoredMap): ImageHistogram {
   const found = mask && connectedRegions(mask, width, height);
   const regions = found && found.count > 0 ? found : null;
   const words = new Uint32Array(map.buffer, map.byteOffset, map.length);
   const [positives, negatives, overlaps] = [new Uint32Array(BINS), new Uint32Array(BINS), new Float64Array(BINS)];
   for (let i = 0; i < words.length; i++) {
+    if (counted?.[i] === 0) continue;
     const bin = orderedWord(words[i]!) >>> BIN_SHIFT;
     const region = regions ? regions.labels[i]! : 0;
     if (region === 0) {

@@ -1,5 +1,5 @@
 import { orderedWord, wordInOrder } from "./float_order.ts";
-import { requireValid, type PixelRanking, type ScoredMap } from "./pixels.ts";
+import { pixelsOf, requireValid, type PixelRanking, type ScoredMap } from "./pixels.ts";
 import { connectedRegions } from "./regions.ts";
 
 const PAGE_BITS = 14; // of the mantissa: bins are 2^-14 of a power of two wide
@@ -44,13 +44,14 @@ export class PixelHistogram {
 
   /** @throws InputError as `rankPixels` */
   add(image: ScoredMap): void {
-    const { map, mask, width, height } = image;
+    const { map, mask, counted, width, height } = image;
     requireValid(image, `image ${this.#images}`);
     this.#images++;
     const regions = mask && connectedRegions(mask, width, height);
     const words = new Uint32Array(map.buffer, map.byteOffset, map.length);
     let marked = 0;
     for (let i = 0; i < words.length; i++) {
+      if (counted?.[i] === 0) continue;
       const ordered = orderedWord(words[i]!);
       const page = (this.#pages[ordered >>> PAGE_SHIFT] ??= newPage());
       const bin = (ordered >>> BIN_SHIFT) & (PAGE - 1);
@@ -65,7 +66,7 @@ export class PixelHistogram {
     }
     this.#regions += regions?.count ?? 0;
     this.#positives += marked;
-    this.#negatives += map.length - marked;
+    this.#negatives += pixelsOf(image) - marked;
   }
 
   /** The ranking of the bins that are not empty, by their lower edges: all pixels of a bin count as tied. */

@@ -8,6 +8,8 @@ export interface ScoredMap {
   readonly map: Float32Array;
   /** Anything but 0 is defective; null where no pixel is. */
   readonly mask: Uint8Array | null;
+  /** Anything but 0 has a part in pixel metrics; null, or nothing, where all pixels have. No defect reaches beyond. */
+  readonly counted?: Uint8Array | null;
   readonly width: number;
   readonly height: number;
 }
@@ -22,14 +24,15 @@ export interface PixelRanking extends Ranking {
  * Ranks the pixels of all images together. Exact: every distinct value is a threshold. Takes up to 24 bytes a pixel
  * besides the images; `PixelHistogram` takes a bounded amount for any number.
  *
- * @throws InputError if a map or mask is not width * height long, or a map holds a number that is not finite
+ * @throws InputError if a map, a mask or what counts is not width * height long, a map holds a number that is not finite, or a defect
+ * lies where nothing counts
  */
 export function rankPixels(images: readonly ScoredMap[]): PixelRanking {
   let pixels = 0;
   let positives = 0;
   for (const [index, image] of images.entries()) {
     requireValid(image, `image ${index}`);
-    pixels += image.map.length;
+    pixels += pixelsOf(image);
     if (image.mask) for (const marked of image.mask) if (marked !== 0) positives++;
   }
   const positive = new Float32Array(positives);
@@ -37,13 +40,13 @@ export function rankPixels(images: readonly ScoredMap[]): PixelRanking {
   const regions = new Uint32Array(positives);
   const areas: number[] = [];
   let [p, n] = [0, 0];
-  for (const { map, mask, width, height } of images) {
+  for (const { map, mask, counted, width, height } of images) {
     const found = mask && connectedRegions(mask, width, height);
     for (let i = 0; i < map.length; i++) {
       if (found && found.labels[i] !== 0) {
         regions[p] = areas.length + found.labels[i]! - 1;
         positive[p++] = map[i]!;
-      } else {
+      } else if (counted?.[i] !== 0) {
         negative[n++] = map[i]!;
       }
     }
@@ -62,17 +65,21 @@ export function rankPixels(images: readonly ScoredMap[]): PixelRanking {
   return { ...ranking, overlaps };
 }
 
+/** How many of its pixels have a part in pixel metrics. */
+export const pixelsOf = ({ map, counted }: ScoredMap): number => (counted ? counted.reduce((sum, part) => sum + (part === 0 ? 0 : 1), 0) : map.length);
+
 /**
  * Requires that an image's parts fit each other and its map can be ranked.
  * @param name what errors call the image
  * @throws InputError as `rankPixels`
  */
-export function requireValid({ map, mask, width, height }: ScoredMap, name: string): void {
-  for (const [what, values] of [["map", map], ["mask", mask ?? map]] as const) {
+export function requireValid({ map, mask, counted, width, height }: ScoredMap, name: string): void {
+  for (const [what, values] of [["map", map], ["mask", mask ?? map], ["counted", counted ?? map]] as const) {
     if (values.length === width * height) continue;
     throw new InputError(`${name}: ${values.length} ${what} values do not make ${width} x ${height} pixels`);
   }
   for (let i = 0; i < map.length; i++) {
     if (!Number.isFinite(map[i]!)) throw new InputError(`${name}: the anomaly map holds ${map[i]} at pixel ${i}; it must be finite`);
+    if (mask && counted && mask[i] !== 0 && counted[i] === 0) throw new InputError(`${name}: pixel ${i} is marked as defective, but does not count`);
   }
 }

@@ -69,12 +69,13 @@ interface Truth {
 
 /**
  * The same where only a part counts: what is marked outside is no defect, and an image of which nothing else is marked is good.
+ * With what counts, as metrics take it.
  * @param counted of the mask's size, as `PictureRegion.inMap` has it; null if everything counts
  */
-export function truthWithin({ defective, mask }: Truth, counted: Uint8Array | null): Truth {
-  if (!counted || !mask) return { defective, mask };
+export function truthWithin({ defective, mask }: Truth, counted: Uint8Array | null): Truth & { readonly counted: Uint8Array | null } {
+  if (!counted || !mask) return { defective, mask, counted };
   const inside = mask.map((marked, i) => marked & counted[i]!);
-  return { defective: defective && (inside.includes(1) || !mask.includes(1)), mask: inside };
+  return { defective: defective && (inside.includes(1) || !mask.includes(1)), mask: inside, counted };
 }
 
 /**

@@ -1,13 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { aupro, proCurve } from "../../src/metrics/aupro.ts";
 import type { Curve } from "../../src/metrics/curve.ts";
-import { evaluate, type Sample } from "../../src/metrics/evaluate.ts";
+import { evaluate, Evaluation, type Sample } from "../../src/metrics/evaluate.ts";
 import { meanMetrics } from "../../src/metrics/metrics.ts";
 import { rankPixels } from "../../src/metrics/pixels.ts";
 import { auroc, averagePrecision, f1Max, precisionRecallCurve, rank, rocCurve } from "../../src/metrics/ranking.ts";
 import { connectedRegions } from "../../src/metrics/regions.ts";
 import { OptionError } from "../../src/runtime/errors.ts";
 import { rng } from "../bounds.ts";
+import { Draws } from "../draws.ts";
 import golden from "../golden/metrics.json";
 
 const ends = ({ x, y }: Curve) => [x[0], y[0], x.at(-1), y.at(-1)];
@@ -240,6 +241,32 @@ describe("evaluate", () => {
     expect(evaluate([sample(true, 2, [0, 9], [1, 1])])).toEqual({
       imageAuroc: null, imageAp: null, imageF1Max: null, pixelAuroc: null, pixelAp: null, pixelF1Max: null, pixelAupro: null,
     });
+  });
+
+  test.each(["exact", "streaming"] as const)("pixels that do not count change nothing but the images' scores: %s", (method) => {
+    const draws = new Draws(7);
+    const [without, within] = [1, 2].map(() => new Evaluation({ method, resamples: 50 })) as [Evaluation, Evaluation];
+    for (let image = 0; image < 12; image++) {
+      const map = Float32Array.from({ length: 36 }, () => draws.unit());
+      const mask = Uint8Array.from(map, (value) => (image % 2 === 1 && value + draws.unit() > 1.6 ? 1 : 0));
+      const sample = { defective: image % 2 === 1, score: draws.unit(), map, mask, width: 6, height: 6 };
+      without.add(sample);
+      // The same in the upper half of a picture, whose lower half would spoil every figure.
+      const below = <T extends Float32Array | Uint8Array>(upper: T, value: number): T => {
+        const whole = upper.constructor === Float32Array ? new Float32Array(72).fill(value) : new Uint8Array(72).fill(value);
+        whole.set(upper);
+        return whole as T;
+      };
+      within.add({ ...sample, map: below(map, image % 3 === 0 ? 9 : -9), mask: below(mask, 0), counted: below(new Uint8Array(36).fill(1), 0), height: 12 });
+    }
+    expect(without.result().pixel?.positives).toBeGreaterThan(10);
+    expect(within.result()).toEqual(without.result());
+  });
+
+  test("a defect where nothing counts is refused", () => {
+    const marked = { map: new Float32Array(2), mask: Uint8Array.of(0, 1), counted: Uint8Array.of(1, 0), width: 2, height: 1 };
+    expect(() => rankPixels([marked])).toThrow("image 0: pixel 1 is marked as defective, but does not count");
+    expect(() => rankPixels([{ ...marked, counted: new Uint8Array(3) }])).toThrow("image 0: 3 counted values do not make 2 x 1 pixels");
   });
 
   test("the mean skips what is undefined", () => {

@@ -59,10 +59,10 @@ test("what counts in a map is what counts in the picture at the same place, and 
 
 test("what is marked outside is no defect, and an image with nothing else marked is good; one without masks keeps its label", () => {
   const counted = Uint8Array.of(1, 1, 0, 0);
-  expect(truthWithin({ defective: true, mask: Uint8Array.of(0, 1, 1, 0) }, counted)).toEqual({ defective: true, mask: Uint8Array.of(0, 1, 0, 0) });
-  expect(truthWithin({ defective: true, mask: Uint8Array.of(0, 0, 1, 1) }, counted)).toEqual({ defective: false, mask: new Uint8Array(4) });
-  expect(truthWithin({ defective: true, mask: new Uint8Array(4) }, counted)).toEqual({ defective: true, mask: new Uint8Array(4) });
-  expect(truthWithin({ defective: true, mask: null }, counted)).toEqual({ defective: true, mask: null });
+  expect(truthWithin({ defective: true, mask: Uint8Array.of(0, 1, 1, 0) }, counted)).toEqual({ defective: true, mask: Uint8Array.of(0, 1, 0, 0), counted });
+  expect(truthWithin({ defective: true, mask: Uint8Array.of(0, 0, 1, 1) }, counted)).toEqual({ defective: false, mask: new Uint8Array(4), counted });
+  expect(truthWithin({ defective: true, mask: new Uint8Array(4) }, counted)).toEqual({ defective: true, mask: new Uint8Array(4), counted });
+  expect(truthWithin({ defective: true, mask: null }, counted)).toEqual({ defective: true, mask: null, counted });
   expect(truthWithin({ defective: true, mask: Uint8Array.of(0, 0, 1, 1) }, null).mask).toEqual(Uint8Array.of(0, 0, 1, 1));
 });
 
