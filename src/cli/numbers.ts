@@ -13,3 +13,10 @@ export const positiveNumber = (most = Number.MAX_VALUE) => (text: string): numbe
   if (!(value > 0 && value <= most)) throw new InvalidArgumentError(`A number above 0${most < Number.MAX_VALUE ? ` and at most ${most}` : ""} is needed.`);
   return value;
 };
+
+/** A number above 0 and below 1, from text. */
+export const fractionOf = (text: string): number => {
+  const value = Number(text);
+  if (!(value > 0 && value < 1)) throw new InvalidArgumentError("A number above 0 and below 1 is needed.");
+  return value;
+};

@@ -1,6 +1,7 @@
 import type { Interval } from "../metrics/bootstrap.ts";
 import type { MetricName } from "../metrics/metrics.ts";
-import type { Calibration } from "../models/calibration.ts";
+import { f1Max, rank } from "../metrics/ranking.ts";
+import { calibratedScore, thresholdsAt, type Calibration, type GoodScores } from "../models/calibration.ts";
 import type { EvaluatedRun, Judged } from "./evaluate_run.ts";
 import { messages } from "./messages.ts";
 
@@ -54,7 +55,7 @@ export function metricsTable({ classes, mean, intervals }: EvaluatedRun, calibra
   }
   lines.push(`in percent${intervals ? "; below each figure its interval of 95 %, of as many images, drawn again and again with replacement" : ""}`);
   lines.push("image: telling defective images from good ones; pixel: finding where the defect is; 100 is perfect, an AUROC of 50 is chance");
-  for (const { data, judged } of classes) lines.push(verdictsOf(data.name, judged, (calibration.classes[data.name] ?? calibration).threshold));
+  for (const { data, judged } of classes) lines.push(...verdictsOf(data.name, judged, calibration.classes[data.name] ?? calibration));
   for (const { data, gap } of classes) if (gap) lines.push(`${data.name}: ${gap}`);
   for (const { data, pixels, errors } of classes) {
     const most = Math.max(...Object.values(errors).map((error) => error ?? 0));
@@ -64,11 +65,21 @@ export function metricsTable({ classes, mean, intervals }: EvaluatedRun, calibra
   return lines.map(printable).join("\n");
 }
 
-/** What the model calls the images, at its threshold. */
-function verdictsOf(name: string, judged: readonly Judged[], threshold: number): string {
+/** What the model calls the images, at its own threshold and at the one that would be the best for them. */
+function verdictsOf(name: string, judged: readonly Judged[], calibration: GoodScores): string[] {
   const [defective, good] = [true, false].map((kind) => judged.filter(({ item }) => item.defective === kind)) as [Judged[], Judged[]];
-  const above = (images: readonly Judged[]): number => images.filter(({ score }) => score > threshold).length;
-  return `${name}: at its own threshold the model catches ${above(defective)} of ${defective.length} defective images, and rejects ${above(good)} of ${good.length} good ones`;
+  const at = (threshold: number): string => {
+    const above = (images: readonly Judged[]): number => images.filter(({ score }) => score > threshold).length;
+    return `catches ${above(defective)} of ${defective.length} defective images, and rejects ${above(good)} of ${good.length} good ones`;
+  };
+  const own = at(calibration.threshold);
+  const lines = [`${name}: at its own threshold the model ${own}`];
+  const best = f1Max(rank(Float64Array.from(judged, ({ score }) => score), Uint8Array.from(judged, ({ item }) => Number(item.defective))));
+  // Rounded down: below the score that is to be caught.
+  const share = best ? Math.min(Math.floor(1000 * calibratedScore(best.threshold, calibration)), 999) / 1000 : 0;
+  if (share === 0) return lines;
+  const there = at(thresholdsAt(calibration, share).threshold);
+  return there === own ? lines : [...lines, `${name}: with predict --threshold ${share}, the best for these images by F1, it ${there}`];
 }
 
 const percent = (fraction: number | null): string => (fraction === null ? "-" : (100 * fraction).toFixed(1));

@@ -68,6 +68,16 @@ export function calibratedScore(score: number, good: Pick<GoodScores, "threshold
   return 1 / (1 + (good.threshold / score) ** steepnessOf(good));
 }
 
+/**
+ * The thresholds for which images that are calibrated to more than `calibrated` are defective: the model's own at 0.5. That of pixels
+ * moves as far, on the scores' logarithmic scale.
+ * @param calibrated above 0 and below 1
+ */
+export function thresholdsAt(good: GoodScores, calibrated: number): Pick<GoodScores, "threshold" | "pixelThreshold"> {
+  const factor = (calibrated / (1 - calibrated)) ** (1 / steepnessOf(good));
+  return { threshold: factor * good.threshold, pixelThreshold: factor * good.pixelThreshold };
+}
+
 /** The logistic's slope: a score is calibrated to 1 / (1 + (threshold / score) ** steepness). */
 export const steepnessOf = ({ threshold, typical }: Pick<GoodScores, "threshold" | "typical">): number =>
   Math.log(1 / TYPICAL_CALIBRATED - 1) / Math.log(threshold / typical);

@@ -136,7 +136,7 @@ test("training without memory for a batch begins anew with half of it, if it may
   await expect(trained("refused", [small])).rejects.toThrow(/^the GPU is out of memory .*; --auto-batch begins anew with half of 2$/);
 });
 
-const options: JudgeOptions = { good: { threshold: 2, typical: 1, pixelThreshold: 3 }, falseReject: 0.01, pixelThreshold: 3, minArea: null, region: null, pictures: new Map(), batch: 4, strict: true };
+const options: JudgeOptions = { good: { threshold: 2, typical: 1, pixelThreshold: 3 }, threshold: 2, pixelThreshold: 3, minArea: null, region: null, pictures: new Map(), batch: 4, strict: true };
 const images = dataset.classes[0]!.train.map(({ path }) => ({ image: at("set", "plate", path), picture: path }));
 await saveDetector(await madeUpDetector(device, 64, { decoder: "tiny" }), at("run"));
 

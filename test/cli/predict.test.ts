@@ -26,6 +26,7 @@ interface Line {
   readonly image: string;
   readonly verdict: string;
   readonly score: number;
+  readonly calibrated: number;
   readonly peak: number;
   readonly width: number;
   readonly height: number;
@@ -157,6 +158,24 @@ describe("regions", () => {
     expect(above[0]!.score).toBe(first!.score);
     const [stricter] = await stained("--pixel-threshold", String(0.99 * first!.peak));
     expect(stricter!.area > 0 && stricter!.area < first!.area).toBe(true);
+  });
+
+  test("a threshold of one's own says what is defective, and moves that of pixels as far; scores stay", async () => {
+    const [usual] = await stained();
+    const calibrated = usual!.calibrated;
+    expect(calibrated).toBeGreaterThan(0.5);
+    const higher = await bigrid(["predict", RUN, join(TESTS, "stain"), "--threshold", String((1 + calibrated) / 2), "--jsonl", at("r.jsonl")]);
+    expect(higher.stdout).toContain(`are called defective: those above ${(1 + calibrated) / 2}, by --threshold`);
+    const [strict] = linesOf(await text("r.jsonl"));
+    expect(strict).toMatchObject({ score: usual!.score, calibrated, verdict: "good" });
+    expect(strict!.area).toBeLessThan(usual!.area);
+    const [same] = await stained("--threshold", "0.5");
+    expect(same).toEqual(usual);
+    const [lax] = await stained("--threshold", "0.001", "--pixel-threshold", String(0.99 * usual!.peak));
+    expect(lax!.area > 0 && lax!.area < usual!.area).toBe(true);
+    for (const [value, words] of [["1", "A number above 0 and below 1 is needed"], ["0", "A number above 0 and below 1 is needed"]] as const) {
+      expect(await predict([GOOD, "--threshold", value])).toMatchObject({ code: 2, stderr: expect.stringContaining(words) as string });
+    }
   });
 
   test("an image of which nothing is left is named", async () => {

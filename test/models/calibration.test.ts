@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { calibratedScore, calibrationOf, type HeldOut } from "../../src/models/calibration.ts";
+import { calibratedScore, calibrationOf, thresholdsAt, type HeldOut } from "../../src/models/calibration.ts";
 import { OptionError } from "../../src/runtime/errors.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
 
@@ -53,6 +53,16 @@ test("a calibrated score is 0.5 at the threshold, 0.1 where good images are, and
   const scores = [0.1, 1, 3, 9, 100].map((score) => calibratedScore(score, good));
   expect(scores).toEqual([...scores].sort((a, b) => a - b));
   expect(scores.at(-1)).toBeLessThan(1);
+});
+
+test("the thresholds at a calibrated score are where it is reached, and move together", () => {
+  const good = { threshold: 6, typical: 2, pixelThreshold: 15 };
+  expect(thresholdsAt(good, 0.5)).toEqual({ threshold: 6, pixelThreshold: 15 });
+  for (const share of [0.001, 0.1, 0.3, 0.9]) {
+    const { threshold, pixelThreshold } = thresholdsAt(good, share);
+    expect(calibratedScore(threshold, good)).toBeCloseTo(share, 12);
+    expect(pixelThreshold / threshold).toBeCloseTo(15 / 6, 12);
+  }
 });
 
 test("the heat of a map begins where good images peak, and spans a factor of twelve", () => {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { text } from "node:stream/consumers";
 import type { Command } from "commander";
-import type { Calibration, GoodScores } from "../../models/calibration.ts";
+import { thresholdsAt, type Calibration, type GoodScores } from "../../models/calibration.ts";
 import type { Detector } from "../../models/detector.ts";
 import { listFolder } from "../../node/dataset.ts";
 import { loadDetector, modelPath } from "../../node/detector_file.ts";
@@ -9,7 +9,7 @@ import { openDevice } from "../../node/device.ts";
 import { readBytes } from "../../node/files.ts";
 import { liesIn, listImages, namesIn } from "../../node/image_list.ts";
 import { InputError } from "../../runtime/errors.ts";
-import { say } from "../output.ts";
+import { percentOf, say } from "../output.ts";
 import { addPredictFlags, requireConsistent, type PredictFlags } from "../predict/flags.ts";
 import type { JudgeOptions } from "../predict/judge.ts";
 import { KeptDetector } from "../predict/kept_detector.ts";
@@ -40,10 +40,14 @@ export function addPredict(program: Command): void {
     const kept = new KeptDetector(detector, open, flags.batch, flags.autoBatch ?? false);
     const options = judgeOptionsOf(detector, flags, outputs, region);
     const settings = await settingsOf(model, flags, options, images);
-    const counts = images === null ? await watchFolder(kept, flags, outputs, options, settings) : await judgeList(kept, images, flags, outputs, options, settings);
+    const counts = images === null ? await watchFolder(kept, flags, outputs, options, settings) : await judgeList(kept, images, flags, outputs, options, settings, limitOf(flags, detector.config.calibration));
     if (flags.failOnDefect && counts.defective > 0) process.exitCode = DEFECT_FOUND;
   });
 }
+
+/** Which scores the summary calls defective. */
+const limitOf = ({ threshold }: PredictFlags, { falseReject }: Calibration): string =>
+  threshold === undefined ? `above 0.500, which ${percentOf(falseReject)} of good images are expected to exceed` : `above ${threshold}, by --threshold`;
 
 /** The images that were named, without what is written. @throws InputError at a folder that cannot be read if `strict` */
 async function imagesOf(words: readonly string[], { strict }: PredictFlags, outputs: Outputs): Promise<readonly string[]> {
@@ -61,17 +65,18 @@ async function imagesOf(words: readonly string[], { strict }: PredictFlags, outp
 
 function judgeOptionsOf(detector: Detector, flags: PredictFlags, { pictures }: Outputs, region: Region | null): JudgeOptions {
   const good = goodScoresOf(detector.config.calibration, flags.class);
-  const { pixelThreshold = good.pixelThreshold, minArea = null, batch, strict = false } = flags;
-  return { good, falseReject: detector.config.calibration.falseReject, pixelThreshold, minArea, region, pictures, batch, strict };
+  const { minArea = null, batch, strict = false } = flags;
+  const { threshold, pixelThreshold } = thresholdsAt(good, flags.threshold ?? 0.5);
+  return { good, threshold, pixelThreshold: flags.pixelThreshold ?? pixelThreshold, minArea, region, pictures, batch, strict };
 }
 
 async function settingsOf(model: string, { class: className, roi, ignore, watch }: PredictFlags, options: JudgeOptions, images: readonly string[] | null): Promise<Settings> {
-  const { good, pixelThreshold, minArea, pictures } = options;
+  const { threshold, pixelThreshold, minArea, pictures } = options;
   const isRectangle = roi !== undefined && Region.isRectangle(roi);
   return {
     model: sha256(await readBytes(model)),
     class: className ?? null,
-    threshold: good.threshold,
+    threshold,
     pixelThreshold,
     minArea,
     roi: roi === undefined ? null : isRectangle ? roi : sha256(await readBytes(roi)),

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, type Command } from "commander";
 import { OptionError } from "../../runtime/errors.ts";
-import { positiveNumber, wholeNumber } from "../numbers.ts";
+import { fractionOf, positiveNumber, wholeNumber } from "../numbers.ts";
 import { WEIGHTS_HELP } from "../options.ts";
 import { addRegionFlags, type RegionFlags } from "../region.ts";
 import type { OutputFlags, Shard } from "./outputs.ts";
@@ -10,6 +10,7 @@ export interface PredictFlags extends OutputFlags, RegionFlags {
   readonly watch?: string;
   readonly settle: number;
   readonly minArea?: number;
+  readonly threshold?: number;
   readonly pixelThreshold?: number;
   readonly class?: string;
   readonly weights?: string;
@@ -37,7 +38,8 @@ export function addPredictFlags(command: Command): Command {
     .option("--watch <dir>", "judge the images in this folder and those that come into it, each once, until a signal ends it")
     .option("--settle <seconds>", "with --watch: without a change for so long, a file is complete", positiveNumber(), 1)
     .option("--min-area <pixels>", "a defect has at least so many pixels; an image without any is good, whatever its score", wholeNumber(1))
-    .option("--pixel-threshold <value>", "of the map, above it a pixel is defective (default: calibrated in training)", positiveNumber())
+    .option("--threshold <share>", "of the calibrated score, above it an image is defective; that of pixels moves as far, as in the report (default: 0.5, the model's own)", fractionOf)
+    .option("--pixel-threshold <value>", "of the map, above it a pixel is defective (default: as --threshold has it)", positiveNumber())
     .option("--class <name>", "which of the trained classes the images are of: its own thresholds apply, instead of the highest of all")
     .option("--weights <file>", WEIGHTS_HELP)
     .option("--batch <n>", "images that the GPU is given at a time", wholeNumber(1), 8)

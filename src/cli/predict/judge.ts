@@ -23,8 +23,8 @@ export interface Item {
 
 export interface JudgeOptions {
   readonly good: GoodScores;
-  /** Share of good images that are expected above the threshold. */
-  readonly falseReject: number;
+  /** Of the score, above it an image is defective. */
+  readonly threshold: number;
   readonly pixelThreshold: number;
   /** Pixels that a defect has at least; an image without such a defect is good then, whatever its score. */
   readonly minArea: number | null;
@@ -118,7 +118,7 @@ async function resultOf(
   { image: path, picture }: Item,
   { image, part }: Usable,
   inspection: Inspection,
-  { good, pixelThreshold, minArea, pictures }: JudgeOptions,
+  { good, threshold, pixelThreshold, minArea, pictures }: JudgeOptions,
 ): Promise<Judged> {
   const { width, height } = image;
   const { score, peak } = inspection;
@@ -136,7 +136,7 @@ async function resultOf(
     image: path,
     score,
     calibrated: calibratedScore(score, good),
-    verdict: score > good.threshold && (minArea === null || found.defects.length > 0) ? "defective" : "good",
+    verdict: score > threshold && (minArea === null || found.defects.length > 0) ? "defective" : "good",
     peak,
     width,
     height,

@@ -15,7 +15,10 @@ import { Refresh } from "./refresh.ts";
 import { inParts, jsonOf } from "./results.ts";
 import { lineOf, printSummary } from "./summary.ts";
 
-/** Judges a list, or a shard's part of it, from where it was left. */
+/**
+ * Judges a list, or a shard's part of it, from where it was left.
+ * @param limit which scores are called defective, for the summary
+ */
 export async function judgeList(
   kept: KeptDetector,
   images: readonly string[],
@@ -23,6 +26,7 @@ export async function judgeList(
   outputs: Outputs,
   options: JudgeOptions,
   settings: Settings,
+  limit: string,
 ): Promise<Counts> {
   const names = new PictureNames(commonFolder(images));
   const all = images.map((image): Item => ({ image, picture: names.next(image) }));
@@ -53,8 +57,8 @@ export async function judgeList(
     if (unreadable > 0) say(`skipped ${unreadable} of ${share.length} images that cannot be used (--strict makes this an error)`);
     if (left.length > 0) say(`${left.length} ${left.length === 1 ? "image" : "images"} in ${((performance.now() - began) / 1000).toFixed(1)} s, ${rate().toFixed(1)} images/s`);
     if (good + defective === 0 && unreadable > 0) throw new InputError(unreadable === 1 ? "the image could not be read" : `none of the ${unreadable} images could be read`);
-    if (json) await printParts(inParts(jsonOf(options.good.threshold, options.pixelThreshold, () => record.results())));
-    else await printSummary(record.results(), counts, outputs, options.falseReject);
+    if (json) await printParts(inParts(jsonOf(options.threshold, options.pixelThreshold, () => record.results())));
+    else await printSummary(record.results(), counts, outputs, limit);
     if (shard && !json) print(`shard ${shard.index} of ${shard.count} is done; when all are: bigrid merge ${outputs.journal} ...`);
     await record.finish(shard ?? null);
     return counts;

@@ -1,4 +1,4 @@
-import { percentOf, print } from "../output.ts";
+import { print } from "../output.ts";
 import type { Outputs } from "./outputs.ts";
 import type { Counts } from "./record.ts";
 import type { Result } from "./results.ts";
@@ -8,8 +8,11 @@ const MOST = 20; // defective images that are named where a table has them all
 export const lineOf = (result: Result): string =>
   result.verdict === "unreadable" ? `${result.verdict}        ${result.image}` : `${result.verdict.padEnd(10)}  ${result.calibrated.toFixed(3)}  ${result.image}`;
 
-/** Prints what was found: every image, or where tables have them the first defective ones, how many there are, and where everything is. */
-export async function printSummary(results: AsyncIterable<Result>, counts: Counts, { csv, jsonl, coco, pictures }: Outputs, falseReject: number | null): Promise<void> {
+/**
+ * Prints what was found: every image, or where tables have them the first defective ones, how many there are, and where everything is.
+ * @param limit which scores are defective ones; null where that was decided elsewhere
+ */
+export async function printSummary(results: AsyncIterable<Result>, counts: Counts, { csv, jsonl, coco, pictures }: Outputs, limit: string | null): Promise<void> {
   const hasTable = csv !== null || jsonl !== null;
   let named = 0;
   for await (const result of results) {
@@ -19,8 +22,7 @@ export async function printSummary(results: AsyncIterable<Result>, counts: Count
   }
   if (hasTable && counts.defective > MOST) print(`... and ${counts.defective - MOST} more`);
   const judged = counts.good + counts.defective;
-  const expected = falseReject === null ? "" : `: those above 0.500, which ${percentOf(falseReject)} of good images are expected to exceed`;
-  print(`${counts.defective} of ${judged} are called defective${expected}`);
+  print(`${counts.defective} of ${judged} are called defective${limit === null ? "" : `: those ${limit}`}`);
   if (!hasTable && coco === null && pictures.size === 0) print("--out DIR writes this as tables, and where the defects are as heat maps");
   for (const [what, path] of [["table", csv], ["lines", jsonl], ["COCO", coco], ...pictures] as const) {
     if (path !== null) print(`${(TITLES[what] ?? what).padEnd(9)} ${path}`);

@@ -694,7 +694,7 @@
     const own = state.threshold === data.threshold;
     byId("threshold-value").textContent = scoreText(state.threshold);
     byId("threshold-words").textContent = words;
-    byId("threshold-origin").textContent = own ? "the model's own" : `the model's own is ${scoreText(data.threshold)}`;
+    byId("threshold-origin").textContent = own ? "the model's own" : `the model's own is ${scoreText(data.threshold)}; predict --threshold ${scoreText(state.threshold)} judges by this one`;
     byId("threshold-reset").hidden = own;
     range.value = state.threshold;
     range.setAttribute("aria-valuetext", `${scoreText(state.threshold)}: ${words}`);
