@@ -1,6 +1,6 @@
 // What a user gets: the packed package, by itself, in an empty project and in a page's. Nothing is asked of the network.
 import { execFile } from "node:child_process";
-import { cp, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { build } from "vite";
@@ -104,6 +104,7 @@ describe("in an empty project", () => {
       process.exit();
     `;
     expect(await outputOf(cwd, "--input-type=module", "-e", script)).toBe("4 6\n");
+    expect((await stat(manifest.bin["bigrid"]!)).mode & 0o111, "npx executes the build's own file").toBe(0o111);
     const bin = join(cwd, "node_modules", "bigrid", manifest.bin["bigrid"]!);
     expect(await outputOf(cwd, bin, "--version")).toBe(`${manifest.version}\n`);
     expect(JSON.parse(await outputOf(cwd, bin, "info", "--json"))).toHaveProperty("adapter.description");
