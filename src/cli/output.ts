@@ -1,6 +1,6 @@
 import type { Interval } from "../metrics/bootstrap.ts";
 import type { MetricName } from "../metrics/metrics.ts";
-import { f1Max, rank } from "../metrics/ranking.ts";
+import { rank, youden } from "../metrics/ranking.ts";
 import { calibratedScore, thresholdsAt, type Calibration, type GoodScores } from "../models/calibration.ts";
 import type { EvaluatedRun, Judged } from "./evaluate_run.ts";
 import { messages } from "./messages.ts";
@@ -74,12 +74,12 @@ function verdictsOf(name: string, judged: readonly Judged[], calibration: GoodSc
   };
   const own = at(calibration.threshold);
   const lines = [`${name}: at its own threshold the model ${own}`];
-  const best = f1Max(rank(Float64Array.from(judged, ({ score }) => score), Uint8Array.from(judged, ({ item }) => Number(item.defective))));
+  const best = youden(rank(Float64Array.from(judged, ({ score }) => score), Uint8Array.from(judged, ({ item }) => Number(item.defective))));
   // Rounded down: below the score that is to be caught.
   const share = best ? Math.min(Math.floor(1000 * calibratedScore(best.threshold, calibration)), 999) / 1000 : 0;
   if (share === 0) return lines;
   const there = at(thresholdsAt(calibration, share).threshold);
-  return there === own ? lines : [...lines, `${name}: with predict --threshold ${share}, the best for these images by F1, it ${there}`];
+  return there === own ? lines : [...lines, `${name}: with predict --threshold ${share}, the best balance of both for these images, it ${there}`];
 }
 
 const percent = (fraction: number | null): string => (fraction === null ? "-" : (100 * fraction).toFixed(1));

@@ -91,15 +91,33 @@ export function averagePrecision(ranking: Ranking): number | null {
   return sum / positives;
 }
 
+/** What a metric is at the threshold where it is the largest. */
+export interface ThresholdValue {
+  readonly value: number;
+  readonly threshold: number;
+}
+
 /** The largest F1 over all thresholds, in [0, 1], and the highest threshold that reaches it; null where a class is absent. */
-export function f1Max(ranking: Ranking): { readonly value: number; readonly threshold: number } | null {
+export function f1Max(ranking: Ranking): ThresholdValue | null {
+  return largest(ranking, (tp, fp) => (2 * tp) / (ranking.positives + tp + fp));
+}
+
+/**
+ * The largest difference of true and false positive rate (Youden's index) over all thresholds, in [0, 1], and the highest threshold
+ * that reaches it; null where a class is absent. Unlike F1 it does not depend on how many of the images are positive.
+ */
+export function youden(ranking: Ranking): ThresholdValue | null {
+  return largest(ranking, (tp, fp) => tp / ranking.positives - fp / ranking.negatives);
+}
+
+/** The largest value over all thresholds, and the highest one that reaches it. */
+function largest(ranking: Ranking, valueOf: (truePositives: number, falsePositives: number) => number): ThresholdValue | null {
   if (!hasBoth(ranking)) return null;
-  const { positives, thresholds, truePositives, falsePositives } = ranking;
-  let best = -1;
+  const { thresholds, truePositives, falsePositives } = ranking;
+  let best = -Infinity;
   let threshold = NaN;
   for (let i = 0; i < thresholds.length; i++) {
-    const tp = truePositives[i]!;
-    const value = (2 * tp) / (positives + tp + falsePositives[i]!);
+    const value = valueOf(truePositives[i]!, falsePositives[i]!);
     if (value > best) [best, threshold] = [value, thresholds[i]!];
   }
   return { value: best, threshold };

@@ -4,7 +4,7 @@ import type { Curve } from "../../src/metrics/curve.ts";
 import { evaluate, Evaluation, type Sample } from "../../src/metrics/evaluate.ts";
 import { meanMetrics } from "../../src/metrics/metrics.ts";
 import { rankPixels } from "../../src/metrics/pixels.ts";
-import { auroc, averagePrecision, f1Max, precisionRecallCurve, rank, rocCurve } from "../../src/metrics/ranking.ts";
+import { auroc, averagePrecision, f1Max, precisionRecallCurve, rank, rocCurve, youden } from "../../src/metrics/ranking.ts";
 import { connectedRegions } from "../../src/metrics/regions.ts";
 import { OptionError } from "../../src/runtime/errors.ts";
 import { rng } from "../bounds.ts";
@@ -135,6 +135,12 @@ test("recall and precision begin at the highest score and end at (1, share of po
   const { x, y } = precisionRecallCurve(rank(Float32Array.of(4, 3, 3, 1), Uint8Array.of(1, 1, 0, 0)));
   expect([...x]).toEqual([0.5, 1, 1]);
   expect([...y]).toEqual([1, 2 / 3, 0.5]);
+});
+
+test("Youden's index is the largest difference of the rates, whatever the share of positives", () => {
+  const ranking = (copies: number) => rank(Float64Array.from([...Array.from({ length: copies }, () => [9, 6, 5, 1]).flat(), 2, 3, 7, 3]), Uint8Array.from({ length: 4 * copies + 4 }, (_, i) => Number(i < 4 * copies)));
+  for (const copies of [1, 7]) expect(youden(ranking(copies))).toEqual({ value: 0.5, threshold: 5 }); // 3 of 4 against 1 of 4
+  expect(youden(rank(Float64Array.of(1, 2), Uint8Array.of(1, 1)))).toBeNull();
 });
 
 test("of two thresholds with the same F1 the higher is named", () => {
