@@ -145,19 +145,22 @@ export class Detector {
   }
 
   /**
-   * Compiles what `inspect` needs for so many images, in parallel. It does so itself; asked before images are there, it need not wait.
+   * Compiles what `inspect` needs for so many images, in parallel, and measures the forms of kernels if the device was opened with
+   * `autotune`. It does so itself; asked before images are there, it need not wait.
    * @param counted whether only a part of the images counts
    */
   async prepare(images: number, counted = false): Promise<void> {
     if (this.#captured.knows(images, counted)) return;
     const { device, config: { inputSize: size } } = this;
     const blank = { width: 8, height: 8, data: new Uint8Array(4 * 8 * 8) };
-    await device.prepare(() => {
+    const compile = (): Promise<void> => device.prepare(() => {
       using _scope = device.scope();
       this.#features.pixelsOf([blank], null);
       const pixels = empty(device, [images, size, size, 3]);
       this.#judge(this.#features.extractFrom(pixels), counted ? empty(device, [images, size, size, 1]) : null);
     });
+    await compile();
+    if (await tunePending(device)) await compile(); // the forms that were found to be the fastest
   }
 
   /**
@@ -203,7 +206,6 @@ export class Detector {
 
   async #inspections(reads: readonly Promise<Float32Array>[]): Promise<Inspection[]> {
     const [maps, scores, peaks] = (await Promise.all(reads)) as [Float32Array, Float32Array, Float32Array];
-    await tunePending(this.device);
     const size = this.config.inputSize;
     return Array.from(scores, (score, i) => ({
       score,

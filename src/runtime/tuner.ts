@@ -31,6 +31,9 @@ export class Tuner {
   readonly #always: boolean;
   #isLoaded = false;
   #noting: boolean;
+  #settling: Promise<unknown> = Promise.resolve();
+  #unsettled = 0;
+  #made = 0;
 
   /** @param always whether every shape that comes up is noted, to be measured by the next `tune` */
   constructor(store: TuningStore | null = null, always = false) {
@@ -43,9 +46,9 @@ export class Tuner {
     return this.#choices;
   }
 
-  /** Whether `tune` has something to measure. */
+  /** Whether `tune` has something to measure, or is measuring. */
   get isPending(): boolean {
-    return this.#open.size > 0;
+    return this.#open.size > 0 || this.#unsettled > 0;
   }
 
   /**
@@ -80,15 +83,28 @@ export class Tuner {
     }
   }
 
-  /** Measures what was noted, and keeps the choices. Returns how many were made. */
+  /** Measures what was noted, one call after another, and keeps the choices. Returns how many were made meanwhile. */
   async settle(device: Device): Promise<number> {
+    const before = this.#made;
+    this.#unsettled++;
+    const settled = this.#settling.catch(() => undefined).then(() => this.#measure(device));
+    this.#settling = settled;
+    try {
+      await settled;
+      return this.#made - before;
+    } finally {
+      this.#unsettled--;
+    }
+  }
+
+  async #measure(device: Device): Promise<void> {
     const open = [...this.#open];
     this.#open.clear();
     const made: Record<string, string> = {};
     for (const [key, { forms, trial }] of open) made[key] = await fastest(device, forms, trial);
     for (const [key, form] of Object.entries(made)) this.#choices.set(key, form);
+    this.#made += open.length;
     if (open.length > 0) await this.#store?.save(made).catch(() => undefined);
-    return open.length;
   }
 }
 

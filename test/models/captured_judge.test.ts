@@ -3,6 +3,7 @@ import type { DecodedImage } from "../../src/io/image.ts";
 import type { Inspection } from "../../src/models/detector.ts";
 import { PictureRegion } from "../../src/models/picture_region.ts";
 import { imagesToTensor } from "../../src/ops/images.ts";
+import { Tuner } from "../../src/runtime/tuner.ts";
 import { toArray } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
 import { madeUpDetector, madeUpPicture } from "../made_up_detector.ts";
@@ -68,4 +69,27 @@ test("only the last shapes are kept, and what they hold is given back", async ()
   expect(device.counters().bindGroups).toBe(known);
   own.release();
   expect(device.memory().bytes).toBeLessThan(before.bytes);
+});
+
+test("where forms of kernels are to be measured, they are before the batch is captured", async () => {
+  const writable = device as { tuner: Tuner };
+  const [fixed, tuner] = [device.tuner, new Tuner(null, true)];
+  const own = await madeUpDetector(device, SIZE, { decoder: "tiny" });
+  writable.tuner = tuner;
+  const capture = vi.spyOn(device, "capture");
+  let measured = 0;
+  capture.mockImplementationOnce((f, options) => {
+    measured = tuner.choices.size;
+    return device.capture(f, options);
+  });
+  try {
+    const [first] = await own.inspect(pictures.slice(0, 1));
+    expect(measured).toBeGreaterThan(0);
+    expect([tuner.choices.size, tuner.isPending]).toEqual([measured, false]);
+    expect((await own.inspect(pictures.slice(0, 1)))[0]).toEqual(first);
+  } finally {
+    capture.mockRestore();
+    writable.tuner = fixed;
+    own.release();
+  }
 });

@@ -63,6 +63,18 @@ test("a device that is to measure notes what comes up by itself", async () => {
   expect(await tunePending(device)).toBe(false);
 });
 
+test("who asks while it is measured waits for the choice, and nothing is measured twice", async () => {
+  use(new Tuner(null, true));
+  const { choose, tried } = work();
+  choose();
+  const first = tunePending(device);
+  expect(device.tuner.isPending).toBe(true);
+  expect(await tunePending(device)).toBe(true);
+  expect(choose()).toBe("short");
+  expect(await first).toBe(true);
+  expect([device.tuner.isPending, tried.filter((form) => form === "short").length]).toEqual([false, 4]); // once to compile, and three rounds
+});
+
 test("another device uses what was kept, without measuring", async () => {
   const { store } = memory();
   use(new Tuner(store));
