@@ -29,7 +29,7 @@ export { DECODERS, gradConfig, type DecoderName, type GradConfig, type GradOptio
 export { STAGES, type AnomalySource, type FeatureSource, type FitOptions, type MarkedFeatures, type Stage } from "./models/grad/fit.ts";
 export { Grad } from "./models/grad/model.ts";
 export { GradTraining, type FitPosition, type FitStep } from "./models/grad/training.ts";
-export { HINGES, type HingeName, type HingeScore, type HingeScores } from "./models/hinge_score.ts";
+export { HINGES, type HingeName, type HingeJoin, type HingeJoins } from "./models/hinges.ts";
 export type { Preprocessing } from "./models/image_features.ts";
 export { PictureRegion } from "./models/picture_region.ts";
 export { Training, type TrainingImage, type TrainingOptions, type TrainingStep } from "./models/training.ts";

@@ -18,7 +18,7 @@ import { createBackbone } from "./create_backbone.ts";
 import type { Checkpoint } from "./efficientnet/checkpoint.ts";
 import type { GradConfig } from "./grad/config.ts";
 import { Grad } from "./grad/model.ts";
-import { anomalyCells, joined, type HingeScores } from "./hinge_score.ts";
+import { anomalyCells, joined, type HingeJoins } from "./hinges.ts";
 import { FeatureExtractor, type Preprocessing } from "./image_features.ts";
 import type { PictureRegion } from "./picture_region.ts";
 
@@ -47,7 +47,7 @@ export interface DetectorConfig {
   readonly regions: boolean;
   readonly grad: GradConfig;
   /** How the hinges' scores join the map and the score. */
-  readonly hinges: HingeScores;
+  readonly hinges: HingeJoins;
   readonly calibration: Calibration;
 }
 

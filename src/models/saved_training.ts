@@ -1,7 +1,7 @@
 import { InputError } from "../runtime/errors.ts";
 import type { HeldOut } from "./calibration.ts";
 import type { FitPosition } from "./grad/training.ts";
-import type { HingeState } from "./hinge_score.ts";
+import type { HingeState } from "./hinges.ts";
 
 /** What a saved training says of itself besides tensors. */
 export interface SavedState {

@@ -20,7 +20,7 @@ import { gradConfig, isJoined, type GradOptions } from "./grad/config.ts";
 import { stagesOf, type AnomalySource, type FeatureSource, type Stage } from "./grad/fit.ts";
 import { Grad } from "./grad/model.ts";
 import { GradTraining, stepsOf, type FitStep } from "./grad/training.ts";
-import { anomalyCells, HINGES, HingeStatistics, type HingeScores } from "./hinge_score.ts";
+import { anomalyCells, HINGES, HingeStatistics, type HingeJoins } from "./hinges.ts";
 import { ChannelStatistics, rawFeatures, standardiserOf, type FeatureExtractor } from "./image_features.ts";
 import type { PictureRegion } from "./picture_region.ts";
 import { savedStateOf, type SavedState } from "./saved_training.ts";
@@ -392,8 +392,8 @@ export class Training {
     return features;
   }
 
-  async #judge(samples: readonly Sample[], onImage: (done: number, total: number) => void = () => undefined): Promise<HingeScores> {
-    const hinges = await this.#hingeScores(samples);
+  async #judge(samples: readonly Sample[], onImage: (done: number, total: number) => void = () => undefined): Promise<HingeJoins> {
+    const hinges = await this.#hingeJoins(samples);
     const detector = this.#detector(this.#config(hinges));
     for (const [i, sample] of samples.entries()) {
       const features = await this.#store.batch([sample.index]);
@@ -407,10 +407,11 @@ export class Training {
   }
 
   /**
-   * How the hinges' scores join the map, by what they are of good images that this model was not trained on, or where there are none, of
-   * those that earlier ones were not; not at all where there are none either: on its own images a hinge is too sure of itself.
+   * How the hinges' scores join the errors: by their spread over good images that this model was not trained on, or where it saw all, over
+   * those that the models of the folds before it did not. Where there are none of either they do not join: a hinge is too sure of images
+   * that it knows.
    */
-  async #hingeScores(samples: readonly Sample[]): Promise<HingeScores> {
+  async #hingeJoins(samples: readonly Sample[]): Promise<HingeJoins> {
     const { config } = this.#model;
     if (config.hingeWeight === 0 && config.residualWeight === 0) return {};
     const own = new HingeStatistics();
@@ -424,7 +425,7 @@ export class Training {
       for (const statistics of [own, this.#hinges]) statistics.add(errors!, hinges);
     }
     const statistics = own.isEmpty ? this.#hinges : own;
-    return statistics.isEmpty ? {} : statistics.scores(config);
+    return statistics.isEmpty ? {} : statistics.joins(config);
   }
 
   /** The errors of an image's cells and the scores of its hinges. */
@@ -435,7 +436,7 @@ export class Training {
     return Promise.all([errors, ...HINGES.map((name) => hinges[name])].map(read));
   }
 
-  #config(hinges: HingeScores): DetectorConfig {
+  #config(hinges: HingeJoins): DetectorConfig {
     const { inputSize, fit } = this.#settings;
     return { backbone: this.#backbone.settings, inputSize, fit, regions: this.#regions, grad: this.#model.config, hinges, calibration: NOT_CALIBRATED };
   }

@@ -80,7 +80,7 @@ test("forms are defaults where there are both branches", () => {
   for (const branches of ["normal", "abnormal"] as const) expect(gradConfig(MAP, { branches })).toMatchObject(published);
 });
 
-const OF_SCORES = ["hingeWeight", "hingeFloor", "residualFloor"]; // change no training: hinge_score.test.ts
+const OF_SCORES = ["hingeWeight", "hingeFloor", "residualFloor"]; // change no training: hinges.test.ts
 
 describe("an option changes what is trained, and its model is read again to the same bits:", () => {
   test("each is looked at", () => {

@@ -6,7 +6,7 @@ import type { GradConfig } from "./grad/config.ts";
 import type { Grad } from "./grad/model.ts";
 
 /** How a hinge's scores join the errors of a reconstruction: weight * max(0, score - floor) is added to them. */
-export interface HingeScore {
+export interface HingeJoin {
   readonly floor: number;
   /** In units of the map, 0 or more. */
   readonly weight: number;
@@ -20,7 +20,7 @@ export const HINGES = ["abnormal", "residual"] as const;
 /** One of them. */
 export type HingeName = (typeof HINGES)[number];
 /** How each joins; those not named do not. */
-export type HingeScores = { readonly [name in HingeName]?: HingeScore };
+export type HingeJoins = { readonly [name in HingeName]?: HingeJoin };
 
 /** What a model says of each position of features `[N,H,W,C]`. */
 export interface AnomalyCells {
@@ -43,10 +43,10 @@ export function anomalyCells(model: Grad, features: Tensor): AnomalyCells {
 }
 
 /** The errors with that hinge's scores, `[N,H,W]`; null where it does not join. */
-export function joined({ errors, hinges }: AnomalyCells, scores: HingeScores, name: HingeName): Tensor | null {
-  const [hinge, score] = [hinges[name], scores[name]];
-  if (!hinge || !score) return null;
-  const [floor, weight] = [scalar(hinge.device, score.floor), scalar(hinge.device, score.weight)];
+export function joined({ errors, hinges }: AnomalyCells, joins: HingeJoins, name: HingeName): Tensor | null {
+  const [hinge, join] = [hinges[name], joins[name]];
+  if (!hinge || !join) return null;
+  const [floor, weight] = [scalar(hinge.device, join.floor), scalar(hinge.device, join.weight)];
   return add(errors, multiply(relu(subtract(hinge, floor)), weight));
 }
 
@@ -81,14 +81,14 @@ export class HingeStatistics {
    * Scores count from `floor` deviations above the mean of good ones, in units of their deviation, `weight` times the errors'.
    * Scores that do not vary say nothing, and do not count.
    */
-  scores({ hingeWeight, hingeFloor, residualWeight, residualFloor }: Pick<GradConfig, "hingeWeight" | "hingeFloor" | "residualWeight" | "residualFloor">): HingeScores {
+  joins({ hingeWeight, hingeFloor, residualWeight, residualFloor }: Pick<GradConfig, "hingeWeight" | "hingeFloor" | "residualWeight" | "residualFloor">): HingeJoins {
     return {
-      ...(hingeWeight > 0 && { abnormal: this.#score("abnormal", hingeFloor, hingeWeight) }),
-      ...(residualWeight > 0 && { residual: this.#score("residual", residualFloor, residualWeight) }),
+      ...(hingeWeight > 0 && { abnormal: this.#join("abnormal", hingeFloor, hingeWeight) }),
+      ...(residualWeight > 0 && { residual: this.#join("residual", residualFloor, residualWeight) }),
     };
   }
 
-  #score(name: HingeName, floor: number, weight: number): HingeScore {
+  #join(name: HingeName, floor: number, weight: number): HingeJoin {
     const { mean, deviation } = this.#moments.get(name)!;
     const unit = deviation > 0 ? this.#moments.get("errors")!.deviation / deviation : 0;
     return { floor: mean + floor * deviation, weight: weight * unit };

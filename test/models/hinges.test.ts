@@ -5,7 +5,7 @@ import type { DetectorConfig } from "../../src/models/detector.ts";
 import { decodeDetector, encodeDetector } from "../../src/models/detector_file.ts";
 import { gradConfig } from "../../src/models/grad/config.ts";
 import { Grad } from "../../src/models/grad/model.ts";
-import { anomalyCells, HingeStatistics, joined, type HingeScore } from "../../src/models/hinge_score.ts";
+import { anomalyCells, HingeStatistics, joined, type HingeJoin } from "../../src/models/hinges.ts";
 import { Training, type TrainingImage } from "../../src/models/training.ts";
 import { Weights } from "../../src/nn/weights.ts";
 import { anomalyMap } from "../../src/ops/losses.ts";
@@ -25,14 +25,14 @@ test("scores count from so many deviations above the mean of good ones, in units
     const [own, first, second] = [errors, abnormal, residual].map((values) => Float32Array.from(values.slice(part, part + 3)));
     statistics.add(own!, { abnormal: first!, residual: second! });
   }
-  const scores = statistics.scores(weights({ hingeWeight: 0.25, hingeFloor: 2, residualWeight: 0.5, residualFloor: -1 }));
+  const scores = statistics.joins(weights({ hingeWeight: 0.25, hingeFloor: 2, residualWeight: 0.5, residualFloor: -1 }));
   expect(scores.abnormal!.floor).toBeCloseTo(mean(abnormal) + 2 * deviation(abnormal), 12);
   expect(scores.abnormal!.weight).toBeCloseTo((0.25 * deviation(errors)) / deviation(abnormal), 12);
   expect(scores.residual!.floor).toBeCloseTo(mean(residual) - deviation(residual), 12);
   expect(scores.residual!.weight).toBeCloseTo((0.5 * deviation(errors)) / deviation(residual), 12);
   const still = new HingeStatistics();
   still.add(Float32Array.of(1, 2), { abnormal: Float32Array.of(3, 3) });
-  expect(still.scores(weights({ hingeWeight: 0.25 }))).toEqual({ abnormal: { floor: 3, weight: 0 } });
+  expect(still.joins(weights({ hingeWeight: 0.25 }))).toEqual({ abnormal: { floor: 3, weight: 0 } });
 });
 
 test("what joins are, above their floors, the hinges' scores of the features as they are", async () => {
@@ -48,7 +48,7 @@ test("what joins are, above their floors, the hinges' scores of the features as 
   expect(residual).toEqual(await toArray(model.residualScores(features!, reconstruction)));
   const scoreOf = (values: Float32Array, weight: number) => ({ floor: [...values].sort((a, b) => a - b)[40]!, weight });
   const scores = { abnormal: scoreOf(abnormal!, 1000), residual: scoreOf(residual!, 30) };
-  const over = (values: Float32Array, { floor, weight }: HingeScore, i: number) => weight * Math.max(0, values[i]! - floor);
+  const over = (values: Float32Array, { floor, weight }: HingeJoin, i: number) => weight * Math.max(0, values[i]! - floor);
   for (const [name, values] of [["abnormal", abnormal!], ["residual", residual!]] as const) {
     (await toArray(joined(cells, scores, name)!)).forEach((x, i) => {
       expect(Math.abs(x - errors![i]! - over(values, scores[name], i))).toBeLessThan(1e-5 * (1 + Math.abs(x)));
@@ -98,7 +98,7 @@ test("statistics go on where others were", () => {
   const second = new HingeStatistics(JSON.parse(JSON.stringify(first.state)) as typeof first.state);
   add(second, [4, 7, 3]);
   const both = weights({ hingeWeight: 1, residualWeight: 1 });
-  expect(second.scores(both)).toEqual(whole.scores(both));
+  expect(second.joins(both)).toEqual(whole.joins(both));
 });
 
 test("a detector keeps in its file how its hinge joins the map, and judges by it", async () => {
