@@ -8,14 +8,12 @@ import { parseCsv } from "../../src/data/layouts/csv.ts";
 import { writeSyntheticSet } from "../../src/node/synthetic.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
 import { temporaryFolder } from "../temporary.ts";
-import { bigrid, PROGRAM } from "./program.ts";
+import { bigrid, PROGRAM, SHORT } from "./program.ts";
 
 const folder = await temporaryFolder();
 const at = (...names: string[]) => join(folder, ...names);
 await writeSyntheticSet(at("set"), { size: 64, train: 6, good: 3, defective: 1, seed: 2 });
-await bigrid([
-  "train", at("set", "weave"), "--out", at("run"), "--size", "64", "--batch", "2", "--epochs-abnormal", "1", "--epochs-normal", "1", "--folds", "0",
-]);
+await bigrid(["train", at("set", "weave"), "--out", at("run"), ...SHORT]);
 const SOURCE = at("set", "weave", "test", "good", "000.png");
 
 const WATCH = ["predict", at("run"), "--watch", at("in"), "--out", at("out"), "--coco", at("coco.json"), "--settle", "0.5", "--batch", "2"];
