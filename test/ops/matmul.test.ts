@@ -16,7 +16,8 @@ describeOperation(pointwiseConv2dOperation);
  * gradients of untransposed ones load both in both ways: only pairs of ways are left to the smallest.
  */
 const LARGER_TILES = MATMUL_FORMS.filter((form) => form.startsWith("tiled")).slice(1);
-const problemsOf = (form: string) => matmulOperation.problems.filter(([, { transposeA, transposeB }]) => !LARGER_TILES.includes(form) || !(transposeA || transposeB));
+const problemsOf = (form: string) =>
+  matmulOperation.problems.filter(([, { transposeA, transposeB }]) => !LARGER_TILES.includes(form) || !(transposeA || transposeB));
 
 describe.each(MATMUL_FORMS)("the form %s computes the same product,", (form) => {
   test.each(problemsOf(form))("%s", async (_why, problem) => {
