@@ -24,7 +24,9 @@ export class AwaitedSignals {
     for (const signal of ENDING) process.on(signal, this.#note);
   }
 
+  /** Notes no more, but where one came: its second copy may be late, and this process is to end as it was going to. */
   ignore(): void {
+    if (this.came) return;
     for (const signal of ENDING) process.off(signal, this.#note);
   }
 }

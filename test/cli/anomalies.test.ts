@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { decodeSafetensors } from "../../src/io/safetensors.ts";
 import { writeSyntheticSet } from "../../src/node/synthetic.ts";
 import { temporaryFolder } from "../temporary.ts";
-import { bigrid } from "./program.ts";
+import { bigrid, SHORT } from "./program.ts";
 
 const folder = await temporaryFolder();
 const at = (...names: string[]) => join(folder, ...names);
@@ -14,7 +14,7 @@ await writeSyntheticSet(at("set"), { size: 64, train: 4, good: 1, defective: 2, 
 for (const part of ["test", "ground_truth"]) await cp(at("set", "plate", part), at("defects", part), { recursive: true });
 
 const train = (run: string, ...words: string[]) =>
-  bigrid(["train", at("set", "plate"), "--out", at(run), "--size", "64", "--batch", "2", "--epochs-abnormal", "1", "--epochs-normal", "1", "--folds", "0", ...words]);
+  bigrid(["train", at("set", "plate"), "--out", at(run), ...SHORT, ...words]);
 
 test("defects of another folder are learnt from, and said to be", async () => {
   const { code, stderr } = await train("run", "--anomalies", at("defects"), "--anomaly-share", "1");

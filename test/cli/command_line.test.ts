@@ -6,16 +6,16 @@ import { describe, expect, test } from "vitest";
 import { decodeSafetensors } from "../../src/io/safetensors.ts";
 import { writeSyntheticSet } from "../../src/node/synthetic.ts";
 import { temporaryFolder } from "../temporary.ts";
-import { bigrid, type Outcome } from "./program.ts";
+import { bigrid, ENOUGH, SHORT, type Outcome } from "./program.ts";
 
 const folder = await temporaryFolder();
 const at = (...names: string[]) => join(folder, ...names);
 
-// One small set and one model for all tests: a few pictures, the least steps.
+// One small set and one model for all tests: a few pictures, few steps.
 await writeSyntheticSet(at("set"), { size: 64, train: 6, good: 3, defective: 2, seed: 2 });
 const train = (root: string, run: string, ...words: string[]) =>
-  bigrid(["train", root, "--out", run, "--size", "64", "--batch", "2", "--epochs-abnormal", "1", "--epochs-normal", "1", "--folds", "0", ...words]);
-const trained = await train(at("set"), at("run"));
+  bigrid(["train", root, "--out", run, ...SHORT, ...words]);
+const trained = await train(at("set"), at("run"), ...ENOUGH);
 
 const METRICS = ["imageAuroc", "imageAp", "imageF1Max", "pixelAuroc", "pixelAp", "pixelF1Max", "pixelAupro"];
 

@@ -7,7 +7,7 @@ import { planOf } from "../../src/models/efficientnet/architecture.ts";
 import { writeSyntheticSet } from "../../src/node/synthetic.ts";
 import { madeUp } from "../made_up_network.ts";
 import { temporaryFolder } from "../temporary.ts";
-import { bigrid } from "./program.ts";
+import { bigrid, SHORT } from "./program.ts";
 
 const folder = await temporaryFolder();
 const at = (...names: string[]) => join(folder, ...names);
@@ -25,10 +25,7 @@ async function writeWeights(path: string, scale: number): Promise<void> {
 await writeSyntheticSet(at("set"), { size: 64, train: 6, good: 2, defective: 2, seed: 2 });
 await writeWeights(at("weights.safetensors"), 1);
 const train = (run: string, ...words: string[]) =>
-  bigrid([
-    "train", at("set", "plate"), "--out", at(run), "--backbone", "efficientnet-b0", "--size", "64", "--batch", "2",
-    "--epochs-abnormal", "1", "--epochs-normal", "1", "--folds", "0", ...words,
-  ], { HF_HUB_CACHE: at("empty") });
+  bigrid(["train", at("set", "plate"), "--out", at(run), "--backbone", "efficientnet-b0", ...SHORT, ...words], { HF_HUB_CACHE: at("empty") });
 const flags = ["--weights", at("weights.safetensors"), "--padding", "symmetric", "--fit", "letterbox"];
 const trained = await train("run", ...flags);
 

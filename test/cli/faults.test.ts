@@ -89,7 +89,7 @@ async function smallMemory(bytes: number): Promise<Device> {
   return small;
 }
 
-const OPTIONS: TrainingOptions = { inputSize: 64, batch: 2, epochsAbnormal: 1, epochsNormal: 1, leastAbnormal: 10, leastNormal: 20, seed: 3 };
+const OPTIONS: TrainingOptions = { inputSize: 64, batch: 2, epochsAbnormal: 1, epochsNormal: 1, epochsResidual: 1, leastAbnormal: 10, leastNormal: 20, leastResidual: 10, seed: 3 };
 const trained = (run: string, devices: readonly (() => Promise<Device>)[], changes: Partial<TrainThroughOptions> = {}, options: TrainingOptions = {}) => {
   const left = [...devices];
   return trainThrough(at("set", "plate"), dataset, at(run), {

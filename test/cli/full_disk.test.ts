@@ -9,7 +9,7 @@ import { writeSyntheticSet } from "../../src/node/synthetic.ts";
 import { device } from "../device.ts";
 import { madeUpDetector } from "../made_up_detector.ts";
 import { temporaryFolder } from "../temporary.ts";
-import { bigrid } from "./program.ts";
+import { bigrid, SHORT } from "./program.ts";
 
 const folder = await temporaryFolder();
 const at = (...names: string[]) => join(folder, ...names);
@@ -36,10 +36,7 @@ async function leave(bytes: number): Promise<void> {
 }
 
 const train = (run: string, ...more: string[]) =>
-  bigrid([
-    "train", at("set", "plate"), "--out", run, "--size", "64", "--batch", "2", "--epochs-abnormal", "1", "--epochs-normal", "1",
-    "--least-abnormal", "10", "--least-normal", "20", "--checkpoint-every", "6", ...more,
-  ]);
+  bigrid(["train", at("set", "plate"), "--out", run, ...SHORT, "--checkpoint-every", "6", ...more]);
 
 describe.skipIf(!isMounted)("on a full disk", () => {
   test("a training ends in one line with its saved states whole, and --resume makes the bytes of one that had room", async () => {

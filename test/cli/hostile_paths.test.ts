@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { writeSyntheticSet } from "../../src/node/synthetic.ts";
 import { temporaryFolder } from "../temporary.ts";
-import { bigrid } from "./program.ts";
+import { bigrid, SHORT } from "./program.ts";
 
 const folder = await temporaryFolder();
 const at = (...names: string[]) => join(folder, ...names);
@@ -24,7 +24,7 @@ const escaped = ODD.replaceAll("\n", "\\n").replaceAll("\x1b", "\\u001b");
 const expectOwnLines = (text: string) => expect(text.split("\n").filter((line) => line.startsWith("<i>") || line.includes("\x1b[31m"))).toEqual([]);
 
 test("a set, a run and images of such names are trained on, judged and reported", async () => {
-  const train = ["train", SET, "--out", RUN, "--size", "64", "--batch", "2", "--epochs-abnormal", "1", "--epochs-normal", "1", "--least-abnormal", "10", "--least-normal", "10", "--folds", "0"];
+  const train = ["train", SET, "--out", RUN, ...SHORT];
   const trained = await bigrid(train);
   expect(trained).toMatchObject({ code: 0 });
 

@@ -8,7 +8,7 @@ import { describe, expect, test } from "vitest";
 import { parseCsv } from "../../src/data/layouts/csv.ts";
 import { writeSyntheticSet } from "../../src/node/synthetic.ts";
 import { temporaryFolder } from "../temporary.ts";
-import { bigrid, PROGRAM, type Outcome } from "./program.ts";
+import { bigrid, ENOUGH, PROGRAM, SHORT, type Outcome } from "./program.ts";
 
 const folder = await temporaryFolder();
 const at = (...names: string[]) => join(folder, ...names);
@@ -16,9 +16,7 @@ const text = (...names: string[]) => readFile(at(...names), "utf8");
 
 await writeSyntheticSet(at("set"), { size: 64, train: 6, good: 3, defective: 2, seed: 2 });
 const RUN = at("run");
-const trained = await bigrid([
-  "train", at("set", "weave"), "--out", RUN, "--size", "64", "--batch", "2", "--epochs-abnormal", "1", "--epochs-normal", "1", "--folds", "0",
-]);
+const trained = await bigrid(["train", at("set", "weave"), "--out", RUN, ...ENOUGH]);
 const TESTS = at("set", "weave", "test");
 const GOOD = join(TESTS, "good", "000.png");
 
@@ -137,17 +135,16 @@ describe("regions", () => {
   });
 
   test("a model says whether it was trained on parts, and a report what counted; a part of nothing is refused", async () => {
-    const TRAIN = ["--size", "64", "--batch", "2", "--epochs-abnormal", "1", "--epochs-normal", "1", "--least-normal", "20", "--folds", "0"];
-    const upper = await bigrid(["train", at("set", "weave"), "--out", at("upper"), ...TRAIN, "--roi", "0,0,64,32"]);
+    const upper = await bigrid(["train", at("set", "weave"), "--out", at("upper"), ...SHORT, "--roi", "0,0,64,32"]);
     expect(upper.stdout).toContain(`bigrid eval ${at("upper")} ${at("set", "weave")} --roi 0,0,64,32 `);
     const evaluated = await bigrid(["eval", at("upper"), at("set", "weave"), "--roi", "0,0,64,32", "--resamples", "0"]);
     expect([evaluated.code, evaluated.stderr.includes("was trained")]).toEqual([0, false]);
     expect(await text("upper", "report.html")).toContain('["What counts","--roi 0,0,64,32"]');
     expect((await bigrid(["predict", at("upper"), GOOD])).stderr).toContain(`${at("upper")} was trained with --roi or --ignore; without the same here`);
     expect((await predict([GOOD, "--roi", "0,0,64,32"])).stderr).toContain(`${RUN} was trained on whole images; with --roi or --ignore`);
-    const nothing = await bigrid(["train", at("set", "weave"), "--out", at("none"), ...TRAIN, "--roi", "64,0,9,9"]);
+    const nothing = await bigrid(["train", at("set", "weave"), "--out", at("none"), ...SHORT, "--roi", "64,0,9,9"]);
     expect([nothing.code, nothing.stderr.includes("the region of interest leaves nothing of")]).toEqual([1, true]);
-    const both = await bigrid(["train", at("set", "weave"), "--out", at("none"), ...TRAIN, "--roi", "0,0,64,32", "--anomalies", at("set", "weave")]);
+    const both = await bigrid(["train", at("set", "weave"), "--out", at("none"), ...SHORT, "--roi", "0,0,64,32", "--anomalies", at("set", "weave")]);
     expect([both.code, both.stderr.trimEnd().split("\n").at(-1)]).toEqual([1, "bigrid: --anomalies are learnt from as a whole: leave out --roi and --ignore, or --anomalies"]);
   });
 

@@ -5,15 +5,14 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { writeSyntheticSet } from "../../src/node/synthetic.ts";
 import { temporaryFolder } from "../temporary.ts";
-import { bigrid, PROGRAM, type Outcome } from "./program.ts";
+import { bigrid, PROGRAM, SHORT, type Outcome } from "./program.ts";
 
 const folder = await temporaryFolder();
 const at = (...names: string[]) => join(folder, ...names);
 await writeSyntheticSet(at("set"), { size: 64, train: 12, good: 1, defective: 1, seed: 2 });
 
 const words = (run: string, ...more: string[]) => [
-  "train", at("set", "plate"), "--out", at(run), "--size", "64", "--batch", "2", "--epochs-abnormal", "1", "--epochs-normal", "1",
-  "--checkpoint-every", "7", ...more,
+  "train", at("set", "plate"), "--out", at(run), ...SHORT, "--least-abnormal", "60", "--least-normal", "200", "--checkpoint-every", "7", ...more,
 ];
 const model = (run: string) => readFile(at(run, "model.safetensors"));
 const checkpoints = (run: string) => readdir(at(run, "checkpoints")).catch(() => []);

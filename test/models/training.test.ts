@@ -140,15 +140,15 @@ describe("what calibrates", () => {
   });
 
   test("is, of a class with few, each part of it judged by a model of its own", async () => {
-    const training = await begin(4, { folds: 2, batch: 1, leastNormal: 100 });
+    const training = await begin(4, { folds: 2, batch: 1, leastAbnormal: 10, leastNormal: 60 });
     const steps = await stepTo(training);
     expect(new Set(steps.map(({ run, runs, stage, steps }) => `${run}/${runs} ${stage} ${steps}`))).toEqual(
-      new Set(["1/3 abnormal 50", "1/3 normal 100", "2/3 abnormal 50", "2/3 normal 100", "3/3 abnormal 52", "3/3 normal 100"]),
+      new Set(["1/3 abnormal 10", "1/3 normal 60", "2/3 abnormal 10", "2/3 normal 60", "3/3 abnormal 12", "3/3 normal 60"]),
     );
     expect(steps.at(-1)!.secondsLeft).toBe(0);
     expect(steps.at(-1)!.taken).toBe(steps.length);
     // Scores of images that were trained on are lower: without folds the threshold is.
-    const [held, seen] = [await training.finish(), await begin(4, { folds: 0, batch: 1, leastNormal: 100 })];
+    const [held, seen] = [await training.finish(), await begin(4, { folds: 0, batch: 1, leastAbnormal: 10, leastNormal: 60 })];
     await stepTo(seen);
     expect(held.config.calibration.typical).toBeGreaterThan((await seen.finish()).config.calibration.typical);
   });

@@ -47,7 +47,7 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
   else response.write(body.subarray(0, cut), () => setTimeout(() => response.destroy(), 20));
 }
 
-const server = createServer(answer);
+const server = createServer({ keepAliveTimeout: 0 }, answer); // pauses of a busy machine are longer than the default
 await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
 afterAll(() => void server.close());
 const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

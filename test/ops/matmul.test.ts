@@ -11,8 +11,16 @@ import { matmulOperation, pointwiseConv2dOperation } from "../operations/matmul.
 describeOperation(matmulOperation);
 describeOperation(pointwiseConv2dOperation);
 
+/**
+ * Larger tiles are the smallest one's code with other constants, slow to compile. How operands are loaded depends on each for itself, and
+ * gradients of untransposed ones load both in both ways: only pairs of ways are left to the smallest.
+ */
+const LARGER_TILES = MATMUL_FORMS.filter((form) => form.startsWith("tiled")).slice(1);
+const problemsOf = (form: string) =>
+  matmulOperation.problems.filter(([, { transposeA, transposeB }]) => !LARGER_TILES.includes(form) || !(transposeA || transposeB));
+
 describe.each(MATMUL_FORMS)("the form %s computes the same product,", (form) => {
-  test.each(matmulOperation.problems)("%s", async (_why, problem) => {
+  test.each(problemsOf(form))("%s", async (_why, problem) => {
     expect(await withForm(form, () => exactnessFault(matmulOperation, problem, 1))).toBeNull();
     expect(await withForm(form, () => boundFault(matmulOperation, problem, 2, "f32"))).toBeNull();
   });
