@@ -113,8 +113,8 @@ export class ChannelStatistics {
   }
 }
 
-// GRAD's similarity is a cosine, of vectors from zero. Were zero the mean, what is like the mean would have no direction to be compared, and
-// a large defect the one that is reconstructed best of all; so the mean lies apart from zero, in each channel by so many deviations.
+// GRAD's similarity is a cosine, of vectors from zero. Were zero the mean, it would say how far a cell is from the mean, not how well it is
+// reconstructed; so the mean lies apart from zero, in each channel by so many deviations (docs/decisions/006-embedded-filters.md).
 const MEAN = 1;
 
 /**
