@@ -113,9 +113,13 @@ export class ChannelStatistics {
   }
 }
 
+// GRAD's similarity is a cosine, of vectors from zero. Were zero the mean, it would say how far a cell is from the mean, not how well it is
+// reconstructed; so the mean lies apart from zero, in each channel by so many deviations (docs/decisions/006-embedded-filters.md).
+const MEAN = 1;
+
 /**
- * Brings each channel to mean 0 and the variance that GRAD's constants are stated for, where the backbone wants that; with what then is
- * the variance of all features, and `[C]` the deviation of each channel's, the caller's to release.
+ * Brings each channel to the same mean and the variance that GRAD's constants are stated for, where the backbone wants that; with what then
+ * is the variance of all features, and `[C]` the deviation of each channel's, the caller's to release.
  */
 export function standardiserOf(
   device: Device,
@@ -127,9 +131,10 @@ export function standardiserOf(
   const variance = variances.reduce((sum, v) => sum + v, 0) / channels;
   // A channel that hardly varies over good images says little; it must not be blown up to noise.
   const floor = 1e-4 * variance;
+  const units = variances.map((v) => Math.sqrt(v + floor));
   const constants = new Map([
-    ["features.offset", backbone.standardise ? means.map((mean) => -mean) : means.map(() => 0)],
-    ["features.scale", backbone.standardise ? variances.map((v) => Math.sqrt(REFERENCE_VARIANCE / (v + floor))) : means.map(() => 1)],
+    ["features.offset", backbone.standardise ? means.map((mean, c) => MEAN * units[c]! - mean) : means.map(() => 0)],
+    ["features.scale", backbone.standardise ? units.map((unit) => Math.sqrt(REFERENCE_VARIANCE) / unit) : means.map(() => 1)],
   ]);
   const scales = constants.get("features.scale")!;
   const deviations = fromArray(device, [channels], Float32Array.from(variances, (v, c) => scales[c]! * Math.sqrt(v)));
