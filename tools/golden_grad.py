@@ -23,6 +23,7 @@ STEPS = 10
 PAIRS = 40
 SAMPLES = 12
 TINY_WIDTH = 48
+RESIDUAL_WIDTH = 64
 THRESHOLD, HINGE = 10.0, 0.5  # at a feature variance of 24
 WEIGHT_KEY, FEATURE_KEY, NOISE_KEY, PASTE_KEY, PAIR_KEY, PROBE_KEY = 1, 5000, 6000, 7000, 8000, 9000
 
@@ -40,6 +41,7 @@ CASES = {
     "frozen branch": {"decoder": "tiny", "blocks": 1, "freeze": "branch"},
     "normal": {"decoder": "tiny", "blocks": 1, "branches": "normal"},
     "abnormal": {"decoder": "tiny", "blocks": 1, "branches": "abnormal"},
+    "joined": {"decoder": "tiny", "blocks": 1, "heads": "separate", "fusion": "none", "freeze": "branch", "residualWeight": 4},
 }
 WHOLE = ["tiny", "mobile", "basic"]  # of the others, losses and the gradients' norms
 
@@ -102,6 +104,11 @@ class Names:
             self.shapes["abnormal.hinge.bias"] = (1,)
         if len(branches) == 2 and options.get("fusion", "learned") == "learned":
             self.shapes["fusion.weight"] = (1,)
+        if options.get("residualWeight", 0) > 0:
+            self.shapes["residual.unit"] = (CHANNELS,)
+            for n, inputs, outputs in ((1, CHANNELS, RESIDUAL_WIDTH), (2, RESIDUAL_WIDTH, 1)):
+                self.shapes[f"residual.layer{n}.weight"] = (inputs, outputs)
+                self.shapes[f"residual.layer{n}.bias"] = (outputs,)
 
     def heads(self, at):
         for head in ("global", "local"):
@@ -150,6 +157,8 @@ def values_of(shapes):
             u = torch.stack([1 + 0.5 * u[0], 0.2 * u[1]])
         elif name.endswith(".running"):
             u = torch.stack([0.1 * u[0], 1 + 0.5 * u[1]])
+        elif name.endswith(".unit"):
+            u = 2 + u
         elif name.endswith(".bias"):
             u = 0.2 * u
         elif name.endswith(".weight"):
@@ -163,7 +172,7 @@ class Model:
     def __init__(self, options):
         self.options = options
         self.values = values_of(Names(options).shapes)
-        self.parameters = {name: v.requires_grad_() for name, v in self.values.items() if not name.endswith(".running")}
+        self.parameters = {name: v.requires_grad_() for name, v in self.values.items() if not name.endswith((".running", ".unit"))}
 
     def conv3x3(self, x, filters, groups=1):
         rsck = self.values[filters]
@@ -232,6 +241,10 @@ class Model:
             return share * r + (1 - share) * r_a
         return r + (r_a if fusion == "sum" else self.values["fusion.weight"] * r_a)
 
+    def residual(self, a, r):
+        layer = lambda x, n: x @ self.values[f"residual.layer{n}.weight"] + self.values[f"residual.layer{n}.bias"]
+        return layer(F.hardswish(layer((r - a).abs() / self.values["residual.unit"], 1)), 2)[..., 0]
+
 
 def has_room(margin):
     assert float(margin.abs().min()) > 2e-5, float(margin.abs().min())
@@ -258,6 +271,11 @@ def loss_of(model, stage, step):
     if stage == "normal":
         a = features_of(step)
         return reconstruction_loss(model.reconstruct(a, noise_of(step), True, options.get("freeze") != "branch"), a)
+    if stage == "residual":
+        a = pasted(step)
+        with torch.no_grad():
+            r = model.reconstruct(a, None, False, False)
+        return hinge_loss(model.residual(a, r), mask_of(step))
     r_a = model.abnormal(pasted(step), noise_of(step), True)
     if options.get("pairs") == "cosine":
         pairs, similar = pairs_of(step)
@@ -270,6 +288,8 @@ def loss_of(model, stage, step):
 
 def trained(stage, options, name):
     is_abnormal, is_grid = name.startswith("abnormal."), name.endswith("Grid")
+    if stage == "residual" or name.startswith("residual."):
+        return stage == "residual" and name.startswith("residual.")
     if stage == "abnormal":
         return is_abnormal or name.startswith("head.")
     return not is_abnormal or (options.get("freeze", "grids") == "grids" and not is_grid)
@@ -295,7 +315,7 @@ def stage_of(options, stage, whole):
     chosen = {name: p for name, p in model.parameters.items() if trained(stage, options, name)}
     grids = [p for name, p in chosen.items() if name.endswith("Grid")]
     others = [p for name, p in chosen.items() if not name.endswith("Grid")]
-    groups = [{"params": params, "lr": rate} for params, rate in ((grids, 0.1), (others, 0.001)) if params]
+    groups = [{"params": params, "lr": rate} for params, rate in ((grids, 0.1), (others, 0.003 if stage == "residual" else 0.001)) if params]
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01)
     losses, gradients = [], None
     for step in range(STEPS if whole else 1):
@@ -324,7 +344,8 @@ def case_of(name, options):
         if options.get("branches") != "normal":
             result["abnormal"] = summary(Model(options).abnormal(features_of(0), noise_of(0), True))
     stages = ["normal"] if options.get("branches") == "normal" else ["abnormal", "normal"]
-    result["stages"] = {stage: stage_of(options, stage, name in WHOLE) for stage in stages}
+    stages += ["residual"] if options.get("residualWeight", 0) > 0 else []
+    result["stages"] = {stage: stage_of(options, stage, name in WHOLE or stage == "residual") for stage in stages}
     return result
 
 

@@ -74,6 +74,7 @@ function valueOf(name: string, shape: Shape, u: number, i: number): number {
   if (name === "fusion.weight") return -0.2;
   if (name.endsWith(".affine")) return isFirstRow ? 1 + 0.5 * u : 0.2 * u;
   if (name.endsWith(".running")) return isFirstRow ? 0.1 * u : 1 + 0.5 * u;
+  if (name.endsWith(".unit")) return 2 + u;
   if (name.endsWith(".bias")) return 0.2 * u;
   if (!name.endsWith(".weight")) return u;
   return u * Math.sqrt(3 / (name.endsWith("depthwise.weight") ? 9 : countOf(shape.slice(0, -1))));
@@ -127,7 +128,8 @@ describe.each(CASES.map((row) => [row.name, row] as const))("GRAD, %s,", (_name,
     const names = new Map([...model.weights.parameters].map(([name, parameter]) => [parameter, name]));
     expect(new Set(optimizer.parameters.map((parameter) => names.get(parameter)))).toEqual(new Set(Object.keys(want.gradients)));
     for (const [step, loss] of want.losses.entries()) {
-      const inputs = inputsOf(stage, step, options);
+      const given = inputsOf(stage, step, options);
+      const inputs = { ...given, reconstruction: stage === "residual" ? model.reconstruct(given.features, null, "inference") : null };
       const { results, grads } = gradients(() => stageLoss(stage, model, inputs), optimizer.parameters);
       expect(Math.abs((await toArray(results[0]!))[0]! / loss - 1), `loss of step ${step}`).toBeLessThan(BOUND);
       for (const [i, parameter] of step === 0 ? optimizer.parameters.entries() : []) {
@@ -138,8 +140,8 @@ describe.each(CASES.map((row) => [row.name, row] as const))("GRAD, %s,", (_name,
         else expect(Math.abs(Math.hypot(...(await toArray(gradient!))) - its), `gradient of ${name}`).toBeLessThan(BOUND * Math.max(its, 1e-6));
       }
       optimizer.step(grads);
-      const { features, mask, noise, pairs } = inputs;
-      const used = [...results, ...grads, features, mask, noise, pairs?.pairs, pairs?.similar];
+      const { features, mask, noise, pairs, reconstruction } = inputs;
+      const used = [...results, ...grads, features, mask, noise, pairs?.pairs, pairs?.similar, reconstruction];
       used.forEach((tensor) => tensor && release(tensor));
     }
     for (const [name, its] of Object.entries(want.after ?? {})) {
