@@ -1,11 +1,13 @@
 // Devices that are lost, that run out of memory, and training that comes to nothing: what follows is the same as if nothing had been, or one line.
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import { messages } from "../../src/cli/messages.ts";
 import { judge, type JudgeOptions } from "../../src/cli/predict/judge.ts";
 import { KeptDetector } from "../../src/cli/predict/kept_detector.ts";
 import { trainThrough, type TrainThroughOptions } from "../../src/cli/train_run.ts";
+import type { Detector } from "../../src/models/detector.ts";
 import type { TrainingOptions } from "../../src/models/training.ts";
 import { readDataset } from "../../src/node/dataset.ts";
 import { loadDetector, saveDetector } from "../../src/node/detector_file.ts";
@@ -173,6 +175,19 @@ describe("in prediction", () => {
     expect(await judged([small, small, small], true)).toEqual(before);
     await expect(judged([small])).rejects.toThrow(/^the GPU is out of memory with \d+ bytes in use \(allocating \d+ bytes: no more\): use a smaller batch, on a new device; --auto-batch does so by itself$/);
   });
+});
+
+test("prediction has ended when nothing is compiled any more, whatever ended it", async () => {
+  let compiling = 0;
+  const prepare = async (): Promise<void> => {
+    compiling++;
+    await setTimeout(50);
+    compiling--;
+  };
+  const kept = new KeptDetector({ prepare } as unknown as Detector, () => Promise.reject(new Error("no other")), options.batch, false);
+  await expect(judge(kept, [{ image: at("absent.png"), picture: "" }], options).next()).rejects.toThrow("absent.png");
+  expect(compiling).toBe(0);
+  expect(await judge(new KeptDetector({} as Detector, () => Promise.reject(new Error("no other")), options.batch, false), [], options).next()).toEqual({ done: true, value: undefined });
 });
 
 describe("a device without memory", () => {

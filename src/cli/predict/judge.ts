@@ -49,15 +49,21 @@ const DECODED_AHEAD = Math.max(4, Number(process.env["UV_THREADPOOL_SIZE"] ?? 4)
  * @throws InputError at the first image that cannot be read if `strict`; if a picture cannot be written
  */
 export async function* judge<T extends Item>(kept: KeptDetector, items: readonly T[], options: JudgeOptions): AsyncGenerator<readonly (readonly [T, Result])[]> {
-  kept.use((detector, most) => detector.prepare(Math.min(items.length, most), options.region !== null)).catch(() => undefined); // while images are decoded
+  if (items.length === 0) return;
+  const prepared = kept.use((detector, most) => detector.prepare(Math.min(items.length, most), options.region !== null)); // while images are decoded
+  prepared.catch(() => undefined); // a batch meets the same
   let before: Promise<readonly (readonly [T, Result])[]> | null = null;
-  for await (const batch of batchesOf(decodeImages(items, ({ image }) => image, Math.max(DECODED_AHEAD, options.batch), AHEAD_BYTES), options.batch)) {
-    const begun = kept.use((detector, most) => judgeBatch(detector, batch, most, options));
-    begun.catch(() => undefined); // awaited below, after that before it
+  try {
+    for await (const batch of batchesOf(decodeImages(items, ({ image }) => image, Math.max(DECODED_AHEAD, options.batch), AHEAD_BYTES), options.batch)) {
+      const begun = kept.use((detector, most) => judgeBatch(detector, batch, most, options));
+      begun.catch(() => undefined); // awaited below, after that before it
+      if (before) yield await before;
+      before = begun;
+    }
     if (before) yield await before;
-    before = begun;
+  } finally {
+    await Promise.allSettled([prepared, before]); // Dawn crashes where a process ends while it compiles
   }
-  if (before) yield await before;
 }
 
 /** Groups of so many images, fewer if they are large. */
