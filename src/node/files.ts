@@ -78,15 +78,16 @@ const PART = /\.\d+-\d+\.part$/;
 
 /**
  * Removes what a process that was killed has left beside files that it was writing.
- * @param isOwn says of a file's path whether nobody else writes it now
+ * @param isOver says of a file's path, and of that of the part which it was to become, whether nobody writes it now
  */
-export async function removeParts(folder: string, isOwn: (path: string) => boolean, recursive = false): Promise<void> {
+export async function removeParts(folder: string, isOver: (path: string, part: string) => boolean | Promise<boolean>, recursive = false): Promise<void> {
   const entries = await readdir(folder, { recursive, withFileTypes: true }).catch(() => []); // what cannot be listed is met when it is written
   for (const { name, parentPath } of entries.filter(({ name }) => PART.test(name))) {
-    const path = join(parentPath, name);
-    if (isOwn(path.replace(PART, ""))) await rm(path, { force: true }).catch(() => undefined);
+    const part = join(parentPath, name);
+    if (await isOver(part.replace(PART, ""), part)) await rm(part, { force: true }).catch(() => undefined);
   }
 }
+
 const LEFT_OVER = 3_600_000; // milliseconds without a change after which nobody is still writing a file
 
 /**
@@ -98,19 +99,17 @@ export async function ensureWritableFolder(path: string): Promise<void> {
   try {
     await makeFolder(resolve(path));
     await rmdir(await mkdtemp(join(path, ".bigrid-"))); // asking for permission is not enough: it does not know all that can fail
-    await removeLeftOver(path);
+    await removeParts(path, (_path, part) => isLeftOver(part));
   } catch (error) {
     const reason = writeReasonOf(error, `nothing can be made there (${ELSEWHERE})`);
     throw new InputError(`cannot write to the folder ${path}: ${reason}`, { cause: error });
   }
 }
 
-async function removeLeftOver(folder: string): Promise<void> {
-  for (const name of (await readdir(folder)).filter((name) => PART.test(name))) {
-    const path = join(folder, name);
-    const found = await stat(path).catch(() => null); // null: gone, it was being written
-    if (found && Date.now() - found.mtimeMs > LEFT_OVER) await rm(path, { force: true });
-  }
+/** Whether a part is as old as only what was left over can be; not one that is gone: it was being written. */
+async function isLeftOver(part: string): Promise<boolean> {
+  const found = await stat(part).catch(() => null);
+  return found !== null && Date.now() - found.mtimeMs > LEFT_OVER;
 }
 
 /** As mkdir's `recursive`, which goes round for ever where the system has no folder and takes none, as in /proc (seen in Node 20). */
