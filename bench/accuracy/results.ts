@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import type { Metrics } from "../../src/metrics/metrics.ts";
+import { METRIC_TITLES, METRICS, type Metrics } from "../../src/metrics/metrics.ts";
 import { writeFileAtomic } from "../../src/node/files.ts";
 
 /** What is compared: the model's branches, or the baseline without a model. */
@@ -28,13 +28,7 @@ export interface Result {
 type Key = Pick<Result, "dataset" | "backbone" | "choice" | "seed" | "options">;
 
 const COLUMNS: readonly (readonly [key: keyof Metrics | "peakAuroc", title: string])[] = [
-  ["imageAuroc", "image AUROC"],
-  ["imageAp", "AP"],
-  ["imageF1Max", "F1-max"],
-  ["pixelAuroc", "pixel AUROC"],
-  ["pixelAp", "AP"],
-  ["pixelF1Max", "F1-max"],
-  ["pixelAupro", "AUPRO"],
+  ...METRICS.map((name) => [name, METRIC_TITLES[name]] as const),
   ["peakAuroc", "image AUROC by peak"],
 ];
 const SEEN = ["inputSize", "fit", "padding"]; // what a baseline must share with a model beside it

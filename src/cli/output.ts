@@ -1,5 +1,5 @@
 import type { Interval } from "../metrics/bootstrap.ts";
-import type { MetricName } from "../metrics/metrics.ts";
+import { METRIC_TITLES, METRICS, type MetricName } from "../metrics/metrics.ts";
 import { rank, youden } from "../metrics/ranking.ts";
 import { calibratedScore, thresholdsAt, type Calibration, type GoodScores } from "../models/calibration.ts";
 import type { EvaluatedRun, Judged } from "./evaluate_run.ts";
@@ -25,15 +25,6 @@ export async function printParts(parts: AsyncIterable<string>): Promise<void> {
 /** "1.5 %". */
 export const percentOf = (share: number): string => `${Number((100 * share).toPrecision(3))} %`;
 
-const COLUMNS: readonly (readonly [key: MetricName, title: string])[] = [
-  ["imageAuroc", "image AUROC"],
-  ["imageAp", "AP"],
-  ["imageF1Max", "F1-max"],
-  ["pixelAuroc", "pixel AUROC"],
-  ["pixelAp", "AP"],
-  ["pixelF1Max", "F1-max"],
-  ["pixelAupro", "AUPRO"],
-];
 const GAP = 2;
 const INTERVAL_WIDTH = "100.0-100.0".length;
 
@@ -47,7 +38,7 @@ export function metricsTable({ classes, mean, intervals }: EvaluatedRun, calibra
   const width = Math.max(5, ...rows.map(({ name }) => name.length));
   const widthOf = (title: string): number => GAP + Math.max(intervals ? INTERVAL_WIDTH : "100.0".length, title.length);
   const line = (name: string, cell: (key: MetricName, title: string) => string): string =>
-    name.padEnd(width) + COLUMNS.map(([key, title]) => cell(key, title).padStart(widthOf(title))).join("");
+    name.padEnd(width) + METRICS.map((key) => cell(key, METRIC_TITLES[key]).padStart(widthOf(METRIC_TITLES[key]))).join("");
   const lines = [line("class", (_, title) => title)];
   for (const { name, metrics, intervals } of rows) {
     lines.push(line(name, (key) => percent(metrics[key])));

@@ -3,6 +3,11 @@ export const METRICS = ["imageAuroc", "imageAp", "imageF1Max", "pixelAuroc", "pi
 /** The name of one. */
 export type MetricName = (typeof METRICS)[number];
 
+/** What each is called above a column, in that order. */
+export const METRIC_TITLES: Readonly<Record<MetricName, string>> = {
+  imageAuroc: "image AUROC", imageAp: "AP", imageF1Max: "F1-max", pixelAuroc: "pixel AUROC", pixelAp: "AP", pixelF1Max: "F1-max", pixelAupro: "AUPRO",
+};
+
 /** Fractions in [0, 1]; null where undefined: no defects, nothing good, no masks. */
 export type Metrics = Readonly<Record<MetricName, number | null>>;
 
