@@ -14,9 +14,9 @@ const LINE_EVERY = 10_000; // milliseconds, where there is no terminal to redraw
 export function showProgress(title: string, total: number): Progress {
   const bar = new progress.SingleBar(
     {
-      format: `${title.padEnd(30)} {bar} {percentage}% | {value}/{total} | {eta_formatted} {note}`,
-      // a word, not a number, as long as nothing is done from which time could be told
-      formatTime: (left, options, multiple) => (Number.isFinite(left) ? `${progress.Format.TimeFormat(left, options, multiple)} left` : "time left unknown"),
+      format: `${title.padEnd(30)} {bar} {percentage}% | {value}/{total}{eta_formatted} {note}`,
+      // nothing as long as nothing is done from which time could be told
+      formatTime: (left, options, multiple) => (left > 0 ? ` | ${progress.Format.TimeFormat(left, options, multiple)} left` : ""),
       stream: messages,
       hideCursor: true,
       etaBuffer: 50,
