@@ -15,7 +15,7 @@ export function showProgress(title: string, total: number): Progress {
   const bar = new progress.SingleBar(
     {
       format: `${title.padEnd(30)} {bar} {percentage}% | {value}/{total}{eta_formatted} {note}`,
-      // nothing as long as nothing is done from which time could be told
+      // Nothing as long as nothing is done from which time could be told; the bar says so by words that are no numbers.
       formatTime: (left, options, multiple) => (left > 0 ? ` | ${progress.Format.TimeFormat(left, options, multiple)} left` : ""),
       stream: messages,
       hideCursor: true,

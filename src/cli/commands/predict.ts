@@ -40,7 +40,9 @@ export function addPredict(program: Command): void {
     const kept = new KeptDetector(detector, open, flags.batch, flags.autoBatch ?? false);
     const options = judgeOptionsOf(detector, flags, outputs, region);
     const settings = await settingsOf(model, flags, options, images);
-    const counts = images === null ? await watchFolder(kept, flags, outputs, options, settings) : await judgeList(kept, images, flags, outputs, options, settings, limitOf(flags, detector.config.calibration));
+    const counts = images === null
+      ? await watchFolder(kept, flags, outputs, options, settings)
+      : await judgeList(kept, images, flags, outputs, options, settings, limitOf(flags, detector.config.calibration));
     if (flags.failOnDefect && counts.defective > 0) process.exitCode = DEFECT_FOUND;
   });
 }
