@@ -29,16 +29,21 @@ export class Tuner {
   readonly #choices = new Map<string, string>();
   readonly #open = new Map<string, Open>();
   readonly #always: boolean;
+  readonly #measure: typeof millisecondsOf;
   #isLoaded = false;
   #noting: boolean;
   #settling: Promise<unknown> = Promise.resolve();
   #unsettled = 0;
   #made = 0;
 
-  /** @param always whether every shape that comes up is noted, to be measured by the next `tune` */
-  constructor(store: TuningStore | null = null, always = false) {
+  /**
+   * @param always whether every shape that comes up is noted, to be measured by the next `tune`
+   * @param measure the time that work takes
+   */
+  constructor(store: TuningStore | null = null, always = false, measure = millisecondsOf) {
     this.#store = store;
     this.#always = this.#noting = always;
+    this.#measure = measure;
   }
 
   /** What was measured so far, or read: forms by what they are for. */
@@ -87,7 +92,7 @@ export class Tuner {
   async settle(device: Device): Promise<number> {
     const before = this.#made;
     this.#unsettled++;
-    const settled = this.#settling.catch(() => undefined).then(() => this.#measure(device));
+    const settled = this.#settling.catch(() => undefined).then(() => this.#measureOpen(device));
     this.#settling = settled;
     try {
       await settled;
@@ -97,11 +102,17 @@ export class Tuner {
     }
   }
 
-  async #measure(device: Device): Promise<void> {
+  async #measureOpen(device: Device): Promise<void> {
     const open = [...this.#open];
     this.#open.clear();
     const made: Record<string, string> = {};
-    for (const [key, { forms, trial }] of open) made[key] = await fastest(device, forms, trial);
+    for (const [key, { forms, trial }] of open) {
+      made[key] = await fastest(forms, (form) =>
+        this.#measure(device, () => {
+          using _scope = device.scope();
+          trial(form);
+        }));
+    }
     for (const [key, form] of Object.entries(made)) this.#choices.set(key, form);
     this.#made += open.length;
     if (open.length > 0) await this.#store?.save(made).catch(() => undefined);
@@ -109,14 +120,11 @@ export class Tuner {
 }
 
 /** The form that took least time, in rounds, so that what else the machine does meets all of them. */
-async function fastest(device: Device, forms: readonly string[], trial: (form: string) => void): Promise<string> {
+async function fastest(forms: readonly string[], measure: (form: string) => Promise<number>): Promise<string> {
   const least = new Map<string, number>();
   const take = async (form: string): Promise<void> => {
     try {
-      const milliseconds = await millisecondsOf(device, () => {
-        using _scope = device.scope();
-        trial(form);
-      });
+      const milliseconds = await measure(form);
       least.set(form, Math.min(least.get(form) ?? Infinity, milliseconds));
     } catch (error) {
       if (error instanceof DeviceLostError || form === forms[0]) throw error;

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { matmul } from "../../src/ops/matmul.ts";
 import { normal } from "../../src/ops/random.ts";
 import { GpuError } from "../../src/runtime/errors.ts";
+import type { millisecondsOf } from "../../src/runtime/timing.ts";
 import { tune, tunePending, Tuner, type TuningStore } from "../../src/runtime/tuner.ts";
 import { fromArray, toArray, type Tensor } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
@@ -24,18 +25,27 @@ function memory(kept: unknown = null) {
   return { store, at };
 }
 
-/** Work of three forms, of which the fixed one takes some fifty times as long as "short"; which were tried. */
+/** A dispatch takes a millisecond. */
+const count: typeof millisecondsOf = async (at, run) => {
+  const { dispatches } = at.counters();
+  run();
+  await at.finish();
+  return at.counters().dispatches - dispatches;
+};
+const tunerOf = (store: TuningStore | null, always = false): Tuner => new Tuner(store, always, count);
+
+/** Work of three forms, of which "short" takes least; which were tried. */
 function work() {
   const tried: string[] = [];
   const trial = (form: string): void => {
     tried.push(form);
-    for (let i = 0; i < (form === "short" ? 1 : 50); i++) normal(device, [4096], { seed: 1, stream: 1, step: i });
+    for (let i = 0; i < (form === "short" ? 1 : 3); i++) normal(device, [4], { seed: 1, stream: 1, step: i });
   };
   return { tried, choose: () => device.tuner.choose("work", ["long", "short", "also long"], trial) };
 }
 
 test("nothing is measured unless that was asked for", async () => {
-  use(new Tuner(memory({ work: "short" }).store));
+  use(tunerOf(memory({ work: "short" }).store));
   const { choose, tried } = work();
   expect([choose(), choose()]).toEqual(["long", "long"]);
   expect(await tunePending(device)).toBe(false);
@@ -44,7 +54,7 @@ test("nothing is measured unless that was asked for", async () => {
 
 test("what tune's work meets is measured once, and the fastest form runs from then on", async () => {
   const { store, at } = memory();
-  use(new Tuner(store));
+  use(tunerOf(store));
   const { choose, tried } = work();
   expect(await tune(device, choose)).toBe(1);
   expect(choose()).toBe("short");
@@ -55,7 +65,7 @@ test("what tune's work meets is measured once, and the fastest form runs from th
 });
 
 test("a device that is to measure notes what comes up by itself", async () => {
-  use(new Tuner(null, true));
+  use(tunerOf(null, true));
   const { choose } = work();
   expect(choose()).toBe("long");
   expect(await tunePending(device)).toBe(true);
@@ -64,7 +74,7 @@ test("a device that is to measure notes what comes up by itself", async () => {
 });
 
 test("who asks while it is measured waits for the choice, and nothing is measured twice", async () => {
-  use(new Tuner(null, true));
+  use(tunerOf(null, true));
   const { choose, tried } = work();
   choose();
   const first = tunePending(device);
@@ -77,9 +87,9 @@ test("who asks while it is measured waits for the choice, and nothing is measure
 
 test("another device uses what was kept, without measuring", async () => {
   const { store } = memory();
-  use(new Tuner(store));
+  use(tunerOf(store));
   await tune(device, work().choose);
-  await use(new Tuner(store, true)).load();
+  await use(tunerOf(store, true)).load();
   const { choose, tried } = work();
   expect([choose(), await tunePending(device), tried]).toEqual(["short", false, []]);
 });
@@ -93,7 +103,7 @@ describe("is measured again where what was kept is", () => {
     ["of something else", { play: "short" }],
   ])("%s", async (_what, kept) => {
     const { store, at } = memory(typeof kept === "object" ? kept : null);
-    use(new Tuner({ ...store, load: () => Promise.resolve(kept) }));
+    use(tunerOf({ ...store, load: () => Promise.resolve(kept) }));
     const { choose } = work();
     expect([await tune(device, choose), choose()]).toEqual([1, "short"]);
     expect(at.kept).toMatchObject({ work: "short" });
@@ -101,7 +111,7 @@ describe("is measured again where what was kept is", () => {
 
   test("in a place that can neither be read nor written", async () => {
     const refuse = () => Promise.reject(new Error("no"));
-    use(new Tuner({ load: refuse, save: refuse }));
+    use(tunerOf({ load: refuse, save: refuse }));
     const { choose } = work();
     expect([await tune(device, choose), choose()]).toEqual([1, "short"]);
   });
