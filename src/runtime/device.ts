@@ -220,8 +220,8 @@ export class Device {
 
   /**
    * Runs `f` once and notes what it sends to the GPU, to do it again without running `f`: the same kernels with the same
-   * params on the same buffers, to the same bits as `f` would. Tensors from outside are read where they are: write into
-   * them what is new. Tensors made inside stay the program's.
+   * params on the same buffers, to the same bits as `f` would, but for what neither a tensor from outside nor one that was kept
+   * depends on. Tensors from outside are read where they are: write into them what is new. Tensors made inside stay the program's.
    *
    * @throws Error where `f` reads back, releases a tensor from outside, or captures
    */
@@ -263,8 +263,10 @@ export class Device {
     const offset = this.#writeParams(kernel, params);
     this.#pass ??= this.#beginPass(kernel.label);
     const group = this.#bindGroup(kernel, buffers);
-    this.#recording?.lifetimes?.used(Object.values(buffers).map((part) => resourceOf(part).buffer));
-    this.#recording?.dispatch(kernel, group, new Uint8Array(this.#paramsHost, offset, PARAM_SLOT_BYTES), [x, y]);
+    if (this.#recording) {
+      const bound = kernel.bindings.map(({ name }) => resourceOf(buffers[name]!).buffer);
+      this.#recording.dispatch(kernel, group, bound, new Uint8Array(this.#paramsHost, offset, PARAM_SLOT_BYTES), [x, y]);
+    }
     this.#pass.setPipeline(kernel.pipeline);
     this.#pass.setBindGroup(0, group);
     this.#pass.setBindGroup(1, this.#paramsGroup, [offset]);
@@ -309,8 +311,7 @@ export class Device {
   clear(buffer: GPUBuffer, bytes: number): void {
     if (this.#rehearsal) return this.#rehearsal.clear(buffer, bytes);
     this.#throwFailure();
-    this.#recording?.lifetimes?.used([buffer]);
-    this.#recording?.commands.push({ kind: "clear", buffer, bytes });
+    this.#recording?.clear(buffer, bytes);
     this.#endPass().clearBuffer(buffer, 0, bytes);
   }
 
@@ -318,8 +319,7 @@ export class Device {
   copy(source: GPUBuffer, sourceOffset: number, destination: GPUBuffer, destinationOffset: number, bytes: number): void {
     if (this.#rehearsal) return this.#rehearsal.copy(source, sourceOffset, destination, destinationOffset, bytes);
     this.#throwFailure();
-    this.#recording?.lifetimes?.used([source, destination]);
-    this.#recording?.commands.push({ kind: "copy", source, from: sourceOffset, destination, to: destinationOffset, bytes });
+    this.#recording?.copy(source, sourceOffset, destination, destinationOffset, bytes);
     this.#endPass().copyBufferToBuffer(source, sourceOffset, destination, destinationOffset, bytes);
   }
 

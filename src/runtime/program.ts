@@ -12,6 +12,9 @@ type Command =
 
 type Dispatch = Extract<Command, { kind: "dispatch" }>;
 
+/** What is noted while `capture` runs: a command and what it touches, or that what a buffer holds is worth nothing from here on. */
+type Note = { readonly command: Command; readonly reads: readonly GPUBuffer[]; readonly writes: readonly GPUBuffer[] } | { readonly lent: GPUBuffer };
+
 /** What a device lends a program to encode itself with. */
 export interface Encoding {
   /** The compute pass that is open, or a new one. */
@@ -46,7 +49,7 @@ export class Program {
   /** Programs come from `Device.capture`. */
   constructor(recording: Recording, params: { readonly buffer: GPUBuffer; readonly group: GPUBindGroup } | null, owner: ProgramOwner) {
     this.memory = recording.memory;
-    this.#commands = recording.commands;
+    this.#commands = recording.neededCommands();
     this.#constants = recording.constants;
     this.#made = recording.made;
     this.#params = params?.buffer ?? null;
@@ -112,23 +115,25 @@ export interface ProgramMemory {
 /** What a device notes while `capture` runs. */
 export class Recording {
   readonly memory: ProgramMemory;
-  readonly commands: Command[] = [];
   /** Buffers that hold what was written from the host. */
   readonly constants: GPUBuffer[] = [];
   /** Everything allocated, whether or not it was released since. */
   readonly made: Allocation[] = [];
-  /** Notes what is used when, where that is to be found out. */
-  readonly lifetimes: Lifetimes | null;
+  readonly #lifetimes: Lifetimes | null;
+  readonly #notes: Note[] = [];
   readonly #plan: MemoryPlan | null;
   readonly #shared: readonly Allocation[];
   readonly #slots = new Map<string, number>();
   readonly #params: Uint8Array[] = [];
   #allocations = 0;
 
-  /** @param plan where allocations go, if that was found out before */
+  /**
+   * @param plan where allocations go, if that was found out before
+   * @param lifetimes notes what is used when, where that is to be found out
+   */
   constructor(memory: ProgramMemory, plan: MemoryPlan | null, lifetimes: Lifetimes | null) {
     this.memory = memory;
-    this.lifetimes = lifetimes;
+    this.#lifetimes = lifetimes;
     this.#plan = plan;
     this.#shared = plan ? sharedBuffers(memory, plan.shared) : [];
   }
@@ -143,16 +148,49 @@ export class Recording {
     if (place && place.shared !== null) return allocationWithin(this.#shared[place.shared]!.buffer, bytes);
     const allocation = this.pool.allocate(bytes);
     this.made.push(allocation);
-    this.lifetimes?.allocated(allocation.buffer, bytes);
+    this.#notes.push({ lent: allocation.buffer });
+    this.#lifetimes?.allocated(allocation.buffer, bytes);
     return allocation;
   }
 
-  /** @param params the kernel's, as they lie in its slot */
-  dispatch(kernel: Kernel, group: GPUBindGroup, params: Uint8Array, workgroups: readonly [number, number]): void {
+  /**
+   * @param buffers in the order of the kernel's bindings
+   * @param params the kernel's, as they lie in its slot
+   */
+  dispatch(kernel: Kernel, group: GPUBindGroup, buffers: readonly GPUBuffer[], params: Uint8Array, workgroups: readonly [number, number]): void {
     const key = params.join();
     let slot = this.#slots.get(key);
     if (slot === undefined) this.#slots.set(key, (slot = this.#params.push(params.slice()) - 1));
-    this.commands.push({ kind: "dispatch", kernel, group, slot, workgroups });
+    const writes = buffers.filter((_, i) => kernel.bindings[i]!.access !== "read");
+    this.#note({ kind: "dispatch", kernel, group, slot, workgroups }, buffers, writes);
+  }
+
+  clear(buffer: GPUBuffer, bytes: number): void {
+    this.#note({ kind: "clear", buffer, bytes }, [], [buffer]);
+  }
+
+  copy(source: GPUBuffer, from: number, destination: GPUBuffer, to: number, bytes: number): void {
+    this.#note({ kind: "copy", source, from, destination, to, bytes }, [source], [destination]);
+  }
+
+  /** The commands but for those that write only what nobody reads: neither a later command, nor who holds a result or a tensor from outside. */
+  neededCommands(): Command[] {
+    const held = new Set(this.made.filter((allocation) => this.pool.lends(allocation)).map(({ buffer }) => buffer));
+    const unread = new Set([...this.made, ...this.#shared].map(({ buffer }) => buffer).filter((buffer) => !held.has(buffer)));
+    const commands: Command[] = [];
+    for (const note of [...this.#notes].reverse()) {
+      if ("lent" in note) unread.add(note.lent);
+      else if (note.writes.some((buffer) => !unread.has(buffer))) {
+        for (const buffer of note.reads) unread.delete(buffer);
+        commands.push(note.command);
+      }
+    }
+    return commands.reverse();
+  }
+
+  #note(command: Command, reads: readonly GPUBuffer[], writes: readonly GPUBuffer[]): void {
+    this.#lifetimes?.used([...new Set([...reads, ...writes])]);
+    this.#notes.push({ command, reads, writes });
   }
 
   /** The group of that key, made once. */
