@@ -15,20 +15,21 @@ export async function open({ captured = false, dtype = "f32" }) {
 
   /** Runs `f` for its tensors and reads them, whichever way was asked for. */
   function prepared(f, { before, outputs } = {}) {
-    let program = null;
-    const captureOrReplay = () => {
-      if (program) program.program.run();
-      else program = device.capture(f);
-      return program.result.map(toArray);
-    };
-    const eager = () => {
+    const scoped = (use) => {
       const scope = device.scope();
       try {
-        return f().map(toArray);
+        return use(f(), scope);
       } finally {
         scope[Symbol.dispose]();
       }
     };
+    let program = null;
+    const captureOrReplay = () => {
+      if (program) program.program.run();
+      else program = device.capture(() => scoped((results, scope) => results.map((result) => scope.keep(result))));
+      return program.result.map(toArray);
+    };
+    const eager = () => scoped((results) => results.map(toArray));
     const run = () => {
       before?.();
       return Promise.all(captured ? captureOrReplay() : eager());
