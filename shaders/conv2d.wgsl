@@ -15,7 +15,9 @@
 //   grad_filters[r,s,c,k]  = sum over n,p,q of input[n,h,w,c] * grad_output[n,p,q,k], same relation
 //
 // Cost: at least one read of input and filters and one write of the output, 2 N P Q R S C/g K operations; the gradients the same.
-// Deterministic: the gradient of the input is a gather, that of the filters sums slices in order.
+// Deterministic: the gradient of the input is a gather, that of the filters sums slices in order. Each has a second form for adapters
+// on which a load costs more than arithmetic unless it is the same for a whole workgroup, as on CPUs: there the lanes of a
+// workgroup differ in their positions (in their filters' elements) alone, and share what they load of the other operand.
 
 // Whether bias is added. Without it, bias is bound but never read.
 override BIAS: bool = false;
@@ -77,6 +79,61 @@ fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
   output[i] = pack(activate(sum));
 }
 
+// The same for software adapters, and one group. One invocation per FOUR consecutive positions of the output, all images' in a row, and
+// COLUMNS packs. Filters are loaded once for a workgroup.
+const FOUR = 4u;
+const COLUMNS = 8u / PACK;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn forward_uniform(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = group.y * groups.x + group.x;
+  let column_tiles = (params.packs + COLUMNS - 1u) / COLUMNS;
+  let first_pack = i % column_tiles * COLUMNS;
+  let first = (i / column_tiles * WORKGROUP_SIZE + lane) * FOUR;
+  let places = params.batch * params.out_height * params.out_width;
+  if (first >= places) { return; }
+  var images: vec4u;
+  var tops: vec4u; // input positions of the filter's first tap; those above and left of the image wrap below zero
+  var lefts: vec4u;
+  for (var j = 0u; j < FOUR; j++) {
+    let at = min(first + j, places - 1u);
+    lefts[j] = at % params.out_width * params.stride_w - params.pad_left;
+    tops[j] = at / params.out_width % params.out_height * params.stride_h - params.pad_top;
+    images[j] = at / params.out_width / params.out_height * params.height;
+  }
+
+  var sums: array<array<accum, FOUR>, COLUMNS>;
+  for (var r = 0u; r < params.filter_h; r++) {
+    let h = tops + r * params.dilation_h;
+    for (var s = 0u; s < params.filter_w; s++) {
+      let w = lefts + s * params.dilation_w;
+      let inside = (h < vec4u(params.height)) & (w < vec4u(params.width));
+      let origin = select(vec4u(), ((images + h) * params.width + w) * params.channels, inside);
+      let tap = (r * params.filter_w + s) * params.channels * params.packs;
+      for (var c = 0u; c < params.channels; c++) {
+        var x: vec4f;
+        for (var j = 0u; j < FOUR; j++) { x[j] = f32(input[origin[j] + c]); }
+        x = select(vec4f(), x, inside);
+        for (var k = 0u; k < COLUMNS; k++) {
+          let weight = accum(filters[tap + c * params.packs + min(first_pack + k, params.packs - 1u)]);
+          for (var j = 0u; j < FOUR; j++) { sums[k][j] += x[j] * weight; }
+        }
+      }
+    }
+  }
+  for (var k = 0u; k < COLUMNS && first_pack + k < params.packs; k++) {
+    var start = accum();
+    if (BIAS) { start = accum(bias[first_pack + k]); }
+    for (var j = 0u; j < min(FOUR, places - first); j++) {
+      output[(first + j) * params.packs + first_pack + k] = pack(activate(sums[k][j] + start));
+    }
+  }
+}
+
 // Output position that reads input position `at` through tap `tap`, or an index beyond every output.
 fn reader(at: u32, pad: u32, tap: u32, dilation: u32, stride: u32) -> u32 {
   if (at + pad < tap * dilation) { return 0xffffffffu; }
@@ -114,6 +171,53 @@ fn backward_input(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgro
   grad_input[i] = elem(sum);
 }
 
+// The same for software adapters, and one group. One invocation per FOUR consecutive positions of the input and CHANNELS channels.
+const CHANNELS = 8u;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn backward_input_uniform(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = group.y * groups.x + group.x;
+  let channel_tiles = (params.channels + CHANNELS - 1u) / CHANNELS;
+  let first_channel = i % channel_tiles * CHANNELS;
+  let first = (i / channel_tiles * WORKGROUP_SIZE + lane) * FOUR;
+  let places = params.batch * params.height * params.width;
+  if (first >= places) { return; }
+
+  var sums: array<vec4f, CHANNELS>;
+  for (var r = 0u; r < params.filter_h; r++) {
+    for (var s = 0u; s < params.filter_w; s++) {
+      var origin: vec4u;
+      var inside: vec4<bool>;
+      for (var j = 0u; j < FOUR; j++) {
+        let at = min(first + j, places - 1u);
+        let q = reader(at % params.width, params.pad_left, s, params.dilation_w, params.stride_w);
+        let p = reader(at / params.width % params.height, params.pad_top, r, params.dilation_h, params.stride_h);
+        let n = at / params.width / params.height;
+        inside[j] = p < params.out_height && q < params.out_width;
+        origin[j] = select(0u, ((n * params.out_height + p) * params.out_width + q) * params.packs, inside[j]);
+      }
+      let tap = (r * params.filter_w + s) * params.channels;
+      for (var k = 0u; k < params.packs; k++) {
+        var grads: array<accum, FOUR>;
+        for (var j = 0u; j < FOUR; j++) { grads[j] = select(accum(), accum(grad_output[origin[j] + k]), inside[j]); }
+        for (var c = 0u; c < CHANNELS; c++) {
+          let weight = accum(filters[(tap + min(first_channel + c, params.channels - 1u)) * params.packs + k]);
+          sums[c] += vec4f(pack_sum(grads[0] * weight), pack_sum(grads[1] * weight), pack_sum(grads[2] * weight), pack_sum(grads[3] * weight));
+        }
+      }
+    }
+  }
+  for (var j = 0u; j < min(FOUR, places - first); j++) {
+    for (var c = 0u; c < min(CHANNELS, params.channels - first_channel); c++) {
+      grad_input[(first + j) * params.channels + first_channel + c] = elem(sums[c][j]);
+    }
+  }
+}
+
 // d loss / d filters, in slices of the (n, p) rows that `reduce` adds in order. One invocation per (slice, filter pack).
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn backward_filters(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -141,4 +245,54 @@ fn backward_filters(@builtin(global_invocation_id) id: vec3u, @builtin(num_workg
     }
   }
   grad_filters[i] = sum;
+}
+
+// The same for software adapters, and one group. One invocation per slice, FOUR consecutive of the filters' R*S*C rows and COLUMNS packs.
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn backward_filters_uniform(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = group.y * groups.x + group.x;
+  let column_tiles = (params.packs + COLUMNS - 1u) / COLUMNS;
+  let rows = params.filter_h * params.filter_w * params.channels;
+  let row_tiles = (rows + FOUR * WORKGROUP_SIZE - 1u) / (FOUR * WORKGROUP_SIZE);
+  let first_pack = i % column_tiles * COLUMNS;
+  let first = (i / column_tiles % row_tiles * WORKGROUP_SIZE + lane) * FOUR;
+  let slice = i / column_tiles / row_tiles;
+  if (slice >= params.slices || first >= rows) { return; }
+  var channel: vec4u;
+  var below: vec4u; // the filter's position, less the padding; negative numbers wrap
+  var right: vec4u;
+  for (var j = 0u; j < FOUR; j++) {
+    let at = min(first + j, rows - 1u);
+    channel[j] = at % params.channels;
+    right[j] = at / params.channels % params.filter_w * params.dilation_w - params.pad_left;
+    below[j] = at / params.channels / params.filter_w * params.dilation_h - params.pad_top;
+  }
+
+  var sums: array<array<accum, FOUR>, COLUMNS>;
+  let end = min((slice + 1u) * params.rows, params.batch * params.out_height);
+  for (var row = slice * params.rows; row < end; row++) {
+    let h = row % params.out_height * params.stride_h + below;
+    let start = (row / params.out_height * params.height + h) * params.width;
+    for (var q = 0u; q < params.out_width; q++) {
+      let w = q * params.stride_w + right;
+      let inside = (h < vec4u(params.height)) & (w < vec4u(params.width));
+      let origin = select(vec4u(), (start + w) * params.channels + channel, inside);
+      var x: vec4f;
+      for (var j = 0u; j < FOUR; j++) { x[j] = f32(input[origin[j]]); }
+      x = select(vec4f(), x, inside);
+      for (var k = 0u; k < COLUMNS; k++) {
+        let grad = accum(grad_output[(row * params.out_width + q) * params.packs + min(first_pack + k, params.packs - 1u)]);
+        for (var j = 0u; j < FOUR; j++) { sums[k][j] += x[j] * grad; }
+      }
+    }
+  }
+  for (var j = 0u; j < min(FOUR, rows - first); j++) {
+    for (var k = 0u; k < COLUMNS && first_pack + k < params.packs; k++) {
+      grad_filters[(slice * rows + first + j) * params.packs + first_pack + k] = sums[k][j];
+    }
+  }
 }

@@ -5,14 +5,15 @@ import { elementOf, empty, packOf, release, type Shape, type Tensor } from "../t
 import { activationConstants } from "./activation.ts";
 import { settleAs } from "./cast.ts";
 import { geometryOf, type ConvolutionOptions, type Epilogue, type Geometry } from "./convolution.ts";
-import { formFor, TILES, type Tile } from "./forms.ts";
-import { floatDType, launch, requireShape } from "./launch.ts";
+import { formFor, TILES } from "./forms.ts";
+import { floatDType, launch, requireShape, type Launch } from "./launch.ts";
+import { uniformSize } from "./product.ts";
 import { reduceMiddle } from "./reduce.ts";
 import { LOAD_A, LOAD_B, tiledProduct, type TiledProduct } from "./tiled_product.ts";
 
 const SLICE_ROWS = 8; // output rows that one invocation of the filter gradient walks
 
-const UNTILED = ["direct"];
+const UNTILED = ["uniform", "direct"]; // for software adapters, and for GPUs
 
 /** Geometry of a dense convolution. */
 export interface Conv2dOptions extends ConvolutionOptions {
@@ -20,12 +21,12 @@ export interface Conv2dOptions extends ConvolutionOptions {
   readonly groups?: number;
 }
 
-/** Forms of a convolution and its gradients: one invocation to a result, and products with tiles in workgroup memory. */
+/** Forms of a convolution and its gradients: lanes that share loads, for software adapters, one invocation to a result, tiles in workgroup memory. */
 export const CONV2D_FORMS = [...UNTILED, ...Object.keys(TILES)];
 
 /**
  * `[N,H,W,C]`, `[R,S,C/g,K]` -> `[N,P,Q,K]`.
- * @param form one of CONV2D_FORMS, as in matmul.ts; where there are several groups always the first
+ * @param form one of CONV2D_FORMS, as in matmul.ts; where there are several groups always `direct`
  */
 export function conv2dForward(input: Tensor, filters: Tensor, epilogue: Epilogue, options: Conv2dOptions, form?: string): Tensor {
   const { bias = null, activation = null } = epilogue;
@@ -39,13 +40,12 @@ export function conv2dForward(input: Tensor, filters: Tensor, epilogue: Epilogue
     loadA: LOAD_A.windows, loadB: LOAD_B.matrix,
     windows: { ...geometry, height, width, channels, place_height: out_height, place_width: out_width, filter_w: s },
   };
-  const tile = tileFor("conv2d.forward", product, params.filter_groups, form, (form) =>
+  form = formOf("conv2d.forward", product, params.filter_groups, form, (form) =>
     conv2dForward(like(input), like(filters), { bias: bias && like(bias), activation }, options, form));
+  const tile = TILES[form];
   if (tile) return tiledProduct({ op: "conv2d", ...product, pack: packFor(channels, n) }, tile);
   const output = empty(input.device, shape, input.dtype);
-  launch({
-    module,
-    entryPoint: "forward",
+  launchForm("forward", form === "uniform" ? { rows: product.m, columns: n } : null, {
     element,
     constants: { BIAS: bias !== null, ...activationConstants("conv2d", activation) },
     tensors: { input, filters, bias: bias ?? filters, output },
@@ -67,13 +67,20 @@ export function conv2dBackwardInput(input: Tensor, filters: Tensor, gradOutput: 
     loadA: LOAD_A.readers, loadB: LOAD_B.filters,
     windows: { ...geometry, height: out_height, width: out_width, channels: k, place_height: height, place_width: width, filter_w: s },
   };
-  const tile = tileFor("conv2d.backward_input", product, params.filter_groups, form, (form) =>
+  form = formOf("conv2d.backward_input", product, params.filter_groups, form, (form) =>
     conv2dBackwardInput(input, like(filters), like(gradOutput), options, form));
+  const tile = TILES[form];
   if (tile) return tiledProduct({ op: "conv2d", ...product, pack: packFor(channels, k) }, tile);
   const gradInput = empty(input.device, input.shape, input.dtype);
   const tensors = { filters, grad_output: gradOutput, grad_input: gradInput };
   const invocations = params.batch * params.height * params.width * params.channels;
-  launch({ module, entryPoint: "backward_input", element, tensors, params, size: { invocations }, parts: { param: "batch", tensors: ["grad_output", "grad_input"] } });
+  launchForm("backward_input", form === "uniform" ? { rows: product.m, columns: channels } : null, {
+    element,
+    tensors,
+    params,
+    size: { invocations },
+    parts: { param: "batch", tensors: ["grad_output", "grad_input"] },
+  });
   return gradInput;
 }
 
@@ -88,13 +95,15 @@ export function conv2dBackwardFilters(input: Tensor, filters: Tensor, gradOutput
     loadA: LOAD_A.windowsTransposed, loadB: LOAD_B.matrix,
     windows: { ...geometry, height, width, channels, place_height: out_height, place_width: out_width, filter_w: s },
   };
-  const tile = tileFor("conv2d.backward_filters", product, params.filter_groups, form, (form) =>
+  form = formOf("conv2d.backward_filters", product, params.filter_groups, form, (form) =>
     conv2dBackwardFilters(like(input), filters, like(gradOutput), options, form));
+  const tile = TILES[form];
   if (tile) return tiledProduct({ op: "conv2d", ...product, pack: packFor(channels, n) }, tile);
   const partial = empty(input.device, [params.slices, r, s, c, n]);
   const tensors = { input, grad_output: gradOutput, grad_filters: partial };
   const invocations = params.slices * r * s * c * params.packs;
-  launch({ module, entryPoint: "backward_filters", element, tensors, params, size: { invocations } });
+  const uniform = form === "uniform" ? { rows: product.m, columns: n, products: params.slices } : null;
+  launchForm("backward_filters", uniform, { element, tensors, params, size: { invocations } });
   const sum = reduceMiddle(partial, { groups: 1, extent: params.slices, channels: r * s * c * n }, filters.shape, "sum");
   release(partial);
   return settleAs(sum, filters.dtype);
@@ -104,20 +113,40 @@ const like = ({ device, shape, dtype }: Tensor): Tensor => empty(device, shape, 
 
 const packFor = (...channels: readonly number[]): 1 | 4 => Math.min(...channels.map(packOf)) as 1 | 4;
 
-/** The tile of the form to run; null for the form without. */
-function tileFor(
+/** The form to run. */
+function formOf(
   op: string,
   product: Omit<TiledProduct, "op" | "pack">,
   groups: number,
   form: string | undefined,
   trial: (form: string) => void,
-): Tile | null {
-  if (groups > 1) return null; // every group is a product of its own, too narrow for tiles
+): string {
+  if (groups > 1) return "direct"; // every group is a product of its own, too narrow for tiles
   const { a, epilogue, windows } = product;
   const { channels, filter_w, stride_h, stride_w } = windows!;
   const details = [a.dtype, packFor(channels, product.n), (epilogue.activation ?? null) !== null, filter_w, stride_h, stride_w];
-  form ??= formFor({ device: a.device, op, shaders: [module, tiled], extents: product, details, untiled: UNTILED, tilesOnSoftware: true, trial });
-  return TILES[form] ?? null;
+  return form ?? formFor({ device: a.device, op, shaders: [module, tiled], extents: product, details, untiled: UNTILED, tilesOnSoftware: true, trial });
+}
+
+/** Launches the direct form or, with the extents of the product that it is, the one for software adapters. */
+function launchForm(
+  entryPoint: string,
+  uniform: { readonly rows: number; readonly columns: number; readonly products?: number } | null,
+  direct: Omit<Launch, "module" | "entryPoint">,
+): void {
+  if (!uniform) return launch({ module, entryPoint, ...direct });
+  const { rows, columns, products } = uniform;
+  const { constants, sizeOf } = uniformSize(rows, columns, products);
+  const { parts, params } = direct;
+  const each = parts && rows / params[parts.param]!;
+  launch({
+    module,
+    ...direct,
+    entryPoint: `${entryPoint}_uniform`,
+    constants: { ...direct.constants, ...constants },
+    size: sizeOf(rows),
+    ...(parts && { parts: { ...parts, size: (taken) => sizeOf(taken * each!) } }),
+  });
 }
 
 function paramsOf(input: Tensor, filters: Shape, options: Conv2dOptions, tensors: Record<string, Tensor>) {

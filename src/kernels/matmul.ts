@@ -6,11 +6,10 @@ import { activationConstants } from "./activation.ts";
 import type { Epilogue } from "./convolution.ts";
 import { formFor, TILES } from "./forms.ts";
 import { floatDType, launch, requireShape } from "./launch.ts";
-import { productOf, slicesOf, type ProductExtents } from "./product.ts";
+import { productOf, slicesOf, uniformSize, type ProductExtents } from "./product.ts";
 import { LOAD_A, LOAD_B, tiledProduct } from "./tiled_product.ts";
 
 const ROWS = 8; // of the output, owned by one invocation, as in the shader
-const UNIFORM_COLUMNS = 8; // of a workgroup's tile in the form for software adapters, as in the shader
 const ENOUGH_TILES = 2048; // to occupy a GPU: with fewer, the sum is cut into slices
 
 /** Which operands come with rows and columns exchanged. */
@@ -69,11 +68,9 @@ function productInRegisters(problem: Problem, uniform: boolean, pack: number): T
   const tiles = batch * Math.ceil(m / ROWS) * Math.ceil(n / 4);
   const { slices, depth } = slicesOf(extents, tiles, activation === null ? ENOUGH_TILES : 1, 4);
   const sliced = slices > 1;
-  const lanes = Math.min(64, Math.max(8, 2 ** Math.ceil(Math.log2(m / 4))));
-  const sizeOf = (rows: number) =>
-    uniform
-      ? { workgroups: batch * Math.ceil(rows / 4 / lanes) * Math.ceil(n / UNIFORM_COLUMNS) * slices }
-      : { invocations: batch * Math.ceil(rows / ROWS) * Math.ceil(n / 4) * slices };
+  const { constants, sizeOf } = uniform
+    ? uniformSize(m, n, batch * slices)
+    : { constants: {}, sizeOf: (rows: number) => ({ invocations: batch * Math.ceil(rows / ROWS) * Math.ceil(n / 4) * slices }) };
   return productOf(a.device, extents, slices, [batch, m, n], a.dtype as FloatDType, (output, partial) =>
     launch({
       module,
@@ -85,7 +82,7 @@ function productInRegisters(problem: Problem, uniform: boolean, pack: number): T
         BIAS: bias !== null,
         SLICED: sliced,
         ...activationConstants("matmul", activation),
-        ...(uniform && { WORKGROUP_SIZE: lanes }),
+        ...constants,
       },
       tensors: { a, b, bias: bias ?? b, output, partial },
       params: { batch, m, n, k, depth, slices },

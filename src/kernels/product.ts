@@ -56,3 +56,14 @@ export function productOf(
   release(partial);
   return settleAs(sum, dtype);
 }
+
+const UNIFORM_ROWS = 4; // of a product, owned by an invocation of the forms for software adapters, as in their shaders
+const UNIFORM_COLUMNS = 8; // owned by each of their workgroups
+
+/** Size of the forms for software adapters, whose lanes differ in their rows alone: few lanes for few rows, and workgroups for any number of rows. */
+export function uniformSize(rows: number, columns: number, products = 1) {
+  const lanes = Math.min(64, Math.max(8, 2 ** Math.ceil(Math.log2(rows / UNIFORM_ROWS))));
+  const sizeOf = (rows: number): { readonly workgroups: number } =>
+    ({ workgroups: products * Math.ceil(rows / UNIFORM_ROWS / lanes) * Math.ceil(columns / UNIFORM_COLUMNS) });
+  return { constants: { WORKGROUP_SIZE: lanes }, sizeOf };
+}
