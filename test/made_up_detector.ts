@@ -1,7 +1,7 @@
 import type { DecodedImage } from "../src/io/image.ts";
 import { createBackbone } from "../src/models/create_backbone.ts";
 import { Detector } from "../src/models/detector.ts";
-import { planOf } from "../src/models/efficientnet/architecture.ts";
+import { planOf, type EfficientNetName } from "../src/models/efficientnet/architecture.ts";
 import type { NetworkPadding } from "../src/models/efficientnet/efficientnet.ts";
 import { gradConfig, type GradOptions } from "../src/models/grad/config.ts";
 import { Grad } from "../src/models/grad/model.ts";
@@ -14,13 +14,24 @@ import { madeUp, uniform } from "./made_up_network.ts";
 
 const CALIBRATION = { falseReject: 0.01, threshold: 2, typical: 1, pixelThreshold: 3, classes: { bolt: { threshold: 1.5, typical: 1, pixelThreshold: 3 }, nut: { threshold: 2, typical: 1.2, pixelThreshold: 3 } }, heat: [1, 12] } as const;
 
+/** A backbone with weights. */
+export interface MadeUpNetwork {
+  readonly name: EfficientNetName;
+  readonly padding: NetworkPadding;
+}
+
 /**
  * A detector that nobody trained: every weight is made up, large enough that each matters, norms' statistics among them.
- * @param padding of an EfficientNet-B0, whose weights are made up as well; null for the embedded backbone
+ * @param network whose weights are made up as well; null for the embedded backbone
  */
-export async function madeUpDetector(device: Device, inputSize: number, options: GradOptions, padding: NetworkPadding | null = null, fit: Fit = "stretch"): Promise<Detector> {
-  const name = padding ? "efficientnet-b0" : "embedded";
-  const checkpoint = padding ? madeUp(planOf("efficientnet-b0")) : null;
+export async function madeUpDetector(
+  device: Device,
+  inputSize: number,
+  options: GradOptions,
+  network: MadeUpNetwork | null = null,
+  fit: Fit = "stretch",
+): Promise<Detector> {
+  const { name, padding, checkpoint } = network ? { ...network, checkpoint: madeUp(planOf(network.name)) } : { name: "embedded", padding: null, checkpoint: null } as const;
   const backbone = await createBackbone(device, name, { inputSize, checkpoint, padding });
   const { cells, channels, settings } = backbone;
   backbone.release();

@@ -46,14 +46,20 @@ export function launch({ module, entryPoint, element, constants, tensors, params
     const taken = Math.min(most, count - first);
     const buffers: Record<string, BufferPart> = {};
     for (const [name, tensor] of Object.entries(tensors)) {
-      const { buffer } = tensor.allocation;
-      const each = bytesOf(tensor) / count;
-      buffers[name] = taken < count && parts!.tensors.includes(name) ? { buffer, offset: first * each, size: Math.ceil((taken * each) / 4) * 4 } : buffer;
+      buffers[name] = parts?.tensors.includes(name) ? seen(tensor, first, taken, count) : seen(tensor, 0, 1, 1);
     }
     const part = taken === count ? size : (parts!.size?.(taken) ?? shareOf(size, taken / count));
     const workgroups = "workgroups" in part ? device.workgroups(part.workgroups, 1) : device.workgroups(part.invocations, kernel.workgroupSize);
     device.dispatch(kernel, buffers, taken === count ? params : { ...params, [parts!.param]: taken }, workgroups);
   }
+}
+
+/** What a dispatch sees of a tensor, `taken` of `count` parts: the whole buffer, unless that is larger than it can see, as one that tensors share may be. */
+function seen(tensor: Tensor, first: number, taken: number, count: number): BufferPart {
+  const { device, allocation: { buffer } } = tensor;
+  if (taken === count && buffer.size <= device.maxBindingBytes) return buffer;
+  const each = bytesOf(tensor) / count;
+  return { buffer, offset: first * each, size: Math.ceil((taken * each) / 4) * 4 };
 }
 
 const shareOf = (size: Launch["size"], share: number): Launch["size"] =>

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { activation } from "../../src/ops/activation.ts";
 import { conv2d, depthwiseConv2d } from "../../src/ops/conv2d.ts";
 import { add } from "../../src/ops/elementwise.ts";
@@ -11,7 +11,7 @@ import { mean } from "../../src/ops/reduce.ts";
 import { resize } from "../../src/ops/resize.ts";
 import { cosineSimilarity, l2Norm, l2Normalize, layerNorm, softmax } from "../../src/ops/rows.ts";
 import { ShapeError } from "../../src/runtime/errors.ts";
-import { countOf, fromArray, requireGrad, toArray, type Shape, type Tensor } from "../../src/tensor/tensor.ts";
+import { bytesOf, countOf, fromArray, release, requireGrad, toArray, type Shape, type Tensor } from "../../src/tensor/tensor.ts";
 import { rng } from "../bounds.ts";
 import { device } from "../device.ts";
 import { poison } from "../operation.ts";
@@ -79,6 +79,29 @@ describe("a tensor larger than a dispatch can see is walked part by part, with e
     seeing(5000);
     expect(await gradient()).toEqual(whole);
   });
+});
+
+test("of storage that lean work shares with a tensor larger than a dispatch can see, a smaller one binds no more than that", async () => {
+  const [width, images] = [8, 64];
+  const input = fromArray(device, [images, 1, 1, width], Float32Array.from({ length: images * width }, (_, i) => i));
+  const work = () => {
+    using scope = device.scope();
+    const large = resize(input, [6, 1]);
+    const small = add(averagePool(large, [6, 1]), input);
+    return scope.keep(add(add(small, input), input));
+  };
+  const limit = bytesOf(input) * 3; // the larger one has twice that
+  seeing(limit);
+  const bind = vi.spyOn(device.gpu, "createBindGroup");
+  const { program, result } = device.capture(work, { lean: true });
+  const bound = bind.mock.calls.flatMap(([{ entries }]) => [...entries]).map(({ resource }) => resource as GPUBufferBinding);
+  bind.mockRestore();
+  expect(program.memory.shared.some(({ bytes }) => bytes > limit)).toBe(true);
+  expect(Math.max(...bound.map(({ buffer, size, offset = 0 }) => size ?? buffer.size - offset))).toBeLessThanOrEqual(limit);
+  program.run();
+  expect(await toArray(result)).toEqual(Float32Array.from({ length: images * width }, (_, i) => 4 * i));
+  program.release();
+  release(input);
 });
 
 describe("a kernel whose work cannot be cut refuses", () => {

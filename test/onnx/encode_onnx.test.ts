@@ -54,7 +54,8 @@ test("so with the hinge's scores in the map, by either head, whatever else is ch
 });
 
 test.each(["same", "same-static", "symmetric"] as const)("so with an EfficientNet padded %s, several blocks, other grids and a hinge head", async (padding) => {
-  const detector = await madeUpDetector(device, SIZE, { decoder: "tiny", blocks: 2, localGrid: 5, globalGrid: 3, hingeHead: "own", hingeWeight: 2 }, padding);
+  const options = { decoder: "tiny", blocks: 2, localGrid: 5, globalGrid: 3, hingeHead: "own", hingeWeight: 2 } as const;
+  const detector = await madeUpDetector(device, SIZE, options, { name: "efficientnet-b0", padding });
   await expectSameScores(detector, pictures);
   detector.release();
 });
