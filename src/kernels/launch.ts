@@ -29,6 +29,7 @@ export interface Parts {
 }
 
 const ALIGNMENT = 256; // of a bound part's first byte, whatever the device
+const PACK_BYTES = 16; // the largest element: WebGPU wants one at least
 
 /**
  * Records a dispatch, or several where a tensor is larger than one can see.
@@ -59,7 +60,7 @@ function seen(tensor: Tensor, first: number, taken: number, count: number): Buff
   const { device, allocation: { buffer } } = tensor;
   if (taken === count && buffer.size <= device.maxBindingBytes) return buffer;
   const each = bytesOf(tensor) / count;
-  return { buffer, offset: first * each, size: Math.ceil((taken * each) / 4) * 4 };
+  return { buffer, offset: first * each, size: Math.ceil((taken * each) / PACK_BYTES) * PACK_BYTES };
 }
 
 const shareOf = (size: Launch["size"], share: number): Launch["size"] =>
