@@ -5,8 +5,10 @@ import {
   type ExpectStatic,
 } from "@vitest/expect";
 import { getCurrentTest } from "@vitest/runner";
+import { spyOn } from "@vitest/spy";
 
 export { afterAll, afterEach, beforeAll, beforeEach, describe, test } from "@vitest/runner";
+export const vi = { spyOn };
 
 for (const plugin of [JestExtend, JestChaiExpect, JestAsymmetricMatchers]) chai.use(plugin);
 
