@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import * as library from "../../src/core.ts";
+import type { WgslModule } from "../../src/runtime/wgsl.ts";
 import { Draws } from "../draws.ts";
-import { MUTANTS } from "../mutants.ts";
+import { MUTANTS, type Mutant } from "../mutants.ts";
 import type { AnyOperation } from "../operation.ts";
 import { chosen, faultOfCase, fuzz, lineOf, shrunk, type Finding } from "./fuzz.ts";
 import { operations } from "./operations.ts";
@@ -151,4 +152,10 @@ test("there are mutants of many shaders, each with a reason of its own", () => {
   expect(MUTANTS.length).toBeGreaterThanOrEqual(16);
   expect(new Set(MUTANTS.map(({ shader, why }) => `${shader}: ${why}`)).size).toBe(MUTANTS.length);
   expect(new Set(MUTANTS.map(({ shader }) => shader)).size).toBeGreaterThanOrEqual(10);
+});
+
+test("what a mutant changes stands in its shader once", () => {
+  const shaders = import.meta.glob<WgslModule>("../../shaders/**/*.wgsl", { eager: true, import: "default" });
+  const places = ({ shader, from }: Mutant): number => shaders[`../../shaders/${shader}.wgsl`]!.code.split(from).length - 1;
+  expect(MUTANTS.filter((mutant) => places(mutant) !== 1).map(({ shader, why }) => `${shader}: ${why}`)).toEqual([]);
 });
