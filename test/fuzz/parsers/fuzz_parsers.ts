@@ -4,11 +4,11 @@ import { CommanderError } from "commander";
 import { BigridError } from "../../../src/runtime/errors.ts";
 import { Draws } from "../../draws.ts";
 import { mutated, spliced } from "./mutate.ts";
-import type { Parser } from "./parsers.ts";
+import { LONGEST_PATH, type Parser } from "./parsers.ts";
 
 const CORPUS = "test/fuzz/corpus";
 const MOST_BYTES = 128e6; // by which an input may raise the most memory that the process has had
-const LONGEST_WORDS = 500 + 3 * 4096; // of an error, which may name three paths of the longest kind
+const LONGEST_WORDS = 500 + 3 * LONGEST_PATH; // of an error, which may name three paths
 
 /** An input that a parser did not cope with, as small as could be found. */
 export interface Finding {

@@ -35,6 +35,9 @@ export interface Parser {
   readonly parse: (input: Uint8Array) => unknown;
 }
 
+/** Of any path, in characters: an error may repeat some. */
+export const LONGEST_PATH = 4096;
+
 const MOST_PIXELS = 1 << 18; // of pictures: with more, time goes by for nothing
 
 const folder = mkdtempSync(join(tmpdir(), "bigrid-fuzz-"));
@@ -122,7 +125,10 @@ export const parsers: readonly Parser[] = [
   { name: "uniad", parse: (input) => listed(["train.json", "test.json"], { "train.json": textOf(input), "test.json": textOf(input) }) },
   {
     name: "folders",
-    parse: (input) => recogniseDataset({ name: "set", files: namesIn(textOf(input)), unreadable: [], readText: () => Promise.resolve("") }),
+    parse(input) {
+      const files = namesIn(textOf(input)).filter((name) => name.length <= LONGEST_PATH);
+      return recogniseDataset({ name: "set", files, unreadable: [], readText: () => Promise.resolve("") });
+    },
   },
   {
     name: "journal",
