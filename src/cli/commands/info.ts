@@ -24,7 +24,6 @@ interface InfoFlags {
 const BENEFITS: Readonly<Record<string, string>> = {
   "shader-f16": "half the memory traffic for features",
   "timestamp-query": "exact GPU times in benchmarks and profiles",
-  subgroups: "faster reductions and matrix products",
 };
 
 const MEGABYTE = 1e6;
