@@ -116,10 +116,10 @@ function knob(control: Control): HTMLElement {
   return element("label", {}, element("span", {}, name, shown), input);
 }
 
-/** A drilled plate with a scratch: the picture to begin with. */
+/** Woven cloth with a stain: the picture to begin with. */
 function samplePhoto(): Float32Array<ArrayBuffer> {
-  const plate = synthesise({ size: SIDE, train: 0, good: 0, defective: 1, seed: 3 }).find(({ name }) => name === "weave" || name === "plate")!;
-  const { rgba } = plate.test.find(({ defect }) => defect === "stain")!;
+  const cloth = synthesise({ size: SIDE, train: 0, good: 0, defective: 1, seed: 3 }).find(({ name }) => name === "weave")!;
+  const { rgba } = cloth.test.find(({ defect }) => defect === "stain")!;
   return shownPhoto(new ImageData(new Uint8ClampedArray(rgba), SIDE, SIDE));
 }
 

@@ -11,7 +11,7 @@ const SHOWN_THUMBNAILS = 60;
 const MEGABYTE = 1e6;
 const LIVE_SIDE = 512; // pixels of a filmed picture
 
-const STAGES = { abnormal: "Stage 1, abnormal grid", normal: "Stage 2, both grids", residual: "Stage 3, hinge on the residual" };
+const STAGES = { abnormal: "Stage 1, abnormal grid", normal: "Stage 2, reconstruction", residual: "Stage 3, hinge on the residual" };
 const ADVICE: Record<Trouble, string> = {
   unsupported:
     "Chrome and Edge have WebGPU from version 113 on, Safari from 26, Firefox from 141 on Windows and 145 on macOS. Chrome on Linux may want chrome://flags/#enable-unsafe-webgpu. The page must come over https or from localhost.",
@@ -221,10 +221,10 @@ function summarise(): void {
   const judged = [...results.values()].map(({ result }) => result).filter(({ calibrated }) => calibrated !== null);
   const parts: string[] = [];
   if (ready && ready.good.length > 0) {
-    const rejected = ready.good.filter((score) => calibratedOf(score) >= threshold()).length;
+    const rejected = ready.good.filter((score) => calibratedOf(score) > threshold()).length;
     parts.push(`rejects ${rejected} of ${ready.good.length} good pictures that it did not learn from (${Math.round((100 * rejected) / ready.good.length)} %)`);
   }
-  if (judged.length > 0) parts.push(`calls ${judged.filter(({ calibrated }) => calibrated! >= threshold()).length} of ${judged.length} inspected ones defective`);
+  if (judged.length > 0) parts.push(`calls ${judged.filter(({ calibrated }) => calibrated! > threshold()).length} of ${judged.length} inspected ones defective`);
   const labelled = judged.filter(({ isDefect }) => isDefect !== null);
   const area = auroc(rank(Float64Array.from(labelled, ({ score }) => score!), Uint8Array.from(labelled, ({ isDefect }) => Number(isDefect))));
   if (area !== null) parts.push(`image AUROC ${area.toFixed(3)}`);

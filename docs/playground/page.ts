@@ -38,7 +38,7 @@ export function pick(input: HTMLInputElement): Promise<File[]> {
 }
 
 /** The files of a drop, those inside of folders too, each with its path from what was dropped. */
-export async function droppedFiles({ items, files }: DataTransfer): Promise<{ readonly path: string; readonly file: File }[]> {
+async function droppedFiles({ items, files }: DataTransfer): Promise<{ readonly path: string; readonly file: File }[]> {
   const entries = [...items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
   if (entries.length === 0) return [...files].map((file) => ({ path: file.name, file }));
   const found: { path: string; file: File }[] = [];

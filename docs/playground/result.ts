@@ -55,7 +55,7 @@ export class Result {
   draw(threshold: number, opacity: number): void {
     if (!this.#inspected) return;
     const { calibrated, placement, width } = this.#inspected;
-    const isRejected = calibrated >= threshold;
+    const isRejected = calibrated > threshold;
     this.#badge.dataset["verdict"] = isRejected ? "defect" : "good";
     this.#badge.textContent = isRejected ? "defect" : "good";
     this.#words.textContent = calibrated.toFixed(2);

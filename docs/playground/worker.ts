@@ -10,7 +10,7 @@ import type { Detector } from "../../src/models/detector.ts";
 import type { Checkpoint } from "../../src/models/efficientnet/checkpoint.ts";
 import { Training, type TrainingImage } from "../../src/models/training.ts";
 import type { Device } from "../../src/runtime/device.ts";
-import { AdapterError, DeviceLostError, InputError } from "../../src/runtime/errors.ts";
+import { AdapterError, DeviceLostError, InputError, OutOfMemoryError, TooLargeError } from "../../src/runtime/errors.ts";
 import { downloadWeights } from "./hub.ts";
 import { forgetTraining, keepModel, keepPictures, keepState, keepWeights, keptModel, keptTraining, keptWeights, leftTraining } from "./keep.ts";
 import type { Picture, Reply, Request, TrainingChoice, Trouble } from "./protocol.ts";
@@ -70,7 +70,7 @@ class Workshop {
     const device = await this.#ready();
     const { description, software } = device.adapter;
     const [left, model] = [await leftTraining(), await keptModel()];
-    tell({ kind: "opened", adapter: description, software, left, hasModel: model !== null });
+    tell({ kind: "opened", adapter: description, software, left });
     if (model && !left) await this.#load(new Uint8Array(await model.arrayBuffer()), model.name).catch((error: unknown) => tell({ kind: "failed", ...troubleOf(error) }));
   }
 
@@ -141,8 +141,7 @@ class Workshop {
   async #finished(detector: Detector, model: Uint8Array<ArrayBuffer>): Promise<void> {
     this.#detector?.release();
     [this.#detector, this.#model] = [detector, model];
-    const { calibration, backbone, inputSize } = detector.config;
-    tell({ kind: "ready", calibration, backbone: backbone.name, inputSize, good: this.#good, heldOut: this.#good.length > 0 });
+    tell({ kind: "ready", calibration: detector.config.calibration, good: this.#good });
   }
 
   async #inspect(id: number, source: Blob | ImageBitmap): Promise<void> {
@@ -152,12 +151,10 @@ class Workshop {
       const detector = this.#detector;
       if (!detector) throw new InputError("there is no model yet: train one, or load one");
       const image = await decodeImage(source);
-      const started = performance.now();
       const [{ score, calibrated, map, size }] = (await detector.inspect([image])) as [Awaited<ReturnType<Detector["inspect"]>>[number]];
       const { width, height } = image;
       const own = Float32Array.from(map);
-      const milliseconds = performance.now() - started;
-      tell({ kind: "inspected", id, score, calibrated, map: own, size, width, height, placement: detector.placementOf(image), milliseconds }, [own.buffer]);
+      tell({ kind: "inspected", id, score, calibrated, map: own, size, width, height, placement: detector.placementOf(image) }, [own.buffer]);
     } catch (error) {
       const { trouble, message } = troubleOf(error);
       tell({ kind: "refused", id, message });
@@ -199,7 +196,8 @@ function troubleOf(error: unknown): { readonly trouble: Trouble; readonly messag
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof AdapterError) return { trouble: "unsupported", message };
   if (error instanceof DeviceLostError) return { trouble: "lost", message };
-  if (/out.of.memory|allocat|larger than any buffer/i.test(message)) return { trouble: "memory", message };
+  // A RangeError is the page's own: an array that it has no memory for.
+  if ([OutOfMemoryError, TooLargeError, RangeError].some((kind) => error instanceof kind)) return { trouble: "memory", message };
   return { trouble: "input", message };
 }
 
