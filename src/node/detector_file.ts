@@ -9,7 +9,7 @@ import { InputError } from "../runtime/errors.ts";
 import { openCheckpoint } from "./checkpoint.ts";
 import { readBytes, reasonOf, writeFileAtomic } from "./files.ts";
 
-export const MODEL_FILE = "model.safetensors";
+const MODEL_FILE = "model.safetensors";
 const WEIGHTS_PATH_FILE = "weights_path.txt"; // where on this machine the backbone's weights were; the model itself only knows their hash
 
 /**

@@ -211,18 +211,12 @@ function isShard(value: unknown): value is Shard {
   return Number.isSafeInteger(index) && Number.isSafeInteger(count) && index! >= 1 && index! <= count!;
 }
 
-/** Shards that belong together and are complete. */
-export interface Shards {
-  readonly paths: readonly string[];
-  readonly settings: Settings;
-}
-
 /**
  * Checks that journals are the shards of one prediction: all of them, each once, each finished.
  * @returns their paths in the shards' order
  * @throws InputError if they are not, saying which is wrong
  */
-export async function openShards(paths: readonly string[]): Promise<Shards> {
+export async function openShards(paths: readonly string[]): Promise<readonly string[]> {
   const headers = await Promise.all(
     paths.map(async (path) => {
       const header = await readHeader<Header>(path);
@@ -250,11 +244,14 @@ export async function openShards(paths: readonly string[]): Promise<Shards> {
   const missing = Array.from({ length: Math.min(count, byIndex.size + MOST_NAMED) }, (_, i) => i + 1).filter((index) => !byIndex.has(index));
   const left = count - byIndex.size;
   if (left > 0) throw new InputError(`of ${count} shards, ${left === 1 ? "one is" : `${left} are`} missing: ${missing.slice(0, MOST_NAMED).join(", ")}`);
-  return { paths: Array.from({ length: count }, (_, i) => byIndex.get(i + 1)!), settings: first.header };
+  return Array.from({ length: count }, (_, i) => byIndex.get(i + 1)!);
 }
 
-/** The results of all shards, in the order of the whole list: its images are dealt out one by one. */
-export async function* mergedResults({ paths }: Shards): AsyncGenerator<Result> {
+/**
+ * The results of all shards, in the order of the whole list: its images are dealt out one by one.
+ * @param paths of their journals, as `openShards` returns them
+ */
+export async function* mergedResults(paths: readonly string[]): AsyncGenerator<Result> {
   const shards = paths.map((path) => resultsIn(path));
   for (let i = 0; ; i = (i + 1) % shards.length) {
     const next = await shards[i]!.next();
@@ -266,4 +263,3 @@ export async function* mergedResults({ paths }: Shards): AsyncGenerator<Result> 
 
 /** The images of one shard: the list is dealt out one by one. */
 export const shareOf = <T>(list: readonly T[], { index, count }: Shard): T[] => list.filter((_, i) => i % count === index - 1);
-

@@ -46,7 +46,7 @@ function isDefect(value: unknown): boolean {
 
 const areNumbers = (values: unknown): values is readonly number[] => Array.isArray(values) && values.every((value) => Number.isFinite(value));
 
-export const areaOf = ({ defects }: Judged): number => defects.reduce((sum, { area }) => sum + area, 0);
+const areaOf = ({ defects }: Judged): number => defects.reduce((sum, { area }) => sum + area, 0);
 
 const COLUMNS = ["image", "verdict", "calibrated", "score", "peak", "width", "height", "defects", "area", ...PICTURE_KINDS, "reason"] as const;
 
@@ -60,7 +60,7 @@ export function csvLine(result: Result): string {
 }
 
 /** What a line of JSON, and `--json`, say of an image. */
-export function plainResult(result: Result): object {
+function plainResult(result: Result): object {
   if (result.verdict === "unreadable") return result;
   const { pictures, defects, ...rest } = result;
   return { ...rest, area: areaOf(result), defects: defects.map(({ runs: _onlyForMasks, ...defect }) => defect), ...pictures };
