@@ -14,7 +14,8 @@ const LIVE_SIDE = 512; // pixels of a filmed picture
 const STAGES = { abnormal: "Stage 1, abnormal grid", normal: "Stage 2, reconstruction", residual: "Stage 3, hinge on the residual" };
 const ADVICE: Record<Trouble, string> = {
   unsupported:
-    "Chrome and Edge have WebGPU from version 113 on, Safari from 26, Firefox from 141 on Windows and 145 on macOS. Chrome on Linux may want chrome://flags/#enable-unsafe-webgpu. The page must come over https or from localhost.",
+    "Chrome and Edge have WebGPU from version 113 on, Safari from 26, Firefox from 141 on Windows and 145 on macOS. "
+    + "Chrome on Linux may want chrome://flags/#enable-unsafe-webgpu. The page must come over https or from localhost.",
   lost: "What was trained so far is kept: go on with it below.",
   memory: "Choose a smaller picture size, close other tabs that use the GPU, and try again.",
   input: "",
@@ -224,7 +225,8 @@ function summarise(): void {
     const rejected = ready.good.filter((score) => calibratedOf(score) > threshold()).length;
     parts.push(`rejects ${rejected} of ${ready.good.length} good pictures that it did not learn from (${Math.round((100 * rejected) / ready.good.length)} %)`);
   }
-  if (judged.length > 0) parts.push(`calls ${judged.filter(({ calibrated }) => calibrated! > threshold()).length} of ${judged.length} inspected ones defective`);
+  const defective = judged.filter(({ calibrated }) => calibrated! > threshold()).length;
+  if (judged.length > 0) parts.push(`calls ${defective} of ${judged.length} inspected ones defective`);
   const labelled = judged.filter(({ isDefect }) => isDefect !== null);
   const area = auroc(rank(Float64Array.from(labelled, ({ score }) => score!), Uint8Array.from(labelled, ({ isDefect }) => Number(isDefect))));
   if (area !== null) parts.push(`image AUROC ${area.toFixed(3)}`);

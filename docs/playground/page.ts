@@ -8,7 +8,11 @@ export function show(visible: boolean, ...ids: readonly string[]): void {
   for (const id of ids) byId(id).hidden = !visible;
 }
 
-export function element<K extends keyof HTMLElementTagNameMap>(tag: K, fields: Partial<HTMLElementTagNameMap[K]> = {}, ...children: readonly (Node | string)[]): HTMLElementTagNameMap[K] {
+export function element<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  fields: Partial<HTMLElementTagNameMap[K]> = {},
+  ...children: readonly (Node | string)[]
+): HTMLElementTagNameMap[K] {
   const made = Object.assign(document.createElement(tag), fields);
   made.append(...children);
   return made;

@@ -21,6 +21,7 @@ const KEEP_EVERY_MILLISECONDS = 2000; // at the least, between two epochs that a
 const SAMPLES = { size: 192, train: 24, good: 8, defective: 4, seed: 1 };
 
 const tell = (reply: Reply, transfer: Transferable[] = []): void => self.postMessage(reply, { transfer });
+const tellFailure = (error: unknown): void => tell({ kind: "failed", ...troubleOf(error) });
 
 class Workshop {
   #device: Device | null = null;
@@ -34,7 +35,7 @@ class Workshop {
   accept(request: Request): void {
     if (request.kind === "stop") this.#isStopping = true;
     else if (request.kind === "lose") this.#device?.gpu.destroy();
-    else this.#work = this.#work.then(() => this.#answer(request)).catch((error: unknown) => tell({ kind: "failed", ...troubleOf(error) }));
+    else this.#work = this.#work.then(() => this.#answer(request)).catch(tellFailure);
   }
 
   async #answer(request: Exclude<Request, { kind: "stop" | "lose" }>): Promise<void> {
@@ -71,7 +72,7 @@ class Workshop {
     const { description, software } = device.adapter;
     const [left, model] = [await leftTraining(), await keptModel()];
     tell({ kind: "opened", adapter: description, software, left });
-    if (model && !left) await this.#load(new Uint8Array(await model.arrayBuffer()), model.name).catch((error: unknown) => tell({ kind: "failed", ...troubleOf(error) }));
+    if (model && !left) await this.#load(new Uint8Array(await model.arrayBuffer()), model.name).catch(tellFailure);
   }
 
   /** The device; a new one if the last was lost. */
@@ -98,7 +99,8 @@ class Workshop {
     this.#isStopping = false;
     const device = await this.#ready();
     const checkpoint = await checkpointOf(choice.backbone);
-    const training = await Training.begin(device, decoded(pictures), { ...choice, checkpoint }, (done) => tell({ kind: "features", done, total: pictures.length }));
+    const onFeatures = (done: number): void => tell({ kind: "features", done, total: pictures.length });
+    const training = await Training.begin(device, decoded(pictures), { ...choice, checkpoint }, onFeatures);
     try {
       if (state) training.resume(state, "the training that was left");
       const keep = async () => {

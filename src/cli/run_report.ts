@@ -1,6 +1,7 @@
 import { join, resolve } from "node:path";
 import type { Item } from "../data/dataset.ts";
 import { heatLayer, logLevels, maskContour } from "../io/heat.ts";
+import type { DecodedImage } from "../io/image.ts";
 import { calibratedScore, steepnessOf, type GoodScores } from "../models/calibration.ts";
 import type { Detector, Inspection } from "../models/detector.ts";
 import { sha256Of } from "../node/checkpoint.ts";
@@ -96,7 +97,8 @@ async function layersOf(detector: Detector, root: string, { path, masks }: Item,
   const scale = Math.min(1, PICTURE_SIDE / Math.max(source.width, source.height));
   const [width, height] = [source.width, source.height].map((side) => Math.max(1, Math.round(side * scale))) as [number, number];
   const inPicture = { left: 0, top: 0, width, height };
-  const mask = await decodeMasks(masks.map((path) => join(root, path)), width, height, (mask) => ({ source: detector.placementOf(mask).source, target: inPicture }));
+  const placed = (mask: DecodedImage) => ({ source: detector.placementOf(mask).source, target: inPicture });
+  const mask = await decodeMasks(masks.map((path) => join(root, path)), width, height, placed);
   const part = partOf(map, size, target);
   return {
     aspect: width / height,

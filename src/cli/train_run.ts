@@ -56,7 +56,12 @@ export interface TrainThroughOptions extends TrainRunOptions {
  * @throws as `trainRun`; DeviceLostError where nothing more was saved between two losses; OutOfMemoryError or TooLargeError where half the
  * batch is not allowed, or no use
  */
-export async function trainThrough(root: string, dataset: Dataset, run: string, { openDevice, trainingOptions, autoBatch, ...begun }: TrainThroughOptions): Promise<TrainedRun> {
+export async function trainThrough(
+  root: string,
+  dataset: Dataset,
+  run: string,
+  { openDevice, trainingOptions, autoBatch, ...begun }: TrainThroughOptions,
+): Promise<TrainedRun> {
   const files = new TrainingFiles(run);
   let { resume } = begun;
   let batch: number | null = null;
@@ -100,7 +105,8 @@ export async function trainRun(
   const saved = await files.saved();
   const [last] = saved;
   if (last && !resume) {
-    throw new InputError(`${run} holds a training that was ended after ${last.taken} steps: --resume goes on with it; remove ${dirname(last.path)} to begin anew`);
+    const left = `a training that was ended after ${last.taken} steps`;
+    throw new InputError(`${run} holds ${left}: --resume goes on with it; remove ${dirname(last.path)} to begin anew`);
   }
   const items = dataset.classes.flatMap(({ name, train }) => train.map((item) => ({ item, className: name })));
   const started = performance.now();
@@ -135,7 +141,8 @@ export async function trainRun(
   } catch (error) {
     if (!(error instanceof DivergedError)) throw error;
     const [good] = await files.saved();
-    throw new DivergedError(`${error.message}; ${good ? `the last good state is ${good.path}` : "no state was saved before"}: begin anew with another --seed or other options`, { cause: error });
+    const before = good ? `the last good state is ${good.path}` : "no state was saved before";
+    throw new DivergedError(`${error.message}; ${before}: begin anew with another --seed or other options`, { cause: error });
   } finally {
     signals.ignore();
     bars.end();

@@ -195,14 +195,18 @@ function differenceOf(key: keyof Header, own: Header, found: Header): string {
       return `with another ${{ model: "model", roi: "--roi", ignore: "--ignore" }[key]}: ${hash(found[key])}, not ${hash(own[key])}`;
     case "pictures":
       return `with pictures of the kinds ${String(found.pictures) || "none"}, not ${String(own.pictures) || "none"}`;
-    case "shard":
-      return `as ${found.shard ? `shard ${found.shard.index}/${found.shard.count}` : "no shard"}, not as ${own.shard ? `${own.shard.index}/${own.shard.count}` : "none"}`;
+    case "shard": {
+      const named = (shard: Shard | null, none: string, word = ""): string => (shard ? `${word}${shard.index}/${shard.count}` : none);
+      return `as ${named(found.shard, "no shard", "shard ")}, not as ${named(own.shard, "none")}`;
+    }
     default:
       return `with ${FLAGS[key] ?? key} ${String(found[key] ?? "left out")}, not ${String(own[key] ?? "left out")}`;
   }
 }
 
-const FLAGS: Readonly<Partial<Record<keyof Header, string>>> = { class: "--class", minArea: "--min-area", watch: "--watch", pixelThreshold: "the threshold for pixels", threshold: "the threshold" };
+const FLAGS: Readonly<Partial<Record<keyof Header, string>>> = {
+  class: "--class", minArea: "--min-area", watch: "--watch", pixelThreshold: "the threshold for pixels", threshold: "the threshold",
+};
 
 const MOST_NAMED = 20; // of missing shards
 
@@ -222,7 +226,9 @@ export async function openShards(paths: readonly string[]): Promise<readonly str
       const header = await readHeader<Header>(path);
       if (header?.format !== "bigrid-predictions") throw new InputError(`${path} is no journal of predictions`);
       if (header.shard === null) throw new InputError(`${path} is no shard's journal: it was made without --shard`);
-      if (!isShard(header.shard) || !Number.isSafeInteger(header.list?.images)) throw new InputError(`${path} does not say which shard it is: run that shard again`);
+      if (!isShard(header.shard) || !Number.isSafeInteger(header.list?.images)) {
+        throw new InputError(`${path} does not say which shard it is: run that shard again`);
+      }
       return { path, shard: header.shard, header };
     }),
   );
@@ -239,7 +245,9 @@ export async function openShards(paths: readonly string[]): Promise<readonly str
     const { images, finished } = await extentOf(path);
     if (!finished) throw new InputError(`shard ${shard.index} of ${count} (${path}) is not finished: run it again with --resume`);
     const share = Math.ceil(((header.list?.images ?? 0) - (shard.index - 1)) / count);
-    if (images !== Math.max(0, share)) throw new InputError(`${path} holds ${images} images, its share is ${share}: remove it and run shard ${shard.index} again`);
+    if (images !== Math.max(0, share)) {
+      throw new InputError(`${path} holds ${images} images, its share is ${share}: remove it and run shard ${shard.index} again`);
+    }
   }
   const missing = Array.from({ length: Math.min(count, byIndex.size + MOST_NAMED) }, (_, i) => i + 1).filter((index) => !byIndex.has(index));
   const left = count - byIndex.size;

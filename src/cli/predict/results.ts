@@ -32,11 +32,13 @@ export type PictureKind = (typeof PICTURE_KINDS)[number];
 
 /** Whether a value, such as one that a journal holds, is a result: all that tables are made of is in it. */
 export function isResult(value: unknown): value is Result {
-  const { image, verdict, reason, score, calibrated, peak, width, height, defects, pictures } = (value ?? {}) as Partial<Record<keyof Judged | "reason", unknown>>;
+  const found = (value ?? {}) as Partial<Record<keyof Judged | "reason", unknown>>;
+  const { image, verdict, reason, score, calibrated, peak, width, height, defects, pictures } = found;
   if (typeof image !== "string") return false;
   if (verdict === "unreadable") return typeof reason === "string";
+  if (verdict !== "good" && verdict !== "defective") return false;
   const areTexts = typeof pictures === "object" && pictures !== null && Object.values(pictures).every((path) => typeof path === "string");
-  return (verdict === "good" || verdict === "defective") && areNumbers([score, calibrated, peak, width, height]) && Array.isArray(defects) && defects.every(isDefect) && areTexts;
+  return areTexts && areNumbers([score, calibrated, peak, width, height]) && Array.isArray(defects) && defects.every(isDefect);
 }
 
 function isDefect(value: unknown): boolean {
