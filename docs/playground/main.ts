@@ -78,7 +78,9 @@ worker.addEventListener("message", ({ data: reply }: MessageEvent<Reply>) => {
       return trainingEnded();
     case "inspected":
     case "refused": {
-      const { result, picture } = results.get(reply.id)!;
+      const known = results.get(reply.id);
+      if (!known) return; // cleared meanwhile
+      const { result, picture } = known;
       if (reply.kind === "refused") return result.refuse(reply.message);
       void result.show(picture, reply, ready!.calibration.heat).then(() => {
         result.draw(threshold(), opacity());
@@ -250,9 +252,11 @@ dropZone(byId("test-drop"), (files) => {
 onClick("test-files", async () => inspect(picturesOf((await pick(byId("pick-files"))).map(withPath))));
 onClick("test-samples", () => inspect(samples));
 onClick("clear", () => {
+  const live = liveId === null ? undefined : results.get(liveId); // what is filmed stays
   results.clear();
-  byId("results").replaceChildren();
-  show(false, "clear");
+  if (live) results.set(liveId!, live);
+  byId("results").replaceChildren(...(live ? [live.result.item] : []));
+  show(!!live, "clear");
   summarise();
 });
 byId("threshold").addEventListener("input", redraw);

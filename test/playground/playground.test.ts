@@ -97,6 +97,13 @@ describe.skipIf(executablePath === undefined)(suite, { timeout: HANGS }, () => {
     await page.locator("#threshold").fill("0.5");
   });
 
+  test("pictures that are cleared before they are inspected leave no trace", async () => {
+    await page.click("#clear");
+    await page.click("#test-samples");
+    expect(await inspected()).toEqual(scores); // of those after the clearing
+    expect(complaints).toEqual([]);
+  });
+
   test("a saved model gives Node the same scores, and the page the same ones again", async () => {
     const [download] = await Promise.all([page.waitForEvent("download"), page.click("#save")]);
     const path = join(folder, "model.safetensors");
