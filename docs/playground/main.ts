@@ -42,7 +42,11 @@ worker.addEventListener("message", ({ data: reply }: MessageEvent<Reply>) => {
       left = reply.left;
       byId("adapter").dataset["state"] = "there";
       byId("adapter").textContent = software ? `${adapter}: a software adapter, right and slow` : adapter;
-      if (left) byId("kept").textContent = `A training of ${left.pictures} pictures was left after ${left.taken} steps.`;
+      if (left) {
+        byId("kept").textContent = `A training of ${left.pictures} pictures was left after ${left.taken} steps.`;
+        backbones.value = left.choice.backbone;
+        byId<HTMLSelectElement>("size").value = String(left.choice.inputSize);
+      }
       return refresh();
     }
     case "samples":

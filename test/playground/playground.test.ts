@@ -64,6 +64,7 @@ describe.skipIf(executablePath === undefined)(suite, { timeout: HANGS }, () => {
     await page.reload();
     await page.waitForFunction(() => /A training of 24 pictures was left after [1-9]\d* steps/.test(document.getElementById("kept")!.textContent));
     expect(await page.textContent("#start")).toBe("Go on training");
+    expect(await page.inputValue("#size")).toBe(SIZE);
     await page.click("#start");
     await visible("#test-files:not([disabled])");
   });
