@@ -13,5 +13,6 @@ export default defineConfig({
     maxWorkers: 2,
     css: true, // the report's style sheets are imported as text
     testTimeout: 300_000, // against tests that hang; none is meant to measure time
+    hookTimeout: 300_000, // the same: on a busy machine a browser takes its time to begin
   },
 });

@@ -16,7 +16,7 @@ export interface Shown {
   readonly white: number;
 }
 
-export interface KernelPicture {
+interface KernelPicture {
   /** Name of the file below shaders/, without its ending. */
   readonly shader: string;
   readonly controls: readonly Control[];

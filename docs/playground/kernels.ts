@@ -42,7 +42,8 @@ worker.addEventListener("message", ({ data: reply }: MessageEvent<KernelReply>) 
       const { rate, done, total } = reply;
       show(true, "table");
       byId("measuring").textContent = done < total ? `${done} of ${total} …` : "";
-      const row = element("tr", {}, ...[rate.kernel, rate.what, rate.milliseconds, rate.gigabytes, rate.gigaflops].map((cell) => element("td", { textContent: String(cell) })));
+      const cells = [rate.kernel, rate.what, rate.milliseconds, rate.gigabytes, rate.gigaflops];
+      const row = element("tr", {}, ...cells.map((cell) => element("td", { textContent: String(cell) })));
       byId("table").querySelector("tbody")!.append(row);
       return;
     }
@@ -65,8 +66,11 @@ function open(name: string): void {
   byId("title").textContent = current;
   for (const link of byId("list").querySelectorAll("a")) link.toggleAttribute("aria-current", link.textContent === current);
   byId("header").replaceChildren(...prose(header));
-  byId("entries").replaceChildren(...entryPoints.flatMap(({ name, meaning }) => [element("dt", { textContent: name }), element("dd", { textContent: meaning || "See above." })]));
-  byId("code").replaceChildren(...source.split(/(\/\/[^\n]*)/).map((part) => (part.startsWith("//") ? element("span", { className: "comment", textContent: part }) : part)));
+  byId("entries").replaceChildren(
+    ...entryPoints.flatMap(({ name, meaning }) => [element("dt", { textContent: name }), element("dd", { textContent: meaning || "See above." })]),
+  );
+  const coloured = (part: string) => (part.startsWith("//") ? element("span", { className: "comment", textContent: part }) : part);
+  byId("code").replaceChildren(...source.split(/(\/\/[^\n]*)/).map(coloured));
   const own = controls[current] ?? [];
   values = Object.fromEntries(own.map(({ name, value }) => [name, value]));
   byId("knobs").replaceChildren(...own.map(knob));
@@ -116,10 +120,10 @@ function knob(control: Control): HTMLElement {
   return element("label", {}, element("span", {}, name, shown), input);
 }
 
-/** A drilled plate with a scratch: the picture to begin with. */
+/** Woven cloth with a stain: the picture to begin with. */
 function samplePhoto(): Float32Array<ArrayBuffer> {
-  const plate = synthesise({ size: SIDE, train: 0, good: 0, defective: 1, seed: 3 }).find(({ name }) => name === "weave" || name === "plate")!;
-  const { rgba } = plate.test.find(({ defect }) => defect === "stain")!;
+  const cloth = synthesise({ size: SIDE, train: 0, good: 0, defective: 1, seed: 3 }).find(({ name }) => name === "weave")!;
+  const { rgba } = cloth.test.find(({ defect }) => defect === "stain")!;
   return shownPhoto(new ImageData(new Uint8ClampedArray(rgba), SIDE, SIDE));
 }
 
@@ -148,7 +152,8 @@ const measure = (shader: string | null): void => {
 onClick("measure", () => measure(current));
 onClick("measure-all", () => measure(null));
 onClick("export", () => {
-  const link = element("a", { href: URL.createObjectURL(new Blob([`${JSON.stringify(report, null, 1)}\n`], { type: "application/json" })), download: "kernels.json" });
+  const file = new Blob([`${JSON.stringify(report, null, 1)}\n`], { type: "application/json" });
+  const link = element("a", { href: URL.createObjectURL(file), download: "kernels.json" });
   link.click();
   URL.revokeObjectURL(link.href);
 });

@@ -33,8 +33,8 @@ async function answer(request: KernelRequest): Promise<void> {
         rates.set(`${rate.kernel} ${rate.what}`, rate);
         tell({ kind: "measured", rate, done: i + 1, total: chosen.length });
       }
-      const { adapter } = device;
-      return tell({ kind: "report", report: { adapter, date: new Date().toISOString().slice(0, 10), samples: SAMPLES, agent: navigator.userAgent, kernels: [...rates.values()] } });
+      const [{ adapter }, date] = [device, new Date().toISOString().slice(0, 10)];
+      return tell({ kind: "report", report: { adapter, date, samples: SAMPLES, agent: navigator.userAgent, kernels: [...rates.values()] } });
     }
   }
 }

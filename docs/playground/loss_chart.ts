@@ -48,7 +48,12 @@ export class LossChart {
         height: HEIGHT,
         scales: { x: { time: false }, y: { distr: 3 } },
         axes: [axis, { ...axis, size: 56 }],
-        series: [{ label: "step" }, line("stage 1, hinge", colour("--bad")), line("stage 2, reconstruction", colour("--accent")), line("stage 3, hinge on the residual", colour("--fine"))],
+        series: [
+          { label: "step" },
+          line("stage 1, hinge", colour("--bad")),
+          line("stage 2, reconstruction", colour("--accent")),
+          line("stage 3, hinge on the residual", colour("--fine")),
+        ],
         cursor: { y: false },
       },
       this.#data(),

@@ -11,10 +11,11 @@ const SHOWN_THUMBNAILS = 60;
 const MEGABYTE = 1e6;
 const LIVE_SIDE = 512; // pixels of a filmed picture
 
-const STAGES = { abnormal: "Stage 1, abnormal grid", normal: "Stage 2, both grids", residual: "Stage 3, hinge on the residual" };
+const STAGES = { abnormal: "Stage 1, abnormal grid", normal: "Stage 2, reconstruction", residual: "Stage 3, hinge on the residual" };
 const ADVICE: Record<Trouble, string> = {
   unsupported:
-    "Chrome and Edge have WebGPU from version 113 on, Safari from 26, Firefox from 141 on Windows and 145 on macOS. Chrome on Linux may want chrome://flags/#enable-unsafe-webgpu. The page must come over https or from localhost.",
+    "Chrome and Edge have WebGPU from version 113 on, Safari from 26, Firefox from 141 on Windows and 145 on macOS. "
+    + "Chrome on Linux may want chrome://flags/#enable-unsafe-webgpu. The page must come over https or from localhost.",
   lost: "What was trained so far is kept: go on with it below.",
   memory: "Choose a smaller picture size, close other tabs that use the GPU, and try again.",
   input: "",
@@ -41,7 +42,11 @@ worker.addEventListener("message", ({ data: reply }: MessageEvent<Reply>) => {
       left = reply.left;
       byId("adapter").dataset["state"] = "there";
       byId("adapter").textContent = software ? `${adapter}: a software adapter, right and slow` : adapter;
-      if (left) byId("kept").textContent = `A training of ${left.pictures} pictures was left after ${left.taken} steps.`;
+      if (left) {
+        byId("kept").textContent = `A training of ${left.pictures} pictures was left after ${left.taken} steps.`;
+        backbones.value = left.choice.backbone;
+        byId<HTMLSelectElement>("size").value = String(left.choice.inputSize);
+      }
       return refresh();
     }
     case "samples":
@@ -77,7 +82,9 @@ worker.addEventListener("message", ({ data: reply }: MessageEvent<Reply>) => {
       return trainingEnded();
     case "inspected":
     case "refused": {
-      const { result, picture } = results.get(reply.id)!;
+      const known = results.get(reply.id);
+      if (!known) return; // cleared meanwhile
+      const { result, picture } = known;
       if (reply.kind === "refused") return result.refuse(reply.message);
       void result.show(picture, reply, ready!.calibration.heat).then(() => {
         result.draw(threshold(), opacity());
@@ -221,10 +228,11 @@ function summarise(): void {
   const judged = [...results.values()].map(({ result }) => result).filter(({ calibrated }) => calibrated !== null);
   const parts: string[] = [];
   if (ready && ready.good.length > 0) {
-    const rejected = ready.good.filter((score) => calibratedOf(score) >= threshold()).length;
+    const rejected = ready.good.filter((score) => calibratedOf(score) > threshold()).length;
     parts.push(`rejects ${rejected} of ${ready.good.length} good pictures that it did not learn from (${Math.round((100 * rejected) / ready.good.length)} %)`);
   }
-  if (judged.length > 0) parts.push(`calls ${judged.filter(({ calibrated }) => calibrated! >= threshold()).length} of ${judged.length} inspected ones defective`);
+  const defective = judged.filter(({ calibrated }) => calibrated! > threshold()).length;
+  if (judged.length > 0) parts.push(`calls ${defective} of ${judged.length} inspected ones defective`);
   const labelled = judged.filter(({ isDefect }) => isDefect !== null);
   const area = auroc(rank(Float64Array.from(labelled, ({ score }) => score!), Uint8Array.from(labelled, ({ isDefect }) => Number(isDefect))));
   if (area !== null) parts.push(`image AUROC ${area.toFixed(3)}`);
@@ -248,9 +256,11 @@ dropZone(byId("test-drop"), (files) => {
 onClick("test-files", async () => inspect(picturesOf((await pick(byId("pick-files"))).map(withPath))));
 onClick("test-samples", () => inspect(samples));
 onClick("clear", () => {
+  const live = liveId === null ? undefined : results.get(liveId); // what is filmed stays
   results.clear();
-  byId("results").replaceChildren();
-  show(false, "clear");
+  if (live) results.set(liveId!, live);
+  byId("results").replaceChildren(...(live ? [live.result.item] : []));
+  show(!!live, "clear");
   summarise();
 });
 byId("threshold").addEventListener("input", redraw);

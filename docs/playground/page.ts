@@ -8,7 +8,11 @@ export function show(visible: boolean, ...ids: readonly string[]): void {
   for (const id of ids) byId(id).hidden = !visible;
 }
 
-export function element<K extends keyof HTMLElementTagNameMap>(tag: K, fields: Partial<HTMLElementTagNameMap[K]> = {}, ...children: readonly (Node | string)[]): HTMLElementTagNameMap[K] {
+export function element<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  fields: Partial<HTMLElementTagNameMap[K]> = {},
+  ...children: readonly (Node | string)[]
+): HTMLElementTagNameMap[K] {
   const made = Object.assign(document.createElement(tag), fields);
   made.append(...children);
   return made;
@@ -38,7 +42,7 @@ export function pick(input: HTMLInputElement): Promise<File[]> {
 }
 
 /** The files of a drop, those inside of folders too, each with its path from what was dropped. */
-export async function droppedFiles({ items, files }: DataTransfer): Promise<{ readonly path: string; readonly file: File }[]> {
+async function droppedFiles({ items, files }: DataTransfer): Promise<{ readonly path: string; readonly file: File }[]> {
   const entries = [...items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
   if (entries.length === 0) return [...files].map((file) => ({ path: file.name, file }));
   const found: { path: string; file: File }[] = [];

@@ -43,11 +43,8 @@ export interface LeftTraining {
 /** A detector that can inspect. */
 export interface Ready {
   readonly calibration: Calibration;
-  readonly backbone: BackboneName;
-  readonly inputSize: number;
-  /** Scores of the good pictures at hand that were not trained on; of all of them where there are too few to hold some out. */
+  /** Scores of good pictures that it was not trained on; none where it came from a file. */
   readonly good: readonly number[];
-  readonly heldOut: boolean;
 }
 
 /** What the detector says of a picture, and where its map has it. */
@@ -61,14 +58,13 @@ export interface Inspected {
   readonly width: number;
   readonly height: number;
   readonly placement: Placement;
-  readonly milliseconds: number;
 }
 
 export type Trouble = "unsupported" | "lost" | "memory" | "input";
 
 /** What the worker tells the page. */
 export type Reply =
-  | { readonly kind: "opened"; readonly adapter: string; readonly software: boolean; readonly left: LeftTraining | null; readonly hasModel: boolean }
+  | { readonly kind: "opened"; readonly adapter: string; readonly software: boolean; readonly left: LeftTraining | null }
   | { readonly kind: "samples"; readonly good: readonly Picture[]; readonly test: readonly Picture[] }
   | { readonly kind: "weights"; readonly name: BackboneName; readonly done: number; readonly total: number }
   | { readonly kind: "features"; readonly done: number; readonly total: number }

@@ -40,7 +40,8 @@ export class Result {
     this.#heat = await createImageBitmap(new ImageData(new Uint8ClampedArray(rgba), size, size));
     const scale = Math.min(1, LARGEST / Math.max(width, height));
     [this.#canvas.width, this.#canvas.height] = [Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale))];
-    this.#picture = await createImageBitmap(picture, { imageOrientation: "from-image", resizeWidth: this.#canvas.width, resizeHeight: this.#canvas.height, resizeQuality: "high" });
+    const [resizeWidth, resizeHeight] = [this.#canvas.width, this.#canvas.height];
+    this.#picture = await createImageBitmap(picture, { imageOrientation: "from-image", resizeWidth, resizeHeight, resizeQuality: "high" });
     this.#inspected = inspected;
     this.item.dataset["score"] = String(inspected.score);
   }
@@ -55,7 +56,7 @@ export class Result {
   draw(threshold: number, opacity: number): void {
     if (!this.#inspected) return;
     const { calibrated, placement, width } = this.#inspected;
-    const isRejected = calibrated >= threshold;
+    const isRejected = calibrated > threshold;
     this.#badge.dataset["verdict"] = isRejected ? "defect" : "good";
     this.#badge.textContent = isRejected ? "defect" : "good";
     this.#words.textContent = calibrated.toFixed(2);

@@ -10,7 +10,7 @@ import type { Detector } from "../../src/models/detector.ts";
 import type { Checkpoint } from "../../src/models/efficientnet/checkpoint.ts";
 import { Training, type TrainingImage } from "../../src/models/training.ts";
 import type { Device } from "../../src/runtime/device.ts";
-import { AdapterError, DeviceLostError, InputError } from "../../src/runtime/errors.ts";
+import { AdapterError, DeviceLostError, InputError, OutOfMemoryError, TooLargeError } from "../../src/runtime/errors.ts";
 import { downloadWeights } from "./hub.ts";
 import { forgetTraining, keepModel, keepPictures, keepState, keepWeights, keptModel, keptTraining, keptWeights, leftTraining } from "./keep.ts";
 import type { Picture, Reply, Request, TrainingChoice, Trouble } from "./protocol.ts";
@@ -21,6 +21,7 @@ const KEEP_EVERY_MILLISECONDS = 2000; // at the least, between two epochs that a
 const SAMPLES = { size: 192, train: 24, good: 8, defective: 4, seed: 1 };
 
 const tell = (reply: Reply, transfer: Transferable[] = []): void => self.postMessage(reply, { transfer });
+const tellFailure = (error: unknown): void => tell({ kind: "failed", ...troubleOf(error) });
 
 class Workshop {
   #device: Device | null = null;
@@ -34,7 +35,7 @@ class Workshop {
   accept(request: Request): void {
     if (request.kind === "stop") this.#isStopping = true;
     else if (request.kind === "lose") this.#device?.gpu.destroy();
-    else this.#work = this.#work.then(() => this.#answer(request)).catch((error: unknown) => tell({ kind: "failed", ...troubleOf(error) }));
+    else this.#work = this.#work.then(() => this.#answer(request)).catch(tellFailure);
   }
 
   async #answer(request: Exclude<Request, { kind: "stop" | "lose" }>): Promise<void> {
@@ -70,8 +71,8 @@ class Workshop {
     const device = await this.#ready();
     const { description, software } = device.adapter;
     const [left, model] = [await leftTraining(), await keptModel()];
-    tell({ kind: "opened", adapter: description, software, left, hasModel: model !== null });
-    if (model && !left) await this.#load(new Uint8Array(await model.arrayBuffer()), model.name).catch((error: unknown) => tell({ kind: "failed", ...troubleOf(error) }));
+    tell({ kind: "opened", adapter: description, software, left });
+    if (model && !left) await this.#load(new Uint8Array(await model.arrayBuffer()), model.name).catch(tellFailure);
   }
 
   /** The device; a new one if the last was lost. */
@@ -98,7 +99,8 @@ class Workshop {
     this.#isStopping = false;
     const device = await this.#ready();
     const checkpoint = await checkpointOf(choice.backbone);
-    const training = await Training.begin(device, decoded(pictures), { ...choice, checkpoint }, (done) => tell({ kind: "features", done, total: pictures.length }));
+    const onFeatures = (done: number): void => tell({ kind: "features", done, total: pictures.length });
+    const training = await Training.begin(device, decoded(pictures), { ...choice, checkpoint }, onFeatures);
     try {
       if (state) training.resume(state, "the training that was left");
       const keep = async () => {
@@ -141,8 +143,7 @@ class Workshop {
   async #finished(detector: Detector, model: Uint8Array<ArrayBuffer>): Promise<void> {
     this.#detector?.release();
     [this.#detector, this.#model] = [detector, model];
-    const { calibration, backbone, inputSize } = detector.config;
-    tell({ kind: "ready", calibration, backbone: backbone.name, inputSize, good: this.#good, heldOut: this.#good.length > 0 });
+    tell({ kind: "ready", calibration: detector.config.calibration, good: this.#good });
   }
 
   async #inspect(id: number, source: Blob | ImageBitmap): Promise<void> {
@@ -152,12 +153,10 @@ class Workshop {
       const detector = this.#detector;
       if (!detector) throw new InputError("there is no model yet: train one, or load one");
       const image = await decodeImage(source);
-      const started = performance.now();
       const [{ score, calibrated, map, size }] = (await detector.inspect([image])) as [Awaited<ReturnType<Detector["inspect"]>>[number]];
       const { width, height } = image;
       const own = Float32Array.from(map);
-      const milliseconds = performance.now() - started;
-      tell({ kind: "inspected", id, score, calibrated, map: own, size, width, height, placement: detector.placementOf(image), milliseconds }, [own.buffer]);
+      tell({ kind: "inspected", id, score, calibrated, map: own, size, width, height, placement: detector.placementOf(image) }, [own.buffer]);
     } catch (error) {
       const { trouble, message } = troubleOf(error);
       tell({ kind: "refused", id, message });
@@ -199,7 +198,8 @@ function troubleOf(error: unknown): { readonly trouble: Trouble; readonly messag
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof AdapterError) return { trouble: "unsupported", message };
   if (error instanceof DeviceLostError) return { trouble: "lost", message };
-  if (/out.of.memory|allocat|larger than any buffer/i.test(message)) return { trouble: "memory", message };
+  // A RangeError is the page's own: an array that it has no memory for.
+  if ([OutOfMemoryError, TooLargeError, RangeError].some((kind) => error instanceof kind)) return { trouble: "memory", message };
   return { trouble: "input", message };
 }
 

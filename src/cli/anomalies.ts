@@ -2,9 +2,8 @@ import { join } from "node:path";
 import type { AnomalousImage } from "../models/anomalies.ts";
 import { decodeMask } from "../node/images.ts";
 import { InputError } from "../runtime/errors.ts";
-import { openDataset } from "./dataset.ts";
+import { openDataset, readableImages } from "./dataset.ts";
 import { say } from "./output.ts";
-import { readableImages } from "./train_run.ts";
 
 /**
  * The defective test images of a dataset that have masks, to learn from.

@@ -1,7 +1,9 @@
 import { Option, type Command } from "commander";
 import type { Dataset } from "../data/dataset.ts";
 import { FORMATS, type FormatName } from "../data/layouts/layout.ts";
+import { requireUsable, type DecodedImage } from "../io/image.ts";
 import { readDataset } from "../node/dataset.ts";
+import { decodeImages } from "../node/images.ts";
 import { InputError } from "../runtime/errors.ts";
 import { say } from "./output.ts";
 
@@ -22,4 +24,30 @@ export async function openDataset(root: string, format: FormatName | undefined, 
     say(`skipped: cannot read ${root}/${path}: ${reason}`);
   }
   return dataset;
+}
+
+/**
+ * Decodes images in order, leaving out those that cannot be read or are too small; says which and how many.
+ * @throws InputError at the first such image if `strict`
+ */
+export async function* readableImages<T>(
+  items: readonly T[],
+  pathOf: (item: T) => string,
+  strict: boolean,
+  onSkip: (item: T, error: Error) => void = () => undefined,
+): AsyncGenerator<{ readonly item: T; readonly image: DecodedImage }> {
+  let skipped = 0;
+  for await (const outcome of decodeImages(items, pathOf)) {
+    try {
+      if ("error" in outcome) throw outcome.error;
+      requireUsable(outcome.image, pathOf(outcome.item));
+      yield outcome;
+    } catch (error) {
+      if (!(error instanceof InputError) || strict) throw error;
+      skipped++;
+      onSkip(outcome.item, error);
+      say(`skipped: ${error.message}`);
+    }
+  }
+  if (skipped > 0) say(`skipped ${skipped} of ${items.length} images that cannot be used (--strict makes this an error)`);
 }

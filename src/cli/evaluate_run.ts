@@ -11,9 +11,9 @@ import type { Detector } from "../models/detector.ts";
 import { truthWithin } from "../models/picture_region.ts";
 import { decodeMasks } from "../node/images.ts";
 import { InputError } from "../runtime/errors.ts";
+import { readableImages } from "./dataset.ts";
 import { showProgress } from "./progress.ts";
 import type { Region } from "./region.ts";
-import { readableImages } from "./train_run.ts";
 
 /** One test image's verdict. */
 export interface Judged {

@@ -38,8 +38,14 @@ export function addTrainFlags(command: Command): Command {
   const backbone = command
     .addOption(new Option("--backbone <name>", "feature extractor").choices(BACKBONES).default("embedded"))
     .option("--weights <file>", WEIGHTS_HELP)
-    .addOption(new Option("--padding <kind>", "zeros around images within an EfficientNet (default: same)").choices(["same", "same-static", "symmetric"]))
-    .addOption(new Option("--fit <kind>", "how photographs fill the square: stretched, whole between bars, or their centre (default: stretch)").choices(FITS));
+    .addOption(new Option(
+      "--padding <kind>",
+      "zeros around images within an EfficientNet (default: same)",
+    ).choices(["same", "same-static", "symmetric"]))
+    .addOption(new Option(
+      "--fit <kind>",
+      "how photographs fill the square: stretched, whole between bars, or their centre (default: stretch)",
+    ).choices(FITS));
   return addGradFlags(backbone)
     .option("--size <pixels>", "side of the square that images are resized to", wholeNumber(64), 224)
     .option("--epochs-abnormal <n>", "epochs of stage 1", wholeNumber(1), 10)
@@ -48,12 +54,24 @@ export function addTrainFlags(command: Command): Command {
     .option("--least-abnormal <steps>", "steps of stage 1, at least, whatever its epochs (default: 50; 300 for --form joined)", wholeNumber(1))
     .option("--least-normal <steps>", "steps of stage 2, at least, whatever its epochs (default: 500)", wholeNumber(1))
     .option("--least-residual <steps>", "steps of stage 3, at least, whatever its epochs (default: 120)", wholeNumber(1))
-    .option("--enough-hits <share>", "right on both sides of the hinge that end stages 1 and 3 early; 1: never (default: 0.99; 1 for --form joined)", positiveNumber(1))
+    .option(
+      "--enough-hits <share>",
+      "of hits on both sides of the hinge at which stages 1 and 3 end early; 1: never (default: 0.99; 1 for --form joined)",
+      positiveNumber(1),
+    )
     .option("--batch <n>", "images a step (default: 8 for tiny, else 16)", wholeNumber(1))
-    .option("--anomaly-share <share>", "of stage 1's images that are anomalies of --anomalies; at 1 no blocks are pasted (default: 0.5)", positiveNumber(1))
+    .option(
+      "--anomaly-share <share>",
+      "of stage 1's images that are anomalies of --anomalies; at 1 no blocks are pasted (default: 0.5)",
+      positiveNumber(1),
+    )
     .option("--false-reject <share>", "of good images that may be called defective: it sets the threshold", positiveNumber(0.5), 0.01)
     .option("--folds <n>", "models trained besides, to set the threshold, for a class of fewer than ten images (0: none)", wholeNumber(0), 3)
-    .option("--feature-memory <MB>", "device memory for the training set's features; the rest goes to a file in the run's folder", wholeNumber(0), 1024)
+    .option(
+      "--feature-memory <MB>",
+      "device memory for the training set's features; the rest goes to a file in the run's folder",
+      wholeNumber(0), 1024,
+    )
     .option("--recompute", "compute the decoders' blocks twice rather than keep what they make (default: not for tiny)")
     .option("--no-recompute", "keep it: faster, in several times the memory")
     .option("--seed <n>", "of everything random", wholeNumber(0), 0);
@@ -68,7 +86,9 @@ export async function trainingOptionsOf(flags: TrainFlags): Promise<TrainingOpti
   const { weights, size, featureMemory, ...options } = others;
   const { backbone, padding } = options;
   if (backbone === "embedded" && (weights !== undefined || padding !== undefined)) {
-    throw new OptionError("the embedded backbone has no weights and no padding to choose; name an EfficientNet with --backbone, or leave out --weights and --padding");
+    throw new OptionError(
+      "the embedded backbone has no weights and no padding to choose; name an EfficientNet with --backbone, or leave out --weights and --padding",
+    );
   }
   const file = weights ?? (backbone === "embedded" ? null : await cachedWeights(backbone));
   if (file === null && backbone !== "embedded") {

@@ -65,7 +65,11 @@ export class Region {
    * What counts of a picture.
    * @throws InputError if nothing does that a detector of this input would see
    */
-  of({ width, height }: { readonly width: number; readonly height: number }, name: string, { fit, inputSize }: Pick<DetectorConfig, "fit" | "inputSize">): PictureRegion {
+  of(
+    { width, height }: { readonly width: number; readonly height: number },
+    name: string,
+    { fit, inputSize }: Pick<DetectorConfig, "fit" | "inputSize">,
+  ): PictureRegion {
     const key = `${width}x${height}`;
     const known = this.#bySize.get(key);
     if (known) return known;

@@ -1,16 +1,16 @@
-import { createHash } from "node:crypto";
 import { join, resolve } from "node:path";
 import type { Item } from "../data/dataset.ts";
 import { heatLayer, logLevels, maskContour } from "../io/heat.ts";
+import type { DecodedImage } from "../io/image.ts";
 import { calibratedScore, steepnessOf, type GoodScores } from "../models/calibration.ts";
 import type { Detector, Inspection } from "../models/detector.ts";
-import { readBytes } from "../node/files.ts";
+import { sha256Of } from "../node/checkpoint.ts";
 import { decodeImage, decodeMasks, encodeJpeg, encodePng } from "../node/images.ts";
 import { VERSION } from "../runtime/version.ts";
 import type { Rectangle } from "../tensor/placement.ts";
 import { shownName, type EvaluatedClass, type EvaluatedRun, type Judged } from "./evaluate_run.ts";
 import type { Region } from "./region.ts";
-import { renderReport, type Curve, type ReportData } from "./report/report.ts";
+import { dataUrl, renderReport, type Curve, type ReportData } from "./report/report.ts";
 import type { LossCurve } from "./train_run.ts";
 
 const PICTURE_SIDE = 320; // pixels of the longer side, at most
@@ -97,7 +97,8 @@ async function layersOf(detector: Detector, root: string, { path, masks }: Item,
   const scale = Math.min(1, PICTURE_SIDE / Math.max(source.width, source.height));
   const [width, height] = [source.width, source.height].map((side) => Math.max(1, Math.round(side * scale))) as [number, number];
   const inPicture = { left: 0, top: 0, width, height };
-  const mask = await decodeMasks(masks.map((path) => join(root, path)), width, height, (mask) => ({ source: detector.placementOf(mask).source, target: inPicture }));
+  const placed = (mask: DecodedImage) => ({ source: detector.placementOf(mask).source, target: inPicture });
+  const mask = await decodeMasks(masks.map((path) => join(root, path)), width, height, placed);
   const part = partOf(map, size, target);
   return {
     aspect: width / height,
@@ -131,7 +132,7 @@ async function modelConfiguration({ config }: Detector, modelPath: string): Prom
   return [
     ["bigrid", VERSION],
     ["Model", modelPath],
-    ["Model's SHA-256", createHash("sha256").update(await readBytes(modelPath)).digest("hex")],
+    ["Model's SHA-256", await sha256Of(modelPath)],
     ["Backbone", backbone.name],
     ...(backbone.weights === null ? [] : [["Backbone's SHA-256", backbone.weights] as const]),
     ["Input", `${inputSize} x ${inputSize} pixels, ${fit}`],
@@ -142,8 +143,6 @@ async function modelConfiguration({ config }: Detector, modelPath: string): Prom
     ["Expected false rejects", `${100 * calibration.falseReject} % of good images`],
   ];
 }
-
-const dataUrl = (type: string, bytes: Uint8Array): string => `data:image/${type};base64,${Buffer.from(bytes).toString("base64")}`;
 
 function curvesOf({ data, curves }: EvaluatedClass): ReportData["curves"][number] {
   const plain = ({ x, y }: { readonly x: Float64Array; readonly y: Float64Array }): Curve => ({ x: Array.from(x), y: Array.from(y) });

@@ -1,17 +1,16 @@
 import { dirname, join } from "node:path";
 import type { Dataset, Item } from "../data/dataset.ts";
-import { requireUsable, type DecodedImage } from "../io/image.ts";
 import type { Detector } from "../models/detector.ts";
 import { batchOf, Training, type TrainingImage, type TrainingOptions } from "../models/training.ts";
 import { saveDetector } from "../node/detector_file.ts";
-import { decodeImages } from "../node/images.ts";
 import { SpillFile } from "../node/spill.ts";
 import { TrainingFiles, type LoggedStep, type SavedTraining } from "../node/training_files.ts";
 import type { Device } from "../runtime/device.ts";
 import { DeviceLostError, DivergedError, InputError } from "../runtime/errors.ts";
+import { readableImages } from "./dataset.ts";
 import { say } from "./output.ts";
 import { showProgress, type Progress } from "./progress.ts";
-import { half, wantsLess } from "./recovery.ts";
+import { advised, half, wantsLess } from "./recovery.ts";
 import type { Region } from "./region.ts";
 import { AwaitedSignals } from "./signals.ts";
 
@@ -40,7 +39,7 @@ export interface TrainRunOptions {
   readonly checkpointEvery: number;
 }
 
-const STAGE_TITLES = { abnormal: "Stage 1, abnormal grid", normal: "Stage 2, both grids", residual: "Stage 3, hinge on the residual" };
+const STAGE_TITLES = { abnormal: "Stage 1, abnormal grid", normal: "Stage 2, reconstruction", residual: "Stage 3, hinge on the residual" };
 
 /** What makes a training begin, on whichever device. */
 export interface TrainThroughOptions extends TrainRunOptions {
@@ -57,7 +56,12 @@ export interface TrainThroughOptions extends TrainRunOptions {
  * @throws as `trainRun`; DeviceLostError where nothing more was saved between two losses; OutOfMemoryError or TooLargeError where half the
  * batch is not allowed, or no use
  */
-export async function trainThrough(root: string, dataset: Dataset, run: string, { openDevice, trainingOptions, autoBatch, ...begun }: TrainThroughOptions): Promise<TrainedRun> {
+export async function trainThrough(
+  root: string,
+  dataset: Dataset,
+  run: string,
+  { openDevice, trainingOptions, autoBatch, ...begun }: TrainThroughOptions,
+): Promise<TrainedRun> {
   const files = new TrainingFiles(run);
   let { resume } = begun;
   let batch: number | null = null;
@@ -78,7 +82,7 @@ export async function trainThrough(root: string, dataset: Dataset, run: string, 
         say(`${(error as Error).message}; beginning anew with ${batch} images a step`);
         await files.forget();
       } else if (wantsLess(error) && !autoBatch) {
-        throw new (error as { constructor: new (words: string) => Error }).constructor(`${(error as Error).message}; --auto-batch begins anew with half of ${used}`);
+        throw advised(error as Error, `--auto-batch begins anew with half of ${used}`);
       } else throw error;
     }
   }
@@ -101,7 +105,8 @@ export async function trainRun(
   const saved = await files.saved();
   const [last] = saved;
   if (last && !resume) {
-    throw new InputError(`${run} holds a training that was ended after ${last.taken} steps: --resume goes on with it; remove ${dirname(last.path)} to begin anew`);
+    const left = `a training that was ended after ${last.taken} steps`;
+    throw new InputError(`${run} holds ${left}: --resume goes on with it; remove ${dirname(last.path)} to begin anew`);
   }
   const items = dataset.classes.flatMap(({ name, train }) => train.map((item) => ({ item, className: name })));
   const started = performance.now();
@@ -136,7 +141,8 @@ export async function trainRun(
   } catch (error) {
     if (!(error instanceof DivergedError)) throw error;
     const [good] = await files.saved();
-    throw new DivergedError(`${error.message}; ${good ? `the last good state is ${good.path}` : "no state was saved before"}: begin anew with another --seed or other options`, { cause: error });
+    const before = good ? `the last good state is ${good.path}` : "no state was saved before";
+    throw new DivergedError(`${error.message}; ${before}: begin anew with another --seed or other options`, { cause: error });
   } finally {
     signals.ignore();
     bars.end();
@@ -170,32 +176,6 @@ export function lossCurvesOf(steps: readonly LoggedStep[]): LossCurve[] {
     curves.at(-1)!.values.push(loss);
   }
   return curves;
-}
-
-/**
- * Decodes images in order, leaving out those that cannot be read or are too small; says which and how many.
- * @throws InputError at the first such image if `strict`
- */
-export async function* readableImages<T>(
-  items: readonly T[],
-  pathOf: (item: T) => string,
-  strict: boolean,
-  onSkip: (item: T, error: Error) => void = () => undefined,
-): AsyncGenerator<{ readonly item: T; readonly image: DecodedImage }> {
-  let skipped = 0;
-  for await (const outcome of decodeImages(items, pathOf)) {
-    try {
-      if ("error" in outcome) throw outcome.error;
-      requireUsable(outcome.image, pathOf(outcome.item));
-      yield outcome;
-    } catch (error) {
-      if (!(error instanceof InputError) || strict) throw error;
-      skipped++;
-      onSkip(outcome.item, error);
-      say(`skipped: ${error.message}`);
-    }
-  }
-  if (skipped > 0) say(`skipped ${skipped} of ${items.length} images that cannot be used (--strict makes this an error)`);
 }
 
 async function* goodImages(

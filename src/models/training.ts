@@ -52,7 +52,7 @@ export interface TrainingOptions {
   readonly inputSize?: number;
   /** Of the first stage, which teaches the abnormal grid pasted blocks. Default 10, and at least `leastAbnormal` steps. */
   readonly epochsAbnormal?: number;
-  /** Of the second stage, which teaches both grids to reconstruct. Default 50, and at least `leastNormal` steps. */
+  /** Of the second stage, which teaches to reconstruct. Default 50, and at least `leastNormal` steps. */
   readonly epochsNormal?: number;
   /** Of the third, which teaches the residual's hinge pasted blocks, where there is one. Default 10, and at least `leastResidual` steps. */
   readonly epochsResidual?: number;

@@ -9,7 +9,8 @@ import { InputError } from "../runtime/errors.ts";
 import { openCheckpoint } from "./checkpoint.ts";
 import { readBytes, reasonOf, writeFileAtomic } from "./files.ts";
 
-export const MODEL_FILE = "model.safetensors";
+const MODEL_FILE = "model.safetensors";
+const A_RUN = 'a run is a folder that "bigrid train DIR --out RUN" wrote';
 const WEIGHTS_PATH_FILE = "weights_path.txt"; // where on this machine the backbone's weights were; the model itself only knows their hash
 
 /**
@@ -50,7 +51,8 @@ async function checkpointOf({ name, weights }: BackboneSettings, run: string, mo
   const path = weightsPath ?? ((await isThere(remembered?.trim())) ? remembered!.trim() : name === "embedded" ? null : await cachedWeights(name));
   if (!path) {
     const gone = remembered ? `${remembered.trim()} is no longer there; ` : "";
-    throw new InputError(`${model} needs the ${name} weights that it was trained with (SHA-256 ${weights}): ${gone}name the file with --weights, or run "bigrid weights ${name}"`);
+    const needed = `the ${name} weights that it was trained with (SHA-256 ${weights})`;
+    throw new InputError(`${model} needs ${needed}: ${gone}name the file with --weights, or run "bigrid weights ${name}"`);
   }
   return openCheckpoint(path);
 }
@@ -61,10 +63,10 @@ async function checkpointOf({ name, weights }: BackboneSettings, run: string, mo
  */
 export async function modelPath(run: string): Promise<string> {
   const found = await stat(run).catch((error: unknown) => {
-    throw new InputError(`cannot read the run ${run}: ${reasonOf(error)}; a run is a folder that "bigrid train DIR --out RUN" wrote`, { cause: error });
+    throw new InputError(`cannot read the run ${run}: ${reasonOf(error)}; ${A_RUN}`, { cause: error });
   });
   if (!found.isDirectory()) return run;
   const path = join(run, MODEL_FILE);
-  if (!(await stat(path).catch(() => null))) throw new InputError(`${run} is no run: it holds no ${MODEL_FILE}; a run is a folder that "bigrid train DIR --out RUN" wrote`);
+  if (!(await stat(path).catch(() => null))) throw new InputError(`${run} is no run: it holds no ${MODEL_FILE}; ${A_RUN}`);
   return path;
 }

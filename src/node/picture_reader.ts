@@ -1,14 +1,12 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
-import sharp from "sharp";
+import type { Metadata } from "sharp";
 import type { MaskFacts, PictureFacts, PictureReader } from "../data/survey.ts";
 import { BMP_HEADER_BYTES, bmpHeader, isBmp } from "../io/bmp.ts";
 import { InputError } from "../runtime/errors.ts";
+import { sha256Of } from "./checkpoint.ts";
 import { reasonOf } from "./files.ts";
-import { decodeImage, decodeMask, isForSharp, MAX_PIXELS } from "./images.ts";
+import { decodeImage, decodeMask, isForSharp, loadSharp, MAX_PIXELS } from "./images.ts";
 
 // How a whole file of the format ends.
 const ENDS: Readonly<Record<string, Buffer>> = {
@@ -22,11 +20,7 @@ export function pictureReader(root: string): PictureReader {
   return {
     facts: (path) => reasonAlone(join(root, path), pictureFacts),
     mask: (path) => reasonAlone(join(root, path), maskFacts),
-    async digest(path) {
-      const hash = createHash("sha256");
-      await pipeline(createReadStream(join(root, path)), hash);
-      return hash.digest("hex");
-    },
+    digest: (path) => sha256Of(join(root, path)),
   };
 }
 
@@ -43,7 +37,7 @@ async function pictureFacts(path: string): Promise<PictureFacts> {
     const { width, height, bits } = bmpHeader(head, bytes, MAX_PIXELS);
     return { width, height, format: "bmp", mode: bits <= 8 ? "palette" : "colour", bytes };
   }
-  const found = isForSharp(head) ? await sharp(path).metadata().catch(() => null) : null;
+  const found = isForSharp(head) ? await metadataOf(path).catch(() => null) : null;
   const end = found && ENDS[found.format];
   if (!found || !end || !tail.subarray(-end.length).equals(end)) await decodeImage(path); // says what is wrong with it
   if (!found) throw new InputError("its header is damaged");
@@ -62,7 +56,12 @@ async function maskFacts(path: string): Promise<MaskFacts> {
   const { width, height, data } = await decodeMask(path);
   let marked = 0;
   for (let i = 0; i < data.length; i += 4) if (data[i] !== 0) marked++;
-  return { width, height, format: isBmp(head) ? "bmp" : (await sharp(path).metadata()).format, marked };
+  return { width, height, format: isBmp(head) ? "bmp" : (await metadataOf(path)).format, marked };
+}
+
+async function metadataOf(path: string): Promise<Metadata> {
+  const sharp = await loadSharp();
+  return sharp(path).metadata();
 }
 
 /** A file's first and last bytes. */

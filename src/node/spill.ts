@@ -17,7 +17,8 @@ export class SpillFile implements Spill {
       this.#file ??= await open(this.#path, "w+");
       await this.#file.write(record, 0, record.length, index * record.length);
     } catch (error) {
-      throw new InputError(`cannot keep features in ${this.#path}: ${reasonOf(error)}; allow more device memory with --feature-memory, or choose another --out`, { cause: error });
+      const remedy = "allow more device memory with --feature-memory, or choose another --out";
+      throw new InputError(`cannot keep features in ${this.#path}: ${reasonOf(error)}; ${remedy}`, { cause: error });
     }
     this.#recordBytes = record.length;
   };

@@ -91,7 +91,7 @@ function modelOf(detector: Detector, to: Conversion, { map, score, peak }: Judge
     inputs: [{ name: "image", dtype: "UINT8", shape: [BATCH, inputSize, inputSize, colours.length], description: `${colours}, resized as the metadata's preprocessing says` }],
     outputs: [
       output("map", [BATCH, inputSize, inputSize], "the anomaly of each pixel of the resized image, in units of the features"),
-      output("score", [BATCH], "the largest mean of the map over a window; to be held against a threshold of the metadata's calibration"),
+      output("score", [BATCH], "the largest mean of the anomaly over a window; to be held against a threshold of the metadata's calibration"),
       output("peak", [BATCH], "the largest value of the map"),
       output("calibrated", [BATCH], "the score between 0 and 1: 0.5 at the threshold of all classes together, 0.1 where good images typically are"),
     ],

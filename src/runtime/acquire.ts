@@ -4,7 +4,7 @@ import { Tuner, type TuningStore } from "./tuner.ts";
 import { VERSION } from "./version.ts";
 
 // Used where present; nothing depends on them.
-const WANTED_FEATURES: readonly GPUFeatureName[] = ["shader-f16", "timestamp-query", "subgroups"];
+const WANTED_FEATURES: readonly GPUFeatureName[] = ["shader-f16", "timestamp-query"];
 
 // Only sizes of memory are raised above WebGPU's defaults: every kernel fits the default of every other limit.
 const RAISED_LIMITS = ["maxBufferSize", "maxStorageBufferBindingSize"] as const;

@@ -64,6 +64,7 @@ describe.skipIf(executablePath === undefined)(suite, { timeout: HANGS }, () => {
     await page.reload();
     await page.waitForFunction(() => /A training of 24 pictures was left after [1-9]\d* steps/.test(document.getElementById("kept")!.textContent));
     expect(await page.textContent("#start")).toBe("Go on training");
+    expect(await page.inputValue("#size")).toBe(SIZE);
     await page.click("#start");
     await visible("#test-files:not([disabled])");
   });
@@ -95,6 +96,13 @@ describe.skipIf(executablePath === undefined)(suite, { timeout: HANGS }, () => {
     await page.locator("#threshold").fill("0.02");
     expect(await page.textContent("#verdict")).toMatch(/calls (1[5-9]|20) of 20 inspected ones defective/);
     await page.locator("#threshold").fill("0.5");
+  });
+
+  test("pictures that are cleared before they are inspected leave no trace", async () => {
+    await page.click("#clear");
+    await page.click("#test-samples");
+    expect(await inspected()).toEqual(scores); // of those after the clearing
+    expect(complaints).toEqual([]);
   });
 
   test("a saved model gives Node the same scores, and the page the same ones again", async () => {

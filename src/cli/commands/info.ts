@@ -24,7 +24,6 @@ interface InfoFlags {
 const BENEFITS: Readonly<Record<string, string>> = {
   "shader-f16": "half the memory traffic for features",
   "timestamp-query": "exact GPU times in benchmarks and profiles",
-  subgroups: "faster reductions and matrix products",
 };
 
 const MEGABYTE = 1e6;
@@ -61,11 +60,15 @@ export function addInfo(program: Command): void {
 /** What the model that the flags name needs; null where they name none. */
 async function memoryOf({ model, backbone, decoder, size, batch, recompute }: Omit<InfoFlags, "json">): Promise<MemoryNeed | null> {
   if (Object.values({ model, backbone, decoder, size, batch, recompute }).every((flag) => flag === undefined)) return null;
-  if (model !== undefined && (backbone ?? decoder ?? size) !== undefined) throw new OptionError("--model says what backbone, decoder and size there are: leave out --backbone, --decoder and --size");
+  if (model !== undefined && (backbone ?? decoder ?? size) !== undefined) {
+    throw new OptionError("--model says what backbone, decoder and size there are: leave out --backbone, --decoder and --size");
+  }
   const device = await openDevice();
   const path = model === undefined ? null : await modelPath(model);
   const config = path === null ? null : detectorConfigOf(decodeSafetensors(await readBytes(path), path).metadata, path);
-  const kind = config ? { backbone: config.backbone.name, inputSize: config.inputSize, grad: config.grad } : await memoryModelOf(device, { backbone, decoder, size });
+  const kind = config
+    ? { backbone: config.backbone.name, inputSize: config.inputSize, grad: config.grad }
+    : await memoryModelOf(device, { backbone, decoder, size });
   return memoryNeedOf(device, kind, { batch, recompute });
 }
 
@@ -74,6 +77,7 @@ const MEBIBYTE = 2 ** 20;
 function printMemory({ backbone, decoder, training, inference }: MemoryNeed): void {
   const mebibytes = (bytes: number): string => `${Math.ceil(bytes / MEBIBYTE)} MiB`;
   const how = training.recompute ? "blocks computed twice" : "all activations kept";
-  print(`needs     ${mebibytes(training.bytes)} to train ${decoder} on ${backbone}, ${training.batch} images a step, ${how}; each image's features ${(training.featureBytes / 1e6).toFixed(2)} MB more`);
+  const features = `each image's features ${(training.featureBytes / MEGABYTE).toFixed(2)} MB more`;
+  print(`needs     ${mebibytes(training.bytes)} to train ${decoder} on ${backbone}, ${training.batch} images a step, ${how}; ${features}`);
   print(`needs     ${mebibytes(inference.bytes)} to judge, ${inference.batch} ${inference.batch === 1 ? "image" : "images"} at a time`);
 }

@@ -41,7 +41,7 @@ async function journalsOf(words: readonly string[]): Promise<string[]> {
       continue;
     }
     const names = (await readdir(word)).filter((name) => name.endsWith(".journal")).sort(byCodeUnits);
-    if (names.length === 0) throw new InputError(`${word} holds no shard's journal`);
+    if (names.length === 0) throw new InputError(`${word} holds no shard's journal: name a folder that "bigrid predict --shard i/n --out DIR" wrote into`);
     paths.push(...names.map((name) => join(word, name)));
   }
   return paths;

@@ -72,7 +72,12 @@ function judgeOptionsOf(detector: Detector, flags: PredictFlags, { pictures }: O
   return { good, threshold, pixelThreshold: flags.pixelThreshold ?? pixelThreshold, minArea, region, pictures, batch, strict };
 }
 
-async function settingsOf(model: string, { class: className, roi, ignore, watch }: PredictFlags, options: JudgeOptions, images: readonly string[] | null): Promise<Settings> {
+async function settingsOf(
+  model: string,
+  { class: className, roi, ignore, watch }: PredictFlags,
+  options: JudgeOptions,
+  images: readonly string[] | null,
+): Promise<Settings> {
   const { threshold, pixelThreshold, minArea, pictures } = options;
   const isRectangle = roi !== undefined && Region.isRectangle(roi);
   return {

@@ -35,12 +35,15 @@ export function addTrain(program: Command): void {
     .option("--resume", "go on where an earlier training into the same folder was ended")
     .option("--checkpoint-every <steps>", "save the training's state that often, to resume from", wholeNumber(1), 100)
     .option("--auto-batch", "where the GPU has no memory for a batch, begin anew with half of it, instead of ending")
-    .action(async (root: string, { out, format, anomalies, strict = false, resume = false, checkpointEvery, autoBatch = false, roi, ignore, ...flags }: TrainCommandFlags) => {
+    .action(async (root: string, told: TrainCommandFlags) => {
+      const { out, format, anomalies, strict = false, resume = false, checkpointEvery, autoBatch = false, roi, ignore, ...flags } = told;
       const region = await Region.read({ roi, ignore });
       if (region && anomalies !== undefined) throw new OptionError("--anomalies are learnt from as a whole: leave out --roi and --ignore, or --anomalies");
       const dataset = await openDataset(root, format, strict);
       await ensureWritableFolder(out);
-      if (flags.anomalyShare !== undefined && anomalies === undefined) throw new OptionError("--anomaly-share is a share of what --anomalies DIR names; give both");
+      if (flags.anomalyShare !== undefined && anomalies === undefined) {
+        throw new OptionError("--anomaly-share is a share of what --anomalies DIR names; give both");
+      }
       const options = await trainingOptionsOf(flags);
       const trainingOptions = async () => ({ ...options, anomalies: anomalies === undefined ? null : await anomaliesOf(anomalies, strict) });
       const before = await pathOfModel(out).catch(() => null);
@@ -53,11 +56,13 @@ export function addTrain(program: Command): void {
         say(`${images} good ${images === 1 ? "image" : "images"} of ${classes}; ${backbone}, on ${device.adapter.description}`);
         return device;
       };
-      const { detector, modelPath, seconds } = await trainThrough(root, dataset, out, { openDevice: open, trainingOptions, autoBatch, strict, resume, region, checkpointEvery });
+      const through = { openDevice: open, trainingOptions, autoBatch, strict, resume, region, checkpointEvery };
+      const { detector, modelPath, seconds } = await trainThrough(root, dataset, out, through);
       const tests = dataset.classes.reduce((sum, { test }) => sum + test.length, 0);
       const { grad, calibration } = detector.config;
       print(`${modelPath}: the model, ${grad.decoder} decoder, trained in ${durationOf(seconds)}`);
-      print(`threshold ${calibration.threshold.toPrecision(4)}: images that score above it are called defective, as ${percentOf(calibration.falseReject)} of further good ones are expected to be`);
+      const expected = `as ${percentOf(calibration.falseReject)} of further good ones are expected to be`;
+      print(`threshold ${calibration.threshold.toPrecision(4)}: images that score above it are called defective, ${expected}`);
       if (tests > 0) print(`next: bigrid eval ${out} ${root}${regionWords({ roi, ignore })}   how well it judges the ${tests} test images there`);
       print(`${tests > 0 ? "or:  " : "next:"} bigrid predict ${out} IMAGE...${regionWords({ roi, ignore })} --out DIR   judges new images`);
     });

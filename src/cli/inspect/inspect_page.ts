@@ -5,7 +5,7 @@ import { decodeImage, decodeMasks, encodeJpeg, encodePng } from "../../node/imag
 import { InputError } from "../../runtime/errors.ts";
 import pageStyle from "../report/page.css?raw";
 import { maskContour } from "../../io/heat.ts";
-import { escapedText } from "../report/report.ts";
+import { dataUrl, escapedText } from "../report/report.ts";
 import ownStyle from "./inspect_page.css?raw";
 import { COLUMNS, countsOf, detailsOf, findingsOf, totalOf } from "./inspect_text.ts";
 
@@ -127,7 +127,6 @@ async function card(root: string, title: string, { path, masks, defective }: Ite
     width,
     height,
   );
-  const dataUrl = (type: string, bytes: Uint8Array): string => `data:image/${type};base64,${Buffer.from(bytes).toString("base64")}`;
   const outline = mask && dataUrl("png", await encodePng(maskContour(mask, width, height), width, height));
   const note = defective ? (mask ? "outlined" : "no mask") : "";
   const picture = dataUrl("jpeg", await encodeJpeg(photograph, width, height));

@@ -38,7 +38,11 @@ export function addPredictFlags(command: Command): Command {
     .option("--watch <dir>", "judge the images in this folder and those that come into it, each once, until a signal ends it")
     .option("--settle <seconds>", "with --watch: without a change for so long, a file is complete", positiveNumber(), 1)
     .option("--min-area <pixels>", "a defect has at least so many pixels; an image without any is good, whatever its score", wholeNumber(1))
-    .option("--threshold <share>", "of the calibrated score, above it an image is defective; that of pixels moves as far, as in the report (default: 0.5, the model's own)", fractionOf)
+    .option(
+      "--threshold <share>",
+      "of the calibrated score, above it an image is defective; that of pixels moves as far, as in the report (default: 0.5, the model's own)",
+      fractionOf,
+    )
     .option("--pixel-threshold <value>", "of the map, above it a pixel is defective (default: as --threshold has it)", positiveNumber())
     .option("--class <name>", "which of the trained classes the images are of: its own thresholds apply, instead of the highest of all")
     .option("--weights <file>", WEIGHTS_HELP)
@@ -56,7 +60,9 @@ export function addPredictFlags(command: Command): Command {
 
 /** @throws OptionError for flags and images that do not go together */
 export function requireConsistent(words: readonly string[], { watch, shard, json, resume }: PredictFlags, keeps: boolean): void {
-  if (watch === undefined && words.length === 0) throw new OptionError('no images: name files, folders, "patterns", - for a list on standard input, or --watch DIR');
+  if (watch === undefined && words.length === 0) {
+    throw new OptionError('no images: name files, folders, "patterns", - for a list on standard input, or --watch DIR');
+  }
   if (watch !== undefined && words.length > 0) throw new OptionError(`--watch ${watch} judges what is in that folder: leave out ${words[0]}`);
   if (watch !== undefined && shard) throw new OptionError("--watch and --shard do not go together: what comes cannot be dealt out beforehand");
   if (watch !== undefined && json) throw new OptionError("--watch has no end to print one object at: use --jsonl FILE");

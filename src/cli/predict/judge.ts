@@ -48,7 +48,11 @@ const DECODED_AHEAD = Math.max(4, Number(process.env["UV_THREADPOOL_SIZE"] ?? 4)
  * Judges images in order, a batch at a time: while the GPU has one, that before is written and those to come are decoded.
  * @throws InputError at the first image that cannot be read if `strict`; if a picture cannot be written
  */
-export async function* judge<T extends Item>(kept: KeptDetector, items: readonly T[], options: JudgeOptions): AsyncGenerator<readonly (readonly [T, Result])[]> {
+export async function* judge<T extends Item>(
+  kept: KeptDetector,
+  items: readonly T[],
+  options: JudgeOptions,
+): AsyncGenerator<readonly (readonly [T, Result])[]> {
   if (items.length === 0) return;
   const prepared = kept.use((detector, most) => detector.prepare(Math.min(items.length, most), options.region !== null)); // while images are decoded
   prepared.catch(() => undefined); // a batch meets the same
@@ -87,7 +91,12 @@ interface Usable {
 }
 
 /** @param most images that the GPU is given at a time */
-async function judgeBatch<T extends Item>(detector: Detector, batch: readonly Decoded<T>[], most: number, options: JudgeOptions): Promise<(readonly [T, Result])[]> {
+async function judgeBatch<T extends Item>(
+  detector: Detector,
+  batch: readonly Decoded<T>[],
+  most: number,
+  options: JudgeOptions,
+): Promise<(readonly [T, Result])[]> {
   const read = batch.map((outcome) => usable(detector, outcome, options));
   const images = read.filter((outcome) => "image" in outcome);
   const inspections: Inspection[] = [];

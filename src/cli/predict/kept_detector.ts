@@ -1,7 +1,7 @@
 import type { Detector } from "../../models/detector.ts";
 import { DeviceLostError } from "../../runtime/errors.ts";
 import { say } from "../output.ts";
-import { half, wantsLess } from "../recovery.ts";
+import { advised, half, wantsLess } from "../recovery.ts";
 
 const MOST_LOSSES = 3; // one after another, with no work done between them
 
@@ -55,7 +55,7 @@ export class KeptDetector {
   /** What is gone on with after an error, which is thrown where that is no use. */
   #next({ detector, batch }: Current, error: Error, isLost: boolean): Current {
     const isOver = isLost ? ++this.#losses > MOST_LOSSES : !this.#mayHalve || batch === 1;
-    if (isOver) throw isLost || this.#mayHalve ? error : new (error.constructor as new (words: string) => Error)(`${error.message}; --auto-batch does so by itself`);
+    if (isOver) throw isLost || this.#mayHalve ? error : advised(error, "--auto-batch does so by itself");
     const next = isLost ? batch : half(batch);
     say(`${error.message}; going on with ${next} images at a time on a new device`);
     const opened = detector.then(({ device }) => device.destroy()).then(this.#open); // what is left of it would take memory

@@ -130,9 +130,9 @@ async function* linesOf(header: string, results: AsyncIterable<Result>, lineOf: 
 }
 
 /** The folders that files are written into. */
-export const foldersOf = ({ csv, jsonl, coco, pictures, journal }: Outputs): string[] => {
+const foldersOf = ({ csv, jsonl, coco, pictures, journal }: Outputs): string[] => {
   const files = [csv, jsonl, coco, journal].filter((path) => path !== null && !path.startsWith("/dev/")) as string[];
-  return [...new Set([...files.map((path) => join(path, "..")), ...pictures.values()])];
+  return [...new Set([...files.map(dirname), ...pictures.values()])];
 };
 
 /**

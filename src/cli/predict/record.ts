@@ -195,14 +195,18 @@ function differenceOf(key: keyof Header, own: Header, found: Header): string {
       return `with another ${{ model: "model", roi: "--roi", ignore: "--ignore" }[key]}: ${hash(found[key])}, not ${hash(own[key])}`;
     case "pictures":
       return `with pictures of the kinds ${String(found.pictures) || "none"}, not ${String(own.pictures) || "none"}`;
-    case "shard":
-      return `as ${found.shard ? `shard ${found.shard.index}/${found.shard.count}` : "no shard"}, not as ${own.shard ? `${own.shard.index}/${own.shard.count}` : "none"}`;
+    case "shard": {
+      const named = (shard: Shard | null, none: string, word = ""): string => (shard ? `${word}${shard.index}/${shard.count}` : none);
+      return `as ${named(found.shard, "no shard", "shard ")}, not as ${named(own.shard, "none")}`;
+    }
     default:
       return `with ${FLAGS[key] ?? key} ${String(found[key] ?? "left out")}, not ${String(own[key] ?? "left out")}`;
   }
 }
 
-const FLAGS: Readonly<Partial<Record<keyof Header, string>>> = { class: "--class", minArea: "--min-area", watch: "--watch", pixelThreshold: "the threshold for pixels", threshold: "the threshold" };
+const FLAGS: Readonly<Partial<Record<keyof Header, string>>> = {
+  class: "--class", minArea: "--min-area", watch: "--watch", pixelThreshold: "the threshold for pixels", threshold: "the threshold",
+};
 
 const MOST_NAMED = 20; // of missing shards
 
@@ -211,24 +215,20 @@ function isShard(value: unknown): value is Shard {
   return Number.isSafeInteger(index) && Number.isSafeInteger(count) && index! >= 1 && index! <= count!;
 }
 
-/** Shards that belong together and are complete. */
-export interface Shards {
-  readonly paths: readonly string[];
-  readonly settings: Settings;
-}
-
 /**
  * Checks that journals are the shards of one prediction: all of them, each once, each finished.
  * @returns their paths in the shards' order
  * @throws InputError if they are not, saying which is wrong
  */
-export async function openShards(paths: readonly string[]): Promise<Shards> {
+export async function openShards(paths: readonly string[]): Promise<readonly string[]> {
   const headers = await Promise.all(
     paths.map(async (path) => {
       const header = await readHeader<Header>(path);
       if (header?.format !== "bigrid-predictions") throw new InputError(`${path} is no journal of predictions`);
       if (header.shard === null) throw new InputError(`${path} is no shard's journal: it was made without --shard`);
-      if (!isShard(header.shard) || !Number.isSafeInteger(header.list?.images)) throw new InputError(`${path} does not say which shard it is: run that shard again`);
+      if (!isShard(header.shard) || !Number.isSafeInteger(header.list?.images)) {
+        throw new InputError(`${path} does not say which shard it is: run that shard again`);
+      }
       return { path, shard: header.shard, header };
     }),
   );
@@ -245,16 +245,21 @@ export async function openShards(paths: readonly string[]): Promise<Shards> {
     const { images, finished } = await extentOf(path);
     if (!finished) throw new InputError(`shard ${shard.index} of ${count} (${path}) is not finished: run it again with --resume`);
     const share = Math.ceil(((header.list?.images ?? 0) - (shard.index - 1)) / count);
-    if (images !== Math.max(0, share)) throw new InputError(`${path} holds ${images} images, its share is ${share}: remove it and run shard ${shard.index} again`);
+    if (images !== Math.max(0, share)) {
+      throw new InputError(`${path} holds ${images} images, its share is ${share}: remove it and run shard ${shard.index} again`);
+    }
   }
   const missing = Array.from({ length: Math.min(count, byIndex.size + MOST_NAMED) }, (_, i) => i + 1).filter((index) => !byIndex.has(index));
   const left = count - byIndex.size;
   if (left > 0) throw new InputError(`of ${count} shards, ${left === 1 ? "one is" : `${left} are`} missing: ${missing.slice(0, MOST_NAMED).join(", ")}`);
-  return { paths: Array.from({ length: count }, (_, i) => byIndex.get(i + 1)!), settings: first.header };
+  return Array.from({ length: count }, (_, i) => byIndex.get(i + 1)!);
 }
 
-/** The results of all shards, in the order of the whole list: its images are dealt out one by one. */
-export async function* mergedResults({ paths }: Shards): AsyncGenerator<Result> {
+/**
+ * The results of all shards, in the order of the whole list: its images are dealt out one by one.
+ * @param paths of their journals, as `openShards` returns them
+ */
+export async function* mergedResults(paths: readonly string[]): AsyncGenerator<Result> {
   const shards = paths.map((path) => resultsIn(path));
   for (let i = 0; ; i = (i + 1) % shards.length) {
     const next = await shards[i]!.next();
@@ -266,4 +271,3 @@ export async function* mergedResults({ paths }: Shards): AsyncGenerator<Result> 
 
 /** The images of one shard: the list is dealt out one by one. */
 export const shareOf = <T>(list: readonly T[], { index, count }: Shard): T[] => list.filter((_, i) => i % count === index - 1);
-

@@ -32,11 +32,13 @@ export type PictureKind = (typeof PICTURE_KINDS)[number];
 
 /** Whether a value, such as one that a journal holds, is a result: all that tables are made of is in it. */
 export function isResult(value: unknown): value is Result {
-  const { image, verdict, reason, score, calibrated, peak, width, height, defects, pictures } = (value ?? {}) as Partial<Record<keyof Judged | "reason", unknown>>;
+  const found = (value ?? {}) as Partial<Record<keyof Judged | "reason", unknown>>;
+  const { image, verdict, reason, score, calibrated, peak, width, height, defects, pictures } = found;
   if (typeof image !== "string") return false;
   if (verdict === "unreadable") return typeof reason === "string";
+  if (verdict !== "good" && verdict !== "defective") return false;
   const areTexts = typeof pictures === "object" && pictures !== null && Object.values(pictures).every((path) => typeof path === "string");
-  return (verdict === "good" || verdict === "defective") && areNumbers([score, calibrated, peak, width, height]) && Array.isArray(defects) && defects.every(isDefect) && areTexts;
+  return areTexts && areNumbers([score, calibrated, peak, width, height]) && Array.isArray(defects) && defects.every(isDefect);
 }
 
 function isDefect(value: unknown): boolean {
@@ -46,7 +48,7 @@ function isDefect(value: unknown): boolean {
 
 const areNumbers = (values: unknown): values is readonly number[] => Array.isArray(values) && values.every((value) => Number.isFinite(value));
 
-export const areaOf = ({ defects }: Judged): number => defects.reduce((sum, { area }) => sum + area, 0);
+const areaOf = ({ defects }: Judged): number => defects.reduce((sum, { area }) => sum + area, 0);
 
 const COLUMNS = ["image", "verdict", "calibrated", "score", "peak", "width", "height", "defects", "area", ...PICTURE_KINDS, "reason"] as const;
 
@@ -60,7 +62,7 @@ export function csvLine(result: Result): string {
 }
 
 /** What a line of JSON, and `--json`, say of an image. */
-export function plainResult(result: Result): object {
+function plainResult(result: Result): object {
   if (result.verdict === "unreadable") return result;
   const { pictures, defects, ...rest } = result;
   return { ...rest, area: areaOf(result), defects: defects.map(({ runs: _onlyForMasks, ...defect }) => defect), ...pictures };

@@ -47,7 +47,8 @@ export async function judgeList(
       await record.append(batch.map(([, result]) => ({ result })));
       bar.update(record.done, `| ${rate().toFixed(1)} images/s`);
       if (signals.came && record.done < share.length) {
-        throw new InputError(`ended by ${signals.came} after ${record.done} of ${share.length} images${outputs.journal ? "; the same command with --resume goes on" : ""}`);
+        const remedy = outputs.journal ? "; the same command with --resume goes on" : "";
+        throw new InputError(`ended by ${signals.came} after ${record.done} of ${share.length} images${remedy}`);
       }
     }
     await record.writeWhole();
@@ -55,8 +56,11 @@ export async function judgeList(
     const { counts } = record;
     const { good, unreadable, defective } = counts;
     if (unreadable > 0) say(`skipped ${unreadable} of ${share.length} images that cannot be used (--strict makes this an error)`);
-    if (left.length > 0) say(`${left.length} ${left.length === 1 ? "image" : "images"} in ${((performance.now() - began) / 1000).toFixed(1)} s, ${rate().toFixed(1)} images/s`);
-    if (good + defective === 0 && unreadable > 0) throw new InputError(unreadable === 1 ? "the image could not be read" : `none of the ${unreadable} images could be read`);
+    const seconds = ((performance.now() - began) / 1000).toFixed(1);
+    if (left.length > 0) say(`${left.length} ${left.length === 1 ? "image" : "images"} in ${seconds} s, ${rate().toFixed(1)} images/s`);
+    if (good + defective === 0 && unreadable > 0) {
+      throw new InputError(unreadable === 1 ? "the image could not be read" : `none of the ${unreadable} images could be read`);
+    }
     if (json) await printParts(inParts(jsonOf(options.threshold, options.pixelThreshold, () => record.results())));
     else await printSummary(record.results(), counts, outputs, limit);
     if (shard && !json) print(`shard ${shard.index} of ${shard.count} is done; when all are: bigrid merge ${outputs.journal} ...`);

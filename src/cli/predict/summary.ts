@@ -5,14 +5,22 @@ import type { Result } from "./results.ts";
 
 const MOST = 20; // defective images that are named where a table has them all
 
-export const lineOf = (result: Result): string =>
-  result.verdict === "unreadable" ? `${result.verdict}        ${result.image}` : `${result.verdict.padEnd(10)}  ${result.calibrated.toFixed(3)}  ${result.image}`;
+/** "defective   0.752  photos/7.png" */
+export function lineOf(result: Result): string {
+  const score = result.verdict === "unreadable" ? "     " : result.calibrated.toFixed(3);
+  return `${result.verdict.padEnd(10)}  ${score}  ${result.image}`;
+}
 
 /**
  * Prints what was found: every image, or where tables have them the first defective ones, how many there are, and where everything is.
  * @param limit which scores are defective ones; null where that was decided elsewhere
  */
-export async function printSummary(results: AsyncIterable<Result>, counts: Counts, { csv, jsonl, coco, pictures }: Outputs, limit: string | null): Promise<void> {
+export async function printSummary(
+  results: AsyncIterable<Result>,
+  counts: Counts,
+  { csv, jsonl, coco, pictures }: Outputs,
+  limit: string | null,
+): Promise<void> {
   const hasTable = csv !== null || jsonl !== null;
   let named = 0;
   for await (const result of results) {

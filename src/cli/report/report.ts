@@ -153,6 +153,9 @@ export function escapedText(text: string): string {
   return text.replace(/[<>&"']/g, (c) => `&#${c.charCodeAt(0)};`);
 }
 
+/** A picture's file as an address that can stand in a document. */
+export const dataUrl = (type: "png" | "jpeg", bytes: Uint8Array): string => `data:image/${type};base64,${Buffer.from(bytes).toString("base64")}`;
+
 /** A browser turns CRLF into LF before it hashes a script; a checkout with CRLF must not break the policy. */
 function unixLines(text: string): string {
   return text.replaceAll("\r\n", "\n");
