@@ -3,7 +3,7 @@
 // --rows WORD... measures only rows with one of the words in their names, and writes nothing.
 // `bytes` is the traffic that the definition cannot do without, `flops` its operations; neither counts what a kernel wastes.
 // `share` is the time that these need at the roofs, measured in the same process, of the kernel's.
-import { KERNELS } from "./kernels.ts";
+import { isPossible, KERNELS } from "./kernels.ts";
 import { measureKernel, SAMPLES, type KernelRate } from "./measure.ts";
 import { NETWORK_ROWS } from "./network_rows.ts";
 import { Comparison, wantedRows, writeReport } from "./report.ts";
@@ -22,7 +22,7 @@ const nameOf = ({ kernel, what }: { readonly kernel: string; readonly what: stri
 const comparison = Comparison.asked("kernels", device, (report: { readonly kernels: readonly (Parameters<typeof nameOf>[0] & { readonly least: number })[] }) =>
   new Map(report.kernels.map((row) => [nameOf(row), row.least])));
 const kernels = [];
-for (const measured of wantedRows([...KERNELS, ...NETWORK_ROWS], nameOf)) {
+for (const measured of wantedRows([...KERNELS, ...NETWORK_ROWS].filter((row) => isPossible(device, row)), nameOf)) {
   let rate = await measureKernel(device, measured);
   for (let i = 1; i < ATTEMPTS && comparison?.isSlower(nameOf(rate), rate.least); i++) {
     const again = await measureKernel(device, measured);

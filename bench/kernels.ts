@@ -44,6 +44,9 @@ export interface Measured {
   readonly prepare: (device: Device) => () => unknown;
 }
 
+/** Whether a device can do it: casts are to and from half precision. */
+export const isPossible = (device: Device, { kernel }: Pick<Measured, "kernel">): boolean => !kernel.startsWith("cast.") || device.gpu.features.has("shader-f16");
+
 const [CELLS, CHANNELS] = [28, 272];
 const POSITIONS = CELLS * CELLS;
 const COUNT = POSITIONS * CHANNELS;

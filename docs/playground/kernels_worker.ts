@@ -1,5 +1,5 @@
 // The kernel explorer's device: makes pictures and measures, so that the page itself stays responsive.
-import { KERNELS } from "../../bench/kernels.ts";
+import { isPossible, KERNELS } from "../../bench/kernels.ts";
 import { measureKernel, SAMPLES, type KernelRate } from "../../bench/measure.ts";
 import { openDevice } from "../../src/browser/device.ts";
 import type { Device } from "../../src/runtime/device.ts";
@@ -22,12 +22,12 @@ async function answer(request: KernelRequest): Promise<void> {
         adapter: device.adapter,
         features: [...device.gpu.features].sort(),
         controls: Object.fromEntries(KERNEL_PICTURES.map(({ shader, controls }) => [shader, controls])),
-        measured: [...new Set(KERNELS.map(({ kernel }) => shaderOf(kernel)))],
+        measured: [...new Set(KERNELS.filter((row) => isPossible(device, row)).map(({ kernel }) => shaderOf(kernel)))],
       });
     case "draw":
       return draw(request);
     case "measure": {
-      const chosen = KERNELS.filter(({ kernel }) => request.shader === null || shaderOf(kernel) === request.shader);
+      const chosen = KERNELS.filter((row) => isPossible(device, row) && (request.shader === null || shaderOf(row.kernel) === request.shader));
       for (const [i, measured] of chosen.entries()) {
         const rate = await measureKernel(device, measured);
         rates.set(`${rate.kernel} ${rate.what}`, rate);
