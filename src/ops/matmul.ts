@@ -6,9 +6,7 @@ import { matmulForward, type MatmulOptions } from "../kernels/matmul.ts";
 import { shapeError } from "../runtime/errors.ts";
 import { countOf, viewOf, type Shape, type Tensor } from "../tensor/tensor.ts";
 import { withActivation } from "./activation.ts";
-import { biasPullback } from "./conv2d.ts";
-
-const NO_EPILOGUE = { bias: null, activation: null };
+import { biasPullback, NO_EPILOGUE } from "./conv2d.ts";
 
 /**
  * Batched matrix product, of operands as they are or transposed; bias and activation are done within the kernel.
