@@ -1,6 +1,6 @@
 import { record } from "../autograd/tape.ts";
 import { conv2dBackwardFilters, conv2dBackwardInput, conv2dForward, type Conv2dOptions } from "../kernels/conv2d.ts";
-import type { ConvolutionOptions, Epilogue } from "../kernels/convolution.ts";
+import { NO_EPILOGUE, type ConvolutionOptions, type Epilogue } from "../kernels/convolution.ts";
 import { depthwiseBackwardFilters, depthwiseBackwardInput, depthwiseForward } from "../kernels/depthwise_conv2d.ts";
 import { readOptions } from "../runtime/options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -8,7 +8,6 @@ import { withActivation } from "./activation.ts";
 import { sumTo } from "./reduce.ts";
 
 const GEOMETRY = { stride: 1, padding: 0, dilation: 1 } as const;
-export const NO_EPILOGUE = { bias: null, activation: null };
 
 /**
  * Two-dimensional convolution (cross-correlation); outside the image is zero. Bias and activation are done within the

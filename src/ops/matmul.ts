@@ -1,12 +1,12 @@
 import { record } from "../autograd/tape.ts";
-import type { Epilogue } from "../kernels/convolution.ts";
+import { NO_EPILOGUE, type Epilogue } from "../kernels/convolution.ts";
 import { floatDType, requireShape } from "../kernels/launch.ts";
 import { readOptions } from "../runtime/options.ts";
 import { matmulForward, type MatmulOptions } from "../kernels/matmul.ts";
 import { shapeError } from "../runtime/errors.ts";
 import { countOf, viewOf, type Shape, type Tensor } from "../tensor/tensor.ts";
 import { withActivation } from "./activation.ts";
-import { biasPullback, NO_EPILOGUE } from "./conv2d.ts";
+import { biasPullback } from "./conv2d.ts";
 
 /**
  * Batched matrix product, of operands as they are or transposed; bias and activation are done within the kernel.
