@@ -81,7 +81,8 @@ function partsAtOnce(op: string, maxBytes: number, tensors: Readonly<Record<stri
   if (most < count) most -= most % step;
   if (most > 0) return most;
   const [name, { shape }] = Object.entries(tensors).sort(([, a], [, b]) => bytesOf(b) - bytesOf(a))[0]!;
-  throw new TooLargeError(`${op}: ${name} [${shape.join(",")}] is larger than the ${maxBytes} bytes that a dispatch can see on this device; use a smaller batch`);
+  const seen = `the ${maxBytes} bytes that a dispatch can see on this device`;
+  throw new TooLargeError(`${op}: ${name} [${shape.join(",")}] is larger than ${seen}; use a smaller batch`);
 }
 
 const commonFactor = (a: number, b: number): number => (b === 0 ? a : commonFactor(b, a % b));

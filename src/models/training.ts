@@ -72,11 +72,11 @@ export interface TrainingOptions {
   /** Of everything random. Default 0. */
   readonly seed?: number;
   /**
-   * Real anomalies with masks, for the first stage. They are read once, after the good images, and only their features are kept.
+   * Real anomalies with masks, for the first stage and the third. They are read once, after the good images, and only their features are kept.
    * Default: none, and blocks are pasted into good images' features instead.
    */
   readonly anomalies?: AsyncIterable<AnomalousImage> | null;
-  /** Of the first stage's images, those that are real anomalies, in (0, 1]; at 1 no blocks are pasted. Default 0.5. */
+  /** Of those stages' images, the share that are real anomalies, in (0, 1]; at 1 no blocks are pasted. Default 0.5. */
   readonly anomalyShare?: number;
   /** Share of good images that may be called defective: it sets the threshold. Default 0.01. */
   readonly falseReject?: number;
