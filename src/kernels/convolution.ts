@@ -28,6 +28,7 @@ export interface Epilogue {
   readonly activation?: Activation | null;
 }
 
+/** Nothing added, nothing applied. */
 export const NO_EPILOGUE: Required<Epilogue> = { bias: null, activation: null };
 
 /** What both convolutions derive from their options: the parameters that their shaders share. */
