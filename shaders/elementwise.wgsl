@@ -10,8 +10,8 @@
 //
 // Cost: one read of each operand and one write an element, one operation.
 
-// 0 add  1 subtract  2 multiply  3 divide  4 maximum  5 minimum  6 hypot
-// 7 equal: 1 where a = b, else 0  8 greater share: 1 where a > b, 1/2 where a = b, else 0
+// 0 add  1 subtract  2 multiply  3 divide  4 maximum  5 minimum
+// 6 equal: 1 where a = b, else 0  7 greater share: 1 where a > b, 1/2 where a = b, else 0
 override OP: u32 = 0;
 
 // Whether an operand is a single number: the first of its only pack.
@@ -38,8 +38,7 @@ fn apply(x: accum, y: accum) -> accum {
     case 3u: { return x / y; }
     case 4u: { return max(x, y); }
     case 5u: { return min(x, y); }
-    case 6u: { return sqrt(x * x + y * y); }
-    case 7u: { return select(accum(), accum(1.0), x == y); }
+    case 6u: { return select(accum(), accum(1.0), x == y); }
     default: { return select(select(accum(), accum(0.5), x == y), accum(1.0), x > y); }
   }
 }

@@ -24,7 +24,10 @@ export { gaussianBlur } from "./ops/gaussian_blur.ts";
 export { gradients } from "./ops/gradients.ts";
 export { gridSample } from "./ops/grid_sample.ts";
 export { imagesToTensor, ResizeFilters } from "./ops/images.ts";
-export { anomalyMap, cosinePairLoss, hingeLoss, mseLoss, reconstructionLoss, type HingeOptions, type HingeResult, type LossOptions, type LossReduction, type RefinementOptions } from "./ops/losses.ts";
+export {
+  anomalyMap, cosinePairLoss, hingeLoss, mseLoss, reconstructionLoss,
+  type HingeOptions, type HingeResult, type LossOptions, type LossReduction, type RefinementOptions,
+} from "./ops/losses.ts";
 export { matmul, pointwiseConv2d } from "./ops/matmul.ts";
 export { drawPairs, type FeaturePairs } from "./ops/pairs.ts";
 export { averagePool, globalAveragePool, globalMaxPool, maxPool } from "./ops/pool.ts";
@@ -50,4 +53,6 @@ export type { KernelTime } from "./runtime/profiler.ts";
 export { tune, Tuner, type TuningStore } from "./runtime/tuner.ts";
 export { FITS, placementOf, type Fit, type Placement, type Rectangle } from "./tensor/placement.ts";
 export { RandomStream } from "./tensor/random.ts";
-export { empty, fromArray, release, requireGrad, toArray, zeros, type DType, type FloatDType, type Shape, type Tensor } from "./tensor/tensor.ts";
+export {
+  empty, fromArray, release, requireGrad, toArray, zeros, type DType, type FloatDType, type Shape, type Tensor,
+} from "./tensor/tensor.ts";

@@ -13,7 +13,9 @@ export { evaluate, Evaluation, type Evaluated, type EvaluationOptions, type Pixe
 export { meanMetrics, type MetricName, type Metrics } from "./metrics/metrics.ts";
 export { PixelHistogram } from "./metrics/pixel_histogram.ts";
 export { rankPixels, type PixelRanking, type ScoredMap } from "./metrics/pixels.ts";
-export { auroc, averagePrecision, f1Max, precisionRecallCurve, rank, rocCurve, youden, type Ranking, type ThresholdValue } from "./metrics/ranking.ts";
+export {
+  auroc, averagePrecision, f1Max, precisionRecallCurve, rank, rocCurve, youden, type Ranking, type ThresholdValue,
+} from "./metrics/ranking.ts";
 export type { AnomalousImage } from "./models/anomalies.ts";
 export { BACKBONES, type Backbone, type BackboneName, type BackboneSettings } from "./models/backbone.ts";
 export { createBackbone, type BackboneOptions } from "./models/create_backbone.ts";

@@ -1,12 +1,10 @@
 import { InputError } from "../runtime/errors.ts";
+import { LEAST_SIDE, type Size } from "../tensor/placement.ts";
 import type { Dataset, DatasetClass, Item } from "./dataset.ts";
 import { byCodeUnits, images } from "./tree.ts";
 
-/** What a picture's file says about it, without its pixels. */
-export interface PictureFacts {
-  /** As it is shown, its orientation applied. */
-  readonly width: number;
-  readonly height: number;
+/** What a picture's file says about it, without its pixels. Its size is as it is shown, its orientation applied. */
+export interface PictureFacts extends Size {
   /** "png", "jpeg", ... */
   readonly format: string;
   /** "grey", "colour", ... */
@@ -16,9 +14,7 @@ export interface PictureFacts {
 }
 
 /** What a mask marks. */
-export interface MaskFacts {
-  readonly width: number;
-  readonly height: number;
+export interface MaskFacts extends Size {
   readonly format: string;
   /** Pixels that are not 0. */
   readonly marked: number;
@@ -30,11 +26,6 @@ export interface PictureReader {
   mask(path: string): Promise<MaskFacts>;
   /** The same for the same bytes, and for no others. */
   digest(path: string): Promise<string>;
-}
-
-export interface Size {
-  readonly width: number;
-  readonly height: number;
 }
 
 /** What one class holds. */
@@ -98,7 +89,6 @@ export interface Survey {
 }
 
 const FEW_GOOD = 10;
-const LEAST_SIDE = 8;
 const AT_A_TIME = 8;
 const SHAPE_SLACK = 0.02; // of an aspect ratio: what rounding a smaller mask's sides can do
 
@@ -219,8 +209,10 @@ function unreadableFiles(unreadable: ReadonlyMap<string, string>): Finding | nul
 /** What a class's own images say. */
 function classFindings({ name, train, test }: DatasetClass, facts: ReadonlyMap<string, PictureFacts>): (Finding | null)[] {
   const items = [...train, ...test];
-  const isSmall = ({ path }: Item): boolean =>
-    Math.min(facts.get(path)?.width ?? Infinity, facts.get(path)?.height ?? Infinity) < LEAST_SIDE;
+  const isSmall = ({ path }: Item): boolean => {
+    const { width, height } = facts.get(path) ?? { width: Infinity, height: Infinity };
+    return Math.min(width, height) < LEAST_SIDE;
+  };
   const modes = Object.entries(counted(items.flatMap(({ path }) => facts.get(path)?.mode ?? [])));
   const defective = test.filter((item) => item.defective);
   const bare = defective.filter(({ masks }) => masks.length === 0);

@@ -1,14 +1,10 @@
 import { InputError } from "../runtime/errors.ts";
-import { placementOf, type Placement } from "../tensor/placement.ts";
+import { LEAST_SIDE, placementOf, type Placement, type Size } from "../tensor/placement.ts";
 
 /** A decoded photograph: 8-bit RGBA in sRGB, row-major, 4 * width * height bytes. */
-export interface DecodedImage {
-  readonly width: number;
-  readonly height: number;
+export interface DecodedImage extends Size {
   readonly data: Uint8Array;
 }
-
-const LEAST_SIDE = 8; // pixels; smaller pictures have no texture to speak of
 
 /**
  * Refuses pictures that are too small to inspect.
@@ -25,7 +21,12 @@ export function requireUsable({ width, height }: DecodedImage, name: string): vo
  * red, green or blue is not 0, and 0 where the picture does not reach.
  * @returns row-major, width * height
  */
-export function maskFrom(image: DecodedImage, width: number, height: number, { source, target }: Placement = placementOf("stretch", image, { width, height })): Uint8Array {
+export function maskFrom(
+  image: DecodedImage,
+  width: number,
+  height: number,
+  { source, target }: Placement = placementOf("stretch", image, { width, height }),
+): Uint8Array {
   const mask = new Uint8Array(width * height);
   for (let y = 0; y < target.height; y++) {
     const row = source.top + Math.floor(((y + 0.5) * source.height) / target.height);

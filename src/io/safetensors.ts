@@ -138,8 +138,8 @@ export function safetensorsLayout(head: Uint8Array, fileBytes: number, name: str
  */
 export function decodeSafetensors(file: Uint8Array, name: string): SafetensorsFile {
   const { tensors, metadata } = safetensorsLayout(file.subarray(0, safetensorsHeadBytes(file, file.length, name)), file.length, name);
-  const views = [...tensors].map(([key, { dtype, shape, first, bytes }]) => [key, { dtype, shape, bytes: file.subarray(first, first + bytes) }] as const);
-  return { tensors: new Map(views), metadata };
+  const view = ({ dtype, shape, first, bytes }: TensorExtent): StoredTensor => ({ dtype, shape, bytes: file.subarray(first, first + bytes) });
+  return { tensors: new Map([...tensors].map(([key, extent]) => [key, view(extent)])), metadata };
 }
 
 const failureOf = (name: string) => (problem: string): never => {
@@ -168,6 +168,14 @@ export function float32Of(tensor: StoredTensor, name: string): Float32Array {
   if (tensor.dtype !== "F32") throw new InputError(`expected tensor ${name} of dtype F32, it is ${tensor.dtype}`);
   return toFloat32(tensor, name);
 }
+
+/**
+ * The numbers of tensors that are all F32, by name.
+ * @param source the file's name, for errors
+ * @throws InputError for another dtype
+ */
+export const float32Tensors = (tensors: SafetensorsFile["tensors"], source: string) =>
+  new Map([...tensors].map(([name, tensor]) => [name, { shape: tensor.shape, data: float32Of(tensor, `${name} of ${source}`) }]));
 
 function parseHeader(bytes: Uint8Array, fail: (problem: string) => never): Record<string, unknown> {
   const noObject = "its header is no JSON object";

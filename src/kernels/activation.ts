@@ -3,7 +3,10 @@ import { OptionError } from "../runtime/errors.ts";
 import { countOf, elementOf, empty, packOf, type Tensor } from "../tensor/tensor.ts";
 import { floatDType, launch, requireShape } from "./launch.ts";
 
-const FUNCTIONS = ["relu", "relu6", "leakyRelu", "hsigmoid", "hswish", "sigmoid", "silu", "tanh", "gelu", "sqrt", "exp", "log", "abs", "square"] as const;
+// By the values of the override ACTIVATION, from 1.
+const FUNCTIONS = [
+  "relu", "relu6", "leakyRelu", "hsigmoid", "hswish", "sigmoid", "silu", "tanh", "gelu", "sqrt", "exp", "log", "abs", "square",
+] as const;
 
 /** The name of a function of one variable. */
 export type ActivationName = (typeof FUNCTIONS)[number];
@@ -47,5 +50,6 @@ function run(entryPoint: string, activation: Activation, tensors: Record<string,
   const count = countOf(shape);
   const packs = count / packOf(count);
   const constants = activationConstants("activation", activation);
-  launch({ module, entryPoint, element: elementOf(dtype, count), constants, tensors, params: { packs }, size: { invocations: packs }, parts: { param: "packs", tensors: Object.keys(tensors) } });
+  const parts = { param: "packs", tensors: Object.keys(tensors) };
+  launch({ module, entryPoint, element: elementOf(dtype, count), constants, tensors, params: { packs }, size: { invocations: packs }, parts });
 }

@@ -32,7 +32,8 @@ export function updateRunning(running: Tensor, statistics: Tensor, middle: Middl
 /** (input - mean) / deviation, times weight plus bias where `affine` `[2, C]` is given. */
 export function normForward(input: Tensor, statistics: Tensor, affine: Tensor | null, middle: Middle, options: NormOptions): Tensor {
   const output = empty(input.device, input.shape, input.dtype);
-  run("forward", { input, statistics, affine: affine ?? statistics, output }, input, middle, options, middle.groups * middle.extent, { affine: affine !== null });
+  const tensors = { input, statistics, affine: affine ?? statistics, output };
+  run("forward", tensors, input, middle, options, middle.groups * middle.extent, { affine: affine !== null });
   return output;
 }
 

@@ -28,6 +28,9 @@ export interface Epilogue {
   readonly activation?: Activation | null;
 }
 
+/** Nothing added, nothing applied. */
+export const NO_EPILOGUE: Required<Epilogue> = { bias: null, activation: null };
+
 /** What both convolutions derive from their options: the parameters that their shaders share. */
 export interface Geometry {
   readonly out_height: number;
@@ -40,8 +43,16 @@ export interface Geometry {
   readonly dilation_w: number;
 }
 
-/** The only place where a convolution's output extent is derived. Throws ShapeError for a window of nothing, OptionError where no output is left. */
-export function geometryOf(op: string, [height, width]: Pair & object, [filterH, filterW]: Pair & object, options: ConvolutionOptions): Geometry {
+/**
+ * The only place where a convolution's output extent is derived. Throws ShapeError for a window of nothing, OptionError where no output
+ * is left.
+ */
+export function geometryOf(
+  op: string,
+  [height, width]: Pair & object,
+  [filterH, filterW]: Pair & object,
+  options: ConvolutionOptions,
+): Geometry {
   if (!(filterH > 0 && filterW > 0)) throw new ShapeError(`${op}: expected a window of at least 1x1, got ${filterH}x${filterW}`);
   const [stride_h, stride_w] = pairOf(options.stride ?? 1);
   const [dilation_h, dilation_w] = pairOf(options.dilation ?? 1);

@@ -3,17 +3,17 @@ import { shapeError } from "../runtime/errors.ts";
 import { countOf, elementOf, empty, packOf, sameShape, type Shape, type Tensor } from "../tensor/tensor.ts";
 import { floatDType, launch } from "./launch.ts";
 
-const OPS = ["add", "subtract", "multiply", "divide", "maximum", "minimum", "hypot", "equal", "greater_share"] as const;
+const OPS = ["add", "subtract", "multiply", "divide", "maximum", "minimum", "equal", "greater_share"] as const;
 const MAX_AXES = 4;
 
 export type BinaryName = (typeof OPS)[number];
 
 /** a op b, broadcast as NumPy does. */
-export function binaryForward(a: Tensor, b: Tensor, name: BinaryName, op: string = name): Tensor {
-  const dtype = floatDType(op, { a, b });
+export function binaryForward(a: Tensor, b: Tensor, name: BinaryName): Tensor {
+  const dtype = floatDType(name, { a, b });
   const constants = { OP: OPS.indexOf(name) };
   const same = sameShape(a.shape, b.shape);
-  const output = empty(a.device, same ? a.shape : broadcastShape(op, a, b), dtype);
+  const output = empty(a.device, same ? a.shape : broadcastShape(name, a, b), dtype);
   const tensors = { a, b, output };
   if (same) {
     const count = countOf(a.shape);
@@ -30,7 +30,7 @@ export function binaryForward(a: Tensor, b: Tensor, name: BinaryName, op: string
     });
     return output;
   }
-  const axes = collapsed(op, a, b, output.shape);
+  const axes = collapsed(name, a, b, output.shape);
   const last = axes.at(-1)!;
   const [singleA, singleB] = [countOf(a.shape) === 1, countOf(b.shape) === 1]; // any allocation holds a pack
   const pack = singleA || singleB || last.a > 1 === last.b > 1 ? packOf(last.extent) : 1;

@@ -53,12 +53,12 @@ export interface FeatureBlocks {
   readonly weights: Tensor;
 }
 
-type Map = readonly [batch: number, height: number, width: number];
+type MapExtents = readonly [batch: number, height: number, width: number];
 
 const OP = "featureBlockPaste";
 
 /** `count` blocks for each of `batch` images of H x W cells. */
-export function drawFeatureBlocks(device: Device, map: Map, draw: Draw, options: FeatureBlockOptions): FeatureBlocks {
+export function drawFeatureBlocks(device: Device, map: MapExtents, draw: Draw, options: FeatureBlockOptions): FeatureBlocks {
   requireBlocks(OP, map, options);
   requireDraw(OP, device, draw);
   const mask = empty(device, map);
@@ -98,7 +98,7 @@ export function pasteFeatureBlocks(
 }
 
 /** Throws OptionError unless blocks can be drawn so on H x W cells. */
-export function requireBlocks(op: string, [, height, width]: Map, options: FeatureBlockOptions): void {
+export function requireBlocks(op: string, [, height, width]: MapExtents, options: FeatureBlockOptions): void {
   const { walk, steps, maxHalfSide, region, count, per, intensity, blurSigma, blurRadius, direction, shared, signs, source } = options;
   const choices = [
     ["walk", WALKS, walk], ["per", PASTE_DRAWS, per], ["direction", PASTE_DIRECTIONS, direction], ["signs", PASTE_SIGNS, signs],
@@ -106,7 +106,8 @@ export function requireBlocks(op: string, [, height, width]: Map, options: Featu
   ] as const;
   for (const [name, allowed, value] of choices) choiceOf(op, name, allowed, value);
   if (!(maxHalfSide >= 0.5 && 2 * Math.floor(maxHalfSide) + 1 <= Math.min(height, width))) {
-    throw new OptionError(`${op}: expected maxHalfSide from 0.5 to ${(Math.min(height, width) - 1) / 2}, got ${maxHalfSide} for ${height}x${width} cells`);
+    const most = (Math.min(height, width) - 1) / 2;
+    throw new OptionError(`${op}: expected maxHalfSide from 0.5 to ${most}, got ${maxHalfSide} for ${height}x${width} cells`);
   }
   requireWhole(op, "steps", 0, [steps]);
   requireWhole(op, "count", 1, [count]);
@@ -119,7 +120,8 @@ export function requireBlocks(op: string, [, height, width]: Map, options: Featu
   }
   const [left, top, right, bottom] = region;
   if (!(region.length === 4 && left >= 0 && left < right && right <= 1 && top >= 0 && top < bottom && bottom <= 1)) {
-    throw new OptionError(`${op}: expected a region [left, top, right, bottom] of shares from 0 to 1, left < right and top < bottom, got [${region.join(",")}]`);
+    const expected = "a region [left, top, right, bottom] of shares from 0 to 1, left < right and top < bottom";
+    throw new OptionError(`${op}: expected ${expected}, got [${region.join(",")}]`);
   }
   if (!(blurSigma > 0 && blurSigma < Infinity)) throw new OptionError(`${op}: expected a finite blurSigma above 0, got ${blurSigma}`);
 }

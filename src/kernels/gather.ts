@@ -1,8 +1,9 @@
 import module from "../../shaders/gather.wgsl";
 import { shapeError } from "../runtime/errors.ts";
-import { countOf, elementOf, empty, packOf, release, zeros, type Shape, type Tensor } from "../tensor/tensor.ts";
+import { elementOf, empty, packOf, release, zeros, type Tensor } from "../tensor/tensor.ts";
+import { axisOf } from "./axis.ts";
 import { bucketOf } from "./bucket.ts";
-import { floatDType, launch, requireDType, requireShape } from "./launch.ts";
+import { floatDType, launch, requireDType, requireOneDevice, requireShape } from "./launch.ts";
 
 /** Entries of an axis by u32 index `[K]`; zeros for an index outside. */
 export function gatherForward(input: Tensor, indices: Tensor, axis: number): Tensor {
@@ -43,12 +44,8 @@ export function gatherBackwardInput(input: Tensor, indices: Tensor, gradOutput: 
 function extentsOf(input: Tensor, indices: Tensor, axis: number) {
   requireDType("gather", "u32", { indices });
   if (indices.shape.length !== 1) shapeError("gather", "expected indices [K]", { input, indices });
-  if (input.device !== indices.device) {
-    shapeError("gather", "expected tensors of one device, indices is on another than input", { input, indices });
-  }
-  const channels = countOf(input.shape.slice(axis + 1));
-  const picked: Shape = input.shape.map((extent, at) => (at === axis ? indices.shape[0]! : extent));
-  const groups = countOf(input.shape.slice(0, axis));
-  const params = { groups, extent: input.shape[axis]!, picked: indices.shape[0]!, packs: channels / packOf(channels) };
-  return { params, channels, picked };
+  requireOneDevice("gather", { input, indices });
+  const [count] = indices.shape as [number];
+  const { outer: groups, extent, inner: channels } = axisOf(input.shape, axis);
+  return { params: { groups, extent, picked: count, packs: channels / packOf(channels) }, channels, picked: input.shape.with(axis, count) };
 }

@@ -1,7 +1,7 @@
 import module from "../../shaders/grid_sample.wgsl";
 import type { Device } from "../runtime/device.ts";
 import { shapeError } from "../runtime/errors.ts";
-import { elementOf, empty, packOf, zeros, type DType, type FloatDType, type Shape, type Tensor } from "../tensor/tensor.ts";
+import { elementOf, empty, packOf, sameShape, zeros, type DType, type Shape, type Tensor } from "../tensor/tensor.ts";
 import { floatDType, launch, requireDType, requireOneDevice } from "./launch.ts";
 import { choiceOf } from "../runtime/options.ts";
 import { exclusiveScan } from "./scan.ts";
@@ -30,7 +30,7 @@ export function gridSampleForward(input: Tensor, grid: Tensor, options: GridSamp
   const params = paramsOf(input, grid);
   const channels = input.shape[3]!;
   const output = empty(input.device, [params.batch, params.out_height, params.out_width, channels], input.dtype);
-  run("forward", params, { input, grid, output }, channels, { invocations: samplesOf(params) * params.packs }, options, input.dtype as FloatDType);
+  run("forward", params, { input, grid, output }, channels, { invocations: samplesOf(params) * params.packs }, options, input.dtype);
   return output;
 }
 
@@ -51,7 +51,8 @@ export function gridSampleBackwardInput(inputShape: Shape, grid: Tensor, gradOut
   run("place", params, { grid, starts, ranks_read: ranks, list }, 1, { invocations: samples }, options);
   const gradInput = empty(device, inputShape, gradOutput.dtype);
   const gathered = { grid, starts, list_read: list, grad_output: gradOutput, grad_input: gradInput };
-  run("gather", params, gathered, channels, { invocations: params.batch * params.height * params.width * params.packs }, options, gradOutput.dtype as FloatDType);
+  const invocations = params.batch * params.height * params.width * params.packs;
+  run("gather", params, gathered, channels, { invocations }, options, gradOutput.dtype);
   for (const { allocation } of [ranks, counts, starts, list]) device.release(allocation);
   return gradInput;
 }
@@ -63,8 +64,9 @@ export function gridSampleBackwardGrid(input: Tensor, grid: Tensor, gradOutput: 
   const gradGrid = empty(grid.device, grid.shape);
   const tensors = { input, grid, grad_output: gradOutput, grad_grid: gradGrid };
   const channels = input.shape[3]!;
-  if (params.packs > NARROW_PACKS) run("backward_grid", params, tensors, channels, { workgroups: samplesOf(params) }, options, input.dtype as FloatDType);
-  else run("backward_grid_narrow", params, tensors, channels, { invocations: samplesOf(params) }, options, input.dtype as FloatDType);
+  const samples = samplesOf(params);
+  if (params.packs > NARROW_PACKS) run("backward_grid", params, tensors, channels, { workgroups: samples }, options, input.dtype);
+  else run("backward_grid_narrow", params, tensors, channels, { invocations: samples }, options, input.dtype);
   return gradGrid;
 }
 
@@ -91,7 +93,7 @@ function paramsOf(input: { shape: Shape; dtype: DType; device?: Device }, grid: 
   floatDType("gridSample", gradOutput ? { input, gradOutput } : { input });
   requireDType("gridSample", "f32", { grid });
   requireOneDevice("gridSample", { input, grid, ...(gradOutput && { gradOutput }) });
-  if (gradOutput && gradOutput.shape.join() !== [batch, out_height, out_width, channels].join()) fail("expected gradOutput [N,P,Q,C]");
+  if (gradOutput && !sameShape(gradOutput.shape, [batch, out_height, out_width, channels])) fail("expected gradOutput [N,P,Q,C]");
   return { batch, height, width, packs: channels / packOf(channels), out_height, out_width };
 }
 
@@ -102,7 +104,7 @@ function run(
   channels: number,
   size: { invocations: number } | { workgroups: number },
   { mode = "bilinear", paddingMode = "zeros", alignCorners = false }: GridSampleOptions,
-  dtype: FloatDType = "f32",
+  dtype: DType = "f32",
 ): void {
   const constants = {
     ALIGN_CORNERS: alignCorners,

@@ -1,7 +1,6 @@
 import module from "../../shaders/hinge_loss.wgsl";
-import { shapeError } from "../runtime/errors.ts";
-import { countOf, elementOf, empty, packOf, release, type FloatDType, type Tensor } from "../tensor/tensor.ts";
-import { floatDType, launch, requireDType, requireShape } from "./launch.ts";
+import { countOf, elementOf, empty, packOf, release, type Tensor } from "../tensor/tensor.ts";
+import { floatDType, launch, requireDType, requireOneDevice, requireShape } from "./launch.ts";
 import { reduceMiddle } from "./reduce.ts";
 
 export const LOSS_REDUCTIONS = ["mean", "sum", "none"] as const;
@@ -58,7 +57,7 @@ function check(op: string, scores: Tensor, mask: Tensor): void {
   floatDType(op, { scores });
   requireDType(op, "f32", { mask });
   requireShape(op, "mask", scores.shape, { scores, mask });
-  if (mask.device !== scores.device) shapeError(op, "expected tensors of one device, mask is on another than scores", { scores, mask });
+  requireOneDevice(op, { scores, mask });
 }
 
 function packsOf({ shape }: Tensor): number {
@@ -76,7 +75,7 @@ function run(
   launch({
     module,
     entryPoint,
-    element: elementOf(scores.dtype as FloatDType, countOf(scores.shape)),
+    element: elementOf(scores.dtype, countOf(scores.shape)),
     constants: { SUM: reduction === "sum" },
     tensors,
     params: { packs: packsOf(scores), slice: SLICE, threshold },

@@ -2,7 +2,7 @@ import type { BufferPart, Device } from "../runtime/device.ts";
 import { ShapeError, TooLargeError, shapeError } from "../runtime/errors.ts";
 import type { Element } from "../runtime/kernel.ts";
 import type { WgslModule } from "../runtime/wgsl.ts";
-import { bytesOf, type DType, type FloatDType, type Shape, type Tensor } from "../tensor/tensor.ts";
+import { bytesOf, sameShape, type DType, type FloatDType, type Shape, type Tensor } from "../tensor/tensor.ts";
 
 /** One dispatch: which code, over which tensors, how many invocations (or workgroups). */
 export interface Launch {
@@ -81,7 +81,8 @@ function partsAtOnce(op: string, maxBytes: number, tensors: Readonly<Record<stri
   if (most < count) most -= most % step;
   if (most > 0) return most;
   const [name, { shape }] = Object.entries(tensors).sort(([, a], [, b]) => bytesOf(b) - bytesOf(a))[0]!;
-  throw new TooLargeError(`${op}: ${name} [${shape.join(",")}] is larger than the ${maxBytes} bytes that a dispatch can see on this device; use a smaller batch`);
+  const seen = `the ${maxBytes} bytes that a dispatch can see on this device`;
+  throw new TooLargeError(`${op}: ${name} [${shape.join(",")}] is larger than ${seen}; use a smaller batch`);
 }
 
 const commonFactor = (a: number, b: number): number => (b === 0 ? a : commonFactor(b, a % b));
@@ -119,8 +120,7 @@ export function requireOneDevice(op: string, tensors: Described): void {
 
 /** Throws ShapeError unless `name` has the given shape. */
 export function requireShape(op: string, name: string, shape: Shape, tensors: Described): void {
-  const got = tensors[name]!.shape;
-  if (got.length !== shape.length || got.some((d, i) => d !== shape[i])) shapeError(op, `expected ${name} [${shape.join(",")}]`, tensors);
+  if (!sameShape(tensors[name]!.shape, shape)) shapeError(op, `expected ${name} [${shape.join(",")}]`, tensors);
 }
 
 /** A number for both axes, or one for each. */

@@ -20,7 +20,8 @@ export interface Draw {
 export function requireDraw(op: string, device: Device, { seed, stream, step }: Draw): void {
   const inTensor = typeof step !== "number";
   if (![seed, stream, inTensor ? 0 : step].every((word) => word === word >>> 0)) {
-    throw new OptionError(`${op}: expected seed, stream and step to be whole numbers below 2^32, got ${seed}, ${stream} and ${inTensor ? "a tensor" : step}`);
+    const got = `${seed}, ${stream} and ${inTensor ? "a tensor" : step}`;
+    throw new OptionError(`${op}: expected seed, stream and step to be whole numbers below 2^32, got ${got}`);
   }
   if (inTensor) {
     requireDType(op, "u32", { step });

@@ -5,34 +5,34 @@ import { floatDType, launch, requireShape } from "./launch.ts";
 
 /** Refined squared error per position: `[...,C]`, `[...,C]` -> `[...]`. */
 export function reconstructionLossForward(a: Tensor, r: Tensor, threshold: number): Tensor {
-  const { positions } = check(a, r);
-  const loss = empty(a.device, positions);
+  const loss = empty(a.device, positionsOf("reconstructionLoss", a, r));
   run("forward_loss", { a, r, loss }, a, threshold);
   return loss;
 }
 
 /** Refined distance per position, the anomaly map: `[...,C]`, `[...,C]` -> `[...]`. */
 export function reconstructionScore(a: Tensor, r: Tensor, threshold: number): Tensor {
-  const { positions } = check(a, r);
-  const score = empty(a.device, positions);
+  const score = empty(a.device, positionsOf("anomalyMap", a, r));
   run("forward_score", { a, r, score }, a, threshold);
   return score;
 }
 
 /** d loss / d r, `[...,C]`, for `gradLoss` `[...]`. */
 export function reconstructionLossBackward(a: Tensor, r: Tensor, gradLoss: Tensor, threshold: number): Tensor {
-  const { positions } = check(a, r);
-  requireShape("reconstructionLoss", "gradLoss", positions, { a, r, gradLoss });
+  const positions = positionsOf("reconstructionLoss", a, r);
+  requireShape("reconstructionLoss", "gradLoss", positions, { target: a, reconstruction: r, gradLoss });
   const gradR = empty(a.device, r.shape, r.dtype);
   run("backward_r", { a, r, grad_loss: gradLoss, grad_r: gradR }, a, threshold);
   return gradR;
 }
 
-function check(a: Tensor, r: Tensor): { positions: Shape } {
-  floatDType("reconstructionLoss", { a, r });
-  requireShape("reconstructionLoss", "r", a.shape, { a, r });
-  if (!(a.shape.at(-1)! > 0)) shapeError("reconstructionLoss", "expected a last axis of at least one channel", { a, r });
-  return { positions: a.shape.slice(0, -1) };
+/** The extents of the positions, checked; errors have the names of the public functions. */
+function positionsOf(op: string, target: Tensor, reconstruction: Tensor): Shape {
+  const tensors = { target, reconstruction };
+  floatDType(op, tensors);
+  requireShape(op, "reconstruction", target.shape, tensors);
+  if (!(target.shape.at(-1)! > 0)) shapeError(op, "expected a last axis of at least one channel", tensors);
+  return target.shape.slice(0, -1);
 }
 
 function run(entryPoint: string, tensors: Record<string, Tensor>, { shape, dtype }: Tensor, threshold: number): void {

@@ -4,7 +4,7 @@ import softmaxModule from "../../shaders/softmax.wgsl";
 import type { WgslModule } from "../runtime/wgsl.ts";
 import { shapeError } from "../runtime/errors.ts";
 import { countOf, elementOf, empty, packOf, release, type Shape, type Tensor } from "../tensor/tensor.ts";
-import { floatDType, launch, requireDType, requireShape } from "./launch.ts";
+import { floatDType, launch, requireDType, requireOneDevice, requireShape } from "./launch.ts";
 import { reduceMiddle } from "./reduce.ts";
 
 const WORKGROUP = 64;
@@ -28,7 +28,15 @@ function rowsOf(op: string, tensors: Readonly<Record<string, Tensor>>): Rows {
   return { rows: countOf(leading), channels, packs: channels / packOf(channels), leading };
 }
 
-function run(module: WgslModule, entryPoint: string, input: Tensor, { rows, channels, packs }: Rows, tensors: Record<string, Tensor>, params: Record<string, number> = {}, constants = {}): void {
+function run(
+  module: WgslModule,
+  entryPoint: string,
+  input: Tensor,
+  { rows, channels, packs }: Rows,
+  tensors: Record<string, Tensor>,
+  params: Record<string, number> = {},
+  constants: Record<string, boolean> = {},
+): void {
   const lanes = Math.min(WORKGROUP, 2 ** Math.ceil(Math.log2(packs)));
   launch({
     module,
@@ -118,7 +126,7 @@ function layerRowsOf(input: Tensor, affine: Tensor | null): Rows {
   if (affine) {
     requireDType("layerNorm", "f32", { affine });
     requireShape("layerNorm", "affine", [2, rows.channels], { input, affine });
-    if (affine.device !== input.device) shapeError("layerNorm", "expected tensors of one device, affine is on another than input", { input, affine });
+    requireOneDevice("layerNorm", { input, affine });
   }
   return rows;
 }

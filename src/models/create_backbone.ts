@@ -20,9 +20,16 @@ export interface BackboneOptions {
  * The backbone of that name.
  * @throws OptionError for another name, or a size the backbone does not take; InputError for weights that are missing or do not fit
  */
-export async function createBackbone(device: Device, name: BackboneName, { inputSize, checkpoint, padding }: BackboneOptions): Promise<Backbone> {
+export async function createBackbone(
+  device: Device,
+  name: BackboneName,
+  { inputSize, checkpoint, padding }: BackboneOptions,
+): Promise<Backbone> {
   if (!BACKBONES.includes(name)) throw new OptionError(`expected backbone to be one of ${BACKBONES.join(", ")}, got ${String(name)}`);
   if (name === "embedded") return embeddedBackbone(device, inputSize);
-  if (!checkpoint) throw new InputError(`${name} needs its weights: name a safetensors file of them (timm, torchvision and efficientnet_pytorch are understood)`);
+  if (!checkpoint) {
+    const understood = "timm, torchvision and efficientnet_pytorch are understood";
+    throw new InputError(`${name} needs its weights: name a safetensors file of them (${understood})`);
+  }
   return efficientNetBackbone(device, name, inputSize, checkpoint, padding ?? "same");
 }

@@ -1,6 +1,6 @@
 import { connectedRegions } from "../metrics/regions.ts";
 import { OptionError, ShapeError } from "../runtime/errors.ts";
-import type { Placement } from "../tensor/placement.ts";
+import type { Placement, Size } from "../tensor/placement.ts";
 import type { Inspection } from "./detector.ts";
 
 /** A connected part of a picture whose anomaly is above a threshold. */
@@ -33,11 +33,6 @@ export interface DefectOptions {
   readonly counted?: Uint8Array | null;
 }
 
-interface Size {
-  readonly width: number;
-  readonly height: number;
-}
-
 /**
  * The defects in a picture, at its own size: the map is enlarged bilinearly and cut at the threshold; pixels that touch,
  * at corners too, are one defect.
@@ -51,8 +46,12 @@ export function defectsOf(
   placement: Placement,
   { threshold, minArea = 1, counted = null }: DefectOptions,
 ): Defects {
-  if (!(threshold >= 0 && minArea >= 1)) throw new OptionError(`defectsOf: expected threshold >= 0 and minArea >= 1, got ${threshold} and ${minArea}`);
-  if (counted && counted.length !== width * height) throw new ShapeError(`defectsOf: expected counted to have ${width} x ${height} pixels, got ${counted.length}`);
+  if (!(threshold >= 0 && minArea >= 1)) {
+    throw new OptionError(`defectsOf: expected threshold >= 0 and minArea >= 1, got ${threshold} and ${minArea}`);
+  }
+  if (counted && counted.length !== width * height) {
+    throw new ShapeError(`defectsOf: expected counted to have ${width} x ${height} pixels, got ${counted.length}`);
+  }
   const enlarged = new EnlargedMap(map, size, placement);
   const mask = new Uint8Array(width * height);
   let [left, top, right, bottom] = [width, height, 0, 0];

@@ -8,9 +8,9 @@ import { reshape } from "../ops/shape.ts";
 import type { Device } from "../runtime/device.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
 import { tunePending } from "../runtime/tuner.ts";
-import { placementOf, type Fit, type Placement } from "../tensor/placement.ts";
+import { placementOf, type Fit, type Placement, type Size } from "../tensor/placement.ts";
 import { RandomStream } from "../tensor/random.ts";
-import { empty, fromArray, release, toArray, type Tensor } from "../tensor/tensor.ts";
+import { empty, fromArray, release, sameShape, toArray, type Tensor } from "../tensor/tensor.ts";
 import type { BackboneSettings } from "./backbone.ts";
 import { calibratedScore, type Calibration } from "./calibration.ts";
 import { CapturedJudge, type Judgement } from "./captured_judge.ts";
@@ -79,17 +79,28 @@ export class Detector {
    * @param checkpoint the backbone's weights; null where it has none
    * @throws InputError if a tensor is missing or has another shape, or the backbone's weights are not those it was trained with
    */
-  static async restore(device: Device, config: DetectorConfig, tensors: StoredTensors, source: string, checkpoint: Checkpoint | null): Promise<Detector> {
+  static async restore(
+    device: Device,
+    config: DetectorConfig,
+    tensors: StoredTensors,
+    source: string,
+    checkpoint: Checkpoint | null,
+  ): Promise<Detector> {
     const { name, weights: sha256, padding } = config.backbone;
     if (sha256 !== (checkpoint?.sha256 ?? null)) {
-      throw new InputError(`${source} was trained on ${name} weights of SHA-256 ${sha256}; ${checkpoint ? `${checkpoint.source} has ${checkpoint.sha256}` : "none were given"}`);
+      const given = checkpoint ? `${checkpoint.source} has ${checkpoint.sha256}` : "none were given";
+      throw new InputError(`${source} was trained on ${name} weights of SHA-256 ${sha256}; ${given}`);
     }
     const backbone = await createBackbone(device, name, { inputSize: config.inputSize, padding, checkpoint });
     const weights = Weights.stored(device, tensors, source);
     try {
       const { grad, inputSize } = config;
-      const [made, own] = [[backbone.cells, backbone.cells, backbone.channels], [grad.height, grad.width, grad.channels]].map((shape) => shape.join());
-      if (made !== own) throw new InputError(`${source}: its model is for features [${own}], but ${name} makes [${made}] of ${inputSize} pixels; the file is damaged`);
+      const made = [backbone.cells, backbone.cells, backbone.channels];
+      const own = [grad.height, grad.width, grad.channels];
+      if (!sameShape(made, own)) {
+        const makes = `${name} makes [${made.join(",")}] of ${inputSize} pixels`;
+        throw new InputError(`${source}: its model is for features [${own.join(",")}], but ${makes}; the file is damaged`);
+      }
       const extractor = new FeatureExtractor(backbone, config.fit, (name) => weights.state(name, [backbone.channels], () => 0));
       return new Detector(extractor, new Grad(weights, config.grad, new RandomStream(0, INITIAL_STREAM)), config);
     } catch (error) {
@@ -105,9 +116,9 @@ export class Detector {
   }
 
   /** Which part of a picture the detector looks at, and where its map has that. */
-  placementOf(picture: { readonly width: number; readonly height: number }): Placement {
-    const { fit: placing, inputSize } = this.config;
-    return placementOf(placing, picture, { width: inputSize, height: inputSize });
+  placementOf(picture: Size): Placement {
+    const { fit, inputSize } = this.config;
+    return placementOf(fit, picture, { width: inputSize, height: inputSize });
   }
 
   /** Everything that was learned, by name. */
@@ -183,7 +194,9 @@ export class Detector {
     const all = new Float32Array(images.length * inputSize ** 2).fill(1);
     images.forEach((image, i) => {
       const counted = regions[i]?.inMap(this.placementOf(image), inputSize);
-      if (counted && !counted.includes(1)) throw new OptionError(`inspect: nothing of the region of image ${i} is left in its map of ${inputSize} x ${inputSize}`);
+      if (counted && !counted.includes(1)) {
+        throw new OptionError(`inspect: nothing of the region of image ${i} is left in its map of ${inputSize} x ${inputSize}`);
+      }
       if (counted) all.set(counted, i * inputSize ** 2);
     });
     return all;

@@ -1,5 +1,4 @@
-import { decodeSafetensors, encodeSafetensors, float32Of, type StoredTensor } from "../io/safetensors.ts";
-import type { StoredTensors } from "../nn/weights.ts";
+import { decodeSafetensors, encodeSafetensors, float32Tensors, type StoredTensor } from "../io/safetensors.ts";
 import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
 import { toArray } from "../tensor/tensor.ts";
@@ -55,7 +54,7 @@ export async function decodeDetector(
 ): Promise<Detector> {
   const { tensors, metadata } = decodeSafetensors(file, name);
   const config = detectorConfigOf(metadata, name);
-  const stored: StoredTensors = new Map([...tensors].map(([key, tensor]) => [key, { shape: tensor.shape, data: float32Of(tensor, `${key} of ${name}`) }]));
+  const stored = float32Tensors(tensors, name);
   const checkpoint = config.backbone.weights === null ? null : await checkpointOf(config.backbone);
   return Detector.restore(device, config, stored, name, checkpoint);
 }

@@ -54,6 +54,8 @@ export function joined({ errors, hinges }: AnomalyCells, joins: HingeJoins, name
 type MomentState = readonly [count: number, mean: number, squares: number];
 export type HingeState = { readonly [name in HingeName | "errors"]?: MomentState };
 
+type HingeConfig = Pick<GradConfig, "hingeWeight" | "hingeFloor" | "residualWeight" | "residualFloor">;
+
 /** Over cells of good images that were not trained on: from their spread comes how much the hinges' scores count. */
 export class HingeStatistics {
   readonly #moments: ReadonlyMap<HingeName | "errors", Moments>;
@@ -81,7 +83,7 @@ export class HingeStatistics {
    * Scores count from `floor` deviations above the mean of good ones, in units of their deviation, `weight` times the errors'.
    * Scores that do not vary say nothing, and do not count.
    */
-  joins({ hingeWeight, hingeFloor, residualWeight, residualFloor }: Pick<GradConfig, "hingeWeight" | "hingeFloor" | "residualWeight" | "residualFloor">): HingeJoins {
+  joins({ hingeWeight, hingeFloor, residualWeight, residualFloor }: HingeConfig): HingeJoins {
     return {
       ...(hingeWeight > 0 && { abnormal: this.#join("abnormal", hingeFloor, hingeWeight) }),
       ...(residualWeight > 0 && { residual: this.#join("residual", residualFloor, residualWeight) }),

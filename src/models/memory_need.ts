@@ -36,10 +36,18 @@ export interface MemoryNeed {
   readonly inference: { readonly bytes: number; readonly batch: number };
 }
 
-/** A model of which only so much is said; the rest is as in training. */
+/** What is said of a model; the rest is as in training. */
+export interface MemoryModelOptions {
+  readonly backbone?: BackboneName | undefined;
+  readonly decoder?: DecoderName | undefined;
+  /** As `inputSize`. */
+  readonly size?: number | undefined;
+}
+
+/** A model of which only so much is said. */
 export async function memoryModelOf(
   device: Device,
-  { backbone: name = "embedded", decoder, size: inputSize = 224 }: { readonly backbone?: BackboneName | undefined; readonly decoder?: DecoderName | undefined; readonly size?: number | undefined },
+  { backbone: name = "embedded", decoder, size: inputSize = 224 }: MemoryModelOptions,
 ): Promise<MemoryModel> {
   const { cells, channels } = await blankBackbone(device.rehearsal().device, name, inputSize);
   const options = { decoder: decoder ?? defaultDecoder(device) };
@@ -113,7 +121,8 @@ const picture = (): DecodedImage => ({ width: SIDE, height: SIDE, data: new Uint
 
 const blank = (device: Device, shape: readonly [number]): Tensor => fromArray(device, shape, new Float32Array(shape[0]));
 
-const blankModel = (device: Device, grad: GradConfig, recompute: boolean): Grad => new Grad(Weights.blank(device), grad, new RandomStream(0, 0), recompute);
+const blankModel = (device: Device, grad: GradConfig, recompute: boolean): Grad =>
+  new Grad(Weights.blank(device), grad, new RandomStream(0, 0), recompute);
 
 const blankBackbone = (device: Device, name: BackboneName, inputSize: number): Promise<Backbone> =>
   createBackbone(device, name, { inputSize, checkpoint: name === "embedded" ? null : blankCheckpoint(planOf(name)) });

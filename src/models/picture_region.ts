@@ -1,11 +1,6 @@
 import type { DecodedImage } from "../io/image.ts";
 import { OptionError } from "../runtime/errors.ts";
-import type { Placement } from "../tensor/placement.ts";
-
-interface Size {
-  readonly width: number;
-  readonly height: number;
-}
+import type { Placement, Size } from "../tensor/placement.ts";
 
 /**
  * The part of pictures of one size that counts. A detector sees nothing of the rest: it is shown the part's own pixels there, so that
@@ -21,7 +16,8 @@ export class PictureRegion {
   /** @throws OptionError if `counted` has another size, or is nowhere set */
   constructor(counted: Uint8Array, { width, height }: Size) {
     if (counted.length !== width * height || !counted.includes(1)) {
-      throw new OptionError(`expected 1 for each of ${width} x ${height} pixels that counts, and one at least, got ${counted.length} values with ${counted.includes(1) ? "some" : "none"}`);
+      const got = `${counted.length} values with ${counted.includes(1) ? "some" : "none"}`;
+      throw new OptionError(`expected 1 for each of ${width} x ${height} pixels that counts, and one at least, got ${got}`);
     }
     [this.counted, this.width, this.height] = [counted, width, height];
   }
@@ -84,7 +80,7 @@ export function truthWithin({ defective, mask }: Truth, counted: Uint8Array | nu
  */
 function sourcesOf(counted: Uint8Array, { width, height }: Size): Uint32Array {
   const sources = new Uint32Array(counted.length);
-  const rows = nearestRows(counted, { width });
+  const rows = nearestRows(counted, width);
   const nearest = new Int32Array(width);
   for (let y = 0; y < height; y++) {
     nearestColumns(rows.subarray(y * width, (y + 1) * width), y, nearest);
@@ -100,7 +96,7 @@ function sourcesOf(counted: Uint8Array, { width, height }: Size): Uint32Array {
 }
 
 /** For each pixel the row of the nearest one in its column that counts; -1 where none does. */
-function nearestRows(counted: Uint8Array, { width }: Pick<Size, "width">): Int32Array {
+function nearestRows(counted: Uint8Array, width: number): Int32Array {
   const rows = new Int32Array(counted.length);
   const last = new Int32Array(width).fill(-1);
   for (let i = 0; i < counted.length; i++) {

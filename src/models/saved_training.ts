@@ -50,6 +50,9 @@ export function savedStateOf(text: string, name: string): SavedState {
 
 const isText = (value: unknown): value is string => typeof value === "string";
 const isWhole = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null && !Array.isArray(value);
-const isListOf = (value: unknown, isMember: (member: unknown) => boolean): value is readonly unknown[] => Array.isArray(value) && value.every((member) => isMember(member));
-const isHeldOut = (value: unknown): boolean => isObject(value) && isText(value["className"]) && Number.isFinite(value["score"]) && Number.isFinite(value["peak"]);
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+const isListOf = (value: unknown, isMember: (member: unknown) => boolean): value is readonly unknown[] =>
+  Array.isArray(value) && value.every((member) => isMember(member));
+const isHeldOut = (value: unknown): boolean =>
+  isObject(value) && isText(value["className"]) && Number.isFinite(value["score"]) && Number.isFinite(value["peak"]);

@@ -1,7 +1,7 @@
-import { decodeSafetensors, encodeSafetensors, float32Of, type StoredTensor } from "../io/safetensors.ts";
+import { decodeSafetensors, encodeSafetensors, float32Tensors, type StoredTensor } from "../io/safetensors.ts";
 import type { DecodedImage } from "../io/image.ts";
 import { readOptions, requireWhole } from "../runtime/options.ts";
-import { nonFinite, Weights, type StoredTensors } from "../nn/weights.ts";
+import { nonFinite, Weights } from "../nn/weights.ts";
 import type { OptimizerState } from "../optim/optimizer.ts";
 import type { Device } from "../runtime/device.ts";
 import { DivergedError, InputError, OptionError, ShapeError } from "../runtime/errors.ts";
@@ -72,11 +72,11 @@ export interface TrainingOptions {
   /** Of everything random. Default 0. */
   readonly seed?: number;
   /**
-   * Real anomalies with masks, for the first stage. They are read once, after the good images, and only their features are kept.
+   * Real anomalies with masks, for the first stage and the third. They are read once, after the good images, and only their features are kept.
    * Default: none, and blocks are pasted into good images' features instead.
    */
   readonly anomalies?: AsyncIterable<AnomalousImage> | null;
-  /** Of the first stage's images, those that are real anomalies, in (0, 1]; at 1 no blocks are pasted. Default 0.5. */
+  /** Of those stages' images, the share that are real anomalies, in (0, 1]; at 1 no blocks are pasted. Default 0.5. */
   readonly anomalyShare?: number;
   /** Share of good images that may be called defective: it sets the threshold. Default 0.01. */
   readonly falseReject?: number;
@@ -194,8 +194,8 @@ export class Training {
    *
    * @param images good images of one class or several
    * @param onImage called after each, with their number so far
-   * @throws InputError if there are fewer than two, features hold NaN or infinity, or weights are missing or do not fit; OptionError for an option unknown or out of range;
-   * ShapeError for features of another length
+   * @throws InputError if there are fewer than two, features hold NaN or infinity, or weights are missing or do not fit; OptionError for
+   * an option unknown or out of range; ShapeError for features of another length
    */
   static async begin(
     device: Device,
@@ -214,7 +214,8 @@ export class Training {
     let regions = false;
     for await (const { className, image, region } of images) {
       regions ||= Boolean(region);
-      const featuresOf = (picture: DecodedImage): Tensor => rawFeatures(device, backbone, settings.fit, [region?.shown(picture) ?? picture]);
+      const featuresOf = (picture: DecodedImage): Tensor =>
+        rawFeatures(device, backbone, settings.fit, [region?.shown(picture) ?? picture]);
       const features = image instanceof Float32Array ? fromArray(device, [1, cells, cells, channels], image) : featuresOf(image);
       const values = await toArray(features);
       const wrong = nonFinite(values);
@@ -224,7 +225,9 @@ export class Training {
       release(features);
       onImage(samples.length);
     }
-    if (samples.length < 2) throw new InputError(`training needs at least two good images, got ${samples.length}; with ten or more of a class, some set its threshold`);
+    if (samples.length < 2) {
+      throw new InputError(`training needs at least two good images, got ${samples.length}; with ten or more of a class, some set its threshold`);
+    }
     const anomalies: Anomaly[] = [];
     for await (const anomalous of settings.anomalies ?? []) {
       const mask = markedCells(anomalous, settings.fit, settings.inputSize, cells);
@@ -318,7 +321,7 @@ export class Training {
     if (metadata["format"] !== FORMAT) throw new InputError(`${name} is no saved training: its metadata has no format ${FORMAT}`);
     const state = savedStateOf(metadata["state"] ?? "", name);
     requireSame(this.#identity(), state, name);
-    const stored: StoredTensors = new Map([...tensors].map(([key, tensor]) => [key, { shape: tensor.shape, data: float32Of(tensor, `${key} of ${name}`) }]));
+    const stored = float32Tensors(tensors, name);
     const moments = [...stored.keys()].filter((key) => key.startsWith("optimizer.")).length;
     const optimizer: OptimizerState | null = state.optimizerSteps && {
       steps: state.optimizerSteps,
@@ -447,9 +450,12 @@ export class Training {
 
   /** What a saved training must share with the one that goes on with it. */
   #identity(): Pick<SavedState, "settings" | "images" | "means"> {
-    const { checkpoint: _weights, spill: _spill, featureBudget: _budget, recompute: _memory, grad: _options, anomalies: _read, ...settings } = this.#settings;
+    const {
+      checkpoint: _weights, spill: _spill, featureBudget: _budget, recompute: _memory, grad: _options, anomalies: _read, ...settings
+    } = this.#settings;
+    const anomalies = this.#anomalies.map(({ mask }) => mask.filter((cell) => cell === 1).length);
     return {
-      settings: flat({ ...settings, ...this.#backbone.settings, grad: this.#model.config, anomalies: this.#anomalies.map(({ mask }) => mask.filter((cell) => cell === 1).length) }),
+      settings: flat({ ...settings, ...this.#backbone.settings, grad: this.#model.config, anomalies }),
       images: this.#samples.map(({ className }) => className),
       means: this.#means,
     };
@@ -476,17 +482,22 @@ export class Training {
 }
 
 /** Images a step. */
-export const batchOf = (device: Device, { batch, grad }: TrainingOptions): number => batch ?? defaultBatch(grad?.decoder ?? defaultDecoder(device));
+export const batchOf = (device: Device, { batch, grad }: TrainingOptions): number =>
+  batch ?? defaultBatch(grad?.decoder ?? defaultDecoder(device));
 
 function settingsOf(device: Device, options: TrainingOptions): Settings {
   const grad = { decoder: defaultDecoder(device), ...options.grad };
   const settings = readOptions<Settings>("Training.begin", options, {
-    backbone: "embedded", checkpoint: null, padding: null, fit: "stretch", grad, inputSize: 224, epochsAbnormal: 10, epochsNormal: 50, epochsResidual: 10,
+    backbone: "embedded", checkpoint: null, padding: null, fit: "stretch", grad, inputSize: 224,
+    epochsAbnormal: 10, epochsNormal: 50, epochsResidual: 10,
     ...(isJoined(grad) ? { leastAbnormal: 300, enoughHits: 1 } : { leastAbnormal: 50, enoughHits: 0.99 }), leastNormal: 500, leastResidual: 120,
-    batch: defaultBatch(grad.decoder), seed: 0, anomalies: null, anomalyShare: 0.5, falseReject: 0.01, folds: 3, featureBudget: DEFAULT_BUDGET,
-    spill: null, recompute: defaultRecompute(grad.decoder),
+    batch: defaultBatch(grad.decoder), seed: 0, anomalies: null, anomalyShare: 0.5, falseReject: 0.01, folds: 3,
+    featureBudget: DEFAULT_BUDGET, spill: null, recompute: defaultRecompute(grad.decoder),
   });
-  const whole = [["epochsAbnormal", 0], ["epochsNormal", 0], ["epochsResidual", 0], ["leastAbnormal", 1], ["leastNormal", 1], ["leastResidual", 1], ["batch", 1], ["seed", 0], ["folds", 0]] as const;
+  const whole = [
+    ["epochsAbnormal", 0], ["epochsNormal", 0], ["epochsResidual", 0], ["leastAbnormal", 1], ["leastNormal", 1], ["leastResidual", 1],
+    ["batch", 1], ["seed", 0], ["folds", 0],
+  ] as const;
   for (const [name, least] of whole) requireWhole("training", name, least, [settings[name]]);
   if (settings.folds === 1) throw new OptionError("training: expected folds to be 0 or at least 2, got 1: a fold is trained on the others");
   const { falseReject, anomalies, anomalyShare, enoughHits } = settings;
@@ -522,17 +533,18 @@ function runsOf(samples: readonly Sample[], folds: number): Run[] {
 function flat(settings: object, within = ""): Record<string, unknown> {
   const isGroup = (value: unknown): value is object => typeof value === "object" && value !== null && !Array.isArray(value);
   return Object.fromEntries(
-    Object.entries(settings).flatMap(([name, value]: [string, unknown]) => (isGroup(value) ? Object.entries(flat(value, `${within}${name}.`)) : [[`${within}${name}`, value]])),
+    Object.entries(settings).flatMap(([name, value]: [string, unknown]) =>
+      isGroup(value) ? Object.entries(flat(value, `${within}${name}.`)) : [[`${within}${name}`, value]]),
   );
 }
 
 function requireSame(own: Pick<SavedState, "settings" | "images" | "means">, saved: SavedState, name: string): void {
   const shown = (value: unknown): string => JSON.stringify(value) ?? "nothing";
-  for (const key of new Set([...Object.keys(own.settings), ...Object.keys(saved.settings ?? {})])) {
-    const [now, before] = [shown(own.settings[key]), shown(saved.settings?.[key])];
+  for (const key of new Set([...Object.keys(own.settings), ...Object.keys(saved.settings)])) {
+    const [now, before] = [shown(own.settings[key]), shown(saved.settings[key])];
     if (now !== before) throw new InputError(`${name} was trained with ${key} ${before}, not ${now}: resume with the same options, or begin anew`);
   }
   if (shown(own.images) !== shown(saved.images) || shown(own.means) !== shown(saved.means)) {
-    throw new InputError(`${name} was trained on other images (${saved.images?.length} then, ${own.images.length} now, or changed ones): begin anew`);
+    throw new InputError(`${name} was trained on other images (${saved.images.length} then, ${own.images.length} now, or changed ones): begin anew`);
   }
 }

@@ -30,7 +30,13 @@ const INITIAL_DEVIATION = 0.01;
 export const within = (context: LayerContext, name: string): LayerContext => ({ ...context, prefix: `${context.prefix}.${name}` });
 
 /** A 1x1 convolution (or linear layer); weights N(0, deviation^2), biases 0. */
-export function pointwise({ weights, prefix, random }: LayerContext, inputs: number, outputs: number, bias: boolean, deviation = INITIAL_DEVIATION): Layer {
+export function pointwise(
+  { weights, prefix, random }: LayerContext,
+  inputs: number,
+  outputs: number,
+  bias: boolean,
+  deviation = INITIAL_DEVIATION,
+): Layer {
   const weight = weights.normal(`${prefix}.weight`, [inputs, outputs], deviation, random);
   const offsets = bias ? weights.filled(`${prefix}.bias`, [outputs], () => 0) : null;
   return (input) => pointwiseConv2d(input, weight, { bias: offsets });
@@ -53,7 +59,9 @@ export function norm({ weights, prefix }: LayerContext, channels: number): Layer
   const affine = weights.filled(`${prefix}.affine`, [2, channels], (i) => (i < channels ? 1 : 0));
   const running = weights.state(`${prefix}.running`, [2, channels], (i) => (i < channels ? 0 : 1));
   return (input, mode) =>
-    mode === "inference" ? batchNormInference(input, affine, running) : batchNorm(input, affine, running, { ...(mode === "again" && { momentum: 0 }) });
+    mode === "inference"
+      ? batchNormInference(input, affine, running)
+      : batchNorm(input, affine, running, mode === "again" ? { momentum: 0 } : {});
 }
 
 /** An activation function as a layer. */

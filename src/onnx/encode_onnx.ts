@@ -6,12 +6,11 @@ import { VERSION } from "../runtime/version.ts";
 import { toArray, zeros, type Tensor } from "../tensor/tensor.ts";
 import { Conversion, refuse, type Listing } from "./conversion.ts";
 import { OPERATIONS } from "./operations.ts";
-import type { OnnxModel } from "./model.ts";
+import { DTYPES, type OnnxModel } from "./model.ts";
 import { encodeModel } from "./protobuf.ts";
 
 const BATCH = "N";
 const INPUT = { layout: "NHWC", dtype: "uint8", resize: "PIL's BILINEAR: antialiased, in 8 bits", normalised: "within the model" };
-const FLOAT = 1;
 
 /**
  * A detector with its backbone as an ONNX file of opset 16, for onnxruntime and others: the same scores but for rounding.
@@ -66,7 +65,7 @@ const hasBars = ({ config: { fit } }: Detector): boolean => fit === "letterbox";
 function normalised(detector: Detector, to: Conversion): string {
   const { mean, deviation } = detector.preprocessing;
   const perColour = (values: readonly number[]): string => to.constant([1, 3, 1, 1], Float32Array.from(values));
-  const bytes = to.node("Cast", [to.node("Transpose", ["image"], { perm: [0, 3, 1, 2] })], { to: FLOAT });
+  const bytes = to.node("Cast", [to.node("Transpose", ["image"], { perm: [0, 3, 1, 2] })], { to: DTYPES.FLOAT });
   const channels = (first: number, end: number): string => to.node("Slice", [bytes, ...[first, end, 1].map((value) => to.wholeNumbers([value]))]);
   const colours = hasBars(detector) ? channels(0, 3) : bytes;
   const levels = to.node("Div", [to.node("Sub", [to.node("Div", [colours, to.number(255)]), perColour(mean)]), perColour(deviation)]);
@@ -88,7 +87,12 @@ function modelOf(detector: Detector, to: Conversion, { map, score, peak }: Judge
     name: "bigrid detector",
     description: `GRAD anomaly detector on ${backbone.name} features. An image whose calibrated score is above 0.5 is called defective.`,
     producer: { name: "bigrid", version: VERSION },
-    inputs: [{ name: "image", dtype: "UINT8", shape: [BATCH, inputSize, inputSize, colours.length], description: `${colours}, resized as the metadata's preprocessing says` }],
+    inputs: [{
+      name: "image",
+      dtype: "UINT8",
+      shape: [BATCH, inputSize, inputSize, colours.length],
+      description: `${colours}, resized as the metadata's preprocessing says`,
+    }],
     outputs: [
       output("map", [BATCH, inputSize, inputSize], "the anomaly of each pixel of the resized image, in units of the features"),
       output("score", [BATCH], "the largest mean of the anomaly over a window; to be held against a threshold of the metadata's calibration"),

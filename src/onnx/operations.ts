@@ -3,6 +3,7 @@ import { filtersToOihw } from "../io/layout.ts";
 import { geometryOf, type ConvolutionOptions } from "../kernels/convolution.ts";
 import { pairOf, type Pair } from "../kernels/launch.ts";
 import type { Shape, Tensor } from "../tensor/tensor.ts";
+import { DTYPES } from "./model.ts";
 import { flag, refuse, type Conversion, type Converted, type Rule } from "./conversion.ts";
 
 /** How each op that a detector uses is said in ONNX. An op's options are those that it notes with `record`. */
@@ -127,7 +128,13 @@ function filtersOf({ op, inputs: [, weight] }: Call, groups: number): { readonly
 }
 
 /** Strides and padding, [top, left, bottom, right]: below and right only what the last window reaches. */
-function windowAttributes(op: string, [, height, width]: Shape, [, outHeight, outWidth]: Shape, [tapsH, tapsW]: readonly [number, number], options: ConvolutionOptions) {
+function windowAttributes(
+  op: string,
+  [, height, width]: Shape,
+  [, outHeight, outWidth]: Shape,
+  [tapsH, tapsW]: readonly [number, number],
+  options: ConvolutionOptions,
+) {
   const { stride_h, stride_w, pad_top, pad_left, dilation_h, dilation_w } = geometryOf(op, [height!, width!], [tapsH, tapsW], options);
   const after = (extent: number, before: number, out: number, stride: number, taps: number, dilation: number): number =>
     Math.max(0, (out - 1) * stride + dilation * (taps - 1) + 1 - extent - before);
@@ -214,7 +221,7 @@ function anomalyMap(call: Call, to: Conversion): Converted {
   const product = to.node("ReduceSum", [to.node("Mul", [a, r]), to.wholeNumbers([1])], { keepdims: 0 });
   const cosine = to.node("Div", [product, to.node("Mul", [length(a), length(r)])]);
   const threshold = to.number(optionsOf<{ threshold: number }>(call).threshold);
-  const similar = to.node("Mul", [to.node("Cast", [to.node("LessOrEqual", [mse, threshold])], { to: 1 }), to.number(0.3)]);
+  const similar = to.node("Mul", [to.node("Cast", [to.node("LessOrEqual", [mse, threshold])], { to: DTYPES.FLOAT }), to.number(0.3)]);
   const s = to.node("Add", [similar, to.node("Mul", [cosine, to.number(0.7)])]);
   return plain(to.node("Mul", [to.node("Sub", [to.number(1), s]), to.node("ReduceL2", [distance], overChannels)]));
 }

@@ -1,12 +1,11 @@
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { OptionError } from "../runtime/errors.ts";
-import type { OnnxAttribute, OnnxDType, OnnxModel, OnnxNode, OnnxTensor, OnnxValue } from "./model.ts";
+import { DTYPES, type OnnxAttribute, type OnnxModel, type OnnxNode, type OnnxTensor, type OnnxValue } from "./model.ts";
 
 const IR_VERSION = 8;
 const OPSET = 16; // the first with GridSample; later ones change nothing that is used
 const LARGEST = 2 ** 31 - 1; // bytes of a message that protobuf's readers take
 
-const DTYPES: Readonly<Record<OnnxDType, number>> = { FLOAT: 1, UINT8: 2, INT64: 7 };
 const ATTRIBUTE_TYPES = { FLOAT: 1, INT: 2, STRING: 3, INTS: 7 };
 
 /**
@@ -16,7 +15,10 @@ const ATTRIBUTE_TYPES = { FLOAT: 1, INT: 2, STRING: 3, INTS: 7 };
  */
 export function encodeModel(model: OnnxModel): Uint8Array {
   const bytes = model.constants.reduce((sum, { data }) => sum + data.byteLength, 0);
-  if (bytes > LARGEST) throw new OptionError(`ONNX files hold at most ${LARGEST} bytes, and this model has ${bytes} of weights; train one with fewer --blocks, or a smaller decoder`);
+  if (bytes > LARGEST) {
+    const remedy = "train one with fewer --blocks, or a smaller decoder";
+    throw new OptionError(`ONNX files hold at most ${LARGEST} bytes, and this model has ${bytes} of weights; ${remedy}`);
+  }
   const { inputs, outputs, nodes, constants, producer, metadata } = model;
   return message(
     whole(1, IR_VERSION),
@@ -55,13 +57,16 @@ const tensorFields = ({ name, shape, data }: OnnxTensor): Field[] => [
 
 const valueFields = ({ name, dtype, shape, description }: OnnxValue): Field[] => [
   text(1, name),
-  part(2, part(1, whole(1, DTYPES[dtype]), part(2, ...shape.map((extent) => part(1, typeof extent === "number" ? whole(1, extent) : text(2, extent)))))),
+  part(2, part(1, whole(1, DTYPES[dtype]), part(2, ...shape.map(extentField)))),
   text(3, description),
 ];
+
+const extentField = (extent: number | string): Field => part(1, typeof extent === "number" ? whole(1, extent) : text(2, extent));
 
 type Field = (writer: BinaryWriter) => BinaryWriter;
 
 const message = (...fields: readonly Field[]): Field => (writer) => fields.reduce((so, field) => field(so), writer);
-const part = (number: number, ...fields: readonly Field[]): Field => (writer) => message(...fields)(writer.tag(number, WireType.LengthDelimited).fork()).join();
+const part = (number: number, ...fields: readonly Field[]): Field => (writer) =>
+  message(...fields)(writer.tag(number, WireType.LengthDelimited).fork()).join();
 const whole = (number: number, value: number): Field => (writer) => writer.tag(number, WireType.Varint).int64(value);
 const text = (number: number, value: string): Field => (writer) => writer.tag(number, WireType.LengthDelimited).string(value);

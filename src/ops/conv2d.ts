@@ -1,6 +1,6 @@
 import { record } from "../autograd/tape.ts";
 import { conv2dBackwardFilters, conv2dBackwardInput, conv2dForward, type Conv2dOptions } from "../kernels/conv2d.ts";
-import type { ConvolutionOptions, Epilogue } from "../kernels/convolution.ts";
+import { NO_EPILOGUE, type ConvolutionOptions, type Epilogue } from "../kernels/convolution.ts";
 import { depthwiseBackwardFilters, depthwiseBackwardInput, depthwiseForward } from "../kernels/depthwise_conv2d.ts";
 import { readOptions } from "../runtime/options.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -8,7 +8,6 @@ import { withActivation } from "./activation.ts";
 import { sumTo } from "./reduce.ts";
 
 const GEOMETRY = { stride: 1, padding: 0, dilation: 1 } as const;
-const EPILOGUE = { bias: null, activation: null };
 
 /**
  * Two-dimensional convolution (cross-correlation); outside the image is zero. Bias and activation are done within the
@@ -21,7 +20,9 @@ const EPILOGUE = { bias: null, activation: null };
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html
  */
 export function conv2d(input: Tensor, filters: Tensor, options: Conv2dOptions & Epilogue = {}): Tensor {
-  const { bias, activation, ...geometry } = readOptions<Required<Conv2dOptions & Epilogue>>("conv2d", options, { ...GEOMETRY, groups: 1, ...EPILOGUE });
+  const { bias, activation, ...geometry } = readOptions<Required<Conv2dOptions & Epilogue>>("conv2d", options, {
+    ...GEOMETRY, groups: 1, ...NO_EPILOGUE,
+  });
   return withActivation(activation, [input, filters, bias], (fused) =>
     record("conv2d", conv2dForward(input, filters, { bias, activation: fused }, geometry), [
       [input, (gradOutput) => conv2dBackwardInput(input, filters, gradOutput, geometry)],
@@ -41,7 +42,9 @@ export function conv2d(input: Tensor, filters: Tensor, options: Conv2dOptions & 
  * @throws ShapeError if shapes or dtypes disagree with the above; OptionError for an option out of range or unknown
  */
 export function depthwiseConv2d(input: Tensor, filters: Tensor, options: ConvolutionOptions & Epilogue = {}): Tensor {
-  const { bias, activation, ...geometry } = readOptions<Required<ConvolutionOptions & Epilogue>>("depthwiseConv2d", options, { ...GEOMETRY, ...EPILOGUE });
+  const { bias, activation, ...geometry } = readOptions<Required<ConvolutionOptions & Epilogue>>("depthwiseConv2d", options, {
+    ...GEOMETRY, ...NO_EPILOGUE,
+  });
   return withActivation(activation, [input, filters, bias], (fused) =>
     record("depthwiseConv2d", depthwiseForward(input, filters, { bias, activation: fused }, geometry), [
       [input, (gradOutput) => depthwiseBackwardInput(input, filters, gradOutput, geometry)],

@@ -1,7 +1,7 @@
 import { record } from "../autograd/tape.ts";
 import { gatherBackwardInput, gatherForward } from "../kernels/gather.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { axisOf } from "./shape.ts";
+import { requireAxis } from "./shape.ts";
 
 /**
  * Picks entries of an axis by index, any of them any number of times. An index outside picks zeros. Differentiable in the
@@ -16,7 +16,7 @@ import { axisOf } from "./shape.ts";
  * @see https://pytorch.org/docs/stable/generated/torch.index_select.html
  */
 export function gather(input: Tensor, indices: Tensor, axis = 0): Tensor {
-  const at = axisOf("gather", axis, input);
+  const at = requireAxis("gather", axis, input);
   const output = gatherForward(input, indices, at);
   return record("gather", output, [[input, (gradOutput) => gatherBackwardInput(input, indices, gradOutput, at)], [indices, null]], { axis: at });
 }

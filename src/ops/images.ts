@@ -27,7 +27,9 @@ export function imagesToTensor(
       throw new OptionError(`imagesToTensor: a ${width}x${height} RGBA picture has ${4 * width * height} bytes, got ${data.length}`);
     }
   }
-  const { fit, ...image } = readOptions<ImageOptions & { readonly fit: Fit }>("imagesToTensor", options, { height: 224, width: 224, mean: [0, 0, 0], deviation: [1, 1, 1], fit: "stretch" });
+  const { fit, ...image } = readOptions<ImageOptions & { readonly fit: Fit }>("imagesToTensor", options, {
+    height: 224, width: 224, mean: [0, 0, 0], deviation: [1, 1, 1], fit: "stretch",
+  });
   if (!FITS.includes(fit)) throw new OptionError(`imagesToTensor: expected fit to be ${FITS.join(", ")}, got ${String(fit)}`);
   const used = filters ?? new ResizeFilters();
   const images = imagesForward(device, pictures, pictures.map((picture) => placementOf(fit, picture, image)), image, used);

@@ -1,5 +1,5 @@
 import { record } from "../autograd/tape.ts";
-import type { Epilogue } from "../kernels/convolution.ts";
+import { NO_EPILOGUE, type Epilogue } from "../kernels/convolution.ts";
 import { floatDType, requireShape } from "../kernels/launch.ts";
 import { readOptions } from "../runtime/options.ts";
 import { matmulForward, type MatmulOptions } from "../kernels/matmul.ts";
@@ -7,8 +7,6 @@ import { shapeError } from "../runtime/errors.ts";
 import { countOf, viewOf, type Shape, type Tensor } from "../tensor/tensor.ts";
 import { withActivation } from "./activation.ts";
 import { biasPullback } from "./conv2d.ts";
-
-const NO_EPILOGUE = { bias: null, activation: null };
 
 /**
  * Batched matrix product, of operands as they are or transposed; bias and activation are done within the kernel.

@@ -1,5 +1,6 @@
 import { record } from "../autograd/tape.ts";
 import { broadcastForward, gatherRegion, joinRegions, padForward, stridesOf } from "../kernels/copy.ts";
+import { requireOneDevice } from "../kernels/launch.ts";
 import { requireWhole } from "../runtime/options.ts";
 import { OptionError, ShapeError, shapeError } from "../runtime/errors.ts";
 import { sameShape, viewOf, type Shape, type Tensor } from "../tensor/tensor.ts";
@@ -26,15 +27,15 @@ export function concat(inputs: readonly Tensor[], axis = -1): Tensor {
   const [first] = inputs;
   if (!first) throw new ShapeError("concat: expected at least one input");
   const named = Object.fromEntries(inputs.map((input, i) => [`input ${i}`, input]));
-  const at = axisOf("concat", axis, first);
+  const at = requireAxis("concat", axis, first);
   const rest = (shape: Shape): Shape => shape.filter((_, i) => i !== at);
   if (!inputs.every(({ shape }) => shape.length === first.shape.length && sameShape(rest(shape), rest(first.shape)))) {
     shapeError("concat", `expected equal shapes but for axis ${at}`, named);
   }
-  inputs.forEach(({ dtype, device }, i) => {
+  inputs.forEach(({ dtype }, i) => {
     if (dtype !== first.dtype) shapeError("concat", `expected one dtype, input 0 is ${first.dtype} and input ${i} ${dtype}`, named);
-    if (device !== first.device) shapeError("concat", `expected tensors of one device, input ${i} is on another than input 0`, named);
   });
+  requireOneDevice("concat", named);
   let offset = 0;
   const parts = inputs.map((input) => {
     const start = offset;
@@ -53,14 +54,16 @@ export function concat(inputs: readonly Tensor[], axis = -1): Tensor {
  * @throws OptionError if there is no such axis, or they are not within it
  */
 export function slice(input: Tensor, start: number, count: number, axis = -1): Tensor {
-  const at = axisOf("slice", axis, input);
+  const at = requireAxis("slice", axis, input);
   const extent = input.shape[at]!;
   if (!(Number.isInteger(start) && Number.isInteger(count) && start >= 0 && count >= 0 && start + count <= extent)) {
     const within = `[0,${extent}) of axis ${at} of [${input.shape.join(",")}]`;
     throw new OptionError(`slice: expected whole numbers within ${within}, asked for [${start},${start + count})`);
   }
   const amounts = input.shape.map((_, i): [number, number] => (i === at ? [start, extent - start - count] : [0, 0]));
-  return record("slice", sliceForward(input, start, count, at), [[input, (gradOutput) => padForward("slice", gradOutput, amounts, 0)]], { axis: at, start });
+  return record("slice", sliceForward(input, start, count, at), [
+    [input, (gradOutput) => padForward("slice", gradOutput, amounts, 0)],
+  ], { axis: at, start });
 }
 
 /**
@@ -118,8 +121,8 @@ export function broadcastTo(input: Tensor, shape: Shape): Tensor {
   return record("broadcastTo", broadcastForward("broadcastTo", input, shape), [[input, (gradOutput) => sumTo(gradOutput, input.shape)]]);
 }
 
-/** Place of an axis among a tensor's. Negative ones count from the end. */
-export function axisOf(op: string, axis: number, input: Tensor): number {
+/** Place of an axis among a tensor's; negative ones count from the end. Throws OptionError where there is none. */
+export function requireAxis(op: string, axis: number, input: Tensor): number {
   const rank = input.shape.length;
   if (!(Number.isInteger(axis) && axis >= -rank && axis < rank)) {
     throw new OptionError(`${op}: expected an axis of [${input.shape.join(",")}], from ${-rank} to ${rank - 1}, got ${axis}`);

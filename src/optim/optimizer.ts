@@ -67,13 +67,15 @@ export abstract class Optimizer {
   readonly #schedule: Tensor;
   #steps = 0;
 
-  /** @throws OptionError for no parameters, or a rate or norm that is no positive number; ShapeError if one is not f32 */
+  /** @throws OptionError for no parameters, a rate below 0 or a norm that is not above it; ShapeError if a parameter is not f32 */
   protected constructor(name: string, groups: readonly ParameterGroup[], moments: number, maxNorm: number) {
     const entries = groups.flatMap(({ parameters, rate }) => parameters.map((parameter) => ({ parameter, rate })));
     const [first] = entries;
     if (!first) throw new OptionError(`${name}: expected at least one parameter`);
     requireDType(name, "f32", Object.fromEntries(entries.map(({ parameter }, i) => [`parameter ${i}`, parameter])));
-    for (const { rate } of groups) if (!(rate >= 0 && rate < Infinity)) throw new OptionError(`${name}: expected a rate of at least 0, got ${rate}`);
+    for (const { rate } of groups) {
+      if (!(rate >= 0 && rate < Infinity)) throw new OptionError(`${name}: expected a rate of at least 0, got ${rate}`);
+    }
     if (!(maxNorm > 0)) throw new OptionError(`${name}: expected maxNorm > 0, got ${maxNorm}`);
     this.parameters = entries.map(({ parameter }) => parameter);
     this.#maxNorm = maxNorm;
@@ -105,11 +107,12 @@ export abstract class Optimizer {
    * @throws Error while capturing: every run would take the same step again
    */
   advance(rateScale = 1): void {
-    if (this.#schedule.device.isCapturing) throw new Error("advance: a capture would keep this step for ever; capture apply, and advance before each run");
+    const { device, allocation } = this.#schedule;
+    if (device.isCapturing) throw new Error("advance: a capture would keep this step for ever; capture apply, and advance before each run");
     this.#steps++;
     const rows = new Float32Array(4 * this.parameters.length);
     for (const { row, rate, missed } of this.#slots()) rows.set([rate * rateScale, ...this.corrections(this.#steps - missed)], 4 * row);
-    this.#schedule.device.write(this.#schedule.allocation.buffer, rows);
+    device.write(allocation.buffer, rows);
   }
 
   /**
@@ -159,7 +162,7 @@ export abstract class Optimizer {
 
   /** What a later `restore` needs. */
   async state(): Promise<OptimizerState> {
-    const slots = this.#arenas.flatMap((arena) => arena.slots.map((slot) => ({ arena, slot })));
+    const slots = this.#placedSlots();
     const kinds = this.#arenas[0]!.moments.length;
     const moments: Float32Array[] = [];
     for (let kind = 0; kind < kinds; kind++) {
@@ -175,7 +178,7 @@ export abstract class Optimizer {
    * @throws ShapeError for a state of other parameters
    */
   restore({ steps, moments }: OptimizerState): void {
-    const slots = this.#arenas.flatMap((arena) => arena.slots.map((slot) => ({ arena, slot })));
+    const slots = this.#placedSlots();
     const kinds = this.#arenas[0]!.moments.length;
     const fits = steps.length === slots.length && moments.length === kinds * slots.length
       && moments.every((values, i) => values.length === slots[i % slots.length]!.slot.count);
@@ -197,6 +200,11 @@ export abstract class Optimizer {
     return this.#arenas.flatMap(({ slots }) => slots);
   }
 
+  #placedSlots(): readonly { readonly arena: Arena; readonly slot: Slot }[] {
+    return this.#arenas.flatMap((arena) => arena.slots.map((slot) => ({ arena, slot })));
+  }
+
+  /** `[1]`: what gradients are multiplied with so that their norm is at most the largest allowed. */
   #factor(gradients: readonly Tensor[]): Tensor {
     const [{ device }] = gradients as [Tensor];
     if (this.#maxNorm === Infinity) return fromArray(device, [1], Float32Array.of(1));

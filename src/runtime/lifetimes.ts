@@ -1,4 +1,4 @@
-import { GRANULE } from "./pool.ts";
+import { wholeGranules } from "./pool.ts";
 
 /** Where an allocation goes: the nth of some buffers, or null for one of its own. */
 export interface Place {
@@ -54,7 +54,7 @@ export class Lifetimes {
     const places = new Map<Life, number>();
     for (const life of this.#lives.filter(({ buffer }) => !isKept(buffer)).sort((a, b) => b.bytes - a.bytes)) {
       let nth = shared.findIndex(({ lives }) => lives.every(({ first, last }) => last < life.first || first > life.last));
-      if (nth < 0) nth = shared.push({ bytes: Math.max(GRANULE, Math.ceil(life.bytes / GRANULE) * GRANULE), lives: [] }) - 1;
+      if (nth < 0) nth = shared.push({ bytes: wholeGranules(life.bytes), lives: [] }) - 1;
       shared[nth]!.lives.push(life);
       places.set(life, nth);
     }

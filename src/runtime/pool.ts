@@ -20,8 +20,10 @@ export interface MemoryUse {
   readonly buffersCreated: number;
 }
 
-/** Buffers are made of whole ones. */
-export const GRANULE = 256;
+const GRANULE = 256;
+
+/** Bytes of a buffer that has room for so many: whole granules, one at least. */
+export const wholeGranules = (bytes: number): number => Math.max(GRANULE, Math.ceil(bytes / GRANULE) * GRANULE);
 
 let nextId = 0; // of allocations, over all pools
 
@@ -62,7 +64,7 @@ export class BufferPool {
     if (!(bytes <= this.#maxBytes)) {
       throw new TooLargeError(`a tensor of ${bytes} bytes is larger than any buffer of this device (${this.#maxBytes}); use a smaller batch`);
     }
-    const size = Math.max(GRANULE, Math.ceil(bytes / GRANULE) * GRANULE);
+    const size = wholeGranules(bytes);
     let buffer = this.#reuses ? this.#free.get(size)?.pop() : undefined;
     if (buffer) this.#freeBytes -= size;
     else {

@@ -6,14 +6,33 @@ export const PARAM_SLOT_BYTES = 256; // minUniformBufferOffsetAlignment is at mo
 
 /** One thing that a program does again. */
 type Command =
-  | { readonly kind: "dispatch"; readonly kernel: Kernel; readonly group: GPUBindGroup; readonly slot: number; readonly workgroups: readonly [number, number] }
+  | Dispatch
   | { readonly kind: "clear"; readonly buffer: GPUBuffer; readonly bytes: number }
-  | { readonly kind: "copy"; readonly source: GPUBuffer; readonly from: number; readonly destination: GPUBuffer; readonly to: number; readonly bytes: number };
+  | Copy;
 
-type Dispatch = Extract<Command, { kind: "dispatch" }>;
+interface Dispatch {
+  readonly kind: "dispatch";
+  readonly kernel: Kernel;
+  readonly group: GPUBindGroup;
+  /** Of the program's params. */
+  readonly slot: number;
+  readonly workgroups: readonly [x: number, y: number];
+}
+
+interface Copy {
+  readonly kind: "copy";
+  readonly source: GPUBuffer;
+  /** Bytes into either buffer. */
+  readonly from: number;
+  readonly to: number;
+  readonly destination: GPUBuffer;
+  readonly bytes: number;
+}
 
 /** What is noted while `capture` runs: a command and what it touches, or that what a buffer holds is worth nothing from here on. */
-type Note = { readonly command: Command; readonly reads: readonly GPUBuffer[]; readonly writes: readonly GPUBuffer[] } | { readonly lent: GPUBuffer };
+type Note =
+  | { readonly command: Command; readonly reads: readonly GPUBuffer[]; readonly writes: readonly GPUBuffer[] }
+  | { readonly lent: GPUBuffer };
 
 /** What a device lends a program to encode itself with. */
 export interface Encoding {
@@ -188,11 +207,6 @@ export class Recording {
     return commands.reverse();
   }
 
-  #note(command: Command, reads: readonly GPUBuffer[], writes: readonly GPUBuffer[]): void {
-    this.#lifetimes?.used([...new Set([...reads, ...writes])]);
-    this.#notes.push({ command, reads, writes });
-  }
-
   /** The group of that key, made once. */
   group(key: string, create: () => GPUBindGroup): GPUBindGroup {
     const { groups } = this.memory;
@@ -206,6 +220,11 @@ export class Recording {
     const bytes = new Uint8Array(this.#params.length * PARAM_SLOT_BYTES);
     this.#params.forEach((params, i) => bytes.set(params, i * PARAM_SLOT_BYTES));
     return bytes;
+  }
+
+  #note(command: Command, reads: readonly GPUBuffer[], writes: readonly GPUBuffer[]): void {
+    this.#lifetimes?.used([...new Set([...reads, ...writes])]);
+    this.#notes.push({ command, reads, writes });
   }
 }
 

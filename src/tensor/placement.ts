@@ -14,10 +14,14 @@ export interface Placement {
   readonly target: Rectangle;
 }
 
-interface Size {
+/** Of a picture, in pixels. */
+export interface Size {
   readonly width: number;
   readonly height: number;
 }
+
+/** Pixels of a picture's side that is large enough to inspect: smaller ones have no texture to speak of. */
+export const LEAST_SIDE = 8;
 
 /** Every way to fill an image. */
 export const FITS = ["stretch", "letterbox", "crop"] as const;
@@ -52,4 +56,3 @@ const centred = (inner: Size, outer: Size): Rectangle => ({
   left: Math.floor((outer.width - inner.width) / 2),
   top: Math.floor((outer.height - inner.height) / 2),
 });
-

@@ -59,24 +59,37 @@ export function empty(device: Device, shape: Shape, dtype: DType = "f32"): Tenso
  * @param dtype how numbers are stored; f16 rounds to the nearest. Default: u32 for a Uint32Array, else f32
  * @throws ShapeError if `data` has another number of elements than `shape`; OptionError for whole numbers stored as floats, or the reverse
  */
-export function fromArray(device: Device, shape: Shape, data: Float32Array | Uint32Array, dtype: DType = data instanceof Uint32Array ? "u32" : "f32"): Tensor {
+export function fromArray(
+  device: Device,
+  shape: Shape,
+  data: Float32Array | Uint32Array,
+  dtype: DType = data instanceof Uint32Array ? "u32" : "f32",
+): Tensor {
   if (data.length !== countOf(shape)) {
     throw new ShapeError(`fromArray: shape [${shape.join(",")}] holds ${countOf(shape)} elements, got ${data.length}`);
   }
-  if (data instanceof Uint32Array !== (dtype === "u32")) throw new OptionError(`fromArray: expected a Uint32Array for u32 and a Float32Array for f32 and f16, got ${dtype}`);
+  if (data instanceof Uint32Array !== (dtype === "u32")) {
+    throw new OptionError(`fromArray: expected a Uint32Array for u32 and a Float32Array for f32 and f16, got ${dtype}`);
+  }
   const tensor = empty(device, shape, dtype);
   device.write(tensor.allocation.buffer, dtype === "f16" ? Uint16Array.from(data, floatToHalf) : data);
   return tensor;
 }
 
-/** A tensor of zeros. */
+/**
+ * A tensor of zeros.
+ * @throws as `empty`
+ */
 export function zeros(device: Device, shape: Shape, dtype: DType = "f32"): Tensor {
   const tensor = empty(device, shape, dtype);
   device.clear(tensor.allocation.buffer, Math.ceil(bytesOf(tensor) / 4) * 4);
   return tensor;
 }
 
-/** Reads a tensor's elements, row-major; f16 widened to f32. The tensor may be released as soon as this has returned its promise. */
+/**
+ * Reads a tensor's elements, row-major; f16 widened to f32. The tensor may be released as soon as this has returned its promise.
+ * @throws Error inside `capture`, where nothing can be read; DeviceLostError, GpuError or OutOfMemoryError for what went wrong before
+ */
 export async function toArray(tensor: Tensor & { readonly dtype: "u32" }): Promise<Uint32Array>;
 export async function toArray(tensor: Tensor): Promise<Float32Array>;
 export async function toArray(tensor: Tensor): Promise<Float32Array | Uint32Array> {
@@ -85,7 +98,7 @@ export async function toArray(tensor: Tensor): Promise<Float32Array | Uint32Arra
   return tensor.dtype === "u32" ? new Uint32Array(bytes) : new Float32Array(bytes);
 }
 
-/** The same storage under another shape. */
+/** The same storage under another shape; throws ShapeError if that has another number of elements. */
 export function viewOf(tensor: Tensor, shape: Shape): Tensor {
   if (countOf(shape) !== countOf(tensor.shape)) {
     throw new ShapeError(`reshape: [${tensor.shape.join(",")}] has ${countOf(tensor.shape)} elements, [${shape.join(",")}] ${countOf(shape)}`);

@@ -1,6 +1,6 @@
 import { InputError } from "../../runtime/errors.ts";
 import { baseOf, images, within, type FileTree } from "../tree.ts";
-import { className, classFolders, readClass, testFolder, trainFolder, type ClassReading, type FolderNames } from "./folders.ts";
+import { className, classFolders, readClass, readingOf, testFolder, trainFolder, type FolderNames } from "./folders.ts";
 import type { Layout } from "./layout.ts";
 
 const NAMES: FolderNames = { good: ["good", "ok", "normal"], masks: ["ground_truth", "masks", "mask"] };
@@ -35,24 +35,20 @@ export const folder: Layout = {
   read(tree) {
     requirePhotographs(tree);
     const folders = classFolders(tree);
-    const read = (folders.length > 0 ? folders : [""]).map((folder) => readOwn(tree, folder));
-    return { classes: read.map(({ found }) => found), masks: read.flatMap(({ masks }) => masks), aside: [], missing: [] };
+    return readingOf((folders.length > 0 ? folders : [""]).map((folder) => readClass(tree, folder, goodImages(tree, folder), NAMES)));
   },
 };
 
 /** @throws InputError for a folder whose name, or whose files' names, say that it holds masks */
 function requirePhotographs(tree: FileTree): void {
-  const all = tree.below("");
+  const all = tree.images;
   const isNamedMasks = NAMES.masks.includes(tree.name.toLowerCase());
   if (all.length === 0 || !(isNamedMasks || all.every((path) => /[_-]mask\.\w+$/i.test(path)))) return;
   const reason = isNamedMasks ? "a folder of this name holds" : "images of such names are";
   throw new InputError(
-    `${tree.name}: ${reason} masks, not photographs (${images(all.length)}, such as ${baseOf(all[0]!)}); name the folder of the whole dataset, or rename it if they are photographs`,
+    `${tree.name}: ${reason} masks, not photographs (${images(all.length)}, such as ${baseOf(all[0]!)}); `
+      + "name the folder of the whole dataset, or rename it if they are photographs",
   );
-}
-
-function readOwn(tree: FileTree, folder: string): ClassReading {
-  return readClass(tree, folder, goodImages(tree, folder), NAMES);
 }
 
 /** The images that a folder's place, or its name, says are good. */

@@ -39,13 +39,16 @@ export function hasTrainGood(tree: FileTree, folder: string, good: readonly stri
 
 /** Every class by `train/<good>`, `test/<good or defect>` and masks. */
 export function readFolders(tree: FileTree, names: FolderNames): Reading {
-  const read = classFolders(tree).map((folder) => {
+  return readingOf(classFolders(tree).map((folder) => {
     const train = trainFolder(tree, folder);
     const good = train === null ? null : tree.find(train, names.good);
     return readClass(tree, folder, good === null ? [] : tree.below(good), names);
-  });
-  return { classes: read.map(({ found }) => found), masks: read.flatMap(({ masks }) => masks), aside: [], missing: [] };
+  }));
 }
+
+/** Classes that nothing was left aside or missed of. */
+export const readingOf = (classes: readonly ClassReading[]): Reading =>
+  ({ classes: classes.map(({ found }) => found), masks: classes.flatMap(({ masks }) => masks), aside: [], missing: [] });
 
 /**
  * One class: the given good images, and what `test` and the folder of masks hold.

@@ -15,7 +15,13 @@ const STRIDE = 8; // input pixels to a cell
  * Layers 3 and 4 of an EfficientNet, the second enlarged to the first and behind it: GRAD's features.
  * @throws OptionError for a size that layer 4 does not divide; InputError if the checkpoint does not hold that network
  */
-export async function efficientNetBackbone(device: Device, name: EfficientNetName, inputSize: number, checkpoint: Checkpoint, padding: NetworkPadding): Promise<Backbone> {
+export async function efficientNetBackbone(
+  device: Device,
+  name: EfficientNetName,
+  inputSize: number,
+  checkpoint: Checkpoint,
+  padding: NetworkPadding,
+): Promise<Backbone> {
   if (!(Number.isInteger(inputSize / (2 * STRIDE)) && inputSize >= 8 * STRIDE)) {
     throw new OptionError(`${name} takes images of a side that is a multiple of ${2 * STRIDE} and at least ${8 * STRIDE}, got ${inputSize}`);
   }

@@ -1,5 +1,6 @@
 import { filtersFromOihw } from "../../io/layout.ts";
 import { safetensorsHeadBytes, safetensorsLayout, toFloat32, type StoredTensor } from "../../io/safetensors.ts";
+import { nonFinite } from "../../nn/weights.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { countOf, sameShape } from "../../tensor/tensor.ts";
 import type { BlockPlan, EfficientNetName, NetworkPlan } from "./architecture.ts";
@@ -190,7 +191,8 @@ export class NetworkCheckpoint {
     }
     if (problems.length > 0) {
       const more = problems.length > SHOWN_PROBLEMS ? `, and ${problems.length - SHOWN_PROBLEMS} more` : "";
-      throw new InputError(`${source} does not fit ${plan.name} (names of ${naming.library}): ${problems.slice(0, SHOWN_PROBLEMS).join("; ")}${more}`);
+      const shown = problems.slice(0, SHOWN_PROBLEMS).join("; ");
+      throw new InputError(`${source} does not fit ${plan.name} (names of ${naming.library}): ${shown}${more}`);
     }
   }
 
@@ -202,18 +204,21 @@ export class NetworkCheckpoint {
 
   /** A norm's weight and bias, and its running mean and variance, each as one array after the other. */
   async norm(prefix: string): Promise<{ readonly affine: Float32Array; readonly running: Float32Array }> {
-    const [weight, bias, mean, variance] = (await Promise.all(NORM_PARTS.map((part) => this.values(`${prefix}.${part}`)))) as [Float32Array, Float32Array, Float32Array, Float32Array];
-    const bad = variance.findIndex((value) => value < 0);
-    if (bad >= 0) throw new InputError(`${prefix}.running_var of ${this.#checkpoint.source} holds ${variance[bad]} at element ${bad}: no variance is below 0`);
-    return { affine: joined(weight, bias), running: joined(mean, variance) };
+    const [weight, bias, mean, variance] = await Promise.all(NORM_PARTS.map((part) => this.values(`${prefix}.${part}`)));
+    const bad = variance!.findIndex((value) => value < 0);
+    if (bad >= 0) {
+      const where = `${prefix}.running_var of ${this.#checkpoint.source}`;
+      throw new InputError(`${where} holds ${variance![bad]} at element ${bad}: no variance is below 0`);
+    }
+    return { affine: joined(weight!, bias!), running: joined(mean!, variance!) };
   }
 
   /** @throws InputError for another dtype than F32, F16 or BF16, or a value that is no finite number */
   async values(name: string): Promise<Float32Array> {
     const which = `${name} of ${this.#checkpoint.source}`;
     const values = toFloat32(await this.#checkpoint.read(name), which);
-    const bad = values.findIndex((value) => !Number.isFinite(value));
-    if (bad >= 0) throw new InputError(`${which} holds ${values[bad]} at element ${bad}: the file is damaged; fetch it again`);
+    const wrong = nonFinite(values);
+    if (wrong) throw new InputError(`${which} holds ${wrong}: the file is damaged; fetch it again`);
     return values;
   }
 }

@@ -35,7 +35,10 @@ export interface GradOptions {
   readonly globalGrid?: number;
   /** Which branches there are. The abnormal one alone reconstructs by itself; the normal one alone has no first stage. Default "both". */
   readonly branches?: (typeof BRANCHES)[number];
-  /** Whether both branches look at the same coordinates (the journal's version) or each has heads of its own. Default: by `form`, "shared" as published. */
+  /**
+   * Whether both branches look at the same coordinates (the journal's version) or each has heads of its own. Default: by `form`, "shared" as
+   * published.
+   */
   readonly heads?: (typeof HEADS)[number];
   /** Whether the abnormal branch's queries are standardised per image and channel. Default true. */
   readonly standardise?: boolean;
@@ -52,26 +55,31 @@ export interface GradOptions {
   readonly hingeHead?: (typeof HINGE_HEADS)[number];
   /** Threshold of the hinge. Default 0.5. */
   readonly hinge?: number;
-  /** What the hinge compares: "none", scores with their mask; or the "cosine" of pairs of abnormal features, alike or not by the mask. Default "none". */
+  /**
+   * What the hinge compares: "none", scores with their mask; or the "cosine" of pairs of abnormal features, alike or not by the mask.
+   * Default "none".
+   */
   readonly pairs?: (typeof PAIRS)[number];
   /** Pairs of each kind a step. Default 256. */
   readonly pairCount?: number;
   /**
-   * How features are disturbed in the first stage. Default: along "random" directions, one for each cell, of intensity 1 to 3 in units of the channels'
-   * deviations; "equal" ones, as published, are of 8 to 16 in units of EfficientNet's features, which are brought to these features'
-   * scale; "differences" of 1. Blocks are up to a third of the map.
+   * How features are disturbed in the first stage and the third. Default: along "random" directions, one for each cell, of intensity 1 to 3
+   * in units of the channels' deviations; "equal" ones, as published, are of 8 to 16 in units of EfficientNet's features, which are brought
+   * to these features' scale; "differences" of 1. Blocks are up to a third of the map.
    */
   readonly paste?: Partial<FeatureBlockOptions>;
   /**
    * How much the hinge's scores of the features count in the anomaly map, in deviations of the map over good images for each of
-   * theirs. Default: by `form`, as published 0, not at all. Heads that are "separate" and a frozen "branch" leave the hinge as the first stage left it.
+   * theirs. Default: by `form`, as published 0, not at all. Heads that are "separate" and a frozen "branch" leave the hinge as the first
+   * stage left it.
    */
   readonly hingeWeight?: number;
   /** From how many deviations above the mean of good images' scores on they count. Default 1. */
   readonly hingeFloor?: number;
   /**
    * The same for a second hinge, a small head on |r - a| in units of each channel's deviation, whose scores count in the image's score,
-   * not in the map. Above 0, a third stage teaches it pasted blocks, with everything else as the second left it. Default: by `form`, as published 0, there is none.
+   * not in the map. Above 0, a third stage teaches it pasted blocks, with everything else as the second left it. Default: by `form`, as
+   * published 0, there is none.
    */
   readonly residualWeight?: number;
   /** From where on its scores count, likewise. Default 0. */
@@ -92,7 +100,7 @@ export interface GradConfig extends Required<Omit<GradOptions, "form" | "paste">
   readonly similarityThreshold: number;
 }
 
-// Variance of EfficientNet's features, in whose units GRAD's constants are stated.
+/** Variance of EfficientNet's features, in whose units GRAD's constants are stated. */
 export const REFERENCE_VARIANCE = 24;
 const SIMILARITY_THRESHOLD = 10;
 const INTENSITY = { equal: [8, 16], random: [1, 3], differences: [1, 1] } as const;
@@ -131,18 +139,24 @@ export function requireValid(settings: GradConfig): void {
   const choices = { decoder: DECODERS, branches: BRANCHES, heads: HEADS, fusion: FUSIONS, hingeHead: HINGE_HEADS, pairs: PAIRS, freeze: FREEZES };
   for (const [name, allowed] of Object.entries(choices)) choiceOf("grad", name, allowed, settings[name as keyof typeof choices]);
   for (const name of ["blocks", "localGrid", "globalGrid", "pairCount"] as const) requireWhole("grad", name, 1, [settings[name]]);
-  const { localGrid, globalGrid, standardise, lambda, abnormalWeight, hinge, hingeHead, hingeWeight, hingeFloor, residualWeight, residualFloor, pairs, branches, freeze, paste } = settings;
-  if (branches === "abnormal" && freeze === "branch") throw new OptionError("grad: expected freeze grids where the abnormal branch is the only one, got branch");
+  const { localGrid, globalGrid, standardise, lambda, abnormalWeight, hinge, hingeHead, hingeWeight, hingeFloor } = settings;
+  const { residualWeight, residualFloor, pairs, branches, freeze, paste } = settings;
+  if (branches === "abnormal" && freeze === "branch") {
+    throw new OptionError("grad: expected freeze grids where the abnormal branch is the only one, got branch");
+  }
   for (const [name, weight] of Object.entries({ hingeWeight, residualWeight })) {
     if (weight < 0) throw new OptionError(`grad: expected ${name} of at least 0, got ${weight}`);
   }
   if (hingeWeight > 0 && (branches === "normal" || pairs === "cosine")) {
-    throw new OptionError(`grad: expected an abnormal branch and pairs none for hinge scores of weight ${hingeWeight}, got branches ${branches} and pairs ${pairs}`);
+    const expected = `an abnormal branch and pairs none for hinge scores of weight ${hingeWeight}`;
+    throw new OptionError(`grad: expected ${expected}, got branches ${branches} and pairs ${pairs}`);
   }
   if (pairs === "cosine" && hingeHead === "own") {
     throw new OptionError("grad: expected hingeHead channel with pairs cosine, which compares features and has no use for a head, got own");
   }
-  if (Math.max(localGrid, globalGrid) > MOST_CELLS) throw new OptionError(`grad: expected grids of at most ${MOST_CELLS} cells a side, got ${localGrid} and ${globalGrid}`);
+  if (Math.max(localGrid, globalGrid) > MOST_CELLS) {
+    throw new OptionError(`grad: expected grids of at most ${MOST_CELLS} cells a side, got ${localGrid} and ${globalGrid}`);
+  }
   if (typeof standardise !== "boolean") throw new OptionError(`grad: expected standardise to be true or false, got ${String(standardise)}`);
   for (const [name, value] of Object.entries({ lambda, abnormalWeight, hinge, hingeWeight, hingeFloor, residualWeight, residualFloor })) {
     if (!Number.isFinite(value)) throw new OptionError(`grad: expected ${name} to be a finite number, got ${value}`);

@@ -1,4 +1,6 @@
-import { activate, block, conv3x3, depthwise3x3, norm, pointwise, residual, sequence, squeezeExcitation, within, type Layer, type LayerContext } from "../../nn/layers.ts";
+import {
+  activate, block, conv3x3, depthwise3x3, norm, pointwise, residual, sequence, squeezeExcitation, within, type Layer, type LayerContext,
+} from "../../nn/layers.ts";
 import type { DecoderName } from "./config.ts";
 
 const TINY_WIDTH = 48;

@@ -31,7 +31,10 @@ export interface FitOptions {
 
 /** The stages, in order. */
 export const STAGES = ["abnormal", "normal", "residual"] as const;
-/** The first stage teaches the abnormal branch pasted blocks, the second everything to reconstruct, the third the residual's hinge pasted blocks. */
+/**
+ * The first stage teaches the abnormal branch pasted blocks, the second everything to reconstruct, the third the residual's hinge pasted
+ * blocks.
+ */
 export type Stage = (typeof STAGES)[number];
 
 const CODE_NOISE = 0.05;
@@ -47,7 +50,7 @@ export interface MarkedFeatures {
   readonly mask: Tensor;
 }
 
-/** Real anomalies, which the first stage sees beside pasted blocks, or in their place. */
+/** Real anomalies, which the first and the third stage see beside pasted blocks, or in their place. */
 export interface AnomalySource {
   readonly count: number;
   /** Of a batch's images, in (0, 1]. */
@@ -72,7 +75,10 @@ export const stagesOf = ({ branches, residualWeight }: GradConfig): readonly Sta
   ...(residualWeight > 0 ? ["residual" as const] : []),
 ];
 
-/** Which parameters a stage trains: the first what the abnormal branch needs; the second all but what is to stay as the first left it; the third its hinge. */
+/**
+ * Which parameters a stage trains: the first what the abnormal branch needs; the second all but what is to stay as the first left it; the
+ * third its hinge.
+ */
 export const trainedIn = (stage: Stage, { freeze }: GradConfig) => (name: string): boolean => {
   const isAbnormal = name.startsWith("abnormal.");
   const isResidual = name.startsWith("residual.");
@@ -96,7 +102,11 @@ export interface StageInputs {
 }
 
 /** The loss `[1]` of a stage; outside the second also the shares of hits `[2]`, among the marked positions and the others. */
-export function stageLoss(stage: Stage, model: Grad, { features, mask, noise, pairs, reconstruction }: StageInputs): readonly [loss: Tensor, ...hits: Tensor[]] {
+export function stageLoss(
+  stage: Stage,
+  model: Grad,
+  { features, mask, noise, pairs, reconstruction }: StageInputs,
+): readonly [loss: Tensor, ...hits: Tensor[]] {
   const { config } = model;
   if (stage === "normal") {
     // A branch that is to stay as it is keeps its running statistics too.

@@ -22,6 +22,8 @@ interface Codes {
 /** From features, and noise on the local coordinates or none, to coordinates in (-1, 1). */
 type Heads = (features: Tensor, noise: Tensor | null) => Codes;
 
+type Fusion = (normal: Tensor, abnormal: Tensor) => Tensor;
+
 /** One of the two branches: where it looks, its grids and its decoder. */
 interface Branch {
   readonly heads: Heads;
@@ -44,7 +46,7 @@ export class Grad {
   readonly #hinge: Layer | null;
   readonly #residualHinge: Layer | null;
   readonly #residualUnit: Tensor | null;
-  readonly #fuse: (normal: Tensor, abnormal: Tensor) => Tensor;
+  readonly #fuse: Fusion | null;
 
   /** @param recompute whether training computes blocks of the decoders twice rather than keep what they make (`LayerContext`) */
   constructor(weights: Weights, config: GradConfig, random: RandomStream, recompute = false) {
@@ -59,7 +61,7 @@ export class Grad {
     this.#hinge = this.#abnormal && hingeHead === "own" ? pointwise(at("abnormal.hinge"), channels, 1, true) : null;
     this.#residualUnit = residualWeight > 0 ? weights.state("residual.unit", [channels], () => 1) : null;
     this.#residualHinge = this.#residualUnit && residualHinge(at("residual"), this.#residualUnit);
-    this.#fuse = branches === "both" ? fusionOf(weights, config) : () => { throw new Error("unreachable: one branch has nothing to fuse"); };
+    this.#fuse = branches === "both" ? fusionOf(weights, config) : null;
   }
 
   /**
@@ -81,8 +83,9 @@ export class Grad {
    * @throws Error if this model has none: its `residualWeight` is 0
    */
   residualScores(features: Tensor, reconstruction: Tensor): Tensor {
-    const scores = required(this.#residualHinge, "hinge on its residual")(activation(subtract(reconstruction, features), "abs"), MODE_OF_POINTWISE);
-    return reshape(scores, features.shape.slice(0, -1));
+    const hinge = required(this.#residualHinge, "hinge on its residual");
+    const residual = activation(subtract(reconstruction, features), "abs");
+    return reshape(hinge(residual, MODE_OF_POINTWISE), features.shape.slice(0, -1));
   }
 
   /**
@@ -106,7 +109,7 @@ export class Grad {
     if (!this.#normal) return this.abnormal(features, noise, mode);
     const codes = this.#normal.heads(features, noise);
     const normal = this.#normal.decode(query(this.#normal, codes), mode);
-    if (!this.#abnormal || this.config.fusion === "none") return normal;
+    if (!this.#abnormal || !this.#fuse) return normal;
     const abnormalCodes = this.#abnormal.heads === this.#normal.heads ? codes : this.#abnormal.heads(features, noise);
     return this.#fuse(normal, this.#decodeAbnormal(this.#abnormal, abnormalCodes, abnormalMode));
   }
@@ -174,8 +177,8 @@ function branch(context: LayerContext, heads: Heads, { height, width, channels, 
   };
 }
 
-/** How two reconstructions become one. */
-function fusionOf(weights: Weights, { fusion, lambda, abnormalWeight }: GradConfig): (normal: Tensor, abnormal: Tensor) => Tensor {
+/** How two reconstructions become one; null where the abnormal one is left out. */
+function fusionOf(weights: Weights, { fusion, lambda, abnormalWeight }: GradConfig): Fusion | null {
   switch (fusion) {
     case "sum":
       return add;
@@ -185,7 +188,7 @@ function fusionOf(weights: Weights, { fusion, lambda, abnormalWeight }: GradConf
       return (normal, abnormal) => add(multiply(normal, ofNormal), multiply(abnormal, ofAbnormal));
     }
     case "none":
-      return (normal) => normal; // never asked: the abnormal branch is left out altogether
+      return null;
     case "learned": {
       const weight = weights.filled("fusion.weight", [1], () => abnormalWeight);
       return (normal, abnormal) => add(normal, multiply(abnormal, weight));

@@ -61,7 +61,8 @@ async function firstNonFinite({ weights }: Grad): Promise<string | null> {
 /** What trains a stage's parameters. */
 export function stageOptimizer(stage: Stage, model: Grad): AdamW {
   const { grids, others } = model.parameters(trainedIn(stage, model.config));
-  return new AdamW([{ parameters: grids, rate: GRID_RATE }, { parameters: others, rate: stage === "residual" ? RESIDUAL_RATE : RATE }], { maxNorm: MAX_NORM });
+  const rate = stage === "residual" ? RESIDUAL_RATE : RATE;
+  return new AdamW([{ parameters: grids, rate: GRID_RATE }, { parameters: others, rate }], { maxNorm: MAX_NORM });
 }
 
 /**
@@ -157,7 +158,8 @@ export class GradTraining {
       const [loss, hits] = await readResults(results, done % READ_EVERY === 0 || done === steps);
       if (loss !== null && !Number.isFinite(loss)) {
         const broken = await firstNonFinite(this.#model);
-        throw new DivergedError(`training diverged: the loss at step ${done} of stage ${stage} is ${loss}; ${broken ? `tensor ${broken}` : "all weights are finite yet"}`);
+        const weights = broken ? `tensor ${broken}` : "all weights are finite yet";
+        throw new DivergedError(`training diverged: the loss at step ${done} of stage ${stage} is ${loss}; ${weights}`);
       }
       if (await tunePending(this.#model.weights.device)) this.#steps.recapture();
       const isOver = done === steps || (hits?.every((share) => share > enoughHits) ?? false);
