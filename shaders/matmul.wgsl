@@ -45,16 +45,22 @@ const ROWS = 8u;
 fn a_four(row: u32, at: u32, extent: u32) -> vec4f {
   let first = row * extent + at;
   if (PACK == 4u) { return vec4f(accum(a[first / PACK])); }
-  var values = vec4f();
-  for (var lane = 0u; lane < min(4u, extent - at); lane++) { values[lane] = pack_lane(accum(a[first + lane]), 0u); }
+  var values: vec4f;
+  for (var lane = 0u; lane < 4u; lane++) {
+    let inside = at + lane < extent;
+    values[lane] = select(0.0, pack_lane(accum(a[select(first, first + lane, inside)]), 0u), inside); // a driver compiles no branches
+  }
   return values;
 }
 
 fn b_four(row: u32, at: u32, extent: u32) -> vec4f {
   let first = row * extent + at;
   if (PACK == 4u) { return vec4f(accum(b[first / PACK])); }
-  var values = vec4f();
-  for (var lane = 0u; lane < min(4u, extent - at); lane++) { values[lane] = pack_lane(accum(b[first + lane]), 0u); }
+  var values: vec4f;
+  for (var lane = 0u; lane < 4u; lane++) {
+    let inside = at + lane < extent;
+    values[lane] = select(0.0, pack_lane(accum(b[select(first, first + lane, inside)]), 0u), inside); // a driver compiles no branches
+  }
   return values;
 }
 
@@ -132,7 +138,7 @@ fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
 // The same for adapters on which a load costs more than arithmetic unless it is the same for a whole workgroup, as on
 // CPUs: lanes differ in their rows alone, so b is loaded once for all of them. One invocation per tile of four rows and
 // COLUMNS columns, one workgroup per WORKGROUP_SIZE such tiles of equal columns.
-const COLUMNS = 8u;
+const COLUMNS = select(4u, 8u, PACK == 4u); // columns that do not pack are few: coordinates, scores
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn forward_uniform_b(

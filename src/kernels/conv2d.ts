@@ -13,6 +13,8 @@ import { LOAD_A, LOAD_B, tiledProduct, type TiledProduct } from "./tiled_product
 
 const SLICE_ROWS = 8; // output rows that one invocation of the filter gradient walks
 
+const UNIFORM_COLUMNS = 8; // of a workgroup in the forms for software adapters, as in the shader
+
 const UNTILED = ["uniform", "direct"]; // for software adapters, and for GPUs
 
 /** Geometry of a dense convolution. */
@@ -136,14 +138,13 @@ function launchForm(
 ): void {
   if (!uniform) return launch({ module, entryPoint, ...direct });
   const { rows, columns, products } = uniform;
-  const { constants, sizeOf } = uniformSize(rows, columns, products);
+  const sizeOf = uniformSize(columns, UNIFORM_COLUMNS, products);
   const { parts, params } = direct;
   const each = parts && rows / params[parts.param]!;
   launch({
     module,
     ...direct,
     entryPoint: `${entryPoint}_uniform`,
-    constants: { ...direct.constants, ...constants },
     size: sizeOf(rows),
     ...(parts && { parts: { ...parts, size: (taken) => sizeOf(taken * each!) } }),
   });

@@ -68,9 +68,9 @@ function productInRegisters(problem: Problem, uniform: boolean, pack: number): T
   const tiles = batch * Math.ceil(m / ROWS) * Math.ceil(n / 4);
   const { slices, depth } = slicesOf(extents, tiles, activation === null ? ENOUGH_TILES : 1, 4);
   const sliced = slices > 1;
-  const { constants, sizeOf } = uniform
-    ? uniformSize(m, n, batch * slices)
-    : { constants: {}, sizeOf: (rows: number) => ({ invocations: batch * Math.ceil(rows / ROWS) * Math.ceil(n / 4) * slices }) };
+  const sizeOf = uniform
+    ? uniformSize(n, pack === 4 ? 8 : 4, batch * slices) // columns as in the shader
+    : (rows: number) => ({ invocations: batch * Math.ceil(rows / ROWS) * Math.ceil(n / 4) * slices });
   return productOf(a.device, extents, slices, [batch, m, n], a.dtype as FloatDType, (output, partial) =>
     launch({
       module,
@@ -82,7 +82,6 @@ function productInRegisters(problem: Problem, uniform: boolean, pack: number): T
         BIAS: bias !== null,
         SLICED: sliced,
         ...activationConstants("matmul", activation),
-        ...constants,
       },
       tensors: { a, b, bias: bias ?? b, output, partial },
       params: { batch, m, n, k, depth, slices },

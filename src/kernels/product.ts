@@ -57,13 +57,8 @@ export function productOf(
   return settleAs(sum, dtype);
 }
 
-const UNIFORM_ROWS = 4; // of a product, owned by an invocation of the forms for software adapters, as in their shaders
-const UNIFORM_COLUMNS = 8; // owned by each of their workgroups
+const UNIFORM_ROWS = 4 * 64; // of a product, owned by a workgroup of the forms for software adapters, as in their shaders
 
-/** Size of the forms for software adapters, whose lanes differ in their rows alone: few lanes for few rows, and workgroups for any number of rows. */
-export function uniformSize(rows: number, columns: number, products = 1) {
-  const lanes = Math.min(64, Math.max(8, 2 ** Math.ceil(Math.log2(rows / UNIFORM_ROWS))));
-  const sizeOf = (rows: number): { readonly workgroups: number } =>
-    ({ workgroups: products * Math.ceil(rows / UNIFORM_ROWS / lanes) * Math.ceil(columns / UNIFORM_COLUMNS) });
-  return { constants: { WORKGROUP_SIZE: lanes }, sizeOf };
-}
+/** Workgroups of such a form, whose lanes differ in their rows alone, by the number of rows. */
+export const uniformSize = (columns: number, columnsOfGroup: number, products = 1) => (rows: number): { readonly workgroups: number } =>
+  ({ workgroups: products * Math.ceil(rows / UNIFORM_ROWS) * Math.ceil(columns / columnsOfGroup) });
