@@ -127,7 +127,7 @@ function formOf(
   const { a, epilogue, windows } = product;
   const { channels, filter_w, stride_h, stride_w } = windows!;
   const details = [a.dtype, packFor(channels, product.n), (epilogue.activation ?? null) !== null, filter_w, stride_h, stride_w];
-  return form ?? formFor({ device: a.device, op, shaders: [module, tiled], extents: product, details, untiled: UNTILED, tilesOnSoftware: true, trial });
+  return form ?? formFor({ device: a.device, op, shaders: [module, tiled], extents: product, details, untiled: UNTILED, trial });
 }
 
 /** Launches the direct form or, with the extents of the product that it is, the one for software adapters. */

@@ -35,21 +35,20 @@ export interface Wanted {
   readonly details: readonly (string | number | boolean)[];
   /** Forms without tiles, that of software adapters first. */
   readonly untiled: readonly string[];
-  /** Whether tiles are worth a try on software adapters too. */
-  readonly tilesOnSoftware: boolean;
   /** Runs a form on tensors of its own. */
   readonly trial: (form: string) => void;
 }
 
 /**
  * How a product is computed: what `tune` found to be fastest on this adapter for shapes of this class, otherwise what is fixed.
- * Software adapters have no memory that is faster than their caches, so none of it is used; for GPUs tiles are what all libraries use.
+ * Software adapters have no memory that is faster than their caches, so they never use tiles: on llvmpipe those take twice as long. For
+ * GPUs tiles are what all libraries use.
  */
-export function formFor({ device, op, shaders, extents, details, untiled, tilesOnSoftware, trial }: Wanted): string {
+export function formFor({ device, op, shaders, extents, details, untiled, trial }: Wanted): string {
   const { batch, m, n, k } = extents;
   const { software } = device.adapter;
   const fixed = software ? untiled[0]! : Math.min(m, n) < 32 ? untiled.at(-1)! : Math.min(m, n) < 64 ? SMALL_TILE : TILE;
-  const tiles = software && !tilesOnSoftware ? [] : Object.entries(TILES);
+  const tiles = software ? [] : Object.entries(TILES);
   const fitting = tiles.filter(([, { rows, columns }]) => rows < 2 * m && columns < 2 * n).map(([name]) => name);
   const forms = new Set([fixed, ...untiled, ...fitting]);
   const key = [op, revisionOf(shaders), ...details, ...[batch, m, n, k].map(classOf)].join(" ");

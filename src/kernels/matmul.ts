@@ -49,7 +49,6 @@ export function matmulForward(a: Tensor, b: Tensor, epilogue: Epilogue, options:
     extents,
     details: [elementOf(a.dtype, pack), transposeA, transposeB, activation !== null],
     untiled: UNTILED,
-    tilesOnSoftware: false, // on llvmpipe they take two to four times as long as either other form
     trial: (form) => {
       const like = ({ device, shape, dtype }: Tensor) => empty(device, shape, dtype);
       matmulForward(like(a), like(b), { bias: bias && like(bias), activation }, options, form);

@@ -4,14 +4,14 @@ import { MATMUL_FORMS } from "../../src/kernels/matmul.ts";
 import type { Device } from "../../src/runtime/device.ts";
 
 /** The fixed form, and all that may be tried, of a product on an adapter of either kind. */
-function formsOf(software: boolean, m: number, n: number, tilesOnSoftware = false) {
+function formsOf(software: boolean, m: number, n: number) {
   let tried: readonly string[] = [];
   let key = "";
   const tuner = { choose: (asked: string, forms: readonly string[]) => ((key = asked), (tried = forms), forms[0]!) };
   const device = { adapter: { software }, tuner } as unknown as Device;
   const fixed = formFor({
     device, op: "product", shaders: [], extents: { batch: 1, m, n, k: 100 }, details: ["f32", true], untiled: ["uniform", "registers"],
-    tilesOnSoftware, trial: () => undefined,
+    trial: () => undefined,
   });
   return { fixed, tried, key };
 }
@@ -29,7 +29,6 @@ test.each([
 test("what may be tried fits the product, the fixed form first", () => {
   expect(formsOf(false, 40, 40).tried).toEqual(["tiled 32x32x16 of 4x4", "uniform", "registers", "tiled 64x64x16 of 8x4"]);
   expect(formsOf(true, 784, 784).tried).toEqual(["uniform", "registers"]);
-  expect(formsOf(true, 784, 784, true).tried).toEqual(["uniform", "registers", ...MATMUL_FORMS.filter((form) => form.startsWith("tiled"))]);
 });
 
 test("extents up to the next power of two, or one and a half times that, are one class", () => {
