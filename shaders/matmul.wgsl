@@ -48,7 +48,7 @@ fn a_four(row: u32, at: u32, extent: u32) -> vec4f {
   var values: vec4f;
   for (var lane = 0u; lane < 4u; lane++) {
     let inside = at + lane < extent;
-    values[lane] = select(0.0, pack_lane(accum(a[select(first, first + lane, inside)]), 0u), inside); // a driver compiles no branches
+    values[lane] = select(0.0, pack_lane(accum(a[select(first, first + lane, inside)]), 0u), inside); // a branch would take drivers long to compile
   }
   return values;
 }
@@ -59,7 +59,7 @@ fn b_four(row: u32, at: u32, extent: u32) -> vec4f {
   var values: vec4f;
   for (var lane = 0u; lane < 4u; lane++) {
     let inside = at + lane < extent;
-    values[lane] = select(0.0, pack_lane(accum(b[select(first, first + lane, inside)]), 0u), inside); // a driver compiles no branches
+    values[lane] = select(0.0, pack_lane(accum(b[select(first, first + lane, inside)]), 0u), inside); // a branch would take drivers long to compile
   }
   return values;
 }
