@@ -6,7 +6,7 @@
 //   output   [G, M, N]     pack
 //   partial  [G, S, M, N]  f32    with SLICED: S slices of the sum over K, without f, which `reduce` adds in order
 //
-//   output[g,m,n] = f(bias[n] + sum over k of  a[g,m,k] * b[g,k,n]),   f: ACTIVATION of prelude/activation.wgsl
+//   output[g,m,n] = f(bias[n] + sum over k of  a[g,m,k] * b[g,k,n]),   f of prelude/activation.wgsl
 //
 // A 1x1 convolution is this product with M = N*H*W; its gradients are the transposed forms. PACK consecutive
 // columns of the output travel together, so with pack = vec4 the number of columns is a multiple of four.
@@ -17,8 +17,6 @@
 // Which operands are stored transposed.
 override TRANSPOSE_A: bool = false;
 override TRANSPOSE_B: bool = false;
-// Whether bias is added (to the first slice). Without it, bias is bound but never read.
-override BIAS: bool = false;
 // Whether slices are stored, in partial, or the product, in output. The other one is bound but never written.
 override SLICED: bool = false;
 
@@ -29,6 +27,9 @@ struct Params {
   k: u32,       // K, summed over
   depth: u32,   // of k, summed by one slice; a multiple of four
   slices: u32,  // S
+  bias: u32,    // 1 where bias is added (to the first slice); with 0, bias is bound but never read
+  activation: u32, // f, by its number in prelude/activation.wgsl
+  leak: f32,    // leaky relu's slope below zero
 }
 
 @group(0) @binding(0) var<storage, read> a: array<pack>;
@@ -98,7 +99,7 @@ fn bias_four(n: u32) -> vec4f {
 }
 
 fn store(at: u32, value: accum) {
-  if (SLICED) { partial[at] = value; } else { output[at] = pack(activate(value)); }
+  if (SLICED) { partial[at] = value; } else { output[at] = pack(activated(params.activation, params.leak, value)); }
 }
 
 fn store_four(row: u32, n: u32, values: vec4f) {
@@ -130,7 +131,7 @@ fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
     }
   }
   var start = vec4f();
-  if (BIAS) { if (slice == 0u) { start = bias_four(n); } }
+  if (params.bias == 1u && slice == 0u) { start = bias_four(n); }
   let row = (g * params.slices + slice) * params.m + m;
   for (var r = 0u; r < min(ROWS, params.m - m); r++) { store_four(row + r, n, sums[r] + start); }
 }
@@ -169,7 +170,7 @@ fn forward_uniform_b(
   let row = (g * params.slices + slice) * params.m + m;
   for (var c = 0u; c < COLUMNS && n + c < params.n; c += 4u) {
     var start = vec4f();
-    if (BIAS) { if (slice == 0u) { start = bias_four(n + c); } }
+    if (params.bias == 1u && slice == 0u) { start = bias_four(n + c); }
     for (var r = 0u; r < min(4u, params.m - m); r++) { store_four(row + r, n + c, sums[c + r] + start); }
   }
 }

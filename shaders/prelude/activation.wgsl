@@ -34,12 +34,13 @@ fn normal_cdf(x: accum) -> accum {
   return select(tail, 1.0 - tail, x > accum(0.0));
 }
 
-fn activate(x: accum) -> accum {
-  switch (ACTIVATION) {
+// The function of that number; `leak` is leaky relu's slope below zero.
+fn activated(activation: u32, leak: f32, x: accum) -> accum {
+  switch (activation) {
     case 0u: { return x; }
     case 1u: { return max(x, accum(0.0)); }
     case 2u: { return clamp(x, accum(0.0), accum(6.0)); }
-    case 3u: { return select(LEAK * x, x, x > accum(0.0)); }
+    case 3u: { return select(leak * x, x, x > accum(0.0)); }
     case 4u: { return clamp(x + 3.0, accum(0.0), accum(6.0)) / 6.0; }
     case 5u: { return x * clamp(x + 3.0, accum(0.0), accum(6.0)) / 6.0; }
     case 6u: { return sigmoid(x); }
@@ -53,6 +54,8 @@ fn activate(x: accum) -> accum {
     default: { return x * x; }
   }
 }
+
+fn activate(x: accum) -> accum { return activated(ACTIVATION, LEAK, x); }
 
 fn activation_slope(x: accum) -> accum {
   let zero = accum(0.0);

@@ -3,7 +3,7 @@ import { OptionError } from "../runtime/errors.ts";
 import { countOf, elementOf, empty, packOf, type Tensor } from "../tensor/tensor.ts";
 import { floatDType, launch, requireShape } from "./launch.ts";
 
-// By the values of the override ACTIVATION, from 1.
+// By their numbers in shaders/prelude/activation.wgsl, from 1.
 const FUNCTIONS = [
   "relu", "relu6", "leakyRelu", "hsigmoid", "hswish", "sigmoid", "silu", "tanh", "gelu", "sqrt", "exp", "log", "abs", "square",
 ] as const;
@@ -14,17 +14,26 @@ export type ActivationName = (typeof FUNCTIONS)[number];
 /** A function of one variable; leaky relu may have another slope below zero than 0.01. */
 export type Activation = ActivationName | { readonly name: "leakyRelu"; readonly slope: number };
 
-/** The shaders' overrides for an activation; null for none. */
-export function activationConstants(op: string, activation: Activation | null): Readonly<Record<string, number>> {
-  if (activation === null) return {};
+const LEAK = 0.01;
+
+/** An activation as shaders know it: by number, 0 for none, with leaky relu's slope below zero. */
+export function activationParams(op: string, activation: Activation | null): { readonly activation: number; readonly leak: number } {
+  if (activation === null) return { activation: 0, leak: LEAK };
   const name = nameOf(activation);
   const index = FUNCTIONS.indexOf(name);
   if (index < 0) throw new OptionError(`${op}: expected an activation of ${FUNCTIONS.join(", ")}, got ${name}`);
-  if (typeof activation === "string") return { ACTIVATION: index + 1 };
+  if (typeof activation === "string") return { activation: index + 1, leak: LEAK };
   if (name !== "leakyRelu" || !Number.isFinite(activation.slope)) {
     throw new OptionError(`${op}: expected a finite slope for leakyRelu alone, got ${activation.slope} for ${name}`);
   }
-  return { ACTIVATION: index + 1, LEAK: activation.slope };
+  return { activation: index + 1, leak: activation.slope };
+}
+
+/** The shaders' overrides for an activation; null for none. */
+export function activationConstants(op: string, activation: Activation | null): Readonly<Record<string, number>> {
+  if (activation === null) return {};
+  const { activation: number, leak } = activationParams(op, activation);
+  return { ACTIVATION: number, ...(leak !== LEAK && { LEAK: leak }) };
 }
 
 export const nameOf = (activation: Activation): ActivationName => (typeof activation === "string" ? activation : activation.name);

@@ -2,7 +2,7 @@ import module from "../../shaders/matmul.wgsl";
 import tiled from "../../shaders/tiled_product.wgsl";
 import { shapeError } from "../runtime/errors.ts";
 import { elementOf, empty, packOf, type FloatDType, type Shape, type Tensor } from "../tensor/tensor.ts";
-import { activationConstants } from "./activation.ts";
+import { activationParams } from "./activation.ts";
 import type { Epilogue } from "./convolution.ts";
 import { formFor, TILES } from "./forms.ts";
 import { floatDType, launch, requireShape } from "./launch.ts";
@@ -75,15 +75,9 @@ function productInRegisters(problem: Problem, uniform: boolean, pack: number): T
       module,
       entryPoint: uniform ? "forward_uniform_b" : "forward",
       element: elementOf(a.dtype, pack),
-      constants: {
-        TRANSPOSE_A: transposeA,
-        TRANSPOSE_B: transposeB,
-        BIAS: bias !== null,
-        SLICED: sliced,
-        ...activationConstants("matmul", activation),
-      },
+      constants: { TRANSPOSE_A: transposeA, TRANSPOSE_B: transposeB, SLICED: sliced },
       tensors: { a, b, bias: bias ?? b, output, partial },
-      params: { batch, m, n, k, depth, slices },
+      params: { batch, m, n, k, depth, slices, bias: Number(bias !== null), ...activationParams("matmul", activation) },
       size: sizeOf(m),
       ...(batch === 1 && !transposeA && !sliced && { parts: { param: "m", tensors: ["a", "output"], size: sizeOf } }),
     }));
