@@ -131,6 +131,7 @@ export const NETWORK_ROWS: readonly Measured[] = [
     ...pointwise("GRAD projects ", batch * POSITIONS, 4 * CHANNELS, 2 * CHANNELS, batch === 1),
     ...pointwise("GRAD's last ", batch * POSITIONS, 2 * CHANNELS, CHANNELS, true),
     ...depthwiseRows("GRAD ", batch, CELLS, 4 * CHANNELS, 3, 1, true),
+    ...depthwiseRows("embedded ", batch, 224, 4, 7, 1, false),
     ...[CHANNELS, 2 * CHANNELS, 4 * CHANNELS].slice(amongKernels(batch)).flatMap((channels) => mapRows(batch, channels)),
     ...[8, 4].slice(amongKernels(batch)).flatMap((side) => gridRows(batch, side)),
   ]),

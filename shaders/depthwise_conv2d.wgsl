@@ -71,8 +71,8 @@ fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
   output[i] = pack(activate(sum));
 }
 
-// The same for filters of three columns, unit stride and no dilation along W. One invocation per pack of four outputs in a row:
-// a row of the filter and the six pixels under it are read once for twelve products. Terms are added in the order of `forward`.
+// The same with unit stride and no dilation along W. One invocation per pack of four outputs in a row, which share each tap and,
+// but for three, their pixels: 2 S + 3 loads for 4 S products. Terms are added in the order of `forward`.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn forward_four(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = flat_index(id, groups);
@@ -87,19 +87,21 @@ fn forward_four(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroup
     let h = p * params.stride_h + r * params.dilation_h - params.pad_top; // wraps below zero, then fails the test
     if (h >= params.height) { continue; }
     let row = (n * params.height + h) * params.width;
-    let v0 = pixel(row, q - params.pad_left, c);
-    let v1 = pixel(row, q + 1u - params.pad_left, c);
-    let v2 = pixel(row, q + 2u - params.pad_left, c);
-    let v3 = pixel(row, q + 3u - params.pad_left, c);
-    let v4 = pixel(row, q + 4u - params.pad_left, c);
-    let v5 = pixel(row, q + 5u - params.pad_left, c);
-    let f0 = tap(r, 0u, c);
-    let f1 = tap(r, 1u, c);
-    let f2 = tap(r, 2u, c);
-    sums[0] = ((sums[0] + v0 * f0) + v1 * f1) + v2 * f2;
-    sums[1] = ((sums[1] + v1 * f0) + v2 * f1) + v3 * f2;
-    sums[2] = ((sums[2] + v2 * f0) + v3 * f1) + v4 * f2;
-    sums[3] = ((sums[3] + v3 * f0) + v4 * f1) + v5 * f2;
+    let first = q - params.pad_left;
+    var v0 = pixel(row, first, c);
+    var v1 = pixel(row, first + 1u, c);
+    var v2 = pixel(row, first + 2u, c);
+    for (var s = 0u; s < params.filter_w; s++) {
+      let v3 = pixel(row, first + s + 3u, c);
+      let f = tap(r, s, c);
+      sums[0] += v0 * f;
+      sums[1] += v1 * f;
+      sums[2] += v2 * f;
+      sums[3] += v3 * f;
+      v0 = v1;
+      v1 = v2;
+      v2 = v3;
+    }
   }
   let first = ((n * params.out_height + p) * params.out_width + q) * params.packs + c;
   for (var k = 0u; k < min(4u, params.out_width - q); k++) {
@@ -109,10 +111,10 @@ fn forward_four(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroup
   }
 }
 
-// input[row, w, c], or zero outside the image.
+// input[row, w, c], or zero outside the image. Without a branch, which would take drivers long to compile.
 fn pixel(row: u32, w: u32, c: u32) -> accum {
-  if (w >= params.width) { return accum(); }
-  return accum(input[(row + w) * params.packs + c]);
+  let inside = w < params.width;
+  return select(accum(), accum(input[(row + select(0u, w, inside)) * params.packs + c]), inside);
 }
 
 // filters[r, s, c], or of the filter turned by half a turn.

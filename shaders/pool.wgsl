@@ -95,6 +95,44 @@ fn average_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgr
   output[i] = pack(sum / divisor_of(rows, columns));
 }
 
+// The same with unit stride along W. One invocation per pack of four outputs in a row, whose windows share all but three of their
+// columns: S + 3 loads a row of the window for four outputs. Pixels outside count as zero, so that the order is that of average_forward.
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn average_forward_four(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = flat_index(id, groups);
+  let fours = (params.out_width + 3u) / 4u;
+  if (i >= params.batch * params.out_height * fours * params.packs) { return; }
+  let at = place_of(i, params.out_height, fours);
+  let q = at.x * 4u;
+  let rows = rows_of(at.y);
+  let first = q - params.pad_w; // wraps below zero, and is then outside
+  var sums: array<accum, 4>;
+  for (var h = rows.x; h < rows.y; h++) {
+    var v0 = pixel(at.n, h, first, at.c);
+    var v1 = pixel(at.n, h, first + 1u, at.c);
+    var v2 = pixel(at.n, h, first + 2u, at.c);
+    for (var s = 0u; s < params.window_w; s++) {
+      let v3 = pixel(at.n, h, first + s + 3u, at.c);
+      sums[0] += v0;
+      sums[1] += v1;
+      sums[2] += v2;
+      sums[3] += v3;
+      v0 = v1;
+      v1 = v2;
+      v2 = v3;
+    }
+  }
+  for (var k = 0u; k < min(4u, params.out_width - q); k++) {
+    output[output_index(at.n, at.y, q + k, at.c)] = pack(sums[k] / divisor_of(rows, columns_of(q + k)));
+  }
+}
+
+// input[n, h, w, c], or zero outside the image. Without a branch, which would take drivers long to compile.
+fn pixel(n: u32, h: u32, w: u32, c: u32) -> accum {
+  let inside = w < params.width;
+  return select(accum(), accum(input[input_index(n, h, select(0u, w, inside), c)]), inside);
+}
+
 // d loss / d input of an average. One invocation per input pack: a gather over the windows that cover it, in row order.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn average_backward_input(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {

@@ -26,8 +26,8 @@ export function depthwiseBackwardInput(input: Tensor, filters: Tensor, gradOutpu
   const gradInput = empty(input.device, input.shape, input.dtype);
   if (inFours(params) && params.stride_h === 1) {
     // The convolution of the gradient with the filters turned by half a turn.
-    const { height, width, out_height, out_width, filter_h, dilation_h } = params;
-    const padding = { pad_top: (dilation_h * (filter_h - 1) - params.pad_top) >>> 0, pad_left: (2 - params.pad_left) >>> 0 }; // below zero they wrap
+    const { height, width, out_height, out_width, filter_h, filter_w, dilation_h } = params;
+    const padding = { pad_top: (dilation_h * (filter_h - 1) - params.pad_top) >>> 0, pad_left: (filter_w - 1 - params.pad_left) >>> 0 }; // below zero they wrap
     const turned = { ...params, ...padding, height: out_height, width: out_width, out_height: height, out_width: width };
     run("forward_four", { input: gradOutput, filters, bias: filters, output: gradInput }, turned, input, foursOf(turned), { TURNED: true });
   } else {
@@ -71,7 +71,7 @@ function paramsOf(tensors: Operands, options: ConvolutionOptions) {
 type Params = ReturnType<typeof paramsOf>;
 
 /** Whether `forward_four` can do it. */
-const inFours = ({ filter_w, stride_w, dilation_w }: Params): boolean => filter_w === 3 && stride_w === 1 && dilation_w === 1;
+const inFours = ({ stride_w, dilation_w }: Params): boolean => stride_w === 1 && dilation_w === 1;
 
 const foursOf = ({ batch, out_height, out_width }: Params): number => batch * out_height * Math.ceil(out_width / 4);
 
@@ -84,6 +84,7 @@ function run(
   constants: Readonly<Record<string, number | boolean>> = {},
 ): void {
   const invocations = positions * params.packs;
+  const operations = 2 * params.batch * params.out_height * params.out_width * params.filter_h * params.filter_w * shape[3]!;
   const parts = entryPoint === "backward_filters" ? {} : { parts: { param: "batch", tensors: ["input", "output", "grad_output", "grad_input"] } };
-  launch({ module, entryPoint, element: elementOf(dtype, shape[3]!), constants, tensors, params, size: { invocations }, ...parts });
+  launch({ module, entryPoint, element: elementOf(dtype, shape[3]!), constants, tensors, params, size: { invocations }, work: { operations }, ...parts });
 }

@@ -1,6 +1,6 @@
 import module from "../../shaders/pool.wgsl";
 import { OptionError, shapeError } from "../runtime/errors.ts";
-import { countOf, elementOf, empty, packOf, release, type Tensor } from "../tensor/tensor.ts";
+import { elementOf, empty, packOf, release, type Tensor } from "../tensor/tensor.ts";
 import { geometryOf } from "./convolution.ts";
 import { floatDType, launch, pairOf, requireShape, type Pair } from "./launch.ts";
 import { requireWhole } from "../runtime/options.ts";
@@ -27,7 +27,9 @@ export interface AveragePoolOptions {
 export function averagePoolForward(input: Tensor, window: Pair, options: Required<AveragePoolOptions>): Tensor {
   const params = paramsOf("averagePool", { input }, window, options);
   const output = outputOf(input, params);
-  run("average_forward", { input, output }, params, output, { COUNT_INCLUDE_PAD: options.countIncludePad });
+  const constants = { COUNT_INCLUDE_PAD: options.countIncludePad };
+  if (params.stride_w === 1 && params.out_width >= 4) run("average_forward_four", { input, output }, params, output, constants, 4);
+  else run("average_forward", { input, output }, params, output, constants);
   return output;
 }
 
@@ -86,16 +88,17 @@ type Params = ReturnType<typeof paramsOf>;
 const outputOf = ({ device, shape, dtype }: Tensor, { batch, out_height, out_width }: Params): Tensor =>
   empty(device, [batch, out_height, out_width, shape[3]!], dtype);
 
-/** One invocation for each pack of `owned`. */
+/** One invocation for each pack of `owned`, or for so many of its columns. */
 function run(
   entryPoint: string,
   tensors: Record<string, Tensor>,
   params: Params,
   owned: Tensor,
   constants: Readonly<Record<string, boolean>> = {},
+  columns = 1,
 ): void {
-  const channels = owned.shape[3]!;
-  const invocations = countOf(owned.shape) / packOf(channels);
+  const [batch, height, width, channels] = owned.shape as [number, number, number, number];
+  const invocations = batch * height * Math.ceil(width / columns) * (channels / packOf(channels));
   const parts = { param: "batch", tensors: Object.keys(tensors) };
   const element = elementOf(owned.dtype, channels);
   launch({ module, entryPoint, element, constants, tensors, params, size: { invocations }, parts });

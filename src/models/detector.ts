@@ -238,21 +238,29 @@ function windowsOf({ shape }: Tensor): { readonly smoothing: number; readonly wi
   return { smoothing: 2 * Math.round((21 * scale - 1) / 2) + 1, window: Math.max(1, Math.round(32 * scale)) };
 }
 
-// A box is separable, and so is the number of its pixels inside the image.
+// A box is separable, and so is the number of its pixels inside the image. Along a column, a row's pixels are channels: they travel in packs.
 
 /** The mean around each pixel of `[N, S, S, 1]`. */
 function smoothed(pixels: Tensor): Tensor {
   const { smoothing } = windowsOf(pixels);
   const half = (smoothing - 1) / 2;
-  const rows = averagePool(pixels, [1, smoothing], { stride: 1, padding: [0, half], countIncludePad: false });
-  return averagePool(rows, [smoothing, 1], { stride: 1, padding: [half, 0], countIncludePad: false });
+  const columns = averagePool(columnsOf(pixels), [smoothing, 1], { stride: 1, padding: [half, 0], countIncludePad: false });
+  return averagePool(reshape(columns, pixels.shape), [1, smoothing], { stride: 1, padding: [0, half], countIncludePad: false });
 }
 
 /** The mean over each window inside the image. */
 function windowMeans(map: Tensor): Tensor {
   const { window } = windowsOf(map);
-  return averagePool(averagePool(map, [1, window], { stride: 1 }), [window, 1], { stride: 1 });
+  const columns = averagePool(columnsOf(map), [window, 1], { stride: 1 });
+  const [batch, height, , width] = columns.shape as [number, number, number, number];
+  return averagePool(reshape(columns, [batch, height, width, 1]), [1, window], { stride: 1 });
 }
+
+/** `[N, H, W, 1]` -> `[N, H, 1, W]` */
+const columnsOf = (map: Tensor): Tensor => {
+  const [batch, height, width] = map.shape as [number, number, number];
+  return reshape(map, [batch, height, 1, width]);
+};
 
 /** The mean of what counts around each pixel, so that nothing leaks in from outside; 0 at pixels that do not count. */
 function smoothedWithin(pixels: Tensor, counted: Tensor): Tensor {
