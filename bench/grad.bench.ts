@@ -1,5 +1,6 @@
-// A training step of GRAD `tiny`, on features of the embedded backbone and of EfficientNet-B4: time from the first dispatch to the last,
-// and where it goes. And inference, from decoded photographs to scores and maps on the host. Writes bench/results/grad.<adapter>.json; with --against FILE compares.
+// A training step of GRAD: `tiny` on features of the embedded backbone and of EfficientNet-B4, and `mobile` on B6's with its blocks computed
+// once and twice. And inference, from decoded photographs to scores and maps on the host. Each with the time that its kernels would take at
+// the roofs, measured in the same process. Writes bench/results/grad.<adapter>.json; with --against FILE compares.
 import type { DecodedImage } from "../src/io/image.ts";
 import { gradConfig } from "../src/models/grad/config.ts";
 import type { Stage } from "../src/models/grad/fit.ts";
@@ -7,132 +8,177 @@ import { Grad } from "../src/models/grad/model.ts";
 import { GradTraining } from "../src/models/grad/training.ts";
 import { Weights } from "../src/nn/weights.ts";
 import { openDevice } from "../src/node/device.ts";
+import type { TracedDispatch, Work } from "../src/runtime/profiler.ts";
 import { RandomStream } from "../src/tensor/random.ts";
 import { fromArray } from "../src/tensor/tensor.ts";
 import { madeUpDetector, madeUpPicture } from "../test/made_up_detector.ts";
 import { Comparison, wantedRows, writeReport } from "./report.ts";
-
-const [CELLS, BATCH, VARIANCE] = [28, 8, 24];
-const CHANNELS = [40, 216]; // the embedded backbone's at 224 pixels, and EfficientNet-B4's
-const [WARM_UP, STEPS, SHOWN] = [6, 15, 12];
-
-const DETECTORS = [{ backbone: "embedded", decoder: "tiny" }, { backbone: "efficientnet-b6", decoder: "mobile" }] as const;
-const IMAGES = [1, 16];
-const [SIDE, INPUT_SIZE] = [256, 224]; // of photographs, and what they are resized to
-const MOST_MILLISECONDS = 30_000; // for batches of one kind, but for the first
+import { measureRoofs } from "./roofs.ts";
 
 const device = await openDevice();
+const roofs = await measureRoofs(device);
+device.trim();
+
+const [CELLS, VARIANCE] = [28, 24];
+const [RUNS, MOST_MILLISECONDS, SHOWN] = [15, 30_000, 12]; // of a row, what they may take if there is one, and kernels printed
+
+interface StepRow {
+  readonly decoder: "tiny" | "mobile";
+  /** The embedded backbone's at 224 pixels, EfficientNet-B4's and B6's. */
+  readonly channels: 40 | 216 | 272;
+  readonly stage: Stage;
+  readonly batch: number;
+  readonly recompute: boolean;
+  readonly warmUps: number;
+}
+
+const STAGES = ["abnormal", "normal"] as const;
+const TINY = { decoder: "tiny", batch: 8, recompute: false, warmUps: 6 } as const; // after six, both kinds of a stage's steps are captured
+const MOBILE = { decoder: "mobile", channels: 272, stage: "normal", batch: device.adapter.software ? 1 : 16, warmUps: 2 } as const;
+const STEPS: readonly StepRow[] = [
+  ...([40, 216] as const).flatMap((channels) => STAGES.map((stage) => ({ ...TINY, channels, stage }))),
+  ...[true, false].map((recompute) => ({ ...MOBILE, recompute })),
+];
+
+const [SIDE, INPUT_SIZE] = [256, 224]; // of photographs, and what they are resized to
+const DETECTORS = [{ backbone: "embedded", decoder: "tiny" }, { backbone: "efficientnet-b6", decoder: "mobile" }] as const;
+const INFERENCE = DETECTORS.flatMap((detector) => [1, 16].map((batch) => ({ ...detector, batch })));
+type InferenceRow = (typeof INFERENCE)[number];
+
+const nameOfStep = ({ decoder, channels, stage, batch, recompute }: StepRow): string =>
+  `${decoder}, ${channels} channels, ${stage}, batch ${batch}${recompute ? ", blocks twice" : ""}`;
+const nameOfInference = ({ backbone, decoder, batch }: InferenceRow): string => `inference, ${backbone}, ${decoder}, batch ${batch}`;
+
 const processor = (): number => {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;
 };
 
-const medianOf = (sorted: readonly number[]): number => sorted[sorted.length >> 1]!;
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, x) => total + x, 0);
 
-async function measureStep(channels: number, stage: Stage) {
-  const values = new RandomStream(1, 1).normals(BATCH * CELLS * CELLS * channels, Math.sqrt(VARIANCE));
-  /** The same images whatever is asked for: their order does not matter to the time. */
-  const features = { count: BATCH, batch: () => Promise.resolve(fromArray(device, [BATCH, CELLS, CELLS, channels], values)) };
-  const config = gradConfig({ height: CELLS, width: CELLS, channels, variance: VARIANCE }, { form: "published", decoder: "tiny" });
-  const model = new Grad(Weights.drawn(device), config, new RandomStream(1, 0));
-  const deviations = fromArray(device, [channels], new Float32Array(channels).fill(Math.sqrt(VARIANCE)));
-  const epochs = { epochsAbnormal: 200, epochsNormal: 200, epochsResidual: 1, leastAbnormal: 50, leastNormal: 500, leastResidual: 30, enoughHits: 1 };
-  const training = new GradTraining(model, features, { ...epochs, batch: BATCH, seed: 1, deviations });
-  training.resume({ stage, step: 0 }, null);
-  const steps = training.fit();
-  for (let i = 0; i < WARM_UP; i++) await steps.next();
-  await device.finish();
+/** Milliseconds at the roofs. */
+const least = ({ bytes, operations }: Work): number => Math.max(bytes / roofs.gigabytes, operations / roofs.gigaflops) / 1e6;
 
-  const milliseconds: number[] = [];
-  const [before, worked] = [device.counters(), processor()];
-  for (let i = 0; i < STEPS; i++) {
-    const start = performance.now();
-    await steps.next();
-    await device.finish();
-    milliseconds.push(performance.now() - start);
-  }
-  const [after, processorMilliseconds] = [device.counters(), (processor() - worked) / STEPS];
-  milliseconds.sort((a, b) => a - b);
-  const kernels = await device.profile(async () => void (await steps.next()));
-  training.release();
-  model.weights.release();
+/** Rates of so many milliseconds of work, each dispatch measured against the roof that it meets first. */
+function ratesOf(dispatched: readonly TracedDispatch[], milliseconds: number) {
+  const rate = (of: (one: TracedDispatch) => number) => Number((sum(dispatched.map(of)) / milliseconds / 1e6).toPrecision(3));
   return {
-    channels,
-    stage,
-    milliseconds: { min: milliseconds[0]!, median: medianOf(milliseconds) },
-    processorMilliseconds, // of all threads: on a software adapter the work itself, whoever else uses the machine
-    dispatches: (after.dispatches - before.dispatches) / STEPS,
-    submits: (after.submits - before.submits) / STEPS,
-    bindGroups: (after.bindGroups - before.bindGroups) / STEPS,
-    bytesUploaded: (after.bytesUploaded - before.bytesUploaded) / STEPS,
-    kernels: kernels.slice(0, SHOWN).map(({ label, dispatches, milliseconds }) => ({ label, dispatches, milliseconds: Number(milliseconds.toFixed(3)) })),
+    gigabytes: rate(({ bytes }) => bytes),
+    gigaflops: rate(({ operations }) => operations),
+    share: Number((sum(dispatched.map(least)) / milliseconds).toPrecision(3)),
   };
 }
 
-async function measureInference({ backbone, decoder }: (typeof DETECTORS)[number], batch: number) {
+/** Times of `run`, counters of one run, and where its time goes. */
+async function measure(run: () => Promise<unknown>, warmUps: number) {
+  for (let i = 0; i < warmUps; i++) await run();
+  await device.finish();
+  const milliseconds: number[] = [];
+  const [before, worked, began] = [device.counters(), processor(), performance.now()];
+  const dispatched = await device.trace(async () => {
+    while (milliseconds.length === 0 || (milliseconds.length < RUNS && performance.now() - began < MOST_MILLISECONDS)) {
+      const start = performance.now();
+      await run();
+      await device.finish();
+      milliseconds.push(performance.now() - start);
+    }
+  });
+  const [after, processorMilliseconds, { bytes: held, freeBytes }] = [device.counters(), processor() - worked, device.memory()];
+  const runs = milliseconds.length;
+  const counters = Object.fromEntries((["dispatches", "submits", "bindGroups", "bytesUploaded"] as const).map((name) => [name, (after[name] - before[name]) / runs]));
+  milliseconds.sort((a, b) => a - b);
+  const median = milliseconds[runs >> 1]!;
+  return {
+    runs,
+    milliseconds: { min: milliseconds[0]!, median },
+    processorMilliseconds: processorMilliseconds / runs, // of all threads: on a software adapter the work itself, whoever else uses the machine
+    bytes: Math.round(sum(dispatched.map(({ bytes }) => bytes)) / runs),
+    operations: Math.round(sum(dispatched.map(({ operations }) => operations)) / runs),
+    ...ratesOf(dispatched, runs * median),
+    deviceBytes: held + freeBytes,
+    ...counters as Record<"dispatches" | "submits" | "bindGroups" | "bytesUploaded", number>,
+    kernels: await kernelsOf(run),
+  };
+}
+
+/** The kernels of a run that take most. */
+async function kernelsOf(run: () => Promise<unknown>) {
+  let times: Awaited<ReturnType<typeof device.profile>> = [];
+  const dispatched = await device.trace(async () => void (times = await device.profile(async () => void (await run()))));
+  return times.slice(0, SHOWN).map(({ label, dispatches, milliseconds }) => ({
+    label,
+    dispatches,
+    milliseconds: Number(milliseconds.toFixed(3)),
+    ...ratesOf(dispatched.filter((one) => one.label === label), milliseconds),
+  }));
+}
+
+async function measureStep(row: StepRow) {
+  const { decoder, channels, stage, batch, recompute, warmUps } = row;
+  const values = new RandomStream(1, 1).normals(batch * CELLS * CELLS * channels, Math.sqrt(VARIANCE));
+  /** The same images whatever is asked for: their order does not matter to the time. */
+  const features = { count: batch, batch: () => Promise.resolve(fromArray(device, [batch, CELLS, CELLS, channels], values)) };
+  const config = gradConfig({ height: CELLS, width: CELLS, channels, variance: VARIANCE }, { form: "published", decoder });
+  const model = new Grad(Weights.drawn(device), config, new RandomStream(1, 0), recompute);
+  const deviations = fromArray(device, [channels], new Float32Array(channels).fill(Math.sqrt(VARIANCE)));
+  const epochs = { epochsAbnormal: 200, epochsNormal: 200, epochsResidual: 1, leastAbnormal: 50, leastNormal: 500, leastResidual: 30, enoughHits: 1 };
+  const training = new GradTraining(model, features, { ...epochs, batch, seed: 1, deviations });
+  training.resume({ stage, step: 0 }, null);
+  const steps = training.fit();
+  const measured = await measure(() => steps.next(), warmUps);
+  training.release();
+  model.weights.release();
+  device.trim();
+  return { ...row, ...measured };
+}
+
+async function measureInference(row: InferenceRow) {
+  const { backbone, decoder, batch } = row;
   const network = backbone === "embedded" ? null : { name: backbone, padding: "same" } as const;
   const detector = await madeUpDetector(device, INPUT_SIZE, { decoder }, network);
   const pictures: DecodedImage[] = Array.from({ length: batch }, (_, i) => madeUpPicture(SIDE, i));
-  await detector.inspect(pictures);
-  const milliseconds: number[] = [];
-  const [before, began] = [device.counters(), performance.now()];
-  while (milliseconds.length === 0 || (milliseconds.length < STEPS && performance.now() - began < MOST_MILLISECONDS)) {
-    const start = performance.now();
-    await detector.inspect(pictures);
-    milliseconds.push(performance.now() - start);
-  }
-  const [after, { bytes, freeBytes }] = [device.counters(), device.memory()];
+  const measured = await measure(() => detector.inspect(pictures), 1);
   detector.release();
   device.trim();
-  const batches = milliseconds.length;
-  milliseconds.sort((a, b) => a - b);
-  return {
-    backbone,
-    decoder,
-    batch,
-    batches,
-    milliseconds: { min: milliseconds[0]!, median: medianOf(milliseconds) },
-    deviceBytes: bytes + freeBytes,
-    dispatches: (after.dispatches - before.dispatches) / batches,
-    bindGroups: (after.bindGroups - before.bindGroups) / batches,
-    bytesUploaded: (after.bytesUploaded - before.bytesUploaded) / batches,
-  };
+  return { ...row, ...measured };
 }
 
-const nameOfStep = ({ channels, stage }: { readonly channels: number; readonly stage: string }): string => `${channels} channels, ${stage}`;
-const nameOfInference = ({ backbone, decoder, batch }: { readonly backbone: string; readonly decoder: string; readonly batch: number }): string =>
-  `inference, ${backbone}, ${decoder}, batch ${batch}`;
+type Measured = Awaited<ReturnType<typeof measure>>;
 
-console.log(`${device.adapter.description}; GRAD tiny, batches of ${BATCH} x ${CELLS} x ${CELLS}`);
+function print(name: string, rate: string, { runs, milliseconds: { min, median }, processorMilliseconds, gigabytes, gigaflops, share, dispatches, deviceBytes, kernels }: Measured): void {
+  const percent = (x: number): string => `${(100 * x).toFixed(0)} %`;
+  console.log(`${name}: ${rate}, median of ${runs}; min ${min.toFixed(1)} ms, ${processorMilliseconds.toFixed(0)} of processor`);
+  console.log(`  ${gigabytes} GB/s, ${gigaflops} GFLOP/s: ${percent(share)} of the time (${median.toFixed(1)} ms) that its kernels would take at the roofs`);
+  console.log(`  ${dispatches.toFixed(1)} dispatches; ${(deviceBytes / 2 ** 20).toFixed(0)} MiB on the device; by kernel:`);
+  for (const { label, dispatches, milliseconds, gigabytes, gigaflops, share } of kernels) {
+    const rates = `${String(gigabytes).padStart(6)} GB/s ${String(gigaflops).padStart(6)} GFLOP/s ${percent(share).padStart(5)}`;
+    console.log(`  ${milliseconds.toFixed(2).padStart(8)} ms ${rates} ${String(dispatches).padStart(4)} x ${label}`);
+  }
+}
+
+console.log(`${device.adapter.description}: at most ${roofs.gigaflops.toFixed(1)} GFLOP/s, ${roofs.gigabytes.toFixed(1)} GB/s; ${CELLS} x ${CELLS} cells`);
 const results = [];
-const steps = CHANNELS.flatMap((channels) => (["abnormal", "normal"] as const).map((stage) => ({ channels, stage })));
-for (const { channels, stage } of wantedRows(steps, nameOfStep)) {
-  const result = await measureStep(channels, stage);
+for (const row of wantedRows(STEPS, nameOfStep)) {
+  const result = await measureStep(row);
   results.push(result);
-  const { milliseconds: { median, min }, processorMilliseconds, dispatches, kernels } = result;
-  const times = `${median.toFixed(1)} ms a step (median of ${STEPS}; min ${min.toFixed(1)}; ${processorMilliseconds.toFixed(0)} of processor)`;
-  console.log(`${nameOfStep(result)}: ${times}, ${dispatches.toFixed(1)} dispatches; by kernel:`);
-  for (const kernel of kernels) console.log(`  ${kernel.milliseconds.toFixed(2).padStart(8)} ms ${String(kernel.dispatches).padStart(4)} x ${kernel.label}`);
+  print(nameOfStep(row), `${result.milliseconds.median.toFixed(1)} ms a step`, result);
 }
 const inference = [];
-const batches = DETECTORS.flatMap((detector) => IMAGES.map((batch) => ({ ...detector, batch })));
-for (const wanted of wantedRows(batches, nameOfInference)) {
-  const result = await measureInference(wanted, wanted.batch);
+for (const row of wantedRows(INFERENCE, nameOfInference)) {
+  const result = await measureInference(row);
   inference.push(result);
-  const { batch, batches, milliseconds: { median, min }, deviceBytes } = result;
-  const rate = `${((1000 * batch) / median).toPrecision(3)} images a second`;
-  const times = `${median.toFixed(1)} ms a batch (median of ${batches}; min ${min.toFixed(1)})`;
-  console.log(`${nameOfInference(result)}: ${rate}, ${times}, ${(deviceBytes / 2 ** 20).toFixed(0)} MiB on the device`);
+  print(nameOfInference(row), `${((1000 * row.batch) / result.milliseconds.median).toPrecision(3)} images a second`, result);
 }
+
 interface Report {
-  readonly results: readonly { readonly channels: number; readonly stage: string; readonly milliseconds: { readonly min: number } }[];
-  readonly inference?: readonly { readonly backbone: string; readonly decoder: string; readonly batch: number; readonly milliseconds: { readonly min: number } }[];
+  readonly results: readonly (StepRow & Pick<Measured, "milliseconds">)[];
+  readonly inference: readonly (InferenceRow & Pick<Measured, "milliseconds">)[];
 }
-const timesOf = ({ results, inference = [] }: Report) => new Map([
+const timesOf = ({ results, inference }: Report) => new Map([
   ...results.map((result) => [nameOfStep(result), result.milliseconds.min] as const),
   ...inference.map((result) => [nameOfInference(result), result.milliseconds.min] as const),
 ]);
 const comparison = Comparison.asked("grad", device, timesOf);
 if (comparison) comparison.report({ results, inference });
-else writeReport("grad", device, { batch: BATCH, cells: CELLS, results, inference });
+else writeReport("grad", device, { cells: CELLS, roofs, results, inference });
 process.exit();

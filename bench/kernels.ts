@@ -230,6 +230,9 @@ export const KERNELS: readonly Measured[] = [
     "pool.average_backward_input": over([MAP, POOLED], (x, g) => pool.averagePoolBackwardInput(x, g, [3, 3], POOL)),
     "pool.max_forward": over([MAP], (x) => pool.maxPoolForward(x, [3, 3], POOL)),
   }),
+  ...family("1x21, 224x224", bytesOf(HEAT, HEAT), 21 * PIXELS, {
+    "pool.average_forward_four": over([HEAT], (x) => pool.averagePoolForward(x, [1, 21], { stride: 1, padding: [0, 10], countIncludePad: false })),
+  }),
   ...family("3x3 of 2, 28x28x272", bytesOf(MAP, MAP, POOLED), 9 * countOf(POOLED), {
     "pool.argmax and max_backward_input": over([MAP, POOLED], (x, g) => pool.maxPoolBackwardInput(x, g, [3, 3], POOL)),
   }),
@@ -253,6 +256,8 @@ export const KERNELS: readonly Measured[] = [
     "hinge_loss.position_loss": over([[16, POSITIONS], [16, POSITIONS]], (s, m) => hinge.hingeLossForward("hingeLoss", s, m, { ...HINGE, reduction: "none" })),
     "hinge_loss.backward_scores": over([[16, POSITIONS], [16, POSITIONS], [8], [1]], (s, m, t, g) =>
       hinge.hingeLossBackward("hingeLoss", s, m, t, g, HINGE)),
+  }),
+  ...family("16 maps of 784 scores", bytesOf([4, 16, POSITIONS]), 4 * 16 * POSITIONS, {
     "hinge_loss.backward_positions": over([[16, POSITIONS], [16, POSITIONS], [8], [16, POSITIONS]], (s, m, t, g) =>
       hinge.hingeLossBackward("hingeLoss", s, m, t, g, { ...HINGE, reduction: "none" })),
   }),

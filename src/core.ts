@@ -49,7 +49,7 @@ export {
 } from "./runtime/errors.ts";
 export type { MemoryUse, Scope } from "./runtime/pool.ts";
 export type { Program } from "./runtime/program.ts";
-export type { KernelTime } from "./runtime/profiler.ts";
+export type { KernelTime, TracedDispatch, Work } from "./runtime/profiler.ts";
 export { tune, Tuner, type TuningStore } from "./runtime/tuner.ts";
 export { FITS, placementOf, type Fit, type Placement, type Rectangle } from "./tensor/placement.ts";
 export { RandomStream } from "./tensor/random.ts";

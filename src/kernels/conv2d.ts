@@ -1,7 +1,7 @@
 import module from "../../shaders/conv2d.wgsl";
 import tiled from "../../shaders/tiled_product.wgsl";
 import { OptionError, shapeError } from "../runtime/errors.ts";
-import { elementOf, empty, packOf, release, type Shape, type Tensor } from "../tensor/tensor.ts";
+import { countOf, elementOf, empty, packOf, release, type Shape, type Tensor } from "../tensor/tensor.ts";
 import { activationConstants } from "./activation.ts";
 import { settleAs } from "./cast.ts";
 import { geometryOf, type ConvolutionOptions, type Epilogue, type Geometry } from "./convolution.ts";
@@ -32,7 +32,7 @@ export const CONV2D_FORMS = [...UNTILED, ...Object.keys(TILES)];
  */
 export function conv2dForward(input: Tensor, filters: Tensor, epilogue: Epilogue, options: Conv2dOptions, form?: string): Tensor {
   const { bias = null, activation = null } = epilogue;
-  const { params, element, geometry } = paramsOf(input, filters.shape, options, { input, filters, ...(bias && { bias }) });
+  const { params, element, geometry, work } = paramsOf(input, filters.shape, options, { input, filters, ...(bias && { bias }) });
   const { batch, height, width, channels, out_height, out_width } = params;
   const [r, s, , n] = filters.shape as [number, number, number, number];
   const shape = [batch, out_height, out_width, n];
@@ -54,13 +54,14 @@ export function conv2dForward(input: Tensor, filters: Tensor, epilogue: Epilogue
     params,
     size: { invocations: params.batch * params.out_height * params.out_width * params.packs },
     parts: { param: "batch", tensors: ["input", "output"] },
+    work,
   });
   return output;
 }
 
 /** d loss / d input, `[N,H,W,C]`. */
 export function conv2dBackwardInput(input: Tensor, filters: Tensor, gradOutput: Tensor, options: Conv2dOptions, form?: string): Tensor {
-  const { params, element, geometry } = paramsOf(input, filters.shape, options, { input, filters, gradOutput });
+  const { params, element, geometry, work } = paramsOf(input, filters.shape, options, { input, filters, gradOutput });
   const { batch, height, width, channels, out_height, out_width } = params;
   const [r, s, , k] = filters.shape as [number, number, number, number];
   const product = {
@@ -82,13 +83,14 @@ export function conv2dBackwardInput(input: Tensor, filters: Tensor, gradOutput: 
     params,
     size: { invocations },
     parts: { param: "batch", tensors: ["grad_output", "grad_input"] },
+    work,
   });
   return gradInput;
 }
 
 /** d loss / d filters, `[R,S,C/g,K]`. */
 export function conv2dBackwardFilters(input: Tensor, filters: Tensor, gradOutput: Tensor, options: Conv2dOptions, form?: string): Tensor {
-  const { params, element, geometry } = paramsOf(input, filters.shape, options, { input, filters, gradOutput });
+  const { params, element, geometry, work } = paramsOf(input, filters.shape, options, { input, filters, gradOutput });
   const { batch, height, width, channels, out_height, out_width } = params;
   const [r, s, c, n] = filters.shape as [number, number, number, number];
   const product = {
@@ -105,7 +107,7 @@ export function conv2dBackwardFilters(input: Tensor, filters: Tensor, gradOutput
   const tensors = { input, grad_output: gradOutput, grad_filters: partial };
   const invocations = params.slices * r * s * c * params.packs;
   const uniform = form === "uniform" ? { rows: product.m, columns: n, products: params.slices } : null;
-  launchForm("backward_filters", uniform, { element, tensors, params, size: { invocations } });
+  launchForm("backward_filters", uniform, { element, tensors, params, size: { invocations }, work });
   const sum = reduceMiddle(partial, { groups: 1, extent: params.slices, channels: r * s * c * n }, filters.shape, "sum");
   release(partial);
   return settleAs(sum, filters.dtype);
@@ -167,7 +169,8 @@ function paramsOf(input: Tensor, filters: Shape, options: Conv2dOptions, tensors
   const packs = filterCount / packOf(perGroup);
   const slices = Math.max(1, Math.ceil((batch * geometry.out_height) / SLICE_ROWS));
   const params = { batch, height, width, channels, packs, filter_h, filter_w, filter_groups, ...geometry, rows: SLICE_ROWS, slices };
-  return { params, geometry: windowsOf(geometry), element: elementOf(dtype, perGroup) };
+  const work = { operations: 2 * batch * geometry.out_height * geometry.out_width * countOf(filters) };
+  return { params, geometry: windowsOf(geometry), element: elementOf(dtype, perGroup), work };
 }
 
 /** What windows are but for their extents. */

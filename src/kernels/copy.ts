@@ -2,7 +2,7 @@ import module from "../../shaders/copy.wgsl";
 import { shapeError } from "../runtime/errors.ts";
 import type { Element } from "../runtime/kernel.ts";
 import { floatToHalf } from "../tensor/half.ts";
-import { countOf, empty, type DType, type Shape, type Tensor } from "../tensor/tensor.ts";
+import { bytesOf, countOf, empty, type DType, type Shape, type Tensor } from "../tensor/tensor.ts";
 import { launch } from "./launch.ts";
 
 const AXES = 6; // of a dispatch, after neighbours that are walked alike have become one
@@ -108,7 +108,9 @@ function region(op: string, input: Tensor, output: Tensor, all: readonly Axis[],
   const pack = last.to === 1 ? packOfAll(last, [last.extent, inBase, outBase], outer.flatMap(({ from, to }) => [from, to])) : 1;
   const inPacks = outer.map(({ extent, from, to }) => ({ extent, from: from / pack, to: to / pack }));
   const six = sixOf(op, input, [...inPacks, { ...last, extent: last.extent / pack }], { extent: 1, from: 0, to: 0 });
-  const packs = all.reduce((product, { extent }) => product * extent, 1) / pack;
+  const count = all.reduce((product, { extent }) => product * extent, 1);
+  const packs = count / pack;
+  const moved = bytesOf({ shape: [count], dtype: input.dtype });
   launch({
     module,
     entryPoint: "region",
@@ -124,6 +126,7 @@ function region(op: string, input: Tensor, output: Tensor, all: readonly Axis[],
       ...named("t", six.map(({ to }) => to)),
     },
     size: { invocations: packs },
+    work: { bytes: moved + Math.min(moved, bytesOf(input)) },
   });
 }
 

@@ -1,6 +1,6 @@
 import module from "../../shaders/gather.wgsl";
 import { shapeError } from "../runtime/errors.ts";
-import { elementOf, empty, packOf, release, zeros, type Tensor } from "../tensor/tensor.ts";
+import { bytesOf, elementOf, empty, packOf, release, zeros, type Tensor } from "../tensor/tensor.ts";
 import { axisOf } from "./axis.ts";
 import { bucketOf } from "./bucket.ts";
 import { floatDType, launch, requireDType, requireOneDevice, requireShape } from "./launch.ts";
@@ -16,6 +16,7 @@ export function gatherForward(input: Tensor, indices: Tensor, axis: number): Ten
     tensors: { input, indices, output },
     params: { ...params, blocks: 0 },
     size: { invocations: params.groups * params.picked * params.packs },
+    work: { bytes: 2 * bytesOf(output) + bytesOf(indices) },
   });
   return output;
 }

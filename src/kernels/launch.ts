@@ -1,6 +1,7 @@
 import type { BufferPart, Device } from "../runtime/device.ts";
 import { ShapeError, TooLargeError, shapeError } from "../runtime/errors.ts";
 import type { Element } from "../runtime/kernel.ts";
+import type { Work } from "../runtime/profiler.ts";
 import type { WgslModule } from "../runtime/wgsl.ts";
 import { bytesOf, sameShape, type DType, type FloatDType, type Shape, type Tensor } from "../tensor/tensor.ts";
 
@@ -16,6 +17,8 @@ export interface Launch {
   readonly size: { readonly invocations: number } | { readonly workgroups: number };
   /** Where the work falls into independent parts along the first axis: tensors larger than a dispatch can see are then walked part by part. */
   readonly parts?: Parts;
+  /** What it cannot do without. Default: each tensor read or written once, and no operations. */
+  readonly work?: Partial<Work>;
 }
 
 /** Independent parts of a dispatch, such as the images of a batch. */
@@ -35,13 +38,14 @@ const PACK_BYTES = 16; // the largest element: WebGPU wants one at least
  * Records a dispatch, or several where a tensor is larger than one can see.
  * @throws ShapeError for tensors of different devices, or one too large for a kernel that cannot be cut into parts
  */
-export function launch({ module, entryPoint, element, constants, tensors, params, size, parts }: Launch): void {
+export function launch({ module, entryPoint, element, constants, tensors, params, size, parts, work = {} }: Launch): void {
   const [[, { device }]] = Object.entries(tensors) as [[string, Tensor]];
   for (const [name, tensor] of Object.entries(tensors)) {
     if (tensor.device !== device) throw new ShapeError(`${module.name}: expected tensors of one device, ${name} is on another`);
   }
   const kernel = device.kernel({ module, entryPoint, element, ...(constants && { constants }) });
   const count = parts ? params[parts.param]! : 1;
+  const { bytes = bytesOfAll(tensors), operations = 0 } = work;
   const most = partsAtOnce(module.name, device.maxBindingBytes, tensors, count, parts);
   for (let first = 0; first < count; first += most) {
     const taken = Math.min(most, count - first);
@@ -51,9 +55,14 @@ export function launch({ module, entryPoint, element, constants, tensors, params
     }
     const part = taken === count ? size : (parts!.size?.(taken) ?? shareOf(size, taken / count));
     const workgroups = "workgroups" in part ? device.workgroups(part.workgroups, 1) : device.workgroups(part.invocations, kernel.workgroupSize);
-    device.dispatch(kernel, buffers, taken === count ? params : { ...params, [parts!.param]: taken }, workgroups);
+    const share = taken / count;
+    const partParams = taken === count ? params : { ...params, [parts!.param]: taken };
+    device.dispatch(kernel, buffers, partParams, workgroups, { bytes: bytes * share, operations: operations * share });
   }
 }
+
+/** Of tensors, one that is bound twice counting once. */
+const bytesOfAll = (tensors: Launch["tensors"]): number => [...new Set(Object.values(tensors))].reduce((sum, tensor) => sum + bytesOf(tensor), 0);
 
 /** What a dispatch sees of a tensor, `taken` of `count` parts: the whole buffer, unless that is larger than it can see, as one that tensors share may be. */
 function seen(tensor: Tensor, first: number, taken: number, count: number): BufferPart {

@@ -6,7 +6,7 @@ import { activationParams } from "./activation.ts";
 import type { Epilogue } from "./convolution.ts";
 import { formFor, TILES } from "./forms.ts";
 import { floatDType, launch, requireShape } from "./launch.ts";
-import { productOf, slicesOf, uniformSize, type ProductExtents } from "./product.ts";
+import { operationsOf, productOf, slicesOf, uniformSize, type ProductExtents } from "./product.ts";
 import { LOAD_A, LOAD_B, tiledProduct } from "./tiled_product.ts";
 
 const ROWS = 8; // of the output, owned by one invocation, as in the shader
@@ -79,6 +79,7 @@ function productInRegisters(problem: Problem, uniform: boolean, pack: number): T
       tensors: { a, b, bias: bias ?? b, output, partial },
       params: { batch, m, n, k, depth, slices, bias: Number(bias !== null), ...activationParams("matmul", activation) },
       size: sizeOf(m),
+      work: { operations: operationsOf(extents) },
       ...(batch === 1 && !transposeA && !sliced && { parts: { param: "m", tensors: ["a", "output"], size: sizeOf } }),
     }));
 }

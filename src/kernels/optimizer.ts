@@ -51,6 +51,7 @@ export function adamUpdate(
     tensors,
     params: { ...NOTHING, ...range, decay, eps, beta1, beta2, rest1: 1 - beta1, rest2: 1 - beta2 },
     size: { invocations: range.count },
+    work: { bytes: 4 * 7 * range.count }, // all but the gradients are read and written
   });
 }
 
@@ -65,6 +66,7 @@ export function sgdUpdate(tensors: Named<"weights" | "gradients" | "factor" | "s
     tensors,
     params: { ...NOTHING, ...range, decay, beta1: momentum },
     size: { invocations: range.count },
+    work: { bytes: 4 * 5 * range.count },
   });
 }
 

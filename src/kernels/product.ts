@@ -13,6 +13,9 @@ export interface ProductExtents {
   readonly k: number;
 }
 
+/** Multiplications and additions. */
+export const operationsOf = ({ batch, m, n, k }: ProductExtents): number => 2 * batch * m * n * k;
+
 /** How a sum over k is cut: into `slices` of `depth`. */
 export interface Slices {
   readonly slices: number;

@@ -4,7 +4,7 @@ import { activationConstants } from "./activation.ts";
 import type { Epilogue, Geometry } from "./convolution.ts";
 import type { Tile } from "./forms.ts";
 import { launch } from "./launch.ts";
-import { productOf, slicesOf, type ProductExtents } from "./product.ts";
+import { operationsOf, productOf, slicesOf, type ProductExtents } from "./product.ts";
 
 const ENOUGH_TILES = 256; // to occupy a GPU: with fewer, the sum is cut into slices
 
@@ -77,6 +77,7 @@ export function tiledProduct(product: TiledProduct, { rows, columns, depth: step
       tensors: { a, b, bias: bias ?? b, output, partial },
       params: { batch, m: images, positions, n, k, depth, slices, ...windows },
       size: sizeOf(images),
+      work: { operations: operationsOf(extents) },
       ...(inParts && { parts: { param: "m", tensors: ["a", "output"], size: sizeOf } }),
     }));
 }

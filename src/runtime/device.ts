@@ -2,7 +2,7 @@ import { DeviceLostError, GpuError, OutOfMemoryError } from "./errors.ts";
 import { idleGpu, type IdleGpu } from "./idle_gpu.ts";
 import { kernelParts, labelOf, wgslOf, type Kernel, type KernelParts, type KernelSpec } from "./kernel.ts";
 import { Lifetimes, type MemoryPlan } from "./lifetimes.ts";
-import { Profiler, type KernelTime } from "./profiler.ts";
+import { Profiler, type KernelTime, type TracedDispatch, type Work } from "./profiler.ts";
 import { BufferPool, type Allocation, type MemoryUse, type Scope } from "./pool.ts";
 import { PARAM_SLOT_BYTES, Program, Recording, type ProgramMemory } from "./program.ts";
 import { Tuner } from "./tuner.ts";
@@ -13,6 +13,8 @@ const PARAM_SLOTS = 1024;
 const MAX_BIND_GROUPS = 1 << 13;
 
 const MAX_STAGING = 8;
+
+const NO_WORK: Work = { bytes: 0, operations: 0 };
 
 /** Number of workgroups along x and y. */
 export type Workgroups = readonly [x: number, y: number];
@@ -82,6 +84,7 @@ export class Device {
   #pendingScopes: Promise<void>[] = [];
   #failure: GpuError | DeviceLostError | null = null;
   #profiler: Profiler | null = null;
+  #trace: TracedDispatch[] | null = null;
   #recording: Recording | null = null;
   #rehearsal: Device | null = null; // what stands in while `prepare` runs something
   readonly #programs = new Map<ProgramMemory, number>(); // how many programs have each
@@ -253,9 +256,12 @@ export class Device {
     return { ...this.#counters };
   }
 
-  /** Records one dispatch. `buffers` and `params` must name exactly what the WGSL declares. */
-  dispatch(kernel: Kernel, buffers: Record<string, BufferPart>, params: Record<string, number>, [x, y]: Workgroups): void {
-    if (this.#rehearsal) return this.#rehearsal.dispatch(kernel, buffers, params, [x, y]);
+  /**
+   * Records one dispatch. `buffers` and `params` must name exactly what the WGSL declares.
+   * @param work for `trace`
+   */
+  dispatch(kernel: Kernel, buffers: Record<string, BufferPart>, params: Record<string, number>, [x, y]: Workgroups, work = NO_WORK): void {
+    if (this.#rehearsal) return this.#rehearsal.dispatch(kernel, buffers, params, [x, y], work);
     this.#throwFailure();
     if (x * y === 0) return;
     requireSameNames(kernel, "binding", buffers, kernel.bindings);
@@ -265,13 +271,25 @@ export class Device {
     const group = this.#bindGroup(kernel, buffers);
     if (this.#recording) {
       const bound = kernel.bindings.map(({ name }) => resourceOf(buffers[name]!).buffer);
-      this.#recording.dispatch(kernel, group, bound, new Uint8Array(this.#paramsHost, offset, PARAM_SLOT_BYTES), [x, y]);
+      this.#recording.dispatch(kernel, group, bound, new Uint8Array(this.#paramsHost, offset, PARAM_SLOT_BYTES), [x, y], work);
     }
     this.#pass.setPipeline(kernel.pipeline);
     this.#pass.setBindGroup(0, group);
     this.#pass.setBindGroup(1, this.#paramsGroup, [offset]);
     this.#pass.dispatchWorkgroups(x, y);
-    this.#dispatched();
+    this.#dispatched(kernel, work);
+  }
+
+  /** What `run` dispatches, in order, whether by a program or anew, and what each dispatch cannot do without. */
+  async trace(run: () => void | Promise<void>): Promise<readonly TracedDispatch[]> {
+    if (this.#trace) throw new Error("trace: there is one going on already");
+    const trace = (this.#trace = []);
+    try {
+      await run();
+    } finally {
+      this.#trace = null;
+    }
+    return trace;
   }
 
   /**
@@ -533,12 +551,13 @@ export class Device {
     program.encode({
       pass: (kernel) => (this.#pass ??= this.#beginPass(kernel.label)),
       encoder: () => this.#endPass(),
-      dispatched: () => this.#dispatched(),
+      dispatched: (kernel, work) => this.#dispatched(kernel, work),
     });
   }
 
-  #dispatched(): void {
+  #dispatched({ label }: Kernel, work: Work): void {
     this.#counters.dispatches++;
+    this.#trace?.push({ label, ...work });
     if (this.#profiler) this.#endPass();
     if (this.#profiler?.full) this.submit();
   }

@@ -1,5 +1,19 @@
 const CAPACITY = 2048; // timestamps of a query set
 
+/** What a dispatch cannot do without. */
+export interface Work {
+  /** Read and written, each element once. */
+  readonly bytes: number;
+  /** Multiplications and additions of products and convolutions. Other kernels count none: their bytes take longer. */
+  readonly operations: number;
+}
+
+/** One dispatch of a kernel. */
+export interface TracedDispatch extends Work {
+  /** The kernel's, as profiles have it. */
+  readonly label: string;
+}
+
 /** GPU time spent under one label. */
 export interface KernelTime {
   readonly label: string;

@@ -1,6 +1,7 @@
 import type { Kernel } from "./kernel.ts";
 import type { Lifetimes, MemoryPlan } from "./lifetimes.ts";
 import { allocationWithin, type Allocation, type BufferPool } from "./pool.ts";
+import type { Work } from "./profiler.ts";
 
 export const PARAM_SLOT_BYTES = 256; // minUniformBufferOffsetAlignment is at most this
 
@@ -17,6 +18,7 @@ interface Dispatch {
   /** Of the program's params. */
   readonly slot: number;
   readonly workgroups: readonly [x: number, y: number];
+  readonly work: Work;
 }
 
 interface Copy {
@@ -41,7 +43,7 @@ export interface Encoding {
   /** The command encoder, with no pass open. */
   readonly encoder: () => GPUCommandEncoder;
   /** Called after each dispatch. */
-  readonly dispatched: () => void;
+  readonly dispatched: (kernel: Kernel, work: Work) => void;
 }
 
 interface ProgramOwner {
@@ -102,7 +104,7 @@ export class Program {
     for (const command of this.#commands) {
       switch (command.kind) {
         case "dispatch": {
-          const { kernel, group, slot, workgroups } = command;
+          const { kernel, group, slot, workgroups, work } = command;
           const current = pass(kernel);
           const before: Dispatch | null = at?.pass === current ? at.command : null;
           if (kernel !== before?.kernel) current.setPipeline(kernel.pipeline);
@@ -110,7 +112,7 @@ export class Program {
           if (slot !== before?.slot) current.setBindGroup(1, this.#paramsGroup, [slot * PARAM_SLOT_BYTES]);
           current.dispatchWorkgroups(workgroups[0], workgroups[1]);
           at = { pass: current, command };
-          dispatched();
+          dispatched(kernel, work);
           break;
         }
         case "clear":
@@ -176,12 +178,19 @@ export class Recording {
    * @param buffers in the order of the kernel's bindings
    * @param params the kernel's, as they lie in its slot
    */
-  dispatch(kernel: Kernel, group: GPUBindGroup, buffers: readonly GPUBuffer[], params: Uint8Array, workgroups: readonly [number, number]): void {
+  dispatch(
+    kernel: Kernel,
+    group: GPUBindGroup,
+    buffers: readonly GPUBuffer[],
+    params: Uint8Array,
+    workgroups: readonly [number, number],
+    work: Work,
+  ): void {
     const key = params.join();
     let slot = this.#slots.get(key);
     if (slot === undefined) this.#slots.set(key, (slot = this.#params.push(params.slice()) - 1));
     const writes = buffers.filter((_, i) => kernel.bindings[i]!.access !== "read");
-    this.#note({ kind: "dispatch", kernel, group, slot, workgroups }, buffers, writes);
+    this.#note({ kind: "dispatch", kernel, group, slot, workgroups, work }, buffers, writes);
   }
 
   clear(buffer: GPUBuffer, bytes: number): void {

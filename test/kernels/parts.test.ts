@@ -11,6 +11,7 @@ import { mean } from "../../src/ops/reduce.ts";
 import { resize } from "../../src/ops/resize.ts";
 import { cosineSimilarity, l2Norm, l2Normalize, layerNorm, softmax } from "../../src/ops/rows.ts";
 import { ShapeError } from "../../src/runtime/errors.ts";
+import type { TracedDispatch } from "../../src/runtime/profiler.ts";
 import { bytesOf, countOf, fromArray, release, requireGrad, toArray, type Shape, type Tensor } from "../../src/tensor/tensor.ts";
 import { rng } from "../bounds.ts";
 import { device } from "../device.ts";
@@ -20,16 +21,21 @@ import { poison } from "../operation.ts";
 const seeing = (bytes: number): void => void Object.defineProperty(device, "maxBindingBytes", { value: bytes, configurable: true });
 afterEach(() => void delete (device as { maxBindingBytes?: unknown }).maxBindingBytes);
 
-/** The output's bits and the dispatches that it took; nothing is averaged, summed or otherwise forgiving. */
+/** The output's bits, the dispatches that it took and what they need; nothing is averaged, summed or otherwise forgiving. */
 async function compute(shapes: readonly Shape[], run: (tensors: readonly Tensor[]) => Tensor) {
   poison();
   using _scope = device.scope();
   const random = rng(9);
   const tensors = shapes.map((shape) => fromArray(device, shape, Float32Array.from({ length: countOf(shape) }, () => 2 * random() - 1)));
-  const before = device.counters().dispatches;
-  const output = run(tensors);
-  const dispatches = device.counters().dispatches - before;
-  return { dispatches, bits: new Uint32Array((await toArray(output)).buffer) };
+  let output = tensors[0]!;
+  const dispatched = await device.trace(() => void (output = run(tensors)));
+  const sum = (of: (one: TracedDispatch) => number): number => dispatched.reduce((total, one) => total + of(one), 0);
+  return {
+    dispatches: dispatched.length,
+    bytes: sum(({ bytes }) => bytes),
+    operations: sum(({ operations }) => operations),
+    bits: new Uint32Array((await toArray(output)).buffer),
+  };
 }
 
 describe("a tensor larger than a dispatch can see is walked part by part, with equal bits:", () => {
@@ -57,6 +63,8 @@ describe("a tensor larger than a dispatch can see is walked part by part, with e
     const parts = await compute(shapes, run);
     expect(parts.bits).toEqual(whole.bits);
     expect(parts.dispatches).toBeGreaterThan(whole.dispatches);
+    expect(parts.bytes).toBeCloseTo(whole.bytes, 3);
+    expect(parts.operations).toBeCloseTo(whole.operations, 3);
   });
 
   test.each<readonly [string, readonly Shape[], (x: Tensor, other: Tensor) => Tensor]>([

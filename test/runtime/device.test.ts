@@ -6,6 +6,7 @@ import type { Device } from "../../src/runtime/device.ts";
 import { AdapterError, DeviceLostError, GpuError } from "../../src/runtime/errors.ts";
 import { openDevice } from "../../src/node/device.ts";
 import { binaryForward } from "../../src/kernels/elementwise.ts";
+import { matmulForward } from "../../src/kernels/matmul.ts";
 import { empty, fromArray, toArray, zeros } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
 
@@ -211,6 +212,38 @@ describe("recording", () => {
       for (let i = 0; i < 3; i++) device.release(binaryForward(a, a, "multiply").allocation);
     });
     expect(times.map(({ label, dispatches }) => [label, dispatches])).toEqual([["elementwise.forward<f32x4, OP=2>", 3]]);
+  });
+});
+
+describe("a trace", () => {
+  const [a, b, bias] = [zeros(device, [1, 8, 12]), zeros(device, [1, 12, 16]), zeros(device, [16])];
+  const work = () => {
+    using _scope = device.scope();
+    const product = matmulForward(a, b, { bias, activation: "relu" }, {});
+    binaryForward(product, product, "add");
+  };
+
+  test("says of every dispatch what it cannot do without; a tensor that is read twice counts once", async () => {
+    const traced = await device.trace(work);
+    expect(traced.map(({ label }) => label.split("<")[0])).toEqual([expect.stringMatching(/^(matmul|tiled_product)\./), "elementwise.forward"]);
+    const unused = 4; // where slices of a sum would go
+    expect(traced[0]).toMatchObject({ bytes: 4 * (8 * 12 + 12 * 16 + 16 + 8 * 16) + unused, operations: 2 * 8 * 12 * 16 });
+    expect(traced[1]).toMatchObject({ bytes: 4 * 2 * 8 * 16, operations: 0 });
+  });
+
+  test("sees what a program does as what it was captured from", async () => {
+    const eager = await device.trace(work);
+    const { program } = device.capture(() => {
+      const product = matmulForward(a, b, { bias, activation: "relu" }, {});
+      return binaryForward(product, product, "add");
+    });
+    expect(await device.trace(() => program.run())).toEqual(eager);
+    program.release();
+  });
+
+  test("is one at a time, and ends with what it traces, if that throws too", async () => {
+    await expect(device.trace(async () => void (await device.trace(work)))).rejects.toThrow("trace: there is one going on already");
+    expect(await device.trace(() => undefined)).toEqual([]);
   });
 });
 
