@@ -64,6 +64,7 @@ export class Detector {
   constructor(features: FeatureExtractor, model: Grad, config: DetectorConfig) {
     this.#features = features;
     this.#model = model;
+    model.weights.settle();
     this.config = config;
     this.#captured = new CapturedJudge(this.device, (images, counted) => this.#judge(this.#features.extractFrom(images), counted));
   }

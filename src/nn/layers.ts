@@ -1,6 +1,6 @@
 import { activation, type ActivationName } from "../ops/activation.ts";
-import { batchNorm, batchNormInference } from "../ops/batch_norm.ts";
-import { conv2d, depthwiseConv2d } from "../ops/conv2d.ts";
+import { batchNorm, batchNormInference, foldBatchNorm } from "../ops/batch_norm.ts";
+import { conv2d, depthwiseConv2d, type Epilogue } from "../ops/conv2d.ts";
 import { add } from "../ops/elementwise.ts";
 import { pointwiseConv2d } from "../ops/matmul.ts";
 import { recompute } from "../ops/recompute.ts";
@@ -13,7 +13,30 @@ import type { Weights } from "./weights.ts";
 export type Mode = "training" | "again" | "inference";
 
 /** `[N,H,W,C]` -> `[N,H,W,K]`. */
-export type Layer = (input: Tensor, mode: Mode) => Tensor;
+export interface Layer {
+  (input: Tensor, mode: Mode): Tensor;
+  /** What it is, where `sequence` may put it together with its neighbours. */
+  readonly part?: Convolution | Norm | Activated;
+}
+
+/** A convolution without bias. */
+interface Convolution {
+  readonly kind: "convolution";
+  readonly filters: Tensor;
+  readonly apply: (input: Tensor, filters: Tensor, epilogue?: Epilogue) => Tensor;
+}
+
+interface Norm {
+  readonly kind: "norm";
+  readonly affine: Tensor;
+  readonly running: Tensor;
+  readonly weights: Weights;
+}
+
+interface Activated {
+  readonly kind: "activation";
+  readonly name: ActivationName;
+}
 
 /** How a layer's weights are made: where they come from, their names' prefix, what draws them. */
 export interface LayerContext {
@@ -38,34 +61,42 @@ export function pointwise(
   deviation = INITIAL_DEVIATION,
 ): Layer {
   const weight = weights.normal(`${prefix}.weight`, [inputs, outputs], deviation, random);
-  const offsets = bias ? weights.filled(`${prefix}.bias`, [outputs], () => 0) : null;
+  if (!bias) return convolution(weight, pointwiseConv2d);
+  const offsets = weights.filled(`${prefix}.bias`, [outputs], () => 0);
   return (input) => pointwiseConv2d(input, weight, { bias: offsets });
 }
 
 /** A 3x3 convolution that keeps the extent, without bias; weights N(0, 0.01^2). */
 export function conv3x3({ weights, prefix, random }: LayerContext, inputs: number, outputs: number): Layer {
   const filters = weights.normal(`${prefix}.weight`, [3, 3, inputs, outputs], INITIAL_DEVIATION, random);
-  return (input) => conv2d(input, filters, { padding: 1 });
+  return convolution(filters, (input, filters, epilogue) => conv2d(input, filters, { padding: 1, ...epilogue }));
 }
 
 /** A depthwise 3x3 convolution that keeps the extent, without bias; weights N(0, 0.01^2). */
 export function depthwise3x3({ weights, prefix, random }: LayerContext, channels: number): Layer {
   const filters = weights.normal(`${prefix}.weight`, [3, 3, channels], INITIAL_DEVIATION, random);
-  return (input) => depthwiseConv2d(input, filters, { padding: 1 });
+  return convolution(filters, (input, filters, epilogue) => depthwiseConv2d(input, filters, { padding: 1, ...epilogue }));
+}
+
+function convolution(filters: Tensor, apply: Convolution["apply"]): Layer {
+  return Object.assign((input: Tensor) => apply(input, filters), { part: { kind: "convolution", filters, apply } as const });
 }
 
 /** Batch norm with weight 1, bias 0, eps 1e-5, momentum 0.1. */
 export function norm({ weights, prefix }: LayerContext, channels: number): Layer {
   const affine = weights.filled(`${prefix}.affine`, [2, channels], (i) => (i < channels ? 1 : 0));
   const running = weights.state(`${prefix}.running`, [2, channels], (i) => (i < channels ? 0 : 1));
-  return (input, mode) =>
-    mode === "inference"
-      ? batchNormInference(input, affine, running)
-      : batchNorm(input, affine, running, mode === "again" ? { momentum: 0 } : {});
+  const layer: Layer = (input, mode) => {
+    if (mode === "inference") return batchNormInference(input, affine, running);
+    if (weights.isSettled) throw new Error(`${prefix}: the weights were settled; they cannot be trained any more`);
+    return batchNorm(input, affine, running, mode === "again" ? { momentum: 0 } : {});
+  };
+  return Object.assign(layer, { part: { kind: "norm", affine, running, weights } as const });
 }
 
 /** An activation function as a layer. */
-export const activate = (name: ActivationName): Layer => (input) => activation(input, name);
+export const activate = (name: ActivationName): Layer =>
+  Object.assign((input: Tensor) => activation(input, name), { part: { kind: "activation", name } as const });
 
 /** Squeeze and excitation: each channel scaled by a gate that sees the mean over H, W. Layers without bias, reduction to 1/4. */
 export function squeezeExcitation({ weights, prefix, random }: LayerContext, channels: number): Layer {
@@ -77,9 +108,31 @@ export function squeezeExcitation({ weights, prefix, random }: LayerContext, cha
   return (input) => squeezeOp(input, reduce, expand, { gate: "hsigmoid" });
 }
 
-/** One layer after another. */
+/** One layer after another. Where the weights are settled, a convolution, a norm behind it and an activation behind that are one kernel. */
 export function sequence(...layers: readonly Layer[]): Layer {
-  return (input, mode) => layers.reduce((x, layer) => layer(x, mode), input);
+  const steps: Layer[] = [];
+  for (let at = 0; at < layers.length; at++) {
+    const [first, second, third] = layers.slice(at, at + 3).map(({ part }) => part);
+    if (first?.kind !== "convolution" || second?.kind !== "norm") steps.push(layers[at]!);
+    else {
+      const then = third?.kind === "activation" ? third.name : null;
+      const length = then ? 3 : 2;
+      steps.push(folded(first, second, then, inTurn(layers.slice(at, at + length))));
+      at += length - 1;
+    }
+  }
+  return inTurn(steps);
+}
+
+const inTurn = (layers: readonly Layer[]): Layer => (input, mode) => layers.reduce((x, layer) => layer(x, mode), input);
+
+/** @param unfolded the same, while the weights may change */
+function folded({ filters, apply }: Convolution, { weights, affine, running }: Norm, then: ActivationName | null, unfolded: Layer): Layer {
+  const derived = weights.derived(() => foldBatchNorm(filters, null, affine, running));
+  return (input, mode) => {
+    const fold = mode === "inference" ? derived() : null;
+    return fold ? apply(input, fold.filters, { bias: fold.bias, activation: then }) : unfolded(input, mode);
+  };
 }
 
 /** input + layer(input). */

@@ -23,6 +23,8 @@ export class Weights {
   /** Moved by other means: running statistics. */
   readonly states = new Map<string, Tensor>();
   readonly #valuesOf: (name: string, shape: Shape, draw: () => Float32Array) => Float32Array;
+  readonly #derived: (() => readonly Tensor[])[] = [];
+  #kept: readonly Tensor[] | null = null; // what was derived, once nothing changes any more
 
   private constructor(device: Device, valuesOf: (name: string, shape: Shape, draw: () => Float32Array) => Float32Array) {
     this.device = device;
@@ -71,6 +73,26 @@ export class Weights {
     return tensor;
   }
 
+  /**
+   * Tensors that depend on the weights alone, such as convolutions with a norm folded in: null as long as those may change.
+   * @param make called once, by `settle`
+   */
+  derived<T extends Readonly<Record<string, Tensor>>>(make: () => T): () => T | null {
+    let made: T | null = null;
+    this.#derived.push(() => Object.values((made = make())));
+    return () => made;
+  }
+
+  /** Says that nothing changes the weights any more. What is derived from them is computed now and kept. */
+  settle(): void {
+    this.#kept ??= this.#derived.flatMap((make) => make());
+  }
+
+  /** Whether nothing changes the weights any more. */
+  get isSettled(): boolean {
+    return this.#kept !== null;
+  }
+
   /** All tensors by name: what a model file holds. */
   all(): ReadonlyMap<string, Tensor> {
     return new Map([...this.parameters, ...this.states]);
@@ -78,7 +100,7 @@ export class Weights {
 
   /** Gives all storage back. */
   release(): void {
-    for (const tensor of this.all().values()) release(tensor);
+    for (const tensor of [...this.all().values(), ...(this.#kept ?? [])]) release(tensor);
   }
 
   #parameter(name: string, shape: Shape, draw: () => Float32Array): Tensor {

@@ -61,11 +61,11 @@ test.each([true, false])("the memory that training takes is predicted, blocks co
   own.destroy();
 });
 
-test("EfficientNet-B6 with the mobile decoder trains 16 images a step within 2 GiB, and judges one within 250 MiB", async () => {
+test("EfficientNet-B6 with the mobile decoder trains 16 images a step within 2 GiB, and judges one within 400 MiB", async () => {
   const model = await memoryModelOf(device, { backbone: "efficientnet-b6", decoder: "mobile" });
   const { training, inference } = await memoryNeedOf(device, model, {});
   expect(training).toMatchObject({ batch: 16, recompute: true });
   expect(training.bytes).toBeLessThanOrEqual(2048 * MEBIBYTE);
   expect(inference).toMatchObject({ batch: 1 });
-  expect(inference.bytes).toBeLessThanOrEqual(250 * MEBIBYTE);
+  expect(inference.bytes).toBeLessThanOrEqual(400 * MEBIBYTE);
 });
