@@ -11,6 +11,7 @@
 //   r = 1 / sqrt(variance + eps),  h = (input - mean) * r,  output = weight * h + bias
 //   grad_input = weight * r * (grad_output - sum(grad_output) / M - h * sum(grad_output * h) / (M - correction))
 //   grad_input = weight * r * grad_output   where the statistics are constants
+//   With an activation f the output is f of that, and grad_output times f's slope there takes the place of grad_output.
 //
 // Slices depend on the shape alone and are merged in order, so equal inputs give equal bits.
 // Welford's update within a slice and Chan's between slices: stable where the mean is far larger than the deviation,
@@ -110,6 +111,18 @@ fn update_running(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgro
   running[v] = mix(running[v], unbiased, params.momentum);
 }
 
+fn scaled(h: accum, c: u32) -> accum {
+  if (AFFINE) { return affine[c] * h + affine[params.packs + c]; }
+  return h;
+}
+
+// d loss / d what the activation was applied to, from that to the output: ACTIVATION of prelude/activation.wgsl.
+fn gradient_at(i: u32, h: accum, c: u32) -> accum {
+  let gradient = accum(grad_output[i]);
+  if (ACTIVATION == 0u) { return gradient; }
+  return gradient * activation_slope(scaled(h, c));
+}
+
 fn reciprocal_deviation(g: u32, c: u32) -> accum {
   return 1.0 / sqrt(statistics[(g * 2u + 1u) * params.packs + c] + params.eps);
 }
@@ -122,9 +135,7 @@ fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
   let c = i % params.packs;
   let g = i / params.packs / params.extent;
   let mean = statistics[g * 2u * params.packs + c];
-  var h = (accum(input[i]) - mean) * reciprocal_deviation(g, c);
-  if (AFFINE) { h = affine[c] * h + affine[params.packs + c]; }
-  output[i] = pack(h);
+  output[i] = pack(activate(scaled((accum(input[i]) - mean) * reciprocal_deviation(g, c), c)));
 }
 
 // Sums of one slice over grad_output * h and grad_output. One invocation per (group, slice, pack).
@@ -142,9 +153,10 @@ fn backward_sums(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgrou
   var total = accum();
   var total_h = accum();
   for (var n = 0u; n < rows.y; n++) {
-    let gradient = accum(grad_output[at]);
+    let h = (accum(input[at]) - mean) * r;
+    let gradient = gradient_at(at, h, c);
     total += gradient;
-    total_h += gradient * (accum(input[at]) - mean) * r;
+    total_h += gradient * h;
     at += params.packs;
   }
   let to = (g * params.slices + slice) * 2u * params.packs + c;
@@ -165,7 +177,7 @@ fn backward_input(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgro
   let count = f32(params.extent);
   var scale = r;
   if (AFFINE) { scale *= affine[c]; }
-  var gradient = accum(grad_output[i]);
+  var gradient = gradient_at(i, h, c);
   if (!CONSTANT) { gradient -= sums[at + params.packs] / count + h * sums[at] / (count - params.correction); }
   output[i] = pack(scale * gradient);
 }

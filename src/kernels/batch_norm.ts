@@ -1,5 +1,6 @@
 import module from "../../shaders/batch_norm.wgsl";
 import { elementOf, empty, packOf, release, type Tensor } from "../tensor/tensor.ts";
+import { activationConstants, type Activation } from "./activation.ts";
 import { launch } from "./launch.ts";
 import { reduceMiddle, type Middle } from "./reduce.ts";
 
@@ -29,11 +30,18 @@ export function updateRunning(running: Tensor, statistics: Tensor, middle: Middl
   run("update_running", { statistics, running }, statistics, middle, options, 1, { momentum });
 }
 
-/** (input - mean) / deviation, times weight plus bias where `affine` `[2, C]` is given. */
-export function normForward(input: Tensor, statistics: Tensor, affine: Tensor | null, middle: Middle, options: NormOptions): Tensor {
+/** (input - mean) / deviation, times weight plus bias where `affine` `[2, C]` is given, and an activation of that. */
+export function normForward(
+  input: Tensor,
+  statistics: Tensor,
+  affine: Tensor | null,
+  middle: Middle,
+  options: NormOptions,
+  activation: Activation | null = null,
+): Tensor {
   const output = empty(input.device, input.shape, input.dtype);
   const tensors = { input, statistics, affine: affine ?? statistics, output };
-  run("forward", tensors, input, middle, options, middle.groups * middle.extent, { affine: affine !== null });
+  run("forward", tensors, input, middle, options, middle.groups * middle.extent, { affine: affine !== null, activation });
   return output;
 }
 
@@ -43,7 +51,7 @@ export interface NormGradients {
   readonly sums: Tensor;
 }
 
-/** Gradients of `normForward`, whose statistics are those of `input` itself or constants. */
+/** Gradients of `normForward`, whose statistics are those of `input` itself or, where `constant`, are not. */
 export function normBackward(
   input: Tensor,
   statistics: Tensor,
@@ -51,19 +59,27 @@ export function normBackward(
   gradOutput: Tensor,
   middle: Middle,
   options: NormOptions,
-  constant = false,
+  { constant = false, activation = null }: { readonly constant?: boolean; readonly activation?: Activation | null } = {},
 ): NormGradients {
   const { device } = input;
   const { groups, channels } = middle;
   const slices = slicesOf(middle);
   const partial = empty(device, [groups, slices, 2, channels]);
-  run("backward_sums", { input, statistics, grad_output: gradOutput, workspace: partial }, input, middle, options, groups * slices);
+  const settings = { affine: affine !== null, activation };
+  const given = { input, statistics, affine: affine ?? statistics, grad_output: gradOutput };
+  run("backward_sums", { ...given, workspace: partial }, input, middle, options, groups * slices, settings);
   const sums = reduceMiddle(partial, { groups, extent: slices, channels: 2 * channels }, [groups, 2, channels], "sum");
   release(partial);
   const gradInput = empty(device, input.shape, input.dtype);
-  const tensors = { input, statistics, affine: affine ?? statistics, grad_output: gradOutput, sums, output: gradInput };
-  run("backward_input", tensors, input, middle, options, groups * middle.extent, { affine: affine !== null, constant });
+  run("backward_input", { ...given, sums, output: gradInput }, input, middle, options, groups * middle.extent, { ...settings, constant });
   return { gradInput, sums };
+}
+
+interface Settings {
+  readonly affine?: boolean;
+  readonly constant?: boolean;
+  readonly momentum?: number;
+  readonly activation?: Activation | null;
 }
 
 const slicesOf = ({ extent }: Middle): number => Math.max(1, Math.ceil(extent / ROWS));
@@ -75,7 +91,7 @@ function run(
   middle: Middle,
   { eps, correction }: NormOptions,
   rows: number,
-  { affine = false, constant = false, momentum = 0 }: { readonly affine?: boolean; readonly constant?: boolean; readonly momentum?: number } = {},
+  { affine = false, constant = false, momentum = 0, activation = null }: Settings = {},
 ): void {
   const { groups, extent, channels } = middle;
   const packs = channels / packOf(channels);
@@ -83,7 +99,7 @@ function run(
     module,
     entryPoint,
     element: elementOf(dtype, channels),
-    constants: { AFFINE: affine, CONSTANT: constant },
+    constants: { AFFINE: affine, CONSTANT: constant, ...activationConstants("batchNorm", activation) },
     tensors,
     params: { groups, extent, packs, rows: ROWS, slices: slicesOf(middle), correction, eps, momentum },
     size: { invocations: rows * packs },

@@ -28,9 +28,11 @@ interface Convolution {
 
 interface Norm {
   readonly kind: "norm";
+  readonly weights: Weights;
   readonly affine: Tensor;
   readonly running: Tensor;
-  readonly weights: Weights;
+  /** The norm and an activation of what it makes. */
+  readonly apply: (input: Tensor, mode: Mode, then: ActivationName | null) => Tensor;
 }
 
 interface Activated {
@@ -86,12 +88,16 @@ function convolution(filters: Tensor, apply: Convolution["apply"]): Layer {
 export function norm({ weights, prefix }: LayerContext, channels: number): Layer {
   const affine = weights.filled(`${prefix}.affine`, [2, channels], (i) => (i < channels ? 1 : 0));
   const running = weights.state(`${prefix}.running`, [2, channels], (i) => (i < channels ? 0 : 1));
-  const layer: Layer = (input, mode) => {
-    if (mode === "inference") return batchNormInference(input, affine, running);
+  const apply: Norm["apply"] = (input, mode, then) => {
+    if (mode === "inference") {
+      const normed = batchNormInference(input, affine, running);
+      return then ? activation(normed, then) : normed;
+    }
     if (weights.isSettled) throw new Error(`${prefix}: the weights were settled; they cannot be trained any more`);
-    return batchNorm(input, affine, running, mode === "again" ? { momentum: 0 } : {});
+    return batchNorm(input, affine, running, { activation: then, ...(mode === "again" && { momentum: 0 }) });
   };
-  return Object.assign(layer, { part: { kind: "norm", affine, running, weights } as const });
+  const part: Norm = { kind: "norm", weights, affine, running, apply };
+  return Object.assign((input: Tensor, mode: Mode) => apply(input, mode, null), { part });
 }
 
 /** An activation function as a layer. */
@@ -108,30 +114,34 @@ export function squeezeExcitation({ weights, prefix, random }: LayerContext, cha
   return (input) => squeezeOp(input, reduce, expand, { gate: "hsigmoid" });
 }
 
-/** One layer after another. Where the weights are settled, a convolution, a norm behind it and an activation behind that are one kernel. */
+/**
+ * One layer after another. A norm and an activation behind it are one kernel; once the weights are settled, so are both and the
+ * convolution before them.
+ */
 export function sequence(...layers: readonly Layer[]): Layer {
   const steps: Layer[] = [];
-  for (let at = 0; at < layers.length; at++) {
-    const [first, second, third] = layers.slice(at, at + 3).map(({ part }) => part);
-    if (first?.kind !== "convolution" || second?.kind !== "norm") steps.push(layers[at]!);
-    else {
-      const then = third?.kind === "activation" ? third.name : null;
-      const length = then ? 3 : 2;
-      steps.push(folded(first, second, then, inTurn(layers.slice(at, at + length))));
-      at += length - 1;
+  for (let at = 0; at < layers.length;) {
+    const [first, second] = layers.slice(at, at + 2).map(({ part }) => part);
+    const convolution = first?.kind === "convolution" && second?.kind === "norm" ? first : null;
+    const norm = convolution ? second : first;
+    if (norm?.kind !== "norm") {
+      steps.push(layers[at++]!);
+      continue;
     }
+    at += convolution ? 2 : 1;
+    const behind = layers[at]?.part;
+    const then = behind?.kind === "activation" ? behind.name : null;
+    if (then) at++;
+    steps.push(convolution ? folded(convolution, norm, then) : (input, mode) => norm.apply(input, mode, then));
   }
-  return inTurn(steps);
+  return (input, mode) => steps.reduce((x, step) => step(x, mode), input);
 }
 
-const inTurn = (layers: readonly Layer[]): Layer => (input, mode) => layers.reduce((x, layer) => layer(x, mode), input);
-
-/** @param unfolded the same, while the weights may change */
-function folded({ filters, apply }: Convolution, { weights, affine, running }: Norm, then: ActivationName | null, unfolded: Layer): Layer {
-  const derived = weights.derived(() => foldBatchNorm(filters, null, affine, running));
+function folded({ filters, apply }: Convolution, norm: Norm, then: ActivationName | null): Layer {
+  const derived = norm.weights.derived(() => foldBatchNorm(filters, null, norm.affine, norm.running));
   return (input, mode) => {
     const fold = mode === "inference" ? derived() : null;
-    return fold ? apply(input, fold.filters, { bias: fold.bias, activation: then }) : unfolded(input, mode);
+    return fold ? apply(input, fold.filters, { bias: fold.bias, activation: then }) : norm.apply(apply(input, filters), mode, then);
   };
 }
 

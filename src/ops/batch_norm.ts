@@ -1,6 +1,6 @@
 import { record } from "../autograd/tape.ts";
 import { gatherRegion } from "../kernels/copy.ts";
-import { activationForward } from "../kernels/activation.ts";
+import { activationForward, type Activation } from "../kernels/activation.ts";
 import { momentsOf, normBackward, normForward, updateRunning } from "../kernels/batch_norm.ts";
 import { binaryForward } from "../kernels/elementwise.ts";
 import { floatDType, requireDType, requireOneDevice, requireShape } from "../kernels/launch.ts";
@@ -16,6 +16,8 @@ export interface BatchNormOptions {
   readonly eps?: number;
   /** Share of this batch in the running statistics; at 0 they are left alone. Default 0.1. */
   readonly momentum?: number;
+  /** Of the normed values, within the kernel, forward and backward. Default: none. */
+  readonly activation?: Activation | null;
 }
 
 /**
@@ -30,14 +32,14 @@ export interface BatchNormOptions {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html
  */
 export function batchNorm(input: Tensor, affine: Tensor, running: Tensor, settings: BatchNormOptions = {}): Tensor {
-  const { eps, momentum } = readOptions<Required<BatchNormOptions>>("batchNorm", settings, { eps: EPS, momentum: 0.1 });
+  const { eps, momentum, activation } = readOptions<Required<BatchNormOptions>>("batchNorm", settings, { eps: EPS, momentum: 0.1, activation: null });
   const middle = rowsOf("batchNorm", input, affine, running);
   if (middle.extent < 2) throw new ShapeError(`batchNorm: expected at least two positions to take statistics of, got input [${input.shape.join(",")}]`);
   const options = { eps, correction: 0 } as const;
   const statistics = momentsOf(input, middle, options);
   if (momentum !== 0) updateRunning(running, statistics, middle, options, momentum);
-  const output = normForward(input, statistics, affine, middle, options);
-  const backward = once((gradOutput: Tensor) => normBackward(input, statistics, affine, gradOutput, middle, options));
+  const output = normForward(input, statistics, affine, middle, options, activation);
+  const backward = once((gradOutput: Tensor) => normBackward(input, statistics, affine, gradOutput, middle, options, { activation }));
   return record("batchNorm", output, [
     [input, (gradOutput) => backward(gradOutput).gradInput],
     [affine, (gradOutput) => viewOf(backward(gradOutput).sums, affine.shape)],
@@ -57,7 +59,7 @@ export function batchNormInference(input: Tensor, affine: Tensor, running: Tenso
   const { eps } = readOptions<Required<NormSettings>>("batchNormInference", settings, { eps: EPS });
   const middle = rowsOf("batchNormInference", input, affine, running);
   const options = { eps, correction: 0 } as const;
-  const backward = once((gradOutput: Tensor) => normBackward(input, running, affine, gradOutput, middle, options, true));
+  const backward = once((gradOutput: Tensor) => normBackward(input, running, affine, gradOutput, middle, options, { constant: true }));
   return record("batchNormInference", normForward(input, running, affine, middle, options), [
     [input, (gradOutput) => backward(gradOutput).gradInput],
     [affine, (gradOutput) => viewOf(backward(gradOutput).sums, affine.shape)],

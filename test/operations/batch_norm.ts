@@ -1,11 +1,14 @@
 import { batchNorm, batchNormInference, standardize } from "../../src/ops/batch_norm.ts";
+import type { Activation } from "../../src/ops/activation.ts";
 import { fromArray } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
 import type { Operation } from "../operation.ts";
+import { definitionOf } from "../reference/activation.ts";
 import * as reference from "../reference/batch_norm.ts";
 import type { Problem } from "../reference/batch_norm.ts";
 
 const EPS = 1e-5;
+const SMOOTH = ["silu", "tanh", "gelu"] as const; // at a kink rounding decides what the slope is
 
 /** Every element's error may come of all roundings of its group's sums. */
 const slack = ({ extent }: Problem) => 16 + 4 * extent;
@@ -68,6 +71,35 @@ export const batchNormOperation: Operation<Problem> = {
   exact: null,
 };
 
+interface Activated {
+  readonly norm: Problem;
+  readonly activation: Activation;
+}
+
+const normed = batchNormOperation.forward;
+
+/** Batch norm that ends in an activation: what it does to the activation's gradient is that of the norm. */
+export const batchNormActivationOperation: Operation<Activated> = {
+  name: "batchNorm ending in an activation",
+  problems: batchNormOperation.problems.map(([why, norm], i) => [why, { norm, activation: SMOOTH[i]! }]),
+  draw: (draws) => ({ norm: batchNormOperation.draw(draws), activation: draws.pick(SMOOTH) }),
+  wide: [1],
+  shapes: ({ norm }) => batchNormOperation.shapes(norm),
+  run: ({ norm: { channels }, activation }, [x, affine]) => batchNorm(x!, affine!, running(channels), { activation }),
+  forward: ({ norm, activation }, inputs) => Float64Array.from(normed(norm, inputs), definitionOf(activation).value),
+  backward: ({ norm, activation }, inputs, g) => {
+    const { slope } = definitionOf(activation);
+    return batchNormOperation.backward!(norm, inputs, Float64Array.from(normed(norm, inputs), (y, i) => g[i]! * slope(y)));
+  },
+  // The slope is at most 1.2, and so is what it changes by for each unit that the normed value is off.
+  magnitudes: ({ norm }, inputs, g) => {
+    const { output, grads } = batchNormOperation.magnitudes!(norm, inputs, g);
+    const most = 1 + Math.max(...Array.from(output));
+    return { output: Array.from(output, (m) => 2 * m), grads: grads.map((all) => Array.from(all, (m) => 2 * most * m)) };
+  },
+  slack: ({ norm }) => slack(norm),
+  exact: null,
+};
 
 /** Statistics that are given: mean c / 4 and variance 1 + c / 8 of channel c, exact in f32. */
 const given = (channels: number) => Float32Array.from({ length: 2 * channels }, (_, i) => (i < channels ? i / 4 : 1 + (i - channels) / 8));

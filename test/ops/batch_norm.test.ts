@@ -5,7 +5,7 @@ import { rng } from "../bounds.ts";
 import { expectClose } from "../close.ts";
 import { device } from "../device.ts";
 import { describeOperation } from "../describe_operation.ts";
-import { batchNormInferenceOperation, batchNormOperation, standardizeOperation } from "../operations/batch_norm.ts";
+import { batchNormActivationOperation, batchNormInferenceOperation, batchNormOperation, standardizeOperation } from "../operations/batch_norm.ts";
 import * as reference from "../reference/batch_norm.ts";
 import type { Problem } from "../reference/batch_norm.ts";
 
@@ -13,6 +13,7 @@ const [EPS, MEAN] = [1e-5, 1000];
 
 describeOperation(standardizeOperation);
 describeOperation(batchNormOperation);
+describeOperation(batchNormActivationOperation);
 describeOperation(batchNormInferenceOperation);
 
 const running = (channels: number) => fromArray(device, [2, channels], Float32Array.from({ length: 2 * channels }, (_, i) => (i < channels ? 0 : 1)));
