@@ -41,13 +41,16 @@ const STEPS: readonly StepRow[] = [
 ];
 
 const [SIDE, INPUT_SIZE] = [256, 224]; // of photographs, and what they are resized to
-const DETECTORS = [{ backbone: "embedded", decoder: "tiny" }, { backbone: "efficientnet-b6", decoder: "mobile" }] as const;
+const LARGEST = { backbone: "efficientnet-b6", decoder: "mobile" } as const;
+const HALF = device.gpu.features.has("shader-f16") ? [{ ...LARGEST, half: true }] : [];
+const DETECTORS = [{ backbone: "embedded", decoder: "tiny", half: false } as const, { ...LARGEST, half: false }, ...HALF];
 const INFERENCE = DETECTORS.flatMap((detector) => [1, 16].map((batch) => ({ ...detector, batch })));
 type InferenceRow = (typeof INFERENCE)[number];
 
 const nameOfStep = ({ decoder, channels, stage, batch, recompute }: StepRow): string =>
   `${decoder}, ${channels} channels, ${stage}, batch ${batch}${recompute ? ", blocks twice" : ""}`;
-const nameOfInference = ({ backbone, decoder, batch }: InferenceRow): string => `inference, ${backbone}, ${decoder}, batch ${batch}`;
+const nameOfInference = ({ backbone, decoder, batch, half }: InferenceRow): string =>
+  `inference, ${backbone}, ${decoder}, batch ${batch}${half ? ", in half precision" : ""}`;
 
 const processor = (): number => {
   const { user, system } = process.cpuUsage();
@@ -133,9 +136,9 @@ async function measureStep(row: StepRow) {
 }
 
 async function measureInference(row: InferenceRow) {
-  const { backbone, decoder, batch } = row;
+  const { backbone, decoder, batch, half } = row;
   const network = backbone === "embedded" ? null : { name: backbone, padding: "same" } as const;
-  const detector = await madeUpDetector(device, INPUT_SIZE, { decoder }, network);
+  const detector = await madeUpDetector(device, INPUT_SIZE, { decoder }, network, "stretch", { half });
   const pictures: DecodedImage[] = Array.from({ length: batch }, (_, i) => madeUpPicture(SIDE, i));
   const measured = await measure(() => detector.inspect(pictures), 1);
   detector.release();
@@ -148,7 +151,7 @@ type Measured = Awaited<ReturnType<typeof measure>>;
 function print(name: string, rate: string, { runs, milliseconds: { min, median }, processorMilliseconds, gigabytes, gigaflops, share, dispatches, deviceBytes, kernels }: Measured): void {
   const percent = (x: number): string => `${(100 * x).toFixed(0)} %`;
   console.log(`${name}: ${rate}, median of ${runs}; min ${min.toFixed(1)} ms, ${processorMilliseconds.toFixed(0)} of processor`);
-  console.log(`  ${gigabytes} GB/s, ${gigaflops} GFLOP/s: ${percent(share)} of the time (${median.toFixed(1)} ms) that its kernels would take at the roofs`);
+  console.log(`  ${gigabytes} GB/s, ${gigaflops} GFLOP/s: at the roofs its kernels would take ${percent(share)} of ${median.toFixed(1)} ms`);
   console.log(`  ${dispatches.toFixed(1)} dispatches; ${(deviceBytes / 2 ** 20).toFixed(0)} MiB on the device; by kernel:`);
   for (const { label, dispatches, milliseconds, gigabytes, gigaflops, share } of kernels) {
     const rates = `${String(gigabytes).padStart(6)} GB/s ${String(gigaflops).padStart(6)} GFLOP/s ${percent(share).padStart(5)}`;

@@ -1,6 +1,6 @@
 import type { DecodedImage } from "../src/io/image.ts";
 import { createBackbone } from "../src/models/create_backbone.ts";
-import { Detector } from "../src/models/detector.ts";
+import { Detector, type DetectorOptions } from "../src/models/detector.ts";
 import { planOf, type EfficientNetName } from "../src/models/efficientnet/architecture.ts";
 import type { NetworkPadding } from "../src/models/efficientnet/efficientnet.ts";
 import { gradConfig, type GradOptions } from "../src/models/grad/config.ts";
@@ -30,6 +30,7 @@ export async function madeUpDetector(
   options: GradOptions,
   network: MadeUpNetwork | null = null,
   fit: Fit = "stretch",
+  precision: DetectorOptions = {},
 ): Promise<Detector> {
   const { name, padding, checkpoint } = network ? { ...network, checkpoint: madeUp(planOf(network.name)) } : { name: "embedded", padding: null, checkpoint: null } as const;
   const backbone = await createBackbone(device, name, { inputSize, checkpoint, padding });
@@ -47,7 +48,7 @@ export async function madeUpDetector(
     ...(grad.residualWeight > 0 && { residual: { floor: 0.1, weight: grad.residualWeight } }),
   };
   const config = { backbone: settings, inputSize, fit, regions: false, grad, hinges, calibration: CALIBRATION };
-  return Detector.restore(device, config, tensors, "made-up detector", checkpoint);
+  return Detector.restore(device, config, tensors, "made-up detector", checkpoint, precision);
 }
 
 function valuesOf(name: string, shape: Shape, key: number): Float32Array {

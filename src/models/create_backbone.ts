@@ -1,5 +1,6 @@
 import type { Device } from "../runtime/device.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
+import type { FloatDType } from "../tensor/tensor.ts";
 import { BACKBONES, type Backbone, type BackboneName } from "./backbone.ts";
 import { efficientNetBackbone } from "./efficientnet/backbone.ts";
 import type { Checkpoint } from "./efficientnet/checkpoint.ts";
@@ -14,6 +15,8 @@ export interface BackboneOptions {
   readonly checkpoint?: Checkpoint | null;
   /** Default "same", what the published weights were trained with. */
   readonly padding?: NetworkPadding | null;
+  /** What an EfficientNet stores weights and activations in; features are f32. Default f32. */
+  readonly dtype?: FloatDType;
 }
 
 /**
@@ -23,7 +26,7 @@ export interface BackboneOptions {
 export async function createBackbone(
   device: Device,
   name: BackboneName,
-  { inputSize, checkpoint, padding }: BackboneOptions,
+  { inputSize, checkpoint, padding, dtype = "f32" }: BackboneOptions,
 ): Promise<Backbone> {
   if (!BACKBONES.includes(name)) throw new OptionError(`expected backbone to be one of ${BACKBONES.join(", ")}, got ${String(name)}`);
   if (name === "embedded") return embeddedBackbone(device, inputSize);
@@ -31,5 +34,5 @@ export async function createBackbone(
     const understood = "timm, torchvision and efficientnet_pytorch are understood";
     throw new InputError(`${name} needs its weights: name a safetensors file of them (${understood})`);
   }
-  return efficientNetBackbone(device, name, inputSize, checkpoint, padding ?? "same");
+  return efficientNetBackbone(device, name, inputSize, checkpoint, { padding: padding ?? "same", dtype });
 }

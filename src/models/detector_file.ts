@@ -5,7 +5,7 @@ import { toArray } from "../tensor/tensor.ts";
 import { FITS } from "../tensor/placement.ts";
 import { BACKBONES, type BackboneSettings } from "./backbone.ts";
 import type { Checkpoint } from "./efficientnet/checkpoint.ts";
-import { Detector, type DetectorConfig } from "./detector.ts";
+import { Detector, type DetectorConfig, type DetectorOptions } from "./detector.ts";
 import { requireValid } from "./grad/config.ts";
 
 const FORMAT = "bigrid-detector";
@@ -44,19 +44,21 @@ export function withMetrics(file: Uint8Array, metrics: unknown, name: string): U
  * A detector from such a file.
  * @param name the file's name, for errors
  * @param checkpointOf finds the weights of a backbone that has some
- * @throws InputError if the file is no detector, or one of another version, or its backbone's weights are not found
+ * @throws InputError if the file is no detector, or one of another version, or its backbone's weights are not found; OptionError for
+ * half precision where the device lacks it
  */
 export async function decodeDetector(
   device: Device,
   file: Uint8Array,
   name: string,
   checkpointOf: (backbone: BackboneSettings) => Promise<Checkpoint | null> = () => Promise.resolve(null),
+  options: DetectorOptions = {},
 ): Promise<Detector> {
   const { tensors, metadata } = decodeSafetensors(file, name);
   const config = detectorConfigOf(metadata, name);
   const stored = float32Tensors(tensors, name);
   const checkpoint = config.backbone.weights === null ? null : await checkpointOf(config.backbone);
-  return Detector.restore(device, config, stored, name, checkpoint);
+  return Detector.restore(device, config, stored, name, checkpoint, options);
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { DecodedImage } from "../io/image.ts";
 import type { Device } from "../runtime/device.ts";
-import { bytesOf, empty, fromArray, release, toArray, type Tensor } from "../tensor/tensor.ts";
+import { bytesOf, empty, fromArray, release, toArray, type FloatDType, type Tensor } from "../tensor/tensor.ts";
 import type { Backbone, BackboneName } from "./backbone.ts";
 import { NOT_CALIBRATED } from "./calibration.ts";
 import { createBackbone } from "./create_backbone.ts";
@@ -33,7 +33,7 @@ export interface MemoryNeed {
   readonly decoder: DecoderName;
   /** `featureBytes` come to it for each image of the training set, as far as they are kept on the device. */
   readonly training: { readonly bytes: number; readonly featureBytes: number; readonly batch: number; readonly recompute: boolean };
-  readonly inference: { readonly bytes: number; readonly batch: number };
+  readonly inference: { readonly bytes: number; readonly batch: number; readonly half: boolean };
 }
 
 /** What is said of a model; the rest is as in training. */
@@ -58,10 +58,10 @@ export async function memoryModelOf(
 export async function memoryNeedOf(
   device: Device,
   model: MemoryModel,
-  options: { readonly batch?: number | undefined; readonly recompute?: boolean | undefined },
+  options: { readonly batch?: number | undefined; readonly recompute?: boolean | undefined; readonly half?: boolean | undefined },
 ): Promise<MemoryNeed> {
   const { decoder, height, width, channels } = model.grad;
-  const { batch = defaultBatch(decoder), recompute = defaultRecompute(decoder) } = options;
+  const { batch = defaultBatch(decoder), recompute = defaultRecompute(decoder), half = false } = options;
   const judged = options.batch ?? 1;
   const { standardise } = await blankBackbone(device.rehearsal().device, model.backbone, model.inputSize);
   return {
@@ -73,7 +73,7 @@ export async function memoryNeedOf(
       batch,
       recompute,
     },
-    inference: { bytes: await inferenceBytes(device, model, judged), batch: judged },
+    inference: { bytes: await inferenceBytes(device, model, judged, half), batch: judged, half },
   };
 }
 
@@ -81,15 +81,19 @@ export async function memoryNeedOf(
  * Bytes of GPU buffers that judging batches of so many images takes at most, the model's own among them, for photographs of 1024 x 1024
  * pixels. It is done once where nothing happens.
  * @param device whose limits and features decide how it is done
+ * @param half whether in half precision (`DetectorOptions`)
  */
-export async function inferenceBytes(device: Device, { backbone: name, inputSize, grad }: MemoryModel, batch: number): Promise<number> {
+export async function inferenceBytes(device: Device, { backbone: name, inputSize, grad }: MemoryModel, batch: number, half = false): Promise<number> {
   const { device: idle, held } = device.rehearsal();
-  const backbone = await blankBackbone(idle, name, inputSize);
+  const dtype = half ? "f16" : "f32";
+  const backbone = await blankBackbone(idle, name, inputSize, dtype);
   const extractor = new FeatureExtractor(backbone, "stretch", () => blank(idle, [backbone.channels]));
   const joins = { floor: 0, weight: 1 };
   const hinges = { ...(grad.hingeWeight > 0 && { abnormal: joins }), ...(grad.residualWeight > 0 && { residual: joins }) };
   const config = { backbone: backbone.settings, inputSize, fit: "stretch", regions: false, grad, hinges, calibration: NOT_CALIBRATED } as const;
-  const detector = new Detector(extractor, blankModel(idle, grad, false), config);
+  const model = blankModel(idle, grad, false);
+  model.weights.settle(dtype);
+  const detector = new Detector(extractor, model, config);
   await detector.inspect(Array.from({ length: batch }, picture));
   return held.peakBytes;
 }
@@ -124,5 +128,5 @@ const blank = (device: Device, shape: readonly [number]): Tensor => fromArray(de
 const blankModel = (device: Device, grad: GradConfig, recompute: boolean): Grad =>
   new Grad(Weights.blank(device), grad, new RandomStream(0, 0), recompute);
 
-const blankBackbone = (device: Device, name: BackboneName, inputSize: number): Promise<Backbone> =>
-  createBackbone(device, name, { inputSize, checkpoint: name === "embedded" ? null : blankCheckpoint(planOf(name)) });
+const blankBackbone = (device: Device, name: BackboneName, inputSize: number, dtype: FloatDType = "f32"): Promise<Backbone> =>
+  createBackbone(device, name, { inputSize, dtype, checkpoint: name === "embedded" ? null : blankCheckpoint(planOf(name)) });

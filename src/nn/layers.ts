@@ -1,5 +1,6 @@
 import { activation, type ActivationName } from "../ops/activation.ts";
 import { batchNorm, batchNormInference, foldBatchNorm } from "../ops/batch_norm.ts";
+import { cast } from "../ops/cast.ts";
 import { conv2d, depthwiseConv2d, type Epilogue } from "../ops/conv2d.ts";
 import { add } from "../ops/elementwise.ts";
 import { pointwiseConv2d } from "../ops/matmul.ts";
@@ -23,6 +24,8 @@ export interface Layer {
 interface Convolution {
   readonly kind: "convolution";
   readonly filters: Tensor;
+  /** Whether a norm is folded in, where weights are settled, so that the filters are not used by themselves. */
+  isFolded: boolean;
   readonly apply: (input: Tensor, filters: Tensor, epilogue?: Epilogue) => Tensor;
 }
 
@@ -63,7 +66,7 @@ export function pointwise(
   deviation = INITIAL_DEVIATION,
 ): Layer {
   const weight = weights.normal(`${prefix}.weight`, [inputs, outputs], deviation, random);
-  if (!bias) return convolution(weight, pointwiseConv2d);
+  if (!bias) return convolution(weights, weight, pointwiseConv2d);
   const offsets = weights.filled(`${prefix}.bias`, [outputs], () => 0);
   return (input) => pointwiseConv2d(input, weight, { bias: offsets });
 }
@@ -71,18 +74,30 @@ export function pointwise(
 /** A 3x3 convolution that keeps the extent, without bias; weights N(0, 0.01^2). */
 export function conv3x3({ weights, prefix, random }: LayerContext, inputs: number, outputs: number): Layer {
   const filters = weights.normal(`${prefix}.weight`, [3, 3, inputs, outputs], INITIAL_DEVIATION, random);
-  return convolution(filters, (input, filters, epilogue) => conv2d(input, filters, { padding: 1, ...epilogue }));
+  return convolution(weights, filters, (input, filters, epilogue) => conv2d(input, filters, { padding: 1, ...epilogue }));
 }
 
 /** A depthwise 3x3 convolution that keeps the extent, without bias; weights N(0, 0.01^2). */
 export function depthwise3x3({ weights, prefix, random }: LayerContext, channels: number): Layer {
   const filters = weights.normal(`${prefix}.weight`, [3, 3, channels], INITIAL_DEVIATION, random);
-  return convolution(filters, (input, filters, epilogue) => depthwiseConv2d(input, filters, { padding: 1, ...epilogue }));
+  return convolution(weights, filters, (input, filters, epilogue) => depthwiseConv2d(input, filters, { padding: 1, ...epilogue }));
 }
 
-function convolution(filters: Tensor, apply: Convolution["apply"]): Layer {
-  return Object.assign((input: Tensor) => apply(input, filters), { part: { kind: "convolution", filters, apply } as const });
+function convolution(weights: Weights, filters: Tensor, apply: Convolution["apply"]): Layer {
+  const part: Convolution = { kind: "convolution", filters, apply, isFolded: false };
+  const stored = asSettledIn(weights, filters, () => !part.isFolded);
+  return Object.assign((input: Tensor) => apply(input, stored()), { part });
 }
+
+/** A weight in what the weights were settled in, if it `isUsed`. */
+function asSettledIn(weights: Weights, weight: Tensor, isUsed = () => true): () => Tensor {
+  const half = weights.derived<{ readonly weight?: Tensor }>([weight], (dtype) => (dtype === "f16" && isUsed() ? { weight: cast(weight, dtype) } : {}));
+  return () => half()?.weight ?? weight;
+}
+
+/** A layer of f32, of which everything in between is of what the weights were settled in. */
+export const asSettled = ({ weights }: LayerContext, layer: Layer): Layer => (input, mode) =>
+  mode === "inference" && weights.settled === "f16" ? cast(layer(cast(input, "f16"), mode), "f32") : layer(input, mode);
 
 /** Batch norm with weight 1, bias 0, eps 1e-5, momentum 0.1. */
 export function norm({ weights, prefix }: LayerContext, channels: number): Layer {
@@ -93,7 +108,7 @@ export function norm({ weights, prefix }: LayerContext, channels: number): Layer
       const normed = batchNormInference(input, affine, running);
       return then ? activation(normed, then) : normed;
     }
-    if (weights.isSettled) throw new Error(`${prefix}: the weights were settled; they cannot be trained any more`);
+    if (weights.settled) throw new Error(`${prefix}: the weights were settled; they cannot be trained any more`);
     return batchNorm(input, affine, running, { activation: then, ...(mode === "again" && { momentum: 0 }) });
   };
   const part: Norm = { kind: "norm", weights, affine, running, apply };
@@ -107,11 +122,10 @@ export const activate = (name: ActivationName): Layer =>
 /** Squeeze and excitation: each channel scaled by a gate that sees the mean over H, W. Layers without bias, reduction to 1/4. */
 export function squeezeExcitation({ weights, prefix, random }: LayerContext, channels: number): Layer {
   const squeezed = Math.max(1, Math.floor(channels / 4));
-  const layer = (name: string, inputs: number, outputs: number) => ({
-    weight: weights.normal(`${prefix}.${name}.weight`, [inputs, outputs], INITIAL_DEVIATION, random),
-  });
+  const layer = (name: string, inputs: number, outputs: number) =>
+    asSettledIn(weights, weights.normal(`${prefix}.${name}.weight`, [inputs, outputs], INITIAL_DEVIATION, random));
   const [reduce, expand] = [layer("reduce", channels, squeezed), layer("expand", squeezed, channels)];
-  return (input) => squeezeOp(input, reduce, expand, { gate: "hsigmoid" });
+  return (input) => squeezeOp(input, { weight: reduce() }, { weight: expand() }, { gate: "hsigmoid" });
 }
 
 /**
@@ -137,8 +151,14 @@ export function sequence(...layers: readonly Layer[]): Layer {
   return (input, mode) => steps.reduce((x, step) => step(x, mode), input);
 }
 
-function folded({ filters, apply }: Convolution, norm: Norm, then: ActivationName | null): Layer {
-  const derived = norm.weights.derived(() => foldBatchNorm(filters, null, norm.affine, norm.running));
+function folded(convolution: Convolution, norm: Norm, then: ActivationName | null): Layer {
+  const { filters, apply } = convolution;
+  convolution.isFolded = true;
+  const derived = norm.weights.derived([filters], (dtype) => {
+    using scope = filters.device.scope();
+    const whole = foldBatchNorm(filters, null, norm.affine, norm.running);
+    return { filters: scope.keep(cast(whole.filters, dtype)), bias: scope.keep(cast(whole.bias, dtype)) };
+  });
   return (input, mode) => {
     const fold = mode === "inference" ? derived() : null;
     return fold ? apply(input, fold.filters, { bias: fold.bias, activation: then }) : norm.apply(apply(input, filters), mode, then);

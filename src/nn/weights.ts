@@ -1,6 +1,6 @@
 import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
-import { countOf, fromArray, release, requireGrad, sameShape, type Shape, type Tensor } from "../tensor/tensor.ts";
+import { countOf, fromArray, release, requireGrad, sameShape, type FloatDType, type Shape, type Tensor } from "../tensor/tensor.ts";
 import type { RandomStream } from "../tensor/random.ts";
 
 /** Values of a model's tensors by name, as read from a file. */
@@ -23,8 +23,8 @@ export class Weights {
   /** Moved by other means: running statistics. */
   readonly states = new Map<string, Tensor>();
   readonly #valuesOf: (name: string, shape: Shape, draw: () => Float32Array) => Float32Array;
-  readonly #derived: (() => readonly Tensor[])[] = [];
-  #kept: readonly Tensor[] | null = null; // what was derived, once nothing changes any more
+  readonly #derived: { readonly make: (dtype: FloatDType) => readonly Tensor[]; readonly parameters: readonly Tensor[] }[] = [];
+  #settled: { readonly dtype: FloatDType; readonly derived: readonly Tensor[] } | null = null;
 
   private constructor(device: Device, valuesOf: (name: string, shape: Shape, draw: () => Float32Array) => Float32Array) {
     this.device = device;
@@ -74,23 +74,41 @@ export class Weights {
   }
 
   /**
-   * Tensors that depend on the weights alone, such as convolutions with a norm folded in: null as long as those may change.
-   * @param make called once, by `settle`
+   * Tensors that depend on parameters alone, such as convolutions with a norm folded in: null as long as those may change.
+   * @param make called once, by `settle`, with what it was told
    */
-  derived<T extends Readonly<Record<string, Tensor>>>(make: () => T): () => T | null {
+  derived<T extends Readonly<Record<string, Tensor>>>(parameters: readonly Tensor[], make: (dtype: FloatDType) => T): () => T | null {
     let made: T | null = null;
-    this.#derived.push(() => Object.values((made = make())));
+    this.#derived.push({ make: (dtype) => Object.values((made = make(dtype))), parameters });
     return () => made;
   }
 
-  /** Says that nothing changes the weights any more. What is derived from them is computed now and kept. */
-  settle(): void {
-    this.#kept ??= this.#derived.flatMap((make) => make());
+  /**
+   * Says that nothing changes the weights any more. What is derived from them is computed now and kept. Later calls do nothing.
+   * @param dtype of what is derived. f16 takes its parameters' place: they are given back, and no file can be made of these weights
+   */
+  settle(dtype: FloatDType = "f32"): void {
+    if (this.#settled) return;
+    const derived: Tensor[] = [];
+    const left = new Map<Tensor, number>(); // what is still to be derived from each
+    for (const { parameters } of this.#derived) for (const tensor of parameters) left.set(tensor, (left.get(tensor) ?? 0) + 1);
+    for (const { make, parameters } of this.#derived) {
+      derived.push(...make(dtype));
+      for (const tensor of parameters) left.set(tensor, left.get(tensor)! - 1);
+      if (dtype === "f16") parameters.filter((tensor) => left.get(tensor) === 0).forEach((tensor) => this.#giveBack(tensor));
+      this.device.trim(); // at once, or more would be held than what is kept
+    }
+    this.#settled = { dtype, derived };
   }
 
-  /** Whether nothing changes the weights any more. */
-  get isSettled(): boolean {
-    return this.#kept !== null;
+  #giveBack(parameter: Tensor): void {
+    for (const [name, tensor] of this.parameters) if (tensor === parameter) this.parameters.delete(name);
+    release(parameter);
+  }
+
+  /** What the weights were settled in; null as long as something may change them. */
+  get settled(): FloatDType | null {
+    return this.#settled?.dtype ?? null;
   }
 
   /** All tensors by name: what a model file holds. */
@@ -100,7 +118,7 @@ export class Weights {
 
   /** Gives all storage back. */
   release(): void {
-    for (const tensor of [...this.all().values(), ...(this.#kept ?? [])]) release(tensor);
+    for (const tensor of [...this.all().values(), ...(this.#settled?.derived ?? [])]) release(tensor);
   }
 
   #parameter(name: string, shape: Shape, draw: () => Float32Array): Tensor {

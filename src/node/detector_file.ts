@@ -2,7 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { BackboneSettings } from "../models/backbone.ts";
 import { decodeDetector, encodeDetector, withMetrics } from "../models/detector_file.ts";
-import type { Detector } from "../models/detector.ts";
+import type { Detector, DetectorOptions } from "../models/detector.ts";
 import type { Checkpoint } from "../models/efficientnet/checkpoint.ts";
 import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
@@ -28,11 +28,11 @@ export async function saveDetector(detector: Detector, run: string, weightsPath:
 /**
  * Reads a detector from a run's folder, or from a model file itself.
  * @param weightsPath a file of its backbone's weights; by default where they were when the run was made, or the hub's cache
- * @throws InputError if there is none, or its backbone's weights are not found
+ * @throws InputError if there is none, or its backbone's weights are not found; OptionError for half precision where the device lacks it
  */
-export async function loadDetector(device: Device, run: string, weightsPath: string | null = null): Promise<Detector> {
+export async function loadDetector(device: Device, run: string, weightsPath: string | null = null, options: DetectorOptions = {}): Promise<Detector> {
   const path = await modelPath(run);
-  return decodeDetector(device, await readBytes(path), path, (backbone) => checkpointOf(backbone, run, path, weightsPath));
+  return decodeDetector(device, await readBytes(path), path, (backbone) => checkpointOf(backbone, run, path, weightsPath), options);
 }
 
 /**

@@ -20,10 +20,11 @@ const INPUT = { layout: "NHWC", dtype: "uint8", resize: "PIL's BILINEAR: antiali
  * A detector of `fit` "letterbox" takes RGBA, `[N, size, size, 4]`, and transparent bars.
  * Batch norms are folded, weights are f32. Metadata: `format`, `version`, `preprocessing`, `backbone`, `grad`, `calibration`.
  *
- * @throws OptionError for a model with more weights than a protobuf file holds
+ * @throws OptionError for a model with more weights than a protobuf file holds, or a detector in half precision
  * @see https://onnx.ai/onnx/operators/
  */
 export async function encodeOnnx(detector: Detector): Promise<Uint8Array> {
+  if (detector.half) refuse("a detector in half precision; load it in full");
   const { input, judgement, listing } = await listingOf(detector);
   const to = new Conversion(listing, OPERATIONS);
   to.name(input, { name: normalised(detector, to), order: "channels first" });

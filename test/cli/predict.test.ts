@@ -7,6 +7,7 @@ import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { parseCsv } from "../../src/data/layouts/csv.ts";
 import { writeSyntheticSet } from "../../src/node/synthetic.ts";
+import { device } from "../device.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { bigrid, ENOUGH, PROGRAM, SHORT, type Outcome } from "./program.ts";
 
@@ -182,6 +183,17 @@ describe("regions", () => {
   });
 });
 
+test.skipIf(!device.gpu.features.has("shader-f16"))("in half precision scores are within a hundredth; eval takes the flag too", async () => {
+  await predict([TESTS, "--jsonl", at("full.jsonl")]);
+  await predict([TESTS, "--jsonl", at("half.jsonl"), "--half"]);
+  const [full, half] = [linesOf(await text("full.jsonl")), linesOf(await text("half.jsonl"))];
+  expect(half.map(({ image }) => image)).toEqual(full.map(({ image }) => image));
+  expect(half.map(({ score }) => score)).not.toEqual(full.map(({ score }) => score));
+  half.forEach(({ score }, i) => expect(Math.abs(score / full[i]!.score - 1)).toBeLessThan(1e-2));
+  const evaluated = await bigrid(["eval", RUN, at("set", "weave"), "--half", "--json", "--no-report", "--resamples", "0"]);
+  expect(evaluated.code).toBe(0);
+});
+
 describe("shards", () => {
   const shard = (i: number, ...words: string[]) => predict([TESTS, "--shard", `${i}/3`, "--out", at("shards"), "--coco", at(`s${i}.json`), ...words]);
   const merge = (...words: string[]) => bigrid(["merge", ...words, "--csv", at("all.csv"), "--jsonl", at("all.jsonl"), "--coco", at("all.json")]);
@@ -256,9 +268,10 @@ describe("what goes wrong", () => {
     await copyFile(sources[0]!, at("mend", "4.png"));
     expect((await predict(words)).stderr).toContain("holds a prediction that was ended after 4 images: --resume goes on with it; remove it to begin anew");
     const journal = at("mend.csv.journal");
-    const refusals: readonly (readonly [string[], string])[] = [
+    const refusals: readonly (readonly [readonly string[], string])[] = [
       [["--pixel-threshold", "2"], "with the threshold for pixels "],
       [["--min-area", "5"], "with --min-area left out, not 5: "],
+      ...(device.gpu.features.has("shader-f16") ? [[["--half"], "in full precision, not in half (--half): "] as const] : []),
       [["--roi", "0,0,9,9"], "with another --roi: none, not 0,0,9,9: "],
       [["--masks", at("mend-masks")], "with pictures of the kinds none, not mask: "],
       [[sources[0]!], "with 6 images, not with these 7: "],

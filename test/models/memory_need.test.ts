@@ -49,6 +49,14 @@ test.each([1, 3])("batches of %i: the memory that judging takes is predicted", a
   own.destroy();
 });
 
+test.skipIf(!device.gpu.features.has("shader-f16"))("the memory that judging in half precision takes is predicted", async () => {
+  const { own, peak } = await countedDevice();
+  const detector = await madeUpDetector(own, 96, { decoder: "tiny" }, null, "stretch", { half: true });
+  await detector.inspect([picture]);
+  expectCovered(await inferenceBytes(own, embedded(96), 1, true), peak());
+  own.destroy();
+});
+
 test.each([true, false])("the memory that training takes is predicted, blocks computed twice: %s", async (recompute) => {
   const { own, peak } = await countedDevice();
   async function* good(): AsyncGenerator<TrainingImage> {
@@ -61,11 +69,14 @@ test.each([true, false])("the memory that training takes is predicted, blocks co
   own.destroy();
 });
 
-test("EfficientNet-B6 with the mobile decoder trains 16 images a step within 2 GiB, and judges one within 400 MiB", async () => {
+test("EfficientNet-B6 with the mobile decoder trains 16 images a step within 2 GiB, and judges one within 400 MiB, 250 in half precision", async () => {
   const model = await memoryModelOf(device, { backbone: "efficientnet-b6", decoder: "mobile" });
   const { training, inference } = await memoryNeedOf(device, model, {});
   expect(training).toMatchObject({ batch: 16, recompute: true });
   expect(training.bytes).toBeLessThanOrEqual(2048 * MEBIBYTE);
   expect(inference).toMatchObject({ batch: 1 });
   expect(inference.bytes).toBeLessThanOrEqual(400 * MEBIBYTE);
+  const { inference: half } = await memoryNeedOf(device, model, { half: true });
+  expect(half).toMatchObject({ batch: 1, half: true });
+  expect(half.bytes).toBeLessThanOrEqual(250 * MEBIBYTE);
 });

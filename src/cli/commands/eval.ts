@@ -10,7 +10,7 @@ import { TrainingFiles } from "../../node/training_files.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { addFormatFlag, DATASET_HELP, openDataset } from "../dataset.ts";
 import { evaluateRun, metricsReport } from "../evaluate_run.ts";
-import { WEIGHTS_HELP } from "../options.ts";
+import { HALF_HELP, WEIGHTS_HELP } from "../options.ts";
 import { metricsTable, print, printLines } from "../output.ts";
 import { addRegionFlags, Region, regionWords, remarkOnRegion, type RegionFlags } from "../region.ts";
 import { runReport } from "../run_report.ts";
@@ -25,6 +25,7 @@ interface EvalFlags extends RegionFlags {
   readonly metrics: PixelMethod;
   readonly resamples: number;
   readonly weights?: string;
+  readonly half?: boolean;
   readonly format?: FormatName;
   readonly strict?: boolean;
 }
@@ -50,17 +51,18 @@ export function addEval(program: Command): void {
     .option("--save", "write the metrics into the model file too")
     .addOption(new Option("--metrics <method>", METRICS_HELP).choices(PIXEL_METHODS).default("auto"))
     .option("--resamples <n>", "of the test images, for the intervals (0: none)", wholeNumber(0), 1000)
-    .option("--weights <file>", WEIGHTS_HELP);
+    .option("--weights <file>", WEIGHTS_HELP)
+    .option("--half", HALF_HELP);
   addRegionFlags(addFormatFlag(command))
     .option("--strict", "end at the first image that cannot be read, instead of skipping it")
-    .action(async (run: string, root: string, { json, save, report, metrics: method, resamples, weights, format, strict = false, roi, ignore }: EvalFlags) => {
+    .action(async (run: string, root: string, { json, save, report, metrics: method, resamples, weights, half = false, format, strict = false, roi, ignore }: EvalFlags) => {
       const region = await Region.read({ roi, ignore });
       const model = await modelPath(run);
       const reportPath = report === false ? null : typeof report === "string" ? report : join(dirname(model), "report.html");
       if (reportPath !== null) await ensureWritableFile(reportPath);
       const dataset = await openDataset(root, format, strict);
       const device = await openDevice();
-      const detector = await loadDetector(device, run, weights);
+      const detector = await loadDetector(device, run, weights, { half });
       remarkOnRegion(run, detector.config.regions, region);
       const evaluated = await evaluateRun(detector, root, dataset, { strict, method, resamples, region });
       const measured = metricsReport(evaluated);

@@ -19,6 +19,7 @@ interface InfoFlags {
   readonly size?: number;
   readonly batch?: number;
   readonly recompute?: boolean;
+  readonly half?: boolean;
 }
 
 const BENEFITS: Readonly<Record<string, string>> = {
@@ -39,6 +40,7 @@ export function addInfo(program: Command): void {
     .option("--batch <n>", "images a step, and images judged at a time (default: as train's, and 1)", wholeNumber(1))
     .option("--recompute", "with train's --recompute")
     .option("--no-recompute", "with train's --no-recompute")
+    .option("--half", "with predict's --half")
     .option("--json", "one JSON object instead of text")
     .action(async ({ json, ...flags }: InfoFlags) => {
       const report = await describeAdapter();
@@ -58,8 +60,8 @@ export function addInfo(program: Command): void {
 }
 
 /** What the model that the flags name needs; null where they name none. */
-async function memoryOf({ model, backbone, decoder, size, batch, recompute }: Omit<InfoFlags, "json">): Promise<MemoryNeed | null> {
-  if (Object.values({ model, backbone, decoder, size, batch, recompute }).every((flag) => flag === undefined)) return null;
+async function memoryOf({ model, backbone, decoder, size, batch, recompute, half }: Omit<InfoFlags, "json">): Promise<MemoryNeed | null> {
+  if (Object.values({ model, backbone, decoder, size, batch, recompute, half }).every((flag) => flag === undefined)) return null;
   if (model !== undefined && (backbone ?? decoder ?? size) !== undefined) {
     throw new OptionError("--model says what backbone, decoder and size there are: leave out --backbone, --decoder and --size");
   }
@@ -69,7 +71,7 @@ async function memoryOf({ model, backbone, decoder, size, batch, recompute }: Om
   const kind = config
     ? { backbone: config.backbone.name, inputSize: config.inputSize, grad: config.grad }
     : await memoryModelOf(device, { backbone, decoder, size });
-  return memoryNeedOf(device, kind, { batch, recompute });
+  return memoryNeedOf(device, kind, { batch, recompute, half });
 }
 
 const MEBIBYTE = 2 ** 20;
@@ -79,5 +81,5 @@ function printMemory({ backbone, decoder, training, inference }: MemoryNeed): vo
   const how = training.recompute ? "blocks computed twice" : "all activations kept";
   const features = `each image's features ${(training.featureBytes / MEGABYTE).toFixed(2)} MB more`;
   print(`needs     ${mebibytes(training.bytes)} to train ${decoder} on ${backbone}, ${training.batch} images a step, ${how}; ${features}`);
-  print(`needs     ${mebibytes(inference.bytes)} to judge, ${inference.batch} ${inference.batch === 1 ? "image" : "images"} at a time`);
+  print(`needs     ${mebibytes(inference.bytes)} to judge, ${inference.batch} ${inference.batch === 1 ? "image" : "images"} at a time${inference.half ? ", in half precision" : ""}`);
 }

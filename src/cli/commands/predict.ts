@@ -34,7 +34,7 @@ export function addPredict(program: Command): void {
     const images = flags.watch === undefined ? await imagesOf(words, flags, outputs) : null;
     if (flags.watch !== undefined) await listFolder(flags.watch);
     const region = await Region.read(flags);
-    const open = async (): Promise<Detector> => loadDetector(await openDevice(), run, flags.weights);
+    const open = async (): Promise<Detector> => loadDetector(await openDevice(), run, flags.weights, { half: flags.half ?? false });
     const detector = await open();
     remarkOnRegion(run, detector.config.regions, region);
     const kept = new KeptDetector(detector, open, flags.batch, flags.autoBatch ?? false);
@@ -74,7 +74,7 @@ function judgeOptionsOf(detector: Detector, flags: PredictFlags, { pictures }: O
 
 async function settingsOf(
   model: string,
-  { class: className, roi, ignore, watch }: PredictFlags,
+  { class: className, roi, ignore, watch, half = false }: PredictFlags,
   options: JudgeOptions,
   images: readonly string[] | null,
 ): Promise<Settings> {
@@ -82,6 +82,7 @@ async function settingsOf(
   const isRectangle = roi !== undefined && Region.isRectangle(roi);
   return {
     model: sha256(await readBytes(model)),
+    half,
     class: className ?? null,
     threshold,
     pixelThreshold,

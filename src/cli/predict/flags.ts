@@ -1,7 +1,7 @@
 import { InvalidArgumentError, type Command } from "commander";
 import { OptionError } from "../../runtime/errors.ts";
 import { fractionOf, positiveNumber, wholeNumber } from "../numbers.ts";
-import { WEIGHTS_HELP } from "../options.ts";
+import { HALF_HELP, WEIGHTS_HELP } from "../options.ts";
 import { addRegionFlags, type RegionFlags } from "../region.ts";
 import type { OutputFlags, Shard } from "./outputs.ts";
 
@@ -14,6 +14,7 @@ export interface PredictFlags extends OutputFlags, RegionFlags {
   readonly pixelThreshold?: number;
   readonly class?: string;
   readonly weights?: string;
+  readonly half?: boolean;
   readonly batch: number;
   readonly autoBatch?: boolean;
   readonly shard?: Shard;
@@ -46,6 +47,7 @@ export function addPredictFlags(command: Command): Command {
     .option("--pixel-threshold <value>", "of the map, above it a pixel is defective (default: as --threshold has it)", positiveNumber())
     .option("--class <name>", "which of the trained classes the images are of: its own thresholds apply, instead of the highest of all")
     .option("--weights <file>", WEIGHTS_HELP)
+    .option("--half", HALF_HELP)
     .option("--batch <n>", "images that the GPU is given at a time", wholeNumber(1), 8)
     .option("--auto-batch", "where the GPU has no memory for a batch, go on with half of it, instead of ending")
     .option("--shard <i/n>", "judge the i-th of n parts of the images; \"bigrid merge\" joins them", shardOf)

@@ -10,6 +10,7 @@ import { isResult, type Result } from "./results.ts";
 export interface Settings {
   /** The model file's SHA-256. */
   readonly model: string;
+  readonly half: boolean;
   readonly class: string | null;
   readonly threshold: number;
   readonly pixelThreshold: number;
@@ -193,6 +194,8 @@ function differenceOf(key: keyof Header, own: Header, found: Header): string {
     case "roi":
     case "ignore":
       return `with another ${{ model: "model", roi: "--roi", ignore: "--ignore" }[key]}: ${hash(found[key])}, not ${hash(own[key])}`;
+    case "half":
+      return `in ${found.half ? "half" : "full"} precision, not in ${own.half ? "half" : "full"} (--half)`;
     case "pictures":
       return `with pictures of the kinds ${String(found.pictures) || "none"}, not ${String(own.pictures) || "none"}`;
     case "shard": {

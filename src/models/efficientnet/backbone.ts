@@ -1,8 +1,9 @@
+import { cast } from "../../ops/cast.ts";
 import { concat } from "../../ops/shape.ts";
 import { resize } from "../../ops/resize.ts";
 import type { Device } from "../../runtime/device.ts";
 import { OptionError } from "../../runtime/errors.ts";
-import type { Tensor } from "../../tensor/tensor.ts";
+import type { FloatDType, Tensor } from "../../tensor/tensor.ts";
 import type { Backbone } from "../backbone.ts";
 import { planOf, type EfficientNetName } from "./architecture.ts";
 import type { Checkpoint } from "./checkpoint.ts";
@@ -20,18 +21,18 @@ export async function efficientNetBackbone(
   name: EfficientNetName,
   inputSize: number,
   checkpoint: Checkpoint,
-  padding: NetworkPadding,
+  { padding, dtype }: { readonly padding: NetworkPadding; readonly dtype: FloatDType },
 ): Promise<Backbone> {
   if (!(Number.isInteger(inputSize / (2 * STRIDE)) && inputSize >= 8 * STRIDE)) {
     throw new OptionError(`${name} takes images of a side that is a multiple of ${2 * STRIDE} and at least ${8 * STRIDE}, got ${inputSize}`);
   }
-  const network = await EfficientNet.load(device, name, checkpoint, { layers: LAYERS, padding });
+  const network = await EfficientNet.load(device, name, checkpoint, { layers: LAYERS, padding, dtype });
   const { blocks, layerEnds } = planOf(name);
   const cells = inputSize / STRIDE;
   const extract = (images: Tensor): Tensor => {
     using scope = device.scope();
     const [fine, coarse] = network.features(images) as [Tensor, Tensor];
-    return scope.keep(concat([fine, resize(coarse, [cells, cells], { alignCorners: true })]));
+    return scope.keep(cast(concat([fine, resize(coarse, [cells, cells], { alignCorners: true })]), "f32"));
   };
   return {
     settings: { name, padding, weights: checkpoint.sha256 },

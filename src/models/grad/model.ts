@@ -1,4 +1,4 @@
-import { activate, pointwise, sequence, within, type Layer, type LayerContext, type Mode } from "../../nn/layers.ts";
+import { activate, asSettled, pointwise, sequence, within, type Layer, type LayerContext, type Mode } from "../../nn/layers.ts";
 import type { Weights } from "../../nn/weights.ts";
 import { activation } from "../../ops/activation.ts";
 import { standardize } from "../../ops/batch_norm.ts";
@@ -173,7 +173,7 @@ function branch(context: LayerContext, heads: Heads, { height, width, channels, 
     heads,
     localGrid: grid("localGrid", localGrid, channels),
     globalGrid: grid("globalGrid", globalGrid, height * width * channels),
-    decode: decoder(within(context, "decoder"), name, blocks, channels),
+    decode: asSettled(context, decoder(within(context, "decoder"), name, blocks, channels)),
   };
 }
 

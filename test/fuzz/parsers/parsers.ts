@@ -68,7 +68,7 @@ async function told(results: Parameters<typeof cocoOf>[0]): Promise<void> {
   }
 }
 
-const SETTINGS = { model: "m", class: null, threshold: 1, pixelThreshold: 1, minArea: null, roi: null, ignore: null, pictures: [], list: { images: 2, sha256: "s" }, watch: null };
+const SETTINGS = { model: "m", half: false, class: null, threshold: 1, pixelThreshold: 1, minArea: null, roi: null, ignore: null, pictures: [], list: { images: 2, sha256: "s" }, watch: null };
 const OUTPUTS: Outputs = { csv: at("t.csv"), jsonl: at("t.jsonl"), coco: at("t.json"), pictures: new Map(), journal: at("t.journal") };
 
 function flagsOf<T extends object>(words: readonly string[], add: (command: Command) => Command): { readonly flags: T; readonly names: readonly string[] } {
