@@ -54,23 +54,39 @@ fn edge(at: i32) -> i32 {
   return clamp(at, 0, params.extent - 1);
 }
 
-// One invocation per output pack, which nobody else writes; it adds the window's elements in order.
+// The element that stands for position `at` of a line, whose element 0 is at index `line`.
+fn element(line: u32, at: i32) -> accum {
+  let value = accum(input[line + u32(edge(at)) * params.packs]);
+  if (BORDER == ZEROS) { return select(accum(), value, at >= 0 && at < params.extent); }
+  return value;
+}
+
+// One invocation per pack of four outputs along the axis, which share each weight and, but for three, their elements. Each adds its
+// window's in order.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = flat_index(id, groups);
   let extent = u32(params.extent);
-  if (i >= params.outer * extent * params.packs) { return; }
-  let at = i32(i / params.packs % extent);
-  let line = i - u32(at) * params.packs;
-  var first = at - params.radius;
-  var last = at + params.radius;
-  if (BORDER == ZEROS) {
-    first = max(first, 0);
-    last = min(last, params.extent - 1);
+  let fours = (extent + 3u) / 4u;
+  if (i >= params.outer * fours * params.packs) { return; }
+  let at = i32(i / params.packs % fours * 4u);
+  let line = i / params.packs / fours * extent * params.packs + i % params.packs;
+  var sums: array<accum, 4>;
+  var v0 = element(line, at - params.radius);
+  var v1 = element(line, at - params.radius + 1);
+  var v2 = element(line, at - params.radius + 2);
+  for (var d = -params.radius; d <= params.radius; d++) {
+    let v3 = element(line, at + d + 3);
+    let w = weight(d);
+    sums[0] += w * v0;
+    sums[1] += w * v1;
+    sums[2] += w * v2;
+    sums[3] += w * v3;
+    v0 = v1;
+    v1 = v2;
+    v2 = v3;
   }
-  var sum = accum();
-  for (var j = first; j <= last; j++) { sum += weight(j - at) * accum(input[line + u32(edge(j)) * params.packs]); }
-  output[i] = pack(sum);
+  for (var k = 0; k < min(4, params.extent - at); k++) { output[line + u32(at + k) * params.packs] = pack(sums[k]); }
 }
 
 // Gradient at a position, inside or outside: what all outputs that looked there send back. `line` is the index of element 0.

@@ -42,7 +42,9 @@ export function depthwiseBackwardFilters(input: Tensor, filters: Tensor, gradOut
   const params = paramsOf({ input, filters, gradOutput }, options);
   const [r, s, channels] = filters.shape as [number, number, number];
   const partial = empty(input.device, [params.slices, r, s, channels]);
-  run("backward_filters", { input, grad_output: gradOutput, grad_filters: partial }, params, input, params.slices * r * s);
+  const tensors = { input, grad_output: gradOutput, grad_filters: partial };
+  if (inFours(params)) run("backward_filters_four", tensors, params, input, params.slices * r * Math.ceil(s / 4));
+  else run("backward_filters", tensors, params, input, params.slices * r * s);
   const sum = reduceMiddle(partial, { groups: 1, extent: params.slices, channels: r * s * channels }, filters.shape, "sum");
   release(partial);
   return settleAs(sum, filters.dtype);
@@ -70,7 +72,7 @@ function paramsOf(tensors: Operands, options: ConvolutionOptions) {
 
 type Params = ReturnType<typeof paramsOf>;
 
-/** Whether `forward_four` can do it. */
+/** Whether the entry points can do it that do four at a time. */
 const inFours = ({ stride_w, dilation_w }: Params): boolean => stride_w === 1 && dilation_w === 1;
 
 const foursOf = ({ batch, out_height, out_width }: Params): number => batch * out_height * Math.ceil(out_width / 4);
@@ -85,6 +87,6 @@ function run(
 ): void {
   const invocations = positions * params.packs;
   const operations = 2 * params.batch * params.out_height * params.out_width * params.filter_h * params.filter_w * shape[3]!;
-  const parts = entryPoint === "backward_filters" ? {} : { parts: { param: "batch", tensors: ["input", "output", "grad_output", "grad_input"] } };
+  const parts = entryPoint.startsWith("backward_filters") ? {} : { parts: { param: "batch", tensors: ["input", "output", "grad_output", "grad_input"] } };
   launch({ module, entryPoint, element: elementOf(dtype, shape[3]!), constants, tensors, params, size: { invocations }, work: { operations }, ...parts });
 }

@@ -25,7 +25,7 @@ export function gaussianBlurForward(input: Tensor, options: Required<GaussianBlu
   const settings = settingsOf({ input }, options);
   return alongBoth(input, (source, axis) => {
     const output = empty(source.device, source.shape, source.dtype);
-    run("forward", { input: source, output }, axis, settings);
+    run("forward", { input: source, output }, axis, settings, 4);
     return output;
   });
 }
@@ -66,13 +66,20 @@ function settingsOf(tensors: Operands, { size, sigma, border }: Required<Gaussia
   return { constants: { BORDER: choiceOf("gaussianBlur", "border", BORDERS, border) }, radius, sigma: width, share: 1 / total };
 }
 
-function run(entryPoint: string, tensors: Readonly<Record<string, Tensor>>, axis: number, settings: ReturnType<typeof settingsOf>): void {
+/** @param owned elements along the axis that an invocation owns */
+function run(
+  entryPoint: string,
+  tensors: Readonly<Record<string, Tensor>>,
+  axis: number,
+  settings: ReturnType<typeof settingsOf>,
+  owned = 1,
+): void {
   const [{ shape, dtype }] = Object.values(tensors) as [Tensor];
   const { outer, extent, inner } = axisOf(shape, axis);
   const { constants, ...window } = settings;
   const packs = inner / packOf(inner);
   const params = { outer, extent, packs, ...window };
   const parts = { param: "outer", tensors: Object.keys(tensors) };
-  const size = { invocations: outer * extent * packs };
+  const size = { invocations: outer * Math.ceil(extent / owned) * packs };
   launch({ module, entryPoint, element: elementOf(dtype, inner), constants, tensors, params, size, parts });
 }
