@@ -35,7 +35,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant("depthwise_conv2d", "padding left out of the gradient of the input", "reader(h, params.pad_top, r,", "reader(h, 0u, r,"),
   mutant("depthwise_conv2d", "filters are not turned for the gradient of the input", "return accum(filters[(params.filter_h * params.filter_w - 1u - at) * params.packs + c]);", "return accum(filters[at * params.packs + c]);"),
   mutant("depthwise_conv2d", "the third of four taps gets the second's gradient", "sums[2] += v2 * gradient;", "sums[2] += v1 * gradient;"),
-  mutant("depthwise_conv2d", "last slice of the filters' gradient is not computed", "if (i >= params.slices * params.filter_h", "if (i >= max(params.slices - 1u, 1u) * params.filter_h"),
+  mutant("depthwise_conv2d", "last slice of the filters' gradient is not computed", "if (i >= params.slices * params.filter_h * fours", "if (i >= max(params.slices - 1u, 1u) * params.filter_h * fours"),
   mutant("matmul", "bias in every slice", "if (params.bias == 1u && slice == 0u) { start = bias_four(n + c); }", "if (params.bias == 1u) { start = bias_four(n + c); }"),
   mutant("matmul", "rows past a tile's end, in the form for GPUs", "for (var r = 0u; r < min(ROWS, params.m - m); r++) { store_four(row + r, n, sums[r] + start); }", "for (var r = 0u; r < min(ROWS, params.m - m + 1u); r++) { store_four(row + r, n, sums[r] + start); }"),
   mutant("matmul", "transposed a is not turned back", "tile[i] = a_four(g * params.k + k + i, m, params.m); } }\n    return transpose(tile);", "tile[i] = a_four(g * params.k + k + i, m, params.m); } }\n    return tile;"),
