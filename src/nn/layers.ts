@@ -17,11 +17,11 @@ export type Mode = "training" | "again" | "inference";
 export interface Layer {
   (input: Tensor, mode: Mode): Tensor;
   /** What it is, where `sequence` may put it together with its neighbours. */
-  readonly part?: Convolution | Norm | Activated;
+  readonly part?: ConvolutionPart | NormPart | ActivationPart;
 }
 
 /** A convolution without bias. */
-interface Convolution {
+export interface ConvolutionPart {
   readonly kind: "convolution";
   readonly filters: Tensor;
   /** Whether a norm is folded in, where weights are settled, so that the filters are not used by themselves. */
@@ -29,7 +29,8 @@ interface Convolution {
   readonly apply: (input: Tensor, filters: Tensor, epilogue?: Epilogue) => Tensor;
 }
 
-interface Norm {
+/** Batch norm. */
+export interface NormPart {
   readonly kind: "norm";
   readonly weights: Weights;
   readonly affine: Tensor;
@@ -38,7 +39,8 @@ interface Norm {
   readonly apply: (input: Tensor, mode: Mode, then: ActivationName | null) => Tensor;
 }
 
-interface Activated {
+/** An activation function. */
+export interface ActivationPart {
   readonly kind: "activation";
   readonly name: ActivationName;
 }
@@ -83,8 +85,8 @@ export function depthwise3x3({ weights, prefix, random }: LayerContext, channels
   return convolution(weights, filters, (input, filters, epilogue) => depthwiseConv2d(input, filters, { padding: 1, ...epilogue }));
 }
 
-function convolution(weights: Weights, filters: Tensor, apply: Convolution["apply"]): Layer {
-  const part: Convolution = { kind: "convolution", filters, apply, isFolded: false };
+function convolution(weights: Weights, filters: Tensor, apply: ConvolutionPart["apply"]): Layer {
+  const part: ConvolutionPart = { kind: "convolution", filters, apply, isFolded: false };
   const stored = asSettledIn(weights, filters, () => !part.isFolded);
   return Object.assign((input: Tensor) => apply(input, stored()), { part });
 }
@@ -103,7 +105,7 @@ export const asSettled = ({ weights }: LayerContext, layer: Layer): Layer => (in
 export function norm({ weights, prefix }: LayerContext, channels: number): Layer {
   const affine = weights.filled(`${prefix}.affine`, [2, channels], (i) => (i < channels ? 1 : 0));
   const running = weights.state(`${prefix}.running`, [2, channels], (i) => (i < channels ? 0 : 1));
-  const apply: Norm["apply"] = (input, mode, then) => {
+  const apply: NormPart["apply"] = (input, mode, then) => {
     if (mode === "inference") {
       const normed = batchNormInference(input, affine, running);
       return then ? activation(normed, then) : normed;
@@ -111,7 +113,7 @@ export function norm({ weights, prefix }: LayerContext, channels: number): Layer
     if (weights.settled) throw new Error(`${prefix}: the weights were settled; they cannot be trained any more`);
     return batchNorm(input, affine, running, { activation: then, ...(mode === "again" && { momentum: 0 }) });
   };
-  const part: Norm = { kind: "norm", weights, affine, running, apply };
+  const part: NormPart = { kind: "norm", weights, affine, running, apply };
   return Object.assign((input: Tensor, mode: Mode) => apply(input, mode, null), { part });
 }
 
@@ -151,7 +153,7 @@ export function sequence(...layers: readonly Layer[]): Layer {
   return (input, mode) => steps.reduce((x, step) => step(x, mode), input);
 }
 
-function folded(convolution: Convolution, norm: Norm, then: ActivationName | null): Layer {
+function folded(convolution: ConvolutionPart, norm: NormPart, then: ActivationName | null): Layer {
   const { filters, apply } = convolution;
   convolution.isFolded = true;
   const derived = norm.weights.derived([filters], (dtype) => {
