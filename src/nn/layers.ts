@@ -26,6 +26,7 @@ export interface ConvolutionPart {
   readonly filters: Tensor;
   /** Whether a norm is folded in, where weights are settled, so that the filters are not used by themselves. */
   isFolded: boolean;
+  /** The convolution with any filters, a bias and an activation. */
   readonly apply: (input: Tensor, filters: Tensor, epilogue?: Epilogue) => Tensor;
 }
 
