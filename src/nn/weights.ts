@@ -95,8 +95,9 @@ export class Weights {
     for (const { make, parameters } of this.#derived) {
       derived.push(...make(dtype));
       for (const tensor of parameters) left.set(tensor, left.get(tensor)! - 1);
-      if (dtype === "f16") parameters.filter((tensor) => left.get(tensor) === 0).forEach((tensor) => this.#giveBack(tensor));
-      this.device.trim(); // at once, or more would be held than what is kept
+      if (dtype === "f32") continue;
+      parameters.filter((tensor) => left.get(tensor) === 0).forEach((tensor) => this.#giveBack(tensor));
+      this.device.trim(); // at once, or more would be held than in full
     }
     this.#settled = { dtype, derived };
   }
