@@ -8,7 +8,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 const SUBGROUP = "  @builtin(subgroup_id) subgroup: u32,\n) {\n";
 
 /** Of subgroups: neighbours, here. */
-type Lanes = 64 | 128;
+export type Lanes = 64 | 128;
 
 /**
  * Of a matrix of 16 x 16 a lane holds every `lanes`-th element. The sum's length depends on a param, so that no compiler unrolls it: on
