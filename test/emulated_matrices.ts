@@ -1,6 +1,6 @@
 import module from "../shaders/subgroup_product.wgsl";
 import type { WgslModule } from "../src/runtime/wgsl.ts";
-import { withoutMatrices } from "../tools/vite_wgsl.mjs";
+import { withoutMatrices } from "../tools/without_matrices.mjs";
 import { device } from "./device.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
