@@ -8,10 +8,10 @@ import "../device.ts"; // its globals
 describe("Tint, on an adapter that only compiles,", async () => {
   const gpu = create(["backend=null", "enable-dawn-features=allow_unsafe_apis"]);
   (globalThis as { nullGpu?: unknown }).nullGpu = gpu; // collected, it would take the process along
-  const adapter = await gpu.requestAdapter();
+  const adapter = (await gpu.requestAdapter())!;
   const requiredFeatures = ["shader-f16", "chromium-experimental-subgroup-matrix"] as GPUFeatureName[];
   const compiler = await adapter.requestDevice({ requiredFeatures });
-  const lanes = adapter.info.subgroupMaxSize!;
+  const lanes = adapter.info.subgroupMaxSize;
 
   /** What is wrong with a program, or with a pipeline of it; null for nothing. */
   async function faultOf(code: string, constants: Record<string, number>): Promise<string | null> {
