@@ -14,19 +14,19 @@ import { matmulOperation } from "../operations/matmul.ts";
 test("all that only hardware with subgroup matrices can run is put aside by the emulation", () => {
   const plain = emulated(module.code, 64).replace(/\/\/.*$/gm, "");
   expect(plain).not.toMatch(/builtin\(subgroup|subgroup_matrix|subgroup[A-Z]|\benable\b/);
-  expect(module.code.split("\n").filter((line) => !emulated(module.code, 64).includes(line))).toHaveLength(9); // enable, subgroup_id, types, calls
+  expect(module.code.split("\n").filter((line) => !emulated(module.code, 64).includes(line))).toHaveLength(9); // it is enabled, the id, three types, four functions
 });
 
 const fusedOperation = epilogueOperations.find(({ name }) => name === "matmul ending in an activation")!;
 
 const larger = (why: string, batch: number, m: number, n: number, k: number, transposeA = false, transposeB = false) =>
   [why, { batch, m, n, k, transposeA, transposeB }] as const;
-const SEVERAL_TILES = { batch: 2, m: 132, n: 68, k: 72 };
+const SEVERAL_TILES = { batch: 1, m: 68, n: 72, k: 36 }; // all small enough for memory that `poison` fills
 const PROBLEMS = [
   ...matmulOperation.problems,
   ["several tiles, packed", SEVERAL_TILES] as const,
-  larger("several tiles, ragged", 1, 67, 129, 35),
-  larger("several tiles of both transposed", 2, 68, 72, 36, true, true),
+  larger("several tiles, ragged", 1, 65, 67, 35),
+  larger("several tiles of both transposed", 2, 68, 36, 40, true, true),
 ];
 
 describe.skipIf(!device.gpu.features.has("shader-f16"))("with plain arithmetic in place of matrices", () => {
