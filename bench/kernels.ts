@@ -25,6 +25,7 @@ import { reduceMiddle, sumProducts } from "../src/kernels/reduce.ts";
 import * as resize from "../src/kernels/resize.ts";
 import * as rows from "../src/kernels/rows.ts";
 import { exclusiveScan } from "../src/kernels/scan.ts";
+import { SUBGROUP_MATRICES } from "../src/kernels/subgroup_product.ts";
 import { topKMeanBackwardInput, topKMeanForward } from "../src/kernels/top_k_mean.ts";
 import { PUBLISHED_BLOCKS } from "../src/ops/feature_block_paste.ts";
 import { imagesToTensor } from "../src/ops/images.ts";
@@ -44,8 +45,9 @@ export interface Measured {
   readonly prepare: (device: Device) => () => unknown;
 }
 
-/** Whether a device can do it: casts are to and from half precision. */
-export const isPossible = (device: Device, { kernel }: Pick<Measured, "kernel">): boolean => !kernel.startsWith("cast.") || device.gpu.features.has("shader-f16");
+/** Whether a device can do it: casts are to and from half precision, and not all multiply matrices by themselves. */
+export const isPossible = ({ gpu, adapter }: Device, { kernel }: Pick<Measured, "kernel">): boolean =>
+  kernel.startsWith("subgroup_product.") ? adapter.matrixLanes !== undefined : !kernel.startsWith("cast.") || gpu.features.has("shader-f16");
 
 const [CELLS, CHANNELS] = [28, 272];
 const POSITIONS = CELLS * CELLS;
@@ -109,6 +111,12 @@ export const KERNELS: readonly Measured[] = [
       over([[1, POSITIONS, CHANNELS], [1, POSITIONS, 4 * CHANNELS]], (a, g) => matmulForward(a, g, {}, { transposeA: true }, form))),
     ...inForms("matmul", "gradient of the input", MATMUL_FORMS, (form) =>
       over([[1, POSITIONS, 4 * CHANNELS], [1, CHANNELS, 4 * CHANNELS]], (g, b) => matmulForward(g, b, {}, { transposeB: true }, form))),
+  }),
+  ...family(`${POSITIONS}x${CHANNELS} by ${CHANNELS}x${4 * CHANNELS}, f16`, bytesOf(...PRODUCT) / 2, 8 * COUNT * CHANNELS, {
+    "subgroup_product.forward": (device) => {
+      const [a, b] = [[1, POSITIONS, CHANNELS], [1, CHANNELS, 4 * CHANNELS]].map((shape) => castForward(normals(device, shape), "f16")) as [Tensor, Tensor];
+      return () => matmulForward(a, b, {}, {}, SUBGROUP_MATRICES);
+    },
   }),
   ...family("3x3, 28x28x64 to 64", bytesOf(IMAGE, FILTERS, IMAGE), 18 * POSITIONS * 64 * 64, {
     ...inForms("conv2d", "forward", conv.CONV2D_FORMS, (form) => over([IMAGE, FILTERS], (x, w) => conv.conv2dForward(x, w, {}, PADDED, form))),

@@ -6,6 +6,7 @@ import {
 } from "../../src/index.ts";
 import { TILES } from "../../src/kernels/forms.ts";
 import { matmulForward } from "../../src/kernels/matmul.ts";
+import { SUBGROUP_MATRICES } from "../../src/kernels/subgroup_product.ts";
 import { SIDE, type Control, type Values } from "./kernels_protocol.ts";
 
 /** What a kernel made: 1 or 3 channels, and which of its values are drawn black and white. */
@@ -61,6 +62,16 @@ function turned(like: Tensor, degrees: number, zoom: number): Tensor {
     grid.set([cos * x - sin * y, sin * x + cos * y], 2 * i);
   }
   return fromArray(like.device, [1, SIDE, SIDE, 2], grid);
+}
+
+/** Columns of pixels, blurred by a product with a matrix that has the means of neighbours. */
+function blurredDown(photo: Tensor, reach: number, product: (weights: Tensor, pixels: Tensor) => Tensor): Shown {
+  const weights = Float32Array.from({ length: SIDE * SIDE }, (_, i) => {
+    const [row, column] = [Math.floor(i / SIDE), i % SIDE];
+    const count = Math.min(SIDE - 1, row + reach) - Math.max(0, row - reach) + 1;
+    return Math.abs(row - column) <= reach ? 1 / count : 0;
+  });
+  return shown(reshape(product(constant(photo, [1, SIDE, SIDE], weights), reshape(photo, [1, SIDE, 3 * SIDE])), photo.shape));
 }
 
 export const KERNEL_PICTURES: readonly KernelPicture[] = [
@@ -307,19 +318,17 @@ export const KERNEL_PICTURES: readonly KernelPicture[] = [
     make: (photo, values) => shown(softmax(multiply(photo, scalar(photo, number(values, "sharpness"))))),
   },
   {
+    shader: "subgroup_product",
+    controls: [range("reach", 0, 40, 1, 12)],
+    make: (photo, values) => blurredDown(photo, number(values, "reach"), (weights, pixels) => {
+      if (photo.device.adapter.matrixLanes === undefined) return matmul(weights, pixels); // by another form, where this one cannot run
+      return cast(matmulForward(cast(weights, "f16"), cast(pixels, "f16"), {}, {}, SUBGROUP_MATRICES), "f32");
+    }),
+  },
+  {
     shader: "tiled_product",
     controls: [range("reach", 0, 40, 1, 12), choice("form", ...(Object.keys(TILES) as [string, ...string[]]))],
-    make: (photo, values) => {
-      // Columns of pixels, blurred by a product with a matrix that has the means of neighbours.
-      const reach = number(values, "reach");
-      const weights = Float32Array.from({ length: SIDE * SIDE }, (_, i) => {
-        const [row, column] = [Math.floor(i / SIDE), i % SIDE];
-        const count = Math.min(SIDE - 1, row + reach) - Math.max(0, row - reach) + 1;
-        return Math.abs(row - column) <= reach ? 1 / count : 0;
-      });
-      const blurred = matmulForward(constant(photo, [1, SIDE, SIDE], weights), reshape(photo, [1, SIDE, 3 * SIDE]), {}, {}, word(values, "form"));
-      return shown(reshape(blurred, photo.shape));
-    },
+    make: (photo, values) => blurredDown(photo, number(values, "reach"), (weights, pixels) => matmulForward(weights, pixels, {}, {}, word(values, "form"))),
   },
   {
     shader: "top_k_mean",

@@ -37,6 +37,13 @@ export interface Wanted {
   readonly untiled: readonly string[];
   /** Runs a form on tensors of its own. */
   readonly trial: (form: string) => void;
+  /** A form that is only ever measured, after it was found to agree with the fixed one. Default: none. */
+  readonly guarded?: Guarded | null;
+}
+
+interface Guarded {
+  readonly form: string;
+  readonly agreesWith: (fixed: string) => Promise<boolean>;
 }
 
 /**
@@ -44,15 +51,15 @@ export interface Wanted {
  * Software adapters have no memory that is faster than their caches, so they never use tiles: on llvmpipe those take twice as long. For
  * GPUs tiles are what all libraries use.
  */
-export function formFor({ device, op, shaders, extents, details, untiled, trial }: Wanted): string {
+export function formFor({ device, op, shaders, extents, details, untiled, trial, guarded = null }: Wanted): string {
   const { batch, m, n, k } = extents;
   const { software } = device.adapter;
   const fixed = software ? untiled[0]! : Math.min(m, n) < 32 ? untiled.at(-1)! : Math.min(m, n) < 64 ? SMALL_TILE : TILE;
   const tiles = software ? [] : Object.entries(TILES);
   const fitting = tiles.filter(([, { rows, columns }]) => rows < 2 * m && columns < 2 * n).map(([name]) => name);
-  const forms = new Set([fixed, ...untiled, ...fitting]);
+  const forms = new Set([fixed, ...untiled, ...fitting, ...(guarded ? [guarded.form] : [])]);
   const key = [op, revisionOf(shaders), ...details, ...[batch, m, n, k].map(classOf)].join(" ");
-  return device.tuner.choose(key, [...forms], trial);
+  return device.tuner.choose(key, [...forms], trial, (form) => form !== guarded?.form || guarded.agreesWith(fixed));
 }
 
 /** Extents that count as one: up to the next power of two, or one and a half times that. */

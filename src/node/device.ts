@@ -13,6 +13,9 @@ const HELP =
 const INSTANCE = Symbol.for("bigrid.dawn");
 const holder = globalThis as { [INSTANCE]?: GPU };
 
+// Exact timestamps, not steps of 65 us; and adapters offer what is experimental, of which only what is asked for is used.
+const DAWN = ["disable-dawn-features=timestamp_quantization", "enable-dawn-features=allow_unsafe_apis"];
+
 async function loadDawn(): Promise<GPU> {
   if (holder[INSTANCE]) return holder[INSTANCE];
   process.env["XDG_RUNTIME_DIR"] ??= tmpdir(); // Dawn's Vulkan loader wants one to be set
@@ -20,7 +23,7 @@ async function loadDawn(): Promise<GPU> {
     throw new AdapterError(`the npm package webgpu does not load on ${process.platform} ${process.arch}: ${(cause as Error).message}`, { cause });
   });
   Object.assign(globalThis, webgpu.globals);
-  return (holder[INSTANCE] = webgpu.create(["disable-dawn-features=timestamp_quantization"])); // exact timestamps, not steps of 65 us
+  return (holder[INSTANCE] = webgpu.create(DAWN));
 }
 
 /** Whether devices measure forms of kernels by default: BIGRID_AUTOTUNE, other than empty and 0. */

@@ -3,8 +3,12 @@ import { AdapterError } from "./errors.ts";
 import { Tuner, type TuningStore } from "./tuner.ts";
 import { VERSION } from "./version.ts";
 
+const MATRICES = "chromium-experimental-subgroup-matrix" as GPUFeatureName;
+
 // Used where present; nothing depends on them.
-const WANTED_FEATURES: readonly GPUFeatureName[] = ["shader-f16", "timestamp-query"];
+const WANTED_FEATURES: readonly GPUFeatureName[] = ["shader-f16", "timestamp-query", MATRICES];
+
+const MOST_LANES = 256; // of a workgroup, by default
 
 // Only sizes of memory are raised above WebGPU's defaults: every kernel fits the default of every other limit.
 const RAISED_LIMITS = ["maxBufferSize", "maxStorageBufferBindingSize"] as const;
@@ -38,18 +42,19 @@ export interface DeviceOptions {
 export async function requestDevice(gpu: GPU, help: string, options: DeviceOptions = {}, storeOf?: (key: string) => TuningStore): Promise<Device> {
   const { minimal = false, autotune = false } = options;
   const adapter = await requestAdapter(gpu, help);
+  const about = describe(adapter, !minimal);
   const { vendor, architecture, device: model, description } = adapter.info;
   const tuner = new Tuner(storeOf?.([`bigrid ${VERSION}`, vendor, architecture, model, description].join("; ")), autotune);
   if (autotune) await tuner.load();
   try {
     const device = await adapter.requestDevice({
       label: "bigrid",
-      requiredFeatures: minimal ? [] : WANTED_FEATURES.filter((feature) => adapter.features.has(feature)),
+      requiredFeatures: minimal ? [] : WANTED_FEATURES.filter((feature) => has(adapter, feature)),
       requiredLimits: minimal ? {} : Object.fromEntries(RAISED_LIMITS.map((limit) => [limit, adapter.limits[limit]])),
     });
-    return new Device(device, describe(adapter.info), tuner);
+    return new Device(device, about, tuner);
   } catch (cause) {
-    throw new AdapterError(`the adapter ${describe(adapter.info).description} refused a device: ${(cause as Error).message}`, { cause });
+    throw new AdapterError(`the adapter ${about.description} refused a device: ${(cause as Error).message}`, { cause });
   }
 }
 
@@ -65,9 +70,9 @@ export async function reportAdapter(gpu: GPU, help: string): Promise<AdapterRepo
     if (typeof value === "number") limits[name] = value;
   }
   return {
-    adapter: describe(adapter.info),
+    adapter: describe(adapter),
     features: [...adapter.features].sort(),
-    missing: WANTED_FEATURES.filter((feature) => !adapter.features.has(feature)),
+    missing: WANTED_FEATURES.filter((feature) => !has(adapter, feature)),
     limits,
   };
 }
@@ -78,8 +83,30 @@ async function requestAdapter(gpu: GPU, help: string): Promise<GPUAdapter> {
   return adapter;
 }
 
-function describe(info: GPUAdapterInfo): AdapterDescription {
+/** What adapters with subgroup matrices say of them: extents of a product `[M, K] [K, N]`, what it multiplies, and what it sums in. */
+interface MatrixConfig {
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+  readonly componentType: string;
+  readonly resultComponentType: string;
+}
+
+/** Invocations of the largest subgroup where subgroup matrices are as the kernel needs them; otherwise 0. */
+function matrixLanes({ features, info }: GPUAdapter): number {
+  const { subgroupMatrixConfigs = [], subgroupMaxSize = 0 } = info as GPUAdapterInfo & { readonly subgroupMatrixConfigs?: readonly MatrixConfig[] };
+  const fits = [...subgroupMatrixConfigs].some(({ M, N, K, componentType, resultComponentType }) =>
+    M === 16 && N === 16 && K === 16 && componentType === "f16" && resultComponentType === "f32");
+  return fits && features.has(MATRICES) && features.has("shader-f16") && subgroupMaxSize <= MOST_LANES ? subgroupMaxSize : 0;
+}
+
+const has = (adapter: GPUAdapter, feature: GPUFeatureName): boolean =>
+  feature === MATRICES ? matrixLanes(adapter) > 0 : adapter.features.has(feature);
+
+function describe(adapter: GPUAdapter, withFeatures = true): AdapterDescription {
+  const { info } = adapter;
+  const lanes = withFeatures ? matrixLanes(adapter) : 0;
   const description = info.description || info.device || info.architecture || "unnamed adapter";
   const software = info.isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|software|basic render/i.test(`${description} ${info.architecture}`);
-  return { vendor: info.vendor, architecture: info.architecture, description, software };
+  return { vendor: info.vendor, architecture: info.architecture, description, software, ...(lanes > 0 && { matrixLanes: lanes }) };
 }

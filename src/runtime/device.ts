@@ -29,6 +29,8 @@ export interface AdapterDescription {
   readonly description: string;
   /** A CPU pretending to be a GPU: right, and slow. */
   readonly software: boolean;
+  /** Invocations of its largest subgroup, where subgroups multiply matrices of 16 x 16 (f16, summed in f32). Default: they do not. */
+  readonly matrixLanes?: number;
 }
 
 /** How `capture` goes about it. */

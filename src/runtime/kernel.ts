@@ -39,9 +39,12 @@ export interface Kernel {
 
 let nextId = 0;
 
-/** The whole program: element prelude, common preludes, kernel file. Nothing is spliced into the file. */
+const ENABLE = /^enable .*\n/gm;
+
+/** The whole program: what it enables, which WGSL wants first; element prelude, common preludes, kernel file. Nothing is spliced into the file. */
 export function wgslOf(module: WgslModule, element: Element): string {
-  return [PRELUDES[element].code, common.code, philox.code, activation.code, rows.code, module.code].join("\n");
+  const text = [PRELUDES[element].code, common.code, philox.code, activation.code, rows.code, module.code].join("\n");
+  return [...(text.match(ENABLE) ?? []), text.replace(ENABLE, "")].join("");
 }
 
 /** A kernel's name in errors and profiles, and its key: "grid_sample.forward<f32x4, ALIGN_CORNERS=true>". */

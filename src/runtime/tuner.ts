@@ -18,6 +18,7 @@ export interface TuningStore {
 interface Open {
   readonly forms: readonly string[];
   readonly trial: (form: string) => void;
+  readonly isRight: (form: string) => boolean | Promise<boolean>;
 }
 
 /**
@@ -61,11 +62,12 @@ export class Tuner {
    * @param key what is to be done, on which class of shapes
    * @param forms that can do it, the fixed choice first
    * @param trial runs one of them on tensors of its own
+   * @param isRight whether one of them computes what it should on this device. What does not is never measured, so never chosen
    */
-  choose(key: string, forms: readonly string[], trial: (form: string) => void): string {
+  choose(key: string, forms: readonly string[], trial: (form: string) => void, isRight: Open["isRight"] = () => true): string {
     const choice = this.#choices.get(key);
     if (choice !== undefined && forms.includes(choice)) return choice;
-    if (this.#noting && forms.length > 1 && !this.#open.has(key)) this.#open.set(key, { forms, trial });
+    if (this.#noting && forms.length > 1 && !this.#open.has(key)) this.#open.set(key, { forms, trial, isRight });
     return forms[0]!;
   }
 
@@ -106,8 +108,8 @@ export class Tuner {
     const open = [...this.#open];
     this.#open.clear();
     const made: Record<string, string> = {};
-    for (const [key, { forms, trial }] of open) {
-      made[key] = await fastest(forms, (form) =>
+    for (const [key, { forms, trial, isRight }] of open) {
+      made[key] = await fastest(await rightOf(forms, isRight), (form) =>
         this.#measure(device, () => {
           using _scope = device.scope();
           trial(form);
@@ -117,6 +119,19 @@ export class Tuner {
     this.#made += open.length;
     if (open.length > 0) await this.#store?.save(made).catch(() => undefined);
   }
+}
+
+/** The fixed form, which is first, and those of the others that are right. */
+async function rightOf(forms: readonly string[], isRight: Open["isRight"]): Promise<readonly string[]> {
+  const right = [forms[0]!];
+  for (const form of forms.slice(1)) {
+    try {
+      if (await isRight(form)) right.push(form);
+    } catch (error) {
+      if (error instanceof DeviceLostError) throw error; // otherwise a driver that cannot do it
+    }
+  }
+  return right;
 }
 
 /** The form that took least time, in rounds, so that what else the machine does meets all of them. */

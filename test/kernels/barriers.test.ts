@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { detectRaces } from "wgsl_reflect/wgsl_reflect.module.js";
 import { wgslOf } from "../../src/runtime/kernel.ts";
 import type { WgslModule } from "../../src/runtime/wgsl.ts";
+import { withoutMatrices } from "../../tools/without_matrices.mjs";
 
 const BARRIER = "workgroupBarrier();";
 const LANES = 8; // of a workgroup: the interpreter is slow
@@ -14,9 +15,18 @@ function bodyOf(code: string, name: string): string {
   return code.slice(from, code.indexOf("\n}\n", from));
 }
 
-/** The interpreter knows neither overrides nor named workgroup sizes: spell them out, with their default values. */
+/** The interpreter does not know subgroups: a workgroup is one, of whose matrices each lane reads and writes one element. */
+const withoutSubgroups = (code: string): string =>
+  withoutMatrices(code)
+    .replace("  @builtin(subgroup_id) subgroup: u32,\n", "")
+    .replace("var sums: array<Sums, MATRICES>;", "let subgroup = 0u;\n  var sums: array<f32, 4>;")
+    .replace(/load_left\((.*)\);/, "a_tile[$1 + lane];")
+    .replace(/multiply_add\(left, load_right\((.*)\), sums\[c\]\)/, "sums[c] + left * b_tile[$1 + lane]")
+    .replace(/store_sums\((.*), sums\[c\]\)/, "result[$1 + lane] = sums[c]");
+
+/** Nor does it know overrides or named workgroup sizes: spell them out, with their default values. */
 function spelled(module: WgslModule, others: Readonly<Record<string, string>> = {}): string {
-  const code = wgslOf(module, "f32x4");
+  const code = withoutSubgroups(wgslOf(module, "f32x4"));
   const overrides = [...code.matchAll(/^override (\w+): \w+ = ([\w.]+);/gm)].map(([, name, value]) => [name!, value!] as const);
   const values = { ...Object.fromEntries(overrides), WORKGROUP_SIZE: `${LANES}`, BLOCK: `${LANES}`, LANES: "4", ...others };
   const plain = code.replace(/^override .*$/gm, "").replace(/^const BLOCK .*$/gm, "");
@@ -87,6 +97,15 @@ const PROBLEMS: Readonly<Record<string, Problem>> = {
     buffers: () => ({
       0: { 0: new Float32Array(128), 1: new Float32Array(128), 2: new Float32Array(8), 3: new Float32Array(64), 4: new Float32Array(4) },
       1: { 0: uniform(1, 8, 1, 8, 16, 16, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1) },
+    }),
+  },
+  // 4 x 4 by 36 terms, and a tile outside, in two steps: one subgroup, which owns 16 rows.
+  "subgroup_product.forward": {
+    workgroups: 2,
+    overrides: { SUBGROUPS: "1u" },
+    buffers: () => ({
+      0: { 0: new Float32Array(144), 1: new Float32Array(144), 2: new Float32Array(4), 3: new Float32Array(16), 4: new Float32Array(4) },
+      1: { 0: uniform(1, 4, 4, 36, 64, 1, 0, 0, 0) },
     }),
   },
   "scan.forward": { workgroups: 1, buffers: () => ({ 0: { 0: new Uint32Array(19), 1: new Uint32Array(20) }, 1: { 0: uniform(19) } }) },

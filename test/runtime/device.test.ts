@@ -260,6 +260,10 @@ test("a kernel knows its workgroup size, from which the number of workgroups com
   expect([device.workgroups(most, 1), device.workgroups(most + 1, 1)]).toEqual([[most, 1], [Math.ceil((most + 1) / 2), 2]]);
 });
 
+const FEATURE = "chromium-experimental-subgroup-matrix";
+const MATRICES = { M: 16, N: 16, K: 16, componentType: "f16", resultComponentType: "f32" };
+const F16_IN_F16 = { ...MATRICES, resultComponentType: "f16" };
+
 describe("acquiring", () => {
   test("nothing gives an error with what to do", async () => {
     const noGpu = { requestAdapter: () => Promise.resolve(null) } as unknown as GPU;
@@ -287,6 +291,27 @@ describe("acquiring", () => {
     expect(asked.map(({ requiredLimits }) => Object.keys(requiredLimits!).length)).toEqual([2, 0]);
   });
 
+  test.each<readonly [string, Partial<GPUAdapterInfo> & { readonly subgroupMatrixConfigs?: readonly object[] }, readonly string[], number | undefined]>([
+    ["as the kernel needs them", { subgroupMaxSize: 32, subgroupMatrixConfigs: [F16_IN_F16, MATRICES] }, ["shader-f16", FEATURE], 32],
+    ["without half precision", { subgroupMaxSize: 32, subgroupMatrixConfigs: [MATRICES] }, [FEATURE], undefined],
+    ["of other extents", { subgroupMaxSize: 32, subgroupMatrixConfigs: [{ ...MATRICES, K: 8 }] }, ["shader-f16", FEATURE], undefined],
+    ["summed in half precision", { subgroupMaxSize: 32, subgroupMatrixConfigs: [F16_IN_F16] }, ["shader-f16", FEATURE], undefined],
+    ["that are not said to be of any kind", { subgroupMaxSize: 32 }, ["shader-f16", FEATURE], undefined],
+    ["of subgroups of unknown size", { subgroupMatrixConfigs: [MATRICES] }, ["shader-f16", FEATURE], undefined],
+    ["of subgroups larger than a workgroup", { subgroupMaxSize: 512, subgroupMatrixConfigs: [MATRICES] }, ["shader-f16", FEATURE], undefined],
+    ["in name alone", { subgroupMaxSize: 32, subgroupMatrixConfigs: [MATRICES] }, ["shader-f16"], undefined],
+  ])("subgroup matrices %s", async (_what, info, names, matrixLanes) => {
+    const asked: GPUDeviceDescriptor[] = [];
+    const grant = (descriptor: GPUDeviceDescriptor) => (asked.push(descriptor), Promise.resolve(device.rehearsal().device.gpu));
+    const adapter = { info: { description: "Thing 2", ...info }, features: new Set(names), limits: {}, requestDevice: grant };
+    const gpu = { requestAdapter: () => Promise.resolve(adapter) } as unknown as GPU;
+    const report = await reportAdapter(gpu, "");
+    expect([report.adapter.matrixLanes, report.missing.includes(FEATURE)]).toEqual([matrixLanes, matrixLanes === undefined]);
+    expect((await requestDevice(gpu, "")).adapter.matrixLanes).toBe(matrixLanes);
+    expect((await requestDevice(gpu, "", { minimal: true })).adapter.matrixLanes).toBeUndefined();
+    expect(asked.map(({ requiredFeatures }) => [...requiredFeatures!].includes(FEATURE as GPUFeatureName))).toEqual([matrixLanes !== undefined, false]);
+  });
+
   test("an adapter that refuses gives an error with its name and its words", async () => {
     const adapter = { info: { description: "Thing 1" }, features: new Set(), limits: {}, requestDevice: () => Promise.reject(new Error("out of devices")) };
     const gpu = { requestAdapter: () => Promise.resolve(adapter) } as unknown as GPU;
@@ -303,7 +328,7 @@ describe("acquiring", () => {
     expect(report).toEqual({
       adapter: { vendor: "v", architecture: "llvmpipe", description: "llvmpipe", software: true },
       features: ["a", "b", "timestamp-query"],
-      missing: ["shader-f16"],
+      missing: ["shader-f16", "chromium-experimental-subgroup-matrix"],
       limits,
     });
   });
