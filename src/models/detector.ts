@@ -10,7 +10,7 @@ import { InputError, OptionError } from "../runtime/errors.ts";
 import { tunePending } from "../runtime/tuner.ts";
 import { placementOf, type Fit, type Placement, type Size } from "../tensor/placement.ts";
 import { RandomStream } from "../tensor/random.ts";
-import { empty, fromArray, release, sameShape, toArray, type Tensor } from "../tensor/tensor.ts";
+import { empty, fromArray, release, sameShape, toArray, type FloatDType, type Tensor } from "../tensor/tensor.ts";
 import type { BackboneSettings } from "./backbone.ts";
 import { calibratedScore, type Calibration } from "./calibration.ts";
 import { CapturedJudge, type Judgement } from "./captured_judge.ts";
@@ -60,6 +60,15 @@ export interface DetectorOptions {
   readonly half?: boolean;
 }
 
+/**
+ * What weights and activations are stored in.
+ * @throws OptionError for half precision where the device lacks it
+ */
+export function storageOf(device: Device, half: boolean): FloatDType {
+  if (!half || device.gpu.features.has("shader-f16")) return half ? "f16" : "f32";
+  throw new OptionError(`half precision needs the feature shader-f16, which ${device.adapter.description} lacks; do without it`);
+}
+
 const INITIAL_STREAM = 0; // restored weights are not drawn
 
 /** A trained anomaly detector: preprocessing, backbone, GRAD, scores, threshold. */
@@ -103,10 +112,7 @@ export class Detector {
     checkpoint: Checkpoint | null,
     { half = false }: DetectorOptions = {},
   ): Promise<Detector> {
-    const dtype = half ? "f16" : "f32";
-    if (half && !device.gpu.features.has("shader-f16")) {
-      throw new OptionError(`half precision needs the feature shader-f16, which ${device.adapter.description} lacks; do without it`);
-    }
+    const dtype = storageOf(device, half);
     const { name, weights: sha256, padding } = config.backbone;
     if (sha256 !== (checkpoint?.sha256 ?? null)) {
       const given = checkpoint ? `${checkpoint.source} has ${checkpoint.sha256}` : "none were given";

@@ -4,7 +4,7 @@ import { bytesOf, empty, fromArray, release, toArray, type FloatDType, type Tens
 import type { Backbone, BackboneName } from "./backbone.ts";
 import { NOT_CALIBRATED } from "./calibration.ts";
 import { createBackbone } from "./create_backbone.ts";
-import { Detector } from "./detector.ts";
+import { Detector, storageOf } from "./detector.ts";
 import { planOf } from "./efficientnet/architecture.ts";
 import { blankCheckpoint } from "./efficientnet/checkpoint.ts";
 import { gradConfig, REFERENCE_VARIANCE, type DecoderName, type GradConfig } from "./grad/config.ts";
@@ -82,10 +82,11 @@ export async function memoryNeedOf(
  * pixels. It is done once where nothing happens.
  * @param device whose limits and features decide how it is done
  * @param half whether in half precision (`DetectorOptions`)
+ * @throws OptionError for half precision where the device lacks it
  */
 export async function inferenceBytes(device: Device, { backbone: name, inputSize, grad }: MemoryModel, batch: number, half = false): Promise<number> {
   const { device: idle, held } = device.rehearsal();
-  const dtype = half ? "f16" : "f32";
+  const dtype = storageOf(device, half);
   const backbone = await blankBackbone(idle, name, inputSize, dtype);
   const extractor = new FeatureExtractor(backbone, "stretch", () => blank(idle, [backbone.channels]));
   const joins = { floor: 0, weight: 1 };
