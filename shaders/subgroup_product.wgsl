@@ -11,8 +11,8 @@
 // The other forms of `matmul` have the same definition. This one needs the feature chromium-experimental-subgroup-matrix: matrices of
 // 16 x 16 that a subgroup holds together, f16 by f16 summed in f32, in an order that the hardware chooses.
 //
-// Cost: a workgroup reads 16 SUBGROUPS + 64 elements for 1024 SUBGROUPS multiply-adds, of which a subgroup does 4096 for each five loads of a
-// matrix from workgroup memory.
+// Cost: a workgroup reads 16 SUBGROUPS + 64 elements for 1024 SUBGROUPS multiply-adds, so each element of a is read N / 64 times from memory,
+// each of b M / (16 SUBGROUPS) times. For five matrices that a subgroup loads from workgroup memory it multiplies four times.
 
 enable chromium_experimental_subgroup_matrix;
 
@@ -21,7 +21,8 @@ override TRANSPOSE_A: bool = false;
 override TRANSPOSE_B: bool = false;
 // Whether slices are stored, in partial, or the product, in output. The other one is bound but never written.
 override SLICED: bool = false;
-// Subgroups that own 16 rows of the output each. WORKGROUP_SIZE is that many of the largest that the device has; if they are smaller, others only load.
+// Subgroups that own 16 rows of the output each. WORKGROUP_SIZE is that many of the largest that the device has: where they are smaller,
+// there are more, which only load.
 override SUBGROUPS: u32 = 4;
 
 struct Params {
@@ -48,8 +49,8 @@ const MATRICES = 4u;  // of sums, beside each other, of a subgroup
 const COLUMNS = MATRICES * SIDE; // of the output, owned by one workgroup
 const DEPTH = 32u;    // of k, in workgroup memory at a time
 
-// Tiles of both operands by rows, and a matrix of sums of each subgroup. Eight elements to spare a row: loads of a matrix's rows meet in other
-// banks, and begin at multiples of 16 bytes.
+// Tiles of both operands by rows, and a matrix of sums of each subgroup. Eight elements to spare a row: rows of a matrix lie in other banks,
+// and begin at multiples of 16 bytes.
 const A_STRIDE = DEPTH + 8u;
 const B_STRIDE = COLUMNS + 8u;
 var<workgroup> a_tile: array<elem, SUBGROUPS * SIDE * A_STRIDE>;
@@ -92,8 +93,9 @@ fn store_four(row: u32, n: u32, values: vec4f) {
   for (var lane = 0u; lane < min(4u, params.n - n); lane++) { store(first + lane, accum_from(vec4f(values[lane]))); }
 }
 
-// One workgroup per tile of 16 SUBGROUPS rows and 64 columns of one slice. Its invocations load fours of both operands, as they lie beside each
-// other in memory, then each subgroup adds to the matrices of its rows.
+// One workgroup per tile of 16 SUBGROUPS rows and 64 columns of one slice. Its invocations load fours of both operands, neighbouring lanes what
+// lies beside each other in memory; then each subgroup adds to the matrices of its rows. The same shape gives the same sums, in an order of
+// the hardware's.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn forward(
   @builtin(workgroup_id) group: vec3u,
