@@ -57,22 +57,22 @@ var<workgroup> a_tile: array<elem, SUBGROUPS * SIDE * A_STRIDE>;
 var<workgroup> b_tile: array<elem, DEPTH * B_STRIDE>;
 var<workgroup> result: array<f32, SUBGROUPS * SIDE * SIDE>;
 
-// Four consecutive elements of a row of `extent`, from column `at`. Outside the matrix they are zero.
-fn a_four(g: u32, row: u32, rows: u32, at: u32, extent: u32) -> vec4<elem> {
-  var values = vec4<elem>();
-  if (row >= rows || at >= extent) { return values; }
-  let first = (g * rows + row) * extent + at;
-  if (PACK == 4u) { return vec4<elem>(a[first / PACK]); }
-  for (var lane = 0u; lane < min(4u, extent - at); lane++) { values[lane] = vec4<elem>(a[first + lane]).x; }
+// Four consecutive elements of a row of `extent`, from column `at`. Past the end of the row they are zero.
+fn a_four(row: u32, at: u32, extent: u32) -> vec4f {
+  var values = vec4f();
+  if (at >= extent) { return values; }
+  let first = row * extent + at;
+  if (PACK == 4u) { return vec4f(accum(a[first / PACK])); }
+  for (var lane = 0u; lane < min(4u, extent - at); lane++) { values[lane] = pack_lane(accum(a[first + lane]), 0u); }
   return values;
 }
 
-fn b_four(g: u32, row: u32, rows: u32, at: u32, extent: u32) -> vec4<elem> {
-  var values = vec4<elem>();
-  if (row >= rows || at >= extent) { return values; }
-  let first = (g * rows + row) * extent + at;
-  if (PACK == 4u) { return vec4<elem>(b[first / PACK]); }
-  for (var lane = 0u; lane < min(4u, extent - at); lane++) { values[lane] = vec4<elem>(b[first + lane]).x; }
+fn b_four(row: u32, at: u32, extent: u32) -> vec4f {
+  var values = vec4f();
+  if (at >= extent) { return values; }
+  let first = row * extent + at;
+  if (PACK == 4u) { return vec4f(accum(b[first / PACK])); }
+  for (var lane = 0u; lane < min(4u, extent - at); lane++) { values[lane] = pack_lane(accum(b[first + lane]), 0u); }
   return values;
 }
 
@@ -115,32 +115,32 @@ fn forward(
 
   let a_width = select(DEPTH, rows, TRANSPOSE_A) / 4u; // fours of a row, as stored
   let b_width = select(COLUMNS, DEPTH, TRANSPOSE_B) / 4u;
-  let a_fours = rows * DEPTH / 4u;
-  let b_fours = COLUMNS * DEPTH / 4u;
 
   var sums: array<Sums, MATRICES>;
   let end = min((slice + 1u) * params.depth, params.k);
   for (var k = slice * params.depth; k < end; k += DEPTH) {
-    for (var at = lane; at < a_fours; at += WORKGROUP_SIZE) {
+    for (var at = lane; at < rows * DEPTH / 4u; at += WORKGROUP_SIZE) {
       let row = at / a_width;
       let column = at % a_width * 4u;
+      var four = vec4f();
       if (TRANSPOSE_A) {
-        let four = a_four(g, k + row, params.k, first_m + column, params.m);
-        for (var j = 0u; j < 4u; j++) { a_tile[(column + j) * A_STRIDE + row] = four[j]; }
+        if (k + row < params.k) { four = a_four(g * params.k + k + row, first_m + column, params.m); }
+        for (var j = 0u; j < 4u; j++) { a_tile[(column + j) * A_STRIDE + row] = elem(four[j]); }
       } else {
-        let four = a_four(g, first_m + row, params.m, k + column, params.k);
-        for (var j = 0u; j < 4u; j++) { a_tile[row * A_STRIDE + column + j] = four[j]; }
+        if (first_m + row < params.m) { four = a_four(g * params.m + first_m + row, k + column, params.k); }
+        for (var j = 0u; j < 4u; j++) { a_tile[row * A_STRIDE + column + j] = elem(four[j]); }
       }
     }
-    for (var at = lane; at < b_fours; at += WORKGROUP_SIZE) {
+    for (var at = lane; at < COLUMNS * DEPTH / 4u; at += WORKGROUP_SIZE) {
       let row = at / b_width;
       let column = at % b_width * 4u;
+      var four = vec4f();
       if (TRANSPOSE_B) {
-        let four = b_four(g, first_n + row, params.n, k + column, params.k);
-        for (var j = 0u; j < 4u; j++) { b_tile[(column + j) * B_STRIDE + row] = four[j]; }
+        if (first_n + row < params.n) { four = b_four(g * params.n + first_n + row, k + column, params.k); }
+        for (var j = 0u; j < 4u; j++) { b_tile[(column + j) * B_STRIDE + row] = elem(four[j]); }
       } else {
-        let four = b_four(g, k + row, params.k, first_n + column, params.n);
-        for (var j = 0u; j < 4u; j++) { b_tile[row * B_STRIDE + column + j] = four[j]; }
+        if (k + row < params.k) { four = b_four(g * params.k + k + row, first_n + column, params.n); }
+        for (var j = 0u; j < 4u; j++) { b_tile[row * B_STRIDE + column + j] = elem(four[j]); }
       }
     }
     workgroupBarrier();
