@@ -114,7 +114,8 @@ export const KERNELS: readonly Measured[] = [
   }),
   ...family(`${POSITIONS}x${CHANNELS} by ${CHANNELS}x${4 * CHANNELS}, f16`, bytesOf(...PRODUCT) / 2, 8 * COUNT * CHANNELS, {
     "subgroup_product.forward": (device) => {
-      const [a, b] = [[1, POSITIONS, CHANNELS], [1, CHANNELS, 4 * CHANNELS]].map((shape) => castForward(normals(device, shape), "f16")) as [Tensor, Tensor];
+      const half = (shape: Shape) => castForward(normals(device, shape), "f16");
+      const [a, b] = [half([1, POSITIONS, CHANNELS]), half([1, CHANNELS, 4 * CHANNELS])];
       return () => matmulForward(a, b, {}, {}, SUBGROUP_MATRICES);
     },
   }),

@@ -11,8 +11,8 @@
 // The other forms of `matmul` have the same definition. This one needs the feature chromium-experimental-subgroup-matrix: matrices of
 // 16 x 16 that a subgroup holds together, f16 by f16 summed in f32, in an order that the hardware chooses.
 //
-// Cost: a workgroup reads 16 SUBGROUPS + 64 elements for 1024 SUBGROUPS multiply-adds, of which a subgroup does 4096 for each five loads of a
-// matrix from workgroup memory.
+// Cost: a workgroup reads 16 SUBGROUPS + 64 elements for 1024 SUBGROUPS multiply-adds, so each element of a is read N / 64 times from memory,
+// each of b M / (16 SUBGROUPS) times. For five matrices that a subgroup loads from workgroup memory it multiplies four times.
 
 enable chromium_experimental_subgroup_matrix;
 
@@ -21,7 +21,8 @@ override TRANSPOSE_A: bool = false;
 override TRANSPOSE_B: bool = false;
 // Whether slices are stored, in partial, or the product, in output. The other one is bound but never written.
 override SLICED: bool = false;
-// Subgroups that own 16 rows of the output each. WORKGROUP_SIZE is that many of the largest that the device has; if they are smaller, others only load.
+// Subgroups that own 16 rows of the output each. WORKGROUP_SIZE is that many of the largest that the device has: where they are smaller,
+// there are more, which only load.
 override SUBGROUPS: u32 = 4;
 
 struct Params {
@@ -48,30 +49,30 @@ const MATRICES = 4u;  // of sums, beside each other, of a subgroup
 const COLUMNS = MATRICES * SIDE; // of the output, owned by one workgroup
 const DEPTH = 32u;    // of k, in workgroup memory at a time
 
-// Tiles of both operands by rows, and a matrix of sums of each subgroup. Eight elements to spare a row: loads of a matrix's rows meet in other
-// banks, and begin at multiples of 16 bytes.
+// Tiles of both operands by rows, and a matrix of sums of each subgroup. Eight elements to spare a row: rows of a matrix lie in other banks,
+// and begin at multiples of 16 bytes.
 const A_STRIDE = DEPTH + 8u;
 const B_STRIDE = COLUMNS + 8u;
 var<workgroup> a_tile: array<elem, SUBGROUPS * SIDE * A_STRIDE>;
 var<workgroup> b_tile: array<elem, DEPTH * B_STRIDE>;
 var<workgroup> result: array<f32, SUBGROUPS * SIDE * SIDE>;
 
-// Four consecutive elements of a row of `extent`, from column `at`. Outside the matrix they are zero.
-fn a_four(g: u32, row: u32, rows: u32, at: u32, extent: u32) -> vec4<elem> {
-  var values = vec4<elem>();
-  if (row >= rows || at >= extent) { return values; }
-  let first = (g * rows + row) * extent + at;
-  if (PACK == 4u) { return vec4<elem>(a[first / PACK]); }
-  for (var lane = 0u; lane < min(4u, extent - at); lane++) { values[lane] = vec4<elem>(a[first + lane]).x; }
+// Four consecutive elements of a row of `extent`, from column `at`. Past the end of the row they are zero.
+fn a_four(row: u32, at: u32, extent: u32) -> vec4f {
+  var values = vec4f();
+  if (at >= extent) { return values; }
+  let first = row * extent + at;
+  if (PACK == 4u) { return vec4f(accum(a[first / PACK])); }
+  for (var lane = 0u; lane < min(4u, extent - at); lane++) { values[lane] = pack_lane(accum(a[first + lane]), 0u); }
   return values;
 }
 
-fn b_four(g: u32, row: u32, rows: u32, at: u32, extent: u32) -> vec4<elem> {
-  var values = vec4<elem>();
-  if (row >= rows || at >= extent) { return values; }
-  let first = (g * rows + row) * extent + at;
-  if (PACK == 4u) { return vec4<elem>(b[first / PACK]); }
-  for (var lane = 0u; lane < min(4u, extent - at); lane++) { values[lane] = vec4<elem>(b[first + lane]).x; }
+fn b_four(row: u32, at: u32, extent: u32) -> vec4f {
+  var values = vec4f();
+  if (at >= extent) { return values; }
+  let first = row * extent + at;
+  if (PACK == 4u) { return vec4f(accum(b[first / PACK])); }
+  for (var lane = 0u; lane < min(4u, extent - at); lane++) { values[lane] = pack_lane(accum(b[first + lane]), 0u); }
   return values;
 }
 
@@ -92,8 +93,9 @@ fn store_four(row: u32, n: u32, values: vec4f) {
   for (var lane = 0u; lane < min(4u, params.n - n); lane++) { store(first + lane, accum_from(vec4f(values[lane]))); }
 }
 
-// One workgroup per tile of 16 SUBGROUPS rows and 64 columns of one slice. Its invocations load fours of both operands, as they lie beside each
-// other in memory, then each subgroup adds to the matrices of its rows.
+// One workgroup per tile of 16 SUBGROUPS rows and 64 columns of one slice. Its invocations load fours of both operands, neighbouring lanes what
+// lies beside each other in memory; then each subgroup adds to the matrices of its rows. The same shape gives the same sums, in an order of
+// the hardware's.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn forward(
   @builtin(workgroup_id) group: vec3u,
@@ -113,32 +115,32 @@ fn forward(
 
   let a_width = select(DEPTH, rows, TRANSPOSE_A) / 4u; // fours of a row, as stored
   let b_width = select(COLUMNS, DEPTH, TRANSPOSE_B) / 4u;
-  let a_fours = rows * DEPTH / 4u;
-  let b_fours = COLUMNS * DEPTH / 4u;
 
   var sums: array<Sums, MATRICES>;
   let end = min((slice + 1u) * params.depth, params.k);
   for (var k = slice * params.depth; k < end; k += DEPTH) {
-    for (var at = lane; at < a_fours; at += WORKGROUP_SIZE) {
+    for (var at = lane; at < rows * DEPTH / 4u; at += WORKGROUP_SIZE) {
       let row = at / a_width;
       let column = at % a_width * 4u;
+      var four = vec4f();
       if (TRANSPOSE_A) {
-        let four = a_four(g, k + row, params.k, first_m + column, params.m);
-        for (var j = 0u; j < 4u; j++) { a_tile[(column + j) * A_STRIDE + row] = four[j]; }
+        if (k + row < params.k) { four = a_four(g * params.k + k + row, first_m + column, params.m); }
+        for (var j = 0u; j < 4u; j++) { a_tile[(column + j) * A_STRIDE + row] = elem(four[j]); }
       } else {
-        let four = a_four(g, first_m + row, params.m, k + column, params.k);
-        for (var j = 0u; j < 4u; j++) { a_tile[row * A_STRIDE + column + j] = four[j]; }
+        if (first_m + row < params.m) { four = a_four(g * params.m + first_m + row, k + column, params.k); }
+        for (var j = 0u; j < 4u; j++) { a_tile[row * A_STRIDE + column + j] = elem(four[j]); }
       }
     }
-    for (var at = lane; at < b_fours; at += WORKGROUP_SIZE) {
+    for (var at = lane; at < COLUMNS * DEPTH / 4u; at += WORKGROUP_SIZE) {
       let row = at / b_width;
       let column = at % b_width * 4u;
+      var four = vec4f();
       if (TRANSPOSE_B) {
-        let four = b_four(g, first_n + row, params.n, k + column, params.k);
-        for (var j = 0u; j < 4u; j++) { b_tile[(column + j) * B_STRIDE + row] = four[j]; }
+        if (first_n + row < params.n) { four = b_four(g * params.n + first_n + row, k + column, params.k); }
+        for (var j = 0u; j < 4u; j++) { b_tile[(column + j) * B_STRIDE + row] = elem(four[j]); }
       } else {
-        let four = b_four(g, k + row, params.k, first_n + column, params.n);
-        for (var j = 0u; j < 4u; j++) { b_tile[row * B_STRIDE + column + j] = four[j]; }
+        if (k + row < params.k) { four = b_four(g * params.k + k + row, first_n + column, params.n); }
+        for (var j = 0u; j < 4u; j++) { b_tile[row * B_STRIDE + column + j] = elem(four[j]); }
       }
     }
     workgroupBarrier();

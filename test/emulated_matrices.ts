@@ -59,8 +59,9 @@ export async function withEmulatedMatrices<T>(
   const { code, name } = module;
   const { adapter } = device;
   const [shader, on]: [Mutable<WgslModule>, Mutable<Pick<typeof device, "adapter">>] = [module, device];
-  shader.code = change(emulated(code, lanes));
-  shader.name = `${name}, ${lanes} of ${most} lanes${shader.code === emulated(code, lanes) ? "" : `, wrong ${wrong++}`}`; // kernels are found by it
+  const right = emulated(code, lanes);
+  shader.code = change(right);
+  shader.name = `${name}, ${lanes} of ${most} lanes${shader.code === right ? "" : `, wrong ${wrong++}`}`; // kernels are found by it
   on.adapter = { ...adapter, matrixLanes: most };
   try {
     return await work();

@@ -38,7 +38,8 @@ interface Problem extends ProductExtents {
 
 /**
  * `[G,M,K]`, `[G,K,N]`, bias `[N]` -> `[G,M,N]`. The sum is cut into slices only where no activation follows it.
- * @param form one of MATMUL_FORMS, or SUBGROUP_MATRICES where the device has them and a is f16. Default: fixed by shape and adapter, or the fastest where `tune` has measured it
+ * @param form one of MATMUL_FORMS, or SUBGROUP_MATRICES where the device has them and a is f16. Default: fixed by shape and adapter, or the
+ * fastest where `tune` has measured it
  */
 export function matmulForward(a: Tensor, b: Tensor, epilogue: Epilogue, options: MatmulOptions, form?: string): Tensor {
   const { transposeA = false, transposeB = false } = options;
@@ -57,7 +58,9 @@ export function matmulForward(a: Tensor, b: Tensor, epilogue: Epilogue, options:
       const like = ({ device, shape, dtype }: Tensor) => empty(device, shape, dtype);
       matmulForward(like(a), like(b), { bias: bias && like(bias), activation }, options, form);
     },
-    guarded: withMatrices ? { form: SUBGROUP_MATRICES, agreesWith: (fixed) => agreesWith(fixed, a.device, pack, activation !== null, options) } : null,
+    guarded: withMatrices
+      ? { form: SUBGROUP_MATRICES, agreesWith: (fixed) => agreesWith(fixed, a.device, pack, activation !== null, options) }
+      : null,
   });
   const tile = TILES[form];
   const problem = { ...extents, a, b, epilogue, transposeA, transposeB };
@@ -73,7 +76,8 @@ const agreesWith = (fixed: string, device: Device, pack: number, activated: bool
     device,
     pack === 4,
     ({ batch, m, n, k }) => [options.transposeA ? [batch, k, m] : [batch, m, k], options.transposeB ? [batch, n, k] : [batch, k, n]],
-    (a, b, bias, trusted) => matmulForward(a, b, { bias, activation: activated ? "leakyRelu" : null }, options, trusted ? fixed : SUBGROUP_MATRICES),
+    (a, b, bias, trusted) =>
+      matmulForward(a, b, { bias, activation: activated ? "leakyRelu" : null }, options, trusted ? fixed : SUBGROUP_MATRICES),
   );
 
 function productInRegisters(problem: Problem, uniform: boolean, pack: number): Tensor {

@@ -43,7 +43,13 @@ export function subgroupProduct(product: SubgroupProduct, pack: number): Tensor 
       module,
       entryPoint: "forward",
       element: elementOf("f16", pack),
-      constants: { TRANSPOSE_A: transposeA, TRANSPOSE_B: transposeB, SLICED: sliced, SUBGROUPS: subgroups, WORKGROUP_SIZE: subgroups * lanes },
+      constants: {
+        TRANSPOSE_A: transposeA,
+        TRANSPOSE_B: transposeB,
+        SLICED: sliced,
+        SUBGROUPS: subgroups,
+        WORKGROUP_SIZE: subgroups * lanes,
+      },
       tensors: { a, b, bias: bias ?? b, output, partial },
       params: { batch, m, n, k, depth, slices, bias: Number(bias !== null), ...activationParams("matmul", activation) },
       size: sizeOf(m),
@@ -52,7 +58,7 @@ export function subgroupProduct(product: SubgroupProduct, pack: number): Tensor 
     }));
 }
 
-// Tiles that nothing fills, and sums short enough to miss a single product of 44, and long enough to be cut.
+// Tiles that are not filled; sums so short that one product of them shows, and so long that they are cut.
 const CHECKED: readonly ProductExtents[] = [44, 556].map((k) => ({ batch: 2, m: 84, n: 76, k }));
 
 /**
@@ -64,8 +70,9 @@ const CLOSE = 2 ** -8;
 
 /**
  * Whether this device's subgroup matrices compute what they should: on made-up operands, what another form computes.
- * @param packed whether operands, stored as `shapesOf` says, are multiples of four
- * @param compute the product in this form, or in the other one
+ * @param packed whether the operands' extents are multiples of four
+ * @param shapesOf how the operands are stored
+ * @param compute the product in this form or, `trusted`, in the other one
  */
 export async function agrees(
   device: Device,

@@ -83,20 +83,17 @@ async function requestAdapter(gpu: GPU, help: string): Promise<GPUAdapter> {
   return adapter;
 }
 
-/** What adapters with subgroup matrices say of them: extents of a product `[M, K] [K, N]`, what it multiplies, and what it sums in. */
-interface MatrixConfig {
-  readonly M: number;
-  readonly N: number;
-  readonly K: number;
-  readonly componentType: string;
-  readonly resultComponentType: string;
+interface MatrixInfo extends GPUAdapterInfo {
+  readonly subgroupMatrixConfigs?: readonly Readonly<Record<string, unknown>>[];
 }
+
+// Of a product `[M, K] [K, N]`: its extents, what it multiplies, and what it sums in.
+const MATRIX_CONFIG = Object.entries({ M: 16, N: 16, K: 16, componentType: "f16", resultComponentType: "f32" });
 
 /** Invocations of the largest subgroup where subgroup matrices are as the kernel needs them; otherwise 0. */
 function matrixLanes({ features, info }: GPUAdapter): number {
-  const { subgroupMatrixConfigs = [], subgroupMaxSize = 0 } = info as GPUAdapterInfo & { readonly subgroupMatrixConfigs?: readonly MatrixConfig[] };
-  const fits = [...subgroupMatrixConfigs].some(({ M, N, K, componentType, resultComponentType }) =>
-    M === 16 && N === 16 && K === 16 && componentType === "f16" && resultComponentType === "f32");
+  const { subgroupMatrixConfigs = [], subgroupMaxSize = 0 }: MatrixInfo = info;
+  const fits = [...subgroupMatrixConfigs].some((config) => MATRIX_CONFIG.every(([name, value]) => config[name] === value));
   return fits && features.has(MATRICES) && features.has("shader-f16") && subgroupMaxSize <= MOST_LANES ? subgroupMaxSize : 0;
 }
 

@@ -41,7 +41,7 @@ let nextId = 0;
 
 const ENABLE = /^enable .*\n/gm;
 
-/** The whole program: what it enables, which WGSL wants first; element prelude, common preludes, kernel file. Nothing is spliced into the file. */
+/** The whole program: what it enables, which comes first in WGSL; element prelude, common preludes, kernel file. Nothing is spliced into that. */
 export function wgslOf(module: WgslModule, element: Element): string {
   const text = [PRELUDES[element].code, common.code, philox.code, activation.code, rows.code, module.code].join("\n");
   return [...(text.match(ENABLE) ?? []), text.replace(ENABLE, "")].join("");
