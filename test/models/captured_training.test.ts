@@ -2,11 +2,14 @@ import { expect, test } from "vitest";
 import { gradConfig } from "../../src/models/grad/config.ts";
 import { stagesOf, STREAM, trainedIn, trainStep, type FeatureSource } from "../../src/models/grad/fit.ts";
 import { Grad } from "../../src/models/grad/model.ts";
+import { readResults } from "../../src/models/grad/stage_steps.ts";
 import { GradTraining, stageOptimizer, stepsOf } from "../../src/models/grad/training.ts";
 import { Weights } from "../../src/nn/weights.ts";
+import { openDevice } from "../../src/node/device.ts";
+import { DeviceLostError } from "../../src/runtime/errors.ts";
 import { Tuner } from "../../src/runtime/tuner.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
-import { fromArray, release, toArray } from "../../src/tensor/tensor.ts";
+import { fromArray, release, toArray, zeros } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
 import { poison } from "../operation.ts";
 import { CELLS, CHANNELS, source, VARIANCE } from "../smooth_features.ts";
@@ -110,4 +113,11 @@ test("a device that measures forms does so after a stage's first steps, which ar
     mutable.tuner = tuner;
     grad.weights.release();
   }
+});
+
+test.each([true, false])("where the device is lost, whoever wants a step's results (%s) is told once, and nobody else", async (wanted) => {
+  const own = await openDevice();
+  const results = [zeros(own, [1]), zeros(own, [2])];
+  own.destroy();
+  await expect(readResults(results, wanted)).rejects.toThrow(DeviceLostError); // a promise that nobody waits for would end the process
 });

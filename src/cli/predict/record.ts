@@ -6,6 +6,8 @@ import { InputError } from "../../runtime/errors.ts";
 import { Tables, type Outputs, type Shard } from "./outputs.ts";
 import { isResult, type Result } from "./results.ts";
 
+const VERSION = 2; // of the journal
+
 /** By what results were made: those of other settings do not belong to them. */
 export interface Settings {
   /** The model file's SHA-256. */
@@ -68,7 +70,7 @@ export class PredictionRecord {
   static async open(outputs: Outputs, settings: Settings, shard: Shard | null, goOn: boolean): Promise<PredictionRecord> {
     const temporary = outputs.journal === null ? await mkdtemp(join(tmpdir(), "bigrid-")) : null;
     const path = outputs.journal ?? join(temporary!, "journal");
-    const own: Header = { format: "bigrid-predictions", version: 1, ...settings, shard };
+    const own: Header = { format: "bigrid-predictions", version: VERSION, ...settings, shard };
     const { journal, header } = await Journal.open<Header, Entry>(path, own);
     const record = new PredictionRecord(journal, temporary);
     try {

@@ -119,8 +119,10 @@ const tensorsOf = (features: Tensor, anomalous: MarkedFeatures | null): Tensor[]
 
 /** Reads a step's results where wanted, before the next step overwrites them. */
 export async function readResults(results: readonly Tensor[], wanted: boolean): Promise<readonly [loss: number | null, hits: Float32Array | null]> {
-  const reads = wanted ? results.map((result) => toArray(result)) : [];
-  results[0]!.device.submit();
-  const [loss, hits] = await Promise.all(reads);
-  return [loss ? loss[0]! : null, hits ?? null];
+  if (!wanted) {
+    results[0]!.device.submit();
+    return [null, null];
+  }
+  const [loss, hits] = await Promise.all(results.map((result) => toArray(result))); // which submits
+  return [loss![0]!, hits ?? null];
 }
