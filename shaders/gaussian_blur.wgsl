@@ -13,8 +13,8 @@
 // image is stored in its own dtype.
 // Definition: torchvision.transforms.functional.gaussian_blur; borders as torch.nn.functional.pad.
 //
-// Cost: each pass reads its input once, writes its output once, and does 2 * (2 * radius + 1) operations and as many
-// evaluations of exp for each element.
+// Cost: each pass reads its input once, writes its output once, and does 2 * (2 * radius + 1) operations for each element; it evaluates exp
+// 2 * radius + 1 times for each four elements, backwards for each one.
 
 const REFLECT = 0u;
 const REPLICATE = 1u;
