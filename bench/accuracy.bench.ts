@@ -9,9 +9,9 @@ import { addTrainFlags, trainingOptionsOf, type TrainFlags } from "../src/cli/op
 import { evaluate } from "../src/metrics/evaluate.ts";
 import { meanMetrics } from "../src/metrics/metrics.ts";
 import { auroc, rank } from "../src/metrics/ranking.ts";
-import type { Inspection } from "../src/models/detector.ts";
-import type { BRANCHES } from "../src/models/grad/config.ts";
-import { Training, type TrainingImage, type TrainingOptions } from "../src/models/training.ts";
+import type { Inspection } from "../src/detection/detector.ts";
+import type { BRANCHES } from "../src/methods/grad/config.ts";
+import { Training, type TrainingImage, type TrainingOptions } from "../src/detection/training.ts";
 import { openDevice } from "../src/node/device.ts";
 import { ensureWritableFolder, writeFileAtomic } from "../src/node/files.ts";
 import { OptionError } from "../src/runtime/errors.ts";

@@ -2,10 +2,10 @@
 // once and twice. And inference, from decoded photographs to scores and maps on the host. Each with the time that its kernels would take at
 // the roofs, measured in the same process. Writes bench/results/grad.<adapter>.json; with --against FILE compares.
 import type { DecodedImage } from "../src/io/image.ts";
-import { gradConfig } from "../src/models/grad/config.ts";
-import type { Stage } from "../src/models/grad/fit.ts";
-import { Grad } from "../src/models/grad/model.ts";
-import { GradTraining } from "../src/models/grad/training.ts";
+import { gradConfig } from "../src/methods/grad/config.ts";
+import type { Stage } from "../src/methods/grad/fit.ts";
+import { Grad } from "../src/methods/grad/model.ts";
+import { GradTraining } from "../src/methods/grad/training.ts";
 import { Weights } from "../src/nn/weights.ts";
 import { openDevice } from "../src/node/device.ts";
 import type { TracedDispatch, Work } from "../src/runtime/profiler.ts";

@@ -1,10 +1,10 @@
 import type { DecodedImage } from "../src/io/image.ts";
-import { createBackbone } from "../src/models/create_backbone.ts";
-import { Detector, type DetectorOptions } from "../src/models/detector.ts";
-import { planOf, type EfficientNetName } from "../src/models/efficientnet/architecture.ts";
-import type { NetworkPadding } from "../src/models/efficientnet/efficientnet.ts";
-import { gradConfig, type GradOptions } from "../src/models/grad/config.ts";
-import { Grad } from "../src/models/grad/model.ts";
+import { createBackbone } from "../src/backbones/registry.ts";
+import { Detector, type DetectorOptions } from "../src/detection/detector.ts";
+import { planOf, type EfficientNetName } from "../src/backbones/efficientnet/architecture.ts";
+import type { NetworkPadding } from "../src/backbones/efficientnet/efficientnet.ts";
+import { gradConfig, type GradOptions } from "../src/methods/grad/config.ts";
+import { Grad } from "../src/methods/grad/model.ts";
 import { Weights, type StoredTensors } from "../src/nn/weights.ts";
 import type { Device } from "../src/runtime/device.ts";
 import { RandomStream } from "../src/tensor/random.ts";

@@ -1,5 +1,5 @@
-import type { NetworkPlan } from "../src/models/efficientnet/architecture.ts";
-import type { Checkpoint } from "../src/models/efficientnet/checkpoint.ts";
+import type { NetworkPlan } from "../src/backbones/efficientnet/architecture.ts";
+import type { Checkpoint } from "../src/backbones/efficientnet/checkpoint.ts";
 import { countOf } from "../src/tensor/tensor.ts";
 
 /** Numbers in [-1, 1) by a hash of (key, index); the same in tools/golden_efficientnet.py. */

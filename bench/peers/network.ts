@@ -2,8 +2,8 @@
 // float64 from the weights as they are, convolution by convolution.
 import { writeFileSync } from "node:fs";
 import { encodeSafetensors } from "../../src/io/safetensors.ts";
-import { planOf, type EfficientNetName, type NetworkPlan } from "../../src/models/efficientnet/architecture.ts";
-import { NetworkCheckpoint, type ConvolutionKeys } from "../../src/models/efficientnet/checkpoint.ts";
+import { planOf, type EfficientNetName, type NetworkPlan } from "../../src/backbones/efficientnet/architecture.ts";
+import { NetworkCheckpoint, type ConvolutionKeys } from "../../src/backbones/efficientnet/checkpoint.ts";
 import { madeUp } from "../../test/made_up_network.ts";
 import { DEFINITIONS } from "../../test/reference/activation.ts";
 import { seeded, type Input, type Problem } from "./problems.ts";

@@ -1,6 +1,6 @@
 import { HUB_URL, pathsInfo } from "@huggingface/hub";
 import { sha256Of } from "../../src/browser/checkpoint.ts";
-import { repositoryOf, type EfficientNetName } from "../../src/models/efficientnet/architecture.ts";
+import { repositoryOf, type EfficientNetName } from "../../src/backbones/efficientnet/architecture.ts";
 import { InputError } from "../../src/runtime/errors.ts";
 
 const FILE = "model.safetensors";

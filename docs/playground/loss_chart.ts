@@ -1,6 +1,6 @@
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import type { Stage } from "../../src/models/grad/fit.ts";
+import type { Stage } from "../../src/methods/grad/fit.ts";
 
 const HEIGHT = 170;
 

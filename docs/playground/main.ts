@@ -1,6 +1,6 @@
 // The page: shows what the worker tells, and asks it for what the user wants.
-import { BACKBONES, type BackboneName } from "../../src/models/backbone.ts";
-import { calibratedScore } from "../../src/models/calibration.ts";
+import { BACKBONES, type BackboneName } from "../../src/backbones/backbone.ts";
+import { calibratedScore } from "../../src/detection/calibration.ts";
 import { auroc, rank } from "../../src/metrics/ranking.ts";
 import { LossChart } from "./loss_chart.ts";
 import { byId, dropZone, durationText, element, isPicture, onClick, pick, show } from "./page.ts";

@@ -1,6 +1,6 @@
-import type { BackboneName } from "../../src/models/backbone.ts";
-import type { Calibration } from "../../src/models/calibration.ts";
-import type { Stage } from "../../src/models/grad/fit.ts";
+import type { BackboneName } from "../../src/backbones/backbone.ts";
+import type { Calibration } from "../../src/detection/calibration.ts";
+import type { Stage } from "../../src/methods/grad/fit.ts";
 import type { Placement } from "../../src/tensor/placement.ts";
 
 /** A picture that the user chose, filmed or had made. */

@@ -1,4 +1,4 @@
-import { checkpointFrom, type Checkpoint } from "../models/efficientnet/checkpoint.ts";
+import { checkpointFrom, type Checkpoint } from "../backbones/efficientnet/checkpoint.ts";
 
 /**
  * A safetensors file of weights that the page was given: hashed as a whole, then each tensor is read when it is asked for.

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { AnomalousImage } from "../models/anomalies.ts";
+import type { AnomalousImage } from "../detection/marked_cells.ts";
 import { decodeMask } from "../node/images.ts";
 import { InputError } from "../runtime/errors.ts";
 import { openDataset, readableImages } from "./dataset.ts";

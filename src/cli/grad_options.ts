@@ -2,7 +2,7 @@ import { InvalidArgumentError, Option, type Command } from "commander";
 import {
   BRANCHES, DECODERS, FREEZES, FUSIONS, HEADS, HINGE_HEADS, FORMS, PAIRS, PASTE_DIRECTIONS, PASTE_DRAWS, PASTE_SIGNS, PASTE_SOURCES, WALKS,
   type FeatureBlockOptions, type GradOptions,
-} from "../models/grad/config.ts";
+} from "../methods/grad/config.ts";
 import { positiveNumber, wholeNumber } from "./numbers.ts";
 
 /** What the command line says about the model: its options by their names, and `paste`'s with that before theirs. */

@@ -1,10 +1,10 @@
 import { Option, type Command } from "commander";
-import { BACKBONES, type BackboneName } from "../models/backbone.ts";
-import type { NetworkPadding } from "../models/efficientnet/efficientnet.ts";
+import { BACKBONES, type BackboneName } from "../backbones/backbone.ts";
+import type { NetworkPadding } from "../backbones/efficientnet/efficientnet.ts";
 import { openCheckpoint } from "../node/checkpoint.ts";
 import { cachedWeights } from "../node/hub.ts";
 import { FITS, type Fit } from "../tensor/placement.ts";
-import type { TrainingOptions } from "../models/training.ts";
+import type { TrainingOptions } from "../detection/training.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
 import { addGradFlags, gradOptionsOf, type GradFlags } from "./grad_options.ts";
 import { positiveNumber, wholeNumber } from "./numbers.ts";

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { maskFrom, type DecodedImage } from "../io/image.ts";
-import type { DetectorConfig } from "../models/detector.ts";
-import { PictureRegion } from "../models/picture_region.ts";
+import type { DetectorConfig } from "../detection/detector.ts";
+import { PictureRegion } from "../detection/region.ts";
 import { decodeMask } from "../node/images.ts";
 import { InputError } from "../runtime/errors.ts";
 import { placementOf, type Rectangle } from "../tensor/placement.ts";

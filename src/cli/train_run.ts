@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import type { Dataset, Item } from "../data/dataset.ts";
-import type { Detector } from "../models/detector.ts";
-import { batchOf, Training, type TrainingImage, type TrainingOptions } from "../models/training.ts";
+import type { Detector } from "../detection/detector.ts";
+import { batchOf, Training, type TrainingImage, type TrainingOptions } from "../detection/training.ts";
 import { saveDetector } from "../node/detector_file.ts";
 import { SpillFile } from "../node/spill.ts";
 import { TrainingFiles, type LoggedStep, type SavedTraining } from "../node/training_files.ts";

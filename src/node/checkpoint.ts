@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
-import { checkpointFrom, type Checkpoint } from "../models/efficientnet/checkpoint.ts";
+import { checkpointFrom, type Checkpoint } from "../backbones/efficientnet/checkpoint.ts";
 import { InputError } from "../runtime/errors.ts";
 import { reasonOf } from "./files.ts";
 

@@ -1,9 +1,9 @@
 import { readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import type { BackboneSettings } from "../models/backbone.ts";
-import { decodeDetector, encodeDetector, withMetrics } from "../models/detector_file.ts";
-import type { Detector, DetectorOptions } from "../models/detector.ts";
-import type { Checkpoint } from "../models/efficientnet/checkpoint.ts";
+import type { BackboneSettings } from "../backbones/backbone.ts";
+import { decodeDetector, encodeDetector, withMetrics } from "../detection/model_file.ts";
+import type { Detector, DetectorOptions } from "../detection/detector.ts";
+import type { Checkpoint } from "../backbones/efficientnet/checkpoint.ts";
 import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
 import { openCheckpoint } from "./checkpoint.ts";

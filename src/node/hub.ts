@@ -5,7 +5,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ReadableStream } from "node:stream/web";
 import { getHFHubCachePath, getRepoFolderName, HUB_URL, pathsInfo } from "@huggingface/hub";
-import { repositoryOf, type EfficientNetName } from "../models/efficientnet/architecture.ts";
+import { repositoryOf, type EfficientNetName } from "../backbones/efficientnet/architecture.ts";
 import { InputError } from "../runtime/errors.ts";
 import { sha256Of } from "./checkpoint.ts";
 import { reasonOf, writeFileAtomic } from "./files.ts";

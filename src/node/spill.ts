@@ -1,5 +1,5 @@
 import { open, rm, type FileHandle } from "node:fs/promises";
-import type { Spill } from "../models/feature_store.ts";
+import type { Spill } from "../detection/feature_store.ts";
 import { InputError } from "../runtime/errors.ts";
 import { reasonOf } from "./files.ts";
 

@@ -1,6 +1,6 @@
 import { appendFile, mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { TrainingStep } from "../models/training.ts";
+import type { TrainingStep } from "../detection/training.ts";
 import { InputError } from "../runtime/errors.ts";
 import { readBytes, reasonOf, writeFileAtomic, writeReasonOf } from "./files.ts";
 

@@ -1,7 +1,7 @@
 import { callsOf, type Call } from "../autograd/tape.ts";
-import { steepnessOf } from "../models/calibration.ts";
-import type { Judgement } from "../models/captured_judge.ts";
-import type { Detector } from "../models/detector.ts";
+import { steepnessOf } from "../detection/calibration.ts";
+import type { Judgement } from "../detection/captured_judge.ts";
+import type { Detector } from "../detection/detector.ts";
 import { VERSION } from "../runtime/version.ts";
 import { toArray, zeros, type Tensor } from "../tensor/tensor.ts";
 import { Conversion, refuse, type Listing } from "./conversion.ts";

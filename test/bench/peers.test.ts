@@ -3,8 +3,8 @@ import { bottleneckForward, bottleneckGradients, bottleneckParameters } from "..
 import { features, folded } from "../../bench/peers/network.ts";
 import { errorOf, input, problems, relativeError, seeded } from "../../bench/peers/problems.ts";
 import { advantage, median, networksTable, timesTable, withTables, type Row } from "../../bench/peers/table.ts";
-import { planOf } from "../../src/models/efficientnet/architecture.ts";
-import { EfficientNet } from "../../src/models/efficientnet/efficientnet.ts";
+import { planOf } from "../../src/backbones/efficientnet/architecture.ts";
+import { EfficientNet } from "../../src/backbones/efficientnet/efficientnet.ts";
 import { fromArray, toArray } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
 import { madeUp } from "../made_up_network.ts";

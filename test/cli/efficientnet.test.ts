@@ -3,7 +3,7 @@ import { readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "../../src/io/safetensors.ts";
-import { planOf } from "../../src/models/efficientnet/architecture.ts";
+import { planOf } from "../../src/backbones/efficientnet/architecture.ts";
 import { writeSyntheticSet } from "../../src/node/synthetic.ts";
 import { madeUp } from "../made_up_network.ts";
 import { temporaryFolder } from "../temporary.ts";

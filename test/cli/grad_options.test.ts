@@ -2,7 +2,7 @@
 import { Command } from "commander";
 import { expect, test } from "vitest";
 import { addTrainFlags, trainingOptionsOf, type TrainFlags } from "../../src/cli/options.ts";
-import { gradConfig, type GradOptions } from "../../src/models/grad/config.ts";
+import { gradConfig, type GradOptions } from "../../src/methods/grad/config.ts";
 
 /** The options of the model that a command line asks for. */
 async function gradOf(...words: string[]): Promise<GradOptions | undefined> {

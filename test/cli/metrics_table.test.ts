@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { EvaluatedRun } from "../../src/cli/evaluate_run.ts";
 import { metricsTable } from "../../src/cli/output.ts";
 import { eachMetric } from "../../src/metrics/metrics.ts";
-import { NOT_CALIBRATED } from "../../src/models/calibration.ts";
+import { NOT_CALIBRATED } from "../../src/detection/calibration.ts";
 
 const calibration = { ...NOT_CALIBRATED, falseReject: 0.01, threshold: 8, typical: 2, pixelThreshold: 9 };
 

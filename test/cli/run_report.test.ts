@@ -7,7 +7,7 @@ import type { EvaluatedRun } from "../../src/cli/evaluate_run.ts";
 import { runReport } from "../../src/cli/run_report.ts";
 import type { ReportData } from "../../src/cli/report/report.ts";
 import { eachMetric } from "../../src/metrics/metrics.ts";
-import type { Detector } from "../../src/models/detector.ts";
+import type { Detector } from "../../src/detection/detector.ts";
 import { FITS, placementOf, type Fit } from "../../src/tensor/placement.ts";
 import { temporaryFolder } from "../temporary.ts";
 

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { decodeSafetensors, float32Of } from "../../src/io/safetensors.ts";
-import { EfficientNet } from "../../src/models/efficientnet/efficientnet.ts";
+import { EfficientNet } from "../../src/backbones/efficientnet/efficientnet.ts";
 import { openCheckpoint } from "../../src/node/checkpoint.ts";
 import { decodeImage } from "../../src/node/images.ts";
 import { imagesToTensor } from "../../src/ops/images.ts";

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "vitest";
 import type { DecodedImage } from "../../src/io/image.ts";
-import { Training, type TrainingImage } from "../../src/models/training.ts";
+import { Training, type TrainingImage } from "../../src/detection/training.ts";
 import { openCheckpoint } from "../../src/node/checkpoint.ts";
 import { readDataset } from "../../src/node/dataset.ts";
 import { decodeImage } from "../../src/node/images.ts";

@@ -1,7 +1,7 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { expect } from "vitest";
 import type { DecodedImage } from "../../src/io/image.ts";
-import type { Detector, Inspection } from "../../src/models/detector.ts";
+import type { Detector, Inspection } from "../../src/detection/detector.ts";
 import { encodeOnnx } from "../../src/onnx/encode_onnx.ts";
 
 /** What onnxruntime makes of pictures of the model's input size, on the CPU. */

@@ -1,9 +1,9 @@
 import { Option, type Command } from "commander";
 import { decodeSafetensors } from "../../io/safetensors.ts";
-import { BACKBONES, type BackboneName } from "../../models/backbone.ts";
-import { detectorConfigOf } from "../../models/detector_file.ts";
-import { DECODERS, type DecoderName } from "../../models/grad/config.ts";
-import { memoryModelOf, memoryNeedOf, type MemoryNeed } from "../../models/memory_need.ts";
+import { BACKBONES, type BackboneName } from "../../backbones/backbone.ts";
+import { detectorConfigOf } from "../../detection/model_file.ts";
+import { DECODERS, type DecoderName } from "../../methods/grad/config.ts";
+import { memoryModelOf, memoryNeedOf, type MemoryNeed } from "../../detection/memory_estimate.ts";
 import { modelPath } from "../../node/detector_file.ts";
 import { describeAdapter, openDevice } from "../../node/device.ts";
 import { readBytes } from "../../node/files.ts";

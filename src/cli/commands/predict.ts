@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { text } from "node:stream/consumers";
 import type { Command } from "commander";
-import { thresholdsAt, type Calibration, type GoodScores } from "../../models/calibration.ts";
-import type { Detector } from "../../models/detector.ts";
+import { thresholdsAt, type Calibration, type GoodScores } from "../../detection/calibration.ts";
+import type { Detector } from "../../detection/detector.ts";
 import { listFolder } from "../../node/dataset.ts";
 import { loadDetector, modelPath } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";

@@ -1,5 +1,5 @@
 import { Argument, type Command } from "commander";
-import { EFFICIENTNETS, repositoryOf, type EfficientNetName } from "../../models/efficientnet/architecture.ts";
+import { EFFICIENTNETS, repositoryOf, type EfficientNetName } from "../../backbones/efficientnet/architecture.ts";
 import { downloadWeights } from "../../node/hub.ts";
 import { print } from "../output.ts";
 import { showProgress } from "../progress.ts";

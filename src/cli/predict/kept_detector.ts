@@ -1,4 +1,4 @@
-import type { Detector } from "../../models/detector.ts";
+import type { Detector } from "../../detection/detector.ts";
 import { DeviceLostError } from "../../runtime/errors.ts";
 import { say } from "../output.ts";
 import { advised, half, wantsLess } from "../recovery.ts";

@@ -1,5 +1,5 @@
 import { stringify } from "csv-stringify/sync";
-import type { Defect } from "../../models/defects.ts";
+import type { Defect } from "../../detection/defects.ts";
 
 /** What was found in an image. */
 export interface Judged {

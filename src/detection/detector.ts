@@ -1,0 +1,313 @@
+import type { DecodedImage } from "../io/image.ts";
+import { Weights, type StoredTensors } from "../nn/weights.ts";
+import { divide, maximum, minimum, multiply } from "../ops/elementwise.ts";
+import { averagePool } from "../ops/pool.ts";
+import { max } from "../ops/reduce.ts";
+import { resize } from "../ops/resize.ts";
+import { reshape } from "../ops/shape.ts";
+import type { Device } from "../runtime/device.ts";
+import { InputError, OptionError } from "../runtime/errors.ts";
+import { tunePending } from "../runtime/tuner.ts";
+import { placementOf, type Fit, type Placement, type Size } from "../tensor/placement.ts";
+import { RandomStream } from "../tensor/random.ts";
+import { empty, fromArray, release, sameShape, toArray, type FloatDType, type Tensor } from "../tensor/tensor.ts";
+import type { BackboneSettings } from "../backbones/backbone.ts";
+import { calibratedScore, type Calibration } from "./calibration.ts";
+import { CapturedJudge, type Judgement } from "./captured_judge.ts";
+import { createBackbone } from "../backbones/registry.ts";
+import type { Checkpoint } from "../backbones/efficientnet/checkpoint.ts";
+import type { GradConfig } from "../methods/grad/config.ts";
+import { Grad } from "../methods/grad/model.ts";
+import { anomalyCells, joined, type HingeJoins } from "../methods/grad/hinges.ts";
+import { FeatureExtractor, type Preprocessing } from "./features.ts";
+import type { PictureRegion } from "./region.ts";
+
+/** What the detector says of one image. */
+export interface Inspection {
+  /**
+   * The larger, the more anomalous: the largest mean over a window, of the map or, where a hinge on the residual joins, of the errors and
+   * its scores. In units of the features.
+   */
+  readonly score: number;
+  /** The same between 0 and 1: 0.5 at the threshold, 0.1 where good images typically are. */
+  readonly calibrated: number;
+  /** The largest single value of the map. */
+  readonly peak: number;
+  /** `size` x `size`, row-major: the anomaly of each pixel of the resized image. */
+  readonly map: Float32Array;
+  readonly size: number;
+}
+
+/** What a detector is besides its weights: what its file's metadata says. */
+export interface DetectorConfig {
+  readonly backbone: BackboneSettings;
+  readonly inputSize: number;
+  readonly fit: Fit;
+  /** Whether of the pictures that it was trained on only a part counted. */
+  readonly regions: boolean;
+  readonly grad: GradConfig;
+  /** How the hinges' scores join the map and the score. */
+  readonly hinges: HingeJoins;
+  readonly calibration: Calibration;
+}
+
+/** How a detector computes. */
+export interface DetectorOptions {
+  /**
+   * Whether an EfficientNet and the decoders store weights and activations in f16; sums stay f32. Half the memory traffic for scores
+   * that differ by less than a hundredth. Default false.
+   */
+  readonly half?: boolean;
+}
+
+/**
+ * What weights and activations are stored in.
+ * @throws OptionError for half precision where the device lacks it
+ */
+export function storageOf(device: Device, half: boolean): FloatDType {
+  if (!half || device.gpu.features.has("shader-f16")) return half ? "f16" : "f32";
+  throw new OptionError(`half precision needs the feature shader-f16, which ${device.adapter.description} lacks; do without it`);
+}
+
+const INITIAL_STREAM = 0; // restored weights are not drawn
+
+/** A trained anomaly detector: preprocessing, backbone, GRAD, scores, threshold. */
+export class Detector {
+  readonly config: DetectorConfig;
+  readonly #features: FeatureExtractor;
+  readonly #model: Grad;
+  readonly #captured: CapturedJudge;
+
+  /** Detectors come from `Training.finish` or a file. */
+  constructor(features: FeatureExtractor, model: Grad, config: DetectorConfig) {
+    this.#features = features;
+    this.#model = model;
+    model.weights.settle();
+    this.config = config;
+    this.#captured = new CapturedJudge(this.device, (images, counted) => this.#judge(this.#features.extractFrom(images), counted));
+  }
+
+  /** The device that everything of it lies on. */
+  get device(): Device {
+    return this.#model.weights.device;
+  }
+
+  /** Whether it computes in half precision. */
+  get half(): boolean {
+    return this.#model.weights.settled === "f16";
+  }
+
+  /**
+   * A detector from what `tensors` returned.
+   * @param source the file's name, for errors
+   * @param checkpoint the backbone's weights; null where it has none
+   * @throws InputError if a tensor is missing or has another shape, or the backbone's weights are not those it was trained with;
+   * OptionError for half precision where the device lacks it
+   */
+  static async restore(
+    device: Device,
+    config: DetectorConfig,
+    tensors: StoredTensors,
+    source: string,
+    checkpoint: Checkpoint | null,
+    { half = false }: DetectorOptions = {},
+  ): Promise<Detector> {
+    const dtype = storageOf(device, half);
+    const { name, weights: sha256, padding } = config.backbone;
+    if (sha256 !== (checkpoint?.sha256 ?? null)) {
+      const given = checkpoint ? `${checkpoint.source} has ${checkpoint.sha256}` : "none were given";
+      throw new InputError(`${source} was trained on ${name} weights of SHA-256 ${sha256}; ${given}`);
+    }
+    const backbone = await createBackbone(device, name, { inputSize: config.inputSize, padding, checkpoint, dtype });
+    const weights = Weights.stored(device, tensors, source);
+    try {
+      const { grad, inputSize } = config;
+      const made = [backbone.cells, backbone.cells, backbone.channels];
+      const own = [grad.height, grad.width, grad.channels];
+      if (!sameShape(made, own)) {
+        const makes = `${name} makes [${made.join(",")}] of ${inputSize} pixels`;
+        throw new InputError(`${source}: its model is for features [${own.join(",")}], but ${makes}; the file is damaged`);
+      }
+      const extractor = new FeatureExtractor(backbone, config.fit, (name) => weights.state(name, [backbone.channels], () => 0));
+      const model = new Grad(weights, config.grad, new RandomStream(0, INITIAL_STREAM));
+      weights.settle(dtype);
+      return new Detector(extractor, model, config);
+    } catch (error) {
+      weights.release();
+      backbone.release();
+      throw error;
+    }
+  }
+
+  /** What happens to a photograph before the backbone: resized with antialiasing, / 255, less mean, over deviation. */
+  get preprocessing(): Preprocessing {
+    return this.#features.preprocessing;
+  }
+
+  /** Which part of a picture the detector looks at, and where its map has that. */
+  placementOf(picture: Size): Placement {
+    const { fit, inputSize } = this.config;
+    return placementOf(fit, picture, { width: inputSize, height: inputSize });
+  }
+
+  /**
+   * Everything that was learned, by name.
+   * @throws OptionError in half precision, which does not keep it
+   */
+  tensors(): ReadonlyMap<string, Tensor> {
+    if (this.half) throw new OptionError("a detector in half precision does not keep what it was made from; load it in full");
+    return new Map([...this.#features.tensors(), ...this.#model.weights.all()]);
+  }
+
+  /** Gives everything's storage back. */
+  release(): void {
+    this.#captured.release();
+    this.#features.release();
+    this.#model.weights.release();
+  }
+
+  /**
+   * Scores images and maps their anomalies. Images are inspected as one batch.
+   * @param regions of each image the part that counts; null, or nothing, where all does. The rest is 0 in the map, and neither score
+   * nor peak nor map depends on it
+   * @throws OptionError if a region is not of its image's size, or nothing of it is left in the map
+   */
+  async inspect(images: readonly DecodedImage[], regions: readonly (PictureRegion | null)[] = []): Promise<Inspection[]> {
+    const counting = this.#countedPixels(images, regions);
+    const shown = images.map((image, i) => regions[i]?.shown(image) ?? image);
+    await this.prepare(images.length, counting !== null); // from here on no scope is open, which would take back what is kept
+    const pixels = this.#features.pixelsOf(shown);
+    const weights = counting && fromArray(this.device, [...pixels.shape.slice(0, 3), 1], counting);
+    const reads = read(this.#captured.run(pixels, weights));
+    for (const tensor of [pixels, weights]) if (tensor) release(tensor);
+    return this.#inspections(reads);
+  }
+
+  /** The same for what the backbone made of images before, `[N, cells, cells, channels]`. */
+  async inspectFeatures(features: Tensor): Promise<Inspection[]> {
+    return this.#inspections(this.#started(features));
+  }
+
+  /**
+   * Compiles what `inspect` needs for so many images, in parallel, and measures the forms of kernels if the device was opened with
+   * `autotune`. It does so itself; asked before images are there, it need not wait.
+   * @param counted whether only a part of the images counts
+   */
+  async prepare(images: number, counted = false): Promise<void> {
+    if (this.#captured.knows(images, counted)) return;
+    const { device, config: { inputSize: size } } = this;
+    const blank = { width: 8, height: 8, data: new Uint8Array(4 * 8 * 8) };
+    const compile = (): Promise<void> => device.prepare(() => {
+      using _scope = device.scope();
+      this.#features.pixelsOf([blank], null);
+      const pixels = empty(device, [images, size, size, 3]);
+      this.#judge(this.#features.extractFrom(pixels), counted ? empty(device, [images, size, size, 1]) : null);
+    });
+    await compile();
+    if (await tunePending(device)) await compile(); // the forms that were found to be the fastest
+  }
+
+  /**
+   * Everything between preprocessing and reading back, on the device.
+   * @param images `[N, size, size, 3]`, as `preprocessing` says
+   */
+  judge(images: Tensor): Judgement {
+    return this.#judge(this.#features.extractFrom(images), null);
+  }
+
+  #started(features: Tensor): readonly Promise<Float32Array>[] {
+    using _scope = this.device.scope();
+    return read(this.#judge(this.#features.standardise(features), null));
+  }
+
+  /** What counts in a batch of maps, `[N, size, size]`; null if everything does. */
+  #countedPixels(images: readonly DecodedImage[], regions: readonly (PictureRegion | null)[]): Float32Array | null {
+    if (!regions.some((region) => region !== null)) return null;
+    const { inputSize } = this.config;
+    const all = new Float32Array(images.length * inputSize ** 2).fill(1);
+    images.forEach((image, i) => {
+      const counted = regions[i]?.inMap(this.placementOf(image), inputSize);
+      if (counted && !counted.includes(1)) {
+        throw new OptionError(`inspect: nothing of the region of image ${i} is left in its map of ${inputSize} x ${inputSize}`);
+      }
+      if (counted) all.set(counted, i * inputSize ** 2);
+    });
+    return all;
+  }
+
+  #judge(features: Tensor, counted: Tensor | null): Judgement {
+    const { hinges, inputSize } = this.config;
+    const [batch, height, width] = features.shape as [number, number, number];
+    const mapOf = (cells: Tensor): Tensor => {
+      const pixels = resize(reshape(cells, [batch, height, width, 1]), [inputSize, inputSize], { alignCorners: true });
+      return counted ? smoothedWithin(pixels, counted) : smoothed(pixels);
+    };
+    const cells = anomalyCells(this.#model, features);
+    const map = mapOf(joined(cells, hinges, "abnormal") ?? cells.errors);
+    const residual = joined(cells, hinges, "residual");
+    const scored = residual ? mapOf(residual) : map;
+    const means = counted ? windowMeansWithin(scored, counted) : windowMeans(scored);
+    return { map, score: max(means, [1, 2, 3]), peak: max(map, [1, 2, 3]) };
+  }
+
+  async #inspections(reads: readonly Promise<Float32Array>[]): Promise<Inspection[]> {
+    const [maps, scores, peaks] = (await Promise.all(reads)) as [Float32Array, Float32Array, Float32Array];
+    const size = this.config.inputSize;
+    return Array.from(scores, (score, i) => ({
+      score,
+      calibrated: calibratedScore(score, this.config.calibration),
+      peak: peaks[i]!,
+      map: maps.slice(i * size * size, (i + 1) * size * size),
+      size,
+    }));
+  }
+}
+
+const read = ({ map, score, peak }: Judgement): readonly Promise<Float32Array>[] => [map, score, peak].map((tensor) => toArray(tensor));
+
+/** GRAD smooths maps with 21 x 21 and scores them with 32 x 32 means at 224 pixels; in proportion at other sizes. */
+function windowsOf({ shape }: Tensor): { readonly smoothing: number; readonly window: number } {
+  const scale = shape[1]! / 224;
+  return { smoothing: 2 * Math.round((21 * scale - 1) / 2) + 1, window: Math.max(1, Math.round(32 * scale)) };
+}
+
+// A box is separable, and so is the number of its pixels inside the image. Along a column, a row's pixels are channels: they travel in packs.
+
+/** The mean around each pixel of `[N, S, S, 1]`. */
+function smoothed(pixels: Tensor): Tensor {
+  const { smoothing } = windowsOf(pixels);
+  const half = (smoothing - 1) / 2;
+  const columns = averagePool(columnsOf(pixels), [smoothing, 1], { stride: 1, padding: [half, 0], countIncludePad: false });
+  return averagePool(reshape(columns, pixels.shape), [1, smoothing], { stride: 1, padding: [0, half], countIncludePad: false });
+}
+
+/** The mean over each window inside the image. */
+function windowMeans(map: Tensor): Tensor {
+  const { window } = windowsOf(map);
+  const columns = averagePool(columnsOf(map), [window, 1], { stride: 1 });
+  const [batch, height, , width] = columns.shape as [number, number, number, number];
+  return averagePool(reshape(columns, [batch, height, width, 1]), [1, window], { stride: 1 });
+}
+
+/** `[N, H, W, 1]` -> `[N, H, 1, W]` */
+const columnsOf = (map: Tensor): Tensor => {
+  const [batch, height, width] = map.shape as [number, number, number];
+  return reshape(map, [batch, height, 1, width]);
+};
+
+/** The mean of what counts around each pixel, so that nothing leaks in from outside; 0 at pixels that do not count. */
+function smoothedWithin(pixels: Tensor, counted: Tensor): Tensor {
+  const least = fromArray(pixels.device, [1], Float32Array.of(0.5 / windowsOf(pixels).smoothing ** 2)); // half of what one pixel makes
+  return multiply(divide(smoothed(multiply(pixels, counted)), maximum(smoothed(counted), least)), counted);
+}
+
+/**
+ * The mean of what counts in each window. One of which less than half counts is divided by half, or a few pixels at the
+ * border would speak for a window; where no window has half, by the most that one has.
+ */
+function windowMeansWithin(map: Tensor, counted: Tensor): Tensor {
+  const shares = windowMeans(counted);
+  const most = reshape(max(shares, [1, 2, 3]), [counted.shape[0]!, 1, 1, 1]);
+  const enough = minimum(most, fromArray(map.device, [1], Float32Array.of(0.5)));
+  return divide(windowMeans(map), maximum(shares, enough));
+}

@@ -1,0 +1,78 @@
+// From images to a detector and its figures, wherever the images come from.
+import { maskUnion, type DecodedImage } from "../io/image.ts";
+import { Evaluation } from "../metrics/evaluate.ts";
+import { meanMetrics, type Metrics } from "../metrics/metrics.ts";
+import type { Device } from "../runtime/device.ts";
+import { InputError } from "../runtime/errors.ts";
+import type { Detector } from "./detector.ts";
+import { truthWithin } from "./region.ts";
+import { Training, type TrainingImage, type TrainingOptions, type TrainingStep } from "./training.ts";
+
+/** An image whose verdict is known. */
+export interface LabelledImage extends TrainingImage {
+  readonly image: DecodedImage;
+  readonly defective: boolean;
+  /** Pictures that mark its defects with anything but black, of any size; none where nobody drew them. */
+  readonly masks: readonly DecodedImage[];
+}
+
+/** How well a detector tells good from defective images. */
+export interface DetectorMetrics {
+  /** By the name of the class. */
+  readonly classes: Readonly<Record<string, Metrics>>;
+  /** Of all classes, each counted once. */
+  readonly mean: Metrics;
+}
+
+const BATCH = 4;
+
+/**
+ * Trains a detector on good images, in one go; `Training` does the same in steps that can be saved and resumed.
+ *
+ * @param images good images of one class or several, read once, in order
+ * @param onStep called after each step of training; a loss comes every tenth
+ * @returns the detector; its threshold is set by good images that were held out
+ * @throws InputError if there are fewer than two images, or weights are missing or do not fit; OptionError for an option
+ *   unknown or out of range
+ */
+export async function trainDetector(
+  device: Device,
+  images: AsyncIterable<TrainingImage>,
+  options: TrainingOptions = {},
+  onStep: (step: TrainingStep) => void = () => undefined,
+): Promise<Detector> {
+  const training = await Training.begin(device, images, options);
+  for await (const step of training.fit()) onStep(step);
+  return training.finish();
+}
+
+/**
+ * Measures a detector on images whose verdict is known, in bounded memory. `Evaluation` also knows intervals and errors.
+ *
+ * @param images good and defective ones of one class or several
+ * @returns fractions in [0, 1]; null where undefined
+ * @throws InputError if there are no images
+ */
+export async function evaluateDetector(detector: Detector, images: AsyncIterable<LabelledImage>): Promise<DetectorMetrics> {
+  const evaluations = new Map<string, Evaluation>();
+  const judge = async (batch: readonly LabelledImage[]): Promise<void> => {
+    const inspections = await detector.inspect(batch.map(({ image }) => image), batch.map(({ region }) => region ?? null));
+    batch.forEach(({ className, defective, image, masks, region }, i) => {
+      const { score, map, size } = inspections[i]!;
+      const mask = maskUnion(masks, size, size, (picture) => detector.placementOf(picture));
+      const truth = truthWithin({ defective, mask }, region?.inMap(detector.placementOf(image), size) ?? null);
+      const evaluation = evaluations.get(className) ?? new Evaluation({ resamples: 0 });
+      evaluations.set(className, evaluation);
+      evaluation.add({ ...truth, score, map, width: size, height: size });
+    });
+  };
+  const batch: LabelledImage[] = [];
+  for await (const image of images) {
+    batch.push(image);
+    if (batch.length === BATCH) await judge(batch.splice(0));
+  }
+  if (batch.length > 0) await judge(batch);
+  if (evaluations.size === 0) throw new InputError("evaluateDetector: there are no images to judge");
+  const classes = Object.fromEntries([...evaluations].map(([name, evaluation]) => [name, evaluation.result().metrics]));
+  return { classes, mean: meanMetrics(Object.values(classes)) };
+}

@@ -1,0 +1,83 @@
+import { describe, expect, test } from "vitest";
+import { calibratedScore, calibrationOf, thresholdsAt, type HeldOut } from "../../src/detection/calibration.ts";
+import { OptionError } from "../../src/runtime/errors.ts";
+import { RandomStream } from "../../src/tensor/random.ts";
+
+/** Good images whose scores are log-normal. */
+function goodImages(count: number, seed: number, className = "part"): HeldOut[] {
+  const logs = new RandomStream(seed, 1).normals(count, 0.3);
+  return Array.from(logs, (log) => ({ className, score: Math.exp(2 + log), peak: 10 }));
+}
+
+describe("the threshold", () => {
+  test.each([[5, 0.1], [16, 0.01], [40, 0.05]])("from %i images rejects the share %f of further good ones, on average", (count, falseReject) => {
+    const trials = 4000;
+    let rejected = 0;
+    for (let seed = 0; seed < trials; seed++) {
+      const images = goodImages(count + 1, seed);
+      if (images.at(-1)!.score > calibrationOf(images.slice(0, -1), falseReject).threshold) rejected++;
+    }
+    const deviation = Math.sqrt(trials * falseReject * (1 - falseReject));
+    expect(Math.abs(rejected - trials * falseReject)).toBeLessThan(4 * deviation);
+  });
+
+  test("of very many images is their own quantile, whatever their distribution", () => {
+    const images = Array.from({ length: 999 }, (_, i): HeldOut => ({ className: "part", score: 1 + i, peak: 1 }));
+    expect(calibrationOf(images, 0.1).threshold).toBeCloseTo(900, 6);
+  });
+
+  test("of classes is each one's own; unknown ones have the highest", () => {
+    const images = [...goodImages(8, 1, "a"), ...goodImages(8, 2, "b").map((image) => ({ ...image, score: 9 * image.score }))];
+    const { classes, threshold, typical, pixelThreshold } = calibrationOf(images, 0.01);
+    expect(classes["a"]).toEqual(calibrationOf(goodImages(8, 1, "a"), 0.01).classes["a"]);
+    expect({ threshold, typical, pixelThreshold }).toEqual(classes["b"]);
+  });
+
+  test("of a single image, or equal ones, is above them", () => {
+    for (const count of [1, 3]) {
+      const images = Array.from({ length: count }, (): HeldOut => ({ className: "part", score: 5, peak: 1 }));
+      expect(calibrationOf(images, 0.01).threshold).toBeGreaterThan(5);
+    }
+  });
+
+  test("is refused for a share that is none", () => {
+    for (const share of [0, -0.1, 0.51, Number.NaN]) expect(() => calibrationOf(goodImages(3, 1), share)).toThrow(OptionError);
+  });
+});
+
+test("a calibrated score is 0.5 at the threshold, 0.1 where good images are, and rises with the score", () => {
+  const good = { threshold: 8, typical: 2 };
+  expect(calibratedScore(8, good)).toBe(0.5);
+  expect(calibratedScore(2, good)).toBeCloseTo(0.1, 12);
+  expect(calibratedScore(0, good)).toBe(0);
+  const scores = [0.1, 1, 3, 9, 100].map((score) => calibratedScore(score, good));
+  expect(scores).toEqual([...scores].sort((a, b) => a - b));
+  expect(scores.at(-1)).toBeLessThan(1);
+});
+
+test("the thresholds at a calibrated score are where it is reached, and move together", () => {
+  const good = { threshold: 6, typical: 2, pixelThreshold: 15 };
+  expect(thresholdsAt(good, 0.5)).toEqual({ threshold: 6, pixelThreshold: 15 });
+  for (const share of [0.001, 0.1, 0.3, 0.9]) {
+    const { threshold, pixelThreshold } = thresholdsAt(good, share);
+    expect(calibratedScore(threshold, good)).toBeCloseTo(share, 12);
+    expect(pixelThreshold / threshold).toBeCloseTo(15 / 6, 12);
+  }
+});
+
+test("the heat of a map begins where good images peak, and spans a factor of twelve", () => {
+  const [low, high] = calibrationOf([{ className: "a", score: 1, peak: 2 }, { className: "a", score: 1.1, peak: 8 }], 0.01).heat;
+  expect(low).toBeCloseTo(4, 12);
+  expect(high).toBeCloseTo(48, 12);
+});
+
+describe("the threshold of pixels", () => {
+  test("is to peaks what the other is to scores; that of an unknown class is the highest", () => {
+    const likeScores = (images: readonly HeldOut[], factor: number) => images.map((image) => ({ ...image, peak: factor * image.score }));
+    const images = [...likeScores(goodImages(9, 1, "a"), 3), ...likeScores(goodImages(9, 2, "b"), 1)];
+    const { classes, pixelThreshold } = calibrationOf(images, 0.05);
+    expect(classes["a"]!.pixelThreshold).toBeCloseTo(3 * classes["a"]!.threshold, 10);
+    expect(classes["b"]!.pixelThreshold).toBeCloseTo(classes["b"]!.threshold, 10);
+    expect(pixelThreshold).toBe(Math.max(classes["a"]!.pixelThreshold, classes["b"]!.pixelThreshold));
+  });
+});

@@ -1,0 +1,83 @@
+import { expect, test } from "vitest";
+import { REFERENCE_VARIANCE, gradConfig } from "../../src/methods/grad/config.ts";
+import { inferenceBytes, memoryModelOf, memoryNeedOf, trainingBytes } from "../../src/detection/memory_estimate.ts";
+import { Training, type TrainingImage } from "../../src/detection/training.ts";
+import { openDevice } from "../../src/node/device.ts";
+import type { Device } from "../../src/runtime/device.ts";
+import { device } from "../device.ts";
+import { madeUpDetector, madeUpPicture } from "../made_up_detector.ts";
+
+const MEBIBYTE = 2 ** 20;
+const SLACK = 1.02; // what is predicted is at most so much more than what is used
+const OWN = 1 << 18; // of a device, made before they are counted
+const CHUNK = 1 << 26; // that the features' store takes at a time
+const picture = madeUpPicture(1024, 1); // what predictions are stated for
+
+/** A device of its own, and the bytes of its buffers, counted where they are made and destroyed. */
+async function countedDevice(): Promise<{ readonly own: Device; readonly peak: () => number }> {
+  const own = await openDevice();
+  let [bytes, peak] = [OWN, OWN];
+  const create = own.gpu.createBuffer.bind(own.gpu);
+  own.gpu.createBuffer = (descriptor) => {
+    const buffer = create(descriptor);
+    const destroy = buffer.destroy.bind(buffer);
+    peak = Math.max(peak, (bytes += descriptor.size));
+    buffer.destroy = () => {
+      bytes -= descriptor.size;
+      return destroy();
+    };
+    return buffer;
+  };
+  return { own, peak: () => peak };
+}
+
+/** Whether a prediction covers what was used, and little more. */
+function expectCovered(predicted: number, used: number): void {
+  expect(used).toBeGreaterThan(MEBIBYTE);
+  expect(used).toBeLessThanOrEqual(predicted);
+  expect(predicted).toBeLessThanOrEqual(SLACK * used);
+}
+
+const embedded = (size: number) =>
+  ({ backbone: "embedded", inputSize: size, grad: gradConfig({ height: size / 8, width: size / 8, channels: 40, variance: REFERENCE_VARIANCE }, { decoder: "tiny" }) }) as const;
+
+test.each([1, 3])("batches of %i: the memory that judging takes is predicted", async (batch) => {
+  const { own, peak } = await countedDevice();
+  const detector = await madeUpDetector(own, 96, { decoder: "tiny" });
+  for (let i = 0; i < 2; i++) await detector.inspect(Array.from({ length: batch }, () => picture));
+  expectCovered(await inferenceBytes(own, embedded(96), batch), peak());
+  own.destroy();
+});
+
+test.skipIf(!device.gpu.features.has("shader-f16"))("the memory that judging in half precision takes is predicted", async () => {
+  const { own, peak } = await countedDevice();
+  const detector = await madeUpDetector(own, 96, { decoder: "tiny" }, null, "stretch", { half: true });
+  await detector.inspect([picture]);
+  expectCovered(await inferenceBytes(own, embedded(96), 1, true), peak());
+  own.destroy();
+});
+
+test.each([true, false])("the memory that training takes is predicted, blocks computed twice: %s", async (recompute) => {
+  const { own, peak } = await countedDevice();
+  async function* good(): AsyncGenerator<TrainingImage> {
+    for (let i = 0; i < 8; i++) yield { className: "bolt", image: i === 0 ? picture : madeUpPicture(96, i) };
+  }
+  const options = { backbone: "embedded", grad: { decoder: "tiny" }, inputSize: 96, epochsAbnormal: 1, epochsNormal: 1, leastAbnormal: 8, leastNormal: 8, enoughHits: 1, batch: 8, seed: 0, folds: 0, recompute } as const;
+  const training = await Training.begin(own, good(), options);
+  for await (const _step of training.fit());
+  expectCovered(await trainingBytes(own, embedded(96), 8, recompute), peak() - CHUNK);
+  own.destroy();
+});
+
+test("EfficientNet-B6 with the mobile decoder trains 16 images a step within 2 GiB, and judges one within 400 MiB, 250 in half precision", async () => {
+  const model = await memoryModelOf(device, { backbone: "efficientnet-b6", decoder: "mobile" });
+  const { training, inference } = await memoryNeedOf(device, model, {});
+  expect(training).toMatchObject({ batch: 16, recompute: true });
+  expect(training.bytes).toBeLessThanOrEqual(2048 * MEBIBYTE);
+  expect(inference).toMatchObject({ batch: 1 });
+  expect(inference.bytes).toBeLessThanOrEqual(400 * MEBIBYTE);
+  if (!device.gpu.features.has("shader-f16")) return expect(memoryNeedOf(device, model, { half: true })).rejects.toThrow("half precision needs the feature shader-f16");
+  const { inference: half } = await memoryNeedOf(device, model, { half: true });
+  expect(half).toMatchObject({ batch: 1, half: true });
+  expect(half.bytes).toBeLessThanOrEqual(250 * MEBIBYTE);
+});

@@ -1,0 +1,208 @@
+import { describe, expect, test } from "vitest";
+import { synthesise } from "../../src/data/synthetic.ts";
+import type { DecodedImage } from "../../src/io/image.ts";
+import { decodeSafetensors, encodeSafetensors } from "../../src/io/safetensors.ts";
+import { createBackbone } from "../../src/backbones/registry.ts";
+import { encodeDetector } from "../../src/detection/model_file.ts";
+import { rawFeatures } from "../../src/detection/features.ts";
+import { Training, type TrainingImage, type TrainingOptions, type TrainingStep } from "../../src/detection/training.ts";
+import { InputError, OptionError, ShapeError } from "../../src/runtime/errors.ts";
+import { fromArray, release, toArray } from "../../src/tensor/tensor.ts";
+import { device } from "../device.ts";
+
+const SIZE = 64;
+const [plate] = synthesise({ size: SIZE, train: 11, good: 1, defective: 1, seed: 3 }) as [ReturnType<typeof synthesise>[number]];
+const OPTIONS: TrainingOptions = { grad: { form: "published", decoder: "tiny" }, inputSize: SIZE, epochsAbnormal: 1, epochsNormal: 1, batch: 4, seed: 7 };
+
+/** The first pictures of a set, as a class. */
+async function* pictures(count: number, className = "plate"): AsyncGenerator<TrainingImage> {
+  for (const { rgba } of plate.train.slice(0, count)) yield { className, image: { width: SIZE, height: SIZE, data: rgba } };
+}
+
+const begin = (count: number, options: TrainingOptions = {}) => Training.begin(device, pictures(count), { ...OPTIONS, ...options });
+
+/** Takes steps until there are so many in all, or to the end. */
+async function stepTo(training: Training, taken = Infinity): Promise<TrainingStep[]> {
+  const steps: TrainingStep[] = [];
+  for await (const step of training.fit()) {
+    steps.push(step);
+    if (step.taken >= taken) break;
+  }
+  return steps;
+}
+
+async function* eachOf<T>(items: readonly T[]): AsyncGenerator<T> {
+  yield* items;
+}
+
+describe("a training that was left, saved and resumed", () => {
+  test.each([
+    ["in the first stage", 3],
+    ["at the first stage's end", 50],
+    ["in the second stage", 57],
+  ])("%s makes the bits of one that never paused", async (_where, pause) => {
+    const last = 60;
+    const whole = await begin(11);
+    const wholeSteps = await stepTo(whole, last);
+    const expected = await encodeDetector(await whole.finish());
+
+    const first = await begin(11);
+    const before = await stepTo(first, pause);
+    const saved = await first.save();
+    first.release();
+    const second = await begin(11);
+    await stepTo(second, 2); // which must leave no trace
+    second.resume(saved, "saved");
+    expect(second.taken).toBe(pause);
+    const after = await stepTo(second, last);
+    expect(await encodeDetector(await second.finish())).toEqual(expected);
+    const losses = (steps: readonly TrainingStep[]) => steps.map(({ taken, stage, step, epoch, loss }) => ({ taken, stage, step, epoch, loss }));
+    expect(losses([...before, ...after])).toEqual(losses(wholeSteps));
+  });
+
+  test("saves the same bytes wherever it stands twice", async () => {
+    const training = await begin(4, { folds: 0 });
+    await stepTo(training, 2);
+    expect(await training.save()).toEqual(await training.save());
+    training.release();
+  });
+
+  test("gives its memory back", async () => {
+    const before = device.memory().bytes;
+    const training = await begin(4, { folds: 0 });
+    await stepTo(training, 2);
+    training.resume(await training.save(), "saved");
+    await stepTo(training, 4);
+    training.release();
+    expect(device.memory().bytes).toBe(before);
+    const finished = await begin(4, { folds: 0 });
+    await stepTo(finished, 2);
+    (await finished.finish()).release();
+    expect(device.memory().bytes).toBe(before);
+  });
+});
+
+describe("a saved training is refused, and nothing changes,", () => {
+  const saved = async (): Promise<Uint8Array> => {
+    const training = await begin(4, { folds: 0 });
+    await stepTo(training, 1);
+    const bytes = await training.save();
+    training.release();
+    return bytes;
+  };
+  const refusal = async (bytes: Uint8Array, count: number, options: TrainingOptions, message: string): Promise<void> => {
+    const training = await begin(count, { folds: 0, ...options });
+    expect(() => training.resume(bytes, "old")).toThrow(InputError);
+    expect(() => training.resume(bytes, "old")).toThrow(message);
+    expect(training.taken).toBe(0);
+    await stepTo(training, 1);
+    training.release();
+  };
+
+  test("by one with other options, images, or that never was one", async () => {
+    const bytes = await saved();
+    await refusal(bytes, 4, { seed: 8 }, "old was trained with seed 7, not 8: resume with the same options, or begin anew");
+    await refusal(bytes, 4, { fit: "crop" }, 'old was trained with fit "stretch", not "crop"');
+    await refusal(bytes, 5, {}, "old was trained on other images (4 then, 5 now, or changed ones): begin anew");
+    await refusal(bytes.subarray(0, 100), 4, {}, "old is no valid safetensors file");
+    const file = decodeSafetensors(bytes, "old");
+    await refusal(encodeSafetensors({ ...file, metadata: {} }), 4, {}, "old is no saved training: its metadata has no format bigrid-training");
+    const tensors = new Map([...file.tensors].filter(([name]) => name !== "normal.localGrid"));
+    await refusal(encodeSafetensors({ ...file, tensors }), 4, {}, "old: tensor normal.localGrid [1,8,8,40] is missing");
+  });
+
+  test("where its state is none, or stands where no training does", async () => {
+    const file = decodeSafetensors(await saved(), "old");
+    const state = JSON.parse(file.metadata["state"]!) as object;
+    const changed = (changes: object) => encodeSafetensors({ ...file, metadata: { ...file.metadata, state: JSON.stringify({ ...state, ...changes }) } });
+    const isNone = (part: string) => `old: the state in its metadata is not that of a training: ${part} is missing, or of another kind`;
+    await refusal(encodeSafetensors({ ...file, metadata: { ...file.metadata, state: "{" } }), 4, {}, "old: what its metadata says of the training is no JSON");
+    await refusal(encodeSafetensors({ ...file, metadata: { ...file.metadata, state: "null" } }), 4, {}, isNone("settings"));
+    for (const [part, value] of [["images", ["a", 1]], ["run", -1], ["taken", 0.5], ["position", {}], ["heldOut", 5], ["hinges", { errors: [0] }], ["optimizerSteps", "a"]]) {
+      await refusal(changed({ [part as string]: value }), 4, {}, isNone(part as string));
+    }
+    await refusal(changed({ run: 7 }), 4, {}, "old is in run 8 of 1: it is damaged");
+    await refusal(changed({ position: { stage: "abnormal", step: 1e9 } }), 4, {}, "old is damaged: resume: expected a step before 50 of stage abnormal, got 1000000000");
+    await refusal(changed({ position: { stage: "third", step: 0 } }), 4, {}, "old is damaged: resume: expected a step before 0 of stage third, got 0");
+    await refusal(changed({ optimizerSteps: [1] }), 4, {}, "old is damaged: restore: expected the state of");
+  });
+});
+
+describe("what calibrates", () => {
+  test("is every fifth image of a class with many: it is not trained on", async () => {
+    const training = await begin(11, { batch: 1 });
+    const [step] = await stepTo(training, 1);
+    expect(step).toMatchObject({ run: 1, runs: 1, steps: 54 }); // 6 epochs of 9 images
+    const { calibration } = (await training.finish()).config;
+    expect(calibration.falseReject).toBe(0.01);
+    expect(Object.keys(calibration.classes)).toEqual(["plate"]);
+    expect(calibration.threshold).toBeGreaterThan(calibration.typical);
+  });
+
+  test("is, of a class with few, each part of it judged by a model of its own", async () => {
+    const training = await begin(4, { folds: 2, batch: 1, leastAbnormal: 10, leastNormal: 60 });
+    const steps = await stepTo(training);
+    expect(new Set(steps.map(({ run, runs, stage, steps }) => `${run}/${runs} ${stage} ${steps}`))).toEqual(
+      new Set(["1/3 abnormal 10", "1/3 normal 60", "2/3 abnormal 10", "2/3 normal 60", "3/3 abnormal 12", "3/3 normal 60"]),
+    );
+    expect(steps.at(-1)!.secondsLeft).toBe(0);
+    expect(steps.at(-1)!.taken).toBe(steps.length);
+    // Scores of images that were trained on are lower: without folds the threshold is.
+    const [held, seen] = [await training.finish(), await begin(4, { folds: 0, batch: 1, leastAbnormal: 10, leastNormal: 60 })];
+    await stepTo(seen);
+    expect(held.config.calibration.typical).toBeGreaterThan((await seen.finish()).config.calibration.typical);
+  });
+});
+
+test("the first stage ends early where enough is right, and each has its least steps", async () => {
+  const stagesOf = async (options: TrainingOptions) => {
+    const training = await begin(4, { folds: 0, leastAbnormal: 20, leastNormal: 3, ...options });
+    const steps = await stepTo(training);
+    training.release();
+    return ["abnormal", "normal"].map((stage) => steps.filter((step) => step.stage === stage).length);
+  };
+  expect(await stagesOf({ enoughHits: 1 })).toEqual([20, 3]);
+  expect(await stagesOf({ enoughHits: 0, grad: { form: "published", decoder: "tiny", hinge: -10 } })).toEqual([10, 3]); // all are on the right side
+});
+
+test("features that were computed before train and are judged to the bits of their images", async () => {
+  const backbone = await createBackbone(device, "embedded", { inputSize: SIZE });
+  const { cells, channels } = backbone;
+  const images: TrainingImage[] = [];
+  const raw: TrainingImage[] = [];
+  for await (const { className, image } of pictures(10)) {
+    const features = rawFeatures(device, backbone, "stretch", [image as DecodedImage]);
+    images.push({ className, image });
+    raw.push({ className, image: await toArray(features) });
+    release(features);
+  }
+  backbone.release();
+  const detectorOf = async (given: readonly TrainingImage[]) => {
+    const training = await Training.begin(device, eachOf(given), OPTIONS);
+    await stepTo(training, 2);
+    return training.finish();
+  };
+  const [seen, known] = [await detectorOf(images), await detectorOf(raw)];
+  expect(await encodeDetector(known)).toEqual(await encodeDetector(seen));
+  const features = fromArray(device, [1, cells, cells, channels], raw[0]!.image as Float32Array);
+  expect(await known.inspectFeatures(features)).toEqual(await seen.inspect([images[0]!.image as DecodedImage]));
+  const short: TrainingImage = { className: "plate", image: new Float32Array(3) };
+  await expect(Training.begin(device, eachOf([short]), OPTIONS)).rejects.toThrow(ShapeError);
+  for (const used of [seen, known]) used.release();
+  release(features);
+});
+
+test("options out of range or unknown are refused before any image is read", async () => {
+  const refusal = (options: object, message: string) => {
+    async function* untouched(): AsyncGenerator<TrainingImage> {
+      throw new Error("read");
+    }
+    return expect(Training.begin(device, untouched(), options)).rejects.toThrow(new OptionError(message));
+  };
+  await refusal({ batch: 0 }, "training: expected batch to be whole numbers of at least 1, got 0");
+  await refusal({ enoughHits: 2 }, "training: expected enoughHits from 0 to 1, got 2");
+  await refusal({ leastNormal: 0 }, "training: expected leastNormal to be whole numbers of at least 1, got 0");
+  await refusal({ folds: 1 }, "training: expected folds to be 0 or at least 2, got 1: a fold is trained on the others");
+  await refusal({ falseReject: 0.6 }, "training: expected falseReject above 0 and at most 0.5, got 0.6");
+  await expect(Training.begin(device, pictures(2), { bacth: 3 } as object)).rejects.toThrow("bacth");
+});
