@@ -1,36 +1,52 @@
 import type { Tensor } from "../tensor/tensor.ts";
-import { EFFICIENTNETS } from "./efficientnet/architecture.ts";
-import type { NetworkPadding } from "./efficientnet/efficientnet.ts";
 
-/** Every backbone that there is. */
-export const BACKBONES = ["embedded", ...EFFICIENTNETS] as const;
-/** The name of one of them. */
-export type BackboneName = (typeof BACKBONES)[number];
+/**
+ * Zeros around images in a network's convolutions: as TensorFlow pads for the image at hand (what the published EfficientNets were trained
+ * with), as it pads for images of the native size whatever the image (efficientnet_pytorch), or as many on each side (torchvision).
+ */
+export type NetworkPadding = "same" | "same-static" | "symmetric";
 
-/** What makes a backbone the same again: part of a model. */
-export interface BackboneSettings {
-  readonly name: BackboneName;
-  /** Zeros around images in an EfficientNet's convolutions; null for the embedded one. */
+/** Everything that identifies a backbone: with the stages that are used, it gives the same features again. */
+export interface BackboneIdentity {
+  readonly name: string;
+  /** Null for a network without pretrained weights. */
   readonly padding: NetworkPadding | null;
-  /** SHA-256 of the file that the weights are in, in hexadecimal digits; null for the embedded one, which has none. */
+  /** SHA-256 of the file of pretrained weights, 64 hexadecimal digits; null for a network that has none. */
   readonly weights: string | null;
 }
 
-/** A frozen feature extractor. */
-export interface Backbone {
-  readonly settings: BackboneSettings;
-  /** Side of the square input, pixels. */
-  readonly inputSize: number;
-  /** Subtracted from and dividing R, G, B in [0, 1]. */
-  readonly mean: readonly [number, number, number];
-  readonly deviation: readonly [number, number, number];
-  /** Extent of the feature map, cells a side, and its channels. */
-  readonly cells: number;
+/** A place in a network whose output is a feature map. */
+export interface Stage {
+  readonly name: string;
+  /** Input pixels to a cell of the map. */
+  readonly stride: number;
   readonly channels: number;
-  /** Whether its channels differ in scale so much that each must be standardised over the training set. */
+}
+
+/** Side of the input and the normalisation of its colours. */
+export interface BackboneInput {
+  /** Side of the square input, pixels. */
+  readonly side: number;
+  /** Subtracted from R, G, B in [0, 1]. */
+  readonly mean: readonly [number, number, number];
+  /** Divides R, G, B after that. */
+  readonly std: readonly [number, number, number];
+}
+
+/** A frozen network that turns images into feature maps. It knows nothing of anomalies. */
+export interface Backbone {
+  readonly identity: BackboneIdentity;
+  readonly input: BackboneInput;
+  /** The stages that `features` returns, finest first. */
+  readonly stages: readonly Stage[];
+  /** Whether the channels differ so much in scale that they must be standardised before they are compared. */
   readonly standardise: boolean;
-  /** `[N, inputSize, inputSize, 3]` normalised RGB -> `[N, cells, cells, channels]`. */
-  readonly extract: (images: Tensor) => Tensor;
+  /**
+   * Runs the network.
+   * @param images `[N, side, side, 3]`, normalised as `input` says, f32
+   * @returns `[N, side / stride, side / stride, channels]` for each stage, in the network's dtype
+   */
+  readonly features: (images: Tensor) => readonly Tensor[];
   /** Gives the weights' storage back. */
   readonly release: () => void;
 }

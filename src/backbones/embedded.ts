@@ -11,6 +11,7 @@ import { fromArray, release, type Tensor } from "../tensor/tensor.ts";
 import type { Backbone } from "./backbone.ts";
 
 const STRIDE = 8; // input pixels to a cell
+const STAGE = "filters";
 const SCALES = 4; // halvings of the image, the last at the resolution of the cells
 const TAPS = 7; // side of every filter
 const BORDER = TAPS >> 1;
@@ -29,7 +30,8 @@ const CHANNELS = SCALES * ORIENTATIONS + 6 * (SCALES - 1) + 6;
  * Channels of a cell: for each scale, 4 orientations, and for each but the last, bright and dark centres of 3 opponents;
  * 3 mean opponents; 3 differences of a cell's mean from those around it.
  */
-export function embeddedBackbone(device: Device, inputSize: number): Backbone {
+export function embeddedBackbone(device: Device, inputSize: number, stages: readonly string[] | null = null): Backbone {
+  if (stages && stages.join() !== STAGE) throw new OptionError(`the embedded backbone has one stage, ${STAGE}, got ${stages.join(",") || "none"}`);
   if (!(Number.isInteger(inputSize / STRIDE) && inputSize >= 8 * STRIDE)) {
     throw new OptionError(`the embedded backbone takes images of a side that is a multiple of ${STRIDE} and at least ${8 * STRIDE}, got ${inputSize}`);
   }
@@ -87,14 +89,11 @@ export function embeddedBackbone(device: Device, inputSize: number): Backbone {
   };
 
   return {
-    settings: { name: "embedded", padding: null, weights: null },
-    inputSize,
-    mean: [0.5, 0.5, 0.5],
-    deviation: [0.5, 0.5, 0.5],
-    cells,
-    channels: CHANNELS,
+    identity: { name: "embedded", padding: null, weights: null },
+    input: { side: inputSize, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
+    stages: [{ name: STAGE, stride: STRIDE, channels: CHANNELS }],
     standardise: true,
-    extract,
+    features: (images) => [extract(images)],
     release: () => constants.forEach(release),
   };
 }

@@ -8,14 +8,9 @@ import { squeezeGate, type SqueezeLayer } from "../../ops/squeeze_excitation.ts"
 import type { Device } from "../../runtime/device.ts";
 import { OptionError } from "../../runtime/errors.ts";
 import { fromArray, release, type FloatDType, type Shape, type Tensor } from "../../tensor/tensor.ts";
+import type { NetworkPadding } from "../backbone.ts";
 import { planOf, type BlockPlan, type EfficientNetName, type NetworkPlan } from "./architecture.ts";
 import { NetworkCheckpoint, type Checkpoint, type ConvolutionKeys } from "./checkpoint.ts";
-
-/**
- * Zeros around images: as TensorFlow pads for the image at hand (what the published weights were trained with), as it pads
- * for images of the native size whatever the image (efficientnet_pytorch), or as many on each side (torchvision).
- */
-export type NetworkPadding = "same" | "same-static" | "symmetric";
 
 /** Which part of a network is loaded, and how. */
 export interface EfficientNetOptions {
