@@ -11,7 +11,8 @@ import { meanMetrics } from "../src/metrics/metrics.ts";
 import { auroc, rank } from "../src/metrics/ranking.ts";
 import type { Inspection } from "../src/detection/detector.ts";
 import type { BRANCHES } from "../src/methods/grad/config.ts";
-import { Training, type TrainingImage, type TrainingOptions } from "../src/detection/training.ts";
+import { Training, type TrainingImage } from "../src/detection/training.ts";
+import type { TrainingOptions } from "../src/detection/training_options.ts";
 import { openDevice } from "../src/node/device.ts";
 import { ensureWritableFolder, writeFileAtomic } from "../src/node/files.ts";
 import { OptionError } from "../src/runtime/errors.ts";
@@ -73,7 +74,7 @@ async function compare(root: string, { seeds, choices, out, report, features, na
       }
       console.error(label);
       const started = performance.now();
-      const judged = seed === null ? await searched(set, WINDOWS[choice]!) : await trained(set, { ...options, seed, grad: { ...grad, branches: choice as (typeof BRANCHES)[number] } });
+      const judged = seed === null ? await searched(set, WINDOWS[choice]!) : await trained(set, { ...options, seed, ...grad, branches: choice as (typeof BRANCHES)[number] });
       const seconds = (performance.now() - started) / 1000;
       const results = await addResult(out, { ...common, ...key, ...measured(judged), seconds });
       await writeFileAtomic(report, withTables(await readFile(report, "utf8"), resultTables(results)));

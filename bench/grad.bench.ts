@@ -124,7 +124,7 @@ async function measureStep(row: StepRow) {
   const config = gradConfig({ height: CELLS, width: CELLS, channels, variance: VARIANCE }, { form: "published", decoder });
   const model = new Grad(Weights.drawn(device), config, new RandomStream(1, 0), recompute);
   const deviations = fromArray(device, [channels], new Float32Array(channels).fill(Math.sqrt(VARIANCE)));
-  const epochs = { epochsAbnormal: 200, epochsNormal: 200, epochsResidual: 1, leastAbnormal: 50, leastNormal: 500, leastResidual: 30, enoughHits: 1 };
+  const epochs = { epochsAbnormal: 200, epochsNormal: 200, epochsResidual: 1, leastAbnormal: 50, leastNormal: 500, leastResidual: 30, enoughHits: 1, anomalyShare: 0.5 };
   const training = new GradTraining(model, features, { ...epochs, batch, seed: 1, deviations });
   training.resume({ stage, step: 0 }, null);
   const steps = training.fit();

@@ -3,7 +3,6 @@ export * from "./core.ts";
 export { recogniseDataset, type Dataset, type DatasetClass, type FileListing, type Item, type Unreadable } from "./data/dataset.ts";
 export type { ClassSurvey, Finding, Survey } from "./data/survey.ts";
 export { FORMATS, type FormatName } from "./data/layouts/layout.ts";
-export { decodeDetector, encodeDetector } from "./detection/model_file.ts";
 export type { Curve } from "./metrics/curve.ts";
 export { heatLayer, maskContour } from "./io/heat.ts";
 export { aupro, proCurve } from "./metrics/aupro.ts";
@@ -16,25 +15,28 @@ export { rankPixels, type PixelRanking, type ScoredMap } from "./metrics/pixels.
 export {
   auroc, averagePrecision, f1Max, precisionRecallCurve, rank, rocCurve, youden, type Ranking, type ThresholdValue,
 } from "./metrics/ranking.ts";
-export type { AnomalousImage } from "./detection/marked_cells.ts";
-export { BACKBONES, type Backbone, type BackboneName, type BackboneSettings } from "./backbones/backbone.ts";
-export { createBackbone, type BackboneOptions } from "./backbones/registry.ts";
-export { calibratedScore, type Calibration, type GoodScores, type HeldOut } from "./detection/calibration.ts";
-export { defectsOf, type Defect, type DefectOptions, type Defects } from "./detection/defects.ts";
-export type { Judgement } from "./detection/captured_judge.ts";
-export { Detector, type DetectorConfig, type DetectorOptions, type Inspection } from "./detection/detector.ts";
+export type { Backbone, BackboneIdentity, BackboneInput, NetworkPadding, Stage } from "./backbones/backbone.ts";
 export { EFFICIENTNETS, planOf, type BlockPlan, type EfficientNetName, type NetworkPlan } from "./backbones/efficientnet/architecture.ts";
 export type { Checkpoint } from "./backbones/efficientnet/checkpoint.ts";
-export { EfficientNet, type EfficientNetOptions, type NetworkPadding } from "./backbones/efficientnet/efficientnet.ts";
-export type { Spill } from "./detection/feature_store.ts";
-export { DECODERS, gradConfig, type DecoderName, type GradConfig, type GradOptions } from "./methods/grad/config.ts";
-export { STAGES, type AnomalySource, type FeatureSource, type FitOptions, type MarkedFeatures, type Stage } from "./methods/grad/fit.ts";
-export { Grad } from "./methods/grad/model.ts";
-export { GradTraining, type FitPosition, type FitStep } from "./methods/grad/training.ts";
-export { HINGES, type HingeName, type HingeJoin, type HingeJoins } from "./methods/grad/hinges.ts";
-export type { Preprocessing } from "./detection/features.ts";
-export { PictureRegion } from "./detection/region.ts";
-export { Training, type TrainingImage, type TrainingOptions, type TrainingStep } from "./detection/training.ts";
+export { EfficientNet, type EfficientNetOptions } from "./backbones/efficientnet/efficientnet.ts";
+export { BACKBONES, createBackbone, type BackboneName, type BackboneOptions } from "./backbones/registry.ts";
+export { calibratedScore, type Calibration, type GoodScores, type HeldOut } from "./detection/calibration.ts";
+export { defectsOf, type Defect, type DefectOptions, type Defects } from "./detection/defects.ts";
+export { Detector, type DetectorConfig, type DetectorOptions, type Inspection } from "./detection/detector.ts";
 export { evaluateDetector, trainDetector, type DetectorMetrics, type LabelledImage } from "./detection/evaluation.ts";
+export type { Spill } from "./detection/feature_store.ts";
+export type { Preprocessing } from "./detection/features.ts";
+export type { AnomalousImage } from "./detection/marked_cells.ts";
+export { decodeDetector, encodeDetector } from "./detection/model_file.ts";
+export { PictureRegion } from "./detection/region.ts";
+export type { ImageScores } from "./detection/scoring.ts";
+export { Training, type TrainingImage, type TrainingStep } from "./detection/training.ts";
+export { TRAINING_OPTIONS, type TrainingOptions } from "./detection/training_options.ts";
+export type {
+  AnomalySource, Assembly, CellScores, FeatureExtents, FeatureSource, FeatureSpec, Fit, FitInput, FitState, FitStep, Json, MarkedFeatures, Method,
+  MethodOptions, Model, Scoring, StagePlan,
+} from "./methods/method.ts";
+export { loadMethod, METHOD_NAMES, type MethodName } from "./methods/registry.ts";
 export * as layers from "./nn/layers.ts";
 export { Weights, type StoredTensors } from "./nn/weights.ts";
+export type { OptionSpec, OptionsOf, OptionTable } from "./runtime/option_table.ts";

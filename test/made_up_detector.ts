@@ -1,9 +1,13 @@
 import type { DecodedImage } from "../src/io/image.ts";
+import type { NetworkPadding } from "../src/backbones/backbone.ts";
 import { createBackbone } from "../src/backbones/registry.ts";
 import { Detector, type DetectorOptions } from "../src/detection/detector.ts";
 import { planOf, type EfficientNetName } from "../src/backbones/efficientnet/architecture.ts";
-import type { NetworkPadding } from "../src/backbones/efficientnet/efficientnet.ts";
-import { gradConfig, type GradOptions } from "../src/methods/grad/config.ts";
+import { FeatureMaker } from "../src/detection/features.ts";
+import type { Json } from "../src/methods/method.ts";
+import { gradConfig } from "../src/methods/grad/config.ts";
+import { grad as method } from "../src/methods/grad/method.ts";
+import type { GradOptions } from "../src/methods/grad/options.ts";
 import { Grad } from "../src/methods/grad/model.ts";
 import { Weights, type StoredTensors } from "../src/nn/weights.ts";
 import type { Device } from "../src/runtime/device.ts";
@@ -34,20 +38,25 @@ export async function madeUpDetector(
 ): Promise<Detector> {
   const { name, padding, checkpoint } = network ? { ...network, checkpoint: madeUp(planOf(network.name)) } : { name: "embedded", padding: null, checkpoint: null } as const;
   const backbone = await createBackbone(device, name, { inputSize, checkpoint, padding });
-  const { cells, channels, settings } = backbone;
+  const assembly = method.assembly({}, backbone);
+  const { extents } = new FeatureMaker(device, backbone, assembly, fit);
+  const { identity } = backbone;
   backbone.release();
-  const grad = gradConfig({ height: cells, width: cells, channels, variance: 24 }, options);
+  const grad = gradConfig({ ...extents, variance: 24 }, options);
   const drawn = Weights.drawn(device);
   new Grad(drawn, grad, new RandomStream(0, 0));
   const shapes = new Map<string, Shape>([...drawn.all()].map(([name, { shape }]) => [name, shape]));
-  for (const name of ["features.offset", "features.scale"]) shapes.set(name, [channels]);
+  for (const name of ["features.offset", "features.scale"]) shapes.set(name, [extents.channels]);
   drawn.release();
   const tensors: StoredTensors = new Map([...shapes].map(([name, shape], i) => [name, { shape, data: valuesOf(name, shape, i + 1) }]));
-  const hinges = {
+  const joins = {
     ...(grad.hingeWeight > 0 && { abnormal: { floor: 0.2, weight: grad.hingeWeight } }),
     ...(grad.residualWeight > 0 && { residual: { floor: 0.1, weight: grad.residualWeight } }),
   };
-  const config = { backbone: settings, inputSize, fit, regions: false, grad, hinges, calibration: CALIBRATION };
+  const config = {
+    method: { name: "grad", config: { ...grad, joins } as unknown as Json }, backbone: identity, input: { size: inputSize, fit }, regions: false,
+    assembly, scoring: method.scoring, calibration: CALIBRATION,
+  };
   return Detector.restore(device, config, tensors, "made-up detector", checkpoint, precision);
 }
 

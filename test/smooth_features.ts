@@ -1,4 +1,4 @@
-import type { FeatureSource } from "../src/methods/grad/fit.ts";
+import type { FeatureSource } from "../src/methods/method.ts";
 import { concat } from "../src/ops/shape.ts";
 import { RandomStream } from "../src/tensor/random.ts";
 import { fromArray, type Tensor } from "../src/tensor/tensor.ts";

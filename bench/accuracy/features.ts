@@ -3,8 +3,9 @@ import { join } from "node:path";
 import type { Item } from "../../src/data/dataset.ts";
 import { decodeSafetensors, encodeSafetensors, float32Of } from "../../src/io/safetensors.ts";
 import { createBackbone } from "../../src/backbones/registry.ts";
-import { ChannelStatistics, rawFeatures } from "../../src/detection/features.ts";
-import type { TrainingOptions } from "../../src/detection/training.ts";
+import { ChannelStatistics, FeatureMaker } from "../../src/detection/features.ts";
+import { grad } from "../../src/methods/grad/method.ts";
+import type { TrainingOptions } from "../../src/detection/training_options.ts";
 import { readDataset } from "../../src/node/dataset.ts";
 import { ensureWritableFolder, readBytes, writeFileAtomic } from "../../src/node/files.ts";
 import { decodeImage, decodeMasks } from "../../src/node/images.ts";
@@ -46,15 +47,16 @@ export async function featuresOf(device: Device, root: string, options: Training
   const { classes } = await readDataset(root);
   const { inputSize = 224, fit = "stretch", padding = null, checkpoint = null, backbone: name = "embedded" } = options;
   const backbone = await createBackbone(device, name, { inputSize, padding, checkpoint });
+  const maker = new FeatureMaker(device, backbone, grad.assembly({}, backbone), fit);
   try {
-    const { cells, channels } = backbone;
+    const { height: cells, channels } = maker.extents;
     const items = classes.flatMap(({ train, test }) => [...train, ...test]);
     const stamps = await Promise.all(items.map(async ({ path }) => [path, (await stat(join(root, path))).mtimeMs]));
-    const identity = JSON.stringify({ ...backbone.settings, inputSize, fit, stamps });
+    const identity = JSON.stringify({ ...backbone.identity, inputSize, fit, stamps });
     const path = join(folder, `${classes.map(({ name }) => name).join("+").slice(0, 60)}.${name}.features`);
     const kept = await keptFeatures(path, identity);
     const extract = async (item: Item): Promise<Float32Array> => {
-      const features = rawFeatures(device, backbone, fit, [await decodeImage(join(root, item.path))]);
+      const features = maker.rawOf([await decodeImage(join(root, item.path))]);
       const values = await toArray(features);
       release(features);
       return values;
@@ -86,7 +88,7 @@ export async function featuresOf(device: Device, root: string, options: Training
     const scales = backbone.standardise ? scalesOf(channels, good) : new Float32Array(channels).fill(1);
     return { cells, channels, scales, size: inputSize, classes: await Promise.all(sets) };
   } finally {
-    backbone.release();
+    maker.release();
   }
 }
 

@@ -1,14 +1,14 @@
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import type { Stage } from "../../src/methods/grad/fit.ts";
 
 const HEIGHT = 170;
+const COLOURS = ["--bad", "--accent", "--fine"]; // of the stages, in their order
 
 /** The losses of the stages over the steps taken, on a logarithmic scale. */
 export class LossChart {
   readonly #into: HTMLElement;
   readonly #steps: number[] = [];
-  readonly #losses: Record<Stage, (number | null)[]> = { abnormal: [], normal: [], residual: [] };
+  readonly #losses = new Map<string, (number | null)[]>(); // by the stage's title
   #plot: uPlot | null = null;
 
   constructor(into: HTMLElement) {
@@ -19,20 +19,23 @@ export class LossChart {
 
   clear(): void {
     this.#steps.length = 0;
-    for (const losses of Object.values(this.#losses)) losses.length = 0;
+    this.#losses.clear();
     this.#plot?.destroy();
     this.#plot = null;
   }
 
-  add(taken: number, stage: Stage, loss: number): void {
+  /** @param stage its title */
+  add(taken: number, stage: string, loss: number): void {
+    const isNew = !this.#losses.has(stage);
+    if (isNew) this.#losses.set(stage, this.#steps.map(() => null));
     this.#steps.push(taken);
-    for (const [name, losses] of Object.entries(this.#losses)) losses.push(stage === name ? loss : null);
-    if (this.#plot) this.#plot.setData(this.#data());
+    for (const [title, losses] of this.#losses) losses.push(stage === title ? loss : null);
+    if (this.#plot && !isNew) this.#plot.setData(this.#data());
     else this.#draw();
   }
 
   #data(): uPlot.AlignedData {
-    return [this.#steps, ...Object.values(this.#losses)];
+    return [this.#steps, ...this.#losses.values()];
   }
 
   #draw(): void {
@@ -50,9 +53,7 @@ export class LossChart {
         axes: [axis, { ...axis, size: 56 }],
         series: [
           { label: "step" },
-          line("stage 1, hinge", colour("--bad")),
-          line("stage 2, reconstruction", colour("--accent")),
-          line("stage 3, hinge on the residual", colour("--fine")),
+          ...Array.from(this.#losses.keys(), (title, i) => line(title, colour(COLOURS[i % COLOURS.length]!))),
         ],
         cursor: { y: false },
       },

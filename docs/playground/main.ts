@@ -1,5 +1,5 @@
 // The page: shows what the worker tells, and asks it for what the user wants.
-import { BACKBONES, type BackboneName } from "../../src/backbones/backbone.ts";
+import { BACKBONES, type BackboneName } from "../../src/backbones/registry.ts";
 import { calibratedScore } from "../../src/detection/calibration.ts";
 import { auroc, rank } from "../../src/metrics/ranking.ts";
 import { LossChart } from "./loss_chart.ts";
@@ -11,7 +11,6 @@ const SHOWN_THUMBNAILS = 60;
 const MEGABYTE = 1e6;
 const LIVE_SIDE = 512; // pixels of a filmed picture
 
-const STAGES = { abnormal: "Stage 1, abnormal grid", normal: "Stage 2, reconstruction", residual: "Stage 3, hinge on the residual" };
 const ADVICE: Record<Trouble, string> = {
   unsupported:
     "Chrome and Edge have WebGPU from version 113 on, Safari from 26, Firefox from 141 on Windows and 145 on macOS. "
@@ -58,12 +57,12 @@ worker.addEventListener("message", ({ data: reply }: MessageEvent<Reply>) => {
     case "features":
       return showProgress(`Features, ${reply.done} of ${reply.total}`, reply.done, reply.total, "");
     case "step": {
-      const { stage, step, steps, run, runs, taken, loss, secondsLeft } = reply;
+      const { title, step, steps, run, runs, taken, loss, secondsLeft } = reply;
       const model = runs > 1 ? `, model ${run} of ${runs}` : "";
-      showProgress(`${STAGES[stage]}, step ${step} of ${steps}${model}`, step, steps, `${durationText(secondsLeft)} left`);
+      showProgress(`${title}, step ${step} of ${steps}${model}`, step, steps, `${durationText(secondsLeft)} left`);
       if (loss !== null) {
         show(true, "loss");
-        chart.add(taken, stage, loss);
+        chart.add(taken, title, loss);
       }
       return;
     }

@@ -1,6 +1,5 @@
-import type { BackboneName } from "../../src/backbones/backbone.ts";
+import type { BackboneName } from "../../src/backbones/registry.ts";
 import type { Calibration } from "../../src/detection/calibration.ts";
-import type { Stage } from "../../src/methods/grad/fit.ts";
 import type { Placement } from "../../src/tensor/placement.ts";
 
 /** A picture that the user chose, filmed or had made. */
@@ -70,7 +69,9 @@ export type Reply =
   | { readonly kind: "features"; readonly done: number; readonly total: number }
   | {
       readonly kind: "step";
-      readonly stage: Stage;
+      readonly stage: string;
+      /** Of the stage, for people. */
+      readonly title: string;
       readonly epoch: number;
       readonly step: number;
       readonly steps: number;

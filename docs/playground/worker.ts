@@ -4,7 +4,7 @@ import { openDevice } from "../../src/browser/device.ts";
 import { decodeImage } from "../../src/browser/images.ts";
 import { synthesise, type SyntheticImage } from "../../src/data/synthetic.ts";
 import type { DecodedImage } from "../../src/io/image.ts";
-import type { BackboneName } from "../../src/backbones/backbone.ts";
+import type { BackboneName } from "../../src/backbones/registry.ts";
 import { decodeDetector, encodeDetector } from "../../src/detection/model_file.ts";
 import type { Detector } from "../../src/detection/detector.ts";
 import type { Checkpoint } from "../../src/backbones/efficientnet/checkpoint.ts";

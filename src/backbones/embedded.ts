@@ -35,7 +35,6 @@ export function embeddedBackbone(device: Device, inputSize: number, stages: read
   if (!(Number.isInteger(inputSize / STRIDE) && inputSize >= 8 * STRIDE)) {
     throw new OptionError(`the embedded backbone takes images of a side that is a multiple of ${STRIDE} and at least ${8 * STRIDE}, got ${inputSize}`);
   }
-  const cells = inputSize / STRIDE;
   const constants: Tensor[] = [];
   const constant = (shape: readonly number[], values: Float32Array | Uint32Array): Tensor => {
     const tensor = fromArray(device, shape, values);

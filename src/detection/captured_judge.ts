@@ -1,25 +1,16 @@
 import type { Device } from "../runtime/device.ts";
 import type { Program } from "../runtime/program.ts";
+import type { ImageScores } from "./scoring.ts";
 import { bytesOf, empty, release, type Tensor } from "../tensor/tensor.ts";
 
-/** What is read back of a batch. */
-export interface Judgement {
-  /** `[N, size, size, 1]` */
-  readonly map: Tensor;
-  /** `[N, 1, 1, 1]` */
-  readonly score: Tensor;
-  /** `[N, 1, 1, 1]` */
-  readonly peak: Tensor;
-}
-
 /** How a batch is judged: of images, and what counts in their maps, or null where everything does. */
-export type Judge = (images: Tensor, counted: Tensor | null) => Judgement;
+export type Judge = (images: Tensor, counted: Tensor | null) => ImageScores;
 
 interface Captured {
   readonly program: Program;
   /** Where a run finds its batch. */
   readonly inputs: readonly Tensor[];
-  readonly judgement: Judgement;
+  readonly judgement: ImageScores;
 }
 
 const MOST = 4; // batches of one size, the rest of them, and both where only a part of the images counts
@@ -44,7 +35,7 @@ export class CapturedJudge {
   }
 
   /** Judges a batch, which may be released afterwards. The judgement stays where it is until the next batch. */
-  run(images: Tensor, counted: Tensor | null): Judgement {
+  run(images: Tensor, counted: Tensor | null): ImageScores {
     const key = keyOf(images.shape[0]!, counted !== null);
     const batch = counted ? [images, counted] : [images];
     const known = this.#captured.get(key);
@@ -61,7 +52,7 @@ export class CapturedJudge {
     for (const key of [...this.#captured.keys()]) this.#drop(key);
   }
 
-  #capture(key: string, batch: readonly Tensor[]): Judgement {
+  #capture(key: string, batch: readonly Tensor[]): ImageScores {
     const [oldest] = this.#captured.keys();
     const [beside] = this.#captured.values();
     const inputs = batch.map(({ shape, dtype }) => empty(this.#device, shape, dtype));

@@ -1,33 +1,24 @@
+import type { BackboneIdentity } from "../backbones/backbone.ts";
+import { createBackbone, isPretrained, type BackboneName } from "../backbones/registry.ts";
+import type { Checkpoint } from "../backbones/efficientnet/checkpoint.ts";
 import type { DecodedImage } from "../io/image.ts";
+import type { Assembly, Json, Model, Scoring } from "../methods/method.ts";
+import { loadMethod } from "../methods/registry.ts";
 import { Weights, type StoredTensors } from "../nn/weights.ts";
-import { divide, maximum, minimum, multiply } from "../ops/elementwise.ts";
-import { averagePool } from "../ops/pool.ts";
-import { max } from "../ops/reduce.ts";
-import { resize } from "../ops/resize.ts";
-import { reshape } from "../ops/shape.ts";
 import type { Device } from "../runtime/device.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
 import { tunePending } from "../runtime/tuner.ts";
 import { placementOf, type Fit, type Placement, type Size } from "../tensor/placement.ts";
-import { RandomStream } from "../tensor/random.ts";
 import { empty, fromArray, release, sameShape, toArray, type FloatDType, type Tensor } from "../tensor/tensor.ts";
-import type { BackboneSettings } from "../backbones/backbone.ts";
 import { calibratedScore, type Calibration } from "./calibration.ts";
-import { CapturedJudge, type Judgement } from "./captured_judge.ts";
-import { createBackbone } from "../backbones/registry.ts";
-import type { Checkpoint } from "../backbones/efficientnet/checkpoint.ts";
-import type { GradConfig } from "../methods/grad/config.ts";
-import { Grad } from "../methods/grad/model.ts";
-import { anomalyCells, joined, type HingeJoins } from "../methods/grad/hinges.ts";
-import { FeatureExtractor, type Preprocessing } from "./features.ts";
+import { CapturedJudge } from "./captured_judge.ts";
+import { FeatureExtractor, FeatureMaker, type Preprocessing } from "./features.ts";
 import type { PictureRegion } from "./region.ts";
+import { imageScores, type ImageScores } from "./scoring.ts";
 
 /** What the detector says of one image. */
 export interface Inspection {
-  /**
-   * The larger, the more anomalous: the largest mean over a window, of the map or, where a hinge on the residual joins, of the errors and
-   * its scores. In units of the features.
-   */
+  /** The larger, the more anomalous; at least 0. What it is made of is the method's to say (`Scoring`). */
   readonly score: number;
   /** The same between 0 and 1: 0.5 at the threshold, 0.1 where good images typically are. */
   readonly calibrated: number;
@@ -38,16 +29,16 @@ export interface Inspection {
   readonly size: number;
 }
 
-/** What a detector is besides its weights: what its file's metadata says. */
+/** Everything that makes a detector the same again, besides its weights: what its file's metadata says. */
 export interface DetectorConfig {
-  readonly backbone: BackboneSettings;
-  readonly inputSize: number;
-  readonly fit: Fit;
+  readonly method: { readonly name: string; readonly config: Json };
+  readonly backbone: BackboneIdentity;
+  /** Side of the square input, pixels, and how photographs fill it. */
+  readonly input: { readonly size: number; readonly fit: Fit };
   /** Whether of the pictures that it was trained on only a part counted. */
   readonly regions: boolean;
-  readonly grad: GradConfig;
-  /** How the hinges' scores join the map and the score. */
-  readonly hinges: HingeJoins;
+  readonly assembly: Assembly;
+  readonly scoring: Scoring;
   readonly calibration: Calibration;
 }
 
@@ -69,17 +60,15 @@ export function storageOf(device: Device, half: boolean): FloatDType {
   throw new OptionError(`half precision needs the feature shader-f16, which ${device.adapter.description} lacks; do without it`);
 }
 
-const INITIAL_STREAM = 0; // restored weights are not drawn
-
-/** A trained anomaly detector: preprocessing, backbone, GRAD, scores, threshold. */
+/** A trained anomaly detector: preprocessing, backbone, a method's model, scores, threshold. */
 export class Detector {
   readonly config: DetectorConfig;
   readonly #features: FeatureExtractor;
-  readonly #model: Grad;
+  readonly #model: Model;
   readonly #captured: CapturedJudge;
 
   /** Detectors come from `Training.finish` or a file. */
-  constructor(features: FeatureExtractor, model: Grad, config: DetectorConfig) {
+  constructor(features: FeatureExtractor, model: Model, config: DetectorConfig) {
     this.#features = features;
     this.#model = model;
     model.weights.settle();
@@ -113,23 +102,26 @@ export class Detector {
     { half = false }: DetectorOptions = {},
   ): Promise<Detector> {
     const dtype = storageOf(device, half);
+    const { method: { name: methodName, config: modelConfig }, input: { size: inputSize, fit }, assembly } = config;
     const { name, weights: sha256, padding } = config.backbone;
     if (sha256 !== (checkpoint?.sha256 ?? null)) {
       const given = checkpoint ? `${checkpoint.source} has ${checkpoint.sha256}` : "none were given";
       throw new InputError(`${source} was trained on ${name} weights of SHA-256 ${sha256}; ${given}`);
     }
-    const backbone = await createBackbone(device, name, { inputSize: config.inputSize, padding, checkpoint, dtype });
+    const method = await loadMethod(methodName);
+    const stages = isPretrained(name) ? assembly.stages : null;
+    const backbone = await createBackbone(device, name as BackboneName, { inputSize, stages, padding, checkpoint, dtype });
     const weights = Weights.stored(device, tensors, source);
     try {
-      const { grad, inputSize } = config;
-      const made = [backbone.cells, backbone.cells, backbone.channels];
-      const own = [grad.height, grad.width, grad.channels];
-      if (!sameShape(made, own)) {
+      const maker = new FeatureMaker(device, backbone, assembly, fit);
+      const made = Object.values(maker.extents);
+      const { height, width, channels } = method.validate(modelConfig);
+      if (!sameShape(made, [height, width, channels])) {
         const makes = `${name} makes [${made.join(",")}] of ${inputSize} pixels`;
-        throw new InputError(`${source}: its model is for features [${own.join(",")}], but ${makes}; the file is damaged`);
+        throw new InputError(`${source}: its model is for features [${height},${width},${channels}], but ${makes}; the file is damaged`);
       }
-      const extractor = new FeatureExtractor(backbone, config.fit, (name) => weights.state(name, [backbone.channels], () => 0));
-      const model = new Grad(weights, config.grad, new RandomStream(0, INITIAL_STREAM));
+      const extractor = new FeatureExtractor(maker, (name) => weights.state(name, [channels], () => 0));
+      const model = method.restore(modelConfig, weights);
       weights.settle(dtype);
       return new Detector(extractor, model, config);
     } catch (error) {
@@ -141,13 +133,13 @@ export class Detector {
 
   /** What happens to a photograph before the backbone: resized with antialiasing, / 255, less mean, over deviation. */
   get preprocessing(): Preprocessing {
-    return this.#features.preprocessing;
+    return this.#features.maker.preprocessing;
   }
 
   /** Which part of a picture the detector looks at, and where its map has that. */
   placementOf(picture: Size): Placement {
-    const { fit, inputSize } = this.config;
-    return placementOf(fit, picture, { width: inputSize, height: inputSize });
+    const { fit, size } = this.config.input;
+    return placementOf(fit, picture, { width: size, height: size });
   }
 
   /**
@@ -157,6 +149,11 @@ export class Detector {
   tensors(): ReadonlyMap<string, Tensor> {
     if (this.half) throw new OptionError("a detector in half precision does not keep what it was made from; load it in full");
     return new Map([...this.#features.tensors(), ...this.#model.weights.all()]);
+  }
+
+  /** Lines about the model, for reports. */
+  get summary(): Model["summary"] {
+    return this.#model.summary;
   }
 
   /** Gives everything's storage back. */
@@ -176,7 +173,7 @@ export class Detector {
     const counting = this.#countedPixels(images, regions);
     const shown = images.map((image, i) => regions[i]?.shown(image) ?? image);
     await this.prepare(images.length, counting !== null); // from here on no scope is open, which would take back what is kept
-    const pixels = this.#features.pixelsOf(shown);
+    const pixels = this.#features.maker.pixelsOf(shown);
     const weights = counting && fromArray(this.device, [...pixels.shape.slice(0, 3), 1], counting);
     const reads = read(this.#captured.run(pixels, weights));
     for (const tensor of [pixels, weights]) if (tensor) release(tensor);
@@ -195,11 +192,11 @@ export class Detector {
    */
   async prepare(images: number, counted = false): Promise<void> {
     if (this.#captured.knows(images, counted)) return;
-    const { device, config: { inputSize: size } } = this;
+    const { device, config: { input: { size } } } = this;
     const blank = { width: 8, height: 8, data: new Uint8Array(4 * 8 * 8) };
     const compile = (): Promise<void> => device.prepare(() => {
       using _scope = device.scope();
-      this.#features.pixelsOf([blank], null);
+      this.#features.maker.pixelsOf([blank], false);
       const pixels = empty(device, [images, size, size, 3]);
       this.#judge(this.#features.extractFrom(pixels), counted ? empty(device, [images, size, size, 1]) : null);
     });
@@ -211,7 +208,7 @@ export class Detector {
    * Everything between preprocessing and reading back, on the device.
    * @param images `[N, size, size, 3]`, as `preprocessing` says
    */
-  judge(images: Tensor): Judgement {
+  judge(images: Tensor): ImageScores {
     return this.#judge(this.#features.extractFrom(images), null);
   }
 
@@ -223,7 +220,7 @@ export class Detector {
   /** What counts in a batch of maps, `[N, size, size]`; null if everything does. */
   #countedPixels(images: readonly DecodedImage[], regions: readonly (PictureRegion | null)[]): Float32Array | null {
     if (!regions.some((region) => region !== null)) return null;
-    const { inputSize } = this.config;
+    const { size: inputSize } = this.config.input;
     const all = new Float32Array(images.length * inputSize ** 2).fill(1);
     images.forEach((image, i) => {
       const counted = regions[i]?.inMap(this.placementOf(image), inputSize);
@@ -235,24 +232,14 @@ export class Detector {
     return all;
   }
 
-  #judge(features: Tensor, counted: Tensor | null): Judgement {
-    const { hinges, inputSize } = this.config;
-    const [batch, height, width] = features.shape as [number, number, number];
-    const mapOf = (cells: Tensor): Tensor => {
-      const pixels = resize(reshape(cells, [batch, height, width, 1]), [inputSize, inputSize], { alignCorners: true });
-      return counted ? smoothedWithin(pixels, counted) : smoothed(pixels);
-    };
-    const cells = anomalyCells(this.#model, features);
-    const map = mapOf(joined(cells, hinges, "abnormal") ?? cells.errors);
-    const residual = joined(cells, hinges, "residual");
-    const scored = residual ? mapOf(residual) : map;
-    const means = counted ? windowMeansWithin(scored, counted) : windowMeans(scored);
-    return { map, score: max(means, [1, 2, 3]), peak: max(map, [1, 2, 3]) };
+  #judge(features: Tensor, counted: Tensor | null): ImageScores {
+    const { input, scoring } = this.config;
+    return imageScores(this.#model.score(features), scoring, input.size, counted);
   }
 
   async #inspections(reads: readonly Promise<Float32Array>[]): Promise<Inspection[]> {
     const [maps, scores, peaks] = (await Promise.all(reads)) as [Float32Array, Float32Array, Float32Array];
-    const size = this.config.inputSize;
+    const { size } = this.config.input;
     return Array.from(scores, (score, i) => ({
       score,
       calibrated: calibratedScore(score, this.config.calibration),
@@ -263,51 +250,4 @@ export class Detector {
   }
 }
 
-const read = ({ map, score, peak }: Judgement): readonly Promise<Float32Array>[] => [map, score, peak].map((tensor) => toArray(tensor));
-
-/** GRAD smooths maps with 21 x 21 and scores them with 32 x 32 means at 224 pixels; in proportion at other sizes. */
-function windowsOf({ shape }: Tensor): { readonly smoothing: number; readonly window: number } {
-  const scale = shape[1]! / 224;
-  return { smoothing: 2 * Math.round((21 * scale - 1) / 2) + 1, window: Math.max(1, Math.round(32 * scale)) };
-}
-
-// A box is separable, and so is the number of its pixels inside the image. Along a column, a row's pixels are channels: they travel in packs.
-
-/** The mean around each pixel of `[N, S, S, 1]`. */
-function smoothed(pixels: Tensor): Tensor {
-  const { smoothing } = windowsOf(pixels);
-  const half = (smoothing - 1) / 2;
-  const columns = averagePool(columnsOf(pixels), [smoothing, 1], { stride: 1, padding: [half, 0], countIncludePad: false });
-  return averagePool(reshape(columns, pixels.shape), [1, smoothing], { stride: 1, padding: [0, half], countIncludePad: false });
-}
-
-/** The mean over each window inside the image. */
-function windowMeans(map: Tensor): Tensor {
-  const { window } = windowsOf(map);
-  const columns = averagePool(columnsOf(map), [window, 1], { stride: 1 });
-  const [batch, height, , width] = columns.shape as [number, number, number, number];
-  return averagePool(reshape(columns, [batch, height, width, 1]), [1, window], { stride: 1 });
-}
-
-/** `[N, H, W, 1]` -> `[N, H, 1, W]` */
-const columnsOf = (map: Tensor): Tensor => {
-  const [batch, height, width] = map.shape as [number, number, number];
-  return reshape(map, [batch, height, 1, width]);
-};
-
-/** The mean of what counts around each pixel, so that nothing leaks in from outside; 0 at pixels that do not count. */
-function smoothedWithin(pixels: Tensor, counted: Tensor): Tensor {
-  const least = fromArray(pixels.device, [1], Float32Array.of(0.5 / windowsOf(pixels).smoothing ** 2)); // half of what one pixel makes
-  return multiply(divide(smoothed(multiply(pixels, counted)), maximum(smoothed(counted), least)), counted);
-}
-
-/**
- * The mean of what counts in each window. One of which less than half counts is divided by half, or a few pixels at the
- * border would speak for a window; where no window has half, by the most that one has.
- */
-function windowMeansWithin(map: Tensor, counted: Tensor): Tensor {
-  const shares = windowMeans(counted);
-  const most = reshape(max(shares, [1, 2, 3]), [counted.shape[0]!, 1, 1, 1]);
-  const enough = minimum(most, fromArray(map.device, [1], Float32Array.of(0.5)));
-  return divide(windowMeans(map), maximum(shares, enough));
-}
+const read = ({ map, score, peak }: ImageScores): readonly Promise<Float32Array>[] => [map, score, peak].map((tensor) => toArray(tensor));

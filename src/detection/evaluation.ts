@@ -6,7 +6,8 @@ import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
 import type { Detector } from "./detector.ts";
 import { truthWithin } from "./region.ts";
-import { Training, type TrainingImage, type TrainingOptions, type TrainingStep } from "./training.ts";
+import { Training, type TrainingImage, type TrainingStep } from "./training.ts";
+import type { TrainingOptions } from "./training_options.ts";
 
 /** An image whose verdict is known. */
 export interface LabelledImage extends TrainingImage {

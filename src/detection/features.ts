@@ -1,84 +1,119 @@
+import type { Backbone, BackboneInput } from "../backbones/backbone.ts";
 import type { DecodedImage } from "../io/image.ts";
+import type { Assembly, FeatureExtents } from "../methods/method.ts";
+import { cast } from "../ops/cast.ts";
 import { add, multiply } from "../ops/elementwise.ts";
 import { imagesToTensor, ResizeFilters } from "../ops/images.ts";
+import { averagePool } from "../ops/pool.ts";
+import { resize } from "../ops/resize.ts";
+import { concat } from "../ops/shape.ts";
 import type { Device } from "../runtime/device.ts";
+import { OptionError } from "../runtime/errors.ts";
 import type { Fit } from "../tensor/placement.ts";
 import { fromArray, release, type Tensor } from "../tensor/tensor.ts";
-import type { Backbone } from "../backbones/backbone.ts";
-import { REFERENCE_VARIANCE } from "../methods/grad/config.ts";
-
-/** What a backbone makes of photographs, `[N, cells, cells, C]`. */
-export function rawFeatures(device: Device, backbone: Backbone, fit: Fit, images: readonly DecodedImage[]): Tensor {
-  using scope = device.scope();
-  return scope.keep(backbone.extract(pixelsOf(device, backbone, fit, images)));
-}
-
-function pixelsOf(
-  device: Device,
-  { inputSize, mean, deviation }: Backbone,
-  fit: Fit,
-  images: readonly DecodedImage[],
-  filters: ResizeFilters | null = null,
-): Tensor {
-  return imagesToTensor(device, images, { height: inputSize, width: inputSize, mean, deviation, fit }, filters);
-}
 
 /** How photographs become the backbone's input. */
-export interface Preprocessing {
+export interface Preprocessing extends Omit<BackboneInput, "side"> {
   /** Side of the square, pixels. */
   readonly inputSize: number;
   readonly fit: Fit;
-  /** Subtracted from and dividing R, G, B in [0, 1]. */
-  readonly mean: readonly [number, number, number];
-  readonly deviation: readonly [number, number, number];
 }
 
-/** A backbone followed by (feature + offset) * scale, per channel. */
-export class FeatureExtractor {
-  readonly #backbone: Backbone;
+/**
+ * A backbone with the assembly of its maps: photographs in, one map of features out.
+ * @throws OptionError if the backbone lacks a stage of the assembly
+ */
+export class FeatureMaker {
+  readonly backbone: Backbone;
+  readonly assembly: Assembly;
+  readonly #device: Device;
   readonly #fit: Fit;
   readonly #filters = new ResizeFilters();
-  readonly #offset: Tensor;
-  readonly #scale: Tensor;
 
-  constructor(backbone: Backbone, fit: Fit, constantOf: (name: string) => Tensor) {
-    this.#backbone = backbone;
-    this.#fit = fit;
-    this.#offset = constantOf("features.offset");
-    this.#scale = constantOf("features.scale");
+  constructor(device: Device, backbone: Backbone, assembly: Assembly, fit: Fit) {
+    const own = backbone.stages.map(({ name }) => name).join();
+    if (own !== assembly.stages.join()) throw new OptionError(`expected the stages ${assembly.stages.join()} of the backbone, it has ${own}`);
+    [this.#device, this.backbone, this.assembly, this.#fit] = [device, backbone, assembly, fit];
+  }
+
+  /** Extents of a map of features. */
+  get extents(): FeatureExtents {
+    const { input, stages } = this.backbone;
+    const cells = input.side / stages[0]!.stride;
+    return { height: cells, width: cells, channels: stages.reduce((sum, { channels }) => sum + channels, 0) };
+  }
+
+  /** Where photographs go before the backbone. */
+  get preprocessing(): Preprocessing {
+    const { side: inputSize, mean, std } = this.backbone.input;
+    return { inputSize, fit: this.#fit, mean, std };
   }
 
   /**
-   * Photographs as the backbone takes them, `[N, inputSize, inputSize, 3]`.
-   * @param filters those of earlier photographs; null: none are kept
+   * Photographs as the backbone takes them, `[N, side, side, 3]`.
+   * @param keepFilters whether the filters that resize them are kept for later photographs of the same sizes
    */
-  pixelsOf(images: readonly DecodedImage[], filters: ResizeFilters | null = this.#filters): Tensor {
-    return pixelsOf(this.#offset.device, this.#backbone, this.#fit, images, filters);
+  pixelsOf(images: readonly DecodedImage[], keepFilters = true): Tensor {
+    const { side, mean, std } = this.backbone.input;
+    return imagesToTensor(this.#device, images, { height: side, width: side, mean, deviation: std, fit: this.#fit }, keepFilters ? this.#filters : null);
   }
 
-  /** @param images as `pixelsOf` makes them */
-  extractFrom(images: Tensor): Tensor {
-    return this.standardise(this.#backbone.extract(images));
+  /**
+   * Features as the backbone and the assembly make them, before any standardising: `[N, cells, cells, C]`, f32.
+   * @param pixels as `pixelsOf` makes them
+   */
+  raw(pixels: Tensor): Tensor {
+    using scope = pixels.device.scope();
+    const { alignCorners, localMean } = this.assembly;
+    const [finest, ...coarser] = this.backbone.features(pixels).map((map) =>
+      localMean === 1 ? map : averagePool(map, localMean, { stride: 1, padding: localMean >> 1, countIncludePad: true })) as [Tensor, ...Tensor[]];
+    const [, height, width] = finest.shape as [number, number, number];
+    const enlarged = coarser.map((map) => resize(map, [height, width], { alignCorners }));
+    return scope.keep(cast(enlarged.length > 0 ? concat([finest, ...enlarged]) : finest, "f32"));
   }
 
-  standardise(features: Tensor): Tensor {
-    return multiply(add(features, this.#offset), this.#scale);
-  }
-
-  get preprocessing(): Preprocessing {
-    const { inputSize, mean, deviation } = this.#backbone;
-    return { inputSize, fit: this.#fit, mean, deviation };
+  /** The same of photographs. */
+  rawOf(images: readonly DecodedImage[]): Tensor {
+    using scope = this.#device.scope();
+    return scope.keep(this.raw(this.pixelsOf(images, false)));
   }
 
   /** Gives everything's storage back, the backbone's too. */
   release(): void {
     this.#filters.release();
-    [this.#offset, this.#scale].forEach(release);
-    this.#backbone.release();
+    this.backbone.release();
+  }
+}
+
+/** The features that a model sees: those of a `FeatureMaker`, standardised where its assembly says so: (feature + offset) * scale, per channel. */
+export class FeatureExtractor {
+  readonly maker: FeatureMaker;
+  readonly #constants: { readonly offset: Tensor; readonly scale: Tensor } | null;
+
+  /** @param constantOf gives `[C]` of a name, where features are standardised */
+  constructor(maker: FeatureMaker, constantOf: (name: string) => Tensor) {
+    this.maker = maker;
+    this.#constants = maker.assembly.standardise && { offset: constantOf("features.offset"), scale: constantOf("features.scale") };
+  }
+
+  /** @param pixels as `FeatureMaker.pixelsOf` makes them */
+  extractFrom(pixels: Tensor): Tensor {
+    return this.standardise(this.maker.raw(pixels));
+  }
+
+  /** @param raw as `FeatureMaker.raw` makes them; the same tensor comes back where nothing is standardised */
+  standardise(raw: Tensor): Tensor {
+    return this.#constants ? multiply(add(raw, this.#constants.offset), this.#constants.scale) : raw;
+  }
+
+  /** Gives everything's storage back, the backbone's too. */
+  release(): void {
+    if (this.#constants) Object.values(this.#constants).forEach(release);
+    this.maker.release();
   }
 
   tensors(): ReadonlyMap<string, Tensor> {
-    return new Map([["features.offset", this.#offset], ["features.scale", this.#scale]]);
+    return new Map(Object.entries(this.#constants ?? {}).map(([name, tensor]) => [`features.${name}`, tensor]));
   }
 }
 
@@ -113,31 +148,27 @@ export class ChannelStatistics {
   }
 }
 
-// GRAD's similarity is a cosine, of vectors from zero. Were zero the mean, it would say how far a cell is from the mean, not how well it is
-// reconstructed; so the mean lies apart from zero, in each channel by so many deviations (docs/decisions/006-embedded-filters.md).
-const MEAN = 0.7;
-
 /**
- * Brings each channel to the same mean and the variance that GRAD's constants are stated for, where the backbone wants that; with what then
- * is the variance of all features, and `[C]` the deviation of each channel's, the caller's to release.
+ * Makes an extractor of what was measured on a training set; with the variance of all features that it makes, and `[C]` the standard
+ * deviation of each channel's, the caller's to release.
  */
-export function standardiserOf(
+export function extractorFor(
   device: Device,
-  backbone: Backbone,
-  fit: Fit,
+  maker: FeatureMaker,
   { means, variances }: ChannelStatistics,
 ): { readonly extractor: FeatureExtractor; readonly variance: number; readonly deviations: Tensor } {
-  const { channels } = backbone;
+  const { channels } = maker.extents;
+  const target = maker.assembly.standardise;
   const variance = variances.reduce((sum, v) => sum + v, 0) / channels;
   // A channel that hardly varies over good images says little; it must not be blown up to noise.
   const floor = 1e-4 * variance;
   const units = variances.map((v) => Math.sqrt(v + floor));
   const constants = new Map([
-    ["features.offset", backbone.standardise ? means.map((mean, c) => MEAN * units[c]! - mean) : means.map(() => 0)],
-    ["features.scale", backbone.standardise ? units.map((unit) => Math.sqrt(REFERENCE_VARIANCE) / unit) : means.map(() => 1)],
+    ["features.offset", means.map((mean, c) => (target ? target.mean * units[c]! - mean : 0))],
+    ["features.scale", means.map((_, c) => (target ? Math.sqrt(target.variance) / units[c]! : 1))],
   ]);
   const scales = constants.get("features.scale")!;
   const deviations = fromArray(device, [channels], Float32Array.from(variances, (v, c) => scales[c]! * Math.sqrt(v)));
-  const extractor = new FeatureExtractor(backbone, fit, (name) => fromArray(device, [channels], Float32Array.from(constants.get(name)!)));
-  return { extractor, variance: backbone.standardise ? REFERENCE_VARIANCE : variance, deviations };
+  const extractor = new FeatureExtractor(maker, (name) => fromArray(device, [channels], Float32Array.from(constants.get(name)!)));
+  return { extractor, variance: target ? target.variance : variance, deviations };
 }

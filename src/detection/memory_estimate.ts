@@ -1,133 +1,141 @@
+import { blankBackbone, type BackboneName } from "../backbones/registry.ts";
 import type { DecodedImage } from "../io/image.ts";
-import type { Device } from "../runtime/device.ts";
-import { bytesOf, empty, fromArray, release, toArray, type FloatDType, type Tensor } from "../tensor/tensor.ts";
-import type { Backbone, BackboneName } from "../backbones/backbone.ts";
-import { NOT_CALIBRATED } from "./calibration.ts";
-import { createBackbone } from "../backbones/registry.ts";
-import { Detector, storageOf } from "./detector.ts";
-import { planOf } from "../backbones/efficientnet/architecture.ts";
-import { blankCheckpoint } from "../backbones/efficientnet/checkpoint.ts";
-import { gradConfig, REFERENCE_VARIANCE, type DecoderName, type GradConfig } from "../methods/grad/config.ts";
-import { Grad } from "../methods/grad/model.ts";
-import { GradTraining } from "../methods/grad/training.ts";
-import { FeatureExtractor, rawFeatures } from "./features.ts";
-import { defaultBatch, defaultDecoder, defaultRecompute, featureDType } from "./training_defaults.ts";
+import type { Assembly, Json, Method, MethodOptions } from "../methods/method.ts";
+import { loadMethod } from "../methods/registry.ts";
 import { Weights } from "../nn/weights.ts";
-import { RandomStream } from "../tensor/random.ts";
+import type { Device } from "../runtime/device.ts";
+import { resolveOptions } from "../runtime/option_table.ts";
+import { bytesOf, empty, fromArray, release, toArray, type FloatDType, type Tensor } from "../tensor/tensor.ts";
+import { NOT_CALIBRATED } from "./calibration.ts";
+import { Detector, storageOf, type DetectorConfig } from "./detector.ts";
+import { FeatureExtractor, FeatureMaker } from "./features.ts";
+import { featureDType } from "./training.ts";
 
-/** What a model is, as far as its memory goes. */
+/** A model, as far as its memory goes. */
 export interface MemoryModel {
   readonly backbone: BackboneName;
   /** Side of the square that images are resized to, pixels. */
   readonly inputSize: number;
-  /** Of the model, for features of that backbone. */
-  readonly grad: GradConfig;
+  readonly assembly: Assembly;
+  readonly method: Method;
+  readonly config: Json;
+  readonly options: MethodOptions;
 }
 
 const SIDE = 1024; // of the photographs, pixels: what resizes them takes four bytes a pixel
-const STEPS = 8; // of each stage: among the first eight of seed 0 some draw noise and some do not, in either
+const VARIANCE = 24; // of the features: any will do
 
-/** What a model needs, in bytes of GPU buffers at most; the part of a driver comes to that. */
-export interface MemoryNeed {
+/** Peak GPU buffer memory of a model, in bytes. Driver overhead comes on top. */
+export interface MemoryEstimate {
   readonly backbone: BackboneName;
-  readonly decoder: DecoderName;
+  readonly method: string;
+  /** The options that were not left at their defaults, and `batch`, where the method has one. */
+  readonly options: MethodOptions;
   /** `featureBytes` come to it for each image of the training set, as far as they are kept on the device. */
-  readonly training: { readonly bytes: number; readonly featureBytes: number; readonly batch: number; readonly recompute: boolean };
+  readonly training: { readonly bytes: number; readonly featureBytes: number };
   readonly inference: { readonly bytes: number; readonly batch: number; readonly half: boolean };
 }
 
-/** What is said of a model; the rest is as in training. */
+/** What is said of a model that is not there yet; the rest is as in training. */
 export interface MemoryModelOptions {
+  readonly method?: string | undefined;
   readonly backbone?: BackboneName | undefined;
-  readonly decoder?: DecoderName | undefined;
-  /** As `inputSize`. */
-  readonly size?: number | undefined;
+  readonly stages?: readonly string[] | null | undefined;
+  readonly inputSize?: number | undefined;
+  readonly options?: MethodOptions | undefined;
 }
 
-/** A model of which only so much is said. */
+/** The model that such options would make. */
 export async function memoryModelOf(
   device: Device,
-  { backbone: name = "embedded", decoder, size: inputSize = 224 }: MemoryModelOptions,
+  { method: methodName = "grad", backbone: name = "embedded", stages = null, inputSize = 224, options: given = {} }: MemoryModelOptions,
 ): Promise<MemoryModel> {
-  const { cells, channels } = await blankBackbone(device.rehearsal().device, name, inputSize);
-  const options = { decoder: decoder ?? defaultDecoder(device) };
-  return { backbone: name, inputSize, grad: gradConfig({ height: cells, width: cells, channels, variance: REFERENCE_VARIANCE }, options) };
+  const method = await loadMethod(methodName);
+  const options = resolveOptions(method.name, method.options, given, device.adapter);
+  const { device: idle } = device.rehearsal();
+  const backbone = await blankBackbone(idle, name, { inputSize, stages });
+  const assembly = method.assembly(options, backbone);
+  const { extents } = new FeatureMaker(idle, backbone, assembly, "stretch");
+  return { backbone: name, inputSize, assembly, method, options, config: method.configure({ ...extents, variance: VARIANCE }, options) };
 }
 
-/** @param options as in `TrainingOptions`; a batch is judged at a time as well, by default 1 */
-export async function memoryNeedOf(
+/** The model of a detector's configuration; options that are not in it are as in training. */
+export async function memoryModelOfDetector(device: Device, config: DetectorConfig, given: MethodOptions = {}): Promise<MemoryModel> {
+  const { method: { name, config: modelConfig }, backbone, input, assembly } = config;
+  const method = await loadMethod(name);
+  const known = Object.entries(modelConfig as Readonly<Record<string, unknown>>).filter(([option]) => Object.hasOwn(method.options, option));
+  const options = resolveOptions(method.name, method.options, { ...Object.fromEntries(known), ...given }, device.adapter);
+  return { backbone: backbone.name as BackboneName, inputSize: input.size, assembly, method, options, config: modelConfig };
+}
+
+/** Estimates the memory of training a model, and of scoring batches of so many images with it, by dry runs. */
+export async function estimateMemory(
   device: Device,
   model: MemoryModel,
-  options: { readonly batch?: number | undefined; readonly recompute?: boolean | undefined; readonly half?: boolean | undefined },
-): Promise<MemoryNeed> {
-  const { decoder, height, width, channels } = model.grad;
-  const { batch = defaultBatch(decoder), recompute = defaultRecompute(decoder), half = false } = options;
-  const judged = options.batch ?? 1;
-  const { standardise } = await blankBackbone(device.rehearsal().device, model.backbone, model.inputSize);
+  { batch = 1, half = false }: { readonly batch?: number | undefined; readonly half?: boolean | undefined },
+): Promise<MemoryEstimate> {
+  const { maker } = await blankMaker(device.rehearsal().device, model);
+  const { height, width, channels } = maker.extents;
   return {
     backbone: model.backbone,
-    decoder,
+    method: model.method.name,
+    options: model.options,
     training: {
-      bytes: await trainingBytes(device, model, batch, recompute),
-      featureBytes: bytesOf({ shape: [height, width, channels], dtype: featureDType(device, standardise) }),
-      batch,
-      recompute,
+      bytes: await trainingBytes(device, model),
+      featureBytes: bytesOf({ shape: [height, width, channels], dtype: featureDType(device, maker.backbone.standardise) }),
     },
-    inference: { bytes: await inferenceBytes(device, model, judged, half), batch: judged, half },
+    inference: { bytes: await inferenceBytes(device, model, batch, half), batch, half },
   };
 }
 
 /**
- * Bytes of GPU buffers that judging batches of so many images takes at most, the model's own among them, for photographs of 1024 x 1024
- * pixels. It is done once where nothing happens.
+ * Peak bytes of GPU buffers while batches of so many photographs of 1024 x 1024 pixels are scored, the model's own among them, by a dry run.
  * @param device whose limits and features decide how it is done
  * @param half whether in half precision (`DetectorOptions`)
  * @throws OptionError for half precision where the device lacks it
  */
-export async function inferenceBytes(device: Device, { backbone: name, inputSize, grad }: MemoryModel, batch: number, half = false): Promise<number> {
+export async function inferenceBytes(device: Device, model: MemoryModel, batch: number, half = false): Promise<number> {
   const { device: idle, held } = device.rehearsal();
   const dtype = storageOf(device, half);
-  const backbone = await blankBackbone(idle, name, inputSize, dtype);
-  const extractor = new FeatureExtractor(backbone, "stretch", () => blank(idle, [backbone.channels]));
-  const joins = { floor: 0, weight: 1 };
-  const hinges = { ...(grad.hingeWeight > 0 && { abnormal: joins }), ...(grad.residualWeight > 0 && { residual: joins }) };
-  const config = { backbone: backbone.settings, inputSize, fit: "stretch", regions: false, grad, hinges, calibration: NOT_CALIBRATED } as const;
-  const model = blankModel(idle, grad, false);
-  model.weights.settle(dtype);
-  const detector = new Detector(extractor, model, config);
+  const { method, config: modelConfig, assembly, inputSize } = model;
+  const { maker, extractor } = await blankMaker(idle, model, dtype);
+  const config: DetectorConfig = {
+    method: { name: method.name, config: modelConfig }, backbone: maker.backbone.identity, input: { size: inputSize, fit: "stretch" }, regions: false,
+    assembly, scoring: method.scoring, calibration: NOT_CALIBRATED,
+  };
+  const weights = Weights.blank(idle);
+  const restored = method.restore(modelConfig, weights);
+  weights.settle(dtype);
+  const detector = new Detector(extractor, restored, config);
   await detector.inspect(Array.from({ length: batch }, picture));
   return held.peakBytes;
 }
 
-/**
- * The same of training, in batches of so many images; the training set's features come to that.
- * @param recompute as `TrainingOptions` says
- */
-export async function trainingBytes(device: Device, { backbone: name, inputSize, grad }: MemoryModel, batch: number, recompute: boolean): Promise<number> {
+/** Peak bytes of GPU buffers while a model is trained; the training set's features come to that. */
+export async function trainingBytes(device: Device, model: MemoryModel): Promise<number> {
   const { device: idle, held } = device.rehearsal();
-  const backbone = await blankBackbone(idle, name, inputSize);
-  const { cells, channels } = backbone;
-  const first = rawFeatures(idle, backbone, "stretch", [picture()]);
+  const { maker, extractor } = await blankMaker(idle, model);
+  const { height, width, channels } = maker.extents;
+  const first = maker.rawOf([picture()]);
   await toArray(first);
   release(first);
-  const extractor = new FeatureExtractor(backbone, "stretch", () => blank(idle, [channels]));
-  const features = (): Promise<Tensor> => {
+  const options = { ...model.options, ...model.method.brief };
+  const features = (indices: readonly number[]): Promise<Tensor> => {
     using scope = idle.scope();
-    return Promise.resolve(scope.keep(extractor.standardise(empty(idle, [batch, cells, cells, channels]))));
+    return Promise.resolve(scope.keep(extractor.standardise(empty(idle, [indices.length, height, width, channels]))));
   };
-  const steps = { epochsAbnormal: 1, epochsNormal: 1, epochsResidual: 1, leastAbnormal: STEPS, leastNormal: STEPS, leastResidual: STEPS };
-  const options = { ...steps, enoughHits: 1, batch, seed: 0, deviations: blank(idle, [channels]) };
-  const training = new GradTraining(blankModel(idle, grad, recompute), { count: batch, batch: features }, options);
-  for await (const _step of training.fit());
+  const count = typeof options["batch"] === "number" ? options["batch"] : 1;
+  const input = { weights: Weights.blank(idle), features: { count, batch: features }, anomalies: null, deviations: blank(idle, [channels]), seed: 0 };
+  for await (const _step of model.method.begin(model.config, options, input).steps());
   return held.peakBytes;
+}
+
+async function blankMaker(device: Device, { backbone: name, inputSize, assembly }: MemoryModel, dtype: FloatDType = "f32") {
+  const backbone = await blankBackbone(device, name, { inputSize, stages: assembly.stages, dtype });
+  const maker = new FeatureMaker(device, backbone, assembly, "stretch");
+  return { maker, extractor: new FeatureExtractor(maker, () => blank(device, [maker.extents.channels])) };
 }
 
 const picture = (): DecodedImage => ({ width: SIDE, height: SIDE, data: new Uint8Array(4 * SIDE * SIDE) });
 
 const blank = (device: Device, shape: readonly [number]): Tensor => fromArray(device, shape, new Float32Array(shape[0]));
-
-const blankModel = (device: Device, grad: GradConfig, recompute: boolean): Grad =>
-  new Grad(Weights.blank(device), grad, new RandomStream(0, 0), recompute);
-
-const blankBackbone = (device: Device, name: BackboneName, inputSize: number, dtype: FloatDType = "f32"): Promise<Backbone> =>
-  createBackbone(device, name, { inputSize, dtype, checkpoint: name === "embedded" ? null : blankCheckpoint(planOf(name)) });

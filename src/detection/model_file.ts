@@ -1,15 +1,18 @@
 import { decodeSafetensors, encodeSafetensors, float32Tensors, type StoredTensor } from "../io/safetensors.ts";
 import type { Device } from "../runtime/device.ts";
-import { InputError } from "../runtime/errors.ts";
+import { InputError, OptionError } from "../runtime/errors.ts";
 import { toArray } from "../tensor/tensor.ts";
 import { FITS } from "../tensor/placement.ts";
-import { BACKBONES, type BackboneSettings } from "../backbones/backbone.ts";
+import type { BackboneIdentity } from "../backbones/backbone.ts";
+import { BACKBONES, isPretrained, type BackboneName } from "../backbones/registry.ts";
 import type { Checkpoint } from "../backbones/efficientnet/checkpoint.ts";
+import type { Assembly, Json, Scoring } from "../methods/method.ts";
+import { loadMethod, METHOD_NAMES, type MethodName } from "../methods/registry.ts";
 import { Detector, type DetectorConfig, type DetectorOptions } from "./detector.ts";
-import { requireValid } from "../methods/grad/config.ts";
 
 const FORMAT = "bigrid-detector";
-const VERSION = 3; // another one wherever the same file would score otherwise than when it was written
+const VERSION = 4; // another one wherever the same file would score otherwise than when it was written
+const GRAD_ALONE = 3; // a version that knew this method alone: read as such
 
 /**
  * A detector as one safetensors file. Its metadata has the configuration and, for other readers, the preprocessing. Equal
@@ -51,63 +54,99 @@ export async function decodeDetector(
   device: Device,
   file: Uint8Array,
   name: string,
-  checkpointOf: (backbone: BackboneSettings) => Promise<Checkpoint | null> = () => Promise.resolve(null),
+  checkpointOf: (backbone: BackboneIdentity) => Promise<Checkpoint | null> = () => Promise.resolve(null),
   options: DetectorOptions = {},
 ): Promise<Detector> {
   const { tensors, metadata } = decodeSafetensors(file, name);
-  const config = detectorConfigOf(metadata, name);
+  const config = await detectorConfigOf(metadata, name);
   const stored = float32Tensors(tensors, name);
   const checkpoint = config.backbone.weights === null ? null : await checkpointOf(config.backbone);
   return Detector.restore(device, config, stored, name, checkpoint, options);
 }
 
 /**
- * What a file's metadata says of its detector, checked: it decides how much memory is asked for.
+ * Reads what a file's metadata says of its detector, checked: it decides how much memory is asked for.
  * @param name the file's name, for errors
- * @throws InputError if the file is no detector, or one of another version
+ * @throws InputError if the file is no detector, or one of an unknown version
  */
-export function detectorConfigOf(metadata: Readonly<Record<string, string>>, name: string): DetectorConfig {
+export async function detectorConfigOf(metadata: Readonly<Record<string, string>>, name: string): Promise<DetectorConfig> {
   if (metadata["format"] !== FORMAT) throw new InputError(`${name} is a safetensors file but no detector: its metadata has no format ${FORMAT}`);
   const { version } = metadata;
-  if (version !== String(VERSION)) {
+  if (version !== String(VERSION) && version !== String(GRAD_ALONE)) {
     const remedy = Number(version) > VERSION ? "install a newer one" : "train it anew";
-    throw new InputError(`${name} is a detector of version ${version?.slice(0, 20)}; this bigrid reads version ${VERSION}: ${remedy}`);
+    const reads = `versions ${GRAD_ALONE} and ${VERSION}`;
+    throw new InputError(`${name} is a detector of version ${version?.slice(0, 20)}; this bigrid reads ${reads}: ${remedy}`);
   }
-  return configFrom(metadata["config"] ?? "", name);
+  return configFrom(metadata["config"] ?? "", name, Number(version));
 }
 
 /**
  * The same of its configuration's text.
  * @throws InputError if it is none
  */
-export function configFrom(text: string, name: string): DetectorConfig {
-  let config: DetectorConfig;
+export async function configFrom(text: string, name: string, version = VERSION): Promise<DetectorConfig> {
+  let read: unknown;
   try {
-    config = JSON.parse(text) as DetectorConfig;
+    read = JSON.parse(text);
   } catch (cause) {
     throw new InputError(`${name}: the configuration in its metadata is no JSON`, { cause });
   }
-  const { backbone, inputSize, fit, regions, grad, hinges, calibration } = config ?? {};
+  const config = await (version === GRAD_ALONE ? upgraded(read) : (read as DetectorConfig));
+  const { method, backbone, input, regions, assembly, scoring, calibration } = config ?? {};
   const { classes, heat } = calibration ?? {};
-  const positive = [grad?.height, grad?.width, grad?.channels, inputSize];
   const scores = [calibration, ...Object.values(classes ?? {})].flatMap((good) => [good?.threshold, good?.typical, good?.pixelThreshold]);
-  const joins = Object.values(hinges ?? { none: null }).flatMap((hinge) => [hinge?.floor, hinge?.weight]);
-  const numbers = [...joins, grad?.similarityThreshold, calibration?.falseReject, ...scores];
   const whole =
-    BACKBONES.includes(backbone?.name)
+    BACKBONES.includes(backbone?.name as BackboneName)
     && (backbone.weights === null || /^[0-9a-f]{64}$/.test(backbone.weights))
-    && (backbone.name === "embedded") === (backbone.weights === null)
-    && FITS.includes(fit)
+    && isPretrained(backbone.name) === (backbone.weights !== null)
+    && Number.isSafeInteger(input?.size) && input.size > 0 && input.size <= MOST_SIZE
+    && FITS.includes(input.fit)
     && typeof regions === "boolean"
+    && isAssembly(assembly) && isScoring(scoring)
     && typeof classes === "object" && classes !== null && !Array.isArray(classes)
     && Array.isArray(heat) && heat.length === 2 && heat.every((n) => Number.isFinite(n))
-    && positive.every((n) => Number.isSafeInteger(n) && n > 0 && n <= 1 << 14)
-    && numbers.every((n) => Number.isFinite(n));
+    && [calibration.falseReject, ...scores].every((n) => Number.isFinite(n))
+    && METHOD_NAMES.includes(method?.name as MethodName);
   if (!whole) throw new InputError(`${name}: the configuration in its metadata is not that of a detector: ${text.slice(0, 200)}`);
   try {
-    requireValid(grad);
+    const extents = (await loadMethod(method.name)).validate(method.config);
+    const isExtent = (n: unknown): boolean => Number.isSafeInteger(n) && (n as number) > 0 && (n as number) <= MOST_SIZE;
+    if (!Object.values(extents).every(isExtent)) throw new OptionError(`expected features of whole extents, got ${JSON.stringify(extents)}`);
   } catch (cause) {
     throw new InputError(`${name}: ${(cause as Error).message}`, { cause });
   }
   return config;
+}
+
+const MOST_SIZE = 1 << 14;
+
+function isAssembly(value: Assembly | undefined): boolean {
+  const { stages, alignCorners, localMean, standardise } = value ?? {};
+  return Array.isArray(stages) && stages.length > 0 && stages.every((stage) => typeof stage === "string")
+    && typeof alignCorners === "boolean" && (localMean === 1 || localMean === 3)
+    && (standardise === null || (Number.isFinite(standardise?.mean) && standardise!.variance > 0 && standardise!.variance < Infinity));
+}
+
+function isScoring(value: Scoring | undefined): boolean {
+  const { alignCorners, smoothing, image } = value ?? {};
+  const isExtent = (extent: unknown): boolean => typeof extent === "number" && extent > 0 && extent <= MOST_SIZE;
+  return typeof alignCorners === "boolean"
+    && (smoothing === null || (smoothing?.kind === "box" && isExtent(smoothing.side)) || (smoothing?.kind === "gaussian" && isExtent(smoothing.sigma)))
+    && (image?.kind === "cells" || (image?.kind === "windowMean" && isExtent(image.side)));
+}
+
+/** A configuration of version 3, which knew one method, as one of today. */
+async function upgraded(old: unknown): Promise<DetectorConfig> {
+  const { backbone, inputSize, fit, regions, grad: config, hinges: joins, calibration } = (old ?? {}) as Readonly<Record<string, Json>>;
+  const { scoring } = await loadMethod("grad");
+  const { name } = (backbone ?? {}) as { readonly name?: Json };
+  const isEmbedded = name === "embedded";
+  return {
+    method: { name: "grad", config: { ...(config as object), joins: joins ?? null } },
+    backbone, input: { size: inputSize, fit }, regions, scoring, calibration,
+    assembly: {
+      stages: isEmbedded ? ["filters"] : ["layer3", "layer4"], alignCorners: true, localMean: 1,
+      standardise: isEmbedded ? { mean: 0.7, variance: 24 } : null,
+    },
+  } as unknown as DetectorConfig;
 }

@@ -1,27 +1,83 @@
+import { decodeSafetensors, encodeSafetensors, float32Tensors, type StoredTensor } from "../io/safetensors.ts";
+import type { FitState, Json } from "../methods/method.ts";
+import type { StoredTensors } from "../nn/weights.ts";
 import { InputError } from "../runtime/errors.ts";
 import type { HeldOut } from "./calibration.ts";
-import type { FitPosition } from "../methods/grad/training.ts";
-import type { HingeState } from "../methods/grad/hinges.ts";
 
-/** What a saved training says of itself besides tensors. */
-export interface SavedState {
+/** What identifies a training: one that goes on with a saved state must have the same. */
+export interface TrainingIdentity {
   readonly settings: Readonly<Record<string, unknown>>;
-  /** Their classes. */
+  /** The classes of the images, in order. */
   readonly images: readonly string[];
+  /** Mean of each channel of the features. */
   readonly means: readonly number[];
+}
+
+/** What a saved training says besides tensors. */
+export interface SavedState extends TrainingIdentity {
   readonly run: number;
   readonly taken: number;
-  readonly position: FitPosition | null;
+  /** The fit's. */
+  readonly fit: Json;
   readonly heldOut: readonly HeldOut[];
-  readonly hinges: HingeState;
-  readonly optimizerSteps: readonly number[] | null;
+  /** What models of earlier folds measured (`Model.adjust`). */
+  readonly carried: Json;
+}
+
+const FORMAT = "bigrid-training";
+const FIT = "fit."; // before the names of the fit's tensors, apart from the model's
+
+/** A saved training as a safetensors file. */
+export function encodeTrainingState(state: Omit<SavedState, "fit">, fit: FitState, weights: ReadonlyMap<string, StoredTensor>): Uint8Array {
+  const tensors = new Map(weights);
+  for (const [name, values] of fit.tensors) {
+    tensors.set(`${FIT}${name}`, { dtype: "F32", shape: [values.length], bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) });
+  }
+  return encodeSafetensors({ tensors, metadata: { format: FORMAT, state: JSON.stringify({ ...state, fit: fit.json }) } });
+}
+
+/**
+ * Reads such a file, checked as far as it can be without the training.
+ * @param name the file's name, for errors
+ * @throws InputError if it is none
+ */
+export function decodeTrainingState(saved: Uint8Array, name: string): { readonly state: SavedState; readonly fit: FitState; readonly weights: StoredTensors } {
+  const { tensors, metadata } = decodeSafetensors(saved, name);
+  if (metadata["format"] !== FORMAT) throw new InputError(`${name} is no saved training: its metadata has no format ${FORMAT}`);
+  const state = savedStateOf(metadata["state"] ?? "", name);
+  const stored = float32Tensors(tensors, name);
+  const fitTensors = new Map([...stored].filter(([key]) => key.startsWith(FIT)).map(([key, { data }]) => [key.slice(FIT.length), data]));
+  return { state, fit: { json: state.fit, tensors: fitTensors }, weights: stored };
+}
+
+/**
+ * Refuses a saved training of other options or images.
+ * @throws InputError naming the first difference
+ */
+export function requireSame(own: TrainingIdentity, saved: TrainingIdentity, name: string): void {
+  const shown = (value: unknown): string => JSON.stringify(value) ?? "nothing";
+  for (const key of new Set([...Object.keys(own.settings), ...Object.keys(saved.settings)])) {
+    const [now, before] = [shown(own.settings[key]), shown(saved.settings[key])];
+    if (now !== before) throw new InputError(`${name} was trained with ${key} ${before}, not ${now}: resume with the same options, or begin anew`);
+  }
+  if (shown(own.images) !== shown(saved.images) || shown(own.means) !== shown(saved.means)) {
+    throw new InputError(`${name} was trained on other images (${saved.images.length} then, ${own.images.length} now, or changed ones): begin anew`);
+  }
+}
+
+/** Settings within settings under one name, such as config.paste.walk. */
+export function flat(settings: object, within = ""): Record<string, unknown> {
+  const isGroup = (value: unknown): value is object => typeof value === "object" && value !== null && !Array.isArray(value);
+  return Object.fromEntries(
+    Object.entries(settings).flatMap(([name, value]: [string, unknown]) =>
+      isGroup(value) ? Object.entries(flat(value, `${within}${name}.`)) : [[`${within}${name}`, value]]),
+  );
 }
 
 type Unchecked<T> = { readonly [Key in keyof T]?: unknown };
 
 /**
- * A saved training's state from the text in its file, checked as far as it can be without the training.
- * @param name the file's name, for errors
+ * Reads a saved training's state from the text in its file.
  * @throws InputError if it is none
  */
 export function savedStateOf(text: string, name: string): SavedState {
@@ -31,17 +87,16 @@ export function savedStateOf(text: string, name: string): SavedState {
   } catch (cause) {
     throw new InputError(`${name}: what its metadata says of the training is no JSON`, { cause });
   }
-  const { settings, images, means, run, taken, position, heldOut, hinges, optimizerSteps } = state ?? {};
+  const { settings, images, means, run, taken, fit, heldOut, carried } = state ?? {};
   const parts: readonly (readonly [keyof SavedState, boolean])[] = [
     ["settings", isObject(settings)],
     ["images", isListOf(images, isText)],
     ["means", isListOf(means, Number.isFinite)],
     ["run", isWhole(run)],
     ["taken", isWhole(taken)],
-    ["position", position === null || (isObject(position) && isText(position["stage"]) && isWhole(position["step"]))],
+    ["fit", fit !== undefined],
     ["heldOut", isListOf(heldOut, isHeldOut)],
-    ["hinges", isObject(hinges) && Object.values(hinges).every((moments) => isListOf(moments, Number.isFinite) && moments.length === 3)],
-    ["optimizerSteps", optimizerSteps === null || isListOf(optimizerSteps, isWhole)],
+    ["carried", carried !== undefined],
   ];
   const wrong = parts.find(([, isRight]) => !isRight);
   if (wrong) throw new InputError(`${name}: the state in its metadata is not that of a training: ${wrong[0]} is missing, or of another kind`);

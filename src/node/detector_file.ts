@@ -1,6 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import type { BackboneSettings } from "../backbones/backbone.ts";
+import type { BackboneIdentity } from "../backbones/backbone.ts";
 import { decodeDetector, encodeDetector, withMetrics } from "../detection/model_file.ts";
 import type { Detector, DetectorOptions } from "../detection/detector.ts";
 import type { Checkpoint } from "../backbones/efficientnet/checkpoint.ts";
@@ -44,7 +44,7 @@ export async function saveMetrics(run: string, metrics: unknown): Promise<void> 
   await writeFileAtomic(path, withMetrics(await readBytes(path), metrics, path));
 }
 
-async function checkpointOf({ name, weights }: BackboneSettings, run: string, model: string, weightsPath: string | null): Promise<Checkpoint> {
+async function checkpointOf({ name, weights }: BackboneIdentity, run: string, model: string, weightsPath: string | null): Promise<Checkpoint> {
   const { cachedWeights } = await import("./hub.ts"); // which few models need
   const remembered = await readFile(join(run, WEIGHTS_PATH_FILE), "utf8").catch(() => null);
   const isThere = async (path: string | null | undefined): Promise<boolean> => !!path && (await stat(path).catch(() => null)) !== null;

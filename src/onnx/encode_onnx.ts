@@ -1,7 +1,7 @@
 import { callsOf, type Call } from "../autograd/tape.ts";
 import { steepnessOf } from "../detection/calibration.ts";
-import type { Judgement } from "../detection/captured_judge.ts";
 import type { Detector } from "../detection/detector.ts";
+import type { ImageScores } from "../detection/scoring.ts";
 import { VERSION } from "../runtime/version.ts";
 import { toArray, zeros, type Tensor } from "../tensor/tensor.ts";
 import { Conversion, refuse, type Listing } from "./conversion.ts";
@@ -18,7 +18,7 @@ const INPUT = { layout: "NHWC", dtype: "uint8", resize: "PIL's BILINEAR: antiali
  * It takes `image`, uint8 `[N, size, size, 3]`, RGB, and gives `map` `[N, size, size]`, `score`, `peak` and `calibrated`, `[N]`
  * each, f32; N is free. Photographs are resized before, as `preprocessing` in its metadata says; colours are normalised within.
  * A detector of `fit` "letterbox" takes RGBA, `[N, size, size, 4]`, and transparent bars.
- * Batch norms are folded, weights are f32. Metadata: `format`, `version`, `preprocessing`, `backbone`, `grad`, `calibration`.
+ * Batch norms are folded, weights are f32. Metadata: `format`, `version`, `preprocessing`, `backbone`, `method`, `calibration`.
  *
  * @throws OptionError for a model with more weights than a protobuf file holds, or a detector in half precision
  * @see https://onnx.ai/onnx/operators/
@@ -32,8 +32,8 @@ export async function encodeOnnx(detector: Detector): Promise<Uint8Array> {
 }
 
 /** What the detector does with a batch of one and of two: extents that differ are the batch's. */
-async function listingOf(detector: Detector): Promise<{ readonly input: Tensor; readonly judgement: Judgement; readonly listing: Listing }> {
-  const { device, config: { inputSize } } = detector;
+async function listingOf(detector: Detector): Promise<{ readonly input: Tensor; readonly judgement: ImageScores; readonly listing: Listing }> {
+  const { device, config: { input: { size: inputSize } } } = detector;
   const constants = new Map<Tensor["id"], Promise<Float32Array>>();
   const list = (batch: number) => {
     using _scope = device.scope();
@@ -60,21 +60,21 @@ function requireSameOps(calls: readonly Call[], others: readonly Call[]): void {
 }
 
 /** Bars are transparent: no bytes are the mean colour that they have, to which features of flat areas are sensitive. */
-const hasBars = ({ config: { fit } }: Detector): boolean => fit === "letterbox";
+const hasBars = ({ config: { input: { fit } } }: Detector): boolean => fit === "letterbox";
 
 /** Bytes as the backbone wants them, in the order of the shader's arithmetic. */
 function normalised(detector: Detector, to: Conversion): string {
-  const { mean, deviation } = detector.preprocessing;
+  const { mean, std } = detector.preprocessing;
   const perColour = (values: readonly number[]): string => to.constant([1, 3, 1, 1], Float32Array.from(values));
   const bytes = to.node("Cast", [to.node("Transpose", ["image"], { perm: [0, 3, 1, 2] })], { to: DTYPES.FLOAT });
   const channels = (first: number, end: number): string => to.node("Slice", [bytes, ...[first, end, 1].map((value) => to.wholeNumbers([value]))]);
   const colours = hasBars(detector) ? channels(0, 3) : bytes;
-  const levels = to.node("Div", [to.node("Sub", [to.node("Div", [colours, to.number(255)]), perColour(mean)]), perColour(deviation)]);
+  const levels = to.node("Div", [to.node("Sub", [to.node("Div", [colours, to.number(255)]), perColour(mean)]), perColour(std)]);
   return hasBars(detector) ? to.node("Mul", [levels, to.node("Min", [channels(3, 4), to.number(1)])]) : levels;
 }
 
-function modelOf(detector: Detector, to: Conversion, { map, score, peak }: Judgement): OnnxModel {
-  const { config: { inputSize, backbone, grad, calibration }, preprocessing } = detector;
+function modelOf(detector: Detector, to: Conversion, { map, score, peak }: ImageScores): OnnxModel {
+  const { config: { input: { size: inputSize }, backbone, method, calibration }, preprocessing } = detector;
   const colours = hasBars(detector) ? "RGBA" : "RGB";
   const perImage = (tensor: Tensor, shape: readonly number[], name: string): string =>
     to.node("Reshape", [to.image(tensor), to.wholeNumbers([-1, ...shape])], {}, name);
@@ -86,7 +86,7 @@ function modelOf(detector: Detector, to: Conversion, { map, score, peak }: Judge
   const output = (name: string, shape: readonly (string | number)[], description: string) => ({ name, dtype: "FLOAT", shape, description }) as const;
   return {
     name: "bigrid detector",
-    description: `GRAD anomaly detector on ${backbone.name} features. An image whose calibrated score is above 0.5 is called defective.`,
+    description: `Anomaly detector, method ${method.name} on ${backbone.name} features. An image whose calibrated score is above 0.5 is called defective.`,
     producer: { name: "bigrid", version: VERSION },
     inputs: [{
       name: "image",
@@ -107,7 +107,7 @@ function modelOf(detector: Detector, to: Conversion, { map, score, peak }: Judge
       version: VERSION,
       preprocessing: JSON.stringify({ ...preprocessing, ...INPUT, colours }),
       backbone: JSON.stringify(backbone),
-      grad: JSON.stringify(grad),
+      method: JSON.stringify(method),
       calibration: JSON.stringify(calibration),
     },
   };

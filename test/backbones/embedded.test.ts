@@ -1,21 +1,23 @@
 import { expect, test } from "vitest";
 import { createBackbone } from "../../src/backbones/registry.ts";
-import { fromArray, toArray } from "../../src/tensor/tensor.ts";
+import { fromArray, toArray, type Tensor } from "../../src/tensor/tensor.ts";
 import { rng } from "../bounds.ts";
 import { device } from "../device.ts";
 import { embeddedFeatures } from "../reference/embedded.ts";
 
 const SIZE = 64;
 const backbone = await createBackbone(device, "embedded", { inputSize: SIZE });
+const [{ stride, channels }] = backbone.stages as [(typeof backbone.stages)[number]];
+const featuresOf = (images: Tensor): Tensor => backbone.features(images)[0]!;
 
 /** Mean of each channel over the inner cells of a picture given by its colours. */
 async function responseTo(colour: (x: number, y: number) => readonly [number, number, number]): Promise<number[]> {
   const values = Float32Array.from({ length: 3 * SIZE * SIZE }, (_, i) => colour(Math.floor(i / 3) % SIZE, Math.floor(i / 3 / SIZE))[i % 3]!);
-  const features = backbone.extract(fromArray(device, [1, SIZE, SIZE, 3], values));
-  expect(features.shape).toEqual([1, backbone.cells, backbone.cells, backbone.channels]);
+  const features = featuresOf(fromArray(device, [1, SIZE, SIZE, 3], values));
+  expect(features.shape).toEqual([1, SIZE / stride, SIZE / stride, channels]);
   const map = await toArray(features);
   const inner = [27, 28, 35, 36]; // the middle of 8 x 8 cells
-  return Array.from({ length: backbone.channels }, (_, c) => inner.reduce((sum, cell) => sum + map[cell * backbone.channels + c]!, 0) / inner.length);
+  return Array.from({ length: channels }, (_, c) => inner.reduce((sum, cell) => sum + map[cell * channels + c]!, 0) / inner.length);
 }
 
 test("features are those of the definition", async () => {
@@ -24,7 +26,7 @@ test("features are those of the definition", async () => {
     const [x, y] = [Math.floor(i / 3) % SIZE, Math.floor(i / 3 / SIZE)];
     return Math.max(-1, 0.5 * Math.sin(x / 5) * Math.cos(y / (7 + (i % 3))) - 0.4 + 0.9 * (random() - 0.5)); // some as dark as can be
   });
-  const got = await toArray(backbone.extract(fromArray(device, [1, SIZE, SIZE, 3], pixels)));
+  const got = await toArray(featuresOf(fromArray(device, [1, SIZE, SIZE, 3], pixels)));
   const want = embeddedFeatures(SIZE, pixels);
   expect(got.length).toBe(want.length);
   const errors = want.map((value, i) => Math.abs(got[i]! - value) / (1 + Math.abs(value)));

@@ -201,7 +201,7 @@ describe("a device without memory", () => {
 });
 
 test("training that diverges stops with the step, a tensor and the last good state, and saves nothing after it", async () => {
-  const grad = { decoder: "tiny", paste: { intensity: [1e38, 3e38] } } as const;
+  const grad = { decoder: "tiny", pasteIntensity: [1e38, 3e38] } as const;
   const failure: unknown = await trained("diverged", [], { checkpointEvery: 1 }, { grad }).catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(DivergedError);
   expect((failure as Error).message).toMatch(/^training diverged: .*; no state was saved before: begin anew with another --seed or other options$/);

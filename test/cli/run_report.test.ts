@@ -31,9 +31,9 @@ await writeFile(join(folder, "model"), "a model");
 function detectorOf(fit: Fit): Detector {
   const size = { width: SIZE, height: SIZE };
   const calibration = { falseReject: 0.01, threshold: 4, typical: 2, pixelThreshold: 4, classes: {}, heat: [2, 16] };
-  const grad = { decoder: "tiny", blocks: 1, localGrid: 8, globalGrid: 4, height: 8, width: 8, channels: 4 };
   return {
-    config: { backbone: { name: "embedded", weights: null, padding: null }, inputSize: SIZE, fit, grad, calibration },
+    config: { backbone: { name: "embedded", weights: null, padding: null }, input: { size: SIZE, fit }, method: { name: "grad", config: {} }, calibration },
+    summary: [["Decoder", "tiny, 1 block"]],
     device: { adapter: { description: "none" } },
     placementOf: (picture: { width: number; height: number }) => placementOf(fit, picture, size),
     inspect: () => {

@@ -16,9 +16,9 @@ const half = new PictureRegion(new Uint8Array(SIZE * SIZE).map((_, i) => (i % SI
 
 /** What `inspect` says by its definition: nothing is captured. */
 async function eager(images: readonly DecodedImage[]): Promise<Pick<Inspection, "map" | "score" | "peak">[]> {
-  const { inputSize, ...options } = detector.preprocessing;
+  const { inputSize, std: deviation, ...options } = detector.preprocessing;
   using _scope = device.scope();
-  const { map, score, peak } = detector.judge(imagesToTensor(device, images, { height: inputSize, width: inputSize, ...options }));
+  const { map, score, peak } = detector.judge(imagesToTensor(device, images, { height: inputSize, width: inputSize, deviation, ...options }));
   const reads = Promise.all([map, score, peak].map((tensor) => toArray(tensor)));
   return reads.then(([maps, scores, peaks]) =>
     Array.from(scores!, (score, i) => ({ score, peak: peaks![i]!, map: maps!.slice(i * SIZE * SIZE, (i + 1) * SIZE * SIZE) })));

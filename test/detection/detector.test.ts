@@ -17,7 +17,7 @@ async function* good(): AsyncGenerator<TrainingImage> {
   for (const image of scene.train) yield { className: "weave", image: pictureOf(image) };
 }
 
-const options = { backbone: "embedded", grad: { form: "published", decoder: "tiny" }, inputSize: SIZE, epochsAbnormal: 1, epochsNormal: 1, batch: 4, seed: 1, folds: 0 } as const;
+const options = { backbone: "embedded", form: "published", decoder: "tiny", inputSize: SIZE, epochsAbnormal: 1, epochsNormal: 1, batch: 4, seed: 1, folds: 0 } as const;
 const training = await Training.begin(device, good(), options);
 for await (const _step of training.fit());
 const detector = await training.finish();
@@ -123,13 +123,15 @@ test("a file that is no detector is refused by name", async () => {
     encodeSafetensors({ tensors: new Map([...file.tensors].filter(([name]) => name !== without)), metadata: { ...file.metadata, ...metadata } });
   const read = (bytes: Uint8Array) => expect(decodeDetector(device, bytes, "m")).rejects;
   await read(changed({ format: "other" })).toThrow("m is a safetensors file but no detector");
-  await read(changed({ version: "9" })).toThrow("m is a detector of version 9; this bigrid reads version 3: install a newer one");
-  for (const version of ["1", "two"]) await read(changed({ version })).toThrow(`m is a detector of version ${version}; this bigrid reads version 3: train it anew`);
+  await read(changed({ version: "9" })).toThrow("m is a detector of version 9; this bigrid reads versions 3 and 4: install a newer one");
+  for (const version of ["1", "two"]) await read(changed({ version })).toThrow(`m is a detector of version ${version}; this bigrid reads versions 3 and 4: train it anew`);
   const config = (changes: object) => changed({ config: JSON.stringify({ ...detector.config, ...changes }) });
   await read(config({ calibration: { ...detector.config.calibration, heat: 5 } })).toThrow("is not that of a detector");
   await read(config({ calibration: { ...detector.config.calibration, classes: null } })).toThrow("is not that of a detector");
   const { bytes } = device.memory();
-  await read(config({ grad: { ...detector.config.grad, height: 9 } })).toThrow(/its model is for features \[9,.*the file is damaged/);
+  const { method } = detector.config;
+  await read(config({ method: { ...method, name: "other" } })).toThrow("is not that of a detector");
+  await read(config({ method: { ...method, config: { ...(method.config as object), height: 9 } } })).toThrow(/its model is for features \[9,.*the file is damaged/);
   await read(changed({ config: "{" })).toThrow("the configuration in its metadata is no JSON");
   await read(changed({ config: "{}" })).toThrow("is not that of a detector");
   await read(changed({ config: "null" })).toThrow("is not that of a detector");

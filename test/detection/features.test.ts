@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { createBackbone } from "../../src/backbones/registry.ts";
-import { ChannelStatistics, standardiserOf } from "../../src/detection/features.ts";
+import { ChannelStatistics, extractorFor, FeatureMaker } from "../../src/detection/features.ts";
+import { grad } from "../../src/methods/grad/method.ts";
 import { fromArray, toArray } from "../../src/tensor/tensor.ts";
 import { rng } from "../bounds.ts";
 import { device } from "../device.ts";
@@ -9,7 +10,9 @@ const VARIANCE = 24; // that GRAD's constants are stated for
 const POSITIONS = 500;
 
 const backbone = await createBackbone(device, "embedded", { inputSize: 64 });
-const { channels } = backbone;
+const assembly = grad.assembly({}, backbone);
+const makerOf = (standardise: typeof assembly.standardise) => new FeatureMaker(device, backbone, { ...assembly, standardise }, "stretch");
+const { channels } = makerOf(null).extents;
 const random = rng(3);
 /** Channels of means from -40 to 40 and of deviations from 0.01 to 100; the last is 7 everywhere. */
 const features = Float32Array.from({ length: POSITIONS * channels }, (_, i) => {
@@ -30,7 +33,7 @@ function momentsOf(values: Float32Array): { readonly mean: number; readonly vari
 }
 
 test("channels of one scale lie 0.7 deviations from zero; one that never varies is no noise", async () => {
-  const { extractor, variance, deviations } = standardiserOf(device, backbone, "stretch", statistics);
+  const { extractor, variance, deviations } = extractorFor(device, makerOf(assembly.standardise), statistics);
   const moments = momentsOf(await toArray(extractor.standardise(fromArray(device, [POSITIONS, channels], features))));
   const units = await toArray(deviations);
   expect(variance).toBe(VARIANCE);
@@ -48,7 +51,7 @@ test("channels of one scale lie 0.7 deviations from zero; one that never varies 
 });
 
 test("features that need no common scale stay as they are", async () => {
-  const { extractor, variance } = standardiserOf(device, { ...backbone, standardise: false }, "stretch", statistics);
+  const { extractor, variance } = extractorFor(device, makerOf(null), statistics);
   expect(await toArray(extractor.standardise(fromArray(device, [POSITIONS, channels], features)))).toEqual(features);
   expect(variance).toBeCloseTo(statistics.variances.reduce((sum, v) => sum + v, 0) / channels, 6);
 });

@@ -4,10 +4,11 @@ import type { DecodedImage } from "../../src/io/image.ts";
 import { markedCells, type AnomalousImage } from "../../src/detection/marked_cells.ts";
 import { encodeDetector } from "../../src/detection/model_file.ts";
 import { gradConfig } from "../../src/methods/grad/config.ts";
-import type { AnomalySource } from "../../src/methods/grad/fit.ts";
+import type { AnomalySource } from "../../src/methods/method.ts";
 import { Grad } from "../../src/methods/grad/model.ts";
 import { GradTraining } from "../../src/methods/grad/training.ts";
-import { Training, type TrainingImage, type TrainingOptions } from "../../src/detection/training.ts";
+import { Training, type TrainingImage } from "../../src/detection/training.ts";
+import type { TrainingOptions } from "../../src/detection/training_options.ts";
 import { Weights } from "../../src/nn/weights.ts";
 import { concat } from "../../src/ops/shape.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
@@ -57,15 +58,14 @@ test("so many of a batch are anomalies as their share says, and others in every 
     const plain = source(6);
     const anomalies: AnomalySource | null = share === null ? null : {
       count: 3,
-      share,
       batch: (indices) => {
         asked.push(indices);
         return Promise.resolve({ features: concat(indices.map((i) => features[1 + i]!), 0), mask: concat(indices.map(() => mask), 0) });
       },
     };
-    const counted = { ...plain, anomalies, batch: (indices: readonly number[]) => { good.push(indices.length); return plain.batch(indices.length > 0 ? indices : [0]); } };
+    const counted = { ...plain, batch: (indices: readonly number[]) => { good.push(indices.length); return plain.batch(indices.length > 0 ? indices : [0]); } };
     const model = new Grad(Weights.drawn(device), config, new RandomStream(3, 0));
-    const steps = new GradTraining(model, counted, { epochsAbnormal: 1, epochsNormal: 1, epochsResidual: 1, batch: 4, leastAbnormal: 50, leastNormal: 500, leastResidual: 30, enoughHits: 0.99, seed: 5, deviations }).fit();
+    const steps = new GradTraining(model, counted, { epochsAbnormal: 1, epochsNormal: 1, epochsResidual: 1, batch: 4, leastAbnormal: 50, leastNormal: 500, leastResidual: 30, enoughHits: 0.99, anomalyShare: share ?? 0.5, seed: 5, deviations }, anomalies).fit();
     for (let i = 0; i < 3; i++) await steps.next();
     return { asked, good, grid: (await toArray(model.weights.parameters.get("abnormal.localGrid")!)).join() };
   };
@@ -91,7 +91,7 @@ describe("a detector's training", () => {
     for (const [i, image] of scene.test.entries()) if (i > 0) yield { name: `${i}`, image: pictureOf(image), masks: [picture(SIZE, SIZE, (x, y) => x < side && y < side)] };
   }
   const begin = (options: TrainingOptions) =>
-    Training.begin(device, good(), { grad: { form: "published", decoder: "tiny" }, inputSize: SIZE, epochsAbnormal: 1, epochsNormal: 1, batch: 4, seed: 1, folds: 0, ...options });
+    Training.begin(device, good(), { form: "published", decoder: "tiny", inputSize: SIZE, epochsAbnormal: 1, epochsNormal: 1, batch: 4, seed: 1, folds: 0, ...options });
   const bytesAfter = async (training: Training, taken: number) => {
     for await (const step of training.fit()) if (step.taken === taken) break;
     const detector = await training.finish();
@@ -122,7 +122,7 @@ describe("a detector's training", () => {
     expect(() => others.resume(saved, "saved")).toThrow(/^saved was trained with anomalies \[\d/);
     others.release();
     const share = await begin({ anomalies: anomalies(), anomalyShare: 1 });
-    expect(() => share.resume(saved, "saved")).toThrow("saved was trained with anomalyShare 0.5, not 1");
+    expect(() => share.resume(saved, "saved")).toThrow("saved was trained with options.anomalyShare 0.5, not 1");
     share.release();
   });
 
@@ -130,7 +130,7 @@ describe("a detector's training", () => {
     async function* none(): AsyncGenerator<AnomalousImage> {}
     await expect(begin({ anomalies: none() })).rejects.toThrow("there are no anomalous images with masks to learn from");
     await expect(begin({ anomalies: anomalies(0) })).rejects.toThrow("1 shows no anomaly: nothing is marked in its 1 masks");
-    await expect(begin({ anomalies: anomalies(), anomalyShare: 0 })).rejects.toThrow("training: expected anomalyShare above 0 and at most 1, got 0");
-    await expect(begin({ anomalies: anomalies(), grad: { decoder: "tiny", branches: "normal" } })).rejects.toThrow("training: expected an abnormal branch to learn anomalies, got branches normal");
+    await expect(begin({ anomalies: anomalies(), anomalyShare: 0 })).rejects.toThrow("method grad: expected anomalyShare to be above 0 and at most 1, got 0");
+    await expect(begin({ anomalies: anomalies(), decoder: "tiny", branches: "normal" })).rejects.toThrow("training: the method grad does not learn from anomalies with these options");
   });
 });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { REFERENCE_VARIANCE, gradConfig } from "../../src/methods/grad/config.ts";
-import { inferenceBytes, memoryModelOf, memoryNeedOf, trainingBytes } from "../../src/detection/memory_estimate.ts";
+import { estimateMemory, inferenceBytes, memoryModelOf, trainingBytes } from "../../src/detection/memory_estimate.ts";
 import { Training, type TrainingImage } from "../../src/detection/training.ts";
+import type { GradOptions } from "../../src/methods/grad/options.ts";
 import { openDevice } from "../../src/node/device.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { device } from "../device.ts";
@@ -38,14 +38,13 @@ function expectCovered(predicted: number, used: number): void {
   expect(predicted).toBeLessThanOrEqual(SLACK * used);
 }
 
-const embedded = (size: number) =>
-  ({ backbone: "embedded", inputSize: size, grad: gradConfig({ height: size / 8, width: size / 8, channels: 40, variance: REFERENCE_VARIANCE }, { decoder: "tiny" }) }) as const;
+const embedded = (options: GradOptions = {}) => memoryModelOf(device, { inputSize: 96, options: { decoder: "tiny", ...options } });
 
 test.each([1, 3])("batches of %i: the memory that judging takes is predicted", async (batch) => {
   const { own, peak } = await countedDevice();
   const detector = await madeUpDetector(own, 96, { decoder: "tiny" });
   for (let i = 0; i < 2; i++) await detector.inspect(Array.from({ length: batch }, () => picture));
-  expectCovered(await inferenceBytes(own, embedded(96), batch), peak());
+  expectCovered(await inferenceBytes(own, await embedded(), batch), peak());
   own.destroy();
 });
 
@@ -53,7 +52,7 @@ test.skipIf(!device.gpu.features.has("shader-f16"))("the memory that judging in 
   const { own, peak } = await countedDevice();
   const detector = await madeUpDetector(own, 96, { decoder: "tiny" }, null, "stretch", { half: true });
   await detector.inspect([picture]);
-  expectCovered(await inferenceBytes(own, embedded(96), 1, true), peak());
+  expectCovered(await inferenceBytes(own, await embedded(), 1, true), peak());
   own.destroy();
 });
 
@@ -62,22 +61,22 @@ test.each([true, false])("the memory that training takes is predicted, blocks co
   async function* good(): AsyncGenerator<TrainingImage> {
     for (let i = 0; i < 8; i++) yield { className: "bolt", image: i === 0 ? picture : madeUpPicture(96, i) };
   }
-  const options = { backbone: "embedded", grad: { decoder: "tiny" }, inputSize: 96, epochsAbnormal: 1, epochsNormal: 1, leastAbnormal: 8, leastNormal: 8, enoughHits: 1, batch: 8, seed: 0, folds: 0, recompute } as const;
+  const options = { backbone: "embedded", decoder: "tiny", inputSize: 96, epochsAbnormal: 1, epochsNormal: 1, leastAbnormal: 8, leastNormal: 8, enoughHits: 1, batch: 8, seed: 0, folds: 0, recompute } as const;
   const training = await Training.begin(own, good(), options);
   for await (const _step of training.fit());
-  expectCovered(await trainingBytes(own, embedded(96), 8, recompute), peak() - CHUNK);
+  expectCovered(await trainingBytes(own, await embedded({ batch: 8, recompute })), peak() - CHUNK);
   own.destroy();
 });
 
 test("EfficientNet-B6 with the mobile decoder trains 16 images a step within 2 GiB, and judges one within 400 MiB, 250 in half precision", async () => {
-  const model = await memoryModelOf(device, { backbone: "efficientnet-b6", decoder: "mobile" });
-  const { training, inference } = await memoryNeedOf(device, model, {});
-  expect(training).toMatchObject({ batch: 16, recompute: true });
+  const model = await memoryModelOf(device, { backbone: "efficientnet-b6", options: { decoder: "mobile" } });
+  const { options, training, inference } = await estimateMemory(device, model, {});
+  expect(options).toMatchObject({ batch: 16, recompute: true });
   expect(training.bytes).toBeLessThanOrEqual(2048 * MEBIBYTE);
   expect(inference).toMatchObject({ batch: 1 });
   expect(inference.bytes).toBeLessThanOrEqual(400 * MEBIBYTE);
-  if (!device.gpu.features.has("shader-f16")) return expect(memoryNeedOf(device, model, { half: true })).rejects.toThrow("half precision needs the feature shader-f16");
-  const { inference: half } = await memoryNeedOf(device, model, { half: true });
+  if (!device.gpu.features.has("shader-f16")) return expect(estimateMemory(device, model, { half: true })).rejects.toThrow("half precision needs the feature shader-f16");
+  const { inference: half } = await estimateMemory(device, model, { half: true });
   expect(half).toMatchObject({ batch: 1, half: true });
   expect(half.bytes).toBeLessThanOrEqual(250 * MEBIBYTE);
 });

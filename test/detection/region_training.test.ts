@@ -27,7 +27,7 @@ async function* testImages(region: PictureRegion | null): AsyncGenerator<Labelle
 }
 
 const trainedOn = (region: PictureRegion | null) =>
-  trainDetector(device, trainingImages(region), { inputSize: SIZE, grad: { decoder: "tiny" }, batch: 4, epochsAbnormal: 1, epochsNormal: 1 });
+  trainDetector(device, trainingImages(region), { inputSize: SIZE, decoder: "tiny", batch: 4, epochsAbnormal: 1, epochsNormal: 1 });
 
 const judged = scene.test.filter(({ mask, defect }) => mask === null || defect === "stain");
 const whole = await trainedOn(null);

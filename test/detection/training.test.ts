@@ -4,15 +4,17 @@ import type { DecodedImage } from "../../src/io/image.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../src/io/safetensors.ts";
 import { createBackbone } from "../../src/backbones/registry.ts";
 import { encodeDetector } from "../../src/detection/model_file.ts";
-import { rawFeatures } from "../../src/detection/features.ts";
-import { Training, type TrainingImage, type TrainingOptions, type TrainingStep } from "../../src/detection/training.ts";
+import { FeatureMaker } from "../../src/detection/features.ts";
+import { grad } from "../../src/methods/grad/method.ts";
+import { Training, type TrainingImage, type TrainingStep } from "../../src/detection/training.ts";
+import type { TrainingOptions } from "../../src/detection/training_options.ts";
 import { InputError, OptionError, ShapeError } from "../../src/runtime/errors.ts";
 import { fromArray, release, toArray } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
 
 const SIZE = 64;
 const [plate] = synthesise({ size: SIZE, train: 11, good: 1, defective: 1, seed: 3 }) as [ReturnType<typeof synthesise>[number]];
-const OPTIONS: TrainingOptions = { grad: { form: "published", decoder: "tiny" }, inputSize: SIZE, epochsAbnormal: 1, epochsNormal: 1, batch: 4, seed: 7 };
+const OPTIONS: TrainingOptions = { form: "published", decoder: "tiny", inputSize: SIZE, epochsAbnormal: 1, epochsNormal: 1, batch: 4, seed: 7 };
 
 /** The first pictures of a set, as a class. */
 async function* pictures(count: number, className = "plate"): AsyncGenerator<TrainingImage> {
@@ -162,21 +164,22 @@ test("the first stage ends early where enough is right, and each has its least s
     return ["abnormal", "normal"].map((stage) => steps.filter((step) => step.stage === stage).length);
   };
   expect(await stagesOf({ enoughHits: 1 })).toEqual([20, 3]);
-  expect(await stagesOf({ enoughHits: 0, grad: { form: "published", decoder: "tiny", hinge: -10 } })).toEqual([10, 3]); // all are on the right side
+  expect(await stagesOf({ enoughHits: 0, form: "published", decoder: "tiny", hinge: -10 })).toEqual([10, 3]); // all are on the right side
 });
 
 test("features that were computed before train and are judged to the bits of their images", async () => {
   const backbone = await createBackbone(device, "embedded", { inputSize: SIZE });
-  const { cells, channels } = backbone;
+  const maker = new FeatureMaker(device, backbone, grad.assembly({}, backbone), "stretch");
+  const { height, width, channels } = maker.extents;
   const images: TrainingImage[] = [];
   const raw: TrainingImage[] = [];
   for await (const { className, image } of pictures(10)) {
-    const features = rawFeatures(device, backbone, "stretch", [image as DecodedImage]);
+    const features = maker.rawOf([image as DecodedImage]);
     images.push({ className, image });
     raw.push({ className, image: await toArray(features) });
     release(features);
   }
-  backbone.release();
+  maker.release();
   const detectorOf = async (given: readonly TrainingImage[]) => {
     const training = await Training.begin(device, eachOf(given), OPTIONS);
     await stepTo(training, 2);
@@ -184,7 +187,7 @@ test("features that were computed before train and are judged to the bits of the
   };
   const [seen, known] = [await detectorOf(images), await detectorOf(raw)];
   expect(await encodeDetector(known)).toEqual(await encodeDetector(seen));
-  const features = fromArray(device, [1, cells, cells, channels], raw[0]!.image as Float32Array);
+  const features = fromArray(device, [1, height, width, channels], raw[0]!.image as Float32Array);
   expect(await known.inspectFeatures(features)).toEqual(await seen.inspect([images[0]!.image as DecodedImage]));
   const short: TrainingImage = { className: "plate", image: new Float32Array(3) };
   await expect(Training.begin(device, eachOf([short]), OPTIONS)).rejects.toThrow(ShapeError);
@@ -199,10 +202,10 @@ test("options out of range or unknown are refused before any image is read", asy
     }
     return expect(Training.begin(device, untouched(), options)).rejects.toThrow(new OptionError(message));
   };
-  await refusal({ batch: 0 }, "training: expected batch to be whole numbers of at least 1, got 0");
-  await refusal({ enoughHits: 2 }, "training: expected enoughHits from 0 to 1, got 2");
-  await refusal({ leastNormal: 0 }, "training: expected leastNormal to be whole numbers of at least 1, got 0");
+  await refusal({ batch: 0 }, "method grad: expected batch to be a whole number of at least 1, got 0");
+  await refusal({ enoughHits: 2 }, "method grad: expected enoughHits to be a finite number from 0 to 1, got 2");
+  await refusal({ leastNormal: 0 }, "method grad: expected leastNormal to be a whole number of at least 1, got 0");
   await refusal({ folds: 1 }, "training: expected folds to be 0 or at least 2, got 1: a fold is trained on the others");
-  await refusal({ falseReject: 0.6 }, "training: expected falseReject above 0 and at most 0.5, got 0.6");
+  await refusal({ falseReject: 0.6 }, "training: expected falseReject to be above 0 and at most 0.5, got 0.6");
   await expect(Training.begin(device, pictures(2), { bacth: 3 } as object)).rejects.toThrow("bacth");
 });

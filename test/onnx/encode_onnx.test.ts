@@ -5,7 +5,8 @@ import { callsOf } from "../../src/autograd/tape.ts";
 import { synthesise } from "../../src/data/synthetic.ts";
 import type { Detector, Inspection } from "../../src/detection/detector.ts";
 import { Training, type TrainingImage } from "../../src/detection/training.ts";
-import { BRANCHES, DECODERS, FUSIONS, HEADS, HINGE_HEADS, type GradOptions } from "../../src/methods/grad/config.ts";
+import type { HingeJoins } from "../../src/methods/grad/hinges.ts";
+import { GRAD_OPTIONS, type GradOptions } from "../../src/methods/grad/options.ts";
 import { Conversion } from "../../src/onnx/conversion.ts";
 import { encodeOnnx } from "../../src/onnx/encode_onnx.ts";
 import { OPERATIONS } from "../../src/onnx/operations.ts";
@@ -20,6 +21,9 @@ import { differencesOf, expectClose, expectSameScores, runOnnx, sessionOf } from
 
 const SIZE = 64;
 const pictures = [1, 2, 3].map((key) => madeUpPicture(SIZE, key));
+
+const { branches: { choices: BRANCHES }, decoder: { choices: DECODERS }, fusion: { choices: FUSIONS }, heads: { choices: HEADS } } = GRAD_OPTIONS;
+const { hingeHead: { choices: HINGE_HEADS } } = GRAD_OPTIONS;
 
 /** Everything that changes what is computed; blocks are few, as more of them are more of the same. */
 const VARIANTS: readonly GradOptions[] = BRANCHES.flatMap((branches) =>
@@ -80,11 +84,12 @@ test.each([0, 2])("so of a detector that was trained, on good and defective pict
   async function* good(): AsyncGenerator<TrainingImage> {
     for (const image of scene.train) yield { className: "weave", image: pictureOf(image) };
   }
-  const training = await Training.begin(device, good(), { grad: { decoder: "tiny", hingeWeight }, inputSize: size, batch: 3, epochsAbnormal: 1, leastAbnormal: 40 });
+  const training = await Training.begin(device, good(), { decoder: "tiny", hingeWeight, inputSize: size, batch: 3, epochsAbnormal: 1, leastAbnormal: 40 });
   let steps = 0;
   for await (const _step of training.fit()) if (++steps === 80) break;
   const detector = await training.finish();
-  expect((detector.config.hinges.abnormal?.weight ?? 0) > 0).toBe(hingeWeight > 0);
+  const { joins } = detector.config.method.config as unknown as { readonly joins: HingeJoins };
+  expect((joins.abnormal?.weight ?? 0) > 0).toBe(hingeWeight > 0);
   await expectSameScores(detector, scene.test.map(pictureOf));
   detector.release();
 });
@@ -113,7 +118,7 @@ test("the file says how to prepare images and what scores mean, and has its norm
   expect(JSON.parse(metadata["preprocessing"]!)).toMatchObject({ ...detector.preprocessing, colours: "RGB", layout: "NHWC", dtype: "uint8" });
   expect(JSON.parse(metadata["calibration"]!)).toEqual(detector.config.calibration);
   expect(JSON.parse(metadata["backbone"]!)).toEqual(detector.config.backbone);
-  expect(JSON.parse(metadata["grad"]!)).toEqual(detector.config.grad);
+  expect(JSON.parse(metadata["method"]!)).toEqual(detector.config.method);
   const operators = fieldsOf(model.get(7)![0]!).get(1)!.map((node) => textOf(fieldsOf(node).get(4)![0]));
   expect(operators).toContain("GridSample");
   expect(operators).not.toContain("BatchNormalization");

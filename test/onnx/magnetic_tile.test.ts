@@ -39,14 +39,14 @@ test.skipIf(![WEIGHTS, TILES].every((path) => existsSync(path)))("onnxruntime gi
     for (const { path } of tiles!.train.slice(0, 6)) yield { className: tiles!.name, image: await read(path) };
   }
   const checkpoint = await openCheckpoint(WEIGHTS);
-  const training = await Training.begin(device, good(), { backbone: "efficientnet-b4", checkpoint, grad: { decoder: "tiny" }, batch: 2, folds: 0, epochsAbnormal: 1, leastAbnormal: 20 });
+  const training = await Training.begin(device, good(), { backbone: "efficientnet-b4", checkpoint, decoder: "tiny", batch: 2, folds: 0, epochsAbnormal: 1, leastAbnormal: 20 });
   let steps = 0;
   for await (const _step of training.fit()) if (++steps === STEPS) break;
   const detector = await training.finish();
   const chosen = [tiles!.test.find(({ defective }) => !defective)!, ...tiles!.test.filter(({ defective }) => defective).slice(0, 3)];
   const pictures = await Promise.all(chosen.map(({ path }) => read(path)));
   const session = await sessionOf(detector);
-  const outputs = await runOnnx(session, await resized(pictures, detector.config.inputSize));
+  const outputs = await runOnnx(session, await resized(pictures, detector.config.input.size));
   expectClose(differencesOf(outputs, await detector.inspect(pictures)));
   await session.release();
   detector.release();

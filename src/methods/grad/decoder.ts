@@ -1,7 +1,7 @@
 import {
   activate, block, conv3x3, depthwise3x3, norm, pointwise, residual, sequence, squeezeExcitation, within, type Layer, type LayerContext,
 } from "../../nn/layers.ts";
-import type { DecoderName } from "./config.ts";
+import type { DecoderName } from "./options.ts";
 
 const TINY_WIDTH = 48;
 

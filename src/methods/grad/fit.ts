@@ -6,24 +6,17 @@ import { drawPairs, type FeaturePairs } from "../../ops/pairs.ts";
 import { normal, type Draw } from "../../ops/random.ts";
 import { concat, reshape } from "../../ops/shape.ts";
 import { countOf, type Tensor } from "../../tensor/tensor.ts";
+import type { MarkedFeatures } from "../method.ts";
 import type { GradConfig } from "./config.ts";
+import type { GradSettings } from "./options.ts";
 import { isGrid, type Grad } from "./model.ts";
 
 /** How long and on what a model is trained. */
-export interface FitOptions {
-  /** Of the first stage, which teaches the abnormal grid pasted blocks. */
-  readonly epochsAbnormal: number;
-  /** Of the second stage, which teaches both to reconstruct. */
-  readonly epochsNormal: number;
-  /** Of the third, which teaches the residual's hinge pasted blocks. */
-  readonly epochsResidual: number;
-  /** Steps of each stage, at least. */
-  readonly leastAbnormal: number;
-  readonly leastNormal: number;
-  readonly leastResidual: number;
-  /** Shares of hits, among marked positions and others, beyond which the first stage and the third end. */
-  readonly enoughHits: number;
-  readonly batch: number;
+export interface FitOptions
+  extends Pick<
+    GradSettings,
+    "epochsAbnormal" | "epochsNormal" | "epochsResidual" | "leastAbnormal" | "leastNormal" | "leastResidual" | "enoughHits" | "batch" | "anomalyShare"
+  > {
   readonly seed: number;
   /** `[C]`: of each channel of the features, over all positions: the unit of random directions. */
   readonly deviations: Tensor;
@@ -41,32 +34,6 @@ const CODE_NOISE = 0.05;
 
 // Philox streams, one for each use of random numbers.
 export const STREAM = { order: 1, coin: 2, noise: 3, blocks: 4, pairs: 5, anomalies: 6 };
-
-/** Features with their anomalies marked. */
-export interface MarkedFeatures {
-  /** `[N, H, W, C]`, f32 */
-  readonly features: Tensor;
-  /** `[N, H, W]`: 1 where anomalous, 0 elsewhere. */
-  readonly mask: Tensor;
-}
-
-/** Real anomalies, which the first and the third stage see beside pasted blocks, or in their place. */
-export interface AnomalySource {
-  readonly count: number;
-  /** Of a batch's images, in (0, 1]. */
-  readonly share: number;
-  /** Of the anomalies with these indices; whoever asks releases both. */
-  readonly batch: (indices: readonly number[]) => Promise<MarkedFeatures>;
-}
-
-/** The features of good images, as batches of them are asked for. */
-export interface FeatureSource {
-  readonly count: number;
-  /** `[B, H, W, C]`, f32, of the images with these indices; whoever asks releases it. */
-  readonly batch: (indices: readonly number[]) => Promise<Tensor>;
-  /** Default: none. */
-  readonly anomalies?: AnomalySource | null;
-}
 
 /** Which stages a model goes through. */
 export const stagesOf = ({ branches, residualWeight }: GradConfig): readonly Stage[] => [

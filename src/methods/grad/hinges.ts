@@ -1,7 +1,9 @@
 import { relu } from "../../ops/activation.ts";
 import { add, multiply, scalar, subtract } from "../../ops/elementwise.ts";
 import { anomalyMap } from "../../ops/losses.ts";
+import { OptionError, ShapeError } from "../../runtime/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
+import type { Json } from "../method.ts";
 import type { GradConfig } from "./config.ts";
 import type { Grad } from "./model.ts";
 
@@ -50,6 +52,15 @@ export function joined({ errors, hinges }: AnomalyCells, joins: HingeJoins, name
   return add(errors, multiply(relu(subtract(hinge, floor)), weight));
 }
 
+/** @throws OptionError unless each join has a finite floor and weight */
+export function requireJoins(joins: unknown): asserts joins is HingeJoins {
+  const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null && !Array.isArray(value);
+  const isJoin = (value: unknown): boolean => isObject(value) && Number.isFinite(value["floor"]) && Number.isFinite(value["weight"]);
+  if (!isObject(joins) || !Object.values(joins).every(isJoin)) {
+    throw new OptionError(`grad: expected joins to have a finite floor and weight each, got ${JSON.stringify(joins)}`);
+  }
+}
+
 /** Number, mean and sum of squares off it. */
 type MomentState = readonly [count: number, mean: number, squares: number];
 export type HingeState = { readonly [name in HingeName | "errors"]?: MomentState };
@@ -65,7 +76,18 @@ export class HingeStatistics {
     this.#moments = new Map((["errors", ...HINGES] as const).map((name) => [name, new Moments(state[name])]));
   }
 
-  get state(): HingeState {
+  /**
+   * Statistics as another's `state` has them; null for none.
+   * @throws ShapeError if it is no such state
+   */
+  static from(state: Json): HingeStatistics {
+    const isMoments = (value: unknown): boolean => Array.isArray(value) && value.length === 3 && value.every(Number.isFinite);
+    const isState = state === null || (typeof state === "object" && !Array.isArray(state) && Object.values(state).every(isMoments));
+    if (!isState) throw new ShapeError("the statistics of the hinges are of another kind");
+    return new HingeStatistics((state ?? {}) as unknown as HingeState);
+  }
+
+  get state(): Json {
     return Object.fromEntries([...this.#moments].map(([name, { state }]) => [name, state]));
   }
 

@@ -2,7 +2,8 @@ import type { AdamW } from "../../optim/adam.ts";
 import type { Draw } from "../../ops/random.ts";
 import type { Program } from "../../runtime/program.ts";
 import { bytesOf, empty, release, toArray, type Tensor } from "../../tensor/tensor.ts";
-import { trainStep, type FitOptions, type MarkedFeatures, type Stage } from "./fit.ts";
+import type { MarkedFeatures } from "../method.ts";
+import { trainStep, type FitOptions, type Stage } from "./fit.ts";
 import type { Grad } from "./model.ts";
 
 /** A batch, where every step of its shape finds its own. */

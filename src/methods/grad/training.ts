@@ -5,7 +5,8 @@ import { RandomStream } from "../../tensor/random.ts";
 import { nonFinite } from "../../nn/weights.ts";
 import { DivergedError, ShapeError } from "../../runtime/errors.ts";
 import { release, toArray } from "../../tensor/tensor.ts";
-import { stagesOf, STAGES, trainedIn, STREAM, type FeatureSource, type FitOptions, type MarkedFeatures, type Stage } from "./fit.ts";
+import type { AnomalySource, FeatureSource, FitStep, MarkedFeatures } from "../method.ts";
+import { stagesOf, STAGES, trainedIn, STREAM, type FitOptions, type Stage } from "./fit.ts";
 import type { Grad } from "./model.ts";
 import { readResults, StageSteps } from "./stage_steps.ts";
 
@@ -13,15 +14,6 @@ import { readResults, StageSteps } from "./stage_steps.ts";
 export interface FitPosition {
   readonly stage: Stage;
   readonly step: number;
-}
-
-/** What a step did. */
-export interface FitStep extends FitPosition {
-  /** Steps of this stage, at most. */
-  readonly steps: number;
-  readonly epoch: number;
-  /** Read back now and then; null in between. */
-  readonly loss: number | null;
 }
 
 const RATE = 0.001;
@@ -37,7 +29,7 @@ const STAGE_STREAMS = 16; // between the stages' streams of random numbers
 export function stepsOf(
   stage: Stage,
   count: number,
-  options: Omit<FitOptions, "seed" | "deviations" | "enoughHits">,
+  options: Omit<FitOptions, "seed" | "deviations" | "enoughHits" | "anomalyShare">,
 ): { readonly steps: number; readonly perEpoch: number; readonly epochs: number } {
   const perEpoch = Math.ceil(count / Math.min(options.batch, count));
   const [wanted, least] = {
@@ -72,14 +64,17 @@ export function stageOptimizer(stage: Stage, model: Grad): AdamW {
 export class GradTraining {
   readonly #model: Grad;
   readonly #features: FeatureSource;
+  readonly #anomalies: AnomalySource | null;
   readonly #options: FitOptions;
   #position: FitPosition | null;
   #optimizer: AdamW | null = null;
   #steps: StageSteps | null = null;
 
-  constructor(model: Grad, features: FeatureSource, options: FitOptions) {
+  /** @param anomalies real ones, for the first stage and the third; null for none */
+  constructor(model: Grad, features: FeatureSource, options: FitOptions, anomalies: AnomalySource | null = null) {
     this.#model = model;
     this.#features = features;
+    this.#anomalies = anomalies;
     this.#options = options;
     this.#position = { stage: stagesOf(model.config)[0]!, step: 0 };
     model.setResidualUnit(options.deviations);
@@ -177,10 +172,10 @@ export class GradTraining {
 
   /** The real anomalies of a step, in the place of that share of a batch's images; null where there are none. */
   async #anomalous(batch: number, step: number): Promise<MarkedFeatures | null> {
-    const { anomalies } = this.#features;
+    const anomalies = this.#anomalies;
     if (!anomalies) return null;
     const order = new RandomStream(this.#options.seed, STREAM.anomalies, step).permutation(anomalies.count);
-    const count = Math.max(1, Math.round(anomalies.share * batch));
+    const count = Math.max(1, Math.round(this.#options.anomalyShare * batch));
     return anomalies.batch(Array.from({ length: count }, (_, i) => order[i % order.length]!));
   }
 }

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { gradConfig } from "../../../src/methods/grad/config.ts";
-import { stagesOf, STREAM, trainedIn, trainStep, type FeatureSource } from "../../../src/methods/grad/fit.ts";
+import { stagesOf, STREAM, trainedIn, trainStep } from "../../../src/methods/grad/fit.ts";
+import type { FeatureSource } from "../../../src/methods/method.ts";
 import { Grad } from "../../../src/methods/grad/model.ts";
 import { readResults } from "../../../src/methods/grad/stage_steps.ts";
 import { GradTraining, stageOptimizer, stepsOf } from "../../../src/methods/grad/training.ts";
@@ -17,7 +18,7 @@ import { CELLS, CHANNELS, source, VARIANCE } from "../../smooth_features.ts";
 const CONFIG = gradConfig({ height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE }, { form: "published", decoder: "tiny", residualWeight: 1 });
 const [COUNT, BATCH, SEED, STEPS] = [6, 4, 5, 70]; // an epoch is a batch of four and one of two; each stage has 30 steps
 const OPTIONS = {
-  epochsAbnormal: 1, epochsNormal: 1, epochsResidual: 1, leastAbnormal: 30, leastNormal: 30, leastResidual: 30, enoughHits: 0.99, batch: BATCH, seed: SEED,
+  epochsAbnormal: 1, epochsNormal: 1, epochsResidual: 1, leastAbnormal: 30, leastNormal: 30, leastResidual: 30, enoughHits: 0.99, anomalyShare: 0.5, batch: BATCH, seed: SEED,
   deviations: fromArray(device, [CHANNELS], new Float32Array(CHANNELS).fill(Math.sqrt(VARIANCE))),
 };
 const STAGE_STREAMS = 16;

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { synthesise } from "../../../src/data/synthetic.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../../src/io/safetensors.ts";
-import type { DetectorConfig } from "../../../src/detection/detector.ts";
+import type { Detector, DetectorConfig } from "../../../src/detection/detector.ts";
 import { decodeDetector, encodeDetector } from "../../../src/detection/model_file.ts";
 import { gradConfig } from "../../../src/methods/grad/config.ts";
 import { Grad } from "../../../src/methods/grad/model.ts";
-import { anomalyCells, HingeStatistics, joined, type HingeJoin } from "../../../src/methods/grad/hinges.ts";
+import { anomalyCells, HingeStatistics, joined, type HingeJoin, type HingeJoins } from "../../../src/methods/grad/hinges.ts";
 import { Training, type TrainingImage } from "../../../src/detection/training.ts";
 import { Weights } from "../../../src/nn/weights.ts";
 import { anomalyMap } from "../../../src/ops/losses.ts";
@@ -15,6 +15,7 @@ import { device } from "../../device.ts";
 import { CELLS, CHANNELS, images, VARIANCE } from "../../smooth_features.ts";
 
 const mean = (values: readonly number[]) => values.reduce((sum, x) => sum + x, 0) / values.length;
+const joinsOf = ({ config }: Detector): HingeJoins => (config.method.config as unknown as { readonly joins: HingeJoins }).joins;
 const weights = (some: object) => ({ hingeWeight: 0, hingeFloor: 1, residualWeight: 0, residualFloor: 0, ...some });
 const deviation = (values: readonly number[]) => Math.sqrt(mean(values.map((x) => (x - mean(values)) ** 2)));
 
@@ -95,7 +96,7 @@ test("statistics go on where others were", () => {
   const add = (to: HingeStatistics, values: readonly number[]) => to.add(Float32Array.from(values), { abnormal: Float32Array.from(values, (x) => x * x) });
   for (const values of [[1, 2], [4, 7, 3]]) add(whole, values);
   add(first, [1, 2]);
-  const second = new HingeStatistics(JSON.parse(JSON.stringify(first.state)) as typeof first.state);
+  const second = HingeStatistics.from(JSON.parse(JSON.stringify(first.state)) as typeof first.state);
   add(second, [4, 7, 3]);
   const both = weights({ hingeWeight: 1, residualWeight: 1 });
   expect(second.joins(both)).toEqual(whole.joins(both));
@@ -109,10 +110,10 @@ test("a detector keeps in its file how its hinge joins the map, and judges by it
   }
   const grad = { decoder: "tiny", hingeHead: "own", heads: "separate", fusion: "none", hingeWeight: 0.5, hingeFloor: 0, residualWeight: 0.5 } as const;
   const before = device.memory().bytes;
-  const training = await Training.begin(device, good(), { grad, inputSize: 64, epochsAbnormal: 1, epochsNormal: 1, batch: 4, seed: 1, folds: 0 });
+  const training = await Training.begin(device, good(), { ...grad, inputSize: 64, epochsAbnormal: 1, epochsNormal: 1, batch: 4, seed: 1, folds: 0 });
   for await (const { taken } of training.fit()) if (taken === 12) break;
   const detector = await training.finish();
-  for (const name of ["abnormal", "residual"] as const) expect(detector.config.hinges[name]!.weight).toBeGreaterThan(0);
+  for (const name of ["abnormal", "residual"] as const) expect(joinsOf(detector)[name]!.weight).toBeGreaterThan(0);
   const file = await encodeDetector(detector);
   const pictures = scene.test.map(pictureOf);
   const inspections = await detector.inspect(pictures);
@@ -122,9 +123,13 @@ test("a detector keeps in its file how its hinge joins the map, and judges by it
 
   // The same file with a hinge taken out of it.
   const { tensors, metadata } = decodeSafetensors(file, "model");
-  const changed = (hinges: unknown) => encodeSafetensors({ tensors, metadata: { ...metadata, config: JSON.stringify({ ...(JSON.parse(metadata["config"]!) as DetectorConfig), hinges }) } });
+  const changed = (joins: unknown) => {
+    const config = JSON.parse(metadata["config"]!) as DetectorConfig;
+    const method = { ...config.method, config: { ...(config.method.config as object), joins } };
+    return encodeSafetensors({ tensors, metadata: { ...metadata, config: JSON.stringify({ ...config, method }) } });
+  };
   for (const name of ["abnormal", "residual"] as const) {
-    const without = await decodeDetector(device, changed({ ...detector.config.hinges, [name]: undefined }), "model");
+    const without = await decodeDetector(device, changed({ ...joinsOf(detector), [name]: undefined }), "model");
     const plain = await without.inspect(pictures);
     inspections.forEach(({ map, score }, i) => {
       if (name === "abnormal") {
@@ -138,7 +143,7 @@ test("a detector keeps in its file how its hinge joins the map, and judges by it
     });
     without.release();
   }
-  await expect(decodeDetector(device, changed({ residual: { floor: 1, weight: "much" } }), "m")).rejects.toThrow("m: the configuration in its metadata is not that of a detector");
+  await expect(decodeDetector(device, changed({ residual: { floor: 1, weight: "much" } }), "m")).rejects.toThrow("m: grad: expected joins to have a finite floor and weight each");
   for (const other of [detector, again]) other.release();
   expect(device.memory().bytes).toBe(before);
 });
@@ -150,7 +155,7 @@ describe("a hinge is weighed by images that were not trained on:", () => {
   }
   const grad = { decoder: "tiny", heads: "separate", fusion: "none", hingeWeight: 0.5, residualWeight: 0.5 } as const;
   const begin = (folds: number) =>
-    Training.begin(device, good(), { grad, inputSize: 64, epochsAbnormal: 1, epochsNormal: 1, leastAbnormal: 2, leastNormal: 2, epochsResidual: 1, leastResidual: 2, batch: 4, seed: 1, folds });
+    Training.begin(device, good(), { ...grad, inputSize: 64, epochsAbnormal: 1, epochsNormal: 1, leastAbnormal: 2, leastNormal: 2, epochsResidual: 1, leastResidual: 2, batch: 4, seed: 1, folds });
 
   test("those that other models judge where there are few, also when training was left in between", async () => {
     const training = await begin(2);
@@ -160,7 +165,7 @@ describe("a hinge is weighed by images that were not trained on:", () => {
     }
     for await (const _step of second.fit());
     const [whole, resumed] = [await training.finish(), await second.finish()];
-    for (const name of ["abnormal", "residual"] as const) expect(whole.config.hinges[name]!.weight).toBeGreaterThan(0);
+    for (const name of ["abnormal", "residual"] as const) expect(joinsOf(whole)[name]!.weight).toBeGreaterThan(0);
     expect(resumed.config).toEqual(whole.config);
     for (const detector of [whole, resumed]) detector.release();
   });
@@ -169,7 +174,7 @@ describe("a hinge is weighed by images that were not trained on:", () => {
     const training = await begin(0);
     for await (const _step of training.fit());
     const detector = await training.finish();
-    expect(detector.config.hinges).toEqual({});
+    expect(joinsOf(detector)).toEqual({});
     detector.release();
   });
 });

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { DECODERS, gradConfig } from "../../../src/methods/grad/config.ts";
+import { gradConfig } from "../../../src/methods/grad/config.ts";
+import { DECODERS } from "../../../src/methods/grad/options.ts";
+import type { FitStep } from "../../../src/methods/method.ts";
 import { Grad } from "../../../src/methods/grad/model.ts";
-import { GradTraining, type FitStep } from "../../../src/methods/grad/training.ts";
+import { GradTraining } from "../../../src/methods/grad/training.ts";
 import { Weights } from "../../../src/nn/weights.ts";
 import { gradients } from "../../../src/ops/gradients.ts";
 import { reconstructionLoss } from "../../../src/ops/losses.ts";
@@ -11,10 +13,10 @@ import { device } from "../../device.ts";
 import { CELLS, CHANNELS, images, source, VARIANCE } from "../../smooth_features.ts";
 
 // Blocks as published: 50 steps are enough to see what raises all channels together, and not what differs from channel to channel.
-const CONFIG = gradConfig({ height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE }, { form: "published", decoder: "tiny", paste: { direction: "equal" } });
+const CONFIG = gradConfig({ height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE }, { form: "published", decoder: "tiny", pasteDirection: "equal" });
 
 const model = () => new Grad(Weights.drawn(device), CONFIG, new RandomStream(3, 0));
-const OPTIONS = { epochsAbnormal: 1, epochsNormal: 1, epochsResidual: 1, batch: 4, leastAbnormal: 50, leastNormal: 500, leastResidual: 30, enoughHits: 0.99, seed: 5, deviations: fromArray(device, [CHANNELS], new Float32Array(CHANNELS).fill(Math.sqrt(VARIANCE))) };
+const OPTIONS = { epochsAbnormal: 1, epochsNormal: 1, epochsResidual: 1, batch: 4, leastAbnormal: 50, leastNormal: 500, leastResidual: 30, enoughHits: 0.99, anomalyShare: 0.5, seed: 5, deviations: fromArray(device, [CHANNELS], new Float32Array(CHANNELS).fill(Math.sqrt(VARIANCE))) };
 
 async function trained(steps: number): Promise<{ readonly steps: FitStep[]; readonly bits: Uint32Array[] }> {
   const grad = model();

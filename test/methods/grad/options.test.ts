@@ -1,6 +1,7 @@
 // Every option of GRAD changes what is trained, and what was trained with it is the same model when it is read again.
 import { describe, expect, test } from "vitest";
-import { gradConfig, requireValid, type GradConfig, type GradOptions } from "../../../src/methods/grad/config.ts";
+import { gradConfig, requireValid, type GradConfig } from "../../../src/methods/grad/config.ts";
+import type { GradOptions } from "../../../src/methods/grad/options.ts";
 import { stagesOf, type Stage } from "../../../src/methods/grad/fit.ts";
 import { Grad } from "../../../src/methods/grad/model.ts";
 import { GradTraining } from "../../../src/methods/grad/training.ts";
@@ -19,7 +20,7 @@ async function trained(options: GradOptions, stage: Stage): Promise<{ readonly c
   const config = gradConfig(MAP, { ...TINY, ...options });
   const model = new Grad(Weights.drawn(device), config, new RandomStream(3, 0));
   const deviations = fromArray(device, [CHANNELS], Float32Array.from({ length: CHANNELS }, (_, c) => c + 1));
-  const training = new GradTraining(model, features, { epochsAbnormal: 1, epochsNormal: 1, epochsResidual: 1, batch: 3, leastAbnormal: 50, leastNormal: 500, leastResidual: 30, enoughHits: 0.99, seed: 5, deviations });
+  const training = new GradTraining(model, features, { epochsAbnormal: 1, epochsNormal: 1, epochsResidual: 1, batch: 3, leastAbnormal: 50, leastNormal: 500, leastResidual: 30, enoughHits: 0.99, anomalyShare: 0.5, seed: 5, deviations });
   training.resume({ stage: stagesOf(config).includes(stage) ? stage : "normal", step: 0 }, null);
   const steps = training.fit();
   for (let i = 0; i < 2; i++) await steps.next();
@@ -55,19 +56,19 @@ const ROWS: readonly (readonly [option: string, base: GradOptions, changed: Grad
   ["pairCount", { pairs: "cosine" }, { pairs: "cosine", pairCount: 16 }, "abnormal"],
   ["residualWeight", {}, { residualWeight: 1 }, "residual"],
   ["freeze", {}, { freeze: "branch" }, "normal"],
-  ["paste.direction", {}, { paste: { direction: "equal" } }, "abnormal"],
-  ["paste.intensity", {}, { paste: { intensity: [2, 2] } }, "abnormal"],
-  ["paste.shared", {}, { paste: { shared: [1, 1] } }, "abnormal"],
-  ["paste.signs", {}, { paste: { signs: "cell" } }, "abnormal"],
-  ["paste.source", { paste: { direction: "differences" } }, { paste: { direction: "differences", source: "places" } }, "abnormal"],
-  ["paste.walk", {}, { paste: { walk: "paper" } }, "abnormal"],
-  ["paste.steps", {}, { paste: { steps: 5 } }, "abnormal"],
-  ["paste.maxHalfSide", {}, { paste: { maxHalfSide: 1.5 } }, "abnormal"],
-  ["paste.region", {}, { paste: { region: [0, 0, 0.5, 0.5] } }, "abnormal"],
-  ["paste.count", {}, { paste: { count: 2 } }, "abnormal"],
-  ["paste.per", {}, { paste: { per: "batch" } }, "abnormal"],
-  ["paste.blurSigma", {}, { paste: { blurSigma: 2 } }, "abnormal"],
-  ["paste.blurRadius", {}, { paste: { blurRadius: 0 } }, "abnormal"],
+  ["paste.direction", {}, { pasteDirection: "equal" }, "abnormal"],
+  ["paste.intensity", {}, { pasteIntensity: [2, 2] }, "abnormal"],
+  ["paste.shared", {}, { pasteShared: [1, 1] }, "abnormal"],
+  ["paste.signs", {}, { pasteSigns: "cell" }, "abnormal"],
+  ["paste.source", { pasteDirection: "differences" }, { pasteDirection: "differences", pasteSource: "places" }, "abnormal"],
+  ["paste.walk", {}, { pasteWalk: "paper" }, "abnormal"],
+  ["paste.steps", {}, { pasteSteps: 5 }, "abnormal"],
+  ["paste.maxHalfSide", {}, { pasteMaxHalfSide: 1.5 }, "abnormal"],
+  ["paste.region", {}, { pasteRegion: [0, 0, 0.5, 0.5] }, "abnormal"],
+  ["paste.count", {}, { pasteCount: 2 }, "abnormal"],
+  ["paste.per", {}, { pastePer: "batch" }, "abnormal"],
+  ["paste.blurSigma", {}, { pasteBlurSigma: 2 }, "abnormal"],
+  ["paste.blurRadius", {}, { pasteBlurRadius: 0 }, "abnormal"],
 ];
 
 test("forms are defaults where there are both branches", () => {
@@ -105,13 +106,13 @@ describe("an option changes what is trained, and its model is read again to the 
 });
 
 describe("the units of intensities:", () => {
-  const pasteOf = (paste: NonNullable<GradOptions["paste"]>, variance: number) => gradConfig({ ...MAP, variance }, { ...TINY, paste }).paste;
+  const pasteOf = (options: GradOptions, variance: number) => gradConfig({ ...MAP, variance }, { ...TINY, ...options }).paste;
   test("equal directions' are those of EfficientNet's features, brought to these features' scale; others' are as they are said", () => {
-    expect(pasteOf({ direction: "equal" }, 24).intensity).toEqual([8, 16]);
-    expect(pasteOf({ direction: "equal" }, 6).intensity).toEqual([4, 8]);
-    expect(pasteOf({ direction: "equal", intensity: [1, 2] }, 96).intensity).toEqual([2, 4]);
+    expect(pasteOf({ pasteDirection: "equal" }, 24).intensity).toEqual([8, 16]);
+    expect(pasteOf({ pasteDirection: "equal" }, 6).intensity).toEqual([4, 8]);
+    expect(pasteOf({ pasteDirection: "equal", pasteIntensity: [1, 2] }, 96).intensity).toEqual([2, 4]);
     expect(pasteOf({}, 6).intensity).toEqual([1, 3]);
-    expect(pasteOf({ direction: "differences" }, 6).intensity).toEqual([1, 1]);
+    expect(pasteOf({ pasteDirection: "differences" }, 6).intensity).toEqual([1, 1]);
   });
   test("blocks are a third of the map", () => {
     expect(gradConfig({ ...MAP, height: 28, width: 28 }, TINY).paste.maxHalfSide).toBeCloseTo(10.02);
@@ -128,10 +129,10 @@ test.each<readonly [object, string]>([
   [{ hingeWeight: 1, branches: "normal" }, "grad: expected an abnormal branch and pairs none for hinge scores of weight 1, got branches normal and pairs none"],
   [{ hingeFloor: Infinity }, "grad: expected hingeFloor to be a finite number, got Infinity"],
   [{ pairCount: 0 }, "grad: expected pairCount to be whole numbers of at least 1, got 0"],
-  [{ paste: { intensity: [3, 1] } }, "grad paste: expected a finite intensity [low, high], got [3,1]"],
-  [{ paste: { direction: "up" } }, "grad paste: expected direction to be equal, random or differences, got up"],
-  [{ paste: { maxHalfSide: 9 } }, "grad paste: expected maxHalfSide from 0.5 to 4, got 9 for 9x9 cells"],
-  [{ paste: { size: 1 } }, "grad paste: unknown option size; it takes walk, steps"],
+  [{ pasteIntensity: [3, 1] }, "grad paste: expected a finite intensity [low, high], got [3,1]"],
+  [{ pasteDirection: "up" }, "grad paste: expected direction to be equal, random or differences, got up"],
+  [{ pasteMaxHalfSide: 9 }, "grad paste: expected maxHalfSide from 0.5 to 4, got 9 for 9x9 cells"],
+  [{ pasteSize: 1 }, "grad paste: unknown option size; it takes walk, steps"],
 ])("%o is refused", (options, message) => {
   expect(() => gradConfig(MAP, options)).toThrow(message);
 });

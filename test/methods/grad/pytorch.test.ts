@@ -1,6 +1,7 @@
 // GRAD against an implementation of its own in PyTorch (tools/golden_grad.py): the same made-up weights, features, noise and masks.
 import { describe, expect, test } from "vitest";
-import { gradConfig, type GradOptions } from "../../../src/methods/grad/config.ts";
+import { gradConfig } from "../../../src/methods/grad/config.ts";
+import type { GradOptions } from "../../../src/methods/grad/options.ts";
 import { stageLoss, stagesOf, type Stage, type StageInputs } from "../../../src/methods/grad/fit.ts";
 import { Grad } from "../../../src/methods/grad/model.ts";
 import { stageOptimizer } from "../../../src/methods/grad/training.ts";

@@ -1,0 +1,37 @@
+/** A good image of a training set. */
+export interface TrainingSample {
+  readonly className: string;
+  /** Of its features in the store. */
+  readonly index: number;
+}
+
+/** One model's training set, and the images that it scores afterwards. */
+export interface Run {
+  readonly training: readonly TrainingSample[];
+  readonly heldOut: readonly TrainingSample[];
+}
+
+const HELD_OUT = 5; // every fifth good image calibrates instead of training
+const LEAST_TO_SPLIT = 10; // images of a class
+
+/**
+ * Plans which models are trained on what. The last is the detector's: of a class with many images, every fifth is held out of it.
+ * A class with few keeps all of them for it; before, models without each part of them are trained to score that part.
+ * @param folds how many such models; 0: none, and images that were trained on are scored
+ */
+export function planRuns(samples: readonly TrainingSample[], folds: number): Run[] {
+  const byClass = new Map<string, TrainingSample[]>();
+  for (const sample of samples) byClass.set(sample.className, [...(byClass.get(sample.className) ?? []), sample]);
+  const nth = new Map([...byClass.values()].flatMap((members) => members.map((sample, i) => [sample, i] as const)));
+  const isFew = ({ className }: TrainingSample): boolean => byClass.get(className)!.length < LEAST_TO_SPLIT;
+  const few = samples.filter(isFew);
+  const calibrates = (sample: TrainingSample): boolean => !isFew(sample) && nth.get(sample)! % HELD_OUT === HELD_OUT - 1;
+  const last: Run = { training: samples.filter((sample) => !calibrates(sample)), heldOut: samples.filter(calibrates) };
+  if (few.length === 0) return [last];
+  if (folds === 0) return [{ ...last, heldOut: [...last.heldOut, ...few] }];
+  const runs = Array.from({ length: folds }, (_, fold): Run => {
+    const heldOut = few.filter((sample) => nth.get(sample)! % folds === fold);
+    return { training: last.training.filter((sample) => !heldOut.includes(sample)), heldOut };
+  });
+  return [...runs.filter(({ heldOut, training }) => heldOut.length > 0 && training.length > 0), last];
+}

@@ -1,0 +1,106 @@
+import type { CellScores, Scoring } from "../methods/method.ts";
+import { divide, maximum, minimum, multiply } from "../ops/elementwise.ts";
+import { gaussianBlur } from "../ops/gaussian_blur.ts";
+import { averagePool } from "../ops/pool.ts";
+import { max } from "../ops/reduce.ts";
+import { resize } from "../ops/resize.ts";
+import { reshape } from "../ops/shape.ts";
+import { fromArray, type Tensor } from "../tensor/tensor.ts";
+
+/** The scores of a batch of images. */
+export interface ImageScores {
+  /** `[N, size, size, 1]` */
+  readonly map: Tensor;
+  /** `[N, 1, 1, 1]` */
+  readonly score: Tensor;
+  /** `[N, 1, 1, 1]`: the largest value of the map. */
+  readonly peak: Tensor;
+}
+
+const REFERENCE_SIZE = 224; // pixels: extents of a Scoring are stated for it
+
+/**
+ * Makes maps and images' scores of a model's cells.
+ * @param size side of the maps, pixels
+ * @param counted `[N, size, size, 1]`: 1 where a pixel counts, else 0; null where all do
+ */
+export function imageScores({ map: cells, image }: CellScores, scoring: Scoring, size: number, counted: Tensor | null): ImageScores {
+  const scale = size / REFERENCE_SIZE;
+  const smoothedMap = (values: Tensor): Tensor => {
+    const pixels = enlarged(values, size, scoring.alignCorners);
+    return counted ? smoothedWithin(pixels, counted, scoring, scale) : smoothed(pixels, scoring, scale);
+  };
+  const map = smoothedMap(cells);
+  const peak = max(map, [1, 2, 3]);
+  if (scoring.image.kind === "cells") return { map, score: largestCell(image ?? cells, counted), peak };
+  const window = Math.max(1, Math.round(scoring.image.side * scale));
+  const scored = image ? smoothedMap(image) : map;
+  const means = counted ? windowMeansWithin(scored, counted, window) : windowMeans(scored, window);
+  return { map, score: max(means, [1, 2, 3]), peak };
+}
+
+/** `[N, h, w]` -> `[N, size, size, 1]` */
+function enlarged(cells: Tensor, size: number, alignCorners: boolean): Tensor {
+  const [batch, height, width] = cells.shape as [number, number, number];
+  return resize(reshape(cells, [batch, height, width, 1]), [size, size], { alignCorners });
+}
+
+/** The largest cell, of those with a pixel that counts; `[N, 1, 1, 1]`. */
+function largestCell(cells: Tensor, counted: Tensor | null): Tensor {
+  const [batch, height, width] = cells.shape as [number, number, number];
+  const values = reshape(cells, [batch, height, width, 1]);
+  if (!counted || height * width === 1) return max(values, [1, 2, 3]);
+  const size = counted.shape[1]!;
+  const nearest = resize(values, [size, size], { mode: "nearest" });
+  return max(multiply(nearest, counted), [1, 2, 3]);
+}
+
+/** The mean around each pixel of `[N, S, S, 1]`. */
+function smoothed(pixels: Tensor, { smoothing }: Scoring, scale: number): Tensor {
+  if (!smoothing) return pixels;
+  if (smoothing.kind === "gaussian") return gaussianBlur(pixels, gaussianOf(smoothing.sigma * scale));
+  const side = boxSide(smoothing.side, scale);
+  const half = (side - 1) / 2;
+  // A box is separable, and so is the number of its pixels inside the image. Along a column, a row's pixels are channels: they travel in packs.
+  const columns = averagePool(columnsOf(pixels), [side, 1], { stride: 1, padding: [half, 0], countIncludePad: false });
+  return averagePool(reshape(columns, pixels.shape), [1, side], { stride: 1, padding: [0, half], countIncludePad: false });
+}
+
+const boxSide = (side: number, scale: number): number => 2 * Math.round((side * scale - 1) / 2) + 1;
+
+/** A Gaussian cut off at four standard deviations, which repeats the picture in the mirror at its border. */
+const gaussianOf = (sigma: number) => ({ sigma, size: 2 * Math.round(4 * sigma) + 1, border: "reflect" }) as const;
+
+/** The mean over each window inside the image. */
+function windowMeans(map: Tensor, window: number): Tensor {
+  const columns = averagePool(columnsOf(map), [window, 1], { stride: 1 });
+  const [batch, height, , width] = columns.shape as [number, number, number, number];
+  return averagePool(reshape(columns, [batch, height, width, 1]), [1, window], { stride: 1 });
+}
+
+/** `[N, H, W, 1]` -> `[N, H, 1, W]` */
+const columnsOf = (map: Tensor): Tensor => {
+  const [batch, height, width] = map.shape as [number, number, number];
+  return reshape(map, [batch, height, 1, width]);
+};
+
+/** The mean of what counts around each pixel, so that nothing leaks in from outside; 0 at pixels that do not count. */
+function smoothedWithin(pixels: Tensor, counted: Tensor, scoring: Scoring, scale: number): Tensor {
+  const { smoothing } = scoring;
+  if (!smoothing) return multiply(pixels, counted);
+  const pixelsInWindow = smoothing.kind === "box" ? boxSide(smoothing.side, scale) ** 2 : 1e6;
+  const least = fromArray(pixels.device, [1], Float32Array.of(0.5 / pixelsInWindow)); // half of what one pixel makes
+  const shares = maximum(smoothed(counted, scoring, scale), least);
+  return multiply(divide(smoothed(multiply(pixels, counted), scoring, scale), shares), counted);
+}
+
+/**
+ * The mean of what counts in each window. One of which less than half counts is divided by half, or a few pixels at the
+ * border would speak for a window; where no window has half, by the most that one has.
+ */
+function windowMeansWithin(map: Tensor, counted: Tensor, window: number): Tensor {
+  const shares = windowMeans(counted, window);
+  const most = reshape(max(shares, [1, 2, 3]), [counted.shape[0]!, 1, 1, 1]);
+  const enough = minimum(most, fromArray(map.device, [1], Float32Array.of(0.5)));
+  return divide(windowMeans(map, window), maximum(shares, enough));
+}

@@ -1,0 +1,81 @@
+import { BACKBONES } from "../backbones/registry.ts";
+import type { Checkpoint } from "../backbones/efficientnet/checkpoint.ts";
+import { loadMethod, METHOD_NAMES, type MethodName, type OptionsOfMethods } from "../methods/registry.ts";
+import type { Method, MethodOptions } from "../methods/method.ts";
+import type { Device } from "../runtime/device.ts";
+import { OptionError } from "../runtime/errors.ts";
+import { resolveOptions, type OptionsOf, type OptionTable, type ResolvedOptions } from "../runtime/option_table.ts";
+import { FITS } from "../tensor/placement.ts";
+import type { Spill } from "./feature_store.ts";
+import type { AnomalousImage } from "./marked_cells.ts";
+
+/** Options of a training that do not depend on the method. */
+export const TRAINING_OPTIONS = {
+  method: { kind: "choice", choices: METHOD_NAMES, default: "grad", frequent: true, help: "how it learns what good images look like" },
+  backbone: { kind: "choice", choices: BACKBONES, default: "embedded", frequent: true, help: "feature extractor" },
+  stages: { kind: "words", default: null, defaultText: "by the backbone", frequent: true, help: "the backbone's stages whose maps are used" },
+  padding: {
+    kind: "choice", choices: ["same", "same-static", "symmetric"], default: null, defaultText: "same",
+    help: "zeros around images within an EfficientNet",
+  },
+  inputSize: { kind: "whole", least: 64, most: 4096, default: 224, frequent: true, help: "side of the square that images are resized to, pixels" },
+  fit: {
+    kind: "choice", choices: FITS, default: "stretch", frequent: true,
+    help: "how photographs fill the square: stretched, whole between bars, or their centre",
+  },
+  seed: { kind: "whole", least: 0, default: 0, frequent: true, help: "of everything random" },
+  falseReject: {
+    kind: "share", most: 0.5, default: 0.01, frequent: true, help: "share of good images that may be called defective: it sets the threshold",
+  },
+  folds: {
+    kind: "whole", least: 0, default: 3,
+    help: "models trained besides, to set the threshold, for a class of fewer than ten images; 0: none, and images that were trained on set it",
+  },
+  featureBudget: {
+    kind: "whole", least: 0, default: 2 ** 30, tuning: true,
+    help: "device memory for the training set's features, bytes; beyond it they go to a file, where there is one",
+  },
+} as const satisfies OptionTable;
+
+interface GeneralOptions extends Omit<OptionsOf<typeof TRAINING_OPTIONS>, "method"> {
+  /** Pretrained weights of the backbone; required by every one but "embedded". */
+  readonly checkpoint?: Checkpoint | null | undefined;
+  /** Real anomalies with masks, for methods that learn from them. They are read once, after the good images. Default: none. */
+  readonly anomalies?: AsyncIterable<AnomalousImage> | null | undefined;
+  /** Where features go beyond the budget. Default: nowhere, and the budget does not count. */
+  readonly spill?: Spill | null | undefined;
+}
+
+type OfMethod<N extends MethodName> = OptionsOfMethods[N] & (N extends "grad" ? { readonly method?: N | undefined } : { readonly method: N });
+
+/** What is trained, and how: options of every training, and those of the method. Each has a default. */
+export type TrainingOptions = GeneralOptions & { [N in MethodName]: OfMethod<N> }[MethodName];
+
+/** The same, each with a value, and with the method. */
+export interface TrainingSettings extends ResolvedOptions<typeof TRAINING_OPTIONS> {
+  readonly learner: Method;
+  /** Those of the method. */
+  readonly options: MethodOptions;
+  readonly checkpoint: Checkpoint | null;
+  readonly anomalies: AsyncIterable<AnomalousImage> | null;
+  readonly spill: Spill | null;
+}
+
+/**
+ * Fills in defaults.
+ * @throws OptionError for an option unknown or out of range, or options that do not go together
+ */
+export async function resolveTraining(device: Device, given: TrainingOptions): Promise<TrainingSettings> {
+  const { checkpoint = null, anomalies = null, spill = null, ...told } = given;
+  const { software } = device.adapter;
+  const isGeneral = ([name]: readonly [string, unknown]): boolean => Object.hasOwn(TRAINING_OPTIONS, name);
+  const named = Object.entries(told);
+  const settings = resolveOptions("training", TRAINING_OPTIONS, Object.fromEntries(named.filter(isGeneral)), { software });
+  if (settings.folds === 1) throw new OptionError("training: expected folds to be 0 or at least 2, got 1: a fold is trained on the others");
+  const learner = await loadMethod(settings.method);
+  const resolved = resolveOptions(`method ${learner.name}`, learner.options, Object.fromEntries(named.filter((one) => !isGeneral(one))), { software });
+  if (anomalies && !learner.learnsAnomalies(resolved)) {
+    throw new OptionError(`training: the method ${learner.name} does not learn from anomalies with these options; leave them out`);
+  }
+  return { ...settings, learner, options: resolved, checkpoint, anomalies, spill };
+}

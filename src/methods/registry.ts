@@ -1,0 +1,25 @@
+import { OptionError } from "../runtime/errors.ts";
+import type { GradOptions } from "./grad/options.ts";
+import type { Method } from "./method.ts";
+
+// A method is a folder, and a line here. Each is loaded where it is asked for.
+const METHODS = {
+  grad: async () => (await import("./grad/method.ts")).grad,
+} as const satisfies Readonly<Record<string, () => Promise<Method>>>;
+
+export type MethodName = keyof typeof METHODS;
+/** The options of each method. */
+export interface OptionsOfMethods {
+  readonly grad: GradOptions;
+}
+/** Names of all methods. */
+export const METHOD_NAMES = Object.keys(METHODS) as readonly MethodName[];
+
+/**
+ * Loads a method by name.
+ * @throws OptionError for an unknown name
+ */
+export async function loadMethod(name: string): Promise<Method> {
+  if (!Object.hasOwn(METHODS, name)) throw new OptionError(`expected method to be one of ${METHOD_NAMES.join(", ")}, got ${name}`);
+  return METHODS[name as MethodName]();
+}

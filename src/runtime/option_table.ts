@@ -1,0 +1,160 @@
+import { OptionError } from "./errors.ts";
+
+interface Choice<T extends string = string> {
+  readonly kind: "choice";
+  readonly choices: readonly T[];
+}
+
+interface NumberKind {
+  /** A whole number; any finite number; a share above 0 and at most 1; two or four numbers. */
+  readonly kind: "whole" | "number" | "share" | "pair" | "quadruple";
+  readonly least?: number;
+  readonly most?: number;
+}
+
+interface Flag {
+  readonly kind: "flag";
+}
+
+interface Words {
+  readonly kind: "words";
+}
+
+type Kind = Choice | NumberKind | Flag | Words;
+type Plain = string | number | boolean | readonly number[] | readonly string[] | null;
+
+/** Values of the options before an option in its table, and where the work is done. */
+export interface OptionContext {
+  readonly values: Readonly<Record<string, unknown>>;
+  /** Whether the adapter is a software adapter. */
+  readonly software: boolean;
+}
+
+/** An option: its kind and range, its default, and a line of help. */
+export type OptionSpec = Kind & {
+  /** A value, or a function of the options before it and of the adapter. Null: nothing, or decided where more is known. */
+  readonly default: Plain | ((context: OptionContext) => Plain);
+  /** The default in words, where the value does not say it. */
+  readonly defaultText?: string;
+  readonly help: string;
+  /** Whether people set it often: such options have flags of their own. */
+  readonly frequent?: boolean;
+  /** Whether it changes speed and memory alone, never a result. */
+  readonly tuning?: boolean;
+};
+
+/** The options of a command, a method or a class: the one place of their ranges, defaults and texts. */
+export type OptionTable = Readonly<Record<string, OptionSpec>>;
+
+type ValueOf<S extends OptionSpec> =
+  S extends { readonly kind: "choice"; readonly choices: readonly (infer T)[] } ? T
+  : S extends { readonly kind: "whole" | "number" | "share" } ? number
+  : S extends { readonly kind: "pair" } ? readonly [number, number]
+  : S extends { readonly kind: "quadruple" } ? readonly [number, number, number, number]
+  : S extends { readonly kind: "flag" } ? boolean
+  : readonly string[];
+type OrNull<S extends OptionSpec> = S extends { readonly default: infer D } ? (null extends D ? null : never) : never;
+
+/** The options of a table as somebody gives them. */
+export type OptionsOf<T extends OptionTable> = { readonly [K in keyof T]?: ValueOf<T[K]> | OrNull<T[K]> | undefined };
+/** The same, each with a value. */
+export type ResolvedOptions<T extends OptionTable> = { readonly [K in keyof T]: ValueOf<T[K]> | OrNull<T[K]> };
+
+/**
+ * Fills in defaults and checks ranges.
+ * @param owner whose options they are, for errors
+ * @throws OptionError for an option that is unknown, of another kind, or out of range
+ */
+export function resolveOptions<T extends OptionTable>(
+  owner: string,
+  table: T,
+  given: OptionsOf<T> | Readonly<Record<string, unknown>>,
+  { software }: { readonly software: boolean },
+): ResolvedOptions<T> {
+  const values: Record<string, unknown> = {};
+  for (const name of Object.keys(given)) {
+    if (!Object.hasOwn(table, name)) throw new OptionError(`${owner}: unknown option ${name}; it takes ${Object.keys(table).join(", ")}`);
+  }
+  for (const [name, spec] of Object.entries(table)) {
+    const told = (given as Readonly<Record<string, unknown>>)[name];
+    if (told !== undefined && told !== null) requireKind(owner, name, spec, told);
+    values[name] = told ?? (typeof spec.default === "function" ? spec.default({ values, software }) : spec.default);
+  }
+  return values as ResolvedOptions<T>;
+}
+
+/** @throws OptionError unless the value is of the option's kind and within its range */
+export function requireKind(owner: string, name: string, spec: OptionSpec, value: unknown): void {
+  const wrong = (expected: string): never => {
+    throw new OptionError(`${owner}: expected ${name} to be ${expected}, got ${shown(value)}`);
+  };
+  switch (spec.kind) {
+    case "choice":
+      if (!spec.choices.includes(value as string)) wrong(`${spec.choices.slice(0, -1).join(", ")} or ${spec.choices.at(-1)}`);
+      return;
+    case "flag":
+      if (typeof value !== "boolean") wrong("true or false");
+      return;
+    case "words":
+      if (!(Array.isArray(value) && value.length > 0 && value.every((word) => typeof word === "string"))) wrong("a list of names");
+      return;
+    case "pair":
+    case "quadruple": {
+      const count = spec.kind === "pair" ? 2 : 4;
+      if (!(Array.isArray(value) && value.length === count && value.every((one) => within(spec, one)))) wrong(`${count} ${rangeOf(spec, "numbers")}`);
+      return;
+    }
+    case "share":
+      if (!(typeof value === "number" && value > 0 && value <= (spec.most ?? 1))) wrong(`above 0 and at most ${spec.most ?? 1}`);
+      return;
+    case "whole":
+      if (!(Number.isSafeInteger(value) && within(spec, value))) wrong(rangeOf(spec, "a whole number"));
+      return;
+    case "number":
+      if (!within(spec, value)) wrong(rangeOf(spec, "a finite number"));
+  }
+}
+
+const within = ({ least = -Infinity, most = Infinity }: NumberKind, value: unknown): boolean =>
+  typeof value === "number" && Number.isFinite(value) && value >= least && value <= most;
+
+function rangeOf({ least, most }: NumberKind, what: string): string {
+  if (least !== undefined && most !== undefined) return `${what} from ${least} to ${most}`;
+  if (least !== undefined) return `${what} of at least ${least}`;
+  return most === undefined ? what : `${what} of at most ${most}`;
+}
+
+const shown = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value) ?? String(value)).slice(0, 80);
+
+/**
+ * A value from a text, as a command line or a file gives it.
+ * @throws OptionError if the text is none of the option's kind
+ */
+export function optionFromText(owner: string, name: string, spec: OptionSpec, text: string): unknown {
+  const value = ((): unknown => {
+    switch (spec.kind) {
+      case "choice":
+        return text;
+      case "words":
+        return text.split(",").map((word) => word.trim());
+      case "flag":
+        return text === "true" ? true : text === "false" ? false : text;
+      case "pair":
+      case "quadruple":
+        return text.split(",").map(numberFromText);
+      default:
+        return numberFromText(text);
+    }
+  })();
+  requireKind(owner, name, spec, value);
+  return value;
+}
+
+const numberFromText = (text: string): number | string => (text.trim() === "" || Number.isNaN(Number(text)) ? text : Number(text));
+
+/** The default in words: for help and documents. */
+export function defaultInWords({ default: value, defaultText }: OptionSpec): string {
+  if (defaultText !== undefined) return defaultText;
+  if (value === null || typeof value === "function") return "";
+  return Array.isArray(value) ? value.join(",") : String(value);
+}
