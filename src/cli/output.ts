@@ -4,6 +4,7 @@ import { rank, youden } from "../metrics/ranking.ts";
 import { calibratedScore, thresholdsAt, type Calibration, type GoodScores } from "../models/calibration.ts";
 import type { EvaluatedRun, Judged } from "./evaluate_run.ts";
 import { messages } from "./messages.ts";
+import { outputFailure, write } from "./standard_output.ts";
 
 /** Says something to the user, in one line. Results go to standard output, everything else to standard error. */
 export const say = (text: string): void => void messages.write(`${printable(text)}\n`);
@@ -11,15 +12,18 @@ export const say = (text: string): void => void messages.write(`${printable(text
 export const print = (text: string): void => printLines(printable(text));
 
 /** Prints lines that are printable. */
-export const printLines = (text: string): void => void process.stdout.write(`${text}\n`);
+export const printLines = (text: string): void => void write(`${text}\n`);
 
 /** A text in one line that does nothing to a terminal: names of files may hold line ends and control characters. */
 export const printable = (text: string): string =>
   text.replace(/[\0-\x1f\x7f-\x9f\u2028\u2029]/g, (character) => (character === "\n" ? "\\n" : `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`));
 
-/** Prints a text in parts, none before the one before it is on its way. */
+/** Prints a text in parts, none before the one before it is on its way, and no more once standard output has failed. */
 export async function printParts(parts: AsyncIterable<string>): Promise<void> {
-  for await (const part of parts) await new Promise<void>((resolve) => process.stdout.write(part, () => resolve()));
+  for await (const part of parts) {
+    await write(part);
+    if (outputFailure()) return;
+  }
 }
 
 /** "1.5 %". */

@@ -4,7 +4,6 @@ import { heatLayer, logLevels, maskContour } from "../io/heat.ts";
 import type { DecodedImage } from "../io/image.ts";
 import { calibratedScore, steepnessOf, type GoodScores } from "../models/calibration.ts";
 import type { Detector, Inspection } from "../models/detector.ts";
-import { sha256Of } from "../node/checkpoint.ts";
 import { decodeImage, decodeMasks, encodeJpeg, encodePng } from "../node/images.ts";
 import { VERSION } from "../runtime/version.ts";
 import type { Rectangle } from "../tensor/placement.ts";
@@ -23,6 +22,8 @@ export interface RunReport {
   readonly title: string;
   readonly detector: Detector;
   readonly modelPath: string;
+  /** Of the model's file. */
+  readonly modelSha256: string;
   /** The dataset's folder, and what it was read as. */
   readonly root: string;
   readonly format: string;
@@ -44,7 +45,7 @@ const SHOWN_THRESHOLD = 0.5;
  * good from defective in all classes. The images of its gallery are judged once more: maps are not kept until then.
  */
 export async function runReport(run: RunReport): Promise<string> {
-  const { title, detector, modelPath, root, format, evaluated, region, losses, configuration = [], imageSeconds, trainingSeconds } = run;
+  const { title, detector, root, format, evaluated, region, losses, configuration = [], imageSeconds, trainingSeconds } = run;
   const { calibration } = detector.config;
   const goodScores = (className: string): GoodScores => calibration.classes[className] ?? calibration;
   const [low, high] = calibration.heat;
@@ -67,7 +68,7 @@ export async function runReport(run: RunReport): Promise<string> {
     title,
     created: new Date().toISOString(),
     adapter: detector.device.adapter.description,
-    configuration: [...(await modelConfiguration(detector, modelPath)), ["Dataset", `${resolve(root)}, read as ${format}`], ...configuration],
+    configuration: [...modelConfiguration(run), ["Dataset", `${resolve(root)}, read as ${format}`], ...configuration],
     classes: evaluated.classes.map(({ data, judged, metrics, intervals, gap, method, pixels, errors }) => {
       const good = goodScores(data.name);
       const defective = judged.filter(({ item }) => item.defective).length;
@@ -127,12 +128,12 @@ export function chosen(judged: readonly Judged[], most: number): readonly Judged
 const ends = <T>(values: readonly T[], most: number): readonly T[] =>
   values.length <= most ? values : [...values.slice(0, Math.ceil(most / 2)), ...values.slice(values.length - Math.floor(most / 2))];
 
-async function modelConfiguration({ config }: Detector, modelPath: string): Promise<ReportData["configuration"]> {
+function modelConfiguration({ detector: { config }, modelPath, modelSha256 }: RunReport): ReportData["configuration"] {
   const { backbone, inputSize, fit, grad, calibration } = config;
   return [
     ["bigrid", VERSION],
     ["Model", modelPath],
-    ["Model's SHA-256", await sha256Of(modelPath)],
+    ["Model's SHA-256", modelSha256],
     ["Backbone", backbone.name],
     ...(backbone.weights === null ? [] : [["Backbone's SHA-256", backbone.weights] as const]),
     ["Input", `${inputSize} x ${inputSize} pixels, ${fit}`],

@@ -113,9 +113,15 @@ export async function trainRun(
   const bars = new Bars();
   const spill = new SpillFile(join(run, "features.part"));
   const signals = new AwaitedSignals("saving after this step");
+  const endIfAsked = (): void => {
+    if (signals.came) throw new EndedError(signals.came);
+  };
   try {
     const images = goodImages(root, items, strict, region, options);
-    const training = await Training.begin(device, images, { ...options, spill }, (done) => bars.show("Features", items.length).update(done));
+    const training = await Training.begin(device, images, { ...options, spill }, (done) => {
+      bars.show("Features", items.length).update(done);
+      endIfAsked();
+    });
     if (last) {
       await resumeFrom(saved, training, files);
       say(`resumed after ${training.taken} steps`);
@@ -128,19 +134,24 @@ export async function trainRun(
       const bar = bars.show(runs > 1 ? `${STAGE_TITLES[stage]}, ${step.run}/${runs}` : STAGE_TITLES[stage], step.steps);
       bar.update(step.step, loss === null ? undefined : `| loss ${loss.toPrecision(3)}`);
       if (loss !== null) await files.log(step);
-      if (signals.came) {
-        const path = await save();
-        throw new InputError(`ended by ${signals.came} after ${taken} steps, kept in ${path}; the same command with --resume goes on`);
-      }
+      if (signals.came) await save();
+      endIfAsked();
       if (taken % checkpointEvery === 0) await save();
     }
-    const detector = await training.finish((done, total) => bars.show("Calibration", total).update(done));
+    const detector = await training.finish((done, total) => {
+      bars.show("Calibration", total).update(done);
+      endIfAsked();
+    });
     const modelPath = await saveDetector(detector, run, options.checkpoint?.source);
     await files.forget();
     return { detector, modelPath, losses: lossCurvesOf(await files.logged()), seconds: (performance.now() - started) / 1000 };
   } catch (error) {
-    if (!(error instanceof DivergedError)) throw error;
     const [good] = await files.saved();
+    if (error instanceof EndedError) {
+      const kept = good ? `after ${good.taken} steps, kept in ${good.path}; the same command with --resume goes on` : "before anything was saved";
+      throw new InputError(`ended by ${error.signal} ${kept}`, { cause: error });
+    }
+    if (!(error instanceof DivergedError)) throw error;
     const before = good ? `the last good state is ${good.path}` : "no state was saved before";
     throw new DivergedError(`${error.message}; ${before}: begin anew with another --seed or other options`, { cause: error });
   } finally {
@@ -187,6 +198,16 @@ async function* goodImages(
 ): AsyncGenerator<TrainingImage> {
   for await (const { item, image } of readableImages(items, ({ item }) => join(root, item.path), strict)) {
     yield { className: item.className, image, region: region?.of(image, join(root, item.item.path), { fit, inputSize }) ?? null };
+  }
+}
+
+/** A signal has asked to end. */
+class EndedError extends Error {
+  readonly signal: NodeJS.Signals;
+
+  constructor(signal: NodeJS.Signals) {
+    super(signal);
+    this.signal = signal;
   }
 }
 

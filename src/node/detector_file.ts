@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { BackboneSettings } from "../models/backbone.ts";
@@ -25,23 +26,45 @@ export async function saveDetector(detector: Detector, run: string, weightsPath:
   return path;
 }
 
+/** How a detector is loaded. */
+export interface LoadOptions extends DetectorOptions {
+  /** SHA-256 of the model's file, where it has to be the one that was there before. Default: any. */
+  readonly sha256?: string;
+}
+
 /**
  * Reads a detector from a run's folder, or from a model file itself.
  * @param weightsPath a file of its backbone's weights; by default where they were when the run was made, or the hub's cache
- * @throws InputError if there is none, or its backbone's weights are not found; OptionError for half precision where the device lacks it
+ * @throws InputError if there is none, it is another than `sha256` says, or its backbone's weights are not found; OptionError for half precision where the device lacks it
  */
-export async function loadDetector(device: Device, run: string, weightsPath: string | null = null, options: DetectorOptions = {}): Promise<Detector> {
+export async function loadDetector(device: Device, run: string, weightsPath: string | null = null, options: LoadOptions = {}): Promise<Detector> {
   const path = await modelPath(run);
-  return decodeDetector(device, await readBytes(path), path, (backbone) => checkpointOf(backbone, run, path, weightsPath), options);
+  return decodeDetector(device, await readModel(path, options.sha256), path, (backbone) => checkpointOf(backbone, run, path, weightsPath), options);
 }
 
 /**
  * Writes what was measured on a run's model into its metadata.
- * @throws InputError if there is no model, or it cannot be written; it is untouched then
+ * @param sha256 of the file that was measured
+ * @returns that of the file as it is then
+ * @throws InputError if there is no model, it is another one, or it cannot be written; it is untouched then
  */
-export async function saveMetrics(run: string, metrics: unknown): Promise<void> {
+export async function saveMetrics(run: string, metrics: unknown, sha256: string): Promise<string> {
   const path = await modelPath(run);
-  await writeFileAtomic(path, withMetrics(await readBytes(path), metrics, path));
+  const bytes = withMetrics(await readModel(path, sha256), metrics, path);
+  await writeFileAtomic(path, bytes);
+  return digestOf(bytes);
+}
+
+const digestOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+
+/** A model's file. @throws InputError if it cannot be read, or its SHA-256 is another than `expected` */
+async function readModel(path: string, expected?: string): Promise<Uint8Array> {
+  const bytes = await readBytes(path);
+  if (expected === undefined) return bytes;
+  const sha256 = digestOf(bytes);
+  if (sha256 === expected) return bytes;
+  const [before, now] = [expected, sha256].map((hash) => `${hash.slice(0, 12)}...`);
+  throw new InputError(`${path} was replaced while it was in use: it had SHA-256 ${before}, now ${now}; run the command again`);
 }
 
 async function checkpointOf({ name, weights }: BackboneSettings, run: string, model: string, weightsPath: string | null): Promise<Checkpoint> {

@@ -24,6 +24,13 @@ export function reasonOf(error: unknown): string {
   return REASONS[code ?? ""] ?? message;
 }
 
+const GONE = new Set(["ENOENT", "ENOTDIR", "ENODEV", "ENXIO", "ENOTCONN", "ESTALE", "EIO", "EHOSTDOWN", "EHOSTUNREACH", "ETIMEDOUT"]);
+
+/** Whether a file could not be read because it, its folder or the disk that it lies on is not there; it may be again. */
+export function isGone(error: Error): boolean {
+  return GONE.has((error.cause as NodeJS.ErrnoException | undefined)?.code ?? "");
+}
+
 const ELSEWHERE = "choose another place";
 const REMEDIES: Readonly<Record<string, string>> = {
   EACCES: ELSEWHERE,

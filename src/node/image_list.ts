@@ -1,10 +1,12 @@
+import { createReadStream } from "node:fs";
 import { realpath, stat } from "node:fs/promises";
 import { dirname, join, resolve, sep } from "node:path";
 import { glob, isDynamicPattern } from "tinyglobby";
 import { byCodeUnits, isImage } from "../data/tree.ts";
 import { InputError } from "../runtime/errors.ts";
 import { listFolder } from "./dataset.ts";
-import { reasonOf } from "./files.ts";
+import { isSpecialFile, reasonOf } from "./files.ts";
+import { isForSharp } from "./images.ts";
 
 /** Images that a user named. */
 export interface ImageList {
@@ -58,6 +60,40 @@ async function matching(pattern: string): Promise<string[]> {
   } catch (error) {
     throw new InputError(`cannot read ${pattern}: ${reasonOf(error)}`, { cause: error });
   }
+}
+
+const STANDARD_INPUT = ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"];
+const OF_A_SHELL = /^\/dev\/stdin$|^\/(?:dev|proc\/self)\/fd\/\d+$/;
+const MOST_LIST_BYTES = 1 << 28;
+
+/** Whether a word stands for a list of images: `-`, or a stream that a shell opened, as `/dev/stdin` or by process substitution. */
+export async function isList(word: string): Promise<boolean> {
+  if (word === "-") return true;
+  return OF_A_SHELL.test(word) && (await isSpecialFile(word));
+}
+
+/**
+ * The names in such a list.
+ * @throws InputError if it cannot be read, is empty, is an image itself, or has no end in 256 MiB
+ */
+export async function readList(word: string): Promise<string[]> {
+  const isStandard = STANDARD_INPUT.includes(word);
+  const name = isStandard ? "standard input" : word;
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const part of (isStandard ? process.stdin : createReadStream(word)) as AsyncIterable<Buffer>) {
+      parts.push(part);
+      bytes += part.length;
+      if (bytes > MOST_LIST_BYTES) throw new InputError(`it has more than ${MOST_LIST_BYTES} bytes, which no list of images has`);
+      if (isForSharp(parts[0]!)) throw new InputError("it is an image, where a list of their names is needed; name the image's file instead");
+    }
+  } catch (error) {
+    throw new InputError(`cannot read the list on ${name}: ${reasonOf(error)}`, { cause: error });
+  }
+  const names = namesIn(Buffer.concat(parts).toString("utf8"));
+  if (names.length === 0) throw new InputError(`the list on ${name} is empty`);
+  return names;
 }
 
 /** The names in a list, a line each; or, if there is a NUL in it, each up to the next NUL, so that names may hold line ends. */

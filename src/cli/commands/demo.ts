@@ -1,6 +1,7 @@
 import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import { pictureCount } from "../../data/synthetic.ts";
+import { sha256Of } from "../../node/checkpoint.ts";
 import { readDataset } from "../../node/dataset.ts";
 import { openDevice } from "../../node/device.ts";
 import { ensureWritableFolder, writeFileAtomic } from "../../node/files.ts";
@@ -46,6 +47,7 @@ export function addDemo(program: Command): void {
         title: "Synthetic inspection set",
         detector,
         modelPath,
+        modelSha256: await sha256Of(modelPath),
         root,
         format: dataset.layout.format,
         evaluated,

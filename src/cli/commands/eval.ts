@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { Option, type Command } from "commander";
 import type { FormatName } from "../../data/layouts/layout.ts";
 import { PIXEL_METHODS, type PixelMethod } from "../../metrics/evaluate.ts";
+import { sha256Of } from "../../node/checkpoint.ts";
 import { loadDetector, modelPath, saveMetrics } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";
 import { ensureWritableFolder, writeFileAtomic } from "../../node/files.ts";
@@ -62,16 +63,18 @@ export function addEval(program: Command): void {
       if (reportPath !== null) await ensureWritableFile(reportPath);
       const dataset = await openDataset(root, format, strict);
       const device = await openDevice();
-      const detector = await loadDetector(device, run, weights, { half });
+      const sha256 = await sha256Of(model);
+      const detector = await loadDetector(device, run, weights, { half, sha256 });
       remarkOnRegion(run, detector.config.regions, region);
       const evaluated = await evaluateRun(detector, root, dataset, { strict, method, resamples, region });
       const measured = metricsReport(evaluated);
-      if (save) await saveMetrics(run, measured);
+      const modelSha256 = save ? await saveMetrics(run, measured, sha256) : sha256;
       if (reportPath !== null) {
         const html = await runReport({
           title: `${basename(resolve(run))} on ${basename(resolve(root))}`,
           detector,
           modelPath: model,
+          modelSha256,
           root,
           format: dataset.layout.format,
           evaluated,

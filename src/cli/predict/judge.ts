@@ -7,7 +7,7 @@ import { calibratedScore, type GoodScores } from "../../models/calibration.ts";
 import { defectsOf, type Defects } from "../../models/defects.ts";
 import type { Detector, Inspection } from "../../models/detector.ts";
 import type { PictureRegion } from "../../models/picture_region.ts";
-import { writeFileAtomic } from "../../node/files.ts";
+import { isGone, writeFileAtomic } from "../../node/files.ts";
 import { decodeImages, encodePng, loadSharp, type Decoded } from "../../node/images.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { say } from "../output.ts";
@@ -36,6 +36,12 @@ export interface JudgeOptions {
   readonly strict: boolean;
 }
 
+/** What is done about an image that is not there. */
+export interface GoneOptions<T extends Item> {
+  /** Told of the image, which then has no result. Default: it is one that cannot be read. */
+  readonly onGone?: (item: T) => void;
+}
+
 // Decoded images are large, and how large is not known before: their number is bounded by their bytes.
 const AHEAD_BYTES = 64e6;
 const BATCH_BYTES = 32e6;
@@ -51,7 +57,7 @@ const DECODED_AHEAD = Math.max(4, Number(process.env["UV_THREADPOOL_SIZE"] ?? 4)
 export async function* judge<T extends Item>(
   kept: KeptDetector,
   items: readonly T[],
-  options: JudgeOptions,
+  options: JudgeOptions & GoneOptions<T>,
 ): AsyncGenerator<readonly (readonly [T, Result])[]> {
   if (items.length === 0) return;
   const prepared = kept.use((detector, most) => detector.prepare(Math.min(items.length, most), options.region !== null)); // while images are decoded
@@ -93,10 +99,14 @@ interface Usable {
 /** @param most images that the GPU is given at a time */
 async function judgeBatch<T extends Item>(
   detector: Detector,
-  batch: readonly Decoded<T>[],
+  decoded: readonly Decoded<T>[],
   most: number,
-  options: JudgeOptions,
+  options: JudgeOptions & GoneOptions<T>,
 ): Promise<(readonly [T, Result])[]> {
+  const { onGone } = options;
+  const isThere = (outcome: Decoded<T>): boolean => !(onGone && "error" in outcome && isGone(outcome.error));
+  const batch = decoded.filter(isThere);
+  for (const { item } of decoded) if (!batch.some((outcome) => outcome.item === item)) onGone?.(item);
   const read = batch.map((outcome) => usable(detector, outcome, options));
   const images = read.filter((outcome) => "image" in outcome);
   const inspections: Inspection[] = [];

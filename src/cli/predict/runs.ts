@@ -6,6 +6,7 @@ import { InputError } from "../../runtime/errors.ts";
 import { print, printParts, say } from "../output.ts";
 import { showProgress } from "../progress.ts";
 import { AwaitedSignals } from "../signals.ts";
+import { onOutputFailure, outputFailure } from "../standard_output.ts";
 import type { PredictFlags } from "./flags.ts";
 import { judge, type Item, type JudgeOptions } from "./judge.ts";
 import type { KeptDetector } from "./kept_detector.ts";
@@ -51,6 +52,7 @@ export async function judgeList(
         throw new InputError(`ended by ${signals.came} after ${record.done} of ${share.length} images${remedy}`);
       }
     }
+    signals.ignore(); // what is left may wait for whoever reads it
     await record.writeWhole();
     bar.end();
     const { counts } = record;
@@ -95,21 +97,24 @@ export async function watchFolder(
   await removeLeftovers(outputs, null);
   const names = new PictureNames(folder, takenNames(record, outputs));
   const folders = [...outputs.pictures.values()];
-  const arrivals = new Arrivals(folder, 1000 * settle, (path) => liesIn(path, folders), record.identities);
+  const onTrouble = (reason: string | null): void => say(reason === null ? `${folder} is there again` : `${reason}; waiting for it`);
+  const arrivals = new Arrivals(folder, 1000 * settle, (path) => liesIn(path, folders), record.identities, onTrouble);
+  const onGone = ({ identity }: { readonly identity: string }): void => arrivals.forget(identity);
   const signals = new AwaitedSignals("ending after this batch", () => arrivals.end());
   const coco = outputs.coco === null || (await isSpecialFile(outputs.coco)) ? null : new Refresh(() => record.writeWhole(), () => arrivals.end());
+  onOutputFailure(() => arrivals.end()); // nobody reads any more what is said of each image
   say(`watching ${folder}${record.done > 0 ? `; ${record.done} images are done` : ""}; Ctrl-C ends it`);
   try {
     await record.writeWhole();
     for (let arrived = await arrivals.next(); arrived.length > 0; arrived = await arrivals.next()) {
       const items = arrived.map((arrival) => ({ image: arrival.path, picture: names.next(arrival.path), identity: identityOf(arrival) }));
-      for await (const batch of judge(kept, items, options)) {
+      for await (const batch of judge(kept, items, { ...options, onGone })) {
         await record.append(batch.map(([{ identity }, result]) => ({ result, identity })));
         coco?.changed();
         for (const [, result] of batch) print(lineOf(result));
-        if (signals.came) break;
+        if (signals.came || outputFailure()) break;
       }
-      if (signals.came) break;
+      if (signals.came || outputFailure()) break;
     }
     await coco?.end();
     await record.writeWhole();
