@@ -5,4 +5,5 @@ import { endBySignal } from "./exit_codes.ts";
 process.on("disconnect", () => endBySignal("SIGKILL"));
 if ((process.connected as boolean | undefined) === false) endBySignal("SIGKILL");
 
-await import("./main.ts");
+const { run } = await import("./main.ts");
+await run();

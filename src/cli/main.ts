@@ -77,8 +77,11 @@ function codeAfterOutput(code: number): number {
   return FAILED;
 }
 
-const code = await main();
-await write(""); // behind all that was printed
-const finalCode = codeAfterOutput(code);
-// Dawn keeps the process alive; leave once everything is written.
-messages.write("", () => process.exit(finalCode));
+/** Does what the command line says, and ends the process. */
+export async function run(): Promise<void> {
+  const code = await main();
+  await write(""); // behind all that was printed
+  const finalCode = codeAfterOutput(code);
+  // Dawn keeps the process alive; leave once everything is written.
+  messages.write("", () => process.exit(finalCode));
+}
