@@ -1,13 +1,14 @@
 import { createHash } from "node:crypto";
-import { text } from "node:stream/consumers";
+import { buffer } from "node:stream/consumers";
 import type { Command } from "commander";
+import { isUndecodable, undecodableWords } from "../../data/tree.ts";
 import { thresholdsAt, type Calibration, type GoodScores } from "../../models/calibration.ts";
 import type { Detector } from "../../models/detector.ts";
-import { listFolder } from "../../node/dataset.ts";
+import { listFolder } from "../../node/folder_listing.ts";
 import { loadDetector, modelPath } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";
 import { readBytes } from "../../node/files.ts";
-import { liesIn, listImages, namesIn } from "../../node/image_list.ts";
+import { liesIn, listImages, namesInList } from "../../node/image_list.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { percentOf, say } from "../output.ts";
 import { addPredictFlags, requireConsistent, type PredictFlags } from "../predict/flags.ts";
@@ -32,7 +33,10 @@ export function addPredict(program: Command): void {
     const model = await modelPath(run);
     await ensureWritable(outputs);
     const images = flags.watch === undefined ? await imagesOf(words, flags, outputs) : null;
-    if (flags.watch !== undefined) await listFolder(flags.watch);
+    if (flags.watch !== undefined) {
+      const undecodable = (await listFolder(flags.watch)).files.filter(isUndecodable);
+      if (undecodable.length > 0) say(`left out: ${undecodableWords(undecodable)}`);
+    }
     const region = await Region.read(flags);
     const open = async (): Promise<Detector> => loadDetector(await openDevice(), run, flags.weights, { half: flags.half ?? false });
     const detector = await open();
@@ -54,14 +58,16 @@ const limitOf = ({ threshold }: PredictFlags, { falseReject }: Calibration): str
 /** The images that were named, without what is written. @throws InputError at a folder that cannot be read if `strict` */
 async function imagesOf(words: readonly string[], { strict }: PredictFlags, outputs: Outputs): Promise<readonly string[]> {
   const named: string[] = [];
-  for (const word of words) named.push(...(word === "-" ? namesIn(await text(process.stdin)) : [word]));
+  for (const word of words) named.push(...(word === "-" ? namesInList(await buffer(process.stdin)) : [word]));
   if (named.length === 0) throw new InputError("the list on standard input is empty");
   const folders = [...outputs.pictures.values()];
-  const { images, unreadable } = await listImages(named, (path) => liesIn(path, folders));
+  const { images, unreadable, remarks } = await listImages(named, (path) => liesIn(path, folders));
+  remarks.forEach(say);
   for (const { path, reason } of unreadable) {
     if (strict) throw new InputError(`cannot read ${path}: ${reason}`);
     say(`skipped: cannot read ${path}: ${reason}`);
   }
+  if (images.length === 0) throw new InputError("none of what was named can be read");
   return images;
 }
 
