@@ -31,7 +31,7 @@ export async function listImages(words: readonly string[], isLeftOut: (path: str
     if (there?.isDirectory()) await found.addFolder(path!);
     else if (there) found.add(path!, identityOfFile(there));
     else if (word.includes("\uFFFD")) found.unreadable.push({ path: word, reason: `${NOT_UTF8}; or save the list that names it as UTF-8` });
-    else if (isDynamicPattern(word)) await found.addPattern(word);
+    else if (/[*?]/.test(word) || isDynamicPattern(word)) await found.addPattern(word);
     else found.addMissing(word);
   }
   return found.list();
@@ -80,7 +80,7 @@ class Found {
 
   async addPattern(pattern: string): Promise<void> {
     try {
-      const paths = await matching(pattern);
+      const paths = await matching(pattern, (folder) => this.#outputs.add(folder));
       const kept: [string, string | null][] = [];
       for (const path of paths) {
         const output = await this.#outputAbove(path, pattern);
@@ -128,21 +128,23 @@ class Found {
   }
 }
 
-/** Files that a pattern matches, in order. Below "**" each real folder is looked into once, however links lead there. */
-async function matching(pattern: string): Promise<readonly string[]> {
+/** Files that a pattern matches, in order; `onOutput` hears of folders of bigrid's own pictures. Below "**" each real folder is looked into once, however links lead there. */
+async function matching(pattern: string, onOutput: (folder: string) => void): Promise<readonly string[]> {
   const { folder, rest } = await literalPart(pattern);
-  const found = await matchingBelow(folder, rest);
+  const found = await matchingBelow(folder, rest, onOutput);
   return [...new Set(found)].sort(byCodeUnits);
 }
 
-async function matchingBelow(folder: string, pattern: string): Promise<readonly string[]> {
+async function matchingBelow(folder: string, pattern: string, onOutput: (folder: string) => void): Promise<readonly string[]> {
   const names = pattern.split("/");
   const at = names.indexOf("**");
   if (at < 0) return globbed(folder, pattern, true);
   const starts = at === 0 ? [folder] : await globbed(folder, names.slice(0, at).join("/"), false);
   const found: (readonly string[])[] = [];
   for (const start of starts) {
-    for (const below of (await listFolder(start)).folders) found.push(await matchingBelow(join(start, below), names.slice(at + 1).join("/") || "*"));
+    const { folders, outputs } = await listFolder(start);
+    for (const output of outputs) onOutput(join(start, output));
+    for (const below of folders) found.push(await matchingBelow(join(start, below), names.slice(at + 1).join("/") || "*", onOutput));
   }
   return found.flat();
 }
