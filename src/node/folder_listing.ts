@@ -172,13 +172,16 @@ class Walk {
   }
 }
 
+type Kind = Pick<Dirent, "isDirectory" | "isFile" | "isFIFO" | "isSocket">;
+
 interface Entry {
   readonly path: string;
-  readonly kind: Pick<Dirent, "isDirectory" | "isFile" | "isFIFO" | "isSocket">;
+  readonly kind: Kind;
   readonly isLink: boolean;
 }
 
-const specialReason = (kind: Entry["kind"]): string => `it is ${kind.isFIFO() ? "a pipe" : kind.isSocket() ? "a socket" : "a device"}, not a file`;
+/** Why what is neither file nor folder is not read: a read might wait for ever. */
+export const specialReason = (kind: Pick<Kind, "isFIFO" | "isSocket">): string => `it is ${kind.isFIFO() ? "a pipe" : kind.isSocket() ? "a socket" : "a device"}, not a file`;
 
 export const NOT_UTF8 = "its name is not UTF-8 (rename it)";
 

@@ -5,7 +5,7 @@ import type { Unreadable } from "../data/dataset.ts";
 import { byCodeUnits, IMAGE_EXTENSIONS, isImage, isUndecodable, undecodableWords } from "../data/tree.ts";
 import { InputError } from "../runtime/errors.ts";
 import { reasonOf } from "./files.ts";
-import { identityOfFile, isOutput, listFolder, NOT_UTF8 } from "./folder_listing.ts";
+import { identityOfFile, isOutput, listFolder, NOT_UTF8, specialReason } from "./folder_listing.ts";
 
 /** Images that a user named. */
 export interface ImageList {
@@ -29,6 +29,7 @@ export async function listImages(words: readonly string[], isLeftOut: (path: str
     const path = await existing(word);
     const there = path === null ? null : await stat(path, { bigint: true });
     if (there?.isDirectory()) await found.addFolder(path!);
+    else if (there && !there.isFile() && !path!.startsWith("/dev/fd/")) found.unreadable.push({ path: path!, reason: specialReason(there) });
     else if (there) found.add(path!, identityOfFile(there));
     else if (word.includes("\uFFFD")) found.unreadable.push({ path: word, reason: `${NOT_UTF8}; or save the list that names it as UTF-8` });
     else if (/[*?]/.test(word) || isDynamicPattern(word)) await found.addPattern(word);

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { link, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
 import { expect, test } from "vitest";
@@ -66,6 +67,11 @@ test("a pattern goes once through folders that link each other", async () => {
     for (const step of [1, 2]) await symlink(at("web", `f${(i + step) % 22}`), at("web", `f${i}`, `to${step}`));
   }
   expect(await named(`${at("web")}/**/*.png`)).toHaveLength(22);
+});
+
+test.skipIf(process.platform === "win32")("a pipe that is named is not opened", async () => {
+  execFileSync("mkfifo", [at("pipe.png")]);
+  expect(await listImages([at("pipe.png")])).toEqual({ images: [], unreadable: [{ path: at("pipe.png"), reason: "it is a pipe, not a file" }], remarks: [] });
 });
 
 test("one file by several names is judged once, and that is said", async () => {
