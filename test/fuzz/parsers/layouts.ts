@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { link, mkdir, symlink, writeFile } from "node:fs/promises";
+import { link, mkdir, realpath, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import type { Dataset } from "../../../src/data/dataset.ts";
 import { surveyDataset } from "../../../src/data/survey.ts";
 import { isClutter, isImage } from "../../../src/data/tree.ts";
@@ -34,10 +34,11 @@ function recipeOf(input: Uint8Array): Recipe {
   });
 }
 
-/** Makes what can be made: a second entry of a path, or one below a file, cannot. @returns paths of files, as far as they are UTF-8 */
+/** Makes what can be made: a second entry of a path, or one below a file, cannot. @returns real paths of files, as far as they are UTF-8 */
 async function build(root: string, recipe: Recipe): Promise<readonly string[]> {
   const at = (path: Buffer): Buffer => Buffer.concat([latin1(`${root}/`), path]);
   const files: string[] = [];
+  const realRoot = await realpath(root);
   let pipes = 0;
   for (const { kind, path, target } of recipe) {
     if (path.length === 0) continue;
@@ -48,7 +49,7 @@ async function build(root: string, recipe: Recipe): Promise<readonly string[]> {
       if (kind === "h") await link(at(target), at(path));
       if (kind === "o") await markOutput(at(path).toString());
       if (kind === "p" && pipes++ < MOST_PIPES) execFileSync("mkfifo", [at(path).toString()], { stdio: "ignore" });
-      if ((kind === "f" || kind === "h") && Buffer.from(path.toString()).equals(path)) files.push(path.toString());
+      if ((kind === "f" || kind === "h") && Buffer.from(path.toString()).equals(path)) files.push(relative(realRoot, await realpath(at(path))));
     } catch {
       // it is in the way of another
     }
