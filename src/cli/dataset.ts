@@ -1,5 +1,6 @@
 import { Option, type Command } from "commander";
 import type { Dataset } from "../data/dataset.ts";
+import { leftOut } from "../data/layout_findings.ts";
 import { FORMATS, type FormatName } from "../data/layouts/layout.ts";
 import { requireUsable, type DecodedImage } from "../io/image.ts";
 import { readDataset } from "../node/dataset.ts";
@@ -14,7 +15,7 @@ export function addFormatFlag(command: Command): Command {
 }
 
 /**
- * Reads a dataset's folders for a command that goes on to its images; says what cannot be listed.
+ * Reads a dataset's folders for a command that goes on to its images; says what cannot be listed, and what is left out.
  * @throws InputError as `readDataset`; at the first thing that cannot be listed if `strict`
  */
 export async function openDataset(root: string, format: FormatName | undefined, strict: boolean, needsGood = true): Promise<Dataset> {
@@ -23,6 +24,7 @@ export async function openDataset(root: string, format: FormatName | undefined, 
     if (strict) throw new InputError(`cannot read ${root}/${path}: ${reason}`);
     say(`skipped: cannot read ${root}/${path}: ${reason}`);
   }
+  for (const { message, advice, paths } of leftOut(dataset)) say(`${message} (${paths.length > 1 ? "such as " : ""}${paths[0]!}): ${advice}`);
   return dataset;
 }
 

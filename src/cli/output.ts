@@ -1,7 +1,7 @@
 import type { Interval } from "../metrics/bootstrap.ts";
 import { METRIC_TITLES, METRICS, type MetricName } from "../metrics/metrics.ts";
 import { rank, youden } from "../metrics/ranking.ts";
-import { calibratedScore, thresholdsAt, type Calibration, type GoodScores } from "../models/calibration.ts";
+import { calibratedScore, goodScoresOf, thresholdsAt, type Calibration, type GoodScores } from "../models/calibration.ts";
 import type { EvaluatedRun, Judged } from "./evaluate_run.ts";
 import { messages } from "./messages.ts";
 import { outputFailure, write } from "./standard_output.ts";
@@ -50,7 +50,7 @@ export function metricsTable({ classes, mean, intervals }: EvaluatedRun, calibra
   }
   lines.push(`in percent${intervals ? "; below each figure its interval of 95 %, of as many images, drawn again and again with replacement" : ""}`);
   lines.push("image: telling defective images from good ones; pixel: finding where the defect is; 100 is perfect, an AUROC of 50 is chance");
-  for (const { data, judged } of classes) lines.push(...verdictsOf(data.name, judged, calibration.classes[data.name] ?? calibration));
+  for (const { data, judged } of classes) lines.push(...verdictsOf(data.name, judged, goodScoresOf(calibration, data.name)));
   for (const { data, gap } of classes) if (gap) lines.push(`${data.name}: ${gap}`);
   for (const { data, pixels, errors } of classes) {
     const most = Math.max(...Object.values(errors).map((error) => error ?? 0));

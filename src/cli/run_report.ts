@@ -2,7 +2,7 @@ import { join, resolve } from "node:path";
 import type { Item } from "../data/dataset.ts";
 import { heatLayer, logLevels, maskContour } from "../io/heat.ts";
 import type { DecodedImage } from "../io/image.ts";
-import { calibratedScore, steepnessOf, type GoodScores } from "../models/calibration.ts";
+import { calibratedScore, goodScoresOf, steepnessOf, type GoodScores } from "../models/calibration.ts";
 import type { Detector, Inspection } from "../models/detector.ts";
 import { decodeImage, decodeMasks, encodeJpeg, encodePng } from "../node/images.ts";
 import { VERSION } from "../runtime/version.ts";
@@ -47,7 +47,7 @@ const SHOWN_THRESHOLD = 0.5;
 export async function runReport(run: RunReport): Promise<string> {
   const { title, detector, root, format, evaluated, region, losses, configuration = [], imageSeconds, trainingSeconds } = run;
   const { calibration } = detector.config;
-  const goodScores = (className: string): GoodScores => calibration.classes[className] ?? calibration;
+  const goodScores = (className: string): GoodScores => goodScoresOf(calibration, className);
   const [low, high] = calibration.heat;
   const mapRange: readonly [number, number] = [low / 8, 2 * high]; // wider than what is painted: the threshold may lie anywhere
   const shown = (className: string, { item, score }: Judged) => ({

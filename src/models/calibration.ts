@@ -43,22 +43,27 @@ const ENOUGH_REJECTED = 5; // good images above the threshold, from which their 
  */
 export function calibrationOf(images: readonly HeldOut[], falseReject: number): Calibration {
   if (!(falseReject > 0 && falseReject <= 0.5)) throw new OptionError(`expected a false-reject rate above 0 and at most 0.5, got ${falseReject}`);
-  const classes: Record<string, GoodScores> = {};
-  for (const name of new Set(images.map(({ className }) => className))) {
+  const goodScoresIn = (name: string): GoodScores => {
     const members = images.filter(({ className }) => className === name);
     const scores = members.map(({ score }) => Math.log(score));
     const peaks = members.map(({ peak }) => Math.log(peak));
-    classes[name] = {
+    return {
       threshold: Math.exp(upperBound(scores, falseReject)),
       typical: Math.exp(meanOf(scores)),
       pixelThreshold: Math.exp(upperBound(peaks, falseReject)),
     };
-  }
+  };
+  const names = [...new Set(images.map(({ className }) => className))];
+  const classes = Object.fromEntries(names.map((name) => [name, goodScoresIn(name)])); // keeps a class named "__proto__", which an assignment loses
   const highest = Object.values(classes).reduce((a, b) => (b.threshold > a.threshold ? b : a));
   const pixelThreshold = Math.max(...Object.values(classes).map((good) => good.pixelThreshold));
   const typicalPeak = Math.exp(meanOf(images.map(({ peak }) => Math.log(peak))));
   return { falseReject, ...highest, pixelThreshold, classes, heat: [typicalPeak, HEAT_RANGE * typicalPeak] };
 }
+
+/** A class's scores, or those of all classes together for a class that was not trained on. */
+export const goodScoresOf = (calibration: Calibration, className: string): GoodScores =>
+  Object.hasOwn(calibration.classes, className) ? calibration.classes[className]! : calibration;
 
 /**
  * A score between 0 and 1: 0.5 at the threshold, 0.1 where good images typically are; logistic in the score's logarithm.

@@ -20,7 +20,9 @@ const BEGINNINGS: readonly (readonly number[])[] = [
 ];
 
 /** Whether a file begins as one of a format that sharp is to decode. */
-export const isForSharp = (file: Uint8Array): boolean => BEGINNINGS.some((beginning) => beginning.every((byte, i) => file[i] === byte));
+export const isForSharp = (file: Uint8Array): boolean => BEGINNINGS.some((beginning) => beginning.every((byte, i) => file[i] === byte)) || isAvif(file);
+
+const isAvif = (file: Uint8Array): boolean => /^ftypavi[fs]$/.test(String.fromCharCode(...file.subarray(4, 12)));
 
 const UNKNOWN_FORMAT = "it is not an image of a known format";
 
@@ -29,7 +31,7 @@ function requireKnown(file: Uint8Array): void {
 }
 
 /**
- * Decodes a photograph: png, jpg, tiff, webp, gif and bmp, told apart by their first bytes; its EXIF orientation applied,
+ * Decodes a photograph: png, jpg, tiff, webp, gif, avif and bmp, told apart by their first bytes; its EXIF orientation applied,
  * 16-bit scaled to 8, grey, palette and CMYK turned to RGB, transparency ignored, the first picture of several.
  *
  * @param limit the most pixels it may have

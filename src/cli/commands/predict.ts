@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import type { Command } from "commander";
+import { isUndecodable, undecodableWords } from "../../data/tree.ts";
 import { thresholdsAt, type Calibration, type GoodScores } from "../../models/calibration.ts";
 import type { Detector } from "../../models/detector.ts";
 import { sha256Of } from "../../node/checkpoint.ts";
-import { listFolder } from "../../node/dataset.ts";
+import { listFolder } from "../../node/folder_listing.ts";
 import { loadDetector, modelPath } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";
 import { isList, liesIn, listImages, readList } from "../../node/image_list.ts";
@@ -31,7 +32,10 @@ export function addPredict(program: Command): void {
     const model = await modelPath(run);
     await ensureWritable(outputs);
     const images = flags.watch === undefined ? await imagesOf(words, flags, outputs) : null;
-    if (flags.watch !== undefined) await listFolder(flags.watch);
+    if (flags.watch !== undefined) {
+      const undecodable = (await listFolder(flags.watch)).files.filter(isUndecodable);
+      if (undecodable.length > 0) say(`left out: ${undecodableWords(undecodable)}`);
+    }
     const region = await Region.read(flags);
     const sha256 = await sha256Of(model);
     const open = async (): Promise<Detector> => loadDetector(await openDevice(), run, flags.weights, { half: flags.half ?? false, sha256 });
@@ -56,11 +60,13 @@ async function imagesOf(words: readonly string[], { strict }: PredictFlags, outp
   const named: string[] = [];
   for (const word of words) named.push(...((await isList(word)) ? await readList(word) : [word]));
   const folders = [...outputs.pictures.values()];
-  const { images, unreadable } = await listImages(named, (path) => liesIn(path, folders));
+  const { images, unreadable, remarks } = await listImages(named, (path) => liesIn(path, folders));
+  remarks.forEach(say);
   for (const { path, reason } of unreadable) {
     if (strict) throw new InputError(`cannot read ${path}: ${reason}`);
     say(`skipped: cannot read ${path}: ${reason}`);
   }
+  if (images.length === 0) throw new InputError("none of what was named can be read");
   return images;
 }
 

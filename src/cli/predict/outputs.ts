@@ -1,6 +1,8 @@
 import { dirname, extname, join, relative, resolve, sep } from "node:path";
 import { ensureWritableFolder, isSpecialFile, removeParts, writeFileAtomic } from "../../node/files.ts";
+import { markOutput } from "../../node/folder_listing.ts";
 import { LineFile } from "../../node/line_file.ts";
+import { say } from "../output.ts";
 import { cocoOf, csvLine, CSV_HEADER, inParts, jsonLine, PICTURE_KINDS, type PictureKind, type Result } from "./results.ts";
 
 /** What the command line says about where results go. */
@@ -147,7 +149,10 @@ export async function removeLeftovers({ csv, jsonl, coco, pictures }: Outputs, w
   }
 }
 
-/** Makes sure that all of them can be written: before the work, not after it. */
+/** Makes sure that all of them can be written, before the work, and that pictures there are known as bigrid's. */
 export async function ensureWritable(outputs: Outputs): Promise<void> {
   for (const folder of foldersOf(outputs)) await ensureWritableFolder(folder);
+  for (const folder of new Set(outputs.pictures.values())) {
+    if (!(await markOutput(folder))) say(`${folder} holds other files: pictures written there are taken for photographs later; name a folder of their own`);
+  }
 }

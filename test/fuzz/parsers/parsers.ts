@@ -12,7 +12,7 @@ import { configFrom, detectorConfigOf } from "../../../src/models/detector_file.
 import { gradConfig } from "../../../src/models/grad/config.ts";
 import { savedStateOf } from "../../../src/models/saved_training.ts";
 import { decodeImageBytes, decodeMaskBytes } from "../../../src/node/images.ts";
-import { commonFolder, liesIn, namesIn } from "../../../src/node/image_list.ts";
+import { commonFolder, liesIn, namesIn, namesInList } from "../../../src/node/image_list.ts";
 import { LineFile } from "../../../src/node/line_file.ts";
 import { TrainingFiles } from "../../../src/node/training_files.ts";
 import { InputError } from "../../../src/runtime/errors.ts";
@@ -26,6 +26,7 @@ import { rectangleOf } from "../../../src/cli/region.ts";
 import { cocoOf, csvLine, jsonOf } from "../../../src/cli/predict/results.ts";
 import { printable } from "../../../src/cli/output.ts";
 import { lossCurvesOf } from "../../../src/cli/train_run.ts";
+import { readLayout } from "./layouts.ts";
 
 /** Something that reads what others wrote. */
 export interface Parser {
@@ -33,6 +34,8 @@ export interface Parser {
   readonly name: string;
   /** Reads an input, with everything that is made of it. Throws one of the project's errors for what is no valid one; an Error is a bug. */
   readonly parse: (input: Uint8Array) => unknown;
+  /** Whether an input takes much longer than those of others. */
+  readonly slow?: boolean;
 }
 
 /** Of any path, in characters: an error may repeat some. */
@@ -130,6 +133,7 @@ export const parsers: readonly Parser[] = [
       return recogniseDataset({ name: "set", files, unreadable: [], readText: () => Promise.resolve("") });
     },
   },
+  { name: "layouts", parse: readLayout, slow: true },
   {
     name: "journal",
     async parse(input) {
@@ -184,6 +188,7 @@ export const parsers: readonly Parser[] = [
   {
     name: "image_list",
     parse(input) {
+      namesInList(input);
       const images = namesIn(textOf(input));
       const root = images.length > 0 ? commonFolder(images) : "/";
       const names = new PictureNames(root);
