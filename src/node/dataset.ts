@@ -1,4 +1,4 @@
-import { readdir, readFile, realpath, stat } from "node:fs/promises";
+import { readdir, realpath, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { recogniseDataset, type Dataset, type Item, type Unreadable } from "../data/dataset.ts";
 import type { FormatName } from "../data/layouts/layout.ts";
@@ -8,7 +8,7 @@ import { requireUsable, type DecodedImage } from "../io/image.ts";
 import type { TrainingImage } from "../models/training.ts";
 import type { LabelledImage } from "../models/workflow.ts";
 import { InputError } from "../runtime/errors.ts";
-import { reasonOf } from "./files.ts";
+import { readText, reasonOf } from "./files.ts";
 import { decodeImages, decodeMask } from "./images.ts";
 import { pictureReader } from "./picture_reader.ts";
 
@@ -21,11 +21,8 @@ import { pictureReader } from "./picture_reader.ts";
  */
 export async function readDataset(root: string, format?: FormatName, needsGood = true): Promise<Dataset> {
   const { files, unreadable } = await listFolder(root);
-  const readText = (path: string): Promise<string> =>
-    readFile(join(root, path), "utf8").catch((error: unknown) => {
-      throw new InputError(`cannot read ${join(root, path)}: ${reasonOf(error)}`, { cause: error });
-    });
-  return recogniseDataset({ name: basename(resolve(root)), files, unreadable, readText }, format, needsGood);
+  const entries = { name: basename(resolve(root)), files, unreadable, readText: (path: string) => readText(join(root, path)) };
+  return recogniseDataset(entries, format, needsGood);
 }
 
 /**

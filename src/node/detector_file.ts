@@ -1,4 +1,4 @@
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { BackboneSettings } from "../models/backbone.ts";
 import { decodeDetector, encodeDetector, withMetrics } from "../models/detector_file.ts";
@@ -7,7 +7,7 @@ import type { Checkpoint } from "../models/efficientnet/checkpoint.ts";
 import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
 import { openCheckpoint } from "./checkpoint.ts";
-import { readBytes, reasonOf, writeFileAtomic } from "./files.ts";
+import { readBytes, readText, reasonOf, requireRegular, writeFileAtomic } from "./files.ts";
 
 const MODEL_FILE = "model.safetensors";
 const A_RUN = 'a run is a folder that "bigrid train DIR --out RUN" wrote';
@@ -46,7 +46,7 @@ export async function saveMetrics(run: string, metrics: unknown): Promise<void> 
 
 async function checkpointOf({ name, weights }: BackboneSettings, run: string, model: string, weightsPath: string | null): Promise<Checkpoint> {
   const { cachedWeights } = await import("./hub.ts"); // which few models need
-  const remembered = await readFile(join(run, WEIGHTS_PATH_FILE), "utf8").catch(() => null);
+  const remembered = await readText(join(run, WEIGHTS_PATH_FILE)).catch(() => null);
   const isThere = async (path: string | null | undefined): Promise<boolean> => !!path && (await stat(path).catch(() => null)) !== null;
   const path = weightsPath ?? ((await isThere(remembered?.trim())) ? remembered!.trim() : name === "embedded" ? null : await cachedWeights(name));
   if (!path) {
@@ -65,8 +65,13 @@ export async function modelPath(run: string): Promise<string> {
   const found = await stat(run).catch((error: unknown) => {
     throw new InputError(`cannot read the run ${run}: ${reasonOf(error)}; ${A_RUN}`, { cause: error });
   });
-  if (!found.isDirectory()) return run;
+  if (!found.isDirectory()) {
+    requireRegular(run, found);
+    return run;
+  }
   const path = join(run, MODEL_FILE);
-  if (!(await stat(path).catch(() => null))) throw new InputError(`${run} is no run: it holds no ${MODEL_FILE}; ${A_RUN}`);
+  const model = await stat(path).catch(() => null);
+  if (!model) throw new InputError(`${run} is no run: it holds no ${MODEL_FILE}; ${A_RUN}`);
+  requireRegular(path, model);
   return path;
 }

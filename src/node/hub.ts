@@ -1,5 +1,5 @@
 import { createWriteStream } from "node:fs";
-import { mkdir, readFile, rename, rm, stat, symlink } from "node:fs/promises";
+import { mkdir, rename, rm, stat, symlink } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -8,7 +8,7 @@ import { getHFHubCachePath, getRepoFolderName, HUB_URL, pathsInfo } from "@huggi
 import { repositoryOf, type EfficientNetName } from "../models/efficientnet/architecture.ts";
 import { InputError } from "../runtime/errors.ts";
 import { sha256Of } from "./checkpoint.ts";
-import { reasonOf, writeFileAtomic } from "./files.ts";
+import { readText, reasonOf, writeFileAtomic } from "./files.ts";
 
 const FILE = "model.safetensors";
 const REVISION = "main";
@@ -24,7 +24,7 @@ export interface HubOptions {
 /** Where a network's weights lie in the hub's cache, or null. */
 export async function cachedWeights(name: EfficientNetName, { cache = getHFHubCachePath() }: HubOptions = {}): Promise<string | null> {
   const folder = folderOf(name, cache);
-  const commit = await readFile(join(folder, "refs", REVISION), "utf8").catch(() => null);
+  const commit = await readText(join(folder, "refs", REVISION)).catch(() => null);
   if (!commit) return null;
   const path = join(folder, "snapshots", commit.trim(), FILE);
   return (await stat(path).catch(() => null)) ? path : null;

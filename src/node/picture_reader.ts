@@ -1,11 +1,10 @@
-import { open } from "node:fs/promises";
 import { join } from "node:path";
 import type { Metadata } from "sharp";
 import type { MaskFacts, PictureFacts, PictureReader } from "../data/survey.ts";
 import { BMP_HEADER_BYTES, bmpHeader, isBmp } from "../io/bmp.ts";
 import { InputError } from "../runtime/errors.ts";
 import { sha256Of } from "./checkpoint.ts";
-import { reasonOf } from "./files.ts";
+import { openRegularFile, reasonOf } from "./files.ts";
 import { decodeImage, decodeMask, isForSharp, loadSharp, MAX_PIXELS } from "./images.ts";
 
 // How a whole file of the format ends.
@@ -67,7 +66,7 @@ async function metadataOf(path: string): Promise<Metadata> {
 /** A file's first and last bytes. */
 async function endsOf(path: string): Promise<{ readonly head: Uint8Array; readonly tail: Buffer; readonly bytes: number }> {
   try {
-    const file = await open(path);
+    const file = await openRegularFile(path);
     try {
       const { size } = await file.stat();
       const read = async (length: number, position: number): Promise<Buffer> => {
@@ -79,6 +78,6 @@ async function endsOf(path: string): Promise<{ readonly head: Uint8Array; readon
       await file.close();
     }
   } catch (error) {
-    throw new InputError(reasonOf(error), { cause: error });
+    throw error instanceof InputError ? error : new InputError(reasonOf(error), { cause: error });
   }
 }

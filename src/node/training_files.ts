@@ -1,8 +1,8 @@
-import { appendFile, mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { appendFile, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { TrainingStep } from "../models/training.ts";
 import { InputError } from "../runtime/errors.ts";
-import { readBytes, reasonOf, writeFileAtomic, writeReasonOf } from "./files.ts";
+import { readBytes, readText, reasonOf, writeFileAtomic, writeReasonOf } from "./files.ts";
 
 const FOLDER = "checkpoints";
 const LOG = "train.jsonl";
@@ -71,7 +71,7 @@ export class TrainingFiles {
 
   /** What the log says, nothing if there is none; a line that is no step, such as one that was cut off by the training's end, is left out. */
   async logged(): Promise<LoggedStep[]> {
-    const text = await readFile(join(this.#run, LOG), "utf8").catch(() => "");
+    const text = await readText(join(this.#run, LOG)).catch(() => "");
     return text.split("\n").flatMap((line): LoggedStep[] => {
       try {
         const step: unknown = JSON.parse(line);

@@ -1,8 +1,8 @@
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import type { TuningStore } from "../runtime/tuner.ts";
-import { writeFileAtomic } from "./files.ts";
+import { readText, writeFileAtomic } from "./files.ts";
 
 interface Kept {
   readonly adapter: string;
@@ -19,7 +19,7 @@ export function tuningPath(key: string): string {
 export function tuningFile(key: string): TuningStore {
   const path = tuningPath(key);
   const load = async (): Promise<Kept["choices"]> => {
-    const { adapter, choices } = JSON.parse(await readFile(path, "utf8")) as Kept;
+    const { adapter, choices } = JSON.parse(await readText(path)) as Kept;
     return adapter === key ? choices : {};
   };
   return {

@@ -1,8 +1,13 @@
+import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, open, readdir, readFile, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { ensureWritableFolder, readBytes, writeFileAtomic } from "../../src/node/files.ts";
+import { openCheckpoint, sha256Of } from "../../src/node/checkpoint.ts";
+import { modelPath } from "../../src/node/detector_file.ts";
+import { ensureWritableFolder, openRegularFile, readBytes, readText, writeFileAtomic } from "../../src/node/files.ts";
+import { decodeImage } from "../../src/node/images.ts";
+import { readHeader } from "../../src/node/journal.ts";
 import { InputError } from "../../src/runtime/errors.ts";
 import { temporaryFolder } from "../temporary.ts";
 
@@ -101,4 +106,30 @@ test.skipIf(!existsSync("/proc/self"))("a folder that only claims to be writable
 test("what cannot be read is said in one line", async () => {
   expect(await refusal(readBytes(join(folder, "none")))).toBe(`cannot read ${join(folder, "none")}: it does not exist`);
   expect(await refusal(readBytes(folder))).toBe(`cannot read ${folder}: it is a folder`);
+});
+
+test("a pipe, a device and a folder are refused by their kind, at once; so is a file beyond the limit", async () => {
+  const pipe = join(folder, "pipe");
+  execFileSync("mkfifo", [pipe]);
+  for (const read of [readBytes, readText, openRegularFile]) {
+    expect(await refusal(read(pipe))).toBe(`cannot read ${pipe}: it is a pipe, not a file`);
+    expect(await refusal(read("/dev/zero"))).toBe("cannot read /dev/zero: it is a device, not a file");
+    expect(await refusal(read(folder))).toBe(`cannot read ${folder}: it is a folder`);
+    expect(await refusal(read(join(folder, "none")))).toBe(`cannot read ${join(folder, "none")}: it does not exist`);
+  }
+  const file = join(folder, "five");
+  await writeFile(file, "12345");
+  expect(await readText(file, { limit: 5 })).toBe("12345");
+  expect(await refusal(readBytes(file, { limit: 4 }))).toBe(`cannot read ${file}: it has 5 bytes; at most 4 are read`);
+});
+
+test.each([
+  ["a journal", (path: string) => readHeader(path)],
+  ["weights", (path: string) => openCheckpoint(path)],
+  ["a hash", (path: string) => sha256Of(path)],
+  ["a model", (path: string) => modelPath(path)],
+  ["an image", (path: string) => decodeImage(path)],
+])("a pipe that is named as %s is refused instead of waited for", async (_what, read) => {
+  const pipe = join(folder, "pipe");
+  expect(await refusal(read(pipe))).toMatch(/^cannot read (the weights )?\S+pipe: it is a pipe, not a file$/);
 });
