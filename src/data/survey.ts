@@ -1,6 +1,7 @@
 import { InputError } from "../runtime/errors.ts";
 import { LEAST_SIDE, type Size } from "../tensor/placement.ts";
 import type { Dataset, DatasetClass, Item } from "./dataset.ts";
+import { narrowRange } from "./sample_range.ts";
 import { byCodeUnits, images } from "./tree.ts";
 
 /** What a picture's file says about it, without its pixels. Its size is as it is shown, its orientation applied. */
@@ -11,6 +12,8 @@ export interface PictureFacts extends Size {
   readonly mode: string;
   /** Of its file. */
   readonly bytes: number;
+  /** The largest sample of a 16-bit file that states no range of its own; absent for others. */
+  readonly sampleHigh?: number;
 }
 
 /** What a mask marks. */
@@ -67,6 +70,7 @@ export interface Finding {
     | "trained-on"
     | "one-class"
     | "mixed-modes"
+    | "narrow-range"
     | "unused"
     | "aside"
     | "no-test"
@@ -214,6 +218,7 @@ function classFindings({ name, train, test }: DatasetClass, facts: ReadonlyMap<s
     return Math.min(width, height) < LEAST_SIDE;
   };
   const modes = Object.entries(counted(items.flatMap(({ path }) => facts.get(path)?.mode ?? [])));
+  const narrow = narrowRange(items.flatMap(({ path }) => facts.get(path)?.sampleHigh ?? []));
   const defective = test.filter((item) => item.defective);
   const bare = defective.filter(({ masks }) => masks.length === 0);
   const none = bare.length === defective.length;
@@ -244,6 +249,7 @@ function classFindings({ name, train, test }: DatasetClass, facts: ReadonlyMap<s
       `${name}: images are ${modes.map(([mode, count]) => `${mode} (${count})`).join(", ")}`,
       "all are turned to colour; if good and defective ones differ in this, a model can tell them apart by it",
     ),
+    narrow && finding(true, "problem", "narrow-range", `${name}: ${narrow.message}`, narrow.advice),
     finding(
       bare.length > 0,
       none ? "remark" : "problem",
