@@ -73,9 +73,10 @@ async function pixelsOf(bytes: Uint8Array, { format, bits, cmyk, tiff }: Picture
   if (tiff?.range) return image;
   let sampleHigh = 0;
   for (const sample of deep.samples) if (sample > sampleHigh) sampleHigh = sample;
-  if (!(await open().metadata()).hasProfile) return { ...image, sampleHigh };
+  const { hasProfile, space } = await open().metadata();
+  if (!hasProfile) return { ...image, sampleHigh };
   // sharp converts 16 bits to another space than sRGB, and grey not at all: its 8 bits are given the profile.
-  const shallow = await open().keepIccProfile().removeAlpha().toColourspace("srgb").png({ compressionLevel: 0 }).toBuffer();
+  const shallow = await open().keepIccProfile().removeAlpha().toColourspace(space === "grey16" ? "b-w" : "srgb").png({ compressionLevel: 0 }).toBuffer();
   return { ...(await rgbaOf(sharp(shallow, { limitInputPixels: limit }))), sampleHigh };
 }
 
