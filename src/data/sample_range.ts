@@ -14,8 +14,9 @@ export function narrowRange(highs: readonly number[]): { readonly message: strin
   const bits = DEPTHS.find((depth) => highest < 2 ** depth);
   if (highs.length === 0 || bits === undefined) return null;
   const levels = Math.floor(highest / 256) + 1;
+  const seen = `only the upper 8 bits are used, ${levels} grey ${levels === 1 ? "level" : "levels"} of 256`;
   return {
     message: `all values of ${images(highs.length)} are at most ${highest}: ${bits}-bit data in 16-bit files?`,
-    advice: `only the upper 8 bits are used, ${levels} grey ${levels === 1 ? "level" : "levels"} of 256; multiply the values of all images by ${2 ** (16 - bits)}, also of those to be judged`,
+    advice: `${seen}; multiply the values of all images by ${2 ** (16 - bits)}, also of those to be judged`,
   };
 }

@@ -8,7 +8,9 @@ export interface TiffHeader extends Size {
   readonly kind: "unsigned" | "signed" | "float" | "complex";
   readonly samples: number;
   readonly colours: "grey" | "colour" | "palette" | "cmyk";
-  /** The samples that its tags call black and white; null where they state none: all that the type can hold, for unsigned integers. */
+  /** Whether 0 is white. */
+  readonly isInverted: boolean;
+  /** The samples that tags call darkest and lightest; null where they state none: all that the type can hold, of up to 16 bits. */
   readonly range: readonly [low: number, high: number] | null;
 }
 
@@ -86,12 +88,16 @@ export function tiffHeader(file: Uint8Array): TiffHeader {
   if (tags.has(TAG.dngVersion) || first(TAG.subfileType, 0) & 1) {
     throw new InputError("it is a camera's raw file, or begins with a thumbnail; convert it to JPEG or PNG");
   }
-  const colours = COLOURS[first(TAG.photometric, 1)];
+  const photometric = first(TAG.photometric, 1);
+  const colours = COLOURS[photometric];
   if (!colours) throw new InputError("its colours are not grey, RGB, CMYK, YCbCr or a palette; convert it to RGB");
   const depths = tags.get(TAG.bits) ?? [1];
   const kind = KINDS[first(TAG.kind, 1)] ?? "complex";
-  if (depths.some((depth) => depth !== depths[0])) throw new InputError(`its channels have different depths (${depths.join(", ")} bits); convert it to 8 or 16 bits`);
-  return { width, height, bits: depths[0]!, kind, samples, colours, range: rangeOf(tags, depths[0]!) };
+  const [bits] = depths as [number];
+  if (depths.some((depth) => depth !== bits)) {
+    throw new InputError(`its channels have different depths (${depths.join(", ")} bits); convert it to 8 or 16 bits`);
+  }
+  return { width, height, bits, kind, samples, colours, isInverted: photometric === 0, range: bits > 8 ? rangeOf(tags, bits) : null };
 }
 
 /** The range that tags state, where it is not all that unsigned integers of so many bits can hold. */
@@ -103,20 +109,28 @@ function rangeOf(tags: ReadonlyMap<number, readonly number[]>, bits: number): Ti
   return [low, high];
 }
 
-const KIND_WORDS = { unsigned: "unsigned integers", signed: "signed integers", float: "floating-point numbers", complex: "complex numbers" } as const;
+const KIND_WORDS = {
+  unsigned: "unsigned integers",
+  signed: "signed integers",
+  float: "floating-point numbers",
+  complex: "complex numbers",
+} as const;
 
 /**
  * Refuses a TIFF whose samples have no stated black and white, or that is not decoded.
  * @throws InputError with the reason alone: what it holds, and how to convert it
  */
-export function requireStatedRange({ bits, kind, samples, colours, range }: TiffHeader): void {
+export function requireStatedRange({ bits, kind, samples, colours, isInverted, range }: TiffHeader): void {
   if (kind === "unsigned" && bits <= 8) return;
   const holds = `it holds ${bits}-bit ${KIND_WORDS[kind]}`;
+  if (range !== null && isInverted) throw new InputError(`${holds} of a stated range, white first; ${ONE_RANGE}, black first`);
   if (kind === "unsigned" && bits === 16) {
     if (colours === "cmyk") throw new InputError(`${holds} of CMYK; convert it to RGB`);
     return;
   }
-  if (kind === "unsigned" && bits < 16) throw new InputError(`${holds}; convert all images to 16-bit integers, each value times ${2 ** (16 - bits)}`);
+  if (kind === "unsigned" && bits < 16) {
+    throw new InputError(`${holds}; convert all images to 16-bit integers, each value times ${2 ** (16 - bits)}`);
+  }
   if (bits !== 32 || kind === "complex" || samples > 1 || colours !== "grey") throw new InputError(`${holds}; ${ONE_RANGE}`);
   if (range === null) throw new InputError(`${holds} and does not state which are black and white; ${ONE_RANGE}`);
 }

@@ -64,9 +64,12 @@ async function pixelsOf(bytes: Uint8Array, { format, bits, cmyk, tiff }: Picture
   if (format === "bmp") return decodeBmp(bytes, limit); // a format that sharp does not know
   if (tiff) requireStatedRange(tiff);
   const sharp = await loadSharp();
-  const open = (options: SharpOptions = {}): SharpInstance => sharp(bytes, { failOn: "error", limitInputPixels: limit, ...options }).rotate();
+  const open = (options: SharpOptions = {}): SharpInstance =>
+    sharp(bytes, { failOn: "error", limitInputPixels: limit, ...options }).rotate();
   if (tiff?.bits === 32) return ranged(await raw(open({ ignoreIcc: true }).toColourspace("b-w"), "float"), tiff.range!);
-  if (cmyk && !(await open().metadata()).hasProfile) return inksMultiplied(await raw(open().removeAlpha().pipelineColourspace("cmyk").toColourspace("cmyk"), "uchar"));
+  if (cmyk && !(await open().metadata()).hasProfile) {
+    return inksMultiplied(await raw(open().removeAlpha().pipelineColourspace("cmyk").toColourspace("cmyk"), "uchar"));
+  }
   if (bits !== 16) return rgbaOf(open());
   const deep = await raw(open({ ignoreIcc: true }).removeAlpha().toColourspace("rgb16"), "ushort");
   const image = ranged(deep, tiff?.range ?? [0, 65_535]);
@@ -76,8 +79,9 @@ async function pixelsOf(bytes: Uint8Array, { format, bits, cmyk, tiff }: Picture
   const { hasProfile, space } = await open().metadata();
   if (!hasProfile) return { ...image, sampleHigh };
   // sharp converts 16 bits to another space than sRGB, and grey not at all: its 8 bits are given the profile.
-  const shallow = await open().keepIccProfile().removeAlpha().toColourspace(space === "grey16" ? "b-w" : "srgb").png({ compressionLevel: 0 }).toBuffer();
-  return { ...(await rgbaOf(sharp(shallow, { limitInputPixels: limit }))), sampleHigh };
+  const shallow = open().keepIccProfile().removeAlpha().toColourspace(space === "grey16" ? "b-w" : "srgb");
+  const file = await shallow.png({ compressionLevel: 0 }).toBuffer();
+  return { ...(await rgbaOf(sharp(file, { limitInputPixels: limit }))), sampleHigh };
 }
 
 async function rgbaOf(picture: SharpInstance): Promise<DecodedImage> {
@@ -112,7 +116,9 @@ function ranged({ samples, width, height, channels }: Samples, [low, high]: read
   for (let i = 0; i < width * height; i++) {
     for (let c = 0; c < 3; c++) {
       const sample = samples[channels * i + (colours === 3 ? c : 0)]!;
-      if (!(sample >= low && sample <= high)) throw new InputError(`its tags state a range of ${low} to ${high}, and it holds ${sample}; write it with the range that it has`);
+      if (!(sample >= low && sample <= high)) {
+        throw new InputError(`its tags state a range of ${low} to ${high}, and it holds ${sample}; write it with the range that it has`);
+      }
       data[4 * i + c] = (sample - low) * scale + half;
     }
   }
@@ -213,7 +219,8 @@ export async function* decodeImages<T>(
     const admitted = order.then(async () => room.take(RGBA_BYTES * (await read.then(claimedPixels, () => 0))));
     order = admitted;
     return admitted.then(async (release) => {
-      const outcome = await read.then((bytes) => decodeImageBytes(bytes, path)).then((image) => ({ item, image }), (error: Error) => ({ item, error }));
+      const image = read.then((bytes) => decodeImageBytes(bytes, path));
+      const outcome = await image.then((image) => ({ item, image }), (error: Error) => ({ item, error }));
       return { outcome, release };
     });
   };

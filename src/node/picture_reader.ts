@@ -49,7 +49,8 @@ async function pictureFacts(path: string): Promise<PictureFacts> {
   if (!found) throw new InputError("its header is damaged");
   const tiff = file && format === "tiff" ? tiffHeader(file) : null;
   const { width, height } = found.autoOrient;
-  return { width, height, format, mode: modeOf(found, tiff), bytes, ...(image?.sampleHigh !== undefined && { sampleHigh: image.sampleHigh }) };
+  const reach = image?.sampleHigh === undefined ? {} : { sampleHigh: image.sampleHigh };
+  return { width, height, format, mode: modeOf(found, tiff), bytes, ...reach };
 }
 
 /** Colours, depth where it is not 8 bits, the range that the file states, and transparency. */

@@ -325,6 +325,7 @@ describe("a TIFF's samples are read on the range that its type or its tags state
     ["10 bits", packed(10), 10, [], "it holds 10-bit unsigned integers; convert all images to 16-bit integers, each value times 64"],
     ["12 bits", packed(12), 12, [], "each value times 16"],
     ["14 bits", packed(14), 14, [], "each value times 4"],
+    ["12 bits, white first,", Uint16Array.from(STEPS), 16, [[262, 3, 0], [281, 3, 4095]], "it holds 16-bit unsigned integers of a stated range, white first; convert"],
     ["CIELAB", Buffer.alloc(WIDTH * HEIGHT), 8, [[262, 3, 8]], "its colours are not grey, RGB, CMYK, YCbCr or a palette; convert it to RGB"],
     ["a thumbnail", Buffer.alloc(WIDTH * HEIGHT), 8, [[254, 4, 1]], "it is a camera's raw file, or begins with a thumbnail; convert it to JPEG or PNG"],
   ])("%s without one are refused, with what to do", async (_what, samples, bits, tags, reason) => {

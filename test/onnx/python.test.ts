@@ -20,9 +20,9 @@ const folder = await temporaryFolder();
 const env = { ...process.env, PYTHONPATH: STAND_IN };
 
 const [WIDTH, HEIGHT] = [150, 91];
-const { data } = madeUpPicture(WIDTH, 4);
-const source = () => sharp(data, { raw: { width: WIDTH, height: WIDTH, channels: 4 } }).extract({ left: 0, top: 10, width: WIDTH, height: HEIGHT }).removeAlpha();
-const rgb = await source().raw().toBuffer();
+const { data } = madeUpPicture(WIDTH, 4); // a square
+const rgb = data.filter((_, i) => i % 4 !== 3).subarray(0, 3 * WIDTH * HEIGHT);
+const source = () => sharp(rgb, { raw: { width: WIDTH, height: HEIGHT, channels: 3 } });
 const deep = Uint16Array.from(rgb, (value, i) => 256 * value + ((37 * i) % 256));
 const raw16 = () => sharp(deep, { raw: { width: WIDTH, height: HEIGHT, channels: 3 } }).toColourspace("rgb16");
 const grey8 = Uint8Array.from({ length: WIDTH * HEIGHT }, (_, i) => rgb[3 * i]!);

@@ -1,5 +1,5 @@
 // A page's decoder beside Node's: docs/browser.md has the figures.
-import sharp from "sharp";
+import sharp, { type Sharp } from "sharp";
 import { build } from "vite";
 import { describe, expect, test } from "vitest";
 import type * as Images from "../../src/browser/images.ts";
@@ -16,7 +16,7 @@ const source = () => sharp(rgb, { raw: { width: WIDTH, height: HEIGHT, channels:
 const deep = sharp(Uint16Array.from(rgb, (value, i) => 256 * value + ((37 * i) % 256)), { raw: { width: WIDTH, height: HEIGHT, channels: 3 } }).toColourspace("rgb16");
 
 // Each kind with the largest difference of a sample, of 255.
-const KINDS: Readonly<Record<string, readonly [most: number, make: () => sharp.Sharp]>> = {
+const KINDS: Readonly<Record<string, readonly [most: number, make: () => Sharp]>> = {
   "png": [0, () => source().png()],
   "png, palette": [0, () => source().png({ palette: true })],
   "png, grey": [0, () => source().greyscale().toColourspace("b-w").png()],
