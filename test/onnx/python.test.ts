@@ -29,7 +29,7 @@ const grey8 = Uint8Array.from({ length: WIDTH * HEIGHT }, (_, i) => rgb[3 * i]!)
 const grey16 = Uint16Array.from(grey8, (value, i) => 256 * value + (i % 256));
 const raw16Grey = () => sharp(grey16, { raw: { width: WIDTH, height: HEIGHT, channels: 1 } }).toColourspace("grey16");
 const edge = Uint8Array.from({ length: WIDTH * HEIGHT }, (_, i) => (i % WIDTH < 40 ? 0 : 255));
-const clear = () => source().joinChannel(edge, { raw: { width: WIDTH, height: HEIGHT, channels: 1 } });
+const clear = () => source().joinChannel(Buffer.from(edge), { raw: { width: WIDTH, height: HEIGHT, channels: 1 } });
 const cmyk = await source().toColourspace("cmyk").raw().toBuffer();
 const corpus = (name: string) => () => readFile(new URL(`../fuzz/corpus/${name}`, import.meta.url));
 
