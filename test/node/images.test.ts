@@ -82,9 +82,8 @@ describe("decodeImage reads", () => {
     const shown = rgbOf(await decodeImage(file("p3.png")));
     expect(Math.max(...shown.map((v, i) => Math.abs(v - RGB[i]!)))).toBeLessThanOrEqual(2);
     await sharp(deep, { raw: { width: WIDTH, height: HEIGHT, channels: 3 } }).toColourspace("rgb16").withIccProfile("p3").png().toFile(file("deepP3.png"));
-    const stored = await sharp(file("deepP3.png"), { ignoreIcc: true }).toColourspace("rgb16").raw({ depth: "ushort" }).toBuffer();
-    expect(new Uint16Array(new Uint8Array(stored).buffer)).not.toEqual(deep);
-    expect(Math.max(...rgbOf(await decodeImage(file("deepP3.png"))).map((v, i) => Math.abs(v - RGB[i]!)))).toBeLessThanOrEqual(2);
+    const converted = rgbOf(await decodeImage(file("deepP3.png"))); // sharp has written the samples as they are, and calls them P3
+    expect(Math.max(...converted.map((v, i) => Math.abs(v - RGB[i]!)))).toBeGreaterThan(5);
   });
 
   test("the first picture of several", async () => {
@@ -349,10 +348,10 @@ describe("a TIFF's samples are read on the range that its type or its tags state
 
 describe("memory is bounded by what headers claim:", () => {
   test("pictures that are decoded at a time take turns, all of them", async () => {
-    const side = 8000; // 512 MB while it is decoded: as much as all may take
+    const side = 6000; // 288 MB while it is decoded: two would be more than all may take
     await sharp({ create: { width: side, height: side, channels: 3, background: "grey" } }).png().toFile(file("large.png"));
-    const sizes = await Promise.all([1, 2, 3].flatMap(() => [decodeImage(file("large.png")), decodeMask(file("large.png"))]).map((read) => read.then(({ width }) => width)));
-    expect(sizes).toEqual(Array(6).fill(side));
+    const sizes = await Promise.all([decodeImage(file("large.png")), decodeMask(file("large.png")), decodeImage(file("large.png"))].map((read) => read.then(({ width }) => width)));
+    expect(sizes).toEqual(Array(3).fill(side));
     expect(decoding.peak).toBe(8 * side * side);
     expect(decoding.inFlight).toBe(0);
   });
