@@ -160,7 +160,7 @@ function addGood(pictures: readonly Picture[]): void {
   good = [...good, ...pictures];
   const thumbs = byId("thumbs");
   for (const { name, file } of pictures.slice(0, Math.max(0, SHOWN_THUMBNAILS - thumbs.childElementCount))) {
-    const image = element("img", { src: URL.createObjectURL(file), alt: name, loading: "lazy" });
+    const image = element("img", { src: URL.createObjectURL(file), alt: name, loading: "lazy", decoding: "async" });
     image.onload = () => URL.revokeObjectURL(image.src);
     thumbs.append(element("li", {}, image));
   }

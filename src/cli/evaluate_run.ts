@@ -67,6 +67,7 @@ export function metricsReport({ classes, mean, intervals }: EvaluatedRun): Metri
 }
 
 const BATCH = 4;
+const BATCH_BYTES = 32e6; // of decoded images, which end a batch that is not full
 const CURVE_POINTS = 200;
 
 export interface EvaluateRunOptions extends Pick<EvaluationOptions, "method" | "resamples"> {
@@ -107,7 +108,8 @@ export async function evaluateRun(
       };
       for await (const read of readableImages(data.test, ({ path }) => join(root, path), strict, () => bar.update(++done))) {
         batch.push(read);
-        if (batch.length === BATCH) await flush();
+        const bytes = batch.reduce((sum, { image }) => sum + image.data.length, 0);
+        if (batch.length === BATCH || bytes >= BATCH_BYTES) await flush();
       }
       if (batch.length > 0) await flush();
       const { image, pixel, ...evaluated } = evaluation.result();

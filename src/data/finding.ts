@@ -1,6 +1,7 @@
 /** Something about a dataset that somebody should know. */
 export interface Finding {
   readonly kind:
+    | "narrow-range"
     | "unreadable"
     | "too-small"
     | "few-good"

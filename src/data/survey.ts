@@ -3,6 +3,7 @@ import { LEAST_SIDE, type Size } from "../tensor/placement.ts";
 import type { Dataset, DatasetClass, Item } from "./dataset.ts";
 import { about, finding, type Finding } from "./finding.ts";
 import { layoutFindings, leftOut } from "./layout_findings.ts";
+import { narrowRange } from "./sample_range.ts";
 import { byCodeUnits, images } from "./tree.ts";
 
 export type { Finding } from "./finding.ts";
@@ -15,6 +16,8 @@ export interface PictureFacts extends Size {
   readonly mode: string;
   /** Of its file. */
   readonly bytes: number;
+  /** The largest sample of a 16-bit file that states no range of its own; absent for others. */
+  readonly sampleHigh?: number;
 }
 
 /** What a mask marks. */
@@ -164,6 +167,7 @@ function classFindings({ name, train, test }: DatasetClass, facts: ReadonlyMap<s
     return Math.min(width, height) < LEAST_SIDE;
   };
   const modes = Object.entries(counted(items.flatMap(({ path }) => facts.get(path)?.mode ?? [])));
+  const narrow = narrowRange(items.flatMap(({ path }) => facts.get(path)?.sampleHigh ?? []));
   const defective = test.filter((item) => item.defective);
   const bare = defective.filter(({ masks }) => masks.length === 0);
   const none = bare.length === defective.length;
@@ -194,6 +198,7 @@ function classFindings({ name, train, test }: DatasetClass, facts: ReadonlyMap<s
       `${name}: images are ${modes.map(([mode, count]) => `${mode} (${count})`).join(", ")}`,
       "all are turned to colour; if good and defective ones differ in this, a model can tell them apart by it",
     ),
+    narrow && finding(true, "problem", "narrow-range", `${name}: ${narrow.message}`, narrow.advice),
     finding(
       bare.length > 0,
       none ? "remark" : "problem",

@@ -4,9 +4,9 @@ import { dirname, join, parse, resolve, sep } from "node:path";
 import { glob, isDynamicPattern } from "tinyglobby";
 import type { Unreadable } from "../data/dataset.ts";
 import { byCodeUnits, IMAGE_EXTENSIONS, isImage, isUndecodable, undecodableWords } from "../data/tree.ts";
+import { isPicture } from "../io/picture_header.ts";
 import { InputError } from "../runtime/errors.ts";
 import { isSpecialFile, reasonOf } from "./files.ts";
-import { isForSharp } from "./images.ts";
 import { identityOfFile, isOutput, listFolder, NOT_UTF8, specialReason } from "./folder_listing.ts";
 
 /** Images that a user named. */
@@ -155,7 +155,7 @@ export async function readList(word: string): Promise<string[]> {
       parts.push(part);
       bytes += part.length;
       if (bytes > MOST_LIST_BYTES) throw new InputError(`it has more than ${MOST_LIST_BYTES} bytes, which no list of images has`);
-      if (isForSharp(parts[0]!)) throw new InputError("it is an image, where a list of their names is needed; name the image's file instead");
+      if (isPicture(parts[0]!)) throw new InputError("it is an image, where a list of their names is needed; name the image's file instead");
     }
   } catch (error) {
     throw new InputError(`cannot read the list on ${name}: ${reasonOf(error)}`, { cause: error });
