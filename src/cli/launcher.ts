@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { printable } from "../io/printable.ts";
 import { MESSAGES_FD_VARIABLE } from "./messages.ts";
 
 // Dawn and the Vulkan loader write warnings of their own, stack traces among them, straight to standard error, where
@@ -19,7 +20,7 @@ const child = spawn(process.execPath, [...process.execArgv, program, ...process.
   env: { UV_THREADPOOL_SIZE: String(DECODERS), ...process.env, [MESSAGES_FD_VARIABLE]: String(MESSAGES_FD) },
 });
 createInterface({ input: child.stderr! }).on("line", (line) => {
-  if (!NOISE.test(line)) process.stderr.write(`${line}\n`);
+  if (!NOISE.test(line)) process.stderr.write(`${printable(line)}\n`);
 });
 // A terminal sends its signals to the child as well; others come here alone.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => child.kill(signal));

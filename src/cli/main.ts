@@ -2,7 +2,8 @@ import { Command, CommanderError, type Option } from "commander";
 import { BigridError } from "../runtime/errors.ts";
 import { VERSION } from "../runtime/version.ts";
 import { messages } from "./messages.ts";
-import { say } from "./output.ts";
+import { printable } from "../io/printable.ts";
+import { say, sayLines } from "./output.ts";
 
 // In help's order. What a command needs is only loaded where it is asked for.
 const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
@@ -20,6 +21,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
 const FAILED = 1;
 const WRONG_USAGE = 2;
 
+const SUGGESTION = /\n(?=\(Did you mean [^\n]*\)$)/; // a line of commander's own
+
 const program = new Command("bigrid")
   .description("Visual anomaly detection on any GPU: learn from good images, find defects in new ones.")
   .version(VERSION)
@@ -29,7 +32,10 @@ const program = new Command("bigrid")
     if (program.opts()["autotune"]) process.env["BIGRID_AUTOTUNE"] = "1"; // what openDevice looks at
   })
   .exitOverride()
-  .configureOutput({ writeErr: (text) => messages.write(text) })
+  .configureOutput({
+    writeErr: (text) => messages.write(text),
+    outputError: (text, write) => write(`${text.trimEnd().split(SUGGESTION).map(printable).join("\n")}\n`), // it repeats what was typed
+  })
   .showHelpAfterError("(--help says more)")
   .addHelpText("after", `
 From photographs of good parts to defects found in new ones:
@@ -61,7 +67,7 @@ async function main(): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USAGE; // commander has said what is wrong
     const { message, stack } = error as Error;
     const unexpected = error instanceof BigridError ? "" : "unexpected error: ";
-    if (program.opts()["debug"]) messages.write(`${stack ?? message}\n`);
+    if (program.opts()["debug"]) sayLines((stack ?? message).replace(message, () => printable(message)));
     else say(`bigrid: ${unexpected}${message}`);
     return FAILED;
   }

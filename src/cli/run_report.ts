@@ -1,8 +1,8 @@
-import { join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import type { Item } from "../data/dataset.ts";
 import { heatLayer, logLevels, maskContour } from "../io/heat.ts";
 import type { DecodedImage } from "../io/image.ts";
-import { calibratedScore, steepnessOf, type GoodScores } from "../models/calibration.ts";
+import { calibratedScore, classScoresOf, steepnessOf, type GoodScores } from "../models/calibration.ts";
 import type { Detector, Inspection } from "../models/detector.ts";
 import { sha256Of } from "../node/checkpoint.ts";
 import { decodeImage, decodeMasks, encodeJpeg, encodePng } from "../node/images.ts";
@@ -46,7 +46,7 @@ const SHOWN_THRESHOLD = 0.5;
 export async function runReport(run: RunReport): Promise<string> {
   const { title, detector, modelPath, root, format, evaluated, region, losses, configuration = [], imageSeconds, trainingSeconds } = run;
   const { calibration } = detector.config;
-  const goodScores = (className: string): GoodScores => calibration.classes[className] ?? calibration;
+  const goodScores = (className: string): GoodScores => classScoresOf(calibration, className);
   const [low, high] = calibration.heat;
   const mapRange: readonly [number, number] = [low / 8, 2 * high]; // wider than what is painted: the threshold may lie anywhere
   const shown = (className: string, { item, score }: Judged) => ({
@@ -67,7 +67,7 @@ export async function runReport(run: RunReport): Promise<string> {
     title,
     created: new Date().toISOString(),
     adapter: detector.device.adapter.description,
-    configuration: [...(await modelConfiguration(detector, modelPath)), ["Dataset", `${resolve(root)}, read as ${format}`], ...configuration],
+    configuration: [...(await modelConfiguration(detector, modelPath)), ["Dataset", `${basename(resolve(root))}, read as ${format}`], ...configuration],
     classes: evaluated.classes.map(({ data, judged, metrics, intervals, gap, method, pixels, errors }) => {
       const good = goodScores(data.name);
       const defective = judged.filter(({ item }) => item.defective).length;
@@ -131,7 +131,7 @@ async function modelConfiguration({ config }: Detector, modelPath: string): Prom
   const { backbone, inputSize, fit, grad, calibration } = config;
   return [
     ["bigrid", VERSION],
-    ["Model", modelPath],
+    ["Model", join(basename(dirname(resolve(modelPath))), basename(modelPath))], // not where on this machine: the page is handed on
     ["Model's SHA-256", await sha256Of(modelPath)],
     ["Backbone", backbone.name],
     ...(backbone.weights === null ? [] : [["Backbone's SHA-256", backbone.weights] as const]),

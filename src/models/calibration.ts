@@ -60,6 +60,10 @@ export function calibrationOf(images: readonly HeldOut[], falseReject: number): 
   return { falseReject, ...highest, pixelThreshold, classes, heat: [typicalPeak, HEAT_RANGE * typicalPeak] };
 }
 
+/** What scores of a class's images mean; of all classes where it was not trained on. */
+export const classScoresOf = (calibration: Calibration, className: string): GoodScores =>
+  Object.hasOwn(calibration.classes, className) ? calibration.classes[className]! : calibration;
+
 /**
  * A score between 0 and 1: 0.5 at the threshold, 0.1 where good images typically are; logistic in the score's logarithm.
  * @param good those of the image's class, or the calibration itself

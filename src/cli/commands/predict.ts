@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { text } from "node:stream/consumers";
 import type { Command } from "commander";
+import { namesShown, nameShown } from "../../io/printable.ts";
 import { thresholdsAt, type Calibration, type GoodScores } from "../../models/calibration.ts";
 import type { Detector } from "../../models/detector.ts";
 import { listFolder } from "../../node/dataset.ts";
@@ -100,6 +101,6 @@ const sha256 = (contents: Uint8Array | string): string => createHash("sha256").u
 function goodScoresOf(calibration: Calibration, className: string | undefined): GoodScores {
   if (className === undefined) return calibration;
   const { classes } = calibration;
-  if (!Object.hasOwn(classes, className)) throw new InputError(`the model knows no class ${className}, only ${Object.keys(classes).join(", ")}`);
+  if (!Object.hasOwn(classes, className)) throw new InputError(`the model knows no class ${nameShown(className)}, only ${namesShown(Object.keys(classes))}`);
   return classes[className]!;
 }

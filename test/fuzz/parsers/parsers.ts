@@ -24,7 +24,7 @@ import { outputsOf, PictureNames, type Outputs } from "../../../src/cli/predict/
 import { mergedResults, openShards, PredictionRecord } from "../../../src/cli/predict/record.ts";
 import { rectangleOf } from "../../../src/cli/region.ts";
 import { cocoOf, csvLine, jsonOf } from "../../../src/cli/predict/results.ts";
-import { printable } from "../../../src/cli/output.ts";
+import { printable } from "../../../src/io/printable.ts";
 import { lossCurvesOf } from "../../../src/cli/train_run.ts";
 import { downloadFrom } from "./hub.ts";
 
