@@ -5,7 +5,7 @@ import { repositoryOf, type EfficientNetName } from "../../src/models/efficientn
 import { InputError } from "../../src/runtime/errors.ts";
 
 /**
- * A network's public weights from the hub. Where it may send the page for them, the page's content security policy says.
+ * A network's public weights from the hub. It may send the page on for them: their hash is checked.
  * @param onProgress bytes there so far, and in all
  * @throws InputError if the hub cannot be reached, is silent, or sends something else than it states
  */

@@ -14,7 +14,7 @@ const THUMBNAIL_SIDE = 320; // pixels, of the longer side
 // Shown of a class: to learn from, good to test, of each defect, of so many defects.
 const SAMPLES = { train: 4, good: 2, each: 2, kinds: 12 };
 
-const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'none'";
 
 /**
  * What `inspect` found as one HTML page, complete in itself: the tables, what looks wrong, and samples of each class with

@@ -139,6 +139,7 @@ function contentPolicy(scripts: readonly string[]): string {
     "img-src data:",
     "style-src 'unsafe-inline'",
     `script-src ${hashes.join(" ")}`,
+    "object-src 'none'",
     "base-uri 'none'",
     "form-action 'none'",
   ].join("; ");
