@@ -1,5 +1,5 @@
 // Whatever repeats what was typed, or what a file holds: nothing of it does anything to a terminal.
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { encodePng } from "../../src/node/images.ts";
@@ -50,6 +50,12 @@ test("classes of such names, and of very long ones, are listed, and JSON is the 
   expect(told.stdout).toContain("__proto__");
   expect(told.stdout).not.toContain(long);
   expectHarmless(told);
+  await bigrid(["inspect", set, "--out", join(folder, "page.html")]);
+  const page = await readFile(join(folder, "page.html"), "utf8");
+  expect(page).toContain("<title>set</title>");
+  expect(page).toContain(SHOWN.replaceAll("'", "&#39;"));
+  expect(page).not.toContain(folder);
+  expect(page.replaceAll("\n", "")).not.toMatch(UNSEEN);
   const json = await bigrid(["inspect", set, "--json"]);
   expectHarmless(json);
   expect((JSON.parse(json.stdout) as { classes: { name: string }[] }).classes.map(({ name }) => name).sort()).toEqual([HOSTILE, long, "__proto__"].sort());
