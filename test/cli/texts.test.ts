@@ -23,7 +23,6 @@ test.each([
   ["an unknown command", [HOSTILE], 2],
   ["a value that is none", ["predict", "run", "a", "--batch", HOSTILE], 2],
   ["a choice that is none", ["info", "--backbone", HOSTILE], 2],
-  ["an argument too many", ["info", HOSTILE], 2],
   ["a path that is not there", ["inspect", join(folder, HOSTILE)], 1],
   ["the stack of an error", ["--debug", "inspect", join(folder, HOSTILE)], 1],
 ] as const)("%s is repeated with what cannot be seen written out", async (_, words, code) => {
@@ -48,7 +47,7 @@ test("classes of such names, and of very long ones, are listed, and JSON is the 
   const told = await bigrid(["inspect", set]);
   expect(told.code).toBe(0);
   expect(told.stdout).toContain("__proto__");
-  expect(told.stdout).not.toContain(long);
+  expect(told.stdout).toMatch(/^long long .*\.\.\..* long +2 +0 +0 +0$/m); // its row of the table; findings name whole paths
   expectHarmless(told);
   await bigrid(["inspect", set, "--out", join(folder, "page.html")]);
   const page = await readFile(join(folder, "page.html"), "utf8");
