@@ -5,6 +5,7 @@ import { availableParallelism } from "node:os";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { ENDING, exitCodeOf } from "./exit_codes.ts";
+import { printable } from "../io/printable.ts";
 import { MESSAGES_FD_VARIABLE } from "./messages.ts";
 
 // Dawn and the Vulkan loader write warnings of their own, stack traces among them, straight to standard error, where
@@ -32,7 +33,7 @@ const child = spawn(process.execPath, [...process.execArgv, program, ...words], 
 });
 process.stderr.on("error", () => undefined); // nobody reads messages: the work goes on
 createInterface({ input: child.stderr! }).on("line", (line) => {
-  if (!NOISE.test(line)) process.stderr.write(`${line}\n`);
+  if (!NOISE.test(line)) process.stderr.write(`${printable(line)}\n`);
 });
 // A terminal sends its signals to the child as well; others come here alone.
 for (const signal of ENDING) process.on(signal, () => child.kill(signal));

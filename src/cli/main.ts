@@ -1,11 +1,12 @@
 import { Command, CommanderError, type Option } from "commander";
 import { reasonOf } from "../node/files.ts";
 import { BigridError, InputError } from "../runtime/errors.ts";
+import { printable } from "../io/printable.ts";
 import { VERSION } from "../runtime/version.ts";
 import { codeOfSignal, FAILED, WRONG_USAGE } from "./exit_codes.ts";
 import { messages } from "./messages.ts";
-import { say } from "./output.ts";
 import { isOutputClosed, outputFailure, write } from "./standard_output.ts";
+import { say, sayLines } from "./output.ts";
 
 // In help's order. What a command needs is only loaded where it is asked for.
 const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
@@ -20,6 +21,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   info: async () => (await import("./commands/info.ts")).addInfo,
 };
 
+const SUGGESTION = /\n(?=\(Did you mean [^\n]*\)$)/; // a line of commander's own
+
 const program = new Command("bigrid")
   .description("Visual anomaly detection on any GPU: learn from good images, find defects in new ones.")
   .version(VERSION)
@@ -30,7 +33,11 @@ const program = new Command("bigrid")
     if (program.opts()["autotune"]) process.env["BIGRID_AUTOTUNE"] = "1"; // what openDevice looks at
   })
   .exitOverride()
-  .configureOutput({ writeOut: (text) => void write(text), writeErr: (text) => messages.write(text) })
+  .configureOutput({
+    writeOut: (text) => void write(text),
+    writeErr: (text) => messages.write(text),
+    outputError: (text, write) => write(`${text.trimEnd().split(SUGGESTION).map(printable).join("\n")}\n`), // it repeats what was typed
+  })
   .showHelpAfterError("(--help says more)")
   .addHelpText("after", `
 From photographs of good parts to defects found in new ones:
@@ -62,7 +69,7 @@ async function main(): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USAGE; // commander has said what is wrong
     const { message, stack } = error as Error;
     const unexpected = error instanceof BigridError ? "" : "unexpected error: ";
-    if (program.opts()["debug"]) messages.write(`${stack ?? message}\n`);
+    if (program.opts()["debug"]) sayLines((stack ?? message).replace(message, () => printable(message)));
     else say(`bigrid: ${unexpected}${message}`);
     return FAILED;
   }

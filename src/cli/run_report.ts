@@ -1,4 +1,4 @@
-import { join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import type { Item } from "../data/dataset.ts";
 import { heatLayer, logLevels, maskContour } from "../io/heat.ts";
 import type { DecodedImage } from "../io/image.ts";
@@ -68,7 +68,7 @@ export async function runReport(run: RunReport): Promise<string> {
     title,
     created: new Date().toISOString(),
     adapter: detector.device.adapter.description,
-    configuration: [...modelConfiguration(run), ["Dataset", `${resolve(root)}, read as ${format}`], ...configuration],
+    configuration: [...modelConfiguration(run), ["Dataset", `${basename(resolve(root))}, read as ${format}`], ...configuration],
     classes: evaluated.classes.map(({ data, judged, metrics, intervals, gap, method, pixels, errors }) => {
       const good = goodScores(data.name);
       const defective = judged.filter(({ item }) => item.defective).length;
@@ -132,7 +132,7 @@ function modelConfiguration({ detector: { config }, modelPath, modelSha256 }: Ru
   const { backbone, inputSize, fit, grad, calibration } = config;
   return [
     ["bigrid", VERSION],
-    ["Model", modelPath],
+    ["Model", join(basename(dirname(resolve(modelPath))), basename(modelPath))], // not where on this machine: the page is handed on
     ["Model's SHA-256", modelSha256],
     ["Backbone", backbone.name],
     ...(backbone.weights === null ? [] : [["Backbone's SHA-256", backbone.weights] as const]),

@@ -555,6 +555,19 @@ describe.skipIf(executablePath === undefined)(suite, () => {
     await page.close();
   });
 
+  test("shows what could not be seen in a name, and leaves other names as they are", async () => {
+    const name = "gpj\u202e.\u200b\x1b 👩‍🔬 עברית __proto__";
+    const shown = "gpj\\u202e.\\u200b\\u001b 👩‍🔬 עברית __proto__";
+    await visit(reportData({ title: name, configuration: [["__proto__", name]] }, name), async (page) => {
+      expect(await page.title()).toBe(shown);
+      expect(await page.locator("h1").innerText()).toBe(shown);
+      expect(await page.locator("#configuration").innerText()).toContain(shown);
+      expect(await page.locator("#class-table").innerText()).toContain(shown);
+      const everything = await page.evaluate(() => document.body.innerText + [...document.querySelectorAll("[title], [aria-label]")].map((e) => e.getAttribute("title") ?? e.getAttribute("aria-label")).join());
+      expect(everything).not.toMatch(/[\u202e\u200b\x1b]/);
+    });
+  });
+
   test("shows the layers of a sample in register", async () => {
     const raw = { width: 48, height: 32, channels: 4 as const };
     const url = async (rgba: Uint8Array) => `data:image/png;base64,${(await sharp(rgba, { raw }).png().toBuffer()).toString("base64")}`;

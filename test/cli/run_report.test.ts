@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import sharp from "sharp";
 import { expect, test } from "vitest";
 import type { EvaluatedRun } from "../../src/cli/evaluate_run.ts";
@@ -104,7 +104,7 @@ test("a report names its model by hash, and what it was read from", async () => 
   const { configuration, seconds } = await reportOf("stretch");
   const said = new Map(configuration);
   expect(said.get("Model's SHA-256")).toBe(createHash("sha256").update("a model").digest("hex"));
-  expect(said.get("Dataset")).toBe(`${folder}, read as folder`);
+  expect(said.get("Dataset")).toBe(`${basename(folder)}, read as folder`);
   expect(said.get("Input")).toBe("64 x 64 pixels, stretch");
   expect(seconds).toEqual({ training: null, evaluation: 1, images: null });
 });

@@ -79,7 +79,7 @@ export function addEval(program: Command): void {
           format: dataset.layout.format,
           evaluated,
           region,
-          configuration: region ? [["What counts", regionWords({ roi, ignore }).trim()]] : [],
+          configuration: region ? [["What counts", regionWords({ roi: roi && basename(roi), ignore: ignore && basename(ignore) }).trim()]] : [],
           losses: lossCurvesOf(await new TrainingFiles(dirname(model)).logged()),
           imageSeconds: null,
           trainingSeconds: null,

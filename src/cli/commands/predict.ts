@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Command } from "commander";
 import { isUndecodable, undecodableWords } from "../../data/tree.ts";
+import { namesShown, nameShown } from "../../io/printable.ts";
 import { thresholdsAt, type Calibration, type GoodScores } from "../../models/calibration.ts";
 import type { Detector } from "../../models/detector.ts";
 import { sha256Of } from "../../node/checkpoint.ts";
@@ -103,6 +104,6 @@ async function settingsOf(
 function goodScoresOf(calibration: Calibration, className: string | undefined): GoodScores {
   if (className === undefined) return calibration;
   const { classes } = calibration;
-  if (!Object.hasOwn(classes, className)) throw new InputError(`the model knows no class ${className}, only ${Object.keys(classes).join(", ")}`);
+  if (!Object.hasOwn(classes, className)) throw new InputError(`the model knows no class ${nameShown(className)}, only ${namesShown(Object.keys(classes))}`);
   return classes[className]!;
 }

@@ -24,9 +24,10 @@ import { outputsOf, PictureNames, type Outputs } from "../../../src/cli/predict/
 import { mergedResults, openShards, PredictionRecord } from "../../../src/cli/predict/record.ts";
 import { rectangleOf } from "../../../src/cli/region.ts";
 import { cocoOf, csvLine, jsonOf } from "../../../src/cli/predict/results.ts";
-import { printable } from "../../../src/cli/output.ts";
+import { printable } from "../../../src/io/printable.ts";
 import { lossCurvesOf } from "../../../src/cli/train_run.ts";
 import { readLayout } from "./layouts.ts";
+import { downloadFrom } from "./hub.ts";
 
 /** Something that reads what others wrote. */
 export interface Parser {
@@ -198,6 +199,7 @@ export const parsers: readonly Parser[] = [
       for (const image of images) holds(!printable(image).match(/[\p{Cc}\u2028\u2029]/u), "a name that moves the cursor");
     },
   },
+  { name: "hub", parse: (input) => downloadFrom(input, folder) },
   {
     name: "numbers",
     parse(input) {
