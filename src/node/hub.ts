@@ -9,6 +9,7 @@ import { repositoryOf, type EfficientNetName } from "../models/efficientnet/arch
 import { InputError } from "../runtime/errors.ts";
 import { sha256Of } from "./checkpoint.ts";
 import { reasonOf, writeFileAtomic } from "./files.ts";
+import { lockFile } from "./lock.ts";
 
 const FILE = "model.safetensors";
 const REVISION = "main";
@@ -53,6 +54,7 @@ export async function downloadWeights(name: EfficientNetName, onProgress: (done:
   const blob = join(folder, "blobs", sha256);
   const snapshot = join(folder, "snapshots", info.lastCommit.id, FILE);
   await ensureFolders(blob, snapshot);
+  await using _lock = await lockFile(blob);
   if (!(await hasSize(blob, size))) {
     const address = `${url ?? HUB_URL}/${repository}/resolve/${info.lastCommit.id}/${FILE}`;
     await fetchResumed(address, `${blob}.incomplete`, size, onProgress);

@@ -13,7 +13,7 @@ import { percentOf, say } from "../output.ts";
 import { addPredictFlags, requireConsistent, type PredictFlags } from "../predict/flags.ts";
 import type { JudgeOptions } from "../predict/judge.ts";
 import { KeptDetector } from "../predict/kept_detector.ts";
-import { ensureWritable, outputsOf, type Outputs } from "../predict/outputs.ts";
+import { claim, outputsOf, type Outputs } from "../predict/outputs.ts";
 import type { Settings } from "../predict/record.ts";
 import { judgeList, watchFolder } from "../predict/runs.ts";
 import { Region, remarkOnRegion } from "../region.ts";
@@ -30,7 +30,7 @@ export function addPredict(program: Command): void {
     const outputs = outputsOf(flags, flags.shard ?? null);
     requireConsistent(words, flags, outputs.journal !== null);
     const model = await modelPath(run);
-    await ensureWritable(outputs);
+    await using _claim = await claim(outputs, flags.shard);
     const images = flags.watch === undefined ? await imagesOf(words, flags, outputs) : null;
     if (flags.watch !== undefined) await listFolder(flags.watch);
     const region = await Region.read(flags);
