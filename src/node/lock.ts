@@ -211,9 +211,9 @@ class HeldLock implements Lock {
 
   /** What can still be done when the process ends: a lock that it leaves would be free, but in the way. */
   static readonly #releaseAll = (): void => {
-    for (const { #path: path, id } of HeldLock.#held.values()) {
+    for (const lock of HeldLock.#held.values()) {
       try {
-        if (holderIn(readFileSync(path, "utf8"))?.id === id) rmSync(path);
+        if (holderIn(readFileSync(lock.#path, "utf8"))?.id === lock.id) rmSync(lock.#path);
       } catch {
         // it is gone, or stays
       }
