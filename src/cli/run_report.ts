@@ -77,7 +77,12 @@ export async function runReport(run: RunReport): Promise<string> {
     title,
     created: new Date().toISOString(),
     adapter: detector.device.adapter.description,
-    configuration: [...(await modelConfiguration(detector, modelPath)), ["Dataset", `${resolve(root)}, read as ${format}`], ...configuration, ...missing.map((reason) => ["Not in the gallery", reason] as const)],
+    configuration: [
+      ...(await modelConfiguration(detector, modelPath)),
+      ["Dataset", `${resolve(root)}, read as ${format}`],
+      ...configuration,
+      ...missing.map((reason) => ["Not in the gallery", reason] as const),
+    ],
     classes: evaluated.classes.map(({ data, judged, metrics, intervals, gap, method, pixels, errors }) => {
       const good = goodScores(data.name);
       const defective = judged.filter(({ item }) => item.defective).length;

@@ -8,7 +8,7 @@ import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
 import { claimOutputs } from "./claim.ts";
 import { openCheckpoint } from "./checkpoint.ts";
-import { readBytes, reasonOf, replaceFiles, writeFileAtomic } from "./files.ts";
+import { readBytes, reasonOf, replaceFiles, writeFileAtomic, type Contents } from "./files.ts";
 import type { Lock } from "./lock.ts";
 
 const MODEL_FILE = "model.safetensors";
@@ -28,9 +28,10 @@ export async function saveDetector(
   others: readonly (readonly [name: string, contents: string])[] = [],
 ): Promise<string> {
   const path = join(run, MODEL_FILE);
-  const weights = join(run, WEIGHTS_PATH_FILE);
-  const ofWeights = weightsPath !== null ? ([[weights, `${resolve(weightsPath)}\n`]] as const) : detector.config.backbone.weights === null ? ([[weights, null]] as const) : [];
-  await replaceFiles([...others.map(([name, contents]) => [join(run, name), contents] as const), ...ofWeights, [path, await encodeDetector(detector)]]);
+  const files: (readonly [string, Contents | null])[] = others.map(([name, contents]) => [join(run, name), contents]);
+  if (weightsPath !== null) files.push([join(run, WEIGHTS_PATH_FILE), `${resolve(weightsPath)}\n`]);
+  else if (detector.config.backbone.weights === null) files.push([join(run, WEIGHTS_PATH_FILE), null]); // it needs none: one is of a model before
+  await replaceFiles([...files, [path, await encodeDetector(detector)]]);
   return path;
 }
 

@@ -1,5 +1,5 @@
-import { constants, createReadStream, type Stats } from "node:fs";
-import { access, mkdir, mkdtemp, open, readFile, rename, rm, rmdir, stat, type FileHandle } from "node:fs/promises";
+import { createReadStream, type Stats } from "node:fs";
+import { mkdir, mkdtemp, open, readFile, rename, rm, rmdir, stat, type FileHandle } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { InputError } from "../runtime/errors.ts";
@@ -102,12 +102,13 @@ export const writeFileAtomic = (path: string, contents: Contents): Promise<void>
  * @throws InputError as `writeFileAtomic`
  */
 export async function replaceFiles(files: readonly (readonly [path: string, contents: Contents | null])[]): Promise<void> {
-  const written: { readonly path: string; readonly finish: () => Promise<void>; readonly part: string | null }[] = [];
+  const written: (Prepared & { readonly path: string })[] = [];
   let current = "";
   try {
     for (const [path, contents] of files) {
       current = path;
-      written.push({ path, ...(contents === null ? { part: null, finish: () => rm(path, { force: true }) } : await prepare(path, contents)) });
+      const removal: Prepared = { part: null, finish: () => rm(path, { force: true }) };
+      written.push({ path, ...(contents === null ? removal : await prepare(path, contents)) });
     }
     await requirePermission();
     for (const { path, finish } of written) {
@@ -122,8 +123,14 @@ export async function replaceFiles(files: readonly (readonly [path: string, cont
   }
 }
 
-/** Writes a file's contents to where they can be put in its place. */
-async function prepare(path: string, contents: Contents): Promise<{ readonly finish: () => Promise<void>; readonly part: string | null }> {
+/** A file's new contents, complete, and what puts them in its place. */
+interface Prepared {
+  /** Where they lie; null where they lie nowhere yet. */
+  readonly part: string | null;
+  readonly finish: () => Promise<void>;
+}
+
+async function prepare(path: string, contents: Contents): Promise<Prepared> {
   const target = await targetOf(path);
   if (target.kind !== "file") {
     const finish = async (): Promise<void> => {
@@ -231,9 +238,10 @@ export async function ensureWritableFile(path: string): Promise<void> {
   if (target.found?.isDirectory()) throw new InputError(`cannot write ${path}: it is a folder; name a file in it`);
   await ensureWritableFolder(dirname(target.path)).catch(async (error: unknown) => {
     if (!target.found) throw error;
-    await access(target.path, constants.W_OK).catch(() => {
+    const file = await open(target.path, "r+").catch(() => {
       throw error;
     });
+    await file.close();
   });
 }
 

@@ -82,18 +82,22 @@ export async function lockFile(path: string): Promise<Lock> {
 export async function lockFolder(path: string, part = ""): Promise<Lock> {
   const target = await targetOf(path);
   const folder = target.kind === "file" ? target.path : path;
-  return acquire(join(folder, `.bigrid${part && `-${part}`}.lock`), path, (writer) => removePartsOf(writer, folder, true)).catch((error: unknown) => {
+  const lock = join(folder, `.bigrid${part && `-${part}`}.lock`);
+  return acquire(lock, path, (writer) => removePartsOf(writer, folder, true)).catch((error: unknown) => {
     throw asInputError(error, path);
   });
 }
 
+const OPENED = constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0); // not what a planted link leads to
+
 /** @param sweep removes what a dead holder left unfinished */
 async function acquire(path: string, output: string, sweep: (writer: string) => Promise<void>): Promise<Lock> {
   for (const began = performance.now(); ; ) {
-    const file = await open(path, constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0), 0o600).catch(async (error: unknown) => {
+    const file = await open(path, OPENED, 0o600).catch(async (error: unknown) => {
       const found = await stat(path).catch(() => null);
       if (!found || !isForbidden(error)) throw error;
-      throw new InputError(`cannot tell whether ${output} is being written: ${path} is the lock of user ${found.uid}; if no bigrid of theirs runs, remove it`);
+      const remedy = "if no bigrid of theirs is running, remove it";
+      throw new InputError(`cannot tell whether ${output} is being written: ${path} is the lock of user ${found.uid}; ${remedy}`);
     });
     try {
       const kept = await keep(file);
@@ -182,8 +186,10 @@ class HeldLock implements Lock {
   async require(): Promise<void> {
     const now = (await recordAt(this.#path)) ?? (await recordAt(this.#path)); // once more: it may have been read while a beat was written
     if (now?.id === this.id && (await leadsTo(this.#path, this.#file))) return;
-    if (!now) throw new InputError(`${this.#path} was removed or changed, by which this process kept ${this.#output} to itself: it writes no more`);
-    throw new InputError(`${this.#output} was taken over by ${named(now)} while this process was suspended or out of reach: it writes no more`);
+    const lost = now
+      ? `another bigrid took ${this.#output} over (${named(now)}) while this one was suspended or out of reach`
+      : `${this.#path}, the lock of ${this.#output}, was removed or changed`;
+    throw new InputError(`${lost}: nothing more is written; end the other one, and run this again`);
   }
 
   begin(): void {
@@ -292,8 +298,10 @@ function holderIn(text: string): Holder | null {
 
 const named = ({ pid, host, since }: Holder): string => `process ${pid} on ${host}, since ${since}`;
 
-const isTaken = (output: string, holder: Holder | null): InputError =>
-  new InputError(`another bigrid is writing ${output}${holder ? ` (${named(holder)})` : ""}: wait for its end, or end it, or name another output`);
+function isTaken(output: string, holder: Holder | null): InputError {
+  const who = holder ? ` (${named(holder)})` : "";
+  return new InputError(`another bigrid is writing ${output}${who}: wait for its end, or end it, or name another output`);
+}
 
 const asInputError = (error: unknown, output: string): InputError =>
   error instanceof InputError ? error : new InputError(`cannot lock ${output}: ${writeReasonOf(error)}`, { cause: error });

@@ -55,7 +55,8 @@ function descriptorAt(path: string): Target | null {
   if (fd < 0) return null;
   if (/^\d/.test(owner) && Number(owner) !== process.pid) return { kind: "special", path };
   const isLaunched = process.env["BIGRID_MESSAGES_FD"] !== undefined; // as cli/launcher.ts says
-  return fd > 1 && isLaunched && process.platform === "linux" ? { kind: "special", path: `/proc/${process.ppid}/fd/${fd}` } : { kind: "descriptor", fd };
+  if (fd > 1 && isLaunched && process.platform === "linux") return { kind: "special", path: `/proc/${process.ppid}/fd/${fd}` };
+  return { kind: "descriptor", fd };
 }
 
 /** Whether a path leads to something that is written through: a device, a FIFO or a descriptor. */
@@ -66,7 +67,8 @@ export async function isWrittenThrough(path: string): Promise<boolean> {
 
 /** Opens what is written through. */
 export async function openSink(target: Exclude<Target, { kind: "file" }>): Promise<Sink> {
-  return target.kind === "special" ? open(target.path, "a") : { write: (bytes, offset) => writeSome(target.fd, bytes, offset), close: () => Promise.resolve() };
+  if (target.kind === "special") return open(target.path, "a");
+  return { write: (bytes, offset) => writeSome(target.fd, bytes, offset), close: () => Promise.resolve() };
 }
 
 /** Writes all bytes. */

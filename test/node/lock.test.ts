@@ -140,7 +140,7 @@ describe("a lock", () => {
     const [name] = await hidden(at("lost"));
     const record = JSON.parse(await readFile(at("lost", name!), "utf8")) as object;
     await writeFile(at("lost", name!), JSON.stringify({ ...record, id: "another", pid: 7, host: "elsewhere" }));
-    const lost = /a was taken over by process 7 on elsewhere, since \S+ while this process was suspended or out of reach: it writes no more$/;
+    const lost = /^another bigrid took \S+a over \(process 7 on elsewhere, since \S+\) while this one was suspended or out of reach: nothing more is written; /;
     expect(await refusal(writeFileAtomic(at("lost", "b"), "text"))).toMatch(lost);
     expect(await refusal(lines.append("line\n"))).toMatch(lost);
     await rm(at("lost", name!));

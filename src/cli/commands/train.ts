@@ -46,7 +46,7 @@ export function addTrain(program: Command): void {
       const options = await trainingOptionsOf(flags);
       const trainingOptions = async () => ({ ...options, anomalies: anomalies === undefined ? null : await anomaliesOf(anomalies, strict) });
       const before = await pathOfModel(out).catch(() => null);
-      if (before !== null) say(`${before} is there already; the new model and its log replace it and its log when it is trained (Ctrl-C keeps them)`);
+      if (before !== null) say(`${before} is there already; the new model and its log replace it when training is done (Ctrl-C keeps it)`);
       const images = dataset.classes.reduce((sum, { train }) => sum + train.length, 0);
       const open = async (): Promise<Device> => {
         const device = await openDevice();

@@ -68,7 +68,8 @@ export async function* judge<T extends Item>(
     }
     if (before) yield await before;
   } finally {
-    await Promise.allSettled([prepared, before, last]); // Dawn crashes where a process ends while it compiles, and a file may be half written
+    // Dawn crashes where a process ends while it compiles, and a file may be half written.
+    await Promise.allSettled([prepared, before, last]);
   }
 }
 

@@ -72,8 +72,8 @@ export class PictureNames {
   next(image: string): string {
     const path = relative(this.#root, image).split(sep).filter((part) => part !== "..").join("/");
     const own = extname(path).toLowerCase() === ".png" ? path.slice(0, -4) : path;
-    const isPossible = own.split("/").every((part) => Buffer.byteLength(part) <= LONGEST) && !foldersAround(own).some((folder) => this.#files.has(folder));
-    const stem = isPossible ? own : shortStem(path);
+    const isShort = own.split("/").every((part) => Buffer.byteLength(part) <= LONGEST);
+    const stem = isShort && !foldersAround(own).some((folder) => this.#files.has(folder)) ? own : shortStem(path);
     let name = `${stem}.png`;
     for (let n = 2; this.#files.has(keyOf(name)) || this.#folders.has(keyOf(name)); n++) name = `${stem}-${n}.png`;
     this.#take(name);
