@@ -5,9 +5,11 @@ import type { DecodedImage } from "../io/image.ts";
 import { calibratedScore, goodScoresOf, steepnessOf, type GoodScores } from "../models/calibration.ts";
 import type { Detector, Inspection } from "../models/detector.ts";
 import { decodeImage, decodeMasks, encodeJpeg, encodePng } from "../node/images.ts";
+import { InputError } from "../runtime/errors.ts";
 import { VERSION } from "../runtime/version.ts";
 import type { Rectangle } from "../tensor/placement.ts";
 import { shownName, type EvaluatedClass, type EvaluatedRun, type Judged } from "./evaluate_run.ts";
+import { say } from "./output.ts";
 import type { Region } from "./region.ts";
 import { dataUrl, renderReport, type Curve, type ReportData } from "./report/report.ts";
 import type { LossCurve } from "./train_run.ts";
@@ -42,7 +44,8 @@ const SHOWN_THRESHOLD = 0.5;
 
 /**
  * One self-contained HTML page about a run. Scores are shown calibrated by class, so that one line at 0.5 divides
- * good from defective in all classes. The images of its gallery are judged once more: maps are not kept until then.
+ * good from defective in all classes. The images of its gallery are judged once more: maps are not kept until then. One that can no longer
+ * be read is missing there, and named; its figures stay.
  */
 export async function runReport(run: RunReport): Promise<string> {
   const { title, detector, root, format, evaluated, region, losses, configuration = [], imageSeconds, trainingSeconds } = run;
@@ -58,17 +61,29 @@ export async function runReport(run: RunReport): Promise<string> {
     score: calibratedScore(score, goodScores(className)),
   });
   const samples: ReportData["samples"][number][] = [];
+  const missing: string[] = [];
   const share = Math.max(LEAST_PICTURES, Math.floor(PICTURES / evaluated.classes.length));
   for (const { data, judged } of evaluated.classes) {
     for (const one of chosen(judged, share)) {
-      samples.push({ ...shown(data.name, one), ...(await layersOf(detector, root, one.item, region, mapRange)) });
+      try {
+        samples.push({ ...shown(data.name, one), ...(await layersOf(detector, root, one.item, region, mapRange)) });
+      } catch (error) {
+        if (!(error instanceof InputError)) throw error; // it has vanished, or can no longer be read
+        say(`not shown in the report: ${error.message}`);
+        missing.push(error.message);
+      }
     }
   }
   return renderReport({
     title,
     created: new Date().toISOString(),
     adapter: detector.device.adapter.description,
-    configuration: [...modelConfiguration(run), ["Dataset", `${basename(resolve(root))}, read as ${format}`], ...configuration],
+    configuration: [
+      ...modelConfiguration(run),
+      ["Dataset", `${basename(resolve(root))}, read as ${format}`],
+      ...configuration,
+      ...missing.map((reason) => ["Not in the gallery", reason] as const),
+    ],
     classes: evaluated.classes.map(({ data, judged, metrics, intervals, gap, method, pixels, errors }) => {
       const good = goodScores(data.name);
       const defective = judged.filter(({ item }) => item.defective).length;

@@ -1,3 +1,4 @@
+import { rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Dataset, Item } from "../data/dataset.ts";
 import type { Detector } from "../models/detector.ts";
@@ -90,7 +91,8 @@ export async function trainThrough(
 
 /**
  * Trains a detector on a dataset's good images and writes `model.safetensors` and `train.jsonl` into the run's folder.
- * While it goes on, its state is saved there now and then, and when a signal ends it.
+ * While it goes on, its state is saved there now and then, and when a signal ends it. A finished run that is there stays as it is until
+ * the new one is finished: model and log are replaced together, and its report is put aside.
  * @throws InputError for what `Training` refuses; if the folder holds an unfinished training and `resume` is not set; when a signal ended it
  */
 export async function trainRun(
@@ -111,7 +113,7 @@ export async function trainRun(
   const items = dataset.classes.flatMap(({ name, train }) => train.map((item) => ({ item, className: name })));
   const started = performance.now();
   const bars = new Bars();
-  const spill = new SpillFile(join(run, "features.part"));
+  const spill = new SpillFile(run);
   const signals = new AwaitedSignals("saving after this step");
   const endIfAsked = (): void => {
     if (signals.came) throw new EndedError(signals.came);
@@ -142,8 +144,9 @@ export async function trainRun(
       bars.show("Calibration", total).update(done);
       endIfAsked();
     });
-    const modelPath = await saveDetector(detector, run, options.checkpoint?.source);
-    await files.forget();
+    const modelPath = await saveDetector(detector, run, options.checkpoint?.source, [await files.finishedLog()]);
+    await files.forget(); // last: until then --resume mends what a kill leaves between the files
+    await putReportAside(run);
     return { detector, modelPath, losses: lossCurvesOf(await files.logged()), seconds: (performance.now() - started) / 1000 };
   } catch (error) {
     const [good] = await files.saved();
@@ -158,7 +161,15 @@ export async function trainRun(
     signals.ignore();
     bars.end();
     await spill.close();
+    await files.endLog();
   }
+}
+
+/** Renames the report of a run whose model was replaced: what it says is not of the new one. */
+async function putReportAside(run: string): Promise<void> {
+  const [report, aside] = [join(run, "report.html"), join(run, "report.old.html")];
+  const isRenamed = await rename(report, aside).then(() => true, () => false); // there seldom is one
+  if (isRenamed) say(`${report} was of the model before: it is ${aside} now`);
 }
 
 /**

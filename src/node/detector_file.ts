@@ -7,8 +7,10 @@ import type { Detector, DetectorOptions } from "../models/detector.ts";
 import type { Checkpoint } from "../models/efficientnet/checkpoint.ts";
 import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
+import { claimOutputs } from "./claim.ts";
 import { openCheckpoint } from "./checkpoint.ts";
-import { readBytes, readText, reasonOf, requireRegular, writeFileAtomic } from "./files.ts";
+import { readBytes, readText, reasonOf, replaceFiles, requireRegular, writeFileAtomic, type Contents } from "./files.ts";
+import type { Lock } from "./lock.ts";
 
 const MODEL_FILE = "model.safetensors";
 const A_RUN = 'a run is a folder that "bigrid train DIR --out RUN" wrote';
@@ -16,13 +18,21 @@ const WEIGHTS_PATH_FILE = "weights_path.txt"; // where on this machine the backb
 
 /**
  * Writes a detector into a run's folder, as a whole or not at all; and beside it where its backbone's weights are.
+ * @param others names and contents of files of the run that belong to this detector alone: they are replaced together with it
  * @returns the file's path
- * @throws InputError if it cannot be written
+ * @throws InputError if one cannot be written; all of them are untouched then
  */
-export async function saveDetector(detector: Detector, run: string, weightsPath: string | null = null): Promise<string> {
+export async function saveDetector(
+  detector: Detector,
+  run: string,
+  weightsPath: string | null = null,
+  others: readonly (readonly [name: string, contents: string])[] = [],
+): Promise<string> {
   const path = join(run, MODEL_FILE);
-  await writeFileAtomic(path, await encodeDetector(detector));
-  if (weightsPath !== null) await writeFileAtomic(join(run, WEIGHTS_PATH_FILE), `${resolve(weightsPath)}\n`);
+  const files: (readonly [string, Contents | null])[] = others.map(([name, contents]) => [join(run, name), contents]);
+  if (weightsPath !== null) files.push([join(run, WEIGHTS_PATH_FILE), `${resolve(weightsPath)}\n`]);
+  else if (detector.config.backbone.weights === null) files.push([join(run, WEIGHTS_PATH_FILE), null]); // it needs none: one is of a model before
+  await replaceFiles([...files, [path, await encodeDetector(detector)]]);
   return path;
 }
 
@@ -31,6 +41,12 @@ export interface LoadOptions extends DetectorOptions {
   /** SHA-256 of the model's file, where it has to be the one that was there before. Default: any. */
   readonly sha256?: string;
 }
+
+/**
+ * Keeps other processes from writing a run, whose folder is made if it is not there.
+ * @throws InputError if it cannot be written, or another process has it
+ */
+export const claimRun = (run: string): Promise<Lock> => claimOutputs({ files: [join(run, MODEL_FILE)], folders: [run] });
 
 /**
  * Reads a detector from a run's folder, or from a model file itself.

@@ -6,7 +6,7 @@ import type { Unreadable } from "../data/dataset.ts";
 import { byCodeUnits, IMAGE_EXTENSIONS, isImage, isUndecodable, undecodableWords } from "../data/tree.ts";
 import { isPicture } from "../io/picture_header.ts";
 import { InputError } from "../runtime/errors.ts";
-import { isSpecialFile, reasonOf } from "./files.ts";
+import { reasonOf } from "./files.ts";
 import { identityOfFile, isOutput, listFolder, NOT_UTF8, specialReason } from "./folder_listing.ts";
 
 /** Images that a user named. */
@@ -136,10 +136,7 @@ const OF_A_SHELL = /^\/dev\/stdin$|^\/(?:dev|proc\/self)\/fd\/\d+$/;
 const MOST_LIST_BYTES = 1 << 28;
 
 /** Whether a word stands for a list of images: `-`, or a stream that a shell opened, as `/dev/stdin` or by process substitution. */
-export async function isList(word: string): Promise<boolean> {
-  if (word === "-") return true;
-  return OF_A_SHELL.test(word) && (await isSpecialFile(word));
-}
+export const isList = (word: string): boolean => word === "-" || OF_A_SHELL.test(word);
 
 /**
  * The names in such a list.

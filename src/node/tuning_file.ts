@@ -1,8 +1,7 @@
-import { mkdir } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import type { TuningStore } from "../runtime/tuner.ts";
-import { readText, writeFileAtomic } from "./files.ts";
+import { ensureFolder, readText, writeFileAtomic } from "./files.ts";
 
 interface Kept {
   readonly adapter: string;
@@ -26,7 +25,7 @@ export function tuningFile(key: string): TuningStore {
     load,
     save: async (choices) => {
       const others = await load().catch(() => ({})); // another process may have saved since
-      await mkdir(dirname(path), { recursive: true });
+      await ensureFolder(dirname(path));
       await writeFileAtomic(path, `${JSON.stringify({ adapter: key, choices: { ...others, ...choices } } satisfies Kept, null, 1)}\n`);
     },
   };

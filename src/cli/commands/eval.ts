@@ -1,14 +1,13 @@
-import { stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { Option, type Command } from "commander";
 import type { FormatName } from "../../data/layouts/layout.ts";
 import { PIXEL_METHODS, type PixelMethod } from "../../metrics/evaluate.ts";
 import { sha256Of } from "../../node/checkpoint.ts";
+import { claimOutputs } from "../../node/claim.ts";
 import { loadDetector, modelPath, saveMetrics } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";
-import { ensureWritableFolder, writeFileAtomic } from "../../node/files.ts";
+import { writeFileAtomic } from "../../node/files.ts";
 import { TrainingFiles } from "../../node/training_files.ts";
-import { InputError } from "../../runtime/errors.ts";
 import { addFormatFlag, DATASET_HELP, openDataset } from "../dataset.ts";
 import { evaluateRun, metricsReport } from "../evaluate_run.ts";
 import { HALF_HELP, WEIGHTS_HELP } from "../options.ts";
@@ -34,12 +33,6 @@ interface EvalFlags extends RegionFlags {
 const METRICS_HELP =
   "pixel metrics of all pixels, or streamed in bounded memory with a stated error; auto: exact up to 33 million pixels a class";
 
-/** @throws InputError before any work if no file can be made there */
-async function ensureWritableFile(path: string): Promise<void> {
-  if ((await stat(path).catch(() => null))?.isDirectory()) throw new InputError(`cannot write the report ${path}: it is a folder; name a file in it`);
-  await ensureWritableFolder(dirname(path));
-}
-
 export function addEval(program: Command): void {
   const command = program
     .command("eval")
@@ -60,7 +53,7 @@ export function addEval(program: Command): void {
       const region = await Region.read({ roi, ignore });
       const model = await modelPath(run);
       const reportPath = report === false ? null : typeof report === "string" ? report : join(dirname(model), "report.html");
-      if (reportPath !== null) await ensureWritableFile(reportPath);
+      await using _claim = await claimOutputs({ files: [...(reportPath === null ? [] : [reportPath]), ...(save ? [model] : [])] });
       const dataset = await openDataset(root, format, strict);
       const device = await openDevice();
       const sha256 = await sha256Of(model);
@@ -68,8 +61,11 @@ export function addEval(program: Command): void {
       remarkOnRegion(run, detector.config.regions, region);
       const evaluated = await evaluateRun(detector, root, dataset, { strict, method, resamples, region });
       const measured = metricsReport(evaluated);
-      const modelSha256 = save ? await saveMetrics(run, measured, sha256) : sha256;
-      if (reportPath !== null) {
+      let modelSha256 = sha256;
+      const saveFigures = async (): Promise<void> => {
+        modelSha256 = await saveMetrics(run, measured, sha256);
+      };
+      const writeReport = async (path: string): Promise<void> => {
         const html = await runReport({
           title: `${basename(resolve(run))} on ${basename(resolve(root))}`,
           detector,
@@ -84,10 +80,17 @@ export function addEval(program: Command): void {
           imageSeconds: null,
           trainingSeconds: null,
         });
-        await writeFileAtomic(reportPath, html);
+        await writeFileAtomic(path, html);
+      };
+      const failures: Error[] = []; // the figures are not lost with what cannot be written
+      const attempt = (work: Promise<void>): Promise<boolean> => work.then(() => true, (error: Error) => failures.push(error) === 0);
+      if (save) await attempt(saveFigures());
+      const isReported = reportPath !== null && (await attempt(writeReport(reportPath)));
+      if (json) print(JSON.stringify({ ...measured, report: isReported ? reportPath : null }));
+      else {
+        printLines(metricsTable(evaluated, detector.config.calibration));
+        if (isReported) print(`report  ${resolve(reportPath)}   open it in a browser`);
       }
-      if (json) return print(JSON.stringify({ ...measured, report: reportPath }));
-      printLines(metricsTable(evaluated, detector.config.calibration));
-      if (reportPath !== null) print(`report  ${resolve(reportPath)}   open it in a browser`);
+      if (failures[0]) throw failures[0];
     });
 }

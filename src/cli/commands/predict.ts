@@ -14,7 +14,7 @@ import { percentOf, say } from "../output.ts";
 import { addPredictFlags, requireConsistent, type PredictFlags } from "../predict/flags.ts";
 import type { JudgeOptions } from "../predict/judge.ts";
 import { KeptDetector } from "../predict/kept_detector.ts";
-import { ensureWritable, outputsOf, type Outputs } from "../predict/outputs.ts";
+import { claim, outputsOf, type Outputs } from "../predict/outputs.ts";
 import type { Settings } from "../predict/record.ts";
 import { judgeList, watchFolder } from "../predict/runs.ts";
 import { Region, remarkOnRegion } from "../region.ts";
@@ -31,7 +31,7 @@ export function addPredict(program: Command): void {
     const outputs = outputsOf(flags, flags.shard ?? null);
     requireConsistent(words, flags, outputs.journal !== null);
     const model = await modelPath(run);
-    await ensureWritable(outputs);
+    await using _claim = await claim(outputs, flags.shard);
     const images = flags.watch === undefined ? await imagesOf(words, flags, outputs) : null;
     if (flags.watch !== undefined) {
       const undecodable = (await listFolder(flags.watch)).files.filter(isUndecodable);
@@ -59,7 +59,7 @@ const limitOf = ({ threshold }: PredictFlags, { falseReject }: Calibration): str
 /** The images that were named, without what is written. @throws InputError at a folder that cannot be read if `strict` */
 async function imagesOf(words: readonly string[], { strict }: PredictFlags, outputs: Outputs): Promise<readonly string[]> {
   const named: string[] = [];
-  for (const word of words) named.push(...((await isList(word)) ? await readList(word) : [word]));
+  for (const word of words) named.push(...(isList(word) ? await readList(word) : [word]));
   const folders = [...outputs.pictures.values()];
   const { images, unreadable, remarks } = await listImages(named, (path) => liesIn(path, folders));
   remarks.forEach(say);

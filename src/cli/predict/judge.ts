@@ -1,5 +1,4 @@
 import { dirname, join } from "node:path";
-import { mkdir } from "node:fs/promises";
 import type { OverlayOptions } from "sharp";
 import { heatLayer, maskContour } from "../../io/heat.ts";
 import { requireUsable, type DecodedImage } from "../../io/image.ts";
@@ -7,12 +6,13 @@ import { calibratedScore, type GoodScores } from "../../models/calibration.ts";
 import { defectsOf, type Defects } from "../../models/defects.ts";
 import type { Detector, Inspection } from "../../models/detector.ts";
 import type { PictureRegion } from "../../models/picture_region.ts";
-import { isGone, writeFileAtomic } from "../../node/files.ts";
+import { ensureFolder, isGone, writeFileAtomic } from "../../node/files.ts";
 import { decodeImages, encodePng, loadSharp, type Decoded } from "../../node/images.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { say } from "../output.ts";
 import type { Region } from "../region.ts";
 import type { KeptDetector } from "./kept_detector.ts";
+import { shortStem } from "./outputs.ts";
 import type { Judged, PictureKind, Result } from "./results.ts";
 
 /** An image to judge, and what pictures of it are called below their folders. */
@@ -63,16 +63,19 @@ export async function* judge<T extends Item>(
   const prepared = kept.use((detector, most) => detector.prepare(Math.min(items.length, most), options.region !== null)); // while images are decoded
   prepared.catch(() => undefined); // a batch meets the same
   let before: Promise<readonly (readonly [T, Result])[]> | null = null;
+  let last: Promise<unknown> | null = null;
   try {
     for await (const batch of batchesOf(decodeImages(items, ({ image }) => image, Math.max(DECODED_AHEAD, options.batch), AHEAD_BYTES), options.batch)) {
       const begun = kept.use((detector, most) => judgeBatch(detector, batch, most, options));
+      last = begun;
       begun.catch(() => undefined); // awaited below, after that before it
       if (before) yield await before;
       before = begun;
     }
     if (before) yield await before;
   } finally {
-    await Promise.allSettled([prepared, before]); // Dawn crashes where a process ends while it compiles
+    // Dawn crashes where a process ends while it compiles, and a file may be half written.
+    await Promise.allSettled([prepared, before, last]);
   }
 }
 
@@ -115,13 +118,13 @@ async function judgeBatch<T extends Item>(
     inspections.push(...(await detector.inspect(some.map(({ image }) => image), some.map(({ part }) => part))));
   }
   const inspected = new Map(images.map((image, i) => [image, inspections[i]!]));
-  return Promise.all(
-    batch.map(async ({ item }, i) => {
-      const outcome = read[i]!;
-      if ("reason" in outcome) return [item, { image: item.image, verdict: "unreadable", reason: outcome.reason }] as const;
-      return [item, await resultOf(detector, item, outcome, inspected.get(outcome)!, options)] as const;
-    }),
-  );
+  const results = batch.map(async ({ item }, i) => {
+    const outcome = read[i]!;
+    if ("reason" in outcome) return [item, { image: item.image, verdict: "unreadable", reason: outcome.reason }] as const;
+    return [item, await resultOf(detector, item, outcome, inspected.get(outcome)!, options)] as const;
+  });
+  await Promise.allSettled(results); // where one fails, nothing is written any more when that is known
+  return Promise.all(results);
 }
 
 /** An image with what counts in it, or why it cannot be judged. */
@@ -151,11 +154,7 @@ async function resultOf(
   const found = defectsOf(inspection, image, placement, { threshold: pixelThreshold, minArea: minArea ?? 1, counted: part?.counted ?? null });
   const written: Partial<Record<PictureKind, string>> = {};
   for (const [kind, folder] of pictures) { // one after another: each takes several times the image's memory
-    const file = join(folder, picture);
-    const png = await PICTURES[kind](detector, image, inspection, found);
-    await mkdir(dirname(file), { recursive: true });
-    await writeFileAtomic(file, png);
-    written[kind] = file;
+    written[kind] = await writePicture(folder, picture, await PICTURES[kind](detector, image, inspection, found));
   }
   return {
     image: path,
@@ -168,6 +167,26 @@ async function resultOf(
     defects: found.defects,
     pictures: written,
   };
+}
+
+const IN_THE_WAY = ["EEXIST", "EISDIR", "ENAMETOOLONG", "ENOTDIR", "ENOTEMPTY"];
+
+/**
+ * Writes a picture below a folder; where no file can have its name there, under a shorter one in the folder itself.
+ * @returns the file's path
+ */
+async function writePicture(folder: string, name: string, png: Uint8Array): Promise<string> {
+  const write = async (path: string): Promise<string> => {
+    await ensureFolder(dirname(path));
+    await writeFileAtomic(path, png);
+    return path;
+  };
+  try {
+    return await write(join(folder, name));
+  } catch (error) {
+    if (!IN_THE_WAY.includes(((error as Error).cause as NodeJS.ErrnoException | undefined)?.code ?? "")) throw error;
+    return write(join(folder, `${shortStem(name)}.png`));
+  }
 }
 
 /** How each kind of picture is made, as PNG of the image's own size. */

@@ -177,12 +177,14 @@ export const parsers: readonly Parser[] = [
   {
     name: "train_log",
     async parse(input) {
-      await mkdir(at("run"), { recursive: true });
-      await writeFile(at("run", "train.jsonl"), input);
+      await mkdir(at("run", "checkpoints"), { recursive: true });
+      for (const folder of ["", "checkpoints"]) await writeFile(at("run", folder, "train.jsonl"), input);
       const files = new TrainingFiles(at("run"));
       for (const { steps, values } of lossCurvesOf(await files.logged())) holds(steps.length === values.length && values.every(Number.isFinite), "a curve with holes");
       await files.beginLog(20);
-      holds((await files.logged()).every(({ taken }) => taken <= 20), "steps that were not taken");
+      const [, log] = await files.finishedLog();
+      holds(log.split("\n").slice(0, -1).every((line) => (JSON.parse(line) as { taken: number }).taken <= 20), "steps that were not taken");
+      await files.endLog();
       await rm(at("run"), { recursive: true });
     },
   },
