@@ -2,7 +2,7 @@ import { Command, CommanderError, type Option } from "commander";
 import { BigridError } from "../runtime/errors.ts";
 import { VERSION } from "../runtime/version.ts";
 import { messages } from "./messages.ts";
-import { say } from "./output.ts";
+import { FAILED, say } from "./output.ts";
 
 // In help's order. What a command needs is only loaded where it is asked for.
 const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
@@ -17,7 +17,6 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   info: async () => (await import("./commands/info.ts")).addInfo,
 };
 
-const FAILED = 1;
 const WRONG_USAGE = 2;
 
 const program = new Command("bigrid")

@@ -5,6 +5,9 @@ import { calibratedScore, thresholdsAt, type Calibration, type GoodScores } from
 import type { EvaluatedRun, Judged } from "./evaluate_run.ts";
 import { messages } from "./messages.ts";
 
+/** The exit code of a command that failed, if only in part. */
+export const FAILED = 1;
+
 /** Says something to the user, in one line. Results go to standard output, everything else to standard error. */
 export const say = (text: string): void => void messages.write(`${printable(text)}\n`);
 

@@ -9,6 +9,7 @@ import { decodeImage, decodeMasks, encodeJpeg, encodePng } from "../node/images.
 import { VERSION } from "../runtime/version.ts";
 import type { Rectangle } from "../tensor/placement.ts";
 import { shownName, type EvaluatedClass, type EvaluatedRun, type Judged } from "./evaluate_run.ts";
+import { percentOf } from "./output.ts";
 import type { Region } from "./region.ts";
 import { dataUrl, renderReport, type Curve, type ReportData } from "./report/report.ts";
 import type { LossCurve } from "./train_run.ts";
@@ -140,7 +141,7 @@ async function modelConfiguration({ config }: Detector, modelPath: string): Prom
     ["Decoder", `${grad.decoder}, ${grad.blocks} ${grad.blocks === 1 ? "block" : "blocks"}`],
     ["Grids", `${grad.branches} of ${grad.localGrid} and ${grad.globalGrid} cells`],
     ["Formulas", `heads ${grad.heads}, fusion ${grad.fusion}, hinge ${grad.hingeHead}, freeze ${grad.freeze}`],
-    ["Expected false rejects", `${100 * calibration.falseReject} % of good images`],
+    ["Expected false rejects", `${percentOf(calibration.falseReject)} of good images`],
   ];
 }
 

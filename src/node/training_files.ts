@@ -1,5 +1,6 @@
 import { appendFile, mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { parseJson, RECORD } from "../io/json.ts";
 import type { TrainingStep } from "../models/training.ts";
 import { InputError } from "../runtime/errors.ts";
 import { readBytes, reasonOf, writeFileAtomic, writeReasonOf } from "./files.ts";
@@ -74,7 +75,7 @@ export class TrainingFiles {
     const text = await readFile(join(this.#run, LOG), "utf8").catch(() => "");
     return text.split("\n").flatMap((line): LoggedStep[] => {
       try {
-        const step: unknown = JSON.parse(line);
+        const step: unknown = parseJson(line, RECORD);
         return isStep(step) ? [step] : [];
       } catch {
         return [];

@@ -1,6 +1,7 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
+import { parseJson, RECORD } from "../io/json.ts";
 import type { TuningStore } from "../runtime/tuner.ts";
 import { writeFileAtomic } from "./files.ts";
 
@@ -19,7 +20,7 @@ export function tuningPath(key: string): string {
 export function tuningFile(key: string): TuningStore {
   const path = tuningPath(key);
   const load = async (): Promise<Kept["choices"]> => {
-    const { adapter, choices } = JSON.parse(await readFile(path, "utf8")) as Kept;
+    const { adapter, choices } = parseJson(await readFile(path, "utf8"), RECORD) as Kept;
     return adapter === key ? choices : {};
   };
   return {

@@ -47,7 +47,7 @@ export function addEval(program: Command): void {
     .argument("<dir>", DATASET_HELP)
     .option("--report <file>", "where the report goes, an HTML page (default: report.html in the run's folder)")
     .option("--no-report", "write no report")
-    .option("--json", "one JSON object: {classes: {name: metrics}, mean, intervals, pixels, report}, fractions, null where undefined")
+    .option("--json", "one JSON object: {classes: {name: metrics}, mean, intervals, pixels, skipped, report}, fractions, null where undefined")
     .option("--save", "write the metrics into the model file too")
     .addOption(new Option("--metrics <method>", METRICS_HELP).choices(PIXEL_METHODS).default("auto"))
     .option("--resamples <n>", "of the test images, for the intervals (0: none)", wholeNumber(0), 1000)
@@ -83,7 +83,7 @@ export function addEval(program: Command): void {
         });
         await writeFileAtomic(reportPath, html);
       }
-      if (json) return print(JSON.stringify({ ...measured, report: reportPath }));
+      if (json) return print(JSON.stringify({ ...measured, skipped: evaluated.skipped, report: reportPath }));
       printLines(metricsTable(evaluated, detector.config.calibration));
       if (reportPath !== null) print(`report  ${resolve(reportPath)}   open it in a browser`);
     });
