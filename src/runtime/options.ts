@@ -20,8 +20,8 @@ export function choiceOf(op: string, name: string, choices: readonly string[], v
 
 /** Throws OptionError unless all values are whole numbers of at least `least` and, where one is given, at most `most`. */
 export function requireWhole(op: string, name: string, least: number, values: readonly number[], most = Number.MAX_SAFE_INTEGER): void {
-  if (!values.every((value) => Number.isInteger(value) && value >= least && value <= most)) {
-    const range = `of at least ${least}${most < Number.MAX_SAFE_INTEGER ? ` and at most ${most}` : ""}`;
-    throw new OptionError(`${op}: expected ${name} to be whole numbers ${range}, got ${values.join(",")}`);
+  if (!values.every((value) => Number.isInteger(value) && value >= least)) {
+    throw new OptionError(`${op}: expected ${name} to be whole numbers of at least ${least}, got ${values.join(",")}`);
   }
+  if (!values.every((value) => value <= most)) throw new OptionError(`${op}: expected ${name} to be at most ${most}, got ${values.join(",")}`);
 }
