@@ -19,7 +19,7 @@ export {
 export type { AnomalousImage } from "./models/anomalies.ts";
 export { BACKBONES, type Backbone, type BackboneName, type BackboneSettings } from "./models/backbone.ts";
 export { createBackbone, type BackboneOptions } from "./models/create_backbone.ts";
-export { calibratedScore, type Calibration, type GoodScores, type HeldOut } from "./models/calibration.ts";
+export { calibratedScore, supportedRate, type Calibration, type GoodScores, type HeldOut } from "./models/calibration.ts";
 export { defectsOf, type Defect, type DefectOptions, type Defects } from "./models/defects.ts";
 export type { Judgement } from "./models/captured_judge.ts";
 export { Detector, type DetectorConfig, type DetectorOptions, type Inspection, type Unjudged } from "./models/detector.ts";

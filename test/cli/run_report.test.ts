@@ -76,6 +76,7 @@ async function reportOf(fit: Fit): Promise<ReportData> {
     }],
     mean: undefinedOnes,
     intervals: null,
+    skipped: [],
     seconds: 1,
   };
   const html = await runReport({

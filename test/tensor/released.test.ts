@@ -28,7 +28,7 @@ describe("a released tensor", () => {
     "summed": (tensor) => sum(tensor),
     "sliced": (tensor) => slice(tensor, 1, 2),
     "differentiated for": (tensor) => gradients(() => [sum(numbers(1))], [requireGrad(tensor)]),
-    "multiplied": (tensor) => matmul({ ...tensor, shape: [2, 2] }, { ...numbers(1, 2, 3, 4), shape: [2, 2] }),
+    "multiplied": (tensor) => matmul({ ...tensor, shape: [1, 2, 2] }, { ...numbers(1, 2, 3, 4), shape: [1, 2, 2] }),
   };
   test.each(Object.keys(uses))("is refused where it is %s, and nothing is left behind", async (use) => {
     const tensor = released();
