@@ -19,10 +19,10 @@ export {
 export type { AnomalousImage } from "./models/anomalies.ts";
 export { BACKBONES, type Backbone, type BackboneName, type BackboneSettings } from "./models/backbone.ts";
 export { createBackbone, type BackboneOptions } from "./models/create_backbone.ts";
-export { calibratedScore, type Calibration, type GoodScores, type HeldOut } from "./models/calibration.ts";
+export { calibratedScore, supportedRate, type Calibration, type GoodScores, type HeldOut } from "./models/calibration.ts";
 export { defectsOf, type Defect, type DefectOptions, type Defects } from "./models/defects.ts";
 export type { Judgement } from "./models/captured_judge.ts";
-export { Detector, type DetectorConfig, type DetectorOptions, type Inspection } from "./models/detector.ts";
+export { Detector, type DetectorConfig, type DetectorOptions, type Inspection, type Unjudged } from "./models/detector.ts";
 export { EFFICIENTNETS, planOf, type BlockPlan, type EfficientNetName, type NetworkPlan } from "./models/efficientnet/architecture.ts";
 export type { Checkpoint } from "./models/efficientnet/checkpoint.ts";
 export { EfficientNet, type EfficientNetOptions, type NetworkPadding } from "./models/efficientnet/efficientnet.ts";

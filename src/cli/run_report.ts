@@ -9,7 +9,7 @@ import { InputError } from "../runtime/errors.ts";
 import { VERSION } from "../runtime/version.ts";
 import type { Rectangle } from "../tensor/placement.ts";
 import { shownName, type EvaluatedClass, type EvaluatedRun, type Judged } from "./evaluate_run.ts";
-import { say } from "./output.ts";
+import { percentOf, say } from "./output.ts";
 import type { Region } from "./region.ts";
 import { dataUrl, renderReport, type Curve, type ReportData } from "./report/report.ts";
 import type { LossCurve } from "./train_run.ts";
@@ -156,7 +156,7 @@ function modelConfiguration({ detector: { config }, modelPath, modelSha256 }: Ru
     ["Decoder", `${grad.decoder}, ${grad.blocks} ${grad.blocks === 1 ? "block" : "blocks"}`],
     ["Grids", `${grad.branches} of ${grad.localGrid} and ${grad.globalGrid} cells`],
     ["Formulas", `heads ${grad.heads}, fusion ${grad.fusion}, hinge ${grad.hingeHead}, freeze ${grad.freeze}`],
-    ["Expected false rejects", `${100 * calibration.falseReject} % of good images`],
+    ["Expected false rejects", `${percentOf(calibration.falseReject)} of good images`],
   ];
 }
 

@@ -1,15 +1,16 @@
 import { rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Dataset, Item } from "../data/dataset.ts";
+import { imagesFor, supportedRate } from "../models/calibration.ts";
 import type { Detector } from "../models/detector.ts";
-import { batchOf, Training, type TrainingImage, type TrainingOptions } from "../models/training.ts";
+import { batchOf, DEFAULT_FALSE_REJECT, Training, type TrainingImage, type TrainingOptions } from "../models/training.ts";
 import { saveDetector } from "../node/detector_file.ts";
 import { SpillFile } from "../node/spill.ts";
 import { TrainingFiles, type LoggedStep, type SavedTraining } from "../node/training_files.ts";
 import type { Device } from "../runtime/device.ts";
 import { DeviceLostError, DivergedError, InputError } from "../runtime/errors.ts";
 import { readableImages } from "./dataset.ts";
-import { say } from "./output.ts";
+import { percentOf, say } from "./output.ts";
 import { showProgress, type Progress } from "./progress.ts";
 import { advised, half, wantsLess } from "./recovery.ts";
 import type { Region } from "./region.ts";
@@ -124,6 +125,7 @@ export async function trainRun(
       bars.show("Features", items.length).update(done);
       endIfAsked();
     });
+    for (const remark of rateRemarks(training.calibrating, options.falseReject)) say(remark);
     if (last) {
       await resumeFrom(saved, training, files);
       say(`resumed after ${training.taken} steps`);
@@ -156,7 +158,7 @@ export async function trainRun(
     }
     if (!(error instanceof DivergedError)) throw error;
     const before = good ? `the last good state is ${good.path}` : "no state was saved before";
-    throw new DivergedError(`${error.message}; ${before}: begin anew with another --seed or other options`, { cause: error });
+    throw new DivergedError(`${error.message}; ${before}`, { cause: error });
   } finally {
     signals.ignore();
     bars.end();
@@ -170,6 +172,15 @@ async function putReportAside(run: string): Promise<void> {
   const [report, aside] = [join(run, "report.html"), join(run, "report.old.html")];
   const isRenamed = await rename(report, aside).then(() => true, () => false); // there seldom is one
   if (isRenamed) say(`${report} was of the model before: it is ${aside} now`);
+}
+
+/** Says of which classes there are too few images for the false-reject rate that was asked for, and which one they get. */
+function rateRemarks(calibrating: ReadonlyMap<string, number>, falseReject = DEFAULT_FALSE_REJECT): string[] {
+  return [...calibrating].filter(([, count]) => supportedRate(count) > falseReject).map(([name, count]) => {
+    const images = count === 1 ? "1 image of it sets" : `${count} images of it set`;
+    const needed = `${percentOf(falseReject)} takes ${imagesFor(falseReject)}`;
+    return `class ${name}: ${images} its threshold, which supports a false-reject rate of ${percentOf(supportedRate(count))}; ${needed}, held out of training`;
+  });
 }
 
 /**
@@ -208,7 +219,7 @@ async function* goodImages(
   { fit = "stretch", inputSize = 224 }: TrainingOptions,
 ): AsyncGenerator<TrainingImage> {
   for await (const { item, image } of readableImages(items, ({ item }) => join(root, item.path), strict)) {
-    yield { className: item.className, image, region: region?.of(image, join(root, item.item.path), { fit, inputSize }) ?? null };
+    yield { name: join(root, item.item.path), className: item.className, image, region: region?.of(image, join(root, item.item.path), { fit, inputSize }) ?? null };
   }
 }
 

@@ -1,4 +1,5 @@
 import { rm } from "node:fs/promises";
+import { parseJson, RECORD } from "../io/json.ts";
 import { InputError } from "../runtime/errors.ts";
 import { openRegularFile } from "./files.ts";
 import { LineFile } from "./line_file.ts";
@@ -75,7 +76,7 @@ export async function* readEntries<Entry>(path: string): AsyncGenerator<Entry> {
 
 function parsed<T>(line: string, path: string, number: number): T {
   try {
-    const value = JSON.parse(line) as T;
+    const value = parseJson(line, RECORD) as T;
     if (typeof value === "object" && value !== null) return value;
   } catch {
     // as below

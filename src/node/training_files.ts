@@ -1,5 +1,6 @@
 import { readdir, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
+import { parseJson, RECORD } from "../io/json.ts";
 import type { TrainingStep } from "../models/training.ts";
 import { ensureFolder, readBytes, readText, writeFileAtomic } from "./files.ts";
 import { LineFile } from "./line_file.ts";
@@ -112,7 +113,7 @@ async function stepsIn(path: string): Promise<LoggedStep[]> {
   const text = await readText(path).catch(() => "");
   return text.split("\n").flatMap((line): LoggedStep[] => {
     try {
-      const step: unknown = JSON.parse(line);
+      const step: unknown = parseJson(line, RECORD);
       return isStep(step) ? [step] : [];
     } catch {
       return [];

@@ -1,5 +1,6 @@
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
+import { parseJson, RECORD } from "../io/json.ts";
 import type { TuningStore } from "../runtime/tuner.ts";
 import { ensureFolder, readText, writeFileAtomic } from "./files.ts";
 
@@ -18,7 +19,7 @@ export function tuningPath(key: string): string {
 export function tuningFile(key: string): TuningStore {
   const path = tuningPath(key);
   const load = async (): Promise<Kept["choices"]> => {
-    const { adapter, choices } = JSON.parse(await readText(path)) as Kept;
+    const { adapter, choices } = parseJson(await readText(path), RECORD) as Kept;
     return adapter === key ? choices : {};
   };
   return {

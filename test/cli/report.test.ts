@@ -171,6 +171,7 @@ describe("logLevels", () => {
 
   test("are refused for a wrong extent, and without a scale", () => {
     expect(() => logLevels(new Float32Array(5), 2, 3, [1, 2])).toThrow(ShapeError);
+    expect(() => logLevels(Float32Array.of(1, NaN), 2, 1, [1, 2])).toThrow("logLevels: map[1] is NaN");
     for (const range of [[0, 1], [2, 2], [3, NaN]] as const) expect(() => logLevels(new Float32Array(6), 2, 3, range)).toThrow(InputError);
   });
 });

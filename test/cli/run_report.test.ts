@@ -77,6 +77,7 @@ async function reportOf(fit: Fit, gone: readonly string[] = []): Promise<ReportD
     }],
     mean: undefinedOnes,
     intervals: null,
+    skipped: [],
     seconds: 1,
   };
   const html = await runReport({

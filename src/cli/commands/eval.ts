@@ -41,7 +41,7 @@ export function addEval(program: Command): void {
     .argument("<dir>", DATASET_HELP)
     .option("--report <file>", "where the report goes, an HTML page (default: report.html in the run's folder)")
     .option("--no-report", "write no report")
-    .option("--json", "one JSON object: {classes: {name: metrics}, mean, intervals, pixels, report}, fractions, null where undefined")
+    .option("--json", "one JSON object: {classes: {name: metrics}, mean, intervals, pixels, skipped, report}, fractions, null where undefined")
     .option("--save", "write the metrics into the model file too")
     .addOption(new Option("--metrics <method>", METRICS_HELP).choices(PIXEL_METHODS).default("auto"))
     .option("--resamples <n>", "of the test images, for the intervals (0: none)", wholeNumber(0), 1000)
@@ -86,7 +86,7 @@ export function addEval(program: Command): void {
       const attempt = (work: Promise<void>): Promise<boolean> => work.then(() => true, (error: Error) => failures.push(error) === 0);
       if (save) await attempt(saveFigures());
       const isReported = reportPath !== null && (await attempt(writeReport(reportPath)));
-      if (json) print(JSON.stringify({ ...measured, report: isReported ? reportPath : null }));
+      if (json) print(JSON.stringify({ ...measured, skipped: evaluated.skipped, report: isReported ? reportPath : null }));
       else {
         printLines(metricsTable(evaluated, detector.config.calibration));
         if (isReported) print(`report  ${resolve(reportPath)}   open it in a browser`);

@@ -48,7 +48,7 @@ export function addPredict(program: Command): void {
     const counts = images === null
       ? await watchFolder(kept, flags, outputs, options, settings)
       : await judgeList(kept, images, flags, outputs, options, settings, limitOf(flags, detector.config.calibration));
-    if (flags.failOnDefect && counts.defective > 0) process.exitCode = DEFECT_FOUND;
+    if (flags.failOnDefect && counts.defective > 0) process.exitCode ??= DEFECT_FOUND;
   });
 }
 

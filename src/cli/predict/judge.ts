@@ -4,11 +4,12 @@ import { heatLayer, maskContour } from "../../io/heat.ts";
 import { requireUsable, type DecodedImage } from "../../io/image.ts";
 import { calibratedScore, type GoodScores } from "../../models/calibration.ts";
 import { defectsOf, type Defects } from "../../models/defects.ts";
-import type { Detector, Inspection } from "../../models/detector.ts";
+import type { Detector, Inspection, Unjudged } from "../../models/detector.ts";
 import type { PictureRegion } from "../../models/picture_region.ts";
 import { ensureFolder, isGone, writeFileAtomic } from "../../node/files.ts";
 import { decodeImages, encodePng, loadSharp, type Decoded } from "../../node/images.ts";
 import { InputError } from "../../runtime/errors.ts";
+import { FAILED } from "../exit_codes.ts";
 import { say } from "../output.ts";
 import type { Region } from "../region.ts";
 import type { KeptDetector } from "./kept_detector.ts";
@@ -112,16 +113,18 @@ async function judgeBatch<T extends Item>(
   for (const { item } of decoded) if (!batch.some((outcome) => outcome.item === item)) onGone?.(item);
   const read = batch.map((outcome) => usable(detector, outcome, options));
   const images = read.filter((outcome) => "image" in outcome);
-  const inspections: Inspection[] = [];
+  const inspections: (Inspection | Unjudged)[] = [];
   for (let first = 0; first < images.length; first += most) {
     const some = images.slice(first, first + most);
-    inspections.push(...(await detector.inspect(some.map(({ image }) => image), some.map(({ part }) => part))));
+    inspections.push(...(await detector.inspectEach(some.map(({ image }) => image), some.map(({ part }) => part))));
   }
   const inspected = new Map(images.map((image, i) => [image, inspections[i]!]));
   const results = batch.map(async ({ item }, i) => {
     const outcome = read[i]!;
     if ("reason" in outcome) return [item, { image: item.image, verdict: "unreadable", reason: outcome.reason }] as const;
-    return [item, await resultOf(detector, item, outcome, inspected.get(outcome)!, options)] as const;
+    const inspection = inspected.get(outcome)!;
+    if ("reason" in inspection) return [item, { image: item.image, verdict: "unreadable", reason: unjudged(item, inspection, options) }] as const;
+    return [item, await resultOf(detector, item, outcome, inspection, options)] as const;
   });
   await Promise.allSettled(results); // where one fails, nothing is written any more when that is known
   return Promise.all(results);
@@ -139,6 +142,15 @@ function usable<T extends Item>(detector: Detector, outcome: Decoded<T>, { regio
     say(`skipped: ${error.message}`);
     return { reason: error.message };
   }
+}
+
+/** Why an image was not judged, which the command's exit code tells too; an InputError if `strict`. */
+function unjudged({ image }: Item, { reason }: Unjudged, { strict }: JudgeOptions): string {
+  const problem = `${image} cannot be judged: ${reason}`;
+  if (strict) throw new InputError(problem);
+  say(`skipped: ${problem}`);
+  process.exitCode = FAILED;
+  return problem;
 }
 
 async function resultOf(
@@ -160,7 +172,7 @@ async function resultOf(
     image: path,
     score,
     calibrated: calibratedScore(score, good),
-    verdict: score > threshold && (minArea === null || found.defects.length > 0) ? "defective" : "good",
+    verdict: score <= threshold || (minArea !== null && found.defects.length === 0) ? "good" : "defective",
     peak,
     width,
     height,

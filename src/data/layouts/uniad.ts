@@ -1,3 +1,4 @@
+import { parseJson, RECORD } from "../../io/json.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { isDefectiveLabel, isGoodName } from "../names.ts";
 import { within, type FileTree } from "../tree.ts";
@@ -39,7 +40,7 @@ function parseLines(tree: FileTree, list: string, text: string): Entry[] {
       new InputError(`${tree.name}: ${list} line ${i + 1} ${problem}; expected ${LINE} (--format folder reads folders instead)`);
     let value: unknown;
     try {
-      value = JSON.parse(line);
+      value = parseJson(line, RECORD);
     } catch {
       throw wrong("is no JSON object");
     }
