@@ -96,7 +96,7 @@ export function configFrom(text: string, name: string): DetectorConfig {
   } catch (cause) {
     throw new InputError(`${name}: the configuration in its metadata ${cause instanceof InputError ? `is refused: ${cause.message}` : "is no JSON"}`, { cause });
   }
-  const { backbone, inputSize, fit, regions, grad, hinges, calibration } = (isObject(config) ? config : {}) as Partial<DetectorConfig>;
+  const { backbone, inputSize, fit, regions, grad, hinges, calibration } = (isObject(config) ? config : {});
   const { threshold, typical, pixelThreshold, falseReject, classes, heat } = (isObject(calibration) ? calibration : {}) as Partial<Calibration>;
   const isExtent = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) > 0 && (value as number) <= MOST_SIDE;
   const extents = `a whole number from 1 to ${MOST_SIDE}`;
@@ -117,7 +117,7 @@ export function configFrom(text: string, name: string): DetectorConfig {
     ["hinges", hinges, isObject(hinges), "an object"],
     ...Object.entries(isObject(hinges) ? hinges : {}).flatMap(([hinge, join]) => [
       [`hinges.${hinge}.floor`, join?.floor, Number.isFinite(join?.floor), "a finite number"],
-      [`hinges.${hinge}.weight`, join?.weight, Number.isFinite(join?.weight) && join!.weight >= 0, "a finite number of at least 0"],
+      [`hinges.${hinge}.weight`, join?.weight, Number.isFinite(join?.weight) && join.weight >= 0, "a finite number of at least 0"],
     ] as const),
     ["calibration", calibration, isObject(calibration), "an object"],
     ["calibration.classes", classes, isObject(classes), "an object"],

@@ -49,7 +49,7 @@ afterEach(() => {
 /** Starts a holder, and waits for its first line. */
 async function hold(path: string, before: readonly string[] = [], env: Readonly<Record<string, string>> = {}) {
   const [program, ...words] = [...before, process.execPath, HOLDER, path];
-  const child = spawn(program!, words, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(program, words, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "inherit"] });
   started.push(child);
   const lines: string[] = [];
   child.stdout.on("data", (data: Buffer) => lines.push(...data.toString().trimEnd().split("\n")));

@@ -111,5 +111,5 @@ export async function readLayout(input: Uint8Array): Promise<void> {
       throw new Error(`other words for good give other verdicts: ${dataset ? verdictsOf(dataset) : String(error)}, ${other.dataset ? verdictsOf(other.dataset) : String(other.error)}`);
     }
   }
-  if (error) throw error;
+  if (error instanceof Error) throw error;
 }
