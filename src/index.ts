@@ -19,10 +19,10 @@ export {
 export type { AnomalousImage } from "./detection/marked_cells.ts";
 export { BACKBONES, type Backbone, type BackboneName, type BackboneSettings } from "./backbones/backbone.ts";
 export { createBackbone, type BackboneOptions } from "./backbones/registry.ts";
-export { calibratedScore, type Calibration, type GoodScores, type HeldOut } from "./detection/calibration.ts";
+export { calibratedScore, supportedRate, type Calibration, type GoodScores, type HeldOut } from "./detection/calibration.ts";
 export { defectsOf, type Defect, type DefectOptions, type Defects } from "./detection/defects.ts";
 export type { Judgement } from "./detection/captured_judge.ts";
-export { Detector, type DetectorConfig, type DetectorOptions, type Inspection } from "./detection/detector.ts";
+export { Detector, type DetectorConfig, type DetectorOptions, type Inspection, type Unjudged } from "./detection/detector.ts";
 export { EFFICIENTNETS, planOf, type BlockPlan, type EfficientNetName, type NetworkPlan } from "./backbones/efficientnet/architecture.ts";
 export type { Checkpoint } from "./backbones/efficientnet/checkpoint.ts";
 export { EfficientNet, type EfficientNetOptions, type NetworkPadding } from "./backbones/efficientnet/efficientnet.ts";

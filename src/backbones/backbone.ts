@@ -7,6 +7,9 @@ export const BACKBONES = ["embedded", ...EFFICIENTNETS] as const;
 /** The name of one of them. */
 export type BackboneName = (typeof BACKBONES)[number];
 
+/** Pixels of a side of its images, at most: model files with more are refused. */
+export const MOST_SIDE = 1 << 14;
+
 /** What makes a backbone the same again: part of a model. */
 export interface BackboneSettings {
   readonly name: BackboneName;

@@ -1,5 +1,5 @@
 import type { DecodedImage } from "../io/image.ts";
-import { Weights, type StoredTensors } from "../nn/weights.ts";
+import { nonFinite, Weights, type StoredTensors } from "../nn/weights.ts";
 import { divide, maximum, minimum, multiply } from "../ops/elementwise.ts";
 import { averagePool } from "../ops/pool.ts";
 import { max } from "../ops/reduce.ts";
@@ -11,7 +11,7 @@ import { tunePending } from "../runtime/tuner.ts";
 import { placementOf, type Fit, type Placement, type Size } from "../tensor/placement.ts";
 import { RandomStream } from "../tensor/random.ts";
 import { empty, fromArray, release, sameShape, toArray, type FloatDType, type Tensor } from "../tensor/tensor.ts";
-import type { BackboneSettings } from "../backbones/backbone.ts";
+import type { Backbone, BackboneSettings } from "../backbones/backbone.ts";
 import { calibratedScore, type Calibration } from "./calibration.ts";
 import { CapturedJudge, type Judgement } from "./captured_judge.ts";
 import { createBackbone } from "../backbones/registry.ts";
@@ -36,6 +36,22 @@ export interface Inspection {
   /** `size` x `size`, row-major: the anomaly of each pixel of the resized image. */
   readonly map: Float32Array;
   readonly size: number;
+}
+
+/** What the detector says of an image that it cannot judge. */
+export interface Unjudged {
+  /** What is wrong, and what to do. */
+  readonly reason: string;
+}
+
+/**
+ * An image's inspection.
+ * @param name the image's, for errors
+ * @throws InputError if there is none
+ */
+export function requireJudged(judged: Inspection | Unjudged, name: string): Inspection {
+  if ("reason" in judged) throw new InputError(`${name} cannot be judged: ${judged.reason}`);
+  return judged;
 }
 
 /** What a detector is besides its weights: what its file's metadata says. */
@@ -67,6 +83,19 @@ export interface DetectorOptions {
 export function storageOf(device: Device, half: boolean): FloatDType {
   if (!half || device.gpu.features.has("shader-f16")) return half ? "f16" : "f32";
   throw new OptionError(`half precision needs the feature shader-f16, which ${device.adapter.description} lacks; do without it`);
+}
+
+/**
+ * Requires that a model is for what a backbone makes.
+ * @param source the model's file, for errors
+ * @throws InputError if it is for features of another shape
+ */
+export function requireFeaturesOf({ settings, inputSize, cells, channels }: Backbone, grad: GradConfig, source: string): void {
+  const made = [cells, cells, channels];
+  const own = [grad.height, grad.width, grad.channels];
+  if (sameShape(made, own)) return;
+  const makes = `${settings.name} makes [${made.join(",")}] of ${inputSize} pixels`;
+  throw new InputError(`${source}: its model is for features [${own.join(",")}], but ${makes}; the file is damaged`);
 }
 
 const INITIAL_STREAM = 0; // restored weights are not drawn
@@ -121,13 +150,7 @@ export class Detector {
     const backbone = await createBackbone(device, name, { inputSize: config.inputSize, padding, checkpoint, dtype });
     const weights = Weights.stored(device, tensors, source);
     try {
-      const { grad, inputSize } = config;
-      const made = [backbone.cells, backbone.cells, backbone.channels];
-      const own = [grad.height, grad.width, grad.channels];
-      if (!sameShape(made, own)) {
-        const makes = `${name} makes [${made.join(",")}] of ${inputSize} pixels`;
-        throw new InputError(`${source}: its model is for features [${own.join(",")}], but ${makes}; the file is damaged`);
-      }
+      requireFeaturesOf(backbone, config.grad, source);
       const extractor = new FeatureExtractor(backbone, config.fit, (name) => weights.state(name, [backbone.channels], () => 0));
       const model = new Grad(weights, config.grad, new RandomStream(0, INITIAL_STREAM));
       weights.settle(dtype);
@@ -170,9 +193,19 @@ export class Detector {
    * Scores images and maps their anomalies. Images are inspected as one batch.
    * @param regions of each image the part that counts; null, or nothing, where all does. The rest is 0 in the map, and neither score
    * nor peak nor map depends on it
-   * @throws OptionError if a region is not of its image's size, or nothing of it is left in the map
+   * @throws OptionError if a region is not of its image's size, or nothing of it is left in the map; InputError, with the number of
+   * the image, if a score or a map is not finite
    */
   async inspect(images: readonly DecodedImage[], regions: readonly (PictureRegion | null)[] = []): Promise<Inspection[]> {
+    return (await this.inspectEach(images, regions)).map((judged, i) => requireJudged(judged, `image ${i}`));
+  }
+
+  /**
+   * Does the same, but goes on where an image cannot be judged, because its score or its map is not finite.
+   * @returns for each image its inspection, or why there is none: there is no verdict then, and it is not good
+   * @throws OptionError as `inspect`
+   */
+  async inspectEach(images: readonly DecodedImage[], regions: readonly (PictureRegion | null)[] = []): Promise<(Inspection | Unjudged)[]> {
     const counting = this.#countedPixels(images, regions);
     const shown = images.map((image, i) => regions[i]?.shown(image) ?? image);
     await this.prepare(images.length, counting !== null); // from here on no scope is open, which would take back what is kept
@@ -183,9 +216,12 @@ export class Detector {
     return this.#inspections(reads);
   }
 
-  /** The same for what the backbone made of images before, `[N, cells, cells, channels]`. */
+  /**
+   * The same as `inspect` for what the backbone made of images before, `[N, cells, cells, channels]`.
+   * @throws InputError as `inspect`
+   */
   async inspectFeatures(features: Tensor): Promise<Inspection[]> {
-    return this.#inspections(this.#started(features));
+    return (await this.#inspections(this.#started(features))).map((judged, i) => requireJudged(judged, `image ${i}`));
   }
 
   /**
@@ -250,16 +286,20 @@ export class Detector {
     return { map, score: max(means, [1, 2, 3]), peak: max(map, [1, 2, 3]) };
   }
 
-  async #inspections(reads: readonly Promise<Float32Array>[]): Promise<Inspection[]> {
+  async #inspections(reads: readonly Promise<Float32Array>[]): Promise<(Inspection | Unjudged)[]> {
     const [maps, scores, peaks] = (await Promise.all(reads)) as [Float32Array, Float32Array, Float32Array];
     const size = this.config.inputSize;
-    return Array.from(scores, (score, i) => ({
-      score,
-      calibrated: calibratedScore(score, this.config.calibration),
-      peak: peaks[i]!,
-      map: maps.slice(i * size * size, (i + 1) * size * size),
-      size,
-    }));
+    return Array.from(scores, (score, i) => {
+      const [peak, map] = [peaks[i]!, maps.slice(i * size * size, (i + 1) * size * size)];
+      const wrong = nonFinite(map); // the largest value hides NaN on some adapters
+      if (wrong || !Number.isFinite(score)) return { reason: this.#reasonOf(wrong ? `its map holds ${wrong}` : `its score is ${score}`) };
+      return { score, calibrated: calibratedScore(score, this.config.calibration), peak, map, size };
+    });
+  }
+
+  #reasonOf(problem: string): string {
+    const remedy = this.half ? "half precision may be too little for it: do without, or " : "";
+    return `${problem}; ${remedy}check the weights of the model and its backbone, which are damaged or were not made for such images`;
   }
 }
 

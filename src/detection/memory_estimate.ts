@@ -4,7 +4,7 @@ import { bytesOf, empty, fromArray, release, toArray, type FloatDType, type Tens
 import type { Backbone, BackboneName } from "../backbones/backbone.ts";
 import { NOT_CALIBRATED } from "./calibration.ts";
 import { createBackbone } from "../backbones/registry.ts";
-import { Detector, storageOf } from "./detector.ts";
+import { Detector, requireFeaturesOf, storageOf, type DetectorConfig } from "./detector.ts";
 import { planOf } from "../backbones/efficientnet/architecture.ts";
 import { blankCheckpoint } from "../backbones/efficientnet/checkpoint.ts";
 import { gradConfig, REFERENCE_VARIANCE, type DecoderName, type GradConfig } from "../methods/grad/config.ts";
@@ -12,7 +12,7 @@ import { Grad } from "../methods/grad/model.ts";
 import { GradTraining } from "../methods/grad/training.ts";
 import { FeatureExtractor, rawFeatures } from "./features.ts";
 import { defaultBatch, defaultDecoder, defaultRecompute, featureDType } from "./training_defaults.ts";
-import { Weights } from "../nn/weights.ts";
+import { Weights, type StoredTensors } from "../nn/weights.ts";
 import { RandomStream } from "../tensor/random.ts";
 
 /** What a model is, as far as its memory goes. */
@@ -52,6 +52,24 @@ export async function memoryModelOf(
   const { cells, channels } = await blankBackbone(device.rehearsal().device, name, inputSize);
   const options = { decoder: decoder ?? defaultDecoder(device) };
   return { backbone: name, inputSize, grad: gradConfig({ height: cells, width: cells, channels, variance: REFERENCE_VARIANCE }, options) };
+}
+
+/**
+ * The model that a file holds.
+ * @param tensors what the file has besides its configuration; sizes that they do not have are refused before any work
+ * @param source the file's name, for errors
+ * @throws InputError if a tensor is missing or has another shape than the configuration says
+ */
+export async function storedMemoryModel(
+  device: Device,
+  { backbone: { name }, inputSize, grad }: Pick<DetectorConfig, "backbone" | "inputSize" | "grad">,
+  tensors: StoredTensors,
+  source: string,
+): Promise<MemoryModel> {
+  const { device: idle } = device.rehearsal();
+  new Grad(Weights.stored(idle, tensors, source), grad, new RandomStream(0, 0));
+  requireFeaturesOf(await blankBackbone(idle, name, inputSize), grad, source);
+  return { backbone: name, inputSize, grad };
 }
 
 /** @param options as in `TrainingOptions`; a batch is judged at a time as well, by default 1 */

@@ -1,11 +1,11 @@
 import { decodeSafetensors, encodeSafetensors, float32Tensors, type StoredTensor } from "../io/safetensors.ts";
 import type { DecodedImage } from "../io/image.ts";
-import { readOptions, requireWhole } from "../runtime/options.ts";
+import { choiceOf, readOptions, requireWhole } from "../runtime/options.ts";
 import { nonFinite, Weights } from "../nn/weights.ts";
 import type { OptimizerState } from "../optim/optimizer.ts";
 import type { Device } from "../runtime/device.ts";
 import { DivergedError, InputError, OptionError, ShapeError } from "../runtime/errors.ts";
-import type { Fit } from "../tensor/placement.ts";
+import { FITS, type Fit } from "../tensor/placement.ts";
 import { RandomStream } from "../tensor/random.ts";
 import { fromArray, release, toArray, type Tensor } from "../tensor/tensor.ts";
 import { markedCells, type AnomalousImage } from "./marked_cells.ts";
@@ -16,18 +16,21 @@ import { Detector, type DetectorConfig, type Inspection } from "./detector.ts";
 import type { Checkpoint } from "../backbones/efficientnet/checkpoint.ts";
 import type { NetworkPadding } from "../backbones/efficientnet/efficientnet.ts";
 import { FeatureStore, type Spill } from "./feature_store.ts";
-import { gradConfig, isJoined, type GradOptions } from "../methods/grad/config.ts";
+import { gradConfig, isJoined, type GradConfig, type GradOptions } from "../methods/grad/config.ts";
 import { stagesOf, type AnomalySource, type FeatureSource, type Stage } from "../methods/grad/fit.ts";
 import { Grad } from "../methods/grad/model.ts";
 import { GradTraining, stepsOf, type FitStep } from "../methods/grad/training.ts";
 import { anomalyCells, HINGES, HingeStatistics, type HingeJoins } from "../methods/grad/hinges.ts";
-import { ChannelStatistics, rawFeatures, standardiserOf, type FeatureExtractor } from "./features.ts";
+import { rawFeatures, standardiserOf, type FeatureExtractor } from "./features.ts";
 import type { PictureRegion } from "./region.ts";
 import { savedStateOf, type SavedState } from "./training_state.ts";
 import { defaultBatch, defaultDecoder, defaultRecompute, featureDType } from "./training_defaults.ts";
+import { requireFinite, TrainingSet } from "./training_set.ts";
 
 /** A good image to learn from. */
 export interface TrainingImage {
+  /** For errors: its file, say. Default: its number and class. */
+  readonly name?: string;
   /** What it shows: each class has a threshold of its own. */
   readonly className: string;
   /** The image, or what the backbone made of it before: cells x cells x channels. */
@@ -78,7 +81,10 @@ export interface TrainingOptions {
   readonly anomalies?: AsyncIterable<AnomalousImage> | null;
   /** Of those stages' images, the share that are real anomalies, in (0, 1]; at 1 no blocks are pasted. Default 0.5. */
   readonly anomalyShare?: number;
-  /** Share of good images that may be called defective: it sets the threshold. Default 0.01. */
+  /**
+   * Share of good images that may be called defective: it sets the threshold. A class with too few images for it gets the least share that
+   * they support (`supportedRate`). Default 0.01.
+   */
   readonly falseReject?: number;
   /**
    * A class of fewer than ten images has none to hold out. So many further models are trained first, each without a part of
@@ -126,11 +132,16 @@ interface Run {
   readonly heldOut: readonly Sample[];
 }
 
+/** Share of good images that may be called defective, unless another is asked for. */
+export const DEFAULT_FALSE_REJECT = 0.01;
+
 const FORMAT = "bigrid-training";
 const DEFAULT_BUDGET = 2 ** 30;
 const HELD_OUT = 5; // every fifth good image calibrates instead of training
 const LEAST_TO_SPLIT = 10; // images of a class
 const INITIAL_STREAM = 0;
+const MOST_WHOLE = 2 ** 32 - 1; // of whole numbers among the options
+const EXTREME = 1000; // times what is of use, in any of the options that it is held against
 
 /**
  * The training of a detector: `begin` reads the images, `fit` takes the steps, `finish` makes the detector. Between two
@@ -151,6 +162,7 @@ export class Training {
   readonly #regions: boolean;
   readonly #samples: readonly Sample[];
   readonly #anomalies: readonly Anomaly[];
+  readonly #set: TrainingSet;
   readonly #means: readonly number[];
   readonly #variance: number;
   readonly #deviations: Tensor;
@@ -171,8 +183,9 @@ export class Training {
     regions: boolean,
     samples: readonly Sample[],
     anomalies: readonly Anomaly[],
-    statistics: ChannelStatistics,
+    set: TrainingSet,
   ) {
+    const { statistics } = set;
     const { extractor, variance, deviations } = standardiserOf(device, backbone, settings.fit, statistics);
     this.#device = device;
     this.#settings = settings;
@@ -182,6 +195,7 @@ export class Training {
     this.#regions = regions;
     this.#samples = samples;
     this.#anomalies = anomalies;
+    this.#set = set;
     this.#means = [...statistics.means];
     this.#variance = variance;
     this.#deviations = deviations;
@@ -194,8 +208,8 @@ export class Training {
    *
    * @param images good images of one class or several
    * @param onImage called after each, with their number so far
-   * @throws InputError if there are fewer than two, features hold NaN or infinity, or weights are missing or do not fit; OptionError for
-   * an option unknown or out of range; ShapeError for features of another length
+   * @throws InputError if there are fewer than two, all of a class are the same or show nothing, features hold NaN or infinity, or weights
+   * are missing or do not fit; OptionError for an option unknown or out of range; ShapeError for features of another length
    */
   static async begin(
     device: Device,
@@ -209,18 +223,15 @@ export class Training {
     gradConfig({ height: cells, width: cells, channels, variance: 1 }, settings.grad); // what it refuses, before any image is read
     const { featureBudget: budget, spill } = settings;
     const store = new FeatureStore(device, { dtype: featureDType(device, backbone.standardise), budget, spill });
-    const statistics = new ChannelStatistics(backbone.channels);
+    const set = new TrainingSet(channels);
     const samples: Sample[] = [];
     let regions = false;
-    for await (const { className, image, region } of images) {
+    for await (const { name, className, image, region } of images) {
       regions ||= Boolean(region);
       const featuresOf = (picture: DecodedImage): Tensor =>
         rawFeatures(device, backbone, settings.fit, [region?.shown(picture) ?? picture]);
       const features = image instanceof Float32Array ? fromArray(device, [1, cells, cells, channels], image) : featuresOf(image);
-      const values = await toArray(features);
-      const wrong = nonFinite(values);
-      if (wrong) throw new InputError(`training: features of image ${samples.length + 1}, of class ${className}, hold ${wrong}`);
-      statistics.add(values);
+      set.add(await toArray(features), className, name ?? `image ${samples.length + 1}, of class ${className},`);
       samples.push({ className, index: await store.add(features) });
       release(features);
       onImage(samples.length);
@@ -228,20 +239,30 @@ export class Training {
     if (samples.length < 2) {
       throw new InputError(`training needs at least two good images, got ${samples.length}; with ten or more of a class, some set its threshold`);
     }
+    set.requireVariety();
     const anomalies: Anomaly[] = [];
     for await (const anomalous of settings.anomalies ?? []) {
       const mask = markedCells(anomalous, settings.fit, settings.inputSize, cells);
       const features = rawFeatures(device, backbone, settings.fit, [anomalous.image]);
+      requireFinite(await toArray(features), anomalous.name);
       anomalies.push({ index: await store.add(features), mask });
       release(features);
     }
     if (settings.anomalies && anomalies.length === 0) throw new InputError("there are no anomalous images with masks to learn from");
-    return new Training(device, settings, backbone, store, regions, samples, anomalies, statistics);
+    return new Training(device, settings, backbone, store, regions, samples, anomalies, set);
   }
 
   /** Steps taken so far. */
   get taken(): number {
     return this.#taken;
+  }
+
+  /** How many good images of each class set its threshold. */
+  get calibrating(): ReadonlyMap<string, number> {
+    const heldOut = this.#runs.flatMap((run) => run.heldOut);
+    const counts = new Map<string, number>();
+    for (const { className } of heldOut.length > 0 ? heldOut : this.#samples) counts.set(className, (counts.get(className) ?? 0) + 1);
+    return counts;
   }
 
   /** What calibrates the detector: good images that were not trained on, judged; complete after `finish`. */
@@ -256,7 +277,7 @@ export class Training {
   async *fit(): AsyncGenerator<TrainingStep, void> {
     for (;;) {
       let before = performance.now();
-      for await (const step of this.#fit.fit()) {
+      for await (const step of this.#steps()) {
         const pace = this.#pace.get(step.stage) ?? { seconds: 0, steps: 0 };
         this.#pace.set(step.stage, { seconds: pace.seconds + (performance.now() - before) / 1000, steps: pace.steps + 1 });
         yield { ...step, taken: ++this.#taken, run: this.#run + 1, runs: this.#runs.length, secondsLeft: this.#secondsLeft() };
@@ -270,9 +291,26 @@ export class Training {
     }
   }
 
+  /** The steps of this run's model; an error says what is known of its cause. */
+  async *#steps(): AsyncGenerator<FitStep, void> {
+    try {
+      yield* this.#fit.fit();
+    } catch (error) {
+      if (!(error instanceof DivergedError)) throw error;
+      throw new DivergedError(`${error.message}; ${this.#remedy()}`, { cause: error });
+    }
+  }
+
+  /** What to do after the training diverged: about its cause, where that is known. */
+  #remedy(): string {
+    const extreme = extremeOption(this.#model.config);
+    return this.#set.problem ?? (extreme && `${extreme} is far from what is of use: choose less`) ?? "begin anew with another seed, or more images a step";
+  }
+
   /**
    * The detector, as far as it was trained; nothing is left to this training afterwards.
    * @param onImage called after each image that calibrates it
+   * @throws DivergedError where scores of good images are not finite, so that there is no threshold
    */
   async finish(onImage: (done: number, total: number) => void = () => undefined): Promise<Detector> {
     const { heldOut, training } = this.#runs[this.#run]!;
@@ -292,7 +330,7 @@ export class Training {
     const tensors = new Map<string, StoredTensor>();
     const put = (name: string, shape: readonly number[], values: Float32Array): void => {
       const wrong = nonFinite(values);
-      if (wrong) throw new DivergedError(`training diverged: after ${this.#taken} steps tensor ${name} holds ${wrong}`);
+      if (wrong) throw new DivergedError(`training diverged: after ${this.#taken} steps tensor ${name} holds ${wrong}; ${this.#remedy()}`);
       tensors.set(name, { dtype: "F32", shape, bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) });
     };
     const { position } = this.#fit;
@@ -402,7 +440,10 @@ export class Training {
       const features = await this.#store.batch([sample.index]);
       const inspections = detector.inspectFeatures(features);
       release(features);
-      const [{ score, peak }] = (await inspections) as [Inspection];
+      const [{ score, peak }] = (await inspections.catch((cause: Error) => {
+        if (!(cause instanceof InputError)) throw cause;
+        throw new DivergedError(`training diverged: good image ${sample.index + 1}, of class ${sample.className}: ${cause.message}`, { cause });
+      })) as [Inspection];
       this.#heldOut.push({ className: sample.className, score, peak });
       onImage(i + 1, samples.length);
     }
@@ -491,14 +532,16 @@ function settingsOf(device: Device, options: TrainingOptions): Settings {
     backbone: "embedded", checkpoint: null, padding: null, fit: "stretch", grad, inputSize: 224,
     epochsAbnormal: 10, epochsNormal: 50, epochsResidual: 10,
     ...(isJoined(grad) ? { leastAbnormal: 300, enoughHits: 1 } : { leastAbnormal: 50, enoughHits: 0.99 }), leastNormal: 500, leastResidual: 120,
-    batch: defaultBatch(grad.decoder), seed: 0, anomalies: null, anomalyShare: 0.5, falseReject: 0.01, folds: 3,
+    batch: defaultBatch(grad.decoder), seed: 0, anomalies: null, anomalyShare: 0.5, falseReject: DEFAULT_FALSE_REJECT, folds: 3,
     featureBudget: DEFAULT_BUDGET, spill: null, recompute: defaultRecompute(grad.decoder),
   });
   const whole = [
     ["epochsAbnormal", 0], ["epochsNormal", 0], ["epochsResidual", 0], ["leastAbnormal", 1], ["leastNormal", 1], ["leastResidual", 1],
     ["batch", 1], ["seed", 0], ["folds", 0],
   ] as const;
-  for (const [name, least] of whole) requireWhole("training", name, least, [settings[name]]);
+  for (const [name, least] of whole) requireWhole("training", name, least, [settings[name]], MOST_WHOLE);
+  choiceOf("training", "fit", FITS, settings.fit);
+  if (!(settings.featureBudget >= 0)) throw new OptionError(`training: expected featureBudget of at least 0 bytes, got ${settings.featureBudget}`);
   if (settings.folds === 1) throw new OptionError("training: expected folds to be 0 or at least 2, got 1: a fold is trained on the others");
   const { falseReject, anomalies, anomalyShare, enoughHits } = settings;
   if (!(enoughHits >= 0 && enoughHits <= 1)) throw new OptionError(`training: expected enoughHits from 0 to 1, got ${enoughHits}`);
@@ -506,6 +549,13 @@ function settingsOf(device: Device, options: TrainingOptions): Settings {
   if (anomalies && grad.branches === "normal") throw new OptionError("training: expected an abnormal branch to learn anomalies, got branches normal");
   if (!(falseReject > 0 && falseReject <= 0.5)) throw new OptionError(`training: expected falseReject above 0 and at most 0.5, got ${falseReject}`);
   return { ...settings, grad };
+}
+
+/** The first option of a model that is extreme, with its value; null if none is. */
+function extremeOption({ hinge, abnormalWeight, lambda, hingeWeight, residualWeight, paste: { intensity } }: GradConfig): string | null {
+  const numbers = { hinge, abnormalWeight, lambda, hingeWeight, residualWeight, "paste.intensity": Math.max(...intensity.map(Math.abs)) };
+  const extreme = Object.entries(numbers).find(([, value]) => Math.abs(value) > EXTREME);
+  return extreme ? extreme.join(" ") : null;
 }
 
 /**
@@ -522,8 +572,9 @@ function runsOf(samples: readonly Sample[], folds: number): Run[] {
   const last: Run = { training: samples.filter((sample) => !calibrates(sample)), heldOut: samples.filter(calibrates) };
   if (few.length === 0) return [last];
   if (folds === 0) return [{ ...last, heldOut: [...last.heldOut, ...few] }];
-  const runs = Array.from({ length: folds }, (_, fold): Run => {
-    const heldOut = few.filter((sample) => nth.get(sample)! % folds === fold);
+  const parts = Math.min(folds, LEAST_TO_SPLIT - 1); // no class with few has more images
+  const runs = Array.from({ length: parts }, (_, fold): Run => {
+    const heldOut = few.filter((sample) => nth.get(sample)! % parts === fold);
     return { training: last.training.filter((sample) => !heldOut.includes(sample)), heldOut };
   });
   return [...runs.filter(({ heldOut, training }) => heldOut.length > 0 && training.length > 0), last];

@@ -134,7 +134,7 @@ describe("what calibrates", () => {
     const [step] = await stepTo(training, 1);
     expect(step).toMatchObject({ run: 1, runs: 1, steps: 54 }); // 6 epochs of 9 images
     const { calibration } = (await training.finish()).config;
-    expect(calibration.falseReject).toBe(0.01);
+    expect(calibration.falseReject).toBeCloseTo(0.0628, 4); // what two images support
     expect(Object.keys(calibration.classes)).toEqual(["plate"]);
     expect(calibration.threshold).toBeGreaterThan(calibration.typical);
   });

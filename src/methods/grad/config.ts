@@ -105,7 +105,9 @@ export const REFERENCE_VARIANCE = 24;
 const SIMILARITY_THRESHOLD = 10;
 const INTENSITY = { equal: [8, 16], random: [1, 3], differences: [1, 1] } as const;
 const BLOCKS = { tiny: 1, mobile: 11, basic: 9 };
-const MOST_CELLS = 1 << 14;
+/** The largest that whole numbers may be: far beyond what is of use, and small enough to be tried. */
+const MOST = { blocks: 1000, localGrid: 1 << 10, globalGrid: 1 << 10, pairCount: 1 << 20 } as const;
+const MOST_NUMBERS = 1 << 29; // of a grid: 2 GiB
 const PUBLISHED = { heads: "shared", fusion: "learned", freeze: "grids", hingeWeight: 0, residualWeight: 0 } as const;
 const JOINED = { heads: "separate", fusion: "none", freeze: "branch", hingeWeight: 0.2, residualWeight: 4 } as const;
 
@@ -138,8 +140,16 @@ export function gradConfig(
 export function requireValid(settings: GradConfig): void {
   const choices = { decoder: DECODERS, branches: BRANCHES, heads: HEADS, fusion: FUSIONS, hingeHead: HINGE_HEADS, pairs: PAIRS, freeze: FREEZES };
   for (const [name, allowed] of Object.entries(choices)) choiceOf("grad", name, allowed, settings[name as keyof typeof choices]);
-  for (const name of ["blocks", "localGrid", "globalGrid", "pairCount"] as const) requireWhole("grad", name, 1, [settings[name]]);
-  const { localGrid, globalGrid, standardise, lambda, abnormalWeight, hinge, hingeHead, hingeWeight, hingeFloor } = settings;
+  for (const name of ["blocks", "localGrid", "globalGrid", "pairCount"] as const) requireWhole("grad", name, 1, [settings[name]], MOST[name]);
+  const { height, width, channels } = settings;
+  const numbers = { localGrid: settings.localGrid ** 2 * channels, globalGrid: settings.globalGrid ** 2 * height * width * channels };
+  for (const [name, count] of Object.entries(numbers)) {
+    if (count <= MOST_NUMBERS) continue;
+    const cells = settings[name as keyof typeof numbers];
+    const expected = `${name} of so few cells that the grid holds at most ${MOST_NUMBERS} numbers`;
+    throw new OptionError(`grad: expected ${expected}, got ${cells} a side, which makes ${count} for features [${height},${width},${channels}]`);
+  }
+  const { standardise, lambda, abnormalWeight, hinge, hingeHead, hingeWeight, hingeFloor } = settings;
   const { residualWeight, residualFloor, pairs, branches, freeze, paste } = settings;
   if (branches === "abnormal" && freeze === "branch") {
     throw new OptionError("grad: expected freeze grids where the abnormal branch is the only one, got branch");
@@ -153,9 +163,6 @@ export function requireValid(settings: GradConfig): void {
   }
   if (pairs === "cosine" && hingeHead === "own") {
     throw new OptionError("grad: expected hingeHead channel with pairs cosine, which compares features and has no use for a head, got own");
-  }
-  if (Math.max(localGrid, globalGrid) > MOST_CELLS) {
-    throw new OptionError(`grad: expected grids of at most ${MOST_CELLS} cells a side, got ${localGrid} and ${globalGrid}`);
   }
   if (typeof standardise !== "boolean") throw new OptionError(`grad: expected standardise to be true or false, got ${String(standardise)}`);
   for (const [name, value] of Object.entries({ lambda, abnormalWeight, hinge, hingeWeight, hingeFloor, residualWeight, residualFloor })) {
