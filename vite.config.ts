@@ -10,7 +10,7 @@ export default defineConfig({
     sourcemap: true,
     minify: false,
     lib: {
-      entry: { core: "src/core.ts", index: "src/index.ts", node: "src/node/index.ts", browser: "src/browser/index.ts", cli: "src/cli/main.ts", bigrid: "src/cli/launcher.ts" },
+      entry: { core: "src/core.ts", index: "src/index.ts", node: "src/node/index.ts", browser: "src/browser/index.ts", cli: "src/cli/child.ts", bigrid: "src/cli/launcher.ts" },
       formats: ["es"],
     },
     rolldownOptions: {

@@ -1,17 +1,28 @@
-import { defineConfig } from "vite";
+import { fileURLToPath } from "node:url";
+import { defineConfig, type Plugin } from "vite";
 import { wgsl } from "./tools/vite_wgsl.mjs";
+
+const pageOf = (name: string): string => fileURLToPath(new URL(`docs/playground/${name}.html`, import.meta.url));
+
+/** Loosens the pages' content security policy for the development server, which puts style sheets into a page, and talks to it by a socket. */
+const developmentPolicy: Plugin = {
+  name: "development-policy",
+  apply: "serve",
+  transformIndexHtml: (html, { server }) =>
+    server ? html.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'").replace("connect-src 'self'", "connect-src 'self' ws:") : html,
+};
 
 // The playground: `npm run dev` serves it, `npm run build:site` writes it to site/, to be put on any static host.
 export default defineConfig({
   root: "docs/playground",
   base: "./",
-  plugins: [wgsl({ minify: true })],
+  plugins: [wgsl({ minify: true }), developmentPolicy],
   server: { host: "127.0.0.1" },
   worker: { format: "es", plugins: () => [wgsl({ minify: true })] },
   build: {
     target: "es2022",
     outDir: "../../site",
     emptyOutDir: true,
-    rolldownOptions: { input: ["docs/playground/index.html", "docs/playground/kernels.html"] },
+    rolldownOptions: { input: ["index", "kernels"].map(pageOf) },
   },
 });

@@ -8,6 +8,8 @@
 // Offsets are counted in packs. A repeated axis has stride 0. Where the innermost axis of one operand is repeated
 // but not the other's, both are read as scalars (PACK 1), unless the first is a single number.
 //
+// A maximum and a minimum with NaN are NaN.
+//
 // Cost: one read of each operand and one write an element, one operation.
 
 // 0 add  1 subtract  2 multiply  3 divide  4 maximum  5 minimum
@@ -36,8 +38,8 @@ fn apply(x: accum, y: accum) -> accum {
     case 1u: { return x - y; }
     case 2u: { return x * y; }
     case 3u: { return x / y; }
-    case 4u: { return max(x, y); }
-    case 5u: { return min(x, y); }
+    case 4u: { return select(select(max(x, y), y, is_nan(y)), x, is_nan(x)); }
+    case 5u: { return select(select(min(x, y), y, is_nan(y)), x, is_nan(x)); }
     case 6u: { return select(accum(), accum(1.0), x == y); }
     default: { return select(select(accum(), accum(0.5), x == y), accum(1.0), x > y); }
   }

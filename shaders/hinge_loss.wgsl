@@ -14,7 +14,7 @@
 //   loss  = mean of short over the marked + mean of short over the others; or the sum of all; or short itself
 //   hit   = score beyond the threshold on its own side, or at it
 //
-// A mean over nothing is 0, and a share of nothing 1. Counts are exact up to 2^24 positions.
+// The shortfall of a score that is NaN is NaN. A mean over nothing is 0, and a share of nothing 1. Counts are exact up to 2^24 positions.
 // Definition: GRAD eq. 4, SimpleNet's hinge.
 // Cost: reads score and mask, and writes eight terms a slice or one loss a position; the gradient reads score and mask and
 // writes one; 12 operations.
@@ -43,7 +43,10 @@ struct Params {
 fn side_of(i: u32) -> accum { return select(accum(-1.0), accum(1.0), mask[i] > accum(0.5)); }
 
 // How far a score falls short, on either side.
-fn shortfall(i: u32) -> accum { return max(accum(0.0), params.threshold - side_of(i) * accum(scores[i])); }
+fn shortfall(i: u32) -> accum {
+  let short = params.threshold - side_of(i) * accum(scores[i]);
+  return select(max(accum(0.0), short), short, is_nan(short));
+}
 
 // d shortfall / d score: flat at the threshold itself.
 fn slope(i: u32) -> accum { return select(accum(0.0), -side_of(i), shortfall(i) > accum(0.0)); }

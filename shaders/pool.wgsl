@@ -10,7 +10,7 @@
 //   maximum  output[n,p,q,c] = max of the same elements; among equals the first, by rows
 //
 // Outside the image an average reads zero and a maximum nothing (-infinity). A padding is at most half the window, so every
-// window holds a pixel. Whether a NaN is a maximum depends on the device.
+// window holds a pixel. The maximum of a window with a NaN is NaN.
 // Definitions: torch.nn.functional.avg_pool2d and max_pool2d.
 //
 // Cost: each image read once and written once if windows do not overlap; R * S additions or comparisons for each output
@@ -150,6 +150,9 @@ fn average_backward_input(@builtin(global_invocation_id) id: vec3u, @builtin(num
   grad_input[i] = pack(sum);
 }
 
+// NaN where either is.
+fn larger(a: accum, b: accum) -> accum { return select(select(max(a, b), b, is_nan(b)), a, is_nan(a)); }
+
 // One invocation per output pack, which nobody else writes.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn max_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -160,7 +163,7 @@ fn max_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups
   let columns = columns_of(at.x);
   var best = accum(input[input_index(at.n, rows.x, columns.x, at.c)]);
   for (var h = rows.x; h < rows.y; h++) {
-    for (var w = columns.x; w < columns.y; w++) { best = max(best, accum(input[input_index(at.n, h, w, at.c)])); }
+    for (var w = columns.x; w < columns.y; w++) { best = larger(best, accum(input[input_index(at.n, h, w, at.c)])); }
   }
   output[i] = pack(best);
 }
@@ -182,7 +185,7 @@ fn argmax(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gro
       for (var lane = 0u; lane < PACK; lane++) {
         if (pack_lane(value, lane) > pack_lane(best, lane)) { winner[lane] = h * params.width + w; }
       }
-      best = max(best, value);
+      best = larger(best, value);
     }
   }
   for (var lane = 0u; lane < PACK; lane++) { winners_output[i * PACK + lane] = winner[lane]; }

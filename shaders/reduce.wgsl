@@ -8,6 +8,7 @@
 //
 // The slices depend on the shape alone, never on the device, so the same input gives the same bits everywhere
 // that f32 addition does.
+// Maxima and minima of anything with NaN are NaN.
 // Cost: one read an element (two of sum_products), one operation (two), and the slices again.
 
 // 0: sum. 1: maximum. 2: minimum.
@@ -49,8 +50,8 @@ fn reduce(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gro
     let value = accum(input[at]);
     switch (OP) {
       case 0u: { total += value; }
-      case 1u: { total = max(total, value); }
-      default: { total = min(total, value); }
+      case 1u: { total = select(select(max(total, value), value, is_nan(value)), total, is_nan(total)); }
+      default: { total = select(select(min(total, value), value, is_nan(value)), total, is_nan(total)); }
     }
   }
   output[i] = params.scale * total;

@@ -45,7 +45,7 @@ export { Sgd, type SgdOptions } from "./optim/sgd.ts";
 export type { AdapterReport, DeviceOptions } from "./runtime/acquire.ts";
 export { Device, type AdapterDescription, type CaptureOptions, type Counters } from "./runtime/device.ts";
 export {
-  AdapterError, BigridError, DeviceLostError, DivergedError, GpuError, InputError, OptionError, OutOfMemoryError, ShapeError, TooLargeError,
+  AdapterError, BigridError, DeviceLostError, DivergedError, GpuError, InputError, OptionError, OutOfMemoryError, ReleasedError, ShapeError, TooLargeError,
 } from "./runtime/errors.ts";
 export type { MemoryUse, Scope } from "./runtime/pool.ts";
 export type { Program } from "./runtime/program.ts";

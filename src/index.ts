@@ -20,9 +20,9 @@ export { EFFICIENTNETS, planOf, type BlockPlan, type EfficientNetName, type Netw
 export type { Checkpoint } from "./backbones/efficientnet/checkpoint.ts";
 export { EfficientNet, type EfficientNetOptions } from "./backbones/efficientnet/efficientnet.ts";
 export { BACKBONES, createBackbone, type BackboneName, type BackboneOptions } from "./backbones/registry.ts";
-export { calibratedScore, type Calibration, type GoodScores, type HeldOut } from "./detection/calibration.ts";
+export { calibratedScore, supportedRate, type Calibration, type GoodScores, type HeldOut } from "./detection/calibration.ts";
 export { defectsOf, type Defect, type DefectOptions, type Defects } from "./detection/defects.ts";
-export { Detector, type DetectorConfig, type DetectorOptions, type Inspection } from "./detection/detector.ts";
+export { Detector, type DetectorConfig, type DetectorOptions, type Inspection, type Unjudged } from "./detection/detector.ts";
 export { evaluateDetector, trainDetector, type DetectorMetrics, type LabelledImage } from "./detection/evaluation.ts";
 export type { Spill } from "./detection/feature_store.ts";
 export type { Preprocessing } from "./detection/features.ts";
@@ -30,7 +30,8 @@ export type { AnomalousImage } from "./detection/marked_cells.ts";
 export { decodeDetector, encodeDetector } from "./detection/model_file.ts";
 export { PictureRegion } from "./detection/region.ts";
 export type { ImageScores } from "./detection/scoring.ts";
-export { Training, type TrainingImage, type TrainingStep } from "./detection/training.ts";
+export type { TrainingImage } from "./detection/material.ts";
+export { Training, type TrainingStep } from "./detection/training.ts";
 export { TRAINING_OPTIONS, type TrainingOptions } from "./detection/training_options.ts";
 export type {
   AnomalySource, Assembly, CellScores, FeatureExtents, FeatureSource, FeatureSpec, Fit, FitInput, FitState, FitStep, Json, MarkedFeatures, Method,

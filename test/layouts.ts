@@ -19,6 +19,7 @@ export interface LayoutCase {
   readonly strayMasks?: readonly string[];
   readonly unused?: readonly string[];
   readonly aside?: readonly string[];
+  readonly companions?: readonly string[];
   /** Another layout that its folders have, where a list is read. */
   readonly alternative?: FormatName;
 }
@@ -138,6 +139,56 @@ export const LAYOUT_CASES: readonly LayoutCase[] = [
     aside: ["pushpins/validation/good/000.png"],
   },
   {
+    what: "MVTec AD 2: public test images with their masks among them",
+    format: "mvtec2",
+    images: [
+      "can/train/good/000.png",
+      "can/validation/good/000.png",
+      "can/test_public/good/000.png",
+      "can/test_public/bad/000.png",
+      "can/test_public/ground_truth/bad/000_mask.png",
+      "can/test_private/000.png",
+      "can/test_private_mixed/000.png",
+    ],
+    classes: [
+      {
+        name: "can",
+        train: ["can/train/good/000.png"],
+        test: [
+          ["can/test_public/bad/000.png", "bad", ["can/test_public/ground_truth/bad/000_mask.png"]],
+          ["can/test_public/good/000.png", "good"],
+        ],
+      },
+    ],
+    aside: ["can/test_private/000.png", "can/test_private_mixed/000.png", "can/validation/good/000.png"],
+  },
+  {
+    what: "MVTec 3D-AD: photographs, depth and masks below each kind",
+    format: "mvtec3d",
+    images: [
+      "bagel/train/good/rgb/000.png",
+      "bagel/train/good/xyz/000.tiff",
+      "bagel/validation/good/rgb/000.png",
+      "bagel/test/good/rgb/000.png",
+      "bagel/test/good/gt/000.png",
+      "bagel/test/crack/rgb/000.png",
+      "bagel/test/crack/xyz/000.tiff",
+      "bagel/test/crack/gt/000.png",
+    ],
+    classes: [
+      {
+        name: "bagel",
+        train: ["bagel/train/good/rgb/000.png"],
+        test: [
+          ["bagel/test/crack/rgb/000.png", "crack", ["bagel/test/crack/gt/000.png"]],
+          ["bagel/test/good/rgb/000.png", "good"],
+        ],
+      },
+    ],
+    aside: ["bagel/validation/good/rgb/000.png"],
+    companions: ["bagel/test/crack/xyz/000.tiff", "bagel/test/good/gt/000.png", "bagel/train/good/xyz/000.tiff"],
+  },
+  {
     what: "VisA with its split in a csv file, upper-case extensions",
     format: "visa",
     images: [
@@ -244,7 +295,7 @@ const SIDE = 16;
 /** A small picture of its own shade, or of a mask with a square in it, in the format that its name says. */
 export async function writePicture(path: string, shade: number, side = SIDE): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  const isMask = /ground_truth|[Mm]asks/.test(path);
+  const isMask = /ground_truth|[Mm]asks|\/gt\//.test(path);
   const pixels = Uint8Array.from({ length: 3 * side * side }, (_, i) => {
     const [x, y] = [Math.floor(i / 3) % side, Math.floor(i / 3 / side)];
     return isMask ? (x < 4 && y < 4 ? 1 : 0) : (shade + 8 * x + 5 * y) % 256;

@@ -1,7 +1,7 @@
 // Makes sure that Dawn finds a WebGPU adapter on this machine: the GPU's, if it has one; else, on Debian and Ubuntu as
 // root, Mesa's software adapter is installed; else says what to install. Runs before `npm start` and `npm test`.
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { aptGet } from "./apt_get.mjs";
 
@@ -28,10 +28,21 @@ export function mirrorOf(indexTargets, suite) {
   return rows.find(([, release]) => release === suite)?.[0] ?? null;
 }
 
-/** An apt sources file for one suite. */
+/** An apt sources file for one suite, whose packages are taken only if a key of the keyring has signed them. */
 export function sourcesFile(mirror, suite, keyring) {
-  const lines = ["Types: deb", `URIs: ${mirror}`, `Suites: ${suite}`, "Components: main", ...(keyring ? [`Signed-By: ${keyring}`] : [])];
-  return `${lines.join("\n")}\n`;
+  return `${["Types: deb", `URIs: ${mirror}`, `Suites: ${suite}`, "Components: main", `Signed-By: ${keyring}`].join("\n")}\n`;
+}
+
+/**
+ * Adds a suite to those that apt takes packages from.
+ * @param paths of the sources file that is written, and of the keyring
+ * @throws Error if there is no keyring: without it apt would take packages that any key that it knows has signed
+ */
+export function addSuite(mirror, suite, { sources, keyring } = { sources: BACKPORTS, keyring: KEYRING }) {
+  if (!(statSync(keyring, { throwIfNoEntry: false })?.size > 0)) {
+    throw new Error(`${suite} is not enabled: Debian's keys, ${keyring}, are missing; install them (apt-get install debian-archive-keyring), or enable ${suite} by hand`);
+  }
+  writeFileSync(sources, sourcesFile(mirror, suite, keyring));
 }
 
 /**
@@ -72,7 +83,7 @@ function install({ install: packages, suite }) {
     if (!mirrorOf(targets, suite)) {
       const mirror = mirrorOf(targets, suite.replace("-backports", ""));
       if (!mirror) throw new Error(`apt has no mirror of ${suite.replace("-backports", "")}; enable ${suite} by hand`);
-      writeFileSync(BACKPORTS, sourcesFile(mirror, suite, existsSync(KEYRING) ? KEYRING : null));
+      addSuite(mirror, suite);
       aptGet("update");
     }
   }

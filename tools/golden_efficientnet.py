@@ -21,7 +21,7 @@ SAMPLES = 48
 
 
 def uniform(count, key):
-    """Numbers in [-1, 1) by a hash of (key, index); the same in test/backbones/efficientnet.test.ts."""
+    """Numbers in [-1, 1) by a hash of (key, index); the same in test/models/efficientnet.test.ts."""
     x = np.arange(count, dtype=np.uint32) * np.uint32(0x9E3779B9) + np.uint32(key)
     x = (x ^ (x >> np.uint32(16))) * np.uint32(0x21F0AAAD)
     x = (x ^ (x >> np.uint32(15))) * np.uint32(0x735A2D97)

@@ -1,35 +1,34 @@
 import { HUB_URL, pathsInfo } from "@huggingface/hub";
 import { sha256Of } from "../../src/browser/checkpoint.ts";
+import { bodyOf, excerptOf, fetchDescription, Patience, requireFile, statedWeights, WEIGHTS_FILE } from "../../src/io/hub.ts";
 import { repositoryOf, type EfficientNetName } from "../../src/backbones/efficientnet/architecture.ts";
 import { InputError } from "../../src/runtime/errors.ts";
 
-const FILE = "model.safetensors";
-
 /**
- * A network's public weights from the hub.
+ * A network's public weights from the hub. It may send the page on for them: their hash is checked.
  * @param onProgress bytes there so far, and in all
- * @throws InputError if the hub cannot be reached, or sends something else than it states
+ * @throws InputError if the hub cannot be reached, is silent, or sends something else than it states
  */
 export async function downloadWeights(name: EfficientNetName, onProgress: (done: number, total: number) => void): Promise<Blob> {
   const repo = repositoryOf(name);
   try {
-    const [info] = await pathsInfo({ repo, paths: [FILE], expand: true });
-    if (!info?.lfs) throw new InputError(`${repo} has no ${FILE} on the hub`);
-    const { size, oid } = info.lfs;
-    const response = await fetch(`${HUB_URL}/${repo}/resolve/${info.lastCommit.id}/${FILE}`);
-    if (!response.ok || !response.body) throw new InputError(`the hub answered ${response.status} ${response.statusText}`);
+    const patience = new Patience();
+    const { commit, sha256, size } = statedWeights(repo, await pathsInfo({ repo, paths: [WEIGHTS_FILE], expand: true, fetch: fetchDescription(patience, fetch) }));
+    const address = `${HUB_URL}/${repo}/resolve/${commit}/${WEIGHTS_FILE}`;
+    const response = await patience.for(fetch(address, { signal: patience.signal }));
+    requireFile(response, address);
+    const parts: BlobPart[] = [];
     let done = 0;
-    const counted = new TransformStream<Uint8Array, Uint8Array>({
-      transform(chunk, controller) {
-        onProgress((done += chunk.length), size);
-        controller.enqueue(chunk);
-      },
-    });
-    const file = await new Response(response.body.pipeThrough(counted)).blob();
-    const sha256 = await sha256Of(file);
-    if (sha256 !== oid) throw new InputError(`what came has SHA-256 ${sha256}, the hub states ${oid}; try again`);
+    for await (const part of bodyOf(response, size, patience)) {
+      parts.push(part as Uint8Array<ArrayBuffer>);
+      onProgress((done += part.length), size);
+    }
+    if (done !== size) throw new InputError(`${done} of ${size} bytes came`);
+    const file = new Blob(parts);
+    const got = await sha256Of(file);
+    if (got !== sha256) throw new InputError(`what came has SHA-256 ${got}, the hub states ${sha256}; try again`);
     return file;
   } catch (error) {
-    throw new InputError(`cannot download ${repo}/${FILE} (${(error as Error).message}); fetch it by other means and choose the file`, { cause: error });
+    throw new InputError(`cannot download ${repo}/${WEIGHTS_FILE} (${excerptOf((error as Error).message)}); fetch it by other means and choose the file`, { cause: error });
   }
 }

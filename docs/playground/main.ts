@@ -2,6 +2,7 @@
 import { BACKBONES, type BackboneName } from "../../src/backbones/registry.ts";
 import { calibratedScore } from "../../src/detection/calibration.ts";
 import { auroc, rank } from "../../src/metrics/ranking.ts";
+import { printable } from "../../src/io/printable.ts";
 import { LossChart } from "./loss_chart.ts";
 import { byId, dropZone, durationText, element, isPicture, onClick, pick, show } from "./page.ts";
 import type { LeftTraining, Picture, Ready, Reply, Request, TrainingChoice, Trouble } from "./protocol.ts";
@@ -107,7 +108,7 @@ worker.addEventListener("error", ({ message }) => fail("input", message || "the 
 
 function fail(trouble: Trouble, message: string): void {
   const notice = byId("notice");
-  notice.replaceChildren(element("strong", { textContent: message }), element("br"), ` ${ADVICE[trouble]}`);
+  notice.replaceChildren(element("strong", { textContent: printable(message) }), element("br"), ` ${ADVICE[trouble]}`);
   if (trouble === "lost") {
     byId("adapter").dataset["state"] = "gone";
     byId("adapter").textContent = "The GPU device was lost.";
@@ -159,7 +160,7 @@ function addGood(pictures: readonly Picture[]): void {
   good = [...good, ...pictures];
   const thumbs = byId("thumbs");
   for (const { name, file } of pictures.slice(0, Math.max(0, SHOWN_THUMBNAILS - thumbs.childElementCount))) {
-    const image = element("img", { src: URL.createObjectURL(file), alt: name, loading: "lazy" });
+    const image = element("img", { src: URL.createObjectURL(file), alt: printable(name), loading: "lazy", decoding: "async" });
     image.onload = () => URL.revokeObjectURL(image.src);
     thumbs.append(element("li", {}, image));
   }

@@ -63,7 +63,7 @@ async function droppedFiles({ items, files }: DataTransfer): Promise<{ readonly 
   return found;
 }
 
-const IMAGE = /\.(png|jpe?g|webp|bmp|gif|avif)$/i;
+const IMAGE = /\.(png|jpe?g|jfif|webp|bmp|gif|avif)$/i;
 
 /** Whether a file may be a picture: by its type, or its name where the system knows no type. */
 export const isPicture = (file: File): boolean => file.type.startsWith("image/") || IMAGE.test(file.name);

@@ -1,4 +1,5 @@
 import { heatLayer } from "../../src/io/heat.ts";
+import { printable } from "../../src/io/printable.ts";
 import { element } from "./page.ts";
 import type { Inspected } from "./protocol.ts";
 
@@ -18,11 +19,12 @@ export class Result {
 
   constructor(name: string, isDefect: boolean | null) {
     this.isDefect = isDefect;
+    const shown = printable(name);
     this.#badge.textContent = "…";
-    const words = element("div", { className: "words" }, this.#badge, this.#words, element("span", { className: "name", title: name, textContent: name }));
+    const words = element("div", { className: "words" }, this.#badge, this.#words, element("span", { className: "name", title: shown, textContent: shown }));
     this.item = element("li", {}, this.#canvas, words);
     this.#canvas.setAttribute("role", "img");
-    this.#canvas.setAttribute("aria-label", name);
+    this.#canvas.setAttribute("aria-label", shown);
   }
 
   /** Calibrated score in [0, 1]; null until there is one. */
@@ -49,7 +51,7 @@ export class Result {
   refuse(message: string): void {
     this.#badge.dataset["verdict"] = "refused";
     this.#badge.textContent = "not read";
-    this.#words.textContent = message;
+    this.#words.textContent = printable(message);
   }
 
   /** Draws it anew, for a threshold on the calibrated score and a strength of the heat. */

@@ -8,7 +8,8 @@ import type { BackboneName } from "../../src/backbones/registry.ts";
 import { decodeDetector, encodeDetector } from "../../src/detection/model_file.ts";
 import type { Detector } from "../../src/detection/detector.ts";
 import type { Checkpoint } from "../../src/backbones/efficientnet/checkpoint.ts";
-import { Training, type TrainingImage } from "../../src/detection/training.ts";
+import type { TrainingImage } from "../../src/detection/material.ts";
+import { Training } from "../../src/detection/training.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { AdapterError, DeviceLostError, InputError, OutOfMemoryError, TooLargeError } from "../../src/runtime/errors.ts";
 import { downloadWeights } from "./hub.ts";
@@ -17,6 +18,8 @@ import type { Picture, Reply, Request, TrainingChoice, Trouble } from "./protoco
 
 const CLASS = "good"; // pictures of a page are of one kind
 const KEEP_EVERY_MILLISECONDS = 2000; // at the least, between two epochs that are kept: small sets have very short ones
+
+const DECODING_MILLISECONDS = 30_000; // after which a picture is given up: the next ones wait for it
 
 const SAMPLES = { size: 192, train: 24, good: 8, defective: 4, seed: 1 };
 
@@ -152,7 +155,7 @@ class Workshop {
       if (!this.#detector && this.#model) await this.#load(this.#model, "the model");
       const detector = this.#detector;
       if (!detector) throw new InputError("there is no model yet: train one, or load one");
-      const image = await decodeImage(source);
+      const image = await decodedInTime(source);
       const [{ score, calibrated, map, size }] = (await detector.inspect([image])) as [Awaited<ReturnType<Detector["inspect"]>>[number]];
       const { width, height } = image;
       const own = Float32Array.from(map);
@@ -181,8 +184,18 @@ async function* decoded(pictures: readonly Picture[]): AsyncGenerator<TrainingIm
   for (const { name, file } of pictures) yield { className: CLASS, image: await namedImage(name, file) };
 }
 
+/** A decoded picture. A browser's decoder cannot be stopped: one that takes too long is left behind, so that the next picture goes on. */
+async function decodedInTime(source: Blob | ImageBitmap): Promise<DecodedImage> {
+  let timer: ReturnType<typeof setTimeout>;
+  const late = new Promise<never>((_done, fail) => {
+    const reason = `cannot read the image: it took more than ${DECODING_MILLISECONDS / 1000} s to decode`;
+    timer = setTimeout(() => fail(new InputError(reason)), DECODING_MILLISECONDS);
+  });
+  return Promise.race([decodeImage(source), late]).finally(() => clearTimeout(timer));
+}
+
 async function namedImage(name: string, file: Blob): Promise<DecodedImage> {
-  return decodeImage(file).catch((error: unknown) => {
+  return decodedInTime(file).catch((error: unknown) => {
     throw new InputError(`${name}: ${(error as Error).message}; take it out and train again`, { cause: error });
   });
 }

@@ -34,8 +34,11 @@ fn normal_cdf(x: accum) -> accum {
   return select(tail, 1.0 - tail, x > accum(0.0));
 }
 
-// The function of that number; `leak` is leaky relu's slope below zero.
-fn activated(activation: u32, leak: f32, x: accum) -> accum {
+// The function of that number; `leak` is leaky relu's slope below zero. NaN stays NaN, whatever the device's max, clamp or exp
+// make of it.
+fn activated(activation: u32, leak: f32, x: accum) -> accum { return select(function_of(activation, leak, x), x, is_nan(x)); }
+
+fn function_of(activation: u32, leak: f32, x: accum) -> accum {
   switch (activation) {
     case 0u: { return x; }
     case 1u: { return max(x, accum(0.0)); }
@@ -57,7 +60,9 @@ fn activated(activation: u32, leak: f32, x: accum) -> accum {
 
 fn activate(x: accum) -> accum { return activated(ACTIVATION, LEAK, x); }
 
-fn activation_slope(x: accum) -> accum {
+fn activation_slope(x: accum) -> accum { return select(slope_of(x), x, is_nan(x)); }
+
+fn slope_of(x: accum) -> accum {
   let zero = accum(0.0);
   let one = accum(1.0);
   switch (ACTIVATION) {

@@ -9,3 +9,4 @@ fn pack_max(v: accum) -> f32 { return v; }
 fn pack_lane(v: accum, lane: u32) -> f32 { return v; }
 fn accum_from(v: vec4f) -> accum { return v.x; }
 fn elem_from_bits(bits: u32) -> elem { return bits; }
+fn is_nan(v: accum) -> bool { return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u; }

@@ -9,3 +9,4 @@ fn pack_max(v: accum) -> f32 { return max(max(v.x, v.y), max(v.z, v.w)); }
 fn pack_lane(v: accum, lane: u32) -> f32 { return v[lane]; }
 fn accum_from(v: vec4f) -> accum { return v; }
 fn elem_from_bits(bits: u32) -> elem { return bits; }
+fn is_nan(v: accum) -> vec4<bool> { return (bitcast<vec4u>(v) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u); }

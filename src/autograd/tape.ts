@@ -1,5 +1,6 @@
 import type { Allocation } from "../runtime/pool.ts";
-import { sameShape, type Tensor } from "../tensor/tensor.ts";
+import { OptionError, ShapeError } from "../runtime/errors.ts";
+import { requireLive, sameShape, type Tensor } from "../tensor/tensor.ts";
 
 /** For one input of an op: its gradient, given the gradient of the op's output. */
 export type Pullback = (gradOutput: Tensor) => Tensor;
@@ -88,9 +89,10 @@ export interface Gradients {
  * Runs `f`, then walks its tape backwards from the first tensor it returned. Everything made on the way is
  * released, activations and gradients as soon as the walk has passed their last use; the results and the
  * gradients asked for are kept.
+ * @throws OptionError, ShapeError and ReleasedError as `gradients`
  */
 export function gradientsOf(f: () => readonly [loss: Tensor, ...rest: Tensor[]], wrt: readonly Tensor[], rules: GradientRules): Gradients {
-  const [{ device }] = wrt as [Tensor];
+  const { device } = requireDifferentiable(wrt);
   using scope = device.scope();
   const outer = active;
   const tape: Entry[] = (active = []);
@@ -100,6 +102,7 @@ export function gradientsOf(f: () => readonly [loss: Tensor, ...rest: Tensor[]],
   } finally {
     active = outer;
   }
+  requireLoss(results);
   for (const result of results) scope.keep(result);
 
   const uses = new UseCounts((allocation) => scope.release(allocation));
@@ -144,6 +147,36 @@ export function gradientsOf(f: () => readonly [loss: Tensor, ...rest: Tensor[]],
       return scope.keep(grad);
     }),
   };
+}
+
+/** The first tensor to differentiate for; throws unless that can be done for all of them. */
+function requireDifferentiable(wrt: readonly Tensor[]): Tensor {
+  if (active) {
+    const remedy = "take the inner ones before, outside the f of the outer ones, where their values are constants";
+    throw new OptionError(`gradients: expected no gradients within the f of others, second derivatives are not supported: ${remedy}`);
+  }
+  const [first] = wrt;
+  if (!first) throw new OptionError("gradients: expected at least one tensor to differentiate for, got none");
+  wrt.forEach((tensor, i) => {
+    requireLive("gradients", { [`wrt[${i}]`]: tensor });
+    if (!tensor.requiresGrad) throw new OptionError(`gradients: expected tensors made by requireGrad, wrt[${i}] [${tensor.shape.join(",")}] is not`);
+    if (tensor.device !== first.device) throw new ShapeError(`gradients: expected tensors of one device, wrt[${i}] is on another than wrt[0]`);
+  });
+  return first;
+}
+
+/** Throws unless `f` returned a loss, and what else it returned are tensors. */
+function requireLoss(results: unknown): void {
+  if (results instanceof Promise) {
+    results.catch(() => undefined); // what it comes to is no matter of anybody's
+    throw new OptionError("gradients: expected f to return tensors, it is async: the tape holds only what f does before it awaits");
+  }
+  const isTensor = (value: unknown): value is Tensor => typeof value === "object" && value !== null && "allocation" in value;
+  if (!Array.isArray(results) || results.length === 0 || !results.every(isTensor)) {
+    throw new OptionError("gradients: expected f to return a list of tensors, the loss first, such as () => [loss]");
+  }
+  const [{ shape, dtype }] = results as [Tensor];
+  if (dtype === "u32") throw new ShapeError(`gradients: expected a loss of dtype f32 or f16, it is u32 [${shape.join(",")}]`);
 }
 
 /** How many tensors on the tape and among the gradients share each allocation: views share their source's. */

@@ -6,6 +6,9 @@ import type { Tensor } from "../tensor/tensor.ts";
  */
 export type NetworkPadding = "same" | "same-static" | "symmetric";
 
+/** Most pixels to a side of a backbone's input. */
+export const MOST_SIDE = 1 << 14;
+
 /** Everything that identifies a backbone: with the stages that are used, it gives the same features again. */
 export interface BackboneIdentity {
   readonly name: string;

@@ -1,7 +1,7 @@
 import type { Device } from "../runtime/device.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
 import type { FloatDType } from "../tensor/tensor.ts";
-import type { Backbone, NetworkPadding } from "./backbone.ts";
+import { MOST_SIDE, type Backbone, type NetworkPadding } from "./backbone.ts";
 import { EFFICIENTNETS, planOf } from "./efficientnet/architecture.ts";
 import { efficientNetBackbone } from "./efficientnet/backbone.ts";
 import { blankCheckpoint, type Checkpoint } from "./efficientnet/checkpoint.ts";
@@ -36,6 +36,7 @@ export async function createBackbone(
   { inputSize, stages = null, checkpoint, padding, dtype = "f32" }: BackboneOptions,
 ): Promise<Backbone> {
   if (!BACKBONES.includes(name)) throw new OptionError(`expected backbone to be one of ${BACKBONES.join(", ")}, got ${String(name)}`);
+  if (!(inputSize <= MOST_SIDE)) throw new OptionError(`${name}: expected images of a side of at most ${MOST_SIDE} pixels, got ${inputSize}`);
   if (name === "embedded") return embeddedBackbone(device, inputSize, stages);
   if (!checkpoint) {
     const understood = "timm, torchvision and efficientnet_pytorch are understood";

@@ -1,6 +1,8 @@
 import { Option, type Command } from "commander";
 import type { Dataset } from "../data/dataset.ts";
+import { leftOut } from "../data/layout_findings.ts";
 import { FORMATS, type FormatName } from "../data/layouts/layout.ts";
+import { narrowRange } from "../data/sample_range.ts";
 import { requireUsable, type DecodedImage } from "../io/image.ts";
 import { readDataset } from "../node/dataset.ts";
 import { decodeImages } from "../node/images.ts";
@@ -14,7 +16,7 @@ export function addFormatFlag(command: Command): Command {
 }
 
 /**
- * Reads a dataset's folders for a command that goes on to its images; says what cannot be listed.
+ * Reads a dataset's folders for a command that goes on to its images; says what cannot be listed, and what is left out.
  * @throws InputError as `readDataset`; at the first thing that cannot be listed if `strict`
  */
 export async function openDataset(root: string, format: FormatName | undefined, strict: boolean, needsGood = true): Promise<Dataset> {
@@ -23,11 +25,13 @@ export async function openDataset(root: string, format: FormatName | undefined, 
     if (strict) throw new InputError(`cannot read ${root}/${path}: ${reason}`);
     say(`skipped: cannot read ${root}/${path}: ${reason}`);
   }
+  for (const { message, advice, paths } of leftOut(dataset)) say(`${message} (${paths.length > 1 ? "such as " : ""}${paths[0]!}): ${advice}`);
   return dataset;
 }
 
 /**
- * Decodes images in order, leaving out those that cannot be read or are too small; says which and how many.
+ * Decodes images in order, leaving out those that cannot be read or are too small; says which and how many, and whether 16-bit
+ * images use but a part of their range.
  * @throws InputError at the first such image if `strict`
  */
 export async function* readableImages<T>(
@@ -37,10 +41,12 @@ export async function* readableImages<T>(
   onSkip: (item: T, error: Error) => void = () => undefined,
 ): AsyncGenerator<{ readonly item: T; readonly image: DecodedImage }> {
   let skipped = 0;
+  const highs: number[] = [];
   for await (const outcome of decodeImages(items, pathOf)) {
     try {
       if ("error" in outcome) throw outcome.error;
       requireUsable(outcome.image, pathOf(outcome.item));
+      if (outcome.image.sampleHigh !== undefined) highs.push(outcome.image.sampleHigh);
       yield outcome;
     } catch (error) {
       if (!(error instanceof InputError) || strict) throw error;
@@ -49,5 +55,7 @@ export async function* readableImages<T>(
       say(`skipped: ${error.message}`);
     }
   }
+  const narrow = narrowRange(highs);
+  if (narrow) say(`${narrow.message} ${narrow.advice}`);
   if (skipped > 0) say(`skipped ${skipped} of ${items.length} images that cannot be used (--strict makes this an error)`);
 }

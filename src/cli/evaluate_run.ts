@@ -7,11 +7,13 @@ import type { Curve } from "../metrics/curve.ts";
 import { Evaluation, type Evaluated, type EvaluationOptions, type Sample } from "../metrics/evaluate.ts";
 import { meanMetrics, type Metrics } from "../metrics/metrics.ts";
 import { precisionRecallCurve, rocCurve } from "../metrics/ranking.ts";
-import type { Detector } from "../detection/detector.ts";
-import { truthWithin } from "../detection/region.ts";
+import type { Detector, Inspection, Unjudged } from "../detection/detector.ts";
+import { truthWithin, type PictureRegion } from "../detection/region.ts";
 import { decodeMasks } from "../node/images.ts";
 import { InputError } from "../runtime/errors.ts";
 import { readableImages } from "./dataset.ts";
+import { FAILED } from "./exit_codes.ts";
+import { say } from "./output.ts";
 import { showProgress } from "./progress.ts";
 import type { Region } from "./region.ts";
 
@@ -44,6 +46,14 @@ export interface EvaluatedRun {
   /** Of the mean; null without resamples. */
   readonly intervals: Intervals | null;
   readonly seconds: number;
+  /** Images that have no part in the figures. */
+  readonly skipped: readonly Skipped[];
+}
+
+/** An image that could not be read or judged. */
+export interface Skipped {
+  readonly image: string;
+  readonly reason: string;
 }
 
 /** What `eval --json` prints. */
@@ -67,6 +77,7 @@ export function metricsReport({ classes, mean, intervals }: EvaluatedRun): Metri
 }
 
 const BATCH = 4;
+const BATCH_BYTES = 32e6; // of decoded images, which end a batch that is not full
 const CURVE_POINTS = 200;
 
 export interface EvaluateRunOptions extends Pick<EvaluationOptions, "method" | "resamples"> {
@@ -77,8 +88,9 @@ export interface EvaluateRunOptions extends Pick<EvaluationOptions, "method" | "
 }
 
 /**
- * Judges a dataset's test images and measures how well. No map outlives its class; if pixels are streamed, not even its batch.
- * @throws InputError if there are none
+ * Judges a dataset's test images and measures how well. No map outlives its class; if pixels are streamed, not even its batch. An image
+ * that cannot be read or judged is named and left out; where that is due to the model, the command ends with exit code 1.
+ * @throws InputError if there are none, or none could be judged; at the first that cannot be if `strict`
  */
 export async function evaluateRun(
   detector: Detector,
@@ -91,6 +103,7 @@ export async function evaluateRun(
   const started = performance.now();
   const bar = showProgress("Evaluation", total);
   const classes: EvaluatedClass[] = [];
+  const skipped: Skipped[] = [];
   let done = 0;
   try {
     for (const [part, data] of dataset.classes.entries()) {
@@ -98,16 +111,26 @@ export async function evaluateRun(
       const judged: Judged[] = [];
       let batch: { readonly item: Item; readonly image: DecodedImage }[] = [];
       const flush = async () => {
-        for (const { item, sample } of await judge(detector, root, batch, region)) {
-          evaluation.add(sample);
-          judged.push({ item, score: sample.score });
+        for (const { item, outcome } of await judge(detector, root, batch, region)) {
+          if (outcome instanceof InputError) {
+            if (strict) throw outcome;
+            say(`skipped: ${outcome.message}`);
+            skipped.push({ image: item.path, reason: outcome.message });
+            continue;
+          }
+          evaluation.add(outcome);
+          judged.push({ item, score: outcome.score });
         }
         bar.update((done += batch.length));
         batch = [];
       };
-      for await (const read of readableImages(data.test, ({ path }) => join(root, path), strict, () => bar.update(++done))) {
+      for await (const read of readableImages(data.test, ({ path }) => join(root, path), strict, ({ path }, { message }) => {
+        bar.update(++done);
+        skipped.push({ image: path, reason: message });
+      })) {
         batch.push(read);
-        if (batch.length === BATCH) await flush();
+        const bytes = batch.reduce((sum, { image }) => sum + image.data.length, 0);
+        if (batch.length === BATCH || bytes >= BATCH_BYTES) await flush();
       }
       if (batch.length > 0) await flush();
       const { image, pixel, ...evaluated } = evaluation.result();
@@ -116,33 +139,65 @@ export async function evaluateRun(
   } finally {
     bar.end();
   }
+  if (skipped.length === total) throw new InputError(`none of the ${total} test images of ${root} could be judged: ${skipped[0]!.reason}`);
+  if (skipped.length > 0) say(`the figures are of ${total - skipped.length} of ${total} test images: ${skipped.length} could not be judged (--strict makes this an error)`);
   const resampled = classes.flatMap(({ resampled }) => resampled ?? []);
   return {
     classes,
     mean: meanMetrics(classes.map(({ metrics }) => metrics)),
     intervals: resampled.length > 0 ? intervalsOf(meanResampled(resampled)) : null,
     seconds: (performance.now() - started) / 1000,
+    skipped,
   };
 }
 
-/** Judges a few test images together; with their masks, placed as the detector sees them. */
+type Read = { readonly item: Item; readonly image: DecodedImage };
+
+/** Judges a few test images together, with their masks, placed as the detector sees them; or says why one cannot be judged. */
 async function judge(
   detector: Detector,
   root: string,
-  batch: readonly { readonly item: Item; readonly image: DecodedImage }[],
+  batch: readonly Read[],
   region: Region | null,
-): Promise<{ readonly item: Item; readonly sample: Sample }[]> {
-  const parts = batch.map(({ item, image }) => region?.of(image, join(root, item.path), detector.config) ?? null);
-  const inspections = await detector.inspect(batch.map(({ image }) => image), parts);
-  return Promise.all(
-    inspections.map(async ({ score, map, size }, i) => {
-      const { item, image } = batch[i]!;
-      const masks = item.masks.map((path) => join(root, path));
-      const mask = await decodeMasks(masks, size, size, (picture) => detector.placementOf(picture));
-      const truth = truthWithin({ defective: item.defective, mask }, parts[i]?.inMap(detector.placementOf(image), size) ?? null);
-      return { item: { ...item, defective: truth.defective }, sample: { ...truth, score, map, width: size, height: size } };
-    }),
-  );
+): Promise<{ readonly item: Item; readonly outcome: Sample | InputError }[]> {
+  const parts = await Promise.all(batch.map(({ item, image }) => tried(() => region?.of(image, join(root, item.path), detector.config) ?? null)));
+  const usable = batch.flatMap((read, i) => (parts[i] instanceof InputError ? [] : [{ ...read, part: parts[i] ?? null }]));
+  const judged = await detector.inspectEach(usable.map(({ image }) => image), usable.map(({ part }) => part));
+  const samples = new Map(usable.map((read, i) => [read.item, { ...read, judged: judged[i]! }]));
+  return Promise.all(batch.map(async ({ item }, i) => {
+    const found = samples.get(item);
+    if (!found) return { item, outcome: parts[i] as InputError };
+    return sampleOf(detector, root, found.item, found.image, found.part, found.judged);
+  }));
+}
+
+async function sampleOf(
+  detector: Detector,
+  root: string,
+  item: Item,
+  image: DecodedImage,
+  part: PictureRegion | null,
+  judged: Inspection | Unjudged,
+): Promise<{ readonly item: Item; readonly outcome: Sample | InputError }> {
+  if ("reason" in judged) {
+    process.exitCode = FAILED;
+    return { item, outcome: new InputError(`${join(root, item.path)} cannot be judged: ${judged.reason}`) };
+  }
+  const { score, map, size } = judged;
+  const mask = await tried(() => decodeMasks(item.masks.map((path) => join(root, path)), size, size, (picture) => detector.placementOf(picture)));
+  if (mask instanceof InputError) return { item, outcome: mask };
+  const truth = truthWithin({ defective: item.defective, mask }, part?.inMap(detector.placementOf(image), size) ?? null);
+  return { item: { ...item, defective: truth.defective }, outcome: { ...truth, score, map, width: size, height: size } };
+}
+
+/** What `f` returns, or the InputError that it throws. */
+async function tried<T>(f: () => T | Promise<T>): Promise<T | InputError> {
+  try {
+    return await f();
+  } catch (error) {
+    if (error instanceof InputError) return error;
+    throw error;
+  }
 }
 
 const NO_CURVE: Curve = { x: new Float64Array(), y: new Float64Array() };

@@ -1,8 +1,12 @@
 import { Command, CommanderError, type Option } from "commander";
-import { BigridError } from "../runtime/errors.ts";
+import { reasonOf } from "../node/files.ts";
+import { BigridError, InputError } from "../runtime/errors.ts";
+import { printable } from "../io/printable.ts";
 import { VERSION } from "../runtime/version.ts";
+import { codeOfSignal, FAILED, WRONG_USAGE } from "./exit_codes.ts";
 import { messages } from "./messages.ts";
-import { say } from "./output.ts";
+import { isOutputClosed, outputFailure, write } from "./standard_output.ts";
+import { say, sayLines } from "./output.ts";
 
 // In help's order. What a command needs is only loaded where it is asked for.
 const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
@@ -17,19 +21,23 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   info: async () => (await import("./commands/info.ts")).addInfo,
 };
 
-const FAILED = 1;
-const WRONG_USAGE = 2;
+const SUGGESTION = /\n(?=\(Did you mean [^\n]*\)$)/; // a line of commander's own
 
 const program = new Command("bigrid")
   .description("Visual anomaly detection on any GPU: learn from good images, find defects in new ones.")
   .version(VERSION)
   .option("--debug", "print the stack of an error")
   .option("--autotune", "measure which forms of kernels are fastest here, and keep the choice; results differ in the last bits")
-  .hook("preAction", () => {
+  .hook("preAction", (_program, command) => {
+    if (command.opts()["json"] && isOutputClosed()) throw new InputError("standard output is closed, where --json prints: open it, or leave --json out");
     if (program.opts()["autotune"]) process.env["BIGRID_AUTOTUNE"] = "1"; // what openDevice looks at
   })
   .exitOverride()
-  .configureOutput({ writeErr: (text) => messages.write(text) })
+  .configureOutput({
+    writeOut: (text) => void write(text),
+    writeErr: (text) => messages.write(text),
+    outputError: (text, write) => write(`${text.trimEnd().split(SUGGESTION).map(printable).join("\n")}\n`), // it repeats what was typed
+  })
   .showHelpAfterError("(--help says more)")
   .addHelpText("after", `
 From photographs of good parts to defects found in new ones:
@@ -61,13 +69,26 @@ async function main(): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USAGE; // commander has said what is wrong
     const { message, stack } = error as Error;
     const unexpected = error instanceof BigridError ? "" : "unexpected error: ";
-    if (program.opts()["debug"]) messages.write(`${stack ?? message}\n`);
+    if (program.opts()["debug"]) sayLines((stack ?? message).replace(message, () => printable(message)));
     else say(`bigrid: ${unexpected}${message}`);
     return FAILED;
   }
 }
 
-process.on("disconnect", () => process.exit(FAILED)); // the launcher was killed: nobody is left to end this process
-const code = await main();
-// Dawn keeps the process alive; leave once everything is written.
-process.stdout.write("", () => messages.write("", () => process.exit(code)));
+/** The exit code, after what standard output may have met: a reader that has read enough is no error of this program's, anything else is. */
+function codeAfterOutput(code: number): number {
+  const failure = outputFailure();
+  if (!failure) return code;
+  if (failure.code === "EPIPE") return code === 0 ? codeOfSignal("SIGPIPE") : code; // as programs end that write on
+  say(`bigrid: cannot write to standard output: ${reasonOf(failure)}`);
+  return FAILED;
+}
+
+/** Does what the command line says, and ends the process. */
+export async function run(): Promise<void> {
+  const code = await main();
+  await write(""); // behind all that was printed
+  const finalCode = codeAfterOutput(code);
+  // Dawn keeps the process alive; leave once everything is written.
+  messages.write("", () => process.exit(finalCode));
+}

@@ -6,6 +6,7 @@ export const MESSAGES_FD_VARIABLE = "BIGRID_MESSAGES_FD";
 
 /** Where everything goes that is said to the user and is no result. */
 export const messages: NodeJS.WritableStream = streamOf(Number(process.env[MESSAGES_FD_VARIABLE] ?? 2));
+messages.on("error", () => undefined); // nobody reads them: the work goes on
 
 function streamOf(fd: number): NodeJS.WritableStream {
   if (fd === 2) return process.stderr;

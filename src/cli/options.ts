@@ -67,7 +67,11 @@ export function addTrainFlags(command: Command): Command {
       "of stage 1's images that are anomalies of --anomalies; at 1 no blocks are pasted (default: 0.5)",
       positiveNumber(1),
     )
-    .option("--false-reject <share>", "of good images that may be called defective: it sets the threshold", positiveNumber(0.5), 0.01)
+    .option(
+      "--false-reject <share>",
+      "of good images that may be called defective, at least what the images held out support: it sets the threshold",
+      positiveNumber(0.5), 0.01,
+    )
     .option("--folds <n>", "models trained besides, to set the threshold, for a class of fewer than ten images (0: none)", wholeNumber(0), 3)
     .option(
       "--feature-memory <MB>",

@@ -1,25 +1,30 @@
 import type { Interval } from "../metrics/bootstrap.ts";
 import { METRIC_TITLES, METRICS, type MetricName } from "../metrics/metrics.ts";
 import { rank, youden } from "../metrics/ranking.ts";
-import { calibratedScore, thresholdsAt, type Calibration, type GoodScores } from "../detection/calibration.ts";
+import { calibratedScore, goodScoresOf, thresholdsAt, type Calibration, type GoodScores } from "../detection/calibration.ts";
 import type { EvaluatedRun, Judged } from "./evaluate_run.ts";
+import { nameShown, printable, printableLines } from "../io/printable.ts";
 import { messages } from "./messages.ts";
+import { outputFailure, write } from "./standard_output.ts";
 
 /** Says something to the user, in one line. Results go to standard output, everything else to standard error. */
 export const say = (text: string): void => void messages.write(`${printable(text)}\n`);
 
-export const print = (text: string): void => printLines(printable(text));
+/** Says something in several lines. */
+export const sayLines = (text: string): void => void messages.write(`${printableLines(text)}\n`);
 
-/** Prints lines that are printable. */
-export const printLines = (text: string): void => void process.stdout.write(`${text}\n`);
+/** Prints a result, in one line. */
+export const print = (text: string): void => void write(`${printable(text)}\n`);
 
-/** A text in one line that does nothing to a terminal: names of files may hold line ends and control characters. */
-export const printable = (text: string): string =>
-  text.replace(/[\0-\x1f\x7f-\x9f\u2028\u2029]/g, (character) => (character === "\n" ? "\\n" : `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`));
+/** Prints a text of several lines. */
+export const printLines = (text: string): void => void write(`${printableLines(text)}\n`);
 
-/** Prints a text in parts, none before the one before it is on its way. */
+/** Prints a text in parts, none before the one before it is on its way, and no more once standard output has failed. */
 export async function printParts(parts: AsyncIterable<string>): Promise<void> {
-  for await (const part of parts) await new Promise<void>((resolve) => process.stdout.write(part, () => resolve()));
+  for await (const part of parts) {
+    await write(printableLines(part));
+    if (outputFailure()) return;
+  }
 }
 
 /** "1.5 %". */
@@ -33,7 +38,7 @@ const INTERVAL_WIDTH = "100.0-100.0".length;
  * Then what they mean, what the model's own verdicts are, what is undefined, and what is not exact.
  */
 export function metricsTable({ classes, mean, intervals }: EvaluatedRun, calibration: Calibration): string {
-  const rows = classes.map(({ data, metrics, intervals }) => ({ name: data.name, metrics, intervals }));
+  const rows = classes.map(({ data, metrics, intervals }) => ({ name: nameShown(data.name), metrics, intervals }));
   if (rows.length > 1) rows.push({ name: "mean", metrics: mean, intervals });
   const width = Math.max(5, ...rows.map(({ name }) => name.length));
   const widthOf = (title: string): number => GAP + Math.max(intervals ? INTERVAL_WIDTH : "100.0".length, title.length);
@@ -46,12 +51,12 @@ export function metricsTable({ classes, mean, intervals }: EvaluatedRun, calibra
   }
   lines.push(`in percent${intervals ? "; below each figure its interval of 95 %, of as many images, drawn again and again with replacement" : ""}`);
   lines.push("image: telling defective images from good ones; pixel: finding where the defect is; 100 is perfect, an AUROC of 50 is chance");
-  for (const { data, judged } of classes) lines.push(...verdictsOf(data.name, judged, calibration.classes[data.name] ?? calibration));
-  for (const { data, gap } of classes) if (gap) lines.push(`${data.name}: ${gap}`);
+  for (const { data, judged } of classes) lines.push(...verdictsOf(nameShown(data.name), judged, goodScoresOf(calibration, data.name)));
+  for (const { data, gap } of classes) if (gap) lines.push(`${nameShown(data.name)}: ${gap}`);
   for (const { data, pixels, errors } of classes) {
     const most = Math.max(...Object.values(errors).map((error) => error ?? 0));
     if (!(most > 0)) continue;
-    lines.push(`${data.name}: pixel metrics of ${pixels} pixels were streamed, and are at most ${roundedUp(100 * most)} percentage points off`);
+    lines.push(`${nameShown(data.name)}: pixel metrics of ${pixels} pixels were streamed, and are at most ${roundedUp(100 * most)} percentage points off`);
   }
   return lines.map(printable).join("\n");
 }

@@ -1,4 +1,5 @@
 import progress from "cli-progress";
+import { printable } from "../io/printable.ts";
 import { messages } from "./messages.ts";
 
 /** A piece of work whose end is in sight. */
@@ -14,7 +15,7 @@ const LINE_EVERY = 10_000; // milliseconds, where there is no terminal to redraw
 export function showProgress(title: string, total: number): Progress {
   const bar = new progress.SingleBar(
     {
-      format: `${title.padEnd(30)} {bar} {percentage}% | {value}/{total}{eta_formatted} {note}`,
+      format: `{title} {bar} {percentage}% | {value}/{total}{eta_formatted} {note}`,
       // Nothing as long as nothing is done from which time could be told; the bar says so by words that are no numbers.
       formatTime: (left, options, multiple) => (left > 0 ? ` | ${progress.Format.TimeFormat(left, options, multiple)} left` : ""),
       stream: messages,
@@ -27,10 +28,10 @@ export function showProgress(title: string, total: number): Progress {
     },
     progress.Presets.shades_classic,
   );
-  bar.start(total, 0, { note: "" });
+  bar.start(total, 0, { title: printable(title).padEnd(30), note: "" }); // no part of the format, which has braces of its own
   let note = "";
   return {
-    update: (done, said = note) => bar.update(done, { note: (note = said) }),
+    update: (done, said = note) => bar.update(done, { note: (note = printable(said)) }),
     end: () => bar.stop(),
   };
 }

@@ -1,14 +1,15 @@
-import { join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import type { Item } from "../data/dataset.ts";
 import { heatLayer, logLevels, maskContour } from "../io/heat.ts";
 import type { DecodedImage } from "../io/image.ts";
-import { calibratedScore, steepnessOf, type GoodScores } from "../detection/calibration.ts";
+import { calibratedScore, goodScoresOf, steepnessOf, type GoodScores } from "../detection/calibration.ts";
 import type { Detector, Inspection } from "../detection/detector.ts";
-import { sha256Of } from "../node/checkpoint.ts";
 import { decodeImage, decodeMasks, encodeJpeg, encodePng } from "../node/images.ts";
+import { InputError } from "../runtime/errors.ts";
 import { VERSION } from "../runtime/version.ts";
 import type { Rectangle } from "../tensor/placement.ts";
 import { shownName, type EvaluatedClass, type EvaluatedRun, type Judged } from "./evaluate_run.ts";
+import { percentOf, say } from "./output.ts";
 import type { Region } from "./region.ts";
 import { dataUrl, renderReport, type Curve, type ReportData } from "./report/report.ts";
 import type { LossCurve } from "./train_run.ts";
@@ -23,6 +24,8 @@ export interface RunReport {
   readonly title: string;
   readonly detector: Detector;
   readonly modelPath: string;
+  /** Of the model's file. */
+  readonly modelSha256: string;
   /** The dataset's folder, and what it was read as. */
   readonly root: string;
   readonly format: string;
@@ -41,12 +44,13 @@ const SHOWN_THRESHOLD = 0.5;
 
 /**
  * One self-contained HTML page about a run. Scores are shown calibrated by class, so that one line at 0.5 divides
- * good from defective in all classes. The images of its gallery are judged once more: maps are not kept until then.
+ * good from defective in all classes. The images of its gallery are judged once more: maps are not kept until then. One that can no longer
+ * be read is missing there, and named; its figures stay.
  */
 export async function runReport(run: RunReport): Promise<string> {
-  const { title, detector, modelPath, root, format, evaluated, region, losses, configuration = [], imageSeconds, trainingSeconds } = run;
+  const { title, detector, root, format, evaluated, region, losses, configuration = [], imageSeconds, trainingSeconds } = run;
   const { calibration } = detector.config;
-  const goodScores = (className: string): GoodScores => calibration.classes[className] ?? calibration;
+  const goodScores = (className: string): GoodScores => goodScoresOf(calibration, className);
   const [low, high] = calibration.heat;
   const mapRange: readonly [number, number] = [low / 8, 2 * high]; // wider than what is painted: the threshold may lie anywhere
   const shown = (className: string, { item, score }: Judged) => ({
@@ -57,17 +61,29 @@ export async function runReport(run: RunReport): Promise<string> {
     score: calibratedScore(score, goodScores(className)),
   });
   const samples: ReportData["samples"][number][] = [];
+  const missing: string[] = [];
   const share = Math.max(LEAST_PICTURES, Math.floor(PICTURES / evaluated.classes.length));
   for (const { data, judged } of evaluated.classes) {
     for (const one of chosen(judged, share)) {
-      samples.push({ ...shown(data.name, one), ...(await layersOf(detector, root, one.item, region, mapRange)) });
+      try {
+        samples.push({ ...shown(data.name, one), ...(await layersOf(detector, root, one.item, region, mapRange)) });
+      } catch (error) {
+        if (!(error instanceof InputError)) throw error; // it has vanished, or can no longer be read
+        say(`not shown in the report: ${error.message}`);
+        missing.push(error.message);
+      }
     }
   }
   return renderReport({
     title,
     created: new Date().toISOString(),
     adapter: detector.device.adapter.description,
-    configuration: [...(await modelConfiguration(detector, modelPath)), ["Dataset", `${resolve(root)}, read as ${format}`], ...configuration],
+    configuration: [
+      ...modelConfiguration(run),
+      ["Dataset", `${basename(resolve(root))}, read as ${format}`],
+      ...configuration,
+      ...missing.map((reason) => ["Not in the gallery", reason] as const),
+    ],
     classes: evaluated.classes.map(({ data, judged, metrics, intervals, gap, method, pixels, errors }) => {
       const good = goodScores(data.name);
       const defective = judged.filter(({ item }) => item.defective).length;
@@ -127,12 +143,12 @@ export function chosen(judged: readonly Judged[], most: number): readonly Judged
 const ends = <T>(values: readonly T[], most: number): readonly T[] =>
   values.length <= most ? values : [...values.slice(0, Math.ceil(most / 2)), ...values.slice(values.length - Math.floor(most / 2))];
 
-async function modelConfiguration({ config }: Detector, modelPath: string): Promise<ReportData["configuration"]> {
+function modelConfiguration({ detector: { config }, modelPath, modelSha256 }: RunReport): ReportData["configuration"] {
   const { backbone, inputSize, fit, grad, calibration } = config;
   return [
     ["bigrid", VERSION],
-    ["Model", modelPath],
-    ["Model's SHA-256", await sha256Of(modelPath)],
+    ["Model", join(basename(dirname(resolve(modelPath))), basename(modelPath))], // not where on this machine: the page is handed on
+    ["Model's SHA-256", modelSha256],
     ["Backbone", backbone.name],
     ...(backbone.weights === null ? [] : [["Backbone's SHA-256", backbone.weights] as const]),
     ["Input", `${inputSize} x ${inputSize} pixels, ${fit}`],
@@ -140,7 +156,7 @@ async function modelConfiguration({ config }: Detector, modelPath: string): Prom
     ["Decoder", `${grad.decoder}, ${grad.blocks} ${grad.blocks === 1 ? "block" : "blocks"}`],
     ["Grids", `${grad.branches} of ${grad.localGrid} and ${grad.globalGrid} cells`],
     ["Formulas", `heads ${grad.heads}, fusion ${grad.fusion}, hinge ${grad.hingeHead}, freeze ${grad.freeze}`],
-    ["Expected false rejects", `${100 * calibration.falseReject} % of good images`],
+    ["Expected false rejects", `${percentOf(calibration.falseReject)} of good images`],
   ];
 }
 

@@ -1,7 +1,7 @@
+import { ENDING, endBySignal } from "./exit_codes.ts";
 import { say } from "./output.ts";
 
 const TWICE = 500; // milliseconds: a terminal's signal comes by itself and from the launcher
-const ENDING = ["SIGINT", "SIGTERM"] as const;
 
 /** Notes a signal that asks to end, instead of dying of it. */
 export class AwaitedSignals {
@@ -16,7 +16,7 @@ export class AwaitedSignals {
   constructor(answer: string, onSignal: () => void = () => undefined) {
     this.#note = (signal) => {
       if (this.came && performance.now() - this.#at < TWICE) return;
-      if (this.came) process.exit(1); // asked twice: at once
+      if (this.came) endBySignal(signal); // asked twice: at once
       [this.came, this.#at] = [signal, performance.now()];
       say(`${signal}: ${answer}`);
       onSignal();

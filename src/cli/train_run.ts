@@ -1,14 +1,16 @@
+import { rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Dataset, Item } from "../data/dataset.ts";
+import { imagesFor, supportedRate } from "../detection/calibration.ts";
 import type { Detector } from "../detection/detector.ts";
-import { batchOf, Training, type TrainingImage, type TrainingOptions } from "../detection/training.ts";
+import { batchOf, DEFAULT_FALSE_REJECT, Training, type TrainingImage, type TrainingOptions } from "../detection/training.ts";
 import { saveDetector } from "../node/detector_file.ts";
 import { SpillFile } from "../node/spill.ts";
 import { TrainingFiles, type LoggedStep, type SavedTraining } from "../node/training_files.ts";
 import type { Device } from "../runtime/device.ts";
 import { DeviceLostError, DivergedError, InputError } from "../runtime/errors.ts";
 import { readableImages } from "./dataset.ts";
-import { say } from "./output.ts";
+import { percentOf, say } from "./output.ts";
 import { showProgress, type Progress } from "./progress.ts";
 import { advised, half, wantsLess } from "./recovery.ts";
 import type { Region } from "./region.ts";
@@ -90,7 +92,8 @@ export async function trainThrough(
 
 /**
  * Trains a detector on a dataset's good images and writes `model.safetensors` and `train.jsonl` into the run's folder.
- * While it goes on, its state is saved there now and then, and when a signal ends it.
+ * While it goes on, its state is saved there now and then, and when a signal ends it. A finished run that is there stays as it is until
+ * the new one is finished: model and log are replaced together, and its report is put aside.
  * @throws InputError for what `Training` refuses; if the folder holds an unfinished training and `resume` is not set; when a signal ended it
  */
 export async function trainRun(
@@ -111,11 +114,18 @@ export async function trainRun(
   const items = dataset.classes.flatMap(({ name, train }) => train.map((item) => ({ item, className: name })));
   const started = performance.now();
   const bars = new Bars();
-  const spill = new SpillFile(join(run, "features.part"));
+  const spill = new SpillFile(run);
   const signals = new AwaitedSignals("saving after this step");
+  const endIfAsked = (): void => {
+    if (signals.came) throw new EndedError(signals.came);
+  };
   try {
     const images = goodImages(root, items, strict, region, options);
-    const training = await Training.begin(device, images, { ...options, spill }, (done) => bars.show("Features", items.length).update(done));
+    const training = await Training.begin(device, images, { ...options, spill }, (done) => {
+      bars.show("Features", items.length).update(done);
+      endIfAsked();
+    });
+    for (const remark of rateRemarks(training.calibrating, options.falseReject)) say(remark);
     if (last) {
       await resumeFrom(saved, training, files);
       say(`resumed after ${training.taken} steps`);
@@ -128,26 +138,49 @@ export async function trainRun(
       const bar = bars.show(runs > 1 ? `${STAGE_TITLES[stage]}, ${step.run}/${runs}` : STAGE_TITLES[stage], step.steps);
       bar.update(step.step, loss === null ? undefined : `| loss ${loss.toPrecision(3)}`);
       if (loss !== null) await files.log(step);
-      if (signals.came) {
-        const path = await save();
-        throw new InputError(`ended by ${signals.came} after ${taken} steps, kept in ${path}; the same command with --resume goes on`);
-      }
+      if (signals.came) await save();
+      endIfAsked();
       if (taken % checkpointEvery === 0) await save();
     }
-    const detector = await training.finish((done, total) => bars.show("Calibration", total).update(done));
-    const modelPath = await saveDetector(detector, run, options.checkpoint?.source);
-    await files.forget();
+    const detector = await training.finish((done, total) => {
+      bars.show("Calibration", total).update(done);
+      endIfAsked();
+    });
+    const modelPath = await saveDetector(detector, run, options.checkpoint?.source, [await files.finishedLog()]);
+    await files.forget(); // last: until then --resume mends what a kill leaves between the files
+    await putReportAside(run);
     return { detector, modelPath, losses: lossCurvesOf(await files.logged()), seconds: (performance.now() - started) / 1000 };
   } catch (error) {
-    if (!(error instanceof DivergedError)) throw error;
     const [good] = await files.saved();
+    if (error instanceof EndedError) {
+      const kept = good ? `after ${good.taken} steps, kept in ${good.path}; the same command with --resume goes on` : "before anything was saved";
+      throw new InputError(`ended by ${error.signal} ${kept}`, { cause: error });
+    }
+    if (!(error instanceof DivergedError)) throw error;
     const before = good ? `the last good state is ${good.path}` : "no state was saved before";
-    throw new DivergedError(`${error.message}; ${before}: begin anew with another --seed or other options`, { cause: error });
+    throw new DivergedError(`${error.message}; ${before}`, { cause: error });
   } finally {
     signals.ignore();
     bars.end();
     await spill.close();
+    await files.endLog();
   }
+}
+
+/** Renames the report of a run whose model was replaced: what it says is not of the new one. */
+async function putReportAside(run: string): Promise<void> {
+  const [report, aside] = [join(run, "report.html"), join(run, "report.old.html")];
+  const isRenamed = await rename(report, aside).then(() => true, () => false); // there seldom is one
+  if (isRenamed) say(`${report} was of the model before: it is ${aside} now`);
+}
+
+/** Says of which classes there are too few images for the false-reject rate that was asked for, and which one they get. */
+function rateRemarks(calibrating: ReadonlyMap<string, number>, falseReject = DEFAULT_FALSE_REJECT): string[] {
+  return [...calibrating].filter(([, count]) => supportedRate(count) > falseReject).map(([name, count]) => {
+    const images = count === 1 ? "1 image of it sets" : `${count} images of it set`;
+    const needed = `${percentOf(falseReject)} takes ${imagesFor(falseReject)}`;
+    return `class ${name}: ${images} its threshold, which supports a false-reject rate of ${percentOf(supportedRate(count))}; ${needed}, held out of training`;
+  });
 }
 
 /**
@@ -186,7 +219,17 @@ async function* goodImages(
   { fit = "stretch", inputSize = 224 }: TrainingOptions,
 ): AsyncGenerator<TrainingImage> {
   for await (const { item, image } of readableImages(items, ({ item }) => join(root, item.path), strict)) {
-    yield { className: item.className, image, region: region?.of(image, join(root, item.item.path), { fit, inputSize }) ?? null };
+    yield { name: join(root, item.item.path), className: item.className, image, region: region?.of(image, join(root, item.item.path), { fit, inputSize }) ?? null };
+  }
+}
+
+/** A signal has asked to end. */
+class EndedError extends Error {
+  readonly signal: NodeJS.Signals;
+
+  constructor(signal: NodeJS.Signals) {
+    super(signal);
+    this.signal = signal;
   }
 }
 

@@ -2,10 +2,10 @@ import { InputError } from "../runtime/errors.ts";
 import { className, classFolders } from "./layouts/folders.ts";
 import { folder } from "./layouts/folder.ts";
 import type { FormatName, Layout } from "./layouts/layout.ts";
-import { btad, goodsad, loco, mpdd, mvtec, visaConverted } from "./layouts/mvtec.ts";
+import { btad, goodsad, loco, mpdd, mvtec, mvtec2, mvtec3d, visaConverted } from "./layouts/mvtec.ts";
 import { uniad } from "./layouts/uniad.ts";
 import { visa } from "./layouts/visa.ts";
-import { FileTree, IMAGE_EXTENSIONS } from "./tree.ts";
+import { FileTree, IMAGE_EXTENSIONS, undecodableWords } from "./tree.ts";
 
 /** An image of a dataset, as a place in it. Paths are relative to the dataset's root, with forward slashes. */
 export interface Item {
@@ -25,7 +25,7 @@ export interface DatasetClass {
   readonly test: readonly Item[];
 }
 
-/** Something that ought to be read and cannot. */
+/** A path, and why it is not read or not read again. */
 export interface Unreadable {
   readonly path: string;
   readonly reason: string;
@@ -39,6 +39,10 @@ export interface FileListing {
   readonly files: readonly string[];
   /** Folders and links that could not be followed. */
   readonly unreadable: readonly Unreadable[];
+  /** Files and folders that are there under another path, by which they were read; none by default. */
+  readonly repeated?: readonly Unreadable[];
+  /** Folders below it whose images bigrid wrote; none by default. */
+  readonly outputs?: readonly string[];
   /** The text of one of the files. */
   readText(path: string): Promise<string>;
 }
@@ -55,11 +59,21 @@ export interface Dataset {
   readonly unused: readonly string[];
   /** Images that the layout knows and leaves alone, such as a further set for validation. */
   readonly aside: readonly string[];
+  /** Images that lie beside photographs and are none by their names: depth, heat maps, thumbnails, masks of good images. */
+  readonly companions: readonly string[];
+  /** Images that have another of their name with another extension beside them, and these: is one a mask or a copy of the other? */
+  readonly twins: readonly string[];
+  /** Image files of formats that cannot be decoded. */
+  readonly undecodable: readonly string[];
+  /** What was found or listed more than once, and is read once. */
+  readonly repeated: readonly Unreadable[];
+  /** Folders whose images bigrid wrote; they are left out. */
+  readonly outputs: readonly string[];
   readonly unreadable: readonly Unreadable[];
 }
 
 /** The first that fits is taken: lists before folders, sets known by their classes before the layout that they share. */
-const LAYOUTS: readonly Layout[] = [uniad, visa, visaConverted, goodsad, mpdd, btad, loco, mvtec, folder];
+const LAYOUTS: readonly Layout[] = [uniad, visa, visaConverted, goodsad, mpdd, mvtec3d, mvtec2, btad, loco, mvtec, folder];
 
 /**
  * Recognises a dataset by its layout, from names alone, or reads it as the one named. Hidden files are left out.
@@ -72,25 +86,39 @@ export async function recogniseDataset(listing: FileListing, format?: FormatName
   const { name } = listing;
   const tree = new FileTree(name, listing.files);
   if (tree.images.length === 0) {
-    const found = tree.fileCount === 0 ? "it is empty" : `none of its ${tree.fileCount} files is one`;
+    const { outputs = [] } = listing;
+    const found =
+      tree.undecodable.length > 0 ? undecodableWords(tree.undecodable)
+      : outputs.length > 0 && tree.fileCount === 0 ? `but those that bigrid wrote in ${outputs[0]!}`
+      : tree.fileCount === 0 ? "it is empty"
+      : `none of its ${tree.fileCount} files is one`;
     throw new InputError(`${name}: no images, ${found}; images end in ${IMAGE_EXTENSIONS.join(", ")}`);
   }
   const layout = format === undefined ? detect(tree) : named(tree, format);
-  const { classes, masks, aside, missing } = await layout.read(tree, (path) => listing.readText(path));
+  const { classes, masks, aside, missing, companions, twins, repeated } = await layout.read(tree, (path) => listing.readText(path));
+  const again = [...(listing.repeated ?? []), ...repeated];
   for (const { name, train } of classes) {
-    if (needsGood && train.length === 0) throw new InputError(`${name}: no good images to learn from; read as ${layout.format}: ${layout.rule}`);
+    if (!needsGood || train.length > 0) continue;
+    const elsewhere = again.length === 0 ? "" : `; ${again[0]!.path} ${again[0]!.reason}`;
+    throw new InputError(`${name}: no good images to learn from; read as ${layout.format}: ${layout.rule}${elsewhere}`);
   }
   const items = classes.flatMap(({ train, test }) => [...train, ...test]);
   const used = new Set(items.flatMap(({ path, masks }) => [path, ...masks]));
-  const known = new Set([...used, ...masks, ...aside]);
+  const others = new Set(companions);
+  const known = new Set([...used, ...masks, ...aside, ...companions]);
   const byFolders = LAYOUTS.find((other) => !other.list && other !== folder && isLikely(other, tree));
   return {
     layout: { format: layout.format, title: layout.title, rule: layout.rule },
     alternative: layout.list === undefined ? null : (byFolders?.format ?? null),
     classes,
-    strayMasks: masks.filter((path) => !used.has(path)),
+    strayMasks: masks.filter((path) => !used.has(path) && !others.has(path)),
     unused: tree.images.filter((path) => !known.has(path)),
     aside,
+    companions,
+    twins,
+    undecodable: tree.undecodable.filter((path) => !used.has(path)),
+    repeated: again,
+    outputs: listing.outputs ?? [],
     unreadable: [...listing.unreadable, ...missing],
   };
 }

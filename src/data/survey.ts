@@ -1,7 +1,12 @@
 import { InputError } from "../runtime/errors.ts";
 import { LEAST_SIDE, type Size } from "../tensor/placement.ts";
 import type { Dataset, DatasetClass, Item } from "./dataset.ts";
+import { about, finding, type Finding } from "./finding.ts";
+import { layoutFindings, leftOut } from "./layout_findings.ts";
+import { narrowRange } from "./sample_range.ts";
 import { byCodeUnits, images } from "./tree.ts";
+
+export type { Finding } from "./finding.ts";
 
 /** What a picture's file says about it, without its pixels. Its size is as it is shown, its orientation applied. */
 export interface PictureFacts extends Size {
@@ -11,6 +16,8 @@ export interface PictureFacts extends Size {
   readonly mode: string;
   /** Of its file. */
   readonly bytes: number;
+  /** The largest sample of a 16-bit file that states no range of its own; absent for others. */
+  readonly sampleHigh?: number;
 }
 
 /** What a mask marks. */
@@ -49,36 +56,6 @@ export interface ClassSurvey {
   /** Images of each file format, and of each mode; the most frequent first. */
   readonly formats: Readonly<Record<string, number>>;
   readonly modes: Readonly<Record<string, number>>;
-}
-
-/** Something about a dataset that somebody should know. */
-export interface Finding {
-  readonly kind:
-    | "unreadable"
-    | "too-small"
-    | "few-good"
-    | "mask-missing"
-    | "mask-stray"
-    | "mask-empty"
-    | "mask-full"
-    | "mask-size"
-    | "mask-shape"
-    | "mask-lossy"
-    | "trained-on"
-    | "one-class"
-    | "mixed-modes"
-    | "unused"
-    | "aside"
-    | "no-test"
-    | "no-test-good"
-    | "no-defects";
-  /** A problem makes results worse or wrong; a remark is good to know. */
-  readonly severity: "problem" | "remark";
-  readonly message: string;
-  /** What it means, or what to do about it. */
-  readonly advice: string;
-  /** The files that it is about. */
-  readonly paths: readonly string[];
 }
 
 /** What a dataset's files hold, and what looks wrong. */
@@ -124,7 +101,8 @@ export async function surveyDataset(dataset: Dataset, reader: PictureReader, onF
     ...dataset.classes.flatMap((found) => classFindings(found, facts)),
     ...maskFindings(dataset, facts, masks),
     trainedOn(await equalImages(dataset.classes, facts, reader)),
-    ...leftOver(dataset),
+    ...layoutFindings(dataset),
+    ...leftOut(dataset),
   ].filter((finding) => finding !== null);
   const rank = ({ severity }: Finding): number => (severity === "problem" ? 0 : 1);
   return { classes: dataset.classes.map((found) => classSurvey(found, facts)), findings: findings.sort((a, b) => rank(a) - rank(b)) };
@@ -173,31 +151,6 @@ function counted(words: readonly string[]): Record<string, number> {
   return Object.fromEntries([...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)));
 }
 
-type Severity = Finding["severity"];
-
-/** A finding if there is anything to say. */
-const finding = (
-  condition: boolean,
-  severity: Severity,
-  kind: Finding["kind"],
-  message: string,
-  advice: string,
-  paths: readonly string[] = [],
-): Finding | null => (condition ? { kind, severity, message, advice, paths } : null);
-
-/** A finding about some files, said of one of them or of several; none if there are none. */
-const about = (
-  paths: readonly string[],
-  severity: Severity,
-  kind: Finding["kind"],
-  [one, many]: readonly [string, string],
-  advice: string,
-  subject = "",
-): Finding | null => finding(paths.length > 0, severity, kind, `${subject}${said(paths.length, one, many)}`, advice, paths);
-
-/** "1 mask marks", "2 masks mark": a noun and its verb. */
-const said = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`;
-
 const pathsOf = (items: readonly Item[]): string[] => items.map(({ path }) => path);
 
 function unreadableFiles(unreadable: ReadonlyMap<string, string>): Finding | null {
@@ -214,6 +167,7 @@ function classFindings({ name, train, test }: DatasetClass, facts: ReadonlyMap<s
     return Math.min(width, height) < LEAST_SIDE;
   };
   const modes = Object.entries(counted(items.flatMap(({ path }) => facts.get(path)?.mode ?? [])));
+  const narrow = narrowRange(items.flatMap(({ path }) => facts.get(path)?.sampleHigh ?? []));
   const defective = test.filter((item) => item.defective);
   const bare = defective.filter(({ masks }) => masks.length === 0);
   const none = bare.length === defective.length;
@@ -244,6 +198,7 @@ function classFindings({ name, train, test }: DatasetClass, facts: ReadonlyMap<s
       `${name}: images are ${modes.map(([mode, count]) => `${mode} (${count})`).join(", ")}`,
       "all are turned to colour; if good and defective ones differ in this, a model can tell them apart by it",
     ),
+    narrow && finding(true, "problem", "narrow-range", `${name}: ${narrow.message}`, narrow.advice),
     finding(
       bare.length > 0,
       none ? "remark" : "problem",
@@ -355,27 +310,4 @@ function trainedOn(equal: readonly (readonly [test: string, train: string])[]): 
   const paths = equal.map(([test, train]) => `${test} = ${train}`);
   const advice = "metrics come out too good; take them out of one of the two";
   return about(paths, "problem", "trained-on", ["test image is also learnt from", "test images are also learnt from"], advice);
-}
-
-function leftOver({ unused, aside, layout, classes }: Dataset): (Finding | null)[] {
-  const plain = layout.format === "folder" && classes.length === 1 ? pathsOf(classes[0]!.train) : [];
-  const topFolders = new Set(plain.flatMap((path) => (path.includes("/") ? path.slice(0, path.indexOf("/")) : [])));
-  return [
-    finding(
-      topFolders.size > 1,
-      "remark",
-      "one-class",
-      `${topFolders.size} folders are read as one class`,
-      "if they show different parts, move the images of each to PART/train/good",
-      [...topFolders].sort(byCodeUnits),
-    ),
-    about(unused, "problem", "unused", ["image is not used", "images are not used"], "left out: the layout has no place for such files"),
-    about(
-      aside,
-      "remark",
-      "aside",
-      ["image is left alone", "images are left alone"],
-      "the layout has such files, but neither training nor evaluation uses them",
-    ),
-  ];
 }

@@ -1,15 +1,27 @@
-/** Image formats by file name, in lower case. */
-export const IMAGE_EXTENSIONS: readonly string[] = ["png", "jpg", "jpeg", "bmp", "tif", "tiff", "webp"];
+/** Extensions of image files that are decoded, in lower case. */
+export const IMAGE_EXTENSIONS: readonly string[] = ["png", "jpg", "jpeg", "jpe", "jfif", "bmp", "dib", "tif", "tiff", "webp", "gif", "avif"];
+
+// Extensions of image files that no decoder here knows: photographs of phones, raw files of cameras, formats of science and printing.
+const UNDECODABLE =
+  "heic heif hif jp2 j2k j2c jpf jpx jxl jxr dng raw cr2 cr3 crw nef nrw arw sr2 srf srw orf rw2 rwl raf pef x3f 3fr iiq erf mrw kdc dcr mos "
+  + "tga pcx ppm pgm pbm pnm pfm exr hdr psd psb ico dcm dds";
+const UNDECODABLE_EXTENSIONS: ReadonlySet<string> = new Set(UNDECODABLE.split(" "));
 
 const LEFTOVERS = ["thumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin", "system volume information"];
 
 /** Whether a file or folder is hidden, or left behind by a system or an archive: no part of a dataset. */
 export const isClutter = (name: string): boolean => name.startsWith(".") || LEFTOVERS.includes(name.toLowerCase());
 
-export const isImage = (path: string): boolean => {
-  const lower = path.toLowerCase();
-  return IMAGE_EXTENSIONS.some((extension) => lower.endsWith(`.${extension}`) && !lower.endsWith(`/.${extension}`));
-};
+/** What follows the last dot of a file's name, in lower case; "" where nothing stands before or after that dot. */
+export const extensionOf = (path: string): string => /[^/]\.([^./]+)$/.exec(path)?.[1]!.toLowerCase() ?? "";
+
+export const isImage = (path: string): boolean => IMAGE_EXTENSIONS.includes(extensionOf(path));
+
+/** Tells by its name whether a file is an image of a format that cannot be decoded. */
+export const isUndecodable = (path: string): boolean => UNDECODABLE_EXTENSIONS.has(extensionOf(path));
+
+/** A name in the form in which names are compared: Unicode's composed form, in lower case. */
+export const folded = (name: string): string => name.normalize("NFC").toLowerCase();
 
 /** A path without its extension. */
 export const stemOf = (path: string): string => path.replace(/\.[^./]*$/, "");
@@ -25,9 +37,12 @@ export const within = (folder: string, name: string): string => (folder === "" ?
 export class FileTree {
   readonly name: string;
   readonly images: readonly string[];
+  /** Images of formats that cannot be decoded, in order. */
+  readonly undecodable: readonly string[];
   /** How many files there are, images among them. */
   readonly fileCount: number;
   readonly #files: ReadonlySet<string>;
+  #byFolded: ReadonlyMap<string, string | null> | null = null;
   readonly #folders = new Map<string, readonly string[]>();
 
   /**
@@ -38,12 +53,24 @@ export class FileTree {
     const shown = files.filter((path) => !path.split("/").some(isClutter));
     this.name = name;
     this.images = shown.filter(isImage).sort(byCodeUnits);
+    this.undecodable = shown.filter(isUndecodable).sort(byCodeUnits);
     this.fileCount = shown.length;
     this.#files = new Set(shown);
   }
 
   has(path: string): boolean {
     return this.#files.has(path);
+  }
+
+  /**
+   * The file that a list names: of this very path, or the only one whose path differs from it in case, in Unicode's form, in
+   * backslashes for slashes or in "./" alone; null if there is none.
+   */
+  locate(path: string): string | null {
+    if (this.#files.has(path)) return path;
+    this.#byFolded ??= uniqueBy([...this.#files], folded);
+    const plain = path.replaceAll("\\", "/").replace(/^(?:\.\/+)+/, "");
+    return this.#files.has(plain) ? plain : (this.#byFolded.get(folded(plain)) ?? null);
   }
 
   /** The images in a folder, at any depth. */
@@ -70,7 +97,7 @@ export class FileTree {
   find(folder: string, names: readonly string[]): string | null {
     const there = this.folders(folder);
     for (const name of names) {
-      const found = there.find((other) => other === name) ?? there.find((other) => other.toLowerCase() === name);
+      const found = there.find((other) => other === name) ?? there.find((other) => folded(other) === name);
       if (found !== undefined) return within(folder, found);
     }
     return null;
@@ -98,5 +125,34 @@ export class FileTree {
   }
 }
 
+/** Values in groups of one key, in order. */
+export function grouped<T>(values: readonly T[], keyOf: (value: T) => string): ReadonlyMap<string, readonly T[]> {
+  const groups = new Map<string, T[]>();
+  for (const value of values) {
+    const key = keyOf(value);
+    const group = groups.get(key);
+    if (group) group.push(value);
+    else groups.set(key, [value]);
+  }
+  return groups;
+}
+
+/** Values by their keys; null for a key that several have. */
+export function uniqueBy<T>(values: readonly T[], keyOf: (value: T) => string): ReadonlyMap<string, T | null> {
+  const found = new Map<string, T | null>();
+  for (const value of values) {
+    const key = keyOf(value);
+    found.set(key, found.has(key) ? null : value);
+  }
+  return found;
+}
+
 /** "1 image", "3 images". */
 export const images = (count: number): string => `${count} image${count === 1 ? "" : "s"}`;
+
+/** Image files that cannot be decoded, with the remedy: "3 files cannot be decoded (.heic 2, .dng 1): convert them to png or jpg". */
+export function undecodableWords(paths: readonly string[]): string {
+  const counts = [...grouped(paths, extensionOf)].map(([extension, own]) => `.${extension} ${own.length}`);
+  const many = paths.length > 1;
+  return `${paths.length} image ${many ? "files" : "file"} of formats that cannot be decoded (${counts.join(", ")}): convert ${many ? "them" : "it"} to png or jpg`;
+}

@@ -1,5 +1,5 @@
-import { studentQuantile } from "../metrics/student.ts";
-import { OptionError } from "../runtime/errors.ts";
+import { studentQuantile, studentTail } from "../metrics/student.ts";
+import { DivergedError, OptionError } from "../runtime/errors.ts";
 
 /** What good images of a class score. */
 export interface GoodScores {
@@ -13,7 +13,7 @@ export interface GoodScores {
 
 /** What scores and maps mean, measured on good images that were held out of training. */
 export interface Calibration extends GoodScores {
-  /** Share of further good images that the thresholds are expected to reject. */
+  /** Share of further good images that the thresholds are expected to reject; of several classes' shares the largest. */
   readonly falseReject: number;
   readonly classes: Readonly<Record<string, GoodScores>>;
   /** Values of the map drawn as nothing, what good images peak at, and as the strongest heat; logarithmic between, the same for all images. */
@@ -34,31 +34,67 @@ export const NOT_CALIBRATED: Calibration = { falseReject: 0, threshold: 1, typic
 const HEAT_RANGE = 12; // the strongest heat, in units of the weakest
 const TYPICAL_CALIBRATED = 0.1;
 const ENOUGH_REJECTED = 5; // good images above the threshold, from which their order says where it is
+const MOST_DEVIATIONS = 5; // above the mean of good images' scores, up to which the fitted distribution is followed
+const MOST_IMAGES = 1000; // with more, what five deviations show hardly changes: their order is needed
 
 /**
  * Thresholds and scales from good images that were not trained on. An image whose class is not known is held against the
- * largest of the classes' thresholds.
+ * largest of the classes' thresholds. A class with too few images for the rate gets the least one that they support.
  * @param falseReject share of good images to reject, in (0, 0.5]
- * @throws OptionError for a share out of range
+ * @throws OptionError for a share out of range, or no images; DivergedError for a score or peak that is not a positive number, or
+ * scores so far apart that no threshold can be computed
  */
 export function calibrationOf(images: readonly HeldOut[], falseReject: number): Calibration {
   if (!(falseReject > 0 && falseReject <= 0.5)) throw new OptionError(`expected a false-reject rate above 0 and at most 0.5, got ${falseReject}`);
-  const classes: Record<string, GoodScores> = {};
-  for (const name of new Set(images.map(({ className }) => className))) {
-    const members = images.filter(({ className }) => className === name);
-    const scores = members.map(({ score }) => Math.log(score));
-    const peaks = members.map(({ peak }) => Math.log(peak));
-    classes[name] = {
-      threshold: Math.exp(upperBound(scores, falseReject)),
-      typical: Math.exp(meanOf(scores)),
-      pixelThreshold: Math.exp(upperBound(peaks, falseReject)),
-    };
+  if (images.length === 0) throw new OptionError("calibrationOf: expected at least one image, got none");
+  const byClass = new Map<string, HeldOut[]>();
+  for (const image of images) {
+    const { className, score, peak } = image;
+    if (!(isPositive(score) && isPositive(peak))) {
+      throw new DivergedError(`calibration: expected positive scores of good images, one of class ${className} has ${score}, with a peak of ${peak}`);
+    }
+    byClass.set(className, [...(byClass.get(className) ?? []), image]);
   }
+  const classes = Object.fromEntries([...byClass].map(([name, members]) => [name, measuredScores(name, members, falseReject)]));
   const highest = Object.values(classes).reduce((a, b) => (b.threshold > a.threshold ? b : a));
   const pixelThreshold = Math.max(...Object.values(classes).map((good) => good.pixelThreshold));
   const typicalPeak = Math.exp(meanOf(images.map(({ peak }) => Math.log(peak))));
-  return { falseReject, ...highest, pixelThreshold, classes, heat: [typicalPeak, HEAT_RANGE * typicalPeak] };
+  const rate = Math.max(falseReject, ...[...byClass.values()].map(({ length }) => supportedRate(length)));
+  return { falseReject: rate, ...highest, pixelThreshold, classes, heat: [typicalPeak, HEAT_RANGE * typicalPeak] };
 }
+
+function measuredScores(name: string, members: readonly HeldOut[], falseReject: number): GoodScores {
+  const scores = members.map(({ score }) => Math.log(score));
+  const peaks = members.map(({ peak }) => Math.log(peak));
+  const good = {
+    threshold: Math.exp(upperBound(scores, falseReject)),
+    typical: Math.exp(meanOf(scores)),
+    pixelThreshold: Math.exp(upperBound(peaks, falseReject)),
+  };
+  if (Object.values(good).every(isPositive)) return good;
+  throw new DivergedError(`calibration: scores of ${members.length} good images of class ${name} differ too much for a threshold: it would be ${good.threshold}`);
+}
+
+/** Whether a number is positive and finite, as scores of images and thresholds are. */
+export const isPositive = (value: unknown): value is number => Number.isFinite(value) && (value as number) > 0;
+
+/**
+ * The least false-reject rate for which so many held-out images of a class can set a threshold. Between their order, which shows
+ * no rate below 1 / (count + 1), and nothing at all lies the tail of the distribution that is fitted to them: it is followed for five
+ * deviations, beyond which the fit says nothing. 6.3 % for one or two images, 1.9 % for three, 0.8 % for four, 0.02 % for twelve.
+ * @param count of images, at least 1
+ */
+export const supportedRate = (count: number): number => studentTail(MOST_DEVIATIONS, Math.max(1, count - 1));
+
+/** The fewest held-out images of a class that support a false-reject rate. */
+export function imagesFor(falseReject: number): number {
+  for (let count = 1; count <= MOST_IMAGES; count++) if (supportedRate(count) <= falseReject) return count;
+  return Math.ceil(ENOUGH_REJECTED / falseReject);
+}
+
+/** A class's scores, or those of all classes together for a class that was not trained on. */
+export const goodScoresOf = (calibration: Calibration, className: string): GoodScores =>
+  Object.hasOwn(calibration.classes, className) ? calibration.classes[className]! : calibration;
 
 /**
  * A score between 0 and 1: 0.5 at the threshold, 0.1 where good images typically are; logistic in the score's logarithm.
@@ -78,9 +114,12 @@ export function thresholdsAt(good: GoodScores, calibrated: number): Pick<GoodSco
   return { threshold: factor * good.threshold, pixelThreshold: factor * good.pixelThreshold };
 }
 
-/** The logistic's slope: a score is calibrated to 1 / (1 + (threshold / score) ** steepness). */
+/**
+ * The logistic's slope: a score is calibrated to 1 / (1 + (threshold / score) ** steepness). Positive and finite, also where good
+ * images typically score as high as the threshold, as they do at a false-reject rate of one half.
+ */
 export const steepnessOf = ({ threshold, typical }: Pick<GoodScores, "threshold" | "typical">): number =>
-  Math.log(1 / TYPICAL_CALIBRATED - 1) / Math.log(threshold / typical);
+  Math.log(1 / TYPICAL_CALIBRATED - 1) / Math.max(Math.log(threshold / typical), LEAST_DEVIATION);
 
 /**
  * What a further value exceeds with the given probability. Scores are errors, so it is their ratios that matter: their
@@ -98,9 +137,9 @@ function upperBound(values: readonly number[], probability: number): number {
   const variance = values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / freedom;
   // A single image, or equal ones, still say that others will differ a little.
   const deviation = Math.sqrt(Math.max(variance, LEAST_DEVIATION ** 2) * (1 + 1 / count));
-  return mean + studentQuantile(1 - probability, freedom) * deviation;
+  return mean + studentQuantile(1 - Math.max(probability, supportedRate(count)), freedom) * deviation;
 }
 
-const LEAST_DEVIATION = 1e-3;
+const LEAST_DEVIATION = 1e-3; // of logarithms of scores
 
 const meanOf = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length;

@@ -1,5 +1,6 @@
 import { connectedRegions } from "../metrics/regions.ts";
-import { OptionError, ShapeError } from "../runtime/errors.ts";
+import { nonFinite } from "../nn/weights.ts";
+import { InputError, OptionError, ShapeError } from "../runtime/errors.ts";
 import type { Placement, Size } from "../tensor/placement.ts";
 import type { Inspection } from "./detector.ts";
 
@@ -38,7 +39,8 @@ export interface DefectOptions {
  * at corners too, are one defect.
  *
  * @param placement where the picture is in the map (`Detector.placementOf`)
- * @throws OptionError for a threshold or area that is none; ShapeError if `counted` has another size than the picture
+ * @throws OptionError for a threshold or area that is none; ShapeError if `counted` has another size than the picture; InputError
+ * for a map that is not finite
  */
 export function defectsOf(
   { map, size }: Pick<Inspection, "map" | "size">,
@@ -46,9 +48,11 @@ export function defectsOf(
   placement: Placement,
   { threshold, minArea = 1, counted = null }: DefectOptions,
 ): Defects {
-  if (!(threshold >= 0 && minArea >= 1)) {
-    throw new OptionError(`defectsOf: expected threshold >= 0 and minArea >= 1, got ${threshold} and ${minArea}`);
+  if (!(threshold > 0 && threshold < Infinity && minArea >= 1)) {
+    throw new OptionError(`defectsOf: expected a finite threshold > 0 and minArea >= 1, got ${threshold} and ${minArea}`);
   }
+  const wrong = nonFinite(map);
+  if (wrong) throw new InputError(`defectsOf: the anomaly map holds ${wrong}; it must be finite`);
   if (counted && counted.length !== width * height) {
     throw new ShapeError(`defectsOf: expected counted to have ${width} x ${height} pixels, got ${counted.length}`);
   }

@@ -2,9 +2,9 @@ import type { BackboneIdentity } from "../backbones/backbone.ts";
 import { createBackbone, isPretrained, type BackboneName } from "../backbones/registry.ts";
 import type { Checkpoint } from "../backbones/efficientnet/checkpoint.ts";
 import type { DecodedImage } from "../io/image.ts";
-import type { Assembly, Json, Model, Scoring } from "../methods/method.ts";
+import type { Assembly, FeatureExtents, Json, Model, Scoring } from "../methods/method.ts";
 import { loadMethod } from "../methods/registry.ts";
-import { Weights, type StoredTensors } from "../nn/weights.ts";
+import { nonFinite, Weights, type StoredTensors } from "../nn/weights.ts";
 import type { Device } from "../runtime/device.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
 import { tunePending } from "../runtime/tuner.ts";
@@ -27,6 +27,22 @@ export interface Inspection {
   /** `size` x `size`, row-major: the anomaly of each pixel of the resized image. */
   readonly map: Float32Array;
   readonly size: number;
+}
+
+/** What the detector says of an image that it cannot judge. */
+export interface Unjudged {
+  /** What is wrong, and what to do. */
+  readonly reason: string;
+}
+
+/**
+ * An image's inspection.
+ * @param name the image's, for errors
+ * @throws InputError if there is none
+ */
+export function requireJudged(judged: Inspection | Unjudged, name: string): Inspection {
+  if ("reason" in judged) throw new InputError(`${name} cannot be judged: ${judged.reason}`);
+  return judged;
 }
 
 /** Everything that makes a detector the same again, besides its weights: what its file's metadata says. */
@@ -58,6 +74,18 @@ export interface DetectorOptions {
 export function storageOf(device: Device, half: boolean): FloatDType {
   if (!half || device.gpu.features.has("shader-f16")) return half ? "f16" : "f32";
   throw new OptionError(`half precision needs the feature shader-f16, which ${device.adapter.description} lacks; do without it`);
+}
+
+/**
+ * Requires that a model is for the features of a backbone.
+ * @param source the model's file, for errors
+ * @throws InputError if it is for features of another shape
+ */
+export function requireFeaturesOf({ backbone: { identity, input }, extents }: FeatureMaker, { height, width, channels }: FeatureExtents, source: string): void {
+  const [made, own] = [[extents.height, extents.width, extents.channels], [height, width, channels]];
+  if (sameShape(made, own)) return;
+  const makes = `${identity.name} makes [${made.join(",")}] of ${input.side} pixels`;
+  throw new InputError(`${source}: its model is for features [${own.join(",")}], but ${makes}; the file is damaged`);
 }
 
 /** A trained anomaly detector: preprocessing, backbone, a method's model, scores, threshold. */
@@ -114,12 +142,8 @@ export class Detector {
     const weights = Weights.stored(device, tensors, source);
     try {
       const maker = new FeatureMaker(device, backbone, assembly, fit);
-      const made = Object.values(maker.extents);
-      const { height, width, channels } = method.validate(modelConfig);
-      if (!sameShape(made, [height, width, channels])) {
-        const makes = `${name} makes [${made.join(",")}] of ${inputSize} pixels`;
-        throw new InputError(`${source}: its model is for features [${height},${width},${channels}], but ${makes}; the file is damaged`);
-      }
+      requireFeaturesOf(maker, method.validate(modelConfig), source);
+      const { channels } = maker.extents;
       const extractor = new FeatureExtractor(maker, (name) => weights.state(name, [channels], () => 0));
       const model = method.restore(modelConfig, weights);
       weights.settle(dtype);
@@ -167,9 +191,19 @@ export class Detector {
    * Scores images and maps their anomalies. Images are inspected as one batch.
    * @param regions of each image the part that counts; null, or nothing, where all does. The rest is 0 in the map, and neither score
    * nor peak nor map depends on it
-   * @throws OptionError if a region is not of its image's size, or nothing of it is left in the map
+   * @throws OptionError if a region is not of its image's size, or nothing of it is left in the map; InputError, with the number of
+   * the image, if a score or a map is not finite
    */
   async inspect(images: readonly DecodedImage[], regions: readonly (PictureRegion | null)[] = []): Promise<Inspection[]> {
+    return (await this.inspectEach(images, regions)).map((judged, i) => requireJudged(judged, `image ${i}`));
+  }
+
+  /**
+   * Does the same, but goes on where an image cannot be judged, because its score or its map is not finite.
+   * @returns for each image its inspection, or why there is none: there is no verdict then, and it is not good
+   * @throws OptionError as `inspect`
+   */
+  async inspectEach(images: readonly DecodedImage[], regions: readonly (PictureRegion | null)[] = []): Promise<(Inspection | Unjudged)[]> {
     const counting = this.#countedPixels(images, regions);
     const shown = images.map((image, i) => regions[i]?.shown(image) ?? image);
     await this.prepare(images.length, counting !== null); // from here on no scope is open, which would take back what is kept
@@ -180,9 +214,12 @@ export class Detector {
     return this.#inspections(reads);
   }
 
-  /** The same for what the backbone made of images before, `[N, cells, cells, channels]`. */
+  /**
+   * The same as `inspect` for what the backbone made of images before, `[N, cells, cells, channels]`.
+   * @throws InputError as `inspect`
+   */
   async inspectFeatures(features: Tensor): Promise<Inspection[]> {
-    return this.#inspections(this.#started(features));
+    return (await this.#inspections(this.#started(features))).map((judged, i) => requireJudged(judged, `image ${i}`));
   }
 
   /**
@@ -237,16 +274,20 @@ export class Detector {
     return imageScores(this.#model.score(features), scoring, input.size, counted);
   }
 
-  async #inspections(reads: readonly Promise<Float32Array>[]): Promise<Inspection[]> {
+  async #inspections(reads: readonly Promise<Float32Array>[]): Promise<(Inspection | Unjudged)[]> {
     const [maps, scores, peaks] = (await Promise.all(reads)) as [Float32Array, Float32Array, Float32Array];
     const { size } = this.config.input;
-    return Array.from(scores, (score, i) => ({
-      score,
-      calibrated: calibratedScore(score, this.config.calibration),
-      peak: peaks[i]!,
-      map: maps.slice(i * size * size, (i + 1) * size * size),
-      size,
-    }));
+    return Array.from(scores, (score, i) => {
+      const [peak, map] = [peaks[i]!, maps.slice(i * size * size, (i + 1) * size * size)];
+      const wrong = nonFinite(map); // the largest value hides NaN on some adapters
+      if (wrong || !Number.isFinite(score)) return { reason: this.#reasonOf(wrong ? `its map holds ${wrong}` : `its score is ${score}`) };
+      return { score, calibrated: calibratedScore(score, this.config.calibration), peak, map, size };
+    });
+  }
+
+  #reasonOf(problem: string): string {
+    const remedy = this.half ? "half precision may be too little for it: do without, or " : "";
+    return `${problem}; ${remedy}check the weights of the model and its backbone, which are damaged or were not made for such images`;
   }
 }
 

@@ -4,9 +4,10 @@ import { Evaluation } from "../metrics/evaluate.ts";
 import { meanMetrics, type Metrics } from "../metrics/metrics.ts";
 import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
-import type { Detector } from "./detector.ts";
+import { requireJudged, type Detector } from "./detector.ts";
 import { truthWithin } from "./region.ts";
-import { Training, type TrainingImage, type TrainingStep } from "./training.ts";
+import type { TrainingImage } from "./material.ts";
+import { Training, type TrainingStep } from "./training.ts";
 import type { TrainingOptions } from "./training_options.ts";
 
 /** An image whose verdict is known. */
@@ -33,8 +34,7 @@ const BATCH = 4;
  * @param images good images of one class or several, read once, in order
  * @param onStep called after each step of training; a loss comes every tenth
  * @returns the detector; its threshold is set by good images that were held out
- * @throws InputError if there are fewer than two images, or weights are missing or do not fit; OptionError for an option
- *   unknown or out of range
+ * @throws InputError and OptionError as `Training.begin`; DivergedError as `Training.fit` and `Training.finish`
  */
 export async function trainDetector(
   device: Device,
@@ -52,14 +52,16 @@ export async function trainDetector(
  *
  * @param images good and defective ones of one class or several
  * @returns fractions in [0, 1]; null where undefined
- * @throws InputError if there are no images
+ * @throws InputError if there are no images, or one, which is named, cannot be judged
  */
 export async function evaluateDetector(detector: Detector, images: AsyncIterable<LabelledImage>): Promise<DetectorMetrics> {
   const evaluations = new Map<string, Evaluation>();
+  let judged = 0;
   const judge = async (batch: readonly LabelledImage[]): Promise<void> => {
-    const inspections = await detector.inspect(batch.map(({ image }) => image), batch.map(({ region }) => region ?? null));
-    batch.forEach(({ className, defective, image, masks, region }, i) => {
-      const { score, map, size } = inspections[i]!;
+    const inspections = await detector.inspectEach(batch.map(({ image }) => image), batch.map(({ region }) => region ?? null));
+    batch.forEach(({ name, className, defective, image, masks, region }, i) => {
+      const { score, map, size } = requireJudged(inspections[i]!, name ?? `image ${judged} of class ${className}`);
+      judged++;
       const mask = maskUnion(masks, size, size, (picture) => detector.placementOf(picture));
       const truth = truthWithin({ defective, mask }, region?.inMap(detector.placementOf(image), size) ?? null);
       const evaluation = evaluations.get(className) ?? new Evaluation({ resamples: 0 });

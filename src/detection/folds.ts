@@ -29,8 +29,9 @@ export function planRuns(samples: readonly TrainingSample[], folds: number): Run
   const last: Run = { training: samples.filter((sample) => !calibrates(sample)), heldOut: samples.filter(calibrates) };
   if (few.length === 0) return [last];
   if (folds === 0) return [{ ...last, heldOut: [...last.heldOut, ...few] }];
-  const runs = Array.from({ length: folds }, (_, fold): Run => {
-    const heldOut = few.filter((sample) => nth.get(sample)! % folds === fold);
+  const parts = Math.min(folds, LEAST_TO_SPLIT - 1); // no class with few has more images
+  const runs = Array.from({ length: parts }, (_, fold): Run => {
+    const heldOut = few.filter((sample) => nth.get(sample)! % parts === fold);
     return { training: last.training.filter((sample) => !heldOut.includes(sample)), heldOut };
   });
   return [...runs.filter(({ heldOut, training }) => heldOut.length > 0 && training.length > 0), last];

@@ -2,14 +2,14 @@ import { blankBackbone, type BackboneName } from "../backbones/registry.ts";
 import type { DecodedImage } from "../io/image.ts";
 import type { Assembly, Json, Method, MethodOptions } from "../methods/method.ts";
 import { loadMethod } from "../methods/registry.ts";
-import { Weights } from "../nn/weights.ts";
+import { Weights, type StoredTensors } from "../nn/weights.ts";
 import type { Device } from "../runtime/device.ts";
 import { resolveOptions } from "../runtime/option_table.ts";
 import { bytesOf, empty, fromArray, release, toArray, type FloatDType, type Tensor } from "../tensor/tensor.ts";
 import { NOT_CALIBRATED } from "./calibration.ts";
-import { Detector, storageOf, type DetectorConfig } from "./detector.ts";
+import { Detector, requireFeaturesOf, storageOf, type DetectorConfig } from "./detector.ts";
 import { FeatureExtractor, FeatureMaker } from "./features.ts";
-import { featureDType } from "./training.ts";
+import { featureDType } from "./material.ts";
 
 /** A model, as far as its memory goes. */
 export interface MemoryModel {
@@ -59,13 +59,28 @@ export async function memoryModelOf(
   return { backbone: name, inputSize, assembly, method, options, config: method.configure({ ...extents, variance: VARIANCE }, options) };
 }
 
-/** The model of a detector's configuration; options that are not in it are as in training. */
-export async function memoryModelOfDetector(device: Device, config: DetectorConfig, given: MethodOptions = {}): Promise<MemoryModel> {
+/**
+ * The model that a file holds; options that are not in its configuration are as in training.
+ * @param tensors what the file has besides; sizes that they do not have are refused before any work
+ * @param source the file's name, for errors
+ * @throws InputError if a tensor is missing or has another shape than the configuration says
+ */
+export async function storedMemoryModel(
+  device: Device,
+  config: DetectorConfig,
+  tensors: StoredTensors,
+  source: string,
+  given: MethodOptions = {},
+): Promise<MemoryModel> {
   const { method: { name, config: modelConfig }, backbone, input, assembly } = config;
   const method = await loadMethod(name);
   const known = Object.entries(modelConfig as Readonly<Record<string, unknown>>).filter(([option]) => Object.hasOwn(method.options, option));
   const options = resolveOptions(method.name, method.options, { ...Object.fromEntries(known), ...given }, device.adapter);
-  return { backbone: backbone.name as BackboneName, inputSize: input.size, assembly, method, options, config: modelConfig };
+  const model = { backbone: backbone.name as BackboneName, inputSize: input.size, assembly, method, options, config: modelConfig };
+  const { device: idle } = device.rehearsal();
+  method.restore(modelConfig, Weights.stored(idle, tensors, source));
+  requireFeaturesOf((await blankMaker(idle, model)).maker, method.validate(modelConfig), source);
+  return model;
 }
 
 /** Estimates the memory of training a model, and of scoring batches of so many images with it, by dry runs. */

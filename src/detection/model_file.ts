@@ -1,33 +1,42 @@
+import { parseJson, type JsonLimits } from "../io/json.ts";
 import { decodeSafetensors, encodeSafetensors, float32Tensors, type StoredTensor } from "../io/safetensors.ts";
 import type { Device } from "../runtime/device.ts";
-import { InputError, OptionError } from "../runtime/errors.ts";
+import { DivergedError, InputError, OptionError } from "../runtime/errors.ts";
+import { nonFinite } from "../nn/weights.ts";
 import { toArray } from "../tensor/tensor.ts";
 import { FITS } from "../tensor/placement.ts";
-import type { BackboneIdentity } from "../backbones/backbone.ts";
-import { BACKBONES, isPretrained, type BackboneName } from "../backbones/registry.ts";
+import { MOST_SIDE, type BackboneIdentity } from "../backbones/backbone.ts";
+import { BACKBONES, isPretrained } from "../backbones/registry.ts";
 import type { Checkpoint } from "../backbones/efficientnet/checkpoint.ts";
-import type { Assembly, Json, Scoring } from "../methods/method.ts";
-import { loadMethod, METHOD_NAMES, type MethodName } from "../methods/registry.ts";
+import type { Assembly, Scoring } from "../methods/method.ts";
+import { loadMethod, METHOD_NAMES } from "../methods/registry.ts";
+import { isPositive, type Calibration } from "./calibration.ts";
 import { Detector, type DetectorConfig, type DetectorOptions } from "./detector.ts";
 
 const FORMAT = "bigrid-detector";
 const VERSION = 4; // another one wherever the same file would score otherwise than when it was written
+const CONFIG: JsonLimits = { characters: 1 << 24, depth: 8, containers: 1 << 17 };
 const GRAD_ALONE = 3; // a version that knew this method alone: read as such
 
 /**
  * A detector as one safetensors file. Its metadata has the configuration and, for other readers, the preprocessing. Equal
  * detectors give equal bytes.
+ * @throws DivergedError for a tensor that is not finite; InputError for a configuration that could not be read again
  */
 export async function encodeDetector(detector: Detector): Promise<Uint8Array> {
   const tensors = new Map<string, StoredTensor>();
   for (const [name, tensor] of detector.tensors()) {
     const values = await toArray(tensor);
+    const wrong = nonFinite(values);
+    if (wrong) throw new DivergedError(`the model is not written: tensor ${name} holds ${wrong}`);
     tensors.set(name, { dtype: "F32", shape: tensor.shape, bytes: new Uint8Array(values.buffer) });
   }
+  const config = JSON.stringify(detector.config); // which makes null of a number that is not finite
+  await configFrom(config, "the model to be written");
   const metadata = {
     format: FORMAT,
     version: String(VERSION),
-    config: JSON.stringify(detector.config),
+    config,
     preprocessing: JSON.stringify(detector.preprocessing),
   };
   return encodeSafetensors({ tensors, metadata });
@@ -82,71 +91,102 @@ export async function detectorConfigOf(metadata: Readonly<Record<string, string>
 
 /**
  * The same of its configuration's text.
- * @throws InputError if it is none
+ * @throws InputError if it is none, with the field that is wrong
  */
 export async function configFrom(text: string, name: string, version = VERSION): Promise<DetectorConfig> {
   let read: unknown;
   try {
-    read = JSON.parse(text);
+    read = parseJson(text, CONFIG);
   } catch (cause) {
-    throw new InputError(`${name}: the configuration in its metadata is no JSON`, { cause });
+    const problem = cause instanceof InputError ? `is refused: ${cause.message}` : "is no JSON";
+    throw new InputError(`${name}: the configuration in its metadata ${problem}`, { cause });
   }
-  const config = await (version === GRAD_ALONE ? upgraded(read) : (read as DetectorConfig));
-  const { method, backbone, input, regions, assembly, scoring, calibration } = config ?? {};
-  const { classes, heat } = calibration ?? {};
-  const scores = [calibration, ...Object.values(classes ?? {})].flatMap((good) => [good?.threshold, good?.typical, good?.pixelThreshold]);
-  const whole =
-    BACKBONES.includes(backbone?.name as BackboneName)
-    && (backbone.weights === null || /^[0-9a-f]{64}$/.test(backbone.weights))
-    && isPretrained(backbone.name) === (backbone.weights !== null)
-    && Number.isSafeInteger(input?.size) && input.size > 0 && input.size <= MOST_SIZE
-    && FITS.includes(input.fit)
-    && typeof regions === "boolean"
-    && isAssembly(assembly) && isScoring(scoring)
-    && typeof classes === "object" && classes !== null && !Array.isArray(classes)
-    && Array.isArray(heat) && heat.length === 2 && heat.every((n) => Number.isFinite(n))
-    && [calibration.falseReject, ...scores].every((n) => Number.isFinite(n))
-    && METHOD_NAMES.includes(method?.name as MethodName);
-  if (!whole) throw new InputError(`${name}: the configuration in its metadata is not that of a detector: ${text.slice(0, 200)}`);
+  const config = version === GRAD_ALONE && isObject(read) ? await upgraded(read) : read;
+  const wrong = fieldsOf(isObject(config) ? config : {}).find(([, , isRight]) => !isRight);
+  if (wrong) {
+    const [field, value, , expected] = wrong;
+    throw new InputError(`${name}: the configuration in its metadata is not that of a detector: expected ${field} to be ${expected}, got ${shownValue(value)}`);
+  }
+  const { method } = config as DetectorConfig;
+  const { validate } = await loadMethod(method.name);
   try {
-    const extents = (await loadMethod(method.name)).validate(method.config);
-    const isExtent = (n: unknown): boolean => Number.isSafeInteger(n) && (n as number) > 0 && (n as number) <= MOST_SIZE;
-    if (!Object.values(extents).every(isExtent)) throw new OptionError(`expected features of whole extents, got ${JSON.stringify(extents)}`);
+    for (const [extent, value] of Object.entries(validate(method.config))) {
+      if (!isExtent(value)) throw new OptionError(`${method.name}: expected ${extent} to be ${EXTENT}, got ${shownValue(value)}`);
+    }
   } catch (cause) {
-    throw new InputError(`${name}: ${(cause as Error).message}`, { cause });
+    const problem = cause instanceof OptionError ? cause.message : "the configuration in its metadata is not that of a detector: its method's is incomplete";
+    throw new InputError(`${name}: ${problem}`, { cause });
   }
-  return config;
+  return config as DetectorConfig;
 }
 
-const MOST_SIZE = 1 << 14;
+type Field = readonly [field: string, value: unknown, isRight: boolean, expected: string];
+
+/** The fields of a configuration, each with whether it is right, in the order in which they are checked. */
+function fieldsOf({ method, backbone, input, regions, assembly, scoring, calibration }: Partial<DetectorConfig>): readonly Field[] {
+  const { threshold, typical, pixelThreshold, falseReject, classes, heat } = (isObject(calibration) ? calibration : {}) as Partial<Calibration>;
+  const scores: readonly (readonly [field: string, good: unknown])[] = [
+    ["calibration", { threshold, typical, pixelThreshold }],
+    ...Object.entries(isObject(classes) ? classes : {}).map(([className, good]) => [`calibration.classes.${className.slice(0, 40)}`, good] as const),
+  ];
+  return [
+    ["method.name", method?.name, METHOD_NAMES.some((known) => known === method?.name), `one of ${METHOD_NAMES.join(", ")}`],
+    ["method.config", method?.config, isObject(method?.config), "an object"],
+    ["backbone.name", backbone?.name, BACKBONES.some((known) => known === backbone?.name), `one of ${BACKBONES.join(", ")}`],
+    ["backbone.weights", backbone?.weights, areWeightsOf(backbone), "a SHA-256 of 64 digits, or null for the embedded backbone"],
+    ["input.size", input?.size, isExtent(input?.size), EXTENT],
+    ["input.fit", input?.fit, FITS.some((known) => known === input?.fit), `one of ${FITS.join(", ")}`],
+    ["regions", regions, typeof regions === "boolean", "true or false"],
+    ["assembly", assembly, isAssembly(assembly), "stages with how they are joined"],
+    ["scoring", scoring, isScoring(scoring), "how maps are smoothed and images scored"],
+    ["calibration", calibration, isObject(calibration), "an object"],
+    ["calibration.classes", classes, isObject(classes), "an object"],
+    ["calibration.falseReject", falseReject, isPositive(falseReject) && falseReject <= 0.5, "a number above 0 and at most 0.5"],
+    ["calibration.heat", heat, Array.isArray(heat) && heat.length === 2 && heat.every(isPositive) && heat[0] < heat[1], "two rising numbers above 0"],
+    ...scores.flatMap(([field, good]) => (["threshold", "typical", "pixelThreshold"] as const).map((score): Field => {
+      const value = isObject(good) ? good[score] : undefined;
+      return [`${field}.${score}`, value, isPositive(value), "a finite number above 0"];
+    })),
+  ];
+}
+
+const EXTENT = `a whole number from 1 to ${MOST_SIDE}`;
+
+const isExtent = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) > 0 && (value as number) <= MOST_SIDE;
+
+const areWeightsOf = (backbone: Partial<BackboneIdentity> | undefined): boolean =>
+  isPretrained(String(backbone?.name)) ? /^[0-9a-f]{64}$/.test(String(backbone?.weights)) : backbone?.weights === null;
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null && !Array.isArray(value);
+
+const shownValue = (value: unknown): string => (isObject(value) ? "an object" : (JSON.stringify(value) ?? "nothing").slice(0, 40));
 
 function isAssembly(value: Assembly | undefined): boolean {
-  const { stages, alignCorners, localMean, standardise } = value ?? {};
+  const { stages, alignCorners, localMean, standardise } = isObject(value) ? value : ({} as Partial<Assembly>);
   return Array.isArray(stages) && stages.length > 0 && stages.every((stage) => typeof stage === "string")
     && typeof alignCorners === "boolean" && (localMean === 1 || localMean === 3)
-    && (standardise === null || (Number.isFinite(standardise?.mean) && standardise!.variance > 0 && standardise!.variance < Infinity));
+    && (standardise === null || (Number.isFinite(standardise?.mean) && isPositive(standardise?.variance)));
 }
 
 function isScoring(value: Scoring | undefined): boolean {
-  const { alignCorners, smoothing, image } = value ?? {};
-  const isExtent = (extent: unknown): boolean => typeof extent === "number" && extent > 0 && extent <= MOST_SIZE;
+  const { alignCorners, smoothing, image } = isObject(value) ? value : ({} as Partial<Scoring>);
+  const isSide = (side: unknown): boolean => isPositive(side) && side <= MOST_SIDE;
   return typeof alignCorners === "boolean"
-    && (smoothing === null || (smoothing?.kind === "box" && isExtent(smoothing.side)) || (smoothing?.kind === "gaussian" && isExtent(smoothing.sigma)))
-    && (image?.kind === "cells" || (image?.kind === "windowMean" && isExtent(image.side)));
+    && (smoothing === null || (smoothing?.kind === "box" && isSide(smoothing.side)) || (smoothing?.kind === "gaussian" && isSide(smoothing.sigma)))
+    && (image?.kind === "cells" || (image?.kind === "windowMean" && isSide(image.side)));
 }
 
 /** A configuration of version 3, which knew one method, as one of today. */
-async function upgraded(old: unknown): Promise<DetectorConfig> {
-  const { backbone, inputSize, fit, regions, grad: config, hinges: joins, calibration } = (old ?? {}) as Readonly<Record<string, Json>>;
+async function upgraded(old: Readonly<Record<string, unknown>>): Promise<unknown> {
+  const { backbone, inputSize, fit, regions, grad: config, hinges: joins, calibration } = old;
   const { scoring } = await loadMethod("grad");
-  const { name } = (backbone ?? {}) as { readonly name?: Json };
-  const isEmbedded = name === "embedded";
+  const isEmbedded = isObject(backbone) && backbone["name"] === "embedded";
   return {
-    method: { name: "grad", config: { ...(config as object), joins: joins ?? null } },
+    method: { name: "grad", config: isObject(config) ? { ...config, joins } : config },
     backbone, input: { size: inputSize, fit }, regions, scoring, calibration,
     assembly: {
       stages: isEmbedded ? ["filters"] : ["layer3", "layer4"], alignCorners: true, localMean: 1,
       standardise: isEmbedded ? { mean: 0.7, variance: 24 } : null,
     },
-  } as unknown as DetectorConfig;
+  };
 }

@@ -1,30 +1,17 @@
-import { createBackbone } from "../backbones/registry.ts";
-import type { DecodedImage } from "../io/image.ts";
 import type { StoredTensor } from "../io/safetensors.ts";
-import type { AnomalySource, Fit, FitState, FitStep, Json } from "../methods/method.ts";
+import type { Fit, FitState, FitStep, Json } from "../methods/method.ts";
 import { nonFinite, Weights } from "../nn/weights.ts";
 import type { Device } from "../runtime/device.ts";
 import { DivergedError, InputError, ShapeError } from "../runtime/errors.ts";
-import { fromArray, release, toArray, type Tensor } from "../tensor/tensor.ts";
+import { release, toArray, type Tensor } from "../tensor/tensor.ts";
 import { calibrationOf, NOT_CALIBRATED, type HeldOut } from "./calibration.ts";
 import { Detector, type DetectorConfig, type Inspection } from "./detector.ts";
-import { FeatureStore } from "./feature_store.ts";
-import { ChannelStatistics, extractorFor, FeatureMaker, type FeatureExtractor } from "./features.ts";
+import { extractorFor, type FeatureExtractor } from "./features.ts";
 import { planRuns, type Run, type TrainingSample } from "./folds.ts";
-import { markedCells } from "./marked_cells.ts";
-import type { PictureRegion } from "./region.ts";
+import { Material, type TrainingImage } from "./material.ts";
+import { Pace } from "./pace.ts";
 import { resolveTraining, type TrainingOptions, type TrainingSettings } from "./training_options.ts";
 import { decodeTrainingState, encodeTrainingState, flat, requireSame, type TrainingIdentity } from "./training_state.ts";
-
-/** A good image to learn from. */
-export interface TrainingImage {
-  /** What it shows: each class has a threshold of its own. */
-  readonly className: string;
-  /** The image, or its features: height x width x channels, as `FeatureMaker.raw` makes them. */
-  readonly image: DecodedImage | Float32Array;
-  /** The part of the picture that counts; null, or nothing, where all does. Features are of it already. */
-  readonly region?: PictureRegion | null;
-}
 
 /** A step of a training, and where that leaves it. */
 export interface TrainingStep extends FitStep {
@@ -37,22 +24,6 @@ export interface TrainingStep extends FitStep {
   readonly runs: number;
   /** At the pace so far; without what a stage may save by ending early. */
   readonly secondsLeft: number;
-}
-
-/** A real anomaly: where its features are in the store, and which of the map's cells it covers. */
-interface Anomaly {
-  readonly index: number;
-  readonly mask: Float32Array;
-}
-
-/** What has been read and measured before the first step. */
-interface Material {
-  readonly maker: FeatureMaker;
-  readonly store: FeatureStore;
-  readonly regions: boolean;
-  readonly samples: readonly TrainingSample[];
-  readonly anomalies: readonly Anomaly[];
-  readonly statistics: ChannelStatistics;
 }
 
 /**
@@ -74,14 +45,14 @@ export class Training {
   readonly #deviations: Tensor;
   readonly #runs: readonly Run[];
   readonly #heldOut: HeldOut[] = [];
-  readonly #pace = new Map<string, { seconds: number; steps: number }>();
+  readonly #pace = new Pace();
   #carried: Json = null;
   #run = 0;
   #taken = 0;
   #fit: Fit;
 
   private constructor(device: Device, settings: TrainingSettings, material: Material) {
-    const { extractor, variance, deviations } = extractorFor(device, material.maker, material.statistics);
+    const { extractor, variance, deviations } = extractorFor(device, material.maker, material.set.statistics);
     [this.#device, this.#settings, this.#material, this.#extractor, this.#deviations] = [device, settings, material, extractor, deviations];
     this.#modelConfig = settings.learner.configure({ ...material.maker.extents, variance }, settings.options);
     this.#runs = planRuns(material.samples, settings.folds);
@@ -93,8 +64,8 @@ export class Training {
    *
    * @param images good images of one class or several
    * @param onImage called after each, with their number so far
-   * @throws InputError if there are fewer than two, features hold NaN or infinity, or weights are missing or do not fit; OptionError for
-   * an option unknown or out of range; ShapeError for features of another length
+   * @throws InputError if there are fewer than two, all of a class are the same or show nothing, features hold NaN or infinity, or weights
+   * are missing or do not fit; OptionError for an option unknown or out of range; ShapeError for features of another length
    */
   static async begin(
     device: Device,
@@ -103,45 +74,20 @@ export class Training {
     onImage: (count: number) => void = () => undefined,
   ): Promise<Training> {
     const settings = await resolveTraining(device, options);
-    const { learner, fit, inputSize, featureBudget: budget, spill } = settings;
-    const backbone = await createBackbone(device, settings.backbone, settings);
-    const maker = new FeatureMaker(device, backbone, learner.assembly(settings.options, backbone), fit);
-    const { height, width, channels } = maker.extents;
-    learner.configure({ height, width, channels, variance: 1 }, settings.options); // what it refuses, before any image is read
-    const store = new FeatureStore(device, { dtype: featureDType(device, backbone.standardise), budget, spill });
-    const statistics = new ChannelStatistics(channels);
-    const samples: TrainingSample[] = [];
-    let regions = false;
-    for await (const { className, image, region } of images) {
-      regions ||= Boolean(region);
-      const features = image instanceof Float32Array
-        ? fromArray(device, [1, height, width, channels], image)
-        : maker.rawOf([region?.shown(image) ?? image]);
-      const values = await toArray(features);
-      const wrong = nonFinite(values);
-      if (wrong) throw new InputError(`training: features of image ${samples.length + 1}, of class ${className}, hold ${wrong}`);
-      statistics.add(values);
-      samples.push({ className, index: await store.add(features) });
-      release(features);
-      onImage(samples.length);
-    }
-    if (samples.length < 2) {
-      throw new InputError(`training needs at least two good images, got ${samples.length}; with ten or more of a class, some set its threshold`);
-    }
-    const anomalies: Anomaly[] = [];
-    for await (const anomalous of settings.anomalies ?? []) {
-      const mask = markedCells(anomalous, fit, inputSize, height);
-      const features = maker.rawOf([anomalous.image]);
-      anomalies.push({ index: await store.add(features), mask });
-      release(features);
-    }
-    if (settings.anomalies && anomalies.length === 0) throw new InputError("there are no anomalous images with masks to learn from");
-    return new Training(device, settings, { maker, store, regions, samples, anomalies, statistics });
+    return new Training(device, settings, await Material.read(device, settings, images, onImage));
   }
 
   /** Steps taken so far. */
   get taken(): number {
     return this.#taken;
+  }
+
+  /** How many good images of each class set its threshold. */
+  get calibrating(): ReadonlyMap<string, number> {
+    const heldOut = this.#runs.flatMap((run) => run.heldOut);
+    const counts = new Map<string, number>();
+    for (const { className } of heldOut.length > 0 ? heldOut : this.#material.samples) counts.set(className, (counts.get(className) ?? 0) + 1);
+    return counts;
   }
 
   /** Scores of good images that were not trained on, which calibrate the detector; complete after `finish`. */
@@ -157,9 +103,8 @@ export class Training {
     for (;;) {
       const titles = new Map(this.#plan(this.#run).map(({ stage, title }) => [stage, title]));
       let before = performance.now();
-      for await (const step of this.#fit.steps()) {
-        const pace = this.#pace.get(step.stage) ?? { seconds: 0, steps: 0 };
-        this.#pace.set(step.stage, { seconds: pace.seconds + (performance.now() - before) / 1000, steps: pace.steps + 1 });
+      for await (const step of this.#steps()) {
+        this.#pace.add(step.stage, (performance.now() - before) / 1000);
         const where = { taken: ++this.#taken, run: this.#run + 1, runs: this.#runs.length, secondsLeft: this.#secondsLeft() };
         yield { ...step, title: titles.get(step.stage)!, ...where };
         before = performance.now();
@@ -172,9 +117,26 @@ export class Training {
     }
   }
 
+  /** The steps of this run's model; an error says what is known of its cause. */
+  async *#steps(): AsyncGenerator<FitStep, void> {
+    try {
+      yield* this.#fit.steps();
+    } catch (error) {
+      if (!(error instanceof DivergedError)) throw error;
+      throw new DivergedError(`${error.message}; ${this.#remedy()}`, { cause: error });
+    }
+  }
+
+  /** What to do after the training diverged: about its cause, where that is known. */
+  #remedy(): string {
+    const extreme = this.#settings.learner.extreme?.(this.#modelConfig) ?? null;
+    return this.#material.set.problem ?? (extreme && `${extreme} is far from what is of use: choose less`) ?? "begin anew with another seed, or more images a step";
+  }
+
   /**
    * The detector, as far as it was trained; nothing is left to this training afterwards.
    * @param onImage called after each image that calibrates it
+   * @throws DivergedError where scores of good images are not finite, so that there is no threshold
    */
   async finish(onImage: (done: number, total: number) => void = () => undefined): Promise<Detector> {
     const { heldOut, training } = this.#runs[this.#run]!;
@@ -193,7 +155,7 @@ export class Training {
   async save(): Promise<Uint8Array> {
     const requireFinite = (name: string, values: Float32Array): void => {
       const wrong = nonFinite(values);
-      if (wrong) throw new DivergedError(`training diverged: after ${this.#taken} steps tensor ${name} holds ${wrong}`);
+      if (wrong) throw new DivergedError(`training diverged: after ${this.#taken} steps tensor ${name} holds ${wrong}; ${this.#remedy()}`);
     };
     const fit = await this.#fit.state();
     fit.tensors.forEach((values, name) => requireFinite(name, values));
@@ -247,37 +209,17 @@ export class Training {
   #begun(weights: Weights, run = this.#run): Fit {
     const { learner, options, seed } = this.#settings;
     const { training } = this.#runs[run]!;
-    const { anomalies } = this.#material;
     return learner.begin(this.#modelConfig, options, {
       weights,
       features: { count: training.length, batch: (indices) => this.#features(indices.map((i) => training[i]!)) },
-      anomalies: anomalies.length === 0 ? null : this.#anomalySource(),
+      anomalies: this.#material.anomalySource(this.#extractor),
       deviations: this.#deviations,
       seed,
     });
   }
 
-  #anomalySource(): AnomalySource {
-    const { anomalies, maker } = this.#material;
-    const { height, width } = maker.extents;
-    return {
-      count: anomalies.length,
-      batch: async (indices) => {
-        const chosen = indices.map((i) => anomalies[i]!);
-        const features = await this.#features(chosen);
-        const masks = new Float32Array(chosen.length * height * width);
-        chosen.forEach(({ mask }, i) => masks.set(mask, i * mask.length));
-        return { features, mask: fromArray(this.#device, [chosen.length, height, width], masks) };
-      },
-    };
-  }
-
-  async #features(samples: readonly Pick<TrainingSample, "index">[]): Promise<Tensor> {
-    const raw = await this.#material.store.batch(samples.map(({ index }) => index));
-    using scope = this.#device.scope();
-    const features = scope.keep(this.#extractor.standardise(raw));
-    if (features !== raw) release(raw);
-    return features;
+  #features(samples: readonly TrainingSample[]): Promise<Tensor> {
+    return this.#material.features(this.#extractor, samples);
   }
 
   /** Scores images with the model of this run, which is adjusted by those of them that it was not fitted to. */
@@ -294,7 +236,10 @@ export class Training {
       const features = await this.#material.store.batch([sample.index]);
       const inspections = detector.inspectFeatures(features);
       release(features);
-      const [{ score, peak }] = (await inspections) as [Inspection];
+      const [{ score, peak }] = (await inspections.catch((cause: Error) => {
+        if (!(cause instanceof InputError)) throw cause;
+        throw new DivergedError(`training diverged: good image ${sample.index + 1}, of class ${sample.className}: ${cause.message}`, { cause });
+      })) as [Inspection];
       this.#heldOut.push({ className: sample.className, score, peak });
       onImage(i + 1, samples.length);
     }
@@ -316,13 +261,13 @@ export class Training {
 
   #identity(): TrainingIdentity {
     const { learner, options, checkpoint: _weights, spill: _spill, featureBudget: _budget, anomalies: _read, ...settings } = this.#settings;
-    const { maker, anomalies, samples, statistics } = this.#material;
+    const { maker, anomalies, samples, set } = this.#material;
     const lasting = Object.fromEntries(Object.entries(options).filter(([name]) => !learner.options[name]?.tuning));
     const marked = anomalies.map(({ mask }) => mask.filter((cell) => cell === 1).length);
     return {
       settings: flat({ ...settings, backbone: maker.backbone.identity, options: lasting, config: this.#modelConfig as object, anomalies: marked }),
       images: samples.map(({ className }) => className),
-      means: [...statistics.means],
+      means: [...set.statistics.means],
     };
   }
 
@@ -332,16 +277,7 @@ export class Training {
   }
 
   #secondsLeft(): number {
-    const paces = [...this.#pace.values()];
-    const longest = paces.reduce((a, b) => (b.steps > a.steps ? b : a));
-    const remaining = [...this.#fit.remaining, ...this.#runs.slice(this.#run + 1).flatMap((_, i) => this.#plan(this.#run + 1 + i))];
-    return remaining.reduce((sum, { stage, steps }) => {
-      const { seconds, steps: taken } = this.#pace.get(stage) ?? longest;
-      return sum + (steps * seconds) / taken;
-    }, 0);
+    const later = this.#runs.slice(this.#run + 1).flatMap((_, i) => this.#plan(this.#run + 1 + i));
+    return this.#pace.secondsFor([...this.#fit.remaining, ...later]);
   }
 }
-
-/** Storage of the training set's features. Channels that are small beside their mean would lose too much in f16. */
-export const featureDType = ({ gpu }: Device, standardise: boolean): "f16" | "f32" =>
-  gpu.features.has("shader-f16") && !standardise ? "f16" : "f32";

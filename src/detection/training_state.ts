@@ -1,8 +1,9 @@
+import { parseJson } from "../io/json.ts";
 import { decodeSafetensors, encodeSafetensors, float32Tensors, type StoredTensor } from "../io/safetensors.ts";
 import type { FitState, Json } from "../methods/method.ts";
 import type { StoredTensors } from "../nn/weights.ts";
 import { InputError } from "../runtime/errors.ts";
-import type { HeldOut } from "./calibration.ts";
+import { isPositive, type HeldOut } from "./calibration.ts";
 
 /** What identifies a training: one that goes on with a saved state must have the same. */
 export interface TrainingIdentity {
@@ -83,9 +84,10 @@ type Unchecked<T> = { readonly [Key in keyof T]?: unknown };
 export function savedStateOf(text: string, name: string): SavedState {
   let state: Unchecked<SavedState> | null;
   try {
-    state = JSON.parse(text) as Unchecked<SavedState> | null;
+    state = parseJson(text, { characters: 1 << 25, depth: 8 }) as Unchecked<SavedState> | null;
   } catch (cause) {
-    throw new InputError(`${name}: what its metadata says of the training is no JSON`, { cause });
+    const problem = cause instanceof InputError ? `is refused: ${cause.message}` : "is no JSON";
+    throw new InputError(`${name}: what its metadata says of the training ${problem}`, { cause });
   }
   const { settings, images, means, run, taken, fit, heldOut, carried } = state ?? {};
   const parts: readonly (readonly [keyof SavedState, boolean])[] = [
@@ -110,4 +112,4 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
 const isListOf = (value: unknown, isMember: (member: unknown) => boolean): value is readonly unknown[] =>
   Array.isArray(value) && value.every((member) => isMember(member));
 const isHeldOut = (value: unknown): boolean =>
-  isObject(value) && isText(value["className"]) && Number.isFinite(value["score"]) && Number.isFinite(value["peak"]);
+  isObject(value) && isText(value["className"]) && isPositive(value["score"]) && isPositive(value["peak"]);

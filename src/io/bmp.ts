@@ -26,14 +26,11 @@ export interface BmpHeader {
   readonly colours: number;
 }
 
-/** Bytes at the beginning of a file that are enough for `bmpHeader`. */
-export const BMP_HEADER_BYTES = FILE_HEADER + Math.max(...HEADERS);
-
 const isMasked = (compression: number): boolean => compression === BIT_FIELDS || compression === ALPHA_BIT_FIELDS;
 
 /**
  * Reads and checks the header of a bitmap.
- * @param head the file's beginning, BMP_HEADER_BYTES of it or all
+ * @param head the file's beginning, 138 bytes of it or all
  * @param length bytes of the whole file
  * @param limit the most pixels it may have
  * @throws InputError with the reason alone, also where the pixels do not all fit into the file

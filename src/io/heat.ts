@@ -85,12 +85,14 @@ export function heatLayer(map: Float32Array, width: number, height: number, [low
  *
  * @param map anomaly values, row-major `[height, width]`
  * @returns one byte a pixel, row-major
- * @throws ShapeError if the map does not have width x height values, InputError unless 0 < low < high
+ * @throws ShapeError if the map does not have width x height values, InputError unless 0 < low < high, or if a value is NaN
  */
 export function logLevels(map: Float32Array, width: number, height: number, [low, high]: readonly [low: number, high: number]): Uint8Array {
   checkExtent("logLevels", "map", map, width, height);
   if (!(low > 0 && low < high)) throw new InputError(`logLevels: expected 0 < low < high, got low ${low} and high ${high}`);
   const scale = 255 / Math.log(high / low);
+  const at = map.findIndex(Number.isNaN);
+  if (at >= 0) throw new InputError(`logLevels: map[${at}] is NaN: the model that made it has diverged`);
   return Uint8Array.from(map, (value) => Math.round(scale * Math.log(Math.min(Math.max(value, low), high) / low)));
 }
 

@@ -4,6 +4,8 @@ import { LEAST_SIDE, placementOf, type Placement, type Size } from "../tensor/pl
 /** A decoded photograph: 8-bit RGBA in sRGB, row-major, 4 * width * height bytes. */
 export interface DecodedImage extends Size {
   readonly data: Uint8Array;
+  /** The largest sample of a 16-bit file, before it became 8 bits; absent for other depths, and where the file states its own range. */
+  readonly sampleHigh?: number;
 }
 
 /**

@@ -1,10 +1,16 @@
 import { InputError, OptionError, ShapeError } from "../runtime/errors.ts";
 import { bfloat16ToFloat, halfToFloat } from "../tensor/half.ts";
+import { parseJson } from "./json.ts";
 
 const DTYPE_BYTES: Readonly<Record<string, number>> = {
   BOOL: 1, U8: 1, I8: 1, F8_E4M3: 1, F8_E5M2: 1, U16: 2, I16: 2, F16: 2, BF16: 2, U32: 4, I32: 4, F32: 4, U64: 8, I64: 8, F64: 8,
 };
-const MAX_HEADER_BYTES = 100_000_000; // the format's own limit
+/**
+ * Of a header. The format allows 100 MB, which take seconds to read. Networks of thousands of tensors have some hundred kilobytes, the
+ * state of a training on a million images some twenty megabytes.
+ */
+const MAX_HEADER_BYTES = 1 << 25;
+const HEADER_DEPTH = 3; // the header, a tensor, its shape
 const METADATA = "__metadata__";
 const SHOWN_CHARACTERS = 80; // of what a file says, in an error
 
@@ -27,7 +33,7 @@ export interface SafetensorsFile {
  * element size, largest first, then by name. The header is padded to a multiple of 8 bytes, so every tensor is aligned.
  *
  * @throws ShapeError if a dtype is unknown or the bytes are not as many as dtype and shape say; OptionError if a tensor is
- * named `__metadata__`
+ * named `__metadata__`, or names and metadata are too long to be read again
  * @see https://github.com/huggingface/safetensors, "Format"
  */
 export function encodeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8Array {
@@ -48,6 +54,9 @@ export function encodeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8
   }
   const text = new TextEncoder().encode(`{${entries.join(",")}}`);
   const headerBytes = Math.ceil(text.length / 8) * 8;
+  if (headerBytes > MAX_HEADER_BYTES) {
+    throw new OptionError(`encodeSafetensors: names and metadata take ${headerBytes} bytes, allowed are ${MAX_HEADER_BYTES}`);
+  }
   const file = new Uint8Array(8 + headerBytes + offset);
   new DataView(file.buffer).setBigUint64(0, BigInt(headerBytes), true);
   file.fill(0x20, 8, 8 + headerBytes);
@@ -183,9 +192,9 @@ function parseHeader(bytes: Uint8Array, fail: (problem: string) => never): Recor
   let header: Record<string, unknown>;
   try {
     text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-    header = JSON.parse(text) as Record<string, unknown>;
-  } catch {
-    return fail(noObject);
+    header = parseJson(text, { characters: MAX_HEADER_BYTES, depth: HEADER_DEPTH }) as Record<string, unknown>;
+  } catch (error) {
+    return fail(error instanceof InputError ? `in its header, ${error.message}` : noObject);
   }
   if (!text.startsWith("{")) return fail(noObject); // the format allows nothing before the brace, not even a space
   const twice = repeatedKey(text);

@@ -57,6 +57,9 @@ type MapExtents = readonly [batch: number, height: number, width: number];
 
 const OP = "featureBlockPaste";
 
+/** Of a walk's steps, an image's blocks and a blur's cells: what one invocation does one after another. */
+const MOST = { steps: 100_000, count: 1000, blurRadius: 1000 };
+
 /** `count` blocks for each of `batch` images of H x W cells. */
 export function drawFeatureBlocks(device: Device, map: MapExtents, draw: Draw, options: FeatureBlockOptions): FeatureBlocks {
   requireBlocks(OP, map, options);
@@ -109,9 +112,9 @@ export function requireBlocks(op: string, [, height, width]: MapExtents, options
     const most = (Math.min(height, width) - 1) / 2;
     throw new OptionError(`${op}: expected maxHalfSide from 0.5 to ${most}, got ${maxHalfSide} for ${height}x${width} cells`);
   }
-  requireWhole(op, "steps", 0, [steps]);
-  requireWhole(op, "count", 1, [count]);
-  requireWhole(op, "blurRadius", 0, [blurRadius]);
+  requireWhole(op, "steps", 0, [steps], MOST.steps);
+  requireWhole(op, "count", 1, [count], MOST.count);
+  requireWhole(op, "blurRadius", 0, [blurRadius], MOST.blurRadius);
   if (!(intensity.length === 2 && intensity[0] <= intensity[1] && intensity.every(Number.isFinite))) {
     throw new OptionError(`${op}: expected a finite intensity [low, high], got [${intensity.join(",")}]`);
   }

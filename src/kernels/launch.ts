@@ -1,9 +1,10 @@
 import type { BufferPart, Device } from "../runtime/device.ts";
 import { ShapeError, TooLargeError, shapeError } from "../runtime/errors.ts";
 import type { Element } from "../runtime/kernel.ts";
+import type { Allocation } from "../runtime/pool.ts";
 import type { Work } from "../runtime/profiler.ts";
 import type { WgslModule } from "../runtime/wgsl.ts";
-import { bytesOf, sameShape, type DType, type FloatDType, type Shape, type Tensor } from "../tensor/tensor.ts";
+import { bytesOf, requireLive, sameShape, type DType, type FloatDType, type Shape, type Tensor } from "../tensor/tensor.ts";
 
 /** One dispatch: which code, over which tensors, how many invocations (or workgroups). */
 export interface Launch {
@@ -36,10 +37,12 @@ const PACK_BYTES = 16; // the largest element: WebGPU wants one at least
 
 /**
  * Records a dispatch, or several where a tensor is larger than one can see.
- * @throws ShapeError for tensors of different devices, or one too large for a kernel that cannot be cut into parts
+ * @throws ShapeError for tensors of different devices, or one too large for a kernel that cannot be cut into parts; ReleasedError for
+ * one that was released
  */
 export function launch({ module, entryPoint, element, constants, tensors, params, size, parts, work = {} }: Launch): void {
   const [[, { device }]] = Object.entries(tensors) as [[string, Tensor]];
+  requireLive(module.name, tensors);
   for (const [name, tensor] of Object.entries(tensors)) {
     if (tensor.device !== device) throw new ShapeError(`${module.name}: expected tensors of one device, ${name} is on another`);
   }
@@ -96,7 +99,7 @@ function partsAtOnce(op: string, maxBytes: number, tensors: Readonly<Record<stri
 
 const commonFactor = (a: number, b: number): number => (b === 0 ? a : commonFactor(b, a % b));
 
-type Described = Record<string, { readonly shape: Shape; readonly dtype: DType; readonly device?: Device }>;
+type Described = Record<string, { readonly shape: Shape; readonly dtype: DType; readonly device?: Device; readonly allocation?: Allocation }>;
 
 /** Throws ShapeError unless all tensors have the dtype and one device. */
 export function requireDType(op: string, dtype: DType, tensors: Described): void {
@@ -117,8 +120,9 @@ export function floatDType(op: string, tensors: Described): FloatDType {
   return dtype as FloatDType;
 }
 
-/** Throws ShapeError unless all tensors are on one device. */
+/** Throws ShapeError unless all tensors are on one device; ReleasedError for one that was released. */
 export function requireOneDevice(op: string, tensors: Described): void {
+  requireLive(op, tensors); // before anything is allocated
   let first: readonly [name: string, device: Device] | null = null;
   for (const [name, { device }] of Object.entries(tensors)) {
     if (!device) continue;

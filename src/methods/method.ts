@@ -173,6 +173,8 @@ export interface Method {
   readonly begin: (config: Json, options: MethodOptions, input: FitInput) => Fit;
   /** @throws InputError where `weights` lacks a tensor */
   readonly restore: (config: Json, weights: Weights) => Model;
+  /** Names the first option of a configuration that is far from what is of use, with its value; null if none is. For errors. */
+  readonly extreme?: (config: Json) => string | null;
   /**
    * Checks a configuration from a file.
    * @throws OptionError if it is not one of this method

@@ -10,17 +10,21 @@ export function studentQuantile(p: number, freedom: number): number {
   if (p === 0.5) return 0;
   if (p < 0.5) return -studentQuantile(1 - p, freedom);
   let [low, high] = [0, 1];
-  while (upperTail(high, freedom) > 1 - p) [low, high] = [high, 2 * high];
+  while (studentTail(high, freedom) > 1 - p) [low, high] = [high, 2 * high];
   for (let i = 0; i < 200 && high - low > 1e-11 * high; i++) {
     const middle = (low + high) / 2;
-    if (upperTail(middle, freedom) > 1 - p) low = middle;
+    if (studentTail(middle, freedom) > 1 - p) low = middle;
     else high = middle;
   }
   return (low + high) / 2;
 }
 
-/** P(T > x), for x >= 0. */
-const upperTail = (x: number, freedom: number): number => incompleteBeta(freedom / (freedom + x * x), freedom / 2, 0.5) / 2;
+/**
+ * P(T > x) of Student's t distribution.
+ * @param x at least 0
+ * @param freedom degrees of freedom, at least 1
+ */
+export const studentTail = (x: number, freedom: number): number => incompleteBeta(freedom / (freedom + x * x), freedom / 2, 0.5) / 2;
 
 /** The regularised incomplete beta function I_x(a, b). */
 function incompleteBeta(x: number, a: number, b: number): number {

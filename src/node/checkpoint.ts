@@ -1,10 +1,8 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { open, stat } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { checkpointFrom, type Checkpoint } from "../backbones/efficientnet/checkpoint.ts";
 import { InputError } from "../runtime/errors.ts";
-import { reasonOf } from "./files.ts";
+import { openRegularFile, reasonOf } from "./files.ts";
 
 /**
  * A safetensors file of weights, opened: its header is read and the whole hashed, in pieces; each tensor is read when it is asked for.
@@ -12,7 +10,7 @@ import { reasonOf } from "./files.ts";
  */
 export async function openCheckpoint(path: string): Promise<Checkpoint> {
   const read = async (first: number, bytes: number): Promise<Uint8Array> => {
-    const file = await open(path);
+    const file = await openRegularFile(path);
     try {
       const data = new Uint8Array(bytes);
       const { bytesRead } = await file.read(data, 0, bytes, first);
@@ -22,7 +20,8 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
     }
   };
   try {
-    const { size } = await stat(path);
+    const file = await openRegularFile(path, `the weights ${path}`);
+    const { size } = await file.stat().finally(() => file.close());
     return await checkpointFrom({ name: path, bytes: size, sha256: await sha256Of(path), read });
   } catch (error) {
     if (error instanceof InputError) throw error;
@@ -30,9 +29,12 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
   }
 }
 
-/** SHA-256 of a file's contents, in hexadecimal digits. */
+/**
+ * SHA-256 of a file's contents, in hexadecimal digits.
+ * @throws InputError if it cannot be opened, or is not a file
+ */
 export async function sha256Of(path: string): Promise<string> {
   const hash = createHash("sha256");
-  await pipeline(createReadStream(path), hash);
+  await pipeline((await openRegularFile(path)).createReadStream(), hash);
   return hash.digest("hex");
 }

@@ -1,4 +1,5 @@
-import { readFile, stat } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { BackboneIdentity } from "../backbones/backbone.ts";
 import { decodeDetector, encodeDetector, withMetrics } from "../detection/model_file.ts";
@@ -6,8 +7,10 @@ import type { Detector, DetectorOptions } from "../detection/detector.ts";
 import type { Checkpoint } from "../backbones/efficientnet/checkpoint.ts";
 import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
+import { claimOutputs } from "./claim.ts";
 import { openCheckpoint } from "./checkpoint.ts";
-import { readBytes, reasonOf, writeFileAtomic } from "./files.ts";
+import { readBytes, readText, reasonOf, replaceFiles, requireRegular, writeFileAtomic, type Contents } from "./files.ts";
+import type { Lock } from "./lock.ts";
 
 const MODEL_FILE = "model.safetensors";
 const A_RUN = 'a run is a folder that "bigrid train DIR --out RUN" wrote';
@@ -15,38 +18,74 @@ const WEIGHTS_PATH_FILE = "weights_path.txt"; // where on this machine the backb
 
 /**
  * Writes a detector into a run's folder, as a whole or not at all; and beside it where its backbone's weights are.
+ * @param others names and contents of files of the run that belong to this detector alone: they are replaced together with it
  * @returns the file's path
- * @throws InputError if it cannot be written
+ * @throws InputError if one cannot be written; all of them are untouched then
  */
-export async function saveDetector(detector: Detector, run: string, weightsPath: string | null = null): Promise<string> {
+export async function saveDetector(
+  detector: Detector,
+  run: string,
+  weightsPath: string | null = null,
+  others: readonly (readonly [name: string, contents: string])[] = [],
+): Promise<string> {
   const path = join(run, MODEL_FILE);
-  await writeFileAtomic(path, await encodeDetector(detector));
-  if (weightsPath !== null) await writeFileAtomic(join(run, WEIGHTS_PATH_FILE), `${resolve(weightsPath)}\n`);
+  const files: (readonly [string, Contents | null])[] = others.map(([name, contents]) => [join(run, name), contents]);
+  if (weightsPath !== null) files.push([join(run, WEIGHTS_PATH_FILE), `${resolve(weightsPath)}\n`]);
+  else if (detector.config.backbone.weights === null) files.push([join(run, WEIGHTS_PATH_FILE), null]); // it needs none: one is of a model before
+  await replaceFiles([...files, [path, await encodeDetector(detector)]]);
   return path;
 }
+
+/** How a detector is loaded. */
+export interface LoadOptions extends DetectorOptions {
+  /** SHA-256 of the model's file, where it has to be the one that was there before. Default: any. */
+  readonly sha256?: string;
+}
+
+/**
+ * Keeps other processes from writing a run, whose folder is made if it is not there.
+ * @throws InputError if it cannot be written, or another process has it
+ */
+export const claimRun = (run: string): Promise<Lock> => claimOutputs({ files: [join(run, MODEL_FILE)], folders: [run] });
 
 /**
  * Reads a detector from a run's folder, or from a model file itself.
  * @param weightsPath a file of its backbone's weights; by default where they were when the run was made, or the hub's cache
- * @throws InputError if there is none, or its backbone's weights are not found; OptionError for half precision where the device lacks it
+ * @throws InputError if there is none, it is another than `sha256` says, or its backbone's weights are not found; OptionError for half precision where the device lacks it
  */
-export async function loadDetector(device: Device, run: string, weightsPath: string | null = null, options: DetectorOptions = {}): Promise<Detector> {
+export async function loadDetector(device: Device, run: string, weightsPath: string | null = null, options: LoadOptions = {}): Promise<Detector> {
   const path = await modelPath(run);
-  return decodeDetector(device, await readBytes(path), path, (backbone) => checkpointOf(backbone, run, path, weightsPath), options);
+  return decodeDetector(device, await readModel(path, options.sha256), path, (backbone) => checkpointOf(backbone, run, path, weightsPath), options);
 }
 
 /**
  * Writes what was measured on a run's model into its metadata.
- * @throws InputError if there is no model, or it cannot be written; it is untouched then
+ * @param sha256 of the file that was measured
+ * @returns that of the file as it is then
+ * @throws InputError if there is no model, it is another one, or it cannot be written; it is untouched then
  */
-export async function saveMetrics(run: string, metrics: unknown): Promise<void> {
+export async function saveMetrics(run: string, metrics: unknown, sha256: string): Promise<string> {
   const path = await modelPath(run);
-  await writeFileAtomic(path, withMetrics(await readBytes(path), metrics, path));
+  const bytes = withMetrics(await readModel(path, sha256), metrics, path);
+  await writeFileAtomic(path, bytes);
+  return digestOf(bytes);
+}
+
+const digestOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+
+/** A model's file. @throws InputError if it cannot be read, or its SHA-256 is another than `expected` */
+async function readModel(path: string, expected?: string): Promise<Uint8Array> {
+  const bytes = await readBytes(path);
+  if (expected === undefined) return bytes;
+  const sha256 = digestOf(bytes);
+  if (sha256 === expected) return bytes;
+  const [before, now] = [expected, sha256].map((hash) => `${hash.slice(0, 12)}...`);
+  throw new InputError(`${path} was replaced while it was in use: it had SHA-256 ${before}, now ${now}; run the command again`);
 }
 
 async function checkpointOf({ name, weights }: BackboneIdentity, run: string, model: string, weightsPath: string | null): Promise<Checkpoint> {
   const { cachedWeights } = await import("./hub.ts"); // which few models need
-  const remembered = await readFile(join(run, WEIGHTS_PATH_FILE), "utf8").catch(() => null);
+  const remembered = await readText(join(run, WEIGHTS_PATH_FILE)).catch(() => null);
   const isThere = async (path: string | null | undefined): Promise<boolean> => !!path && (await stat(path).catch(() => null)) !== null;
   const path = weightsPath ?? ((await isThere(remembered?.trim())) ? remembered!.trim() : name === "embedded" ? null : await cachedWeights(name));
   if (!path) {
@@ -65,8 +104,13 @@ export async function modelPath(run: string): Promise<string> {
   const found = await stat(run).catch((error: unknown) => {
     throw new InputError(`cannot read the run ${run}: ${reasonOf(error)}; ${A_RUN}`, { cause: error });
   });
-  if (!found.isDirectory()) return run;
+  if (!found.isDirectory()) {
+    requireRegular(run, found);
+    return run;
+  }
   const path = join(run, MODEL_FILE);
-  if (!(await stat(path).catch(() => null))) throw new InputError(`${run} is no run: it holds no ${MODEL_FILE}; ${A_RUN}`);
+  const model = await stat(path).catch(() => null);
+  if (!model) throw new InputError(`${run} is no run: it holds no ${MODEL_FILE}; ${A_RUN}`);
+  requireRegular(path, model);
   return path;
 }

@@ -16,6 +16,26 @@ const holder = globalThis as { [INSTANCE]?: GPU };
 // Exact timestamps, not steps of 65 us; and adapters offer what is experimental, of which only what is asked for is used.
 const DAWN = ["disable-dawn-features=timestamp_quantization", "enable-dawn-features=allow_unsafe_apis"];
 
+const opened = new Set<WeakRef<Device>>();
+
+/**
+ * Destroys the device, if it still is one, where the process ends, whoever ends it: the driver compiles and computes in threads of its own,
+ * which crash when what they use is torn down. To destroy a device waits for them.
+ */
+function destroyAtExit(device: Device): void {
+  if (opened.size === 0) process.on("exit", destroyOpened);
+  const reference = new WeakRef(device);
+  opened.add(reference);
+  void device.lost.then(() => {
+    opened.delete(reference);
+    if (opened.size === 0) process.off("exit", destroyOpened);
+  });
+}
+
+function destroyOpened(): void {
+  for (const reference of opened) reference.deref()?.destroy();
+}
+
 async function loadDawn(): Promise<GPU> {
   if (holder[INSTANCE]) return holder[INSTANCE];
   process.env["XDG_RUNTIME_DIR"] ??= tmpdir(); // Dawn's Vulkan loader wants one to be set
@@ -35,7 +55,9 @@ const wantsTuning = (): boolean => !["", "0"].includes(process.env["BIGRID_AUTOT
  * @throws AdapterError if there is no adapter, with what to install
  */
 export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
-  return requestDevice(await loadDawn(), HELP, { ...options, autotune: options.autotune ?? wantsTuning() }, tuningFile);
+  const device = await requestDevice(await loadDawn(), HELP, { ...options, autotune: options.autotune ?? wantsTuning() }, tuningFile);
+  destroyAtExit(device);
+  return device;
 }
 
 /**

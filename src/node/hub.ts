@@ -1,16 +1,15 @@
-import { createWriteStream } from "node:fs";
-import { mkdir, readFile, rename, rm, stat, symlink } from "node:fs/promises";
-import { dirname, join, relative } from "node:path";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import type { ReadableStream } from "node:stream/web";
+import { constants } from "node:fs";
+import { lstat, mkdir, open, readFile, realpath, rename, rm, stat, symlink, type FileHandle } from "node:fs/promises";
+import { basename, dirname, join, relative, sep } from "node:path";
 import { getHFHubCachePath, getRepoFolderName, HUB_URL, pathsInfo } from "@huggingface/hub";
+import { bodyOf, excerptOf, fetchDescription, isCommit, isSha256, Patience, requireFile, statedWeights, WEIGHTS_FILE, type StatedFile } from "../io/hub.ts";
 import { repositoryOf, type EfficientNetName } from "../backbones/efficientnet/architecture.ts";
 import { InputError } from "../runtime/errors.ts";
 import { sha256Of } from "./checkpoint.ts";
-import { reasonOf, writeFileAtomic } from "./files.ts";
+import { reasonOf, writeFileAtomic, writeReasonOf } from "./files.ts";
+import { followed } from "./hub_redirects.ts";
+import { lockFile } from "./lock.ts";
 
-const FILE = "model.safetensors";
 const REVISION = "main";
 const ATTEMPTS = 5; // after cut connections, each going on where the last one ended
 
@@ -19,103 +18,187 @@ export interface HubOptions {
   readonly url?: string;
   /** Root of the cache. Default: where that ecosystem keeps it (HF_HUB_CACHE, HF_HOME). */
   readonly cache?: string;
+  /** Milliseconds without progress after which the hub is given up. */
+  readonly patience?: number;
 }
 
-/** Where a network's weights lie in the hub's cache, or null. */
+/**
+ * Where a network's weights lie in the hub's cache, or null.
+ * @throws InputError if what lies there leads out of the cache, or is not what its name says
+ */
 export async function cachedWeights(name: EfficientNetName, { cache = getHFHubCachePath() }: HubOptions = {}): Promise<string | null> {
   const folder = folderOf(name, cache);
-  const commit = await readFile(join(folder, "refs", REVISION), "utf8").catch(() => null);
-  if (!commit) return null;
-  const path = join(folder, "snapshots", commit.trim(), FILE);
-  return (await stat(path).catch(() => null)) ? path : null;
+  const commit = (await readFile(join(folder, "refs", REVISION), "utf8").catch(() => "")).trim();
+  if (!isCommit(commit)) return null;
+  const path = join(folder, "snapshots", commit, WEIGHTS_FILE);
+  const [file, root] = await Promise.all([realpath(path), realpath(folder)]).catch(() => [null, ""] as const);
+  if (file === null || !(await stat(file)).isFile()) return null;
+  const remedy = `remove it, and run "bigrid weights ${name}"`;
+  if (!file.startsWith(root + sep)) throw new InputError(`${path} leads out of the hub's cache, to ${file}: ${remedy}`);
+  const stated = basename(file); // a blob's name is its hash; a copy in a snapshot, as on Windows, has none to be held against
+  if (isSha256(stated) && (await sha256Of(file)) !== stated) throw new InputError(`${path} is damaged, its SHA-256 is not the one of its name: ${remedy}`);
+  return path;
 }
 
 /**
  * Downloads a network's public weights into the hub's cache, in its layout. A download that was cut goes on where it ended;
- * size and SHA-256 are checked against what the hub states.
+ * size and SHA-256 are checked against what the hub states. Nothing is written outside the network's folder in the cache, and no
+ * more than the stated size.
  *
  * @param onProgress bytes there so far, and in all
  * @returns the file's path
- * @throws InputError if the hub cannot be reached (with what to fetch and where to put it), or the file is not what it states
+ * @throws InputError if the hub cannot be reached (with what to fetch and where to put it), is silent, or sends something else than it
+ * states; if the cache cannot be written, or another process downloads the same
  */
 export async function downloadWeights(name: EfficientNetName, onProgress: (done: number, total: number) => void, options: HubOptions = {}): Promise<string> {
-  const { url = process.env["HF_ENDPOINT"], cache = getHFHubCachePath() } = options;
+  const { url = process.env["HF_ENDPOINT"] || HUB_URL, cache = getHFHubCachePath(), patience } = options;
+  const hub = hubOf(url);
   const repository = repositoryOf(name);
+  const stated = await statedBy(hub, repository, new Patience(patience));
   const folder = folderOf(name, cache);
-  const [info] = await pathsInfo({ repo: repository, paths: [FILE], expand: true, revision: REVISION, ...(url && { hubUrl: url }) }).catch((error: unknown) => {
-    throw new InputError(
-      `cannot reach the hub for ${repository} (${causeOf(error)}); fetch its ${FILE} where there is a network and name it with --weights`,
-      { cause: error },
-    );
-  });
-  if (!info?.lfs) throw new InputError(`${repository} has no ${FILE} on the hub; name a file of the weights with --weights`);
-  const { oid: sha256, size } = info.lfs;
-  const blob = join(folder, "blobs", sha256);
-  const snapshot = join(folder, "snapshots", info.lastCommit.id, FILE);
-  await ensureFolders(blob, snapshot);
-  if (!(await hasSize(blob, size))) {
-    const address = `${url ?? HUB_URL}/${repository}/resolve/${info.lastCommit.id}/${FILE}`;
-    await fetchResumed(address, `${blob}.incomplete`, size, onProgress);
-    const got = await sha256Of(`${blob}.incomplete`);
-    if (got !== sha256) {
-      await rm(`${blob}.incomplete`, { force: true });
-      throw new InputError(`what was downloaded as ${repository}/${FILE} has SHA-256 ${got}, the hub states ${sha256}; it was removed, try again`);
+  const blob = join(folder, "blobs", stated.sha256);
+  const snapshot = join(folder, "snapshots", stated.commit, WEIGHTS_FILE);
+  const reference = join(folder, "refs", REVISION);
+  await ensureFolders(folder, [dirname(blob), dirname(reference), dirname(dirname(snapshot)), dirname(snapshot)]);
+  const lock = await lockFile(blob);
+  try {
+    if (!(await isWhole(blob, stated))) {
+      const address = `${hub}/${repository}/resolve/${stated.commit}/${WEIGHTS_FILE}`;
+      await fetchResumed(address, `${blob}.incomplete`, stated.size, patience, onProgress);
+      const got = await sha256Of(`${blob}.incomplete`);
+      if (got !== stated.sha256) {
+        await rm(`${blob}.incomplete`, { force: true });
+        throw new InputError(`what was downloaded as ${repository}/${WEIGHTS_FILE} has SHA-256 ${got}, the hub states ${stated.sha256}; it was removed, try again`);
+      }
+      await rename(`${blob}.incomplete`, blob);
     }
-    await rename(`${blob}.incomplete`, blob);
+    onProgress(stated.size, stated.size);
+    await rm(snapshot, { force: true });
+    await symlink(relative(dirname(snapshot), blob), snapshot);
+    await writeFileAtomic(reference, stated.commit);
+    return snapshot;
+  } catch (error) {
+    if (error instanceof InputError) throw error;
+    throw new InputError(`cannot write to the cache ${folder}: ${writeReasonOf(error)}; HF_HOME names another place`, { cause: error });
+  } finally {
+    await lock.release();
   }
-  onProgress(size, size);
-  await rm(snapshot, { force: true });
-  await symlink(relative(dirname(snapshot), blob), snapshot);
-  await mkdir(join(folder, "refs"), { recursive: true });
-  await writeFileAtomic(join(folder, "refs", REVISION), info.lastCommit.id);
-  return snapshot;
 }
 
 const folderOf = (name: EfficientNetName, cache: string): string => join(cache, getRepoFolderName({ type: "model", name: repositoryOf(name) }));
 
-const sizeOf = async (path: string): Promise<number> => (await stat(path).catch(() => null))?.size ?? 0;
-const hasSize = async (path: string, size: number): Promise<boolean> => (await sizeOf(path)) === size && size > 0;
+/**
+ * The hub's address, without a slash at its end.
+ * @throws InputError if it is none
+ */
+function hubOf(url: string): string {
+  const parsed = URL.canParse(url) ? new URL(url) : null;
+  if (!parsed || !/^https?:$/.test(parsed.protocol)) throw new InputError(`HF_ENDPOINT is ${excerptOf(url)}, expected an address such as ${HUB_URL}`);
+  if (parsed.username || parsed.password) throw new InputError("HF_ENDPOINT has a user's name or password in it: leave them out, public weights need none");
+  return `${parsed.origin}${parsed.pathname.replace(/\/+$/, "")}`;
+}
 
-async function ensureFolders(...paths: readonly string[]): Promise<void> {
-  for (const path of paths) {
-    await mkdir(dirname(path), { recursive: true }).catch((error: unknown) => {
-      throw new InputError(`cannot write to the cache ${dirname(path)}: ${reasonOf(error)}; HF_HOME names another place`, { cause: error });
+/** What the hub states of a repository's weights. */
+async function statedBy(hub: string, repository: string, patience: Patience): Promise<StatedFile> {
+  const fetch = fetchDescription(patience, followed((from, to) => from.origin === to.origin));
+  const infos = await pathsInfo({ repo: repository, paths: [WEIGHTS_FILE], expand: true, revision: REVISION, hubUrl: hub, fetch }).catch((error: unknown) => {
+    throw new InputError(
+      `cannot reach the hub for ${repository} (${causeOf(error)}); fetch its ${WEIGHTS_FILE} where there is a network and name it with --weights`,
+      { cause: error },
+    );
+  });
+  return statedWeights(repository, infos);
+}
+
+/**
+ * Makes a repository's folders, one inside the other or beside it.
+ * @throws InputError if that is not possible, or one of them is a link: what is written there would land elsewhere
+ */
+async function ensureFolders(folder: string, inside: readonly string[]): Promise<void> {
+  for (const path of [folder, ...inside]) {
+    const found = await lstat(path).catch(() => null);
+    if (found?.isSymbolicLink()) throw new InputError(`${path} is a link, and would lead out of the hub's cache: remove it, or name another cache with HF_HOME`);
+    await mkdir(path, { recursive: path === folder }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "EEXIST" && found?.isDirectory()) return;
+      throw new InputError(`cannot write to the cache ${path}: ${reasonOf(error)}; HF_HOME names another place`, { cause: error });
     });
   }
 }
 
+/** Size of a file of our own; what else lies there, such as a link, or a file that has a second name, is removed. */
+async function ownSize(path: string): Promise<number> {
+  const found = await lstat(path).catch(() => null);
+  if (!found) return 0;
+  if (found.isFile() && found.nlink === 1) return found.size;
+  await rm(path);
+  return 0;
+}
+
+/** Whether a blob is there, and what it should be. */
+const isWhole = async (path: string, { size, sha256 }: StatedFile): Promise<boolean> => (await ownSize(path)) === size && (await sha256Of(path)) === sha256;
+
+const FILE_CALLS = ["open", "write", "close"]; // whose failures another attempt does not mend
+const { O_APPEND, O_CREAT, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants;
+
 /** Fills `path` up to `size` bytes from `address`, going on behind what is there. */
-async function fetchResumed(address: string, path: string, size: number, onProgress: (done: number, total: number) => void): Promise<void> {
-  if ((await sizeOf(path)) > size) await rm(path);
+async function fetchResumed(address: string, path: string, size: number, patience: number | undefined, onProgress: (done: number, total: number) => void): Promise<void> {
+  if ((await ownSize(path)) > size) await rm(path);
+  const fetchFile = followed(isFileHost);
   let problem: unknown = null;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const done = await sizeOf(path);
+    const done = await ownSize(path);
     if (done === size) return;
+    const waiting = new Patience(patience);
     try {
-      const response = await fetch(address, { headers: done > 0 ? { Range: `bytes=${done}-` } : {} });
-      if (!response.ok || !response.body) throw new InputError(`the hub answered ${response.status} ${response.statusText} for ${address}`);
-      const resumes = response.status === 206; // a server that knows no ranges sends all of it again
-      let count = resumes ? done : 0;
-      const counted = async function* (source: AsyncIterable<Uint8Array>) {
-        for await (const chunk of source) {
-          count += chunk.length;
-          onProgress(count, size);
-          yield chunk;
-        }
-      };
-      await pipeline(Readable.fromWeb(response.body as ReadableStream), counted, createWriteStream(path, { flags: resumes ? "a" : "w" }));
+      const headers = { "Accept-Encoding": "identity", ...(done > 0 && { Range: `bytes=${done}-` }) };
+      const response = await waiting.for(fetchFile(address, { headers, signal: waiting.signal }));
+      requireFile(response, address);
+      const first = firstByteOf(response, done, size, address);
+      // O_NOFOLLOW is undefined where a system has no such thing.
+      const file = await open(path, O_WRONLY | O_CREAT | (O_NOFOLLOW ?? 0) | (first > 0 ? O_APPEND : O_TRUNC));
+      await appendBody(file, bodyOf(response, size - first, waiting), (count) => onProgress(first + count, size)).finally(() => file.close());
     } catch (error) {
-      if (error instanceof InputError) throw error;
+      if (error instanceof InputError || FILE_CALLS.includes((error as NodeJS.ErrnoException).syscall ?? "")) throw error;
       problem = error;
     }
   }
-  const done = await sizeOf(path);
+  const done = await ownSize(path);
   if (done === size) return;
   throw new InputError(`the download of ${address} ended at ${done} of ${size} bytes (${causeOf(problem)}); run it again to go on`, { cause: problem });
 }
 
+async function appendBody(file: FileHandle, parts: AsyncIterable<Uint8Array>, onProgress: (count: number) => void): Promise<void> {
+  let count = 0;
+  for await (const part of parts) {
+    await file.writeFile(part);
+    onProgress((count += part.length));
+  }
+}
+
+/**
+ * Where in the file an answer begins: where it was asked for, or at 0 where a server knows no ranges and sends all of it again.
+ * @throws InputError if what the answer says of itself is not what was asked for
+ */
+function firstByteOf({ status, headers }: Response, done: number, size: number, address: string): number {
+  const refuse = (what: string): never => {
+    throw new InputError(`the hub answered with ${what} for ${address}, which has ${size} bytes; try again later, or another HF_ENDPOINT`);
+  };
+  const encoding = headers.get("content-encoding") ?? "identity";
+  if (encoding !== "identity") return refuse(`contents encoded as ${excerptOf(encoding)}`);
+  const range = headers.get("content-range");
+  if (status === 206 && range !== null && range !== `bytes ${done}-${size - 1}/${size}`) return refuse(`the range ${excerptOf(range)}, not bytes ${done}-${size - 1}/${size}`);
+  const first = status === 206 ? done : 0;
+  const length = headers.get("content-length");
+  if (length !== null && Number(length) !== size - first) return refuse(`${excerptOf(length)} bytes, not ${size - first}`);
+  return first;
+}
+
+/** Hosts to which a hub may send those who want a file: itself, and by https others that have a public name. Its hash is checked in any case. */
+const isFileHost = (from: URL, to: URL): boolean =>
+  to.origin === from.origin || (to.protocol === "https:" && to.port === "" && /^[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z][a-z0-9-]+$/.test(to.hostname) && !/\.(local|localhost|internal)$/.test(to.hostname));
+
 /** What fetch hides behind "fetch failed". */
 function causeOf(error: unknown): string {
   const { message, cause } = (error ?? {}) as { message?: string; cause?: { message?: string; code?: string } };
-  return cause?.message || cause?.code || message || "the connection was cut";
+  return excerptOf(cause?.message || cause?.code || message || "the connection was cut");
 }

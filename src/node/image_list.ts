@@ -1,69 +1,234 @@
-import { realpath, stat } from "node:fs/promises";
-import { dirname, join, resolve, sep } from "node:path";
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { dirname, join, parse, resolve, sep } from "node:path";
 import { glob, isDynamicPattern } from "tinyglobby";
-import { byCodeUnits, isImage } from "../data/tree.ts";
+import type { Unreadable } from "../data/dataset.ts";
+import { byCodeUnits, IMAGE_EXTENSIONS, isImage, isUndecodable, undecodableWords } from "../data/tree.ts";
+import { isPicture } from "../io/picture_header.ts";
 import { InputError } from "../runtime/errors.ts";
-import { listFolder } from "./dataset.ts";
 import { reasonOf } from "./files.ts";
+import { identityOfFile, isOutput, listFolder, NOT_UTF8, specialReason } from "./folder_listing.ts";
 
 /** Images that a user named. */
 export interface ImageList {
   /** Each once, as it was named or found, in the order of the paths' code units: the same on any machine. */
   readonly images: readonly string[];
-  /** Folders that could not be read. */
-  readonly unreadable: readonly { readonly path: string; readonly reason: string }[];
+  /** What could not be read. */
+  readonly unreadable: readonly Unreadable[];
+  /** What was left out or looks wrong, a line each. */
+  readonly remarks: readonly string[];
 }
 
 /**
- * The images that words name: files, whatever their extension; folders, all images in them; patterns such as `photos/**\/*.png`.
+ * The images that words name: files, whatever their extension; folders, all images in them; patterns such as `photos/**\/*.png`. What
+ * exists is taken by its name before it is taken for a pattern. One file by two names is one image.
  * @param isLeftOut says of a path whether it is no input although it was found in a folder, such as a picture that is written
  * @throws InputError if a folder holds no image, or a pattern matches none. A file that does not exist is not looked for
  */
 export async function listImages(words: readonly string[], isLeftOut: (path: string) => boolean = () => false): Promise<ImageList> {
-  const byPath = new Map<string, string>(); // one file by two names is one image
-  const unreadable: { readonly path: string; readonly reason: string }[] = [];
-  const add = (path: string): void => {
-    const whole = resolve(path);
-    if (!byPath.has(whole)) byPath.set(whole, path);
-  };
-  const found = (paths: readonly string[], word: string): void => {
-    const images = paths.filter((path) => isImage(path) && !isLeftOut(path));
-    if (images.length === 0) throw new InputError(`${word} names no images (png, jpg, tiff, webp, bmp)`);
-    images.forEach(add);
-  };
+  const found = new Found(isLeftOut);
   for (const word of words) {
-    const there = await stat(word).catch(() => null);
-    if (there?.isDirectory()) {
-      const listing = await listFolder(word);
-      unreadable.push(...listing.unreadable.map(({ path, reason }) => ({ path: join(word, path), reason })));
-      found(listing.files.map((path) => join(word, path)), word);
-    } else if (!there && isDynamicPattern(word)) {
-      found(await matching(word), word);
-    } else add(word);
+    const path = await existing(word);
+    const there = path === null ? null : await stat(path, { bigint: true });
+    if (there?.isDirectory()) await found.addFolder(path!);
+    else if (there && !there.isFile() && !path!.startsWith("/dev/fd/")) found.unreadable.push({ path: path!, reason: specialReason(there) });
+    else if (there) found.add(path!, identityOfFile(there));
+    else if (word.includes("\uFFFD")) found.unreadable.push({ path: word, reason: `${NOT_UTF8}; or save the list that names it as UTF-8` });
+    else if (/[*?]/.test(word) || isDynamicPattern(word)) await found.addPattern(word);
+    else found.addMissing(word);
   }
-  return { images: [...byPath.values()].sort(byCodeUnits), unreadable };
+  return found.list();
 }
 
-/** Files that a pattern matches. A folder that links reach in several ways, as in circles, is looked into by the shortest. */
-async function matching(pattern: string): Promise<string[]> {
-  try {
-    const paths = await glob(pattern, { onlyFiles: true, expandDirectories: false });
-    const reached = new Map<string, string>(); // by the real folder, the one that it is looked into by
-    for (const folder of [...new Set(paths.map(dirname))].sort((a, b) => a.length - b.length || byCodeUnits(a, b))) {
-      const real = await realpath(folder);
-      if (!reached.has(real)) reached.set(real, folder);
+/** The path that a word names, also where its separators are those of Windows; null if there is nothing. */
+async function existing(word: string): Promise<string | null> {
+  if (word === "") return null; // not the working folder
+  for (const path of new Set([word, word.replaceAll("\\", "/")])) if (await stat(path).catch(() => null)) return path;
+  return null;
+}
+
+class Found {
+  readonly unreadable: Unreadable[] = [];
+  readonly #isLeftOut: (path: string) => boolean;
+  readonly #images = new Map<string, string>(); // by identity
+  readonly #undecodable = new Set<string>();
+  readonly #outputs = new Set<string>();
+  readonly #repeated: string[] = [];
+  readonly #foreign: string[] = [];
+
+  constructor(isLeftOut: (path: string) => boolean) {
+    this.#isLeftOut = isLeftOut;
+  }
+
+  add(path: string, identity: string | null): void {
+    const key = identity ?? resolve(path);
+    const known = this.#images.get(key);
+    if (known === undefined) this.#images.set(key, path);
+    else this.#repeated.push(known === path ? path : `${path}, which is ${known}`);
+  }
+
+  /** A file that is not there, which is said when it is read. */
+  addMissing(path: string): void {
+    if (path.includes("\\")) this.#foreign.push(path);
+    this.add(path, null);
+  }
+
+  async addFolder(folder: string): Promise<void> {
+    const { files, unreadable, repeated, outputs, identities } = await listFolder(folder);
+    for (const { path, reason } of unreadable) this.unreadable.push({ path: join(folder, path), reason });
+    for (const { path, reason } of repeated) this.#repeated.push(`${join(folder, path)}, which ${reason}`);
+    for (const path of outputs) this.#outputs.add(join(folder, path));
+    this.#addAll(files.map((path) => [join(folder, path), identities.get(path) ?? null]), folder);
+  }
+
+  async addPattern(pattern: string): Promise<void> {
+    try {
+      const paths = await matching(pattern, (folder) => this.#outputs.add(folder));
+      const kept: [string, string | null][] = [];
+      for (const path of paths) {
+        const output = await this.#outputAbove(path, pattern);
+        const there = output === null ? await stat(path, { bigint: true }).catch(() => null) : null;
+        if (output !== null) this.#outputs.add(output);
+        else kept.push([path, there && identityOfFile(there)]);
+      }
+      this.#addAll(kept, pattern);
+    } catch (error) {
+      if (error instanceof InputError) throw error;
+      throw new InputError(`cannot read ${pattern}: ${reasonOf(error)}`, { cause: error });
     }
-    const folders = new Set(reached.values());
-    return paths.filter((path) => folders.has(dirname(path)));
-  } catch (error) {
-    throw new InputError(`cannot read ${pattern}: ${reasonOf(error)}`, { cause: error });
+  }
+
+  list(): ImageList {
+    const such = (paths: readonly string[]): string => `${paths.length > 1 ? "such as " : ""}${paths[0]!}`;
+    const undecodable = [...this.#undecodable];
+    const remarks = [
+      ...(undecodable.length > 0 ? [`left out: ${undecodableWords(undecodable)}`] : []),
+      ...(this.#repeated.length > 0 ? [`named more than once, and judged once: ${this.#repeated.length}, ${such(this.#repeated)}`] : []),
+      ...[...this.#outputs].map((folder) => `left out: the pictures in ${folder}, which bigrid wrote; name that folder itself to judge them`),
+      ...(this.#foreign.length > 0 ? [`${this.#foreign.length} of the names are paths of Windows and not there, ${such(this.#foreign)}: write them as this system does`] : []),
+    ];
+    return { images: [...this.#images.values()].sort(byCodeUnits), unreadable: this.unreadable, remarks };
+  }
+
+  #addAll(paths: readonly (readonly [path: string, identity: string | null])[], word: string): void {
+    const images = paths.filter(([path]) => isImage(path) && !this.#isLeftOut(path));
+    const undecodable = paths.map(([path]) => path).filter(isUndecodable);
+    for (const path of undecodable) this.#undecodable.add(path);
+    if (images.length === 0) {
+      const found = undecodable.length > 0 ? undecodableWords(undecodable) : `(${IMAGE_EXTENSIONS.join(", ")})`;
+      throw new InputError(`${word} names no images${undecodable.length > 0 ? ", but " : " "}${found}`);
+    }
+    for (const [path, identity] of images) this.add(path, identity);
+  }
+
+  /** The folder whose pictures bigrid wrote that a file lies in; null if there is none, or the pattern names it. */
+  async #outputAbove(path: string, pattern: string): Promise<string | null> {
+    for (let folder = dirname(path); folder !== dirname(folder); folder = dirname(folder)) {
+      if (resolve(pattern).startsWith(resolve(folder) + sep)) return null;
+      if (await isOutput(folder)) return folder;
+    }
+    return null;
   }
 }
 
-/** The names in a list, a line each; or, if there is a NUL in it, each up to the next NUL, so that names may hold line ends. */
+const STANDARD_INPUT = ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"];
+const OF_A_SHELL = /^\/dev\/stdin$|^\/(?:dev|proc\/self)\/fd\/\d+$/;
+const MOST_LIST_BYTES = 1 << 28;
+
+/** Whether a word stands for a list of images: `-`, or a stream that a shell opened, as `/dev/stdin` or by process substitution. */
+export const isList = (word: string): boolean => word === "-" || OF_A_SHELL.test(word);
+
+/**
+ * The names in such a list.
+ * @throws InputError if it cannot be read, is empty, is an image itself, or has no end in 256 MiB
+ */
+export async function readList(word: string): Promise<string[]> {
+  const isStandard = STANDARD_INPUT.includes(word);
+  const name = isStandard ? "standard input" : word;
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const part of (isStandard ? process.stdin : createReadStream(word)) as AsyncIterable<Buffer>) {
+      parts.push(part);
+      bytes += part.length;
+      if (bytes > MOST_LIST_BYTES) throw new InputError(`it has more than ${MOST_LIST_BYTES} bytes, which no list of images has`);
+      if (isPicture(parts[0]!)) throw new InputError("it is an image, where a list of their names is needed; name the image's file instead");
+    }
+  } catch (error) {
+    throw new InputError(`cannot read the list on ${name}: ${reasonOf(error)}`, { cause: error });
+  }
+  const names = namesInList(Buffer.concat(parts));
+  if (names.length === 0) throw new InputError(`the list on ${name} is empty`);
+  return names;
+}
+
+/** Files that a pattern matches, in order; `onOutput` hears of folders of bigrid's own pictures. Below "**" each real folder is looked into once, however links lead there. */
+async function matching(pattern: string, onOutput: (folder: string) => void): Promise<readonly string[]> {
+  const { folder, rest } = await literalPart(pattern);
+  const found = await matchingBelow(folder, rest, onOutput);
+  return [...new Set(found)].sort(byCodeUnits);
+}
+
+async function matchingBelow(folder: string, pattern: string, onOutput: (folder: string) => void): Promise<readonly string[]> {
+  const names = pattern.split("/");
+  const at = names.indexOf("**");
+  if (at < 0) return globbed(folder, pattern, true);
+  const starts = at === 0 ? [folder] : await globbed(folder, names.slice(0, at).join("/"), false);
+  const found: (readonly string[])[] = [];
+  for (const start of starts) {
+    const { folders, outputs } = await listFolder(start);
+    for (const output of outputs) onOutput(join(start, output));
+    for (const below of folders) found.push(await matchingBelow(join(start, below), names.slice(at + 1).join("/") || "*", onOutput));
+  }
+  return found.flat();
+}
+
+/** What a pattern matches in a folder; where it matches nothing, with brackets in it taken as they stand. */
+async function globbed(folder: string, pattern: string, files: boolean): Promise<readonly string[]> {
+  const options = { cwd: folder, onlyFiles: files, onlyDirectories: !files, expandDirectories: false, followSymbolicLinks: !pattern.includes("**") };
+  const found = await glob(pattern, options);
+  const plain = pattern.replace(/[()[\]{}!+@|]/g, "\\$&");
+  return (found.length > 0 || plain === pattern ? found : await glob(plain, options)).map((path) => join(folder, path));
+}
+
+/** The folder that a pattern begins with, in which brackets are parts of names, and what is left. */
+async function literalPart(pattern: string): Promise<{ readonly folder: string; readonly rest: string }> {
+  const names = pattern.split("/");
+  let folder = pattern.startsWith("/") ? "/" : ".";
+  let at = pattern.startsWith("/") ? 1 : 0;
+  while (at < names.length - 1 && !/[*?]/.test(names[at]!) && (await stat(join(folder, names[at]!)).catch(() => null))?.isDirectory()) folder = join(folder, names[at++]!);
+  return { folder, rest: names.slice(at).join("/") };
+}
+
+/**
+ * The names in a list that was read: UTF-8, or UTF-16 with its byte-order mark; a name a line, or each up to the next NUL.
+ * @throws InputError if it is something else, or names the root of the file system
+ */
+export function namesInList(list: Uint8Array): string[] {
+  const names = namesIn(decoded(list));
+  for (const name of names) {
+    const whole = resolve(name);
+    if (whole === parse(whole).root) throw new InputError(`the list names the root of the file system, ${JSON.stringify(name)}: it is to have a file or a folder a line`);
+  }
+  return names;
+}
+
+const NOT_A_LIST = "the list is neither UTF-8 nor UTF-16 with a byte-order mark: save it as UTF-8";
+
+function decoded(list: Uint8Array): string {
+  const [first, second] = list;
+  const encoding = first === 0xff && second === 0xfe ? "utf-16le" : first === 0xfe && second === 0xff ? "utf-16be" : "utf-8";
+  const text = new TextDecoder(encoding).decode(list);
+  // In UTF-16 without its mark every other byte is NUL, and a line's end has one beside it.
+  const isUtf16 = encoding === "utf-8" && (text.split("\0").length - 1 > list.length / 4 || /\n\0|\0\r?\n/.test(text));
+  if (isUtf16 || (encoding !== "utf-8" && text.includes("\0"))) throw new InputError(NOT_A_LIST);
+  return text;
+}
+
+/** The names in a text, a line each; or, if there is a NUL in it, each up to the next NUL, so that names may hold line ends. */
 export function namesIn(list: string): string[] {
   const names = list.includes("\0") ? list.split("\0") : list.split("\n").map((line) => line.replace(/\r$/, ""));
-  return names.filter((name) => name !== "");
+  return names.filter((name) => name.trim() !== "");
 }
 
 /** The folder that all of the paths lie in, absolute. */

@@ -1,39 +1,37 @@
-import type Sharp from "sharp";
-import { decodeBmp, isBmp } from "../io/bmp.ts";
+import type { default as Sharp, Sharp as SharpInstance, SharpOptions } from "sharp";
+import { decodeBmp } from "../io/bmp.ts";
 import { maskUnion, type DecodedImage } from "../io/image.ts";
+import { DAMAGED, pictureHeader, type PictureHeader } from "../io/picture_header.ts";
+import { requireMaskSamples, requireStatedRange } from "../io/tiff.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
-import type { Placement, Rectangle } from "../tensor/placement.ts";
+import type { Placement, Rectangle, Size } from "../tensor/placement.ts";
+import { ByteBudget } from "./byte_budget.ts";
 import { readBytes } from "./files.ts";
 
 export const MAX_PIXELS = 268_402_689; // sharp's own limit, 16383 squared
 
+// RGBA, and as much again for a decoder that holds the picture whole: interlaced, progressive or turned.
+const DECODING_BYTES_PER_PIXEL = { shallow: 8, deep: 16 } as const;
+const DECODING_BYTES = 512e6;
+
+/** Bytes of the pictures that are being decoded, by all that decodes in this process. */
+export const decoding = new ByteBudget(DECODING_BYTES);
+
 /** Loads sharp, which takes as long as opening a GPU: with the first picture, when the GPU has something to do. */
-export const loadSharp = async (): Promise<typeof Sharp> => (await import("sharp")).default;
-// How files of the formats begin that sharp is given. It knows more, among them languages such as SVG, which are programs rather
-// than pictures: they may name other files, and take any time.
-const BEGINNINGS: readonly (readonly number[])[] = [
-  [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a], // png
-  [0xff, 0xd8, 0xff], // jpg
-  [0x49, 0x49, 0x2a, 0], [0x4d, 0x4d, 0, 0x2a], [0x49, 0x49, 0x2b, 0], [0x4d, 0x4d, 0, 0x2b], // tiff, and its form for large files
-  [0x52, 0x49, 0x46, 0x46], // webp
-  [0x47, 0x49, 0x46, 0x38], // gif
-];
-
-/** Whether a file begins as one of a format that sharp is to decode. */
-export const isForSharp = (file: Uint8Array): boolean => BEGINNINGS.some((beginning) => beginning.every((byte, i) => file[i] === byte));
-
-const UNKNOWN_FORMAT = "it is not an image of a known format";
-
-function requireKnown(file: Uint8Array): void {
-  if (file.length > 0 && !isForSharp(file)) throw new InputError(UNKNOWN_FORMAT);
-}
+export const loadSharp = async (): Promise<typeof Sharp> => {
+  const { default: sharp } = await import("sharp");
+  sharp.cache(false); // no picture is decoded twice
+  return sharp;
+};
 
 /**
- * Decodes a photograph: png, jpg, tiff, webp, gif and bmp, told apart by their first bytes; its EXIF orientation applied,
- * 16-bit scaled to 8, grey, palette and CMYK turned to RGB, transparency ignored, the first picture of several.
+ * Decodes a photograph: png, jpg, tiff, webp, gif, avif and bmp, told apart by their first bytes; its EXIF orientation applied,
+ * the upper 8 of 16 bits kept, grey and palette turned to RGB, colours converted to sRGB by its colour profile if it has one,
+ * CMYK without a profile as its inks multiplied, transparency ignored, the first picture of several. A TIFF's samples are read on
+ * the range that its type or its tags state, never on that of its values.
  *
  * @param limit the most pixels it may have
- * @throws InputError with the file's name if it cannot be read or is no whole image
+ * @throws InputError with the file's name if it cannot be read, is no whole image, or states no range of its samples
  */
 export async function decodeImage(path: string, limit = MAX_PIXELS): Promise<DecodedImage> {
   return decodeImageBytes(await readBytes(path), path, limit);
@@ -44,21 +42,97 @@ export async function decodeImage(path: string, limit = MAX_PIXELS): Promise<Dec
  * @param name the file's, for errors
  */
 export async function decodeImageBytes(bytes: Uint8Array, name: string, limit = MAX_PIXELS): Promise<DecodedImage> {
+  return decoded(bytes, name, limit, (header) => pixelsOf(bytes, header, limit));
+}
+
+/** Decodes when there is room for it, and says what is wrong with the file of that name. */
+async function decoded<T>(bytes: Uint8Array, name: string, limit: number, decode: (header: PictureHeader) => Promise<T>): Promise<T> {
   try {
-    if (isBmp(bytes)) return decodeBmp(bytes, limit); // a format that sharp does not know
-    requireKnown(bytes);
-    const sharp = await loadSharp();
-    const { data, info } = await sharp(bytes, { failOn: "error", limitInputPixels: limit })
-      .rotate()
-      .toColourspace("srgb")
-      .removeAlpha()
-      .ensureAlpha(1)
-      .raw({ depth: "uchar" })
-      .toBuffer({ resolveWithObject: true });
-    return { width: info.width, height: info.height, data: new Uint8Array(data.buffer, data.byteOffset, data.length) };
+    const header = pictureHeader(bytes, limit);
+    const release = await decoding.take(DECODING_BYTES_PER_PIXEL[header.bits > 8 ? "deep" : "shallow"] * header.width * header.height);
+    try {
+      return await decode(header);
+    } finally {
+      release();
+    }
   } catch (error) {
-    throw new InputError(`cannot read ${name}: ${problemOf(bytes, error as Error, limit)}`, { cause: error });
+    throw new InputError(`cannot read ${name}: ${problemOf(error as Error, limit)}`, { cause: error });
   }
+}
+
+async function pixelsOf(bytes: Uint8Array, { format, bits, cmyk, tiff }: PictureHeader, limit: number): Promise<DecodedImage> {
+  if (format === "bmp") return decodeBmp(bytes, limit); // a format that sharp does not know
+  if (tiff) requireStatedRange(tiff);
+  const sharp = await loadSharp();
+  const open = (options: SharpOptions = {}): SharpInstance =>
+    sharp(bytes, { failOn: "error", limitInputPixels: limit, ...options }).rotate();
+  if (tiff?.bits === 32) return ranged(await raw(open({ ignoreIcc: true }).toColourspace("b-w"), "float"), tiff.range!);
+  if (cmyk && !(await open().metadata()).hasProfile) {
+    return inksMultiplied(await raw(open().removeAlpha().pipelineColourspace("cmyk").toColourspace("cmyk"), "uchar"));
+  }
+  if (bits !== 16) return rgbaOf(open());
+  const deep = await raw(open({ ignoreIcc: true }).removeAlpha().toColourspace("rgb16"), "ushort");
+  const image = ranged(deep, tiff?.range ?? [0, 65_535]);
+  if (tiff?.range) return image;
+  let sampleHigh = 0;
+  for (const sample of deep.samples) if (sample > sampleHigh) sampleHigh = sample;
+  const { hasProfile, space } = await open().metadata();
+  if (!hasProfile) return { ...image, sampleHigh };
+  // sharp converts 16 bits to another space than sRGB, and grey not at all: its 8 bits are given the profile.
+  const shallow = open().keepIccProfile().removeAlpha().toColourspace(space === "grey16" ? "b-w" : "srgb");
+  const file = await shallow.png({ compressionLevel: 0 }).toBuffer();
+  return { ...(await rgbaOf(sharp(file, { limitInputPixels: limit }))), sampleHigh };
+}
+
+async function rgbaOf(picture: SharpInstance): Promise<DecodedImage> {
+  const { width, height, samples } = await raw(picture.toColourspace("srgb").removeAlpha().ensureAlpha(1), "uchar");
+  return { width, height, data: samples as Uint8Array };
+}
+
+interface Samples extends Size {
+  readonly samples: Uint8Array | Uint16Array | Float32Array;
+  readonly channels: number;
+}
+
+/** A picture's samples, as they come from the decoder. */
+async function raw(picture: SharpInstance, depth: "uchar" | "ushort" | "float"): Promise<Samples> {
+  const { data, info } = await picture.raw({ depth }).toBuffer({ resolveWithObject: true });
+  const { width, height, channels } = info;
+  const Kind = { uchar: Uint8Array, ushort: Uint16Array, float: Float32Array }[depth];
+  const aligned = data.byteOffset % Kind.BYTES_PER_ELEMENT === 0 ? data : new Uint8Array(data); // copied only where that cannot be helped
+  return { width, height, channels, samples: new Kind(aligned.buffer, aligned.byteOffset, data.length / Kind.BYTES_PER_ELEMENT) };
+}
+
+/**
+ * Samples of a stated range in 8 bits. Integers fall into 256 equal steps, so that of 16 bits the upper 8 are kept; numbers are rounded.
+ * @throws InputError if a sample lies outside
+ */
+function ranged({ samples, width, height, channels }: Samples, [low, high]: readonly [low: number, high: number]): DecodedImage {
+  const data = new Uint8Array(4 * width * height).fill(255);
+  const isWhole = samples instanceof Uint16Array;
+  const scale = isWhole ? 256 / (high - low + 1) : 255 / (high - low);
+  const half = isWhole ? 0 : 0.5;
+  const colours = channels >= 3 ? 3 : 1;
+  for (let i = 0; i < width * height; i++) {
+    for (let c = 0; c < 3; c++) {
+      const sample = samples[channels * i + (colours === 3 ? c : 0)]!;
+      if (!(sample >= low && sample <= high)) {
+        throw new InputError(`its tags state a range of ${low} to ${high}, and it holds ${sample}; write it with the range that it has`);
+      }
+      data[4 * i + c] = (sample - low) * scale + half;
+    }
+  }
+  return { width, height, data };
+}
+
+/** CMYK as RGB where no profile says which inks they are: each colour lets through what its ink and the black leave. */
+function inksMultiplied({ samples, width, height, channels }: Samples): DecodedImage {
+  const data = new Uint8Array(4 * width * height).fill(255);
+  for (let i = 0; i < width * height; i++) {
+    const black = 255 - samples[channels * i + 3]!;
+    for (let c = 0; c < 3; c++) data[4 * i + c] = Math.round(((255 - samples[channels * i + c]!) * black) / 255);
+  }
+  return { width, height, data };
 }
 
 /**
@@ -75,38 +149,35 @@ export async function decodeMask(path: string): Promise<DecodedImage> {
  * @param limit the most pixels it may have
  */
 export async function decodeMaskBytes(bytes: Uint8Array, name: string, limit = MAX_PIXELS): Promise<DecodedImage> {
-  try {
-    if (isBmp(bytes)) {
-      const picture = decodeBmp(bytes, limit);
-      return marked(picture.data, 4, picture);
+  return decoded(bytes, name, limit, async (header) => {
+    const { format, cmyk, tiff } = header;
+    if (format === "bmp" || cmyk) {
+      const { data, ...size } = await pixelsOf(bytes, header, limit);
+      return marked({ ...size, channels: 4, samples: data });
     }
-    requireKnown(bytes);
-    // 8 bits become 16, rather than 16 bits 8: a class of a small number would be lost
+    if (tiff) requireMaskSamples(tiff);
     const sharp = await loadSharp();
-    const picture = sharp(bytes, { failOn: "error", limitInputPixels: limit }).rotate().removeAlpha().toColourspace("rgb16");
-    const { data, info } = await picture.raw({ depth: "ushort" }).toBuffer({ resolveWithObject: true });
-    const samples = data.byteOffset % 2 === 0 ? data : new Uint8Array(data); // of six bytes a pixel: copied only where that cannot be helped
-    return marked(new Uint16Array(samples.buffer, samples.byteOffset, data.length / 2), info.channels, info);
-  } catch (error) {
-    throw new InputError(`cannot read ${name}: ${problemOf(bytes, error as Error, limit)}`, { cause: error });
-  }
+    const picture = sharp(bytes, { failOn: "error", limitInputPixels: limit, ignoreIcc: true }).rotate().removeAlpha();
+    // 8 bits become 16, rather than 16 bits 8: a class of a small number would be lost. sharp keeps other types as they are in grey alone.
+    const isOther = tiff !== null && (tiff.bits === 32 || tiff.kind !== "unsigned");
+    return marked(isOther ? await raw(picture.toColourspace("b-w"), "float") : await raw(picture.toColourspace("rgb16"), "ushort"));
+  });
 }
 
 /** White where red, green or blue is not 0. */
-function marked(samples: Uint8Array | Uint16Array, channels: number, { width, height }: { readonly width: number; readonly height: number }): DecodedImage {
-  const data = new Uint8Array(4 * width * height);
+function marked({ samples, channels, width, height }: Samples): DecodedImage {
+  const data = new Uint8Array(4 * width * height).fill(255);
   const colours = Math.min(channels, 3);
   for (let i = 0; i < width * height; i++) {
-    let any = 0;
-    for (let c = 0; c < colours; c++) any |= samples[channels * i + c]!;
-    data.fill(any === 0 ? 0 : 255, 4 * i, 4 * i + 3);
-    data[4 * i + 3] = 255;
+    let any = false;
+    for (let c = 0; c < colours; c++) any ||= samples[channels * i + c] !== 0;
+    if (!any) data.fill(0, 4 * i, 4 * i + 3);
   }
   return { width, height, data };
 }
 
 /**
- * All masks of an image together, as they are placed in an image of `width` x `height` (`maskUnion`).
+ * All masks of an image together, as they are placed in an image of `width` x `height` (`maskUnion`); one is in memory at a time.
  * @throws InputError as `decodeImage`
  */
 export async function decodeMasks(
@@ -115,7 +186,10 @@ export async function decodeMasks(
   height: number,
   placementOf?: (mask: DecodedImage) => Placement | undefined,
 ): Promise<Uint8Array | null> {
-  return maskUnion(await Promise.all(paths.map(decodeMask)), width, height, placementOf);
+  if (paths.length === 0) return null;
+  const union = new Uint8Array(width * height);
+  for (const path of paths) maskUnion([await decodeMask(path)], width, height, placementOf)!.forEach((value, i) => (union[i]! |= value));
+  return union;
 }
 
 /** What became of a photograph that was to be decoded. */
@@ -125,8 +199,8 @@ const AHEAD_BYTES = 256e6;
 
 /**
  * Decodes one photograph after another, some ahead of the one asked for, and hands them out in order.
- * @param ahead how many may be in memory at a time, 1 at least
- * @param budget bytes that they may take together: fewer are decoded ahead where the largest so far says that they would take more
+ * @param ahead how many may be in memory at a time besides the one that is out, 1 at least
+ * @param budget bytes that all of these may take together, by what their headers claim; a larger one is decoded alone
  * @throws OptionError if `ahead` is no such number; what is wrong with an image is handed out in its place
  */
 export async function* decodeImages<T>(
@@ -136,20 +210,42 @@ export async function* decodeImages<T>(
   budget = AHEAD_BYTES,
 ): AsyncGenerator<Decoded<T>> {
   if (!(Number.isInteger(ahead) && ahead >= 1)) throw new OptionError(`decodeImages: ahead is a whole number of at least 1, got ${ahead}`);
-  const start = (item: T): Promise<Decoded<T>> =>
-    decodeImage(pathOf(item)).then((image) => ({ item, image }), (error: Error) => ({ item, error }));
-  let largest = budget; // the first is decoded alone
+  const room = new ByteBudget(budget);
+  let order: Promise<unknown> = Promise.resolve(); // room is asked for in order: one that comes later would keep the one that is waited for out
+  const start = (item: T): Promise<{ readonly outcome: Decoded<T>; readonly release: () => void }> => {
+    const path = pathOf(item);
+    const read = readBytes(path);
+    read.catch(() => undefined); // awaited below
+    const admitted = order.then(async () => room.take(RGBA_BYTES * (await read.then(claimedPixels, () => 0))));
+    order = admitted;
+    return admitted.then(async (release) => {
+      const image = read.then((bytes) => decodeImageBytes(bytes, path));
+      const outcome = await image.then((image) => ({ item, image }), (error: Error) => ({ item, error }));
+      return { outcome, release };
+    });
+  };
   let next = 0;
-  const waiting: Promise<Decoded<T>>[] = [];
+  const waiting: ReturnType<typeof start>[] = [];
   const fill = (): void => {
-    const most = Math.min(ahead, Math.max(1, Math.floor(budget / largest)));
-    while (next < items.length && waiting.length < most) waiting.push(start(items[next++]!));
+    while (next < items.length && waiting.length < ahead) waiting.push(start(items[next++]!));
   };
   for (fill(); waiting.length > 0; ) {
-    const outcome = await waiting.shift()!;
-    if ("image" in outcome) largest = Math.max(largest === budget ? 0 : largest, outcome.image.data.length);
+    const { outcome, release } = await waiting.shift()!;
     fill();
     yield outcome;
+    release();
+  }
+}
+
+const RGBA_BYTES = 4;
+
+/** Pixels that a picture claims to have; none if it is not to be decoded. */
+function claimedPixels(bytes: Uint8Array): number {
+  try {
+    const { width, height } = pictureHeader(bytes, MAX_PIXELS);
+    return width * height;
+  } catch {
+    return 0; // what is wrong is said when it is decoded
   }
 }
 
@@ -176,11 +272,9 @@ export async function encodeJpeg(
  * What is wrong with an image, for a user. libvips' messages name its own functions, and are now and then lost between
  * two images that are decoded at a time: what is not recognised below is said in one way.
  */
-function problemOf(bytes: Uint8Array, error: Error, limit: number): string {
+function problemOf(error: Error, limit: number): string {
   const { message } = error;
-  if (bytes.length === 0) return "the file is empty";
-  if (error instanceof InputError) return message; // our own decoder's
-  if (/unsupported image format/i.test(message)) return UNKNOWN_FORMAT;
+  if (error instanceof InputError) return message; // of a decoder of our own
   if (/pixel limit/i.test(message)) return `it has more than ${limit} pixels`;
-  return "the image is cut off or damaged";
+  return DAMAGED;
 }

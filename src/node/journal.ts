@@ -1,6 +1,7 @@
-import { open, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
+import { parseJson, RECORD } from "../io/json.ts";
 import { InputError } from "../runtime/errors.ts";
-import { reasonOf } from "./files.ts";
+import { openRegularFile } from "./files.ts";
 import { LineFile } from "./line_file.ts";
 import { lockFile, type Lock } from "./lock.ts";
 
@@ -75,7 +76,7 @@ export async function* readEntries<Entry>(path: string): AsyncGenerator<Entry> {
 
 function parsed<T>(line: string, path: string, number: number): T {
   try {
-    const value = JSON.parse(line) as T;
+    const value = parseJson(line, RECORD) as T;
     if (typeof value === "object" && value !== null) return value;
   } catch {
     // as below
@@ -85,9 +86,9 @@ function parsed<T>(line: string, path: string, number: number): T {
 
 /** The whole lines of a file, without their ends; none if there is no file. */
 async function* linesOf(path: string): AsyncGenerator<string> {
-  const file = await open(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return null;
-    throw new InputError(`cannot read ${path}: ${reasonOf(error)}`, { cause: error });
+  const file = await openRegularFile(path).catch((error: Error) => {
+    if ((error.cause as NodeJS.ErrnoException | undefined)?.code === "ENOENT") return null;
+    throw error;
   });
   if (!file) return;
   let rest = "";

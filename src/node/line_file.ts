@@ -1,20 +1,23 @@
 import { open, type FileHandle } from "node:fs/promises";
 import { InputError } from "../runtime/errors.ts";
-import { isSpecialFile, writeReasonOf } from "./files.ts";
+import { requirePermission, writeReasonOf } from "./files.ts";
+import { openSink, targetOf, writeAll, type Sink } from "./targets.ts";
 
 const BLOCK = 1 << 16;
 
 /** A text file that grows by whole lines: a line is in it to its end or not at all. */
 export class LineFile {
   readonly path: string;
-  readonly #file: FileHandle;
-  /** Bytes of whole lines; null for a device or a pipe, where nothing can be taken back. */
-  #length: number | null;
+  readonly #sink: Sink;
+  /** The same as a file; null for a device or a pipe, where nothing can be taken back. */
+  readonly #file: FileHandle | null;
+  /** Bytes of whole lines. */
+  #length = 0;
 
-  private constructor(path: string, file: FileHandle, length: number | null) {
+  private constructor(path: string, sink: Sink, file: FileHandle | null) {
     this.path = path;
+    this.#sink = sink;
     this.#file = file;
-    this.#length = length;
   }
 
   /**
@@ -23,11 +26,17 @@ export class LineFile {
    */
   static async open(path: string): Promise<LineFile> {
     try {
-      if (await isSpecialFile(path)) return new LineFile(path, await open(path, "a"), null);
-      const file = await open(path, "a+");
-      const length = await wholeLines(file);
-      await file.truncate(length);
-      return new LineFile(path, file, length);
+      const target = await targetOf(path);
+      if (target.kind !== "file") return new LineFile(path, await openSink(target), null);
+      const file = await open(target.path, "a+");
+      const lines = new LineFile(path, file, file);
+      try {
+        await file.truncate((lines.#length = await wholeLines(file)));
+      } catch (error) {
+        await file.close();
+        throw error;
+      }
+      return lines;
     } catch (error) {
       throw new InputError(`cannot write ${path}: ${writeReasonOf(error)}`, { cause: error });
     }
@@ -40,19 +49,20 @@ export class LineFile {
    * @throws InputError if that is not possible; the file is as it was then
    */
   async append(lines: string, durable = false): Promise<void> {
+    await requirePermission();
     const bytes = Buffer.from(lines);
     try {
-      for (let written = 0; written < bytes.length; ) written += (await this.#file.write(bytes, written)).bytesWritten;
-      if (durable && this.#length !== null) await this.#file.datasync();
+      await writeAll(this.#sink, bytes);
+      if (durable) await this.#file?.datasync();
     } catch (error) {
-      if (this.#length !== null) await this.#file.truncate(this.#length).catch(() => undefined);
+      await this.#file?.truncate(this.#length).catch(() => undefined);
       throw new InputError(`cannot write ${this.path}: ${writeReasonOf(error)}`, { cause: error });
     }
-    if (this.#length !== null) this.#length += bytes.length;
+    this.#length += bytes.length;
   }
 
   async close(): Promise<void> {
-    await this.#file.close();
+    await this.#sink.close();
   }
 }
 

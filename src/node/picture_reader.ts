@@ -1,12 +1,13 @@
-import { open } from "node:fs/promises";
 import { join } from "node:path";
 import type { Metadata } from "sharp";
 import type { MaskFacts, PictureFacts, PictureReader } from "../data/survey.ts";
-import { BMP_HEADER_BYTES, bmpHeader, isBmp } from "../io/bmp.ts";
+import { bmpHeader } from "../io/bmp.ts";
+import { formatOf, HEAD_BYTES } from "../io/picture_header.ts";
+import { tiffHeader, type TiffHeader } from "../io/tiff.ts";
 import { InputError } from "../runtime/errors.ts";
 import { sha256Of } from "./checkpoint.ts";
-import { reasonOf } from "./files.ts";
-import { decodeImage, decodeMask, isForSharp, loadSharp, MAX_PIXELS } from "./images.ts";
+import { openRegularFile, readBytes, reasonOf } from "./files.ts";
+import { decodeImage, decodeImageBytes, decodeMaskBytes, loadSharp, MAX_PIXELS } from "./images.ts";
 
 // How a whole file of the format ends.
 const ENDS: Readonly<Record<string, Buffer>> = {
@@ -14,6 +15,7 @@ const ENDS: Readonly<Record<string, Buffer>> = {
   jpeg: Buffer.from([0xff, 0xd9]),
 };
 const TAIL_BYTES = 12;
+const PNG_DEPTH = 24; // where a PNG says its bits of a sample
 
 /** Looks at the pictures below a folder. Of an image only the header and the end are read, where they tell that it is whole. */
 export function pictureReader(root: string): PictureReader {
@@ -33,52 +35,67 @@ async function reasonAlone<T>(path: string, look: (path: string) => Promise<T>):
 
 async function pictureFacts(path: string): Promise<PictureFacts> {
   const { head, tail, bytes } = await endsOf(path);
-  if (isBmp(head)) {
+  const format = formatOf(head);
+  if (format === "bmp") {
     const { width, height, bits } = bmpHeader(head, bytes, MAX_PIXELS);
-    return { width, height, format: "bmp", mode: bits <= 8 ? "palette" : "colour", bytes };
+    return { width, height, format, mode: bits <= 8 ? "palette" : "colour", bytes };
   }
-  const found = isForSharp(head) ? await metadataOf(path).catch(() => null) : null;
-  const end = found && ENDS[found.format];
-  if (!found || !end || !tail.subarray(-end.length).equals(end)) await decodeImage(path); // says what is wrong with it
+  const end = ENDS[format];
+  const isDeep = format === "png" && head[PNG_DEPTH] === 16; // what its samples reach is worth knowing
+  const file = end && tail.subarray(-end.length).equals(end) && !isDeep ? null : await readBytes(path);
+  const image = file && (await decodeImageBytes(file, path));
+  const found = await metadataOf(file ?? path).catch(() => null);
+  if (!found) await decodeImage(path); // says what is wrong with it
   if (!found) throw new InputError("its header is damaged");
-  const { autoOrient, format, depth, channels, hasAlpha, space } = found;
+  const tiff = file && format === "tiff" ? tiffHeader(file) : null;
+  const { width, height } = found.autoOrient;
+  const reach = image?.sampleHigh === undefined ? {} : { sampleHigh: image.sampleHigh };
+  return { width, height, format, mode: modeOf(found, tiff), bytes, ...reach };
+}
+
+/** Colours, depth where it is not 8 bits, the range that the file states, and transparency. */
+function modeOf({ depth, channels, hasAlpha, space, isPalette, bitsPerSample, format }: Metadata, tiff: TiffHeader | null): string {
   const colours = channels - (hasAlpha ? 1 : 0);
-  const mode = [
+  const small = format === "png" && !isPalette ? (bitsPerSample ?? 8) : 8;
+  const bits = tiff?.bits ?? (depth === "ushort" ? 16 : small);
+  const words = [
     colours === 1 ? "grey" : space === "cmyk" ? "cmyk" : "colour",
-    depth === "ushort" ? "16-bit" : "",
+    bits === 8 ? "" : `${bits}-bit`,
+    tiff?.kind === "float" ? "float" : "",
+    tiff?.range ? `of ${tiff.range[0]} to ${tiff.range[1]}` : "",
     hasAlpha ? "with transparency" : "",
   ];
-  return { width: autoOrient.width, height: autoOrient.height, format, mode: mode.filter((word) => word !== "").join(" "), bytes };
+  return words.filter((word) => word !== "").join(" ");
 }
 
 async function maskFacts(path: string): Promise<MaskFacts> {
-  const { head } = await endsOf(path);
-  const { width, height, data } = await decodeMask(path);
+  const file = await readBytes(path);
+  const { width, height, data } = await decodeMaskBytes(file, path);
   let marked = 0;
   for (let i = 0; i < data.length; i += 4) if (data[i] !== 0) marked++;
-  return { width, height, format: isBmp(head) ? "bmp" : (await metadataOf(path)).format, marked };
+  return { width, height, format: formatOf(file), marked };
 }
 
-async function metadataOf(path: string): Promise<Metadata> {
+async function metadataOf(file: string | Uint8Array): Promise<Metadata> {
   const sharp = await loadSharp();
-  return sharp(path).metadata();
+  return sharp(file).metadata();
 }
 
 /** A file's first and last bytes. */
 async function endsOf(path: string): Promise<{ readonly head: Uint8Array; readonly tail: Buffer; readonly bytes: number }> {
   try {
-    const file = await open(path);
+    const file = await openRegularFile(path);
     try {
       const { size } = await file.stat();
       const read = async (length: number, position: number): Promise<Buffer> => {
         const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, position);
         return buffer.subarray(0, bytesRead);
       };
-      return { head: await read(BMP_HEADER_BYTES, 0), tail: await read(TAIL_BYTES, Math.max(0, size - TAIL_BYTES)), bytes: size };
+      return { head: await read(HEAD_BYTES, 0), tail: await read(TAIL_BYTES, Math.max(0, size - TAIL_BYTES)), bytes: size };
     } finally {
       await file.close();
     }
   } catch (error) {
-    throw new InputError(reasonOf(error), { cause: error });
+    throw error instanceof InputError ? error : new InputError(reasonOf(error), { cause: error });
   }
 }

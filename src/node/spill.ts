@@ -1,20 +1,21 @@
-import { open, rm, type FileHandle } from "node:fs/promises";
+import { open, type FileHandle } from "node:fs/promises";
 import type { Spill } from "../detection/feature_store.ts";
 import { InputError } from "../runtime/errors.ts";
 import { reasonOf } from "./files.ts";
+import { newPart, removePart } from "./parts.ts";
 
-/** Records in a file of their own, which exists from the first one until `close`. */
+/** Records in a file of their own in a folder, which exists from the first one until `close`. */
 export class SpillFile implements Spill {
   readonly #path: string;
   #file: FileHandle | null = null;
 
-  constructor(path: string) {
-    this.#path = path;
+  constructor(folder: string) {
+    this.#path = newPart(folder);
   }
 
   readonly write = async (index: number, record: Uint8Array): Promise<void> => {
     try {
-      this.#file ??= await open(this.#path, "w+");
+      this.#file ??= await open(this.#path, "wx+");
       await this.#file.write(record, 0, record.length, index * record.length);
     } catch (error) {
       const remedy = "allow more device memory with --feature-memory, or choose another --out";
@@ -32,8 +33,8 @@ export class SpillFile implements Spill {
 
   /** Removes the file. */
   async close(): Promise<void> {
-    await this.#file?.close();
-    if (this.#file) await rm(this.#path, { force: true });
+    await this.#file?.close().catch(() => undefined); // nobody needs what is in it
+    await removePart(this.#path);
     this.#file = null;
   }
 

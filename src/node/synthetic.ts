@@ -1,7 +1,6 @@
-import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { synthesise, type SyntheticOptions } from "../data/synthetic.ts";
-import { writeFileAtomic } from "./files.ts";
+import { ensureFolder, writeFileAtomic } from "./files.ts";
 import { encodePng } from "./images.ts";
 
 /**
@@ -11,7 +10,7 @@ import { encodePng } from "./images.ts";
 export async function writeSyntheticSet(folder: string, options: SyntheticOptions, onPicture?: () => void): Promise<void> {
   const { size } = options;
   const write = async (path: string, pixels: Uint8Array): Promise<void> => {
-    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await ensureFolder(dirname(join(folder, path)));
     await writeFileAtomic(join(folder, path), await encodePng(pixels, size, size));
   };
   for (const { name: className, train, test } of synthesise(options, onPicture)) {

@@ -1,8 +1,9 @@
-import { appendFile, mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { readdir, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
+import { parseJson, RECORD } from "../io/json.ts";
 import type { TrainingStep } from "../detection/training.ts";
-import { InputError } from "../runtime/errors.ts";
-import { readBytes, reasonOf, writeFileAtomic, writeReasonOf } from "./files.ts";
+import { ensureFolder, readBytes, readText, writeFileAtomic } from "./files.ts";
+import { LineFile } from "./line_file.ts";
 
 const FOLDER = "checkpoints";
 const LOG = "train.jsonl";
@@ -20,9 +21,13 @@ export interface SavedTraining {
 /** A line of the log. */
 export type LoggedStep = Omit<TrainingStep, "secondsLeft">;
 
-/** What a training leaves in a run's folder while it goes on: the last saved states, and a line for every loss that was read. */
+/**
+ * What a training leaves in a run's folder: while it goes on, in a folder there of its own, the last saved states and a line for every loss
+ * that was read, its log. The log of a finished training lies beside its model, and is not touched by one that goes on.
+ */
 export class TrainingFiles {
   readonly #run: string;
+  #log: LineFile | null = null;
 
   constructor(run: string) {
     this.#run = run;
@@ -43,11 +48,8 @@ export class TrainingFiles {
    * @throws InputError if it cannot be written; what was saved before is untouched
    */
   async save(state: Uint8Array, taken: number): Promise<string> {
-    const folder = join(this.#run, FOLDER);
-    await mkdir(folder, { recursive: true }).catch((error: unknown) => {
-      throw new InputError(`cannot make the folder ${folder}: ${reasonOf(error)}`, { cause: error });
-    });
-    const path = join(folder, `${String(taken).padStart(DIGITS, "0")}.safetensors`);
+    await ensureFolder(join(this.#run, FOLDER));
+    const path = join(this.#run, FOLDER, `${String(taken).padStart(DIGITS, "0")}.safetensors`);
     await writeFileAtomic(path, state);
     for (const { path: old } of (await this.saved()).slice(KEPT)) await rm(old, { force: true });
     return path;
@@ -58,40 +60,65 @@ export class TrainingFiles {
     return readBytes(path);
   }
 
-  /** Forgets all saved trainings. */
+  /** Forgets all saved trainings, and the log of one that goes on. */
   async forget(): Promise<void> {
+    await this.endLog();
     await rm(join(this.#run, FOLDER), { recursive: true, force: true });
   }
 
-  /** Starts the log, with the lines of an earlier part of this training. */
+  /**
+   * Starts the log, with the lines of an earlier part of this training.
+   * @throws InputError if it cannot be written
+   */
   async beginLog(taken: number): Promise<void> {
-    const kept = taken === 0 ? [] : (await this.logged()).filter((step) => step.taken <= taken);
-    await writeFileAtomic(join(this.#run, LOG), kept.map((step) => `${JSON.stringify(step)}\n`).join(""));
+    await this.endLog();
+    const path = join(this.#run, FOLDER, LOG);
+    const kept = taken === 0 ? [] : (await stepsIn(path)).filter((step) => step.taken <= taken);
+    await ensureFolder(join(this.#run, FOLDER));
+    await writeFileAtomic(path, kept.map((step) => `${JSON.stringify(step)}\n`).join(""));
+    this.#log = await LineFile.open(path);
   }
 
-  /** What the log says, nothing if there is none; a line that is no step, such as one that was cut off by the training's end, is left out. */
-  async logged(): Promise<LoggedStep[]> {
-    const text = await readFile(join(this.#run, LOG), "utf8").catch(() => "");
-    return text.split("\n").flatMap((line): LoggedStep[] => {
-      try {
-        const step: unknown = JSON.parse(line);
-        return isStep(step) ? [step] : [];
-      } catch {
-        return [];
-      }
-    });
+  /** Ends the log. It stays for a training that is gone on with; if no state was saved, it goes. */
+  async endLog(): Promise<void> {
+    if (!this.#log) return;
+    await this.#log.close();
+    this.#log = null;
+    if ((await this.saved()).length > 0) return;
+    await rm(join(this.#run, FOLDER, LOG), { force: true });
+    await rmdir(join(this.#run, FOLDER)).catch(() => undefined); // it holds something of others
+  }
+
+  /** The name and the text of the log of the training that goes on, for the run that it finishes. */
+  async finishedLog(): Promise<readonly [name: string, text: string]> {
+    return [LOG, await readText(join(this.#run, FOLDER, LOG))];
+  }
+
+  /** What a finished training's log says, nothing if there is none; a line that is no step is left out. */
+  logged(): Promise<LoggedStep[]> {
+    return stepsIn(join(this.#run, LOG));
   }
 
   /**
-   * Writes down a step whose loss was read.
+   * Writes down a step whose loss was read, once the log has begun.
    * @throws InputError if that is not possible
    */
   async log({ secondsLeft: _passing, ...step }: TrainingStep): Promise<void> {
-    const path = join(this.#run, LOG);
-    await appendFile(path, `${JSON.stringify(step)}\n`).catch((error: unknown) => {
-      throw new InputError(`cannot write ${path}: ${writeReasonOf(error)}`, { cause: error });
-    });
+    await this.#log!.append(`${JSON.stringify(step)}\n`);
   }
+}
+
+/** The steps in a log; a line that is none, such as one that was cut off by the training's end, is left out. */
+async function stepsIn(path: string): Promise<LoggedStep[]> {
+  const text = await readText(path).catch(() => "");
+  return text.split("\n").flatMap((line): LoggedStep[] => {
+    try {
+      const step: unknown = parseJson(line, RECORD);
+      return isStep(step) ? [step] : [];
+    } catch {
+      return [];
+    }
+  });
 }
 
 function isStep(value: unknown): value is LoggedStep {

@@ -1,8 +1,8 @@
-import { mkdir, readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
+import { parseJson, RECORD } from "../io/json.ts";
 import type { TuningStore } from "../runtime/tuner.ts";
-import { writeFileAtomic } from "./files.ts";
+import { ensureFolder, readText, writeFileAtomic } from "./files.ts";
 
 interface Kept {
   readonly adapter: string;
@@ -19,14 +19,14 @@ export function tuningPath(key: string): string {
 export function tuningFile(key: string): TuningStore {
   const path = tuningPath(key);
   const load = async (): Promise<Kept["choices"]> => {
-    const { adapter, choices } = JSON.parse(await readFile(path, "utf8")) as Kept;
+    const { adapter, choices } = parseJson(await readText(path), RECORD) as Kept;
     return adapter === key ? choices : {};
   };
   return {
     load,
     save: async (choices) => {
       const others = await load().catch(() => ({})); // another process may have saved since
-      await mkdir(dirname(path), { recursive: true });
+      await ensureFolder(dirname(path));
       await writeFileAtomic(path, `${JSON.stringify({ adapter: key, choices: { ...others, ...choices } } satisfies Kept, null, 1)}\n`);
     },
   };

@@ -4,7 +4,7 @@ import { clipFactor, type Range } from "../kernels/optimizer.ts";
 import { sumProducts } from "../kernels/reduce.ts";
 import type { Device } from "../runtime/device.ts";
 import { OptionError, ShapeError } from "../runtime/errors.ts";
-import { countOf, empty, fromArray, release, toArray, zeros, type Tensor } from "../tensor/tensor.ts";
+import { countOf, empty, fromArray, release, requireLive, toArray, zeros, type Tensor } from "../tensor/tensor.ts";
 
 /** Parameters that share a learning rate. */
 export interface ParameterGroup {
@@ -250,5 +250,6 @@ function rangesOf(slots: readonly Slot[]): Range[] {
 }
 
 function copyElements(source: Tensor, sourceFirst: number, destination: Tensor, first: number, count: number): void {
+  requireLive("optimizer", { source, destination });
   if (count > 0) source.device.copy(source.allocation.buffer, 4 * sourceFirst, destination.allocation.buffer, 4 * first, 4 * count);
 }

@@ -195,7 +195,7 @@ export class Device {
 
   /** Gives the storage that is lent to nobody back to the GPU, where work that needed much is done. */
   trim(): void {
-    this.submit();
+    this.#send();
     this.#pool.trim();
     this.#bindGroups.clear(); // what they bind may be gone
   }
@@ -364,7 +364,12 @@ export class Device {
   submit(): void {
     if (this.#rehearsal) return;
     this.#throwFailure();
-    if (!this.#encoder) return;
+    this.#send();
+  }
+
+  /** Sends what was recorded, unless the device is gone. It throws nothing: what is released is sent before, and an error is for who asks next. */
+  #send(): void {
+    if (!this.#encoder || this.#rehearsal || this.#failure instanceof DeviceLostError) return;
     this.#endPass();
     this.gpu.queue.writeBuffer(this.#paramsBuffer, 0, this.#paramsHost, 0, this.#paramSlot * PARAM_SLOT_BYTES);
     const collect = this.#profiler?.resolve(this.#encoder);
@@ -538,7 +543,7 @@ export class Device {
 
   /** One program less; the last one's buffers go, after what uses them was sent. */
   #leave(memory: ProgramMemory): void {
-    this.submit();
+    this.#send();
     const left = this.#programs.get(memory)! - 1;
     if (left > 0) this.#programs.set(memory, left);
     else {

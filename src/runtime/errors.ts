@@ -18,6 +18,11 @@ export class OptionError extends BigridError {
   override name = "OptionError";
 }
 
+/** A tensor, or a program that reads one, was used after the tensor was given back. Keep it longer. */
+export class ReleasedError extends BigridError {
+  override name = "ReleasedError";
+}
+
 /** There is no usable WebGPU adapter on this machine or in this browser. */
 export class AdapterError extends BigridError {
   override name = "AdapterError";

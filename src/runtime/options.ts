@@ -18,9 +18,10 @@ export function choiceOf(op: string, name: string, choices: readonly string[], v
   return index;
 }
 
-/** Throws OptionError unless all values are whole numbers of at least `least`. */
-export function requireWhole(op: string, name: string, least: number, values: readonly number[]): void {
+/** Throws OptionError unless all values are whole numbers of at least `least` and, where one is given, at most `most`. */
+export function requireWhole(op: string, name: string, least: number, values: readonly number[], most = Number.MAX_SAFE_INTEGER): void {
   if (!values.every((value) => Number.isInteger(value) && value >= least)) {
     throw new OptionError(`${op}: expected ${name} to be whole numbers of at least ${least}, got ${values.join(",")}`);
   }
+  if (!values.every((value) => value <= most)) throw new OptionError(`${op}: expected ${name} to be at most ${most}, got ${values.join(",")}`);
 }

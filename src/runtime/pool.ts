@@ -5,7 +5,11 @@ export interface Allocation {
   readonly id: number;
   readonly buffer: GPUBuffer;
   readonly bytes: number;
+  /** Whether it was given back: what lies in the buffer since then is somebody else's. */
+  readonly isReleased: boolean;
 }
+
+type Lent = { -readonly [Key in keyof Allocation]: Allocation[Key] };
 
 /** What a device holds, in bytes and counts. */
 export interface MemoryUse {
@@ -28,7 +32,12 @@ export const wholeGranules = (bytes: number): number => Math.max(GRANULE, Math.c
 let nextId = 0; // of allocations, over all pools
 
 /** An allocation within a buffer that somebody else gives back. */
-export const allocationWithin = (buffer: GPUBuffer, bytes: number): Allocation => ({ id: nextId++, buffer, bytes });
+export const allocationWithin = (buffer: GPUBuffer, bytes: number): Allocation => ({ id: nextId++, buffer, bytes, isReleased: false });
+
+const holders = new WeakMap<GPUBuffer, Allocation>(); // whom each buffer was lent last, over all pools
+
+/** The last allocation that a buffer was lent as; undefined for a buffer of no pool. */
+export const holderOf = (buffer: GPUBuffer): Allocation | undefined => holders.get(buffer);
 
 /**
  * Lends storage buffers and takes them back. A returned buffer may be lent again at once: the queue runs
@@ -43,7 +52,7 @@ export class BufferPool {
   readonly #reuses: boolean;
   readonly #free = new Map<number, GPUBuffer[]>(); // by size; the oldest last
   readonly #serials = new WeakMap<GPUBuffer, number>();
-  readonly #lent = new Map<number, Allocation>();
+  readonly #lent = new Map<number, Lent>();
   readonly #scopes: Scope[] = [];
   #bytes = 0;
   #peakBytes = 0;
@@ -71,8 +80,9 @@ export class BufferPool {
       buffer = this.#create(size);
       this.#serials.set(buffer, this.#buffersCreated++);
     }
-    const allocation = { id: nextId++, buffer, bytes: size };
+    const allocation = { id: nextId++, buffer, bytes: size, isReleased: false };
     this.#lent.set(allocation.id, allocation);
+    holders.set(buffer, allocation);
     this.#bytes += size;
     this.#peakBytes = Math.max(this.#peakBytes, this.#bytes);
     this.#scopes.at(-1)?.own(allocation);
@@ -81,7 +91,10 @@ export class BufferPool {
 
   /** Takes an allocation back. Releasing one twice does nothing. */
   release(allocation: Allocation): void {
-    if (!this.#lent.delete(allocation.id)) return;
+    const lent = this.#lent.get(allocation.id);
+    if (!lent) return;
+    this.#lent.delete(allocation.id);
+    lent.isReleased = true;
     this.#bytes -= allocation.bytes;
     this.#freeBytes += allocation.bytes;
     let bucket = this.#free.get(allocation.bytes);
@@ -107,7 +120,10 @@ export class BufferPool {
   /** Destroys all buffers, lent or not; nothing may be lent afterwards. */
   destroy(): void {
     this.trim();
-    for (const { buffer } of this.#lent.values()) buffer.destroy();
+    for (const lent of this.#lent.values()) {
+      lent.isReleased = true;
+      lent.buffer.destroy();
+    }
     this.#lent.clear();
     this.#bytes = 0;
   }

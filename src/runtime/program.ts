@@ -1,6 +1,7 @@
+import { ReleasedError } from "./errors.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Lifetimes, MemoryPlan } from "./lifetimes.ts";
-import { allocationWithin, type Allocation, type BufferPool } from "./pool.ts";
+import { allocationWithin, holderOf, type Allocation, type BufferPool } from "./pool.ts";
 import type { Work } from "./profiler.ts";
 
 export const PARAM_SLOT_BYTES = 256; // minUniformBufferOffsetAlignment is at most this
@@ -64,13 +65,16 @@ export class Program {
   readonly #paramsGroup: GPUBindGroup | null;
   readonly #constants: readonly GPUBuffer[];
   readonly #made: readonly Allocation[];
+  readonly #outside: readonly Allocation[];
   readonly #owner: ProgramOwner;
   #isReleased = false;
 
   /** Programs come from `Device.capture`. */
   constructor(recording: Recording, params: { readonly buffer: GPUBuffer; readonly group: GPUBindGroup } | null, owner: ProgramOwner) {
     this.memory = recording.memory;
-    this.#commands = recording.neededCommands();
+    const { commands, outside } = recording.needed();
+    this.#commands = commands;
+    this.#outside = outside;
     this.#constants = recording.constants;
     this.#made = recording.made;
     this.#params = params?.buffer ?? null;
@@ -83,9 +87,15 @@ export class Program {
     return this.#commands.filter(({ kind }) => kind === "dispatch").length;
   }
 
-  /** Records everything again, behind whatever was recorded before. */
+  /**
+   * Records everything again, behind whatever was recorded before.
+   * @throws ReleasedError if the program was released, or a tensor from outside that it uses
+   */
   run(): void {
-    if (this.#isReleased) throw new Error("this program was released; capture another");
+    if (this.#isReleased) throw new ReleasedError("this program was released; capture another");
+    if (this.#outside.some(({ isReleased }) => isReleased)) {
+      throw new ReleasedError("this program uses a tensor from outside that was released since it was captured: keep the tensor, or capture another");
+    }
     this.#owner.run(this);
   }
 
@@ -201,19 +211,26 @@ export class Recording {
     this.#note({ kind: "copy", source, from, destination, to, bytes }, [source], [destination]);
   }
 
-  /** The commands but for those that write only what nobody reads: neither a later command, nor who holds a result or a tensor from outside. */
-  neededCommands(): Command[] {
+  /**
+   * The commands but for those that write only what nobody reads: neither a later command, nor who holds a result or a tensor from outside;
+   * and what they use of tensors from outside.
+   */
+  needed(): { readonly commands: readonly Command[]; readonly outside: readonly Allocation[] } {
     const held = new Set(this.made.filter((allocation) => this.pool.lends(allocation)).map(({ buffer }) => buffer));
-    const unread = new Set([...this.made, ...this.#shared].map(({ buffer }) => buffer).filter((buffer) => !held.has(buffer)));
+    const own = new Set([...this.made, ...this.#shared].map(({ buffer }) => buffer));
+    const unread = new Set([...own].filter((buffer) => !held.has(buffer)));
     const commands: Command[] = [];
+    const used = new Set<GPUBuffer>();
     for (const note of [...this.#notes].reverse()) {
       if ("lent" in note) unread.add(note.lent);
       else if (note.writes.some((buffer) => !unread.has(buffer))) {
         for (const buffer of note.reads) unread.delete(buffer);
+        for (const buffer of [...note.reads, ...note.writes]) used.add(buffer);
         commands.push(note.command);
       }
     }
-    return commands.reverse();
+    const outside = [...used].filter((buffer) => !own.has(buffer)).flatMap((buffer) => holderOf(buffer) ?? []);
+    return { commands: commands.reverse(), outside };
   }
 
   /** The group of that key, made once. */

@@ -1,5 +1,5 @@
 import type { Device } from "../runtime/device.ts";
-import { OptionError, ShapeError } from "../runtime/errors.ts";
+import { OptionError, ReleasedError, ShapeError } from "../runtime/errors.ts";
 import type { Allocation } from "../runtime/pool.ts";
 import { floatToHalf, halfToFloat } from "./half.ts";
 
@@ -88,18 +88,21 @@ export function zeros(device: Device, shape: Shape, dtype: DType = "f32"): Tenso
 
 /**
  * Reads a tensor's elements, row-major; f16 widened to f32. The tensor may be released as soon as this has returned its promise.
- * @throws Error inside `capture`, where nothing can be read; DeviceLostError, GpuError or OutOfMemoryError for what went wrong before
+ * @throws ReleasedError if it was released; Error inside `capture`, where nothing can be read; DeviceLostError, GpuError or
+ * OutOfMemoryError for what went wrong before
  */
 export async function toArray(tensor: Tensor & { readonly dtype: "u32" }): Promise<Uint32Array>;
 export async function toArray(tensor: Tensor): Promise<Float32Array>;
 export async function toArray(tensor: Tensor): Promise<Float32Array | Uint32Array> {
+  requireLive("toArray", { tensor });
   const bytes = await tensor.device.read(tensor.allocation.buffer, bytesOf(tensor));
   if (tensor.dtype === "f16") return Float32Array.from(new Uint16Array(bytes), halfToFloat);
   return tensor.dtype === "u32" ? new Uint32Array(bytes) : new Float32Array(bytes);
 }
 
-/** The same storage under another shape; throws ShapeError if that has another number of elements. */
+/** The same storage under another shape; throws ShapeError if that has another number of elements, ReleasedError if it was released. */
 export function viewOf(tensor: Tensor, shape: Shape): Tensor {
+  requireLive("reshape", { tensor });
   if (countOf(shape) !== countOf(tensor.shape)) {
     throw new ShapeError(`reshape: [${tensor.shape.join(",")}] has ${countOf(tensor.shape)} elements, [${shape.join(",")}] ${countOf(shape)}`);
   }
@@ -111,7 +114,22 @@ export function requireGrad(tensor: Tensor): Tensor {
   return { ...tensor, id: nextId++, requiresGrad: true };
 }
 
-/** Gives the tensor's storage back before its scope closes. */
+/**
+ * Throws ReleasedError unless all tensors still have their storage.
+ * @param op what is to be done with them
+ */
+export function requireLive(op: string, tensors: Readonly<Record<string, { readonly shape: Shape; readonly allocation?: Allocation }>>): void {
+  for (const [name, { shape, allocation }] of Object.entries(tensors)) {
+    if (!allocation?.isReleased) continue;
+    const remedy = "keep it in its scope (scope.keep) or release it later";
+    throw new ReleasedError(`${op}: ${name} [${shape.join(",")}] was released, or a tensor that shares its storage; ${remedy}`);
+  }
+}
+
+/**
+ * Gives the tensor's storage back before its scope closes, and with it that of all tensors that share it, such as its reshapes. Once more
+ * does nothing.
+ */
 export function release(tensor: Tensor): void {
   tensor.device.release(tensor.allocation);
 }

@@ -7,6 +7,7 @@ import { gradients } from "../../src/ops/gradients.ts";
 import { pointwiseConv2d } from "../../src/ops/matmul.ts";
 import { mean } from "../../src/ops/reduce.ts";
 import { concat, reshape, slice } from "../../src/ops/shape.ts";
+import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
 import { countOf, fromArray, requireGrad, toArray, type Shape, type Tensor } from "../../src/tensor/tensor.ts";
 import { rng } from "../bounds.ts";
 import { device } from "../device.ts";
@@ -127,15 +128,6 @@ describe("memory", () => {
   });
 });
 
-test("a tape inside a tape does not record on the outer one", async () => {
-  const x = parameter([4], Float32Array.of(1, 2, 3, 4));
-  const { grads } = gradients(() => {
-    const inner = gradients(() => [mean(multiply(x, x))], [x]).grads[0]!;
-    return [mean(multiply(x, inner))]; // the inner gradient counts as a constant: x / 2
-  }, [x]);
-  expect(await toArray(grads[0]!)).toEqual(Float32Array.of(0.125, 0.25, 0.375, 0.5));
-});
-
 test("a pullback of the wrong shape is named", () => {
   const x = parameter([4]);
   const wrong = () => record("crooked", binaryForward(x, x, "add"), [[x, () => fromArray(device, [2], draw(2))]]);
@@ -154,4 +146,57 @@ test("an error inside leaves no tape running and no memory behind", () => {
   ).toThrow("no");
   expect(device.memory().bytes).toBe(before);
   expect(tanh(x).requiresGrad).toBe(false);
+});
+
+describe("gradients that cannot be had say so", () => {
+  const given = (...values: number[]) => requireGrad(fromArray(device, [values.length], Float32Array.from(values)));
+  const refused = (f: () => unknown, wrt: readonly Tensor[], error: new (message: string) => Error, message: string) => {
+    using _scope = device.scope();
+    const differentiate = (): unknown => gradients(f as () => readonly [Tensor], wrt);
+    expect(differentiate).toThrow(error);
+    expect(differentiate).toThrow(message);
+  };
+
+  test("of gradients, within them", () => {
+    const x = given(2);
+    const inner = () => gradients(() => [multiply(x, x)], [x]).grads as readonly [Tensor];
+    refused(inner, [x], OptionError, "second derivatives are not supported");
+    expect(gradients(() => [multiply(x, x)], [x]).grads[0]).not.toBeNull(); // no tape was left open
+  });
+
+  test("for nothing", () => refused(() => [given(1)], [], OptionError, "expected at least one tensor to differentiate for, got none"));
+
+  test("for a tensor that wants none", () => {
+    const x = fromArray(device, [1], Float32Array.of(1));
+    refused(() => [multiply(x, x)], [given(1), x], OptionError, "expected tensors made by requireGrad, wrt[1] [1] is not");
+  });
+
+  test("of an f that is async", () => {
+    const x = given(1);
+    refused(async () => [multiply(x, x)], [x], OptionError, "it is async");
+    refused(async () => Promise.reject(new Error("never seen")), [x], OptionError, "it is async");
+  });
+
+  test.each([[undefined], [null], [[]], [[undefined]], [5], [["loss"]]])("of an f that returns %j", (returned) => {
+    refused(() => returned, [given(1)], OptionError, "expected f to return a list of tensors, the loss first");
+  });
+
+  test("of an f that returns a tensor without a list", () => {
+    const x = given(1);
+    refused(() => multiply(x, x), [x], OptionError, "such as () => [loss]");
+  });
+
+  test("of a loss of whole numbers", () => {
+    refused(() => [fromArray(device, [1], Uint32Array.of(1))], [given(1)], ShapeError, "expected a loss of dtype f32 or f16, it is u32 [1]");
+  });
+});
+
+test("a tensor named twice gets its gradient twice, one that the loss does not use gets null, and a loss of several numbers is their sum", async () => {
+  using _scope = device.scope();
+  const [x, unused] = [2, 5].map((value) => requireGrad(fromArray(device, [2], Float32Array.of(value, value + 1)))) as [Tensor, Tensor];
+  const { grads } = gradients(() => [multiply(x, x)], [x, unused, x]);
+  expect(grads[1]).toBeNull();
+  expect(await toArray(grads[0]!)).toEqual(Float32Array.of(4, 6));
+  expect(await toArray(grads[2]!)).toEqual(Float32Array.of(4, 6));
+  expect(grads[0]!.allocation).not.toBe(grads[2]!.allocation);
 });

@@ -9,8 +9,9 @@ import { KeptDetector } from "../../src/cli/predict/kept_detector.ts";
 import { trainThrough, type TrainThroughOptions } from "../../src/cli/train_run.ts";
 import type { Detector } from "../../src/detection/detector.ts";
 import type { TrainingOptions } from "../../src/detection/training.ts";
+import { sha256Of } from "../../src/node/checkpoint.ts";
 import { readDataset } from "../../src/node/dataset.ts";
-import { loadDetector, saveDetector } from "../../src/node/detector_file.ts";
+import { loadDetector, saveDetector, saveMetrics } from "../../src/node/detector_file.ts";
 import { openDevice } from "../../src/node/device.ts";
 import { TrainingFiles, type SavedTraining } from "../../src/node/training_files.ts";
 import { writeSyntheticSet } from "../../src/node/synthetic.ts";
@@ -168,6 +169,32 @@ describe("in prediction", () => {
     await expect(judged([doomed, doomed, doomed, doomed, doomed])).rejects.toThrow("gone");
   });
 
+  test("a device that is lost where the model's file was replaced is an error: nothing is judged by another model", async () => {
+    const sha256 = await sha256Of(at("run", "model.safetensors"));
+    const [mine, other] = await Promise.all([readFile(at("run", "model.safetensors")), readFile(at("whole", "model.safetensors"))]);
+    await mkdir(at("replaced"));
+    await writeFile(at("replaced", "model.safetensors"), mine);
+    const open = async () => loadDetector(await own(), at("replaced"), null, { sha256 });
+    const kept = new KeptDetector(await open(), open, options.batch, false);
+    await writeFile(at("replaced", "model.safetensors"), other);
+    opened.at(-1)!.destroy();
+    const ended: Promise<unknown> = judge(kept, images, options).next();
+    await expect(ended).rejects.toThrow(/^\S+model\.safetensors was replaced while it was in use: it had SHA-256 \w{12}\.\.\., now \w{12}\.\.\.; run the command again$/);
+    await expect(saveMetrics(at("replaced"), {}, sha256)).rejects.toThrow("was replaced while it was in use");
+    expect((await readFile(at("replaced", "model.safetensors"))).equals(other)).toBe(true);
+  });
+
+  test("an image that is gone has no result where that is asked for, and is told; one that is damaged has one", async () => {
+    await writeFile(at("damaged.png"), "no picture");
+    const items = ["absent.png", "damaged.png", "set/absent/a.png"].map((name) => ({ image: at(name), picture: name }));
+    const gone: string[] = [];
+    const open = async () => loadDetector(await own(), at("run"));
+    const batches = [];
+    for await (const batch of judge(new KeptDetector(await open(), open, 4, false), items, { ...options, strict: false, onGone: ({ picture }) => gone.push(picture) })) batches.push(batch);
+    expect(batches.flat().map(([{ picture }, { verdict }]) => [picture, verdict])).toEqual([["damaged.png", "unreadable"]]);
+    expect(gone).toEqual(["absent.png", "set/absent/a.png"]);
+  });
+
   test("memory for half a batch is enough, if it may be halved; else that is said", async () => {
     const { device, asked } = await counted();
     const before = await judged([() => Promise.resolve(device)]);
@@ -204,6 +231,6 @@ test("training that diverges stops with the step, a tensor and the last good sta
   const grad = { decoder: "tiny", pasteIntensity: [1e38, 3e38] } as const;
   const failure: unknown = await trained("diverged", [], { checkpointEvery: 1 }, { grad }).catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(DivergedError);
-  expect((failure as Error).message).toMatch(/^training diverged: .*; no state was saved before: begin anew with another --seed or other options$/);
+  expect((failure as Error).message).toMatch(/^training diverged: .*; paste\.intensity 3e\+38 is far from what is of use: choose less; no state was saved before$/);
   expect((failure as Error).message).toMatch(/tensor \S+ holds (NaN|-?Infinity) at element \d+/);
 });

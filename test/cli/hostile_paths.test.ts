@@ -45,7 +45,7 @@ test("a set, a run and images of such names are trained on, judged and reported"
   expect(predicted.code).toBe(0);
   const results = (await readFile(join(out, "results.jsonl"), "utf8")).trimEnd().split("\n").map((line) => JSON.parse(line) as { image: string; heatMap?: string });
   expect(results.map(({ image }) => image).sort()).toEqual([join(GOOD, "001.png"), join(GOOD, `${ODD}.png`), join(GOOD, `cut ${ODD}.png`)].sort());
-  expect((await readdir(join(out, "heat"))).sort()).toEqual(["001.png", `${ODD}.png`].sort());
+  expect((await readdir(join(out, "heat"))).sort()).toEqual([".bigrid-pictures", "001.png", `${ODD}.png`].sort());
   for (const { stdout, stderr } of [trained, evaluated, inspected, predicted]) [stdout, stderr].forEach(expectOwnLines);
   expect(await readdir(folder)).not.toContain("hacked");
 });

@@ -161,14 +161,14 @@ next: bigrid train ${at("tidy")} --out RUN
   });
 
   test("writes a page of pictures that holds everything it shows, names as text", async () => {
-    const root = at("<b>&", "x");
+    const root = at("x", "<b>&");
     await writeTidy(root);
     const { code, stdout } = await bigrid("inspect", root, "--out", at("pages", "page.html"));
     expect(code).toBe(0);
     expect(stdout).toContain(`pictures  ${at("pages", "page.html")}   open it in a browser`);
     const page = await readFile(at("pages", "page.html"), "utf8");
-    expect(page).toContain("&#60;b&#62;&#38;/x</h1>");
-    expect(page).not.toContain("<b>&/x");
+    expect(page).toContain("<h1>&#60;b&#62;&#38;</h1>");
+    expect(page).not.toContain("<b>&");
     expect(page.match(/<img src="data:image\/jpeg/g)).toHaveLength(4 + 1 + 1);
     expect(page.match(/<img src="data:image\/png/g)).toHaveLength(1);
     expect(page).not.toMatch(/(?:src|href)="(?!data:)/);
@@ -199,4 +199,22 @@ test("folders that may be parts of their own are remarked where they are read as
   await writeLayout(at("parts"), { images: ["nuts/a.png", "bolts/b.png"] });
   const { findings } = JSON.parse((await bigrid("inspect", at("parts"), "--json")).stdout) as Report;
   expect(findings.find(({ kind }) => kind === "one-class")).toMatchObject({ severity: "remark", paths: ["bolts", "nuts"] });
+});
+
+test("12-bit data in 16-bit files is named, with what to do; train says it too", async () => {
+  const deep = (path: string, high: number) =>
+    sharp(Uint16Array.from({ length: 32 * 32 }, (_, i) => (high * i) / (32 * 32 - 1)), { raw: { width: 32, height: 32, channels: 1 } }).toColourspace("grey16").png().toFile(path);
+  await mkdir(at("narrow"), { recursive: true });
+  for (let i = 0; i < 12; i++) await deep(at("narrow", `${i}.png`), 4095 - i);
+  const message = "all values of 12 images are at most 4095: 12-bit data in 16-bit files?";
+  const { classes, findings } = JSON.parse((await bigrid("inspect", at("narrow"), "--json")).stdout) as Report;
+  expect(classes[0]!.modes).toEqual({ "grey 16-bit": 12 });
+  const found = findings.find(({ kind }) => kind === "narrow-range");
+  expect(found).toMatchObject({ severity: "problem", message: `narrow: ${message}` });
+  expect(found!.advice).toContain("16 grey levels of 256; multiply the values of all images by 16");
+  const trained = await bigrid("train", at("narrow"), "--out", at("narrowRun"), "--size", "64", "--decoder", "tiny", "--epochs-normal", "1", "--epochs-abnormal", "1", "--folds", "0");
+  expect(trained.stderr).toContain(message);
+  await deep(at("narrow", "bright.png"), 65_535);
+  const bright = JSON.parse((await bigrid("inspect", at("narrow"), "--json")).stdout) as Report;
+  expect(bright.findings.some(({ kind }) => kind === "narrow-range")).toBe(false);
 });

@@ -1,6 +1,6 @@
 // bigrid predict and merge as a user runs them: every input and output, regions, shards, going on, what goes wrong.
 import { spawn } from "node:child_process";
-import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { copyFile, lstat, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
@@ -108,7 +108,7 @@ describe("every output", async () => {
     for (const kind of ["h", "c"]) {
       const { width, height, format } = await sharp(at(kind, "deep", "stain.png")).metadata();
       expect([width, height, format]).toEqual([90, 70, "png"]);
-      expect((await readdir(at(kind))).sort()).toEqual([odd, "deep"].sort());
+      expect((await readdir(at(kind))).sort()).toEqual([".bigrid-pictures", odd, "deep"].sort());
     }
   });
 });
@@ -223,6 +223,52 @@ describe("shards", () => {
   });
 });
 
+describe("where results go", () => {
+  test("standard output takes a table behind what is there, also through a link, and from a shell's own descriptors", async () => {
+    await symlink("/dev/stdout", at("link"));
+    const shell = (command: string): Promise<unknown> => new Promise((resolve) => spawn("bash", ["-c", command, process.execPath, PROGRAM, "predict", RUN, GOOD]).on("close", resolve));
+    for (const path of ["/dev/stdout", "/proc/self/fd/1", at("link")]) {
+      await writeFile(at("redirected"), "before\n");
+      expect(await shell(`"$0" "$@" --csv ${path} >> ${at("redirected")}`)).toBe(0);
+      expect((await text("redirected")).split("\n").slice(0, 3)).toEqual(["before", expect.stringMatching(/^image,verdict,/), expect.stringContaining(GOOD)]);
+    }
+    expect((await lstat(at("link"))).isSymbolicLink()).toBe(true);
+    expect(await shell(`"$0" "$@" --coco /dev/fd/7 7> ${at("seven")} > ${at("one")}`)).toBe(0);
+    expect((JSON.parse(await text("seven")) as { images: unknown[] }).images).toHaveLength(1);
+  });
+
+  test("a link's target is written, a table that is private stays so, and one place for two outputs is refused", async () => {
+    await mkdir(at("targets"));
+    await writeFile(at("targets", "t.csv"), "old", { mode: 0o600 });
+    for (const name of ["t.csv", "t.jsonl", "t.json"]) await symlink(at("targets", name), at(`to-${name}`));
+    expect((await predict([GOOD, "--csv", at("to-t.csv"), "--jsonl", at("to-t.jsonl"), "--coco", at("to-t.json")])).code).toBe(0);
+    expect((await readdir(at("targets"))).sort()).toEqual(["t.csv", "t.json", "t.jsonl"]);
+    expect((await stat(at("targets", "t.csv"))).mode & 0o777).toBe(0o600);
+    expect(await text("targets", "t.csv")).toContain(GOOD);
+    const refused = await predict([GOOD, "--csv", at("to-t.csv"), "--jsonl", at("targets", "t.csv")]);
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("are one place for two outputs")]);
+  });
+
+  test("names that no picture can have, or that are taken, cost no image: each has a picture of its own", async () => {
+    await mkdir(at("names", "a.jpg.png"), { recursive: true });
+    const jpeg = await sharp(GOOD).jpeg().toBuffer();
+    await copyFile(GOOD, at("names", "a.jpg.png", "b.png"));
+    for (const name of ["a.jpg", `${"x".repeat(250)}.jpg`, `${"x".repeat(249)}y.jpg`, "in the way.jpg"]) await writeFile(at("names", name), jpeg);
+    await mkdir(at("named", "in the way.jpg.png"), { recursive: true });
+    expect((await predict([at("names"), "--jsonl", at("named.jsonl"), "--heat", at("named")])).code).toBe(0);
+    const pictures = linesOf(await text("named.jsonl")).map((line) => (line as unknown as { heatMap: string }).heatMap);
+    expect(new Set(pictures).size).toBe(5);
+    for (const path of pictures) expect((await sharp(path).metadata()).width).toBe(64);
+  });
+
+  test("a prediction that comes to nothing leaves an earlier one's tables", async () => {
+    await writeFile(at("kept.csv"), "earlier");
+    await writeFile(at("no.png"), "no image");
+    expect((await predict([at("no.png"), "--csv", at("kept.csv"), "--strict"])).code).toBe(1);
+    expect(await text("kept.csv")).toBe("earlier");
+  });
+});
+
 describe("inputs", () => {
   test("patterns, lists on standard input, and a folder that pictures are written into", async () => {
     const { code } = await predict([join(TESTS, "s*", "*.png"), "-", "--jsonl", at("i.jsonl"), "--heat", join(TESTS, "heat")], `${GOOD}\n`);
@@ -285,11 +331,9 @@ describe("what goes wrong", () => {
     expect((await predict([...words, "--resume"])).stderr).toContain("with 6 images, of which some are others now: go on with the same, name another output, or remove it to begin anew");
     await copyFile(sources[0]!, at("mend", "0.png"));
     await rm(at("mend", "7.png"));
-    // As kills in the middle of a write leave them; the last is another's.
-    const leftovers = ["mend.csv.99-0.part", "other.csv.99-1.part"].map((name) => at(name));
-    for (const path of leftovers) await writeFile(path, "half");
+    await writeFile(at("mend.csv.99-0.part"), "another's");
     const resumed = await predict([...words, "--resume"]);
-    expect(leftovers.map((path) => existsSync(path))).toEqual([false, true]);
+    expect(await text("mend.csv.99-0.part")).toBe("another's");
     expect(resumed.stderr).toContain("4 of 6 images are done; going on");
     await predict([at("mend"), "--csv", at("whole.csv")]);
     expect(await text("mend.csv")).toBe(await text("whole.csv"));

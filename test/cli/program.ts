@@ -18,7 +18,7 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-export function bigrid(words: readonly string[], env: Readonly<Record<string, string>> = {}, input = ""): Promise<Outcome> {
+export function bigrid(words: readonly string[], env: Readonly<Record<string, string>> = {}, input: string | Uint8Array = ""): Promise<Outcome> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [PROGRAM, ...words], { env: { ...process.env, ...env } });
     child.stdin.on("error", () => undefined); // it may end before it has read that

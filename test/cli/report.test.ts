@@ -171,6 +171,7 @@ describe("logLevels", () => {
 
   test("are refused for a wrong extent, and without a scale", () => {
     expect(() => logLevels(new Float32Array(5), 2, 3, [1, 2])).toThrow(ShapeError);
+    expect(() => logLevels(Float32Array.of(1, NaN), 2, 1, [1, 2])).toThrow("logLevels: map[1] is NaN");
     for (const range of [[0, 1], [2, 2], [3, NaN]] as const) expect(() => logLevels(new Float32Array(6), 2, 3, range)).toThrow(InputError);
   });
 });
@@ -553,6 +554,19 @@ describe.skipIf(executablePath === undefined)(suite, () => {
     });
     expect(ran).toBe(false);
     await page.close();
+  });
+
+  test("shows what could not be seen in a name, and leaves other names as they are", async () => {
+    const name = "gpj\u202e.\u200b\x1b 👩‍🔬 עברית __proto__";
+    const shown = "gpj\\u202e.\\u200b\\u001b 👩‍🔬 עברית __proto__";
+    await visit(reportData({ title: name, configuration: [["__proto__", name]] }, name), async (page) => {
+      expect(await page.title()).toBe(shown);
+      expect(await page.locator("h1").innerText()).toBe(shown);
+      expect(await page.locator("#configuration").innerText()).toContain(shown);
+      expect(await page.locator("#class-table").innerText()).toContain(shown);
+      const everything = await page.evaluate(() => document.body.innerText + [...document.querySelectorAll("[title], [aria-label]")].map((e) => e.getAttribute("title") ?? e.getAttribute("aria-label")).join());
+      expect(everything).not.toMatch(/[\u202e\u200b\x1b]/);
+    });
   });
 
   test("shows the layers of a sample in register", async () => {

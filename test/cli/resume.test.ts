@@ -1,6 +1,6 @@
 // Training that is ended from outside: what was reported saved is there, and --resume makes the bytes of a run that was never ended.
 import { spawn } from "node:child_process";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { writeSyntheticSet } from "../../src/node/synthetic.ts";
@@ -66,4 +66,28 @@ test("interrupted, it saves where it stands and says how to go on", async () => 
   const other = await bigrid(words("interrupted", "--resume", "--seed", "5"));
   expect(other.code).toBe(1);
   expect(other.stderr).toContain("was trained with seed 0, not 5: resume with the same options, or begin anew");
+});
+
+test("over a finished run, interrupted it leaves model, log and report as they were; finished, it replaces them together", async () => {
+  await bigrid(words("finished"));
+  await writeFile(at("finished", "report.html"), "of the first");
+  const files = ["model.safetensors", "train.jsonl", "report.html"];
+  const before = await Promise.all(files.map((name) => readFile(at("finished", name))));
+  const { code, stderr } = await endedAfter("finished", 7, "SIGINT", "--seed", "5");
+  expect([code, stderr]).toEqual([1, expect.stringContaining("ended by SIGINT")]);
+  expect(await Promise.all(files.map((name) => readFile(at("finished", name))))).toEqual(before);
+  expect(await bigrid(words("finished", "--seed", "5", "--resume"))).toMatchObject({ code: 0 });
+  expect(await readdir(at("finished"))).toEqual(["model.safetensors", "report.old.html", "train.jsonl"]);
+  const after = await Promise.all(["model.safetensors", "train.jsonl"].map((name) => readFile(at("finished", name))));
+  for (const [i, bytes] of after.entries()) expect(bytes.equals(before[i]!)).toBe(false);
+  expect(await readFile(at("finished", "report.old.html"), "utf8")).toBe("of the first");
+});
+
+test("two trainings into one run: the second is refused, with who has it, and the first is not disturbed", async () => {
+  const first = bigrid(words("shared"));
+  while (!(await readdir(at("shared")).catch(() => [] as string[])).includes("checkpoints")) await new Promise((resolve) => setTimeout(resolve, 10));
+  const second = await bigrid(words("shared", "--resume"));
+  expect([second.code, second.stderr]).toEqual([1, expect.stringMatching(/bigrid: another bigrid is writing \S+shared \(process \d+ on /)]);
+  expect(await first).toMatchObject({ code: 0 });
+  expect((await model("shared")).equals(await model("whole"))).toBe(true);
 });

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import sharp from "sharp";
 import { expect, test } from "vitest";
 import type { EvaluatedRun } from "../../src/cli/evaluate_run.ts";
@@ -65,21 +65,23 @@ async function boxOf(url: string, is: (r: number, g: number, b: number, a: numbe
 
 const none = { x: new Float64Array(), y: new Float64Array() };
 
-async function reportOf(fit: Fit): Promise<ReportData> {
+async function reportOf(fit: Fit, gone: readonly string[] = []): Promise<ReportData> {
+  const lost = gone.map((path) => ({ item: { path, defect: "good", defective: false, masks: [] }, score: 1 }));
   const item = { path: "photo.png", defect: "spot", defective: true, masks: [join("masks", "photo.png")] };
   const undefinedOnes = eachMetric(() => null);
   const evaluated: EvaluatedRun = {
     classes: [{
-      data: { name: "part", train: [], test: [item] }, judged: [{ item, score: 8 }], metrics: undefinedOnes, errors: undefinedOnes,
+      data: { name: "part", train: [], test: [item] }, judged: [{ item, score: 8 }, ...lost], metrics: undefinedOnes, errors: undefinedOnes,
       intervals: null, resampled: null, method: "exact", pixels: 0, gap: "no good test images",
       curves: { roc: none, pr: none, pixelRoc: none, pixelPr: none, pro: none },
     }],
     mean: undefinedOnes,
     intervals: null,
+    skipped: [],
     seconds: 1,
   };
   const html = await runReport({
-    title: "a run", detector: detectorOf(fit), modelPath: join(folder, "model"), root: folder, format: "folder", evaluated, region: null, losses: [],
+    title: "a run", detector: detectorOf(fit), modelPath: join(folder, "model"), modelSha256: "5".repeat(64), root: folder, format: "folder", evaluated, region: null, losses: [],
     imageSeconds: null, trainingSeconds: null,
   });
   return JSON.parse(/id="report-data">([^<]*)</.exec(html)![1]!) as ReportData;
@@ -104,7 +106,16 @@ test("a report names its model by hash, and what it was read from", async () => 
   const { configuration, seconds } = await reportOf("stretch");
   const said = new Map(configuration);
   expect(said.get("Model's SHA-256")).toBe(createHash("sha256").update("a model").digest("hex"));
-  expect(said.get("Dataset")).toBe(`${folder}, read as folder`);
+  expect(said.get("Dataset")).toBe(`${basename(folder)}, read as folder`);
   expect(said.get("Input")).toBe("64 x 64 pixels, stretch");
   expect(seconds).toEqual({ training: null, evaluation: 1, images: null });
+});
+
+test("an image that has vanished, or become unreadable, before the report is missing in its gallery alone, and named", async () => {
+  await writeFile(join(folder, "damaged.png"), "no image");
+  const { samples, scores, configuration } = await reportOf("stretch", ["vanished.png", "damaged.png"]);
+  expect(samples.map(({ image }) => image)).toEqual(["photo.png"]);
+  expect(scores).toHaveLength(3);
+  const missing = configuration.filter(([name]) => name === "Not in the gallery").map(([, reason]) => reason);
+  expect(missing.sort()).toEqual([`cannot read ${join(folder, "damaged.png")}: it is not an image of a known format`, `cannot read ${join(folder, "vanished.png")}: it does not exist`]);
 });

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { recogniseDataset, type Dataset } from "../../src/data/dataset.ts";
 import { parseCsv } from "../../src/data/layouts/csv.ts";
 import type { FormatName } from "../../src/data/layouts/layout.ts";
+import { soundsGood } from "../../src/data/names.ts";
 import { InputError } from "../../src/runtime/errors.ts";
 
 function recognise(
@@ -132,6 +133,83 @@ test("comma-separated text of any kind is read in time that grows with its lengt
   expect([columns.length, records.length, records[0]]).toEqual([long + 1, long, { b: "" }]);
 });
 
+const verdicts = ({ classes }: Dataset) =>
+  Object.fromEntries(classes.flatMap(({ train, test }) => [...train, ...test]).map(({ path, defective }) => [path, defective]));
+
+test.each(["good", "ok", "normal", "GOOD", "Ok", "Normal", "defect-free", "no_defects"])("%s means good, in train and test and beside any other word for it", async (word) => {
+  for (const other of ["good", "ok", "NORMAL"]) {
+    const files = [`train/${other}/0.png`, `test/${word}/1.png`, "test/ng/2.png", `ground_truth/${word}/1_mask.png`, "ground_truth/ng/2_mask.png"];
+    const dataset = await recognise(files);
+    expect(verdicts(dataset)).toEqual({ [`train/${other}/0.png`]: false, [`test/${word}/1.png`]: false, "test/ng/2.png": true });
+    expect(dataset).toMatchObject({ strayMasks: [], unused: [], companions: [`ground_truth/${word}/1_mask.png`] });
+    expect(trainPaths(await recognise([`train/${word}/0.png`, `train/${other}/1.png`])).sort()).toEqual([`train/${word}/0.png`, `train/${other}/1.png`].sort());
+  }
+  const csv = `object,split,label,image,mask\na,train,${word},1.png,\na,test,NG,2.png,\n`;
+  expect(verdicts(await recognise(["1.png", "2.png"], { texts: { "split_csv/1cls.csv": csv } }))).toEqual({ "1.png": false, "2.png": true });
+  const line = (name: string, label: unknown) => JSON.stringify({ filename: name, label, clsname: "a" });
+  const texts = { "train.json": line("1.png", word), "test.json": `${line("2.png", "defective")}\n${line("3.png", "1")}` };
+  expect(verdicts(await recognise(["1.png", "2.png", "3.png"], { texts }))).toEqual({ "1.png": false, "2.png": true, "3.png": true });
+});
+
+test("words that may mean good are read as defects, and told from words that do not", () => {
+  expect(["pass", "io", "i.O.", "fine", "0", "negative", "MT_Free", "good_2", "OkParts", "合格"].map(soundsGood)).toEqual(Array(10).fill(true));
+  expect(["good", "not_good", "abnormal", "ng", "scratch", "n_io", "00_cut", "label", "1", ""].map(soundsGood)).toEqual(Array(10).fill(false));
+});
+
+test("masks beside photographs are theirs, depth and thumbnails are left out", async () => {
+  const { classes, companions, strayMasks } = await recognise([
+    "train/good/1.jpg", "train/good/thumbs/1.jpg", "train/good/2_depth.png", "train/good/2.jpg",
+    "test/cut/1.jpg", "test/cut/1_mask.png", "test/dent/1.jpg", "test/dent/1.png", "test/dent/2.jpg", "test/dent/2.png", "test/hole/gt/9.png", "test/hole/1.jpg",
+  ]);
+  expect(classes[0]!.train.map(({ path }) => path)).toEqual(["train/good/1.jpg", "train/good/2.jpg"]);
+  expect(classes[0]!.test.map(({ path, masks }) => [path, ...masks])).toEqual([
+    ["test/cut/1.jpg", "test/cut/1_mask.png"], ["test/dent/1.jpg", "test/dent/1.png"], ["test/dent/2.jpg", "test/dent/2.png"], ["test/hole/1.jpg"],
+  ]);
+  expect([...companions].sort()).toEqual(["train/good/2_depth.png", "train/good/thumbs/1.jpg"]);
+  expect(strayMasks).toEqual(["test/hole/gt/9.png"]);
+});
+
+test("photographs that share a name, or a word with masks, stay photographs", async () => {
+  const dataset = await recognise(["bottle_label.jpg", "bottle_cap.jpg", "label/1.jpg", "a.jpg", "a.png", "b.jpg", "c.jpg", "d.jpg"]);
+  expect(trainPaths(dataset)).toHaveLength(8);
+  expect(dataset.twins).toEqual(["a.png", "a.jpg"]);
+});
+
+test("a mask is found whatever the case and the form of Unicode of its name, unless two images have that name", async () => {
+  const { classes, strayMasks } = await recognise([
+    "train/good/0.png", "test/Cut/Ä1.png", "ground_truth/cut/ä1_MASK.png", "test/Cut/b.png", "ground_truth/CUT/B.png",
+    "test/dent/c.png", "test/dent/C.png", "ground_truth/dent/c.png", "test/DENT/d.png", "ground_truth/Dent/D/x.png",
+  ]);
+  expect(classes[0]!.test.map(({ path, masks }) => [path.normalize("NFC"), ...masks])).toEqual(expect.arrayContaining([
+    ["test/Cut/Ä1.png", "ground_truth/cut/ä1_MASK.png"], ["test/dent/c.png", "ground_truth/dent/c.png"], ["test/dent/C.png"], ["test/DENT/d.png", "ground_truth/Dent/D/x.png"],
+  ]));
+  expect(strayMasks).toEqual(["ground_truth/CUT/B.png"].slice(1));
+});
+
+test("a list's paths are found whatever their slashes, case and form; rows that repeat an image count once", async () => {
+  const csv = "object,split,label,image,mask\n"
+    + "a,train,normal,A\\1.jpg,\na,train,normal,a/1.JPG,\na,test,normal,a/1.JPG,\na,test,anomaly,./a/2.JPG,a/m.png\na,test,anomaly,a/2.JPG,a/n.png\na,test,normal,C:\\b.png,\n";
+  const { classes, repeated, unreadable } = await recognise(["a/1.JPG", "a/2.JPG", "a/m.png", "a/n.png"], { texts: { "split_csv/1cls.csv": csv } });
+  expect(classes).toMatchObject([{ train: [{ path: "a/1.JPG" }], test: [{ path: "a/2.JPG", masks: ["a/m.png", "a/n.png"] }] }]);
+  expect(repeated).toEqual([
+    { path: "a/1.JPG", reason: "split_csv/1cls.csv names it more than once" },
+    { path: "a/1.JPG", reason: "named more than once, and taken as a, to train on, good, not as a, to test, good" },
+  ]);
+  expect(unreadable).toEqual([{ path: "C:\\b.png", reason: "split_csv/1cls.csv names it, but it is not there; paths in it are relative to the folder of the dataset" }]);
+});
+
+test("classes and defects may have any name", async () => {
+  const names = ["__proto__", "constructor", "hasOwnProperty", "toString"];
+  const { classes } = await recognise(names.flatMap((name) => [`${name}/train/good/0.png`, `${name}/test/${name}/1.png`]));
+  expect(classes.map(({ name, test: [item] }) => [name, item!.defect])).toEqual(names.map((name) => [name, name]));
+});
+
+test("images that cannot be decoded are counted, and named where there are no others", async () => {
+  expect((await recognise(["a.png", "b.HEIC", "c/d.dng"])).undecodable).toEqual(["b.HEIC", "c/d.dng"]);
+  expect(trainPaths(await recognise(["a.jfif", "b.AVIF", "c.gif"]))).toEqual(["a.jfif", "b.AVIF", "c.gif"]);
+  await expect(recognise(["b.HEIC"])).rejects.toThrow("parts: no images, 1 image file of formats that cannot be decoded (.heic 1): convert it to png or jpg");
+});
+
 const UNIAD = ["a.png"];
 const uniad = (train: string) => ({ texts: { "train.json": train, "test.json": "" } });
 const visa = (csv: string) => ({ texts: { "split_csv/1cls.csv": csv } });
@@ -222,6 +300,16 @@ test.each<[string, readonly string[], string, Parameters<typeof recognise>[1]?]>
     'line 2: the split is ""; expected train or test',
     visa("object,split,label,image,mask\na,,normal,a.png,\n"),
   ],
+  [
+    "magnetic tiles as they are published",
+    ["MT_Free/Imgs/1.jpg", "MT_Free/Imgs/1.png", "MT_Free/Imgs/2.jpg", "MT_Free/Imgs/2.png"],
+    "parts: 2 images among those to learn from would be masks by their names (such as MT_Free/Imgs/1.png, named as the mask of 1.jpg)",
+  ],
+  ["KolektorSDD", ["kos01/Part0.jpg", "kos01/Part0_label.bmp"], "such as kos01/Part0_label.bmp, named as the mask of Part0.jpg"],
+  ["a part of KolektorSDD2", ["10000.png", "10000_GT.png"], "such as 10000_GT.png, named as the mask of 10000.png"],
+  ["a part of DAGM", ["0576.PNG", "Label/0576_label.PNG"], "such as Label/0576_label.PNG, named as the mask of 0576.PNG"],
+  ["Real-IAD", ["bolt/OK/S1/1.jpg", "bolt/NG/AK/S1/1.jpg", "bolt/NG/AK/S1/1.png"], "parts: bolt/NG/ (2 images) would be read as good images, but its name says otherwise"],
+  ["Eyecandies", ["train/data/000_image_0.png", "train/data/000_mask.png"], "such as train/data/000_mask.png"],
   ["json of another kind", UNIAD, "parts: train.json line 1 is no JSON object; expected", uniad("[")],
   [
     "json lines without names",
@@ -234,7 +322,7 @@ test.each<[string, readonly string[], string, Parameters<typeof recognise>[1]?]>
     "json lines without a label",
     UNIAD,
     "train.json line 1 has no label of 0 or 1",
-    uniad('{"filename": "a.png", "label": "good", "clsname": "a"}'),
+    uniad('{"filename": "a.png", "label": "odd", "clsname": "a"}'),
   ],
 ])("%s is refused, with the rule and the remedy", async (_what, files, message, options) => {
   const error: Error = await recognise(files, options).then(

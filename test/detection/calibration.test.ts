@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { calibratedScore, calibrationOf, thresholdsAt, type HeldOut } from "../../src/detection/calibration.ts";
-import { OptionError } from "../../src/runtime/errors.ts";
+import { calibratedScore, calibrationOf, imagesFor, steepnessOf, supportedRate, thresholdsAt, type HeldOut } from "../../src/detection/calibration.ts";
+import { DivergedError, OptionError } from "../../src/runtime/errors.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
 
 /** Good images whose scores are log-normal. */
@@ -40,6 +40,41 @@ describe("the threshold", () => {
     }
   });
 
+  test("for a rate that too few images support is that of the least one that they do, which is told", () => {
+    for (const [count, least] of [[1, 0.0628], [2, 0.0628], [3, 0.0189], [12, 0.0002]] as const) {
+      expect(supportedRate(count)).toBeCloseTo(least, 4);
+      const images = goodImages(count, 1);
+      const supported = calibrationOf(images, supportedRate(count));
+      for (const rate of [1e-5, 1e-9, 1e-300, Number.MIN_VALUE]) expect(calibrationOf(images, rate)).toEqual(supported);
+      expect(supported.threshold / supported.typical).toBeLessThan(Math.exp(5 * 2)); // five deviations, and they are some 0.3
+    }
+    expect(calibrationOf(goodImages(40, 1), 0.01).falseReject).toBe(0.01);
+    expect(calibrationOf([...goodImages(40, 1, "many"), ...goodImages(2, 1, "few")], 0.01).falseReject).toBe(supportedRate(2));
+  });
+
+  test("needs so many images that they support the rate", () => {
+    expect([0.1, 0.01, 0.001].map(imagesFor)).toEqual([1, 4, 8]);
+    for (const rate of [0.05, 0.01, 0.001, 1e-5]) {
+      expect(supportedRate(imagesFor(rate))).toBeLessThanOrEqual(rate);
+      expect(supportedRate(imagesFor(rate) - 1)).toBeGreaterThan(rate);
+    }
+    expect(imagesFor(1e-9)).toBe(5e9);
+  });
+
+  test.each([Number.NaN, Infinity, -Infinity, 0, -1])("is refused where a score or peak is %f, with the class", (wrong) => {
+    for (const name of ["score", "peak"]) {
+      const images = [...goodImages(5, 1), { className: "bolt", score: 1, peak: 1, [name]: wrong }];
+      expect(() => calibrationOf(images, 0.01)).toThrow(DivergedError);
+      expect(() => calibrationOf(images, 0.01)).toThrow("one of class bolt has");
+    }
+  });
+
+  test("is refused where scores lie so far apart that there is none", () => {
+    const images = [1e-300, 1e300].map((score): HeldOut => ({ className: "bolt", score, peak: 1 }));
+    expect(() => calibrationOf(images, 0.01)).toThrow("scores of 2 good images of class bolt differ too much for a threshold: it would be Infinity");
+    expect(() => calibrationOf([], 0.01)).toThrow(OptionError);
+  });
+
   test("is refused for a share that is none", () => {
     for (const share of [0, -0.1, 0.51, Number.NaN]) expect(() => calibrationOf(goodImages(3, 1), share)).toThrow(OptionError);
   });
@@ -53,6 +88,18 @@ test("a calibrated score is 0.5 at the threshold, 0.1 where good images are, and
   const scores = [0.1, 1, 3, 9, 100].map((score) => calibratedScore(score, good));
   expect(scores).toEqual([...scores].sort((a, b) => a - b));
   expect(scores.at(-1)).toBeLessThan(1);
+});
+
+test("a score is calibrated between 0 and 1, rising, also where the threshold is no higher than good images typically score", () => {
+  const equal = Array.from({ length: 40 }, (): HeldOut => ({ className: "part", score: 5, peak: 1 }));
+  const skewed = [1, 1, 1, 1, 1, 1, 1, 9, 9, 9, 9].map((score): HeldOut => ({ className: "part", score, peak: 1 }));
+  for (const images of [equal, skewed]) {
+    const good = calibrationOf(images, 0.5);
+    expect(Number.isFinite(steepnessOf(good))).toBe(true);
+    const scores = [0.5, 0.99, 1, 1.01, 2].map((share) => calibratedScore(share * good.threshold, good));
+    expect(scores[2]).toBe(0.5);
+    expect(scores).toEqual([...scores].sort((a, b) => a - b));
+  }
 });
 
 test("the thresholds at a calibrated score are where it is reached, and move together", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { defectsOf } from "../../src/detection/defects.ts";
-import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
+import { InputError, OptionError, ShapeError } from "../../src/runtime/errors.ts";
 import { placementOf, type Fit } from "../../src/tensor/placement.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
 
@@ -91,4 +91,16 @@ describe("wrong options", () => {
     expect(() => defectsOf(inspection, { width: 2, height: 2 }, own(2), { threshold: 1, minArea: 0 })).toThrow(OptionError);
     expect(() => defectsOf(inspection, { width: 2, height: 2 }, own(2), { threshold: 1, counted: new Uint8Array(3) })).toThrow(ShapeError);
   });
+});
+
+test("a map with what is no number, and a threshold that is none, are refused: neither is without defects", () => {
+  const size = { width: 3, height: 3 };
+  for (const wrong of [NaN, Infinity, -Infinity]) {
+    const { map } = mapOf("000", "000", "000");
+    map[4] = wrong;
+    expect(() => defectsOf({ map, size: 3 }, size, own(3), { threshold: 1 })).toThrow(new InputError(`defectsOf: the anomaly map holds ${wrong} at element 4; it must be finite`));
+  }
+  for (const threshold of [0, -1, NaN, Infinity]) {
+    expect(() => defectsOf(mapOf("000", "000", "000"), size, own(3), { threshold })).toThrow(OptionError);
+  }
 });

@@ -5,7 +5,8 @@ import { decodeSafetensors, encodeSafetensors } from "../../src/io/safetensors.t
 import { decodeDetector, encodeDetector } from "../../src/detection/model_file.ts";
 import type { Inspection } from "../../src/detection/detector.ts";
 import { PictureRegion } from "../../src/detection/region.ts";
-import { Training, type TrainingImage } from "../../src/detection/training.ts";
+import type { TrainingImage } from "../../src/detection/material.ts";
+import { Training } from "../../src/detection/training.ts";
 import { device } from "../device.ts";
 import { madeUpPicture } from "../made_up_detector.ts";
 

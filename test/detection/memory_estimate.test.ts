@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { estimateMemory, inferenceBytes, memoryModelOf, trainingBytes } from "../../src/detection/memory_estimate.ts";
-import { Training, type TrainingImage } from "../../src/detection/training.ts";
+import type { TrainingImage } from "../../src/detection/material.ts";
+import { Training } from "../../src/detection/training.ts";
 import type { GradOptions } from "../../src/methods/grad/options.ts";
 import { openDevice } from "../../src/node/device.ts";
 import type { Device } from "../../src/runtime/device.ts";

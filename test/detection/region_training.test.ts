@@ -5,7 +5,7 @@ import type { DecodedImage } from "../../src/io/image.ts";
 import { decodeDetector, encodeDetector } from "../../src/detection/model_file.ts";
 import type { Inspection } from "../../src/detection/detector.ts";
 import { PictureRegion } from "../../src/detection/region.ts";
-import type { TrainingImage } from "../../src/detection/training.ts";
+import type { TrainingImage } from "../../src/detection/material.ts";
 import { evaluateDetector, trainDetector, type LabelledImage } from "../../src/detection/evaluation.ts";
 import { device } from "../device.ts";
 

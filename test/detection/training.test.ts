@@ -6,7 +6,8 @@ import { createBackbone } from "../../src/backbones/registry.ts";
 import { encodeDetector } from "../../src/detection/model_file.ts";
 import { FeatureMaker } from "../../src/detection/features.ts";
 import { grad } from "../../src/methods/grad/method.ts";
-import { Training, type TrainingImage, type TrainingStep } from "../../src/detection/training.ts";
+import type { TrainingImage } from "../../src/detection/material.ts";
+import { Training, type TrainingStep } from "../../src/detection/training.ts";
 import type { TrainingOptions } from "../../src/detection/training_options.ts";
 import { InputError, OptionError, ShapeError } from "../../src/runtime/errors.ts";
 import { fromArray, release, toArray } from "../../src/tensor/tensor.ts";
@@ -136,7 +137,7 @@ describe("what calibrates", () => {
     const [step] = await stepTo(training, 1);
     expect(step).toMatchObject({ run: 1, runs: 1, steps: 54 }); // 6 epochs of 9 images
     const { calibration } = (await training.finish()).config;
-    expect(calibration.falseReject).toBe(0.01);
+    expect(calibration.falseReject).toBeCloseTo(0.0628, 4); // what two images support
     expect(Object.keys(calibration.classes)).toEqual(["plate"]);
     expect(calibration.threshold).toBeGreaterThan(calibration.typical);
   });

@@ -1,6 +1,6 @@
 import { mkdir, rename, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { Arrivals, identityOf } from "../../src/node/arrivals.ts";
 import { temporaryFolder } from "../temporary.ts";
 
@@ -36,25 +36,25 @@ test("what is there comes first, then what comes, each once, in order; pictures 
   expect(names(await arrivals.next())).toEqual(["g.jpg"]);
 });
 
-test("a file that is being written waits; one that is renamed into the folder does not", async () => {
+test("a file waits until it has not changed for a while, whatever its time and the system's clock say", async () => {
   const at = await fresh("b");
-  await writeFile(at("growing.png"), "x"); // a moment ago
-  await put(at("part.tmp"));
-  const arrivals = new Arrivals(at(), LONG, () => false, []);
-  const next = arrivals.next();
-  await rename(at("part.tmp"), at("whole.png"));
-  // It is asked again at half the time to settle, which is long: what is asked for now sees what has come.
-  arrivals.end();
-  await next;
-  const now = new Arrivals(at(), LONG, () => false, []);
-  expect(names(await now.next())).toEqual(["whole.png"]);
-});
-
-test("one whose clock is ahead comes when it has not changed for a while", async () => {
-  const at = await fresh("c");
-  await writeFile(at("future.png"), "x");
-  await utimes(at("future.png"), HOUR_AGO + 7200, HOUR_AGO + 7200);
-  expect(names(await new Arrivals(at(), SHORT, () => false, []).next())).toEqual(["future.png"]);
+  const clock = vi.spyOn(Date, "now");
+  try {
+    for (const [name, hours] of [["past.png", -1], ["future.png", 1], ["far.png", 24 * 365]] as const) {
+      await put(at(name));
+      await utimes(at(name), Date.now() / 1000 + 3600 * hours, Date.now() / 1000 + 3600 * hours);
+    }
+    const waiting = new Arrivals(at(), LONG, () => false, []);
+    const none = waiting.next();
+    const arrivals = new Arrivals(at(), SHORT, () => false, []);
+    let hour = 0;
+    clock.mockImplementation(() => 1000 * HOUR_AGO - 3_600_000 * hour++); // set back at every look
+    expect(names(await arrivals.next())).toEqual(["far.png", "future.png", "past.png"]);
+    waiting.end();
+    expect(await none).toEqual([]); // old as one of them is, it may still be written to
+  } finally {
+    clock.mockRestore();
+  }
 });
 
 test("what was told before is not told again, unless it has changed", async () => {
@@ -67,12 +67,43 @@ test("what was told before is not told again, unless it has changed", async () =
   expect(names(await again.next())).toEqual(["b.png"]);
 });
 
-test("an end ends waiting, and a folder that is gone is an error", async () => {
+test("an end ends waiting, also for a folder that is gone", async () => {
   const at = await fresh("e");
-  const arrivals = new Arrivals(at(), SHORT, () => false, []);
+  for (const isThere of [true, false]) {
+    const arrivals = new Arrivals(at(), SHORT, () => false, []);
+    const next = arrivals.next();
+    arrivals.end();
+    expect(await next).toEqual([]);
+    if (isThere) await rm(at(), { recursive: true });
+  }
+});
+
+test("a folder that is gone for a while is said once and waited for, and tells nothing again", async () => {
+  const at = await fresh("f");
+  await put(at("a.png"));
+  const said: (string | null)[] = [];
+  const gone = new Promise<void>((resolve) => {
+    void (async () => {
+      while (said.length === 0) await new Promise((next) => setTimeout(next, SHORT));
+      setTimeout(resolve, 5 * SHORT); // it is listed some more times
+    })();
+  });
+  const arrivals = new Arrivals(at(), SHORT, () => false, [], (reason) => said.push(reason));
+  expect(names(await arrivals.next())).toEqual(["a.png"]);
   const next = arrivals.next();
-  arrivals.end();
-  expect(await next).toEqual([]);
-  await rm(at(), { recursive: true });
-  await expect(new Arrivals(at(), SHORT, () => false, []).next()).rejects.toThrow("cannot read the folder");
+  await rename(at(), `${at()}-away`);
+  await gone;
+  await rename(`${at()}-away`, at());
+  await put(at("b.png"));
+  expect(names(await next)).toEqual(["b.png"]);
+  expect(said).toEqual([`cannot read the folder ${at()}: it does not exist`, null]);
+});
+
+test("an image that was told and then forgotten comes again", async () => {
+  const at = await fresh("g");
+  await put(at("a.png"));
+  const arrivals = new Arrivals(at(), SHORT, () => false, []);
+  const [first] = await arrivals.next();
+  arrivals.forget(identityOf(first!));
+  expect(await arrivals.next()).toEqual([first]);
 });

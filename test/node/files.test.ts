@@ -1,8 +1,16 @@
+import { execFileSync, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, open, readdir, readFile, utimes, writeFile } from "node:fs/promises";
+import { chmod, chown, lstat, mkdir, open, readdir, readFile, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
-import { ensureWritableFolder, readBytes, writeFileAtomic } from "../../src/node/files.ts";
+import { openCheckpoint, sha256Of } from "../../src/node/checkpoint.ts";
+import { modelPath } from "../../src/node/detector_file.ts";
+import { ensureWritableFile, ensureWritableFolder, openRegularFile, readBytes, readText, replaceFiles, writeFileAtomic, writeReasonOf } from "../../src/node/files.ts";
+import { decodeImage } from "../../src/node/images.ts";
+import { readHeader } from "../../src/node/journal.ts";
+import { LineFile } from "../../src/node/line_file.ts";
+import { lockFile } from "../../src/node/lock.ts";
 import { InputError } from "../../src/runtime/errors.ts";
 import { temporaryFolder } from "../temporary.ts";
 
@@ -70,15 +78,16 @@ test("a folder is made with those around it, and is left empty", async () => {
   expect(await readdir(place)).toEqual([]);
 });
 
-test("what was begun in a folder and left long ago goes when it is written to again, and nothing else", async () => {
+test("what looks unfinished in a folder, and is old, is somebody's all the same", async () => {
   const place = join(folder, "left");
   await mkdir(place);
-  const names = ["model.safetensors.12-0.part", "new.7-3.part", "features.part", "a.part", "model.safetensors"];
-  for (const name of names) await writeFile(join(place, name), "x");
-  const longAgo = new Date(Date.now() - 2 * 3_600_000);
-  for (const name of names.filter((name) => !name.startsWith("new"))) await utimes(join(place, name), longAgo, longAgo);
+  const names = ["model.safetensors.12-0.part", "features.part", ".bigrid-0123456789abcdef-0.part"].sort();
+  for (const name of names) {
+    await writeFile(join(place, name), "x");
+    await utimes(join(place, name), 0, 0);
+  }
   await ensureWritableFolder(place);
-  expect((await readdir(place)).sort()).toEqual(names.slice(1).sort());
+  expect((await readdir(place)).sort()).toEqual(names);
 });
 
 test("a place where no file can be written is found before the work", async () => {
@@ -101,4 +110,150 @@ test.skipIf(!existsSync("/proc/self"))("a folder that only claims to be writable
 test("what cannot be read is said in one line", async () => {
   expect(await refusal(readBytes(join(folder, "none")))).toBe(`cannot read ${join(folder, "none")}: it does not exist`);
   expect(await refusal(readBytes(folder))).toBe(`cannot read ${folder}: it is a folder`);
+});
+
+test("a pipe, a device and a folder are refused by their kind, at once; so is a file beyond the limit", async () => {
+  const pipe = join(folder, "pipe");
+  execFileSync("mkfifo", [pipe]);
+  for (const read of [readBytes, readText, openRegularFile]) {
+    expect(await refusal(read(pipe))).toBe(`cannot read ${pipe}: it is a pipe, not a file`);
+    expect(await refusal(read("/dev/zero"))).toBe("cannot read /dev/zero: it is a device, not a file");
+    expect(await refusal(read(folder))).toBe(`cannot read ${folder}: it is a folder`);
+    expect(await refusal(read(join(folder, "none")))).toBe(`cannot read ${join(folder, "none")}: it does not exist`);
+  }
+  const file = join(folder, "five");
+  await writeFile(file, "12345");
+  expect(await readText(file, { limit: 5 })).toBe("12345");
+  expect(await refusal(readBytes(file, { limit: 4 }))).toBe(`cannot read ${file}: it has 5 bytes; at most 4 are read`);
+});
+
+test.each([
+  ["a journal", (path: string) => readHeader(path)],
+  ["weights", (path: string) => openCheckpoint(path)],
+  ["a hash", (path: string) => sha256Of(path)],
+  ["a model", (path: string) => modelPath(path)],
+  ["an image", (path: string) => decodeImage(path)],
+])("a pipe that is named as %s is refused instead of waited for", async (_what, read) => {
+  const pipe = join(folder, "pipe");
+  expect(await refusal(read(pipe))).toMatch(/^cannot read (the weights )?\S+pipe: it is a pipe, not a file$/);
+});
+
+/** Does something as a user who is not root, where the test is root. */
+async function asNobody<T>(work: () => Promise<T>): Promise<T> {
+  process.setegid!(65534);
+  process.seteuid!(65534);
+  try {
+    return await work();
+  } finally {
+    process.seteuid!(0);
+    process.setegid!(0);
+  }
+}
+const isRoot = process.geteuid?.() === 0;
+
+test("links are written through: to a file, to one that is not there yet, and in a circle nowhere", async () => {
+  const place = join(folder, "links");
+  await mkdir(join(place, "target"), { recursive: true });
+  await writeFile(join(place, "target", "old"), "old");
+  for (const [name, target] of [["direct", "target/old"], ["twice", "direct"], ["new", "target/new"], ["round", "round"]] as const) await symlink(target, join(place, name));
+  await writeFileAtomic(join(place, "twice"), "text");
+  await writeFileAtomic(join(place, "new"), "text");
+  expect(await refusal(writeFileAtomic(join(place, "round"), "text"))).toContain("its links go round in a circle");
+  for (const name of ["old", "new"]) expect(await readFile(join(place, "target", name), "utf8")).toBe("text");
+  for (const name of ["direct", "twice", "new", "round"]) expect((await lstat(join(place, name))).isSymbolicLink()).toBe(true);
+  expect((await readdir(join(place, "target"))).sort()).toEqual(["new", "old"]);
+});
+
+test("a file keeps its mode, and where that is allowed its owner; a new one has the user's", async () => {
+  const place = join(folder, "modes");
+  await mkdir(place);
+  await writeFile(join(place, "private"), "old", { mode: 0o600 });
+  await writeFileAtomic(join(place, "private"), "new");
+  await writeFileAtomic(join(place, "new"), "new");
+  expect((await stat(join(place, "private"))).mode & 0o777).toBe(0o600);
+  expect((await stat(join(place, "new"))).mode & 0o777).toBe(0o666 & ~process.umask());
+  if (!isRoot) return;
+  await chown(join(place, "private"), 65534, 65534);
+  await writeFileAtomic(join(place, "private"), "newer");
+  const { uid, gid, mode } = await stat(join(place, "private"));
+  expect([uid, gid, mode & 0o777]).toEqual([65534, 65534, 0o600]);
+});
+
+test.runIf(isRoot && process.platform === "linux")("a file that may be written, in a folder that may not, is written in place; one that may not is refused", async () => {
+  const place = join(folder, "closed");
+  await chmod(folder, 0o755);
+  await mkdir(place, { mode: 0o755 });
+  await writeFile(join(place, "open"), "a longer old text");
+  await writeFile(join(place, "shut"), "old");
+  await chown(join(place, "open"), 65534, 65534);
+  const { ino } = await stat(join(place, "open"));
+  await asNobody(async () => {
+    await ensureWritableFile(join(place, "open"));
+    const lock = await lockFile(join(place, "open"));
+    expect(await refusal(lockFile(join(place, "open")))).toContain("another bigrid is writing");
+    await writeFileAtomic(join(place, "open"), "new");
+    await lock.release();
+    for (const name of ["shut", "none"]) {
+      expect(await refusal(ensureWritableFile(join(place, name)))).toContain("no permission (choose another place)");
+      expect(await refusal(writeFileAtomic(join(place, name), "new"))).toContain("no permission (choose another place)");
+    }
+  });
+  expect(await readFile(join(place, "open"), "utf8")).toBe("new");
+  expect((await stat(join(place, "open"))).ino).toBe(ino);
+  expect((await readdir(place)).sort()).toEqual(["open", "shut"]);
+});
+
+test("a file that cannot be replaced, as one that is mounted by itself, is written in place", async () => {
+  const place = join(folder, "mounted");
+  await mkdir(place);
+  for (const name of ["mount", "file"]) await writeFile(join(place, name), "a longer old text");
+  try {
+    execFileSync("mount", ["--bind", join(place, "mount"), join(place, "file")], { stdio: "ignore" });
+  } catch {
+    return; // not allowed here
+  }
+  try {
+    await writeFileAtomic(join(place, "file"), "new");
+    expect(await readFile(join(place, "mount"), "utf8")).toBe("new");
+  } finally {
+    execFileSync("umount", [join(place, "file")]);
+  }
+  expect((await readdir(place)).sort()).toEqual(["file", "mount"]);
+});
+
+test.runIf(process.platform === "linux")("a pipe is written through, whole or by lines, and stays one", async () => {
+  const pipe = join(folder, "pipe");
+  execFileSync("mkfifo", [pipe]);
+  const read = () => {
+    const reader = spawn("cat", [pipe], { stdio: ["ignore", "pipe", "ignore"] });
+    return text(reader.stdout);
+  };
+  const whole = read();
+  await writeFileAtomic(pipe, "whole\n");
+  expect(await whole).toBe("whole\n");
+  const lines = read();
+  const file = await LineFile.open(pipe);
+  await file.append("one\n");
+  await file.append("two\n");
+  await file.close();
+  expect(await lines).toBe("one\ntwo\n");
+  expect((await lstat(pipe)).isFIFO()).toBe(true);
+});
+
+test("several files are replaced together: none is touched where one cannot be written", async () => {
+  const place = join(folder, "together");
+  await mkdir(join(place, "folder"), { recursive: true });
+  for (const name of ["a", "b"]) await writeFile(join(place, name), "old");
+  expect(await refusal(replaceFiles([[join(place, "a"), "new"], [join(place, "b"), null], [join(place, "folder"), "new"]]))).toContain("it is a folder");
+  for (const name of ["a", "b"]) expect(await readFile(join(place, name), "utf8")).toBe("old");
+  await replaceFiles([[join(place, "a"), "new"], [join(place, "b"), null]]);
+  expect((await readdir(place)).sort()).toEqual(["a", "folder"]);
+});
+
+test("what the system says is put in words with what to do", () => {
+  for (const code of ["EXDEV", "EBUSY", "ETXTBSY", "EDQUOT", "EMFILE", "ENFILE", "EIO", "ESTALE", "EFBIG"]) {
+    const words = writeReasonOf(Object.assign(new Error(`${code}: raw`), { code }));
+    expect(words).toMatch(/^[a-z][^:\n]+ \([^:\n]+\)$/);
+    expect(words).not.toContain(code);
+  }
 });

@@ -1,10 +1,11 @@
 // Pictures that were made to do harm, or that came to harm: each is decoded, or refused in one line, before memory is taken for what it claims.
-import { writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32, deflateSync } from "node:zlib";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
-import { decodeImage, decodeMask } from "../../src/node/images.ts";
+import { decodeImage, decodeImages, decodeMask } from "../../src/node/images.ts";
 import { pictureReader } from "../../src/node/picture_reader.ts";
 import { temporaryFolder } from "../temporary.ts";
 
@@ -105,14 +106,14 @@ describe("a header that claims more than there is, is refused:", () => {
   });
 
   test("the largest webp, in either kind", async () => {
-    for (const lossless of [false, true]) expect(await said("largest.webp", await webp(lossless))).toEqual(refused(DAMAGED));
+    for (const lossless of [false, true]) expect(await said("largest.webp", await webp(lossless))).toEqual(refused(lossless ? TOO_MANY : DAMAGED));
   });
 
   test("sides beyond all formats, or none", async () => {
-    expect(await said("b.png", png(2 ** 31 - 1, 2 ** 31 - 1))).toEqual(refused(DAMAGED));
+    expect(await said("b.png", png(2 ** 31 - 1, 2 ** 31 - 1))).toEqual(refused(TOO_MANY));
     expect(await said("b.png", png(0, 0))).toEqual(refused(DAMAGED));
     expect(await said("b.jpg", await jpeg(0, 0))).toEqual(refused(DAMAGED));
-    expect(await said("b.tif", await tiff(2 ** 32 - 1, 2 ** 32 - 1))).toEqual(refused(UNKNOWN));
+    expect(await said("b.tif", await tiff(2 ** 32 - 1, 2 ** 32 - 1))).toEqual(refused(TOO_MANY));
     expect(await said("b.bmp", bmp(2 ** 31 - 1, -(2 ** 31)))).toEqual(refused(TOO_MANY));
     expect(await said("b.bmp", bmp(100, 100))).toEqual(refused("the image is cut off"));
   });
@@ -128,6 +129,11 @@ describe("what is no photograph is refused, whatever its name:", () => {
     ["a document", Buffer.from("%PDF-1.4\n1 0 obj\n"), UNKNOWN],
     ["a table", Buffer.from("1,2,3\n4,5,6\n"), UNKNOWN],
     ["a text bitmap that claims much", Buffer.from(`P6 ${SIDE} ${SIDE} 255\n`), UNKNOWN],
+    ["a HEIC", Buffer.from("\0\0\0\x18ftypheic\0\0\0\0mif1heic"), "it is a HEIC file; convert it to JPEG or PNG"],
+    ["a HEIC of the general brand", Buffer.from("\0\0\0\x18ftypmif1\0\0\0\0mif1heic"), "it is a HEIC file; convert it to JPEG or PNG"],
+    ["a JPEG XL", Buffer.from([0, 0, 0, 12, 0x4a, 0x58, 0x4c, 0x20, 13, 10, 0x87, 10]), "it is a JPEG XL file; convert it to JPEG or PNG"],
+    ["a JPEG 2000", Buffer.from([0, 0, 0, 12, 0x6a, 0x50, 0x20, 0x20, 13, 10, 0x87, 10]), "it is a JPEG 2000 file; convert it to JPEG or PNG"],
+    ["a Photoshop file", Buffer.from("8BPS\0\x01"), "it is a Photoshop file; convert it to JPEG or PNG"],
     ["a sound", Buffer.from("RIFF\x24\0\0\0WAVEfmt "), UNKNOWN],
   ])("%s", async (_what, contents, reason) => {
     const [image, mask, facts] = await said("x.png", contents);
@@ -142,6 +148,11 @@ describe("what is one is read:", () => {
     expect(await said("png.jpg", await picture().png().toBuffer())).toEqual(thrice("64x64"));
     expect(await said("jpeg.bmp", await picture().jpeg().toBuffer())).toEqual(thrice("64x64"));
   });
+  test("avif, and jpg under its other name", async () => {
+    expect(await said("a.avif", await picture().avif({ lossless: true }).toBuffer())).toEqual(thrice("64x64"));
+    expect((await decodeImage(join(folder, "a.avif"))).data.subarray(0, 4)).toEqual(Uint8Array.of(0x45, 0x67, 0x89, 255));
+    expect(await said("a.jfif", await picture().jpeg().toBuffer())).toEqual(thrice("64x64"));
+  });
   test("the first picture of an animation", async () => {
     expect(await said("two.gif", await animation().gif({ delay: [100, 100] }).toBuffer())).toEqual(thrice("16x16"));
     expect(await said("two.webp", await animation().webp({ delay: [100, 100] }).toBuffer())).toEqual(thrice("16x16"));
@@ -151,4 +162,17 @@ describe("what is one is read:", () => {
     const pixel = sharp({ create: { width: 1, height: 1, channels: 3, background: "red" } });
     expect(await said(`one.${format}`, await pixel.toFormat(format).toBuffer())).toEqual(thrice("1x1"));
   });
+});
+
+test.skipIf(process.platform === "win32")("pipes and devices are refused by kind, and nothing waits for them", async () => {
+  const path = join(folder, "pipe.png");
+  execFileSync("mkfifo", [path]);
+  await symlink("/dev/zero", join(folder, "endless.png"));
+  for (const [name, kind] of [["pipe.png", "a pipe"], ["endless.png", "a device"]] as const) {
+    const refusal = `cannot read ${join(folder, name)}: it is ${kind}, not a file`;
+    await expect(decodeImage(join(folder, name))).rejects.toThrow(refusal);
+    await expect(decodeMask(join(folder, name))).rejects.toThrow(refusal);
+    await expect(pictureReader(folder).facts(name)).rejects.toThrow(`it is ${kind}, not a file`);
+    for await (const outcome of decodeImages([name], (one) => join(folder, one))) expect(outcome).toMatchObject({ error: { message: refusal } });
+  }
 });

@@ -1,7 +1,9 @@
-import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { link, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
 import { expect, test } from "vitest";
-import { commonFolder, liesIn, listImages, namesIn } from "../../src/node/image_list.ts";
+import { markOutput } from "../../src/node/folder_listing.ts";
+import { commonFolder, liesIn, listImages, namesIn, namesInList } from "../../src/node/image_list.ts";
 import { temporaryFolder } from "../temporary.ts";
 
 const folder = await temporaryFolder();
@@ -20,7 +22,7 @@ test("a folder is its images at any depth, without what is hidden, each once, in
 
 test("a pattern is what it matches, unless a file has that very name", async () => {
   expect(await named(`${folder}/**/*.{jpg,bmp}`)).toEqual(["a/10.jpg", "a/deep/er/x.bmp"]);
-  expect(await named(`${folder}/*.png`)).toEqual(["b.png", "link.png"]);
+  expect(await named(`${folder}/*.png`)).toEqual(["b.png"]); // link.png is b.png
   expect(await named(at("a", "[1].png"))).toEqual(["a/[1].png"]);
   await expect(named(`${folder}/*.webp`)).rejects.toThrow("*.webp names no images");
 });
@@ -46,4 +48,69 @@ test("the folder that paths have in common", () => {
   expect(commonFolder(["/x/a/1.png", "/x/a/b/2.png", "/x/ab/3.png"])).toBe("/x");
   expect(commonFolder(["/x/a/1.png"])).toBe("/x/a");
   expect(commonFolder(["/1.png", "/x/2.png"])).toBe("/");
+});
+
+test("brackets, parentheses and braces in the names of folders and files are theirs, in patterns too", async () => {
+  const names = ["Photos (1)/1.png", "[a]/2.png", "{b}/c (2).png", "!x/3.png"];
+  for (const name of names) await mkdir(at("odd", name, ".."), { recursive: true });
+  for (const name of names) await writeFile(at("odd", name), "");
+  for (const name of names) expect(await named(at("odd", name))).toEqual([`odd/${name}`]);
+  for (const name of names) expect(await named(`${at("odd", name).replace(/[^/]*$/, "")}*.png`)).toEqual([`odd/${name}`]);
+  expect(await named(`${at("odd")}/**/c (2)*.png`)).toEqual(["odd/{b}/c (2).png"]);
+  expect(await named(`${at("odd")}/*/[1-2].png`)).toEqual(["odd/Photos (1)/1.png", "odd/[a]/2.png"]);
+});
+
+test("a pattern goes once through folders that link each other", async () => {
+  for (let i = 0; i < 22; i++) await mkdir(at("web", `f${i}`), { recursive: true });
+  for (let i = 0; i < 22; i++) {
+    await writeFile(at("web", `f${i}`, `${i}.png`), "");
+    for (const step of [1, 2]) await symlink(at("web", `f${(i + step) % 22}`), at("web", `f${i}`, `to${step}`));
+  }
+  expect(await named(`${at("web")}/**/*.png`)).toHaveLength(22);
+});
+
+test.skipIf(process.platform === "win32")("a pipe that is named is not opened", async () => {
+  execFileSync("mkfifo", [at("pipe.png")]);
+  expect(await listImages([at("pipe.png")])).toEqual({ images: [], unreadable: [{ path: at("pipe.png"), reason: "it is a pipe, not a file" }], remarks: [] });
+});
+
+test("one file by several names is judged once, and that is said", async () => {
+  await mkdir(at("twice"));
+  await writeFile(at("twice", "1.png"), "");
+  await link(at("twice", "1.png"), at("twice", "2.png"));
+  const { images, remarks } = await listImages([at("twice", "1.png"), at("twice", "2.png"), at("twice", "1.png")]);
+  expect(images).toEqual([at("twice", "1.png")]);
+  expect(remarks).toEqual([expect.stringContaining("named more than once, and judged once: 2, such as ")]);
+});
+
+test("what cannot be decoded, what bigrid wrote, and paths of Windows are named", async () => {
+  await mkdir(at("mixed", "heat"), { recursive: true });
+  for (const name of ["a.png", "b.HEIC", "c.dng"]) await writeFile(at("mixed", name), "");
+  await markOutput(at("mixed", "heat"));
+  await writeFile(at("mixed", "heat", "a.png"), "");
+  const expected = [
+    "left out: 2 image files of formats that cannot be decoded (.heic 1, .dng 1): convert them to png or jpg",
+    `left out: the pictures in ${at("mixed", "heat")}, which bigrid wrote; name that folder itself to judge them`,
+  ];
+  expect(await listImages([at("mixed")])).toEqual({ images: [at("mixed", "a.png")], unreadable: [], remarks: expected });
+  expect((await listImages([`${at("mixed")}/**/*`])).remarks).toEqual(expected);
+  expect(await named(at("mixed", "heat"))).toEqual(["mixed/heat/a.png"]);
+  expect(await named(at("mixed", "a.png").replaceAll("/", "\\"))).toEqual(["mixed/a.png"]);
+  const { images, remarks } = await listImages(["C:\\photos\\a.png"]);
+  expect([images, remarks]).toEqual([["C:\\photos\\a.png"], ["1 of the names are paths of Windows and not there, C:\\photos\\a.png: write them as this system does"]]);
+  expect((await listImages(["a\uFFFD.png"])).unreadable[0]!.reason).toContain("its name is not UTF-8");
+});
+
+test("a list is UTF-8 or UTF-16 with its mark; anything else, and the root of the file system, are refused", async () => {
+  expect(namesInList(await readFile("../shared/cases/list_utf16le.txt"))).toEqual(["a.png"]);
+  const utf16 = Buffer.from("\uFEFFä.png\r\n\r\n  \nb c.png\n", "utf16le");
+  expect(namesInList(utf16)).toEqual(["ä.png", "b c.png"]);
+  expect(namesInList(Buffer.from(utf16).swap16())).toEqual(["ä.png", "b c.png"]);
+  expect(namesInList(Buffer.from("\uFEFFä.png\n\n"))).toEqual(["ä.png"]);
+  expect(namesInList(Buffer.from("a\nb.png\0c.png\0"))).toEqual(["a\nb.png", "c.png"]);
+  for (const bytes of [utf16.subarray(2), Buffer.from(utf16.subarray(2)).swap16(), Buffer.from("写真/一.png\n", "utf16le")]) {
+    expect(() => namesInList(bytes)).toThrow("the list is neither UTF-8 nor UTF-16 with a byte-order mark: save it as UTF-8");
+  }
+  for (const name of ["/", "//", "/x/.."]) expect(() => namesInList(Buffer.from(`a.png\n${name}\n`))).toThrow("the list names the root of the file system");
+  expect(await listImages([""])).toMatchObject({ images: [""] }); // a file that is not there, not the working folder
 });

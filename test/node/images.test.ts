@@ -2,7 +2,9 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
-import { decodeImage, decodeImages, decodeMask, decodeMasks, encodePng } from "../../src/node/images.ts";
+import { decodeImage, decodeImages, decodeMask, decodeMasks, decoding, encodePng } from "../../src/node/images.ts";
+import { pictureReader } from "../../src/node/picture_reader.ts";
+import { tiffOf, type Tag } from "../pictures.ts";
 import { temporaryFolder } from "../temporary.ts";
 
 const folder = await temporaryFolder();
@@ -58,7 +60,30 @@ describe("decodeImage reads", () => {
     expect((await sharp(file("cmyk.jpg")).metadata()).space).toBe("cmyk");
     const { data } = await decodeImage(file("cmyk.jpg"));
     expect(data).toHaveLength(4 * 16 * 16);
-    [150, 110, 90].forEach((level, c) => expect(Math.abs(data[c]! - level)).toBeLessThanOrEqual(12)); // the way through ink costs 10, inverted ink 40 or more
+    const [c, m, y, k] = await sharp(file("cmyk.jpg")).pipelineColourspace("cmyk").toColourspace("cmyk").raw().toBuffer() as unknown as [number, number, number, number];
+    expect([...data.subarray(0, 4)]).toEqual([...[c, m, y].map((ink) => Math.round(((255 - ink) * (255 - k)) / 255)), 255]);
+    await sharp(flat, { raw: { width: 16, height: 16, channels: 3 } }).withIccProfile("cmyk").jpeg({ quality: 100 }).toFile(file("profile.jpg"));
+    const profiled = await decodeImage(file("profile.jpg"));
+    [150, 110, 90].forEach((level, c) => expect(Math.abs(profiled.data[c]! - level)).toBeLessThanOrEqual(30)); // inverted ink costs 40 or more
+  });
+
+  test("a black of all ink as black", async () => {
+    const black = Buffer.alloc(4 * 8 * 8, 255);
+    await writeFile(file("black.tif"), tiffOf(black, 8, 8, 8, [[262, 3, 5], [277, 3, 4]]));
+    expect(new Set(rgbOf(await decodeImage(file("black.tif"))))).toEqual(new Set([0]));
+    expect((await decodeMask(file("black.tif"))).data[0]).toBe(0);
+  });
+
+  test("the colours of a profile as sRGB, in 8 bits and in 16", async () => {
+    const deep = Uint16Array.from(RGB, (v) => 256 * v);
+    await source().withIccProfile("p3").png().toFile(file("p3.png"));
+    const profiled = await sharp(file("p3.png"), { ignoreIcc: true }).raw().toBuffer();
+    expect(profiled.equals(RGB)).toBe(false);
+    const shown = rgbOf(await decodeImage(file("p3.png")));
+    expect(Math.max(...shown.map((v, i) => Math.abs(v - RGB[i]!)))).toBeLessThanOrEqual(2);
+    await sharp(deep, { raw: { width: WIDTH, height: HEIGHT, channels: 3 } }).toColourspace("rgb16").withIccProfile("p3").png().toFile(file("deepP3.png"));
+    const converted = rgbOf(await decodeImage(file("deepP3.png"))); // sharp has written the samples as they are, and calls them P3
+    expect(Math.max(...converted.map((v, i) => Math.abs(v - RGB[i]!)))).toBeGreaterThan(5);
   });
 
   test("the first picture of several", async () => {
@@ -85,6 +110,30 @@ describe("decodeImage reads", () => {
     for (const [x, y] of [[0, 0], [7, 0], [0, 11], [5, 9]] as const) {
       const [red, green] = [data[4 * (y * width + x)]!, data[4 * (y * width + x) + 1]!];
       expect(Math.max(Math.abs(red - 20 * y), Math.abs(green - 30 * (HEIGHT - 1 - x)))).toBeLessThan(12);
+    }
+  });
+
+  // Where the pixel that is shown at (x, y) is stored, in a picture whose stored sides are w and h: the table of the EXIF standard.
+  test.each<readonly [number, (x: number, y: number, w: number, h: number) => readonly [number, number]]>([
+    [1, (x, y) => [x, y]],
+    [2, (x, y, w) => [w - 1 - x, y]],
+    [3, (x, y, w, h) => [w - 1 - x, h - 1 - y]],
+    [4, (x, y, _w, h) => [x, h - 1 - y]],
+    [5, (x, y) => [y, x]],
+    [6, (x, y, _w, h) => [y, h - 1 - x]],
+    [7, (x, y, w, h) => [w - 1 - y, h - 1 - x]],
+    [8, (x, y, w) => [w - 1 - y, x]],
+  ])("orientation %i to the pixel, whatever the format", async (orientation, stored) => {
+    for (const format of ["png", "webp", "tiff"] as const) {
+      const lossless = format === "webp" ? { lossless: true } : format === "tiff" ? { compression: "lzw" as const } : {};
+      await source().withMetadata({ orientation }).toFormat(format, lossless).toFile(file(`oriented.${format}`));
+      const { width, height, data } = await decodeImage(file(`oriented.${format}`));
+      expect([width, height]).toEqual(orientation > 4 ? [HEIGHT, WIDTH] : [WIDTH, HEIGHT]);
+      const expected = Array.from({ length: width * height }, (_, i) => {
+        const [x, y] = stored(i % width, Math.floor(i / width), WIDTH, HEIGHT);
+        return [20 * x, 30 * y, 77, 255];
+      });
+      expect([...data]).toEqual(expected.flat());
     }
   });
 
@@ -212,5 +261,107 @@ describe("decodeMask marks whatever is not 0", () => {
   test("what is no image is named", async () => {
     await writeFile(file("text.png"), "text");
     await expect(decodeMask(file("text.png"))).rejects.toThrow(`cannot read ${file("text.png")}: it is not an image of a known format`);
+  });
+});
+
+describe("a TIFF's samples are read on the range that its type or its tags state:", () => {
+  const STEPS = Array.from({ length: WIDTH * HEIGHT }, (_, i) => i / (WIDTH * HEIGHT - 1));
+  const packed = (bits: number) => {
+    const rows = Array.from({ length: HEIGHT }, (_, y) => STEPS.slice(y * WIDTH, (y + 1) * WIDTH).map((t) => Math.floor(t * (2 ** bits - 1)).toString(2).padStart(bits, "0")).join(""));
+    return Buffer.concat(rows.map((row) => Buffer.from((row.padEnd(8 * Math.ceil(row.length / 8), "0").match(/.{8}/g)!).map((byte) => parseInt(byte, 2)))));
+  };
+  const floats = Float32Array.from(STEPS, (t) => 0.45 * t);
+  const write = async (samples: Parameters<typeof tiffOf>[0], bits: number, tags: readonly Tag[] = []) => {
+    await writeFile(file("kind.tif"), tiffOf(samples, WIDTH, HEIGHT, bits, tags));
+    return file("kind.tif");
+  };
+  const greys = async (path: string) => [...(await decodeImage(path)).data].filter((_, i) => i % 4 === 0);
+  const eighth = STEPS.map((t) => Math.floor(65_535 * t) >> 8);
+
+  test("8 and 16 bits on all that they can hold, black at either end", async () => {
+    expect(await greys(await write(Uint16Array.from(STEPS, (t) => 65_535 * t), 16))).toEqual(eighth);
+    expect(await greys(await write(Uint16Array.from(STEPS, (t) => 65_535 * t), 16, [[339, 3, 4]]))).toEqual(eighth);
+    expect(await greys(await write(Uint16Array.from(STEPS, (t) => 65_535 * t), 16, [[262, 3, 0]]))).toEqual(eighth.map((v) => 255 - v));
+    expect(await greys(await write(Uint8Array.from(STEPS, (t) => 255 * t), 8, [[262, 3, 0]]))).toEqual(STEPS.map((t) => 255 - Math.floor(255 * t)));
+  });
+
+  test.each([1, 2, 4])("%i bits on theirs", async (bits) => {
+    expect(await greys(await write(packed(bits), bits))).toEqual(STEPS.map((t) => Math.floor(t * (2 ** bits - 1)) * (255 / (2 ** bits - 1))));
+    expect((await pictureReader(folder).facts("kind.tif")).mode).toBe(`grey ${bits}-bit`);
+  });
+
+  test("12 bits in 16 where a tag says so, whatever the values are", async () => {
+    const values = Uint16Array.from(STEPS, (t) => 2000 * t);
+    expect(await greys(await write(values, 16, [[281, 3, 4095]]))).toEqual([...values].map((v) => v >> 4));
+    expect((await pictureReader(folder).facts("kind.tif")).mode).toBe("grey 16-bit of 0 to 4095");
+    await expect(decodeImage(await write(values, 16, [[281, 3, 255]]))).rejects.toThrow("kind.tif: its tags state a range of 0 to 255, and it holds 273; write it with the range that it has");
+  });
+
+  test("without a tag they are as 16 bits have them, and what they reach is told", async () => {
+    const values = Uint16Array.from(STEPS, (t) => 4095 * t);
+    expect(await greys(await write(values, 16))).toEqual([...values].map((v) => v >> 8));
+    expect((await decodeImage(file("kind.tif"))).sampleHigh).toBe(4095);
+    expect(await pictureReader(folder).facts("kind.tif")).toMatchObject({ mode: "grey 16-bit", sampleHigh: 4095 });
+    await sharp(values, { raw: { width: WIDTH, height: HEIGHT, channels: 1 } }).toColourspace("grey16").png().toFile(file("kind.png"));
+    expect((await pictureReader(folder).facts("kind.png")).sampleHigh).toBe(4095);
+  });
+
+  test("floating-point numbers and 32-bit integers on a stated one", async () => {
+    const tags = (low: number, high: number): readonly Tag[] => [[339, 3, 3], [340, 11, low], [341, 11, high]];
+    expect(await greys(await write(floats, 32, tags(0, 1)))).toEqual([...floats].map((v) => Math.floor(255 * v + 0.5)));
+    expect((await pictureReader(folder).facts("kind.tif")).mode).toBe("grey 32-bit float of 0 to 1");
+    expect(await greys(await write(Uint32Array.from(STEPS, (t) => 1000 * t), 32, [[340, 4, 0], [341, 4, 1000]]))).toEqual(STEPS.map((t) => Math.floor((255 * Math.floor(1000 * t)) / 1000 + 0.5)));
+    await expect(decodeImage(await write(Float32Array.from(floats, () => NaN), 32, tags(0, 1)))).rejects.toThrow("it holds NaN");
+  });
+
+  test.each<readonly [string, Parameters<typeof tiffOf>[0], number, readonly Tag[], string]>([
+    ["floating-point numbers", floats, 32, [[339, 3, 3]], "it holds 32-bit floating-point numbers and does not state which are black and white; convert all images to 16-bit integers, with one range for all"],
+    ["half floats", Uint16Array.from(STEPS, () => 0x3800), 16, [[339, 3, 3]], "it holds 16-bit floating-point numbers; convert all images"],
+    ["doubles", Float64Array.from(STEPS), 64, [[339, 3, 3]], "it holds 64-bit floating-point numbers; convert"],
+    ["32-bit integers", Uint32Array.from(STEPS, (t) => 1000 * t), 32, [], "it holds 32-bit unsigned integers and does not state which are black and white; convert"],
+    ["signed integers", Int16Array.from(STEPS, (t) => 1000 * t), 16, [[339, 3, 2]], "it holds 16-bit signed integers; convert"],
+    ["signed bytes", Int8Array.from(STEPS, (t) => 100 * t), 8, [[339, 3, 2]], "it holds 8-bit signed integers; convert"],
+    ["10 bits", packed(10), 10, [], "it holds 10-bit unsigned integers; convert all images to 16-bit integers, each value times 64"],
+    ["12 bits", packed(12), 12, [], "each value times 16"],
+    ["14 bits", packed(14), 14, [], "each value times 4"],
+    ["12 bits, white first,", Uint16Array.from(STEPS), 16, [[262, 3, 0], [281, 3, 4095]], "it holds 16-bit unsigned integers of a stated range, white first; convert"],
+    ["CIELAB", Buffer.alloc(WIDTH * HEIGHT), 8, [[262, 3, 8]], "its colours are not grey, RGB, CMYK, YCbCr or a palette; convert it to RGB"],
+    ["a thumbnail", Buffer.alloc(WIDTH * HEIGHT), 8, [[254, 4, 1]], "it is a camera's raw file, or begins with a thumbnail; convert it to JPEG or PNG"],
+  ])("%s without one are refused, with what to do", async (_what, samples, bits, tags, reason) => {
+    const path = await write(samples, bits, tags);
+    const error = await decodeImage(path).then(() => new Error("it was read"), (error: Error) => error);
+    expect(error.message).toContain(`cannot read ${path}: it`);
+    expect(error.message).toContain(reason);
+    await expect(pictureReader(folder).facts("kind.tif")).rejects.toThrow(reason);
+  });
+
+  test("masks need none: whatever is not 0 marks", async () => {
+    const marks = STEPS.map((_, i) => Number(i === 5));
+    const reds = async (path: string) => [...(await decodeMask(path)).data].filter((_, i) => i % 4 === 0);
+    const expected = marks.map((mark) => 255 * mark);
+    expect(await reds(await write(Uint32Array.from(marks), 32))).toEqual(expected);
+    expect(await reds(await write(Float32Array.from(marks, (mark) => 0.001 * mark), 32, [[339, 3, 3]]))).toEqual(expected);
+    expect(await reds(await write(Int8Array.from(marks, (mark) => -mark), 8, [[339, 3, 2]]))).toEqual(expected);
+    await expect(decodeMask(await write(Int16Array.from(marks), 16, [[339, 3, 2]]))).rejects.toThrow("it holds 16-bit signed integers; convert it to 8 bits, 0 where the part is good");
+  });
+});
+
+describe("memory is bounded by what headers claim:", () => {
+  test("pictures that are decoded at a time take turns, all of them", async () => {
+    const side = 6000; // 288 MB while it is decoded: two would be more than all may take
+    await sharp({ create: { width: side, height: side, channels: 3, background: "grey" } }).png().toFile(file("large.png"));
+    const sizes = await Promise.all([decodeImage(file("large.png")), decodeMask(file("large.png")), decodeImage(file("large.png"))].map((read) => read.then(({ width }) => width)));
+    expect(sizes).toEqual(Array(3).fill(side));
+    expect(decoding.peak).toBe(8 * side * side);
+    expect(decoding.inFlight).toBe(0);
+  });
+
+  test("a sequence decodes no more ahead than fits, though the first ones are small", async () => {
+    await source().png().toFile(file("good.png"));
+    await sharp({ create: { width: 1000, height: 1000, channels: 3, background: "grey" } }).png().toFile(file("wide.png"));
+    const names = ["good.png", "wide.png", "none.png", "wide.png", "wide.png", "good.png"];
+    const seen: string[] = [];
+    for await (const outcome of decodeImages(names, file, 4, 4e6)) seen.push("image" in outcome ? String(outcome.image.width) : "error");
+    expect(seen).toEqual(["12", "1000", "error", "1000", "1000", "12"]);
   });
 });

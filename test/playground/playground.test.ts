@@ -1,6 +1,7 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
+import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { synthesise } from "../../src/data/synthetic.ts";
 import { loadDetector } from "../../src/node/detector_file.ts";
@@ -103,6 +104,25 @@ describe.skipIf(executablePath === undefined)(suite, { timeout: HANGS }, () => {
     await page.click("#test-samples");
     expect(await inspected()).toEqual(scores); // of those after the clearing
     expect(complaints).toEqual([]);
+  });
+
+  test("a hostile picture gives one row with an error, and those after it are judged", async () => {
+    await page.click("#clear");
+    const good = await sharp({ create: { width: 96, height: 96, channels: 3, background: "grey" } }).png().toBuffer();
+    const huge = Buffer.from(good);
+    huge.writeUInt32BE(30_000, 16);
+    huge.writeUInt32BE(30_000, 20);
+    const files = [["good 1.png", good], ["huge.png", huge], ["cut.png", good.subarray(0, 60)], ["photo.heic", Buffer.from("\0\0\0\x18ftypheic\0\0\0\0mif1heic")], ["good 2.png", good]] as const;
+    const choosing = page.waitForEvent("filechooser");
+    await page.click("#test-files");
+    await (await choosing).setFiles(files.map(([name, buffer]) => ({ name, mimeType: "image/png", buffer })));
+    await page.waitForFunction(() => document.querySelectorAll("#results [data-score]").length === 2 && document.querySelectorAll('#results [data-verdict="refused"]').length === 3);
+    const rows = await page.locator("#results li").allTextContents();
+    expect(rows[1]).toContain("huge.png: it has more than 100000000 pixels");
+    expect(rows[2]).toContain("cut.png: the image is damaged");
+    expect(rows[3]).toContain("photo.heic: it is a HEIC file; convert it to JPEG or PNG");
+    expect(complaints).toEqual([]);
+    await page.click("#clear");
   });
 
   test("a saved model gives Node the same scores, and the page the same ones again", async () => {

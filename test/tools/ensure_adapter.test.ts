@@ -1,6 +1,10 @@
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test } from "vitest";
-import { mirrorOf, parseOsRelease, planFor, sourcesFile } from "../../tools/ensure_adapter.mjs";
+import { addSuite, mirrorOf, parseOsRelease, planFor, sourcesFile } from "../../tools/ensure_adapter.mjs";
+import { temporaryFolder } from "../temporary.ts";
 
+const folder = await temporaryFolder();
 const BOOKWORM = parseOsRelease('PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nVERSION_ID="12"\nID=debian\n');
 
 test("Debian 12 needs its backports, newer ones do not", () => {
@@ -26,4 +30,17 @@ test("the mirror is the one that apt has", () => {
   expect(sourcesFile("mirror://a/debian", "bookworm-backports", "/keys")).toBe(
     "Types: deb\nURIs: mirror://a/debian\nSuites: bookworm-backports\nComponents: main\nSigned-By: /keys\n",
   );
+});
+
+test("a suite is added only where the keyring is that its packages are signed with", async () => {
+  const paths = { sources: join(folder, "x.sources"), keyring: join(folder, "debian.gpg") };
+  const add = () => addSuite("mirror://a/debian", "bookworm-backports", paths);
+  const refusal = /^bookworm-backports is not enabled: Debian's keys, .*debian\.gpg, are missing; install them \(apt-get install debian-archive-keyring\), or enable/;
+  expect(add).toThrow(refusal);
+  await writeFile(paths.keyring, "");
+  expect(add).toThrow(refusal);
+  expect(await readdir(folder)).toEqual(["debian.gpg"]);
+  await writeFile(paths.keyring, "keys");
+  add();
+  expect(await readFile(paths.sources, "utf8")).toContain(`\nSigned-By: ${paths.keyring}\n`);
 });

@@ -1,5 +1,6 @@
 // npm run endurance -- [--steps N] [--predictions N]: trains and inspects for long, and says what memory that takes
-import { Training, type TrainingImage } from "../../src/detection/training.ts";
+import type { TrainingImage } from "../../src/detection/material.ts";
+import { Training } from "../../src/detection/training.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { withArguments } from "../command_line.ts";
 import { device } from "../device.ts";

@@ -1,9 +1,11 @@
 import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import { pictureCount } from "../../data/synthetic.ts";
+import { sha256Of } from "../../node/checkpoint.ts";
 import { readDataset } from "../../node/dataset.ts";
+import { claimRun } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";
-import { ensureWritableFolder, writeFileAtomic } from "../../node/files.ts";
+import { writeFileAtomic } from "../../node/files.ts";
 import { writeSyntheticSet } from "../../node/synthetic.ts";
 import { TrainingFiles } from "../../node/training_files.ts";
 import { evaluateRun, metricsReport } from "../evaluate_run.ts";
@@ -26,7 +28,7 @@ export function addDemo(program: Command): void {
     .option("--size <pixels>", "side of the square that images are resized to", wholeNumber(64), INPUT_SIZE)
     .option("--json", "one JSON object: {classes, mean, intervals, pixels, model, report}")
     .action(async ({ out, seed, size, json }: { out: string; seed: number; size: number; json?: boolean }) => {
-      await ensureWritableFolder(out);
+      await using _claim = await claimRun(out);
       const device = await openDevice();
       const root = join(out, "images");
       const started = performance.now();
@@ -36,9 +38,9 @@ export function addDemo(program: Command): void {
       const imageSeconds = (performance.now() - started) / 1000;
       const dataset = await readDataset(root);
       const options = await trainingOptionsOf({ backbone: "embedded", size, epochsAbnormal: 10, epochsNormal: 50, seed });
-      await new TrainingFiles(out).forget();
+      const isBegun = (await new TrainingFiles(out).saved()).length > 0;
       say(`synthetic inspection set in ${root}; training on ${device.adapter.description}`);
-      const begun = { strict: true, resume: false, region: null, checkpointEvery: 100 };
+      const begun = { strict: true, resume: isBegun, region: null, checkpointEvery: 100 };
       const { detector, modelPath, losses, seconds } = await trainRun(device, root, dataset, out, options, begun);
       const evaluated = await evaluateRun(detector, root, dataset, { strict: true, region: null });
       const reportPath = join(out, "report.html");
@@ -46,6 +48,7 @@ export function addDemo(program: Command): void {
         title: "Synthetic inspection set",
         detector,
         modelPath,
+        modelSha256: await sha256Of(modelPath),
         root,
         format: dataset.layout.format,
         evaluated,

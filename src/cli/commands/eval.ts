@@ -1,13 +1,13 @@
-import { stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { Option, type Command } from "commander";
 import type { FormatName } from "../../data/layouts/layout.ts";
 import { PIXEL_METHODS, type PixelMethod } from "../../metrics/evaluate.ts";
+import { sha256Of } from "../../node/checkpoint.ts";
+import { claimOutputs } from "../../node/claim.ts";
 import { loadDetector, modelPath, saveMetrics } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";
-import { ensureWritableFolder, writeFileAtomic } from "../../node/files.ts";
+import { writeFileAtomic } from "../../node/files.ts";
 import { TrainingFiles } from "../../node/training_files.ts";
-import { InputError } from "../../runtime/errors.ts";
 import { addFormatFlag, DATASET_HELP, openDataset } from "../dataset.ts";
 import { evaluateRun, metricsReport } from "../evaluate_run.ts";
 import { HALF_HELP, WEIGHTS_HELP } from "../options.ts";
@@ -33,12 +33,6 @@ interface EvalFlags extends RegionFlags {
 const METRICS_HELP =
   "pixel metrics of all pixels, or streamed in bounded memory with a stated error; auto: exact up to 33 million pixels a class";
 
-/** @throws InputError before any work if no file can be made there */
-async function ensureWritableFile(path: string): Promise<void> {
-  if ((await stat(path).catch(() => null))?.isDirectory()) throw new InputError(`cannot write the report ${path}: it is a folder; name a file in it`);
-  await ensureWritableFolder(dirname(path));
-}
-
 export function addEval(program: Command): void {
   const command = program
     .command("eval")
@@ -47,7 +41,7 @@ export function addEval(program: Command): void {
     .argument("<dir>", DATASET_HELP)
     .option("--report <file>", "where the report goes, an HTML page (default: report.html in the run's folder)")
     .option("--no-report", "write no report")
-    .option("--json", "one JSON object: {classes: {name: metrics}, mean, intervals, pixels, report}, fractions, null where undefined")
+    .option("--json", "one JSON object: {classes: {name: metrics}, mean, intervals, pixels, skipped, report}, fractions, null where undefined")
     .option("--save", "write the metrics into the model file too")
     .addOption(new Option("--metrics <method>", METRICS_HELP).choices(PIXEL_METHODS).default("auto"))
     .option("--resamples <n>", "of the test images, for the intervals (0: none)", wholeNumber(0), 1000)
@@ -59,32 +53,44 @@ export function addEval(program: Command): void {
       const region = await Region.read({ roi, ignore });
       const model = await modelPath(run);
       const reportPath = report === false ? null : typeof report === "string" ? report : join(dirname(model), "report.html");
-      if (reportPath !== null) await ensureWritableFile(reportPath);
+      await using _claim = await claimOutputs({ files: [...(reportPath === null ? [] : [reportPath]), ...(save ? [model] : [])] });
       const dataset = await openDataset(root, format, strict);
       const device = await openDevice();
-      const detector = await loadDetector(device, run, weights, { half });
+      const sha256 = await sha256Of(model);
+      const detector = await loadDetector(device, run, weights, { half, sha256 });
       remarkOnRegion(run, detector.config.regions, region);
       const evaluated = await evaluateRun(detector, root, dataset, { strict, method, resamples, region });
       const measured = metricsReport(evaluated);
-      if (save) await saveMetrics(run, measured);
-      if (reportPath !== null) {
+      let modelSha256 = sha256;
+      const saveFigures = async (): Promise<void> => {
+        modelSha256 = await saveMetrics(run, measured, sha256);
+      };
+      const writeReport = async (path: string): Promise<void> => {
         const html = await runReport({
           title: `${basename(resolve(run))} on ${basename(resolve(root))}`,
           detector,
           modelPath: model,
+          modelSha256,
           root,
           format: dataset.layout.format,
           evaluated,
           region,
-          configuration: region ? [["What counts", regionWords({ roi, ignore }).trim()]] : [],
+          configuration: region ? [["What counts", regionWords({ roi: roi && basename(roi), ignore: ignore && basename(ignore) }).trim()]] : [],
           losses: lossCurvesOf(await new TrainingFiles(dirname(model)).logged()),
           imageSeconds: null,
           trainingSeconds: null,
         });
-        await writeFileAtomic(reportPath, html);
+        await writeFileAtomic(path, html);
+      };
+      const failures: Error[] = []; // the figures are not lost with what cannot be written
+      const attempt = (work: Promise<void>): Promise<boolean> => work.then(() => true, (error: Error) => failures.push(error) === 0);
+      if (save) await attempt(saveFigures());
+      const isReported = reportPath !== null && (await attempt(writeReport(reportPath)));
+      if (json) print(JSON.stringify({ ...measured, skipped: evaluated.skipped, report: isReported ? reportPath : null }));
+      else {
+        printLines(metricsTable(evaluated, detector.config.calibration));
+        if (isReported) print(`report  ${resolve(reportPath)}   open it in a browser`);
       }
-      if (json) return print(JSON.stringify({ ...measured, report: reportPath }));
-      printLines(metricsTable(evaluated, detector.config.calibration));
-      if (reportPath !== null) print(`report  ${resolve(reportPath)}   open it in a browser`);
+      if (failures[0]) throw failures[0];
     });
 }

@@ -1,8 +1,8 @@
-import { dirname } from "node:path";
 import type { Command } from "commander";
+import { claimOutputs } from "../../node/claim.ts";
 import { loadDetector, modelPath } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";
-import { ensureWritableFolder, writeFileAtomic } from "../../node/files.ts";
+import { writeFileAtomic } from "../../node/files.ts";
 import { encodeOnnx } from "../../onnx/encode_onnx.ts";
 import { WEIGHTS_HELP } from "../options.ts";
 import { print } from "../output.ts";
@@ -23,7 +23,7 @@ export function addExport(program: Command): void {
     .option("--json", "one JSON object: {model, bytes, inputSize, threshold}")
     .action(async (run: string, { out, weights, json }: ExportFlags) => {
       await modelPath(run);
-      await ensureWritableFolder(dirname(out));
+      await using _claim = await claimOutputs({ files: [out] });
       const detector = await loadDetector(await openDevice(), run, weights);
       const file = await encodeOnnx(detector);
       await writeFileAtomic(out, file);

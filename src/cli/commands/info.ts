@@ -1,12 +1,13 @@
 import { Option, type Command } from "commander";
-import { decodeSafetensors } from "../../io/safetensors.ts";
+import { decodeSafetensors, float32Tensors } from "../../io/safetensors.ts";
 import { BACKBONES, type BackboneName } from "../../backbones/backbone.ts";
 import { detectorConfigOf } from "../../detection/model_file.ts";
 import { DECODERS, type DecoderName } from "../../methods/grad/config.ts";
-import { memoryModelOf, memoryNeedOf, type MemoryNeed } from "../../detection/memory_estimate.ts";
+import { memoryModelOf, memoryNeedOf, storedMemoryModel, type MemoryModel, type MemoryNeed } from "../../detection/memory_estimate.ts";
 import { modelPath } from "../../node/detector_file.ts";
 import { describeAdapter, openDevice } from "../../node/device.ts";
 import { readBytes } from "../../node/files.ts";
+import type { Device } from "../../runtime/device.ts";
 import { OptionError } from "../../runtime/errors.ts";
 import { wholeNumber } from "../numbers.ts";
 import { print } from "../output.ts";
@@ -68,11 +69,13 @@ async function memoryOf({ model, backbone, decoder, size, batch, recompute, half
   }
   const device = await openDevice();
   const path = model === undefined ? null : await modelPath(model);
-  const config = path === null ? null : detectorConfigOf(decodeSafetensors(await readBytes(path), path).metadata, path);
-  const kind = config
-    ? { backbone: config.backbone.name, inputSize: config.inputSize, grad: config.grad }
-    : await memoryModelOf(device, { backbone, decoder, size });
+  const kind = path === null ? await memoryModelOf(device, { backbone, decoder, size }) : await memoryModelIn(device, path);
   return memoryNeedOf(device, kind, { batch, recompute, half });
+}
+
+async function memoryModelIn(device: Device, path: string): Promise<MemoryModel> {
+  const { tensors, metadata } = decodeSafetensors(await readBytes(path), path);
+  return storedMemoryModel(device, detectorConfigOf(metadata, path), float32Tensors(tensors, path), path);
 }
 
 const MEBIBYTE = 2 ** 20;

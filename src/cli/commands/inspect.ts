@@ -1,10 +1,10 @@
-import { dirname } from "node:path";
 import type { Command } from "commander";
 import type { Dataset } from "../../data/dataset.ts";
 import type { FormatName } from "../../data/layouts/layout.ts";
 import { fileCount, surveyDataset, type Survey } from "../../data/survey.ts";
+import { claimOutputs } from "../../node/claim.ts";
 import { readDataset } from "../../node/dataset.ts";
-import { ensureWritableFolder, writeFileAtomic } from "../../node/files.ts";
+import { writeFileAtomic } from "../../node/files.ts";
 import { pictureReader } from "../../node/picture_reader.ts";
 import { addFormatFlag } from "../dataset.ts";
 import { inspectPage } from "../inspect/inspect_page.ts";
@@ -33,7 +33,7 @@ export function addInspect(program: Command): void {
     )
     .action(async (root: string, { format, out, json }: { format?: FormatName; out?: string; json?: boolean }) => {
       const dataset = await readDataset(root, format);
-      if (out !== undefined) await ensureWritableFolder(dirname(out));
+      await using _claim = await claimOutputs({ files: out === undefined ? [] : [out] });
       const bar = showProgress("Files", fileCount(dataset));
       let done = 0;
       const survey = await surveyDataset(dataset, pictureReader(root), () => bar.update(++done)).finally(() => bar.end());

@@ -5,7 +5,7 @@ import { byCodeUnits } from "../../data/tree.ts";
 import { reasonOf } from "../../node/files.ts";
 import { InputError, OptionError } from "../../runtime/errors.ts";
 import { addOutputFlags } from "../predict/flags.ts";
-import { ensureWritable, outputsOf, Tables, type OutputFlags } from "../predict/outputs.ts";
+import { claim, outputsOf, Tables, type OutputFlags } from "../predict/outputs.ts";
 import { mergedResults, openShards, type Counts } from "../predict/record.ts";
 import { printSummary } from "../predict/summary.ts";
 
@@ -18,7 +18,7 @@ export function addMerge(program: Command): void {
     const outputs = { ...outputsOf(flags, null), pictures: new Map() };
     if (outputs.journal === null) throw new OptionError("name an output: --out DIR, --csv FILE, --jsonl FILE or --coco FILE");
     const shards = await openShards(await journalsOf(words));
-    await ensureWritable(outputs);
+    await using _claim = await claim(outputs);
     const results = () => mergedResults(shards);
     const tables = await Tables.begin(outputs, results);
     await tables.writeWhole(results);

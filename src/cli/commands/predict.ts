@@ -1,19 +1,20 @@
 import { createHash } from "node:crypto";
-import { text } from "node:stream/consumers";
 import type { Command } from "commander";
+import { isUndecodable, undecodableWords } from "../../data/tree.ts";
+import { namesShown, nameShown } from "../../io/printable.ts";
 import { thresholdsAt, type Calibration, type GoodScores } from "../../detection/calibration.ts";
 import type { Detector } from "../../detection/detector.ts";
-import { listFolder } from "../../node/dataset.ts";
+import { sha256Of } from "../../node/checkpoint.ts";
+import { listFolder } from "../../node/folder_listing.ts";
 import { loadDetector, modelPath } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";
-import { readBytes } from "../../node/files.ts";
-import { liesIn, listImages, namesIn } from "../../node/image_list.ts";
+import { isList, liesIn, listImages, readList } from "../../node/image_list.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { percentOf, say } from "../output.ts";
 import { addPredictFlags, requireConsistent, type PredictFlags } from "../predict/flags.ts";
 import type { JudgeOptions } from "../predict/judge.ts";
 import { KeptDetector } from "../predict/kept_detector.ts";
-import { ensureWritable, outputsOf, type Outputs } from "../predict/outputs.ts";
+import { claim, outputsOf, type Outputs } from "../predict/outputs.ts";
 import type { Settings } from "../predict/record.ts";
 import { judgeList, watchFolder } from "../predict/runs.ts";
 import { Region, remarkOnRegion } from "../region.ts";
@@ -30,20 +31,24 @@ export function addPredict(program: Command): void {
     const outputs = outputsOf(flags, flags.shard ?? null);
     requireConsistent(words, flags, outputs.journal !== null);
     const model = await modelPath(run);
-    await ensureWritable(outputs);
+    await using _claim = await claim(outputs, flags.shard);
     const images = flags.watch === undefined ? await imagesOf(words, flags, outputs) : null;
-    if (flags.watch !== undefined) await listFolder(flags.watch);
+    if (flags.watch !== undefined) {
+      const undecodable = (await listFolder(flags.watch)).files.filter(isUndecodable);
+      if (undecodable.length > 0) say(`left out: ${undecodableWords(undecodable)}`);
+    }
     const region = await Region.read(flags);
-    const open = async (): Promise<Detector> => loadDetector(await openDevice(), run, flags.weights, { half: flags.half ?? false });
+    const sha256 = await sha256Of(model);
+    const open = async (): Promise<Detector> => loadDetector(await openDevice(), run, flags.weights, { half: flags.half ?? false, sha256 });
     const detector = await open();
     remarkOnRegion(run, detector.config.regions, region);
     const kept = new KeptDetector(detector, open, flags.batch, flags.autoBatch ?? false);
     const options = judgeOptionsOf(detector, flags, outputs, region);
-    const settings = await settingsOf(model, flags, options, images);
+    const settings = await settingsOf(sha256, flags, options, images);
     const counts = images === null
       ? await watchFolder(kept, flags, outputs, options, settings)
       : await judgeList(kept, images, flags, outputs, options, settings, limitOf(flags, detector.config.calibration));
-    if (flags.failOnDefect && counts.defective > 0) process.exitCode = DEFECT_FOUND;
+    if (flags.failOnDefect && counts.defective > 0) process.exitCode ??= DEFECT_FOUND;
   });
 }
 
@@ -54,14 +59,15 @@ const limitOf = ({ threshold }: PredictFlags, { falseReject }: Calibration): str
 /** The images that were named, without what is written. @throws InputError at a folder that cannot be read if `strict` */
 async function imagesOf(words: readonly string[], { strict }: PredictFlags, outputs: Outputs): Promise<readonly string[]> {
   const named: string[] = [];
-  for (const word of words) named.push(...(word === "-" ? namesIn(await text(process.stdin)) : [word]));
-  if (named.length === 0) throw new InputError("the list on standard input is empty");
+  for (const word of words) named.push(...(isList(word) ? await readList(word) : [word]));
   const folders = [...outputs.pictures.values()];
-  const { images, unreadable } = await listImages(named, (path) => liesIn(path, folders));
+  const { images, unreadable, remarks } = await listImages(named, (path) => liesIn(path, folders));
+  remarks.forEach(say);
   for (const { path, reason } of unreadable) {
     if (strict) throw new InputError(`cannot read ${path}: ${reason}`);
     say(`skipped: cannot read ${path}: ${reason}`);
   }
+  if (images.length === 0) throw new InputError("none of what was named can be read");
   return images;
 }
 
@@ -81,25 +87,23 @@ async function settingsOf(
   const { threshold, pixelThreshold, minArea, pictures } = options;
   const isRectangle = roi !== undefined && Region.isRectangle(roi);
   return {
-    model: sha256(await readBytes(model)),
+    model,
     half,
     class: className ?? null,
     threshold,
     pixelThreshold,
     minArea,
-    roi: roi === undefined ? null : isRectangle ? roi : sha256(await readBytes(roi)),
-    ignore: ignore === undefined ? null : sha256(await readBytes(ignore)),
+    roi: roi === undefined ? null : isRectangle ? roi : await sha256Of(roi),
+    ignore: ignore === undefined ? null : await sha256Of(ignore),
     pictures: [...pictures.keys()],
-    list: images && { images: images.length, sha256: sha256(images.join("\0")) },
+    list: images && { images: images.length, sha256: createHash("sha256").update(images.join("\0")).digest("hex") },
     watch: watch ?? null,
   };
 }
 
-const sha256 = (contents: Uint8Array | string): string => createHash("sha256").update(contents).digest("hex");
-
 function goodScoresOf(calibration: Calibration, className: string | undefined): GoodScores {
   if (className === undefined) return calibration;
   const { classes } = calibration;
-  if (!Object.hasOwn(classes, className)) throw new InputError(`the model knows no class ${className}, only ${Object.keys(classes).join(", ")}`);
+  if (!Object.hasOwn(classes, className)) throw new InputError(`the model knows no class ${nameShown(className)}, only ${namesShown(Object.keys(classes))}`);
   return classes[className]!;
 }

@@ -1,8 +1,7 @@
 import type { Command } from "commander";
 import type { FormatName } from "../../data/layouts/layout.ts";
 import { openDevice } from "../../node/device.ts";
-import { modelPath as pathOfModel } from "../../node/detector_file.ts";
-import { ensureWritableFolder } from "../../node/files.ts";
+import { claimRun, modelPath as pathOfModel } from "../../node/detector_file.ts";
 import type { Device } from "../../runtime/device.ts";
 import { OptionError } from "../../runtime/errors.ts";
 import { anomaliesOf } from "../anomalies.ts";
@@ -40,14 +39,14 @@ export function addTrain(program: Command): void {
       const region = await Region.read({ roi, ignore });
       if (region && anomalies !== undefined) throw new OptionError("--anomalies are learnt from as a whole: leave out --roi and --ignore, or --anomalies");
       const dataset = await openDataset(root, format, strict);
-      await ensureWritableFolder(out);
+      await using _claim = await claimRun(out);
       if (flags.anomalyShare !== undefined && anomalies === undefined) {
         throw new OptionError("--anomaly-share is a share of what --anomalies DIR names; give both");
       }
       const options = await trainingOptionsOf(flags);
       const trainingOptions = async () => ({ ...options, anomalies: anomalies === undefined ? null : await anomaliesOf(anomalies, strict) });
       const before = await pathOfModel(out).catch(() => null);
-      if (before !== null) say(`${before} is there already; the new model replaces it when it is trained (Ctrl-C keeps it)`);
+      if (before !== null) say(`${before} is there already; the new model and its log replace it when training is done (Ctrl-C keeps it)`);
       const images = dataset.classes.reduce((sum, { train }) => sum + train.length, 0);
       const open = async (): Promise<Device> => {
         const device = await openDevice();

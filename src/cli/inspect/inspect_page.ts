@@ -1,10 +1,11 @@
-import { join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import type { Dataset, DatasetClass, Item } from "../../data/dataset.ts";
 import type { Survey } from "../../data/survey.ts";
 import { decodeImage, decodeMasks, encodeJpeg, encodePng } from "../../node/images.ts";
 import { InputError } from "../../runtime/errors.ts";
 import pageStyle from "../report/page.css?raw";
 import { maskContour } from "../../io/heat.ts";
+import { printable } from "../../io/printable.ts";
 import { dataUrl, escapedText } from "../report/report.ts";
 import ownStyle from "./inspect_page.css?raw";
 import { COLUMNS, countsOf, detailsOf, findingsOf, totalOf } from "./inspect_text.ts";
@@ -13,7 +14,7 @@ const THUMBNAIL_SIDE = 320; // pixels, of the longer side
 // Shown of a class: to learn from, good to test, of each defect, of so many defects.
 const SAMPLES = { train: 4, good: 2, each: 2, kinds: 12 };
 
-const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'none'";
 
 /**
  * What `inspect` found as one HTML page, complete in itself: the tables, what looks wrong, and samples of each class with
@@ -21,6 +22,7 @@ const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; ba
  */
 export async function inspectPage(root: string, dataset: Dataset, survey: Survey): Promise<string> {
   const { layout, classes } = dataset;
+  const title = escapedText(basename(resolve(root))); // not where on this machine: the page is handed on
   const parts: string[] = [];
   for (const [i, found] of classes.entries()) parts.push(await classSection(root, found, detailsOf(survey.classes[i]!)));
   const total = totalOf(survey.classes);
@@ -34,14 +36,14 @@ export async function inspectPage(root: string, dataset: Dataset, survey: Survey
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <link rel="icon" href="data:,">
-<title>${escapedText(root)}</title>
+<title>${title}</title>
 <style>${pageStyle}
 ${ownStyle}</style>
 </head>
 <body>
 <header class="page-head">
   <p class="kicker">bigrid &middot; dataset</p>
-  <h1>${escapedText(root)}</h1>
+  <h1>${title}</h1>
   <p class="lead">${escapedText(layout.title)}, ${classes.length === 1 ? "one class" : `${classes.length} classes`}.</p>
 </header>
 <main>
@@ -97,7 +99,7 @@ async function classSection(
   ];
   const cards: string[] = [];
   for (const [title, items, most] of groups) cards.push(...(await cardsOf(root, title, items, most)));
-  return `<section id="class-${escapedText(encodeURIComponent(name))}">
+  return `<section id="class-${escapedText(encodeURIComponent(printable(name)))}">
   <h2>${escapedText(name)}</h2>
   <dl class="setup">${details.map(([title, value]) => `<div><dt>${title}</dt><dd>${escapedText(value)}</dd></div>`).join("")}</dl>
   <ul class="gallery">${cards.join("")}</ul>

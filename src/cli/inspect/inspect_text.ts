@@ -1,7 +1,7 @@
 import type { Dataset } from "../../data/dataset.ts";
 import type { ClassSurvey, Finding, Survey } from "../../data/survey.ts";
 import type { Size } from "../../tensor/placement.ts";
-import { printable } from "../output.ts";
+import { nameShown, printable } from "../../io/printable.ts";
 
 const MOST_PATHS = 3;
 
@@ -10,7 +10,7 @@ export function inspectText(root: string, dataset: Dataset, survey: Survey): str
   const { layout, alternative, classes } = dataset;
   const several = classes.length > 1;
   const lines = [
-    `${root}: ${layout.title} (--format ${layout.format}), ${several ? `${classes.length} classes` : `one class, "${classes[0]!.name}"`}`,
+    `${root}: ${layout.title} (--format ${layout.format}), ${several ? `${classes.length} classes` : `one class, "${nameShown(classes[0]!.name)}"`}`,
     "",
     "Read as",
     ...layout.rule.split("; ").map((part) => `  ${part}`),
@@ -19,7 +19,7 @@ export function inspectText(root: string, dataset: Dataset, survey: Survey): str
     ...table(survey.classes),
     ...survey.classes.flatMap((found) => [
       "",
-      ...(several ? [found.name] : ["Images"]),
+      ...(several ? [nameShown(found.name)] : ["Images"]),
       ...detailsOf(found).map(([name, value]) => `  ${name.padEnd(8)} ${value}`),
     ]),
   ];
@@ -48,9 +48,9 @@ export function totalOf(classes: readonly ClassSurvey[]): readonly number[] | nu
 }
 
 function table(classes: readonly ClassSurvey[]): string[] {
-  const width = Math.max("Class".length, ...classes.map(({ name }) => name.length));
+  const width = Math.max("Class".length, ...classes.map(({ name }) => nameShown(name).length));
   const row = (name: string, counts: readonly (number | string)[]): string =>
-    name.padEnd(width) + counts.map((count, i) => String(count).padStart(COLUMNS[i]!.length + 3)).join("");
+    nameShown(name).padEnd(width) + counts.map((count, i) => String(count).padStart(COLUMNS[i]!.length + 3)).join("");
   const total = totalOf(classes);
   return [row("Class", COLUMNS), ...classes.map((found) => row(found.name, countsOf(found))), ...(total ? [row("all", total)] : [])];
 }
@@ -67,7 +67,7 @@ export function detailsOf({
 }: ClassSurvey): [name: string, value: string][] {
   const counted = (counts: Readonly<Record<string, number>>): string =>
     Object.entries(counts)
-      .map(([name, count]) => `${name} ${count}`)
+      .map(([name, count]) => `${nameShown(name)} ${count}`)
       .join(", ");
   const details: [string, string][] = testDefective > 0 ? [["defects", counted(defects)]] : [];
   if (sizes === null) return details;

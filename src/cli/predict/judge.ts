@@ -1,18 +1,19 @@
 import { dirname, join } from "node:path";
-import { mkdir } from "node:fs/promises";
 import type { OverlayOptions } from "sharp";
 import { heatLayer, maskContour } from "../../io/heat.ts";
 import { requireUsable, type DecodedImage } from "../../io/image.ts";
 import { calibratedScore, type GoodScores } from "../../detection/calibration.ts";
 import { defectsOf, type Defects } from "../../detection/defects.ts";
-import type { Detector, Inspection } from "../../detection/detector.ts";
+import type { Detector, Inspection, Unjudged } from "../../detection/detector.ts";
 import type { PictureRegion } from "../../detection/region.ts";
-import { writeFileAtomic } from "../../node/files.ts";
+import { ensureFolder, isGone, writeFileAtomic } from "../../node/files.ts";
 import { decodeImages, encodePng, loadSharp, type Decoded } from "../../node/images.ts";
 import { InputError } from "../../runtime/errors.ts";
+import { FAILED } from "../exit_codes.ts";
 import { say } from "../output.ts";
 import type { Region } from "../region.ts";
 import type { KeptDetector } from "./kept_detector.ts";
+import { shortStem } from "./outputs.ts";
 import type { Judged, PictureKind, Result } from "./results.ts";
 
 /** An image to judge, and what pictures of it are called below their folders. */
@@ -36,6 +37,12 @@ export interface JudgeOptions {
   readonly strict: boolean;
 }
 
+/** What is done about an image that is not there. */
+export interface GoneOptions<T extends Item> {
+  /** Told of the image, which then has no result. Default: it is one that cannot be read. */
+  readonly onGone?: (item: T) => void;
+}
+
 // Decoded images are large, and how large is not known before: their number is bounded by their bytes.
 const AHEAD_BYTES = 64e6;
 const BATCH_BYTES = 32e6;
@@ -51,22 +58,25 @@ const DECODED_AHEAD = Math.max(4, Number(process.env["UV_THREADPOOL_SIZE"] ?? 4)
 export async function* judge<T extends Item>(
   kept: KeptDetector,
   items: readonly T[],
-  options: JudgeOptions,
+  options: JudgeOptions & GoneOptions<T>,
 ): AsyncGenerator<readonly (readonly [T, Result])[]> {
   if (items.length === 0) return;
   const prepared = kept.use((detector, most) => detector.prepare(Math.min(items.length, most), options.region !== null)); // while images are decoded
   prepared.catch(() => undefined); // a batch meets the same
   let before: Promise<readonly (readonly [T, Result])[]> | null = null;
+  let last: Promise<unknown> | null = null;
   try {
     for await (const batch of batchesOf(decodeImages(items, ({ image }) => image, Math.max(DECODED_AHEAD, options.batch), AHEAD_BYTES), options.batch)) {
       const begun = kept.use((detector, most) => judgeBatch(detector, batch, most, options));
+      last = begun;
       begun.catch(() => undefined); // awaited below, after that before it
       if (before) yield await before;
       before = begun;
     }
     if (before) yield await before;
   } finally {
-    await Promise.allSettled([prepared, before]); // Dawn crashes where a process ends while it compiles
+    // Dawn crashes where a process ends while it compiles, and a file may be half written.
+    await Promise.allSettled([prepared, before, last]);
   }
 }
 
@@ -93,25 +103,31 @@ interface Usable {
 /** @param most images that the GPU is given at a time */
 async function judgeBatch<T extends Item>(
   detector: Detector,
-  batch: readonly Decoded<T>[],
+  decoded: readonly Decoded<T>[],
   most: number,
-  options: JudgeOptions,
+  options: JudgeOptions & GoneOptions<T>,
 ): Promise<(readonly [T, Result])[]> {
+  const { onGone } = options;
+  const isThere = (outcome: Decoded<T>): boolean => !(onGone && "error" in outcome && isGone(outcome.error));
+  const batch = decoded.filter(isThere);
+  for (const { item } of decoded) if (!batch.some((outcome) => outcome.item === item)) onGone?.(item);
   const read = batch.map((outcome) => usable(detector, outcome, options));
   const images = read.filter((outcome) => "image" in outcome);
-  const inspections: Inspection[] = [];
+  const inspections: (Inspection | Unjudged)[] = [];
   for (let first = 0; first < images.length; first += most) {
     const some = images.slice(first, first + most);
-    inspections.push(...(await detector.inspect(some.map(({ image }) => image), some.map(({ part }) => part))));
+    inspections.push(...(await detector.inspectEach(some.map(({ image }) => image), some.map(({ part }) => part))));
   }
   const inspected = new Map(images.map((image, i) => [image, inspections[i]!]));
-  return Promise.all(
-    batch.map(async ({ item }, i) => {
-      const outcome = read[i]!;
-      if ("reason" in outcome) return [item, { image: item.image, verdict: "unreadable", reason: outcome.reason }] as const;
-      return [item, await resultOf(detector, item, outcome, inspected.get(outcome)!, options)] as const;
-    }),
-  );
+  const results = batch.map(async ({ item }, i) => {
+    const outcome = read[i]!;
+    if ("reason" in outcome) return [item, { image: item.image, verdict: "unreadable", reason: outcome.reason }] as const;
+    const inspection = inspected.get(outcome)!;
+    if ("reason" in inspection) return [item, { image: item.image, verdict: "unreadable", reason: unjudged(item, inspection, options) }] as const;
+    return [item, await resultOf(detector, item, outcome, inspection, options)] as const;
+  });
+  await Promise.allSettled(results); // where one fails, nothing is written any more when that is known
+  return Promise.all(results);
 }
 
 /** An image with what counts in it, or why it cannot be judged. */
@@ -128,6 +144,15 @@ function usable<T extends Item>(detector: Detector, outcome: Decoded<T>, { regio
   }
 }
 
+/** Why an image was not judged, which the command's exit code tells too; an InputError if `strict`. */
+function unjudged({ image }: Item, { reason }: Unjudged, { strict }: JudgeOptions): string {
+  const problem = `${image} cannot be judged: ${reason}`;
+  if (strict) throw new InputError(problem);
+  say(`skipped: ${problem}`);
+  process.exitCode = FAILED;
+  return problem;
+}
+
 async function resultOf(
   detector: Detector,
   { image: path, picture }: Item,
@@ -141,23 +166,39 @@ async function resultOf(
   const found = defectsOf(inspection, image, placement, { threshold: pixelThreshold, minArea: minArea ?? 1, counted: part?.counted ?? null });
   const written: Partial<Record<PictureKind, string>> = {};
   for (const [kind, folder] of pictures) { // one after another: each takes several times the image's memory
-    const file = join(folder, picture);
-    const png = await PICTURES[kind](detector, image, inspection, found);
-    await mkdir(dirname(file), { recursive: true });
-    await writeFileAtomic(file, png);
-    written[kind] = file;
+    written[kind] = await writePicture(folder, picture, await PICTURES[kind](detector, image, inspection, found));
   }
   return {
     image: path,
     score,
     calibrated: calibratedScore(score, good),
-    verdict: score > threshold && (minArea === null || found.defects.length > 0) ? "defective" : "good",
+    verdict: score <= threshold || (minArea !== null && found.defects.length === 0) ? "good" : "defective",
     peak,
     width,
     height,
     defects: found.defects,
     pictures: written,
   };
+}
+
+const IN_THE_WAY = ["EEXIST", "EISDIR", "ENAMETOOLONG", "ENOTDIR", "ENOTEMPTY"];
+
+/**
+ * Writes a picture below a folder; where no file can have its name there, under a shorter one in the folder itself.
+ * @returns the file's path
+ */
+async function writePicture(folder: string, name: string, png: Uint8Array): Promise<string> {
+  const write = async (path: string): Promise<string> => {
+    await ensureFolder(dirname(path));
+    await writeFileAtomic(path, png);
+    return path;
+  };
+  try {
+    return await write(join(folder, name));
+  } catch (error) {
+    if (!IN_THE_WAY.includes(((error as Error).cause as NodeJS.ErrnoException | undefined)?.code ?? "")) throw error;
+    return write(join(folder, `${shortStem(name)}.png`));
+  }
 }
 
 /** How each kind of picture is made, as PNG of the image's own size. */

@@ -1,6 +1,12 @@
-import { dirname, extname, join, relative, resolve, sep } from "node:path";
-import { ensureWritableFolder, isSpecialFile, removeParts, writeFileAtomic } from "../../node/files.ts";
+import { createHash } from "node:crypto";
+import { basename, extname, join, relative, sep } from "node:path";
+import { claimOutputs } from "../../node/claim.ts";
+import { ensureWritableFile, writeFileAtomic } from "../../node/files.ts";
+import { markOutput } from "../../node/folder_listing.ts";
 import { LineFile } from "../../node/line_file.ts";
+import type { Lock } from "../../node/lock.ts";
+import { isWrittenThrough } from "../../node/targets.ts";
+import { say } from "../output.ts";
 import { cocoOf, csvLine, CSV_HEADER, inParts, jsonLine, PICTURE_KINDS, type PictureKind, type Result } from "./results.ts";
 
 /** What the command line says about where results go. */
@@ -31,38 +37,69 @@ export interface Shard {
   readonly count: number;
 }
 
+const nameOf = ({ index, count }: Shard): string => `shard-${index}-of-${count}`;
+
+const STREAMS = /^\/(proc|dev(?!\/shm))\//; // no journal can lie there
+
 /** The folder of `--out` stands for the usual files in it; a shard's tables are made by the merge. */
 export function outputsOf({ out, csv, jsonl, coco, heat, masks, contours }: OutputFlags, shard: Shard | null): Outputs {
   const usual = (name: string): string | null => (out === undefined ? null : join(out, name));
   const tables = { csv: csv ?? (shard ? null : usual("results.csv")), jsonl: jsonl ?? (shard ? null : usual("results.jsonl")), coco: coco ?? null };
   const folders: Record<PictureKind, string | null> = { heatMap: heat ?? usual("heat"), mask: masks ?? null, contour: contours ?? null };
   const pictures = new Map(PICTURE_KINDS.flatMap((kind) => (folders[kind] === null ? [] : [[kind, folders[kind]] as const])));
-  const name = shard ? `shard-${shard.index}-of-${shard.count}` : "predict";
-  const beside = [tables.jsonl, tables.csv, tables.coco].find((path) => path !== null && !path.startsWith("/dev/"));
+  const name = shard ? nameOf(shard) : "predict";
+  const beside = [tables.jsonl, tables.csv, tables.coco].find((path) => path !== null && !STREAMS.test(path));
   const [folder] = pictures.values();
   const journal = usual(`${name}.journal`) ?? (beside ? `${beside}.journal` : folder ? join(folder, `${name}.journal`) : null);
   return { ...tables, pictures, journal };
 }
 
-/** Names for pictures of images: the image's own below a folder, as png, numbered where two would be the same. */
+const LONGEST = 240; // bytes of a name, before what is added to it: file systems take 255
+
+/**
+ * Names for pictures of images: the image's own below a folder, as png; numbered where two would be the same, if only to a file system
+ * that does not tell upper from lower case; shortened where no file could have that name.
+ */
 export class PictureNames {
   readonly #root: string;
-  readonly #used: Set<string>;
+  readonly #files = new Set<string>();
+  readonly #folders = new Set<string>();
 
   /** @param used names that are taken */
   constructor(root: string, used: Iterable<string> = []) {
     this.#root = root;
-    this.#used = new Set(used);
+    for (const name of used) this.#take(name);
   }
 
   next(image: string): string {
     const path = relative(this.#root, image).split(sep).filter((part) => part !== "..").join("/");
-    const stem = extname(path).toLowerCase() === ".png" ? path.slice(0, -4) : path;
+    const own = extname(path).toLowerCase() === ".png" ? path.slice(0, -4) : path;
+    const isShort = own.split("/").every((part) => Buffer.byteLength(part) <= LONGEST);
+    const stem = isShort && !foldersAround(own).some((folder) => this.#files.has(folder)) ? own : shortStem(path);
     let name = `${stem}.png`;
-    for (let n = 2; this.#used.has(name); n++) name = `${stem}-${n}.png`;
-    this.#used.add(name);
+    for (let n = 2; this.#files.has(keyOf(name)) || this.#folders.has(keyOf(name)); n++) name = `${stem}-${n}.png`;
+    this.#take(name);
     return name;
   }
+
+  #take(name: string): void {
+    this.#files.add(keyOf(name));
+    for (const folder of foldersAround(name)) this.#folders.add(folder);
+  }
+}
+
+/** The same for names that some file system takes for one. */
+const keyOf = (name: string): string => name.normalize("NFC").toLowerCase();
+
+/** Keys of the folders that a path lies in: "a" and "a/b" of "a/b/c". */
+const foldersAround = (path: string): string[] => [...keyOf(path).matchAll(/\//g)].map(({ index, input }) => input.slice(0, index));
+
+const STEM = 40; // characters, of 4 bytes at most
+
+/** A name that fits everywhere, and is no other path's. */
+export function shortStem(path: string): string {
+  const digest = createHash("sha256").update(path).digest("hex").slice(0, 16);
+  return `${[...basename(path, extname(path))].slice(0, STEM).join("")}~${digest}`;
 }
 
 interface GrowingTable {
@@ -94,10 +131,10 @@ export class Tables {
     for (const { path, header, lineOf } of kinds) {
       if (path === null) continue;
       const lines = inParts(linesOf(header, resultsOf(), lineOf));
-      const isSpecial = await isSpecialFile(path);
-      if (!isSpecial) await writeFileAtomic(path, lines);
+      const isStream = await isWrittenThrough(path);
+      if (!isStream) await writeFileAtomic(path, lines);
       const file = await LineFile.open(path);
-      if (isSpecial) for await (const part of lines) await file.append(part);
+      if (isStream) for await (const part of lines) await file.append(part);
       growing.push({ file, lineOf });
     }
     return new Tables(outputs, growing);
@@ -112,11 +149,7 @@ export class Tables {
   async writeWhole(resultsOf: () => AsyncIterable<Result>): Promise<void> {
     const { coco } = this.#outputs;
     if (coco === null) return;
-    const text = inParts(cocoOf(resultsOf));
-    if (!(await isSpecialFile(coco))) return writeFileAtomic(coco, text);
-    const file = await LineFile.open(coco);
-    for await (const part of text) await file.append(part);
-    await file.close();
+    await writeFileAtomic(coco, inParts(cocoOf(resultsOf)));
   }
 
   async close(): Promise<void> {
@@ -129,25 +162,18 @@ async function* linesOf(header: string, results: AsyncIterable<Result>, lineOf: 
   for await (const result of results) yield lineOf(result);
 }
 
-/** The folders that files are written into. */
-const foldersOf = ({ csv, jsonl, coco, pictures, journal }: Outputs): string[] => {
-  const files = [csv, jsonl, coco, journal].filter((path) => path !== null && !path.startsWith("/dev/")) as string[];
-  return [...new Set([...files.map(dirname), ...pictures.values()])];
-};
-
 /**
- * Removes what a prediction that was killed left half written.
- * @param written paths of the pictures that are written below their folders; null for any
+ * Makes sure that all of them can be written, before the work and not after it, keeps other processes from them, and marks folders of
+ * pictures as bigrid's.
+ * @param shard writes into folders of pictures beside other shards
+ * @throws InputError if one cannot be written, or another process has it
  */
-export async function removeLeftovers({ csv, jsonl, coco, pictures }: Outputs, written: readonly string[] | null): Promise<void> {
-  for (const path of [csv, jsonl, coco]) if (path !== null) await removeParts(dirname(path), (own) => resolve(own) === resolve(path));
-  for (const folder of pictures.values()) {
-    const own = written && new Set(written.map((picture) => resolve(folder, picture)));
-    await removeParts(folder, (path) => own?.has(resolve(path)) ?? true, true);
+export async function claim({ csv, jsonl, coco, pictures, journal }: Outputs, shard?: Shard): Promise<Lock> {
+  if (journal !== null) await ensureWritableFile(journal); // which is locked while it is open
+  const files = [csv, jsonl, coco].filter((path) => path !== null);
+  const claimed = await claimOutputs({ files, folders: [...pictures.values()], ...(shard && { share: nameOf(shard) }) });
+  for (const folder of new Set(pictures.values())) {
+    if (!(await markOutput(folder))) say(`${folder} holds other files: pictures written there are taken for photographs later; name a folder of their own`);
   }
-}
-
-/** Makes sure that all of them can be written: before the work, not after it. */
-export async function ensureWritable(outputs: Outputs): Promise<void> {
-  for (const folder of foldersOf(outputs)) await ensureWritableFolder(folder);
+  return claimed;
 }

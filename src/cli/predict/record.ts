@@ -55,10 +55,12 @@ export class PredictionRecord {
   readonly pictures: string[] = [];
   readonly #journal: Journal<Entry>;
   readonly #temporary: string | null;
-  #tables!: Tables;
+  readonly #outputs: Outputs;
+  #tables: Tables | null = null;
   #finished = false;
 
-  private constructor(journal: Journal<Entry>, temporary: string | null) {
+  private constructor(outputs: Outputs, journal: Journal<Entry>, temporary: string | null) {
+    this.#outputs = outputs;
     this.#journal = journal;
     this.#temporary = temporary;
   }
@@ -72,7 +74,7 @@ export class PredictionRecord {
     const path = outputs.journal ?? join(temporary!, "journal");
     const own: Header = { format: "bigrid-predictions", version: VERSION, ...settings, shard };
     const { journal, header } = await Journal.open<Header, Entry>(path, own);
-    const record = new PredictionRecord(journal, temporary);
+    const record = new PredictionRecord(outputs, journal, temporary);
     try {
       requireSame(own, header, path);
       for await (const entry of entriesOf(journal.path)) {
@@ -83,7 +85,7 @@ export class PredictionRecord {
         const what = record.#finished ? "a finished shard" : `a prediction that was ended after ${record.done} images`;
         throw new InputError(`${path} holds ${what}: --resume goes on with it; remove it to begin anew`);
       }
-      record.#tables = await Tables.begin(outputs, () => record.results());
+      if (record.done > 0) await record.beginTables();
       return record;
     } catch (error) {
       await journal.close();
@@ -101,22 +103,32 @@ export class PredictionRecord {
     return resultsIn(this.#journal.path, this.done); // those of now, also while others come
   }
 
+  /**
+   * Begins the tables, if that is not done. Without it they begin with the first result: those of an earlier prediction stay until then.
+   * @throws InputError if one cannot be written
+   */
+  async beginTables(): Promise<Tables> {
+    return (this.#tables ??= await Tables.begin(this.#outputs, () => this.results()));
+  }
+
   /** @throws InputError if a file cannot be written; they are done nevertheless if it is no more than a table */
   async append(done: readonly Done[]): Promise<void> {
+    const tables = await this.beginTables();
     await this.#journal.append(done);
     for (const entry of done) this.#note(entry);
-    await this.#tables.append(done.map(({ result }) => result));
+    await tables.append(done.map(({ result }) => result));
   }
 
   /** Writes what can only be written whole. */
-  writeWhole(): Promise<void> {
+  async writeWhole(): Promise<void> {
     const { done } = this; // the same ones each time that they are asked for
-    return this.#tables.writeWhole(() => resultsIn(this.#journal.path, done));
+    const tables = await this.beginTables();
+    return tables.writeWhole(() => resultsIn(this.#journal.path, done));
   }
 
   /** Stops where it stands, to be gone on with. */
   async close(): Promise<void> {
-    await this.#tables.close();
+    await this.#tables?.close();
     await this.#journal.close();
     if (this.#temporary) await rm(this.#temporary, { recursive: true, force: true });
   }
@@ -127,7 +139,7 @@ export class PredictionRecord {
       if (!this.#finished) await this.#journal.append([{ end: true }]);
       return this.close();
     }
-    await this.#tables.close();
+    await this.#tables?.close();
     await this.#journal.remove();
     if (this.#temporary) await rm(this.#temporary, { recursive: true, force: true });
   }

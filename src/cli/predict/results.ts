@@ -1,5 +1,7 @@
+import { isAbsolute, join, relative, sep } from "node:path";
 import { stringify } from "csv-stringify/sync";
 import type { Defect } from "../../detection/defects.ts";
+import { commonFolder } from "../../node/image_list.ts";
 
 /** What was found in an image. */
 export interface Judged {
@@ -52,13 +54,23 @@ const areaOf = ({ defects }: Judged): number => defects.reduce((sum, { area }) =
 
 const COLUMNS = ["image", "verdict", "calibrated", "score", "peak", "width", "height", "defects", "area", ...PICTURE_KINDS, "reason"] as const;
 
+const SEPARATOR = /[\t\r\n;]/; // of cells or lines, to one spreadsheet or another: a text with one is quoted
+
 export const CSV_HEADER = `${COLUMNS.join(",")}\n`;
 
-/** A line of comma-separated values, or several if a name holds line ends. */
+// What a spreadsheet takes for the beginning of a formula, and what it may pass over before that; apostrophes among it, so that each
+// cell has one text that it comes from.
+const FORMULA = /^[\s\p{Cc}\p{Cf}'"\u2018\u2019\u201c\u201d]*[=+\-@\uff1d\uff0b\uff0d\uff20]|^[\t\r\n]/u;
+
+/** A text that no spreadsheet computes: one that could be a formula has an apostrophe before it, to be taken away when it is read back. */
+const cellOf = (text: string): string => (FORMULA.test(text) ? `'${text}` : text);
+
+/** A line of comma-separated values, or several if a name holds line ends. Texts are no formulas; numbers stay as they are. */
 export function csvLine(result: Result): string {
   const row: Readonly<Partial<Record<(typeof COLUMNS)[number], string | number>>> =
     result.verdict === "unreadable" ? result : { ...result, ...result.pictures, defects: result.defects.length, area: areaOf(result) };
-  return stringify([COLUMNS.map((column) => row[column] ?? "")]);
+  const cells = COLUMNS.map((column) => row[column] ?? "").map((value) => (typeof value === "string" ? cellOf(value) : value));
+  return stringify([cells], { quoted_match: SEPARATOR });
 }
 
 /** What a line of JSON, and `--json`, say of an image. */
@@ -72,13 +84,16 @@ export const jsonLine = (result: Result): string => `${JSON.stringify(plainResul
 
 /**
  * The results as a COCO file, in parts. Images are numbered from 1 in their order, defects too; images that could not be
- * judged are none. A segmentation is uncompressed RLE, as pycocotools reads it.
+ * judged are none. Absolute paths are told from the folder that all of those have in common: as COCO has it, and because datasets are
+ * handed on. A segmentation is uncompressed RLE, as pycocotools reads it.
  * @param resultsOf gives all results, as often as it is called
  */
 export async function* cocoOf(resultsOf: () => AsyncIterable<Result>): AsyncGenerator<string> {
+  const folder = await commonFolderOf(resultsOf());
+  const nameOf = (image: string): string => (isAbsolute(image) ? relative(folder, image).split(sep).join("/") : image);
   yield '{"info":{"description":"bigrid predict"},"categories":[{"id":1,"name":"defect","supercategory":"defect"}],"images":[';
   yield* listed(resultsOf, ({ image, width, height, score, calibrated, verdict }, id) => [
-    { id, file_name: image, width, height, score, calibrated, verdict },
+    { id, file_name: nameOf(image), width, height, score, calibrated, verdict },
   ]);
   yield '],"annotations":[';
   let id = 0;
@@ -88,6 +103,15 @@ export async function* cocoOf(resultsOf: () => AsyncIterable<Result>): AsyncGene
     })),
   );
   yield "]}\n";
+}
+
+/** The folder that all images with absolute paths have in common. */
+async function commonFolderOf(results: AsyncIterable<Result>): Promise<string> {
+  let folder: string | null = null;
+  for await (const { image } of results) {
+    if (isAbsolute(image)) folder = commonFolder(folder === null ? [image] : [image, join(folder, "any")]);
+  }
+  return folder ?? sep;
 }
 
 /**

@@ -1,15 +1,16 @@
 import { stat } from "node:fs/promises";
 import { Arrivals, identityOf } from "../../node/arrivals.ts";
-import { isSpecialFile } from "../../node/files.ts";
 import { commonFolder, liesIn } from "../../node/image_list.ts";
+import { isWrittenThrough } from "../../node/targets.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { print, printParts, say } from "../output.ts";
 import { showProgress } from "../progress.ts";
 import { AwaitedSignals } from "../signals.ts";
+import { onOutputFailure, outputFailure } from "../standard_output.ts";
 import type { PredictFlags } from "./flags.ts";
 import { judge, type Item, type JudgeOptions } from "./judge.ts";
 import type { KeptDetector } from "./kept_detector.ts";
-import { PictureNames, removeLeftovers, type Outputs } from "./outputs.ts";
+import { PictureNames, type Outputs } from "./outputs.ts";
 import { PredictionRecord, shareOf, type Counts, type Settings } from "./record.ts";
 import { Refresh } from "./refresh.ts";
 import { inParts, jsonOf } from "./results.ts";
@@ -34,7 +35,6 @@ export async function judgeList(
   const earlier = await tablesThere(outputs);
   const record = await PredictionRecord.open(outputs, settings, shard ?? null, resume);
   if (earlier.length > 0 && record.done === 0) say(`${earlier.join(", ")} of an earlier prediction ${earlier.length === 1 ? "is" : "are"} replaced`);
-  await removeLeftovers(outputs, share.map(({ picture }) => picture));
   const left = share.slice(record.done);
   if (left.length < share.length) say(`${record.done} of ${share.length} images are done; going on`);
   const bar = showProgress("Inspection", share.length);
@@ -51,6 +51,7 @@ export async function judgeList(
         throw new InputError(`ended by ${signals.came} after ${record.done} of ${share.length} images${remedy}`);
       }
     }
+    signals.ignore(); // what is left may wait for whoever reads it
     await record.writeWhole();
     bar.end();
     const { counts } = record;
@@ -92,24 +93,27 @@ export async function watchFolder(
 ): Promise<Counts> {
   const folder = watch!;
   const record = await PredictionRecord.open(outputs, settings, null, true);
-  await removeLeftovers(outputs, null);
   const names = new PictureNames(folder, takenNames(record, outputs));
   const folders = [...outputs.pictures.values()];
-  const arrivals = new Arrivals(folder, 1000 * settle, (path) => liesIn(path, folders), record.identities);
+  const onTrouble = (reason: string | null): void => say(reason === null ? `${folder} is there again` : `${reason}; waiting for it`);
+  const arrivals = new Arrivals(folder, 1000 * settle, (path) => liesIn(path, folders), record.identities, onTrouble);
+  const onGone = ({ identity }: { readonly identity: string }): void => arrivals.forget(identity);
   const signals = new AwaitedSignals("ending after this batch", () => arrivals.end());
-  const coco = outputs.coco === null || (await isSpecialFile(outputs.coco)) ? null : new Refresh(() => record.writeWhole(), () => arrivals.end());
+  const isCurrent = outputs.coco !== null && !(await isWrittenThrough(outputs.coco));
+  onOutputFailure(() => arrivals.end()); // nobody reads any more what is said of each image
+  const coco = !isCurrent ? null : new Refresh(() => record.writeWhole(), () => arrivals.end());
   say(`watching ${folder}${record.done > 0 ? `; ${record.done} images are done` : ""}; Ctrl-C ends it`);
   try {
-    await record.writeWhole();
+    await (isCurrent ? record.writeWhole() : record.beginTables());
     for (let arrived = await arrivals.next(); arrived.length > 0; arrived = await arrivals.next()) {
       const items = arrived.map((arrival) => ({ image: arrival.path, picture: names.next(arrival.path), identity: identityOf(arrival) }));
-      for await (const batch of judge(kept, items, options)) {
+      for await (const batch of judge(kept, items, { ...options, onGone })) {
         await record.append(batch.map(([{ identity }, result]) => ({ result, identity })));
         coco?.changed();
         for (const [, result] of batch) print(lineOf(result));
-        if (signals.came) break;
+        if (signals.came || outputFailure()) break;
       }
-      if (signals.came) break;
+      if (signals.came || outputFailure()) break;
     }
     await coco?.end();
     await record.writeWhole();

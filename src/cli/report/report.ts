@@ -9,6 +9,7 @@ import page from "./page.html?raw";
 import pageScript from "./page_script.js?raw";
 import pageStyle from "./page.css?raw";
 import { heatColour } from "../../io/heat.ts";
+import { printable, UNSEEN } from "../../io/printable.ts";
 
 /** Points of a curve in drawing order, both coordinates in [0, 1]; no points where the curve is undefined. */
 export interface Curve {
@@ -122,7 +123,7 @@ export function renderReport(data: ReportData): string {
     policy: contentPolicy([library, script]),
     title: escapedText(data.title),
     style: `${plotStyle}\n${pageStyle}`,
-    data: escapedJson({ ...data, heatScale }),
+    data: escapedJson({ ...data, heatScale, unseen: UNSEEN.source }),
     library,
     script,
   };
@@ -138,6 +139,7 @@ function contentPolicy(scripts: readonly string[]): string {
     "img-src data:",
     "style-src 'unsafe-inline'",
     `script-src ${hashes.join(" ")}`,
+    "object-src 'none'",
     "base-uri 'none'",
     "form-action 'none'",
   ].join("; ");
@@ -148,9 +150,9 @@ function escapedJson(value: unknown): string {
   return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-/** Text that can stand anywhere in a document, attributes in quotes included. */
+/** Text that can stand anywhere in a document, attributes in quotes included, and in which nothing is hidden. */
 export function escapedText(text: string): string {
-  return text.replace(/[<>&"']/g, (c) => `&#${c.charCodeAt(0)};`);
+  return printable(text).replace(/[<>&"']/g, (c) => `&#${c.charCodeAt(0)};`);
 }
 
 /** A picture's file as an address that can stand in a document. */

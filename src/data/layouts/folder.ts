@@ -1,29 +1,10 @@
 import { InputError } from "../../runtime/errors.ts";
-import { baseOf, images, within, type FileTree } from "../tree.ts";
-import { className, classFolders, readClass, readingOf, testFolder, trainFolder, type FolderNames } from "./folders.ts";
+import { isDefectiveName } from "../names.ts";
+import { baseOf, folded, images, within, type FileTree } from "../tree.ts";
+import { className, classFolders, goodFolders, MASKS, readClass, readingOf, testFolder, trainFolder, type ClassReading } from "./folders.ts";
 import type { Layout } from "./layout.ts";
 
-const NAMES: FolderNames = { good: ["good", "ok", "normal"], masks: ["ground_truth", "masks", "mask"] };
-
-// Folders that nobody gives to good images.
-const DEFECTIVE = [
-  "bad",
-  "ko",
-  "ng",
-  "nok",
-  "defect",
-  "defects",
-  "defective",
-  "anomaly",
-  "anomalies",
-  "anomalous",
-  "abnormal",
-  "broken",
-  "faulty",
-  "reject",
-  "rejects",
-];
-const STRUCTURE = ["train", "test", ...NAMES.masks];
+const STRUCTURE = ["train", "test", ...MASKS];
 
 /** Somebody's own photographs. */
 export const folder: Layout = {
@@ -35,14 +16,14 @@ export const folder: Layout = {
   read(tree) {
     requirePhotographs(tree);
     const folders = classFolders(tree);
-    return readingOf((folders.length > 0 ? folders : [""]).map((folder) => readClass(tree, folder, goodImages(tree, folder), NAMES)));
+    return readingOf((folders.length > 0 ? folders : [""]).map((folder) => readOwn(tree, folder)));
   },
 };
 
 /** @throws InputError for a folder whose name, or whose files' names, say that it holds masks */
 function requirePhotographs(tree: FileTree): void {
   const all = tree.images;
-  const isNamedMasks = NAMES.masks.includes(tree.name.toLowerCase());
+  const isNamedMasks = MASKS.includes(folded(tree.name));
   if (all.length === 0 || !(isNamedMasks || all.every((path) => /[_-]mask\.\w+$/i.test(path)))) return;
   const reason = isNamedMasks ? "a folder of this name holds" : "images of such names are";
   throw new InputError(
@@ -51,19 +32,17 @@ function requirePhotographs(tree: FileTree): void {
   );
 }
 
-/** The images that a folder's place, or its name, says are good. */
-function goodImages(tree: FileTree, folder: string): readonly string[] {
+/** One class, whose good images lie where its folders or the lack of them say so. */
+function readOwn(tree: FileTree, folder: string): ClassReading {
   const start = trainFolder(tree, folder) ?? folder;
-  const own = [testFolder(tree, folder), tree.find(folder, NAMES.masks)].filter((path) => path !== null);
-  const isOwn = (path: string): boolean => own.some((other) => path.startsWith(`${other}/`));
-  const all = tree.below(start).filter((path) => !isOwn(path));
-  const good = tree.find(start, NAMES.good);
-  if (good !== null) {
-    const beside = all.filter((path) => !path.startsWith(`${good}/`));
-    if (beside.length > 0) throw unclear(tree, folder, start, good, beside);
-  }
+  const own = [testFolder(tree, folder), tree.find(folder, MASKS)].filter((path) => path !== null);
+  const isIn = (path: string, folders: readonly string[]): boolean => folders.some((other) => path.startsWith(`${other}/`));
+  const all = tree.below(start).filter((path) => !isIn(path, own));
+  const good = goodFolders(tree, start);
+  const beside = good.length === 0 ? [] : all.filter((path) => !isIn(path, good));
+  if (beside.length > 0) throw unclear(tree, folder, start, good[0]!, beside);
   for (const path of all) checkNames(tree, folder, start, path);
-  return all;
+  return good.length > 0 ? readClass(tree, folder, good) : readClass(tree, folder, [start], () => all);
 }
 
 /** Good images are named as such, others lie beside them: are these good or not? */
@@ -84,7 +63,7 @@ function unclear(tree: FileTree, folder: string, start: string, good: string, be
 
 /** Somebody who names a dataset's own folder means the dataset. */
 const partHint = ({ name }: FileTree): string =>
-  STRUCTURE.includes(name.toLowerCase()) ? "; if this is a part of a dataset, name the folder that it lies in" : "";
+  STRUCTURE.includes(folded(name)) ? "; if this is a part of a dataset, name the folder that it lies in" : "";
 
 /** @throws InputError for a good image in a folder whose name says that it is something else */
 function checkNames(tree: FileTree, folder: string, start: string, path: string): void {
@@ -92,12 +71,12 @@ function checkNames(tree: FileTree, folder: string, start: string, path: string)
     .slice(start === "" ? 0 : start.length + 1)
     .split("/")
     .slice(0, -1);
-  const at = segments.findIndex((segment) => [...DEFECTIVE, ...STRUCTURE].includes(segment.toLowerCase()));
+  const at = segments.findIndex((segment) => isDefectiveName(segment) || STRUCTURE.includes(folded(segment)));
   if (at < 0) return;
   const place = within(start, segments.slice(0, at + 1).join("/"));
   const found = `${className(tree, folder)}: ${place}/ (${images(tree.below(place).length)}) would be read as good images, `
     + "but its name says otherwise";
-  if (DEFECTIVE.includes(baseOf(place).toLowerCase())) {
+  if (isDefectiveName(baseOf(place))) {
     throw new InputError(
       `${found}; defective images belong in ${within(folder, `test/${baseOf(place)}`)}; rename the folder if they are good`,
     );

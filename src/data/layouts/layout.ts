@@ -2,7 +2,7 @@ import type { DatasetClass, Unreadable } from "../dataset.ts";
 import type { FileTree } from "../tree.ts";
 
 /** Names of layouts, as `--format` takes them. */
-export const FORMATS = ["mvtec", "visa", "goodsad", "btad", "loco", "mpdd", "uniad", "folder"] as const;
+export const FORMATS = ["mvtec", "visa", "goodsad", "btad", "loco", "mpdd", "mvtec2", "mvtec3d", "uniad", "folder"] as const;
 
 /** The name of a layout that datasets come in. */
 export type FormatName = (typeof FORMATS)[number];
@@ -15,6 +15,12 @@ export interface Reading {
   readonly masks: readonly string[];
   /** Images that the layout knows and leaves alone. */
   readonly aside: readonly string[];
+  /** Images that lie beside photographs and are none by their names: depth, thumbnails, masks of good images. */
+  readonly companions: readonly string[];
+  /** Images that have another of their name with another extension beside them, and these. */
+  readonly twins: readonly string[];
+  /** Named more than once in a list. */
+  readonly repeated: readonly Unreadable[];
   /** Named in a list, but not there. */
   readonly missing: readonly Unreadable[];
 }

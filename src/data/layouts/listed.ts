@@ -14,38 +14,64 @@ export interface Entry {
 }
 
 /**
- * Classes as a list has them. A defective image to train on is no good one, and is left alone.
+ * Classes as a list has them, each image once: in the place that the first line gives it, with the masks of all lines. A defective image
+ * to train on is no good one, and is left alone.
  * @param list its name, for what it names and is not there
  * @param masks images that are masks by their place
  */
 export function readEntries(tree: FileTree, entries: readonly Entry[], list: (entry: Entry) => string, masks: readonly string[]): Reading {
-  const classes = new Map<string, { train: Item[]; test: Item[] }>();
-  const missing: Unreadable[] = [];
-  const aside: string[] = [];
-  const isThere = (path: string, entry: Entry): boolean => {
-    if (tree.has(path)) return true;
-    missing.push({ path, reason: `${list(entry)} names it, but it is not there` });
-    return false;
+  const classes = new Map<string, Entry[]>();
+  const missing = new Map<string, string>();
+  const repeated: Unreadable[] = [];
+  const located = (path: string, entry: Entry): string | null => {
+    const found = tree.locate(path);
+    if (found === null) missing.set(path, `${list(entry)} names it, but it is not there${FOREIGN.test(path) ? FOREIGN_REMEDY : ""}`);
+    return found;
   };
+  const first = new Map<string, Entry & { readonly masks: Set<string> }>();
   for (const entry of entries) {
-    const found = classes.get(entry.className) ?? { train: [], test: [] };
-    classes.set(entry.className, found);
-    if (!isThere(entry.image, entry)) continue;
-    if (entry.training) {
-      if (entry.defect === null) found.train.push(goodItem(entry.image));
-      else aside.push(entry.image);
-    } else if (entry.defect === null) {
-      found.test.push(goodItem(entry.image));
-    } else {
-      found.test.push(defectItem(entry.image, entry.defect, entry.mask !== null && isThere(entry.mask, entry) ? [entry.mask] : []));
+    const members = classes.get(entry.className) ?? [];
+    classes.set(entry.className, members);
+    const image = located(entry.image, entry);
+    if (image === null) continue;
+    const mask = entry.mask === null || entry.defect === null || entry.training ? null : located(entry.mask, entry);
+    const known = first.get(image);
+    if (known) {
+      if (known.masks.size > 0 && mask !== null && !known.masks.has(mask)) known.masks.add(mask); // a line for each mask of an image
+      else repeated.push({ path: image, reason: difference(known, entry, list) });
+      continue;
     }
+    const placed = { ...entry, image, masks: new Set(mask === null ? [] : [mask]) };
+    first.set(image, placed);
+    members.push(placed);
   }
-  const byPath = (items: readonly Item[]): Item[] => [...items].sort((a, b) => byCodeUnits(a.path, b.path));
   const sorted = [...classes].sort(([a], [b]) => byCodeUnits(a, b));
+  const itemOf = ({ image, defect }: Entry): Item => (defect === null ? goodItem(image) : defectItem(image, defect, [...first.get(image)!.masks]));
   return {
-    classes: sorted.map(([name, { train, test }]): DatasetClass => ({ name, train: byPath(train), test: byPath(test) })),
+    classes: sorted.map(([name, members]): DatasetClass => {
+      const inOrder = members.sort((a, b) => byCodeUnits(a.image, b.image));
+      return {
+        name,
+        train: inOrder.filter(({ training, defect }) => training && defect === null).map(itemOf),
+        test: inOrder.filter(({ training }) => !training).map(itemOf),
+      };
+    }),
     masks,
-    aside,
-    missing,
+    aside: [...first.values()].filter(({ training, defect }) => training && defect !== null).map(({ image }) => image),
+    missing: [...missing].map(([path, reason]) => ({ path, reason })),
+    companions: [],
+    twins: [],
+    repeated,
   };
+}
+
+const FOREIGN = /^[a-z]:|^[\\/]/i; // paths of another machine
+const FOREIGN_REMEDY = "; paths in it are relative to the folder of the dataset";
+
+/** How a further line about an image differs from its first. */
+function difference(first: Entry, other: Entry, list: (entry: Entry) => string): string {
+  const words = ({ className, training, defect }: Entry): string =>
+    `${className}, to ${training ? "train on" : "test"}, ${defect === null ? "good" : defect}`;
+  const [kept, dropped] = [words(first), words(other)];
+  return kept === dropped ? `${list(other)} names it more than once` : `named more than once, and taken as ${kept}, not as ${dropped}`;
 }

@@ -1,14 +1,11 @@
-import { baseOf, stemOf, type FileTree } from "../tree.ts";
-import { classFolders, hasTrainGood, readFolders, testFolder, type FolderNames } from "./folders.ts";
+import { baseOf, folded, stemOf, type FileTree } from "../tree.ts";
+import { asideImages, classFolders, MASKS, readFolders, testFolder, trainGoodFolders } from "./folders.ts";
 import type { Layout } from "./layout.ts";
 
-// The sets whose folders are named as MVTec AD's, and BTAD, which says ok and ko.
+// The sets whose folders are named as MVTec AD's; BTAD says ok and ko.
 
-const NAMES: FolderNames = { good: ["good"], masks: ["ground_truth"] };
-const BTAD_NAMES: FolderNames = { good: ["ok"], masks: ["ground_truth"] };
-
-const fits = (tree: FileTree): boolean => classFolders(tree).some((folder) => hasTrainGood(tree, folder, NAMES.good));
-const read = (tree: FileTree) => readFolders(tree, NAMES);
+const fits = (tree: FileTree): boolean => classFolders(tree).some((folder) => trainGoodFolders(tree, folder).length > 0);
+const read = readFolders;
 
 const STEM_MASKS =
   "train/good: good images; test/good and test/<defect>: images to judge; "
@@ -61,8 +58,8 @@ export const btad: Layout = {
   format: "btad",
   title: "BTAD",
   rule: "train/ok: good images; test/ok and test/ko: images to judge; ground_truth/ko/NAME.png: where the defect is",
-  fits: (tree) => classFolders(tree).some((folder) => hasTrainGood(tree, folder, BTAD_NAMES.good)),
-  read: (tree) => readFolders(tree, BTAD_NAMES),
+  fits: (tree) => fits(tree) && classFolders(tree).every((folder) => trainGoodFolders(tree, folder).every((good) => folded(baseOf(good)) === "ok")),
+  read,
 };
 
 export const loco: Layout = {
@@ -70,21 +67,33 @@ export const loco: Layout = {
   title: "MVTec LOCO AD",
   rule: "train/good: good images; test/good and test/<anomaly>: images to judge; "
     + "ground_truth/<anomaly>/NAME/*.png: where it is, all masks together; validation/good is left alone",
-  fits: (tree) =>
-    fits(tree) && classFolders(tree).some((folder) => validationImages(tree, folder).length > 0 || hasMaskFolders(tree, folder)),
-  read(tree) {
-    return { ...readFolders(tree, NAMES), aside: classFolders(tree).flatMap((folder) => validationImages(tree, folder)) };
-  },
+  fits: (tree) => fits(tree) && classFolders(tree).some((folder) => asideImages(tree, folder).length > 0 || hasMaskFolders(tree, folder)),
+  read,
 };
 
-function validationImages(tree: FileTree, folder: string): readonly string[] {
-  const validation = tree.find(folder, ["validation"]);
-  return validation === null ? [] : tree.below(validation);
-}
+/** @see https://www.mvtec.com/company/research/datasets/mvtec-ad-2 */
+export const mvtec2: Layout = {
+  format: "mvtec2",
+  title: "MVTec AD 2",
+  rule: "train/good: good images; test_public/good and test_public/bad: images to judge; test_public/ground_truth/bad/NAME_mask.png: where the defect is; "
+    + "validation and test_private are left alone",
+  fits: (tree) => fits(tree) && classFolders(tree).some((folder) => tree.find(folder, ["test_public"]) !== null),
+  read,
+};
+
+/** @see https://www.mvtec.com/company/research/datasets/mvtec-3d-ad */
+export const mvtec3d: Layout = {
+  format: "mvtec3d",
+  title: "MVTec 3D-AD, its photographs alone",
+  rule: "train/good/rgb: good images; test/good/rgb and test/<defect>/rgb: images to judge; test/<defect>/gt/NAME.png: where the defect is; "
+    + "xyz and validation are left alone",
+  fits: (tree) => classFolders(tree).some((folder) => trainGoodFolders(tree, folder).some((good) => tree.find(good, ["rgb"]) !== null)),
+  read,
+};
 
 /** Whether an image's masks lie in a folder of its name. */
 function hasMaskFolders(tree: FileTree, folder: string): boolean {
-  const [masks, test] = [tree.find(folder, NAMES.masks), testFolder(tree, folder)];
+  const [masks, test] = [tree.find(folder, MASKS), testFolder(tree, folder)];
   if (masks === null || test === null) return false;
   return tree.folders(masks).some((kind) => {
     const stems = new Set(tree.below(`${test}/${kind}`).map((path) => stemOf(baseOf(path))));

@@ -1,4 +1,6 @@
+import { parseJson, RECORD } from "../../io/json.ts";
 import { InputError } from "../../runtime/errors.ts";
+import { isDefectiveLabel, isGoodName } from "../names.ts";
 import { within, type FileTree } from "../tree.ts";
 import type { Layout } from "./layout.ts";
 import { readEntries, type Entry } from "./listed.ts";
@@ -11,7 +13,7 @@ const LINE = '{"filename": "a/b.png", "label": 0 or 1, "clsname": "a", "maskname
 export const uniad: Layout = {
   format: "uniad",
   title: "UniAD's json lines",
-  rule: `${TRAIN} and ${TEST} hold one JSON object a line: filename, label (0 good, 1 defective), clsname, maskname; `
+  rule: `${TRAIN} and ${TEST} hold one JSON object a line: filename, label (0 or good, 1 or defective), clsname, maskname; `
     + `files lie here or in one folder below`,
   list: `${TRAIN} and ${TEST}`,
   fits: (tree) => tree.has(TRAIN) && tree.has(TEST),
@@ -19,14 +21,14 @@ export const uniad: Layout = {
     const train = parseLines(tree, TRAIN, await readText(TRAIN));
     const test = parseLines(tree, TEST, await readText(TEST));
     const lines = [...train, ...test];
-    const folder = ["", ...tree.folders("")].find((folder) => lines.some(({ image }) => tree.has(within(folder, image)))) ?? "";
+    const folder = ["", ...tree.folders("")].find((folder) => lines.some(({ image }) => tree.locate(within(folder, image)) !== null)) ?? "";
     const placed = (entry: Entry): Entry => ({
       ...entry,
       image: within(folder, entry.image),
       mask: entry.mask && within(folder, entry.mask),
     });
     const entries = lines.map(placed);
-    const masks = entries.flatMap(({ mask }) => (mask !== null && tree.has(mask) ? [mask] : []));
+    const masks = entries.flatMap(({ mask }) => ((mask !== null && tree.locate(mask)) || []));
     return readEntries(tree, entries, ({ training }) => (training ? TRAIN : TEST), masks);
   },
 };
@@ -38,29 +40,26 @@ function parseLines(tree: FileTree, list: string, text: string): Entry[] {
       new InputError(`${tree.name}: ${list} line ${i + 1} ${problem}; expected ${LINE} (--format folder reads folders instead)`);
     let value: unknown;
     try {
-      value = JSON.parse(line);
+      value = parseJson(line, RECORD);
     } catch {
       throw wrong("is no JSON object");
     }
     if (typeof value !== "object" || value === null || Array.isArray(value)) throw wrong("is no JSON object");
-    const { filename, label, clsname, maskname } = value as Record<string, unknown>;
+    const { filename, label, label_name: labelName, clsname, maskname } = value as Record<string, unknown>;
     if (typeof filename !== "string" || filename === "") throw wrong("has no filename");
     if (typeof clsname !== "string" || clsname === "") throw wrong("has no clsname");
-    if (label !== 0 && label !== 1) throw wrong("has no label of 0 or 1");
+    const defective = isDefectiveLabel(label ?? labelName);
+    if (defective === null) throw wrong("has no label of 0 or 1");
     if (maskname !== undefined && maskname !== null && typeof maskname !== "string") throw wrong("has a maskname that is no text");
-    const image = plainPath(filename);
-    const parent = image.split("/").at(-2);
+    const parent = filename.split(/[\\/]/).at(-2);
     return [
       {
         className: clsname,
         training: list === TRAIN,
-        image,
-        defect: label === 0 ? null : (parent ?? "defect"),
-        mask: maskname ? plainPath(maskname) : null,
+        image: filename,
+        defect: !defective ? null : parent === undefined || parent === "." || isGoodName(parent) ? "defect" : parent,
+        mask: maskname || null,
       },
     ];
   });
 }
-
-/** Without "./" at its start. */
-const plainPath = (path: string): string => path.replace(/^(?:\.\/)+/, "");

@@ -1,4 +1,5 @@
 import { InputError } from "../../runtime/errors.ts";
+import { isDefectiveLabel } from "../names.ts";
 import { within, type FileTree } from "../tree.ts";
 import { parseCsv } from "./csv.ts";
 import type { Layout } from "./layout.ts";
@@ -31,9 +32,10 @@ export const visa: Layout = {
       const wrong = (column: string, value: string | undefined, expected: string) =>
         new InputError(`${tree.name}: ${LIST} line ${i + 2}: the ${column} is "${value?.slice(0, SHOWN)}"; expected ${expected}`);
       if (split !== "train" && split !== "test") throw wrong("split", split, "train or test");
-      if (label !== "normal" && label !== "anomaly") throw wrong("label", label, "normal or anomaly");
+      const defective = isDefectiveLabel(label);
+      if (defective === null) throw wrong("label", label, "normal or anomaly");
       if (!object || !image) throw wrong(object ? "image" : "object", "", object ? "a path" : "a class");
-      return { className: object, training: split === "train", image, defect: label === "normal" ? null : label, mask: mask || null };
+      return { className: object, training: split === "train", image, defect: defective ? label! : null, mask: mask || null };
     });
     return readEntries(
       tree,

@@ -26,6 +26,7 @@ export interface GradConfig extends ModelSettings {
 /** Variance of EfficientNet's features, in whose units GRAD's constants are stated. */
 export const REFERENCE_VARIANCE = 24;
 const SIMILARITY_THRESHOLD = 10;
+const MOST_NUMBERS = 1 << 29; // of a grid: 2 GiB
 
 /**
  * The configuration of a model for features of the given extents and variance.
@@ -46,7 +47,13 @@ export function gradConfig(features: FeatureSpec, options: GradOptions = {}): Gr
 /** @throws OptionError for a value of another kind or out of range, or values that do not go together */
 export function requireValid(settings: GradConfig): void {
   for (const name of MODEL_OPTIONS) requireKind("grad", name, GRAD_OPTIONS[name], settings[name]);
-  const { hingeHead, hingeWeight, pairs, branches, freeze, paste } = settings;
+  const { height, width, channels, localGrid, globalGrid, hingeHead, hingeWeight, pairs, branches, freeze, paste } = settings;
+  const numbers = { localGrid: localGrid ** 2 * channels, globalGrid: globalGrid ** 2 * height * width * channels };
+  for (const [name, count] of Object.entries(numbers)) {
+    if (count <= MOST_NUMBERS) continue;
+    const expected = `${name} of so few cells that the grid holds at most ${MOST_NUMBERS} numbers`;
+    throw new OptionError(`grad: expected ${expected}, got ${count} for features [${height},${width},${channels}]`);
+  }
   if (branches === "abnormal" && freeze === "branch") {
     throw new OptionError("grad: expected freeze grids where the abnormal branch is the only one, got branch");
   }

@@ -24,6 +24,7 @@ const TITLES: Readonly<Record<Stage, string>> = {
 // reconstructed; so the mean lies apart from zero, in each channel by so many deviations (docs/decisions/006-embedded-filters.md).
 const MEAN = 0.7;
 const [SMOOTHING, WINDOW] = [21, 32]; // pixels at an input of 224
+const EXTREME = 1000; // times what is of use, in any of the options that it is held against
 const BRIEF_STEPS = 8; // among the first eight of seed 0 some draw noise and some do not, in each stage
 
 /**
@@ -53,10 +54,18 @@ export const grad: Method = {
   },
   begin: (config, options, input) => new GradFit(read(config), options, input),
   restore: (config, weights) => new GradModel(weights, read(config)),
+  extreme: (config) => {
+    const { hinge, abnormalWeight, lambda, hingeWeight, residualWeight, paste: { intensity } } = read(config);
+    const numbers = { hinge, abnormalWeight, lambda, hingeWeight, residualWeight, pasteIntensity: Math.max(...intensity.map(Math.abs)) };
+    const extreme = Object.entries(numbers).find(([, value]) => Math.abs(value) > EXTREME);
+    return extreme ? extreme.join(" ") : null;
+  },
   validate: (config) => {
     const { height, width, channels, similarityThreshold, joins } = read(config);
     requireValid(read(config));
-    if (!Number.isFinite(similarityThreshold)) throw new OptionError(`grad: expected a finite similarityThreshold, got ${similarityThreshold}`);
+    if (!(similarityThreshold > 0 && similarityThreshold < Infinity)) {
+      throw new OptionError(`grad: expected a finite similarityThreshold above 0, got ${similarityThreshold}`);
+    }
     requireJoins(joins);
     return { height, width, channels };
   },

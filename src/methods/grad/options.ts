@@ -57,11 +57,11 @@ export const GRAD_OPTIONS = {
     help: "whether blocks of the decoders are computed twice rather than kept: the same bits in a fraction of the memory",
   },
   blocks: {
-    kind: "whole", least: 1, most: 64, default: ({ values }) => BLOCKS[String(values["decoder"])] ?? 1, defaultText: "1 for tiny, 11 for mobile, 9 for basic",
+    kind: "whole", least: 1, most: 1000, default: ({ values }) => BLOCKS[String(values["decoder"])] ?? 1, defaultText: "1 for tiny, 11 for mobile, 9 for basic",
     help: "blocks of a decoder",
   },
-  localGrid: { kind: "whole", least: 1, most: 1 << 14, default: 8, frequent: true, help: "cells along a side of the grids that positions look into" },
-  globalGrid: { kind: "whole", least: 1, most: 1 << 14, default: 4, help: "cells along a side of the grids that whole images look into" },
+  localGrid: { kind: "whole", least: 1, most: 1 << 10, default: 8, frequent: true, help: "cells along a side of the grids that positions look into" },
+  globalGrid: { kind: "whole", least: 1, most: 1 << 10, default: 4, help: "cells along a side of the grids that whole images look into" },
   heads: {
     kind: "choice", choices: ["shared", "separate"], default: byForm("heads"), defaultText: "separate for form joined, else shared",
     help: "whether both branches look at the same coordinates (the journal's version) or each has heads of its own",
@@ -82,7 +82,7 @@ export const GRAD_OPTIONS = {
     kind: "choice", choices: ["none", "cosine"], default: "none",
     help: "whether stage 1 compares scores with masks, or cosines of pairs of abnormal features",
   },
-  pairCount: { kind: "whole", least: 1, default: 256, help: "pairs of each kind a step" },
+  pairCount: { kind: "whole", least: 1, most: 1 << 20, default: 256, help: "pairs of each kind a step" },
   hingeWeight: {
     kind: "number", least: 0, default: (context) => (context.values["pairs"] === "cosine" ? 0 : byForm("hingeWeight")(context)),
     defaultText: "0.2 for form joined, else 0",

@@ -12,7 +12,7 @@ import { configFrom, detectorConfigOf } from "../../../src/detection/model_file.
 import { gradConfig } from "../../../src/methods/grad/config.ts";
 import { savedStateOf } from "../../../src/detection/training_state.ts";
 import { decodeImageBytes, decodeMaskBytes } from "../../../src/node/images.ts";
-import { commonFolder, liesIn, namesIn } from "../../../src/node/image_list.ts";
+import { commonFolder, liesIn, namesIn, namesInList } from "../../../src/node/image_list.ts";
 import { LineFile } from "../../../src/node/line_file.ts";
 import { TrainingFiles } from "../../../src/node/training_files.ts";
 import { InputError } from "../../../src/runtime/errors.ts";
@@ -24,8 +24,10 @@ import { outputsOf, PictureNames, type Outputs } from "../../../src/cli/predict/
 import { mergedResults, openShards, PredictionRecord } from "../../../src/cli/predict/record.ts";
 import { rectangleOf } from "../../../src/cli/region.ts";
 import { cocoOf, csvLine, jsonOf } from "../../../src/cli/predict/results.ts";
-import { printable } from "../../../src/cli/output.ts";
+import { printable } from "../../../src/io/printable.ts";
 import { lossCurvesOf } from "../../../src/cli/train_run.ts";
+import { readLayout } from "./layouts.ts";
+import { downloadFrom } from "./hub.ts";
 
 /** Something that reads what others wrote. */
 export interface Parser {
@@ -33,6 +35,8 @@ export interface Parser {
   readonly name: string;
   /** Reads an input, with everything that is made of it. Throws one of the project's errors for what is no valid one; an Error is a bug. */
   readonly parse: (input: Uint8Array) => unknown;
+  /** Whether an input takes much longer than those of others. */
+  readonly slow?: boolean;
 }
 
 /** Of any path, in characters: an error may repeat some. */
@@ -130,6 +134,7 @@ export const parsers: readonly Parser[] = [
       return recogniseDataset({ name: "set", files, unreadable: [], readText: () => Promise.resolve("") });
     },
   },
+  { name: "layouts", parse: readLayout, slow: true },
   {
     name: "journal",
     async parse(input) {
@@ -172,18 +177,21 @@ export const parsers: readonly Parser[] = [
   {
     name: "train_log",
     async parse(input) {
-      await mkdir(at("run"), { recursive: true });
-      await writeFile(at("run", "train.jsonl"), input);
+      await mkdir(at("run", "checkpoints"), { recursive: true });
+      for (const folder of ["", "checkpoints"]) await writeFile(at("run", folder, "train.jsonl"), input);
       const files = new TrainingFiles(at("run"));
       for (const { steps, values } of lossCurvesOf(await files.logged())) holds(steps.length === values.length && values.every(Number.isFinite), "a curve with holes");
       await files.beginLog(20);
-      holds((await files.logged()).every(({ taken }) => taken <= 20), "steps that were not taken");
+      const [, log] = await files.finishedLog();
+      holds(log.split("\n").slice(0, -1).every((line) => (JSON.parse(line) as { taken: number }).taken <= 20), "steps that were not taken");
+      await files.endLog();
       await rm(at("run"), { recursive: true });
     },
   },
   {
     name: "image_list",
     parse(input) {
+      namesInList(input);
       const images = namesIn(textOf(input));
       const root = images.length > 0 ? commonFolder(images) : "/";
       const names = new PictureNames(root);
@@ -193,6 +201,7 @@ export const parsers: readonly Parser[] = [
       for (const image of images) holds(!printable(image).match(/[\p{Cc}\u2028\u2029]/u), "a name that moves the cursor");
     },
   },
+  { name: "hub", parse: (input) => downloadFrom(input, folder) },
   {
     name: "numbers",
     parse(input) {

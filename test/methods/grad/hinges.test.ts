@@ -6,7 +6,8 @@ import { decodeDetector, encodeDetector } from "../../../src/detection/model_fil
 import { gradConfig } from "../../../src/methods/grad/config.ts";
 import { Grad } from "../../../src/methods/grad/model.ts";
 import { anomalyCells, HingeStatistics, joined, type HingeJoin, type HingeJoins } from "../../../src/methods/grad/hinges.ts";
-import { Training, type TrainingImage } from "../../../src/detection/training.ts";
+import type { TrainingImage } from "../../../src/detection/material.ts";
+import { Training } from "../../../src/detection/training.ts";
 import { Weights } from "../../../src/nn/weights.ts";
 import { anomalyMap } from "../../../src/ops/losses.ts";
 import { RandomStream } from "../../../src/tensor/random.ts";

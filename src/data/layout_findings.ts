@@ -1,0 +1,92 @@
+import type { Dataset, Item } from "./dataset.ts";
+import { about, finding, type Finding } from "./finding.ts";
+import { isDefectiveName, isGoodName, soundsGood } from "./names.ts";
+import { byCodeUnits, extensionOf, grouped, images } from "./tree.ts";
+
+/** Findings about what lies in a dataset's folder and is no part of it: for those who only use the dataset, too. */
+export function leftOut({ companions, undecodable, repeated, outputs }: Dataset): readonly Finding[] {
+  const extensions = [...grouped(undecodable, extensionOf)].map(([extension, own]) => `.${extension} ${own.length}`).join(", ");
+  return [
+    about(
+      undecodable,
+      "problem",
+      "undecodable",
+      ["image file is of a format that cannot be decoded", "image files are of formats that cannot be decoded"],
+      `left out (${extensions}); convert them to png or jpg`,
+    ),
+    about(
+      companions,
+      "remark",
+      "no-photograph",
+      ["image is no photograph by its name", "images are no photographs by their names"],
+      "left out: masks of good images, depth, heat maps, thumbnails; rename them, or their folder, if they are photographs",
+    ),
+    about(
+      repeated.map(({ path, reason }) => `${path} ${reason}`),
+      "remark",
+      "repeated",
+      ["file or folder is there or listed more than once", "files or folders are there or listed more than once"],
+      "each is taken once",
+    ),
+    about(
+      outputs,
+      "remark",
+      "outputs",
+      ["folder holds pictures that bigrid wrote", "folders hold pictures that bigrid wrote"],
+      "left out; results are better kept outside of the dataset",
+    ),
+  ].filter((found) => found !== null);
+}
+
+/** Findings about how names were understood, and what the layout has no use for. */
+export function layoutFindings({ unused, aside, twins, layout, classes }: Dataset): readonly (Finding | null)[] {
+  const plain = layout.format === "folder" && classes.length === 1 ? classes[0]!.train : [];
+  const topFolders = new Set(plain.flatMap(({ path }) => (path.includes("/") ? path.slice(0, path.indexOf("/")) : [])));
+  const doubtful = classes.flatMap(({ name, test }) =>
+    [...grouped(test.filter(({ defective, defect }) => defective && soundsGood(defect)), ({ defect }) => defect)]
+      .map(([defect, own]) => `${name}: ${defect} (${images(own.length)})`));
+  const items = classes.flatMap(({ train, test }) => [...train, ...test]);
+  const saysOpposite = ({ path, defective }: Item): boolean => {
+    const folder = path.split("/").at(-2);
+    return folder !== undefined && (defective ? isGoodName(folder) : isDefectiveName(folder));
+  };
+  return [
+    about(
+      doubtful,
+      "problem",
+      "like-good",
+      ["kind of defect has a name that may mean good", "kinds of defects have names that may mean good"],
+      "read as defective; if these images are good, rename their folder to good",
+    ),
+    about(
+      items.filter(saysOpposite).map(({ path, defective }) => `${path}: ${defective ? "defective" : "good"}`),
+      "problem",
+      "named-otherwise",
+      ["image lies in a folder that says the opposite of what it is read as", "images lie in folders that say the opposite of what they are read as"],
+      "what the list says counts, or the folder nearest to train or test",
+    ),
+    about(
+      twins,
+      "problem",
+      "twins",
+      ["image has another of its name beside it", "images have others of their names beside them, or are these"],
+      "all are taken; if some are masks or copies, move them away",
+    ),
+    finding(
+      topFolders.size > 1,
+      "remark",
+      "one-class",
+      `${topFolders.size} folders are read as one class`,
+      "if they show different parts, move the images of each to PART/train/good",
+      [...topFolders].sort(byCodeUnits),
+    ),
+    about(unused, "problem", "unused", ["image is not used", "images are not used"], "left out: the layout has no place for such files"),
+    about(
+      aside,
+      "remark",
+      "aside",
+      ["image is left alone", "images are left alone"],
+      "the layout has such files, but neither training nor evaluation uses them",
+    ),
+  ];
+}

@@ -1,0 +1,123 @@
+import { baseOf, extensionOf, folded, grouped, stemOf, uniqueBy } from "../tree.ts";
+
+// What lies beside photographs in public sets and is none: masks, depth, normals, heat maps, thumbnails. Told from names alone:
+// by folders (crack/rgb/000.png, crack/gt/000.png), by ends of names (Part0.jpg, Part0_label.bmp), by twins (a.jpg, a.png).
+
+type Kind = "mask" | "other";
+
+// Folders of these names hold no photographs.
+const CERTAIN: ReadonlyMap<string, Kind> = kindsOf(
+  "mask masks gt groundtruth",
+  "xyz heatmap heatmaps anomalymap anomalymaps thumb thumbs thumbnail thumbnails pointcloud pointclouds",
+);
+// These may be subjects of photographs too: they hold none if photographs of the same names lie beside them. So do names that end in them.
+const LIKELY: ReadonlyMap<string, Kind> = new Map([
+  ...CERTAIN,
+  ...kindsOf("label labels annotation annotations seg segmentation segmentations", "depth depths normals disparity heat overlay overlays contour contours preview previews"),
+]);
+
+const LEAST_TWINS = 2;
+const LOSSLESS = ["png", "bmp", "dib", "gif"]; // masks are stored so
+
+function kindsOf(masks: string, others: string): ReadonlyMap<string, Kind> {
+  const pairs = (words: string, kind: Kind) => words.split(" ").map((word) => [word, kind] as const);
+  return new Map([...pairs(masks, "mask"), ...pairs(others, "other")]);
+}
+
+/** Images of one folder, divided. Each is in one of the lists. */
+export interface Divided {
+  readonly photographs: readonly string[];
+  /** Masks that lie beside the photographs, each with the one that it belongs to; null where that cannot be told. */
+  readonly masks: readonly (readonly [mask: string, photograph: string | null])[];
+  /** Depth, normals, heat maps, thumbnails, ... */
+  readonly others: readonly string[];
+  /** Among `photographs`: those that have another of their name with another extension beside them, and these. Too few to be masks. */
+  readonly twins: readonly string[];
+}
+
+const squeezed = (name: string): string => folded(name).replace(/[\s._-]+/gu, "");
+
+interface Place {
+  readonly path: string;
+  /** Folders between the kind's and the file. */
+  readonly folders: readonly string[];
+  readonly stem: string;
+}
+
+const keyOf = (folders: readonly string[], stem: string): string => folded([...folders, stem].join("/"));
+
+/** A file's place below a folder. */
+function placeOf(path: string, folder: string): Place {
+  const names = path.slice(folder === "" ? 0 : folder.length + 1).split("/");
+  return { path, folders: names.slice(0, -1), stem: stemOf(names.at(-1)!) };
+}
+
+/** A stem without the word that says what its file is, and that word's kind: "000_depth" is "000" of another kind. */
+function splitStem(stem: string): { readonly base: string; readonly word: string; readonly kind: Kind } | null {
+  const [, base = "", end = ""] = /^(.+?)[_-](ground[_-]truth|[a-z]+)$/i.exec(stem) ?? [];
+  const word = squeezed(end);
+  const kind = LIKELY.get(word);
+  return kind ? { base, word, kind } : null;
+}
+
+/** Divides the images in a folder whose name says what they show (`train/good`, `test/<defect>`) into photographs and the rest. */
+export function divide(paths: readonly string[], folder: string): Divided {
+  const places = paths.map((path) => placeOf(path, folder));
+  const isNamed = ({ folders }: Place): boolean => folders.some((name) => LIKELY.has(squeezed(name)));
+  const plain = places.filter((place) => !isNamed(place) && !splitStem(place.stem));
+  const beside = new Map<string, string>(); // photographs by where something of theirs may lie: in a folder beside theirs, or in theirs
+  for (const { path, folders, stem } of plain) beside.set(keyOf(folders.slice(0, -1), stem), path);
+  for (const { path, folders, stem } of plain) beside.set(keyOf(folders, stem), path);
+  const bases = new Set(plain.flatMap(({ folders, stem }) => basesOf(stem).map((base) => keyOf(folders, base)))); // 000 of 000_image_4
+  const masks: [string, string | null][] = [];
+  const others: string[] = [];
+  const rest = places.filter(({ path, folders, stem }) => {
+    const split = splitStem(stem);
+    const at = folders.findIndex((name) => LIKELY.has(squeezed(name)));
+    const word = at < 0 ? split?.word : squeezed(folders[at]!);
+    if (word === undefined) return true;
+    const place = at < 0 ? folders : [...folders.slice(0, at), ...folders.slice(at + 1)];
+    const stems = [...(at < 0 ? [] : [stem]), ...(split ? [split.base] : [])];
+    const owner = stems.map((own) => beside.get(keyOf(place, own))).find((own) => own !== undefined) ?? null;
+    // "bottle_label" beside "bottle_cap" is a photograph; "000_mask" and "000_depth" beside "000_image_4" are none.
+    const isNone = at >= 0 ? CERTAIN.has(word) : (CERTAIN.has(word) || LIKELY.get(word) === "other") && bases.has(keyOf(folders, split!.base));
+    if (owner === null && !isNone) return true;
+    if (LIKELY.get(word) === "mask") masks.push([path, owner]);
+    else others.push(path);
+    return false;
+  });
+  return withoutTwins(rest, masks, others);
+}
+
+/** The stem itself, and its beginnings up to each "_" or "-". */
+const basesOf = (stem: string): string[] => [stem, ...[...stem.matchAll(/[_-]/g)].map(({ index }) => stem.slice(0, index))];
+
+/** Tells masks that are named as their photographs, such as a.png beside a.jpg, where most photographs of a folder have one. */
+function withoutTwins(places: readonly Place[], masks: [string, string | null][], others: readonly string[]): Divided {
+  const byFolder = grouped(places, ({ folders }) => folders.join("/"));
+  const dropped = new Set<string>();
+  const twins: string[] = [];
+  for (const files of byFolder.values()) {
+    const isLossless = ({ path }: Place): boolean => LOSSLESS.includes(extensionOf(path));
+    const isPng = ({ path }: Place): boolean => extensionOf(path) === "png";
+    // Photographs are jpg, tiff or webp and masks lossless; or photographs are bmp and masks png.
+    const [first, second] = files.some((file) => !isLossless(file)) ? [(file: Place) => !isLossless(file), isLossless] : [(file: Place) => !isPng(file), isPng];
+    const photographs = files.filter(first);
+    const byStem = uniqueBy(photographs, ({ stem }) => folded(stem));
+    const pairs = files.filter(second).flatMap((file): [Place, Place][] => {
+      const own = byStem.get(folded(file.stem));
+      return own ? [[file, own]] : [];
+    });
+    if (pairs.length >= LEAST_TWINS && 2 * pairs.length >= photographs.length) {
+      for (const [mask, photograph] of pairs) {
+        dropped.add(mask.path);
+        masks.push([mask.path, photograph.path]);
+      }
+    } else twins.push(...pairs.flatMap((pair) => pair.map(({ path }) => path)));
+  }
+  return { photographs: places.filter(({ path }) => !dropped.has(path)).map(({ path }) => path), masks, others, twins };
+}
+
+/** "MT_Free/Imgs/a.png, the mask of a.jpg": a mask that was found beside photographs, for an error. */
+export const shownMask = ([mask, photograph]: readonly [string, string | null]): string =>
+  photograph === null ? mask : `${mask}, named as the mask of ${baseOf(photograph)}`;

@@ -1,0 +1,22 @@
+import { images } from "./tree.ts";
+
+// What cameras and their converters deliver, in files of 16 bits.
+const DEPTHS = [8, 10, 12, 14];
+
+/**
+ * Tells whether images of 16 bits use only the lower part of them, all of them: only the upper 8 bits are looked at, so that little
+ * of such images is seen. A single image may be dark; a file does not say.
+ * @param highs the largest sample of each 16-bit image that states no range of its own
+ * @returns what to say and what to do about it; null if nothing is wrong
+ */
+export function narrowRange(highs: readonly number[]): { readonly message: string; readonly advice: string } | null {
+  const highest = highs.reduce((most, high) => Math.max(most, high), 0);
+  const bits = DEPTHS.find((depth) => highest < 2 ** depth);
+  if (highs.length === 0 || bits === undefined) return null;
+  const levels = Math.floor(highest / 256) + 1;
+  const seen = `only the upper 8 bits are used, ${levels} grey ${levels === 1 ? "level" : "levels"} of 256`;
+  return {
+    message: `all values of ${images(highs.length)} are at most ${highest}: ${bits}-bit data in 16-bit files?`,
+    advice: `${seen}; multiply the values of all images by ${2 ** (16 - bits)}, also of those to be judged`,
+  };
+}

@@ -1,0 +1,126 @@
+import { createBackbone } from "../backbones/registry.ts";
+import type { DecodedImage } from "../io/image.ts";
+import type { AnomalySource } from "../methods/method.ts";
+import type { Device } from "../runtime/device.ts";
+import { InputError } from "../runtime/errors.ts";
+import { fromArray, release, toArray, type Tensor } from "../tensor/tensor.ts";
+import { FeatureStore } from "./feature_store.ts";
+import { FeatureMaker, type FeatureExtractor } from "./features.ts";
+import type { TrainingSample } from "./folds.ts";
+import { markedCells } from "./marked_cells.ts";
+import type { PictureRegion } from "./region.ts";
+import type { TrainingSettings } from "./training_options.ts";
+import { requireFinite, TrainingSet } from "./training_set.ts";
+
+/** A good image to learn from. */
+export interface TrainingImage {
+  /** For errors: its file, say. Default: its number and class. */
+  readonly name?: string;
+  /** What it shows: each class has a threshold of its own. */
+  readonly className: string;
+  /** The image, or its features: height x width x channels, as `FeatureMaker.raw` makes them. */
+  readonly image: DecodedImage | Float32Array;
+  /** The part of the picture that counts; null, or nothing, where all does. Features are of it already. */
+  readonly region?: PictureRegion | null;
+}
+
+/** A real anomaly: where its features are in the store, and which of the map's cells it covers. */
+interface Anomaly {
+  readonly index: number;
+  readonly mask: Float32Array;
+}
+
+/** The material of a training: features of all images, read once, and what was measured of them. */
+export class Material {
+  readonly maker: FeatureMaker;
+  readonly store: FeatureStore;
+  readonly set: TrainingSet;
+  readonly samples: readonly TrainingSample[];
+  /** Whether only a part of some picture counted. */
+  readonly regions: boolean;
+  readonly anomalies: readonly Anomaly[];
+  readonly #device: Device;
+
+  private constructor(
+    device: Device,
+    maker: FeatureMaker,
+    store: FeatureStore,
+    set: TrainingSet,
+    samples: readonly TrainingSample[],
+    regions: boolean,
+    anomalies: readonly Anomaly[],
+  ) {
+    [this.#device, this.maker, this.store, this.set, this.samples, this.regions, this.anomalies] = [device, maker, store, set, samples, regions, anomalies];
+  }
+
+  /**
+   * Reads images, once, in order, then real anomalies; only their features are kept.
+   * @param onImage called after each good image, with their number so far
+   * @throws as `Training.begin`
+   */
+  static async read(device: Device, settings: TrainingSettings, images: AsyncIterable<TrainingImage>, onImage: (count: number) => void): Promise<Material> {
+    const { learner, options, fit, inputSize, featureBudget: budget, spill } = settings;
+    const backbone = await createBackbone(device, settings.backbone, settings);
+    const maker = new FeatureMaker(device, backbone, learner.assembly(options, backbone), fit);
+    const { height, width, channels } = maker.extents;
+    learner.configure({ height, width, channels, variance: 1 }, options); // what it refuses, before any image is read
+    const store = new FeatureStore(device, { dtype: featureDType(device, backbone.standardise), budget, spill });
+    const set = new TrainingSet(channels);
+    const samples: TrainingSample[] = [];
+    let regions = false;
+    for await (const { name, className, image, region } of images) {
+      regions ||= Boolean(region);
+      const features = image instanceof Float32Array
+        ? fromArray(device, [1, height, width, channels], image)
+        : maker.rawOf([region?.shown(image) ?? image]);
+      set.add(await toArray(features), className, name ?? `image ${samples.length + 1}, of class ${className},`);
+      samples.push({ className, index: await store.add(features) });
+      release(features);
+      onImage(samples.length);
+    }
+    if (samples.length < 2) {
+      throw new InputError(`training needs at least two good images, got ${samples.length}; with ten or more of a class, some set its threshold`);
+    }
+    set.requireVariety();
+    const anomalies: Anomaly[] = [];
+    for await (const anomalous of settings.anomalies ?? []) {
+      const mask = markedCells(anomalous, fit, inputSize, height);
+      const features = maker.rawOf([anomalous.image]);
+      requireFinite(await toArray(features), anomalous.name);
+      anomalies.push({ index: await store.add(features), mask });
+      release(features);
+    }
+    if (settings.anomalies && anomalies.length === 0) throw new InputError("there are no anomalous images with masks to learn from");
+    return new Material(device, maker, store, set, samples, regions, anomalies);
+  }
+
+  /** Features as a model sees them, `[B, H, W, C]`; the caller releases them. */
+  async features(extractor: FeatureExtractor, samples: readonly Pick<TrainingSample, "index">[]): Promise<Tensor> {
+    const raw = await this.store.batch(samples.map(({ index }) => index));
+    using scope = this.#device.scope();
+    const features = scope.keep(extractor.standardise(raw));
+    if (features !== raw) release(raw);
+    return features;
+  }
+
+  /** The real anomalies as a method asks for them; null if there are none. */
+  anomalySource(extractor: FeatureExtractor): AnomalySource | null {
+    const { anomalies } = this;
+    if (anomalies.length === 0) return null;
+    const { height, width } = this.maker.extents;
+    return {
+      count: anomalies.length,
+      batch: async (indices) => {
+        const chosen = indices.map((i) => anomalies[i]!);
+        const features = await this.features(extractor, chosen);
+        const masks = new Float32Array(chosen.length * height * width);
+        chosen.forEach(({ mask }, i) => masks.set(mask, i * mask.length));
+        return { features, mask: fromArray(this.#device, [chosen.length, height, width], masks) };
+      },
+    };
+  }
+}
+
+/** Storage of the training set's features. Channels that are small beside their mean would lose too much in f16. */
+export const featureDType = ({ gpu }: Device, standardise: boolean): "f16" | "f32" =>
+  gpu.features.has("shader-f16") && !standardise ? "f16" : "f32";

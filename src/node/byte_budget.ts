@@ -1,0 +1,46 @@
+/** Memory that work at a time may take together: who wants more than is left waits, in order of asking. */
+export class ByteBudget {
+  readonly #total: number;
+  readonly #waiting: { readonly bytes: number; readonly grant: () => void }[] = [];
+  #inFlight = 0;
+  #peak = 0;
+
+  /** @param total bytes; work that takes more alone goes ahead when nothing else does */
+  constructor(total: number) {
+    this.#total = total;
+  }
+
+  /** Bytes taken now. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** The most bytes that were taken at a time. */
+  get peak(): number {
+    return this.#peak;
+  }
+
+  /** Takes so many bytes, as soon as there are as many; gives the function that hands them back. */
+  async take(bytes: number): Promise<() => void> {
+    await new Promise<void>((grant) => {
+      this.#waiting.push({ bytes, grant });
+      this.#admit();
+    });
+    let isTaken = true;
+    return () => {
+      if (!isTaken) return;
+      isTaken = false;
+      this.#inFlight -= bytes;
+      this.#admit();
+    };
+  }
+
+  #admit(): void {
+    for (let [first] = this.#waiting; first && (this.#inFlight === 0 || this.#inFlight + first.bytes <= this.#total); [first] = this.#waiting) {
+      this.#waiting.shift();
+      this.#inFlight += first.bytes;
+      this.#peak = Math.max(this.#peak, this.#inFlight);
+      first.grant();
+    }
+  }
+}

@@ -1,0 +1,79 @@
+import { afterEach, describe, expect, test } from "vitest";
+import { Training } from "../../src/detection/training.ts";
+import { openDevice } from "../../src/node/device.ts";
+import { relu } from "../../src/ops/activation.ts";
+import { AdamW } from "../../src/optim/adam.ts";
+import type { Device } from "../../src/runtime/device.ts";
+import { DeviceLostError } from "../../src/runtime/errors.ts";
+import { fromArray, release, requireGrad, toArray, zeros } from "../../src/tensor/tensor.ts";
+import { madeUpDetector } from "../made_up_detector.ts";
+
+const opened: Device[] = [];
+afterEach(() => {
+  for (const own of opened.splice(0)) own.destroy();
+});
+async function own(): Promise<Device> {
+  opened.push(await openDevice());
+  return opened.at(-1)!;
+}
+
+const SIZE = 64;
+const picture = (value: number) => ({ width: SIZE, height: SIZE, data: new Uint8Array(4 * SIZE * SIZE).fill(value) });
+
+/** Everything that is released, of a device with work recorded and not yet sent. */
+async function holdings(device: Device): Promise<() => void> {
+  const detector = await madeUpDetector(device, SIZE, { decoder: "tiny" });
+  await detector.inspect([picture(90)]);
+  async function* images() {
+    for (const value of [80, 90, 100]) yield { className: "a", image: picture(value) };
+  }
+  const training = await Training.begin(device, images(), { inputSize: SIZE, batch: 2, folds: 0, grad: { decoder: "tiny" } });
+  for await (const { taken } of training.fit()) if (taken === 2) break;
+  const tensor = fromArray(device, [4], Float32Array.of(1, 2, 3, 4));
+  const { program } = device.capture(() => relu(tensor));
+  const optimizer = new AdamW([{ parameters: [requireGrad(zeros(device, [4]))], rate: 0.1 }]);
+  const scope = device.scope();
+  relu(tensor);
+  program.run();
+  return () => {
+    scope[Symbol.dispose]();
+    program.release();
+    optimizer.release();
+    release(tensor);
+    training.release();
+    detector.release();
+    device.trim();
+    device.destroy();
+  };
+}
+
+describe("everything can be released, and the device destroyed again,", () => {
+  test("where the device was destroyed, at once and once that is known", async () => {
+    for (const isKnown of [false, true]) {
+      const device = await own();
+      const releaseAll = await holdings(device);
+      device.destroy();
+      if (isKnown) await device.lost;
+      expect(releaseAll).not.toThrow();
+    }
+  });
+
+  test("where it was lost, before and after that is known", async () => {
+    for (const isKnown of [false, true]) {
+      const device = await own();
+      const releaseAll = await holdings(device);
+      device.gpu.destroy(); // as a loss: by nothing that this library did
+      if (isKnown) await device.lost;
+      expect(releaseAll).not.toThrow();
+    }
+  });
+
+  test("where an error is under way, which is for the next call that asks", async () => {
+    const device = await own();
+    const releaseAll = await holdings(device);
+    device.gpu.createBuffer({ size: 4, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.STORAGE });
+    await device.gpu.queue.onSubmittedWorkDone();
+    expect(releaseAll).not.toThrow();
+    await expect((async () => toArray(zeros(device, [1])))()).rejects.toThrow(DeviceLostError);
+  });
+});
