@@ -10,7 +10,7 @@ import { evaluate } from "../src/metrics/evaluate.ts";
 import { meanMetrics } from "../src/metrics/metrics.ts";
 import { auroc, rank } from "../src/metrics/ranking.ts";
 import type { Inspection } from "../src/detection/detector.ts";
-import type { BRANCHES } from "../src/methods/grad/config.ts";
+import type { GradOptions } from "../src/methods/grad/options.ts";
 import type { TrainingImage } from "../src/detection/material.ts";
 import { Training } from "../src/detection/training.ts";
 import type { TrainingOptions } from "../src/detection/training_options.ts";
@@ -22,7 +22,9 @@ import { featuresOf, type FeatureSet } from "./accuracy/features.ts";
 import { nearestNeighbours, type Scored } from "./accuracy/nearest.ts";
 import { addResult, holds, readResults, resultTables, withTables, type Choice, type Result } from "./accuracy/results.ts";
 
-interface Flags extends TrainFlags {
+type GradTrainingOptions = Extract<TrainingOptions, GradOptions>;
+
+interface Flags extends TrainFlags, Readonly<Record<string, unknown>> {
   readonly seeds: string;
   readonly choices: string;
   readonly out: string;
@@ -36,7 +38,7 @@ const WINDOWS: { readonly [choice in Choice]?: number } = { "nearest cell": 1, "
 const SAID_EVERY = 50; // steps
 
 const program = new Command("npm run accuracy --").argument("<dir>", "a dataset");
-addTrainFlags(program)
+(await addTrainFlags(program, []))
   .option("--seeds <list>", "of the trainings, with commas", "0,1,2")
   .option("--choices <list>", `of ${Object.keys(CHOICES).join(", ")}`, Object.keys(CHOICES).join(","))
   .option("--out <file>", "the results, added to", "bench/results/accuracy.json")
@@ -52,7 +54,7 @@ async function compare(root: string, { seeds, choices, out, report, features, na
   await ensureWritableFolder(dirname(out));
   const device = await openDevice();
   const options = await trainingOptionsOf(flags);
-  const { backbone, checkpoint: _checkpoint, seed: _seed, featureBudget: _budget, grad, ...others } = options;
+  const { backbone, checkpoint: _checkpoint, seed: _seed, featureBudget: _budget, method: _method, ...others } = options as GradTrainingOptions;
   const { inputSize, fit, padding } = options;
   const seen = { inputSize, ...(fit && { fit }), ...(padding && { padding }) }; // of the images, with a model or without
   const set = await featuresOf(device, root, options, features);
@@ -65,8 +67,8 @@ async function compare(root: string, { seeds, choices, out, report, features, na
   };
   for (const choice of wanted) {
     for (const seed of WINDOWS[choice] ? [null] : numbers) {
-      const decoder = grad?.decoder ?? (device.adapter.software ? "tiny" : "mobile");
-      const told = seed === null ? seen : { ...others, ...grad, decoder };
+      const decoder = others.decoder ?? (device.adapter.software ? "tiny" : "mobile");
+      const told = seed === null ? seen : { ...others, decoder };
       const key = { dataset: common.dataset, backbone: common.backbone, choice, seed, options: told };
       const label = `${common.dataset}, ${common.backbone}, ${choice}${seed === null ? "" : `, seed ${seed}`}`;
       if (holds(await readResults(out), key)) {
@@ -75,7 +77,7 @@ async function compare(root: string, { seeds, choices, out, report, features, na
       }
       console.error(label);
       const started = performance.now();
-      const judged = seed === null ? await searched(set, WINDOWS[choice]!) : await trained(set, { ...options, seed, ...grad, branches: choice as (typeof BRANCHES)[number] });
+      const judged = seed === null ? await searched(set, WINDOWS[choice]!) : await trained(set, { ...(options as GradTrainingOptions), seed, branches: choice as NonNullable<GradOptions["branches"]> });
       const seconds = (performance.now() - started) / 1000;
       const results = await addResult(out, { ...common, ...key, ...measured(judged), seconds });
       await writeFileAtomic(report, withTables(await readFile(report, "utf8"), resultTables(results)));

@@ -138,7 +138,7 @@ class Workshop {
 
   async #load(file: Uint8Array<ArrayBuffer>, name: string): Promise<void> {
     const device = await this.#ready();
-    const detector = await decodeDetector(device, file, name, ({ name: backbone }) => checkpointOf(backbone));
+    const detector = await decodeDetector(device, file, name, ({ name: backbone }) => checkpointOf(backbone as BackboneName));
     this.#good = [];
     await this.#finished(detector, file);
   }

@@ -10,6 +10,8 @@ import { embeddedBackbone } from "./embedded.ts";
 /** Names of all backbones. */
 export const BACKBONES = ["embedded", ...EFFICIENTNETS] as const;
 export type BackboneName = (typeof BACKBONES)[number];
+/** Names of those that need pretrained weights. */
+export type PretrainedName = Exclude<BackboneName, "embedded">;
 
 /** How a backbone is made. */
 export interface BackboneOptions {
@@ -50,4 +52,4 @@ export const blankBackbone = (device: Device, name: BackboneName, options: Omit<
   createBackbone(device, name, { ...options, checkpoint: name === "embedded" ? null : blankCheckpoint(planOf(name)) });
 
 /** Whether a backbone needs pretrained weights. */
-export const isPretrained = (name: string): boolean => name !== "embedded";
+export const isPretrained = (name: string): name is PretrainedName => name !== "embedded";

@@ -160,7 +160,7 @@ async function judge(
   batch: readonly Read[],
   region: Region | null,
 ): Promise<{ readonly item: Item; readonly outcome: Sample | InputError }[]> {
-  const parts = await Promise.all(batch.map(({ item, image }) => tried(() => region?.of(image, join(root, item.path), detector.config) ?? null)));
+  const parts = await Promise.all(batch.map(({ item, image }) => tried(() => region?.of(image, join(root, item.path), detector.config.input) ?? null)));
   const usable = batch.flatMap((read, i) => (parts[i] instanceof InputError ? [] : [{ ...read, part: parts[i] ?? null }]));
   const judged = await detector.inspectEach(usable.map(({ image }) => image), usable.map(({ part }) => part));
   const samples = new Map(usable.map((read, i) => [read.item, { ...read, judged: judged[i]! }]));

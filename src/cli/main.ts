@@ -9,7 +9,7 @@ import { isOutputClosed, outputFailure, write } from "./standard_output.ts";
 import { say, sayLines } from "./output.ts";
 
 // In help's order. What a command needs is only loaded where it is asked for.
-const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
+const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void | Promise<void>>>> = {
   demo: async () => (await import("./commands/demo.ts")).addDemo,
   inspect: async () => (await import("./commands/inspect.ts")).addInspect,
   train: async () => (await import("./commands/train.ts")).addTrain,
@@ -47,7 +47,7 @@ From photographs of good parts to defects found in new ones:
   bigrid predict RUN IMAGE... --out OUT  judges new images
 No photographs at hand? "bigrid demo" makes its own. Docs: docs/getting_started.md`);
 const word = process.argv.slice(2).find((word) => !word.startsWith("-")) ?? "";
-for (const name of Object.hasOwn(COMMANDS, word) ? [word] : Object.keys(COMMANDS)) (await COMMANDS[name]!())(program);
+for (const name of Object.hasOwn(COMMANDS, word) ? [word] : Object.keys(COMMANDS)) await (await COMMANDS[name]!())(program);
 for (const command of program.commands) {
   command.exitOverride().copyInheritedSettings(program).showHelpAfterError(`(bigrid ${command.name()} --help says more)`);
   for (const option of command.options.filter(({ mandatory }) => mandatory)) requireLate(command, option);

@@ -1,105 +1,98 @@
 import { Option, type Command } from "commander";
-import { BACKBONES, type BackboneName } from "../backbones/backbone.ts";
-import type { NetworkPadding } from "../backbones/efficientnet/efficientnet.ts";
+import { isPretrained } from "../backbones/registry.ts";
+import { TRAINING_OPTIONS, type TrainingOptions, type TrainingSettings } from "../detection/training_options.ts";
+import type { Method } from "../methods/method.ts";
+import { loadMethod, METHOD_NAMES, type MethodName } from "../methods/registry.ts";
 import { openCheckpoint } from "../node/checkpoint.ts";
 import { cachedWeights } from "../node/hub.ts";
-import { FITS, type Fit } from "../tensor/placement.ts";
-import type { TrainingOptions } from "../detection/training.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
-import { addGradFlags, gradOptionsOf, type GradFlags } from "./grad_options.ts";
-import { positiveNumber, wholeNumber } from "./numbers.ts";
+import { defaultInWords, type OptionTable } from "../runtime/option_table.ts";
+import { addOptionFlags, collectSettings, flagName, readConfiguration, valuesOfFlags, valuesOfSettings } from "./option_flags.ts";
 
-export const WEIGHTS_HELP = "safetensors file of the EfficientNet's weights, under timm's, torchvision's or efficientnet_pytorch's names";
+export const WEIGHTS_HELP = "safetensors file of the backbone's weights, under timm's, torchvision's or efficientnet_pytorch's names";
 
-export const HALF_HELP = "judge in half precision (f16 stored, f32 summed): half the memory traffic, scores that differ by less than a hundredth";
+export const HALF_HELP = "score in half precision (f16 stored, f32 summed): half the memory traffic, scores that differ by less than a hundredth";
 
-/** What the command line says about training. */
-export interface TrainFlags extends GradFlags {
-  readonly backbone: BackboneName;
+/** The parts of a training command that are not options of the training. */
+export interface TrainFlags {
   readonly weights?: string;
-  readonly padding?: NetworkPadding;
-  readonly fit?: Fit;
-  readonly size: number;
-  readonly epochsAbnormal: number;
-  readonly epochsNormal: number;
-  readonly epochsResidual?: number;
-  readonly leastAbnormal?: number;
-  readonly leastNormal?: number;
-  readonly leastResidual?: number;
-  readonly enoughHits?: number;
-  readonly batch?: number;
-  readonly seed: number;
-  readonly anomalyShare?: number;
-  readonly falseReject?: number;
-  readonly folds?: number;
-  readonly featureMemory?: number;
-  readonly recompute?: boolean;
+  readonly set?: readonly string[];
+  readonly config?: string;
 }
 
-export function addTrainFlags(command: Command): Command {
-  const backbone = command
-    .addOption(new Option("--backbone <name>", "feature extractor").choices(BACKBONES).default("embedded"))
-    .option("--weights <file>", WEIGHTS_HELP)
-    .addOption(new Option(
-      "--padding <kind>",
-      "zeros around images within an EfficientNet (default: same)",
-    ).choices(["same", "same-static", "symmetric"]))
-    .addOption(new Option(
-      "--fit <kind>",
-      "how photographs fill the square: stretched, whole between bars, or their centre (default: stretch)",
-    ).choices(FITS));
-  return addGradFlags(backbone)
-    .option("--size <pixels>", "side of the square that images are resized to", wholeNumber(64), 224)
-    .option("--epochs-abnormal <n>", "epochs of stage 1", wholeNumber(1), 10)
-    .option("--epochs-normal <n>", "epochs of stage 2", wholeNumber(1), 50)
-    .option("--epochs-residual <n>", "epochs of stage 3, where --residual-weight wants one (default: 10)", wholeNumber(1))
-    .option("--least-abnormal <steps>", "steps of stage 1, at least, whatever its epochs (default: 50; 300 for --form joined)", wholeNumber(1))
-    .option("--least-normal <steps>", "steps of stage 2, at least, whatever its epochs (default: 500)", wholeNumber(1))
-    .option("--least-residual <steps>", "steps of stage 3, at least, whatever its epochs (default: 120)", wholeNumber(1))
-    .option(
-      "--enough-hits <share>",
-      "of hits on both sides of the hinge at which stages 1 and 3 end early; 1: never (default: 0.99; 1 for --form joined)",
-      positiveNumber(1),
-    )
-    .option("--batch <n>", "images a step (default: 8 for tiny, else 16)", wholeNumber(1))
-    .option(
-      "--anomaly-share <share>",
-      "of stage 1's images that are anomalies of --anomalies; at 1 no blocks are pasted (default: 0.5)",
-      positiveNumber(1),
-    )
-    .option(
-      "--false-reject <share>",
-      "of good images that may be called defective, at least what the images held out support: it sets the threshold",
-      positiveNumber(0.5), 0.01,
-    )
-    .option("--folds <n>", "models trained besides, to set the threshold, for a class of fewer than ten images (0: none)", wholeNumber(0), 3)
-    .option(
-      "--feature-memory <MB>",
-      "device memory for the training set's features; the rest goes to a file in the run's folder",
-      wholeNumber(0), 1024,
-    )
-    .option("--recompute", "compute the decoders' blocks twice rather than keep what they make (default: not for tiny)")
-    .option("--no-recompute", "keep it: faster, in several times the memory")
-    .option("--seed <n>", "of everything random", wholeNumber(0), 0);
+const MODEL = "Model:";
+const TRAINING = "Training:";
+const OF_MODEL = ["method", "backbone", "stages", "inputSize", "fit"];
+
+/** The method that a command line names; GRAD where it names none, or one that there is not. */
+export function methodIn(words: readonly string[]): { readonly name: MethodName; readonly isNamed: boolean } {
+  const at = words.indexOf("--method");
+  const word = at >= 0 ? words[at + 1] : words.find((word) => word.startsWith("--method="))?.slice("--method=".length);
+  const name = METHOD_NAMES.find((known) => known === word);
+  return { name: name ?? "grad", isNamed: name !== undefined };
 }
 
 /**
- * What the library is asked for; what no flag says is left to it.
- * @throws OptionError for flags that do not go together; InputError for weights that cannot be read
+ * Adds the flags of a training: those of every training, and the method's frequent ones, which help shows where the method is named.
+ * @param words of the command line
  */
-export async function trainingOptionsOf(flags: TrainFlags): Promise<TrainingOptions> {
-  const { grad, others } = gradOptionsOf(flags);
-  const { weights, size, featureMemory, ...options } = others;
-  const { backbone, padding } = options;
-  if (backbone === "embedded" && (weights !== undefined || padding !== undefined)) {
-    throw new OptionError(
-      "the embedded backbone has no weights and no padding to choose; name an EfficientNet with --backbone, or leave out --weights and --padding",
-    );
-  }
-  const file = weights ?? (backbone === "embedded" ? null : await cachedWeights(backbone));
-  if (file === null && backbone !== "embedded") {
-    throw new InputError(`${backbone} needs its weights: "bigrid weights ${backbone}" downloads them, --weights FILE names others`);
-  }
-  const checkpoint = file === null ? null : await openCheckpoint(file);
-  return { ...options, grad, checkpoint, inputSize: size, ...(featureMemory !== undefined && { featureBudget: featureMemory * 1e6 }) };
+export async function addTrainFlags(command: Command, words: readonly string[]): Promise<Command> {
+  const { name, isNamed } = methodIn(words);
+  const method = await loadMethod(name);
+  addOptionFlags(command, "training", TRAINING_OPTIONS, (option) => (OF_MODEL.includes(option) ? MODEL : TRAINING));
+  addOptionFlags(command, `method ${name}`, method.options, () => (isNamed ? `Method ${method.title}:` : null));
+  command
+    .addOption(new Option("--weights <file>", WEIGHTS_HELP).helpGroup(MODEL))
+    .addOption(new Option("--set <name=value>", "any option by its name; may be repeated").argParser(collectSettings).helpGroup(TRAINING))
+    .addOption(new Option("--config <file>", "JSON file of options by name, as a run's config.json; flags and --set go before it").helpGroup(TRAINING));
+  return command.addHelpText("after", isNamed ? otherOptions(method) : `\n"bigrid train --method ${name} --help" has the method's own options.`);
 }
+
+/** The options that have no flag, for help. */
+function otherOptions({ title, options }: Method): string {
+  const all: OptionTable = { ...TRAINING_OPTIONS, ...options };
+  const rare = Object.entries(all).filter(([, { frequent }]) => !frequent);
+  const width = Math.max(...rare.map(([name]) => name.length));
+  const lines = rare.map(([name, spec]) => `  ${name.padEnd(width)}  ${spec.help}${defaultInWords(spec) && ` (default: ${defaultInWords(spec)})`}`);
+  return `\nFurther options of training and ${title}, by --set name=value or --config:\n${lines.join("\n")}`;
+}
+
+/**
+ * Reads what a command line says about training: flags go before `--set`, which goes before `--config`.
+ * @throws OptionError for options that are unknown, out of range or do not go together; InputError for files that cannot be read
+ */
+export async function trainingOptionsOf(flags: TrainFlags & Readonly<Record<string, unknown>>): Promise<TrainingOptions> {
+  const configured = flags.config === undefined ? {} : await readConfiguration(flags.config);
+  const named = flags["method"] ?? configured["method"] ?? flags.set?.find((text) => text.startsWith("method="))?.slice("method=".length) ?? "grad";
+  const method = await loadMethod(String(named));
+  const tables = [["training", TRAINING_OPTIONS], [`method ${method.name}`, method.options]] as const;
+  const { weights: configuredWeights, ...told } = configured;
+  const options = {
+    ...told,
+    ...valuesOfSettings(flags.set ?? [], tables),
+    ...valuesOfFlags(TRAINING_OPTIONS, flags),
+    ...valuesOfFlags(method.options, flags),
+    method: method.name,
+  } as TrainingOptions;
+  const weights = flags.weights ?? (typeof configuredWeights === "string" ? configuredWeights : undefined);
+  return { ...options, checkpoint: await checkpointFor(options, weights) };
+}
+
+async function checkpointFor({ backbone = "embedded", padding }: TrainingOptions, weights: string | undefined): Promise<TrainingOptions["checkpoint"]> {
+  const name = backbone ?? "embedded";
+  if (!isPretrained(name)) {
+    if (weights === undefined && (padding ?? null) === null) return null;
+    throw new OptionError(`the ${name} backbone has no weights and no padding to choose; name another one with --backbone, or leave out --weights and padding`);
+  }
+  const file = weights ?? (await cachedWeights(name));
+  if (file === null) throw new InputError(`${name} needs its weights: "bigrid weights ${name}" downloads them, --weights FILE names others`);
+  return openCheckpoint(file);
+}
+
+/** The effective configuration of a training, for its run: a valid `--config`. */
+export function configurationOf({ learner: _learner, options, checkpoint, anomalies: _read, spill: _spill, ...general }: TrainingSettings): string {
+  return `${JSON.stringify({ ...general, weights: checkpoint?.source ?? null, ...options }, null, 2)}\n`;
+}
+
+/** A flag in words, for messages: "--size". */
+export const flagOf = (name: keyof typeof TRAINING_OPTIONS): string => `--${flagName(name, TRAINING_OPTIONS[name])}`;

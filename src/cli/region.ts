@@ -68,7 +68,7 @@ export class Region {
   of(
     { width, height }: { readonly width: number; readonly height: number },
     name: string,
-    { fit, inputSize }: Pick<DetectorConfig, "fit" | "inputSize">,
+    { fit, size: inputSize }: DetectorConfig["input"],
   ): PictureRegion {
     const key = `${width}x${height}`;
     const known = this.#bySize.get(key);

@@ -108,7 +108,7 @@ export async function runReport(run: RunReport): Promise<string> {
 /** What the detector sees of an image, in its own shape: the photograph, its map and the outline of its masks. */
 async function layersOf(detector: Detector, root: string, { path, masks }: Item, region: Region | null, mapRange: readonly [number, number]): Promise<Layers> {
   const image = await decodeImage(join(root, path));
-  const [{ map, size }] = (await detector.inspect([image], [region?.of(image, path, detector.config) ?? null])) as [Inspection];
+  const [{ map, size }] = (await detector.inspect([image], [region?.of(image, path, detector.config.input) ?? null])) as [Inspection];
   const { source, target } = detector.placementOf(image);
   const scale = Math.min(1, PICTURE_SIDE / Math.max(source.width, source.height));
   const [width, height] = [source.width, source.height].map((side) => Math.max(1, Math.round(side * scale))) as [number, number];
@@ -143,19 +143,18 @@ export function chosen(judged: readonly Judged[], most: number): readonly Judged
 const ends = <T>(values: readonly T[], most: number): readonly T[] =>
   values.length <= most ? values : [...values.slice(0, Math.ceil(most / 2)), ...values.slice(values.length - Math.floor(most / 2))];
 
-function modelConfiguration({ detector: { config }, modelPath, modelSha256 }: RunReport): ReportData["configuration"] {
-  const { backbone, inputSize, fit, grad, calibration } = config;
+function modelConfiguration({ detector: { config, summary }, modelPath, modelSha256 }: RunReport): ReportData["configuration"] {
+  const { method, backbone, assembly, input, calibration } = config;
   return [
     ["bigrid", VERSION],
     ["Model", join(basename(dirname(resolve(modelPath))), basename(modelPath))], // not where on this machine: the page is handed on
     ["Model's SHA-256", modelSha256],
     ["Backbone", backbone.name],
     ...(backbone.weights === null ? [] : [["Backbone's SHA-256", backbone.weights] as const]),
-    ["Input", `${inputSize} x ${inputSize} pixels, ${fit}`],
-    ["Features", `${grad.height} x ${grad.width} x ${grad.channels}`],
-    ["Decoder", `${grad.decoder}, ${grad.blocks} ${grad.blocks === 1 ? "block" : "blocks"}`],
-    ["Grids", `${grad.branches} of ${grad.localGrid} and ${grad.globalGrid} cells`],
-    ["Formulas", `heads ${grad.heads}, fusion ${grad.fusion}, hinge ${grad.hingeHead}, freeze ${grad.freeze}`],
+    ["Stages", assembly.stages.join(", ")],
+    ["Input", `${input.size} x ${input.size} pixels, ${input.fit}`],
+    ["Method", method.name],
+    ...summary,
     ["Expected false rejects", `${percentOf(calibration.falseReject)} of good images`],
   ];
 }

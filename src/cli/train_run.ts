@@ -3,18 +3,23 @@ import { dirname, join } from "node:path";
 import type { Dataset, Item } from "../data/dataset.ts";
 import { imagesFor, supportedRate } from "../detection/calibration.ts";
 import type { Detector } from "../detection/detector.ts";
-import { batchOf, DEFAULT_FALSE_REJECT, Training, type TrainingImage, type TrainingOptions } from "../detection/training.ts";
+import type { TrainingImage } from "../detection/material.ts";
+import { Training } from "../detection/training.ts";
+import { resolveTraining, TRAINING_OPTIONS, type TrainingOptions } from "../detection/training_options.ts";
 import { saveDetector } from "../node/detector_file.ts";
 import { SpillFile } from "../node/spill.ts";
 import { TrainingFiles, type LoggedStep, type SavedTraining } from "../node/training_files.ts";
 import type { Device } from "../runtime/device.ts";
 import { DeviceLostError, DivergedError, InputError } from "../runtime/errors.ts";
 import { readableImages } from "./dataset.ts";
+import { configurationOf } from "./options.ts";
 import { percentOf, say } from "./output.ts";
 import { showProgress, type Progress } from "./progress.ts";
 import { advised, half, wantsLess } from "./recovery.ts";
 import type { Region } from "./region.ts";
 import { AwaitedSignals } from "./signals.ts";
+
+const CONFIG_FILE = "config.json"; // every option with its value: a valid --config
 
 /** Losses of one training stage, as they were read back. */
 export interface LossCurve {
@@ -41,7 +46,11 @@ export interface TrainRunOptions {
   readonly checkpointEvery: number;
 }
 
-const STAGE_TITLES = { abnormal: "Stage 1, abnormal grid", normal: "Stage 2, reconstruction", residual: "Stage 3, hinge on the residual" };
+/** The batch of a training; 1 for a method without one. */
+async function batchOf(device: Device, given: TrainingOptions): Promise<number> {
+  const { options: { batch } } = await resolveTraining(device, given);
+  return typeof batch === "number" ? batch : 1;
+}
 
 /** What makes a training begin, on whichever device. */
 export interface TrainThroughOptions extends TrainRunOptions {
@@ -75,7 +84,7 @@ export async function trainThrough(
     } catch (error) {
       device.destroy(); // what is left of it would take memory
       const taken = (await files.saved())[0]?.taken ?? 0;
-      const used = batch ?? batchOf(device, options);
+      const used = batch ?? (await batchOf(device, options));
       if (error instanceof DeviceLostError && taken > before) {
         say(`${error.message}; going on after ${taken} steps on one`);
         [before, resume] = [taken, taken > 0];
@@ -125,7 +134,7 @@ export async function trainRun(
       bars.show("Features", items.length).update(done);
       endIfAsked();
     });
-    for (const remark of rateRemarks(training.calibrating, options.falseReject)) say(remark);
+    for (const remark of rateRemarks(training.calibrating, training.settings.falseReject)) say(remark);
     if (last) {
       await resumeFrom(saved, training, files);
       say(`resumed after ${training.taken} steps`);
@@ -134,8 +143,8 @@ export async function trainRun(
     await files.beginLog(training.taken);
     const save = async () => files.save(await training.save(), training.taken);
     for await (const step of training.fit()) {
-      const { stage, loss, taken, runs } = step;
-      const bar = bars.show(runs > 1 ? `${STAGE_TITLES[stage]}, ${step.run}/${runs}` : STAGE_TITLES[stage], step.steps);
+      const { title, loss, taken, runs } = step;
+      const bar = bars.show(runs > 1 ? `${title}, ${step.run}/${runs}` : title, step.steps);
       bar.update(step.step, loss === null ? undefined : `| loss ${loss.toPrecision(3)}`);
       if (loss !== null) await files.log(step);
       if (signals.came) await save();
@@ -146,7 +155,7 @@ export async function trainRun(
       bars.show("Calibration", total).update(done);
       endIfAsked();
     });
-    const modelPath = await saveDetector(detector, run, options.checkpoint?.source, [await files.finishedLog()]);
+    const modelPath = await saveDetector(detector, run, options.checkpoint?.source, [await files.finishedLog(), [CONFIG_FILE, configurationOf(training.settings)]]);
     await files.forget(); // last: until then --resume mends what a kill leaves between the files
     await putReportAside(run);
     return { detector, modelPath, losses: lossCurvesOf(await files.logged()), seconds: (performance.now() - started) / 1000 };
@@ -175,7 +184,7 @@ async function putReportAside(run: string): Promise<void> {
 }
 
 /** Says of which classes there are too few images for the false-reject rate that was asked for, and which one they get. */
-function rateRemarks(calibrating: ReadonlyMap<string, number>, falseReject = DEFAULT_FALSE_REJECT): string[] {
+function rateRemarks(calibrating: ReadonlyMap<string, number>, falseReject: number): string[] {
   return [...calibrating].filter(([, count]) => supportedRate(count) > falseReject).map(([name, count]) => {
     const images = count === 1 ? "1 image of it sets" : `${count} images of it set`;
     const needed = `${percentOf(falseReject)} takes ${imagesFor(falseReject)}`;
@@ -216,10 +225,12 @@ async function* goodImages(
   items: readonly { readonly item: Item; readonly className: string }[],
   strict: boolean,
   region: Region | null,
-  { fit = "stretch", inputSize = 224 }: TrainingOptions,
+  options: TrainingOptions,
 ): AsyncGenerator<TrainingImage> {
+  const input = { fit: options.fit ?? "stretch", size: options.inputSize ?? TRAINING_OPTIONS.inputSize.default };
   for await (const { item, image } of readableImages(items, ({ item }) => join(root, item.path), strict)) {
-    yield { name: join(root, item.item.path), className: item.className, image, region: region?.of(image, join(root, item.item.path), { fit, inputSize }) ?? null };
+    const name = join(root, item.item.path);
+    yield { name, className: item.className, image, region: region?.of(image, name, input) ?? null };
   }
 }
 

@@ -77,6 +77,11 @@ export class Training {
     return new Training(device, settings, await Material.read(device, settings, images, onImage));
   }
 
+  /** Every option with its value. */
+  get settings(): TrainingSettings {
+    return this.#settings;
+  }
+
   /** Steps taken so far. */
   get taken(): number {
     return this.#taken;

@@ -18,7 +18,7 @@ export const TRAINING_OPTIONS = {
     kind: "choice", choices: ["same", "same-static", "symmetric"], default: null, defaultText: "same",
     help: "zeros around images within an EfficientNet",
   },
-  inputSize: { kind: "whole", least: 64, most: 4096, default: 224, frequent: true, help: "side of the square that images are resized to, pixels" },
+  inputSize: { kind: "whole", least: 64, most: 4096, default: 224, frequent: true, flag: "size", help: "side of the square that images are resized to, pixels" },
   fit: {
     kind: "choice", choices: FITS, default: "stretch", frequent: true,
     help: "how photographs fill the square: stretched, whole between bars, or their centre",
@@ -77,5 +77,7 @@ export async function resolveTraining(device: Device, given: TrainingOptions): P
   if (anomalies && !learner.learnsAnomalies(resolved)) {
     throw new OptionError(`training: the method ${learner.name} does not learn from anomalies with these options; leave them out`);
   }
+  const idle = learner.anomalyOptions.find((name) => !anomalies && (told as Readonly<Record<string, unknown>>)[name] !== undefined);
+  if (idle) throw new OptionError(`training: ${idle} counts only where there are anomalies to learn from: name some, or leave it out`);
   return { ...settings, learner, options: resolved, checkpoint, anomalies, spill };
 }

@@ -159,6 +159,8 @@ export interface Method {
   readonly options: OptionTable;
   /** Whether it learns from real anomalies with masks, with such options. */
   readonly learnsAnomalies: (options: MethodOptions) => boolean;
+  /** Names of options that count only where there are real anomalies. */
+  readonly anomalyOptions: readonly string[];
   /** Options of a fit of few steps that takes as much memory as a long one. */
   readonly brief: Readonly<Record<string, unknown>>;
   readonly assembly: (options: MethodOptions, backbone: Pick<Backbone, "stages" | "standardise">) => Assembly;

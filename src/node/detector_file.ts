@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { BackboneIdentity } from "../backbones/backbone.ts";
+import { isPretrained } from "../backbones/registry.ts";
 import { decodeDetector, encodeDetector, withMetrics } from "../detection/model_file.ts";
 import type { Detector, DetectorOptions } from "../detection/detector.ts";
 import type { Checkpoint } from "../backbones/efficientnet/checkpoint.ts";
@@ -87,7 +88,7 @@ async function checkpointOf({ name, weights }: BackboneIdentity, run: string, mo
   const { cachedWeights } = await import("./hub.ts"); // which few models need
   const remembered = await readText(join(run, WEIGHTS_PATH_FILE)).catch(() => null);
   const isThere = async (path: string | null | undefined): Promise<boolean> => !!path && (await stat(path).catch(() => null)) !== null;
-  const path = weightsPath ?? ((await isThere(remembered?.trim())) ? remembered!.trim() : name === "embedded" ? null : await cachedWeights(name));
+  const path = weightsPath ?? ((await isThere(remembered?.trim())) ? remembered!.trim() : !isPretrained(name) ? null : await cachedWeights(name));
   if (!path) {
     const gone = remembered ? `${remembered.trim()} is no longer there; ` : "";
     const needed = `the ${name} weights that it was trained with (SHA-256 ${weights})`;

@@ -37,6 +37,8 @@ export type OptionSpec = Kind & {
   /** The default in words, where the value does not say it. */
   readonly defaultText?: string;
   readonly help: string;
+  /** Name of its flag on a command line, where it is another than its own. */
+  readonly flag?: string;
   /** Whether people set it often: such options have flags of their own. */
   readonly frequent?: boolean;
   /** Whether it changes speed and memory alone, never a result. */

@@ -17,7 +17,7 @@ const train = (run: string, ...words: string[]) =>
   bigrid(["train", at("set", "plate"), "--out", at(run), ...SHORT, ...words]);
 
 test("defects of another folder are learnt from, and said to be", async () => {
-  const { code, stderr } = await train("run", "--anomalies", at("defects"), "--anomaly-share", "1");
+  const { code, stderr } = await train("run", "--anomalies", at("defects"), "--set", "anomalyShare=1");
   expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
   expect(stderr).toMatch(/\d+ defective images of .*defects are learnt from: how well these are judged afterwards says nothing/);
   expect(decodeSafetensors(await readFile(at("run", "model.safetensors")), "model").metadata["format"]).toBe("bigrid-detector");
@@ -29,7 +29,7 @@ test("anomalies without masks, and a share of none, are refused", async () => {
   const unmarked = await train("other", "--anomalies", at("unmarked"));
   expect(unmarked.code).toBe(1);
   expect(unmarked.stderr).toContain("has no defective images with masks to learn from, read as");
-  const share = await train("other", "--anomaly-share", "0.5");
+  const share = await train("other", "--set", "anomalyShare=0.5");
   expect(share.code).not.toBe(0);
-  expect(share.stderr).toContain("--anomaly-share is a share of what --anomalies DIR names; give both");
+  expect(share.stderr).toContain("anomalyShare counts only where there are anomalies to learn from");
 });

@@ -26,7 +26,7 @@ await writeSyntheticSet(at("set"), { size: 64, train: 6, good: 2, defective: 2, 
 await writeWeights(at("weights.safetensors"), 1);
 const train = (run: string, ...words: string[]) =>
   bigrid(["train", at("set", "plate"), "--out", at(run), "--backbone", "efficientnet-b0", ...SHORT, ...words], { HF_HUB_CACHE: at("empty") });
-const flags = ["--weights", at("weights.safetensors"), "--padding", "symmetric", "--fit", "letterbox"];
+const flags = ["--weights", at("weights.safetensors"), "--set", "padding=symmetric", "--fit", "letterbox"];
 const trained = await train("run", ...flags);
 
 const scoresOf = (stdout: string): unknown => (JSON.parse(stdout) as { images: { score: number }[] }).images.map(({ score }) => score);
@@ -35,9 +35,9 @@ const predict = (...words: string[]) => bigrid(["predict", at("run"), ...picture
 
 test("train, eval and predict go through, and the model knows backbone, padding, fit and the weights' hash", async () => {
   expect(trained).toMatchObject({ code: 0 });
-  expect((await readdir(at("run"))).sort()).toEqual(["model.safetensors", "train.jsonl", "weights_path.txt"]);
+  expect((await readdir(at("run"))).sort()).toEqual(["config.json", "model.safetensors", "train.jsonl", "weights_path.txt"]);
   const { metadata } = decodeSafetensors(await readFile(at("run", "model.safetensors")), "model");
-  const { backbone, fit } = JSON.parse(metadata["config"]!) as { backbone: Record<string, string>; fit: string };
+  const { backbone, input: { fit } } = JSON.parse(metadata["config"]!) as { backbone: Record<string, string>; input: { fit: string } };
   expect(backbone).toMatchObject({ name: "efficientnet-b0", padding: "symmetric" });
   expect(backbone["weights"]).toMatch(/^[0-9a-f]{64}$/);
   expect(fit).toBe("letterbox");
@@ -45,11 +45,11 @@ test("train, eval and predict go through, and the model knows backbone, padding,
 });
 
 test("features spilled to disk train the same model, and leave no file behind", async () => {
-  const spilled = await train("spilled", ...flags, "--feature-memory", "0");
+  const spilled = await train("spilled", ...flags, "--set", "featureBudget=0");
   expect(spilled).toMatchObject({ code: 0 });
   const model = (run: string) => readFile(at(run, "model.safetensors"));
   expect((await model("spilled")).equals(await model("run"))).toBe(true);
-  expect((await readdir(at("spilled"))).sort()).toEqual(["model.safetensors", "train.jsonl", "weights_path.txt"]);
+  expect((await readdir(at("spilled"))).sort()).toEqual(["config.json", "model.safetensors", "train.jsonl", "weights_path.txt"]);
 });
 
 test("weights that have moved are asked for, and taken from where --weights says; others are refused", async () => {

@@ -8,7 +8,7 @@ import { judge, type JudgeOptions } from "../../src/cli/predict/judge.ts";
 import { KeptDetector } from "../../src/cli/predict/kept_detector.ts";
 import { trainThrough, type TrainThroughOptions } from "../../src/cli/train_run.ts";
 import type { Detector } from "../../src/detection/detector.ts";
-import type { TrainingOptions } from "../../src/detection/training.ts";
+import type { TrainingOptions } from "../../src/detection/training_options.ts";
 import { sha256Of } from "../../src/node/checkpoint.ts";
 import { readDataset } from "../../src/node/dataset.ts";
 import { loadDetector, saveDetector, saveMetrics } from "../../src/node/detector_file.ts";
@@ -228,9 +228,9 @@ describe("a device without memory", () => {
 });
 
 test("training that diverges stops with the step, a tensor and the last good state, and saves nothing after it", async () => {
-  const grad = { decoder: "tiny", pasteIntensity: [1e38, 3e38] } as const;
-  const failure: unknown = await trained("diverged", [], { checkpointEvery: 1 }, { grad }).catch((error: unknown) => error);
+  const options = { decoder: "tiny", pasteIntensity: [1e38, 3e38] } as const;
+  const failure: unknown = await trained("diverged", [], { checkpointEvery: 1 }, options).catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(DivergedError);
-  expect((failure as Error).message).toMatch(/^training diverged: .*; paste\.intensity 3e\+38 is far from what is of use: choose less; no state was saved before$/);
+  expect((failure as Error).message).toMatch(/^training diverged: .*; pasteIntensity 3e\+38 is far from what is of use: choose less; no state was saved before$/);
   expect((failure as Error).message).toMatch(/tensor \S+ holds (NaN|-?Infinity) at element \d+/);
 });

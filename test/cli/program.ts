@@ -5,12 +5,12 @@ export const PROGRAM = new URL("../../dist/bigrid.js", import.meta.url).pathname
 
 /** Options of `train` for a model that need not be good: the least of everything. What is named after them counts. */
 export const SHORT = [
-  "--size", "64", "--batch", "2", "--folds", "0", "--epochs-abnormal", "1", "--epochs-normal", "1", "--epochs-residual", "1",
-  "--least-abnormal", "10", "--least-normal", "20", "--least-residual", "10",
+  "--size", "64", "--batch", "2", "--epochs-abnormal", "1", "--epochs-normal", "1", "--least-normal", "20",
+  ...["folds=0", "epochsResidual=1", "leastAbnormal=10", "leastResidual=10"].flatMap((setting) => ["--set", setting]),
 ] as const;
 
 /** The same for a model that has to find the defects of a synthetic set. */
-export const ENOUGH = [...SHORT, "--least-abnormal", "50", "--least-normal", "200"] as const;
+export const ENOUGH = [...SHORT, "--set", "leastAbnormal=50", "--least-normal", "200"] as const;
 
 export interface Outcome {
   readonly code: number | null;

@@ -12,7 +12,7 @@ const at = (...names: string[]) => join(folder, ...names);
 await writeSyntheticSet(at("set"), { size: 64, train: 12, good: 1, defective: 1, seed: 2 });
 
 const words = (run: string, ...more: string[]) => [
-  "train", at("set", "plate"), "--out", at(run), ...SHORT, "--least-abnormal", "60", "--least-normal", "200", "--checkpoint-every", "7", ...more,
+  "train", at("set", "plate"), "--out", at(run), ...SHORT, "--set", "leastAbnormal=60", "--least-normal", "200", "--checkpoint-every", "7", ...more,
 ];
 const model = (run: string) => readFile(at(run, "model.safetensors"));
 const checkpoints = (run: string) => readdir(at(run, "checkpoints")).catch(() => []);

@@ -27,7 +27,7 @@ async function holdings(device: Device): Promise<() => void> {
   async function* images() {
     for (const value of [80, 90, 100]) yield { className: "a", image: picture(value) };
   }
-  const training = await Training.begin(device, images(), { inputSize: SIZE, batch: 2, folds: 0, grad: { decoder: "tiny" } });
+  const training = await Training.begin(device, images(), { inputSize: SIZE, batch: 2, folds: 0, decoder: "tiny" });
   for await (const { taken } of training.fit()) if (taken === 2) break;
   const tensor = fromArray(device, [4], Float32Array.of(1, 2, 3, 4));
   const { program } = device.capture(() => relu(tensor));

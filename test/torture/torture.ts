@@ -125,7 +125,7 @@ export class Torture {
   }
 
   #train(run: string, ...words: string[]): string[] {
-    const lengths = ["--epochs-abnormal", "1", "--epochs-normal", "1", "--least-abnormal", "10", "--least-normal", "60", "--least-residual", "10", "--checkpoint-every", "3"];
+    const lengths = ["--epochs-abnormal", "1", "--epochs-normal", "1", "--set", "leastAbnormal=10", "--least-normal", "60", "--set", "leastResidual=10", "--checkpoint-every", "3"];
     return ["train", this.#at("set", "plate"), "--out", this.#at(run), "--size", "64", "--batch", "2", ...lengths, ...words];
   }
 }

@@ -10,7 +10,6 @@ import { writeSyntheticSet } from "../../node/synthetic.ts";
 import { TrainingFiles } from "../../node/training_files.ts";
 import { evaluateRun, metricsReport } from "../evaluate_run.ts";
 import { wholeNumber } from "../numbers.ts";
-import { trainingOptionsOf } from "../options.ts";
 import { metricsTable, print, printLines, say } from "../output.ts";
 import { showProgress } from "../progress.ts";
 import { runReport } from "../run_report.ts";
@@ -37,7 +36,7 @@ export function addDemo(program: Command): void {
       await writeSyntheticSet(root, PICTURES, () => bar.update(++made)).finally(() => bar.end());
       const imageSeconds = (performance.now() - started) / 1000;
       const dataset = await readDataset(root);
-      const options = await trainingOptionsOf({ backbone: "embedded", size, epochsAbnormal: 10, epochsNormal: 50, seed });
+      const options = { inputSize: size, seed };
       const isBegun = (await new TrainingFiles(out).saved()).length > 0;
       say(`synthetic inspection set in ${root}; training on ${device.adapter.description}`);
       const begun = { strict: true, resume: isBegun, region: null, checkpointEvery: 100 };

@@ -1,25 +1,29 @@
 import { Option, type Command } from "commander";
-import { decodeSafetensors, float32Tensors } from "../../io/safetensors.ts";
-import { BACKBONES, type BackboneName } from "../../backbones/backbone.ts";
+import { BACKBONES, type BackboneName } from "../../backbones/registry.ts";
+import {
+  estimateMemory, memoryModelOf, storedMemoryModel, type MemoryEstimate, type MemoryModel,
+} from "../../detection/memory_estimate.ts";
 import { detectorConfigOf } from "../../detection/model_file.ts";
-import { DECODERS, type DecoderName } from "../../methods/grad/config.ts";
-import { memoryModelOf, memoryNeedOf, storedMemoryModel, type MemoryModel, type MemoryNeed } from "../../detection/memory_estimate.ts";
+import { decodeSafetensors, float32Tensors } from "../../io/safetensors.ts";
+import { loadMethod, METHOD_NAMES, type MethodName } from "../../methods/registry.ts";
 import { modelPath } from "../../node/detector_file.ts";
 import { describeAdapter, openDevice } from "../../node/device.ts";
 import { readBytes } from "../../node/files.ts";
 import type { Device } from "../../runtime/device.ts";
 import { OptionError } from "../../runtime/errors.ts";
 import { wholeNumber } from "../numbers.ts";
+import { collectSettings, valuesOfSettings } from "../option_flags.ts";
 import { print } from "../output.ts";
 
 interface InfoFlags {
   readonly json?: boolean;
   readonly model?: string;
+  readonly method?: MethodName;
   readonly backbone?: BackboneName;
-  readonly decoder?: DecoderName;
+  readonly stages?: string;
   readonly size?: number;
+  readonly set?: readonly string[];
   readonly batch?: number;
-  readonly recompute?: boolean;
   readonly half?: boolean;
 }
 
@@ -35,13 +39,13 @@ export function addInfo(program: Command): void {
   program
     .command("info")
     .description("adapter, driver, limits and features, and what is missing for speed; the memory that a model needs")
-    .option("--model <run>", "a run's folder or a model's file: what training and judging like it needs")
-    .addOption(new Option("--backbone <name>", "the same of a model that is not there yet (default: embedded)").choices(BACKBONES))
-    .addOption(new Option("--decoder <name>", "its size (default: as train's)").choices(DECODERS))
+    .option("--model <run>", "a run's folder or a model's file: the memory that training and scoring like it take")
+    .addOption(new Option("--method <name>", "the same of a model that is not there yet (default: grad)").choices(METHOD_NAMES))
+    .addOption(new Option("--backbone <name>", "its backbone (default: embedded)").choices(BACKBONES))
+    .option("--stages <names>", "the backbone's stages that it uses, with commas")
     .option("--size <pixels>", "side of the square that its images are resized to (default: 224)", wholeNumber(64))
-    .option("--batch <n>", "images a step, and images judged at a time (default: as train's, and 1)", wholeNumber(1))
-    .option("--recompute", "with train's --recompute")
-    .option("--no-recompute", "with train's --no-recompute")
+    .option("--set <name=value>", "an option of its method, such as decoder=mobile or batch=16; may be repeated", collectSettings)
+    .option("--batch <n>", "images scored at a time (default: 1)", wholeNumber(1))
     .option("--half", "with predict's --half")
     .option("--json", "one JSON object instead of text")
     .action(async ({ json, ...flags }: InfoFlags) => {
@@ -61,29 +65,41 @@ export function addInfo(program: Command): void {
     });
 }
 
-/** What the model that the flags name needs; null where they name none. */
-async function memoryOf({ model, backbone, decoder, size, batch, recompute, half }: Omit<InfoFlags, "json">): Promise<MemoryNeed | null> {
-  if (Object.values({ model, backbone, decoder, size, batch, recompute, half }).every((flag) => flag === undefined)) return null;
-  if (model !== undefined && (backbone ?? decoder ?? size) !== undefined) {
-    throw new OptionError("--model says what backbone, decoder and size there are: leave out --backbone, --decoder and --size");
+/** The memory of the model that the flags name; null where they name none. */
+async function memoryOf({ model, method, backbone, stages, size, set, batch, half }: Omit<InfoFlags, "json">): Promise<MemoryEstimate | null> {
+  if (Object.values({ model, method, backbone, stages, size, set, batch, half }).every((flag) => flag === undefined)) return null;
+  if (model !== undefined && (method ?? backbone ?? stages ?? size) !== undefined) {
+    throw new OptionError("--model says what method, backbone and size there are: leave out --method, --backbone, --stages and --size");
   }
   const device = await openDevice();
-  const path = model === undefined ? null : await modelPath(model);
-  const kind = path === null ? await memoryModelOf(device, { backbone, decoder, size }) : await memoryModelIn(device, path);
-  return memoryNeedOf(device, kind, { batch, recompute, half });
+  const told = { method, backbone, stages: stages?.split(","), inputSize: size };
+  const kind = model === undefined ? await modelOf(device, told, set) : await modelIn(device, await modelPath(model), set);
+  return estimateMemory(device, kind, { batch, half });
 }
 
-async function memoryModelIn(device: Device, path: string): Promise<MemoryModel> {
+async function modelOf(
+  device: Device,
+  { method = "grad", ...told }: { readonly method: MethodName | undefined } & Parameters<typeof memoryModelOf>[1],
+  set: readonly string[] = [],
+): Promise<MemoryModel> {
+  const { options: table } = await loadMethod(method);
+  return memoryModelOf(device, { ...told, method, options: valuesOfSettings(set, [[`method ${method}`, table]]) });
+}
+
+async function modelIn(device: Device, path: string, set: readonly string[] = []): Promise<MemoryModel> {
   const { tensors, metadata } = decodeSafetensors(await readBytes(path), path);
-  return storedMemoryModel(device, detectorConfigOf(metadata, path), float32Tensors(tensors, path), path);
+  const config = await detectorConfigOf(metadata, path);
+  const { name, options: table } = await loadMethod(config.method.name);
+  return storedMemoryModel(device, config, float32Tensors(tensors, path), path, valuesOfSettings(set, [[`method ${name}`, table]]));
 }
 
 const MEBIBYTE = 2 ** 20;
 
-function printMemory({ backbone, decoder, training, inference }: MemoryNeed): void {
+function printMemory({ backbone, method, options, training, inference }: MemoryEstimate): void {
   const mebibytes = (bytes: number): string => `${Math.ceil(bytes / MEBIBYTE)} MiB`;
-  const how = training.recompute ? "blocks computed twice" : "all activations kept";
   const features = `each image's features ${(training.featureBytes / MEGABYTE).toFixed(2)} MB more`;
-  print(`needs     ${mebibytes(training.bytes)} to train ${decoder} on ${backbone}, ${training.batch} images a step, ${how}; ${features}`);
-  print(`needs     ${mebibytes(inference.bytes)} to judge, ${inference.batch} ${inference.batch === 1 ? "image" : "images"} at a time${inference.half ? ", in half precision" : ""}`);
+  const told = Object.entries(options).filter(([name, value]) => typeof value === "string" || name === "batch").map((one) => one.join(" "));
+  print(`needs     ${mebibytes(training.bytes)} to train ${[method, ...told].join(", ")} on ${backbone}; ${features}`);
+  const images = inference.batch === 1 ? "image" : "images";
+  print(`needs     ${mebibytes(inference.bytes)} to score ${inference.batch} ${images} at a time${inference.half ? ", in half precision" : ""}`);
 }

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { Option, type Command } from "commander";
 import type { FormatName } from "../../data/layouts/layout.ts";
 import { openDevice } from "../../node/device.ts";
 import { claimRun, modelPath as pathOfModel } from "../../node/detector_file.ts";
@@ -12,7 +12,7 @@ import { addRegionFlags, Region, regionWords, type RegionFlags } from "../region
 import { trainThrough } from "../train_run.ts";
 import { wholeNumber } from "../numbers.ts";
 
-interface TrainCommandFlags extends TrainFlags, RegionFlags {
+interface TrainCommandFlags extends TrainFlags, RegionFlags, Readonly<Record<string, unknown>> {
   readonly out: string;
   readonly format?: FormatName;
   readonly strict?: boolean;
@@ -22,27 +22,33 @@ interface TrainCommandFlags extends TrainFlags, RegionFlags {
   readonly autoBatch?: boolean;
 }
 
-export function addTrain(program: Command): void {
+const DATA = "Data:";
+const OUTPUT = "Output:";
+
+export async function addTrain(program: Command): Promise<void> {
   const command = program
     .command("train")
     .description("learn what good images look like")
     .argument("<dir>", DATASET_HELP)
-    .requiredOption("--out <run>", "folder for the model and its log");
-  addRegionFlags(addFormatFlag(addTrainFlags(command)))
-    .option("--anomalies <dir>", "dataset whose defective images with masks stage 1 learns from, too")
-    .option("--strict", "end at the first image that cannot be read, instead of skipping it")
-    .option("--resume", "go on where an earlier training into the same folder was ended")
-    .option("--checkpoint-every <steps>", "save the training's state that often, to resume from", wholeNumber(1), 100)
-    .option("--auto-batch", "where the GPU has no memory for a batch, begin anew with half of it, instead of ending")
+    .optionsGroup(DATA);
+  addRegionFlags(addFormatFlag(command))
+    .option("--anomalies <dir>", "dataset whose defective images with masks are learned from, too")
+    .option("--strict", "end at the first image that cannot be read, instead of skipping it");
+  await addTrainFlags(command, process.argv.slice(2));
+  command
+    .addOption(new Option("--out <run>", "folder for the model and its log").makeOptionMandatory().helpGroup(OUTPUT))
+    .addOption(new Option("--resume", "go on where an earlier training into the same folder was ended").helpGroup(OUTPUT))
+    .addOption(
+      new Option("--checkpoint-every <steps>", "save the training's state that often, to resume from")
+        .argParser(wholeNumber(1)).default(100).helpGroup(OUTPUT),
+    )
+    .addOption(new Option("--auto-batch", "begin anew with half the batch where the GPU has no memory for it").helpGroup(OUTPUT))
     .action(async (root: string, told: TrainCommandFlags) => {
       const { out, format, anomalies, strict = false, resume = false, checkpointEvery, autoBatch = false, roi, ignore, ...flags } = told;
       const region = await Region.read({ roi, ignore });
       if (region && anomalies !== undefined) throw new OptionError("--anomalies are learnt from as a whole: leave out --roi and --ignore, or --anomalies");
       const dataset = await openDataset(root, format, strict);
       await using _claim = await claimRun(out);
-      if (flags.anomalyShare !== undefined && anomalies === undefined) {
-        throw new OptionError("--anomaly-share is a share of what --anomalies DIR names; give both");
-      }
       const options = await trainingOptionsOf(flags);
       const trainingOptions = async () => ({ ...options, anomalies: anomalies === undefined ? null : await anomaliesOf(anomalies, strict) });
       const before = await pathOfModel(out).catch(() => null);
@@ -50,7 +56,8 @@ export function addTrain(program: Command): void {
       const images = dataset.classes.reduce((sum, { train }) => sum + train.length, 0);
       const open = async (): Promise<Device> => {
         const device = await openDevice();
-        const backbone = `${flags.backbone} backbone${flags.backbone === "embedded" ? " (--backbone efficientnet-b4 sees more)" : ""}`;
+        const name = options.backbone ?? "embedded";
+        const backbone = `${name} backbone${name === "embedded" ? " (--backbone efficientnet-b4 sees more)" : ""}`;
         const classes = dataset.classes.length === 1 ? "one class" : `${dataset.classes.length} classes`;
         say(`${images} good ${images === 1 ? "image" : "images"} of ${classes}; ${backbone}, on ${device.adapter.description}`);
         return device;
@@ -58,8 +65,8 @@ export function addTrain(program: Command): void {
       const through = { openDevice: open, trainingOptions, autoBatch, strict, resume, region, checkpointEvery };
       const { detector, modelPath, seconds } = await trainThrough(root, dataset, out, through);
       const tests = dataset.classes.reduce((sum, { test }) => sum + test.length, 0);
-      const { grad, calibration } = detector.config;
-      print(`${modelPath}: the model, ${grad.decoder} decoder, trained in ${durationOf(seconds)}`);
+      const { method, calibration } = detector.config;
+      print(`${modelPath}: the model, method ${method.name}, trained in ${durationOf(seconds)}`);
       const expected = `as ${percentOf(calibration.falseReject)} of further good ones are expected to be`;
       print(`threshold ${calibration.threshold.toPrecision(4)}: images that score above it are called defective, ${expected}`);
       if (tests > 0) print(`next: bigrid eval ${out} ${root}${regionWords({ roi, ignore })}   how well it judges the ${tests} test images there`);

@@ -136,7 +136,7 @@ function usable<T extends Item>(detector: Detector, outcome: Decoded<T>, { regio
     if ("error" in outcome) throw outcome.error;
     const { image, item } = outcome;
     requireUsable(image, item.image);
-    return { image, part: region?.of(image, item.image, detector.config) ?? null };
+    return { image, part: region?.of(image, item.image, detector.config.input) ?? null };
   } catch (error) {
     if (!(error instanceof InputError) || strict) throw error;
     say(`skipped: ${error.message}`);

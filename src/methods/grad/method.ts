@@ -37,6 +37,7 @@ export const grad: Method = {
   source: "Bi-Grid Reconstruction for Image Anomaly Detection, 2025",
   options: GRAD_OPTIONS,
   learnsAnomalies: ({ branches }) => branches !== "normal",
+  anomalyOptions: ["anomalyShare"],
   brief: {
     epochsAbnormal: 1, epochsNormal: 1, epochsResidual: 1, leastAbnormal: BRIEF_STEPS, leastNormal: BRIEF_STEPS, leastResidual: BRIEF_STEPS, enoughHits: 1,
   },

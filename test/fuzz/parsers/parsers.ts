@@ -10,15 +10,15 @@ import { decodeSafetensors, encodeSafetensors } from "../../../src/io/safetensor
 import { checkpointFrom } from "../../../src/backbones/efficientnet/checkpoint.ts";
 import { configFrom, detectorConfigOf } from "../../../src/detection/model_file.ts";
 import { gradConfig } from "../../../src/methods/grad/config.ts";
+import { GRAD_OPTIONS } from "../../../src/methods/grad/options.ts";
 import { savedStateOf } from "../../../src/detection/training_state.ts";
 import { decodeImageBytes, decodeMaskBytes } from "../../../src/node/images.ts";
 import { commonFolder, liesIn, namesIn, namesInList } from "../../../src/node/image_list.ts";
 import { LineFile } from "../../../src/node/line_file.ts";
 import { TrainingFiles } from "../../../src/node/training_files.ts";
 import { InputError } from "../../../src/runtime/errors.ts";
-import { gradOptionsOf } from "../../../src/cli/grad_options.ts";
+import { addOptionFlags, collectSettings, valuesOfFlags, valuesOfSettings } from "../../../src/cli/option_flags.ts";
 import { positiveNumber, wholeNumber } from "../../../src/cli/numbers.ts";
-import { addTrainFlags, type TrainFlags } from "../../../src/cli/options.ts";
 import { addPredictFlags, requireConsistent, shardOf, type PredictFlags } from "../../../src/cli/predict/flags.ts";
 import { outputsOf, PictureNames, type Outputs } from "../../../src/cli/predict/outputs.ts";
 import { mergedResults, openShards, PredictionRecord } from "../../../src/cli/predict/record.ts";
@@ -218,8 +218,11 @@ export const parsers: readonly Parser[] = [
   {
     name: "train_flags",
     parse(input) {
-      const { grad } = gradOptionsOf(flagsOf<TrainFlags>(namesIn(textOf(input)), addTrainFlags).flags);
-      gradConfig({ height: 28, width: 28, channels: 4, variance: 1 }, grad);
+      const withFlags = (command: Command): Command =>
+        addOptionFlags(command, "grad", GRAD_OPTIONS, () => null).option("--set <name=value>", "", collectSettings);
+      const { flags } = flagsOf<Readonly<Record<string, unknown>>>(namesIn(textOf(input)), withFlags);
+      const told = { ...valuesOfSettings((flags["set"] ?? []) as readonly string[], [["grad", GRAD_OPTIONS]]), ...valuesOfFlags(GRAD_OPTIONS, flags) };
+      gradConfig({ height: 28, width: 28, channels: 4, variance: 1 }, told);
     },
   },
   {
