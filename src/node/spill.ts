@@ -18,7 +18,7 @@ export class SpillFile implements Spill {
       this.#file ??= await open(this.#path, "wx+");
       await this.#file.write(record, 0, record.length, index * record.length);
     } catch (error) {
-      const remedy = "allow more device memory with --feature-memory, or choose another --out";
+      const remedy = "allow more device memory (option featureBudget), or choose another folder";
       throw new InputError(`cannot keep features in ${this.#path}: ${reasonOf(error)}; ${remedy}`, { cause: error });
     }
     this.#recordBytes = record.length;

@@ -22,6 +22,6 @@ test("a file that was never needed is never made", async () => {
 
 test("a folder that cannot be written says what to do", async () => {
   await expect(new SpillFile(join(folder, "none")).write(0, new Uint8Array(4))).rejects.toThrow(
-    /^cannot keep features in .+\.part: it does not exist; allow more device memory with --feature-memory, or choose another --out$/,
+    /^cannot keep features in .+\.part: it does not exist; allow more device memory \(option featureBudget\), or choose another folder$/,
   );
 });
