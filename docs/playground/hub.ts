@@ -1,6 +1,6 @@
 import { HUB_URL, pathsInfo } from "@huggingface/hub";
-import { sha256Of } from "../../src/browser/checkpoint.ts";
-import { repositoryOf, type EfficientNetName } from "../../src/backbones/efficientnet/architecture.ts";
+import { sha256Of } from "../../src/browser/weights.ts";
+import { repositoryOf, type PretrainedName } from "../../src/backbones/registry.ts";
 import { InputError } from "../../src/runtime/errors.ts";
 
 const FILE = "model.safetensors";
@@ -10,7 +10,7 @@ const FILE = "model.safetensors";
  * @param onProgress bytes there so far, and in all
  * @throws InputError if the hub cannot be reached, or sends something else than it states
  */
-export async function downloadWeights(name: EfficientNetName, onProgress: (done: number, total: number) => void): Promise<Blob> {
+export async function downloadWeights(name: PretrainedName, onProgress: (done: number, total: number) => void): Promise<Blob> {
   const repo = repositoryOf(name);
   try {
     const [info] = await pathsInfo({ repo, paths: [FILE], expand: true });

@@ -1,15 +1,15 @@
 import { Option, type Command } from "commander";
-import { BACKBONES, type BackboneName } from "../backbones/backbone.ts";
-import type { NetworkPadding } from "../backbones/efficientnet/efficientnet.ts";
-import { openCheckpoint } from "../node/checkpoint.ts";
+import type { NetworkPadding } from "../backbones/backbone.ts";
+import { BACKBONES, type BackboneName } from "../backbones/registry.ts";
 import { cachedWeights } from "../node/hub.ts";
+import { openWeights } from "../node/weights.ts";
 import { FITS, type Fit } from "../tensor/placement.ts";
 import type { TrainingOptions } from "../detection/training.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
 import { addGradFlags, gradOptionsOf, type GradFlags } from "./grad_options.ts";
 import { positiveNumber, wholeNumber } from "./numbers.ts";
 
-export const WEIGHTS_HELP = "safetensors file of the EfficientNet's weights, under timm's, torchvision's or efficientnet_pytorch's names";
+export const WEIGHTS_HELP = "safetensors file of the backbone's weights, under timm's, torchvision's or efficientnet_pytorch's names";
 
 export const HALF_HELP = "judge in half precision (f16 stored, f32 summed): half the memory traffic, scores that differ by less than a hundredth";
 
@@ -85,17 +85,17 @@ export function addTrainFlags(command: Command): Command {
  */
 export async function trainingOptionsOf(flags: TrainFlags): Promise<TrainingOptions> {
   const { grad, others } = gradOptionsOf(flags);
-  const { weights, size, featureMemory, ...options } = others;
+  const { weights: given, size, featureMemory, ...options } = others;
   const { backbone, padding } = options;
-  if (backbone === "embedded" && (weights !== undefined || padding !== undefined)) {
+  if (backbone === "embedded" && (given !== undefined || padding !== undefined)) {
     throw new OptionError(
-      "the embedded backbone has no weights and no padding to choose; name an EfficientNet with --backbone, or leave out --weights and --padding",
+      "the embedded backbone has no weights and no padding to choose; name another with --backbone, or leave out --weights and --padding",
     );
   }
-  const file = weights ?? (backbone === "embedded" ? null : await cachedWeights(backbone));
+  const file = given ?? (backbone === "embedded" ? null : await cachedWeights(backbone));
   if (file === null && backbone !== "embedded") {
     throw new InputError(`${backbone} needs its weights: "bigrid weights ${backbone}" downloads them, --weights FILE names others`);
   }
-  const checkpoint = file === null ? null : await openCheckpoint(file);
-  return { ...options, grad, checkpoint, inputSize: size, ...(featureMemory !== undefined && { featureBudget: featureMemory * 1e6 }) };
+  const weights = file === null ? null : await openWeights(file);
+  return { ...options, grad, weights, inputSize: size, ...(featureMemory !== undefined && { featureBudget: featureMemory * 1e6 }) };
 }

@@ -4,7 +4,7 @@ import { heatLayer, logLevels, maskContour } from "../io/heat.ts";
 import type { DecodedImage } from "../io/image.ts";
 import { calibratedScore, steepnessOf, type GoodScores } from "../detection/calibration.ts";
 import type { Detector, Inspection } from "../detection/detector.ts";
-import { sha256Of } from "../node/checkpoint.ts";
+import { sha256Of } from "../node/weights.ts";
 import { decodeImage, decodeMasks, encodeJpeg, encodePng } from "../node/images.ts";
 import { VERSION } from "../runtime/version.ts";
 import type { Rectangle } from "../tensor/placement.ts";

@@ -135,7 +135,7 @@ export async function trainRun(
       if (taken % checkpointEvery === 0) await save();
     }
     const detector = await training.finish((done, total) => bars.show("Calibration", total).update(done));
-    const modelPath = await saveDetector(detector, run, options.checkpoint?.source);
+    const modelPath = await saveDetector(detector, run, options.weights?.source);
     await files.forget();
     return { detector, modelPath, losses: lossCurvesOf(await files.logged()), seconds: (performance.now() - started) / 1000 };
   } catch (error) {

@@ -3,11 +3,12 @@ import { join, resolve } from "node:path";
 import type { BackboneIdentity } from "../backbones/backbone.ts";
 import { decodeDetector, encodeDetector, withMetrics } from "../detection/model_file.ts";
 import type { Detector, DetectorOptions } from "../detection/detector.ts";
-import type { Checkpoint } from "../backbones/efficientnet/checkpoint.ts";
+import { isPretrained } from "../backbones/registry.ts";
+import type { PretrainedWeights } from "../backbones/weights.ts";
 import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
-import { openCheckpoint } from "./checkpoint.ts";
 import { readBytes, reasonOf, writeFileAtomic } from "./files.ts";
+import { openWeights } from "./weights.ts";
 
 const MODEL_FILE = "model.safetensors";
 const A_RUN = 'a run is a folder that "bigrid train DIR --out RUN" wrote';
@@ -32,7 +33,7 @@ export async function saveDetector(detector: Detector, run: string, weightsPath:
  */
 export async function loadDetector(device: Device, run: string, weightsPath: string | null = null, options: DetectorOptions = {}): Promise<Detector> {
   const path = await modelPath(run);
-  return decodeDetector(device, await readBytes(path), path, (backbone) => checkpointOf(backbone, run, path, weightsPath), options);
+  return decodeDetector(device, await readBytes(path), path, (backbone) => findWeights(backbone, run, path, weightsPath), options);
 }
 
 /**
@@ -44,17 +45,17 @@ export async function saveMetrics(run: string, metrics: unknown): Promise<void> 
   await writeFileAtomic(path, withMetrics(await readBytes(path), metrics, path));
 }
 
-async function checkpointOf({ name, weights }: BackboneIdentity, run: string, model: string, weightsPath: string | null): Promise<Checkpoint> {
+async function findWeights({ name, weights }: BackboneIdentity, run: string, model: string, weightsPath: string | null): Promise<PretrainedWeights> {
   const { cachedWeights } = await import("./hub.ts"); // which few models need
   const remembered = await readFile(join(run, WEIGHTS_PATH_FILE), "utf8").catch(() => null);
   const isThere = async (path: string | null | undefined): Promise<boolean> => !!path && (await stat(path).catch(() => null)) !== null;
-  const path = weightsPath ?? ((await isThere(remembered?.trim())) ? remembered!.trim() : name === "embedded" ? null : await cachedWeights(name));
+  const path = weightsPath ?? ((await isThere(remembered?.trim())) ? remembered!.trim() : isPretrained(name) ? await cachedWeights(name) : null);
   if (!path) {
     const gone = remembered ? `${remembered.trim()} is no longer there; ` : "";
     const needed = `the ${name} weights that it was trained with (SHA-256 ${weights})`;
     throw new InputError(`${model} needs ${needed}: ${gone}name the file with --weights, or run "bigrid weights ${name}"`);
   }
-  return openCheckpoint(path);
+  return openWeights(path);
 }
 
 /**

@@ -5,10 +5,10 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ReadableStream } from "node:stream/web";
 import { getHFHubCachePath, getRepoFolderName, HUB_URL, pathsInfo } from "@huggingface/hub";
-import { repositoryOf, type EfficientNetName } from "../backbones/efficientnet/architecture.ts";
+import { repositoryOf, type PretrainedName } from "../backbones/registry.ts";
 import { InputError } from "../runtime/errors.ts";
-import { sha256Of } from "./checkpoint.ts";
 import { reasonOf, writeFileAtomic } from "./files.ts";
+import { sha256Of } from "./weights.ts";
 
 const FILE = "model.safetensors";
 const REVISION = "main";
@@ -22,7 +22,7 @@ export interface HubOptions {
 }
 
 /** Where a network's weights lie in the hub's cache, or null. */
-export async function cachedWeights(name: EfficientNetName, { cache = getHFHubCachePath() }: HubOptions = {}): Promise<string | null> {
+export async function cachedWeights(name: PretrainedName, { cache = getHFHubCachePath() }: HubOptions = {}): Promise<string | null> {
   const folder = folderOf(name, cache);
   const commit = await readFile(join(folder, "refs", REVISION), "utf8").catch(() => null);
   if (!commit) return null;
@@ -38,7 +38,7 @@ export async function cachedWeights(name: EfficientNetName, { cache = getHFHubCa
  * @returns the file's path
  * @throws InputError if the hub cannot be reached (with what to fetch and where to put it), or the file is not what it states
  */
-export async function downloadWeights(name: EfficientNetName, onProgress: (done: number, total: number) => void, options: HubOptions = {}): Promise<string> {
+export async function downloadWeights(name: PretrainedName, onProgress: (done: number, total: number) => void, options: HubOptions = {}): Promise<string> {
   const { url = process.env["HF_ENDPOINT"], cache = getHFHubCachePath() } = options;
   const repository = repositoryOf(name);
   const folder = folderOf(name, cache);
@@ -71,7 +71,7 @@ export async function downloadWeights(name: EfficientNetName, onProgress: (done:
   return snapshot;
 }
 
-const folderOf = (name: EfficientNetName, cache: string): string => join(cache, getRepoFolderName({ type: "model", name: repositoryOf(name) }));
+const folderOf = (name: PretrainedName, cache: string): string => join(cache, getRepoFolderName({ type: "model", name: repositoryOf(name) }));
 
 const sizeOf = async (path: string): Promise<number> => (await stat(path).catch(() => null))?.size ?? 0;
 const hasSize = async (path: string, size: number): Promise<boolean> => (await sizeOf(path)) === size && size > 0;

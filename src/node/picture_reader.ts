@@ -4,7 +4,7 @@ import type { Metadata } from "sharp";
 import type { MaskFacts, PictureFacts, PictureReader } from "../data/survey.ts";
 import { BMP_HEADER_BYTES, bmpHeader, isBmp } from "../io/bmp.ts";
 import { InputError } from "../runtime/errors.ts";
-import { sha256Of } from "./checkpoint.ts";
+import { sha256Of } from "./weights.ts";
 import { reasonOf } from "./files.ts";
 import { decodeImage, decodeMask, isForSharp, loadSharp, MAX_PIXELS } from "./images.ts";
 

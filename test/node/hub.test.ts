@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
-import { repositoryOf } from "../../src/backbones/efficientnet/architecture.ts";
+import { repositoryOf } from "../../src/backbones/registry.ts";
 import { cachedWeights, downloadWeights } from "../../src/node/hub.ts";
 import { InputError } from "../../src/runtime/errors.ts";
 import { temporaryFolder } from "../temporary.ts";

@@ -1,6 +1,6 @@
 import { Option, type Command } from "commander";
 import { decodeSafetensors } from "../../io/safetensors.ts";
-import { BACKBONES, type BackboneName } from "../../backbones/backbone.ts";
+import { BACKBONES, type BackboneName } from "../../backbones/registry.ts";
 import { detectorConfigOf } from "../../detection/model_file.ts";
 import { DECODERS, type DecoderName } from "../../methods/grad/config.ts";
 import { memoryModelOf, memoryNeedOf, type MemoryNeed } from "../../detection/memory_estimate.ts";

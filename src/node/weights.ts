@@ -2,15 +2,15 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
-import { checkpointFrom, type Checkpoint } from "../backbones/efficientnet/checkpoint.ts";
+import { openWeightsFrom, type PretrainedWeights } from "../backbones/weights.ts";
 import { InputError } from "../runtime/errors.ts";
 import { reasonOf } from "./files.ts";
 
 /**
- * A safetensors file of weights, opened: its header is read and the whole hashed, in pieces; each tensor is read when it is asked for.
+ * Opens a safetensors file of weights: reads its header and hashes all of it now, in pieces, and reads each tensor when it is asked for.
  * @throws InputError if it cannot be read, or is no safetensors file
  */
-export async function openCheckpoint(path: string): Promise<Checkpoint> {
+export async function openWeights(path: string): Promise<PretrainedWeights> {
   const read = async (first: number, bytes: number): Promise<Uint8Array> => {
     const file = await open(path);
     try {
@@ -23,14 +23,14 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
   };
   try {
     const { size } = await stat(path);
-    return await checkpointFrom({ name: path, bytes: size, sha256: await sha256Of(path), read });
+    return await openWeightsFrom({ name: path, bytes: size, sha256: await sha256Of(path), read });
   } catch (error) {
     if (error instanceof InputError) throw error;
     throw new InputError(`cannot read the weights ${path}: ${reasonOf(error)}`, { cause: error });
   }
 }
 
-/** SHA-256 of a file's contents, in hexadecimal digits. */
+/** Returns the SHA-256 of a file's contents, in hexadecimal digits. */
 export async function sha256Of(path: string): Promise<string> {
   const hash = createHash("sha256");
   await pipeline(createReadStream(path), hash);
