@@ -1,10 +1,10 @@
-// EfficientNets B0 to B7: one table, scaled in width and depth. Stages are the linear outputs of the last block at each stride.
+// EfficientNets B0 to B7: one table, scaled in width and depth. A stage is its last block's linear output.
 import { add, multiply } from "../ops/elementwise.ts";
 import { matmul } from "../ops/matmul.ts";
 import { mean } from "../ops/reduce.ts";
 import { reshape } from "../ops/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { NetworkPadding, Stage } from "./backbone.ts";
+import type { NetworkPadding } from "./backbone.ts";
 import type { Network, Step } from "./network.ts";
 import { Convolution, type ConvolutionPlan, type Names } from "./parts.ts";
 
@@ -26,7 +26,7 @@ export interface BlockPlan {
   readonly nativeSide: number;
 }
 
-/** What a network of the family consists of. */
+/** A network of the family, block by block. */
 export interface NetworkPlan {
   readonly name: EfficientNetName;
   /** Side of the images that it was trained for, pixels. */
@@ -65,12 +65,9 @@ export type EfficientNetName = keyof typeof SCALING;
 /** The family, smallest first. */
 export const EFFICIENTNETS = Object.keys(SCALING) as readonly EfficientNetName[];
 
-const TORCHVISION_EPS: readonly EfficientNetName[] = ["efficientnet-b5", "efficientnet-b6", "efficientnet-b7"]; // of 1e-3 there, as elsewhere
+const SMALL_EPS = /b[0-4]$/; // torchvision adds 1e-5 to these networks' variances, 1e-3 to the others'
 
-/**
- * What a network of the family consists of.
- * @see Tan and Le, "EfficientNet: rethinking model scaling for convolutional neural networks", 2019
- */
+/** Plans a network of the family: its base widths and depths, scaled. */
 export function planOf(name: EfficientNetName): NetworkPlan {
   const { width, depth, native } = SCALING[name];
   const blocks: BlockPlan[] = [];
@@ -90,7 +87,8 @@ export function planOf(name: EfficientNetName): NetworkPlan {
     }
     stageEnds.push(blocks.length - 1);
   });
-  return { name, native, stem: scaledWidth(STEM, width), blocks, layerEnds: LAST_STAGES.map((stage) => stageEnds[stage]!) };
+  const layerEnds = LAST_STAGES.map((stage) => stageEnds[stage]!);
+  return { name, native, stem: scaledWidth(STEM, width), blocks, layerEnds };
 }
 
 /** A width scaled and rounded to a multiple of eight, never down by more than a tenth. */
@@ -100,26 +98,34 @@ function scaledWidth(channels: number, factor: number): number {
   return rounded < 0.9 * scaled ? rounded + 8 : rounded;
 }
 
+const STEM_NAMES: Names = {
+  timm: ["conv_stem", "bn1"],
+  torchvision: ["features.0.0", "features.0.1"],
+  efficientnet_pytorch: ["_conv_stem", "_bn0"],
+};
+
 /**
  * Describes an EfficientNet.
  * @see Tan and Le, "EfficientNet: rethinking model scaling for convolutional neural networks", 2019
  */
 export function efficientNet(name: EfficientNetName): Network {
   const { native, stem: channels, blocks, layerEnds } = planOf(name);
-  const stages: Stage[] = layerEnds.map((end, i) => ({ name: `layer${i + 1}`, stride: 2 ** (i + 1), channels: blocks[end]!.outputs }));
+  const stages = layerEnds.map((end, i) => ({ name: `layer${i + 1}`, stride: 2 << i, channels: blocks[end]!.outputs }));
   return {
     name,
     family: "EfficientNet",
-    eps: { timm: 1e-3, torchvision: TORCHVISION_EPS.includes(name) ? 1e-3 : 1e-5, efficientnet_pytorch: 1e-3 },
+    eps: { timm: 1e-3, torchvision: SMALL_EPS.test(name) ? 1e-5 : 1e-3, efficientnet_pytorch: 1e-3 },
     stages,
     paddings: ["same", "same-static", "symmetric"],
     *steps(padding) {
       const stem = new Convolution({
-        names: { timm: ["conv_stem", "bn1"], torchvision: ["features.0.0", "features.0.1"], efficientnet_pytorch: ["_conv_stem", "_bn0"] },
+        names: STEM_NAMES,
         inputs: 3, outputs: channels, activation: "silu", ...windowOf(padding!, 3, 2, native),
       });
       yield { convolutions: [stem], run: (images) => stem.apply(images) };
-      for (const block of blocks) yield { ...blockStep(block, padding!), stage: stages[layerEnds.indexOf(block.index)]?.name };
+      for (const block of blocks) {
+        yield { ...blockStep(block, padding!), stage: stages[layerEnds.indexOf(block.index)]?.name };
+      }
     },
   };
 }
@@ -127,13 +133,14 @@ export function efficientNet(name: EfficientNetName): Network {
 function blockStep(plan: BlockPlan, padding: NetworkPadding): Step {
   const { kernel, stride, inputs, expanded, squeezed, outputs, nativeSide } = plan;
   const names = blockNames(plan);
-  const expand = names.expand && new Convolution({ names: names.expand, inputs, outputs: expanded, activation: "silu" });
+  const expand = names.expand && new Convolution({ ...names.expand, inputs, outputs: expanded, activation: "silu" });
   const depthwise = new Convolution({
-    names: names.depthwise, inputs: expanded, outputs: expanded, depthwise: true, activation: "silu", ...windowOf(padding, kernel, stride, nativeSide),
+    ...names.depthwise, inputs: expanded, outputs: expanded, depthwise: true, activation: "silu",
+    ...windowOf(padding, kernel, stride, nativeSide),
   });
-  const reduce = new Convolution({ names: names.reduce, inputs: expanded, outputs: squeezed, activation: "silu" });
-  const excite = new Convolution({ names: names.excite, inputs: squeezed, outputs: expanded, activation: "sigmoid" });
-  const project = new Convolution({ names: names.project, inputs: expanded, outputs });
+  const reduce = new Convolution({ ...names.reduce, inputs: expanded, outputs: squeezed, activation: "silu" });
+  const excite = new Convolution({ ...names.excite, inputs: squeezed, outputs: expanded, activation: "sigmoid" });
+  const project = new Convolution({ ...names.project, inputs: expanded, outputs });
   const run = (input: Tensor): Tensor => {
     using scope = input.device.scope();
     const wide = expand ? expand.apply(input) : input;
@@ -148,26 +155,29 @@ function blockStep(plan: BlockPlan, padding: NetworkPadding): Step {
 
 /** Names of a block's convolutions; expand is null in blocks that do not expand. */
 function blockNames({ index, stage, indexInStage, inputs, expanded }: BlockPlan) {
-  type Within = Names[string];
-  const within = (prefix: string, [convolution, norm]: Within): Within => (norm === undefined ? [prefix + convolution] : [prefix + convolution, prefix + norm]);
-  const named = (timm: Within, torchvision: Within, efficientnet_pytorch: Within): Names => ({
-    timm: within(`blocks.${stage}.${indexInStage}.`, timm),
-    torchvision: within(`features.${stage + 1}.${indexInStage}.block.`, torchvision),
-    efficientnet_pytorch: within(`_blocks.${index}.`, efficientnet_pytorch),
-  });
+  const within = {
+    timm: `blocks.${stage}.${indexInStage}.`,
+    torchvision: `features.${stage + 1}.${indexInStage}.block.`,
+    efficientnet_pytorch: `_blocks.${index}.`,
+  };
+  const named = (timm: Names[""], torchvision: Names[""], efficientnet_pytorch: Names[""]) =>
+    ({ within, names: { timm, torchvision, efficientnet_pytorch } });
   const expands = expanded !== inputs;
   const at = expands ? 1 : 0; // place of the depthwise convolution
+  const pointwise = expands ? "conv_pwl" : "conv_pw";
   return {
     expand: expands ? named(["conv_pw", "bn1"], ["0.0", "0.1"], ["_expand_conv", "_bn0"]) : null,
     depthwise: named(["conv_dw", `bn${at + 1}`], [`${at}.0`, `${at}.1`], ["_depthwise_conv", "_bn1"]),
     reduce: named(["se.conv_reduce"], [`${at + 1}.fc1`], ["_se_reduce"]),
     excite: named(["se.conv_expand"], [`${at + 1}.fc2`], ["_se_expand"]),
-    project: named([expands ? "conv_pwl" : "conv_pw", `bn${at + 2}`], [`${at + 2}.0`, `${at + 2}.1`], ["_project_conv", "_bn2"]),
+    project: named([pointwise, `bn${at + 2}`], [`${at + 2}.0`, `${at + 2}.1`], ["_project_conv", "_bn2"]),
   };
 }
 
+type Window = Pick<ConvolutionPlan, "kernel" | "stride" | "padding">;
+
 /** Filter, stride and padding of a convolution; static padding is that of an image of the native side. */
-function windowOf(padding: NetworkPadding, kernel: number, stride: number, nativeSide: number): Pick<ConvolutionPlan, "kernel" | "stride" | "padding"> {
+function windowOf(padding: NetworkPadding, kernel: number, stride: number, nativeSide: number): Window {
   if (padding === "same") return { kernel, stride, padding };
   if (padding === "symmetric") return { kernel, stride, padding: (kernel - 1) / 2 };
   const total = Math.max(0, (Math.ceil(nativeSide / stride) - 1) * stride + kernel - nativeSide);
@@ -176,8 +186,8 @@ function windowOf(padding: NetworkPadding, kernel: number, stride: number, nativ
 }
 
 /**
- * A 1x1 convolution of an image whose channels are scaled. The gate scales each image's copy of the filters: their K columns
- * are fewer than an image's H W positions in all but the smallest images, and no scaled image has to be stored.
+ * A 1x1 convolution of an image whose channels are scaled. The gate scales each image's copy of the filters: their K
+ * columns are fewer than an image's H W positions in all but the smallest images, and no scaled image has to be stored.
  */
 function gatedProjection(image: Tensor, gate: Tensor, { filters, bias }: Convolution): Tensor {
   const [batch, height, width, channels] = image.shape as [number, number, number, number];

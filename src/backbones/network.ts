@@ -3,7 +3,7 @@ import type { Device } from "../runtime/device.ts";
 import { OptionError } from "../runtime/errors.ts";
 import type { FloatDType, Tensor } from "../tensor/tensor.ts";
 import type { Backbone, NetworkPadding, Stage } from "./backbone.ts";
-import { loadConvolutions, tensorsOf, type Convolution, type Family } from "./parts.ts";
+import { loadConvolutions, tensorsOf, type Convolution, type Family, type TensorShapes } from "./parts.ts";
 import type { PretrainedWeights } from "./weights.ts";
 
 const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;
@@ -37,46 +37,41 @@ export interface NetworkOptions {
 /**
  * Makes a backbone of a network.
  * @param names of stages, in any order
- * @throws OptionError for an unknown stage or padding, or a size that the network does not take; InputError if the weights are of another network
+ * @throws OptionError for an unknown stage or padding, or a size that it does not take; InputError for other weights
  */
 export async function networkBackbone(
-  device: Device,
-  network: Network,
-  inputSize: number,
-  names: readonly string[],
-  weights: PretrainedWeights,
+  device: Device, network: Network, inputSize: number, names: readonly string[], weights: PretrainedWeights,
   options: NetworkOptions = {},
 ): Promise<Backbone> {
-  const unknown = names.filter((name) => !network.stages.some((stage) => stage.name === name));
+  const known = network.stages.map(({ name }) => name);
+  const unknown = names.filter((name) => !known.includes(name));
   if (unknown.length > 0 || names.length === 0) {
-    throw new OptionError(`${network.name} has the stages ${network.stages.map(({ name }) => name).join(", ")}, got ${unknown.join(", ") || "none"}`);
+    throw new OptionError(`${network.name} has the stages ${known.join(", ")}, got ${unknown.join(", ") || "none"}`);
   }
   const stages = network.stages.filter(({ name }) => names.includes(name));
   const { stride } = stages.at(-1)!;
   const least = LEAST_CELLS * stride;
   if (!(Number.isInteger(inputSize / stride) && inputSize >= least)) {
-    throw new OptionError(`${network.name} takes images of a side that is a multiple of ${stride} and at least ${least}, got ${inputSize}`);
+    const rule = `a side that is a multiple of ${stride} and at least ${least}`;
+    throw new OptionError(`${network.name} takes images of ${rule}, got ${inputSize}`);
   }
   return { ...(await loadNetwork(device, network, stages, weights, options)), input: { side: inputSize, ...IMAGENET } };
 }
 
 /**
- * Loads a network up to the coarsest of some of its stages. Its `features` take images of any size, `[N, H, W, 3]`; where a stride does not
- * divide H or W, maps have ceil(H / stride) rows, ceil(W / stride) columns.
+ * Loads a network up to the coarsest of some of its stages. Its `features` take images of any size, `[N, H, W, 3]`;
+ * maps have ceil(H / stride) rows and ceil(W / stride) columns.
  * @param stages at least one, finest first
  * @throws OptionError for an unknown padding; InputError if the weights are of another network
  */
 export async function loadNetwork(
-  device: Device,
-  network: Network,
-  stages: readonly Stage[],
-  weights: PretrainedWeights,
+  device: Device, network: Network, stages: readonly Stage[], weights: PretrainedWeights,
   { padding: chosen = null, dtype = "f32" }: NetworkOptions = {},
 ): Promise<Omit<Backbone, "input">> {
   const { name, paddings } = network;
   if (chosen !== null && !paddings.includes(chosen)) {
-    const rule = paddings.length > 0 ? `: expected padding to be ${paddings.join(", ")}, got ${String(chosen)}` : ` has no padding to choose, got ${String(chosen)}`;
-    throw new OptionError(`${name}${rule}`);
+    const rule = paddings.length > 0 ? `: expected padding to be ${paddings.join(", ")}` : " has no padding to choose";
+    throw new OptionError(`${name}${rule}, got ${String(chosen)}`);
   }
   const padding = chosen ?? paddings[0] ?? null;
   const steps: Step[] = [];
@@ -108,6 +103,8 @@ function runSteps(steps: readonly Step[], stages: readonly Stage[], images: Tens
   return stages.map(({ name }) => outputs.get(name)!);
 }
 
-/** Names and shapes of a whole network's tensors in a library's files. Default: the library whose names are preferred. */
-export const networkTensors = (network: Network, library = Object.keys(network.eps)[0]!): ReadonlyMap<string, readonly number[]> =>
-  tensorsOf([...network.steps(network.paddings[0] ?? null)].flatMap(({ convolutions }) => convolutions), library);
+/** Names and shapes of a whole network's tensors in a library's files. Default: the first library. */
+export function networkTensors(network: Network, library = Object.keys(network.eps)[0]!): TensorShapes {
+  const steps = [...network.steps(network.paddings[0] ?? null)];
+  return tensorsOf(steps.flatMap(({ convolutions }) => convolutions), library);
+}

@@ -1,5 +1,5 @@
-// Convolutions as all networks describe them. From one description follow the tensors that a file of weights must have, their loading with
-// the norm folded in, the storage in f16, and the kernel to run.
+// Convolutions as networks describe them. From one description follow the tensors that a file of weights must have,
+// their loading with the norm folded in, in f32 or f16, and the kernel to run.
 import { filtersFromOihw } from "../io/layout.ts";
 import type { Activation } from "../ops/activation.ts";
 import { foldBatchNorm } from "../ops/batch_norm.ts";
@@ -12,14 +12,16 @@ import { countOf, fromArray, release, sameShape, type FloatDType, type Tensor } 
 import { readValues, type PretrainedWeights } from "./weights.ts";
 
 /**
- * Prefixes of a convolution's tensors by library: of its filters, and of the batch norm behind it. A convolution without a norm has a bias of
- * its own.
+ * Names of a convolution by library: of its filters, and of the batch norm behind it. A convolution without a norm has
+ * a bias of its own.
  */
 export type Names = Readonly<Record<string, readonly [convolution: string, norm?: string]>>;
 
 /** A convolution as a network describes it. */
 export interface ConvolutionPlan {
   readonly names: Names;
+  /** Prefixes of the names, by library. Default: none. */
+  readonly within?: Readonly<Record<string, string>>;
   /** Channels. */
   readonly inputs: number;
   readonly outputs: number;
@@ -35,7 +37,7 @@ export interface ConvolutionPlan {
   readonly activation?: Activation;
 }
 
-/** Names of a family of networks, for errors, and the libraries whose names for its tensors are understood. */
+/** A network's name and its family's, for errors, and the libraries whose names for its tensors are understood. */
 export interface Family {
   readonly name: string;
   readonly family: string;
@@ -55,7 +57,7 @@ export class Convolution {
     this.#plan = plan;
   }
 
-  /** `[R,S,I,O]`; `[I,O]` for 1x1 filters of stride 1; `[R,S,C]` for depthwise ones. There once it is loaded, as is the bias. */
+  /** `[R,S,I,O]`; `[I,O]` for 1x1 filters of stride 1; `[R,S,C]` for depthwise ones. Only once loaded, as the bias. */
   get filters(): Tensor {
     return this.#loaded!.filters;
   }
@@ -75,31 +77,40 @@ export class Convolution {
 
   /** Names and shapes of its tensors in a library's files; filters come first, as `[O,I,R,S]`. */
   tensors(library: string): (readonly [name: string, shape: readonly number[]])[] {
-    const { outputs } = this.#plan;
-    const [convolution, norm] = this.#plan.names[library]!;
+    const { names, within = {}, outputs } = this.#plan;
+    const prefix = within[library] ?? "";
+    const [convolution, norm] = names[library]!;
     const vectors = norm ? NORM_PARTS.map((part) => `${norm}.${part}`) : [`${convolution}.bias`];
-    return [[`${convolution}.weight`, this.#oihw()], ...vectors.map((name) => [name, [outputs]] as const)];
+    return [
+      [`${prefix}${convolution}.weight`, this.#oihw()],
+      ...vectors.map((name) => [prefix + name, [outputs]] as const),
+    ];
   }
 
   /** Loads it from weights that were found to have its tensors. */
-  async load(device: Device, weights: PretrainedWeights, library: string, eps: number, dtype: FloatDType): Promise<void> {
+  async load(
+    device: Device, weights: PretrainedWeights, library: string, eps: number, dtype: FloatDType,
+  ): Promise<void> {
     const { inputs, outputs, kernel = 1, depthwise = false, stride = 1 } = this.#plan;
-    const [filters, ...vectors] = await Promise.all(this.tensors(library).map(([name]) => readValues(weights, name)));
-    const shape = depthwise ? [kernel, kernel, outputs] : kernel === 1 && stride === 1 ? [inputs, outputs] : this.#oihw().toReversed();
-    const values = filtersFromOihw(filters!, this.#oihw());
-    const [weight, offset, mean, variance] = vectors;
-    if (!mean || !variance) {
-      this.#loaded = { filters: fromArray(device, shape, values, dtype), bias: fromArray(device, [outputs], weight!, dtype) };
+    const names = this.tensors(library).map(([name]) => name);
+    const [stored, weight, bias, mean, variance] = await Promise.all(names.map((name) => readValues(weights, name)));
+    const values = filtersFromOihw(stored!, this.#oihw());
+    const whole = depthwise ? [kernel, kernel, outputs] : [kernel, kernel, inputs, outputs];
+    const shape = !depthwise && kernel === 1 && stride === 1 ? [inputs, outputs] : whole;
+    if (!bias || !mean || !variance) {
+      const own = fromArray(device, [outputs], weight!, dtype); // the only vector there is
+      this.#loaded = { filters: fromArray(device, shape, values, dtype), bias: own };
       return;
     }
-    const negative = variance.findIndex((value) => value < 0);
-    if (negative >= 0) {
-      const where = `${this.#plan.names[library]![1]}.running_var of ${weights.source}`;
-      throw new InputError(`${where} holds ${variance[negative]} at element ${negative}: no variance is below 0`);
+    const at = variance.findIndex((value) => value < 0);
+    if (at >= 0) {
+      const which = `${names.at(-1)!} of ${weights.source}`;
+      throw new InputError(`${which} holds ${variance[at]} at element ${at}: no variance is below 0`);
     }
     using scope = device.scope();
-    const rows = (first: Float32Array, second: Float32Array): Tensor => fromArray(device, [2, outputs], Float32Array.of(...first, ...second));
-    const folded = foldBatchNorm(fromArray(device, shape, values), null, rows(weight!, offset!), rows(mean, variance), { eps });
+    const rows = (a: Float32Array, b: Float32Array) => fromArray(device, [2, outputs], Float32Array.of(...a, ...b));
+    const raw = fromArray(device, shape, values);
+    const folded = foldBatchNorm(raw, null, rows(weight!, bias), rows(mean, variance), { eps });
     this.#loaded = { filters: scope.keep(cast(folded.filters, dtype)), bias: scope.keep(cast(folded.bias, dtype)) };
   }
 
@@ -115,12 +126,14 @@ export class Convolution {
   }
 }
 
+export type TensorShapes = PretrainedWeights["shapes"];
+
 /** Names and shapes of all tensors of some convolutions in a library's files. */
-export const tensorsOf = (convolutions: readonly Convolution[], library: string): ReadonlyMap<string, readonly number[]> =>
+export const tensorsOf = (convolutions: readonly Convolution[], library: string): TensorShapes =>
   new Map(convolutions.flatMap((convolution) => convolution.tensors(library)));
 
 /** Weights that are all 0, for dry runs. */
-export const blankWeights = (shapes: ReadonlyMap<string, readonly number[]>): PretrainedWeights => ({
+export const blankWeights = (shapes: TensorShapes): PretrainedWeights => ({
   source: "blank weights",
   sha256: "0".repeat(64),
   shapes,
@@ -132,13 +145,15 @@ export const blankWeights = (shapes: ReadonlyMap<string, readonly number[]>): Pr
 
 /**
  * Finds the library whose names the weights have, by the first convolution, and checks that all convolutions are there.
- * @throws InputError if the names are of no known library, or tensors are missing or of another shape: it names the first few
+ * @throws InputError if it is none of the known ones, or for tensors missing or of another shape: names the first few
  */
-export function recogniseLibrary(convolutions: readonly Convolution[], { source, shapes }: PretrainedWeights, { name, family, eps }: Family): string {
-  const known = Object.keys(eps).map((library) => ({ library, first: convolutions[0]!.tensors(library)[0]![0] }));
-  const library = known.find(({ first }) => shapes.has(first))?.library;
+export function recogniseLibrary(
+  convolutions: readonly Convolution[], { source, shapes }: PretrainedWeights, { name, family, eps }: Family,
+): string {
+  const firstOf = (library: string): string => convolutions[0]!.tensors(library)[0]![0];
+  const library = Object.keys(eps).find((library) => shapes.has(firstOf(library)));
   if (library === undefined) {
-    const wanted = known.map(({ library, first }) => `${first} (${library})`).join(", ");
+    const wanted = Object.keys(eps).map((library) => `${firstOf(library)} (${library})`).join(", ");
     throw new InputError(`${source} holds no ${family}: none of its ${shapes.size} tensors is ${wanted}`);
   }
   const problems: string[] = [];
@@ -148,8 +163,9 @@ export function recogniseLibrary(convolutions: readonly Convolution[], { source,
     else if (!sameShape(got, shape)) problems.push(`${tensor} is [${got.join(",")}], not [${shape.join(",")}]`);
   }
   if (problems.length > 0) {
+    const shown = problems.slice(0, SHOWN_PROBLEMS).join("; ");
     const more = problems.length > SHOWN_PROBLEMS ? `, and ${problems.length - SHOWN_PROBLEMS} more` : "";
-    throw new InputError(`${source} does not fit ${name} (names of ${library}): ${problems.slice(0, SHOWN_PROBLEMS).join("; ")}${more}`);
+    throw new InputError(`${source} does not fit ${name} (names of ${library}): ${shown}${more}`);
   }
   return library;
 }
@@ -159,15 +175,12 @@ export function recogniseLibrary(convolutions: readonly Convolution[], { source,
  * @throws InputError if the weights do not have them, or hold values that are not finite
  */
 export async function loadConvolutions(
-  device: Device,
-  convolutions: readonly Convolution[],
-  weights: PretrainedWeights,
-  family: Family,
-  dtype: FloatDType,
+  device: Device, convolutions: readonly Convolution[], weights: PretrainedWeights, family: Family, dtype: FloatDType,
 ): Promise<void> {
   const library = recogniseLibrary(convolutions, weights, family);
+  const eps = family.eps[library]!;
   try {
-    for (const convolution of convolutions) await convolution.load(device, weights, library, family.eps[library]!, dtype);
+    for (const convolution of convolutions) await convolution.load(device, weights, library, eps, dtype);
   } catch (error) {
     for (const convolution of convolutions) convolution.release();
     throw error;

@@ -1,4 +1,5 @@
-// ResNets as torchvision has them: the stride of a bottleneck is in its 3x3 convolution ("v1.5"). Stages are outputs behind a layer's last ReLU.
+// ResNets as torchvision has them: the stride of a bottleneck is in its 3x3 convolution ("v1.5"). A stage is the output
+// of a layer's last ReLU.
 import { activation } from "../ops/activation.ts";
 import { add } from "../ops/elementwise.ts";
 import { maxPool } from "../ops/pool.ts";
@@ -22,11 +23,15 @@ const EXPANSION = 4; // of a bottleneck's last convolution
 
 /**
  * Describes a ResNet.
- * @see He et al., "Deep residual learning for image recognition", 2016; Zagoruyko and Komodakis, "Wide residual networks", 2016
+ * @see He et al., "Deep residual learning for image recognition", 2016
+ * @see Zagoruyko and Komodakis, "Wide residual networks", 2016
  */
 export function resnet(name: ResNetName): Network {
   const { blocks, bottleneck, width } = RESNETS[name];
-  const stages = blocks.map((_, layer) => ({ name: `layer${layer + 1}`, stride: 4 << layer, channels: (STEM << layer) * (bottleneck ? EXPANSION : 1) }));
+  const expansion = bottleneck ? EXPANSION : 1;
+  const stages = blocks.map((_, layer) => ({
+    name: `layer${layer + 1}`, stride: 4 << layer, channels: (STEM << layer) * expansion,
+  }));
   return {
     name,
     family: "ResNet",
@@ -34,14 +39,16 @@ export function resnet(name: ResNetName): Network {
     stages,
     paddings: [],
     *steps() {
-      const stem = convolution("conv1", "bn1", { inputs: 3, outputs: STEM, kernel: 7, stride: 2, activation: "relu" });
+      const plan = { inputs: 3, outputs: STEM, kernel: 7, stride: 2, activation: "relu" } as const;
+      const stem = convolution("", "conv1", "bn1", plan);
       yield { convolutions: [stem], run: (images) => pooledStem(stem, images) };
       let inputs = STEM;
       for (const [layer, { name: stage, channels: outputs }] of stages.entries()) {
         for (let i = 0; i < blocks[layer]!; i++) {
-          const isLast = i === blocks[layer]! - 1;
-          const plan = { at: `${stage}.${i}`, bottleneck, inputs, inner: (STEM << layer) * width, outputs, stride: i === 0 && layer > 0 ? 2 : 1 };
-          yield { ...residualStep(plan), stage: isLast ? stage : undefined };
+          const inner = (STEM << layer) * width;
+          const stride = i === 0 && layer > 0 ? 2 : 1;
+          const step = residualStep({ at: `${stage}.${i}.`, bottleneck, inputs, inner, outputs, stride });
+          yield i === blocks[layer]! - 1 ? { ...step, stage } : step;
           inputs = outputs;
         }
       }
@@ -49,9 +56,13 @@ export function resnet(name: ResNetName): Network {
   };
 }
 
+type Plan = Omit<ConvolutionPlan, "names" | "within" | "padding">;
+
 /** A convolution whose padding keeps the extent but for the stride. */
-const convolution = (name: string, norm: string, plan: Omit<ConvolutionPlan, "names" | "padding">): Convolution =>
-  new Convolution({ names: { [LIBRARIES]: [name, norm] }, padding: ((plan.kernel ?? 1) - 1) / 2, ...plan });
+function convolution(at: string, name: string, norm: string, plan: Plan): Convolution {
+  const padding = ((plan.kernel ?? 1) - 1) / 2;
+  return new Convolution({ within: { [LIBRARIES]: at }, names: { [LIBRARIES]: [name, norm] }, padding, ...plan });
+}
 
 function pooledStem(stem: Convolution, images: Tensor): Tensor {
   using scope = images.device.scope();
@@ -71,7 +82,7 @@ interface BlockPlan {
 
 /** relu(branch(input) + shortcut(input)); the shortcut is the input itself where shapes agree. */
 function residualStep({ at, bottleneck, inputs, inner, outputs, stride }: BlockPlan): Step {
-  const numbered = (i: number, plan: Omit<ConvolutionPlan, "names">): Convolution => convolution(`${at}.conv${i}`, `${at}.bn${i}`, plan);
+  const numbered = (i: number, plan: Plan): Convolution => convolution(at, `conv${i}`, `bn${i}`, plan);
   const branch = bottleneck
     ? [
         numbered(1, { inputs, outputs: inner, activation: "relu" }),
@@ -83,7 +94,7 @@ function residualStep({ at, bottleneck, inputs, inner, outputs, stride }: BlockP
         numbered(2, { inputs: inner, outputs, kernel: 3 }),
       ];
   const isProjected = stride > 1 || inputs !== outputs;
-  const shortcut = isProjected ? convolution(`${at}.downsample.0`, `${at}.downsample.1`, { inputs, outputs, stride }) : null;
+  const shortcut = isProjected ? convolution(at, "downsample.0", "downsample.1", { inputs, outputs, stride }) : null;
   const run = (input: Tensor): Tensor => {
     using scope = input.device.scope();
     const end = branch.reduce((current, convolution) => {

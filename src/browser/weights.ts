@@ -1,12 +1,16 @@
 import { openWeightsFrom, type PretrainedWeights } from "../backbones/weights.ts";
 
 /**
- * Opens a safetensors file of weights that the page was given: hashes all of it now, and reads each tensor when it is asked for.
+ * Opens a safetensors file of weights that the page was given: hashes all of it now, and reads each tensor when it is
+ * asked for.
  * @param name for errors
  * @throws InputError if it is no safetensors file
  */
-export async function openWeights(file: Blob, name = file instanceof File ? file.name : "the weights"): Promise<PretrainedWeights> {
-  const read = async (first: number, bytes: number) => new Uint8Array(await file.slice(first, first + bytes).arrayBuffer());
+export async function openWeights(
+  file: Blob, name = file instanceof File ? file.name : "the weights",
+): Promise<PretrainedWeights> {
+  const read = async (first: number, bytes: number) =>
+    new Uint8Array(await file.slice(first, first + bytes).arrayBuffer());
   return openWeightsFrom({ name, bytes: file.size, sha256: await sha256Of(file), read });
 }
 

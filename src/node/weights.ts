@@ -7,7 +7,8 @@ import { InputError } from "../runtime/errors.ts";
 import { reasonOf } from "./files.ts";
 
 /**
- * Opens a safetensors file of weights: reads its header and hashes all of it now, in pieces, and reads each tensor when it is asked for.
+ * Opens a safetensors file of weights: reads its header and hashes all of it now, in pieces, and reads each tensor when
+ * it is asked for.
  * @throws InputError if it cannot be read, or is no safetensors file
  */
 export async function openWeights(path: string): Promise<PretrainedWeights> {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createBackbone, type PretrainedName } from "../../src/backbones/registry.ts";
+import { BACKBONES, blankBackbone, createBackbone, isPretrained, type PretrainedName } from "../../src/backbones/registry.ts";
 import { resnet, type ResNetName } from "../../src/backbones/resnet.ts";
 import { fromArray, release } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
@@ -45,7 +45,7 @@ describe("a ResNet as a backbone", () => {
     const whole = madeUp("resnet18");
     const weights = { ...whole, shapes: new Map([...whole.shapes].filter(([name]) => !/^layer[34]/.test(name))) };
     (await make("resnet18", { weights, stages: ["layer2"] })).release();
-    await expect(make("resnet18", { weights })).rejects.toThrow("weights does not fit resnet18 (names of timm, torchvision): layer3.0.conv1.weight [256,128,3,3] is missing;");
+    await expect(make("resnet18", { weights })).rejects.toThrow("made-up weights does not fit resnet18 (names of timm, torchvision): layer3.0.conv1.weight [256,128,3,3] is missing;");
   });
 
   test("refuses weights of another network, naming what differs", async () => {
@@ -63,8 +63,20 @@ describe("a ResNet as a backbone", () => {
     await expect(make("resnet18", { inputSize: 72 })).rejects.toThrow("resnet18 takes images of a side that is a multiple of 16 and at least 64, got 72");
     await expect(make("resnet18", { inputSize: 64, stages: ["layer4"] })).rejects.toThrow("a multiple of 32 and at least 128, got 64");
     await expect(make("resnet18", { padding: "same" })).rejects.toThrow("resnet18 has no padding to choose, got same");
-    await expect(make("resnet18", { weights: null })).rejects.toThrow("resnet18 needs its weights: name a safetensors file of them (timm, torchvision are understood)");
+    await expect(make("resnet18", { weights: null })).rejects.toThrow("resnet18 needs its weights: name a safetensors file of them (names of timm, torchvision)");
   });
+});
+
+test("every backbone can be made without weights for a dry run, and gives its memory back", async () => {
+  const { device: idle } = device.rehearsal();
+  const before = idle.memory().bytes;
+  for (const name of BACKBONES) {
+    const backbone = await blankBackbone(idle, name, { inputSize: 64 });
+    expect(backbone.identity.name).toBe(name);
+    expect(isPretrained(name)).toBe(backbone.identity.weights !== null);
+    backbone.release();
+  }
+  expect(idle.memory().bytes).toBe(before);
 });
 
 test("all ResNets are tested", () => expect(CASES.map(({ name }) => resnet(name).name)).toEqual(["resnet18", "resnet50", "wide-resnet50-2"]));
