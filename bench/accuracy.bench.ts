@@ -54,7 +54,7 @@ async function compare(root: string, { seeds, choices, out, report, features, na
   await ensureWritableFolder(dirname(out));
   const device = await openDevice();
   const options = await trainingOptionsOf(flags);
-  const { backbone, checkpoint: _checkpoint, seed: _seed, featureBudget: _budget, method: _method, ...others } = options as GradTrainingOptions;
+  const { backbone, weights: _weights, seed: _seed, featureBudget: _budget, method: _method, ...others } = options as GradTrainingOptions;
   const { inputSize, fit, padding } = options;
   const seen = { inputSize, ...(fit && { fit }), ...(padding && { padding }) }; // of the images, with a model or without
   const set = await featuresOf(device, root, options, features);

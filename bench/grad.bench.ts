@@ -44,7 +44,8 @@ const [SIDE, INPUT_SIZE] = [256, 224]; // of photographs, and what they are resi
 const LARGEST = { backbone: "efficientnet-b6", decoder: "mobile" } as const;
 const HALF = device.gpu.features.has("shader-f16") ? [{ ...LARGEST, half: true }] : [];
 const DETECTORS = [{ backbone: "embedded", decoder: "tiny", half: false } as const, { ...LARGEST, half: false }, ...HALF];
-const INFERENCE = DETECTORS.flatMap((detector) => [1, 16].map((batch) => ({ ...detector, batch })));
+const RESNETS = (["resnet18", "resnet50", "wide-resnet50-2"] as const).map((backbone) => ({ backbone, decoder: "tiny", half: false, batch: 1 } as const));
+const INFERENCE = [...DETECTORS.flatMap((detector) => [1, 16].map((batch) => ({ ...detector, batch }))), ...RESNETS];
 type InferenceRow = (typeof INFERENCE)[number];
 
 const nameOfStep = ({ decoder, channels, stage, batch, recompute }: StepRow): string =>
@@ -137,7 +138,7 @@ async function measureStep(row: StepRow) {
 
 async function measureInference(row: InferenceRow) {
   const { backbone, decoder, batch, half } = row;
-  const network = backbone === "embedded" ? null : { name: backbone, padding: "same" } as const;
+  const network = backbone === "embedded" ? null : { name: backbone, padding: null };
   const detector = await madeUpDetector(device, INPUT_SIZE, { decoder }, network, "stretch", { half });
   const pictures: DecodedImage[] = Array.from({ length: batch }, (_, i) => madeUpPicture(SIDE, i));
   const measured = await measure(() => detector.inspect(pictures), 1);

@@ -8,7 +8,7 @@ import * as grid from "../src/kernels/grid_sample.ts";
 import { matmulForward } from "../src/kernels/matmul.ts";
 import * as reconstruction from "../src/kernels/reconstruction_loss.ts";
 import { reduceMiddle } from "../src/kernels/reduce.ts";
-import { planOf, type BlockPlan } from "../src/backbones/efficientnet/architecture.ts";
+import { planOf, type BlockPlan } from "../src/backbones/efficientnet.ts";
 import { countOf, type Shape } from "../src/tensor/tensor.ts";
 import { bytesOf, family, over, type Measured } from "./kernels.ts";
 

@@ -16,10 +16,8 @@ export {
   auroc, averagePrecision, f1Max, precisionRecallCurve, rank, rocCurve, youden, type Ranking, type ThresholdValue,
 } from "./metrics/ranking.ts";
 export type { Backbone, BackboneIdentity, BackboneInput, NetworkPadding, Stage } from "./backbones/backbone.ts";
-export { EFFICIENTNETS, planOf, type BlockPlan, type EfficientNetName, type NetworkPlan } from "./backbones/efficientnet/architecture.ts";
-export type { Checkpoint } from "./backbones/efficientnet/checkpoint.ts";
-export { EfficientNet, type EfficientNetOptions } from "./backbones/efficientnet/efficientnet.ts";
-export { BACKBONES, createBackbone, type BackboneName, type BackboneOptions } from "./backbones/registry.ts";
+export { BACKBONES, createBackbone, type BackboneName, type BackboneOptions, type PretrainedName } from "./backbones/registry.ts";
+export type { PretrainedWeights } from "./backbones/weights.ts";
 export { calibratedScore, supportedRate, type Calibration, type GoodScores, type HeldOut } from "./detection/calibration.ts";
 export { defectsOf, type Defect, type DefectOptions, type Defects } from "./detection/defects.ts";
 export { Detector, type DetectorConfig, type DetectorOptions, type Inspection, type Unjudged } from "./detection/detector.ts";

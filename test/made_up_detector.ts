@@ -1,8 +1,7 @@
 import type { DecodedImage } from "../src/io/image.ts";
 import type { NetworkPadding } from "../src/backbones/backbone.ts";
-import { createBackbone } from "../src/backbones/registry.ts";
+import { createBackbone, type PretrainedName } from "../src/backbones/registry.ts";
 import { Detector, type DetectorOptions } from "../src/detection/detector.ts";
-import { planOf, type EfficientNetName } from "../src/backbones/efficientnet/architecture.ts";
 import { FeatureMaker } from "../src/detection/features.ts";
 import type { Json } from "../src/methods/method.ts";
 import { gradConfig } from "../src/methods/grad/config.ts";
@@ -20,8 +19,8 @@ const CALIBRATION = { falseReject: 0.01, threshold: 2, typical: 1, pixelThreshol
 
 /** A backbone with weights. */
 export interface MadeUpNetwork {
-  readonly name: EfficientNetName;
-  readonly padding: NetworkPadding;
+  readonly name: PretrainedName;
+  readonly padding: NetworkPadding | null;
 }
 
 /**
@@ -36,8 +35,8 @@ export async function madeUpDetector(
   fit: Fit = "stretch",
   precision: DetectorOptions = {},
 ): Promise<Detector> {
-  const { name, padding, checkpoint } = network ? { ...network, checkpoint: madeUp(planOf(network.name)) } : { name: "embedded", padding: null, checkpoint: null } as const;
-  const backbone = await createBackbone(device, name, { inputSize, checkpoint, padding });
+  const { name, padding, weights } = network ? { ...network, weights: madeUp(network.name) } : { name: "embedded", padding: null, weights: null } as const;
+  const backbone = await createBackbone(device, name, { inputSize, weights, padding });
   const assembly = method.assembly({}, backbone);
   const { extents } = new FeatureMaker(device, backbone, assembly, fit);
   const { identity } = backbone;
@@ -57,7 +56,7 @@ export async function madeUpDetector(
     method: { name: "grad", config: { ...grad, joins } as unknown as Json }, backbone: identity, input: { size: inputSize, fit }, regions: false,
     assembly, scoring: method.scoring, calibration: CALIBRATION,
   };
-  return Detector.restore(device, config, tensors, "made-up detector", checkpoint, precision);
+  return Detector.restore(device, config, tensors, "made-up detector", weights, precision);
 }
 
 function valuesOf(name: string, shape: Shape, key: number): Float32Array {

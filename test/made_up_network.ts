@@ -1,8 +1,9 @@
-import type { NetworkPlan } from "../src/backbones/efficientnet/architecture.ts";
-import type { Checkpoint } from "../src/backbones/efficientnet/checkpoint.ts";
+import { networkTensors } from "../src/backbones/network.ts";
+import { networkOf, type PretrainedName } from "../src/backbones/registry.ts";
+import type { PretrainedWeights } from "../src/backbones/weights.ts";
 import { countOf } from "../src/tensor/tensor.ts";
 
-/** Numbers in [-1, 1) by a hash of (key, index); the same in tools/golden_efficientnet.py. */
+/** Numbers in [-1, 1) by a hash of (key, index); the same in tools/made_up_network.py. */
 export function uniform(count: number, key: number): Float32Array {
   const values = new Float32Array(count); // a loop: Float32Array.from takes many times as long, and networks are large
   for (let i = 0; i < count; i++) {
@@ -15,35 +16,15 @@ export function uniform(count: number, key: number): Float32Array {
   return values;
 }
 
-export const NORM_PARTS = ["weight", "bias", "running_mean", "running_var"];
-
-/** Names and shapes of torchvision's tensors up to the last stage, in its order. */
-function torchvisionTensors({ stem, blocks }: NetworkPlan): (readonly [name: string, shape: readonly number[]])[] {
-  const unit = (at: string, shape: readonly [number, number, number, number]) => [
-    [`${at}.0.weight`, shape] as const,
-    ...NORM_PARTS.map((part) => [`${at}.1.${part}`, [shape[0]]] as const),
-  ];
-  return [
-    ...unit("features.0", [stem, 3, 3, 3]),
-    ...blocks.flatMap(({ stage, indexInStage, kernel, inputs, expanded, squeezed, outputs }) => {
-      const at = `features.${stage + 1}.${indexInStage}.block`;
-      const first = expanded === inputs ? 0 : 1;
-      return [
-        ...(first === 1 ? unit(`${at}.0`, [expanded, inputs, 1, 1]) : []),
-        ...unit(`${at}.${first}`, [expanded, 1, kernel, kernel]),
-        [`${at}.${first + 1}.fc1.weight`, [squeezed, expanded, 1, 1]] as const,
-        [`${at}.${first + 1}.fc1.bias`, [squeezed]] as const,
-        [`${at}.${first + 1}.fc2.weight`, [expanded, squeezed, 1, 1]] as const,
-        [`${at}.${first + 1}.fc2.bias`, [expanded]] as const,
-        ...unit(`${at}.${first + 2}`, [outputs, expanded, 1, 1]),
-      ];
-    }),
-  ];
+/** Names and shapes of a network's tensors in torchvision's files, in its order. */
+export function torchvisionTensors(name: PretrainedName): ReadonlyMap<string, readonly number[]> {
+  const network = networkOf(name);
+  return networkTensors(network, Object.keys(network.eps).find((libraries) => libraries.includes("torchvision")));
 }
 
-/** Made-up weights; each is made when it is asked for. */
-export function madeUp(plan: NetworkPlan): Checkpoint {
-  const tensors = new Map(torchvisionTensors(plan).map(([name, shape], i) => [name, { shape, key: i + 1 }]));
+/** Made-up weights under torchvision's names; each is made when it is asked for. */
+export function madeUp(name: PretrainedName): PretrainedWeights {
+  const tensors = new Map([...torchvisionTensors(name)].map(([tensor, shape], i) => [tensor, { shape, key: i + 1 }]));
   return {
     source: "made-up weights",
     sha256: "",

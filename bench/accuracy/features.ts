@@ -45,8 +45,8 @@ export interface FeatureSet {
  */
 export async function featuresOf(device: Device, root: string, options: TrainingOptions, folder: string): Promise<FeatureSet> {
   const { classes } = await readDataset(root);
-  const { inputSize = 224, fit = "stretch", padding = null, checkpoint = null, backbone: name = "embedded" } = options;
-  const backbone = await createBackbone(device, name, { inputSize, padding, checkpoint });
+  const { inputSize = 224, fit = "stretch", padding = null, weights = null, backbone: name = "embedded" } = options;
+  const backbone = await createBackbone(device, name, { inputSize, padding, weights });
   const maker = new FeatureMaker(device, backbone, grad.assembly({}, backbone), fit);
   try {
     const { height: cells, channels } = maker.extents;

@@ -1,9 +1,10 @@
 // EfficientNet's layers 3 and 4 with made-up weights: as a file for bigrid, as folded layers for the other libraries, and in
 // float64 from the weights as they are, convolution by convolution.
 import { writeFileSync } from "node:fs";
+import { planOf, type EfficientNetName, type NetworkPlan } from "../../src/backbones/efficientnet.ts";
+import { readValues } from "../../src/backbones/weights.ts";
+import { filtersFromOihw } from "../../src/io/layout.ts";
 import { encodeSafetensors } from "../../src/io/safetensors.ts";
-import { planOf, type EfficientNetName, type NetworkPlan } from "../../src/backbones/efficientnet/architecture.ts";
-import { NetworkCheckpoint, type ConvolutionKeys } from "../../src/backbones/efficientnet/checkpoint.ts";
 import { madeUp } from "../../test/made_up_network.ts";
 import { DEFINITIONS } from "../../test/reference/activation.ts";
 import { seeded, type Input, type Problem } from "./problems.ts";
@@ -38,45 +39,54 @@ export interface FoldedNetwork {
   readonly ends: readonly number[];
 }
 
-/** A network whose norms are folded into its convolutions. */
+const eps = (name: EfficientNetName): number => (/b[567]$/.test(name) ? 1e-3 : 1e-5); // torchvision's
+
+/** A network whose norms are folded into its convolutions; its weights have torchvision's names. */
 export async function folded(plan: NetworkPlan, side: number): Promise<FoldedNetwork> {
   const ends = LAYERS.map((layer) => plan.layerEnds[layer - 1]!);
-  const checkpoint = new NetworkCheckpoint(madeUp(plan), plan, Math.max(...ends));
-  const convolution = async ({ filters, norm }: ConvolutionKeys, shape: readonly number[]): Promise<Layer> => {
-    const [data, { affine, running }] = [await checkpoint.filters(filters), await checkpoint.norm(norm)];
-    const count = affine.length / 2;
-    const scale = Float64Array.from({ length: count }, (_, k) => affine[k]! / Math.sqrt(running[count + k]! + checkpoint.eps));
+  const weights = madeUp(plan.name);
+  const filtersOf = async (prefix: string): Promise<Float32Array> => {
+    const shape = weights.shapes.get(`${prefix}.weight`) as readonly [number, number, number, number];
+    return filtersFromOihw(await readValues(weights, `${prefix}.weight`), shape);
+  };
+  const convolution = async (prefix: string, shape: readonly number[]): Promise<Layer> => {
+    const [data, weight, bias, mean, variance] = await Promise.all([
+      filtersOf(`${prefix}.0`), ...["weight", "bias", "running_mean", "running_var"].map((part) => readValues(weights, `${prefix}.1.${part}`)),
+    ]) as [Float32Array, Float32Array, Float32Array, Float32Array, Float32Array];
+    const scale = Float64Array.from(weight, (value, k) => value / Math.sqrt(variance[k]! + eps(plan.name)));
     return {
-      filters: { shape, data: data.map((value, i) => value * scale[i % count]!) },
-      bias: { shape: [count], data: Float32Array.from(scale, (s, k) => affine[count + k]! - running[k]! * s) },
+      filters: { shape, data: data.map((value, i) => value * scale[i % scale.length]!) },
+      bias: { shape: [scale.length], data: Float32Array.from(scale, (s, k) => bias[k]! - mean[k]! * s) },
     };
   };
   const linear = async (prefix: string, inputs: number, outputs: number): Promise<Layer> => ({
-    filters: { shape: [1, 1, inputs, outputs], data: await checkpoint.filters(`${prefix}.weight`) },
-    bias: { shape: [outputs], data: await checkpoint.values(`${prefix}.bias`) },
+    filters: { shape: [1, 1, inputs, outputs], data: await filtersOf(prefix) },
+    bias: { shape: [outputs], data: await readValues(weights, `${prefix}.bias`) },
   });
   const blocks: FoldedBlock[] = [];
   let extent = Math.ceil(side / 2);
-  for (const [i, keys] of checkpoint.blocks.entries()) {
-    const { kernel, stride, inputs, expanded, squeezed, outputs } = plan.blocks[i]!;
+  for (const block of plan.blocks.slice(0, Math.max(...ends) + 1)) {
+    const { stage, indexInStage, kernel, stride, inputs, expanded, squeezed, outputs } = block;
+    const at = `features.${stage + 1}.${indexInStage}.block`;
+    const depthwise = expanded === inputs ? 0 : 1;
     blocks.push({
-      expand: keys.expand && (await convolution(keys.expand, [1, 1, inputs, expanded])),
-      depthwise: await convolution(keys.depthwise, [kernel, kernel, expanded]),
-      reduce: await linear(keys.reduce, expanded, squeezed),
-      excite: await linear(keys.excite, squeezed, expanded),
-      project: await convolution(keys.project, [1, 1, expanded, outputs]),
+      expand: depthwise === 1 ? await convolution(`${at}.0`, [1, 1, inputs, expanded]) : null,
+      depthwise: await convolution(`${at}.${depthwise}`, [kernel, kernel, expanded]),
+      reduce: await linear(`${at}.${depthwise + 1}.fc1`, expanded, squeezed),
+      excite: await linear(`${at}.${depthwise + 1}.fc2`, squeezed, expanded),
+      project: await convolution(`${at}.${depthwise + 2}`, [1, 1, expanded, outputs]),
       stride,
       side: extent,
       isResidual: stride === 1 && inputs === outputs,
     });
     extent = Math.ceil(extent / stride);
   }
-  return { stem: await convolution(checkpoint.stem, [3, 3, 3, plan.stem]), blocks, ends };
+  return { stem: await convolution("features.0", [3, 3, 3, plan.stem]), blocks, ends };
 }
 
 /** The same weights, unfolded, as a file of torchvision's names. */
-export async function writeWeights(plan: NetworkPlan, path: string): Promise<void> {
-  const { shapes, read } = madeUp(plan);
+async function writeWeights(name: EfficientNetName, path: string): Promise<void> {
+  const { shapes, read } = madeUp(name);
   const tensors = await Promise.all([...shapes.keys()].map(async (name) => [name, await read(name)] as const));
   writeFileSync(path, encodeSafetensors({ tensors: new Map(tensors), metadata: {} }));
 }
@@ -142,7 +152,7 @@ export function features({ stem, blocks, ends }: FoldedNetwork, image: Float32Ar
 /** Rows of one network, for each number of images. */
 export async function networkProblems(name: EfficientNetName, batches: readonly number[], weightsFile: string): Promise<Problem[]> {
   const plan = planOf(name);
-  await writeWeights(plan, weightsFile);
+  await writeWeights(name, weightsFile);
   const network = await folded(plan, SIDE);
   const images = Array.from({ length: DISTINCT }, (_, i) => seeded(SIDE * SIDE * 3, 31 + i, 2));
   const known: Float64Array[][] = [];

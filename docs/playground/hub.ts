@@ -1,7 +1,7 @@
 import { HUB_URL, pathsInfo } from "@huggingface/hub";
-import { sha256Of } from "../../src/browser/checkpoint.ts";
 import { bodyOf, excerptOf, fetchDescription, Patience, requireFile, statedWeights, WEIGHTS_FILE } from "../../src/io/hub.ts";
-import { repositoryOf, type EfficientNetName } from "../../src/backbones/efficientnet/architecture.ts";
+import { sha256Of } from "../../src/browser/weights.ts";
+import { repositoryOf, type PretrainedName } from "../../src/backbones/registry.ts";
 import { InputError } from "../../src/runtime/errors.ts";
 
 /**
@@ -9,7 +9,7 @@ import { InputError } from "../../src/runtime/errors.ts";
  * @param onProgress bytes there so far, and in all
  * @throws InputError if the hub cannot be reached, is silent, or sends something else than it states
  */
-export async function downloadWeights(name: EfficientNetName, onProgress: (done: number, total: number) => void): Promise<Blob> {
+export async function downloadWeights(name: PretrainedName, onProgress: (done: number, total: number) => void): Promise<Blob> {
   const repo = repositoryOf(name);
   try {
     const patience = new Patience();

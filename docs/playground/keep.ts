@@ -83,7 +83,7 @@ export async function keptModel(): Promise<File | null> {
   return file && file.size > 0 ? file : null;
 }
 
-/** Weights of an EfficientNet that were downloaded. */
+/** Keeps a backbone's weights that were downloaded or chosen. */
 export const keepWeights = async (name: string, file: Blob): Promise<void> => write(await folder(), `${name}.safetensors`, file);
 
 export const keptWeights = async (name: string): Promise<File | null> => read(await folder(), `${name}.safetensors`);

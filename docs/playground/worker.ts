@@ -1,13 +1,13 @@
 // All work of the page: the device, training, inspecting. The page itself only shows what it is told, so it stays responsive.
-import { openCheckpoint } from "../../src/browser/checkpoint.ts";
+import { openWeights } from "../../src/browser/weights.ts";
 import { openDevice } from "../../src/browser/device.ts";
 import { decodeImage } from "../../src/browser/images.ts";
 import { synthesise, type SyntheticImage } from "../../src/data/synthetic.ts";
 import type { DecodedImage } from "../../src/io/image.ts";
-import type { BackboneName } from "../../src/backbones/registry.ts";
+import { isPretrained, type BackboneName } from "../../src/backbones/registry.ts";
 import { decodeDetector, encodeDetector } from "../../src/detection/model_file.ts";
 import type { Detector } from "../../src/detection/detector.ts";
-import type { Checkpoint } from "../../src/backbones/efficientnet/checkpoint.ts";
+import type { PretrainedWeights } from "../../src/backbones/weights.ts";
 import type { TrainingImage } from "../../src/detection/material.ts";
 import { Training } from "../../src/detection/training.ts";
 import type { Device } from "../../src/runtime/device.ts";
@@ -91,9 +91,9 @@ class Workshop {
   }
 
   async #weights(name: BackboneName, file: Blob | null): Promise<void> {
-    if (name === "embedded") return;
+    if (!isPretrained(name)) return;
     const blob = file ?? (await downloadWeights(name, (done, total) => tell({ kind: "weights", name, done, total })));
-    await openCheckpoint(blob, name); // refused before it is kept
+    await openWeights(blob, name); // refused before it is kept
     await keepWeights(name, blob);
     tell({ kind: "weights", name, done: blob.size, total: blob.size });
   }
@@ -101,9 +101,9 @@ class Workshop {
   async #train(pictures: readonly Picture[], choice: TrainingChoice, state: Uint8Array | null): Promise<void> {
     this.#isStopping = false;
     const device = await this.#ready();
-    const checkpoint = await checkpointOf(choice.backbone);
+    const weights = await findWeights(choice.backbone);
     const onFeatures = (done: number): void => tell({ kind: "features", done, total: pictures.length });
-    const training = await Training.begin(device, decoded(pictures), { ...choice, checkpoint }, onFeatures);
+    const training = await Training.begin(device, decoded(pictures), { ...choice, weights }, onFeatures);
     try {
       if (state) training.resume(state, "the training that was left");
       const keep = async () => {
@@ -138,7 +138,7 @@ class Workshop {
 
   async #load(file: Uint8Array<ArrayBuffer>, name: string): Promise<void> {
     const device = await this.#ready();
-    const detector = await decodeDetector(device, file, name, ({ name: backbone }) => checkpointOf(backbone as BackboneName));
+    const detector = await decodeDetector(device, file, name, ({ name: backbone }) => findWeights(backbone));
     this.#good = [];
     await this.#finished(detector, file);
   }
@@ -200,11 +200,11 @@ async function namedImage(name: string, file: Blob): Promise<DecodedImage> {
   });
 }
 
-async function checkpointOf(name: BackboneName): Promise<Checkpoint | null> {
-  if (name === "embedded") return null;
+async function findWeights(name: string): Promise<PretrainedWeights | null> {
+  if (!isPretrained(name)) return null;
   const file = await keptWeights(name);
   if (!file) throw new InputError(`${name} needs its weights: choose a safetensors file of them, or download them from the hub`);
-  return openCheckpoint(file, name);
+  return openWeights(file, name);
 }
 
 function troubleOf(error: unknown): { readonly trouble: Trouble; readonly message: string } {

@@ -1,18 +1,19 @@
 import type { Tensor } from "../tensor/tensor.ts";
 
 /**
- * Zeros around images in a network's convolutions: as TensorFlow pads for the image at hand (what the published EfficientNets were trained
- * with), as it pads for images of the native size whatever the image (efficientnet_pytorch), or as many on each side (torchvision).
+ * Zeros around images in an EfficientNet's convolutions: "same" pads as TensorFlow does for the image at hand (as the
+ * published weights were trained), "same-static" as it does for images of the native size (efficientnet_pytorch), and
+ * "symmetric" alike on all sides (torchvision).
  */
 export type NetworkPadding = "same" | "same-static" | "symmetric";
 
 /** Most pixels to a side of a backbone's input. */
 export const MOST_SIDE = 1 << 14;
 
-/** Everything that identifies a backbone: with the stages that are used, it gives the same features again. */
+/** Everything that, with the stages in use, determines a backbone's features. */
 export interface BackboneIdentity {
   readonly name: string;
-  /** Null for a network without pretrained weights. */
+  /** Null for a network whose padding cannot be chosen. */
   readonly padding: NetworkPadding | null;
   /** SHA-256 of the file of pretrained weights, 64 hexadecimal digits; null for a network that has none. */
   readonly weights: string | null;

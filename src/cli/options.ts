@@ -3,7 +3,7 @@ import { isPretrained } from "../backbones/registry.ts";
 import { TRAINING_OPTIONS, type TrainingOptions, type TrainingSettings } from "../detection/training_options.ts";
 import type { Method } from "../methods/method.ts";
 import { loadMethod, METHOD_NAMES, type MethodName } from "../methods/registry.ts";
-import { openCheckpoint } from "../node/checkpoint.ts";
+import { openWeights } from "../node/weights.ts";
 import { cachedWeights } from "../node/hub.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
 import { defaultInWords, type OptionTable } from "../runtime/option_table.ts";
@@ -75,10 +75,10 @@ export async function trainingOptionsOf(flags: TrainFlags & Readonly<Record<stri
     method: method.name,
   } as TrainingOptions;
   const weights = flags.weights ?? (typeof configuredWeights === "string" ? configuredWeights : undefined);
-  return { ...options, checkpoint: await checkpointFor(options, weights) };
+  return { ...options, weights: await weightsFor(options, weights) };
 }
 
-async function checkpointFor({ backbone = "embedded", padding }: TrainingOptions, weights: string | undefined): Promise<TrainingOptions["checkpoint"]> {
+async function weightsFor({ backbone = "embedded", padding }: TrainingOptions, weights: string | undefined): Promise<TrainingOptions["weights"]> {
   const name = backbone ?? "embedded";
   if (!isPretrained(name)) {
     if (weights === undefined && (padding ?? null) === null) return null;
@@ -86,12 +86,12 @@ async function checkpointFor({ backbone = "embedded", padding }: TrainingOptions
   }
   const file = weights ?? (await cachedWeights(name));
   if (file === null) throw new InputError(`${name} needs its weights: "bigrid weights ${name}" downloads them, --weights FILE names others`);
-  return openCheckpoint(file);
+  return openWeights(file);
 }
 
 /** The effective configuration of a training, for its run: a valid `--config`. */
-export function configurationOf({ learner: _learner, options, checkpoint, anomalies: _read, spill: _spill, ...general }: TrainingSettings): string {
-  return `${JSON.stringify({ ...general, weights: checkpoint?.source ?? null, ...options }, null, 2)}\n`;
+export function configurationOf({ learner: _learner, options, weights, anomalies: _read, spill: _spill, ...general }: TrainingSettings): string {
+  return `${JSON.stringify({ ...general, weights: weights?.source ?? null, ...options }, null, 2)}\n`;
 }
 
 /** A flag in words, for messages: "--size". */

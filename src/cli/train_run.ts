@@ -155,7 +155,7 @@ export async function trainRun(
       bars.show("Calibration", total).update(done);
       endIfAsked();
     });
-    const modelPath = await saveDetector(detector, run, options.checkpoint?.source, [await files.finishedLog(), [CONFIG_FILE, configurationOf(training.settings)]]);
+    const modelPath = await saveDetector(detector, run, options.weights?.source, [await files.finishedLog(), [CONFIG_FILE, configurationOf(training.settings)]]);
     await files.forget(); // last: until then --resume mends what a kill leaves between the files
     await putReportAside(run);
     return { detector, modelPath, losses: lossCurvesOf(await files.logged()), seconds: (performance.now() - started) / 1000 };

@@ -1,6 +1,6 @@
 import type { BackboneIdentity } from "../backbones/backbone.ts";
 import { createBackbone, isPretrained, type BackboneName } from "../backbones/registry.ts";
-import type { Checkpoint } from "../backbones/efficientnet/checkpoint.ts";
+import type { PretrainedWeights } from "../backbones/weights.ts";
 import type { DecodedImage } from "../io/image.ts";
 import type { Assembly, FeatureExtents, Json, Model, Scoring } from "../methods/method.ts";
 import { loadMethod } from "../methods/registry.ts";
@@ -117,7 +117,7 @@ export class Detector {
   /**
    * A detector from what `tensors` returned.
    * @param source the file's name, for errors
-   * @param checkpoint the backbone's weights; null where it has none
+   * @param pretrained the backbone's weights; null where it has none
    * @throws InputError if a tensor is missing or has another shape, or the backbone's weights are not those it was trained with;
    * OptionError for half precision where the device lacks it
    */
@@ -126,19 +126,19 @@ export class Detector {
     config: DetectorConfig,
     tensors: StoredTensors,
     source: string,
-    checkpoint: Checkpoint | null,
+    pretrained: PretrainedWeights | null,
     { half = false }: DetectorOptions = {},
   ): Promise<Detector> {
     const dtype = storageOf(device, half);
     const { method: { name: methodName, config: modelConfig }, input: { size: inputSize, fit }, assembly } = config;
     const { name, weights: sha256, padding } = config.backbone;
-    if (sha256 !== (checkpoint?.sha256 ?? null)) {
-      const given = checkpoint ? `${checkpoint.source} has ${checkpoint.sha256}` : "none were given";
+    if (sha256 !== (pretrained?.sha256 ?? null)) {
+      const given = pretrained ? `${pretrained.source} has ${pretrained.sha256}` : "none were given";
       throw new InputError(`${source} was trained on ${name} weights of SHA-256 ${sha256}; ${given}`);
     }
     const method = await loadMethod(methodName);
     const stages = isPretrained(name) ? assembly.stages : null;
-    const backbone = await createBackbone(device, name as BackboneName, { inputSize, stages, padding, checkpoint, dtype });
+    const backbone = await createBackbone(device, name as BackboneName, { inputSize, stages, padding, weights: pretrained, dtype });
     const weights = Weights.stored(device, tensors, source);
     try {
       const maker = new FeatureMaker(device, backbone, assembly, fit);

@@ -7,7 +7,7 @@ import { toArray } from "../tensor/tensor.ts";
 import { FITS } from "../tensor/placement.ts";
 import { MOST_SIDE, type BackboneIdentity } from "../backbones/backbone.ts";
 import { BACKBONES, isPretrained } from "../backbones/registry.ts";
-import type { Checkpoint } from "../backbones/efficientnet/checkpoint.ts";
+import type { PretrainedWeights } from "../backbones/weights.ts";
 import type { Assembly, Scoring } from "../methods/method.ts";
 import { loadMethod, METHOD_NAMES } from "../methods/registry.ts";
 import { isPositive, type Calibration } from "./calibration.ts";
@@ -55,7 +55,7 @@ export function withMetrics(file: Uint8Array, metrics: unknown, name: string): U
 /**
  * A detector from such a file.
  * @param name the file's name, for errors
- * @param checkpointOf finds the weights of a backbone that has some
+ * @param findWeights finds the weights of a backbone that has some
  * @throws InputError if the file is no detector, or one of another version, or its backbone's weights are not found; OptionError for
  * half precision where the device lacks it
  */
@@ -63,14 +63,14 @@ export async function decodeDetector(
   device: Device,
   file: Uint8Array,
   name: string,
-  checkpointOf: (backbone: BackboneIdentity) => Promise<Checkpoint | null> = () => Promise.resolve(null),
+  findWeights: (backbone: BackboneIdentity) => Promise<PretrainedWeights | null> = () => Promise.resolve(null),
   options: DetectorOptions = {},
 ): Promise<Detector> {
   const { tensors, metadata } = decodeSafetensors(file, name);
   const config = await detectorConfigOf(metadata, name);
   const stored = float32Tensors(tensors, name);
-  const checkpoint = config.backbone.weights === null ? null : await checkpointOf(config.backbone);
-  return Detector.restore(device, config, stored, name, checkpoint, options);
+  const weights = config.backbone.weights === null ? null : await findWeights(config.backbone);
+  return Detector.restore(device, config, stored, name, weights, options);
 }
 
 /**

@@ -265,7 +265,7 @@ export class Training {
   }
 
   #identity(): TrainingIdentity {
-    const { learner, options, checkpoint: _weights, spill: _spill, featureBudget: _budget, anomalies: _read, ...settings } = this.#settings;
+    const { learner, options, weights: _weights, spill: _spill, featureBudget: _budget, anomalies: _read, ...settings } = this.#settings;
     const { maker, anomalies, samples, set } = this.#material;
     const lasting = Object.fromEntries(Object.entries(options).filter(([name]) => !learner.options[name]?.tuning));
     const marked = anomalies.map(({ mask }) => mask.filter((cell) => cell === 1).length);

@@ -1,5 +1,5 @@
 import { BACKBONES } from "../backbones/registry.ts";
-import type { Checkpoint } from "../backbones/efficientnet/checkpoint.ts";
+import type { PretrainedWeights } from "../backbones/weights.ts";
 import { loadMethod, METHOD_NAMES, type MethodName, type OptionsOfMethods } from "../methods/registry.ts";
 import type { Method, MethodOptions } from "../methods/method.ts";
 import type { Device } from "../runtime/device.ts";
@@ -39,7 +39,7 @@ export const TRAINING_OPTIONS = {
 
 interface GeneralOptions extends Omit<OptionsOf<typeof TRAINING_OPTIONS>, "method"> {
   /** Pretrained weights of the backbone; required by every one but "embedded". */
-  readonly checkpoint?: Checkpoint | null | undefined;
+  readonly weights?: PretrainedWeights | null | undefined;
   /** Real anomalies with masks, for methods that learn from them. They are read once, after the good images. Default: none. */
   readonly anomalies?: AsyncIterable<AnomalousImage> | null | undefined;
   /** Where features go beyond the budget. Default: nowhere, and the budget does not count. */
@@ -56,7 +56,7 @@ export interface TrainingSettings extends ResolvedOptions<typeof TRAINING_OPTION
   readonly learner: Method;
   /** Those of the method. */
   readonly options: MethodOptions;
-  readonly checkpoint: Checkpoint | null;
+  readonly weights: PretrainedWeights | null;
   readonly anomalies: AsyncIterable<AnomalousImage> | null;
   readonly spill: Spill | null;
 }
@@ -66,7 +66,7 @@ export interface TrainingSettings extends ResolvedOptions<typeof TRAINING_OPTION
  * @throws OptionError for an option unknown or out of range, or options that do not go together
  */
 export async function resolveTraining(device: Device, given: TrainingOptions): Promise<TrainingSettings> {
-  const { checkpoint = null, anomalies = null, spill = null, ...told } = given;
+  const { weights = null, anomalies = null, spill = null, ...told } = given;
   const { software } = device.adapter;
   const isGeneral = ([name]: readonly [string, unknown]): boolean => Object.hasOwn(TRAINING_OPTIONS, name);
   const named = Object.entries(told);
@@ -79,5 +79,5 @@ export async function resolveTraining(device: Device, given: TrainingOptions): P
   }
   const idle = learner.anomalyOptions.find((name) => !anomalies && (told as Readonly<Record<string, unknown>>)[name] !== undefined);
   if (idle) throw new OptionError(`training: ${idle} counts only where there are anomalies to learn from: name some, or leave it out`);
-  return { ...settings, learner, options: resolved, checkpoint, anomalies, spill };
+  return { ...settings, learner, options: resolved, weights, anomalies, spill };
 }

@@ -2,14 +2,14 @@ import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { BackboneIdentity } from "../backbones/backbone.ts";
-import { isPretrained } from "../backbones/registry.ts";
 import { decodeDetector, encodeDetector, withMetrics } from "../detection/model_file.ts";
 import type { Detector, DetectorOptions } from "../detection/detector.ts";
-import type { Checkpoint } from "../backbones/efficientnet/checkpoint.ts";
+import { isPretrained } from "../backbones/registry.ts";
+import type { PretrainedWeights } from "../backbones/weights.ts";
 import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
 import { claimOutputs } from "./claim.ts";
-import { openCheckpoint } from "./checkpoint.ts";
+import { openWeights } from "./weights.ts";
 import { readBytes, readText, reasonOf, replaceFiles, requireRegular, writeFileAtomic, type Contents } from "./files.ts";
 import type { Lock } from "./lock.ts";
 
@@ -56,7 +56,7 @@ export const claimRun = (run: string): Promise<Lock> => claimOutputs({ files: [j
  */
 export async function loadDetector(device: Device, run: string, weightsPath: string | null = null, options: LoadOptions = {}): Promise<Detector> {
   const path = await modelPath(run);
-  return decodeDetector(device, await readModel(path, options.sha256), path, (backbone) => checkpointOf(backbone, run, path, weightsPath), options);
+  return decodeDetector(device, await readModel(path, options.sha256), path, (backbone) => findWeights(backbone, run, path, weightsPath), options);
 }
 
 /**
@@ -84,7 +84,7 @@ async function readModel(path: string, expected?: string): Promise<Uint8Array> {
   throw new InputError(`${path} was replaced while it was in use: it had SHA-256 ${before}, now ${now}; run the command again`);
 }
 
-async function checkpointOf({ name, weights }: BackboneIdentity, run: string, model: string, weightsPath: string | null): Promise<Checkpoint> {
+async function findWeights({ name, weights }: BackboneIdentity, run: string, model: string, weightsPath: string | null): Promise<PretrainedWeights> {
   const { cachedWeights } = await import("./hub.ts"); // which few models need
   const remembered = await readText(join(run, WEIGHTS_PATH_FILE)).catch(() => null);
   const isThere = async (path: string | null | undefined): Promise<boolean> => !!path && (await stat(path).catch(() => null)) !== null;
@@ -94,7 +94,7 @@ async function checkpointOf({ name, weights }: BackboneIdentity, run: string, mo
     const needed = `the ${name} weights that it was trained with (SHA-256 ${weights})`;
     throw new InputError(`${model} needs ${needed}: ${gone}name the file with --weights, or run "bigrid weights ${name}"`);
   }
-  return openCheckpoint(path);
+  return openWeights(path);
 }
 
 /**

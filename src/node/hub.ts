@@ -3,9 +3,9 @@ import { lstat, mkdir, open, readFile, realpath, rename, rm, stat, symlink, type
 import { basename, dirname, join, relative, sep } from "node:path";
 import { getHFHubCachePath, getRepoFolderName, HUB_URL, pathsInfo } from "@huggingface/hub";
 import { bodyOf, excerptOf, fetchDescription, isCommit, isSha256, Patience, requireFile, statedWeights, WEIGHTS_FILE, type StatedFile } from "../io/hub.ts";
-import { repositoryOf, type EfficientNetName } from "../backbones/efficientnet/architecture.ts";
+import { repositoryOf, type PretrainedName } from "../backbones/registry.ts";
 import { InputError } from "../runtime/errors.ts";
-import { sha256Of } from "./checkpoint.ts";
+import { sha256Of } from "./weights.ts";
 import { reasonOf, writeFileAtomic, writeReasonOf } from "./files.ts";
 import { followed } from "./hub_redirects.ts";
 import { lockFile } from "./lock.ts";
@@ -26,7 +26,7 @@ export interface HubOptions {
  * Where a network's weights lie in the hub's cache, or null.
  * @throws InputError if what lies there leads out of the cache, or is not what its name says
  */
-export async function cachedWeights(name: EfficientNetName, { cache = getHFHubCachePath() }: HubOptions = {}): Promise<string | null> {
+export async function cachedWeights(name: PretrainedName, { cache = getHFHubCachePath() }: HubOptions = {}): Promise<string | null> {
   const folder = folderOf(name, cache);
   const commit = (await readFile(join(folder, "refs", REVISION), "utf8").catch(() => "")).trim();
   if (!isCommit(commit)) return null;
@@ -50,7 +50,7 @@ export async function cachedWeights(name: EfficientNetName, { cache = getHFHubCa
  * @throws InputError if the hub cannot be reached (with what to fetch and where to put it), is silent, or sends something else than it
  * states; if the cache cannot be written, or another process downloads the same
  */
-export async function downloadWeights(name: EfficientNetName, onProgress: (done: number, total: number) => void, options: HubOptions = {}): Promise<string> {
+export async function downloadWeights(name: PretrainedName, onProgress: (done: number, total: number) => void, options: HubOptions = {}): Promise<string> {
   const { url = process.env["HF_ENDPOINT"] || HUB_URL, cache = getHFHubCachePath(), patience } = options;
   const hub = hubOf(url);
   const repository = repositoryOf(name);
@@ -85,7 +85,7 @@ export async function downloadWeights(name: EfficientNetName, onProgress: (done:
   }
 }
 
-const folderOf = (name: EfficientNetName, cache: string): string => join(cache, getRepoFolderName({ type: "model", name: repositoryOf(name) }));
+const folderOf = (name: PretrainedName, cache: string): string => join(cache, getRepoFolderName({ type: "model", name: repositoryOf(name) }));
 
 /**
  * The hub's address, without a slash at its end.

@@ -1,5 +1,5 @@
 export * from "../index.ts";
-export { openCheckpoint } from "./checkpoint.ts";
+export { openWeights } from "./weights.ts";
 export { inspectDataset, readDataset, testImages, trainingImages } from "./dataset.ts";
 export { describeAdapter, openDevice } from "./device.ts";
 export { decodeImage, decodeImages, type Decoded, decodeMask, decodeMasks } from "./images.ts";

@@ -5,7 +5,7 @@ import { bmpHeader } from "../io/bmp.ts";
 import { formatOf, HEAD_BYTES } from "../io/picture_header.ts";
 import { tiffHeader, type TiffHeader } from "../io/tiff.ts";
 import { InputError } from "../runtime/errors.ts";
-import { sha256Of } from "./checkpoint.ts";
+import { sha256Of } from "./weights.ts";
 import { openRegularFile, readBytes, reasonOf } from "./files.ts";
 import { decodeImage, decodeImageBytes, decodeMaskBytes, loadSharp, MAX_PIXELS } from "./images.ts";
 

@@ -7,7 +7,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { withActivation } from "./activation.ts";
 import { sumTo } from "./reduce.ts";
 
-export type { Epilogue };
+export type { ConvolutionOptions, Epilogue };
 
 const GEOMETRY = { stride: 1, padding: 0, dilation: 1 } as const;
 

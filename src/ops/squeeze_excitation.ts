@@ -35,20 +35,11 @@ export interface SqueezeExcitationOptions {
  * @see Hu et al., "Squeeze-and-excitation networks", 2018
  */
 export function squeezeExcitation(input: Tensor, reduce: SqueezeLayer, expand: SqueezeLayer, options: SqueezeExcitationOptions = {}): Tensor {
-  return multiply(input, squeezeGate(input, reduce, expand, options));
-}
-
-/**
- * The gate of squeeze and excitation by itself: for who has a cheaper place to multiply by it than the image.
- *
- * @returns `[N, 1, 1, C]`, the input's dtype; all else as for `squeezeExcitation`
- */
-export function squeezeGate(input: Tensor, reduce: SqueezeLayer, expand: SqueezeLayer, options: SqueezeExcitationOptions = {}): Tensor {
   const { activation, gate } = readOptions<Required<SqueezeExcitationOptions>>("squeezeExcitation", options, { activation: "relu", gate: "sigmoid" });
   if (input.shape.length !== 4) shapeError("squeezeExcitation", "expected input [N,H,W,C]", { input });
   const { weight, bias } = reduce;
   const layers = { weight, ...(bias && { bias }), expandWeight: expand.weight, ...(expand.bias && { expandBias: expand.bias }) };
   requireOneDevice("squeezeExcitation", { input, ...layers });
   const squeezed = pointwiseConv2d(mean(input, [1, 2]), reduce.weight, { bias: reduce.bias ?? null, activation });
-  return pointwiseConv2d(squeezed, expand.weight, { bias: expand.bias ?? null, activation: gate });
+  return multiply(input, pointwiseConv2d(squeezed, expand.weight, { bias: expand.bias ?? null, activation: gate }));
 }

@@ -1,47 +1,30 @@
 import { describe, expect, test } from "vitest";
+import type { NetworkPadding } from "../../src/backbones/backbone.ts";
+import { EFFICIENTNETS, efficientNet, planOf, type EfficientNetName } from "../../src/backbones/efficientnet.ts";
+import { loadNetwork, networkTensors } from "../../src/backbones/network.ts";
+import { recogniseLibrary } from "../../src/backbones/parts.ts";
+import { createBackbone } from "../../src/backbones/registry.ts";
+import type { PretrainedWeights } from "../../src/backbones/weights.ts";
 import type { StoredTensor } from "../../src/io/safetensors.ts";
-import { EFFICIENTNETS, planOf, type EfficientNetName } from "../../src/backbones/efficientnet/architecture.ts";
-import { NetworkCheckpoint, type Checkpoint } from "../../src/backbones/efficientnet/checkpoint.ts";
-import { EfficientNet, type EfficientNetOptions } from "../../src/backbones/efficientnet/efficientnet.ts";
 import { InputError, OptionError } from "../../src/runtime/errors.ts";
-import { fromArray, release, toArray, type FloatDType } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
 import golden from "../golden/efficientnet.json";
-import { madeUp, NORM_PARTS, uniform } from "../made_up_network.ts";
+import { errorsOf, tensorsHash } from "../golden_network.ts";
+import { madeUp } from "../made_up_network.ts";
 
-/** Relative errors, by the root of squares, of the golden samples of layers 1 to 5; and of the whole layers' squares. */
-async function errorsOf(name: EfficientNetName, padding: NonNullable<EfficientNetOptions["padding"]>, dtype: FloatDType, layers: (typeof golden.cases)[number]["layers"]): Promise<number[]> {
-  const network = await EfficientNet.load(device, name, madeUp(planOf(name)), { layers: [1, 2, 3, 4, 5], padding, dtype });
-  const { side } = golden;
-  const image = fromArray(device, [1, side, side, 3], uniform(3 * side * side, 0));
-  const outputs = network.features(image);
-  release(image);
-  const errors: number[] = [];
-  for (const [i, output] of outputs.entries()) {
-    expect(output.shape).toEqual(layers[i]!.shape);
-    expect(output.dtype).toBe(dtype);
-    const values = await toArray(output);
-    const got = layers[i]!.samples.map((_, j) => values[(j * 7919) % values.length]!);
-    const difference = Math.sqrt(got.reduce((sum, x, j) => sum + (x - layers[i]!.samples[j]!) ** 2, 0));
-    const size = Math.sqrt(layers[i]!.samples.reduce((sum, x) => sum + x * x, 0));
-    const squares = values.reduce((sum, x) => sum + x * x, 0);
-    errors.push(Math.max(difference / size, Math.abs(Math.sqrt(squares / layers[i]!.squares) - 1)));
-    release(output);
-  }
-  network.release();
-  return errors;
-}
+const CASES = golden.cases.map(({ name, padding, ...rest }) => ({ name: name as EfficientNetName, padding: padding as NetworkPadding, ...rest }));
 
 describe("made-up weights give what PyTorch makes of them, layers 1 to 5:", () => {
-  test.each(golden.cases.map((row) => [row.name as EfficientNetName, row.padding as NonNullable<EfficientNetOptions["padding"]>, row.layers] as const))("%s, padding %s", async (name, padding, layers) => {
+  test.each(CASES)("$name, padding $padding", async ({ name, padding, tensors, layers }) => {
     const before = device.memory().bytes;
-    for (const error of await errorsOf(name, padding, "f32", layers)) expect(error).toBeLessThan(1e-5);
+    expect(tensorsHash(name)).toBe(tensors);
+    for (const error of await errorsOf(name, golden.side, layers, { padding })) expect(error).toBeLessThan(1e-5);
     expect(device.memory().bytes).toBe(before);
   });
 
   test.skipIf(!device.gpu.features.has("shader-f16"))("B0 stored in f16", async () => {
-    const { layers } = golden.cases[0]!;
-    for (const error of await errorsOf("efficientnet-b0", "symmetric", "f16", layers)) expect(error).toBeLessThan(5e-3);
+    const { name, padding, layers } = CASES[0]!;
+    for (const error of await errorsOf(name, golden.side, layers, { padding, dtype: "f16" })) expect(error).toBeLessThan(5e-3);
   });
 });
 
@@ -60,14 +43,18 @@ describe("a network's plan", () => {
   });
 });
 
-describe("checkpoints", () => {
-  const plan = planOf("efficientnet-b0");
-  const shapesOf = (edit: (shapes: Map<string, readonly number[]>) => void): Checkpoint => {
-    const shapes = new Map(madeUp(plan).shapes);
+const NORM_PARTS = ["weight", "bias", "running_mean", "running_var"];
+
+describe("weights", () => {
+  const network = efficientNet("efficientnet-b0");
+  const steps = [...network.steps("same")];
+  const convolutions = steps.flatMap((step) => step.convolutions);
+  const edited = (edit: (shapes: Map<string, readonly number[]>) => void): PretrainedWeights => {
+    const shapes = new Map(madeUp("efficientnet-b0").shapes);
     edit(shapes);
     return { source: "weights.safetensors", sha256: "", shapes, read: () => Promise.resolve<StoredTensor>({ dtype: "F32", shape: [], bytes: new Uint8Array() }) };
   };
-  const open = (checkpoint: Checkpoint) => () => new NetworkCheckpoint(checkpoint, plan, 15);
+  const open = (weights: PretrainedWeights) => () => recogniseLibrary(convolutions, weights, network);
 
   test.each(["timm", "efficientnet_pytorch"])("of %s are known by their names", (library) => {
     // The shapes are those of torchvision's; only the names differ.
@@ -76,6 +63,7 @@ describe("checkpoints", () => {
       named.set(filters, shape);
       for (const part of NORM_PARTS) named.set(`${norm}.${part}`, [shape[0]]);
     };
+    const plan = planOf("efficientnet-b0");
     const timm = library === "timm";
     add(timm ? "conv_stem.weight" : "_conv_stem.weight", timm ? "bn1" : "_bn0", [plan.stem, 3, 3, 3]);
     for (const { index, stage, indexInStage, kernel, inputs, expanded, squeezed, outputs } of plan.blocks) {
@@ -94,8 +82,8 @@ describe("checkpoints", () => {
       named.set(`${at}.${reduce}.weight`, [squeezed, expanded, 1, 1]).set(`${at}.${reduce}.bias`, [squeezed]);
       named.set(`${at}.${expand}.weight`, [expanded, squeezed, 1, 1]).set(`${at}.${expand}.bias`, [expanded]);
     }
-    const checkpoint = { source: "x", sha256: "", shapes: named, read: () => Promise.reject(new Error("not asked for")) };
-    expect(new NetworkCheckpoint(checkpoint, plan, 15).eps).toBe(1e-3);
+    expect(open({ source: "x", sha256: "", shapes: named, read: () => Promise.reject(new Error("not asked for")) })()).toBe(library);
+    expect([...networkTensors(network, library)].sort()).toEqual([...named].sort());
   });
 
   test("of other networks are refused with what was looked for", () => {
@@ -105,33 +93,42 @@ describe("checkpoints", () => {
   });
 
   test("with tensors missing or of another shape are refused with the first few and their number", () => {
-    const edited = shapesOf((shapes) => {
+    const wrong = edited((shapes) => {
       for (const part of NORM_PARTS) shapes.delete(`features.0.1.${part}`);
       shapes.set("features.0.0.weight", [40, 3, 3, 3]);
     });
-    expect(open(edited)).toThrow(InputError);
-    expect(open(edited)).toThrow(
+    expect(open(wrong)).toThrow(InputError);
+    expect(open(wrong)).toThrow(
       "weights.safetensors does not fit efficientnet-b0 (names of torchvision): features.0.0.weight is [40,3,3,3], not [32,3,3,3]; "
       + "features.0.1.weight [32] is missing; features.0.1.bias [32] is missing, and 2 more",
     );
   });
 
-  test("need no more than the blocks that are asked for", () => {
-    const partial = shapesOf((shapes) => {
-      for (const name of [...shapes.keys()]) if (name.startsWith("features.7.")) shapes.delete(name);
-    });
-    expect(open(partial)).toThrow("and 16 more");
-    expect(new NetworkCheckpoint(partial, plan, 10).blocks).toHaveLength(11);
+  test("need no more than the steps that are asked for", async () => {
+    const shapes = new Map([...madeUp("efficientnet-b0").shapes].filter(([name]) => !name.startsWith("features.7.")));
+    const partial = { ...madeUp("efficientnet-b0"), shapes };
+    await expect(loadNetwork(device, network, network.stages, partial)).rejects.toThrow("and 16 more");
+    const loaded = await loadNetwork(device, network, network.stages.slice(0, 4), partial);
+    loaded.release();
   });
 
-  test("options out of range are refused before anything is read", async () => {
-    const nothing = { source: "x", sha256: "", shapes: new Map<string, readonly number[]>(), read: () => Promise.reject(new Error()) };
-    await expect(EfficientNet.load(device, "efficientnet-b0", nothing, { layers: [6] })).rejects.toThrow(OptionError);
-    await expect(EfficientNet.load(device, "efficientnet-b0", nothing, { layers: [] })).rejects.toThrow("expected layers from 1 to 5, got none");
-    await expect(EfficientNet.load(device, "efficientnet-b0", nothing, { layers: [3], padding: "valid" as "same" })).rejects.toThrow(
-      "efficientnet-b0: expected padding to be same, same-static, symmetric, got valid",
-    );
+  test("that turn out damaged half way leave nothing on the device", async () => {
+    const before = device.memory().bytes;
+    const { read, ...whole } = madeUp("efficientnet-b0");
+    const damaged = { ...whole, read: async (name: string) => ({ ...(await read(name)), ...(name.startsWith("features.3.0.block.2.") && { dtype: "I32" }) }) };
+    await expect(loadNetwork(device, network, network.stages, damaged)).rejects.toThrow("of dtype F32, F16 or BF16, it is I32");
+    expect(device.memory().bytes).toBe(before);
+  });
+
+  test("are not read where an option is out of range", async () => {
+    const weights = { source: "x", sha256: "", shapes: new Map<string, readonly number[]>(), read: () => Promise.reject(new Error()) };
+    const make = (options: object) => createBackbone(device, "efficientnet-b0", { inputSize: 64, weights, ...options });
+    await expect(make({ stages: ["layer6"] })).rejects.toThrow(OptionError);
+    await expect(make({ stages: ["layer6"] })).rejects.toThrow("efficientnet-b0 has the stages layer1, layer2, layer3, layer4, layer5, got layer6");
+    await expect(make({ stages: [] })).rejects.toThrow("got none");
+    await expect(make({ inputSize: 100 })).rejects.toThrow("efficientnet-b0 takes images of a side that is a multiple of 16 and at least 64, got 100");
+    await expect(make({ padding: "valid" })).rejects.toThrow("efficientnet-b0: expected padding to be same, same-static, symmetric, got valid");
   });
 });
 
-test("all eight networks are tested", () => expect(new Set(golden.cases.map(({ name }) => name))).toEqual(new Set(EFFICIENTNETS)));
+test("all eight networks are tested", () => expect(new Set(CASES.map(({ name }) => name))).toEqual(new Set(EFFICIENTNETS)));

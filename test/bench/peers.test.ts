@@ -3,8 +3,8 @@ import { bottleneckForward, bottleneckGradients, bottleneckParameters } from "..
 import { features, folded } from "../../bench/peers/network.ts";
 import { errorOf, input, problems, relativeError, seeded } from "../../bench/peers/problems.ts";
 import { advantage, median, networksTable, timesTable, withTables, type Row } from "../../bench/peers/table.ts";
-import { planOf } from "../../src/backbones/efficientnet/architecture.ts";
-import { EfficientNet } from "../../src/backbones/efficientnet/efficientnet.ts";
+import { planOf } from "../../src/backbones/efficientnet.ts";
+import { createBackbone } from "../../src/backbones/registry.ts";
 import { fromArray, toArray } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
 import { madeUp } from "../made_up_network.ts";
@@ -39,7 +39,7 @@ describe("the comparison's references:", () => {
     const [plan, side] = [planOf("efficientnet-b0"), 64];
     const image = seeded(side * side * 3, 31, 2);
     const want = features(await folded(plan, side), image, side);
-    const network = await EfficientNet.load(device, "efficientnet-b0", madeUp(plan), { layers: [3, 4] });
+    const network = await createBackbone(device, "efficientnet-b0", { inputSize: side, weights: madeUp("efficientnet-b0") });
     const got = await Promise.all(network.features(fromArray(device, [1, side, side, 3], image)).map(toArray));
     got.forEach((data, i) => expect(relativeError(data, want[i]!)).toBeLessThan(1e-5));
     expect(got).toHaveLength(2);

@@ -3,7 +3,6 @@ import { readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "../../src/io/safetensors.ts";
-import { planOf } from "../../src/backbones/efficientnet/architecture.ts";
 import { writeSyntheticSet } from "../../src/node/synthetic.ts";
 import { madeUp } from "../made_up_network.ts";
 import { temporaryFolder } from "../temporary.ts";
@@ -13,9 +12,9 @@ const folder = await temporaryFolder();
 const at = (...names: string[]) => join(folder, ...names);
 
 async function writeWeights(path: string, scale: number): Promise<void> {
-  const checkpoint = madeUp(planOf("efficientnet-b0"));
+  const weights = madeUp("efficientnet-b0");
   const tensors = new Map<string, StoredTensor>();
-  for (const name of checkpoint.shapes.keys()) tensors.set(name, await checkpoint.read(name));
+  for (const name of weights.shapes.keys()) tensors.set(name, await weights.read(name));
   const { shape, bytes } = tensors.get("features.0.0.weight")!;
   const scaled = new Float32Array(bytes.slice().buffer).map((value) => scale * value);
   tensors.set("features.0.0.weight", { dtype: "F32", shape, bytes: new Uint8Array(scaled.buffer) });

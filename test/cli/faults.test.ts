@@ -9,7 +9,7 @@ import { KeptDetector } from "../../src/cli/predict/kept_detector.ts";
 import { trainThrough, type TrainThroughOptions } from "../../src/cli/train_run.ts";
 import type { Detector } from "../../src/detection/detector.ts";
 import type { TrainingOptions } from "../../src/detection/training_options.ts";
-import { sha256Of } from "../../src/node/checkpoint.ts";
+import { sha256Of } from "../../src/node/weights.ts";
 import { readDataset } from "../../src/node/dataset.ts";
 import { loadDetector, saveDetector, saveMetrics } from "../../src/node/detector_file.ts";
 import { openDevice } from "../../src/node/device.ts";

@@ -4,7 +4,7 @@ import { chmod, chown, lstat, mkdir, open, readdir, readFile, stat, symlink, uti
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
-import { openCheckpoint, sha256Of } from "../../src/node/checkpoint.ts";
+import { openWeights, sha256Of } from "../../src/node/weights.ts";
 import { modelPath } from "../../src/node/detector_file.ts";
 import { ensureWritableFile, ensureWritableFolder, openRegularFile, readBytes, readText, replaceFiles, writeFileAtomic, writeReasonOf } from "../../src/node/files.ts";
 import { decodeImage } from "../../src/node/images.ts";
@@ -129,7 +129,7 @@ test("a pipe, a device and a folder are refused by their kind, at once; so is a 
 
 test.each([
   ["a journal", (path: string) => readHeader(path)],
-  ["weights", (path: string) => openCheckpoint(path)],
+  ["weights", (path: string) => openWeights(path)],
   ["a hash", (path: string) => sha256Of(path)],
   ["a model", (path: string) => modelPath(path)],
   ["an image", (path: string) => decodeImage(path)],

@@ -3,9 +3,9 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { decodeSafetensors, float32Of } from "../../src/io/safetensors.ts";
-import { EfficientNet } from "../../src/backbones/efficientnet/efficientnet.ts";
-import { openCheckpoint } from "../../src/node/checkpoint.ts";
+import { createBackbone } from "../../src/backbones/registry.ts";
 import { decodeImage } from "../../src/node/images.ts";
+import { openWeights } from "../../src/node/weights.ts";
 import { imagesToTensor } from "../../src/ops/images.ts";
 import { transpose } from "../../src/ops/shape.ts";
 import { fromArray, toArray, type FloatDType, type Tensor } from "../../src/tensor/tensor.ts";
@@ -38,7 +38,7 @@ async function fixture(): Promise<{ readonly input: Tensor; readonly layers: rea
 
 /** Relative error, by the root of squares, of layers 3 and 4. */
 async function errorsOf(image: Tensor, layers: readonly Layer[], dtype: FloatDType): Promise<number[]> {
-  const network = await EfficientNet.load(device, "efficientnet-b4", await openCheckpoint(WEIGHTS), { layers: [3, 4], dtype });
+  const network = await createBackbone(device, "efficientnet-b4", { inputSize: SIDE, weights: await openWeights(WEIGHTS), dtype });
   const errors: number[] = [];
   for (const [i, output] of network.features(image).entries()) {
     const { shape, values } = layers[i]!;

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { statedWeights } from "../../src/io/hub.ts";
-import { repositoryOf } from "../../src/backbones/efficientnet/architecture.ts";
+import { repositoryOf } from "../../src/backbones/registry.ts";
 import { cachedWeights, downloadWeights } from "../../src/node/hub.ts";
 import { lockFile } from "../../src/node/lock.ts";
 import { InputError } from "../../src/runtime/errors.ts";

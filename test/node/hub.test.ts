@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
-import { repositoryOf } from "../../src/backbones/efficientnet/architecture.ts";
+import { repositoryOf, type PretrainedName } from "../../src/backbones/registry.ts";
 import { cachedWeights, downloadWeights } from "../../src/node/hub.ts";
 import { InputError } from "../../src/runtime/errors.ts";
 import { temporaryFolder } from "../temporary.ts";
@@ -76,6 +76,14 @@ describe("downloadWeights", () => {
     expect(await cachedWeights(NETWORK, { cache })).toBe(path);
     expect(seen.at(-1)).toBe(CONTENTS.length);
     expect(seen.every((done, i) => i === 0 || done >= seen[i - 1]!)).toBe(true);
+  });
+
+  test("knows where each backbone's public weights are", async () => {
+    expect(["resnet18", "resnet50", "wide-resnet50-2", "efficientnet-b4"].map((name) => repositoryOf(name as PretrainedName))).toEqual([
+      "timm/resnet18.tv_in1k", "timm/resnet50.tv_in1k", "timm/wide_resnet50_2.tv_in1k", "timm/tf_efficientnet_b4.aa_in1k",
+    ]);
+    await expect(downloadWeights("wide-resnet50-2", () => undefined, { url, cache })).rejects.toThrow("timm/wide_resnet50_2.tv_in1k");
+    expect(asked).toEqual(["POST /api/models/timm/wide_resnet50_2.tv_in1k/paths-info/main"]);
   });
 
   test("downloads nothing twice", async () => {

@@ -65,6 +65,12 @@ test.each(["same", "same-static", "symmetric"] as const)("so with an EfficientNe
   detector.release();
 });
 
+test("so with a ResNet", async () => {
+  const detector = await madeUpDetector(device, SIZE, { decoder: "tiny" }, { name: "resnet18", padding: null });
+  await expectSameScores(detector, pictures);
+  detector.release();
+});
+
 test("a letterbox's bars are transparent pixels, which are the mean colour exactly", async () => {
   const detector = await madeUpDetector(device, SIZE, { decoder: "tiny" }, null, "letterbox");
   const { width, data } = pictures[0]!;

@@ -5,7 +5,7 @@ import { test } from "vitest";
 import type { DecodedImage } from "../../src/io/image.ts";
 import type { TrainingImage } from "../../src/detection/material.ts";
 import { Training } from "../../src/detection/training.ts";
-import { openCheckpoint } from "../../src/node/checkpoint.ts";
+import { openWeights } from "../../src/node/weights.ts";
 import { readDataset } from "../../src/node/dataset.ts";
 import { decodeImage } from "../../src/node/images.ts";
 import { imagesToTensor } from "../../src/ops/images.ts";
@@ -39,8 +39,8 @@ test.skipIf(![WEIGHTS, TILES].every((path) => existsSync(path)))("onnxruntime gi
   async function* good(): AsyncGenerator<TrainingImage> {
     for (const { path } of tiles!.train.slice(0, 6)) yield { className: tiles!.name, image: await read(path) };
   }
-  const checkpoint = await openCheckpoint(WEIGHTS);
-  const training = await Training.begin(device, good(), { backbone: "efficientnet-b4", checkpoint, decoder: "tiny", batch: 2, folds: 0, epochsAbnormal: 1, leastAbnormal: 20 });
+  const weights = await openWeights(WEIGHTS);
+  const training = await Training.begin(device, good(), { backbone: "efficientnet-b4", weights, decoder: "tiny", batch: 2, folds: 0, epochsAbnormal: 1, leastAbnormal: 20 });
   let steps = 0;
   for await (const _step of training.fit()) if (++steps === STEPS) break;
   const detector = await training.finish();

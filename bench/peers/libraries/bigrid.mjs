@@ -1,8 +1,8 @@
 // bigrid as a user has it: the built library, functions by name. `captured` runs a program that was captured from the
 // same code; `dtype` is what the networks store.
 import {
-  activation, add, batchNorm, conv2d, depthwiseConv2d, EfficientNet, fromArray, gaussianBlur, gradients, gridSample, matmul, mseLoss,
-  multiply, openCheckpoint, openDevice, pointwiseConv2d, requireGrad, reshape, Sgd, squeezeExcitation, sum, toArray,
+  activation, add, batchNorm, conv2d, createBackbone, depthwiseConv2d, fromArray, gaussianBlur, gradients, gridSample, matmul, mseLoss,
+  multiply, openDevice, openWeights, pointwiseConv2d, requireGrad, reshape, Sgd, squeezeExcitation, sum, toArray,
 } from "../../../dist/node.js";
 import { readFileSync } from "node:fs";
 
@@ -101,7 +101,7 @@ export async function open({ captured = false, dtype = "f32" }) {
       return prepared(() => [Array.from({ length: count }).reduce((x) => add(x, second), first)]);
     },
     efficientNet: async ({ images }, { name, file }) => {
-      const network = await EfficientNet.load(device, name, await openCheckpoint(file), { layers: [3, 4], dtype });
+      const network = await createBackbone(device, name, { inputSize: images.shape[1], weights: await openWeights(file), dtype });
       const given = tensor(images);
       return prepared(() => network.features(given));
     },

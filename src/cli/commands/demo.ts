@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import { pictureCount } from "../../data/synthetic.ts";
-import { sha256Of } from "../../node/checkpoint.ts";
+import { sha256Of } from "../../node/weights.ts";
 import { readDataset } from "../../node/dataset.ts";
 import { claimRun } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";

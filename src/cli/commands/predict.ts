@@ -4,7 +4,7 @@ import { isUndecodable, undecodableWords } from "../../data/tree.ts";
 import { namesShown, nameShown } from "../../io/printable.ts";
 import { thresholdsAt, type Calibration, type GoodScores } from "../../detection/calibration.ts";
 import type { Detector } from "../../detection/detector.ts";
-import { sha256Of } from "../../node/checkpoint.ts";
+import { sha256Of } from "../../node/weights.ts";
 import { listFolder } from "../../node/folder_listing.ts";
 import { loadDetector, modelPath } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";

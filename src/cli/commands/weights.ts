@@ -1,5 +1,5 @@
 import { Argument, type Command } from "commander";
-import { EFFICIENTNETS, repositoryOf, type EfficientNetName } from "../../backbones/efficientnet/architecture.ts";
+import { PRETRAINED, repositoryOf, type PretrainedName } from "../../backbones/registry.ts";
 import { downloadWeights } from "../../node/hub.ts";
 import { print } from "../output.ts";
 import { showProgress } from "../progress.ts";
@@ -9,10 +9,10 @@ const MEGABYTE = 1e6;
 export function addWeights(program: Command): void {
   program
     .command("weights")
-    .description("download an EfficientNet's public weights into the hub's cache, where train finds them")
-    .addArgument(new Argument("<network>", "which").choices(EFFICIENTNETS))
+    .description("download a backbone's public weights into the hub's cache, where train finds them")
+    .addArgument(new Argument("<network>", "which").choices(PRETRAINED))
     .option("--json", "one JSON object: {network, repository, path}")
-    .action(async (network: EfficientNetName, { json }: { json?: boolean }) => {
+    .action(async (network: PretrainedName, { json }: { json?: boolean }) => {
       let bar: ReturnType<typeof showProgress> | null = null;
       try {
         const path = await downloadWeights(network, (done, total) => {

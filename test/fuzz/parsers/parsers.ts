@@ -7,7 +7,7 @@ import { recogniseDataset } from "../../../src/data/dataset.ts";
 import { parseCsv } from "../../../src/data/layouts/csv.ts";
 import { bmpHeader, decodeBmp } from "../../../src/io/bmp.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../../src/io/safetensors.ts";
-import { checkpointFrom } from "../../../src/backbones/efficientnet/checkpoint.ts";
+import { openWeightsFrom } from "../../../src/backbones/weights.ts";
 import { configFrom, detectorConfigOf } from "../../../src/detection/model_file.ts";
 import { gradConfig } from "../../../src/methods/grad/config.ts";
 import { GRAD_OPTIONS } from "../../../src/methods/grad/options.ts";
@@ -89,8 +89,8 @@ export const parsers: readonly Parser[] = [
       const written = encodeSafetensors(file);
       holds(Buffer.from(encodeSafetensors(decodeSafetensors(written, "x"))).equals(written), "what was read is written, and read as something else");
       const read = (first: number, bytes: number) => Promise.resolve(input.subarray(first, first + bytes));
-      const checkpoint = await checkpointFrom({ name: "x", bytes: input.length, sha256: "", read });
-      for (const name of checkpoint.shapes.keys()) await checkpoint.read(name);
+      const weights = await openWeightsFrom({ name: "x", bytes: input.length, sha256: "", read });
+      for (const name of weights.shapes.keys()) await weights.read(name);
     },
   },
   {

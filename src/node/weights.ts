@@ -1,14 +1,15 @@
 import { createHash } from "node:crypto";
 import { pipeline } from "node:stream/promises";
-import { checkpointFrom, type Checkpoint } from "../backbones/efficientnet/checkpoint.ts";
+import { openWeightsFrom, type PretrainedWeights } from "../backbones/weights.ts";
 import { InputError } from "../runtime/errors.ts";
 import { openRegularFile, reasonOf } from "./files.ts";
 
 /**
- * A safetensors file of weights, opened: its header is read and the whole hashed, in pieces; each tensor is read when it is asked for.
+ * Opens a safetensors file of weights: reads its header and hashes all of it now, in pieces, and reads each tensor when
+ * it is asked for.
  * @throws InputError if it cannot be read, or is no safetensors file
  */
-export async function openCheckpoint(path: string): Promise<Checkpoint> {
+export async function openWeights(path: string): Promise<PretrainedWeights> {
   const read = async (first: number, bytes: number): Promise<Uint8Array> => {
     const file = await openRegularFile(path);
     try {
@@ -22,7 +23,7 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
   try {
     const file = await openRegularFile(path, `the weights ${path}`);
     const { size } = await file.stat().finally(() => file.close());
-    return await checkpointFrom({ name: path, bytes: size, sha256: await sha256Of(path), read });
+    return await openWeightsFrom({ name: path, bytes: size, sha256: await sha256Of(path), read });
   } catch (error) {
     if (error instanceof InputError) throw error;
     throw new InputError(`cannot read the weights ${path}: ${reasonOf(error)}`, { cause: error });

@@ -2,9 +2,9 @@ import { readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { encodeSafetensors, toFloat32, type StoredTensor } from "../../src/io/safetensors.ts";
-import { planOf } from "../../src/backbones/efficientnet/architecture.ts";
-import { EfficientNet } from "../../src/backbones/efficientnet/efficientnet.ts";
-import { openCheckpoint } from "../../src/node/checkpoint.ts";
+import { efficientNet } from "../../src/backbones/efficientnet.ts";
+import { loadNetwork } from "../../src/backbones/network.ts";
+import { openWeights } from "../../src/node/weights.ts";
 import { InputError } from "../../src/runtime/errors.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
 import { fromArray, release, toArray } from "../../src/tensor/tensor.ts";
@@ -13,16 +13,16 @@ import { madeUp, uniform } from "../made_up_network.ts";
 import { temporaryFolder } from "../temporary.ts";
 
 const folder = await temporaryFolder();
-const PLAN = planOf("efficientnet-b0");
-const LAYER = 2;
+const NETWORK = efficientNet("efficientnet-b0");
+const STAGES = NETWORK.stages.slice(1, 2);
 
 type Edit = (tensor: StoredTensor) => StoredTensor;
 
 /** Made-up weights of the blocks up to layer 2, as a file. */
 async function written(name: string, edit: (tensor: StoredTensor, name: string) => StoredTensor): Promise<string> {
-  const checkpoint = madeUp(PLAN);
+  const weights = madeUp("efficientnet-b0");
   const tensors = new Map<string, StoredTensor>();
-  for (const key of checkpoint.shapes.keys()) if (/^features\.[0-3]\./.test(key)) tensors.set(key, edit(await checkpoint.read(key), key));
+  for (const key of weights.shapes.keys()) if (/^features\.[0-3]\./.test(key)) tensors.set(key, edit(await weights.read(key), key));
   const path = join(folder, name);
   await writeFile(path, encodeSafetensors({ tensors, metadata: {} }));
   return path;
@@ -53,7 +53,7 @@ const asRead = (convert: Edit): Edit => (tensor) => ({
 });
 
 async function featuresOf(path: string): Promise<Float32Array> {
-  const network = await EfficientNet.load(device, "efficientnet-b0", await openCheckpoint(path), { layers: [LAYER] });
+  const network = await loadNetwork(device, NETWORK, STAGES, await openWeights(path));
   const image = fromArray(device, [1, 32, 32, 3], uniform(32 * 32 * 3, 0));
   const [features] = network.features(image);
   const values = await toArray(features!);
@@ -71,9 +71,9 @@ describe("weights are read", () => {
 
   test("tensor by tensor: nothing beyond the header stays in memory", async () => {
     const path = await written("whole.safetensors", (tensor) => tensor);
-    const checkpoint = await openCheckpoint(path);
+    const weights = await openWeights(path);
     await truncate(path, 20_000); // header and first tensors are there, the last is not
-    await expect(checkpoint.read([...checkpoint.shapes.keys()].at(-1)!)).rejects.toThrow(`${path} has become shorter while it was read; try again`);
+    await expect(weights.read([...weights.shapes.keys()].at(-1)!)).rejects.toThrow(`${path} has become shorter while it was read; try again`);
   });
 });
 
@@ -102,8 +102,8 @@ describe("weights are refused in one line:", () => {
   });
 
   test("a file that is not there, and a folder", async () => {
-    await expect(openCheckpoint(join(folder, "none"))).rejects.toThrow("cannot read the weights");
-    await expect(openCheckpoint(folder)).rejects.toThrow(InputError);
+    await expect(openWeights(join(folder, "none"))).rejects.toThrow("cannot read the weights");
+    await expect(openWeights(folder)).rejects.toThrow(InputError);
   });
 });
 
@@ -132,9 +132,9 @@ test("no damaged header ends in another error than a refusal, or in reading what
     start.writeBigUInt64LE(BigInt(text.length));
     await writeFile(path, Buffer.concat([start, text, whole.subarray(8 + headerBytes)]));
     try {
-      const checkpoint = await openCheckpoint(path);
+      const weights = await openWeights(path);
       let read = 0;
-      for (const name of checkpoint.shapes.keys()) read += (await checkpoint.read(name)).bytes.length;
+      for (const name of weights.shapes.keys()) read += (await weights.read(name)).bytes.length;
       expect(read).toBe(whole.length - 8 - headerBytes);
     } catch (error) {
       expect(error).toBeInstanceOf(InputError);
