@@ -7,7 +7,7 @@
 //   candidates  [B]         vec2u   key and index of the farthest row of each of B blocks of rows
 //
 //   update:  distances[m] = min(distances[m], sum over d of (rows[m,d] - rows[chosen[position - 1],d])^2)
-//   choose:  chosen[position] = the m of largest distances[m], the lowest of several; position = position + 1
+//   choose:  chosen[position] = the m of largest distances[m], the lowest of several; position = position + 1; nothing once K are
 //
 // Where one row is chosen, what distances held before is not read. A chosen row is never chosen again: where all others are at
 // distance 0 it is the first of those. A distance that is not a number counts as 0, so a row that holds NaN comes last.
@@ -19,6 +19,7 @@ struct Params {
   rows: u32,    // M
   packs: u32,   // D / PACK
   blocks: u32,  // B, of ROWS * WORKGROUP_SIZE / LANES rows each
+  most: u32,    // K
 }
 
 @group(0) @binding(0) var<storage, read> rows: array<pack>;
@@ -69,9 +70,10 @@ fn update(
     }
   }
   lane_sums[index] = sums;
+  workgroupBarrier();
   for (var width = LANES / 2u; width > 0u; width /= 2u) {
-    workgroupBarrier();
     if (index % LANES < width) { lane_sums[index] += lane_sums[index + width]; }
+    workgroupBarrier();
   }
   var best = NOTHING;
   if (index % LANES == 0u) {
@@ -86,9 +88,10 @@ fn update(
     }
   }
   farthest[index] = best;
+  workgroupBarrier();
   for (var width = WORKGROUP_SIZE / 2u; width > 0u; width /= 2u) {
-    workgroupBarrier();
     if (index < width) { farthest[index] = farther(farthest[index], farthest[index + width]); }
+    workgroupBarrier();
   }
   if (index == 0u && block_index < params.blocks) { candidates[block_index] = farthest[0]; }
 }
@@ -99,13 +102,16 @@ fn choose(@builtin(local_invocation_index) index: u32) {
   var best = NOTHING;
   for (var i = index; i < params.blocks; i += WORKGROUP_SIZE) { best = farther(best, listed[i]); }
   farthest[index] = best;
+  workgroupBarrier();
   for (var width = WORKGROUP_SIZE / 2u; width > 0u; width /= 2u) {
-    workgroupBarrier();
     if (index < width) { farthest[index] = farther(farthest[index], farthest[index + width]); }
+    workgroupBarrier();
   }
   if (index == 0u) {
     let at = position_next[0];
-    chosen_next[at] = farthest[0].y;
-    position_next[0] = at + 1u;
+    if (at < params.most) {
+      chosen_next[at] = farthest[0].y;
+      position_next[0] = at + 1u;
+    }
   }
 }

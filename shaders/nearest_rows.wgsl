@@ -51,32 +51,32 @@ const NOTHING = vec2u(0xffffffffu);
 var<workgroup> tile: array<vec4f, TILE_DEPTH * (TILE_QUERIES / 4u + TILE_ROWS / 4u + 2u)>;
 
 // Up to four lists of LISTED keys and indices, one list behind another.
-var<private> nearest: array<vec2u, 4u * MOST>;
+alias Lists = array<vec2u, 4u * MOST>;
 
 fn key_of(squared_distance: f32) -> u32 {
   let bits = bitcast<u32>(squared_distance) & 0x7fffffffu;
   return select(bits, 0x7fc00000u, bits > 0x7f800000u); // one key for all that is not a number
 }
 
-fn clear_list(list: u32) {
-  for (var i = 0u; i < LISTED; i++) { nearest[list * LISTED + i] = NOTHING; }
+fn clear_list(nearest: ptr<function, Lists>, list: u32) {
+  for (var i = 0u; i < LISTED; i++) { (*nearest)[list * LISTED + i] = NOTHING; }
 }
 
 // Takes a row into a list if it is among the nearest so far. Rows must come in ascending order of index where keys are equal.
-fn offer(list: u32, row: vec2u) {
-  if (row.x >= nearest[list * LISTED + LISTED - 1u].x) { return; }
+fn offer(nearest: ptr<function, Lists>, list: u32, row: vec2u) {
+  if (row.x >= (*nearest)[list * LISTED + LISTED - 1u].x) { return; }
   var moved = row;
   for (var i = 0u; i < LISTED; i++) {
-    let kept = nearest[list * LISTED + i];
+    let kept = (*nearest)[list * LISTED + i];
     let goes_before = moved.x < kept.x || (moved.x == kept.x && moved.y < kept.y);
-    nearest[list * LISTED + i] = select(kept, moved, goes_before);
+    (*nearest)[list * LISTED + i] = select(kept, moved, goes_before);
     moved = select(moved, kept, goes_before);
   }
 }
 
-fn store_candidates(list: u32, query: u32, slice: u32) {
+fn store_candidates(nearest: ptr<function, Lists>, list: u32, query: u32, slice: u32) {
   let first = (query * params.slices + slice) * params.k;
-  for (var i = 0u; i < params.k; i++) { candidates[first + i] = nearest[list * LISTED + i]; }
+  for (var i = 0u; i < params.k; i++) { candidates[first + i] = (*nearest)[list * LISTED + i]; }
 }
 
 // Four consecutive channels of a query. Past the last channel they are zero.
@@ -134,7 +134,8 @@ fn forward(
   let lane_rows = lane % row_fours;              // the four rows of this invocation
   let lane_queries = lane / row_fours;           // the first of its fours of queries; the other is half a tile further on
 
-  clear_list(0u);
+  var nearest: Lists;
+  clear_list(&nearest, 0u);
   let end = min((slice + 1u) * params.slice_rows, params.row_count);
   for (var first_row = slice * params.slice_rows; first_row < end; first_row += TILE_ROWS) {
     var sums = array<vec4f, 8>(); // 4 (four of queries) + row
@@ -174,13 +175,13 @@ fn forward(
       if (lane < TILE_QUERIES) {
         let first = first_row + part * (TILE_ROWS / 2u);
         for (var row = first; row < min(first + TILE_ROWS / 2u, end); row++) {
-          offer(0u, vec2u(key_of(tile[(row - first) * query_fours + lane / 4u][lane % 4u]), row));
+          offer(&nearest, 0u, vec2u(key_of(tile[(row - first) * query_fours + lane / 4u][lane % 4u]), row));
         }
       }
       workgroupBarrier();
     }
   }
-  if (lane < TILE_QUERIES && first_query + lane < params.query_count) { store_candidates(0u, first_query + lane, slice); }
+  if (lane < TILE_QUERIES && first_query + lane < params.query_count) { store_candidates(&nearest, 0u, first_query + lane, slice); }
 }
 
 const ROWS = 8u; // compared at a time by an invocation of the form below
@@ -198,7 +199,8 @@ fn forward_uniform_rows(
   let query = 4u * (i / params.slices * WORKGROUP_SIZE + lane);
   if (query >= params.query_count) { return; }
 
-  for (var list = 0u; list < 4u; list++) { clear_list(list); }
+  var nearest: Lists;
+  for (var list = 0u; list < 4u; list++) { clear_list(&nearest, list); }
   let end = min((slice + 1u) * params.slice_rows, params.row_count);
   for (var first_row = slice * params.slice_rows; first_row < end; first_row += ROWS) {
     var sums = array<vec4f, ROWS>(); // an element a query
@@ -213,10 +215,10 @@ fn forward_uniform_rows(
       }
     }
     for (var r = 0u; r < min(ROWS, end - first_row); r++) {
-      for (var list = 0u; list < 4u; list++) { offer(list, vec2u(key_of(sums[r][list]), first_row + r)); }
+      for (var list = 0u; list < 4u; list++) { offer(&nearest, list, vec2u(key_of(sums[r][list]), first_row + r)); }
     }
   }
-  for (var list = 0u; list < min(4u, params.query_count - query); list++) { store_candidates(list, query + list, slice); }
+  for (var list = 0u; list < min(4u, params.query_count - query); list++) { store_candidates(&nearest, list, query + list, slice); }
 }
 
 // One invocation per query: it goes through the lists of the slices in order.
@@ -224,9 +226,10 @@ fn forward_uniform_rows(
 fn merge(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let query = flat_index(id, groups);
   if (query >= params.query_count) { return; }
-  clear_list(0u);
+  var nearest: Lists;
+  clear_list(&nearest, 0u);
   let count = params.slices * params.k;
-  for (var i = query * count; i < (query + 1u) * count; i++) { offer(0u, listed[i]); }
+  for (var i = query * count; i < (query + 1u) * count; i++) { offer(&nearest, 0u, listed[i]); }
   for (var i = 0u; i < params.k; i++) {
     squared_distances[query * params.k + i] = nearest[i].x;
     indices[query * params.k + i] = nearest[i].y;

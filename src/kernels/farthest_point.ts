@@ -28,7 +28,7 @@ export function farthestPointStep({ rows, chosen, position, distances }: Farthes
   const { workgroup, mostLanes } = device.adapter.software ? SOFTWARE : HARDWARE;
   const lanes = Math.min(mostLanes, 2 ** Math.ceil(Math.log2(packs)));
   const blocks = Math.ceil(count / (ROWS * (workgroup / lanes)));
-  const params = { rows: count, packs, blocks };
+  const params = { rows: count, packs, blocks, most: countOf(chosen.shape) };
   const candidates = empty(device, [blocks, 2], "u32");
   launch({
     module,
