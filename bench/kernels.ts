@@ -309,7 +309,7 @@ export const KERNELS: readonly Measured[] = [
   ...family(`one of ${CORESET[0]} rows of ${CORESET[1]}`, bytesOf(CORESET, [2, CORESET[0]]), 3 * countOf(CORESET), {
     "farthest_point.update and choose": (device) => {
       const [rows, distances] = [normals(device, CORESET), empty(device, [CORESET[0]])];
-      const [chosen, position] = [fromArray(device, [MILLION], new Uint32Array(MILLION)), fromArray(device, [1], Uint32Array.of(1))];
+      const [chosen, position] = [fromArray(device, [BANK[0]], new Uint32Array(BANK[0])), fromArray(device, [1], Uint32Array.of(1))];
       return () => farthestPointStep({ rows, chosen, position, distances });
     },
   }),

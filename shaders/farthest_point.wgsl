@@ -1,16 +1,17 @@
 // farthest_point: one step of the greedy k-centre choice: the row that is farthest from all rows chosen so far.
 //
 //   rows        [M, D]      pack
-//   chosen      [K]         u32     indices of the rows chosen so far; read by `update`, written by `choose` at `position`
-//   position    [1]         u32     how many are chosen, at least 1: in a tensor, so that a captured step goes on from run to run
+//   chosen      [K]         u32     indices of the rows chosen so far; `choose` writes one more
+//   position    [1]         u32     how many are chosen, at least 1: in a tensor, so that a captured step can be repeated
 //   distances   [M]         f32     squared distance to the nearest row chosen so far; CHOSEN for those rows themselves
 //   candidates  [B]         vec2u   key and index of the farthest row of each of B blocks of rows
 //
 //   update:  distances[m] = min(distances[m], sum over d of (rows[m,d] - rows[chosen[position - 1],d])^2)
-//   choose:  chosen[position] = the m of largest distances[m], the lowest of several; position = position + 1; nothing once K are
+//   choose:  chosen[position] = the m of largest distances[m], the lowest of several, and position + 1; nothing once K are
 //
-// Where one row is chosen, what distances held before is not read. A chosen row is never chosen again: where all others are at
-// distance 0 it is the first of those. A distance that is not a number counts as 0, so a row that holds NaN comes last.
+// Where one row is chosen, what distances held before is not read. A chosen row is never chosen again: where all others
+// are at distance 0, the first of those is chosen. A distance that is not a number counts as 0, so a row that holds NaN
+// comes last.
 // d is the sum of squared differences: exact for equal rows, with an error of at most (D + 3) 2^-24 d otherwise.
 // Definition: Gonzalez, "Clustering to minimize the maximum intercluster distance", 1985; PatchCore's coreset.
 // Cost: reads rows once, reads and writes distances once; 3 operations an element.

@@ -1,23 +1,23 @@
-// nearest_rows: the k rows nearest to each query by squared Euclidean distance; the distances of all pairs are never stored.
+// nearest_rows: the k rows nearest to each query by squared Euclidean distance, without storing all distances.
 //
 //   queries            [Q, C]     pack
 //   rows               [M, C]     pack
-//   candidates         [Q, S, K]  vec2u   key and index of the K nearest rows of each slice, nearest first; S slices of the rows
+//   candidates         [Q, S, K]  vec2u   key and index of the K nearest of each of S slices of the rows, in order
 //   listed             [Q, S, K]  vec2u   the same, as `merge` reads them
 //   squared_distances  [Q, K]     f32     written as bits; ascending
 //   indices            [Q, K]     u32
 //
 //   d(q, m) = sum over c of (queries[q,c] - rows[m,c])^2
 //
-// Rows are ordered by d, then by index. The key of a distance is its bits, which order as the numbers do because d >= 0. A
-// distance that is not a number follows infinity, so a row that holds NaN comes last. Where a slice has fewer than K rows,
-// the rest of its list is NOTHING.
-// d is the sum of squared differences, not |q|^2 + |r|^2 - 2 q.r, which cancels: equal rows are at distance 0 exactly, and the
-// error is at most (C + 3) 2^-24 d. The order of the sum and the slices depend on the shape alone.
+// Rows are ordered by d, then by index. The key of a distance is its bits, which order as the numbers do because
+// d >= 0. A distance that is not a number follows infinity, so a row that holds NaN comes last. Where a slice has
+// fewer than K rows, the rest of its list is NOTHING.
+// d is the sum of squared differences, not |q|^2 + |r|^2 - 2 q.r, which cancels: equal rows are at distance 0 exactly,
+// and the error is at most (C + 3) 2^-24 d. The order of the sum and the slices depend on the shape alone.
 // Cost: 3 operations for each channel of each pair. `forward` reads each query M / TILE_ROWS times and each row
 // Q / TILE_QUERIES times; candidates are K pairs of words for each query and slice.
 
-// Rows that a list in registers holds: at least K, at most MOST. A constant, of few values, each of which is a pipeline.
+// Rows that a list in registers holds: at least K, at most MOST. Each value is a pipeline, so launchers use few.
 override LISTED: u32 = 1;
 // Queries that a workgroup of `forward` owns. A multiple of 8.
 override TILE_QUERIES: u32 = 64;
@@ -46,8 +46,8 @@ struct Params {
 const MOST = 16u;
 const NOTHING = vec2u(0xffffffffu);
 
-// For each channel four queries to an element, then four rows to an element, with one element to spare a channel against bank
-// conflicts. Between them: for each row of half a tile, its distances to four queries to an element.
+// For each channel four queries to an element, then four rows to an element, with one element to spare for each channel
+// against bank conflicts. At other times: for each row of half a tile, its distances to four queries to an element.
 var<workgroup> tile: array<vec4f, TILE_DEPTH * (TILE_QUERIES / 4u + TILE_ROWS / 4u + 2u)>;
 
 // Up to four lists of LISTED keys and indices, one list behind another.
@@ -62,7 +62,7 @@ fn clear_list(nearest: ptr<function, Lists>, list: u32) {
   for (var i = 0u; i < LISTED; i++) { (*nearest)[list * LISTED + i] = NOTHING; }
 }
 
-// Takes a row into a list if it is among the nearest so far. Rows must come in ascending order of index where keys are equal.
+// Takes a row into a list if it is among the nearest so far. Rows of equal keys must come in order of index.
 fn offer(nearest: ptr<function, Lists>, list: u32, row: vec2u) {
   if (row.x >= (*nearest)[list * LISTED + LISTED - 1u].x) { return; }
   var moved = row;
@@ -85,7 +85,9 @@ fn query_four(query: u32, channel: u32) -> vec4f {
   if (channel >= params.channels) { return values; }
   let first = query * params.channels + channel;
   if (PACK == 4u) { return vec4f(accum(queries[first / PACK])); }
-  for (var i = 0u; i < min(4u, params.channels - channel); i++) { values[i] = pack_lane(accum(queries[first + i]), 0u); }
+  for (var i = 0u; i < min(4u, params.channels - channel); i++) {
+    values[i] = pack_lane(accum(queries[first + i]), 0u);
+  }
   return values;
 }
 
@@ -95,7 +97,9 @@ fn row_four(row: u32, channel: u32) -> vec4f {
   if (channel >= params.channels) { return values; }
   let first = row * params.channels + channel;
   if (PACK == 4u) { return vec4f(accum(rows[first / PACK])); }
-  for (var i = 0u; i < min(4u, params.channels - channel); i++) { values[i] = pack_lane(accum(rows[first + i]), 0u); }
+  for (var i = 0u; i < min(4u, params.channels - channel); i++) {
+    values[i] = pack_lane(accum(rows[first + i]), 0u);
+  }
   return values;
 }
 
@@ -113,9 +117,9 @@ fn row_square(row: u32, channel: u32) -> mat4x4f {
   return transpose(square);
 }
 
-// For GPUs. One workgroup per tile of TILE_QUERIES queries and slice; it walks the slice's rows in tiles. Its invocations load
-// blocks of 4 x 4, then each sums the distances of 8 queries to 4 rows. The distances go through workgroup memory to the
-// invocation that owns a query's list, of which there are TILE_QUERIES.
+// For GPUs. One workgroup per tile of TILE_QUERIES queries and slice; it walks the slice's rows in tiles. Its
+// invocations load blocks of 4 x 4, then each sums the distances of 8 queries to 4 rows. The distances go through
+// workgroup memory to the invocation that owns a query's list, of which there are TILE_QUERIES.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn forward(
   @builtin(workgroup_id) group: vec3u,
@@ -132,7 +136,7 @@ fn forward(
   let depth_fours = TILE_DEPTH / 4u;
   let rows_at = TILE_DEPTH * (query_fours + 1u); // in the tile
   let lane_rows = lane % row_fours;              // the four rows of this invocation
-  let lane_queries = lane / row_fours;           // the first of its fours of queries; the other is half a tile further on
+  let lane_queries = lane / row_fours;           // its first four queries; the other four are half a tile further on
 
   var nearest: Lists;
   clear_list(&nearest, 0u);
@@ -148,7 +152,8 @@ fn forward(
           for (var j = 0u; j < 4u; j++) { tile[(step + j) * (query_fours + 1u) + four] = square[j]; }
         } else {
           let square = row_square(first_row + 4u * (four - query_fours), channel + step);
-          for (var j = 0u; j < 4u; j++) { tile[rows_at + (step + j) * (row_fours + 1u) + four - query_fours] = square[j]; }
+          let at_rows = rows_at + four - query_fours;
+          for (var j = 0u; j < 4u; j++) { tile[at_rows + (step + j) * (row_fours + 1u)] = square[j]; }
         }
       }
       workgroupBarrier();
@@ -181,13 +186,15 @@ fn forward(
       workgroupBarrier();
     }
   }
-  if (lane < TILE_QUERIES && first_query + lane < params.query_count) { store_candidates(&nearest, 0u, first_query + lane, slice); }
+  if (lane < TILE_QUERIES && first_query + lane < params.query_count) {
+    store_candidates(&nearest, 0u, first_query + lane, slice);
+  }
 }
 
 const ROWS = 8u; // compared at a time by an invocation of the form below
 
-// For adapters on which a load costs more than arithmetic, as on CPUs: invocations of a workgroup differ in their queries alone,
-// so they load the same rows. One invocation per four queries and slice; it walks the slice's rows by ROWS.
+// For adapters on which a load costs more than arithmetic, as on CPUs: invocations of a workgroup differ in their
+// queries alone, so they load the same rows. One invocation per four queries and slice; it walks the rows by ROWS.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn forward_uniform_rows(
   @builtin(workgroup_id) group: vec3u,
@@ -218,7 +225,9 @@ fn forward_uniform_rows(
       for (var list = 0u; list < 4u; list++) { offer(&nearest, list, vec2u(key_of(sums[r][list]), first_row + r)); }
     }
   }
-  for (var list = 0u; list < min(4u, params.query_count - query); list++) { store_candidates(&nearest, list, query + list, slice); }
+  for (var list = 0u; list < min(4u, params.query_count - query); list++) {
+    store_candidates(&nearest, list, query + list, slice);
+  }
 }
 
 // One invocation per query: it goes through the lists of the slices in order.

@@ -87,7 +87,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant("nearest_rows", "a slice's rows count from its first", "vec2u(key_of(sums[r][list]), first_row + r)", "vec2u(key_of(sums[r][list]), first_row % params.slice_rows + r)"),
   mutant("nearest_rows", "rows past the last are offered, in the form for GPUs", "row < min(first + TILE_ROWS / 2u, end)", "row < first + TILE_ROWS / 2u"),
   mutant("nearest_rows", "distances of the other half of a tile, in the form for GPUs", "if (lane_rows / (row_fours / 2u) == part)", "if (lane_rows / (row_fours / 2u) != part)"),
-  mutant("nearest_rows", "channels past the last are the next row's", "for (var i = 0u; i < min(4u, params.channels - channel); i++) { values[i] = pack_lane(accum(rows[first + i]), 0u); }", "for (var i = 0u; i < 4u; i++) { values[i] = pack_lane(accum(rows[first + i]), 0u); }"),
+  mutant("nearest_rows", "channels past the last are the next row's", "for (var i = 0u; i < min(4u, params.channels - channel); i++) {\n    values[i] = pack_lane(accum(rows[first + i]), 0u);", "for (var i = 0u; i < 4u; i++) {\n    values[i] = pack_lane(accum(rows[first + i]), 0u);"),
   mutant("nearest_rows", "the last slice is not merged", "i < (query + 1u) * count; i++)", "i < query * count + max(params.slices - 1u, 1u) * params.k; i++)"),
   mutant("farthest_point", "the last of equal distances wins", "(b.x == a.x && b.y < a.y)", "(b.x == a.x && b.y > a.y && b.y != 0xffffffffu)"),
   mutant("farthest_point", "distances to the row chosen last, not to the nearest", "distance = min(distances[row], distance);", "distance = select(distance, CHOSEN, distances[row] < 0.0);"),

@@ -4,7 +4,7 @@ import { launch } from "./launch.ts";
 
 const ROWS = 4; // that the lanes of a row share, as in the shader
 const CHOOSING_LANES = 256; // of the one workgroup that takes the farthest of all blocks
-/** Invocations of a workgroup and, of those, how many share a row: one on software adapters, where barriers cost most. */
+/** Invocations of a workgroup, and how many of them share a row: one on software adapters, where barriers cost most. */
 const SOFTWARE = { workgroup: 64, mostLanes: 1 } as const;
 const HARDWARE = { workgroup: 256, mostLanes: 8 } as const;
 
@@ -20,7 +20,7 @@ export interface FarthestPoints {
   readonly distances: Tensor;
 }
 
-/** One step, in place: distances to the row chosen last, and the farthest row, appended to `chosen`. Shapes are the caller's to check. */
+/** One step, in place: appends the farthest row to `chosen`, if that has room. The caller checks shapes. */
 export function farthestPointStep({ rows, chosen, position, distances }: FarthestPoints): void {
   const { device, dtype } = rows;
   const [count, width] = rows.shape as [number, number];

@@ -30,12 +30,15 @@ export function nearestRowsForward(queries: Tensor, rows: Tensor, k: number, for
   const { device } = queries;
   const dtype = floatDType("nearestRows", { queries, rows });
   const channels = queries.shape.at(-1);
-  if (!channels) shapeError("nearestRows", "expected queries with a last axis of at least one element", { queries, rows });
-  if (rows.shape.length !== 2 || rows.shape[1] !== channels) shapeError("nearestRows", `expected rows [M,${channels}]`, { queries, rows });
+  const refuse = (rule: string): never => shapeError("nearestRows", rule, { queries, rows });
+  if (!channels) return refuse("expected queries with a last axis of at least one element");
+  if (rows.shape.length !== 2 || rows.shape[1] !== channels) refuse(`expected rows [M,${channels}]`);
   const rowCount = rows.shape[0]!;
-  if (rowCount === 0) shapeError("nearestRows", "expected at least one row", { queries, rows });
+  if (rowCount === 0) refuse("expected at least one row");
   const most = Math.min(LISTS.at(-1)!, rowCount);
-  if (!(Number.isInteger(k) && k >= 1 && k <= most)) throw new OptionError(`nearestRows: expected k, a whole number from 1 to ${most}, got ${k}`);
+  if (!(Number.isInteger(k) && k >= 1 && k <= most)) {
+    throw new OptionError(`nearestRows: expected k, a whole number from 1 to ${most}, got ${k}`);
+  }
 
   const leading = queries.shape.slice(0, -1);
   const queryCount = countOf(leading);
@@ -51,7 +54,11 @@ export function nearestRowsForward(queries: Tensor, rows: Tensor, k: number, for
     module,
     entryPoint: chosen === "tiled" ? "forward" : "forward_uniform_rows",
     element: elementOf(dtype, channels),
-    constants: { LISTED: listed, WORKGROUP_SIZE: LANES[chosen], ...(chosen === "tiled" && { TILE_QUERIES: TILE, TILE_ROWS: TILE }) },
+    constants: {
+      LISTED: listed,
+      WORKGROUP_SIZE: LANES[chosen],
+      ...(chosen === "tiled" && { TILE_QUERIES: TILE, TILE_ROWS: TILE }),
+    },
     tensors: { queries, rows, candidates },
     params,
     size: sizeOf(queryCount),

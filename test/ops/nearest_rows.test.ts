@@ -95,10 +95,8 @@ describe("nearestRows", () => {
     using _scope = device.scope();
     const [queries, rows] = [empty(device, [1024, 4]), empty(device, [4096, 4])];
     const { program } = device.capture(() => nearestRows(queries, rows, 1));
-    const before = device.memory().bytes;
-    program.release();
-    expect(before).toBeGreaterThan(0);
     expect(program.memory.pool.use().peakBytes).toBeLessThan((4 * 1024 * 4096) / 16);
+    program.release();
   });
 
   test("has nothing to do for no queries", async () => {
