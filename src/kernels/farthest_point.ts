@@ -1,5 +1,5 @@
 import module from "../../shaders/farthest_point.wgsl";
-import { countOf, elementOf, empty, packOf, release, type Tensor } from "../tensor/tensor.ts";
+import { bytesOf, countOf, elementOf, empty, packOf, release, type Tensor } from "../tensor/tensor.ts";
 import { launch } from "./launch.ts";
 
 const ROWS = 4; // that the lanes of a row share, as in the shader
@@ -38,7 +38,7 @@ export function farthestPointStep({ rows, chosen, position, distances }: Farthes
     tensors: { rows, chosen, position, distances, candidates },
     params,
     size: { workgroups: blocks },
-    work: { operations: 3 * countOf(rows.shape) },
+    work: { bytes: bytesOf(rows) + 2 * bytesOf(distances) + bytesOf(candidates), operations: 3 * countOf(rows.shape) },
   });
   launch({
     module,
