@@ -31,7 +31,7 @@ export { decodeDetector, encodeDetector } from "./detection/model_file.ts";
 export { PictureRegion } from "./detection/region.ts";
 export type { ImageScores } from "./detection/scoring.ts";
 export { Training, type TrainingImage, type TrainingStep } from "./detection/training.ts";
-export { TRAINING_OPTIONS, type TrainingOptions } from "./detection/training_options.ts";
+export { TRAINING_OPTIONS, type TrainingOptions, type TrainingOptionsOf } from "./detection/training_options.ts";
 export type {
   AnomalySource, Assembly, CellScores, FeatureExtents, FeatureSource, FeatureSpec, Fit, FitInput, FitState, FitStep, Json, MarkedFeatures, Method,
   MethodOptions, Model, Scoring, StagePlan,

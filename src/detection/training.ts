@@ -16,6 +16,8 @@ import type { PictureRegion } from "./region.ts";
 import { resolveTraining, type TrainingOptions, type TrainingSettings } from "./training_options.ts";
 import { decodeTrainingState, encodeTrainingState, flat, requireSame, type TrainingIdentity } from "./training_state.ts";
 
+const LEAST_IMAGES = 2;
+
 /** A good image to learn from. */
 export interface TrainingImage {
   /** What it shows: each class has a threshold of its own. */
@@ -70,7 +72,7 @@ export class Training {
   readonly #settings: TrainingSettings;
   readonly #material: Material;
   readonly #extractor: FeatureExtractor;
-  readonly #modelConfig: Json;
+  readonly #variance: number;
   readonly #deviations: Tensor;
   readonly #runs: readonly Run[];
   readonly #heldOut: HeldOut[] = [];
@@ -83,7 +85,7 @@ export class Training {
   private constructor(device: Device, settings: TrainingSettings, material: Material) {
     const { extractor, variance, deviations } = extractorFor(device, material.maker, material.statistics);
     [this.#device, this.#settings, this.#material, this.#extractor, this.#deviations] = [device, settings, material, extractor, deviations];
-    this.#modelConfig = settings.learner.configure({ ...material.maker.extents, variance }, settings.options);
+    this.#variance = variance;
     this.#runs = planRuns(material.samples, settings.folds);
     this.#fit = this.#begun(Weights.drawn(device));
   }
@@ -107,7 +109,7 @@ export class Training {
     const backbone = await createBackbone(device, settings.backbone, settings);
     const maker = new FeatureMaker(device, backbone, learner.assembly(settings.options, backbone), fit);
     const { height, width, channels } = maker.extents;
-    learner.configure({ height, width, channels, variance: 1 }, settings.options); // what it refuses, before any image is read
+    learner.configure({ height, width, channels, variance: 1, images: LEAST_IMAGES }, settings.options); // what it refuses, before any image is read
     const store = new FeatureStore(device, { dtype: featureDType(device, backbone.standardise), budget, spill });
     const statistics = new ChannelStatistics(channels);
     const samples: TrainingSample[] = [];
@@ -125,7 +127,7 @@ export class Training {
       release(features);
       onImage(samples.length);
     }
-    if (samples.length < 2) {
+    if (samples.length < LEAST_IMAGES) {
       throw new InputError(`training needs at least two good images, got ${samples.length}; with ten or more of a class, some set its threshold`);
     }
     const anomalies: Anomaly[] = [];
@@ -248,13 +250,20 @@ export class Training {
     const { learner, options, seed } = this.#settings;
     const { training } = this.#runs[run]!;
     const { anomalies } = this.#material;
-    return learner.begin(this.#modelConfig, options, {
+    return learner.begin(this.#modelConfig(run), options, {
       weights,
       features: { count: training.length, batch: (indices) => this.#features(indices.map((i) => training[i]!)) },
       anomalies: anomalies.length === 0 ? null : this.#anomalySource(),
       deviations: this.#deviations,
       seed,
     });
+  }
+
+  /** The configuration of a run's model; by default the detector's. */
+  #modelConfig(run = this.#runs.length - 1): Json {
+    const { learner, options } = this.#settings;
+    const { training } = this.#runs[run]!;
+    return learner.configure({ ...this.#material.maker.extents, variance: this.#variance, images: training.length }, options);
   }
 
   #anomalySource(): AnomalySource {
@@ -320,7 +329,7 @@ export class Training {
     const lasting = Object.fromEntries(Object.entries(options).filter(([name]) => !learner.options[name]?.tuning));
     const marked = anomalies.map(({ mask }) => mask.filter((cell) => cell === 1).length);
     return {
-      settings: flat({ ...settings, backbone: maker.backbone.identity, options: lasting, config: this.#modelConfig as object, anomalies: marked }),
+      settings: flat({ ...settings, backbone: maker.backbone.identity, options: lasting, config: this.#modelConfig() as object, anomalies: marked }),
       images: samples.map(({ className }) => className),
       means: [...statistics.means],
     };
@@ -328,7 +337,7 @@ export class Training {
 
   #plan(run: number) {
     const { learner, options } = this.#settings;
-    return learner.plan(this.#modelConfig, options, this.#runs[run]!.training.length);
+    return learner.plan(this.#modelConfig(run), options, this.#runs[run]!.training.length);
   }
 
   #secondsLeft(): number {

@@ -26,6 +26,7 @@ export function nearestRows(queries: Tensor, rows: Tensor, k: number): NearestRo
   const refuse = (): never => {
     throw new OptionError(NO_GRADIENT);
   };
-  const recorded = record("nearestRows", squaredDistances, [[queries, refuse], [rows, refuse]], { k });
+  record("nearestRowIndices", indices, [[queries, null], [rows, null]], { k });
+  const recorded = record("nearestRows", squaredDistances, [[queries, refuse], [rows, refuse], [indices, null]]);
   return { squaredDistances: recorded, indices };
 }

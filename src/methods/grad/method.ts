@@ -4,6 +4,7 @@ import { OptionError, ShapeError } from "../../runtime/errors.ts";
 import { RandomStream } from "../../tensor/random.ts";
 import { release, toArray, type Tensor } from "../../tensor/tensor.ts";
 import type { CellScores, Fit, FitInput, FitState, FitStep, Json, Method, MethodOptions, Model, StagePlan } from "../method.ts";
+import { stepsLeft } from "../stages.ts";
 import { gradConfig, REFERENCE_VARIANCE, requireValid, type GradConfig } from "./config.ts";
 import { stagesOf, type Stage } from "./fit.ts";
 import { anomalyCells, HINGES, HingeStatistics, joined, requireJoins, type HingeJoins } from "./hinges.ts";
@@ -148,10 +149,7 @@ class GradFit implements Fit {
   }
 
   get remaining(): readonly Pick<StagePlan, "stage" | "steps">[] {
-    const { position } = this.#training;
-    if (!position) return [];
-    const first = this.#plan.findIndex(({ stage }) => stage === position.stage);
-    return this.#plan.slice(first).map(({ stage, steps }, i) => ({ stage, steps: i === 0 ? steps - position.step : steps }));
+    return stepsLeft(this.#plan, this.#training.position);
   }
 
   steps(): AsyncGenerator<FitStep, void> {
