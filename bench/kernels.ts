@@ -23,7 +23,7 @@ import { drawPairs } from "../src/kernels/pairs.ts";
 import * as pool from "../src/kernels/pool.ts";
 import { normal, randomWords, uniform } from "../src/kernels/random.ts";
 import * as reconstruction from "../src/kernels/reconstruction_loss.ts";
-import { reduceMiddle, sumProducts } from "../src/kernels/reduce.ts";
+import { maxPositionsForward, reduceMiddle, sumProducts } from "../src/kernels/reduce.ts";
 import * as resize from "../src/kernels/resize.ts";
 import * as rows from "../src/kernels/rows.ts";
 import { exclusiveScan } from "../src/kernels/scan.ts";
@@ -167,6 +167,9 @@ export const KERNELS: readonly Measured[] = [
   }),
   ...family("784x272 to 272", bytesOf(MAP, MAP), 2 * COUNT, {
     "reduce.sum_products": over([MAP, MAP], (a, b) => sumProducts(a, b, MIDDLE, [CHANNELS])),
+  }),
+  ...family("8 maps of 784 scores", bytesOf([8, POSITIONS], [8]), 8 * POSITIONS, {
+    "reduce.max_positions": over([[8, POSITIONS]], (x) => maxPositionsForward(x)),
   }),
   ...family("784x272 to f16", 6 * COUNT, 0, {
     "cast.to_narrow": over([MAP], (x) => castForward(x, "f16")),

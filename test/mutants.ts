@@ -94,6 +94,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant("farthest_point", "chosen rows may be chosen again", "if (row == centre) { distance = CHOSEN; }", ""),
   mutant("farthest_point", "lanes of a row stay apart, in the form for GPUs", "if (index % LANES < width) { lane_sums[index] += lane_sums[index + width]; }", ""),
   mutant("reduce", "last row of a slice is left out", "at < rows.y; at += params.packs) {\n    let value", "at + params.packs < rows.y; at += params.packs) {\n    let value"),
+  mutant("reduce", "the last of several maxima", "> pack_sum(accum(input[place]))", ">= pack_sum(accum(input[place]))"),
   mutant("elementwise", "second operand is not broadcast along the third axis", "i2 * params.b2 + i3 * params.b3", "i3 * params.b3"),
   mutant("cast", "every fourth element of a wide pack is lost", "if (i < params.packs) { narrow_output[i] = pack(wide[i]); }", "if (i + 1u < params.packs) { narrow_output[i] = pack(wide[i]); }"),
 ];

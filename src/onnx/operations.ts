@@ -224,6 +224,7 @@ function gather(call: Call, to: Conversion): Converted {
 function gaussianBlur(call: Call, to: Conversion): Converted {
   const { inputs: [input] } = call;
   const { size, sigma, border } = optionsOf<Required<GaussianBlurOptions>>(call);
+  if (border !== "reflect") return refuse(`a blur whose border is ${border}`);
   const channels = input!.shape[3]!;
   const radius = (size - 1) / 2;
   const bell = Array.from({ length: size }, (_, i) => Math.exp(-0.5 * ((i - radius) / sigma) ** 2));
@@ -231,21 +232,19 @@ function gaussianBlur(call: Call, to: Conversion): Converted {
   const taps = Float32Array.from({ length: channels * size }, (_, i) => bell[i % size]! / sum);
   const along = (name: string, axis: 2 | 3): string => {
     const extent = input!.shape[axis - 1]!;
-    const places = Array.from({ length: extent + 2 * radius }, (_, i) => edge(i - radius, extent, border));
-    const wide = border === "zeros" ? name : to.node("Gather", [name, to.wholeNumbers(places)], { axis });
+    const places = Array.from({ length: extent + 2 * radius }, (_, i) => mirrored(i - radius, extent));
+    const wide = to.node("Gather", [name, to.wholeNumbers(places)], { axis });
     const window = axis === 2 ? [size, 1] : [1, size];
-    const padding = window.map((taps) => (border === "zeros" ? (taps - 1) / 2 : 0));
-    return to.node("Conv", [wide, to.constant([channels, 1, ...window], taps)], { kernel_shape: window, pads: [...padding, ...padding], group: channels });
+    return to.node("Conv", [wide, to.constant([channels, 1, ...window], taps)], { kernel_shape: window, group: channels });
   };
   return image(along(along(to.image(input!), 3), 2));
 }
 
-/** The element that stands for a position beyond the border, as in the shader. */
-function edge(at: number, extent: number, border: GaussianBlurOptions["border"]): number {
-  if (border !== "reflect") return Math.min(Math.max(at, 0), extent - 1);
+/** The element that stands for a position beyond the border: mirrored about the outermost ones, as often as it takes. */
+function mirrored(at: number, extent: number): number {
   const period = Math.max(2 * (extent - 1), 1);
-  const mirrored = Math.abs(at) % period;
-  return Math.min(mirrored, period - mirrored);
+  const within = Math.abs(at) % period;
+  return Math.min(within, period - within);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { farthestPointStep } from "../../src/kernels/farthest_point.ts";
-import { farthestPoints } from "../../src/ops/farthest_points.ts";
+import { farthestPoints, FarthestPointSearch } from "../../src/ops/farthest_points.ts";
 import { empty, fromArray, toArray, type FloatDType, type Tensor } from "../../src/tensor/tensor.ts";
 import { EPS_F32, rng } from "../bounds.ts";
 import { describeOperation } from "../describe_operation.ts";
@@ -89,6 +89,43 @@ describe.each([["the form of this adapter", <T>(work: () => Promise<T>) => work(
   test("chooses rows that hold NaN last, and infinitely far ones first", async () => {
     using _scope = device.scope();
     expect(await on(() => chosenOf(column(0, NaN, 1, NaN, 3e38, 2), 6))).toEqual([0, 4, 5, 2, 1, 3]);
+  });
+});
+
+describe("a search for farthest points", () => {
+  const indicesOf = async (tensor: Tensor): Promise<number[]> => Array.from(await toArray({ ...tensor, dtype: "u32" }));
+
+  test("goes on from its state to the same bits, wherever it was left, and gives all storage back", async () => {
+    using _scope = device.scope();
+    const rows = fromArray(device, [300, 12], clustered(4, 300, 12));
+    const whole = await chosenOf(rows, 30, 7);
+    const before = device.memory();
+    for (const left of [1, 2, 17, 30]) {
+      const first = new FarthestPointSearch(rows, 30, { start: 7 });
+      first.take(left - 1);
+      expect([first.taken, await indicesOf(first.chosen)]).toEqual([left, whole.map((row, i) => (i < left ? row : 7))]);
+      const state = await first.state();
+      first.release();
+      poison();
+      const second = new FarthestPointSearch(rows, 30, state);
+      second.take(5);
+      expect(second.taken).toBe(Math.min(left + 5, 30));
+      second.take(Infinity);
+      expect(await indicesOf(second.chosen)).toEqual(whole);
+      second.release();
+    }
+    expect(device.memory().allocations).toBe(before.allocations);
+  });
+
+  test("refuses the state of other rows", () => {
+    using _scope = device.scope();
+    const rows = empty(device, [5, 3]);
+    const from = (chosen: number[], distances: number) => () => new FarthestPointSearch(rows, 3, { chosen, distances: new Float32Array(distances) });
+    const expected = "farthestPoints: expected the state of a choice of 3 of 5 rows, got";
+    expect(from([0, 1], 4)).toThrow(`${expected} 2 rows and 4 distances`);
+    expect(from([], 5)).toThrow(`${expected} 0 rows and 5 distances`);
+    expect(from([0, 1, 2, 3], 5)).toThrow(`${expected} 4 rows and 5 distances`);
+    expect(from([0, 5], 5)).toThrow(`${expected} 2 rows and 5 distances`);
   });
 });
 
