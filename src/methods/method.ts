@@ -179,7 +179,7 @@ export interface Method {
   /** @throws InputError where `weights` lacks a tensor */
   readonly restore: (config: Json, weights: Weights) => Model;
   /**
-   * Checks a configuration from a file.
+   * Checks a configuration from a file, which may hold anything (`requireExtents` in extents.ts checks the extents).
    * @throws OptionError if it is not one of this method
    */
   readonly validate: (config: Json) => FeatureExtents;

@@ -4,6 +4,7 @@ import { OptionError, ShapeError } from "../../runtime/errors.ts";
 import { RandomStream } from "../../tensor/random.ts";
 import { release, toArray, type Tensor } from "../../tensor/tensor.ts";
 import type { CellScores, Fit, FitInput, FitState, FitStep, Json, Method, MethodOptions, Model, StagePlan } from "../method.ts";
+import { requireExtents } from "../extents.ts";
 import { stepsLeft } from "../stages.ts";
 import { gradConfig, REFERENCE_VARIANCE, requireValid, type GradConfig } from "./config.ts";
 import { stagesOf, type Stage } from "./fit.ts";
@@ -55,16 +56,17 @@ export const grad: Method = {
   begin: (config, options, input) => new GradFit(read(config), options, input),
   restore: (config, weights) => new GradModel(weights, read(config)),
   validate: (config) => {
-    const { height, width, channels, similarityThreshold, joins } = read(config);
+    const { similarityThreshold, joins } = read(config);
+    const extents = requireExtents("grad", read(config));
     requireValid(read(config));
     if (!Number.isFinite(similarityThreshold)) throw new OptionError(`grad: expected a finite similarityThreshold, got ${similarityThreshold}`);
     requireJoins(joins);
-    return { height, width, channels };
+    return extents;
   },
 };
 
 // A configuration is plain data; TypeScript does not see that an interface is.
-const read = (config: Json): KeptConfig => config as unknown as KeptConfig;
+const read = (config: Json): KeptConfig => (config ?? {}) as unknown as KeptConfig;
 const kept = (config: KeptConfig): Json => config as unknown as Json;
 
 /** A model, and how its hinges join. */

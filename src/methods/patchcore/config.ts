@@ -1,5 +1,6 @@
 import { OptionError } from "../../runtime/errors.ts";
 import { requireKind, resolveOptions } from "../../runtime/option_table.ts";
+import { requireExtents } from "../extents.ts";
 import type { FeatureSpec, Json } from "../method.ts";
 import { PATCHCORE_OPTIONS, type PatchCoreOptions } from "./options.ts";
 
@@ -15,7 +16,7 @@ export interface PatchCoreConfig {
   readonly neighbours: number;
 }
 
-const EXTENTS = ["height", "width", "channels", "rows"] as const;
+const MOST_ROWS = 2 ** 32 - 1; // that indices count
 
 /**
  * The configuration of a model for so many images with such features.
@@ -37,7 +38,8 @@ export function patchCoreConfig({ height, width, channels, images }: FeatureSpec
  */
 export function readConfig(json: Json): PatchCoreConfig {
   const config = (json ?? {}) as unknown as PatchCoreConfig;
-  for (const name of EXTENTS) requireKind("patchcore", name, { ...PATCHCORE_OPTIONS.batch, most: 2 ** 32 - 1 }, config[name]);
+  requireExtents("patchcore", config);
+  requireKind("patchcore", "rows", { kind: "whole", least: 1, most: MOST_ROWS, default: 1, help: "rows of the bank" }, config.rows);
   requireKind("patchcore", "neighbours", PATCHCORE_OPTIONS.neighbours, config.neighbours);
   const { neighbours, rows } = config;
   if (neighbours > rows) throw new OptionError(`patchcore: expected neighbours of at most the ${rows} rows of the bank, got ${neighbours}`);
