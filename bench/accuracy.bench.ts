@@ -13,7 +13,7 @@ import type { Inspection } from "../src/detection/detector.ts";
 import type { GradOptions } from "../src/methods/grad/options.ts";
 import type { TrainingImage } from "../src/detection/material.ts";
 import { Training } from "../src/detection/training.ts";
-import type { TrainingOptions } from "../src/detection/training_options.ts";
+import type { TrainingOptions, TrainingOptionsOf } from "../src/detection/training_options.ts";
 import { openDevice } from "../src/node/device.ts";
 import { ensureWritableFolder, writeFileAtomic } from "../src/node/files.ts";
 import { OptionError } from "../src/runtime/errors.ts";
@@ -22,7 +22,7 @@ import { featuresOf, type FeatureSet } from "./accuracy/features.ts";
 import { nearestNeighbours, type Scored } from "./accuracy/nearest.ts";
 import { addResult, holds, readResults, resultTables, withTables, type Choice, type Result } from "./accuracy/results.ts";
 
-type GradTrainingOptions = Extract<TrainingOptions, GradOptions>;
+type GradTrainingOptions = TrainingOptionsOf<"grad">;
 
 interface Flags extends TrainFlags, Readonly<Record<string, unknown>> {
   readonly seeds: string;

@@ -3,8 +3,10 @@
 //   input    [G, M, C]  pack
 //   other    [G, M, C]  pack   second factor of sum_products
 //   output   [G, S, C]  f32    S = ceil(M / rows) slices; the launcher repeats the kernel until S is 1
+//   places   [G]        u32    of max_positions, whose input is [G, M]
 //
 //   output[g,s,c] = scale * (sum, maximum or minimum over the rows m of slice s of input[g,m,c])
+//   places[g]     = g * M + the m of largest input[g,m], the lowest of several
 //
 // The slices depend on the shape alone, never on the device, so the same input gives the same bits everywhere
 // that f32 addition does.
@@ -26,6 +28,7 @@ struct Params {
 @group(0) @binding(0) var<storage, read> input: array<pack>;
 @group(0) @binding(1) var<storage, read> other: array<pack>;
 @group(0) @binding(2) var<storage, read_write> output: array<accum>;
+@group(0) @binding(3) var<storage, read_write> places: array<u32>;
 @group(1) @binding(0) var<uniform> params: Params;
 
 // First element and end of the rows that an output pack sums, in packs of input.
@@ -66,4 +69,17 @@ fn sum_products(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroup
   var total = accum();
   for (var at = rows.x; at < rows.y; at += params.packs) { total += accum(input[at]) * accum(other[at]); }
   output[i] = params.scale * total;
+}
+
+// One invocation per group, for a few groups of a few thousand elements: it walks them in order. NaN is passed over.
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn max_positions(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let g = flat_index(id, groups);
+  if (g >= params.groups) { return; }
+  let first = g * params.extent;
+  var place = first;
+  for (var at = first + 1u; at < first + params.extent; at++) {
+    if (pack_sum(accum(input[at])) > pack_sum(accum(input[place]))) { place = at; }
+  }
+  places[g] = place;
 }

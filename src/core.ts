@@ -18,6 +18,7 @@ export { cast } from "./ops/cast.ts";
 export { conv2d, depthwiseConv2d } from "./ops/conv2d.ts";
 export { dropout, type DropoutOptions } from "./ops/dropout.ts";
 export { add, divide, maximum, minimum, multiply, scalar, subtract } from "./ops/elementwise.ts";
+export { farthestPoints, FarthestPointSearch, type FarthestPointState, type FarthestPointsOptions } from "./ops/farthest_points.ts";
 export { featureBlockPaste, PUBLISHED_BLOCKS, type FeatureBlockOptions, type PastedFeatures } from "./ops/feature_block_paste.ts";
 export { gather } from "./ops/gather.ts";
 export { gaussianBlur } from "./ops/gaussian_blur.ts";
@@ -29,10 +30,11 @@ export {
   type HingeOptions, type HingeResult, type LossOptions, type LossReduction, type RefinementOptions,
 } from "./ops/losses.ts";
 export { matmul, pointwiseConv2d } from "./ops/matmul.ts";
+export { nearestRows, type NearestRows } from "./ops/nearest_rows.ts";
 export { drawPairs, type FeaturePairs } from "./ops/pairs.ts";
 export { averagePool, globalAveragePool, globalMaxPool, maxPool } from "./ops/pool.ts";
 export { normal, randomWords, uniform, type Draw } from "./ops/random.ts";
-export { max, mean, min, sum } from "./ops/reduce.ts";
+export { max, maxPositions, mean, min, sum } from "./ops/reduce.ts";
 export { resize } from "./ops/resize.ts";
 export { cosineSimilarity, l2Norm, l2Normalize, layerNorm, softmax, type EpsOptions } from "./ops/rows.ts";
 export { broadcastTo, concat, pad, reshape, slice, transpose } from "./ops/shape.ts";

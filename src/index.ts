@@ -30,7 +30,7 @@ export { PictureRegion } from "./detection/region.ts";
 export type { ImageScores } from "./detection/scoring.ts";
 export type { TrainingImage } from "./detection/material.ts";
 export { Training, type TrainingStep } from "./detection/training.ts";
-export { TRAINING_OPTIONS, type TrainingOptions } from "./detection/training_options.ts";
+export { TRAINING_OPTIONS, type TrainingOptions, type TrainingOptionsOf } from "./detection/training_options.ts";
 export type {
   AnomalySource, Assembly, CellScores, FeatureExtents, FeatureSource, FeatureSpec, Fit, FitInput, FitState, FitStep, Json, MarkedFeatures, Method,
   MethodOptions, Model, Scoring, StagePlan,

@@ -24,6 +24,8 @@ export interface TrainingImage {
   readonly region?: PictureRegion | null;
 }
 
+const LEAST_IMAGES = 2;
+
 /** A real anomaly: where its features are in the store, and which of the map's cells it covers. */
 interface Anomaly {
   readonly index: number;
@@ -63,7 +65,7 @@ export class Material {
     const backbone = await createBackbone(device, settings.backbone, settings);
     const maker = new FeatureMaker(device, backbone, learner.assembly(options, backbone), fit);
     const { height, width, channels } = maker.extents;
-    learner.configure({ height, width, channels, variance: 1 }, options); // what it refuses, before any image is read
+    learner.configure({ height, width, channels, variance: 1, images: LEAST_IMAGES }, options); // what it refuses, before any image is read
     const store = new FeatureStore(device, { dtype: featureDType(device, backbone.standardise), budget, spill });
     const set = new TrainingSet(channels);
     const samples: TrainingSample[] = [];
@@ -78,7 +80,7 @@ export class Material {
       release(features);
       onImage(samples.length);
     }
-    if (samples.length < 2) {
+    if (samples.length < LEAST_IMAGES) {
       throw new InputError(`training needs at least two good images, got ${samples.length}; with ten or more of a class, some set its threshold`);
     }
     set.requireVariety();

@@ -20,8 +20,11 @@ export interface MemoryModel {
   readonly method: Method;
   readonly config: Json;
   readonly options: MethodOptions;
+  /** Images of the training set. */
+  readonly images: number;
 }
 
+const IMAGES = 100; // of a training set of which nothing is known
 const SIDE = 1024; // of the photographs, pixels: what resizes them takes four bytes a pixel
 const VARIANCE = 24; // of the features: any will do
 
@@ -31,8 +34,8 @@ export interface MemoryEstimate {
   readonly method: string;
   /** The options that were not left at their defaults, and `batch`, where the method has one. */
   readonly options: MethodOptions;
-  /** `featureBytes` come to it for each image of the training set, as far as they are kept on the device. */
-  readonly training: { readonly bytes: number; readonly featureBytes: number };
+  /** With so many images; `featureBytes` come to it for each, as far as they are kept on the device. */
+  readonly training: { readonly bytes: number; readonly images: number; readonly featureBytes: number };
   readonly inference: { readonly bytes: number; readonly batch: number; readonly half: boolean };
 }
 
@@ -43,12 +46,14 @@ export interface MemoryModelOptions {
   readonly stages?: readonly string[] | null | undefined;
   readonly inputSize?: number | undefined;
   readonly options?: MethodOptions | undefined;
+  /** Images of the training set, on which the size of some methods' models depends. Default 100. */
+  readonly images?: number | undefined;
 }
 
 /** The model that such options would make. */
 export async function memoryModelOf(
   device: Device,
-  { method: methodName = "grad", backbone: name = "embedded", stages = null, inputSize = 224, options: given = {} }: MemoryModelOptions,
+  { method: methodName = "grad", backbone: name = "embedded", stages = null, inputSize = 224, options: given = {}, images = IMAGES }: MemoryModelOptions,
 ): Promise<MemoryModel> {
   const method = await loadMethod(methodName);
   const options = resolveOptions(method.name, method.options, given, device.adapter);
@@ -56,13 +61,15 @@ export async function memoryModelOf(
   const backbone = await blankBackbone(idle, name, { inputSize, stages });
   const assembly = method.assembly(options, backbone);
   const { extents } = new FeatureMaker(idle, backbone, assembly, "stretch");
-  return { backbone: name, inputSize, assembly, method, options, config: method.configure({ ...extents, variance: VARIANCE }, options) };
+  const config = method.configure({ ...extents, variance: VARIANCE, images }, options);
+  return { backbone: name, inputSize, assembly, method, options, images, config };
 }
 
 /**
  * The model that a file holds; options that are not in its configuration are as in training.
  * @param tensors what the file has besides; sizes that they do not have are refused before any work
  * @param source the file's name, for errors
+ * @param images of the training set
  * @throws InputError if a tensor is missing or has another shape than the configuration says
  */
 export async function storedMemoryModel(
@@ -71,12 +78,13 @@ export async function storedMemoryModel(
   tensors: StoredTensors,
   source: string,
   given: MethodOptions = {},
+  images = IMAGES,
 ): Promise<MemoryModel> {
   const { method: { name, config: modelConfig }, backbone, input, assembly } = config;
   const method = await loadMethod(name);
   const known = Object.entries(modelConfig as Readonly<Record<string, unknown>>).filter(([option]) => Object.hasOwn(method.options, option));
   const options = resolveOptions(method.name, method.options, { ...Object.fromEntries(known), ...given }, device.adapter);
-  const model = { backbone: backbone.name as BackboneName, inputSize: input.size, assembly, method, options, config: modelConfig };
+  const model = { backbone: backbone.name as BackboneName, inputSize: input.size, assembly, method, options, images, config: modelConfig };
   const { device: idle } = device.rehearsal();
   method.restore(modelConfig, Weights.stored(idle, tensors, source));
   requireFeaturesOf((await blankMaker(idle, model)).maker, method.validate(modelConfig), source);
@@ -97,6 +105,7 @@ export async function estimateMemory(
     options: model.options,
     training: {
       bytes: await trainingBytes(device, model),
+      images: model.images,
       featureBytes: bytesOf({ shape: [height, width, channels], dtype: featureDType(device, maker.backbone.standardise) }),
     },
     inference: { bytes: await inferenceBytes(device, model, batch, half), batch, half },
@@ -139,9 +148,10 @@ export async function trainingBytes(device: Device, model: MemoryModel): Promise
     using scope = idle.scope();
     return Promise.resolve(scope.keep(extractor.standardise(empty(idle, [indices.length, height, width, channels]))));
   };
-  const count = typeof options["batch"] === "number" ? options["batch"] : 1;
-  const input = { weights: Weights.blank(idle), features: { count, batch: features }, anomalies: null, deviations: blank(idle, [channels]), seed: 0 };
-  for await (const _step of model.method.begin(model.config, options, input).steps());
+  const { method, images } = model;
+  const config = method.configure({ height, width, channels, variance: VARIANCE, images }, options);
+  const input = { weights: Weights.blank(idle), features: { count: images, batch: features }, anomalies: null, deviations: blank(idle, [channels]), seed: 0 };
+  for await (const _step of method.begin(config, options, input).steps());
   return held.peakBytes;
 }
 

@@ -41,7 +41,7 @@ export class Training {
   readonly #settings: TrainingSettings;
   readonly #material: Material;
   readonly #extractor: FeatureExtractor;
-  readonly #modelConfig: Json;
+  readonly #variance: number;
   readonly #deviations: Tensor;
   readonly #runs: readonly Run[];
   readonly #heldOut: HeldOut[] = [];
@@ -54,7 +54,7 @@ export class Training {
   private constructor(device: Device, settings: TrainingSettings, material: Material) {
     const { extractor, variance, deviations } = extractorFor(device, material.maker, material.set.statistics);
     [this.#device, this.#settings, this.#material, this.#extractor, this.#deviations] = [device, settings, material, extractor, deviations];
-    this.#modelConfig = settings.learner.configure({ ...material.maker.extents, variance }, settings.options);
+    this.#variance = variance;
     this.#runs = planRuns(material.samples, settings.folds);
     this.#fit = this.#begun(Weights.drawn(device));
   }
@@ -134,7 +134,7 @@ export class Training {
 
   /** What to do after the training diverged: about its cause, where that is known. */
   #remedy(): string {
-    const extreme = this.#settings.learner.extreme?.(this.#modelConfig) ?? null;
+    const extreme = this.#settings.learner.extreme?.(this.#modelConfig()) ?? null;
     return this.#material.set.problem ?? (extreme && `${extreme} is far from what is of use: choose less`) ?? "begin anew with another seed, or more images a step";
   }
 
@@ -214,7 +214,7 @@ export class Training {
   #begun(weights: Weights, run = this.#run): Fit {
     const { learner, options, seed } = this.#settings;
     const { training } = this.#runs[run]!;
-    return learner.begin(this.#modelConfig, options, {
+    return learner.begin(this.#modelConfig(run), options, {
       weights,
       features: { count: training.length, batch: (indices) => this.#features(indices.map((i) => training[i]!)) },
       anomalies: this.#material.anomalySource(this.#extractor),
@@ -225,6 +225,13 @@ export class Training {
 
   #features(samples: readonly TrainingSample[]): Promise<Tensor> {
     return this.#material.features(this.#extractor, samples);
+  }
+
+  /** The configuration of a run's model; by default the detector's. */
+  #modelConfig(run = this.#runs.length - 1): Json {
+    const { learner, options } = this.#settings;
+    const { training } = this.#runs[run]!;
+    return learner.configure({ ...this.#material.maker.extents, variance: this.#variance, images: training.length }, options);
   }
 
   /** Scores images with the model of this run, which is adjusted by those of them that it was not fitted to. */
@@ -270,7 +277,7 @@ export class Training {
     const lasting = Object.fromEntries(Object.entries(options).filter(([name]) => !learner.options[name]?.tuning));
     const marked = anomalies.map(({ mask }) => mask.filter((cell) => cell === 1).length);
     return {
-      settings: flat({ ...settings, backbone: maker.backbone.identity, options: lasting, config: this.#modelConfig as object, anomalies: marked }),
+      settings: flat({ ...settings, backbone: maker.backbone.identity, options: lasting, config: this.#modelConfig() as object, anomalies: marked }),
       images: samples.map(({ className }) => className),
       means: [...set.statistics.means],
     };
@@ -278,7 +285,7 @@ export class Training {
 
   #plan(run: number) {
     const { learner, options } = this.#settings;
-    return learner.plan(this.#modelConfig, options, this.#runs[run]!.training.length);
+    return learner.plan(this.#modelConfig(run), options, this.#runs[run]!.training.length);
   }
 
   #secondsLeft(): number {

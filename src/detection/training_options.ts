@@ -48,8 +48,10 @@ interface GeneralOptions extends Omit<OptionsOf<typeof TRAINING_OPTIONS>, "metho
 
 type OfMethod<N extends MethodName> = OptionsOfMethods[N] & (N extends "grad" ? { readonly method?: N | undefined } : { readonly method: N });
 
+/** The options of trainings of one method. */
+export type TrainingOptionsOf<N extends MethodName> = GeneralOptions & OfMethod<N>;
 /** What is trained, and how: options of every training, and those of the method. Each has a default. */
-export type TrainingOptions = GeneralOptions & { [N in MethodName]: OfMethod<N> }[MethodName];
+export type TrainingOptions = { [N in MethodName]: TrainingOptionsOf<N> }[MethodName];
 
 /** The same, each with a value, and with the method. */
 export interface TrainingSettings extends ResolvedOptions<typeof TRAINING_OPTIONS> {

@@ -30,6 +30,22 @@ export function reduceMiddle(input: Tensor, { groups, extent, channels }: Middle
   return viewOf(settleAs(current, input.dtype), shape);
 }
 
+/** `[..., M]` -> `[...]`, u32: where, counted over the whole tensor, each row has its maximum. M is at least 1. */
+export function maxPositionsForward(input: Tensor): Tensor {
+  const { device, shape } = input;
+  const output = empty(device, shape.slice(0, -1), "u32");
+  const groups = countOf(output.shape);
+  launch({
+    module,
+    entryPoint: "max_positions",
+    element: elementOf(input.dtype, 1),
+    tensors: { input, places: output },
+    params: { groups, extent: shape.at(-1)!, packs: 1, rows: ROWS, slices: 1, scale: 1 },
+    size: { invocations: groups },
+  });
+  return output;
+}
+
 /** The tensor times a number. */
 export function scaleForward(input: Tensor, scale: number): Tensor {
   const count = countOf(input.shape);

@@ -34,13 +34,15 @@ export interface Scoring {
   readonly image: { readonly kind: "windowMean"; readonly side: number } | { readonly kind: "cells" };
 }
 
-/** Extents of the features that a method sees. */
+/** The features that a method sees, and how many images it learns from. */
 export interface FeatureSpec {
   readonly height: number;
   readonly width: number;
   readonly channels: number;
   /** Mean over the channels of their variance over the training set. */
   readonly variance: number;
+  /** Images that the model is fitted to: the size of a model may depend on their number. */
+  readonly images: number;
 }
 
 /** Features of good images, in batches. */
@@ -72,6 +74,7 @@ export interface FitStep {
   /** Steps of the stage done, from 1, and all of them at most. */
   readonly step: number;
   readonly steps: number;
+  /** From 0; 0 for methods that see each image once. */
   readonly epoch: number;
   /** Read back now and then; null in between, and for methods without a loss. */
   readonly loss: number | null;
@@ -104,7 +107,9 @@ export interface FitInput {
 
 /** A training that can stop between two steps, and go on to the same bits. */
 export interface Fit {
-  /** The model as far as it is trained. */
+  /**
+   * The model as far as it is trained: usable at any time, scores finite and at least 0. What it is before the last step is the method's to say.
+   */
   readonly model: Model;
   /** Steps still to be taken, by stage. */
   readonly remaining: readonly Pick<StagePlan, "stage" | "steps">[];
@@ -166,7 +171,7 @@ export interface Method {
   readonly assembly: (options: MethodOptions, backbone: Pick<Backbone, "stages" | "standardise">) => Assembly;
   readonly scoring: Scoring;
   /**
-   * The configuration of a model for such features.
+   * The configuration of a model for such features: one for each fit, as folds have fewer images.
    * @throws OptionError for options that do not go together
    */
   readonly configure: (spec: FeatureSpec, options: MethodOptions) => Json;
@@ -178,7 +183,7 @@ export interface Method {
   /** Names the first option of a configuration that is far from what is of use, with its value; null if none is. For errors. */
   readonly extreme?: (config: Json) => string | null;
   /**
-   * Checks a configuration from a file.
+   * Checks a configuration from a file, which may hold anything (`requireExtents` in extents.ts checks the extents).
    * @throws OptionError if it is not one of this method
    */
   readonly validate: (config: Json) => FeatureExtents;

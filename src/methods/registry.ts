@@ -1,16 +1,19 @@
 import { OptionError } from "../runtime/errors.ts";
 import type { GradOptions } from "./grad/options.ts";
 import type { Method } from "./method.ts";
+import type { PatchCoreOptions } from "./patchcore/options.ts";
 
 // A method is a folder, and a line here. Each is loaded where it is asked for.
 const METHODS = {
   grad: async () => (await import("./grad/method.ts")).grad,
+  patchcore: async () => (await import("./patchcore/method.ts")).patchcore,
 } as const satisfies Readonly<Record<string, () => Promise<Method>>>;
 
 export type MethodName = keyof typeof METHODS;
 /** The options of each method. */
 export interface OptionsOfMethods {
   readonly grad: GradOptions;
+  readonly patchcore: PatchCoreOptions;
 }
 /** Names of all methods. */
 export const METHOD_NAMES = Object.keys(METHODS) as readonly MethodName[];

@@ -74,7 +74,8 @@ export class Weights {
   }
 
   /**
-   * Tensors that depend on parameters alone, such as convolutions with a norm folded in: null as long as those may change.
+   * Tensors that depend on weights alone, such as convolutions with a norm folded in: null as long as those may change.
+   * @param parameters what f16 takes the place of: parameters or states
    * @param make called once, by `settle`, with what it was told
    */
   derived<T extends Readonly<Record<string, Tensor>>>(parameters: readonly Tensor[], make: (dtype: FloatDType) => T): () => T | null {
@@ -102,9 +103,11 @@ export class Weights {
     this.#settled = { dtype, derived };
   }
 
-  #giveBack(parameter: Tensor): void {
-    for (const [name, tensor] of this.parameters) if (tensor === parameter) this.parameters.delete(name);
-    release(parameter);
+  #giveBack(source: Tensor): void {
+    for (const tensors of [this.parameters, this.states]) {
+      for (const [name, tensor] of tensors) if (tensor === source) tensors.delete(name);
+    }
+    release(source);
   }
 
   /** What the weights were settled in; null as long as something may change them. */

@@ -59,7 +59,14 @@ export class Conversion {
 
   /** A node's result. */
   node(op: string, inputs: readonly string[], attributes: OnnxNode["attributes"] = {}, output = `${op}_${this.nodes.length}`): string {
-    this.nodes.push({ op, inputs, output, attributes });
+    this.nodes.push({ op, inputs, outputs: [output], attributes });
+    return output;
+  }
+
+  /** The second result of a node whose first nobody needs. */
+  secondOf(op: string, inputs: readonly string[], attributes: OnnxNode["attributes"]): string {
+    const output = `${op}_${this.nodes.length}`;
+    this.nodes.push({ op, inputs, outputs: [`${output}_unused`, output], attributes });
     return output;
   }
 
@@ -78,6 +85,13 @@ export class Conversion {
   /** The name of whole numbers, such as a shape. */
   wholeNumbers(values: readonly number[]): string {
     return this.constant([values.length], BigInt64Array.from(values, BigInt));
+  }
+
+  /** The name of a tensor in the order of images if it has their four axes, else in its own; and where an axis of it is then. */
+  natural(tensor: Tensor): { readonly converted: Converted; readonly axis: (axis: number) => number } {
+    return tensor.shape.length === 4
+      ? { converted: { name: this.image(tensor), order: "channels first" }, axis: imageAxis }
+      : { converted: { name: this.plain(tensor), order: "as it is" }, axis: (axis) => axis };
   }
 
   /** A tensor's shape, with -1 where it depends on the batch. */
@@ -140,6 +154,9 @@ export function refuse(what: string): never {
 
 /** A whole attribute, where it is 1 or 0 for yes or no. */
 export const flag = (value: boolean): OnnxAttribute => (value ? 1 : 0);
+
+/** Where an axis of [N,H,W,C] is in [N,C,H,W]. */
+export const imageAxis = (axis: number): number => [0, 2, 3, 1][axis]!;
 
 const opposite = (order: Order): Order => (order === "as it is" ? "channels first" : "as it is");
 

@@ -10,6 +10,7 @@ import { DTYPES, type OnnxModel } from "./model.ts";
 import { encodeModel } from "./protobuf.ts";
 
 const BATCH = "N";
+const SCORES = { windowMean: "the largest mean of the anomaly over a window", cells: "the largest anomaly of a cell, as the method weights it" } as const;
 const INPUT = { layout: "NHWC", dtype: "uint8", resize: "PIL's BILINEAR: antialiased, in 8 bits", normalised: "within the model" };
 
 /**
@@ -74,7 +75,7 @@ function normalised(detector: Detector, to: Conversion): string {
 }
 
 function modelOf(detector: Detector, to: Conversion, { map, score, peak }: ImageScores): OnnxModel {
-  const { config: { input: { size: inputSize }, backbone, method, calibration }, preprocessing } = detector;
+  const { config: { input: { size: inputSize }, backbone, method, scoring, calibration }, preprocessing } = detector;
   const colours = hasBars(detector) ? "RGBA" : "RGB";
   const perImage = (tensor: Tensor, shape: readonly number[], name: string): string =>
     to.node("Reshape", [to.image(tensor), to.wholeNumbers([-1, ...shape])], {}, name);
@@ -96,7 +97,7 @@ function modelOf(detector: Detector, to: Conversion, { map, score, peak }: Image
     }],
     outputs: [
       output("map", [BATCH, inputSize, inputSize], "the anomaly of each pixel of the resized image, in units of the features"),
-      output("score", [BATCH], "the largest mean of the anomaly over a window; to be held against a threshold of the metadata's calibration"),
+      output("score", [BATCH], `${SCORES[scoring.image.kind]}; to be held against a threshold of the metadata's calibration`),
       output("peak", [BATCH], "the largest value of the map"),
       output("calibrated", [BATCH], "the score between 0 and 1: 0.5 at the threshold of all classes together, 0.1 where good images typically are"),
     ],

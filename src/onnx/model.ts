@@ -17,7 +17,7 @@ export type OnnxAttribute = number | readonly number[] | string | { readonly flo
 export interface OnnxNode {
   readonly op: string;
   readonly inputs: readonly string[];
-  readonly output: string;
+  readonly outputs: readonly string[];
   readonly attributes: Readonly<Record<string, OnnxAttribute>>;
 }
 

@@ -4,7 +4,8 @@ import { geometryOf, type ConvolutionOptions } from "../kernels/convolution.ts";
 import { pairOf, type Pair } from "../kernels/launch.ts";
 import type { Shape, Tensor } from "../tensor/tensor.ts";
 import { DTYPES } from "./model.ts";
-import { flag, refuse, type Conversion, type Converted, type Rule } from "./conversion.ts";
+import type { GaussianBlurOptions } from "../kernels/gaussian_blur.ts";
+import { flag, imageAxis, refuse, type Conversion, type Converted, type Rule } from "./conversion.ts";
 
 /** How each op that a detector uses is said in ONNX. An op's options are those that it notes with `record`. */
 export const OPERATIONS: Readonly<Record<string, Rule>> = {
@@ -25,7 +26,13 @@ export const OPERATIONS: Readonly<Record<string, Rule>> = {
   averagePool: pool("AveragePool"),
   maxPool: pool("MaxPool"),
   resize,
+  gaussianBlur,
   gridSample,
+  nearestRowIndices,
+  nearestRows,
+  maxPositions,
+  l2Norm: ({ inputs: [input] }, to) => plain(to.node("ReduceL2", [to.plain(input!)], { axes: [-1], keepdims: 0 })),
+  softmax: ({ inputs: [input] }, to) => plain(to.node("Softmax", [to.plain(input!)], { axis: -1 })),
   concat: (call, to) => image(to.node("Concat", call.inputs.map((input) => to.image(input)), { axis: imageAxis(optionsOf<{ axis: number }>(call).axis) })),
   slice,
   gather,
@@ -38,9 +45,6 @@ const plain = (name: string): Converted => ({ name, order: "as it is" });
 
 /** What was noted of an op's options; whoever asks for them knows the op. */
 const optionsOf = <T>({ options }: Call): T => options as T;
-
-/** Where an axis of [N,H,W,C] is in [N,C,H,W]. */
-const imageAxis = (axis: number): number => [0, 2, 3, 1][axis]!;
 
 function elementwise(op: string): Rule {
   return ({ inputs, output }, to) => {
@@ -167,7 +171,10 @@ function standardize(call: Call, to: Conversion): Converted {
 }
 
 function reduction(op: string): Rule {
-  return (call, to) => image(to.node(op, [to.image(call.inputs[0]!)], { axes: optionsOf<{ axes: number[] }>(call).axes.map(imageAxis) }));
+  return (call, to) => {
+    const { converted: { name, order }, axis } = to.natural(call.inputs[0]!);
+    return { name: to.node(op, [name], { axes: optionsOf<{ axes: number[] }>(call).axes.map(axis) }), order };
+  };
 }
 
 function pool(op: string): Rule {
@@ -184,11 +191,11 @@ function pool(op: string): Rule {
 function resize(call: Call, to: Conversion): Converted {
   const { inputs: [input], output } = call;
   const { mode, alignCorners, antialias } = optionsOf<{ mode: string; alignCorners: boolean; antialias: boolean }>(call);
-  if (mode !== "bilinear" || !alignCorners || antialias) return refuse("another resizing than the bilinear one with aligned corners");
+  if (mode !== "bilinear" || antialias) return refuse("another resizing than the bilinear one without antialiasing");
   const scales = [1, 2].map((axis) => output.shape[axis]! / input!.shape[axis]!);
   if (scales.some((scale) => !Number.isInteger(scale))) return refuse(`a resizing by ${scales.join(" and ")}, which are no whole numbers`);
   const factors = to.constant([4], Float32Array.of(1, 1, ...scales)); // not sizes, which would fix the batch
-  return image(to.node("Resize", [to.image(input!), "", factors], { mode: "linear", coordinate_transformation_mode: "align_corners" }));
+  return image(to.node("Resize", [to.image(input!), "", factors], { mode: "linear", coordinate_transformation_mode: alignCorners ? "align_corners" : "half_pixel" }));
 }
 
 function gridSample(call: Call, to: Conversion): Converted {
@@ -200,14 +207,87 @@ function gridSample(call: Call, to: Conversion): Converted {
 function slice(call: Call, to: Conversion): Converted {
   const { inputs: [input], output } = call;
   const { axis, start } = optionsOf<{ axis: number; start: number }>(call);
-  const bounds = [[start], [start + output.shape[axis]!], [imageAxis(axis)]].map((values) => to.wholeNumbers(values));
-  return image(to.node("Slice", [to.image(input!), ...bounds]));
+  const { converted: { name, order }, axis: axisOf } = to.natural(input!);
+  const bounds = [[start], [start + output.shape[axis]!], [axisOf(axis)]].map((values) => to.wholeNumbers(values));
+  return { name: to.node("Slice", [name, ...bounds]), order };
 }
 
 function gather(call: Call, to: Conversion): Converted {
   const [input, indices] = call.inputs as [Tensor, Tensor];
   const { axis } = optionsOf<{ axis: number }>(call);
-  return image(to.node("Gather", [to.image(input), to.wholeNumbers([...to.elementsOf(indices)])], { axis: imageAxis(axis) }));
+  const { converted: { name, order }, axis: axisOf } = to.natural(input);
+  const picked = to.callOf(indices) ? to.plain(indices) : to.wholeNumbers([...to.elementsOf(indices)]);
+  return { name: to.node("Gather", [name, picked], { axis: axisOf(axis) }), order };
+}
+
+/** A pass along either axis: elements beyond the border are gathered, then weighted. */
+function gaussianBlur(call: Call, to: Conversion): Converted {
+  const { inputs: [input] } = call;
+  const { size, sigma, border } = optionsOf<Required<GaussianBlurOptions>>(call);
+  if (border !== "reflect") return refuse(`a blur whose border is ${border}`);
+  const channels = input!.shape[3]!;
+  const radius = (size - 1) / 2;
+  const bell = Array.from({ length: size }, (_, i) => Math.exp(-0.5 * ((i - radius) / sigma) ** 2));
+  const sum = bell.reduce((total, weight) => total + weight, 0);
+  const taps = Float32Array.from({ length: channels * size }, (_, i) => bell[i % size]! / sum);
+  const along = (name: string, axis: 2 | 3): string => {
+    const extent = input!.shape[axis - 1]!;
+    const places = Array.from({ length: extent + 2 * radius }, (_, i) => mirrored(i - radius, extent));
+    const wide = to.node("Gather", [name, to.wholeNumbers(places)], { axis });
+    const window = axis === 2 ? [size, 1] : [1, size];
+    return to.node("Conv", [wide, to.constant([channels, 1, ...window], taps)], { kernel_shape: window, group: channels });
+  };
+  return image(along(along(to.image(input!), 3), 2));
+}
+
+/** The element that stands for a position beyond the border: mirrored about the outermost ones, as often as it takes. */
+function mirrored(at: number, extent: number): number {
+  const period = Math.max(2 * (extent - 1), 1);
+  const within = Math.abs(at) % period;
+  return Math.min(within, period - within);
+}
+
+/**
+ * The rows nearest to each query, by |m|^2 - 2 x.m, which differs from |x - m|^2 by the same for all rows m of a query x; both less the rows'
+ * mean, so that little cancels.
+ */
+function nearestRowIndices(call: Call, to: Conversion): Converted {
+  const [queries, rows] = call.inputs as [Tensor, Tensor];
+  const elements = to.elementsOf(rows);
+  const [count, channels] = rows.shape as [number, number];
+  const mean = Float32Array.from({ length: channels }, (_, c) => {
+    let total = 0;
+    for (let row = 0; row < count; row++) total += elements[row * channels + c]!;
+    return total / count;
+  });
+  const centre = to.constant([channels], mean);
+  const centred = to.node("Sub", [to.plain(rows), centre]);
+  const doubled = to.node("Mul", [to.node("Sub", [to.plain(queries), centre]), to.number(-2)]);
+  const products = to.node("MatMul", [doubled, to.node("Transpose", [centred], { perm: [1, 0] })]);
+  const distances = to.node("Add", [products, to.node("ReduceSumSquare", [centred], { axes: [-1], keepdims: 0 })]);
+  const { k } = optionsOf<{ k: number }>(call);
+  return plain(k === 1
+    ? to.node("ArgMin", [distances], { axis: -1 })
+    : to.secondOf("TopK", [distances, to.wholeNumbers([k])], { axis: -1, largest: 0 }));
+}
+
+/** Squared distances to the rows found, as sums of squared differences. */
+function nearestRows({ inputs }: Call, to: Conversion): Converted {
+  const [queries, rows, indices] = inputs as [Tensor, Tensor, Tensor];
+  const found = to.node("Gather", [to.plain(rows), to.plain(indices)], { axis: 0 });
+  const offsets = to.node("Sub", [to.node("Unsqueeze", [to.plain(queries), to.wholeNumbers([-2])]), found]);
+  return plain(to.node("ReduceSumSquare", [offsets], { axes: [-1], keepdims: 0 }));
+}
+
+/** The position within each row, and where the row begins. */
+function maxPositions({ inputs: [input] }: Call, to: Conversion): Converted {
+  const [, extent] = input!.shape as [number, number];
+  if (input!.shape.length !== 2) return refuse("positions of maxima in more or fewer than two axes");
+  const inRow = to.node("ArgMax", [to.plain(input!)], { axis: -1, keepdims: 0 });
+  const whole = (value: number): string => to.constant([], BigInt64Array.of(BigInt(value)));
+  const rows = to.node("Squeeze", [to.node("Shape", [inRow])]);
+  const starts = to.node("Mul", [to.node("Range", [whole(0), rows, whole(1)]), whole(extent)]);
+  return plain(to.node("Add", [inRow, starts]));
 }
 
 /** (1 - s) |r - a| with s = 0.3 [mse <= threshold] + 0.7 cosine, as in the shader; lengths of at least 1e-8. */

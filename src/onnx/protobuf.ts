@@ -32,9 +32,9 @@ export function encodeModel(model: OnnxModel): Uint8Array {
   )(new BinaryWriter()).finish();
 }
 
-const nodeFields = ({ op, inputs, output, attributes }: OnnxNode, i: number): Field[] => [
+const nodeFields = ({ op, inputs, outputs, attributes }: OnnxNode, i: number): Field[] => [
   ...inputs.map((name) => text(1, name)),
-  text(2, output),
+  ...outputs.map((output) => text(2, output)),
   text(3, `${op}_${i}`),
   text(4, op),
   ...Object.entries(attributes).map(([name, value]) => part(5, text(1, name), ...attributeFields(value))),

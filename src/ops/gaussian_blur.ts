@@ -16,5 +16,5 @@ export function gaussianBlur(input: Tensor, options: GaussianBlurOptions): Tenso
   const how = readOptions<Required<GaussianBlurOptions>>("gaussianBlur", options, { size: NaN, sigma: NaN, border: "reflect" });
   return record("gaussianBlur", gaussianBlurForward(input, how), [
     [input, (gradOutput) => gaussianBlurBackwardInput(input, gradOutput, how)],
-  ]);
+  ], how);
 }

@@ -3,8 +3,8 @@ import { castForward, settleAs } from "../kernels/cast.ts";
 import { broadcastForward } from "../kernels/copy.ts";
 import { binaryForward } from "../kernels/elementwise.ts";
 import { floatDType } from "../kernels/launch.ts";
-import { reduceMiddle, scaleForward, type Reduction } from "../kernels/reduce.ts";
-import { OptionError, ShapeError } from "../runtime/errors.ts";
+import { maxPositionsForward, reduceMiddle, scaleForward, type Reduction } from "../kernels/reduce.ts";
+import { OptionError, ShapeError, shapeError } from "../runtime/errors.ts";
 import { countOf, release, viewOf, type Shape, type Tensor } from "../tensor/tensor.ts";
 
 /**
@@ -55,6 +55,20 @@ export function max(input: Tensor, axes: readonly number[] = allAxes(input)): Te
  */
 export function min(input: Tensor, axes: readonly number[] = allAxes(input)): Tensor {
   return extremum("min", input, axes);
+}
+
+/**
+ * Positions of the largest element of each row along the last axis, the first of several; NaN behind a row's first element is
+ * passed over. Positions count all elements of the tensor, so that `gather` along a single axis finds them. Not differentiable.
+ *
+ * @param input `[..., M]`, f32 or f16; meant for rows of a few thousand elements, which one invocation each walks
+ * @returns `[...]`, u32
+ * @throws ShapeError if the input is u32, or its last axis is missing or empty
+ */
+export function maxPositions(input: Tensor): Tensor {
+  floatDType("maxPositions", { input });
+  if (!input.shape.at(-1)) shapeError("maxPositions", "expected a last axis of at least one element", { input });
+  return record("maxPositions", maxPositionsForward(input), [[input, null]]);
 }
 
 /** Sums `gradient` over whatever axes broadcasting had repeated, back to `shape`; shares its storage if there are none. The sum of nothing is 0. */

@@ -9,7 +9,7 @@ import { Grad } from "../../src/methods/grad/model.ts";
 import { GradTraining } from "../../src/methods/grad/training.ts";
 import type { TrainingImage } from "../../src/detection/material.ts";
 import { Training } from "../../src/detection/training.ts";
-import type { TrainingOptions } from "../../src/detection/training_options.ts";
+import type { TrainingOptionsOf } from "../../src/detection/training_options.ts";
 import { Weights } from "../../src/nn/weights.ts";
 import { concat } from "../../src/ops/shape.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
@@ -91,7 +91,7 @@ describe("a detector's training", () => {
   async function* anomalies(side = 20): AsyncGenerator<AnomalousImage> {
     for (const [i, image] of scene.test.entries()) if (i > 0) yield { name: `${i}`, image: pictureOf(image), masks: [picture(SIZE, SIZE, (x, y) => x < side && y < side)] };
   }
-  const begin = (options: TrainingOptions) =>
+  const begin = (options: TrainingOptionsOf<"grad">) =>
     Training.begin(device, good(), { form: "published", decoder: "tiny", inputSize: SIZE, epochsAbnormal: 1, epochsNormal: 1, batch: 4, seed: 1, folds: 0, ...options });
   const bytesAfter = async (training: Training, taken: number) => {
     for await (const step of training.fit()) if (step.taken === taken) break;

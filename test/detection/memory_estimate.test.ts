@@ -3,43 +3,16 @@ import { estimateMemory, inferenceBytes, memoryModelOf, trainingBytes } from "..
 import type { TrainingImage } from "../../src/detection/material.ts";
 import { Training } from "../../src/detection/training.ts";
 import type { GradOptions } from "../../src/methods/grad/options.ts";
-import { openDevice } from "../../src/node/device.ts";
-import type { Device } from "../../src/runtime/device.ts";
+import { countedDevice, expectCovered } from "../counted_device.ts";
 import { device } from "../device.ts";
 import { madeUpDetector, madeUpPicture } from "../made_up_detector.ts";
 
 const MEBIBYTE = 2 ** 20;
-const SLACK = 1.02; // what is predicted is at most so much more than what is used
-const OWN = 1 << 18; // of a device, made before they are counted
 const CHUNK = 1 << 26; // that the features' store takes at a time
 const picture = madeUpPicture(1024, 1); // what predictions are stated for
 
-/** A device of its own, and the bytes of its buffers, counted where they are made and destroyed. */
-async function countedDevice(): Promise<{ readonly own: Device; readonly peak: () => number }> {
-  const own = await openDevice();
-  let [bytes, peak] = [OWN, OWN];
-  const create = own.gpu.createBuffer.bind(own.gpu);
-  own.gpu.createBuffer = (descriptor) => {
-    const buffer = create(descriptor);
-    const destroy = buffer.destroy.bind(buffer);
-    peak = Math.max(peak, (bytes += descriptor.size));
-    buffer.destroy = () => {
-      bytes -= descriptor.size;
-      return destroy();
-    };
-    return buffer;
-  };
-  return { own, peak: () => peak };
-}
-
-/** Whether a prediction covers what was used, and little more. */
-function expectCovered(predicted: number, used: number): void {
-  expect(used).toBeGreaterThan(MEBIBYTE);
-  expect(used).toBeLessThanOrEqual(predicted);
-  expect(predicted).toBeLessThanOrEqual(SLACK * used);
-}
-
-const embedded = (options: GradOptions = {}) => memoryModelOf(device, { inputSize: 96, options: { decoder: "tiny", ...options } });
+const embedded = (options: GradOptions = {}) =>
+  memoryModelOf(device, { inputSize: 96, images: 8, options: { decoder: "tiny", ...options } });
 
 test.each([1, 3])("batches of %i: the memory that judging takes is predicted", async (batch) => {
   const { own, peak } = await countedDevice();
@@ -70,7 +43,7 @@ test.each([true, false])("the memory that training takes is predicted, blocks co
 });
 
 test("EfficientNet-B6 with the mobile decoder trains 16 images a step within 2 GiB, and judges one within 400 MiB, 250 in half precision", async () => {
-  const model = await memoryModelOf(device, { backbone: "efficientnet-b6", options: { decoder: "mobile" } });
+  const model = await memoryModelOf(device, { backbone: "efficientnet-b6", images: 96, options: { decoder: "mobile" } });
   const { options, training, inference } = await estimateMemory(device, model, {});
   expect(options).toMatchObject({ batch: 16, recompute: true });
   expect(training.bytes).toBeLessThanOrEqual(2048 * MEBIBYTE);

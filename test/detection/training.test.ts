@@ -8,21 +8,21 @@ import { FeatureMaker } from "../../src/detection/features.ts";
 import { grad } from "../../src/methods/grad/method.ts";
 import type { TrainingImage } from "../../src/detection/material.ts";
 import { Training, type TrainingStep } from "../../src/detection/training.ts";
-import type { TrainingOptions } from "../../src/detection/training_options.ts";
+import type { TrainingOptionsOf } from "../../src/detection/training_options.ts";
 import { InputError, OptionError, ShapeError } from "../../src/runtime/errors.ts";
 import { fromArray, release, toArray } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
 
 const SIZE = 64;
 const [plate] = synthesise({ size: SIZE, train: 11, good: 1, defective: 1, seed: 3 }) as [ReturnType<typeof synthesise>[number]];
-const OPTIONS: TrainingOptions = { form: "published", decoder: "tiny", inputSize: SIZE, epochsAbnormal: 1, epochsNormal: 1, batch: 4, seed: 7 };
+const OPTIONS: TrainingOptionsOf<"grad"> = { form: "published", decoder: "tiny", inputSize: SIZE, epochsAbnormal: 1, epochsNormal: 1, batch: 4, seed: 7 };
 
 /** The first pictures of a set, as a class. */
 async function* pictures(count: number, className = "plate"): AsyncGenerator<TrainingImage> {
   for (const { rgba } of plate.train.slice(0, count)) yield { className, image: { width: SIZE, height: SIZE, data: rgba } };
 }
 
-const begin = (count: number, options: TrainingOptions = {}) => Training.begin(device, pictures(count), { ...OPTIONS, ...options });
+const begin = (count: number, options: TrainingOptionsOf<"grad"> = {}) => Training.begin(device, pictures(count), { ...OPTIONS, ...options });
 
 /** Takes steps until there are so many in all, or to the end. */
 async function stepTo(training: Training, taken = Infinity): Promise<TrainingStep[]> {
@@ -93,7 +93,7 @@ describe("a saved training is refused, and nothing changes,", () => {
     training.release();
     return bytes;
   };
-  const refusal = async (bytes: Uint8Array, count: number, options: TrainingOptions, message: string): Promise<void> => {
+  const refusal = async (bytes: Uint8Array, count: number, options: TrainingOptionsOf<"grad">, message: string): Promise<void> => {
     const training = await begin(count, { folds: 0, ...options });
     expect(() => training.resume(bytes, "old")).toThrow(InputError);
     expect(() => training.resume(bytes, "old")).toThrow(message);
@@ -158,7 +158,7 @@ describe("what calibrates", () => {
 });
 
 test("the first stage ends early where enough is right, and each has its least steps", async () => {
-  const stagesOf = async (options: TrainingOptions) => {
+  const stagesOf = async (options: TrainingOptionsOf<"grad">) => {
     const training = await begin(4, { folds: 0, leastAbnormal: 20, leastNormal: 3, ...options });
     const steps = await stepTo(training);
     training.release();

@@ -1,4 +1,4 @@
-import { max, mean, min, sum } from "../../src/ops/reduce.ts";
+import { max, maxPositions, mean, min, sum } from "../../src/ops/reduce.ts";
 import type { Draws } from "../draws.ts";
 import type { Operation } from "../operation.ts";
 import * as reference from "../reference/reduce.ts";
@@ -41,7 +41,7 @@ export const RAGGED: Rows = [
 const additions = (extent: number): number => (extent <= 128 ? extent - 1 : 127 + additions(Math.ceil(extent / 128)));
 
 
-const shapes = ({ shape }: Problem) => [shape];
+const shapes = ({ shape }: Pick<Problem, "shape">) => [shape];
 function draw(draws: Draws): Problem {
   const shape = Array.from({ length: draws.whole(1, 4) }, () => draws.pick([1, 2, 3, 4, 5, 8]));
   if (draws.chance(0.2)) shape[draws.whole(0, shape.length - 1)] = draws.pick([128, 129, 300]);
@@ -94,3 +94,24 @@ const extremum = (name: "max" | "min"): Operation<Problem> => ({
 
 export const maxOperation = extremum("max");
 export const minOperation = extremum("min");
+
+/** Of whole numbers, many of them equal. */
+export const maxPositionsOperation: Operation<{ readonly shape: readonly number[] }> = {
+  name: "maxPositions",
+  problems: [
+    ["one element", { shape: [1] }],
+    ["one row", { shape: [7] }],
+    ["rows of one element", { shape: [5, 1] }],
+    ["rows of several axes, packed otherwise", { shape: [2, 3, 8] }],
+    ["more rows than a workgroup has invocations", { shape: [70, 9] }],
+    ["a row as long as a feature map", { shape: [2, 784] }],
+  ],
+  draw: (draws) => ({ shape: [draws.pick([1, 2, 65]), draws.pick([1, 2, 4, 5, 33])] }),
+  shapes,
+  run: (_p, [input]) => maxPositions(input!),
+  forward: ({ shape }, [input]) => reference.maxPositions(shape, input!),
+  backward: null,
+  value: (random) => Math.floor(9 * random()) - 12,
+  slack: () => 0,
+  half: 0, // positions are whole numbers
+};

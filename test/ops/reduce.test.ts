@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { gradients } from "../../src/ops/gradients.ts";
-import { max, mean, sum } from "../../src/ops/reduce.ts";
+import { max, maxPositions, mean, sum } from "../../src/ops/reduce.ts";
 import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
 import { empty, fromArray, requireGrad, toArray } from "../../src/tensor/tensor.ts";
 import { rng } from "../bounds.ts";
@@ -8,10 +8,29 @@ import { device } from "../device.ts";
 import { runEmpty } from "../empty.ts";
 import { describeOperation } from "../describe_operation.ts";
 import { poison } from "../operation.ts";
-import { DYADIC, maxOperation, meanDyadicOperation, meanOperation, minOperation, RAGGED, sumOperation } from "../operations/reduce.ts";
+import { DYADIC, maxOperation, maxPositionsOperation, meanDyadicOperation, meanOperation, minOperation, RAGGED, sumOperation } from "../operations/reduce.ts";
 import * as reference from "../reference/reduce.ts";
 
 for (const operation of [meanDyadicOperation, meanOperation, sumOperation, maxOperation, minOperation]) describeOperation(operation);
+describeOperation(maxPositionsOperation);
+
+describe("maxPositions", () => {
+  test("passes NaN over behind a row's first element, and takes f16", async () => {
+    for (const dtype of device.gpu.features.has("shader-f16") ? (["f32", "f16"] as const) : (["f32"] as const)) {
+      using _scope = device.scope();
+      const input = fromArray(device, [2, 3], Float32Array.of(1, NaN, 2, -3, -1, NaN), dtype);
+      expect(await toArray({ ...maxPositions(input), dtype: "u32" })).toEqual(Uint32Array.of(2, 4));
+    }
+  });
+
+  test("rejects what has no rows", () => {
+    using _scope = device.scope();
+    expect(() => maxPositions(empty(device, [2, 0]))).toThrow("maxPositions: expected a last axis of at least one element, got input [2,0]");
+    expect(() => maxPositions(empty(device, []))).toThrow("maxPositions: expected a last axis of at least one element, got input []");
+    expect(() => maxPositions(empty(device, [2], "u32"))).toThrow("maxPositions: expected input of dtype f32 or f16, it is u32");
+    expect(maxPositions(empty(device, [0, 3])).shape).toEqual([0]);
+  });
+});
 
 describe("max", () => {
   // Below zero throughout, so that a maximum with a forgotten element or a zero shows.

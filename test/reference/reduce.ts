@@ -49,3 +49,12 @@ export function extremumBackward(p: Problem, input: Numbers, extrema: Numbers, g
   owner.forEach((to, i) => (ties[to]! += input[i] === extrema[to] ? 1 : 0));
   return Float64Array.from(owner, (to, i) => (input[i] === extrema[to] ? gradOutput[to]! / ties[to]! : 0));
 }
+
+/** Where, counted over all elements, each row of the last axis has its maximum: the first of several. */
+export function maxPositions(shape: readonly number[], input: Numbers): Float64Array {
+  const extent = shape.at(-1)!;
+  return Float64Array.from({ length: count(shape.slice(0, -1)) }, (_, row) => {
+    const values = Array.from({ length: extent }, (_, i) => input[row * extent + i]!);
+    return row * extent + values.indexOf(Math.max(...values));
+  });
+}

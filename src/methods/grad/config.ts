@@ -32,7 +32,7 @@ const MOST_NUMBERS = 1 << 29; // of a grid: 2 GiB
  * The configuration of a model for features of the given extents and variance.
  * @throws OptionError for an option unknown or out of range, or options that do not go together
  */
-export function gradConfig(features: FeatureSpec, options: GradOptions = {}): GradConfig {
+export function gradConfig(features: Omit<FeatureSpec, "images">, options: GradOptions = {}): GradConfig {
   const { height, width, channels, variance } = features;
   const settings = resolveOptions("grad", GRAD_OPTIONS, options, { software: false });
   const config = {
@@ -69,7 +69,7 @@ export function requireValid(settings: GradConfig): void {
 }
 
 /** How features of the given extent and variance are disturbed. Intensities of equal directions are in units of EfficientNet's features. */
-function pasteOf({ height, width, variance }: FeatureSpec, settings: GradSettings): FeatureBlockOptions {
+function pasteOf({ height, width, variance }: Omit<FeatureSpec, "images">, settings: GradSettings): FeatureBlockOptions {
   const extent = Math.min(height, width);
   const { pasteDirection: direction, pasteIntensity: [low, high] } = settings;
   const unit = direction === "equal" ? Math.sqrt(variance / REFERENCE_VARIANCE) : 1;

@@ -4,6 +4,8 @@ import { OptionError, ShapeError } from "../../runtime/errors.ts";
 import { RandomStream } from "../../tensor/random.ts";
 import { release, toArray, type Tensor } from "../../tensor/tensor.ts";
 import type { CellScores, Fit, FitInput, FitState, FitStep, Json, Method, MethodOptions, Model, StagePlan } from "../method.ts";
+import { requireExtents } from "../extents.ts";
+import { stepsLeft } from "../stages.ts";
 import { gradConfig, REFERENCE_VARIANCE, requireValid, type GradConfig } from "./config.ts";
 import { stagesOf, type Stage } from "./fit.ts";
 import { anomalyCells, HINGES, HingeStatistics, joined, requireJoins, type HingeJoins } from "./hinges.ts";
@@ -62,18 +64,19 @@ export const grad: Method = {
     return extreme ? extreme.join(" ") : null;
   },
   validate: (config) => {
-    const { height, width, channels, similarityThreshold, joins } = read(config);
+    const { similarityThreshold, joins } = read(config);
+    const extents = requireExtents("grad", read(config));
     requireValid(read(config));
     if (!(similarityThreshold > 0 && similarityThreshold < Infinity)) {
       throw new OptionError(`grad: expected a finite similarityThreshold above 0, got ${similarityThreshold}`);
     }
     requireJoins(joins);
-    return { height, width, channels };
+    return extents;
   },
 };
 
 // A configuration is plain data; TypeScript does not see that an interface is.
-const read = (config: Json): KeptConfig => config as unknown as KeptConfig;
+const read = (config: Json): KeptConfig => (config ?? {}) as unknown as KeptConfig;
 const kept = (config: KeptConfig): Json => config as unknown as Json;
 
 /** A model, and how its hinges join. */
@@ -158,10 +161,7 @@ class GradFit implements Fit {
   }
 
   get remaining(): readonly Pick<StagePlan, "stage" | "steps">[] {
-    const { position } = this.#training;
-    if (!position) return [];
-    const first = this.#plan.findIndex(({ stage }) => stage === position.stage);
-    return this.#plan.slice(first).map(({ stage, steps }, i) => ({ stage, steps: i === 0 ? steps - position.step : steps }));
+    return stepsLeft(this.#plan, this.#training.position);
   }
 
   steps(): AsyncGenerator<FitStep, void> {
