@@ -43,12 +43,13 @@ export type { Optimizer, OptimizerState, ParameterGroup } from "./optim/optimize
 export { cosineRate, stepRate } from "./optim/schedule.ts";
 export { Sgd, type SgdOptions } from "./optim/sgd.ts";
 export type { AdapterReport, DeviceOptions } from "./runtime/acquire.ts";
-export { Device, type AdapterDescription, type CaptureOptions, type Counters } from "./runtime/device.ts";
+export { Device, type AdapterDescription, type CaptureOptions } from "./runtime/device.ts";
 export {
   AdapterError, BigridError, DeviceLostError, DivergedError, GpuError, InputError, OptionError, OutOfMemoryError, ShapeError, TooLargeError,
 } from "./runtime/errors.ts";
 export type { MemoryUse, Scope } from "./runtime/pool.ts";
 export type { Program } from "./runtime/program.ts";
+export type { Counters, Workgroups } from "./runtime/queue.ts";
 export type { KernelTime, TracedDispatch, Work } from "./runtime/profiler.ts";
 export { tune, Tuner, type TuningStore } from "./runtime/tuner.ts";
 export { FITS, placementOf, type Fit, type Placement, type Rectangle } from "./tensor/placement.ts";

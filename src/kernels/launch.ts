@@ -1,4 +1,5 @@
-import type { BufferPart, Device } from "../runtime/device.ts";
+import type { BufferPart } from "../runtime/bind_groups.ts";
+import type { Device } from "../runtime/device.ts";
 import { ShapeError, TooLargeError, shapeError } from "../runtime/errors.ts";
 import type { Element } from "../runtime/kernel.ts";
 import type { Work } from "../runtime/profiler.ts";

@@ -133,7 +133,7 @@ export abstract class Optimizer {
       requireShape("step", "gradient", parameter.shape, { parameter, gradient });
     }
     const idle = this.#slots().filter(({ parameter }) => !gradOf.get(parameter));
-    const sitOut = (): void => idle.forEach((slot) => (slot.missed += device.isRehearsing ? 0 : 1));
+    const sitOut = (): void => idle.forEach((slot) => (slot.missed += device.isDryRun ? 0 : 1));
     if (idle.length === this.parameters.length) {
       sitOut();
       return sitOut;

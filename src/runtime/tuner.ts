@@ -1,17 +1,23 @@
-import type { Device } from "./device.ts";
-import { DeviceLostError } from "./errors.ts";
-import { millisecondsOf } from "./timing.ts";
+import { DeviceLostError, UsageError } from "./errors.ts";
+import { millisecondsOf, type TimedDevice } from "./timing.ts";
 
 const ROUNDS = 3; // in which each form runs once, after a first time that compiles it
 const HOPELESS = 1.5; // times as long as the best so far: not measured again
 const WORTHWHILE = 0.95; // of the fixed choice's time: what a form must stay below to be taken in its place
 
-/** Where measured choices are kept, for one adapter. Neither function's failure is anybody's error. */
+/** Storage of measured choices, for one adapter. Failures of either function are ignored: the form is measured again. */
 export interface TuningStore {
   /** What was saved, if anything was; unchecked. */
   readonly load: () => Promise<unknown>;
   /** Adds choices to those that are there. */
   readonly save: (choices: Readonly<Record<string, string>>) => Promise<void>;
+}
+
+/** What tuning asks of a device. */
+export interface TunedDevice extends TimedDevice {
+  readonly tuner: Tuner;
+  readonly isCapturing: boolean;
+  scope(): Disposable;
 }
 
 /** A choice that nobody has measured yet. */
@@ -77,10 +83,12 @@ export class Tuner {
     this.#isLoaded = true;
     const kept = await this.#store?.load().catch(() => null);
     if (typeof kept !== "object" || kept === null) return;
-    for (const [key, form] of Object.entries(kept)) if (typeof form === "string" && !this.#choices.has(key)) this.#choices.set(key, form);
+    for (const [key, form] of Object.entries(kept)) {
+      if (typeof form === "string" && !this.#choices.has(key)) this.#choices.set(key, form);
+    }
   }
 
-  /** Runs `work`, noting what comes up. */
+  /** Runs `work`, noting the choices that it meets. */
   async note(work: () => unknown): Promise<void> {
     this.#noting = true;
     try {
@@ -91,7 +99,7 @@ export class Tuner {
   }
 
   /** Measures what was noted, one call after another, and keeps the choices. Returns how many were made meanwhile. */
-  async settle(device: Device): Promise<number> {
+  async settle(device: TunedDevice): Promise<number> {
     const before = this.#made;
     this.#unsettled++;
     const settled = this.#settling.catch(() => undefined).then(() => this.#measureOpen(device));
@@ -104,7 +112,7 @@ export class Tuner {
     }
   }
 
-  async #measureOpen(device: Device): Promise<void> {
+  async #measureOpen(device: TunedDevice): Promise<void> {
     const open = [...this.#open];
     this.#open.clear();
     const made: Record<string, string> = {};
@@ -165,10 +173,10 @@ async function fastest(forms: readonly string[], measure: (form: string) => Prom
  *
  * @param work what is representative; it runs once. Default: what the device met so far, if it was opened with `autotune`
  * @returns how many choices were made
- * @throws Error within `capture`
+ * @throws UsageError within `capture`
  */
-export async function tune(device: Device, work: () => unknown = () => undefined): Promise<number> {
-  if (device.isCapturing) throw new Error("tune: nothing can be measured inside capture; tune before");
+export async function tune(device: TunedDevice, work: () => unknown = () => undefined): Promise<number> {
+  if (device.isCapturing) throw new UsageError("tune: nothing can be measured inside capture; tune before");
   await device.tuner.load();
   await device.tuner.note(work);
   return device.tuner.settle(device);
@@ -178,4 +186,5 @@ export async function tune(device: Device, work: () => unknown = () => undefined
  * Measures what a device that was opened with `autotune` has met, if it has.
  * @returns whether it had, so that the same work may take other forms from now on
  */
-export const tunePending = async (device: Device): Promise<boolean> => device.tuner.isPending && (await tune(device)) > 0;
+export const tunePending = async (device: TunedDevice): Promise<boolean> =>
+  device.tuner.isPending && (await tune(device)) > 0;

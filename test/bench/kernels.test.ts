@@ -10,7 +10,7 @@ const modules = Object.values(import.meta.glob<WgslModule>("../../shaders/*.wgsl
 
 /** A device on which nothing is compiled or computed: wherever there is half precision, with subgroup matrices. */
 function idleDevice(): Device {
-  const { device: idle } = device.rehearsal();
+  const { device: idle } = device.dryRun();
   return Object.assign(idle, { adapter: { ...idle.adapter, ...(idle.gpu.features.has("shader-f16") && { matrixLanes: 32 }) } });
 }
 

@@ -81,8 +81,8 @@ async function choiceOf(
   const kindOf = (label: string): string => (label.startsWith("subgroup_product") ? SUBGROUP_MATRICES : FIXED);
   const { tuner: before } = device;
   const mutable: { tuner: Tuner } = device;
-  mutable.tuner = new Tuner(null, always, async (at, run) => {
-    const kind = kindOf((await at.trace(run)).at(-1)!.label);
+  mutable.tuner = new Tuner(null, always, async (_device, run) => {
+    const kind = kindOf((await device.trace(run)).at(-1)!.label);
     measured.add(kind);
     return kind === SUBGROUP_MATRICES ? 1 : 9;
   });
@@ -140,7 +140,7 @@ describe.skipIf(!device.gpu.features.has("shader-f16"))("subgroup matrices are c
     [true, ["uniform", "registers"]],
     [false, ["tiled 32x32x16 of 4x4", "uniform", "registers", "tiled 64x64x16 of 8x4"]],
   ])("never on an adapter without them, software: %s", (software, forms) => {
-    const { device: plain } = device.rehearsal();
+    const { device: plain } = device.dryRun();
     const asked: unknown[] = [];
     const choose = (...[key, forms]: Parameters<Tuner["choose"]>) => (asked.push(key, forms), forms[0]!);
     Object.assign(plain, { adapter: { ...plain.adapter, software, matrixLanes: undefined }, tuner: { choose } });

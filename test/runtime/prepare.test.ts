@@ -54,7 +54,7 @@ test("a kernel that does not compile is said by the next call, with its name", a
 });
 
 test("a rehearsal counts the bytes of every buffer, and of what was read back knows nothing", async () => {
-  const { device: idle, held } = device.rehearsal();
+  const { device: idle, held } = device.dryRun();
   const before = held.bytes;
   const tensor = fromArray(idle, [1000], new Float32Array(1000).fill(1));
   expect(held.bytes - before).toBe(4096); // whole granules of 256 bytes
