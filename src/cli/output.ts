@@ -2,7 +2,7 @@ import type { Interval } from "../metrics/bootstrap.ts";
 import { METRIC_TITLES, METRICS, type MetricName } from "../metrics/metrics.ts";
 import { rank, youden } from "../metrics/ranking.ts";
 import { calibratedScore, thresholdsAt, type Calibration, type GoodScores } from "../models/calibration.ts";
-import type { EvaluatedRun, Judged } from "./evaluate_run.ts";
+import type { EvaluatedRun, Judged } from "./evaluated.ts";
 import { messages } from "./messages.ts";
 
 /** Says something to the user, in one line. Results go to standard output, everything else to standard error. */

@@ -1,5 +1,5 @@
 import { InputError } from "../runtime/errors.ts";
-import { LEAST_SIDE, type Size } from "../tensor/placement.ts";
+import { LEAST_SIDE, type Size } from "../io/placement.ts";
 import type { Dataset, DatasetClass, Item } from "./dataset.ts";
 import { byCodeUnits, images } from "./tree.ts";
 

@@ -1,6 +1,6 @@
 import { connectedRegions } from "../metrics/regions.ts";
 import { OptionError, ShapeError } from "../runtime/errors.ts";
-import type { Placement, Size } from "../tensor/placement.ts";
+import type { Placement, Size } from "../io/placement.ts";
 import type { Inspection } from "./detector.ts";
 
 /** A connected part of a picture whose anomaly is above a threshold. */

@@ -2,7 +2,7 @@ import { decodeSafetensors, encodeSafetensors, float32Tensors, type StoredTensor
 import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
 import { toArray } from "../tensor/tensor.ts";
-import { FITS } from "../tensor/placement.ts";
+import { FITS } from "../io/placement.ts";
 import { BACKBONES, type BackboneSettings } from "./backbone.ts";
 import type { Checkpoint } from "./efficientnet/checkpoint.ts";
 import { Detector, type DetectorConfig, type DetectorOptions } from "./detector.ts";

@@ -2,7 +2,7 @@ import type Sharp from "sharp";
 import { decodeBmp, isBmp } from "../io/bmp.ts";
 import { maskUnion, type DecodedImage } from "../io/image.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
-import type { Placement, Rectangle } from "../tensor/placement.ts";
+import type { Placement, Rectangle } from "../io/placement.ts";
 import { readBytes } from "./files.ts";
 
 export const MAX_PIXELS = 268_402_689; // sharp's own limit, 16383 squared

@@ -27,8 +27,8 @@ export interface AdapterDescription {
   /** Whether a CPU plays the GPU: correct results, low speed. */
   readonly software: boolean;
   /**
-   * Invocations of its largest subgroup, where subgroups multiply matrices of 16 x 16 (f16, summed in f32). Default: they
-   * do not.
+   * Invocations of its largest subgroup, where subgroups multiply matrices of 16 x 16 (f16, summed in f32). Default:
+   * they do not.
    */
   readonly matrixLanes?: number;
 }
@@ -36,20 +36,20 @@ export interface AdapterDescription {
 /** How `capture` goes about it. */
 export interface CaptureOptions {
   /**
-   * A program, not released, whose memory this one shall use too: a run of either overwrites what the other made, but for
-   * its results. Default: none.
+   * A program, not released, whose memory this one shall use too: a run of either overwrites what the other made, but
+   * for its results. Default: none.
    */
   readonly beside?: Program | null;
   /**
-   * Run `f` once more before, as a dry run, to find out how long each tensor is needed, and let tensors that are not needed
-   * at the same time share their storage. Nothing but tensors may be changed by `f`. Default false.
+   * Run `f` once more before, as a dry run, to find out how long each tensor is needed, and let tensors that are not
+   * needed at the same time share their storage. Nothing but tensors may be changed by `f`. Default false.
    */
   readonly lean?: boolean;
 }
 
 /**
- * The one owner of a GPUDevice: compiles, allocates, records and submits. Errors of the GPU are never only logged: they are
- * kept, and thrown by the next call that talks to the GPU.
+ * The one owner of a GPUDevice: compiles, allocates, records and submits. Errors of the GPU are never only logged: they
+ * are kept, and thrown by the next call that talks to the GPU.
  */
 export class Device implements Disposable {
   readonly gpu: GPUDevice;
@@ -91,8 +91,9 @@ export class Device implements Disposable {
   }
 
   /**
-   * Compiles the kernels that `f` dispatches, in parallel, unless they are there already. To find out which, `f` is run as a
-   * dry run: nothing happens on the GPU, tensors that it makes are worth nothing, and it must change nothing that outlives it.
+   * Compiles the kernels that `f` dispatches, in parallel, unless they are there already. To find out which, `f` is run
+   * as a dry run: nothing happens on the GPU, tensors that it makes are worth nothing, and it must change nothing that
+   * outlives it.
    * @throws what `f` throws
    */
   async prepare(f: () => unknown): Promise<void> {
@@ -103,8 +104,8 @@ export class Device implements Disposable {
   }
 
   /**
-   * A device like this one on which nothing happens, and where all that is read back is 0: what runs on it shows what it
-   * would take. `held` are the bytes of all its buffers, now and at most.
+   * A device like this one on which nothing happens, and where all that is read back is 0: what runs on it shows what
+   * it would take. `held` are the bytes of all its buffers, now and at most.
    */
   dryRun(): { readonly device: Device; readonly held: IdleGpu["held"] } {
     const { gpu, held } = idleGpu(this.gpu);
@@ -134,8 +135,8 @@ export class Device implements Disposable {
   }
 
   /**
-   * Runs `f` and releases every tensor that it made, except those it returns: a tensor, or tensors in arrays, plain objects,
-   * maps and sets.
+   * Runs `f` and releases every tensor that it made, except those it returns: a tensor, or tensors in arrays, plain
+   * objects, maps and sets.
    * @throws UsageError if `f` returns a promise: tensors must not be made across an `await`
    */
   tidy<T>(f: () => T): T {
@@ -159,10 +160,10 @@ export class Device implements Disposable {
   }
 
   /**
-   * Runs `f` once and notes what it sends to the GPU, to do it again without running `f`: the same kernels with the same
-   * params on the same buffers, to the same bits as `f` would, except for commands on which no kept tensor and no tensor from
-   * outside depends, which are dropped. Tensors from outside are read where they are: write new contents into them before a
-   * run. Tensors made inside stay the program's.
+   * Runs `f` once and notes what it sends to the GPU, to do it again without running `f`: the same kernels with the
+   * same params on the same buffers, to the same bits as `f` would, except for commands on which no kept tensor and no
+   * tensor from outside depends, which are dropped. Tensors from outside are read where they are: write new contents
+   * into them before a run. Tensors made inside stay the program's.
    *
    * @throws UsageError where `f` reads back, releases a tensor from outside, or captures
    */

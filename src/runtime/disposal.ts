@@ -1,5 +1,5 @@
-// `using` for every reader of the types: projects without TypeScript's lib "esnext.disposable" find what they need here,
-// and where the lib is present both declarations merge.
+// The types of `using` for projects without TypeScript's lib "esnext.disposable". Where the lib is present, the
+// declarations merge.
 declare global {
   interface SymbolConstructor {
     readonly dispose: unique symbol;
@@ -10,8 +10,9 @@ declare global {
 }
 
 /**
- * The name of the method that `using` calls. Where the runtime has no `Symbol.dispose` yet it is what compilers of `using`
- * take in its place.
+ * The name of the method that `using` calls. Where the runtime has no `Symbol.dispose` yet it is what compilers of
+ * `using` take in its place.
  */
 export const dispose: typeof Symbol.dispose =
-  (Symbol as { readonly dispose?: typeof Symbol.dispose }).dispose ?? (Symbol.for("Symbol.dispose") as typeof Symbol.dispose);
+  (Symbol as { readonly dispose?: typeof Symbol.dispose }).dispose
+  ?? (Symbol.for("Symbol.dispose") as typeof Symbol.dispose);

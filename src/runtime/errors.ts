@@ -1,7 +1,7 @@
 /**
- * Base of every error that the library expects and explains. The command line prints its message alone, without a stack.
- * `code` is a short word that stays the same from version to version: compare that rather than messages or, across
- * bundles and workers, classes.
+ * Base of every error that the library expects and explains. The command line prints its message alone, without a
+ * stack. `code` is a short word that stays the same from version to version: compare that rather than messages or,
+ * across bundles and workers, classes.
  */
 export class BigridError extends Error {
   override name = "BigridError";
@@ -26,7 +26,9 @@ export class OptionError extends BigridError {
   override readonly code = "option";
 }
 
-/** A call that is not allowed where it was made, such as reading a tensor inside `capture`, or using what was released. */
+/**
+ * A call that is not allowed where it was made, such as reading a tensor inside `capture`, or using what was released.
+ */
 export class UsageError extends BigridError {
   override name = "UsageError";
   override readonly code = "usage";
@@ -56,7 +58,9 @@ export class GpuError extends BigridError {
   override readonly code: string = "gpu";
 }
 
-/** The GPU has no memory for what was asked of it. A new device, and less at a time, may fit; this one may be unusable. */
+/**
+ * The GPU has no memory for what was asked of it. A new device, and less at a time, may fit; this one may be unusable.
+ */
 export class OutOfMemoryError extends GpuError {
   override name = "OutOfMemoryError";
   override readonly code = "out-of-memory";

@@ -23,7 +23,7 @@ export class Failures {
       const { error } = event;
       const note = (): void =>
         error instanceof GPUOutOfMemoryError ? this.#ranOut(error.message) : this.#note(new GpuError(error.message));
-      // It may follow from one that a scope has caught, which is told later: a buffer that could not be made cannot be bound.
+      // It may follow from one that a scope has caught, which is told later: a buffer that was not made cannot be bound.
       if (this.#pending.length === 0) note();
       else this.#pending.push(Promise.all(this.#pending).then(note));
     });

@@ -9,7 +9,7 @@ import rows from "../../shaders/prelude/rows.wgsl";
 import u32 from "../../shaders/prelude/u32.wgsl";
 import u32x4 from "../../shaders/prelude/u32x4.wgsl";
 import { UsageError } from "./errors.ts";
-import type { WgslModule } from "./wgsl.ts";
+import type { WgslBinding, WgslModule, WgslParam } from "./wgsl.ts";
 
 const PRELUDES = { f16, f16x4, f32, f32x4, u32, u32x4 };
 const DEFAULT_WORKGROUP_SIZE = 64;
@@ -33,8 +33,8 @@ export interface Kernel {
   readonly label: string;
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
-  readonly bindings: WgslModule["entryPoints"][string];
-  readonly params: WgslModule["params"];
+  readonly bindings: readonly WgslBinding[];
+  readonly params: readonly WgslParam[];
   readonly workgroupSize: number;
 }
 
@@ -42,7 +42,10 @@ let nextId = 0;
 
 const ENABLE = /^enable .*\n/gm;
 
-/** The whole program: what it enables, which comes first in WGSL; element prelude, common preludes, kernel file. Nothing is spliced into that. */
+/**
+ * The whole program: what it enables, which comes first in WGSL; element prelude, common preludes, kernel file. Nothing
+ * is spliced into that.
+ */
 export function wgslOf(module: WgslModule, element: Element): string {
   const text = [PRELUDES[element].code, common.code, philox.code, activation.code, rows.code, module.code].join("\n");
   return [...(text.match(ENABLE) ?? []), text.replace(ENABLE, "")].join("");

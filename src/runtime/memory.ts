@@ -26,8 +26,10 @@ export class Memory {
   /** @param reuses whether a buffer may be lent more than once */
   createPool(reuses = true): BufferPool {
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-    const create = (size: number): GPUBuffer =>
-      this.#failures.guard(`allocating ${size} bytes`, ["out-of-memory"], () => this.#gpu.createBuffer({ size, usage }));
+    const create = (size: number): GPUBuffer => {
+      const words = `allocating ${size} bytes`;
+      return this.#failures.guard(words, ["out-of-memory"], () => this.#gpu.createBuffer({ size, usage }));
+    };
     return new BufferPool(create, this.#gpu.limits.maxBufferSize, reuses);
   }
 

@@ -152,8 +152,8 @@ export class BufferPool {
 /** How a scope goes about it. */
 export interface ScopeOptions {
   /**
-   * Lets the scope stay open while its function awaits, where the caller knows that nothing else uses the device meanwhile:
-   * it owns whatever anybody allocates. Default false.
+   * Lets the scope stay open while its function awaits, where the caller knows that nothing else uses the device
+   * meanwhile: it owns whatever anybody allocates. Default false.
    */
   readonly awaits?: boolean;
 }
@@ -163,7 +163,8 @@ interface ScopeOwner {
   close(scope: Scope, kept: Iterable<Allocation>): void;
 }
 
-const LEFT_OPEN = "a scope was still open when its function awaited something, where other work would allocate into it: "
+const LEFT_OPEN =
+  "a scope was still open when its function awaited something, where other work would allocate into it: "
   + "close it before, or allocate inside device.tidy(() => ...) and await its result";
 
 /**

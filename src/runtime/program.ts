@@ -53,9 +53,9 @@ interface ProgramParts {
 }
 
 /**
- * Captured work. A run repeats its commands on the same buffers, without running the code that decided on them. Tensors from
- * outside are read where they are: write new contents into them before a run. Tensors made inside belong to the program:
- * results keep their place and are overwritten by each run.
+ * Captured work. A run repeats its commands on the same buffers, without running the code that decided on them. Tensors
+ * from outside are read where they are: write new contents into them before a run. Tensors made inside belong to the
+ * program: results keep their place and are overwritten by each run.
  */
 export class Program implements Disposable {
   /** What it allocates from, and its bind groups: another program may be captured into the same. */

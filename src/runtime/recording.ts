@@ -12,8 +12,8 @@ import { Program, type Command } from "./program.ts";
 import type { Workgroups } from "./queue.ts";
 
 /**
- * What is noted while `capture` runs: a command and what it touches, or that what a buffer holds is worth nothing from here
- * on.
+ * What is noted while `capture` runs: a command and what it touches, or that what a buffer holds is worth nothing from
+ * here on.
  */
 type Note =
   | { readonly command: Command; readonly reads: readonly GPUBuffer[]; readonly writes: readonly GPUBuffer[] }
@@ -169,8 +169,8 @@ export class Recording extends Live {
   }
 
   /**
-   * Dead-command elimination: drops commands whose outputs are read neither by a later command nor by whoever holds a result
-   * or a tensor from outside.
+   * Dead-command elimination: drops commands whose outputs are read neither by a later command nor by whoever holds a
+   * result or a tensor from outside.
    */
   #neededCommands(): Command[] {
     const held = this.held();
@@ -193,7 +193,9 @@ export class Recording extends Live {
   }
 }
 
-/** Buffers that programs share, one for each size, the largest first: the smallest that is large enough, or a new one. */
+/**
+ * Buffers that programs share, one for each size, the largest first: the smallest that is large enough, or a new one.
+ */
 function sharedBuffers({ pool, shared }: ProgramMemory, sizes: readonly number[]): Allocation[] {
   const left = [...shared].sort((a, b) => a.bytes - b.bytes);
   return sizes.map((size) => {

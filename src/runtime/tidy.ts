@@ -12,7 +12,7 @@ interface Holder {
 export function keepResults<T>(scope: Scope, result: T): T {
   if (result instanceof Promise) {
     result.catch(() => undefined); // it may fail on tensors that are gone
-    throw new UsageError("tidy: expected a function that awaits nothing: everything it makes is released when it returns");
+    throw new UsageError("tidy: expected a function that awaits nothing: what it makes is released when it returns");
   }
   keepIn(scope, result, new Set());
   return result;

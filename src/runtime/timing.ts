@@ -8,9 +8,9 @@ export interface TimedDevice {
 }
 
 /**
- * Milliseconds that the work recorded by `run` takes: GPU time, the sum over its dispatches, each timed by itself, so that
- * clears and uploads between them do not count; where the device has no timestamps, the time from the first call until the
- * GPU is done.
+ * Milliseconds that the work recorded by `run` takes: GPU time, the sum over its dispatches, each timed by itself, so
+ * that clears and uploads between them do not count; where the device has no timestamps, the time from the first call
+ * until the GPU is done.
  */
 export async function millisecondsOf(device: TimedDevice, run: () => void): Promise<number> {
   if (device.gpu.features.has("timestamp-query")) {

@@ -5,7 +5,9 @@ const ROUNDS = 3; // in which each form runs once, after a first time that compi
 const HOPELESS = 1.5; // times as long as the best so far: not measured again
 const WORTHWHILE = 0.95; // of the fixed choice's time: what a form must stay below to be taken in its place
 
-/** Storage of measured choices, for one adapter. Failures of either function are ignored: the form is measured again. */
+/**
+ * Storage of measured choices, for one adapter. Failures of either function are ignored: the form is measured again.
+ */
 export interface TuningStore {
   /** What was saved, if anything was; unchecked. */
   readonly load: () => Promise<unknown>;
@@ -28,8 +30,8 @@ interface Open {
 }
 
 /**
- * Which of several forms of a kernel runs. Forms differ in the last bits, as they add up in another order; so the choice is fixed by
- * shape and adapter, unless measuring was asked for.
+ * Which of several forms of a kernel runs. Forms differ in the last bits, as they add up in another order; so the
+ * choice is fixed by shape and adapter, unless measuring was asked for.
  */
 export class Tuner {
   readonly #store: TuningStore | null;
@@ -68,9 +70,15 @@ export class Tuner {
    * @param key what is to be done, on which class of shapes
    * @param forms that can do it, the fixed choice first
    * @param trial runs one of them on tensors of its own
-   * @param isRight whether one of them computes what it should on this device. What does not is never measured, so never chosen
+   * @param isRight whether one of them computes what it should on this device. What does not is never measured, so
+   * never chosen
    */
-  choose(key: string, forms: readonly string[], trial: (form: string) => void, isRight: Open["isRight"] = () => true): string {
+  choose(
+    key: string,
+    forms: readonly string[],
+    trial: (form: string) => void,
+    isRight: Open["isRight"] = () => true,
+  ): string {
     const choice = this.#choices.get(key);
     if (choice !== undefined && forms.includes(choice)) return choice;
     if (this.#noting && forms.length > 1 && !this.#open.has(key)) this.#open.set(key, { forms, trial, isRight });
@@ -166,12 +174,14 @@ async function fastest(forms: readonly string[], measure: (form: string) => Prom
 }
 
 /**
- * Measures the forms of kernels that `work` meets, where there are several, and has the device use the fastest from then on. What was
- * measured before, in this process or another on the same adapter, is not measured again. Programs that were captured keep their forms.
+ * Measures the forms of kernels that `work` meets, where there are several, and has the device use the fastest from
+ * then on. What was measured before, in this process or another on the same adapter, is not measured again. Programs
+ * that were captured keep their forms.
  *
  * Results differ in the last bits from form to form, so runs repeat bit for bit only while the choices stay.
  *
- * @param work what is representative; it runs once. Default: what the device met so far, if it was opened with `autotune`
+ * @param work what is representative; it runs once. Default: what the device met so far, if it was opened with
+ * `autotune`
  * @returns how many choices were made
  * @throws UsageError within `capture`
  */

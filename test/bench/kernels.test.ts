@@ -18,7 +18,7 @@ function idleDevice(): Device {
 async function dispatchedBy(idle: Device): Promise<ReadonlyMap<Measured, readonly TracedDispatch[]>> {
   const dispatched = new Map<Measured, readonly TracedDispatch[]>();
   for (const row of [...KERNELS, ...NETWORK_ROWS].filter((row) => isPossible(idle, row))) {
-    using _scope = idle.scope();
+    using _scope = idle.scope({ awaits: true });
     const run = row.prepare(idle);
     dispatched.set(row, await idle.trace(() => void run()));
   }

@@ -58,7 +58,7 @@ describe.skipIf(!device.gpu.features.has("shader-f16"))("with plain arithmetic i
     const [a, b] = [new Float32Array(m * k).fill(1), new Float32Array(k * n).fill(1)];
     a[1 * k] = NaN;
     b[(k - 1) * n + 2] = Infinity;
-    using _scope = device.scope();
+    using _scope = device.scope({ awaits: true });
     const output = await withEmulatedMatrices([64, 64], () =>
       toArray(matmulForward(fromArray(device, [1, m, k], a, "f16"), fromArray(device, [1, k, n], b, "f16"), {}, {}, SUBGROUP_MATRICES)));
     expect([...output]).toEqual(Array.from({ length: m * n }, (_, i) => (Math.floor(i / n) === 1 ? NaN : i % n === 2 ? Infinity : k)));

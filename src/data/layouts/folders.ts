@@ -1,5 +1,5 @@
 import { InputError } from "../../runtime/errors.ts";
-import type { DatasetClass, Item } from "../dataset.ts";
+import type { DatasetClass, Item } from "../item.ts";
 import { baseOf, stemOf, type FileTree } from "../tree.ts";
 import type { Reading } from "./layout.ts";
 
