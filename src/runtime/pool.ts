@@ -187,6 +187,7 @@ export class Scope implements Disposable {
     this.awaits = awaits;
   }
 
+  /** Whether it was closed. */
   get isClosed(): boolean {
     return this.#state === "closed";
   }
