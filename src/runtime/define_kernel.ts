@@ -9,7 +9,8 @@ const TYPES = ["u32", "i32", "f32"] as const;
 /**
  * Makes WGSL written at run time into a module for `launch`, as the build does with the library's own. The conventions:
  *
- * - tensors are `@group(0) @binding(n) var<storage, read or read_write> name: array<...>`;
+ * - tensors are `@group(0) @binding(n) var<storage, read or read_write> name: array<...>`; an entry point takes those that it
+ *   or a function that it calls names, so no local variable may have a tensor's name;
  * - numbers are members, u32, i32 or f32, of one struct: `@group(1) @binding(0) var<uniform> params: Params`;
  * - options are `override`s, which `launch` takes as `constants`;
  * - an entry point is `@compute @workgroup_size(WORKGROUP_SIZE)`, and `flat_index` counts its invocations. One of
@@ -105,16 +106,19 @@ function paramsOf(code: string, struct: string, refuse: (problem: string) => nev
 interface WgslFunction {
   readonly name: string;
   readonly attributes: string;
-  /** Every word from its parameters to its end. */
+  /** Every word from its parameters to its end that is no member's name. */
   readonly words: ReadonlySet<string>;
+  /** The words that a parenthesis follows. */
+  readonly calls: ReadonlySet<string>;
 }
 
 function functionsOf(code: string): Map<string, WgslFunction> {
   const functions = new Map<string, WgslFunction>();
   for (const { 1: attributes, 2: name, 0: all, index } of code.matchAll(/([^;{}]*)\bfn\s+(\w+)/g)) {
     const start = index + all.length;
-    const words = new Set(code.slice(start, endOfBlock(code, start)).match(/\w+/g));
-    functions.set(name!, { name: name!, attributes: attributes!, words });
+    const text = code.slice(start, endOfBlock(code, start));
+    const [words, calls] = [text.match(/(?<![.\w])\w+/g), text.match(/\w+(?=\s*\()/g)];
+    functions.set(name!, { name: name!, attributes: attributes!, words: new Set(words), calls: new Set(calls) });
   }
   return functions;
 }
@@ -132,8 +136,13 @@ function endOfBlock(code: string, start: number): number {
 
 /** Words of a function and of those that it calls, directly or not. */
 function reachableWords(entry: WgslFunction, functions: ReadonlyMap<string, WgslFunction>): ReadonlySet<string> {
-  const words = new Set(entry.words);
+  const reached = new Set([entry]);
   // A set also yields what is added on the way.
-  for (const word of words) for (const called of functions.get(word)?.words ?? []) words.add(called);
-  return words;
+  for (const { calls } of reached) {
+    for (const name of calls) {
+      const called = functions.get(name);
+      if (called) reached.add(called);
+    }
+  }
+  return new Set([...reached].flatMap(({ words }) => [...words]));
 }

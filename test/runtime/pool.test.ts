@@ -92,7 +92,7 @@ describe("a scope", () => {
       await Promise.resolve();
       return kept;
     };
-    const [theirs, refused] = await Promise.all([other(), careless().catch((error: unknown) => error)]);
+    const [refused, theirs] = await Promise.all([careless().catch((error: unknown) => error), other()]);
     expect((refused as { readonly error: unknown }).error).toBeInstanceOf(UsageError); // the outer's, around the inner's
     expect(pool.use().bytes).toBe(512 + 256); // theirs, and what was kept before
     expect(pool.use().allocations).toBe(2);
