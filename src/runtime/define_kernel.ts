@@ -9,8 +9,8 @@ const TYPES = ["u32", "i32", "f32"] as const;
 /**
  * Makes WGSL written at run time into a module for `launch`, as the build does with the library's own. The conventions:
  *
- * - tensors are `@group(0) @binding(n) var<storage, read or read_write> name: array<...>`; an entry point takes those that it
- *   or a function that it calls names, so no local variable may have a tensor's name;
+ * - tensors are `@group(0) @binding(n) var<storage, read or read_write> name: array<...>`; an entry point takes those
+ *   that it, or a function that it calls, names, so no local variable may have a tensor's name;
  * - numbers are members, u32, i32 or f32, of one struct: `@group(1) @binding(0) var<uniform> params: Params`;
  * - options are `override`s, which `launch` takes as `constants`;
  * - an entry point is `@compute @workgroup_size(WORKGROUP_SIZE)`, and `flat_index` counts its invocations. One of
@@ -42,7 +42,7 @@ export function defineKernel(name: string, code: string): WgslModule {
     const words = reachableWords(entry, functions);
     return storage
       .filter(({ name }) => words.has(name))
-      .map(({ name, binding, access }): WgslBinding => ({ name, binding, access: access === "read_write" ? access : "read" }))
+      .map(({ name, binding, access }) => ({ name, binding, access }))
       .sort((a, b) => a.binding - b.binding);
   };
   const ownSizes = entries.filter(({ attributes }) => !WHOLE_WORKGROUP.test(attributes));
@@ -69,7 +69,7 @@ function withoutComments(code: string): string {
 
 interface Variable {
   readonly space: string;
-  readonly access: string | undefined;
+  readonly access: WgslBinding["access"];
   readonly name: string;
   readonly type: string;
   readonly group: number;
@@ -82,7 +82,7 @@ function variablesOf(code: string): Variable[] {
     Number(new RegExp(`@${of}\\s*\\(\\s*(\\d+)u?\\s*,?\\s*\\)`).exec(attributes)?.[1] ?? NaN);
   return [...code.matchAll(declaration)].map(([, attributes, space, access, name, type]) => ({
     space: space!,
-    access,
+    access: access === "read_write" ? access : "read",
     name: name!,
     type: type!.trim(),
     group: numberIn(attributes!, "group"),
