@@ -3,7 +3,9 @@ import type { KernelTime } from "./profiler.ts";
 /** What timing asks of a device. */
 export interface TimedDevice {
   readonly gpu: { readonly features: ReadonlySet<string> };
+  /** See `Device.profile`. */
   profile(run: () => void): Promise<readonly KernelTime[]>;
+  /** See `Device.finish`. */
   finish(): Promise<void>;
 }
 

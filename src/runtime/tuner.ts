@@ -19,6 +19,7 @@ export interface TuningStore {
 export interface TunedDevice extends TimedDevice {
   readonly tuner: Tuner;
   readonly isCapturing: boolean;
+  /** See `Device.scope`. */
   scope(): Disposable;
 }
 
