@@ -31,7 +31,7 @@ export async function nearestNeighbours(device: Device, set: FeatureSet, { train
     const averaged = await averagedCells(device, [features], set, window);
     const similarities: Float32Array[] = [];
     for (const { values, halfSquares } of bank) {
-      using _scope = device.scope();
+      using _scope = device.scope({ awaits: true });
       const queries = fromArray(device, [cells * cells, channels], averaged);
       similarities.push(await toArray(max(subtract(pointwiseConv2d(queries, values), halfSquares), [1])));
     }
@@ -75,7 +75,7 @@ async function averagedCells(
 }
 
 async function smoothed(device: Device, distances: Float32Array, cells: number, size: number): Promise<Pick<Scored, "map" | "score" | "peak">> {
-  using _scope = device.scope();
+  using _scope = device.scope({ awaits: true });
   const half = Math.round((21 * size) / 448 - 0.5);
   const window = Math.max(1, Math.round((32 * size) / 224));
   const pixels = resize(fromArray(device, [1, cells, cells, 1], distances), [size, size], { alignCorners: true });

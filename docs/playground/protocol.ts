@@ -1,7 +1,7 @@
 import type { BackboneName } from "../../src/models/backbone.ts";
 import type { Calibration } from "../../src/models/calibration.ts";
 import type { Stage } from "../../src/models/grad/fit.ts";
-import type { Placement } from "../../src/tensor/placement.ts";
+import type { Placement } from "../../src/io/placement.ts";
 
 /** A picture that the user chose, filmed or had made. */
 export interface Picture {

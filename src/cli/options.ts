@@ -3,7 +3,7 @@ import { BACKBONES, type BackboneName } from "../models/backbone.ts";
 import type { NetworkPadding } from "../models/efficientnet/efficientnet.ts";
 import { openCheckpoint } from "../node/checkpoint.ts";
 import { cachedWeights } from "../node/hub.ts";
-import { FITS, type Fit } from "../tensor/placement.ts";
+import { FITS, type Fit } from "../io/placement.ts";
 import type { TrainingOptions } from "../models/training.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
 import { addGradFlags, gradOptionsOf, type GradFlags } from "./grad_options.ts";

@@ -2,7 +2,7 @@ import type { Interval } from "../metrics/bootstrap.ts";
 import { METRIC_TITLES, METRICS, type MetricName } from "../metrics/metrics.ts";
 import { rank, youden } from "../metrics/ranking.ts";
 import { calibratedScore, goodScoresOf, thresholdsAt, type Calibration, type GoodScores } from "../models/calibration.ts";
-import type { EvaluatedRun, Judged } from "./evaluate_run.ts";
+import type { EvaluatedRun, Judged } from "./evaluated.ts";
 import { nameShown, printable, printableLines } from "../io/printable.ts";
 import { messages } from "./messages.ts";
 import { outputFailure, write } from "./standard_output.ts";

@@ -1,7 +1,7 @@
 import { connectedRegions } from "../metrics/regions.ts";
 import { nonFinite } from "../nn/weights.ts";
 import { InputError, OptionError, ShapeError } from "../runtime/errors.ts";
-import type { Placement, Size } from "../tensor/placement.ts";
+import type { Placement, Size } from "../io/placement.ts";
 import type { Inspection } from "./detector.ts";
 
 /** A connected part of a picture whose anomaly is above a threshold. */

@@ -6,9 +6,10 @@ import { max } from "../ops/reduce.ts";
 import { resize } from "../ops/resize.ts";
 import { reshape } from "../ops/shape.ts";
 import type { Device } from "../runtime/device.ts";
+import { dispose } from "../runtime/disposal.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
 import { tunePending } from "../runtime/tuner.ts";
-import { placementOf, type Fit, type Placement, type Size } from "../tensor/placement.ts";
+import { placementOf, type Fit, type Placement, type Size } from "../io/placement.ts";
 import { RandomStream } from "../tensor/random.ts";
 import { empty, fromArray, release, sameShape, toArray, type FloatDType, type Tensor } from "../tensor/tensor.ts";
 import type { Backbone, BackboneSettings } from "./backbone.ts";
@@ -187,6 +188,11 @@ export class Detector {
     this.#captured.release();
     this.#features.release();
     this.#model.weights.release();
+  }
+
+  /** The same as `release`, for `using`. */
+  [dispose](): void {
+    this.release();
   }
 
   /**

@@ -4,8 +4,9 @@ import { choiceOf, readOptions, requireWhole } from "../runtime/options.ts";
 import { nonFinite, Weights } from "../nn/weights.ts";
 import type { OptimizerState } from "../optim/optimizer.ts";
 import type { Device } from "../runtime/device.ts";
+import { dispose } from "../runtime/disposal.ts";
 import { DivergedError, InputError, OptionError, ShapeError } from "../runtime/errors.ts";
-import { FITS, type Fit } from "../tensor/placement.ts";
+import { FITS, type Fit } from "../io/placement.ts";
 import { RandomStream } from "../tensor/random.ts";
 import { fromArray, release, toArray, type Tensor } from "../tensor/tensor.ts";
 import { markedCells, type AnomalousImage } from "./anomalies.ts";
@@ -394,6 +395,11 @@ export class Training {
     this.#model.weights.release();
     release(this.#deviations);
     this.#extractor.release();
+  }
+
+  /** The same as `release`, for `using`. */
+  [dispose](): void {
+    this.release();
   }
 
   #begun(weights: Weights, run = this.#run): [Grad, GradTraining] {

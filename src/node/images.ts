@@ -4,7 +4,7 @@ import { maskUnion, type DecodedImage } from "../io/image.ts";
 import { DAMAGED, pictureHeader, type PictureHeader } from "../io/picture_header.ts";
 import { requireMaskSamples, requireStatedRange } from "../io/tiff.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
-import type { Placement, Rectangle, Size } from "../tensor/placement.ts";
+import type { Placement, Rectangle, Size } from "../io/placement.ts";
 import { ByteBudget } from "./byte_budget.ts";
 import { readBytes } from "./files.ts";
 

@@ -1,4 +1,4 @@
-import { callsOf, type Call } from "../autograd/tape.ts";
+import { callsOf, type Call } from "../autograd/listing.ts";
 import { steepnessOf } from "../models/calibration.ts";
 import type { Judgement } from "../models/captured_judge.ts";
 import type { Detector } from "../models/detector.ts";

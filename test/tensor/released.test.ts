@@ -34,7 +34,7 @@ describe("a released tensor", () => {
     const tensor = released();
     numbers(9, 9, 9, 9); // lies where it lay
     const before = device.memory().allocations;
-    const result = (async () => { using _scope = device.scope(); await uses[use]!(tensor); })();
+    const result = (async () => { using _scope = device.scope({ awaits: true }); await uses[use]!(tensor); })();
     await expect(result).rejects.toThrow(ReleasedError);
     expect(device.memory().allocations).toBeLessThanOrEqual(before);
   });

@@ -1,5 +1,5 @@
 import { InputError } from "../../runtime/errors.ts";
-import type { DatasetClass, Item } from "../dataset.ts";
+import type { DatasetClass, Item } from "../item.ts";
 import { isGoodName } from "../names.ts";
 import { baseOf, folded, grouped, images, stemOf, uniqueBy, within, type FileTree } from "../tree.ts";
 import { divide, shownMask, type Divided } from "./companions.ts";

@@ -1,4 +1,4 @@
-import type { DatasetClass, Item, Unreadable } from "../dataset.ts";
+import type { DatasetClass, Item, Unreadable } from "../item.ts";
 import { byCodeUnits, type FileTree } from "../tree.ts";
 import { defectItem, goodItem } from "./folders.ts";
 import type { Reading } from "./layout.ts";
