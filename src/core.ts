@@ -20,6 +20,7 @@ export { cast } from "./ops/cast.ts";
 export { conv2d, depthwiseConv2d } from "./ops/conv2d.ts";
 export { dropout, type DropoutOptions } from "./ops/dropout.ts";
 export { add, divide, maximum, minimum, multiply, scalar, subtract } from "./ops/elementwise.ts";
+export { farthestPoints, type FarthestPointsOptions } from "./ops/farthest_points.ts";
 export { featureBlockPaste, PUBLISHED_BLOCKS, type FeatureBlockOptions, type PastedFeatures } from "./ops/feature_block_paste.ts";
 export { gather } from "./ops/gather.ts";
 export { gaussianBlur } from "./ops/gaussian_blur.ts";
@@ -31,6 +32,7 @@ export {
   type HingeOptions, type HingeResult, type LossOptions, type LossReduction, type RefinementOptions,
 } from "./ops/losses.ts";
 export { matmul, pointwiseConv2d } from "./ops/matmul.ts";
+export { nearestRows, type NearestRows } from "./ops/nearest_rows.ts";
 export { drawPairs, type FeaturePairs } from "./ops/pairs.ts";
 export { averagePool, globalAveragePool, globalMaxPool, maxPool } from "./ops/pool.ts";
 export { normal, randomWords, uniform, type Draw } from "./ops/random.ts";

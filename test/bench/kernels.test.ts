@@ -43,7 +43,7 @@ test("a row is named after the shader that it runs, and like no other", async ()
   expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([]);
 });
 
-const MULTIPLIES = /^(matmul|tiled_product|subgroup_product|conv2d|depthwise_conv2d)\./; // what counts operations
+const MULTIPLIES = /^(matmul|tiled_product|subgroup_product|conv2d|depthwise_conv2d|nearest_rows|farthest_point)\./; // what counts operations
 
 test("dispatches are said to need what a row says that their definition needs; several need more, for what they hand on", async () => {
   const wrong = [];
