@@ -1,5 +1,6 @@
 import { expect, test, vi } from "vitest";
 import { add, multiply } from "../../src/ops/elementwise.ts";
+import { ReleasedError } from "../../src/runtime/errors.ts";
 import { CapturedWork } from "../../src/tensor/captured.ts";
 import { fromArray, release, toArray, type Tensor } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
@@ -56,6 +57,19 @@ test("beyond the most that are kept the one that was not used for longest is for
   expect(await run(captured, "b", 2, 1)).toEqual([8, 3]);
   captured.release();
   expect(device.memory().bytes).toBe(before.bytes);
+});
+
+test("an input that was released is refused, whether the work is captured already or not", async () => {
+  const captured = new CapturedWork<Tensor>(device);
+  for (const known of [false, true]) {
+    const [input, gone] = [numbers(1, 2), numbers(3, 4)];
+    release(gone);
+    expect(captured.knows("a")).toBe(known);
+    expect(() => captured.run("a", [gone], double)).toThrow(ReleasedError);
+    expect(await toArray(captured.run("a", [input], double))).toEqual(Float32Array.of(3, 8));
+    release(input);
+  }
+  captured.release();
 });
 
 test("work that fails leaves nothing behind", () => {

@@ -97,6 +97,14 @@ describe("a captured program", () => {
     await expect(toArray(result)).rejects.toThrow(ReleasedError);
   });
 
+  test("is not captured beside one that was released", () => {
+    const input = numbers(1, -2);
+    const { program } = device.capture(() => relu(input));
+    program.release();
+    expect(() => device.capture(() => relu(input), { beside: program })).toThrow(ReleasedError);
+    release(input);
+  });
+
   test("still runs where its own tensors were released inside", async () => {
     const input = numbers(1, -2);
     const { program, result } = device.capture(() => {
