@@ -233,7 +233,7 @@ describe("wrong input ends in one line", () => {
   test("an output that cannot be written, before any work", async () => {
     await writeFile(at("file"), "");
     await expectOneLine(bigrid(["eval", at("run"), at("set"), "--report", at("set")]), `cannot write ${at("set")}: it is a folder; name a file in it`);
-    await expectOneLine(bigrid(["eval", at("run"), at("set"), "--report", at("file", "x.html")]), `cannot write to the folder ${at("file")}: a file of that name is in the way`);
+    await expectOneLine(bigrid(["eval", at("run"), at("set"), "--report", at("file", "x.html")]), `cannot write ${at("file", "x.html")}: a part of the path is a file, not a folder`);
     await expectOneLine(train(at("set"), at("file", "run")), "a part of the path is a file, not a folder");
     await expectOneLine(bigrid(["predict", at("run"), at("set", "weave", "test", "good", "000.png"), "--out", at("file")]), "a file of that name is in the way");
   });
