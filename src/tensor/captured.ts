@@ -25,9 +25,10 @@ export class CapturedWork<T> {
     this.#most = most;
   }
 
-  /** Whether what has that key is captured. */
+  /** Whether what has that key is captured, and can be run again. */
   knows(key: string): boolean {
-    return this.#captured.has(key);
+    const captured = this.#captured.get(key);
+    return captured !== undefined && !this.#isLost(captured.shapes);
   }
 
   /**
@@ -40,6 +41,7 @@ export class CapturedWork<T> {
   run(key: string, inputs: readonly Tensor[], work: (inputs: readonly Tensor[]) => T): T {
     requireLive("captured work", Object.fromEntries(inputs.map((input, i) => [`input ${i}`, input])));
     const shapes = inputs.map(({ shape, dtype }) => `${dtype}[${shape.join()}]`).join(" ");
+    if (this.#isLost(shapes)) this.#dropAll(shapes);
     const known = this.#captured.get(key);
     if (known && known.shapes !== shapes) this.#drop(key);
     const own = this.#load(shapes, inputs);
@@ -86,6 +88,15 @@ export class CapturedWork<T> {
     program.release();
     this.#captured.delete(key);
     this.#forget(shapes);
+  }
+
+  /** Whether a scope that was open when they were made has taken inputs back, without which their programs cannot run. */
+  #isLost(shapes: string): boolean {
+    return this.#inputs.get(shapes)?.some(({ allocation }) => allocation.isReleased) ?? false;
+  }
+
+  #dropAll(shapes: string): void {
+    for (const [key, captured] of [...this.#captured]) if (captured.shapes === shapes) this.#drop(key);
   }
 
   /** Releases inputs that no program reads. */

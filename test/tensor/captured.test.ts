@@ -72,6 +72,24 @@ test("an input that was released is refused, whether the work is captured alread
   captured.release();
 });
 
+test("work that was captured inside a scope, which took its inputs back, is captured anew", async () => {
+  const before = device.memory().bytes;
+  const captured = new CapturedWork<Tensor>(device);
+  {
+    using _scope = device.scope();
+    for (const key of ["a", "b"]) captured.run(key, [numbers(1, 2)], double);
+  }
+  expect([captured.knows("a"), captured.knows("b")]).toEqual([false, false]);
+  const others = numbers(9, 9); // lies where the inputs lay
+  expect(await run(captured, "a", 3, 4)).toEqual([15, 24]);
+  expect(await run(captured, "b", 1, 0)).toEqual([3, 0]);
+  expect(await run(captured, "a", 1, 2)).toEqual([3, 8]);
+  expect(await toArray(others)).toEqual(Float32Array.of(9, 9));
+  captured.release();
+  release(others);
+  expect(device.memory().bytes).toBe(before);
+});
+
 test("work that fails leaves nothing behind", () => {
   const captured = new CapturedWork<Tensor>(device);
   const before = device.memory().bytes;
