@@ -8,6 +8,7 @@ import * as depthwise from "../src/kernels/depthwise_conv2d.ts";
 import { dropoutForward } from "../src/kernels/dropout.ts";
 import { binaryForward } from "../src/kernels/elementwise.ts";
 import { drawFeatureBlocks, pasteFeatureBlocks } from "../src/kernels/feature_block_paste.ts";
+import { farthestPointStep } from "../src/kernels/farthest_point.ts";
 import { TILES } from "../src/kernels/forms.ts";
 import * as gather from "../src/kernels/gather.ts";
 import * as blur from "../src/kernels/gaussian_blur.ts";
@@ -16,6 +17,7 @@ import * as hinge from "../src/kernels/hinge_loss.ts";
 import { histogramForward } from "../src/kernels/histogram.ts";
 import { MATMUL_FORMS, matmulForward } from "../src/kernels/matmul.ts";
 import * as mse from "../src/kernels/mse_loss.ts";
+import { NEAREST_FORMS, nearestRowsForward } from "../src/kernels/nearest_rows.ts";
 import { adamUpdate, clipFactor, sgdUpdate } from "../src/kernels/optimizer.ts";
 import { drawPairs } from "../src/kernels/pairs.ts";
 import * as pool from "../src/kernels/pool.ts";
@@ -30,7 +32,7 @@ import { topKMeanBackwardInput, topKMeanForward } from "../src/kernels/top_k_mea
 import { PUBLISHED_BLOCKS } from "../src/ops/feature_block_paste.ts";
 import { imagesToTensor } from "../src/ops/images.ts";
 import type { Device } from "../src/runtime/device.ts";
-import { countOf, fromArray, zeros, type Shape, type Tensor } from "../src/tensor/tensor.ts";
+import { countOf, empty, fromArray, zeros, type Shape, type Tensor } from "../src/tensor/tensor.ts";
 
 /** One measured call. */
 export interface Measured {
@@ -101,6 +103,9 @@ const IMAGE: Shape = [1, CELLS, CELLS, 64];
 const FILTERS: Shape = [3, 3, 64, 64];
 const WINDOWS: Shape = [3, 3, 4 * CHANNELS];
 const AFFINE: Shape = [2, CHANNELS];
+const QUERIES = [POSITIONS, CHANNELS] as const;
+const BANK = [5000, CHANNELS] as const; // PatchCore's, of a class of 64 images, by a tenth
+const CORESET = [50_176, 128] as const; // what it is chosen from: those images' cells, projected
 const POOLED: Shape = [1, 14, 14, CHANNELS];
 
 export const KERNELS: readonly Measured[] = [
@@ -291,6 +296,21 @@ export const KERNELS: readonly Measured[] = [
     "scan.block_totals and forward": (device) => {
       const counts = zeros(device, [MILLION], "u32");
       return () => exclusiveScan(counts);
+    },
+  }),
+  ...[1, 9].flatMap((k) =>
+    family(`${k} of ${BANK[0]} rows of ${CHANNELS} for each of ${POSITIONS}`, bytesOf(QUERIES, BANK, [2, POSITIONS, k]), 3 * COUNT * BANK[0], Object.fromEntries(
+      NEAREST_FORMS.map((form) => [`nearest_rows.forward and merge, ${form}`, over([QUERIES, BANK], (queries, rows) => nearestRowsForward(queries, rows, k, form))]),
+    ))),
+  // The bound of those: a product of their shape, whose result is stored.
+  ...family(`${POSITIONS}x${CHANNELS} by ${CHANNELS}x${BANK[0]}, transposed`, bytesOf(QUERIES, BANK, [POSITIONS, BANK[0]]), 2 * COUNT * BANK[0], {
+    "matmul.forward": over([[1, ...QUERIES], [1, ...BANK]], (a, b) => matmulForward(a, b, {}, { transposeB: true })),
+  }),
+  ...family(`one of ${CORESET[0]} rows of ${CORESET[1]}`, bytesOf(CORESET, [2, CORESET[0]]), 3 * countOf(CORESET), {
+    "farthest_point.update and choose": (device) => {
+      const [rows, distances] = [normals(device, CORESET), empty(device, [CORESET[0]])];
+      const [chosen, position] = [fromArray(device, [BANK[0]], new Uint32Array(BANK[0])), fromArray(device, [1], Uint32Array.of(1))];
+      return () => farthestPointStep({ rows, chosen, position, distances });
     },
   }),
   ...family("10 of 50176 (a map of 224x224)", bytesOf(HEAT), PIXELS, {

@@ -1,15 +1,12 @@
 import type { Sample } from "../../src/metrics/evaluate.ts";
-import { multiply, subtract } from "../../src/ops/elementwise.ts";
-import { pointwiseConv2d } from "../../src/ops/matmul.ts";
+import { multiply } from "../../src/ops/elementwise.ts";
+import { nearestRows } from "../../src/ops/nearest_rows.ts";
 import { averagePool } from "../../src/ops/pool.ts";
 import { max } from "../../src/ops/reduce.ts";
 import { resize } from "../../src/ops/resize.ts";
-import { transpose } from "../../src/ops/shape.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { fromArray, release, toArray, type Tensor } from "../../src/tensor/tensor.ts";
 import type { FeatureClass, FeatureSet } from "./features.ts";
-
-const IMAGES_A_PART = 16; // of the training set, whose distances are in memory at a time
 
 /** A judged image with the two image scores in use. */
 export interface Scored extends Sample {
@@ -24,41 +21,29 @@ export interface Scored extends Sample {
  */
 export async function nearestNeighbours(device: Device, set: FeatureSet, { train, test }: FeatureClass, window: number): Promise<Scored[]> {
   const { cells, channels, size } = set;
-  const bank: { readonly values: Tensor; readonly halfSquares: Tensor }[] = [];
-  for (let i = 0; i < train.length; i += IMAGES_A_PART) bank.push(await partOf(device, train.slice(i, i + IMAGES_A_PART), set, window));
+  const imagesOfPart = Math.max(1, Math.floor(device.maxBindingBytes / (4 * cells * cells * channels)));
+  const bank: Tensor[] = [];
+  for (let i = 0; i < train.length; i += imagesOfPart) {
+    bank.push(cellsOf(device, await averagedCells(device, train.slice(i, i + imagesOfPart), set, window), channels));
+  }
   const judged: Scored[] = [];
   for (const { defective, features, mask } of test) {
     const averaged = await averagedCells(device, [features], set, window);
-    const similarities: Float32Array[] = [];
-    for (const { values, halfSquares } of bank) {
-      using _scope = device.scope();
-      const queries = fromArray(device, [cells * cells, channels], averaged);
-      similarities.push(await toArray(max(subtract(pointwiseConv2d(queries, values), halfSquares), [1])));
+    const parts: Float32Array[] = [];
+    for (const rows of bank) {
+      using _scope = device.scope({ awaits: true });
+      parts.push(await toArray(nearestRows(cellsOf(device, averaged, channels), rows, 1).squaredDistances));
     }
-    const distances = new Float32Array(cells * cells);
-    for (const cell of distances.keys()) {
-      const square = squareOf(averaged.subarray(cell * channels, (cell + 1) * channels));
-      // |a - b|^2 = |a|^2 - 2 (a b - |b|^2 / 2)
-      distances[cell] = Math.sqrt(Math.max(0, square - 2 * Math.max(...similarities.map((part) => part[cell]!))));
-    }
+    const distances = Float32Array.from({ length: cells * cells }, (_, cell) => Math.sqrt(Math.min(...parts.map((part) => part[cell]!))));
     judged.push({ ...(await smoothed(device, distances, cells, size)), defective, mask, width: size, height: size });
     if (judged.length % 20 === 0) console.error(`nearest neighbours of ${judged.length} of ${test.length} images`);
   }
-  for (const { values, halfSquares } of bank) [values, halfSquares].forEach(release);
+  bank.forEach(release);
   return judged;
 }
 
-async function partOf(device: Device, images: readonly Float32Array[], set: FeatureSet, window: number) {
-  const { channels } = set;
-  const averaged = await averagedCells(device, images, set, window);
-  const count = averaged.length / channels;
-  const halfSquares = Float32Array.from({ length: count }, (_, i) => squareOf(averaged.subarray(i * channels, (i + 1) * channels)) / 2);
-  using scope = device.scope();
-  const values = scope.keep(transpose(fromArray(device, [count, channels], averaged), [1, 0]));
-  return { values, halfSquares: scope.keep(fromArray(device, [1, count], halfSquares)) };
-}
-
-const squareOf = (vector: Float32Array): number => vector.reduce((sum, value) => sum + value ** 2, 0);
+const cellsOf = (device: Device, averaged: Float32Array, channels: number): Tensor =>
+  fromArray(device, [averaged.length / channels, channels], averaged);
 
 async function averagedCells(
   device: Device,
@@ -75,7 +60,7 @@ async function averagedCells(
 }
 
 async function smoothed(device: Device, distances: Float32Array, cells: number, size: number): Promise<Pick<Scored, "map" | "score" | "peak">> {
-  using _scope = device.scope();
+  using _scope = device.scope({ awaits: true });
   const half = Math.round((21 * size) / 448 - 0.5);
   const window = Math.max(1, Math.round((32 * size) / 224));
   const pixels = resize(fromArray(device, [1, cells, cells, 1], distances), [size, size], { alignCorners: true });

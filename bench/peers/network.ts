@@ -6,7 +6,8 @@ import { planOf, type EfficientNetName, type NetworkPlan } from "../../src/backb
 import { NetworkCheckpoint, type ConvolutionKeys } from "../../src/backbones/efficientnet/checkpoint.ts";
 import { madeUp } from "../../test/made_up_network.ts";
 import { DEFINITIONS } from "../../test/reference/activation.ts";
-import { seeded, type Input, type Problem } from "./problems.ts";
+import type { Input } from "./input.ts";
+import { seeded, type Problem } from "./problems.ts";
 
 const LAYERS = [3, 4];
 const SIDE = 224;

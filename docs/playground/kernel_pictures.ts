@@ -1,8 +1,8 @@
 // A picture of each kernel: what it makes of a photograph, with its parameters as controls.
 import {
-  activation, add, anomalyMap, averagePool, batchNorm, cast, conv2d, cosineSimilarity, depthwiseConv2d, divide, drawPairs, dropout, exclusiveScan, featureBlockPaste,
-  fromArray, gather, gaussianBlur, gradients, gridSample, histogram, hingeLoss, layerNorm, matmul, maximum, maxPool, mean, minimum, mseLoss, multiply,
-  normal, requireGrad, reshape, resize, Sgd, softmax, subtract, topKMean, toArray, transpose, uniform, type ActivationName, type Tensor,
+  activation, add, anomalyMap, averagePool, batchNorm, cast, conv2d, cosineSimilarity, depthwiseConv2d, divide, drawPairs, dropout, exclusiveScan, farthestPoints,
+  featureBlockPaste, fromArray, gather, gaussianBlur, gradients, gridSample, histogram, hingeLoss, layerNorm, matmul, maximum, maxPool, mean, minimum, mseLoss, multiply,
+  nearestRows, normal, requireGrad, reshape, resize, Sgd, softmax, subtract, topKMean, toArray, transpose, uniform, type ActivationName, type Tensor,
 } from "../../src/index.ts";
 import { TILES } from "../../src/kernels/forms.ts";
 import { matmulForward } from "../../src/kernels/matmul.ts";
@@ -72,6 +72,14 @@ function blurredDown(photo: Tensor, reach: number, product: (weights: Tensor, pi
     return Math.abs(row - column) <= reach ? 1 / count : 0;
   });
   return shown(reshape(product(constant(photo, [1, SIDE, SIDE], weights), reshape(photo, [1, SIDE, 3 * SIDE])), photo.shape));
+}
+
+/** The photograph with each pixel's colour replaced by the nearest of some of its own, by index. */
+function painted(photo: Tensor, colours: Tensor): Shown {
+  const pixels = reshape(photo, [SIDE * SIDE, 3]);
+  const palette = gather(pixels, colours);
+  const { indices } = nearestRows(pixels, palette, 1);
+  return shown(reshape(gather(palette, reshape(indices, [SIDE * SIDE])), photo.shape));
 }
 
 export const KERNEL_PICTURES: readonly KernelPicture[] = [
@@ -151,6 +159,11 @@ export const KERNEL_PICTURES: readonly KernelPicture[] = [
     },
   },
   {
+    shader: "farthest_point",
+    controls: [range("colours", 1, 64, 1, 8)],
+    make: (photo, values) => painted(photo, farthestPoints(reshape(photo, [SIDE * SIDE, 3]), number(values, "colours"))),
+  },
+  {
     shader: "feature_block_paste",
     controls: [SEED, range("window", 1, 60, 1, 30), range("steps", 50, 4000, 50, 2000)],
     make: (photo, values) => {
@@ -228,6 +241,16 @@ export const KERNEL_PICTURES: readonly KernelPicture[] = [
     make: (photo, values) => {
       const blurred = gaussianBlur(photo, { size: 31, sigma: number(values, "sigma") });
       return shown(mseLoss(photo, blurred, { reduction: "none" }), 0, 0.02);
+    },
+  },
+  {
+    shader: "nearest_rows",
+    controls: [range("colours", 1, 64, 1, 8)],
+    make: (photo, values) => {
+      // Of pixels evenly spread over the photograph: farthest_point chooses better ones.
+      const count = number(values, "colours");
+      const spread = Uint32Array.from({ length: count }, (_, i) => Math.floor(((i + 0.5) * SIDE * SIDE) / count));
+      return painted(photo, fromArray(photo.device, [count], spread));
     },
   },
   {

@@ -1,7 +1,7 @@
 import type { BackboneName } from "../../src/backbones/backbone.ts";
 import type { Calibration } from "../../src/detection/calibration.ts";
 import type { Stage } from "../../src/methods/grad/fit.ts";
-import type { Placement } from "../../src/tensor/placement.ts";
+import type { Placement } from "../../src/io/placement.ts";
 
 /** A picture that the user chose, filmed or had made. */
 export interface Picture {

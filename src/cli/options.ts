@@ -3,7 +3,7 @@ import { BACKBONES, type BackboneName } from "../backbones/backbone.ts";
 import type { NetworkPadding } from "../backbones/efficientnet/efficientnet.ts";
 import { openCheckpoint } from "../node/checkpoint.ts";
 import { cachedWeights } from "../node/hub.ts";
-import { FITS, type Fit } from "../tensor/placement.ts";
+import { FITS, type Fit } from "../io/placement.ts";
 import type { TrainingOptions } from "../detection/training.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
 import { addGradFlags, gradOptionsOf, type GradFlags } from "./grad_options.ts";

@@ -2,7 +2,7 @@ import type { DecodedImage } from "../io/image.ts";
 import { add, multiply } from "../ops/elementwise.ts";
 import { imagesToTensor, ResizeFilters } from "../ops/images.ts";
 import type { Device } from "../runtime/device.ts";
-import type { Fit } from "../tensor/placement.ts";
+import type { Fit } from "../io/placement.ts";
 import { fromArray, release, type Tensor } from "../tensor/tensor.ts";
 import type { Backbone } from "../backbones/backbone.ts";
 import { REFERENCE_VARIANCE } from "../methods/grad/config.ts";

@@ -49,7 +49,7 @@ export async function memoryModelOf(
   device: Device,
   { backbone: name = "embedded", decoder, size: inputSize = 224 }: MemoryModelOptions,
 ): Promise<MemoryModel> {
-  const { cells, channels } = await blankBackbone(device.rehearsal().device, name, inputSize);
+  const { cells, channels } = await blankBackbone(device.dryRun().device, name, inputSize);
   const options = { decoder: decoder ?? defaultDecoder(device) };
   return { backbone: name, inputSize, grad: gradConfig({ height: cells, width: cells, channels, variance: REFERENCE_VARIANCE }, options) };
 }
@@ -66,7 +66,7 @@ export async function storedMemoryModel(
   tensors: StoredTensors,
   source: string,
 ): Promise<MemoryModel> {
-  const { device: idle } = device.rehearsal();
+  const { device: idle } = device.dryRun();
   new Grad(Weights.stored(idle, tensors, source), grad, new RandomStream(0, 0));
   requireFeaturesOf(await blankBackbone(idle, name, inputSize), grad, source);
   return { backbone: name, inputSize, grad };
@@ -81,7 +81,7 @@ export async function memoryNeedOf(
   const { decoder, height, width, channels } = model.grad;
   const { batch = defaultBatch(decoder), recompute = defaultRecompute(decoder), half = false } = options;
   const judged = options.batch ?? 1;
-  const { standardise } = await blankBackbone(device.rehearsal().device, model.backbone, model.inputSize);
+  const { standardise } = await blankBackbone(device.dryRun().device, model.backbone, model.inputSize);
   return {
     backbone: model.backbone,
     decoder,
@@ -103,7 +103,7 @@ export async function memoryNeedOf(
  * @throws OptionError for half precision where the device lacks it
  */
 export async function inferenceBytes(device: Device, { backbone: name, inputSize, grad }: MemoryModel, batch: number, half = false): Promise<number> {
-  const { device: idle, held } = device.rehearsal();
+  const { device: idle, held } = device.dryRun();
   const dtype = storageOf(device, half);
   const backbone = await blankBackbone(idle, name, inputSize, dtype);
   const extractor = new FeatureExtractor(backbone, "stretch", () => blank(idle, [backbone.channels]));
@@ -122,7 +122,7 @@ export async function inferenceBytes(device: Device, { backbone: name, inputSize
  * @param recompute as `TrainingOptions` says
  */
 export async function trainingBytes(device: Device, { backbone: name, inputSize, grad }: MemoryModel, batch: number, recompute: boolean): Promise<number> {
-  const { device: idle, held } = device.rehearsal();
+  const { device: idle, held } = device.dryRun();
   const backbone = await blankBackbone(idle, name, inputSize);
   const { cells, channels } = backbone;
   const first = rawFeatures(idle, backbone, "stretch", [picture()]);

@@ -3,7 +3,7 @@ import { decodeSafetensors, encodeSafetensors, float32Tensors, type StoredTensor
 import type { Device } from "../runtime/device.ts";
 import { DivergedError, InputError, OptionError } from "../runtime/errors.ts";
 import { toArray } from "../tensor/tensor.ts";
-import { FITS } from "../tensor/placement.ts";
+import { FITS } from "../io/placement.ts";
 import { nonFinite } from "../nn/weights.ts";
 import { BACKBONES, MOST_SIDE, type BackboneSettings } from "../backbones/backbone.ts";
 import { isPositive, type Calibration } from "./calibration.ts";

@@ -10,7 +10,7 @@ const modules = Object.values(import.meta.glob<WgslModule>("../../shaders/*.wgsl
 
 /** A device on which nothing is compiled or computed: wherever there is half precision, with subgroup matrices. */
 function idleDevice(): Device {
-  const { device: idle } = device.rehearsal();
+  const { device: idle } = device.dryRun();
   return Object.assign(idle, { adapter: { ...idle.adapter, ...(idle.gpu.features.has("shader-f16") && { matrixLanes: 32 }) } });
 }
 
@@ -18,7 +18,7 @@ function idleDevice(): Device {
 async function dispatchedBy(idle: Device): Promise<ReadonlyMap<Measured, readonly TracedDispatch[]>> {
   const dispatched = new Map<Measured, readonly TracedDispatch[]>();
   for (const row of [...KERNELS, ...NETWORK_ROWS].filter((row) => isPossible(idle, row))) {
-    using _scope = idle.scope();
+    using _scope = idle.scope({ awaits: true });
     const run = row.prepare(idle);
     dispatched.set(row, await idle.trace(() => void run()));
   }
@@ -43,7 +43,7 @@ test("a row is named after the shader that it runs, and like no other", async ()
   expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([]);
 });
 
-const MULTIPLIES = /^(matmul|tiled_product|subgroup_product|conv2d|depthwise_conv2d)\./; // what counts operations
+const MULTIPLIES = /^(matmul|tiled_product|subgroup_product|conv2d|depthwise_conv2d|nearest_rows|farthest_point)\./; // what counts operations
 
 test("dispatches are said to need what a row says that their definition needs; several need more, for what they hand on", async () => {
   const wrong = [];

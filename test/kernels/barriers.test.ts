@@ -99,6 +99,27 @@ const PROBLEMS: Readonly<Record<string, Problem>> = {
       1: { 0: uniform(1, 8, 1, 8, 16, 16, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1) },
     }),
   },
+  // 16 queries and 32 rows of 32 channels: 8 lanes for two tiles of rows, each in two steps; and a tile of queries outside.
+  "nearest_rows.forward": {
+    workgroups: 2,
+    overrides: { TILE_QUERIES: "16u", TILE_ROWS: "16u" },
+    buffers: () => ({
+      0: { 0: new Float32Array(512), 1: new Float32Array(1024), 2: new Uint32Array(32) },
+      1: { 0: uniform(16, 32, 32, 1, 32, 1) },
+    }),
+  },
+  // 20 rows of 5 packs in three blocks of 8: two lanes of a workgroup to each four rows.
+  "farthest_point.update": {
+    workgroups: 3,
+    buffers: () => ({
+      0: { 0: new Float32Array(400), 1: new Uint32Array(3), 2: Uint32Array.of(2), 3: new Float32Array(20), 4: new Uint32Array(6) },
+      1: { 0: uniform(20, 5, 3, 3) },
+    }),
+  },
+  "farthest_point.choose": {
+    workgroups: 1,
+    buffers: () => ({ 0: { 5: new Uint32Array(24), 6: new Uint32Array(3), 7: Uint32Array.of(1) }, 1: { 0: uniform(20, 5, 12, 3) } }),
+  },
   // 4 x 4 by 36 terms, and a tile outside, in two steps: one subgroup, which owns 16 rows.
   "subgroup_product.forward": {
     workgroups: 2,

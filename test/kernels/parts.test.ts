@@ -6,6 +6,7 @@ import { gradients } from "../../src/ops/gradients.ts";
 import { gridSample } from "../../src/ops/grid_sample.ts";
 import { gaussianBlur } from "../../src/ops/gaussian_blur.ts";
 import { pointwiseConv2d } from "../../src/ops/matmul.ts";
+import { nearestRows } from "../../src/ops/nearest_rows.ts";
 import { averagePool, maxPool } from "../../src/ops/pool.ts";
 import { mean } from "../../src/ops/reduce.ts";
 import { resize } from "../../src/ops/resize.ts";
@@ -24,7 +25,7 @@ afterEach(() => void delete (device as { maxBindingBytes?: unknown }).maxBinding
 /** The output's bits, the dispatches that it took and what they need; nothing is averaged, summed or otherwise forgiving. */
 async function compute(shapes: readonly Shape[], run: (tensors: readonly Tensor[]) => Tensor) {
   poison();
-  using _scope = device.scope();
+  using _scope = device.scope({ awaits: true });
   const random = rng(9);
   const tensors = shapes.map((shape) => fromArray(device, shape, Float32Array.from({ length: countOf(shape) }, () => 2 * random() - 1)));
   let output = tensors[0]!;
@@ -56,6 +57,8 @@ describe("a tensor larger than a dispatch can see is walked part by part, with e
     ["l2Norm, ragged", [[1001, 5]], ([x]) => l2Norm(x!)],
     ["l2Normalize, ragged", [[1001, 3]], ([x]) => l2Normalize(x!)],
     ["cosineSimilarity", [[333, 8], [333, 8]], ([a, b]) => cosineSimilarity(a!, b!)],
+    ["nearestRows", [[1000, 8], [70, 8]], ([queries, rows]) => nearestRows(queries!, rows!, 2).squaredDistances],
+    ["nearestRows, ragged, the indices", [[1001, 5], [70, 5]], ([queries, rows]) => nearestRows(queries!, rows!, 1).indices],
     ["pointwiseConv2d", [[1, 37, 13, 12], [12, 8]], ([x, w]) => pointwiseConv2d(x!, w!, { activation: "silu" })],
   ])("%s", async (_name, shapes, run) => {
     const whole = await compute(shapes, run);

@@ -5,10 +5,12 @@ import { gatherBackwardInput } from "../../src/kernels/gather.ts";
 import { hingeLossForward } from "../../src/kernels/hinge_loss.ts";
 import { matmulForward } from "../../src/kernels/matmul.ts";
 import { imagesToTensor } from "../../src/ops/images.ts";
+import { nearestRowsForward } from "../../src/kernels/nearest_rows.ts";
 import { maxPoolBackwardInput } from "../../src/kernels/pool.ts";
 import { resizeBackwardInput, resizeForward } from "../../src/kernels/resize.ts";
 import { layerNormBackward, layerNormForward } from "../../src/kernels/rows.ts";
 import { exclusiveScan } from "../../src/kernels/scan.ts";
+import { farthestPoints } from "../../src/ops/farthest_points.ts";
 import { max } from "../../src/ops/reduce.ts";
 import { zeros, type Shape, type Tensor } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";
@@ -46,6 +48,8 @@ test.each<readonly [string, readonly Shape[], (inputs: readonly Tensor[]) => rea
     device.release(indices.allocation);
     return [gradient];
   }],
+  ["nearestRowsForward", [[9, 4], [300, 4]], ([queries, rows]) => Object.values(nearestRowsForward(queries!, rows!, 3)) as Tensor[]],
+  ["farthestPoints", [[300, 4]], ([rows]) => [farthestPoints(rows!, 5)]],
   ["max over axes apart", [[3, 4, 5]], ([x]) => [max(x!, [0, 2])]],
   ["matmulForward in slices", [[1, 4, 1030], [1, 1030, 4]], ([a, b]) => [matmulForward(a!, b!, {}, {})]],
   ["exclusiveScan of several blocks", [], () => {

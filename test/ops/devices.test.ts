@@ -7,6 +7,7 @@ import { gather } from "../../src/ops/gather.ts";
 import { gridSample } from "../../src/ops/grid_sample.ts";
 import { anomalyMap, cosinePairLoss, hingeLoss, mseLoss, reconstructionLoss } from "../../src/ops/losses.ts";
 import { matmul, pointwiseConv2d } from "../../src/ops/matmul.ts";
+import { nearestRows } from "../../src/ops/nearest_rows.ts";
 import { cosineSimilarity, layerNorm } from "../../src/ops/rows.ts";
 import { concat } from "../../src/ops/shape.ts";
 import { squeezeExcitation } from "../../src/ops/squeeze_excitation.ts";
@@ -38,6 +39,7 @@ const OPERATIONS: readonly (readonly [op: string, inputs: Inputs, run: (...tenso
   ["gather", { input: [4, 3], indices: [[2], "u32"] }, (x, indices) => gather(x, indices)],
   ["layerNorm", { input: [4, 3], affine: [2, 3] }, (x, affine) => layerNorm(x, affine)],
   ["cosineSimilarity", { a: [4, 3], b: [4, 3] }, (a, b) => cosineSimilarity(a, b)],
+  ["nearestRows", { queries: [4, 3], rows: [5, 3] }, (queries, rows) => nearestRows(queries, rows, 2)],
   ["concat", { a: [2, 3], b: [2, 3] }, (a, b) => concat([a, b])],
   [
     "squeezeExcitation", { input: [1, 2, 2, 4], w1: [4, 2], b1: [2], w2: [2, 4], b2: [4] },

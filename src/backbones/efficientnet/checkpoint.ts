@@ -1,4 +1,4 @@
-import { filtersFromOihw } from "../../io/layout.ts";
+import { filtersFromOihw } from "../../io/nchw.ts";
 import { safetensorsHeadBytes, safetensorsLayout, toFloat32, type StoredTensor } from "../../io/safetensors.ts";
 import { nonFinite } from "../../nn/weights.ts";
 import { InputError } from "../../runtime/errors.ts";
