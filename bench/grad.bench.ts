@@ -13,7 +13,7 @@ import { RandomStream } from "../src/tensor/random.ts";
 import { fromArray } from "../src/tensor/tensor.ts";
 import { madeUpDetector, madeUpPicture } from "../test/made_up_detector.ts";
 import { Comparison, wantedRows, writeReport } from "./report.ts";
-import { measureRoofs } from "./roofs.ts";
+import { measureRoofs } from "../src/kernels/roofs.ts";
 
 const device = await openDevice();
 const roofs = await measureRoofs(device);

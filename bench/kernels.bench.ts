@@ -7,7 +7,7 @@ import { isPossible, KERNELS } from "./kernels.ts";
 import { measureKernel, SAMPLES, type KernelRate } from "./measure.ts";
 import { NETWORK_ROWS } from "./network_rows.ts";
 import { Comparison, wantedRows, writeReport } from "./report.ts";
-import { measureRoofs, type Roofs } from "./roofs.ts";
+import { measureRoofs, type Roofs } from "../src/kernels/roofs.ts";
 import { openDevice } from "../src/node/device.ts";
 
 const ATTEMPTS = 3; // at a row that seems slower than before: others use the machine too

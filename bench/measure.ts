@@ -23,7 +23,7 @@ const rounded = (x: number): number => Number(x.toPrecision(3));
 
 /** Medians of several samples of a call, of fewer where they take long; see `millisecondsOf`. */
 export async function measureKernel(device: Device, { kernel, what, bytes, flops, prepare }: Measured): Promise<KernelRate> {
-  using _scope = device.scope();
+  using _scope = device.scope({ awaits: true });
   const run = prepare(device);
   const sample = async (times: number): Promise<number> => {
     const all = await millisecondsOf(device, () => {

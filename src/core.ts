@@ -1,16 +1,18 @@
 // Kernels, the tape, optimisers: what models are made of. Runs wherever there is WebGPU, and is handed its device.
-export type { Gradients } from "./autograd/tape.ts";
+export { record, type Gradients, type Pullback } from "./autograd/tape.ts";
 export { maskUnion, type DecodedImage } from "./io/image.ts";
+export { FITS, placementOf, type Fit, type Placement, type Rectangle } from "./io/placement.ts";
 export type { Conv2dOptions } from "./kernels/conv2d.ts";
 export type { ConvolutionOptions, Epilogue, Padding } from "./kernels/convolution.ts";
 export type { GaussianBlurOptions } from "./kernels/gaussian_blur.ts";
 export type { GridSampleOptions } from "./kernels/grid_sample.ts";
 export type { HistogramOptions } from "./kernels/histogram.ts";
 export type { ImageOptions, Picture } from "./kernels/image.ts";
-export type { Pair } from "./kernels/launch.ts";
+export { launch, type Launch, type Pair, type Parts } from "./kernels/launch.ts";
 export type { MatmulOptions } from "./kernels/matmul.ts";
 export type { AveragePoolOptions, MaxPoolOptions } from "./kernels/pool.ts";
 export type { ResizeOptions } from "./kernels/resize.ts";
+export { measureRoofs, type Roofs } from "./kernels/roofs.ts";
 export { decodeSafetensors, encodeSafetensors, toFloat32, type SafetensorsFile, type StoredTensor } from "./io/safetensors.ts";
 export { activation, type Activation, type ActivationName } from "./ops/activation.ts";
 export { batchNorm, batchNormInference, foldBatchNorm, standardize, type BatchNormOptions } from "./ops/batch_norm.ts";
@@ -45,16 +47,22 @@ export type { Optimizer, OptimizerState, ParameterGroup } from "./optim/optimize
 export { cosineRate, stepRate } from "./optim/schedule.ts";
 export { Sgd, type SgdOptions } from "./optim/sgd.ts";
 export type { AdapterReport, DeviceOptions } from "./runtime/acquire.ts";
-export { Device, type AdapterDescription, type CaptureOptions, type Counters } from "./runtime/device.ts";
+export type { BufferPart } from "./runtime/bind_groups.ts";
+export { defineKernel } from "./runtime/define_kernel.ts";
+export { Device, type AdapterDescription, type CaptureOptions } from "./runtime/device.ts";
 export {
-  AdapterError, BigridError, DeviceLostError, DivergedError, GpuError, InputError, OptionError, OutOfMemoryError, ReleasedError, ShapeError, TooLargeError,
+  AdapterError, BigridError, DeviceLostError, DivergedError, GpuError, InputError, OptionError, OutOfMemoryError, ReleasedError, ShapeError,
+  TooLargeError, UnsupportedError, UsageError,
 } from "./runtime/errors.ts";
-export type { MemoryUse, Scope } from "./runtime/pool.ts";
+export type { Element, Kernel, KernelSpec } from "./runtime/kernel.ts";
+export type { Allocation, MemoryUse, Scope, ScopeOptions } from "./runtime/pool.ts";
 export type { Program } from "./runtime/program.ts";
+export type { Counters, Workgroups } from "./runtime/queue.ts";
 export type { KernelTime, TracedDispatch, Work } from "./runtime/profiler.ts";
-export { tune, Tuner, type TuningStore } from "./runtime/tuner.ts";
-export { FITS, placementOf, type Fit, type Placement, type Rectangle } from "./tensor/placement.ts";
+export { millisecondsOf, type TimedDevice } from "./runtime/timing.ts";
+export { tune, Tuner, type TunedDevice, type TuningStore } from "./runtime/tuner.ts";
+export type { WgslBinding, WgslModule, WgslParam } from "./runtime/wgsl.ts";
 export { RandomStream } from "./tensor/random.ts";
 export {
-  empty, fromArray, release, requireGrad, toArray, zeros, type DType, type FloatDType, type Shape, type Tensor,
+  bytesOf, countOf, empty, fromArray, release, requireGrad, toArray, zeros, type DType, type FloatDType, type Shape, type Tensor,
 } from "./tensor/tensor.ts";

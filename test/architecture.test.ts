@@ -7,14 +7,14 @@ import { VERSION } from "../src/runtime/version.ts";
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   runtime: ["shaders/prelude"],
   tensor: ["runtime"],
-  kernels: ["shaders", "runtime", "tensor"],
+  kernels: ["shaders", "io", "runtime", "tensor"],
   autograd: ["tensor", "runtime"],
-  ops: ["kernels", "autograd", "tensor", "runtime"],
+  ops: ["kernels", "autograd", "io", "tensor", "runtime"],
   nn: ["ops", "tensor", "runtime"],
   optim: ["kernels", "tensor", "runtime"],
   models: ["nn", "ops", "optim", "io", "data", "metrics", "tensor", "runtime"],
   io: ["tensor"],
-  data: ["tensor"],
+  data: ["io", "tensor"],
   metrics: ["tensor"],
   onnx: ["models", "kernels", "autograd", "io", "tensor", "runtime"],
   node: ["models", "io", "data", "metrics", "tensor", "runtime"],
@@ -25,7 +25,7 @@ const OUTSIDE_CORE = ["node", "browser", "cli"];
 const PACKAGES: Readonly<Record<string, readonly string[]>> = { onnx: ["@bufbuild/protobuf/wire"] }; // of a folder that runs anywhere: built in
 
 const imports = (source: string): string[] =>
-  [...source.matchAll(/(?:^|\n)(?:import|export)\s[^;]*?from\s+"([^"]+)"|import\("([^"]+)"\)/g)].map(([, a, b]) => (a ?? b)!);
+  [...source.matchAll(/(?:^|\n)(?:import|export)\s(?:[^;]*?from\s+)?"([^"]+)"|import\("([^"]+)"\)/g)].map(([, a, b]) => (a ?? b)!);
 
 /** Every breach of the rules above in files given as path -> source; paths begin with "src/". */
 function breaches(files: Readonly<Record<string, string>>): string[] {
@@ -56,7 +56,29 @@ function filesBelow(folder: string): string[] {
   });
 }
 
-const sources = Object.fromEntries(filesBelow("src").filter((path) => path.endsWith(".ts")).map((path) => [path, readFileSync(path, "utf8")]));
+const sourcesBelow = (folder: string): Record<string, string> =>
+  Object.fromEntries(filesBelow(folder).filter((path) => path.endsWith(".ts")).map((path) => [path, readFileSync(path, "utf8")]));
+
+const sources = sourcesBelow("src");
+
+/** Rings of files that import one another, whether values or only types; each as a path that comes back to its first file. */
+function cycles(files: Readonly<Record<string, string>>): string[] {
+  const found: string[] = [];
+  const walk: string[] = []; // the files being visited, each imported by the one before it
+  const seen = new Set<string>();
+  const visit = (path: string): void => {
+    const at = walk.indexOf(path);
+    if (at >= 0) found.push([...walk.slice(at), path].join(" -> "));
+    if (at >= 0 || seen.has(path)) return;
+    seen.add(path);
+    walk.push(path);
+    const targets = imports(files[path]!).map((target) => posix.join(posix.dirname(path), target));
+    for (const target of targets.filter((target) => target in files)) visit(target);
+    walk.pop();
+  };
+  Object.keys(files).forEach(visit);
+  return found;
+}
 
 test("folders import only what lies below them", () => {
   expect(Object.keys(sources).length).toBeGreaterThan(40);
@@ -83,6 +105,35 @@ test("the core does not reach what it must not depend on", () => {
   }
   expect(reached.size).toBeGreaterThan(40);
   expect([...reached].filter((path) => [...OUTSIDE_CORE, ...Object.keys(PACKAGES)].includes(path.split("/")[1]!))).toEqual([]);
+});
+
+test("no files import one another in a ring, type imports included", () => {
+  const files = Object.assign({}, ...["src", "bench", "test", "docs/playground"].map(sourcesBelow)) as Record<string, string>;
+  expect(Object.keys(files).length).toBeGreaterThan(400);
+  expect(cycles(files)).toEqual([]);
+});
+
+test("a planted ring is found, of values, types, re-exports and lazy imports alike", () => {
+  const planted = {
+    "src/a.ts": 'import { b } from "./x/b.ts";',
+    "src/x/b.ts": 'import type { C } from "../c.ts";',
+    "src/c.ts": 'export * from "./d.ts";',
+    "src/d.ts": 'const a = await import("./a.ts");',
+    "src/e.ts": 'import { b } from "./x/b.ts";\nimport { e } from "./e.ts";',
+  };
+  expect(cycles(planted)).toEqual(["src/a.ts -> src/x/b.ts -> src/c.ts -> src/d.ts -> src/a.ts", "src/e.ts -> src/e.ts"]);
+});
+
+// Folders whose errors and documentation know no command line. The others of the library follow.
+const WITHOUT_FLAGS = ["runtime", "tensor", "kernels", "autograd", "ops", "nn", "optim", "io", "metrics"];
+
+const flagsIn = (source: string): string[] => source.match(/(?<=[\s"'`(])--[a-z][a-z-]*/g) ?? [];
+
+test("the library's text names no flag of the command line", () => {
+  const found = Object.entries(sources).filter(([path]) => WITHOUT_FLAGS.includes(path.split("/")[1]!));
+  expect(found.length).toBeGreaterThan(80);
+  expect(found.flatMap(([path, source]) => flagsIn(source).map((flag) => `${path}: ${flag}`))).toEqual([]);
+  expect(flagsIn('throw new Error("use --seed, or (--batch-size)"); at[--i]')).toEqual(["--seed", "--batch-size"]);
 });
 
 test("the version is the package's", () => {

@@ -18,12 +18,18 @@ async function outputOf(example: string, ...words: string[]): Promise<string> {
 }
 
 test("each example has a test below", () => {
-  expect(readdirSync("examples").filter((name) => name.endsWith(".mjs")).sort()).toEqual(["evaluate.mjs", "kernel.mjs", "train_and_inspect.mjs", "training_loop.mjs"]);
+  expect(readdirSync("examples").filter((name) => name.endsWith(".mjs")).sort()).toEqual(["evaluate.mjs", "kernel.mjs", "own_kernel.mjs", "train_and_inspect.mjs", "training_loop.mjs"]);
 });
 
 test("a kernel and its gradients", async () => {
   const output = await outputOf("kernel.mjs");
   for (const line of ["the middle Float32Array(1) [ 2.5 ]", "[ 0.25, 0.25, 0.25, 0.25 ]", "d sample / d grid Float32Array(2) [ 1, 2 ]"]) expect(output).toContain(line);
+});
+
+test("a kernel of one's own, its gradient and its rate", async () => {
+  const output = await outputOf("own_kernel.mjs");
+  expect(output).toContain("Float32Array(3) [ -0.5, 0, 0.75 ] Float32Array(3) [ 0.25, 1, 0.0625 ]");
+  expect(output).toMatch(/^softsign\.forward<f32>: [1-9]\d* % of the memory's rate$/m);
 });
 
 test("a training loop of one's own learns the blur", async () => {

@@ -11,7 +11,7 @@ import { Grad } from "../src/methods/grad/model.ts";
 import { Weights, type StoredTensors } from "../src/nn/weights.ts";
 import type { Device } from "../src/runtime/device.ts";
 import { RandomStream } from "../src/tensor/random.ts";
-import type { Fit } from "../src/tensor/placement.ts";
+import type { Fit } from "../src/io/placement.ts";
 import type { Shape } from "../src/tensor/tensor.ts";
 import { madeUp, uniform } from "./made_up_network.ts";
 

@@ -10,7 +10,7 @@ import { readDataset } from "../../src/node/dataset.ts";
 import { ensureWritableFolder, readBytes, writeFileAtomic } from "../../src/node/files.ts";
 import { decodeImage, decodeMasks } from "../../src/node/images.ts";
 import type { Device } from "../../src/runtime/device.ts";
-import { placementOf } from "../../src/tensor/placement.ts";
+import { placementOf } from "../../src/io/placement.ts";
 import { release, toArray } from "../../src/tensor/tensor.ts";
 
 /** An image of a test set, as the backbone sees it. */

@@ -31,7 +31,7 @@ export async function nearestNeighbours(device: Device, set: FeatureSet, { train
     const averaged = await averagedCells(device, [features], set, window);
     const parts: Float32Array[] = [];
     for (const rows of bank) {
-      using _scope = device.scope();
+      using _scope = device.scope({ awaits: true });
       parts.push(await toArray(nearestRows(cellsOf(device, averaged, channels), rows, 1).squaredDistances));
     }
     const distances = Float32Array.from({ length: cells * cells }, (_, cell) => Math.sqrt(Math.min(...parts.map((part) => part[cell]!))));
@@ -60,7 +60,7 @@ async function averagedCells(
 }
 
 async function smoothed(device: Device, distances: Float32Array, cells: number, size: number): Promise<Pick<Scored, "map" | "score" | "peak">> {
-  using _scope = device.scope();
+  using _scope = device.scope({ awaits: true });
   const half = Math.round((21 * size) / 448 - 0.5);
   const window = Math.max(1, Math.round((32 * size) / 224));
   const pixels = resize(fromArray(device, [1, cells, cells, 1], distances), [size, size], { alignCorners: true });

@@ -6,7 +6,7 @@ import { backward as slopes, DEFINITIONS, forward as apply, type Definition } fr
 import * as norm from "../../test/reference/batch_norm.ts";
 import * as depthwise from "../../test/reference/depthwise_conv2d.ts";
 import * as matmul from "../../test/reference/matmul.ts";
-import type { Input, Inputs } from "./problems.ts";
+import type { Input, Inputs } from "./input.ts";
 
 type Numbers = ArrayLike<number>;
 

@@ -3,11 +3,12 @@
 import { writeFileSync } from "node:fs";
 import { planOf, type EfficientNetName, type NetworkPlan } from "../../src/backbones/efficientnet.ts";
 import { readValues } from "../../src/backbones/weights.ts";
-import { filtersFromOihw } from "../../src/io/layout.ts";
+import { filtersFromOihw } from "../../src/io/nchw.ts";
 import { encodeSafetensors } from "../../src/io/safetensors.ts";
 import { madeUp } from "../../test/made_up_network.ts";
 import { DEFINITIONS } from "../../test/reference/activation.ts";
-import { seeded, type Input, type Problem } from "./problems.ts";
+import type { Input } from "./input.ts";
+import { seeded, type Problem } from "./problems.ts";
 
 const LAYERS = [3, 4];
 const SIDE = 224;

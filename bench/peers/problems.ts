@@ -1,19 +1,12 @@
 // The work that the libraries are compared on: GRAD's shapes, seeded inputs, and what comes out by the float64 definitions
 // that the kernels are tested against.
+import type { Input, Inputs } from "./input.ts";
 import { bottleneckForward, bottleneckGradients, bottleneckParameters, BOTTLENECK, NORM_EPS } from "./bottleneck.ts";
 import * as conv2d from "../../test/reference/conv2d.ts";
 import * as depthwise from "../../test/reference/depthwise_conv2d.ts";
 import * as blur from "../../test/reference/gaussian_blur.ts";
 import * as gridSample from "../../test/reference/grid_sample.ts";
 import * as matmul from "../../test/reference/matmul.ts";
-
-/** A dense row-major array. Images are `[N,H,W,C]`, filters `[R,S,C,K]`, depthwise filters `[R,S,C]`. */
-export interface Input {
-  readonly shape: readonly number[];
-  readonly data: Float32Array;
-}
-
-export type Inputs = Readonly<Record<string, Input>>;
 
 /** One row of the comparison. */
 export interface Problem {

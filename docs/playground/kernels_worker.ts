@@ -42,7 +42,7 @@ async function answer(request: KernelRequest): Promise<void> {
 /** Twice, since the first call compiles: the second is timed. */
 async function draw({ id, shader, values, photo }: Extract<KernelRequest, { kind: "draw" }>): Promise<void> {
   const { make } = KERNEL_PICTURES.find((picture) => picture.shader === shader)!;
-  using _scope = device.scope(); // over what is awaited too: nothing else runs in this worker meanwhile
+  using _scope = device.scope({ awaits: true }); // nothing else runs in this worker meanwhile
   const input = fromArray(device, [1, SIDE, SIDE, 3], photo);
   await make(input, values);
   await device.finish();

@@ -1,6 +1,6 @@
 import type { BackboneName } from "../../src/backbones/registry.ts";
 import type { Calibration } from "../../src/detection/calibration.ts";
-import type { Placement } from "../../src/tensor/placement.ts";
+import type { Placement } from "../../src/io/placement.ts";
 
 /** A picture that the user chose, filmed or had made. */
 export interface Picture {

@@ -1,6 +1,7 @@
+import { OptionError, ShapeError, UsageError } from "../runtime/errors.ts";
 import type { Allocation } from "../runtime/pool.ts";
-import { OptionError, ShapeError } from "../runtime/errors.ts";
 import { requireLive, sameShape, type Tensor } from "../tensor/tensor.ts";
+import { list } from "./listing.ts";
 
 /** For one input of an op: its gradient, given the gradient of the op's output. */
 export type Pullback = (gradOutput: Tensor) => Tensor;
@@ -11,22 +12,15 @@ interface Entry {
   readonly inputs: readonly { readonly tensor: Tensor; readonly pullback: Pullback }[];
 }
 
-/** An op that ran, with what it was given: enough to do the same elsewhere. */
-export interface Call {
-  readonly op: string;
-  readonly output: Tensor;
-  readonly inputs: readonly Tensor[];
-  readonly options: Readonly<Record<string, unknown>>;
-}
-
 let active: Entry[] | null = null;
-let listed: Call[] | null = null;
 
 /**
- * Notes on the running tape how `output` came from its inputs. An input that needs no gradient is
- * left out, so its pullback never runs. Without a running tape, or with no such input, does nothing.
+ * Notes on the running tape how `output` came from its inputs. An input that needs no gradient is left out, so its pullback
+ * never runs. Without a running tape, or with no such input, notes nothing.
+ * @param op its name in errors
  * @param inputs each with its pullback; null where the op is not differentiable in it
  * @param options what else the op was told, for `callsOf`
+ * @returns the tensor to hand on in place of `output`, with the same storage
  */
 export function record(
   op: string,
@@ -34,23 +28,12 @@ export function record(
   inputs: readonly (readonly [Tensor, Pullback | null])[],
   options: Readonly<Record<string, unknown>> = {},
 ): Tensor {
-  listed?.push({ op, output, inputs: inputs.map(([tensor]) => tensor), options });
+  list(op, output, inputs, options);
   const wanted = inputs.flatMap(([tensor, pullback]) => (tensor.requiresGrad && pullback ? [{ tensor, pullback }] : []));
   if (!active || wanted.length === 0) return output;
   const tracked = { ...output, requiresGrad: true };
   active.push({ op, output: tracked, inputs: wanted });
   return tracked;
-}
-
-/** Runs `f` and lists the ops that it ran, in order. An op that is made of others is listed as those. */
-export function callsOf<T>(f: () => T): { readonly result: T; readonly calls: readonly Call[] } {
-  const outer = listed;
-  const calls: Call[] = (listed = []);
-  try {
-    return { result: f(), calls };
-  } finally {
-    listed = outer;
-  }
 }
 
 /** Runs `f` with no tape running. */
@@ -65,7 +48,8 @@ export function untracked<T>(f: () => T): T {
 }
 
 /** Whether a gradient will be asked of an op on these tensors: then it must keep what its pullbacks need. */
-export const isRecording = (...tensors: readonly (Tensor | null)[]): boolean => active !== null && tensors.some((tensor) => tensor?.requiresGrad);
+export const isRecording = (...tensors: readonly (Tensor | null)[]): boolean =>
+  active !== null && tensors.some((tensor) => tensor?.requiresGrad);
 
 /** What the walk needs from outside: the tape knows no arithmetic of its own. */
 export interface GradientRules {
@@ -89,7 +73,7 @@ export interface Gradients {
  * Runs `f`, then walks its tape backwards from the first tensor it returned. Everything made on the way is
  * released, activations and gradients as soon as the walk has passed their last use; the results and the
  * gradients asked for are kept.
- * @throws OptionError, ShapeError and ReleasedError as `gradients`
+ * @throws OptionError, UsageError, ShapeError and ReleasedError as `gradients`
  */
 export function gradientsOf(f: () => readonly [loss: Tensor, ...rest: Tensor[]], wrt: readonly Tensor[], rules: GradientRules): Gradients {
   const { device } = requireDifferentiable(wrt);
@@ -127,7 +111,8 @@ export function gradientsOf(f: () => readonly [loss: Tensor, ...rest: Tensor[]],
       for (const { tensor, pullback } of inputs) {
         const grad = pullback(gradOutput);
         if (!sameShape(grad.shape, tensor.shape) || grad.dtype !== tensor.dtype) {
-          throw new Error(`${op}: a pullback returned ${grad.dtype} [${grad.shape.join(",")}] for an input ${tensor.dtype} [${tensor.shape.join(",")}]`);
+          const [got, wanted] = [grad, tensor].map(({ dtype, shape }) => `${dtype} [${shape.join(",")}]`);
+          throw new ShapeError(`${op}: a pullback returned ${got} for an input ${wanted}`);
         }
         accumulate(tensor, grad);
       }
@@ -153,7 +138,7 @@ export function gradientsOf(f: () => readonly [loss: Tensor, ...rest: Tensor[]],
 function requireDifferentiable(wrt: readonly Tensor[]): Tensor {
   if (active) {
     const remedy = "take the inner ones before, outside the f of the outer ones, where their values are constants";
-    throw new OptionError(`gradients: expected no gradients within the f of others, second derivatives are not supported: ${remedy}`);
+    throw new UsageError(`gradients: expected no gradients within the f of others, second derivatives are not supported: ${remedy}`);
   }
   const [first] = wrt;
   if (!first) throw new OptionError("gradients: expected at least one tensor to differentiate for, got none");
@@ -169,7 +154,7 @@ function requireDifferentiable(wrt: readonly Tensor[]): Tensor {
 function requireLoss(results: unknown): void {
   if (results instanceof Promise) {
     results.catch(() => undefined); // what it comes to is no matter of anybody's
-    throw new OptionError("gradients: expected f to return tensors, it is async: the tape holds only what f does before it awaits");
+    throw new UsageError("gradients: expected f to return tensors, it is async: the tape holds only what f does before it awaits");
   }
   const isTensor = (value: unknown): value is Tensor => typeof value === "object" && value !== null && "allocation" in value;
   if (!Array.isArray(results) || results.length === 0 || !results.every(isTensor)) {

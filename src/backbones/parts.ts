@@ -1,6 +1,6 @@
 // Convolutions as networks describe them. From one description follow the tensors that a file of weights must have,
 // their loading with the norm folded in, in f32 or f16, and the kernel to run.
-import { filtersFromOihw } from "../io/layout.ts";
+import { filtersFromOihw } from "../io/nchw.ts";
 import type { Activation } from "../ops/activation.ts";
 import { foldBatchNorm } from "../ops/batch_norm.ts";
 import { cast } from "../ops/cast.ts";

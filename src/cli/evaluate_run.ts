@@ -1,5 +1,5 @@
 import { basename, join } from "node:path";
-import type { Dataset, DatasetClass, Item } from "../data/dataset.ts";
+import type { Dataset, Item } from "../data/dataset.ts";
 import type { DecodedImage } from "../io/image.ts";
 import { proCurve } from "../metrics/aupro.ts";
 import { intervalsOf, LEVEL, meanResampled, type Intervals } from "../metrics/bootstrap.ts";
@@ -12,49 +12,11 @@ import { truthWithin, type PictureRegion } from "../detection/region.ts";
 import { decodeMasks } from "../node/images.ts";
 import { InputError } from "../runtime/errors.ts";
 import { readableImages } from "./dataset.ts";
+import type { ClassCurves, EvaluatedClass, EvaluatedRun, Judged, Skipped } from "./evaluated.ts";
 import { FAILED } from "./exit_codes.ts";
 import { say } from "./output.ts";
 import { showProgress } from "./progress.ts";
 import type { Region } from "./region.ts";
-
-/** One test image's verdict. */
-export interface Judged {
-  readonly item: Item;
-  readonly score: number;
-}
-
-export interface EvaluatedClass extends Omit<Evaluated, "image" | "pixel"> {
-  readonly data: DatasetClass;
-  readonly judged: readonly Judged[];
-  readonly curves: ClassCurves;
-  /** Why some metrics are undefined; null where all are defined. */
-  readonly gap: string | null;
-}
-
-/** Curves without points where they are undefined. */
-export interface ClassCurves {
-  readonly roc: Curve;
-  readonly pr: Curve;
-  readonly pixelRoc: Curve;
-  readonly pixelPr: Curve;
-  readonly pro: Curve;
-}
-
-export interface EvaluatedRun {
-  readonly classes: readonly EvaluatedClass[];
-  readonly mean: Metrics;
-  /** Of the mean; null without resamples. */
-  readonly intervals: Intervals | null;
-  readonly seconds: number;
-  /** Images that have no part in the figures. */
-  readonly skipped: readonly Skipped[];
-}
-
-/** An image that could not be read or judged. */
-export interface Skipped {
-  readonly image: string;
-  readonly reason: string;
-}
 
 /** What `eval --json` prints. */
 export interface MetricsReport {
@@ -88,8 +50,9 @@ export interface EvaluateRunOptions extends Pick<EvaluationOptions, "method" | "
 }
 
 /**
- * Judges a dataset's test images and measures how well. No map outlives its class; if pixels are streamed, not even its batch. An image
- * that cannot be read or judged is named and left out; where that is due to the model, the command ends with exit code 1.
+ * Judges a dataset's test images and measures how well. No map outlives its class; if pixels are streamed, not even its
+ * batch. An image that cannot be read or judged is named and left out; where that is due to the model, the command ends
+ * with exit code 1.
  * @throws InputError if there are none, or none could be judged; at the first that cannot be if `strict`
  */
 export async function evaluateRun(

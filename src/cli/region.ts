@@ -4,7 +4,7 @@ import type { DetectorConfig } from "../detection/detector.ts";
 import { PictureRegion } from "../detection/region.ts";
 import { decodeMask } from "../node/images.ts";
 import { InputError } from "../runtime/errors.ts";
-import { placementOf, type Rectangle } from "../tensor/placement.ts";
+import { placementOf, type Rectangle } from "../io/placement.ts";
 import { say } from "./output.ts";
 
 /** What the command line says of the part of each picture that counts. */

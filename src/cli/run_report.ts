@@ -7,8 +7,9 @@ import type { Detector, Inspection } from "../detection/detector.ts";
 import { decodeImage, decodeMasks, encodeJpeg, encodePng } from "../node/images.ts";
 import { InputError } from "../runtime/errors.ts";
 import { VERSION } from "../runtime/version.ts";
-import type { Rectangle } from "../tensor/placement.ts";
-import { shownName, type EvaluatedClass, type EvaluatedRun, type Judged } from "./evaluate_run.ts";
+import type { Rectangle } from "../io/placement.ts";
+import { shownName } from "./evaluate_run.ts";
+import type { EvaluatedClass, EvaluatedRun, Judged } from "./evaluated.ts";
 import { percentOf, say } from "./output.ts";
 import type { Region } from "./region.ts";
 import { dataUrl, renderReport, type Curve, type ReportData } from "./report/report.ts";
@@ -44,8 +45,8 @@ const SHOWN_THRESHOLD = 0.5;
 
 /**
  * One self-contained HTML page about a run. Scores are shown calibrated by class, so that one line at 0.5 divides
- * good from defective in all classes. The images of its gallery are judged once more: maps are not kept until then. One that can no longer
- * be read is missing there, and named; its figures stay.
+ * good from defective in all classes. The images of its gallery are judged once more: maps are not kept until then. One
+ * that can no longer be read is missing there, and named; its figures stay.
  */
 export async function runReport(run: RunReport): Promise<string> {
   const { title, detector, root, format, evaluated, region, losses, configuration = [], imageSeconds, trainingSeconds } = run;

@@ -1,4 +1,5 @@
 import { InputError } from "../runtime/errors.ts";
+import type { DatasetClass, Unreadable } from "./item.ts";
 import { className, classFolders } from "./layouts/folders.ts";
 import { folder } from "./layouts/folder.ts";
 import type { FormatName, Layout } from "./layouts/layout.ts";
@@ -7,29 +8,7 @@ import { uniad } from "./layouts/uniad.ts";
 import { visa } from "./layouts/visa.ts";
 import { FileTree, IMAGE_EXTENSIONS, undecodableWords } from "./tree.ts";
 
-/** An image of a dataset, as a place in it. Paths are relative to the dataset's root, with forward slashes. */
-export interface Item {
-  readonly path: string;
-  readonly defective: boolean;
-  /** "good", or the name of its folder. */
-  readonly defect: string;
-  /** Ground truth: a pixel is defective where any of these is not 0. Empty where there is none. */
-  readonly masks: readonly string[];
-}
-
-/** One kind of thing that is looked at. */
-export interface DatasetClass {
-  readonly name: string;
-  /** Good images. */
-  readonly train: readonly Item[];
-  readonly test: readonly Item[];
-}
-
-/** A path, and why it is not read or not read again. */
-export interface Unreadable {
-  readonly path: string;
-  readonly reason: string;
-}
+export type { DatasetClass, Item, Unreadable } from "./item.ts";
 
 /** A folder's files, wherever they lie. */
 export interface FileListing {

@@ -1,5 +1,5 @@
 import { InputError } from "../runtime/errors.ts";
-import { LEAST_SIDE, type Size } from "../tensor/placement.ts";
+import { LEAST_SIDE, type Size } from "../io/placement.ts";
 import type { Dataset, DatasetClass, Item } from "./dataset.ts";
 import { about, finding, type Finding } from "./finding.ts";
 import { layoutFindings, leftOut } from "./layout_findings.ts";

@@ -1,7 +1,7 @@
 import { connectedRegions } from "../metrics/regions.ts";
 import { nonFinite } from "../nn/weights.ts";
 import { InputError, OptionError, ShapeError } from "../runtime/errors.ts";
-import type { Placement, Size } from "../tensor/placement.ts";
+import type { Placement, Size } from "../io/placement.ts";
 import type { Inspection } from "./detector.ts";
 
 /** A connected part of a picture whose anomaly is above a threshold. */
@@ -39,8 +39,8 @@ export interface DefectOptions {
  * at corners too, are one defect.
  *
  * @param placement where the picture is in the map (`Detector.placementOf`)
- * @throws OptionError for a threshold or area that is none; ShapeError if `counted` has another size than the picture; InputError
- * for a map that is not finite
+ * @throws OptionError for a threshold or area that is none; ShapeError if `counted` has another size than the picture;
+ * InputError for a map that is not finite
  */
 export function defectsOf(
   { map, size }: Pick<Inspection, "map" | "size">,

@@ -6,9 +6,10 @@ import type { Assembly, FeatureExtents, Json, Model, Scoring } from "../methods/
 import { loadMethod } from "../methods/registry.ts";
 import { nonFinite, Weights, type StoredTensors } from "../nn/weights.ts";
 import type { Device } from "../runtime/device.ts";
+import { dispose } from "../runtime/disposal.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
 import { tunePending } from "../runtime/tuner.ts";
-import { placementOf, type Fit, type Placement, type Size } from "../tensor/placement.ts";
+import { placementOf, type Fit, type Placement, type Size } from "../io/placement.ts";
 import { empty, fromArray, release, sameShape, toArray, type FloatDType, type Tensor } from "../tensor/tensor.ts";
 import { calibratedScore, type Calibration } from "./calibration.ts";
 import { CapturedJudge } from "./captured_judge.ts";
@@ -187,12 +188,17 @@ export class Detector {
     this.#model.weights.release();
   }
 
+  /** The same as `release`, for `using`. */
+  [dispose](): void {
+    this.release();
+  }
+
   /**
    * Scores images and maps their anomalies. Images are inspected as one batch.
    * @param regions of each image the part that counts; null, or nothing, where all does. The rest is 0 in the map, and neither score
    * nor peak nor map depends on it
-   * @throws OptionError if a region is not of its image's size, or nothing of it is left in the map; InputError, with the number of
-   * the image, if a score or a map is not finite
+   * @throws OptionError if a region is not of its image's size, or nothing of it is left in the map; InputError, with
+   * the number of the image, if a score or a map is not finite
    */
   async inspect(images: readonly DecodedImage[], regions: readonly (PictureRegion | null)[] = []): Promise<Inspection[]> {
     return (await this.inspectEach(images, regions)).map((judged, i) => requireJudged(judged, `image ${i}`));

@@ -9,7 +9,7 @@ import { resize } from "../ops/resize.ts";
 import { concat } from "../ops/shape.ts";
 import type { Device } from "../runtime/device.ts";
 import { OptionError } from "../runtime/errors.ts";
-import type { Fit } from "../tensor/placement.ts";
+import type { Fit } from "../io/placement.ts";
 import { fromArray, release, type Tensor } from "../tensor/tensor.ts";
 
 /** How photographs become the backbone's input. */

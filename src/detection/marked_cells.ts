@@ -1,6 +1,6 @@
 import { maskFrom, type DecodedImage } from "../io/image.ts";
 import { InputError } from "../runtime/errors.ts";
-import { placementOf, type Fit } from "../tensor/placement.ts";
+import { placementOf, type Fit } from "../io/placement.ts";
 
 /** A real anomaly to learn from. */
 export interface AnomalousImage {

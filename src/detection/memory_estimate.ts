@@ -57,7 +57,7 @@ export async function memoryModelOf(
 ): Promise<MemoryModel> {
   const method = await loadMethod(methodName);
   const options = resolveOptions(method.name, method.options, given, device.adapter);
-  const { device: idle } = device.rehearsal();
+  const { device: idle } = device.dryRun();
   const backbone = await blankBackbone(idle, name, { inputSize, stages });
   const assembly = method.assembly(options, backbone);
   const { extents } = new FeatureMaker(idle, backbone, assembly, "stretch");
@@ -85,7 +85,7 @@ export async function storedMemoryModel(
   const known = Object.entries(modelConfig as Readonly<Record<string, unknown>>).filter(([option]) => Object.hasOwn(method.options, option));
   const options = resolveOptions(method.name, method.options, { ...Object.fromEntries(known), ...given }, device.adapter);
   const model = { backbone: backbone.name as BackboneName, inputSize: input.size, assembly, method, options, images, config: modelConfig };
-  const { device: idle } = device.rehearsal();
+  const { device: idle } = device.dryRun();
   method.restore(modelConfig, Weights.stored(idle, tensors, source));
   requireFeaturesOf((await blankMaker(idle, model)).maker, method.validate(modelConfig), source);
   return model;
@@ -97,7 +97,7 @@ export async function estimateMemory(
   model: MemoryModel,
   { batch = 1, half = false }: { readonly batch?: number | undefined; readonly half?: boolean | undefined },
 ): Promise<MemoryEstimate> {
-  const { maker } = await blankMaker(device.rehearsal().device, model);
+  const { maker } = await blankMaker(device.dryRun().device, model);
   const { height, width, channels } = maker.extents;
   return {
     backbone: model.backbone,
@@ -119,7 +119,7 @@ export async function estimateMemory(
  * @throws OptionError for half precision where the device lacks it
  */
 export async function inferenceBytes(device: Device, model: MemoryModel, batch: number, half = false): Promise<number> {
-  const { device: idle, held } = device.rehearsal();
+  const { device: idle, held } = device.dryRun();
   const dtype = storageOf(device, half);
   const { method, config: modelConfig, assembly, inputSize } = model;
   const { maker, extractor } = await blankMaker(idle, model, dtype);
@@ -137,7 +137,7 @@ export async function inferenceBytes(device: Device, model: MemoryModel, batch: 
 
 /** Peak bytes of GPU buffers while a model is trained; the training set's features come to that. */
 export async function trainingBytes(device: Device, model: MemoryModel): Promise<number> {
-  const { device: idle, held } = device.rehearsal();
+  const { device: idle, held } = device.dryRun();
   const { maker, extractor } = await blankMaker(idle, model);
   const { height, width, channels } = maker.extents;
   const first = maker.rawOf([picture()]);

@@ -4,7 +4,7 @@ import type { Device } from "../runtime/device.ts";
 import { DivergedError, InputError, OptionError } from "../runtime/errors.ts";
 import { nonFinite } from "../nn/weights.ts";
 import { toArray } from "../tensor/tensor.ts";
-import { FITS } from "../tensor/placement.ts";
+import { FITS } from "../io/placement.ts";
 import { MOST_SIDE, type BackboneIdentity } from "../backbones/backbone.ts";
 import { BACKBONES, isPretrained } from "../backbones/registry.ts";
 import type { PretrainedWeights } from "../backbones/weights.ts";

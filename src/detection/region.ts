@@ -1,6 +1,6 @@
 import type { DecodedImage } from "../io/image.ts";
 import { OptionError } from "../runtime/errors.ts";
-import type { Placement, Size } from "../tensor/placement.ts";
+import type { Placement, Size } from "../io/placement.ts";
 
 /**
  * The part of pictures of one size that counts. A detector sees nothing of the rest: it is shown the part's own pixels there, so that

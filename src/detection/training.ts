@@ -2,6 +2,7 @@ import type { StoredTensor } from "../io/safetensors.ts";
 import type { Fit, FitState, FitStep, Json } from "../methods/method.ts";
 import { nonFinite, Weights } from "../nn/weights.ts";
 import type { Device } from "../runtime/device.ts";
+import { dispose } from "../runtime/disposal.ts";
 import { DivergedError, InputError, ShapeError } from "../runtime/errors.ts";
 import { release, toArray, type Tensor } from "../tensor/tensor.ts";
 import { calibrationOf, NOT_CALIBRATED, type HeldOut } from "./calibration.ts";
@@ -64,8 +65,9 @@ export class Training {
    *
    * @param images good images of one class or several
    * @param onImage called after each, with their number so far
-   * @throws InputError if there are fewer than two, all of a class are the same or show nothing, features hold NaN or infinity, or weights
-   * are missing or do not fit; OptionError for an option unknown or out of range; ShapeError for features of another length
+   * @throws InputError if there are fewer than two, all of a class are the same or show nothing, features hold NaN or
+   * infinity, or weights are missing or do not fit; OptionError for an option unknown or out of range; ShapeError for
+   * features of another length
    */
   static async begin(
     device: Device,
@@ -197,6 +199,11 @@ export class Training {
     this.#fit.model.weights.release();
     release(this.#deviations);
     this.#extractor.release();
+  }
+
+  /** The same as `release`, for `using`. */
+  [dispose](): void {
+    this.release();
   }
 
   /** @throws InputError where a state does not fit the training; nothing is left of `weights` then */

@@ -5,7 +5,7 @@ import type { Method, MethodOptions } from "../methods/method.ts";
 import type { Device } from "../runtime/device.ts";
 import { OptionError } from "../runtime/errors.ts";
 import { resolveOptions, type OptionsOf, type OptionTable, type ResolvedOptions } from "../runtime/option_table.ts";
-import { FITS } from "../tensor/placement.ts";
+import { FITS } from "../io/placement.ts";
 import type { Spill } from "./feature_store.ts";
 import type { AnomalousImage } from "./marked_cells.ts";
 

@@ -31,7 +31,7 @@ export const isSha256 = (text: unknown): text is string => typeof text === "stri
  * @throws InputError if the file is not in it, or something that is said of it cannot be
  */
 export function statedWeights(repository: string, infos: unknown): StatedFile {
-  const remedy = "name a file of the weights with --weights";
+  const remedy = "name a file of the weights instead";
   const files: readonly unknown[] = Array.isArray(infos) ? infos : [];
   const info = files.find((file) => (file as { path?: unknown } | null)?.path === WEIGHTS_FILE) as
     | { readonly lfs?: { readonly oid?: unknown; readonly size?: unknown } | null; readonly lastCommit?: { readonly id?: unknown } | null }

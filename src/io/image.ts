@@ -1,5 +1,5 @@
 import { InputError } from "../runtime/errors.ts";
-import { LEAST_SIDE, placementOf, type Placement, type Size } from "../tensor/placement.ts";
+import { LEAST_SIDE, placementOf, type Placement, type Size } from "./placement.ts";
 
 /** A decoded photograph: 8-bit RGBA in sRGB, row-major, 4 * width * height bytes. */
 export interface DecodedImage extends Size {

@@ -1,5 +1,5 @@
 import { InputError } from "../runtime/errors.ts";
-import type { Size } from "../tensor/placement.ts";
+import type { Size } from "./placement.ts";
 import { bmpHeader, isBmp } from "./bmp.ts";
 import { DAMAGED, isTiff, tiffHeader, type TiffHeader } from "./tiff.ts";
 

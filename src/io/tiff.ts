@@ -1,5 +1,5 @@
 import { InputError } from "../runtime/errors.ts";
-import type { Size } from "../tensor/placement.ts";
+import type { Size } from "./placement.ts";
 
 /** What the samples of a TIFF's first picture are. */
 export interface TiffHeader extends Size {

@@ -141,7 +141,7 @@ function launchForm(
   if (!uniform) return launch({ module, entryPoint, ...direct });
   const { rows, columns, products } = uniform;
   const sizeOf = uniformSize(columns, UNIFORM_COLUMNS, products);
-  const { parts, params } = direct;
+  const { parts, params = {} } = direct;
   const each = parts && rows / params[parts.param]!;
   launch({
     module,

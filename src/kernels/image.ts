@@ -1,7 +1,7 @@
 import module from "../../shaders/image.wgsl";
 import type { Device } from "../runtime/device.ts";
 import { empty, fromArray, release, zeros, type Tensor } from "../tensor/tensor.ts";
-import type { Placement } from "../tensor/placement.ts";
+import type { Placement } from "../io/placement.ts";
 import { launch } from "./launch.ts";
 
 /** An 8-bit picture, RGBA row-major; alpha is ignored. */

@@ -1,5 +1,6 @@
-import type { BufferPart, Device } from "../runtime/device.ts";
-import { ShapeError, TooLargeError, shapeError } from "../runtime/errors.ts";
+import type { BufferPart } from "../runtime/bind_groups.ts";
+import type { Device } from "../runtime/device.ts";
+import { ShapeError, TooLargeError, UsageError, shapeError } from "../runtime/errors.ts";
 import type { Element } from "../runtime/kernel.ts";
 import type { Allocation } from "../runtime/pool.ts";
 import type { Work } from "../runtime/profiler.ts";
@@ -9,12 +10,20 @@ import { bytesOf, requireLive, sameShape, type DType, type FloatDType, type Shap
 /** One dispatch: which code, over which tensors, how many invocations (or workgroups). */
 export interface Launch {
   readonly module: WgslModule;
-  readonly entryPoint: string;
-  readonly element: Element;
+  /** Default "forward". */
+  readonly entryPoint?: string;
+  /** What the WGSL's `elem`, `pack` and `accum` are. Default "f32". */
+  readonly element?: Element;
+  /** Values of the WGSL's overrides. */
   readonly constants?: Readonly<Record<string, number | boolean>>;
   /** By the names of the WGSL's bindings. */
   readonly tensors: Readonly<Record<string, Tensor>>;
-  readonly params: Readonly<Record<string, number>>;
+  /** By the names of the members of the WGSL's `Params`. Default: none. */
+  readonly params?: Readonly<Record<string, number>>;
+  /**
+   * How many invocations are needed at least, or workgroups. Both count along one axis, which is folded into two where it is
+   * too long: `flat_index` of the prelude unfolds it.
+   */
   readonly size: { readonly invocations: number } | { readonly workgroups: number };
   /** Where the work falls into independent parts along the first axis: tensors larger than a dispatch can see are then walked part by part. */
   readonly parts?: Parts;
@@ -37,10 +46,15 @@ const PACK_BYTES = 16; // the largest element: WebGPU wants one at least
 
 /**
  * Records a dispatch, or several where a tensor is larger than one can see.
- * @throws ShapeError for tensors of different devices, or one too large for a kernel that cannot be cut into parts; ReleasedError for
- * one that was released
+ * @throws ShapeError for tensors of different devices, or one too large for a kernel that cannot be cut into parts;
+ * ReleasedError for one that was released; UsageError for a tensor, param, override or entry point that the WGSL does not
+ * have, or a missing one
  */
-export function launch({ module, entryPoint, element, constants, tensors, params, size, parts, work = {} }: Launch): void {
+export function launch(options: Launch): void {
+  const { module, entryPoint = "forward", element = "f32", constants, tensors, params = {}, size, parts, work = {} } = options;
+  if ("invocations" in size && module.ownSizes?.includes(entryPoint)) {
+    throw new UsageError(`${module.name}.${entryPoint}: expected size in workgroups, as theirs is not WORKGROUP_SIZE`);
+  }
   const [[, { device }]] = Object.entries(tensors) as [[string, Tensor]];
   requireLive(module.name, tensors);
   for (const [name, tensor] of Object.entries(tensors)) {

@@ -6,6 +6,7 @@ import { add } from "../ops/elementwise.ts";
 import { pointwiseConv2d } from "../ops/matmul.ts";
 import { recompute } from "../ops/recompute.ts";
 import { squeezeExcitation as squeezeOp } from "../ops/squeeze_excitation.ts";
+import { UsageError } from "../runtime/errors.ts";
 import type { RandomStream } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Weights } from "./weights.ts";
@@ -111,7 +112,7 @@ export function norm({ weights, prefix }: LayerContext, channels: number): Layer
       const normed = batchNormInference(input, affine, running);
       return then ? activation(normed, then) : normed;
     }
-    if (weights.settled) throw new Error(`${prefix}: the weights were settled; they cannot be trained any more`);
+    if (weights.settled) throw new UsageError(`${prefix}: the weights were settled; they cannot be trained any more`);
     return batchNorm(input, affine, running, { activation: then, ...(mode === "again" && { momentum: 0 }) });
   };
   const part: NormPart = { kind: "norm", weights, affine, running, apply };

@@ -1,5 +1,6 @@
 import type { Device } from "../runtime/device.ts";
-import { InputError } from "../runtime/errors.ts";
+import { dispose } from "../runtime/disposal.ts";
+import { InputError, UsageError } from "../runtime/errors.ts";
 import { countOf, fromArray, release, requireGrad, sameShape, type FloatDType, type Shape, type Tensor } from "../tensor/tensor.ts";
 import type { RandomStream } from "../tensor/random.ts";
 
@@ -16,7 +17,7 @@ export function nonFinite(values: Float32Array): string | null {
  * Where a model's parameters and states come from: drawn anew from a seed, or taken from what was stored. Layers ask
  * for each by name; the names are those in the model file.
  */
-export class Weights {
+export class Weights implements Disposable {
   readonly device: Device;
   /** Trained by gradients. */
   readonly parameters = new Map<string, Tensor>();
@@ -125,8 +126,13 @@ export class Weights {
     for (const tensor of [...this.all().values(), ...(this.#settled?.derived ?? [])]) release(tensor);
   }
 
+  /** The same as `release`, for `using`. */
+  [dispose](): void {
+    this.release();
+  }
+
   #parameter(name: string, shape: Shape, draw: () => Float32Array): Tensor {
-    if (this.parameters.has(name)) throw new Error(`two parameters are called ${name}`);
+    if (this.parameters.has(name)) throw new UsageError(`two parameters are called ${name}`);
     const tensor = requireGrad(fromArray(this.device, shape, this.#valuesOf(name, shape, draw)));
     this.parameters.set(name, tensor);
     return tensor;

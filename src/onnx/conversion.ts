@@ -1,5 +1,5 @@
-import type { Call } from "../autograd/tape.ts";
-import { imagesToNchw } from "../io/layout.ts";
+import type { Call } from "../autograd/listing.ts";
+import { imagesToNchw } from "../io/nchw.ts";
 import { OptionError } from "../runtime/errors.ts";
 import type { Shape, Tensor } from "../tensor/tensor.ts";
 import type { OnnxAttribute, OnnxNode, OnnxTensor } from "./model.ts";

@@ -1,4 +1,4 @@
-import { callsOf, type Call } from "../autograd/tape.ts";
+import { callsOf, type Call } from "../autograd/listing.ts";
 import { steepnessOf } from "../detection/calibration.ts";
 import type { Detector } from "../detection/detector.ts";
 import type { ImageScores } from "../detection/scoring.ts";

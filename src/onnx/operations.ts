@@ -1,5 +1,5 @@
-import type { Call } from "../autograd/tape.ts";
-import { filtersToOihw } from "../io/layout.ts";
+import type { Call } from "../autograd/listing.ts";
+import { filtersToOihw } from "../io/nchw.ts";
 import { geometryOf, type ConvolutionOptions } from "../kernels/convolution.ts";
 import { pairOf, type Pair } from "../kernels/launch.ts";
 import type { Shape, Tensor } from "../tensor/tensor.ts";

@@ -1,6 +1,6 @@
 import { imagesForward, ResizeFilters, type ImageOptions, type Picture } from "../kernels/image.ts";
 import { readOptions } from "../runtime/options.ts";
-import { FITS, placementOf, type Fit } from "../tensor/placement.ts";
+import { FITS, placementOf, type Fit } from "../io/placement.ts";
 import type { Device } from "../runtime/device.ts";
 import { OptionError } from "../runtime/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";

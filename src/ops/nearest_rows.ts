@@ -1,6 +1,6 @@
 import { record } from "../autograd/tape.ts";
 import { nearestRowsForward, type NearestRows } from "../kernels/nearest_rows.ts";
-import { OptionError } from "../runtime/errors.ts";
+import { UsageError } from "../runtime/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 export type { NearestRows };
@@ -18,13 +18,13 @@ const NO_GRADIENT =
  * @param rows `[M, C]`, the dtype of `queries`
  * @param k from 1 to 16, and at most M
  * @returns `squaredDistances` `[..., k]`, f32, and `indices` `[..., k]`, u32
- * @throws ShapeError if shapes or dtypes disagree with the above; OptionError for k out of range, and where the gradient
- * of a distance is asked for
+ * @throws ShapeError if shapes or dtypes disagree with the above; OptionError for k out of range; UsageError where the
+ * gradient of a distance is asked for
  */
 export function nearestRows(queries: Tensor, rows: Tensor, k: number): NearestRows {
   const { squaredDistances, indices } = nearestRowsForward(queries, rows, k);
   const refuse = (): never => {
-    throw new OptionError(NO_GRADIENT);
+    throw new UsageError(NO_GRADIENT);
   };
   record("nearestRowIndices", indices, [[queries, null], [rows, null]], { k });
   const recorded = record("nearestRows", squaredDistances, [[queries, refuse], [rows, refuse], [indices, null]]);

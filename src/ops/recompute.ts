@@ -1,4 +1,5 @@
 import { gradientsOf, isRecording, record, untracked } from "../autograd/tape.ts";
+import { UsageError } from "../runtime/errors.ts";
 import { copyOf, sumOf } from "./gradients.ts";
 import { release, type Tensor } from "../tensor/tensor.ts";
 import { once } from "./once.ts";
@@ -26,7 +27,7 @@ export function recompute(f: (again: boolean) => Tensor, inputs: readonly Tensor
     input,
     (gradOutput) => {
       const grad = backward(gradOutput)[i];
-      if (!grad) throw new Error("recompute: expected the output to depend on every input that wants a gradient");
+      if (!grad) throw new UsageError("recompute: expected the output to depend on every input that wants a gradient");
       return grad;
     },
   ]));

@@ -3,7 +3,8 @@ import { requireDType, requireShape } from "../kernels/launch.ts";
 import { clipFactor, type Range } from "../kernels/optimizer.ts";
 import { sumProducts } from "../kernels/reduce.ts";
 import type { Device } from "../runtime/device.ts";
-import { OptionError, ShapeError } from "../runtime/errors.ts";
+import { dispose } from "../runtime/disposal.ts";
+import { OptionError, ShapeError, UsageError } from "../runtime/errors.ts";
 import { countOf, empty, fromArray, release, requireLive, toArray, zeros, type Tensor } from "../tensor/tensor.ts";
 
 /** Parameters that share a learning rate. */
@@ -59,7 +60,7 @@ const COLUMNS = 1024; // arenas are whole rows of as many elements, so that the 
  * copied into arenas, clipped by their global norm on the GPU and updated range by range, and copied back. Only moments
  * outlive a step. An arena is as large as the device can bind.
  */
-export abstract class Optimizer {
+export abstract class Optimizer implements Disposable {
   /** In the order in which `step` wants their gradients. */
   readonly parameters: readonly Tensor[];
   readonly #arenas: readonly Arena[];
@@ -104,11 +105,13 @@ export abstract class Optimizer {
    * The first half of a step: what changes from step to step goes to the GPU. Where `apply` was captured, this comes before
    * each run of the program.
    * @param rateScale multiplies every group's learning rate
-   * @throws Error while capturing: every run would take the same step again
+   * @throws UsageError while capturing: every run would take the same step again
    */
   advance(rateScale = 1): void {
     const { device, allocation } = this.#schedule;
-    if (device.isCapturing) throw new Error("advance: a capture would keep this step for ever; capture apply, and advance before each run");
+    if (device.isCapturing) {
+      throw new UsageError("advance: a capture would keep this step for ever; capture apply, and advance before each run");
+    }
     this.#steps++;
     const rows = new Float32Array(4 * this.parameters.length);
     for (const { row, rate, missed } of this.#slots()) rows.set([rate * rateScale, ...this.corrections(this.#steps - missed)], 4 * row);
@@ -133,7 +136,7 @@ export abstract class Optimizer {
       requireShape("step", "gradient", parameter.shape, { parameter, gradient });
     }
     const idle = this.#slots().filter(({ parameter }) => !gradOf.get(parameter));
-    const sitOut = (): void => idle.forEach((slot) => (slot.missed += device.isRehearsing ? 0 : 1));
+    const sitOut = (): void => idle.forEach((slot) => (slot.missed += device.isDryRun ? 0 : 1));
     if (idle.length === this.parameters.length) {
       sitOut();
       return sitOut;
@@ -194,6 +197,11 @@ export abstract class Optimizer {
   release(): void {
     for (const { moments } of this.#arenas) moments.forEach(release);
     release(this.#schedule);
+  }
+
+  /** The same as `release`, for `using`. */
+  [dispose](): void {
+    this.release();
   }
 
   #slots(): readonly Slot[] {

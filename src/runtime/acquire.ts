@@ -8,6 +8,8 @@ const MATRICES = "chromium-experimental-subgroup-matrix" as GPUFeatureName;
 // Used where present; nothing depends on them.
 const WANTED_FEATURES: readonly GPUFeatureName[] = ["shader-f16", "timestamp-query", MATRICES];
 
+const SOFTWARE = /llvmpipe|lavapipe|swiftshader|software|basic render/i;
+
 const MOST_LANES = 256; // of a workgroup, by default
 
 // Only sizes of memory are raised above WebGPU's defaults: every kernel fits the default of every other limit.
@@ -26,9 +28,9 @@ export interface DeviceOptions {
   /** Ask for WebGPU's default limits and no features: what every WebGPU device can do. Default false. */
   readonly minimal?: boolean;
   /**
-   * Measure the forms of kernels that have several, where a shape first comes up in training or inspecting, and use the fastest; choices
-   * are kept for the next time. Results then differ in the last bits from those without, and until all is measured from run to run.
-   * Default false: choices are fixed. See `tune`.
+   * Measure the forms of kernels that have several, where a shape first comes up in training or inspecting, and use the
+   * fastest; choices are kept for the next time. Results then differ in the last bits from those without, and until all
+   * is measured from run to run. Default false: choices are fixed. See `tune`.
    */
   readonly autotune?: boolean;
 }
@@ -36,15 +38,22 @@ export interface DeviceOptions {
 /**
  * Asks `gpu` for an adapter and a device.
  * @param help what the user can do where there is no adapter
- * @param storeOf where choices of an adapter are kept, by what tells it from others: its names, its driver, this library's version
+ * @param storeOf where choices of an adapter are kept, by what tells it from others: its names, its driver, this
+ * library's version
  * @throws AdapterError if there is no adapter, or it refuses a device
  */
-export async function requestDevice(gpu: GPU, help: string, options: DeviceOptions = {}, storeOf?: (key: string) => TuningStore): Promise<Device> {
+export async function requestDevice(
+  gpu: GPU,
+  help: string,
+  options: DeviceOptions = {},
+  storeOf?: (key: string) => TuningStore,
+): Promise<Device> {
   const { minimal = false, autotune = false } = options;
   const adapter = await requestAdapter(gpu, help);
   const about = describe(adapter, !minimal);
   const { vendor, architecture, device: model, description } = adapter.info;
-  const tuner = new Tuner(storeOf?.([`bigrid ${VERSION}`, vendor, architecture, model, description].join("; ")), autotune);
+  const key = [`bigrid ${VERSION}`, vendor, architecture, model, description].join("; ");
+  const tuner = new Tuner(storeOf?.(key), autotune);
   if (autotune) await tuner.load();
   try {
     const device = await adapter.requestDevice({
@@ -93,8 +102,10 @@ const MATRIX_CONFIG = Object.entries({ M: 16, N: 16, K: 16, componentType: "f16"
 /** Invocations of the largest subgroup where subgroup matrices are as the kernel needs them; otherwise 0. */
 function matrixLanes({ features, info }: GPUAdapter): number {
   const { subgroupMatrixConfigs = [], subgroupMaxSize = 0 }: MatrixInfo = info;
-  const fits = [...subgroupMatrixConfigs].some((config) => MATRIX_CONFIG.every(([name, value]) => config[name] === value));
-  return fits && features.has(MATRICES) && features.has("shader-f16") && subgroupMaxSize <= MOST_LANES ? subgroupMaxSize : 0;
+  const isFit = (config: Readonly<Record<string, unknown>>): boolean =>
+    MATRIX_CONFIG.every(([name, value]) => config[name] === value);
+  const isThere = features.has(MATRICES) && features.has("shader-f16") && [...subgroupMatrixConfigs].some(isFit);
+  return isThere && subgroupMaxSize <= MOST_LANES ? subgroupMaxSize : 0;
 }
 
 const has = (adapter: GPUAdapter, feature: GPUFeatureName): boolean =>
@@ -104,6 +115,7 @@ function describe(adapter: GPUAdapter, withFeatures = true): AdapterDescription 
   const { info } = adapter;
   const lanes = withFeatures ? matrixLanes(adapter) : 0;
   const description = info.description || info.device || info.architecture || "unnamed adapter";
-  const software = info.isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|software|basic render/i.test(`${description} ${info.architecture}`);
-  return { vendor: info.vendor, architecture: info.architecture, description, software, ...(lanes > 0 && { matrixLanes: lanes }) };
+  const { vendor, architecture } = info;
+  const software = info.isFallbackAdapter || SOFTWARE.test(`${description} ${architecture}`);
+  return { vendor, architecture, description, software, ...(lanes > 0 && { matrixLanes: lanes }) };
 }

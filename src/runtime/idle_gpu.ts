@@ -8,8 +8,8 @@ export interface IdleGpu {
 const NOTHING = (): undefined => undefined;
 
 /**
- * A stand-in for `real`, of its limits and features: buffers are made of nothing, commands are forgotten, and what is read back is 0.
- * What runs on it shows what it would take.
+ * A stand-in for `real`, of its limits and features: buffers are made of nothing, commands are forgotten, and what is
+ * read back is 0. What runs on it shows what it would take.
  */
 export function idleGpu({ limits, features }: GPUDevice): IdleGpu {
   const held = { bytes: 0, peakBytes: 0 };
@@ -21,10 +21,12 @@ export function idleGpu({ limits, features }: GPUDevice): IdleGpu {
       held.bytes -= left;
       left = 0;
     };
-    return { size, destroy, unmap: NOTHING, mapAsync: () => Promise.resolve(), getMappedRange: () => new ArrayBuffer(size) };
+    const getMappedRange = (): ArrayBuffer => new ArrayBuffer(size);
+    return { size, destroy, unmap: NOTHING, mapAsync: () => Promise.resolve(), getMappedRange };
   };
   const pass = { setPipeline: NOTHING, setBindGroup: NOTHING, dispatchWorkgroups: NOTHING, end: NOTHING };
-  const encoder = { beginComputePass: () => pass, clearBuffer: NOTHING, copyBufferToBuffer: NOTHING, finish: () => ({}) };
+  const beginComputePass = (): object => pass;
+  const encoder = { beginComputePass, clearBuffer: NOTHING, copyBufferToBuffer: NOTHING, finish: () => ({}) };
   const gpu = {
     limits,
     features,

@@ -8,12 +8,13 @@ import philox from "../../shaders/prelude/philox.wgsl";
 import rows from "../../shaders/prelude/rows.wgsl";
 import u32 from "../../shaders/prelude/u32.wgsl";
 import u32x4 from "../../shaders/prelude/u32x4.wgsl";
-import type { WgslModule } from "./wgsl.ts";
+import { UsageError } from "./errors.ts";
+import type { WgslBinding, WgslModule, WgslParam } from "./wgsl.ts";
 
 const PRELUDES = { f16, f16x4, f32, f32x4, u32, u32x4 };
 const DEFAULT_WORKGROUP_SIZE = 64;
 
-/** How a kernel's tensors are stored: the scalar type, and whether four channels travel together. */
+/** The element type of a kernel's tensors: a scalar, or four of them that travel together. */
 export type Element = keyof typeof PRELUDES;
 
 /** What to compile. Equal specs are the same pipeline. */
@@ -32,8 +33,8 @@ export interface Kernel {
   readonly label: string;
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
-  readonly bindings: WgslModule["entryPoints"][string];
-  readonly params: WgslModule["params"];
+  readonly bindings: readonly WgslBinding[];
+  readonly params: readonly WgslParam[];
   readonly workgroupSize: number;
 }
 
@@ -41,7 +42,10 @@ let nextId = 0;
 
 const ENABLE = /^enable .*\n/gm;
 
-/** The whole program: what it enables, which comes first in WGSL; element prelude, common preludes, kernel file. Nothing is spliced into that. */
+/**
+ * The whole program: what it enables, which comes first in WGSL; element prelude, common preludes, kernel file. Nothing
+ * is spliced into that.
+ */
 export function wgslOf(module: WgslModule, element: Element): string {
   const text = [PRELUDES[element].code, common.code, philox.code, activation.code, rows.code, module.code].join("\n");
   return [...(text.match(ENABLE) ?? []), text.replace(ENABLE, "")].join("");
@@ -59,7 +63,7 @@ export interface KernelParts {
   readonly descriptor: GPUComputePipelineDescriptor;
 }
 
-/** @throws Error for an entry point or an override that the WGSL does not have */
+/** @throws UsageError for an entry point or an override that the WGSL does not have */
 export function kernelParts(
   device: GPUDevice,
   spec: KernelSpec,
@@ -69,10 +73,13 @@ export function kernelParts(
   const { module, entryPoint, constants = {} } = spec;
   const label = labelOf(spec);
   const bindings = module.entryPoints[entryPoint];
-  if (!bindings) throw new Error(`${label}: no such entry point; the WGSL has ${Object.keys(module.entryPoints).join(", ")}`);
+  if (!bindings) {
+    throw new UsageError(`${label}: no such entry point; the WGSL has ${Object.keys(module.entryPoints).join(", ")}`);
+  }
   const overrides = [...module.overrides, ...common.overrides, ...activation.overrides, ...rows.overrides];
   for (const name of Object.keys(constants)) {
-    if (!overrides.includes(name)) throw new Error(`${label}: no override ${name}; the WGSL has ${overrides.join(", ")}`);
+    if (overrides.includes(name)) continue;
+    throw new UsageError(`${label}: no override ${name}; the WGSL has ${overrides.join(", ")}`);
   }
   const layout = device.createBindGroupLayout({
     label,

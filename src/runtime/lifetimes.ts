@@ -21,7 +21,10 @@ interface Life {
   last: number;
 }
 
-/** What is noted of work that runs where nothing happens: when each of its allocations, which all have buffers of their own, is used. */
+/**
+ * What is noted of work that runs where nothing happens: when each of its allocations, which all have buffers of their
+ * own, is used.
+ */
 export class Lifetimes {
   readonly #lives: Life[] = [];
   readonly #byBuffer = new Map<GPUBuffer, Life>();
@@ -45,15 +48,16 @@ export class Lifetimes {
   }
 
   /**
-   * Shares buffers among allocations that are never in use at a time: the largest choose first, so that a buffer is as large as the first
-   * that it was made for.
+   * Shares buffers among allocations that are never in use at a time: the largest choose first, so that a buffer is as
+   * large as the first that it was made for.
    * @param isKept whether it outlives the work
    */
   plan(isKept: (buffer: GPUBuffer) => boolean): MemoryPlan {
     const shared: { readonly bytes: number; readonly lives: Life[] }[] = [];
     const places = new Map<Life, number>();
     for (const life of this.#lives.filter(({ buffer }) => !isKept(buffer)).sort((a, b) => b.bytes - a.bytes)) {
-      let nth = shared.findIndex(({ lives }) => lives.every(({ first, last }) => last < life.first || first > life.last));
+      const isApart = ({ first, last }: Life): boolean => last < life.first || first > life.last;
+      let nth = shared.findIndex(({ lives }) => lives.every(isApart));
       if (nth < 0) nth = shared.push({ bytes: wholeGranules(life.bytes), lives: [] }) - 1;
       shared[nth]!.lives.push(life);
       places.set(life, nth);

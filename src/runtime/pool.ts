@@ -1,4 +1,5 @@
-import { TooLargeError } from "./errors.ts";
+import { dispose } from "./disposal.ts";
+import { TooLargeError, UsageError } from "./errors.ts";
 
 /** A storage buffer lent by the pool. It belongs to the scope that was open when it was made. */
 export interface Allocation {
@@ -32,7 +33,8 @@ export const wholeGranules = (bytes: number): number => Math.max(GRANULE, Math.c
 let nextId = 0; // of allocations, over all pools
 
 /** An allocation within a buffer that somebody else gives back. */
-export const allocationWithin = (buffer: GPUBuffer, bytes: number): Allocation => ({ id: nextId++, buffer, bytes, isReleased: false });
+export const allocationWithin = (buffer: GPUBuffer, bytes: number): Allocation =>
+  ({ id: nextId++, buffer, bytes, isReleased: false });
 
 const holders = new WeakMap<GPUBuffer, Allocation>(); // whom each buffer was lent last, over all pools
 
@@ -71,7 +73,8 @@ export class BufferPool {
 
   allocate(bytes: number): Allocation {
     if (!(bytes <= this.#maxBytes)) {
-      throw new TooLargeError(`a tensor of ${bytes} bytes is larger than any buffer of this device (${this.#maxBytes}); use a smaller batch`);
+      const limit = `any buffer of this device (${this.#maxBytes})`;
+      throw new TooLargeError(`a tensor of ${bytes} bytes is larger than ${limit}; use a smaller batch`);
     }
     const size = wholeGranules(bytes);
     let buffer = this.#reuses ? this.#free.get(size)?.pop() : undefined;
@@ -128,16 +131,28 @@ export class BufferPool {
     this.#bytes = 0;
   }
 
-  scope(): Scope {
+  /** Opens a scope. One that is still open when the code that opened it lets other code run is cut off: see `Scope`. */
+  scope({ awaits = false }: ScopeOptions = {}): Scope {
     const scope = new Scope({
       release: (allocation) => this.release(allocation),
-      close: (scope, kept) => {
-        if (this.#scopes.pop() !== scope) throw new Error("scopes must be closed in the reverse order of their opening");
+      close: (closing, kept) => {
+        if (this.#scopes.pop() !== closing) {
+          throw new UsageError("scopes must be closed in the reverse order of their opening");
+        }
         for (const allocation of kept) this.#scopes.at(-1)?.own(allocation);
       },
-    });
+    }, awaits);
+    const isOutermost = this.#scopes.every((open) => open.awaits);
     this.#scopes.push(scope);
+    // Microtasks run when no synchronous code is left: an open scope is then one whose function awaits something.
+    if (isOutermost && !awaits) queueMicrotask(() => scope.isClosed || this.#cutOff(scope));
     return scope;
+  }
+
+  /** Takes a scope, and those opened inside it, out of the way of other work. */
+  #cutOff(scope: Scope): void {
+    const at = this.#scopes.indexOf(scope);
+    if (at >= 0) for (const open of this.#scopes.splice(at)) open.cutOff();
   }
 
   use(): MemoryUse {
@@ -151,23 +166,47 @@ export class BufferPool {
   }
 }
 
+/** How a scope goes about it. */
+export interface ScopeOptions {
+  /**
+   * Lets the scope stay open while its function awaits, where the caller knows that nothing else uses the device
+   * meanwhile: it owns whatever anybody allocates. Default false.
+   */
+  readonly awaits?: boolean;
+}
+
 interface ScopeOwner {
   release(allocation: Allocation): void;
   close(scope: Scope, kept: Iterable<Allocation>): void;
 }
 
+const LEFT_OPEN =
+  "a scope was still open when its function awaited something, where other work would allocate into it: "
+  + "close it before, or allocate inside device.tidy(() => ...) and await its result";
+
 /**
  * Everything allocated while a scope is open is released when it closes, except what was kept; that then
- * belongs to the scope around it. Write `using scope = device.scope()`. A scope must close before the
- * function that opened it awaits anything: other work would allocate into it.
+ * belongs to the scope around it. Write `using scope = device.scope()`.
+ *
+ * A scope must close before the function that opened it awaits anything. One that does not owns nothing of what is
+ * allocated from then on, and `keep` or closing it throws UsageError; what it owned is released all the same.
  */
 export class Scope implements Disposable {
+  /** See `ScopeOptions`. */
+  readonly awaits: boolean;
   readonly #owner: ScopeOwner;
   readonly #owned = new Map<number, Allocation>();
   readonly #kept = new Map<number, Allocation>();
+  #state: "open" | "cut off" | "refused" | "closed" = "open";
 
-  constructor(owner: ScopeOwner) {
+  constructor(owner: ScopeOwner, awaits: boolean) {
     this.#owner = owner;
+    this.awaits = awaits;
+  }
+
+  /** Whether it was closed. */
+  get isClosed(): boolean {
+    return this.#state === "closed";
   }
 
   /** Notes what was allocated while this scope was the innermost. */
@@ -180,8 +219,17 @@ export class Scope implements Disposable {
     return this.#owned.has(allocation.id);
   }
 
-  /** Lets `holder` outlive the scope; returns it. */
+  /** Notes that the function of this scope awaits something. */
+  cutOff(): void {
+    this.#state = "cut off";
+  }
+
+  /**
+   * Lets `holder` outlive the scope; returns it.
+   * @throws UsageError if the scope was left open across an `await`
+   */
   keep<T extends { readonly allocation: Allocation }>(holder: T): T {
+    this.#refuse();
     const { allocation } = holder;
     if (this.#owned.delete(allocation.id)) this.#kept.set(allocation.id, allocation);
     return holder;
@@ -192,9 +240,22 @@ export class Scope implements Disposable {
     if (this.#owned.delete(allocation.id)) this.#owner.release(allocation);
   }
 
-  /** Gives everything back that is not kept. */
-  [Symbol.dispose](): void {
+  /**
+   * Gives everything back that is not kept.
+   * @throws UsageError if scopes opened inside are still open, or this one was left open across an `await`
+   */
+  [dispose](): void {
     for (const allocation of this.#owned.values()) this.#owner.release(allocation);
-    this.#owner.close(this, this.#kept.values());
+    this.#owned.clear();
+    if (this.#state === "open") this.#owner.close(this, this.#kept.values());
+    else this.#refuse();
+    this.#state = "closed";
+  }
+
+  /** Throws once: what follows from that need not be told. */
+  #refuse(): void {
+    if (this.#state !== "cut off") return;
+    this.#state = "refused";
+    throw new UsageError(LEFT_OPEN);
   }
 }

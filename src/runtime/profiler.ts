@@ -43,10 +43,10 @@ export class Profiler {
   }
 
   beginPass(encoder: GPUCommandEncoder, label: string): GPUComputePassEncoder {
-    const beginningOfPassWriteIndex = 2 * this.#labels.push(label) - 2;
+    const first = 2 * this.#labels.push(label) - 2;
     return encoder.beginComputePass({
       label,
-      timestampWrites: { querySet: this.#querySet, beginningOfPassWriteIndex, endOfPassWriteIndex: beginningOfPassWriteIndex + 1 },
+      timestampWrites: { querySet: this.#querySet, beginningOfPassWriteIndex: first, endOfPassWriteIndex: first + 1 },
     });
   }
 
@@ -56,8 +56,9 @@ export class Profiler {
     this.#labels = [];
     if (labels.length === 0) return () => undefined;
     const bytes = 16 * labels.length;
-    const resolved = this.#gpu.createBuffer({ size: bytes, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
-    const staging = this.#gpu.createBuffer({ size: bytes, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+    const buffer = (usage: number): GPUBuffer => this.#gpu.createBuffer({ size: bytes, usage });
+    const resolved = buffer(GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC);
+    const staging = buffer(GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
     encoder.resolveQuerySet(this.#querySet, 0, 2 * labels.length, resolved, 0);
     encoder.copyBufferToBuffer(resolved, 0, staging, 0, bytes);
     return () => this.#reads.push(this.#collect(labels, resolved, staging));

@@ -1,10 +1,20 @@
-import type { Device } from "./device.ts";
+import type { KernelTime } from "./profiler.ts";
+
+/** What timing asks of a device. */
+export interface TimedDevice {
+  readonly gpu: { readonly features: ReadonlySet<string> };
+  /** See `Device.profile`. */
+  profile(run: () => void): Promise<readonly KernelTime[]>;
+  /** See `Device.finish`. */
+  finish(): Promise<void>;
+}
 
 /**
- * Time of what `run` records: GPU time, the sum over its dispatches, each timed by itself, so that clears and uploads between them do
- * not count; where the device has no timestamps, the time from the first call to the last one's end.
+ * Milliseconds that the work recorded by `run` takes: GPU time, the sum over its dispatches, each timed by itself, so
+ * that clears and uploads between them do not count; where the device has no timestamps, the time from the first call
+ * until the GPU is done.
  */
-export async function millisecondsOf(device: Device, run: () => void): Promise<number> {
+export async function millisecondsOf(device: TimedDevice, run: () => void): Promise<number> {
   if (device.gpu.features.has("timestamp-query")) {
     const used = await device.profile(run);
     return used.reduce((sum, { milliseconds }) => sum + milliseconds, 0);

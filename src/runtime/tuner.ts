@@ -1,17 +1,26 @@
-import type { Device } from "./device.ts";
-import { DeviceLostError } from "./errors.ts";
-import { millisecondsOf } from "./timing.ts";
+import { DeviceLostError, UsageError } from "./errors.ts";
+import { millisecondsOf, type TimedDevice } from "./timing.ts";
 
 const ROUNDS = 3; // in which each form runs once, after a first time that compiles it
 const HOPELESS = 1.5; // times as long as the best so far: not measured again
 const WORTHWHILE = 0.95; // of the fixed choice's time: what a form must stay below to be taken in its place
 
-/** Where measured choices are kept, for one adapter. Neither function's failure is anybody's error. */
+/**
+ * Storage of measured choices, for one adapter. Failures of either function are ignored: the form is measured again.
+ */
 export interface TuningStore {
   /** What was saved, if anything was; unchecked. */
   readonly load: () => Promise<unknown>;
   /** Adds choices to those that are there. */
   readonly save: (choices: Readonly<Record<string, string>>) => Promise<void>;
+}
+
+/** What tuning asks of a device. */
+export interface TunedDevice extends TimedDevice {
+  readonly tuner: Tuner;
+  readonly isCapturing: boolean;
+  /** See `Device.scope`. */
+  scope(): Disposable;
 }
 
 /** A choice that nobody has measured yet. */
@@ -22,8 +31,8 @@ interface Open {
 }
 
 /**
- * Which of several forms of a kernel runs. Forms differ in the last bits, as they add up in another order; so the choice is fixed by
- * shape and adapter, unless measuring was asked for.
+ * Which of several forms of a kernel runs. Forms differ in the last bits, as they add up in another order; so the
+ * choice is fixed by shape and adapter, unless measuring was asked for.
  */
 export class Tuner {
   readonly #store: TuningStore | null;
@@ -62,9 +71,15 @@ export class Tuner {
    * @param key what is to be done, on which class of shapes
    * @param forms that can do it, the fixed choice first
    * @param trial runs one of them on tensors of its own
-   * @param isRight whether one of them computes what it should on this device. What does not is never measured, so never chosen
+   * @param isRight whether one of them computes what it should on this device. What does not is never measured, so
+   * never chosen
    */
-  choose(key: string, forms: readonly string[], trial: (form: string) => void, isRight: Open["isRight"] = () => true): string {
+  choose(
+    key: string,
+    forms: readonly string[],
+    trial: (form: string) => void,
+    isRight: Open["isRight"] = () => true,
+  ): string {
     const choice = this.#choices.get(key);
     if (choice !== undefined && forms.includes(choice)) return choice;
     if (this.#noting && forms.length > 1 && !this.#open.has(key)) this.#open.set(key, { forms, trial, isRight });
@@ -77,10 +92,12 @@ export class Tuner {
     this.#isLoaded = true;
     const kept = await this.#store?.load().catch(() => null);
     if (typeof kept !== "object" || kept === null) return;
-    for (const [key, form] of Object.entries(kept)) if (typeof form === "string" && !this.#choices.has(key)) this.#choices.set(key, form);
+    for (const [key, form] of Object.entries(kept)) {
+      if (typeof form === "string" && !this.#choices.has(key)) this.#choices.set(key, form);
+    }
   }
 
-  /** Runs `work`, noting what comes up. */
+  /** Runs `work`, noting the choices that it meets. */
   async note(work: () => unknown): Promise<void> {
     this.#noting = true;
     try {
@@ -91,7 +108,7 @@ export class Tuner {
   }
 
   /** Measures what was noted, one call after another, and keeps the choices. Returns how many were made meanwhile. */
-  async settle(device: Device): Promise<number> {
+  async settle(device: TunedDevice): Promise<number> {
     const before = this.#made;
     this.#unsettled++;
     const settled = this.#settling.catch(() => undefined).then(() => this.#measureOpen(device));
@@ -104,7 +121,7 @@ export class Tuner {
     }
   }
 
-  async #measureOpen(device: Device): Promise<void> {
+  async #measureOpen(device: TunedDevice): Promise<void> {
     const open = [...this.#open];
     this.#open.clear();
     const made: Record<string, string> = {};
@@ -158,17 +175,19 @@ async function fastest(forms: readonly string[], measure: (form: string) => Prom
 }
 
 /**
- * Measures the forms of kernels that `work` meets, where there are several, and has the device use the fastest from then on. What was
- * measured before, in this process or another on the same adapter, is not measured again. Programs that were captured keep their forms.
+ * Measures the forms of kernels that `work` meets, where there are several, and has the device use the fastest from
+ * then on. What was measured before, in this process or another on the same adapter, is not measured again. Programs
+ * that were captured keep their forms.
  *
  * Results differ in the last bits from form to form, so runs repeat bit for bit only while the choices stay.
  *
- * @param work what is representative; it runs once. Default: what the device met so far, if it was opened with `autotune`
+ * @param work what is representative; it runs once. Default: what the device met so far, if it was opened with
+ * `autotune`
  * @returns how many choices were made
- * @throws Error within `capture`
+ * @throws UsageError within `capture`
  */
-export async function tune(device: Device, work: () => unknown = () => undefined): Promise<number> {
-  if (device.isCapturing) throw new Error("tune: nothing can be measured inside capture; tune before");
+export async function tune(device: TunedDevice, work: () => unknown = () => undefined): Promise<number> {
+  if (device.isCapturing) throw new UsageError("tune: nothing can be measured inside capture; tune before");
   await device.tuner.load();
   await device.tuner.note(work);
   return device.tuner.settle(device);
@@ -178,4 +197,5 @@ export async function tune(device: Device, work: () => unknown = () => undefined
  * Measures what a device that was opened with `autotune` has met, if it has.
  * @returns whether it had, so that the same work may take other forms from now on
  */
-export const tunePending = async (device: Device): Promise<boolean> => device.tuner.isPending && (await tune(device)) > 0;
+export const tunePending = async (device: TunedDevice): Promise<boolean> =>
+  device.tuner.isPending && (await tune(device)) > 0;

@@ -1,5 +1,5 @@
 import type { Device } from "../runtime/device.ts";
-import { OptionError, ReleasedError, ShapeError } from "../runtime/errors.ts";
+import { OptionError, ReleasedError, ShapeError, UnsupportedError } from "../runtime/errors.ts";
 import type { Allocation } from "../runtime/pool.ts";
 import { floatToHalf, halfToFloat } from "./half.ts";
 
@@ -42,14 +42,15 @@ export const elementOf = <T extends DType>(dtype: T, channels: number): T | `${T
 
 /**
  * A tensor whose contents are unspecified until a kernel writes them.
- * @throws ShapeError for an extent that is not whole, or more bytes than a buffer of the device holds; OptionError for f16 where the device lacks it
+ * @throws ShapeError for an extent that is not whole, or more bytes than a buffer of the device holds; UnsupportedError for f16 where the
+ * device lacks it
  */
 export function empty(device: Device, shape: Shape, dtype: DType = "f32"): Tensor {
   if (!shape.every((d) => Number.isSafeInteger(d) && d >= 0)) {
     throw new ShapeError(`empty: expected whole, non-negative extents, got [${shape.join(",")}]`);
   }
   if (dtype === "f16" && !device.gpu.features.has("shader-f16")) {
-    throw new OptionError("empty: this device has no f16 (feature shader-f16); use f32");
+    throw new UnsupportedError("empty: this device has no f16 (feature shader-f16); use f32");
   }
   return { id: nextId++, device, shape, dtype, requiresGrad: false, allocation: device.allocate(bytesOf({ shape, dtype })) };
 }
@@ -88,8 +89,8 @@ export function zeros(device: Device, shape: Shape, dtype: DType = "f32"): Tenso
 
 /**
  * Reads a tensor's elements, row-major; f16 widened to f32. The tensor may be released as soon as this has returned its promise.
- * @throws ReleasedError if it was released; Error inside `capture`, where nothing can be read; DeviceLostError, GpuError or
- * OutOfMemoryError for what went wrong before
+ * @throws ReleasedError if it was released; UsageError inside `capture`, where nothing can be read; DeviceLostError,
+ * GpuError or OutOfMemoryError for what went wrong before
  */
 export async function toArray(tensor: Tensor & { readonly dtype: "u32" }): Promise<Uint32Array>;
 export async function toArray(tensor: Tensor): Promise<Float32Array>;
@@ -127,8 +128,8 @@ export function requireLive(op: string, tensors: Readonly<Record<string, { reado
 }
 
 /**
- * Gives the tensor's storage back before its scope closes, and with it that of all tensors that share it, such as its reshapes. Once more
- * does nothing.
+ * Gives the tensor's storage back before its scope closes, and with it that of all tensors that share it, such as its
+ * reshapes. Once more does nothing.
  */
 export function release(tensor: Tensor): void {
   tensor.device.release(tensor.allocation);

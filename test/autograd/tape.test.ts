@@ -7,7 +7,7 @@ import { gradients } from "../../src/ops/gradients.ts";
 import { pointwiseConv2d } from "../../src/ops/matmul.ts";
 import { mean } from "../../src/ops/reduce.ts";
 import { concat, reshape, slice } from "../../src/ops/shape.ts";
-import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
+import { OptionError, ShapeError, UsageError } from "../../src/runtime/errors.ts";
 import { countOf, fromArray, requireGrad, toArray, type Shape, type Tensor } from "../../src/tensor/tensor.ts";
 import { rng } from "../bounds.ts";
 import { device } from "../device.ts";
@@ -160,7 +160,7 @@ describe("gradients that cannot be had say so", () => {
   test("of gradients, within them", () => {
     const x = given(2);
     const inner = () => gradients(() => [multiply(x, x)], [x]).grads as readonly [Tensor];
-    refused(inner, [x], OptionError, "second derivatives are not supported");
+    refused(inner, [x], UsageError, "second derivatives are not supported");
     expect(gradients(() => [multiply(x, x)], [x]).grads[0]).not.toBeNull(); // no tape was left open
   });
 
@@ -173,8 +173,8 @@ describe("gradients that cannot be had say so", () => {
 
   test("of an f that is async", () => {
     const x = given(1);
-    refused(async () => [multiply(x, x)], [x], OptionError, "it is async");
-    refused(async () => Promise.reject(new Error("never seen")), [x], OptionError, "it is async");
+    refused(async () => [multiply(x, x)], [x], UsageError, "it is async");
+    refused(async () => Promise.reject(new Error("never seen")), [x], UsageError, "it is async");
   });
 
   test.each([[undefined], [null], [[]], [[undefined]], [5], [["loss"]]])("of an f that returns %j", (returned) => {
@@ -192,7 +192,7 @@ describe("gradients that cannot be had say so", () => {
 });
 
 test("a tensor named twice gets its gradient twice, one that the loss does not use gets null, and a loss of several numbers is their sum", async () => {
-  using _scope = device.scope();
+  using _scope = device.scope({ awaits: true });
   const [x, unused] = [2, 5].map((value) => requireGrad(fromArray(device, [2], Float32Array.of(value, value + 1)))) as [Tensor, Tensor];
   const { grads } = gradients(() => [multiply(x, x)], [x, unused, x]);
   expect(grads[1]).toBeNull();

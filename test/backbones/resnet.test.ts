@@ -68,7 +68,7 @@ describe("a ResNet as a backbone", () => {
 });
 
 test("every backbone can be made without weights for a dry run, and gives its memory back", async () => {
-  const { device: idle } = device.rehearsal();
+  const { device: idle } = device.dryRun();
   const before = idle.memory().bytes;
   for (const name of BACKBONES) {
     const backbone = await blankBackbone(idle, name, { inputSize: 64 });

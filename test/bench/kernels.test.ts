@@ -10,7 +10,7 @@ const modules = Object.values(import.meta.glob<WgslModule>("../../shaders/*.wgsl
 
 /** A device on which nothing is compiled or computed: wherever there is half precision, with subgroup matrices. */
 function idleDevice(): Device {
-  const { device: idle } = device.rehearsal();
+  const { device: idle } = device.dryRun();
   return Object.assign(idle, { adapter: { ...idle.adapter, ...(idle.gpu.features.has("shader-f16") && { matrixLanes: 32 }) } });
 }
 
@@ -18,7 +18,7 @@ function idleDevice(): Device {
 async function dispatchedBy(idle: Device): Promise<ReadonlyMap<Measured, readonly TracedDispatch[]>> {
   const dispatched = new Map<Measured, readonly TracedDispatch[]>();
   for (const row of [...KERNELS, ...NETWORK_ROWS].filter((row) => isPossible(idle, row))) {
-    using _scope = idle.scope();
+    using _scope = idle.scope({ awaits: true });
     const run = row.prepare(idle);
     dispatched.set(row, await idle.trace(() => void run()));
   }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { EvaluatedRun } from "../../src/cli/evaluate_run.ts";
+import type { EvaluatedRun } from "../../src/cli/evaluated.ts";
 import { metricsTable } from "../../src/cli/output.ts";
 import { eachMetric } from "../../src/metrics/metrics.ts";
 import { NOT_CALIBRATED } from "../../src/detection/calibration.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { defectsOf } from "../../src/detection/defects.ts";
 import { InputError, OptionError, ShapeError } from "../../src/runtime/errors.ts";
-import { placementOf, type Fit } from "../../src/tensor/placement.ts";
+import { placementOf, type Fit } from "../../src/io/placement.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
 
 /** A map from rows of digits. */

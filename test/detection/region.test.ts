@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { PictureRegion, truthWithin } from "../../src/detection/region.ts";
-import { placementOf } from "../../src/tensor/placement.ts";
+import { placementOf } from "../../src/io/placement.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
 
 /** A picture whose pixels are all different: red and green say where each is. */

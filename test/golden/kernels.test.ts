@@ -322,7 +322,7 @@ const tensorOf = ({ shape, dtype, data }: Described): Tensor =>
 
 /** Output, further results and gradients, by name; and the output's shape. */
 async function compute(c: Case, { run }: Entry) {
-  using _scope = device.scope();
+  using _scope = device.scope({ awaits: true });
   const inputs = Object.fromEntries(
     Object.entries(c.inputs).map(([name, input]) => [name, c.grads?.[name] ? requireGrad(tensorOf(input)) : tensorOf(input)]),
   );

@@ -48,7 +48,7 @@ describe.each(DTYPES)("%s elements keep their bits when", (dtype) => {
     ["picked, ragged", [3, 5], (x) => gather(x, indices()), (shape) => reference.gather(shape, [2, 0, 2, 1], 0)],
     ["joined", [3, 5], (x) => concat([x]), (shape) => reference.concat([shape], 1)[0]!],
   ])("%s", async (_how, shape, run, moves) => {
-    using _scope = device.scope();
+    using _scope = device.scope({ awaits: true });
     const words = wordsOf(dtype, countOf(shape));
     const reading = wordsIn(run(tensorOf(dtype, shape, words)));
     expect(await reading).toEqual(moves(shape).map((from) => (from < 0 ? 0 : words[from])));
@@ -62,7 +62,7 @@ test.each<readonly [DType, number, number]>([
   ["u32", 0xffffffff, 0xffffffff],
   ...(HALF ? ([["f16", -1.5, 0xbe00], ["f16", 1e6, 0x7c00], ["f16", 2 ** -24, 0x0001]] as const) : []),
 ])("%s is padded with the bits of %d", async (dtype, value, bits) => {
-  using _scope = device.scope();
+  using _scope = device.scope({ awaits: true });
   for (const extent of [3, 4]) {
     const reading = wordsIn(pad(tensorOf(dtype, [extent], wordsOf(dtype, extent)), [[4, 4]], value));
     expect(await reading).toEqual([bits, bits, bits, bits, ...wordsOf(dtype, extent), bits, bits, bits, bits]);

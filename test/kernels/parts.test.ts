@@ -25,7 +25,7 @@ afterEach(() => void delete (device as { maxBindingBytes?: unknown }).maxBinding
 /** The output's bits, the dispatches that it took and what they need; nothing is averaged, summed or otherwise forgiving. */
 async function compute(shapes: readonly Shape[], run: (tensors: readonly Tensor[]) => Tensor) {
   poison();
-  using _scope = device.scope();
+  using _scope = device.scope({ awaits: true });
   const random = rng(9);
   const tensors = shapes.map((shape) => fromArray(device, shape, Float32Array.from({ length: countOf(shape) }, () => 2 * random() - 1)));
   let output = tensors[0]!;

@@ -58,7 +58,7 @@ describe.skipIf(!device.gpu.features.has("shader-f16"))("with plain arithmetic i
     const [a, b] = [new Float32Array(m * k).fill(1), new Float32Array(k * n).fill(1)];
     a[1 * k] = NaN;
     b[(k - 1) * n + 2] = Infinity;
-    using _scope = device.scope();
+    using _scope = device.scope({ awaits: true });
     const output = await withEmulatedMatrices([64, 64], () =>
       toArray(matmulForward(fromArray(device, [1, m, k], a, "f16"), fromArray(device, [1, k, n], b, "f16"), {}, {}, SUBGROUP_MATRICES)));
     expect([...output]).toEqual(Array.from({ length: m * n }, (_, i) => (Math.floor(i / n) === 1 ? NaN : i % n === 2 ? Infinity : k)));
@@ -81,8 +81,8 @@ async function choiceOf(
   const kindOf = (label: string): string => (label.startsWith("subgroup_product") ? SUBGROUP_MATRICES : FIXED);
   const { tuner: before } = device;
   const mutable: { tuner: Tuner } = device;
-  mutable.tuner = new Tuner(null, always, async (at, run) => {
-    const kind = kindOf((await at.trace(run)).at(-1)!.label);
+  mutable.tuner = new Tuner(null, always, async (_device, run) => {
+    const kind = kindOf((await device.trace(run)).at(-1)!.label);
     measured.add(kind);
     return kind === SUBGROUP_MATRICES ? 1 : 9;
   });
@@ -140,7 +140,7 @@ describe.skipIf(!device.gpu.features.has("shader-f16"))("subgroup matrices are c
     [true, ["uniform", "registers"]],
     [false, ["tiled 32x32x16 of 4x4", "uniform", "registers", "tiled 64x64x16 of 8x4"]],
   ])("never on an adapter without them, software: %s", (software, forms) => {
-    const { device: plain } = device.rehearsal();
+    const { device: plain } = device.dryRun();
     const asked: unknown[] = [];
     const choose = (...[key, forms]: Parameters<Tuner["choose"]>) => (asked.push(key, forms), forms[0]!);
     Object.assign(plain, { adapter: { ...plain.adapter, software, matrixLanes: undefined }, tuner: { choose } });

@@ -27,7 +27,7 @@ describe("once the weights are settled, one kernel does in inference what severa
     ["3x3, norm, activation", (at) => sequence(conv3x3(within(at, "a"), 8, 4), norm(within(at, "b"), 4), activate("relu"))],
     ["depthwise, norm, activation", (at) => sequence(depthwise3x3(within(at, "a"), 8), norm(within(at, "b"), 8), activate("silu"))],
   ])("%s", async (_name, make) => {
-    using _scope = device.scope();
+    using _scope = device.scope({ awaits: true });
     const { weights, layer, input } = made(make);
     const expected = await toArray(layer(input, "inference"));
     weights.settle();

@@ -62,14 +62,14 @@ async function errorsOf(image: Tensor, layers: readonly Layer[], dtype: FloatDTy
 const BOUNDS: readonly (readonly [FloatDType, number])[] = hasHalf ? [["f32", 1e-5], ["f16", 5e-3]] : [["f32", 1e-5]];
 
 test.skipIf(!isThere).each(BOUNDS)("layers 3 and 4 are PyTorch's, stored in %s", async (dtype, bound) => {
-  using _scope = device.scope();
+  using _scope = device.scope({ awaits: true });
   const { input, layers } = await fixture();
   const errors = await errorsOf(input, layers, dtype);
   for (const error of errors) expect(error).toBeLessThan(bound);
 });
 
 test.skipIf(!isThere)("layers 3 and 4 are PyTorch's from the photograph itself: decoded, cropped and resized as PIL does", async () => {
-  using _scope = device.scope();
+  using _scope = device.scope({ awaits: true });
   const { layers } = await fixture();
   const image = imagesToTensor(device, [await decodeImage(PHOTOGRAPH)], { height: SIDE, width: SIDE, ...IMAGENET, fit: "crop" });
   for (const error of await errorsOf(image, layers, "f32")) expect(error).toBeLessThan(1e-3);

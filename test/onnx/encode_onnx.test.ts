@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { expect, test } from "vitest";
-import { callsOf } from "../../src/autograd/tape.ts";
+import { callsOf } from "../../src/autograd/listing.ts";
 import { synthesise } from "../../src/data/synthetic.ts";
 import type { Detector, Inspection } from "../../src/detection/detector.ts";
 import type { TrainingImage } from "../../src/detection/material.ts";

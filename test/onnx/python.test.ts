@@ -7,7 +7,7 @@ import sharp from "sharp";
 import { expect, test } from "vitest";
 import { decodeImage } from "../../src/node/images.ts";
 import { encodeOnnx } from "../../src/onnx/encode_onnx.ts";
-import { FITS } from "../../src/tensor/placement.ts";
+import { FITS } from "../../src/io/placement.ts";
 import { device } from "../device.ts";
 import { madeUpDetector, madeUpPicture } from "../made_up_detector.ts";
 import { tiffOf } from "../pictures.ts";

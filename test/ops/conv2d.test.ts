@@ -73,7 +73,7 @@ describe("padding \"same\" makes the output as large as the input divided by the
     ["dilation", 5, 6, [3, 2], 1, 2],
     ["dilation and stride", 9, 8, [3, 3], 2, 3],
   ] as const)("with %s", async (_why, height, width, [r, s], stride, dilation) => {
-    using _scope = device.scope();
+    using _scope = device.scope({ awaits: true });
     const image = fromArray(device, [1, height, width, 1], Float32Array.from({ length: height * width }, (_, i) => (i * 7) % 11));
     const taps = Float32Array.from({ length: r * s }, (_, i) => i + 1);
     const padding = [...before(height, r, stride, dilation), ...before(width, s, stride, dilation)] as const;

@@ -11,7 +11,7 @@ describeOperation(dropoutOperation);
 const draw = { seed: 1, stream: 2, step: 3 };
 
 test("dropout keeps the share it should, and the mean", async () => {
-  using _scope = device.scope();
+  using _scope = device.scope({ awaits: true });
   const count = 40_000;
   const output = await toArray(dropout(fromArray(device, [count], new Float32Array(count).fill(1)), draw, { probability: 0.3 }));
   const kept = output.filter((x) => x !== 0);
@@ -21,7 +21,7 @@ test("dropout keeps the share it should, and the mean", async () => {
 });
 
 test("dropout of another seed, stream or step drops others", async () => {
-  using _scope = device.scope();
+  using _scope = device.scope({ awaits: true });
   const ones = fromArray(device, [200], new Float32Array(200).fill(1));
   const outputs = [draw, { ...draw, seed: 2 }, { ...draw, stream: 3 }, { ...draw, step: 4 }].map((d) => toArray(dropout(ones, d)));
   const seen = new Set((await Promise.all(outputs)).map((output) => output.join()));

@@ -30,7 +30,7 @@ describe("an activation in the options", () => {
   });
 
   test("is the same with a gradient and without", async () => {
-    using _scope = device.scope();
+    using _scope = device.scope({ awaits: true });
     const x = requireGrad(input([1, -2, 3, -4]));
     const weight = fromArray(device, [1, 1, 4], Float32Array.of(1, 1, 2, 2));
     const bias = fromArray(device, [4], Float32Array.of(0.5, 0.5, 0, 9));

@@ -15,7 +15,7 @@ const column = (...values: number[]): Tensor => fromArray(device, [values.length
 
 async function chosenOf(rows: Tensor, count: number, start = 0): Promise<number[]> {
   poison();
-  using _scope = device.scope();
+  using _scope = device.scope({ awaits: true });
   return Array.from(await toArray({ ...farthestPoints(rows, count, { start }), dtype: "u32" }));
 }
 
@@ -53,7 +53,7 @@ describe.each([["the form of this adapter", <T>(work: () => Promise<T>) => work(
   });
 
   test("gives the same bits every time, by steps of its own, and within a program of the caller", async () => {
-    using _scope = device.scope();
+    using _scope = device.scope({ awaits: true });
     const rows = fromArray(device, [500, 12], clustered(1, 500, 12));
     await on(async () => {
       const first = await chosenOf(rows, 20);
@@ -81,13 +81,13 @@ describe.each([["the form of this adapter", <T>(work: () => Promise<T>) => work(
   });
 
   test("chooses no row twice: of equal ones the first, when nothing else is left", async () => {
-    using _scope = device.scope();
+    using _scope = device.scope({ awaits: true });
     expect(await on(() => chosenOf(column(5, 5, 5, 5), 4, 2))).toEqual([2, 0, 1, 3]);
     expect(await on(() => chosenOf(column(0, 0, 9, 9, 4), 5))).toEqual([0, 2, 4, 1, 3]);
   });
 
   test("chooses rows that hold NaN last, and infinitely far ones first", async () => {
-    using _scope = device.scope();
+    using _scope = device.scope({ awaits: true });
     expect(await on(() => chosenOf(column(0, NaN, 1, NaN, 3e38, 2), 6))).toEqual([0, 4, 5, 2, 1, 3]);
   });
 });
@@ -131,13 +131,13 @@ describe("a search for farthest points", () => {
 
 describe("farthestPoints", () => {
   test.skipIf(!device.gpu.features.has("shader-f16"))("takes rows in f16, whose distances may be beyond what f16 holds", async () => {
-    using _scope = device.scope();
+    using _scope = device.scope({ awaits: true });
     const rows = (dtype: FloatDType) => fromArray(device, [4, 4], Float32Array.of(0, 0, 0, 0, 300, 0, 0, 0, -400, 0, 0, 0, 0, 500, 0, 0), dtype);
     expect(await chosenOf(rows("f16"), 4)).toEqual([0, 3, 2, 1]);
   });
 
   test("reads nothing back, and keeps nothing but what it returns", async () => {
-    using _scope = device.scope();
+    using _scope = device.scope({ awaits: true });
     const rows = fromArray(device, [300, 8], clustered(2, 300, 8));
     const before = { ...device.memory(), ...device.counters() };
     const chosen = farthestPoints(rows, 200);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { imagesToTensor } from "../../src/ops/images.ts";
-import type { Fit } from "../../src/tensor/placement.ts";
+import type { Fit } from "../../src/io/placement.ts";
 import { Device } from "../../src/runtime/device.ts";
 import { toArray } from "../../src/tensor/tensor.ts";
 import { device } from "../device.ts";

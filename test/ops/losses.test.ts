@@ -103,7 +103,7 @@ describe("hingeLoss", () => {
   });
 
   test("sees as many positions as a dispatch does, and not only those whose terms it could", async () => {
-    using _scope = device.scope();
+    using _scope = device.scope({ awaits: true });
     const count = 2 ** 22 + 1; // eight terms of each would not fit in 128 MiB
     const scores = fromArray(device, [count], new Float32Array(count).fill(0.25));
     const { loss, hits } = hingeLoss(scores, fromArray(device, [count], new Float32Array(count).fill(1)));
@@ -133,7 +133,7 @@ describe("hingeLoss", () => {
 });
 
 test("hits of pairs are those of similar and of other pairs", async () => {
-  using _scope = device.scope();
+  using _scope = device.scope({ awaits: true });
   const features = fromArray(device, [3, 2], Float32Array.of(1, 0, 2, 0, 0, 1));
   const pairs = fromArray(device, [3, 2], Uint32Array.of(0, 1, 0, 2, 1, 1));
   const { loss, hits } = cosinePairLoss(features, pairs, fromArray(device, [3], Float32Array.of(1, 0, 0)), { reduction: "none" });

@@ -28,7 +28,7 @@ describe.each(MATMUL_FORMS)("the form %s computes the same product,", (form) => 
 
 describe.each(MATMUL_FORMS)("what is no number, or infinite, stays in its row or column in the form %s", (form) => {
   test.each([["ragged", 5, 7, 3], ["packed, summed axis ragged", 8, 4, 10]])("%s", async (_why, m, n, k) => {
-    using _scope = device.scope();
+    using _scope = device.scope({ awaits: true });
     const [a, b] = [new Float32Array(m * k).fill(1), new Float32Array(k * n).fill(1)];
     a[1 * k] = NaN;
     b[(k - 1) * n + 2] = Infinity; // the last of the sum

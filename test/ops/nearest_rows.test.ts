@@ -19,7 +19,7 @@ const matrix = (rows: readonly (readonly number[])[], dtype: FloatDType = "f32")
 
 async function nearest(queries: readonly (readonly number[])[], rows: readonly (readonly number[])[], k: number, form?: NearestForm) {
   poison();
-  using _scope = device.scope();
+  using _scope = device.scope({ awaits: true });
   const { squaredDistances, indices } = nearestRowsForward(matrix(queries), matrix(rows), k, form);
   const [distances, places] = await Promise.all([toArray(squaredDistances), toArray(indices)]);
   return { distances: Array.from(distances), indices: Array.from(places) };
@@ -52,7 +52,7 @@ describe.each(NEAREST_FORMS)("nearestRows, %s", (form) => {
     const values = (count: number) => Float32Array.from({ length: count * p.channels }, () => 1000 + random() / 8);
     const [queries, rows] = [values(p.queries), values(p.rows)];
     rows.set(queries.subarray(0, p.channels), 77 * p.channels); // equal to the first query
-    using _scope = device.scope();
+    using _scope = device.scope({ awaits: true });
     const found = nearestRowsForward(fromArray(device, [p.queries, p.channels], queries), fromArray(device, [p.rows, p.channels], rows), p.k, form);
     const [distances, indices] = await Promise.all([toArray(found.squaredDistances), toArray(found.indices)]);
     const want = reference.squaredDistances(p, queries, rows);
@@ -61,7 +61,7 @@ describe.each(NEAREST_FORMS)("nearestRows, %s", (form) => {
   });
 
   test("gives the same bits when it is captured and run again", async () => {
-    using _scope = device.scope();
+    using _scope = device.scope({ awaits: true });
     const random = rng(5);
     const values = (...shape: number[]) => fromArray(device, shape, Float32Array.from({ length: shape[0]! * shape[1]! }, random));
     const [queries, rows] = [values(70, 20), values(600, 20)];
@@ -86,7 +86,7 @@ describe("nearestRows", () => {
   });
 
   test.skipIf(!device.gpu.features.has("shader-f16"))("has distances in f32 of rows in f16, beyond what f16 holds", async () => {
-    using _scope = device.scope();
+    using _scope = device.scope({ awaits: true });
     const { squaredDistances } = nearestRows(matrix([[300, 0]], "f16"), matrix([[-300, 1]], "f16"), 1);
     expect(await toArray(squaredDistances)).toEqual(Float32Array.of(360_001));
   });
@@ -100,7 +100,7 @@ describe("nearestRows", () => {
   });
 
   test("has nothing to do for no queries", async () => {
-    using _scope = device.scope();
+    using _scope = device.scope({ awaits: true });
     const before = device.counters().dispatches;
     const { squaredDistances, indices } = nearestRows(empty(device, [0, 3]), matrix([[1, 2, 3]]), 1);
     expect(device.counters().dispatches).toBe(before);

@@ -36,7 +36,7 @@ test("layerNorm is accurate where the mean is a thousand deviations", async () =
 });
 
 test("layerNorm leaves nothing but the bias of rows that are all the same, and of one channel", async () => {
-  using _scope = device.scope();
+  using _scope = device.scope({ awaits: true });
   const of = (shape: readonly number[], ...values: number[]) => fromArray(device, shape, Float32Array.from(values));
   const [several, single] = [layerNorm(of([2, 3], 4, 4, 4, -8, -8, -8), of([2, 3], 5, 6, 7, 1, 2, 3)), layerNorm(of([2, 1], 4, -8), of([2, 1], 5, 3))];
   expect(await toArray(several)).toEqual(Float32Array.of(1, 2, 3, 1, 2, 3));

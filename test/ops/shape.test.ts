@@ -19,7 +19,7 @@ const OPERATIONS: readonly AnyOperation[] = [
 OPERATIONS.forEach(describeOperation);
 
 test("whole numbers are moved bit by bit", async () => {
-  using _scope = device.scope();
+  using _scope = device.scope({ awaits: true });
   const values = Uint32Array.of(0, 1, 0x7fc00001, 0xffffffff, 0x80000000, 3);
   const x = fromArray(device, [2, 3], values);
   const read = async (tensor: Tensor) => Array.from(new Uint32Array(await device.read(tensor.allocation.buffer, 4 * countOf(tensor.shape))));
@@ -32,14 +32,14 @@ test("whole numbers are moved bit by bit", async () => {
 });
 
 test("NaNs and zeros keep their bits", async () => {
-  using _scope = device.scope();
+  using _scope = device.scope({ awaits: true });
   const bits = Uint32Array.of(0x7fc12345, 0x80000000, 0x00000001, 0xff800000);
   const moved = transpose(fromArray(device, [2, 2], new Float32Array(bits.buffer)), [1, 0]);
   expect(Array.from(new Uint32Array(await device.read(moved.allocation.buffer, 16)))).toEqual([0x7fc12345, 0x00000001, 0x80000000, 0xff800000]);
 });
 
 test("cast keeps whole numbers, and cuts towards zero", async () => {
-  using _scope = device.scope();
+  using _scope = device.scope({ awaits: true });
   const cut = cast(fromArray(device, [4], Float32Array.of(0, 1.9, 16_777_216, 3.5)), "u32");
   expect(Array.from(new Uint32Array(await device.read(cut.allocation.buffer, 16)))).toEqual([0, 1, 16_777_216, 3]);
   expect(await toArray(cast(fromArray(device, [3], Uint32Array.of(0, 7, 4_000_000)), "f32"))).toEqual(Float32Array.of(0, 7, 4_000_000));

@@ -14,7 +14,7 @@ describeOperation(squeezeExcitationOperation);
 
 test("squeezeExcitation takes other activations, and layers without bias", async () => {
   const random = rng(5);
-  using _scope = device.scope();
+  using _scope = device.scope({ awaits: true });
   const tensor = (shape: Shape) => fromArray(device, shape, Float32Array.from({ length: shape.reduce((n, d) => n * d, 1) }, () => 2 * random() - 1));
   const [input, down, up] = [tensor([2, 3, 3, 8]), tensor([8, 2]), tensor([2, 8])];
   const got = squeezeExcitation(input, { weight: down }, { weight: up }, { activation: "relu", gate: "hsigmoid" });

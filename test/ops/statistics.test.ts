@@ -19,7 +19,7 @@ describe("topKMean", () => {
     ["numbers of both signs and zeros of both", [-1, 0, -0, 2, -3, 1e-40, -1e-40, 1e30], 4],
     ["the smallest numbers", [-1e30, -2, -3], 3],
   ])("shares the weight among %s", async (_what, values, k) => {
-    using _scope = device.scope();
+    using _scope = device.scope({ awaits: true });
     const input = requireGrad(fromArray(device, [1, values.length], Float32Array.from(values)));
     const { results, grads } = gradients(() => [topKMean(input, k)], [input]);
     const p = { rows: 1, columns: values.length, k };
@@ -46,7 +46,7 @@ describe("topKMean", () => {
 
 describe("histogram", () => {
   const counts = async (values: Float32Array, options: { bins: number; low: number; high: number }) => {
-    using _scope = device.scope();
+    using _scope = device.scope({ awaits: true });
     return Array.from(await toArray(histogram(fromArray(device, [values.length], values), options)));
   };
   const random = rng(3);
@@ -79,7 +79,7 @@ describe("histogram", () => {
 
 test("exclusiveScan sums what came before, also over more blocks than one workgroup scans", async () => {
   const input = Uint32Array.from({ length: 257 * 8192 + 5 }, (_, i) => i % 5);
-  using _scope = device.scope();
+  using _scope = device.scope({ awaits: true });
   const output = exclusiveScan(fromArray(device, [input.length], input));
   const got = new Uint32Array(await device.read(output.allocation.buffer, 4 * output.shape[0]!));
   let sum = 0;

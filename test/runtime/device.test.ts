@@ -302,7 +302,7 @@ describe("acquiring", () => {
     ["in name alone", { subgroupMaxSize: 32, subgroupMatrixConfigs: [MATRICES] }, ["shader-f16"], undefined],
   ])("subgroup matrices %s", async (_what, info, names, matrixLanes) => {
     const asked: GPUDeviceDescriptor[] = [];
-    const grant = (descriptor: GPUDeviceDescriptor) => (asked.push(descriptor), Promise.resolve(device.rehearsal().device.gpu));
+    const grant = (descriptor: GPUDeviceDescriptor) => (asked.push(descriptor), Promise.resolve(device.dryRun().device.gpu));
     const adapter = { info: { description: "Thing 2", ...info }, features: new Set(names), limits: {}, requestDevice: grant };
     const gpu = { requestAdapter: () => Promise.resolve(adapter) } as unknown as GPU;
     const report = await reportAdapter(gpu, "");

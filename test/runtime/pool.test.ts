@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { UsageError } from "../../src/runtime/errors.ts";
 import { BufferPool } from "../../src/runtime/pool.ts";
 
 function makePool(maxBytes = 1 << 20) {
@@ -78,6 +79,65 @@ describe("a scope", () => {
     expect(pool.use().bytes).toBe(0);
     scope[Symbol.dispose]();
     expect(pool.use().freeBytes).toBe(256);
+  });
+
+  test("that is open across an await takes nothing of other work, and says so when it closes", async () => {
+    const { pool } = makePool();
+    const other = async () => (await Promise.resolve(), pool.allocate(512));
+    const careless = async () => {
+      using _outer = pool.scope();
+      using inner = pool.scope();
+      pool.allocate(256);
+      const kept = inner.keep({ allocation: pool.allocate(256) });
+      await Promise.resolve();
+      return kept;
+    };
+    const [refused, theirs] = await Promise.all([careless().catch((error: unknown) => error), other()]);
+    expect((refused as { readonly error: unknown }).error).toBeInstanceOf(UsageError); // the outer's, around the inner's
+    expect(pool.use().bytes).toBe(512 + 256); // theirs, and what was kept before
+    expect(pool.use().allocations).toBe(2);
+    pool.release(theirs);
+    using _scope = pool.scope(); // nothing is left open
+    pool.allocate(256);
+  });
+
+  test("that is open across an await says so at the next keep, and then closes in silence", async () => {
+    const { pool } = makePool();
+    const careless = async () => {
+      using scope = pool.scope();
+      await Promise.resolve();
+      scope.keep({ allocation: pool.allocate(256) });
+    };
+    await expect(careless()).rejects.toThrow(
+      "a scope was still open when its function awaited something, where other work would allocate into it: close it before",
+    );
+  });
+
+  test("may be open across an await where that was asked for; those inside it may not", async () => {
+    const { pool } = makePool();
+    const careful = async () => {
+      using scope = pool.scope({ awaits: true });
+      await Promise.resolve();
+      pool.allocate(256);
+      return scope.keep({ allocation: pool.allocate(512) });
+    };
+    await careful();
+    expect(pool.use().bytes).toBe(512);
+    const careless = async () => {
+      using _outer = pool.scope({ awaits: true });
+      using _inner = pool.scope();
+      await Promise.resolve();
+    };
+    await expect(careless()).rejects.toThrow("still open when its function awaited");
+  });
+
+  test("closes once", () => {
+    const { pool } = makePool();
+    const outer = pool.scope();
+    const inner = pool.scope();
+    for (let i = 0; i < 2; i++) inner[Symbol.dispose]();
+    outer[Symbol.dispose]();
+    expect(outer.isClosed).toBe(true);
   });
 
   test("must close before the one around it", () => {

@@ -43,6 +43,21 @@ test("what fails inside, or reads back, leaves the device as it was", async () =
   expect(await toArray(zeros(device, [1]))).toEqual(Float32Array.of(0));
 });
 
+test("a program that is run inside does nothing, and what is prepared inside leaves the outer one a dry run", async () => {
+  const { program } = device.capture(() => add(outside, outside));
+  const before = device.counters();
+  await device.prepare(() => {
+    program.run();
+    void device.prepare(() => undefined);
+    expect(device.isDryRun).toBe(true);
+    device.trim();
+    zeros(device, [8]);
+  });
+  expect(device.isDryRun).toBe(false);
+  expect(device.counters()).toEqual(before);
+  program.release();
+});
+
 test("a kernel that does not compile is said by the next call, with its name", async () => {
   const own = await openDevice();
   const broken = { ...scan, name: "broken", code: scan.code.replace("var total", "let total") };
@@ -53,8 +68,8 @@ test("a kernel that does not compile is said by the next call, with its name", a
   own.destroy();
 });
 
-test("a rehearsal counts the bytes of every buffer, and of what was read back knows nothing", async () => {
-  const { device: idle, held } = device.rehearsal();
+test("a dry run counts the bytes of every buffer, and of what was read back knows nothing", async () => {
+  const { device: idle, held } = device.dryRun();
   const before = held.bytes;
   const tensor = fromArray(idle, [1000], new Float32Array(1000).fill(1));
   expect(held.bytes - before).toBe(4096); // whole granules of 256 bytes

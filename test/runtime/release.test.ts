@@ -32,7 +32,7 @@ async function holdings(device: Device): Promise<() => void> {
   const tensor = fromArray(device, [4], Float32Array.of(1, 2, 3, 4));
   const { program } = device.capture(() => relu(tensor));
   const optimizer = new AdamW([{ parameters: [requireGrad(zeros(device, [4]))], rate: 0.1 }]);
-  const scope = device.scope();
+  const scope = device.scope({ awaits: true });
   relu(tensor);
   program.run();
   return () => {

@@ -26,11 +26,11 @@ function memory(kept: unknown = null) {
 }
 
 /** A dispatch takes a millisecond. */
-const count: typeof millisecondsOf = async (at, run) => {
-  const { dispatches } = at.counters();
+const count: typeof millisecondsOf = async (_device, run) => {
+  const { dispatches } = device.counters();
   run();
-  await at.finish();
-  return at.counters().dispatches - dispatches;
+  await device.finish();
+  return device.counters().dispatches - dispatches;
 };
 const tunerOf = (store: TuningStore | null, always = false): Tuner => new Tuner(store, always, count);
 

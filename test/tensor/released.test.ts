@@ -34,7 +34,7 @@ describe("a released tensor", () => {
     const tensor = released();
     numbers(9, 9, 9, 9); // lies where it lay
     const before = device.memory().allocations;
-    const result = (async () => { using _scope = device.scope(); await uses[use]!(tensor); })();
+    const result = (async () => { using _scope = device.scope({ awaits: true }); await uses[use]!(tensor); })();
     await expect(result).rejects.toThrow(ReleasedError);
     expect(device.memory().allocations).toBeLessThanOrEqual(before);
   });
@@ -95,6 +95,14 @@ describe("a captured program", () => {
     program.release();
     expect(() => program.run()).toThrow(ReleasedError);
     await expect(toArray(result)).rejects.toThrow(ReleasedError);
+  });
+
+  test("is not captured beside one that was released", () => {
+    const input = numbers(1, -2);
+    const { program } = device.capture(() => relu(input));
+    program.release();
+    expect(() => device.capture(() => relu(input), { beside: program })).toThrow(ReleasedError);
+    release(input);
   });
 
   test("still runs where its own tensors were released inside", async () => {

@@ -1,6 +1,6 @@
 import type { Dataset } from "../../data/dataset.ts";
 import type { ClassSurvey, Finding, Survey } from "../../data/survey.ts";
-import type { Size } from "../../tensor/placement.ts";
+import type { Size } from "../../io/placement.ts";
 import { nameShown, printable } from "../../io/printable.ts";
 
 const MOST_PATHS = 3;

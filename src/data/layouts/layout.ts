@@ -1,4 +1,4 @@
-import type { DatasetClass, Unreadable } from "../dataset.ts";
+import type { DatasetClass, Unreadable } from "../item.ts";
 import type { FileTree } from "../tree.ts";
 
 /** Names of layouts, as `--format` takes them. */

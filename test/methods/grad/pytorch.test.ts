@@ -114,7 +114,7 @@ async function difference(got: Tensor, want: Summary): Promise<number> {
 
 describe.each(CASES.map((row) => [row.name, row] as const))("GRAD, %s,", (_name, { options, reconstruction, abnormal, stages }) => {
   test("reconstructs as PyTorch does", async () => {
-    using _scope = device.scope();
+    using _scope = device.scope({ awaits: true });
     const { features, noise } = inputsOf("normal", 0, options);
     expect(await difference(modelOf(options).reconstruct(features, noise, "training"), reconstruction)).toBeLessThan(BOUND);
     if (abnormal) expect(await difference(modelOf(options).abnormal(features, noise, "training"), abnormal)).toBeLessThan(BOUND);

@@ -1,9 +1,9 @@
-// What the device can do at most, measured in the process that measures the kernels.
-import module from "../shaders/bench/peak.wgsl";
-import { launch } from "../src/kernels/launch.ts";
-import type { Device } from "../src/runtime/device.ts";
-import { empty, zeros } from "../src/tensor/tensor.ts";
+import module from "../../shaders/bench/peak.wgsl";
+import type { Device } from "../runtime/device.ts";
+import { empty, zeros } from "../tensor/tensor.ts";
+import { launch } from "./launch.ts";
 
+/** The rates that a device reaches at most. */
 export interface Roofs {
   /** Multiplications and additions of f32, 10^9 a second. */
   readonly gigaflops: number;
@@ -13,12 +13,13 @@ export interface Roofs {
 
 const [CHAIN_PACKS, CHAIN_STEPS, STREAM_PACKS, SAMPLES] = [1 << 14, 256, 1 << 22, 5];
 
-/** The fastest of several samples. */
+/** Measures what the device can do at most: the fastest of several samples. Nothing else may use it meanwhile. */
 export async function measureRoofs(device: Device): Promise<Roofs> {
   const best = async (entryPoint: string, packs: number, steps: number): Promise<number> => {
-    using _scope = device.scope();
+    using _scope = device.scope({ awaits: true });
     const tensors = { input: zeros(device, [4 * packs]), output: empty(device, [4 * packs]) };
-    const run = () => launch({ module, entryPoint, element: "f32x4", tensors, params: { packs, steps }, size: { invocations: packs } });
+    const [params, size] = [{ packs, steps }, { invocations: packs }];
+    const run = (): void => launch({ module, entryPoint, element: "f32x4", tensors, params, size });
     run();
     await device.finish();
     let least = Infinity;
@@ -32,5 +33,8 @@ export async function measureRoofs(device: Device): Promise<Roofs> {
   };
   const chains = await best("multiply_add", CHAIN_PACKS, CHAIN_STEPS);
   const stream = await best("stream", STREAM_PACKS, 0);
-  return { gigaflops: (16 * 4 * CHAIN_PACKS * CHAIN_STEPS) / chains / 1e6, gigabytes: (2 * 16 * STREAM_PACKS) / stream / 1e6 };
+  return {
+    gigaflops: (16 * 4 * CHAIN_PACKS * CHAIN_STEPS) / chains / 1e6,
+    gigabytes: (2 * 16 * STREAM_PACKS) / stream / 1e6,
+  };
 }

@@ -1,0 +1,7 @@
+/** A dense row-major array. Images are `[N,H,W,C]`, filters `[R,S,C,K]`, depthwise filters `[R,S,C]`. */
+export interface Input {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+export type Inputs = Readonly<Record<string, Input>>;
