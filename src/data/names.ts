@@ -1,6 +1,7 @@
 import { folded } from "./tree.ts";
 
-// Words by which folders and lists say what their images show. They are compared without case and without what stands between words.
+// Words by which folders and lists say what their images show. They are compared without case and without what stands
+// between words.
 
 const GOOD: ReadonlySet<string> = new Set([
   "good", "ok", "okay", "normal",

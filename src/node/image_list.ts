@@ -4,11 +4,11 @@ import { dirname, join, parse, relative, resolve, sep } from "node:path";
 import { glob, isDynamicPattern } from "tinyglobby";
 import type { Unreadable } from "../data/dataset.ts";
 import { divide } from "../data/layouts/companions.ts";
-import { byCodeUnits, IMAGE_EXTENSIONS, images, isImage, isUndecodable, undecodableWords } from "../data/tree.ts";
+import { byCodeUnits, IMAGE_EXTENSIONS, images, isImage, isUndecodable, suchAs, undecodableWords } from "../data/tree.ts";
 import { isPicture } from "../io/picture_header.ts";
 import { InputError } from "../runtime/errors.ts";
-import { reasonOf } from "./files.ts";
-import { identityOfFile, isOutput, listFolder, NOT_UTF8, specialReason } from "./folder_listing.ts";
+import { reasonOf, specialReason } from "./files.ts";
+import { identityOfFile, isOutput, listFolder, NOT_UTF8 } from "./folder_listing.ts";
 
 /** Images that a user named. */
 export interface ImageList {
@@ -21,9 +21,9 @@ export interface ImageList {
 }
 
 /**
- * The images that words name: files, whatever their extension; folders, all images in them; patterns such as `photos/**\/*.png`. What
- * exists is taken by its name before it is taken for a pattern. One file by two names is one image. Masks, depth maps and the like that lie
- * beside photographs in folders are left out.
+ * The images that words name: files, whatever their extension; folders, all images in them; patterns such as
+ * `photos/**\/*.png`. What exists is taken by its name before it is taken for a pattern. One file by two names is one
+ * image. Masks, depth maps and the like that lie beside photographs in folders are left out.
  * @param isLeftOut says of a path whether it is no input although it was found in a folder, such as a picture that is written
  * @throws InputError if a folder holds no image, or a pattern matches none. A file that does not exist is not looked for
  */
@@ -114,14 +114,13 @@ class Found {
   }
 
   list(): ImageList {
-    const such = (paths: readonly string[]): string => `${paths.length > 1 ? "such as " : ""}${paths[0]!}`;
     const undecodable = [...this.#undecodable];
     const remarks = [
       ...(undecodable.length > 0 ? [`left out: ${undecodableWords(undecodable)}`] : []),
-      ...(this.#companions.length > 0 ? [`left out: ${images(this.#companions.length)} of masks, depth or the like beside photographs, ${such(this.#companions)}; name the files to judge them`] : []),
-      ...(this.#repeated.length > 0 ? [`named more than once, and judged once: ${this.#repeated.length}, ${such(this.#repeated)}`] : []),
+      ...(this.#companions.length > 0 ? [`left out: ${images(this.#companions.length)} of masks, depth or the like beside photographs, ${suchAs(this.#companions)}; name the files to judge them`] : []),
+      ...(this.#repeated.length > 0 ? [`named more than once, and judged once: ${this.#repeated.length}, ${suchAs(this.#repeated)}`] : []),
       ...[...this.#outputs].map((folder) => `left out: the pictures in ${folder}, which bigrid wrote; name that folder itself to judge them`),
-      ...(this.#foreign.length > 0 ? [`${this.#foreign.length} of the names are paths of Windows and not there, ${such(this.#foreign)}: write them as this system does`] : []),
+      ...(this.#foreign.length > 0 ? [`${this.#foreign.length} of the names are paths of Windows and not there, ${suchAs(this.#foreign)}: write them as this system does`] : []),
     ];
     return { images: [...this.#images.values()].sort(byCodeUnits), unreadable: this.unreadable, remarks };
   }
@@ -217,7 +216,8 @@ async function literalPart(pattern: string): Promise<{ readonly folder: string; 
 }
 
 /**
- * The names in a list that was read: UTF-8, or UTF-16 with its byte-order mark; a name a line, or each up to the next NUL.
+ * The names in a list that was read: UTF-8, or UTF-16 with its byte-order mark; a name a line, or each up to the next
+ * NUL.
  * @throws InputError if it is something else, or names the root of the file system
  */
 export function namesInList(list: Uint8Array): string[] {

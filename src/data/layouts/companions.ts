@@ -1,7 +1,8 @@
 import { baseOf, extensionOf, folded, grouped, stemOf, uniqueBy } from "../tree.ts";
 
-// What lies beside photographs in public sets and is none: masks, depth, normals, heat maps, thumbnails. Told from names alone:
-// by folders (crack/rgb/000.png, crack/gt/000.png), by ends of names (Part0.jpg, Part0_label.bmp), by twins (a.jpg, a.png).
+// What lies beside photographs in public sets and is none: masks, depth, normals, heat maps, thumbnails. Told from
+// names alone: by folders (crack/rgb/000.png, crack/gt/000.png), by ends of names (Part0.jpg, Part0_label.bmp), by
+// twins (a.jpg, a.png).
 
 type Kind = "mask" | "other";
 
@@ -10,7 +11,8 @@ const CERTAIN: ReadonlyMap<string, Kind> = kindsOf(
   "mask masks gt groundtruth",
   "xyz heatmap heatmaps anomalymap anomalymaps thumb thumbs thumbnail thumbnails pointcloud pointclouds",
 );
-// These may be subjects of photographs too: they hold none if photographs of the same names lie beside them. So do names that end in them.
+// These may be subjects of photographs too: they hold none if photographs of the same names lie beside them. So do
+// names that end in them.
 const LIKELY: ReadonlyMap<string, Kind> = new Map([
   ...CERTAIN,
   ...kindsOf("label labels annotation annotations seg segmentation segmentations", "depth depths normals disparity heat overlay overlays contour contours preview previews"),

@@ -65,8 +65,8 @@ export const readingOf = (classes: readonly ClassReading[]): Reading => ({
  * One class: good images, and what `test` and the folder of masks hold.
  * @param good folders of good images to learn from
  * @param imagesOf the images of such a folder
- * @throws InputError for a test image that lies in no folder, since that says what it is; for images to learn from that have masks
- * beside them, unless their folder says that they are good
+ * @throws InputError for a test image that lies in no folder, since that says what it is; for images to learn from that
+ * have masks beside them, unless their folder says that they are good
  */
 export function readClass(tree: FileTree, folder: string, good: readonly string[], imagesOf = (place: string) => tree.below(place)): ClassReading {
   const test = testFolder(tree, folder);
@@ -120,8 +120,8 @@ const unclearError = (tree: FileTree, folder: string, masks: readonly (readonly 
 );
 
 /**
- * Masks by the stem of the image they belong to: named as it, or with `_mask` after it, or in a folder of its name; in another case or
- * another of Unicode's forms where that is the name of no other image.
+ * Masks by the stem of the image they belong to: named as it, or with `_mask` after it, or in a folder of its name; in
+ * another case or another of Unicode's forms where that is the name of no other image.
  */
 function maskFinder(masks: readonly string[], folders: readonly string[], stems: readonly string[]): (stem: string) => readonly string[] {
   const known = new Set(stems);
