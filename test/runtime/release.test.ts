@@ -88,7 +88,7 @@ test("a destroyed device is let go of, though kernels were compiled on it: its t
     const references = [];
     async function once() {
       const device = await openDevice();
-      const square = () => fromArray(device, [4, 4], new Float32Array(16));
+      const square = () => fromArray(device, [1, 4, 4], new Float32Array(16));
       await device.prepare(() => matmul(square(), square()));
       matmul(square(), square());
       await device.finish();

@@ -11,7 +11,7 @@ export const pause = (milliseconds: number) => new Promise((resolve) => setTimeo
 
 /** Starts Node with these words, as the leader of a process group. @param before a program that starts it, with its own words */
 export function start(words: readonly string[], before: readonly string[] = [], stdio: StdioOptions = "ignore"): ChildProcess {
-  const [program, ...all] = [...before, process.execPath, ...words];
+  const [program, ...all] = [...before, process.execPath, ...words] as [string, ...string[]];
   return spawn(program, all, { detached: true, stdio });
 }
 
