@@ -185,7 +185,8 @@ test("a mask may begin with its word", async () => {
 
 test("what lies beside a folder of colour photographs under their names is left out", async () => {
   const files = ["rgb", "ir", "z"].map((view) => `${view}/000.${view === "z" ? "tiff" : "png"}`);
-  const dataset = await recognise(["train/good", "test/cut", "test/good"].flatMap((place) => files.map((file) => `${place}/${file}`)));
+  const dataset = await recognise(["train/good", "test/cut", "test/good"].flatMap((place) => files.map((file) => `${place}/${file}`)).concat("test/cut/gt/000.png"));
+  expect(dataset.classes[0]!.test.find(({ defective }) => defective)!.masks).toEqual(["test/cut/gt/000.png"]);
   expect([...trainPaths(dataset), ...dataset.classes[0]!.test.map(({ path }) => path)].sort()).toEqual(["test/cut/rgb/000.png", "test/good/rgb/000.png", "train/good/rgb/000.png"]);
   expect(dataset.companions).toHaveLength(6);
 });

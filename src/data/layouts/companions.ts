@@ -84,14 +84,17 @@ export function maskedStem(stem: string): string | null {
 export function divide(paths: readonly string[], folder: string, isOneKind: boolean): Divided {
   const places = paths.map((path) => placeOf(path, folder));
   const isNamed = ({ folders }: Place): boolean => folders.some((name) => LIKELY.has(squeezed(name)));
-  const plain = places.filter((place) => !isNamed(place) && !splitStem(place.stem));
+  const unnamed = places.filter((place) => !isNamed(place) && !splitStem(place.stem));
+  const others: string[] = isOneKind ? otherViews(unnamed).map(({ path }) => path) : [];
+  const views = new Set(others);
+  const plain = unnamed.filter(({ path }) => !views.has(path));
   const beside = new Map<string, string>(); // photographs by where something of theirs may lie: in a folder beside theirs, or in theirs
   for (const { path, folders, stem } of plain) beside.set(keyOf(folders.slice(0, -1), stem), path);
   for (const { path, folders, stem } of plain) beside.set(keyOf(folders, stem), path);
   const bases = new Set(plain.flatMap(({ folders, stem }) => basesOf(stem).map((base) => keyOf(folders, base)))); // 000 of 000_image_4
   const masks: [string, string | null][] = [];
-  const others: string[] = [];
   const rest = places.filter(({ path, folders, stem }) => {
+    if (views.has(path)) return false;
     const split = splitStem(stem);
     const at = folders.findIndex((name) => LIKELY.has(squeezed(name)));
     const word = at < 0 ? split?.word : squeezed(folders[at]!);
@@ -106,22 +109,17 @@ export function divide(paths: readonly string[], folder: string, isOneKind: bool
     else others.push(path);
     return false;
   });
-  const kept = isOneKind ? withoutOtherViews(rest, others) : rest;
-  return withoutTwins(kept, masks, others, isOneKind);
+  return withoutTwins(rest, masks, others, isOneKind);
 }
 
 const COLOUR: ReadonlySet<string> = new Set(["rgb", "rgbs", "color", "colour"]);
 
-/** Moves what lies beside a folder of colour photographs under their names, such as infrared or depth, to `others`. */
-function withoutOtherViews(places: readonly Place[], others: string[]): readonly Place[] {
+/** What lies beside a folder of colour photographs under their names, such as infrared or depth. */
+function otherViews(places: readonly Place[]): readonly Place[] {
   const isColour = ({ folders }: Place): boolean => folders.length > 0 && COLOUR.has(squeezed(folders[0]!));
   const keyIn = ({ folders, stem }: Place): string => keyOf(folders.slice(1), stem);
   const colour = new Set(places.filter(isColour).map(keyIn));
-  return places.filter((place) => {
-    if (isColour(place) || place.folders.length === 0 || !colour.has(keyIn(place))) return true;
-    others.push(place.path);
-    return false;
-  });
+  return places.filter((place) => !isColour(place) && place.folders.length > 0 && colour.has(keyIn(place)));
 }
 
 /** Images of one name in several folders, of which some may be no photographs: a folder of one kind rarely has them. */
