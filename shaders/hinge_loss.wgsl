@@ -14,7 +14,8 @@
 //   loss  = mean of short over the marked + mean of short over the others; or the sum of all; or short itself
 //   hit   = score beyond the threshold on its own side, or at it
 //
-// The shortfall of a score that is NaN is NaN. A mean over nothing is 0, and a share of nothing 1. Counts are exact up to 2^24 positions.
+// The shortfall of a score that is NaN is NaN. A mean over nothing is 0, and a share of nothing 1. Counts are exact up
+// to 2^24 positions.
 // Definition: GRAD eq. 4, SimpleNet's hinge.
 // Cost: reads score and mask, and writes eight terms a slice or one loss a position; the gradient reads score and mask and
 // writes one; 12 operations.

@@ -14,7 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   optim: ["kernels", "tensor", "runtime"],
   models: ["nn", "ops", "optim", "io", "data", "metrics", "tensor", "runtime"],
   io: ["tensor"],
-  data: ["tensor"],
+  data: ["io", "tensor"],
   metrics: ["tensor"],
   onnx: ["models", "kernels", "autograd", "io", "tensor", "runtime"],
   node: ["models", "io", "data", "metrics", "tensor", "runtime"],

@@ -34,8 +34,8 @@ fn normal_cdf(x: accum) -> accum {
   return select(tail, 1.0 - tail, x > accum(0.0));
 }
 
-// The function of that number; `leak` is leaky relu's slope below zero. NaN stays NaN, whatever the device's max, clamp or exp
-// make of it.
+// The function of that number; `leak` is leaky relu's slope below zero. NaN stays NaN, whatever the device's max, clamp
+// or exp make of it.
 fn activated(activation: u32, leak: f32, x: accum) -> accum { return select(function_of(activation, leak, x), x, is_nan(x)); }
 
 fn function_of(activation: u32, leak: f32, x: accum) -> accum {

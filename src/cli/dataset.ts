@@ -3,6 +3,7 @@ import type { Dataset } from "../data/dataset.ts";
 import { leftOut } from "../data/layout_findings.ts";
 import { FORMATS, type FormatName } from "../data/layouts/layout.ts";
 import { narrowRange } from "../data/sample_range.ts";
+import { suchAs } from "../data/tree.ts";
 import { requireUsable, type DecodedImage } from "../io/image.ts";
 import { readDataset } from "../node/dataset.ts";
 import { decodeImages } from "../node/images.ts";
@@ -25,13 +26,13 @@ export async function openDataset(root: string, format: FormatName | undefined, 
     if (strict) throw new InputError(`cannot read ${root}/${path}: ${reason}`);
     say(`skipped: cannot read ${root}/${path}: ${reason}`);
   }
-  for (const { message, advice, paths } of leftOut(dataset)) say(`${message} (${paths.length > 1 ? "such as " : ""}${paths[0]!}): ${advice}`);
+  for (const { message, advice, paths } of leftOut(dataset)) say(`${message} (${suchAs(paths)}): ${advice}`);
   return dataset;
 }
 
 /**
- * Decodes images in order, leaving out those that cannot be read or are too small; says which and how many, and whether 16-bit
- * images use but a part of their range.
+ * Decodes images in order, leaving out those that cannot be read or are too small; says which and how many, and whether
+ * 16-bit images use but a part of their range.
  * @throws InputError at the first such image if `strict`
  */
 export async function* readableImages<T>(

@@ -88,8 +88,9 @@ export interface EvaluateRunOptions extends Pick<EvaluationOptions, "method" | "
 }
 
 /**
- * Judges a dataset's test images and measures how well. No map outlives its class; if pixels are streamed, not even its batch. An image
- * that cannot be read or judged is named and left out; where that is due to the model, the command ends with exit code 1.
+ * Judges a dataset's test images and measures how well. No map outlives its class; if pixels are streamed, not even its
+ * batch. An image that cannot be read or judged is named and left out; where that is due to the model, the command ends
+ * with exit code 1.
  * @throws InputError if there are none, or none could be judged; at the first that cannot be if `strict`
  */
 export async function evaluateRun(

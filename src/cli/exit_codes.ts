@@ -13,8 +13,8 @@ export const codeOfSignal = (signal: NodeJS.Signals): number => 128 + constants.
 export const exitCodeOf = (code: number | null, signal: NodeJS.Signals | null): number => (signal ? codeOfSignal(signal) : (code ?? FAILED));
 
 /**
- * Ends this process by a signal, at once and without any cleaning up that a thread of Dawn's or the driver's could be disturbed by.
- * The first process of a container, which signals of its own do not end, exits with the code instead.
+ * Ends this process by a signal, at once and without any cleaning up that a thread of Dawn's or the driver's could be
+ * disturbed by. The first process of a container, which signals of its own do not end, exits with the code instead.
  */
 export function endBySignal(signal: NodeJS.Signals): never {
   process.removeAllListeners(signal);

@@ -41,7 +41,8 @@ child.on("error", (error) => {
   process.stderr.write(`bigrid: cannot start ${process.execPath}: ${error.message}\n`);
   process.exitCode = exitCodeOf(null, null);
 });
-// Once its standard error has ended too. An exit code is set first: a signal does not end the first process of a container.
+// Once its standard error has ended too. An exit code is set first: a signal does not end the first process of a
+// container.
 child.on("close", (code, signal) => {
   if (process.exitCode !== undefined) return;
   process.exitCode = exitCodeOf(code, signal);

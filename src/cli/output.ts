@@ -34,7 +34,7 @@ const GAP = 2;
 const INTERVAL_WIDTH = "100.0-100.0".length;
 
 /**
- * A table of metrics, printable, in percent: two lines a class, its figures and below them their intervals, and two for their mean.
+ * A table of metrics in percent: two lines a class, its figures and below them their intervals, and two for their mean.
  * Then what they mean, what the model's own verdicts are, what is undefined, and what is not exact.
  */
 export function metricsTable({ classes, mean, intervals }: EvaluatedRun, calibration: Calibration): string {
@@ -58,7 +58,7 @@ export function metricsTable({ classes, mean, intervals }: EvaluatedRun, calibra
     if (!(most > 0)) continue;
     lines.push(`${nameShown(data.name)}: pixel metrics of ${pixels} pixels were streamed, and are at most ${roundedUp(100 * most)} percentage points off`);
   }
-  return lines.map(printable).join("\n");
+  return lines.join("\n");
 }
 
 /** What the model calls the images, at its own threshold and at the one that would be the best for them. */

@@ -44,8 +44,8 @@ const SHOWN_THRESHOLD = 0.5;
 
 /**
  * One self-contained HTML page about a run. Scores are shown calibrated by class, so that one line at 0.5 divides
- * good from defective in all classes. The images of its gallery are judged once more: maps are not kept until then. One that can no longer
- * be read is missing there, and named; its figures stay.
+ * good from defective in all classes. The images of its gallery are judged once more: maps are not kept until then. One
+ * that can no longer be read is missing there, and named; its figures stay.
  */
 export async function runReport(run: RunReport): Promise<string> {
   const { title, detector, root, format, evaluated, region, losses, configuration = [], imageSeconds, trainingSeconds } = run;

@@ -92,8 +92,8 @@ export async function trainThrough(
 
 /**
  * Trains a detector on a dataset's good images and writes `model.safetensors` and `train.jsonl` into the run's folder.
- * While it goes on, its state is saved there now and then, and when a signal ends it. A finished run that is there stays as it is until
- * the new one is finished: model and log are replaced together, and its report is put aside.
+ * While it goes on, its state is saved there now and then, and when a signal ends it. A finished run that is there
+ * stays as it is until the new one is finished: model and log are replaced together, and its report is put aside.
  * @throws InputError for what `Training` refuses; if the folder holds an unfinished training and `resume` is not set; when a signal ended it
  */
 export async function trainRun(

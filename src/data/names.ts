@@ -1,6 +1,7 @@
 import { folded } from "./tree.ts";
 
-// Words by which folders and lists say what their images show. They are compared without case and without what stands between words.
+// Words by which folders and lists say what their images show. They are compared without case and without what stands
+// between words.
 
 const GOOD: ReadonlySet<string> = new Set([
   "good", "ok", "okay", "normal",
@@ -20,7 +21,8 @@ const LIKE_GOOD: ReadonlySet<string> = new Set([
 ]);
 const NEGATIONS: ReadonlySet<string> = new Set(["no", "not", "non", "un", "n", "nicht", "false", "in"]);
 
-const squeezed = (name: string): string => folded(name).replace(/[\s._-]+/gu, "");
+/** A word in the form in which words are compared: without case, width, and what stands between its parts. */
+export const squeezed = (name: string): string => folded(name.normalize("NFKC")).replace(/[\s._-]+/gu, "");
 
 /** Whether a word says that images are good. */
 export const isGoodName = (name: string): boolean => GOOD.has(squeezed(name));

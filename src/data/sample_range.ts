@@ -4,8 +4,8 @@ import { images } from "./tree.ts";
 const DEPTHS = [8, 10, 12, 14];
 
 /**
- * Tells whether images of 16 bits use only the lower part of them, all of them: only the upper 8 bits are looked at, so that little
- * of such images is seen. A single image may be dark; a file does not say.
+ * Tells whether images of 16 bits use only the lower part of them, all of them: only the upper 8 bits are looked at, so
+ * that little of such images is seen. A single image may be dark; a file does not say.
  * @param highs the largest sample of each 16-bit image that states no range of its own
  * @returns what to say and what to do about it; null if nothing is wrong
  */

@@ -1,7 +1,8 @@
 /** Extensions of image files that are decoded, in lower case. */
 export const IMAGE_EXTENSIONS: readonly string[] = ["png", "jpg", "jpeg", "jpe", "jfif", "bmp", "dib", "tif", "tiff", "webp", "gif", "avif"];
 
-// Extensions of image files that no decoder here knows: photographs of phones, raw files of cameras, formats of science and printing.
+// Extensions of image files that no decoder here knows: photographs of phones, raw files of cameras, formats of science
+// and printing.
 const UNDECODABLE =
   "heic heif hif jp2 j2k j2c jpf jpx jxl jxr dng raw cr2 cr3 crw nef nrw arw sr2 srf srw orf rw2 rwl raf pef x3f 3fr iiq erf mrw kdc dcr mos "
   + "tga pcx ppm pgm pbm pnm pfm exr hdr psd psb ico dcm dds";
@@ -63,8 +64,8 @@ export class FileTree {
   }
 
   /**
-   * The file that a list names: of this very path, or the only one whose path differs from it in case, in Unicode's form, in
-   * backslashes for slashes or in "./" alone; null if there is none.
+   * The file that a list names: of this very path, or the only one whose path differs from it in case, in Unicode's
+   * form, in backslashes for slashes or in "./" alone; null if there is none.
    */
   locate(path: string): string | null {
     if (this.#files.has(path)) return path;
@@ -146,6 +147,9 @@ export function uniqueBy<T>(values: readonly T[], keyOf: (value: T) => string): 
   }
   return found;
 }
+
+/** One of some paths, as an example: "such as a.png"; "a.png" where it is the only one. */
+export const suchAs = (paths: readonly string[]): string => `${paths.length > 1 ? "such as " : ""}${paths[0]!}`;
 
 /** "1 image", "3 images". */
 export const images = (count: number): string => `${count} image${count === 1 ? "" : "s"}`;

@@ -41,8 +41,8 @@ const MOST_IMAGES = 1000; // with more, what five deviations show hardly changes
  * Thresholds and scales from good images that were not trained on. An image whose class is not known is held against the
  * largest of the classes' thresholds. A class with too few images for the rate gets the least one that they support.
  * @param falseReject share of good images to reject, in (0, 0.5]
- * @throws OptionError for a share out of range, or no images; DivergedError for a score or peak that is not a positive number, or
- * scores so far apart that no threshold can be computed
+ * @throws OptionError for a share out of range, or no images; DivergedError for a score or peak that is not a positive
+ * number, or scores so far apart that no threshold can be computed
  */
 export function calibrationOf(images: readonly HeldOut[], falseReject: number): Calibration {
   if (!(falseReject > 0 && falseReject <= 0.5)) throw new OptionError(`expected a false-reject rate above 0 and at most 0.5, got ${falseReject}`);
@@ -79,9 +79,10 @@ function measuredScores(name: string, members: readonly HeldOut[], falseReject: 
 export const isPositive = (value: unknown): value is number => Number.isFinite(value) && (value as number) > 0;
 
 /**
- * The least false-reject rate for which so many held-out images of a class can set a threshold. Between their order, which shows
- * no rate below 1 / (count + 1), and nothing at all lies the tail of the distribution that is fitted to them: it is followed for five
- * deviations, beyond which the fit says nothing. 6.3 % for one or two images, 1.9 % for three, 0.8 % for four, 0.02 % for twelve.
+ * The least false-reject rate for which so many held-out images of a class can set a threshold. Between their order,
+ * which shows no rate below 1 / (count + 1), and nothing at all lies the tail of the distribution that is fitted to
+ * them: it is followed for five deviations, beyond which the fit says nothing. 6.3 % for one or two images, 1.9 % for
+ * three, 0.8 % for four, 0.02 % for twelve.
  * @param count of images, at least 1
  */
 export const supportedRate = (count: number): number => studentTail(MOST_DEVIATIONS, Math.max(1, count - 1));
@@ -115,8 +116,8 @@ export function thresholdsAt(good: GoodScores, calibrated: number): Pick<GoodSco
 }
 
 /**
- * The logistic's slope: a score is calibrated to 1 / (1 + (threshold / score) ** steepness). Positive and finite, also where good
- * images typically score as high as the threshold, as they do at a false-reject rate of one half.
+ * The logistic's slope: a score is calibrated to 1 / (1 + (threshold / score) ** steepness). Positive and finite, also
+ * where good images typically score as high as the threshold, as they do at a false-reject rate of one half.
  */
 export const steepnessOf = ({ threshold, typical }: Pick<GoodScores, "threshold" | "typical">): number =>
   Math.log(1 / TYPICAL_CALIBRATED - 1) / Math.max(Math.log(threshold / typical), LEAST_DEVIATION);

@@ -39,8 +39,8 @@ export interface DefectOptions {
  * at corners too, are one defect.
  *
  * @param placement where the picture is in the map (`Detector.placementOf`)
- * @throws OptionError for a threshold or area that is none; ShapeError if `counted` has another size than the picture; InputError
- * for a map that is not finite
+ * @throws OptionError for a threshold or area that is none; ShapeError if `counted` has another size than the picture;
+ * InputError for a map that is not finite
  */
 export function defectsOf(
   { map, size }: Pick<Inspection, "map" | "size">,

@@ -1,7 +1,5 @@
 import type { DecodedImage } from "../io/image.ts";
 import { nonFinite, Weights, type StoredTensors } from "../nn/weights.ts";
-import { divide, maximum, minimum, multiply } from "../ops/elementwise.ts";
-import { averagePool } from "../ops/pool.ts";
 import { max } from "../ops/reduce.ts";
 import { resize } from "../ops/resize.ts";
 import { reshape } from "../ops/shape.ts";
@@ -20,6 +18,7 @@ import type { GradConfig } from "../methods/grad/config.ts";
 import { Grad } from "../methods/grad/model.ts";
 import { anomalyCells, joined, type HingeJoins } from "../methods/grad/hinges.ts";
 import { FeatureExtractor, type Preprocessing } from "./features.ts";
+import { smoothed, smoothedWithin, windowMeans, windowMeansWithin } from "../models/map_windows.ts";
 import type { PictureRegion } from "./region.ts";
 
 /** What the detector says of one image. */
@@ -193,8 +192,8 @@ export class Detector {
    * Scores images and maps their anomalies. Images are inspected as one batch.
    * @param regions of each image the part that counts; null, or nothing, where all does. The rest is 0 in the map, and neither score
    * nor peak nor map depends on it
-   * @throws OptionError if a region is not of its image's size, or nothing of it is left in the map; InputError, with the number of
-   * the image, if a score or a map is not finite
+   * @throws OptionError if a region is not of its image's size, or nothing of it is left in the map; InputError, with
+   * the number of the image, if a score or a map is not finite
    */
   async inspect(images: readonly DecodedImage[], regions: readonly (PictureRegion | null)[] = []): Promise<Inspection[]> {
     return (await this.inspectEach(images, regions)).map((judged, i) => requireJudged(judged, `image ${i}`));
@@ -304,50 +303,3 @@ export class Detector {
 }
 
 const read = ({ map, score, peak }: Judgement): readonly Promise<Float32Array>[] => [map, score, peak].map((tensor) => toArray(tensor));
-
-/** GRAD smooths maps with 21 x 21 and scores them with 32 x 32 means at 224 pixels; in proportion at other sizes. */
-function windowsOf({ shape }: Tensor): { readonly smoothing: number; readonly window: number } {
-  const scale = shape[1]! / 224;
-  return { smoothing: 2 * Math.round((21 * scale - 1) / 2) + 1, window: Math.max(1, Math.round(32 * scale)) };
-}
-
-// A box is separable, and so is the number of its pixels inside the image. Along a column, a row's pixels are channels: they travel in packs.
-
-/** The mean around each pixel of `[N, S, S, 1]`. */
-function smoothed(pixels: Tensor): Tensor {
-  const { smoothing } = windowsOf(pixels);
-  const half = (smoothing - 1) / 2;
-  const columns = averagePool(columnsOf(pixels), [smoothing, 1], { stride: 1, padding: [half, 0], countIncludePad: false });
-  return averagePool(reshape(columns, pixels.shape), [1, smoothing], { stride: 1, padding: [0, half], countIncludePad: false });
-}
-
-/** The mean over each window inside the image. */
-function windowMeans(map: Tensor): Tensor {
-  const { window } = windowsOf(map);
-  const columns = averagePool(columnsOf(map), [window, 1], { stride: 1 });
-  const [batch, height, , width] = columns.shape as [number, number, number, number];
-  return averagePool(reshape(columns, [batch, height, width, 1]), [1, window], { stride: 1 });
-}
-
-/** `[N, H, W, 1]` -> `[N, H, 1, W]` */
-const columnsOf = (map: Tensor): Tensor => {
-  const [batch, height, width] = map.shape as [number, number, number];
-  return reshape(map, [batch, height, 1, width]);
-};
-
-/** The mean of what counts around each pixel, so that nothing leaks in from outside; 0 at pixels that do not count. */
-function smoothedWithin(pixels: Tensor, counted: Tensor): Tensor {
-  const least = fromArray(pixels.device, [1], Float32Array.of(0.5 / windowsOf(pixels).smoothing ** 2)); // half of what one pixel makes
-  return multiply(divide(smoothed(multiply(pixels, counted)), maximum(smoothed(counted), least)), counted);
-}
-
-/**
- * The mean of what counts in each window. One of which less than half counts is divided by half, or a few pixels at the
- * border would speak for a window; where no window has half, by the most that one has.
- */
-function windowMeansWithin(map: Tensor, counted: Tensor): Tensor {
-  const shares = windowMeans(counted);
-  const most = reshape(max(shares, [1, 2, 3]), [counted.shape[0]!, 1, 1, 1]);
-  const enough = minimum(most, fromArray(map.device, [1], Float32Array.of(0.5)));
-  return divide(windowMeans(map), maximum(shares, enough));
-}

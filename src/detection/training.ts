@@ -82,8 +82,8 @@ export interface TrainingOptions {
   /** Of those stages' images, the share that are real anomalies, in (0, 1]; at 1 no blocks are pasted. Default 0.5. */
   readonly anomalyShare?: number;
   /**
-   * Share of good images that may be called defective: it sets the threshold. A class with too few images for it gets the least share that
-   * they support (`supportedRate`). Default 0.01.
+   * Share of good images that may be called defective: it sets the threshold. A class with too few images for it gets
+   * the least share that they support (`supportedRate`). Default 0.01.
    */
   readonly falseReject?: number;
   /**
@@ -208,8 +208,9 @@ export class Training {
    *
    * @param images good images of one class or several
    * @param onImage called after each, with their number so far
-   * @throws InputError if there are fewer than two, all of a class are the same or show nothing, features hold NaN or infinity, or weights
-   * are missing or do not fit; OptionError for an option unknown or out of range; ShapeError for features of another length
+   * @throws InputError if there are fewer than two, all of a class are the same or show nothing, features hold NaN or
+   * infinity, or weights are missing or do not fit; OptionError for an option unknown or out of range; ShapeError for
+   * features of another length
    */
   static async begin(
     device: Device,

@@ -85,7 +85,8 @@ export function heatLayer(map: Float32Array, width: number, height: number, [low
  *
  * @param map anomaly values, row-major `[height, width]`
  * @returns one byte a pixel, row-major
- * @throws ShapeError if the map does not have width x height values, InputError unless 0 < low < high, or if a value is NaN
+ * @throws ShapeError if the map does not have width x height values, InputError unless 0 < low < high, or if a value is
+ * NaN
  */
 export function logLevels(map: Float32Array, width: number, height: number, [low, high]: readonly [low: number, high: number]): Uint8Array {
   checkExtent("logLevels", "map", map, width, height);

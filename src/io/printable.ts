@@ -1,11 +1,12 @@
-// Characters that do something, or are not seen, instead of being a sign: controls, format characters such as marks of direction, line
-// and paragraph separators, halves of pairs, and all that is ignored where it is shown. Not those that choose how an emoji looks.
+// Characters that do something, or are not seen, instead of being a sign: controls, format characters such as marks of
+// direction, line and paragraph separators, halves of pairs, and all that is ignored where it is shown. Not those that
+// choose how an emoji looks.
 export const UNSEEN =
   /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}](?<!\p{Emoji}[\ufe0e\ufe0f])(?<!\p{Emoji}\ufe0f?\u200d(?=\p{Extended_Pictographic}))/gu;
 
 /**
- * A text in one line that does nothing to a terminal, and in which nothing is hidden: names of files may hold line ends, escapes and
- * characters that turn the order of others round. Of JSON it makes the same JSON.
+ * A text in one line that does nothing to a terminal, and in which nothing is hidden: names of files may hold line
+ * ends, escapes and characters that turn the order of others round. Of JSON it makes the same JSON.
  */
 export const printable = (text: string): string => text.replace(UNSEEN, (character) => (character === "\n" ? "\\n" : escapesOf(character)));
 

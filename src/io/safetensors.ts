@@ -6,8 +6,8 @@ const DTYPE_BYTES: Readonly<Record<string, number>> = {
   BOOL: 1, U8: 1, I8: 1, F8_E4M3: 1, F8_E5M2: 1, U16: 2, I16: 2, F16: 2, BF16: 2, U32: 4, I32: 4, F32: 4, U64: 8, I64: 8, F64: 8,
 };
 /**
- * Of a header. The format allows 100 MB, which take seconds to read. Networks of thousands of tensors have some hundred kilobytes, the
- * state of a training on a million images some twenty megabytes.
+ * Of a header. The format allows 100 MB, which take seconds to read. Networks of thousands of tensors have some hundred
+ * kilobytes, the state of a training on a million images some twenty megabytes.
  */
 const MAX_HEADER_BYTES = 1 << 25;
 const HEADER_DEPTH = 3; // the header, a tensor, its shape

@@ -37,8 +37,8 @@ const PACK_BYTES = 16; // the largest element: WebGPU wants one at least
 
 /**
  * Records a dispatch, or several where a tensor is larger than one can see.
- * @throws ShapeError for tensors of different devices, or one too large for a kernel that cannot be cut into parts; ReleasedError for
- * one that was released
+ * @throws ShapeError for tensors of different devices, or one too large for a kernel that cannot be cut into parts;
+ * ReleasedError for one that was released
  */
 export function launch({ module, entryPoint, element, constants, tensors, params, size, parts, work = {} }: Launch): void {
   const [[, { device }]] = Object.entries(tensors) as [[string, Tensor]];

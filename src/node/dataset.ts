@@ -11,8 +11,8 @@ import { decodeImages, decodeMask } from "./images.ts";
 import { pictureReader } from "./picture_reader.ts";
 
 /**
- * Lists a folder's files (`listFolder`) and recognises its layout; no image is opened. What cannot be listed, and what is
- * left out, is named in the result.
+ * Lists a folder's files (`listFolder`) and recognises its layout; no image is opened. What cannot be listed, and what
+ * is left out, is named in the result.
  * @param format the layout to read it as, instead of recognising it
  * @param needsGood whether every class must have good images to learn from
  * @throws InputError if the folder cannot be read, or holds no dataset (`recogniseDataset`)

@@ -18,7 +18,8 @@ const WEIGHTS_PATH_FILE = "weights_path.txt"; // where on this machine the backb
 
 /**
  * Writes a detector into a run's folder, as a whole or not at all; and beside it where its backbone's weights are.
- * @param others names and contents of files of the run that belong to this detector alone: they are replaced together with it
+ * @param others names and contents of files of the run that belong to this detector alone: they are replaced together
+ * with it
  * @returns the file's path
  * @throws InputError if one cannot be written; all of them are untouched then
  */
@@ -51,7 +52,8 @@ export const claimRun = (run: string): Promise<Lock> => claimOutputs({ files: [j
 /**
  * Reads a detector from a run's folder, or from a model file itself.
  * @param weightsPath a file of its backbone's weights; by default where they were when the run was made, or the hub's cache
- * @throws InputError if there is none, it is another than `sha256` says, or its backbone's weights are not found; OptionError for half precision where the device lacks it
+ * @throws InputError if there is none, it is another than `sha256` says, or its backbone's weights are not found;
+ * OptionError for half precision where the device lacks it
  */
 export async function loadDetector(device: Device, run: string, weightsPath: string | null = null, options: LoadOptions = {}): Promise<Detector> {
   const path = await modelPath(run);

@@ -19,8 +19,8 @@ const DAWN = ["disable-dawn-features=timestamp_quantization", "enable-dawn-featu
 const opened = new Set<WeakRef<Device>>();
 
 /**
- * Destroys the device, if it still is one, where the process ends, whoever ends it: the driver compiles and computes in threads of its own,
- * which crash when what they use is torn down. To destroy a device waits for them.
+ * Destroys the device, if it still is one, where the process ends, whoever ends it: the driver compiles and computes in
+ * threads of its own, which crash when what they use is torn down. To destroy a device waits for them.
  */
 function destroyAtExit(device: Device): void {
   if (opened.size === 0) process.on("exit", destroyOpened);

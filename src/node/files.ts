@@ -96,10 +96,12 @@ const NOT_REPLACEABLE = [...FORBIDDEN, "EBUSY", "EXDEV"]; // in a folder of othe
 export const isForbidden = (error: unknown): boolean => FORBIDDEN.includes((error as NodeJS.ErrnoException).code ?? "");
 
 /**
- * Writes a file as a whole or not at all: beside it, flushed, then renamed over it. Links are followed, and an old file's mode is
- * kept, its owner where that is allowed. What cannot be replaced is written in place: a device, a pipe or a descriptor as it comes; a file
- * that may be written in a folder that may not, or that is mounted by itself, as soon as all of its contents are on a disk.
- * @throws InputError if that is not possible; what was there before is untouched, but for a file written in place, which is then empty
+ * Writes a file as a whole or not at all: beside it, flushed, then renamed over it. Links are followed, and an old
+ * file's mode is kept, its owner where that is allowed. What cannot be replaced is written in place: a device, a pipe
+ * or a descriptor as it comes; a file that may be written in a folder that may not, or that is mounted by itself, as
+ * soon as all of its contents are on a disk.
+ * @throws InputError if that is not possible; what was there before is untouched, but for a file written in place,
+ * which is then empty
  */
 export const writeFileAtomic = (path: string, contents: Contents): Promise<void> => replaceFiles([[path, contents]]);
 
@@ -276,7 +278,8 @@ async function makeFolder(path: string): Promise<void> {
   });
 }
 
-// A pipe that takes a file's place between the look and the opening must not block a thread that no signal ends. Windows has no such flag.
+// A pipe that takes a file's place between the look and the opening must not block a thread that no signal ends.
+// Windows has no such flag.
 const OPEN_WITHOUT_WAITING = constants.O_RDONLY | ((constants as Partial<typeof constants>).O_NONBLOCK ?? 0);
 
 /**
@@ -299,11 +302,14 @@ export async function openRegularFile(path: string, name = path): Promise<FileHa
   }
 }
 
+/** Why what is neither file nor folder is not read: a read may wait, or go on, without end. */
+export const specialReason = (found: Pick<Stats, "isFIFO" | "isSocket">): string =>
+  `it is ${found.isFIFO() ? "a pipe" : found.isSocket() ? "a socket" : "a device"}, not a file`;
+
 /** @throws InputError for what is not a file, with what it is */
 export function requireRegular(name: string, found: Stats): void {
   if (found.isFile()) return;
-  const kind = found.isFIFO() ? "a pipe" : found.isSocket() ? "a socket" : "a device";
-  throw new InputError(`cannot read ${name}: ${found.isDirectory() ? REASONS["EISDIR"] : `it is ${kind}, not a file`}`);
+  throw new InputError(`cannot read ${name}: ${found.isDirectory() ? REASONS["EISDIR"] : specialReason(found)}`);
 }
 
 /** A bound on what is read of a file. */

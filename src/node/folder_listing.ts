@@ -4,7 +4,7 @@ import type { BigIntStats, Dirent } from "node:fs";
 import type { Unreadable } from "../data/dataset.ts";
 import { byCodeUnits, isClutter, isImage, within } from "../data/tree.ts";
 import { InputError } from "../runtime/errors.ts";
-import { reasonOf, writeReasonOf } from "./files.ts";
+import { reasonOf, specialReason, writeReasonOf } from "./files.ts";
 
 /** A folder's contents at any depth, each file and folder once. Paths are relative to it, with forward slashes. */
 export interface FolderListing {
@@ -47,8 +47,9 @@ export const isOutput = async (folder: string): Promise<boolean> => (await stat(
 export const identityOfFile = ({ dev, ino }: BigIntStats): string | null => (ino === 0n ? null : `${dev}:${ino}`);
 
 /**
- * Lists what is in a folder at any depth, without opening a file. Links are followed, and each real folder and image is taken
- * once: by its own path rather than by a link, by the first of its paths where it has several. Hidden files are left out.
+ * Lists what is in a folder at any depth, without opening a file. Links are followed, and each real folder and image is
+ * taken once: by its own path rather than by a link, by the first of its paths where it has several. Hidden files are
+ * left out.
  * @throws InputError if the folder itself cannot be read
  */
 export async function listFolder(root: string): Promise<FolderListing> {
@@ -179,9 +180,6 @@ interface Entry {
   readonly kind: Kind;
   readonly isLink: boolean;
 }
-
-/** Why what is neither file nor folder is not read: a read might wait for ever. */
-export const specialReason = (kind: Pick<Kind, "isFIFO" | "isSocket">): string => `it is ${kind.isFIFO() ? "a pipe" : kind.isSocket() ? "a socket" : "a device"}, not a file`;
 
 export const NOT_UTF8 = "its name is not UTF-8 (rename it)";
 

@@ -1,12 +1,12 @@
 import { constants } from "node:fs";
-import { lstat, mkdir, open, readFile, realpath, rename, rm, stat, symlink, type FileHandle } from "node:fs/promises";
+import { lstat, mkdir, open, realpath, rename, rm, stat, symlink, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join, relative, sep } from "node:path";
 import { getHFHubCachePath, getRepoFolderName, HUB_URL, pathsInfo } from "@huggingface/hub";
 import { bodyOf, excerptOf, fetchDescription, isCommit, isSha256, Patience, requireFile, statedWeights, WEIGHTS_FILE, type StatedFile } from "../io/hub.ts";
 import { repositoryOf, type EfficientNetName } from "../backbones/efficientnet/architecture.ts";
 import { InputError } from "../runtime/errors.ts";
 import { sha256Of } from "./checkpoint.ts";
-import { reasonOf, writeFileAtomic, writeReasonOf } from "./files.ts";
+import { readText, reasonOf, writeFileAtomic, writeReasonOf } from "./files.ts";
 import { followed } from "./hub_redirects.ts";
 import { lockFile } from "./lock.ts";
 
@@ -28,7 +28,7 @@ export interface HubOptions {
  */
 export async function cachedWeights(name: EfficientNetName, { cache = getHFHubCachePath() }: HubOptions = {}): Promise<string | null> {
   const folder = folderOf(name, cache);
-  const commit = (await readFile(join(folder, "refs", REVISION), "utf8").catch(() => "")).trim();
+  const commit = (await readText(join(folder, "refs", REVISION)).catch(() => "")).trim();
   if (!isCommit(commit)) return null;
   const path = join(folder, "snapshots", commit, WEIGHTS_FILE);
   const [file, root] = await Promise.all([realpath(path), realpath(folder)]).catch(() => [null, ""] as const);
@@ -42,13 +42,13 @@ export async function cachedWeights(name: EfficientNetName, { cache = getHFHubCa
 
 /**
  * Downloads a network's public weights into the hub's cache, in its layout. A download that was cut goes on where it ended;
- * size and SHA-256 are checked against what the hub states. Nothing is written outside the network's folder in the cache, and no
- * more than the stated size.
+ * size and SHA-256 are checked against what the hub states. Nothing is written outside the network's folder in the
+ * cache, and no more than the stated size.
  *
  * @param onProgress bytes there so far, and in all
  * @returns the file's path
- * @throws InputError if the hub cannot be reached (with what to fetch and where to put it), is silent, or sends something else than it
- * states; if the cache cannot be written, or another process downloads the same
+ * @throws InputError if the hub cannot be reached (with what to fetch and where to put it), is silent, or sends
+ * something else than it states; if the cache cannot be written, or another process downloads the same
  */
 export async function downloadWeights(name: EfficientNetName, onProgress: (done: number, total: number) => void, options: HubOptions = {}): Promise<string> {
   const { url = process.env["HF_ENDPOINT"] || HUB_URL, cache = getHFHubCachePath(), patience } = options;
@@ -176,7 +176,8 @@ async function appendBody(file: FileHandle, parts: AsyncIterable<Uint8Array>, on
 }
 
 /**
- * Where in the file an answer begins: where it was asked for, or at 0 where a server knows no ranges and sends all of it again.
+ * Where in the file an answer begins: where it was asked for, or at 0 where a server knows no ranges and sends all of
+ * it again.
  * @throws InputError if what the answer says of itself is not what was asked for
  */
 function firstByteOf({ status, headers }: Response, done: number, size: number, address: string): number {

@@ -25,10 +25,10 @@ export const loadSharp = async (): Promise<typeof Sharp> => {
 };
 
 /**
- * Decodes a photograph: png, jpg, tiff, webp, gif, avif and bmp, told apart by their first bytes; its EXIF orientation applied,
- * the upper 8 of 16 bits kept, grey and palette turned to RGB, colours converted to sRGB by its colour profile if it has one,
- * CMYK without a profile as its inks multiplied, transparency ignored, the first picture of several. A TIFF's samples are read on
- * the range that its type or its tags state, never on that of its values.
+ * Decodes a photograph: png, jpg, tiff, webp, gif, avif and bmp, told apart by their first bytes; its EXIF orientation
+ * applied, the upper 8 of 16 bits kept, grey and palette turned to RGB, colours converted to sRGB by its colour profile
+ * if it has one, CMYK without a profile as its inks multiplied, transparency ignored, the first picture of several. A
+ * TIFF's samples are read on the range that its type or its tags state, never on that of its values.
  *
  * @param limit the most pixels it may have
  * @throws InputError with the file's name if it cannot be read, is no whole image, or states no range of its samples
@@ -104,7 +104,8 @@ async function raw(picture: SharpInstance, depth: "uchar" | "ushort" | "float"):
 }
 
 /**
- * Samples of a stated range in 8 bits. Integers fall into 256 equal steps, so that of 16 bits the upper 8 are kept; numbers are rounded.
+ * Samples of a stated range in 8 bits. Integers fall into 256 equal steps, so that of 16 bits the upper 8 are kept;
+ * numbers are rounded.
  * @throws InputError if a sample lies outside
  */
 function ranged({ samples, width, height, channels }: Samples, [low, high]: readonly [low: number, high: number]): DecodedImage {
@@ -158,7 +159,8 @@ export async function decodeMaskBytes(bytes: Uint8Array, name: string, limit = M
     if (tiff) requireMaskSamples(tiff);
     const sharp = await loadSharp();
     const picture = sharp(bytes, { failOn: "error", limitInputPixels: limit, ignoreIcc: true }).rotate().removeAlpha();
-    // 8 bits become 16, rather than 16 bits 8: a class of a small number would be lost. sharp keeps other types as they are in grey alone.
+    // 8 bits become 16, rather than 16 bits 8: a class of a small number would be lost. sharp keeps other types as they
+    // are in grey alone.
     const isOther = tiff !== null && (tiff.bits === 32 || tiff.kind !== "unsigned");
     return marked(isOther ? await raw(picture.toColourspace("b-w"), "float") : await raw(picture.toColourspace("rgb16"), "ushort"));
   });
@@ -177,7 +179,8 @@ function marked({ samples, channels, width, height }: Samples): DecodedImage {
 }
 
 /**
- * All masks of an image together, as they are placed in an image of `width` x `height` (`maskUnion`); one is in memory at a time.
+ * All masks of an image together, as they are placed in an image of `width` x `height` (`maskUnion`); one is in memory
+ * at a time.
  * @throws InputError as `decodeImage`
  */
 export async function decodeMasks(

@@ -52,10 +52,11 @@ function tried(read: () => string): string {
 /**
  * Keeps other processes from writing a file, or waits a moment for one that is ending.
  *
- * The lock is a file beside the output, behind its links, which only its owner can open. Where the system can, it keeps the lock for as
- * long as this process lives, even suspended (flock, which Node lacks and the command of that name provides): that holds across containers,
- * and over NFS. Where it cannot, and between systems that share a disk but no locks, the record in the file tells: a living holder changes
- * it every few seconds, so no clocks are compared. A holder whose record was replaced writes no more: it is a guard of all writing.
+ * The lock is a file beside the output, behind its links, which only its owner can open. Where the system can, it keeps
+ * the lock for as long as this process lives, even suspended (flock, which Node lacks and the command of that name
+ * provides): that holds across containers, and over NFS. Where it cannot, and between systems that share a disk but no
+ * locks, the record in the file tells: a living holder changes it every few seconds, so no clocks are compared. A
+ * holder whose record was replaced writes no more: it is a guard of all writing.
  *
  * @param path the output; what is written through, such as a device, is free to all
  * @throws InputError if another process has it, saying which
@@ -228,7 +229,8 @@ class HeldLock implements Lock {
 }
 
 /**
- * Lets the system keep a lock on an open file. Node has no call for that; a child that inherits the file does it for both.
+ * Lets the system keep a lock on an open file. Node has no call for that; a child that inherits the file does it for
+ * both.
  * @returns false if another has it; null if this system or file system has no such locks
  */
 function keep(file: FileHandle): Promise<boolean | null> {

@@ -23,7 +23,8 @@ const DESCRIPTOR = /^\/(?:dev|proc\/(self|thread-self|\d+))\/fd\/(\d{1,9})$/;
 const STANDARD = ["/dev/stdin", "/dev/stdout", "/dev/stderr"];
 
 /**
- * Follows an output's path through its links to what must be written; a last link may lead to a file that is not there yet.
+ * Follows an output's path through its links to what must be written; a last link may lead to a file that is not there
+ * yet.
  * @throws as lstat, but for a file that is not there
  */
 export async function targetOf(path: string): Promise<Target> {
@@ -46,8 +47,9 @@ export async function targetOf(path: string): Promise<Target> {
 }
 
 /**
- * The descriptor that a path names. A file that a shell has opened is written through its own descriptor: opened again, it would be
- * written from its beginning. Under the launcher only standard input and output are inherited; others are opened through its own.
+ * The descriptor that a path names. A file that a shell has opened is written through its own descriptor: opened again,
+ * it would be written from its beginning. Under the launcher only standard input and output are inherited; others are
+ * opened through its own.
  */
 function descriptorAt(path: string): Target | null {
   const [, owner = "self", digits = String(STANDARD.indexOf(path))] = DESCRIPTOR.exec(path) ?? [];

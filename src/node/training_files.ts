@@ -22,8 +22,9 @@ export interface SavedTraining {
 export type LoggedStep = Omit<TrainingStep, "secondsLeft">;
 
 /**
- * What a training leaves in a run's folder: while it goes on, in a folder there of its own, the last saved states and a line for every loss
- * that was read, its log. The log of a finished training lies beside its model, and is not touched by one that goes on.
+ * What a training leaves in a run's folder: while it goes on, in a folder there of its own, the last saved states and a
+ * line for every loss that was read, its log. The log of a finished training lies beside its model, and is not touched
+ * by one that goes on.
  */
 export class TrainingFiles {
   readonly #run: string;

@@ -95,18 +95,22 @@ export class Device {
     this.gpu = gpu;
     this.adapter = adapter;
     this.tuner = tuner;
-    this.lost = gpu.lost.then(({ reason, message }) => {
-      const lost = new DeviceLostError(`the GPU device was lost (${reason}): ${message || "no further word"}; ask for a new device`);
-      this.#failure = lost;
-      return lost;
-    });
-    gpu.addEventListener("uncapturederror", (event) => {
+    const onError = (event: GPUUncapturedErrorEvent): void => {
       event.preventDefault();
       const { error } = event;
       const note = (): void => (error instanceof GPUOutOfMemoryError ? this.#ranOut(error.message) : void (this.#failure ??= new GpuError(error.message)));
       // It may follow from one that a scope has caught, which is told later: a buffer that could not be made cannot be bound.
       if (this.#pendingScopes.length === 0) note();
       else this.#pendingScopes.push(Promise.all(this.#pendingScopes).then(note));
+    };
+    gpu.addEventListener("uncapturederror", onError);
+    this.lost = gpu.lost.then(({ reason, message }) => {
+      const lost = new DeviceLostError(`the GPU device was lost (${reason}): ${message || "no further word"}; ask for a new device`);
+      this.#failure = lost;
+      // Dawn never collects a device that has a listener, nor its pipelines, buffers and threads.
+      gpu.removeEventListener("uncapturederror", onError);
+      for (const cache of [this.#kernels, this.#modules, this.#bindGroups]) cache.clear();
+      return lost;
     });
     this.#pool = this.#newPool();
     this.#paramsLayout = gpu.createBindGroupLayout({

@@ -212,8 +212,8 @@ export class Recording {
   }
 
   /**
-   * The commands but for those that write only what nobody reads: neither a later command, nor who holds a result or a tensor from outside;
-   * and what they use of tensors from outside.
+   * The commands but for those that write only what nobody reads: neither a later command, nor who holds a result or a
+   * tensor from outside; and what they use of tensors from outside.
    */
   needed(): { readonly commands: readonly Command[]; readonly outside: readonly Allocation[] } {
     const held = new Set(this.made.filter((allocation) => this.pool.lends(allocation)).map(({ buffer }) => buffer));

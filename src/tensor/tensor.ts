@@ -88,8 +88,8 @@ export function zeros(device: Device, shape: Shape, dtype: DType = "f32"): Tenso
 
 /**
  * Reads a tensor's elements, row-major; f16 widened to f32. The tensor may be released as soon as this has returned its promise.
- * @throws ReleasedError if it was released; Error inside `capture`, where nothing can be read; DeviceLostError, GpuError or
- * OutOfMemoryError for what went wrong before
+ * @throws ReleasedError if it was released; Error inside `capture`, where nothing can be read; DeviceLostError,
+ * GpuError or OutOfMemoryError for what went wrong before
  */
 export async function toArray(tensor: Tensor & { readonly dtype: "u32" }): Promise<Uint32Array>;
 export async function toArray(tensor: Tensor): Promise<Float32Array>;
@@ -127,8 +127,8 @@ export function requireLive(op: string, tensors: Readonly<Record<string, { reado
 }
 
 /**
- * Gives the tensor's storage back before its scope closes, and with it that of all tensors that share it, such as its reshapes. Once more
- * does nothing.
+ * Gives the tensor's storage back before its scope closes, and with it that of all tensors that share it, such as its
+ * reshapes. Once more does nothing.
  */
 export function release(tensor: Tensor): void {
   tensor.device.release(tensor.allocation);

@@ -42,15 +42,17 @@ describe("from photographs to verdicts", () => {
   test("eval prints one JSON object and finds the defects", async () => {
     const { code, stdout } = await bigrid(["eval", at("run"), at("set"), "--json", "--no-report", "--resamples", "200"]);
     expect(code).toBe(0);
-    const { report, ...measured } = JSON.parse(stdout) as {
+    const { report, skipped, ...measured } = JSON.parse(stdout) as {
       classes: Record<string, Record<string, number>>;
       mean: Record<string, number>;
       intervals: { level: number; classes: Record<string, Record<string, [number, number]>>; mean: Record<string, [number, number]> };
       pixels: Record<string, { method: string; count: number; errors: Record<string, number> }>;
+      skipped: { image: string; reason: string }[];
       report: string | null;
     };
     const { classes, mean, intervals, pixels } = measured;
     expect(Object.keys(measured)).toEqual(["classes", "mean", "intervals", "pixels"]);
+    expect(skipped).toEqual([]);
     expect(report).toBeNull();
     expect(Object.keys(classes)).toEqual(["plate", "weave"]);
     for (const [metrics, ranges] of [...Object.keys(classes).map((name) => [classes[name]!, intervals.classes[name]!] as const), [mean, intervals.mean] as const]) {
@@ -230,8 +232,8 @@ describe("wrong input ends in one line", () => {
 
   test("an output that cannot be written, before any work", async () => {
     await writeFile(at("file"), "");
-    await expectOneLine(bigrid(["eval", at("run"), at("set"), "--report", at("set")]), `cannot write the report ${at("set")}: it is a folder`);
-    await expectOneLine(bigrid(["eval", at("run"), at("set"), "--report", at("file", "x.html")]), `cannot write to the folder ${at("file")}: a file of that name is in the way`);
+    await expectOneLine(bigrid(["eval", at("run"), at("set"), "--report", at("set")]), `cannot write ${at("set")}: it is a folder; name a file in it`);
+    await expectOneLine(bigrid(["eval", at("run"), at("set"), "--report", at("file", "x.html")]), `cannot write ${at("file", "x.html")}: a part of the path is a file, not a folder`);
     await expectOneLine(train(at("set"), at("file", "run")), "a part of the path is a file, not a folder");
     await expectOneLine(bigrid(["predict", at("run"), at("set", "weave", "test", "good", "000.png"), "--out", at("file")]), "a file of that name is in the way");
   });

@@ -88,7 +88,7 @@ describe("every output", async () => {
       annotations: { id: number; image_id: number; category_id: number; bbox: number[]; area: number; segmentation: { size: number[]; counts: number[] } }[];
     };
     expect(coco.categories).toMatchObject([{ id: 1, name: "defect" }]);
-    const image = coco.images.find(({ file_name }) => file_name === defective.image)!;
+    const image = coco.images.find(({ file_name }) => file_name === "deep/stain.png")!;
     expect([image.width, image.height]).toEqual([90, 70]);
     const own = coco.annotations.filter(({ image_id }) => image_id === image.id);
     expect(own.map(({ bbox, area }) => ({ bbox, area }))).toEqual(defective.defects.map(({ bbox, area }) => ({ bbox, area })));

@@ -178,7 +178,7 @@ test("a process that ends while kernels are compiled, with nothing in the driver
     const { openDevice, fromArray, matmul, conv2d, gaussianBlur } = await import(process.argv[1]);
     const device = await openDevice();
     const square = fromArray(device, [1, 8, 8, 4], new Float32Array(256));
-    void device.prepare(() => [matmul(fromArray(device, [4, 4], new Float32Array(16)), fromArray(device, [4, 4], new Float32Array(16))), conv2d(square, fromArray(device, [3, 3, 4, 4], new Float32Array(144))), gaussianBlur(square, { size: 3, sigma: 1 })]);
+    void device.prepare(() => [matmul(fromArray(device, [1, 4, 4], new Float32Array(16)), fromArray(device, [1, 4, 4], new Float32Array(16))), conv2d(square, fromArray(device, [3, 3, 4, 4], new Float32Array(144))), gaussianBlur(square, { size: 3, sigma: 1 })]);
     setTimeout(() => process.exit(7), Number(process.argv[2]));`;
   for (const moment of [0, 5, 20]) {
     const cache = await mkdtemp(at("cache-"));

@@ -15,6 +15,8 @@ import { InputError } from "../../src/runtime/errors.ts";
 import { temporaryFolder } from "../temporary.ts";
 
 const folder = await temporaryFolder();
+const pipe = join(folder, "pipe");
+execFileSync("mkfifo", [pipe]);
 
 async function refusal(attempt: Promise<unknown>): Promise<string> {
   const error: Error = await attempt.then(() => new Error("it was done"), (error: Error) => error);
@@ -113,8 +115,6 @@ test("what cannot be read is said in one line", async () => {
 });
 
 test("a pipe, a device and a folder are refused by their kind, at once; so is a file beyond the limit", async () => {
-  const pipe = join(folder, "pipe");
-  execFileSync("mkfifo", [pipe]);
   for (const read of [readBytes, readText, openRegularFile]) {
     expect(await refusal(read(pipe))).toBe(`cannot read ${pipe}: it is a pipe, not a file`);
     expect(await refusal(read("/dev/zero"))).toBe("cannot read /dev/zero: it is a device, not a file");
@@ -134,7 +134,6 @@ test.each([
   ["a model", (path: string) => modelPath(path)],
   ["an image", (path: string) => decodeImage(path)],
 ])("a pipe that is named as %s is refused instead of waited for", async (_what, read) => {
-  const pipe = join(folder, "pipe");
   expect(await refusal(read(pipe))).toMatch(/^cannot read (the weights )?\S+pipe: it is a pipe, not a file$/);
 });
 
@@ -222,8 +221,6 @@ test("a file that cannot be replaced, as one that is mounted by itself, is writt
 });
 
 test.runIf(process.platform === "linux")("a pipe is written through, whole or by lines, and stays one", async () => {
-  const pipe = join(folder, "pipe");
-  execFileSync("mkfifo", [pipe]);
   const read = () => {
     const reader = spawn("cat", [pipe], { stdio: ["ignore", "pipe", "ignore"] });
     return text(reader.stdout);

@@ -154,7 +154,7 @@ describe.skipIf(executablePath === undefined)(suite, { timeout: HANGS }, () => {
     const [chooser] = await Promise.all([page.waitForEvent("filechooser"), page.click("#test-files")]);
     await chooser.setFiles(text);
     await visible('.badge[data-verdict="refused"]');
-    expect(await page.textContent("#results .words")).toContain("cannot read notes.png: the browser knows no such image");
+    expect(await page.textContent("#results .words")).toContain("cannot read notes.png: it is not an image of a known format");
     const [again] = await Promise.all([page.waitForEvent("filechooser"), page.click("#load")]);
     await again.setFiles(text);
     await visible("#notice");

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Command } from "commander";
 import { isUndecodable, undecodableWords } from "../../data/tree.ts";
 import { namesShown, nameShown } from "../../io/printable.ts";
-import { thresholdsAt, type Calibration, type GoodScores } from "../../detection/calibration.ts";
+import { goodScoresOf, thresholdsAt, type Calibration, type GoodScores } from "../../detection/calibration.ts";
 import type { Detector } from "../../detection/detector.ts";
 import { sha256Of } from "../../node/checkpoint.ts";
 import { listFolder } from "../../node/folder_listing.ts";
@@ -72,7 +72,7 @@ async function imagesOf(words: readonly string[], { strict }: PredictFlags, outp
 }
 
 function judgeOptionsOf(detector: Detector, flags: PredictFlags, { pictures }: Outputs, region: Region | null): JudgeOptions {
-  const good = goodScoresOf(detector.config.calibration, flags.class);
+  const good = namedScores(detector.config.calibration, flags.class);
   const { minArea = null, batch, strict = false } = flags;
   const { threshold, pixelThreshold } = thresholdsAt(good, flags.threshold ?? 0.5);
   return { good, threshold, pixelThreshold: flags.pixelThreshold ?? pixelThreshold, minArea, region, pictures, batch, strict };
@@ -101,9 +101,10 @@ async function settingsOf(
   };
 }
 
-function goodScoresOf(calibration: Calibration, className: string | undefined): GoodScores {
+/** The scores of the class that was named, or of all. @throws InputError for a class that the model does not know */
+function namedScores(calibration: Calibration, className: string | undefined): GoodScores {
   if (className === undefined) return calibration;
-  const { classes } = calibration;
-  if (!Object.hasOwn(classes, className)) throw new InputError(`the model knows no class ${nameShown(className)}, only ${namesShown(Object.keys(classes))}`);
-  return classes[className]!;
+  const known = Object.keys(calibration.classes);
+  if (known.includes(className)) return goodScoresOf(calibration, className);
+  throw new InputError(`the model knows no class ${nameShown(className)}, only ${namesShown(known)}`);
 }

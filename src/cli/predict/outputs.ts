@@ -57,8 +57,8 @@ export function outputsOf({ out, csv, jsonl, coco, heat, masks, contours }: Outp
 const LONGEST = 240; // bytes of a name, before what is added to it: file systems take 255
 
 /**
- * Names for pictures of images: the image's own below a folder, as png; numbered where two would be the same, if only to a file system
- * that does not tell upper from lower case; shortened where no file could have that name.
+ * Names for pictures of images: the image's own below a folder, as png; numbered where two would be the same, if only
+ * to a file system that does not tell upper from lower case; shortened where no file could have that name.
  */
 export class PictureNames {
   readonly #root: string;
@@ -163,8 +163,8 @@ async function* linesOf(header: string, results: AsyncIterable<Result>, lineOf: 
 }
 
 /**
- * Makes sure that all of them can be written, before the work and not after it, keeps other processes from them, and marks folders of
- * pictures as bigrid's.
+ * Makes sure that all of them can be written, before the work and not after it, keeps other processes from them, and
+ * marks folders of pictures as bigrid's.
  * @param shard writes into folders of pictures beside other shards
  * @throws InputError if one cannot be written, or another process has it
  */

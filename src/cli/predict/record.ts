@@ -104,7 +104,8 @@ export class PredictionRecord {
   }
 
   /**
-   * Begins the tables, if that is not done. Without it they begin with the first result: those of an earlier prediction stay until then.
+   * Begins the tables, if that is not done. Without it they begin with the first result: those of an earlier prediction
+   * stay until then.
    * @throws InputError if one cannot be written
    */
   async beginTables(): Promise<Tables> {

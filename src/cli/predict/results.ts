@@ -58,8 +58,8 @@ const SEPARATOR = /[\t\r\n;]/; // of cells or lines, to one spreadsheet or anoth
 
 export const CSV_HEADER = `${COLUMNS.join(",")}\n`;
 
-// What a spreadsheet takes for the beginning of a formula, and what it may pass over before that; apostrophes among it, so that each
-// cell has one text that it comes from.
+// What a spreadsheet takes for the beginning of a formula, and what it may pass over before that; apostrophes among it,
+// so that each cell has one text that it comes from.
 const FORMULA = /^[\s\p{Cc}\p{Cf}'"\u2018\u2019\u201c\u201d]*[=+\-@\uff1d\uff0b\uff0d\uff20]|^[\t\r\n]/u;
 
 /** A text that no spreadsheet computes: one that could be a formula has an apostrophe before it, to be taken away when it is read back. */
@@ -84,8 +84,8 @@ export const jsonLine = (result: Result): string => `${JSON.stringify(plainResul
 
 /**
  * The results as a COCO file, in parts. Images are numbered from 1 in their order, defects too; images that could not be
- * judged are none. Absolute paths are told from the folder that all of those have in common: as COCO has it, and because datasets are
- * handed on. A segmentation is uncompressed RLE, as pycocotools reads it.
+ * judged are none. Absolute paths are told from the folder that all of those have in common: as COCO has it, and
+ * because datasets are handed on. A segmentation is uncompressed RLE, as pycocotools reads it.
  * @param resultsOf gives all results, as often as it is called
  */
 export async function* cocoOf(resultsOf: () => AsyncIterable<Result>): AsyncGenerator<string> {

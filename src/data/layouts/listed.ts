@@ -14,8 +14,8 @@ export interface Entry {
 }
 
 /**
- * Classes as a list has them, each image once: in the place that the first line gives it, with the masks of all lines. A defective image
- * to train on is no good one, and is left alone.
+ * Classes as a list has them, each image once: in the place that the first line gives it, with the masks of all lines.
+ * A defective image to train on is no good one, and is left alone.
  * @param list its name, for what it names and is not there
  * @param masks images that are masks by their place
  */

@@ -137,6 +137,7 @@ export const parsers: readonly Parser[] = [
   { name: "layouts", parse: readLayout, slow: true },
   {
     name: "journal",
+    slow: true, // its lock is taken by a process of its own
     async parse(input) {
       await writeFile(OUTPUTS.journal!, input);
       const record = await PredictionRecord.open(OUTPUTS, SETTINGS, null, true);
