@@ -45,6 +45,7 @@ export function layoutFindings({ unused, aside, twins, layout, classes }: Datase
   const doubtful = classes.flatMap(({ name, test }) =>
     [...grouped(test.filter(({ defective, defect }) => defective && soundsGood(defect)), ({ defect }) => defect)]
       .map(([defect, own]) => `${name}: ${defect} (${images(own.length)})`));
+  const someGood = topFolders.size > 1 && [...topFolders].some(soundsGood);
   const items = classes.flatMap(({ train, test }) => [...train, ...test]);
   const saysOpposite = ({ path, defective }: Item): boolean => {
     const folder = path.split("/").at(-2);
@@ -70,14 +71,16 @@ export function layoutFindings({ unused, aside, twins, layout, classes }: Datase
       "problem",
       "twins",
       ["image has another of its name beside it", "images have others of their names beside them, or are these"],
-      "all are taken; if some are masks or copies, move them away",
+      "all are taken; if some are masks, depth or copies, move them away",
     ),
     finding(
       topFolders.size > 1,
-      "remark",
+      someGood ? "problem" : "remark",
       "one-class",
-      `${topFolders.size} folders are read as one class`,
-      "if they show different parts, move the images of each to PART/train/good",
+      `${topFolders.size} folders are read as one class${someGood ? ", all as good images" : ""}`,
+      someGood
+        ? "a name seems to say that only some are good; move good ones to train/good, others to test/<defect>"
+        : "if they show different parts, move the images of each to PART/train/good",
       [...topFolders].sort(byCodeUnits),
     ),
     about(unused, "problem", "unused", ["image is not used", "images are not used"], "left out: the layout has no place for such files"),

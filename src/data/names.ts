@@ -21,7 +21,8 @@ const LIKE_GOOD: ReadonlySet<string> = new Set([
 ]);
 const NEGATIONS: ReadonlySet<string> = new Set(["no", "not", "non", "un", "n", "nicht", "false", "in"]);
 
-const squeezed = (name: string): string => folded(name).replace(/[\s._-]+/gu, "");
+/** A word in the form in which words are compared: without case, width, and what stands between its parts. */
+export const squeezed = (name: string): string => folded(name.normalize("NFKC")).replace(/[\s._-]+/gu, "");
 
 /** Whether a word says that images are good. */
 export const isGoodName = (name: string): boolean => GOOD.has(squeezed(name));

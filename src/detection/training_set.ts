@@ -8,9 +8,11 @@ const LARGE = 1e9; // features whose losses come near to what f32 holds
 /** Good images of a class. */
 interface Members {
   count: number;
-  /** Features of the first one, as long as all others have the same. */
-  same: Float32Array | null;
+  /** Images with the same features, by their fingerprint. */
+  readonly alike: Map<string, number>;
 }
+
+const FEW = 3; // images of a class, up to which some may be copies of another
 
 /** The features of the good images, as they are read: whether anything can be learned from them. */
 export class TrainingSet {
@@ -25,7 +27,7 @@ export class TrainingSet {
 
   /**
    * Adds an image.
-   * @param values its features, `[..., C]`, which are kept
+   * @param values its features, `[..., C]`
    * @param name the image's, for errors
    * @throws InputError if they hold NaN or infinity
    */
@@ -33,16 +35,17 @@ export class TrainingSet {
     requireFinite(values, name);
     this.statistics.add(values);
     for (const value of values) this.#largest = Math.max(this.#largest, Math.abs(value));
-    const members = this.#classes.get(className);
-    if (!members) {
-      this.#classes.set(className, { count: 1, same: values });
-      return;
-    }
+    const members = this.#classes.get(className) ?? { count: 0, alike: new Map<string, number>() };
+    this.#classes.set(className, members);
     members.count++;
-    if (members.same?.some((value, i) => value !== values[i])) members.same = null;
+    const print = fingerprint(values);
+    members.alike.set(print, (members.alike.get(print) ?? 0) + 1);
   }
 
-  /** @throws InputError where all images of a class are the same, or none of them shows anything */
+  /**
+   * @throws InputError where all images of a class are the same, or most of many: errors of the few others would set the threshold,
+   * far above those of any defect; or where none of them shows anything
+   */
   requireVariety(): void {
     const { means, variances } = this.statistics;
     const [squares, variance] = [means.reduce((sum, mean) => sum + mean * mean, 0), variances.reduce((sum, v) => sum + v, 0)];
@@ -50,10 +53,12 @@ export class TrainingSet {
     if (!(variance > LEAST_VARIANCE * (squares + variance))) {
       throw new InputError(`all ${count} good images show one and the same even colour, of which nothing can be learned: train on photographs of the object`);
     }
-    for (const [className, { count, same }] of this.#classes) {
-      if (count === 1 || same === null) continue;
+    for (const [className, members] of this.#classes) {
+      const same = Math.max(...members.alike.values());
+      if (members.count === 1 || (same < members.count && (members.count <= FEW || 2 * same <= members.count))) continue;
+      const share = same === members.count ? `all ${same}` : `${same} of ${members.count}`;
       const remedy = "train on different photographs of it, or leave the class out";
-      throw new InputError(`all ${count} good images of class ${className} are the same picture, which does not show how good ones differ: ${remedy}`);
+      throw new InputError(`${share} good images of class ${className} are the same picture, which does not show how good ones differ: ${remedy}`);
     }
   }
 
@@ -63,6 +68,19 @@ export class TrainingSet {
     const remedy = "check the weights of the backbone, which are damaged or were not made for such images";
     return `the images' features reach ${this.#largest.toPrecision(3)}, too much for losses in f32: ${remedy}`;
   }
+}
+
+/** 64 bits of a hash of features, in two halves: equal for equal ones. */
+function fingerprint(values: Float32Array): string {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  let [a, b] = [0x811c9dc5, 0x9e3779b9];
+  for (const word of bits) {
+    a = Math.imul(a ^ word, 0x01000193);
+    a ^= a >>> 15;
+    b = Math.imul(b + word, 0x85ebca6b);
+    b ^= b >>> 13;
+  }
+  return `${a >>> 0}-${b >>> 0}`;
 }
 
 /**

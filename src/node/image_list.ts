@@ -1,9 +1,10 @@
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
-import { dirname, join, parse, resolve, sep } from "node:path";
+import { dirname, join, parse, relative, resolve, sep } from "node:path";
 import { glob, isDynamicPattern } from "tinyglobby";
 import type { Unreadable } from "../data/dataset.ts";
-import { byCodeUnits, IMAGE_EXTENSIONS, isImage, isUndecodable, suchAs, undecodableWords } from "../data/tree.ts";
+import { divide } from "../data/layouts/companions.ts";
+import { byCodeUnits, IMAGE_EXTENSIONS, images, isImage, isUndecodable, suchAs, undecodableWords } from "../data/tree.ts";
 import { isPicture } from "../io/picture_header.ts";
 import { InputError } from "../runtime/errors.ts";
 import { reasonOf, specialReason } from "./files.ts";
@@ -22,7 +23,7 @@ export interface ImageList {
 /**
  * The images that words name: files, whatever their extension; folders, all images in them; patterns such as
  * `photos/**\/*.png`. What exists is taken by its name before it is taken for a pattern. One file by two names is one
- * image.
+ * image. Masks, depth maps and the like that lie beside photographs in folders are left out.
  * @param isLeftOut says of a path whether it is no input although it was found in a folder, such as a picture that is written
  * @throws InputError if a folder holds no image, or a pattern matches none. A file that does not exist is not looked for
  */
@@ -54,6 +55,7 @@ class Found {
   readonly #images = new Map<string, string>(); // by identity
   readonly #undecodable = new Set<string>();
   readonly #outputs = new Set<string>();
+  readonly #companions: string[] = [];
   readonly #repeated: string[] = [];
   readonly #foreign: string[] = [];
 
@@ -79,7 +81,7 @@ class Found {
     for (const { path, reason } of unreadable) this.unreadable.push({ path: join(folder, path), reason });
     for (const { path, reason } of repeated) this.#repeated.push(`${join(folder, path)}, which ${reason}`);
     for (const path of outputs) this.#outputs.add(join(folder, path));
-    this.#addAll(files.map((path) => [join(folder, path), identities.get(path) ?? null]), folder);
+    this.#addAll(this.#photographs(files, folder).map((path) => [join(folder, path), identities.get(path) ?? null]), folder);
   }
 
   async addPattern(pattern: string): Promise<void> {
@@ -92,17 +94,30 @@ class Found {
         if (output !== null) this.#outputs.add(output);
         else kept.push([path, there && identityOfFile(there)]);
       }
-      this.#addAll(kept, pattern);
+      // "**" looks into whatever folders there are; a pattern without it names what it means.
+      const folder = pattern.includes("**") ? (await literalPart(pattern)).folder : null;
+      const photographs = folder === null ? null : new Set(this.#photographs(kept.map(([path]) => relative(folder, path)), folder));
+      this.#addAll(photographs ? kept.filter(([path]) => photographs.has(relative(folder!, path))) : kept, pattern);
     } catch (error) {
       if (error instanceof InputError) throw error;
       throw new InputError(`cannot read ${pattern}: ${reasonOf(error)}`, { cause: error });
     }
   }
 
+  /** The files below a folder without masks, depth maps and the like, by paths relative to it; all where nothing else is there. */
+  #photographs(files: readonly string[], folder: string): readonly string[] {
+    const { photographs, masks, others } = divide(files.filter(isImage), "", false);
+    if (photographs.length === 0) return files;
+    const companions = new Set([...masks.map(([mask]) => mask), ...others]);
+    this.#companions.push(...[...companions].map((path) => join(folder, path)));
+    return files.filter((path) => !companions.has(path));
+  }
+
   list(): ImageList {
     const undecodable = [...this.#undecodable];
     const remarks = [
       ...(undecodable.length > 0 ? [`left out: ${undecodableWords(undecodable)}`] : []),
+      ...(this.#companions.length > 0 ? [`left out: ${images(this.#companions.length)} of masks, depth or the like beside photographs, ${suchAs(this.#companions)}; name the files to judge them`] : []),
       ...(this.#repeated.length > 0 ? [`named more than once, and judged once: ${this.#repeated.length}, ${suchAs(this.#repeated)}`] : []),
       ...[...this.#outputs].map((folder) => `left out: the pictures in ${folder}, which bigrid wrote; name that folder itself to judge them`),
       ...(this.#foreign.length > 0 ? [`${this.#foreign.length} of the names are paths of Windows and not there, ${suchAs(this.#foreign)}: write them as this system does`] : []),

@@ -30,13 +30,16 @@ export function createEngine(gpu: GPUDevice): Engine {
   });
   const memory = new Memory(gpu, failures);
   const paramsLayout = createParamsLayout(gpu);
+  const pipelines = new Pipelines(gpu, failures, paramsLayout);
+  const groups = new BindGroups(gpu, tally, MAX_BIND_GROUPS);
+  void failures.lost.then(() => [pipelines, groups].forEach((cache) => cache.clear())); // they would keep what is gone
   return {
     gpu,
     failures,
     memory,
     queue: new Queue(gpu, failures, tally, paramsLayout),
-    pipelines: new Pipelines(gpu, failures, paramsLayout),
-    groups: new BindGroups(gpu, tally, MAX_BIND_GROUPS),
+    pipelines,
+    groups,
     paramsLayout,
     tally,
   };

@@ -16,9 +16,7 @@ export class Failures {
   constructor(gpu: GPUDevice, bytesInUse: () => number) {
     this.#gpu = gpu;
     this.#bytesInUse = bytesInUse;
-    this.lost = gpu.lost.then(({ reason, message }) =>
-      this.#lose(`the GPU device was lost (${reason}): ${message || "no further word"}; ask for a new device`));
-    gpu.addEventListener("uncapturederror", (event) => {
+    const onError = (event: GPUUncapturedErrorEvent): void => {
       event.preventDefault();
       const { error } = event;
       const note = (): void =>
@@ -26,6 +24,12 @@ export class Failures {
       // It may follow from one that a scope has caught, which is told later: a buffer that was not made cannot be bound.
       if (this.#pending.length === 0) note();
       else this.#pending.push(Promise.all(this.#pending).then(note));
+    };
+    gpu.addEventListener("uncapturederror", onError);
+    this.lost = gpu.lost.then(({ reason, message }) => {
+      // Dawn never collects a device that has a listener, nor its pipelines, buffers and threads.
+      gpu.removeEventListener("uncapturederror", onError);
+      return this.#lose(`the GPU device was lost (${reason}): ${message || "no further word"}; ask for a new device`);
     });
   }
 

@@ -46,6 +46,11 @@ export class Pipelines {
     return [...this.#compiled.values()].flatMap(({ kernels }) => [...kernels.values()].map(({ spec }) => spec));
   }
 
+  /** Forgets all kernels, of a device that is gone. */
+  clear(): void {
+    this.#compiled.clear();
+  }
+
   /** Compiles kernels in parallel, those that are not there yet. One that fails is left to `kernel`, which says why. */
   async prepare(specs: readonly KernelSpec[]): Promise<void> {
     await Promise.all(specs.map((spec) => this.#prepare(spec)));

@@ -1,5 +1,5 @@
 // Images that a detector cannot judge: never good, and never the end of the others.
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { evaluateRun } from "../../src/cli/evaluate_run.ts";
@@ -60,6 +60,18 @@ test("eval names an image that cannot be judged, measures the others, and ends w
   expect(evaluated!.metrics.imageAuroc).not.toBeNull();
   expect(process.exitCode).toBe(1);
   await expect(evaluateRun(failingAt(1), root, dataset, { ...options, strict: true })).rejects.toThrow(InputError);
+});
+
+test("eval names an image whose mask has vanished or cannot be read, and measures the others", async () => {
+  const masks = ["vanished_mask.png", "damaged_mask.png"];
+  await writeFile(join(root, masks[1]!), "no image");
+  for (const mask of masks) {
+    const classes = dataset.classes.map((data) => ({ ...data, test: data.test.map((item) => ({ ...item, masks: item.path === "test/dent/3.png" ? [mask] : [] })) }));
+    const { classes: [evaluated], skipped } = await evaluateRun(sound, root, { ...dataset, classes }, { strict: false, region: null, resamples: 0 });
+    expect(skipped).toEqual([{ image: "test/dent/3.png", reason: expect.stringContaining(`cannot read ${join(root, mask)}: `) as string }]);
+    expect(evaluated!.judged).toHaveLength(3);
+    expect(evaluated!.metrics.imageAuroc).not.toBeNull();
+  }
 });
 
 test("eval refuses a model that can judge none", async () => {

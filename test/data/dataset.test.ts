@@ -169,6 +169,40 @@ test("masks beside photographs are theirs, depth and thumbnails are left out", a
   expect(strayMasks).toEqual(["test/hole/gt/9.png"]);
 });
 
+test.each(["_mask", ".mask", "-label", " mask", " (mask)", "_Ground_Truth", "Mask", "_seg"])("an image that ends in %s is the mask of the one beside it", async (end) => {
+  const files = ["000", "001"].flatMap((stem) => [`test/cut/${stem}.png`, `test/cut/${stem}${end}.png`]);
+  const { classes, unused } = await recognise(["train/good/0.png", ...files]);
+  expect(classes[0]!.test.map(({ path, masks }) => [path, ...masks])).toEqual([files.slice(0, 2), files.slice(2)]);
+  expect(unused).toEqual([]);
+  const apart = await recognise(["train/good/0.png", "test/cut/000.png", `ground_truth/cut/000${end}.png`]);
+  expect(apart.strayMasks).toEqual([]);
+});
+
+test("a mask may begin with its word", async () => {
+  const { classes } = await recognise(["train/good/0.png", "test/cut/000.png", "test/cut/mask_000.png", "test/dent/image_1.png", "test/dent/mask_1.png"]);
+  expect(classes[0]!.test.map(({ path, masks }) => [path, ...masks])).toEqual([["test/cut/000.png", "test/cut/mask_000.png"], ["test/dent/image_1.png"]]);
+});
+
+test("what lies beside a folder of colour photographs under their names is left out", async () => {
+  const files = ["rgb", "ir", "z"].map((view) => `${view}/000.${view === "z" ? "tiff" : "png"}`);
+  const dataset = await recognise(["train/good", "test/cut", "test/good"].flatMap((place) => files.map((file) => `${place}/${file}`)).concat("test/cut/gt/000.png"));
+  expect(dataset.classes[0]!.test.find(({ defective }) => defective)!.masks).toEqual(["test/cut/gt/000.png"]);
+  expect([...trainPaths(dataset), ...dataset.classes[0]!.test.map(({ path }) => path)].sort()).toEqual(["test/cut/rgb/000.png", "test/good/rgb/000.png", "train/good/rgb/000.png"]);
+  expect(dataset.companions).toHaveLength(6);
+});
+
+test("images of one kind that share names in several folders are taken, and named", async () => {
+  const dataset = await recognise(["0", "1"].flatMap((stem) => ["", "normal/", "nx/"].map((view) => `train/good/${view}${stem}.png`)));
+  expect(trainPaths(dataset)).toHaveLength(6);
+  expect(dataset.twins).toHaveLength(6);
+  expect((await recognise(["a/0.png", "a/1.png", "b/0.png", "b/1.png"])).twins).toEqual([]); // of two parts, it may be
+});
+
+test.each([["training", "testing"], ["Train_Set", "TestSet"]])("%s and %s are read as train and test", async (train, test) => {
+  expect(verdicts(await recognise([`${train}/ｇｏｏｄ/0.png`, `${test}/Ｏｋ/1.png`, `${test}/cut/2.png`])))
+    .toEqual({ [`${train}/ｇｏｏｄ/0.png`]: false, [`${test}/Ｏｋ/1.png`]: false, [`${test}/cut/2.png`]: true });
+});
+
 test("photographs that share a name, or a word with masks, stay photographs", async () => {
   const dataset = await recognise(["bottle_label.jpg", "bottle_cap.jpg", "label/1.jpg", "a.jpg", "a.png", "b.jpg", "c.jpg", "d.jpg"]);
   expect(trainPaths(dataset)).toHaveLength(8);
@@ -249,6 +283,11 @@ test.each<[string, readonly string[], string, Parameters<typeof recognise>[1]?]>
     "good images beside others",
     ["good/a.png", "scratch/b.png"],
     "parts: good/ (1 image) says what is good, but scratch/ lie beside it (1 image); defective images belong in test/scratch, good ones in good",
+  ],
+  [
+    "good images beside others, further in",
+    ["images/good/a.png", "images/cut/b.png"],
+    "parts: images/good/ (1 image) says what is good, but images/cut/ lie beside it (1 image)",
   ],
   [
     "a dataset's folder of test images",

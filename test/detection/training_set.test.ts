@@ -30,6 +30,13 @@ describe("good images that show nothing to learn are refused before training", (
     );
   });
 
+  test("most of them the same picture", async () => {
+    const pictures = [even(90), even(90), madeUpPicture(SIZE, 1), even(90), madeUpPicture(SIZE, 2)];
+    await expect(begun({ part: pictures })).rejects.toThrow("3 of 5 good images of class part are the same picture, which does not show how good ones differ");
+    const half = await begun({ part: [...pictures.slice(1), madeUpPicture(SIZE, 3)] });
+    half.release();
+  });
+
   test("those of one class among others", async () => {
     const others = [1, 2, 3].map((key) => madeUpPicture(SIZE, key));
     await expect(begun({ bolt: others, nut: [even(90), even(90)] })).rejects.toThrow("all 2 good images of class nut are the same picture");

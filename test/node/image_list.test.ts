@@ -83,6 +83,24 @@ test("one file by several names is judged once, and that is said", async () => {
   expect(remarks).toEqual([expect.stringContaining("named more than once, and judged once: 2, such as ")]);
 });
 
+test("masks, depth and the like that lie beside photographs in a folder are left out, and that is said; named themselves, they are judged", async () => {
+  const photographs = ["test/dent/000.png", "test/dent/001.png", "test/good/rgb/000.png"];
+  const companions = ["ground_truth/dent/000_mask.png", "test/dent/001_depth.png", "test/good/gt/000.png", "test/good/xyz/000.tiff"];
+  for (const name of [...photographs, ...companions]) {
+    await mkdir(at("parts", name, ".."), { recursive: true });
+    await writeFile(at("parts", name), "");
+  }
+  const expected = photographs.map((name) => at("parts", name));
+  for (const word of [at("parts"), `${at("parts")}/**/*`]) {
+    const { images, remarks } = await listImages([word]);
+    expect(images).toEqual(expected);
+    expect(remarks).toEqual([expect.stringMatching(/^left out: 4 images of masks, depth or the like beside photographs, such as \S+; name the files to judge them$/)]);
+  }
+  expect(await named(at("parts", "ground_truth"))).toEqual(["parts/ground_truth/dent/000_mask.png"]);
+  expect(await named(at("parts", companions[1]!))).toEqual([`parts/${companions[1]!}`]);
+  expect(await named(`${at("parts")}/test/good/gt/*.png`)).toEqual(["parts/test/good/gt/000.png"]);
+});
+
 test("what cannot be decoded, what bigrid wrote, and paths of Windows are named", async () => {
   await mkdir(at("mixed", "heat"), { recursive: true });
   for (const name of ["a.png", "b.HEIC", "c.dng"]) await writeFile(at("mixed", name), "");

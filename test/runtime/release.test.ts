@@ -1,3 +1,5 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { afterEach, describe, expect, test } from "vitest";
 import { Training } from "../../src/detection/training.ts";
 import { openDevice } from "../../src/node/device.ts";
@@ -76,4 +78,40 @@ describe("everything can be released, and the device destroyed again,", () => {
     expect(releaseAll).not.toThrow();
     await expect((async () => toArray(zeros(device, [1])))()).rejects.toThrow(DeviceLostError);
   });
+});
+
+test("a destroyed device is let go of, though kernels were compiled on it: its threads end, and no more stay with the ninth than with the second", async () => {
+  const script = `
+    import { readdirSync } from "node:fs";
+    import { setTimeout as pause } from "node:timers/promises";
+    const { openDevice, fromArray, matmul } = await import(process.argv[1]);
+    const references = [];
+    async function once() {
+      const device = await openDevice();
+      const square = () => fromArray(device, [1, 4, 4], new Float32Array(16));
+      await device.prepare(() => matmul(square(), square()));
+      matmul(square(), square());
+      await device.finish();
+      device.destroy();
+      await device.lost;
+      references.push(new WeakRef(device), new WeakRef(device.gpu));
+    }
+    async function threads() {
+      for (let i = 0; i < 5; i++) {
+        await pause(20);
+        globalThis.gc();
+      }
+      return readdirSync("/proc/self/task").length;
+    }
+    const counts = [];
+    for (let i = 1; i <= 9; i++) {
+      await once();
+      if (i === 2 || i === 9) counts.push(await threads());
+    }
+    console.log(JSON.stringify({ counts, alive: references.filter((reference) => reference.deref()).length }));
+    process.exit(0);`;
+  const words = ["--expose-gc", "--input-type=module", "-e", script, new URL("../../dist/node.js", import.meta.url).href];
+  const { counts, alive } = JSON.parse((await promisify(execFile)(process.execPath, words)).stdout) as { readonly counts: readonly [number, number]; readonly alive: number };
+  expect(alive).toBe(0);
+  expect(counts[1]).toBe(counts[0]);
 });

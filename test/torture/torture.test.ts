@@ -2,7 +2,9 @@ import { expect, test } from "vitest";
 import { openDevice } from "../../src/node/device.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { endurance, growthIn } from "./endurance.ts";
+import { fullDisk, standardOutput } from "./outputs.ts";
 import { Torture } from "./torture.ts";
+import { canUnshare, starting, writers } from "./writers.ts";
 
 const KILLS = 2; // of each: npm run torture does a hundred
 
@@ -11,6 +13,16 @@ test("training, watching and saving survive being killed at random moments", asy
   expect(await torture.training(KILLS)).toMatchObject({ kills: KILLS });
   expect(await torture.watching(KILLS)).toEqual({ kills: KILLS, done: 2 * KILLS });
   expect(await torture.saving(KILLS)).toMatchObject({ kills: KILLS });
+});
+
+test("starts, rivals, full disks and closed outputs leave nothing lost, wrong or half written", async () => {
+  const torture = await Torture.begin(await temporaryFolder(), 6);
+  expect(await starting(torture, KILLS)).toMatchObject({ kills: KILLS });
+  expect(await writers(torture, 1, false)).toMatchObject({ rounds: 1 });
+  if (canUnshare) expect(await writers(torture, 1, true)).toMatchObject({ rounds: 1 });
+  const disks = await fullDisk(torture, 4);
+  if (disks) expect(disks).toMatchObject({ rounds: 4 });
+  expect(await standardOutput(torture, 6)).toMatchObject({ rounds: 6 });
 });
 
 test("device memory does not grow with steps and predictions, and what grows is told", async () => {

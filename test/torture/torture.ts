@@ -1,4 +1,3 @@
-import { spawn, type ChildProcess } from "node:child_process";
 import { copyFile, mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { decodeSafetensors } from "../../src/io/safetensors.ts";
@@ -6,6 +5,7 @@ import { writeSyntheticSet } from "../../src/node/synthetic.ts";
 import { TrainingFiles } from "../../src/node/training_files.ts";
 import { bigrid, PROGRAM } from "../cli/program.ts";
 import { Draws } from "../draws.ts";
+import { ended, killedAfter, pause, require, start } from "./processes.ts";
 
 /** What became of a process that was killed again and again. */
 export interface Tortured {
@@ -17,21 +17,21 @@ export interface Tortured {
 /** A folder of its own, where everything is that is tortured. */
 export class Torture {
   readonly #folder: string;
-  readonly #draws: Draws;
+  readonly draws: Draws;
   #seconds = 0;
 
   private constructor(folder: string, seed: number) {
     this.#folder = folder;
-    this.#draws = new Draws(seed);
+    this.draws = new Draws(seed);
   }
 
   /** Makes a set, and two models of it without any disturbance. */
   static async begin(folder: string, seed: number): Promise<Torture> {
     const torture = new Torture(folder, seed);
-    await writeSyntheticSet(torture.#at("set"), { size: 64, train: 12, good: 1, defective: 1, seed: 2 });
+    await writeSyntheticSet(torture.at("set"), { size: 64, train: 12, good: 1, defective: 1, seed: 2 });
     for (const [run, words] of [["first", ["--seed", "0"]], ["second", ["--seed", "1"]]] as const) {
       const began = performance.now();
-      const { code, stderr } = await bigrid(torture.#train(run, ...words));
+      const { code, stderr } = await bigrid(torture.train(run, ...words));
       if (code !== 0) throw new Error(stderr);
       torture.#seconds = (performance.now() - began) / 1000;
     }
@@ -45,10 +45,10 @@ export class Torture {
   async training(kills: number): Promise<Tortured> {
     let done = 0;
     let last = 0;
-    const run = this.#at("trained");
+    const run = this.at("trained");
     for (let i = 0; i < kills; ) {
-      const child = start([PROGRAM, ...this.#train("trained", "--seed", "0", "--resume")]);
-      if (await killedAfter(child, this.#draws.unit() * this.#seconds)) i++;
+      const child = start([PROGRAM, ...this.train("trained", "--seed", "0", "--resume")]);
+      if (await killedAfter(child, this.draws.unit() * this.#seconds)) i++;
       const saved = await new TrainingFiles(run).saved();
       for (const { path } of saved) require(decodeSafetensors(await readFile(path), path).metadata["format"] === "bigrid-training", `${path} is none`);
       const model = await readFile(join(run, "model.safetensors")).catch(() => null);
@@ -58,7 +58,7 @@ export class Torture {
         last = taken;
         continue;
       }
-      require(model.equals(await readFile(this.#at("first", "model.safetensors"))), "the model is another than without kills");
+      require(model.equals(await readFile(this.at("first", "model.safetensors"))), "the model is another than without kills");
       [done, last] = [done + 1, 0];
       await rm(run, { recursive: true });
     }
@@ -70,18 +70,18 @@ export class Torture {
    * image is in every table, once.
    */
   async watching(kills: number): Promise<Tortured> {
-    const [incoming, out] = [this.#at("in"), this.#at("out")];
+    const [incoming, out] = [this.at("in"), this.at("out")];
     await mkdir(incoming);
-    const words = ["predict", this.#at("first"), "--watch", incoming, "--out", out, "--settle", "0.1", "--batch", "2"];
+    const words = ["predict", this.at("first"), "--watch", incoming, "--out", out, "--settle", "0.1", "--batch", "2"];
     const lines = async (name: string): Promise<string[]> => (await readFile(join(out, name), "utf8").catch(() => "")).split("\n").slice(0, -1);
     let put = 0;
     let before: string[] = [];
     for (let i = 0; i < kills; i++) {
       for (let image = 0; image < 2; image++) {
-        await copyFile(this.#at("set", "plate", "test", "good", "000.png"), this.#at("part"));
-        await rename(this.#at("part"), join(incoming, `${String(put++).padStart(4, "0")}.png`));
+        await copyFile(this.at("set", "plate", "test", "good", "000.png"), this.at("part"));
+        await rename(this.at("part"), join(incoming, `${String(put++).padStart(4, "0")}.png`));
       }
-      await killedAfter(start([PROGRAM, ...words]), this.#draws.unit() * 3);
+      await killedAfter(start([PROGRAM, ...words]), this.draws.unit() * 3);
       const now = await lines("predict.journal");
       require(before.every((line, at) => line === now[at]), "something that was journaled is so no more");
       before = now;
@@ -99,14 +99,14 @@ export class Torture {
 
   /** Kills a process that saves two models in turn under one name. After each kill, the file is one of them to the last byte. */
   async saving(kills: number): Promise<Tortured> {
-    const models = ["first", "second"].map((run) => this.#at(run, "model.safetensors"));
+    const models = ["first", "second"].map((run) => this.at(run, "model.safetensors"));
     const whole = await Promise.all(models.map((path) => readFile(path)));
-    await mkdir(this.#at("saved"));
-    const file = this.#at("saved", "model.safetensors");
+    await mkdir(this.at("saved"));
+    const file = this.at("saved", "model.safetensors");
     let done = 0;
     for (let i = 0; i < kills; i++) {
-      const child = start([new URL("saver.mjs", import.meta.url).pathname, this.#at("saved"), ...models]);
-      await killedAfter(child, 0.5 + this.#draws.unit());
+      const child = start([new URL("saver.mjs", import.meta.url).pathname, this.at("saved"), ...models]);
+      await killedAfter(child, 0.5 + this.draws.unit());
       const found = await readFile(file).catch(() => null);
       require(!found || whole.some((bytes) => bytes.equals(found)), `the file of ${found?.length} bytes is neither of the models`);
       if (found) done++;
@@ -120,33 +120,14 @@ export class Torture {
     return (await readdir(this.#folder, { recursive: true })).filter((name) => name.endsWith(".part")).length;
   }
 
-  #at(...names: string[]): string {
+  /** A path in the folder. */
+  at(...names: string[]): string {
     return join(this.#folder, ...names);
   }
 
-  #train(run: string, ...words: string[]): string[] {
+  /** The words of a short training into that run; those after it count. */
+  train(run: string, ...words: string[]): string[] {
     const lengths = ["--epochs-abnormal", "1", "--epochs-normal", "1", "--set", "leastAbnormal=10", "--least-normal", "60", "--set", "leastResidual=10", "--checkpoint-every", "3"];
-    return ["train", this.#at("set", "plate"), "--out", this.#at(run), "--size", "64", "--batch", "2", ...lengths, ...words];
+    return ["train", this.at("set", "plate"), "--out", this.at(run), "--size", "64", "--batch", "2", ...lengths, ...words];
   }
-}
-
-function require(isRight: boolean, what: string): void {
-  if (!isRight) throw new Error(what);
-}
-
-const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-const start = (words: readonly string[]): ChildProcess => spawn(process.execPath, words, { detached: true, stdio: "ignore" });
-const ended = (child: ChildProcess) => new Promise<void>((resolve) => child.on("close", () => resolve()));
-
-/** Kills a process and its children after so many seconds. @returns whether it was still there */
-async function killedAfter(child: ChildProcess, seconds: number): Promise<boolean> {
-  const end = ended(child);
-  let wasThere = true;
-  const timer = setTimeout(() => process.kill(-child.pid!, "SIGKILL"), 1000 * seconds);
-  child.on("exit", (_code, signal) => {
-    wasThere = signal === "SIGKILL";
-    clearTimeout(timer);
-  });
-  await end;
-  return wasThere;
 }

@@ -43,24 +43,30 @@ export function addDemo(program: Command): void {
       const { detector, modelPath, losses, seconds } = await trainRun(device, root, dataset, out, options, begun);
       const evaluated = await evaluateRun(detector, root, dataset, { strict: true, region: null });
       const reportPath = join(out, "report.html");
-      const html = await runReport({
-        title: "Synthetic inspection set",
-        detector,
-        modelPath,
-        modelSha256: await sha256Of(modelPath),
-        root,
-        format: dataset.layout.format,
-        evaluated,
-        region: null,
-        losses,
-        configuration: [["Seed", String(seed)]],
-        imageSeconds,
-        trainingSeconds: seconds,
-      });
-      await writeFileAtomic(reportPath, html);
-      if (json) return print(JSON.stringify({ ...metricsReport(evaluated), model: modelPath, report: reportPath }));
-      printLines(metricsTable(evaluated, detector.config.calibration));
-      print(`model   ${resolve(modelPath)}`);
-      print(`report  ${resolve(reportPath)}   open it in a browser`);
+      const writeReport = async (): Promise<void> => {
+        const html = await runReport({
+          title: "Synthetic inspection set",
+          detector,
+          modelPath,
+          modelSha256: await sha256Of(modelPath),
+          root,
+          format: dataset.layout.format,
+          evaluated,
+          region: null,
+          losses,
+          configuration: [["Seed", String(seed)]],
+          imageSeconds,
+          trainingSeconds: seconds,
+        });
+        await writeFileAtomic(reportPath, html);
+      };
+      const failure = await writeReport().then(() => null, (error: Error) => error); // the figures are not lost with the report
+      if (json) print(JSON.stringify({ ...metricsReport(evaluated), model: modelPath, report: failure ? null : reportPath }));
+      else {
+        printLines(metricsTable(evaluated, detector.config.calibration));
+        print(`model   ${resolve(modelPath)}`);
+        if (!failure) print(`report  ${resolve(reportPath)}   open it in a browser`);
+      }
+      if (failure) throw failure;
     });
 }

@@ -1,3 +1,4 @@
+import { squeezed } from "../names.ts";
 import { baseOf, extensionOf, folded, grouped, stemOf, uniqueBy } from "../tree.ts";
 
 // What lies beside photographs in public sets and is none: masks, depth, normals, heat maps, thumbnails. Told from
@@ -33,11 +34,9 @@ export interface Divided {
   readonly masks: readonly (readonly [mask: string, photograph: string | null])[];
   /** Depth, normals, heat maps, thumbnails, ... */
   readonly others: readonly string[];
-  /** Among `photographs`: those that have another of their name with another extension beside them, and these. Too few to be masks. */
+  /** Among `photographs`: those that have another of their name beside them, with another extension or in another folder, and these. */
   readonly twins: readonly string[];
 }
-
-const squeezed = (name: string): string => folded(name).replace(/[\s._-]+/gu, "");
 
 interface Place {
   readonly path: string;
@@ -54,26 +53,50 @@ function placeOf(path: string, folder: string): Place {
   return { path, folders: names.slice(0, -1), stem: stemOf(names.at(-1)!) };
 }
 
+// 000_mask, 000.mask, "000 (mask)"; 000mask, partMask; mask_000
+const WORD_FORMS = [
+  /^(?<base>.*[^\s._-])[\s._-]+\(?(?<said>ground[\s._-]*truth)\)?$/i,
+  /^(?<base>.*[^\s._-])[\s._-]+\(?(?<said>[a-z]+)\)?$/i,
+  /^(?<base>.*(?:\d|[a-z](?=[A-Z])))(?<said>[A-Za-z]+)$/,
+  /^(?<said>ground[\s._-]*truth|[a-z]+)[\s._-]+(?<base>.+)$/i,
+];
+
 /** A stem without the word that says what its file is, and that word's kind: "000_depth" is "000" of another kind. */
 function splitStem(stem: string): { readonly base: string; readonly word: string; readonly kind: Kind } | null {
-  const [, base = "", end = ""] = /^(.+?)[_-](ground[_-]truth|[a-z]+)$/i.exec(stem) ?? [];
-  const word = squeezed(end);
-  const kind = LIKELY.get(word);
-  return kind ? { base, word, kind } : null;
+  const [folders, name] = [stem.slice(0, stem.length - baseOf(stem).length), baseOf(stem)];
+  for (const form of WORD_FORMS) {
+    const { base = "", said = "" } = form.exec(name)?.groups ?? {};
+    const word = squeezed(said);
+    const kind = LIKELY.get(word);
+    if (kind) return { base: folders + base, word, kind };
+  }
+  return null;
 }
 
-/** Divides the images in a folder whose name says what they show (`train/good`, `test/<defect>`) into photographs and the rest. */
-export function divide(paths: readonly string[], folder: string): Divided {
+/** The stem of the image that a mask belongs to by its own, "cut/000" for "cut/000_mask"; null if it has no such word. */
+export function maskedStem(stem: string): string | null {
+  const { base = "", kind } = splitStem(stem) ?? {};
+  return kind === "mask" ? base : null;
+}
+
+/**
+ * Divides the images in a folder whose name says what they show (`train/good`, `test/<defect>`) into photographs and the rest.
+ * @param isOneKind whether the folder says what all show; else its folders may be of several parts, each with the same names
+ */
+export function divide(paths: readonly string[], folder: string, isOneKind: boolean): Divided {
   const places = paths.map((path) => placeOf(path, folder));
   const isNamed = ({ folders }: Place): boolean => folders.some((name) => LIKELY.has(squeezed(name)));
-  const plain = places.filter((place) => !isNamed(place) && !splitStem(place.stem));
+  const unnamed = places.filter((place) => !isNamed(place) && !splitStem(place.stem));
+  const others: string[] = isOneKind ? otherViews(unnamed).map(({ path }) => path) : [];
+  const views = new Set(others);
+  const plain = unnamed.filter(({ path }) => !views.has(path));
   const beside = new Map<string, string>(); // photographs by where something of theirs may lie: in a folder beside theirs, or in theirs
   for (const { path, folders, stem } of plain) beside.set(keyOf(folders.slice(0, -1), stem), path);
   for (const { path, folders, stem } of plain) beside.set(keyOf(folders, stem), path);
   const bases = new Set(plain.flatMap(({ folders, stem }) => basesOf(stem).map((base) => keyOf(folders, base)))); // 000 of 000_image_4
   const masks: [string, string | null][] = [];
-  const others: string[] = [];
   const rest = places.filter(({ path, folders, stem }) => {
+    if (views.has(path)) return false;
     const split = splitStem(stem);
     const at = folders.findIndex((name) => LIKELY.has(squeezed(name)));
     const word = at < 0 ? split?.word : squeezed(folders[at]!);
@@ -88,14 +111,34 @@ export function divide(paths: readonly string[], folder: string): Divided {
     else others.push(path);
     return false;
   });
-  return withoutTwins(rest, masks, others);
+  return withoutTwins(rest, masks, others, isOneKind);
 }
 
-/** The stem itself, and its beginnings up to each "_" or "-". */
-const basesOf = (stem: string): string[] => [stem, ...[...stem.matchAll(/[_-]/g)].map(({ index }) => stem.slice(0, index))];
+const COLOUR: ReadonlySet<string> = new Set(["rgb", "rgbs", "color", "colour"]);
+
+/** What lies beside a folder of colour photographs under their names, such as infrared or depth. */
+function otherViews(places: readonly Place[]): readonly Place[] {
+  const isColour = ({ folders }: Place): boolean => folders.length > 0 && COLOUR.has(squeezed(folders[0]!));
+  const keyIn = ({ folders, stem }: Place): string => keyOf(folders.slice(1), stem);
+  const colour = new Set(places.filter(isColour).map(keyIn));
+  return places.filter((place) => !isColour(place) && place.folders.length > 0 && colour.has(keyIn(place)));
+}
+
+/** Images of one name in several folders, of which some may be no photographs: a folder of one kind rarely has them. */
+function sameNames(places: readonly Place[], isOneKind: boolean): readonly string[] {
+  const repeated = [...grouped(places, ({ stem }) => folded(stem)).values()].filter((own) =>
+    new Set(own.map(({ folders }) => folders.join("/"))).size > 1 && (isOneKind || own.some(({ folders }) => folders.length === 0)));
+  return repeated.length >= LEAST_TWINS ? repeated.flatMap((own) => own.map(({ path }) => path)) : [];
+}
+
+/** The stem itself, its beginnings up to each "_" or "-", and its ends after them. */
+const basesOf = (stem: string): string[] => [
+  stem,
+  ...[...stem.matchAll(/[_-]/g)].flatMap(({ index }) => [stem.slice(0, index), stem.slice(index + 1)]),
+];
 
 /** Tells masks that are named as their photographs, such as a.png beside a.jpg, where most photographs of a folder have one. */
-function withoutTwins(places: readonly Place[], masks: [string, string | null][], others: readonly string[]): Divided {
+function withoutTwins(places: readonly Place[], masks: [string, string | null][], others: readonly string[], isOneKind: boolean): Divided {
   const byFolder = grouped(places, ({ folders }) => folders.join("/"));
   const dropped = new Set<string>();
   const twins: string[] = [];
@@ -117,7 +160,9 @@ function withoutTwins(places: readonly Place[], masks: [string, string | null][]
       }
     } else twins.push(...pairs.flatMap((pair) => pair.map(({ path }) => path)));
   }
-  return { photographs: places.filter(({ path }) => !dropped.has(path)).map(({ path }) => path), masks, others, twins };
+  const kept = places.filter(({ path }) => !dropped.has(path));
+  twins.push(...sameNames(kept, isOneKind));
+  return { photographs: kept.map(({ path }) => path), masks, others, twins: [...new Set(twins)] };
 }
 
 /** "MT_Free/Imgs/a.png, the mask of a.jpg": a mask that was found beside photographs, for an error. */

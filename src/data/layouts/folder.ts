@@ -1,10 +1,10 @@
 import { InputError } from "../../runtime/errors.ts";
-import { isDefectiveName } from "../names.ts";
+import { isDefectiveName, isGoodName } from "../names.ts";
 import { baseOf, folded, images, within, type FileTree } from "../tree.ts";
-import { className, classFolders, goodFolders, MASKS, readClass, readingOf, testFolder, trainFolder, type ClassReading } from "./folders.ts";
+import { className, classFolders, goodFolders, MASKS, readClass, readingOf, TEST, testFolder, TRAIN, trainFolder, type ClassReading } from "./folders.ts";
 import type { Layout } from "./layout.ts";
 
-const STRUCTURE = ["train", "test", ...MASKS];
+const STRUCTURE = [...TRAIN, ...TEST, ...MASKS];
 
 /** Somebody's own photographs. */
 export const folder: Layout = {
@@ -38,11 +38,28 @@ function readOwn(tree: FileTree, folder: string): ClassReading {
   const own = [testFolder(tree, folder), tree.find(folder, MASKS)].filter((path) => path !== null);
   const isIn = (path: string, folders: readonly string[]): boolean => folders.some((other) => path.startsWith(`${other}/`));
   const all = tree.below(start).filter((path) => !isIn(path, own));
-  const good = goodFolders(tree, start);
-  const beside = good.length === 0 ? [] : all.filter((path) => !isIn(path, good));
-  if (beside.length > 0) throw unclear(tree, folder, start, good[0]!, beside);
+  const requireClear = (place: string): void => {
+    const named = goodFolders(tree, place);
+    const beside = named.length === 0 ? [] : all.filter((path) => (place === "" || path.startsWith(`${place}/`)) && !isIn(path, named));
+    if (beside.length > 0) throw unclear(tree, folder, place, named[0]!, beside);
+  };
+  requireClear(start);
   for (const path of all) checkNames(tree, folder, start, path);
+  for (const place of goodParents(start, all)) requireClear(place);
+  const good = goodFolders(tree, start);
   return good.length > 0 ? readClass(tree, folder, good) : readClass(tree, folder, [start], () => all);
+}
+
+/** The folders, `start` or below it, in which folders are named as holding good images. */
+function goodParents(start: string, paths: readonly string[]): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const path of paths) {
+    const names = path.split("/").slice(0, -1);
+    for (let at = start === "" ? 0 : start.split("/").length; at < names.length; at++) {
+      if (isGoodName(names[at]!)) found.add(names.slice(0, at).join("/"));
+    }
+  }
+  return found;
 }
 
 /** Good images are named as such, others lie beside them: are these good or not? */

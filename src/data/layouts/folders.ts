@@ -2,13 +2,15 @@ import { InputError } from "../../runtime/errors.ts";
 import type { DatasetClass, Item } from "../item.ts";
 import { isGoodName } from "../names.ts";
 import { baseOf, folded, grouped, images, stemOf, uniqueBy, within, type FileTree } from "../tree.ts";
-import { divide, shownMask, type Divided } from "./companions.ts";
+import { divide, maskedStem, shownMask, type Divided } from "./companions.ts";
 import type { Reading } from "./layout.ts";
 
 // What the layouts share that tell good from defective by folders: train/<good>, test/<good or defect>, ground_truth/<defect>.
 
-const TRAIN = ["train"];
-const TEST = ["test", "test_public"];
+/** Folders of images to learn from. */
+export const TRAIN: readonly string[] = ["train", "training", "train_set", "trainset"];
+/** Folders of images to judge. */
+export const TEST: readonly string[] = ["test", "testing", "test_set", "testset", "test_public"];
 /** Folders of masks. */
 export const MASKS: readonly string[] = ["ground_truth", "groundtruth", "ground-truth", "ground truth", "gt", "masks", "mask"];
 const ASIDE = ["validation", "val", "valid", "test_private", "test_private_mixed"]; // what is published beside train and test
@@ -73,7 +75,7 @@ export function readClass(tree: FileTree, folder: string, good: readonly string[
   const maskFolders = [folder, ...(test === null ? [] : [test])].flatMap((place) => tree.find(place, MASKS) ?? []);
   const masks = maskFolders.flatMap((place) => tree.below(place));
   const learnt = good.map((place) => {
-    const divided = divide(imagesOf(place), place);
+    const divided = divide(imagesOf(place), place, isGoodName(baseOf(place)));
     const unclear = divided.masks.filter((mask) => !isGoodName(baseOf(place)) || isTwin(mask));
     if (unclear.length > 0) throw unclearError(tree, folder, unclear);
     return divided;
@@ -109,7 +111,7 @@ function kindsIn(tree: FileTree, folder: string, test: string, maskFolders: read
     if (below.includes("/")) return below.slice(0, below.indexOf("/"));
     throw new InputError(`${className(tree, folder)}: ${path} is neither good nor defective; test images belong in ${test}/good or ${test}/<defect>`);
   });
-  return [...kinds].map(([kind, own]) => ({ kind, ...divide(own, `${test}/${kind}`) }));
+  return [...kinds].map(([kind, own]) => ({ kind, ...divide(own, `${test}/${kind}`, true) }));
 }
 
 /** Images to learn from that have masks: are they good or not? */
@@ -120,8 +122,8 @@ const unclearError = (tree: FileTree, folder: string, masks: readonly (readonly 
 );
 
 /**
- * Masks by the stem of the image they belong to: named as it, or with `_mask` after it, or in a folder of its name; in
- * another case or another of Unicode's forms where that is the name of no other image.
+ * Masks by the stem of the image they belong to: named as it, or with a word such as `_mask` at it, or in a folder of its name; in another case or
+ * another of Unicode's forms where that is the name of no other image.
  */
 function maskFinder(masks: readonly string[], folders: readonly string[], stems: readonly string[]): (stem: string) => readonly string[] {
   const known = new Set(stems);
@@ -138,8 +140,8 @@ function maskFinder(masks: readonly string[], folders: readonly string[], stems:
     const folder = folders.find((place) => path.startsWith(`${place}/`))!;
     const stem = stemOf(path.slice(folder.length + 1));
     add(stem, path);
-    const plain = stem.replace(/[_-](?:mask|gt|label|ground[_-]truth)$/i, "");
-    if (plain !== stem) add(plain, path);
+    const base = maskedStem(stem);
+    if (base !== null) add(base, path);
     if (stem.includes("/")) add(stem.slice(0, stem.length - baseOf(stem).length - 1), path);
   }
   return (stem) => found.get(stem) ?? [];

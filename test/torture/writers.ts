@@ -1,0 +1,115 @@
+// Kills while a command starts, and several commands that write one output.
+import { execFileSync } from "node:child_process";
+import { readdir, readFile, rm } from "node:fs/promises";
+import { PROGRAM } from "../cli/program.ts";
+import { contentsOf, difference, ended, groupOf, killedAfter, pause, require, start, type End } from "./processes.ts";
+import type { Torture } from "./torture.ts";
+
+const CONTAINER = ["unshare", "--net", "--uts", "--pid", "--fork", "--kill-child"];
+
+/** Whether this system lets a process have a network, a host name and process numbers of its own. */
+export const canUnshare = ((): boolean => {
+  try {
+    execFileSync(CONTAINER[0]!, [...CONTAINER.slice(1), "true"], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+})();
+
+interface Undisturbed {
+  readonly words: readonly string[];
+  readonly out: string;
+  readonly files: ReadonlyMap<string, Buffer>;
+  readonly seconds: number;
+}
+
+/** A prediction with pictures and tables, and what it writes when nothing disturbs it. */
+async function prediction(torture: Torture, name: string): Promise<Undisturbed> {
+  const out = torture.at(name);
+  const words = ["predict", torture.at("first"), torture.at("set", "plate", "test"), "--out", out, "--batch", "1"];
+  const began = performance.now();
+  await done(words);
+  const seconds = (performance.now() - began) / 1000;
+  const files = await contentsOf(out);
+  await rm(out, { recursive: true });
+  return { words, out, files, seconds };
+}
+
+async function done(words: readonly string[]): Promise<void> {
+  const { code, stderr } = await ended(start([PROGRAM, ...words], [], ["ignore", "ignore", "pipe"]));
+  require(code === 0, `exit code ${code}: ${stderr}`);
+}
+
+/** Requires what an undisturbed run has written, and nothing else. */
+async function requireWhole({ out, files }: Undisturbed): Promise<void> {
+  const wrong = difference(await contentsOf(out), files);
+  require(wrong === null, wrong!);
+}
+
+/**
+ * Kills a command's launcher, or the child that works for it, at random moments from the first instruction on. After each kill, nothing of
+ * it goes on, and tables are a beginning of an undisturbed run's; a last run has the results of an undisturbed one, without leftovers.
+ */
+export async function starting(torture: Torture, kills: number): Promise<{ readonly kills: number; readonly launchers: number }> {
+  const undisturbed = await prediction(torture, "starting");
+  let launchers = 0;
+  for (let i = 0; i < kills; ) {
+    const child = start([PROGRAM, ...undisturbed.words, "--resume"]);
+    const end = ended(child);
+    await pause(1000 * undisturbed.seconds * torture.draws.unit());
+    const [launcher, worker] = await groupOf(child.pid!);
+    if (launcher !== undefined) {
+      const isLauncher = worker === undefined || torture.draws.chance();
+      try {
+        process.kill(isLauncher ? launcher : worker, "SIGKILL");
+        i++;
+        if (isLauncher) launchers++;
+      } catch {
+        // it has come to its end in between
+      }
+    }
+    await end;
+    while ((await groupOf(child.pid!)).length > 0) await pause(10); // an orphan that goes on keeps this waiting for ever
+    for (const name of ["results.csv", "results.jsonl"]) {
+      const table = await readFile(torture.at("starting", name)).catch(() => null);
+      // It grows as images are judged.
+      require(!table || undisturbed.files.get(name)!.subarray(0, table.length).equals(table), `${name} of ${table?.length} bytes is no beginning of that of an undisturbed run`);
+    }
+  }
+  await done([...undisturbed.words, "--resume"]);
+  await requireWhole(undisturbed);
+  return { kills, launchers };
+}
+
+/**
+ * Has two commands write one output, at random moments of each other, in namespaces of their own if `contained`: one wins, with the results
+ * of an undisturbed run, and the other names it; they may also come one after the other. Then kills a holder, after which the next gets in.
+ */
+export async function writers(torture: Torture, rounds: number, contained: boolean): Promise<{ readonly rounds: number; readonly refused: number }> {
+  const undisturbed = await prediction(torture, "written");
+  const before = contained ? CONTAINER : [];
+  const begin = () => start([PROGRAM, ...undisturbed.words], before, ["ignore", "ignore", "pipe"]);
+  let refused = 0;
+  for (let i = 0; i < rounds; i++) {
+    const first = ended(begin());
+    await pause(500 * torture.draws.unit());
+    const ends = await Promise.all([first, ended(begin())]);
+    const losers = ends.filter(({ code }) => code !== 0);
+    require(losers.length < 2, `neither of two writers has won: ${losers.map(({ stderr }) => stderr).join("")}`);
+    for (const { code, stderr } of losers as readonly End[]) {
+      require(code === 1 && /^bigrid: another bigrid is writing \S+ \(process \d+ on \S+, since \S+\)/m.test(stderr), `exit code ${code}: ${stderr}`);
+      refused++;
+    }
+    await requireWhole(undisturbed);
+    await rm(undisturbed.out, { recursive: true });
+    await killedAfter(begin(), undisturbed.seconds * torture.draws.unit());
+    const { code, stderr } = await ended(begin());
+    require(code === 0, `after a killed holder: exit code ${code}: ${stderr}`);
+    await requireWhole(undisturbed);
+    await rm(undisturbed.out, { recursive: true });
+  }
+  require(refused > 0, "two writers never met");
+  require((await readdir(torture.at())).every((name) => !name.startsWith(".bigrid")), "a lock or a part is left over");
+  return { rounds, refused };
+}
