@@ -4,7 +4,7 @@ import { decodeDetector } from "../../../src/detection/model_file.ts";
 import { device } from "../../device.ts";
 import { bitsOf, CASES, inspectionBits, type Bits } from "../../fixtures/grad_bits.ts";
 
-const textOf = (name: string): string => readFileSync(new URL(`../fixtures/${name}`, import.meta.url), "utf8");
+const textOf = (name: string): string => readFileSync(new URL(`../../fixtures/${name}`, import.meta.url), "utf8");
 const recorded = JSON.parse(textOf("grad_bits.json")) as { readonly adapter: string; readonly cases: Readonly<Record<string, Bits>> };
 const isSameAdapter = recorded.adapter === device.adapter.description;
 
