@@ -22,7 +22,7 @@ const METRICS = ["imageAuroc", "imageAp", "imageF1Max", "pixelAuroc", "pixelAp",
 describe("from photographs to verdicts", () => {
   test("train writes a model and its log, and nothing else", async () => {
     expect(trained).toMatchObject({ code: 0 });
-    expect((await readdir(at("run"))).sort()).toEqual(["model.safetensors", "train.jsonl"]);
+    expect((await readdir(at("run"))).sort()).toEqual(["config.json", "model.safetensors", "train.jsonl"]);
     const { metadata, tensors } = decodeSafetensors(await readFile(at("run", "model.safetensors")), "model");
     expect(metadata["format"]).toBe("bigrid-detector");
     expect(tensors.has("normal.localGrid")).toBe(true);
@@ -71,7 +71,7 @@ describe("from photographs to verdicts", () => {
     const after = decodeSafetensors(await readFile(at("run", "model.safetensors")), "model");
     expect(after.metadata).toEqual({ ...before.metadata, metrics: JSON.stringify(measured) });
     expect(after.tensors).toEqual(before.tensors);
-    expect((await readdir(at("run"))).sort()).toEqual(["model.safetensors", "train.jsonl"]);
+    expect((await readdir(at("run"))).sort()).toEqual(["config.json", "model.safetensors", "train.jsonl"]);
   });
 
   test("eval streams pixels on demand, and says how far they may be off", async () => {
@@ -167,7 +167,7 @@ describe("from photographs to verdicts", () => {
     const { mean, model, report } = JSON.parse(stdout) as { mean: Record<string, number>; model: string; report: string };
     expect(mean["imageAuroc"]).toBeGreaterThan(0.85);
     expect(mean["pixelAuroc"]).toBeGreaterThan(0.9);
-    expect((await readdir(at("demo"))).sort()).toEqual(["images", "model.safetensors", "report.html", "train.jsonl"]);
+    expect((await readdir(at("demo"))).sort()).toEqual(["config.json", "images", "model.safetensors", "report.html", "train.jsonl"]);
     expect(model).toBe(at("demo", "model.safetensors"));
     expect(await readFile(report, "utf8")).toContain("Synthetic inspection set");
   });
@@ -219,7 +219,7 @@ describe("wrong input ends in one line", () => {
     const before = await readFile(at("partlyRun", "model.safetensors"));
     await expectOneLine(train(cutFolder, at("partlyRun"), "--strict"), `cannot read ${join(cutFolder, "003.png")}`);
     expect((await readFile(at("partlyRun", "model.safetensors"))).equals(before)).toBe(true);
-    expect((await readdir(at("partlyRun"))).sort()).toEqual(["model.safetensors", "train.jsonl"]);
+    expect((await readdir(at("partlyRun"))).sort()).toEqual(["config.json", "model.safetensors", "train.jsonl"]);
   });
 
   test("a run that is none, and a model that is none", async () => {
@@ -235,7 +235,7 @@ describe("wrong input ends in one line", () => {
     await expectOneLine(bigrid(["eval", at("run"), at("set"), "--report", at("set")]), `cannot write ${at("set")}: it is a folder; name a file in it`);
     await expectOneLine(bigrid(["eval", at("run"), at("set"), "--report", at("file", "x.html")]), `cannot write ${at("file", "x.html")}: a part of the path is a file, not a folder`);
     await expectOneLine(train(at("set"), at("file", "run")), "a part of the path is a file, not a folder");
-    await expectOneLine(bigrid(["predict", at("run"), at("set", "weave", "test", "good", "000.png"), "--out", at("file")]), "a file of that name is in the way");
+    await expectOneLine(bigrid(["predict", at("run"), at("set", "weave", "test", "good", "000.png"), "--out", at("file")]), "a part of the path is a file, not a folder");
   });
 
   test("no adapter", async () => {

@@ -67,7 +67,7 @@ export const grad: Method = {
     const { similarityThreshold, joins } = read(config);
     const extents = requireExtents("grad", read(config));
     requireValid(read(config));
-    if (!(similarityThreshold > 0 && similarityThreshold < Infinity)) {
+    if (!(Number.isFinite(similarityThreshold) && similarityThreshold > 0)) {
       throw new OptionError(`grad: expected a finite similarityThreshold above 0, got ${similarityThreshold}`);
     }
     requireJoins(joins);
