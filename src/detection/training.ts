@@ -12,7 +12,7 @@ import { planRuns, type Run, type TrainingSample } from "./folds.ts";
 import { Material, type TrainingImage } from "./material.ts";
 import { Pace } from "./pace.ts";
 import { resolveTraining, type TrainingOptions, type TrainingSettings } from "./training_options.ts";
-import { decodeTrainingState, encodeTrainingState, flat, requireSame, type TrainingIdentity } from "./training_state.ts";
+import { decodeTrainingState, encodeTrainingState, flat, requireSame, type SavedState, type TrainingIdentity } from "./training_state.ts";
 
 /** A step of a training, and where that leaves it. */
 export interface TrainingStep extends FitStep {
@@ -185,7 +185,7 @@ export class Training {
     const { state, fit: stored, weights } = decodeTrainingState(saved, name);
     requireSame(this.#identity(), state, name);
     if (!(state.run < this.#runs.length)) throw new InputError(`${name} is in run ${state.run + 1} of ${this.#runs.length}: it is damaged`);
-    const fit = this.#restored(Weights.stored(this.#device, weights, name), state.run, stored, name);
+    const fit = this.#restored(Weights.stored(this.#device, weights, name), state, stored, name);
     this.#fit.release();
     this.#fit.model.weights.release();
     [this.#fit, this.#run, this.#taken, this.#carried] = [fit, state.run, state.taken, state.carried];
@@ -207,10 +207,11 @@ export class Training {
   }
 
   /** @throws InputError where a state does not fit the training; nothing is left of `weights` then */
-  #restored(weights: Weights, run: number, state: FitState, name: string): Fit {
+  #restored(weights: Weights, { run, carried }: SavedState, state: FitState, name: string): Fit {
     try {
       const fit = this.#begun(weights, run);
       fit.restore(state);
+      fit.model.requireCarried?.(carried);
       return fit;
     } catch (error) {
       weights.release();

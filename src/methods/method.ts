@@ -151,6 +151,11 @@ export interface Model {
    * @returns what the next fold's model is given, and the training's state keeps
    */
   readonly adjust?: (heldOut: AsyncIterable<Tensor>, carried: Json) => Promise<Json>;
+  /**
+   * Checks what `adjust` is to be given, as a saved training has it.
+   * @throws ShapeError if it is nothing that `adjust` ever returned
+   */
+  readonly requireCarried?: (carried: Json) => void;
   /** Lines about the model, for reports. */
   readonly summary: readonly (readonly [label: string, value: string])[];
 }

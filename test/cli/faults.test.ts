@@ -114,7 +114,7 @@ describe("a device that is lost in training", () => {
   });
 
   test("again and again is an error, as soon as nothing is saved in between", async () => {
-    await expect(trained("again", [() => lostAfter(8), () => lostAfter(8)])).rejects.toThrow("the GPU device was destroyed");
+    await expect(trained("again", [() => lostAfter(2), () => lostAfter(2)])).rejects.toThrow("the GPU device was destroyed");
     expect((await trained("again", [])).equals(whole)).toBe(true);
   });
 });

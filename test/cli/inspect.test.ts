@@ -212,7 +212,7 @@ test("12-bit data in 16-bit files is named, with what to do; train says it too",
   const found = findings.find(({ kind }) => kind === "narrow-range");
   expect(found).toMatchObject({ severity: "problem", message: `narrow: ${message}` });
   expect(found!.advice).toContain("16 grey levels of 256; multiply the values of all images by 16");
-  const trained = await bigrid("train", at("narrow"), "--out", at("narrowRun"), "--size", "64", "--decoder", "tiny", "--epochs-normal", "1", "--epochs-abnormal", "1", "--folds", "0");
+  const trained = await bigrid("train", at("narrow"), "--out", at("narrowRun"), "--size", "64", "--decoder", "tiny", "--epochs-normal", "1", "--epochs-abnormal", "1", "--set", "folds=0");
   expect(trained.stderr).toContain(message);
   await deep(at("narrow", "bright.png"), 65_535);
   const bright = JSON.parse((await bigrid("inspect", at("narrow"), "--json")).stdout) as Report;

@@ -116,18 +116,21 @@ describe("a saved training is refused, and nothing changes,", () => {
 
   test("where its state is none, or stands where no training does", async () => {
     const file = decodeSafetensors(await saved(), "old");
-    const state = JSON.parse(file.metadata["state"]!) as object;
+    const state = JSON.parse(file.metadata["state"]!) as { readonly fit: object };
     const changed = (changes: object) => encodeSafetensors({ ...file, metadata: { ...file.metadata, state: JSON.stringify({ ...state, ...changes }) } });
     const isNone = (part: string) => `old: the state in its metadata is not that of a training: ${part} is missing, or of another kind`;
     await refusal(encodeSafetensors({ ...file, metadata: { ...file.metadata, state: "{" } }), 4, {}, "old: what its metadata says of the training is no JSON");
     await refusal(encodeSafetensors({ ...file, metadata: { ...file.metadata, state: "null" } }), 4, {}, isNone("settings"));
-    for (const [part, value] of [["images", ["a", 1]], ["run", -1], ["taken", 0.5], ["position", {}], ["heldOut", 5], ["hinges", { errors: [0] }], ["optimizerSteps", "a"]]) {
+    for (const [part, value] of [["images", ["a", 1]], ["run", -1], ["taken", 0.5], ["heldOut", 5]]) {
       await refusal(changed({ [part as string]: value }), 4, {}, isNone(part as string));
     }
     await refusal(changed({ run: 7 }), 4, {}, "old is in run 8 of 1: it is damaged");
-    await refusal(changed({ position: { stage: "abnormal", step: 1e9 } }), 4, {}, "old is damaged: resume: expected a step before 50 of stage abnormal, got 1000000000");
-    await refusal(changed({ position: { stage: "third", step: 0 } }), 4, {}, "old is damaged: resume: expected a step before 0 of stage third, got 0");
-    await refusal(changed({ optimizerSteps: [1] }), 4, {}, "old is damaged: restore: expected the state of");
+    const fit = (changes: object) => changed({ fit: { ...state.fit, ...changes } });
+    for (const change of [{ position: {} }, { optimizerSteps: "a" }]) await refusal(fit(change), 4, {}, "old is damaged: the state of the fit is not that of GRAD");
+    await refusal(changed({ carried: { errors: [0] } }), 4, {}, "old is damaged: the statistics of the hinges are of another kind");
+    await refusal(fit({ position: { stage: "abnormal", step: 1e9 } }), 4, {}, "old is damaged: resume: expected a step before 50 of stage abnormal, got 1000000000");
+    await refusal(fit({ position: { stage: "third", step: 0 } }), 4, {}, "old is damaged: resume: expected a step before 0 of stage third, got 0");
+    await refusal(fit({ optimizerSteps: [1] }), 4, {}, "old is damaged: restore: expected the state of");
   });
 });
 

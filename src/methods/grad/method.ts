@@ -124,6 +124,10 @@ class GradModel implements Model {
     return all.state;
   }
 
+  requireCarried(carried: Json): void {
+    HingeStatistics.from(carried);
+  }
+
   get summary(): Model["summary"] {
     const { decoder, blocks, branches, localGrid, globalGrid, heads, fusion, hingeHead, freeze } = this.grad.config;
     return [
