@@ -37,7 +37,7 @@ async function* good(): AsyncGenerator<TrainingImage> {
 }
 
 const begin = (name: MethodName) =>
-  Training.begin(device, good(), { method: name, inputSize: SIZE, seed: 7, ...SMALL[name] } as TrainingOptions);
+  Training.begin(device, good(), { method: name, inputSize: SIZE, seed: 7, ...SMALL[name] });
 
 /** Takes steps until there are so many in all, or to the end. */
 async function stepTo(training: Training, taken = Infinity): Promise<TrainingStep[]> {

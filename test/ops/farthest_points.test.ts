@@ -96,7 +96,7 @@ describe("a search for farthest points", () => {
   const indicesOf = async (tensor: Tensor): Promise<number[]> => Array.from(await toArray({ ...tensor, dtype: "u32" }));
 
   test("goes on from its state to the same bits, wherever it was left, and gives all storage back", async () => {
-    using _scope = device.scope();
+    using _scope = device.scope({ awaits: true });
     const rows = fromArray(device, [300, 12], clustered(4, 300, 12));
     const whole = await chosenOf(rows, 30, 7);
     const before = device.memory();
@@ -148,7 +148,7 @@ describe("farthestPoints", () => {
   });
 
   test("rejects what it cannot choose from", () => {
-    using _scope = device.scope();
+    using _scope = device.scope({ awaits: true });
     const rows = empty(device, [5, 3]);
     expect(() => farthestPoints(rows, 6)).toThrow("farthestPoints: expected count, a whole number from 1 to the 5 rows, got 6");
     expect(() => farthestPoints(rows, 0)).toThrow("farthestPoints: expected count, a whole number from 1 to the 5 rows, got 0");

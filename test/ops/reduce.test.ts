@@ -17,7 +17,7 @@ describeOperation(maxPositionsOperation);
 describe("maxPositions", () => {
   test("passes NaN over behind a row's first element, and takes f16", async () => {
     for (const dtype of device.gpu.features.has("shader-f16") ? (["f32", "f16"] as const) : (["f32"] as const)) {
-      using _scope = device.scope();
+      using _scope = device.scope({ awaits: true });
       const input = fromArray(device, [2, 3], Float32Array.of(1, NaN, 2, -3, -1, NaN), dtype);
       expect(await toArray({ ...maxPositions(input), dtype: "u32" })).toEqual(Uint32Array.of(2, 4));
     }

@@ -124,15 +124,15 @@ test.each<readonly [object, string]>([
   [{ form: "new" }, "grad: expected form to be joined or published, got new"],
   [{ pairs: "all" }, "grad: expected pairs to be none or cosine, got all"],
   [{ pairs: "cosine", hingeHead: "own" }, "grad: expected hingeHead channel with pairs cosine, which compares features and has no use for a head, got own"],
-  [{ hingeWeight: -1 }, "grad: expected hingeWeight of at least 0, got -1"],
-  [{ residualWeight: -1 }, "grad: expected residualWeight of at least 0, got -1"],
+  [{ hingeWeight: -1 }, "grad: expected hingeWeight to be a finite number of at least 0, got -1"],
+  [{ residualWeight: -1 }, "grad: expected residualWeight to be a finite number of at least 0, got -1"],
   [{ hingeWeight: 1, branches: "normal" }, "grad: expected an abnormal branch and pairs none for hinge scores of weight 1, got branches normal and pairs none"],
   [{ hingeFloor: Infinity }, "grad: expected hingeFloor to be a finite number, got Infinity"],
-  [{ pairCount: 0 }, "grad: expected pairCount to be whole numbers of at least 1, got 0"],
+  [{ pairCount: 0 }, "grad: expected pairCount to be a whole number from 1 to 1048576, got 0"],
   [{ pasteIntensity: [3, 1] }, "grad paste: expected a finite intensity [low, high], got [3,1]"],
-  [{ pasteDirection: "up" }, "grad paste: expected direction to be equal, random or differences, got up"],
+  [{ pasteDirection: "up" }, "grad: expected pasteDirection to be equal, random or differences, got up"],
   [{ pasteMaxHalfSide: 9 }, "grad paste: expected maxHalfSide from 0.5 to 4, got 9 for 9x9 cells"],
-  [{ pasteSize: 1 }, "grad paste: unknown option size; it takes walk, steps"],
+  [{ pasteSize: 1 }, "grad: unknown option pasteSize; it takes decoder, branches"],
 ])("%o is refused", (options, message) => {
   expect(() => gradConfig(MAP, options)).toThrow(message);
 });

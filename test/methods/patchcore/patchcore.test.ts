@@ -147,7 +147,7 @@ test("more cells than the device can hold at a time are refused with the number 
 test("a state that no fit has is refused", async () => {
   const fit = begun({ coreset: 1, projection: 0, batch: 4 });
   const { json, tensors } = await fit.state();
-  const changed = (changes: object) => () => fit.restore({ json: { ...(json as object), ...changes } as Json, tensors });
+  const changed = (changes: object) => () => fit.restore({ json: { ...(json as object), ...changes }, tensors });
   const start = "patchcore: expected";
   expect(changed({ position: undefined })).toThrow(`${start} a position and the rows chosen in the state of the fit`);
   expect(changed({ chosen: "all" })).toThrow(`${start} a position and the rows chosen`);
