@@ -12,14 +12,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ops: ["kernels", "autograd", "io", "tensor", "runtime"],
   nn: ["ops", "tensor", "runtime"],
   optim: ["kernels", "tensor", "runtime"],
-  models: ["nn", "ops", "optim", "io", "data", "metrics", "tensor", "runtime"],
+  backbones: ["nn", "ops", "io", "tensor", "runtime"],
+  methods: ["backbones", "nn", "ops", "optim", "tensor", "runtime"],
+  detection: ["methods", "backbones", "nn", "ops", "optim", "io", "data", "metrics", "tensor", "runtime"],
   io: ["tensor"],
   data: ["io", "tensor"],
   metrics: ["tensor"],
-  onnx: ["models", "kernels", "autograd", "io", "tensor", "runtime"],
-  node: ["models", "io", "data", "metrics", "tensor", "runtime"],
-  browser: ["models", "io", "data", "metrics", "tensor", "runtime"],
-  cli: ["node", "onnx", "models", "io", "data", "metrics", "tensor", "runtime"],
+  onnx: ["detection", "methods", "backbones", "kernels", "autograd", "io", "tensor", "runtime"],
+  node: ["detection", "methods", "backbones", "io", "data", "metrics", "tensor", "runtime"],
+  browser: ["detection", "methods", "backbones", "io", "data", "metrics", "tensor", "runtime"],
+  cli: ["node", "onnx", "detection", "methods", "backbones", "io", "data", "metrics", "tensor", "runtime"],
 };
 const OUTSIDE_CORE = ["node", "browser", "cli"];
 const PACKAGES: Readonly<Record<string, readonly string[]>> = { onnx: ["@bufbuild/protobuf/wire"] }; // of a folder that runs anywhere: built in
@@ -42,7 +44,7 @@ function breaches(files: Readonly<Record<string, string>>): string[] {
       return MAY_IMPORT[folder]?.some((allowed) => place === allowed || resolved.startsWith(`${allowed}/`)) ? [] : [`${path} imports ${target}`];
     });
     if (folder !== "browser" && folder !== "cli" && /\b(window|navigator|document)\.(?!gpu\.lost)/.test(withoutComments(source))) found.push(`${path} names the browser`);
-    if (folder === "models" && /GPUBuffer|@compute/.test(source)) found.push(`${path} names GPU resources`);
+    if (["backbones", "methods", "detection"].includes(folder) && /GPUBuffer|@compute/.test(source)) found.push(`${path} names GPU resources`);
     return found;
   });
 }
@@ -90,7 +92,7 @@ test("a planted breach of each rule is found", () => {
     "src/kernels/a.ts": 'import { x } from "../ops/a.ts";',
     "src/tensor/b.ts": 'import { y } from "sharp";',
     "src/ops/c.ts": 'import { z } from "../index.ts";',
-    "src/models/d.ts": "let buffer: GPUBuffer;",
+    "src/methods/d.ts": "let buffer: GPUBuffer;",
     "src/io/e.ts": "window.alert(1);",
     "src/ops/f.ts": 'import module from "../../shaders/f.wgsl";',
     "src/data/g.ts": 'import { readFile } from "node:fs/promises";',

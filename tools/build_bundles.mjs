@@ -18,7 +18,7 @@ for (const [fileName, entry] of Object.entries(BUNDLES)) {
       sourcemap: true,
       minify: true,
       lib: { entry, formats: ["es"], fileName },
-      rolldownOptions: { output: { minify: true, postBanner: protobufNotice } },
+      rolldownOptions: { output: { minify: true, codeSplitting: false, postBanner: protobufNotice } },
     },
   });
 }

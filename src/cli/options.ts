@@ -64,7 +64,7 @@ function otherOptions({ title, options }: Method): string {
 export async function trainingOptionsOf(flags: TrainFlags & Readonly<Record<string, unknown>>): Promise<TrainingOptions> {
   const configured = flags.config === undefined ? {} : await readConfiguration(flags.config);
   const named = flags["method"] ?? configured["method"] ?? flags.set?.find((text) => text.startsWith("method="))?.slice("method=".length) ?? "grad";
-  const method = await loadMethod(String(named));
+  const method = await loadMethod(typeof named === "string" ? named : JSON.stringify(named));
   const tables = [["training", TRAINING_OPTIONS], [`method ${method.name}`, method.options]] as const;
   const { weights: configuredWeights, ...told } = configured;
   const options = {

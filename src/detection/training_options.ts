@@ -23,12 +23,12 @@ export const TRAINING_OPTIONS = {
     kind: "choice", choices: FITS, default: "stretch", frequent: true,
     help: "how photographs fill the square: stretched, whole between bars, or their centre",
   },
-  seed: { kind: "whole", least: 0, default: 0, frequent: true, help: "of everything random" },
+  seed: { kind: "whole", least: 0, most: 2 ** 32 - 1, default: 0, frequent: true, help: "of everything random" },
   falseReject: {
     kind: "share", most: 0.5, default: 0.01, frequent: true, help: "share of good images that may be called defective: it sets the threshold",
   },
   folds: {
-    kind: "whole", least: 0, default: 3,
+    kind: "whole", least: 0, most: 2 ** 32 - 1, default: 3,
     help: "models trained besides, to set the threshold, for a class of fewer than ten images; 0: none, and images that were trained on set it",
   },
   featureBudget: {

@@ -126,7 +126,7 @@ function rangeOf({ least, most }: NumberKind, what: string): string {
   return most === undefined ? what : `${what} of at most ${most}`;
 }
 
-const shown = (value: unknown): string => (typeof value === "object" ? JSON.stringify(value) : String(value)).slice(0, 80);
+const shown = (value: unknown): string => (typeof value === "number" || typeof value === "string" ? `${value}` : (JSON.stringify(value) ?? "undefined")).slice(0, 80);
 
 /**
  * A value from a text, as a command line or a file gives it.

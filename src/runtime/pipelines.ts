@@ -8,7 +8,7 @@ const FILTERS: readonly GPUErrorFilter[] = ["validation", "internal"];
 interface Compiled {
   readonly kernels: Map<string, Kernel>;
   readonly preparing: Map<string, Promise<void>>;
-  /** By element. */
+  /** By label: of the module's name and the element. */
   readonly shaders: Map<string, GPUShaderModule>;
 }
 
@@ -82,10 +82,10 @@ export class Pipelines {
   #partsOf(spec: KernelSpec): KernelParts {
     return kernelParts(this.#gpu, spec, this.#paramsLayout, ({ module, element }) => {
       const { shaders } = this.#of(module);
-      let shader = shaders.get(element);
+      const label = `${module.name}<${element}>`;
+      let shader = shaders.get(label);
       if (!shader) {
-        const label = `${module.name}<${element}>`;
-        shaders.set(element, (shader = this.#gpu.createShaderModule({ label, code: wgslOf(module, element) })));
+        shaders.set(label, (shader = this.#gpu.createShaderModule({ label, code: wgslOf(module, element) })));
       }
       return shader;
     });

@@ -30,7 +30,7 @@ function detectorOf(fit: Fit): Detector {
   const size = { width: SIZE, height: SIZE };
   const calibration = { falseReject: 0.01, threshold: 4, typical: 2, pixelThreshold: 4, classes: {}, heat: [2, 16] };
   return {
-    config: { backbone: { name: "embedded", weights: null, padding: null }, input: { size: SIZE, fit }, method: { name: "grad", config: {} }, calibration },
+    config: { backbone: { name: "embedded", weights: null, padding: null }, assembly: { stages: ["stage1"] }, input: { size: SIZE, fit }, method: { name: "grad", config: {} }, calibration },
     summary: [["Decoder", "tiny, 1 block"]],
     device: { adapter: { description: "none" } },
     placementOf: (picture: { width: number; height: number }) => placementOf(fit, picture, size),

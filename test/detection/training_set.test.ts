@@ -9,7 +9,7 @@ import { madeUpPicture } from "../made_up_detector.ts";
 
 const SIZE = 64;
 const even = (level: number): DecodedImage => ({ width: SIZE, height: SIZE, data: new Uint8Array(4 * SIZE * SIZE).fill(level) });
-const OPTIONS = { inputSize: SIZE, grad: { decoder: "tiny" } } as const;
+const OPTIONS = { inputSize: SIZE, decoder: "tiny" } as const;
 
 async function* of(images: Readonly<Record<string, readonly DecodedImage[]>>): AsyncGenerator<TrainingImage> {
   for (const [className, pictures] of Object.entries(images)) for (const image of pictures) yield { className, image };
@@ -82,17 +82,17 @@ test("absurd numbers among the options are refused before any image is read", as
     throw new Error("read");
   }
   const absurd = [
-    [{ inputSize: 1e9 }, "expected images of a side of at most 16384 pixels, got 1000000000"],
-    [{ seed: 2 ** 32 }, "expected seed to be at most 4294967295"],
-    [{ folds: 1e12 }, "expected folds to be at most 4294967295"],
-    [{ featureBudget: NaN }, "expected featureBudget of at least 0 bytes, got NaN"],
-    [{ fit: "cover" as "crop" }, "expected fit to be stretch, letterbox or crop, got cover"],
-    [{ grad: { blocks: 1e7 } }, "grad: expected blocks to be at most 1000, got 10000000"],
-    [{ grad: { localGrid: 1e6 } }, "grad: expected localGrid to be at most 1024, got 1000000"],
-    [{ grad: { globalGrid: 1000 } }, "grad: expected globalGrid of so few cells that the grid holds at most 536870912 numbers, got 1000 a side"],
-    [{ grad: { paste: { steps: 1e9 } } }, "expected steps to be at most 100000, got 1000000000"],
-    [{ grad: { paste: { count: 1e9 } } }, "expected count to be at most 1000, got 1000000000"],
-    [{ grad: { hingeWeight: NaN } }, "expected hingeWeight to be a finite number, got NaN"],
+    [{ inputSize: 1e9 }, "training: expected inputSize to be a whole number from 64 to 4096, got 1000000000"],
+    [{ seed: 2 ** 32 }, "training: expected seed to be a whole number from 0 to 4294967295, got 4294967296"],
+    [{ folds: 1e12 }, "training: expected folds to be a whole number"],
+    [{ featureBudget: NaN }, "training: expected featureBudget to be"],
+    [{ fit: "cover" as "crop" }, "training: expected fit to be stretch, letterbox or crop, got cover"],
+    [{ blocks: 1e7 }, "grad: expected blocks to be a whole number from 1 to 1000, got 10000000"],
+    [{ localGrid: 1e6 }, "grad: expected localGrid to be a whole number from 1 to 1024, got 1000000"],
+    [{ globalGrid: 1000 }, "grad: expected globalGrid of so few cells that the grid holds at most 536870912 numbers, got 1000 a side"],
+    [{ pasteSteps: 1e9 }, "grad: expected pasteSteps to be a whole number"],
+    [{ pasteCount: 1e9 }, "grad: expected pasteCount to be a whole number"],
+    [{ hingeWeight: NaN }, "grad: expected hingeWeight to be a finite number of at least 0, got NaN"],
   ] as const;
   for (const [options, message] of absurd) {
     const refusal = expect(Training.begin(device, untouched(), { inputSize: SIZE, ...options })).rejects;

@@ -18,6 +18,7 @@ const WITHOUT_GRADIENT = [
   "anomalyMap", "drawPairs", "exclusiveScan", "foldBatchNorm", "histogram", "imagesToTensor", "normal", "randomWords", "uniform", "gradients",
   "empty", "fromArray", "zeros", "release", "requireGrad", "toArray", "maskUnion", "decodeSafetensors", "encodeSafetensors", "toFloat32",
   "cosineRate", "stepRate", "tune", "placementOf", "scalar",
+  "record", "launch", "defineKernel", "measureRoofs", "millisecondsOf", "bytesOf", "countOf",
   "featureBlockPaste", // adds what test/ops/random.test.ts looks at: its gradients are those of add
 ];
 

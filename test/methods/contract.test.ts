@@ -192,7 +192,7 @@ describe.each(METHOD_NAMES)("the method %s", (name) => {
     for (const field of Object.keys(config)) {
       const { [field]: _left, ...others } = config;
       expect(() => validate(others), `without ${field}`).toThrow(`${name}`);
-      for (const absurd of ["absurd", null, [7]]) expect(() => validate({ ...config, [field]: absurd }), `${field} ${absurd}`).toThrow(`${name}`);
+      for (const absurd of ["absurd", null, [7]]) expect(() => validate({ ...config, [field]: absurd }), `${field} ${JSON.stringify(absurd)}`).toThrow(`${name}`);
     }
     for (const extent of Object.keys({ height, width, channels })) {
       for (const absurd of [-1, 0, 1.5, 1e9]) expect(() => validate({ ...config, [extent]: absurd }), `${extent} ${absurd}`).toThrow(`${name}: expected ${extent}`);

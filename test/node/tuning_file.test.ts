@@ -26,7 +26,7 @@ describe("choices are kept in a file of the user's cache,", () => {
     await tuningFile(KEY).save({ a: "x" });
     expect(tuningPath(KEY)).toBe(join(cache, "bigrid", "tuning", "bigrid_1.0_maker_some_card_driver_5.json"));
     expect(JSON.parse(await readFile(tuningPath(KEY), "utf8"))).toEqual({ adapter: KEY, choices: { a: "x" } });
-    await expect(tuningFile(`${KEY}5`).load()).rejects.toThrow("ENOENT");
+    await expect(tuningFile(`${KEY}5`).load()).rejects.toThrow("it does not exist");
   });
 
   test("beside those of other processes", async () => {

@@ -95,9 +95,9 @@ export const parsers: readonly Parser[] = [
   },
   {
     name: "model",
-    parse(input) {
+    async parse(input) {
       const { metadata } = decodeSafetensors(input, "x");
-      detectorConfigOf(metadata, "x");
+      await detectorConfigOf(metadata, "x");
     },
   },
   { name: "model_config", parse: (input) => configFrom(textOf(input), "x") },
