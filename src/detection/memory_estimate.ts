@@ -128,7 +128,7 @@ export async function inferenceBytes(device: Device, model: MemoryModel, batch: 
     assembly, scoring: method.scoring, calibration: NOT_CALIBRATED,
   };
   const weights = Weights.blank(idle);
-  const restored = method.restore(modelConfig, weights);
+  const restored = method.restore(method.fitted?.(modelConfig) ?? modelConfig, weights);
   weights.settle(dtype);
   const detector = new Detector(extractor, restored, config);
   await detector.inspect(Array.from({ length: batch }, picture));

@@ -180,6 +180,8 @@ export interface Method {
    * @throws OptionError for options that do not go together
    */
   readonly configure: (spec: FeatureSpec, options: MethodOptions) => Json;
+  /** A configuration with what training adds to it, for estimates of memory. Default: the configuration itself. */
+  readonly fitted?: (config: Json) => Json;
   /** The stages of a fit to so many images. */
   readonly plan: (config: Json, options: MethodOptions, images: number) => readonly StagePlan[];
   readonly begin: (config: Json, options: MethodOptions, input: FitInput) => Fit;

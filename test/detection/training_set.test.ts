@@ -89,9 +89,9 @@ test("absurd numbers among the options are refused before any image is read", as
     [{ fit: "cover" as "crop" }, "training: expected fit to be stretch, letterbox or crop, got cover"],
     [{ blocks: 1e7 }, "grad: expected blocks to be a whole number from 1 to 1000, got 10000000"],
     [{ localGrid: 1e6 }, "grad: expected localGrid to be a whole number from 1 to 1024, got 1000000"],
-    [{ globalGrid: 1000 }, "grad: expected globalGrid of so few cells that the grid holds at most 536870912 numbers, got 1000 a side"],
-    [{ pasteSteps: 1e9 }, "grad: expected pasteSteps to be a whole number"],
-    [{ pasteCount: 1e9 }, "grad: expected pasteCount to be a whole number"],
+    [{ globalGrid: 1000 }, "grad: expected globalGrid of so few cells that the grid holds at most 536870912 numbers, got 2560000000"],
+    [{ pasteSteps: 1e9 }, "grad paste: expected steps to be at most 100000, got 1000000000"],
+    [{ pasteCount: 1e9 }, "grad paste: expected count to be at most 1000, got 1000000000"],
     [{ hingeWeight: NaN }, "grad: expected hingeWeight to be a finite number of at least 0, got NaN"],
   ] as const;
   for (const [options, message] of absurd) {

@@ -52,14 +52,21 @@ export function joined({ errors, hinges }: AnomalyCells, joins: HingeJoins, name
   return add(errors, multiply(relu(subtract(hinge, floor)), weight));
 }
 
-/** @throws OptionError unless each join has a finite floor and weight */
+/** @throws OptionError unless each join has a finite floor and a weight of at least 0 */
 export function requireJoins(joins: unknown): asserts joins is HingeJoins {
   const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null && !Array.isArray(value);
-  const isJoin = (value: unknown): boolean => isObject(value) && Number.isFinite(value["floor"]) && Number.isFinite(value["weight"]);
+  const isJoin = (value: unknown): boolean =>
+    isObject(value) && Number.isFinite(value["floor"]) && Number.isFinite(value["weight"]) && Number(value["weight"]) >= 0;
   if (!isObject(joins) || !Object.values(joins).every(isJoin)) {
-    throw new OptionError(`grad: expected joins to have a finite floor and weight each, got ${JSON.stringify(joins)}`);
+    throw new OptionError(`grad: expected joins to have a finite floor and a weight of at least 0 each, got ${JSON.stringify(joins)}`);
   }
 }
+
+/** The joins that a model of this configuration comes to have, before they are measured: they add nothing. */
+export const unmeasuredJoins = ({ hingeWeight, residualWeight }: HingeConfig): HingeJoins => ({
+  ...(hingeWeight > 0 && { abnormal: { floor: 0, weight: 0 } }),
+  ...(residualWeight > 0 && { residual: { floor: 0, weight: 0 } }),
+});
 
 /** Number, mean and sum of squares off it. */
 type MomentState = readonly [count: number, mean: number, squares: number];

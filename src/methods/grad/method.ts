@@ -8,7 +8,7 @@ import { requireExtents } from "../extents.ts";
 import { stepsLeft } from "../stages.ts";
 import { gradConfig, REFERENCE_VARIANCE, requireValid, type GradConfig } from "./config.ts";
 import { stagesOf, type Stage } from "./fit.ts";
-import { anomalyCells, HINGES, HingeStatistics, joined, requireJoins, type HingeJoins } from "./hinges.ts";
+import { anomalyCells, HINGES, HingeStatistics, joined, requireJoins, unmeasuredJoins, type HingeJoins } from "./hinges.ts";
 import { Grad } from "./model.ts";
 import { GRAD_OPTIONS, type GradSettings } from "./options.ts";
 import { GradTraining, stepsOf, type FitPosition } from "./training.ts";
@@ -51,6 +51,7 @@ export const grad: Method = {
   }),
   scoring: { alignCorners: true, smoothing: { kind: "box", side: SMOOTHING }, image: { kind: "windowMean", side: WINDOW } },
   configure: (spec, options) => kept({ ...gradConfig(spec, options), joins: {} }),
+  fitted: (config) => kept({ ...read(config), joins: unmeasuredJoins(read(config)) }),
   plan: (config, options, images) => {
     const settings = options as GradSettings;
     return stagesOf(read(config)).map((stage) => ({ stage, title: TITLES[stage], steps: stepsOf(stage, images, settings).steps }));

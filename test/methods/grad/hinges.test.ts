@@ -144,7 +144,7 @@ test("a detector keeps in its file how its hinge joins the map, and judges by it
     });
     without.release();
   }
-  await expect(decodeDetector(device, changed({ residual: { floor: 1, weight: "much" } }), "m")).rejects.toThrow("m: grad: expected joins to have a finite floor and weight each");
+  await expect(decodeDetector(device, changed({ residual: { floor: 1, weight: "much" } }), "m")).rejects.toThrow("m: grad: expected joins to have a finite floor and a weight of at least 0 each");
   for (const other of [detector, again]) other.release();
   expect(device.memory().bytes).toBe(before);
 });
