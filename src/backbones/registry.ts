@@ -33,6 +33,7 @@ export const PRETRAINED = Object.keys(NETWORKS) as readonly PretrainedName[];
 
 /** Name of a backbone. */
 export type BackboneName = "embedded" | PretrainedName;
+/** Names of all backbones. */
 export const BACKBONES: readonly BackboneName[] = ["embedded", ...PRETRAINED];
 
 /** Whether a name is that of a backbone with pretrained weights. */

@@ -15,6 +15,7 @@ export type NearestForm = keyof typeof LANES;
 
 export const NEAREST_FORMS: readonly NearestForm[] = ["uniform", "tiled"];
 
+/** For each row of the queries, the nearest rows. */
 export interface NearestRows {
   /** `[..., k]`, f32: ascending. */
   readonly squaredDistances: Tensor;

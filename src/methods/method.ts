@@ -143,6 +143,7 @@ export interface Model {
   /** What, with the weights, gives the same model again: kept in the model file. */
   readonly config: Json;
   /** @param features `[N, H, W, C]`, f32, as the method's assembly makes them */
+  /** Scores features `[N,H,W,C]`: a map of each image and, where it differs, the map of which its score is made. */
   readonly score: (features: Tensor) => CellScores;
   /**
    * Measures what the score needs on good images that the model was not fitted to; called before scores are calibrated.
@@ -173,6 +174,7 @@ export interface Method {
   readonly anomalyOptions: readonly string[];
   /** Options of a fit of few steps that takes as much memory as a long one. */
   readonly brief: Readonly<Record<string, unknown>>;
+  /** How the stages of a backbone become features. */
   readonly assembly: (options: MethodOptions, backbone: Pick<Backbone, "stages" | "standardise">) => Assembly;
   readonly scoring: Scoring;
   /**
@@ -184,6 +186,7 @@ export interface Method {
   readonly fitted?: (config: Json) => Json;
   /** The stages of a fit to so many images. */
   readonly plan: (config: Json, options: MethodOptions, images: number) => readonly StagePlan[];
+  /** Begins a fit, or goes on with one that `input` has the state of. */
   readonly begin: (config: Json, options: MethodOptions, input: FitInput) => Fit;
   /** @throws InputError where `weights` lacks a tensor */
   readonly restore: (config: Json, weights: Weights) => Model;

@@ -9,6 +9,7 @@ const METHODS = {
   patchcore: async () => (await import("./patchcore/method.ts")).patchcore,
 } as const satisfies Readonly<Record<string, () => Promise<Method>>>;
 
+/** A method's name. */
 export type MethodName = keyof typeof METHODS;
 /** The options of each method. */
 export interface OptionsOfMethods {
