@@ -1,6 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { reflect } from "../../tools/vite_wgsl.mjs";
 import { record } from "../../src/autograd/tape.ts";
 import { launch } from "../../src/kernels/launch.ts";
 import { gradients } from "../../src/ops/gradients.ts";
@@ -9,16 +7,6 @@ import { GpuError, UsageError } from "../../src/runtime/errors.ts";
 import { countOf, empty, fromArray, requireGrad, toArray, type Tensor } from "../../src/tensor/tensor.ts";
 import { openDevice } from "../../src/node/device.ts";
 import { device } from "../device.ts";
-
-const shaders = ["shaders", "shaders/bench"].flatMap((folder) =>
-  readdirSync(folder).filter((name) => name.endsWith(".wgsl")).map((name) => `${folder}/${name}`));
-
-test.each(shaders)("%s is understood as by wgsl_reflect", (path) => {
-  const code = readFileSync(path, "utf8");
-  const [own, { entryPoints, params, overrides }] = [defineKernel("x", code), reflect(code)];
-  expect(own).toMatchObject({ name: "x", code, params, overrides });
-  expect(own.entryPoints).toEqual(entryPoints);
-});
 
 const INPUTS = "@group(0) @binding(0) var<storage> input: array<elem>;\n@group(0) @binding(1) var<storage, read_write> output: array<elem>;";
 const PARAMS = "struct Params { count: u32, factor: f32, }\n@group(1) @binding(0) var<uniform> params: Params;";

@@ -1,11 +1,10 @@
-import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import * as errors from "../../src/runtime/errors.ts";
 
 const { shapeError: _function, ...classes } = errors;
 const entries = Object.entries(classes);
 
-test("each kind of error has a name and a code of its own, and the codes are documented", () => {
+test("each kind of error has a name and a code of its own", () => {
   expect(entries.length).toBeGreaterThan(10);
   const made = entries.map(([name, kind]) => [name, new kind("words", { cause: 1 })] as const);
   for (const [name, error] of made) {
@@ -14,8 +13,4 @@ test("each kind of error has a name and a code of its own, and the codes are doc
   }
   const codes = made.map(([, { code }]) => code);
   expect(new Set(codes).size).toBe(codes.length);
-  const documented = readFileSync("docs/architecture.md", "utf8");
-  for (const [name, { code }] of made.filter(([name]) => name !== "BigridError")) {
-    expect(documented).toContain(`| \`${name}\` | \`${code}\` |`);
-  }
 });

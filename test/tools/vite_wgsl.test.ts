@@ -1,5 +1,7 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { minified } from "../../tools/vite_wgsl.mjs";
+import { defineKernel } from "../../src/runtime/define_kernel.ts";
+import { minified, reflect } from "../../tools/vite_wgsl.mjs";
 
 test("minified WGSL has lost what means nothing, and no space that parts two signs or two words", () => {
   const code = `// adds
@@ -17,4 +19,14 @@ fn sum(x: vec2f, y: ptr<function, i32>) -> i32 { /* in /* two */ parts */
     "return z;",
     "}",
   ]);
+});
+
+const shaders = ["shaders", "shaders/bench"].flatMap((folder) =>
+  readdirSync(folder).filter((name) => name.endsWith(".wgsl")).map((name) => `${folder}/${name}`));
+
+test.each(shaders)("%s is understood by defineKernel as by wgsl_reflect", (path) => {
+  const code = readFileSync(path, "utf8");
+  const [own, { entryPoints, params, overrides }] = [defineKernel("x", code), reflect(code)];
+  expect(own).toMatchObject({ name: "x", code, params, overrides });
+  expect(own.entryPoints).toEqual(entryPoints);
 });

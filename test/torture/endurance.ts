@@ -36,7 +36,7 @@ export async function endurance(device: Device, steps: number, predictions: numb
     for (let i = 0; i < 20; i++) yield { className: "made up", image: madeUpPicture(SIZE, i) };
   }
   const first = Math.round(FIRST_STAGE * steps);
-  const lengths = { epochsAbnormal: 1, epochsNormal: 1, leastAbnormal: first, leastNormal: steps - first, enoughHits: 1, anomalyShare: 0.5 };
+  const lengths = { epochsAbnormal: 1, epochsNormal: 1, leastAbnormal: first, leastNormal: steps - first, enoughHits: 1 };
   const training = await Training.begin(device, images(), { inputSize: SIZE, batch: 2, form: "published", decoder: "tiny", ...lengths });
   for await (const { taken } of training.fit()) if (taken % (steps / RECORDS) === 0) record("steps", taken);
   const detector = await training.finish();

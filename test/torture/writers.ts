@@ -83,33 +83,47 @@ export async function starting(torture: Torture, kills: number): Promise<{ reado
 }
 
 /**
- * Has two commands write one output, at random moments of each other, in namespaces of their own if `contained`: one wins, with the results
- * of an undisturbed run, and the other names it; they may also come one after the other. Then kills a holder, after which the next gets in.
+ * Has two commands write one output, in namespaces of their own if `contained`. Begun at random moments of each other, one of them wins, or both
+ * do, one after the other. Begun while the other is suspended with the output in its hands, the second is refused and names the first, which then
+ * goes on to the results of an undisturbed run. After a killed holder, the next gets in.
  */
 export async function writers(torture: Torture, rounds: number, contained: boolean): Promise<{ readonly rounds: number; readonly refused: number }> {
   const undisturbed = await prediction(torture, "written");
-  const before = contained ? CONTAINER : [];
-  const begin = () => start([PROGRAM, ...undisturbed.words], before, ["ignore", "ignore", "pipe"]);
+  const begin = () => start([PROGRAM, ...undisturbed.words], contained ? CONTAINER : [], ["ignore", "ignore", "pipe"]);
+  const wholeOnce = async (): Promise<void> => {
+    await requireWhole(undisturbed);
+    await rm(undisturbed.out, { recursive: true });
+  };
   let refused = 0;
+  const requireRefused = ({ code, stderr }: End): void => {
+    require(code === 1 && /^bigrid: another bigrid is writing \S+ \(process \d+ on \S+, since \S+\)/m.test(stderr), `exit code ${code}: ${stderr}`);
+    refused++;
+  };
   for (let i = 0; i < rounds; i++) {
     const first = ended(begin());
-    await pause(500 * torture.draws.unit());
+    await pause(1000 * undisturbed.seconds * torture.draws.unit());
     const ends = await Promise.all([first, ended(begin())]);
     const losers = ends.filter(({ code }) => code !== 0);
     require(losers.length < 2, `neither of two writers has won: ${losers.map(({ stderr }) => stderr).join("")}`);
-    for (const { code, stderr } of losers as readonly End[]) {
-      require(code === 1 && /^bigrid: another bigrid is writing \S+ \(process \d+ on \S+, since \S+\)/m.test(stderr), `exit code ${code}: ${stderr}`);
-      refused++;
-    }
-    await requireWhole(undisturbed);
-    await rm(undisturbed.out, { recursive: true });
+    losers.forEach(requireRefused);
+    await wholeOnce();
+
+    const holder = begin();
+    const end = ended(holder);
+    const record = () => readFile(torture.at("written", ".bigrid.lock"), "utf8").catch(() => "");
+    while (holder.exitCode === null && (await record()) === "") await pause(1);
+    process.kill(-holder.pid!, "SIGSTOP");
+    requireRefused(await ended(begin()));
+    process.kill(-holder.pid!, "SIGCONT");
+    const { code, stderr } = await end;
+    require(code === 0, `a suspended holder: exit code ${code}: ${stderr}`);
+    await wholeOnce();
+
     await killedAfter(begin(), undisturbed.seconds * torture.draws.unit());
-    const { code, stderr } = await ended(begin());
-    require(code === 0, `after a killed holder: exit code ${code}: ${stderr}`);
-    await requireWhole(undisturbed);
-    await rm(undisturbed.out, { recursive: true });
+    const next = await ended(begin());
+    require(next.code === 0, `after a killed holder: exit code ${next.code}: ${next.stderr}`);
+    await wholeOnce();
   }
-  require(refused > 0, "two writers never met");
   require((await readdir(torture.at())).every((name) => !name.startsWith(".bigrid")), "a lock or a part is left over");
   return { rounds, refused };
 }

@@ -7,6 +7,7 @@ import { PICTURES } from "../../src/cli/commands/demo.ts";
 import { writeSyntheticSet } from "../../src/node/synthetic.ts";
 import { replayed } from "../../tools/getting_started.mjs";
 import { pageOf } from "../../tools/kernel_docs.mjs";
+import * as errors from "../../src/runtime/errors.ts";
 import { temporaryFolder } from "../temporary.ts";
 
 const folder = await temporaryFolder();
@@ -43,4 +44,10 @@ test("the first hour's page says what bigrid says, where it says the same everyw
   const same = (command: string): boolean => /^bigrid (inspect|trian|train photos|train .*(--ot|-b4)|eval nosuchrun|eval bigrid-demo)/.test(command);
   expect(page.split("\n").filter((line) => line.startsWith("$ ") && same(line.slice(2)))).toHaveLength(7);
   expect(replayed(page, folder, same), "run `node tools/getting_started.mjs`").toBe(page);
+});
+
+test("each kind of error is documented with its code", () => {
+  const page = readFileSync("docs/architecture.md", "utf8");
+  const { shapeError: _function, BigridError: _all, ...kinds } = errors;
+  for (const [name, kind] of Object.entries(kinds)) expect(page).toContain(`| \`${name}\` | \`${new kind("").code}\` |`);
 });
