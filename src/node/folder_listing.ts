@@ -1,10 +1,10 @@
-import { readdir, stat, writeFile } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { BigIntStats, Dirent } from "node:fs";
 import type { Unreadable } from "../data/dataset.ts";
 import { byCodeUnits, isClutter, isImage, within } from "../data/tree.ts";
 import { InputError } from "../runtime/errors.ts";
-import { reasonOf, specialReason, writeReasonOf } from "./files.ts";
+import { reasonOf, specialReason, writeFileAtomic } from "./files.ts";
 
 /** A folder's contents at any depth, each file and folder once. Paths are relative to it, with forward slashes. */
 export interface FolderListing {
@@ -34,9 +34,7 @@ export async function markOutput(folder: string): Promise<boolean> {
   const names = await readdir(folder).catch((): string[] => []); // what cannot be listed cannot be written, which is said below
   if (names.includes(MARKER)) return true;
   if (names.some((name) => !isClutter(name))) return false;
-  await writeFile(join(folder, MARKER), MARKER_TEXT).catch((error: unknown) => {
-    throw new InputError(`cannot write ${join(folder, MARKER)}: ${writeReasonOf(error)}`, { cause: error });
-  });
+  await writeFileAtomic(join(folder, MARKER), MARKER_TEXT); // half a marker would stay half: it is written once
   return true;
 }
 

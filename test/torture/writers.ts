@@ -1,6 +1,7 @@
 // Kills while a command starts, and several commands that write one output.
 import { execFileSync } from "node:child_process";
 import { readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { PROGRAM } from "../cli/program.ts";
 import { contentsOf, difference, ended, groupOf, killedAfter, pause, require, start, type End } from "./processes.ts";
 import type { Torture } from "./torture.ts";
@@ -82,6 +83,14 @@ export async function starting(torture: Torture, kills: number): Promise<{ reado
   return { kills, launchers };
 }
 
+/** Whether a lock below a folder has its holder's record. */
+async function isLocked(folder: string): Promise<boolean> {
+  const names = await readdir(folder, { recursive: true }).catch(() => []);
+  const locks = names.filter((name) => /(^|\/)\.bigrid[^/]*\.lock$/.test(name));
+  const records = await Promise.all(locks.map((name) => readFile(join(folder, name), "utf8").catch(() => "")));
+  return records.some((record) => record !== "");
+}
+
 /**
  * Has two commands write one output, in namespaces of their own if `contained`. Begun at random moments of each other, one of them wins, or both
  * do, one after the other. Begun while the other is suspended with the output in its hands, the second is refused and names the first, which then
@@ -89,7 +98,7 @@ export async function starting(torture: Torture, kills: number): Promise<{ reado
  */
 export async function writers(torture: Torture, rounds: number, contained: boolean): Promise<{ readonly rounds: number; readonly refused: number }> {
   const undisturbed = await prediction(torture, "written");
-  const begin = () => start([PROGRAM, ...undisturbed.words], contained ? CONTAINER : [], ["ignore", "ignore", "pipe"]);
+  const begin = (...more: readonly string[]) => start([PROGRAM, ...undisturbed.words, ...more], contained ? CONTAINER : [], ["ignore", "ignore", "pipe"]);
   const wholeOnce = async (): Promise<void> => {
     await requireWhole(undisturbed);
     await rm(undisturbed.out, { recursive: true });
@@ -110,8 +119,7 @@ export async function writers(torture: Torture, rounds: number, contained: boole
 
     const holder = begin();
     const end = ended(holder);
-    const record = () => readFile(torture.at("written", ".bigrid.lock"), "utf8").catch(() => "");
-    while (holder.exitCode === null && (await record()) === "") await pause(1);
+    while (!(await isLocked(undisturbed.out))) await pause(1);
     process.kill(-holder.pid!, "SIGSTOP");
     requireRefused(await ended(begin()));
     process.kill(-holder.pid!, "SIGCONT");
@@ -120,7 +128,7 @@ export async function writers(torture: Torture, rounds: number, contained: boole
     await wholeOnce();
 
     await killedAfter(begin(), undisturbed.seconds * torture.draws.unit());
-    const next = await ended(begin());
+    const next = await ended(begin("--resume"));
     require(next.code === 0, `after a killed holder: exit code ${next.code}: ${next.stderr}`);
     await wholeOnce();
   }
