@@ -4,7 +4,7 @@ export default tseslint.config(
   { ignores: ["dist/", "site/", "runs/", "bigrid-demo/", "src/cli/report/page_script.js"] },
   tseslint.configs.base,
   {
-    files: ["src/**/*.ts", "test/**/*.ts", "bench/**/*.ts", "docs/playground/*.ts"],
+    files: ["src/**/*.ts", "test/**/*.ts", "bench/**/*.ts", "examples/playground/*.ts"],
     extends: [tseslint.configs.recommendedTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {

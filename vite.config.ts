@@ -1,6 +1,6 @@
 import { defineConfig } from "vite";
-import { protobufNotice } from "./tools/protobuf_notice.mjs";
-import { wgsl } from "./tools/vite_wgsl.mjs";
+import { protobufNotice } from "./tools/build/protobuf_notice.mjs";
+import { wgsl } from "./tools/build/vite_wgsl.mjs";
 
 // One ESM file for each way in; what they share becomes a chunk. Node's packages stay outside.
 export default defineConfig({

@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig, type Plugin } from "vite";
-import { wgsl } from "./tools/vite_wgsl.mjs";
+import { wgsl } from "./tools/build/vite_wgsl.mjs";
 
-const pageOf = (name: string): string => fileURLToPath(new URL(`docs/playground/${name}.html`, import.meta.url));
+const pageOf = (name: string): string => fileURLToPath(new URL(`examples/playground/${name}.html`, import.meta.url));
 
 /** Loosens the pages' content security policy for the development server, which puts style sheets into a page, and talks to it by a socket. */
 const developmentPolicy: Plugin = {
@@ -14,7 +14,7 @@ const developmentPolicy: Plugin = {
 
 // The playground: `npm run dev` serves it, `npm run build:site` writes it to site/, to be put on any static host.
 export default defineConfig({
-  root: "docs/playground",
+  root: "examples/playground",
   base: "./",
   plugins: [wgsl({ minify: true }), developmentPolicy],
   server: { host: "127.0.0.1" },

@@ -1,7 +1,7 @@
 // How a kernel is timed, in Node and in a page alike.
 import type { Device } from "../src/runtime/device.ts";
 import { millisecondsOf } from "../src/runtime/timing.ts";
-import type { Measured } from "./kernels.ts";
+import type { Measured } from "./kernels/rows.ts";
 
 const LEAST_MILLISECONDS = 30; // for a sample
 const MOST_CALLS = 300; // in a sample

@@ -1,13 +1,14 @@
-// node bench/run.mjs grad   loads bench/grad.bench.ts through Vite, which knows how to import .wgsl
+// node bench/run.mjs grad   loads bench/training/grad.bench.ts through Vite, which knows how to import .wgsl
 // node bench/run.mjs        measures kernels and training steps, a process each
 // node bench/run.mjs --against bench/results/grad.llvmpipe.json   measures what that file holds again, and compares
 // node bench/run.mjs kernels --rows depthwise grid_sample   measures only rows with one of these in their names, and writes nothing
 import { spawnSync } from "node:child_process";
 import { basename } from "node:path";
 import { runnerImport } from "vite";
-import { wgsl } from "../tools/vite_wgsl.mjs";
+import { wgsl } from "../tools/build/vite_wgsl.mjs";
 
 const ALL = ["kernels", "grad"];
+const FOLDERS = { kernels: "kernels", metrics: "kernels", grad: "training", accuracy: "accuracy" };
 
 const words = process.argv.slice(2);
 const against = words.indexOf("--against");
@@ -18,4 +19,6 @@ if (!name) {
   const codes = ALL.map((each) => spawnSync(process.execPath, [import.meta.filename, each, ...words], { stdio: "inherit" }).status);
   process.exit(codes.every((code) => code === 0) ? 0 : 1);
 }
-await runnerImport(`./bench/${name}.bench.ts`, { configFile: false, logLevel: "warn", plugins: [wgsl()], oxc: { target: "es2022" } });
+const folder = FOLDERS[name];
+if (!folder) throw new Error(`no benchmark ${name}; there are ${Object.keys(FOLDERS).join(", ")}`);
+await runnerImport(`./bench/${folder}/${name}.bench.ts`, { configFile: false, logLevel: "warn", plugins: [wgsl()], oxc: { target: "es2022" } });

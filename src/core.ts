@@ -9,7 +9,7 @@ export type { GridSampleOptions } from "./kernels/grid_sample.ts";
 export type { HistogramOptions } from "./kernels/histogram.ts";
 export type { ImageOptions, Picture } from "./kernels/image.ts";
 export { launch, type Launch, type Pair, type Parts } from "./kernels/launch.ts";
-export type { MatmulOptions } from "./kernels/matmul.ts";
+export type { MatmulOptions } from "./kernels/products/matmul.ts";
 export type { AveragePoolOptions, MaxPoolOptions } from "./kernels/pool.ts";
 export type { ResizeOptions } from "./kernels/resize.ts";
 export { measureRoofs, type Roofs } from "./kernels/roofs.ts";

@@ -110,7 +110,7 @@ test("the core does not reach what it must not depend on", () => {
 });
 
 test("no files import one another in a ring, type imports included", () => {
-  const files = Object.assign({}, ...["src", "bench", "test", "docs/playground"].map(sourcesBelow)) as Record<string, string>;
+  const files = Object.assign({}, ...["src", "bench", "test", "examples/playground"].map(sourcesBelow)) as Record<string, string>;
   expect(Object.keys(files).length).toBeGreaterThan(400);
   expect(cycles(files)).toEqual([]);
 });

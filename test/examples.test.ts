@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { writeSyntheticSet } from "../src/node/synthetic.ts";
-import { temporaryFolder } from "./temporary.ts";
+import { temporaryFolder } from "./harness/temporary.ts";
 
 const folder = await temporaryFolder();
 const at = (...names: string[]) => join(folder, ...names);

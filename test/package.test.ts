@@ -5,8 +5,8 @@ import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { build } from "vite";
 import { describe, expect, test } from "vitest";
-import { currentPage, packagesOf, PAGE } from "../tools/licences.mjs";
-import { temporaryFolder } from "./temporary.ts";
+import { currentPage, packagesOf, PAGE } from "../tools/docs/licences.mjs";
+import { temporaryFolder } from "./harness/temporary.ts";
 
 interface Manifest {
   readonly version: string;
@@ -71,7 +71,7 @@ describe("the package", () => {
 
 describe("what comes with it", () => {
   test("is on the page of licences, as the lock file has it", async () => {
-    expect(await readFile(PAGE, "utf8"), "run node tools/licences.mjs").toBe(currentPage());
+    expect(await readFile(PAGE, "utf8"), "run node tools/docs/licences.mjs").toBe(currentPage());
   });
 
   test("is under licences that are known to go with ours", async () => {

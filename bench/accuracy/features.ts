@@ -7,7 +7,7 @@ import { ChannelStatistics, FeatureMaker } from "../../src/detection/features.ts
 import { grad } from "../../src/methods/grad/method.ts";
 import type { TrainingOptions } from "../../src/detection/training_options.ts";
 import { readDataset } from "../../src/node/dataset.ts";
-import { ensureWritableFolder, readBytes, writeFileAtomic } from "../../src/node/files.ts";
+import { ensureWritableFolder, readBytes, writeFileAtomic } from "../../src/node/files/files.ts";
 import { decodeImage, decodeMasks } from "../../src/node/images.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { placementOf } from "../../src/io/placement.ts";

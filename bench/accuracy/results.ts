@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { METRIC_TITLES, METRICS, type Metrics } from "../../src/metrics/metrics.ts";
-import { writeFileAtomic } from "../../src/node/files.ts";
+import { writeFileAtomic } from "../../src/node/files/files.ts";
 
 /** What is compared: the model's branches, or the baseline without a model. */
 export const CHOICES = ["nearest cell", "nearest mean of 3 x 3", "normal", "abnormal", "both"] as const;

@@ -5,7 +5,7 @@ import { planOf, type EfficientNetName, type NetworkPlan } from "../../src/backb
 import { readValues } from "../../src/backbones/weights.ts";
 import { filtersFromOihw } from "../../src/io/nchw.ts";
 import { encodeSafetensors } from "../../src/io/safetensors.ts";
-import { madeUp } from "../../test/made_up_network.ts";
+import { madeUp } from "../../test/harness/made_up_network.ts";
 import { DEFINITIONS } from "../../test/reference/activation.ts";
 import type { Input } from "./input.ts";
 import { seeded, type Problem } from "./problems.ts";

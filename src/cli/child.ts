@@ -1,4 +1,4 @@
-import { endBySignal } from "./exit_codes.ts";
+import { endBySignal } from "./terminal/exit_codes.ts";
 
 // The launcher's end, whatever ended it, ends this process: nobody else is left to do so. From the first instruction
 // on, before anything else is loaded: the launcher may be gone already. Started without a launcher, there is no

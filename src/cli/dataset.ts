@@ -8,7 +8,7 @@ import { requireUsable, type DecodedImage } from "../io/image.ts";
 import { readDataset } from "../node/dataset.ts";
 import { decodeImages } from "../node/images.ts";
 import { InputError } from "../runtime/errors.ts";
-import { say } from "./output.ts";
+import { say } from "./terminal/say.ts";
 
 export const DATASET_HELP = 'a folder of good images, or a dataset of a known layout ("bigrid inspect DIR" says how it is understood)';
 

@@ -4,9 +4,9 @@ import { fstatSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { ENDING, exitCodeOf } from "./exit_codes.ts";
+import { ENDING, exitCodeOf } from "./terminal/exit_codes.ts";
 import { printable } from "../io/printable.ts";
-import { MESSAGES_FD_VARIABLE } from "./messages.ts";
+import { MESSAGES_FD_VARIABLE } from "./terminal/messages.ts";
 
 // Dawn and the Vulkan loader write warnings of their own, stack traces among them, straight to standard error, where
 // they bury what bigrid has to say. So the command line runs in a child whose standard error is sifted here, and whose

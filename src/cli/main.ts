@@ -1,12 +1,12 @@
 import { Command, CommanderError, type Option } from "commander";
-import { reasonOf } from "../node/files.ts";
+import { reasonOf } from "../node/files/files.ts";
 import { BigridError, InputError } from "../runtime/errors.ts";
 import { printable } from "../io/printable.ts";
 import { VERSION } from "../runtime/version.ts";
-import { codeOfSignal, FAILED, WRONG_USAGE } from "./exit_codes.ts";
-import { messages } from "./messages.ts";
-import { isOutputClosed, outputFailure, write } from "./standard_output.ts";
-import { say, sayLines } from "./output.ts";
+import { codeOfSignal, FAILED, WRONG_USAGE } from "./terminal/exit_codes.ts";
+import { messages } from "./terminal/messages.ts";
+import { isOutputClosed, outputFailure, write } from "./terminal/standard_output.ts";
+import { say, sayLines } from "./terminal/say.ts";
 
 // In help's order. What a command needs is only loaded where it is asked for.
 const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void | Promise<void>>>> = {

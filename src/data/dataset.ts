@@ -1,7 +1,7 @@
 import { InputError } from "../runtime/errors.ts";
 import type { DatasetClass, Unreadable } from "./item.ts";
-import { className, classFolders } from "./layouts/folders.ts";
-import { folder } from "./layouts/folder.ts";
+import { className, classFolders } from "./layouts/by_folders.ts";
+import { folder } from "./layouts/plain.ts";
 import type { FormatName, Layout } from "./layouts/layout.ts";
 import { btad, goodsad, loco, mpdd, mvtec, mvtec2, mvtec3d, visaConverted } from "./layouts/mvtec.ts";
 import { uniad } from "./layouts/uniad.ts";

@@ -5,11 +5,11 @@ import { countOf, elementOf, empty, packOf, release, type Shape, type Tensor } f
 import { activationConstants } from "./activation.ts";
 import { settleAs } from "./cast.ts";
 import { geometryOf, type ConvolutionOptions, type Epilogue, type Geometry } from "./convolution.ts";
-import { formFor, TILES } from "./forms.ts";
+import { formFor, TILES } from "./products/forms.ts";
 import { floatDType, launch, requireShape, type Launch } from "./launch.ts";
-import { uniformSize } from "./product.ts";
+import { uniformSize } from "./products/product.ts";
 import { reduceMiddle } from "./reduce.ts";
-import { LOAD_A, LOAD_B, tiledProduct, type TiledProduct } from "./tiled_product.ts";
+import { LOAD_A, LOAD_B, tiledProduct, type TiledProduct } from "./products/tiled.ts";
 
 const SLICE_ROWS = 8; // output rows that one invocation of the filter gradient walks
 

@@ -2,7 +2,7 @@ import module from "../../shaders/nearest_rows.wgsl";
 import { OptionError, shapeError } from "../runtime/errors.ts";
 import { countOf, elementOf, empty, release, type Tensor } from "../tensor/tensor.ts";
 import { floatDType, launch } from "./launch.ts";
-import { slicesOf } from "./product.ts";
+import { slicesOf } from "./products/product.ts";
 
 const LISTS = [1, 4, 16]; // rows that a list in registers holds
 const TILE = 64; // queries, and rows, of a tile

@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { byCodeUnits, isImage } from "../data/tree.ts";
 import { InputError } from "../runtime/errors.ts";
-import { listFolder } from "./folder_listing.ts";
+import { listFolder } from "./files/folder_listing.ts";
 
 /** An image that is there in full. */
 export interface Arrival {

@@ -5,8 +5,8 @@ import { surveyDataset, type Survey } from "../data/survey.ts";
 import { requireUsable, type DecodedImage } from "../io/image.ts";
 import type { TrainingImage } from "../detection/material.ts";
 import type { LabelledImage } from "../detection/evaluation.ts";
-import { readText } from "./files.ts";
-import { listFolder } from "./folder_listing.ts";
+import { readText } from "./files/files.ts";
+import { listFolder } from "./files/folder_listing.ts";
 import { decodeImages, decodeMask } from "./images.ts";
 import { pictureReader } from "./picture_reader.ts";
 

@@ -8,10 +8,10 @@ import { isPretrained } from "../backbones/registry.ts";
 import type { PretrainedWeights } from "../backbones/weights.ts";
 import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
-import { claimOutputs } from "./claim.ts";
+import { claimOutputs } from "./files/claim.ts";
 import { openWeights } from "./weights.ts";
-import { readBytes, readText, reasonOf, replaceFiles, requireRegular, writeFileAtomic, type Contents } from "./files.ts";
-import type { Lock } from "./lock.ts";
+import { readBytes, readText, reasonOf, replaceFiles, requireRegular, writeFileAtomic, type Contents } from "./files/files.ts";
+import type { Lock } from "./files/lock.ts";
 
 const MODEL_FILE = "model.safetensors";
 const A_RUN = 'a run is a folder that "bigrid train DIR --out RUN" wrote';

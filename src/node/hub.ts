@@ -6,9 +6,9 @@ import { bodyOf, excerptOf, fetchDescription, isCommit, isSha256, Patience, requ
 import { repositoryOf, type PretrainedName } from "../backbones/registry.ts";
 import { InputError } from "../runtime/errors.ts";
 import { sha256Of } from "./weights.ts";
-import { readText, reasonOf, writeFileAtomic, writeReasonOf } from "./files.ts";
+import { readText, reasonOf, writeFileAtomic, writeReasonOf } from "./files/files.ts";
 import { followed } from "./hub_redirects.ts";
-import { lockFile } from "./lock.ts";
+import { lockFile } from "./files/lock.ts";
 
 const REVISION = "main";
 const ATTEMPTS = 5; // after cut connections, each going on where the last one ended

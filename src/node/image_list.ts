@@ -7,8 +7,8 @@ import { divide } from "../data/layouts/companions.ts";
 import { byCodeUnits, IMAGE_EXTENSIONS, images, isImage, isUndecodable, suchAs, undecodableWords } from "../data/tree.ts";
 import { isPicture } from "../io/picture_header.ts";
 import { InputError } from "../runtime/errors.ts";
-import { reasonOf, specialReason } from "./files.ts";
-import { identityOfFile, isOutput, listFolder, NOT_UTF8 } from "./folder_listing.ts";
+import { reasonOf, specialReason } from "./files/files.ts";
+import { identityOfFile, isOutput, listFolder, NOT_UTF8 } from "./files/folder_listing.ts";
 
 /** Images that a user named. */
 export interface ImageList {

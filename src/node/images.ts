@@ -5,8 +5,8 @@ import { DAMAGED, pictureHeader, type PictureHeader } from "../io/picture_header
 import { requireMaskSamples, requireStatedRange } from "../io/tiff.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
 import type { Placement, Rectangle, Size } from "../io/placement.ts";
-import { ByteBudget } from "./byte_budget.ts";
-import { readBytes } from "./files.ts";
+import { ByteBudget } from "./files/byte_budget.ts";
+import { readBytes } from "./files/files.ts";
 
 export const MAX_PIXELS = 268_402_689; // sharp's own limit, 16383 squared
 

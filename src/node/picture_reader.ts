@@ -6,7 +6,7 @@ import { formatOf, HEAD_BYTES } from "../io/picture_header.ts";
 import { tiffHeader, type TiffHeader } from "../io/tiff.ts";
 import { InputError } from "../runtime/errors.ts";
 import { sha256Of } from "./weights.ts";
-import { openRegularFile, readBytes, reasonOf } from "./files.ts";
+import { openRegularFile, readBytes, reasonOf } from "./files/files.ts";
 import { decodeImage, decodeImageBytes, decodeMaskBytes, loadSharp, MAX_PIXELS } from "./images.ts";
 
 // How a whole file of the format ends.

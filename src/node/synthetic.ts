@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import { synthesise, type SyntheticOptions } from "../data/synthetic.ts";
-import { ensureFolder, writeFileAtomic } from "./files.ts";
+import { ensureFolder, writeFileAtomic } from "./files/files.ts";
 import { encodePng } from "./images.ts";
 
 /**

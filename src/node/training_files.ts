@@ -2,8 +2,8 @@ import { readdir, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { parseJson, RECORD } from "../io/json.ts";
 import type { TrainingStep } from "../detection/training.ts";
-import { ensureFolder, readBytes, readText, writeFileAtomic } from "./files.ts";
-import { LineFile } from "./line_file.ts";
+import { ensureFolder, readBytes, readText, writeFileAtomic } from "./files/files.ts";
+import { LineFile } from "./files/line_file.ts";
 
 const FOLDER = "checkpoints";
 const LOG = "train.jsonl";

@@ -2,7 +2,7 @@ import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { parseJson, RECORD } from "../io/json.ts";
 import type { TuningStore } from "../runtime/tuner.ts";
-import { ensureFolder, readText, writeFileAtomic } from "./files.ts";
+import { ensureFolder, readText, writeFileAtomic } from "./files/files.ts";
 
 interface Kept {
   readonly adapter: string;

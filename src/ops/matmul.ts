@@ -2,7 +2,7 @@ import { record } from "../autograd/tape.ts";
 import { NO_EPILOGUE, type Epilogue } from "../kernels/convolution.ts";
 import { floatDType, requireShape } from "../kernels/launch.ts";
 import { readOptions } from "../runtime/options.ts";
-import { matmulForward, type MatmulOptions } from "../kernels/matmul.ts";
+import { matmulForward, type MatmulOptions } from "../kernels/products/matmul.ts";
 import { shapeError } from "../runtime/errors.ts";
 import { countOf, viewOf, type Shape, type Tensor } from "../tensor/tensor.ts";
 import { withActivation } from "./activation.ts";

@@ -9,8 +9,8 @@ import { mean } from "../../src/ops/reduce.ts";
 import { concat, reshape, slice } from "../../src/ops/shape.ts";
 import { OptionError, ShapeError, UsageError } from "../../src/runtime/errors.ts";
 import { countOf, fromArray, requireGrad, toArray, type Shape, type Tensor } from "../../src/tensor/tensor.ts";
-import { rng } from "../bounds.ts";
-import { device } from "../device.ts";
+import { rng } from "../harness/bounds.ts";
+import { device } from "../harness/device.ts";
 
 const random = rng(41);
 const draw = (count: number) => Float32Array.from({ length: count }, () => 2 * random() - 1);

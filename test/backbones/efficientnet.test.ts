@@ -7,10 +7,10 @@ import { createBackbone } from "../../src/backbones/registry.ts";
 import type { PretrainedWeights } from "../../src/backbones/weights.ts";
 import type { StoredTensor } from "../../src/io/safetensors.ts";
 import { InputError, OptionError } from "../../src/runtime/errors.ts";
-import { device } from "../device.ts";
+import { device } from "../harness/device.ts";
 import golden from "../golden/efficientnet.json";
-import { errorsOf, tensorsHash } from "../golden_network.ts";
-import { madeUp } from "../made_up_network.ts";
+import { errorsOf, tensorsHash } from "../harness/golden_network.ts";
+import { madeUp } from "../harness/made_up_network.ts";
 
 const CASES = golden.cases.map(({ name, padding, ...rest }) => ({ name: name as EfficientNetName, padding: padding as NetworkPadding, ...rest }));
 

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { createBackbone } from "../../src/backbones/registry.ts";
 import { fromArray, toArray, type Tensor } from "../../src/tensor/tensor.ts";
-import { rng } from "../bounds.ts";
-import { device } from "../device.ts";
+import { rng } from "../harness/bounds.ts";
+import { device } from "../harness/device.ts";
 import { embeddedFeatures } from "../reference/embedded.ts";
 
 const SIZE = 64;

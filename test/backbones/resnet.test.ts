@@ -2,10 +2,10 @@ import { describe, expect, test } from "vitest";
 import { BACKBONES, blankBackbone, createBackbone, isPretrained, type PretrainedName } from "../../src/backbones/registry.ts";
 import { resnet, type ResNetName } from "../../src/backbones/resnet.ts";
 import { fromArray, release } from "../../src/tensor/tensor.ts";
-import { device } from "../device.ts";
+import { device } from "../harness/device.ts";
 import golden from "../golden/resnet.json";
-import { errorsOf, tensorsHash } from "../golden_network.ts";
-import { madeUp } from "../made_up_network.ts";
+import { errorsOf, tensorsHash } from "../harness/golden_network.ts";
+import { madeUp } from "../harness/made_up_network.ts";
 
 const CASES = golden.cases.map(({ name, ...rest }) => ({ name: name as ResNetName, ...rest }));
 const hasHalf = device.gpu.features.has("shader-f16");

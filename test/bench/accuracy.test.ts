@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { BEGIN, END, addResult, holds, readResults, resultTables, withTables, type Result } from "../../bench/accuracy/results.ts";
 import { nearestNeighbours } from "../../bench/accuracy/nearest.ts";
-import { device } from "../device.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { device } from "../harness/device.ts";
+import { temporaryFolder } from "../harness/temporary.ts";
 
 const metrics = { imageAuroc: 0.9, imageAp: 0.5, imageF1Max: 0.5, pixelAuroc: null, pixelAp: null, pixelF1Max: null, pixelAupro: null };
 const result: Result = {

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import { isPossible, KERNELS, type Measured } from "../../bench/kernels.ts";
-import { NETWORK_ROWS } from "../../bench/network_rows.ts";
+import { isPossible, KERNELS, type Measured } from "../../bench/kernels/rows.ts";
+import { NETWORK_ROWS } from "../../bench/training/network_rows.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import type { TracedDispatch } from "../../src/runtime/profiler.ts";
 import type { WgslModule } from "../../src/runtime/wgsl.ts";
-import { device } from "../device.ts";
+import { device } from "../harness/device.ts";
 
 const modules = Object.values(import.meta.glob<WgslModule>("../../shaders/*.wgsl", { eager: true, import: "default" }));
 

@@ -6,8 +6,8 @@ import { advantage, median, networksTable, timesTable, withTables, type Row } fr
 import { planOf } from "../../src/backbones/efficientnet.ts";
 import { createBackbone } from "../../src/backbones/registry.ts";
 import { fromArray, toArray } from "../../src/tensor/tensor.ts";
-import { device } from "../device.ts";
-import { madeUp } from "../made_up_network.ts";
+import { device } from "../harness/device.ts";
+import { madeUp } from "../harness/made_up_network.ts";
 
 describe("the comparison's references:", () => {
   test("seeded numbers are the generator's, within their range", () => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { decodeSafetensors } from "../../src/io/safetensors.ts";
 import { writeSyntheticSet } from "../../src/node/synthetic.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { temporaryFolder } from "../harness/temporary.ts";
 import { bigrid, SHORT } from "./program.ts";
 
 const folder = await temporaryFolder();

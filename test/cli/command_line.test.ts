@@ -5,7 +5,7 @@ import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { decodeSafetensors } from "../../src/io/safetensors.ts";
 import { writeSyntheticSet } from "../../src/node/synthetic.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { temporaryFolder } from "../harness/temporary.ts";
 import { bigrid, ENOUGH, SHORT, type Outcome } from "./program.ts";
 
 const folder = await temporaryFolder();

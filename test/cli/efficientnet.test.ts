@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "../../src/io/safetensors.ts";
 import { writeSyntheticSet } from "../../src/node/synthetic.ts";
-import { madeUp } from "../made_up_network.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { madeUp } from "../harness/made_up_network.ts";
+import { temporaryFolder } from "../harness/temporary.ts";
 import { bigrid, SHORT } from "./program.ts";
 
 const folder = await temporaryFolder();

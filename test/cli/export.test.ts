@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { InferenceSession } from "onnxruntime-node";
 import { expect, test } from "vitest";
 import { saveDetector } from "../../src/node/detector_file.ts";
-import { device } from "../device.ts";
-import { madeUpDetector, madeUpPicture } from "../made_up_detector.ts";
+import { device } from "../harness/device.ts";
+import { madeUpDetector, madeUpPicture } from "../harness/made_up_detector.ts";
 import { differencesOf, expectClose, runOnnx } from "../onnx/onnxruntime.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { temporaryFolder } from "../harness/temporary.ts";
 import { bigrid } from "./program.ts";
 
 const folder = await temporaryFolder();

@@ -3,10 +3,10 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
-import { messages } from "../../src/cli/messages.ts";
-import { judge, type JudgeOptions } from "../../src/cli/predict/judge.ts";
-import { KeptDetector } from "../../src/cli/predict/kept_detector.ts";
-import { trainThrough, type TrainThroughOptions } from "../../src/cli/train_run.ts";
+import { messages } from "../../src/cli/terminal/messages.ts";
+import { inspectImages, type InspectionOptions } from "../../src/node/inspection/pipeline.ts";
+import { KeptDetector } from "../../src/node/inspection/kept_detector.ts";
+import { trainThrough, type TrainThroughOptions } from "../../src/cli/train/train_run.ts";
 import type { Detector } from "../../src/detection/detector.ts";
 import type { TrainingOptions } from "../../src/detection/training_options.ts";
 import { sha256Of } from "../../src/node/weights.ts";
@@ -18,9 +18,9 @@ import { writeSyntheticSet } from "../../src/node/synthetic.ts";
 import { Device } from "../../src/runtime/device.ts";
 import { AdapterError, DeviceLostError, DivergedError, OutOfMemoryError } from "../../src/runtime/errors.ts";
 import { empty, fromArray, toArray } from "../../src/tensor/tensor.ts";
-import { device } from "../device.ts";
-import { madeUpDetector } from "../made_up_detector.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { device } from "../harness/device.ts";
+import { madeUpDetector } from "../harness/made_up_detector.ts";
+import { temporaryFolder } from "../harness/temporary.ts";
 
 const quiet = vi.spyOn(messages, "write").mockImplementation(() => true);
 afterAll(() => quiet.mockRestore());
@@ -139,7 +139,8 @@ test("training without memory for a batch begins anew with half of it, if it may
   await expect(trained("refused", [small])).rejects.toThrow(/^the GPU is out of memory .*; --auto-batch begins anew with half of 2$/);
 });
 
-const options: JudgeOptions = { good: { threshold: 2, typical: 1, pixelThreshold: 3 }, threshold: 2, pixelThreshold: 3, minArea: null, region: null, pictures: new Map(), batch: 4, strict: true };
+const options: InspectionOptions = { good: { threshold: 2, typical: 1, pixelThreshold: 3 }, threshold: 2, pixelThreshold: 3, minArea: null, region: null, pictures: new Map(), batch: 4, strict: true, onSkipped: () => undefined };
+const onNotice = (): void => undefined;
 const images = dataset.classes[0]!.train.map(({ path }) => ({ image: at("set", "plate", path), picture: path }));
 await saveDetector(await madeUpDetector(device, 64, { decoder: "tiny" }), at("run"));
 
@@ -147,7 +148,7 @@ async function judged(devices: readonly (() => Promise<Device>)[], mayHalve = fa
   const left = [...devices];
   const open = async () => loadDetector(await (left.shift() ?? own)(), at("run"));
   const batches = [];
-  for await (const batch of judge(new KeptDetector(await open(), open, options.batch, mayHalve), images, options)) batches.push(batch);
+  for await (const batch of inspectImages(new KeptDetector(await open(), open, options.batch, mayHalve, onNotice), images, options)) batches.push(batch);
   return batches.flat();
 }
 
@@ -175,10 +176,10 @@ describe("in prediction", () => {
     await mkdir(at("replaced"));
     await writeFile(at("replaced", "model.safetensors"), mine);
     const open = async () => loadDetector(await own(), at("replaced"), null, { sha256 });
-    const kept = new KeptDetector(await open(), open, options.batch, false);
+    const kept = new KeptDetector(await open(), open, options.batch, false, onNotice);
     await writeFile(at("replaced", "model.safetensors"), other);
     opened.at(-1)!.destroy();
-    const ended: Promise<unknown> = judge(kept, images, options).next();
+    const ended: Promise<unknown> = inspectImages(kept, images, options).next();
     await expect(ended).rejects.toThrow(/^\S+model\.safetensors was replaced while it was in use: it had SHA-256 \w{12}\.\.\., now \w{12}\.\.\.; run the command again$/);
     await expect(saveMetrics(at("replaced"), {}, sha256)).rejects.toThrow("was replaced while it was in use");
     expect((await readFile(at("replaced", "model.safetensors"))).equals(other)).toBe(true);
@@ -190,7 +191,7 @@ describe("in prediction", () => {
     const gone: string[] = [];
     const open = async () => loadDetector(await own(), at("run"));
     const batches = [];
-    for await (const batch of judge(new KeptDetector(await open(), open, 4, false), items, { ...options, strict: false, onGone: ({ picture }) => gone.push(picture) })) batches.push(batch);
+    for await (const batch of inspectImages(new KeptDetector(await open(), open, 4, false, onNotice), items, { ...options, strict: false, onGone: ({ picture }) => gone.push(picture) })) batches.push(batch);
     expect(batches.flat().map(([{ picture }, { verdict }]) => [picture, verdict])).toEqual([["damaged.png", "unreadable"]]);
     expect(gone).toEqual(["absent.png", "set/absent/a.png"]);
   });
@@ -211,10 +212,10 @@ test("prediction has ended when nothing is compiled any more, whatever ended it"
     await setTimeout(50);
     compiling--;
   };
-  const kept = new KeptDetector({ prepare } as unknown as Detector, () => Promise.reject(new Error("no other")), options.batch, false);
-  await expect(judge(kept, [{ image: at("absent.png"), picture: "" }], options).next()).rejects.toThrow("absent.png");
+  const kept = new KeptDetector({ prepare } as unknown as Detector, () => Promise.reject(new Error("no other")), options.batch, false, onNotice);
+  await expect(inspectImages(kept, [{ image: at("absent.png"), picture: "" }], options).next()).rejects.toThrow("absent.png");
   expect(compiling).toBe(0);
-  expect(await judge(new KeptDetector({} as Detector, () => Promise.reject(new Error("no other")), options.batch, false), [], options).next()).toEqual({ done: true, value: undefined });
+  expect(await inspectImages(new KeptDetector({} as Detector, () => Promise.reject(new Error("no other")), options.batch, false, onNotice), [], options).next()).toEqual({ done: true, value: undefined });
 });
 
 describe("a device without memory", () => {

@@ -6,9 +6,9 @@ import { afterAll, describe, expect, test } from "vitest";
 import { decodeSafetensors } from "../../src/io/safetensors.ts";
 import { saveDetector } from "../../src/node/detector_file.ts";
 import { writeSyntheticSet } from "../../src/node/synthetic.ts";
-import { device } from "../device.ts";
-import { madeUpDetector } from "../made_up_detector.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { device } from "../harness/device.ts";
+import { madeUpDetector } from "../harness/made_up_detector.ts";
+import { temporaryFolder } from "../harness/temporary.ts";
 import { bigrid, SHORT } from "./program.ts";
 
 const folder = await temporaryFolder();

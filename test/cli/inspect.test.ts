@@ -4,8 +4,8 @@ import { dirname, join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import type { ClassSurvey, Finding } from "../../src/data/survey.ts";
-import { LAYOUT_CASES, writeLayout, writePicture } from "../layouts.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { LAYOUT_CASES, writeLayout, writePicture } from "../harness/layouts.ts";
+import { temporaryFolder } from "../harness/temporary.ts";
 
 // The built program, run as a user runs it: `npm test` builds it first.
 const PROGRAM = new URL("../../dist/bigrid.js", import.meta.url).pathname;

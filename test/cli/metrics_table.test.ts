@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { EvaluatedRun } from "../../src/cli/evaluated.ts";
-import { metricsTable } from "../../src/cli/output.ts";
+import type { EvaluatedRun } from "../../src/cli/evaluate/evaluated.ts";
+import { metricsTable } from "../../src/cli/evaluate/metrics_table.ts";
 import { eachMetric } from "../../src/metrics/metrics.ts";
 import { NOT_CALIBRATED } from "../../src/detection/calibration.ts";
 

@@ -7,8 +7,8 @@ import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { parseCsv } from "../../src/data/layouts/csv.ts";
 import { writeSyntheticSet } from "../../src/node/synthetic.ts";
-import { device } from "../device.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { device } from "../harness/device.ts";
+import { temporaryFolder } from "../harness/temporary.ts";
 import { bigrid, ENOUGH, PROGRAM, SHORT, type Outcome } from "./program.ts";
 
 const folder = await temporaryFolder();

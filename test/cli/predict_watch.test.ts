@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { parseCsv } from "../../src/data/layouts/csv.ts";
 import { writeSyntheticSet } from "../../src/node/synthetic.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { temporaryFolder } from "../harness/temporary.ts";
 import { bigrid, PROGRAM, SHORT } from "./program.ts";
 
 const folder = await temporaryFolder();

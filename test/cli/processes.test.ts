@@ -4,9 +4,9 @@ import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { exitCodeOf } from "../../src/cli/exit_codes.ts";
+import { exitCodeOf } from "../../src/cli/terminal/exit_codes.ts";
 import { writeSyntheticSet } from "../../src/node/synthetic.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { temporaryFolder } from "../harness/temporary.ts";
 import { bigrid, PROGRAM } from "./program.ts";
 
 const folder = await temporaryFolder();

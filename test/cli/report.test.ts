@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 import { type Browser, chromium, type Page } from "playwright-core";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { chosen } from "../../src/cli/run_report.ts";
+import { chosen } from "../../src/cli/evaluate/run_report.ts";
 import { heatColour, heatOverlay, logLevels, maskContour } from "../../src/io/heat.ts";
 import { type ReportData, renderReport } from "../../src/cli/report/report.ts";
 import { InputError, ShapeError } from "../../src/runtime/errors.ts";

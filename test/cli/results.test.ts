@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { cocoOf, csvLine, type Result } from "../../src/cli/predict/results.ts";
+import { cocoOf, csvLine } from "../../src/cli/predict/results.ts";
+import type { Result } from "../../src/node/inspection/result.ts";
 import { parseCsv } from "../../src/data/layouts/csv.ts";
 
 const judged = (image: string): Result => ({ image, score: -1.5, calibrated: 0.25, verdict: "good", peak: 2, width: 4, height: 3, defects: [], pictures: {} });

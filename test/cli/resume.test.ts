@@ -4,7 +4,7 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { writeSyntheticSet } from "../../src/node/synthetic.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { temporaryFolder } from "../harness/temporary.ts";
 import { bigrid, PROGRAM, SHORT, type Outcome } from "./program.ts";
 
 const folder = await temporaryFolder();

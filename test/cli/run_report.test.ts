@@ -2,13 +2,13 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import sharp from "sharp";
 import { expect, test } from "vitest";
-import type { EvaluatedRun } from "../../src/cli/evaluated.ts";
-import { runReport } from "../../src/cli/run_report.ts";
+import type { EvaluatedRun } from "../../src/cli/evaluate/evaluated.ts";
+import { runReport } from "../../src/cli/evaluate/run_report.ts";
 import type { ReportData } from "../../src/cli/report/report.ts";
 import { eachMetric } from "../../src/metrics/metrics.ts";
 import type { Detector } from "../../src/detection/detector.ts";
 import { FITS, placementOf, type Fit } from "../../src/io/placement.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { temporaryFolder } from "../harness/temporary.ts";
 
 const folder = await temporaryFolder();
 const SIZE = 64;

@@ -3,7 +3,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { encodePng } from "../../src/node/images.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { temporaryFolder } from "../harness/temporary.ts";
 import { bigrid } from "./program.ts";
 
 const folder = await temporaryFolder();

@@ -2,19 +2,20 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { evaluateRun } from "../../src/cli/evaluate_run.ts";
-import { judge, type JudgeOptions } from "../../src/cli/predict/judge.ts";
-import { KeptDetector } from "../../src/cli/predict/kept_detector.ts";
+import { evaluateRun } from "../../src/cli/evaluate/evaluate_run.ts";
+import { inspectImages, type InspectionOptions } from "../../src/node/inspection/pipeline.ts";
+import type { Unreadable } from "../../src/node/inspection/result.ts";
+import { KeptDetector } from "../../src/node/inspection/kept_detector.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../src/io/safetensors.ts";
 import { decodeDetector } from "../../src/detection/model_file.ts";
 import type { Detector } from "../../src/detection/detector.ts";
 import { readDataset } from "../../src/node/dataset.ts";
-import { writeFileAtomic } from "../../src/node/files.ts";
+import { writeFileAtomic } from "../../src/node/files/files.ts";
 import { encodePng } from "../../src/node/images.ts";
 import { InputError } from "../../src/runtime/errors.ts";
-import { device } from "../device.ts";
-import { madeUpPicture } from "../made_up_detector.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { device } from "../harness/device.ts";
+import { madeUpPicture } from "../harness/made_up_detector.ts";
+import { temporaryFolder } from "../harness/temporary.ts";
 
 const file = new Uint8Array(await readFile(new URL("../node/fixtures/version3.safetensors", import.meta.url)));
 const { tensors, metadata } = decodeSafetensors(file, "model");
@@ -88,19 +89,20 @@ test.each([["good"], ["dent"]])("eval of %s images alone says which figures ther
   }
 });
 
-test("predict gives an image that cannot be judged a row with the reason, the others theirs, and ends with 1", async () => {
-  const options: JudgeOptions = { good: sound.config.calibration, threshold: 1e9, pixelThreshold: 1e9, minArea: null, region: null, pictures: new Map(), batch: 2, strict: false };
+test("predict gives an image that cannot be judged a row with the reason, the others theirs, and names the fault", async () => {
+  const skipped: (readonly [reason: string, isFault: boolean])[] = [];
+  const options: InspectionOptions = { good: sound.config.calibration, threshold: 1e9, pixelThreshold: 1e9, minArea: null, region: null, pictures: new Map(), batch: 2, strict: false, onSkipped: (reason, isFault) => skipped.push([reason, isFault]) };
   const items = paths.map((path) => ({ image: join(root, path), picture: path }));
   const resultsOf = async (detector: Detector, strict = false) => {
     const results = [];
-    const kept = new KeptDetector(detector, () => Promise.resolve(detector), 2, false);
-    for await (const batch of judge(kept, items, { ...options, strict })) results.push(...batch.map(([, result]) => result));
+    const kept = new KeptDetector(detector, () => Promise.resolve(detector), 2, false, () => undefined);
+    for await (const batch of inspectImages(kept, items, { ...options, strict })) results.push(...batch.map(([, result]) => result));
     return results;
   };
   const results = await resultsOf(failingAt(2));
   expect(results.map(({ verdict }) => verdict)).toEqual(["good", "good", "unreadable", "good", "good"]);
   expect(results[2]).toEqual({ image: items[2]!.image, verdict: "unreadable", reason: `${items[2]!.image} cannot be judged: its score is NaN` });
-  expect(process.exitCode).toBe(1);
+  expect(skipped).toEqual([[(results[2] as Unreadable).reason, true]]);
   expect((await resultsOf(broken)).map(({ verdict }) => verdict)).toEqual(paths.map(() => "unreadable"));
   await expect(resultsOf(broken, true)).rejects.toThrow(InputError);
 });

@@ -5,9 +5,9 @@ import { PictureRegion } from "../../src/detection/region.ts";
 import { imagesToTensor } from "../../src/ops/images.ts";
 import { Tuner } from "../../src/runtime/tuner.ts";
 import { toArray } from "../../src/tensor/tensor.ts";
-import { device } from "../device.ts";
-import { madeUpDetector, madeUpPicture } from "../made_up_detector.ts";
-import { poison } from "../operation.ts";
+import { device } from "../harness/device.ts";
+import { madeUpDetector, madeUpPicture } from "../harness/made_up_detector.ts";
+import { poison } from "../harness/operation.ts";
 
 const SIZE = 64;
 const detector = await madeUpDetector(device, SIZE, { decoder: "tiny", hingeWeight: 1 });

@@ -7,8 +7,8 @@ import type { Inspection } from "../../src/detection/detector.ts";
 import { PictureRegion } from "../../src/detection/region.ts";
 import type { TrainingImage } from "../../src/detection/material.ts";
 import { Training } from "../../src/detection/training.ts";
-import { device } from "../device.ts";
-import { madeUpPicture } from "../made_up_detector.ts";
+import { device } from "../harness/device.ts";
+import { madeUpPicture } from "../harness/made_up_detector.ts";
 
 const SIZE = 64;
 const [scene] = synthesise({ size: SIZE, train: 4, good: 1, defective: 1, seed: 1 }) as [ReturnType<typeof synthesise>[number]];

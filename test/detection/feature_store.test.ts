@@ -2,9 +2,9 @@ import { describe, expect, test } from "vitest";
 import { FeatureStore, type Spill } from "../../src/detection/feature_store.ts";
 import { floatToHalf, halfToFloat } from "../../src/tensor/half.ts";
 import { fromArray, release, toArray, type FloatDType } from "../../src/tensor/tensor.ts";
-import { rng } from "../bounds.ts";
-import { device } from "../device.ts";
-import { poison } from "../operation.ts";
+import { rng } from "../harness/bounds.ts";
+import { device } from "../harness/device.ts";
+import { poison } from "../harness/operation.ts";
 
 /** Records in memory. */
 class Memory implements Spill {

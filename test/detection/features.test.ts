@@ -3,8 +3,8 @@ import { createBackbone } from "../../src/backbones/registry.ts";
 import { ChannelStatistics, extractorFor, FeatureMaker } from "../../src/detection/features.ts";
 import { grad } from "../../src/methods/grad/method.ts";
 import { fromArray, toArray } from "../../src/tensor/tensor.ts";
-import { rng } from "../bounds.ts";
-import { device } from "../device.ts";
+import { rng } from "../harness/bounds.ts";
+import { device } from "../harness/device.ts";
 
 const VARIANCE = 24; // that GRAD's constants are stated for
 const POSITIONS = 500;

@@ -3,8 +3,8 @@ import { decodeDetector, encodeDetector } from "../../src/detection/model_file.t
 import type { Inspection } from "../../src/detection/detector.ts";
 import { encodeOnnx } from "../../src/onnx/encode_onnx.ts";
 import { openDevice } from "../../src/node/device.ts";
-import { device } from "../device.ts";
-import { madeUpDetector, madeUpPicture, type MadeUpNetwork } from "../made_up_detector.ts";
+import { device } from "../harness/device.ts";
+import { madeUpDetector, madeUpPicture, type MadeUpNetwork } from "../harness/made_up_detector.ts";
 
 const SIZE = 96;
 const pictures = [0, 1, 2].map((i) => madeUpPicture(SIZE, i));

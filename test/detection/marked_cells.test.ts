@@ -14,8 +14,8 @@ import { Weights } from "../../src/nn/weights.ts";
 import { concat } from "../../src/ops/shape.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
 import { fromArray, toArray } from "../../src/tensor/tensor.ts";
-import { device } from "../device.ts";
-import { CELLS, CHANNELS, images, source, VARIANCE } from "../smooth_features.ts";
+import { device } from "../harness/device.ts";
+import { CELLS, CHANNELS, images, source, VARIANCE } from "../harness/smooth_features.ts";
 
 /** A picture whose pixel (x, y) is white where asked. */
 function picture(width: number, height: number, isWhite: (x: number, y: number) => boolean): DecodedImage {

@@ -3,9 +3,9 @@ import { estimateMemory, inferenceBytes, memoryModelOf, trainingBytes } from "..
 import type { TrainingImage } from "../../src/detection/material.ts";
 import { Training } from "../../src/detection/training.ts";
 import type { GradOptions } from "../../src/methods/grad/options.ts";
-import { countedDevice, expectCovered } from "../counted_device.ts";
-import { device } from "../device.ts";
-import { madeUpDetector, madeUpPicture } from "../made_up_detector.ts";
+import { countedDevice, expectCovered } from "../harness/counted_device.ts";
+import { device } from "../harness/device.ts";
+import { madeUpDetector, madeUpPicture } from "../harness/made_up_detector.ts";
 
 const MEBIBYTE = 2 ** 20;
 const CHUNK = 1 << 26; // that the features' store takes at a time

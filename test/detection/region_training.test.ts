@@ -7,7 +7,7 @@ import type { Inspection } from "../../src/detection/detector.ts";
 import { PictureRegion } from "../../src/detection/region.ts";
 import type { TrainingImage } from "../../src/detection/material.ts";
 import { evaluateDetector, trainDetector, type LabelledImage } from "../../src/detection/evaluation.ts";
-import { device } from "../device.ts";
+import { device } from "../harness/device.ts";
 
 const SIZE = 64;
 const square = { width: SIZE, height: SIZE };

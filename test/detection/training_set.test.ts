@@ -4,8 +4,8 @@ import type { TrainingImage } from "../../src/detection/material.ts";
 import { Training } from "../../src/detection/training.ts";
 import { TrainingSet } from "../../src/detection/training_set.ts";
 import { InputError, OptionError } from "../../src/runtime/errors.ts";
-import { device } from "../device.ts";
-import { madeUpPicture } from "../made_up_detector.ts";
+import { device } from "../harness/device.ts";
+import { madeUpPicture } from "../harness/made_up_detector.ts";
 
 const SIZE = 64;
 const even = (level: number): DecodedImage => ({ width: SIZE, height: SIZE, data: new Uint8Array(4 * SIZE * SIZE).fill(level) });

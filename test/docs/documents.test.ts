@@ -5,10 +5,10 @@ import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
 import { PICTURES } from "../../src/cli/commands/demo.ts";
 import { writeSyntheticSet } from "../../src/node/synthetic.ts";
-import { replayed } from "../../tools/getting_started.mjs";
-import { pageOf } from "../../tools/kernel_docs.mjs";
+import { replayed } from "../../tools/docs/getting_started.mjs";
+import { pageOf } from "../../tools/docs/kernel_docs.mjs";
 import * as errors from "../../src/runtime/errors.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { temporaryFolder } from "../harness/temporary.ts";
 
 const folder = await temporaryFolder();
 
@@ -34,7 +34,7 @@ test("the kernel page's example prints a blurred image", () => {
 
 test("the kernel page says what the shaders say", () => {
   const page = readFileSync("docs/kernels.md", "utf8");
-  expect(pageOf(page), "run `node tools/kernel_docs.mjs`").toBe(page);
+  expect(pageOf(page), "run `node tools/docs/kernel_docs.mjs`").toBe(page);
 });
 
 test("the first hour's page says what bigrid says, where it says the same everywhere", async () => {
@@ -43,7 +43,7 @@ test("the first hour's page says what bigrid says, where it says the same everyw
   await writeSyntheticSet(join(folder, set), PICTURES);
   const same = (command: string): boolean => /^bigrid (inspect|trian|train photos|train .*(--ot|-b4)|eval nosuchrun|eval bigrid-demo)/.test(command);
   expect(page.split("\n").filter((line) => line.startsWith("$ ") && same(line.slice(2)))).toHaveLength(7);
-  expect(replayed(page, folder, same), "run `node tools/getting_started.mjs`").toBe(page);
+  expect(replayed(page, folder, same), "run `node tools/docs/getting_started.mjs`").toBe(page);
 });
 
 test("each kind of error is documented with its code", () => {

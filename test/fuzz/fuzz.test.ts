@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import * as library from "../../src/core.ts";
 import type { WgslModule } from "../../src/runtime/wgsl.ts";
-import { Draws } from "../draws.ts";
-import { MUTANTS, type Mutant } from "../mutants.ts";
-import type { AnyOperation } from "../operation.ts";
+import { Draws } from "../harness/draws.ts";
+import { MUTANTS, type Mutant } from "../harness/mutants.ts";
+import type { AnyOperation } from "../harness/operation.ts";
 import { chosen, faultOfCase, fuzz, lineOf, shrunk, type Finding } from "./fuzz.ts";
 import { operations } from "./operations.ts";
 import { shrink, smaller } from "./shrink.ts";

@@ -1,8 +1,8 @@
 import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
 import { countOf, zeros } from "../../src/tensor/tensor.ts";
-import { device } from "../device.ts";
-import { Draws } from "../draws.ts";
-import { boundFault, exactnessFault, valuesOf, withFoldedWorkgroups, withOtherAdapter, type AnyOperation } from "../operation.ts";
+import { device } from "../harness/device.ts";
+import { Draws } from "../harness/draws.ts";
+import { boundFault, exactnessFault, valuesOf, withFoldedWorkgroups, withOtherAdapter, type AnyOperation } from "../harness/operation.ts";
 import { shrink } from "./shrink.ts";
 
 /** What is wrong with an operation on a problem: found by which check, and in words. */

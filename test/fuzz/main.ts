@@ -1,5 +1,5 @@
 // npm run fuzz -- [--seconds N] [--cases N] [--seed N] [--op NAME]
-import { withArguments, type Given } from "../command_line.ts";
+import { withArguments, type Given } from "../harness/command_line.ts";
 import { chosen, fuzz, lineOf } from "./fuzz.ts";
 import { operations } from "./operations.ts";
 

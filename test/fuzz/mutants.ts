@@ -1,12 +1,12 @@
 // npm run test:mutants -- [--shader NAME]
-// Every mutant of test/mutants.ts is put in the place of its shader, and must be found by the fuzzer.
+// Every mutant of test/harness/mutants.ts is put in the place of its shader, and must be found by the fuzzer.
 import { parseArgs } from "node:util";
 import { Device } from "../../src/runtime/device.ts";
 import type { WgslModule } from "../../src/runtime/wgsl.ts";
-import { device } from "../device.ts";
-import { Draws } from "../draws.ts";
-import { MUTANTS, type Mutant } from "../mutants.ts";
-import { compute, valuesOf, type AnyOperation } from "../operation.ts";
+import { device } from "../harness/device.ts";
+import { Draws } from "../harness/draws.ts";
+import { MUTANTS, type Mutant } from "../harness/mutants.ts";
+import { compute, valuesOf, type AnyOperation } from "../harness/operation.ts";
 import { faultOfCase, type Finding } from "./fuzz.ts";
 import { operations } from "./operations.ts";
 

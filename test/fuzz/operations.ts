@@ -1,4 +1,4 @@
-import type { AnyOperation } from "../operation.ts";
+import type { AnyOperation } from "../harness/operation.ts";
 
 const modules = import.meta.glob<Record<string, unknown>>("../operations/*.ts", { eager: true });
 

@@ -57,11 +57,11 @@ import {
   transpose,
   type Tensor,
 } from "../../src/index.ts";
-import { EPS_F32, excessOf } from "../bounds.ts";
-import { device } from "../device.ts";
+import { EPS_F32, excessOf } from "../harness/bounds.ts";
+import { device } from "../harness/device.ts";
 import golden from "./kernels.json";
 
-// PyTorch's outputs and gradients of every kernel, by tools/golden_kernels.py, which says what a case holds.
+// PyTorch's outputs and gradients of every kernel, by tools/golden/kernels.py, which says what a case holds.
 
 interface Described {
   readonly shape: readonly number[];

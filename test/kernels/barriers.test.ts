@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { detectRaces } from "wgsl_reflect/wgsl_reflect.module.js";
 import { wgslOf } from "../../src/runtime/kernel.ts";
 import type { WgslModule } from "../../src/runtime/wgsl.ts";
-import { withoutMatrices } from "../../tools/without_matrices.mjs";
+import { withoutMatrices } from "../../tools/build/without_matrices.mjs";
 
 const BARRIER = "workgroupBarrier();";
 const LANES = 8; // of a workgroup: the interpreter is slow

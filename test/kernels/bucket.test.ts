@@ -4,9 +4,9 @@ import { gather } from "../../src/ops/gather.ts";
 import { gradients } from "../../src/ops/gradients.ts";
 import { ShapeError } from "../../src/runtime/errors.ts";
 import { empty, fromArray, release, requireGrad, toArray, type Tensor } from "../../src/tensor/tensor.ts";
-import { rng } from "../bounds.ts";
-import { device } from "../device.ts";
-import { poison } from "../operation.ts";
+import { rng } from "../harness/bounds.ts";
+import { device } from "../harness/device.ts";
+import { poison } from "../harness/operation.ts";
 
 const whole = (tensor: Tensor): Promise<Uint32Array> => toArray({ ...tensor, dtype: "u32" });
 

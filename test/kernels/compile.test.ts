@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Element } from "../../src/runtime/kernel.ts";
 import type { WgslModule } from "../../src/runtime/wgsl.ts";
-import { device } from "../device.ts";
+import { device } from "../harness/device.ts";
 
 const shaders = import.meta.glob<WgslModule>("../../shaders/*.wgsl", { eager: true, import: "default" });
 const all = Object.values(shaders).map((module) => [module.name, module] as const);

@@ -3,7 +3,7 @@ import { gather } from "../../src/ops/gather.ts";
 import { broadcastTo, concat, pad, slice, transpose } from "../../src/ops/shape.ts";
 import type { Element, KernelSpec } from "../../src/runtime/kernel.ts";
 import { bytesOf, countOf, empty, fromArray, type DType, type Shape, type Tensor } from "../../src/tensor/tensor.ts";
-import { device } from "../device.ts";
+import { device } from "../harness/device.ts";
 import * as reference from "../reference/shape.ts";
 
 const HALF = device.gpu.features.has("shader-f16");

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { binaryForward, type BinaryName } from "../../src/kernels/elementwise.ts";
 import { countOf, fromArray, toArray, type Shape } from "../../src/tensor/tensor.ts";
-import { rng } from "../bounds.ts";
-import { expectClose } from "../close.ts";
-import { device } from "../device.ts";
-import { poison } from "../operation.ts";
+import { rng } from "../harness/bounds.ts";
+import { expectClose } from "../harness/close.ts";
+import { device } from "../harness/device.ts";
+import { poison } from "../harness/operation.ts";
 import * as reference from "../reference/elementwise.ts";
 
 // add and multiply are tested as operations. Slack counts half ulps: 1 for +, - and *; 5 for a division (WGSL: 2.5 ulp).

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { formFor } from "../../src/kernels/forms.ts";
-import { MATMUL_FORMS } from "../../src/kernels/matmul.ts";
+import { formFor } from "../../src/kernels/products/forms.ts";
+import { MATMUL_FORMS } from "../../src/kernels/products/matmul.ts";
 import type { Device } from "../../src/runtime/device.ts";
 
 /** The fixed form, and all that may be tried, of a product on an adapter of either kind. */

@@ -14,9 +14,9 @@ import { cosineSimilarity, l2Norm, l2Normalize, layerNorm, softmax } from "../..
 import { ShapeError } from "../../src/runtime/errors.ts";
 import type { TracedDispatch } from "../../src/runtime/profiler.ts";
 import { bytesOf, countOf, fromArray, release, requireGrad, toArray, type Shape, type Tensor } from "../../src/tensor/tensor.ts";
-import { rng } from "../bounds.ts";
-import { device } from "../device.ts";
-import { poison } from "../operation.ts";
+import { rng } from "../harness/bounds.ts";
+import { device } from "../harness/device.ts";
+import { poison } from "../harness/operation.ts";
 
 /** What a dispatch seems to be able to see. */
 const seeing = (bytes: number): void => void Object.defineProperty(device, "maxBindingBytes", { value: bytes, configurable: true });

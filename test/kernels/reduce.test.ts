@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { reduceMiddle, sumProducts, type Middle } from "../../src/kernels/reduce.ts";
 import { fromArray, toArray, zeros } from "../../src/tensor/tensor.ts";
-import { rng } from "../bounds.ts";
-import { expectClose } from "../close.ts";
-import { device } from "../device.ts";
-import { poison } from "../operation.ts";
+import { rng } from "../harness/bounds.ts";
+import { expectClose } from "../harness/close.ts";
+import { device } from "../harness/device.ts";
+import { poison } from "../harness/operation.ts";
 
 /** Float64 definition: the sum over the middle axis of a * b. */
 function definition({ groups, extent, channels }: Middle, a: ArrayLike<number>, b: ArrayLike<number>): Float64Array {

@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import { exclusiveScan } from "../../src/kernels/scan.ts";
 import { ShapeError } from "../../src/runtime/errors.ts";
 import { empty, fromArray, toArray } from "../../src/tensor/tensor.ts";
-import { rng } from "../bounds.ts";
-import { device } from "../device.ts";
+import { rng } from "../harness/bounds.ts";
+import { device } from "../harness/device.ts";
 
 /** The scan of `input` into memory that held other numbers. */
 function scan(input: Uint32Array): Promise<Uint32Array> {

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 import module from "../../shaders/subgroup_product.wgsl";
 import type { Epilogue } from "../../src/kernels/convolution.ts";
-import { matmulForward, type MatmulOptions } from "../../src/kernels/matmul.ts";
-import { SUBGROUP_MATRICES } from "../../src/kernels/subgroup_product.ts";
+import { matmulForward, type MatmulOptions } from "../../src/kernels/products/matmul.ts";
+import { SUBGROUP_MATRICES } from "../../src/kernels/products/subgroup.ts";
 import { tunePending, Tuner } from "../../src/runtime/tuner.ts";
 import { empty, fromArray, toArray, zeros, type FloatDType } from "../../src/tensor/tensor.ts";
-import { device } from "../device.ts";
-import { emulated, withEmulatedMatrices, type Lanes } from "../emulated_matrices.ts";
-import { boundFault, withFoldedWorkgroups, withForm, type AnyOperation } from "../operation.ts";
+import { device } from "../harness/device.ts";
+import { emulated, withEmulatedMatrices, type Lanes } from "../harness/emulated_matrices.ts";
+import { boundFault, withFoldedWorkgroups, withForm, type AnyOperation } from "../harness/operation.ts";
 import { epilogueOperations } from "../operations/epilogue.ts";
 import { matmulOperation } from "../operations/matmul.ts";
 

@@ -3,7 +3,7 @@ import { momentsOf, normBackward } from "../../src/kernels/batch_norm.ts";
 import { gaussianBlurBackwardInput, gaussianBlurForward } from "../../src/kernels/gaussian_blur.ts";
 import { gatherBackwardInput } from "../../src/kernels/gather.ts";
 import { hingeLossForward } from "../../src/kernels/hinge_loss.ts";
-import { matmulForward } from "../../src/kernels/matmul.ts";
+import { matmulForward } from "../../src/kernels/products/matmul.ts";
 import { imagesToTensor } from "../../src/ops/images.ts";
 import { nearestRowsForward } from "../../src/kernels/nearest_rows.ts";
 import { maxPoolBackwardInput } from "../../src/kernels/pool.ts";
@@ -13,7 +13,7 @@ import { exclusiveScan } from "../../src/kernels/scan.ts";
 import { farthestPoints } from "../../src/ops/farthest_points.ts";
 import { max } from "../../src/ops/reduce.ts";
 import { zeros, type Shape, type Tensor } from "../../src/tensor/tensor.ts";
-import { device } from "../device.ts";
+import { device } from "../harness/device.ts";
 
 const norm = { eps: 1e-5, correction: 0 } as const;
 const rows = { groups: 1, extent: 300, channels: 4 };

@@ -13,10 +13,10 @@ import { Weights } from "../../src/nn/weights.ts";
 import { concat } from "../../src/ops/shape.ts";
 import { requireKind, resolveOptions } from "../../src/runtime/option_table.ts";
 import { fromArray, release, toArray } from "../../src/tensor/tensor.ts";
-import { countedDevice, expectCovered } from "../counted_device.ts";
-import { device } from "../device.ts";
+import { countedDevice, expectCovered } from "../harness/counted_device.ts";
+import { device } from "../harness/device.ts";
 import { expectSameScores } from "../onnx/onnxruntime.ts";
-import { poison } from "../operation.ts";
+import { poison } from "../harness/operation.ts";
 
 /** Options of each method that make a training of a second or two. */
 const SMALL: { readonly [N in MethodName]: OptionsOfMethods[N] } = {

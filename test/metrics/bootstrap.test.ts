@@ -3,7 +3,7 @@ import { intervalsOf, meanResampled, resampledMetrics, resamplesOf, type JudgedI
 import { evaluate, Evaluation, type Evaluated, type Sample } from "../../src/metrics/evaluate.ts";
 import { imageHistogram } from "../../src/metrics/image_histogram.ts";
 import { eachMetric, METRICS } from "../../src/metrics/metrics.ts";
-import { Draws } from "../draws.ts";
+import { Draws } from "../harness/draws.ts";
 
 const [WIDTH, HEIGHT] = [12, 10];
 

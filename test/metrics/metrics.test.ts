@@ -7,8 +7,8 @@ import { rankPixels } from "../../src/metrics/pixels.ts";
 import { auroc, averagePrecision, f1Max, precisionRecallCurve, rank, rocCurve, youden } from "../../src/metrics/ranking.ts";
 import { connectedRegions } from "../../src/metrics/regions.ts";
 import { OptionError } from "../../src/runtime/errors.ts";
-import { rng } from "../bounds.ts";
-import { Draws } from "../draws.ts";
+import { rng } from "../harness/bounds.ts";
+import { Draws } from "../harness/draws.ts";
 import golden from "../golden/metrics.json";
 
 const ends = ({ x, y }: Curve) => [x[0], y[0], x.at(-1), y.at(-1)];

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { radixSort } from "../../src/metrics/radix_sort.ts";
-import { rng } from "../bounds.ts";
+import { rng } from "../harness/bounds.ts";
 
 const random = rng(1);
 const words = new Uint32Array(5000).map(() => Math.floor(random() * 2 ** 32));

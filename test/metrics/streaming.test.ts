@@ -7,7 +7,7 @@ import { PixelHistogram } from "../../src/metrics/pixel_histogram.ts";
 import { rankPixels, type PixelRanking, type ScoredMap } from "../../src/metrics/pixels.ts";
 import { auroc, averagePrecision, f1Max } from "../../src/metrics/ranking.ts";
 import { OptionError } from "../../src/runtime/errors.ts";
-import { Draws } from "../draws.ts";
+import { Draws } from "../harness/draws.ts";
 import golden from "../golden/metrics.json";
 
 const [WIDTH, HEIGHT] = [40, 25];

@@ -3,7 +3,7 @@ import { activate, conv3x3, depthwise3x3, norm, pointwise, sequence, within, typ
 import { Weights } from "../../src/nn/weights.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
 import { countOf, fromArray, toArray, type Shape } from "../../src/tensor/tensor.ts";
-import { device } from "../device.ts";
+import { device } from "../harness/device.ts";
 
 const INPUT: Shape = [2, 5, 6, 8];
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ByteBudget } from "../../src/node/byte_budget.ts";
+import { ByteBudget } from "../../src/node/files/byte_budget.ts";
 
 /** What is taken once everything that can go ahead has. */
 const settled = () => new Promise((done) => setImmediate(done));

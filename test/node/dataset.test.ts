@@ -6,11 +6,11 @@ import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Dataset } from "../../src/data/dataset.ts";
 import { readDataset } from "../../src/node/dataset.ts";
-import { markOutput } from "../../src/node/folder_listing.ts";
+import { markOutput } from "../../src/node/files/folder_listing.ts";
 import { FORMATS } from "../../src/data/layouts/layout.ts";
 import { InputError } from "../../src/runtime/errors.ts";
-import { LAYOUT_CASES, writeLayout } from "../layouts.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { LAYOUT_CASES, writeLayout } from "../harness/layouts.ts";
+import { temporaryFolder } from "../harness/temporary.ts";
 
 const folder = await temporaryFolder();
 

@@ -6,13 +6,13 @@ import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
 import { openWeights, sha256Of } from "../../src/node/weights.ts";
 import { modelPath } from "../../src/node/detector_file.ts";
-import { ensureWritableFile, ensureWritableFolder, openRegularFile, readBytes, readText, replaceFiles, writeFileAtomic, writeReasonOf } from "../../src/node/files.ts";
+import { ensureWritableFile, ensureWritableFolder, openRegularFile, readBytes, readText, replaceFiles, writeFileAtomic, writeReasonOf } from "../../src/node/files/files.ts";
 import { decodeImage } from "../../src/node/images.ts";
-import { readHeader } from "../../src/node/journal.ts";
-import { LineFile } from "../../src/node/line_file.ts";
-import { lockFile } from "../../src/node/lock.ts";
+import { readHeader } from "../../src/node/files/journal.ts";
+import { LineFile } from "../../src/node/files/line_file.ts";
+import { lockFile } from "../../src/node/files/lock.ts";
 import { InputError } from "../../src/runtime/errors.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { temporaryFolder } from "../harness/temporary.ts";
 
 const folder = await temporaryFolder();
 const pipe = join(folder, "pipe");

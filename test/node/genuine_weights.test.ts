@@ -9,7 +9,7 @@ import { openWeights } from "../../src/node/weights.ts";
 import { imagesToTensor } from "../../src/ops/images.ts";
 import { transpose } from "../../src/ops/shape.ts";
 import { fromArray, toArray, type FloatDType, type Tensor } from "../../src/tensor/tensor.ts";
-import { device } from "../device.ts";
+import { device } from "../harness/device.ts";
 
 const beside = (path: string): string => new URL(`../../../shared/${path}`, import.meta.url).pathname;
 const WEIGHTS = beside("weights/tf_efficientnet_b4_features.safetensors");

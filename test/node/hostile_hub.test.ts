@@ -9,9 +9,9 @@ import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { statedWeights } from "../../src/io/hub.ts";
 import { repositoryOf } from "../../src/backbones/registry.ts";
 import { cachedWeights, downloadWeights } from "../../src/node/hub.ts";
-import { lockFile } from "../../src/node/lock.ts";
+import { lockFile } from "../../src/node/files/lock.ts";
 import { InputError } from "../../src/runtime/errors.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { temporaryFolder } from "../harness/temporary.ts";
 
 const NETWORK = "efficientnet-b0";
 const REPOSITORY = repositoryOf(NETWORK);

@@ -7,7 +7,7 @@ import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { decodeImage, decodeImages, decodeMask } from "../../src/node/images.ts";
 import { pictureReader } from "../../src/node/picture_reader.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { temporaryFolder } from "../harness/temporary.ts";
 
 const folder = await temporaryFolder();
 const SIDE = 50_000; // of a bomb: 10 GB as RGBA

@@ -7,7 +7,7 @@ import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { repositoryOf, type PretrainedName } from "../../src/backbones/registry.ts";
 import { cachedWeights, downloadWeights } from "../../src/node/hub.ts";
 import { InputError } from "../../src/runtime/errors.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { temporaryFolder } from "../harness/temporary.ts";
 
 const NETWORK = "efficientnet-b0";
 const COMMIT = "0123456789abcdef0123456789abcdef01234567";

@@ -2,9 +2,9 @@ import { execFileSync } from "node:child_process";
 import { link, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
 import { expect, test } from "vitest";
-import { markOutput } from "../../src/node/folder_listing.ts";
+import { markOutput } from "../../src/node/files/folder_listing.ts";
 import { commonFolder, liesIn, listImages, namesIn, namesInList } from "../../src/node/image_list.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { temporaryFolder } from "../harness/temporary.ts";
 
 const folder = await temporaryFolder();
 const at = (...names: string[]) => join(folder, ...names);

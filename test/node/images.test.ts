@@ -4,8 +4,8 @@ import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { decodeImage, decodeImages, decodeMask, decodeMasks, decoding, encodePng } from "../../src/node/images.ts";
 import { pictureReader } from "../../src/node/picture_reader.ts";
-import { tiffOf, type Tag } from "../pictures.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { tiffOf, type Tag } from "../harness/pictures.ts";
+import { temporaryFolder } from "../harness/temporary.ts";
 
 const folder = await temporaryFolder();
 const file = (name: string) => join(folder, name);

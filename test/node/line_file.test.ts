@@ -2,9 +2,9 @@ import { existsSync } from "node:fs";
 import { appendFile, open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { Journal, readEntries, readHeader } from "../../src/node/journal.ts";
-import { LineFile } from "../../src/node/line_file.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { Journal, readEntries, readHeader } from "../../src/node/files/journal.ts";
+import { LineFile } from "../../src/node/files/line_file.ts";
+import { temporaryFolder } from "../harness/temporary.ts";
 
 const folder = await temporaryFolder();
 const at = (name: string) => join(folder, name);

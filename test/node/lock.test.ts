@@ -6,11 +6,11 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { build } from "vite";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { claimOutputs } from "../../src/node/claim.ts";
-import { writeFileAtomic } from "../../src/node/files.ts";
-import { LineFile } from "../../src/node/line_file.ts";
-import { lockFile, lockFolder } from "../../src/node/lock.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { claimOutputs } from "../../src/node/files/claim.ts";
+import { writeFileAtomic } from "../../src/node/files/files.ts";
+import { LineFile } from "../../src/node/files/line_file.ts";
+import { lockFile, lockFolder } from "../../src/node/files/lock.ts";
+import { temporaryFolder } from "../harness/temporary.ts";
 
 const folder = await temporaryFolder();
 const at = (...names: string[]) => join(folder, ...names);

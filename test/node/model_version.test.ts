@@ -5,8 +5,8 @@ import { decodeSafetensors, encodeSafetensors } from "../../src/io/safetensors.t
 import { configFrom, decodeDetector, encodeDetector } from "../../src/detection/model_file.ts";
 import { storedMemoryModel } from "../../src/detection/memory_estimate.ts";
 import { InputError } from "../../src/runtime/errors.ts";
-import { device } from "../device.ts";
-import { madeUpPicture } from "../made_up_detector.ts";
+import { device } from "../harness/device.ts";
+import { madeUpPicture } from "../harness/made_up_detector.ts";
 
 const file = new Uint8Array(await readFile(new URL("fixtures/version3.safetensors", import.meta.url)));
 const ADAPTER = "llvmpipe: Mesa 25.0.7-2~bpo12+1 (LLVM 15.0.6) 0.0.1"; // that it was made on

@@ -8,7 +8,7 @@ import { AdamW } from "../../src/optim/adam.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { DeviceLostError } from "../../src/runtime/errors.ts";
 import { fromArray, release, requireGrad, toArray, zeros } from "../../src/tensor/tensor.ts";
-import { madeUpDetector } from "../made_up_detector.ts";
+import { madeUpDetector } from "../harness/made_up_detector.ts";
 
 const opened: Device[] = [];
 afterEach(() => {

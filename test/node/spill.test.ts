@@ -1,8 +1,8 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { SpillFile } from "../../src/node/spill.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { SpillFile } from "../../src/node/files/spill.ts";
+import { temporaryFolder } from "../harness/temporary.ts";
 
 const folder = await temporaryFolder();
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { create } from "webgpu";
 import module from "../../shaders/subgroup_product.wgsl";
 import { wgslOf, type Element } from "../../src/runtime/kernel.ts";
-import "../device.ts"; // its globals
+import "../harness/device.ts"; // its globals
 
 describe("Tint, on an adapter that only compiles,", async () => {
   const gpu = create(["backend=null", "enable-dawn-features=allow_unsafe_apis"]);

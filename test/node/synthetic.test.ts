@@ -4,7 +4,7 @@ import { synthesise } from "../../src/data/synthetic.ts";
 import { readDataset } from "../../src/node/dataset.ts";
 import { decodeImage, decodeMasks } from "../../src/node/images.ts";
 import { writeSyntheticSet } from "../../src/node/synthetic.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { temporaryFolder } from "../harness/temporary.ts";
 
 const folder = await temporaryFolder();
 

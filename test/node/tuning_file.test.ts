@@ -7,7 +7,7 @@ import { matmul } from "../../src/ops/matmul.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { tune, tunePending } from "../../src/runtime/tuner.ts";
 import { zeros } from "../../src/tensor/tensor.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { temporaryFolder } from "../harness/temporary.ts";
 
 const KEY = "bigrid 1.0; maker; some/card: driver 5";
 

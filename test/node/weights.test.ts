@@ -8,9 +8,9 @@ import { openWeights } from "../../src/node/weights.ts";
 import { InputError } from "../../src/runtime/errors.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
 import { fromArray, release, toArray } from "../../src/tensor/tensor.ts";
-import { device } from "../device.ts";
-import { madeUp, uniform } from "../made_up_network.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { device } from "../harness/device.ts";
+import { madeUp, uniform } from "../harness/made_up_network.ts";
+import { temporaryFolder } from "../harness/temporary.ts";
 
 const folder = await temporaryFolder();
 const NETWORK = efficientNet("efficientnet-b0");

@@ -16,8 +16,8 @@ import { activation } from "../../src/ops/activation.ts";
 import { batchNormInference } from "../../src/ops/batch_norm.ts";
 import { add, scalar } from "../../src/ops/elementwise.ts";
 import { fromArray, type Tensor } from "../../src/tensor/tensor.ts";
-import { device } from "../device.ts";
-import { madeUpDetector, madeUpPicture } from "../made_up_detector.ts";
+import { device } from "../harness/device.ts";
+import { madeUpDetector, madeUpPicture } from "../harness/made_up_detector.ts";
 import { differencesOf, expectClose, expectSameScores, runOnnx, sessionOf } from "./onnxruntime.ts";
 
 const SIZE = 64;

@@ -10,7 +10,7 @@ import { readDataset } from "../../src/node/dataset.ts";
 import { decodeImage } from "../../src/node/images.ts";
 import { imagesToTensor } from "../../src/ops/images.ts";
 import { toArray } from "../../src/tensor/tensor.ts";
-import { device } from "../device.ts";
+import { device } from "../harness/device.ts";
 import { differencesOf, expectClose, runOnnx, sessionOf } from "./onnxruntime.ts";
 
 const beside = (path: string): string => new URL(`../../../shared/${path}`, import.meta.url).pathname;

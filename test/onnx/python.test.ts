@@ -8,10 +8,10 @@ import { expect, test } from "vitest";
 import { decodeImage } from "../../src/node/images.ts";
 import { encodeOnnx } from "../../src/onnx/encode_onnx.ts";
 import { FITS } from "../../src/io/placement.ts";
-import { device } from "../device.ts";
-import { madeUpDetector, madeUpPicture } from "../made_up_detector.ts";
-import { tiffOf } from "../pictures.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { device } from "../harness/device.ts";
+import { madeUpDetector, madeUpPicture } from "../harness/made_up_detector.ts";
+import { tiffOf } from "../harness/pictures.ts";
+import { temporaryFolder } from "../harness/temporary.ts";
 
 const PYTHON = ["/usr/bin/python3", "python3"].find((python) => spawnSync(python, ["-c", "import numpy, onnx, PIL"]).status === 0);
 const STAND_IN = new URL("./python", import.meta.url).pathname;

@@ -1,7 +1,7 @@
 import { activation, type Activation, type ActivationName } from "../../src/ops/activation.ts";
 import type { Shape } from "../../src/tensor/tensor.ts";
-import { EPS_F32 } from "../bounds.ts";
-import type { Operation } from "../operation.ts";
+import { EPS_F32 } from "../harness/bounds.ts";
+import type { Operation } from "../harness/operation.ts";
 import * as reference from "../reference/activation.ts";
 
 /** A number and how far f32 may be from it, in eps (half an ulp of 1): running error analysis of the kernel's formula. */

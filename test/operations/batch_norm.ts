@@ -1,8 +1,8 @@
 import { batchNorm, batchNormInference, standardize } from "../../src/ops/batch_norm.ts";
 import type { Activation } from "../../src/ops/activation.ts";
 import { fromArray } from "../../src/tensor/tensor.ts";
-import { device } from "../device.ts";
-import type { Operation } from "../operation.ts";
+import { device } from "../harness/device.ts";
+import type { Operation } from "../harness/operation.ts";
 import { definitionOf } from "../reference/activation.ts";
 import * as reference from "../reference/batch_norm.ts";
 import type { Problem } from "../reference/batch_norm.ts";

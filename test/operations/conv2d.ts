@@ -1,5 +1,5 @@
 import { conv2d } from "../../src/ops/conv2d.ts";
-import type { Operation } from "../operation.ts";
+import type { Operation } from "../harness/operation.ts";
 import { biased, biasGradient } from "../reference/bias.ts";
 import * as reference from "../reference/conv2d.ts";
 import type { Problem } from "../reference/conv2d.ts";

@@ -1,5 +1,5 @@
 import { depthwiseConv2d } from "../../src/ops/conv2d.ts";
-import type { Operation } from "../operation.ts";
+import type { Operation } from "../harness/operation.ts";
 import { biased, biasGradient } from "../reference/bias.ts";
 import * as reference from "../reference/depthwise_conv2d.ts";
 import type { Problem } from "../reference/depthwise_conv2d.ts";

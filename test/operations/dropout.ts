@@ -1,6 +1,6 @@
 import { dropout } from "../../src/ops/dropout.ts";
 import type { Shape } from "../../src/tensor/tensor.ts";
-import type { Operation } from "../operation.ts";
+import type { Operation } from "../harness/operation.ts";
 import { philox, unit } from "../reference/philox.ts";
 
 interface Problem {

@@ -1,7 +1,7 @@
 import { add, divide, maximum, minimum, multiply, subtract } from "../../src/ops/elementwise.ts";
 import { countOf, type Tensor } from "../../src/tensor/tensor.ts";
-import type { Draws } from "../draws.ts";
-import type { Operation } from "../operation.ts";
+import type { Draws } from "../harness/draws.ts";
+import type { Operation } from "../harness/operation.ts";
 import * as reference from "../reference/elementwise.ts";
 import type { Problem } from "../reference/elementwise.ts";
 

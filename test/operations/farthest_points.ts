@@ -1,5 +1,5 @@
 import { farthestPoints } from "../../src/ops/farthest_points.ts";
-import type { Operation } from "../operation.ts";
+import type { Operation } from "../harness/operation.ts";
 import * as reference from "../reference/farthest_points.ts";
 
 /** Of whole numbers, on which f32 makes no error, with many equal distances. */

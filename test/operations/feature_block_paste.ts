@@ -1,8 +1,8 @@
 import { featureBlockPaste, PUBLISHED_BLOCKS, type FeatureBlockOptions } from "../../src/ops/feature_block_paste.ts";
 import { fromArray } from "../../src/tensor/tensor.ts";
-import { device } from "../device.ts";
-import type { Draws } from "../draws.ts";
-import type { Operation } from "../operation.ts";
+import { device } from "../harness/device.ts";
+import type { Draws } from "../harness/draws.ts";
+import type { Operation } from "../harness/operation.ts";
 import * as reference from "../reference/feature_block_paste.ts";
 import type { Problem } from "../reference/feature_block_paste.ts";
 

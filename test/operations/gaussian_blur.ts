@@ -1,5 +1,5 @@
 import { gaussianBlur } from "../../src/ops/gaussian_blur.ts";
-import type { Operation } from "../operation.ts";
+import type { Operation } from "../harness/operation.ts";
 import * as reference from "../reference/gaussian_blur.ts";
 import type { Problem } from "../reference/gaussian_blur.ts";
 

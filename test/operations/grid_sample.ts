@@ -1,5 +1,5 @@
 import { gridSample } from "../../src/ops/grid_sample.ts";
-import type { Operation } from "../operation.ts";
+import type { Operation } from "../harness/operation.ts";
 import * as reference from "../reference/grid_sample.ts";
 import type { Problem } from "../reference/grid_sample.ts";
 

@@ -1,8 +1,8 @@
 import { cosinePairLoss, hingeLoss, mseLoss, reconstructionLoss } from "../../src/ops/losses.ts";
 import { fromArray } from "../../src/tensor/tensor.ts";
-import { rng } from "../bounds.ts";
-import { device } from "../device.ts";
-import type { AnyOperation, Operation } from "../operation.ts";
+import { rng } from "../harness/bounds.ts";
+import { device } from "../harness/device.ts";
+import type { AnyOperation, Operation } from "../harness/operation.ts";
 import * as reference from "../reference/losses.ts";
 import { cosine, cosineBackward } from "../reference/rows.ts";
 

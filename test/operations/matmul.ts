@@ -1,5 +1,5 @@
 import { matmul, pointwiseConv2d } from "../../src/ops/matmul.ts";
-import type { Operation } from "../operation.ts";
+import type { Operation } from "../harness/operation.ts";
 import * as reference from "../reference/matmul.ts";
 import type { Problem } from "../reference/matmul.ts";
 

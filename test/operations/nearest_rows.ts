@@ -1,6 +1,6 @@
 import { nearestRows } from "../../src/ops/nearest_rows.ts";
-import type { Draws } from "../draws.ts";
-import type { Operation } from "../operation.ts";
+import type { Draws } from "../harness/draws.ts";
+import type { Operation } from "../harness/operation.ts";
 import * as reference from "../reference/nearest_rows.ts";
 
 type Problem = reference.Nearest;

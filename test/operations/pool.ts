@@ -1,6 +1,6 @@
 import { averagePool, globalAveragePool, globalMaxPool, maxPool } from "../../src/ops/pool.ts";
-import type { Draws } from "../draws.ts";
-import type { Operation } from "../operation.ts";
+import type { Draws } from "../harness/draws.ts";
+import type { Operation } from "../harness/operation.ts";
 import type { Image } from "../reference/images.ts";
 import * as reference from "../reference/pool.ts";
 import type { Problem } from "../reference/pool.ts";

@@ -1,6 +1,6 @@
 import { max, maxPositions, mean, min, sum } from "../../src/ops/reduce.ts";
-import type { Draws } from "../draws.ts";
-import type { Operation } from "../operation.ts";
+import type { Draws } from "../harness/draws.ts";
+import type { Operation } from "../harness/operation.ts";
 import * as reference from "../reference/reduce.ts";
 import type { Problem } from "../reference/reduce.ts";
 

@@ -1,6 +1,6 @@
 import { resize } from "../../src/ops/resize.ts";
-import type { Draws } from "../draws.ts";
-import type { Operation } from "../operation.ts";
+import type { Draws } from "../harness/draws.ts";
+import type { Operation } from "../harness/operation.ts";
 import * as reference from "../reference/resize.ts";
 import type { Problem } from "../reference/resize.ts";
 

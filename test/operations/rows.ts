@@ -1,6 +1,6 @@
 import { cosineSimilarity, l2Norm, l2Normalize, layerNorm, softmax } from "../../src/ops/rows.ts";
-import type { Draws } from "../draws.ts";
-import type { Operation } from "../operation.ts";
+import type { Draws } from "../harness/draws.ts";
+import type { Operation } from "../harness/operation.ts";
 import * as reference from "../reference/rows.ts";
 import type { Rows } from "../reference/rows.ts";
 

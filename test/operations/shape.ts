@@ -2,9 +2,9 @@ import { cast } from "../../src/ops/cast.ts";
 import { gather } from "../../src/ops/gather.ts";
 import { broadcastTo, concat, pad, reshape, slice, transpose } from "../../src/ops/shape.ts";
 import { countOf, fromArray, type Shape, type Tensor } from "../../src/tensor/tensor.ts";
-import { device } from "../device.ts";
-import type { Draws } from "../draws.ts";
-import type { Operation } from "../operation.ts";
+import { device } from "../harness/device.ts";
+import type { Draws } from "../harness/draws.ts";
+import type { Operation } from "../harness/operation.ts";
 import * as reference from "../reference/shape.ts";
 
 /** A shape whose last axis is packed or not. */

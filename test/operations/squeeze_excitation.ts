@@ -1,5 +1,5 @@
 import { squeezeExcitation } from "../../src/ops/squeeze_excitation.ts";
-import type { Operation } from "../operation.ts";
+import type { Operation } from "../harness/operation.ts";
 import * as reference from "../reference/squeeze_excitation.ts";
 
 interface Problem {

@@ -1,5 +1,5 @@
 import { topKMean } from "../../src/ops/statistics.ts";
-import type { Operation } from "../operation.ts";
+import type { Operation } from "../harness/operation.ts";
 import * as reference from "../reference/statistics.ts";
 
 export const topKMeanOperation: Operation<reference.TopK> = {

@@ -4,9 +4,9 @@ import { activation, type ActivationName } from "../../src/ops/activation.ts";
 import { gradients } from "../../src/ops/gradients.ts";
 import { ShapeError } from "../../src/runtime/errors.ts";
 import { empty, fromArray, requireGrad, toArray } from "../../src/tensor/tensor.ts";
-import { device } from "../device.ts";
-import { runEmpty } from "../empty.ts";
-import { describeOperation } from "../describe_operation.ts";
+import { device } from "../harness/device.ts";
+import { runEmpty } from "../harness/empty.ts";
+import { describeOperation } from "../harness/describe_operation.ts";
 import { activationOperations } from "../operations/activation.ts";
 
 activationOperations.forEach(describeOperation);

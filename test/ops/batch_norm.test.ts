@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { batchNorm, batchNormInference, standardize } from "../../src/ops/batch_norm.ts";
 import { empty, fromArray, toArray } from "../../src/tensor/tensor.ts";
-import { rng } from "../bounds.ts";
-import { expectClose } from "../close.ts";
-import { device } from "../device.ts";
-import { describeOperation } from "../describe_operation.ts";
+import { rng } from "../harness/bounds.ts";
+import { expectClose } from "../harness/close.ts";
+import { device } from "../harness/device.ts";
+import { describeOperation } from "../harness/describe_operation.ts";
 import { batchNormActivationOperation, batchNormInferenceOperation, batchNormOperation, standardizeOperation } from "../operations/batch_norm.ts";
 import * as reference from "../reference/batch_norm.ts";
 import type { Problem } from "../reference/batch_norm.ts";

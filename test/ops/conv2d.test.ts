@@ -4,10 +4,10 @@ import type { ConvolutionOptions } from "../../src/kernels/convolution.ts";
 import { conv2d, depthwiseConv2d } from "../../src/ops/conv2d.ts";
 import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
 import { empty, fromArray, toArray, type Tensor } from "../../src/tensor/tensor.ts";
-import { device } from "../device.ts";
-import { runEmpty } from "../empty.ts";
-import { describeOperation } from "../describe_operation.ts";
-import { boundFault, exactnessFault, withFoldedWorkgroups, withForm } from "../operation.ts";
+import { device } from "../harness/device.ts";
+import { runEmpty } from "../harness/empty.ts";
+import { describeOperation } from "../harness/describe_operation.ts";
+import { boundFault, exactnessFault, withFoldedWorkgroups, withForm } from "../harness/operation.ts";
 import { conv2dOperation } from "../operations/conv2d.ts";
 
 describeOperation(conv2dOperation);

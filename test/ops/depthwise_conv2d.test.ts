@@ -3,9 +3,9 @@ import { depthwiseBackwardFilters } from "../../src/kernels/depthwise_conv2d.ts"
 import { depthwiseConv2d } from "../../src/ops/conv2d.ts";
 import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
 import { empty, fromArray } from "../../src/tensor/tensor.ts";
-import { device } from "../device.ts";
-import { runEmpty } from "../empty.ts";
-import { describeOperation } from "../describe_operation.ts";
+import { device } from "../harness/device.ts";
+import { runEmpty } from "../harness/empty.ts";
+import { describeOperation } from "../harness/describe_operation.ts";
 import { depthwiseConv2dOperation } from "../operations/depthwise_conv2d.ts";
 
 describeOperation(depthwiseConv2dOperation);

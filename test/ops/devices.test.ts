@@ -13,7 +13,7 @@ import { concat } from "../../src/ops/shape.ts";
 import { squeezeExcitation } from "../../src/ops/squeeze_excitation.ts";
 import { ShapeError } from "../../src/runtime/errors.ts";
 import { empty, type DType, type Shape, type Tensor } from "../../src/tensor/tensor.ts";
-import { device } from "../device.ts";
+import { device } from "../harness/device.ts";
 
 const other = await openDevice();
 afterAll(() => other.destroy());

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { dropout } from "../../src/ops/dropout.ts";
 import { empty, fromArray, toArray } from "../../src/tensor/tensor.ts";
-import { describeOperation } from "../describe_operation.ts";
-import { device } from "../device.ts";
-import { runEmpty } from "../empty.ts";
+import { describeOperation } from "../harness/describe_operation.ts";
+import { device } from "../harness/device.ts";
+import { runEmpty } from "../harness/empty.ts";
 import { dropoutOperation } from "../operations/dropout.ts";
 
 describeOperation(dropoutOperation);

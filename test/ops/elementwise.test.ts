@@ -3,9 +3,9 @@ import { add, divide, maximum, minimum, multiply, subtract } from "../../src/ops
 import { gradients } from "../../src/ops/gradients.ts";
 import { ShapeError } from "../../src/runtime/errors.ts";
 import { empty, fromArray, requireGrad, toArray, type Tensor } from "../../src/tensor/tensor.ts";
-import { device } from "../device.ts";
-import { runEmpty } from "../empty.ts";
-import { describeOperation } from "../describe_operation.ts";
+import { device } from "../harness/device.ts";
+import { runEmpty } from "../harness/empty.ts";
+import { describeOperation } from "../harness/describe_operation.ts";
 import { elementwiseOperations } from "../operations/elementwise.ts";
 
 elementwiseOperations.forEach(describeOperation);

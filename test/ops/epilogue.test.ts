@@ -5,8 +5,8 @@ import { gradients } from "../../src/ops/gradients.ts";
 import { matmul, pointwiseConv2d } from "../../src/ops/matmul.ts";
 import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
 import { empty, fromArray, requireGrad, toArray } from "../../src/tensor/tensor.ts";
-import { describeOperation } from "../describe_operation.ts";
-import { device } from "../device.ts";
+import { describeOperation } from "../harness/describe_operation.ts";
+import { device } from "../harness/device.ts";
 import { epilogueOperations } from "../operations/epilogue.ts";
 
 epilogueOperations.forEach(describeOperation);

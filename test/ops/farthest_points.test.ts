@@ -2,10 +2,10 @@ import { describe, expect, test } from "vitest";
 import { farthestPointStep } from "../../src/kernels/farthest_point.ts";
 import { farthestPoints, FarthestPointSearch } from "../../src/ops/farthest_points.ts";
 import { empty, fromArray, toArray, type FloatDType, type Tensor } from "../../src/tensor/tensor.ts";
-import { EPS_F32, rng } from "../bounds.ts";
-import { describeOperation } from "../describe_operation.ts";
-import { device } from "../device.ts";
-import { poison, withOtherAdapter } from "../operation.ts";
+import { EPS_F32, rng } from "../harness/bounds.ts";
+import { describeOperation } from "../harness/describe_operation.ts";
+import { device } from "../harness/device.ts";
+import { poison, withOtherAdapter } from "../harness/operation.ts";
 import { farthestPointsOperation } from "../operations/farthest_points.ts";
 import { rowsOf, squaredDistance } from "../reference/nearest_rows.ts";
 

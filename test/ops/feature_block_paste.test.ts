@@ -2,9 +2,9 @@ import { describe, expect, test } from "vitest";
 import { drawFeatureBlocks } from "../../src/kernels/feature_block_paste.ts";
 import { featureBlockPaste, PUBLISHED_BLOCKS, type FeatureBlockOptions } from "../../src/ops/feature_block_paste.ts";
 import { empty, fromArray, toArray, zeros, type Tensor } from "../../src/tensor/tensor.ts";
-import { describeOperation } from "../describe_operation.ts";
-import { device } from "../device.ts";
-import { poison } from "../operation.ts";
+import { describeOperation } from "../harness/describe_operation.ts";
+import { device } from "../harness/device.ts";
+import { poison } from "../harness/operation.ts";
 import { featureBlockPasteOperations } from "../operations/feature_block_paste.ts";
 import * as reference from "../reference/feature_block_paste.ts";
 

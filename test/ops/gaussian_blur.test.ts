@@ -3,9 +3,9 @@ import { gaussianBlurBackwardInput, type GaussianBlurOptions } from "../../src/k
 import { gaussianBlur } from "../../src/ops/gaussian_blur.ts";
 import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
 import { empty, fromArray, toArray } from "../../src/tensor/tensor.ts";
-import { describeOperation } from "../describe_operation.ts";
-import { device } from "../device.ts";
-import { runEmpty } from "../empty.ts";
+import { describeOperation } from "../harness/describe_operation.ts";
+import { device } from "../harness/device.ts";
+import { runEmpty } from "../harness/empty.ts";
 import { gaussianBlurOperation } from "../operations/gaussian_blur.ts";
 
 describeOperation(gaussianBlurOperation);

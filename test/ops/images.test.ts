@@ -3,14 +3,14 @@ import { imagesToTensor } from "../../src/ops/images.ts";
 import type { Fit } from "../../src/io/placement.ts";
 import { Device } from "../../src/runtime/device.ts";
 import { toArray } from "../../src/tensor/tensor.ts";
-import { device } from "../device.ts";
+import { device } from "../harness/device.ts";
 import golden from "../golden/images.json" with { type: "json" };
-import { poison } from "../operation.ts";
+import { poison } from "../harness/operation.ts";
 
 describe("imagesToTensor", () => {
   const PLAIN = { mean: [0, 0, 0], deviation: [1 / 255, 1 / 255, 1 / 255] } as const;
 
-  /** The pictures that tools/golden_images.py makes: a linear congruential generator's high bits. */
+  /** The pictures that tools/golden/images.py makes: a linear congruential generator's high bits. */
   const pictureOf = (width: number, height: number) => {
     let state = width * 1000 + height;
     const data = new Uint8Array(4 * width * height).fill(7); // alpha says nothing

@@ -3,10 +3,10 @@ import { multiply } from "../../src/ops/elementwise.ts";
 import { gradients } from "../../src/ops/gradients.ts";
 import { anomalyMap, cosinePairLoss, hingeLoss, mseLoss, reconstructionLoss } from "../../src/ops/losses.ts";
 import { empty, fromArray, requireGrad, toArray, type Tensor } from "../../src/tensor/tensor.ts";
-import { rng } from "../bounds.ts";
-import { expectClose } from "../close.ts";
-import { device } from "../device.ts";
-import { describeOperation } from "../describe_operation.ts";
+import { rng } from "../harness/bounds.ts";
+import { expectClose } from "../harness/close.ts";
+import { device } from "../harness/device.ts";
+import { describeOperation } from "../harness/describe_operation.ts";
 import { lossOperations } from "../operations/losses.ts";
 import * as reference from "../reference/losses.ts";
 

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { MATMUL_FORMS, type MatmulOptions } from "../../src/kernels/matmul.ts";
+import { MATMUL_FORMS, type MatmulOptions } from "../../src/kernels/products/matmul.ts";
 import { matmul } from "../../src/ops/matmul.ts";
 import { ShapeError } from "../../src/runtime/errors.ts";
 import { empty, fromArray, toArray } from "../../src/tensor/tensor.ts";
-import { device } from "../device.ts";
-import { describeOperation } from "../describe_operation.ts";
-import { boundFault, exactnessFault, withFoldedWorkgroups, withForm } from "../operation.ts";
+import { device } from "../harness/device.ts";
+import { describeOperation } from "../harness/describe_operation.ts";
+import { boundFault, exactnessFault, withFoldedWorkgroups, withForm } from "../harness/operation.ts";
 import { matmulOperation, pointwiseConv2dOperation } from "../operations/matmul.ts";
 
 describeOperation(matmulOperation);

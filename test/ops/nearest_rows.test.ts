@@ -4,10 +4,10 @@ import { gradients } from "../../src/ops/gradients.ts";
 import { nearestRows } from "../../src/ops/nearest_rows.ts";
 import { sum } from "../../src/ops/reduce.ts";
 import { empty, fromArray, requireGrad, toArray, type FloatDType, type Tensor } from "../../src/tensor/tensor.ts";
-import { EPS_F32, excessOf, rng } from "../bounds.ts";
-import { describeOperation } from "../describe_operation.ts";
-import { device } from "../device.ts";
-import { poison } from "../operation.ts";
+import { EPS_F32, excessOf, rng } from "../harness/bounds.ts";
+import { describeOperation } from "../harness/describe_operation.ts";
+import { device } from "../harness/device.ts";
+import { poison } from "../harness/operation.ts";
 import { nearestIndicesOperation, nearestRowsOperation } from "../operations/nearest_rows.ts";
 import * as reference from "../reference/nearest_rows.ts";
 

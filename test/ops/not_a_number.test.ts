@@ -8,7 +8,7 @@ import { matmul } from "../../src/ops/matmul.ts";
 import { averagePool, maxPool } from "../../src/ops/pool.ts";
 import { max, mean, min, sum } from "../../src/ops/reduce.ts";
 import { fromArray, requireGrad, toArray, type Tensor } from "../../src/tensor/tensor.ts";
-import { device } from "../device.ts";
+import { device } from "../harness/device.ts";
 
 const NAMES: readonly ActivationName[] = [
   "relu", "relu6", "leakyRelu", "hsigmoid", "hswish", "sigmoid", "silu", "tanh", "gelu", "sqrt", "exp", "log", "abs", "square",

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { drawPairs, type FeaturePairs } from "../../src/ops/pairs.ts";
 import { fromArray, toArray, zeros, type Tensor } from "../../src/tensor/tensor.ts";
-import { rng } from "../bounds.ts";
-import { device } from "../device.ts";
-import { poison } from "../operation.ts";
+import { rng } from "../harness/bounds.ts";
+import { device } from "../harness/device.ts";
+import { poison } from "../harness/operation.ts";
 import { philox, unit } from "../reference/philox.ts";
 
 const DRAW = { seed: 9, stream: 5, step: 3 };

@@ -5,9 +5,9 @@ import { gradients } from "../../src/ops/gradients.ts";
 import { averagePool, globalAveragePool, globalMaxPool, maxPool } from "../../src/ops/pool.ts";
 import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
 import { empty, fromArray, requireGrad, toArray } from "../../src/tensor/tensor.ts";
-import { describeOperation } from "../describe_operation.ts";
-import { device } from "../device.ts";
-import { runEmpty } from "../empty.ts";
+import { describeOperation } from "../harness/describe_operation.ts";
+import { device } from "../harness/device.ts";
+import { runEmpty } from "../harness/empty.ts";
 import {
   averagePoolDyadicOperation, averagePoolOperation, globalAveragePoolOperation, globalMaxPoolOperation, maxPoolOperation,
 } from "../operations/pool.ts";

@@ -5,9 +5,9 @@ import { gradients } from "../../src/ops/gradients.ts";
 import { normal, randomWords, uniform, type Draw } from "../../src/ops/random.ts";
 import { philox as hostPhilox, RandomStream } from "../../src/tensor/random.ts";
 import { fromArray, release, requireGrad, toArray, zeros, type Tensor } from "../../src/tensor/tensor.ts";
-import { expectClose } from "../close.ts";
-import { device } from "../device.ts";
-import { poison } from "../operation.ts";
+import { expectClose } from "../harness/close.ts";
+import { device } from "../harness/device.ts";
+import { poison } from "../harness/operation.ts";
 import { normals, philox, unit } from "../reference/philox.ts";
 
 // Random123's known answers for philox4x32-10.

@@ -6,8 +6,8 @@ import { gradients } from "../../src/ops/gradients.ts";
 import { recompute } from "../../src/ops/recompute.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
 import { fromArray, release, requireGrad, toArray, type Tensor } from "../../src/tensor/tensor.ts";
-import { device } from "../device.ts";
-import { poison } from "../operation.ts";
+import { device } from "../harness/device.ts";
+import { poison } from "../harness/operation.ts";
 
 const CHANNELS = 16;
 const input = requireGrad(fromArray(device, [2, 16, 16, CHANNELS], new RandomStream(1, 1).normals(512 * CHANNELS, 1)));

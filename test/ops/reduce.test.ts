@@ -3,11 +3,11 @@ import { gradients } from "../../src/ops/gradients.ts";
 import { max, maxPositions, mean, sum } from "../../src/ops/reduce.ts";
 import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
 import { empty, fromArray, requireGrad, toArray } from "../../src/tensor/tensor.ts";
-import { rng } from "../bounds.ts";
-import { device } from "../device.ts";
-import { runEmpty } from "../empty.ts";
-import { describeOperation } from "../describe_operation.ts";
-import { poison } from "../operation.ts";
+import { rng } from "../harness/bounds.ts";
+import { device } from "../harness/device.ts";
+import { runEmpty } from "../harness/empty.ts";
+import { describeOperation } from "../harness/describe_operation.ts";
+import { poison } from "../harness/operation.ts";
 import { DYADIC, maxOperation, maxPositionsOperation, meanDyadicOperation, meanOperation, minOperation, RAGGED, sumOperation } from "../operations/reduce.ts";
 import * as reference from "../reference/reduce.ts";
 

@@ -4,9 +4,9 @@ import { resize } from "../../src/ops/resize.ts";
 import { Device } from "../../src/runtime/device.ts";
 import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
 import { empty, fromArray, toArray } from "../../src/tensor/tensor.ts";
-import { describeOperation } from "../describe_operation.ts";
-import { device } from "../device.ts";
-import { runEmpty } from "../empty.ts";
+import { describeOperation } from "../harness/describe_operation.ts";
+import { device } from "../harness/device.ts";
+import { runEmpty } from "../harness/empty.ts";
 import { resizeDyadicOperation, resizeNearestOperation, resizeOperation } from "../operations/resize.ts";
 
 describeOperation(resizeOperation);

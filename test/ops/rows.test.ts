@@ -3,9 +3,9 @@ import { gradients } from "../../src/ops/gradients.ts";
 import { cosineSimilarity, l2Norm, l2Normalize, layerNorm, softmax } from "../../src/ops/rows.ts";
 import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
 import { empty, fromArray, requireGrad, toArray, type Tensor } from "../../src/tensor/tensor.ts";
-import { describeOperation } from "../describe_operation.ts";
-import { device } from "../device.ts";
-import { runEmpty } from "../empty.ts";
+import { describeOperation } from "../harness/describe_operation.ts";
+import { device } from "../harness/device.ts";
+import { runEmpty } from "../harness/empty.ts";
 import * as operations from "../operations/rows.ts";
 
 for (const operation of Object.values(operations)) describeOperation(operation);

@@ -5,10 +5,10 @@ import { gradients } from "../../src/ops/gradients.ts";
 import { broadcastTo, concat, pad, reshape, slice, transpose } from "../../src/ops/shape.ts";
 import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
 import { countOf, empty, fromArray, requireGrad, toArray, type Tensor } from "../../src/tensor/tensor.ts";
-import { describeOperation } from "../describe_operation.ts";
-import { device } from "../device.ts";
-import { runEmpty } from "../empty.ts";
-import type { AnyOperation } from "../operation.ts";
+import { describeOperation } from "../harness/describe_operation.ts";
+import { device } from "../harness/device.ts";
+import { runEmpty } from "../harness/empty.ts";
+import type { AnyOperation } from "../harness/operation.ts";
 import {
   broadcastToOperation, castOperation, concatOperation, gatherOperation, padOperation, reshapeOperation, sliceOperation, transposeOperation,
 } from "../operations/shape.ts";

@@ -5,9 +5,9 @@ import { pointwiseConv2d } from "../../src/ops/matmul.ts";
 import { mean } from "../../src/ops/reduce.ts";
 import { squeezeExcitation } from "../../src/ops/squeeze_excitation.ts";
 import { empty, fromArray, toArray, type Shape } from "../../src/tensor/tensor.ts";
-import { rng } from "../bounds.ts";
-import { describeOperation } from "../describe_operation.ts";
-import { device } from "../device.ts";
+import { rng } from "../harness/bounds.ts";
+import { describeOperation } from "../harness/describe_operation.ts";
+import { device } from "../harness/device.ts";
 import { squeezeExcitationOperation } from "../operations/squeeze_excitation.ts";
 
 describeOperation(squeezeExcitationOperation);

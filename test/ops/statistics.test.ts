@@ -2,10 +2,10 @@ import { describe, expect, test } from "vitest";
 import { gradients } from "../../src/ops/gradients.ts";
 import { exclusiveScan, histogram, topKMean } from "../../src/ops/statistics.ts";
 import { empty, fromArray, requireGrad, toArray } from "../../src/tensor/tensor.ts";
-import { rng } from "../bounds.ts";
-import { describeOperation } from "../describe_operation.ts";
-import { device } from "../device.ts";
-import { runEmpty } from "../empty.ts";
+import { rng } from "../harness/bounds.ts";
+import { describeOperation } from "../harness/describe_operation.ts";
+import { device } from "../harness/device.ts";
+import { runEmpty } from "../harness/empty.ts";
 import { topKMeanOfEqualsOperation, topKMeanOperation } from "../operations/statistics.ts";
 import * as reference from "../reference/statistics.ts";
 

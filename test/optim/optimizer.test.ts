@@ -4,8 +4,8 @@ import { cosineRate, stepRate } from "../../src/optim/schedule.ts";
 import { Sgd } from "../../src/optim/sgd.ts";
 import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
 import { empty, fromArray, requireGrad, toArray, zeros, type Tensor } from "../../src/tensor/tensor.ts";
-import { rng } from "../bounds.ts";
-import { device } from "../device.ts";
+import { rng } from "../harness/bounds.ts";
+import { device } from "../harness/device.ts";
 
 /** AdamW in float64, as torch.optim.AdamW with clip_grad_norm_ before it. */
 class Reference {

@@ -12,9 +12,9 @@ import { afterAll, describe, expect, test } from "vitest";
 import type { Inspection } from "../../src/detection/detector.ts";
 import { saveDetector } from "../../src/node/detector_file.ts";
 import { encodePng } from "../../src/node/images.ts";
-import { device } from "../device.ts";
-import { madeUpDetector, madeUpPicture } from "../made_up_detector.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { device } from "../harness/device.ts";
+import { madeUpDetector, madeUpPicture } from "../harness/made_up_detector.ts";
+import { temporaryFolder } from "../harness/temporary.ts";
 import { complaintsOf, executablePath, launch } from "./chromium.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));

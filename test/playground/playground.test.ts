@@ -5,8 +5,8 @@ import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { synthesise } from "../../src/data/synthetic.ts";
 import { loadDetector } from "../../src/node/detector_file.ts";
-import { device } from "../device.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { device } from "../harness/device.ts";
+import { temporaryFolder } from "../harness/temporary.ts";
 import { complaintsOf, executablePath, launch, servedSite } from "./chromium.ts";
 
 const SIZE = "96";

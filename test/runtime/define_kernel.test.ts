@@ -6,7 +6,7 @@ import { defineKernel } from "../../src/runtime/define_kernel.ts";
 import { GpuError, UsageError } from "../../src/runtime/errors.ts";
 import { countOf, empty, fromArray, requireGrad, toArray, type Tensor } from "../../src/tensor/tensor.ts";
 import { openDevice } from "../../src/node/device.ts";
-import { device } from "../device.ts";
+import { device } from "../harness/device.ts";
 
 const INPUTS = "@group(0) @binding(0) var<storage> input: array<elem>;\n@group(0) @binding(1) var<storage, read_write> output: array<elem>;";
 const PARAMS = "struct Params { count: u32, factor: f32, }\n@group(1) @binding(0) var<uniform> params: Params;";

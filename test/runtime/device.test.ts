@@ -6,9 +6,9 @@ import type { Device } from "../../src/runtime/device.ts";
 import { AdapterError, DeviceLostError, GpuError } from "../../src/runtime/errors.ts";
 import { openDevice } from "../../src/node/device.ts";
 import { binaryForward } from "../../src/kernels/elementwise.ts";
-import { matmulForward } from "../../src/kernels/matmul.ts";
+import { matmulForward } from "../../src/kernels/products/matmul.ts";
 import { empty, fromArray, toArray, zeros } from "../../src/tensor/tensor.ts";
-import { device } from "../device.ts";
+import { device } from "../harness/device.ts";
 
 /** A device that a test may break. */
 const opened: Device[] = [];

@@ -10,8 +10,8 @@ import { reshape } from "../../src/ops/shape.ts";
 import { AdamW } from "../../src/optim/adam.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
 import { countOf, empty, fromArray, release, requireGrad, toArray, zeros, type Shape, type Tensor } from "../../src/tensor/tensor.ts";
-import { device } from "../device.ts";
-import { poison } from "../operation.ts";
+import { device } from "../harness/device.ts";
+import { poison } from "../harness/operation.ts";
 
 const random = new RandomStream(5, 5);
 const numbers = (shape: Shape): Float32Array => random.normals(countOf(shape), 1);

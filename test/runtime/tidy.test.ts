@@ -6,7 +6,7 @@ import { Sgd } from "../../src/optim/sgd.ts";
 import { DeviceLostError, UsageError } from "../../src/runtime/errors.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
 import { fromArray, release, requireGrad, toArray, zeros, type Tensor } from "../../src/tensor/tensor.ts";
-import { device } from "../device.ts";
+import { device } from "../harness/device.ts";
 
 const numbers = (): Tensor => fromArray(device, [2], Float32Array.of(1, 2));
 

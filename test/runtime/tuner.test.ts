@@ -5,7 +5,7 @@ import { GpuError } from "../../src/runtime/errors.ts";
 import type { millisecondsOf } from "../../src/runtime/timing.ts";
 import { tune, tunePending, Tuner, type TuningStore } from "../../src/runtime/tuner.ts";
 import { fromArray, toArray, type Tensor } from "../../src/tensor/tensor.ts";
-import { device } from "../device.ts";
+import { device } from "../harness/device.ts";
 
 const { tuner: before } = device;
 const use = (tuner: Tuner): Tuner => ((device as { tuner: Tuner }).tuner = tuner);

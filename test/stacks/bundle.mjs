@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "vite";
-import { wgsl } from "../../tools/vite_wgsl.mjs";
+import { wgsl } from "../../tools/build/vite_wgsl.mjs";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const at = (path) => `${ROOT}${path}`;

@@ -3,7 +3,7 @@ import { add, multiply } from "../../src/ops/elementwise.ts";
 import { ReleasedError } from "../../src/runtime/errors.ts";
 import { CapturedWork } from "../../src/tensor/captured.ts";
 import { fromArray, release, toArray, type Tensor } from "../../src/tensor/tensor.ts";
-import { device } from "../device.ts";
+import { device } from "../harness/device.ts";
 
 const numbers = (...values: number[]): Tensor => fromArray(device, [values.length], Float32Array.from(values));
 const double = ([x]: readonly Tensor[]): Tensor => device.tidy(() => add(add(x!, x!), multiply(x!, x!)));

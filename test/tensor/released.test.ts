@@ -8,7 +8,7 @@ import { sum } from "../../src/ops/reduce.ts";
 import { reshape, slice } from "../../src/ops/shape.ts";
 import { ReleasedError } from "../../src/runtime/errors.ts";
 import { fromArray, release, requireGrad, toArray, viewOf, type Tensor } from "../../src/tensor/tensor.ts";
-import { device } from "../device.ts";
+import { device } from "../harness/device.ts";
 
 const numbers = (...values: number[]): Tensor => fromArray(device, [values.length], Float32Array.from(values));
 

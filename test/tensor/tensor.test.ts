@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { empty, fromArray, requireGrad, toArray, viewOf, zeros } from "../../src/tensor/tensor.ts";
-import { device } from "../device.ts";
-import { poison } from "../operation.ts";
+import { device } from "../harness/device.ts";
+import { poison } from "../harness/operation.ts";
 
 test("what is written is read, f32 and u32", async () => {
   expect(await toArray(fromArray(device, [2, 2], Float32Array.of(1, -2, 3.5, -0)))).toEqual(Float32Array.of(1, -2, 3.5, -0));

@@ -1,8 +1,8 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { addSuite, mirrorOf, parseOsRelease, planFor, sourcesFile } from "../../tools/ensure_adapter.mjs";
-import { temporaryFolder } from "../temporary.ts";
+import { addSuite, mirrorOf, parseOsRelease, planFor, sourcesFile } from "../../tools/setup/ensure_adapter.mjs";
+import { temporaryFolder } from "../harness/temporary.ts";
 
 const folder = await temporaryFolder();
 const BOOKWORM = parseOsRelease('PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nVERSION_ID="12"\nID=debian\n');

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { defineKernel } from "../../src/runtime/define_kernel.ts";
-import { minified, reflect } from "../../tools/vite_wgsl.mjs";
+import { minified, reflect } from "../../tools/build/vite_wgsl.mjs";
 
 test("minified WGSL has lost what means nothing, and no space that parts two signs or two words", () => {
   const code = `// adds

@@ -2,9 +2,9 @@
 import type { TrainingImage } from "../../src/detection/material.ts";
 import { Training } from "../../src/detection/training.ts";
 import type { Device } from "../../src/runtime/device.ts";
-import { withArguments } from "../command_line.ts";
-import { device } from "../device.ts";
-import { madeUpPicture } from "../made_up_detector.ts";
+import { withArguments } from "../harness/command_line.ts";
+import { device } from "../harness/device.ts";
+import { madeUpPicture } from "../harness/made_up_detector.ts";
 
 const [STEPS, PREDICTIONS] = [2000, 5000];
 const RECORDS = 10; // of each

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { OptionError } from "../../src/runtime/errors.ts";
-import { withArguments } from "../command_line.ts";
+import { withArguments } from "../harness/command_line.ts";
 import { fullDisk, standardOutput } from "./outputs.ts";
 import { Torture } from "./torture.ts";
 import { canUnshare, starting, writers } from "./writers.ts";

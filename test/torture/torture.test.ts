@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { openDevice } from "../../src/node/device.ts";
-import { temporaryFolder } from "../temporary.ts";
+import { temporaryFolder } from "../harness/temporary.ts";
 import { endurance, growthIn } from "./endurance.ts";
 import { fullDisk, standardOutput } from "./outputs.ts";
 import { Torture } from "./torture.ts";

@@ -4,7 +4,7 @@ import { decodeSafetensors } from "../../src/io/safetensors.ts";
 import { writeSyntheticSet } from "../../src/node/synthetic.ts";
 import { TrainingFiles } from "../../src/node/training_files.ts";
 import { bigrid, PROGRAM } from "../cli/program.ts";
-import { Draws } from "../draws.ts";
+import { Draws } from "../harness/draws.ts";
 import { ended, killedAfter, pause, require, start } from "./processes.ts";
 
 /** What became of a process that was killed again and again. */

@@ -5,15 +5,16 @@ import { sha256Of } from "../../node/weights.ts";
 import { readDataset } from "../../node/dataset.ts";
 import { claimRun } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";
-import { writeFileAtomic } from "../../node/files.ts";
+import { writeFileAtomic } from "../../node/files/files.ts";
 import { writeSyntheticSet } from "../../node/synthetic.ts";
 import { TrainingFiles } from "../../node/training_files.ts";
-import { evaluateRun, metricsReport } from "../evaluate_run.ts";
-import { wholeNumber } from "../numbers.ts";
-import { metricsTable, print, printLines, say } from "../output.ts";
-import { showProgress } from "../progress.ts";
-import { runReport } from "../run_report.ts";
-import { trainRun } from "../train_run.ts";
+import { evaluateRun, metricsReport } from "../evaluate/evaluate_run.ts";
+import { wholeNumber } from "../flags/numbers.ts";
+import { metricsTable } from "../evaluate/metrics_table.ts";
+import { print, printLines, say } from "../terminal/say.ts";
+import { showProgress } from "../terminal/progress.ts";
+import { runReport } from "../evaluate/run_report.ts";
+import { trainRun } from "../train/train_run.ts";
 
 export const PICTURES = { size: 256, train: 24, good: 8, defective: 4, seed: 1 };
 const INPUT_SIZE = 128; // of the model: a third of the work of 224, and enough for these pictures

@@ -1,11 +1,11 @@
 import type { Command } from "commander";
-import { claimOutputs } from "../../node/claim.ts";
+import { claimOutputs } from "../../node/files/claim.ts";
 import { loadDetector, modelPath } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";
-import { writeFileAtomic } from "../../node/files.ts";
+import { writeFileAtomic } from "../../node/files/files.ts";
 import { encodeOnnx } from "../../onnx/encode_onnx.ts";
-import { WEIGHTS_HELP } from "../options.ts";
-import { print } from "../output.ts";
+import { WEIGHTS_HELP } from "../flags/options.ts";
+import { print } from "../terminal/say.ts";
 
 interface ExportFlags {
   readonly out: string;

@@ -8,12 +8,12 @@ import { decodeSafetensors, float32Tensors } from "../../io/safetensors.ts";
 import { loadMethod, METHOD_NAMES, type MethodName } from "../../methods/registry.ts";
 import { modelPath } from "../../node/detector_file.ts";
 import { describeAdapter, openDevice } from "../../node/device.ts";
-import { readBytes } from "../../node/files.ts";
+import { readBytes } from "../../node/files/files.ts";
 import type { Device } from "../../runtime/device.ts";
 import { OptionError } from "../../runtime/errors.ts";
-import { wholeNumber } from "../numbers.ts";
-import { collectSettings, valuesOfSettings } from "../option_flags.ts";
-import { print } from "../output.ts";
+import { wholeNumber } from "../flags/numbers.ts";
+import { collectSettings, valuesOfSettings } from "../flags/option_flags.ts";
+import { print } from "../terminal/say.ts";
 
 interface InfoFlags {
   readonly json?: boolean;

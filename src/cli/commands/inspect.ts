@@ -2,15 +2,15 @@ import type { Command } from "commander";
 import type { Dataset } from "../../data/dataset.ts";
 import type { FormatName } from "../../data/layouts/layout.ts";
 import { fileCount, surveyDataset, type Survey } from "../../data/survey.ts";
-import { claimOutputs } from "../../node/claim.ts";
+import { claimOutputs } from "../../node/files/claim.ts";
 import { readDataset } from "../../node/dataset.ts";
-import { writeFileAtomic } from "../../node/files.ts";
+import { writeFileAtomic } from "../../node/files/files.ts";
 import { pictureReader } from "../../node/picture_reader.ts";
 import { addFormatFlag } from "../dataset.ts";
 import { inspectPage } from "../inspect/inspect_page.ts";
 import { inspectText } from "../inspect/inspect_text.ts";
-import { print, printLines } from "../output.ts";
-import { showProgress } from "../progress.ts";
+import { print, printLines } from "../terminal/say.ts";
+import { showProgress } from "../terminal/progress.ts";
 
 /** What `inspect --json` prints. */
 interface InspectReport extends Survey {

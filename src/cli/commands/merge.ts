@@ -2,7 +2,7 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { byCodeUnits } from "../../data/tree.ts";
-import { reasonOf } from "../../node/files.ts";
+import { reasonOf } from "../../node/files/files.ts";
 import { InputError, OptionError } from "../../runtime/errors.ts";
 import { addOutputFlags } from "../predict/flags.ts";
 import { claim, outputsOf, Tables, type OutputFlags } from "../predict/outputs.ts";

@@ -5,19 +5,20 @@ import { namesShown, nameShown } from "../../io/printable.ts";
 import { goodScoresOf, thresholdsAt, type Calibration, type GoodScores } from "../../detection/calibration.ts";
 import type { Detector } from "../../detection/detector.ts";
 import { sha256Of } from "../../node/weights.ts";
-import { listFolder } from "../../node/folder_listing.ts";
+import { listFolder } from "../../node/files/folder_listing.ts";
 import { loadDetector, modelPath } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";
 import { isList, liesIn, listImages, readList } from "../../node/image_list.ts";
+import { FAILED } from "../terminal/exit_codes.ts";
 import { InputError } from "../../runtime/errors.ts";
-import { percentOf, say } from "../output.ts";
+import { percentOf, say } from "../terminal/say.ts";
 import { addPredictFlags, requireConsistent, type PredictFlags } from "../predict/flags.ts";
-import type { JudgeOptions } from "../predict/judge.ts";
-import { KeptDetector } from "../predict/kept_detector.ts";
+import type { InspectionOptions } from "../../node/inspection/pipeline.ts";
+import { KeptDetector } from "../../node/inspection/kept_detector.ts";
 import { claim, outputsOf, type Outputs } from "../predict/outputs.ts";
 import type { Settings } from "../predict/record.ts";
-import { judgeList, watchFolder } from "../predict/runs.ts";
-import { Region, remarkOnRegion } from "../region.ts";
+import { predictList, watchFolder } from "../predict/runs.ts";
+import { Region, remarkOnRegion } from "../flags/region.ts";
 
 const DEFECT_FOUND = 3; // the exit code
 
@@ -42,12 +43,12 @@ export function addPredict(program: Command): void {
     const open = async (): Promise<Detector> => loadDetector(await openDevice(), run, flags.weights, { half: flags.half ?? false, sha256 });
     const detector = await open();
     remarkOnRegion(run, detector.config.regions, region);
-    const kept = new KeptDetector(detector, open, flags.batch, flags.autoBatch ?? false);
-    const options = judgeOptionsOf(detector, flags, outputs, region);
+    const kept = new KeptDetector(detector, open, flags.batch, flags.autoBatch ?? false, say);
+    const options = inspectionOptions(detector, flags, outputs, region);
     const settings = await settingsOf(sha256, flags, options, images);
     const counts = images === null
       ? await watchFolder(kept, flags, outputs, options, settings)
-      : await judgeList(kept, images, flags, outputs, options, settings, limitOf(flags, detector.config.calibration));
+      : await predictList(kept, images, flags, outputs, options, settings, limitOf(flags, detector.config.calibration));
     if (flags.failOnDefect && counts.defective > 0) process.exitCode ??= DEFECT_FOUND;
   });
 }
@@ -71,17 +72,22 @@ async function imagesOf(words: readonly string[], { strict }: PredictFlags, outp
   return images;
 }
 
-function judgeOptionsOf(detector: Detector, flags: PredictFlags, { pictures }: Outputs, region: Region | null): JudgeOptions {
+function inspectionOptions(detector: Detector, flags: PredictFlags, { pictures }: Outputs, region: Region | null): InspectionOptions {
   const good = namedScores(detector.config.calibration, flags.class);
   const { minArea = null, batch, strict = false } = flags;
   const { threshold, pixelThreshold } = thresholdsAt(good, flags.threshold ?? 0.5);
-  return { good, threshold, pixelThreshold: flags.pixelThreshold ?? pixelThreshold, minArea, region, pictures, batch, strict };
+  return { good, threshold, pixelThreshold: flags.pixelThreshold ?? pixelThreshold, minArea, region, pictures, batch, strict, onSkipped };
+}
+
+function onSkipped(reason: string, isFault: boolean): void {
+  say(`skipped: ${reason}`);
+  if (isFault) process.exitCode = FAILED;
 }
 
 async function settingsOf(
   model: string,
   { class: className, roi, ignore, watch, half = false }: PredictFlags,
-  options: JudgeOptions,
+  options: InspectionOptions,
   images: readonly string[] | null,
 ): Promise<Settings> {
   const { threshold, pixelThreshold, minArea, pictures } = options;

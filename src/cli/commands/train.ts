@@ -4,13 +4,13 @@ import { openDevice } from "../../node/device.ts";
 import { claimRun, modelPath as pathOfModel } from "../../node/detector_file.ts";
 import type { Device } from "../../runtime/device.ts";
 import { OptionError } from "../../runtime/errors.ts";
-import { anomaliesOf } from "../anomalies.ts";
+import { anomaliesOf } from "../train/anomalies.ts";
 import { addFormatFlag, DATASET_HELP, openDataset } from "../dataset.ts";
-import { addTrainFlags, trainingOptionsOf, type TrainFlags } from "../options.ts";
-import { percentOf, print, say } from "../output.ts";
-import { addRegionFlags, Region, regionWords, type RegionFlags } from "../region.ts";
-import { trainThrough } from "../train_run.ts";
-import { wholeNumber } from "../numbers.ts";
+import { addTrainFlags, trainingOptionsOf, type TrainFlags } from "../flags/options.ts";
+import { percentOf, print, say } from "../terminal/say.ts";
+import { addRegionFlags, Region, regionWords, type RegionFlags } from "../flags/region.ts";
+import { trainThrough } from "../train/train_run.ts";
+import { wholeNumber } from "../flags/numbers.ts";
 
 interface TrainCommandFlags extends TrainFlags, RegionFlags, Readonly<Record<string, unknown>> {
   readonly out: string;

@@ -1,8 +1,8 @@
 import { InvalidArgumentError, type Command } from "commander";
 import { OptionError } from "../../runtime/errors.ts";
-import { fractionOf, positiveNumber, wholeNumber } from "../numbers.ts";
-import { HALF_HELP, WEIGHTS_HELP } from "../options.ts";
-import { addRegionFlags, type RegionFlags } from "../region.ts";
+import { fractionOf, positiveNumber, wholeNumber } from "../flags/numbers.ts";
+import { HALF_HELP, WEIGHTS_HELP } from "../flags/options.ts";
+import { addRegionFlags, type RegionFlags } from "../flags/region.ts";
 import type { OutputFlags, Shard } from "./outputs.ts";
 
 /** What the command line says about prediction. */

@@ -1,13 +1,14 @@
-import { createHash } from "node:crypto";
-import { basename, extname, join, relative, sep } from "node:path";
-import { claimOutputs } from "../../node/claim.ts";
-import { ensureWritableFile, writeFileAtomic } from "../../node/files.ts";
-import { markOutput } from "../../node/folder_listing.ts";
-import { LineFile } from "../../node/line_file.ts";
-import type { Lock } from "../../node/lock.ts";
-import { isWrittenThrough } from "../../node/targets.ts";
-import { say } from "../output.ts";
-import { cocoOf, csvLine, CSV_HEADER, inParts, jsonLine, PICTURE_KINDS, type PictureKind, type Result } from "./results.ts";
+import { extname, join, relative, sep } from "node:path";
+import { claimOutputs } from "../../node/files/claim.ts";
+import { ensureWritableFile, writeFileAtomic } from "../../node/files/files.ts";
+import { markOutput } from "../../node/files/folder_listing.ts";
+import { LineFile } from "../../node/files/line_file.ts";
+import type { Lock } from "../../node/files/lock.ts";
+import { isWrittenThrough } from "../../node/files/targets.ts";
+import { say } from "../terminal/say.ts";
+import { PICTURE_KINDS, type PictureKind, type Result } from "../../node/inspection/result.ts";
+import { shortStem } from "../../node/inspection/short_stem.ts";
+import { cocoOf, csvLine, CSV_HEADER, inParts, jsonLine } from "./results.ts";
 
 /** What the command line says about where results go. */
 export interface OutputFlags {
@@ -93,14 +94,6 @@ const keyOf = (name: string): string => name.normalize("NFC").toLowerCase();
 
 /** Keys of the folders that a path lies in: "a" and "a/b" of "a/b/c". */
 const foldersAround = (path: string): string[] => [...keyOf(path).matchAll(/\//g)].map(({ index, input }) => input.slice(0, index));
-
-const STEM = 40; // characters, of 4 bytes at most
-
-/** A name that fits everywhere, and is no other path's. */
-export function shortStem(path: string): string {
-  const digest = createHash("sha256").update(path).digest("hex").slice(0, 16);
-  return `${[...basename(path, extname(path))].slice(0, STEM).join("")}~${digest}`;
-}
 
 interface GrowingTable {
   readonly file: LineFile;

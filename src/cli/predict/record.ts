@@ -1,10 +1,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Journal, readEntries, readHeader } from "../../node/journal.ts";
+import { Journal, readEntries, readHeader } from "../../node/files/journal.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { Tables, type Outputs, type Shard } from "./outputs.ts";
-import { isResult, type Result } from "./results.ts";
+import type { Result } from "../../node/inspection/result.ts";
+import { isResult } from "./results.ts";
 
 const VERSION = 2; // of the journal
 

@@ -2,39 +2,11 @@ import { isAbsolute, join, relative, sep } from "node:path";
 import { stringify } from "csv-stringify/sync";
 import type { Defect } from "../../detection/defects.ts";
 import { commonFolder } from "../../node/image_list.ts";
-
-/** What was found in an image. */
-export interface Judged {
-  readonly image: string;
-  readonly score: number;
-  /** 0.5 at the threshold. */
-  readonly calibrated: number;
-  readonly verdict: "good" | "defective";
-  /** The largest value of the map. */
-  readonly peak: number;
-  readonly width: number;
-  readonly height: number;
-  readonly defects: readonly Defect[];
-  /** Files of pictures of it, of the kinds that were asked for. */
-  readonly pictures: Readonly<Partial<Record<PictureKind, string>>>;
-}
-
-/** An image that could not be judged. */
-export interface Unreadable {
-  readonly image: string;
-  readonly verdict: "unreadable";
-  readonly reason: string;
-}
-
-export type Result = Judged | Unreadable;
-
-export const PICTURE_KINDS = ["heatMap", "mask", "contour"] as const;
-
-export type PictureKind = (typeof PICTURE_KINDS)[number];
+import { PICTURE_KINDS, type Inspected, type Result } from "../../node/inspection/result.ts";
 
 /** Whether a value, such as one that a journal holds, is a result: all that tables are made of is in it. */
 export function isResult(value: unknown): value is Result {
-  const found = (value ?? {}) as Partial<Record<keyof Judged | "reason", unknown>>;
+  const found = (value ?? {}) as Partial<Record<keyof Inspected | "reason", unknown>>;
   const { image, verdict, reason, score, calibrated, peak, width, height, defects, pictures } = found;
   if (typeof image !== "string") return false;
   if (verdict === "unreadable") return typeof reason === "string";
@@ -50,7 +22,7 @@ function isDefect(value: unknown): boolean {
 
 const areNumbers = (values: unknown): values is readonly number[] => Array.isArray(values) && values.every((value) => Number.isFinite(value));
 
-const areaOf = ({ defects }: Judged): number => defects.reduce((sum, { area }) => sum + area, 0);
+const areaOf = ({ defects }: Inspected): number => defects.reduce((sum, { area }) => sum + area, 0);
 
 const COLUMNS = ["image", "verdict", "calibrated", "score", "peak", "width", "height", "defects", "area", ...PICTURE_KINDS, "reason"] as const;
 
@@ -132,7 +104,7 @@ export async function* jsonOf(threshold: number, pixelThreshold: number, results
 }
 
 /** The members of a JSON list: what is made of each judged image, and of its number from 1. */
-async function* listed(resultsOf: () => AsyncIterable<Result>, membersOf: (judged: Judged, number: number) => readonly object[]): AsyncGenerator<string> {
+async function* listed(resultsOf: () => AsyncIterable<Result>, membersOf: (judged: Inspected, number: number) => readonly object[]): AsyncGenerator<string> {
   let number = 0;
   let comma = "";
   for await (const result of resultsOf()) {

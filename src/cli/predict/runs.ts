@@ -1,15 +1,15 @@
 import { stat } from "node:fs/promises";
 import { Arrivals, identityOf } from "../../node/arrivals.ts";
 import { commonFolder, liesIn } from "../../node/image_list.ts";
-import { isWrittenThrough } from "../../node/targets.ts";
+import { isWrittenThrough } from "../../node/files/targets.ts";
 import { InputError } from "../../runtime/errors.ts";
-import { print, printParts, say } from "../output.ts";
-import { showProgress } from "../progress.ts";
-import { AwaitedSignals } from "../signals.ts";
-import { onOutputFailure, outputFailure } from "../standard_output.ts";
+import { print, printParts, say } from "../terminal/say.ts";
+import { showProgress } from "../terminal/progress.ts";
+import { AwaitedSignals } from "../terminal/signals.ts";
+import { onOutputFailure, outputFailure } from "../terminal/standard_output.ts";
 import type { PredictFlags } from "./flags.ts";
-import { judge, type Item, type JudgeOptions } from "./judge.ts";
-import type { KeptDetector } from "./kept_detector.ts";
+import { inspectImages, type Item, type InspectionOptions } from "../../node/inspection/pipeline.ts";
+import type { KeptDetector } from "../../node/inspection/kept_detector.ts";
 import { PictureNames, type Outputs } from "./outputs.ts";
 import { PredictionRecord, shareOf, type Counts, type Settings } from "./record.ts";
 import { Refresh } from "./refresh.ts";
@@ -20,12 +20,12 @@ import { lineOf, printSummary } from "./summary.ts";
  * Judges a list, or a shard's part of it, from where it was left.
  * @param limit which scores are called defective, for the summary
  */
-export async function judgeList(
+export async function predictList(
   kept: KeptDetector,
   images: readonly string[],
   { shard, resume = false, json = false }: PredictFlags,
   outputs: Outputs,
-  options: JudgeOptions,
+  options: InspectionOptions,
   settings: Settings,
   limit: string,
 ): Promise<Counts> {
@@ -43,7 +43,7 @@ export async function judgeList(
   const began = performance.now();
   const rate = (): number => (record.done - (share.length - left.length)) / ((performance.now() - began) / 1000);
   try {
-    for await (const batch of judge(kept, left, options)) {
+    for await (const batch of inspectImages(kept, left, options)) {
       await record.append(batch.map(([, result]) => ({ result })));
       bar.update(record.done, `| ${rate().toFixed(1)} images/s`);
       if (signals.came && record.done < share.length) {
@@ -88,7 +88,7 @@ export async function watchFolder(
   kept: KeptDetector,
   { watch, settle }: PredictFlags,
   outputs: Outputs,
-  options: JudgeOptions,
+  options: InspectionOptions,
   settings: Settings,
 ): Promise<Counts> {
   const folder = watch!;
@@ -107,7 +107,7 @@ export async function watchFolder(
     await (isCurrent ? record.writeWhole() : record.beginTables());
     for (let arrived = await arrivals.next(); arrived.length > 0; arrived = await arrivals.next()) {
       const items = arrived.map((arrival) => ({ image: arrival.path, picture: names.next(arrival.path), identity: identityOf(arrival) }));
-      for await (const batch of judge(kept, items, { ...options, onGone })) {
+      for await (const batch of inspectImages(kept, items, { ...options, onGone })) {
         await record.append(batch.map(([{ identity }, result]) => ({ result, identity })));
         coco?.changed();
         for (const [, result] of batch) print(lineOf(result));

@@ -1,7 +1,7 @@
-import { print } from "../output.ts";
+import { print } from "../terminal/say.ts";
 import type { Outputs } from "./outputs.ts";
 import type { Counts } from "./record.ts";
-import type { Result } from "./results.ts";
+import type { Result } from "../../node/inspection/result.ts";
 
 const MOST = 20; // defective images that are named where a table has them all
 

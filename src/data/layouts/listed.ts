@@ -1,6 +1,6 @@
 import type { DatasetClass, Item, Unreadable } from "../item.ts";
 import { byCodeUnits, type FileTree } from "../tree.ts";
-import { defectItem, goodItem } from "./folders.ts";
+import { defectItem, goodItem } from "./by_folders.ts";
 import type { Reading } from "./layout.ts";
 
 /** One line of a list that says what each image is. Paths are relative to the root. */

@@ -1,5 +1,5 @@
 import { baseOf, folded, stemOf, type FileTree } from "../tree.ts";
-import { asideImages, classFolders, MASKS, readFolders, testFolder, trainGoodFolders } from "./folders.ts";
+import { asideImages, classFolders, MASKS, readFolders, testFolder, trainGoodFolders } from "./by_folders.ts";
 import type { Layout } from "./layout.ts";
 
 // The sets whose folders are named as MVTec AD's; BTAD says ok and ko.

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { CommanderError } from "commander";
 import { BigridError } from "../../../src/runtime/errors.ts";
-import { Draws } from "../../draws.ts";
+import { Draws } from "../../harness/draws.ts";
 import { mutated, spliced } from "./mutate.ts";
 import { LONGEST_PATH, type Parser } from "./parsers.ts";
 

@@ -7,7 +7,7 @@ import type { Dataset } from "../../../src/data/dataset.ts";
 import { surveyDataset } from "../../../src/data/survey.ts";
 import { isClutter, isImage } from "../../../src/data/tree.ts";
 import { readDataset } from "../../../src/node/dataset.ts";
-import { markOutput } from "../../../src/node/folder_listing.ts";
+import { markOutput } from "../../../src/node/files/folder_listing.ts";
 import { pictureReader } from "../../../src/node/picture_reader.ts";
 import { BigridError } from "../../../src/runtime/errors.ts";
 

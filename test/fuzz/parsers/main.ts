@@ -1,5 +1,5 @@
 // npm run fuzz:parsers -- [--minutes N] [--count N] [--seed N] [--parser NAME]
-import { withArguments, type Given } from "../../command_line.ts";
+import { withArguments, type Given } from "../../harness/command_line.ts";
 import { fuzzParsers, linesOf } from "./fuzz_parsers.ts";
 import { parsersNamed } from "./parsers.ts";
 import { watchFor } from "./watchdog.ts";

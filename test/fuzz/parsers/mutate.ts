@@ -1,4 +1,4 @@
-import type { Draws } from "../../draws.ts";
+import type { Draws } from "../../harness/draws.ts";
 
 const MOST_MUTATIONS = 6;
 const LONGEST = 1 << 16; // bytes of an input

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { decodeDetector } from "../../../src/detection/model_file.ts";
-import { device } from "../../device.ts";
+import { device } from "../../harness/device.ts";
 import { bitsOf, CASES, inspectionBits, type Bits } from "../../fixtures/grad_bits.ts";
 
 const textOf = (name: string): string => readFileSync(new URL(`../../fixtures/${name}`, import.meta.url), "utf8");

@@ -11,9 +11,9 @@ import { DeviceLostError } from "../../../src/runtime/errors.ts";
 import { Tuner } from "../../../src/runtime/tuner.ts";
 import { RandomStream } from "../../../src/tensor/random.ts";
 import { fromArray, release, toArray, zeros } from "../../../src/tensor/tensor.ts";
-import { device } from "../../device.ts";
-import { poison } from "../../operation.ts";
-import { CELLS, CHANNELS, source, VARIANCE } from "../../smooth_features.ts";
+import { device } from "../../harness/device.ts";
+import { poison } from "../../harness/operation.ts";
+import { CELLS, CHANNELS, source, VARIANCE } from "../../harness/smooth_features.ts";
 
 const CONFIG = gradConfig({ height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE }, { form: "published", decoder: "tiny", residualWeight: 1 });
 const [COUNT, BATCH, SEED, STEPS] = [6, 4, 5, 70]; // an epoch is a batch of four and one of two; each stage has 30 steps

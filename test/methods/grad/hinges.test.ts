@@ -12,8 +12,8 @@ import { Weights } from "../../../src/nn/weights.ts";
 import { anomalyMap } from "../../../src/ops/losses.ts";
 import { RandomStream } from "../../../src/tensor/random.ts";
 import { fromArray, toArray } from "../../../src/tensor/tensor.ts";
-import { device } from "../../device.ts";
-import { CELLS, CHANNELS, images, VARIANCE } from "../../smooth_features.ts";
+import { device } from "../../harness/device.ts";
+import { CELLS, CHANNELS, images, VARIANCE } from "../../harness/smooth_features.ts";
 
 const mean = (values: readonly number[]) => values.reduce((sum, x) => sum + x, 0) / values.length;
 const joinsOf = ({ config }: Detector): HingeJoins => (config.method.config as unknown as { readonly joins: HingeJoins }).joins;

@@ -9,8 +9,8 @@ import { gradients } from "../../../src/ops/gradients.ts";
 import { reconstructionLoss } from "../../../src/ops/losses.ts";
 import { RandomStream } from "../../../src/tensor/random.ts";
 import { countOf, fromArray, toArray, type Tensor } from "../../../src/tensor/tensor.ts";
-import { device } from "../../device.ts";
-import { CELLS, CHANNELS, images, source, VARIANCE } from "../../smooth_features.ts";
+import { device } from "../../harness/device.ts";
+import { CELLS, CHANNELS, images, source, VARIANCE } from "../../harness/smooth_features.ts";
 
 // Blocks as published: 50 steps are enough to see what raises all channels together, and not what differs from channel to channel.
 const CONFIG = gradConfig({ height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE }, { form: "published", decoder: "tiny", pasteDirection: "equal" });

@@ -8,8 +8,8 @@ import { GradTraining } from "../../../src/methods/grad/training.ts";
 import { Weights, type StoredTensors } from "../../../src/nn/weights.ts";
 import { RandomStream } from "../../../src/tensor/random.ts";
 import { fromArray, release, toArray } from "../../../src/tensor/tensor.ts";
-import { device } from "../../device.ts";
-import { CELLS, CHANNELS, images, source, VARIANCE } from "../../smooth_features.ts";
+import { device } from "../../harness/device.ts";
+import { CELLS, CHANNELS, images, source, VARIANCE } from "../../harness/smooth_features.ts";
 
 const MAP = { height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE };
 const TINY: GradOptions = { form: "published", decoder: "tiny", localGrid: 4, globalGrid: 2 };

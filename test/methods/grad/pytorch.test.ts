@@ -1,4 +1,4 @@
-// GRAD against an implementation of its own in PyTorch (tools/golden_grad.py): the same made-up weights, features, noise and masks.
+// GRAD against an implementation of its own in PyTorch (tools/golden/grad.py): the same made-up weights, features, noise and masks.
 import { describe, expect, test } from "vitest";
 import { gradConfig } from "../../../src/methods/grad/config.ts";
 import type { GradOptions } from "../../../src/methods/grad/options.ts";
@@ -10,9 +10,9 @@ import type { FeaturePairs } from "../../../src/ops/pairs.ts";
 import { gradients } from "../../../src/ops/gradients.ts";
 import { RandomStream } from "../../../src/tensor/random.ts";
 import { countOf, fromArray, release, toArray, type Shape, type Tensor } from "../../../src/tensor/tensor.ts";
-import { device } from "../../device.ts";
+import { device } from "../../harness/device.ts";
 import golden from "../../golden/grad.json";
-import { uniform } from "../../made_up_network.ts";
+import { uniform } from "../../harness/made_up_network.ts";
 
 /** Of a tensor: its norm, its product with a fixed one, and some elements. */
 interface Summary {

@@ -7,8 +7,8 @@ import { Weights } from "../../../src/nn/weights.ts";
 import { resolveOptions } from "../../../src/runtime/option_table.ts";
 import { RandomStream } from "../../../src/tensor/random.ts";
 import { fromArray, toArray, zeros, type Tensor } from "../../../src/tensor/tensor.ts";
-import { rng } from "../../bounds.ts";
-import { device } from "../../device.ts";
+import { rng } from "../../harness/bounds.ts";
+import { device } from "../../harness/device.ts";
 import * as reference from "../../reference/patchcore.ts";
 import { rowsOf } from "../../reference/nearest_rows.ts";
 

@@ -1,0 +1,162 @@
+// The kernel explorer: what each shader says of itself, what it makes of a picture, how fast it is.
+import { synthesise } from "../../src/data/synthetic.ts";
+import { describeShader } from "../../tools/build/describe_shader.mjs";
+import { SIDE, type Control, type KernelReply, type KernelRequest } from "./kernels_protocol.ts";
+import { byId, element, onClick, pick, show } from "./page.ts";
+
+const SOURCES: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(import.meta.glob<string>("../../shaders/*.wgsl", { query: "?raw", import: "default", eager: true }))
+    .map(([path, text]) => [path.split("/").at(-1)!.replace(".wgsl", ""), text]),
+);
+const NAMES = Object.keys(SOURCES).sort();
+
+const worker = new Worker(new URL("./kernels_worker.ts", import.meta.url), { type: "module" });
+const ask = (request: KernelRequest): void => worker.postMessage(request);
+
+let photo = samplePhoto();
+let current = "";
+let values: Record<string, number | string> = {};
+let controls: Readonly<Record<string, readonly Control[]>> = {};
+let measured: readonly string[] | null = null; // null until there is a device
+let report: unknown = null;
+let lastId = 0;
+
+worker.addEventListener("message", ({ data: reply }: MessageEvent<KernelReply>) => {
+  switch (reply.kind) {
+    case "opened":
+      ({ controls, measured } = reply);
+      byId("adapter").dataset["state"] = "there";
+      byId("adapter").textContent = `${reply.adapter.description}; ${reply.features.join(", ") || "no optional features"}`;
+      return open(current);
+    case "drawn": {
+      if (reply.id !== lastId) return; // an older one: the controls have moved on
+      const { rgba, width, height, milliseconds } = reply;
+      const canvas = byId<HTMLCanvasElement>("after");
+      [canvas.width, canvas.height] = [width, height];
+      canvas.getContext("2d")!.putImageData(new ImageData(rgba, width, height), 0, 0);
+      canvas.dataset["shader"] = current;
+      byId("timing").textContent = `out, ${width} x ${height}; ${milliseconds.toPrecision(3)} ms with the call`;
+      return;
+    }
+    case "measured": {
+      const { rate, done, total } = reply;
+      show(true, "table");
+      byId("measuring").textContent = done < total ? `${done} of ${total} …` : "";
+      const cells = [rate.kernel, rate.what, rate.milliseconds, rate.gigabytes, rate.gigaflops];
+      const row = element("tr", {}, ...cells.map((cell) => element("td", { textContent: String(cell) })));
+      byId("table").querySelector("tbody")!.append(row);
+      return;
+    }
+    case "report":
+      report = reply.report;
+      byId<HTMLButtonElement>("export").disabled = false;
+      return;
+    case "failed":
+      byId("notice").textContent = reply.message;
+      show(true, "notice");
+      if (!measured) byId("adapter").textContent = "No WebGPU here.";
+  }
+});
+
+function open(name: string): void {
+  current = SOURCES[name] ? name : NAMES[0]!;
+  const source = SOURCES[current]!;
+  const { header, entryPoints } = describeShader(source);
+  document.title = `${current} - bigrid kernels`;
+  byId("title").textContent = current;
+  for (const link of byId("list").querySelectorAll("a")) link.toggleAttribute("aria-current", link.textContent === current);
+  byId("header").replaceChildren(...prose(header));
+  byId("entries").replaceChildren(
+    ...entryPoints.flatMap(({ name, meaning }) => [element("dt", { textContent: name }), element("dd", { textContent: meaning || "See above." })]),
+  );
+  const coloured = (part: string) => (part.startsWith("//") ? element("span", { className: "comment", textContent: part }) : part);
+  byId("code").replaceChildren(...source.split(/(\/\/[^\n]*)/).map(coloured));
+  const own = controls[current] ?? [];
+  values = Object.fromEntries(own.map(({ name, value }) => [name, value]));
+  byId("knobs").replaceChildren(...own.map(knob));
+  byId<HTMLButtonElement>("measure").disabled = !measured?.includes(current);
+  byId<HTMLButtonElement>("measure-all").disabled = !measured;
+  draw();
+}
+
+function draw(): void {
+  if (measured) ask({ kind: "draw", id: ++lastId, shader: current, values: { ...values }, photo });
+}
+
+/** Header lines: indented ones are tables and formulas, the others prose. */
+function prose(header: readonly string[]): HTMLElement[] {
+  const blocks: { kind: "p" | "pre"; lines: string[] }[] = [];
+  let open = false;
+  for (const line of header) {
+    const kind = line.startsWith("  ") ? "pre" : "p";
+    if (line.trim() === "") open = false;
+    else if (open && blocks.at(-1)!.kind === kind) blocks.at(-1)!.lines.push(line);
+    else {
+      blocks.push({ kind, lines: [line] });
+      open = true;
+    }
+  }
+  return blocks.map(({ kind, lines }) => element(kind, { textContent: lines.join(kind === "p" ? " " : "\n") }));
+}
+
+function knob(control: Control): HTMLElement {
+  const set = (value: number | string): void => {
+    values[control.name] = value;
+    draw();
+  };
+  if ("choices" in control) {
+    const select = element("select", {}, ...control.choices.map((name) => element("option", { textContent: name })));
+    select.addEventListener("change", () => set(select.value));
+    return element("label", {}, element("span", { textContent: control.name }), select);
+  }
+  const { name, min, max, step, value } = control;
+  const shown = element("output", { textContent: String(value) });
+  const input = element("input", { type: "range", min: String(min), max: String(max), step: String(step) });
+  input.value = String(value);
+  input.addEventListener("input", () => {
+    shown.textContent = input.value;
+    set(Number(input.value));
+  });
+  return element("label", {}, element("span", {}, name, shown), input);
+}
+
+/** Woven cloth with a stain: the picture to begin with. */
+function samplePhoto(): Float32Array<ArrayBuffer> {
+  const cloth = synthesise({ size: SIDE, train: 0, good: 0, defective: 1, seed: 3 }).find(({ name }) => name === "weave")!;
+  const { rgba } = cloth.test.find(({ defect }) => defect === "stain")!;
+  return shownPhoto(new ImageData(new Uint8ClampedArray(rgba), SIDE, SIDE));
+}
+
+/** Draws the picture that goes in, and gives its numbers: `[SIDE, SIDE, 3]`, in [0, 1]. */
+function shownPhoto(image: ImageData): Float32Array<ArrayBuffer> {
+  byId<HTMLCanvasElement>("before").getContext("2d")!.putImageData(image, 0, 0);
+  return Float32Array.from({ length: SIDE * SIDE * 3 }, (_, i) => image.data[4 * Math.floor(i / 3) + (i % 3)]! / 255);
+}
+
+byId("list").append(...NAMES.map((name) => element("li", {}, element("a", { href: `#${name}`, textContent: name }))));
+window.addEventListener("hashchange", () => open(location.hash.slice(1)));
+onClick("photo", async () => {
+  const [file] = await pick(byId("pick-one"));
+  if (!file) return;
+  const bitmap = await createImageBitmap(file, { imageOrientation: "from-image", resizeWidth: SIDE, resizeHeight: SIDE, resizeQuality: "high" });
+  const context = new OffscreenCanvas(SIDE, SIDE).getContext("2d")!;
+  context.drawImage(bitmap, 0, 0);
+  photo = shownPhoto(context.getImageData(0, 0, SIDE, SIDE));
+  draw();
+});
+const measure = (shader: string | null): void => {
+  byId("measuring").textContent = "measuring …";
+  byId("table").querySelector("tbody")!.replaceChildren();
+  ask({ kind: "measure", shader });
+};
+onClick("measure", () => measure(current));
+onClick("measure-all", () => measure(null));
+onClick("export", () => {
+  const file = new Blob([`${JSON.stringify(report, null, 1)}\n`], { type: "application/json" });
+  const link = element("a", { href: URL.createObjectURL(file), download: "kernels.json" });
+  link.click();
+  URL.revokeObjectURL(link.href);
+});
+
+open(location.hash.slice(1));
+ask({ kind: "open" });

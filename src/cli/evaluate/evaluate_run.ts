@@ -1,0 +1,186 @@
+import { basename, join } from "node:path";
+import type { Dataset, Item } from "../../data/dataset.ts";
+import type { DecodedImage } from "../../io/image.ts";
+import { proCurve } from "../../metrics/aupro.ts";
+import { intervalsOf, LEVEL, meanResampled, type Intervals } from "../../metrics/bootstrap.ts";
+import type { Curve } from "../../metrics/curve.ts";
+import { Evaluation, type Evaluated, type EvaluationOptions, type Sample } from "../../metrics/evaluate.ts";
+import { meanMetrics, type Metrics } from "../../metrics/metrics.ts";
+import { precisionRecallCurve, rocCurve } from "../../metrics/ranking.ts";
+import type { Detector, Inspection, Unjudged } from "../../detection/detector.ts";
+import { truthWithin, type PictureRegion } from "../../detection/region.ts";
+import { decodeMasks } from "../../node/images.ts";
+import { InputError } from "../../runtime/errors.ts";
+import { readableImages } from "../dataset.ts";
+import type { ClassCurves, EvaluatedClass, EvaluatedRun, Judged, Skipped } from "./evaluated.ts";
+import { FAILED } from "../terminal/exit_codes.ts";
+import { say } from "../terminal/say.ts";
+import { showProgress } from "../terminal/progress.ts";
+import type { Region } from "../flags/region.ts";
+
+/** What `eval --json` prints. */
+export interface MetricsReport {
+  readonly classes: Readonly<Record<string, Metrics>>;
+  readonly mean: Metrics;
+  /** 95 % confidence intervals; null without resamples. */
+  readonly intervals: { readonly level: number; readonly classes: Readonly<Record<string, Intervals>>; readonly mean: Intervals } | null;
+  /** How pixel metrics were made, and how far each metric may be from the exact one. */
+  readonly pixels: Readonly<Record<string, { readonly method: Evaluated["method"]; readonly count: number; readonly errors: Metrics }>>;
+}
+
+export function metricsReport({ classes, mean, intervals }: EvaluatedRun): MetricsReport {
+  const byClass = <T>(of: (evaluated: EvaluatedClass) => T): Record<string, T> => Object.fromEntries(classes.map((one) => [one.data.name, of(one)]));
+  return {
+    classes: byClass(({ metrics }) => metrics),
+    mean,
+    intervals: intervals && { level: LEVEL, classes: byClass(({ intervals }) => intervals!), mean: intervals },
+    pixels: byClass(({ method, pixels, errors }) => ({ method, count: pixels, errors })),
+  };
+}
+
+const BATCH = 4;
+const BATCH_BYTES = 32e6; // of decoded images, which end a batch that is not full
+const CURVE_POINTS = 200;
+
+export interface EvaluateRunOptions extends Pick<EvaluationOptions, "method" | "resamples"> {
+  /** Whether an image that cannot be read ends everything. */
+  readonly strict: boolean;
+  /** The part of each image that counts; null where all does. */
+  readonly region: Region | null;
+}
+
+/**
+ * Judges a dataset's test images and measures how well. No map outlives its class; if pixels are streamed, not even its
+ * batch. An image that cannot be read or judged is named and left out; where that is due to the model, the command ends
+ * with exit code 1.
+ * @throws InputError if there are none, or none could be judged; at the first that cannot be if `strict`
+ */
+export async function evaluateRun(
+  detector: Detector,
+  root: string,
+  dataset: Dataset,
+  { strict, region, ...options }: EvaluateRunOptions,
+): Promise<EvaluatedRun> {
+  const total = dataset.classes.reduce((sum, { test }) => sum + test.length, 0);
+  if (total === 0) throw new InputError(`${root} has no test images, read as ${dataset.layout.format}: ${dataset.layout.rule}`);
+  const started = performance.now();
+  const bar = showProgress("Evaluation", total);
+  const classes: EvaluatedClass[] = [];
+  const skipped: Skipped[] = [];
+  let done = 0;
+  try {
+    for (const [part, data] of dataset.classes.entries()) {
+      const evaluation = new Evaluation({ ...options, part });
+      const judged: Judged[] = [];
+      let batch: { readonly item: Item; readonly image: DecodedImage }[] = [];
+      const flush = async () => {
+        for (const { item, outcome } of await judge(detector, root, batch, region)) {
+          if (outcome instanceof InputError) {
+            if (strict) throw outcome;
+            say(`skipped: ${outcome.message}`);
+            skipped.push({ image: item.path, reason: outcome.message });
+            continue;
+          }
+          evaluation.add(outcome);
+          judged.push({ item, score: outcome.score });
+        }
+        bar.update((done += batch.length));
+        batch = [];
+      };
+      for await (const read of readableImages(data.test, ({ path }) => join(root, path), strict, ({ path }, { message }) => {
+        bar.update(++done);
+        skipped.push({ image: path, reason: message });
+      })) {
+        batch.push(read);
+        const bytes = batch.reduce((sum, { image }) => sum + image.data.length, 0);
+        if (batch.length === BATCH || bytes >= BATCH_BYTES) await flush();
+      }
+      if (batch.length > 0) await flush();
+      const { image, pixel, ...evaluated } = evaluation.result();
+      classes.push({ data, judged, ...evaluated, curves: curvesOf({ image, pixel }), gap: gapOf(judged, pixel) });
+    }
+  } finally {
+    bar.end();
+  }
+  if (skipped.length === total) throw new InputError(`none of the ${total} test images of ${root} could be judged: ${skipped[0]!.reason}`);
+  if (skipped.length > 0) say(`the figures are of ${total - skipped.length} of ${total} test images: ${skipped.length} could not be judged (--strict makes this an error)`);
+  const resampled = classes.flatMap(({ resampled }) => resampled ?? []);
+  return {
+    classes,
+    mean: meanMetrics(classes.map(({ metrics }) => metrics)),
+    intervals: resampled.length > 0 ? intervalsOf(meanResampled(resampled)) : null,
+    seconds: (performance.now() - started) / 1000,
+    skipped,
+  };
+}
+
+type Read = { readonly item: Item; readonly image: DecodedImage };
+
+/** Judges a few test images together, with their masks, placed as the detector sees them; or says why one cannot be judged. */
+async function judge(
+  detector: Detector,
+  root: string,
+  batch: readonly Read[],
+  region: Region | null,
+): Promise<{ readonly item: Item; readonly outcome: Sample | InputError }[]> {
+  const parts = await Promise.all(batch.map(({ item, image }) => tried(() => region?.of(image, join(root, item.path), detector.config.input) ?? null)));
+  const usable = batch.flatMap((read, i) => (parts[i] instanceof InputError ? [] : [{ ...read, part: parts[i] ?? null }]));
+  const judged = await detector.inspectEach(usable.map(({ image }) => image), usable.map(({ part }) => part));
+  const samples = new Map(usable.map((read, i) => [read.item, { ...read, judged: judged[i]! }]));
+  return Promise.all(batch.map(async ({ item }, i) => {
+    const found = samples.get(item);
+    if (!found) return { item, outcome: parts[i] as InputError };
+    return sampleOf(detector, root, found.item, found.image, found.part, found.judged);
+  }));
+}
+
+async function sampleOf(
+  detector: Detector,
+  root: string,
+  item: Item,
+  image: DecodedImage,
+  part: PictureRegion | null,
+  judged: Inspection | Unjudged,
+): Promise<{ readonly item: Item; readonly outcome: Sample | InputError }> {
+  if ("reason" in judged) {
+    process.exitCode = FAILED;
+    return { item, outcome: new InputError(`${join(root, item.path)} cannot be judged: ${judged.reason}`) };
+  }
+  const { score, map, size } = judged;
+  const mask = await tried(() => decodeMasks(item.masks.map((path) => join(root, path)), size, size, (picture) => detector.placementOf(picture)));
+  if (mask instanceof InputError) return { item, outcome: mask };
+  const truth = truthWithin({ defective: item.defective, mask }, part?.inMap(detector.placementOf(image), size) ?? null);
+  return { item: { ...item, defective: truth.defective }, outcome: { ...truth, score, map, width: size, height: size } };
+}
+
+/** What `f` returns, or the InputError that it throws. */
+async function tried<T>(f: () => T | Promise<T>): Promise<T | InputError> {
+  try {
+    return await f();
+  } catch (error) {
+    if (error instanceof InputError) return error;
+    throw error;
+  }
+}
+
+const NO_CURVE: Curve = { x: new Float64Array(), y: new Float64Array() };
+
+const curvesOf = ({ image, pixel }: Pick<Evaluated, "image" | "pixel">): ClassCurves => ({
+  roc: rocCurve(image, CURVE_POINTS),
+  pr: precisionRecallCurve(image, CURVE_POINTS),
+  pixelRoc: pixel ? rocCurve(pixel, CURVE_POINTS) : NO_CURVE,
+  pixelPr: pixel ? precisionRecallCurve(pixel, CURVE_POINTS) : NO_CURVE,
+  pro: pixel ? proCurve(pixel, CURVE_POINTS) : NO_CURVE,
+});
+
+function gapOf(judged: readonly Judged[], pixel: Evaluated["pixel"]): string | null {
+  const defective = judged.filter(({ item }) => item.defective).length;
+  if (judged.length === 0) return "no test images, so nothing is measured";
+  if (defective === 0) return "no defective test images, so nothing can be told apart";
+  if (defective === judged.length) return "no good test images, so image metrics are undefined";
+  if (!pixel) return "no masks of its defects, so pixel metrics are undefined";
+  return pixel.negatives === 0 ? "no good pixels, so pixel metrics are undefined" : null;
+}
+
+/** The name that a test image is shown under. */
+export const shownName = ({ path }: Item): string => basename(path);

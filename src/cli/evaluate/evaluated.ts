@@ -1,0 +1,46 @@
+import type { DatasetClass, Item } from "../../data/dataset.ts";
+import type { Intervals } from "../../metrics/bootstrap.ts";
+import type { Curve } from "../../metrics/curve.ts";
+import type { Evaluated } from "../../metrics/evaluate.ts";
+import type { Metrics } from "../../metrics/metrics.ts";
+
+/** One test image's verdict. */
+export interface Judged {
+  readonly item: Item;
+  readonly score: number;
+}
+
+/** A class with its metrics, and what they were made of. */
+export interface EvaluatedClass extends Omit<Evaluated, "image" | "pixel"> {
+  readonly data: DatasetClass;
+  readonly judged: readonly Judged[];
+  readonly curves: ClassCurves;
+  /** Why some metrics are undefined; null where all are defined. */
+  readonly gap: string | null;
+}
+
+/** Curves without points where they are undefined. */
+export interface ClassCurves {
+  readonly roc: Curve;
+  readonly pr: Curve;
+  readonly pixelRoc: Curve;
+  readonly pixelPr: Curve;
+  readonly pro: Curve;
+}
+
+/** What an evaluation of all classes comes to. */
+export interface EvaluatedRun {
+  readonly classes: readonly EvaluatedClass[];
+  readonly mean: Metrics;
+  /** Intervals of the mean; null without resamples. */
+  readonly intervals: Intervals | null;
+  readonly seconds: number;
+  /** Images that have no part in the figures. */
+  readonly skipped: readonly Skipped[];
+}
+
+/** An image that could not be read or judged. */
+export interface Skipped {
+  readonly image: string;
+  readonly reason: string;
+}

@@ -1,0 +1,167 @@
+import { basename, dirname, join, resolve } from "node:path";
+import type { Item } from "../../data/dataset.ts";
+import { heatLayer, logLevels, maskContour } from "../../io/heat.ts";
+import type { DecodedImage } from "../../io/image.ts";
+import { calibratedScore, goodScoresOf, steepnessOf, type GoodScores } from "../../detection/calibration.ts";
+import type { Detector, Inspection } from "../../detection/detector.ts";
+import { decodeImage, decodeMasks, encodeJpeg, encodePng } from "../../node/images.ts";
+import { InputError } from "../../runtime/errors.ts";
+import { VERSION } from "../../runtime/version.ts";
+import type { Rectangle } from "../../io/placement.ts";
+import { shownName } from "./evaluate_run.ts";
+import type { EvaluatedClass, EvaluatedRun, Judged } from "./evaluated.ts";
+import { percentOf, say } from "../terminal/say.ts";
+import type { Region } from "../flags/region.ts";
+import { dataUrl, renderReport, type Curve, type ReportData } from "../report/report.ts";
+import type { LossCurve } from "../train/train_run.ts";
+
+const PICTURE_SIDE = 320; // pixels of the longer side, at most
+const PICTURES = 60; // of all classes: some MB
+const LEAST_PICTURES = 8; // of each class
+
+type Layers = Pick<ReportData["samples"][number], "aspect" | "picture" | "heat" | "map" | "contour">;
+
+export interface RunReport {
+  readonly title: string;
+  readonly detector: Detector;
+  readonly modelPath: string;
+  /** Of the model's file. */
+  readonly modelSha256: string;
+  /** The dataset's folder, and what it was read as. */
+  readonly root: string;
+  readonly format: string;
+  readonly evaluated: EvaluatedRun;
+  /** The part of each image that counts; null where all does. */
+  readonly region: Region | null;
+  readonly losses: readonly LossCurve[];
+  /** What is known of the run besides what the model says. */
+  readonly configuration?: ReportData["configuration"];
+  /** Spent on making the images, and on training; null where that is not known. */
+  readonly imageSeconds: number | null;
+  readonly trainingSeconds: number | null;
+}
+
+const SHOWN_THRESHOLD = 0.5;
+
+/**
+ * One self-contained HTML page about a run. Scores are shown calibrated by class, so that one line at 0.5 divides
+ * good from defective in all classes. The images of its gallery are judged once more: maps are not kept until then. One
+ * that can no longer be read is missing there, and named; its figures stay.
+ */
+export async function runReport(run: RunReport): Promise<string> {
+  const { title, detector, root, format, evaluated, region, losses, configuration = [], imageSeconds, trainingSeconds } = run;
+  const { calibration } = detector.config;
+  const goodScores = (className: string): GoodScores => goodScoresOf(calibration, className);
+  const [low, high] = calibration.heat;
+  const mapRange: readonly [number, number] = [low / 8, 2 * high]; // wider than what is painted: the threshold may lie anywhere
+  const shown = (className: string, { item, score }: Judged) => ({
+    className,
+    image: shownName(item),
+    defect: item.defect,
+    defective: item.defective,
+    score: calibratedScore(score, goodScores(className)),
+  });
+  const samples: ReportData["samples"][number][] = [];
+  const missing: string[] = [];
+  const share = Math.max(LEAST_PICTURES, Math.floor(PICTURES / evaluated.classes.length));
+  for (const { data, judged } of evaluated.classes) {
+    for (const one of chosen(judged, share)) {
+      try {
+        samples.push({ ...shown(data.name, one), ...(await layersOf(detector, root, one.item, region, mapRange)) });
+      } catch (error) {
+        if (!(error instanceof InputError)) throw error; // it has vanished, or can no longer be read
+        say(`not shown in the report: ${error.message}`);
+        missing.push(error.message);
+      }
+    }
+  }
+  return renderReport({
+    title,
+    created: new Date().toISOString(),
+    adapter: detector.device.adapter.description,
+    configuration: [
+      ...modelConfiguration(run),
+      ["Dataset", `${basename(resolve(root))}, read as ${format}`],
+      ...configuration,
+      ...missing.map((reason) => ["Not in the gallery", reason] as const),
+    ],
+    classes: evaluated.classes.map(({ data, judged, metrics, intervals, gap, method, pixels, errors }) => {
+      const good = goodScores(data.name);
+      const defective = judged.filter(({ item }) => item.defective).length;
+      return {
+        name: data.name, metrics, intervals, gap, method, pixels, errors,
+        train: data.train.length, good: judged.length - defective, defective,
+        pixelThreshold: good.pixelThreshold, steepness: steepnessOf(good),
+      };
+    }),
+    mean: evaluated.mean,
+    intervals: evaluated.intervals,
+    losses,
+    curves: evaluated.classes.map(curvesOf),
+    scores: evaluated.classes.flatMap(({ data, judged }) => judged.map((one) => shown(data.name, one))),
+    threshold: SHOWN_THRESHOLD,
+    mapRange,
+    samples,
+    seconds: { training: trainingSeconds, evaluation: evaluated.seconds, images: imageSeconds },
+  });
+}
+
+/** What the detector sees of an image, in its own shape: the photograph, its map and the outline of its masks. */
+async function layersOf(detector: Detector, root: string, { path, masks }: Item, region: Region | null, mapRange: readonly [number, number]): Promise<Layers> {
+  const image = await decodeImage(join(root, path));
+  const [{ map, size }] = (await detector.inspect([image], [region?.of(image, path, detector.config.input) ?? null])) as [Inspection];
+  const { source, target } = detector.placementOf(image);
+  const scale = Math.min(1, PICTURE_SIDE / Math.max(source.width, source.height));
+  const [width, height] = [source.width, source.height].map((side) => Math.max(1, Math.round(side * scale))) as [number, number];
+  const inPicture = { left: 0, top: 0, width, height };
+  const placed = (mask: DecodedImage) => ({ source: detector.placementOf(mask).source, target: inPicture });
+  const mask = await decodeMasks(masks.map((path) => join(root, path)), width, height, placed);
+  const part = partOf(map, size, target);
+  return {
+    aspect: width / height,
+    picture: dataUrl("jpeg", await encodeJpeg(image, width, height, source)),
+    heat: dataUrl("png", await encodePng(heatLayer(part, target.width, target.height, detector.config.calibration.heat), target.width, target.height)),
+    map: dataUrl("png", await encodePng(logLevels(part, target.width, target.height, mapRange), target.width, target.height)),
+    contour: mask && dataUrl("png", await encodePng(maskContour(mask, width, height), width, height)),
+  };
+}
+
+/** A rectangle of a map of `size` x `size`. */
+function partOf(map: Float32Array, size: number, { left, top, width, height }: Rectangle): Float32Array {
+  const part = new Float32Array(width * height);
+  for (let y = 0; y < height; y++) part.set(map.subarray((top + y) * size + left, (top + y) * size + left + width), y * width);
+  return part;
+}
+
+/** All of a class's images, if they are not too many; else of either kind those with the lowest scores and those with the highest. */
+export function chosen(judged: readonly Judged[], most: number): readonly Judged[] {
+  const rising = [...judged].sort((a, b) => a.score - b.score);
+  const [defective, good] = [true, false].map((kind) => rising.filter(({ item }) => item.defective === kind)) as [Judged[], Judged[]];
+  const defects = Math.min(defective.length, Math.max(Math.ceil(most / 2), most - good.length));
+  return [...ends(defective, defects), ...ends(good, most - defects)];
+}
+
+const ends = <T>(values: readonly T[], most: number): readonly T[] =>
+  values.length <= most ? values : [...values.slice(0, Math.ceil(most / 2)), ...values.slice(values.length - Math.floor(most / 2))];
+
+function modelConfiguration({ detector: { config, summary }, modelPath, modelSha256 }: RunReport): ReportData["configuration"] {
+  const { method, backbone, assembly, input, calibration } = config;
+  return [
+    ["bigrid", VERSION],
+    ["Model", join(basename(dirname(resolve(modelPath))), basename(modelPath))], // not where on this machine: the page is handed on
+    ["Model's SHA-256", modelSha256],
+    ["Backbone", backbone.name],
+    ...(backbone.weights === null ? [] : [["Backbone's SHA-256", backbone.weights] as const]),
+    ["Stages", assembly.stages.join(", ")],
+    ["Input", `${input.size} x ${input.size} pixels, ${input.fit}`],
+    ["Method", method.name],
+    ...summary,
+    ["Expected false rejects", `${percentOf(calibration.falseReject)} of good images`],
+  ];
+}
+
+function curvesOf({ data, curves }: EvaluatedClass): ReportData["curves"][number] {
+  const plain = ({ x, y }: { readonly x: Float64Array; readonly y: Float64Array }): Curve => ({ x: Array.from(x), y: Array.from(y) });
+  const { roc, pr, pixelRoc, pixelPr, pro } = curves;
+  return { name: data.name, roc: plain(roc), pr: plain(pr), pixelRoc: plain(pixelRoc), pixelPr: plain(pixelPr), pro: plain(pro) };
+}

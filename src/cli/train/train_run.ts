@@ -1,0 +1,266 @@
+import { rename } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { Dataset, Item } from "../../data/dataset.ts";
+import { imagesFor, supportedRate } from "../../detection/calibration.ts";
+import type { Detector } from "../../detection/detector.ts";
+import type { TrainingImage } from "../../detection/material.ts";
+import { Training } from "../../detection/training.ts";
+import { resolveTraining, TRAINING_OPTIONS, type TrainingOptions } from "../../detection/training_options.ts";
+import { saveDetector } from "../../node/detector_file.ts";
+import { SpillFile } from "../../node/files/spill.ts";
+import { TrainingFiles, type LoggedStep, type SavedTraining } from "../../node/training_files.ts";
+import type { Device } from "../../runtime/device.ts";
+import { DeviceLostError, DivergedError, InputError } from "../../runtime/errors.ts";
+import { readableImages } from "../dataset.ts";
+import { configurationOf } from "../flags/options.ts";
+import { percentOf, say } from "../terminal/say.ts";
+import { showProgress, type Progress } from "../terminal/progress.ts";
+import { advised, half, wantsLess } from "../../node/recovery.ts";
+import type { Region } from "../flags/region.ts";
+import { AwaitedSignals } from "../terminal/signals.ts";
+
+const CONFIG_FILE = "config.json"; // every option with its value: a valid --config
+
+/** Losses of one training stage, as they were read back. */
+export interface LossCurve {
+  readonly stage: string;
+  readonly steps: number[];
+  readonly values: number[];
+}
+
+export interface TrainedRun {
+  readonly detector: Detector;
+  readonly modelPath: string;
+  readonly losses: readonly LossCurve[];
+  readonly seconds: number;
+}
+
+export interface TrainRunOptions {
+  /** Whether an image that cannot be read ends everything, instead of being skipped, named and counted. */
+  readonly strict: boolean;
+  /** Whether to go on where an earlier training in the same folder ended. */
+  readonly resume: boolean;
+  /** The part of each image that counts; null where all does. */
+  readonly region: Region | null;
+  /** Steps between saved states. */
+  readonly checkpointEvery: number;
+}
+
+/** The batch of a training; 1 for a method without one. */
+async function batchOf(device: Device, given: TrainingOptions): Promise<number> {
+  const { options: { batch } } = await resolveTraining(device, given);
+  return typeof batch === "number" ? batch : 1;
+}
+
+/** What makes a training begin, on whichever device. */
+export interface TrainThroughOptions extends TrainRunOptions {
+  readonly openDevice: () => Promise<Device>;
+  /** Made anew for each beginning: real anomalies are read once. */
+  readonly trainingOptions: () => Promise<TrainingOptions>;
+  /** Whether to begin anew with half the batch where the GPU has no memory for it. */
+  readonly autoBatch: boolean;
+}
+
+/**
+ * Trains as `trainRun` does, on as many devices as that takes: where one is lost, the next goes on from the last saved state, to the same
+ * bits as if nothing had been.
+ * @throws as `trainRun`; DeviceLostError where nothing more was saved between two losses; OutOfMemoryError or TooLargeError where half the
+ * batch is not allowed, or no use
+ */
+export async function trainThrough(
+  root: string,
+  dataset: Dataset,
+  run: string,
+  { openDevice, trainingOptions, autoBatch, ...begun }: TrainThroughOptions,
+): Promise<TrainedRun> {
+  const files = new TrainingFiles(run);
+  let { resume } = begun;
+  let batch: number | null = null;
+  for (let before = -1; ; ) {
+    const device = await openDevice();
+    const options = await trainingOptions();
+    try {
+      return await trainRun(device, root, dataset, run, { ...options, ...(batch !== null && { batch }) }, { ...begun, resume });
+    } catch (error) {
+      device.destroy(); // what is left of it would take memory
+      const taken = (await files.saved())[0]?.taken ?? 0;
+      const used = batch ?? (await batchOf(device, options));
+      if (error instanceof DeviceLostError && taken > before) {
+        say(`${error.message}; going on after ${taken} steps on one`);
+        [before, resume] = [taken, taken > 0];
+      } else if (wantsLess(error) && autoBatch && used > 1 && !resume) {
+        batch = half(used);
+        say(`${(error as Error).message}; beginning anew with ${batch} images a step`);
+        await files.forget();
+      } else if (wantsLess(error) && !autoBatch) {
+        throw advised(error as Error, `--auto-batch begins anew with half of ${used}`);
+      } else throw error;
+    }
+  }
+}
+
+/**
+ * Trains a detector on a dataset's good images and writes `model.safetensors` and `train.jsonl` into the run's folder.
+ * While it goes on, its state is saved there now and then, and when a signal ends it. A finished run that is there
+ * stays as it is until the new one is finished: model and log are replaced together, and its report is put aside.
+ * @throws InputError for what `Training` refuses; if the folder holds an unfinished training and `resume` is not set; when a signal ended it
+ */
+export async function trainRun(
+  device: Device,
+  root: string,
+  dataset: Dataset,
+  run: string,
+  options: TrainingOptions,
+  { strict, resume, region, checkpointEvery }: TrainRunOptions,
+): Promise<TrainedRun> {
+  const files = new TrainingFiles(run);
+  const saved = await files.saved();
+  const [last] = saved;
+  if (last && !resume) {
+    const left = `a training that was ended after ${last.taken} steps`;
+    throw new InputError(`${run} holds ${left}: --resume goes on with it; remove ${dirname(last.path)} to begin anew`);
+  }
+  const items = dataset.classes.flatMap(({ name, train }) => train.map((item) => ({ item, className: name })));
+  const started = performance.now();
+  const bars = new Bars();
+  const spill = new SpillFile(run);
+  const signals = new AwaitedSignals("saving after this step");
+  const endIfAsked = (): void => {
+    if (signals.came) throw new EndedError(signals.came);
+  };
+  try {
+    const images = goodImages(root, items, strict, region, options);
+    const training = await Training.begin(device, images, { ...options, spill }, (done) => {
+      bars.show("Features", items.length).update(done);
+      endIfAsked();
+    });
+    for (const remark of rateRemarks(training.calibrating, training.settings.falseReject)) say(remark);
+    if (last) {
+      await resumeFrom(saved, training, files);
+      say(`resumed after ${training.taken} steps`);
+    }
+    if (resume && !last) say(`${run} holds no unfinished training; a new one begins`);
+    await files.beginLog(training.taken);
+    const save = async () => files.save(await training.save(), training.taken);
+    for await (const step of training.fit()) {
+      const { title, loss, taken, runs } = step;
+      const bar = bars.show(runs > 1 ? `${title}, ${step.run}/${runs}` : title, step.steps);
+      bar.update(step.step, loss === null ? undefined : `| loss ${loss.toPrecision(3)}`);
+      if (loss !== null) await files.log(step);
+      if (signals.came) await save();
+      endIfAsked();
+      if (taken % checkpointEvery === 0) await save();
+    }
+    const detector = await training.finish((done, total) => {
+      bars.show("Calibration", total).update(done);
+      endIfAsked();
+    });
+    const modelPath = await saveDetector(detector, run, options.weights?.source, [await files.finishedLog(), [CONFIG_FILE, configurationOf(training.settings)]]);
+    await files.forget(); // last: until then --resume mends what a kill leaves between the files
+    await putReportAside(run);
+    return { detector, modelPath, losses: lossCurvesOf(await files.logged()), seconds: (performance.now() - started) / 1000 };
+  } catch (error) {
+    const [good] = await files.saved();
+    if (error instanceof EndedError) {
+      const kept = good ? `after ${good.taken} steps, kept in ${good.path}; the same command with --resume goes on` : "before anything was saved";
+      throw new InputError(`ended by ${error.signal} ${kept}`, { cause: error });
+    }
+    if (!(error instanceof DivergedError)) throw error;
+    const before = good ? `the last good state is ${good.path}` : "no state was saved before";
+    throw new DivergedError(`${error.message}; ${before}`, { cause: error });
+  } finally {
+    signals.ignore();
+    bars.end();
+    await spill.close();
+    await files.endLog();
+  }
+}
+
+/** Renames the report of a run whose model was replaced: what it says is not of the new one. */
+async function putReportAside(run: string): Promise<void> {
+  const [report, aside] = [join(run, "report.html"), join(run, "report.old.html")];
+  const isRenamed = await rename(report, aside).then(() => true, () => false); // there seldom is one
+  if (isRenamed) say(`${report} was of the model before: it is ${aside} now`);
+}
+
+/** Says of which classes there are too few images for the false-reject rate that was asked for, and which one they get. */
+function rateRemarks(calibrating: ReadonlyMap<string, number>, falseReject: number): string[] {
+  return [...calibrating].filter(([, count]) => supportedRate(count) > falseReject).map(([name, count]) => {
+    const images = count === 1 ? "1 image of it sets" : `${count} images of it set`;
+    const needed = `${percentOf(falseReject)} takes ${imagesFor(falseReject)}`;
+    return `class ${name}: ${images} its threshold, which supports a false-reject rate of ${percentOf(supportedRate(count))}; ${needed}, held out of training`;
+  });
+}
+
+/**
+ * Goes on from the last saved state; from the one before, if that is damaged.
+ * @throws InputError if neither is one to go on from
+ */
+async function resumeFrom(saved: readonly SavedTraining[], training: Training, files: TrainingFiles): Promise<void> {
+  for (const [i, state] of saved.entries()) {
+    try {
+      return training.resume(await files.read(state), state.path);
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      if (i === saved.length - 1) throw new InputError(`${error.message}; to begin anew, remove ${dirname(state.path)}`, { cause: error });
+      say(`${error.message}; trying ${saved[i + 1]!.path}`);
+    }
+  }
+}
+
+/** Losses by stage, of the model that is kept. */
+export function lossCurvesOf(steps: readonly LoggedStep[]): LossCurve[] {
+  const curves: LossCurve[] = [];
+  for (const { run, runs, stage, step, loss } of steps) {
+    if (run !== runs || loss === null) continue;
+    if (curves.at(-1)?.stage !== stage) curves.push({ stage, steps: [], values: [] });
+    curves.at(-1)!.steps.push(step);
+    curves.at(-1)!.values.push(loss);
+  }
+  return curves;
+}
+
+async function* goodImages(
+  root: string,
+  items: readonly { readonly item: Item; readonly className: string }[],
+  strict: boolean,
+  region: Region | null,
+  options: TrainingOptions,
+): AsyncGenerator<TrainingImage> {
+  const input = { fit: options.fit ?? "stretch", size: options.inputSize ?? TRAINING_OPTIONS.inputSize.default };
+  for await (const { item, image } of readableImages(items, ({ item }) => join(root, item.path), strict)) {
+    const name = join(root, item.item.path);
+    yield { name, className: item.className, image, region: region?.of(image, name, input) ?? null };
+  }
+}
+
+/** A signal has asked to end. */
+class EndedError extends Error {
+  readonly signal: NodeJS.Signals;
+
+  constructor(signal: NodeJS.Signals) {
+    super(signal);
+    this.signal = signal;
+  }
+}
+
+/** Progress bars, one after another. */
+class Bars {
+  #title = "";
+  #bar: Progress | null = null;
+
+  /** The bar of that title; the one before ends. */
+  show(title: string, total: number): Progress {
+    if (title !== this.#title || !this.#bar) {
+      this.end();
+      this.#title = title;
+      this.#bar = showProgress(title, total);
+    }
+    return this.#bar;
+  }
+
+  end(): void {
+    this.#bar?.end();
+    this.#bar = null;
+  }
+}

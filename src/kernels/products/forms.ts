@@ -1,0 +1,84 @@
+import { wgslOf } from "../../runtime/kernel.ts";
+import type { Device } from "../../runtime/device.ts";
+import type { WgslModule } from "../../runtime/wgsl.ts";
+import type { ProductExtents } from "./product.ts";
+
+/** Of a product, how much a workgroup owns and how much each of its invocations; how much of k is in workgroup memory at a time. */
+export interface Tile {
+  readonly rows: number;
+  readonly columns: number;
+  readonly depth: number;
+  readonly laneRows: number;
+  readonly laneColumns: number;
+}
+
+const tile = (rows: number, columns: number, depth: number, laneRows: number, laneColumns: number): Tile =>
+  ({ rows, columns, depth, laneRows, laneColumns });
+
+/** Tiles to choose from. All fit WebGPU's default limits: 256 invocations and 16 KiB a workgroup. */
+export const TILES: Readonly<Record<string, Tile>> = {
+  "tiled 32x32x16 of 4x4": tile(32, 32, 16, 4, 4),
+  "tiled 64x64x16 of 8x4": tile(64, 64, 16, 8, 4),
+  "tiled 128x64x8 of 8x8": tile(128, 64, 8, 8, 8),
+};
+
+const [SMALL_TILE, TILE] = ["tiled 32x32x16 of 4x4", "tiled 64x64x16 of 8x4"];
+
+/** What a form is wanted for. */
+export interface Wanted {
+  readonly device: Device;
+  readonly op: string;
+  /** Whose code the choice depends on. */
+  readonly shaders: readonly WgslModule[];
+  readonly extents: ProductExtents;
+  /** What else the choice depends on. */
+  readonly details: readonly (string | number | boolean)[];
+  /** Forms without tiles, that of software adapters first. */
+  readonly untiled: readonly string[];
+  /** Runs a form on tensors of its own. */
+  readonly trial: (form: string) => void;
+  /** A form that is only ever measured, after it was found to agree with the fixed one. Default: none. */
+  readonly guarded?: Guarded | null;
+}
+
+interface Guarded {
+  readonly form: string;
+  readonly agreesWith: (fixed: string) => Promise<boolean>;
+}
+
+/**
+ * How a product is computed: what `tune` found to be fastest on this adapter for shapes of this class, otherwise what is fixed.
+ * Software adapters have no memory that is faster than their caches, so they never use tiles: on llvmpipe those take twice as long. For
+ * GPUs tiles are what all libraries use.
+ */
+export function formFor({ device, op, shaders, extents, details, untiled, trial, guarded = null }: Wanted): string {
+  const { batch, m, n, k } = extents;
+  const { software } = device.adapter;
+  const fixed = software ? untiled[0]! : Math.min(m, n) < 32 ? untiled.at(-1)! : Math.min(m, n) < 64 ? SMALL_TILE : TILE;
+  const tiles = software ? [] : Object.entries(TILES);
+  const fitting = tiles.filter(([, { rows, columns }]) => rows < 2 * m && columns < 2 * n).map(([name]) => name);
+  const forms = new Set([fixed, ...untiled, ...fitting, ...(guarded ? [guarded.form] : [])]);
+  const key = [op, revisionOf(shaders), ...details, ...[batch, m, n, k].map(classOf)].join(" ");
+  return device.tuner.choose(key, [...forms], trial, (form) => form !== guarded?.form || guarded.agreesWith(fixed));
+}
+
+/** Extents that count as one: up to the next power of two, or one and a half times that. */
+function classOf(extent: number): number {
+  const power = 2 ** Math.floor(Math.log2(Math.max(1, extent)));
+  return extent <= power ? power : extent <= 1.5 * power ? 1.5 * power : 2 * power;
+}
+
+const revisions = new Map<WgslModule, number>();
+
+/** Says whether code is still what it was when it was measured: FNV-1a of its text. */
+function revisionOf(shaders: readonly WgslModule[]): string {
+  return shaders.map((shader) => {
+    let revision = revisions.get(shader);
+    if (revision === undefined) {
+      revision = 0x811c9dc5;
+      for (const sign of wgslOf(shader, "f32")) revision = Math.imul(revision ^ sign.charCodeAt(0), 0x01000193) >>> 0;
+      revisions.set(shader, revision);
+    }
+    return revision.toString(16);
+  }).join("-");
+}

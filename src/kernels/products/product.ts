@@ -1,0 +1,67 @@
+import type { Device } from "../../runtime/device.ts";
+import { empty, release, type FloatDType, type Shape, type Tensor } from "../../tensor/tensor.ts";
+import { settleAs } from "../cast.ts";
+import { reduceMiddle } from "../reduce.ts";
+
+const MIN_DEPTH = 256; // of the summed axis, for one slice
+
+/** Extents of a batched product `[G,M,K] [G,K,N] -> [G,M,N]`. */
+export interface ProductExtents {
+  readonly batch: number;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+}
+
+/** Multiplications and additions. */
+export const operationsOf = ({ batch, m, n, k }: ProductExtents): number => 2 * batch * m * n * k;
+
+/** How a sum over k is cut: into `slices` of `depth`. */
+export interface Slices {
+  readonly slices: number;
+  readonly depth: number;
+}
+
+/**
+ * Slices of the sum, from shape and form alone, so that the same shape gives the same bits.
+ * @param tiles of the output, that would run side by side without slices
+ * @param enough tiles to occupy a GPU
+ * @param step that a slice's depth is a multiple of
+ */
+export function slicesOf({ k }: ProductExtents, tiles: number, enough: number, step: number): Slices {
+  const wanted = Math.max(1, Math.min(Math.floor(k / MIN_DEPTH), Math.ceil(enough / Math.max(1, tiles))));
+  const depth = Math.max(step, Math.ceil(k / wanted / step) * step);
+  return { slices: Math.max(1, Math.ceil(k / depth)), depth };
+}
+
+/**
+ * A product, of which slices are added up where there are several.
+ * @param compute writes the product into `output` or, where it is cut, the slices into `partial`, `[G, S, M, N]`; the other one is a dummy
+ */
+export function productOf(
+  device: Device,
+  { batch, m, n }: ProductExtents,
+  slices: number,
+  shape: Shape,
+  dtype: FloatDType,
+  compute: (output: Tensor, partial: Tensor) => void,
+): Tensor {
+  const sliced = slices > 1;
+  const output = empty(device, sliced ? [1] : shape, dtype);
+  const partial = empty(device, sliced ? [batch, slices, m, n] : [1]);
+  compute(output, partial);
+  if (!sliced) {
+    release(partial);
+    return output;
+  }
+  const sum = reduceMiddle(partial, { groups: batch, extent: slices, channels: m * n }, shape, "sum");
+  release(output);
+  release(partial);
+  return settleAs(sum, dtype);
+}
+
+const UNIFORM_ROWS = 4 * 64; // of a product, owned by a workgroup of the forms for software adapters, as in their shaders
+
+/** Workgroups of such a form, whose lanes differ in their rows alone, by the number of rows. */
+export const uniformSize = (columns: number, columnsOfGroup: number, products = 1) => (rows: number): { readonly workgroups: number } =>
+  ({ workgroups: products * Math.ceil(rows / UNIFORM_ROWS) * Math.ceil(columns / columnsOfGroup) });

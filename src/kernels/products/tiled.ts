@@ -1,0 +1,83 @@
+import module from "../../../shaders/tiled_product.wgsl";
+import { elementOf, type FloatDType, type Shape, type Tensor } from "../../tensor/tensor.ts";
+import { activationConstants } from "../activation.ts";
+import type { Epilogue, Geometry } from "../convolution.ts";
+import type { Tile } from "./forms.ts";
+import { launch } from "../launch.ts";
+import { operationsOf, productOf, slicesOf, type ProductExtents } from "./product.ts";
+
+const ENOUGH_TILES = 256; // to occupy a GPU: with fewer, the sum is cut into slices
+
+/** Where operands come from, by the shader's numbers. */
+export const LOAD_A = { matrix: 0, transposed: 1, windows: 2, windowsTransposed: 3, readers: 4 } as const;
+export const LOAD_B = { matrix: 0, transposed: 1, filters: 2 } as const;
+
+/** Where windows of an image lie; `params` of the shader. */
+export interface Windows extends Omit<Geometry, "out_height" | "out_width"> {
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  readonly place_height: number;
+  readonly place_width: number;
+  readonly filter_w: number;
+}
+
+const NO_WINDOWS: Windows = {
+  height: 1, width: 1, channels: 1, place_height: 1, place_width: 1, filter_w: 1,
+  stride_h: 1, stride_w: 1, pad_top: 0, pad_left: 0, dilation_h: 1, dilation_w: 1,
+};
+
+/** A product as the shader sees it. */
+export interface TiledProduct extends ProductExtents {
+  /** Whose product it is, for errors. */
+  readonly op: string;
+  readonly a: Tensor;
+  readonly b: Tensor;
+  readonly loadA: number;
+  readonly loadB: number;
+  readonly epilogue: Epilogue;
+  /** Elements that travel together. */
+  readonly pack: 1 | 4;
+  /** Of the result: as many elements as `[G, M, N]`. */
+  readonly shape: Shape;
+  /** Rows of an image; 1 for matrices. Where images follow one another in a and in the output, both may be larger than a dispatch can see. */
+  readonly positions?: number;
+  readonly windows?: Windows;
+}
+
+/** The product, of a's dtype. The sum is cut into slices only where no activation follows it. */
+export function tiledProduct(product: TiledProduct, { rows, columns, depth: step, laneRows, laneColumns }: Tile): Tensor {
+  const { op, a, b, loadA, loadB, epilogue, pack, shape, positions = 1, windows = NO_WINDOWS, ...extents } = product;
+  const { bias = null, activation = null } = epilogue;
+  const { batch, m, n, k } = extents;
+  const columnTiles = Math.ceil(n / columns);
+  const tiles = batch * Math.ceil(m / rows) * columnTiles;
+  const { slices, depth } = slicesOf(extents, tiles, activation === null ? ENOUGH_TILES : 1, step);
+  const sizeOf = (images: number) => ({ workgroups: batch * Math.ceil((images * positions) / rows) * columnTiles * slices });
+  const images = m / positions;
+  const inParts = slices === 1 && batch === 1 && loadA !== LOAD_A.transposed && loadA !== LOAD_A.windowsTransposed;
+  return productOf(a.device, extents, slices, shape, a.dtype as FloatDType, (output, partial) =>
+    launch({
+      module,
+      entryPoint: "forward",
+      element: elementOf(a.dtype, pack),
+      constants: {
+        LOAD_A: loadA,
+        LOAD_B: loadB,
+        BIAS: bias !== null,
+        SLICED: slices > 1,
+        TILE_ROWS: rows,
+        TILE_COLUMNS: columns,
+        TILE_DEPTH: step,
+        LANE_ROWS: laneRows,
+        LANE_COLUMNS: laneColumns,
+        WORKGROUP_SIZE: (rows / laneRows) * (columns / laneColumns),
+        ...activationConstants(op, activation),
+      },
+      tensors: { a, b, bias: bias ?? b, output, partial },
+      params: { batch, m: images, positions, n, k, depth, slices, ...windows },
+      size: sizeOf(images),
+      work: { operations: operationsOf(extents) },
+      ...(inParts && { parts: { param: "m", tensors: ["a", "output"], size: sizeOf } }),
+    }));
+}

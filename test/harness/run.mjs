@@ -1,0 +1,16 @@
+// node test/harness/run.mjs fuzz/main   runs test/fuzz/main.ts through Vite, which knows how to import .wgsl
+import { createServer } from "vite";
+import { wgsl } from "../../tools/build/vite_wgsl.mjs";
+
+const [name, ...args] = process.argv.slice(2);
+// Not runnerImport, which imports nothing more once the module is there: what is loaded where it is needed would fail.
+const server = await createServer({
+  configFile: false,
+  logLevel: "warn",
+  plugins: [wgsl()],
+  oxc: { target: "es2022" },
+  optimizeDeps: { noDiscovery: true },
+  server: { middlewareMode: true, ws: false, watch: null },
+});
+const { main } = await server.environments.ssr.runner.import(`./test/${name}.ts`);
+process.exit(await main(args));
