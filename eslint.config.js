@@ -1,4 +1,5 @@
 import tseslint from "typescript-eslint";
+import { docstringWords } from "./tools/lint/docstring_words.mjs";
 
 export default tseslint.config(
   { ignores: ["dist/", "site/", "runs/", "bigrid-demo/", "src/cli/report/page_script.js"] },
@@ -11,10 +12,14 @@ export default tseslint.config(
       eqeqeq: "error",
       "no-restricted-syntax": ["error", { selector: "ExportDefaultDeclaration", message: "Named exports only." }],
       "@typescript-eslint/consistent-type-imports": "error",
-      "@typescript-eslint/no-non-null-assertion": "off", // noUncheckedIndexedAccess makes it the way to say what is known
+      // noUncheckedIndexedAccess makes it the way to say what is known
+      "@typescript-eslint/no-non-null-assertion": "off",
       "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_", varsIgnorePattern: "^_" }],
       "@typescript-eslint/require-await": "off",
     },
   },
-  { files: ["**/*.d.ts"], rules: { "no-restricted-syntax": "off", "@typescript-eslint/consistent-type-imports": "off" } },
+  {
+    files: ["**/*.d.ts"],
+    rules: { "no-restricted-syntax": "off", "@typescript-eslint/consistent-type-imports": "off" },
+  },
 );

@@ -4,12 +4,19 @@ import { wgsl } from "./tools/build/vite_wgsl.mjs";
 
 const pageOf = (name: string): string => fileURLToPath(new URL(`examples/playground/${name}.html`, import.meta.url));
 
-/** Loosens the pages' content security policy for the development server, which puts style sheets into a page, and talks to it by a socket. */
+/**
+ * Loosens the pages' content security policy for the development server, which puts style sheets into a page, and talks
+ * to it by a socket.
+ */
 const developmentPolicy: Plugin = {
   name: "development-policy",
   apply: "serve",
   transformIndexHtml: (html, { server }) =>
-    server ? html.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'").replace("connect-src 'self'", "connect-src 'self' ws:") : html,
+    server
+      ? html
+          .replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+          .replace("connect-src 'self'", "connect-src 'self' ws:")
+      : html,
 };
 
 // The playground: `npm run dev` serves it, `npm run build:site` writes it to site/, to be put on any static host.

@@ -1,8 +1,9 @@
 import { defineConfig } from "vitest/config";
 import { wgsl } from "./tools/build/vite_wgsl.mjs";
 
-// Dawn lives in the process, so no worker threads. Each fork takes one file after the other and keeps its device, and with it what it has
-// compiled. Two forks: while one waits, for the software adapter to compile or for a program that it has started, the other one goes on.
+// Dawn lives in the process, so no worker threads. Each fork takes one file after the other and keeps its device, and
+// with it what it has compiled. Two forks: while one waits, for the software adapter to compile or for a program that
+// it has started, the other one goes on.
 export default defineConfig({
   plugins: [wgsl()],
   test: {

@@ -22,7 +22,10 @@ export interface KernelRate {
 const rounded = (x: number): number => Number(x.toPrecision(3));
 
 /** Medians of several samples of a call, of fewer where they take long; see `millisecondsOf`. */
-export async function measureKernel(device: Device, { kernel, what, bytes, flops, prepare }: Measured): Promise<KernelRate> {
+export async function measureKernel(
+  device: Device,
+  { kernel, what, bytes, flops, prepare }: Measured,
+): Promise<KernelRate> {
   using _scope = device.scope({ awaits: true });
   const run = prepare(device);
   const sample = async (times: number): Promise<number> => {
@@ -42,5 +45,12 @@ export async function measureKernel(device: Device, { kernel, what, bytes, flops
   while (samples.length < count) samples.push(await sample(times));
   samples.sort((a, b) => a - b);
   const median = Math.max(samples[count >> 1]!, 1e-6);
-  return { kernel, what, milliseconds: rounded(median), least: rounded(samples[0]!), gigabytes: rounded(bytes / median / 1e6), gigaflops: rounded(flops / median / 1e6) };
+  return {
+    kernel,
+    what,
+    milliseconds: rounded(median),
+    least: rounded(samples[0]!),
+    gigabytes: rounded(bytes / median / 1e6),
+    gigaflops: rounded(flops / median / 1e6),
+  };
 }

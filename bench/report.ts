@@ -15,7 +15,8 @@ function wordsBehind(option: string): readonly string[] | null {
   const rest = process.argv.slice(at + 1);
   const end = rest.findIndex((word) => word.startsWith("--"));
   const words = end < 0 ? rest : rest.slice(0, end);
-  if (words.length === 0) throw new Error(`usage: npm run bench -- NAME [--against FILE] [--rows WORD...]: nothing behind ${option}`);
+  if (words.length === 0)
+    throw new Error(`usage: npm run bench -- NAME [--against FILE] [--rows WORD...]: nothing behind ${option}`);
   return words;
 }
 
@@ -30,7 +31,10 @@ export function writeReport(name: string, { adapter }: Device, body: object): vo
   if (wordsBehind("--rows")) return;
   const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
   const file = `bench/results/${name}.${adapter.description.split(/[^A-Za-z0-9]+/)[0]!.toLowerCase()}.json`;
-  writeFileSync(file, `${JSON.stringify({ adapter, commit, date: new Date().toISOString().slice(0, 10), ...body }, null, 1)}\n`);
+  writeFileSync(
+    file,
+    `${JSON.stringify({ adapter, commit, date: new Date().toISOString().slice(0, 10), ...body }, null, 1)}\n`,
+  );
 }
 
 /** An earlier report to compare with. */
@@ -52,11 +56,18 @@ export class Comparison<T> {
   static asked<T>(name: string, { adapter }: Device, timesOf: (body: T) => Times): Comparison<T> | null {
     const file = wordsBehind("--against")?.[0];
     if (!file) return null;
-    const earlier = JSON.parse(readFileSync(file, "utf8")) as T & { readonly adapter: { readonly description: string }; readonly commit: string };
+    const earlier = JSON.parse(readFileSync(file, "utf8")) as T & {
+      readonly adapter: { readonly description: string };
+      readonly commit: string;
+    };
     if (earlier.adapter.description !== adapter.description) {
       console.log(`${file} is of another adapter, ${earlier.adapter.description}: ratios say little`);
     }
-    return new Comparison(`${name}, against ${earlier.commit}: milliseconds before, now, ratio`, timesOf, timesOf(earlier));
+    return new Comparison(
+      `${name}, against ${earlier.commit}: milliseconds before, now, ratio`,
+      timesOf,
+      timesOf(earlier),
+    );
   }
 
   isSlower(row: string, milliseconds: number): boolean {
@@ -79,9 +90,12 @@ export class Comparison<T> {
       const isSlower = this.isSlower(row, milliseconds);
       if (isSlower) slower++;
       const ratio = (milliseconds / before).toFixed(2);
-      console.log(`${row.padEnd(82)} ${before.toPrecision(3).padStart(8)} ${milliseconds.toPrecision(3).padStart(8)} ${ratio}${isSlower ? "  SLOWER" : ""}`);
+      console.log(
+        `${row.padEnd(82)} ${before.toPrecision(3).padStart(8)} ${milliseconds.toPrecision(3).padStart(8)} ${ratio}${isSlower ? "  SLOWER" : ""}`,
+      );
     }
-    if (!wordsBehind("--rows")) for (const row of this.#before.keys()) if (!now.has(row)) console.log(`${row.padEnd(82)} not measured now`);
+    if (!wordsBehind("--rows"))
+      for (const row of this.#before.keys()) if (!now.has(row)) console.log(`${row.padEnd(82)} not measured now`);
     console.log(`${compared} rows compared, ${slower} of them take more than ${SLOWER} times as long`);
     if (slower > 0) process.exitCode = 1;
   }

@@ -4,5 +4,6 @@ import { evaluateDetector, loadDetector, openDevice, readDataset, testImages } f
 const [run, folder] = process.argv.slice(2);
 const detector = await loadDetector(await openDevice(), run);
 const { classes, mean } = await evaluateDetector(detector, testImages(folder, await readDataset(folder)));
-for (const [name, { imageAuroc, pixelAuroc }] of Object.entries({ ...classes, mean })) console.log(name, { imageAuroc, pixelAuroc });
+for (const [name, { imageAuroc, pixelAuroc }] of Object.entries({ ...classes, mean }))
+  console.log(name, { imageAuroc, pixelAuroc });
 process.exit();

@@ -1,7 +1,15 @@
 // From a folder of good images to verdicts on new ones:   node examples/train_and_inspect.mjs FOLDER RUN IMAGE...
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { decodeImage, encodeOnnx, inspectDataset, openDevice, saveDetector, trainDetector, trainingImages } from "bigrid/node";
+import {
+  decodeImage,
+  encodeOnnx,
+  inspectDataset,
+  openDevice,
+  saveDetector,
+  trainDetector,
+  trainingImages,
+} from "bigrid/node";
 
 const [folder, run, ...images] = process.argv.slice(2);
 const { dataset, survey } = await inspectDataset(folder);
@@ -9,9 +17,14 @@ console.log("read as", dataset.layout.title, survey.classes);
 for (const { message } of survey.findings) console.log("looks wrong:", message);
 
 const device = await openDevice();
-const detector = await trainDetector(device, trainingImages(folder, dataset), { inputSize: 64, seed: 0 }, ({ stage, epoch, loss, secondsLeft }) => {
-  if (loss !== null) console.log(stage, "epoch", epoch, "loss", loss, Math.round(secondsLeft), "s left");
-});
+const detector = await trainDetector(
+  device,
+  trainingImages(folder, dataset),
+  { inputSize: 64, seed: 0 },
+  ({ stage, epoch, loss, secondsLeft }) => {
+    if (loss !== null) console.log(stage, "epoch", epoch, "loss", loss, Math.round(secondsLeft), "s left");
+  },
+);
 for (const path of images) {
   const [{ calibrated }] = await detector.inspect([await decodeImage(path)]);
   console.log(path, calibrated > 0.5 ? "defective" : "good", calibrated);

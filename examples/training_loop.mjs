@@ -1,5 +1,16 @@
 // A training loop of one's own: a convolution learns a blur from examples.   node examples/training_loop.mjs
-import { AdamW, conv2d, fromArray, gaussianBlur, gradients, mseLoss, openDevice, requireGrad, toArray, uniform } from "bigrid/node";
+import {
+  AdamW,
+  conv2d,
+  fromArray,
+  gaussianBlur,
+  gradients,
+  mseLoss,
+  openDevice,
+  requireGrad,
+  toArray,
+  uniform,
+} from "bigrid/node";
 
 const STEPS = 200;
 const device = await openDevice();
@@ -12,7 +23,8 @@ for (let step = 0; step < STEPS; step++) {
   const blurred = gaussianBlur(images, { size: 3, sigma: 0.8, border: "zeros" });
   const { results, grads } = gradients(() => [mseLoss(conv2d(images, filter, { padding: 1 }), blurred)], [filter]);
   optimizer.step(grads);
-  if (step % 50 === 0 || step === STEPS - 1) toArray(results[0]).then(([loss]) => console.log("step", step, "loss", loss));
+  if (step % 50 === 0 || step === STEPS - 1)
+    toArray(results[0]).then(([loss]) => console.log("step", step, "loss", loss));
   scope[Symbol.dispose](); // gives it back to the pool
 }
 console.log("filter", await toArray(filter)); // 0.239 0.522 0.239 down and across, multiplied

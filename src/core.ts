@@ -13,23 +13,47 @@ export type { MatmulOptions } from "./kernels/products/matmul.ts";
 export type { AveragePoolOptions, MaxPoolOptions } from "./kernels/pool.ts";
 export type { ResizeOptions } from "./kernels/resize.ts";
 export { measureRoofs, type Roofs } from "./kernels/roofs.ts";
-export { decodeSafetensors, encodeSafetensors, toFloat32, type SafetensorsFile, type StoredTensor } from "./io/safetensors.ts";
+export {
+  decodeSafetensors,
+  encodeSafetensors,
+  toFloat32,
+  type SafetensorsFile,
+  type StoredTensor,
+} from "./io/safetensors.ts";
 export { activation, type Activation, type ActivationName } from "./ops/activation.ts";
 export { batchNorm, batchNormInference, foldBatchNorm, standardize, type BatchNormOptions } from "./ops/batch_norm.ts";
 export { cast } from "./ops/cast.ts";
 export { conv2d, depthwiseConv2d } from "./ops/conv2d.ts";
 export { dropout, type DropoutOptions } from "./ops/dropout.ts";
 export { add, divide, maximum, minimum, multiply, scalar, subtract } from "./ops/elementwise.ts";
-export { farthestPoints, FarthestPointSearch, type FarthestPointState, type FarthestPointsOptions } from "./ops/farthest_points.ts";
-export { featureBlockPaste, PUBLISHED_BLOCKS, type FeatureBlockOptions, type PastedFeatures } from "./ops/feature_block_paste.ts";
+export {
+  farthestPoints,
+  FarthestPointSearch,
+  type FarthestPointState,
+  type FarthestPointsOptions,
+} from "./ops/farthest_points.ts";
+export {
+  featureBlockPaste,
+  PUBLISHED_BLOCKS,
+  type FeatureBlockOptions,
+  type PastedFeatures,
+} from "./ops/feature_block_paste.ts";
 export { gather } from "./ops/gather.ts";
 export { gaussianBlur } from "./ops/gaussian_blur.ts";
 export { gradients } from "./ops/gradients.ts";
 export { gridSample } from "./ops/grid_sample.ts";
 export { imagesToTensor, ResizeFilters } from "./ops/images.ts";
 export {
-  anomalyMap, cosinePairLoss, hingeLoss, mseLoss, reconstructionLoss,
-  type HingeOptions, type HingeResult, type LossOptions, type LossReduction, type RefinementOptions,
+  anomalyMap,
+  cosinePairLoss,
+  hingeLoss,
+  mseLoss,
+  reconstructionLoss,
+  type HingeOptions,
+  type HingeResult,
+  type LossOptions,
+  type LossReduction,
+  type RefinementOptions,
 } from "./ops/losses.ts";
 export { matmul, pointwiseConv2d } from "./ops/matmul.ts";
 export { nearestRows, type NearestRows } from "./ops/nearest_rows.ts";
@@ -51,8 +75,19 @@ export type { BufferPart } from "./runtime/bind_groups.ts";
 export { defineKernel } from "./runtime/define_kernel.ts";
 export { Device, type AdapterDescription, type CaptureOptions } from "./runtime/device.ts";
 export {
-  AdapterError, BigridError, DeviceLostError, DivergedError, GpuError, InputError, OptionError, OutOfMemoryError, ReleasedError, ShapeError,
-  TooLargeError, UnsupportedError, UsageError,
+  AdapterError,
+  BigridError,
+  DeviceLostError,
+  DivergedError,
+  GpuError,
+  InputError,
+  OptionError,
+  OutOfMemoryError,
+  ReleasedError,
+  ShapeError,
+  TooLargeError,
+  UnsupportedError,
+  UsageError,
 } from "./runtime/errors.ts";
 export type { Element, Kernel, KernelSpec } from "./runtime/kernel.ts";
 export type { Allocation, MemoryUse, Scope, ScopeOptions } from "./runtime/pool.ts";
@@ -64,5 +99,16 @@ export { tune, Tuner, type TunedDevice, type TuningStore } from "./runtime/tuner
 export type { WgslBinding, WgslModule, WgslParam } from "./runtime/wgsl.ts";
 export { RandomStream } from "./tensor/random.ts";
 export {
-  bytesOf, countOf, empty, fromArray, release, requireGrad, toArray, zeros, type DType, type FloatDType, type Shape, type Tensor,
+  bytesOf,
+  countOf,
+  empty,
+  fromArray,
+  release,
+  requireGrad,
+  toArray,
+  zeros,
+  type DType,
+  type FloatDType,
+  type Shape,
+  type Tensor,
 } from "./tensor/tensor.ts";

@@ -1,6 +1,13 @@
 // The public surface of the library: runs wherever there is WebGPU, and is handed its device.
 export * from "./core.ts";
-export { recogniseDataset, type Dataset, type DatasetClass, type FileListing, type Item, type Unreadable } from "./data/dataset.ts";
+export {
+  recogniseDataset,
+  type Dataset,
+  type DatasetClass,
+  type FileListing,
+  type Item,
+  type Unreadable,
+} from "./data/dataset.ts";
 export type { ClassSurvey, Finding, Survey } from "./data/survey.ts";
 export { FORMATS, type FormatName } from "./data/layouts/layout.ts";
 export type { Curve } from "./metrics/curve.ts";
@@ -8,19 +15,52 @@ export { heatLayer, maskContour } from "./io/heat.ts";
 export { aupro, proCurve } from "./metrics/aupro.ts";
 export type { Interval, Intervals, Resampled } from "./metrics/bootstrap.ts";
 export { rankingBounds, type Bounds, type RankingBounds } from "./metrics/bounds.ts";
-export { evaluate, Evaluation, type Evaluated, type EvaluationOptions, type PixelMethod, type Sample } from "./metrics/evaluate.ts";
+export {
+  evaluate,
+  Evaluation,
+  type Evaluated,
+  type EvaluationOptions,
+  type PixelMethod,
+  type Sample,
+} from "./metrics/evaluate.ts";
 export { meanMetrics, type MetricName, type Metrics } from "./metrics/metrics.ts";
 export { PixelHistogram } from "./metrics/pixel_histogram.ts";
 export { rankPixels, type PixelRanking, type ScoredMap } from "./metrics/pixels.ts";
 export {
-  auroc, averagePrecision, f1Max, precisionRecallCurve, rank, rocCurve, youden, type Ranking, type ThresholdValue,
+  auroc,
+  averagePrecision,
+  f1Max,
+  precisionRecallCurve,
+  rank,
+  rocCurve,
+  youden,
+  type Ranking,
+  type ThresholdValue,
 } from "./metrics/ranking.ts";
 export type { Backbone, BackboneIdentity, BackboneInput, NetworkPadding, Stage } from "./backbones/backbone.ts";
-export { BACKBONES, createBackbone, type BackboneName, type BackboneOptions, type PretrainedName } from "./backbones/registry.ts";
+export {
+  BACKBONES,
+  createBackbone,
+  type BackboneName,
+  type BackboneOptions,
+  type PretrainedName,
+} from "./backbones/registry.ts";
 export type { PretrainedWeights } from "./backbones/weights.ts";
-export { calibratedScore, supportedRate, type Calibration, type GoodScores, type HeldOut } from "./detection/calibration.ts";
+export {
+  calibratedScore,
+  supportedRate,
+  type Calibration,
+  type GoodScores,
+  type HeldOut,
+} from "./detection/calibration.ts";
 export { defectsOf, type Defect, type DefectOptions, type Defects } from "./detection/defects.ts";
-export { Detector, type DetectorConfig, type DetectorOptions, type Inspection, type Unjudged } from "./detection/detector.ts";
+export {
+  Detector,
+  type DetectorConfig,
+  type DetectorOptions,
+  type Inspection,
+  type Unjudged,
+} from "./detection/detector.ts";
 export { evaluateDetector, trainDetector, type DetectorMetrics, type LabelledImage } from "./detection/evaluation.ts";
 export type { Spill } from "./detection/feature_store.ts";
 export type { Preprocessing } from "./detection/features.ts";
@@ -32,8 +72,23 @@ export type { TrainingImage } from "./detection/material.ts";
 export { Training, type TrainingStep } from "./detection/training.ts";
 export { TRAINING_OPTIONS, type TrainingOptions, type TrainingOptionsOf } from "./detection/training_options.ts";
 export type {
-  AnomalySource, Assembly, CellScores, FeatureExtents, FeatureSource, FeatureSpec, Fit, FitInput, FitState, FitStep, Json, MarkedFeatures, Method,
-  MethodOptions, Model, Scoring, StagePlan,
+  AnomalySource,
+  Assembly,
+  CellScores,
+  FeatureExtents,
+  FeatureSource,
+  FeatureSpec,
+  Fit,
+  FitInput,
+  FitState,
+  FitStep,
+  Json,
+  MarkedFeatures,
+  Method,
+  MethodOptions,
+  Model,
+  Scoring,
+  StagePlan,
 } from "./methods/method.ts";
 export { loadMethod, METHOD_NAMES, type MethodName } from "./methods/registry.ts";
 export * as layers from "./nn/layers.ts";

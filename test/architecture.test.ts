@@ -24,10 +24,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cli: ["node", "onnx", "detection", "methods", "backbones", "io", "data", "metrics", "tensor", "runtime"],
 };
 const OUTSIDE_CORE = ["node", "browser", "cli"];
-const PACKAGES: Readonly<Record<string, readonly string[]>> = { onnx: ["@bufbuild/protobuf/wire"] }; // of a folder that runs anywhere: built in
+// of a folder that runs anywhere: built in
+const PACKAGES: Readonly<Record<string, readonly string[]>> = { onnx: ["@bufbuild/protobuf/wire"] };
 
 const imports = (source: string): string[] =>
-  [...source.matchAll(/(?:^|\n)(?:import|export)\s(?:[^;]*?from\s+)?"([^"]+)"|import\("([^"]+)"\)/g)].map(([, a, b]) => (a ?? b)!);
+  [...source.matchAll(/(?:^|\n)(?:import|export)\s(?:[^;]*?from\s+)?"([^"]+)"|import\("([^"]+)"\)/g)].map(
+    ([, a, b]) => (a ?? b)!,
+  );
 
 /** Every breach of the rules above in files given as path -> source; paths begin with "src/". */
 function breaches(files: Readonly<Record<string, string>>): string[] {
@@ -38,13 +41,24 @@ function breaches(files: Readonly<Record<string, string>>): string[] {
       const local = target.startsWith(".");
       const resolved = local ? posix.join(posix.dirname(path), target) : target;
       const place = resolved.startsWith("src/") ? resolved.split("/")[1]! : resolved;
-      if (!local) return OUTSIDE_CORE.includes(folder) || PACKAGES[folder]?.includes(target) ? [] : [`${path} imports the package ${target}`];
+      if (!local)
+        return OUTSIDE_CORE.includes(folder) || PACKAGES[folder]?.includes(target)
+          ? []
+          : [`${path} imports the package ${target}`];
       if (resolved.endsWith("/index.ts") && !isIndex) return [`${path} imports ${target}`];
       if (isIndex || place === folder || resolved === "src/runtime/errors.ts") return [];
-      return MAY_IMPORT[folder]?.some((allowed) => place === allowed || resolved.startsWith(`${allowed}/`)) ? [] : [`${path} imports ${target}`];
+      return MAY_IMPORT[folder]?.some((allowed) => place === allowed || resolved.startsWith(`${allowed}/`))
+        ? []
+        : [`${path} imports ${target}`];
     });
-    if (folder !== "browser" && folder !== "cli" && /\b(window|navigator|document)\.(?!gpu\.lost)/.test(withoutComments(source))) found.push(`${path} names the browser`);
-    if (["backbones", "methods", "detection"].includes(folder) && /GPUBuffer|@compute/.test(source)) found.push(`${path} names GPU resources`);
+    if (
+      folder !== "browser" &&
+      folder !== "cli" &&
+      /\b(window|navigator|document)\.(?!gpu\.lost)/.test(withoutComments(source))
+    )
+      found.push(`${path} names the browser`);
+    if (["backbones", "methods", "detection"].includes(folder) && /GPUBuffer|@compute/.test(source))
+      found.push(`${path} names GPU resources`);
     return found;
   });
 }
@@ -59,11 +73,18 @@ function filesBelow(folder: string): string[] {
 }
 
 const sourcesBelow = (folder: string): Record<string, string> =>
-  Object.fromEntries(filesBelow(folder).filter((path) => path.endsWith(".ts")).map((path) => [path, readFileSync(path, "utf8")]));
+  Object.fromEntries(
+    filesBelow(folder)
+      .filter((path) => path.endsWith(".ts"))
+      .map((path) => [path, readFileSync(path, "utf8")]),
+  );
 
 const sources = sourcesBelow("src");
 
-/** Rings of files that import one another, whether values or only types; each as a path that comes back to its first file. */
+/**
+ * Rings of files that import one another, whether values or only types; each as a path that comes back to its first
+ * file.
+ */
 function cycles(files: Readonly<Record<string, string>>): string[] {
   const found: string[] = [];
   const walk: string[] = []; // the files being visited, each imported by the one before it
@@ -103,14 +124,20 @@ test("a planted breach of each rule is found", () => {
 test("the core does not reach what it must not depend on", () => {
   const reached = new Set(["src/index.ts"]);
   for (const path of reached) {
-    for (const target of imports(sources[path]!).filter((target) => target.startsWith(".") && target.endsWith(".ts"))) reached.add(posix.join(posix.dirname(path), target));
+    for (const target of imports(sources[path]!).filter((target) => target.startsWith(".") && target.endsWith(".ts")))
+      reached.add(posix.join(posix.dirname(path), target));
   }
   expect(reached.size).toBeGreaterThan(40);
-  expect([...reached].filter((path) => [...OUTSIDE_CORE, ...Object.keys(PACKAGES)].includes(path.split("/")[1]!))).toEqual([]);
+  expect(
+    [...reached].filter((path) => [...OUTSIDE_CORE, ...Object.keys(PACKAGES)].includes(path.split("/")[1]!)),
+  ).toEqual([]);
 });
 
 test("no files import one another in a ring, type imports included", () => {
-  const files = Object.assign({}, ...["src", "bench", "test", "examples/playground"].map(sourcesBelow)) as Record<string, string>;
+  const files = Object.assign({}, ...["src", "bench", "test", "examples/playground"].map(sourcesBelow)) as Record<
+    string,
+    string
+  >;
   expect(Object.keys(files).length).toBeGreaterThan(400);
   expect(cycles(files)).toEqual([]);
 });
@@ -123,7 +150,10 @@ test("a planted ring is found, of values, types, re-exports and lazy imports ali
     "src/d.ts": 'const a = await import("./a.ts");',
     "src/e.ts": 'import { b } from "./x/b.ts";\nimport { e } from "./e.ts";',
   };
-  expect(cycles(planted)).toEqual(["src/a.ts -> src/x/b.ts -> src/c.ts -> src/d.ts -> src/a.ts", "src/e.ts -> src/e.ts"]);
+  expect(cycles(planted)).toEqual([
+    "src/a.ts -> src/x/b.ts -> src/c.ts -> src/d.ts -> src/a.ts",
+    "src/e.ts -> src/e.ts",
+  ]);
 });
 
 // Folders whose errors and documentation know no command line. The others of the library follow.
@@ -138,11 +168,61 @@ test("the library's text names no flag of the command line", () => {
   expect(flagsIn('throw new Error("use --seed, or (--batch-size)"); at[--i]')).toEqual(["--seed", "--batch-size"]);
 });
 
+const MOST_LINES = 350;
+
+test("no source file is long", () => {
+  const lines = filesBelow("src").map((path) => [path, readFileSync(path, "utf8").split("\n").length - 1] as const);
+  expect(lines.filter(([, count]) => count > MOST_LINES)).toEqual([]);
+});
+
+// What belongs to one method alone, and where the same word means something else, or an operation is named that anybody
+// may use.
+const PARTS_OF_GRAD = /hinge|paste|branch|residual|abnormal/i;
+const MAY_NAME: Readonly<Record<string, RegExp>> = {
+  "src/backbones/resnet.ts": /branch|residual/i, // a block of the network
+  "src/nn/layers.ts": /residual/i, // the same
+  "src/data/names.ts": /abnormal/i, // a folder of defective images
+  "src/detection/model_file.ts": /hinge/i, // a key of version 3, which is read
+};
+
+/**
+ * Lines outside a method's folder that name its parts; operations, kernels and what lies below them name what they
+ * compute.
+ */
+const namesOfParts = (files: Readonly<Record<string, string>>): string[] =>
+  Object.entries(files).flatMap(([path, source]) => {
+    if (
+      !/^src\/(backbones|browser|cli|data|detection|io|methods|metrics|nn|node|onnx|optim)\//.test(path) ||
+      path.startsWith("src/methods/grad/")
+    )
+      return [];
+    const allowed = new RegExp(MAY_NAME[path] ?? /(?!)/, "gi");
+    return source
+      .split("\n")
+      .filter((line) => PARTS_OF_GRAD.test(line.replace(allowed, "")))
+      .map((line) => `${path}: ${line.trim()}`);
+  });
+
+test("nothing outside the method GRAD names its parts", () => {
+  expect(namesOfParts(sources)).toEqual([]);
+  expect(
+    namesOfParts({
+      "src/detection/a.ts": "const hingeWeight = 1;\nconst x = 1;",
+      "src/methods/grad/b.ts": "paste",
+      "src/ops/c.ts": "hinge",
+    }),
+  ).toEqual(["src/detection/a.ts: const hingeWeight = 1;"]);
+});
+
 test("the version is the package's", () => {
   expect(VERSION).toBe((JSON.parse(readFileSync("package.json", "utf8")) as { version: string }).version);
 });
 
 test("every shader has a launcher", () => {
-  const launchers = Object.entries(sources).filter(([path]) => path.startsWith("src/kernels/")).map(([, source]) => source).join("\n");
-  for (const file of readdirSync("shaders").filter((name) => name.endsWith(".wgsl"))) expect(launchers).toContain(`shaders/${file}"`);
+  const launchers = Object.entries(sources)
+    .filter(([path]) => path.startsWith("src/kernels/"))
+    .map(([, source]) => source)
+    .join("\n");
+  for (const file of readdirSync("shaders").filter((name) => name.endsWith(".wgsl")))
+    expect(launchers).toContain(`shaders/${file}"`);
 });

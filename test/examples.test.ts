@@ -18,12 +18,21 @@ async function outputOf(example: string, ...words: string[]): Promise<string> {
 }
 
 test("each example has a test below", () => {
-  expect(readdirSync("examples").filter((name) => name.endsWith(".mjs")).sort()).toEqual(["evaluate.mjs", "kernel.mjs", "own_kernel.mjs", "train_and_inspect.mjs", "training_loop.mjs"]);
+  expect(
+    readdirSync("examples")
+      .filter((name) => name.endsWith(".mjs"))
+      .sort(),
+  ).toEqual(["evaluate.mjs", "kernel.mjs", "own_kernel.mjs", "train_and_inspect.mjs", "training_loop.mjs"]);
 });
 
 test("a kernel and its gradients", async () => {
   const output = await outputOf("kernel.mjs");
-  for (const line of ["the middle Float32Array(1) [ 2.5 ]", "[ 0.25, 0.25, 0.25, 0.25 ]", "d sample / d grid Float32Array(2) [ 1, 2 ]"]) expect(output).toContain(line);
+  for (const line of [
+    "the middle Float32Array(1) [ 2.5 ]",
+    "[ 0.25, 0.25, 0.25, 0.25 ]",
+    "d sample / d grid Float32Array(2) [ 1, 2 ]",
+  ])
+    expect(output).toContain(line);
 });
 
 test("a kernel of one's own, its gradient and its rate", async () => {
@@ -37,7 +46,10 @@ test("a training loop of one's own learns the blur", async () => {
   const losses = [...output.matchAll(/loss (\S+)/g)].map(([, loss]) => Number(loss));
   expect(losses).toHaveLength(5);
   expect(losses.at(-1)! < losses[0]! / 1000).toBe(true);
-  const filter = output.slice(output.indexOf("[")).match(/\d+\.\d+/g)!.map(Number);
+  const filter = output
+    .slice(output.indexOf("["))
+    .match(/\d+\.\d+/g)!
+    .map(Number);
   expect(filter[4]).toBeCloseTo(0.522 ** 2, 2);
 });
 

@@ -1,4 +1,5 @@
-// What a user gets: the packed package, by itself, in an empty project and in a page's. Nothing is asked of the network.
+// What a user gets: the packed package, by itself, in an empty project and in a page's. Nothing is asked of the
+// network.
 import { execFile } from "node:child_process";
 import { cp, mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
@@ -23,7 +24,10 @@ const LICENCES = ["0BSD", "Apache-2.0", "BSD-3-Clause", "ISC", "LGPL-3.0-or-late
 const folder = await temporaryFolder();
 const at = (...names: string[]) => join(folder, ...names);
 const run = promisify(execFile);
-const npm = (...words: string[]) => run("npm", [...words, "--offline", "--ignore-scripts", "--silent"], { env: { ...process.env, npm_config_offline: "true" } });
+const npm = (...words: string[]) =>
+  run("npm", [...words, "--offline", "--ignore-scripts", "--silent"], {
+    env: { ...process.env, npm_config_offline: "true" },
+  });
 
 interface PackedFile {
   readonly path: string;
@@ -50,22 +54,34 @@ async function outputOf(cwd: string, ...words: string[]): Promise<string> {
 }
 
 await npm("run", "build:types"); // the rest is built before tests run
-const packed = JSON.parse((await npm("pack", "--json", "--pack-destination", folder)).stdout) as Readonly<Record<string, { readonly files: readonly PackedFile[] }>>;
-const [{ files }] = Object.values(packed) as [{ readonly files: readonly PackedFile[] }]; // of a list, or of an object by name, as the version of npm has it
+const packed = JSON.parse((await npm("pack", "--json", "--pack-destination", folder)).stdout) as Readonly<
+  Record<string, { readonly files: readonly PackedFile[] }>
+>;
+// of a list, or of an object by name, as the version of npm has it
+const [{ files }] = Object.values(packed) as [{ readonly files: readonly PackedFile[] }];
 
 describe("the package", () => {
   test("holds what is used, and no tests, sources or large files", () => {
     const paths = files.map(({ path }) => path);
-    expect(paths.filter((path) => !/^(dist|shaders)\/|^(README|CHANGELOG)\.md$|^LICENSE$|^package\.json$/.test(path))).toEqual([]);
+    expect(
+      paths.filter((path) => !/^(dist|shaders)\/|^(README|CHANGELOG)\.md$|^LICENSE$|^package\.json$/.test(path)),
+    ).toEqual([]);
     expect(paths.filter((path) => /test|bench|scratch|\.ts$/.test(path) && !path.endsWith(".d.ts"))).toEqual([]);
     expect(files.filter(({ size }) => size > LARGEST)).toEqual([]);
     expect(files.reduce((sum, { size }) => sum + size, 0)).toBeLessThan(MOST_BYTES);
-    const named = [...Object.values(manifest.exports).flatMap((targets) => Object.values(targets)), ...Object.values(manifest.bin)].map((path) => path.replace("./", ""));
+    const named = [
+      ...Object.values(manifest.exports).flatMap((targets) => Object.values(targets)),
+      ...Object.values(manifest.bin),
+    ].map((path) => path.replace("./", ""));
     expect(named.filter((path) => !paths.includes(path))).toEqual([]);
   });
 
   test("has no script that runs when it is installed", () => {
-    expect(Object.keys(manifest.scripts).filter((name) => /^(pre|post)?(install|prepare|uninstall)$|^prepublish$/.test(name))).toEqual([]);
+    expect(
+      Object.keys(manifest.scripts).filter((name) =>
+        /^(pre|post)?(install|prepare|uninstall)$|^prepublish$/.test(name),
+      ),
+    ).toEqual([]);
   });
 });
 
@@ -77,7 +93,13 @@ describe("what comes with it", () => {
   test("is under licences that are known to go with ours", async () => {
     const { installed, builtIn } = packagesOf(JSON.parse(await readFile("package-lock.json", "utf8")) as object);
     for (const name of Object.keys(manifest.dependencies)) expect(installed.map((one) => one.name)).toContain(name);
-    const unknown = [...installed, ...builtIn].filter(({ licence }) => !licence.replace(/[()]/g, "").split(" AND ").every((one) => LICENCES.includes(one)));
+    const unknown = [...installed, ...builtIn].filter(
+      ({ licence }) =>
+        !licence
+          .replace(/[()]/g, "")
+          .split(" AND ")
+          .every((one) => LICENCES.includes(one)),
+    );
     expect(unknown).toEqual([]);
     expect(builtIn).toHaveLength(2);
   });
@@ -91,7 +113,12 @@ describe("what comes with it", () => {
 describe("in an empty project", () => {
   test("the core runs with nothing else installed", async () => {
     const cwd = await project("bare", []);
-    const output = await outputOf(cwd, "--input-type=module", "-e", 'for (const name of ["bigrid", "bigrid/core"]) console.log(Object.keys(await import(name)).includes("gridSample"))');
+    const output = await outputOf(
+      cwd,
+      "--input-type=module",
+      "-e",
+      'for (const name of ["bigrid", "bigrid/core"]) console.log(Object.keys(await import(name)).includes("gridSample"))',
+    );
     expect(output).toBe("true\ntrue\n");
   });
 
@@ -110,41 +137,55 @@ describe("in an empty project", () => {
     expect(JSON.parse(await outputOf(cwd, bin, "info", "--json"))).toHaveProperty("adapter.description");
   });
 
-  test.each(["es2023,dom", "es2023,dom,esnext.disposable"])("TypeScript finds its types, with the libs %s", async (lib) => {
-    const cwd = await project(`typed-${lib.length}`, Object.keys(manifest.dependencies));
-    const compile = async (name: string, ...lines: string[]): Promise<string> => {
-      await writeFile(join(cwd, name), lines.join("\n"));
-      const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2022", "--lib", lib];
-      return outputOf(cwd, resolve("node_modules/typescript/bin/tsc"), ...options, name);
-    };
-    const use = await compile(
-      "use.ts",
-      'import { defineKernel, gridSample, launch, record, Weights, type Device, type Kernel, type Tensor } from "bigrid";',
-      'import { openDevice } from "bigrid/node";',
-      "export const kernelOf = (device: Device): Kernel =>",
-      '  device.kernel({ module: defineKernel("k", ""), entryPoint: "forward", element: "f32" });',
-      "export async function use(x: Tensor, g: Tensor): Promise<Tensor> {",
-      "  using device = await openDevice();",
-      "  using _weights = Weights.drawn(device);",
-      "  using scope = device.scope();",
-      '  launch({ module: defineKernel("k", ""), tensors: { x }, size: { invocations: 1 } });',
-      '  return scope.keep(device.tidy(() => record("sample", gridSample(x, g), [[x, (gradOutput) => gradOutput]])));',
-      "}",
-    );
-    expect(use).toBe("");
-    await expect(compile("wrong.ts", 'import { gridSample } from "bigrid";', "gridSample(1);")).rejects.toMatchObject({
-      stdout: expect.stringContaining("wrong.ts(2,") as string,
-    });
-  });
+  test.each(["es2023,dom", "es2023,dom,esnext.disposable"])(
+    "TypeScript finds its types, with the libs %s",
+    async (lib) => {
+      const cwd = await project(`typed-${lib.length}`, Object.keys(manifest.dependencies));
+      const compile = async (name: string, ...lines: string[]): Promise<string> => {
+        await writeFile(join(cwd, name), lines.join("\n"));
+        const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2022", "--lib", lib];
+        return outputOf(cwd, resolve("node_modules/typescript/bin/tsc"), ...options, name);
+      };
+      const use = await compile(
+        "use.ts",
+        'import { defineKernel, gridSample, launch, record, Weights, type Device, type Kernel, type Tensor } from "bigrid";',
+        'import { openDevice } from "bigrid/node";',
+        "export const kernelOf = (device: Device): Kernel =>",
+        '  device.kernel({ module: defineKernel("k", ""), entryPoint: "forward", element: "f32" });',
+        "export async function use(x: Tensor, g: Tensor): Promise<Tensor> {",
+        "  using device = await openDevice();",
+        "  using _weights = Weights.drawn(device);",
+        "  using scope = device.scope();",
+        '  launch({ module: defineKernel("k", ""), tensors: { x }, size: { invocations: 1 } });',
+        '  return scope.keep(device.tidy(() => record("sample", gridSample(x, g), [[x, (gradOutput) => gradOutput]])));',
+        "}",
+      );
+      expect(use).toBe("");
+      await expect(compile("wrong.ts", 'import { gridSample } from "bigrid";', "gridSample(1);")).rejects.toMatchObject(
+        {
+          stdout: expect.stringContaining("wrong.ts(2,") as string,
+        },
+      );
+    },
+  );
 });
 
 test("in a Vite app it is built into a page that needs nothing else", async () => {
   const cwd = await project("page", []);
   await cp("examples/vite_app", cwd, { recursive: true });
-  const result = await build({ root: cwd, configFile: false, logLevel: "error", build: { write: false, target: "es2022" } });
+  const result = await build({
+    root: cwd,
+    configFile: false,
+    logLevel: "error",
+    build: { write: false, target: "es2022" },
+  });
   const outputs = (Array.isArray(result) ? result : [result]).flatMap((one) => ("output" in one ? one.output : []));
   const scripts = outputs.filter((output) => output.type === "chunk");
   expect(scripts.length).toBeGreaterThan(0);
-  expect(scripts.flatMap(({ imports, dynamicImports }) => [...imports, ...dynamicImports]).filter((name) => !outputs.some(({ fileName }) => fileName === name))).toEqual([]);
+  expect(
+    scripts
+      .flatMap(({ imports, dynamicImports }) => [...imports, ...dynamicImports])
+      .filter((name) => !outputs.some(({ fileName }) => fileName === name)),
+  ).toEqual([]);
   expect(scripts.some(({ code }) => code.includes("grid_sample"))).toBe(true);
 });

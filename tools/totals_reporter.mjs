@@ -1,4 +1,5 @@
-// Ends a test run with one line that other programs can read: "N passed, N failed", and skipped ones where there are any.
+// Ends a test run with one line that other programs can read: "N passed, N failed", and skipped ones where there are
+// any.
 export default class TotalsReporter {
   onTestRunEnd(modules) {
     const count = { passed: 0, failed: 0, skipped: 0 };

@@ -1,6 +1,6 @@
 // npm run accuracy -- DIR [--seeds 0,1,2] [--choices both,normal,abnormal,nearest] [any flag of bigrid train]
-// Trains for each seed and choice, evaluates, and adds each result to a file as it comes: ended, the same command goes on.
-// Writes the table of all results into docs/results.md.
+// Trains for each seed and choice, evaluates, and adds each result to a file as it comes: ended, the same command goes
+// on. Writes the table of all results into docs/results.md.
 import { execFileSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -33,7 +33,12 @@ interface Flags extends TrainFlags, Readonly<Record<string, unknown>> {
   readonly name?: string;
 }
 
-const CHOICES: Readonly<Record<string, readonly Choice[]>> = { both: ["both"], normal: ["normal"], abnormal: ["abnormal"], nearest: ["nearest cell", "nearest mean of 3 x 3"] };
+const CHOICES: Readonly<Record<string, readonly Choice[]>> = {
+  both: ["both"],
+  normal: ["normal"],
+  abnormal: ["abnormal"],
+  nearest: ["nearest cell", "nearest mean of 3 x 3"],
+};
 const WINDOWS: { readonly [choice in Choice]?: number } = { "nearest cell": 1, "nearest mean of 3 x 3": 3 };
 const SAID_EVERY = 50; // steps
 
@@ -49,14 +54,26 @@ await program.parseAsync(process.argv.slice(3), { from: "user" });
 await compare(program.args[0]!, program.opts<Flags>());
 
 async function compare(root: string, { seeds, choices, out, report, features, name, ...flags }: Flags): Promise<void> {
-  const wanted = choices.split(",").flatMap((word) => CHOICES[word] ?? fail(`--choices takes ${Object.keys(CHOICES).join(", ")}, got ${word}`));
-  const numbers = seeds.split(",").map((word) => (/^\d+$/.test(word) ? Number(word) : fail(`--seeds takes whole numbers, got ${word}`)));
+  const wanted = choices
+    .split(",")
+    .flatMap((word) => CHOICES[word] ?? fail(`--choices takes ${Object.keys(CHOICES).join(", ")}, got ${word}`));
+  const numbers = seeds
+    .split(",")
+    .map((word) => (/^\d+$/.test(word) ? Number(word) : fail(`--seeds takes whole numbers, got ${word}`)));
   await ensureWritableFolder(dirname(out));
   const device = await openDevice();
   const options = await trainingOptionsOf(flags);
-  const { backbone, weights: _weights, seed: _seed, featureBudget: _budget, method: _method, ...others } = options as GradTrainingOptions;
+  const {
+    backbone,
+    weights: _weights,
+    seed: _seed,
+    featureBudget: _budget,
+    method: _method,
+    ...others
+  } = options as GradTrainingOptions;
   const { inputSize, fit, padding } = options;
-  const seen = { inputSize, ...(fit && { fit }), ...(padding && { padding }) }; // of the images, with a model or without
+  // of the images, with a model or without
+  const seen = { inputSize, ...(fit && { fit }), ...(padding && { padding }) };
   const set = await featuresOf(device, root, options, features);
   const common = {
     dataset: name ?? root.split("/").filter(Boolean).at(-1)!,
@@ -77,7 +94,14 @@ async function compare(root: string, { seeds, choices, out, report, features, na
       }
       console.error(label);
       const started = performance.now();
-      const judged = seed === null ? await searched(set, WINDOWS[choice]!) : await trained(set, { ...(options as GradTrainingOptions), seed, branches: choice as NonNullable<GradOptions["branches"]> });
+      const judged =
+        seed === null
+          ? await searched(set, WINDOWS[choice]!)
+          : await trained(set, {
+              ...(options as GradTrainingOptions),
+              seed,
+              branches: choice as NonNullable<GradOptions["branches"]>,
+            });
       const seconds = (performance.now() - started) / 1000;
       const results = await addResult(out, { ...common, ...key, ...measured(judged), seconds });
       await writeFileAtomic(report, withTables(await readFile(report, "utf8"), resultTables(results)));
@@ -92,7 +116,10 @@ async function compare(root: string, { seeds, choices, out, report, features, na
   }
 
   /** Judged test images, class by class, of a detector trained on all classes. */
-  async function trained({ classes, cells, channels, size }: FeatureSet, options: TrainingOptions): Promise<Scored[][]> {
+  async function trained(
+    { classes, cells, channels, size }: FeatureSet,
+    options: TrainingOptions,
+  ): Promise<Scored[][]> {
     async function* images(): AsyncGenerator<TrainingImage> {
       for (const { name, train } of classes) for (const image of train) yield { className: name, image };
     }
@@ -123,7 +150,12 @@ async function compare(root: string, { seeds, choices, out, report, features, na
 function measured(classes: readonly (readonly Scored[])[]): Pick<Result, "metrics" | "peakAuroc"> {
   const peaks = classes.map((own) => {
     const labels = Uint8Array.from(own, ({ defective }) => (defective ? 1 : 0));
-    return auroc(rank(Float64Array.from(own, ({ peak }) => peak), labels));
+    return auroc(
+      rank(
+        Float64Array.from(own, ({ peak }) => peak),
+        labels,
+      ),
+    );
   });
   const known = peaks.filter((value) => value !== null);
   return {

@@ -7,7 +7,8 @@ import { ChannelStatistics, FeatureMaker } from "../../src/detection/features.ts
 import { grad } from "../../src/methods/grad/method.ts";
 import type { TrainingOptions } from "../../src/detection/training_options.ts";
 import { readDataset } from "../../src/node/dataset.ts";
-import { ensureWritableFolder, readBytes, writeFileAtomic } from "../../src/node/files/files.ts";
+import { ensureWritableFolder, writeFileAtomic } from "../../src/node/files/files.ts";
+import { readBytes } from "../../src/node/files/read.ts";
 import { decodeImage, decodeMasks } from "../../src/node/images.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { placementOf } from "../../src/io/placement.ts";
@@ -32,7 +33,10 @@ export interface FeatureClass {
 export interface FeatureSet {
   readonly cells: number;
   readonly channels: number;
-  /** What each channel is multiplied with where features are compared without a model: 1, or what the backbone wants for training. */
+  /**
+   * What each channel is multiplied with where features are compared without a model: 1, or what the backbone wants for
+   * training.
+   */
   readonly scales: Float32Array;
   /** Side of the square that images were resized to. */
   readonly size: number;
@@ -40,10 +44,16 @@ export interface FeatureSet {
 }
 
 /**
- * A dataset's features: from the file that an earlier call wrote for the same images and backbone, else from the images.
+ * A dataset's features: from the file that an earlier call wrote for the same images and backbone, else from the
+ * images.
  * @param folder where such files lie
  */
-export async function featuresOf(device: Device, root: string, options: TrainingOptions, folder: string): Promise<FeatureSet> {
+export async function featuresOf(
+  device: Device,
+  root: string,
+  options: TrainingOptions,
+  folder: string,
+): Promise<FeatureSet> {
   const { classes } = await readDataset(root);
   const { inputSize = 224, fit = "stretch", padding = null, weights = null, backbone: name = "embedded" } = options;
   const backbone = await createBackbone(device, name, { inputSize, padding, weights });
@@ -53,7 +63,13 @@ export async function featuresOf(device: Device, root: string, options: Training
     const items = classes.flatMap(({ train, test }) => [...train, ...test]);
     const stamps = await Promise.all(items.map(async ({ path }) => [path, (await stat(join(root, path))).mtimeMs]));
     const identity = JSON.stringify({ ...backbone.identity, inputSize, fit, stamps });
-    const path = join(folder, `${classes.map(({ name }) => name).join("+").slice(0, 60)}.${name}.features`);
+    const path = join(
+      folder,
+      `${classes
+        .map(({ name }) => name)
+        .join("+")
+        .slice(0, 60)}.${name}.features`,
+    );
     const kept = await keptFeatures(path, identity);
     const extract = async (item: Item): Promise<Float32Array> => {
       const features = maker.rawOf([await decodeImage(join(root, item.path))]);
@@ -75,7 +91,9 @@ export async function featuresOf(device: Device, root: string, options: Training
       defective: item.defective,
       features: featuresOfItem.get(item)!,
       mask: await decodeMasks(
-        item.masks.map((mask) => join(root, mask)), inputSize, inputSize,
+        item.masks.map((mask) => join(root, mask)),
+        inputSize,
+        inputSize,
         (picture) => placementOf(fit, picture, { width: inputSize, height: inputSize }),
       ),
     });
@@ -101,7 +119,10 @@ function scalesOf(channels: number, images: readonly Float32Array[]): Float32Arr
   return Float32Array.from(variances, (variance) => 1 / Math.sqrt(variance + floor));
 }
 
-async function extracted(items: readonly Item[], extract: (item: Item) => Promise<Float32Array>): Promise<Float32Array[]> {
+async function extracted(
+  items: readonly Item[],
+  extract: (item: Item) => Promise<Float32Array>,
+): Promise<Float32Array[]> {
   const values: Float32Array[] = [];
   for (const item of items) {
     values.push(await extract(item));

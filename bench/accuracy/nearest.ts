@@ -15,11 +15,16 @@ export interface Scored extends Sample {
 }
 
 /**
- * The plain baseline: a cell is as anomalous as its distance to the nearest cell of all training images. Maps are smoothed and scored
- * as GRAD's.
+ * The plain baseline: a cell is as anomalous as its distance to the nearest cell of all training images. Maps are
+ * smoothed and scored as GRAD's.
  * @param window features are averaged over so many x so many cells first, an odd number; 1: not at all
  */
-export async function nearestNeighbours(device: Device, set: FeatureSet, { train, test }: FeatureClass, window: number): Promise<Scored[]> {
+export async function nearestNeighbours(
+  device: Device,
+  set: FeatureSet,
+  { train, test }: FeatureClass,
+  window: number,
+): Promise<Scored[]> {
   const { cells, channels, size } = set;
   const imagesOfPart = Math.max(1, Math.floor(device.maxBindingBytes / (4 * cells * cells * channels)));
   const bank: Tensor[] = [];
@@ -34,7 +39,9 @@ export async function nearestNeighbours(device: Device, set: FeatureSet, { train
       using _scope = device.scope({ awaits: true });
       parts.push(await toArray(nearestRows(cellsOf(device, averaged, channels), rows, 1).squaredDistances));
     }
-    const distances = Float32Array.from({ length: cells * cells }, (_, cell) => Math.sqrt(Math.min(...parts.map((part) => part[cell]!))));
+    const distances = Float32Array.from({ length: cells * cells }, (_, cell) =>
+      Math.sqrt(Math.min(...parts.map((part) => part[cell]!))),
+    );
     judged.push({ ...(await smoothed(device, distances, cells, size)), defective, mask, width: size, height: size });
     if (judged.length % 20 === 0) console.error(`nearest neighbours of ${judged.length} of ${test.length} images`);
   }
@@ -59,13 +66,22 @@ async function averagedCells(
   return toArray(averagePool(scaled, window, { stride: 1, padding: (window - 1) / 2, countIncludePad: false }));
 }
 
-async function smoothed(device: Device, distances: Float32Array, cells: number, size: number): Promise<Pick<Scored, "map" | "score" | "peak">> {
+async function smoothed(
+  device: Device,
+  distances: Float32Array,
+  cells: number,
+  size: number,
+): Promise<Pick<Scored, "map" | "score" | "peak">> {
   using _scope = device.scope({ awaits: true });
   const half = Math.round((21 * size) / 448 - 0.5);
   const window = Math.max(1, Math.round((32 * size) / 224));
   const pixels = resize(fromArray(device, [1, cells, cells, 1], distances), [size, size], { alignCorners: true });
   const map = averagePool(pixels, 2 * half + 1, { stride: 1, padding: half, countIncludePad: false });
   const means = averagePool(map, window, { stride: 1 });
-  const [values, scores, peaks] = await Promise.all([toArray(map), toArray(max(means, [1, 2, 3])), toArray(max(map, [1, 2, 3]))]);
+  const [values, scores, peaks] = await Promise.all([
+    toArray(map),
+    toArray(max(means, [1, 2, 3])),
+    toArray(max(map, [1, 2, 3])),
+  ]);
   return { map: values, score: scores[0]!, peak: peaks[0]! };
 }

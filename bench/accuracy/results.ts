@@ -35,9 +35,11 @@ const SEEN = ["inputSize", "fit", "padding"]; // what a baseline must share with
 export const BEGIN = "<!-- accuracy: written by npm run accuracy -->";
 export const END = "<!-- end of accuracy -->";
 
-const keyOf = ({ dataset, backbone, choice, seed, options }: Key): string => JSON.stringify([dataset, backbone, choice, seed, options]);
+const keyOf = ({ dataset, backbone, choice, seed, options }: Key): string =>
+  JSON.stringify([dataset, backbone, choice, seed, options]);
 
-export const holds = (results: readonly Result[], key: Key): boolean => results.some((result) => keyOf(result) === keyOf(key));
+export const holds = (results: readonly Result[], key: Key): boolean =>
+  results.some((result) => keyOf(result) === keyOf(key));
 
 /** The results in a file; none if there is no file. */
 export async function readResults(path: string): Promise<Result[]> {
@@ -55,7 +57,10 @@ export async function addResult(path: string, result: Result): Promise<Result[]>
   return results;
 }
 
-/** Tables in Markdown, one for each dataset, backbone and options: a line a choice, in percent, with the spread over seeds. */
+/**
+ * Tables in Markdown, one for each dataset, backbone and options: a line a choice, in percent, with the spread over
+ * seeds.
+ */
 export function resultTables(results: readonly Result[]): string {
   const groups = new Map<string, Result[]>();
   const trained = results.filter(({ seed }) => seed !== null);
@@ -64,8 +69,13 @@ export function resultTables(results: readonly Result[]): string {
     groups.set(key, [...(groups.get(key) ?? []), result]);
   }
   const baselinesOf = ({ dataset, backbone, options }: Result): Result[] =>
-    results.filter((other) => other.seed === null && other.dataset === dataset && other.backbone === backbone
-      && SEEN.every((name) => other.options[name] === options[name]));
+    results.filter(
+      (other) =>
+        other.seed === null &&
+        other.dataset === dataset &&
+        other.backbone === backbone &&
+        SEEN.every((name) => other.options[name] === options[name]),
+    );
   return [...groups.values()].map((group) => table([...baselinesOf(group[0]!), ...group], group[0]!)).join("\n\n");
 }
 
@@ -78,7 +88,9 @@ function table(results: readonly Result[], { dataset, backbone, options, images,
     const own = results.filter((result) => result.choice === choice);
     if (own.length === 0) return [];
     const seeds = own.filter(({ seed }) => seed !== null).length;
-    const values = COLUMNS.map(([key]) => percentages(own.map((result) => (key === "peakAuroc" ? result.peakAuroc : result.metrics[key]))));
+    const values = COLUMNS.map(([key]) =>
+      percentages(own.map((result) => (key === "peakAuroc" ? result.peakAuroc : result.metrics[key]))),
+    );
     const minutes = own.reduce((sum, { seconds }) => sum + seconds, 0) / own.length / 60;
     return [[choice, seeds > 0 ? String(seeds) : "-", ...values, minutes.toFixed(1)]];
   });

@@ -1,8 +1,8 @@
-// Every kernel by itself, with the reductions that belong to it, at GRAD's shapes, for one image and for 16, and at EfficientNet-B6's.
-// Writes bench/results/kernels.<adapter>.json, from which docs/kernels.md takes its rates; with --against FILE compares, with
-// --rows WORD... measures only rows with one of the words in their names, and writes nothing.
-// `bytes` is the traffic that the definition cannot do without, `flops` its operations; neither counts what a kernel wastes.
-// `share` is the time that these need at the roofs, measured in the same process, of the kernel's.
+// Every kernel by itself, with the reductions that belong to it, at GRAD's shapes, for one image and for 16, and at
+// EfficientNet-B6's. Writes bench/results/kernels.<adapter>.json, from which docs/kernels.md takes its rates; with
+// --against FILE compares, with --rows WORD... measures only rows with one of the words in their names, and writes
+// nothing. `bytes` is the traffic that the definition cannot do without, `flops` its operations; neither counts what a
+// kernel wastes. `share` is the time that these need at the roofs, measured in the same process, of the kernel's.
 import { isPossible, KERNELS } from "./rows.ts";
 import { measureKernel, SAMPLES, type KernelRate } from "../measure.ts";
 import { NETWORK_ROWS } from "../training/network_rows.ts";
@@ -17,12 +17,21 @@ const shareOf = ({ gigabytes, gigaflops }: Pick<KernelRate, "gigabytes" | "gigaf
 
 const device = await openDevice();
 const roofs = await measureRoofs(device);
-console.log(`${device.adapter.description}: at most ${roofs.gigaflops.toFixed(1)} GFLOP/s, ${roofs.gigabytes.toFixed(1)} GB/s`);
+console.log(
+  `${device.adapter.description}: at most ${roofs.gigaflops.toFixed(1)} GFLOP/s, ${roofs.gigabytes.toFixed(1)} GB/s`,
+);
 const nameOf = ({ kernel, what }: { readonly kernel: string; readonly what: string }): string => `${kernel}, ${what}`;
-const comparison = Comparison.asked("kernels", device, (report: { readonly kernels: readonly (Parameters<typeof nameOf>[0] & { readonly least: number })[] }) =>
-  new Map(report.kernels.map((row) => [nameOf(row), row.least])));
+const comparison = Comparison.asked(
+  "kernels",
+  device,
+  (report: { readonly kernels: readonly (Parameters<typeof nameOf>[0] & { readonly least: number })[] }) =>
+    new Map(report.kernels.map((row) => [nameOf(row), row.least])),
+);
 const kernels = [];
-for (const measured of wantedRows([...KERNELS, ...NETWORK_ROWS].filter((row) => isPossible(device, row)), nameOf)) {
+for (const measured of wantedRows(
+  [...KERNELS, ...NETWORK_ROWS].filter((row) => isPossible(device, row)),
+  nameOf,
+)) {
   let rate = await measureKernel(device, measured);
   for (let i = 1; i < ATTEMPTS && comparison?.isSlower(nameOf(rate), rate.least); i++) {
     const again = await measureKernel(device, measured);
@@ -37,7 +46,14 @@ for (const measured of wantedRows([...KERNELS, ...NETWORK_ROWS].filter((row) => 
 if (comparison) comparison.report({ kernels });
 else {
   const again = await measureRoofs(device); // others use the machine too: the better of two
-  const best = { gigaflops: Math.max(roofs.gigaflops, again.gigaflops), gigabytes: Math.max(roofs.gigabytes, again.gigabytes) };
-  writeReport("kernels", device, { samples: SAMPLES, roofs: best, kernels: kernels.map((rate) => ({ ...rate, share: shareOf(rate, best) })) });
+  const best = {
+    gigaflops: Math.max(roofs.gigaflops, again.gigaflops),
+    gigabytes: Math.max(roofs.gigabytes, again.gigabytes),
+  };
+  writeReport("kernels", device, {
+    samples: SAMPLES,
+    roofs: best,
+    kernels: kernels.map((rate) => ({ ...rate, share: shareOf(rate, best) })),
+  });
 }
 process.exit();

@@ -36,8 +36,14 @@ const added = performance.now();
 const { metrics, errors, intervals, method, pixels } = evaluation.result();
 peak = Math.max(peak, process.memoryUsage().rss);
 console.log(`${pixels / 1e6} million pixels of ${IMAGES} images, ${method}`);
-console.log(`${((added - started) / 1000).toFixed(1)} s to draw and add them, ${((performance.now() - added) / 1000).toFixed(1)} s for the metrics and 1000 resamples`);
-console.log(`${(peak / MB).toFixed(0)} MB of memory at most; the maps and masks alone are ${(5 * pixels / MB).toFixed(0)} MB`);
+console.log(
+  `${((added - started) / 1000).toFixed(1)} s to draw and add them, ${((performance.now() - added) / 1000).toFixed(1)} s for the metrics and 1000 resamples`,
+);
+console.log(
+  `${(peak / MB).toFixed(0)} MB of memory at most; the maps and masks alone are ${((5 * pixels) / MB).toFixed(0)} MB`,
+);
 for (const name of ["pixelAuroc", "pixelAp", "pixelF1Max", "pixelAupro"] as const) {
-  console.log(`${name.padEnd(12)} ${metrics[name]!.toFixed(6)} +- ${errors[name]!.toExponential(1)}  95 % interval ${intervals![name]!.map((end) => end.toFixed(4)).join(" .. ")}`);
+  console.log(
+    `${name.padEnd(12)} ${metrics[name]!.toFixed(6)} +- ${errors[name]!.toExponential(1)}  95 % interval ${intervals![name]!.map((end) => end.toFixed(4)).join(" .. ")}`,
+  );
 }

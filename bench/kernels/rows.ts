@@ -49,7 +49,9 @@ export interface Measured {
 
 /** Whether a device can do it: casts are to and from half precision, and not all multiply matrices by themselves. */
 export const isPossible = ({ gpu, adapter }: Device, { kernel }: Pick<Measured, "kernel">): boolean =>
-  kernel.startsWith("subgroup_product.") ? adapter.matrixLanes !== undefined : !kernel.startsWith("cast.") || gpu.features.has("shader-f16");
+  kernel.startsWith("subgroup_product.")
+    ? adapter.matrixLanes !== undefined
+    : !kernel.startsWith("cast.") || gpu.features.has("shader-f16");
 
 const [CELLS, CHANNELS] = [28, 272];
 const POSITIONS = CELLS * CELLS;
@@ -78,8 +80,15 @@ let stream = 0;
 const normals = (device: Device, shape: Shape): Tensor => normal(device, shape, { seed: 1, stream: stream++, step: 0 });
 
 /** Calls of each form of a kernel that has several. */
-const inForms = (shader: string, entryPoint: string, forms: readonly string[], prepare: (form: string) => Measured["prepare"]): Record<string, Measured["prepare"]> =>
-  Object.fromEntries(forms.map((form) => [`${form in TILES ? "tiled_product" : shader}.${entryPoint}, ${form}`, prepare(form)]));
+const inForms = (
+  shader: string,
+  entryPoint: string,
+  forms: readonly string[],
+  prepare: (form: string) => Measured["prepare"],
+): Record<string, Measured["prepare"]> =>
+  Object.fromEntries(
+    forms.map((form) => [`${form in TILES ? "tiled_product" : shader}.${entryPoint}, ${form}`, prepare(form)]),
+  );
 
 /** Tensors of normal numbers, one for each shape, handed to a call. */
 export const over = (shapes: readonly Shape[], call: (...tensors: Tensor[]) => unknown) => (device: Device) => {
@@ -89,14 +98,22 @@ export const over = (shapes: readonly Shape[], call: (...tensors: Tensor[]) => u
 
 /** Every row of a map, in an order that no cache foresees. */
 const scattered = (device: Device): Tensor =>
-  fromArray(device, [POSITIONS], Uint32Array.from({ length: POSITIONS }, (_, i) => (i * 89) % POSITIONS));
+  fromArray(
+    device,
+    [POSITIONS],
+    Uint32Array.from({ length: POSITIONS }, (_, i) => (i * 89) % POSITIONS),
+  );
 
 /** Bytes of f32 tensors, each read or written once. */
 export const bytesOf = (...shapes: Shape[]): number => shapes.reduce((sum, shape) => sum + 4 * countOf(shape), 0);
 
 /** Calls of one shape of work: the same bytes and operations. */
-export const family = (what: string, bytes: number, flops: number, calls: Record<string, Measured["prepare"]>): Measured[] =>
-  Object.entries(calls).map(([kernel, prepare]) => ({ kernel, what, bytes, flops, prepare }));
+export const family = (
+  what: string,
+  bytes: number,
+  flops: number,
+  calls: Record<string, Measured["prepare"]>,
+): Measured[] => Object.entries(calls).map(([kernel, prepare]) => ({ kernel, what, bytes, flops, prepare }));
 
 const PRODUCT: Shape[] = [MAP, [CHANNELS, 4 * CHANNELS], EXPANDED];
 const IMAGE: Shape = [1, CELLS, CELLS, 64];
@@ -111,31 +128,64 @@ const POOLED: Shape = [1, 14, 14, CHANNELS];
 export const KERNELS: readonly Measured[] = [
   ...family(`${POSITIONS}x${CHANNELS} by ${CHANNELS}x${4 * CHANNELS}`, bytesOf(...PRODUCT), 8 * COUNT * CHANNELS, {
     ...inForms("matmul", "forward", MATMUL_FORMS, (form) =>
-      over([[1, POSITIONS, CHANNELS], [1, CHANNELS, 4 * CHANNELS]], (a, b) => matmulForward(a, b, {}, {}, form))),
+      over(
+        [
+          [1, POSITIONS, CHANNELS],
+          [1, CHANNELS, 4 * CHANNELS],
+        ],
+        (a, b) => matmulForward(a, b, {}, {}, form),
+      ),
+    ),
     ...inForms("matmul", "gradient of the weight", MATMUL_FORMS, (form) =>
-      over([[1, POSITIONS, CHANNELS], [1, POSITIONS, 4 * CHANNELS]], (a, g) => matmulForward(a, g, {}, { transposeA: true }, form))),
+      over(
+        [
+          [1, POSITIONS, CHANNELS],
+          [1, POSITIONS, 4 * CHANNELS],
+        ],
+        (a, g) => matmulForward(a, g, {}, { transposeA: true }, form),
+      ),
+    ),
     ...inForms("matmul", "gradient of the input", MATMUL_FORMS, (form) =>
-      over([[1, POSITIONS, 4 * CHANNELS], [1, CHANNELS, 4 * CHANNELS]], (g, b) => matmulForward(g, b, {}, { transposeB: true }, form))),
+      over(
+        [
+          [1, POSITIONS, 4 * CHANNELS],
+          [1, CHANNELS, 4 * CHANNELS],
+        ],
+        (g, b) => matmulForward(g, b, {}, { transposeB: true }, form),
+      ),
+    ),
   }),
-  ...family(`${POSITIONS}x${CHANNELS} by ${CHANNELS}x${4 * CHANNELS}, f16`, bytesOf(...PRODUCT) / 2, 8 * COUNT * CHANNELS, {
-    "subgroup_product.forward": (device) => {
-      const half = (shape: Shape) => castForward(normals(device, shape), "f16");
-      const [a, b] = [half([1, POSITIONS, CHANNELS]), half([1, CHANNELS, 4 * CHANNELS])];
-      return () => matmulForward(a, b, {}, {}, SUBGROUP_MATRICES);
+  ...family(
+    `${POSITIONS}x${CHANNELS} by ${CHANNELS}x${4 * CHANNELS}, f16`,
+    bytesOf(...PRODUCT) / 2,
+    8 * COUNT * CHANNELS,
+    {
+      "subgroup_product.forward": (device) => {
+        const half = (shape: Shape) => castForward(normals(device, shape), "f16");
+        const [a, b] = [half([1, POSITIONS, CHANNELS]), half([1, CHANNELS, 4 * CHANNELS])];
+        return () => matmulForward(a, b, {}, {}, SUBGROUP_MATRICES);
+      },
     },
-  }),
+  ),
   ...family("3x3, 28x28x64 to 64", bytesOf(IMAGE, FILTERS, IMAGE), 18 * POSITIONS * 64 * 64, {
-    ...inForms("conv2d", "forward", conv.CONV2D_FORMS, (form) => over([IMAGE, FILTERS], (x, w) => conv.conv2dForward(x, w, {}, PADDED, form))),
+    ...inForms("conv2d", "forward", conv.CONV2D_FORMS, (form) =>
+      over([IMAGE, FILTERS], (x, w) => conv.conv2dForward(x, w, {}, PADDED, form)),
+    ),
     ...inForms("conv2d", "backward_input", conv.CONV2D_FORMS, (form) =>
-      over([IMAGE, FILTERS, IMAGE], (x, w, g) => conv.conv2dBackwardInput(x, w, g, PADDED, form))),
+      over([IMAGE, FILTERS, IMAGE], (x, w, g) => conv.conv2dBackwardInput(x, w, g, PADDED, form)),
+    ),
     ...inForms("conv2d", "backward_filters", conv.CONV2D_FORMS, (form) =>
-      over([IMAGE, FILTERS, IMAGE], (x, w, g) => conv.conv2dBackwardFilters(x, w, g, PADDED, form))),
+      over([IMAGE, FILTERS, IMAGE], (x, w, g) => conv.conv2dBackwardFilters(x, w, g, PADDED, form)),
+    ),
   }),
   ...family("3x3, 28x28x1088", bytesOf(EXPANDED, EXPANDED), 18 * 4 * COUNT, {
     "depthwise_conv2d.forward": over([EXPANDED, WINDOWS], (x, w) => depthwise.depthwiseForward(x, w, {}, PADDED)),
-    "depthwise_conv2d.backward_input": over([EXPANDED, WINDOWS, EXPANDED], (x, w, g) => depthwise.depthwiseBackwardInput(x, w, g, PADDED)),
+    "depthwise_conv2d.backward_input": over([EXPANDED, WINDOWS, EXPANDED], (x, w, g) =>
+      depthwise.depthwiseBackwardInput(x, w, g, PADDED),
+    ),
     "depthwise_conv2d.backward_filters": over([EXPANDED, WINDOWS, EXPANDED], (x, w, g) =>
-      depthwise.depthwiseBackwardFilters(x, w, g, PADDED)),
+      depthwise.depthwiseBackwardFilters(x, w, g, PADDED),
+    ),
   }),
   ...family("784x272", bytesOf(MAP), 6 * COUNT, {
     "batch_norm.slice_moments and merge": over([MAP], (x) => norm.momentsOf(x, MIDDLE, NORM)),
@@ -144,11 +194,18 @@ export const KERNELS: readonly Measured[] = [
     "batch_norm.forward": over([MAP, [1, 2, CHANNELS], AFFINE], (x, s, a) => norm.normForward(x, s, a, MIDDLE, NORM)),
   }),
   ...family("272 channels", bytesOf(AFFINE, AFFINE, AFFINE), 6 * CHANNELS, {
-    "batch_norm.update_running": over([[2, CHANNELS], [1, 2, CHANNELS]], (r, s) => norm.updateRunning(r, s, MIDDLE, NORM, 0.1)),
+    "batch_norm.update_running": over(
+      [
+        [2, CHANNELS],
+        [1, 2, CHANNELS],
+      ],
+      (r, s) => norm.updateRunning(r, s, MIDDLE, NORM, 0.1),
+    ),
   }),
   ...family("784x272", bytesOf(MAP, MAP, MAP, MAP, MAP), 12 * COUNT, {
     "batch_norm.backward_sums and backward_input": over([MAP, [1, 2, CHANNELS], AFFINE, MAP], (x, s, a, g) =>
-      norm.normBackward(x, s, a, g, MIDDLE, NORM)),
+      norm.normBackward(x, s, a, g, MIDDLE, NORM),
+    ),
   }),
   ...family("hswish, 784x272", bytesOf(MAP, MAP), 5 * COUNT, {
     "activation.forward": over([MAP], (x) => activation.activationForward(x, "hswish")),
@@ -184,7 +241,19 @@ export const KERNELS: readonly Measured[] = [
     "copy.region": over([MAP], (x) => gatherRegion("transpose", x, [CHANNELS, POSITIONS], [1, CHANNELS], 0)),
   }),
   ...family("784x272 within a border of 1", bytesOf(MAP, [1, CELLS + 2, CELLS + 2, CHANNELS]), 0, {
-    "copy.padded": over([MAP], (x) => padForward("pad", x, [[0, 0], [1, 1], [1, 1], [0, 0]], 0)),
+    "copy.padded": over([MAP], (x) =>
+      padForward(
+        "pad",
+        x,
+        [
+          [0, 0],
+          [1, 1],
+          [1, 1],
+          [0, 0],
+        ],
+        0,
+      ),
+    ),
   }),
   ...family("784 of 784 rows of 272", bytesOf(MAP, MAP), 0, {
     "gather.forward": (device) => {
@@ -198,7 +267,11 @@ export const KERNELS: readonly Measured[] = [
   }),
   ...family("1 M keys of 1024", bytesOf([2 * MILLION]), 0, {
     "bucket.rank and place": (device) => {
-      const keys = fromArray(device, [MILLION], Uint32Array.from({ length: MILLION }, (_, i) => (i * 7919) % 1024));
+      const keys = fromArray(
+        device,
+        [MILLION],
+        Uint32Array.from({ length: MILLION }, (_, i) => (i * 7919) % 1024),
+      );
       return () => bucketOf("bucket", keys, 1024);
     },
   }),
@@ -216,7 +289,9 @@ export const KERNELS: readonly Measured[] = [
   }),
   ...family("784x272", bytesOf(MAP, MAP, MAP), 8 * COUNT, {
     "softmax.backward_input": over([MAP, MAP], (x, g) => rows.softmaxBackwardInput(x, g)),
-    "layer_norm.backward_input and backward_affine": over([MAP, AFFINE, MAP], (x, a, g) => rows.layerNormBackward(x, a, g, 1e-5, true)),
+    "layer_norm.backward_input and backward_affine": over([MAP, AFFINE, MAP], (x, a, g) =>
+      rows.layerNormBackward(x, a, g, 1e-5, true),
+    ),
     "row_products.normalize_backward": over([MAP, MAP], (x, g) => rows.l2NormalizeBackward(x, g, 1e-12)),
   }),
   ...family("784x272", bytesOf(MAP, MAP, MAP, MAP), 12 * COUNT, {
@@ -232,11 +307,15 @@ export const KERNELS: readonly Measured[] = [
     "grid_sample.backward_grid": over([LOCAL, GRID, MAP], (x, g, y) => grid.gridSampleBackwardGrid(x, g, y, {})),
   }),
   ...family("784 points of 8x8x1", bytesOf([1, 8, 8, 1], GRID, PLACES, GRID), 12 * POSITIONS, {
-    "grid_sample.backward_grid_narrow": over([[1, 8, 8, 1], GRID, [...PLACES, 1]], (x, g, y) => grid.gridSampleBackwardGrid(x, g, y, {})),
+    "grid_sample.backward_grid_narrow": over([[1, 8, 8, 1], GRID, [...PLACES, 1]], (x, g, y) =>
+      grid.gridSampleBackwardGrid(x, g, y, {}),
+    ),
   }),
   ...family("28x28 to 224x224", bytesOf(PLACES, HEAT), 8 * PIXELS, {
     "resize.forward": over([[1, CELLS, CELLS, 1]], (x) => resize.resizeForward(x, [224, 224], BILINEAR)),
-    "resize.backward_input": over([[1, CELLS, CELLS, 1], HEAT], (x, g) => resize.resizeBackwardInput(x, g, [224, 224], BILINEAR)),
+    "resize.backward_input": over([[1, CELLS, CELLS, 1], HEAT], (x, g) =>
+      resize.resizeBackwardInput(x, g, [224, 224], BILINEAR),
+    ),
   }),
   ...family("33 taps, 224x224", bytesOf(HEAT, HEAT), 4 * 33 * PIXELS, {
     "gaussian_blur.forward": over([HEAT], (x) => blur.gaussianBlurForward(x, BLUR)),
@@ -248,7 +327,9 @@ export const KERNELS: readonly Measured[] = [
     "pool.max_forward": over([MAP], (x) => pool.maxPoolForward(x, [3, 3], POOL)),
   }),
   ...family("1x21, 224x224", bytesOf(HEAT, HEAT), 21 * PIXELS, {
-    "pool.average_forward_four": over([HEAT], (x) => pool.averagePoolForward(x, [1, 21], { stride: 1, padding: [0, 10], countIncludePad: false })),
+    "pool.average_forward_four": over([HEAT], (x) =>
+      pool.averagePoolForward(x, [1, 21], { stride: 1, padding: [0, 10], countIncludePad: false }),
+    ),
   }),
   ...family("3x3 of 2, 28x28x272", bytesOf(MAP, MAP, POOLED), 9 * countOf(POOLED), {
     "pool.argmax and max_backward_input": over([MAP, POOLED], (x, g) => pool.maxPoolBackwardInput(x, g, [3, 3], POOL)),
@@ -264,19 +345,35 @@ export const KERNELS: readonly Measured[] = [
     "reconstruction_loss.forward_score": over([MAP, MAP], (a, r) => reconstruction.reconstructionScore(a, r, 0.5)),
   }),
   ...family("784x272", bytesOf(MAP, MAP, PLACES, MAP), 12 * COUNT, {
-    "reconstruction_loss.backward_r": over([MAP, MAP, PLACES], (a, r, g) => reconstruction.reconstructionLossBackward(a, r, g, 0.5)),
+    "reconstruction_loss.backward_r": over([MAP, MAP, PLACES], (a, r, g) =>
+      reconstruction.reconstructionLossBackward(a, r, g, 0.5),
+    ),
   }),
   ...family("16 maps of 784 scores", bytesOf([2, 16, POSITIONS]), 4 * 16 * POSITIONS, {
-    "hinge_loss.slice_terms and summarise": over([[16, POSITIONS], [16, POSITIONS]], (s, m) => hinge.hingeLossForward("hingeLoss", s, m, HINGE)),
+    "hinge_loss.slice_terms and summarise": over(
+      [
+        [16, POSITIONS],
+        [16, POSITIONS],
+      ],
+      (s, m) => hinge.hingeLossForward("hingeLoss", s, m, HINGE),
+    ),
   }),
   ...family("16 maps of 784 scores", bytesOf([3, 16, POSITIONS]), 4 * 16 * POSITIONS, {
-    "hinge_loss.position_loss": over([[16, POSITIONS], [16, POSITIONS]], (s, m) => hinge.hingeLossForward("hingeLoss", s, m, { ...HINGE, reduction: "none" })),
+    "hinge_loss.position_loss": over(
+      [
+        [16, POSITIONS],
+        [16, POSITIONS],
+      ],
+      (s, m) => hinge.hingeLossForward("hingeLoss", s, m, { ...HINGE, reduction: "none" }),
+    ),
     "hinge_loss.backward_scores": over([[16, POSITIONS], [16, POSITIONS], [8], [1]], (s, m, t, g) =>
-      hinge.hingeLossBackward("hingeLoss", s, m, t, g, HINGE)),
+      hinge.hingeLossBackward("hingeLoss", s, m, t, g, HINGE),
+    ),
   }),
   ...family("16 maps of 784 scores", bytesOf([4, 16, POSITIONS]), 4 * 16 * POSITIONS, {
     "hinge_loss.backward_positions": over([[16, POSITIONS], [16, POSITIONS], [8], [16, POSITIONS]], (s, m, t, g) =>
-      hinge.hingeLossBackward("hingeLoss", s, m, t, g, { ...HINGE, reduction: "none" })),
+      hinge.hingeLossBackward("hingeLoss", s, m, t, g, { ...HINGE, reduction: "none" }),
+    ),
   }),
   ...family("784x272", bytesOf(MAP, MAP), COUNT, {
     "dropout.forward": over([MAP], (x) => dropoutForward(x, DRAW, 0.5)),
@@ -290,7 +387,9 @@ export const KERNELS: readonly Measured[] = [
     "feature_block_paste.walk": (device) => () => drawFeatureBlocks(device, [16, CELLS, CELLS], DRAW, PUBLISHED_BLOCKS),
   }),
   ...family("16 maps of 28x28x272", bytesOf([2, 16, CELLS, CELLS, CHANNELS]), 16 * CELLS * CELLS * CHANNELS, {
-    "feature_block_paste.paste": over([[16, CELLS, CELLS, CHANNELS]], (x) => pasteFeatureBlocks(x, null, DRAW, PUBLISHED_BLOCKS)),
+    "feature_block_paste.paste": over([[16, CELLS, CELLS, CHANNELS]], (x) =>
+      pasteFeatureBlocks(x, null, DRAW, PUBLISHED_BLOCKS),
+    ),
   }),
   ...family("256 pairs of each sort of 16 maps of 28x28", bytesOf([16, CELLS, CELLS], [512, 3]), 0, {
     "pairs.draw_pairs": over([[16, CELLS, CELLS]], (x) => drawPairs(x, 256, DRAW)),
@@ -302,17 +401,40 @@ export const KERNELS: readonly Measured[] = [
     },
   }),
   ...[1, 9].flatMap((k) =>
-    family(`${k} of ${BANK[0]} rows of ${CHANNELS} for each of ${POSITIONS}`, bytesOf(QUERIES, BANK, [2, POSITIONS, k]), 3 * COUNT * BANK[0], Object.fromEntries(
-      NEAREST_FORMS.map((form) => [`nearest_rows.forward and merge, ${form}`, over([QUERIES, BANK], (queries, rows) => nearestRowsForward(queries, rows, k, form))]),
-    ))),
+    family(
+      `${k} of ${BANK[0]} rows of ${CHANNELS} for each of ${POSITIONS}`,
+      bytesOf(QUERIES, BANK, [2, POSITIONS, k]),
+      3 * COUNT * BANK[0],
+      Object.fromEntries(
+        NEAREST_FORMS.map((form) => [
+          `nearest_rows.forward and merge, ${form}`,
+          over([QUERIES, BANK], (queries, rows) => nearestRowsForward(queries, rows, k, form)),
+        ]),
+      ),
+    ),
+  ),
   // The bound of those: a product of their shape, whose result is stored.
-  ...family(`${POSITIONS}x${CHANNELS} by ${CHANNELS}x${BANK[0]}, transposed`, bytesOf(QUERIES, BANK, [POSITIONS, BANK[0]]), 2 * COUNT * BANK[0], {
-    "matmul.forward": over([[1, ...QUERIES], [1, ...BANK]], (a, b) => matmulForward(a, b, {}, { transposeB: true })),
-  }),
+  ...family(
+    `${POSITIONS}x${CHANNELS} by ${CHANNELS}x${BANK[0]}, transposed`,
+    bytesOf(QUERIES, BANK, [POSITIONS, BANK[0]]),
+    2 * COUNT * BANK[0],
+    {
+      "matmul.forward": over(
+        [
+          [1, ...QUERIES],
+          [1, ...BANK],
+        ],
+        (a, b) => matmulForward(a, b, {}, { transposeB: true }),
+      ),
+    },
+  ),
   ...family(`one of ${CORESET[0]} rows of ${CORESET[1]}`, bytesOf(CORESET, [2, CORESET[0]]), 3 * countOf(CORESET), {
     "farthest_point.update and choose": (device) => {
       const [rows, distances] = [normals(device, CORESET), empty(device, [CORESET[0]])];
-      const [chosen, position] = [fromArray(device, [BANK[0]], new Uint32Array(BANK[0])), fromArray(device, [1], Uint32Array.of(1))];
+      const [chosen, position] = [
+        fromArray(device, [BANK[0]], new Uint32Array(BANK[0])),
+        fromArray(device, [1], Uint32Array.of(1)),
+      ];
       return () => farthestPointStep({ rows, chosen, position, distances });
     },
   }),
@@ -332,18 +454,23 @@ export const KERNELS: readonly Measured[] = [
   ...family("1024x768 to 224x224", 4 * 1024 * 768 + bytesOf([224, 224, 3]), 6 * 1024 * 768, {
     "image.horizontal and vertical": (device) => {
       const picture = { width: 1024, height: 768, data: new Uint8Array(4 * 1024 * 768).fill(99) };
-      return () => imagesToTensor(device, [picture], { height: 224, width: 224, mean: [0, 0, 0], deviation: [1, 1, 1] });
+      return () =>
+        imagesToTensor(device, [picture], { height: 224, width: 224, mean: [0, 0, 0], deviation: [1, 1, 1] });
     },
   }),
   ...family("1024 squares", bytesOf([1024]), 1024, {
     "optimizer.clip_factor": over([[1024]], (squares) => clipFactor(squares, 1)),
   }),
   ...family("1 M parameters", bytesOf([7 * MILLION]), 14 * MILLION, {
-    "optimizer.adam": over([[MILLION], [MILLION], [1], [1, 4], [MILLION], [MILLION]], (weights, gradients, factor, schedule, m, v) =>
-      adamUpdate({ weights, gradients, factor, schedule, m, v }, { first: 0, count: MILLION, row: 0 }, ADAM)),
+    "optimizer.adam": over(
+      [[MILLION], [MILLION], [1], [1, 4], [MILLION], [MILLION]],
+      (weights, gradients, factor, schedule, m, v) =>
+        adamUpdate({ weights, gradients, factor, schedule, m, v }, { first: 0, count: MILLION, row: 0 }, ADAM),
+    ),
   }),
   ...family("1 M parameters", bytesOf([5 * MILLION]), 5 * MILLION, {
     "optimizer.sgd": over([[MILLION], [MILLION], [1], [1, 4], [MILLION]], (weights, gradients, factor, schedule, m) =>
-      sgdUpdate({ weights, gradients, factor, schedule, m }, { first: 0, count: MILLION, row: 0 }, SGD)),
+      sgdUpdate({ weights, gradients, factor, schedule, m }, { first: 0, count: MILLION, row: 0 }, SGD),
+    ),
   }),
 ];

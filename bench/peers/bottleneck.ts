@@ -1,5 +1,5 @@
-// Float64 definition of MobileNetV3's bottleneck with a loss behind it, and the gradients of its parameters by the chain
-// rule, from the definitions of its parts:
+// Float64 definition of MobileNetV3's bottleneck with a loss behind it, and the gradients of its parameters by the
+// chain rule, from the definitions of its parts:
 //   h = hswish(norm(image expand));  h = hswish(norm(depthwise(h)));  h = h gate(mean(h));  y = image + norm(h project)
 //   loss = mean((y - target)^2), norm with the batch's statistics, gate(z) = hsigmoid(relu(z reduce + b) excite + b')
 import { backward as slopes, DEFINITIONS, forward as apply, type Definition } from "../../test/reference/activation.ts";
@@ -21,8 +21,14 @@ export const BOTTLENECK: Extents = { side: 28, channels: 272, expanded: 864, squ
 export const NORM_EPS = 1e-3;
 
 /** Parameters in the order of their gradients. The affine ones are `[2, C]`: weight and bias. */
-export function bottleneckParameters(draw: (shape: readonly number[], seed: number, scale: number) => Input, { channels, expanded, squeezed }: Extents = BOTTLENECK) {
-  const affine = (count: number): Input => ({ shape: [2, count], data: Float32Array.from({ length: 2 * count }, (_, i) => (i < count ? 1 : 0)) });
+export function bottleneckParameters(
+  draw: (shape: readonly number[], seed: number, scale: number) => Input,
+  { channels, expanded, squeezed }: Extents = BOTTLENECK,
+) {
+  const affine = (count: number): Input => ({
+    shape: [2, count],
+    data: Float32Array.from({ length: 2 * count }, (_, i) => (i < count ? 1 : 0)),
+  });
   return {
     expand: draw([channels, expanded], 23, 0.1),
     expandNorm: affine(expanded),
@@ -44,7 +50,11 @@ function linear(input: Numbers, weight: Input, bias: Numbers | null) {
   const [k, n] = weight.shape as [number, number];
   const problem = { batch: 1, m: input.length / k, n, k };
   const output = matmul.forward(problem, input, weight.data, bias ?? new Float64Array(n));
-  return { output, backward: (grad: Numbers) => matmul.backward(problem, input, weight.data, grad) as [Float64Array, Float64Array, Float64Array] };
+  return {
+    output,
+    backward: (grad: Numbers) =>
+      matmul.backward(problem, input, weight.data, grad) as [Float64Array, Float64Array, Float64Array],
+  };
 }
 
 /** norm(x) weight + bias over rows. */
@@ -59,7 +69,14 @@ function batchNorm(input: Numbers, { data, shape }: Input) {
       gradAffine[i % channels]! += g * normalised[i]!;
       gradAffine[channels + (i % channels)]! += g;
     });
-    return [norm.backward(problem, input, grad.map((g, i) => g * data[i % channels]!)), gradAffine] as const;
+    return [
+      norm.backward(
+        problem,
+        input,
+        grad.map((g, i) => g * data[i % channels]!),
+      ),
+      gradAffine,
+    ] as const;
   };
   return { output, backward };
 }
@@ -72,7 +89,16 @@ function forward(inputs: Inputs) {
   const of = (name: string): Input => inputs[name]!;
   const [, height, width] = of("image").shape as [number, number, number, number];
   const expanded = of("expand").shape[1]!;
-  const geometry = { batch: 1, height, width, channels: expanded, window: [3, 3], stride: [1, 1], dilation: [1, 1], padding: [1, 1, 1, 1] } as const;
+  const geometry = {
+    batch: 1,
+    height,
+    width,
+    channels: expanded,
+    window: [3, 3],
+    stride: [1, 1],
+    dilation: [1, 1],
+    padding: [1, 1, 1, 1],
+  } as const;
   const image = of("image").data;
 
   const expand = linear(image, of("expand"), null);
@@ -92,17 +118,39 @@ function forward(inputs: Inputs) {
   const projectNorm = batchNorm(project.output, of("projectNorm"));
   const error = projectNorm.output.map((value, i) => value + image[i]! - of("target").data[i]!);
   const loss = error.reduce((sum, e) => sum + e * e, 0) / error.length;
-  const stages = { expand, expandNorm, first, depthwiseNorm, second, reduce, hidden, excite, gate, project, projectNorm };
-  return { loss, error, stages, depthwiseBackward: (grad: Numbers) => depthwise.backward(geometry, first.output, of("depthwise").data, grad), positions: height * width };
+  const stages = {
+    expand,
+    expandNorm,
+    first,
+    depthwiseNorm,
+    second,
+    reduce,
+    hidden,
+    excite,
+    gate,
+    project,
+    projectNorm,
+  };
+  return {
+    loss,
+    error,
+    stages,
+    depthwiseBackward: (grad: Numbers) => depthwise.backward(geometry, first.output, of("depthwise").data, grad),
+    positions: height * width,
+  };
 }
 
 /** The loss alone. */
 export const bottleneckForward = (inputs: Inputs): { readonly loss: number } => ({ loss: forward(inputs).loss });
 
 /** The loss, and its gradient for each parameter in the order of `bottleneckParameters`. */
-export function bottleneckGradients(inputs: Inputs): { readonly loss: number; readonly gradients: readonly Float64Array[] } {
+export function bottleneckGradients(inputs: Inputs): {
+  readonly loss: number;
+  readonly gradients: readonly Float64Array[];
+} {
   const { loss, error, stages, depthwiseBackward, positions } = forward(inputs);
-  const { expand, expandNorm, first, depthwiseNorm, second, reduce, hidden, excite, gate, project, projectNorm } = stages;
+  const { expand, expandNorm, first, depthwiseNorm, second, reduce, hidden, excite, gate, project, projectNorm } =
+    stages;
   const wide = gate.output.length;
 
   const [gradProject, gradProjectNorm] = projectNorm.backward(error.map((e) => (2 * e) / error.length));
@@ -117,7 +165,16 @@ export function bottleneckGradients(inputs: Inputs): { readonly loss: number; re
   const [gradExpand, gradExpandNorm] = expandNorm.backward(first.backward(gradFirst));
   const [, gradExpandWeight] = expand.backward(gradExpand);
   const gradients = [
-    gradExpandWeight, gradExpandNorm, gradDepthwise, gradDepthwiseNorm, gradReduce, gradReduceBias, gradExcite, gradExciteBias, gradProjectWeight, gradProjectNorm,
+    gradExpandWeight,
+    gradExpandNorm,
+    gradDepthwise,
+    gradDepthwiseNorm,
+    gradReduce,
+    gradReduceBias,
+    gradExcite,
+    gradExciteBias,
+    gradProjectWeight,
+    gradProjectNorm,
   ];
   return { loss, gradients };
 }

@@ -5,7 +5,12 @@
  */
 export function cornersOf(grid, height, width) {
   const count = grid.length / 2;
-  const corners = [[0, 0], [0, 1], [1, 0], [1, 1]].map(([down, right]) => ({ down, right, places: new Int32Array(count), weights: new Float32Array(count) }));
+  const corners = [
+    [0, 0],
+    [0, 1],
+    [1, 0],
+    [1, 1],
+  ].map(([down, right]) => ({ down, right, places: new Int32Array(count), weights: new Float32Array(count) }));
   for (let i = 0; i < count; i++) {
     const [x, y] = [((grid[2 * i] + 1) / 2) * (width - 1), ((grid[2 * i + 1] + 1) / 2) * (height - 1)];
     const [left, top] = [Math.min(Math.floor(x), width - 2), Math.min(Math.floor(y), height - 2)];

@@ -30,4 +30,8 @@ GPUQueue.prototype.writeBuffer = function (buffer, offset, data, ...part) {
 };
 
 export const gpu = create([]);
-Object.defineProperty(globalThis, "navigator", { value: { userAgent: "node", gpu }, configurable: true, writable: true });
+Object.defineProperty(globalThis, "navigator", {
+  value: { userAgent: "node", gpu },
+  configurable: true,
+  writable: true,
+});

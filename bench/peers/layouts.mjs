@@ -30,9 +30,13 @@ export const filtersLast = (filters) => permuted(filters, [2, 3, 1, 0]);
 
 /** `[R,S,C]` as `[C,1,R,S]`. */
 export function windowFirst(window) {
-  const { shape: [channels, height, width], data } = permuted(window, [2, 0, 1]);
+  const {
+    shape: [channels, height, width],
+    data,
+  } = permuted(window, [2, 0, 1]);
   return { shape: [channels, 1, height, width], data };
 }
 
 /** `[C,1,R,S]` as `[R,S,C]`. */
-export const windowLast = ({ shape: [channels, , height, width], data }) => permuted({ shape: [channels, height, width], data }, [1, 2, 0]);
+export const windowLast = ({ shape: [channels, , height, width], data }) =>
+  permuted({ shape: [channels, height, width], data }, [1, 2, 0]);

@@ -1,6 +1,6 @@
-// bigrid beside other WebGPU libraries: the same seeded work, in one run on one adapter. Each library has a process of its
-// own; for each row all are prepared, their results are checked, and then they run one after the other, round by round.
-// Writes bench/results/peers.<adapter>.json and the tables of docs/performance.md.
+// bigrid beside other WebGPU libraries: the same seeded work, in one run on one adapter. Each library has a process of
+// its own; for each row all are prepared, their results are checked, and then they run one after the other, round by
+// round. Writes bench/results/peers.<adapter>.json and the tables of docs/performance.md.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -51,14 +51,20 @@ const rounded = (value: number): number => Number(value.toPrecision(4));
 class Round {
   readonly results: Record<string, Result> = {};
   readonly #problem: Problem;
-  readonly #peers = new Map<string, { readonly peer: Peer; readonly first: number; readonly error: number; readonly times: number[] }>();
+  readonly #peers = new Map<
+    string,
+    { readonly peer: Peer; readonly first: number; readonly error: number; readonly times: number[] }
+  >();
 
   constructor(problem: Problem) {
     this.#problem = problem;
   }
 
   /** @returns what the library says of itself */
-  async prepare(library: Library, expected: () => readonly ArrayLike<number>[]): Promise<{ readonly version?: string; readonly adapter?: string }> {
+  async prepare(
+    library: Library,
+    expected: () => readonly ArrayLike<number>[],
+  ): Promise<{ readonly version?: string; readonly adapter?: string }> {
     const { name, inputs, settings = {}, tolerance, kind = name } = this.#problem;
     const peer = new Peer(library);
     const drop = async (failed?: string) => {
@@ -72,7 +78,8 @@ class Round {
     if (reply.error !== undefined) return drop(reply.error);
     if (reply.missing) return drop();
     const error = errorOf(this.#problem, reply.outputs, expected());
-    if (!(error <= Math.max(tolerance, library.tolerance ?? 0))) return drop(`wrong: relative error ${error.toExponential(1)}`);
+    if (!(error <= Math.max(tolerance, library.tolerance ?? 0)))
+      return drop(`wrong: relative error ${error.toExponential(1)}`);
     this.#peers.set(library.name, { peer, first: reply.milliseconds, error, times: [] });
     return opened;
   }
@@ -127,7 +134,9 @@ export async function main(args: readonly string[]): Promise<number> {
   const rows: Row[] = [];
   let adapter = "";
   try {
-    const wanted = NETWORK_NAMES.filter((name) => !options.rows || options.rows.some((row) => row.includes(name) || name.includes(row)));
+    const wanted = NETWORK_NAMES.filter(
+      (name) => !options.rows || options.rows.some((row) => row.includes(name) || name.includes(row)),
+    );
     const networks = wanted.map((name) => networkProblems(name, BATCHES, join(folder, `${name}.safetensors`)));
     const all = [...problems(), ...(await Promise.all(networks)).flat()];
     for (const problem of all.filter(({ name }) => !options.rows || options.rows.some((row) => name.includes(row)))) {
@@ -146,7 +155,14 @@ export async function main(args: readonly string[]): Promise<number> {
       }
       const { name, title, images } = problem;
       const date = new Date().toISOString().slice(0, 10);
-      const row = { name, title, ...(images !== undefined && { images }), commit: gitCommit(), date, results: round.results };
+      const row = {
+        name,
+        title,
+        ...(images !== undefined && { images }),
+        commit: gitCommit(),
+        date,
+        results: round.results,
+      };
       rows.push(row);
       console.log(`${row.title} (${row.name}):`);
       for (const [name, result] of Object.entries(row.results)) console.log(`  ${name.padEnd(18)} ${lineOf(result)}`);
@@ -160,7 +176,10 @@ export async function main(args: readonly string[]): Promise<number> {
 
 function lineOf({ milliseconds, first, error, deviceBytes, residentBytes, failed }: Result): string {
   if (!milliseconds) return failed!;
-  const memory = deviceBytes === undefined ? "" : `, ${deviceBytes ?? "?"} bytes of buffers, resident set grown by ${residentBytes ?? "?"}`;
+  const memory =
+    deviceBytes === undefined
+      ? ""
+      : `, ${deviceBytes ?? "?"} bytes of buffers, resident set grown by ${residentBytes ?? "?"}`;
   return `${milliseconds.median} ms (min ${milliseconds.min}, first ${first}), error ${error}${memory}`;
 }
 
@@ -168,7 +187,10 @@ function lineOf({ milliseconds, first, error, deviceBytes, residentBytes, failed
 function write(report: Report): void {
   const path = `bench/results/peers.${report.adapter.split(/[^A-Za-z0-9]+/)[0]!.toLowerCase()}.json`;
   const former = existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as Report) : null;
-  const order = [...problems().map(({ name }) => name), ...NETWORK_NAMES.flatMap((name) => BATCHES.map((batch) => `${batch} x ${name}`))];
+  const order = [
+    ...problems().map(({ name }) => name),
+    ...NETWORK_NAMES.flatMap((name) => BATCHES.map((batch) => `${batch} x ${name}`)),
+  ];
   const byName = new Map([...(former?.rows ?? []), ...report.rows].map((row) => [row.name, row]));
   const rows = order.flatMap((name) => byName.get(name) ?? []);
   const whole = { ...report, versions: { ...former?.versions, ...report.versions }, rows };
@@ -177,7 +199,11 @@ function write(report: Report): void {
 }
 
 function tablesOf({ rows }: Report): string {
-  const [single, networks] = [rows.filter(({ images }) => images === undefined), rows.filter(({ images }) => images !== undefined)];
-  const columns = (of: readonly Row[]) => LIBRARIES.map(({ name }) => name).filter((name) => of.some(({ results }) => results[name]));
+  const [single, networks] = [
+    rows.filter(({ images }) => images === undefined),
+    rows.filter(({ images }) => images !== undefined),
+  ];
+  const columns = (of: readonly Row[]) =>
+    LIBRARIES.map(({ name }) => name).filter((name) => of.some(({ results }) => results[name]));
   return [timesTable(single, columns(single)), networksTable(networks, columns(networks))].join("\n\n");
 }

@@ -1,5 +1,5 @@
-// EfficientNet's layers 3 and 4 with made-up weights: as a file for bigrid, as folded layers for the other libraries, and in
-// float64 from the weights as they are, convolution by convolution.
+// EfficientNet's layers 3 and 4 with made-up weights: as a file for bigrid, as folded layers for the other libraries,
+// and in float64 from the weights as they are, convolution by convolution.
 import { writeFileSync } from "node:fs";
 import { planOf, type EfficientNetName, type NetworkPlan } from "../../src/backbones/efficientnet.ts";
 import { readValues } from "../../src/backbones/weights.ts";
@@ -51,9 +51,10 @@ export async function folded(plan: NetworkPlan, side: number): Promise<FoldedNet
     return filtersFromOihw(await readValues(weights, `${prefix}.weight`), shape);
   };
   const convolution = async (prefix: string, shape: readonly number[]): Promise<Layer> => {
-    const [data, weight, bias, mean, variance] = await Promise.all([
-      filtersOf(`${prefix}.0`), ...["weight", "bias", "running_mean", "running_var"].map((part) => readValues(weights, `${prefix}.1.${part}`)),
-    ]) as [Float32Array, Float32Array, Float32Array, Float32Array, Float32Array];
+    const [data, weight, bias, mean, variance] = (await Promise.all([
+      filtersOf(`${prefix}.0`),
+      ...["weight", "bias", "running_mean", "running_var"].map((part) => readValues(weights, `${prefix}.1.${part}`)),
+    ])) as [Float32Array, Float32Array, Float32Array, Float32Array, Float32Array];
     const scale = Float64Array.from(weight, (value, k) => value / Math.sqrt(variance[k]! + eps(plan.name)));
     return {
       filters: { shape, data: data.map((value, i) => value * scale[i % scale.length]!) },
@@ -101,7 +102,12 @@ interface Image {
 const { sigmoid, silu } = DEFINITIONS;
 
 /** Every product of a convolution; TensorFlow's padding. */
-function convolved({ side, channels, data }: Image, { filters, bias }: Layer, stride: number, value: (x: number) => number): Image {
+function convolved(
+  { side, channels, data }: Image,
+  { filters, bias }: Layer,
+  stride: number,
+  value: (x: number) => number,
+): Image {
   const [extent, , inputs, outputs = inputs] = filters.shape as [number, number, number, number?];
   const isDepthwise = filters.shape.length === 3;
   const [outSide, outChannels] = [Math.ceil(side / stride), outputs];
@@ -118,7 +124,9 @@ function convolved({ side, channels, data }: Image, { filters, bias }: Layer, st
         for (let c = 0; c < channels; c++) {
           const x = data[pixel + c]!;
           if (isDepthwise) sums[c]! += x * filters.data[tap * channels + c]!;
-          else for (let k = 0, row = (tap * channels + c) * outputs; k < outputs; k++) sums[k]! += x * filters.data[row + k]!;
+          else
+            for (let k = 0, row = (tap * channels + c) * outputs; k < outputs; k++)
+              sums[k]! += x * filters.data[row + k]!;
         }
       }
     }
@@ -133,7 +141,12 @@ function blockOf(input: Image, { expand, depthwise, reduce, excite, project, str
   const filtered = convolved(wide, depthwise, stride, silu.value);
   const means = new Float64Array(filtered.channels);
   filtered.data.forEach((value, i) => (means[i % filtered.channels]! += value / filtered.side ** 2));
-  const gate = convolved(convolved({ side: 1, channels: filtered.channels, data: means }, reduce, 1, silu.value), excite, 1, sigmoid.value);
+  const gate = convolved(
+    convolved({ side: 1, channels: filtered.channels, data: means }, reduce, 1, silu.value),
+    excite,
+    1,
+    sigmoid.value,
+  );
   const gated = { ...filtered, data: filtered.data.map((value, i) => value * gate.data[i % filtered.channels]!) };
   const narrow = convolved(gated, project, 1, unchanged);
   return isResidual ? { ...narrow, data: narrow.data.map((value, i) => value + input.data[i]!) } : narrow;
@@ -151,7 +164,11 @@ export function features({ stem, blocks, ends }: FoldedNetwork, image: Float32Ar
 }
 
 /** Rows of one network, for each number of images. */
-export async function networkProblems(name: EfficientNetName, batches: readonly number[], weightsFile: string): Promise<Problem[]> {
+export async function networkProblems(
+  name: EfficientNetName,
+  batches: readonly number[],
+  weightsFile: string,
+): Promise<Problem[]> {
   const plan = planOf(name);
   await writeWeights(name, weightsFile);
   const network = await folded(plan, SIDE);

@@ -12,7 +12,10 @@ function attribute([name, value]) {
   return { name, i: value, type: "INT" };
 }
 
-const valueInfo = ({ name, shape }) => ({ name, type: { tensor_type: { elem_type: FLOAT, shape: { dim: shape.map((dim_value) => ({ dim_value })) } } } });
+const valueInfo = ({ name, shape }) => ({
+  name,
+  type: { tensor_type: { elem_type: FLOAT, shape: { dim: shape.map((dim_value) => ({ dim_value })) } } },
+});
 
 /** A graph that is built node by node. */
 export class Graph {
@@ -30,7 +33,12 @@ export class Graph {
   /** Stores a weight; returns its name. */
   weight({ shape, data }) {
     const name = `w${this.#initializers.length}`;
-    this.#initializers.push({ name, dims: shape, data_type: FLOAT, raw_data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) });
+    this.#initializers.push({
+      name,
+      dims: shape,
+      data_type: FLOAT,
+      raw_data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+    });
     return name;
   }
 
@@ -47,7 +55,15 @@ export class Graph {
 
   /** The model's bytes. */
   encode() {
-    const graph = { name: "peers", node: this.#nodes, initializer: this.#initializers, input: this.#inputs.map(valueInfo), output: this.#outputs.map(valueInfo) };
-    return Model.encode(Model.fromObject({ ir_version: 8, opset_import: [{ domain: "", version: 17 }], graph })).finish();
+    const graph = {
+      name: "peers",
+      node: this.#nodes,
+      initializer: this.#initializers,
+      input: this.#inputs.map(valueInfo),
+      output: this.#outputs.map(valueInfo),
+    };
+    return Model.encode(
+      Model.fromObject({ ir_version: 8, opset_import: [{ domain: "", version: 17 }], graph }),
+    ).finish();
   }
 }

@@ -38,8 +38,13 @@ export class Peer {
   #said = "";
 
   constructor({ module, options = {}, flags = [] }: Library) {
-    this.#child = fork(WORKER, [module, JSON.stringify(options)], { serialization: "advanced", execArgv: [...flags], stdio: ["ignore", "pipe", "pipe", "ipc"] });
-    for (const stream of [this.#child.stdout, this.#child.stderr]) stream?.on("data", (text: Buffer) => (this.#said = (this.#said + text.toString()).slice(-2000)));
+    this.#child = fork(WORKER, [module, JSON.stringify(options)], {
+      serialization: "advanced",
+      execArgv: [...flags],
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+    });
+    for (const stream of [this.#child.stdout, this.#child.stderr])
+      stream?.on("data", (text: Buffer) => (this.#said = (this.#said + text.toString()).slice(-2000)));
   }
 
   /** Asks for one thing and waits for its answer; a process that ends instead is an error with its last words. */
@@ -49,7 +54,8 @@ export class Peer {
         this.#child.off("message", done).off("exit", ended);
         resolve(reply as T & { readonly error?: string });
       };
-      const ended = (code: number | null, signal: string | null): void => done({ error: `ended with ${signal ?? code}: ${this.#said.trim().split("\n").at(-1)}` });
+      const ended = (code: number | null, signal: string | null): void =>
+        done({ error: `ended with ${signal ?? code}: ${this.#said.trim().split("\n").at(-1)}` });
       this.#child.on("message", done).on("exit", ended);
       this.#child.send(message);
     });

@@ -1,5 +1,5 @@
-// The work that the libraries are compared on: GRAD's shapes, seeded inputs, and what comes out by the float64 definitions
-// that the kernels are tested against.
+// The work that the libraries are compared on: GRAD's shapes, seeded inputs, and what comes out by the float64
+// definitions that the kernels are tested against.
 import type { Input, Inputs } from "./input.ts";
 import { bottleneckForward, bottleneckGradients, bottleneckParameters, BOTTLENECK, NORM_EPS } from "./bottleneck.ts";
 import * as conv2d from "../../test/reference/conv2d.ts";
@@ -49,41 +49,107 @@ export function seeded(count: number, seed: number, scale = 1): Float32Array {
   });
 }
 
-export const input = (shape: readonly number[], seed: number, scale = 1): Input => ({ shape, data: seeded(shape.reduce((n, d) => n * d, 1), seed, scale) });
+export const input = (shape: readonly number[], seed: number, scale = 1): Input => ({
+  shape,
+  data: seeded(
+    shape.reduce((n, d) => n * d, 1),
+    seed,
+    scale,
+  ),
+});
 
 /** A function of two inputs, and their gradients given its output's. */
-function pair(name: string, title: string, inputs: Inputs, gradOutput: Input, forward: () => ArrayLike<number>, backward: () => ArrayLike<number>[]): Problem[] {
+function pair(
+  name: string,
+  title: string,
+  inputs: Inputs,
+  gradOutput: Input,
+  forward: () => ArrayLike<number>,
+  backward: () => ArrayLike<number>[],
+): Problem[] {
   return [
     { name, title, inputs, expected: () => [forward()], tolerance: TOLERANCE },
-    { name: `${name}Gradients`, title: "its two gradients", inputs: { ...inputs, gradOutput }, expected: backward, tolerance: TOLERANCE },
+    {
+      name: `${name}Gradients`,
+      title: "its two gradients",
+      inputs: { ...inputs, gradOutput },
+      expected: backward,
+      tolerance: TOLERANCE,
+    },
   ];
 }
 
 function products(): Problem[] {
-  const [a, b, gradOutput] = [input([POSITIONS, CHANNELS], 1), input([CHANNELS, WIDE], 2, 0.05), input([POSITIONS, WIDE], 3)];
+  const [a, b, gradOutput] = [
+    input([POSITIONS, CHANNELS], 1),
+    input([CHANNELS, WIDE], 2, 0.05),
+    input([POSITIONS, WIDE], 3),
+  ];
   const problem = { batch: 1, m: POSITIONS, n: WIDE, k: CHANNELS };
   const forward = () => matmul.forward(problem, a.data, b.data, new Float32Array(WIDE));
   const backward = () => matmul.backward(problem, a.data, b.data, gradOutput.data).slice(0, 2);
   const image = (matrix: Input): Input => ({ shape: [1, SIDE, SIDE, matrix.shape[1]!], data: matrix.data });
   const filters: Input = { shape: [1, 1, CHANNELS, WIDE], data: b.data };
   return [
-    ...pair("matmul", `matmul [${POSITIONS},${CHANNELS}] x [${CHANNELS},${WIDE}]`, { a, b }, gradOutput, forward, backward),
-    ...pair("pointwise", `pointwise ${SIDE}x${SIDE}, ${CHANNELS} to ${WIDE}`, { image: image(a), filters }, image(gradOutput), forward, backward),
+    ...pair(
+      "matmul",
+      `matmul [${POSITIONS},${CHANNELS}] x [${CHANNELS},${WIDE}]`,
+      { a, b },
+      gradOutput,
+      forward,
+      backward,
+    ),
+    ...pair(
+      "pointwise",
+      `pointwise ${SIDE}x${SIDE}, ${CHANNELS} to ${WIDE}`,
+      { image: image(a), filters },
+      image(gradOutput),
+      forward,
+      backward,
+    ),
   ];
 }
 
-const GEOMETRY = { batch: 1, height: SIDE, width: SIDE, window: [3, 3], stride: [1, 1], dilation: [1, 1], padding: [1, 1, 1, 1] } as const;
+const GEOMETRY = {
+  batch: 1,
+  height: SIDE,
+  width: SIDE,
+  window: [3, 3],
+  stride: [1, 1],
+  dilation: [1, 1],
+  padding: [1, 1, 1, 1],
+} as const;
 
 function convolutions(): Problem[] {
   const dense = { ...GEOMETRY, channels: NARROW, filters: NARROW, groups: 1 };
-  const [image, filters, gradOutput] = [input([1, SIDE, SIDE, NARROW], 4), input([3, 3, NARROW, NARROW], 5, 0.05), input([1, SIDE, SIDE, NARROW], 6)];
+  const [image, filters, gradOutput] = [
+    input([1, SIDE, SIDE, NARROW], 4),
+    input([3, 3, NARROW, NARROW], 5, 0.05),
+    input([1, SIDE, SIDE, NARROW], 6),
+  ];
   const thin = { ...GEOMETRY, channels: WIDE };
-  const [planes, windows, gradPlanes] = [input([1, SIDE, SIDE, WIDE], 7), input([3, 3, WIDE], 8), input([1, SIDE, SIDE, WIDE], 9)];
+  const [planes, windows, gradPlanes] = [
+    input([1, SIDE, SIDE, WIDE], 7),
+    input([3, 3, WIDE], 8),
+    input([1, SIDE, SIDE, WIDE], 9),
+  ];
   return [
-    ...pair("conv3x3", `3x3, ${SIDE}x${SIDE}x${NARROW} to ${NARROW}`, { image, filters }, gradOutput,
-      () => conv2d.forward(dense, image.data, filters.data), () => conv2d.backward(dense, image.data, filters.data, gradOutput.data)),
-    ...pair("depthwise", `depthwise 3x3, ${SIDE}x${SIDE}x${WIDE}`, { image: planes, filters: windows }, gradPlanes,
-      () => depthwise.forward(thin, planes.data, windows.data), () => depthwise.backward(thin, planes.data, windows.data, gradPlanes.data)),
+    ...pair(
+      "conv3x3",
+      `3x3, ${SIDE}x${SIDE}x${NARROW} to ${NARROW}`,
+      { image, filters },
+      gradOutput,
+      () => conv2d.forward(dense, image.data, filters.data),
+      () => conv2d.backward(dense, image.data, filters.data, gradOutput.data),
+    ),
+    ...pair(
+      "depthwise",
+      `depthwise 3x3, ${SIDE}x${SIDE}x${WIDE}`,
+      { image: planes, filters: windows },
+      gradPlanes,
+      () => depthwise.forward(thin, planes.data, windows.data),
+      () => depthwise.backward(thin, planes.data, windows.data, gradPlanes.data),
+    ),
   ];
 }
 
@@ -91,13 +157,30 @@ function sampling(): Problem[] {
   const image = input([1, GRID_SIDE, GRID_SIDE, GRID_CHANNELS], 10);
   const grid = input([1, SIDE, SIDE, 2], 11, 0.999); // inside, where no library differs in what lies outside
   const gradOutput = input([1, SIDE, SIDE, GRID_CHANNELS], 12);
-  const problem = { batch: 1, height: GRID_SIDE, width: GRID_SIDE, channels: GRID_CHANNELS, outHeight: SIDE, outWidth: SIDE, alignCorners: true };
+  const problem = {
+    batch: 1,
+    height: GRID_SIDE,
+    width: GRID_SIDE,
+    channels: GRID_CHANNELS,
+    outHeight: SIDE,
+    outWidth: SIDE,
+    alignCorners: true,
+  };
   const title = `grid_sample, ${POSITIONS} points of ${GRID_SIDE}x${GRID_SIDE}x${GRID_CHANNELS}`;
   return [
-    { name: "gridSample", title, inputs: { image, grid }, expected: () => [gridSample.forward(problem, image.data, grid.data)], tolerance: TOLERANCE },
     {
-      name: "gridSampleGradient", title: "its image's gradient", inputs: { image, grid, gradOutput },
-      expected: () => [gridSample.backwardInput(problem, grid.data, gradOutput.data)], tolerance: TOLERANCE,
+      name: "gridSample",
+      title,
+      inputs: { image, grid },
+      expected: () => [gridSample.forward(problem, image.data, grid.data)],
+      tolerance: TOLERANCE,
+    },
+    {
+      name: "gridSampleGradient",
+      title: "its image's gradient",
+      inputs: { image, grid, gradOutput },
+      expected: () => [gridSample.backwardInput(problem, grid.data, gradOutput.data)],
+      tolerance: TOLERANCE,
     },
   ];
 }
@@ -106,15 +189,28 @@ function blurring(): Problem {
   const image = input([1, SIDE, SIDE, GRID_CHANNELS], 13);
   const problem = { batch: 1, height: SIDE, width: SIDE, channels: GRID_CHANNELS, border: "zeros", ...BLUR } as const;
   const title = `Gaussian blur ${BLUR.size}x${BLUR.size}, ${SIDE}x${SIDE}x${GRID_CHANNELS}`;
-  const bell = Array.from({ length: BLUR.size }, (_, i) => Math.exp(-((i - (BLUR.size - 1) / 2) ** 2) / (2 * BLUR.sigma ** 2)));
+  const bell = Array.from({ length: BLUR.size }, (_, i) =>
+    Math.exp(-((i - (BLUR.size - 1) / 2) ** 2) / (2 * BLUR.sigma ** 2)),
+  );
   const taps = Float32Array.from(bell, (tap) => tap / bell.reduce((sum, each) => sum + each, 0));
-  return { name: "blur", title, inputs: { image }, settings: { ...BLUR, taps }, expected: () => [blur.forward(problem, image.data)], tolerance: TOLERANCE };
+  return {
+    name: "blur",
+    title,
+    inputs: { image },
+    settings: { ...BLUR, taps },
+    expected: () => [blur.forward(problem, image.data)],
+    tolerance: TOLERANCE,
+  };
 }
 
 function bottlenecks(): Problem[] {
   const { side, channels, expanded } = BOTTLENECK;
   const parameters = bottleneckParameters(input);
-  const inputs = { image: input([1, side, side, channels], 21), target: input([1, side, side, channels], 22), ...parameters };
+  const inputs = {
+    image: input([1, side, side, channels], 21),
+    target: input([1, side, side, channels], 22),
+    ...parameters,
+  };
   const expected = (): ArrayLike<number>[] => {
     const { loss, gradients } = bottleneckGradients(inputs);
     return [[loss], ...gradients];
@@ -126,12 +222,21 @@ function bottlenecks(): Problem[] {
   };
   return [
     {
-      name: "bottleneck", title: `MobileNetV3 bottleneck ${channels}-${expanded}-${channels}, forward and loss`,
-      inputs, settings: { normEps: NORM_EPS }, expected: () => [[bottleneckForward(inputs).loss]], tolerance: 1e-4,
+      name: "bottleneck",
+      title: `MobileNetV3 bottleneck ${channels}-${expanded}-${channels}, forward and loss`,
+      inputs,
+      settings: { normEps: NORM_EPS },
+      expected: () => [[bottleneckForward(inputs).loss]],
+      tolerance: 1e-4,
     },
     {
-      name: "bottleneckStep", title: "the same, one training step (forward, backward, SGD)",
-      inputs, settings: { normEps: NORM_EPS, rate: LEARNING_RATE }, observed, expected, tolerance: 2e-3,
+      name: "bottleneckStep",
+      title: "the same, one training step (forward, backward, SGD)",
+      inputs,
+      settings: { normEps: NORM_EPS, rate: LEARNING_RATE },
+      observed,
+      expected,
+      tolerance: 2e-3,
     },
   ];
 }
@@ -139,13 +244,24 @@ function bottlenecks(): Problem[] {
 function smallOperations(): Problem {
   const ones: Input = { shape: [SMALL], data: new Float32Array(SMALL).fill(1) };
   return {
-    name: "smallOperations", title: `${SMALL_OPERATIONS} additions of ${SMALL} numbers, one behind the other`, inputs: { a: ones, b: ones },
-    settings: { count: SMALL_OPERATIONS }, expected: () => [new Float64Array(SMALL).fill(SMALL_OPERATIONS + 1)], tolerance: 0,
+    name: "smallOperations",
+    title: `${SMALL_OPERATIONS} additions of ${SMALL} numbers, one behind the other`,
+    inputs: { a: ones, b: ones },
+    settings: { count: SMALL_OPERATIONS },
+    expected: () => [new Float64Array(SMALL).fill(SMALL_OPERATIONS + 1)],
+    tolerance: 0,
   };
 }
 
 /** Every row but those of the networks. */
-export const problems = (): Problem[] => [...products(), ...convolutions(), ...sampling(), blurring(), ...bottlenecks(), smallOperations()];
+export const problems = (): Problem[] => [
+  ...products(),
+  ...convolutions(),
+  ...sampling(),
+  blurring(),
+  ...bottlenecks(),
+  smallOperations(),
+];
 
 /** |got - want| / |want| in the L2 norm; Infinity where their lengths differ. */
 export function relativeError(got: ArrayLike<number>, want: ArrayLike<number>): number {
@@ -159,7 +275,11 @@ export function relativeError(got: ArrayLike<number>, want: ArrayLike<number>): 
 }
 
 /** The largest relative error of a library's outputs. */
-export function errorOf({ observed }: Problem, outputs: readonly Float32Array[], expected: readonly ArrayLike<number>[]): number {
+export function errorOf(
+  { observed }: Problem,
+  outputs: readonly Float32Array[],
+  expected: readonly ArrayLike<number>[],
+): number {
   const got = observed?.(outputs) ?? outputs;
   if (got.length !== expected.length) return Infinity;
   return Math.max(...expected.map((want, i) => relativeError(got[i]!, want)));

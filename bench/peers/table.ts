@@ -32,19 +32,30 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
 }
 
-const shown = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, ""));
+const shown = (value: number): string =>
+  value >= 100
+    ? value.toFixed(0)
+    : value
+        .toPrecision(3)
+        .replace(/(\.\d*?)0+$/, "$1")
+        .replace(/\.$/, "");
 
 const isOurs = (library: string): boolean => library.startsWith("bigrid");
 
 /** The least time of those that a test of names picks: what else a machine does can only add to it. */
 function fastest(row: Row, picks: (library: string) => boolean): number {
-  const times = Object.entries(row.results).flatMap(([library, { milliseconds }]) => (milliseconds && picks(library) ? [milliseconds.min] : []));
+  const times = Object.entries(row.results).flatMap(([library, { milliseconds }]) =>
+    milliseconds && picks(library) ? [milliseconds.min] : [],
+  );
   return Math.min(...times);
 }
 
 /** How many times faster the best way of ours in f32 is than the best peer; null where either has no time. */
 export function advantage(row: Row): number | null {
-  const [ours, theirs] = [fastest(row, (library) => isOurs(library) && !library.endsWith("f16")), fastest(row, (library) => !isOurs(library))];
+  const [ours, theirs] = [
+    fastest(row, (library) => isOurs(library) && !library.endsWith("f16")),
+    fastest(row, (library) => !isOurs(library)),
+  ];
   return Number.isFinite(ours) && Number.isFinite(theirs) ? theirs / ours : null;
 }
 
@@ -104,6 +115,7 @@ const [BEGIN, END] = ["<!-- Written by npm run bench:peers -->", "<!-- As far as
  */
 export function withTables(page: string, tables: string): string {
   const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
-  if (begin < 0 || end < begin) throw new Error(`the page has no lines ${BEGIN} and ${END}: put them where the tables belong`);
+  if (begin < 0 || end < begin)
+    throw new Error(`the page has no lines ${BEGIN} and ${END}: put them where the tables belong`);
   return `${page.slice(0, begin + BEGIN.length)}\n\n${tables}\n\n${page.slice(end)}`;
 }

@@ -56,7 +56,10 @@ const actions = {
   },
   async memory() {
     const resident = residentPeak();
-    return { deviceBytes: library.isNative ? null : deviceMemory.peak, residentBytes: resident === null ? null : resident - residentBefore };
+    return {
+      deviceBytes: library.isNative ? null : deviceMemory.peak,
+      residentBytes: resident === null ? null : resident - residentBefore,
+    };
   },
 };
 

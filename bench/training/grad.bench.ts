@@ -1,6 +1,7 @@
-// A training step of GRAD: `tiny` on features of the embedded backbone and of EfficientNet-B4, and `mobile` on B6's with its blocks computed
-// once and twice. And inference, from decoded photographs to scores and maps on the host. Each with the time that its kernels would take at
-// the roofs, measured in the same process. Writes bench/results/grad.<adapter>.json; with --against FILE compares.
+// A training step of GRAD: `tiny` on features of the embedded backbone and of EfficientNet-B4, and `mobile` on B6's
+// with its blocks computed once and twice. And inference, from decoded photographs to scores and maps on the host. Each
+// with the time that its kernels would take at the roofs, measured in the same process. Writes
+// bench/results/grad.<adapter>.json; with --against FILE compares.
 import type { DecodedImage } from "../../src/io/image.ts";
 import { gradConfig } from "../../src/methods/grad/config.ts";
 import type { Stage } from "../../src/methods/grad/fit.ts";
@@ -20,7 +21,8 @@ const roofs = await measureRoofs(device);
 device.trim();
 
 const [CELLS, VARIANCE] = [28, 24];
-const [RUNS, MOST_MILLISECONDS, SHOWN] = [15, 30_000, 12]; // of a row, what they may take if there is one, and kernels printed
+// of a row, what they may take if there is one, and kernels printed
+const [RUNS, MOST_MILLISECONDS, SHOWN] = [15, 30_000, 12];
 
 interface StepRow {
   readonly decoder: "tiny" | "mobile";
@@ -33,8 +35,15 @@ interface StepRow {
 }
 
 const STAGES = ["abnormal", "normal"] as const;
-const TINY = { decoder: "tiny", batch: 8, recompute: false, warmUps: 6 } as const; // after six, both kinds of a stage's steps are captured
-const MOBILE = { decoder: "mobile", channels: 272, stage: "normal", batch: device.adapter.software ? 1 : 16, warmUps: 2 } as const;
+// after six, both kinds of a stage's steps are captured
+const TINY = { decoder: "tiny", batch: 8, recompute: false, warmUps: 6 } as const;
+const MOBILE = {
+  decoder: "mobile",
+  channels: 272,
+  stage: "normal",
+  batch: device.adapter.software ? 1 : 16,
+  warmUps: 2,
+} as const;
 const STEPS: readonly StepRow[] = [
   ...([40, 216] as const).flatMap((channels) => STAGES.map((stage) => ({ ...TINY, channels, stage }))),
   ...[true, false].map((recompute) => ({ ...MOBILE, recompute })),
@@ -43,8 +52,14 @@ const STEPS: readonly StepRow[] = [
 const [SIDE, INPUT_SIZE] = [256, 224]; // of photographs, and what they are resized to
 const LARGEST = { backbone: "efficientnet-b6", decoder: "mobile" } as const;
 const HALF = device.gpu.features.has("shader-f16") ? [{ ...LARGEST, half: true }] : [];
-const DETECTORS = [{ backbone: "embedded", decoder: "tiny", half: false } as const, { ...LARGEST, half: false }, ...HALF];
-const RESNETS = (["resnet18", "resnet50", "wide-resnet50-2"] as const).map((backbone) => ({ backbone, decoder: "tiny", half: false, batch: 1 } as const));
+const DETECTORS = [
+  { backbone: "embedded", decoder: "tiny", half: false } as const,
+  { ...LARGEST, half: false },
+  ...HALF,
+];
+const RESNETS = (["resnet18", "resnet50", "wide-resnet50-2"] as const).map(
+  (backbone) => ({ backbone, decoder: "tiny", half: false, batch: 1 }) as const,
+);
 const INFERENCE = [...DETECTORS.flatMap((detector) => [1, 16].map((batch) => ({ ...detector, batch }))), ...RESNETS];
 type InferenceRow = (typeof INFERENCE)[number];
 
@@ -61,11 +76,13 @@ const processor = (): number => {
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, x) => total + x, 0);
 
 /** Milliseconds at the roofs. */
-const least = ({ bytes, operations }: Work): number => Math.max(bytes / roofs.gigabytes, operations / roofs.gigaflops) / 1e6;
+const least = ({ bytes, operations }: Work): number =>
+  Math.max(bytes / roofs.gigabytes, operations / roofs.gigaflops) / 1e6;
 
 /** Rates of so many milliseconds of work, each dispatch measured against the roof that it meets first. */
 function ratesOf(dispatched: readonly TracedDispatch[], milliseconds: number) {
-  const rate = (of: (one: TracedDispatch) => number) => Number((sum(dispatched.map(of)) / milliseconds / 1e6).toPrecision(3));
+  const rate = (of: (one: TracedDispatch) => number) =>
+    Number((sum(dispatched.map(of)) / milliseconds / 1e6).toPrecision(3));
   return {
     gigabytes: rate(({ bytes }) => bytes),
     gigaflops: rate(({ operations }) => operations),
@@ -87,20 +104,30 @@ async function measure(run: () => Promise<unknown>, warmUps: number) {
       milliseconds.push(performance.now() - start);
     }
   });
-  const [after, processorMilliseconds, { bytes: held, freeBytes }] = [device.counters(), processor() - worked, device.memory()];
+  const [after, processorMilliseconds, { bytes: held, freeBytes }] = [
+    device.counters(),
+    processor() - worked,
+    device.memory(),
+  ];
   const runs = milliseconds.length;
-  const counters = Object.fromEntries((["dispatches", "submits", "bindGroups", "bytesUploaded"] as const).map((name) => [name, (after[name] - before[name]) / runs]));
+  const counters = Object.fromEntries(
+    (["dispatches", "submits", "bindGroups", "bytesUploaded"] as const).map((name) => [
+      name,
+      (after[name] - before[name]) / runs,
+    ]),
+  );
   milliseconds.sort((a, b) => a - b);
   const median = milliseconds[runs >> 1]!;
   return {
     runs,
     milliseconds: { min: milliseconds[0]!, median },
-    processorMilliseconds: processorMilliseconds / runs, // of all threads: on a software adapter the work itself, whoever else uses the machine
+    // of all threads: on a software adapter the work itself, whoever else uses the machine
+    processorMilliseconds: processorMilliseconds / runs,
     bytes: Math.round(sum(dispatched.map(({ bytes }) => bytes)) / runs),
     operations: Math.round(sum(dispatched.map(({ operations }) => operations)) / runs),
     ...ratesOf(dispatched, runs * median),
     deviceBytes: held + freeBytes,
-    ...counters as Record<"dispatches" | "submits" | "bindGroups" | "bytesUploaded", number>,
+    ...(counters as Record<"dispatches" | "submits" | "bindGroups" | "bytesUploaded", number>),
     kernels: await kernelsOf(run),
   };
 }
@@ -108,12 +135,17 @@ async function measure(run: () => Promise<unknown>, warmUps: number) {
 /** The kernels of a run that take most. */
 async function kernelsOf(run: () => Promise<unknown>) {
   let times: Awaited<ReturnType<typeof device.profile>> = [];
-  const dispatched = await device.trace(async () => void (times = await device.profile(async () => void (await run()))));
+  const dispatched = await device.trace(
+    async () => void (times = await device.profile(async () => void (await run()))),
+  );
   return times.slice(0, SHOWN).map(({ label, dispatches, milliseconds }) => ({
     label,
     dispatches,
     milliseconds: Number(milliseconds.toFixed(3)),
-    ...ratesOf(dispatched.filter((one) => one.label === label), milliseconds),
+    ...ratesOf(
+      dispatched.filter((one) => one.label === label),
+      milliseconds,
+    ),
   }));
 }
 
@@ -121,11 +153,26 @@ async function measureStep(row: StepRow) {
   const { decoder, channels, stage, batch, recompute, warmUps } = row;
   const values = new RandomStream(1, 1).normals(batch * CELLS * CELLS * channels, Math.sqrt(VARIANCE));
   /** The same images whatever is asked for: their order does not matter to the time. */
-  const features = { count: batch, batch: () => Promise.resolve(fromArray(device, [batch, CELLS, CELLS, channels], values)) };
-  const config = gradConfig({ height: CELLS, width: CELLS, channels, variance: VARIANCE }, { form: "published", decoder });
+  const features = {
+    count: batch,
+    batch: () => Promise.resolve(fromArray(device, [batch, CELLS, CELLS, channels], values)),
+  };
+  const config = gradConfig(
+    { height: CELLS, width: CELLS, channels, variance: VARIANCE },
+    { form: "published", decoder },
+  );
   const model = new Grad(Weights.drawn(device), config, new RandomStream(1, 0), recompute);
   const deviations = fromArray(device, [channels], new Float32Array(channels).fill(Math.sqrt(VARIANCE)));
-  const epochs = { epochsAbnormal: 200, epochsNormal: 200, epochsResidual: 1, leastAbnormal: 50, leastNormal: 500, leastResidual: 30, enoughHits: 1, anomalyShare: 0.5 };
+  const epochs = {
+    epochsAbnormal: 200,
+    epochsNormal: 200,
+    epochsResidual: 1,
+    leastAbnormal: 50,
+    leastNormal: 500,
+    leastResidual: 30,
+    enoughHits: 1,
+    anomalyShare: 0.5,
+  };
   const training = new GradTraining(model, features, { ...epochs, batch, seed: 1, deviations });
   training.resume({ stage, step: 0 }, null);
   const steps = training.fit();
@@ -149,18 +196,40 @@ async function measureInference(row: InferenceRow) {
 
 type Measured = Awaited<ReturnType<typeof measure>>;
 
-function print(name: string, rate: string, { runs, milliseconds: { min, median }, processorMilliseconds, gigabytes, gigaflops, share, dispatches, deviceBytes, kernels }: Measured): void {
+function print(
+  name: string,
+  rate: string,
+  {
+    runs,
+    milliseconds: { min, median },
+    processorMilliseconds,
+    gigabytes,
+    gigaflops,
+    share,
+    dispatches,
+    deviceBytes,
+    kernels,
+  }: Measured,
+): void {
   const percent = (x: number): string => `${(100 * x).toFixed(0)} %`;
-  console.log(`${name}: ${rate}, median of ${runs}; min ${min.toFixed(1)} ms, ${processorMilliseconds.toFixed(0)} of processor`);
-  console.log(`  ${gigabytes} GB/s, ${gigaflops} GFLOP/s: at the roofs its kernels would take ${percent(share)} of ${median.toFixed(1)} ms`);
-  console.log(`  ${dispatches.toFixed(1)} dispatches; ${(deviceBytes / 2 ** 20).toFixed(0)} MiB on the device; by kernel:`);
+  console.log(
+    `${name}: ${rate}, median of ${runs}; min ${min.toFixed(1)} ms, ${processorMilliseconds.toFixed(0)} of processor`,
+  );
+  console.log(
+    `  ${gigabytes} GB/s, ${gigaflops} GFLOP/s: at the roofs its kernels would take ${percent(share)} of ${median.toFixed(1)} ms`,
+  );
+  console.log(
+    `  ${dispatches.toFixed(1)} dispatches; ${(deviceBytes / 2 ** 20).toFixed(0)} MiB on the device; by kernel:`,
+  );
   for (const { label, dispatches, milliseconds, gigabytes, gigaflops, share } of kernels) {
     const rates = `${String(gigabytes).padStart(6)} GB/s ${String(gigaflops).padStart(6)} GFLOP/s ${percent(share).padStart(5)}`;
     console.log(`  ${milliseconds.toFixed(2).padStart(8)} ms ${rates} ${String(dispatches).padStart(4)} x ${label}`);
   }
 }
 
-console.log(`${device.adapter.description}: at most ${roofs.gigaflops.toFixed(1)} GFLOP/s, ${roofs.gigabytes.toFixed(1)} GB/s; ${CELLS} x ${CELLS} cells`);
+console.log(
+  `${device.adapter.description}: at most ${roofs.gigaflops.toFixed(1)} GFLOP/s, ${roofs.gigabytes.toFixed(1)} GB/s; ${CELLS} x ${CELLS} cells`,
+);
 const results = [];
 for (const row of wantedRows(STEPS, nameOfStep)) {
   const result = await measureStep(row);
@@ -171,17 +240,22 @@ const inference = [];
 for (const row of wantedRows(INFERENCE, nameOfInference)) {
   const result = await measureInference(row);
   inference.push(result);
-  print(nameOfInference(row), `${((1000 * row.batch) / result.milliseconds.median).toPrecision(3)} images a second`, result);
+  print(
+    nameOfInference(row),
+    `${((1000 * row.batch) / result.milliseconds.median).toPrecision(3)} images a second`,
+    result,
+  );
 }
 
 interface Report {
   readonly results: readonly (StepRow & Pick<Measured, "milliseconds">)[];
   readonly inference: readonly (InferenceRow & Pick<Measured, "milliseconds">)[];
 }
-const timesOf = ({ results, inference }: Report) => new Map([
-  ...results.map((result) => [nameOfStep(result), result.milliseconds.min] as const),
-  ...inference.map((result) => [nameOfInference(result), result.milliseconds.min] as const),
-]);
+const timesOf = ({ results, inference }: Report) =>
+  new Map([
+    ...results.map((result) => [nameOfStep(result), result.milliseconds.min] as const),
+    ...inference.map((result) => [nameOfInference(result), result.milliseconds.min] as const),
+  ]);
 const comparison = Comparison.asked("grad", device, timesOf);
 if (comparison) comparison.report({ results, inference });
 else writeReport("grad", device, { cells: CELLS, roofs, results, inference });

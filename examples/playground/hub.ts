@@ -1,5 +1,13 @@
 import { HUB_URL, pathsInfo } from "@huggingface/hub";
-import { bodyOf, excerptOf, fetchDescription, Patience, requireFile, statedWeights, WEIGHTS_FILE } from "../../src/io/hub.ts";
+import {
+  bodyOf,
+  excerptOf,
+  fetchDescription,
+  Patience,
+  requireFile,
+  statedWeights,
+  WEIGHTS_FILE,
+} from "../../src/io/hub.ts";
 import { sha256Of } from "../../src/browser/weights.ts";
 import { repositoryOf, type PretrainedName } from "../../src/backbones/registry.ts";
 import { InputError } from "../../src/runtime/errors.ts";
@@ -9,11 +17,17 @@ import { InputError } from "../../src/runtime/errors.ts";
  * @param onProgress bytes there so far, and in all
  * @throws InputError if the hub cannot be reached, is silent, or sends something else than it states
  */
-export async function downloadWeights(name: PretrainedName, onProgress: (done: number, total: number) => void): Promise<Blob> {
+export async function downloadWeights(
+  name: PretrainedName,
+  onProgress: (done: number, total: number) => void,
+): Promise<Blob> {
   const repo = repositoryOf(name);
   try {
     const patience = new Patience();
-    const { commit, sha256, size } = statedWeights(repo, await pathsInfo({ repo, paths: [WEIGHTS_FILE], expand: true, fetch: fetchDescription(patience, fetch) }));
+    const { commit, sha256, size } = statedWeights(
+      repo,
+      await pathsInfo({ repo, paths: [WEIGHTS_FILE], expand: true, fetch: fetchDescription(patience, fetch) }),
+    );
     const address = `${HUB_URL}/${repo}/resolve/${commit}/${WEIGHTS_FILE}`;
     const response = await patience.for(fetch(address, { signal: patience.signal }));
     requireFile(response, address);
@@ -29,6 +43,9 @@ export async function downloadWeights(name: PretrainedName, onProgress: (done: n
     if (got !== sha256) throw new InputError(`what came has SHA-256 ${got}, the hub states ${sha256}; try again`);
     return file;
   } catch (error) {
-    throw new InputError(`cannot download ${repo}/${WEIGHTS_FILE} (${excerptOf((error as Error).message)}); fetch it by other means and choose the file`, { cause: error });
+    throw new InputError(
+      `cannot download ${repo}/${WEIGHTS_FILE} (${excerptOf((error as Error).message)}); fetch it by other means and choose the file`,
+      { cause: error },
+    );
   }
 }

@@ -24,10 +24,14 @@ async function write(into: FileSystemDirectoryHandle, name: string, data: FileSy
 }
 
 async function read(from: FileSystemDirectoryHandle, name: string): Promise<File | null> {
-  return from.getFileHandle(name).then((handle) => handle.getFile(), () => null);
+  return from.getFileHandle(name).then(
+    (handle) => handle.getFile(),
+    () => null,
+  );
 }
 
-const remove = (from: FileSystemDirectoryHandle, name: string): Promise<void> => from.removeEntry(name, { recursive: true }).catch(() => undefined);
+const remove = (from: FileSystemDirectoryHandle, name: string): Promise<void> =>
+  from.removeEntry(name, { recursive: true }).catch(() => undefined);
 
 async function manifest(): Promise<Manifest | null> {
   const file = await read(await folder(), MANIFEST);
@@ -40,7 +44,11 @@ export async function keepPictures(pictures: readonly Picture[], choice: Trainin
   await forgetTraining();
   const into = await root.getDirectoryHandle(PICTURES, { create: true });
   for (const [i, { file }] of pictures.entries()) await write(into, String(i), file);
-  await write(root, MANIFEST, JSON.stringify({ names: pictures.map(({ name }) => name), choice, taken: 0 } satisfies Manifest));
+  await write(
+    root,
+    MANIFEST,
+    JSON.stringify({ names: pictures.map(({ name }) => name), choice, taken: 0 } satisfies Manifest),
+  );
 }
 
 /** Keeps where a training stands. */
@@ -58,14 +66,24 @@ export async function leftTraining(): Promise<LeftTraining | null> {
 }
 
 /** Everything of the training that was left; its state is null where it had taken no step. */
-export async function keptTraining(): Promise<{ readonly pictures: Picture[]; readonly choice: TrainingChoice; readonly state: Uint8Array | null } | null> {
+export async function keptTraining(): Promise<{
+  readonly pictures: Picture[];
+  readonly choice: TrainingChoice;
+  readonly state: Uint8Array | null;
+} | null> {
   const known = await manifest();
   if (!known) return null;
   const root = await folder();
   const from = await root.getDirectoryHandle(PICTURES);
-  const pictures = await Promise.all(known.names.map(async (name, i) => ({ name, file: (await read(from, String(i)))! })));
+  const pictures = await Promise.all(
+    known.names.map(async (name, i) => ({ name, file: (await read(from, String(i)))! })),
+  );
   const state = await read(root, STATE);
-  return { pictures, choice: known.choice, state: state && state.size > 0 ? new Uint8Array(await state.arrayBuffer()) : null };
+  return {
+    pictures,
+    choice: known.choice,
+    state: state && state.size > 0 ? new Uint8Array(await state.arrayBuffer()) : null,
+  };
 }
 
 export async function forgetTraining(): Promise<void> {
@@ -84,6 +102,7 @@ export async function keptModel(): Promise<File | null> {
 }
 
 /** Keeps a backbone's weights that were downloaded or chosen. */
-export const keepWeights = async (name: string, file: Blob): Promise<void> => write(await folder(), `${name}.safetensors`, file);
+export const keepWeights = async (name: string, file: Blob): Promise<void> =>
+  write(await folder(), `${name}.safetensors`, file);
 
 export const keptWeights = async (name: string): Promise<File | null> => read(await folder(), `${name}.safetensors`);

@@ -1,8 +1,49 @@
 // A picture of each kernel: what it makes of a photograph, with its parameters as controls.
 import {
-  activation, add, anomalyMap, averagePool, batchNorm, cast, conv2d, cosineSimilarity, depthwiseConv2d, divide, drawPairs, dropout, exclusiveScan, farthestPoints,
-  featureBlockPaste, fromArray, gather, gaussianBlur, gradients, gridSample, histogram, hingeLoss, layerNorm, matmul, maximum, maxPool, mean, minimum, mseLoss, multiply,
-  nearestRows, normal, requireGrad, reshape, resize, Sgd, softmax, subtract, topKMean, toArray, transpose, uniform, type ActivationName, type Tensor,
+  activation,
+  add,
+  anomalyMap,
+  averagePool,
+  batchNorm,
+  cast,
+  conv2d,
+  cosineSimilarity,
+  depthwiseConv2d,
+  divide,
+  drawPairs,
+  dropout,
+  exclusiveScan,
+  farthestPoints,
+  featureBlockPaste,
+  fromArray,
+  gather,
+  gaussianBlur,
+  gradients,
+  gridSample,
+  histogram,
+  hingeLoss,
+  layerNorm,
+  matmul,
+  maximum,
+  maxPool,
+  mean,
+  minimum,
+  mseLoss,
+  multiply,
+  nearestRows,
+  normal,
+  requireGrad,
+  reshape,
+  resize,
+  Sgd,
+  softmax,
+  subtract,
+  topKMean,
+  toArray,
+  transpose,
+  uniform,
+  type ActivationName,
+  type Tensor,
 } from "../../src/index.ts";
 import { TILES } from "../../src/kernels/products/forms.ts";
 import { matmulForward } from "../../src/kernels/products/matmul.ts";
@@ -25,20 +66,31 @@ interface KernelPicture {
   readonly make: (photo: Tensor, values: Values) => Shown | Promise<Shown>;
 }
 
-const range = (name: string, min: number, max: number, step: number, value: number): Control => ({ name, min, max, step, value });
+const range = (name: string, min: number, max: number, step: number, value: number): Control => ({
+  name,
+  min,
+  max,
+  step,
+  value,
+});
 const choice = (name: string, ...choices: [string, ...string[]]): Control => ({ name, choices, value: choices[0] });
 const number = (values: Values, name: string): number => values[name] as number;
 const word = <T extends string>(values: Values, name: string): T => values[name] as T;
 
 const shown = (tensor: Tensor, black = 0, white = 1): Shown => ({ tensor, black, white });
-const constant = ({ device }: Tensor, shape: readonly number[], values: ArrayLike<number>): Tensor => fromArray(device, shape, Float32Array.from(values));
+const constant = ({ device }: Tensor, shape: readonly number[], values: ArrayLike<number>): Tensor =>
+  fromArray(device, shape, Float32Array.from(values));
 const scalar = (like: Tensor, value: number): Tensor => constant(like, [1], [value]);
 const grey = (photo: Tensor): Tensor => mean(photo, [3]);
-/** Rows of numbers as columns of light: `[count]` -> `[1, SIDE, count, 1]`, 1 up to each number's share of the largest. */
+/**
+ * Rows of numbers as columns of light: `[count]` -> `[1, SIDE, count, 1]`, 1 up to each number's share of the largest.
+ */
 async function bars(counts: Tensor): Promise<Shown> {
   const values = await toArray(counts);
   const largest = values.reduce((a, b) => Math.max(a, b), 1e-9);
-  const lit = Float32Array.from({ length: SIDE * values.length }, (_, i) => Number(1 - Math.floor(i / values.length) / SIDE <= values[i % values.length]! / largest));
+  const lit = Float32Array.from({ length: SIDE * values.length }, (_, i) =>
+    Number(1 - Math.floor(i / values.length) / SIDE <= values[i % values.length]! / largest),
+  );
   return shown(fromArray(counts.device, [1, SIDE, values.length, 1], lit));
 }
 
@@ -48,7 +100,19 @@ const EDGES: Readonly<Record<string, readonly number[]>> = {
   Laplace: [0, 1, 0, 1, -4, 1, 0, 1, 0],
   emboss: [-2, -1, 0, -1, 0, 1, 0, 1, 2],
 };
-const FUNCTIONS: readonly [ActivationName, ...ActivationName[]] = ["hswish", "relu", "relu6", "leakyRelu", "hsigmoid", "sigmoid", "silu", "tanh", "gelu", "abs", "square"];
+const FUNCTIONS: readonly [ActivationName, ...ActivationName[]] = [
+  "hswish",
+  "relu",
+  "relu6",
+  "leakyRelu",
+  "hsigmoid",
+  "sigmoid",
+  "silu",
+  "tanh",
+  "gelu",
+  "abs",
+  "square",
+];
 const SEED = range("seed", 0, 20, 1, 5);
 const DRAW = (values: Values) => ({ seed: number(values, "seed"), stream: 1, step: 0 });
 
@@ -71,7 +135,9 @@ function blurredDown(photo: Tensor, reach: number, product: (weights: Tensor, pi
     const count = Math.min(SIDE - 1, row + reach) - Math.max(0, row - reach) + 1;
     return Math.abs(row - column) <= reach ? 1 / count : 0;
   });
-  return shown(reshape(product(constant(photo, [1, SIDE, SIDE], weights), reshape(photo, [1, SIDE, 3 * SIDE])), photo.shape));
+  return shown(
+    reshape(product(constant(photo, [1, SIDE, SIDE], weights), reshape(photo, [1, SIDE, 3 * SIDE])), photo.shape),
+  );
 }
 
 /** The photograph with each pixel's colour replaced by the nearest of some of its own, by index. */
@@ -88,7 +154,11 @@ export const KERNEL_PICTURES: readonly KernelPicture[] = [
     controls: [choice("function", ...FUNCTIONS), range("scale", 1, 12, 0.5, 6)],
     make: (photo, values) => {
       const scale = number(values, "scale"); // light becomes -scale/2 .. scale/2
-      return shown(activation(multiply(subtract(photo, scalar(photo, 0.5)), scalar(photo, scale)), word(values, "function")), -scale / 2, scale / 2);
+      return shown(
+        activation(multiply(subtract(photo, scalar(photo, 0.5)), scalar(photo, scale)), word(values, "function")),
+        -scale / 2,
+        scale / 2,
+      );
     },
   },
   {
@@ -107,7 +177,11 @@ export const KERNEL_PICTURES: readonly KernelPicture[] = [
       // Gathering rows, and its gradient: each row of the input is given what was taken from it, found by bucket.
       const by = number(values, "rows moved");
       const rows = reshape(photo, [SIDE, SIDE * 3]);
-      const picked = fromArray(photo.device, [SIDE], Uint32Array.from({ length: SIDE }, (_, i) => Math.floor(i / by) * by % SIDE));
+      const picked = fromArray(
+        photo.device,
+        [SIDE],
+        Uint32Array.from({ length: SIDE }, (_, i) => (Math.floor(i / by) * by) % SIDE),
+      );
       const leaf = requireGrad(rows);
       const { grads } = gradients(() => [mean(multiply(gather(leaf, picked), rows), [0, 1])], [leaf]);
       return shown(reshape(multiply(grads[0]!, scalar(photo, (SIDE * SIDE * 3) / by)), [1, SIDE, SIDE, 3]));
@@ -123,10 +197,18 @@ export const KERNEL_PICTURES: readonly KernelPicture[] = [
   },
   {
     shader: "conv2d",
-    controls: [choice("filter", ...(Object.keys(EDGES) as [string, ...string[]])), range("dilation", 1, 6, 1, 1), range("stride", 1, 4, 1, 1)],
+    controls: [
+      choice("filter", ...(Object.keys(EDGES) as [string, ...string[]])),
+      range("dilation", 1, 6, 1, 1),
+      range("stride", 1, 4, 1, 1),
+    ],
     make: (photo, values) => {
       const taps = EDGES[word(values, "filter")]!;
-      const filters = constant(photo, [3, 3, 3, 1], taps.flatMap((tap) => [tap / 3, tap / 3, tap / 3]));
+      const filters = constant(
+        photo,
+        [3, 3, 3, 1],
+        taps.flatMap((tap) => [tap / 3, tap / 3, tap / 3]),
+      );
       const dilation = number(values, "dilation");
       return shown(conv2d(photo, filters, { padding: dilation, dilation, stride: number(values, "stride") }), -1, 1);
     },
@@ -134,7 +216,8 @@ export const KERNEL_PICTURES: readonly KernelPicture[] = [
   {
     shader: "copy",
     controls: [choice("order", "turned about the diagonal", "as it is")],
-    make: (photo, values) => shown(transpose(photo, word(values, "order") === "as it is" ? [0, 1, 2, 3] : [0, 2, 1, 3])),
+    make: (photo, values) =>
+      shown(transpose(photo, word(values, "order") === "as it is" ? [0, 1, 2, 3] : [0, 2, 1, 3])),
   },
   {
     shader: "depthwise_conv2d",
@@ -142,7 +225,12 @@ export const KERNEL_PICTURES: readonly KernelPicture[] = [
     make: (photo, values) => {
       const dilation = number(values, "red's dilation");
       const ninth = 1 / 9;
-      return shown(depthwiseConv2d(photo, constant(photo, [3, 3, 3], Array<number>(27).fill(ninth)), { padding: dilation, dilation }));
+      return shown(
+        depthwiseConv2d(photo, constant(photo, [3, 3, 3], Array<number>(27).fill(ninth)), {
+          padding: dilation,
+          dilation,
+        }),
+      );
     },
   },
   {
@@ -155,19 +243,26 @@ export const KERNEL_PICTURES: readonly KernelPicture[] = [
     controls: [choice("function", "multiply", "add", "subtract", "maximum", "minimum"), range("with", 0, 1, 0.05, 0.5)],
     make: (photo, values) => {
       const functions = { multiply, add, subtract, maximum, minimum };
-      return shown(functions[word<keyof typeof functions>(values, "function")](photo, scalar(photo, number(values, "with"))));
+      return shown(
+        functions[word<keyof typeof functions>(values, "function")](photo, scalar(photo, number(values, "with"))),
+      );
     },
   },
   {
     shader: "farthest_point",
     controls: [range("colours", 1, 64, 1, 8)],
-    make: (photo, values) => painted(photo, farthestPoints(reshape(photo, [SIDE * SIDE, 3]), number(values, "colours"))),
+    make: (photo, values) =>
+      painted(photo, farthestPoints(reshape(photo, [SIDE * SIDE, 3]), number(values, "colours"))),
   },
   {
     shader: "feature_block_paste",
     controls: [SEED, range("window", 1, 60, 1, 30), range("steps", 50, 4000, 50, 2000)],
     make: (photo, values) => {
-      const { features } = featureBlockPaste(photo, DRAW(values), { maxHalfSide: number(values, "window"), intensity: [0.5, 0.5], steps: number(values, "steps") });
+      const { features } = featureBlockPaste(photo, DRAW(values), {
+        maxHalfSide: number(values, "window"),
+        intensity: [0.5, 0.5],
+        steps: number(values, "steps"),
+      });
       return shown(features);
     },
   },
@@ -177,7 +272,9 @@ export const KERNEL_PICTURES: readonly KernelPicture[] = [
     make: (photo, values) => {
       const every = number(values, "every");
       const picked = Uint32Array.from({ length: SIDE }, (_, i) => Math.floor(i / every) * every);
-      return shown(reshape(gather(reshape(photo, [SIDE, SIDE * 3]), fromArray(photo.device, [SIDE], picked)), [1, SIDE, SIDE, 3]));
+      return shown(
+        reshape(gather(reshape(photo, [SIDE, SIDE * 3]), fromArray(photo.device, [SIDE], picked)), [1, SIDE, SIDE, 3]),
+      );
     },
   },
   {
@@ -190,9 +287,19 @@ export const KERNEL_PICTURES: readonly KernelPicture[] = [
   },
   {
     shader: "grid_sample",
-    controls: [range("degrees", -180, 180, 5, 30), range("zoom", 0.5, 3, 0.1, 1), choice("paddingMode", "zeros", "border", "reflection"), choice("mode", "bilinear", "nearest")],
+    controls: [
+      range("degrees", -180, 180, 5, 30),
+      range("zoom", 0.5, 3, 0.1, 1),
+      choice("paddingMode", "zeros", "border", "reflection"),
+      choice("mode", "bilinear", "nearest"),
+    ],
     make: (photo, values) =>
-      shown(gridSample(photo, turned(photo, number(values, "degrees"), number(values, "zoom")), { paddingMode: word(values, "paddingMode"), mode: word(values, "mode") })),
+      shown(
+        gridSample(photo, turned(photo, number(values, "degrees"), number(values, "zoom")), {
+          paddingMode: word(values, "paddingMode"),
+          mode: word(values, "mode"),
+        }),
+      ),
   },
   {
     shader: "hinge_loss",
@@ -232,7 +339,14 @@ export const KERNEL_PICTURES: readonly KernelPicture[] = [
       const [cos, root] = [Math.cos(angle), Math.sin(angle) / Math.sqrt(3)];
       const part = (1 - cos) / 3;
       const [a, b, c] = [cos + part, part + root, part - root];
-      return shown(reshape(matmul(reshape(photo, [1, SIDE * SIDE, 3]), constant(photo, [1, 3, 3], [a, b, c, c, a, b, b, c, a])), [1, SIDE, SIDE, 3]));
+      return shown(
+        reshape(matmul(reshape(photo, [1, SIDE * SIDE, 3]), constant(photo, [1, 3, 3], [a, b, c, c, a, b, b, c, a])), [
+          1,
+          SIDE,
+          SIDE,
+          3,
+        ]),
+      );
     },
   },
   {
@@ -287,14 +401,20 @@ export const KERNEL_PICTURES: readonly KernelPicture[] = [
     make: (photo, values) => {
       const [window, stride] = [number(values, "window"), number(values, "stride")];
       const padding = (window - 1) / 2;
-      return shown(word(values, "pool") === "average" ? averagePool(photo, window, { stride, padding, countIncludePad: false }) : maxPool(photo, window, { stride, padding }));
+      return shown(
+        word(values, "pool") === "average"
+          ? averagePool(photo, window, { stride, padding, countIncludePad: false })
+          : maxPool(photo, window, { stride, padding }),
+      );
     },
   },
   {
     shader: "random",
     controls: [choice("numbers", "normal", "uniform"), SEED],
     make: ({ device, shape }, values) =>
-      word(values, "numbers") === "normal" ? shown(normal(device, shape, DRAW(values)), -3, 3) : shown(uniform(device, shape, DRAW(values))),
+      word(values, "numbers") === "normal"
+        ? shown(normal(device, shape, DRAW(values)), -3, 3)
+        : shown(uniform(device, shape, DRAW(values))),
   },
   {
     shader: "reconstruction_loss",
@@ -302,7 +422,11 @@ export const KERNEL_PICTURES: readonly KernelPicture[] = [
     make: (photo, values) => {
       // The anomaly map of a picture whose reconstruction is its blur: what is fine is what cannot be reconstructed.
       const blurred = gaussianBlur(photo, { size: 49, sigma: number(values, "sigma") });
-      return shown(reshape(anomalyMap(photo, blurred, { threshold: number(values, "threshold") }), [1, SIDE, SIDE, 1]), 0, 0.1);
+      return shown(
+        reshape(anomalyMap(photo, blurred, { threshold: number(values, "threshold") }), [1, SIDE, SIDE, 1]),
+        0,
+        0.1,
+      );
     },
   },
   {
@@ -315,17 +439,30 @@ export const KERNEL_PICTURES: readonly KernelPicture[] = [
   },
   {
     shader: "resize",
-    controls: [range("side", 8, 192, 8, 24), choice("mode", "bilinear", "nearest"), choice("alignCorners", "false", "true")],
+    controls: [
+      range("side", 8, 192, 8, 24),
+      choice("mode", "bilinear", "nearest"),
+      choice("alignCorners", "false", "true"),
+    ],
     make: (photo, values) => {
       const small = resize(photo, [number(values, "side"), number(values, "side")], { antialias: true });
-      return shown(resize(small, [SIDE, SIDE], { mode: word(values, "mode"), ...(word(values, "mode") === "bilinear" && { alignCorners: word(values, "alignCorners") === "true" }) }));
+      return shown(
+        resize(small, [SIDE, SIDE], {
+          mode: word(values, "mode"),
+          ...(word(values, "mode") === "bilinear" && { alignCorners: word(values, "alignCorners") === "true" }),
+        }),
+      );
     },
   },
   {
     shader: "row_products",
     controls: [range("red", 0, 1, 0.1, 1), range("green", 0, 1, 0.1, 0.3), range("blue", 0, 1, 0.1, 0.1)],
     make: (photo, values) => {
-      const colour = constant(photo, [1, 1, 1, 3], ["red", "green", "blue"].map((name) => number(values, name)));
+      const colour = constant(
+        photo,
+        [1, 1, 1, 3],
+        ["red", "green", "blue"].map((name) => number(values, name)),
+      );
       const everywhere = multiply(add(multiply(photo, scalar(photo, 0)), scalar(photo, 1)), colour);
       return shown(reshape(cosineSimilarity(photo, everywhere), [1, SIDE, SIDE, 1]), 0.7, 1);
     },
@@ -333,7 +470,8 @@ export const KERNEL_PICTURES: readonly KernelPicture[] = [
   {
     shader: "scan",
     controls: [range("bins", 8, 192, 8, 96)],
-    make: async (photo, values) => bars(exclusiveScan(histogram(photo, { bins: number(values, "bins"), low: 0, high: 1 }))),
+    make: async (photo, values) =>
+      bars(exclusiveScan(histogram(photo, { bins: number(values, "bins"), low: 0, high: 1 }))),
   },
   {
     shader: "softmax",
@@ -343,15 +481,20 @@ export const KERNEL_PICTURES: readonly KernelPicture[] = [
   {
     shader: "subgroup_product",
     controls: [range("reach", 0, 40, 1, 12)],
-    make: (photo, values) => blurredDown(photo, number(values, "reach"), (weights, pixels) => {
-      if (photo.device.adapter.matrixLanes === undefined) return matmul(weights, pixels); // by another form, where this one cannot run
-      return cast(matmulForward(cast(weights, "f16"), cast(pixels, "f16"), {}, {}, SUBGROUP_MATRICES), "f32");
-    }),
+    make: (photo, values) =>
+      blurredDown(photo, number(values, "reach"), (weights, pixels) => {
+        // by another form, where this one cannot run
+        if (photo.device.adapter.matrixLanes === undefined) return matmul(weights, pixels);
+        return cast(matmulForward(cast(weights, "f16"), cast(pixels, "f16"), {}, {}, SUBGROUP_MATRICES), "f32");
+      }),
   },
   {
     shader: "tiled_product",
     controls: [range("reach", 0, 40, 1, 12), choice("form", ...(Object.keys(TILES) as [string, ...string[]]))],
-    make: (photo, values) => blurredDown(photo, number(values, "reach"), (weights, pixels) => matmulForward(weights, pixels, {}, {}, word(values, "form"))),
+    make: (photo, values) =>
+      blurredDown(photo, number(values, "reach"), (weights, pixels) =>
+        matmulForward(weights, pixels, {}, {}, word(values, "form")),
+      ),
   },
   {
     shader: "top_k_mean",

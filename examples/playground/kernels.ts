@@ -5,8 +5,9 @@ import { SIDE, type Control, type KernelReply, type KernelRequest } from "./kern
 import { byId, element, onClick, pick, show } from "./page.ts";
 
 const SOURCES: Readonly<Record<string, string>> = Object.fromEntries(
-  Object.entries(import.meta.glob<string>("../../shaders/*.wgsl", { query: "?raw", import: "default", eager: true }))
-    .map(([path, text]) => [path.split("/").at(-1)!.replace(".wgsl", ""), text]),
+  Object.entries(
+    import.meta.glob<string>("../../shaders/*.wgsl", { query: "?raw", import: "default", eager: true }),
+  ).map(([path, text]) => [path.split("/").at(-1)!.replace(".wgsl", ""), text]),
 );
 const NAMES = Object.keys(SOURCES).sort();
 
@@ -26,7 +27,8 @@ worker.addEventListener("message", ({ data: reply }: MessageEvent<KernelReply>) 
     case "opened":
       ({ controls, measured } = reply);
       byId("adapter").dataset["state"] = "there";
-      byId("adapter").textContent = `${reply.adapter.description}; ${reply.features.join(", ") || "no optional features"}`;
+      byId("adapter").textContent =
+        `${reply.adapter.description}; ${reply.features.join(", ") || "no optional features"}`;
       return open(current);
     case "drawn": {
       if (reply.id !== lastId) return; // an older one: the controls have moved on
@@ -64,12 +66,17 @@ function open(name: string): void {
   const { header, entryPoints } = describeShader(source);
   document.title = `${current} - bigrid kernels`;
   byId("title").textContent = current;
-  for (const link of byId("list").querySelectorAll("a")) link.toggleAttribute("aria-current", link.textContent === current);
+  for (const link of byId("list").querySelectorAll("a"))
+    link.toggleAttribute("aria-current", link.textContent === current);
   byId("header").replaceChildren(...prose(header));
   byId("entries").replaceChildren(
-    ...entryPoints.flatMap(({ name, meaning }) => [element("dt", { textContent: name }), element("dd", { textContent: meaning || "See above." })]),
+    ...entryPoints.flatMap(({ name, meaning }) => [
+      element("dt", { textContent: name }),
+      element("dd", { textContent: meaning || "See above." }),
+    ]),
   );
-  const coloured = (part: string) => (part.startsWith("//") ? element("span", { className: "comment", textContent: part }) : part);
+  const coloured = (part: string) =>
+    part.startsWith("//") ? element("span", { className: "comment", textContent: part }) : part;
   byId("code").replaceChildren(...source.split(/(\/\/[^\n]*)/).map(coloured));
   const own = controls[current] ?? [];
   values = Object.fromEntries(own.map(({ name, value }) => [name, value]));
@@ -122,7 +129,9 @@ function knob(control: Control): HTMLElement {
 
 /** Woven cloth with a stain: the picture to begin with. */
 function samplePhoto(): Float32Array<ArrayBuffer> {
-  const cloth = synthesise({ size: SIDE, train: 0, good: 0, defective: 1, seed: 3 }).find(({ name }) => name === "weave")!;
+  const cloth = synthesise({ size: SIDE, train: 0, good: 0, defective: 1, seed: 3 }).find(
+    ({ name }) => name === "weave",
+  )!;
   const { rgba } = cloth.test.find(({ defect }) => defect === "stain")!;
   return shownPhoto(new ImageData(new Uint8ClampedArray(rgba), SIDE, SIDE));
 }
@@ -138,7 +147,12 @@ window.addEventListener("hashchange", () => open(location.hash.slice(1)));
 onClick("photo", async () => {
   const [file] = await pick(byId("pick-one"));
   if (!file) return;
-  const bitmap = await createImageBitmap(file, { imageOrientation: "from-image", resizeWidth: SIDE, resizeHeight: SIDE, resizeQuality: "high" });
+  const bitmap = await createImageBitmap(file, {
+    imageOrientation: "from-image",
+    resizeWidth: SIDE,
+    resizeHeight: SIDE,
+    resizeQuality: "high",
+  });
   const context = new OffscreenCanvas(SIDE, SIDE).getContext("2d")!;
   context.drawImage(bitmap, 0, 0);
   photo = shownPhoto(context.getImageData(0, 0, SIDE, SIDE));

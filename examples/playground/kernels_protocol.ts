@@ -13,7 +13,13 @@ export type Values = Readonly<Record<string, number | string>>;
 
 export type KernelRequest =
   | { readonly kind: "open" }
-  | { readonly kind: "draw"; readonly id: number; readonly shader: string; readonly values: Values; readonly photo: Float32Array<ArrayBuffer> }
+  | {
+      readonly kind: "draw";
+      readonly id: number;
+      readonly shader: string;
+      readonly values: Values;
+      readonly photo: Float32Array<ArrayBuffer>;
+    }
   | { readonly kind: "measure"; readonly shader: string | null };
 
 export type KernelReply =
@@ -25,7 +31,14 @@ export type KernelReply =
       /** The shaders that have benchmarks. */
       readonly measured: readonly string[];
     }
-  | { readonly kind: "drawn"; readonly id: number; readonly rgba: Uint8ClampedArray<ArrayBuffer>; readonly width: number; readonly height: number; readonly milliseconds: number }
+  | {
+      readonly kind: "drawn";
+      readonly id: number;
+      readonly rgba: Uint8ClampedArray<ArrayBuffer>;
+      readonly width: number;
+      readonly height: number;
+      readonly milliseconds: number;
+    }
   | { readonly kind: "measured"; readonly rate: KernelRate; readonly done: number; readonly total: number }
   | { readonly kind: "report"; readonly report: unknown }
   | { readonly kind: "failed"; readonly message: string };

@@ -27,14 +27,19 @@ async function answer(request: KernelRequest): Promise<void> {
     case "draw":
       return draw(request);
     case "measure": {
-      const chosen = KERNELS.filter((row) => isPossible(device, row) && (request.shader === null || shaderOf(row.kernel) === request.shader));
+      const chosen = KERNELS.filter(
+        (row) => isPossible(device, row) && (request.shader === null || shaderOf(row.kernel) === request.shader),
+      );
       for (const [i, measured] of chosen.entries()) {
         const rate = await measureKernel(device, measured);
         rates.set(`${rate.kernel} ${rate.what}`, rate);
         tell({ kind: "measured", rate, done: i + 1, total: chosen.length });
       }
       const [{ adapter }, date] = [device, new Date().toISOString().slice(0, 10)];
-      return tell({ kind: "report", report: { adapter, date, samples: SAMPLES, agent: navigator.userAgent, kernels: [...rates.values()] } });
+      return tell({
+        kind: "report",
+        report: { adapter, date, samples: SAMPLES, agent: navigator.userAgent, kernels: [...rates.values()] },
+      });
     }
   }
 }
@@ -54,12 +59,15 @@ async function draw({ id, shader, values, photo }: Extract<KernelRequest, { kind
   const levels = await toArray(tensor);
   const rgba = new Uint8ClampedArray(4 * width * height).fill(255);
   for (let i = 0; i < width * height; i++) {
-    for (let c = 0; c < 3; c++) rgba[4 * i + c] = (255 * (levels[i * channels + (c % channels)]! - black)) / (white - black);
+    for (let c = 0; c < 3; c++)
+      rgba[4 * i + c] = (255 * (levels[i * channels + (c % channels)]! - black)) / (white - black);
   }
   tell({ kind: "drawn", id, rgba, width, height, milliseconds }, [rgba.buffer]);
 }
 
 let work = Promise.resolve();
 self.addEventListener("message", ({ data }: MessageEvent<KernelRequest>) => {
-  work = work.then(() => answer(data)).catch((error: unknown) => tell({ kind: "failed", message: (error as Error).message }));
+  work = work
+    .then(() => answer(data))
+    .catch((error: unknown) => tell({ kind: "failed", message: (error as Error).message }));
 });

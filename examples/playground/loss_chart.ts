@@ -27,7 +27,11 @@ export class LossChart {
   /** @param stage its title */
   add(taken: number, stage: string, loss: number): void {
     const isNew = !this.#losses.has(stage);
-    if (isNew) this.#losses.set(stage, this.#steps.map(() => null));
+    if (isNew)
+      this.#losses.set(
+        stage,
+        this.#steps.map(() => null),
+      );
     this.#steps.push(taken);
     for (const [title, losses] of this.#losses) losses.push(stage === title ? loss : null);
     if (this.#plot && !isNew) this.#plot.setData(this.#data());
@@ -43,8 +47,18 @@ export class LossChart {
     this.#plot?.destroy();
     const style = getComputedStyle(document.documentElement);
     const colour = (name: string): string => style.getPropertyValue(name).trim();
-    const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 } };
-    const line = (label: string, stroke: string): uPlot.Series => ({ label, stroke, width: 2, spanGaps: true, points: { show: false } });
+    const axis = {
+      stroke: colour("--soft"),
+      grid: { stroke: colour("--line"), width: 1 },
+      ticks: { stroke: colour("--line"), width: 1 },
+    };
+    const line = (label: string, stroke: string): uPlot.Series => ({
+      label,
+      stroke,
+      width: 2,
+      spanGaps: true,
+      points: { show: false },
+    });
     this.#plot = new uPlot(
       {
         width: this.#into.clientWidth,

@@ -14,8 +14,8 @@ const LIVE_SIDE = 512; // pixels of a filmed picture
 
 const ADVICE: Record<Trouble, string> = {
   unsupported:
-    "Chrome and Edge have WebGPU from version 113 on, Safari from 26, Firefox from 141 on Windows and 145 on macOS. "
-    + "Chrome on Linux may want chrome://flags/#enable-unsafe-webgpu. The page must come over https or from localhost.",
+    "Chrome and Edge have WebGPU from version 113 on, Safari from 26, Firefox from 141 on Windows and 145 on macOS. " +
+    "Chrome on Linux may want chrome://flags/#enable-unsafe-webgpu. The page must come over https or from localhost.",
   lost: "What was trained so far is kept: go on with it below.",
   memory: "Choose a smaller picture size, close other tabs that use the GPU, and try again.",
   input: "",
@@ -54,7 +54,12 @@ worker.addEventListener("message", ({ data: reply }: MessageEvent<Reply>) => {
       addGood(reply.good);
       return;
     case "weights":
-      return showProgress(`${reply.name}: ${Math.round(reply.done / MEGABYTE)} of ${Math.round(reply.total / MEGABYTE)} MB`, reply.done, reply.total, "");
+      return showProgress(
+        `${reply.name}: ${Math.round(reply.done / MEGABYTE)} of ${Math.round(reply.total / MEGABYTE)} MB`,
+        reply.done,
+        reply.total,
+        "",
+      );
     case "features":
       return showProgress(`Features, ${reply.done} of ${reply.total}`, reply.done, reply.total, "");
     case "step": {
@@ -103,8 +108,12 @@ worker.addEventListener("message", ({ data: reply }: MessageEvent<Reply>) => {
       return fail(reply.trouble, reply.message);
   }
 });
-window.addEventListener("unhandledrejection", ({ reason }) => fail("input", String((reason as Error).message ?? reason)));
-worker.addEventListener("error", ({ message }) => fail("input", message || "the page's worker failed; reload the page"));
+window.addEventListener("unhandledrejection", ({ reason }) =>
+  fail("input", String((reason as Error).message ?? reason)),
+);
+worker.addEventListener("error", ({ message }) =>
+  fail("input", message || "the page's worker failed; reload the page"),
+);
 
 function fail(trouble: Trouble, message: string): void {
   const notice = byId("notice");
@@ -160,11 +169,17 @@ function addGood(pictures: readonly Picture[]): void {
   good = [...good, ...pictures];
   const thumbs = byId("thumbs");
   for (const { name, file } of pictures.slice(0, Math.max(0, SHOWN_THUMBNAILS - thumbs.childElementCount))) {
-    const image = element("img", { src: URL.createObjectURL(file), alt: printable(name), loading: "lazy", decoding: "async" });
+    const image = element("img", {
+      src: URL.createObjectURL(file),
+      alt: printable(name),
+      loading: "lazy",
+      decoding: "async",
+    });
     image.onload = () => URL.revokeObjectURL(image.src);
     thumbs.append(element("li", {}, image));
   }
-  byId("good-count").textContent = `${good.length} good ${good.length === 1 ? "picture" : "pictures"}${good.length < 2 ? "; it takes two at least" : ""}.`;
+  byId("good-count").textContent =
+    `${good.length} good ${good.length === 1 ? "picture" : "pictures"}${good.length < 2 ? "; it takes two at least" : ""}.`;
   refresh();
 }
 
@@ -180,14 +195,21 @@ onClick("samples", () => ask({ kind: "samples" }));
 // ---- Training
 
 const backbones = byId<HTMLSelectElement>("backbone");
-for (const name of BACKBONES) backbones.append(element("option", { value: name, textContent: name === "embedded" ? "embedded, nothing to download" : name }));
+for (const name of BACKBONES)
+  backbones.append(
+    element("option", { value: name, textContent: name === "embedded" ? "embedded, nothing to download" : name }),
+  );
 backbones.addEventListener("change", refresh);
 
 onClick("start", () => {
   isTraining = true;
   show(false, "notice", "loss");
   chart.clear();
-  const choice: TrainingChoice = { backbone: backbones.value as BackboneName, inputSize: Number(byId<HTMLSelectElement>("size").value), seed: 0 };
+  const choice: TrainingChoice = {
+    backbone: backbones.value as BackboneName,
+    inputSize: Number(byId<HTMLSelectElement>("size").value),
+    seed: 0,
+  };
   ask(left ? { kind: "resume" } : { kind: "train", pictures: good, choice });
   left = null;
   refresh();
@@ -214,7 +236,10 @@ function inspect(pictures: readonly Picture[]): void {
   show(true, "controls", "clear");
   for (const { name, file } of pictures) {
     const folders = name.split("/").slice(0, -1);
-    const result = new Result(name, folders.length === 0 ? null : !folders.some((folder) => /^(good|ok|normal)$/i.test(folder)));
+    const result = new Result(
+      name,
+      folders.length === 0 ? null : !folders.some((folder) => /^(good|ok|normal)$/i.test(folder)),
+    );
     const id = nextId++;
     results.set(id, { result, picture: file });
     byId("results").append(result.item);
@@ -229,12 +254,19 @@ function summarise(): void {
   const parts: string[] = [];
   if (ready && ready.good.length > 0) {
     const rejected = ready.good.filter((score) => calibratedOf(score) > threshold()).length;
-    parts.push(`rejects ${rejected} of ${ready.good.length} good pictures that it did not learn from (${Math.round((100 * rejected) / ready.good.length)} %)`);
+    parts.push(
+      `rejects ${rejected} of ${ready.good.length} good pictures that it did not learn from (${Math.round((100 * rejected) / ready.good.length)} %)`,
+    );
   }
   const defective = judged.filter(({ calibrated }) => calibrated! > threshold()).length;
   if (judged.length > 0) parts.push(`calls ${defective} of ${judged.length} inspected ones defective`);
   const labelled = judged.filter(({ isDefect }) => isDefect !== null);
-  const area = auroc(rank(Float64Array.from(labelled, ({ score }) => score!), Uint8Array.from(labelled, ({ isDefect }) => Number(isDefect))));
+  const area = auroc(
+    rank(
+      Float64Array.from(labelled, ({ score }) => score!),
+      Uint8Array.from(labelled, ({ isDefect }) => Number(isDefect)),
+    ),
+  );
   if (area !== null) parts.push(`image AUROC ${area.toFixed(3)}`);
   byId("verdict").textContent = parts.length > 0 ? `At ${threshold().toFixed(2)} it ${parts.join("; ")}.` : "";
 }
@@ -306,7 +338,10 @@ byId("live").addEventListener("change", () => {
 function filmNext(): void {
   if (!byId<HTMLInputElement>("live").checked || !video.srcObject || !ready || isTraining) return;
   const scale = Math.min(1, LIVE_SIDE / Math.max(video.videoWidth, video.videoHeight));
-  void createImageBitmap(video, { resizeWidth: Math.round(video.videoWidth * scale), resizeHeight: Math.round(video.videoHeight * scale) }).then((frame) => {
+  void createImageBitmap(video, {
+    resizeWidth: Math.round(video.videoWidth * scale),
+    resizeHeight: Math.round(video.videoHeight * scale),
+  }).then((frame) => {
     if (liveId === null) {
       show(true, "controls", "clear");
       liveId = nextId++;

@@ -54,7 +54,8 @@ async function droppedFiles({ items, files }: DataTransfer): Promise<{ readonly 
     }
     const reader = (entry as FileSystemDirectoryEntry).createReader();
     for (;;) {
-      const batch = await new Promise<FileSystemEntry[]>((done, fail) => reader.readEntries(done, fail)); // a hundred at a time
+      // a hundred at a time
+      const batch = await new Promise<FileSystemEntry[]>((done, fail) => reader.readEntries(done, fail));
       if (batch.length === 0) return;
       for (const child of batch) await walk(child, `${path}/${child.name}`);
     }
@@ -69,7 +70,10 @@ const IMAGE = /\.(png|jpe?g|jfif|webp|bmp|gif|avif)$/i;
 export const isPicture = (file: File): boolean => file.type.startsWith("image/") || IMAGE.test(file.name);
 
 /** A drop zone that lights up, and hands on what is dropped. */
-export function dropZone(zone: HTMLElement, take: (files: readonly { readonly path: string; readonly file: File }[]) => void): void {
+export function dropZone(
+  zone: HTMLElement,
+  take: (files: readonly { readonly path: string; readonly file: File }[]) => void,
+): void {
   zone.addEventListener("dragover", (event) => {
     event.preventDefault();
     zone.classList.add("over");

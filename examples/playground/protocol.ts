@@ -63,7 +63,12 @@ export type Trouble = "unsupported" | "lost" | "memory" | "input";
 
 /** What the worker tells the page. */
 export type Reply =
-  | { readonly kind: "opened"; readonly adapter: string; readonly software: boolean; readonly left: LeftTraining | null }
+  | {
+      readonly kind: "opened";
+      readonly adapter: string;
+      readonly software: boolean;
+      readonly left: LeftTraining | null;
+    }
   | { readonly kind: "samples"; readonly good: readonly Picture[]; readonly test: readonly Picture[] }
   | { readonly kind: "weights"; readonly name: BackboneName; readonly done: number; readonly total: number }
   | { readonly kind: "features"; readonly done: number; readonly total: number }

@@ -21,7 +21,13 @@ export class Result {
     this.isDefect = isDefect;
     const shown = printable(name);
     this.#badge.textContent = "…";
-    const words = element("div", { className: "words" }, this.#badge, this.#words, element("span", { className: "name", title: shown, textContent: shown }));
+    const words = element(
+      "div",
+      { className: "words" },
+      this.#badge,
+      this.#words,
+      element("span", { className: "name", title: shown, textContent: shown }),
+    );
     this.item = element("li", {}, this.#canvas, words);
     this.#canvas.setAttribute("role", "img");
     this.#canvas.setAttribute("aria-label", shown);
@@ -41,9 +47,17 @@ export class Result {
     const rgba = heatLayer(map, size, size, heat);
     this.#heat = await createImageBitmap(new ImageData(new Uint8ClampedArray(rgba), size, size));
     const scale = Math.min(1, LARGEST / Math.max(width, height));
-    [this.#canvas.width, this.#canvas.height] = [Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale))];
+    [this.#canvas.width, this.#canvas.height] = [
+      Math.max(1, Math.round(width * scale)),
+      Math.max(1, Math.round(height * scale)),
+    ];
     const [resizeWidth, resizeHeight] = [this.#canvas.width, this.#canvas.height];
-    this.#picture = await createImageBitmap(picture, { imageOrientation: "from-image", resizeWidth, resizeHeight, resizeQuality: "high" });
+    this.#picture = await createImageBitmap(picture, {
+      imageOrientation: "from-image",
+      resizeWidth,
+      resizeHeight,
+      resizeQuality: "high",
+    });
     this.#inspected = inspected;
     this.item.dataset["score"] = String(inspected.score);
   }
@@ -69,8 +83,14 @@ export class Result {
     context.globalAlpha = opacity;
     context.drawImage(
       this.#heat!,
-      target.left, target.top, target.width, target.height,
-      source.left * scale, source.top * scale, source.width * scale, source.height * scale,
+      target.left,
+      target.top,
+      target.width,
+      target.height,
+      source.left * scale,
+      source.top * scale,
+      source.width * scale,
+      source.height * scale,
     );
     context.globalAlpha = 1;
   }

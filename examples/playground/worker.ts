@@ -1,4 +1,5 @@
-// All work of the page: the device, training, inspecting. The page itself only shows what it is told, so it stays responsive.
+// All work of the page: the device, training, inspecting. The page itself only shows what it is told, so it stays
+// responsive.
 import { openWeights } from "../../src/browser/weights.ts";
 import { openDevice } from "../../src/browser/device.ts";
 import { decodeImage } from "../../src/browser/images.ts";
@@ -11,9 +12,25 @@ import type { PretrainedWeights } from "../../src/backbones/weights.ts";
 import type { TrainingImage } from "../../src/detection/material.ts";
 import { Training } from "../../src/detection/training.ts";
 import type { Device } from "../../src/runtime/device.ts";
-import { AdapterError, DeviceLostError, InputError, OutOfMemoryError, TooLargeError } from "../../src/runtime/errors.ts";
+import {
+  AdapterError,
+  DeviceLostError,
+  InputError,
+  OutOfMemoryError,
+  TooLargeError,
+} from "../../src/runtime/errors.ts";
 import { downloadWeights } from "./hub.ts";
-import { forgetTraining, keepModel, keepPictures, keepState, keepWeights, keptModel, keptTraining, keptWeights, leftTraining } from "./keep.ts";
+import {
+  forgetTraining,
+  keepModel,
+  keepPictures,
+  keepState,
+  keepWeights,
+  keptModel,
+  keptTraining,
+  keptWeights,
+  leftTraining,
+} from "./keep.ts";
 import type { Picture, Reply, Request, TrainingChoice, Trouble } from "./protocol.ts";
 
 const CLASS = "good"; // pictures of a page are of one kind
@@ -156,10 +173,25 @@ class Workshop {
       const detector = this.#detector;
       if (!detector) throw new InputError("there is no model yet: train one, or load one");
       const image = await decodedInTime(source);
-      const [{ score, calibrated, map, size }] = (await detector.inspect([image])) as [Awaited<ReturnType<Detector["inspect"]>>[number]];
+      const [{ score, calibrated, map, size }] = (await detector.inspect([image])) as [
+        Awaited<ReturnType<Detector["inspect"]>>[number],
+      ];
       const { width, height } = image;
       const own = Float32Array.from(map);
-      tell({ kind: "inspected", id, score, calibrated, map: own, size, width, height, placement: detector.placementOf(image) }, [own.buffer]);
+      tell(
+        {
+          kind: "inspected",
+          id,
+          score,
+          calibrated,
+          map: own,
+          size,
+          width,
+          height,
+          placement: detector.placementOf(image),
+        },
+        [own.buffer],
+      );
     } catch (error) {
       const { trouble, message } = troubleOf(error);
       tell({ kind: "refused", id, message });
@@ -184,7 +216,10 @@ async function* decoded(pictures: readonly Picture[]): AsyncGenerator<TrainingIm
   for (const { name, file } of pictures) yield { className: CLASS, image: await namedImage(name, file) };
 }
 
-/** A decoded picture. A browser's decoder cannot be stopped: one that takes too long is left behind, so that the next picture goes on. */
+/**
+ * A decoded picture. A browser's decoder cannot be stopped: one that takes too long is left behind, so that the next
+ * picture goes on.
+ */
 async function decodedInTime(source: Blob | ImageBitmap): Promise<DecodedImage> {
   let timer: ReturnType<typeof setTimeout>;
   const late = new Promise<never>((_done, fail) => {
@@ -203,7 +238,8 @@ async function namedImage(name: string, file: Blob): Promise<DecodedImage> {
 async function findWeights(name: string): Promise<PretrainedWeights | null> {
   if (!isPretrained(name)) return null;
   const file = await keptWeights(name);
-  if (!file) throw new InputError(`${name} needs its weights: choose a safetensors file of them, or download them from the hub`);
+  if (!file)
+    throw new InputError(`${name} needs its weights: choose a safetensors file of them, or download them from the hub`);
   return openWeights(file, name);
 }
 
@@ -212,7 +248,8 @@ function troubleOf(error: unknown): { readonly trouble: Trouble; readonly messag
   if (error instanceof AdapterError) return { trouble: "unsupported", message };
   if (error instanceof DeviceLostError) return { trouble: "lost", message };
   // A RangeError is the page's own: an array that it has no memory for.
-  if ([OutOfMemoryError, TooLargeError, RangeError].some((kind) => error instanceof kind)) return { trouble: "memory", message };
+  if ([OutOfMemoryError, TooLargeError, RangeError].some((kind) => error instanceof kind))
+    return { trouble: "memory", message };
   return { trouble: "input", message };
 }
 

@@ -15,8 +15,8 @@ interface Entry {
 let active: Entry[] | null = null;
 
 /**
- * Notes on the running tape how `output` came from its inputs. An input that needs no gradient is left out, so its pullback
- * never runs. Without a running tape, or with no such input, notes nothing.
+ * Notes on the running tape how `output` came from its inputs. An input that needs no gradient is left out, so its
+ * pullback never runs. Without a running tape, or with no such input, notes nothing.
  * @param op its name in errors
  * @param inputs each with its pullback; null where the op is not differentiable in it
  * @param options what else the op was told, for `callsOf`
@@ -29,7 +29,9 @@ export function record(
   options: Readonly<Record<string, unknown>> = {},
 ): Tensor {
   list(op, output, inputs, options);
-  const wanted = inputs.flatMap(([tensor, pullback]) => (tensor.requiresGrad && pullback ? [{ tensor, pullback }] : []));
+  const wanted = inputs.flatMap(([tensor, pullback]) =>
+    tensor.requiresGrad && pullback ? [{ tensor, pullback }] : [],
+  );
   if (!active || wanted.length === 0) return output;
   const tracked = { ...output, requiresGrad: true };
   active.push({ op, output: tracked, inputs: wanted });
@@ -75,7 +77,11 @@ export interface Gradients {
  * gradients asked for are kept.
  * @throws OptionError, UsageError, ShapeError and ReleasedError as `gradients`
  */
-export function gradientsOf(f: () => readonly [loss: Tensor, ...rest: Tensor[]], wrt: readonly Tensor[], rules: GradientRules): Gradients {
+export function gradientsOf(
+  f: () => readonly [loss: Tensor, ...rest: Tensor[]],
+  wrt: readonly Tensor[],
+  rules: GradientRules,
+): Gradients {
   const { device } = requireDifferentiable(wrt);
   using scope = device.scope();
   const outer = active;
@@ -138,14 +144,20 @@ export function gradientsOf(f: () => readonly [loss: Tensor, ...rest: Tensor[]],
 function requireDifferentiable(wrt: readonly Tensor[]): Tensor {
   if (active) {
     const remedy = "take the inner ones before, outside the f of the outer ones, where their values are constants";
-    throw new UsageError(`gradients: expected no gradients within the f of others, second derivatives are not supported: ${remedy}`);
+    throw new UsageError(
+      `gradients: expected no gradients within the f of others, second derivatives are not supported: ${remedy}`,
+    );
   }
   const [first] = wrt;
   if (!first) throw new OptionError("gradients: expected at least one tensor to differentiate for, got none");
   wrt.forEach((tensor, i) => {
     requireLive("gradients", { [`wrt[${i}]`]: tensor });
-    if (!tensor.requiresGrad) throw new OptionError(`gradients: expected tensors made by requireGrad, wrt[${i}] [${tensor.shape.join(",")}] is not`);
-    if (tensor.device !== first.device) throw new ShapeError(`gradients: expected tensors of one device, wrt[${i}] is on another than wrt[0]`);
+    if (!tensor.requiresGrad)
+      throw new OptionError(
+        `gradients: expected tensors made by requireGrad, wrt[${i}] [${tensor.shape.join(",")}] is not`,
+      );
+    if (tensor.device !== first.device)
+      throw new ShapeError(`gradients: expected tensors of one device, wrt[${i}] is on another than wrt[0]`);
   });
   return first;
 }
@@ -154,14 +166,18 @@ function requireDifferentiable(wrt: readonly Tensor[]): Tensor {
 function requireLoss(results: unknown): void {
   if (results instanceof Promise) {
     results.catch(() => undefined); // what it comes to is no matter of anybody's
-    throw new UsageError("gradients: expected f to return tensors, it is async: the tape holds only what f does before it awaits");
+    throw new UsageError(
+      "gradients: expected f to return tensors, it is async: the tape holds only what f does before it awaits",
+    );
   }
-  const isTensor = (value: unknown): value is Tensor => typeof value === "object" && value !== null && "allocation" in value;
+  const isTensor = (value: unknown): value is Tensor =>
+    typeof value === "object" && value !== null && "allocation" in value;
   if (!Array.isArray(results) || results.length === 0 || !results.every(isTensor)) {
     throw new OptionError("gradients: expected f to return a list of tensors, the loss first, such as () => [loss]");
   }
   const [{ shape, dtype }] = results as [Tensor];
-  if (dtype === "u32") throw new ShapeError(`gradients: expected a loss of dtype f32 or f16, it is u32 [${shape.join(",")}]`);
+  if (dtype === "u32")
+    throw new ShapeError(`gradients: expected a loss of dtype f32 or f16, it is u32 [${shape.join(",")}]`);
 }
 
 /** How many tensors on the tape and among the gradients share each allocation: views share their source's. */

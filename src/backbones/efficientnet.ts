@@ -79,8 +79,16 @@ export function planOf(name: EfficientNetName): NetworkPlan {
     for (let i = 0; i < Math.ceil(repeats * depth); i++) {
       const step = i === 0 ? stride : 1;
       blocks.push({
-        index: blocks.length, stage, indexInStage: i, kernel, stride: step, inputs,
-        expanded: inputs * expansion, squeezed: Math.max(1, Math.floor(inputs / 4)), outputs: wide, nativeSide,
+        index: blocks.length,
+        stage,
+        indexInStage: i,
+        kernel,
+        stride: step,
+        inputs,
+        expanded: inputs * expansion,
+        squeezed: Math.max(1, Math.floor(inputs / 4)),
+        outputs: wide,
+        nativeSide,
       });
       inputs = wide;
       nativeSide = Math.ceil(nativeSide / step);
@@ -120,7 +128,10 @@ export function efficientNet(name: EfficientNetName): Network {
     *steps(padding) {
       const stem = new Convolution({
         names: STEM_NAMES,
-        inputs: 3, outputs: channels, activation: "silu", ...windowOf(padding!, 3, 2, native),
+        inputs: 3,
+        outputs: channels,
+        activation: "silu",
+        ...windowOf(padding!, 3, 2, native),
       });
       yield { convolutions: [stem], run: (images) => stem.apply(images) };
       for (const block of blocks) {
@@ -135,7 +146,11 @@ function blockStep(plan: BlockPlan, padding: NetworkPadding): Step {
   const names = blockNames(plan);
   const expand = names.expand && new Convolution({ ...names.expand, inputs, outputs: expanded, activation: "silu" });
   const depthwise = new Convolution({
-    ...names.depthwise, inputs: expanded, outputs: expanded, depthwise: true, activation: "silu",
+    ...names.depthwise,
+    inputs: expanded,
+    outputs: expanded,
+    depthwise: true,
+    activation: "silu",
     ...windowOf(padding, kernel, stride, nativeSide),
   });
   const reduce = new Convolution({ ...names.reduce, inputs: expanded, outputs: squeezed, activation: "silu" });
@@ -160,8 +175,10 @@ function blockNames({ index, stage, indexInStage, inputs, expanded }: BlockPlan)
     torchvision: `features.${stage + 1}.${indexInStage}.block.`,
     efficientnet_pytorch: `_blocks.${index}.`,
   };
-  const named = (timm: Names[""], torchvision: Names[""], efficientnet_pytorch: Names[""]) =>
-    ({ within, names: { timm, torchvision, efficientnet_pytorch } });
+  const named = (timm: Names[""], torchvision: Names[""], efficientnet_pytorch: Names[""]) => ({
+    within,
+    names: { timm, torchvision, efficientnet_pytorch },
+  });
   const expands = expanded !== inputs;
   const at = expands ? 1 : 0; // place of the depthwise convolution
   const pointwise = expands ? "conv_pwl" : "conv_pw";

@@ -24,16 +24,19 @@ const CHANNELS = SCALES * ORIENTATIONS + 6 * (SCALES - 1) + 6;
 
 /**
  * A feature extractor that is fixed in code and needs no download: the largest responses, in cells of eight pixels, of
- * oriented filters and of centre-surround filters on opponent colours, at several scales, in units of the local contrast;
- * and the cells' mean colours. Colours are logarithms, so that more light only adds a constant.
+ * oriented filters and of centre-surround filters on opponent colours, at several scales, in units of the local
+ * contrast; and the cells' mean colours. Colours are logarithms, so that more light only adds a constant.
  *
- * Channels of a cell: for each scale, 4 orientations, and for each but the last, bright and dark centres of 3 opponents;
- * 3 mean opponents; 3 differences of a cell's mean from those around it.
+ * Channels of a cell: for each scale, 4 orientations, and for each but the last, bright and dark centres of 3
+ * opponents; 3 mean opponents; 3 differences of a cell's mean from those around it.
  */
 export function embeddedBackbone(device: Device, inputSize: number, stages: readonly string[] | null = null): Backbone {
-  if (stages && stages.join() !== STAGE) throw new OptionError(`the embedded backbone has one stage, ${STAGE}, got ${stages.join(",") || "none"}`);
+  if (stages && stages.join() !== STAGE)
+    throw new OptionError(`the embedded backbone has one stage, ${STAGE}, got ${stages.join(",") || "none"}`);
   if (!(Number.isInteger(inputSize / STRIDE) && inputSize >= 8 * STRIDE)) {
-    throw new OptionError(`the embedded backbone takes images of a side that is a multiple of ${STRIDE} and at least ${8 * STRIDE}, got ${inputSize}`);
+    throw new OptionError(
+      `the embedded backbone takes images of a side that is a multiple of ${STRIDE} and at least ${8 * STRIDE}, got ${inputSize}`,
+    );
   }
   const constants: Tensor[] = [];
   const constant = (shape: readonly number[], values: Float32Array | Uint32Array): Tensor => {
@@ -41,7 +44,10 @@ export function embeddedBackbone(device: Device, inputSize: number, stages: read
     constants.push(tensor);
     return tensor;
   };
-  const light = constant([3, 3], Float32Array.from({ length: 9 }, (_, i) => (i % 4 === 0 ? 0.5 / (0.5 + DARK) : 0)));
+  const light = constant(
+    [3, 3],
+    Float32Array.from({ length: 9 }, (_, i) => (i % 4 === 0 ? 0.5 / (0.5 + DARK) : 0)),
+  );
   const grey = constant([3], Float32Array.of(1, 1, 1));
   const opponents = constant([3, OPPONENTS], OPPONENT_COLOURS);
   const oriented = constant([TAPS, TAPS, 1, 2 * ORIENTATIONS], orientedFilters());
@@ -52,7 +58,10 @@ export function embeddedBackbone(device: Device, inputSize: number, stages: read
   const leastUnit = constant([CHANNELS], LEAST_UNITS);
   const withBorder = Array.from({ length: SCALES }, (_, scale) => {
     const side = inputSize >> scale;
-    return constant([side + 2 * BORDER], Uint32Array.from({ length: side + 2 * BORDER }, (_, i) => Math.min(Math.max(i - BORDER, 0), side - 1)));
+    return constant(
+      [side + 2 * BORDER],
+      Uint32Array.from({ length: side + 2 * BORDER }, (_, i) => Math.min(Math.max(i - BORDER, 0), side - 1)),
+    );
   });
 
   /** The mean over a square of cells, of those inside the image. */
@@ -104,7 +113,9 @@ const OPPONENT_OF = Array.from({ length: SCALES }, (_, scale) => [
 ]).flat();
 
 /** Rows the opponents, columns the channels: 1 where the channel is stated in that opponent's contrast. */
-const UNITS = Float32Array.from({ length: OPPONENTS * CHANNELS }, (_, i) => (OPPONENT_OF[i % CHANNELS] === Math.floor(i / CHANNELS) ? 1 : 0));
+const UNITS = Float32Array.from({ length: OPPONENTS * CHANNELS }, (_, i) =>
+  OPPONENT_OF[i % CHANNELS] === Math.floor(i / CHANNELS) ? 1 : 0,
+);
 
 const LEAST_UNITS = Float32Array.from(OPPONENT_OF, (opponent) => (opponent < 0 ? 1 : EVEN));
 
@@ -130,7 +141,10 @@ function orientedFilters(): Float32Array {
   for (let o = 0; o < 2 * ORIENTATIONS; o++) {
     const angle = (Math.PI * (o % ORIENTATIONS)) / ORIENTATIONS;
     const wave = o < ORIENTATIONS ? Math.cos : Math.sin;
-    const taps = windowOf((x, y, envelope) => envelope * wave((2 * Math.PI * (x * Math.cos(angle) + y * Math.sin(angle))) / wavelength), sigma);
+    const taps = windowOf(
+      (x, y, envelope) => envelope * wave((2 * Math.PI * (x * Math.cos(angle) + y * Math.sin(angle))) / wavelength),
+      sigma,
+    );
     taps.forEach((tap, i) => (filters[i * 2 * ORIENTATIONS + o] = tap));
   }
   return filters;
@@ -147,8 +161,15 @@ function centreSurroundFilters(): Float32Array {
 }
 
 /** A filter of absolute sum 1 from its formula; made to sum to zero where `balanced`. */
-function windowOf(formula: (x: number, y: number, envelope: number) => number, sigma: number, balanced = true): number[] {
-  const at = Array.from({ length: TAPS * TAPS }, (_, i) => [(i % TAPS) - (TAPS >> 1), Math.floor(i / TAPS) - (TAPS >> 1)] as const);
+function windowOf(
+  formula: (x: number, y: number, envelope: number) => number,
+  sigma: number,
+  balanced = true,
+): number[] {
+  const at = Array.from(
+    { length: TAPS * TAPS },
+    (_, i) => [(i % TAPS) - (TAPS >> 1), Math.floor(i / TAPS) - (TAPS >> 1)] as const,
+  );
   const envelopes = at.map(([x, y]) => Math.exp(-(x * x + y * y) / (2 * sigma * sigma)));
   const taps = at.map(([x, y], i) => formula(x, y, envelopes[i]!));
   const total = envelopes.reduce((sum, e) => sum + e, 0);

@@ -40,7 +40,11 @@ export interface NetworkOptions {
  * @throws OptionError for an unknown stage or padding, or a size that it does not take; InputError for other weights
  */
 export async function networkBackbone(
-  device: Device, network: Network, inputSize: number, names: readonly string[], weights: PretrainedWeights,
+  device: Device,
+  network: Network,
+  inputSize: number,
+  names: readonly string[],
+  weights: PretrainedWeights,
   options: NetworkOptions = {},
 ): Promise<Backbone> {
   const known = network.stages.map(({ name }) => name);
@@ -65,7 +69,10 @@ export async function networkBackbone(
  * @throws OptionError for an unknown padding; InputError if the weights are of another network
  */
 export async function loadNetwork(
-  device: Device, network: Network, stages: readonly Stage[], weights: PretrainedWeights,
+  device: Device,
+  network: Network,
+  stages: readonly Stage[],
+  weights: PretrainedWeights,
   { padding: chosen = null, dtype = "f32" }: NetworkOptions = {},
 ): Promise<Omit<Backbone, "input">> {
   const { name, paddings } = network;
@@ -106,5 +113,8 @@ function runSteps(steps: readonly Step[], stages: readonly Stage[], images: Tens
 /** Names and shapes of a whole network's tensors in a library's files. Default: the first library. */
 export function networkTensors(network: Network, library = Object.keys(network.eps)[0]!): TensorShapes {
   const steps = [...network.steps(network.paddings[0] ?? null)];
-  return tensorsOf(steps.flatMap(({ convolutions }) => convolutions), library);
+  return tensorsOf(
+    steps.flatMap(({ convolutions }) => convolutions),
+    library,
+  );
 }

@@ -89,7 +89,11 @@ export class Convolution {
 
   /** Loads it from weights that were found to have its tensors. */
   async load(
-    device: Device, weights: PretrainedWeights, library: string, eps: number, dtype: FloatDType,
+    device: Device,
+    weights: PretrainedWeights,
+    library: string,
+    eps: number,
+    dtype: FloatDType,
   ): Promise<void> {
     const { inputs, outputs, kernel = 1, depthwise = false, stride = 1 } = this.#plan;
     const names = this.tensors(library).map(([name]) => name);
@@ -148,12 +152,16 @@ export const blankWeights = (shapes: TensorShapes): PretrainedWeights => ({
  * @throws InputError if it is none of the known ones, or for tensors missing or of another shape: names the first few
  */
 export function recogniseLibrary(
-  convolutions: readonly Convolution[], { source, shapes }: PretrainedWeights, { name, family, eps }: Family,
+  convolutions: readonly Convolution[],
+  { source, shapes }: PretrainedWeights,
+  { name, family, eps }: Family,
 ): string {
   const firstOf = (library: string): string => convolutions[0]!.tensors(library)[0]![0];
   const library = Object.keys(eps).find((library) => shapes.has(firstOf(library)));
   if (library === undefined) {
-    const wanted = Object.keys(eps).map((library) => `${firstOf(library)} (${library})`).join(", ");
+    const wanted = Object.keys(eps)
+      .map((library) => `${firstOf(library)} (${library})`)
+      .join(", ");
     throw new InputError(`${source} holds no ${family}: none of its ${shapes.size} tensors is ${wanted}`);
   }
   const problems: string[] = [];
@@ -175,7 +183,11 @@ export function recogniseLibrary(
  * @throws InputError if the weights do not have them, or hold values that are not finite
  */
 export async function loadConvolutions(
-  device: Device, convolutions: readonly Convolution[], weights: PretrainedWeights, family: Family, dtype: FloatDType,
+  device: Device,
+  convolutions: readonly Convolution[],
+  weights: PretrainedWeights,
+  family: Family,
+  dtype: FloatDType,
 ): Promise<void> {
   const library = recogniseLibrary(convolutions, weights, family);
   const eps = family.eps[library]!;

@@ -19,8 +19,8 @@ const NETWORKS = {
   "efficientnet-b5": [() => efficientNet("efficientnet-b5"), ["layer3", "layer4"], "timm/tf_efficientnet_b5.aa_in1k"],
   "efficientnet-b6": [() => efficientNet("efficientnet-b6"), ["layer3", "layer4"], "timm/tf_efficientnet_b6.aa_in1k"],
   "efficientnet-b7": [() => efficientNet("efficientnet-b7"), ["layer3", "layer4"], "timm/tf_efficientnet_b7.aa_in1k"],
-  "resnet18": [() => resnet("resnet18"), ["layer2", "layer3"], "timm/resnet18.tv_in1k"],
-  "resnet50": [() => resnet("resnet50"), ["layer2", "layer3"], "timm/resnet50.tv_in1k"],
+  resnet18: [() => resnet("resnet18"), ["layer2", "layer3"], "timm/resnet18.tv_in1k"],
+  resnet50: [() => resnet("resnet50"), ["layer2", "layer3"], "timm/resnet50.tv_in1k"],
   "wide-resnet50-2": [() => resnet("wide-resnet50-2"), ["layer2", "layer3"], "timm/wide_resnet50_2.tv_in1k"],
 } as const satisfies Readonly<Record<string, NetworkEntry>>;
 
@@ -65,7 +65,8 @@ export interface BackboneOptions {
  * not have; InputError for weights that are missing or do not fit
  */
 export async function createBackbone(
-  device: Device, name: BackboneName,
+  device: Device,
+  name: BackboneName,
   { inputSize, stages = null, weights = null, padding = null, dtype = "f32" }: BackboneOptions,
 ): Promise<Backbone> {
   if (!BACKBONES.includes(name)) {
@@ -88,7 +89,9 @@ export async function createBackbone(
 
 /** Makes a backbone whose weights are all 0, for dry runs. */
 export async function blankBackbone(
-  device: Device, name: BackboneName, options: Omit<BackboneOptions, "weights">,
+  device: Device,
+  name: BackboneName,
+  options: Omit<BackboneOptions, "weights">,
 ): Promise<Backbone> {
   const weights = isPretrained(name) ? blankWeights(networkTensors(networkOf(name))) : null;
   return createBackbone(device, name, { ...options, weights });

@@ -10,8 +10,8 @@ import { Convolution, type ConvolutionPlan } from "./parts.ts";
 const LIBRARIES = "timm, torchvision"; // whose names are the same
 
 const RESNETS = {
-  "resnet18": { blocks: [2, 2, 2, 2], bottleneck: false, width: 1 },
-  "resnet50": { blocks: [3, 4, 6, 3], bottleneck: true, width: 1 },
+  resnet18: { blocks: [2, 2, 2, 2], bottleneck: false, width: 1 },
+  resnet50: { blocks: [3, 4, 6, 3], bottleneck: true, width: 1 },
   "wide-resnet50-2": { blocks: [3, 4, 6, 3], bottleneck: true, width: 2 },
 } as const;
 
@@ -30,7 +30,9 @@ export function resnet(name: ResNetName): Network {
   const { blocks, bottleneck, width } = RESNETS[name];
   const expansion = bottleneck ? EXPANSION : 1;
   const stages = blocks.map((_, layer) => ({
-    name: `layer${layer + 1}`, stride: 4 << layer, channels: (STEM << layer) * expansion,
+    name: `layer${layer + 1}`,
+    stride: 4 << layer,
+    channels: (STEM << layer) * expansion,
   }));
   return {
     name,

@@ -3,7 +3,8 @@ import type { Device } from "../runtime/device.ts";
 import { AdapterError } from "../runtime/errors.ts";
 import { tuningRecord } from "./tuning_record.ts";
 
-const HELP = "this browser has WebGPU but no GPU to offer it; look at its page about graphics (chrome://gpu, about:support)";
+const HELP =
+  "this browser has WebGPU but no GPU to offer it; look at its page about graphics (chrome://gpu, about:support)";
 
 /**
  * A device on the browser's GPU.
@@ -24,6 +25,9 @@ export async function describeAdapter(): Promise<AdapterReport> {
 function browserGpu(): GPU {
   // Absent outside secure contexts and in browsers without WebGPU, whatever the types say.
   const gpu = (navigator as { readonly gpu?: GPU }).gpu;
-  if (!gpu) throw new AdapterError("this browser has no WebGPU: use a current Chrome, Edge, Safari or Firefox, over https or from localhost");
+  if (!gpu)
+    throw new AdapterError(
+      "this browser has no WebGPU: use a current Chrome, Edge, Safari or Firefox, over https or from localhost",
+    );
   return gpu;
 }

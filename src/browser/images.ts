@@ -7,10 +7,10 @@ const MAX_PIXELS = 100e6; // 400 MB as RGBA, twice while it is decoded: what a p
 const STRIP_PIXELS = 4 << 20; // of a canvas: one of the whole picture would be a third copy of it
 
 /**
- * Decodes a photograph with the browser's own decoders: its EXIF orientation applied, its colours as sRGB, opaque. Works
- * in a worker too. Where it is fully transparent it is black: a canvas keeps no colour there. What the file claims to
- * be is looked at first: unknown formats, TIFFs without a stated range and pictures of too many pixels are refused as
- * Node does.
+ * Decodes a photograph with the browser's own decoders: its EXIF orientation applied, its colours as sRGB, opaque.
+ * Works in a worker too. Where it is fully transparent it is black: a canvas keeps no colour there. What the file
+ * claims to be is looked at first: unknown formats, TIFFs without a stated range and pictures of too many pixels are
+ * refused as Node does.
  *
  * @param source a file's contents, or a picture that the browser already holds
  * @param limit the most pixels it may have

@@ -7,7 +7,8 @@ import { openWeightsFrom, type PretrainedWeights } from "../backbones/weights.ts
  * @throws InputError if it is no safetensors file
  */
 export async function openWeights(
-  file: Blob, name = file instanceof File ? file.name : "the weights",
+  file: Blob,
+  name = file instanceof File ? file.name : "the weights",
 ): Promise<PretrainedWeights> {
   const read = async (first: number, bytes: number) =>
     new Uint8Array(await file.slice(first, first + bytes).arrayBuffer());

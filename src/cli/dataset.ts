@@ -10,17 +10,25 @@ import { decodeImages } from "../node/images.ts";
 import { InputError } from "../runtime/errors.ts";
 import { say } from "./terminal/say.ts";
 
-export const DATASET_HELP = 'a folder of good images, or a dataset of a known layout ("bigrid inspect DIR" says how it is understood)';
+export const DATASET_HELP =
+  'a folder of good images, or a dataset of a known layout ("bigrid inspect DIR" says how it is understood)';
 
 export function addFormatFlag(command: Command): Command {
-  return command.addOption(new Option("--format <name>", "layout of the dataset (default: the one that it looks like)").choices(FORMATS));
+  return command.addOption(
+    new Option("--format <name>", "layout of the dataset (default: the one that it looks like)").choices(FORMATS),
+  );
 }
 
 /**
  * Reads a dataset's folders for a command that goes on to its images; says what cannot be listed, and what is left out.
  * @throws InputError as `readDataset`; at the first thing that cannot be listed if `strict`
  */
-export async function openDataset(root: string, format: FormatName | undefined, strict: boolean, needsGood = true): Promise<Dataset> {
+export async function openDataset(
+  root: string,
+  format: FormatName | undefined,
+  strict: boolean,
+  needsGood = true,
+): Promise<Dataset> {
   const dataset = await readDataset(root, format, needsGood);
   for (const { path, reason } of dataset.unreadable) {
     if (strict) throw new InputError(`cannot read ${root}/${path}: ${reason}`);
@@ -58,5 +66,6 @@ export async function* readableImages<T>(
   }
   const narrow = narrowRange(highs);
   if (narrow) say(`${narrow.message} ${narrow.advice}`);
-  if (skipped > 0) say(`skipped ${skipped} of ${items.length} images that cannot be used (--strict makes this an error)`);
+  if (skipped > 0)
+    say(`skipped ${skipped} of ${items.length} images that cannot be used (--strict makes this an error)`);
 }

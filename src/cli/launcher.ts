@@ -12,7 +12,8 @@ import { MESSAGES_FD_VARIABLE } from "./terminal/messages.ts";
 // they bury what bigrid has to say. So the command line runs in a child whose standard error is sifted here, and whose
 // messages go to the real one by another descriptor. Delete this when Dawn's logging can be turned off.
 const NOISE = /^(Warning: |\s+at \w+ \(.*dawn|$)/;
-// Images are decoded, and files read, in the pool of threads whose size must be said before the process starts; it is 4 by default.
+// Images are decoded, and files read, in the pool of threads whose size must be said before the process starts; it is 4
+// by default.
 const DECODERS = Math.max(4, availableParallelism());
 const MOST_DESCRIPTORS = 1024;
 
@@ -20,7 +21,10 @@ const words = process.argv.slice(2);
 const shared = namedDescriptors(words);
 const free = [3, 4, ...shared.flatMap((fd) => [fd + 1, fd + 2])].filter((fd) => !shared.includes(fd));
 const [messagesFd, channelFd] = [...new Set(free)] as [number, number];
-const stdio: NonNullable<Exclude<StdioOptions, string>> = Array.from({ length: Math.max(messagesFd, channelFd, ...shared) + 1 }, () => "ignore" as const);
+const stdio: NonNullable<Exclude<StdioOptions, string>> = Array.from(
+  { length: Math.max(messagesFd, channelFd, ...shared) + 1 },
+  () => "ignore" as const,
+);
 for (const fd of [0, 1, ...shared]) stdio[fd] = fd;
 stdio[2] = "pipe";
 stdio[messagesFd] = 2;
@@ -47,14 +51,19 @@ child.on("close", (code, signal) => {
   if (process.exitCode !== undefined) return;
   process.exitCode = exitCodeOf(code, signal);
   if (!signal) return;
-  if (!ENDING.includes(signal)) process.stderr.write(`bigrid: ended by ${signal}, which bigrid did not send (out of memory, or a fault in the GPU's driver)\n`);
+  if (!ENDING.includes(signal))
+    process.stderr.write(
+      `bigrid: ended by ${signal}, which bigrid did not send (out of memory, or a fault in the GPU's driver)\n`,
+    );
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);
 });
 
 /** Descriptors that the words name as files, as a shell's process substitution does; the child inherits no others. */
 function namedDescriptors(words: readonly string[]): number[] {
-  const named = words.flatMap((word) => [...word.matchAll(/\/(?:dev|proc\/self)\/fd\/(\d{1,4})(?!\d)/g)].map(([, fd]) => Number(fd)));
+  const named = words.flatMap((word) =>
+    [...word.matchAll(/\/(?:dev|proc\/self)\/fd\/(\d{1,4})(?!\d)/g)].map(([, fd]) => Number(fd)),
+  );
   return [...new Set(named)].filter((fd) => fd > 2 && fd < MOST_DESCRIPTORS && isOpen(fd));
 }
 

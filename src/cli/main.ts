@@ -1,5 +1,5 @@
 import { Command, CommanderError, type Option } from "commander";
-import { reasonOf } from "../node/files/files.ts";
+import { reasonOf } from "../node/files/reasons.ts";
 import { BigridError, InputError } from "../runtime/errors.ts";
 import { printable } from "../io/printable.ts";
 import { VERSION } from "../runtime/version.ts";
@@ -27,9 +27,13 @@ const program = new Command("bigrid")
   .description("Visual anomaly detection on any GPU: learn from good images, find defects in new ones.")
   .version(VERSION)
   .option("--debug", "print the stack of an error")
-  .option("--autotune", "measure which forms of kernels are fastest here, and keep the choice; results differ in the last bits")
+  .option(
+    "--autotune",
+    "measure which forms of kernels are fastest here, and keep the choice; results differ in the last bits",
+  )
   .hook("preAction", (_program, command) => {
-    if (command.opts()["json"] && isOutputClosed()) throw new InputError("standard output is closed, where --json prints: open it, or leave --json out");
+    if (command.opts()["json"] && isOutputClosed())
+      throw new InputError("standard output is closed, where --json prints: open it, or leave --json out");
     if (program.opts()["autotune"]) process.env["BIGRID_AUTOTUNE"] = "1"; // what openDevice looks at
   })
   .exitOverride()
@@ -39,17 +43,26 @@ const program = new Command("bigrid")
     outputError: (text, write) => write(`${text.trimEnd().split(SUGGESTION).map(printable).join("\n")}\n`), // it repeats what was typed
   })
   .showHelpAfterError("(--help says more)")
-  .addHelpText("after", `
+  .addHelpText(
+    "after",
+    `
 From photographs of good parts to defects found in new ones:
   bigrid inspect DIR                     how a folder is understood, and what looks wrong in it
   bigrid train DIR --out RUN             learns; RUN is a new folder, for the model
   bigrid eval RUN DIR                    how well it does, if DIR has images of defects too
   bigrid predict RUN IMAGE... --out OUT  judges new images
-No photographs at hand? "bigrid demo" makes its own. Docs: docs/getting_started.md`);
+No photographs at hand? "bigrid demo" makes its own. Docs: docs/getting_started.md`,
+  );
 const word = process.argv.slice(2).find((word) => !word.startsWith("-")) ?? "";
-for (const name of Object.hasOwn(COMMANDS, word) ? [word] : Object.keys(COMMANDS)) await (await COMMANDS[name]!())(program);
+for (const name of Object.hasOwn(COMMANDS, word) ? [word] : Object.keys(COMMANDS))
+  await (
+    await COMMANDS[name]!()
+  )(program);
 for (const command of program.commands) {
-  command.exitOverride().copyInheritedSettings(program).showHelpAfterError(`(bigrid ${command.name()} --help says more)`);
+  command
+    .exitOverride()
+    .copyInheritedSettings(program)
+    .showHelpAfterError(`(bigrid ${command.name()} --help says more)`);
   for (const option of command.options.filter(({ mandatory }) => mandatory)) requireLate(command, option);
 }
 
@@ -57,7 +70,8 @@ for (const command of program.commands) {
 function requireLate(command: Command, option: Option): void {
   option.makeOptionMandatory(false);
   command.hook("preAction", () => {
-    if (command.opts()[option.attributeName()] === undefined) command.error(`error: required option '${option.flags}' not specified`);
+    if (command.opts()[option.attributeName()] === undefined)
+      command.error(`error: required option '${option.flags}' not specified`);
   });
 }
 
@@ -66,7 +80,8 @@ async function main(): Promise<number> {
     await program.parseAsync();
     return Number(process.exitCode ?? 0); // a command may have an answer for scripts
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USAGE; // commander has said what is wrong
+    // commander has said what is wrong
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USAGE;
     const { message, stack } = error as Error;
     const unexpected = error instanceof BigridError ? "" : "unexpected error: ";
     if (program.opts()["debug"]) sayLines((stack ?? message).replace(message, () => printable(message)));
@@ -75,7 +90,10 @@ async function main(): Promise<number> {
   }
 }
 
-/** The exit code, after what standard output may have met: a reader that has read enough is no error of this program's, anything else is. */
+/**
+ * The exit code, after what standard output may have met: a reader that has read enough is no error of this program's,
+ * anything else is.
+ */
 function codeAfterOutput(code: number): number {
   const failure = outputFailure();
   if (!failure) return code;

@@ -38,9 +38,14 @@ export interface Dataset {
   readonly unused: readonly string[];
   /** Images that the layout knows and leaves alone, such as a further set for validation. */
   readonly aside: readonly string[];
-  /** Images that lie beside photographs and are none by their names: depth, heat maps, thumbnails, masks of good images. */
+  /**
+   * Images that lie beside photographs and are none by their names: depth, heat maps, thumbnails, masks of good images.
+   */
   readonly companions: readonly string[];
-  /** Images that have another of their name with another extension beside them, and these: is one a mask or a copy of the other? */
+  /**
+   * Images that have another of their name with another extension beside them, and these: is one a mask or a copy of
+   * the other?
+   */
   readonly twins: readonly string[];
   /** Image files of formats that cannot be decoded. */
   readonly undecodable: readonly string[];
@@ -51,15 +56,29 @@ export interface Dataset {
   readonly unreadable: readonly Unreadable[];
 }
 
-/** The first that fits is taken: lists before folders, sets known by their classes before the layout that they share. */
-const LAYOUTS: readonly Layout[] = [uniad, visa, visaConverted, goodsad, mpdd, mvtec3d, mvtec2, btad, loco, mvtec, folder];
+/**
+ * The first that fits is taken: lists before folders, sets known by their classes before the layout that they share.
+ */
+const LAYOUTS: readonly Layout[] = [
+  uniad,
+  visa,
+  visaConverted,
+  goodsad,
+  mpdd,
+  mvtec3d,
+  mvtec2,
+  btad,
+  loco,
+  mvtec,
+  folder,
+];
 
 /**
  * Recognises a dataset by its layout, from names alone, or reads it as the one named. Hidden files are left out.
  *
  * @param needsGood whether every class must have good images to learn from
- * @throws InputError if there is no image, the named layout does not fit, its rule is broken, or a class has no good image
- * to learn from
+ * @throws InputError if there is no image, the named layout does not fit, its rule is broken, or a class has no good
+ * image to learn from
  */
 export async function recogniseDataset(listing: FileListing, format?: FormatName, needsGood = true): Promise<Dataset> {
   const { name } = listing;
@@ -67,14 +86,19 @@ export async function recogniseDataset(listing: FileListing, format?: FormatName
   if (tree.images.length === 0) {
     const { outputs = [] } = listing;
     const found =
-      tree.undecodable.length > 0 ? undecodableWords(tree.undecodable)
-      : outputs.length > 0 && tree.fileCount === 0 ? `but those that bigrid wrote in ${outputs[0]!}`
-      : tree.fileCount === 0 ? "it is empty"
-      : `none of its ${tree.fileCount} files is one`;
+      tree.undecodable.length > 0
+        ? undecodableWords(tree.undecodable)
+        : outputs.length > 0 && tree.fileCount === 0
+          ? `but those that bigrid wrote in ${outputs[0]!}`
+          : tree.fileCount === 0
+            ? "it is empty"
+            : `none of its ${tree.fileCount} files is one`;
     throw new InputError(`${name}: no images, ${found}; images end in ${IMAGE_EXTENSIONS.join(", ")}`);
   }
   const layout = format === undefined ? detect(tree) : named(tree, format);
-  const { classes, masks, aside, missing, companions, twins, repeated } = await layout.read(tree, (path) => listing.readText(path));
+  const { classes, masks, aside, missing, companions, twins, repeated } = await layout.read(tree, (path) =>
+    listing.readText(path),
+  );
   const again = [...(listing.repeated ?? []), ...repeated];
   for (const { name, train } of classes) {
     if (!needsGood || train.length > 0) continue;
@@ -102,7 +126,8 @@ export async function recogniseDataset(listing: FileListing, format?: FormatName
   };
 }
 
-const detect = (tree: FileTree): Layout => LAYOUTS.find((layout) => isLikely(layout, tree))!; // any images make a plain folder
+// any images make a plain folder
+const detect = (tree: FileTree): Layout => LAYOUTS.find((layout) => isLikely(layout, tree))!;
 
 function named(tree: FileTree, format: FormatName): Layout {
   const layouts = LAYOUTS.filter((layout) => layout.format === format);
@@ -110,12 +135,14 @@ function named(tree: FileTree, format: FormatName): Layout {
   if (layout) return layout;
   const expected = layouts.map(({ rule }) => rule).join("; or ");
   throw new InputError(
-    `${tree.name} is not laid out as ${format}: expected ${expected}; found ${tree.summary()}; `
-      + `it looks like ${detect(tree).format} (leave out --format to read it so)`,
+    `${tree.name} is not laid out as ${format}: expected ${expected}; found ${tree.summary()}; ` +
+      `it looks like ${detect(tree).format} (leave out --format to read it so)`,
   );
 }
 
 /** Whether a listing has the layout, and its class names where only they tell. */
 function isLikely({ fits, classNames }: Layout, tree: FileTree): boolean {
-  return fits(tree) && (!classNames || classFolders(tree).every((folder) => classNames.includes(className(tree, folder))));
+  return (
+    fits(tree) && (!classNames || classFolders(tree).every((folder) => classNames.includes(className(tree, folder))))
+  );
 }

@@ -56,7 +56,8 @@ export const about = (
   [one, many]: readonly [string, string],
   advice: string,
   subject = "",
-): Finding | null => finding(paths.length > 0, severity, kind, `${subject}${said(paths.length, one, many)}`, advice, paths);
+): Finding | null =>
+  finding(paths.length > 0, severity, kind, `${subject}${said(paths.length, one, many)}`, advice, paths);
 
 /** "1 mask marks", "2 masks mark": a noun and its verb. */
 const said = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`;

@@ -5,7 +5,9 @@ import { byCodeUnits, extensionOf, grouped, images } from "./tree.ts";
 
 /** Findings about what lies in a dataset's folder and is no part of it: for those who only use the dataset, too. */
 export function leftOut({ companions, undecodable, repeated, outputs }: Dataset): readonly Finding[] {
-  const extensions = [...grouped(undecodable, extensionOf)].map(([extension, own]) => `.${extension} ${own.length}`).join(", ");
+  const extensions = [...grouped(undecodable, extensionOf)]
+    .map(([extension, own]) => `.${extension} ${own.length}`)
+    .join(", ");
   return [
     about(
       undecodable,
@@ -43,8 +45,13 @@ export function layoutFindings({ unused, aside, twins, layout, classes }: Datase
   const plain = layout.format === "folder" && classes.length === 1 ? classes[0]!.train : [];
   const topFolders = new Set(plain.flatMap(({ path }) => (path.includes("/") ? path.slice(0, path.indexOf("/")) : [])));
   const doubtful = classes.flatMap(({ name, test }) =>
-    [...grouped(test.filter(({ defective, defect }) => defective && soundsGood(defect)), ({ defect }) => defect)]
-      .map(([defect, own]) => `${name}: ${defect} (${images(own.length)})`));
+    [
+      ...grouped(
+        test.filter(({ defective, defect }) => defective && soundsGood(defect)),
+        ({ defect }) => defect,
+      ),
+    ].map(([defect, own]) => `${name}: ${defect} (${images(own.length)})`),
+  );
   const someGood = topFolders.size > 1 && [...topFolders].some(soundsGood);
   const items = classes.flatMap(({ train, test }) => [...train, ...test]);
   const saysOpposite = ({ path, defective }: Item): boolean => {
@@ -63,7 +70,10 @@ export function layoutFindings({ unused, aside, twins, layout, classes }: Datase
       items.filter(saysOpposite).map(({ path, defective }) => `${path}: ${defective ? "defective" : "good"}`),
       "problem",
       "named-otherwise",
-      ["image lies in a folder that says the opposite of what it is read as", "images lie in folders that say the opposite of what they are read as"],
+      [
+        "image lies in a folder that says the opposite of what it is read as",
+        "images lie in folders that say the opposite of what they are read as",
+      ],
       "what the list says counts, or the folder nearest to train or test",
     ),
     about(
@@ -83,7 +93,13 @@ export function layoutFindings({ unused, aside, twins, layout, classes }: Datase
         : "if they show different parts, move the images of each to PART/train/good",
       [...topFolders].sort(byCodeUnits),
     ),
-    about(unused, "problem", "unused", ["image is not used", "images are not used"], "left out: the layout has no place for such files"),
+    about(
+      unused,
+      "problem",
+      "unused",
+      ["image is not used", "images are not used"],
+      "left out: the layout has no place for such files",
+    ),
     about(
       aside,
       "remark",

@@ -4,20 +4,90 @@ import { folded } from "./tree.ts";
 // between words.
 
 const GOOD: ReadonlySet<string> = new Set([
-  "good", "ok", "okay", "normal",
-  "defectfree", "faultfree", "anomalyfree", "nodefect", "nodefects", "noanomaly", "noanomalies", "nondefective", "nonanomalous", "flawless",
+  "good",
+  "ok",
+  "okay",
+  "normal",
+  "defectfree",
+  "faultfree",
+  "anomalyfree",
+  "nodefect",
+  "nodefects",
+  "noanomaly",
+  "noanomalies",
+  "nondefective",
+  "nonanomalous",
+  "flawless",
 ]);
 
 const DEFECTIVE: ReadonlySet<string> = new Set([
-  "bad", "ko", "ng", "nok", "nio", "notok", "notgood", "nogood", "notnormal", "abnormal", "anomaly", "anomalies", "anomalous",
-  "defect", "defects", "defective", "broken", "faulty", "reject", "rejects", "rejected", "fail", "failed",
+  "bad",
+  "ko",
+  "ng",
+  "nok",
+  "nio",
+  "notok",
+  "notgood",
+  "nogood",
+  "notnormal",
+  "abnormal",
+  "anomaly",
+  "anomalies",
+  "anomalous",
+  "defect",
+  "defects",
+  "defective",
+  "broken",
+  "faulty",
+  "reject",
+  "rejects",
+  "rejected",
+  "fail",
+  "failed",
 ]);
 
 // Words that may well mean good, but are names of defects or of anything else, too.
 const LIKE_GOOD: ReadonlySet<string> = new Set([
-  "pass", "passed", "passing", "io", "fine", "free", "clean", "healthy", "intact", "negative", "negatives", "neg", "correct", "perfect", "regular",
-  "standard", "reference", "golden", "accept", "accepted", "acceptable", "valid", "nominal", "undamaged", "sound", "goods", "normals", "0", "00",
-  "gut", "gutteil", "gutteile", "inordnung", "bon", "bueno", "buono", "\u6b63\u5e38", "\u826f\u54c1", "\u5408\u683c", "\uc815\uc0c1",
+  "pass",
+  "passed",
+  "passing",
+  "io",
+  "fine",
+  "free",
+  "clean",
+  "healthy",
+  "intact",
+  "negative",
+  "negatives",
+  "neg",
+  "correct",
+  "perfect",
+  "regular",
+  "standard",
+  "reference",
+  "golden",
+  "accept",
+  "accepted",
+  "acceptable",
+  "valid",
+  "nominal",
+  "undamaged",
+  "sound",
+  "goods",
+  "normals",
+  "0",
+  "00",
+  "gut",
+  "gutteil",
+  "gutteile",
+  "inordnung",
+  "bon",
+  "bueno",
+  "buono",
+  "\u6b63\u5e38",
+  "\u826f\u54c1",
+  "\u5408\u683c",
+  "\uc815\uc0c1",
 ]);
 const NEGATIONS: ReadonlySet<string> = new Set(["no", "not", "non", "un", "n", "nicht", "false", "in"]);
 
@@ -34,12 +104,17 @@ export const isDefectiveName = (name: string): boolean => DEFECTIVE.has(squeezed
 export function soundsGood(name: string): boolean {
   if (isGoodName(name) || isDefectiveName(name)) return false;
   if (LIKE_GOOD.has(squeezed(name))) return true;
-  const words = folded(name.replace(/(\p{Ll})(\p{Lu})/gu, "$1 $2")).split(/[^\p{L}\p{N}]+/u).map((word) => word.replace(/(?<=\p{L})\d+$/u, ""));
+  const words = folded(name.replace(/(\p{Ll})(\p{Lu})/gu, "$1 $2"))
+    .split(/[^\p{L}\p{N}]+/u)
+    .map((word) => word.replace(/(?<=\p{L})\d+$/u, ""));
   if (words.some((word) => NEGATIONS.has(word) || DEFECTIVE.has(word))) return false;
   return words.some((word) => GOOD.has(word) || (LIKE_GOOD.has(word) && !/^\d/.test(word)));
 }
 
-/** What a list's label says: false for good, true for defective, null for what is neither. 0, 1 and words, as texts or numbers. */
+/**
+ * What a list's label says: false for good, true for defective, null for what is neither. 0, 1 and words, as texts or
+ * numbers.
+ */
 export function isDefectiveLabel(label: unknown): boolean | null {
   if (label === 0 || label === "0") return false;
   if (label === 1 || label === "1") return true;

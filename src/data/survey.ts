@@ -71,13 +71,20 @@ const SHAPE_SLACK = 0.02; // of an aspect ratio: what rounding a smaller mask's 
 
 /** How many files `surveyDataset` looks at. */
 export const fileCount = ({ classes }: Dataset): number =>
-  classes.reduce((sum, { train, test }) => sum + train.length + test.reduce((count, { masks }) => count + 1 + masks.length, 0), 0);
+  classes.reduce(
+    (sum, { train, test }) => sum + train.length + test.reduce((count, { masks }) => count + 1 + masks.length, 0),
+    0,
+  );
 
 /**
  * Looks at every file of a dataset: sizes and formats of images, what masks mark, and what looks wrong.
  * @param onFile called after each
  */
-export async function surveyDataset(dataset: Dataset, reader: PictureReader, onFile: () => void = () => undefined): Promise<Survey> {
+export async function surveyDataset(
+  dataset: Dataset,
+  reader: PictureReader,
+  onFile: () => void = () => undefined,
+): Promise<Survey> {
   const items = dataset.classes.flatMap(({ train, test }) => [...train, ...test]);
   const facts = new Map<string, PictureFacts>();
   const masks = new Map<string, MaskFacts>();
@@ -105,7 +112,10 @@ export async function surveyDataset(dataset: Dataset, reader: PictureReader, onF
     ...leftOut(dataset),
   ].filter((finding) => finding !== null);
   const rank = ({ severity }: Finding): number => (severity === "problem" ? 0 : 1);
-  return { classes: dataset.classes.map((found) => classSurvey(found, facts)), findings: findings.sort((a, b) => rank(a) - rank(b)) };
+  return {
+    classes: dataset.classes.map((found) => classSurvey(found, facts)),
+    findings: findings.sort((a, b) => rank(a) - rank(b)),
+  };
 }
 
 async function forEach<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
@@ -129,7 +139,9 @@ function classSurvey({ name, train, test }: DatasetClass, facts: ReadonlyMap<str
     train: train.length,
     testGood: test.length - defective.length,
     testDefective: defective.length,
-    defects: Object.fromEntries(Object.entries(counted(defective.map(({ defect }) => defect))).sort(([a], [b]) => (a < b ? -1 : 1))),
+    defects: Object.fromEntries(
+      Object.entries(counted(defective.map(({ defect }) => defect))).sort(([a], [b]) => (a < b ? -1 : 1)),
+    ),
     masks: test.reduce((sum, { masks }) => sum + masks.length, 0),
     sizes: common
       ? {
@@ -156,11 +168,20 @@ const pathsOf = (items: readonly Item[]): string[] => items.map(({ path }) => pa
 function unreadableFiles(unreadable: ReadonlyMap<string, string>): Finding | null {
   const paths = [...unreadable].map(([path, reason]) => `${path}: ${reason}`).sort(byCodeUnits);
   const advice = "they are left out, or end the run with --strict; replace or remove them";
-  return about(paths, "problem", "unreadable", ["file or folder cannot be read", "files or folders cannot be read"], advice);
+  return about(
+    paths,
+    "problem",
+    "unreadable",
+    ["file or folder cannot be read", "files or folders cannot be read"],
+    advice,
+  );
 }
 
 /** What a class's own images say. */
-function classFindings({ name, train, test }: DatasetClass, facts: ReadonlyMap<string, PictureFacts>): (Finding | null)[] {
+function classFindings(
+  { name, train, test }: DatasetClass,
+  facts: ReadonlyMap<string, PictureFacts>,
+): (Finding | null)[] {
   const items = [...train, ...test];
   const isSmall = ({ path }: Item): boolean => {
     const { width, height } = facts.get(path) ?? { width: Infinity, height: Infinity };
@@ -233,8 +254,11 @@ function maskFindings(
 ): (Finding | null)[] {
   const pairs = classes
     .flatMap(({ test }) => test)
-    .flatMap(({ path, masks: own }) => own.map((mask) => ({ path: mask, mask: masks.get(mask), image: facts.get(path) })));
-  const maskWhere = (isSo: (mask: MaskFacts) => boolean): string[] => pairs.flatMap(({ path, mask }) => (mask && isSo(mask) ? [path] : []));
+    .flatMap(({ path, masks: own }) =>
+      own.map((mask) => ({ path: mask, mask: masks.get(mask), image: facts.get(path) })),
+    );
+  const maskWhere = (isSo: (mask: MaskFacts) => boolean): string[] =>
+    pairs.flatMap(({ path, mask }) => (mask && isSo(mask) ? [path] : []));
   const pairWhere = (isSo: (mask: Size, image: Size) => boolean): string[] =>
     pairs.flatMap(({ path, mask, image }) => (mask && image && isSo(mask, image) ? [path] : []));
   const sameSize = (mask: Size, image: Size): boolean => mask.width === image.width && mask.height === image.height;
@@ -273,7 +297,10 @@ function maskFindings(
       pairWhere((mask, image) => sameShape(mask, image) && !sameSize(mask, image)),
       "remark",
       "mask-size",
-      ["mask has another size than its image, of the same shape", "masks have another size than their images, of the same shape"],
+      [
+        "mask has another size than its image, of the same shape",
+        "masks have another size than their images, of the same shape",
+      ],
       "the mask is resized, each pixel to its nearest",
     ),
     about(
@@ -297,7 +324,10 @@ async function equalImages(
   const test = classes.flatMap((found) => found.test).filter(({ path }) => facts.has(path));
   const [trainLengths, testLengths] = [new Set(train.map(lengthOf)), new Set(test.map(lengthOf))];
   const digests = new Map<string, string>();
-  const alike = [...train.filter((item) => testLengths.has(lengthOf(item))), ...test.filter((item) => trainLengths.has(lengthOf(item)))];
+  const alike = [
+    ...train.filter((item) => testLengths.has(lengthOf(item))),
+    ...test.filter((item) => trainLengths.has(lengthOf(item))),
+  ];
   await forEach(alike, async ({ path }) => void digests.set(path, await reader.digest(path)));
   const learnt = new Map(train.flatMap(({ path }) => (digests.has(path) ? [[digests.get(path)!, path] as const] : [])));
   return test.flatMap(({ path }): [string, string][] => {
@@ -309,5 +339,11 @@ async function equalImages(
 function trainedOn(equal: readonly (readonly [test: string, train: string])[]): Finding | null {
   const paths = equal.map(([test, train]) => `${test} = ${train}`);
   const advice = "metrics come out too good; take them out of one of the two";
-  return about(paths, "problem", "trained-on", ["test image is also learnt from", "test images are also learnt from"], advice);
+  return about(
+    paths,
+    "problem",
+    "trained-on",
+    ["test image is also learnt from", "test images are also learnt from"],
+    advice,
+  );
 }

@@ -61,8 +61,9 @@ const LEAST_CHANGE = 6; // of 255, in any colour, that counts as altered: twice 
 const NOISE = 3; // of 255, standard deviation of the sensor
 
 /**
- * A small inspection set: woven cloth and drilled metal plates; scratches, stains and missing parts, each with its exact
- * mask. The same seed gives the same pictures; the n-th picture of a class shows the same part whether defective or not.
+ * A small inspection set: woven cloth and drilled metal plates; scratches, stains and missing parts, each with its
+ * exact mask. The same seed gives the same pictures; the n-th picture of a class shows the same part whether defective
+ * or not.
  * @param onPicture called when one more picture is made
  */
 export function synthesise(options: SyntheticOptions, onPicture: () => void = () => undefined): SyntheticClass[] {
@@ -148,7 +149,8 @@ const WEAVE: Scene = {
     };
     /** A thread's colour, `across` in [-1, 1] from its left to its right, `along` its length in threads. */
     const thread = (upright: boolean, index: number, across: number, along: number, height: number): Colour => {
-      const round = 0.42 + 0.58 * Math.sqrt(Math.max(0, 1 - across * across)) - 0.08 * across; // lit from the left and above
+      // lit from the left and above
+      const round = 0.42 + 0.58 * Math.sqrt(Math.max(0, 1 - across * across)) - 0.08 * across;
       const twist = fibre(across * 1.6 + along * 2.4, index * 5.1 + (upright ? 0 : 300));
       const yarn = 1 + 0.1 * tone(index * 7.3, upright ? 11.7 : 71.3) + 0.13 * twist;
       return scaled(upright ? [205, 194, 172] : [112, 128, 150], round * yarn * height);
@@ -176,7 +178,8 @@ const WEAVE: Scene = {
         return (x, y, clean) => {
           const [tu, tv] = threadsAt(x, y);
           const [across, along] = upright ? [tu - index - 0.5, tv - v] : [tv - index - 0.5, tu - u];
-          const gone = smoothStep(0.62, 0.5, Math.abs(across)) * smoothStep(halfLength + 0.2, halfLength - 0.2, Math.abs(along));
+          const gone =
+            smoothStep(0.62, 0.5, Math.abs(across)) * smoothStep(halfLength + 0.2, halfLength - 0.2, Math.abs(along));
           if (gone === 0) return clean;
           const crossing = Math.floor(upright ? tv : tu);
           const offset = ((upright ? tv : tu) - crossing - 0.5) / 0.36;
@@ -207,7 +210,8 @@ const PLATE: Scene = {
       x - left - HOLE_PITCH * Math.round((x - left) / HOLE_PITCH),
       y - top - HOLE_PITCH * Math.round((y - top) / HOLE_PITCH),
     ];
-    const boreAt = (dx: number, dy: number): number => smoothStep(HOLE_RADIUS + 0.7, HOLE_RADIUS - 0.7, Math.hypot(dx, dy));
+    const boreAt = (dx: number, dy: number): number =>
+      smoothStep(HOLE_RADIUS + 0.7, HOLE_RADIUS - 0.7, Math.hypot(dx, dy));
     return {
       surface: (x, y) => 1 - boreAt(...fromHole(x, y)),
       colour: (x, y) => {
@@ -269,7 +273,11 @@ function stained(random: RandomStream, colour: Colour, surface: Part["surface"])
 }
 
 /** A slight turn and shift of the part under the camera. */
-function placed(random: RandomStream, turn: number, shift: number): (x: number, y: number) => readonly [number, number] {
+function placed(
+  random: RandomStream,
+  turn: number,
+  shift: number,
+): (x: number, y: number) => readonly [number, number] {
   const angle = between(random, -turn, turn);
   const [dx, dy] = [between(random, 0, 2 * shift), between(random, 0, 2 * shift)];
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
@@ -279,7 +287,8 @@ function placed(random: RandomStream, turn: number, shift: number): (x: number, 
 /** Smooth noise in about [-1, 1] on a lattice of pitch 1, without a period that shows. */
 function smoothNoise(random: RandomStream): (x: number, y: number) => number {
   const salt = random.word();
-  const lattice = (i: number, j: number): number => hash(Math.imul(i, 0x9e3779b1) ^ Math.imul(j, 0x85ebca77) ^ salt) / 2 ** 31 - 1;
+  const lattice = (i: number, j: number): number =>
+    hash(Math.imul(i, 0x9e3779b1) ^ Math.imul(j, 0x85ebca77) ^ salt) / 2 ** 31 - 1;
   return (x, y) => {
     const [i, j] = [Math.floor(x), Math.floor(y)];
     const [u, v] = [ease(x - i), ease(y - j)];
@@ -299,7 +308,8 @@ function hash(word: number): number {
 const ease = (t: number): number => t * t * (3 - 2 * t);
 
 /** 0 at `from`, 1 at `to`, smooth between. */
-const smoothStep = (from: number, to: number, at: number): number => ease(Math.max(0, Math.min(1, (at - from) / (to - from))));
+const smoothStep = (from: number, to: number, at: number): number =>
+  ease(Math.max(0, Math.min(1, (at - from) / (to - from))));
 
 const scaled = ([red, green, blue]: Colour, factor: number): Colour => [red * factor, green * factor, blue * factor];
 

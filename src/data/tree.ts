@@ -1,11 +1,24 @@
 /** Extensions of image files that are decoded, in lower case. */
-export const IMAGE_EXTENSIONS: readonly string[] = ["png", "jpg", "jpeg", "jpe", "jfif", "bmp", "dib", "tif", "tiff", "webp", "gif", "avif"];
+export const IMAGE_EXTENSIONS: readonly string[] = [
+  "png",
+  "jpg",
+  "jpeg",
+  "jpe",
+  "jfif",
+  "bmp",
+  "dib",
+  "tif",
+  "tiff",
+  "webp",
+  "gif",
+  "avif",
+];
 
 // Extensions of image files that no decoder here knows: photographs of phones, raw files of cameras, formats of science
 // and printing.
 const UNDECODABLE =
-  "heic heif hif jp2 j2k j2c jpf jpx jxl jxr dng raw cr2 cr3 crw nef nrw arw sr2 srf srw orf rw2 rwl raf pef x3f 3fr iiq erf mrw kdc dcr mos "
-  + "tga pcx ppm pgm pbm pnm pfm exr hdr psd psb ico dcm dds";
+  "heic heif hif jp2 j2k j2c jpf jpx jxl jxr dng raw cr2 cr3 crw nef nrw arw sr2 srf srw orf rw2 rwl raf pef x3f 3fr iiq erf mrw kdc dcr mos " +
+  "tga pcx ppm pgm pbm pnm pfm exr hdr psd psb ico dcm dds";
 const UNDECODABLE_EXTENSIONS: ReadonlySet<string> = new Set(UNDECODABLE.split(" "));
 
 const LEFTOVERS = ["thumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin", "system volume information"];
@@ -76,7 +89,9 @@ export class FileTree {
 
   /** The images in a folder, at any depth. */
   below(folder: string): readonly string[] {
-    return folder === "" ? this.images : this.images.slice(this.#firstFrom(`${folder}/`), this.#firstFrom(`${folder}0`)); // "0" follows "/"
+    return folder === ""
+      ? this.images
+      : this.images.slice(this.#firstFrom(`${folder}/`), this.#firstFrom(`${folder}0`)); // "0" follows "/"
   }
 
   /** The names of a folder's own folders that hold images, sorted. */
@@ -154,7 +169,10 @@ export const suchAs = (paths: readonly string[]): string => `${paths.length > 1 
 /** "1 image", "3 images". */
 export const images = (count: number): string => `${count} image${count === 1 ? "" : "s"}`;
 
-/** Image files that cannot be decoded, with the remedy: "3 files cannot be decoded (.heic 2, .dng 1): convert them to png or jpg". */
+/**
+ * Image files that cannot be decoded, with the remedy: "3 files cannot be decoded (.heic 2, .dng 1): convert them to
+ * png or jpg".
+ */
 export function undecodableWords(paths: readonly string[]): string {
   const counts = [...grouped(paths, extensionOf)].map(([extension, own]) => `.${extension} ${own.length}`);
   const many = paths.length > 1;

@@ -7,16 +7,24 @@ export interface GoodScores {
   readonly threshold: number;
   /** The geometric mean of good images. */
   readonly typical: number;
-  /** Above it a pixel of the map belongs to a defect: what the peak of a further good image exceeds at the false-reject rate. */
+  /**
+   * Above it a pixel of the map belongs to a defect: what the peak of a further good image exceeds at the false-reject
+   * rate.
+   */
   readonly pixelThreshold: number;
 }
 
 /** What scores and maps mean, measured on good images that were held out of training. */
 export interface Calibration extends GoodScores {
-  /** Share of further good images that the thresholds are expected to reject; of several classes' shares the largest. */
+  /**
+   * Share of further good images that the thresholds are expected to reject; of several classes' shares the largest.
+   */
   readonly falseReject: number;
   readonly classes: Readonly<Record<string, GoodScores>>;
-  /** Values of the map drawn as nothing, what good images peak at, and as the strongest heat; logarithmic between, the same for all images. */
+  /**
+   * Values of the map drawn as nothing, what good images peak at, and as the strongest heat; logarithmic between, the
+   * same for all images.
+   */
   readonly heat: readonly [low: number, high: number];
 }
 
@@ -29,7 +37,14 @@ export interface HeldOut {
 }
 
 /** Of a detector that is still being trained. */
-export const NOT_CALIBRATED: Calibration = { falseReject: 0, threshold: 1, typical: 0.5, pixelThreshold: 1, classes: {}, heat: [0, 1] };
+export const NOT_CALIBRATED: Calibration = {
+  falseReject: 0,
+  threshold: 1,
+  typical: 0.5,
+  pixelThreshold: 1,
+  classes: {},
+  heat: [0, 1],
+};
 
 const HEAT_RANGE = 12; // the strongest heat, in units of the weakest
 const TYPICAL_CALIBRATED = 0.1;
@@ -38,24 +53,30 @@ const MOST_DEVIATIONS = 5; // above the mean of good images' scores, up to which
 const MOST_IMAGES = 1000; // with more, what five deviations show hardly changes: their order is needed
 
 /**
- * Thresholds and scales from good images that were not trained on. An image whose class is not known is held against the
- * largest of the classes' thresholds. A class with too few images for the rate gets the least one that they support.
+ * Thresholds and scales from good images that were not trained on. An image whose class is not known is held against
+ * the largest of the classes' thresholds. A class with too few images for the rate gets the least one that they
+ * support.
  * @param falseReject share of good images to reject, in (0, 0.5]
  * @throws OptionError for a share out of range, or no images; DivergedError for a score or peak that is not a positive
  * number, or scores so far apart that no threshold can be computed
  */
 export function calibrationOf(images: readonly HeldOut[], falseReject: number): Calibration {
-  if (!(falseReject > 0 && falseReject <= 0.5)) throw new OptionError(`expected a false-reject rate above 0 and at most 0.5, got ${falseReject}`);
+  if (!(falseReject > 0 && falseReject <= 0.5))
+    throw new OptionError(`expected a false-reject rate above 0 and at most 0.5, got ${falseReject}`);
   if (images.length === 0) throw new OptionError("calibrationOf: expected at least one image, got none");
   const byClass = new Map<string, HeldOut[]>();
   for (const image of images) {
     const { className, score, peak } = image;
     if (!(isPositive(score) && isPositive(peak))) {
-      throw new DivergedError(`calibration: expected positive scores of good images, one of class ${className} has ${score}, with a peak of ${peak}`);
+      throw new DivergedError(
+        `calibration: expected positive scores of good images, one of class ${className} has ${score}, with a peak of ${peak}`,
+      );
     }
     byClass.set(className, [...(byClass.get(className) ?? []), image]);
   }
-  const classes = Object.fromEntries([...byClass].map(([name, members]) => [name, measuredScores(name, members, falseReject)]));
+  const classes = Object.fromEntries(
+    [...byClass].map(([name, members]) => [name, measuredScores(name, members, falseReject)]),
+  );
   const highest = Object.values(classes).reduce((a, b) => (b.threshold > a.threshold ? b : a));
   const pixelThreshold = Math.max(...Object.values(classes).map((good) => good.pixelThreshold));
   const typicalPeak = Math.exp(meanOf(images.map(({ peak }) => Math.log(peak))));
@@ -72,7 +93,9 @@ function measuredScores(name: string, members: readonly HeldOut[], falseReject: 
     pixelThreshold: Math.exp(upperBound(peaks, falseReject)),
   };
   if (Object.values(good).every(isPositive)) return good;
-  throw new DivergedError(`calibration: scores of ${members.length} good images of class ${name} differ too much for a threshold: it would be ${good.threshold}`);
+  throw new DivergedError(
+    `calibration: scores of ${members.length} good images of class ${name} differ too much for a threshold: it would be ${good.threshold}`,
+  );
 }
 
 /** Whether a number is positive and finite, as scores of images and thresholds are. */
@@ -98,7 +121,8 @@ export const goodScoresOf = (calibration: Calibration, className: string): GoodS
   Object.hasOwn(calibration.classes, className) ? calibration.classes[className]! : calibration;
 
 /**
- * A score between 0 and 1: 0.5 at the threshold, 0.1 where good images typically are; logistic in the score's logarithm.
+ * A score between 0 and 1: 0.5 at the threshold, 0.1 where good images typically are; logistic in the score's
+ * logarithm.
  * @param good those of the image's class, or the calibration itself
  */
 export function calibratedScore(score: number, good: Pick<GoodScores, "threshold" | "typical">): number {
@@ -106,8 +130,8 @@ export function calibratedScore(score: number, good: Pick<GoodScores, "threshold
 }
 
 /**
- * The thresholds for which images that are calibrated to more than `calibrated` are defective: the model's own at 0.5. That of pixels
- * moves as far, on the scores' logarithmic scale.
+ * The thresholds for which images that are calibrated to more than `calibrated` are defective: the model's own at 0.5.
+ * That of pixels moves as far, on the scores' logarithmic scale.
  * @param calibrated above 0 and below 1
  */
 export function thresholdsAt(good: GoodScores, calibrated: number): Pick<GoodScores, "threshold" | "pixelThreshold"> {
@@ -124,8 +148,8 @@ export const steepnessOf = ({ threshold, typical }: Pick<GoodScores, "threshold"
 
 /**
  * What a further value exceeds with the given probability. Scores are errors, so it is their ratios that matter: their
- * logarithms are taken for normal, and this is the upper end of a prediction interval for them; unless there are so many
- * that their own order tells.
+ * logarithms are taken for normal, and this is the upper end of a prediction interval for them; unless there are so
+ * many that their own order tells.
  */
 function upperBound(values: readonly number[], probability: number): number {
   const count = values.length;

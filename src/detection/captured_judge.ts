@@ -29,7 +29,8 @@ export class CapturedJudge {
   run(images: Tensor, counted: Tensor | null): ImageScores {
     const key = keyOf(images.shape[0]!, counted !== null);
     return this.#captured.run(key, counted ? [images, counted] : [images], ([images, counted]) =>
-      this.#device.tidy(() => this.#judge(images!, counted ?? null)));
+      this.#device.tidy(() => this.#judge(images!, counted ?? null)),
+    );
   }
 
   /** Gives all storage back, the last judgement's too. */

@@ -12,7 +12,10 @@ export interface Defect {
   readonly area: number;
   /** The largest value of the map in it. */
   readonly peak: number;
-  /** Lengths of runs outside and inside in turn, down the picture's columns, one column after another: COCO's uncompressed RLE. */
+  /**
+   * Lengths of runs outside and inside in turn, down the picture's columns, one column after another: COCO's
+   * uncompressed RLE.
+   */
   readonly runs: readonly number[];
 }
 
@@ -35,8 +38,8 @@ export interface DefectOptions {
 }
 
 /**
- * The defects in a picture, at its own size: the map is enlarged bilinearly and cut at the threshold; pixels that touch,
- * at corners too, are one defect.
+ * The defects in a picture, at its own size: the map is enlarged bilinearly and cut at the threshold; pixels that
+ * touch, at corners too, are one defect.
  *
  * @param placement where the picture is in the map (`Detector.placementOf`)
  * @throws OptionError for a threshold or area that is none; ShapeError if `counted` has another size than the picture;
@@ -49,7 +52,9 @@ export function defectsOf(
   { threshold, minArea = 1, counted = null }: DefectOptions,
 ): Defects {
   if (!(threshold > 0 && threshold < Infinity && minArea >= 1)) {
-    throw new OptionError(`defectsOf: expected a finite threshold > 0 and minArea >= 1, got ${threshold} and ${minArea}`);
+    throw new OptionError(
+      `defectsOf: expected a finite threshold > 0 and minArea >= 1, got ${threshold} and ${minArea}`,
+    );
   }
   const wrong = nonFinite(map);
   if (wrong) throw new InputError(`defectsOf: the anomaly map holds ${wrong}; it must be finite`);
@@ -77,7 +82,14 @@ export function defectsOf(
     crop.set(mask.subarray(from, from + part.width), y * part.width);
   }
   const { labels, count } = connectedRegions(crop, part.width, part.height);
-  const regions = Array.from({ length: count }, () => ({ left: width, top: height, right: 0, bottom: 0, area: 0, peak: 0 }));
+  const regions = Array.from({ length: count }, () => ({
+    left: width,
+    top: height,
+    right: 0,
+    bottom: 0,
+    area: 0,
+    peak: 0,
+  }));
   for (let i = 0; i < labels.length; i++) {
     if (labels[i] === 0) continue;
     const region = regions[labels[i]! - 1]!;
@@ -88,7 +100,8 @@ export function defectsOf(
     [region.top, region.bottom] = [Math.min(region.top, y), Math.max(region.bottom, y + 1)];
   }
   for (let i = 0; i < labels.length; i++) {
-    if (labels[i] !== 0 && regions[labels[i]! - 1]!.area < minArea) mask[(top + Math.floor(i / part.width)) * width + left + (i % part.width)] = 0;
+    if (labels[i] !== 0 && regions[labels[i]! - 1]!.area < minArea)
+      mask[(top + Math.floor(i / part.width)) * width + left + (i % part.width)] = 0;
   }
   const defects = regions.flatMap((region, index): Defect[] => {
     if (region.area < minArea) return [];
@@ -110,7 +123,9 @@ class EnlargedMap {
     this.#map = map;
     this.#size = size;
     this.#placement = placement;
-    this.#rowPeaks = Float32Array.from({ length: size }, (_, y) => map.subarray(y * size, (y + 1) * size).reduce((a, b) => Math.max(a, b)));
+    this.#rowPeaks = Float32Array.from({ length: size }, (_, y) =>
+      map.subarray(y * size, (y + 1) * size).reduce((a, b) => Math.max(a, b)),
+    );
   }
 
   /** At a pixel of the picture that is placed in the map. */
@@ -144,17 +159,27 @@ class EnlargedMap {
     const scale = source.width / target.width;
     const columnOf = (u: number): number => source.left + (u + 0.5 - target.left) * scale;
     const end = source.left + source.width;
-    return [Math.max(source.left, Math.floor(columnOf(first - 1)) - 1), Math.min(end, Math.ceil(columnOf(last + 1)) + 1)];
+    return [
+      Math.max(source.left, Math.floor(columnOf(first - 1)) - 1),
+      Math.min(end, Math.ceil(columnOf(last + 1)) + 1),
+    ];
   }
 }
 
-/** Where along an axis of the map a pixel of the picture lies, between the first and last of the map's pixels that show it. */
+/**
+ * Where along an axis of the map a pixel of the picture lies, between the first and last of the map's pixels that show
+ * it.
+ */
 function positionOf(pixel: number, from: number, extent: number, to: number, toExtent: number): number {
   return Math.min(Math.max(to + ((pixel - from + 0.5) * toExtent) / extent - 0.5, to), to + toExtent - 1);
 }
 
 /** A region's runs, column by column; the first is outside. */
-function runsOf([left, top, columns, rows]: Defect["bbox"], { width, height }: Size, isInside: (x: number, y: number) => boolean): number[] {
+function runsOf(
+  [left, top, columns, rows]: Defect["bbox"],
+  { width, height }: Size,
+  isInside: (x: number, y: number) => boolean,
+): number[] {
   const runs = [0];
   const add = (pixels: number, inside: boolean): void => {
     if (pixels === 0) return;

@@ -62,8 +62,8 @@ export interface DetectorConfig {
 /** How a detector computes. */
 export interface DetectorOptions {
   /**
-   * Whether an EfficientNet and the decoders store weights and activations in f16; sums stay f32. Half the memory traffic for scores
-   * that differ by less than a hundredth. Default false.
+   * Whether an EfficientNet and the decoders store weights and activations in f16; sums stay f32. Half the memory
+   * traffic for scores that differ by less than a hundredth. Default false.
    */
   readonly half?: boolean;
 }
@@ -74,7 +74,9 @@ export interface DetectorOptions {
  */
 export function storageOf(device: Device, half: boolean): FloatDType {
   if (!half || device.gpu.features.has("shader-f16")) return half ? "f16" : "f32";
-  throw new OptionError(`half precision needs the feature shader-f16, which ${device.adapter.description} lacks; do without it`);
+  throw new OptionError(
+    `half precision needs the feature shader-f16, which ${device.adapter.description} lacks; do without it`,
+  );
 }
 
 /**
@@ -82,8 +84,15 @@ export function storageOf(device: Device, half: boolean): FloatDType {
  * @param source the model's file, for errors
  * @throws InputError if it is for features of another shape
  */
-export function requireFeaturesOf({ backbone: { identity, input }, extents }: FeatureMaker, { height, width, channels }: FeatureExtents, source: string): void {
-  const [made, own] = [[extents.height, extents.width, extents.channels], [height, width, channels]];
+export function requireFeaturesOf(
+  { backbone: { identity, input }, extents }: FeatureMaker,
+  { height, width, channels }: FeatureExtents,
+  source: string,
+): void {
+  const [made, own] = [
+    [extents.height, extents.width, extents.channels],
+    [height, width, channels],
+  ];
   if (sameShape(made, own)) return;
   const makes = `${identity.name} makes [${made.join(",")}] of ${input.side} pixels`;
   throw new InputError(`${source}: its model is for features [${own.join(",")}], but ${makes}; the file is damaged`);
@@ -102,7 +111,9 @@ export class Detector {
     this.#model = model;
     model.weights.settle();
     this.config = config;
-    this.#captured = new CapturedJudge(this.device, (images, counted) => this.#judge(this.#features.extractFrom(images), counted));
+    this.#captured = new CapturedJudge(this.device, (images, counted) =>
+      this.#judge(this.#features.extractFrom(images), counted),
+    );
   }
 
   /** The device that everything of it lies on. */
@@ -119,8 +130,8 @@ export class Detector {
    * A detector from what `tensors` returned.
    * @param source the file's name, for errors
    * @param pretrained the backbone's weights; null where it has none
-   * @throws InputError if a tensor is missing or has another shape, or the backbone's weights are not those it was trained with;
-   * OptionError for half precision where the device lacks it
+   * @throws InputError if a tensor is missing or has another shape, or the backbone's weights are not those it was
+   * trained with; OptionError for half precision where the device lacks it
    */
   static async restore(
     device: Device,
@@ -131,7 +142,11 @@ export class Detector {
     { half = false }: DetectorOptions = {},
   ): Promise<Detector> {
     const dtype = storageOf(device, half);
-    const { method: { name: methodName, config: modelConfig }, input: { size: inputSize, fit }, assembly } = config;
+    const {
+      method: { name: methodName, config: modelConfig },
+      input: { size: inputSize, fit },
+      assembly,
+    } = config;
     const { name, weights: sha256, padding } = config.backbone;
     if (sha256 !== (pretrained?.sha256 ?? null)) {
       const given = pretrained ? `${pretrained.source} has ${pretrained.sha256}` : "none were given";
@@ -139,7 +154,13 @@ export class Detector {
     }
     const method = await loadMethod(methodName);
     const stages = isPretrained(name) ? assembly.stages : null;
-    const backbone = await createBackbone(device, name as BackboneName, { inputSize, stages, padding, weights: pretrained, dtype });
+    const backbone = await createBackbone(device, name as BackboneName, {
+      inputSize,
+      stages,
+      padding,
+      weights: pretrained,
+      dtype,
+    });
     const weights = Weights.stored(device, tensors, source);
     try {
       const maker = new FeatureMaker(device, backbone, assembly, fit);
@@ -172,7 +193,8 @@ export class Detector {
    * @throws OptionError in half precision, which does not keep it
    */
   tensors(): ReadonlyMap<string, Tensor> {
-    if (this.half) throw new OptionError("a detector in half precision does not keep what it was made from; load it in full");
+    if (this.half)
+      throw new OptionError("a detector in half precision does not keep what it was made from; load it in full");
     return new Map([...this.#features.tensors(), ...this.#model.weights.all()]);
   }
 
@@ -195,12 +217,15 @@ export class Detector {
 
   /**
    * Scores images and maps their anomalies. Images are inspected as one batch.
-   * @param regions of each image the part that counts; null, or nothing, where all does. The rest is 0 in the map, and neither score
-   * nor peak nor map depends on it
+   * @param regions of each image the part that counts; null, or nothing, where all does. The rest is 0 in the map, and
+   * neither score nor peak nor map depends on it
    * @throws OptionError if a region is not of its image's size, or nothing of it is left in the map; InputError, with
    * the number of the image, if a score or a map is not finite
    */
-  async inspect(images: readonly DecodedImage[], regions: readonly (PictureRegion | null)[] = []): Promise<Inspection[]> {
+  async inspect(
+    images: readonly DecodedImage[],
+    regions: readonly (PictureRegion | null)[] = [],
+  ): Promise<Inspection[]> {
     return (await this.inspectEach(images, regions)).map((judged, i) => requireJudged(judged, `image ${i}`));
   }
 
@@ -209,10 +234,14 @@ export class Detector {
    * @returns for each image its inspection, or why there is none: there is no verdict then, and it is not good
    * @throws OptionError as `inspect`
    */
-  async inspectEach(images: readonly DecodedImage[], regions: readonly (PictureRegion | null)[] = []): Promise<(Inspection | Unjudged)[]> {
+  async inspectEach(
+    images: readonly DecodedImage[],
+    regions: readonly (PictureRegion | null)[] = [],
+  ): Promise<(Inspection | Unjudged)[]> {
     const counting = this.#countedPixels(images, regions);
     const shown = images.map((image, i) => regions[i]?.shown(image) ?? image);
-    await this.prepare(images.length, counting !== null); // from here on no scope is open, which would take back what is kept
+    // from here on no scope is open, which would take back what is kept
+    await this.prepare(images.length, counting !== null);
     const pixels = this.#features.maker.pixelsOf(shown);
     const weights = counting && fromArray(this.device, [...pixels.shape.slice(0, 3), 1], counting);
     const reads = read(this.#captured.run(pixels, weights));
@@ -229,20 +258,27 @@ export class Detector {
   }
 
   /**
-   * Compiles what `inspect` needs for so many images, in parallel, and measures the forms of kernels if the device was opened with
+   * Compiles what `inspect` needs for so many images, in parallel, and measures the forms of kernels if the device was
+   * opened with
    * `autotune`. It does so itself; asked before images are there, it need not wait.
    * @param counted whether only a part of the images counts
    */
   async prepare(images: number, counted = false): Promise<void> {
     if (this.#captured.knows(images, counted)) return;
-    const { device, config: { input: { size } } } = this;
+    const {
+      device,
+      config: {
+        input: { size },
+      },
+    } = this;
     const blank = { width: 8, height: 8, data: new Uint8Array(4 * 8 * 8) };
-    const compile = (): Promise<void> => device.prepare(() => {
-      using _scope = device.scope();
-      this.#features.maker.pixelsOf([blank], false);
-      const pixels = empty(device, [images, size, size, 3]);
-      this.#judge(this.#features.extractFrom(pixels), counted ? empty(device, [images, size, size, 1]) : null);
-    });
+    const compile = (): Promise<void> =>
+      device.prepare(() => {
+        using _scope = device.scope();
+        this.#features.maker.pixelsOf([blank], false);
+        const pixels = empty(device, [images, size, size, 3]);
+        this.#judge(this.#features.extractFrom(pixels), counted ? empty(device, [images, size, size, 1]) : null);
+      });
     await compile();
     if (await tunePending(device)) await compile(); // the forms that were found to be the fastest
   }
@@ -268,7 +304,9 @@ export class Detector {
     images.forEach((image, i) => {
       const counted = regions[i]?.inMap(this.placementOf(image), inputSize);
       if (counted && !counted.includes(1)) {
-        throw new OptionError(`inspect: nothing of the region of image ${i} is left in its map of ${inputSize} x ${inputSize}`);
+        throw new OptionError(
+          `inspect: nothing of the region of image ${i} is left in its map of ${inputSize} x ${inputSize}`,
+        );
       }
       if (counted) all.set(counted, i * inputSize ** 2);
     });
@@ -286,7 +324,8 @@ export class Detector {
     return Array.from(scores, (score, i) => {
       const [peak, map] = [peaks[i]!, maps.slice(i * size * size, (i + 1) * size * size)];
       const wrong = nonFinite(map); // the largest value hides NaN on some adapters
-      if (wrong || !Number.isFinite(score)) return { reason: this.#reasonOf(wrong ? `its map holds ${wrong}` : `its score is ${score}`) };
+      if (wrong || !Number.isFinite(score))
+        return { reason: this.#reasonOf(wrong ? `its map holds ${wrong}` : `its score is ${score}`) };
       return { score, calibrated: calibratedScore(score, this.config.calibration), peak, map, size };
     });
   }
@@ -297,4 +336,5 @@ export class Detector {
   }
 }
 
-const read = ({ map, score, peak }: ImageScores): readonly Promise<Float32Array>[] => [map, score, peak].map((tensor) => toArray(tensor));
+const read = ({ map, score, peak }: ImageScores): readonly Promise<Float32Array>[] =>
+  [map, score, peak].map((tensor) => toArray(tensor));

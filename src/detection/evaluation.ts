@@ -48,17 +48,24 @@ export async function trainDetector(
 }
 
 /**
- * Measures a detector on images whose verdict is known, in bounded memory. `Evaluation` also knows intervals and errors.
+ * Measures a detector on images whose verdict is known, in bounded memory. `Evaluation` also knows intervals and
+ * errors.
  *
  * @param images good and defective ones of one class or several
  * @returns fractions in [0, 1]; null where undefined
  * @throws InputError if there are no images, or one, which is named, cannot be judged
  */
-export async function evaluateDetector(detector: Detector, images: AsyncIterable<LabelledImage>): Promise<DetectorMetrics> {
+export async function evaluateDetector(
+  detector: Detector,
+  images: AsyncIterable<LabelledImage>,
+): Promise<DetectorMetrics> {
   const evaluations = new Map<string, Evaluation>();
   let judged = 0;
   const judge = async (batch: readonly LabelledImage[]): Promise<void> => {
-    const inspections = await detector.inspectEach(batch.map(({ image }) => image), batch.map(({ region }) => region ?? null));
+    const inspections = await detector.inspectEach(
+      batch.map(({ image }) => image),
+      batch.map(({ region }) => region ?? null),
+    );
     batch.forEach(({ name, className, defective, image, masks, region }, i) => {
       const { score, map, size } = requireJudged(inspections[i]!, name ?? `image ${judged} of class ${className}`);
       judged++;

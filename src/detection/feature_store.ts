@@ -1,7 +1,16 @@
 import { cast } from "../ops/cast.ts";
 import type { Device } from "../runtime/device.ts";
 import { ShapeError } from "../runtime/errors.ts";
-import { bytesOf, countOf, empty, release, sameShape, type FloatDType, type Shape, type Tensor } from "../tensor/tensor.ts";
+import {
+  bytesOf,
+  countOf,
+  empty,
+  release,
+  sameShape,
+  type FloatDType,
+  type Shape,
+  type Tensor,
+} from "../tensor/tensor.ts";
 
 /** Where features go that device memory has no room for: records of equal size, such as a file. */
 export interface Spill {
@@ -80,7 +89,9 @@ export class FeatureStore {
    */
   async batch(indices: readonly number[]): Promise<Tensor> {
     const bytes = this.#recordBytes();
-    const spilled = await Promise.all(indices.map(async (index) => (index < this.#resident ? null : this.#options.spill!.read(index))));
+    const spilled = await Promise.all(
+      indices.map(async (index) => (index < this.#resident ? null : this.#options.spill!.read(index))),
+    );
     const stored = empty(this.#device, [indices.length, ...this.#shape], this.#dtype());
     indices.forEach((index, i) => {
       const record = spilled[i];
@@ -111,7 +122,8 @@ export class FeatureStore {
     const bytes = this.#recordBytes();
     const perChunk = Math.max(1, Math.floor(CHUNK_BYTES / bytes));
     const nth = Math.floor(index / perChunk);
-    while (this.#chunks.length <= nth) this.#chunks.push(empty(this.#device, [perChunk, ...this.#shape], this.#dtype()));
+    while (this.#chunks.length <= nth)
+      this.#chunks.push(empty(this.#device, [perChunk, ...this.#shape], this.#dtype()));
     return { chunk: this.#chunks[nth]!, offset: (index % perChunk) * bytes };
   }
 }

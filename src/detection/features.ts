@@ -32,7 +32,8 @@ export class FeatureMaker {
 
   constructor(device: Device, backbone: Backbone, assembly: Assembly, fit: Fit) {
     const own = backbone.stages.map(({ name }) => name).join();
-    if (own !== assembly.stages.join()) throw new OptionError(`expected the stages ${assembly.stages.join()} of the backbone, it has ${own}`);
+    if (own !== assembly.stages.join())
+      throw new OptionError(`expected the stages ${assembly.stages.join()} of the backbone, it has ${own}`);
     [this.#device, this.backbone, this.assembly, this.#fit] = [device, backbone, assembly, fit];
   }
 
@@ -55,7 +56,12 @@ export class FeatureMaker {
    */
   pixelsOf(images: readonly DecodedImage[], keepFilters = true): Tensor {
     const { side, mean, std } = this.backbone.input;
-    return imagesToTensor(this.#device, images, { height: side, width: side, mean, deviation: std, fit: this.#fit }, keepFilters ? this.#filters : null);
+    return imagesToTensor(
+      this.#device,
+      images,
+      { height: side, width: side, mean, deviation: std, fit: this.#fit },
+      keepFilters ? this.#filters : null,
+    );
   }
 
   /**
@@ -65,8 +71,13 @@ export class FeatureMaker {
   raw(pixels: Tensor): Tensor {
     using scope = pixels.device.scope();
     const { alignCorners, localMean } = this.assembly;
-    const [finest, ...coarser] = this.backbone.features(pixels).map((map) =>
-      localMean === 1 ? map : averagePool(map, localMean, { stride: 1, padding: localMean >> 1, countIncludePad: true })) as [Tensor, ...Tensor[]];
+    const [finest, ...coarser] = this.backbone
+      .features(pixels)
+      .map((map) =>
+        localMean === 1
+          ? map
+          : averagePool(map, localMean, { stride: 1, padding: localMean >> 1, countIncludePad: true }),
+      ) as [Tensor, ...Tensor[]];
     const [, height, width] = finest.shape as [number, number, number];
     const enlarged = coarser.map((map) => resize(map, [height, width], { alignCorners }));
     return scope.keep(cast(enlarged.length > 0 ? concat([finest, ...enlarged]) : finest, "f32"));
@@ -85,7 +96,10 @@ export class FeatureMaker {
   }
 }
 
-/** The features that a model sees: those of a `FeatureMaker`, standardised where its assembly says so: (feature + offset) * scale, per channel. */
+/**
+ * The features that a model sees: those of a `FeatureMaker`, standardised where its assembly says so: (feature +
+ * offset) * scale, per channel.
+ */
 export class FeatureExtractor {
   readonly maker: FeatureMaker;
   readonly #constants: { readonly offset: Tensor; readonly scale: Tensor } | null;
@@ -93,7 +107,10 @@ export class FeatureExtractor {
   /** @param constantOf gives `[C]` of a name, where features are standardised */
   constructor(maker: FeatureMaker, constantOf: (name: string) => Tensor) {
     this.maker = maker;
-    this.#constants = maker.assembly.standardise && { offset: constantOf("features.offset"), scale: constantOf("features.scale") };
+    this.#constants = maker.assembly.standardise && {
+      offset: constantOf("features.offset"),
+      scale: constantOf("features.scale"),
+    };
   }
 
   /** @param pixels as `FeatureMaker.pixelsOf` makes them */
@@ -149,8 +166,8 @@ export class ChannelStatistics {
 }
 
 /**
- * Makes an extractor of what was measured on a training set; with the variance of all features that it makes, and `[C]` the standard
- * deviation of each channel's, the caller's to release.
+ * Makes an extractor of what was measured on a training set; with the variance of all features that it makes, and `[C]`
+ * the standard deviation of each channel's, the caller's to release.
  */
 export function extractorFor(
   device: Device,
@@ -168,7 +185,13 @@ export function extractorFor(
     ["features.scale", means.map((_, c) => (target ? Math.sqrt(target.variance) / units[c]! : 1))],
   ]);
   const scales = constants.get("features.scale")!;
-  const deviations = fromArray(device, [channels], Float32Array.from(variances, (v, c) => scales[c]! * Math.sqrt(v)));
-  const extractor = new FeatureExtractor(maker, (name) => fromArray(device, [channels], Float32Array.from(constants.get(name)!)));
+  const deviations = fromArray(
+    device,
+    [channels],
+    Float32Array.from(variances, (v, c) => scales[c]! * Math.sqrt(v)),
+  );
+  const extractor = new FeatureExtractor(maker, (name) =>
+    fromArray(device, [channels], Float32Array.from(constants.get(name)!)),
+  );
   return { extractor, variance: target ? target.variance : variance, deviations };
 }

@@ -15,8 +15,9 @@ const HELD_OUT = 5; // every fifth good image calibrates instead of training
 const LEAST_TO_SPLIT = 10; // images of a class
 
 /**
- * Plans which models are trained on what. The last is the detector's: of a class with many images, every fifth is held out of it.
- * A class with few keeps all of them for it; before, models without each part of them are trained to score that part.
+ * Plans which models are trained on what. The last is the detector's: of a class with many images, every fifth is held
+ * out of it. A class with few keeps all of them for it; before, models without each part of them are trained to score
+ * that part.
  * @param folds how many such models; 0: none, and images that were trained on are scored
  */
 export function planRuns(samples: readonly TrainingSample[], folds: number): Run[] {
@@ -25,7 +26,8 @@ export function planRuns(samples: readonly TrainingSample[], folds: number): Run
   const nth = new Map([...byClass.values()].flatMap((members) => members.map((sample, i) => [sample, i] as const)));
   const isFew = ({ className }: TrainingSample): boolean => byClass.get(className)!.length < LEAST_TO_SPLIT;
   const few = samples.filter(isFew);
-  const calibrates = (sample: TrainingSample): boolean => !isFew(sample) && nth.get(sample)! % HELD_OUT === HELD_OUT - 1;
+  const calibrates = (sample: TrainingSample): boolean =>
+    !isFew(sample) && nth.get(sample)! % HELD_OUT === HELD_OUT - 1;
   const last: Run = { training: samples.filter((sample) => !calibrates(sample)), heldOut: samples.filter(calibrates) };
   if (few.length === 0) return [last];
   if (folds === 0) return [{ ...last, heldOut: [...last.heldOut, ...few] }];

@@ -18,10 +18,18 @@ export interface AnomalousImage {
  * @returns row-major, 1 where marked, 0 elsewhere
  * @throws InputError if they mark nothing
  */
-export function markedCells({ name, masks }: Omit<AnomalousImage, "image">, fit: Fit, size: number, cells: number): Float32Array {
+export function markedCells(
+  { name, masks }: Omit<AnomalousImage, "image">,
+  fit: Fit,
+  size: number,
+  cells: number,
+): Float32Array {
   const square = { width: size, height: size };
   const placed = masks.map((mask) => maskFrom(mask, size, size, placementOf(fit, mask, square)));
-  const ends = (cell: number): [first: number, end: number] => [Math.floor((cell * size) / cells), Math.ceil(((cell + 1) * size) / cells)];
+  const ends = (cell: number): [first: number, end: number] => [
+    Math.floor((cell * size) / cells),
+    Math.ceil(((cell + 1) * size) / cells),
+  ];
   const marked = new Float32Array(cells * cells);
   for (let i = 0; i < marked.length; i++) {
     const [[top, bottom], [left, right]] = [ends(Math.floor(i / cells)), ends(i % cells)];
@@ -31,6 +39,7 @@ export function markedCells({ name, masks }: Omit<AnomalousImage, "image">, fit:
     };
     marked[i] = placed.some(isMarked) ? 1 : 0;
   }
-  if (!marked.includes(1)) throw new InputError(`${name} shows no anomaly: nothing is marked in its ${masks.length} masks`);
+  if (!marked.includes(1))
+    throw new InputError(`${name} shows no anomaly: nothing is marked in its ${masks.length} masks`);
   return marked;
 }

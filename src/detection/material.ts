@@ -52,7 +52,15 @@ export class Material {
     regions: boolean,
     anomalies: readonly Anomaly[],
   ) {
-    [this.#device, this.maker, this.store, this.set, this.samples, this.regions, this.anomalies] = [device, maker, store, set, samples, regions, anomalies];
+    [this.#device, this.maker, this.store, this.set, this.samples, this.regions, this.anomalies] = [
+      device,
+      maker,
+      store,
+      set,
+      samples,
+      regions,
+      anomalies,
+    ];
   }
 
   /**
@@ -60,28 +68,37 @@ export class Material {
    * @param onImage called after each good image, with their number so far
    * @throws as `Training.begin`
    */
-  static async read(device: Device, settings: TrainingSettings, images: AsyncIterable<TrainingImage>, onImage: (count: number) => void): Promise<Material> {
+  static async read(
+    device: Device,
+    settings: TrainingSettings,
+    images: AsyncIterable<TrainingImage>,
+    onImage: (count: number) => void,
+  ): Promise<Material> {
     const { learner, options, fit, inputSize, featureBudget: budget, spill } = settings;
     const backbone = await createBackbone(device, settings.backbone, settings);
     const maker = new FeatureMaker(device, backbone, learner.assembly(options, backbone), fit);
     const { height, width, channels } = maker.extents;
-    learner.configure({ height, width, channels, variance: 1, images: LEAST_IMAGES }, options); // what it refuses, before any image is read
+    // what it refuses, before any image is read
+    learner.configure({ height, width, channels, variance: 1, images: LEAST_IMAGES }, options);
     const store = new FeatureStore(device, { dtype: featureDType(device, backbone.standardise), budget, spill });
     const set = new TrainingSet(channels);
     const samples: TrainingSample[] = [];
     let regions = false;
     for await (const { name, className, image, region } of images) {
       regions ||= Boolean(region);
-      const features = image instanceof Float32Array
-        ? fromArray(device, [1, height, width, channels], image)
-        : maker.rawOf([region?.shown(image) ?? image]);
+      const features =
+        image instanceof Float32Array
+          ? fromArray(device, [1, height, width, channels], image)
+          : maker.rawOf([region?.shown(image) ?? image]);
       set.add(await toArray(features), className, name ?? `image ${samples.length + 1}, of class ${className},`);
       samples.push({ className, index: await store.add(features) });
       release(features);
       onImage(samples.length);
     }
     if (samples.length < LEAST_IMAGES) {
-      throw new InputError(`training needs at least two good images, got ${samples.length}; with ten or more of a class, some set its threshold`);
+      throw new InputError(
+        `training needs at least two good images, got ${samples.length}; with ten or more of a class, some set its threshold`,
+      );
     }
     set.requireVariety();
     const anomalies: Anomaly[] = [];
@@ -92,7 +109,8 @@ export class Material {
       anomalies.push({ index: await store.add(features), mask });
       release(features);
     }
-    if (settings.anomalies && anomalies.length === 0) throw new InputError("there are no anomalous images with masks to learn from");
+    if (settings.anomalies && anomalies.length === 0)
+      throw new InputError("there are no anomalous images with masks to learn from");
     return new Material(device, maker, store, set, samples, regions, anomalies);
   }
 

@@ -1,7 +1,7 @@
 import { blankBackbone, type BackboneName } from "../backbones/registry.ts";
 import type { DecodedImage } from "../io/image.ts";
 import type { Assembly, Json, Method, MethodOptions } from "../methods/method.ts";
-import { loadMethod } from "../methods/registry.ts";
+import { DEFAULT_METHOD, loadMethod } from "../methods/registry.ts";
 import { Weights, type StoredTensors } from "../nn/weights.ts";
 import type { Device } from "../runtime/device.ts";
 import { resolveOptions } from "../runtime/option_table.ts";
@@ -53,7 +53,14 @@ export interface MemoryModelOptions {
 /** The model that such options would make. */
 export async function memoryModelOf(
   device: Device,
-  { method: methodName = "grad", backbone: name = "embedded", stages = null, inputSize = 224, options: given = {}, images = IMAGES }: MemoryModelOptions,
+  {
+    method: methodName = DEFAULT_METHOD,
+    backbone: name = "embedded",
+    stages = null,
+    inputSize = 224,
+    options: given = {},
+    images = IMAGES,
+  }: MemoryModelOptions,
 ): Promise<MemoryModel> {
   const method = await loadMethod(methodName);
   const options = resolveOptions(method.name, method.options, given, device.adapter);
@@ -80,11 +87,31 @@ export async function storedMemoryModel(
   given: MethodOptions = {},
   images = IMAGES,
 ): Promise<MemoryModel> {
-  const { method: { name, config: modelConfig }, backbone, input, assembly } = config;
+  const {
+    method: { name, config: modelConfig },
+    backbone,
+    input,
+    assembly,
+  } = config;
   const method = await loadMethod(name);
-  const known = Object.entries(modelConfig as Readonly<Record<string, unknown>>).filter(([option]) => Object.hasOwn(method.options, option));
-  const options = resolveOptions(method.name, method.options, { ...Object.fromEntries(known), ...given }, device.adapter);
-  const model = { backbone: backbone.name as BackboneName, inputSize: input.size, assembly, method, options, images, config: modelConfig };
+  const known = Object.entries(modelConfig as Readonly<Record<string, unknown>>).filter(([option]) =>
+    Object.hasOwn(method.options, option),
+  );
+  const options = resolveOptions(
+    method.name,
+    method.options,
+    { ...Object.fromEntries(known), ...given },
+    device.adapter,
+  );
+  const model = {
+    backbone: backbone.name as BackboneName,
+    inputSize: input.size,
+    assembly,
+    method,
+    options,
+    images,
+    config: modelConfig,
+  };
   const { device: idle } = device.dryRun();
   method.restore(modelConfig, Weights.stored(idle, tensors, source));
   requireFeaturesOf((await blankMaker(idle, model)).maker, method.validate(modelConfig), source);
@@ -106,14 +133,18 @@ export async function estimateMemory(
     training: {
       bytes: await trainingBytes(device, model),
       images: model.images,
-      featureBytes: bytesOf({ shape: [height, width, channels], dtype: featureDType(device, maker.backbone.standardise) }),
+      featureBytes: bytesOf({
+        shape: [height, width, channels],
+        dtype: featureDType(device, maker.backbone.standardise),
+      }),
     },
     inference: { bytes: await inferenceBytes(device, model, batch, half), batch, half },
   };
 }
 
 /**
- * Peak bytes of GPU buffers while batches of so many photographs of 1024 x 1024 pixels are scored, the model's own among them, by a dry run.
+ * Peak bytes of GPU buffers while batches of so many photographs of 1024 x 1024 pixels are scored, the model's own
+ * among them, by a dry run.
  * @param device whose limits and features decide how it is done
  * @param half whether in half precision (`DetectorOptions`)
  * @throws OptionError for half precision where the device lacks it
@@ -124,8 +155,13 @@ export async function inferenceBytes(device: Device, model: MemoryModel, batch: 
   const { method, config: modelConfig, assembly, inputSize } = model;
   const { maker, extractor } = await blankMaker(idle, model, dtype);
   const config: DetectorConfig = {
-    method: { name: method.name, config: modelConfig }, backbone: maker.backbone.identity, input: { size: inputSize, fit: "stretch" }, regions: false,
-    assembly, scoring: method.scoring, calibration: NOT_CALIBRATED,
+    method: { name: method.name, config: modelConfig },
+    backbone: maker.backbone.identity,
+    input: { size: inputSize, fit: "stretch" },
+    regions: false,
+    assembly,
+    scoring: method.scoring,
+    calibration: NOT_CALIBRATED,
   };
   const weights = Weights.blank(idle);
   const restored = method.restore(method.fitted?.(modelConfig) ?? modelConfig, weights);
@@ -150,12 +186,22 @@ export async function trainingBytes(device: Device, model: MemoryModel): Promise
   };
   const { method, images } = model;
   const config = method.configure({ height, width, channels, variance: VARIANCE, images }, options);
-  const input = { weights: Weights.blank(idle), features: { count: images, batch: features }, anomalies: null, deviations: blank(idle, [channels]), seed: 0 };
+  const input = {
+    weights: Weights.blank(idle),
+    features: { count: images, batch: features },
+    anomalies: null,
+    deviations: blank(idle, [channels]),
+    seed: 0,
+  };
   for await (const _step of method.begin(config, options, input).steps());
   return held.peakBytes;
 }
 
-async function blankMaker(device: Device, { backbone: name, inputSize, assembly }: MemoryModel, dtype: FloatDType = "f32") {
+async function blankMaker(
+  device: Device,
+  { backbone: name, inputSize, assembly }: MemoryModel,
+  dtype: FloatDType = "f32",
+) {
   const backbone = await blankBackbone(device, name, { inputSize, stages: assembly.stages, dtype });
   const maker = new FeatureMaker(device, backbone, assembly, "stretch");
   return { maker, extractor: new FeatureExtractor(maker, () => blank(device, [maker.extents.channels])) };
@@ -163,4 +209,5 @@ async function blankMaker(device: Device, { backbone: name, inputSize, assembly 
 
 const picture = (): DecodedImage => ({ width: SIDE, height: SIDE, data: new Uint8Array(4 * SIDE * SIDE) });
 
-const blank = (device: Device, shape: readonly [number]): Tensor => fromArray(device, shape, new Float32Array(shape[0]));
+const blank = (device: Device, shape: readonly [number]): Tensor =>
+  fromArray(device, shape, new Float32Array(shape[0]));

@@ -19,8 +19,8 @@ const CONFIG: JsonLimits = { characters: 1 << 24, depth: 8, containers: 1 << 17 
 const GRAD_ALONE = 3; // a version that knew this method alone: read as such
 
 /**
- * A detector as one safetensors file. Its metadata has the configuration and, for other readers, the preprocessing. Equal
- * detectors give equal bytes.
+ * A detector as one safetensors file. Its metadata has the configuration and, for other readers, the preprocessing.
+ * Equal detectors give equal bytes.
  * @throws DivergedError for a tensor that is not finite; InputError for a configuration that could not be read again
  */
 export async function encodeDetector(detector: Detector): Promise<Uint8Array> {
@@ -56,8 +56,8 @@ export function withMetrics(file: Uint8Array, metrics: unknown, name: string): U
  * A detector from such a file.
  * @param name the file's name, for errors
  * @param findWeights finds the weights of a backbone that has some
- * @throws InputError if the file is no detector, or one of another version, or its backbone's weights are not found; OptionError for
- * half precision where the device lacks it
+ * @throws InputError if the file is no detector, or one of another version, or its backbone's weights are not found;
+ * OptionError for half precision where the device lacks it
  */
 export async function decodeDetector(
   device: Device,
@@ -78,13 +78,19 @@ export async function decodeDetector(
  * @param name the file's name, for errors
  * @throws InputError if the file is no detector, or one of an unknown version
  */
-export async function detectorConfigOf(metadata: Readonly<Record<string, string>>, name: string): Promise<DetectorConfig> {
-  if (metadata["format"] !== FORMAT) throw new InputError(`${name} is a safetensors file but no detector: its metadata has no format ${FORMAT}`);
+export async function detectorConfigOf(
+  metadata: Readonly<Record<string, string>>,
+  name: string,
+): Promise<DetectorConfig> {
+  if (metadata["format"] !== FORMAT)
+    throw new InputError(`${name} is a safetensors file but no detector: its metadata has no format ${FORMAT}`);
   const { version } = metadata;
   if (version !== String(VERSION) && version !== String(GRAD_ALONE)) {
     const remedy = Number(version) > VERSION ? "install a newer one" : "train it anew";
     const reads = `versions ${GRAD_ALONE} and ${VERSION}`;
-    throw new InputError(`${name} is a detector of version ${version?.slice(0, 20)}; this bigrid reads ${reads}: ${remedy}`);
+    throw new InputError(
+      `${name} is a detector of version ${version?.slice(0, 20)}; this bigrid reads ${reads}: ${remedy}`,
+    );
   }
   return configFrom(metadata["config"] ?? "", name, Number(version));
 }
@@ -105,14 +111,19 @@ export async function configFrom(text: string, name: string, version = VERSION):
   const wrong = fieldsOf(isObject(config) ? config : {}).find(([, , isRight]) => !isRight);
   if (wrong) {
     const [field, value, , expected] = wrong;
-    throw new InputError(`${name}: the configuration in its metadata is not that of a detector: expected ${field} to be ${expected}, got ${shownValue(value)}`);
+    throw new InputError(
+      `${name}: the configuration in its metadata is not that of a detector: expected ${field} to be ${expected}, got ${shownValue(value)}`,
+    );
   }
   const { method } = config as DetectorConfig;
   const { validate } = await loadMethod(method.name);
   try {
     validate(method.config);
   } catch (cause) {
-    const problem = cause instanceof OptionError ? cause.message : "the configuration in its metadata is not that of a detector: its method's is incomplete";
+    const problem =
+      cause instanceof OptionError
+        ? cause.message
+        : "the configuration in its metadata is not that of a detector: its method's is incomplete";
     throw new InputError(`${name}: ${problem}`, { cause });
   }
   return config as DetectorConfig;
@@ -121,17 +132,44 @@ export async function configFrom(text: string, name: string, version = VERSION):
 type Field = readonly [field: string, value: unknown, isRight: boolean, expected: string];
 
 /** The fields of a configuration, each with whether it is right, in the order in which they are checked. */
-function fieldsOf({ method, backbone, input, regions, assembly, scoring, calibration }: Partial<DetectorConfig>): readonly Field[] {
-  const { threshold, typical, pixelThreshold, falseReject, classes, heat } = (isObject(calibration) ? calibration : {}) as Partial<Calibration>;
+function fieldsOf({
+  method,
+  backbone,
+  input,
+  regions,
+  assembly,
+  scoring,
+  calibration,
+}: Partial<DetectorConfig>): readonly Field[] {
+  const { threshold, typical, pixelThreshold, falseReject, classes, heat } = (
+    isObject(calibration) ? calibration : {}
+  ) as Partial<Calibration>;
   const scores: readonly (readonly [field: string, good: unknown])[] = [
     ["calibration", { threshold, typical, pixelThreshold }],
-    ...Object.entries(isObject(classes) ? classes : {}).map(([className, good]) => [`calibration.classes.${className.slice(0, 40)}`, good] as const),
+    ...Object.entries(isObject(classes) ? classes : {}).map(
+      ([className, good]) => [`calibration.classes.${className.slice(0, 40)}`, good] as const,
+    ),
   ];
   return [
-    ["method.name", method?.name, METHOD_NAMES.some((known) => known === method?.name), `one of ${METHOD_NAMES.join(", ")}`],
+    [
+      "method.name",
+      method?.name,
+      METHOD_NAMES.some((known) => known === method?.name),
+      `one of ${METHOD_NAMES.join(", ")}`,
+    ],
     ["method.config", method?.config, isObject(method?.config), "an object"],
-    ["backbone.name", backbone?.name, BACKBONES.some((known) => known === backbone?.name), `one of ${BACKBONES.join(", ")}`],
-    ["backbone.weights", backbone?.weights, areWeightsOf(backbone), "a SHA-256 of 64 digits, or null for the embedded backbone"],
+    [
+      "backbone.name",
+      backbone?.name,
+      BACKBONES.some((known) => known === backbone?.name),
+      `one of ${BACKBONES.join(", ")}`,
+    ],
+    [
+      "backbone.weights",
+      backbone?.weights,
+      areWeightsOf(backbone),
+      "a SHA-256 of 64 digits, or null for the embedded backbone",
+    ],
     ["input.size", input?.size, isExtent(input?.size), EXTENT],
     ["input.fit", input?.fit, FITS.some((known) => known === input?.fit), `one of ${FITS.join(", ")}`],
     ["regions", regions, typeof regions === "boolean", "true or false"],
@@ -139,39 +177,63 @@ function fieldsOf({ method, backbone, input, regions, assembly, scoring, calibra
     ["scoring", scoring, isScoring(scoring), "how maps are smoothed and images scored"],
     ["calibration", calibration, isObject(calibration), "an object"],
     ["calibration.classes", classes, isObject(classes), "an object"],
-    ["calibration.falseReject", falseReject, isPositive(falseReject) && falseReject <= 0.5, "a number above 0 and at most 0.5"],
-    ["calibration.heat", heat, Array.isArray(heat) && heat.length === 2 && heat.every(isPositive) && heat[0] < heat[1], "two rising numbers above 0"],
-    ...scores.flatMap(([field, good]) => (["threshold", "typical", "pixelThreshold"] as const).map((score): Field => {
-      const value = isObject(good) ? good[score] : undefined;
-      return [`${field}.${score}`, value, isPositive(value), "a finite number above 0"];
-    })),
+    [
+      "calibration.falseReject",
+      falseReject,
+      isPositive(falseReject) && falseReject <= 0.5,
+      "a number above 0 and at most 0.5",
+    ],
+    [
+      "calibration.heat",
+      heat,
+      Array.isArray(heat) && heat.length === 2 && heat.every(isPositive) && heat[0] < heat[1],
+      "two rising numbers above 0",
+    ],
+    ...scores.flatMap(([field, good]) =>
+      (["threshold", "typical", "pixelThreshold"] as const).map((score): Field => {
+        const value = isObject(good) ? good[score] : undefined;
+        return [`${field}.${score}`, value, isPositive(value), "a finite number above 0"];
+      }),
+    ),
   ];
 }
 
 const EXTENT = `a whole number from 1 to ${MOST_SIDE}`;
 
-const isExtent = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) > 0 && (value as number) <= MOST_SIDE;
+const isExtent = (value: unknown): boolean =>
+  Number.isSafeInteger(value) && (value as number) > 0 && (value as number) <= MOST_SIDE;
 
 const areWeightsOf = (backbone: Partial<BackboneIdentity> | undefined): boolean =>
   isPretrained(String(backbone?.name)) ? /^[0-9a-f]{64}$/.test(String(backbone?.weights)) : backbone?.weights === null;
 
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
-const shownValue = (value: unknown): string => (isObject(value) ? "an object" : (JSON.stringify(value) ?? "nothing").slice(0, 40));
+const shownValue = (value: unknown): string =>
+  isObject(value) ? "an object" : (JSON.stringify(value) ?? "nothing").slice(0, 40);
 
 function isAssembly(value: Assembly | undefined): boolean {
   const { stages, alignCorners, localMean, standardise } = isObject(value) ? value : ({} as Partial<Assembly>);
-  return Array.isArray(stages) && stages.length > 0 && stages.every((stage) => typeof stage === "string")
-    && typeof alignCorners === "boolean" && (localMean === 1 || localMean === 3)
-    && (standardise === null || (Number.isFinite(standardise?.mean) && isPositive(standardise?.variance)));
+  return (
+    Array.isArray(stages) &&
+    stages.length > 0 &&
+    stages.every((stage) => typeof stage === "string") &&
+    typeof alignCorners === "boolean" &&
+    (localMean === 1 || localMean === 3) &&
+    (standardise === null || (Number.isFinite(standardise?.mean) && isPositive(standardise?.variance)))
+  );
 }
 
 function isScoring(value: Scoring | undefined): boolean {
   const { alignCorners, smoothing, image } = isObject(value) ? value : ({} as Partial<Scoring>);
   const isSide = (side: unknown): boolean => isPositive(side) && side <= MOST_SIDE;
-  return typeof alignCorners === "boolean"
-    && (smoothing === null || (smoothing?.kind === "box" && isSide(smoothing.side)) || (smoothing?.kind === "gaussian" && isSide(smoothing.sigma)))
-    && (image?.kind === "cells" || (image?.kind === "windowMean" && isSide(image.side)));
+  return (
+    typeof alignCorners === "boolean" &&
+    (smoothing === null ||
+      (smoothing?.kind === "box" && isSide(smoothing.side)) ||
+      (smoothing?.kind === "gaussian" && isSide(smoothing.sigma))) &&
+    (image?.kind === "cells" || (image?.kind === "windowMean" && isSide(image.side)))
+  );
 }
 
 /** A configuration of version 3, which knew one method, as one of today. */
@@ -181,9 +243,15 @@ async function upgraded(old: Readonly<Record<string, unknown>>): Promise<unknown
   const isEmbedded = isObject(backbone) && backbone["name"] === "embedded";
   return {
     method: { name: "grad", config: isObject(config) ? { ...config, joins } : config },
-    backbone, input: { size: inputSize, fit }, regions, scoring, calibration,
+    backbone,
+    input: { size: inputSize, fit },
+    regions,
+    scoring,
+    calibration,
     assembly: {
-      stages: isEmbedded ? ["filters"] : ["layer3", "layer4"], alignCorners: true, localMean: 1,
+      stages: isEmbedded ? ["filters"] : ["layer3", "layer4"],
+      alignCorners: true,
+      localMean: 1,
       standardise: isEmbedded ? { mean: 0.7, variance: 24 } : null,
     },
   };

@@ -3,8 +3,8 @@ import { OptionError } from "../runtime/errors.ts";
 import type { Placement, Size } from "../io/placement.ts";
 
 /**
- * The part of pictures of one size that counts. A detector sees nothing of the rest: it is shown the part's own pixels there, so that
- * what it says of the part depends on the part alone.
+ * The part of pictures of one size that counts. A detector sees nothing of the rest: it is shown the part's own pixels
+ * there, so that what it says of the part depends on the part alone.
  */
 export class PictureRegion {
   readonly width: number;
@@ -17,19 +17,23 @@ export class PictureRegion {
   constructor(counted: Uint8Array, { width, height }: Size) {
     if (counted.length !== width * height || !counted.includes(1)) {
       const got = `${counted.length} values with ${counted.includes(1) ? "some" : "none"}`;
-      throw new OptionError(`expected 1 for each of ${width} x ${height} pixels that counts, and one at least, got ${got}`);
+      throw new OptionError(
+        `expected 1 for each of ${width} x ${height} pixels that counts, and one at least, got ${got}`,
+      );
     }
     [this.counted, this.width, this.height] = [counted, width, height];
   }
 
   /**
-   * The picture with everything that does not count replaced by what counts, mirrored at the part's border. That is done before
-   * resizing, whose filters reach across the border.
+   * The picture with everything that does not count replaced by what counts, mirrored at the part's border. That is
+   * done before resizing, whose filters reach across the border.
    * @throws OptionError for a picture of another size
    */
   shown({ data, width, height }: DecodedImage): DecodedImage {
     if (width !== this.width || height !== this.height) {
-      throw new OptionError(`expected a picture of ${this.width} x ${this.height} pixels, as its region has, got ${width} x ${height}`);
+      throw new OptionError(
+        `expected a picture of ${this.width} x ${this.height} pixels, as its region has, got ${width} x ${height}`,
+      );
     }
     const own = data.slice(); // aligned
     const pixels = new Uint32Array(own.buffer);
@@ -64,19 +68,22 @@ interface Truth {
 }
 
 /**
- * The same where only a part counts: what is marked outside is no defect, and an image of which nothing else is marked is good.
- * With what counts, as metrics take it.
+ * The same where only a part counts: what is marked outside is no defect, and an image of which nothing else is marked
+ * is good. With what counts, as metrics take it.
  * @param counted of the mask's size, as `PictureRegion.inMap` has it; null if everything counts
  */
-export function truthWithin({ defective, mask }: Truth, counted: Uint8Array | null): Truth & { readonly counted: Uint8Array | null } {
+export function truthWithin(
+  { defective, mask }: Truth,
+  counted: Uint8Array | null,
+): Truth & { readonly counted: Uint8Array | null } {
   if (!counted || !mask) return { defective, mask, counted };
   const inside = mask.map((marked, i) => marked & counted[i]!);
   return { defective: defective && (inside.includes(1) || !mask.includes(1)), mask: inside, counted };
 }
 
 /**
- * Where each pixel has its colour from: itself if it counts, else its mirror image about the nearest pixel that does. Where the part is
- * too narrow for that, half as far behind its border, or half of that, and so on.
+ * Where each pixel has its colour from: itself if it counts, else its mirror image about the nearest pixel that does.
+ * Where the part is too narrow for that, half as far behind its border, or half of that, and so on.
  */
 function sourcesOf(counted: Uint8Array, { width, height }: Size): Uint32Array {
   const sources = new Uint32Array(counted.length);
@@ -87,7 +94,8 @@ function sourcesOf(counted: Uint8Array, { width, height }: Size): Uint32Array {
     for (let x = 0; x < width; x++) {
       const [column, row] = [nearest[x]!, rows[y * width + nearest[x]!]!];
       let [right, down] = [column - x, row - y];
-      const isCounted = (u: number, v: number): boolean => u >= 0 && v >= 0 && u < width && v < height && counted[v * width + u] === 1;
+      const isCounted = (u: number, v: number): boolean =>
+        u >= 0 && v >= 0 && u < width && v < height && counted[v * width + u] === 1;
       while (!isCounted(column + right, row + down)) [right, down] = [Math.trunc(right / 2), Math.trunc(down / 2)];
       sources[y * width + x] = (row + down) * width + column + right;
     }
@@ -115,8 +123,8 @@ function nearestRows(counted: Uint8Array, width: number): Int32Array {
 }
 
 /**
- * For each pixel of row `y` the column in which the nearest pixel lies that counts, after Felzenszwalb and Huttenlocher, "Distance
- * Transforms of Sampled Functions": the lower envelope of a parabola for each column.
+ * For each pixel of row `y` the column in which the nearest pixel lies that counts, after Felzenszwalb and
+ * Huttenlocher, "Distance Transforms of Sampled Functions": the lower envelope of a parabola for each column.
  */
 function nearestColumns(rows: Int32Array, y: number, nearest: Int32Array): void {
   const columns: number[] = [];

@@ -24,7 +24,12 @@ const REFERENCE_SIZE = 224; // pixels: extents of a Scoring are stated for it
  * @param size side of the maps, pixels
  * @param counted `[N, size, size, 1]`: 1 where a pixel counts, else 0; null where all do
  */
-export function imageScores({ map: cells, image }: CellScores, scoring: Scoring, size: number, counted: Tensor | null): ImageScores {
+export function imageScores(
+  { map: cells, image }: CellScores,
+  scoring: Scoring,
+  size: number,
+  counted: Tensor | null,
+): ImageScores {
   const scale = size / REFERENCE_SIZE;
   const smoothedMap = (values: Tensor): Tensor => {
     const pixels = enlarged(values, size, scoring.alignCorners);
@@ -61,9 +66,14 @@ function smoothed(pixels: Tensor, { smoothing }: Scoring, scale: number): Tensor
   if (smoothing.kind === "gaussian") return gaussianBlur(pixels, gaussianOf(smoothing.sigma * scale));
   const side = boxSide(smoothing.side, scale);
   const half = (side - 1) / 2;
-  // A box is separable, and so is the number of its pixels inside the image. Along a column, a row's pixels are channels: they travel in packs.
+  // A box is separable, and so is the number of its pixels inside the image. Along a column, a row's pixels are
+  // channels: they travel in packs.
   const columns = averagePool(columnsOf(pixels), [side, 1], { stride: 1, padding: [half, 0], countIncludePad: false });
-  return averagePool(reshape(columns, pixels.shape), [1, side], { stride: 1, padding: [0, half], countIncludePad: false });
+  return averagePool(reshape(columns, pixels.shape), [1, side], {
+    stride: 1,
+    padding: [0, half],
+    countIncludePad: false,
+  });
 }
 
 const boxSide = (side: number, scale: number): number => 2 * Math.round((side * scale - 1) / 2) + 1;

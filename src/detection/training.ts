@@ -12,7 +12,8 @@ import { planRuns, type Run, type TrainingSample } from "./folds.ts";
 import { Material, type TrainingImage } from "./material.ts";
 import { Pace } from "./pace.ts";
 import { resolveTraining, type TrainingOptions, type TrainingSettings } from "./training_options.ts";
-import { decodeTrainingState, encodeTrainingState, flat, requireSame, type SavedState, type TrainingIdentity } from "./training_state.ts";
+import { identityOf } from "./training_identity.ts";
+import { decodeTrainingState, encodeTrainingState, requireSame, type SavedState } from "./training_state.ts";
 
 /** A step of a training, and where that leaves it. */
 export interface TrainingStep extends FitStep {
@@ -54,7 +55,13 @@ export class Training {
 
   private constructor(device: Device, settings: TrainingSettings, material: Material) {
     const { extractor, variance, deviations } = extractorFor(device, material.maker, material.set.statistics);
-    [this.#device, this.#settings, this.#material, this.#extractor, this.#deviations] = [device, settings, material, extractor, deviations];
+    [this.#device, this.#settings, this.#material, this.#extractor, this.#deviations] = [
+      device,
+      settings,
+      material,
+      extractor,
+      deviations,
+    ];
     this.#variance = variance;
     this.#runs = planRuns(material.samples, settings.folds);
     this.#fit = this.#begun(Weights.drawn(device));
@@ -93,7 +100,8 @@ export class Training {
   get calibrating(): ReadonlyMap<string, number> {
     const heldOut = this.#runs.flatMap((run) => run.heldOut);
     const counts = new Map<string, number>();
-    for (const { className } of heldOut.length > 0 ? heldOut : this.#material.samples) counts.set(className, (counts.get(className) ?? 0) + 1);
+    for (const { className } of heldOut.length > 0 ? heldOut : this.#material.samples)
+      counts.set(className, (counts.get(className) ?? 0) + 1);
     return counts;
   }
 
@@ -112,7 +120,12 @@ export class Training {
       let before = performance.now();
       for await (const step of this.#steps()) {
         this.#pace.add(step.stage, (performance.now() - before) / 1000);
-        const where = { taken: ++this.#taken, run: this.#run + 1, runs: this.#runs.length, secondsLeft: this.#secondsLeft() };
+        const where = {
+          taken: ++this.#taken,
+          run: this.#run + 1,
+          runs: this.#runs.length,
+          secondsLeft: this.#secondsLeft(),
+        };
         yield { ...step, title: titles.get(step.stage)!, ...where };
         before = performance.now();
       }
@@ -137,7 +150,11 @@ export class Training {
   /** What to do after the training diverged: about its cause, where that is known. */
   #remedy(): string {
     const extreme = this.#settings.learner.extreme?.(this.#modelConfig()) ?? null;
-    return this.#material.set.problem ?? (extreme && `${extreme} is far from what is of use: choose less`) ?? "begin anew with another seed, or more images a step";
+    return (
+      this.#material.set.problem ??
+      (extreme && `${extreme} is far from what is of use: choose less`) ??
+      "begin anew with another seed, or more images a step"
+    );
   }
 
   /**
@@ -162,7 +179,10 @@ export class Training {
   async save(): Promise<Uint8Array> {
     const requireFinite = (name: string, values: Float32Array): void => {
       const wrong = nonFinite(values);
-      if (wrong) throw new DivergedError(`training diverged: after ${this.#taken} steps tensor ${name} holds ${wrong}; ${this.#remedy()}`);
+      if (wrong)
+        throw new DivergedError(
+          `training diverged: after ${this.#taken} steps tensor ${name} holds ${wrong}; ${this.#remedy()}`,
+        );
     };
     const fit = await this.#fit.state();
     fit.tensors.forEach((values, name) => requireFinite(name, values));
@@ -170,9 +190,19 @@ export class Training {
     for (const [name, tensor] of this.#fit.model.weights.all()) {
       const values = await toArray(tensor);
       requireFinite(name, values);
-      tensors.set(name, { dtype: "F32", shape: tensor.shape, bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) });
+      tensors.set(name, {
+        dtype: "F32",
+        shape: tensor.shape,
+        bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
+      });
     }
-    const state = { ...this.#identity(), run: this.#run, taken: this.#taken, heldOut: this.#heldOut, carried: this.#carried };
+    const state = {
+      ...identityOf(this.#settings, this.#material, this.#modelConfig()),
+      run: this.#run,
+      taken: this.#taken,
+      heldOut: this.#heldOut,
+      carried: this.#carried,
+    };
     return encodeTrainingState(state, fit, tensors);
   }
 
@@ -183,8 +213,9 @@ export class Training {
    */
   resume(saved: Uint8Array, name: string): void {
     const { state, fit: stored, weights } = decodeTrainingState(saved, name);
-    requireSame(this.#identity(), state, name);
-    if (!(state.run < this.#runs.length)) throw new InputError(`${name} is in run ${state.run + 1} of ${this.#runs.length}: it is damaged`);
+    requireSame(identityOf(this.#settings, this.#material, this.#modelConfig()), state, name);
+    if (!(state.run < this.#runs.length))
+      throw new InputError(`${name} is in run ${state.run + 1} of ${this.#runs.length}: it is damaged`);
     const fit = this.#restored(Weights.stored(this.#device, weights, name), state, stored, name);
     this.#fit.release();
     this.#fit.model.weights.release();
@@ -215,7 +246,9 @@ export class Training {
       return fit;
     } catch (error) {
       weights.release();
-      throw error instanceof ShapeError ? new InputError(`${name} is damaged: ${error.message}`, { cause: error }) : error;
+      throw error instanceof ShapeError
+        ? new InputError(`${name} is damaged: ${error.message}`, { cause: error })
+        : error;
     }
   }
 
@@ -239,11 +272,17 @@ export class Training {
   #modelConfig(run = this.#runs.length - 1): Json {
     const { learner, options } = this.#settings;
     const { training } = this.#runs[run]!;
-    return learner.configure({ ...this.#material.maker.extents, variance: this.#variance, images: training.length }, options);
+    return learner.configure(
+      { ...this.#material.maker.extents, variance: this.#variance, images: training.length },
+      options,
+    );
   }
 
   /** Scores images with the model of this run, which is adjusted by those of them that it was not fitted to. */
-  async #scoreHeldOut(samples: readonly TrainingSample[], onImage: (done: number, total: number) => void = () => undefined): Promise<void> {
+  async #scoreHeldOut(
+    samples: readonly TrainingSample[],
+    onImage: (done: number, total: number) => void = () => undefined,
+  ): Promise<void> {
     const { model } = this.#fit;
     const { training } = this.#runs[this.#run]!;
     const featuresOf = (sample: TrainingSample): Promise<Tensor> => this.#features([sample]);
@@ -258,7 +297,10 @@ export class Training {
       release(features);
       const [{ score, peak }] = (await inspections.catch((cause: Error) => {
         if (!(cause instanceof InputError)) throw cause;
-        throw new DivergedError(`training diverged: good image ${sample.index + 1}, of class ${sample.className}: ${cause.message}`, { cause });
+        throw new DivergedError(
+          `training diverged: good image ${sample.index + 1}, of class ${sample.className}: ${cause.message}`,
+          { cause },
+        );
       })) as [Inspection];
       this.#heldOut.push({ className: sample.className, score, peak });
       onImage(i + 1, samples.length);
@@ -276,18 +318,6 @@ export class Training {
       assembly: maker.assembly,
       scoring: learner.scoring,
       calibration: NOT_CALIBRATED,
-    };
-  }
-
-  #identity(): TrainingIdentity {
-    const { learner, options, weights: _weights, spill: _spill, featureBudget: _budget, anomalies: _read, ...settings } = this.#settings;
-    const { maker, anomalies, samples, set } = this.#material;
-    const lasting = Object.fromEntries(Object.entries(options).filter(([name]) => !learner.options[name]?.tuning));
-    const marked = anomalies.map(({ mask }) => mask.filter((cell) => cell === 1).length);
-    return {
-      settings: flat({ ...settings, backbone: maker.backbone.identity, options: lasting, config: this.#modelConfig() as object, anomalies: marked }),
-      images: samples.map(({ className }) => className),
-      means: [...set.statistics.means],
     };
   }
 

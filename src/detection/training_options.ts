@@ -1,6 +1,12 @@
 import { BACKBONES } from "../backbones/registry.ts";
 import type { PretrainedWeights } from "../backbones/weights.ts";
-import { loadMethod, METHOD_NAMES, type MethodName, type OptionsOfMethods } from "../methods/registry.ts";
+import {
+  DEFAULT_METHOD,
+  loadMethod,
+  METHOD_NAMES,
+  type MethodName,
+  type OptionsOfMethods,
+} from "../methods/registry.ts";
 import type { Method, MethodOptions } from "../methods/method.ts";
 import type { Device } from "../runtime/device.ts";
 import { OptionError } from "../runtime/errors.ts";
@@ -11,28 +17,64 @@ import type { AnomalousImage } from "./marked_cells.ts";
 
 /** Options of a training that do not depend on the method. */
 export const TRAINING_OPTIONS = {
-  method: { kind: "choice", choices: METHOD_NAMES, default: "grad", frequent: true, help: "how it learns what good images look like" },
+  method: {
+    kind: "choice",
+    choices: METHOD_NAMES,
+    default: DEFAULT_METHOD,
+    frequent: true,
+    help: "how it learns what good images look like",
+  },
   backbone: { kind: "choice", choices: BACKBONES, default: "embedded", frequent: true, help: "feature extractor" },
-  stages: { kind: "words", default: null, defaultText: "by the backbone", frequent: true, help: "the backbone's stages whose maps are used" },
+  stages: {
+    kind: "words",
+    default: null,
+    defaultText: "by the backbone",
+    frequent: true,
+    help: "the backbone's stages whose maps are used",
+  },
   padding: {
-    kind: "choice", choices: ["same", "same-static", "symmetric"], default: null, defaultText: "same",
+    kind: "choice",
+    choices: ["same", "same-static", "symmetric"],
+    default: null,
+    defaultText: "same",
     help: "zeros around images within an EfficientNet",
   },
-  inputSize: { kind: "whole", least: 64, most: 4096, default: 224, frequent: true, flag: "size", help: "side of the square that images are resized to, pixels" },
+  inputSize: {
+    kind: "whole",
+    least: 64,
+    most: 4096,
+    default: 224,
+    frequent: true,
+    flag: "size",
+    help: "side of the square that images are resized to, pixels",
+  },
   fit: {
-    kind: "choice", choices: FITS, default: "stretch", frequent: true,
+    kind: "choice",
+    choices: FITS,
+    default: "stretch",
+    frequent: true,
     help: "how photographs fill the square: stretched, whole between bars, or their centre",
   },
   seed: { kind: "whole", least: 0, most: 2 ** 32 - 1, default: 0, frequent: true, help: "of everything random" },
   falseReject: {
-    kind: "share", most: 0.5, default: 0.01, frequent: true, help: "share of good images that may be called defective: it sets the threshold",
+    kind: "share",
+    most: 0.5,
+    default: 0.01,
+    frequent: true,
+    help: "share of good images that may be called defective: it sets the threshold",
   },
   folds: {
-    kind: "whole", least: 0, most: 2 ** 32 - 1, default: 3,
+    kind: "whole",
+    least: 0,
+    most: 2 ** 32 - 1,
+    default: 3,
     help: "models trained besides, to set the threshold, for a class of fewer than ten images; 0: none, and images that were trained on set it",
   },
   featureBudget: {
-    kind: "whole", least: 0, default: 2 ** 30, tuning: true,
+    kind: "whole",
+    least: 0,
+    default: 2 ** 30,
+    tuning: true,
     help: "device memory for the training set's features, bytes; beyond it they go to a file, where there is one",
   },
 } as const satisfies OptionTable;
@@ -40,13 +82,17 @@ export const TRAINING_OPTIONS = {
 interface GeneralOptions extends Omit<OptionsOf<typeof TRAINING_OPTIONS>, "method"> {
   /** Pretrained weights of the backbone; required by every one but "embedded". */
   readonly weights?: PretrainedWeights | null | undefined;
-  /** Real anomalies with masks, for methods that learn from them. They are read once, after the good images. Default: none. */
+  /**
+   * Real anomalies with masks, for methods that learn from them. They are read once, after the good images. Default:
+   * none.
+   */
   readonly anomalies?: AsyncIterable<AnomalousImage> | null | undefined;
   /** Where features go beyond the budget. Default: nowhere, and the budget does not count. */
   readonly spill?: Spill | null | undefined;
 }
 
-type OfMethod<N extends MethodName> = OptionsOfMethods[N] & (N extends "grad" ? { readonly method?: N | undefined } : { readonly method: N });
+type OfMethod<N extends MethodName> = OptionsOfMethods[N] &
+  (N extends typeof DEFAULT_METHOD ? { readonly method?: N | undefined } : { readonly method: N });
 
 /** The options of trainings of one method. */
 export type TrainingOptionsOf<N extends MethodName> = GeneralOptions & OfMethod<N>;
@@ -72,14 +118,29 @@ export async function resolveTraining(device: Device, given: TrainingOptions): P
   const { software } = device.adapter;
   const isGeneral = ([name]: readonly [string, unknown]): boolean => Object.hasOwn(TRAINING_OPTIONS, name);
   const named = Object.entries(told);
-  const settings = resolveOptions("training", TRAINING_OPTIONS, Object.fromEntries(named.filter(isGeneral)), { software });
-  if (settings.folds === 1) throw new OptionError("training: expected folds to be 0 or at least 2, got 1: a fold is trained on the others");
+  const settings = resolveOptions("training", TRAINING_OPTIONS, Object.fromEntries(named.filter(isGeneral)), {
+    software,
+  });
+  if (settings.folds === 1)
+    throw new OptionError("training: expected folds to be 0 or at least 2, got 1: a fold is trained on the others");
   const learner = await loadMethod(settings.method);
-  const resolved = resolveOptions(`method ${learner.name}`, learner.options, Object.fromEntries(named.filter((one) => !isGeneral(one))), { software });
+  const resolved = resolveOptions(
+    `method ${learner.name}`,
+    learner.options,
+    Object.fromEntries(named.filter((one) => !isGeneral(one))),
+    { software },
+  );
   if (anomalies && !learner.learnsAnomalies(resolved)) {
-    throw new OptionError(`training: the method ${learner.name} does not learn from anomalies with these options; leave them out`);
+    throw new OptionError(
+      `training: the method ${learner.name} does not learn from anomalies with these options; leave them out`,
+    );
   }
-  const idle = learner.anomalyOptions.find((name) => !anomalies && (told as Readonly<Record<string, unknown>>)[name] !== undefined);
-  if (idle) throw new OptionError(`training: ${idle} counts only where there are anomalies to learn from: name some, or leave it out`);
+  const idle = learner.anomalyOptions.find(
+    (name) => !anomalies && (told as Readonly<Record<string, unknown>>)[name] !== undefined,
+  );
+  if (idle)
+    throw new OptionError(
+      `training: ${idle} counts only where there are anomalies to learn from: name some, or leave it out`,
+    );
   return { ...settings, learner, options: resolved, weights, anomalies, spill };
 }

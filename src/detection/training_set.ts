@@ -43,22 +43,30 @@ export class TrainingSet {
   }
 
   /**
-   * @throws InputError where all images of a class are the same, or most of many: errors of the few others would set the threshold,
-   * far above those of any defect; or where none of them shows anything
+   * @throws InputError where all images of a class are the same, or most of many: errors of the few others would set
+   * the threshold, far above those of any defect; or where none of them shows anything
    */
   requireVariety(): void {
     const { means, variances } = this.statistics;
-    const [squares, variance] = [means.reduce((sum, mean) => sum + mean * mean, 0), variances.reduce((sum, v) => sum + v, 0)];
+    const [squares, variance] = [
+      means.reduce((sum, mean) => sum + mean * mean, 0),
+      variances.reduce((sum, v) => sum + v, 0),
+    ];
     const count = [...this.#classes.values()].reduce((sum, members) => sum + members.count, 0);
     if (!(variance > LEAST_VARIANCE * (squares + variance))) {
-      throw new InputError(`all ${count} good images show one and the same even colour, of which nothing can be learned: train on photographs of the object`);
+      throw new InputError(
+        `all ${count} good images show one and the same even colour, of which nothing can be learned: train on photographs of the object`,
+      );
     }
     for (const [className, members] of this.#classes) {
       const same = Math.max(...members.alike.values());
-      if (members.count === 1 || (same < members.count && (members.count <= FEW || 2 * same <= members.count))) continue;
+      if (members.count === 1 || (same < members.count && (members.count <= FEW || 2 * same <= members.count)))
+        continue;
       const share = same === members.count ? `all ${same}` : `${same} of ${members.count}`;
       const remedy = "train on different photographs of it, or leave the class out";
-      throw new InputError(`${share} good images of class ${className} are the same picture, which does not show how good ones differ: ${remedy}`);
+      throw new InputError(
+        `${share} good images of class ${className} are the same picture, which does not show how good ones differ: ${remedy}`,
+      );
     }
   }
 
@@ -90,5 +98,8 @@ function fingerprint(values: Float32Array): string {
  */
 export function requireFinite(values: Float32Array, name: string): void {
   const wrong = nonFinite(values);
-  if (wrong) throw new InputError(`training: features of ${name} hold ${wrong}: check the weights of the backbone, which may be damaged`);
+  if (wrong)
+    throw new InputError(
+      `training: features of ${name} hold ${wrong}: check the weights of the backbone, which may be damaged`,
+    );
 }

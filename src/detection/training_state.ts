@@ -29,12 +29,23 @@ const FORMAT = "bigrid-training";
 const FIT = "fit."; // before the names of the fit's tensors, apart from the model's
 
 /** A saved training as a safetensors file. */
-export function encodeTrainingState(state: Omit<SavedState, "fit">, fit: FitState, weights: ReadonlyMap<string, StoredTensor>): Uint8Array {
+export function encodeTrainingState(
+  state: Omit<SavedState, "fit">,
+  fit: FitState,
+  weights: ReadonlyMap<string, StoredTensor>,
+): Uint8Array {
   const tensors = new Map(weights);
   for (const [name, values] of fit.tensors) {
-    tensors.set(`${FIT}${name}`, { dtype: "F32", shape: [values.length], bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) });
+    tensors.set(`${FIT}${name}`, {
+      dtype: "F32",
+      shape: [values.length],
+      bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
+    });
   }
-  return encodeSafetensors({ tensors, metadata: { format: FORMAT, state: JSON.stringify({ ...state, fit: fit.json }) } });
+  return encodeSafetensors({
+    tensors,
+    metadata: { format: FORMAT, state: JSON.stringify({ ...state, fit: fit.json }) },
+  });
 }
 
 /**
@@ -42,12 +53,18 @@ export function encodeTrainingState(state: Omit<SavedState, "fit">, fit: FitStat
  * @param name the file's name, for errors
  * @throws InputError if it is none
  */
-export function decodeTrainingState(saved: Uint8Array, name: string): { readonly state: SavedState; readonly fit: FitState; readonly weights: StoredTensors } {
+export function decodeTrainingState(
+  saved: Uint8Array,
+  name: string,
+): { readonly state: SavedState; readonly fit: FitState; readonly weights: StoredTensors } {
   const { tensors, metadata } = decodeSafetensors(saved, name);
-  if (metadata["format"] !== FORMAT) throw new InputError(`${name} is no saved training: its metadata has no format ${FORMAT}`);
+  if (metadata["format"] !== FORMAT)
+    throw new InputError(`${name} is no saved training: its metadata has no format ${FORMAT}`);
   const state = savedStateOf(metadata["state"] ?? "", name);
   const stored = float32Tensors(tensors, name);
-  const fitTensors = new Map([...stored].filter(([key]) => key.startsWith(FIT)).map(([key, { data }]) => [key.slice(FIT.length), data]));
+  const fitTensors = new Map(
+    [...stored].filter(([key]) => key.startsWith(FIT)).map(([key, { data }]) => [key.slice(FIT.length), data]),
+  );
   return { state, fit: { json: state.fit, tensors: fitTensors }, weights: stored };
 }
 
@@ -59,20 +76,16 @@ export function requireSame(own: TrainingIdentity, saved: TrainingIdentity, name
   const shown = (value: unknown): string => JSON.stringify(value) ?? "nothing";
   for (const key of new Set([...Object.keys(own.settings), ...Object.keys(saved.settings)])) {
     const [now, before] = [shown(own.settings[key]), shown(saved.settings[key])];
-    if (now !== before) throw new InputError(`${name} was trained with ${key} ${before}, not ${now}: resume with the same options, or begin anew`);
+    if (now !== before)
+      throw new InputError(
+        `${name} was trained with ${key} ${before}, not ${now}: resume with the same options, or begin anew`,
+      );
   }
   if (shown(own.images) !== shown(saved.images) || shown(own.means) !== shown(saved.means)) {
-    throw new InputError(`${name} was trained on other images (${saved.images.length} then, ${own.images.length} now, or changed ones): begin anew`);
+    throw new InputError(
+      `${name} was trained on other images (${saved.images.length} then, ${own.images.length} now, or changed ones): begin anew`,
+    );
   }
-}
-
-/** Settings within settings under one name, such as config.paste.walk. */
-export function flat(settings: object, within = ""): Record<string, unknown> {
-  const isGroup = (value: unknown): value is object => typeof value === "object" && value !== null && !Array.isArray(value);
-  return Object.fromEntries(
-    Object.entries(settings).flatMap(([name, value]: [string, unknown]) =>
-      isGroup(value) ? Object.entries(flat(value, `${within}${name}.`)) : [[`${within}${name}`, value]]),
-  );
 }
 
 type Unchecked<T> = { readonly [Key in keyof T]?: unknown };
@@ -101,7 +114,10 @@ export function savedStateOf(text: string, name: string): SavedState {
     ["carried", carried !== undefined],
   ];
   const wrong = parts.find(([, isRight]) => !isRight);
-  if (wrong) throw new InputError(`${name}: the state in its metadata is not that of a training: ${wrong[0]} is missing, or of another kind`);
+  if (wrong)
+    throw new InputError(
+      `${name}: the state in its metadata is not that of a training: ${wrong[0]} is missing, or of another kind`,
+    );
   return state as SavedState;
 }
 

@@ -44,14 +44,16 @@ export function bmpHeader(head: Uint8Array, length: number, limit: number): BmpH
   const core = headerSize === CORE_HEADER;
   if (head.length < FILE_HEADER + headerSize) throw new InputError("the image is cut off");
   const width = core ? view.getUint16(18, true) : view.getInt32(18, true);
-  const signedHeight = core ? view.getUint16(20, true) : view.getInt32(22, true); // negative: the first row is the top one
+  // negative: the first row is the top one
+  const signedHeight = core ? view.getUint16(20, true) : view.getInt32(22, true);
   const height = Math.abs(signedHeight);
   const bits = view.getUint16(core ? 24 : 28, true);
   const compression = core ? UNCOMPRESSED : view.getUint32(30, true);
   const colours = core ? 0 : view.getUint32(46, true);
   const masked = isMasked(compression);
   if (![1, 4, 8, 16, 24, 32].includes(bits) || !(width > 0 && height > 0)) throw new InputError("the image is damaged");
-  if (compression !== UNCOMPRESSED && !(masked && bits >= 16)) throw new InputError("it is a compressed bmp; convert it to png");
+  if (compression !== UNCOMPRESSED && !(masked && bits >= 16))
+    throw new InputError("it is a compressed bmp; convert it to png");
   if (!(width * height <= limit)) throw new InputError(`it has more than ${limit} pixels`);
   const stride = 4 * Math.ceil((bits * width) / 32);
   if (!(start + stride * height <= length && (!masked || length >= 66))) throw new InputError("the image is cut off");
@@ -66,12 +68,17 @@ export function bmpHeader(head: Uint8Array, length: number, limit: number): BmpH
  */
 export function decodeBmp(file: Uint8Array, limit: number): DecodedImage {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
-  const { width, height, bits, topFirst, start, stride, headerSize, compression, colours } = bmpHeader(file, file.length, limit);
+  const { width, height, bits, topFirst, start, stride, headerSize, compression, colours } = bmpHeader(
+    file,
+    file.length,
+    limit,
+  );
   const core = headerSize === CORE_HEADER;
   const masked = isMasked(compression);
 
   const data = new Uint8Array(4 * width * height).fill(255);
-  const paletteStart = FILE_HEADER + headerSize + (masked && headerSize === INFO_HEADER ? (compression === BIT_FIELDS ? 12 : 16) : 0);
+  const paletteStart =
+    FILE_HEADER + headerSize + (masked && headerSize === INFO_HEADER ? (compression === BIT_FIELDS ? 12 : 16) : 0);
   const palette = bits <= 8 ? paletteAt(file, paletteStart, colours || 2 ** bits, core ? 3 : 4) : null;
   const usual = bits === 16 ? [0x7c00, 0x3e0, 0x1f] : [0xff0000, 0xff00, 0xff];
   const fields = (masked ? [54, 58, 62].map((at) => view.getUint32(at, true)) : usual).map(fieldOf);

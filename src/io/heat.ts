@@ -2,8 +2,8 @@ import { InputError, ShapeError } from "../runtime/errors.ts";
 
 type Triple = readonly [number, number, number];
 
-// Control points in OKLab (lightness, green-red, blue-yellow), evenly spaced over 0..1. Lightness only rises, so the order
-// survives greyscale printing and colour blindness: violet, crimson, orange, pale yellow.
+// Control points in OKLab (lightness, green-red, blue-yellow), evenly spaced over 0..1. Lightness only rises, so the
+// order survives greyscale printing and colour blindness: violet, crimson, orange, pale yellow.
 const POINTS: readonly Triple[] = [
   [0.36, 0.1, -0.15],
   [0.48, 0.19, -0.09],
@@ -13,7 +13,8 @@ const POINTS: readonly Triple[] = [
   [0.94, -0.02, 0.11],
 ];
 
-// Below FADE_IN nothing is painted; alpha then rises smoothly and stays below 1, so that the photograph is never hidden.
+// Below FADE_IN nothing is painted; alpha then rises smoothly and stays below 1, so that the photograph is never
+// hidden.
 const FADE_IN = 0.12;
 const FULL = 0.6;
 const ALPHA = 0.9;
@@ -48,7 +49,8 @@ export function heatColour(t: number): readonly [number, number, number, number]
  * @param low value drawn as normal (transparent); fixed by the model, so that colours compare between images
  * @param high value drawn as most anomalous
  * @returns RGBA, 8 bits a channel, row-major `[height, width, 4]`, alpha not premultiplied
- * @throws ShapeError if the map does not have width x height values, InputError if low < high is false or a value is NaN
+ * @throws ShapeError if the map does not have width x height values, InputError if low < high is false or a value is
+ * NaN
  */
 export function heatOverlay(map: Float32Array, width: number, height: number, low: number, high: number): Uint8Array {
   checkExtent("heatOverlay", "map", map, width, height);
@@ -75,8 +77,19 @@ export function heatOverlay(map: Float32Array, width: number, height: number, lo
  * @returns RGBA, 8 bits a channel, row-major `[height, width, 4]`, alpha not premultiplied
  * @throws ShapeError if the map does not have width x height values, InputError if a value is NaN
  */
-export function heatLayer(map: Float32Array, width: number, height: number, [low, high]: readonly [low: number, high: number]): Uint8Array {
-  return heatOverlay(map.map((value) => Math.log(Math.max(value, low))), width, height, Math.log(low), Math.log(high));
+export function heatLayer(
+  map: Float32Array,
+  width: number,
+  height: number,
+  [low, high]: readonly [low: number, high: number],
+): Uint8Array {
+  return heatOverlay(
+    map.map((value) => Math.log(Math.max(value, low))),
+    width,
+    height,
+    Math.log(low),
+    Math.log(high),
+  );
 }
 
 /**
@@ -88,9 +101,15 @@ export function heatLayer(map: Float32Array, width: number, height: number, [low
  * @throws ShapeError if the map does not have width x height values, InputError unless 0 < low < high, or if a value is
  * NaN
  */
-export function logLevels(map: Float32Array, width: number, height: number, [low, high]: readonly [low: number, high: number]): Uint8Array {
+export function logLevels(
+  map: Float32Array,
+  width: number,
+  height: number,
+  [low, high]: readonly [low: number, high: number],
+): Uint8Array {
   checkExtent("logLevels", "map", map, width, height);
-  if (!(low > 0 && low < high)) throw new InputError(`logLevels: expected 0 < low < high, got low ${low} and high ${high}`);
+  if (!(low > 0 && low < high))
+    throw new InputError(`logLevels: expected 0 < low < high, got low ${low} and high ${high}`);
   const scale = 255 / Math.log(high / low);
   const at = map.findIndex(Number.isNaN);
   if (at >= 0) throw new InputError(`logLevels: map[${at}] is NaN: the model that made it has diverged`);
@@ -98,13 +117,14 @@ export function logLevels(map: Float32Array, width: number, height: number, [low
 }
 
 /**
- * Outlines the regions of a mask: a white line just outside each region, a dark halo around it, the region itself left free.
- * Where a region touches the edge of the image, the line runs inside it, so that every outline is closed.
+ * Outlines the regions of a mask: a white line just outside each region, a dark halo around it, the region itself left
+ * free. Where a region touches the edge of the image, the line runs inside it, so that every outline is closed.
  *
  * @param mask row-major `[height, width]`, nonzero inside
  * @param width pixels a row
  * @param height rows
- * @returns RGBA, 8 bits a channel, row-major `[height, width, 4]`; line and halo are 1 pixel wide each, 2 in images over 320 pixels
+ * @returns RGBA, 8 bits a channel, row-major `[height, width, 4]`; line and halo are 1 pixel wide each, 2 in images
+ * over 320 pixels
  * @throws ShapeError if the mask does not have width x height values
  */
 export function maskContour(mask: Uint8Array, width: number, height: number): Uint8Array {
@@ -162,6 +182,8 @@ function encoded(linear: number): number {
 function checkExtent(name: string, what: string, values: ArrayLike<number>, width: number, height: number): void {
   const counts = Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0;
   if (!counts || values.length !== width * height) {
-    throw new ShapeError(`${name}: expected width x height values, got ${what} [${values.length}] for ${width} x ${height}`);
+    throw new ShapeError(
+      `${name}: expected width x height values, got ${what} [${values.length}] for ${width} x ${height}`,
+    );
   }
 }

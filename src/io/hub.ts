@@ -34,17 +34,23 @@ export function statedWeights(repository: string, infos: unknown): StatedFile {
   const remedy = "name a file of the weights instead";
   const files: readonly unknown[] = Array.isArray(infos) ? infos : [];
   const info = files.find((file) => (file as { path?: unknown } | null)?.path === WEIGHTS_FILE) as
-    | { readonly lfs?: { readonly oid?: unknown; readonly size?: unknown } | null; readonly lastCommit?: { readonly id?: unknown } | null }
+    | {
+        readonly lfs?: { readonly oid?: unknown; readonly size?: unknown } | null;
+        readonly lastCommit?: { readonly id?: unknown } | null;
+      }
     | undefined;
   if (!info?.lfs) throw new InputError(`${repository} has no ${WEIGHTS_FILE} with a SHA-256 on the hub; ${remedy}`);
   const { oid: sha256, size } = info.lfs;
   const commit = info.lastCommit?.id;
   const refuse = (what: string, value: unknown, expected: string): never => {
-    throw new InputError(`the hub states ${what} of ${repository}/${WEIGHTS_FILE} as ${excerptOf(value)}, expected ${expected}; ${remedy}`);
+    throw new InputError(
+      `the hub states ${what} of ${repository}/${WEIGHTS_FILE} as ${excerptOf(value)}, expected ${expected}; ${remedy}`,
+    );
   };
   if (!isCommit(commit)) return refuse("the commit", commit, "40 hexadecimal digits");
   if (!isSha256(sha256)) return refuse("the SHA-256", sha256, "64 hexadecimal digits");
-  if (!Number.isSafeInteger(size) || (size as number) < 1 || (size as number) > MOST_BYTES) return refuse("the size", size, `1 to ${MOST_BYTES} bytes`);
+  if (!Number.isSafeInteger(size) || (size as number) < 1 || (size as number) > MOST_BYTES)
+    return refuse("the size", size, `1 to ${MOST_BYTES} bytes`);
   return { commit, sha256, size: size as number };
 }
 
@@ -60,7 +66,9 @@ export function excerptOf(value: unknown): string {
 export const PATIENCE = 30_000;
 const PART = 1 << 16; // bytes
 
-/** Waits for a server as long as it makes progress: not for one that is silent, nor for one that sends a byte at a time. */
+/**
+ * Waits for a server as long as it makes progress: not for one that is silent, nor for one that sends a byte at a time.
+ */
 export class Patience {
   readonly #milliseconds: number;
   readonly #stop = new AbortController();
@@ -81,7 +89,8 @@ export class Patience {
     const began = performance.now();
     const seconds = this.#milliseconds / 1000;
     const timer = setTimeout(
-      () => this.#stop.abort(new InputError(`the hub sent less than ${PART >> 10} KiB in ${seconds} s; try again later`)),
+      () =>
+        this.#stop.abort(new InputError(`the hub sent less than ${PART >> 10} KiB in ${seconds} s; try again later`)),
       Math.max(0, this.#milliseconds - this.#waited),
     );
     try {
@@ -111,11 +120,14 @@ export async function* bodyOf({ body }: Response, most: number, patience: Patien
   if (!body) return;
   const reader = body.getReader();
   try {
-    for (let count = 0; ; ) {
+    for (let count = 0; ;) {
       const { done, value } = await patience.for(reader.read());
       if (done) return;
       count += value.length;
-      if (count > most) throw new InputError(`the hub sent more than the ${most} bytes that were expected; try again later, or another HF_ENDPOINT`);
+      if (count > most)
+        throw new InputError(
+          `the hub sent more than the ${most} bytes that were expected; try again later, or another HF_ENDPOINT`,
+        );
       patience.arrived(value.length);
       yield value;
     }
@@ -143,9 +155,14 @@ export const fetchDescription =
 
 /** @throws InputError if an answer is none with the file in it, such as a page that asks to sign in */
 export function requireFile({ ok, status, statusText, headers, body }: Response, address: string): void {
-  if (!ok || !body) throw new InputError(`the hub answered ${status} ${excerptOf(statusText)} for ${address}; try again later, or fetch it by other means`);
+  if (!ok || !body)
+    throw new InputError(
+      `the hub answered ${status} ${excerptOf(statusText)} for ${address}; try again later, or fetch it by other means`,
+    );
   const type = headers.get("content-type") ?? "";
   if (/^\s*(text\/|application\/(json|xhtml))/i.test(type)) {
-    throw new InputError(`the hub answered with ${excerptOf(type)} instead of the file ${address}: is there a proxy or a sign-in page in between?`);
+    throw new InputError(
+      `the hub answered with ${excerptOf(type)} instead of the file ${address}: is there a proxy or a sign-in page in between?`,
+    );
   }
 }

@@ -4,7 +4,10 @@ import { LEAST_SIDE, placementOf, type Placement, type Size } from "./placement.
 /** A decoded photograph: 8-bit RGBA in sRGB, row-major, 4 * width * height bytes. */
 export interface DecodedImage extends Size {
   readonly data: Uint8Array;
-  /** The largest sample of a 16-bit file, before it became 8 bits; absent for other depths, and where the file states its own range. */
+  /**
+   * The largest sample of a 16-bit file, before it became 8 bits; absent for other depths, and where the file states
+   * its own range.
+   */
   readonly sampleHigh?: number;
 }
 
@@ -19,8 +22,8 @@ export function requireUsable({ width, height }: DecodedImage, name: string): vo
 }
 
 /**
- * A ground-truth mask as its picture is placed in an image of `width` x `height`: nearest pixel (as PIL's NEAREST), 1 where
- * red, green or blue is not 0, and 0 where the picture does not reach.
+ * A ground-truth mask as its picture is placed in an image of `width` x `height`: nearest pixel (as PIL's NEAREST), 1
+ * where red, green or blue is not 0, and 0 where the picture does not reach.
  * @returns row-major, width * height
  */
 export function maskFrom(
@@ -34,7 +37,8 @@ export function maskFrom(
     const row = source.top + Math.floor(((y + 0.5) * source.height) / target.height);
     for (let x = 0; x < target.width; x++) {
       const at = 4 * (row * image.width + source.left + Math.floor(((x + 0.5) * source.width) / target.width));
-      mask[(target.top + y) * width + target.left + x] = image.data[at]! | image.data[at + 1]! | image.data[at + 2]! ? 1 : 0;
+      mask[(target.top + y) * width + target.left + x] =
+        image.data[at]! | image.data[at + 1]! | image.data[at + 2]! ? 1 : 0;
     }
   }
   return mask;

@@ -10,7 +10,10 @@ export interface JsonLimits {
   readonly containers?: number;
 }
 
-/** Limits for a record, such as a line of a journal: the outlines of all defects in an image of 268 million pixels are within them. */
+/**
+ * Limits for a record, such as a line of a journal: the outlines of all defects in an image of 268 million pixels are
+ * within them.
+ */
 export const RECORD: JsonLimits = { characters: 1 << 26, depth: 8 };
 
 /**
@@ -18,7 +21,8 @@ export const RECORD: JsonLimits = { characters: 1 << 26, depth: 8 };
  * @throws InputError for a text beyond the limits; SyntaxError for one that is no JSON
  */
 export function parseJson(text: string, { characters, depth, containers = 1 << 20 }: JsonLimits): unknown {
-  if (text.length > characters) throw new InputError(`it has ${text.length} characters of JSON, allowed are ${characters}`);
+  if (text.length > characters)
+    throw new InputError(`it has ${text.length} characters of JSON, allowed are ${characters}`);
   let [open, count] = [0, 0];
   for (let i = 0; i < text.length; i++) {
     switch (text.charCodeAt(i)) {

@@ -2,8 +2,12 @@
 
 type Extents = readonly [number, number, number, number];
 
-/** A dense filter `[O,I,R,S]` as `[R,S,I,O]`; of extent 1x1 that is `[I,O]`, and with I = 1 a depthwise filter `[R,S,C]`. */
-export const filtersFromOihw = (data: Float32Array, shape: Extents): Float32Array => permuted(data, shape, [2, 3, 1, 0]);
+/**
+ * A dense filter `[O,I,R,S]` as `[R,S,I,O]`; of extent 1x1 that is `[I,O]`, and with I = 1 a depthwise filter
+ * `[R,S,C]`.
+ */
+export const filtersFromOihw = (data: Float32Array, shape: Extents): Float32Array =>
+  permuted(data, shape, [2, 3, 1, 0]);
 
 /** The reverse, of a filter `[R,S,I,O]`. */
 export const filtersToOihw = (data: Float32Array, shape: Extents): Float32Array => permuted(data, shape, [3, 2, 0, 1]);
@@ -14,7 +18,12 @@ export const imagesToNchw = (data: Float32Array, shape: Extents): Float32Array =
 /** Elements with the axes in another order: for each axis of the result the one that it was. */
 function permuted(data: Float32Array, shape: Extents, order: Extents): Float32Array {
   const strides = [shape[1] * shape[2] * shape[3], shape[2] * shape[3], shape[3], 1];
-  const [a, b, c, d] = order.map((axis) => ({ extent: shape[axis]!, stride: strides[axis]! })) as [Axis, Axis, Axis, Axis];
+  const [a, b, c, d] = order.map((axis) => ({ extent: shape[axis]!, stride: strides[axis]! })) as [
+    Axis,
+    Axis,
+    Axis,
+    Axis,
+  ];
   const turned = new Float32Array(data.length);
   let at = 0;
   for (let i = 0; i < a.extent; i++) {

@@ -3,7 +3,10 @@ import type { Size } from "./placement.ts";
 import { bmpHeader, isBmp } from "./bmp.ts";
 import { DAMAGED, isTiff, tiffHeader, type TiffHeader } from "./tiff.ts";
 
-/** What a picture's file claims before it is decoded. Sides are as stored, its orientation not applied; 0 where they were not found. */
+/**
+ * What a picture's file claims before it is decoded. Sides are as stored, its orientation not applied; 0 where they
+ * were not found.
+ */
 export interface PictureHeader extends Size {
   readonly format: "png" | "jpeg" | "tiff" | "webp" | "gif" | "avif" | "bmp";
   /** Bits of a sample; 8 for formats that have one depth. */
@@ -18,7 +21,8 @@ const UNKNOWN_FORMAT = "it is not an image of a known format";
 
 export const HEAD_BYTES = 256; // enough for `formatOf`
 
-const textAt = (file: Uint8Array, at: number, length: number): string => String.fromCharCode(...file.subarray(at, at + length));
+const textAt = (file: Uint8Array, at: number, length: number): string =>
+  String.fromCharCode(...file.subarray(at, at + length));
 const PNG = "\x89PNG\r\n\x1a\n";
 
 // Formats that are often met and not decoded, by how their files begin, so that they can be named.
@@ -94,7 +98,8 @@ export function formatOf(head: Uint8Array): PictureHeader["format"] {
   if (textAt(head, 4, 4) === "ftyp") {
     const brands = brandsOf(head);
     if (brands.some((brand) => AVIF_BRANDS.includes(brand))) return "avif";
-    if (brands.some((brand) => HEIF_BRANDS.includes(brand))) throw new InputError("it is a HEIC file; convert it to JPEG or PNG");
+    if (brands.some((brand) => HEIF_BRANDS.includes(brand)))
+      throw new InputError("it is a HEIC file; convert it to JPEG or PNG");
   }
   throw new InputError(UNKNOWN_FORMAT);
 }
@@ -114,7 +119,8 @@ function frameOf(view: DataView): Size & Pick<PictureHeader, "cmyk"> {
   while (at + 10 <= view.byteLength) {
     if (view.getUint8(at) !== 0xff) break;
     const marker = view.getUint8(at + 1);
-    if (marker === 0xff) at += 1; // a byte of padding
+    if (marker === 0xff)
+      at += 1; // a byte of padding
     else if (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) {
       const bits = view.getUint8(at + 4);
       if (bits !== 8) throw new InputError(`it is a JPEG of ${bits} bits; convert it to PNG`);
@@ -127,8 +133,10 @@ function frameOf(view: DataView): Size & Pick<PictureHeader, "cmyk"> {
 function webpSize(file: Uint8Array, view: DataView): Size {
   if (file.length < 30) return { width: 0, height: 0 };
   const kind = textAt(file, 12, 4);
-  if (kind === "VP8X") return { width: 1 + (view.getUint32(24, true) & 0xffffff), height: 1 + (view.getUint32(26, true) >>> 8) };
-  if (kind === "VP8L") return { width: 1 + (view.getUint16(21, true) & 0x3fff), height: 1 + ((view.getUint32(21, true) >>> 14) & 0x3fff) };
+  if (kind === "VP8X")
+    return { width: 1 + (view.getUint32(24, true) & 0xffffff), height: 1 + (view.getUint32(26, true) >>> 8) };
+  if (kind === "VP8L")
+    return { width: 1 + (view.getUint16(21, true) & 0x3fff), height: 1 + ((view.getUint32(21, true) >>> 14) & 0x3fff) };
   return { width: view.getUint16(26, true) & 0x3fff, height: view.getUint16(28, true) & 0x3fff };
 }
 

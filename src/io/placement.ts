@@ -27,8 +27,8 @@ export const LEAST_SIDE = 8;
 export const FITS = ["stretch", "letterbox", "crop"] as const;
 
 /**
- * How a picture fills an image of another shape: stretched, whole with bars of the mean colour, or its centre, cut to the
- * image's shape.
+ * How a picture fills an image of another shape: stretched, whole with bars of the mean colour, or its centre, cut to
+ * the image's shape.
  */
 export type Fit = (typeof FITS)[number];
 
@@ -37,11 +37,20 @@ export function placementOf(fit: Fit, picture: Size, { width, height }: Size): P
   const whole = { left: 0, top: 0 };
   switch (fit) {
     case "stretch":
-      return { source: { ...whole, width: picture.width, height: picture.height }, target: { ...whole, width, height } };
+      return {
+        source: { ...whole, width: picture.width, height: picture.height },
+        target: { ...whole, width, height },
+      };
     case "letterbox": {
       const scale = Math.min(width / picture.width, height / picture.height);
-      const target = { width: Math.max(1, Math.round(picture.width * scale)), height: Math.max(1, Math.round(picture.height * scale)) };
-      return { source: { ...whole, width: picture.width, height: picture.height }, target: centred(target, { width, height }) };
+      const target = {
+        width: Math.max(1, Math.round(picture.width * scale)),
+        height: Math.max(1, Math.round(picture.height * scale)),
+      };
+      return {
+        source: { ...whole, width: picture.width, height: picture.height },
+        target: centred(target, { width, height }),
+      };
     }
     case "crop": {
       const scale = Math.min(picture.width / width, picture.height / height);

@@ -3,7 +3,21 @@ import { bfloat16ToFloat, halfToFloat } from "../tensor/half.ts";
 import { parseJson } from "./json.ts";
 
 const DTYPE_BYTES: Readonly<Record<string, number>> = {
-  BOOL: 1, U8: 1, I8: 1, F8_E4M3: 1, F8_E5M2: 1, U16: 2, I16: 2, F16: 2, BF16: 2, U32: 4, I32: 4, F32: 4, U64: 8, I64: 8, F64: 8,
+  BOOL: 1,
+  U8: 1,
+  I8: 1,
+  F8_E4M3: 1,
+  F8_E5M2: 1,
+  U16: 2,
+  I16: 2,
+  F16: 2,
+  BF16: 2,
+  U32: 4,
+  I32: 4,
+  F32: 4,
+  U64: 8,
+  I64: 8,
+  F64: 8,
 };
 /**
  * Of a header. The format allows 100 MB, which take seconds to read. Networks of thousands of tensors have some hundred
@@ -32,12 +46,14 @@ export interface SafetensorsFile {
  * Writes tensors and text metadata in the safetensors format. Equal contents give equal bytes: tensors are ordered by
  * element size, largest first, then by name. The header is padded to a multiple of 8 bytes, so every tensor is aligned.
  *
- * @throws ShapeError if a dtype is unknown or the bytes are not as many as dtype and shape say; OptionError if a tensor is
- * named `__metadata__`, or names and metadata are too long to be read again
+ * @throws ShapeError if a dtype is unknown or the bytes are not as many as dtype and shape say; OptionError if a tensor
+ * is named `__metadata__`, or names and metadata are too long to be read again
  * @see https://github.com/huggingface/safetensors, "Format"
  */
 export function encodeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8Array {
-  const sorted = [...tensors].sort(([a, x], [b, y]) => elementBytesOf(y.dtype)! - elementBytesOf(x.dtype)! || byName(a, b));
+  const sorted = [...tensors].sort(
+    ([a, x], [b, y]) => elementBytesOf(y.dtype)! - elementBytesOf(x.dtype)! || byName(a, b),
+  );
   const texts = Object.entries(metadata).sort(([a], [b]) => byName(a, b));
   // Joined by hand: an object would put keys that look like numbers first, and would lose the key __proto__.
   const entry = (key: string, value: unknown): string => `${JSON.stringify(key)}:${JSON.stringify(value)}`;
@@ -46,16 +62,21 @@ export function encodeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8
   for (const [name, { dtype, shape, bytes }] of sorted) {
     const needed = isWholeNumbers(shape) ? bytesOf(elementBytesOf(dtype) ?? NaN, shape) : NaN;
     if (bytes.length !== needed) {
-      throw new ShapeError(`encodeSafetensors: tensor ${name} ${dtype} [${shape.join(",")}] does not make ${bytes.length} bytes`);
+      throw new ShapeError(
+        `encodeSafetensors: tensor ${name} ${dtype} [${shape.join(",")}] does not make ${bytes.length} bytes`,
+      );
     }
-    if (name === METADATA) throw new OptionError(`encodeSafetensors: the format reserves the name ${METADATA}; rename the tensor`);
+    if (name === METADATA)
+      throw new OptionError(`encodeSafetensors: the format reserves the name ${METADATA}; rename the tensor`);
     entries.push(entry(name, { dtype, shape, data_offsets: [offset, offset + bytes.length] }));
     offset += bytes.length;
   }
   const text = new TextEncoder().encode(`{${entries.join(",")}}`);
   const headerBytes = Math.ceil(text.length / 8) * 8;
   if (headerBytes > MAX_HEADER_BYTES) {
-    throw new OptionError(`encodeSafetensors: names and metadata take ${headerBytes} bytes, allowed are ${MAX_HEADER_BYTES}`);
+    throw new OptionError(
+      `encodeSafetensors: names and metadata take ${headerBytes} bytes, allowed are ${MAX_HEADER_BYTES}`,
+    );
   }
   const file = new Uint8Array(8 + headerBytes + offset);
   new DataView(file.buffer).setBigUint64(0, BigInt(headerBytes), true);
@@ -146,14 +167,24 @@ export function safetensorsLayout(head: Uint8Array, fileBytes: number, name: str
  * @throws InputError if the file is not what the format says, with what is wrong
  */
 export function decodeSafetensors(file: Uint8Array, name: string): SafetensorsFile {
-  const { tensors, metadata } = safetensorsLayout(file.subarray(0, safetensorsHeadBytes(file, file.length, name)), file.length, name);
-  const view = ({ dtype, shape, first, bytes }: TensorExtent): StoredTensor => ({ dtype, shape, bytes: file.subarray(first, first + bytes) });
+  const { tensors, metadata } = safetensorsLayout(
+    file.subarray(0, safetensorsHeadBytes(file, file.length, name)),
+    file.length,
+    name,
+  );
+  const view = ({ dtype, shape, first, bytes }: TensorExtent): StoredTensor => ({
+    dtype,
+    shape,
+    bytes: file.subarray(first, first + bytes),
+  });
   return { tensors: new Map([...tensors].map(([key, extent]) => [key, view(extent)])), metadata };
 }
 
-const failureOf = (name: string) => (problem: string): never => {
-  throw new InputError(`${name} is no valid safetensors file: ${problem}`);
-};
+const failureOf =
+  (name: string) =>
+  (problem: string): never => {
+    throw new InputError(`${name} is no valid safetensors file: ${problem}`);
+  };
 
 /**
  * The numbers of an F32, F16 or BF16 tensor, exact, in an array of their own.
@@ -184,7 +215,12 @@ export function float32Of(tensor: StoredTensor, name: string): Float32Array {
  * @throws InputError for another dtype
  */
 export const float32Tensors = (tensors: SafetensorsFile["tensors"], source: string) =>
-  new Map([...tensors].map(([name, tensor]) => [name, { shape: tensor.shape, data: float32Of(tensor, `${name} of ${source}`) }]));
+  new Map(
+    [...tensors].map(([name, tensor]) => [
+      name,
+      { shape: tensor.shape, data: float32Of(tensor, `${name} of ${source}`) },
+    ]),
+  );
 
 function parseHeader(bytes: Uint8Array, fail: (problem: string) => never): Record<string, unknown> {
   const noObject = "its header is no JSON object";
@@ -230,10 +266,14 @@ function textsOf(value: unknown): Record<string, string> | null {
   return entries.every(([, text]) => typeof text === "string") ? Object.assign(noTexts(), value) : null;
 }
 
-/** Without a prototype: `metadata["constructor"]` is undefined unless the file says it, and `__proto__` is a key like others. */
+/**
+ * Without a prototype: `metadata["constructor"]` is undefined unless the file says it, and `__proto__` is a key like
+ * others.
+ */
 const noTexts = (): Record<string, string> => Object.create(null) as Record<string, string>;
 
-const elementBytesOf = (dtype: string): number | undefined => (Object.hasOwn(DTYPE_BYTES, dtype) ? DTYPE_BYTES[dtype] : undefined);
+const elementBytesOf = (dtype: string): number | undefined =>
+  Object.hasOwn(DTYPE_BYTES, dtype) ? DTYPE_BYTES[dtype] : undefined;
 
 const bytesOf = (elementBytes: number, shape: readonly number[]): number =>
   shape.reduce((product, extent) => product * extent, elementBytes);
@@ -243,7 +283,10 @@ const byName = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 const isWholeNumbers = (value: unknown): value is readonly number[] =>
   Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && (n as number) >= 0);
 
-/** A value of a hostile header for an error, in one short line. Not deeper than one list: printing deep values overflows the stack. */
+/**
+ * A value of a hostile header for an error, in one short line. Not deeper than one list: printing deep values overflows
+ * the stack.
+ */
 const shown = (value: unknown): string =>
   Array.isArray(value) ? shortened(`[${value.slice(0, SHOWN_CHARACTERS).map(shownPart).join(",")}]`) : shownPart(value);
 
@@ -255,4 +298,5 @@ function shownPart(value: unknown): string {
 /** A text of a hostile header for an error: bare if it is plain, else quoted, with its control characters escaped. */
 const shownName = (name: string): string => shortened(/^[\w.-]+$/.test(name) ? name : JSON.stringify(name));
 
-const shortened = (text: string): string => (text.length <= SHOWN_CHARACTERS ? text : `${text.slice(0, SHOWN_CHARACTERS)}...`);
+const shortened = (text: string): string =>
+  text.length <= SHOWN_CHARACTERS ? text : `${text.slice(0, SHOWN_CHARACTERS)}...`;

@@ -10,16 +10,43 @@ export interface TiffHeader extends Size {
   readonly colours: "grey" | "colour" | "palette" | "cmyk";
   /** Whether 0 is white. */
   readonly isInverted: boolean;
-  /** The samples that tags call darkest and lightest; null where they state none: all that the type can hold, of up to 16 bits. */
+  /**
+   * The samples that tags call darkest and lightest; null where they state none: all that the type can hold, of up to
+   * 16 bits.
+   */
   readonly range: readonly [low: number, high: number] | null;
 }
 
 const TAG = {
-  subfileType: 254, width: 256, height: 257, bits: 258, photometric: 262, samples: 277, low: 280, high: 281, kind: 339,
-  typedLow: 340, typedHigh: 341, dngVersion: 50706,
+  subfileType: 254,
+  width: 256,
+  height: 257,
+  bits: 258,
+  photometric: 262,
+  samples: 277,
+  low: 280,
+  high: 281,
+  kind: 339,
+  typedLow: 340,
+  typedHigh: 341,
+  dngVersion: 50706,
 } as const;
-const KINDS: Readonly<Record<number, TiffHeader["kind"]>> = { 1: "unsigned", 2: "signed", 3: "float", 4: "unsigned", 5: "complex", 6: "complex" };
-const COLOURS: Readonly<Record<number, TiffHeader["colours"]>> = { 0: "grey", 1: "grey", 2: "colour", 3: "palette", 5: "cmyk", 6: "colour" };
+const KINDS: Readonly<Record<number, TiffHeader["kind"]>> = {
+  1: "unsigned",
+  2: "signed",
+  3: "float",
+  4: "unsigned",
+  5: "complex",
+  6: "complex",
+};
+const COLOURS: Readonly<Record<number, TiffHeader["colours"]>> = {
+  0: "grey",
+  1: "grey",
+  2: "colour",
+  3: "palette",
+  5: "cmyk",
+  6: "colour",
+};
 const MOST_SAMPLES = 8;
 const MOST_ENTRIES = 4096;
 export const DAMAGED = "the image is cut off or damaged";
@@ -33,7 +60,9 @@ export function isTiff(file: Uint8Array): boolean {
 }
 
 /** Reads the values of a tag by its type's number. */
-const READERS: Readonly<Record<number, readonly [bytes: number, read: (view: DataView, at: number, little: boolean) => number]>> = {
+const READERS: Readonly<
+  Record<number, readonly [bytes: number, read: (view: DataView, at: number, little: boolean) => number]>
+> = {
   1: [1, (view, at) => view.getUint8(at)],
   3: [2, (view, at, little) => view.getUint16(at, little)],
   4: [4, (view, at, little) => view.getUint32(at, little)],
@@ -66,7 +95,10 @@ function tagsOf(file: Uint8Array): ReadonlyMap<number, readonly number[]> {
     const values = word(entry + 4);
     const inline = entry + (large ? 12 : 8);
     const start = values * bytes <= inlineBytes ? inline : word(inline);
-    tags.set(tag, Array.from({ length: Math.min(values, MOST_SAMPLES) }, (_, n) => read(view, start + bytes * n, little)));
+    tags.set(
+      tag,
+      Array.from({ length: Math.min(values, MOST_SAMPLES) }, (_, n) => read(view, start + bytes * n, little)),
+    );
   }
   return tags;
 }
@@ -97,12 +129,24 @@ export function tiffHeader(file: Uint8Array): TiffHeader {
   if (depths.some((depth) => depth !== bits)) {
     throw new InputError(`its channels have different depths (${depths.join(", ")} bits); convert it to 8 or 16 bits`);
   }
-  return { width, height, bits, kind, samples, colours, isInverted: photometric === 0, range: bits > 8 ? rangeOf(tags, bits) : null };
+  return {
+    width,
+    height,
+    bits,
+    kind,
+    samples,
+    colours,
+    isInverted: photometric === 0,
+    range: bits > 8 ? rangeOf(tags, bits) : null,
+  };
 }
 
 /** The range that tags state, where it is not all that unsigned integers of so many bits can hold. */
 function rangeOf(tags: ReadonlyMap<number, readonly number[]>, bits: number): TiffHeader["range"] {
-  const [lows, highs] = [tags.get(TAG.typedLow) ?? tags.get(TAG.low) ?? [0], tags.get(TAG.typedHigh) ?? tags.get(TAG.high)];
+  const [lows, highs] = [
+    tags.get(TAG.typedLow) ?? tags.get(TAG.low) ?? [0],
+    tags.get(TAG.typedHigh) ?? tags.get(TAG.high),
+  ];
   if (!highs) return null;
   const [low, high] = [Math.min(...lows), Math.max(...highs)];
   if (!(low < high) || (bits <= 16 && low === 0 && high === 2 ** bits - 1)) return null;
@@ -123,7 +167,8 @@ const KIND_WORDS = {
 export function requireStatedRange({ bits, kind, samples, colours, isInverted, range }: TiffHeader): void {
   if (kind === "unsigned" && bits <= 8) return;
   const holds = `it holds ${bits}-bit ${KIND_WORDS[kind]}`;
-  if (range !== null && isInverted) throw new InputError(`${holds} of a stated range, white first; ${ONE_RANGE}, black first`);
+  if (range !== null && isInverted)
+    throw new InputError(`${holds} of a stated range, white first; ${ONE_RANGE}, black first`);
   if (kind === "unsigned" && bits === 16) {
     if (colours === "cmyk") throw new InputError(`${holds} of CMYK; convert it to RGB`);
     return;
@@ -131,7 +176,8 @@ export function requireStatedRange({ bits, kind, samples, colours, isInverted, r
   if (kind === "unsigned" && bits < 16) {
     throw new InputError(`${holds}; convert all images to 16-bit integers, each value times ${2 ** (16 - bits)}`);
   }
-  if (bits !== 32 || kind === "complex" || samples > 1 || colours !== "grey") throw new InputError(`${holds}; ${ONE_RANGE}`);
+  if (bits !== 32 || kind === "complex" || samples > 1 || colours !== "grey")
+    throw new InputError(`${holds}; ${ONE_RANGE}`);
   if (range === null) throw new InputError(`${holds} and does not state which are black and white; ${ONE_RANGE}`);
 }
 

@@ -5,7 +5,20 @@ import { floatDType, launch, requireShape } from "./launch.ts";
 
 // By their numbers in shaders/prelude/activation.wgsl, from 1.
 const FUNCTIONS = [
-  "relu", "relu6", "leakyRelu", "hsigmoid", "hswish", "sigmoid", "silu", "tanh", "gelu", "sqrt", "exp", "log", "abs", "square",
+  "relu",
+  "relu6",
+  "leakyRelu",
+  "hsigmoid",
+  "hswish",
+  "sigmoid",
+  "silu",
+  "tanh",
+  "gelu",
+  "sqrt",
+  "exp",
+  "log",
+  "abs",
+  "square",
 ] as const;
 
 /** The name of a function of one variable. */
@@ -17,7 +30,10 @@ export type Activation = ActivationName | { readonly name: "leakyRelu"; readonly
 const LEAK = 0.01;
 
 /** An activation as shaders know it: by number, 0 for none, with leaky relu's slope below zero. */
-export function activationParams(op: string, activation: Activation | null): { readonly activation: number; readonly leak: number } {
+export function activationParams(
+  op: string,
+  activation: Activation | null,
+): { readonly activation: number; readonly leak: number } {
   if (activation === null) return { activation: 0, leak: LEAK };
   const name = nameOf(activation);
   const index = FUNCTIONS.indexOf(name);
@@ -36,7 +52,8 @@ export function activationConstants(op: string, activation: Activation | null): 
   return { ACTIVATION: number, ...(leak !== LEAK && { LEAK: leak }) };
 }
 
-export const nameOf = (activation: Activation): ActivationName => (typeof activation === "string" ? activation : activation.name);
+export const nameOf = (activation: Activation): ActivationName =>
+  typeof activation === "string" ? activation : activation.name;
 
 /** f(input), of the input's shape. */
 export function activationForward(input: Tensor, activation: Activation): Tensor {
@@ -55,10 +72,24 @@ export function activationBackwardInput(input: Tensor, gradOutput: Tensor, activ
   return gradInput;
 }
 
-function run(entryPoint: string, activation: Activation, tensors: Record<string, Tensor>, { shape, dtype }: Tensor): void {
+function run(
+  entryPoint: string,
+  activation: Activation,
+  tensors: Record<string, Tensor>,
+  { shape, dtype }: Tensor,
+): void {
   const count = countOf(shape);
   const packs = count / packOf(count);
   const constants = activationConstants("activation", activation);
   const parts = { param: "packs", tensors: Object.keys(tensors) };
-  launch({ module, entryPoint, element: elementOf(dtype, count), constants, tensors, params: { packs }, size: { invocations: packs }, parts });
+  launch({
+    module,
+    entryPoint,
+    element: elementOf(dtype, count),
+    constants,
+    tensors,
+    params: { packs },
+    size: { invocations: packs },
+    parts,
+  });
 }

@@ -26,7 +26,13 @@ export function momentsOf(input: Tensor, middle: Middle, options: NormOptions): 
 }
 
 /** Moves running mean and variance `[2, C]` towards the statistics by `momentum`, in place. */
-export function updateRunning(running: Tensor, statistics: Tensor, middle: Middle, options: NormOptions, momentum: number): void {
+export function updateRunning(
+  running: Tensor,
+  statistics: Tensor,
+  middle: Middle,
+  options: NormOptions,
+  momentum: number,
+): void {
   run("update_running", { statistics, running }, statistics, middle, options, 1, { momentum });
 }
 
@@ -41,13 +47,18 @@ export function normForward(
 ): Tensor {
   const output = empty(input.device, input.shape, input.dtype);
   const tensors = { input, statistics, affine: affine ?? statistics, output };
-  run("forward", tensors, input, middle, options, middle.groups * middle.extent, { affine: affine !== null, activation });
+  run("forward", tensors, input, middle, options, middle.groups * middle.extent, {
+    affine: affine !== null,
+    activation,
+  });
   return output;
 }
 
 export interface NormGradients {
   readonly gradInput: Tensor;
-  /** `[G, 2, C]`: sums of gradOutput * normalised input (that is, the gradient of weight) and of gradOutput (of bias). */
+  /**
+   * `[G, 2, C]`: sums of gradOutput * normalised input (that is, the gradient of weight) and of gradOutput (of bias).
+   */
   readonly sums: Tensor;
 }
 
@@ -59,7 +70,10 @@ export function normBackward(
   gradOutput: Tensor,
   middle: Middle,
   options: NormOptions,
-  { constant = false, activation = null }: { readonly constant?: boolean; readonly activation?: Activation | null } = {},
+  {
+    constant = false,
+    activation = null,
+  }: { readonly constant?: boolean; readonly activation?: Activation | null } = {},
 ): NormGradients {
   const { device } = input;
   const { groups, channels } = middle;
@@ -71,7 +85,10 @@ export function normBackward(
   const sums = reduceMiddle(partial, { groups, extent: slices, channels: 2 * channels }, [groups, 2, channels], "sum");
   release(partial);
   const gradInput = empty(device, input.shape, input.dtype);
-  run("backward_input", { ...given, sums, output: gradInput }, input, middle, options, groups * middle.extent, { ...settings, constant });
+  run("backward_input", { ...given, sums, output: gradInput }, input, middle, options, groups * middle.extent, {
+    ...settings,
+    constant,
+  });
   return { gradInput, sums };
 }
 

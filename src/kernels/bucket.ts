@@ -27,12 +27,21 @@ export function bucketOf(op: string, keys: Tensor, buckets: number): Buckets {
   const bytes = 4 * (buckets * blocks + 1); // of the starts
   if (bytes > device.maxBindingBytes) {
     const seen = `more than the ${device.maxBindingBytes} that a dispatch can see on this device`;
-    throw new TooLargeError(`${op}: listing ${count} keys in ${buckets} buckets takes ${bytes} bytes, ${seen}; use fewer of either at a time`);
+    throw new TooLargeError(
+      `${op}: listing ${count} keys in ${buckets} buckets takes ${bytes} bytes, ${seen}; use fewer of either at a time`,
+    );
   }
   const params = { count, buckets };
   const ranks = empty(device, [count], "u32");
   const counts = zeros(device, [buckets * blocks], "u32");
-  launch({ module, entryPoint: "rank", element: "u32", tensors: { keys, ranks, counts }, params, size: { workgroups: blocks } });
+  launch({
+    module,
+    entryPoint: "rank",
+    element: "u32",
+    tensors: { keys, ranks, counts },
+    params,
+    size: { workgroups: blocks },
+  });
   const starts = exclusiveScan(counts);
   const list = empty(device, [count], "u32");
   const placed = { keys, starts, ranks_read: ranks, list };

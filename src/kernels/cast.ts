@@ -5,7 +5,8 @@ import { launch } from "./launch.ts";
 
 /** The elements as another dtype; one of the two is f32. */
 export function castForward(input: Tensor, dtype: DType): Tensor {
-  if (input.dtype !== "f32" && dtype !== "f32") throw new OptionError(`cast: expected f32 on one side, got ${input.dtype} to ${dtype}; cast to f32 first`);
+  if (input.dtype !== "f32" && dtype !== "f32")
+    throw new OptionError(`cast: expected f32 on one side, got ${input.dtype} to ${dtype}; cast to f32 first`);
   const output = empty(input.device, input.shape, dtype);
   const count = countOf(input.shape);
   const packs = count / packOf(count);

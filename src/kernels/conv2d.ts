@@ -23,27 +23,49 @@ export interface Conv2dOptions extends ConvolutionOptions {
   readonly groups?: number;
 }
 
-/** Forms of a convolution and its gradients: lanes that share loads, for software adapters, one invocation to a result, tiles in workgroup memory. */
+/**
+ * Forms of a convolution and its gradients: lanes that share loads, for software adapters, one invocation to a result,
+ * tiles in workgroup memory.
+ */
 export const CONV2D_FORMS = [...UNTILED, ...Object.keys(TILES)];
 
 /**
  * `[N,H,W,C]`, `[R,S,C/g,K]` -> `[N,P,Q,K]`.
  * @param form one of CONV2D_FORMS, as in matmul.ts; where there are several groups always `direct`
  */
-export function conv2dForward(input: Tensor, filters: Tensor, epilogue: Epilogue, options: Conv2dOptions, form?: string): Tensor {
+export function conv2dForward(
+  input: Tensor,
+  filters: Tensor,
+  epilogue: Epilogue,
+  options: Conv2dOptions,
+  form?: string,
+): Tensor {
   const { bias = null, activation = null } = epilogue;
-  const { params, element, geometry, work } = paramsOf(input, filters.shape, options, { input, filters, ...(bias && { bias }) });
+  const { params, element, geometry, work } = paramsOf(input, filters.shape, options, {
+    input,
+    filters,
+    ...(bias && { bias }),
+  });
   const { batch, height, width, channels, out_height, out_width } = params;
   const [r, s, , n] = filters.shape as [number, number, number, number];
   const shape = [batch, out_height, out_width, n];
   const product = {
-    a: input, b: filters, epilogue, shape,
-    batch: 1, m: batch * out_height * out_width, n, k: r * s * channels, positions: out_height * out_width,
-    loadA: LOAD_A.windows, loadB: LOAD_B.matrix,
+    a: input,
+    b: filters,
+    epilogue,
+    shape,
+    batch: 1,
+    m: batch * out_height * out_width,
+    n,
+    k: r * s * channels,
+    positions: out_height * out_width,
+    loadA: LOAD_A.windows,
+    loadB: LOAD_B.matrix,
     windows: { ...geometry, height, width, channels, place_height: out_height, place_width: out_width, filter_w: s },
   };
   form = formOf("conv2d.forward", product, params.filter_groups, form, (form) =>
-    conv2dForward(like(input), like(filters), { bias: bias && like(bias), activation }, options, form));
+    conv2dForward(like(input), like(filters), { bias: bias && like(bias), activation }, options, form),
+  );
   const tile = TILES[form];
   if (tile) return tiledProduct({ op: "conv2d", ...product, pack: packFor(channels, n) }, tile);
   const output = empty(input.device, shape, input.dtype);
@@ -60,18 +82,41 @@ export function conv2dForward(input: Tensor, filters: Tensor, epilogue: Epilogue
 }
 
 /** d loss / d input, `[N,H,W,C]`. */
-export function conv2dBackwardInput(input: Tensor, filters: Tensor, gradOutput: Tensor, options: Conv2dOptions, form?: string): Tensor {
+export function conv2dBackwardInput(
+  input: Tensor,
+  filters: Tensor,
+  gradOutput: Tensor,
+  options: Conv2dOptions,
+  form?: string,
+): Tensor {
   const { params, element, geometry, work } = paramsOf(input, filters.shape, options, { input, filters, gradOutput });
   const { batch, height, width, channels, out_height, out_width } = params;
   const [r, s, , k] = filters.shape as [number, number, number, number];
   const product = {
-    a: gradOutput, b: filters, epilogue: {}, shape: input.shape,
-    batch: 1, m: batch * height * width, n: channels, k: r * s * k, positions: height * width,
-    loadA: LOAD_A.readers, loadB: LOAD_B.filters,
-    windows: { ...geometry, height: out_height, width: out_width, channels: k, place_height: height, place_width: width, filter_w: s },
+    a: gradOutput,
+    b: filters,
+    epilogue: {},
+    shape: input.shape,
+    batch: 1,
+    m: batch * height * width,
+    n: channels,
+    k: r * s * k,
+    positions: height * width,
+    loadA: LOAD_A.readers,
+    loadB: LOAD_B.filters,
+    windows: {
+      ...geometry,
+      height: out_height,
+      width: out_width,
+      channels: k,
+      place_height: height,
+      place_width: width,
+      filter_w: s,
+    },
   };
   form = formOf("conv2d.backward_input", product, params.filter_groups, form, (form) =>
-    conv2dBackwardInput(input, like(filters), like(gradOutput), options, form));
+    conv2dBackwardInput(input, like(filters), like(gradOutput), options, form),
+  );
   const tile = TILES[form];
   if (tile) return tiledProduct({ op: "conv2d", ...product, pack: packFor(channels, k) }, tile);
   const gradInput = empty(input.device, input.shape, input.dtype);
@@ -89,18 +134,32 @@ export function conv2dBackwardInput(input: Tensor, filters: Tensor, gradOutput: 
 }
 
 /** d loss / d filters, `[R,S,C/g,K]`. */
-export function conv2dBackwardFilters(input: Tensor, filters: Tensor, gradOutput: Tensor, options: Conv2dOptions, form?: string): Tensor {
+export function conv2dBackwardFilters(
+  input: Tensor,
+  filters: Tensor,
+  gradOutput: Tensor,
+  options: Conv2dOptions,
+  form?: string,
+): Tensor {
   const { params, element, geometry, work } = paramsOf(input, filters.shape, options, { input, filters, gradOutput });
   const { batch, height, width, channels, out_height, out_width } = params;
   const [r, s, c, n] = filters.shape as [number, number, number, number];
   const product = {
-    a: input, b: gradOutput, epilogue: {}, shape: filters.shape,
-    batch: 1, m: r * s * c, n, k: batch * out_height * out_width,
-    loadA: LOAD_A.windowsTransposed, loadB: LOAD_B.matrix,
+    a: input,
+    b: gradOutput,
+    epilogue: {},
+    shape: filters.shape,
+    batch: 1,
+    m: r * s * c,
+    n,
+    k: batch * out_height * out_width,
+    loadA: LOAD_A.windowsTransposed,
+    loadB: LOAD_B.matrix,
     windows: { ...geometry, height, width, channels, place_height: out_height, place_width: out_width, filter_w: s },
   };
   form = formOf("conv2d.backward_filters", product, params.filter_groups, form, (form) =>
-    conv2dBackwardFilters(like(input), filters, like(gradOutput), options, form));
+    conv2dBackwardFilters(like(input), filters, like(gradOutput), options, form),
+  );
   const tile = TILES[form];
   if (tile) return tiledProduct({ op: "conv2d", ...product, pack: packFor(channels, n) }, tile);
   const partial = empty(input.device, [params.slices, r, s, c, n]);
@@ -108,7 +167,12 @@ export function conv2dBackwardFilters(input: Tensor, filters: Tensor, gradOutput
   const invocations = params.slices * r * s * c * params.packs;
   const uniform = form === "uniform" ? { rows: product.m, columns: n, products: params.slices } : null;
   launchForm("backward_filters", uniform, { element, tensors, params, size: { invocations }, work });
-  const sum = reduceMiddle(partial, { groups: 1, extent: params.slices, channels: r * s * c * n }, filters.shape, "sum");
+  const sum = reduceMiddle(
+    partial,
+    { groups: 1, extent: params.slices, channels: r * s * c * n },
+    filters.shape,
+    "sum",
+  );
   release(partial);
   return settleAs(sum, filters.dtype);
 }
@@ -128,8 +192,18 @@ function formOf(
   if (groups > 1) return "direct"; // every group is a product of its own, too narrow for tiles
   const { a, epilogue, windows } = product;
   const { channels, filter_w, stride_h, stride_w } = windows!;
-  const details = [a.dtype, packFor(channels, product.n), (epilogue.activation ?? null) !== null, filter_w, stride_h, stride_w];
-  return form ?? formFor({ device: a.device, op, shaders: [module, tiled], extents: product, details, untiled: UNTILED, trial });
+  const details = [
+    a.dtype,
+    packFor(channels, product.n),
+    (epilogue.activation ?? null) !== null,
+    filter_w,
+    stride_h,
+    stride_w,
+  ];
+  return (
+    form ??
+    formFor({ device: a.device, op, shaders: [module, tiled], extents: product, details, untiled: UNTILED, trial })
+  );
 }
 
 /** Launches the direct form or, with the extents of the product that it is, the one for software adapters. */
@@ -154,25 +228,53 @@ function launchForm(
 
 function paramsOf(input: Tensor, filters: Shape, options: Conv2dOptions, tensors: Record<string, Tensor>) {
   const dtype = floatDType("conv2d", tensors);
-  if (input.shape.length !== 4 || filters.length !== 4) shapeError("conv2d", "expected input [N,H,W,C] and filters [R,S,C/groups,K]", tensors);
+  if (input.shape.length !== 4 || filters.length !== 4)
+    shapeError("conv2d", "expected input [N,H,W,C] and filters [R,S,C/groups,K]", tensors);
   const [batch, height, width, channels] = input.shape as [number, number, number, number];
   const [filter_h, filter_w, groupChannels, filterCount] = filters as [number, number, number, number];
   const filter_groups = options.groups ?? 1;
-  if (!Number.isInteger(filter_groups) || filter_groups < 1 || channels % filter_groups !== 0 || filterCount % filter_groups !== 0) {
-    throw new OptionError(`conv2d: expected groups to divide ${channels} channels and ${filterCount} filters, got ${filter_groups}`);
+  if (
+    !Number.isInteger(filter_groups) ||
+    filter_groups < 1 ||
+    channels % filter_groups !== 0 ||
+    filterCount % filter_groups !== 0
+  ) {
+    throw new OptionError(
+      `conv2d: expected groups to divide ${channels} channels and ${filterCount} filters, got ${filter_groups}`,
+    );
   }
-  if (groupChannels !== channels / filter_groups) shapeError("conv2d", `expected filters [R,S,${channels / filter_groups},K]`, tensors);
+  if (groupChannels !== channels / filter_groups)
+    shapeError("conv2d", `expected filters [R,S,${channels / filter_groups},K]`, tensors);
   const geometry = geometryOf("conv2d", [height, width], [filter_h, filter_w], options);
   if (tensors["bias"]) requireShape("conv2d", "bias", [filterCount], tensors);
-  if (tensors["gradOutput"]) requireShape("conv2d", "gradOutput", [batch, geometry.out_height, geometry.out_width, filterCount], tensors);
+  if (tensors["gradOutput"])
+    requireShape("conv2d", "gradOutput", [batch, geometry.out_height, geometry.out_width, filterCount], tensors);
   const perGroup = filterCount / filter_groups; // a pack never straddles two groups
   const packs = filterCount / packOf(perGroup);
   const slices = Math.max(1, Math.ceil((batch * geometry.out_height) / SLICE_ROWS));
-  const params = { batch, height, width, channels, packs, filter_h, filter_w, filter_groups, ...geometry, rows: SLICE_ROWS, slices };
+  const params = {
+    batch,
+    height,
+    width,
+    channels,
+    packs,
+    filter_h,
+    filter_w,
+    filter_groups,
+    ...geometry,
+    rows: SLICE_ROWS,
+    slices,
+  };
   const work = { operations: 2 * batch * geometry.out_height * geometry.out_width * countOf(filters) };
   return { params, geometry: windowsOf(geometry), element: elementOf(dtype, perGroup), work };
 }
 
 /** What windows are but for their extents. */
-const windowsOf = ({ stride_h, stride_w, pad_top, pad_left, dilation_h, dilation_w }: Geometry) =>
-  ({ stride_h, stride_w, pad_top, pad_left, dilation_h, dilation_w });
+const windowsOf = ({ stride_h, stride_w, pad_top, pad_left, dilation_h, dilation_w }: Geometry) => ({
+  stride_h,
+  stride_w,
+  pad_top,
+  pad_left,
+  dilation_h,
+  dilation_w,
+});

@@ -44,8 +44,8 @@ export interface Geometry {
 }
 
 /**
- * The only place where a convolution's output extent is derived. Throws ShapeError for a window of nothing, OptionError where no output
- * is left.
+ * The only place where a convolution's output extent is derived. Throws ShapeError for a window of nothing, OptionError
+ * where no output is left.
  */
 export function geometryOf(
   op: string,
@@ -53,14 +53,18 @@ export function geometryOf(
   [filterH, filterW]: Pair & object,
   options: ConvolutionOptions,
 ): Geometry {
-  if (!(filterH > 0 && filterW > 0)) throw new ShapeError(`${op}: expected a window of at least 1x1, got ${filterH}x${filterW}`);
+  if (!(filterH > 0 && filterW > 0))
+    throw new ShapeError(`${op}: expected a window of at least 1x1, got ${filterH}x${filterW}`);
   const [stride_h, stride_w] = pairOf(options.stride ?? 1);
   const [dilation_h, dilation_w] = pairOf(options.dilation ?? 1);
   requireWhole(op, "stride", 1, [stride_h, stride_w]);
   requireWhole(op, "dilation", 1, [dilation_h, dilation_w]);
   const [pad_top, padBottom, pad_left, padRight] =
     options.padding === "same"
-      ? [...samePadding(height, filterH, dilation_h, stride_h), ...samePadding(width, filterW, dilation_w, stride_w)] as const
+      ? ([
+          ...samePadding(height, filterH, dilation_h, stride_h),
+          ...samePadding(width, filterW, dilation_w, stride_w),
+        ] as const)
       : paddingOf(options.padding ?? 0);
   requireWhole(op, "padding", 0, [pad_top, padBottom, pad_left, padRight]);
   const extent = (size: number, pad: number, taps: number, dilation: number, stride: number) =>
@@ -68,12 +72,19 @@ export function geometryOf(
   const out_height = extent(height, pad_top + padBottom, filterH, dilation_h, stride_h);
   const out_width = extent(width, pad_left + padRight, filterW, dilation_w, stride_w);
   if (!(out_height > 0 && out_width > 0)) {
-    throw new OptionError(`${op}: a ${filterH}x${filterW} window does not fit the padded ${height}x${width} image; use more padding`);
+    throw new OptionError(
+      `${op}: a ${filterH}x${filterW} window does not fit the padded ${height}x${width} image; use more padding`,
+    );
   }
   return { out_height, out_width, stride_h, stride_w, pad_top, pad_left, dilation_h, dilation_w };
 }
 
-function samePadding(extent: number, taps: number, dilation: number, stride: number): readonly [before: number, after: number] {
+function samePadding(
+  extent: number,
+  taps: number,
+  dilation: number,
+  stride: number,
+): readonly [before: number, after: number] {
   const total = Math.max(0, (Math.ceil(extent / stride) - 1) * stride + dilation * (taps - 1) + 1 - extent);
   return [Math.floor(total / 2), Math.ceil(total / 2)];
 }

@@ -18,10 +18,23 @@ interface Axis {
 export const stridesOf = (shape: Shape): number[] => shape.map((_, axis) => countOf(shape.slice(axis + 1)));
 
 /** The elements of `shape`, read from `input` with given strides: a tensor of its own, of that shape. */
-export function gatherRegion(op: string, input: Tensor, shape: Shape, strides: readonly number[], base: number): Tensor {
+export function gatherRegion(
+  op: string,
+  input: Tensor,
+  shape: Shape,
+  strides: readonly number[],
+  base: number,
+): Tensor {
   const output = empty(input.device, shape, input.dtype);
   const own = stridesOf(shape);
-  region(op, input, output, shape.map((extent, axis) => ({ extent, from: strides[axis]!, to: own[axis]! })), base, 0);
+  region(
+    op,
+    input,
+    output,
+    shape.map((extent, axis) => ({ extent, from: strides[axis]!, to: own[axis]! })),
+    base,
+    0,
+  );
   return output;
 }
 
@@ -37,12 +50,23 @@ export function broadcastForward(op: string, input: Tensor, shape: Shape): Tenso
 export function joinRegions(op: string, inputs: readonly Tensor[], axis: number): Tensor {
   const [first] = inputs as [Tensor];
   const extent = inputs.reduce((sum, { shape }) => sum + shape[axis]!, 0);
-  const output = empty(first.device, first.shape.map((own, at) => (at === axis ? extent : own)), first.dtype);
+  const output = empty(
+    first.device,
+    first.shape.map((own, at) => (at === axis ? extent : own)),
+    first.dtype,
+  );
   const to = stridesOf(output.shape);
   let offset = 0;
   for (const input of inputs) {
     const from = stridesOf(input.shape);
-    region(op, input, output, input.shape.map((extent, at) => ({ extent, from: from[at]!, to: to[at]! })), 0, offset * to[axis]!);
+    region(
+      op,
+      input,
+      output,
+      input.shape.map((extent, at) => ({ extent, from: from[at]!, to: to[at]! })),
+      0,
+      offset * to[axis]!,
+    );
     offset += input.shape[axis]!;
   }
   return output;
@@ -53,7 +77,11 @@ type Amounts = readonly [before: number, after: number];
 
 /** The tensor with `amounts` of elements of `value` around it along each axis. */
 export function padForward(op: string, input: Tensor, amounts: readonly Amounts[], value: number): Tensor {
-  const output = empty(input.device, input.shape.map((extent, axis) => extent + amounts[axis]![0] + amounts[axis]![1]), input.dtype);
+  const output = empty(
+    input.device,
+    input.shape.map((extent, axis) => extent + amounts[axis]![0] + amounts[axis]![1]),
+    input.dtype,
+  );
   const from = stridesOf(input.shape);
   // An axis without padding joins the one before it: inside of that is then a stretch of whole rows.
   const axes: { extent: number; from: number; low: number; high: number }[] = [];
@@ -61,13 +89,22 @@ export function padForward(op: string, input: Tensor, amounts: readonly Amounts[
     const [low, own] = [amounts[axis]![0], input.shape[axis]!];
     const last = axes.at(-1);
     if (last && low === 0 && own === extent) {
-      axes[axes.length - 1] = { extent: last.extent * extent, from: from[axis]!, low: last.low * extent, high: last.high * extent };
+      axes[axes.length - 1] = {
+        extent: last.extent * extent,
+        from: from[axis]!,
+        low: last.low * extent,
+        high: last.high * extent,
+      };
     } else axes.push({ extent, from: from[axis]!, low, high: low + own });
   });
   const one = { extent: 1, from: 0, low: 0, high: 1 };
   const last = axes.at(-1) ?? one;
   const outer = axes.slice(0, -1);
-  const pack = packOfAll(last, [last.extent, last.low, last.high], outer.map(({ from }) => from));
+  const pack = packOfAll(
+    last,
+    [last.extent, last.low, last.high],
+    outer.map(({ from }) => from),
+  );
   const inPacks = [
     ...outer.map((axis) => ({ ...axis, from: axis.from / pack })),
     { extent: last.extent / pack, from: last.from, low: last.low / pack, high: last.high / pack },
@@ -83,17 +120,36 @@ export function padForward(op: string, input: Tensor, amounts: readonly Amounts[
       ...NO_REGION,
       packs,
       fill: bitsOf(value, input.dtype),
-      ...named("d", six.map(({ extent }) => extent)),
-      ...named("s", six.map(({ from }) => from)),
-      ...named("low", six.map(({ low }) => low)),
-      ...named("high", six.map(({ high }) => high)),
+      ...named(
+        "d",
+        six.map(({ extent }) => extent),
+      ),
+      ...named(
+        "s",
+        six.map(({ from }) => from),
+      ),
+      ...named(
+        "low",
+        six.map(({ low }) => low),
+      ),
+      ...named(
+        "high",
+        six.map(({ high }) => high),
+      ),
     },
     size: { invocations: packs },
   });
   return output;
 }
 
-function region(op: string, input: Tensor, output: Tensor, all: readonly Axis[], inBase: number, outBase: number): void {
+function region(
+  op: string,
+  input: Tensor,
+  output: Tensor,
+  all: readonly Axis[],
+  inBase: number,
+  outBase: number,
+): void {
   const axes: Axis[] = [];
   for (const axis of all) {
     if (axis.extent === 1) continue;
@@ -105,7 +161,14 @@ function region(op: string, input: Tensor, output: Tensor, all: readonly Axis[],
   }
   const last = axes.at(-1) ?? { extent: 1, from: 1, to: 1 };
   const outer = axes.slice(0, -1);
-  const pack = last.to === 1 ? packOfAll(last, [last.extent, inBase, outBase], outer.flatMap(({ from, to }) => [from, to])) : 1;
+  const pack =
+    last.to === 1
+      ? packOfAll(
+          last,
+          [last.extent, inBase, outBase],
+          outer.flatMap(({ from, to }) => [from, to]),
+        )
+      : 1;
   const inPacks = outer.map(({ extent, from, to }) => ({ extent, from: from / pack, to: to / pack }));
   const six = sixOf(op, input, [...inPacks, { ...last, extent: last.extent / pack }], { extent: 1, from: 0, to: 0 });
   const count = all.reduce((product, { extent }) => product * extent, 1);
@@ -121,9 +184,18 @@ function region(op: string, input: Tensor, output: Tensor, all: readonly Axis[],
       packs,
       in_base: inBase / pack,
       out_base: outBase / pack,
-      ...named("d", six.map(({ extent }) => extent)),
-      ...named("s", six.map(({ from }) => from)),
-      ...named("t", six.map(({ to }) => to)),
+      ...named(
+        "d",
+        six.map(({ extent }) => extent),
+      ),
+      ...named(
+        "s",
+        six.map(({ from }) => from),
+      ),
+      ...named(
+        "t",
+        six.map(({ to }) => to),
+      ),
     },
     size: { invocations: packs },
     work: { bytes: moved + Math.min(moved, bytesOf(input)) },
@@ -142,7 +214,8 @@ function elementFor(dtype: DType, pack: 1 | 4): Element {
 }
 
 function sixOf<T>(op: string, input: Tensor, axes: readonly T[], one: T): T[] {
-  if (axes.length > AXES) shapeError(op, `expected at most ${AXES} axes that are not walked alike, there are ${axes.length}`, { input });
+  if (axes.length > AXES)
+    shapeError(op, `expected at most ${AXES} axes that are not walked alike, there are ${axes.length}`, { input });
   return [...Array<T>(AXES - axes.length).fill(one), ...axes];
 }
 

@@ -10,7 +10,12 @@ import { reduceMiddle } from "./reduce.ts";
 const SLICE_ROWS = 8; // output rows that one invocation of the filter gradient walks
 
 /** `[N,H,W,C]`, `[R,S,C]` -> `[N,P,Q,C]`. */
-export function depthwiseForward(input: Tensor, filters: Tensor, { bias = null, activation = null }: Epilogue, options: ConvolutionOptions): Tensor {
+export function depthwiseForward(
+  input: Tensor,
+  filters: Tensor,
+  { bias = null, activation = null }: Epilogue,
+  options: ConvolutionOptions,
+): Tensor {
   const params = paramsOf({ input, filters, ...(bias && { bias }) }, options);
   const output = empty(input.device, [params.batch, params.out_height, params.out_width, input.shape[3]!], input.dtype);
   const constants = { BIAS: bias !== null, ...activationConstants("depthwiseConv2d", activation) };
@@ -21,15 +26,37 @@ export function depthwiseForward(input: Tensor, filters: Tensor, { bias = null, 
 }
 
 /** d loss / d input, `[N,H,W,C]`. */
-export function depthwiseBackwardInput(input: Tensor, filters: Tensor, gradOutput: Tensor, options: ConvolutionOptions): Tensor {
+export function depthwiseBackwardInput(
+  input: Tensor,
+  filters: Tensor,
+  gradOutput: Tensor,
+  options: ConvolutionOptions,
+): Tensor {
   const params = paramsOf({ input, filters, gradOutput }, options);
   const gradInput = empty(input.device, input.shape, input.dtype);
   if (inFours(params) && params.stride_h === 1) {
     // The convolution of the gradient with the filters turned by half a turn.
     const { height, width, out_height, out_width, filter_h, filter_w, dilation_h } = params;
-    const padding = { pad_top: (dilation_h * (filter_h - 1) - params.pad_top) >>> 0, pad_left: (filter_w - 1 - params.pad_left) >>> 0 }; // below zero they wrap
-    const turned = { ...params, ...padding, height: out_height, width: out_width, out_height: height, out_width: width };
-    run("forward_four", { input: gradOutput, filters, bias: filters, output: gradInput }, turned, input, foursOf(turned), { TURNED: true });
+    const padding = {
+      pad_top: (dilation_h * (filter_h - 1) - params.pad_top) >>> 0,
+      pad_left: (filter_w - 1 - params.pad_left) >>> 0,
+    }; // below zero they wrap
+    const turned = {
+      ...params,
+      ...padding,
+      height: out_height,
+      width: out_width,
+      out_height: height,
+      out_width: width,
+    };
+    run(
+      "forward_four",
+      { input: gradOutput, filters, bias: filters, output: gradInput },
+      turned,
+      input,
+      foursOf(turned),
+      { TURNED: true },
+    );
   } else {
     const positions = params.batch * params.height * params.width;
     run("backward_input", { filters, grad_output: gradOutput, grad_input: gradInput }, params, input, positions);
@@ -38,14 +65,24 @@ export function depthwiseBackwardInput(input: Tensor, filters: Tensor, gradOutpu
 }
 
 /** d loss / d filters, `[R,S,C]`. */
-export function depthwiseBackwardFilters(input: Tensor, filters: Tensor, gradOutput: Tensor, options: ConvolutionOptions): Tensor {
+export function depthwiseBackwardFilters(
+  input: Tensor,
+  filters: Tensor,
+  gradOutput: Tensor,
+  options: ConvolutionOptions,
+): Tensor {
   const params = paramsOf({ input, filters, gradOutput }, options);
   const [r, s, channels] = filters.shape as [number, number, number];
   const partial = empty(input.device, [params.slices, r, s, channels]);
   const tensors = { input, grad_output: gradOutput, grad_filters: partial };
   if (inFours(params)) run("backward_filters_four", tensors, params, input, params.slices * r * Math.ceil(s / 4));
   else run("backward_filters", tensors, params, input, params.slices * r * s);
-  const sum = reduceMiddle(partial, { groups: 1, extent: params.slices, channels: r * s * channels }, filters.shape, "sum");
+  const sum = reduceMiddle(
+    partial,
+    { groups: 1, extent: params.slices, channels: r * s * channels },
+    filters.shape,
+    "sum",
+  );
   release(partial);
   return settleAs(sum, filters.dtype);
 }
@@ -65,9 +102,20 @@ function paramsOf(tensors: Operands, options: ConvolutionOptions) {
   }
   const geometry = geometryOf("depthwiseConv2d", [height, width], [filter_h, filter_w], options);
   if (tensors["bias"]) requireShape("depthwiseConv2d", "bias", [channels], tensors);
-  if (tensors["gradOutput"]) requireShape("depthwiseConv2d", "gradOutput", [batch, geometry.out_height, geometry.out_width, channels], tensors);
+  if (tensors["gradOutput"])
+    requireShape("depthwiseConv2d", "gradOutput", [batch, geometry.out_height, geometry.out_width, channels], tensors);
   const slices = Math.max(1, Math.ceil((batch * geometry.out_height) / SLICE_ROWS));
-  return { batch, height, width, packs: channels / packOf(channels), filter_h, filter_w, ...geometry, rows: SLICE_ROWS, slices };
+  return {
+    batch,
+    height,
+    width,
+    packs: channels / packOf(channels),
+    filter_h,
+    filter_w,
+    ...geometry,
+    rows: SLICE_ROWS,
+    slices,
+  };
 }
 
 type Params = ReturnType<typeof paramsOf>;
@@ -86,7 +134,20 @@ function run(
   constants: Readonly<Record<string, number | boolean>> = {},
 ): void {
   const invocations = positions * params.packs;
-  const operations = 2 * params.batch * params.out_height * params.out_width * params.filter_h * params.filter_w * shape[3]!;
-  const parts = entryPoint.startsWith("backward_filters") ? {} : { parts: { param: "batch", tensors: ["input", "output", "grad_output", "grad_input"] } };
-  launch({ module, entryPoint, element: elementOf(dtype, shape[3]!), constants, tensors, params, size: { invocations }, work: { operations }, ...parts });
+  const operations =
+    2 * params.batch * params.out_height * params.out_width * params.filter_h * params.filter_w * shape[3]!;
+  const parts = entryPoint.startsWith("backward_filters")
+    ? {}
+    : { parts: { param: "batch", tensors: ["input", "output", "grad_output", "grad_input"] } };
+  launch({
+    module,
+    entryPoint,
+    element: elementOf(dtype, shape[3]!),
+    constants,
+    tensors,
+    params,
+    size: { invocations },
+    work: { operations },
+    ...parts,
+  });
 }

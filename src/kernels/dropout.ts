@@ -4,11 +4,15 @@ import { countOf, empty, type Tensor } from "../tensor/tensor.ts";
 import { floatDType } from "./launch.ts";
 import { launchDraw, requireDraw, type Draw } from "./random.ts";
 
-/** Zero with the given probability, else scaled up by 1 / (1 - probability). The gradient is the same function of the output's. */
+/**
+ * Zero with the given probability, else scaled up by 1 / (1 - probability). The gradient is the same function of the
+ * output's.
+ */
 export function dropoutForward(input: Tensor, draw: Draw, probability: number): Tensor {
   const dtype = floatDType("dropout", { input });
   requireDraw("dropout", input.device, draw);
-  if (!(probability >= 0 && probability < 1)) throw new OptionError(`dropout: expected a probability in [0, 1), got ${probability}`);
+  if (!(probability >= 0 && probability < 1))
+    throw new OptionError(`dropout: expected a probability in [0, 1), got ${probability}`);
   const output = empty(input.device, input.shape, dtype);
   const count = countOf(input.shape);
   launchDraw(draw, {

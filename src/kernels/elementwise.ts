@@ -34,7 +34,10 @@ export function binaryForward(a: Tensor, b: Tensor, name: BinaryName): Tensor {
   const last = axes.at(-1)!;
   const [singleA, singleB] = [countOf(a.shape) === 1, countOf(b.shape) === 1]; // any allocation holds a pack
   const pack = singleA || singleB || last.a > 1 === last.b > 1 ? packOf(last.extent) : 1;
-  const inPacks = [...axes.slice(0, -1), { extent: last.extent / pack, a: Math.ceil(last.a / pack), b: Math.ceil(last.b / pack) }];
+  const inPacks = [
+    ...axes.slice(0, -1),
+    { extent: last.extent / pack, a: Math.ceil(last.a / pack), b: Math.ceil(last.b / pack) },
+  ];
   const [, second, third, fourth] = inPacks as [Extents, Extents, Extents, Extents];
   const [a0, a1, a2, a3] = stridesOf(inPacks.map((axis) => axis.a)) as [number, number, number, number];
   const [b0, b1, b2, b3] = stridesOf(inPacks.map((axis) => axis.b)) as [number, number, number, number];
@@ -52,7 +55,20 @@ export function binaryForward(a: Tensor, b: Tensor, name: BinaryName): Tensor {
 }
 
 /** Params of the entry point that counts packs alone. */
-const flat = (packs: number) => ({ packs, d1: 0, d2: 0, d3: 0, a0: 0, a1: 0, a2: 0, a3: 0, b0: 0, b1: 0, b2: 0, b3: 0 });
+const flat = (packs: number) => ({
+  packs,
+  d1: 0,
+  d2: 0,
+  d3: 0,
+  a0: 0,
+  a1: 0,
+  a2: 0,
+  a3: 0,
+  b0: 0,
+  b1: 0,
+  b2: 0,
+  b3: 0,
+});
 
 /** An axis of the output, and the operands' own extents along it. */
 interface Extents {
@@ -81,7 +97,9 @@ function collapsed(op: string, a: Tensor, b: Tensor, shape: Shape): Extents[] {
 
 /** Strides of an operand with these extents; 0 where it is repeated. */
 function stridesOf(extents: readonly number[]): number[] {
-  return extents.map((extent, axis) => (extent === 1 ? 0 : extents.slice(axis + 1).reduce((product, own) => product * own, 1)));
+  return extents.map((extent, axis) =>
+    extent === 1 ? 0 : extents.slice(axis + 1).reduce((product, own) => product * own, 1),
+  );
 }
 
 function broadcastShape(op: string, a: Tensor, b: Tensor): Shape {
@@ -89,7 +107,8 @@ function broadcastShape(op: string, a: Tensor, b: Tensor): Shape {
   return Array.from({ length: rank }, (_, i) => {
     const x = a.shape[a.shape.length - rank + i] ?? 1;
     const y = b.shape[b.shape.length - rank + i] ?? 1;
-    if (x !== y && x !== 1 && y !== 1) shapeError(op, "expected shapes that are equal or 1 along each axis, from the last", { a, b });
+    if (x !== y && x !== 1 && y !== 1)
+      shapeError(op, "expected shapes that are equal or 1 along each axis, from the last", { a, b });
     return x === 1 ? y : x;
   });
 }

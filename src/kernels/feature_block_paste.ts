@@ -15,7 +15,10 @@ export const PASTE_DRAWS = ["image", "batch"] as const;
 
 /** What is pasted, and where. */
 export interface FeatureBlockOptions {
-  /** "code": that many steps to one of 4 neighbours. "paper": a number uniform from that many to twice as many, to one of 8 or none. */
+  /**
+   * "code": that many steps to one of 4 neighbours. "paper": a number uniform from that many to twice as many, to one
+   * of 8 or none.
+   */
   readonly walk: (typeof WALKS)[number];
   readonly steps: number;
   /** Half side of the walk's window is floor(U(0.5, maxHalfSide)), in cells. */
@@ -33,8 +36,9 @@ export interface FeatureBlockOptions {
   /** Cells on each side that it reaches; 0 for no blur. */
   readonly blurRadius: number;
   /**
-   * In feature space, times the intensity: "equal", 1 in every channel; "random", normal numbers times each channel's deviation, partly the
-   * same for the whole block; "differences" to real features of elsewhere, which at intensity 1 take the cells' place.
+   * In feature space, times the intensity: "equal", 1 in every channel; "random", normal numbers times each channel's
+   * deviation, partly the same for the whole block; "differences" to real features of elsewhere, which at intensity 1
+   * take the cells' place.
    */
   readonly direction: (typeof PASTE_DIRECTIONS)[number];
   /** Of a random direction the share of the variance that a block's cells have in common is U(low, high). */
@@ -61,7 +65,12 @@ const OP = "featureBlockPaste";
 const MOST = { steps: 100_000, count: 1000, blurRadius: 1000 };
 
 /** `count` blocks for each of `batch` images of H x W cells. */
-export function drawFeatureBlocks(device: Device, map: MapExtents, draw: Draw, options: FeatureBlockOptions): FeatureBlocks {
+export function drawFeatureBlocks(
+  device: Device,
+  map: MapExtents,
+  draw: Draw,
+  options: FeatureBlockOptions,
+): FeatureBlocks {
   requireBlocks(OP, map, options);
   requireDraw(OP, device, draw);
   const mask = empty(device, map);
@@ -95,22 +104,48 @@ export function pasteFeatureBlocks(
   const scales = deviations ?? fromArray(device, [channels], new Float32Array(channels).fill(1));
   const output = empty(device, features.shape, dtype);
   const invocations = batch * height * width * Math.ceil(channels / 4);
-  run(draw, "paste", { features, blurred, deviations: scales, output }, [batch, height, width, channels], options, invocations);
+  run(
+    draw,
+    "paste",
+    { features, blurred, deviations: scales, output },
+    [batch, height, width, channels],
+    options,
+    invocations,
+  );
   for (const used of [weights, blurred, ...(scales === deviations ? [] : [scales])]) release(used);
   return { features: output, mask };
 }
 
 /** Throws OptionError unless blocks can be drawn so on H x W cells. */
 export function requireBlocks(op: string, [, height, width]: MapExtents, options: FeatureBlockOptions): void {
-  const { walk, steps, maxHalfSide, region, count, per, intensity, blurSigma, blurRadius, direction, shared, signs, source } = options;
+  const {
+    walk,
+    steps,
+    maxHalfSide,
+    region,
+    count,
+    per,
+    intensity,
+    blurSigma,
+    blurRadius,
+    direction,
+    shared,
+    signs,
+    source,
+  } = options;
   const choices = [
-    ["walk", WALKS, walk], ["per", PASTE_DRAWS, per], ["direction", PASTE_DIRECTIONS, direction], ["signs", PASTE_SIGNS, signs],
+    ["walk", WALKS, walk],
+    ["per", PASTE_DRAWS, per],
+    ["direction", PASTE_DIRECTIONS, direction],
+    ["signs", PASTE_SIGNS, signs],
     ["source", PASTE_SOURCES, source],
   ] as const;
   for (const [name, allowed, value] of choices) choiceOf(op, name, allowed, value);
   if (!(maxHalfSide >= 0.5 && 2 * Math.floor(maxHalfSide) + 1 <= Math.min(height, width))) {
     const most = (Math.min(height, width) - 1) / 2;
-    throw new OptionError(`${op}: expected maxHalfSide from 0.5 to ${most}, got ${maxHalfSide} for ${height}x${width} cells`);
+    throw new OptionError(
+      `${op}: expected maxHalfSide from 0.5 to ${most}, got ${maxHalfSide} for ${height}x${width} cells`,
+    );
   }
   requireWhole(op, "steps", 0, [steps], MOST.steps);
   requireWhole(op, "count", 1, [count], MOST.count);
@@ -126,7 +161,8 @@ export function requireBlocks(op: string, [, height, width]: MapExtents, options
     const expected = "a region [left, top, right, bottom] of shares from 0 to 1, left < right and top < bottom";
     throw new OptionError(`${op}: expected ${expected}, got [${region.join(",")}]`);
   }
-  if (!(blurSigma > 0 && blurSigma < Infinity)) throw new OptionError(`${op}: expected a finite blurSigma above 0, got ${blurSigma}`);
+  if (!(blurSigma > 0 && blurSigma < Infinity))
+    throw new OptionError(`${op}: expected a finite blurSigma above 0, got ${blurSigma}`);
 }
 
 function run(

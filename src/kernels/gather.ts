@@ -48,5 +48,9 @@ function extentsOf(input: Tensor, indices: Tensor, axis: number) {
   requireOneDevice("gather", { input, indices });
   const [count] = indices.shape as [number];
   const { outer: groups, extent, inner: channels } = axisOf(input.shape, axis);
-  return { params: { groups, extent, picked: count, packs: channels / packOf(channels) }, channels, picked: input.shape.with(axis, count) };
+  return {
+    params: { groups, extent, picked: count, packs: channels / packOf(channels) },
+    channels,
+    picked: input.shape.with(axis, count),
+  };
 }

@@ -13,7 +13,10 @@ export interface GaussianBlurOptions {
   readonly size: number;
   /** Standard deviation, pixels. */
   readonly sigma: number;
-  /** What lies beyond the image: its mirror image about the outermost pixels, those pixels again, or zeros. Default "reflect". */
+  /**
+   * What lies beyond the image: its mirror image about the outermost pixels, those pixels again, or zeros. Default
+   * "reflect".
+   */
   readonly border?: (typeof BORDERS)[number];
 }
 
@@ -31,7 +34,11 @@ export function gaussianBlurForward(input: Tensor, options: Required<GaussianBlu
 }
 
 /** d loss / d input, `[N,H,W,C]`: the transpose of both passes. */
-export function gaussianBlurBackwardInput(input: Tensor, gradOutput: Tensor, options: Required<GaussianBlurOptions>): Tensor {
+export function gaussianBlurBackwardInput(
+  input: Tensor,
+  gradOutput: Tensor,
+  options: Required<GaussianBlurOptions>,
+): Tensor {
   const settings = settingsOf({ input, gradOutput }, options);
   return alongBoth(gradOutput, (source, axis) => {
     const gradInput = empty(source.device, source.shape, source.dtype);
@@ -63,7 +70,12 @@ function settingsOf(tensors: Operands, { size, sigma, border }: Required<Gaussia
   const width = Math.min(Math.max(sigma, LEAST_SIGMA), MOST_SIGMA);
   let total = 0;
   for (let d = -radius; d <= radius; d++) total += Math.exp(-0.5 * (d / width) ** 2);
-  return { constants: { BORDER: choiceOf("gaussianBlur", "border", BORDERS, border) }, radius, sigma: width, share: 1 / total };
+  return {
+    constants: { BORDER: choiceOf("gaussianBlur", "border", BORDERS, border) },
+    radius,
+    sigma: width,
+    share: 1 / total,
+  };
 }
 
 /** @param owned elements along the axis that an invocation owns */

@@ -30,12 +30,28 @@ export function gridSampleForward(input: Tensor, grid: Tensor, options: GridSamp
   const params = paramsOf(input, grid);
   const channels = input.shape[3]!;
   const output = empty(input.device, [params.batch, params.out_height, params.out_width, channels], input.dtype);
-  run("forward", params, { input, grid, output }, channels, { invocations: samplesOf(params) * params.packs }, options, input.dtype);
+  run(
+    "forward",
+    params,
+    { input, grid, output },
+    channels,
+    { invocations: samplesOf(params) * params.packs },
+    options,
+    input.dtype,
+  );
   return output;
 }
 
-/** d loss / d input, `[N,H,W,C]`. Deterministic: the samples are listed by cell, and each pixel sums its four cells' lists. */
-export function gridSampleBackwardInput(inputShape: Shape, grid: Tensor, gradOutput: Tensor, options: GridSampleOptions): Tensor {
+/**
+ * d loss / d input, `[N,H,W,C]`. Deterministic: the samples are listed by cell, and each pixel sums its four cells'
+ * lists.
+ */
+export function gridSampleBackwardInput(
+  inputShape: Shape,
+  grid: Tensor,
+  gradOutput: Tensor,
+  options: GridSampleOptions,
+): Tensor {
   const { device } = grid;
   const params = paramsOf({ shape: inputShape, dtype: gradOutput.dtype }, grid, gradOutput);
   const channels = inputShape[3]!;
@@ -58,14 +74,20 @@ export function gridSampleBackwardInput(inputShape: Shape, grid: Tensor, gradOut
 }
 
 /** d loss / d grid, `[N,P,Q,2]` f32: zero where the nearest pixel is taken. Deterministic. */
-export function gridSampleBackwardGrid(input: Tensor, grid: Tensor, gradOutput: Tensor, options: GridSampleOptions): Tensor {
+export function gridSampleBackwardGrid(
+  input: Tensor,
+  grid: Tensor,
+  gradOutput: Tensor,
+  options: GridSampleOptions,
+): Tensor {
   const params = paramsOf(input, grid, gradOutput);
   if (options.mode === "nearest") return zeros(grid.device, grid.shape);
   const gradGrid = empty(grid.device, grid.shape);
   const tensors = { input, grid, grad_output: gradOutput, grad_grid: gradGrid };
   const channels = input.shape[3]!;
   const samples = samplesOf(params);
-  if (params.packs > NARROW_PACKS) run("backward_grid", params, tensors, channels, { workgroups: samples }, options, input.dtype);
+  if (params.packs > NARROW_PACKS)
+    run("backward_grid", params, tensors, channels, { workgroups: samples }, options, input.dtype);
   else run("backward_grid_narrow", params, tensors, channels, { invocations: samples }, options, input.dtype);
   return gradGrid;
 }
@@ -81,11 +103,15 @@ interface Params extends Record<string, number> {
 
 const samplesOf = (p: Params): number => p.batch * p.out_height * p.out_width;
 
-/** Checks the shapes against each other. Out-of-bounds WGSL does not fault but touches some other element, so this is the only net. */
+/**
+ * Checks the shapes against each other. Out-of-bounds WGSL does not fault but touches some other element, so this is
+ * the only net.
+ */
 function paramsOf(input: { shape: Shape; dtype: DType; device?: Device }, grid: Tensor, gradOutput?: Tensor): Params {
   const [batch = 0, height = 0, width = 0, channels = 0] = input.shape;
   const [gridBatch, out_height = 0, out_width = 0, two] = grid.shape;
-  const fail = (problem: string): never => shapeError("gridSample", problem, gradOutput ? { input, grid, gradOutput } : { input, grid });
+  const fail = (problem: string): never =>
+    shapeError("gridSample", problem, gradOutput ? { input, grid, gradOutput } : { input, grid });
   if (input.shape.length !== 4 || grid.shape.length !== 4) fail("expected input [N,H,W,C] and grid [N,P,Q,2]");
   if (two !== 2) fail("expected the last dimension of grid to be 2");
   if (batch !== gridBatch) fail("expected input and grid to have the same batch size");
@@ -93,7 +119,8 @@ function paramsOf(input: { shape: Shape; dtype: DType; device?: Device }, grid: 
   floatDType("gridSample", gradOutput ? { input, gradOutput } : { input });
   requireDType("gridSample", "f32", { grid });
   requireOneDevice("gridSample", { input, grid, ...(gradOutput && { gradOutput }) });
-  if (gradOutput && !sameShape(gradOutput.shape, [batch, out_height, out_width, channels])) fail("expected gradOutput [N,P,Q,C]");
+  if (gradOutput && !sameShape(gradOutput.shape, [batch, out_height, out_width, channels]))
+    fail("expected gradOutput [N,P,Q,C]");
   return { batch, height, width, packs: channels / packOf(channels), out_height, out_width };
 }
 
@@ -112,6 +139,8 @@ function run(
     PADDING: choiceOf("gridSample", "paddingMode", PADDING_MODES, paddingMode),
   };
   const cutting = ["forward", "backward_grid", "backward_grid_narrow"].includes(entryPoint);
-  const parts = cutting ? { parts: { param: "batch", tensors: ["input", "grid", "output", "grad_output", "grad_grid"] } } : {};
+  const parts = cutting
+    ? { parts: { param: "batch", tensors: ["input", "grid", "output", "grad_output", "grad_grid"] } }
+    : {};
   launch({ module, entryPoint, element: elementOf(dtype, channels), constants, tensors, params, size, ...parts });
 }

@@ -42,14 +42,35 @@ export function hingeLossForward(op: string, scores: Tensor, mask: Tensor, setti
 }
 
 /** d loss / d scores for `gradLoss`, `[1]` or, where losses are not reduced, the scores' shape. */
-export function hingeLossBackward(op: string, scores: Tensor, mask: Tensor, totals: Tensor, gradLoss: Tensor, settings: HingeSettings): Tensor {
+export function hingeLossBackward(
+  op: string,
+  scores: Tensor,
+  mask: Tensor,
+  totals: Tensor,
+  gradLoss: Tensor,
+  settings: HingeSettings,
+): Tensor {
   requireDType(op, "f32", { gradLoss });
   const byPosition = settings.reduction === "none";
   requireShape(op, "gradLoss", byPosition ? scores.shape : [1], { scores, gradLoss });
   const gradScores = empty(scores.device, scores.shape, scores.dtype);
   const packs = packsOf(scores);
-  if (byPosition) run("backward_positions", { scores, mask, grad_positions: gradLoss, grad_scores: gradScores }, scores, settings, packs);
-  else run("backward_scores", { scores, mask, totals, grad_loss: gradLoss, grad_scores: gradScores }, scores, settings, packs);
+  if (byPosition)
+    run(
+      "backward_positions",
+      { scores, mask, grad_positions: gradLoss, grad_scores: gradScores },
+      scores,
+      settings,
+      packs,
+    );
+  else
+    run(
+      "backward_scores",
+      { scores, mask, totals, grad_loss: gradLoss, grad_scores: gradScores },
+      scores,
+      settings,
+      packs,
+    );
   return gradScores;
 }
 

@@ -22,7 +22,8 @@ export interface HistogramOptions {
 export function histogramForward(input: Tensor, { bins, low, high }: HistogramOptions): Tensor {
   const dtype = floatDType("histogram", { input });
   requireWhole("histogram", "bins", 1, [bins]);
-  if (!(low < high && Number.isFinite(high - low))) throw new OptionError(`histogram: expected finite low < high, got ${low} and ${high}`);
+  if (!(low < high && Number.isFinite(high - low)))
+    throw new OptionError(`histogram: expected finite low < high, got ${low} and ${high}`);
   const count = countOf(input.shape);
   const tiles = Math.ceil(bins / TILE);
   const counts = zeros(input.device, [bins], "u32");

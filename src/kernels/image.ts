@@ -49,7 +49,10 @@ export class ResizeFilters {
   }
 }
 
-/** Pictures of any sizes -> `[N,height,width,3]`, antialiased bilinear as PIL's; zero (that is, the mean) where none is placed. */
+/**
+ * Pictures of any sizes -> `[N,height,width,3]`, antialiased bilinear as PIL's; zero (that is, the mean) where none is
+ * placed.
+ */
 export function imagesForward(
   device: Device,
   pictures: readonly Picture[],
@@ -74,7 +77,13 @@ function imageForward(
 ): void {
   const columns = empty(device, [source.height, target.width], "u32");
   const bandRows = Math.max(1, Math.min(source.height, Math.floor(device.maxBindingBytes / (4 * source.width))));
-  const shared = { ...colours(options), extent: source.width, columns: target.width, out_width: options.width, out_left: target.left };
+  const shared = {
+    ...colours(options),
+    extent: source.width,
+    columns: target.width,
+    out_width: options.width,
+    out_left: target.left,
+  };
   const across = filters.of(device, source.width, target.width);
   for (let row = 0; row < source.height; row += bandRows) {
     const rows = Math.min(bandRows, source.height - row);
@@ -108,7 +117,10 @@ function imageForward(
 
 const WEIGHT_BITS = 22; // Pillow's, for 8-bit channels
 
-/** For each output along an axis its first input, the number of inputs, and their weights: a triangle's, of whole sum 2^22. */
+/**
+ * For each output along an axis its first input, the number of inputs, and their weights: a triangle's, of whole sum
+ * 2^22.
+ */
 function triangleFilters(device: Device, extent: number, outExtent: number): Tensor {
   const scale = extent / outExtent;
   const reach = Math.max(scale, 1);
@@ -118,7 +130,9 @@ function triangleFilters(device: Device, extent: number, outExtent: number): Ten
     const centre = (out + 0.5) * scale;
     const first = Math.max(0, Math.trunc(centre - reach + 0.5));
     const count = Math.min(extent, Math.trunc(centre + reach + 0.5)) - first;
-    const weights = Array.from({ length: count }, (_, i) => Math.max(0, 1 - Math.abs((first + i + 0.5 - centre) / reach)));
+    const weights = Array.from({ length: count }, (_, i) =>
+      Math.max(0, 1 - Math.abs((first + i + 0.5 - centre) / reach)),
+    );
     const total = weights.reduce((sum, weight) => sum + weight, 0);
     const at = out * (taps + 2);
     filters.set([first, count, ...weights.map((weight) => Math.trunc(0.5 + (weight / total) * 2 ** WEIGHT_BITS))], at);

@@ -5,7 +5,15 @@ import type { Element } from "../runtime/kernel.ts";
 import type { Allocation } from "../runtime/pool.ts";
 import type { Work } from "../runtime/profiler.ts";
 import type { WgslModule } from "../runtime/wgsl.ts";
-import { bytesOf, requireLive, sameShape, type DType, type FloatDType, type Shape, type Tensor } from "../tensor/tensor.ts";
+import {
+  bytesOf,
+  requireLive,
+  sameShape,
+  type DType,
+  type FloatDType,
+  type Shape,
+  type Tensor,
+} from "../tensor/tensor.ts";
 
 /** One dispatch: which code, over which tensors, how many invocations (or workgroups). */
 export interface Launch {
@@ -21,11 +29,14 @@ export interface Launch {
   /** By the names of the members of the WGSL's `Params`. Default: none. */
   readonly params?: Readonly<Record<string, number>>;
   /**
-   * How many invocations are needed at least, or workgroups. Both count along one axis, which is folded into two where it is
-   * too long: `flat_index` of the prelude unfolds it.
+   * How many invocations are needed at least, or workgroups. Both count along one axis, which is folded into two where
+   * it is too long: `flat_index` of the prelude unfolds it.
    */
   readonly size: { readonly invocations: number } | { readonly workgroups: number };
-  /** Where the work falls into independent parts along the first axis: tensors larger than a dispatch can see are then walked part by part. */
+  /**
+   * Where the work falls into independent parts along the first axis: tensors larger than a dispatch can see are then
+   * walked part by part.
+   */
   readonly parts?: Parts;
   /** What it cannot do without. Default: each tensor read or written once, and no operations. */
   readonly work?: Partial<Work>;
@@ -47,18 +58,29 @@ const PACK_BYTES = 16; // the largest element: WebGPU wants one at least
 /**
  * Records a dispatch, or several where a tensor is larger than one can see.
  * @throws ShapeError for tensors of different devices, or one too large for a kernel that cannot be cut into parts;
- * ReleasedError for one that was released; UsageError for a tensor, param, override or entry point that the WGSL does not
- * have, or a missing one
+ * ReleasedError for one that was released; UsageError for a tensor, param, override or entry point that the WGSL does
+ * not have, or a missing one
  */
 export function launch(options: Launch): void {
-  const { module, entryPoint = "forward", element = "f32", constants, tensors, params = {}, size, parts, work = {} } = options;
+  const {
+    module,
+    entryPoint = "forward",
+    element = "f32",
+    constants,
+    tensors,
+    params = {},
+    size,
+    parts,
+    work = {},
+  } = options;
   if ("invocations" in size && module.ownSizes?.includes(entryPoint)) {
     throw new UsageError(`${module.name}.${entryPoint}: expected size in workgroups, as theirs is not WORKGROUP_SIZE`);
   }
   const [[, { device }]] = Object.entries(tensors) as [[string, Tensor]];
   requireLive(module.name, tensors);
   for (const [name, tensor] of Object.entries(tensors)) {
-    if (tensor.device !== device) throw new ShapeError(`${module.name}: expected tensors of one device, ${name} is on another`);
+    if (tensor.device !== device)
+      throw new ShapeError(`${module.name}: expected tensors of one device, ${name} is on another`);
   }
   const kernel = device.kernel({ module, entryPoint, element, ...(constants && { constants }) });
   const count = parts ? params[parts.param]! : 1;
@@ -71,7 +93,10 @@ export function launch(options: Launch): void {
       buffers[name] = parts?.tensors.includes(name) ? seen(tensor, first, taken, count) : seen(tensor, 0, 1, 1);
     }
     const part = taken === count ? size : (parts!.size?.(taken) ?? shareOf(size, taken / count));
-    const workgroups = "workgroups" in part ? device.workgroups(part.workgroups, 1) : device.workgroups(part.invocations, kernel.workgroupSize);
+    const workgroups =
+      "workgroups" in part
+        ? device.workgroups(part.workgroups, 1)
+        : device.workgroups(part.invocations, kernel.workgroupSize);
     const share = taken / count;
     const partParams = taken === count ? params : { ...params, [parts!.param]: taken };
     device.dispatch(kernel, buffers, partParams, workgroups, { bytes: bytes * share, operations: operations * share });
@@ -79,21 +104,36 @@ export function launch(options: Launch): void {
 }
 
 /** Of tensors, one that is bound twice counting once. */
-const bytesOfAll = (tensors: Launch["tensors"]): number => [...new Set(Object.values(tensors))].reduce((sum, tensor) => sum + bytesOf(tensor), 0);
+const bytesOfAll = (tensors: Launch["tensors"]): number =>
+  [...new Set(Object.values(tensors))].reduce((sum, tensor) => sum + bytesOf(tensor), 0);
 
-/** What a dispatch sees of a tensor, `taken` of `count` parts: the whole buffer, unless that is larger than it can see, as one that tensors share may be. */
+/**
+ * What a dispatch sees of a tensor, `taken` of `count` parts: the whole buffer, unless that is larger than it can see,
+ * as one that tensors share may be.
+ */
 function seen(tensor: Tensor, first: number, taken: number, count: number): BufferPart {
-  const { device, allocation: { buffer } } = tensor;
+  const {
+    device,
+    allocation: { buffer },
+  } = tensor;
   if (taken === count && buffer.size <= device.maxBindingBytes) return buffer;
   const each = bytesOf(tensor) / count;
   return { buffer, offset: first * each, size: Math.ceil((taken * each) / PACK_BYTES) * PACK_BYTES };
 }
 
 const shareOf = (size: Launch["size"], share: number): Launch["size"] =>
-  "workgroups" in size ? { workgroups: Math.round(size.workgroups * share) } : { invocations: Math.round(size.invocations * share) };
+  "workgroups" in size
+    ? { workgroups: Math.round(size.workgroups * share) }
+    : { invocations: Math.round(size.invocations * share) };
 
 /** How many parts one dispatch can see: all, but for tensors too large. */
-function partsAtOnce(op: string, maxBytes: number, tensors: Readonly<Record<string, Tensor>>, count: number, parts?: Parts): number {
+function partsAtOnce(
+  op: string,
+  maxBytes: number,
+  tensors: Readonly<Record<string, Tensor>>,
+  count: number,
+  parts?: Parts,
+): number {
   let most = Math.max(1, count);
   let step = 1;
   for (const [name, tensor] of Object.entries(tensors)) {
@@ -113,7 +153,10 @@ function partsAtOnce(op: string, maxBytes: number, tensors: Readonly<Record<stri
 
 const commonFactor = (a: number, b: number): number => (b === 0 ? a : commonFactor(b, a % b));
 
-type Described = Record<string, { readonly shape: Shape; readonly dtype: DType; readonly device?: Device; readonly allocation?: Allocation }>;
+type Described = Record<
+  string,
+  { readonly shape: Shape; readonly dtype: DType; readonly device?: Device; readonly allocation?: Allocation }
+>;
 
 /** Throws ShapeError unless all tensors have the dtype and one device. */
 export function requireDType(op: string, dtype: DType, tensors: Described): void {
@@ -128,7 +171,12 @@ export function floatDType(op: string, tensors: Described): FloatDType {
   const [[firstName, { dtype }]] = Object.entries(tensors) as [[string, Described[string]]];
   for (const [name, tensor] of Object.entries(tensors)) {
     if (tensor.dtype === "u32") shapeError(op, `expected ${name} of dtype f32 or f16, it is u32`, tensors);
-    if (tensor.dtype !== dtype) shapeError(op, `expected one dtype, ${firstName} is ${dtype} and ${name} ${tensor.dtype}; cast one of them`, tensors);
+    if (tensor.dtype !== dtype)
+      shapeError(
+        op,
+        `expected one dtype, ${firstName} is ${dtype} and ${name} ${tensor.dtype}; cast one of them`,
+        tensors,
+      );
   }
   requireOneDevice(op, tensors);
   return dtype as FloatDType;
@@ -140,7 +188,8 @@ export function requireOneDevice(op: string, tensors: Described): void {
   let first: readonly [name: string, device: Device] | null = null;
   for (const [name, { device }] of Object.entries(tensors)) {
     if (!device) continue;
-    if (first && first[1] !== device) shapeError(op, `expected tensors of one device, ${name} is on another than ${first[0]}`, tensors);
+    if (first && first[1] !== device)
+      shapeError(op, `expected tensors of one device, ${name} is on another than ${first[0]}`, tensors);
     first ??= [name, device];
   }
 }

@@ -25,5 +25,13 @@ function run(entryPoint: string, tensors: Record<string, Tensor>, { shape, dtype
   const count = countOf(shape);
   const packs = count / packOf(count);
   const parts = { param: "packs", tensors: Object.keys(tensors) };
-  launch({ module, entryPoint, element: elementOf(dtype, count), tensors, params: { packs, scale }, size: { invocations: packs }, parts });
+  launch({
+    module,
+    entryPoint,
+    element: elementOf(dtype, count),
+    tensors,
+    params: { packs, scale },
+    size: { invocations: packs },
+    parts,
+  });
 }

@@ -25,17 +25,30 @@ export interface SgdSettings {
   readonly decay: number;
 }
 
-/** `[1]`: what gradients must be multiplied with so that their norm is at most `maxNorm`; `squares` `[T]` adds up to the norm's square. */
+/**
+ * `[1]`: what gradients must be multiplied with so that their norm is at most `maxNorm`; `squares` `[T]` adds up to the
+ * norm's square.
+ */
 export function clipFactor(squares: Tensor, maxNorm: number): Tensor {
   const output = empty(squares.device, [1]);
   const params = { ...NOTHING, count: countOf(squares.shape), max_norm: maxNorm };
-  launch({ module, entryPoint: "clip_factor", element: "f32", tensors: { squares, output }, params, size: { workgroups: 1 } });
+  launch({
+    module,
+    entryPoint: "clip_factor",
+    element: "f32",
+    tensors: { squares, output },
+    params,
+    size: { workgroups: 1 },
+  });
   return output;
 }
 
 type Named<K extends string> = Readonly<Record<K, Tensor>>;
 
-/** One step of Adam or AdamW on a range of arenas of weights and moments, in place; `schedule` `[P, 4]` as the shader says. */
+/**
+ * One step of Adam or AdamW on a range of arenas of weights and moments, in place; `schedule` `[P, 4]` as the shader
+ * says.
+ */
 export function adamUpdate(
   tensors: Named<"weights" | "gradients" | "factor" | "schedule" | "m" | "v">,
   range: Range,
@@ -56,7 +69,11 @@ export function adamUpdate(
 }
 
 /** One step of SGD on a range of arenas of weights and velocities (`m`), in place. */
-export function sgdUpdate(tensors: Named<"weights" | "gradients" | "factor" | "schedule" | "m">, range: Range, settings: SgdSettings): void {
+export function sgdUpdate(
+  tensors: Named<"weights" | "gradients" | "factor" | "schedule" | "m">,
+  range: Range,
+  settings: SgdSettings,
+): void {
   const { decay, momentum, nesterov } = settings;
   launch({
     module,

@@ -28,13 +28,19 @@ export function averagePoolForward(input: Tensor, window: Pair, options: Require
   const params = paramsOf("averagePool", { input }, window, options);
   const output = outputOf(input, params);
   const constants = { COUNT_INCLUDE_PAD: options.countIncludePad };
-  if (params.stride_w === 1 && params.out_width >= 4) run("average_forward_four", { input, output }, params, output, constants, 4);
+  if (params.stride_w === 1 && params.out_width >= 4)
+    run("average_forward_four", { input, output }, params, output, constants, 4);
   else run("average_forward", { input, output }, params, output, constants);
   return output;
 }
 
 /** d loss / d input, `[N,H,W,C]`, of window means. */
-export function averagePoolBackwardInput(input: Tensor, gradOutput: Tensor, window: Pair, options: Required<AveragePoolOptions>): Tensor {
+export function averagePoolBackwardInput(
+  input: Tensor,
+  gradOutput: Tensor,
+  window: Pair,
+  options: Required<AveragePoolOptions>,
+): Tensor {
   const params = paramsOf("averagePool", { input, gradOutput }, window, options);
   const gradInput = empty(input.device, input.shape, input.dtype);
   const constants = { COUNT_INCLUDE_PAD: options.countIncludePad };
@@ -51,7 +57,12 @@ export function maxPoolForward(input: Tensor, window: Pair, options: Required<Ma
 }
 
 /** d loss / d input, `[N,H,W,C]`, of window maxima: all of it goes to the first maximum of a window. */
-export function maxPoolBackwardInput(input: Tensor, gradOutput: Tensor, window: Pair, options: Required<MaxPoolOptions>): Tensor {
+export function maxPoolBackwardInput(
+  input: Tensor,
+  gradOutput: Tensor,
+  window: Pair,
+  options: Required<MaxPoolOptions>,
+): Tensor {
   const params = paramsOf("maxPool", { input, gradOutput }, window, options);
   const winners = empty(input.device, gradOutput.shape, "u32");
   run("argmax", { input, winners_output: winners }, params, gradOutput);
@@ -69,14 +80,17 @@ function paramsOf(op: string, tensors: Operands, window: Pair, { stride, padding
   const { input } = tensors;
   floatDType(op, tensors);
   const [batch = 0, height = 0, width = 0, channels = 0] = input.shape;
-  if (input.shape.length !== 4 || height * width === 0) shapeError(op, "expected input [N,H,W,C] with H, W > 0", tensors);
+  if (input.shape.length !== 4 || height * width === 0)
+    shapeError(op, "expected input [N,H,W,C] with H, W > 0", tensors);
   const [window_h, window_w] = pairOf(window);
   const [pad_h, pad_w] = pairOf(padding);
   requireWhole(op, "window", 1, [window_h, window_w]);
   const geometry = geometryOf(op, [height, width], [window_h, window_w], { stride, padding: [pad_h, pad_w] });
   const { out_height, out_width, stride_h, stride_w } = geometry;
   if (!(2 * pad_h <= window_h && 2 * pad_w <= window_w)) {
-    throw new OptionError(`${op}: expected padding of at most half the ${window_h}x${window_w} window, got ${pad_h},${pad_w}`);
+    throw new OptionError(
+      `${op}: expected padding of at most half the ${window_h}x${window_w} window, got ${pad_h},${pad_w}`,
+    );
   }
   if (tensors["gradOutput"]) requireShape(op, "gradOutput", [batch, out_height, out_width, channels], tensors);
   const packs = channels / packOf(channels);

@@ -14,7 +14,8 @@ export interface Draw {
 }
 
 /**
- * Throws OptionError unless a draw's numbers are u32, and for a number as the step while capturing; ShapeError for a step that is no u32
+ * Throws OptionError unless a draw's numbers are u32, and for a number as the step while capturing; ShapeError for a
+ * step that is no u32
  * `[1]`.
  */
 export function requireDraw(op: string, device: Device, { seed, stream, step }: Draw): void {
@@ -27,7 +28,9 @@ export function requireDraw(op: string, device: Device, { seed, stream, step }: 
     requireDType(op, "u32", { step });
     requireShape(op, "step", [1], { step });
   } else if (device.isCapturing) {
-    throw new OptionError(`${op}: expected the draw's step in a tensor while capturing, got ${step}, which every run would draw again`);
+    throw new OptionError(
+      `${op}: expected the draw's step in a tensor while capturing, got ${step}, which every run would draw again`,
+    );
   }
 }
 
@@ -58,14 +61,29 @@ export function uniform(device: Device, shape: Shape, draw: Draw, low = 0, high 
 
 /** Normal numbers with mean 0. */
 export function normal(device: Device, shape: Shape, draw: Draw, deviation = 1): Tensor {
-  if (!(deviation >= 0 && deviation < Infinity)) throw new OptionError(`normal: expected a finite deviation of at least 0, got ${deviation}`);
+  if (!(deviation >= 0 && deviation < Infinity))
+    throw new OptionError(`normal: expected a finite deviation of at least 0, got ${deviation}`);
   requireDraw("normal", device, draw);
   const output = empty(device, shape);
   run("normal_numbers", { output }, shape, draw, 0, deviation);
   return output;
 }
 
-function run(entryPoint: string, tensors: Record<string, Tensor>, shape: Shape, draw: Draw, low: number, high: number): void {
+function run(
+  entryPoint: string,
+  tensors: Record<string, Tensor>,
+  shape: Shape,
+  draw: Draw,
+  low: number,
+  high: number,
+): void {
   const count = countOf(shape);
-  launchDraw(draw, { module, entryPoint, element: "f32", tensors, params: { count, low, high }, size: { invocations: Math.ceil(count / 4) } });
+  launchDraw(draw, {
+    module,
+    entryPoint,
+    element: "f32",
+    tensors,
+    params: { count, low, high },
+    size: { invocations: Math.ceil(count / 4) },
+  });
 }

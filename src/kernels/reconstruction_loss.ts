@@ -39,5 +39,12 @@ function run(entryPoint: string, tensors: Record<string, Tensor>, { shape, dtype
   const channels = shape.at(-1)!;
   const positions = countOf(shape) / channels;
   const params = { positions, packs: channels / packOf(channels), threshold };
-  launch({ module, entryPoint, element: elementOf(dtype, channels), tensors, params, size: { invocations: positions } });
+  launch({
+    module,
+    entryPoint,
+    element: elementOf(dtype, channels),
+    tensors,
+    params,
+    size: { invocations: positions },
+  });
 }

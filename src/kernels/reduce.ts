@@ -1,5 +1,15 @@
 import module from "../../shaders/reduce.wgsl";
-import { countOf, elementOf, empty, packOf, release, viewOf, zeros, type Shape, type Tensor } from "../tensor/tensor.ts";
+import {
+  countOf,
+  elementOf,
+  empty,
+  packOf,
+  release,
+  viewOf,
+  zeros,
+  type Shape,
+  type Tensor,
+} from "../tensor/tensor.ts";
 import { settleAs } from "./cast.ts";
 import { floatDType, launch } from "./launch.ts";
 
@@ -15,14 +25,31 @@ export interface Middle {
 
 export type Reduction = (typeof REDUCTIONS)[number];
 
-/** Sums, maxima or minima over the middle axis, times `scale`; a tensor of `shape` holding groups * channels elements, of the input's dtype. */
-export function reduceMiddle(input: Tensor, { groups, extent, channels }: Middle, shape: Shape, reduction: Reduction, scale = 1): Tensor {
-  if (extent === 0 && reduction === "sum") return zeros(input.device, shape, input.dtype); // the kernel starts from a first row
+/**
+ * Sums, maxima or minima over the middle axis, times `scale`; a tensor of `shape` holding groups * channels elements,
+ * of the input's dtype.
+ */
+export function reduceMiddle(
+  input: Tensor,
+  { groups, extent, channels }: Middle,
+  shape: Shape,
+  reduction: Reduction,
+  scale = 1,
+): Tensor {
+  // the kernel starts from a first row
+  if (extent === 0 && reduction === "sum") return zeros(input.device, shape, input.dtype);
   let current = input;
-  for (let rows = extent; rows > 1 || current === input; ) {
+  for (let rows = extent; rows > 1 || current === input;) {
     const slices = slicesOf(rows);
     const output = empty(input.device, [groups, slices, channels]);
-    launchReduce("reduce", { input: current, output }, { groups, extent: rows, channels }, slices, slices === 1 ? scale : 1, reduction);
+    launchReduce(
+      "reduce",
+      { input: current, output },
+      { groups, extent: rows, channels },
+      slices,
+      slices === 1 ? scale : 1,
+      reduction,
+    );
     if (current !== input) release(current);
     current = output;
     rows = slices;

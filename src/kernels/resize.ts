@@ -15,7 +15,10 @@ export interface ResizeOptions {
   readonly mode?: (typeof MODES)[number];
   /** Whether corner pixels keep their place (true) or the image's edges do (false). Default false, as in PyTorch. */
   readonly alignCorners?: boolean;
-  /** Whether the filter grows as the image shrinks, so that every pixel counts. For "bilinear" with aligned edges. Default false. */
+  /**
+   * Whether the filter grows as the image shrinks, so that every pixel counts. For "bilinear" with aligned edges.
+   * Default false.
+   */
   readonly antialias?: boolean;
 }
 
@@ -36,14 +39,26 @@ export function resizeForward(input: Tensor, size: Size, options: Required<Resiz
 }
 
 /** d loss / d input, `[N,H,W,C]`: the transpose of every pass, last to first. */
-export function resizeBackwardInput(input: Tensor, gradOutput: Tensor, size: Size, options: Required<ResizeOptions>): Tensor {
+export function resizeBackwardInput(
+  input: Tensor,
+  gradOutput: Tensor,
+  size: Size,
+  options: Required<ResizeOptions>,
+): Tensor {
   const passes = passesOf({ input, gradOutput }, size, options);
   let current = gradOutput;
   for (const { filter, axis } of passes.toReversed()) {
     const { outer, inner, extent } = axisOf(current.shape, axis);
     const from = input.shape[axis]!;
     const gradInput = empty(input.device, current.shape.with(axis, from), input.dtype);
-    run("backward_input", { grad_output: current, grad_input: gradInput }, outer, inner, filter, ticksOf(filter, from, extent, options));
+    run(
+      "backward_input",
+      { grad_output: current, grad_input: gradInput },
+      outer,
+      inner,
+      filter,
+      ticksOf(filter, from, extent, options),
+    );
     if (current !== gradOutput) release(current);
     current = gradInput;
   }
@@ -60,18 +75,28 @@ interface Pass {
   readonly filter: number;
 }
 
-/** The axes whose extent changes, in the order that adds fewest products; all filters keep an axis whose extent stays as it is. */
-function passesOf(tensors: Operands, size: Size, { mode, alignCorners, antialias }: Required<ResizeOptions>): readonly Pass[] {
+/**
+ * The axes whose extent changes, in the order that adds fewest products; all filters keep an axis whose extent stays as
+ * it is.
+ */
+function passesOf(
+  tensors: Operands,
+  size: Size,
+  { mode, alignCorners, antialias }: Required<ResizeOptions>,
+): readonly Pass[] {
   const { input } = tensors;
   floatDType("resize", tensors);
   const [batch = 0, height = 0, width = 0, channels = 0] = input.shape;
-  if (input.shape.length !== 4 || height * width === 0) shapeError("resize", "expected input [N,H,W,C] with H, W > 0", tensors);
+  if (input.shape.length !== 4 || height * width === 0)
+    shapeError("resize", "expected input [N,H,W,C] with H, W > 0", tensors);
   if (size.length !== 2 || !size.every((extent) => Number.isInteger(extent) && extent > 0)) {
     throw new OptionError(`resize: expected whole, positive extents, got ${size.join("x")}`);
   }
   const choice = choiceOf("resize", "mode", MODES, mode);
   if (antialias && (mode !== "bilinear" || alignCorners)) {
-    throw new OptionError(`resize: antialias is for mode bilinear with alignCorners false, got ${mode} and ${alignCorners}`);
+    throw new OptionError(
+      `resize: antialias is for mode bilinear with alignCorners false, got ${mode} and ${alignCorners}`,
+    );
   }
   if (tensors["gradOutput"]) requireShape("resize", "gradOutput", [batch, ...size, channels], tensors);
   const filter = antialias ? ANTIALIASED : choice;
@@ -80,7 +105,10 @@ function passesOf(tensors: Operands, size: Size, { mode, alignCorners, antialias
   if (columns.extent === width) return [rows];
   const products = (first: Pass, second: Pass) => {
     const shape = input.shape.with(first.axis, first.extent);
-    return elements(shape) * tapsOf(first, input.shape) + elements(shape.with(second.axis, second.extent)) * tapsOf(second, input.shape);
+    return (
+      elements(shape) * tapsOf(first, input.shape) +
+      elements(shape.with(second.axis, second.extent)) * tapsOf(second, input.shape)
+    );
   };
   return products(rows, columns) <= products(columns, rows) ? [rows, columns] : [columns, rows];
 }
@@ -107,7 +135,14 @@ function ticksOf(filter: number, extent: number, out_extent: number, { alignCorn
   }
   if (aligned) return { extent, out_extent, step: extent - 1, offset: 0, unit: gaps, reach: gaps };
   const [step, unit] = [2 * extent, 2 * out_extent];
-  return { extent, out_extent, step, offset: extent - out_extent, unit, reach: filter === ANTIALIASED ? Math.max(step, unit) : unit };
+  return {
+    extent,
+    out_extent,
+    step,
+    offset: extent - out_extent,
+    unit,
+    reach: filter === ANTIALIASED ? Math.max(step, unit) : unit,
+  };
 }
 
 function run(

@@ -54,7 +54,20 @@ function run(
 const workgroupsOf = (rows: number, lanes: number) => ({ workgroups: Math.ceil((rows * lanes) / WORKGROUP) });
 
 // Rows do not know of each other.
-const BY_ROW = ["input", "result", "grad_output", "output", "grad_input", "a", "b", "grad_rows", "rows_output", "grad_a", "grad_b", "row_statistics"];
+const BY_ROW = [
+  "input",
+  "result",
+  "grad_output",
+  "output",
+  "grad_input",
+  "a",
+  "b",
+  "grad_rows",
+  "rows_output",
+  "grad_a",
+  "grad_b",
+  "row_statistics",
+];
 
 /** Along the last axis, of the input's shape. */
 export function softmaxForward(input: Tensor): Tensor {
@@ -78,7 +91,15 @@ export function layerNormForward(input: Tensor, affine: Tensor | null, eps: numb
   const rows = layerRowsOf(input, affine);
   const output = empty(input.device, input.shape, input.dtype);
   const bound = affine ?? empty(input.device, [1]);
-  run(layerNormModule, "forward", input, rows, { input, affine: bound, output }, { eps, per_slice: 0, slices: 0 }, { AFFINE: affine !== null });
+  run(
+    layerNormModule,
+    "forward",
+    input,
+    rows,
+    { input, affine: bound, output },
+    { eps, per_slice: 0, slices: 0 },
+    { AFFINE: affine !== null },
+  );
   if (!affine) release(bound);
   return output;
 }
@@ -90,7 +111,13 @@ export interface LayerNormGradients {
 }
 
 /** Gradients of input and, where `wantsAffine`, affine. */
-export function layerNormBackward(input: Tensor, affine: Tensor | null, gradOutput: Tensor, eps: number, wantsAffine: boolean): LayerNormGradients {
+export function layerNormBackward(
+  input: Tensor,
+  affine: Tensor | null,
+  gradOutput: Tensor,
+  eps: number,
+  wantsAffine: boolean,
+): LayerNormGradients {
   const { device } = input;
   const rows = layerRowsOf(input, affine);
   requireShape("layerNorm", "gradOutput", input.shape, { input, gradOutput });
@@ -98,7 +125,15 @@ export function layerNormBackward(input: Tensor, affine: Tensor | null, gradOutp
   const statistics = empty(device, [rows.rows, 2]);
   const bound = affine ?? empty(device, [1]);
   const tensors = { input, affine: bound, grad_output: gradOutput, grad_input: gradInput, row_statistics: statistics };
-  run(layerNormModule, "backward_input", input, rows, tensors, { eps, per_slice: 0, slices: 0 }, { AFFINE: affine !== null });
+  run(
+    layerNormModule,
+    "backward_input",
+    input,
+    rows,
+    tensors,
+    { eps, per_slice: 0, slices: 0 },
+    { AFFINE: affine !== null },
+  );
   if (!affine) release(bound);
   if (!wantsAffine) {
     release(statistics);
@@ -172,10 +207,22 @@ export function cosineForward(a: Tensor, b: Tensor, eps: number): Tensor {
   return output;
 }
 
-export function cosineBackward(a: Tensor, b: Tensor, gradOutput: Tensor, eps: number): { readonly gradA: Tensor; readonly gradB: Tensor } {
+export function cosineBackward(
+  a: Tensor,
+  b: Tensor,
+  gradOutput: Tensor,
+  eps: number,
+): { readonly gradA: Tensor; readonly gradB: Tensor } {
   const rows = rowsOf("cosineSimilarity", { a, b, gradOutput });
   requireShape("cosineSimilarity", "gradOutput", rows.leading, { a, b, gradOutput });
   const [gradA, gradB] = [empty(a.device, a.shape, a.dtype), empty(a.device, a.shape, a.dtype)];
-  run(productsModule, "cosine_backward", a, rows, { a, b, grad_rows: gradOutput, grad_a: gradA, grad_b: gradB }, { eps });
+  run(
+    productsModule,
+    "cosine_backward",
+    a,
+    rows,
+    { a, b, grad_rows: gradOutput, grad_a: gradA, grad_b: gradB },
+    { eps },
+  );
   return { gradA, gradB };
 }

@@ -14,13 +14,23 @@ export function exclusiveScan(input: Tensor): Tensor {
   const output = empty(device, [count + 1], "u32");
   const settings = { module, element: "u32", params: { count }, size: { workgroups: blocks } } as const;
   if (blocks === 1) {
-    launch({ ...settings, entryPoint: "forward", constants: { WORKGROUP_SIZE: LANES, OFFSETS: false }, tensors: { input, offsets: input, output } });
+    launch({
+      ...settings,
+      entryPoint: "forward",
+      constants: { WORKGROUP_SIZE: LANES, OFFSETS: false },
+      tensors: { input, offsets: input, output },
+    });
     return output;
   }
   const totals = empty(device, [blocks], "u32");
   launch({ ...settings, entryPoint: "block_totals", constants: { WORKGROUP_SIZE: LANES }, tensors: { input, totals } });
   const offsets = exclusiveScan(totals);
-  launch({ ...settings, entryPoint: "forward", constants: { WORKGROUP_SIZE: LANES, OFFSETS: true }, tensors: { input, offsets, output } });
+  launch({
+    ...settings,
+    entryPoint: "forward",
+    constants: { WORKGROUP_SIZE: LANES, OFFSETS: true },
+    tensors: { input, offsets, output },
+  });
   release(totals);
   release(offsets);
   return output;

@@ -37,14 +37,22 @@ export function topKMeanBackwardInput(input: Tensor, selection: Tensor, gradOutp
   requireShape("topKMean", "gradOutput", leading, { input, gradOutput });
   const gradInput = empty(input.device, input.shape, dtype);
   const tensors = { input, grad_output: gradOutput, selected: selection, grad_input: gradInput };
-  launch({ module, entryPoint: "backward_input", element: dtype, tensors, params: { rows, columns, k }, size: { invocations: rows * columns } });
+  launch({
+    module,
+    entryPoint: "backward_input",
+    element: dtype,
+    tensors,
+    params: { rows, columns, k },
+    size: { invocations: rows * columns },
+  });
   return gradInput;
 }
 
 function extentsOf(input: Tensor, k: number) {
   const columns = input.shape.at(-1);
   if (columns === undefined) shapeError("topKMean", "expected at least one axis", { input });
-  if (!(Number.isInteger(k) && k >= 1 && k <= columns)) throw new OptionError(`topKMean: expected k, a whole number from 1 to ${columns}, got ${k}`);
+  if (!(Number.isInteger(k) && k >= 1 && k <= columns))
+    throw new OptionError(`topKMean: expected k, a whole number from 1 to ${columns}, got ${k}`);
   const leading = input.shape.slice(0, -1);
   return { leading, rows: countOf(leading), columns };
 }

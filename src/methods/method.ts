@@ -8,15 +8,18 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 
 /** The way from a backbone's maps to the features that a method sees, executed by `detection/features.ts`. */
 export interface Assembly {
-  /** Names of the backbone's stages, finest first. All are brought to the finest stage's cells and joined along channels. */
+  /**
+   * Names of the backbone's stages, finest first. All are brought to the finest stage's cells and joined along
+   * channels.
+   */
   readonly stages: readonly string[];
   /** How coarser maps are enlarged bilinearly; as PyTorch's align_corners. */
   readonly alignCorners: boolean;
   /** Side of the window, cells, whose mean takes each cell's place in each map; 1 for none. Zeros outside count. */
   readonly localMean: 1 | 3;
   /**
-   * Brings each channel to this mean, in units of the standard deviation, and this variance over the training set. Null: features stay as
-   * they are.
+   * Brings each channel to this mean, in units of the standard deviation, and this variance over the training set.
+   * Null: features stay as they are.
    */
   readonly standardise: { readonly mean: number; readonly variance: number } | null;
 }
@@ -25,11 +28,15 @@ export interface Assembly {
 export interface Scoring {
   /** How cells are enlarged bilinearly to the input's size; as PyTorch's align_corners. */
   readonly alignCorners: boolean;
-  /** A mean over a box, or a Gaussian, on the map at input size; extents are for 224 pixels, and scale with the input. Null: none. */
-  readonly smoothing: { readonly kind: "box"; readonly side: number } | { readonly kind: "gaussian"; readonly sigma: number } | null;
   /**
-   * The image's score: the largest mean over a window of that side, for 224 pixels, of the smoothed map; or the largest of the model's own
-   * cells, neither enlarged nor smoothed.
+   * A mean over a box, or a Gaussian, on the map at input size; extents are for 224 pixels, and scale with the input.
+   * Null: none.
+   */
+  readonly smoothing:
+    { readonly kind: "box"; readonly side: number } | { readonly kind: "gaussian"; readonly sigma: number } | null;
+  /**
+   * The image's score: the largest mean over a window of that side, for 224 pixels, of the smoothed map; or the largest
+   * of the model's own cells, neither enlarged nor smoothed.
    */
   readonly image: { readonly kind: "windowMean"; readonly side: number } | { readonly kind: "cells" };
 }
@@ -83,7 +90,7 @@ export interface FitStep {
 /** A stage of a fit and how many steps it has at most. */
 export interface StagePlan {
   readonly stage: string;
-  /** For people: "Stage 1, abnormal grid". */
+  /** For people: "Stage 1". */
   readonly title: string;
   readonly steps: number;
 }
@@ -108,7 +115,8 @@ export interface FitInput {
 /** A training that can stop between two steps, and go on to the same bits. */
 export interface Fit {
   /**
-   * The model as far as it is trained: usable at any time, scores finite and at least 0. What it is before the last step is the method's to say.
+   * The model as far as it is trained: usable at any time, scores finite and at least 0. What it is before the last
+   * step is the method's to say.
    */
   readonly model: Model;
   /** Steps still to be taken, by stage. */
@@ -161,7 +169,10 @@ export interface Model {
   readonly summary: readonly (readonly [label: string, value: string])[];
 }
 
-/** An anomaly detection method: how it learns from features, and how it scores them. It owns no image, no file and no threshold. */
+/**
+ * An anomaly detection method: how it learns from features, and how it scores them. It owns no image, no file and no
+ * threshold.
+ */
 export interface Method {
   readonly name: string;
   readonly title: string;
@@ -190,7 +201,10 @@ export interface Method {
   readonly begin: (config: Json, options: MethodOptions, input: FitInput) => Fit;
   /** @throws InputError where `weights` lacks a tensor */
   readonly restore: (config: Json, weights: Weights) => Model;
-  /** Names the first option of a configuration that is far from what is of use, with its value; null if none is. For errors. */
+  /**
+   * Names the first option of a configuration that is far from what is of use, with its value; null if none is. For
+   * errors.
+   */
   readonly extreme?: (config: Json) => string | null;
   /**
    * Checks a configuration from a file, which may hold anything (`requireExtents` in extents.ts checks the extents).

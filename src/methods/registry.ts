@@ -16,6 +16,8 @@ export interface OptionsOfMethods {
   readonly grad: GradOptions;
   readonly patchcore: PatchCoreOptions;
 }
+/** The method where none is named. */
+export const DEFAULT_METHOD = "grad" satisfies MethodName;
 /** Names of all methods. */
 export const METHOD_NAMES = Object.keys(METHODS) as readonly MethodName[];
 
@@ -24,6 +26,7 @@ export const METHOD_NAMES = Object.keys(METHODS) as readonly MethodName[];
  * @throws OptionError for an unknown name
  */
 export async function loadMethod(name: string): Promise<Method> {
-  if (!Object.hasOwn(METHODS, name)) throw new OptionError(`expected method to be one of ${METHOD_NAMES.join(", ")}, got ${name}`);
+  if (!Object.hasOwn(METHODS, name))
+    throw new OptionError(`expected method to be one of ${METHOD_NAMES.join(", ")}, got ${name}`);
   return METHODS[name as MethodName]();
 }

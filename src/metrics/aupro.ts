@@ -7,8 +7,8 @@ import { hasBoth } from "./ranking.ts";
 export const AUPRO_LIMIT = 0.3;
 
 /**
- * Area under the per-region overlap curve up to a false positive rate, divided by that rate: in [0, 1]. Null where there
- * is no defective region or no good pixel.
+ * Area under the per-region overlap curve up to a false positive rate, divided by that rate: in [0, 1]. Null where
+ * there is no defective region or no good pixel.
  *
  * The overlap at a threshold is the mean, over all 8-connected regions of all images, of the share of the region at or
  * above it; the false positive rate counts the good pixels of all images. Straight lines join neighbouring thresholds.
@@ -24,11 +24,13 @@ export function aupro(ranking: PixelRanking, limit = AUPRO_LIMIT): number | null
   let area = 0;
   let rate = 0;
   let overlap = 0;
-  for (let i = 0; rate < limit; i++) { // ends: the lowest threshold has rate 1
+  for (let i = 0; rate < limit; i++) {
+    // ends: the lowest threshold has rate 1
     const nextRate = falsePositives[i]! / negatives;
     const nextOverlap = overlaps[i]!;
     const to = Math.min(nextRate, limit);
-    const overlapAtEnd = to < nextRate ? overlap + ((nextOverlap - overlap) * (to - rate)) / (nextRate - rate) : nextOverlap;
+    const overlapAtEnd =
+      to < nextRate ? overlap + ((nextOverlap - overlap) * (to - rate)) / (nextRate - rate) : nextOverlap;
     area += ((to - rate) * (overlap + overlapAtEnd)) / 2;
     rate = nextRate;
     overlap = nextOverlap;
@@ -38,12 +40,13 @@ export function aupro(ranking: PixelRanking, limit = AUPRO_LIMIT): number | null
 
 /** @throws OptionError unless the limit of the false positive rate is in (0, 1] */
 export function requireLimit(limit: number): void {
-  if (!(limit > 0 && limit <= 1)) throw new OptionError(`the limit of the false positive rate must be in (0, 1], got ${limit}`);
+  if (!(limit > 0 && limit <= 1))
+    throw new OptionError(`the limit of the false positive rate must be in (0, 1], got ${limit}`);
 }
 
 /**
- * False positive rate against per-region overlap (see `aupro`), from (0,0) to (1,1), in at most `maxPoints` points; none
- * where there is no defective region or no good pixel.
+ * False positive rate against per-region overlap (see `aupro`), from (0,0) to (1,1), in at most `maxPoints` points;
+ * none where there is no defective region or no good pixel.
  *
  * @throws OptionError unless `maxPoints` is a whole number from 2
  */

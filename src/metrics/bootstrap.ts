@@ -27,13 +27,19 @@ const STREAM = 0x626f6f74; // apart from those of training
 /**
  * The metrics of resamples: as many images, drawn with replacement, good and defective ones apart.
  *
- * Image metrics are exact. Pixel metrics are made of the images' histograms, and moved by what those make different for all
- * images as they are.
+ * Image metrics are exact. Pixel metrics are made of the images' histograms, and moved by what those make different for
+ * all images as they are.
  *
  * @param metrics of the images as they are
  * @param seed a whole number below 2^32, as `part`; different parts, such as classes, are drawn independently
  */
-export function resampledMetrics(images: readonly JudgedImage[], metrics: Metrics, resamples: number, seed = 0, part = 0): Resampled {
+export function resampledMetrics(
+  images: readonly JudgedImage[],
+  metrics: Metrics,
+  resamples: number,
+  seed = 0,
+  part = 0,
+): Resampled {
   const imageMetrics = weightedImages(images);
   const pixelMetrics = weightedPixels(images);
   const measured = (weights: Uint32Array): Metrics => ({ ...imageMetrics(weights), ...pixelMetrics(weights) });
@@ -70,10 +76,15 @@ export function* resamplesOf(
 
 /** The mean over classes of each resample. */
 export const meanResampled = (classes: readonly Resampled[]): Resampled =>
-  eachMetric((name) => Array.from({ length: classes[0]?.[name].length ?? 0 }, (_, i) => meanOfDefined(classes.map((values) => values[name][i]!))));
+  eachMetric((name) =>
+    Array.from({ length: classes[0]?.[name].length ?? 0 }, (_, i) =>
+      meanOfDefined(classes.map((values) => values[name][i]!)),
+    ),
+  );
 
 /** Percentile intervals: the middle 95 % of the resamples. */
-export const intervalsOf = (resampled: Resampled): Intervals => eachMetric((name) => intervalOf(resampled[name].filter((value) => value !== null)));
+export const intervalsOf = (resampled: Resampled): Intervals =>
+  eachMetric((name) => intervalOf(resampled[name].filter((value) => value !== null)));
 
 function intervalOf(values: readonly number[]): Interval | null {
   if (values.length === 0) return null;
@@ -107,17 +118,29 @@ function weightedImages(images: readonly JudgedImage[]): Weighted<"imageAuroc" |
       falsePositives[threshold] = fp;
     }
     const ranking: Ranking = { positives: tp, negatives: fp, thresholds, truePositives, falsePositives };
-    return { imageAuroc: auroc(ranking), imageAp: averagePrecision(ranking), imageF1Max: f1Max(ranking)?.value ?? null };
+    return {
+      imageAuroc: auroc(ranking),
+      imageAp: averagePrecision(ranking),
+      imageF1Max: f1Max(ranking)?.value ?? null,
+    };
   };
 }
 
 /** The pixel metrics of images that count several times, or not at all; from their histograms. */
-function weightedPixels(images: readonly JudgedImage[]): Weighted<"pixelAuroc" | "pixelAp" | "pixelF1Max" | "pixelAupro"> {
-  const bins = [...new Set(images.flatMap(({ pixels }) => (pixels ? Array.from(pixels.bins) : [])))].sort((a, b) => b - a);
+function weightedPixels(
+  images: readonly JudgedImage[],
+): Weighted<"pixelAuroc" | "pixelAp" | "pixelF1Max" | "pixelAupro"> {
+  const bins = [...new Set(images.flatMap(({ pixels }) => (pixels ? Array.from(pixels.bins) : [])))].sort(
+    (a, b) => b - a,
+  );
   const rankOf = new Map(bins.map((bin, rank) => [bin, rank]));
   const places = images.map(({ pixels }) => pixels && Uint16Array.from(pixels.bins, (bin) => rankOf.get(bin)!));
   const thresholds = Float64Array.from(bins);
-  const [truePositives, falsePositives, overlaps] = [new Float64Array(bins.length), new Float64Array(bins.length), new Float64Array(bins.length)];
+  const [truePositives, falsePositives, overlaps] = [
+    new Float64Array(bins.length),
+    new Float64Array(bins.length),
+    new Float64Array(bins.length),
+  ];
   return (weights) => {
     for (const values of [truePositives, falsePositives, overlaps]) values.fill(0);
     let regions = 0;
@@ -139,7 +162,10 @@ function weightedPixels(images: readonly JudgedImage[]): Weighted<"pixelAuroc" |
     const [positives, negatives] = [truePositives.at(-1) ?? 0, falsePositives.at(-1) ?? 0];
     const ranking: PixelRanking = { positives, negatives, thresholds, truePositives, falsePositives, overlaps };
     return {
-      pixelAuroc: auroc(ranking), pixelAp: averagePrecision(ranking), pixelF1Max: f1Max(ranking)?.value ?? null, pixelAupro: aupro(ranking),
+      pixelAuroc: auroc(ranking),
+      pixelAp: averagePrecision(ranking),
+      pixelF1Max: f1Max(ranking)?.value ?? null,
+      pixelAupro: aupro(ranking),
     };
   };
 }

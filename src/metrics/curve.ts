@@ -14,7 +14,12 @@ export interface Curve {
  * @param maxPoints at least 2
  * @throws OptionError for another `maxPoints`
  */
-export function thinned(count: number, x: (point: number) => number, y: (point: number) => number, maxPoints: number): Curve {
+export function thinned(
+  count: number,
+  x: (point: number) => number,
+  y: (point: number) => number,
+  maxPoints: number,
+): Curve {
   if (!(Number.isSafeInteger(maxPoints) && maxPoints >= 2)) {
     throw new OptionError(`maxPoints must be a whole number from 2, got ${maxPoints}`);
   }

@@ -10,12 +10,18 @@ import { auroc, averagePrecision, f1Max, rank, type Ranking } from "./ranking.ts
 
 /** One judged image. */
 export interface Sample extends ScoredMap {
-  /** By its label, never by its mask; the mask of a good image may be null, that of a defective one is where it is not known. */
+  /**
+   * By its label, never by its mask; the mask of a good image may be null, that of a defective one is where it is not
+   * known.
+   */
   readonly defective: boolean;
   readonly score: number;
 }
 
-/** How pixel metrics are made: of all pixels, sorted; of a histogram of bounded size; or the former up to a number of pixels. */
+/**
+ * How pixel metrics are made: of all pixels, sorted; of a histogram of bounded size; or the former up to a number of
+ * pixels.
+ */
 export const PIXEL_METHODS = ["exact", "streaming", "auto"] as const;
 /** One of them. */
 export type PixelMethod = (typeof PIXEL_METHODS)[number];
@@ -24,7 +30,10 @@ export type PixelMethod = (typeof PIXEL_METHODS)[number];
 export interface EvaluationOptions {
   /** Default: auto. */
   readonly method?: PixelMethod;
-  /** Pixels from which on "auto" streams. Default: 2^25, that is 670 images of 224 x 224, for which the exact way takes 1 GB. */
+  /**
+   * Pixels from which on "auto" streams. Default: 2^25, that is 670 images of 224 x 224, for which the exact way takes
+   * 1 GB.
+   */
   readonly pixelBudget?: number;
   /** Resamples of the images for the intervals; 0: none. Default: 1000. */
   readonly resamples?: number;
@@ -53,8 +62,8 @@ export interface Evaluated {
 const DEFAULT_BUDGET = 2 ** 25;
 
 /**
- * The field's metrics over one class's images, which are added one by one. Defective images without a mask have no part in
- * pixel metrics. An AUROC below 0.5 is reported as it is.
+ * The field's metrics over one class's images, which are added one by one. Defective images without a mask have no part
+ * in pixel metrics. An AUROC below 0.5 is reported as it is.
  */
 export class Evaluation {
   readonly #options: Required<EvaluationOptions>;
@@ -65,19 +74,29 @@ export class Evaluation {
   #pixels = 0;
 
   /** @throws OptionError for a method that there is not, or numbers that are not whole or too small */
-  constructor({ method = "auto", pixelBudget = DEFAULT_BUDGET, resamples = 1000, seed = 0, part = 0 }: EvaluationOptions = {}) {
+  constructor({
+    method = "auto",
+    pixelBudget = DEFAULT_BUDGET,
+    resamples = 1000,
+    seed = 0,
+    part = 0,
+  }: EvaluationOptions = {}) {
     if (!PIXEL_METHODS.includes(method)) {
-      throw new OptionError(`Evaluation: expected method to be one of ${PIXEL_METHODS.join(", ")}, got ${String(method)}`);
+      throw new OptionError(
+        `Evaluation: expected method to be one of ${PIXEL_METHODS.join(", ")}, got ${String(method)}`,
+      );
     }
     for (const [name, value] of Object.entries({ pixelBudget, resamples, seed, part })) {
-      if (!(Number.isSafeInteger(value) && value >= 0)) throw new OptionError(`Evaluation: expected ${name} to be a whole number, got ${value}`);
+      if (!(Number.isSafeInteger(value) && value >= 0))
+        throw new OptionError(`Evaluation: expected ${name} to be a whole number, got ${value}`);
     }
     this.#options = { method, pixelBudget, resamples, seed, part };
     this.#kept = method === "streaming" ? null : [];
   }
 
   /**
-   * Takes one more image. Its map, its mask and what counts are kept, and must not change, for as long as pixels are not streamed.
+   * Takes one more image. Its map, its mask and what counts are kept, and must not change, for as long as pixels are
+   * not streamed.
    * @throws InputError as `rankPixels`
    */
   add(sample: Sample): void {
@@ -85,7 +104,11 @@ export class Evaluation {
     requireValid(sample, name);
     const { defective, score, map, mask, counted = null, width, height } = sample;
     const known = !defective || mask !== null;
-    this.#images.push({ defective, score, pixels: known && this.#options.resamples > 0 ? imageHistogram(sample) : null });
+    this.#images.push({
+      defective,
+      score,
+      pixels: known && this.#options.resamples > 0 ? imageHistogram(sample) : null,
+    });
     if (!known) return;
     this.#pixels += pixelsOf(sample);
     if (this.#kept && this.#options.method === "auto" && this.#pixels > this.#options.pixelBudget) {
@@ -100,7 +123,10 @@ export class Evaluation {
   result(): Evaluated {
     const { resamples, seed, part } = this.#options;
     const scores = Float64Array.from(this.#images, ({ score }) => score);
-    const image = rank(scores, Uint8Array.from(this.#images, ({ defective }) => (defective ? 1 : 0)));
+    const image = rank(
+      scores,
+      Uint8Array.from(this.#images, ({ defective }) => (defective ? 1 : 0)),
+    );
     const ranked = this.#kept ? rankPixels(this.#kept) : this.#histogram.ranking();
     const pixel = ranked.positives > 0 ? ranked : null;
     const bounds = this.#kept ? exactBounds(image, pixel) : binnedBounds(image, pixel);

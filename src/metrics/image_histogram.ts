@@ -11,7 +11,11 @@ export interface ImageHistogram {
   readonly bins: Uint16Array;
   readonly negatives: Uint32Array;
   /** Defective pixels, and the sum of 1 / area of their regions; null where no pixel is defective. */
-  readonly defects: { readonly positives: Uint32Array; readonly overlaps: Float64Array; readonly regions: number } | null;
+  readonly defects: {
+    readonly positives: Uint32Array;
+    readonly overlaps: Float64Array;
+    readonly regions: number;
+  } | null;
 }
 
 /** @param image a valid one, as `requireValid` says */
@@ -31,7 +35,9 @@ export function imageHistogram({ map, mask, counted, width, height }: ScoredMap)
       overlaps[bin]! += 1 / regions!.areas[region - 1]!;
     }
   }
-  const bins = Uint16Array.from(Array.from(negatives.keys()).filter((bin) => negatives[bin] !== 0 || positives[bin] !== 0));
+  const bins = Uint16Array.from(
+    Array.from(negatives.keys()).filter((bin) => negatives[bin] !== 0 || positives[bin] !== 0),
+  );
   return {
     bins,
     negatives: Uint32Array.from(bins, (bin) => negatives[bin]!),

@@ -1,11 +1,25 @@
 /** The field's metrics, in the order to show them in. */
-export const METRICS = ["imageAuroc", "imageAp", "imageF1Max", "pixelAuroc", "pixelAp", "pixelF1Max", "pixelAupro"] as const;
+export const METRICS = [
+  "imageAuroc",
+  "imageAp",
+  "imageF1Max",
+  "pixelAuroc",
+  "pixelAp",
+  "pixelF1Max",
+  "pixelAupro",
+] as const;
 /** The name of one. */
 export type MetricName = (typeof METRICS)[number];
 
 /** What each is called above a column, in that order. */
 export const METRIC_TITLES: Readonly<Record<MetricName, string>> = {
-  imageAuroc: "image AUROC", imageAp: "AP", imageF1Max: "F1-max", pixelAuroc: "pixel AUROC", pixelAp: "AP", pixelF1Max: "F1-max", pixelAupro: "AUPRO",
+  imageAuroc: "image AUROC",
+  imageAp: "AP",
+  imageF1Max: "F1-max",
+  pixelAuroc: "pixel AUROC",
+  pixelAp: "AP",
+  pixelF1Max: "F1-max",
+  pixelAupro: "AUPRO",
 };
 
 /** Fractions in [0, 1]; null where undefined: no defects, nothing good, no masks. */
@@ -22,4 +36,5 @@ export function meanOfDefined(values: readonly (number | null)[]): number | null
 }
 
 /** Each metric's mean over the classes in which it is defined. */
-export const meanMetrics = (classes: readonly Metrics[]): Metrics => eachMetric((name) => meanOfDefined(classes.map((metrics) => metrics[name])));
+export const meanMetrics = (classes: readonly Metrics[]): Metrics =>
+  eachMetric((name) => meanOfDefined(classes.map((metrics) => metrics[name])));

@@ -12,7 +12,9 @@ const PAGES = 1 << (32 - PAGE_SHIFT);
 interface Page {
   readonly positives: Float64Array;
   readonly negatives: Float64Array;
-  /** Sum of 1 / area of its region over the bin's defective pixels: what they add to the sum of the regions' overlaps. */
+  /**
+   * Sum of 1 / area of its region over the bin's defective pixels: what they add to the sum of the regions' overlaps.
+   */
   readonly overlaps: Float64Array;
 }
 
@@ -20,10 +22,11 @@ const BYTES_A_PAGE = 3 * 8 * PAGE;
 
 /**
  * Pixels of any number of images, counted in bins as they come: nothing of an image is kept. A bin is what f32 numbers
- * share in sign, exponent and the first 14 bits of the mantissa, so no range need be known. Bins are made where there are
- * values, 393 KB for each power of two: some MB for the maps of a detector, 201 MB for any maps at all.
+ * share in sign, exponent and the first 14 bits of the mantissa, so no range need be known. Bins are made where there
+ * are values, 393 KB for each power of two: some MB for the maps of a detector, 201 MB for any maps at all.
  *
- * Counts at the bins' edges are exact; only the order within a bin is lost. `rankingBounds` says how much that may change.
+ * Counts at the bins' edges are exact; only the order within a bin is lost. `rankingBounds` says how much that may
+ * change.
  */
 export class PixelHistogram {
   readonly #pages: (Page | undefined)[] = Array.from({ length: PAGES }, () => undefined);
@@ -74,7 +77,11 @@ export class PixelHistogram {
     let count = 0;
     this.#eachBin(() => count++);
     const words = new Uint32Array(count);
-    const [truePositives, falsePositives, overlaps] = [new Float64Array(count), new Float64Array(count), new Float64Array(count)];
+    const [truePositives, falsePositives, overlaps] = [
+      new Float64Array(count),
+      new Float64Array(count),
+      new Float64Array(count),
+    ];
     let [at, tp, fp, overlap] = [0, 0, 0, 0];
     this.#eachBin((page, bin, ordered) => {
       tp += page.positives[bin]!;
@@ -86,7 +93,14 @@ export class PixelHistogram {
       overlaps[at++] = tp === this.#positives ? 1 : overlap / this.#regions;
     });
     const thresholds = new Float32Array(words.buffer);
-    return { positives: this.#positives, negatives: this.#negatives, thresholds, truePositives, falsePositives, overlaps };
+    return {
+      positives: this.#positives,
+      negatives: this.#negatives,
+      thresholds,
+      truePositives,
+      falsePositives,
+      overlaps,
+    };
   }
 
   /** Visits the bins that are not empty, from the highest. */
@@ -102,4 +116,8 @@ export class PixelHistogram {
   }
 }
 
-const newPage = (): Page => ({ positives: new Float64Array(PAGE), negatives: new Float64Array(PAGE), overlaps: new Float64Array(PAGE) });
+const newPage = (): Page => ({
+  positives: new Float64Array(PAGE),
+  negatives: new Float64Array(PAGE),
+  overlaps: new Float64Array(PAGE),
+});

@@ -16,7 +16,10 @@ export interface ScoredMap {
 
 /** The ranking of pixels, and what AUPRO needs besides. */
 export interface PixelRanking extends Ranking {
-  /** After each threshold: the mean, over all 8-connected regions of all masks, of the share of the region at or above it. */
+  /**
+   * After each threshold: the mean, over all 8-connected regions of all masks, of the share of the region at or above
+   * it.
+   */
   readonly overlaps: Float64Array;
 }
 
@@ -24,8 +27,8 @@ export interface PixelRanking extends Ranking {
  * Ranks the pixels of all images together. Exact: every distinct value is a threshold. Takes up to 24 bytes a pixel
  * besides the images; `PixelHistogram` takes a bounded amount for any number.
  *
- * @throws InputError if a map, a mask or what counts is not width * height long, a map holds a number that is not finite, or a defect
- * lies where nothing counts
+ * @throws InputError if a map, a mask or what counts is not width * height long, a map holds a number that is not
+ * finite, or a defect lies where nothing counts
  */
 export function rankPixels(images: readonly ScoredMap[]): PixelRanking {
   let pixels = 0;
@@ -66,7 +69,8 @@ export function rankPixels(images: readonly ScoredMap[]): PixelRanking {
 }
 
 /** How many of its pixels have a part in pixel metrics. */
-export const pixelsOf = ({ map, counted }: ScoredMap): number => (counted ? counted.reduce((sum, part) => sum + (part === 0 ? 0 : 1), 0) : map.length);
+export const pixelsOf = ({ map, counted }: ScoredMap): number =>
+  counted ? counted.reduce((sum, part) => sum + (part === 0 ? 0 : 1), 0) : map.length;
 
 /**
  * Requires that an image's parts fit each other and its map can be ranked.
@@ -74,12 +78,18 @@ export const pixelsOf = ({ map, counted }: ScoredMap): number => (counted ? coun
  * @throws InputError as `rankPixels`
  */
 export function requireValid({ map, mask, counted, width, height }: ScoredMap, name: string): void {
-  for (const [what, values] of [["map", map], ["mask", mask ?? map], ["counted", counted ?? map]] as const) {
+  for (const [what, values] of [
+    ["map", map],
+    ["mask", mask ?? map],
+    ["counted", counted ?? map],
+  ] as const) {
     if (values.length === width * height) continue;
     throw new InputError(`${name}: ${values.length} ${what} values do not make ${width} x ${height} pixels`);
   }
   for (let i = 0; i < map.length; i++) {
-    if (!Number.isFinite(map[i]!)) throw new InputError(`${name}: the anomaly map holds ${map[i]} at pixel ${i}; it must be finite`);
-    if (mask && counted && mask[i] !== 0 && counted[i] === 0) throw new InputError(`${name}: pixel ${i} is marked as defective, but does not count`);
+    if (!Number.isFinite(map[i]!))
+      throw new InputError(`${name}: the anomaly map holds ${map[i]} at pixel ${i}; it must be finite`);
+    if (mask && counted && mask[i] !== 0 && counted[i] === 0)
+      throw new InputError(`${name}: pixel ${i} is marked as defective, but does not count`);
   }
 }

@@ -5,7 +5,8 @@ const DIGITS = 1 << DIGIT_BITS;
 
 /**
  * Sorts finite f32 numbers in place, rising; -0 becomes 0.
- * About four times as fast as `values.sort()` on millions of numbers, with 4 bytes of workspace for each (8 with a payload).
+ * About four times as fast as `values.sort()` on millions of numbers, with 4 bytes of workspace for each (8 with a
+ * payload).
  *
  * @param payload goes along with the values, one word each
  */

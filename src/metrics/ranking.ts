@@ -5,7 +5,10 @@ import { radixSort } from "./radix_sort.ts";
 type Scores = Float32Array | Float64Array;
 type Counts = Uint32Array | Float64Array;
 
-/** The numbers that threshold metrics are made of: after each distinct score, from the highest, how many lie at or above it. */
+/**
+ * The numbers that threshold metrics are made of: after each distinct score, from the highest, how many lie at or above
+ * it.
+ */
 export interface Ranking {
   readonly positives: number;
   readonly negatives: number;
@@ -25,7 +28,8 @@ export interface Ranking {
  * @throws InputError if the lengths differ or a score is not finite
  */
 export function rank(scores: Scores, labels: Uint8Array): Ranking {
-  if (scores.length !== labels.length) throw new InputError(`${scores.length} scores do not go with ${labels.length} labels`);
+  if (scores.length !== labels.length)
+    throw new InputError(`${scores.length} scores do not go with ${labels.length} labels`);
   let positives = 0;
   for (let i = 0; i < scores.length; i++) {
     if (!Number.isFinite(scores[i]!)) throw new InputError(`score ${i} is ${scores[i]}; scores must be finite`);
@@ -97,21 +101,28 @@ export interface ThresholdValue {
   readonly threshold: number;
 }
 
-/** The largest F1 over all thresholds, in [0, 1], and the highest threshold that reaches it; null where a class is absent. */
+/**
+ * The largest F1 over all thresholds, in [0, 1], and the highest threshold that reaches it; null where a class is
+ * absent.
+ */
 export function f1Max(ranking: Ranking): ThresholdValue | null {
   return largest(ranking, (tp, fp) => (2 * tp) / (ranking.positives + tp + fp));
 }
 
 /**
- * The largest difference of true and false positive rate (Youden's index) over all thresholds, in [0, 1], and the highest threshold
- * that reaches it; null where a class is absent. Unlike F1 it does not depend on how many of the images are positive.
+ * The largest difference of true and false positive rate (Youden's index) over all thresholds, in [0, 1], and the
+ * highest threshold that reaches it; null where a class is absent. Unlike F1 it does not depend on how many of the
+ * images are positive.
  */
 export function youden(ranking: Ranking): ThresholdValue | null {
   return largest(ranking, (tp, fp) => tp / ranking.positives - fp / ranking.negatives);
 }
 
 /** The largest value over all thresholds, and the highest one that reaches it. */
-function largest(ranking: Ranking, valueOf: (truePositives: number, falsePositives: number) => number): ThresholdValue | null {
+function largest(
+  ranking: Ranking,
+  valueOf: (truePositives: number, falsePositives: number) => number,
+): ThresholdValue | null {
   if (!hasBoth(ranking)) return null;
   const { thresholds, truePositives, falsePositives } = ranking;
   let best = -Infinity;
@@ -124,7 +135,8 @@ function largest(ranking: Ranking, valueOf: (truePositives: number, falsePositiv
 }
 
 /**
- * False positive rate against true positive rate, from (0,0) to (1,1), in at most `maxPoints` points; none where a class is absent.
+ * False positive rate against true positive rate, from (0,0) to (1,1), in at most `maxPoints` points; none where a
+ * class is absent.
  * @throws OptionError unless `maxPoints` is a whole number from 2
  */
 export function rocCurve(ranking: Ranking, maxPoints = 500): Curve {
@@ -164,7 +176,11 @@ function sort(scores: Scores): void {
 }
 
 /** Visits the distinct values of two rising arrays from the highest, with how many of each array are at or above it. */
-function eachThreshold(positive: Scores, negative: Scores, visit: (threshold: number, tp: number, fp: number) => void): void {
+function eachThreshold(
+  positive: Scores,
+  negative: Scores,
+  visit: (threshold: number, tp: number, fp: number) => void,
+): void {
   let p = positive.length;
   let n = negative.length;
   while (p > 0 || n > 0) {

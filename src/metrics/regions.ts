@@ -16,7 +16,8 @@ export interface Regions {
  * @throws InputError if the mask has another length
  */
 export function connectedRegions(mask: Uint8Array, width: number, height: number): Regions {
-  if (mask.length !== width * height) throw new InputError(`${mask.length} mask values do not make ${width} x ${height} pixels`);
+  if (mask.length !== width * height)
+    throw new InputError(`${mask.length} mask values do not make ${width} x ${height} pixels`);
   const labels = new Int32Array(mask.length);
   let pixels = 0;
   for (let i = 0; i < mask.length; i++) if (mask[i] !== 0) pixels++;
@@ -28,7 +29,7 @@ export function connectedRegions(mask: Uint8Array, width: number, height: number
     labels[start] = ++count;
     open[0] = start;
     let area = 1;
-    for (let depth = 1; depth > 0; ) {
+    for (let depth = 1; depth > 0;) {
       const at = open[--depth]!;
       const x = at % width;
       const y = (at - x) / width;

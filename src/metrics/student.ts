@@ -24,7 +24,8 @@ export function studentQuantile(p: number, freedom: number): number {
  * @param x at least 0
  * @param freedom degrees of freedom, at least 1
  */
-export const studentTail = (x: number, freedom: number): number => incompleteBeta(freedom / (freedom + x * x), freedom / 2, 0.5) / 2;
+export const studentTail = (x: number, freedom: number): number =>
+  incompleteBeta(freedom / (freedom + x * x), freedom / 2, 0.5) / 2;
 
 /** The regularised incomplete beta function I_x(a, b). */
 function incompleteBeta(x: number, a: number, b: number): number {
@@ -41,9 +42,10 @@ function continuedFraction(x: number, a: number, b: number): number {
   let value = 1;
   for (let n = 400; n >= 1; n--) {
     const m = n >> 1;
-    const d = n % 2 === 0
-      ? (m * (b - m) * x) / ((a + 2 * m - 1) * (a + 2 * m))
-      : (-(a + m) * (a + b + m) * x) / ((a + 2 * m) * (a + 2 * m + 1));
+    const d =
+      n % 2 === 0
+        ? (m * (b - m) * x) / ((a + 2 * m - 1) * (a + 2 * m))
+        : (-(a + m) * (a + b + m) * x) / ((a + 2 * m) * (a + 2 * m + 1));
     value = 1 + d / value;
   }
   return value;

@@ -11,7 +11,10 @@ import type { RandomStream } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Weights } from "./weights.ts";
 
-/** Whether batch norm uses the batch's statistics, and moves the running ones unless that batch is computed again; or the running ones. */
+/**
+ * Whether batch norm uses the batch's statistics, and moves the running ones unless that batch is computed again; or
+ * the running ones.
+ */
 export type Mode = "training" | "again" | "inference";
 
 /** `[N,H,W,C]` -> `[N,H,W,K]`. */
@@ -52,14 +55,20 @@ export interface LayerContext {
   readonly weights: Weights;
   readonly prefix: string;
   readonly random: RandomStream;
-  /** Whether blocks are computed again for their gradients instead of keeping what they make: less memory, more time. Default false. */
+  /**
+   * Whether blocks are computed again for their gradients instead of keeping what they make: less memory, more time.
+   * Default false.
+   */
   readonly recompute?: boolean;
 }
 
 const INITIAL_DEVIATION = 0.01;
 
 /** The same context one name deeper. */
-export const within = (context: LayerContext, name: string): LayerContext => ({ ...context, prefix: `${context.prefix}.${name}` });
+export const within = (context: LayerContext, name: string): LayerContext => ({
+  ...context,
+  prefix: `${context.prefix}.${name}`,
+});
 
 /** A 1x1 convolution (or linear layer); weights N(0, deviation^2), biases 0. */
 export function pointwise(
@@ -78,13 +87,17 @@ export function pointwise(
 /** A 3x3 convolution that keeps the extent, without bias; weights N(0, 0.01^2). */
 export function conv3x3({ weights, prefix, random }: LayerContext, inputs: number, outputs: number): Layer {
   const filters = weights.normal(`${prefix}.weight`, [3, 3, inputs, outputs], INITIAL_DEVIATION, random);
-  return convolution(weights, filters, (input, filters, epilogue) => conv2d(input, filters, { padding: 1, ...epilogue }));
+  return convolution(weights, filters, (input, filters, epilogue) =>
+    conv2d(input, filters, { padding: 1, ...epilogue }),
+  );
 }
 
 /** A depthwise 3x3 convolution that keeps the extent, without bias; weights N(0, 0.01^2). */
 export function depthwise3x3({ weights, prefix, random }: LayerContext, channels: number): Layer {
   const filters = weights.normal(`${prefix}.weight`, [3, 3, channels], INITIAL_DEVIATION, random);
-  return convolution(weights, filters, (input, filters, epilogue) => depthwiseConv2d(input, filters, { padding: 1, ...epilogue }));
+  return convolution(weights, filters, (input, filters, epilogue) =>
+    depthwiseConv2d(input, filters, { padding: 1, ...epilogue }),
+  );
 }
 
 function convolution(weights: Weights, filters: Tensor, apply: ConvolutionPart["apply"]): Layer {
@@ -95,13 +108,19 @@ function convolution(weights: Weights, filters: Tensor, apply: ConvolutionPart["
 
 /** A weight in what the weights were settled in, if it `isUsed`. */
 function asSettledIn(weights: Weights, weight: Tensor, isUsed = () => true): () => Tensor {
-  const half = weights.derived<{ readonly weight?: Tensor }>([weight], (dtype) => (dtype === "f16" && isUsed() ? { weight: cast(weight, dtype) } : {}));
+  const half = weights.derived<{ readonly weight?: Tensor }>([weight], (dtype) =>
+    dtype === "f16" && isUsed() ? { weight: cast(weight, dtype) } : {},
+  );
   return () => half()?.weight ?? weight;
 }
 
 /** A layer of f32, of which everything in between is of what the weights were settled in. */
-export const asSettled = ({ weights }: LayerContext, layer: Layer): Layer => (input, mode) =>
-  mode === "inference" && weights.settled === "f16" ? cast(layer(cast(input, "f16"), mode), "f32") : layer(input, mode);
+export const asSettled =
+  ({ weights }: LayerContext, layer: Layer): Layer =>
+  (input, mode) =>
+    mode === "inference" && weights.settled === "f16"
+      ? cast(layer(cast(input, "f16"), mode), "f32")
+      : layer(input, mode);
 
 /** Batch norm with weight 1, bias 0, eps 1e-5, momentum 0.1. */
 export function norm({ weights, prefix }: LayerContext, channels: number): Layer {
@@ -123,7 +142,10 @@ export function norm({ weights, prefix }: LayerContext, channels: number): Layer
 export const activate = (name: ActivationName): Layer =>
   Object.assign((input: Tensor) => activation(input, name), { part: { kind: "activation", name } as const });
 
-/** Squeeze and excitation: each channel scaled by a gate that sees the mean over H, W. Layers without bias, reduction to 1/4. */
+/**
+ * Squeeze and excitation: each channel scaled by a gate that sees the mean over H, W. Layers without bias, reduction to
+ * 1/4.
+ */
 export function squeezeExcitation({ weights, prefix, random }: LayerContext, channels: number): Layer {
   const squeezed = Math.max(1, Math.floor(channels / 4));
   const layer = (name: string, inputs: number, outputs: number) =>
@@ -133,8 +155,8 @@ export function squeezeExcitation({ weights, prefix, random }: LayerContext, cha
 }
 
 /**
- * One layer after another. A norm and an activation behind it are one kernel; once the weights are settled, so are both and the
- * convolution before them.
+ * One layer after another. A norm and an activation behind it are one kernel; once the weights are settled, so are both
+ * and the convolution before them.
  */
 export function sequence(...layers: readonly Layer[]): Layer {
   const steps: Layer[] = [];
@@ -165,7 +187,9 @@ function folded(convolution: ConvolutionPart, norm: NormPart, then: ActivationNa
   });
   return (input, mode) => {
     const fold = mode === "inference" ? derived() : null;
-    return fold ? apply(input, fold.filters, { bias: fold.bias, activation: then }) : norm.apply(apply(input, filters), mode, then);
+    return fold
+      ? apply(input, fold.filters, { bias: fold.bias, activation: then })
+      : norm.apply(apply(input, filters), mode, then);
   };
 }
 
@@ -178,6 +202,9 @@ export function residual(layer: Layer): Layer {
 export function block(context: LayerContext, make: (context: LayerContext) => Layer): Layer {
   const layer = make(context);
   if (!context.recompute) return layer;
-  const parameters = [...context.weights.parameters].filter(([name]) => name.startsWith(`${context.prefix}.`)).map(([, tensor]) => tensor);
-  return (input, mode) => recompute((again) => layer(input, again && mode === "training" ? "again" : mode), [input, ...parameters]);
+  const parameters = [...context.weights.parameters]
+    .filter(([name]) => name.startsWith(`${context.prefix}.`))
+    .map(([, tensor]) => tensor);
+  return (input, mode) =>
+    recompute((again) => layer(input, again && mode === "training" ? "again" : mode), [input, ...parameters]);
 }

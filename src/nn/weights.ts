@@ -1,7 +1,16 @@
 import type { Device } from "../runtime/device.ts";
 import { dispose } from "../runtime/disposal.ts";
 import { InputError, UsageError } from "../runtime/errors.ts";
-import { countOf, fromArray, release, requireGrad, sameShape, type FloatDType, type Shape, type Tensor } from "../tensor/tensor.ts";
+import {
+  countOf,
+  fromArray,
+  release,
+  requireGrad,
+  sameShape,
+  type FloatDType,
+  type Shape,
+  type Tensor,
+} from "../tensor/tensor.ts";
 import type { RandomStream } from "../tensor/random.ts";
 
 /** Values of a model's tensors by name, as read from a file. */
@@ -24,10 +33,16 @@ export class Weights implements Disposable {
   /** Moved by other means: running statistics. */
   readonly states = new Map<string, Tensor>();
   readonly #valuesOf: (name: string, shape: Shape, draw: () => Float32Array) => Float32Array;
-  readonly #derived: { readonly make: (dtype: FloatDType) => readonly Tensor[]; readonly parameters: readonly Tensor[] }[] = [];
+  readonly #derived: {
+    readonly make: (dtype: FloatDType) => readonly Tensor[];
+    readonly parameters: readonly Tensor[];
+  }[] = [];
   #settled: { readonly dtype: FloatDType; readonly derived: readonly Tensor[] } | null = null;
 
-  private constructor(device: Device, valuesOf: (name: string, shape: Shape, draw: () => Float32Array) => Float32Array) {
+  private constructor(
+    device: Device,
+    valuesOf: (name: string, shape: Shape, draw: () => Float32Array) => Float32Array,
+  ) {
     this.device = device;
     this.#valuesOf = valuesOf;
   }
@@ -48,7 +63,9 @@ export class Weights implements Disposable {
       const tensor = tensors.get(name);
       if (!tensor) throw new InputError(`${source}: tensor ${name} [${shape.join(",")}] is missing`);
       if (!sameShape(tensor.shape, shape)) {
-        throw new InputError(`${source}: expected tensor ${name} to be [${shape.join(",")}], it is [${tensor.shape.join(",")}]`);
+        throw new InputError(
+          `${source}: expected tensor ${name} to be [${shape.join(",")}], it is [${tensor.shape.join(",")}]`,
+        );
       }
       const wrong = nonFinite(tensor.data);
       if (wrong) throw new InputError(`${source}: tensor ${name} holds ${wrong}: the file is damaged`);
@@ -79,21 +96,27 @@ export class Weights implements Disposable {
    * @param parameters what f16 takes the place of: parameters or states
    * @param make called once, by `settle`, with what it was told
    */
-  derived<T extends Readonly<Record<string, Tensor>>>(parameters: readonly Tensor[], make: (dtype: FloatDType) => T): () => T | null {
+  derived<T extends Readonly<Record<string, Tensor>>>(
+    parameters: readonly Tensor[],
+    make: (dtype: FloatDType) => T,
+  ): () => T | null {
     let made: T | null = null;
     this.#derived.push({ make: (dtype) => Object.values((made = make(dtype))), parameters });
     return () => made;
   }
 
   /**
-   * Says that nothing changes the weights any more. What is derived from them is computed now and kept. Later calls do nothing.
-   * @param dtype of what is derived. f16 takes its parameters' place: they are given back, and no file can be made of these weights
+   * Says that nothing changes the weights any more. What is derived from them is computed now and kept. Later calls do
+   * nothing.
+   * @param dtype of what is derived. f16 takes its parameters' place: they are given back, and no file can be made of
+   * these weights
    */
   settle(dtype: FloatDType = "f32"): void {
     if (this.#settled) return;
     const derived: Tensor[] = [];
     const left = new Map<Tensor, number>(); // what is still to be derived from each
-    for (const { parameters } of this.#derived) for (const tensor of parameters) left.set(tensor, (left.get(tensor) ?? 0) + 1);
+    for (const { parameters } of this.#derived)
+      for (const tensor of parameters) left.set(tensor, (left.get(tensor) ?? 0) + 1);
     for (const { make, parameters } of this.#derived) {
       derived.push(...make(dtype));
       for (const tensor of parameters) left.set(tensor, left.get(tensor)! - 1);

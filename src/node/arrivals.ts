@@ -19,13 +19,14 @@ const STATS = 64; // files that are looked at at a time
 const SHARE = 0.1; // of the time that listing may take
 
 /**
- * The images that are in a folder, at any depth, and those that come into it: each once, again if it has changed. One is
- * there in full when its size and its time have been the same for a while, by this process's own clock: what its time
- * says may be another machine's, or older than a clock that was set back. A folder that is gone for a while is waited
- * for.
+ * The images that are in a folder, at any depth, and those that come into it: each once, again if it has changed. One
+ * is there in full when its size and its time have been the same for a while, by this process's own clock: what its
+ * time says may be another machine's, or older than a clock that was set back. A folder that is gone for a while is
+ * waited for.
  *
- * The folder is listed again and again rather than watched: events do not come from network drives, libraries for them hold a
- * watch for every file, of which the system has few, and events that were missed while nobody ran are found by listing anyway.
+ * The folder is listed again and again rather than watched: events do not come from network drives, libraries for them
+ * hold a watch for every file, of which the system has few, and events that were missed while nobody ran are found by
+ * listing anyway.
  */
 export class Arrivals {
   readonly #folder: string;
@@ -83,7 +84,9 @@ export class Arrivals {
   async #complete(): Promise<Arrival[]> {
     const files = await this.#listed();
     if (!files) return [];
-    const paths = files.map((path) => join(this.#folder, path)).filter((path) => isImage(path) && !this.#isLeftOut(path));
+    const paths = files
+      .map((path) => join(this.#folder, path))
+      .filter((path) => isImage(path) && !this.#isLeftOut(path));
     const complete: Arrival[] = [];
     const seen = new Map<string, number>();
     for (let first = 0; first < paths.length; first += STATS) {

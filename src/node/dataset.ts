@@ -5,7 +5,7 @@ import { surveyDataset, type Survey } from "../data/survey.ts";
 import { requireUsable, type DecodedImage } from "../io/image.ts";
 import type { TrainingImage } from "../detection/material.ts";
 import type { LabelledImage } from "../detection/evaluation.ts";
-import { readText } from "./files/files.ts";
+import { readText } from "./files/read.ts";
 import { listFolder } from "./files/folder_listing.ts";
 import { decodeImages, decodeMask } from "./images.ts";
 import { pictureReader } from "./picture_reader.ts";
@@ -27,7 +27,10 @@ export async function readDataset(root: string, format?: FormatName, needsGood =
  * Reads a dataset as `readDataset` does, and looks at every file: what the classes hold, and what looks wrong.
  * @throws InputError as `readDataset`
  */
-export async function inspectDataset(root: string, format?: FormatName): Promise<{ readonly dataset: Dataset; readonly survey: Survey }> {
+export async function inspectDataset(
+  root: string,
+  format?: FormatName,
+): Promise<{ readonly dataset: Dataset; readonly survey: Survey }> {
   const dataset = await readDataset(root, format);
   return { dataset, survey: await surveyDataset(dataset, pictureReader(root)) };
 }
@@ -55,7 +58,10 @@ export async function* testImages(root: string, { classes }: Dataset): AsyncGene
   }
 }
 
-async function* readable(root: string, items: readonly Item[]): AsyncGenerator<{ readonly item: Item; readonly image: DecodedImage }> {
+async function* readable(
+  root: string,
+  items: readonly Item[],
+): AsyncGenerator<{ readonly item: Item; readonly image: DecodedImage }> {
   for await (const outcome of decodeImages(items, ({ path }) => join(root, path))) {
     if ("error" in outcome) throw outcome.error;
     requireUsable(outcome.image, outcome.item.path);

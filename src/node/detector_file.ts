@@ -10,12 +10,15 @@ import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
 import { claimOutputs } from "./files/claim.ts";
 import { openWeights } from "./weights.ts";
-import { readBytes, readText, reasonOf, replaceFiles, requireRegular, writeFileAtomic, type Contents } from "./files/files.ts";
+import { replaceFiles, writeFileAtomic, type Contents } from "./files/files.ts";
+import { readBytes, readText, requireRegular } from "./files/read.ts";
+import { reasonOf } from "./files/reasons.ts";
 import type { Lock } from "./files/lock.ts";
 
 const MODEL_FILE = "model.safetensors";
 const A_RUN = 'a run is a folder that "bigrid train DIR --out RUN" wrote';
-const WEIGHTS_PATH_FILE = "weights_path.txt"; // where on this machine the backbone's weights were; the model itself only knows their hash
+// where on this machine the backbone's weights were; the model itself only knows their hash
+const WEIGHTS_PATH_FILE = "weights_path.txt";
 
 /**
  * Writes a detector into a run's folder, as a whole or not at all; and beside it where its backbone's weights are.
@@ -33,7 +36,8 @@ export async function saveDetector(
   const path = join(run, MODEL_FILE);
   const files: (readonly [string, Contents | null])[] = others.map(([name, contents]) => [join(run, name), contents]);
   if (weightsPath !== null) files.push([join(run, WEIGHTS_PATH_FILE), `${resolve(weightsPath)}\n`]);
-  else if (detector.config.backbone.weights === null) files.push([join(run, WEIGHTS_PATH_FILE), null]); // it needs none: one is of a model before
+  // it needs none: one is of a model before
+  else if (detector.config.backbone.weights === null) files.push([join(run, WEIGHTS_PATH_FILE), null]);
   await replaceFiles([...files, [path, await encodeDetector(detector)]]);
   return path;
 }
@@ -48,17 +52,30 @@ export interface LoadOptions extends DetectorOptions {
  * Keeps other processes from writing a run, whose folder is made if it is not there.
  * @throws InputError if it cannot be written, or another process has it
  */
-export const claimRun = (run: string): Promise<Lock> => claimOutputs({ files: [join(run, MODEL_FILE)], folders: [run] });
+export const claimRun = (run: string): Promise<Lock> =>
+  claimOutputs({ files: [join(run, MODEL_FILE)], folders: [run] });
 
 /**
  * Reads a detector from a run's folder, or from a model file itself.
- * @param weightsPath a file of its backbone's weights; by default where they were when the run was made, or the hub's cache
+ * @param weightsPath a file of its backbone's weights; by default where they were when the run was made, or the hub's
+ * cache
  * @throws InputError if there is none, it is another than `sha256` says, or its backbone's weights are not found;
  * OptionError for half precision where the device lacks it
  */
-export async function loadDetector(device: Device, run: string, weightsPath: string | null = null, options: LoadOptions = {}): Promise<Detector> {
+export async function loadDetector(
+  device: Device,
+  run: string,
+  weightsPath: string | null = null,
+  options: LoadOptions = {},
+): Promise<Detector> {
   const path = await modelPath(run);
-  return decodeDetector(device, await readModel(path, options.sha256), path, (backbone) => findWeights(backbone, run, path, weightsPath), options);
+  return decodeDetector(
+    device,
+    await readModel(path, options.sha256),
+    path,
+    (backbone) => findWeights(backbone, run, path, weightsPath),
+    options,
+  );
 }
 
 /**
@@ -83,18 +100,30 @@ async function readModel(path: string, expected?: string): Promise<Uint8Array> {
   const sha256 = digestOf(bytes);
   if (sha256 === expected) return bytes;
   const [before, now] = [expected, sha256].map((hash) => `${hash.slice(0, 12)}...`);
-  throw new InputError(`${path} was replaced while it was in use: it had SHA-256 ${before}, now ${now}; run the command again`);
+  throw new InputError(
+    `${path} was replaced while it was in use: it had SHA-256 ${before}, now ${now}; run the command again`,
+  );
 }
 
-async function findWeights({ name, weights }: BackboneIdentity, run: string, model: string, weightsPath: string | null): Promise<PretrainedWeights> {
+async function findWeights(
+  { name, weights }: BackboneIdentity,
+  run: string,
+  model: string,
+  weightsPath: string | null,
+): Promise<PretrainedWeights> {
   const { cachedWeights } = await import("./hub.ts"); // which few models need
   const remembered = await readText(join(run, WEIGHTS_PATH_FILE)).catch(() => null);
-  const isThere = async (path: string | null | undefined): Promise<boolean> => !!path && (await stat(path).catch(() => null)) !== null;
-  const path = weightsPath ?? ((await isThere(remembered?.trim())) ? remembered!.trim() : !isPretrained(name) ? null : await cachedWeights(name));
+  const isThere = async (path: string | null | undefined): Promise<boolean> =>
+    !!path && (await stat(path).catch(() => null)) !== null;
+  const path =
+    weightsPath ??
+    ((await isThere(remembered?.trim())) ? remembered!.trim() : !isPretrained(name) ? null : await cachedWeights(name));
   if (!path) {
     const gone = remembered ? `${remembered.trim()} is no longer there; ` : "";
     const needed = `the ${name} weights that it was trained with (SHA-256 ${weights})`;
-    throw new InputError(`${model} needs ${needed}: ${gone}name the file with --weights, or run "bigrid weights ${name}"`);
+    throw new InputError(
+      `${model} needs ${needed}: ${gone}name the file with --weights, or run "bigrid weights ${name}"`,
+    );
   }
   return openWeights(path);
 }

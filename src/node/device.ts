@@ -5,15 +5,16 @@ import { AdapterError } from "../runtime/errors.ts";
 import { tuningFile } from "./tuning_file.ts";
 
 const HELP =
-  "install your GPU's Vulkan driver, or Mesa's software one (Debian and Ubuntu: apt-get install mesa-vulkan-drivers, Mesa 24 or newer; "
-  + "on Debian 12 from bookworm-backports); VK_DRIVER_FILES names a driver explicitly";
+  "install your GPU's Vulkan driver, or Mesa's software one (Debian and Ubuntu: apt-get install mesa-vulkan-drivers, Mesa 24 or newer; " +
+  "on Debian 12 from bookworm-backports); VK_DRIVER_FILES names a driver explicitly";
 
 // Dawn's instance must stay reachable: collected, it takes the process along. On the global object it outlives this
 // module, and serves a second copy of it too.
 const INSTANCE = Symbol.for("bigrid.dawn");
 const holder = globalThis as { [INSTANCE]?: GPU };
 
-// Exact timestamps, not steps of 65 us; and adapters offer what is experimental, of which only what is asked for is used.
+// Exact timestamps, not steps of 65 us; and adapters offer what is experimental, of which only what is asked for is
+// used.
 const DAWN = ["disable-dawn-features=timestamp_quantization", "enable-dawn-features=allow_unsafe_apis"];
 
 const opened = new Set<WeakRef<Device>>();
@@ -40,7 +41,10 @@ async function loadDawn(): Promise<GPU> {
   if (holder[INSTANCE]) return holder[INSTANCE];
   process.env["XDG_RUNTIME_DIR"] ??= tmpdir(); // Dawn's Vulkan loader wants one to be set
   const webgpu = await import("webgpu").catch((cause: unknown) => {
-    throw new AdapterError(`the npm package webgpu does not load on ${process.platform} ${process.arch}: ${(cause as Error).message}`, { cause });
+    throw new AdapterError(
+      `the npm package webgpu does not load on ${process.platform} ${process.arch}: ${(cause as Error).message}`,
+      { cause },
+    );
   });
   Object.assign(globalThis, webgpu.globals);
   return (holder[INSTANCE] = webgpu.create(DAWN));
@@ -55,7 +59,12 @@ const wantsTuning = (): boolean => !["", "0"].includes(process.env["BIGRID_AUTOT
  * @throws AdapterError if there is no adapter, with what to install
  */
 export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
-  const device = await requestDevice(await loadDawn(), HELP, { ...options, autotune: options.autotune ?? wantsTuning() }, tuningFile);
+  const device = await requestDevice(
+    await loadDawn(),
+    HELP,
+    { ...options, autotune: options.autotune ?? wantsTuning() },
+    tuningFile,
+  );
   destroyAtExit(device);
   return device;
 }

@@ -2,11 +2,24 @@ import { constants } from "node:fs";
 import { lstat, mkdir, open, realpath, rename, rm, stat, symlink, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join, relative, sep } from "node:path";
 import { getHFHubCachePath, getRepoFolderName, HUB_URL, pathsInfo } from "@huggingface/hub";
-import { bodyOf, excerptOf, fetchDescription, isCommit, isSha256, Patience, requireFile, statedWeights, WEIGHTS_FILE, type StatedFile } from "../io/hub.ts";
+import {
+  bodyOf,
+  excerptOf,
+  fetchDescription,
+  isCommit,
+  isSha256,
+  Patience,
+  requireFile,
+  statedWeights,
+  WEIGHTS_FILE,
+  type StatedFile,
+} from "../io/hub.ts";
 import { repositoryOf, type PretrainedName } from "../backbones/registry.ts";
 import { InputError } from "../runtime/errors.ts";
 import { sha256Of } from "./weights.ts";
-import { readText, reasonOf, writeFileAtomic, writeReasonOf } from "./files/files.ts";
+import { writeFileAtomic } from "./files/files.ts";
+import { readText } from "./files/read.ts";
+import { reasonOf, writeReasonOf } from "./files/reasons.ts";
 import { followed } from "./hub_redirects.ts";
 import { lockFile } from "./files/lock.ts";
 
@@ -26,7 +39,10 @@ export interface HubOptions {
  * Where a network's weights lie in the hub's cache, or null.
  * @throws InputError if what lies there leads out of the cache, or is not what its name says
  */
-export async function cachedWeights(name: PretrainedName, { cache = getHFHubCachePath() }: HubOptions = {}): Promise<string | null> {
+export async function cachedWeights(
+  name: PretrainedName,
+  { cache = getHFHubCachePath() }: HubOptions = {},
+): Promise<string | null> {
   const folder = folderOf(name, cache);
   const commit = (await readText(join(folder, "refs", REVISION)).catch(() => "")).trim();
   if (!isCommit(commit)) return null;
@@ -35,22 +51,28 @@ export async function cachedWeights(name: PretrainedName, { cache = getHFHubCach
   if (file === null || !(await stat(file)).isFile()) return null;
   const remedy = `remove it, and run "bigrid weights ${name}"`;
   if (!file.startsWith(root + sep)) throw new InputError(`${path} leads out of the hub's cache, to ${file}: ${remedy}`);
-  const stated = basename(file); // a blob's name is its hash; a copy in a snapshot, as on Windows, has none to be held against
-  if (isSha256(stated) && (await sha256Of(file)) !== stated) throw new InputError(`${path} is damaged, its SHA-256 is not the one of its name: ${remedy}`);
+  // a blob's name is its hash; a copy in a snapshot, as on Windows, has none to be held against
+  const stated = basename(file);
+  if (isSha256(stated) && (await sha256Of(file)) !== stated)
+    throw new InputError(`${path} is damaged, its SHA-256 is not the one of its name: ${remedy}`);
   return path;
 }
 
 /**
- * Downloads a network's public weights into the hub's cache, in its layout. A download that was cut goes on where it ended;
- * size and SHA-256 are checked against what the hub states. Nothing is written outside the network's folder in the
- * cache, and no more than the stated size.
+ * Downloads a network's public weights into the hub's cache, in its layout. A download that was cut goes on where it
+ * ended; size and SHA-256 are checked against what the hub states. Nothing is written outside the network's folder in
+ * the cache, and no more than the stated size.
  *
  * @param onProgress bytes there so far, and in all
  * @returns the file's path
  * @throws InputError if the hub cannot be reached (with what to fetch and where to put it), is silent, or sends
  * something else than it states; if the cache cannot be written, or another process downloads the same
  */
-export async function downloadWeights(name: PretrainedName, onProgress: (done: number, total: number) => void, options: HubOptions = {}): Promise<string> {
+export async function downloadWeights(
+  name: PretrainedName,
+  onProgress: (done: number, total: number) => void,
+  options: HubOptions = {},
+): Promise<string> {
   const { url = process.env["HF_ENDPOINT"] || HUB_URL, cache = getHFHubCachePath(), patience } = options;
   const hub = hubOf(url);
   const repository = repositoryOf(name);
@@ -68,7 +90,9 @@ export async function downloadWeights(name: PretrainedName, onProgress: (done: n
       const got = await sha256Of(`${blob}.incomplete`);
       if (got !== stated.sha256) {
         await rm(`${blob}.incomplete`, { force: true });
-        throw new InputError(`what was downloaded as ${repository}/${WEIGHTS_FILE} has SHA-256 ${got}, the hub states ${stated.sha256}; it was removed, try again`);
+        throw new InputError(
+          `what was downloaded as ${repository}/${WEIGHTS_FILE} has SHA-256 ${got}, the hub states ${stated.sha256}; it was removed, try again`,
+        );
       }
       await rename(`${blob}.incomplete`, blob);
     }
@@ -79,13 +103,16 @@ export async function downloadWeights(name: PretrainedName, onProgress: (done: n
     return snapshot;
   } catch (error) {
     if (error instanceof InputError) throw error;
-    throw new InputError(`cannot write to the cache ${folder}: ${writeReasonOf(error)}; HF_HOME names another place`, { cause: error });
+    throw new InputError(`cannot write to the cache ${folder}: ${writeReasonOf(error)}; HF_HOME names another place`, {
+      cause: error,
+    });
   } finally {
     await lock.release();
   }
 }
 
-const folderOf = (name: PretrainedName, cache: string): string => join(cache, getRepoFolderName({ type: "model", name: repositoryOf(name) }));
+const folderOf = (name: PretrainedName, cache: string): string =>
+  join(cache, getRepoFolderName({ type: "model", name: repositoryOf(name) }));
 
 /**
  * The hub's address, without a slash at its end.
@@ -93,15 +120,27 @@ const folderOf = (name: PretrainedName, cache: string): string => join(cache, ge
  */
 function hubOf(url: string): string {
   const parsed = URL.canParse(url) ? new URL(url) : null;
-  if (!parsed || !/^https?:$/.test(parsed.protocol)) throw new InputError(`HF_ENDPOINT is ${excerptOf(url)}, expected an address such as ${HUB_URL}`);
-  if (parsed.username || parsed.password) throw new InputError("HF_ENDPOINT has a user's name or password in it: leave them out, public weights need none");
+  if (!parsed || !/^https?:$/.test(parsed.protocol))
+    throw new InputError(`HF_ENDPOINT is ${excerptOf(url)}, expected an address such as ${HUB_URL}`);
+  if (parsed.username || parsed.password)
+    throw new InputError("HF_ENDPOINT has a user's name or password in it: leave them out, public weights need none");
   return `${parsed.origin}${parsed.pathname.replace(/\/+$/, "")}`;
 }
 
 /** What the hub states of a repository's weights. */
 async function statedBy(hub: string, repository: string, patience: Patience): Promise<StatedFile> {
-  const fetch = fetchDescription(patience, followed((from, to) => from.origin === to.origin));
-  const infos = await pathsInfo({ repo: repository, paths: [WEIGHTS_FILE], expand: true, revision: REVISION, hubUrl: hub, fetch }).catch((error: unknown) => {
+  const fetch = fetchDescription(
+    patience,
+    followed((from, to) => from.origin === to.origin),
+  );
+  const infos = await pathsInfo({
+    repo: repository,
+    paths: [WEIGHTS_FILE],
+    expand: true,
+    revision: REVISION,
+    hubUrl: hub,
+    fetch,
+  }).catch((error: unknown) => {
     throw new InputError(
       `cannot reach the hub for ${repository} (${causeOf(error)}); fetch its ${WEIGHTS_FILE} where there is a network and name it with --weights`,
       { cause: error },
@@ -117,10 +156,15 @@ async function statedBy(hub: string, repository: string, patience: Patience): Pr
 async function ensureFolders(folder: string, inside: readonly string[]): Promise<void> {
   for (const path of [folder, ...inside]) {
     const found = await lstat(path).catch(() => null);
-    if (found?.isSymbolicLink()) throw new InputError(`${path} is a link, and would lead out of the hub's cache: remove it, or name another cache with HF_HOME`);
+    if (found?.isSymbolicLink())
+      throw new InputError(
+        `${path} is a link, and would lead out of the hub's cache: remove it, or name another cache with HF_HOME`,
+      );
     await mkdir(path, { recursive: path === folder }).catch((error: NodeJS.ErrnoException) => {
       if (error.code === "EEXIST" && found?.isDirectory()) return;
-      throw new InputError(`cannot write to the cache ${path}: ${reasonOf(error)}; HF_HOME names another place`, { cause: error });
+      throw new InputError(`cannot write to the cache ${path}: ${reasonOf(error)}; HF_HOME names another place`, {
+        cause: error,
+      });
     });
   }
 }
@@ -135,13 +179,20 @@ async function ownSize(path: string): Promise<number> {
 }
 
 /** Whether a blob is there, and what it should be. */
-const isWhole = async (path: string, { size, sha256 }: StatedFile): Promise<boolean> => (await ownSize(path)) === size && (await sha256Of(path)) === sha256;
+const isWhole = async (path: string, { size, sha256 }: StatedFile): Promise<boolean> =>
+  (await ownSize(path)) === size && (await sha256Of(path)) === sha256;
 
 const FILE_CALLS = ["open", "write", "close"]; // whose failures another attempt does not mend
 const { O_APPEND, O_CREAT, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants;
 
 /** Fills `path` up to `size` bytes from `address`, going on behind what is there. */
-async function fetchResumed(address: string, path: string, size: number, patience: number | undefined, onProgress: (done: number, total: number) => void): Promise<void> {
+async function fetchResumed(
+  address: string,
+  path: string,
+  size: number,
+  patience: number | undefined,
+  onProgress: (done: number, total: number) => void,
+): Promise<void> {
   if ((await ownSize(path)) > size) await rm(path);
   const fetchFile = followed(isFileHost);
   let problem: unknown = null;
@@ -156,18 +207,28 @@ async function fetchResumed(address: string, path: string, size: number, patienc
       const first = firstByteOf(response, done, size, address);
       // O_NOFOLLOW is undefined where a system has no such thing.
       const file = await open(path, O_WRONLY | O_CREAT | (O_NOFOLLOW ?? 0) | (first > 0 ? O_APPEND : O_TRUNC));
-      await appendBody(file, bodyOf(response, size - first, waiting), (count) => onProgress(first + count, size)).finally(() => file.close());
+      await appendBody(file, bodyOf(response, size - first, waiting), (count) =>
+        onProgress(first + count, size),
+      ).finally(() => file.close());
     } catch (error) {
-      if (error instanceof InputError || FILE_CALLS.includes((error as NodeJS.ErrnoException).syscall ?? "")) throw error;
+      if (error instanceof InputError || FILE_CALLS.includes((error as NodeJS.ErrnoException).syscall ?? ""))
+        throw error;
       problem = error;
     }
   }
   const done = await ownSize(path);
   if (done === size) return;
-  throw new InputError(`the download of ${address} ended at ${done} of ${size} bytes (${causeOf(problem)}); run it again to go on`, { cause: problem });
+  throw new InputError(
+    `the download of ${address} ended at ${done} of ${size} bytes (${causeOf(problem)}); run it again to go on`,
+    { cause: problem },
+  );
 }
 
-async function appendBody(file: FileHandle, parts: AsyncIterable<Uint8Array>, onProgress: (count: number) => void): Promise<void> {
+async function appendBody(
+  file: FileHandle,
+  parts: AsyncIterable<Uint8Array>,
+  onProgress: (count: number) => void,
+): Promise<void> {
   let count = 0;
   for await (const part of parts) {
     await file.writeFile(part);
@@ -182,21 +243,32 @@ async function appendBody(file: FileHandle, parts: AsyncIterable<Uint8Array>, on
  */
 function firstByteOf({ status, headers }: Response, done: number, size: number, address: string): number {
   const refuse = (what: string): never => {
-    throw new InputError(`the hub answered with ${what} for ${address}, which has ${size} bytes; try again later, or another HF_ENDPOINT`);
+    throw new InputError(
+      `the hub answered with ${what} for ${address}, which has ${size} bytes; try again later, or another HF_ENDPOINT`,
+    );
   };
   const encoding = headers.get("content-encoding") ?? "identity";
   if (encoding !== "identity") return refuse(`contents encoded as ${excerptOf(encoding)}`);
   const range = headers.get("content-range");
-  if (status === 206 && range !== null && range !== `bytes ${done}-${size - 1}/${size}`) return refuse(`the range ${excerptOf(range)}, not bytes ${done}-${size - 1}/${size}`);
+  if (status === 206 && range !== null && range !== `bytes ${done}-${size - 1}/${size}`)
+    return refuse(`the range ${excerptOf(range)}, not bytes ${done}-${size - 1}/${size}`);
   const first = status === 206 ? done : 0;
   const length = headers.get("content-length");
-  if (length !== null && Number(length) !== size - first) return refuse(`${excerptOf(length)} bytes, not ${size - first}`);
+  if (length !== null && Number(length) !== size - first)
+    return refuse(`${excerptOf(length)} bytes, not ${size - first}`);
   return first;
 }
 
-/** Hosts to which a hub may send those who want a file: itself, and by https others that have a public name. Its hash is checked in any case. */
+/**
+ * Hosts to which a hub may send those who want a file: itself, and by https others that have a public name. Its hash is
+ * checked in any case.
+ */
 const isFileHost = (from: URL, to: URL): boolean =>
-  to.origin === from.origin || (to.protocol === "https:" && to.port === "" && /^[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z][a-z0-9-]+$/.test(to.hostname) && !/\.(local|localhost|internal)$/.test(to.hostname));
+  to.origin === from.origin ||
+  (to.protocol === "https:" &&
+    to.port === "" &&
+    /^[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z][a-z0-9-]+$/.test(to.hostname) &&
+    !/\.(local|localhost|internal)$/.test(to.hostname));
 
 /** What fetch hides behind "fetch failed". */
 function causeOf(error: unknown): string {

@@ -18,9 +18,13 @@ export const followed =
       await response.body?.cancel().catch(() => undefined);
       const to = URL.canParse(location, from) ? new URL(location, from) : null;
       if (!to || to.username || to.password || !mayFollow(from, to)) {
-        throw new InputError(`${from.host} sends on to ${excerptOf(location)}, where no hub's files are; try again later, or another HF_ENDPOINT`);
+        throw new InputError(
+          `${from.host} sends on to ${excerptOf(location)}, where no hub's files are; try again later, or another HF_ENDPOINT`,
+        );
       }
       from = to;
     }
-    throw new InputError(`${from.host} sends on more than ${MOST_REDIRECTS} times; try again later, or another HF_ENDPOINT`);
+    throw new InputError(
+      `${from.host} sends on more than ${MOST_REDIRECTS} times; try again later, or another HF_ENDPOINT`,
+    );
   };

@@ -4,10 +4,19 @@ import { dirname, join, parse, relative, resolve, sep } from "node:path";
 import { glob, isDynamicPattern } from "tinyglobby";
 import type { Unreadable } from "../data/dataset.ts";
 import { divide } from "../data/layouts/companions.ts";
-import { byCodeUnits, IMAGE_EXTENSIONS, images, isImage, isUndecodable, suchAs, undecodableWords } from "../data/tree.ts";
+import {
+  byCodeUnits,
+  IMAGE_EXTENSIONS,
+  images,
+  isImage,
+  isUndecodable,
+  suchAs,
+  undecodableWords,
+} from "../data/tree.ts";
 import { isPicture } from "../io/picture_header.ts";
 import { InputError } from "../runtime/errors.ts";
-import { reasonOf, specialReason } from "./files/files.ts";
+import { specialReason } from "./files/read.ts";
+import { reasonOf } from "./files/reasons.ts";
 import { identityOfFile, isOutput, listFolder, NOT_UTF8 } from "./files/folder_listing.ts";
 
 /** Images that a user named. */
@@ -24,18 +33,25 @@ export interface ImageList {
  * The images that words name: files, whatever their extension; folders, all images in them; patterns such as
  * `photos/**\/*.png`. What exists is taken by its name before it is taken for a pattern. One file by two names is one
  * image. Masks, depth maps and the like that lie beside photographs in folders are left out.
- * @param isLeftOut says of a path whether it is no input although it was found in a folder, such as a picture that is written
- * @throws InputError if a folder holds no image, or a pattern matches none. A file that does not exist is not looked for
+ * @param isLeftOut says of a path whether it is no input although it was found in a folder, such as a picture that is
+ * written
+ * @throws InputError if a folder holds no image, or a pattern matches none. A file that does not exist is not looked
+ * for
  */
-export async function listImages(words: readonly string[], isLeftOut: (path: string) => boolean = () => false): Promise<ImageList> {
+export async function listImages(
+  words: readonly string[],
+  isLeftOut: (path: string) => boolean = () => false,
+): Promise<ImageList> {
   const found = new Found(isLeftOut);
   for (const word of words) {
     const path = await existing(word);
     const there = path === null ? null : await stat(path, { bigint: true });
     if (there?.isDirectory()) await found.addFolder(path!);
-    else if (there && !there.isFile() && !path!.startsWith("/dev/fd/")) found.unreadable.push({ path: path!, reason: specialReason(there) });
+    else if (there && !there.isFile() && !path!.startsWith("/dev/fd/"))
+      found.unreadable.push({ path: path!, reason: specialReason(there) });
     else if (there) found.add(path!, identityOfFile(there));
-    else if (word.includes("\uFFFD")) found.unreadable.push({ path: word, reason: `${NOT_UTF8}; or save the list that names it as UTF-8` });
+    else if (word.includes("\uFFFD"))
+      found.unreadable.push({ path: word, reason: `${NOT_UTF8}; or save the list that names it as UTF-8` });
     else if (/[*?]/.test(word) || isDynamicPattern(word)) await found.addPattern(word);
     else found.addMissing(word);
   }
@@ -81,7 +97,10 @@ class Found {
     for (const { path, reason } of unreadable) this.unreadable.push({ path: join(folder, path), reason });
     for (const { path, reason } of repeated) this.#repeated.push(`${join(folder, path)}, which ${reason}`);
     for (const path of outputs) this.#outputs.add(join(folder, path));
-    this.#addAll(this.#photographs(files, folder).map((path) => [join(folder, path), identities.get(path) ?? null]), folder);
+    this.#addAll(
+      this.#photographs(files, folder).map((path) => [join(folder, path), identities.get(path) ?? null]),
+      folder,
+    );
   }
 
   async addPattern(pattern: string): Promise<void> {
@@ -96,7 +115,15 @@ class Found {
       }
       // "**" looks into whatever folders there are; a pattern without it names what it means.
       const folder = pattern.includes("**") ? (await literalPart(pattern)).folder : null;
-      const photographs = folder === null ? null : new Set(this.#photographs(kept.map(([path]) => relative(folder, path)), folder));
+      const photographs =
+        folder === null
+          ? null
+          : new Set(
+              this.#photographs(
+                kept.map(([path]) => relative(folder, path)),
+                folder,
+              ),
+            );
       this.#addAll(photographs ? kept.filter(([path]) => photographs.has(relative(folder!, path))) : kept, pattern);
     } catch (error) {
       if (error instanceof InputError) throw error;
@@ -104,7 +131,10 @@ class Found {
     }
   }
 
-  /** The files below a folder without masks, depth maps and the like, by paths relative to it; all where nothing else is there. */
+  /**
+   * The files below a folder without masks, depth maps and the like, by paths relative to it; all where nothing else is
+   * there.
+   */
   #photographs(files: readonly string[], folder: string): readonly string[] {
     const { photographs, masks, others } = divide(files.filter(isImage), "", false);
     if (photographs.length === 0) return files;
@@ -117,10 +147,22 @@ class Found {
     const undecodable = [...this.#undecodable];
     const remarks = [
       ...(undecodable.length > 0 ? [`left out: ${undecodableWords(undecodable)}`] : []),
-      ...(this.#companions.length > 0 ? [`left out: ${images(this.#companions.length)} of masks, depth or the like beside photographs, ${suchAs(this.#companions)}; name the files to judge them`] : []),
-      ...(this.#repeated.length > 0 ? [`named more than once, and judged once: ${this.#repeated.length}, ${suchAs(this.#repeated)}`] : []),
-      ...[...this.#outputs].map((folder) => `left out: the pictures in ${folder}, which bigrid wrote; name that folder itself to judge them`),
-      ...(this.#foreign.length > 0 ? [`${this.#foreign.length} of the names are paths of Windows and not there, ${suchAs(this.#foreign)}: write them as this system does`] : []),
+      ...(this.#companions.length > 0
+        ? [
+            `left out: ${images(this.#companions.length)} of masks, depth or the like beside photographs, ${suchAs(this.#companions)}; name the files to judge them`,
+          ]
+        : []),
+      ...(this.#repeated.length > 0
+        ? [`named more than once, and judged once: ${this.#repeated.length}, ${suchAs(this.#repeated)}`]
+        : []),
+      ...[...this.#outputs].map(
+        (folder) => `left out: the pictures in ${folder}, which bigrid wrote; name that folder itself to judge them`,
+      ),
+      ...(this.#foreign.length > 0
+        ? [
+            `${this.#foreign.length} of the names are paths of Windows and not there, ${suchAs(this.#foreign)}: write them as this system does`,
+          ]
+        : []),
     ];
     return { images: [...this.#images.values()].sort(byCodeUnits), unreadable: this.unreadable, remarks };
   }
@@ -150,7 +192,10 @@ const STANDARD_INPUT = ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"];
 const OF_A_SHELL = /^\/dev\/stdin$|^\/(?:dev|proc\/self)\/fd\/\d+$/;
 const MOST_LIST_BYTES = 1 << 28;
 
-/** Whether a word stands for a list of images: `-`, or a stream that a shell opened, as `/dev/stdin` or by process substitution. */
+/**
+ * Whether a word stands for a list of images: `-`, or a stream that a shell opened, as `/dev/stdin` or by process
+ * substitution.
+ */
 export const isList = (word: string): boolean => word === "-" || OF_A_SHELL.test(word);
 
 /**
@@ -166,8 +211,10 @@ export async function readList(word: string): Promise<string[]> {
     for await (const part of (isStandard ? process.stdin : createReadStream(word)) as AsyncIterable<Buffer>) {
       parts.push(part);
       bytes += part.length;
-      if (bytes > MOST_LIST_BYTES) throw new InputError(`it has more than ${MOST_LIST_BYTES} bytes, which no list of images has`);
-      if (isPicture(parts[0]!)) throw new InputError("it is an image, where a list of their names is needed; name the image's file instead");
+      if (bytes > MOST_LIST_BYTES)
+        throw new InputError(`it has more than ${MOST_LIST_BYTES} bytes, which no list of images has`);
+      if (isPicture(parts[0]!))
+        throw new InputError("it is an image, where a list of their names is needed; name the image's file instead");
     }
   } catch (error) {
     throw new InputError(`cannot read the list on ${name}: ${reasonOf(error)}`, { cause: error });
@@ -177,14 +224,21 @@ export async function readList(word: string): Promise<string[]> {
   return names;
 }
 
-/** Files that a pattern matches, in order; `onOutput` hears of folders of bigrid's own pictures. Below "**" each real folder is looked into once, however links lead there. */
+/**
+ * Files that a pattern matches, in order; `onOutput` hears of folders of bigrid's own pictures. Below "**" each real
+ * folder is looked into once, however links lead there.
+ */
 async function matching(pattern: string, onOutput: (folder: string) => void): Promise<readonly string[]> {
   const { folder, rest } = await literalPart(pattern);
   const found = await matchingBelow(folder, rest, onOutput);
   return [...new Set(found)].sort(byCodeUnits);
 }
 
-async function matchingBelow(folder: string, pattern: string, onOutput: (folder: string) => void): Promise<readonly string[]> {
+async function matchingBelow(
+  folder: string,
+  pattern: string,
+  onOutput: (folder: string) => void,
+): Promise<readonly string[]> {
   const names = pattern.split("/");
   const at = names.indexOf("**");
   if (at < 0) return globbed(folder, pattern, true);
@@ -193,14 +247,21 @@ async function matchingBelow(folder: string, pattern: string, onOutput: (folder:
   for (const start of starts) {
     const { folders, outputs } = await listFolder(start);
     for (const output of outputs) onOutput(join(start, output));
-    for (const below of folders) found.push(await matchingBelow(join(start, below), names.slice(at + 1).join("/") || "*", onOutput));
+    for (const below of folders)
+      found.push(await matchingBelow(join(start, below), names.slice(at + 1).join("/") || "*", onOutput));
   }
   return found.flat();
 }
 
 /** What a pattern matches in a folder; where it matches nothing, with brackets in it taken as they stand. */
 async function globbed(folder: string, pattern: string, files: boolean): Promise<readonly string[]> {
-  const options = { cwd: folder, onlyFiles: files, onlyDirectories: !files, expandDirectories: false, followSymbolicLinks: !pattern.includes("**") };
+  const options = {
+    cwd: folder,
+    onlyFiles: files,
+    onlyDirectories: !files,
+    expandDirectories: false,
+    followSymbolicLinks: !pattern.includes("**"),
+  };
   const found = await glob(pattern, options);
   const plain = pattern.replace(/[()[\]{}!+@|]/g, "\\$&");
   return (found.length > 0 || plain === pattern ? found : await glob(plain, options)).map((path) => join(folder, path));
@@ -211,7 +272,12 @@ async function literalPart(pattern: string): Promise<{ readonly folder: string; 
   const names = pattern.split("/");
   let folder = pattern.startsWith("/") ? "/" : ".";
   let at = pattern.startsWith("/") ? 1 : 0;
-  while (at < names.length - 1 && !/[*?]/.test(names[at]!) && (await stat(join(folder, names[at]!)).catch(() => null))?.isDirectory()) folder = join(folder, names[at++]!);
+  while (
+    at < names.length - 1 &&
+    !/[*?]/.test(names[at]!) &&
+    (await stat(join(folder, names[at]!)).catch(() => null))?.isDirectory()
+  )
+    folder = join(folder, names[at++]!);
   return { folder, rest: names.slice(at).join("/") };
 }
 
@@ -224,7 +290,10 @@ export function namesInList(list: Uint8Array): string[] {
   const names = namesIn(decoded(list));
   for (const name of names) {
     const whole = resolve(name);
-    if (whole === parse(whole).root) throw new InputError(`the list names the root of the file system, ${JSON.stringify(name)}: it is to have a file or a folder a line`);
+    if (whole === parse(whole).root)
+      throw new InputError(
+        `the list names the root of the file system, ${JSON.stringify(name)}: it is to have a file or a folder a line`,
+      );
   }
   return names;
 }
@@ -233,7 +302,8 @@ const NOT_A_LIST = "the list is neither UTF-8 nor UTF-16 with a byte-order mark:
 
 function decoded(list: Uint8Array): string {
   const [first, second] = list;
-  const encoding = first === 0xff && second === 0xfe ? "utf-16le" : first === 0xfe && second === 0xff ? "utf-16be" : "utf-8";
+  const encoding =
+    first === 0xff && second === 0xfe ? "utf-16le" : first === 0xfe && second === 0xff ? "utf-16be" : "utf-8";
   const text = new TextDecoder(encoding).decode(list);
   // In UTF-16 without its mark every other byte is NUL, and a line's end has one beside it.
   const isUtf16 = encoding === "utf-8" && (text.split("\0").length - 1 > list.length / 4 || /\n\0|\0\r?\n/.test(text));
@@ -241,7 +311,10 @@ function decoded(list: Uint8Array): string {
   return text;
 }
 
-/** The names in a text, a line each; or, if there is a NUL in it, each up to the next NUL, so that names may hold line ends. */
+/**
+ * The names in a text, a line each; or, if there is a NUL in it, each up to the next NUL, so that names may hold line
+ * ends.
+ */
 export function namesIn(list: string): string[] {
   const names = list.includes("\0") ? list.split("\0") : list.split("\n").map((line) => line.replace(/\r$/, ""));
   return names.filter((name) => name.trim() !== "");

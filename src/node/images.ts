@@ -6,7 +6,7 @@ import { requireMaskSamples, requireStatedRange } from "../io/tiff.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
 import type { Placement, Rectangle, Size } from "../io/placement.ts";
 import { ByteBudget } from "./files/byte_budget.ts";
-import { readBytes } from "./files/files.ts";
+import { readBytes } from "./files/read.ts";
 
 export const MAX_PIXELS = 268_402_689; // sharp's own limit, 16383 squared
 
@@ -46,10 +46,17 @@ export async function decodeImageBytes(bytes: Uint8Array, name: string, limit = 
 }
 
 /** Decodes when there is room for it, and says what is wrong with the file of that name. */
-async function decoded<T>(bytes: Uint8Array, name: string, limit: number, decode: (header: PictureHeader) => Promise<T>): Promise<T> {
+async function decoded<T>(
+  bytes: Uint8Array,
+  name: string,
+  limit: number,
+  decode: (header: PictureHeader) => Promise<T>,
+): Promise<T> {
   try {
     const header = pictureHeader(bytes, limit);
-    const release = await decoding.take(DECODING_BYTES_PER_PIXEL[header.bits > 8 ? "deep" : "shallow"] * header.width * header.height);
+    const release = await decoding.take(
+      DECODING_BYTES_PER_PIXEL[header.bits > 8 ? "deep" : "shallow"] * header.width * header.height,
+    );
     try {
       return await decode(header);
     } finally {
@@ -60,7 +67,11 @@ async function decoded<T>(bytes: Uint8Array, name: string, limit: number, decode
   }
 }
 
-async function pixelsOf(bytes: Uint8Array, { format, bits, cmyk, tiff }: PictureHeader, limit: number): Promise<DecodedImage> {
+async function pixelsOf(
+  bytes: Uint8Array,
+  { format, bits, cmyk, tiff }: PictureHeader,
+  limit: number,
+): Promise<DecodedImage> {
   if (format === "bmp") return decodeBmp(bytes, limit); // a format that sharp does not know
   if (tiff) requireStatedRange(tiff);
   const sharp = await loadSharp();
@@ -79,7 +90,10 @@ async function pixelsOf(bytes: Uint8Array, { format, bits, cmyk, tiff }: Picture
   const { hasProfile, space } = await open().metadata();
   if (!hasProfile) return { ...image, sampleHigh };
   // sharp converts 16 bits to another space than sRGB, and grey not at all: its 8 bits are given the profile.
-  const shallow = open().keepIccProfile().removeAlpha().toColourspace(space === "grey16" ? "b-w" : "srgb");
+  const shallow = open()
+    .keepIccProfile()
+    .removeAlpha()
+    .toColourspace(space === "grey16" ? "b-w" : "srgb");
   const file = await shallow.png({ compressionLevel: 0 }).toBuffer();
   return { ...(await rgbaOf(sharp(file, { limitInputPixels: limit }))), sampleHigh };
 }
@@ -99,8 +113,14 @@ async function raw(picture: SharpInstance, depth: "uchar" | "ushort" | "float"):
   const { data, info } = await picture.raw({ depth }).toBuffer({ resolveWithObject: true });
   const { width, height, channels } = info;
   const Kind = { uchar: Uint8Array, ushort: Uint16Array, float: Float32Array }[depth];
-  const aligned = data.byteOffset % Kind.BYTES_PER_ELEMENT === 0 ? data : new Uint8Array(data); // copied only where that cannot be helped
-  return { width, height, channels, samples: new Kind(aligned.buffer, aligned.byteOffset, data.length / Kind.BYTES_PER_ELEMENT) };
+  // copied only where that cannot be helped
+  const aligned = data.byteOffset % Kind.BYTES_PER_ELEMENT === 0 ? data : new Uint8Array(data);
+  return {
+    width,
+    height,
+    channels,
+    samples: new Kind(aligned.buffer, aligned.byteOffset, data.length / Kind.BYTES_PER_ELEMENT),
+  };
 }
 
 /**
@@ -108,7 +128,10 @@ async function raw(picture: SharpInstance, depth: "uchar" | "ushort" | "float"):
  * numbers are rounded.
  * @throws InputError if a sample lies outside
  */
-function ranged({ samples, width, height, channels }: Samples, [low, high]: readonly [low: number, high: number]): DecodedImage {
+function ranged(
+  { samples, width, height, channels }: Samples,
+  [low, high]: readonly [low: number, high: number],
+): DecodedImage {
   const data = new Uint8Array(4 * width * height).fill(255);
   const isWhole = samples instanceof Uint16Array;
   const scale = isWhole ? 256 / (high - low + 1) : 255 / (high - low);
@@ -118,7 +141,9 @@ function ranged({ samples, width, height, channels }: Samples, [low, high]: read
     for (let c = 0; c < 3; c++) {
       const sample = samples[channels * i + (colours === 3 ? c : 0)]!;
       if (!(sample >= low && sample <= high)) {
-        throw new InputError(`its tags state a range of ${low} to ${high}, and it holds ${sample}; write it with the range that it has`);
+        throw new InputError(
+          `its tags state a range of ${low} to ${high}, and it holds ${sample}; write it with the range that it has`,
+        );
       }
       data[4 * i + c] = (sample - low) * scale + half;
     }
@@ -137,7 +162,8 @@ function inksMultiplied({ samples, width, height, channels }: Samples): DecodedI
 }
 
 /**
- * Decodes a ground-truth mask as black and white: a pixel is white where the file says anything but 0, be it 1 of 65535.
+ * Decodes a ground-truth mask as black and white: a pixel is white where the file says anything but 0, be it 1 of
+ * 65535.
  * @throws InputError as `decodeImage`
  */
 export async function decodeMask(path: string): Promise<DecodedImage> {
@@ -162,7 +188,9 @@ export async function decodeMaskBytes(bytes: Uint8Array, name: string, limit = M
     // 8 bits become 16, rather than 16 bits 8: a class of a small number would be lost. sharp keeps other types as they
     // are in grey alone.
     const isOther = tiff !== null && (tiff.bits === 32 || tiff.kind !== "unsigned");
-    return marked(isOther ? await raw(picture.toColourspace("b-w"), "float") : await raw(picture.toColourspace("rgb16"), "ushort"));
+    return marked(
+      isOther ? await raw(picture.toColourspace("b-w"), "float") : await raw(picture.toColourspace("rgb16"), "ushort"),
+    );
   });
 }
 
@@ -191,12 +219,14 @@ export async function decodeMasks(
 ): Promise<Uint8Array | null> {
   if (paths.length === 0) return null;
   const union = new Uint8Array(width * height);
-  for (const path of paths) maskUnion([await decodeMask(path)], width, height, placementOf)!.forEach((value, i) => (union[i]! |= value));
+  for (const path of paths)
+    maskUnion([await decodeMask(path)], width, height, placementOf)!.forEach((value, i) => (union[i]! |= value));
   return union;
 }
 
 /** What became of a photograph that was to be decoded. */
-export type Decoded<T> = { readonly item: T; readonly image: DecodedImage } | { readonly item: T; readonly error: Error };
+export type Decoded<T> =
+  { readonly item: T; readonly image: DecodedImage } | { readonly item: T; readonly error: Error };
 
 const AHEAD_BYTES = 256e6;
 
@@ -212,9 +242,11 @@ export async function* decodeImages<T>(
   ahead = 4,
   budget = AHEAD_BYTES,
 ): AsyncGenerator<Decoded<T>> {
-  if (!(Number.isInteger(ahead) && ahead >= 1)) throw new OptionError(`decodeImages: ahead is a whole number of at least 1, got ${ahead}`);
+  if (!(Number.isInteger(ahead) && ahead >= 1))
+    throw new OptionError(`decodeImages: ahead is a whole number of at least 1, got ${ahead}`);
   const room = new ByteBudget(budget);
-  let order: Promise<unknown> = Promise.resolve(); // room is asked for in order: one that comes later would keep the one that is waited for out
+  // room is asked for in order: one that comes later would keep the one that is waited for out
+  let order: Promise<unknown> = Promise.resolve();
   const start = (item: T): Promise<{ readonly outcome: Decoded<T>; readonly release: () => void }> => {
     const path = pathOf(item);
     const read = readBytes(path);
@@ -223,7 +255,10 @@ export async function* decodeImages<T>(
     order = admitted;
     return admitted.then(async (release) => {
       const image = read.then((bytes) => decodeImageBytes(bytes, path));
-      const outcome = await image.then((image) => ({ item, image }), (error: Error) => ({ item, error }));
+      const outcome = await image.then(
+        (image) => ({ item, image }),
+        (error: Error) => ({ item, error }),
+      );
       return { outcome, release };
     });
   };
@@ -232,7 +267,7 @@ export async function* decodeImages<T>(
   const fill = (): void => {
     while (next < items.length && waiting.length < ahead) waiting.push(start(items[next++]!));
   };
-  for (fill(); waiting.length > 0; ) {
+  for (fill(); waiting.length > 0;) {
     const { outcome, release } = await waiting.shift()!;
     fill();
     yield outcome;
@@ -255,11 +290,20 @@ function claimedPixels(bytes: Uint8Array): number {
 /** A PNG of bytes in row-major order: RGBA, or grey where there is one for each pixel. */
 export async function encodePng(bytes: Uint8Array, width: number, height: number): Promise<Uint8Array> {
   const sharp = await loadSharp();
-  if (bytes.length !== width * height) return sharp(bytes, { raw: { width, height, channels: 4 } }).png().toBuffer();
-  return sharp(bytes, { raw: { width, height, channels: 1 } }).toColourspace("b-w").png().toBuffer();
+  if (bytes.length !== width * height)
+    return sharp(bytes, { raw: { width, height, channels: 4 } })
+      .png()
+      .toBuffer();
+  return sharp(bytes, { raw: { width, height, channels: 1 } })
+    .toColourspace("b-w")
+    .png()
+    .toBuffer();
 }
 
-/** A JPEG of a photograph, or of a part of it, resized to `toWidth` x `toHeight` pixels whatever its aspect ratio, its alpha ignored. */
+/**
+ * A JPEG of a photograph, or of a part of it, resized to `toWidth` x `toHeight` pixels whatever its aspect ratio, its
+ * alpha ignored.
+ */
 export async function encodeJpeg(
   { data, width, height }: DecodedImage,
   toWidth: number,
@@ -267,7 +311,9 @@ export async function encodeJpeg(
   part: Rectangle = { left: 0, top: 0, width, height },
 ): Promise<Uint8Array> {
   const sharp = await loadSharp();
-  const opaque = sharp(data, { raw: { width, height, channels: 4 } }).extract(part).removeAlpha();
+  const opaque = sharp(data, { raw: { width, height, channels: 4 } })
+    .extract(part)
+    .removeAlpha();
   return opaque.resize(toWidth, toHeight, { fit: "fill" }).jpeg({ quality: 85 }).toBuffer();
 }
 

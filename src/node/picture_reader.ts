@@ -6,7 +6,8 @@ import { formatOf, HEAD_BYTES } from "../io/picture_header.ts";
 import { tiffHeader, type TiffHeader } from "../io/tiff.ts";
 import { InputError } from "../runtime/errors.ts";
 import { sha256Of } from "./weights.ts";
-import { openRegularFile, readBytes, reasonOf } from "./files/files.ts";
+import { openRegularFile, readBytes } from "./files/read.ts";
+import { reasonOf } from "./files/reasons.ts";
 import { decodeImage, decodeImageBytes, decodeMaskBytes, loadSharp, MAX_PIXELS } from "./images.ts";
 
 // How a whole file of the format ends.
@@ -17,7 +18,10 @@ const ENDS: Readonly<Record<string, Buffer>> = {
 const TAIL_BYTES = 12;
 const PNG_DEPTH = 24; // where a PNG says its bits of a sample
 
-/** Looks at the pictures below a folder. Of an image only the header and the end are read, where they tell that it is whole. */
+/**
+ * Looks at the pictures below a folder. Of an image only the header and the end are read, where they tell that it is
+ * whole.
+ */
 export function pictureReader(root: string): PictureReader {
   return {
     facts: (path) => reasonAlone(join(root, path), pictureFacts),
@@ -29,7 +33,9 @@ export function pictureReader(root: string): PictureReader {
 /** An error's reason alone: which file it is about is known. */
 async function reasonAlone<T>(path: string, look: (path: string) => Promise<T>): Promise<T> {
   return look(path).catch((error: unknown) => {
-    throw error instanceof InputError ? new InputError(error.message.replace(`cannot read ${path}: `, ""), { cause: error }) : error;
+    throw error instanceof InputError
+      ? new InputError(error.message.replace(`cannot read ${path}: `, ""), { cause: error })
+      : error;
   });
 }
 
@@ -54,7 +60,10 @@ async function pictureFacts(path: string): Promise<PictureFacts> {
 }
 
 /** Colours, depth where it is not 8 bits, the range that the file states, and transparency. */
-function modeOf({ depth, channels, hasAlpha, space, isPalette, bitsPerSample, format }: Metadata, tiff: TiffHeader | null): string {
+function modeOf(
+  { depth, channels, hasAlpha, space, isPalette, bitsPerSample, format }: Metadata,
+  tiff: TiffHeader | null,
+): string {
   const colours = channels - (hasAlpha ? 1 : 0);
   const small = format === "png" && !isPalette ? (bitsPerSample ?? 8) : 8;
   const bits = tiff?.bits ?? (depth === "ushort" ? 16 : small);
@@ -82,7 +91,9 @@ async function metadataOf(file: string | Uint8Array): Promise<Metadata> {
 }
 
 /** A file's first and last bytes. */
-async function endsOf(path: string): Promise<{ readonly head: Uint8Array; readonly tail: Buffer; readonly bytes: number }> {
+async function endsOf(
+  path: string,
+): Promise<{ readonly head: Uint8Array; readonly tail: Buffer; readonly bytes: number }> {
   try {
     const file = await openRegularFile(path);
     try {
@@ -91,7 +102,11 @@ async function endsOf(path: string): Promise<{ readonly head: Uint8Array; readon
         const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, position);
         return buffer.subarray(0, bytesRead);
       };
-      return { head: await read(HEAD_BYTES, 0), tail: await read(TAIL_BYTES, Math.max(0, size - TAIL_BYTES)), bytes: size };
+      return {
+        head: await read(HEAD_BYTES, 0),
+        tail: await read(TAIL_BYTES, Math.max(0, size - TAIL_BYTES)),
+        bytes: size,
+      };
     } finally {
       await file.close();
     }

@@ -7,7 +7,11 @@ import { encodePng } from "./images.ts";
  * Writes a synthetic inspection set in MVTec's layout, a folder for each class.
  * @param onPicture called when one more picture is made
  */
-export async function writeSyntheticSet(folder: string, options: SyntheticOptions, onPicture?: () => void): Promise<void> {
+export async function writeSyntheticSet(
+  folder: string,
+  options: SyntheticOptions,
+  onPicture?: () => void,
+): Promise<void> {
   const { size } = options;
   const write = async (path: string, pixels: Uint8Array): Promise<void> => {
     await ensureFolder(dirname(join(folder, path)));
@@ -17,7 +21,11 @@ export async function writeSyntheticSet(folder: string, options: SyntheticOption
     for (const { name, rgba } of train) await write(`${className}/train/good/${name}.png`, rgba);
     for (const { name, defect, rgba, mask } of test) {
       await write(`${className}/test/${defect}/${name}.png`, rgba);
-      if (mask) await write(`${className}/ground_truth/${defect}/${name}_mask.png`, mask.map((marked) => 255 * marked));
+      if (mask)
+        await write(
+          `${className}/ground_truth/${defect}/${name}_mask.png`,
+          mask.map((marked) => 255 * marked),
+        );
     }
   }
 }

@@ -2,7 +2,8 @@ import { readdir, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { parseJson, RECORD } from "../io/json.ts";
 import type { TrainingStep } from "../detection/training.ts";
-import { ensureFolder, readBytes, readText, writeFileAtomic } from "./files/files.ts";
+import { ensureFolder, writeFileAtomic } from "./files/files.ts";
+import { readBytes, readText } from "./files/read.ts";
 import { LineFile } from "./files/line_file.ts";
 
 const FOLDER = "checkpoints";
@@ -123,6 +124,12 @@ async function stepsIn(path: string): Promise<LoggedStep[]> {
 }
 
 function isStep(value: unknown): value is LoggedStep {
-  const { stage, step, steps, epoch, loss, taken, run, runs } = (value ?? {}) as Partial<Record<keyof LoggedStep, unknown>>;
-  return typeof stage === "string" && (loss === null || Number.isFinite(loss)) && [step, steps, epoch, taken, run, runs].every(Number.isSafeInteger);
+  const { stage, step, steps, epoch, loss, taken, run, runs } = (value ?? {}) as Partial<
+    Record<keyof LoggedStep, unknown>
+  >;
+  return (
+    typeof stage === "string" &&
+    (loss === null || Number.isFinite(loss)) &&
+    [step, steps, epoch, taken, run, runs].every(Number.isSafeInteger)
+  );
 }

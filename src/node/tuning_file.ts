@@ -2,7 +2,8 @@ import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { parseJson, RECORD } from "../io/json.ts";
 import type { TuningStore } from "../runtime/tuner.ts";
-import { ensureFolder, readText, writeFileAtomic } from "./files/files.ts";
+import { ensureFolder, writeFileAtomic } from "./files/files.ts";
+import { readText } from "./files/read.ts";
 
 interface Kept {
   readonly adapter: string;
@@ -27,7 +28,10 @@ export function tuningFile(key: string): TuningStore {
     save: async (choices) => {
       const others = await load().catch(() => ({})); // another process may have saved since
       await ensureFolder(dirname(path));
-      await writeFileAtomic(path, `${JSON.stringify({ adapter: key, choices: { ...others, ...choices } } satisfies Kept, null, 1)}\n`);
+      await writeFileAtomic(
+        path,
+        `${JSON.stringify({ adapter: key, choices: { ...others, ...choices } } satisfies Kept, null, 1)}\n`,
+      );
     },
   };
 }

@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { pipeline } from "node:stream/promises";
 import { openWeightsFrom, type PretrainedWeights } from "../backbones/weights.ts";
 import { InputError } from "../runtime/errors.ts";
-import { openRegularFile, reasonOf } from "./files/files.ts";
+import { openRegularFile } from "./files/read.ts";
+import { reasonOf } from "./files/reasons.ts";
 
 /**
  * Opens a safetensors file of weights: reads its header and hashes all of it now, in pieces, and reads each tensor when

@@ -47,7 +47,10 @@ export class Conversion {
     this.#names.set(keyOf(tensor, order), name);
   }
 
-  /** The name of an image `[N,H,W,C]` as `[N,C,H,W]`. A constant of fewer axes has them added in front, as broadcasting does. */
+  /**
+   * The name of an image `[N,H,W,C]` as `[N,C,H,W]`. A constant of fewer axes has them added in front, as broadcasting
+   * does.
+   */
   image(tensor: Tensor): string {
     return this.#named(tensor, "channels first");
   }
@@ -58,7 +61,12 @@ export class Conversion {
   }
 
   /** A node's result. */
-  node(op: string, inputs: readonly string[], attributes: OnnxNode["attributes"] = {}, output = `${op}_${this.nodes.length}`): string {
+  node(
+    op: string,
+    inputs: readonly string[],
+    attributes: OnnxNode["attributes"] = {},
+    output = `${op}_${this.nodes.length}`,
+  ): string {
     this.nodes.push({ op, inputs, outputs: [output], attributes });
     return output;
   }
@@ -87,7 +95,10 @@ export class Conversion {
     return this.constant([values.length], BigInt64Array.from(values, BigInt));
   }
 
-  /** The name of a tensor in the order of images if it has their four axes, else in its own; and where an axis of it is then. */
+  /**
+   * The name of a tensor in the order of images if it has their four axes, else in its own; and where an axis of it is
+   * then.
+   */
   natural(tensor: Tensor): { readonly converted: Converted; readonly axis: (axis: number) => number } {
     return tensor.shape.length === 4
       ? { converted: { name: this.image(tensor), order: "channels first" }, axis: imageAxis }
@@ -127,7 +138,8 @@ export class Conversion {
 
   #make(tensor: Tensor, order: Order): string {
     const elements = this.#constants.get(tensor.id);
-    if (elements) return order === "as it is" ? this.constant(tensor.shape, elements) : this.#imageConstant(tensor.shape, elements);
+    if (elements)
+      return order === "as it is" ? this.constant(tensor.shape, elements) : this.#imageConstant(tensor.shape, elements);
     const made = this.#names.get(keyOf(tensor, opposite(order))) ?? null;
     const { name, order: has } = made === null ? this.#convert(tensor) : { name: made, order: opposite(order) };
     this.#names.set(keyOf(tensor, has), name);
@@ -136,13 +148,19 @@ export class Conversion {
   }
 
   #convert(tensor: Tensor): Converted {
-    const call = this.callOf(tensor) ?? refuse(`an operation that is not listed, with the result [${tensor.shape.join(",")}]`);
+    const call =
+      this.callOf(tensor) ?? refuse(`an operation that is not listed, with the result [${tensor.shape.join(",")}]`);
     const rule = this.#rules[call.op] ?? refuse(`the operation ${call.op}`);
     return rule(call, this);
   }
 
   #imageConstant(shape: Shape, elements: Float32Array): string {
-    const [batch, height, width, channels] = [...Array<number>(4 - shape.length).fill(1), ...shape] as [number, number, number, number];
+    const [batch, height, width, channels] = [...Array<number>(4 - shape.length).fill(1), ...shape] as [
+      number,
+      number,
+      number,
+      number,
+    ];
     return this.constant([batch, channels, height, width], imagesToNchw(elements, [batch, height, width, channels]));
   }
 }
@@ -161,3 +179,12 @@ export const imageAxis = (axis: number): number => [0, 2, 3, 1][axis]!;
 const opposite = (order: Order): Order => (order === "as it is" ? "channels first" : "as it is");
 
 const keyOf = ({ id }: Tensor, order: Order): string => `${id} ${order}`;
+
+/** A value whose axes are those of an image in ONNX. */
+export const image = (name: string): Converted => ({ name, order: "channels first" });
+
+/** A value whose axes stay as they are. */
+export const plain = (name: string): Converted => ({ name, order: "as it is" });
+
+/** What was noted of an op's options; whoever asks for them knows the op. */
+export const optionsOf = <T>({ options }: Call): T => options as T;

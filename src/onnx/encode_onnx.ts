@@ -10,16 +10,26 @@ import { DTYPES, type OnnxModel } from "./model.ts";
 import { encodeModel } from "./protobuf.ts";
 
 const BATCH = "N";
-const SCORES = { windowMean: "the largest mean of the anomaly over a window", cells: "the largest anomaly of a cell, as the method weights it" } as const;
-const INPUT = { layout: "NHWC", dtype: "uint8", resize: "PIL's BILINEAR: antialiased, in 8 bits", normalised: "within the model" };
+const SCORES = {
+  windowMean: "the largest mean of the anomaly over a window",
+  cells: "the largest anomaly of a cell, as the method weights it",
+} as const;
+const INPUT = {
+  layout: "NHWC",
+  dtype: "uint8",
+  resize: "PIL's BILINEAR: antialiased, in 8 bits",
+  normalised: "within the model",
+};
 
 /**
- * A detector with its backbone as an ONNX file of opset 16, for onnxruntime and others: the same scores but for rounding.
+ * A detector with its backbone as an ONNX file of opset 16, for onnxruntime and others: the same scores but for
+ * rounding.
  *
- * It takes `image`, uint8 `[N, size, size, 3]`, RGB, and gives `map` `[N, size, size]`, `score`, `peak` and `calibrated`, `[N]`
- * each, f32; N is free. Photographs are resized before, as `preprocessing` in its metadata says; colours are normalised within.
- * A detector of `fit` "letterbox" takes RGBA, `[N, size, size, 4]`, and transparent bars.
- * Batch norms are folded, weights are f32. Metadata: `format`, `version`, `preprocessing`, `backbone`, `method`, `calibration`.
+ * It takes `image`, uint8 `[N, size, size, 3]`, RGB, and gives `map` `[N, size, size]`, `score`, `peak` and
+ * `calibrated`, `[N]` each, f32; N is free. Photographs are resized before, as `preprocessing` in its metadata says;
+ * colours are normalised within. A detector of `fit` "letterbox" takes RGBA, `[N, size, size, 4]`, and transparent
+ * bars. Batch norms are folded, weights are f32. Metadata: `format`, `version`, `preprocessing`, `backbone`, `method`,
+ * `calibration`.
  *
  * @throws OptionError for a model with more weights than a protobuf file holds, or a detector in half precision
  * @see https://onnx.ai/onnx/operators/
@@ -33,8 +43,15 @@ export async function encodeOnnx(detector: Detector): Promise<Uint8Array> {
 }
 
 /** What the detector does with a batch of one and of two: extents that differ are the batch's. */
-async function listingOf(detector: Detector): Promise<{ readonly input: Tensor; readonly judgement: ImageScores; readonly listing: Listing }> {
-  const { device, config: { input: { size: inputSize } } } = detector;
+async function listingOf(
+  detector: Detector,
+): Promise<{ readonly input: Tensor; readonly judgement: ImageScores; readonly listing: Listing }> {
+  const {
+    device,
+    config: {
+      input: { size: inputSize },
+    },
+  } = detector;
   const constants = new Map<Tensor["id"], Promise<Float32Array>>();
   const list = (batch: number) => {
     using _scope = device.scope();
@@ -61,21 +78,38 @@ function requireSameOps(calls: readonly Call[], others: readonly Call[]): void {
 }
 
 /** Bars are transparent: no bytes are the mean colour that they have, to which features of flat areas are sensitive. */
-const hasBars = ({ config: { input: { fit } } }: Detector): boolean => fit === "letterbox";
+const hasBars = ({
+  config: {
+    input: { fit },
+  },
+}: Detector): boolean => fit === "letterbox";
 
 /** Bytes as the backbone wants them, in the order of the shader's arithmetic. */
 function normalised(detector: Detector, to: Conversion): string {
   const { mean, std } = detector.preprocessing;
   const perColour = (values: readonly number[]): string => to.constant([1, 3, 1, 1], Float32Array.from(values));
   const bytes = to.node("Cast", [to.node("Transpose", ["image"], { perm: [0, 3, 1, 2] })], { to: DTYPES.FLOAT });
-  const channels = (first: number, end: number): string => to.node("Slice", [bytes, ...[first, end, 1].map((value) => to.wholeNumbers([value]))]);
+  const channels = (first: number, end: number): string =>
+    to.node("Slice", [bytes, ...[first, end, 1].map((value) => to.wholeNumbers([value]))]);
   const colours = hasBars(detector) ? channels(0, 3) : bytes;
-  const levels = to.node("Div", [to.node("Sub", [to.node("Div", [colours, to.number(255)]), perColour(mean)]), perColour(std)]);
+  const levels = to.node("Div", [
+    to.node("Sub", [to.node("Div", [colours, to.number(255)]), perColour(mean)]),
+    perColour(std),
+  ]);
   return hasBars(detector) ? to.node("Mul", [levels, to.node("Min", [channels(3, 4), to.number(1)])]) : levels;
 }
 
 function modelOf(detector: Detector, to: Conversion, { map, score, peak }: ImageScores): OnnxModel {
-  const { config: { input: { size: inputSize }, backbone, method, scoring, calibration }, preprocessing } = detector;
+  const {
+    config: {
+      input: { size: inputSize },
+      backbone,
+      method,
+      scoring,
+      calibration,
+    },
+    preprocessing,
+  } = detector;
   const colours = hasBars(detector) ? "RGBA" : "RGB";
   const perImage = (tensor: Tensor, shape: readonly number[], name: string): string =>
     to.node("Reshape", [to.image(tensor), to.wholeNumbers([-1, ...shape])], {}, name);
@@ -84,22 +118,37 @@ function modelOf(detector: Detector, to: Conversion, { map, score, peak }: Image
   const ratio = to.node("Div", [to.number(calibration.threshold), perImage(score, [], "score")]);
   const odds = to.node("Add", [to.number(1), to.node("Pow", [ratio, to.number(steepnessOf(calibration))])]);
   to.node("Reciprocal", [odds], {}, "calibrated");
-  const output = (name: string, shape: readonly (string | number)[], description: string) => ({ name, dtype: "FLOAT", shape, description }) as const;
+  const output = (name: string, shape: readonly (string | number)[], description: string) =>
+    ({ name, dtype: "FLOAT", shape, description }) as const;
   return {
     name: "bigrid detector",
     description: `Anomaly detector, method ${method.name} on ${backbone.name} features. An image whose calibrated score is above 0.5 is called defective.`,
     producer: { name: "bigrid", version: VERSION },
-    inputs: [{
-      name: "image",
-      dtype: "UINT8",
-      shape: [BATCH, inputSize, inputSize, colours.length],
-      description: `${colours}, resized as the metadata's preprocessing says`,
-    }],
+    inputs: [
+      {
+        name: "image",
+        dtype: "UINT8",
+        shape: [BATCH, inputSize, inputSize, colours.length],
+        description: `${colours}, resized as the metadata's preprocessing says`,
+      },
+    ],
     outputs: [
-      output("map", [BATCH, inputSize, inputSize], "the anomaly of each pixel of the resized image, in units of the features"),
-      output("score", [BATCH], `${SCORES[scoring.image.kind]}; to be held against a threshold of the metadata's calibration`),
+      output(
+        "map",
+        [BATCH, inputSize, inputSize],
+        "the anomaly of each pixel of the resized image, in units of the features",
+      ),
+      output(
+        "score",
+        [BATCH],
+        `${SCORES[scoring.image.kind]}; to be held against a threshold of the metadata's calibration`,
+      ),
       output("peak", [BATCH], "the largest value of the map"),
-      output("calibrated", [BATCH], "the score between 0 and 1: 0.5 at the threshold of all classes together, 0.1 where good images typically are"),
+      output(
+        "calibrated",
+        [BATCH],
+        "the score between 0 and 1: 0.5 at the threshold of all classes together, 0.1 where good images typically are",
+      ),
     ],
     nodes: to.nodes,
     constants: to.tensors,

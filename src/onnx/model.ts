@@ -1,6 +1,9 @@
 // An ONNX model as plain data: what of the format is used here.
 
-/** `FLOAT` and `UINT8` for what goes in and comes out, `INT64` for shapes; with the numbers that the format has for them. */
+/**
+ * `FLOAT` and `UINT8` for what goes in and comes out, `INT64` for shapes; with the numbers that the format has for
+ * them.
+ */
 export const DTYPES = { FLOAT: 1, UINT8: 2, INT64: 7 } as const;
 export type OnnxDType = keyof typeof DTYPES;
 

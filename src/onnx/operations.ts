@@ -1,11 +1,20 @@
 import type { Call } from "../autograd/listing.ts";
-import { filtersToOihw } from "../io/nchw.ts";
-import { geometryOf, type ConvolutionOptions } from "../kernels/convolution.ts";
-import { pairOf, type Pair } from "../kernels/launch.ts";
-import type { Shape, Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { DTYPES } from "./model.ts";
 import type { GaussianBlurOptions } from "../kernels/gaussian_blur.ts";
-import { flag, imageAxis, refuse, type Conversion, type Converted, type Rule } from "./conversion.ts";
+import { activate, activated } from "./activations.ts";
+import {
+  flag,
+  image,
+  imageAxis,
+  optionsOf,
+  plain,
+  refuse,
+  type Conversion,
+  type Converted,
+  type Rule,
+} from "./conversion.ts";
+import { convolution, foldedNorm, pool } from "./convolutions.ts";
 
 /** How each op that a detector uses is said in ONNX. An op's options are those that it notes with `record`. */
 export const OPERATIONS: Readonly<Record<string, Rule>> = {
@@ -14,7 +23,12 @@ export const OPERATIONS: Readonly<Record<string, Rule>> = {
   subtract: elementwise("Sub"),
   multiply: elementwise("Mul"),
   divide: elementwise("Div"),
-  ...Object.fromEntries(["relu", "hswish", "hsigmoid", "sigmoid", "silu", "tanh", "sqrt", "log", "abs"].map((name) => [name, activated(name)])),
+  ...Object.fromEntries(
+    ["relu", "hswish", "hsigmoid", "sigmoid", "silu", "tanh", "sqrt", "log", "abs"].map((name) => [
+      name,
+      activated(name),
+    ]),
+  ),
   matmul,
   pointwiseConv2d: (call, to) => convolution(call, to, null),
   conv2d: (call, to) => convolution(call, to, null),
@@ -33,131 +47,43 @@ export const OPERATIONS: Readonly<Record<string, Rule>> = {
   maxPositions,
   l2Norm: ({ inputs: [input] }, to) => plain(to.node("ReduceL2", [to.plain(input!)], { axes: [-1], keepdims: 0 })),
   softmax: ({ inputs: [input] }, to) => plain(to.node("Softmax", [to.plain(input!)], { axis: -1 })),
-  concat: (call, to) => image(to.node("Concat", call.inputs.map((input) => to.image(input)), { axis: imageAxis(optionsOf<{ axis: number }>(call).axis) })),
+  concat: (call, to) =>
+    image(
+      to.node(
+        "Concat",
+        call.inputs.map((input) => to.image(input)),
+        { axis: imageAxis(optionsOf<{ axis: number }>(call).axis) },
+      ),
+    ),
   slice,
   gather,
-  reshape: ({ inputs: [input], output }, to) => plain(to.node("Reshape", [to.plain(input!), to.wholeNumbers(to.shapeOf(output))])),
+  reshape: ({ inputs: [input], output }, to) =>
+    plain(to.node("Reshape", [to.plain(input!), to.wholeNumbers(to.shapeOf(output))])),
   anomalyMap,
 };
-
-const image = (name: string): Converted => ({ name, order: "channels first" });
-const plain = (name: string): Converted => ({ name, order: "as it is" });
-
-/** What was noted of an op's options; whoever asks for them knows the op. */
-const optionsOf = <T>({ options }: Call): T => options as T;
 
 function elementwise(op: string): Rule {
   return ({ inputs, output }, to) => {
     const isImage = output.shape.length === 4;
-    const name = to.node(op, inputs.map((input) => (isImage ? to.image(input) : to.plain(input))));
+    const name = to.node(
+      op,
+      inputs.map((input) => (isImage ? to.image(input) : to.plain(input))),
+    );
     return isImage ? image(name) : plain(name);
   };
 }
 
-function activated(name: string): Rule {
-  return ({ inputs: [input] }, to) => {
-    const isImage = input!.shape.length === 4;
-    const value = activate(name, isImage ? to.image(input!) : to.plain(input!), to);
-    return isImage ? image(value) : plain(value);
-  };
-}
-
-function activate(name: string | null, input: string, to: Conversion): string {
-  switch (name) {
-    case null:
-      return input;
-    case "relu":
-      return to.node("Relu", [input]);
-    case "hswish":
-      return to.node("HardSwish", [input]);
-    case "hsigmoid":
-      return to.node("HardSigmoid", [input], { alpha: { float: 1 / 6 } });
-    case "sigmoid":
-      return to.node("Sigmoid", [input]);
-    case "silu":
-      return to.node("Mul", [input, to.node("Sigmoid", [input])]);
-    case "tanh":
-      return to.node("Tanh", [input]);
-    case "sqrt":
-      return to.node("Sqrt", [input]);
-    case "abs":
-      return to.node("Abs", [input]);
-    case "log":
-      return to.node("Log", [input]);
-    default:
-      return refuse(`the activation ${name}`);
-  }
-}
-
 function matmul(call: Call, to: Conversion): Converted {
-  const { activation, transposeA, transposeB } = optionsOf<{ activation: string | null; transposeA: boolean; transposeB: boolean }>(call);
+  const { activation, transposeA, transposeB } = optionsOf<{
+    activation: string | null;
+    transposeA: boolean;
+    transposeB: boolean;
+  }>(call);
   const [a, b, bias] = call.inputs as [Tensor, Tensor, Tensor?];
   const operand = (tensor: Tensor, transposed: boolean): string =>
     transposed ? to.node("Transpose", [to.plain(tensor)], { perm: [0, 2, 1] }) : to.plain(tensor);
   const product = to.node("MatMul", [operand(a, transposeA), operand(b, transposeB)]);
   return plain(activate(activation, bias ? to.node("Add", [product, to.plain(bias)]) : product, to));
-}
-
-/** A norm behind a convolution: a factor and an offset for each of its channels. */
-interface Affine {
-  readonly scale: Float64Array;
-  readonly offset: Float64Array;
-}
-
-/** A convolution of any kind, with what is behind it folded in. */
-function convolution(call: Call, to: Conversion, norm: Affine | null): Converted {
-  const { inputs: [input, weight, bias], output } = call;
-  const options = optionsOf<ConvolutionOptions & { readonly groups?: number; readonly activation: string | null }>(call);
-  const { shape, group } = filtersOf(call, options.groups ?? 1);
-  const [height, width, , channels] = shape;
-  const elements = to.elementsOf(weight!);
-  const scaled = norm ? elements.map((value, i) => value * norm.scale[i % channels]!) : elements;
-  const filters = to.constant([channels, shape[2], height, width], filtersToOihw(scaled, shape));
-  const offsets = norm ? norm.offset.map((value, c) => value + norm.scale[c]! * (bias ? to.elementsOf(bias)[c]! : 0)) : bias && to.elementsOf(bias);
-  const name = to.node("Conv", [to.image(input!), filters, ...(offsets ? [to.constant([channels], Float32Array.from(offsets))] : [])], {
-    kernel_shape: [height, width],
-    ...windowAttributes(call.op, input!.shape, output.shape, [height, width], options),
-    dilations: pairOf(options.dilation ?? 1),
-    group,
-  });
-  return image(activate(options.activation, name, to));
-}
-
-/** Filters as `[R,S,I,O]`, whatever the convolution. */
-function filtersOf({ op, inputs: [, weight] }: Call, groups: number): { readonly shape: readonly [number, number, number, number]; readonly group: number } {
-  const { shape } = weight!;
-  if (op === "pointwiseConv2d") return { shape: [1, 1, shape[0]!, shape[1]!], group: 1 };
-  if (op === "depthwiseConv2d") return { shape: [shape[0]!, shape[1]!, 1, shape[2]!], group: shape[2]! };
-  return { shape: shape as readonly [number, number, number, number], group: groups };
-}
-
-/** Strides and padding, [top, left, bottom, right]: below and right only what the last window reaches. */
-function windowAttributes(
-  op: string,
-  [, height, width]: Shape,
-  [, outHeight, outWidth]: Shape,
-  [tapsH, tapsW]: readonly [number, number],
-  options: ConvolutionOptions,
-) {
-  const { stride_h, stride_w, pad_top, pad_left, dilation_h, dilation_w } = geometryOf(op, [height!, width!], [tapsH, tapsW], options);
-  const after = (extent: number, before: number, out: number, stride: number, taps: number, dilation: number): number =>
-    Math.max(0, (out - 1) * stride + dilation * (taps - 1) + 1 - extent - before);
-  const bottom = after(height!, pad_top, outHeight!, stride_h, tapsH, dilation_h);
-  const right = after(width!, pad_left, outWidth!, stride_w, tapsW, dilation_w);
-  return { strides: [stride_h, stride_w], pads: [pad_top, pad_left, bottom, right] };
-}
-
-function foldedNorm(call: Call, to: Conversion): Converted {
-  const [input, affine, running] = call.inputs as [Tensor, Tensor, Tensor];
-  const before = to.callOf(input);
-  if (!before?.op.toLowerCase().endsWith("conv2d") || optionsOf<{ activation: string | null }>(before).activation !== null) {
-    return refuse("a batch norm that is not behind a convolution");
-  }
-  const { eps } = optionsOf<{ eps: number }>(call);
-  const [learned, measured] = [to.elementsOf(affine), to.elementsOf(running)];
-  const channels = learned.length / 2;
-  const scale = Float64Array.from({ length: channels }, (_, c) => learned[c]! / Math.sqrt(measured[channels + c]! + eps));
-  return convolution(before, to, { scale, offset: scale.map((factor, c) => learned[channels + c]! - factor * measured[c]!) });
 }
 
 function standardize(call: Call, to: Conversion): Converted {
@@ -167,47 +93,69 @@ function standardize(call: Call, to: Conversion): Converted {
   const centred = to.node("Sub", [to.image(input), mean(to.image(input))]);
   const unbiased = to.number((height * width) / (height * width - 1));
   const variance = to.node("Mul", [mean(to.node("Mul", [centred, centred])), unbiased]);
-  return image(to.node("Div", [centred, to.node("Sqrt", [to.node("Add", [variance, to.number(optionsOf<{ eps: number }>(call).eps)])])]));
+  return image(
+    to.node("Div", [
+      centred,
+      to.node("Sqrt", [to.node("Add", [variance, to.number(optionsOf<{ eps: number }>(call).eps)])]),
+    ]),
+  );
 }
 
 function reduction(op: string): Rule {
   return (call, to) => {
-    const { converted: { name, order }, axis } = to.natural(call.inputs[0]!);
+    const {
+      converted: { name, order },
+      axis,
+    } = to.natural(call.inputs[0]!);
     return { name: to.node(op, [name], { axes: optionsOf<{ axes: number[] }>(call).axes.map(axis) }), order };
   };
 }
 
-function pool(op: string): Rule {
-  return (call, to) => {
-    const { inputs: [input], output } = call;
-    const { window, countIncludePad, ...options } = optionsOf<{ window: Pair; stride: Pair; padding: Pair; countIncludePad?: boolean }>(call);
-    const taps = pairOf(window);
-    const attributes = windowAttributes(call.op, input!.shape, output.shape, taps, options);
-    const counting = countIncludePad === undefined ? {} : { count_include_pad: flag(countIncludePad) };
-    return image(to.node(op, [to.image(input!)], { kernel_shape: taps, ...attributes, ...counting }));
-  };
-}
-
 function resize(call: Call, to: Conversion): Converted {
-  const { inputs: [input], output } = call;
-  const { mode, alignCorners, antialias } = optionsOf<{ mode: string; alignCorners: boolean; antialias: boolean }>(call);
+  const {
+    inputs: [input],
+    output,
+  } = call;
+  const { mode, alignCorners, antialias } = optionsOf<{ mode: string; alignCorners: boolean; antialias: boolean }>(
+    call,
+  );
   if (mode !== "bilinear" || antialias) return refuse("another resizing than the bilinear one without antialiasing");
   const scales = [1, 2].map((axis) => output.shape[axis]! / input!.shape[axis]!);
-  if (scales.some((scale) => !Number.isInteger(scale))) return refuse(`a resizing by ${scales.join(" and ")}, which are no whole numbers`);
+  if (scales.some((scale) => !Number.isInteger(scale)))
+    return refuse(`a resizing by ${scales.join(" and ")}, which are no whole numbers`);
   const factors = to.constant([4], Float32Array.of(1, 1, ...scales)); // not sizes, which would fix the batch
-  return image(to.node("Resize", [to.image(input!), "", factors], { mode: "linear", coordinate_transformation_mode: alignCorners ? "align_corners" : "half_pixel" }));
+  return image(
+    to.node("Resize", [to.image(input!), "", factors], {
+      mode: "linear",
+      coordinate_transformation_mode: alignCorners ? "align_corners" : "half_pixel",
+    }),
+  );
 }
 
 function gridSample(call: Call, to: Conversion): Converted {
   const [input, grid] = call.inputs as [Tensor, Tensor];
-  const { mode, paddingMode, alignCorners } = optionsOf<{ mode: string; paddingMode: string; alignCorners: boolean }>(call);
-  return image(to.node("GridSample", [to.image(input), to.plain(grid)], { mode, padding_mode: paddingMode, align_corners: flag(alignCorners) }));
+  const { mode, paddingMode, alignCorners } = optionsOf<{ mode: string; paddingMode: string; alignCorners: boolean }>(
+    call,
+  );
+  return image(
+    to.node("GridSample", [to.image(input), to.plain(grid)], {
+      mode,
+      padding_mode: paddingMode,
+      align_corners: flag(alignCorners),
+    }),
+  );
 }
 
 function slice(call: Call, to: Conversion): Converted {
-  const { inputs: [input], output } = call;
+  const {
+    inputs: [input],
+    output,
+  } = call;
   const { axis, start } = optionsOf<{ axis: number; start: number }>(call);
-  const { converted: { name, order }, axis: axisOf } = to.natural(input!);
+  const {
+    converted: { name, order },
+    axis: axisOf,
+  } = to.natural(input!);
   const bounds = [[start], [start + output.shape[axis]!], [axisOf(axis)]].map((values) => to.wholeNumbers(values));
   return { name: to.node("Slice", [name, ...bounds]), order };
 }
@@ -215,14 +163,19 @@ function slice(call: Call, to: Conversion): Converted {
 function gather(call: Call, to: Conversion): Converted {
   const [input, indices] = call.inputs as [Tensor, Tensor];
   const { axis } = optionsOf<{ axis: number }>(call);
-  const { converted: { name, order }, axis: axisOf } = to.natural(input);
+  const {
+    converted: { name, order },
+    axis: axisOf,
+  } = to.natural(input);
   const picked = to.callOf(indices) ? to.plain(indices) : to.wholeNumbers([...to.elementsOf(indices)]);
   return { name: to.node("Gather", [name, picked], { axis: axisOf(axis) }), order };
 }
 
 /** A pass along either axis: elements beyond the border are gathered, then weighted. */
 function gaussianBlur(call: Call, to: Conversion): Converted {
-  const { inputs: [input] } = call;
+  const {
+    inputs: [input],
+  } = call;
   const { size, sigma, border } = optionsOf<Required<GaussianBlurOptions>>(call);
   if (border !== "reflect") return refuse(`a blur whose border is ${border}`);
   const channels = input!.shape[3]!;
@@ -235,12 +188,17 @@ function gaussianBlur(call: Call, to: Conversion): Converted {
     const places = Array.from({ length: extent + 2 * radius }, (_, i) => mirrored(i - radius, extent));
     const wide = to.node("Gather", [name, to.wholeNumbers(places)], { axis });
     const window = axis === 2 ? [size, 1] : [1, size];
-    return to.node("Conv", [wide, to.constant([channels, 1, ...window], taps)], { kernel_shape: window, group: channels });
+    return to.node("Conv", [wide, to.constant([channels, 1, ...window], taps)], {
+      kernel_shape: window,
+      group: channels,
+    });
   };
   return image(along(along(to.image(input!), 3), 2));
 }
 
-/** The element that stands for a position beyond the border: mirrored about the outermost ones, as often as it takes. */
+/**
+ * The element that stands for a position beyond the border: mirrored about the outermost ones, as often as it takes.
+ */
 function mirrored(at: number, extent: number): number {
   const period = Math.max(2 * (extent - 1), 1);
   const within = Math.abs(at) % period;
@@ -248,8 +206,8 @@ function mirrored(at: number, extent: number): number {
 }
 
 /**
- * The rows nearest to each query, by |m|^2 - 2 x.m, which differs from |x - m|^2 by the same for all rows m of a query x; both less the rows'
- * mean, so that little cancels.
+ * The rows nearest to each query, by |m|^2 - 2 x.m, which differs from |x - m|^2 by the same for all rows m of a query
+ * x; both less the rows' mean, so that little cancels.
  */
 function nearestRowIndices(call: Call, to: Conversion): Converted {
   const [queries, rows] = call.inputs as [Tensor, Tensor];
@@ -266,9 +224,11 @@ function nearestRowIndices(call: Call, to: Conversion): Converted {
   const products = to.node("MatMul", [doubled, to.node("Transpose", [centred], { perm: [1, 0] })]);
   const distances = to.node("Add", [products, to.node("ReduceSumSquare", [centred], { axes: [-1], keepdims: 0 })]);
   const { k } = optionsOf<{ k: number }>(call);
-  return plain(k === 1
-    ? to.node("ArgMin", [distances], { axis: -1 })
-    : to.secondOf("TopK", [distances, to.wholeNumbers([k])], { axis: -1, largest: 0 }));
+  return plain(
+    k === 1
+      ? to.node("ArgMin", [distances], { axis: -1 })
+      : to.secondOf("TopK", [distances, to.wholeNumbers([k])], { axis: -1, largest: 0 }),
+  );
 }
 
 /** Squared distances to the rows found, as sums of squared differences. */
@@ -301,7 +261,10 @@ function anomalyMap(call: Call, to: Conversion): Converted {
   const product = to.node("ReduceSum", [to.node("Mul", [a, r]), to.wholeNumbers([1])], { keepdims: 0 });
   const cosine = to.node("Div", [product, to.node("Mul", [length(a), length(r)])]);
   const threshold = to.number(optionsOf<{ threshold: number }>(call).threshold);
-  const similar = to.node("Mul", [to.node("Cast", [to.node("LessOrEqual", [mse, threshold])], { to: DTYPES.FLOAT }), to.number(0.3)]);
+  const similar = to.node("Mul", [
+    to.node("Cast", [to.node("LessOrEqual", [mse, threshold])], { to: DTYPES.FLOAT }),
+    to.number(0.3),
+  ]);
   const s = to.node("Add", [similar, to.node("Mul", [cosine, to.number(0.7)])]);
   return plain(to.node("Mul", [to.node("Sub", [to.number(1), s]), to.node("ReduceL2", [distance], overChannels)]));
 }

@@ -17,7 +17,9 @@ export function encodeModel(model: OnnxModel): Uint8Array {
   const bytes = model.constants.reduce((sum, { data }) => sum + data.byteLength, 0);
   if (bytes > LARGEST) {
     const remedy = "train one with fewer --blocks, or a smaller decoder";
-    throw new OptionError(`ONNX files hold at most ${LARGEST} bytes, and this model has ${bytes} of weights; ${remedy}`);
+    throw new OptionError(
+      `ONNX files hold at most ${LARGEST} bytes, and this model has ${bytes} of weights; ${remedy}`,
+    );
   }
   const { inputs, outputs, nodes, constants, producer, metadata } = model;
   return message(
@@ -25,8 +27,14 @@ export function encodeModel(model: OnnxModel): Uint8Array {
     text(2, producer.name),
     text(3, producer.version),
     text(6, model.description),
-    part(7, ...nodes.map((node, i) => part(1, ...nodeFields(node, i))), text(2, model.name), ...constants.map((tensor) => part(5, ...tensorFields(tensor))),
-      ...inputs.map((value) => part(11, ...valueFields(value))), ...outputs.map((value) => part(12, ...valueFields(value)))),
+    part(
+      7,
+      ...nodes.map((node, i) => part(1, ...nodeFields(node, i))),
+      text(2, model.name),
+      ...constants.map((tensor) => part(5, ...tensorFields(tensor))),
+      ...inputs.map((value) => part(11, ...valueFields(value))),
+      ...outputs.map((value) => part(12, ...valueFields(value))),
+    ),
     part(8, text(1, ""), whole(2, OPSET)),
     ...Object.entries(metadata).map(([key, value]) => part(14, text(1, key), text(2, value))),
   )(new BinaryWriter()).finish();
@@ -52,7 +60,8 @@ const tensorFields = ({ name, shape, data }: OnnxTensor): Field[] => [
   ...shape.map((extent) => whole(1, extent)),
   whole(2, DTYPES[data instanceof Float32Array ? "FLOAT" : "INT64"]),
   text(8, name),
-  (writer) => writer.tag(9, WireType.LengthDelimited).bytes(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
+  (writer) =>
+    writer.tag(9, WireType.LengthDelimited).bytes(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
 ];
 
 const valueFields = ({ name, dtype, shape, description }: OnnxValue): Field[] => [
@@ -61,12 +70,24 @@ const valueFields = ({ name, dtype, shape, description }: OnnxValue): Field[] =>
   text(3, description),
 ];
 
-const extentField = (extent: number | string): Field => part(1, typeof extent === "number" ? whole(1, extent) : text(2, extent));
+const extentField = (extent: number | string): Field =>
+  part(1, typeof extent === "number" ? whole(1, extent) : text(2, extent));
 
 type Field = (writer: BinaryWriter) => BinaryWriter;
 
-const message = (...fields: readonly Field[]): Field => (writer) => fields.reduce((so, field) => field(so), writer);
-const part = (number: number, ...fields: readonly Field[]): Field => (writer) =>
-  message(...fields)(writer.tag(number, WireType.LengthDelimited).fork()).join();
-const whole = (number: number, value: number): Field => (writer) => writer.tag(number, WireType.Varint).int64(value);
-const text = (number: number, value: string): Field => (writer) => writer.tag(number, WireType.LengthDelimited).string(value);
+const message =
+  (...fields: readonly Field[]): Field =>
+  (writer) =>
+    fields.reduce((so, field) => field(so), writer);
+const part =
+  (number: number, ...fields: readonly Field[]): Field =>
+  (writer) =>
+    message(...fields)(writer.tag(number, WireType.LengthDelimited).fork()).join();
+const whole =
+  (number: number, value: number): Field =>
+  (writer) =>
+    writer.tag(number, WireType.Varint).int64(value);
+const text =
+  (number: number, value: string): Field =>
+  (writer) =>
+    writer.tag(number, WireType.LengthDelimited).string(value);

@@ -1,5 +1,11 @@
 import { isRecording, record } from "../autograd/tape.ts";
-import { activationBackwardInput, activationForward, nameOf, type Activation, type ActivationName } from "../kernels/activation.ts";
+import {
+  activationBackwardInput,
+  activationForward,
+  nameOf,
+  type Activation,
+  type ActivationName,
+} from "../kernels/activation.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 export type { Activation, ActivationName };
@@ -7,7 +13,8 @@ export type { Activation, ActivationName };
 /**
  * Applies a function of one variable to every element. Differentiable.
  *
- * `relu`, `relu6`, `leakyRelu` (slope 0.01, or `{ name: "leakyRelu", slope }`), `hsigmoid`, `hswish`, `sigmoid`, `silu`, `tanh`,
+ * `relu`, `relu6`, `leakyRelu` (slope 0.01, or `{ name: "leakyRelu", slope }`), `hsigmoid`, `hswish`, `sigmoid`,
+ * `silu`, `tanh`,
  * `gelu` (by the error function), and `sqrt`, `exp`, `log`, `abs`, `square`. At a kink the derivative is PyTorch's.
  *
  * @param input any shape, f32 or f16
@@ -16,7 +23,9 @@ export type { Activation, ActivationName };
  * @see https://pytorch.org/docs/stable/nn.functional.html#non-linear-activation-functions
  */
 export function activation(input: Tensor, name: Activation): Tensor {
-  return record(nameOf(name), activationForward(input, name), [[input, (gradOutput) => activationBackwardInput(input, gradOutput, name)]]);
+  return record(nameOf(name), activationForward(input, name), [
+    [input, (gradOutput) => activationBackwardInput(input, gradOutput, name)],
+  ]);
 }
 
 export const relu = (input: Tensor): Tensor => activation(input, "relu");
@@ -25,10 +34,15 @@ export const hsigmoid = (input: Tensor): Tensor => activation(input, "hsigmoid")
 export const tanh = (input: Tensor): Tensor => activation(input, "tanh");
 
 /**
- * Runs `op` with its activation: within its kernel, or as a kernel of its own where a gradient will need the values before it.
+ * Runs `op` with its activation: within its kernel, or as a kernel of its own where a gradient will need the values
+ * before it.
  * @param tensors what the op computes with
  */
-export function withActivation(name: Activation | null, tensors: readonly (Tensor | null)[], op: (fused: Activation | null) => Tensor): Tensor {
+export function withActivation(
+  name: Activation | null,
+  tensors: readonly (Tensor | null)[],
+  op: (fused: Activation | null) => Tensor,
+): Tensor {
   if (name === null || !isRecording(...tensors)) return op(name);
   return activation(op(null), name);
 }

@@ -21,8 +21,8 @@ export interface BatchNormOptions {
 }
 
 /**
- * Batch norm with the statistics of this batch, per channel over all other axes; moves the running statistics, in place.
- * Differentiable in `input` and `affine`.
+ * Batch norm with the statistics of this batch, per channel over all other axes; moves the running statistics, in
+ * place. Differentiable in `input` and `affine`.
  *
  * @param input `[..., C]`, f32 or f16, at least two positions
  * @param affine `[2, C]`, f32: weight and bias
@@ -32,14 +32,23 @@ export interface BatchNormOptions {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html
  */
 export function batchNorm(input: Tensor, affine: Tensor, running: Tensor, settings: BatchNormOptions = {}): Tensor {
-  const { eps, momentum, activation } = readOptions<Required<BatchNormOptions>>("batchNorm", settings, { eps: EPS, momentum: 0.1, activation: null });
+  const { eps, momentum, activation } = readOptions<Required<BatchNormOptions>>("batchNorm", settings, {
+    eps: EPS,
+    momentum: 0.1,
+    activation: null,
+  });
   const middle = rowsOf("batchNorm", input, affine, running);
-  if (middle.extent < 2) throw new ShapeError(`batchNorm: expected at least two positions to take statistics of, got input [${input.shape.join(",")}]`);
+  if (middle.extent < 2)
+    throw new ShapeError(
+      `batchNorm: expected at least two positions to take statistics of, got input [${input.shape.join(",")}]`,
+    );
   const options = { eps, correction: 0 } as const;
   const statistics = momentsOf(input, middle, options);
   if (momentum !== 0) updateRunning(running, statistics, middle, options, momentum);
   const output = normForward(input, statistics, affine, middle, options, activation);
-  const backward = once((gradOutput: Tensor) => normBackward(input, statistics, affine, gradOutput, middle, options, { activation }));
+  const backward = once((gradOutput: Tensor) =>
+    normBackward(input, statistics, affine, gradOutput, middle, options, { activation }),
+  );
   return record("batchNorm", output, [
     [input, (gradOutput) => backward(gradOutput).gradInput],
     [affine, (gradOutput) => viewOf(backward(gradOutput).sums, affine.shape)],
@@ -55,21 +64,33 @@ export function batchNorm(input: Tensor, affine: Tensor, running: Tensor, settin
  * @returns the input's shape and dtype
  * @throws ShapeError if shapes or dtypes disagree with the above; OptionError for an unknown option
  */
-export function batchNormInference(input: Tensor, affine: Tensor, running: Tensor, settings: NormSettings = {}): Tensor {
+export function batchNormInference(
+  input: Tensor,
+  affine: Tensor,
+  running: Tensor,
+  settings: NormSettings = {},
+): Tensor {
   const { eps } = readOptions<Required<NormSettings>>("batchNormInference", settings, { eps: EPS });
   const middle = rowsOf("batchNormInference", input, affine, running);
   const options = { eps, correction: 0 } as const;
-  const backward = once((gradOutput: Tensor) => normBackward(input, running, affine, gradOutput, middle, options, { constant: true }));
-  return record("batchNormInference", normForward(input, running, affine, middle, options), [
-    [input, (gradOutput) => backward(gradOutput).gradInput],
-    [affine, (gradOutput) => viewOf(backward(gradOutput).sums, affine.shape)],
-    [running, null],
-  ], { eps });
+  const backward = once((gradOutput: Tensor) =>
+    normBackward(input, running, affine, gradOutput, middle, options, { constant: true }),
+  );
+  return record(
+    "batchNormInference",
+    normForward(input, running, affine, middle, options),
+    [
+      [input, (gradOutput) => backward(gradOutput).gradInput],
+      [affine, (gradOutput) => viewOf(backward(gradOutput).sums, affine.shape)],
+      [running, null],
+    ],
+    { eps },
+  );
 }
 
 /**
- * The filters and the bias of a convolution that does what one without norm and batch norm with given statistics do in turn.
- * Not differentiable.
+ * The filters and the bias of a convolution that does what one without norm and batch norm with given statistics do in
+ * turn. Not differentiable.
  *
  * @param filters `[..., K]`, f32: dense, depthwise (K = C) or pointwise
  * @param bias `[K]`, f32, or null for none
@@ -92,10 +113,15 @@ export function foldBatchNorm(
   if (bias) requireShape("foldBatchNorm", "bias", [channels], tensors);
   using scope = filters.device.scope();
   const row = (pair: Tensor, index: number) => gatherRegion("foldBatchNorm", pair, [channels], [1], index * channels);
-  const deviation = activationForward(binaryForward(row(running, 1), fromArray(filters.device, [1], Float32Array.of(eps)), "add"), "sqrt");
+  const deviation = activationForward(
+    binaryForward(row(running, 1), fromArray(filters.device, [1], Float32Array.of(eps)), "add"),
+    "sqrt",
+  );
   const scale = binaryForward(row(affine, 0), deviation, "divide");
   const mean = row(running, 0);
-  const centred = bias ? binaryForward(bias, mean, "subtract") : binaryForward(fromArray(filters.device, [1], Float32Array.of(0)), mean, "subtract");
+  const centred = bias
+    ? binaryForward(bias, mean, "subtract")
+    : binaryForward(fromArray(filters.device, [1], Float32Array.of(0)), mean, "subtract");
   return {
     filters: scope.keep(binaryForward(filters, scale, "multiply")),
     bias: scope.keep(binaryForward(binaryForward(centred, scale, "multiply"), row(affine, 1), "add")),
@@ -113,13 +139,17 @@ export function standardize(input: Tensor, settings: NormSettings = {}): Tensor 
   const { eps } = readOptions<Required<NormSettings>>("standardize", settings, { eps: EPS });
   floatDType("standardize", { input });
   const [batch = 0, height = 0, width = 0, channels = 0] = input.shape;
-  if (input.shape.length !== 4 || height * width < 2) shapeError("standardize", "expected input [N,H,W,C] with at least two positions", { input });
+  if (input.shape.length !== 4 || height * width < 2)
+    shapeError("standardize", "expected input [N,H,W,C] with at least two positions", { input });
   const middle = { groups: batch, extent: height * width, channels };
   const options = { eps, correction: 1 } as const;
   const statistics = momentsOf(input, middle, options);
-  return record("standardize", normForward(input, statistics, null, middle, options), [
-    [input, (gradOutput) => normBackward(input, statistics, null, gradOutput, middle, options).gradInput],
-  ], { eps });
+  return record(
+    "standardize",
+    normForward(input, statistics, null, middle, options),
+    [[input, (gradOutput) => normBackward(input, statistics, null, gradOutput, middle, options).gradInput]],
+    { eps },
+  );
 }
 
 type NormSettings = Pick<BatchNormOptions, "eps">;

@@ -23,20 +23,27 @@ const GEOMETRY = { stride: 1, padding: 0, dilation: 1 } as const;
  */
 export function conv2d(input: Tensor, filters: Tensor, options: Conv2dOptions & Epilogue = {}): Tensor {
   const { bias, activation, ...geometry } = readOptions<Required<Conv2dOptions & Epilogue>>("conv2d", options, {
-    ...GEOMETRY, groups: 1, ...NO_EPILOGUE,
+    ...GEOMETRY,
+    groups: 1,
+    ...NO_EPILOGUE,
   });
   return withActivation(activation, [input, filters, bias], (fused) =>
-    record("conv2d", conv2dForward(input, filters, { bias, activation: fused }, geometry), [
-      [input, (gradOutput) => conv2dBackwardInput(input, filters, gradOutput, geometry)],
-      [filters, (gradOutput) => conv2dBackwardFilters(input, filters, gradOutput, geometry)],
-      ...biasPullback(bias),
-    ], { ...geometry, activation: fused }),
+    record(
+      "conv2d",
+      conv2dForward(input, filters, { bias, activation: fused }, geometry),
+      [
+        [input, (gradOutput) => conv2dBackwardInput(input, filters, gradOutput, geometry)],
+        [filters, (gradOutput) => conv2dBackwardFilters(input, filters, gradOutput, geometry)],
+        ...biasPullback(bias),
+      ],
+      { ...geometry, activation: fused },
+    ),
   );
 }
 
 /**
- * Convolution of each channel with a filter of its own; outside the image is zero. Bias and activation are done within the
- * kernel. Differentiable in input, filters and bias.
+ * Convolution of each channel with a filter of its own; outside the image is zero. Bias and activation are done within
+ * the kernel. Differentiable in input, filters and bias.
  *
  * @param input `[N, H, W, C]`, f32 or f16
  * @param filters `[R, S, C]`, the input's dtype
@@ -44,15 +51,25 @@ export function conv2d(input: Tensor, filters: Tensor, options: Conv2dOptions & 
  * @throws ShapeError if shapes or dtypes disagree with the above; OptionError for an option out of range or unknown
  */
 export function depthwiseConv2d(input: Tensor, filters: Tensor, options: ConvolutionOptions & Epilogue = {}): Tensor {
-  const { bias, activation, ...geometry } = readOptions<Required<ConvolutionOptions & Epilogue>>("depthwiseConv2d", options, {
-    ...GEOMETRY, ...NO_EPILOGUE,
-  });
+  const { bias, activation, ...geometry } = readOptions<Required<ConvolutionOptions & Epilogue>>(
+    "depthwiseConv2d",
+    options,
+    {
+      ...GEOMETRY,
+      ...NO_EPILOGUE,
+    },
+  );
   return withActivation(activation, [input, filters, bias], (fused) =>
-    record("depthwiseConv2d", depthwiseForward(input, filters, { bias, activation: fused }, geometry), [
-      [input, (gradOutput) => depthwiseBackwardInput(input, filters, gradOutput, geometry)],
-      [filters, (gradOutput) => depthwiseBackwardFilters(input, filters, gradOutput, geometry)],
-      ...biasPullback(bias),
-    ], { ...geometry, activation: fused }),
+    record(
+      "depthwiseConv2d",
+      depthwiseForward(input, filters, { bias, activation: fused }, geometry),
+      [
+        [input, (gradOutput) => depthwiseBackwardInput(input, filters, gradOutput, geometry)],
+        [filters, (gradOutput) => depthwiseBackwardFilters(input, filters, gradOutput, geometry)],
+        ...biasPullback(bias),
+      ],
+      { ...geometry, activation: fused },
+    ),
   );
 }
 

@@ -11,16 +11,19 @@ export interface DropoutOptions {
 }
 
 /**
- * Sets random elements to zero and scales the others by 1 / (1 - probability). Equal draws drop equal elements, on every
- * device. Differentiable.
+ * Sets random elements to zero and scales the others by 1 / (1 - probability). Equal draws drop equal elements, on
+ * every device. Differentiable.
  *
  * @param input any shape, f32 or f16
  * @param draw which random numbers; a step in a tensor stays until the gradients are computed
  * @returns the input's shape and dtype
- * @throws ShapeError if the input is u32; OptionError for a probability out of range, a draw that is not of u32s, or an unknown option
+ * @throws ShapeError if the input is u32; OptionError for a probability out of range, a draw that is not of u32s, or an
+ * unknown option
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.dropout.html
  */
 export function dropout(input: Tensor, draw: Draw, options: DropoutOptions = {}): Tensor {
   const { probability } = readOptions<Required<DropoutOptions>>("dropout", options, { probability: 0.5 });
-  return record("dropout", dropoutForward(input, draw, probability), [[input, (gradOutput) => dropoutForward(gradOutput, draw, probability)]]);
+  return record("dropout", dropoutForward(input, draw, probability), [
+    [input, (gradOutput) => dropoutForward(gradOutput, draw, probability)],
+  ]);
 }

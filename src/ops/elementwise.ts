@@ -19,10 +19,17 @@ export function scalar(device: Device, value: number): Tensor {
  * @param a f32 or f16
  * @param b a's dtype, each axis from the last equal to a's or one of the two 1
  * @returns the broadcast shape
- * @throws ShapeError if the shapes do not broadcast, with more than four axes that do so in turn, or the dtypes or devices differ
+ * @throws ShapeError if the shapes do not broadcast, with more than four axes that do so in turn, or the dtypes or
+ * devices differ
  */
 export function add(a: Tensor, b: Tensor): Tensor {
-  return binary("add", a, b, (grad) => grad, (grad) => grad);
+  return binary(
+    "add",
+    a,
+    b,
+    (grad) => grad,
+    (grad) => grad,
+  );
 }
 
 /**
@@ -42,7 +49,13 @@ export function subtract(a: Tensor, b: Tensor): Tensor {
  * @throws ShapeError as `add`
  */
 export function multiply(a: Tensor, b: Tensor): Tensor {
-  return binary("multiply", a, b, (grad) => binaryForward(grad, b, "multiply"), (grad) => binaryForward(grad, a, "multiply"));
+  return binary(
+    "multiply",
+    a,
+    b,
+    (grad) => binaryForward(grad, b, "multiply"),
+    (grad) => binaryForward(grad, a, "multiply"),
+  );
 }
 
 /**
@@ -52,42 +65,64 @@ export function multiply(a: Tensor, b: Tensor): Tensor {
  * @throws ShapeError as `add`
  */
 export function divide(a: Tensor, b: Tensor): Tensor {
-  return binary("divide", a, b, (grad) => binaryForward(grad, b, "divide"), (grad) =>
-    negated(binaryForward(binaryForward(binaryForward(grad, b, "divide"), a, "multiply"), b, "divide")),
+  return binary(
+    "divide",
+    a,
+    b,
+    (grad) => binaryForward(grad, b, "divide"),
+    (grad) => negated(binaryForward(binaryForward(binaryForward(grad, b, "divide"), a, "multiply"), b, "divide")),
   );
 }
 
 /**
- * The larger of a and b, broadcast as NumPy does. Differentiable in both, which share the gradient where they are equal.
+ * The larger of a and b, broadcast as NumPy does. Differentiable in both, which share the gradient where they are
+ * equal.
  * @param a as for `add`
  * @param b as for `add`
  * @throws ShapeError as `add`
  */
 export function maximum(a: Tensor, b: Tensor): Tensor {
-  return binary("maximum", a, b, (grad) => binaryForward(grad, binaryForward(a, b, "greater_share"), "multiply"), (grad) =>
-    binaryForward(grad, binaryForward(b, a, "greater_share"), "multiply"),
+  return binary(
+    "maximum",
+    a,
+    b,
+    (grad) => binaryForward(grad, binaryForward(a, b, "greater_share"), "multiply"),
+    (grad) => binaryForward(grad, binaryForward(b, a, "greater_share"), "multiply"),
   );
 }
 
 /**
- * The smaller of a and b, broadcast as NumPy does. Differentiable in both, which share the gradient where they are equal.
+ * The smaller of a and b, broadcast as NumPy does. Differentiable in both, which share the gradient where they are
+ * equal.
  * @param a as for `add`
  * @param b as for `add`
  * @throws ShapeError as `add`
  */
 export function minimum(a: Tensor, b: Tensor): Tensor {
-  return binary("minimum", a, b, (grad) => binaryForward(grad, binaryForward(b, a, "greater_share"), "multiply"), (grad) =>
-    binaryForward(grad, binaryForward(a, b, "greater_share"), "multiply"),
+  return binary(
+    "minimum",
+    a,
+    b,
+    (grad) => binaryForward(grad, binaryForward(b, a, "greater_share"), "multiply"),
+    (grad) => binaryForward(grad, binaryForward(a, b, "greater_share"), "multiply"),
   );
 }
 
 const negated: Pullback = (gradient) => scaleForward(gradient, -1);
 
-/** Gradients come in the broadcast shape and are summed over what was repeated. What they were made of is given back at once. */
+/**
+ * Gradients come in the broadcast shape and are summed over what was repeated. What they were made of is given back at
+ * once.
+ */
 function binary(name: BinaryName, a: Tensor, b: Tensor, gradA: Pullback, gradB: Pullback): Tensor {
-  const summed = (pullback: Pullback, shape: Tensor["shape"]): Pullback => (gradOutput) => {
-    using scope = gradOutput.device.scope();
-    return scope.keep(sumTo(pullback(gradOutput), shape));
-  };
-  return record(name, binaryForward(a, b, name), [[a, summed(gradA, a.shape)], [b, summed(gradB, b.shape)]]);
+  const summed =
+    (pullback: Pullback, shape: Tensor["shape"]): Pullback =>
+    (gradOutput) => {
+      using scope = gradOutput.device.scope();
+      return scope.keep(sumTo(pullback(gradOutput), shape));
+    };
+  return record(name, binaryForward(a, b, name), [
+    [a, summed(gradA, a.shape)],
+    [b, summed(gradB, b.shape)],
+  ]);
 }

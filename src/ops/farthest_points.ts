@@ -58,8 +58,12 @@ export class FarthestPointSearch {
    * @throws as `farthestPoints`; ShapeError for a state of other rows or another count
    */
   constructor(rows: Tensor, count: number, from: FarthestPointsOptions | FarthestPointState = {}) {
-    const { chosen, distances } = "chosen" in from ? requireState(from, rows, count) : { chosen: [startOf(rows, count, from)], distances: null };
-    const { device, shape: [most] } = rows;
+    const { chosen, distances } =
+      "chosen" in from ? requireState(from, rows, count) : { chosen: [startOf(rows, count, from)], distances: null };
+    const {
+      device,
+      shape: [most],
+    } = rows;
     const listed = new Uint32Array(count).fill(chosen[0]!);
     listed.set(chosen);
     this.#state = {
@@ -87,7 +91,8 @@ export class FarthestPointSearch {
     const step = (): void => farthestPointStep(this.#state);
     const last = Math.min(this.#count, this.#taken + points);
     for (; this.#taken < last; this.#taken++) {
-      if (device.isCapturing) step(); // the program of the caller has all steps
+      if (device.isCapturing)
+        step(); // the program of the caller has all steps
       else if (this.#program) this.#program.run();
       else ({ program: this.#program } = device.capture(step));
       if (!device.isCapturing && this.#taken % STEPS_A_SUBMIT === 0) device.submit();
@@ -151,4 +156,3 @@ function requireRows(rows: Tensor, count: number): number {
   }
   return most;
 }
-

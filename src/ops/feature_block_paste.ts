@@ -1,6 +1,13 @@
 import { record } from "../autograd/tape.ts";
 import {
-  PASTE_DIRECTIONS, PASTE_DRAWS, PASTE_SIGNS, PASTE_SOURCES, pasteFeatureBlocks, requireBlocks, WALKS, type FeatureBlockOptions,
+  PASTE_DIRECTIONS,
+  PASTE_DRAWS,
+  PASTE_SIGNS,
+  PASTE_SOURCES,
+  pasteFeatureBlocks,
+  requireBlocks,
+  WALKS,
+  type FeatureBlockOptions,
 } from "../kernels/feature_block_paste.ts";
 import { readOptions } from "../runtime/options.ts";
 import type { Draw } from "../kernels/random.ts";
@@ -18,20 +25,31 @@ export interface PastedFeatures {
 
 /** What GRAD does at 28 x 28, as published. */
 export const PUBLISHED_BLOCKS: FeatureBlockOptions = {
-  walk: "code", steps: 100, maxHalfSide: 10, region: [0, 0, 1, 1], count: 1, per: "image", intensity: [8, 16],
-  blurSigma: 0.8, blurRadius: 1, direction: "equal", shared: [0, 1], signs: "none", source: "images",
+  walk: "code",
+  steps: 100,
+  maxHalfSide: 10,
+  region: [0, 0, 1, 1],
+  count: 1,
+  per: "image",
+  intensity: [8, 16],
+  blurSigma: 0.8,
+  blurRadius: 1,
+  direction: "equal",
+  shared: [0, 1],
+  signs: "none",
+  source: "images",
 };
 
 /**
- * Feature Block Paste: disturbs each image's features in irregular blocks, drawn by random walks. Differentiable in the features: what is
- * added to them counts as given.
+ * Feature Block Paste: disturbs each image's features in irregular blocks, drawn by random walks. Differentiable in the
+ * features: what is added to them counts as given.
  *
  * @param features `[N, H, W, C]`, f32 or f16
  * @param draw which random numbers
  * @param options by default `PUBLISHED_BLOCKS`
  * @param deviations `[C]`, f32, of each channel, for random directions; null for 1
- * @throws ShapeError if shapes or dtypes disagree with the above; OptionError if the block does not fit, or for an option unknown or
- * out of range
+ * @throws ShapeError if shapes or dtypes disagree with the above; OptionError if the block does not fit, or for an
+ * option unknown or out of range
  * @see GRAD, Feature Block Paste
  */
 export function featureBlockPaste(
@@ -42,5 +60,8 @@ export function featureBlockPaste(
 ): PastedFeatures {
   const settings = readOptions<FeatureBlockOptions>("featureBlockPaste", options, PUBLISHED_BLOCKS);
   const pasted = pasteFeatureBlocks(features, deviations, draw, settings);
-  return { ...pasted, features: record("featureBlockPaste", pasted.features, [[features, (gradOutput) => gradOutput]]) };
+  return {
+    ...pasted,
+    features: record("featureBlockPaste", pasted.features, [[features, (gradOutput) => gradOutput]]),
+  };
 }

@@ -8,13 +8,21 @@ import type { Tensor } from "../tensor/tensor.ts";
  *
  * @param input `[N, H, W, C]`, f32 or f16
  * @returns the input's shape and dtype
- * @throws ShapeError if the input has another rank; OptionError if size is not an odd number of pixels, sigma not positive and
+ * @throws ShapeError if the input has another rank; OptionError if size is not an odd number of pixels, sigma not
+ * positive and
  *   finite, or for an option unknown
  * @see https://pytorch.org/vision/stable/generated/torchvision.transforms.functional.gaussian_blur.html
  */
 export function gaussianBlur(input: Tensor, options: GaussianBlurOptions): Tensor {
-  const how = readOptions<Required<GaussianBlurOptions>>("gaussianBlur", options, { size: NaN, sigma: NaN, border: "reflect" });
-  return record("gaussianBlur", gaussianBlurForward(input, how), [
-    [input, (gradOutput) => gaussianBlurBackwardInput(input, gradOutput, how)],
-  ], how);
+  const how = readOptions<Required<GaussianBlurOptions>>("gaussianBlur", options, {
+    size: NaN,
+    sigma: NaN,
+    border: "reflect",
+  });
+  return record(
+    "gaussianBlur",
+    gaussianBlurForward(input, how),
+    [[input, (gradOutput) => gaussianBlurBackwardInput(input, gradOutput, how)]],
+    how,
+  );
 }

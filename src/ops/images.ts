@@ -24,15 +24,28 @@ export function imagesToTensor(
 ): Tensor {
   for (const { width, height, data } of pictures) {
     if (!(width > 0 && height > 0 && data.length === 4 * width * height)) {
-      throw new OptionError(`imagesToTensor: a ${width}x${height} RGBA picture has ${4 * width * height} bytes, got ${data.length}`);
+      throw new OptionError(
+        `imagesToTensor: a ${width}x${height} RGBA picture has ${4 * width * height} bytes, got ${data.length}`,
+      );
     }
   }
   const { fit, ...image } = readOptions<ImageOptions & { readonly fit: Fit }>("imagesToTensor", options, {
-    height: 224, width: 224, mean: [0, 0, 0], deviation: [1, 1, 1], fit: "stretch",
+    height: 224,
+    width: 224,
+    mean: [0, 0, 0],
+    deviation: [1, 1, 1],
+    fit: "stretch",
   });
-  if (!FITS.includes(fit)) throw new OptionError(`imagesToTensor: expected fit to be ${FITS.join(", ")}, got ${String(fit)}`);
+  if (!FITS.includes(fit))
+    throw new OptionError(`imagesToTensor: expected fit to be ${FITS.join(", ")}, got ${String(fit)}`);
   const used = filters ?? new ResizeFilters();
-  const images = imagesForward(device, pictures, pictures.map((picture) => placementOf(fit, picture, image)), image, used);
+  const images = imagesForward(
+    device,
+    pictures,
+    pictures.map((picture) => placementOf(fit, picture, image)),
+    image,
+    used,
+  );
   if (!filters) used.release();
   return images;
 }

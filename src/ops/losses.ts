@@ -1,9 +1,19 @@
 import { record } from "../autograd/tape.ts";
-import { hingeLossBackward, hingeLossForward, LOSS_REDUCTIONS, type HingeSettings, type LossReduction } from "../kernels/hinge_loss.ts";
+import {
+  hingeLossBackward,
+  hingeLossForward,
+  LOSS_REDUCTIONS,
+  type HingeSettings,
+  type LossReduction,
+} from "../kernels/hinge_loss.ts";
 import { requireDType, requireOneDevice, requireShape } from "../kernels/launch.ts";
 import { choiceOf, readOptions } from "../runtime/options.ts";
 import { mseLossBackward, mseLossForward } from "../kernels/mse_loss.ts";
-import { reconstructionLossBackward, reconstructionLossForward, reconstructionScore } from "../kernels/reconstruction_loss.ts";
+import {
+  reconstructionLossBackward,
+  reconstructionLossForward,
+  reconstructionScore,
+} from "../kernels/reconstruction_loss.ts";
 import { OptionError, shapeError } from "../runtime/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { gather } from "./gather.ts";
@@ -40,7 +50,10 @@ export function mseLoss(input: Tensor, target: Tensor, options: LossOptions = {}
 
 /** What counts as similar. */
 export interface RefinementOptions {
-  /** Squared error, mean over channels, up to which a position counts as similar. In squared units of the features. Default 10. */
+  /**
+   * Squared error, mean over channels, up to which a position counts as similar. In squared units of the features.
+   * Default 10.
+   */
   readonly threshold?: number;
 }
 
@@ -54,10 +67,19 @@ export interface RefinementOptions {
  * @throws ShapeError if the shapes, dtypes or devices differ; OptionError for an option unknown or out of range
  * @see GRAD, similarity-based refinement
  */
-export function reconstructionLoss(target: Tensor, reconstruction: Tensor, options: RefinementOptions & LossOptions = {}): Tensor {
-  const { threshold, reduction } = readOptions<Required<RefinementOptions & LossOptions>>("reconstructionLoss", options, {
-    threshold: 10, reduction: "mean",
-  });
+export function reconstructionLoss(
+  target: Tensor,
+  reconstruction: Tensor,
+  options: RefinementOptions & LossOptions = {},
+): Tensor {
+  const { threshold, reduction } = readOptions<Required<RefinementOptions & LossOptions>>(
+    "reconstructionLoss",
+    options,
+    {
+      threshold: 10,
+      reduction: "mean",
+    },
+  );
   requireReduction("reconstructionLoss", reduction);
   requireThreshold("reconstructionLoss", threshold);
   const perPosition = record("reconstructionLoss", reconstructionLossForward(target, reconstruction, threshold), [
@@ -67,7 +89,8 @@ export function reconstructionLoss(target: Tensor, reconstruction: Tensor, optio
 }
 
 /**
- * The anomaly map: refined distance (1 - s) |r - a| at each position, s as for `reconstructionLoss`. Not differentiable.
+ * The anomaly map: refined distance (1 - s) |r - a| at each position, s as for `reconstructionLoss`. Not
+ * differentiable.
  *
  * @param target `[..., C]`, f32 or f16
  * @param reconstruction the target's shape and dtype
@@ -77,7 +100,15 @@ export function reconstructionLoss(target: Tensor, reconstruction: Tensor, optio
 export function anomalyMap(target: Tensor, reconstruction: Tensor, options: RefinementOptions = {}): Tensor {
   const { threshold } = readOptions<Required<RefinementOptions>>("anomalyMap", options, { threshold: 10 });
   requireThreshold("anomalyMap", threshold);
-  return record("anomalyMap", reconstructionScore(target, reconstruction, threshold), [[target, null], [reconstruction, null]], { threshold });
+  return record(
+    "anomalyMap",
+    reconstructionScore(target, reconstruction, threshold),
+    [
+      [target, null],
+      [reconstruction, null],
+    ],
+    { threshold },
+  );
 }
 
 /** The hinge, and what becomes of its losses. */
@@ -95,8 +126,8 @@ export interface HingeResult {
 }
 
 /**
- * Truncated L1: pushes scores above `threshold` where marked and below `-threshold` elsewhere. Its mean is the mean over the
- * marked plus the mean over the others.
+ * Truncated L1: pushes scores above `threshold` where marked and below `-threshold` elsewhere. Its mean is the mean
+ * over the marked plus the mean over the others.
  *
  * @param scores any shape, f32 or f16
  * @param mask the scores' shape, f32: 1 where marked, 0 elsewhere
@@ -108,8 +139,8 @@ export function hingeLoss(scores: Tensor, mask: Tensor, options: HingeOptions = 
 }
 
 /**
- * Truncated L1 on the angles between pairs of features: pushes the cosine of similar pairs above `threshold`, that of the
- * others below `-threshold`. Differentiable in the features.
+ * Truncated L1 on the angles between pairs of features: pushes the cosine of similar pairs above `threshold`, that of
+ * the others below `-threshold`. Differentiable in the features.
  *
  * @param features `[M, C]`, f32 or f16
  * @param pairs `[K, 2]`, u32: rows of the features; a row beyond the last counts as zeros
@@ -118,7 +149,12 @@ export function hingeLoss(scores: Tensor, mask: Tensor, options: HingeOptions = 
  * @throws ShapeError if shapes or dtypes disagree with the above; OptionError for an option unknown or out of range
  * @see GRAD eq. 4, read literally
  */
-export function cosinePairLoss(features: Tensor, pairs: Tensor, similar: Tensor, options: HingeOptions = {}): HingeResult {
+export function cosinePairLoss(
+  features: Tensor,
+  pairs: Tensor,
+  similar: Tensor,
+  options: HingeOptions = {},
+): HingeResult {
   const settings = settingsOf("cosinePairLoss", options);
   const tensors = { features, pairs, similar };
   if (features.shape.length !== 2) shapeError("cosinePairLoss", "expected features [M,C]", tensors);
@@ -133,7 +169,8 @@ export function cosinePairLoss(features: Tensor, pairs: Tensor, similar: Tensor,
 function settingsOf(op: string, options: HingeOptions): HingeSettings {
   const settings = readOptions<Required<HingeOptions>>(op, options, { threshold: 0.5, reduction: "mean" });
   requireReduction(op, settings.reduction);
-  if (!Number.isFinite(settings.threshold)) throw new OptionError(`${op}: expected a finite threshold, got ${settings.threshold}`);
+  if (!Number.isFinite(settings.threshold))
+    throw new OptionError(`${op}: expected a finite threshold, got ${settings.threshold}`);
   return settings;
 }
 
@@ -155,5 +192,6 @@ function requireReduction(op: string, reduction: string): void {
 }
 
 function requireThreshold(op: string, threshold: number): void {
-  if (!(threshold >= 0 && threshold < Infinity)) throw new OptionError(`${op}: expected a threshold of at least 0, got ${threshold}`);
+  if (!(threshold >= 0 && threshold < Infinity))
+    throw new OptionError(`${op}: expected a threshold of at least 0, got ${threshold}`);
 }

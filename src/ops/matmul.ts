@@ -19,25 +19,34 @@ import { biasPullback } from "./conv2d.ts";
  * @see https://pytorch.org/docs/stable/generated/torch.bmm.html
  */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions & Epilogue = {}): Tensor {
-  const { bias, activation, transposeA, transposeB } = readOptions<Required<MatmulOptions & Epilogue>>("matmul", options, {
-    transposeA: false,
-    transposeB: false,
-    ...NO_EPILOGUE,
-  });
+  const { bias, activation, transposeA, transposeB } = readOptions<Required<MatmulOptions & Epilogue>>(
+    "matmul",
+    options,
+    {
+      transposeA: false,
+      transposeB: false,
+      ...NO_EPILOGUE,
+    },
+  );
   const product = (x: Tensor, y: Tensor, transposeX: boolean, transposeY: boolean) =>
     matmulForward(x, y, {}, { transposeA: transposeX, transposeB: transposeY });
   return withActivation(activation, [a, b, bias], (fused) =>
-    record("matmul", matmulForward(a, b, { bias, activation: fused }, { transposeA, transposeB }), [
-      [a, (grad) => (transposeA ? product(b, grad, transposeB, true) : product(grad, b, false, !transposeB))],
-      [b, (grad) => (transposeB ? product(grad, a, true, transposeA) : product(a, grad, !transposeA, false))],
-      ...biasPullback(bias),
-    ], { activation: fused, transposeA, transposeB }),
+    record(
+      "matmul",
+      matmulForward(a, b, { bias, activation: fused }, { transposeA, transposeB }),
+      [
+        [a, (grad) => (transposeA ? product(b, grad, transposeB, true) : product(grad, b, false, !transposeB))],
+        [b, (grad) => (transposeB ? product(grad, a, true, transposeA) : product(a, grad, !transposeA, false))],
+        ...biasPullback(bias),
+      ],
+      { activation: fused, transposeA, transposeB },
+    ),
   );
 }
 
 /**
- * A 1x1 convolution, or a linear layer: a matrix applied to the last axis. Bias and activation are done within the kernel.
- * Differentiable in input, weight and bias.
+ * A 1x1 convolution, or a linear layer: a matrix applied to the last axis. Bias and activation are done within the
+ * kernel. Differentiable in input, weight and bias.
  *
  * @param input `[..., C]`, f32 or f16
  * @param weight `[C, K]`, the input's dtype
@@ -49,20 +58,32 @@ export function pointwiseConv2d(input: Tensor, weight: Tensor, options: Epilogue
   const tensors = { input, weight, ...(epilogue.bias && { bias: epilogue.bias }) };
   floatDType("pointwiseConv2d", tensors);
   const channels = input.shape.at(-1)!;
-  if (weight.shape.length !== 2 || weight.shape[0] !== channels) shapeError("pointwiseConv2d", `expected weight [${channels},K]`, tensors);
+  if (weight.shape.length !== 2 || weight.shape[0] !== channels)
+    shapeError("pointwiseConv2d", `expected weight [${channels},K]`, tensors);
   if (epilogue.bias) requireShape("pointwiseConv2d", "bias", weight.shape.slice(1), tensors);
   const { bias, activation } = epilogue;
   const positions = countOf(input.shape.slice(0, -1));
   const rows = (tensor: Tensor): Tensor => viewOf(tensor, [1, positions, tensor.shape.at(-1)!]);
   const matrix = viewOf(weight, [1, ...weight.shape]);
-  const product = (x: Tensor, y: Tensor, transposed: Transposed, shape: Shape): Tensor => viewOf(matmulForward(x, y, {}, transposed), shape);
+  const product = (x: Tensor, y: Tensor, transposed: Transposed, shape: Shape): Tensor =>
+    viewOf(matmulForward(x, y, {}, transposed), shape);
   return withActivation(activation, [input, weight, bias], (fused) => {
-    const output = matmulForward(rows(input), matrix, { bias, activation: fused }, { transposeA: false, transposeB: false });
-    return record("pointwiseConv2d", viewOf(output, [...input.shape.slice(0, -1), weight.shape[1]!]), [
-      [input, (grad) => product(rows(grad), matrix, { transposeA: false, transposeB: true }, input.shape)],
-      [weight, (grad) => product(rows(input), rows(grad), { transposeA: true, transposeB: false }, weight.shape)],
-      ...biasPullback(bias),
-    ], { activation: fused });
+    const output = matmulForward(
+      rows(input),
+      matrix,
+      { bias, activation: fused },
+      { transposeA: false, transposeB: false },
+    );
+    return record(
+      "pointwiseConv2d",
+      viewOf(output, [...input.shape.slice(0, -1), weight.shape[1]!]),
+      [
+        [input, (grad) => product(rows(grad), matrix, { transposeA: false, transposeB: true }, input.shape)],
+        [weight, (grad) => product(rows(input), rows(grad), { transposeA: true, transposeB: false }, weight.shape)],
+        ...biasPullback(bias),
+      ],
+      { activation: fused },
+    );
   });
 }
 

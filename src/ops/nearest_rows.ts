@@ -26,7 +26,19 @@ export function nearestRows(queries: Tensor, rows: Tensor, k: number): NearestRo
   const refuse = (): never => {
     throw new UsageError(NO_GRADIENT);
   };
-  record("nearestRowIndices", indices, [[queries, null], [rows, null]], { k });
-  const recorded = record("nearestRows", squaredDistances, [[queries, refuse], [rows, refuse], [indices, null]]);
+  record(
+    "nearestRowIndices",
+    indices,
+    [
+      [queries, null],
+      [rows, null],
+    ],
+    { k },
+  );
+  const recorded = record("nearestRows", squaredDistances, [
+    [queries, refuse],
+    [rows, refuse],
+    [indices, null],
+  ]);
   return { squaredDistances: recorded, indices };
 }

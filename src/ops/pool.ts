@@ -2,7 +2,12 @@ import { record } from "../autograd/tape.ts";
 import { type Pair } from "../kernels/launch.ts";
 import { readOptions } from "../runtime/options.ts";
 import {
-  averagePoolBackwardInput, averagePoolForward, maxPoolBackwardInput, maxPoolForward, type AveragePoolOptions, type MaxPoolOptions,
+  averagePoolBackwardInput,
+  averagePoolForward,
+  maxPoolBackwardInput,
+  maxPoolForward,
+  type AveragePoolOptions,
+  type MaxPoolOptions,
 } from "../kernels/pool.ts";
 import { shapeError } from "../runtime/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -18,15 +23,22 @@ import { max, mean } from "./reduce.ts";
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.avg_pool2d.html
  */
 export function averagePool(input: Tensor, window: Pair, options: AveragePoolOptions = {}): Tensor {
-  const geometry = readOptions<Required<AveragePoolOptions>>("averagePool", options, { stride: window, padding: 0, countIncludePad: true });
-  return record("averagePool", averagePoolForward(input, window, geometry), [
-    [input, (gradOutput) => averagePoolBackwardInput(input, gradOutput, window, geometry)],
-  ], { window, ...geometry });
+  const geometry = readOptions<Required<AveragePoolOptions>>("averagePool", options, {
+    stride: window,
+    padding: 0,
+    countIncludePad: true,
+  });
+  return record(
+    "averagePool",
+    averagePoolForward(input, window, geometry),
+    [[input, (gradOutput) => averagePoolBackwardInput(input, gradOutput, window, geometry)]],
+    { window, ...geometry },
+  );
 }
 
 /**
- * The maximum over a sliding window, of the pixels inside the image. Differentiable in input: among equal maxima of a window
- * the first, by rows, takes the gradient.
+ * The maximum over a sliding window, of the pixels inside the image. Differentiable in input: among equal maxima of a
+ * window the first, by rows, takes the gradient.
  *
  * @param input `[N, H, W, C]`, f32 or f16, H and W at least 1
  * @param window height and width, pixels
@@ -36,9 +48,12 @@ export function averagePool(input: Tensor, window: Pair, options: AveragePoolOpt
  */
 export function maxPool(input: Tensor, window: Pair, options: MaxPoolOptions = {}): Tensor {
   const geometry = readOptions<Required<MaxPoolOptions>>("maxPool", options, { stride: window, padding: 0 });
-  return record("maxPool", maxPoolForward(input, window, geometry), [
-    [input, (gradOutput) => maxPoolBackwardInput(input, gradOutput, window, geometry)],
-  ], { window, ...geometry });
+  return record(
+    "maxPool",
+    maxPoolForward(input, window, geometry),
+    [[input, (gradOutput) => maxPoolBackwardInput(input, gradOutput, window, geometry)]],
+    { window, ...geometry },
+  );
 }
 
 /**
@@ -67,5 +82,6 @@ export function globalMaxPool(input: Tensor): Tensor {
 
 function requireImages(op: string, input: Tensor): void {
   const [, height = 0, width = 0] = input.shape;
-  if (input.shape.length !== 4 || height * width === 0) shapeError(op, "expected input [N,H,W,C] with H, W > 0", { input });
+  if (input.shape.length !== 4 || height * width === 0)
+    shapeError(op, "expected input [N,H,W,C] with H, W > 0", { input });
 }

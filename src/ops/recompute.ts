@@ -5,9 +5,9 @@ import { release, type Tensor } from "../tensor/tensor.ts";
 import { once } from "./once.ts";
 
 /**
- * What `f` returns, without keeping for its gradient what it makes on the way: that is made again when the gradient is asked for. It costs
- * a second run of `f`. Gradients have the same bits as without, but for those of inputs that are used elsewhere too: they add up in
- * another order.
+ * What `f` returns, without keeping for its gradient what it makes on the way: that is made again when the gradient is
+ * asked for. It costs a second run of `f`. Gradients have the same bits as without, but for those of inputs that are
+ * used elsewhere too: they add up in another order.
  *
  * @param f is told whether it runs again: what it changed the first time it must not change then
  * @param inputs all tensors that it depends on and that want gradients
@@ -19,16 +19,25 @@ export function recompute(f: (again: boolean) => Tensor, inputs: readonly Tensor
   using scope = device.scope();
   const output = scope.keep(untracked(() => f(false)));
   const backward = once((gradOutput: Tensor) => {
-    const { results, grads } = gradientsOf(() => [f(true)], wanted, { seed: () => gradOutput, add: sumOf, copy: copyOf });
+    const { results, grads } = gradientsOf(() => [f(true)], wanted, {
+      seed: () => gradOutput,
+      add: sumOf,
+      copy: copyOf,
+    });
     results.forEach(release);
     return grads;
   });
-  return record("recompute", output, wanted.map((input, i) => [
-    input,
-    (gradOutput) => {
-      const grad = backward(gradOutput)[i];
-      if (!grad) throw new UsageError("recompute: expected the output to depend on every input that wants a gradient");
-      return grad;
-    },
-  ]));
+  return record(
+    "recompute",
+    output,
+    wanted.map((input, i) => [
+      input,
+      (gradOutput) => {
+        const grad = backward(gradOutput)[i];
+        if (!grad)
+          throw new UsageError("recompute: expected the output to depend on every input that wants a gradient");
+        return grad;
+      },
+    ]),
+  );
 }

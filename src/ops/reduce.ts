@@ -13,7 +13,8 @@ import { countOf, release, viewOf, type Shape, type Tensor } from "../tensor/ten
  * @param input any shape, f32 or f16
  * @param axes any of them, negative ones counted from the end; all by default
  * @returns the input's shape with those axes of extent 1
- * @throws OptionError for an axis that does not exist or is named twice; ShapeError if they hold no element, or the input is u32
+ * @throws OptionError for an axis that does not exist or is named twice; ShapeError if they hold no element, or the
+ * input is u32
  */
 export function sum(input: Tensor, axes: readonly number[] = allAxes(input)): Tensor {
   return scaledSum("sum", input, axesOf("sum", input, axes), 1);
@@ -25,7 +26,8 @@ export function sum(input: Tensor, axes: readonly number[] = allAxes(input)): Te
  * @param input any shape, f32 or f16
  * @param axes any of them, negative ones counted from the end; all by default
  * @returns the input's shape with those axes of extent 1
- * @throws OptionError for an axis that does not exist or is named twice; ShapeError if they hold no element, or the input is u32
+ * @throws OptionError for an axis that does not exist or is named twice; ShapeError if they hold no element, or the
+ * input is u32
  */
 export function mean(input: Tensor, axes: readonly number[] = allAxes(input)): Tensor {
   const at = axesOf("mean", input, axes);
@@ -38,7 +40,8 @@ export function mean(input: Tensor, axes: readonly number[] = allAxes(input)): T
  * @param input any shape, f32 or f16
  * @param axes any of them, negative ones counted from the end; all by default
  * @returns the input's shape with those axes of extent 1
- * @throws OptionError for an axis that does not exist or is named twice; ShapeError if they hold no element, or the input is u32
+ * @throws OptionError for an axis that does not exist or is named twice; ShapeError if they hold no element, or the
+ * input is u32
  * @see https://pytorch.org/docs/stable/generated/torch.amax.html
  */
 export function max(input: Tensor, axes: readonly number[] = allAxes(input)): Tensor {
@@ -51,15 +54,17 @@ export function max(input: Tensor, axes: readonly number[] = allAxes(input)): Te
  * @param input any shape, f32 or f16
  * @param axes any of them, negative ones counted from the end; all by default
  * @returns the input's shape with those axes of extent 1
- * @throws OptionError for an axis that does not exist or is named twice; ShapeError if they hold no element, or the input is u32
+ * @throws OptionError for an axis that does not exist or is named twice; ShapeError if they hold no element, or the
+ * input is u32
  */
 export function min(input: Tensor, axes: readonly number[] = allAxes(input)): Tensor {
   return extremum("min", input, axes);
 }
 
 /**
- * Positions of the largest element of each row along the last axis, the first of several; NaN behind a row's first element is
- * passed over. Positions count all elements of the tensor, so that `gather` along a single axis finds them. Not differentiable.
+ * Positions of the largest element of each row along the last axis, the first of several; NaN behind a row's first
+ * element is passed over. Positions count all elements of the tensor, so that `gather` along a single axis finds them.
+ * Not differentiable.
  *
  * @param input `[..., M]`, f32 or f16; meant for rows of a few thousand elements, which one invocation each walks
  * @returns `[...]`, u32
@@ -71,7 +76,10 @@ export function maxPositions(input: Tensor): Tensor {
   return record("maxPositions", maxPositionsForward(input), [[input, null]]);
 }
 
-/** Sums `gradient` over whatever axes broadcasting had repeated, back to `shape`; shares its storage if there are none. The sum of nothing is 0. */
+/**
+ * Sums `gradient` over whatever axes broadcasting had repeated, back to `shape`; shares its storage if there are none.
+ * The sum of nothing is 0.
+ */
 export function sumTo(gradient: Tensor, shape: Shape): Tensor {
   const added = gradient.shape.length - shape.length;
   const repeated = gradient.shape.flatMap((extent, axis) => (extent === (shape[axis - added] ?? 1) ? [] : [axis]));
@@ -80,32 +88,48 @@ export function sumTo(gradient: Tensor, shape: Shape): Tensor {
 
 function scaledSum(op: string, input: Tensor, axes: readonly number[], scale: number): Tensor {
   const output = reduceAxes(input, axes, "sum", scale);
-  return record(op, output, [
-    [input, (gradOutput) => {
-      if (scale === 1) return broadcastForward(op, gradOutput, input.shape);
-      const scaled = scaleForward(gradOutput, scale);
-      const gradInput = broadcastForward(op, scaled, input.shape);
-      release(scaled);
-      return gradInput;
-    }],
-  ], { axes });
+  return record(
+    op,
+    output,
+    [
+      [
+        input,
+        (gradOutput) => {
+          if (scale === 1) return broadcastForward(op, gradOutput, input.shape);
+          const scaled = scaleForward(gradOutput, scale);
+          const gradInput = broadcastForward(op, scaled, input.shape);
+          release(scaled);
+          return gradInput;
+        },
+      ],
+    ],
+    { axes },
+  );
 }
 
 function extremum(op: "max" | "min", input: Tensor, axes: readonly number[]): Tensor {
   const at = axesOf(op, input, axes);
   const output = reduceAxes(input, at, op);
-  return record(op, output, [
-    [input, (gradOutput) => {
-      using scope = input.device.scope();
-      // In f32: there may be more ties than f16 has whole numbers.
-      const wide = (tensor: Tensor): Tensor => (tensor.dtype === "f16" ? castForward(tensor, "f32") : tensor);
-      // Repeated by a copy, which walks more axes than a binary function does.
-      const everywhere = (tensor: Tensor): Tensor => broadcastForward(op, tensor, input.shape);
-      const ties = binaryForward(wide(input), everywhere(wide(output)), "equal");
-      const share = binaryForward(wide(gradOutput), reduceAxes(ties, at, "sum"), "divide");
-      return scope.keep(settleAs(binaryForward(ties, everywhere(share), "multiply"), input.dtype));
-    }],
-  ], { axes: at });
+  return record(
+    op,
+    output,
+    [
+      [
+        input,
+        (gradOutput) => {
+          using scope = input.device.scope();
+          // In f32: there may be more ties than f16 has whole numbers.
+          const wide = (tensor: Tensor): Tensor => (tensor.dtype === "f16" ? castForward(tensor, "f32") : tensor);
+          // Repeated by a copy, which walks more axes than a binary function does.
+          const everywhere = (tensor: Tensor): Tensor => broadcastForward(op, tensor, input.shape);
+          const ties = binaryForward(wide(input), everywhere(wide(output)), "equal");
+          const share = binaryForward(wide(gradOutput), reduceAxes(ties, at, "sum"), "divide");
+          return scope.keep(settleAs(binaryForward(ties, everywhere(share), "multiply"), input.dtype));
+        },
+      ],
+    ],
+    { axes: at },
+  );
 }
 
 /** Reduces any axes, each run of neighbours in turn from the last, in f32 until the end. */
@@ -119,9 +143,19 @@ function reduceAxes(input: Tensor, axes: readonly number[], reduction: Reduction
   let current = runs.length > 1 && input.dtype === "f16" ? castForward(input, "f32") : input;
   runs.reverse().forEach(({ first, end }, i) => {
     const { shape } = current;
-    const [groups, extent, channels] = [countOf(shape.slice(0, first)), countOf(shape.slice(first, end)), countOf(shape.slice(end))];
+    const [groups, extent, channels] = [
+      countOf(shape.slice(0, first)),
+      countOf(shape.slice(first, end)),
+      countOf(shape.slice(end)),
+    ];
     const reduced = shape.map((own, axis) => (axis >= first && axis < end ? 1 : own));
-    const next = reduceMiddle(current, { groups, extent, channels }, reduced, reduction, i === runs.length - 1 ? scale : 1);
+    const next = reduceMiddle(
+      current,
+      { groups, extent, channels },
+      reduced,
+      reduction,
+      i === runs.length - 1 ? scale : 1,
+    );
     if (current !== input) release(current);
     current = next;
   });

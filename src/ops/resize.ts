@@ -9,12 +9,22 @@ import type { Tensor } from "../tensor/tensor.ts";
  * @param input `[N, H, W, C]`, f32 or f16, H and W at least 1
  * @param size `[P, Q]`, pixels
  * @returns `[N, P, Q, C]`, the input's dtype
- * @throws ShapeError if the input has another rank or no pixels; OptionError if the size is not whole and positive or the
+ * @throws ShapeError if the input has another rank or no pixels; OptionError if the size is not whole and positive or
+ * the
  *   product of an extent before and after 2^29 or more, for an option out of range or unknown, and for `antialias` with
  *   another mode than "bilinear" or with `alignCorners`
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html
  */
 export function resize(input: Tensor, size: Size, options: ResizeOptions = {}): Tensor {
-  const how = readOptions<Required<ResizeOptions>>("resize", options, { mode: "bilinear", alignCorners: false, antialias: false });
-  return record("resize", resizeForward(input, size, how), [[input, (gradOutput) => resizeBackwardInput(input, gradOutput, size, how)]], how);
+  const how = readOptions<Required<ResizeOptions>>("resize", options, {
+    mode: "bilinear",
+    alignCorners: false,
+    antialias: false,
+  });
+  return record(
+    "resize",
+    resizeForward(input, size, how),
+    [[input, (gradOutput) => resizeBackwardInput(input, gradOutput, size, how)]],
+    how,
+  );
 }

@@ -1,8 +1,16 @@
 import { record } from "../autograd/tape.ts";
 import { readOptions } from "../runtime/options.ts";
 import {
-  cosineBackward, cosineForward, l2NormalizeBackward, l2NormalizeForward, l2NormBackward, l2NormForward,
-  layerNormBackward, layerNormForward, softmaxBackwardInput, softmaxForward,
+  cosineBackward,
+  cosineForward,
+  l2NormalizeBackward,
+  l2NormalizeForward,
+  l2NormBackward,
+  l2NormForward,
+  layerNormBackward,
+  layerNormForward,
+  softmaxBackwardInput,
+  softmaxForward,
 } from "../kernels/rows.ts";
 import { OptionError } from "../runtime/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -28,7 +36,8 @@ export function softmax(input: Tensor): Tensor {
 }
 
 /**
- * Layer norm along the last axis: (input - mean) / sqrt(variance + eps), times weight plus bias. Differentiable in `input` and
+ * Layer norm along the last axis: (input - mean) / sqrt(variance + eps), times weight plus bias. Differentiable in
+ * `input` and
  * `affine`.
  *
  * @param input `[..., C]`, f32 or f16
@@ -40,7 +49,9 @@ export function softmax(input: Tensor): Tensor {
  */
 export function layerNorm(input: Tensor, affine: Tensor | null = null, options: EpsOptions = {}): Tensor {
   const eps = epsOf("layerNorm", options, 1e-5);
-  const backward = once((gradOutput: Tensor) => layerNormBackward(input, affine, gradOutput, eps, affine?.requiresGrad ?? false));
+  const backward = once((gradOutput: Tensor) =>
+    layerNormBackward(input, affine, gradOutput, eps, affine?.requiresGrad ?? false),
+  );
   return record("layerNorm", layerNormForward(input, affine, eps), [
     [input, (gradOutput) => backward(gradOutput).gradInput],
     ...(affine ? [[affine, (gradOutput: Tensor) => backward(gradOutput).gradAffine!] as const] : []),
@@ -70,7 +81,9 @@ export function l2Norm(input: Tensor): Tensor {
  */
 export function l2Normalize(input: Tensor, options: EpsOptions = {}): Tensor {
   const eps = epsOf("l2Normalize", options, 1e-12);
-  return record("l2Normalize", l2NormalizeForward(input, eps), [[input, (gradOutput) => l2NormalizeBackward(input, gradOutput, eps)]]);
+  return record("l2Normalize", l2NormalizeForward(input, eps), [
+    [input, (gradOutput) => l2NormalizeBackward(input, gradOutput, eps)],
+  ]);
 }
 
 /**
@@ -80,7 +93,8 @@ export function l2Normalize(input: Tensor, options: EpsOptions = {}): Tensor {
  * @param b a's shape and dtype
  * @param options eps, by default 1e-8
  * @returns `[...]`, a's dtype, in [-1, 1] but for rounding
- * @throws ShapeError if the shapes, dtypes or devices differ, or there is no last axis; OptionError for eps < 0 or an unknown option
+ * @throws ShapeError if the shapes, dtypes or devices differ, or there is no last axis; OptionError for eps < 0 or an
+ * unknown option
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.cosine_similarity.html
  */
 export function cosineSimilarity(a: Tensor, b: Tensor, options: EpsOptions = {}): Tensor {

@@ -21,7 +21,8 @@ export function reshape(input: Tensor, shape: Shape): Tensor {
  * @param inputs of one dtype, equal but for that axis
  * @param axis negative ones count from the end; by default the last
  * @returns their dtype, the extents along the axis added
- * @throws ShapeError if the other axes, the dtypes or the devices differ, or there is no input; OptionError for no such axis
+ * @throws ShapeError if the other axes, the dtypes or the devices differ, or there is no input; OptionError for no such
+ * axis
  */
 export function concat(inputs: readonly Tensor[], axis = -1): Tensor {
   const [first] = inputs;
@@ -33,7 +34,8 @@ export function concat(inputs: readonly Tensor[], axis = -1): Tensor {
     shapeError("concat", `expected equal shapes but for axis ${at}`, named);
   }
   inputs.forEach(({ dtype }, i) => {
-    if (dtype !== first.dtype) shapeError("concat", `expected one dtype, input 0 is ${first.dtype} and input ${i} ${dtype}`, named);
+    if (dtype !== first.dtype)
+      shapeError("concat", `expected one dtype, input 0 is ${first.dtype} and input ${i} ${dtype}`, named);
   });
   requireOneDevice("concat", named);
   let offset = 0;
@@ -61,9 +63,12 @@ export function slice(input: Tensor, start: number, count: number, axis = -1): T
     throw new OptionError(`slice: expected whole numbers within ${within}, asked for [${start},${start + count})`);
   }
   const amounts = input.shape.map((_, i): [number, number] => (i === at ? [start, extent - start - count] : [0, 0]));
-  return record("slice", sliceForward(input, start, count, at), [
-    [input, (gradOutput) => padForward("slice", gradOutput, amounts, 0)],
-  ], { axis: at, start });
+  return record(
+    "slice",
+    sliceForward(input, start, count, at),
+    [[input, (gradOutput) => padForward("slice", gradOutput, amounts, 0)]],
+    { axis: at, start },
+  );
 }
 
 /**
@@ -77,16 +82,22 @@ export function slice(input: Tensor, start: number, count: number, axis = -1): T
  */
 export function pad(input: Tensor, amounts: readonly (readonly [before: number, after: number])[], value = 0): Tensor {
   if (amounts.length !== input.shape.length) {
-    throw new OptionError(`pad: expected a pair of amounts for each axis of [${input.shape.join(",")}], got ${amounts.length}`);
+    throw new OptionError(
+      `pad: expected a pair of amounts for each axis of [${input.shape.join(",")}], got ${amounts.length}`,
+    );
   }
   requireWhole("pad", "amounts", 0, amounts.flat());
-  if (input.dtype === "u32" && value !== value >>> 0) throw new OptionError(`pad: expected a u32 to fill in, got ${value}`);
+  if (input.dtype === "u32" && value !== value >>> 0)
+    throw new OptionError(`pad: expected a u32 to fill in, got ${value}`);
   return record("pad", padForward("pad", input, amounts, value), [
-    [input, (gradOutput) => {
-      const strides = stridesOf(gradOutput.shape);
-      const base = strides.reduce((sum, stride, axis) => sum + stride * amounts[axis]![0], 0);
-      return gatherRegion("pad", gradOutput, input.shape, strides, base);
-    }],
+    [
+      input,
+      (gradOutput) => {
+        const strides = stridesOf(gradOutput.shape);
+        const base = strides.reduce((sum, stride, axis) => sum + stride * amounts[axis]![0], 0);
+        return gatherRegion("pad", gradOutput, input.shape, strides, base);
+      },
+    ],
   ]);
 }
 
@@ -118,24 +129,40 @@ export function broadcastTo(input: Tensor, shape: Shape): Tensor {
   const added = shape.length - input.shape.length;
   const fits = added >= 0 && input.shape.every((extent, axis) => extent === 1 || extent === shape[axis + added]);
   if (!fits) shapeError("broadcastTo", `expected a shape that broadcasts to [${shape.join(",")}]`, { input });
-  return record("broadcastTo", broadcastForward("broadcastTo", input, shape), [[input, (gradOutput) => sumTo(gradOutput, input.shape)]]);
+  return record("broadcastTo", broadcastForward("broadcastTo", input, shape), [
+    [input, (gradOutput) => sumTo(gradOutput, input.shape)],
+  ]);
 }
 
 /** Place of an axis among a tensor's; negative ones count from the end. Throws OptionError where there is none. */
 export function requireAxis(op: string, axis: number, input: Tensor): number {
   const rank = input.shape.length;
   if (!(Number.isInteger(axis) && axis >= -rank && axis < rank)) {
-    throw new OptionError(`${op}: expected an axis of [${input.shape.join(",")}], from ${-rank} to ${rank - 1}, got ${axis}`);
+    throw new OptionError(
+      `${op}: expected an axis of [${input.shape.join(",")}], from ${-rank} to ${rank - 1}, got ${axis}`,
+    );
   }
   return axis < 0 ? axis + rank : axis;
 }
 
 function sliceForward(input: Tensor, start: number, count: number, axis: number): Tensor {
   const strides = stridesOf(input.shape);
-  return gatherRegion("slice", input, input.shape.map((extent, at) => (at === axis ? count : extent)), strides, start * strides[axis]!);
+  return gatherRegion(
+    "slice",
+    input,
+    input.shape.map((extent, at) => (at === axis ? count : extent)),
+    strides,
+    start * strides[axis]!,
+  );
 }
 
 function permuted(input: Tensor, order: readonly number[]): Tensor {
   const strides = stridesOf(input.shape);
-  return gatherRegion("transpose", input, order.map((axis) => input.shape[axis]!), order.map((axis) => strides[axis]!), 0);
+  return gatherRegion(
+    "transpose",
+    input,
+    order.map((axis) => input.shape[axis]!),
+    order.map((axis) => strides[axis]!),
+    0,
+  );
 }

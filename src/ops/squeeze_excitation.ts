@@ -34,11 +34,24 @@ export interface SqueezeExcitationOptions {
  * @throws ShapeError if shapes or dtypes disagree with the above; OptionError for an option out of range or unknown
  * @see Hu et al., "Squeeze-and-excitation networks", 2018
  */
-export function squeezeExcitation(input: Tensor, reduce: SqueezeLayer, expand: SqueezeLayer, options: SqueezeExcitationOptions = {}): Tensor {
-  const { activation, gate } = readOptions<Required<SqueezeExcitationOptions>>("squeezeExcitation", options, { activation: "relu", gate: "sigmoid" });
+export function squeezeExcitation(
+  input: Tensor,
+  reduce: SqueezeLayer,
+  expand: SqueezeLayer,
+  options: SqueezeExcitationOptions = {},
+): Tensor {
+  const { activation, gate } = readOptions<Required<SqueezeExcitationOptions>>("squeezeExcitation", options, {
+    activation: "relu",
+    gate: "sigmoid",
+  });
   if (input.shape.length !== 4) shapeError("squeezeExcitation", "expected input [N,H,W,C]", { input });
   const { weight, bias } = reduce;
-  const layers = { weight, ...(bias && { bias }), expandWeight: expand.weight, ...(expand.bias && { expandBias: expand.bias }) };
+  const layers = {
+    weight,
+    ...(bias && { bias }),
+    expandWeight: expand.weight,
+    ...(expand.bias && { expandBias: expand.bias }),
+  };
   requireOneDevice("squeezeExcitation", { input, ...layers });
   const squeezed = pointwiseConv2d(mean(input, [1, 2]), reduce.weight, { bias: reduce.bias ?? null, activation });
   return multiply(input, pointwiseConv2d(squeezed, expand.weight, { bias: expand.bias ?? null, activation: gate }));

@@ -26,10 +26,17 @@ export class Adam extends Optimizer {
 
   constructor(groups: readonly ParameterGroup[], options: AdamOptions = {}, decoupled = false) {
     const name = decoupled ? "AdamW" : "Adam";
-    const settings = readOptions<Required<AdamOptions>>(name, options, { betas: [0.9, 0.999], eps: 1e-8, decay: decoupled ? 0.01 : 0, maxNorm: Infinity });
+    const settings = readOptions<Required<AdamOptions>>(name, options, {
+      betas: [0.9, 0.999],
+      eps: 1e-8,
+      decay: decoupled ? 0.01 : 0,
+      maxNorm: Infinity,
+    });
     const { betas, eps, decay } = settings;
     if (!(betas.every((beta) => beta >= 0 && beta < 1) && eps >= 0 && decay >= 0)) {
-      throw new OptionError(`${name}: expected betas in [0, 1), eps and decay of at least 0, got ${betas.join(",")}, ${eps} and ${decay}`);
+      throw new OptionError(
+        `${name}: expected betas in [0, 1), eps and decay of at least 0, got ${betas.join(",")}, ${eps} and ${decay}`,
+      );
     }
     super(name, groups, 2, settings.maxNorm);
     this.#options = settings;

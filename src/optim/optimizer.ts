@@ -56,9 +56,9 @@ interface Arena {
 const COLUMNS = 1024; // arenas are whole rows of as many elements, so that the norm's sum has neighbours for its lanes
 
 /**
- * Steps many parameters, which it updates in place, in few dispatches whatever their number: gradients and parameters are
- * copied into arenas, clipped by their global norm on the GPU and updated range by range, and copied back. Only moments
- * outlive a step. An arena is as large as the device can bind.
+ * Steps many parameters, which it updates in place, in few dispatches whatever their number: gradients and parameters
+ * are copied into arenas, clipped by their global norm on the GPU and updated range by range, and copied back. Only
+ * moments outlive a step. An arena is as large as the device can bind.
  */
 export abstract class Optimizer implements Disposable {
   /** In the order in which `step` wants their gradients. */
@@ -68,7 +68,10 @@ export abstract class Optimizer implements Disposable {
   readonly #schedule: Tensor;
   #steps = 0;
 
-  /** @throws OptionError for no parameters, a rate below 0 or a norm that is not above it; ShapeError if a parameter is not f32 */
+  /**
+   * @throws OptionError for no parameters, a rate below 0 or a norm that is not above it; ShapeError if a parameter is
+   * not f32
+   */
   protected constructor(name: string, groups: readonly ParameterGroup[], moments: number, maxNorm: number) {
     const entries = groups.flatMap(({ parameters, rate }) => parameters.map((parameter) => ({ parameter, rate })));
     const [first] = entries;
@@ -102,31 +105,37 @@ export abstract class Optimizer implements Disposable {
   }
 
   /**
-   * The first half of a step: what changes from step to step goes to the GPU. Where `apply` was captured, this comes before
-   * each run of the program.
+   * The first half of a step: what changes from step to step goes to the GPU. Where `apply` was captured, this comes
+   * before each run of the program.
    * @param rateScale multiplies every group's learning rate
    * @throws UsageError while capturing: every run would take the same step again
    */
   advance(rateScale = 1): void {
     const { device, allocation } = this.#schedule;
     if (device.isCapturing) {
-      throw new UsageError("advance: a capture would keep this step for ever; capture apply, and advance before each run");
+      throw new UsageError(
+        "advance: a capture would keep this step for ever; capture apply, and advance before each run",
+      );
     }
     this.#steps++;
     const rows = new Float32Array(4 * this.parameters.length);
-    for (const { row, rate, missed } of this.#slots()) rows.set([rate * rateScale, ...this.corrections(this.#steps - missed)], 4 * row);
+    for (const { row, rate, missed } of this.#slots())
+      rows.set([rate * rateScale, ...this.corrections(this.#steps - missed)], 4 * row);
     device.write(allocation.buffer, rows);
   }
 
   /**
    * The second half of a step, the same commands every time.
    * @param grads as for `step`
-   * @returns what to call after each run of a program that captured this: it counts, for those without a gradient, the step sat out
+   * @returns what to call after each run of a program that captured this: it counts, for those without a gradient, the
+   * step sat out
    * @throws as `step`
    */
   apply(grads: readonly (Tensor | null)[]): () => void {
     if (grads.length !== this.parameters.length) {
-      throw new OptionError(`step: expected a gradient or null for each of ${this.parameters.length} parameters, got ${grads.length}`);
+      throw new OptionError(
+        `step: expected a gradient or null for each of ${this.parameters.length} parameters, got ${grads.length}`,
+      );
     }
     const [{ device }] = this.parameters as [Tensor];
     const gradOf = new Map(this.parameters.map((parameter, i) => [parameter, grads[i] ?? null]));
@@ -156,7 +165,8 @@ export abstract class Optimizer implements Disposable {
     const factor = this.#factor(loaded.map(({ gradients }) => gradients));
     this.#arenas.forEach(({ slots, moments }, i) => {
       const moving = slots.filter(({ parameter }) => gradOf.get(parameter));
-      for (const range of rangesOf(moving)) this.update({ ...loaded[i]!, factor, schedule: this.#schedule, moments, range });
+      for (const range of rangesOf(moving))
+        this.update({ ...loaded[i]!, factor, schedule: this.#schedule, moments, range });
       for (const { parameter, first, count } of moving) copyElements(loaded[i]!.weights, first, parameter, 0, count);
     });
     sitOut();
@@ -183,13 +193,20 @@ export abstract class Optimizer implements Disposable {
   restore({ steps, moments }: OptimizerState): void {
     const slots = this.#placedSlots();
     const kinds = this.#arenas[0]!.moments.length;
-    const fits = steps.length === slots.length && moments.length === kinds * slots.length
-      && moments.every((values, i) => values.length === slots[i % slots.length]!.slot.count);
-    if (!fits) throw new ShapeError(`restore: expected the state of ${slots.length} parameters, ${kinds} moments of each, of their sizes`);
+    const fits =
+      steps.length === slots.length &&
+      moments.length === kinds * slots.length &&
+      moments.every((values, i) => values.length === slots[i % slots.length]!.slot.count);
+    if (!fits)
+      throw new ShapeError(
+        `restore: expected the state of ${slots.length} parameters, ${kinds} moments of each, of their sizes`,
+      );
     this.#steps = Math.max(0, ...steps);
     slots.forEach(({ arena, slot }, i) => {
       slot.missed = this.#steps - steps[i]!;
-      arena.moments.forEach(({ device, allocation }, kind) => device.write(allocation.buffer, moments[kind * slots.length + i]!, 4 * slot.first));
+      arena.moments.forEach(({ device, allocation }, kind) =>
+        device.write(allocation.buffer, moments[kind * slots.length + i]!, 4 * slot.first),
+      );
     });
   }
 
@@ -226,7 +243,11 @@ export abstract class Optimizer implements Disposable {
   }
 }
 
-function arenasOf(device: Device, entries: readonly { readonly parameter: Tensor; readonly rate: number }[], moments: number): Arena[] {
+function arenasOf(
+  device: Device,
+  entries: readonly { readonly parameter: Tensor; readonly rate: number }[],
+  moments: number,
+): Arena[] {
   const most = Math.floor(device.maxBindingBytes / 4 / COLUMNS) * COLUMNS;
   const parts: Slot[][] = [];
   let end = Infinity;
@@ -259,5 +280,6 @@ function rangesOf(slots: readonly Slot[]): Range[] {
 
 function copyElements(source: Tensor, sourceFirst: number, destination: Tensor, first: number, count: number): void {
   requireLive("optimizer", { source, destination });
-  if (count > 0) source.device.copy(source.allocation.buffer, 4 * sourceFirst, destination.allocation.buffer, 4 * first, 4 * count);
+  if (count > 0)
+    source.device.copy(source.allocation.buffer, 4 * sourceFirst, destination.allocation.buffer, 4 * first, 4 * count);
 }

@@ -24,7 +24,12 @@ export class Sgd extends Optimizer {
   readonly #options: Required<SgdOptions>;
 
   constructor(groups: readonly ParameterGroup[], options: SgdOptions = {}) {
-    const settings = readOptions<Required<SgdOptions>>("Sgd", options, { momentum: 0, nesterov: false, decay: 0, maxNorm: Infinity });
+    const settings = readOptions<Required<SgdOptions>>("Sgd", options, {
+      momentum: 0,
+      nesterov: false,
+      decay: 0,
+      maxNorm: Infinity,
+    });
     const { momentum, nesterov, decay } = settings;
     if (!(momentum >= 0 && momentum < 1 && decay >= 0)) {
       throw new OptionError(`Sgd: expected momentum in [0, 1) and decay of at least 0, got ${momentum} and ${decay}`);

@@ -93,12 +93,16 @@ function variablesOf(code: string): Variable[] {
 function paramsOf(code: string, struct: string, refuse: (problem: string) => never): WgslParam[] {
   const members = new RegExp(`\\bstruct\\s+${struct}\\s*\\{([^}]*)\\}`).exec(code)?.[1];
   if (members === undefined) return refuse(`expected the uniform to be of a struct, it is ${struct}`);
-  const params = members.split(",").map((member) => member.trim()).filter(Boolean).map((member, i): WgslParam => {
-    const [, name, word] = /^(\w+)\s*:\s*(\w+)$/.exec(member) ?? [];
-    const type = TYPES.find((type) => type === word);
-    if (!name || !type) return refuse(`expected params of ${TYPES.join(", ")}, got ${member}`);
-    return { name, offset: WORD_BYTES * i, type };
-  });
+  const params = members
+    .split(",")
+    .map((member) => member.trim())
+    .filter(Boolean)
+    .map((member, i): WgslParam => {
+      const [, name, word] = /^(\w+)\s*:\s*(\w+)$/.exec(member) ?? [];
+      const type = TYPES.find((type) => type === word);
+      if (!name || !type) return refuse(`expected params of ${TYPES.join(", ")}, got ${member}`);
+      return { name, offset: WORD_BYTES * i, type };
+    });
   const most = PARAM_SLOT_BYTES / WORD_BYTES;
   return params.length > most ? refuse(`expected at most ${most} params, there are ${params.length}`) : params;
 }

@@ -14,5 +14,5 @@ declare global {
  * `using` take in its place.
  */
 export const dispose: typeof Symbol.dispose =
-  (Symbol as { readonly dispose?: typeof Symbol.dispose }).dispose
-  ?? (Symbol.for("Symbol.dispose") as typeof Symbol.dispose);
+  (Symbol as { readonly dispose?: typeof Symbol.dispose }).dispose ??
+  (Symbol.for("Symbol.dispose") as typeof Symbol.dispose);

@@ -21,7 +21,8 @@ export class Failures {
       const { error } = event;
       const note = (): void =>
         error instanceof GPUOutOfMemoryError ? this.#ranOut(error.message) : this.#note(new GpuError(error.message));
-      // It may follow from one that a scope has caught, which is told later: a buffer that was not made cannot be bound.
+      // It may follow from one that a scope has caught, which is told later: a buffer that was not made cannot be
+      // bound.
       if (this.#pending.length === 0) note();
       else this.#pending.push(Promise.all(this.#pending).then(note));
     };
@@ -60,7 +61,8 @@ export class Failures {
     try {
       return create();
     } finally {
-      for (const filter of [...filters].reverse()) { // the scope that was opened last is the first to close
+      for (const filter of [...filters].reverse()) {
+        // the scope that was opened last is the first to close
         const caught = this.#gpu.popErrorScope().then(
           (error) => {
             if (error && filter === "out-of-memory") this.#ranOut(`${what}: ${error.message}`);

@@ -32,7 +32,9 @@ export interface OptionContext {
 
 /** An option: its kind and range, its default, and a line of help. */
 export type OptionSpec = Kind & {
-  /** A value, or a function of the options before it and of the adapter. Null: nothing, or decided where more is known. */
+  /**
+   * A value, or a function of the options before it and of the adapter. Null: nothing, or decided where more is known.
+   */
   readonly default: Plain | ((context: OptionContext) => Plain);
   /** The default in words, where the value does not say it. */
   readonly defaultText?: string;
@@ -48,13 +50,17 @@ export type OptionSpec = Kind & {
 /** The options of a command, a method or a class: the one place of their ranges, defaults and texts. */
 export type OptionTable = Readonly<Record<string, OptionSpec>>;
 
-type ValueOf<S extends OptionSpec> =
-  S extends { readonly kind: "choice"; readonly choices: readonly (infer T)[] } ? T
-  : S extends { readonly kind: "whole" | "number" | "share" } ? number
-  : S extends { readonly kind: "pair" } ? readonly [number, number]
-  : S extends { readonly kind: "quadruple" } ? readonly [number, number, number, number]
-  : S extends { readonly kind: "flag" } ? boolean
-  : readonly string[];
+type ValueOf<S extends OptionSpec> = S extends { readonly kind: "choice"; readonly choices: readonly (infer T)[] }
+  ? T
+  : S extends { readonly kind: "whole" | "number" | "share" }
+    ? number
+    : S extends { readonly kind: "pair" }
+      ? readonly [number, number]
+      : S extends { readonly kind: "quadruple" }
+        ? readonly [number, number, number, number]
+        : S extends { readonly kind: "flag" }
+          ? boolean
+          : readonly string[];
 type OrNull<S extends OptionSpec> = S extends { readonly default: infer D } ? (null extends D ? null : never) : never;
 
 /** The options of a table as somebody gives them. */
@@ -75,7 +81,8 @@ export function resolveOptions<T extends OptionTable>(
 ): ResolvedOptions<T> {
   const values: Record<string, unknown> = {};
   for (const name of Object.keys(given)) {
-    if (!Object.hasOwn(table, name)) throw new OptionError(`${owner}: unknown option ${name}; it takes ${Object.keys(table).join(", ")}`);
+    if (!Object.hasOwn(table, name))
+      throw new OptionError(`${owner}: unknown option ${name}; it takes ${Object.keys(table).join(", ")}`);
   }
   for (const [name, spec] of Object.entries(table)) {
     const told = (given as Readonly<Record<string, unknown>>)[name];
@@ -92,22 +99,26 @@ export function requireKind(owner: string, name: string, spec: OptionSpec, value
   };
   switch (spec.kind) {
     case "choice":
-      if (!spec.choices.includes(value as string)) wrong(`${spec.choices.slice(0, -1).join(", ")} or ${spec.choices.at(-1)}`);
+      if (!spec.choices.includes(value as string))
+        wrong(`${spec.choices.slice(0, -1).join(", ")} or ${spec.choices.at(-1)}`);
       return;
     case "flag":
       if (typeof value !== "boolean") wrong("true or false");
       return;
     case "words":
-      if (!(Array.isArray(value) && value.length > 0 && value.every((word) => typeof word === "string"))) wrong("a list of names");
+      if (!(Array.isArray(value) && value.length > 0 && value.every((word) => typeof word === "string")))
+        wrong("a list of names");
       return;
     case "pair":
     case "quadruple": {
       const count = spec.kind === "pair" ? 2 : 4;
-      if (!(Array.isArray(value) && value.length === count && value.every((one) => within(spec, one)))) wrong(`${count} ${rangeOf(spec, "numbers")}`);
+      if (!(Array.isArray(value) && value.length === count && value.every((one) => within(spec, one))))
+        wrong(`${count} ${rangeOf(spec, "numbers")}`);
       return;
     }
     case "share":
-      if (!(typeof value === "number" && value > 0 && value <= (spec.most ?? 1))) wrong(`above 0 and at most ${spec.most ?? 1}`);
+      if (!(typeof value === "number" && value > 0 && value <= (spec.most ?? 1)))
+        wrong(`above 0 and at most ${spec.most ?? 1}`);
       return;
     case "whole":
       if (!(Number.isSafeInteger(value) && within(spec, value))) wrong(rangeOf(spec, "a whole number"));
@@ -126,7 +137,11 @@ function rangeOf({ least, most }: NumberKind, what: string): string {
   return most === undefined ? what : `${what} of at most ${most}`;
 }
 
-const shown = (value: unknown): string => (typeof value === "number" || typeof value === "string" ? `${value}` : (JSON.stringify(value) ?? "undefined")).slice(0, 80);
+const shown = (value: unknown): string =>
+  (typeof value === "number" || typeof value === "string" ? `${value}` : (JSON.stringify(value) ?? "undefined")).slice(
+    0,
+    80,
+  );
 
 /**
  * A value from a text, as a command line or a file gives it.
@@ -152,7 +167,8 @@ export function optionFromText(owner: string, name: string, spec: OptionSpec, te
   return value;
 }
 
-const numberFromText = (text: string): number | string => (text.trim() === "" || Number.isNaN(Number(text)) ? text : Number(text));
+const numberFromText = (text: string): number | string =>
+  text.trim() === "" || Number.isNaN(Number(text)) ? text : Number(text);
 
 /** The default in words: for help and documents. */
 export function defaultInWords({ default: value, defaultText }: OptionSpec): string {

@@ -63,9 +63,15 @@ export class Pipelines {
     const underWay = preparing.get(key);
     if (underWay) return underWay;
     const { interface: rest, descriptor } = this.#failures.guard(key, FILTERS, () => this.#partsOf(spec));
-    const prepared = this.#gpu.createComputePipelineAsync(descriptor).then((pipeline) => {
-      if (!kernels.has(key)) kernels.set(key, { ...rest, pipeline });
-    }, () => undefined).finally(() => preparing.delete(key));
+    const prepared = this.#gpu
+      .createComputePipelineAsync(descriptor)
+      .then(
+        (pipeline) => {
+          if (!kernels.has(key)) kernels.set(key, { ...rest, pipeline });
+        },
+        () => undefined,
+      )
+      .finally(() => preparing.delete(key));
     preparing.set(key, prepared);
     return prepared;
   }

@@ -33,8 +33,12 @@ export const wholeGranules = (bytes: number): number => Math.max(GRANULE, Math.c
 let nextId = 0; // of allocations, over all pools
 
 /** An allocation within a buffer that somebody else gives back. */
-export const allocationWithin = (buffer: GPUBuffer, bytes: number): Allocation =>
-  ({ id: nextId++, buffer, bytes, isReleased: false });
+export const allocationWithin = (buffer: GPUBuffer, bytes: number): Allocation => ({
+  id: nextId++,
+  buffer,
+  bytes,
+  isReleased: false,
+});
 
 const holders = new WeakMap<GPUBuffer, Allocation>(); // whom each buffer was lent last, over all pools
 
@@ -133,15 +137,18 @@ export class BufferPool {
 
   /** Opens a scope. One that is still open when the code that opened it lets other code run is cut off: see `Scope`. */
   scope({ awaits = false }: ScopeOptions = {}): Scope {
-    const scope = new Scope({
-      release: (allocation) => this.release(allocation),
-      close: (closing, kept) => {
-        if (this.#scopes.pop() !== closing) {
-          throw new UsageError("scopes must be closed in the reverse order of their opening");
-        }
-        for (const allocation of kept) this.#scopes.at(-1)?.own(allocation);
+    const scope = new Scope(
+      {
+        release: (allocation) => this.release(allocation),
+        close: (closing, kept) => {
+          if (this.#scopes.pop() !== closing) {
+            throw new UsageError("scopes must be closed in the reverse order of their opening");
+          }
+          for (const allocation of kept) this.#scopes.at(-1)?.own(allocation);
+        },
       },
-    }, awaits);
+      awaits,
+    );
     const isOutermost = this.#scopes.every((open) => open.awaits);
     this.#scopes.push(scope);
     // Microtasks run when no synchronous code is left: an open scope is then one whose function awaits something.
@@ -181,8 +188,8 @@ interface ScopeOwner {
 }
 
 const LEFT_OPEN =
-  "a scope was still open when its function awaited something, where other work would allocate into it: "
-  + "close it before, or allocate inside device.tidy(() => ...) and await its result";
+  "a scope was still open when its function awaited something, where other work would allocate into it: " +
+  "close it before, or allocate inside device.tidy(() => ...) and await its result";
 
 /**
  * Everything allocated while a scope is open is released when it closes, except what was kept; that then

@@ -7,10 +7,7 @@ import type { Allocation } from "./pool.ts";
 import type { Work } from "./profiler.ts";
 
 /** One thing that a program does again. */
-export type Command =
-  | Dispatch
-  | { readonly kind: "clear"; readonly buffer: GPUBuffer; readonly bytes: number }
-  | Copy;
+export type Command = Dispatch | { readonly kind: "clear"; readonly buffer: GPUBuffer; readonly bytes: number } | Copy;
 
 interface Dispatch {
   readonly kind: "dispatch";

@@ -30,8 +30,11 @@ export interface RecordingOptions {
 }
 
 /** Memory of a program that shares none. */
-export const createProgramMemory = ({ gpu, memory, tally }: Engine, reuses = true): ProgramMemory =>
-  ({ pool: memory.createPool(reuses), groups: new BindGroups(gpu, tally), shared: [] });
+export const createProgramMemory = ({ gpu, memory, tally }: Engine, reuses = true): ProgramMemory => ({
+  pool: memory.createPool(reuses),
+  groups: new BindGroups(gpu, tally),
+  shared: [],
+});
 
 /** Sends everything to the GPU, on memory of a program, and notes it for that program. */
 export class Recording extends Live {

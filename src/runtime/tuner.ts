@@ -130,7 +130,8 @@ export class Tuner {
         this.#measure(device, () => {
           using _scope = device.scope();
           trial(form);
-        }));
+        }),
+      );
     }
     for (const [key, form] of Object.entries(made)) this.#choices.set(key, form);
     this.#made += open.length;

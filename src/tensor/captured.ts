@@ -10,8 +10,8 @@ interface Captured<T> {
 }
 
 /**
- * Work on tensors that is captured for each shape of its inputs and then run again, which decides and allocates nothing. Each
- * run copies its inputs to where the program reads them. All programs share their memory.
+ * Work on tensors that is captured for each shape of its inputs and then run again, which decides and allocates
+ * nothing. Each run copies its inputs to where the program reads them. All programs share their memory.
  */
 export class CapturedWork<T> {
   readonly #device: Device;
@@ -90,7 +90,9 @@ export class CapturedWork<T> {
     this.#forget(shapes);
   }
 
-  /** Whether a scope that was open when they were made has taken inputs back, without which their programs cannot run. */
+  /**
+   * Whether a scope that was open when they were made has taken inputs back, without which their programs cannot run.
+   */
   #isLost(shapes: string): boolean {
     return this.#inputs.get(shapes)?.some(({ allocation }) => allocation.isReleased) ?? false;
   }

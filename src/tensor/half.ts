@@ -27,7 +27,7 @@ export function floatToHalf(value: number): number {
   f64[0] = value;
   const high = f64Words[1]!;
   const exponent = Math.max(((high >>> 20) & 2047) - 1023, -14); // -14 also below it: subnormals share its spacing
-  const spacings = (Math.abs(value) / 2 ** (exponent - 10) + WHOLE) - WHOLE;
+  const spacings = Math.abs(value) / 2 ** (exponent - 10) + WHOLE - WHOLE;
   // A normal number has 1024 .. 2047 spacings; rounded up to 2048 it runs over into the next exponent, as it should.
   const bits = Math.min((exponent + 14) * 1024 + spacings, INFINITE_HALF);
   return (high >>> 31) * 0x8000 + bits;

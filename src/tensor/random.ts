@@ -5,10 +5,14 @@ function multiplyWords(a: number, b: number): readonly [high: number, low: numbe
 }
 
 /**
- * Philox4x32-10: four random 32-bit words for a counter of four words and a key of two. The same function as the shaders'.
+ * Philox4x32-10: four random 32-bit words for a counter of four words and a key of two. The same function as the
+ * shaders'.
  * @see Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC11
  */
-export function philox(counter: readonly [number, number, number, number], key: readonly [number, number]): [number, number, number, number] {
+export function philox(
+  counter: readonly [number, number, number, number],
+  key: readonly [number, number],
+): [number, number, number, number] {
   let [c0, c1, c2, c3] = counter;
   let [k0, k1] = key;
   for (let round = 0; round < 10; round++) {
@@ -21,7 +25,10 @@ export function philox(counter: readonly [number, number, number, number], key: 
   return [c0, c1, c2, c3];
 }
 
-/** Random numbers drawn on the host: equal for equal seeds and streams, on every machine but for the last bit of log and cos. */
+/**
+ * Random numbers drawn on the host: equal for equal seeds and streams, on every machine but for the last bit of log and
+ * cos.
+ */
 export class RandomStream {
   readonly #seed: number;
   readonly #stream: number;
@@ -29,7 +36,10 @@ export class RandomStream {
   #block = 0;
   #words: number[] = [];
 
-  /** @param seed and @param stream and @param part whole numbers below 2^32; different streams, and parts of a stream, are independent */
+  /**
+   * @param seed and @param stream and @param part whole numbers below 2^32; different streams, and parts of a stream,
+   * are independent
+   */
   constructor(seed: number, stream: number, part = 0) {
     this.#seed = seed >>> 0;
     this.#stream = stream >>> 0;
@@ -38,7 +48,8 @@ export class RandomStream {
 
   /** Uniform in [0, 2^32). */
   word(): number {
-    if (this.#words.length === 0) this.#words = philox([this.#block++, this.#stream, this.#part, HOST], [this.#seed, 0]);
+    if (this.#words.length === 0)
+      this.#words = philox([this.#block++, this.#stream, this.#part, HOST], [this.#seed, 0]);
     return this.#words.pop()!;
   }
 

@@ -30,7 +30,8 @@ let nextId = 0;
 export const countOf = (shape: Shape): number => shape.reduce((n, d) => n * d, 1);
 
 /** Bytes of the elements. */
-export const bytesOf = ({ shape, dtype }: { readonly shape: Shape; readonly dtype: DType }): number => BYTES[dtype] * countOf(shape);
+export const bytesOf = ({ shape, dtype }: { readonly shape: Shape; readonly dtype: DType }): number =>
+  BYTES[dtype] * countOf(shape);
 
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((d, i) => d === b[i]);
 
@@ -38,12 +39,13 @@ export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length 
 export const packOf = (channels: number): 1 | 4 => (channels % 4 === 0 && channels > 0 ? 4 : 1);
 
 /** The element prelude for tensors of `channels` innermost elements. */
-export const elementOf = <T extends DType>(dtype: T, channels: number): T | `${T}x4` => (packOf(channels) === 4 ? `${dtype}x4` : dtype);
+export const elementOf = <T extends DType>(dtype: T, channels: number): T | `${T}x4` =>
+  packOf(channels) === 4 ? `${dtype}x4` : dtype;
 
 /**
  * A tensor whose contents are unspecified until a kernel writes them.
- * @throws ShapeError for an extent that is not whole, or more bytes than a buffer of the device holds; UnsupportedError for f16 where the
- * device lacks it
+ * @throws ShapeError for an extent that is not whole, or more bytes than a buffer of the device holds; UnsupportedError
+ * for f16 where the device lacks it
  */
 export function empty(device: Device, shape: Shape, dtype: DType = "f32"): Tensor {
   if (!shape.every((d) => Number.isSafeInteger(d) && d >= 0)) {
@@ -52,13 +54,21 @@ export function empty(device: Device, shape: Shape, dtype: DType = "f32"): Tenso
   if (dtype === "f16" && !device.gpu.features.has("shader-f16")) {
     throw new UnsupportedError("empty: this device has no f16 (feature shader-f16); use f32");
   }
-  return { id: nextId++, device, shape, dtype, requiresGrad: false, allocation: device.allocate(bytesOf({ shape, dtype })) };
+  return {
+    id: nextId++,
+    device,
+    shape,
+    dtype,
+    requiresGrad: false,
+    allocation: device.allocate(bytesOf({ shape, dtype })),
+  };
 }
 
 /**
  * A tensor holding a copy of `data`, row-major.
  * @param dtype how numbers are stored; f16 rounds to the nearest. Default: u32 for a Uint32Array, else f32
- * @throws ShapeError if `data` has another number of elements than `shape`; OptionError for whole numbers stored as floats, or the reverse
+ * @throws ShapeError if `data` has another number of elements than `shape`; OptionError for whole numbers stored as
+ * floats, or the reverse
  */
 export function fromArray(
   device: Device,
@@ -88,7 +98,8 @@ export function zeros(device: Device, shape: Shape, dtype: DType = "f32"): Tenso
 }
 
 /**
- * Reads a tensor's elements, row-major; f16 widened to f32. The tensor may be released as soon as this has returned its promise.
+ * Reads a tensor's elements, row-major; f16 widened to f32. The tensor may be released as soon as this has returned its
+ * promise.
  * @throws ReleasedError if it was released; UsageError inside `capture`, where nothing can be read; DeviceLostError,
  * GpuError or OutOfMemoryError for what went wrong before
  */
@@ -101,11 +112,16 @@ export async function toArray(tensor: Tensor): Promise<Float32Array | Uint32Arra
   return tensor.dtype === "u32" ? new Uint32Array(bytes) : new Float32Array(bytes);
 }
 
-/** The same storage under another shape; throws ShapeError if that has another number of elements, ReleasedError if it was released. */
+/**
+ * The same storage under another shape; throws ShapeError if that has another number of elements, ReleasedError if it
+ * was released.
+ */
 export function viewOf(tensor: Tensor, shape: Shape): Tensor {
   requireLive("reshape", { tensor });
   if (countOf(shape) !== countOf(tensor.shape)) {
-    throw new ShapeError(`reshape: [${tensor.shape.join(",")}] has ${countOf(tensor.shape)} elements, [${shape.join(",")}] ${countOf(shape)}`);
+    throw new ShapeError(
+      `reshape: [${tensor.shape.join(",")}] has ${countOf(tensor.shape)} elements, [${shape.join(",")}] ${countOf(shape)}`,
+    );
   }
   return { ...tensor, id: nextId++, shape, requiresGrad: false };
 }
@@ -119,11 +135,16 @@ export function requireGrad(tensor: Tensor): Tensor {
  * Throws ReleasedError unless all tensors still have their storage.
  * @param op what is to be done with them
  */
-export function requireLive(op: string, tensors: Readonly<Record<string, { readonly shape: Shape; readonly allocation?: Allocation }>>): void {
+export function requireLive(
+  op: string,
+  tensors: Readonly<Record<string, { readonly shape: Shape; readonly allocation?: Allocation }>>,
+): void {
   for (const [name, { shape, allocation }] of Object.entries(tensors)) {
     if (!allocation?.isReleased) continue;
     const remedy = "keep it in its scope (scope.keep) or release it later";
-    throw new ReleasedError(`${op}: ${name} [${shape.join(",")}] was released, or a tensor that shares its storage; ${remedy}`);
+    throw new ReleasedError(
+      `${op}: ${name} [${shape.join(",")}] was released, or a tensor that shares its storage; ${remedy}`,
+    );
   }
 }
 

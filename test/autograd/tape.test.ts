@@ -37,11 +37,20 @@ describe("the gradient of a composed function", () => {
 
   test("agrees with central differences in float64, along a random direction of each input", async () => {
     const values = [draw(rows * width), draw(width * width), draw(width)] as const;
-    const tensors = [parameter([rows, width], values[0]), parameter([width, width], values[1]), parameter([width], values[2])] as const;
+    const tensors = [
+      parameter([rows, width], values[0]),
+      parameter([width, width], values[1]),
+      parameter([width], values[2]),
+    ] as const;
     const { grads } = gradients(() => [onDevice(...tensors)], tensors);
     for (const [i, base] of values.entries()) {
       const direction = draw(base.length);
-      const at = (t: number) => onHost(...(values.map((v, j) => (j === i ? Float64Array.from(v, (x, n) => x + t * direction[n]!) : v)) as unknown as Parameters<typeof onHost>));
+      const at = (t: number) =>
+        onHost(
+          ...(values.map((v, j) =>
+            j === i ? Float64Array.from(v, (x, n) => x + t * direction[n]!) : v,
+          ) as unknown as Parameters<typeof onHost>),
+        );
       const slope = (at(1e-6) - at(-1e-6)) / 2e-6;
       const along = (await toArray(grads[i]!)).reduce((sum, g, n) => sum + g * direction[n]!, 0);
       expect(Math.abs(along - slope)).toBeLessThan(1e-5 * (1 + Math.abs(slope)));
@@ -101,10 +110,15 @@ describe("memory", () => {
     // Each link uses its input twice, so that gradients are added up, and looks at what is held when the walk comes by.
     const link = (input: Tensor, i: number): Tensor => {
       const output = add(tanh(input), input);
-      return record("watch", reshape(output, [count]), [[output, (g) => {
-        heldAtLink[i] = held();
-        return g;
-      }]]);
+      return record("watch", reshape(output, [count]), [
+        [
+          output,
+          (g) => {
+            heldAtLink[i] = held();
+            return g;
+          },
+        ],
+      ]);
     };
     let heldAfterForward = 0;
     const { results, grads } = gradients(() => {
@@ -139,10 +153,14 @@ test("an error inside leaves no tape running and no memory behind", () => {
   const before = device.memory().bytes;
   const rules = { seed: (loss: Tensor) => loss, add: (a: Tensor) => a, copy: (a: Tensor) => a };
   expect(() =>
-    gradientsOf(() => {
-      tanh(x);
-      throw new Error("no");
-    }, [x], rules),
+    gradientsOf(
+      () => {
+        tanh(x);
+        throw new Error("no");
+      },
+      [x],
+      rules,
+    ),
   ).toThrow("no");
   expect(device.memory().bytes).toBe(before);
   expect(tanh(x).requiresGrad).toBe(false);
@@ -150,7 +168,12 @@ test("an error inside leaves no tape running and no memory behind", () => {
 
 describe("gradients that cannot be had say so", () => {
   const given = (...values: number[]) => requireGrad(fromArray(device, [values.length], Float32Array.from(values)));
-  const refused = (f: () => unknown, wrt: readonly Tensor[], error: new (message: string) => Error, message: string) => {
+  const refused = (
+    f: () => unknown,
+    wrt: readonly Tensor[],
+    error: new (message: string) => Error,
+    message: string,
+  ) => {
     using _scope = device.scope();
     const differentiate = (): unknown => gradients(f as () => readonly [Tensor], wrt);
     expect(differentiate).toThrow(error);
@@ -164,11 +187,17 @@ describe("gradients that cannot be had say so", () => {
     expect(gradients(() => [multiply(x, x)], [x]).grads[0]).not.toBeNull(); // no tape was left open
   });
 
-  test("for nothing", () => refused(() => [given(1)], [], OptionError, "expected at least one tensor to differentiate for, got none"));
+  test("for nothing", () =>
+    refused(() => [given(1)], [], OptionError, "expected at least one tensor to differentiate for, got none"));
 
   test("for a tensor that wants none", () => {
     const x = fromArray(device, [1], Float32Array.of(1));
-    refused(() => [multiply(x, x)], [given(1), x], OptionError, "expected tensors made by requireGrad, wrt[1] [1] is not");
+    refused(
+      () => [multiply(x, x)],
+      [given(1), x],
+      OptionError,
+      "expected tensors made by requireGrad, wrt[1] [1] is not",
+    );
   });
 
   test("of an f that is async", () => {
@@ -187,13 +216,21 @@ describe("gradients that cannot be had say so", () => {
   });
 
   test("of a loss of whole numbers", () => {
-    refused(() => [fromArray(device, [1], Uint32Array.of(1))], [given(1)], ShapeError, "expected a loss of dtype f32 or f16, it is u32 [1]");
+    refused(
+      () => [fromArray(device, [1], Uint32Array.of(1))],
+      [given(1)],
+      ShapeError,
+      "expected a loss of dtype f32 or f16, it is u32 [1]",
+    );
   });
 });
 
 test("a tensor named twice gets its gradient twice, one that the loss does not use gets null, and a loss of several numbers is their sum", async () => {
   using _scope = device.scope({ awaits: true });
-  const [x, unused] = [2, 5].map((value) => requireGrad(fromArray(device, [2], Float32Array.of(value, value + 1)))) as [Tensor, Tensor];
+  const [x, unused] = [2, 5].map((value) => requireGrad(fromArray(device, [2], Float32Array.of(value, value + 1)))) as [
+    Tensor,
+    Tensor,
+  ];
   const { grads } = gradients(() => [multiply(x, x)], [x, unused, x]);
   expect(grads[1]).toBeNull();
   expect(await toArray(grads[0]!)).toEqual(Float32Array.of(4, 6));

@@ -12,7 +12,11 @@ import golden from "../golden/efficientnet.json";
 import { errorsOf, tensorsHash } from "../harness/golden_network.ts";
 import { madeUp } from "../harness/made_up_network.ts";
 
-const CASES = golden.cases.map(({ name, padding, ...rest }) => ({ name: name as EfficientNetName, padding: padding as NetworkPadding, ...rest }));
+const CASES = golden.cases.map(({ name, padding, ...rest }) => ({
+  name: name as EfficientNetName,
+  padding: padding as NetworkPadding,
+  ...rest,
+}));
 
 describe("made-up weights give what PyTorch makes of them, layers 1 to 5:", () => {
   test.each(CASES)("$name, padding $padding", async ({ name, padding, tensors, layers }) => {
@@ -24,7 +28,8 @@ describe("made-up weights give what PyTorch makes of them, layers 1 to 5:", () =
 
   test.skipIf(!device.gpu.features.has("shader-f16"))("B0 stored in f16", async () => {
     const { name, padding, layers } = CASES[0]!;
-    for (const error of await errorsOf(name, golden.side, layers, { padding, dtype: "f16" })) expect(error).toBeLessThan(5e-3);
+    for (const error of await errorsOf(name, golden.side, layers, { padding, dtype: "f16" }))
+      expect(error).toBeLessThan(5e-3);
   });
 });
 
@@ -52,7 +57,12 @@ describe("weights", () => {
   const edited = (edit: (shapes: Map<string, readonly number[]>) => void): PretrainedWeights => {
     const shapes = new Map(madeUp("efficientnet-b0").shapes);
     edit(shapes);
-    return { source: "weights.safetensors", sha256: "", shapes, read: () => Promise.resolve<StoredTensor>({ dtype: "F32", shape: [], bytes: new Uint8Array() }) };
+    return {
+      source: "weights.safetensors",
+      sha256: "",
+      shapes,
+      read: () => Promise.resolve<StoredTensor>({ dtype: "F32", shape: [], bytes: new Uint8Array() }),
+    };
   };
   const open = (weights: PretrainedWeights) => () => recogniseLibrary(convolutions, weights, network);
 
@@ -72,7 +82,12 @@ describe("weights", () => {
       if (timm) {
         if (expands) add(`${at}.conv_pw.weight`, `${at}.bn1`, [expanded, inputs, 1, 1]);
         add(`${at}.conv_dw.weight`, `${at}.${expands ? "bn2" : "bn1"}`, [expanded, 1, kernel, kernel]);
-        add(`${at}.${expands ? "conv_pwl" : "conv_pw"}.weight`, `${at}.${expands ? "bn3" : "bn2"}`, [outputs, expanded, 1, 1]);
+        add(`${at}.${expands ? "conv_pwl" : "conv_pw"}.weight`, `${at}.${expands ? "bn3" : "bn2"}`, [
+          outputs,
+          expanded,
+          1,
+          1,
+        ]);
       } else {
         if (expands) add(`${at}._expand_conv.weight`, `${at}._bn0`, [expanded, inputs, 1, 1]);
         add(`${at}._depthwise_conv.weight`, `${at}._bn1`, [expanded, 1, kernel, kernel]);
@@ -82,12 +97,21 @@ describe("weights", () => {
       named.set(`${at}.${reduce}.weight`, [squeezed, expanded, 1, 1]).set(`${at}.${reduce}.bias`, [squeezed]);
       named.set(`${at}.${expand}.weight`, [expanded, squeezed, 1, 1]).set(`${at}.${expand}.bias`, [expanded]);
     }
-    expect(open({ source: "x", sha256: "", shapes: named, read: () => Promise.reject(new Error("not asked for")) })()).toBe(library);
+    expect(
+      open({ source: "x", sha256: "", shapes: named, read: () => Promise.reject(new Error("not asked for")) })(),
+    ).toBe(library);
     expect([...networkTensors(network, library)].sort()).toEqual([...named].sort());
   });
 
   test("of other networks are refused with what was looked for", () => {
-    expect(open({ source: "resnet.safetensors", sha256: "", shapes: new Map([["conv1.weight", [64, 3, 7, 7]]]), read: () => Promise.reject(new Error()) })).toThrow(
+    expect(
+      open({
+        source: "resnet.safetensors",
+        sha256: "",
+        shapes: new Map([["conv1.weight", [64, 3, 7, 7]]]),
+        read: () => Promise.reject(new Error()),
+      }),
+    ).toThrow(
       "resnet.safetensors holds no EfficientNet: none of its 1 tensors is conv_stem.weight (timm), features.0.0.weight (torchvision), _conv_stem.weight (efficientnet_pytorch)",
     );
   });
@@ -99,8 +123,8 @@ describe("weights", () => {
     });
     expect(open(wrong)).toThrow(InputError);
     expect(open(wrong)).toThrow(
-      "weights.safetensors does not fit efficientnet-b0 (names of torchvision): features.0.0.weight is [40,3,3,3], not [32,3,3,3]; "
-      + "features.0.1.weight [32] is missing; features.0.1.bias [32] is missing, and 2 more",
+      "weights.safetensors does not fit efficientnet-b0 (names of torchvision): features.0.0.weight is [40,3,3,3], not [32,3,3,3]; " +
+        "features.0.1.weight [32] is missing; features.0.1.bias [32] is missing, and 2 more",
     );
   });
 
@@ -115,20 +139,40 @@ describe("weights", () => {
   test("that turn out damaged half way leave nothing on the device", async () => {
     const before = device.memory().bytes;
     const { read, ...whole } = madeUp("efficientnet-b0");
-    const damaged = { ...whole, read: async (name: string) => ({ ...(await read(name)), ...(name.startsWith("features.3.0.block.2.") && { dtype: "I32" }) }) };
-    await expect(loadNetwork(device, network, network.stages, damaged)).rejects.toThrow("of dtype F32, F16 or BF16, it is I32");
+    const damaged = {
+      ...whole,
+      read: async (name: string) => ({
+        ...(await read(name)),
+        ...(name.startsWith("features.3.0.block.2.") && { dtype: "I32" }),
+      }),
+    };
+    await expect(loadNetwork(device, network, network.stages, damaged)).rejects.toThrow(
+      "of dtype F32, F16 or BF16, it is I32",
+    );
     expect(device.memory().bytes).toBe(before);
   });
 
   test("are not read where an option is out of range", async () => {
-    const weights = { source: "x", sha256: "", shapes: new Map<string, readonly number[]>(), read: () => Promise.reject(new Error()) };
+    const weights = {
+      source: "x",
+      sha256: "",
+      shapes: new Map<string, readonly number[]>(),
+      read: () => Promise.reject(new Error()),
+    };
     const make = (options: object) => createBackbone(device, "efficientnet-b0", { inputSize: 64, weights, ...options });
     await expect(make({ stages: ["layer6"] })).rejects.toThrow(OptionError);
-    await expect(make({ stages: ["layer6"] })).rejects.toThrow("efficientnet-b0 has the stages layer1, layer2, layer3, layer4, layer5, got layer6");
+    await expect(make({ stages: ["layer6"] })).rejects.toThrow(
+      "efficientnet-b0 has the stages layer1, layer2, layer3, layer4, layer5, got layer6",
+    );
     await expect(make({ stages: [] })).rejects.toThrow("got none");
-    await expect(make({ inputSize: 100 })).rejects.toThrow("efficientnet-b0 takes images of a side that is a multiple of 16 and at least 64, got 100");
-    await expect(make({ padding: "valid" })).rejects.toThrow("efficientnet-b0: expected padding to be same, same-static, symmetric, got valid");
+    await expect(make({ inputSize: 100 })).rejects.toThrow(
+      "efficientnet-b0 takes images of a side that is a multiple of 16 and at least 64, got 100",
+    );
+    await expect(make({ padding: "valid" })).rejects.toThrow(
+      "efficientnet-b0: expected padding to be same, same-static, symmetric, got valid",
+    );
   });
 });
 
-test("all eight networks are tested", () => expect(new Set(CASES.map(({ name }) => name))).toEqual(new Set(EFFICIENTNETS)));
+test("all eight networks are tested", () =>
+  expect(new Set(CASES.map(({ name }) => name))).toEqual(new Set(EFFICIENTNETS)));

@@ -11,7 +11,9 @@ const modules = Object.values(import.meta.glob<WgslModule>("../../shaders/*.wgsl
 /** A device on which nothing is compiled or computed: wherever there is half precision, with subgroup matrices. */
 function idleDevice(): Device {
   const { device: idle } = device.dryRun();
-  return Object.assign(idle, { adapter: { ...idle.adapter, ...(idle.gpu.features.has("shader-f16") && { matrixLanes: 32 }) } });
+  return Object.assign(idle, {
+    adapter: { ...idle.adapter, ...(idle.gpu.features.has("shader-f16") && { matrixLanes: 32 }) },
+  });
 }
 
 /** What each row that the device can do dispatches. */
@@ -31,19 +33,24 @@ const nameOf = ({ label }: TracedDispatch): string => label.split("<")[0]!;
 test("every kernel has a row in the benchmark", async () => {
   const idle = idleDevice();
   const dispatched = new Set([...(await dispatchedBy(idle)).values()].flatMap((all) => all.map(nameOf)));
-  const all = modules.flatMap(({ name, entryPoints }) => Object.keys(entryPoints).map((entryPoint) => `${name}.${entryPoint}`));
+  const all = modules.flatMap(({ name, entryPoints }) =>
+    Object.keys(entryPoints).map((entryPoint) => `${name}.${entryPoint}`),
+  );
   expect(all.filter((kernel) => isPossible(idle, { kernel }) && !dispatched.has(kernel))).toEqual([]);
 });
 
 test("a row is named after the shader that it runs, and like no other", async () => {
   const rows = await dispatchedBy(idleDevice());
-  const wrong = [...rows].filter(([{ kernel }, dispatched]) => !dispatched.some((one) => nameOf(one).startsWith(`${kernel.split(".")[0]}.`)));
+  const wrong = [...rows].filter(
+    ([{ kernel }, dispatched]) => !dispatched.some((one) => nameOf(one).startsWith(`${kernel.split(".")[0]}.`)),
+  );
   expect(wrong.map(([{ kernel, what }, dispatched]) => [kernel, what, ...dispatched.map(nameOf)])).toEqual([]);
   const names = [...rows.keys()].map(({ kernel, what }) => `${kernel}, ${what}`);
   expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([]);
 });
 
-const MULTIPLIES = /^(matmul|tiled_product|subgroup_product|conv2d|depthwise_conv2d|nearest_rows|farthest_point)\./; // what counts operations
+// what counts operations
+const MULTIPLIES = /^(matmul|tiled_product|subgroup_product|conv2d|depthwise_conv2d|nearest_rows|farthest_point)\./;
 
 test("dispatches are said to need what a row says that their definition needs; several need more, for what they hand on", async () => {
   const wrong = [];
@@ -52,7 +59,10 @@ test("dispatches are said to need what a row says that their definition needs; s
     const sum = (of: (one: TracedDispatch) => number) => dispatched.reduce((total, one) => total + of(one), 0);
     const moved = sum((one) => one.bytes) / bytes;
     const operations = sum((one) => one.operations);
-    const fits = moved > 0.999 && (dispatched.length > 1 || moved < 1.01) && (MULTIPLIES.test(kernel) ? Math.abs(operations / flops - 1) < 1e-6 : operations === 0);
+    const fits =
+      moved > 0.999 &&
+      (dispatched.length > 1 || moved < 1.01) &&
+      (MULTIPLIES.test(kernel) ? Math.abs(operations / flops - 1) < 1e-6 : operations === 0);
     if (!fits) wrong.push([kernel, what, moved, operations / flops]);
   }
   expect(wrong).toEqual([]);

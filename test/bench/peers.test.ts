@@ -39,7 +39,10 @@ describe("the comparison's references:", () => {
     const [plan, side] = [planOf("efficientnet-b0"), 64];
     const image = seeded(side * side * 3, 31, 2);
     const want = features(await folded(plan, side), image, side);
-    const network = await createBackbone(device, "efficientnet-b0", { inputSize: side, weights: madeUp("efficientnet-b0") });
+    const network = await createBackbone(device, "efficientnet-b0", {
+      inputSize: side,
+      weights: madeUp("efficientnet-b0"),
+    });
     const got = await Promise.all(network.features(fromArray(device, [1, side, side, 3], image)).map(toArray));
     got.forEach((data, i) => expect(relativeError(data, want[i]!)).toBeLessThan(1e-5));
     expect(got).toHaveLength(2);
@@ -60,23 +63,38 @@ describe("the comparison's references:", () => {
 
 describe("the comparison's table", () => {
   const at = (min: number) => ({ milliseconds: { median: 2 * min, min, runs: 3 } });
-  const row = (results: Row["results"], images?: number): Row => ({ name: "row", title: "a row", commit: "", date: "", results, ...(images !== undefined && { images }) });
+  const row = (results: Row["results"], images?: number): Row => ({
+    name: "row",
+    title: "a row",
+    commit: "",
+    date: "",
+    results,
+    ...(images !== undefined && { images }),
+  });
   const times = row({ bigrid: at(10), "bigrid captured": at(4), peer: at(8.04), other: { failed: "out of memory" } });
 
   test("marks the fastest and tells how much faster the best of ours is than the best peer", () => {
     expect(advantage(times)).toBeCloseTo(2.01);
     expect(timesTable([times], ["bigrid", "bigrid captured", "peer", "other", "absent"])).toBe(
-      "| milliseconds: median (least) | bigrid | bigrid captured | peer | other | absent | best peer / bigrid |\n"
-      + "| --- | --- | --- | --- | --- | --- | --- |\n"
-      + "| a row | 20 (10) | 8 (**4**) | 16.1 (8.04) | fails |  | 2.01x |",
+      "| milliseconds: median (least) | bigrid | bigrid captured | peer | other | absent | best peer / bigrid |\n" +
+        "| --- | --- | --- | --- | --- | --- | --- |\n" +
+        "| a row | 20 (10) | 8 (**4**) | 16.1 (8.04) | fails |  | 2.01x |",
     );
     expect(advantage(row({ bigrid: at(10) }))).toBeNull();
     expect(advantage(row({ bigrid: at(10), "bigrid f16": at(1), peer: at(30) }))).toBe(3);
   });
 
   test("gives images a second and memory, the resident set's growth in brackets", () => {
-    const networks = row({ bigrid: { ...at(4000), deviceBytes: 3 * 2 ** 20, residentBytes: 1 }, peer: { ...at(8000), deviceBytes: null, residentBytes: 2 ** 20 } }, 16);
-    expect(networksTable([networks], ["bigrid", "peer"]).split("\n")[2]).toBe("| a row | **4**, 3 MiB | 2, (1 MiB) | 2.00x |");
+    const networks = row(
+      {
+        bigrid: { ...at(4000), deviceBytes: 3 * 2 ** 20, residentBytes: 1 },
+        peer: { ...at(8000), deviceBytes: null, residentBytes: 2 ** 20 },
+      },
+      16,
+    );
+    expect(networksTable([networks], ["bigrid", "peer"]).split("\n")[2]).toBe(
+      "| a row | **4**, 3 MiB | 2, (1 MiB) | 2.00x |",
+    );
   });
 
   test("takes the middle of an odd number of times, and between the middle two of an even", () => {

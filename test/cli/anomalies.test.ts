@@ -11,7 +11,8 @@ const folder = await temporaryFolder();
 const at = (...names: string[]) => join(folder, ...names);
 await writeSyntheticSet(at("set"), { size: 64, train: 4, good: 1, defective: 2, seed: 2 });
 // A folder of defects alone: no good image to learn from is needed there.
-for (const part of ["test", "ground_truth"]) await cp(at("set", "plate", part), at("defects", part), { recursive: true });
+for (const part of ["test", "ground_truth"])
+  await cp(at("set", "plate", part), at("defects", part), { recursive: true });
 
 const train = (run: string, ...words: string[]) =>
   bigrid(["train", at("set", "plate"), "--out", at(run), ...SHORT, ...words]);
@@ -19,8 +20,12 @@ const train = (run: string, ...words: string[]) =>
 test("defects of another folder are learnt from, and said to be", async () => {
   const { code, stderr } = await train("run", "--anomalies", at("defects"), "--set", "anomalyShare=1");
   expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
-  expect(stderr).toMatch(/\d+ defective images of .*defects are learnt from: how well these are judged afterwards says nothing/);
-  expect(decodeSafetensors(await readFile(at("run", "model.safetensors")), "model").metadata["format"]).toBe("bigrid-detector");
+  expect(stderr).toMatch(
+    /\d+ defective images of .*defects are learnt from: how well these are judged afterwards says nothing/,
+  );
+  expect(decodeSafetensors(await readFile(at("run", "model.safetensors")), "model").metadata["format"]).toBe(
+    "bigrid-detector",
+  );
 });
 
 test("anomalies without masks, and a share of none, are refused", async () => {

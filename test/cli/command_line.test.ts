@@ -40,12 +40,24 @@ describe("from photographs to verdicts", () => {
   });
 
   test("eval prints one JSON object and finds the defects", async () => {
-    const { code, stdout } = await bigrid(["eval", at("run"), at("set"), "--json", "--no-report", "--resamples", "200"]);
+    const { code, stdout } = await bigrid([
+      "eval",
+      at("run"),
+      at("set"),
+      "--json",
+      "--no-report",
+      "--resamples",
+      "200",
+    ]);
     expect(code).toBe(0);
     const { report, skipped, ...measured } = JSON.parse(stdout) as {
       classes: Record<string, Record<string, number>>;
       mean: Record<string, number>;
-      intervals: { level: number; classes: Record<string, Record<string, [number, number]>>; mean: Record<string, [number, number]> };
+      intervals: {
+        level: number;
+        classes: Record<string, Record<string, [number, number]>>;
+        mean: Record<string, [number, number]>;
+      };
       pixels: Record<string, { method: string; count: number; errors: Record<string, number> }>;
       skipped: { image: string; reason: string }[];
       report: string | null;
@@ -55,14 +67,21 @@ describe("from photographs to verdicts", () => {
     expect(skipped).toEqual([]);
     expect(report).toBeNull();
     expect(Object.keys(classes)).toEqual(["plate", "weave"]);
-    for (const [metrics, ranges] of [...Object.keys(classes).map((name) => [classes[name]!, intervals.classes[name]!] as const), [mean, intervals.mean] as const]) {
+    for (const [metrics, ranges] of [
+      ...Object.keys(classes).map((name) => [classes[name]!, intervals.classes[name]!] as const),
+      [mean, intervals.mean] as const,
+    ]) {
       expect(Object.keys(metrics)).toEqual(METRICS);
       for (const [name, value] of Object.entries(metrics)) {
         const [low, high] = ranges[name]!;
         expect(0 <= low && low <= value && value <= high && high <= 1, `${name}: ${low} ${value} ${high}`).toBe(true);
       }
     }
-    expect(pixels["plate"]).toEqual({ method: "exact", count: 9 * 64 * 64, errors: Object.fromEntries(METRICS.map((name) => [name, 0])) });
+    expect(pixels["plate"]).toEqual({
+      method: "exact",
+      count: 9 * 64 * 64,
+      errors: Object.fromEntries(METRICS.map((name) => [name, 0])),
+    });
     expect(mean["imageAuroc"]).toBeGreaterThan(0.8);
     expect(mean["pixelAuroc"]).toBeGreaterThan(0.8);
     const before = decodeSafetensors(await readFile(at("run", "model.safetensors")), "model");
@@ -76,9 +95,21 @@ describe("from photographs to verdicts", () => {
 
   test("eval streams pixels on demand, and says how far they may be off", async () => {
     const measured = async (...words: string[]) => {
-      const { stdout } = await bigrid(["eval", at("run"), at("set"), "--json", "--no-report", "--resamples", "0", ...words]);
+      const { stdout } = await bigrid([
+        "eval",
+        at("run"),
+        at("set"),
+        "--json",
+        "--no-report",
+        "--resamples",
+        "0",
+        ...words,
+      ]);
       return JSON.parse(stdout) as {
-        mean: Record<string, number>; classes: Record<string, Record<string, number>>; intervals: null; pixels: Record<string, { method: string; errors: Record<string, number> }>;
+        mean: Record<string, number>;
+        classes: Record<string, Record<string, number>>;
+        intervals: null;
+        pixels: Record<string, { method: string; errors: Record<string, number> }>;
       };
     };
     const [exact, streamed] = [await measured("--metrics", "exact"), await measured("--metrics", "streaming")];
@@ -87,11 +118,25 @@ describe("from photographs to verdicts", () => {
       expect(method).toBe("streaming");
       for (const metric of METRICS) {
         const off = Math.abs(streamed.classes[name]![metric]! - exact.classes[name]![metric]!);
-        expect(off <= errors[metric]! + 1e-12 && errors[metric]! < 0.01, `${name} ${metric}: ${off} of ${errors[metric]}`).toBe(true);
+        expect(
+          off <= errors[metric]! + 1e-12 && errors[metric]! < 0.01,
+          `${name} ${metric}: ${off} of ${errors[metric]}`,
+        ).toBe(true);
       }
     }
-    const { stdout } = await bigrid(["eval", at("run"), at("set"), "--no-report", "--resamples", "0", "--metrics", "streaming"]);
-    expect(stdout).toMatch(/plate: pixel metrics of 36864 pixels were streamed, and are at most 0\.0*[1-9] percentage points off/);
+    const { stdout } = await bigrid([
+      "eval",
+      at("run"),
+      at("set"),
+      "--no-report",
+      "--resamples",
+      "0",
+      "--metrics",
+      "streaming",
+    ]);
+    expect(stdout).toMatch(
+      /plate: pixel metrics of 36864 pixels were streamed, and are at most 0\.0*[1-9] percentage points off/,
+    );
   });
 
   test("eval writes a report beside the model, or where it is told, and shows names as text", async () => {
@@ -106,7 +151,9 @@ describe("from photographs to verdicts", () => {
     expect(html).toContain("<title>run on named</title>");
     expect(html).toContain(JSON.stringify(hostile).replaceAll("<", "\\u003c").replaceAll(">", "\\u003e"));
     expect(html).not.toContain("<img src=x");
-    const hash = createHash("sha256").update(await readFile(at("run", "model.safetensors"))).digest("hex");
+    const hash = createHash("sha256")
+      .update(await readFile(at("run", "model.safetensors")))
+      .digest("hex");
     expect(html).toContain(hash);
     expect(html).toContain('"stage":"normal"'); // the losses that the training logged
 
@@ -131,11 +178,22 @@ describe("from photographs to verdicts", () => {
   test("predict gives a score, a verdict and a heat map of the photograph's size, and goes on after a bad image", async () => {
     await mkdir(at("mixed"));
     const noise = Uint8Array.from({ length: 3 * 96 * 80 }, (_, i) => (i * 7919) % 256);
-    const jpeg = await sharp(noise, { raw: { width: 96, height: 80, channels: 3 } }).jpeg().toBuffer();
+    const jpeg = await sharp(noise, { raw: { width: 96, height: 80, channels: 3 } })
+      .jpeg()
+      .toBuffer();
     await writeFile(at("mixed", "photo.jpg"), jpeg);
     await writeFile(at("mixed", "cut.jpg"), jpeg.subarray(0, jpeg.length / 2));
     const good = at("set", "weave", "test", "good", "000.png");
-    const { code, stdout, stderr } = await bigrid(["predict", at("run"), at("mixed", "cut.jpg"), good, at("mixed", "photo.jpg"), "--out", at("heat"), "--json"]);
+    const { code, stdout, stderr } = await bigrid([
+      "predict",
+      at("run"),
+      at("mixed", "cut.jpg"),
+      good,
+      at("mixed", "photo.jpg"),
+      "--out",
+      at("heat"),
+      "--json",
+    ]);
     expect(code).toBe(0);
     const { images, skipped, threshold } = JSON.parse(stdout) as {
       threshold: number;
@@ -150,12 +208,19 @@ describe("from photographs to verdicts", () => {
     expect(images[0]!.verdict).toBe("defective"); // noise is no cloth
     const { width, height, format } = await sharp(images[0]!.heatMap).metadata();
     expect([width, height, format]).toEqual([96, 80, "png"]);
-    expect(skipped).toEqual([{ image: at("mixed", "cut.jpg"), reason: `cannot read ${at("mixed", "cut.jpg")}: the image is cut off or damaged` }]);
+    expect(skipped).toEqual([
+      {
+        image: at("mixed", "cut.jpg"),
+        reason: `cannot read ${at("mixed", "cut.jpg")}: the image is cut off or damaged`,
+      },
+    ]);
     expect(stderr).toContain("skipped 1 of 3 images");
     const known = await bigrid(["predict", at("run"), good, "--out", at("heat"), "--json", "--class", "weave"]);
-    const { classes } = (JSON.parse(decodeSafetensors(await readFile(at("run", "model.safetensors")), "model").metadata["config"]!) as {
-      calibration: { classes: Record<string, { threshold: number }> };
-    }).calibration;
+    const { classes } = (
+      JSON.parse(decodeSafetensors(await readFile(at("run", "model.safetensors")), "model").metadata["config"]!) as {
+        calibration: { classes: Record<string, { threshold: number }> };
+      }
+    ).calibration;
     expect(JSON.parse(known.stdout)).toMatchObject({ threshold: classes["weave"]!.threshold });
     const unknown = await bigrid(["predict", at("run"), good, "--out", at("heat"), "--class", "wave"]);
     expect(unknown.stderr).toContain("the model knows no class wave, only plate, weave");
@@ -164,10 +229,20 @@ describe("from photographs to verdicts", () => {
   test("demo makes its pictures, trains, evaluates and writes a report, all of it in one folder", async () => {
     const { code, stdout } = await bigrid(["demo", "--out", at("demo"), "--size", "64", "--json"]);
     expect(code).toBe(0);
-    const { mean, model, report } = JSON.parse(stdout) as { mean: Record<string, number>; model: string; report: string };
+    const { mean, model, report } = JSON.parse(stdout) as {
+      mean: Record<string, number>;
+      model: string;
+      report: string;
+    };
     expect(mean["imageAuroc"]).toBeGreaterThan(0.85);
     expect(mean["pixelAuroc"]).toBeGreaterThan(0.9);
-    expect((await readdir(at("demo"))).sort()).toEqual(["config.json", "images", "model.safetensors", "report.html", "train.jsonl"]);
+    expect((await readdir(at("demo"))).sort()).toEqual([
+      "config.json",
+      "images",
+      "model.safetensors",
+      "report.html",
+      "train.jsonl",
+    ]);
     expect(model).toBe(at("demo", "model.safetensors"));
     expect(await readFile(report, "utf8")).toContain("Synthetic inspection set");
   });
@@ -201,7 +276,9 @@ describe("wrong input ends in one line", () => {
 
   test("an image of one pixel, and nothing left to learn from", async () => {
     await mkdir(at("dots"));
-    await sharp({ create: { width: 1, height: 1, channels: 3, background: "red" } }).png().toFile(at("dots", "dot.png"));
+    await sharp({ create: { width: 1, height: 1, channels: 3, background: "red" } })
+      .png()
+      .toFile(at("dots", "dot.png"));
     const outcome = await train(at("dots"), at("x"));
     expect(outcome.stderr).toContain("dot.png is 1x1 pixels; at least 8x8 are needed");
     await expectOneLine(Promise.resolve(outcome), "training needs at least two good images, got 0");
@@ -210,7 +287,11 @@ describe("wrong input ends in one line", () => {
   test("a damaged image among good ones: named, skipped and counted; fatal with --strict; the old model stays", async () => {
     const cutFolder = at("partly");
     await mkdir(cutFolder);
-    for (const name of ["000", "001", "002"]) await writeFile(join(cutFolder, `${name}.png`), await readFile(at("set", "weave", "train", "good", `${name}.png`)));
+    for (const name of ["000", "001", "002"])
+      await writeFile(
+        join(cutFolder, `${name}.png`),
+        await readFile(at("set", "weave", "train", "good", `${name}.png`)),
+      );
     await writeFile(join(cutFolder, "003.png"), (await readFile(join(cutFolder, "000.png"))).subarray(0, 500));
     const { code, stderr } = await train(cutFolder, at("partlyRun"));
     expect(code).toBe(0);
@@ -232,10 +313,19 @@ describe("wrong input ends in one line", () => {
 
   test("an output that cannot be written, before any work", async () => {
     await writeFile(at("file"), "");
-    await expectOneLine(bigrid(["eval", at("run"), at("set"), "--report", at("set")]), `cannot write ${at("set")}: it is a folder; name a file in it`);
-    await expectOneLine(bigrid(["eval", at("run"), at("set"), "--report", at("file", "x.html")]), `cannot write ${at("file", "x.html")}: a part of the path is a file, not a folder`);
+    await expectOneLine(
+      bigrid(["eval", at("run"), at("set"), "--report", at("set")]),
+      `cannot write ${at("set")}: it is a folder; name a file in it`,
+    );
+    await expectOneLine(
+      bigrid(["eval", at("run"), at("set"), "--report", at("file", "x.html")]),
+      `cannot write ${at("file", "x.html")}: a part of the path is a file, not a folder`,
+    );
     await expectOneLine(train(at("set"), at("file", "run")), "a part of the path is a file, not a folder");
-    await expectOneLine(bigrid(["predict", at("run"), at("set", "weave", "test", "good", "000.png"), "--out", at("file")]), "a part of the path is a file, not a folder");
+    await expectOneLine(
+      bigrid(["predict", at("run"), at("set", "weave", "test", "good", "000.png"), "--out", at("file")]),
+      "a part of the path is a file, not a folder",
+    );
   });
 
   test("no adapter", async () => {
@@ -246,7 +336,12 @@ describe("wrong input ends in one line", () => {
   });
 
   test("wrong usage ends with 2 and says how to go on", async () => {
-    for (const words of [["frobnicate"], ["train"], ["train", "x", "--out", "y", "--batch", "many"], ["train", "x", "--out", "y", "--decoder", "huge"]]) {
+    for (const words of [
+      ["frobnicate"],
+      ["train"],
+      ["train", "x", "--out", "y", "--batch", "many"],
+      ["train", "x", "--out", "y", "--decoder", "huge"],
+    ]) {
       const { code, stderr } = await bigrid(words);
       expect(code).toBe(2);
       expect(stderr).toContain("--help says more");

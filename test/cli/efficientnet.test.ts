@@ -1,4 +1,5 @@
-// An EfficientNet from the command line, with made-up weights: what matters here is which weights are used, and that they are.
+// An EfficientNet from the command line, with made-up weights: what matters here is which weights are used, and that
+// they are.
 import { readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -24,19 +25,31 @@ async function writeWeights(path: string, scale: number): Promise<void> {
 await writeSyntheticSet(at("set"), { size: 64, train: 6, good: 2, defective: 2, seed: 2 });
 await writeWeights(at("weights.safetensors"), 1);
 const train = (run: string, ...words: string[]) =>
-  bigrid(["train", at("set", "plate"), "--out", at(run), "--backbone", "efficientnet-b0", ...SHORT, ...words], { HF_HUB_CACHE: at("empty") });
+  bigrid(["train", at("set", "plate"), "--out", at(run), "--backbone", "efficientnet-b0", ...SHORT, ...words], {
+    HF_HUB_CACHE: at("empty"),
+  });
 const flags = ["--weights", at("weights.safetensors"), "--set", "padding=symmetric", "--fit", "letterbox"];
 const trained = await train("run", ...flags);
 
-const scoresOf = (stdout: string): unknown => (JSON.parse(stdout) as { images: { score: number }[] }).images.map(({ score }) => score);
+const scoresOf = (stdout: string): unknown =>
+  (JSON.parse(stdout) as { images: { score: number }[] }).images.map(({ score }) => score);
 const pictures = ["000.png", "001.png"].map((name) => at("set", "plate", "test", "good", name));
-const predict = (...words: string[]) => bigrid(["predict", at("run"), ...pictures, "--out", at("out"), "--json", ...words]);
+const predict = (...words: string[]) =>
+  bigrid(["predict", at("run"), ...pictures, "--out", at("out"), "--json", ...words]);
 
 test("train, eval and predict go through, and the model knows backbone, padding, fit and the weights' hash", async () => {
   expect(trained).toMatchObject({ code: 0 });
-  expect((await readdir(at("run"))).sort()).toEqual(["config.json", "model.safetensors", "train.jsonl", "weights_path.txt"]);
+  expect((await readdir(at("run"))).sort()).toEqual([
+    "config.json",
+    "model.safetensors",
+    "train.jsonl",
+    "weights_path.txt",
+  ]);
   const { metadata } = decodeSafetensors(await readFile(at("run", "model.safetensors")), "model");
-  const { backbone, input: { fit } } = JSON.parse(metadata["config"]!) as { backbone: Record<string, string>; input: { fit: string } };
+  const {
+    backbone,
+    input: { fit },
+  } = JSON.parse(metadata["config"]!) as { backbone: Record<string, string>; input: { fit: string } };
   expect(backbone).toMatchObject({ name: "efficientnet-b0", padding: "symmetric" });
   expect(backbone["weights"]).toMatch(/^[0-9a-f]{64}$/);
   expect(fit).toBe("letterbox");
@@ -48,7 +61,12 @@ test("features spilled to disk train the same model, and leave no file behind", 
   expect(spilled).toMatchObject({ code: 0 });
   const model = (run: string) => readFile(at(run, "model.safetensors"));
   expect((await model("spilled")).equals(await model("run"))).toBe(true);
-  expect((await readdir(at("spilled"))).sort()).toEqual(["config.json", "model.safetensors", "train.jsonl", "weights_path.txt"]);
+  expect((await readdir(at("spilled"))).sort()).toEqual([
+    "config.json",
+    "model.safetensors",
+    "train.jsonl",
+    "weights_path.txt",
+  ]);
 });
 
 test("weights that have moved are asked for, and taken from where --weights says; others are refused", async () => {
@@ -68,5 +86,7 @@ test("weights that have moved are asked for, and taken from where --weights says
 test("without weights, training says how to get them", async () => {
   const { code, stderr } = await train("none");
   expect(code).toBe(1);
-  expect(stderr).toContain('efficientnet-b0 needs its weights: "bigrid weights efficientnet-b0" downloads them, --weights FILE names others');
+  expect(stderr).toContain(
+    'efficientnet-b0 needs its weights: "bigrid weights efficientnet-b0" downloads them, --weights FILE names others',
+  );
 });

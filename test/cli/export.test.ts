@@ -23,13 +23,22 @@ test("export writes a file that onnxruntime runs, and says what goes in and come
   expectClose(differencesOf(await runOnnx(session, pictures), await detector.inspect(pictures)));
   const again = await bigrid(["export", folder, "--out", at("again.onnx"), "--json"]);
   const file = await readFile(at("again.onnx"));
-  expect(JSON.parse(again.stdout)).toEqual({ model: at("again.onnx"), bytes: file.length, inputSize: 64, threshold: detector.config.calibration.threshold });
+  expect(JSON.parse(again.stdout)).toEqual({
+    model: at("again.onnx"),
+    bytes: file.length,
+    inputSize: 64,
+    threshold: detector.config.calibration.threshold,
+  });
   expect(file.equals(await readFile(at("new", "model.onnx")))).toBe(true);
 });
 
 test("no run, and nowhere to write, end in one line", async () => {
   const none = await bigrid(["export", at("none"), "--out", at("x.onnx")]);
-  expect(none).toMatchObject({ code: 1, stdout: "", stderr: `bigrid: cannot read the run ${at("none")}: it does not exist; a run is a folder that "bigrid train DIR --out RUN" wrote\n` });
+  expect(none).toMatchObject({
+    code: 1,
+    stdout: "",
+    stderr: `bigrid: cannot read the run ${at("none")}: it does not exist; a run is a folder that "bigrid train DIR --out RUN" wrote\n`,
+  });
   await writeFile(at("file"), "");
   const blocked = await bigrid(["export", folder, "--out", at("file", "x.onnx")]);
   expect(blocked.code).toBe(1);

@@ -1,4 +1,5 @@
-// Devices that are lost, that run out of memory, and training that comes to nothing: what follows is the same as if nothing had been, or one line.
+// Devices that are lost, that run out of memory, and training that comes to nothing: what follows is the same as if
+// nothing had been, or one line.
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -40,7 +41,10 @@ async function own(): Promise<Device> {
 }
 
 /** A device, and what it was asked for. */
-async function counted(): Promise<{ readonly device: Device; readonly asked: { submissions: number; largest: number } }> {
+async function counted(): Promise<{
+  readonly device: Device;
+  readonly asked: { submissions: number; largest: number };
+}> {
   const device = await own();
   const { gpu } = device;
   const create = gpu.createBuffer.bind(gpu);
@@ -67,7 +71,10 @@ async function lostAfter(submissions: number): Promise<Device> {
   return doomed;
 }
 
-/** A device whose memory ends before so many bytes at a time: as WebGPU says it, with a buffer that is none and a word to who listens. */
+/**
+ * A device whose memory ends before so many bytes at a time: as WebGPU says it, with a buffer that is none and a word
+ * to who listens.
+ */
 async function smallMemory(bytes: number): Promise<Device> {
   const small = await own();
   const { gpu } = small;
@@ -92,11 +99,33 @@ async function smallMemory(bytes: number): Promise<Device> {
   return small;
 }
 
-const OPTIONS: TrainingOptions = { inputSize: 64, batch: 2, epochsAbnormal: 1, epochsNormal: 1, epochsResidual: 1, leastAbnormal: 10, leastNormal: 20, leastResidual: 10, seed: 3 };
-const trained = (run: string, devices: readonly (() => Promise<Device>)[], changes: Partial<TrainThroughOptions> = {}, options: TrainingOptions = {}) => {
+const OPTIONS: TrainingOptions = {
+  inputSize: 64,
+  batch: 2,
+  epochsAbnormal: 1,
+  epochsNormal: 1,
+  epochsResidual: 1,
+  leastAbnormal: 10,
+  leastNormal: 20,
+  leastResidual: 10,
+  seed: 3,
+};
+const trained = (
+  run: string,
+  devices: readonly (() => Promise<Device>)[],
+  changes: Partial<TrainThroughOptions> = {},
+  options: TrainingOptions = {},
+) => {
   const left = [...devices];
   return trainThrough(at("set", "plate"), dataset, at(run), {
-    openDevice: () => (left.shift() ?? own)(), trainingOptions: async () => ({ ...OPTIONS, ...options }), autoBatch: false, strict: true, resume: false, region: null, checkpointEvery: 7, ...changes,
+    openDevice: () => (left.shift() ?? own)(),
+    trainingOptions: async () => ({ ...OPTIONS, ...options }),
+    autoBatch: false,
+    strict: true,
+    resume: false,
+    region: null,
+    checkpointEvery: 7,
+    ...changes,
   }).then(() => readFile(at(run, "model.safetensors")));
 };
 for (const name of ["whole", "diverged", "again", "run", "damaged", "auto", "half", "refused"]) await mkdir(at(name));
@@ -104,42 +133,68 @@ const undisturbed = await counted();
 const whole = await trained("whole", [() => Promise.resolve(undisturbed.device)]);
 
 describe("a device that is lost in training", () => {
-  // Among images, at the first step, between steps and savings, at the end of a stage, while the detector is calibrated.
-  test.each([0.01, 0.4, 0.8, 0.995])("after %f of its submissions is followed by another, to the same bytes", async (share) => {
-    const run = `lost${share}`;
-    await mkdir(at(run));
-    const doomed = await lostAfter(Math.ceil(share * undisturbed.asked.submissions));
-    expect((await trained(run, [() => Promise.resolve(doomed)])).equals(whole)).toBe(true);
-    expect(() => doomed.submit()).toThrow(DeviceLostError); // it was
-  });
+  // Among images, at the first step, between steps and savings, at the end of a stage, while the detector is
+  // calibrated.
+  test.each([0.01, 0.4, 0.8, 0.995])(
+    "after %f of its submissions is followed by another, to the same bytes",
+    async (share) => {
+      const run = `lost${share}`;
+      await mkdir(at(run));
+      const doomed = await lostAfter(Math.ceil(share * undisturbed.asked.submissions));
+      expect((await trained(run, [() => Promise.resolve(doomed)])).equals(whole)).toBe(true);
+      expect(() => doomed.submit()).toThrow(DeviceLostError); // it was
+    },
+  );
 
   test("again and again is an error, as soon as nothing is saved in between", async () => {
-    await expect(trained("again", [() => lostAfter(2), () => lostAfter(2)])).rejects.toThrow("the GPU device was destroyed");
+    await expect(trained("again", [() => lostAfter(2), () => lostAfter(2)])).rejects.toThrow(
+      "the GPU device was destroyed",
+    );
     expect((await trained("again", [])).equals(whole)).toBe(true);
   });
 });
 
 test("of two saved states the last is damaged: the one before is gone on with; where both are, that is said with what to do", async () => {
   const none = () => Promise.reject(new AdapterError("no other"));
-  await expect(trained("damaged", [() => lostAfter(Math.ceil(0.7 * undisturbed.asked.submissions)), none])).rejects.toThrow("no other");
-  const [last, before] = await new TrainingFiles(at("damaged")).saved() as [SavedTraining, SavedTraining];
+  await expect(
+    trained("damaged", [() => lostAfter(Math.ceil(0.7 * undisturbed.asked.submissions)), none]),
+  ).rejects.toThrow("no other");
+  const [last, before] = (await new TrainingFiles(at("damaged")).saved()) as [SavedTraining, SavedTraining];
   const cut = async ({ path }: SavedTraining) => writeFile(path, (await readFile(path)).subarray(0, 1000));
   await cut(last);
   const beforeBytes = await readFile(before.path);
   await cut(before);
-  await expect(trained("damaged", [], { resume: true })).rejects.toThrow(/is no valid safetensors file: .*; to begin anew, remove \S+checkpoints$/);
+  await expect(trained("damaged", [], { resume: true })).rejects.toThrow(
+    /is no valid safetensors file: .*; to begin anew, remove \S+checkpoints$/,
+  );
   await writeFile(before.path, beforeBytes);
   expect((await trained("damaged", [], { resume: true })).equals(whole)).toBe(true);
-  expect(quiet.mock.calls.map(([text]) => String(text))).toContainEqual(expect.stringMatching(/is no valid safetensors file: .*; trying /));
+  expect(quiet.mock.calls.map(([text]) => String(text))).toContainEqual(
+    expect.stringMatching(/is no valid safetensors file: .*; trying /),
+  );
 });
 
 test("training without memory for a batch begins anew with half of it, if it may; else that is said", async () => {
   const small = () => smallMemory(1000);
-  expect((await trained("auto", [small], { autoBatch: true })).equals(await trained("half", [], {}, { batch: 1 }))).toBe(true);
-  await expect(trained("refused", [small])).rejects.toThrow(/^the GPU is out of memory .*; --auto-batch begins anew with half of 2$/);
+  expect(
+    (await trained("auto", [small], { autoBatch: true })).equals(await trained("half", [], {}, { batch: 1 })),
+  ).toBe(true);
+  await expect(trained("refused", [small])).rejects.toThrow(
+    /^the GPU is out of memory .*; --auto-batch begins anew with half of 2$/,
+  );
 });
 
-const options: InspectionOptions = { good: { threshold: 2, typical: 1, pixelThreshold: 3 }, threshold: 2, pixelThreshold: 3, minArea: null, region: null, pictures: new Map(), batch: 4, strict: true, onSkipped: () => undefined };
+const options: InspectionOptions = {
+  good: { threshold: 2, typical: 1, pixelThreshold: 3 },
+  threshold: 2,
+  pixelThreshold: 3,
+  minArea: null,
+  region: null,
+  pictures: new Map(),
+  batch: 4,
+  strict: true,
+  onSkipped: () => undefined,
+};
 const onNotice = (): void => undefined;
 const images = dataset.classes[0]!.train.map(({ path }) => ({ image: at("set", "plate", path), picture: path }));
 await saveDetector(await madeUpDetector(device, 64, { decoder: "tiny" }), at("run"));
@@ -148,19 +203,29 @@ async function judged(devices: readonly (() => Promise<Device>)[], mayHalve = fa
   const left = [...devices];
   const open = async () => loadDetector(await (left.shift() ?? own)(), at("run"));
   const batches = [];
-  for await (const batch of inspectImages(new KeptDetector(await open(), open, options.batch, mayHalve, onNotice), images, options)) batches.push(batch);
+  for await (const batch of inspectImages(
+    new KeptDetector(await open(), open, options.batch, mayHalve, onNotice),
+    images,
+    options,
+  ))
+    batches.push(batch);
   return batches.flat();
 }
 
 describe("in prediction", () => {
-  test.each([0.01, 0.6, 0.99])("a device that is lost after %f of its submissions is followed by another, to the same bits", async (share) => {
-    const { device, asked } = await counted();
-    await loadDetector(device, at("run"));
-    const loading = asked.submissions;
-    const before = await judged([() => Promise.resolve(device)]);
-    expect(before).toHaveLength(images.length);
-    expect(await judged([() => lostAfter(loading + Math.ceil(share * (asked.submissions - 2 * loading)))])).toEqual(before);
-  });
+  test.each([0.01, 0.6, 0.99])(
+    "a device that is lost after %f of its submissions is followed by another, to the same bits",
+    async (share) => {
+      const { device, asked } = await counted();
+      await loadDetector(device, at("run"));
+      const loading = asked.submissions;
+      const before = await judged([() => Promise.resolve(device)]);
+      expect(before).toHaveLength(images.length);
+      expect(await judged([() => lostAfter(loading + Math.ceil(share * (asked.submissions - 2 * loading)))])).toEqual(
+        before,
+      );
+    },
+  );
 
   test("devices that are lost whatever they are given are an error", async () => {
     const doomed = async (): Promise<Device> => {
@@ -172,7 +237,10 @@ describe("in prediction", () => {
 
   test("a device that is lost where the model's file was replaced is an error: nothing is judged by another model", async () => {
     const sha256 = await sha256Of(at("run", "model.safetensors"));
-    const [mine, other] = await Promise.all([readFile(at("run", "model.safetensors")), readFile(at("whole", "model.safetensors"))]);
+    const [mine, other] = await Promise.all([
+      readFile(at("run", "model.safetensors")),
+      readFile(at("whole", "model.safetensors")),
+    ]);
     await mkdir(at("replaced"));
     await writeFile(at("replaced", "model.safetensors"), mine);
     const open = async () => loadDetector(await own(), at("replaced"), null, { sha256 });
@@ -180,7 +248,9 @@ describe("in prediction", () => {
     await writeFile(at("replaced", "model.safetensors"), other);
     opened.at(-1)!.destroy();
     const ended: Promise<unknown> = inspectImages(kept, images, options).next();
-    await expect(ended).rejects.toThrow(/^\S+model\.safetensors was replaced while it was in use: it had SHA-256 \w{12}\.\.\., now \w{12}\.\.\.; run the command again$/);
+    await expect(ended).rejects.toThrow(
+      /^\S+model\.safetensors was replaced while it was in use: it had SHA-256 \w{12}\.\.\., now \w{12}\.\.\.; run the command again$/,
+    );
     await expect(saveMetrics(at("replaced"), {}, sha256)).rejects.toThrow("was replaced while it was in use");
     expect((await readFile(at("replaced", "model.safetensors"))).equals(other)).toBe(true);
   });
@@ -191,8 +261,15 @@ describe("in prediction", () => {
     const gone: string[] = [];
     const open = async () => loadDetector(await own(), at("run"));
     const batches = [];
-    for await (const batch of inspectImages(new KeptDetector(await open(), open, 4, false, onNotice), items, { ...options, strict: false, onGone: ({ picture }) => gone.push(picture) })) batches.push(batch);
-    expect(batches.flat().map(([{ picture }, { verdict }]) => [picture, verdict])).toEqual([["damaged.png", "unreadable"]]);
+    for await (const batch of inspectImages(new KeptDetector(await open(), open, 4, false, onNotice), items, {
+      ...options,
+      strict: false,
+      onGone: ({ picture }) => gone.push(picture),
+    }))
+      batches.push(batch);
+    expect(batches.flat().map(([{ picture }, { verdict }]) => [picture, verdict])).toEqual([
+      ["damaged.png", "unreadable"],
+    ]);
     expect(gone).toEqual(["absent.png", "set/absent/a.png"]);
   });
 
@@ -201,7 +278,9 @@ describe("in prediction", () => {
     const before = await judged([() => Promise.resolve(device)]);
     const small = () => smallMemory(0.75 * asked.largest);
     expect(await judged([small, small, small], true)).toEqual(before);
-    await expect(judged([small])).rejects.toThrow(/^the GPU is out of memory with \d+ bytes in use \(allocating \d+ bytes: no more\): use a smaller batch, on a new device; --auto-batch does so by itself$/);
+    await expect(judged([small])).rejects.toThrow(
+      /^the GPU is out of memory with \d+ bytes in use \(allocating \d+ bytes: no more\): use a smaller batch, on a new device; --auto-batch does so by itself$/,
+    );
   });
 });
 
@@ -212,10 +291,24 @@ test("prediction has ended when nothing is compiled any more, whatever ended it"
     await setTimeout(50);
     compiling--;
   };
-  const kept = new KeptDetector({ prepare } as unknown as Detector, () => Promise.reject(new Error("no other")), options.batch, false, onNotice);
-  await expect(inspectImages(kept, [{ image: at("absent.png"), picture: "" }], options).next()).rejects.toThrow("absent.png");
+  const kept = new KeptDetector(
+    { prepare } as unknown as Detector,
+    () => Promise.reject(new Error("no other")),
+    options.batch,
+    false,
+    onNotice,
+  );
+  await expect(inspectImages(kept, [{ image: at("absent.png"), picture: "" }], options).next()).rejects.toThrow(
+    "absent.png",
+  );
   expect(compiling).toBe(0);
-  expect(await inspectImages(new KeptDetector({} as Detector, () => Promise.reject(new Error("no other")), options.batch, false, onNotice), [], options).next()).toEqual({ done: true, value: undefined });
+  expect(
+    await inspectImages(
+      new KeptDetector({} as Detector, () => Promise.reject(new Error("no other")), options.batch, false, onNotice),
+      [],
+      options,
+    ).next(),
+  ).toEqual({ done: true, value: undefined });
 });
 
 describe("a device without memory", () => {
@@ -223,15 +316,21 @@ describe("a device without memory", () => {
     const small = await smallMemory(1000);
     const failure: unknown = await toArray(empty(small, [500])).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(OutOfMemoryError);
-    expect((failure as Error).message).toMatch(/^the GPU is out of memory with 2048 bytes in use \(allocating 2048 bytes: no more\): use a smaller batch, on a new device$/);
+    expect((failure as Error).message).toMatch(
+      /^the GPU is out of memory with 2048 bytes in use \(allocating 2048 bytes: no more\): use a smaller batch, on a new device$/,
+    );
     expect(await toArray(fromArray(await own(), [1], Float32Array.of(2)))).toEqual(Float32Array.of(2));
   });
 });
 
 test("training that diverges stops with the step, a tensor and the last good state, and saves nothing after it", async () => {
   const options = { decoder: "tiny", pasteIntensity: [1e38, 3e38] } as const;
-  const failure: unknown = await trained("diverged", [], { checkpointEvery: 1 }, options).catch((error: unknown) => error);
+  const failure: unknown = await trained("diverged", [], { checkpointEvery: 1 }, options).catch(
+    (error: unknown) => error,
+  );
   expect(failure).toBeInstanceOf(DivergedError);
-  expect((failure as Error).message).toMatch(/^training diverged: .*; pasteIntensity 3e\+38 is far from what is of use: choose less; no state was saved before$/);
+  expect((failure as Error).message).toMatch(
+    /^training diverged: .*; pasteIntensity 3e\+38 is far from what is of use: choose less; no state was saved before$/,
+  );
   expect((failure as Error).message).toMatch(/tensor \S+ holds (NaN|-?Infinity) at element \d+/);
 });

@@ -1,4 +1,5 @@
-// A disk that is full while a training saves, and while its model is written: one line, nothing damaged, and it goes on when there is room.
+// A disk that is full while a training saves, and while its model is written: one line, nothing damaged, and it goes on
+// when there is room.
 import { execFileSync } from "node:child_process";
 import { mkdir, readdir, readFile, rm, stat, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -44,17 +45,25 @@ describe.skipIf(!isMounted)("on a full disk", () => {
     expect(await train(at("whole"))).toMatchObject({ code: 0 });
     const run = join(DISK, "run");
     await mkdir(run);
-    await leave(3 * (await stat(at("whole", "model.safetensors"))).size); // a state is larger than a model: room for one, not for three
+    // a state is larger than a model: room for one, not for three
+    await leave(3 * (await stat(at("whole", "model.safetensors"))).size);
     const { code, stderr } = await train(run);
     expect(code).toBe(1);
-    expect(stderr.trimEnd().split("\n").at(-1)).toMatch(/^bigrid: cannot write \S+\.safetensors: the disk is full \(free some space, or choose another disk\)$/);
+    expect(stderr.trimEnd().split("\n").at(-1)).toMatch(
+      /^bigrid: cannot write \S+\.safetensors: the disk is full \(free some space, or choose another disk\)$/,
+    );
     const kept = await readdir(join(run, "checkpoints"));
     const saved = kept.filter((name) => name !== "train.jsonl"); // the log of the training that goes on
     expect(saved.length).toBeGreaterThan(0);
-    for (const name of saved) expect(decodeSafetensors(await readFile(join(run, "checkpoints", name)), name).metadata["format"]).toBe("bigrid-training");
+    for (const name of saved)
+      expect(decodeSafetensors(await readFile(join(run, "checkpoints", name)), name).metadata["format"]).toBe(
+        "bigrid-training",
+      );
     await rm(join(DISK, "filler"));
     expect(await train(run, "--resume")).toMatchObject({ code: 0 });
-    expect((await readFile(join(run, "model.safetensors"))).equals(await readFile(at("whole", "model.safetensors")))).toBe(true);
+    expect(
+      (await readFile(join(run, "model.safetensors"))).equals(await readFile(at("whole", "model.safetensors"))),
+    ).toBe(true);
   });
 
   test("a model is written whole or not at all: the old one stays", async () => {

@@ -35,7 +35,9 @@ const at = (...names: string[]) => join(folder, ...names);
 /** A tidy set: ten good images, two to test, one of them with a mask. */
 async function writeTidy(root: string): Promise<void> {
   const train = Array.from({ length: 10 }, (_, i) => `train/good/${i}.png`);
-  await writeLayout(root, { images: [...train, "test/good/10.png", "test/cut/11.png", "ground_truth/cut/11_mask.png"] });
+  await writeLayout(root, {
+    images: [...train, "test/good/10.png", "test/cut/11.png", "ground_truth/cut/11_mask.png"],
+  });
 }
 
 await writeTidy(at("tidy"));
@@ -75,7 +77,9 @@ next: bigrid train ${at("tidy")} --out RUN
       expect(code).toBe(0);
       const { dataset, layout, alternative, classes, findings } = JSON.parse(stdout) as Report;
       expect([dataset, layout.format, alternative]).toEqual([root, expected.format, expected.alternative ?? null]);
-      expect(classes.map(({ name, train, testGood, testDefective, masks }) => [name, train, testGood, testDefective, masks])).toEqual(
+      expect(
+        classes.map(({ name, train, testGood, testDefective, masks }) => [name, train, testGood, testDefective, masks]),
+      ).toEqual(
         expected.classes.map(({ name, train, test: items }) => {
           const defective = items.filter(([, defect]) => defect !== "good");
           return [
@@ -87,7 +91,8 @@ next: bigrid train ${at("tidy")} --out RUN
           ];
         }),
       );
-      const pathsOf = (kind: Finding["kind"]) => findings.filter((finding) => finding.kind === kind).flatMap(({ paths }) => paths);
+      const pathsOf = (kind: Finding["kind"]) =>
+        findings.filter((finding) => finding.kind === kind).flatMap(({ paths }) => paths);
       expect(pathsOf("mask-stray")).toEqual(expected.strayMasks ?? []);
       expect(pathsOf("unused")).toEqual(expected.unused ?? []);
       expect(pathsOf("aside")).toEqual(expected.aside ?? []);
@@ -100,7 +105,9 @@ next: bigrid train ${at("tidy")} --out RUN
     await writeTidy(root);
     const flat = async (path: string, value: number, width = 16, height = width) => {
       await mkdir(dirname(join(root, path)), { recursive: true });
-      const picture = sharp(new Uint8Array(width * height).fill(value), { raw: { width, height, channels: 1 } }).toColourspace("b-w");
+      const picture = sharp(new Uint8Array(width * height).fill(value), {
+        raw: { width, height, channels: 1 },
+      }).toColourspace("b-w");
       await (path.endsWith("jpg") ? picture.jpeg() : picture.png()).toFile(join(root, path));
     };
     for (const name of ["bare", "empty", "full", "half", "wide", "lossy"])
@@ -148,7 +155,11 @@ next: bigrid train ${at("tidy")} --out RUN
       "mixed-modes": [],
       "mask-size": ["ground_truth/dent/half_mask.png"],
     });
-    expect(findings.map(({ severity }) => severity)).toEqual([...Array<string>(10).fill("problem"), "remark", "remark"]);
+    expect(findings.map(({ severity }) => severity)).toEqual([
+      ...Array<string>(10).fill("problem"),
+      "remark",
+      "remark",
+    ]);
     const { stdout: text } = await bigrid("inspect", root);
     expect(text).toContain(
       "\nWhat looks wrong\n  - 3 files or folders cannot be read\n    they are left out, or end the run with --strict",
@@ -182,7 +193,9 @@ next: bigrid train ${at("tidy")} --out RUN
     expect(refused.stderr).toBe(
       "bigrid: mixed: good/ (1 image) says what is good, but bad/ lie beside it (1 image); defective images belong in test/bad, good ones in good\n",
     );
-    expect((await bigrid("inspect", at("tidy"), "--format", "btad")).stderr).toContain("tidy is not laid out as btad: expected train/ok");
+    expect((await bigrid("inspect", at("tidy"), "--format", "btad")).stderr).toContain(
+      "tidy is not laid out as btad: expected train/ok",
+    );
     expect(await bigrid("inspect", at("tidy"), "--format", "coco")).toMatchObject({ code: 2, stdout: "" });
     expect(await bigrid("inspect")).toMatchObject({ code: 2, stdout: "" });
   });
@@ -198,12 +211,21 @@ next: bigrid train ${at("tidy")} --out RUN
 test("folders that may be parts of their own are remarked where they are read as one class", async () => {
   await writeLayout(at("parts"), { images: ["nuts/a.png", "bolts/b.png"] });
   const { findings } = JSON.parse((await bigrid("inspect", at("parts"), "--json")).stdout) as Report;
-  expect(findings.find(({ kind }) => kind === "one-class")).toMatchObject({ severity: "remark", paths: ["bolts", "nuts"] });
+  expect(findings.find(({ kind }) => kind === "one-class")).toMatchObject({
+    severity: "remark",
+    paths: ["bolts", "nuts"],
+  });
 });
 
 test("12-bit data in 16-bit files is named, with what to do; train says it too", async () => {
   const deep = (path: string, high: number) =>
-    sharp(Uint16Array.from({ length: 32 * 32 }, (_, i) => (high * i) / (32 * 32 - 1)), { raw: { width: 32, height: 32, channels: 1 } }).toColourspace("grey16").png().toFile(path);
+    sharp(
+      Uint16Array.from({ length: 32 * 32 }, (_, i) => (high * i) / (32 * 32 - 1)),
+      { raw: { width: 32, height: 32, channels: 1 } },
+    )
+      .toColourspace("grey16")
+      .png()
+      .toFile(path);
   await mkdir(at("narrow"), { recursive: true });
   for (let i = 0; i < 12; i++) await deep(at("narrow", `${i}.png`), 4095 - i);
   const message = "all values of 12 images are at most 4095: 12-bit data in 16-bit files?";
@@ -212,7 +234,22 @@ test("12-bit data in 16-bit files is named, with what to do; train says it too",
   const found = findings.find(({ kind }) => kind === "narrow-range");
   expect(found).toMatchObject({ severity: "problem", message: `narrow: ${message}` });
   expect(found!.advice).toContain("16 grey levels of 256; multiply the values of all images by 16");
-  const trained = await bigrid("train", at("narrow"), "--out", at("narrowRun"), "--size", "64", "--decoder", "tiny", "--epochs-normal", "1", "--epochs-abnormal", "1", "--set", "folds=0");
+  const trained = await bigrid(
+    "train",
+    at("narrow"),
+    "--out",
+    at("narrowRun"),
+    "--size",
+    "64",
+    "--decoder",
+    "tiny",
+    "--epochs-normal",
+    "1",
+    "--epochs-abnormal",
+    "1",
+    "--set",
+    "folds=0",
+  );
   expect(trained.stderr).toContain(message);
   await deep(at("narrow", "bright.png"), 65_535);
   const bright = JSON.parse((await bigrid("inspect", at("narrow"), "--json")).stdout) as Report;

@@ -16,10 +16,27 @@ await writeSyntheticSet(at("set"), { size: 64, train: 6, good: 3, defective: 1, 
 await bigrid(["train", at("set", "weave"), "--out", at("run"), ...SHORT]);
 const SOURCE = at("set", "weave", "test", "good", "000.png");
 
-const WATCH = ["predict", at("run"), "--watch", at("in"), "--out", at("out"), "--coco", at("coco.json"), "--settle", "0.5", "--batch", "2"];
-const lines = async (path: string): Promise<string[]> => (await readFile(path, "utf8").catch(() => "")).split("\n").slice(0, -1);
+const WATCH = [
+  "predict",
+  at("run"),
+  "--watch",
+  at("in"),
+  "--out",
+  at("out"),
+  "--coco",
+  at("coco.json"),
+  "--settle",
+  "0.5",
+  "--batch",
+  "2",
+];
+const lines = async (path: string): Promise<string[]> =>
+  (await readFile(path, "utf8").catch(() => "")).split("\n").slice(0, -1);
 const journaled = async () => Math.max(0, (await lines(at("out", "predict.journal"))).length - 1);
-const cocoImages = async () => (JSON.parse(await readFile(at("coco.json"), "utf8")) as { images: { file_name: string }[] }).images.map(({ file_name }) => file_name);
+const cocoImages = async () =>
+  (JSON.parse(await readFile(at("coco.json"), "utf8")) as { images: { file_name: string }[] }).images.map(
+    ({ file_name }) => file_name,
+  );
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 const start = (): ChildProcess => spawn(process.execPath, [PROGRAM, ...WATCH], { detached: true, stdio: "ignore" });
@@ -67,7 +84,8 @@ test("killed five times and started again, every image is in every output, once"
     await end;
   }
   // As a kill in the middle of a write leaves it.
-  for (const name of ["predict.journal", "results.csv", "results.jsonl"]) await writeFile(at("out", name), '{"torn', { flag: "a" });
+  for (const name of ["predict.journal", "results.csv", "results.jsonl"])
+    await writeFile(at("out", name), '{"torn', { flag: "a" });
   const last = start();
   const end = ended(last);
   await bring(); // of these, it does some at least itself: when all are done, it listens to signals
@@ -75,12 +93,16 @@ test("killed five times and started again, every image is in every output, once"
   process.kill(last.pid!, "SIGTERM");
   expect(await end).toBe(0);
 
-  const results = (await lines(at("out", "results.jsonl"))).map((line) => JSON.parse(line) as { image: string; verdict: string; heatMap: string });
+  const results = (await lines(at("out", "results.jsonl"))).map(
+    (line) => JSON.parse(line) as { image: string; verdict: string; heatMap: string },
+  );
   const images = results.map(({ image }) => image).sort();
   expect(images).toHaveLength(ALL);
   expect(new Set(images).size).toBe(put);
   expect(results.every(({ verdict }) => verdict !== "unreadable")).toBe(true);
-  expect(parseCsv(await readFile(at("out", "results.csv"), "utf8")).records.map(({ image }) => image)).toEqual(results.map(({ image }) => image));
+  expect(parseCsv(await readFile(at("out", "results.csv"), "utf8")).records.map(({ image }) => image)).toEqual(
+    results.map(({ image }) => image),
+  );
   expect(await cocoImages()).toEqual(results.map(({ image }) => relative(at("in"), image)));
   const left = [...(await readdir(at("."))), ...(await readdir(at("out"), { recursive: true }))];
   expect(left.filter((name) => name.endsWith(".part"))).toEqual([]); // what the killed ones were writing is gone

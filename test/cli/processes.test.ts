@@ -1,4 +1,5 @@
-// The command line as a process: how it ends, by itself, by signals and with its parent, and what its streams may do to it.
+// The command line as a process: how it ends, by itself, by signals and with its parent, and what its streams may do to
+// it.
 import { execFileSync, spawn, type ChildProcess, type StdioOptions } from "node:child_process";
 import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -18,7 +19,11 @@ const MOMENTS = [0, 20, 50, 100, 150, 200, 300, 400]; // milliseconds after the 
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const started: ChildProcess[] = [];
-afterAll(() => started.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null).forEach((child) => child.kill("SIGKILL")));
+afterAll(() =>
+  started
+    .filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null)
+    .forEach((child) => child.kill("SIGKILL")),
+);
 
 function start(words: readonly string[], flags: readonly string[] = [], stdio: StdioOptions = "pipe"): ChildProcess {
   const child = spawn(process.execPath, [...flags, PROGRAM, ...words], { stdio });
@@ -50,18 +55,25 @@ async function workerOf({ pid }: ChildProcess): Promise<number> {
 describe("the launcher", () => {
   test("gives its child's exit code, or 128 and the number of the signal that ended it", () => {
     expect([exitCodeOf(0, null), exitCodeOf(3, null), exitCodeOf(null, null)]).toEqual([0, 3, 1]);
-    expect([exitCodeOf(null, "SIGINT"), exitCodeOf(null, "SIGSEGV"), exitCodeOf(null, "SIGTERM")]).toEqual([130, 139, 143]);
+    expect([exitCodeOf(null, "SIGINT"), exitCodeOf(null, "SIGSEGV"), exitCodeOf(null, "SIGTERM")]).toEqual([
+      130, 139, 143,
+    ]);
   });
 
-  test.each(["SIGKILL", "SIGSEGV", "SIGTERM"] as const)("exits with that code where signals of its own do not end it, as in a container: %s", async (signal) => {
-    const child = start(WAITS, ["--import", "data:text/javascript,if(!process.send)process.kill=()=>true"]);
-    const end = endOf(child);
-    process.kill(await workerOf(child), signal);
-    expect(await end).toMatchObject({ code: exitCodeOf(null, signal), signal: null });
-  });
+  test.each(["SIGKILL", "SIGSEGV", "SIGTERM"] as const)(
+    "exits with that code where signals of its own do not end it, as in a container: %s",
+    async (signal) => {
+      const child = start(WAITS, ["--import", "data:text/javascript,if(!process.send)process.kill=()=>true"]);
+      const end = endOf(child);
+      process.kill(await workerOf(child), signal);
+      expect(await end).toMatchObject({ code: exitCodeOf(null, signal), signal: null });
+    },
+  );
 
   test("is the first process of a container, and its child is killed: the exit code says so", async () => {
-    const inside = spawn("unshare", ["--pid", "--fork", "--mount-proc", process.execPath, PROGRAM, ...WAITS], { stdio: ["pipe", "ignore", "pipe"] });
+    const inside = spawn("unshare", ["--pid", "--fork", "--mount-proc", process.execPath, PROGRAM, ...WAITS], {
+      stdio: ["pipe", "ignore", "pipe"],
+    });
     started.push(inside);
     const end = endOf(inside);
     const launcher = await workerOf(inside);
@@ -73,7 +85,11 @@ describe("the launcher", () => {
     const child = start(WAITS);
     const end = endOf(child);
     process.kill(await workerOf(child), "SIGKILL");
-    expect(await end).toMatchObject({ code: null, signal: "SIGKILL", stderr: expect.stringContaining("bigrid: ended by SIGKILL") as string });
+    expect(await end).toMatchObject({
+      code: null,
+      signal: "SIGKILL",
+      stderr: expect.stringContaining("bigrid: ended by SIGKILL") as string,
+    });
   });
 
   test("is killed: its child ends with it, from its first moment on", async () => {
@@ -83,7 +99,8 @@ describe("the launcher", () => {
       const worker = await workerOf(child);
       await pause(moment);
       child.kill("SIGKILL");
-      while (existsSync(`/proc/${worker}`) && !/^State:\s+Z/m.test(readFileSync(`/proc/${worker}/status`, "utf8"))) await pause(5);
+      while (existsSync(`/proc/${worker}`) && !/^State:\s+Z/m.test(readFileSync(`/proc/${worker}/status`, "utf8")))
+        await pause(5);
       expect((await end).signal).toBe("SIGKILL");
     }
   });
@@ -100,31 +117,50 @@ describe("the launcher", () => {
   });
 });
 
-const PRINTING = [["--version"], ["--help"], ["predict", "--help"], ["inspect", at("set", "plate")], ["inspect", at("set", "plate"), "--json"], ["info"], ["info", "--json"]];
+const PRINTING = [
+  ["--version"],
+  ["--help"],
+  ["predict", "--help"],
+  ["inspect", at("set", "plate")],
+  ["inspect", at("set", "plate"), "--json"],
+  ["info"],
+  ["info", "--json"],
+];
 
 describe("standard output", () => {
-  test.each(PRINTING)("that nobody reads any more ends bigrid %s %s quietly, as programs do that a closed pipe ends", async (...words) => {
-    const child = start(words);
-    const end = endOf(child);
-    child.stdout!.destroy();
-    const { code, stderr } = await end;
-    expect(code).toBe(141);
-    expect(stderr).not.toMatch(/bigrid:|Error|\bat /);
-  });
+  test.each(PRINTING)(
+    "that nobody reads any more ends bigrid %s %s quietly, as programs do that a closed pipe ends",
+    async (...words) => {
+      const child = start(words);
+      const end = endOf(child);
+      child.stdout!.destroy();
+      const { code, stderr } = await end;
+      expect(code).toBe(141);
+      expect(stderr).not.toMatch(/bigrid:|Error|\bat /);
+    },
+  );
 
   test.each(PRINTING)("without room for what bigrid %s %s prints is one line and a failure", async (...words) => {
     const full = openSync("/dev/full", "w");
     const { code, stderr } = await endOf(start(words, [], ["ignore", full, "pipe"]));
     closeSync(full);
     expect(code).toBe(1);
-    expect(stderr.split("\n").filter((line) => line.includes("bigrid:"))).toEqual(["bigrid: cannot write to standard output: the disk is full"]);
+    expect(stderr.split("\n").filter((line) => line.includes("bigrid:"))).toEqual([
+      "bigrid: cannot write to standard output: the disk is full",
+    ]);
     expect(stderr).not.toMatch(/\bat .*\(/);
   });
 
   test("that is closed is an error where one object was to be printed; a null device is none", async () => {
-    const shell = (end: string) => endOf(spawn("sh", ["-c", `exec "$0" "$1" inspect "$2" --json ${end}`, process.execPath, PROGRAM, at("set", "plate")]));
+    const shell = (end: string) =>
+      endOf(
+        spawn("sh", ["-c", `exec "$0" "$1" inspect "$2" --json ${end}`, process.execPath, PROGRAM, at("set", "plate")]),
+      );
     const { code, stderr } = await shell(">&-");
-    expect([code, stderr]).toEqual([1, "bigrid: standard output is closed, where --json prints: open it, or leave --json out\n"]);
+    expect([code, stderr]).toEqual([
+      1,
+      "bigrid: standard output is closed, where --json prints: open it, or leave --json out\n",
+    ]);
     expect((await shell(">/dev/null")).code).toBe(0);
   });
 });
@@ -132,7 +168,13 @@ describe("standard output", () => {
 test("standard error that nobody reads, or that is closed, changes nothing", async () => {
   const { stdout } = await bigrid(["inspect", at("set", "plate"), "--json"]);
   for (const end of ["2>&-", "2>/dev/full"]) {
-    const child = spawn("sh", ["-c", `exec "$0" "$1" inspect "$2" --json ${end}`, process.execPath, PROGRAM, at("set", "plate")]);
+    const child = spawn("sh", [
+      "-c",
+      `exec "$0" "$1" inspect "$2" --json ${end}`,
+      process.execPath,
+      PROGRAM,
+      at("set", "plate"),
+    ]);
     let printed = "";
     child.stdout.on("data", (data: Buffer) => (printed += data.toString()));
     expect((await endOf(child)).code).toBe(0);
@@ -157,7 +199,10 @@ describe("a pipe", () => {
     ["a shard", ["merge", pipe, "--out", at("merged")]],
     ["a mask", ["predict", at("model"), at("set"), "--ignore", pipe]],
     ["a region", ["train", at("set", "plate"), "--out", at("trained"), "--roi", pipe]],
-    ["weights", ["train", at("set", "plate"), "--out", at("trained"), "--backbone", "efficientnet-b0", "--weights", pipe]],
+    [
+      "weights",
+      ["train", at("set", "plate"), "--out", at("trained"), "--backbone", "efficientnet-b0", "--weights", pipe],
+    ],
   ])("as %s is refused by its kind", async (_what, words) => {
     const { code, stderr } = await bigrid(words);
     expect(code).toBe(1);
@@ -165,11 +210,22 @@ describe("a pipe", () => {
   });
 
   test("as a list of images is read, by any name that a shell gives it", async () => {
-    const shell = (images: string) => endOf(spawn("bash", ["-c", `exec "$0" "$1" predict "$2" ${images}`, process.execPath, PROGRAM, at("model")], { stdio: ["ignore", "ignore", "pipe"] }));
+    const shell = (images: string) =>
+      endOf(
+        spawn("bash", ["-c", `exec "$0" "$1" predict "$2" ${images}`, process.execPath, PROGRAM, at("model")], {
+          stdio: ["ignore", "ignore", "pipe"],
+        }),
+      );
     expect((await shell("<(printf '')")).stderr).toMatch(/^bigrid: the list on \/dev\/fd\/\d+ is empty\n$/);
-    expect((await shell(`<(cat ${at("set", "plate", "train", "good", "000.png")})`)).stderr).toContain("it is an image, where a list of their names is needed");
-    expect((await bigrid(["predict", at("model"), "/dev/stdin"], {}, "")).stderr).toBe("bigrid: the list on standard input is empty\n");
-    expect((await shell("- < /dev/zero")).stderr).toMatch(/^bigrid: cannot read the list on standard input: it has more than 268435456 bytes, which no list of images has\n$/);
+    expect((await shell(`<(cat ${at("set", "plate", "train", "good", "000.png")})`)).stderr).toContain(
+      "it is an image, where a list of their names is needed",
+    );
+    expect((await bigrid(["predict", at("model"), "/dev/stdin"], {}, "")).stderr).toBe(
+      "bigrid: the list on standard input is empty\n",
+    );
+    expect((await shell("- < /dev/zero")).stderr).toMatch(
+      /^bigrid: cannot read the list on standard input: it has more than 268435456 bytes, which no list of images has\n$/,
+    );
   });
 });
 
@@ -183,7 +239,11 @@ test("a process that ends while kernels are compiled, with nothing in the driver
   for (const moment of [0, 5, 20]) {
     const cache = await mkdtemp(at("cache-"));
     const env = { ...process.env, MESA_SHADER_CACHE_DIR: cache };
-    const child = spawn(process.execPath, ["--input-type=module", "-e", script, new URL("../../dist/node.js", import.meta.url).href, String(moment)], { env });
+    const child = spawn(
+      process.execPath,
+      ["--input-type=module", "-e", script, new URL("../../dist/node.js", import.meta.url).href, String(moment)],
+      { env },
+    );
     const { code, signal, stderr } = await endOf(child);
     await rm(cache, { recursive: true });
     expect([code, signal, stderr.includes("SPIR")]).toEqual([7, null, false]);

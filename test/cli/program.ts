@@ -5,7 +5,16 @@ export const PROGRAM = new URL("../../dist/bigrid.js", import.meta.url).pathname
 
 /** Options of `train` for a model that need not be good: the least of everything. What is named after them counts. */
 export const SHORT = [
-  "--size", "64", "--batch", "2", "--epochs-abnormal", "1", "--epochs-normal", "1", "--least-normal", "20",
+  "--size",
+  "64",
+  "--batch",
+  "2",
+  "--epochs-abnormal",
+  "1",
+  "--epochs-normal",
+  "1",
+  "--least-normal",
+  "20",
   ...["folds=0", "epochsResidual=1", "leastAbnormal=10", "leastResidual=10"].flatMap((setting) => ["--set", setting]),
 ] as const;
 
@@ -18,7 +27,11 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-export function bigrid(words: readonly string[], env: Readonly<Record<string, string>> = {}, input: string | Uint8Array = ""): Promise<Outcome> {
+export function bigrid(
+  words: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  input: string | Uint8Array = "",
+): Promise<Outcome> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [PROGRAM, ...words], { env: { ...process.env, ...env } });
     child.stdin.on("error", () => undefined); // it may end before it has read that

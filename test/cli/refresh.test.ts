@@ -21,7 +21,10 @@ test("whatever changes while it is written or rested from is written in one go; 
 
 test("what writing throws is told at once and thrown at the end, and nothing is written after it", async () => {
   let [attempts, told] = [0, 0];
-  const refresh = new Refresh(() => (attempts++, Promise.reject(new Error("the disk is full"))), () => told++);
+  const refresh = new Refresh(
+    () => (attempts++, Promise.reject(new Error("the disk is full"))),
+    () => told++,
+  );
   refresh.changed();
   while (told === 0) await new Promise((resolve) => setTimeout(resolve, 1));
   refresh.changed();

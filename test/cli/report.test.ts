@@ -13,27 +13,53 @@ import { type ReportData, renderReport } from "../../src/cli/report/report.ts";
 import { InputError, ShapeError } from "../../src/runtime/errors.ts";
 
 // Unless told otherwise, vitest makes every style sheet empty, "?raw" or not: these are the files themselves.
-vi.mock("../../src/cli/report/page.css?raw", async () => ({ default: await sourceOf("../../src/cli/report/page.css") }));
-vi.mock("uplot/dist/uPlot.min.css?raw", async () => ({ default: await sourceOf("../../node_modules/uplot/dist/uPlot.min.css") }));
+vi.mock("../../src/cli/report/page.css?raw", async () => ({
+  default: await sourceOf("../../src/cli/report/page.css"),
+}));
+vi.mock("uplot/dist/uPlot.min.css?raw", async () => ({
+  default: await sourceOf("../../node_modules/uplot/dist/uPlot.min.css"),
+}));
 async function sourceOf(path: string): Promise<string> {
   const { readFile } = await import("node:fs/promises");
   return readFile(new URL(path, import.meta.url), "utf8");
 }
 
 const HOSTILE = `</script><img src=x onerror="window.hacked=1"><!--\u2028&amp;`;
-const DOT = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+const DOT =
+  "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
-/** Two classes of 4 good and 6 defective images; at threshold 2 one defect of the first class is missed and one good image rejected. */
+/**
+ * Two classes of 4 good and 6 defective images; at threshold 2 one defect of the first class is missed and one good
+ * image rejected.
+ */
 function reportData(changes: Partial<ReportData> = {}, className = "weave"): ReportData {
   const metrics = {
-    imageAuroc: 0.99971, imageAp: 1, imageF1Max: 0.957, pixelAuroc: 0.9731, pixelAp: 0.642, pixelF1Max: 0.611, pixelAupro: 0.903,
+    imageAuroc: 0.99971,
+    imageAp: 1,
+    imageF1Max: 0.957,
+    pixelAuroc: 0.9731,
+    pixelAp: 0.642,
+    pixelF1Max: 0.611,
+    pixelAupro: 0.903,
   };
   const intervals = {
-    imageAuroc: [0.99, 1], imageAp: [1, 1], imageF1Max: [0.9, 0.98], pixelAuroc: [0.95, 0.985], pixelAp: [0.5, 0.75], pixelF1Max: [0.5, 0.7], pixelAupro: [0.85, 0.93],
+    imageAuroc: [0.99, 1],
+    imageAp: [1, 1],
+    imageF1Max: [0.9, 0.98],
+    pixelAuroc: [0.95, 0.985],
+    pixelAp: [0.5, 0.75],
+    pixelF1Max: [0.5, 0.7],
+    pixelAupro: [0.85, 0.93],
   } as const;
   const images = (name: string, good: readonly number[], defective: readonly number[]) => [
     ...good.map((score, i) => ({ className: name, image: `good/${i}.png`, defect: "good", defective: false, score })),
-    ...defective.map((score, i) => ({ className: name, image: `scratch/${i}.png`, defect: "scratch", defective: true, score })),
+    ...defective.map((score, i) => ({
+      className: name,
+      image: `scratch/${i}.png`,
+      defect: "scratch",
+      defective: true,
+      score,
+    })),
   ];
   const scores = [
     ...images(className, [0.5, 0.7, 1.1, 2.2], [1.5, 2.5, 2.9, 3.1, 3.3, 4]),
@@ -45,18 +71,46 @@ function reportData(changes: Partial<ReportData> = {}, className = "weave"): Rep
     title: "Demo: synthetic inspection set",
     created: "2026-03-14T09:26:53Z",
     adapter: "llvmpipe (LLVM 19, 256 bits) - Mesa 25.0.7",
-    configuration: [["Backbone", "embedded"], ["Seed", "0"]],
+    configuration: [
+      ["Backbone", "embedded"],
+      ["Seed", "0"],
+    ],
     classes: [className, "metal"].map((name) => ({
-      name, metrics, intervals, errors: zero, method: "exact", pixels: 5000, gap: null, train: 24, good: 4, defective: 6, pixelThreshold: 4, steepness: 2,
+      name,
+      metrics,
+      intervals,
+      errors: zero,
+      method: "exact",
+      pixels: 5000,
+      gap: null,
+      train: 24,
+      good: 4,
+      defective: 6,
+      pixelThreshold: 4,
+      steepness: 2,
     })),
     mean: metrics,
     intervals,
     losses: [{ stage: "Normal", steps, values: steps.map((step) => 5 * Math.exp(-step / 12) + 0.1) }],
-    curves: [className, "metal"].map((name) => ({ name, roc: curve, pr: curve, pixelRoc: curve, pixelPr: curve, pro: curve })),
+    curves: [className, "metal"].map((name) => ({
+      name,
+      roc: curve,
+      pr: curve,
+      pixelRoc: curve,
+      pixelPr: curve,
+      pro: curve,
+    })),
     scores,
     threshold: 2,
     mapRange: [1, 16],
-    samples: scores.map((score) => ({ ...score, aspect: 1, picture: DOT, heat: DOT, map: DOT, contour: score.defective ? DOT : null })),
+    samples: scores.map((score) => ({
+      ...score,
+      aspect: 1,
+      picture: DOT,
+      heat: DOT,
+      map: DOT,
+      contour: score.defective ? DOT : null,
+    })),
     seconds: { training: 71.3, evaluation: 3.2, images: 4.1 },
     ...changes,
   };
@@ -64,18 +118,28 @@ function reportData(changes: Partial<ReportData> = {}, className = "weave"): Rep
 
 const zero = { imageAuroc: 0, imageAp: 0, imageF1Max: 0, pixelAuroc: 0, pixelAp: 0, pixelF1Max: 0, pixelAupro: 0 };
 const nothing = {
-  imageAuroc: null, imageAp: null, imageF1Max: null, pixelAuroc: null, pixelAp: null, pixelF1Max: null, pixelAupro: null,
+  imageAuroc: null,
+  imageAp: null,
+  imageF1Max: null,
+  pixelAuroc: null,
+  pixelAp: null,
+  pixelF1Max: null,
+  pixelAupro: null,
 };
 
-const embedded = (html: string) => /<script type="application\/json" id="report-data">([^<]*)<\/script>/.exec(html)?.[1] as string;
-const scriptsOf = (html: string) => [...html.matchAll(/<script>([\s\S]*?)<\/script>/g)].map((match) => match[1] as string);
+const embedded = (html: string) =>
+  /<script type="application\/json" id="report-data">([^<]*)<\/script>/.exec(html)?.[1] as string;
+const scriptsOf = (html: string) =>
+  [...html.matchAll(/<script>([\s\S]*?)<\/script>/g)].map((match) => match[1] as string);
 
 describe("the report's document", () => {
   test("names no external address", () => {
     const html = renderReport(reportData());
     expect(html).not.toMatch(/https?:/i);
     expect(html).not.toMatch(/@import|url\(/i);
-    const addresses = [...html.matchAll(/\s(?:src|href|action|srcset)\s*=\s*["']?([^"'\s>]*)/g)].map((match) => match[1] as string);
+    const addresses = [...html.matchAll(/\s(?:src|href|action|srcset)\s*=\s*["']?([^"'\s>]*)/g)].map(
+      (match) => match[1] as string,
+    );
     expect(addresses.length).toBeGreaterThan(0);
     expect(addresses.filter((address) => !/^(data:|#)/.test(address))).toEqual([]);
   });
@@ -128,8 +192,11 @@ describe("heatColour", () => {
   const ramp = Array.from({ length: 101 }, (_, i) => heatColour(i / 100));
 
   test("grows lighter all the way", () => {
-    const linear = (value: number) => (value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4);
-    const luminance = ramp.map(([red, green, blue]) => 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue));
+    const linear = (value: number) =>
+      value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4;
+    const luminance = ramp.map(
+      ([red, green, blue]) => 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue),
+    );
     const falls = luminance.filter((value, i) => i > 0 && !(value > (luminance[i - 1] as number)));
     expect(falls).toEqual([]);
   });
@@ -172,15 +239,27 @@ describe("logLevels", () => {
   test("are refused for a wrong extent, and without a scale", () => {
     expect(() => logLevels(new Float32Array(5), 2, 3, [1, 2])).toThrow(ShapeError);
     expect(() => logLevels(Float32Array.of(1, NaN), 2, 1, [1, 2])).toThrow("logLevels: map[1] is NaN");
-    for (const range of [[0, 1], [2, 2], [3, NaN]] as const) expect(() => logLevels(new Float32Array(6), 2, 3, range)).toThrow(InputError);
+    for (const range of [
+      [0, 1],
+      [2, 2],
+      [3, NaN],
+    ] as const)
+      expect(() => logLevels(new Float32Array(6), 2, 3, range)).toThrow(InputError);
   });
 });
 
 test("a gallery has the lowest and the highest scores of either kind, and all images where they are few", () => {
   const judged = (good: number, defective: number) =>
-    [...Array<number>(good).keys()].map((i) => ({ item: { path: `good/${i}`, defect: "good", defective: false, masks: [] }, score: i / good }))
-      .concat([...Array<number>(defective).keys()].map((i) => ({ item: { path: `bad/${i}`, defect: "bad", defective: true, masks: [] }, score: 0.5 + i / defective })));
-  const paths = (good: number, defective: number, most: number) => chosen(judged(good, defective), most).map(({ item }) => item.path);
+    [...Array<number>(good).keys()]
+      .map((i) => ({ item: { path: `good/${i}`, defect: "good", defective: false, masks: [] }, score: i / good }))
+      .concat(
+        [...Array<number>(defective).keys()].map((i) => ({
+          item: { path: `bad/${i}`, defect: "bad", defective: true, masks: [] },
+          score: 0.5 + i / defective,
+        })),
+      );
+  const paths = (good: number, defective: number, most: number) =>
+    chosen(judged(good, defective), most).map(({ item }) => item.path);
   expect(paths(100, 100, 8)).toEqual(["bad/0", "bad/1", "bad/98", "bad/99", "good/0", "good/1", "good/98", "good/99"]);
   expect(paths(2, 100, 8)).toEqual(["bad/0", "bad/1", "bad/2", "bad/97", "bad/98", "bad/99", "good/0", "good/1"]);
   expect(paths(100, 1, 5)).toEqual(["bad/0", "good/0", "good/1", "good/98", "good/99"]);
@@ -232,8 +311,13 @@ describe("maskContour", () => {
   });
 });
 
-const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) => existsSync(path));
-const suite = executablePath === undefined ? "the report in a browser (skipped: no Chromium in /usr/bin)" : "the report in a browser";
+const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) =>
+  existsSync(path),
+);
+const suite =
+  executablePath === undefined
+    ? "the report in a browser (skipped: no Chromium in /usr/bin)"
+    : "the report in a browser";
 
 describe.skipIf(executablePath === undefined)(suite, () => {
   let browser: Browser;
@@ -271,10 +355,17 @@ describe.skipIf(executablePath === undefined)(suite, () => {
 
   /** Per canvas of a chart, how many of its pixels are painted. */
   const painted = (page: Page) =>
-    page.evaluate(() => [...document.querySelectorAll<HTMLCanvasElement>(".chart canvas")].map((canvas) => {
-      const { data: pixels } = (canvas.getContext("2d") as CanvasRenderingContext2D).getImageData(0, 0, canvas.width, canvas.height);
-      return pixels.filter((value, i) => i % 4 === 3 && value > 0).length;
-    }));
+    page.evaluate(() =>
+      [...document.querySelectorAll<HTMLCanvasElement>(".chart canvas")].map((canvas) => {
+        const { data: pixels } = (canvas.getContext("2d") as CanvasRenderingContext2D).getImageData(
+          0,
+          0,
+          canvas.width,
+          canvas.height,
+        );
+        return pixels.filter((value, i) => i % 4 === 3 && value > 0).length;
+      }),
+    );
   const words = (page: Page) => page.locator("#threshold-words").innerText();
   const cards = (page: Page) => page.locator("#gallery .card").count();
 
@@ -283,12 +374,31 @@ describe.skipIf(executablePath === undefined)(suite, () => {
       const counts = await painted(page);
       expect(counts).toHaveLength(2 + 5 + 1);
       expect(counts.filter((count) => !(count > 500))).toEqual([]);
-      expect(await page.locator("[data-metric] .number").allInnerTexts()).toEqual([">0.999", "1.000", "0.973", "0.903", "0.642"]);
+      expect(await page.locator("[data-metric] .number").allInnerTexts()).toEqual([
+        ">0.999",
+        "1.000",
+        "0.973",
+        "0.903",
+        "0.642",
+      ]);
       expect(await page.locator("#class-table tbody tr").count()).toBe(2);
       const last = await page.locator("#class-table tfoot tr").innerText();
-      expect(last.split(/\s*[\t\n]\s*/).filter((text) => !text.includes("\u2013"))).toEqual(
-        ["Mean (counts: sum)", ">0.999", "1.000", "0.957", "0.973", "0.642", "0.611", "0.903", "48", "8", "12"]);
-      expect(await page.locator("#lead").innerText()).toContain("catches 11 of 12 defects and rejects 1 of 8 good images");
+      expect(last.split(/\s*[\t\n]\s*/).filter((text) => !text.includes("\u2013"))).toEqual([
+        "Mean (counts: sum)",
+        ">0.999",
+        "1.000",
+        "0.957",
+        "0.973",
+        "0.642",
+        "0.611",
+        "0.903",
+        "48",
+        "8",
+        "12",
+      ]);
+      expect(await page.locator("#lead").innerText()).toContain(
+        "catches 11 of 12 defects and rejects 1 of 8 good images",
+      );
     });
   });
 
@@ -297,14 +407,20 @@ describe.skipIf(executablePath === undefined)(suite, () => {
       expect((await words(page)).toLowerCase()).toBe("catches 11 of 12 defects, rejects 1 of 8 good images");
       const chart = page.locator(".chart canvas").first();
       const image = () => chart.evaluate((canvas: HTMLCanvasElement) => canvas.toDataURL());
-      const axisLabels = () => chart.evaluate((canvas: HTMLCanvasElement) =>
-        (canvas.getContext("2d") as CanvasRenderingContext2D).getImageData(0, canvas.height - 20, canvas.width, 20).data.join());
+      const axisLabels = () =>
+        chart.evaluate((canvas: HTMLCanvasElement) =>
+          (canvas.getContext("2d") as CanvasRenderingContext2D)
+            .getImageData(0, canvas.height - 20, canvas.width, 20)
+            .data.join(),
+        );
       const [before, labels] = [await image(), await axisLabels()];
       const range = page.locator("#threshold-range");
       await range.fill("2.3");
       expect((await words(page)).toLowerCase()).toBe("catches 10 of 12 defects, rejects 0 of 8 good images");
       expect(await range.getAttribute("aria-valuetext")).toContain("catches 10 of 12 defects");
-      expect(await page.locator(".score-head").first().innerText()).toContain("catches 5 of 6 defects, rejects 0 of 4 good images");
+      expect(await page.locator(".score-head").first().innerText()).toContain(
+        "catches 5 of 6 defects, rejects 0 of 4 good images",
+      );
       await expect.poll(async () => (await image()) === before).toBe(false);
       expect((await axisLabels()) === labels).toBe(true);
       await page.locator("#threshold-reset").click();
@@ -322,11 +438,17 @@ describe.skipIf(executablePath === undefined)(suite, () => {
 
   test("counts what is caught, missed, passed and falsely rejected, and what the slider changes of that", async () => {
     await visit(reportData(), async (page) => {
-      const tiles = async () => (await page.locator("#outcomes > div").allInnerTexts()).map((text) => text.split(/\s*\n\s*/));
+      const tiles = async () =>
+        (await page.locator("#outcomes > div").allInnerTexts()).map((text) => text.split(/\s*\n\s*/));
       expect(await tiles()).toEqual([
-        ["Defects caught", "11", "of 12"], ["Defects missed", "1", "of 12"], ["Good passed", "7", "of 8"], ["False rejects", "1", "of 8"],
-        ["Recall", "91.7 %", "of the defects are caught"], ["Precision", "91.7 %", "of the rejected are defective"],
-        ["F1", "91.7 %", "both of these in one"], ["False reject rate", "12.5 %", "of the good are rejected"],
+        ["Defects caught", "11", "of 12"],
+        ["Defects missed", "1", "of 12"],
+        ["Good passed", "7", "of 8"],
+        ["False rejects", "1", "of 8"],
+        ["Recall", "91.7 %", "of the defects are caught"],
+        ["Precision", "91.7 %", "of the rejected are defective"],
+        ["F1", "91.7 %", "both of these in one"],
+        ["False reject rate", "12.5 %", "of the good are rejected"],
       ]);
       expect(await page.locator("#outcomes .is-wrong").count()).toBe(2);
       const point = page.locator("#image-curves canvas").first();
@@ -334,7 +456,9 @@ describe.skipIf(executablePath === undefined)(suite, () => {
       const before = await image();
       await page.locator("#threshold-range").fill("2.3");
       expect((await tiles()).slice(1, 4)).toEqual([
-        ["Defects missed", "2", "of 12; 1 at the model's own"], ["Good passed", "8", "of 8; 7 at the model's own"], ["False rejects", "0", "of 8; 1 at the model's own"],
+        ["Defects missed", "2", "of 12; 1 at the model's own"],
+        ["Good passed", "8", "of 8; 7 at the model's own"],
+        ["False rejects", "0", "of 8; 1 at the model's own"],
       ]);
       await expect.poll(image).not.toBe(before);
     });
@@ -342,10 +466,17 @@ describe.skipIf(executablePath === undefined)(suite, () => {
 
   test("shows intervals, what is undefined, and how far streamed metrics may be off", async () => {
     const [first, second] = reportData().classes as [ReportData["classes"][number], ReportData["classes"][number]];
-    const classes = [{ ...first, method: "streaming" as const, pixels: 3e8, errors: { ...zero, pixelAp: 0.00021 } }, { ...second, metrics: nothing, intervals: null, gap: "no test images" }];
+    const classes = [
+      { ...first, method: "streaming" as const, pixels: 3e8, errors: { ...zero, pixelAp: 0.00021 } },
+      { ...second, metrics: nothing, intervals: null, gap: "no test images" },
+    ];
     await visit(reportData({ classes }), async (page) => {
-      expect(await page.locator("[data-metric=pixelAupro] .interval").innerText()).toBe("95 %: 0.850\u2009\u2013\u20090.930");
-      expect(await page.locator("#class-table tbody tr").first().locator("td").first().innerText()).toMatch(/^>0.999\s+0.990\u2009\u2013\u20091.000$/);
+      expect(await page.locator("[data-metric=pixelAupro] .interval").innerText()).toBe(
+        "95 %: 0.850\u2009\u2013\u20090.930",
+      );
+      expect(await page.locator("#class-table tbody tr").first().locator("td").first().innerText()).toMatch(
+        /^>0.999\s+0.990\u2009\u2013\u20091.000$/,
+      );
       expect(await page.locator("#class-notes li").allInnerTexts()).toEqual([
         "metal: no test images.",
         "Small figures: 95 % confidence intervals, by bootstrap over the images.",
@@ -358,18 +489,30 @@ describe.skipIf(executablePath === undefined)(suite, () => {
     // A map that rises from 1 at its left edge to 16 at its right, a power of two every quarter.
     const [width, height] = [64, 32];
     const map = Float32Array.from({ length: width * height }, (_, i) => 16 ** (((i % width) + 0.5) / width));
-    const png = await sharp(logLevels(map, width, height, [1, 16]), { raw: { width, height, channels: 1 } }).png().toBuffer();
+    const png = await sharp(logLevels(map, width, height, [1, 16]), { raw: { width, height, channels: 1 } })
+      .png()
+      .toBuffer();
     const scores = reportData().scores.map((score, i) => ({ ...score, score: 0.1 + i / 40 }));
-    const samples = scores.slice(0, 1).map((score) => ({ ...score, aspect: 1, picture: DOT, heat: DOT, map: `data:image/png;base64,${png.toString("base64")}`, contour: null }));
+    const samples = scores.slice(0, 1).map((score) => ({
+      ...score,
+      aspect: 1,
+      picture: DOT,
+      heat: DOT,
+      map: `data:image/png;base64,${png.toString("base64")}`,
+      contour: null,
+    }));
     await visit(reportData({ scores, samples, threshold: 0.5 }), async (page) => {
       const line = page.locator("#gallery .found .line");
       /** The left and the right end of the outline, in pixels of the map. */
       const extent = async () => {
-        const numbers = [...((await line.getAttribute("d")) ?? "").matchAll(/[ML]([\d.]+) [\d.]+/g)].map((match) => Number(match[1]));
+        const numbers = [...((await line.getAttribute("d")) ?? "").matchAll(/[ML]([\d.]+) [\d.]+/g)].map((match) =>
+          Number(match[1]),
+        );
         return [Math.min(...numbers), Math.max(...numbers)];
       };
       const at = (power: number) => (width * power) / 4;
-      await expect.poll(extent).toEqual([expect.closeTo(at(2), 0), width]); // at 0.5 the class's threshold for pixels, 4
+      // at 0.5 the class's threshold for pixels, 4
+      await expect.poll(extent).toEqual([expect.closeTo(at(2), 0), width]);
       await page.locator("#threshold-range").fill("0.2"); // odds of 1/4, steepness 2: half of it
       expect(await extent()).toEqual([expect.closeTo(at(1), 0), width]);
       await page.locator("#gallery-controls [name=found]").uncheck();
@@ -378,7 +521,13 @@ describe.skipIf(executablePath === undefined)(suite, () => {
   });
 
   test("draws distributions where there are too many images for a mark each", async () => {
-    const many = Array.from({ length: 900 }, (_, i) => ({ className: "weave", image: `${i}.png`, defect: "good", defective: false, score: 0.2 + 0.1 * Math.sin(i * i) }));
+    const many = Array.from({ length: 900 }, (_, i) => ({
+      className: "weave",
+      image: `${i}.png`,
+      defect: "good",
+      defective: false,
+      score: 0.2 + 0.1 * Math.sin(i * i),
+    }));
     await visit(reportData({ scores: [...many, ...reportData().scores] }), async (page) => {
       const counts = await painted(page);
       expect(counts[0]).toBeGreaterThan(3000);
@@ -392,7 +541,9 @@ describe.skipIf(executablePath === undefined)(suite, () => {
       await expect.poll(() => page.evaluate(() => document.documentElement.classList.contains("printing"))).toBe(true);
       const beyond = await page.evaluate(() => {
         const right = (element: Element) => element.getBoundingClientRect().right;
-        return [...document.querySelectorAll("main table, main figure, main dl, main li")].filter((element) => right(element) > right(document.body) + 1).length;
+        return [...document.querySelectorAll("main table, main figure, main dl, main li")].filter(
+          (element) => right(element) > right(document.body) + 1,
+        ).length;
       });
       expect(beyond).toBe(0);
     });
@@ -429,15 +580,23 @@ describe.skipIf(executablePath === undefined)(suite, () => {
   });
 
   test("of many images shows the worst and the best, and all on demand", async () => {
-    const samples = Array.from({ length: 30 }, (_, i) => ({ ...reportData().samples[4]!, image: `${i}.png`, score: 1 + i / 10 }));
+    const samples = Array.from({ length: 30 }, (_, i) => ({
+      ...reportData().samples[4]!,
+      image: `${i}.png`,
+      score: 1 + i / 10,
+    }));
     await visit(reportData({ samples }), async (page) => {
       const scores = () => page.locator("#gallery [data-slot=score]").allInnerTexts();
       const [low, high] = [0, 20].map((from) => Array.from({ length: 10 }, (_, i) => (1 + (from + i) / 10).toFixed(2)));
       expect(await scores()).toEqual([...low!, ...high!.reverse()]);
-      expect(await page.locator("#gallery-count").innerText()).toContain("30 images, here the 10 worst and the 10 best.");
+      expect(await page.locator("#gallery-count").innerText()).toContain(
+        "30 images, here the 10 worst and the 10 best.",
+      );
       await page.locator("#gallery-more").click();
       expect(await scores()).toHaveLength(30);
-      expect(await page.evaluate(() => document.activeElement?.matches("#gallery .card:nth-child(21) button"))).toBe(true);
+      expect(await page.evaluate(() => document.activeElement?.matches("#gallery .card:nth-child(21) button"))).toBe(
+        true,
+      );
     });
   });
 
@@ -449,18 +608,38 @@ describe.skipIf(executablePath === undefined)(suite, () => {
         const focused = await page.evaluate(() => {
           const element = document.activeElement!;
           if (element === document.body) return null;
-          const shown = [element, element.nextElementSibling].some((one) => one !== null && getComputedStyle(one).outlineStyle === "solid");
-          const name = element.id || element.getAttribute("href") || element.getAttribute("name") || element.tagName.toLowerCase();
+          const shown = [element, element.nextElementSibling].some(
+            (one) => one !== null && getComputedStyle(one).outlineStyle === "solid",
+          );
+          const name =
+            element.id || element.getAttribute("href") || element.getAttribute("name") || element.tagName.toLowerCase();
           return `${name}${shown ? "" : " without an outline"}`;
         });
         if (focused === null) break;
         walked.push(focused);
       }
       expect(walked.filter((name) => name?.includes("without"))).toEqual([]);
-      const stops = ["#content", "#images", "#reading", "filter", "class", "order", "overlay", "contour", "found", "button", "threshold-range", "summary"];
+      const stops = [
+        "#content",
+        "#images",
+        "#reading",
+        "filter",
+        "class",
+        "order",
+        "overlay",
+        "contour",
+        "found",
+        "button",
+        "threshold-range",
+        "summary",
+      ];
       const places = stops.map((stop) => walked.indexOf(stop));
-      expect(places.every((place, i) => place >= 0 && (i === 0 || place > places[i - 1]!)), `${stops.join()}: ${places.join()}`).toBe(true);
-      expect(walked.filter((name) => name === "button")).toHaveLength(20 + 2); // the gallery's images, the legend's two classes
+      expect(
+        places.every((place, i) => place >= 0 && (i === 0 || place > places[i - 1]!)),
+        `${stops.join()}: ${places.join()}`,
+      ).toBe(true);
+      // the gallery's images, the legend's two classes
+      expect(walked.filter((name) => name === "button")).toHaveLength(20 + 2);
     });
   });
 
@@ -483,7 +662,9 @@ describe.skipIf(executablePath === undefined)(suite, () => {
       expect(await page.locator("#viewer-position").innerText()).toBe("2 of 20");
       await page.keyboard.press("Escape");
       expect(await page.locator("#viewer").isVisible()).toBe(false);
-      expect(await page.evaluate(() => document.activeElement === document.querySelector("#gallery button"))).toBe(true);
+      expect(await page.evaluate(() => document.activeElement === document.querySelector("#gallery button"))).toBe(
+        true,
+      );
     });
   });
 
@@ -495,9 +676,12 @@ describe.skipIf(executablePath === undefined)(suite, () => {
       await page.emulateMedia({ colorScheme: "dark" });
       await expect.poll(image).not.toBe(light);
       await page.emulateMedia({ media: "print" });
-      const widths = () => chart.evaluate((canvas: HTMLCanvasElement) => canvas.width / canvas.getBoundingClientRect().width);
+      const widths = () =>
+        chart.evaluate((canvas: HTMLCanvasElement) => canvas.width / canvas.getBoundingClientRect().width);
       await expect.poll(widths).toBeGreaterThan(2.9);
-      expect(await page.evaluate(() => getComputedStyle(document.documentElement).getPropertyValue("--ink"))).toBe("#191c20");
+      expect(await page.evaluate(() => getComputedStyle(document.documentElement).getPropertyValue("--ink"))).toBe(
+        "#191c20",
+      );
       await page.emulateMedia({ media: null, colorScheme: "light" });
       await expect.poll(image).toBe(light);
     });
@@ -509,8 +693,13 @@ describe.skipIf(executablePath === undefined)(suite, () => {
       expect(await overflow()).toBe(0);
       await page.setViewportSize({ width: 360, height: 800 });
       await expect.poll(overflow).toBe(0);
-      const tooWide = () => page.evaluate(() =>
-        [...document.querySelectorAll(".chart canvas")].filter((canvas) => canvas.getBoundingClientRect().right > innerWidth).length);
+      const tooWide = () =>
+        page.evaluate(
+          () =>
+            [...document.querySelectorAll(".chart canvas")].filter(
+              (canvas) => canvas.getBoundingClientRect().right > innerWidth,
+            ).length,
+        );
       await expect.poll(tooWide).toBe(0);
     });
   });
@@ -527,7 +716,9 @@ describe.skipIf(executablePath === undefined)(suite, () => {
     await visit(reportData(changes), async (page) => {
       expect(await page.locator("[data-metric] .number").allInnerTexts()).toEqual(Array(5).fill("-"));
       expect(await page.locator("#class-table tbody td:nth-child(-n+8)").allInnerTexts()).toEqual(Array(14).fill("-"));
-      expect(await page.locator("#pixel-curves .undefined").allInnerTexts()).toEqual(Array(3).fill("No masks, so no curve."));
+      expect(await page.locator("#pixel-curves .undefined").allInnerTexts()).toEqual(
+        Array(3).fill("No masks, so no curve."),
+      );
     });
   });
 
@@ -539,11 +730,14 @@ describe.skipIf(executablePath === undefined)(suite, () => {
   });
 
   test("shows hostile names as text and runs no script but its own", async () => {
-    await visit(reportData({ title: HOSTILE, adapter: HOSTILE, configuration: [[HOSTILE, HOSTILE]] }, HOSTILE), async (page) => {
-      expect(await page.locator("h1").innerText()).toContain("<img src=x");
-      expect(await page.locator("img[src=x]").count()).toBe(0);
-      expect(await page.evaluate(() => "hacked" in window)).toBe(false);
-    });
+    await visit(
+      reportData({ title: HOSTILE, adapter: HOSTILE, configuration: [[HOSTILE, HOSTILE]] }, HOSTILE),
+      async (page) => {
+        expect(await page.locator("h1").innerText()).toContain("<img src=x");
+        expect(await page.locator("img[src=x]").count()).toBe(0);
+        expect(await page.evaluate(() => "hacked" in window)).toBe(false);
+      },
+    );
     const page = await browser.newPage();
     await page.goto(pathToFileURL(join(folder, "report.html")).href);
     const ran = await page.evaluate(() => {
@@ -564,24 +758,35 @@ describe.skipIf(executablePath === undefined)(suite, () => {
       expect(await page.locator("h1").innerText()).toBe(shown);
       expect(await page.locator("#configuration").innerText()).toContain(shown);
       expect(await page.locator("#class-table").innerText()).toContain(shown);
-      const everything = await page.evaluate(() => document.body.innerText + [...document.querySelectorAll("[title], [aria-label]")].map((e) => e.getAttribute("title") ?? e.getAttribute("aria-label")).join());
+      const everything = await page.evaluate(
+        () =>
+          document.body.innerText +
+          [...document.querySelectorAll("[title], [aria-label]")]
+            .map((e) => e.getAttribute("title") ?? e.getAttribute("aria-label"))
+            .join(),
+      );
       expect(everything).not.toMatch(/[\u202e\u200b\x1b]/);
     });
   });
 
   test("shows the layers of a sample in register", async () => {
     const raw = { width: 48, height: 32, channels: 4 as const };
-    const url = async (rgba: Uint8Array) => `data:image/png;base64,${(await sharp(rgba, { raw }).png().toBuffer()).toString("base64")}`;
+    const url = async (rgba: Uint8Array) =>
+      `data:image/png;base64,${(await sharp(rgba, { raw }).png().toBuffer()).toString("base64")}`;
     const map = Float32Array.from({ length: 48 * 32 }, (_, i) => (i % 48) / 47);
     const mask = Uint8Array.from(map, (value) => (value > 0.5 ? 1 : 0));
     const heat = await url(heatOverlay(map, 48, 32, 0, 1));
     const contour = await url(maskContour(mask, 48, 32));
-    const samples = reportData().samples.slice(4, 5).map((sample) => ({ ...sample, aspect: 48 / 32, picture: heat, heat, contour }));
+    const samples = reportData()
+      .samples.slice(4, 5)
+      .map((sample) => ({ ...sample, aspect: 48 / 32, picture: heat, heat, contour }));
     await visit(reportData({ samples }), async (page) => {
-      const boxes = await page.locator("#gallery img").evaluateAll((images) => images.map((image) => {
-        const { x, y, width, height } = image.getBoundingClientRect();
-        return [(image as HTMLImageElement).naturalWidth, x, y, width, height];
-      }));
+      const boxes = await page.locator("#gallery img").evaluateAll((images) =>
+        images.map((image) => {
+          const { x, y, width, height } = image.getBoundingClientRect();
+          return [(image as HTMLImageElement).naturalWidth, x, y, width, height];
+        }),
+      );
       expect(boxes).toHaveLength(3);
       expect(boxes[0]?.[0]).toBe(48);
       expect(boxes[1]).toEqual(boxes[0]);

@@ -1,4 +1,5 @@
-// Training that is ended from outside: what was reported saved is there, and --resume makes the bytes of a run that was never ended.
+// Training that is ended from outside: what was reported saved is there, and --resume makes the bytes of a run that was
+// never ended.
 import { spawn } from "node:child_process";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -12,7 +13,18 @@ const at = (...names: string[]) => join(folder, ...names);
 await writeSyntheticSet(at("set"), { size: 64, train: 12, good: 1, defective: 1, seed: 2 });
 
 const words = (run: string, ...more: string[]) => [
-  "train", at("set", "plate"), "--out", at(run), ...SHORT, "--set", "leastAbnormal=60", "--least-normal", "200", "--checkpoint-every", "7", ...more,
+  "train",
+  at("set", "plate"),
+  "--out",
+  at(run),
+  ...SHORT,
+  "--set",
+  "leastAbnormal=60",
+  "--least-normal",
+  "200",
+  "--checkpoint-every",
+  "7",
+  ...more,
 ];
 const model = (run: string) => readFile(at(run, "model.safetensors"));
 const checkpoints = (run: string) => readdir(at(run, "checkpoints")).catch(() => []);
@@ -45,7 +57,8 @@ test("killed twice and resumed, a training ends in the very bytes of one that ra
   expect(await readdir(at("whole"))).toEqual(["config.json", "model.safetensors", "train.jsonl"]);
 
   await endedAfter("killed", 21, "SIGKILL");
-  expect((await checkpoints("killed")).filter((name) => name.endsWith(".safetensors")).length).toBeLessThanOrEqual(3); // two, and one new before an old one goes
+  // two, and one new before an old one goes
+  expect((await checkpoints("killed")).filter((name) => name.endsWith(".safetensors")).length).toBeLessThanOrEqual(3);
   const refused = await bigrid(words("killed"));
   expect(refused.code).toBe(1);
   expect(refused.stderr).toContain("--resume goes on with it; remove");
@@ -61,7 +74,9 @@ test("killed twice and resumed, a training ends in the very bytes of one that ra
 test("interrupted, it saves where it stands and says how to go on", async () => {
   const { code, stderr } = await endedAfter("interrupted", 7, "SIGINT");
   expect(code).toBe(1);
-  const [, taken] = /ended by SIGINT after (\d+) steps, kept in .*; the same command with --resume goes on/.exec(stderr)!;
+  const [, taken] = /ended by SIGINT after (\d+) steps, kept in .*; the same command with --resume goes on/.exec(
+    stderr,
+  )!;
   expect(await checkpoints("interrupted")).toContain(`${taken!.padStart(8, "0")}.safetensors`);
   const other = await bigrid(words("interrupted", "--resume", "--seed", "5"));
   expect(other.code).toBe(1);
@@ -85,9 +100,13 @@ test("over a finished run, interrupted it leaves model, log and report as they w
 
 test("two trainings into one run: the second is refused, with who has it, and the first is not disturbed", async () => {
   const first = bigrid(words("shared"));
-  while (!(await readdir(at("shared")).catch(() => [] as string[])).includes("checkpoints")) await new Promise((resolve) => setTimeout(resolve, 10));
+  while (!(await readdir(at("shared")).catch(() => [] as string[])).includes("checkpoints"))
+    await new Promise((resolve) => setTimeout(resolve, 10));
   const second = await bigrid(words("shared", "--resume"));
-  expect([second.code, second.stderr]).toEqual([1, expect.stringMatching(/bigrid: another bigrid is writing \S+shared \(process \d+ on /)]);
+  expect([second.code, second.stderr]).toEqual([
+    1,
+    expect.stringMatching(/bigrid: another bigrid is writing \S+shared \(process \d+ on /),
+  ]);
   expect(await first).toMatchObject({ code: 0 });
   expect((await model("shared")).equals(await model("whole"))).toBe(true);
 });

@@ -15,11 +15,14 @@ const SIZE = 64;
 // A photograph of 96 x 48 with a defect of 12 x 12 at (54, 18): in its centre square, so that every fit shows it.
 const [WIDTH, HEIGHT] = [96, 48];
 const DEFECT = { left: 54, top: 18, width: 12, height: 12 };
-const isDefect = (x: number, y: number) => x >= DEFECT.left && x < DEFECT.left + DEFECT.width && y >= DEFECT.top && y < DEFECT.top + DEFECT.height;
+const isDefect = (x: number, y: number) =>
+  x >= DEFECT.left && x < DEFECT.left + DEFECT.width && y >= DEFECT.top && y < DEFECT.top + DEFECT.height;
 
 const picture = (of: (marked: boolean) => number) => {
   const grey = Uint8Array.from({ length: WIDTH * HEIGHT }, (_, i) => of(isDefect(i % WIDTH, Math.floor(i / WIDTH))));
-  return sharp(grey, { raw: { width: WIDTH, height: HEIGHT, channels: 1 } }).png().toBuffer();
+  return sharp(grey, { raw: { width: WIDTH, height: HEIGHT, channels: 1 } })
+    .png()
+    .toBuffer();
 };
 await mkdir(join(folder, "masks"));
 await writeFile(join(folder, "photo.png"), await picture((marked) => (marked ? 255 : 40)));
@@ -30,7 +33,13 @@ function detectorOf(fit: Fit): Detector {
   const size = { width: SIZE, height: SIZE };
   const calibration = { falseReject: 0.01, threshold: 4, typical: 2, pixelThreshold: 4, classes: {}, heat: [2, 16] };
   return {
-    config: { backbone: { name: "embedded", weights: null, padding: null }, assembly: { stages: ["stage1"] }, input: { size: SIZE, fit }, method: { name: "grad", config: {} }, calibration },
+    config: {
+      backbone: { name: "embedded", weights: null, padding: null },
+      assembly: { stages: ["stage1"] },
+      input: { size: SIZE, fit },
+      method: { name: "grad", config: {} },
+      calibration,
+    },
     summary: [["Decoder", "tiny, 1 block"]],
     device: { adapter: { description: "none" } },
     placementOf: (picture: { width: number; height: number }) => placementOf(fit, picture, size),
@@ -39,7 +48,10 @@ function detectorOf(fit: Fit): Detector {
       const map = new Float32Array(SIZE * SIZE).fill(1);
       for (let y = 0; y < target.height; y++) {
         for (let x = 0; x < target.width; x++) {
-          const [atX, atY] = [source.left + ((x + 0.5) * source.width) / target.width, source.top + ((y + 0.5) * source.height) / target.height];
+          const [atX, atY] = [
+            source.left + ((x + 0.5) * source.width) / target.width,
+            source.top + ((y + 0.5) * source.height) / target.height,
+          ];
           if (isDefect(atX, atY)) map[(target.top + y) * SIZE + target.left + x] = 16;
         }
       }
@@ -50,7 +62,11 @@ function detectorOf(fit: Fit): Detector {
 
 /** Where a layer is bright, opaque or white: its box, as shares of its extent. */
 async function boxOf(url: string, is: (r: number, g: number, b: number, a: number) => boolean) {
-  const { data, info } = await sharp(Buffer.from(url.split(",")[1]!, "base64")).ensureAlpha().toColourspace("srgb").raw().toBuffer({ resolveWithObject: true });
+  const { data, info } = await sharp(Buffer.from(url.split(",")[1]!, "base64"))
+    .ensureAlpha()
+    .toColourspace("srgb")
+    .raw()
+    .toBuffer({ resolveWithObject: true });
   let [left, top, right, bottom] = [1, 1, 0, 0];
   for (let i = 0; i < info.width * info.height; i++) {
     if (!is(data[4 * i]!, data[4 * i + 1]!, data[4 * i + 2]!, data[4 * i + 3]!)) continue;
@@ -69,25 +85,45 @@ async function reportOf(fit: Fit, gone: readonly string[] = []): Promise<ReportD
   const item = { path: "photo.png", defect: "spot", defective: true, masks: [join("masks", "photo.png")] };
   const undefinedOnes = eachMetric(() => null);
   const evaluated: EvaluatedRun = {
-    classes: [{
-      data: { name: "part", train: [], test: [item] }, judged: [{ item, score: 8 }, ...lost], metrics: undefinedOnes, errors: undefinedOnes,
-      intervals: null, resampled: null, method: "exact", pixels: 0, gap: "no good test images",
-      curves: { roc: none, pr: none, pixelRoc: none, pixelPr: none, pro: none },
-    }],
+    classes: [
+      {
+        data: { name: "part", train: [], test: [item] },
+        judged: [{ item, score: 8 }, ...lost],
+        metrics: undefinedOnes,
+        errors: undefinedOnes,
+        intervals: null,
+        resampled: null,
+        method: "exact",
+        pixels: 0,
+        gap: "no good test images",
+        curves: { roc: none, pr: none, pixelRoc: none, pixelPr: none, pro: none },
+      },
+    ],
     mean: undefinedOnes,
     intervals: null,
     skipped: [],
     seconds: 1,
   };
   const html = await runReport({
-    title: "a run", detector: detectorOf(fit), modelPath: join(folder, "model"), modelSha256: MODEL_SHA256, root: folder, format: "folder", evaluated, region: null, losses: [],
-    imageSeconds: null, trainingSeconds: null,
+    title: "a run",
+    detector: detectorOf(fit),
+    modelPath: join(folder, "model"),
+    modelSha256: MODEL_SHA256,
+    root: folder,
+    format: "folder",
+    evaluated,
+    region: null,
+    losses: [],
+    imageSeconds: null,
+    trainingSeconds: null,
   });
   return JSON.parse(/id="report-data">([^<]*)</.exec(html)![1]!) as ReportData;
 }
 
 test.each(FITS)("the layers of an image are in register, in the photograph's shape: %s", async (fit) => {
-  const { samples: [sample] } = await reportOf(fit);
+  const {
+    samples: [sample],
+  } = await reportOf(fit);
   const { aspect, picture, heat, map, contour } = sample!;
   expect(aspect).toBe(fit === "crop" ? 1 : 2); // the centre of 48 x 48, or all of it
   const [photograph, ...layers] = await Promise.all([
@@ -97,8 +133,14 @@ test.each(FITS)("the layers of an image are in register, in the photograph's sha
     boxOf(contour!, (r, _g, _b, a) => r === 255 && a === 255), // a line of one pixel around it
   ]);
   const shown = fit === "crop" ? { left: 24, width: 48 } : { left: 0, width: WIDTH };
-  const want = [(DEFECT.left - shown.left) / shown.width, DEFECT.top / HEIGHT, (DEFECT.left + DEFECT.width - shown.left) / shown.width, (DEFECT.top + DEFECT.height) / HEIGHT];
-  for (const box of [photograph, ...layers]) box.forEach((edge, i) => expect(Math.abs(edge - want[i]!)).toBeLessThan(0.035));
+  const want = [
+    (DEFECT.left - shown.left) / shown.width,
+    DEFECT.top / HEIGHT,
+    (DEFECT.left + DEFECT.width - shown.left) / shown.width,
+    (DEFECT.top + DEFECT.height) / HEIGHT,
+  ];
+  for (const box of [photograph, ...layers])
+    box.forEach((edge, i) => expect(Math.abs(edge - want[i]!)).toBeLessThan(0.035));
 });
 
 test("a report names its model by hash, and what it was read from", async () => {
@@ -116,5 +158,8 @@ test("an image that has vanished, or become unreadable, before the report is mis
   expect(samples.map(({ image }) => image)).toEqual(["photo.png"]);
   expect(scores).toHaveLength(3);
   const missing = configuration.filter(([name]) => name === "Not in the gallery").map(([, reason]) => reason);
-  expect(missing.sort()).toEqual([`cannot read ${join(folder, "damaged.png")}: it is not an image of a known format`, `cannot read ${join(folder, "vanished.png")}: it does not exist`]);
+  expect(missing.sort()).toEqual([
+    `cannot read ${join(folder, "damaged.png")}: it is not an image of a known format`,
+    `cannot read ${join(folder, "vanished.png")}: it does not exist`,
+  ]);
 });

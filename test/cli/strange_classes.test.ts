@@ -1,4 +1,5 @@
-// Names that objects have of themselves, through all that the command line does: folders, model, metrics, report, verdicts.
+// Names that objects have of themselves, through all that the command line does: folders, model, metrics, report,
+// verdicts.
 import { cp, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -22,13 +23,26 @@ test("classes may be named as what objects have of themselves, from folders to v
   const evaluated = await bigrid(["eval", run, at("set"), "--json", "--resamples", "10", "--save"]);
   expect(evaluated.code).toBe(0);
   const { classes, intervals } = JSON.parse(evaluated.stdout) as { classes: object; intervals: { classes: object } };
-  expect([Object.keys(classes).sort(), Object.keys(intervals.classes).sort()]).toEqual([[...NAMES].sort(), [...NAMES].sort()]);
+  expect([Object.keys(classes).sort(), Object.keys(intervals.classes).sort()]).toEqual([
+    [...NAMES].sort(),
+    [...NAMES].sort(),
+  ]);
   const page = await readFile(join(run, "report.html"), "utf8");
   for (const name of NAMES) expect(page).toContain(`"className":"${name}"`);
   const photographs = at("set", "__proto__", "test");
   for (const name of NAMES) {
-    const { code, stdout } = await bigrid(["predict", run, photographs, "--class", name, "--json", "--out", join(photographs, "out")]);
-    expect([code, (JSON.parse(stdout) as { images: unknown[] }).images.length]).toEqual([0, 4]); // not its own heat maps, from the second time on
+    const { code, stdout } = await bigrid([
+      "predict",
+      run,
+      photographs,
+      "--class",
+      name,
+      "--json",
+      "--out",
+      join(photographs, "out"),
+    ]);
+    // not its own heat maps, from the second time on
+    expect([code, (JSON.parse(stdout) as { images: unknown[] }).images.length]).toEqual([0, 4]);
   }
   const other = await bigrid(["predict", run, photographs, "--class", "valueOf", "--json"]);
   expect(other.stderr).toContain("the model knows no class valueOf, only ");
@@ -46,5 +60,8 @@ test("a list in UTF-16 names images, not the working folder or the disk", async 
   const judged = await bigrid(["predict", run, "-", "--json"], {}, list);
   expect([judged.code, (JSON.parse(judged.stdout) as { images: unknown[] }).images.length]).toEqual([0, 1]);
   const unmarked = await bigrid(["predict", run, "-", "--json"], {}, list.subarray(2));
-  expect(unmarked).toMatchObject({ code: 1, stderr: "bigrid: the list is neither UTF-8 nor UTF-16 with a byte-order mark: save it as UTF-8\n" });
+  expect(unmarked).toMatchObject({
+    code: 1,
+    stderr: "bigrid: the list is neither UTF-8 nor UTF-16 with a byte-order mark: save it as UTF-8\n",
+  });
 });

@@ -33,7 +33,9 @@ test.each([
 });
 
 test("commander's suggestion stays a line of its own", async () => {
-  expect((await bigrid(["train", "--ou", "x"])).stderr).toMatch(/^error: unknown option '--ou'\n\(Did you mean --out\?\)\n/);
+  expect((await bigrid(["train", "--ou", "x"])).stderr).toMatch(
+    /^error: unknown option '--ou'\n\(Did you mean --out\?\)\n/,
+  );
 });
 
 test("classes of such names, and of very long ones, are listed, and JSON is the same JSON", async () => {
@@ -42,12 +44,14 @@ test("classes of such names, and of very long ones, are listed, and JSON is the 
   for (const name of [HOSTILE, long, "__proto__"]) {
     const good = join(set, name, "train", "good");
     await mkdir(good, { recursive: true });
-    for (const file of ["1.png", "\u202e2.png"]) await writeFile(join(good, file), await encodePng(new Uint8Array(4 * 64 * 64).fill(128), 64, 64));
+    for (const file of ["1.png", "\u202e2.png"])
+      await writeFile(join(good, file), await encodePng(new Uint8Array(4 * 64 * 64).fill(128), 64, 64));
   }
   const told = await bigrid(["inspect", set]);
   expect(told.code).toBe(0);
   expect(told.stdout).toContain("__proto__");
-  expect(told.stdout).toMatch(/^long long .*\.\.\..* long +2 +0 +0 +0$/m); // its row of the table; findings name whole paths
+  // its row of the table; findings name whole paths
+  expect(told.stdout).toMatch(/^long long .*\.\.\..* long +2 +0 +0 +0$/m);
   expectHarmless(told);
   await bigrid(["inspect", set, "--out", join(folder, "page.html")]);
   const page = await readFile(join(folder, "page.html"), "utf8");
@@ -57,5 +61,7 @@ test("classes of such names, and of very long ones, are listed, and JSON is the 
   expect(page.replaceAll("\n", "")).not.toMatch(UNSEEN);
   const json = await bigrid(["inspect", set, "--json"]);
   expectHarmless(json);
-  expect((JSON.parse(json.stdout) as { classes: { name: string }[] }).classes.map(({ name }) => name).sort()).toEqual([HOSTILE, long, "__proto__"].sort());
+  expect((JSON.parse(json.stdout) as { classes: { name: string }[] }).classes.map(({ name }) => name).sort()).toEqual(
+    [HOSTILE, long, "__proto__"].sort(),
+  );
 });

@@ -20,13 +20,21 @@ import { temporaryFolder } from "../harness/temporary.ts";
 const file = new Uint8Array(await readFile(new URL("../node/fixtures/version3.safetensors", import.meta.url)));
 const { tensors, metadata } = decodeSafetensors(file, "model");
 const sound = await decodeDetector(device, file, "model");
-const broken = await decodeDetector(device, encodeSafetensors({
-  tensors: new Map([...tensors].map(([name, tensor]) => {
-    const bytes = name.startsWith("normal.decoder.out") ? new Uint8Array(new Float32Array(tensor.bytes.length / 4).fill(3e38).buffer) : tensor.bytes;
-    return [name, { ...tensor, bytes }];
-  })),
-  metadata,
-}), "broken");
+const broken = await decodeDetector(
+  device,
+  encodeSafetensors({
+    tensors: new Map(
+      [...tensors].map(([name, tensor]) => {
+        const bytes = name.startsWith("normal.decoder.out")
+          ? new Uint8Array(new Float32Array(tensor.bytes.length / 4).fill(3e38).buffer)
+          : tensor.bytes;
+        return [name, { ...tensor, bytes }];
+      }),
+    ),
+    metadata,
+  }),
+  "broken",
+);
 
 const root = await temporaryFolder();
 const paths = ["train/good/0.png", "test/good/1.png", "test/good/2.png", "test/dent/3.png", "test/dent/4.png"];
@@ -45,16 +53,23 @@ afterEach(() => {
 function failingAt(nth: number): Detector {
   let shown = 0;
   const inspectEach: Detector["inspectEach"] = async (images, regions) =>
-    (await sound.inspectEach(images, regions)).map((judged) => (shown++ === nth ? { reason: "its score is NaN" } : judged));
-  return new Proxy(sound, { get: (of, key) => {
-    const value: unknown = key === "inspectEach" ? inspectEach : Reflect.get(of, key, of);
-    return typeof value === "function" ? (value as () => unknown).bind(of) : value;
-  } });
+    (await sound.inspectEach(images, regions)).map((judged) =>
+      shown++ === nth ? { reason: "its score is NaN" } : judged,
+    );
+  return new Proxy(sound, {
+    get: (of, key) => {
+      const value: unknown = key === "inspectEach" ? inspectEach : Reflect.get(of, key, of);
+      return typeof value === "function" ? (value as () => unknown).bind(of) : value;
+    },
+  });
 }
 
 test("eval names an image that cannot be judged, measures the others, and ends with 1", async () => {
   const options = { strict: false, region: null, resamples: 0 };
-  const { classes: [evaluated], skipped } = await evaluateRun(failingAt(1), root, dataset, options);
+  const {
+    classes: [evaluated],
+    skipped,
+  } = await evaluateRun(failingAt(1), root, dataset, options);
   expect(skipped).toHaveLength(1);
   expect(skipped[0]!.reason).toBe(`${join(root, skipped[0]!.image)} cannot be judged: its score is NaN`);
   expect(evaluated!.judged).toHaveLength(3);
@@ -67,41 +82,80 @@ test("eval names an image whose mask has vanished or cannot be read, and measure
   const masks = ["vanished_mask.png", "damaged_mask.png"];
   await writeFile(join(root, masks[1]!), "no image");
   for (const mask of masks) {
-    const classes = dataset.classes.map((data) => ({ ...data, test: data.test.map((item) => ({ ...item, masks: item.path === "test/dent/3.png" ? [mask] : [] })) }));
-    const { classes: [evaluated], skipped } = await evaluateRun(sound, root, { ...dataset, classes }, { strict: false, region: null, resamples: 0 });
-    expect(skipped).toEqual([{ image: "test/dent/3.png", reason: expect.stringContaining(`cannot read ${join(root, mask)}: `) as string }]);
+    const classes = dataset.classes.map((data) => ({
+      ...data,
+      test: data.test.map((item) => ({ ...item, masks: item.path === "test/dent/3.png" ? [mask] : [] })),
+    }));
+    const {
+      classes: [evaluated],
+      skipped,
+    } = await evaluateRun(sound, root, { ...dataset, classes }, { strict: false, region: null, resamples: 0 });
+    expect(skipped).toEqual([
+      { image: "test/dent/3.png", reason: expect.stringContaining(`cannot read ${join(root, mask)}: `) as string },
+    ]);
     expect(evaluated!.judged).toHaveLength(3);
     expect(evaluated!.metrics.imageAuroc).not.toBeNull();
   }
 });
 
 test("eval refuses a model that can judge none", async () => {
-  await expect(evaluateRun(broken, root, dataset, { strict: false, region: null })).rejects.toThrow(/none of the 4 test images of .* could be judged: .* cannot be judged: its/);
+  await expect(evaluateRun(broken, root, dataset, { strict: false, region: null })).rejects.toThrow(
+    /none of the 4 test images of .* could be judged: .* cannot be judged: its/,
+  );
 });
 
-test.each([["good"], ["dent"]])("eval of %s images alone says which figures there are none of, and so does that of one image", async (kind) => {
-  for (const most of [2, 1]) {
-    const classes = dataset.classes.map((data) => ({ ...data, test: data.test.filter(({ path }) => path.includes(`/${kind}/`)).slice(0, most) }));
-    const { classes: [evaluated] } = await evaluateRun(sound, root, { ...dataset, classes }, { strict: false, region: null, resamples: 10 });
-    expect(evaluated!.judged).toHaveLength(most);
-    expect(evaluated!.metrics.imageAuroc).toBeNull();
-    expect(evaluated!.gap).toMatch(kind === "good" ? "no defective test images" : "no good test images");
-  }
-});
+test.each([["good"], ["dent"]])(
+  "eval of %s images alone says which figures there are none of, and so does that of one image",
+  async (kind) => {
+    for (const most of [2, 1]) {
+      const classes = dataset.classes.map((data) => ({
+        ...data,
+        test: data.test.filter(({ path }) => path.includes(`/${kind}/`)).slice(0, most),
+      }));
+      const {
+        classes: [evaluated],
+      } = await evaluateRun(sound, root, { ...dataset, classes }, { strict: false, region: null, resamples: 10 });
+      expect(evaluated!.judged).toHaveLength(most);
+      expect(evaluated!.metrics.imageAuroc).toBeNull();
+      expect(evaluated!.gap).toMatch(kind === "good" ? "no defective test images" : "no good test images");
+    }
+  },
+);
 
 test("predict gives an image that cannot be judged a row with the reason, the others theirs, and names the fault", async () => {
   const skipped: (readonly [reason: string, isFault: boolean])[] = [];
-  const options: InspectionOptions = { good: sound.config.calibration, threshold: 1e9, pixelThreshold: 1e9, minArea: null, region: null, pictures: new Map(), batch: 2, strict: false, onSkipped: (reason, isFault) => skipped.push([reason, isFault]) };
+  const options: InspectionOptions = {
+    good: sound.config.calibration,
+    threshold: 1e9,
+    pixelThreshold: 1e9,
+    minArea: null,
+    region: null,
+    pictures: new Map(),
+    batch: 2,
+    strict: false,
+    onSkipped: (reason, isFault) => skipped.push([reason, isFault]),
+  };
   const items = paths.map((path) => ({ image: join(root, path), picture: path }));
   const resultsOf = async (detector: Detector, strict = false) => {
     const results = [];
-    const kept = new KeptDetector(detector, () => Promise.resolve(detector), 2, false, () => undefined);
-    for await (const batch of inspectImages(kept, items, { ...options, strict })) results.push(...batch.map(([, result]) => result));
+    const kept = new KeptDetector(
+      detector,
+      () => Promise.resolve(detector),
+      2,
+      false,
+      () => undefined,
+    );
+    for await (const batch of inspectImages(kept, items, { ...options, strict }))
+      results.push(...batch.map(([, result]) => result));
     return results;
   };
   const results = await resultsOf(failingAt(2));
   expect(results.map(({ verdict }) => verdict)).toEqual(["good", "good", "unreadable", "good", "good"]);
-  expect(results[2]).toEqual({ image: items[2]!.image, verdict: "unreadable", reason: `${items[2]!.image} cannot be judged: its score is NaN` });
+  expect(results[2]).toEqual({
+    image: items[2]!.image,
+    verdict: "unreadable",
+    reason: `${items[2]!.image} cannot be judged: its score is NaN`,
+  });
   expect(skipped).toEqual([[(results[2] as Unreadable).reason, true]]);
   expect((await resultsOf(broken)).map(({ verdict }) => verdict)).toEqual(paths.map(() => "unreadable"));
   await expect(resultsOf(broken, true)).rejects.toThrow(InputError);

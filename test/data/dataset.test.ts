@@ -7,7 +7,11 @@ import { InputError } from "../../src/runtime/errors.ts";
 
 function recognise(
   files: readonly string[],
-  { name = "parts", format, texts = {} }: { name?: string; format?: FormatName; texts?: Readonly<Record<string, string>> } = {},
+  {
+    name = "parts",
+    format,
+    texts = {},
+  }: { name?: string; format?: FormatName; texts?: Readonly<Record<string, string>> } = {},
 ): Promise<Dataset> {
   return recogniseDataset(
     { name, files: [...files, ...Object.keys(texts)], unreadable: [], readText: async (path) => texts[path]! },
@@ -64,7 +68,10 @@ test("a class keeps to its own folder, whatever signs its name has", async () =>
 
 test("folders are found whatever their case, those of the very name before others", async () => {
   const { classes, unused } = await recognise(["Train/Good/0.png", "TEST/Cut/1.png", "Ground_Truth/Cut/1.png"]);
-  expect(classes[0]).toMatchObject({ train: [{ path: "Train/Good/0.png" }], test: [{ defect: "Cut", masks: ["Ground_Truth/Cut/1.png"] }] });
+  expect(classes[0]).toMatchObject({
+    train: [{ path: "Train/Good/0.png" }],
+    test: [{ defect: "Cut", masks: ["Ground_Truth/Cut/1.png"] }],
+  });
   expect(unused).toEqual([]);
   expect(trainPaths(await recognise(["Train/good/0.png", "train/good/1.png"]))).toEqual(["train/good/1.png"]);
 });
@@ -79,26 +86,42 @@ test("several masks of an image, whatever they are called, are all its own", asy
     "ground_truth/cut/11_mask.png",
   ];
   const { classes, strayMasks } = await recognise(files);
-  expect(classes[0]!.test[0]!.masks).toEqual(["ground_truth/cut/1.png", "ground_truth/cut/1/a.png", "ground_truth/cut/1_mask.bmp"]);
+  expect(classes[0]!.test[0]!.masks).toEqual([
+    "ground_truth/cut/1.png",
+    "ground_truth/cut/1/a.png",
+    "ground_truth/cut/1_mask.bmp",
+  ]);
   expect(strayMasks).toEqual(["ground_truth/cut/11_mask.png"]);
 });
 
 test("hidden files, what systems leave behind, and names that merely end in the letters of a format, are left out", async () => {
-  const clutter = [".cache/a.png", "b/.c.png", "Thumbs.db", "__MACOSX/d.png", "@eaDir/e.jpg", ".DS_Store", "png", "xpng", "a.png.txt"];
+  const clutter = [
+    ".cache/a.png",
+    "b/.c.png",
+    "Thumbs.db",
+    "__MACOSX/d.png",
+    "@eaDir/e.jpg",
+    ".DS_Store",
+    "png",
+    "xpng",
+    "a.png.txt",
+  ];
   const dataset = await recognise([...clutter, "d.png"]);
   expect(trainPaths(dataset)).toEqual(["d.png"]);
   expect(dataset.unused).toEqual([]);
 });
 
 test("a set is known by its classes only where all of them are its own", async () => {
-  const formatOf = async (names: readonly string[]) => (await recognise(names.map((name) => `${name}/train/good/0.png`))).layout.format;
+  const formatOf = async (names: readonly string[]) =>
+    (await recognise(names.map((name) => `${name}/train/good/0.png`))).layout.format;
   expect(await formatOf(["drink_can", "food_box"])).toBe("goodsad");
   expect(await formatOf(["drink_can", "bolt"])).toBe("mvtec");
   expect((await recognise(["train/good/0.png"], { name: "tubes" })).layout.format).toBe("mpdd");
 });
 
 test("a list may name what is not there: it is told, and the rest is read", async () => {
-  const csv = "object,split,label,image,mask\na,train,normal,a/1.JPG,\na,train,normal,a/2.JPG,\na,test,anomaly,a/3.JPG,a/3.png\n";
+  const csv =
+    "object,split,label,image,mask\na,train,normal,a/1.JPG,\na,train,normal,a/2.JPG,\na,test,anomaly,a/3.JPG,a/3.png\n";
   const { classes, unreadable } = await recognise(["a/1.JPG", "a/3.JPG"], { texts: { "split_csv/1cls.csv": csv } });
   expect(classes[0]).toMatchObject({ train: [{ path: "a/1.JPG" }], test: [{ path: "a/3.JPG", masks: [] }] });
   expect(unreadable).toEqual([
@@ -134,114 +157,222 @@ test("comma-separated text of any kind is read in time that grows with its lengt
 });
 
 const verdicts = ({ classes }: Dataset) =>
-  Object.fromEntries(classes.flatMap(({ train, test }) => [...train, ...test]).map(({ path, defective }) => [path, defective]));
+  Object.fromEntries(
+    classes.flatMap(({ train, test }) => [...train, ...test]).map(({ path, defective }) => [path, defective]),
+  );
 
-test.each(["good", "ok", "normal", "GOOD", "Ok", "Normal", "defect-free", "no_defects"])("%s means good, in train and test and beside any other word for it", async (word) => {
-  for (const other of ["good", "ok", "NORMAL"]) {
-    const files = [`train/${other}/0.png`, `test/${word}/1.png`, "test/ng/2.png", `ground_truth/${word}/1_mask.png`, "ground_truth/ng/2_mask.png"];
-    const dataset = await recognise(files);
-    expect(verdicts(dataset)).toEqual({ [`train/${other}/0.png`]: false, [`test/${word}/1.png`]: false, "test/ng/2.png": true });
-    expect(dataset).toMatchObject({ strayMasks: [], unused: [], companions: [`ground_truth/${word}/1_mask.png`] });
-    expect(trainPaths(await recognise([`train/${word}/0.png`, `train/${other}/1.png`])).sort()).toEqual([`train/${word}/0.png`, `train/${other}/1.png`].sort());
-  }
-  const csv = `object,split,label,image,mask\na,train,${word},1.png,\na,test,NG,2.png,\n`;
-  expect(verdicts(await recognise(["1.png", "2.png"], { texts: { "split_csv/1cls.csv": csv } }))).toEqual({ "1.png": false, "2.png": true });
-  const line = (name: string, label: unknown) => JSON.stringify({ filename: name, label, clsname: "a" });
-  const texts = { "train.json": line("1.png", word), "test.json": `${line("2.png", "defective")}\n${line("3.png", "1")}` };
-  expect(verdicts(await recognise(["1.png", "2.png", "3.png"], { texts }))).toEqual({ "1.png": false, "2.png": true, "3.png": true });
-});
+test.each(["good", "ok", "normal", "GOOD", "Ok", "Normal", "defect-free", "no_defects"])(
+  "%s means good, in train and test and beside any other word for it",
+  async (word) => {
+    for (const other of ["good", "ok", "NORMAL"]) {
+      const files = [
+        `train/${other}/0.png`,
+        `test/${word}/1.png`,
+        "test/ng/2.png",
+        `ground_truth/${word}/1_mask.png`,
+        "ground_truth/ng/2_mask.png",
+      ];
+      const dataset = await recognise(files);
+      expect(verdicts(dataset)).toEqual({
+        [`train/${other}/0.png`]: false,
+        [`test/${word}/1.png`]: false,
+        "test/ng/2.png": true,
+      });
+      expect(dataset).toMatchObject({ strayMasks: [], unused: [], companions: [`ground_truth/${word}/1_mask.png`] });
+      expect(trainPaths(await recognise([`train/${word}/0.png`, `train/${other}/1.png`])).sort()).toEqual(
+        [`train/${word}/0.png`, `train/${other}/1.png`].sort(),
+      );
+    }
+    const csv = `object,split,label,image,mask\na,train,${word},1.png,\na,test,NG,2.png,\n`;
+    expect(verdicts(await recognise(["1.png", "2.png"], { texts: { "split_csv/1cls.csv": csv } }))).toEqual({
+      "1.png": false,
+      "2.png": true,
+    });
+    const line = (name: string, label: unknown) => JSON.stringify({ filename: name, label, clsname: "a" });
+    const texts = {
+      "train.json": line("1.png", word),
+      "test.json": `${line("2.png", "defective")}\n${line("3.png", "1")}`,
+    };
+    expect(verdicts(await recognise(["1.png", "2.png", "3.png"], { texts }))).toEqual({
+      "1.png": false,
+      "2.png": true,
+      "3.png": true,
+    });
+  },
+);
 
 test("words that may mean good are read as defects, and told from words that do not", () => {
-  expect(["pass", "io", "i.O.", "fine", "0", "negative", "MT_Free", "good_2", "OkParts", "合格"].map(soundsGood)).toEqual(Array(10).fill(true));
-  expect(["good", "not_good", "abnormal", "ng", "scratch", "n_io", "00_cut", "label", "1", ""].map(soundsGood)).toEqual(Array(10).fill(false));
+  expect(
+    ["pass", "io", "i.O.", "fine", "0", "negative", "MT_Free", "good_2", "OkParts", "合格"].map(soundsGood),
+  ).toEqual(Array(10).fill(true));
+  expect(["good", "not_good", "abnormal", "ng", "scratch", "n_io", "00_cut", "label", "1", ""].map(soundsGood)).toEqual(
+    Array(10).fill(false),
+  );
 });
 
 test("masks beside photographs are theirs, depth and thumbnails are left out", async () => {
   const { classes, companions, strayMasks } = await recognise([
-    "train/good/1.jpg", "train/good/thumbs/1.jpg", "train/good/2_depth.png", "train/good/2.jpg",
-    "test/cut/1.jpg", "test/cut/1_mask.png", "test/dent/1.jpg", "test/dent/1.png", "test/dent/2.jpg", "test/dent/2.png", "test/hole/gt/9.png", "test/hole/1.jpg",
+    "train/good/1.jpg",
+    "train/good/thumbs/1.jpg",
+    "train/good/2_depth.png",
+    "train/good/2.jpg",
+    "test/cut/1.jpg",
+    "test/cut/1_mask.png",
+    "test/dent/1.jpg",
+    "test/dent/1.png",
+    "test/dent/2.jpg",
+    "test/dent/2.png",
+    "test/hole/gt/9.png",
+    "test/hole/1.jpg",
   ]);
   expect(classes[0]!.train.map(({ path }) => path)).toEqual(["train/good/1.jpg", "train/good/2.jpg"]);
   expect(classes[0]!.test.map(({ path, masks }) => [path, ...masks])).toEqual([
-    ["test/cut/1.jpg", "test/cut/1_mask.png"], ["test/dent/1.jpg", "test/dent/1.png"], ["test/dent/2.jpg", "test/dent/2.png"], ["test/hole/1.jpg"],
+    ["test/cut/1.jpg", "test/cut/1_mask.png"],
+    ["test/dent/1.jpg", "test/dent/1.png"],
+    ["test/dent/2.jpg", "test/dent/2.png"],
+    ["test/hole/1.jpg"],
   ]);
   expect([...companions].sort()).toEqual(["train/good/2_depth.png", "train/good/thumbs/1.jpg"]);
   expect(strayMasks).toEqual(["test/hole/gt/9.png"]);
 });
 
-test.each(["_mask", ".mask", "-label", " mask", " (mask)", "_Ground_Truth", "Mask", "_seg"])("an image that ends in %s is the mask of the one beside it", async (end) => {
-  const files = ["000", "001"].flatMap((stem) => [`test/cut/${stem}.png`, `test/cut/${stem}${end}.png`]);
-  const { classes, unused } = await recognise(["train/good/0.png", ...files]);
-  expect(classes[0]!.test.map(({ path, masks }) => [path, ...masks])).toEqual([files.slice(0, 2), files.slice(2)]);
-  expect(unused).toEqual([]);
-  const apart = await recognise(["train/good/0.png", "test/cut/000.png", `ground_truth/cut/000${end}.png`]);
-  expect(apart.strayMasks).toEqual([]);
-});
+test.each(["_mask", ".mask", "-label", " mask", " (mask)", "_Ground_Truth", "Mask", "_seg"])(
+  "an image that ends in %s is the mask of the one beside it",
+  async (end) => {
+    const files = ["000", "001"].flatMap((stem) => [`test/cut/${stem}.png`, `test/cut/${stem}${end}.png`]);
+    const { classes, unused } = await recognise(["train/good/0.png", ...files]);
+    expect(classes[0]!.test.map(({ path, masks }) => [path, ...masks])).toEqual([files.slice(0, 2), files.slice(2)]);
+    expect(unused).toEqual([]);
+    const apart = await recognise(["train/good/0.png", "test/cut/000.png", `ground_truth/cut/000${end}.png`]);
+    expect(apart.strayMasks).toEqual([]);
+  },
+);
 
 test("a mask may begin with its word", async () => {
-  const { classes } = await recognise(["train/good/0.png", "test/cut/000.png", "test/cut/mask_000.png", "test/dent/image_1.png", "test/dent/mask_1.png"]);
-  expect(classes[0]!.test.map(({ path, masks }) => [path, ...masks])).toEqual([["test/cut/000.png", "test/cut/mask_000.png"], ["test/dent/image_1.png"]]);
+  const { classes } = await recognise([
+    "train/good/0.png",
+    "test/cut/000.png",
+    "test/cut/mask_000.png",
+    "test/dent/image_1.png",
+    "test/dent/mask_1.png",
+  ]);
+  expect(classes[0]!.test.map(({ path, masks }) => [path, ...masks])).toEqual([
+    ["test/cut/000.png", "test/cut/mask_000.png"],
+    ["test/dent/image_1.png"],
+  ]);
 });
 
 test("what lies beside a folder of colour photographs under their names is left out", async () => {
   const files = ["rgb", "ir", "z"].map((view) => `${view}/000.${view === "z" ? "tiff" : "png"}`);
-  const dataset = await recognise(["train/good", "test/cut", "test/good"].flatMap((place) => files.map((file) => `${place}/${file}`)).concat("test/cut/gt/000.png"));
+  const dataset = await recognise(
+    ["train/good", "test/cut", "test/good"]
+      .flatMap((place) => files.map((file) => `${place}/${file}`))
+      .concat("test/cut/gt/000.png"),
+  );
   expect(dataset.classes[0]!.test.find(({ defective }) => defective)!.masks).toEqual(["test/cut/gt/000.png"]);
-  expect([...trainPaths(dataset), ...dataset.classes[0]!.test.map(({ path }) => path)].sort()).toEqual(["test/cut/rgb/000.png", "test/good/rgb/000.png", "train/good/rgb/000.png"]);
+  expect([...trainPaths(dataset), ...dataset.classes[0]!.test.map(({ path }) => path)].sort()).toEqual([
+    "test/cut/rgb/000.png",
+    "test/good/rgb/000.png",
+    "train/good/rgb/000.png",
+  ]);
   expect(dataset.companions).toHaveLength(6);
 });
 
 test("images of one kind that share names in several folders are taken, and named", async () => {
-  const dataset = await recognise(["0", "1"].flatMap((stem) => ["", "normal/", "nx/"].map((view) => `train/good/${view}${stem}.png`)));
+  const dataset = await recognise(
+    ["0", "1"].flatMap((stem) => ["", "normal/", "nx/"].map((view) => `train/good/${view}${stem}.png`)),
+  );
   expect(trainPaths(dataset)).toHaveLength(6);
   expect(dataset.twins).toHaveLength(6);
   expect((await recognise(["a/0.png", "a/1.png", "b/0.png", "b/1.png"])).twins).toEqual([]); // of two parts, it may be
 });
 
-test.each([["training", "testing"], ["Train_Set", "TestSet"]])("%s and %s are read as train and test", async (train, test) => {
-  expect(verdicts(await recognise([`${train}/ｇｏｏｄ/0.png`, `${test}/Ｏｋ/1.png`, `${test}/cut/2.png`])))
-    .toEqual({ [`${train}/ｇｏｏｄ/0.png`]: false, [`${test}/Ｏｋ/1.png`]: false, [`${test}/cut/2.png`]: true });
+test.each([
+  ["training", "testing"],
+  ["Train_Set", "TestSet"],
+])("%s and %s are read as train and test", async (train, test) => {
+  expect(verdicts(await recognise([`${train}/ｇｏｏｄ/0.png`, `${test}/Ｏｋ/1.png`, `${test}/cut/2.png`]))).toEqual({
+    [`${train}/ｇｏｏｄ/0.png`]: false,
+    [`${test}/Ｏｋ/1.png`]: false,
+    [`${test}/cut/2.png`]: true,
+  });
 });
 
 test("photographs that share a name, or a word with masks, stay photographs", async () => {
-  const dataset = await recognise(["bottle_label.jpg", "bottle_cap.jpg", "label/1.jpg", "a.jpg", "a.png", "b.jpg", "c.jpg", "d.jpg"]);
+  const dataset = await recognise([
+    "bottle_label.jpg",
+    "bottle_cap.jpg",
+    "label/1.jpg",
+    "a.jpg",
+    "a.png",
+    "b.jpg",
+    "c.jpg",
+    "d.jpg",
+  ]);
   expect(trainPaths(dataset)).toHaveLength(8);
   expect(dataset.twins).toEqual(["a.png", "a.jpg"]);
 });
 
 test("a mask is found whatever the case and the form of Unicode of its name, unless two images have that name", async () => {
   const { classes, strayMasks } = await recognise([
-    "train/good/0.png", "test/Cut/Ä1.png", "ground_truth/cut/ä1_MASK.png", "test/Cut/b.png", "ground_truth/CUT/B.png",
-    "test/dent/c.png", "test/dent/C.png", "ground_truth/dent/c.png", "test/DENT/d.png", "ground_truth/Dent/D/x.png",
+    "train/good/0.png",
+    "test/Cut/Ä1.png",
+    "ground_truth/cut/ä1_MASK.png",
+    "test/Cut/b.png",
+    "ground_truth/CUT/B.png",
+    "test/dent/c.png",
+    "test/dent/C.png",
+    "ground_truth/dent/c.png",
+    "test/DENT/d.png",
+    "ground_truth/Dent/D/x.png",
   ]);
-  expect(classes[0]!.test.map(({ path, masks }) => [path.normalize("NFC"), ...masks])).toEqual(expect.arrayContaining([
-    ["test/Cut/Ä1.png", "ground_truth/cut/ä1_MASK.png"], ["test/dent/c.png", "ground_truth/dent/c.png"], ["test/dent/C.png"], ["test/DENT/d.png", "ground_truth/Dent/D/x.png"],
-  ]));
+  expect(classes[0]!.test.map(({ path, masks }) => [path.normalize("NFC"), ...masks])).toEqual(
+    expect.arrayContaining([
+      ["test/Cut/Ä1.png", "ground_truth/cut/ä1_MASK.png"],
+      ["test/dent/c.png", "ground_truth/dent/c.png"],
+      ["test/dent/C.png"],
+      ["test/DENT/d.png", "ground_truth/Dent/D/x.png"],
+    ]),
+  );
   expect(strayMasks).toEqual(["ground_truth/CUT/B.png"].slice(1));
 });
 
 test("a list's paths are found whatever their slashes, case and form; rows that repeat an image count once", async () => {
-  const csv = "object,split,label,image,mask\n"
-    + "a,train,normal,A\\1.jpg,\na,train,normal,a/1.JPG,\na,test,normal,a/1.JPG,\na,test,anomaly,./a/2.JPG,a/m.png\na,test,anomaly,a/2.JPG,a/n.png\na,test,normal,C:\\b.png,\n";
-  const { classes, repeated, unreadable } = await recognise(["a/1.JPG", "a/2.JPG", "a/m.png", "a/n.png"], { texts: { "split_csv/1cls.csv": csv } });
-  expect(classes).toMatchObject([{ train: [{ path: "a/1.JPG" }], test: [{ path: "a/2.JPG", masks: ["a/m.png", "a/n.png"] }] }]);
+  const csv =
+    "object,split,label,image,mask\n" +
+    "a,train,normal,A\\1.jpg,\na,train,normal,a/1.JPG,\na,test,normal,a/1.JPG,\na,test,anomaly,./a/2.JPG,a/m.png\na,test,anomaly,a/2.JPG,a/n.png\na,test,normal,C:\\b.png,\n";
+  const { classes, repeated, unreadable } = await recognise(["a/1.JPG", "a/2.JPG", "a/m.png", "a/n.png"], {
+    texts: { "split_csv/1cls.csv": csv },
+  });
+  expect(classes).toMatchObject([
+    { train: [{ path: "a/1.JPG" }], test: [{ path: "a/2.JPG", masks: ["a/m.png", "a/n.png"] }] },
+  ]);
   expect(repeated).toEqual([
     { path: "a/1.JPG", reason: "split_csv/1cls.csv names it more than once" },
     { path: "a/1.JPG", reason: "named more than once, and taken as a, to train on, good, not as a, to test, good" },
   ]);
-  expect(unreadable).toEqual([{ path: "C:\\b.png", reason: "split_csv/1cls.csv names it, but it is not there; paths in it are relative to the folder of the dataset" }]);
+  expect(unreadable).toEqual([
+    {
+      path: "C:\\b.png",
+      reason: "split_csv/1cls.csv names it, but it is not there; paths in it are relative to the folder of the dataset",
+    },
+  ]);
 });
 
 test("classes and defects may have any name", async () => {
   const names = ["__proto__", "constructor", "hasOwnProperty", "toString"];
-  const { classes } = await recognise(names.flatMap((name) => [`${name}/train/good/0.png`, `${name}/test/${name}/1.png`]));
+  const { classes } = await recognise(
+    names.flatMap((name) => [`${name}/train/good/0.png`, `${name}/test/${name}/1.png`]),
+  );
   expect(classes.map(({ name, test: [item] }) => [name, item!.defect])).toEqual(names.map((name) => [name, name]));
 });
 
 test("images that cannot be decoded are counted, and named where there are no others", async () => {
   expect((await recognise(["a.png", "b.HEIC", "c/d.dng"])).undecodable).toEqual(["b.HEIC", "c/d.dng"]);
   expect(trainPaths(await recognise(["a.jfif", "b.AVIF", "c.gif"]))).toEqual(["a.jfif", "b.AVIF", "c.gif"]);
-  await expect(recognise(["b.HEIC"])).rejects.toThrow("parts: no images, 1 image file of formats that cannot be decoded (.heic 1): convert it to png or jpg");
+  await expect(recognise(["b.HEIC"])).rejects.toThrow(
+    "parts: no images, 1 image file of formats that cannot be decoded (.heic 1): convert it to png or jpg",
+  );
 });
 
 const UNIAD = ["a.png"];
@@ -344,10 +475,22 @@ test.each<[string, readonly string[], string, Parameters<typeof recognise>[1]?]>
     ["MT_Free/Imgs/1.jpg", "MT_Free/Imgs/1.png", "MT_Free/Imgs/2.jpg", "MT_Free/Imgs/2.png"],
     "parts: 2 images among those to learn from would be masks by their names (such as MT_Free/Imgs/1.png, named as the mask of 1.jpg)",
   ],
-  ["KolektorSDD", ["kos01/Part0.jpg", "kos01/Part0_label.bmp"], "such as kos01/Part0_label.bmp, named as the mask of Part0.jpg"],
+  [
+    "KolektorSDD",
+    ["kos01/Part0.jpg", "kos01/Part0_label.bmp"],
+    "such as kos01/Part0_label.bmp, named as the mask of Part0.jpg",
+  ],
   ["a part of KolektorSDD2", ["10000.png", "10000_GT.png"], "such as 10000_GT.png, named as the mask of 10000.png"],
-  ["a part of DAGM", ["0576.PNG", "Label/0576_label.PNG"], "such as Label/0576_label.PNG, named as the mask of 0576.PNG"],
-  ["Real-IAD", ["bolt/OK/S1/1.jpg", "bolt/NG/AK/S1/1.jpg", "bolt/NG/AK/S1/1.png"], "parts: bolt/NG/ (2 images) would be read as good images, but its name says otherwise"],
+  [
+    "a part of DAGM",
+    ["0576.PNG", "Label/0576_label.PNG"],
+    "such as Label/0576_label.PNG, named as the mask of 0576.PNG",
+  ],
+  [
+    "Real-IAD",
+    ["bolt/OK/S1/1.jpg", "bolt/NG/AK/S1/1.jpg", "bolt/NG/AK/S1/1.png"],
+    "parts: bolt/NG/ (2 images) would be read as good images, but its name says otherwise",
+  ],
   ["Eyecandies", ["train/data/000_image_0.png", "train/data/000_mask.png"], "such as train/data/000_mask.png"],
   ["json of another kind", UNIAD, "parts: train.json line 1 is no JSON object; expected", uniad("[")],
   [

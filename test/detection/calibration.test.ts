@@ -1,5 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { calibratedScore, calibrationOf, imagesFor, steepnessOf, supportedRate, thresholdsAt, type HeldOut } from "../../src/detection/calibration.ts";
+import {
+  calibratedScore,
+  calibrationOf,
+  imagesFor,
+  steepnessOf,
+  supportedRate,
+  thresholdsAt,
+  type HeldOut,
+} from "../../src/detection/calibration.ts";
 import { DivergedError, OptionError } from "../../src/runtime/errors.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
 
@@ -10,7 +18,11 @@ function goodImages(count: number, seed: number, className = "part"): HeldOut[] 
 }
 
 describe("the threshold", () => {
-  test.each([[5, 0.1], [16, 0.01], [40, 0.05]])("from %i images rejects the share %f of further good ones, on average", (count, falseReject) => {
+  test.each([
+    [5, 0.1],
+    [16, 0.01],
+    [40, 0.05],
+  ])("from %i images rejects the share %f of further good ones, on average", (count, falseReject) => {
     const trials = 4000;
     let rejected = 0;
     for (let seed = 0; seed < trials; seed++) {
@@ -27,7 +39,10 @@ describe("the threshold", () => {
   });
 
   test("of classes is each one's own; unknown ones have the highest", () => {
-    const images = [...goodImages(8, 1, "a"), ...goodImages(8, 2, "b").map((image) => ({ ...image, score: 9 * image.score }))];
+    const images = [
+      ...goodImages(8, 1, "a"),
+      ...goodImages(8, 2, "b").map((image) => ({ ...image, score: 9 * image.score })),
+    ];
     const { classes, threshold, typical, pixelThreshold } = calibrationOf(images, 0.01);
     expect(classes["a"]).toEqual(calibrationOf(goodImages(8, 1, "a"), 0.01).classes["a"]);
     expect({ threshold, typical, pixelThreshold }).toEqual(classes["b"]);
@@ -41,15 +56,23 @@ describe("the threshold", () => {
   });
 
   test("for a rate that too few images support is that of the least one that they do, which is told", () => {
-    for (const [count, least] of [[1, 0.0628], [2, 0.0628], [3, 0.0189], [12, 0.0002]] as const) {
+    for (const [count, least] of [
+      [1, 0.0628],
+      [2, 0.0628],
+      [3, 0.0189],
+      [12, 0.0002],
+    ] as const) {
       expect(supportedRate(count)).toBeCloseTo(least, 4);
       const images = goodImages(count, 1);
       const supported = calibrationOf(images, supportedRate(count));
       for (const rate of [1e-5, 1e-9, 1e-300, Number.MIN_VALUE]) expect(calibrationOf(images, rate)).toEqual(supported);
-      expect(supported.threshold / supported.typical).toBeLessThan(Math.exp(5 * 2)); // five deviations, and they are some 0.3
+      // five deviations, and they are some 0.3
+      expect(supported.threshold / supported.typical).toBeLessThan(Math.exp(5 * 2));
     }
     expect(calibrationOf(goodImages(40, 1), 0.01).falseReject).toBe(0.01);
-    expect(calibrationOf([...goodImages(40, 1, "many"), ...goodImages(2, 1, "few")], 0.01).falseReject).toBe(supportedRate(2));
+    expect(calibrationOf([...goodImages(40, 1, "many"), ...goodImages(2, 1, "few")], 0.01).falseReject).toBe(
+      supportedRate(2),
+    );
   });
 
   test("needs so many images that they support the rate", () => {
@@ -61,22 +84,28 @@ describe("the threshold", () => {
     expect(imagesFor(1e-9)).toBe(5e9);
   });
 
-  test.each([Number.NaN, Infinity, -Infinity, 0, -1])("is refused where a score or peak is %f, with the class", (wrong) => {
-    for (const name of ["score", "peak"]) {
-      const images = [...goodImages(5, 1), { className: "bolt", score: 1, peak: 1, [name]: wrong }];
-      expect(() => calibrationOf(images, 0.01)).toThrow(DivergedError);
-      expect(() => calibrationOf(images, 0.01)).toThrow("one of class bolt has");
-    }
-  });
+  test.each([Number.NaN, Infinity, -Infinity, 0, -1])(
+    "is refused where a score or peak is %f, with the class",
+    (wrong) => {
+      for (const name of ["score", "peak"]) {
+        const images = [...goodImages(5, 1), { className: "bolt", score: 1, peak: 1, [name]: wrong }];
+        expect(() => calibrationOf(images, 0.01)).toThrow(DivergedError);
+        expect(() => calibrationOf(images, 0.01)).toThrow("one of class bolt has");
+      }
+    },
+  );
 
   test("is refused where scores lie so far apart that there is none", () => {
     const images = [1e-300, 1e300].map((score): HeldOut => ({ className: "bolt", score, peak: 1 }));
-    expect(() => calibrationOf(images, 0.01)).toThrow("scores of 2 good images of class bolt differ too much for a threshold: it would be Infinity");
+    expect(() => calibrationOf(images, 0.01)).toThrow(
+      "scores of 2 good images of class bolt differ too much for a threshold: it would be Infinity",
+    );
     expect(() => calibrationOf([], 0.01)).toThrow(OptionError);
   });
 
   test("is refused for a share that is none", () => {
-    for (const share of [0, -0.1, 0.51, Number.NaN]) expect(() => calibrationOf(goodImages(3, 1), share)).toThrow(OptionError);
+    for (const share of [0, -0.1, 0.51, Number.NaN])
+      expect(() => calibrationOf(goodImages(3, 1), share)).toThrow(OptionError);
   });
 });
 
@@ -113,14 +142,21 @@ test("the thresholds at a calibrated score are where it is reached, and move tog
 });
 
 test("the heat of a map begins where good images peak, and spans a factor of twelve", () => {
-  const [low, high] = calibrationOf([{ className: "a", score: 1, peak: 2 }, { className: "a", score: 1.1, peak: 8 }], 0.01).heat;
+  const [low, high] = calibrationOf(
+    [
+      { className: "a", score: 1, peak: 2 },
+      { className: "a", score: 1.1, peak: 8 },
+    ],
+    0.01,
+  ).heat;
   expect(low).toBeCloseTo(4, 12);
   expect(high).toBeCloseTo(48, 12);
 });
 
 describe("the threshold of pixels", () => {
   test("is to peaks what the other is to scores; that of an unknown class is the highest", () => {
-    const likeScores = (images: readonly HeldOut[], factor: number) => images.map((image) => ({ ...image, peak: factor * image.score }));
+    const likeScores = (images: readonly HeldOut[], factor: number) =>
+      images.map((image) => ({ ...image, peak: factor * image.score }));
     const images = [...likeScores(goodImages(9, 1, "a"), 3), ...likeScores(goodImages(9, 2, "b"), 1)];
     const { classes, pixelThreshold } = calibrationOf(images, 0.05);
     expect(classes["a"]!.pixelThreshold).toBeCloseTo(3 * classes["a"]!.threshold, 10);

@@ -12,16 +12,26 @@ import { poison } from "../harness/operation.ts";
 const SIZE = 64;
 const detector = await madeUpDetector(device, SIZE, { decoder: "tiny", hingeWeight: 1 });
 const pictures = Array.from({ length: 3 }, (_, i) => madeUpPicture(SIZE + 16 * i, i + 1)); // each is resized otherwise
-const half = new PictureRegion(new Uint8Array(SIZE * SIZE).map((_, i) => (i % SIZE < SIZE / 2 ? 1 : 0)), { width: SIZE, height: SIZE });
+const half = new PictureRegion(
+  new Uint8Array(SIZE * SIZE).map((_, i) => (i % SIZE < SIZE / 2 ? 1 : 0)),
+  { width: SIZE, height: SIZE },
+);
 
 /** What `inspect` says by its definition: nothing is captured. */
 async function eager(images: readonly DecodedImage[]): Promise<Pick<Inspection, "map" | "score" | "peak">[]> {
   const { inputSize, std: deviation, ...options } = detector.preprocessing;
   using _scope = device.scope();
-  const { map, score, peak } = detector.judge(imagesToTensor(device, images, { height: inputSize, width: inputSize, deviation, ...options }));
+  const { map, score, peak } = detector.judge(
+    imagesToTensor(device, images, { height: inputSize, width: inputSize, deviation, ...options }),
+  );
   const reads = Promise.all([map, score, peak].map((tensor) => toArray(tensor)));
   return reads.then(([maps, scores, peaks]) =>
-    Array.from(scores!, (score, i) => ({ score, peak: peaks![i]!, map: maps!.slice(i * SIZE * SIZE, (i + 1) * SIZE * SIZE) })));
+    Array.from(scores!, (score, i) => ({
+      score,
+      peak: peaks![i]!,
+      map: maps!.slice(i * SIZE * SIZE, (i + 1) * SIZE * SIZE),
+    })),
+  );
 }
 
 test("captured batches give the bits of eager ones, whatever the shapes before and whatever lies in the memory that others use", async () => {

@@ -39,10 +39,19 @@ test("small ones are none with a minimal area, and leave the mask", () => {
 test("what does not count is part of none, and may part one in two", () => {
   const counted = Uint8Array.from([1, 0, 1, 1, 0, 1, 1, 0, 0]);
   const { defects } = defectsOf(mapOf("999", "999", "999"), { width: 3, height: 3 }, own(3), { threshold: 4, counted });
-  expect(defects.map(({ bbox, area }) => [bbox, area])).toEqual([[[0, 0, 1, 3], 3], [[2, 0, 1, 2], 2]]);
+  expect(defects.map(({ bbox, area }) => [bbox, area])).toEqual([
+    [[0, 0, 1, 3], 3],
+    [[2, 0, 1, 2], 2],
+  ]);
 });
 
-test.each<[Fit, number, number]>([["stretch", 37, 23], ["letterbox", 40, 17], ["letterbox", 9, 31], ["crop", 50, 21], ["crop", 8, 30]])(
+test.each<[Fit, number, number]>([
+  ["stretch", 37, 23],
+  ["letterbox", 40, 17],
+  ["letterbox", 9, 31],
+  ["crop", 50, 21],
+  ["crop", 8, 30],
+])(
   "fit %s of %i x %i: the mask is that of every pixel's own value, and the runs are the regions",
   (fit, width, height) => {
     const size = 16;
@@ -87,9 +96,15 @@ test.each<[Fit, number, number]>([["stretch", 37, 23], ["letterbox", 40, 17], ["
 describe("wrong options", () => {
   const inspection = mapOf("00", "00");
   test("are refused", () => {
-    expect(() => defectsOf(inspection, { width: 2, height: 2 }, own(2), { threshold: Number.NaN })).toThrow(OptionError);
-    expect(() => defectsOf(inspection, { width: 2, height: 2 }, own(2), { threshold: 1, minArea: 0 })).toThrow(OptionError);
-    expect(() => defectsOf(inspection, { width: 2, height: 2 }, own(2), { threshold: 1, counted: new Uint8Array(3) })).toThrow(ShapeError);
+    expect(() => defectsOf(inspection, { width: 2, height: 2 }, own(2), { threshold: Number.NaN })).toThrow(
+      OptionError,
+    );
+    expect(() => defectsOf(inspection, { width: 2, height: 2 }, own(2), { threshold: 1, minArea: 0 })).toThrow(
+      OptionError,
+    );
+    expect(() =>
+      defectsOf(inspection, { width: 2, height: 2 }, own(2), { threshold: 1, counted: new Uint8Array(3) }),
+    ).toThrow(ShapeError);
   });
 });
 
@@ -98,7 +113,9 @@ test("a map with what is no number, and a threshold that is none, are refused: n
   for (const wrong of [NaN, Infinity, -Infinity]) {
     const { map } = mapOf("000", "000", "000");
     map[4] = wrong;
-    expect(() => defectsOf({ map, size: 3 }, size, own(3), { threshold: 1 })).toThrow(new InputError(`defectsOf: the anomaly map holds ${wrong} at element 4; it must be finite`));
+    expect(() => defectsOf({ map, size: 3 }, size, own(3), { threshold: 1 })).toThrow(
+      new InputError(`defectsOf: the anomaly map holds ${wrong} at element 4; it must be finite`),
+    );
   }
   for (const threshold of [0, -1, NaN, Infinity]) {
     expect(() => defectsOf(mapOf("000", "000", "000"), size, own(3), { threshold })).toThrow(OptionError);

@@ -11,14 +11,30 @@ import { device } from "../harness/device.ts";
 import { madeUpPicture } from "../harness/made_up_detector.ts";
 
 const SIZE = 64;
-const [scene] = synthesise({ size: SIZE, train: 4, good: 1, defective: 1, seed: 1 }) as [ReturnType<typeof synthesise>[number]];
-const pictureOf = ({ rgba }: { readonly rgba: Uint8Array }): DecodedImage => ({ width: SIZE, height: SIZE, data: rgba });
+const [scene] = synthesise({ size: SIZE, train: 4, good: 1, defective: 1, seed: 1 }) as [
+  ReturnType<typeof synthesise>[number],
+];
+const pictureOf = ({ rgba }: { readonly rgba: Uint8Array }): DecodedImage => ({
+  width: SIZE,
+  height: SIZE,
+  data: rgba,
+});
 
 async function* good(): AsyncGenerator<TrainingImage> {
   for (const image of scene.train) yield { className: "weave", image: pictureOf(image) };
 }
 
-const options = { backbone: "embedded", form: "published", decoder: "tiny", inputSize: SIZE, epochsAbnormal: 1, epochsNormal: 1, batch: 4, seed: 1, folds: 0 } as const;
+const options = {
+  backbone: "embedded",
+  form: "published",
+  decoder: "tiny",
+  inputSize: SIZE,
+  epochsAbnormal: 1,
+  epochsNormal: 1,
+  batch: 4,
+  seed: 1,
+  folds: 0,
+} as const;
 const training = await Training.begin(device, good(), options);
 for await (const _step of training.fit());
 const detector = await training.finish();
@@ -49,11 +65,22 @@ describe("where only a part of a picture counts", () => {
   });
 
   test("each pixel is smoothed with those that count around it, and no others", async () => {
-    const [a, b, far] = [32 * SIZE + 32, 32 * SIZE + 34, 32 * SIZE + 50] as const; // 7 x 7 are smoothed: a and b see each other
-    const even = { ...square, data: new Uint8Array(4 * SIZE * SIZE).fill(90) }; // the same whatever counts, so that its map is too
-    const only = (...pixels: number[]) => new PictureRegion(new Uint8Array(SIZE * SIZE).map((_, i) => (pixels.includes(i) ? 1 : 0)), square);
+    // 7 x 7 are smoothed: a and b see each other
+    const [a, b, far] = [32 * SIZE + 32, 32 * SIZE + 34, 32 * SIZE + 50] as const;
+    // the same whatever counts, so that its map is too
+    const even = { ...square, data: new Uint8Array(4 * SIZE * SIZE).fill(90) };
+    const only = (...pixels: number[]) =>
+      new PictureRegion(
+        new Uint8Array(SIZE * SIZE).map((_, i) => (pixels.includes(i) ? 1 : 0)),
+        square,
+      );
     const masks = [only(a), only(b), only(far), only(a, b, far)];
-    const [alone, other, apart, together] = (await detector.inspect(masks.map(() => even), masks)).map(({ map }) => map);
+    const [alone, other, apart, together] = (
+      await detector.inspect(
+        masks.map(() => even),
+        masks,
+      )
+    ).map(({ map }) => map);
     const mean = (alone![a]! + other![b]!) / 2;
     expect(alone![a]).not.toBe(other![b]);
     expect(together![a]! / mean).toBeCloseTo(1, 5);
@@ -70,10 +97,17 @@ describe("where only a part of a picture counts", () => {
   });
 
   test("another size, or nothing that is left in the map, is refused", async () => {
-    await expect(detector.inspect([pictures[0]!], [new PictureRegion(half.slice(SIZE), { width: SIZE, height: SIZE - 1 })])).rejects.toThrow("64 x 63 pixels");
+    await expect(
+      detector.inspect([pictures[0]!], [new PictureRegion(half.slice(SIZE), { width: SIZE, height: SIZE - 1 })]),
+    ).rejects.toThrow("64 x 63 pixels");
     const large = { width: 9 * SIZE, height: SIZE, data: new Uint8Array(36 * SIZE * SIZE).fill(90) };
-    const between = new PictureRegion(new Uint8Array(9 * SIZE * SIZE).map((_, i) => (i === 0 ? 1 : 0)), large); // of no pixel of the map the nearest
-    await expect(detector.inspect([large], [between])).rejects.toThrow("nothing of the region of image 0 is left in its map of 64 x 64");
+    const between = new PictureRegion(
+      new Uint8Array(9 * SIZE * SIZE).map((_, i) => (i === 0 ? 1 : 0)),
+      large,
+    ); // of no pixel of the map the nearest
+    await expect(detector.inspect([large], [between])).rejects.toThrow(
+      "nothing of the region of image 0 is left in its map of 64 x 64",
+    );
   });
 
   const side = 150; // resized, so that filters reach across the border
@@ -85,15 +119,19 @@ describe("where only a part of a picture counts", () => {
     "a frame": (u, v) => Math.max(Math.abs(u - 0.5), Math.abs(v - 0.5)) > 0.3,
   };
   test.each(Object.keys(shapes))("whatever is outside %s, score, peak and map have the same bits", async (name) => {
-    const counted = Uint8Array.from({ length: side * side }, (_, i) => (shapes[name]!(((i % side) + 0.5) / side, (Math.floor(i / side) + 0.5) / side) ? 1 : 0));
+    const counted = Uint8Array.from({ length: side * side }, (_, i) =>
+      shapes[name]!(((i % side) + 0.5) / side, (Math.floor(i / side) + 0.5) / side) ? 1 : 0,
+    );
     const region = new PictureRegion(counted, { width: side, height: side });
     const inside = madeUpPicture(side, 1);
     const seen = await Promise.all(
-      [madeUpPicture(side, 2), madeUpPicture(side, 3), { ...inside, data: new Uint8Array(4 * side * side) }].map(async ({ data }) => {
-        const mixed = { ...inside, data: data.map((value, i) => (counted[i >> 2] ? inside.data[i]! : value)) };
-        const [whole, part] = await detector.inspect([mixed, mixed], [null, region]);
-        return { whole, part };
-      }),
+      [madeUpPicture(side, 2), madeUpPicture(side, 3), { ...inside, data: new Uint8Array(4 * side * side) }].map(
+        async ({ data }) => {
+          const mixed = { ...inside, data: data.map((value, i) => (counted[i >> 2] ? inside.data[i]! : value)) };
+          const [whole, part] = await detector.inspect([mixed, mixed], [null, region]);
+          return { whole, part };
+        },
+      ),
     );
     for (const { whole, part } of seen.slice(1)) {
       expect(part).toEqual(seen[0]!.part);
@@ -121,18 +159,30 @@ test("a detector read from its file judges to the same bits", async () => {
 test("a file that is no detector is refused by name", async () => {
   const file = decodeSafetensors(await encodeDetector(detector), "model");
   const changed = (metadata: Record<string, string>, without = "") =>
-    encodeSafetensors({ tensors: new Map([...file.tensors].filter(([name]) => name !== without)), metadata: { ...file.metadata, ...metadata } });
+    encodeSafetensors({
+      tensors: new Map([...file.tensors].filter(([name]) => name !== without)),
+      metadata: { ...file.metadata, ...metadata },
+    });
   const read = (bytes: Uint8Array) => expect(decodeDetector(device, bytes, "m")).rejects;
   await read(changed({ format: "other" })).toThrow("m is a safetensors file but no detector");
-  await read(changed({ version: "9" })).toThrow("m is a detector of version 9; this bigrid reads versions 3 and 4: install a newer one");
-  for (const version of ["1", "two"]) await read(changed({ version })).toThrow(`m is a detector of version ${version}; this bigrid reads versions 3 and 4: train it anew`);
+  await read(changed({ version: "9" })).toThrow(
+    "m is a detector of version 9; this bigrid reads versions 3 and 4: install a newer one",
+  );
+  for (const version of ["1", "two"])
+    await read(changed({ version })).toThrow(
+      `m is a detector of version ${version}; this bigrid reads versions 3 and 4: train it anew`,
+    );
   const config = (changes: object) => changed({ config: JSON.stringify({ ...detector.config, ...changes }) });
   await read(config({ calibration: { ...detector.config.calibration, heat: 5 } })).toThrow("is not that of a detector");
-  await read(config({ calibration: { ...detector.config.calibration, classes: null } })).toThrow("is not that of a detector");
+  await read(config({ calibration: { ...detector.config.calibration, classes: null } })).toThrow(
+    "is not that of a detector",
+  );
   const { bytes } = device.memory();
   const { method } = detector.config;
   await read(config({ method: { ...method, name: "other" } })).toThrow("is not that of a detector");
-  await read(config({ method: { ...method, config: { ...(method.config as object), height: 9 } } })).toThrow(/its model is for features \[9,.*the file is damaged/);
+  await read(config({ method: { ...method, config: { ...(method.config as object), height: 9 } } })).toThrow(
+    /its model is for features \[9,.*the file is damaged/,
+  );
   await read(changed({ config: "{" })).toThrow("the configuration in its metadata is no JSON");
   await read(changed({ config: "{}" })).toThrow("is not that of a detector");
   await read(changed({ config: "null" })).toThrow("is not that of a detector");
@@ -144,5 +194,7 @@ test("one image is too few to learn from", async () => {
   async function* one(): AsyncGenerator<TrainingImage> {
     yield { className: "weave", image: pictures[0]! };
   }
-  await expect(Training.begin(device, one(), options)).rejects.toThrow("training needs at least two good images, got 1");
+  await expect(Training.begin(device, one(), options)).rejects.toThrow(
+    "training needs at least two good images, got 1",
+  );
 });

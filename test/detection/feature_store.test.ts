@@ -9,7 +9,8 @@ import { poison } from "../harness/operation.ts";
 /** Records in memory. */
 class Memory implements Spill {
   readonly records = new Map<number, Uint8Array>();
-  readonly write = (index: number, record: Uint8Array): Promise<void> => Promise.resolve(void this.records.set(index, record.slice()));
+  readonly write = (index: number, record: Uint8Array): Promise<void> =>
+    Promise.resolve(void this.records.set(index, record.slice()));
   readonly read = (index: number): Promise<Uint8Array> => Promise.resolve(this.records.get(index)!);
 }
 
@@ -80,14 +81,21 @@ describe("a feature store", () => {
     const { store, images } = await filled(6, "f32", Infinity, null, large);
     const batch = await store.batch([5, 3]);
     const got = await toArray(batch);
-    expect([got[0], got[large - 1], got[large], got[2 * large - 1]]).toEqual([images[5]![0], images[5]![large - 1], images[3]![0], images[3]![large - 1]]);
+    expect([got[0], got[large - 1], got[large], got[2 * large - 1]]).toEqual([
+      images[5]![0],
+      images[5]![large - 1],
+      images[3]![0],
+      images[3]![large - 1],
+    ]);
     release(batch);
     store.release();
   });
 
   test("refuses features of another shape", async () => {
     const { store } = await filled(1, "f32", Infinity, null);
-    await expect(store.add(fromArray(device, [1, 3, 5, 3], new Float32Array(45)))).rejects.toThrow("features of [1,3,5,4] are kept here, got [1,3,5,3]");
+    await expect(store.add(fromArray(device, [1, 3, 5, 3], new Float32Array(45)))).rejects.toThrow(
+      "features of [1,3,5,4] are kept here, got [1,3,5,3]",
+    );
     store.release();
   });
 });

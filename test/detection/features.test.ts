@@ -11,7 +11,8 @@ const POSITIONS = 500;
 
 const backbone = await createBackbone(device, "embedded", { inputSize: 64 });
 const assembly = grad.assembly({}, backbone);
-const makerOf = (standardise: typeof assembly.standardise) => new FeatureMaker(device, backbone, { ...assembly, standardise }, "stretch");
+const makerOf = (standardise: typeof assembly.standardise) =>
+  new FeatureMaker(device, backbone, { ...assembly, standardise }, "stretch");
 const { channels } = makerOf(null).extents;
 const random = rng(3);
 /** Channels of means from -40 to 40 and of deviations from 0.01 to 100; the last is 7 everywhere. */

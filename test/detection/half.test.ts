@@ -37,7 +37,9 @@ describe.skipIf(!device.gpu.features.has("shader-f16"))("in half precision", () 
     const file = await encodeDetector(await madeUpDetector(device, SIZE, { decoder: "tiny" }));
     const before = device.memory().allocations;
     const half = await decodeDetector(device, file, "made up", undefined, { half: true });
-    await expect(encodeDetector(half)).rejects.toThrow("a detector in half precision does not keep what it was made from; load it in full");
+    await expect(encodeDetector(half)).rejects.toThrow(
+      "a detector in half precision does not keep what it was made from; load it in full",
+    );
     await expect(encodeOnnx(half)).rejects.toThrow("half precision; load it in full");
     half.release();
     expect(device.memory().allocations).toBe(before);

@@ -20,7 +20,8 @@ import { CELLS, CHANNELS, images, source, VARIANCE } from "../harness/smooth_fea
 /** A picture whose pixel (x, y) is white where asked. */
 function picture(width: number, height: number, isWhite: (x: number, y: number) => boolean): DecodedImage {
   const data = new Uint8Array(4 * width * height);
-  for (let i = 0; i < width * height; i++) data.fill(isWhite(i % width, Math.floor(i / width)) ? 255 : 0, 4 * i, 4 * i + 3);
+  for (let i = 0; i < width * height; i++)
+    data.fill(isWhite(i % width, Math.floor(i / width)) ? 255 : 0, 4 * i, 4 * i + 3);
   return { width, height, data };
 }
 const cellsOf = (marked: Float32Array) => Array.from(marked.keys()).filter((i) => marked[i] === 1);
@@ -44,29 +45,73 @@ describe("a cell is marked where a pixel in it is:", () => {
     expect(cellsOf(markedCells({ name: "a", masks }, "stretch", 8, 2))).toEqual([0, 3]);
   });
   test("and an image without any is refused by name", () => {
-    expect(() => markedCells({ name: "scratch.png", masks: [picture(8, 8, () => false)] }, "stretch", 8, 2)).toThrow("scratch.png shows no anomaly: nothing is marked in its 1 masks");
+    expect(() => markedCells({ name: "scratch.png", masks: [picture(8, 8, () => false)] }, "stretch", 8, 2)).toThrow(
+      "scratch.png shows no anomaly: nothing is marked in its 1 masks",
+    );
   });
 });
 
 test("so many of a batch are anomalies as their share says, and others in every step", async () => {
   const features = images(4);
-  const mask = fromArray(device, [1, CELLS, CELLS], Float32Array.from({ length: CELLS * CELLS }, (_, i) => (i === 40 ? 1 : 0)));
-  const config = gradConfig({ height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE }, { form: "published", decoder: "tiny", localGrid: 4, globalGrid: 2 });
+  const mask = fromArray(
+    device,
+    [1, CELLS, CELLS],
+    Float32Array.from({ length: CELLS * CELLS }, (_, i) => (i === 40 ? 1 : 0)),
+  );
+  const config = gradConfig(
+    { height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE },
+    { form: "published", decoder: "tiny", localGrid: 4, globalGrid: 2 },
+  );
   const deviations = fromArray(device, [CHANNELS], new Float32Array(CHANNELS).fill(1));
   const trained = async (share: number | null) => {
     const asked: (readonly number[])[] = [];
     const good: number[] = [];
     const plain = source(6);
-    const anomalies: AnomalySource | null = share === null ? null : {
-      count: 3,
-      batch: (indices) => {
-        asked.push(indices);
-        return Promise.resolve({ features: concat(indices.map((i) => features[1 + i]!), 0), mask: concat(indices.map(() => mask), 0) });
+    const anomalies: AnomalySource | null =
+      share === null
+        ? null
+        : {
+            count: 3,
+            batch: (indices) => {
+              asked.push(indices);
+              return Promise.resolve({
+                features: concat(
+                  indices.map((i) => features[1 + i]!),
+                  0,
+                ),
+                mask: concat(
+                  indices.map(() => mask),
+                  0,
+                ),
+              });
+            },
+          };
+    const counted = {
+      ...plain,
+      batch: (indices: readonly number[]) => {
+        good.push(indices.length);
+        return plain.batch(indices.length > 0 ? indices : [0]);
       },
     };
-    const counted = { ...plain, batch: (indices: readonly number[]) => { good.push(indices.length); return plain.batch(indices.length > 0 ? indices : [0]); } };
     const model = new Grad(Weights.drawn(device), config, new RandomStream(3, 0));
-    const steps = new GradTraining(model, counted, { epochsAbnormal: 1, epochsNormal: 1, epochsResidual: 1, batch: 4, leastAbnormal: 50, leastNormal: 500, leastResidual: 30, enoughHits: 0.99, anomalyShare: share ?? 0.5, seed: 5, deviations }, anomalies).fit();
+    const steps = new GradTraining(
+      model,
+      counted,
+      {
+        epochsAbnormal: 1,
+        epochsNormal: 1,
+        epochsResidual: 1,
+        batch: 4,
+        leastAbnormal: 50,
+        leastNormal: 500,
+        leastResidual: 30,
+        enoughHits: 0.99,
+        anomalyShare: share ?? 0.5,
+        seed: 5,
+        deviations,
+      },
+      anomalies,
+    ).fit();
     for (let i = 0; i < 3; i++) await steps.next();
     return { asked, good, grid: (await toArray(model.weights.parameters.get("abnormal.localGrid")!)).join() };
   };
@@ -83,16 +128,34 @@ test("so many of a batch are anomalies as their share says, and others in every 
 
 describe("a detector's training", () => {
   const SIZE = 64;
-  const [scene] = synthesise({ size: SIZE, train: 4, good: 1, defective: 2, seed: 1 }) as [ReturnType<typeof synthesise>[number]];
-  const pictureOf = ({ rgba }: { readonly rgba: Uint8Array }): DecodedImage => ({ width: SIZE, height: SIZE, data: rgba });
+  const [scene] = synthesise({ size: SIZE, train: 4, good: 1, defective: 2, seed: 1 }) as [
+    ReturnType<typeof synthesise>[number],
+  ];
+  const pictureOf = ({ rgba }: { readonly rgba: Uint8Array }): DecodedImage => ({
+    width: SIZE,
+    height: SIZE,
+    data: rgba,
+  });
   async function* good(): AsyncGenerator<TrainingImage> {
     for (const image of scene.train) yield { className: "weave", image: pictureOf(image) };
   }
   async function* anomalies(side = 20): AsyncGenerator<AnomalousImage> {
-    for (const [i, image] of scene.test.entries()) if (i > 0) yield { name: `${i}`, image: pictureOf(image), masks: [picture(SIZE, SIZE, (x, y) => x < side && y < side)] };
+    for (const [i, image] of scene.test.entries())
+      if (i > 0)
+        yield { name: `${i}`, image: pictureOf(image), masks: [picture(SIZE, SIZE, (x, y) => x < side && y < side)] };
   }
   const begin = (options: TrainingOptionsOf<"grad">) =>
-    Training.begin(device, good(), { form: "published", decoder: "tiny", inputSize: SIZE, epochsAbnormal: 1, epochsNormal: 1, batch: 4, seed: 1, folds: 0, ...options });
+    Training.begin(device, good(), {
+      form: "published",
+      decoder: "tiny",
+      inputSize: SIZE,
+      epochsAbnormal: 1,
+      epochsNormal: 1,
+      batch: 4,
+      seed: 1,
+      folds: 0,
+      ...options,
+    });
   const bytesAfter = async (training: Training, taken: number) => {
     for await (const step of training.fit()) if (step.taken === taken) break;
     const detector = await training.finish();
@@ -104,7 +167,8 @@ describe("a detector's training", () => {
   test("with real anomalies makes another detector than without, by their share, and gives its memory back", async () => {
     const before = device.memory().bytes;
     const made = [await bytesAfter(await begin({}), 2)];
-    for (const anomalyShare of [0.5, 1]) made.push(await bytesAfter(await begin({ anomalies: anomalies(), anomalyShare }), 2));
+    for (const anomalyShare of [0.5, 1])
+      made.push(await bytesAfter(await begin({ anomalies: anomalies(), anomalyShare }), 2));
     expect(new Set(made).size).toBe(3);
     expect(await bytesAfter(await begin({ anomalies: anomalies() }), 2)).toBe(made[1]);
     expect(device.memory().bytes).toBe(before);
@@ -129,9 +193,17 @@ describe("a detector's training", () => {
 
   test("refuses anomalies that nothing can learn", async () => {
     async function* none(): AsyncGenerator<AnomalousImage> {}
-    await expect(begin({ anomalies: none() })).rejects.toThrow("there are no anomalous images with masks to learn from");
-    await expect(begin({ anomalies: anomalies(0) })).rejects.toThrow("1 shows no anomaly: nothing is marked in its 1 masks");
-    await expect(begin({ anomalies: anomalies(), anomalyShare: 0 })).rejects.toThrow("method grad: expected anomalyShare to be above 0 and at most 1, got 0");
-    await expect(begin({ anomalies: anomalies(), decoder: "tiny", branches: "normal" })).rejects.toThrow("training: the method grad does not learn from anomalies with these options");
+    await expect(begin({ anomalies: none() })).rejects.toThrow(
+      "there are no anomalous images with masks to learn from",
+    );
+    await expect(begin({ anomalies: anomalies(0) })).rejects.toThrow(
+      "1 shows no anomaly: nothing is marked in its 1 masks",
+    );
+    await expect(begin({ anomalies: anomalies(), anomalyShare: 0 })).rejects.toThrow(
+      "method grad: expected anomalyShare to be above 0 and at most 1, got 0",
+    );
+    await expect(begin({ anomalies: anomalies(), decoder: "tiny", branches: "normal" })).rejects.toThrow(
+      "training: the method grad does not learn from anomalies with these options",
+    );
   });
 });

@@ -14,15 +14,27 @@ import { fromArray, release, toArray } from "../../src/tensor/tensor.ts";
 import { device } from "../harness/device.ts";
 
 const SIZE = 64;
-const [plate] = synthesise({ size: SIZE, train: 11, good: 1, defective: 1, seed: 3 }) as [ReturnType<typeof synthesise>[number]];
-const OPTIONS: TrainingOptionsOf<"grad"> = { form: "published", decoder: "tiny", inputSize: SIZE, epochsAbnormal: 1, epochsNormal: 1, batch: 4, seed: 7 };
+const [plate] = synthesise({ size: SIZE, train: 11, good: 1, defective: 1, seed: 3 }) as [
+  ReturnType<typeof synthesise>[number],
+];
+const OPTIONS: TrainingOptionsOf<"grad"> = {
+  form: "published",
+  decoder: "tiny",
+  inputSize: SIZE,
+  epochsAbnormal: 1,
+  epochsNormal: 1,
+  batch: 4,
+  seed: 7,
+};
 
 /** The first pictures of a set, as a class. */
 async function* pictures(count: number, className = "plate"): AsyncGenerator<TrainingImage> {
-  for (const { rgba } of plate.train.slice(0, count)) yield { className, image: { width: SIZE, height: SIZE, data: rgba } };
+  for (const { rgba } of plate.train.slice(0, count))
+    yield { className, image: { width: SIZE, height: SIZE, data: rgba } };
 }
 
-const begin = (count: number, options: TrainingOptionsOf<"grad"> = {}) => Training.begin(device, pictures(count), { ...OPTIONS, ...options });
+const begin = (count: number, options: TrainingOptionsOf<"grad"> = {}) =>
+  Training.begin(device, pictures(count), { ...OPTIONS, ...options });
 
 /** Takes steps until there are so many in all, or to the end. */
 async function stepTo(training: Training, taken = Infinity): Promise<TrainingStep[]> {
@@ -59,7 +71,8 @@ describe("a training that was left, saved and resumed", () => {
     expect(second.taken).toBe(pause);
     const after = await stepTo(second, last);
     expect(await encodeDetector(await second.finish())).toEqual(expected);
-    const losses = (steps: readonly TrainingStep[]) => steps.map(({ taken, stage, step, epoch, loss }) => ({ taken, stage, step, epoch, loss }));
+    const losses = (steps: readonly TrainingStep[]) =>
+      steps.map(({ taken, stage, step, epoch, loss }) => ({ taken, stage, step, epoch, loss }));
     expect(losses([...before, ...after])).toEqual(losses(wholeSteps));
   });
 
@@ -93,7 +106,12 @@ describe("a saved training is refused, and nothing changes,", () => {
     training.release();
     return bytes;
   };
-  const refusal = async (bytes: Uint8Array, count: number, options: TrainingOptionsOf<"grad">, message: string): Promise<void> => {
+  const refusal = async (
+    bytes: Uint8Array,
+    count: number,
+    options: TrainingOptionsOf<"grad">,
+    message: string,
+  ): Promise<void> => {
     const training = await begin(count, { folds: 0, ...options });
     expect(() => training.resume(bytes, "old")).toThrow(InputError);
     expect(() => training.resume(bytes, "old")).toThrow(message);
@@ -104,12 +122,22 @@ describe("a saved training is refused, and nothing changes,", () => {
 
   test("by one with other options, images, or that never was one", async () => {
     const bytes = await saved();
-    await refusal(bytes, 4, { seed: 8 }, "old was trained with seed 7, not 8: resume with the same options, or begin anew");
+    await refusal(
+      bytes,
+      4,
+      { seed: 8 },
+      "old was trained with seed 7, not 8: resume with the same options, or begin anew",
+    );
     await refusal(bytes, 4, { fit: "crop" }, 'old was trained with fit "stretch", not "crop"');
     await refusal(bytes, 5, {}, "old was trained on other images (4 then, 5 now, or changed ones): begin anew");
     await refusal(bytes.subarray(0, 100), 4, {}, "old is no valid safetensors file");
     const file = decodeSafetensors(bytes, "old");
-    await refusal(encodeSafetensors({ ...file, metadata: {} }), 4, {}, "old is no saved training: its metadata has no format bigrid-training");
+    await refusal(
+      encodeSafetensors({ ...file, metadata: {} }),
+      4,
+      {},
+      "old is no saved training: its metadata has no format bigrid-training",
+    );
     const tensors = new Map([...file.tensors].filter(([name]) => name !== "normal.localGrid"));
     await refusal(encodeSafetensors({ ...file, tensors }), 4, {}, "old: tensor normal.localGrid [1,8,8,40] is missing");
   });
@@ -117,19 +145,52 @@ describe("a saved training is refused, and nothing changes,", () => {
   test("where its state is none, or stands where no training does", async () => {
     const file = decodeSafetensors(await saved(), "old");
     const state = JSON.parse(file.metadata["state"]!) as { readonly fit: object };
-    const changed = (changes: object) => encodeSafetensors({ ...file, metadata: { ...file.metadata, state: JSON.stringify({ ...state, ...changes }) } });
-    const isNone = (part: string) => `old: the state in its metadata is not that of a training: ${part} is missing, or of another kind`;
-    await refusal(encodeSafetensors({ ...file, metadata: { ...file.metadata, state: "{" } }), 4, {}, "old: what its metadata says of the training is no JSON");
-    await refusal(encodeSafetensors({ ...file, metadata: { ...file.metadata, state: "null" } }), 4, {}, isNone("settings"));
-    for (const [part, value] of [["images", ["a", 1]], ["run", -1], ["taken", 0.5], ["heldOut", 5]]) {
+    const changed = (changes: object) =>
+      encodeSafetensors({ ...file, metadata: { ...file.metadata, state: JSON.stringify({ ...state, ...changes }) } });
+    const isNone = (part: string) =>
+      `old: the state in its metadata is not that of a training: ${part} is missing, or of another kind`;
+    await refusal(
+      encodeSafetensors({ ...file, metadata: { ...file.metadata, state: "{" } }),
+      4,
+      {},
+      "old: what its metadata says of the training is no JSON",
+    );
+    await refusal(
+      encodeSafetensors({ ...file, metadata: { ...file.metadata, state: "null" } }),
+      4,
+      {},
+      isNone("settings"),
+    );
+    for (const [part, value] of [
+      ["images", ["a", 1]],
+      ["run", -1],
+      ["taken", 0.5],
+      ["heldOut", 5],
+    ]) {
       await refusal(changed({ [part as string]: value }), 4, {}, isNone(part as string));
     }
     await refusal(changed({ run: 7 }), 4, {}, "old is in run 8 of 1: it is damaged");
     const fit = (changes: object) => changed({ fit: { ...state.fit, ...changes } });
-    for (const change of [{ position: {} }, { optimizerSteps: "a" }]) await refusal(fit(change), 4, {}, "old is damaged: the state of the fit is not that of GRAD");
-    await refusal(changed({ carried: { errors: [0] } }), 4, {}, "old is damaged: the statistics of the hinges are of another kind");
-    await refusal(fit({ position: { stage: "abnormal", step: 1e9 } }), 4, {}, "old is damaged: resume: expected a step before 50 of stage abnormal, got 1000000000");
-    await refusal(fit({ position: { stage: "third", step: 0 } }), 4, {}, "old is damaged: resume: expected a step before 0 of stage third, got 0");
+    for (const change of [{ position: {} }, { optimizerSteps: "a" }])
+      await refusal(fit(change), 4, {}, "old is damaged: the state of the fit is not that of GRAD");
+    await refusal(
+      changed({ carried: { errors: [0] } }),
+      4,
+      {},
+      "old is damaged: the statistics of the hinges are of another kind",
+    );
+    await refusal(
+      fit({ position: { stage: "abnormal", step: 1e9 } }),
+      4,
+      {},
+      "old is damaged: resume: expected a step before 50 of stage abnormal, got 1000000000",
+    );
+    await refusal(
+      fit({ position: { stage: "third", step: 0 } }),
+      4,
+      {},
+      "old is damaged: resume: expected a step before 0 of stage third, got 0",
+    );
     await refusal(fit({ optimizerSteps: [1] }), 4, {}, "old is damaged: restore: expected the state of");
   });
 });
@@ -149,12 +210,22 @@ describe("what calibrates", () => {
     const training = await begin(4, { folds: 2, batch: 1, leastAbnormal: 10, leastNormal: 60 });
     const steps = await stepTo(training);
     expect(new Set(steps.map(({ run, runs, stage, steps }) => `${run}/${runs} ${stage} ${steps}`))).toEqual(
-      new Set(["1/3 abnormal 10", "1/3 normal 60", "2/3 abnormal 10", "2/3 normal 60", "3/3 abnormal 12", "3/3 normal 60"]),
+      new Set([
+        "1/3 abnormal 10",
+        "1/3 normal 60",
+        "2/3 abnormal 10",
+        "2/3 normal 60",
+        "3/3 abnormal 12",
+        "3/3 normal 60",
+      ]),
     );
     expect(steps.at(-1)!.secondsLeft).toBe(0);
     expect(steps.at(-1)!.taken).toBe(steps.length);
     // Scores of images that were trained on are lower: without folds the threshold is.
-    const [held, seen] = [await training.finish(), await begin(4, { folds: 0, batch: 1, leastAbnormal: 10, leastNormal: 60 })];
+    const [held, seen] = [
+      await training.finish(),
+      await begin(4, { folds: 0, batch: 1, leastAbnormal: 10, leastNormal: 60 }),
+    ];
     await stepTo(seen);
     expect(held.config.calibration.typical).toBeGreaterThan((await seen.finish()).config.calibration.typical);
   });
@@ -168,7 +239,8 @@ test("the first stage ends early where enough is right, and each has its least s
     return ["abnormal", "normal"].map((stage) => steps.filter((step) => step.stage === stage).length);
   };
   expect(await stagesOf({ enoughHits: 1 })).toEqual([20, 3]);
-  expect(await stagesOf({ enoughHits: 0, form: "published", decoder: "tiny", hinge: -10 })).toEqual([10, 3]); // all are on the right side
+  // all are on the right side
+  expect(await stagesOf({ enoughHits: 0, form: "published", decoder: "tiny", hinge: -10 })).toEqual([10, 3]);
 });
 
 test("features that were computed before train and are judged to the bits of their images", async () => {

@@ -8,19 +8,26 @@ import { device } from "../harness/device.ts";
 import { madeUpPicture } from "../harness/made_up_detector.ts";
 
 const SIZE = 64;
-const even = (level: number): DecodedImage => ({ width: SIZE, height: SIZE, data: new Uint8Array(4 * SIZE * SIZE).fill(level) });
+const even = (level: number): DecodedImage => ({
+  width: SIZE,
+  height: SIZE,
+  data: new Uint8Array(4 * SIZE * SIZE).fill(level),
+});
 const OPTIONS = { inputSize: SIZE, decoder: "tiny" } as const;
 
 async function* of(images: Readonly<Record<string, readonly DecodedImage[]>>): AsyncGenerator<TrainingImage> {
   for (const [className, pictures] of Object.entries(images)) for (const image of pictures) yield { className, image };
 }
 
-const begun = (images: Readonly<Record<string, readonly DecodedImage[]>>) => Training.begin(device, of(images), OPTIONS);
+const begun = (images: Readonly<Record<string, readonly DecodedImage[]>>) =>
+  Training.begin(device, of(images), OPTIONS);
 
 describe("good images that show nothing to learn are refused before training", () => {
   test.each([0, 127, 255])("all of them of the even grey %i", async (level) => {
     await expect(begun({ part: Array.from({ length: 4 }, () => even(level)) })).rejects.toThrow(
-      new InputError("all 4 good images show one and the same even colour, of which nothing can be learned: train on photographs of the object"),
+      new InputError(
+        "all 4 good images show one and the same even colour, of which nothing can be learned: train on photographs of the object",
+      ),
     );
   });
 
@@ -32,21 +39,30 @@ describe("good images that show nothing to learn are refused before training", (
 
   test("most of them the same picture", async () => {
     const pictures = [even(90), even(90), madeUpPicture(SIZE, 1), even(90), madeUpPicture(SIZE, 2)];
-    await expect(begun({ part: pictures })).rejects.toThrow("3 of 5 good images of class part are the same picture, which does not show how good ones differ");
+    await expect(begun({ part: pictures })).rejects.toThrow(
+      "3 of 5 good images of class part are the same picture, which does not show how good ones differ",
+    );
     const half = await begun({ part: [...pictures.slice(1), madeUpPicture(SIZE, 3)] });
     half.release();
   });
 
   test("those of one class among others", async () => {
     const others = [1, 2, 3].map((key) => madeUpPicture(SIZE, key));
-    await expect(begun({ bolt: others, nut: [even(90), even(90)] })).rejects.toThrow("all 2 good images of class nut are the same picture");
+    await expect(begun({ bolt: others, nut: [even(90), even(90)] })).rejects.toThrow(
+      "all 2 good images of class nut are the same picture",
+    );
   });
 });
 
 test("images of one colour among others, a class of one image and some copies are no reason to refuse", async () => {
   const pictures = [1, 2, 2].map((key) => madeUpPicture(SIZE, key));
   const training = await begun({ bolt: [...pictures, even(0), even(127)], nut: [madeUpPicture(SIZE, 4)] });
-  expect(training.calibrating).toEqual(new Map([["bolt", 5], ["nut", 1]]));
+  expect(training.calibrating).toEqual(
+    new Map([
+      ["bolt", 5],
+      ["nut", 1],
+    ]),
+  );
   training.release();
 });
 
@@ -60,13 +76,17 @@ test("a constant channel is none, and a channel that alone varies is enough", ()
 test("features that are not finite are refused with the image's name", async () => {
   for (const wrong of [NaN, Infinity]) {
     expect(() => new TrainingSet(1).add(Float32Array.of(0, wrong), "part", "bolts/7.png")).toThrow(
-      new InputError(`training: features of bolts/7.png hold ${wrong} at element 1: check the weights of the backbone, which may be damaged`),
+      new InputError(
+        `training: features of bolts/7.png hold ${wrong} at element 1: check the weights of the backbone, which may be damaged`,
+      ),
     );
   }
   async function* features(): AsyncGenerator<TrainingImage> {
     yield { name: "bolts/8.png", className: "bolt", image: new Float32Array(8 * 8 * 40).fill(NaN) };
   }
-  await expect(Training.begin(device, features(), OPTIONS)).rejects.toThrow("training: features of bolts/8.png hold NaN");
+  await expect(Training.begin(device, features(), OPTIONS)).rejects.toThrow(
+    "training: features of bolts/8.png hold NaN",
+  );
 });
 
 test("features too large for losses are named as a reason to diverge, others are not", () => {
@@ -89,7 +109,10 @@ test("absurd numbers among the options are refused before any image is read", as
     [{ fit: "cover" as "crop" }, "training: expected fit to be stretch, letterbox or crop, got cover"],
     [{ blocks: 1e7 }, "grad: expected blocks to be a whole number from 1 to 1000, got 10000000"],
     [{ localGrid: 1e6 }, "grad: expected localGrid to be a whole number from 1 to 1024, got 1000000"],
-    [{ globalGrid: 1000 }, "grad: expected globalGrid of so few cells that the grid holds at most 536870912 numbers, got 2560000000"],
+    [
+      { globalGrid: 1000 },
+      "grad: expected globalGrid of so few cells that the grid holds at most 536870912 numbers, got 2560000000",
+    ],
     [{ pasteSteps: 1e9 }, "grad paste: expected steps to be at most 100000, got 1000000000"],
     [{ pasteCount: 1e9 }, "grad paste: expected count to be at most 1000, got 1000000000"],
     [{ hingeWeight: NaN }, "grad: expected hingeWeight to be a finite number of at least 0, got NaN"],

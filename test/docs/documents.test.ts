@@ -16,7 +16,9 @@ const folder = await temporaryFolder();
 function outputOf(document: string): string {
   const example = /```ts\n([\s\S]*?)```/.exec(readFileSync(document, "utf8"))![1]!;
   const built = (name: string) => pathToFileURL(join("dist", `${name}.js`)).href;
-  const source = example.replaceAll('"bigrid/node"', `"${built("node")}"`).replaceAll('"bigrid"', `"${built("index")}"`);
+  const source = example
+    .replaceAll('"bigrid/node"', `"${built("node")}"`)
+    .replaceAll('"bigrid"', `"${built("index")}"`);
   const file = join(folder, "example.mjs");
   writeFileSync(file, `${source}\nprocess.exit(0);\n`);
   return execFileSync(process.execPath, [file], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
@@ -27,7 +29,10 @@ test("README's example of one kernel prints what its comment says", () => {
 });
 
 test("the kernel page's example prints a blurred image", () => {
-  const numbers = outputOf("docs/kernels.md").match(/-?\d+\.?\d*/g)!.slice(2).map(Number); // after "Float32Array(25)"
+  const numbers = outputOf("docs/kernels.md")
+    .match(/-?\d+\.?\d*/g)!
+    .slice(2)
+    .map(Number); // after "Float32Array(25)"
   expect(numbers[12]).toBeCloseTo(12, 5);
   expect(numbers[0]).toBeCloseTo((0 + 1 + 5 + 6) / 9, 5);
 });
@@ -41,7 +46,8 @@ test("the first hour's page says what bigrid says, where it says the same everyw
   const page = readFileSync("docs/getting_started.md", "utf8");
   const set = "bigrid-demo/images";
   await writeSyntheticSet(join(folder, set), PICTURES);
-  const same = (command: string): boolean => /^bigrid (inspect|trian|train photos|train .*(--ot|-b4)|eval nosuchrun|eval bigrid-demo)/.test(command);
+  const same = (command: string): boolean =>
+    /^bigrid (inspect|trian|train photos|train .*(--ot|-b4)|eval nosuchrun|eval bigrid-demo)/.test(command);
   expect(page.split("\n").filter((line) => line.startsWith("$ ") && same(line.slice(2)))).toHaveLength(7);
   expect(replayed(page, folder, same), "run `node tools/docs/getting_started.mjs`").toBe(page);
 });
@@ -49,5 +55,6 @@ test("the first hour's page says what bigrid says, where it says the same everyw
 test("each kind of error is documented with its code", () => {
   const page = readFileSync("docs/architecture.md", "utf8");
   const { shapeError: _function, BigridError: _all, ...kinds } = errors;
-  for (const [name, kind] of Object.entries(kinds)) expect(page).toContain(`| \`${name}\` | \`${new kind("").code}\` |`);
+  for (const [name, kind] of Object.entries(kinds))
+    expect(page).toContain(`| \`${name}\` | \`${new kind("").code}\` |`);
 });

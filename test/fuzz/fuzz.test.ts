@@ -15,10 +15,38 @@ const named = (name: string): AnyOperation => operations.find((operation) => ope
 
 /** Functions that have no gradient, or that take a device rather than a tensor; tests of their own look at them. */
 const WITHOUT_GRADIENT = [
-  "anomalyMap", "drawPairs", "exclusiveScan", "foldBatchNorm", "histogram", "imagesToTensor", "normal", "randomWords", "uniform", "gradients",
-  "empty", "fromArray", "zeros", "release", "requireGrad", "toArray", "maskUnion", "decodeSafetensors", "encodeSafetensors", "toFloat32",
-  "cosineRate", "stepRate", "tune", "placementOf", "scalar",
-  "record", "launch", "defineKernel", "measureRoofs", "millisecondsOf", "bytesOf", "countOf",
+  "anomalyMap",
+  "drawPairs",
+  "exclusiveScan",
+  "foldBatchNorm",
+  "histogram",
+  "imagesToTensor",
+  "normal",
+  "randomWords",
+  "uniform",
+  "gradients",
+  "empty",
+  "fromArray",
+  "zeros",
+  "release",
+  "requireGrad",
+  "toArray",
+  "maskUnion",
+  "decodeSafetensors",
+  "encodeSafetensors",
+  "toFloat32",
+  "cosineRate",
+  "stepRate",
+  "tune",
+  "placementOf",
+  "scalar",
+  "record",
+  "launch",
+  "defineKernel",
+  "measureRoofs",
+  "millisecondsOf",
+  "bytesOf",
+  "countOf",
   "featureBlockPaste", // adds what test/ops/random.test.ts looks at: its gradients are those of add
 ];
 
@@ -29,18 +57,25 @@ describe("operations", () => {
   });
 
   test("are there for every public function that has gradients", () => {
-    const isOperation = ([name, value]: [string, unknown]) => typeof value === "function" && /^[a-z]/.test(name) && !WITHOUT_GRADIENT.includes(name);
+    const isOperation = ([name, value]: [string, unknown]) =>
+      typeof value === "function" && /^[a-z]/.test(name) && !WITHOUT_GRADIENT.includes(name);
     const covers = (op: string) => operations.some(({ name }) => name === op || name.startsWith(`${op} `));
     // An activation's operations are called by the function that is applied.
-    const missing = Object.entries(library).filter(isOperation).map(([name]) => (name === "activation" ? "relu" : name)).filter((name) => !covers(name));
+    const missing = Object.entries(library)
+      .filter(isOperation)
+      .map(([name]) => (name === "activation" ? "relu" : name))
+      .filter((name) => !covers(name));
     expect(missing).toEqual([]);
   });
 
-  test.each(operations.map((operation) => [operation.name, operation] as const))("%s passes a few cases", async (_name, operation) => {
-    const { findings, counts } = await fuzz([operation], { seed: SEED, cases: CASES, goesOn: always }, () => {});
-    expect(findings.map(lineOf)).toEqual([]);
-    expect(counts.get(operation.name)).toBe(CASES);
-  });
+  test.each(operations.map((operation) => [operation.name, operation] as const))(
+    "%s passes a few cases",
+    async (_name, operation) => {
+      const { findings, counts } = await fuzz([operation], { seed: SEED, cases: CASES, goesOn: always }, () => {});
+      expect(findings.map(lineOf)).toEqual([]);
+      expect(counts.get(operation.name)).toBe(CASES);
+    },
+  );
 
   test("draw the same problem from the same seed, in JSON", () => {
     for (const { name, draw } of operations) {
@@ -58,15 +93,21 @@ describe("an operation is chosen", () => {
     expect(chosen(operations, "conv2d")).toEqual([named("conv2d")]);
     expect(chosen(operations, null)).toHaveLength(operations.length);
   });
-  test("or refused with those there are", () => expect(() => chosen(operations, "conv3d")).toThrow(/^no operation conv3d; there are .*conv2d/));
+  test("or refused with those there are", () =>
+    expect(() => chosen(operations, "conv3d")).toThrow(/^no operation conv3d; there are .*conv2d/));
 });
 
 describe("smaller problems", () => {
   test("leave out a part, turn off a flag or lower a number", () => {
     expect([...smaller({ n: 5, flags: [true] })]).toEqual([
-      { flags: [true] }, { n: 5 },
-      { n: 0, flags: [true] }, { n: 1, flags: [true] }, { n: 2, flags: [true] }, { n: 4, flags: [true] },
-      { n: 5, flags: [] }, { n: 5, flags: [false] },
+      { flags: [true] },
+      { n: 5 },
+      { n: 0, flags: [true] },
+      { n: 1, flags: [true] },
+      { n: 2, flags: [true] },
+      { n: 4, flags: [true] },
+      { n: 5, flags: [] },
+      { n: 5, flags: [false] },
     ]);
     expect([...smaller(2.5)]).toEqual([1, 2]);
     expect([...smaller(-3)]).toEqual([0, -1, -2]);
@@ -107,21 +148,38 @@ describe("a planted failure", () => {
     expect(check).toBe("exact");
     expect(words).toMatch(/^output\[0\]: got .*, expected exactly /);
     expect(problem).toEqual({
-      batch: 2, height: 1, width: 1, channels: 1, filters: 1, groups: 1, window: [1, 1], stride: [1, 2], dilation: [1, 1], padding: [0, 0, 0, 0],
+      batch: 2,
+      height: 1,
+      width: 1,
+      channels: 1,
+      filters: 1,
+      groups: 1,
+      window: [1, 1],
+      stride: [1, 2],
+      dilation: [1, 1],
+      padding: [0, 0, 0, 0],
     });
   });
 
   test("is told in one line, which makes it again", async () => {
     const finding = await firstFinding();
     const said: string[] = [];
-    const outcome = await fuzz([broken], { seed: finding.seed, cases: 1, goesOn: always }, (each) => said.push(lineOf(each)));
+    const outcome = await fuzz([broken], { seed: finding.seed, cases: 1, goesOn: always }, (each) =>
+      said.push(lineOf(each)),
+    );
     expect(outcome.findings).toHaveLength(1);
-    expect(said[0]).toMatch(/^conv2d: exact: output\[0\]: .*; at \{"batch":2,.*\}; again: npm run fuzz -- --op "conv2d" --seed \d+ --cases 1$/);
+    expect(said[0]).toMatch(
+      /^conv2d: exact: output\[0\]: .*; at \{"batch":2,.*\}; again: npm run fuzz -- --op "conv2d" --seed \d+ --cases 1$/,
+    );
     expect(said[0]).toContain(`--seed ${finding.seed} `);
   });
 
   test("ends the operation's cases, and not those of others", async () => {
-    const { findings, counts } = await fuzz([broken, named("relu")], { seed: (await firstFinding()).seed, cases: 3, goesOn: always }, () => {});
+    const { findings, counts } = await fuzz(
+      [broken, named("relu")],
+      { seed: (await firstFinding()).seed, cases: 3, goesOn: always },
+      () => {},
+    );
     expect(findings).toHaveLength(1);
     expect(Object.fromEntries(counts)).toEqual({ conv2d: 1, relu: 3 });
   });
@@ -144,7 +202,11 @@ describe("a planted failure", () => {
 
   test("stops when time is up", async () => {
     let left = 5;
-    const { counts } = await fuzz([named("relu"), named("abs")], { seed: 1, cases: Infinity, goesOn: () => left-- > 0 }, () => {});
+    const { counts } = await fuzz(
+      [named("relu"), named("abs")],
+      { seed: 1, cases: Infinity, goesOn: () => left-- > 0 },
+      () => {},
+    );
     expect(Object.fromEntries(counts)).toEqual({ relu: 3, abs: 2 });
   });
 });
@@ -157,6 +219,7 @@ test("there are mutants of many shaders, each with a reason of its own", () => {
 
 test("what a mutant changes stands in its shader once", () => {
   const shaders = import.meta.glob<WgslModule>("../../shaders/**/*.wgsl", { eager: true, import: "default" });
-  const places = ({ shader, from }: Mutant): number => shaders[`../../shaders/${shader}.wgsl`]!.code.split(from).length - 1;
+  const places = ({ shader, from }: Mutant): number =>
+    shaders[`../../shaders/${shader}.wgsl`]!.code.split(from).length - 1;
   expect(MUTANTS.filter((mutant) => places(mutant) !== 1).map(({ shader, why }) => `${shader}: ${why}`)).toEqual([]);
 });

@@ -2,7 +2,14 @@ import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
 import { countOf, zeros } from "../../src/tensor/tensor.ts";
 import { device } from "../harness/device.ts";
 import { Draws } from "../harness/draws.ts";
-import { boundFault, exactnessFault, valuesOf, withFoldedWorkgroups, withOtherAdapter, type AnyOperation } from "../harness/operation.ts";
+import {
+  boundFault,
+  exactnessFault,
+  valuesOf,
+  withFoldedWorkgroups,
+  withOtherAdapter,
+  type AnyOperation,
+} from "../harness/operation.ts";
 import { shrink } from "./shrink.ts";
 
 /** What is wrong with an operation on a problem: found by which check, and in words. */
@@ -21,7 +28,10 @@ export interface Finding extends Fault {
 
 type Check = (operation: AnyOperation, problem: unknown, seed: number) => Promise<string | null>;
 
-/** The last two are drawn: the first of them runs in half of the cases; the other, which compiles kernels of its own, in fewer. */
+/**
+ * The last two are drawn: the first of them runs in half of the cases; the other, which compiles kernels of its own, in
+ * fewer.
+ */
 const CHECKS: Readonly<Record<string, Check>> = {
   exact: exactnessFault,
   f32: (operation, problem, seed) => boundFault(operation, problem, seed, "f32"),
@@ -34,7 +44,11 @@ const CHECKS: Readonly<Record<string, Check>> = {
 export async function faultOfCase(operation: AnyOperation, seed: number): Promise<Finding | null> {
   const draws = new Draws(seed);
   const problem: unknown = operation.draw(draws);
-  const drawn: Readonly<Record<string, boolean>> = { folded: draws.chance(), other: draws.chance(0.3), f16: operation.half !== null && device.gpu.features.has("shader-f16") };
+  const drawn: Readonly<Record<string, boolean>> = {
+    folded: draws.chance(),
+    other: draws.chance(0.3),
+    f16: operation.half !== null && device.gpu.features.has("shader-f16"),
+  };
   for (const check of Object.keys(CHECKS)) {
     if (drawn[check] === false) continue;
     const words = await faultBy(check, operation, problem, seed);
@@ -69,24 +83,30 @@ export async function shrunk(finding: Finding): Promise<Finding> {
 /** Where a fault is, without its numbers: "output", "gradient of input 1", "threw GpuError". */
 const placeOf = (words: string): string => words.split(/[[:]| \d+ bytes/)[0]!;
 
-const isRefusal = (words: string): boolean => words.startsWith(`threw ${ShapeError.name}`) || words.startsWith(`threw ${OptionError.name}`);
+const isRefusal = (words: string): boolean =>
+  words.startsWith(`threw ${ShapeError.name}`) || words.startsWith(`threw ${OptionError.name}`);
 
 /**
- * Whether there are elements to compute with, the operation takes the problem, and its definition has a value. The operation
- * is asked first: on what it refuses a definition may never end.
+ * Whether there are elements to compute with, the operation takes the problem, and its definition has a value. The
+ * operation is asked first: on what it refuses a definition may never end.
  */
 async function isValid(operation: AnyOperation, problem: unknown): Promise<boolean> {
   try {
     using _scope = device.scope();
     const shapes = operation.shapes(problem);
     if (!shapes.every((shape) => countOf(shape) > 0)) return false;
-    operation.run(problem, shapes.map((shape) => zeros(device, shape)));
+    operation.run(
+      problem,
+      shapes.map((shape) => zeros(device, shape)),
+    );
   } catch (error) {
     if ([ShapeError, OptionError, TypeError, RangeError].some((kind) => error instanceof kind)) return false;
   }
   try {
     const { inputs, gradOutput } = valuesOf(operation, problem, 1, false, "f32");
-    return [operation.forward(problem, inputs), ...(operation.backward?.(problem, inputs, gradOutput) ?? [])].every(isFinite);
+    return [operation.forward(problem, inputs), ...(operation.backward?.(problem, inputs, gradOutput) ?? [])].every(
+      isFinite,
+    );
   } catch {
     return false; // a part is missing that the definition needs
   }
@@ -110,11 +130,15 @@ export interface Outcome {
 }
 
 /**
- * Draws a case of each operation in turn, then the next of each. Case i has the seed `seed + i`. An operation that failed is
- * left out from then on.
+ * Draws a case of each operation in turn, then the next of each. Case i has the seed `seed + i`. An operation that
+ * failed is left out from then on.
  * @param report hears of each finding, shrunk, as it is made
  */
-export async function fuzz(operations: readonly AnyOperation[], { seed, cases, goesOn }: Limits, report: (finding: Finding) => void): Promise<Outcome> {
+export async function fuzz(
+  operations: readonly AnyOperation[],
+  { seed, cases, goesOn }: Limits,
+  report: (finding: Finding) => void,
+): Promise<Outcome> {
   const findings: Finding[] = [];
   const counts = new Map(operations.map(({ name }) => [name, 0]));
   let running = operations;
@@ -142,6 +166,9 @@ export function lineOf({ operation, check, words, problem, seed }: Finding): str
 /** The operations of that name; all without one. Throws if there is none. */
 export function chosen(operations: readonly AnyOperation[], name: string | null): readonly AnyOperation[] {
   const found = operations.filter((operation) => name === null || operation.name === name);
-  if (found.length === 0) throw new OptionError(`no operation ${name}; there are ${operations.map((operation) => operation.name).join(", ")}`);
+  if (found.length === 0)
+    throw new OptionError(
+      `no operation ${name}; there are ${operations.map((operation) => operation.name).join(", ")}`,
+    );
   return found;
 }

@@ -22,9 +22,13 @@ function optionsOf({ text, number }: Given) {
 async function run({ seconds, cases, seed, running }: ReturnType<typeof optionsOf>): Promise<number> {
   const start = performance.now();
   const elapsed = () => (performance.now() - start) / 1000;
-  const { findings, counts } = await fuzz(running, { seed, cases, goesOn: () => elapsed() < seconds }, (finding) => console.log(lineOf(finding)));
+  const { findings, counts } = await fuzz(running, { seed, cases, goesOn: () => elapsed() < seconds }, (finding) =>
+    console.log(lineOf(finding)),
+  );
   for (const [name, count] of counts) console.log(`${String(count).padStart(6)}  ${name}`);
   const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
-  console.log(`${total} cases in ${elapsed().toFixed(1)} s, ${(total / elapsed()).toFixed(1)} a second, seed ${seed}: ${findings.length} findings`);
+  console.log(
+    `${total} cases in ${elapsed().toFixed(1)} s, ${(total / elapsed()).toFixed(1)} a second, seed ${seed}: ${findings.length} findings`,
+  );
   return findings.length > 0 ? 1 : 0;
 }

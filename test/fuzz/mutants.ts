@@ -18,19 +18,22 @@ type Mutable = { -readonly [K in keyof WgslModule]: WgslModule[K] };
 
 // The objects that the launchers import: what is changed in them is what gets compiled.
 const shaders = new Map(
-  Object.entries(import.meta.glob<Mutable>("../../shaders/**/*.wgsl", { eager: true, import: "default" })).map(([path, module]) => [
-    path.replace("../../shaders/", "").replace(".wgsl", ""),
-    module,
-  ]),
+  Object.entries(import.meta.glob<Mutable>("../../shaders/**/*.wgsl", { eager: true, import: "default" })).map(
+    ([path, module]) => [path.replace("../../shaders/", "").replace(".wgsl", ""), module],
+  ),
 );
 
-/** Runs `work` with a shader changed. Kernels are found by the names of their modules, so these get another for the time. */
+/**
+ * Runs `work` with a shader changed. Kernels are found by the names of their modules, so these get another for the
+ * time.
+ */
 async function withMutant<T>({ shader, from, to, why }: Mutant, work: () => Promise<T>): Promise<T> {
   const module = shaders.get(shader);
   if (!module) throw new Error(`${shader}: no such shader; there are ${[...shaders.keys()].join(", ")}`);
   const { code } = module;
   const places = code.split(from).length - 1;
-  if (places !== 1) throw new Error(`${shader}, ${why}: expected its text once in the shader, it is there ${places} times`);
+  if (places !== 1)
+    throw new Error(`${shader}, ${why}: expected its text once in the shader, it is there ${places} times`);
   const renamed = shader.startsWith("prelude/") ? [...shaders.values()] : [module]; // a prelude is part of every kernel
   const names = renamed.map(({ name }) => name);
   module.code = code.replace(from, () => to);
@@ -64,7 +67,10 @@ async function shadersOf(operation: AnyOperation): Promise<ReadonlySet<string>> 
 }
 
 /** What the fuzzer finds in up to `cases` cases of each operation, and at which case. */
-async function firstFinding(candidates: readonly AnyOperation[], cases: number): Promise<{ finding: Finding; at: number } | null> {
+async function firstFinding(
+  candidates: readonly AnyOperation[],
+  cases: number,
+): Promise<{ finding: Finding; at: number } | null> {
   for (let i = 0; i < cases; i++) {
     for (const operation of candidates) {
       const finding = await faultOfCase(operation, SEED + i);
@@ -83,21 +89,31 @@ export async function main(args: readonly string[]): Promise<number> {
     console.log(`shaders as they are: ${unchanged.finding.operation.name} fails: ${unchanged.finding.words}`);
     return 1;
   }
-  console.log(`shaders as they are: nothing found in ${UNCHANGED_CASES} cases of each of ${operations.length} operations`);
+  console.log(
+    `shaders as they are: nothing found in ${UNCHANGED_CASES} cases of each of ${operations.length} operations`,
+  );
   const users = new Map<AnyOperation, ReadonlySet<string>>();
   for (const operation of operations) users.set(operation, await shadersOf(operation));
   let survivors = 0;
   for (const mutant of mutants) {
     const { shader, why } = mutant;
-    const candidates = operations.filter((operation) => shader.startsWith("prelude/") || users.get(operation)!.has(shader));
+    const candidates = operations.filter(
+      (operation) => shader.startsWith("prelude/") || users.get(operation)!.has(shader),
+    );
     const found = await withMutant(mutant, () => firstFinding(candidates, MOST_CASES));
     if (found) {
-      console.log(`found     ${shader}: ${why}: by ${found.finding.operation.name}, case ${found.at}, ${found.finding.check}: ${found.finding.words.split("\n")[0]}`);
+      console.log(
+        `found     ${shader}: ${why}: by ${found.finding.operation.name}, case ${found.at}, ${found.finding.check}: ${found.finding.words.split("\n")[0]}`,
+      );
     } else {
       survivors++;
-      console.log(`SURVIVED  ${shader}: ${why}: ${MOST_CASES} cases of ${candidates.map(({ name }) => name).join(", ") || "no operation"}`);
+      console.log(
+        `SURVIVED  ${shader}: ${why}: ${MOST_CASES} cases of ${candidates.map(({ name }) => name).join(", ") || "no operation"}`,
+      );
     }
   }
-  console.log(`${mutants.length - survivors} of ${mutants.length} mutants found, in ${new Set(mutants.map(({ shader }) => shader)).size} shaders`);
+  console.log(
+    `${mutants.length - survivors} of ${mutants.length} mutants found, in ${new Set(mutants.map(({ shader }) => shader)).size} shaders`,
+  );
   return survivors > 0 ? 1 : 0;
 }

@@ -1,14 +1,14 @@
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
 /**
- * The smallest problem found that still fails, one change after another: a part left out, a flag turned off, a number lowered.
- * Every change makes the problem smaller, so the search ends; `most` bounds the tries.
+ * The smallest problem found that still fails, one change after another: a part left out, a flag turned off, a number
+ * lowered. Every change makes the problem smaller, so the search ends; `most` bounds the tries.
  * @param fails whether a candidate is valid, and fails in the same way
  */
 export async function shrink<P>(problem: P, fails: (candidate: P) => Promise<boolean>, most = 400): Promise<P> {
   let smallest = problem;
   let tries = 0;
-  for (let found = true; found; ) {
+  for (let found = true; found;) {
     found = false;
     for (const candidate of smaller(smallest as Json)) {
       if (tries++ === most) return smallest;

@@ -92,8 +92,8 @@ interface Entry {
   readonly slack: (c: Case) => number;
 }
 
-// WGSL's accuracy, in units of 2^-24, of which an ulp is at most two: of a quotient (2.5 ulp), and of a square root, which is
-// one over an inverse square root of 2 ulp.
+// WGSL's accuracy, in units of 2^-24, of which an ulp is at most two: of a quotient (2.5 ulp), and of a square root,
+// which is one over an inverse square root of 2 ulp.
 const DIVISION = 5;
 const ROOT = 9;
 
@@ -150,7 +150,10 @@ const withBias = (f: (x: Tensor, y: Tensor, options: never) => Tensor, slack: En
   slack,
 });
 
-/** Sums of products of the cases' numbers are exact; an activation rounds, and so does each term of a sum over its gradients. */
+/**
+ * Sums of products of the cases' numbers are exact; an activation rounds, and so does each term of a sum over its
+ * gradients.
+ */
 const epilogueSlack = (terms: (c: Case) => number) => (c: Case) => {
   const applied = c.options?.["activation"] as Named | undefined;
   return applied === undefined ? 0 : 2 + activationSlack(applied) + terms(c);
@@ -158,7 +161,10 @@ const epilogueSlack = (terms: (c: Case) => number) => (c: Case) => {
 
 const hinge = (f: (...operands: never[]) => unknown, slack: Entry["slack"]): Entry => ({
   run: (inputs, c) => {
-    const { loss, hits } = f(...([...Object.values(inputs), c.options] as never[])) as { readonly loss: Tensor; readonly hits: Tensor };
+    const { loss, hits } = f(...([...Object.values(inputs), c.options] as never[])) as {
+      readonly loss: Tensor;
+      readonly hits: Tensor;
+    };
     return { output: loss, hits };
   },
   slack,
@@ -190,7 +196,8 @@ const optimizer = (Kind: typeof AdamW | typeof Adam | typeof Sgd): Entry => ({
     const [first, ...others] = names;
     return { output: inputs[first!]!, ...Object.fromEntries(others.map((name) => [name, inputs[name]!])) };
   },
-  // A step rounds a parameter twice, and its update, at most about the rate, by two averages, a root, a quotient and the clipping.
+  // A step rounds a parameter twice, and its update, at most about the rate, by two averages, a root, a quotient and
+  // the clipping.
   slack: (c) => {
     const [groups, scales] = c.arguments as unknown as Steps;
     const rate = Math.max(...groups.map((group) => group.rate)) * Math.max(...scales);
@@ -205,7 +212,8 @@ const schedule = (f: (epoch: number, options: never) => number): Entry => ({
 
 const exactly = () => 0;
 
-// Statistics round once for each position that they are of, as do the gradient's two sums; then a root, a quotient, some products.
+// Statistics round once for each position that they are of, as do the gradient's two sums; then a root, a quotient,
+// some products.
 const normSlack = (extent: (c: Case) => number) => (c: Case) => 16 + ROOT + DIVISION + extent(c);
 const channels = (c: Case) => Object.values(c.inputs)[0]!.shape.at(-1)!;
 // A norm, a quotient, and two sums over channels in the gradient.
@@ -230,17 +238,25 @@ const TABLE: Readonly<Record<string, Entry>> = {
   ),
   matmul: withBias(
     matmul,
-    epilogueSlack((c) => Math.max(...["a", "b"].flatMap((name) => c.inputs[name]!.shape.slice(1)), positionsOf(c.output))),
+    epilogueSlack((c) =>
+      Math.max(...["a", "b"].flatMap((name) => c.inputs[name]!.shape.slice(1)), positionsOf(c.output)),
+    ),
   ),
   pointwiseConv2d: withBias(
     pointwiseConv2d,
     epilogueSlack((c) => Math.max(...c.inputs["weight"]!.shape, positionsOf(c.output))),
   ),
   batchNorm: {
-    run: ({ input, affine, running }, c) => ({ output: batchNorm(input!, affine!, running!, c.options), running: running! }),
+    run: ({ input, affine, running }, c) => ({
+      output: batchNorm(input!, affine!, running!, c.options),
+      running: running!,
+    }),
     slack: normSlack((c) => positionsOf(c.output)),
   },
-  batchNormInference: plainly(batchNormInference, normSlack((c) => positionsOf(c.output))),
+  batchNormInference: plainly(
+    batchNormInference,
+    normSlack((c) => positionsOf(c.output)),
+  ),
   foldBatchNorm: {
     run: ({ filters, bias, affine, running }, c) => {
       const folded = foldBatchNorm(filters!, bias ?? null, affine!, running!, c.options);
@@ -248,7 +264,10 @@ const TABLE: Readonly<Record<string, Entry>> = {
     },
     slack: () => 4 + ROOT + DIVISION,
   },
-  standardize: plainly(standardize, normSlack((c) => extentOf(c, "input", 1) * extentOf(c, "input", 2))),
+  standardize: plainly(
+    standardize,
+    normSlack((c) => extentOf(c, "input", 1) * extentOf(c, "input", 2)),
+  ),
   layerNorm: {
     run: ({ input, affine }, c) => ({ output: layerNorm(input!, affine ?? null, c.options) }),
     slack: normSlack((c) => Math.max(channels(c), positionsOf(c.output))),
@@ -258,21 +277,35 @@ const TABLE: Readonly<Record<string, Entry>> = {
       const layer = (weight: Tensor, bias?: Tensor) => (bias ? { weight, bias } : { weight });
       return { output: squeezeExcitation(input!, layer(weight1!, bias1), layer(weight2!, bias2), c.options) };
     },
-    // The mean, both functions, and the longest of: the gradient's sum over positions, two layers' sums, the weights' over images.
+    // The mean, both functions, and the longest of: the gradient's sum over positions, two layers' sums, the weights'
+    // over images.
     slack: (c) => {
-      const { activation: inner = "relu", gate = "sigmoid" } = (c.options ?? {}) as { readonly activation?: Named; readonly gate?: Named };
-      return 8 + activationSlack(inner) + activationSlack(gate) + positionsOf(c.output) + 2 * channels(c) + 2 * extentOf(c, "weight1", 1);
+      const { activation: inner = "relu", gate = "sigmoid" } = (c.options ?? {}) as {
+        readonly activation?: Named;
+        readonly gate?: Named;
+      };
+      return (
+        8 +
+        activationSlack(inner) +
+        activationSlack(gate) +
+        positionsOf(c.output) +
+        2 * channels(c) +
+        2 * extentOf(c, "weight1", 1)
+      );
     },
   },
   gridSample: plainly(gridSample, exactly), // positions and weights are binary fractions of few digits
-  // An error of the ratio moves a position in n pixels by n times as much, and each of the two weights that it makes. An
-  // antialiased weight has a quotient for itself, and another for the sum of all, as many as the window has pixels.
+  // An error of the ratio moves a position in n pixels by n times as much, and each of the two weights that it makes.
+  // An antialiased weight has a quotient for itself, and another for the sum of all, as many as the window has pixels.
   resize: plainly(resize, (c) => {
     if (c.options?.["mode"] === "nearest") return 0;
     const [height, width] = [extentOf(c, "input", 1), extentOf(c, "input", 2)];
-    return 8 + 2 * (2 + DIVISION) * (height + width) + (c.options?.["antialias"] ? 4 * DIVISION + 2 * (height + width) : 0);
+    return (
+      8 + 2 * (2 + DIVISION) * (height + width) + (c.options?.["antialias"] ? 4 * DIVISION + 2 * (height + width) : 0)
+    );
   }),
-  gaussianBlur: plainly(gaussianBlur, (c) => 4 + 4 * Number(c.options?.["size"])), // in two axes a weight, a product and a sum each
+  // in two axes a weight, a product and a sum each
+  gaussianBlur: plainly(gaussianBlur, (c) => 4 + 4 * Number(c.options?.["size"])),
   averagePool: plainly(averagePool, (c) => {
     const window = [c.arguments?.[0]].flat() as number[];
     return DIVISION + 1 + window[0]! * window.at(-1)!; // of an exact sum; then the gradient's sum of rounded terms
@@ -299,7 +332,10 @@ const TABLE: Readonly<Record<string, Entry>> = {
   mean: plainly(mean, quotient),
   max: plainly(max, exactly),
   min: plainly(min, exactly),
-  concat: { run: (inputs, c) => ({ output: concat(Object.values(inputs), c.arguments?.[0] as number) }), slack: exactly },
+  concat: {
+    run: (inputs, c) => ({ output: concat(Object.values(inputs), c.arguments?.[0] as number) }),
+    slack: exactly,
+  },
   slice: plainly(slice, exactly),
   pad: plainly(pad, exactly),
   transpose: plainly(transpose, exactly),
@@ -324,7 +360,10 @@ const tensorOf = ({ shape, dtype, data }: Described): Tensor =>
 async function compute(c: Case, { run }: Entry) {
   using _scope = device.scope({ awaits: true });
   const inputs = Object.fromEntries(
-    Object.entries(c.inputs).map(([name, input]) => [name, c.grads?.[name] ? requireGrad(tensorOf(input)) : tensorOf(input)]),
+    Object.entries(c.inputs).map(([name, input]) => [
+      name,
+      c.grads?.[name] ? requireGrad(tensorOf(input)) : tensorOf(input),
+    ]),
   );
   let results!: Results;
   let reads: Promise<ArrayLike<number>>[] = [];
@@ -334,13 +373,18 @@ async function compute(c: Case, { run }: Entry) {
     results = run(inputs, c);
     reads = Object.values(results).map(read);
   } else {
-    const { grads } = gradients(() => {
-      results = run(inputs, c);
-      reads = Object.values(results).map(read); // within: what is not returned is released
-      const output = results.output as Tensor;
-      return [multiply(output, fromArray(device, output.shape, Float32Array.from(c.gradOutput!)))];
-    }, names.map((name) => inputs[name]!));
-    reads.push(...grads.map((grad, i) => (grad ? toArray(grad) : Promise.reject(new Error(`no gradient of ${names[i]}`)))));
+    const { grads } = gradients(
+      () => {
+        results = run(inputs, c);
+        reads = Object.values(results).map(read); // within: what is not returned is released
+        const output = results.output as Tensor;
+        return [multiply(output, fromArray(device, output.shape, Float32Array.from(c.gradOutput!)))];
+      },
+      names.map((name) => inputs[name]!),
+    );
+    reads.push(
+      ...grads.map((grad, i) => (grad ? toArray(grad) : Promise.reject(new Error(`no gradient of ${names[i]}`)))),
+    );
   }
   const { output } = results;
   const values = await Promise.all(reads);
@@ -352,11 +396,26 @@ async function compute(c: Case, { run }: Entry) {
   };
 }
 
-/** In words, how `got` differs from `want` by more than the slack, or null. Without slack the f32 next to `want` is the only right one. */
-function faultOf(name: string, got: ArrayLike<number>, want: readonly number[], scale: number | undefined, slack: number): string | null {
+/**
+ * In words, how `got` differs from `want` by more than the slack, or null. Without slack the f32 next to `want` is the
+ * only right one.
+ */
+function faultOf(
+  name: string,
+  got: ArrayLike<number>,
+  want: readonly number[],
+  scale: number | undefined,
+  slack: number,
+): string | null {
   const largest = scale ?? want.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const nearest = slack === 0 ? want.map(Math.fround) : want;
-  const fault = excessOf(got, nearest, want.map(() => largest), slack * EPS_F32, "f32");
+  const fault = excessOf(
+    got,
+    nearest,
+    want.map(() => largest),
+    slack * EPS_F32,
+    "f32",
+  );
   return fault === null ? null : name + fault;
 }
 
@@ -375,7 +434,8 @@ describe("PyTorch agrees", () => {
         const slack = entry.slack(c);
         if (c.output.shape.length > 0) expect(got.shape).toEqual(c.output.shape); // a single number has whatever shape
         const faults = [faultOf("output", got.results["output"]!, c.output.data, c.scale?.output, slack)];
-        for (const [name, { data }] of Object.entries(c.also ?? {})) faults.push(faultOf(name, got.results[name]!, data, undefined, slack));
+        for (const [name, { data }] of Object.entries(c.also ?? {}))
+          faults.push(faultOf(name, got.results[name]!, data, undefined, slack));
         for (const [name, want] of Object.entries(c.grads ?? {})) {
           faults.push(faultOf(`gradient of ${name}`, got.grads[name]!, want, c.scale?.grads[name], slack));
         }

@@ -6,14 +6,21 @@ export const LARGEST_F16 = 65504;
 const LEAST_F16 = 2 ** -24; // spacing of f16 near zero
 
 /**
- * Where |got - want| <= eps * magnitude fails first and worst, in words, or null: `magnitude` is the scale at which rounding
- * errors arise. NaN never passes.
+ * Where |got - want| <= eps * magnitude fails first and worst, in words, or null: `magnitude` is the scale at which
+ * rounding errors arise. NaN never passes.
  */
-export function excessOf(got: ArrayLike<number>, want: ArrayLike<number>, magnitude: ArrayLike<number>, eps: number, dtype: "f32" | "f16"): string | null {
+export function excessOf(
+  got: ArrayLike<number>,
+  want: ArrayLike<number>,
+  magnitude: ArrayLike<number>,
+  eps: number,
+  dtype: "f32" | "f16",
+): string | null {
   if (got.length !== want.length) return `: ${got.length} elements, expected ${want.length}`;
   let worst = { ratio: 0, i: -1 };
   for (let i = 0; i < want.length; i++) {
-    const ratio = Math.abs(got[i]! - want[i]!) / (eps * magnitude[i]! + (dtype === "f16" ? LEAST_F16 : Number.MIN_VALUE));
+    const ratio =
+      Math.abs(got[i]! - want[i]!) / (eps * magnitude[i]! + (dtype === "f16" ? LEAST_F16 : Number.MIN_VALUE));
     if (!(ratio <= worst.ratio)) worst = { ratio, i };
   }
   const { ratio, i } = worst;

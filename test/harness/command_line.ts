@@ -14,10 +14,18 @@ const WRONG_USAGE = 2;
  * @param names of the options that there are
  * @returns the exit code: that of `run`, or 2 where the options make no sense, which is said
  */
-export async function withArguments<T>(args: readonly string[], names: readonly string[], read: (given: Given) => T, run: (options: T) => Promise<number>): Promise<number> {
+export async function withArguments<T>(
+  args: readonly string[],
+  names: readonly string[],
+  read: (given: Given) => T,
+  run: (options: T) => Promise<number>,
+): Promise<number> {
   let options: T;
   try {
-    const { values } = parseArgs({ args: [...args], options: Object.fromEntries(names.map((name) => [name, { type: "string" } as const])) });
+    const { values } = parseArgs({
+      args: [...args],
+      options: Object.fromEntries(names.map((name) => [name, { type: "string" } as const])),
+    });
     const text = (name: string): string | null => values[name] ?? null;
     options = read({ text, number: (name) => numberOf(name, text(name)) });
   } catch (error) {
@@ -30,6 +38,7 @@ export async function withArguments<T>(args: readonly string[], names: readonly 
 
 function numberOf(name: string, text: string | null): number | null {
   if (text === null) return null;
-  if (!/^\d{1,9}$/.test(text)) throw new OptionError(`--${name}: expected a whole number of at most nine digits, got ${text}`);
+  if (!/^\d{1,9}$/.test(text))
+    throw new OptionError(`--${name}: expected a whole number of at most nine digits, got ${text}`);
   return Number(text);
 }

@@ -11,8 +11,8 @@ const SUBGROUP = "  @builtin(subgroup_id) subgroup: u32,\n) {\n";
 export type Lanes = 64 | 128;
 
 /**
- * Of a matrix of 16 x 16 a lane holds every `lanes`-th element. The sum's length depends on a param, so that no compiler unrolls it: on
- * lavapipe that takes minutes.
+ * Of a matrix of 16 x 16 a lane holds every `lanes`-th element. The sum's length depends on a param, so that no
+ * compiler unrolls it: on lavapipe that takes minutes.
  */
 const matricesOf = (lanes: Lanes): string => `
 var<private> lane_of_subgroup: u32;
@@ -42,7 +42,8 @@ fn store_sums(at: u32, sums: Sums) {
 /** The shader with plain arithmetic in place of the lines that name subgroups and their matrices. */
 export function emulated(code: string, lanes: Lanes): string {
   const [before, after, ...more] = withoutMatrices(code).split(SUBGROUP);
-  if (after === undefined || more.length > 0) throw new Error("subgroup_product: expected its subgroup_id once, as the last argument");
+  if (after === undefined || more.length > 0)
+    throw new Error("subgroup_product: expected its subgroup_id once, as the last argument");
   return `${before}) {\n  lane_of_subgroup = lane % ${lanes}u;\n  let subgroup = lane / ${lanes}u;\n${after}${matricesOf(lanes)}`;
 }
 

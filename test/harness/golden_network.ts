@@ -15,8 +15,16 @@ interface GoldenLayer {
   readonly samples: readonly number[];
 }
 
-/** Relative errors of all stages, by the root of squares: of the golden samples, or of the whole map's squares if that is larger. */
-export async function errorsOf(name: PretrainedName, side: number, layers: readonly GoldenLayer[], options: NetworkOptions): Promise<number[]> {
+/**
+ * Relative errors of all stages, by the root of squares: of the golden samples, or of the whole map's squares if that
+ * is larger.
+ */
+export async function errorsOf(
+  name: PretrainedName,
+  side: number,
+  layers: readonly GoldenLayer[],
+  options: NetworkOptions,
+): Promise<number[]> {
   const network = networkOf(name);
   const loaded = await loadNetwork(device, network, network.stages, madeUp(name), options);
   const image = fromArray(device, [1, side, side, 3], uniform(3 * side * side, 0));
@@ -40,7 +48,10 @@ export async function errorsOf(name: PretrainedName, side: number, layers: reado
   return errors;
 }
 
-/** SHA-256 of the names and shapes that a network's tensors have in torchvision's files, in order, as in the golden files. */
+/**
+ * SHA-256 of the names and shapes that a network's tensors have in torchvision's files, in order, as in the golden
+ * files.
+ */
 export function tensorsHash(name: PretrainedName): string {
   const lines = [...torchvisionTensors(name)].map(([tensor, shape]) => `${tensor} ${shape.join(",")}\n`);
   return createHash("sha256").update(lines.join("")).digest("hex");

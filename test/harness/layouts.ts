@@ -53,8 +53,20 @@ export const LAYOUT_CASES: readonly LayoutCase[] = [
   {
     what: "one class of MVTec AD",
     format: "mvtec",
-    images: ["train/good/000.png", "test/cut/000.png", "ground_truth/cut/000_mask.png", "ground_truth/cut/009_mask.png", "more/a.png"],
-    classes: [{ name: "set", train: ["train/good/000.png"], test: [["test/cut/000.png", "cut", ["ground_truth/cut/000_mask.png"]]] }],
+    images: [
+      "train/good/000.png",
+      "test/cut/000.png",
+      "ground_truth/cut/000_mask.png",
+      "ground_truth/cut/009_mask.png",
+      "more/a.png",
+    ],
+    classes: [
+      {
+        name: "set",
+        train: ["train/good/000.png"],
+        test: [["test/cut/000.png", "cut", ["ground_truth/cut/000_mask.png"]]],
+      },
+    ],
     strayMasks: ["ground_truth/cut/009_mask.png"],
     unused: ["more/a.png"],
   },
@@ -131,7 +143,10 @@ export const LAYOUT_CASES: readonly LayoutCase[] = [
           [
             "pushpins/test/logical_anomalies/000.png",
             "logical_anomalies",
-            ["pushpins/ground_truth/logical_anomalies/000/000.png", "pushpins/ground_truth/logical_anomalies/000/001.png"],
+            [
+              "pushpins/ground_truth/logical_anomalies/000/000.png",
+              "pushpins/ground_truth/logical_anomalies/000/001.png",
+            ],
           ],
         ],
       },
@@ -201,11 +216,11 @@ export const LAYOUT_CASES: readonly LayoutCase[] = [
     ],
     texts: {
       "split_csv/1cls.csv":
-        "object,split,label,image,mask\r\n"
-        + "candle,train,normal,candle/Data/Images/Normal/0000.JPG,\r\n"
-        + "candle,test,normal,candle/Data/Images/Normal/0001.JPG,\r\n"
-        + 'candle,test,anomaly,"candle/Data/Images/Anomaly/000.JPG",candle/Data/Masks/Anomaly/000.png\r\n'
-        + "pcb1,train,normal,pcb1/Data/Images/Normal/0000.JPG,\r\n",
+        "object,split,label,image,mask\r\n" +
+        "candle,train,normal,candle/Data/Images/Normal/0000.JPG,\r\n" +
+        "candle,test,normal,candle/Data/Images/Normal/0001.JPG,\r\n" +
+        'candle,test,anomaly,"candle/Data/Images/Anomaly/000.JPG",candle/Data/Masks/Anomaly/000.png\r\n' +
+        "pcb1,train,normal,pcb1/Data/Images/Normal/0000.JPG,\r\n",
     },
     classes: [
       {
@@ -225,15 +240,24 @@ export const LAYOUT_CASES: readonly LayoutCase[] = [
     format: "visa",
     images: ["pcb1/train/good/0000.JPG", "pcb1/test/bad/000.JPG", "pcb1/ground_truth/bad/000.png"],
     classes: [
-      { name: "pcb1", train: ["pcb1/train/good/0000.JPG"], test: [["pcb1/test/bad/000.JPG", "bad", ["pcb1/ground_truth/bad/000.png"]]] },
+      {
+        name: "pcb1",
+        train: ["pcb1/train/good/0000.JPG"],
+        test: [["pcb1/test/bad/000.JPG", "bad", ["pcb1/ground_truth/bad/000.png"]]],
+      },
     ],
   },
   {
     what: "UniAD's json lines, images in a folder beside them",
     format: "uniad",
-    images: ["images/hazelnut/train/good/000.png", "images/hazelnut/test/hole/000.png", "images/hazelnut/ground_truth/hole/000_mask.png"],
+    images: [
+      "images/hazelnut/train/good/000.png",
+      "images/hazelnut/test/hole/000.png",
+      "images/hazelnut/ground_truth/hole/000_mask.png",
+    ],
     texts: {
-      "train.json": '{"filename": "hazelnut/train/good/000.png", "label": 0, "label_name": "good", "clsname": "hazelnut"}\n',
+      "train.json":
+        '{"filename": "hazelnut/train/good/000.png", "label": 0, "label_name": "good", "clsname": "hazelnut"}\n',
       "test.json":
         '{"filename": "hazelnut/test/hole/000.png", "label": 1, "label_name": "defective", "maskname": "hazelnut/ground_truth/hole/000_mask.png", "clsname": "hazelnut"}\n\n',
     },
@@ -321,13 +345,17 @@ function bitmap(rgb: Uint8Array, side: number): Uint8Array {
   file.writeUInt16LE(1, 26);
   file.writeUInt16LE(24, 28);
   for (let y = 0; y < side; y++) {
-    for (let x = 0; x < side; x++) for (let c = 0; c < 3; c++) file[54 + stride * y + 3 * x + c] = rgb[3 * (side * y + x) + 2 - c]!;
+    for (let x = 0; x < side; x++)
+      for (let c = 0; c < 3; c++) file[54 + stride * y + 3 * x + c] = rgb[3 * (side * y + x) + 2 - c]!;
   }
   return file;
 }
 
 /** Writes a case's files into a folder; no two of its images are alike. */
-export async function writeLayout(root: string, { images, texts = {} }: Pick<LayoutCase, "images" | "texts">): Promise<void> {
+export async function writeLayout(
+  root: string,
+  { images, texts = {} }: Pick<LayoutCase, "images" | "texts">,
+): Promise<void> {
   for (const [i, image] of images.entries()) await writePicture(join(root, image), 10 * i);
   for (const [name, text] of Object.entries(texts)) {
     await mkdir(dirname(join(root, name)), { recursive: true });

@@ -15,7 +15,17 @@ import type { Fit } from "../../src/io/placement.ts";
 import type { Shape } from "../../src/tensor/tensor.ts";
 import { madeUp, uniform } from "./made_up_network.ts";
 
-const CALIBRATION = { falseReject: 0.01, threshold: 2, typical: 1, pixelThreshold: 3, classes: { bolt: { threshold: 1.5, typical: 1, pixelThreshold: 3 }, nut: { threshold: 2, typical: 1.2, pixelThreshold: 3 } }, heat: [1, 12] } as const;
+const CALIBRATION = {
+  falseReject: 0.01,
+  threshold: 2,
+  typical: 1,
+  pixelThreshold: 3,
+  classes: {
+    bolt: { threshold: 1.5, typical: 1, pixelThreshold: 3 },
+    nut: { threshold: 2, typical: 1.2, pixelThreshold: 3 },
+  },
+  heat: [1, 12],
+} as const;
 
 /** A backbone with weights. */
 export interface MadeUpNetwork {
@@ -24,7 +34,8 @@ export interface MadeUpNetwork {
 }
 
 /**
- * A detector that nobody trained: every weight is made up, large enough that each matters, norms' statistics among them.
+ * A detector that nobody trained: every weight is made up, large enough that each matters, norms' statistics among
+ * them.
  * @param network whose weights are made up as well; null for the embedded backbone
  */
 export async function madeUpDetector(
@@ -35,7 +46,9 @@ export async function madeUpDetector(
   fit: Fit = "stretch",
   precision: DetectorOptions = {},
 ): Promise<Detector> {
-  const { name, padding, weights } = network ? { ...network, weights: madeUp(network.name) } : { name: "embedded", padding: null, weights: null } as const;
+  const { name, padding, weights } = network
+    ? { ...network, weights: madeUp(network.name) }
+    : ({ name: "embedded", padding: null, weights: null } as const);
   const backbone = await createBackbone(device, name, { inputSize, weights, padding });
   const assembly = method.assembly({}, backbone);
   const { extents } = new FeatureMaker(device, backbone, assembly, fit);
@@ -47,25 +60,36 @@ export async function madeUpDetector(
   const shapes = new Map<string, Shape>([...drawn.all()].map(([name, { shape }]) => [name, shape]));
   for (const name of ["features.offset", "features.scale"]) shapes.set(name, [extents.channels]);
   drawn.release();
-  const tensors: StoredTensors = new Map([...shapes].map(([name, shape], i) => [name, { shape, data: valuesOf(name, shape, i + 1) }]));
+  const tensors: StoredTensors = new Map(
+    [...shapes].map(([name, shape], i) => [name, { shape, data: valuesOf(name, shape, i + 1) }]),
+  );
   const joins = {
     ...(grad.hingeWeight > 0 && { abnormal: { floor: 0.2, weight: grad.hingeWeight } }),
     ...(grad.residualWeight > 0 && { residual: { floor: 0.1, weight: grad.residualWeight } }),
   };
   const config = {
-    method: { name: "grad", config: { ...grad, joins } as unknown as Json }, backbone: identity, input: { size: inputSize, fit }, regions: false,
-    assembly, scoring: method.scoring, calibration: CALIBRATION,
+    method: { name: "grad", config: { ...grad, joins } as unknown as Json },
+    backbone: identity,
+    input: { size: inputSize, fit },
+    regions: false,
+    assembly,
+    scoring: method.scoring,
+    calibration: CALIBRATION,
   };
   return Detector.restore(device, config, tensors, "made-up detector", weights, precision);
 }
 
 function valuesOf(name: string, shape: Shape, key: number): Float32Array {
-  const values = uniform(shape.reduce((n, extent) => n * extent, 1), key);
+  const values = uniform(
+    shape.reduce((n, extent) => n * extent, 1),
+    key,
+  );
   if (name === "features.scale" || name.startsWith("fusion.")) return values.map((u) => 1 + 0.5 * u);
   // Norms' [weight, bias] and [mean, variance]: what scales, or is a variance, is about 1.
   if (name.endsWith(".affine")) return values.map((u, i) => (i < values.length / 2 ? 1 + 0.5 * u : 0.3 * u));
   if (name.endsWith(".running")) return values.map((u, i) => (i < values.length / 2 ? 0.3 * u : 1 + 0.5 * u));
-  const inputs = shape.length > 1 && name.endsWith(".weight") ? shape.slice(0, -1).reduce((n, extent) => n * extent, 1) : 1;
+  const inputs =
+    shape.length > 1 && name.endsWith(".weight") ? shape.slice(0, -1).reduce((n, extent) => n * extent, 1) : 1;
   return values.map((u) => (2 * u) / Math.sqrt(inputs));
 }
 

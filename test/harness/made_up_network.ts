@@ -19,7 +19,10 @@ export function uniform(count: number, key: number): Float32Array {
 /** Names and shapes of a network's tensors in torchvision's files, in its order. */
 export function torchvisionTensors(name: PretrainedName): ReadonlyMap<string, readonly number[]> {
   const network = networkOf(name);
-  return networkTensors(network, Object.keys(network.eps).find((libraries) => libraries.includes("torchvision")));
+  return networkTensors(
+    network,
+    Object.keys(network.eps).find((libraries) => libraries.includes("torchvision")),
+  );
 }
 
 /** Made-up weights under torchvision's names; each is made when it is asked for. */

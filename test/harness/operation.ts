@@ -1,7 +1,15 @@
 import { gradients } from "../../src/ops/gradients.ts";
 import { Tuner } from "../../src/runtime/tuner.ts";
 import { floatToHalf, halfToFloat } from "../../src/tensor/half.ts";
-import { countOf, fromArray, requireGrad, toArray, type FloatDType, type Shape, type Tensor } from "../../src/tensor/tensor.ts";
+import {
+  countOf,
+  fromArray,
+  requireGrad,
+  toArray,
+  type FloatDType,
+  type Shape,
+  type Tensor,
+} from "../../src/tensor/tensor.ts";
 import { multiply } from "../../src/ops/elementwise.ts";
 import { EPS_F16, EPS_F32, LARGEST_F16, excessOf, rng } from "./bounds.ts";
 import { device } from "./device.ts";
@@ -10,8 +18,8 @@ import type { Draws } from "./draws.ts";
 type Numbers = ArrayLike<number>;
 
 /**
- * One differentiable operation, everything its tests and the fuzzer need. `P` describes a problem; arrays come in the order
- * of `shapes`.
+ * One differentiable operation, everything its tests and the fuzzer need. `P` describes a problem; arrays come in the
+ * order of `shapes`.
  */
 export interface Operation<P> {
   readonly name: string;
@@ -30,15 +38,26 @@ export interface Operation<P> {
    * Rounding errors allowed, in units of eps times `magnitudes`: a count of roundings on the longest path.
    */
   readonly slack: (p: P) => number;
-  /** The scale at which rounding errors arise. Default: the definitions on absolute values, right for sums of products. */
-  readonly magnitudes?: (p: P, inputs: readonly Numbers[], gradOutput: Numbers) => { readonly output: Numbers; readonly grads: readonly Numbers[] };
+  /**
+   * The scale at which rounding errors arise. Default: the definitions on absolute values, right for sums of products.
+   */
+  readonly magnitudes?: (
+    p: P,
+    inputs: readonly Numbers[],
+    gradOutput: Numbers,
+  ) => { readonly output: Numbers; readonly grads: readonly Numbers[] };
   /** Random values of an input. Default: uniform in [-1, 1]. */
   readonly value?: (random: () => number, input: number) => number;
-  /** Values on which f32 is exact. Default: whole numbers from -4 to 4. `null` where the operation has no exact case. */
+  /**
+   * Values on which f32 is exact. Default: whole numbers from -4 to 4. `null` where the operation has no exact case.
+   */
   readonly exact?: ((random: () => number, input: number) => number) | null;
   /** Whether random points lie away from kinks, so that central differences hold. Default true. */
   readonly smooth?: boolean;
-  /** Roundings to f16 on the longest path when stored in f16. Default 1, of the result itself; `null` where there is no such form. */
+  /**
+   * Roundings to f16 on the longest path when stored in f16. Default 1, of the result itself; `null` where there is no
+   * such form.
+   */
   readonly half?: number | null;
   /** Inputs that are f32 in every form: coordinates, parameters of norms. Default: none. */
   readonly wide?: readonly number[];
@@ -48,12 +67,15 @@ export interface Operation<P> {
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- each operation pairs with problems of its own
 export type AnyOperation = Operation<any>;
 
-const POISONED_BYTES = [256, 512, 768, 1024, 1280, 1536, 1792, 2048, 2560, 3072, 4096, 5120, 6144, 8192, 10240, 12288, 16384, 32768, 65536];
+const POISONED_BYTES = [
+  256, 512, 768, 1024, 1280, 1536, 1792, 2048, 2560, 3072, 4096, 5120, 6144, 8192, 10240, 12288, 16384, 32768, 65536,
+];
 
 /** Fills pooled memory with NaN, so that an element a kernel forgets to write cannot pass as zero. */
 export function poison(): void {
   const lent = POISONED_BYTES.flatMap((bytes) => [bytes, bytes, bytes, bytes]).map((bytes) => device.allocate(bytes));
-  for (const allocation of lent) device.write(allocation.buffer, new Uint32Array(allocation.bytes / 4).fill(0x7fffffff)); // NaN in f32 and in f16
+  for (const allocation of lent)
+    device.write(allocation.buffer, new Uint32Array(allocation.bytes / 4).fill(0x7fffffff)); // NaN in f32 and in f16
   for (const allocation of lent) device.release(allocation);
 }
 
@@ -65,26 +87,41 @@ export interface Results {
 
 const uniform = (random: () => number): number => 2 * random() - 1;
 const wholeNumber = (random: () => number): number => Math.floor(9 * random()) - 4;
-const roundedTo = (dtype: FloatDType) => (x: number) => (dtype === "f16" ? halfToFloat(floatToHalf(x)) : Math.fround(x));
+const roundedTo = (dtype: FloatDType) => (x: number) =>
+  dtype === "f16" ? halfToFloat(floatToHalf(x)) : Math.fround(x);
 
 /** Inputs and an upstream gradient; `exact` ones are such that f32 makes no rounding error. */
 export function valuesOf<P>(operation: Operation<P>, p: P, seed: number, exact: boolean, dtype: FloatDType) {
   const random = rng(seed);
   const draw = exact ? (operation.exact ?? wholeNumber) : (operation.value ?? uniform);
   const isWide = (i: number) => operation.wide?.includes(i) ?? false;
-  const inputs = operation.shapes(p).map((shape, i) => Float32Array.from({ length: countOf(shape) }, () => draw(random, i)).map(roundedTo(isWide(i) ? "f32" : dtype)));
+  const inputs = operation
+    .shapes(p)
+    .map((shape, i) =>
+      Float32Array.from({ length: countOf(shape) }, () => draw(random, i)).map(roundedTo(isWide(i) ? "f32" : dtype)),
+    );
   const upstream = exact ? wholeNumber : uniform;
-  const gradOutput = Float32Array.from({ length: operation.forward(p, inputs).length }, () => upstream(random)).map(roundedTo(dtype));
+  const gradOutput = Float32Array.from({ length: operation.forward(p, inputs).length }, () => upstream(random)).map(
+    roundedTo(dtype),
+  );
   return { inputs, gradOutput };
 }
 
 /** Output and gradients. */
-export async function compute<P>(operation: Operation<P>, p: P, inputs: readonly Float32Array[], gradOutput: Float32Array, dtype: FloatDType): Promise<Results> {
+export async function compute<P>(
+  operation: Operation<P>,
+  p: P,
+  inputs: readonly Float32Array[],
+  gradOutput: Float32Array,
+  dtype: FloatDType,
+): Promise<Results> {
   const before = device.memory().bytes;
   const scope = device.scope();
   let reads: readonly Promise<Float32Array>[];
   try {
-    const tensors = operation.shapes(p).map((shape, i) => fromArray(device, shape, inputs[i]!, operation.wide?.includes(i) ? "f32" : dtype));
+    const tensors = operation
+      .shapes(p)
+      .map((shape, i) => fromArray(device, shape, inputs[i]!, operation.wide?.includes(i) ? "f32" : dtype));
     if (operation.backward === null) {
       reads = [toArray(operation.run(p, tensors))];
     } else {
@@ -99,12 +136,16 @@ export async function compute<P>(operation: Operation<P>, p: P, inputs: readonly
   } finally {
     scope[Symbol.dispose]();
   }
-  if (device.memory().bytes !== before) throw new Error(`${operation.name} kept ${device.memory().bytes - before} bytes`);
+  if (device.memory().bytes !== before)
+    throw new Error(`${operation.name} kept ${device.memory().bytes - before} bytes`);
   const [output, ...grads] = await Promise.all(reads);
   return { output: output!, grads };
 }
 
-/** What is wrong with the operation on small whole numbers, where every product and sum is exact in f32: any difference at all is a bug. */
+/**
+ * What is wrong with the operation on small whole numbers, where every product and sum is exact in f32: any difference
+ * at all is a bug.
+ */
 export async function exactnessFault<P>(operation: Operation<P>, p: P, seed: number): Promise<string | null> {
   if (operation.exact === null) return null;
   const { inputs, gradOutput } = valuesOf(operation, p, seed, true, "f32");
@@ -119,8 +160,15 @@ export async function exactnessFault<P>(operation: Operation<P>, p: P, seed: num
   });
 }
 
-/** What is wrong with the operation on random numbers: errors beyond the counted bound, or other bits the second time. */
-export async function boundFault<P>(operation: Operation<P>, p: P, seed: number, dtype: FloatDType): Promise<string | null> {
+/**
+ * What is wrong with the operation on random numbers: errors beyond the counted bound, or other bits the second time.
+ */
+export async function boundFault<P>(
+  operation: Operation<P>,
+  p: P,
+  seed: number,
+  dtype: FloatDType,
+): Promise<string | null> {
   const { inputs, gradOutput } = valuesOf(operation, p, seed, false, dtype);
   poison();
   const got = await compute(operation, p, inputs, gradOutput, dtype);
@@ -134,9 +182,13 @@ export async function boundFault<P>(operation: Operation<P>, p: P, seed: number,
   const half = operation.half ?? 1;
   // The result itself is rounded by its own size; what is rounded on the way, by that of the terms.
   const allowed = (wanted: Numbers, magnitude: Numbers) =>
-    Float64Array.from(magnitude, (m, n) => eps * m + (dtype === "f16" ? EPS_F16 * (Math.abs(wanted[n]!) + eps * m + (half - 1) * m) : 0));
+    Float64Array.from(
+      magnitude,
+      (m, n) => eps * m + (dtype === "f16" ? EPS_F16 * (Math.abs(wanted[n]!) + eps * m + (half - 1) * m) : 0),
+    );
   // What f16 has no number for is infinite, and right.
-  const stored = (a: Numbers) => (dtype === "f16" ? Float64Array.from(a, (x) => Math.min(Math.max(x, -LARGEST_F16), LARGEST_F16)) : a);
+  const stored = (a: Numbers) =>
+    dtype === "f16" ? Float64Array.from(a, (x) => Math.min(Math.max(x, -LARGEST_F16), LARGEST_F16)) : a;
   const fault = firstFault(got, (name, numbers, i) => {
     const [wanted, magnitude] = i === null ? [want.output, magnitudes.output] : [want.grads[i]!, magnitudes.grads[i]!];
     const excess = excessOf(stored(numbers), stored(wanted), allowed(wanted, magnitude), 1, dtype);
@@ -165,7 +217,9 @@ export async function withFoldedWorkgroups<T>(work: () => Promise<T>): Promise<T
   }
 }
 
-/** Runs `work` with the kernels made for adapters of the other kind: those for CPUs on a GPU, those for GPUs on a CPU. */
+/**
+ * Runs `work` with the kernels made for adapters of the other kind: those for CPUs on a GPU, those for GPUs on a CPU.
+ */
 export async function withOtherAdapter<T>(work: () => Promise<T>): Promise<T> {
   const { adapter } = device;
   const mutable: { adapter: typeof adapter } = device;
@@ -193,8 +247,14 @@ export async function withForm<T>(form: string, work: () => Promise<T>): Promise
   }
 }
 
-function firstFault({ output, grads }: Results, faultOf: (name: string, numbers: Float32Array, grad: number | null) => string | null): string | null {
-  return faultOf("output", output, null) ?? grads.reduce<string | null>((fault, grad, i) => fault ?? faultOf(`gradient of input ${i}`, grad, i), null);
+function firstFault(
+  { output, grads }: Results,
+  faultOf: (name: string, numbers: Float32Array, grad: number | null) => string | null,
+): string | null {
+  return (
+    faultOf("output", output, null) ??
+    grads.reduce<string | null>((fault, grad, i) => fault ?? faultOf(`gradient of input ${i}`, grad, i), null)
+  );
 }
 
 const bitsOf = (a: Float32Array): Uint32Array => new Uint32Array(a.buffer, a.byteOffset, a.length);

@@ -4,9 +4,25 @@
 export type Tag = readonly [tag: number, type: 3 | 4 | 11, value: number];
 
 /** An uncompressed TIFF of one sample a pixel, little-endian. Tags given replace the usual ones. */
-export function tiffOf(samples: { readonly buffer: ArrayBufferLike; readonly byteOffset: number; readonly byteLength: number }, width: number, height: number, bits: number, tags: readonly Tag[] = []): Buffer {
+export function tiffOf(
+  samples: { readonly buffer: ArrayBufferLike; readonly byteOffset: number; readonly byteLength: number },
+  width: number,
+  height: number,
+  bits: number,
+  tags: readonly Tag[] = [],
+): Buffer {
   const pixels = Buffer.from(samples.buffer as ArrayBuffer, samples.byteOffset, samples.byteLength);
-  const usual: readonly Tag[] = [[256, 3, width], [257, 3, height], [258, 3, bits], [259, 3, 1], [262, 3, 1], [273, 4, 8], [277, 3, 1], [278, 3, height], [279, 4, pixels.length]];
+  const usual: readonly Tag[] = [
+    [256, 3, width],
+    [257, 3, height],
+    [258, 3, bits],
+    [259, 3, 1],
+    [262, 3, 1],
+    [273, 4, 8],
+    [277, 3, 1],
+    [278, 3, height],
+    [279, 4, pixels.length],
+  ];
   const all = [...new Map([...usual, ...tags].map((tag) => [tag[0], tag])).values()].sort(([a], [b]) => a - b);
   const padded = pixels.length + (pixels.length % 2);
   const file = Buffer.alloc(8 + padded + 2 + 12 * all.length + 4);

@@ -11,7 +11,10 @@ export function images(count: number): readonly Tensor[] {
   const random = new RandomStream(1, 77);
   return Array.from({ length: count }, () => {
     const phase = random.unit();
-    const values = Float32Array.from({ length: CELLS * CELLS * CHANNELS }, (_, i) => 6 * Math.sin((i % CHANNELS) + 0.3 * Math.floor(i / CHANNELS) + phase));
+    const values = Float32Array.from(
+      { length: CELLS * CELLS * CHANNELS },
+      (_, i) => 6 * Math.sin((i % CHANNELS) + 0.3 * Math.floor(i / CHANNELS) + phase),
+    );
     return fromArray(device, [1, CELLS, CELLS, CHANNELS], values);
   });
 }
@@ -19,5 +22,14 @@ export function images(count: number): readonly Tensor[] {
 /** As training asks for them. */
 export function source(count: number): FeatureSource {
   const features = images(count);
-  return { count, batch: (indices) => Promise.resolve(concat(indices.map((i) => features[i]!), 0)) };
+  return {
+    count,
+    batch: (indices) =>
+      Promise.resolve(
+        concat(
+          indices.map((i) => features[i]!),
+          0,
+        ),
+      ),
+  };
 }

@@ -3,7 +3,14 @@ import { parseJson, RECORD } from "../../src/io/json.ts";
 import { InputError } from "../../src/runtime/errors.ts";
 
 describe("JSON within its limits", () => {
-  test.each(["null", "[]", '{"a":[1,{"b":"c"}]}', '"[[[[[[[[[["', '["\\"[[[[[[[[[[\\\\","[[[[[[[["]', ' {"]]]":"}}}"} '])("%s is what JSON.parse says", (text) => {
+  test.each([
+    "null",
+    "[]",
+    '{"a":[1,{"b":"c"}]}',
+    '"[[[[[[[[[["',
+    '["\\"[[[[[[[[[[\\\\","[[[[[[[["]',
+    ' {"]]]":"}}}"} ',
+  ])("%s is what JSON.parse says", (text) => {
     expect(parseJson(text, { characters: 100, depth: 3, containers: 3 })).toEqual(JSON.parse(text));
   });
 
@@ -23,6 +30,8 @@ describe("JSON beyond a limit is refused before it is parsed", () => {
   });
 
   test("a long text", () => {
-    expect(() => parseJson(`"${" ".repeat(99)}"`, { characters: 100, depth: 1 })).toThrow(new InputError("it has 101 characters of JSON, allowed are 100"));
+    expect(() => parseJson(`"${" ".repeat(99)}"`, { characters: 100, depth: 1 })).toThrow(
+      new InputError("it has 101 characters of JSON, allowed are 100"),
+    );
   });
 });

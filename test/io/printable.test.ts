@@ -6,8 +6,16 @@ test.each([
   ["a line end", "a\nb", "a\\nb"],
   ["DEL and C1", "\x7f\x9b31m", "\\u007f\\u009b31m"],
   ["line and paragraph separators", "\u2028\u2029", "\\u2028\\u2029"],
-  ["marks that turn the order round", "gpj\u202e.exe\u2066\u2069\u200e\u200f\u061c", "gpj\\u202e.exe\\u2066\\u2069\\u200e\\u200f\\u061c"],
-  ["what has no width", "a\u200bb\u200c\u200dc\ufeff\u00ad\u2060\u180e\u3164", "a\\u200bb\\u200c\\u200dc\\ufeff\\u00ad\\u2060\\u180e\\u3164"],
+  [
+    "marks that turn the order round",
+    "gpj\u202e.exe\u2066\u2069\u200e\u200f\u061c",
+    "gpj\\u202e.exe\\u2066\\u2069\\u200e\\u200f\\u061c",
+  ],
+  [
+    "what has no width",
+    "a\u200bb\u200c\u200dc\ufeff\u00ad\u2060\u180e\u3164",
+    "a\\u200bb\\u200c\\u200dc\\ufeff\\u00ad\\u2060\\u180e\\u3164",
+  ],
   ["tags", "a\u{e0041}", "a\\udb40\\udc41"],
   ["halves of pairs", "a\ud800b\udc00", "a\\ud800b\\udc00"],
 ])("%s is written out", (_, text, shown) => {

@@ -15,7 +15,10 @@ function bodyOf(code: string, name: string): string {
   return code.slice(from, code.indexOf("\n}\n", from));
 }
 
-/** The interpreter does not know subgroups: a workgroup is one, of whose matrices each lane reads and writes one element. */
+/**
+ * The interpreter does not know subgroups: a workgroup is one, of whose matrices each lane reads and writes one
+ * element.
+ */
 const withoutSubgroups = (code: string): string =>
   withoutMatrices(code)
     .replace("  @builtin(subgroup_id) subgroup: u32,\n", "")
@@ -27,10 +30,21 @@ const withoutSubgroups = (code: string): string =>
 /** Nor does it know overrides or named workgroup sizes: spell them out, with their default values. */
 function spelled(module: WgslModule, others: Readonly<Record<string, string>> = {}): string {
   const code = withoutSubgroups(wgslOf(module, "f32x4"));
-  const overrides = [...code.matchAll(/^override (\w+): \w+ = ([\w.]+);/gm)].map(([, name, value]) => [name!, value!] as const);
-  const values = { ...Object.fromEntries(overrides), WORKGROUP_SIZE: `${LANES}`, BLOCK: `${LANES}`, LANES: "4", ...others };
+  const overrides = [...code.matchAll(/^override (\w+): \w+ = ([\w.]+);/gm)].map(
+    ([, name, value]) => [name!, value!] as const,
+  );
+  const values = {
+    ...Object.fromEntries(overrides),
+    WORKGROUP_SIZE: `${LANES}`,
+    BLOCK: `${LANES}`,
+    LANES: "4",
+    ...others,
+  };
   const plain = code.replace(/^override .*$/gm, "").replace(/^const BLOCK .*$/gm, "");
-  return Object.entries(values).reduce((text, [name, value]) => text.replace(new RegExp(`\\b${name}\\b`, "g"), value), plain);
+  return Object.entries(values).reduce(
+    (text, [name, value]) => text.replace(new RegExp(`\\b${name}\\b`, "g"), value),
+    plain,
+  );
 }
 
 interface Problem {
@@ -46,9 +60,9 @@ interface Problem {
 const uniform = (...values: number[]) => ({ uniform: new Uint32Array(values) });
 
 /**
- * A small problem for each entry point with barriers: more than one workgroup where it may have several. The interpreter
- * mixes up the lanes' arguments of functions, so it is not asked for values; what a lane reads and writes of the
- * workgroup's memory depends on its index alone.
+ * A small problem for each entry point with barriers: more than one workgroup where it may have several. The
+ * interpreter mixes up the lanes' arguments of functions, so it is not asked for values; what a lane reads and writes
+ * of the workgroup's memory depends on its index alone.
  */
 const PROBLEMS: Readonly<Record<string, Problem>> = {
   // 12 samples of an image of 2 x 2, in two blocks.
@@ -63,18 +77,29 @@ const PROBLEMS: Readonly<Record<string, Problem>> = {
   "grid_sample.backward_grid": {
     workgroups: 2,
     buffers: () => ({
-      0: { 0: new Float32Array(144), 1: Float32Array.of(0.1, -0.3, 0.5, 0.2), 2: new Float32Array(72), 5: new Float32Array(4) },
+      0: {
+        0: new Float32Array(144),
+        1: Float32Array.of(0.1, -0.3, 0.5, 0.2),
+        2: new Float32Array(72),
+        5: new Float32Array(4),
+      },
       1: { 0: uniform(1, 2, 2, 9, 1, 2) },
     }),
   },
   // 12 keys in two blocks.
   "bucket.rank": {
     workgroups: 2,
-    buffers: () => ({ 0: { 0: Uint32Array.from({ length: 12 }, (_, i) => i % 3), 1: new Uint32Array(12), 2: new Uint32Array(6) }, 1: { 0: uniform(12, 3) } }),
+    buffers: () => ({
+      0: { 0: Uint32Array.from({ length: 12 }, (_, i) => i % 3), 1: new Uint32Array(12), 2: new Uint32Array(6) },
+      1: { 0: uniform(12, 3) },
+    }),
   },
   "scan.block_totals": {
     workgroups: 2,
-    buffers: () => ({ 0: { 0: new Uint32Array(2 * 32 * LANES - 5), 2: new Uint32Array(2) }, 1: { 0: uniform(2 * 32 * LANES - 5) } }),
+    buffers: () => ({
+      0: { 0: new Uint32Array(2 * 32 * LANES - 5), 2: new Uint32Array(2) },
+      1: { 0: uniform(2 * 32 * LANES - 5) },
+    }),
   },
   // A row of 12 elements, and a workgroup beyond the rows.
   "top_k_mean.forward": {
@@ -88,18 +113,28 @@ const PROBLEMS: Readonly<Record<string, Problem>> = {
   "histogram.forward": {
     workgroups: 2,
     betweenAtomics: [1, 2],
-    buffers: () => ({ 0: { 0: new Float32Array(1200), 1: new Uint32Array(3) }, 1: { 0: uniform(300, 3, 1, 0, 0x3f800000) } }),
+    buffers: () => ({
+      0: { 0: new Float32Array(1200), 1: new Uint32Array(3) },
+      1: { 0: uniform(300, 3, 1, 0, 0x3f800000) },
+    }),
   },
   // 8 x 8 by 16 terms: 8 lanes of 4 x 4 for two tiles of 8 x 16, one of them outside, in two steps of eight.
   "tiled_product.forward": {
     workgroups: 2,
     overrides: { TILE_ROWS: "8u", TILE_COLUMNS: "16u", TILE_DEPTH: "8u", LANE_ROWS: "4u", LANE_COLUMNS: "4u" },
     buffers: () => ({
-      0: { 0: new Float32Array(128), 1: new Float32Array(128), 2: new Float32Array(8), 3: new Float32Array(64), 4: new Float32Array(4) },
+      0: {
+        0: new Float32Array(128),
+        1: new Float32Array(128),
+        2: new Float32Array(8),
+        3: new Float32Array(64),
+        4: new Float32Array(4),
+      },
       1: { 0: uniform(1, 8, 1, 8, 16, 16, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1) },
     }),
   },
-  // 16 queries and 32 rows of 32 channels: 8 lanes for two tiles of rows, each in two steps; and a tile of queries outside.
+  // 16 queries and 32 rows of 32 channels: 8 lanes for two tiles of rows, each in two steps; and a tile of queries
+  // outside.
   "nearest_rows.forward": {
     workgroups: 2,
     overrides: { TILE_QUERIES: "16u", TILE_ROWS: "16u" },
@@ -112,30 +147,49 @@ const PROBLEMS: Readonly<Record<string, Problem>> = {
   "farthest_point.update": {
     workgroups: 3,
     buffers: () => ({
-      0: { 0: new Float32Array(400), 1: new Uint32Array(3), 2: Uint32Array.of(2), 3: new Float32Array(20), 4: new Uint32Array(6) },
+      0: {
+        0: new Float32Array(400),
+        1: new Uint32Array(3),
+        2: Uint32Array.of(2),
+        3: new Float32Array(20),
+        4: new Uint32Array(6),
+      },
       1: { 0: uniform(20, 5, 3, 3) },
     }),
   },
   "farthest_point.choose": {
     workgroups: 1,
-    buffers: () => ({ 0: { 5: new Uint32Array(24), 6: new Uint32Array(3), 7: Uint32Array.of(1) }, 1: { 0: uniform(20, 5, 12, 3) } }),
+    buffers: () => ({
+      0: { 5: new Uint32Array(24), 6: new Uint32Array(3), 7: Uint32Array.of(1) },
+      1: { 0: uniform(20, 5, 12, 3) },
+    }),
   },
   // 4 x 4 by 36 terms, and a tile outside, in two steps: one subgroup, which owns 16 rows.
   "subgroup_product.forward": {
     workgroups: 2,
     overrides: { SUBGROUPS: "1u" },
     buffers: () => ({
-      0: { 0: new Float32Array(144), 1: new Float32Array(144), 2: new Float32Array(4), 3: new Float32Array(16), 4: new Float32Array(4) },
+      0: {
+        0: new Float32Array(144),
+        1: new Float32Array(144),
+        2: new Float32Array(4),
+        3: new Float32Array(16),
+        4: new Float32Array(4),
+      },
       1: { 0: uniform(1, 4, 4, 36, 64, 1, 0, 0, 0) },
     }),
   },
-  "scan.forward": { workgroups: 1, buffers: () => ({ 0: { 0: new Uint32Array(19), 1: new Uint32Array(20) }, 1: { 0: uniform(19) } }) },
+  "scan.forward": {
+    workgroups: 1,
+    buffers: () => ({ 0: { 0: new Uint32Array(19), 1: new Uint32Array(20) }, 1: { 0: uniform(19) } }),
+  },
 };
 
 const withBarriers = modules.flatMap((module) =>
   Object.keys(module.entryPoints)
     .filter((entryPoint) => bodyOf(module.code, entryPoint).includes(BARRIER))
-    .map((entryPoint) => [`${module.name}.${entryPoint}`, module, entryPoint] as const));
+    .map((entryPoint) => [`${module.name}.${entryPoint}`, module, entryPoint] as const),
+);
 
 test("every kernel with barriers is looked at", () => {
   expect(withBarriers.map(([name]) => name).sort()).toEqual(Object.keys(PROBLEMS).sort());
@@ -150,14 +204,21 @@ function findRaces(source: string, entryPoint: string, { workgroups, buffers }: 
 /** The program without the first barrier of a function, without its second, and so on. */
 function withoutEachBarrier(code: string, name: string): string[] {
   const parts = bodyOf(code, name).split(BARRIER);
-  return parts.slice(1).map((_, i) => code.replace(bodyOf(code, name), parts.slice(0, i + 1).join(BARRIER) + parts.slice(i + 1).join(BARRIER)));
+  return parts
+    .slice(1)
+    .map((_, i) =>
+      code.replace(bodyOf(code, name), parts.slice(0, i + 1).join(BARRIER) + parts.slice(i + 1).join(BARRIER)),
+    );
 }
 
-// The functions of prelude/rows.wgsl have barriers of their own: every kernel that calls them, with two rows of two packs to
-// a workgroup of 8 lanes, and one row beyond the last.
+// The functions of prelude/rows.wgsl have barriers of their own: every kernel that calls them, with two rows of two
+// packs to a workgroup of 8 lanes, and one row beyond the last.
 const rows = (bindings: readonly number[], ...params: number[]): Problem => ({
   workgroups: 2,
-  buffers: () => ({ 0: Object.fromEntries(bindings.map((binding) => [binding, new Float32Array(24)])), 1: { 0: uniform(3, 2, ...params) } }),
+  buffers: () => ({
+    0: Object.fromEntries(bindings.map((binding) => [binding, new Float32Array(24)])),
+    1: { 0: uniform(3, 2, ...params) },
+  }),
 });
 const ROW_KERNELS: Readonly<Record<string, Problem>> = {
   "softmax.forward": rows([0, 3]),
@@ -173,7 +234,13 @@ const ROW_KERNELS: Readonly<Record<string, Problem>> = {
 };
 const rowPrograms = modules
   .filter(({ code }) => /\brow_(sum|max)\(/.test(code))
-  .flatMap((module) => Object.keys(module.entryPoints).map((entryPoint) => ({ name: `${module.name}.${entryPoint}`, code: spelled(module), entryPoint })))
+  .flatMap((module) =>
+    Object.keys(module.entryPoints).map((entryPoint) => ({
+      name: `${module.name}.${entryPoint}`,
+      code: spelled(module),
+      entryPoint,
+    })),
+  )
   .filter(({ code, entryPoint }) => bodyOf(code, entryPoint).includes("row_lane("));
 
 describe("lanes that share a row", () => {

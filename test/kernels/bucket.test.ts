@@ -22,14 +22,17 @@ async function listsOf(keys: Uint32Array, buckets: number): Promise<number[][]> 
   const [starts, list] = await Promise.all(reads);
   expect(starts.length).toBe(buckets * made.blocks + 1);
   const startOf = (bucket: number): number => starts[bucket * made.blocks]!;
-  return Array.from({ length: buckets }, (_, bucket) => Array.from(list.subarray(startOf(bucket), startOf(bucket + 1))));
+  return Array.from({ length: buckets }, (_, bucket) =>
+    Array.from(list.subarray(startOf(bucket), startOf(bucket + 1))),
+  );
 }
 
 const definition = (keys: Uint32Array, buckets: number): number[][] =>
   Array.from({ length: buckets }, (_, bucket) => Array.from(keys.keys()).filter((i) => keys[i] === bucket));
 
 const random = rng(1);
-const draw = (count: number, below: number): Uint32Array => Uint32Array.from({ length: count }, () => Math.floor(below * random()));
+const draw = (count: number, below: number): Uint32Array =>
+  Uint32Array.from({ length: count }, () => Math.floor(below * random()));
 
 describe("lists the indices of equal keys, in order:", () => {
   test.each<readonly [string, Uint32Array, number]>([
@@ -56,7 +59,9 @@ describe("refuses, before any GPU work,", () => {
   test("keys that are no whole numbers", () => {
     const keys = empty(device, [3]);
     expect(() => bucketOf("bucketOf", keys, 2)).toThrow(ShapeError);
-    expect(() => bucketOf("bucketOf", keys, 2)).toThrow("bucketOf: expected keys of dtype u32, it is f32, got keys [3]");
+    expect(() => bucketOf("bucketOf", keys, 2)).toThrow(
+      "bucketOf: expected keys of dtype u32, it is f32, got keys [3]",
+    );
     release(keys);
   });
 
@@ -68,7 +73,9 @@ describe("refuses, before any GPU work,", () => {
     const before = device.memory().allocations;
     expect(() => bucketOf("bucketOf", keys, 301)).toThrow(ShapeError);
     const seen = "more than the 2404 that a dispatch can see on this device; use fewer of either at a time";
-    expect(() => bucketOf("bucketOf", keys, 301)).toThrow(`bucketOf: listing 128 keys in 301 buckets takes 2412 bytes, ${seen}`);
+    expect(() => bucketOf("bucketOf", keys, 301)).toThrow(
+      `bucketOf: listing 128 keys in 301 buckets takes 2412 bytes, ${seen}`,
+    );
     expect(device.memory().allocations).toBe(before);
   });
 

@@ -5,7 +5,8 @@ import { device } from "../harness/device.ts";
 
 const shaders = import.meta.glob<WgslModule>("../../shaders/*.wgsl", { eager: true, import: "default" });
 const all = Object.values(shaders).map((module) => [module.name, module] as const);
-const modules = all.filter(([name]) => name !== "subgroup_product"); // test/kernels/subgroup_product.test.ts compiles it wherever
+// test/kernels/subgroup_product.test.ts compiles it wherever
+const modules = all.filter(([name]) => name !== "subgroup_product");
 
 async function compile(module: WgslModule, elements: readonly Element[]): Promise<void> {
   for (const entryPoint of Object.keys(module.entryPoints)) {
@@ -21,4 +22,6 @@ async function compile(module: WgslModule, elements: readonly Element[]): Promis
 
 test.each(modules)("%s compiles for single precision", (_name, module) => compile(module, ["f32", "f32x4"]));
 
-test.skipIf(!device.gpu.features.has("shader-f16")).each(modules)("%s compiles for half precision", (_name, module) => compile(module, ["f16", "f16x4"]));
+test.skipIf(!device.gpu.features.has("shader-f16")).each(modules)("%s compiles for half precision", (_name, module) =>
+  compile(module, ["f16", "f16x4"]),
+);

@@ -17,7 +17,8 @@ const ODD_BITS = {
 };
 const ONE = { f32: 0x3f800000, f16: 0x3c00, u32: 1 };
 
-const wordsOf = (dtype: DType, count: number): number[] => Array.from({ length: count }, (_, i) => ODD_BITS[dtype][i] ?? ONE[dtype] + i);
+const wordsOf = (dtype: DType, count: number): number[] =>
+  Array.from({ length: count }, (_, i) => ODD_BITS[dtype][i] ?? ONE[dtype] + i);
 
 /** A tensor of given bits. */
 function tensorOf(dtype: DType, shape: Shape, words: readonly number[]): Tensor {
@@ -32,7 +33,12 @@ async function wordsIn({ allocation, dtype, shape }: Tensor): Promise<number[]> 
 }
 
 const indices = (): Tensor => fromArray(device, [4], Uint32Array.of(2, 0, 2, 1));
-const amounts = (last: number) => [[0, 0], [1, 2], [last, 4]] as const;
+const amounts = (last: number) =>
+  [
+    [0, 0],
+    [1, 2],
+    [last, 4],
+  ] as const;
 
 describe.each(DTYPES)("%s elements keep their bits when", (dtype) => {
   test.each<readonly [string, Shape, (input: Tensor) => Tensor, (shape: Shape) => reference.Moves]>([
@@ -43,7 +49,12 @@ describe.each(DTYPES)("%s elements keep their bits when", (dtype) => {
     ["padded, packed", [2, 3, 4], (x) => pad(x, amounts(8)), (shape) => reference.pad(shape, amounts(8))],
     ["padded, ragged", [2, 3, 3], (x) => pad(x, amounts(1)), (shape) => reference.pad(shape, amounts(1))],
     ["repeated", [3, 1, 4], (x) => broadcastTo(x, [2, 3, 5, 4]), (shape) => reference.broadcastTo(shape, [2, 3, 5, 4])],
-    ["repeated along the last axis", [3, 1], (x) => broadcastTo(x, [3, 8]), (shape) => reference.broadcastTo(shape, [3, 8])],
+    [
+      "repeated along the last axis",
+      [3, 1],
+      (x) => broadcastTo(x, [3, 8]),
+      (shape) => reference.broadcastTo(shape, [3, 8]),
+    ],
     ["picked, packed", [3, 8], (x) => gather(x, indices()), (shape) => reference.gather(shape, [2, 0, 2, 1], 0)],
     ["picked, ragged", [3, 5], (x) => gather(x, indices()), (shape) => reference.gather(shape, [2, 0, 2, 1], 0)],
     ["joined", [3, 5], (x) => concat([x]), (shape) => reference.concat([shape], 1)[0]!],
@@ -60,7 +71,13 @@ test.each<readonly [DType, number, number]>([
   ["f32", Infinity, 0x7f800000],
   ["f32", -0, 0x80000000],
   ["u32", 0xffffffff, 0xffffffff],
-  ...(HALF ? ([["f16", -1.5, 0xbe00], ["f16", 1e6, 0x7c00], ["f16", 2 ** -24, 0x0001]] as const) : []),
+  ...(HALF
+    ? ([
+        ["f16", -1.5, 0xbe00],
+        ["f16", 1e6, 0x7c00],
+        ["f16", 2 ** -24, 0x0001],
+      ] as const)
+    : []),
 ])("%s is padded with the bits of %d", async (dtype, value, bits) => {
   using _scope = device.scope({ awaits: true });
   for (const extent of [3, 4]) {
@@ -75,17 +92,48 @@ describe("four elements travel together", () => {
     ["where the innermost axis stays and all rows align", [2, 3, 8], (x) => transpose(x, [1, 0, 2]), true],
     ["where ragged rows make a stretch that aligns", [4, 6, 3], (x) => slice(x, 2, 4, 1), false],
     ["where ragged rows make stretches that align", [4, 8, 3], (x) => slice(x, 4, 4, 1), true],
-    ["where the last axis is padded by multiples of four", [3, 8], (x) => pad(x, [[1, 0], [4, 8]]), true],
-    ["where rows without padding make a stretch that aligns", [3, 4, 5], (x) => pad(x, [[1, 0], [0, 4], [0, 0]]), true],
+    [
+      "where the last axis is padded by multiples of four",
+      [3, 8],
+      (x) =>
+        pad(x, [
+          [1, 0],
+          [4, 8],
+        ]),
+      true,
+    ],
+    [
+      "where rows without padding make a stretch that aligns",
+      [3, 4, 5],
+      (x) =>
+        pad(x, [
+          [1, 0],
+          [0, 4],
+          [0, 0],
+        ]),
+      true,
+    ],
     ["not where the innermost axis moves", [4, 8], (x) => transpose(x, [1, 0]), false],
     ["not at a ragged offset", [3, 8], (x) => slice(x, 1, 4), false],
-    ["not where padding is ragged", [3, 8], (x) => pad(x, [[0, 0], [1, 3]]), false],
+    [
+      "not where padding is ragged",
+      [3, 8],
+      (x) =>
+        pad(x, [
+          [0, 0],
+          [1, 3],
+        ]),
+      false,
+    ],
   ])("%s", (_when, shape, run, packed) => {
     using _scope = device.scope();
     const input = tensorOf("f32", shape, wordsOf("f32", countOf(shape)));
     const elements: Element[] = [];
     const kernel = device.kernel.bind(device);
-    Object.defineProperty(device, "kernel", { configurable: true, value: (spec: KernelSpec) => (elements.push(spec.element), kernel(spec)) });
+    Object.defineProperty(device, "kernel", {
+      configurable: true,
+      value: (spec: KernelSpec) => (elements.push(spec.element), kernel(spec)),
+    });
     run(input);
     expect(elements).toEqual([packed ? "u32x4" : "u32"]);
   });

@@ -7,7 +7,8 @@ import { device } from "../harness/device.ts";
 import { poison } from "../harness/operation.ts";
 import * as reference from "../reference/elementwise.ts";
 
-// add and multiply are tested as operations. Slack counts half ulps: 1 for +, - and *; 5 for a division (WGSL: 2.5 ulp).
+// add and multiply are tested as operations. Slack counts half ulps: 1 for +, - and *; 5 for a division (WGSL: 2.5
+// ulp).
 type Binary = (a: number, b: number) => number;
 const FUNCTIONS: readonly (readonly [BinaryName, f: Binary, magnitude: Binary, slack: number])[] = [
   ["subtract", (a, b) => a - b, (a, b) => Math.abs(a - b), 1],
@@ -17,17 +18,33 @@ const FUNCTIONS: readonly (readonly [BinaryName, f: Binary, magnitude: Binary, s
 ];
 
 const SHAPES: readonly (readonly [a: Shape, b: Shape])[] = [
-  [[3, 8], [3, 8]],
-  [[5, 7], [5, 7]],
-  [[3, 4, 8], [3, 1, 8]],
-  [[3, 1], [2, 3, 5]],
+  [
+    [3, 8],
+    [3, 8],
+  ],
+  [
+    [5, 7],
+    [5, 7],
+  ],
+  [
+    [3, 4, 8],
+    [3, 1, 8],
+  ],
+  [
+    [3, 1],
+    [2, 3, 5],
+  ],
 ];
 
 test.each(FUNCTIONS)("%s keeps to the definition, same shapes and broadcast", async (name, f, magnitude, slack) => {
   for (const [a, b] of SHAPES) {
     const random = rng(5);
-    const away = () => (random() < 0.5 ? -1 : 1) * (random() < 0.5 ? 1 : 0.1 + random()); // from the pole of the quotient, and often equal
-    const [dataA, dataB] = [Float32Array.from({ length: countOf(a) }, away), Float32Array.from({ length: countOf(b) }, away)];
+    // from the pole of the quotient, and often equal
+    const away = () => (random() < 0.5 ? -1 : 1) * (random() < 0.5 ? 1 : 0.1 + random());
+    const [dataA, dataB] = [
+      Float32Array.from({ length: countOf(a) }, away),
+      Float32Array.from({ length: countOf(b) }, away),
+    ];
     poison();
     const read = () => {
       using _scope = device.scope();

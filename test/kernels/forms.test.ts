@@ -10,7 +10,12 @@ function formsOf(software: boolean, m: number, n: number) {
   const tuner = { choose: (asked: string, forms: readonly string[]) => ((key = asked), (tried = forms), forms[0]!) };
   const device = { adapter: { software }, tuner } as unknown as Device;
   const fixed = formFor({
-    device, op: "product", shaders: [], extents: { batch: 1, m, n, k: 100 }, details: ["f32", true], untiled: ["uniform", "registers"],
+    device,
+    op: "product",
+    shaders: [],
+    extents: { batch: 1, m, n, k: 100 },
+    details: ["f32", true],
+    untiled: ["uniform", "registers"],
     trial: () => undefined,
   });
   return { fixed, tried, key };
@@ -27,12 +32,19 @@ test.each([
 });
 
 test("what may be tried fits the product, the fixed form first", () => {
-  expect(formsOf(false, 40, 40).tried).toEqual(["tiled 32x32x16 of 4x4", "uniform", "registers", "tiled 64x64x16 of 8x4"]);
+  expect(formsOf(false, 40, 40).tried).toEqual([
+    "tiled 32x32x16 of 4x4",
+    "uniform",
+    "registers",
+    "tiled 64x64x16 of 8x4",
+  ]);
   expect(formsOf(true, 784, 784).tried).toEqual(["uniform", "registers"]);
 });
 
 test("extents up to the next power of two, or one and a half times that, are one class", () => {
   expect(formsOf(false, 784, 97).key).toBe("product  f32 true 1 1024 128 128");
-  expect([formsOf(false, 1024, 128).key, formsOf(false, 769, 100).key]).toEqual(Array(2).fill(formsOf(false, 784, 97).key));
+  expect([formsOf(false, 1024, 128).key, formsOf(false, 769, 100).key]).toEqual(
+    Array(2).fill(formsOf(false, 784, 97).key),
+  );
   expect(formsOf(false, 768, 96).key).toBe("product  f32 true 1 768 96 128");
 });

@@ -60,20 +60,40 @@ describe.skipIf(!device.gpu.features.has("shader-f16"))("with plain arithmetic i
     b[(k - 1) * n + 2] = Infinity;
     using _scope = device.scope({ awaits: true });
     const output = await withEmulatedMatrices([64, 64], () =>
-      toArray(matmulForward(fromArray(device, [1, m, k], a, "f16"), fromArray(device, [1, k, n], b, "f16"), {}, {}, SUBGROUP_MATRICES)));
-    expect([...output]).toEqual(Array.from({ length: m * n }, (_, i) => (Math.floor(i / n) === 1 ? NaN : i % n === 2 ? Infinity : k)));
+      toArray(
+        matmulForward(
+          fromArray(device, [1, m, k], a, "f16"),
+          fromArray(device, [1, k, n], b, "f16"),
+          {},
+          {},
+          SUBGROUP_MATRICES,
+        ),
+      ),
+    );
+    expect([...output]).toEqual(
+      Array.from({ length: m * n }, (_, i) => (Math.floor(i / n) === 1 ? NaN : i % n === 2 ? Infinity : k)),
+    );
   });
 });
 
 const FIXED = "forms that every device has";
 
 /**
- * What a product of 40 x 12 by 12 x 36 was measured with, and what was chosen, on a device where subgroup matrices are fast, if `change` does
- * not make them wrong.
+ * What a product of 40 x 12 by 12 x 36 was measured with, and what was chosen, on a device where subgroup matrices are
+ * fast, if `change` does not make them wrong.
  */
 async function choiceOf(
-  { dtype = "f16", rows = 40, always = true, epilogue = {}, ...options }: MatmulOptions & {
-    readonly dtype?: FloatDType; readonly rows?: number; readonly always?: boolean; readonly epilogue?: Epilogue;
+  {
+    dtype = "f16",
+    rows = 40,
+    always = true,
+    epilogue = {},
+    ...options
+  }: MatmulOptions & {
+    readonly dtype?: FloatDType;
+    readonly rows?: number;
+    readonly always?: boolean;
+    readonly epilogue?: Epilogue;
   } = {},
   change?: (code: string) => string,
 ) {
@@ -87,21 +107,28 @@ async function choiceOf(
     return kind === SUBGROUP_MATRICES ? 1 : 9;
   });
   try {
-    return await withEmulatedMatrices([64, 64], async () => {
-      const { bytes } = device.memory();
-      const product = () => {
-        using _scope = device.scope();
-        const [a, b] = [options.transposeA ? [1, 12, rows] : [1, rows, 12], options.transposeB ? [1, 36, 12] : [1, 12, 36]];
-        matmulForward(zeros(device, a, dtype), zeros(device, b, dtype), epilogue, options);
-      };
-      const labels = async () => (await device.trace(product)).map(({ label }) => kindOf(label));
-      const first = await labels();
-      await tunePending(device);
-      const chosen = (await labels()).at(-1);
-      await device.finish();
-      expect(device.memory().bytes).toBe(bytes);
-      return { first: first.at(-1), measured: [...measured], chosen };
-    }, change);
+    return await withEmulatedMatrices(
+      [64, 64],
+      async () => {
+        const { bytes } = device.memory();
+        const product = () => {
+          using _scope = device.scope();
+          const [a, b] = [
+            options.transposeA ? [1, 12, rows] : [1, rows, 12],
+            options.transposeB ? [1, 36, 12] : [1, 12, 36],
+          ];
+          matmulForward(zeros(device, a, dtype), zeros(device, b, dtype), epilogue, options);
+        };
+        const labels = async () => (await device.trace(product)).map(({ label }) => kindOf(label));
+        const first = await labels();
+        await tunePending(device);
+        const chosen = (await labels()).at(-1);
+        await device.finish();
+        expect(device.memory().bytes).toBe(bytes);
+        return { first: first.at(-1), measured: [...measured], chosen };
+      },
+      change,
+    );
   } finally {
     mutable.tuner = before;
   }
@@ -113,7 +140,9 @@ describe.skipIf(!device.gpu.features.has("shader-f16"))("subgroup matrices are c
 
   test("where they are right and fast, but not before that was found", async () => {
     expect(await choiceOf()).toEqual(CHOSEN);
-    expect(await choiceOf({ rows: 41, transposeA: true, transposeB: true, epilogue: { activation: "exp" } })).toEqual(CHOSEN);
+    expect(await choiceOf({ rows: 41, transposeA: true, transposeB: true, epilogue: { activation: "exp" } })).toEqual(
+      CHOSEN,
+    );
   });
 
   test("neither in single precision, nor for few rows, nor where nothing is measured", async () => {
@@ -124,16 +153,26 @@ describe.skipIf(!device.gpu.features.has("shader-f16"))("subgroup matrices are c
 
   test.each<[string, string, string]>([
     ["lose one product of sixteen", "k < max(16u,", "k < max(15u,"],
-    ["have rows and columns of an operand exchanged", "b_tile[right + k * B_STRIDE + element % 16u]", "b_tile[right + element % 16u * B_STRIDE + k]"],
+    [
+      "have rows and columns of an operand exchanged",
+      "b_tile[right + k * B_STRIDE + element % 16u]",
+      "b_tile[right + element % 16u * B_STRIDE + k]",
+    ],
     ["forget what was summed before", "var more = sums;", "var more = Sums();"],
-    ["store one element of a matrix elsewhere", "let element = i * 64u + lane_of_subgroup;\n    result", "let element = max(1u, i * 64u + lane_of_subgroup);\n    result"],
+    [
+      "store one element of a matrix elsewhere",
+      "let element = i * 64u + lane_of_subgroup;\n    result",
+      "let element = max(1u, i * 64u + lane_of_subgroup);\n    result",
+    ],
     ["compute what is no number", "= sums[i];", "= sums[i] + sqrt(-1.0 - f32(lane_of_subgroup));"],
     ["do not compile", "alias Left = u32;", "alias Left = nothing;"],
   ])("never where they %s", async (_what, from, to) => {
-    expect(await choiceOf({}, (code) => {
-      expect(code.split(from)).toHaveLength(2);
-      return code.replace(from, to);
-    })).toEqual(NEVER_MEASURED);
+    expect(
+      await choiceOf({}, (code) => {
+        expect(code.split(from)).toHaveLength(2);
+        return code.replace(from, to);
+      }),
+    ).toEqual(NEVER_MEASURED);
   });
 
   test.each([
@@ -145,6 +184,9 @@ describe.skipIf(!device.gpu.features.has("shader-f16"))("subgroup matrices are c
     const choose = (...[key, forms]: Parameters<Tuner["choose"]>) => (asked.push(key, forms), forms[0]!);
     Object.assign(plain, { adapter: { ...plain.adapter, software, matrixLanes: undefined }, tuner: { choose } });
     matmulForward(empty(plain, [1, 40, 12], "f16"), empty(plain, [1, 12, 36], "f16"), {}, {});
-    expect(asked).toEqual([expect.stringMatching(/^matmul [0-9a-f]+-[0-9a-f]+ f16x4 false false false 1 48 48 12$/), forms]);
+    expect(asked).toEqual([
+      expect.stringMatching(/^matmul [0-9a-f]+-[0-9a-f]+ f16x4 false false false 1 48 48 12$/),
+      forms,
+    ]);
   });
 });

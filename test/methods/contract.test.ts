@@ -21,14 +21,24 @@ import { poison } from "../harness/operation.ts";
 /** Options of each method that make a training of a second or two. */
 const SMALL: { readonly [N in MethodName]: OptionsOfMethods[N] } = {
   grad: {
-    decoder: "tiny", batch: 4, epochsAbnormal: 1, epochsNormal: 1, epochsResidual: 1, leastAbnormal: 3, leastNormal: 3, leastResidual: 3, enoughHits: 1,
+    decoder: "tiny",
+    batch: 4,
+    epochsAbnormal: 1,
+    epochsNormal: 1,
+    epochsResidual: 1,
+    leastAbnormal: 3,
+    leastNormal: 3,
+    leastResidual: 3,
+    enoughHits: 1,
   },
   patchcore: { coreset: 0.3, projection: 16, neighbours: 3, batch: 3 },
 };
 
 const SIZE = 64;
 const CHUNK = 1 << 26; // that the features' store takes at a time
-const [scene] = synthesise({ size: SIZE, train: 12, good: 1, defective: 1, seed: 3 }) as [ReturnType<typeof synthesise>[number]];
+const [scene] = synthesise({ size: SIZE, train: 12, good: 1, defective: 1, seed: 3 }) as [
+  ReturnType<typeof synthesise>[number],
+];
 const pictureOf = ({ rgba }: { readonly rgba: Uint8Array }) => ({ width: SIZE, height: SIZE, data: rgba });
 const tested = scene.test.map(pictureOf);
 
@@ -72,21 +82,35 @@ function trained(name: MethodName): Promise<Trained> {
   return known.get(name)!;
 }
 
-const detectorOf = async (name: MethodName): Promise<Detector> => decodeDetector(device, (await trained(name)).file, "model");
+const detectorOf = async (name: MethodName): Promise<Detector> =>
+  decodeDetector(device, (await trained(name)).file, "model");
 
 /** Random features, of which each image has its own, in batches of any images. */
 function featureSource(count: number, [height, width, channels]: readonly [number, number, number]): FeatureSource {
   const images = Array.from({ length: count }, (_, n) => {
-    const values = Float32Array.from({ length: height * width * channels }, (_, i) => 3 * Math.sin(0.7 * i + n) + 0.1 * n);
+    const values = Float32Array.from(
+      { length: height * width * channels },
+      (_, i) => 3 * Math.sin(0.7 * i + n) + 0.1 * n,
+    );
     return fromArray(device, [1, height, width, channels], values);
   });
-  return { count, batch: (indices) => Promise.resolve(concat(indices.map((i) => images[i]!), 0)) };
+  return {
+    count,
+    batch: (indices) =>
+      Promise.resolve(
+        concat(
+          indices.map((i) => images[i]!),
+          0,
+        ),
+      ),
+  };
 }
 
 describe.each(METHOD_NAMES)("the method %s", (name) => {
   test("can be left, saved and ended anywhere in any stage, goes on to the same bits, and gives all memory back", async () => {
     const { file: expected, steps } = await trained(name);
-    const inStage = (stage: string): readonly number[] => steps.filter((step) => step.stage === stage).map(({ taken }) => taken);
+    const inStage = (stage: string): readonly number[] =>
+      steps.filter((step) => step.stage === stage).map(({ taken }) => taken);
     const stages = [...new Set(steps.map(({ stage }) => stage))].map(inStage);
     const before = device.memory().bytes;
     for (const pause of new Set([0, ...stages.flatMap((taken) => [taken[(taken.length - 1) >> 1]!, taken.at(-1)!])])) {
@@ -96,7 +120,8 @@ describe.each(METHOD_NAMES)("the method %s", (name) => {
       expect(await first.save()).toEqual(saved);
       const early = await first.finish();
       for (const { score, peak, map } of await early.inspect(tested)) {
-        for (const value of [score, peak, ...map]) expect(Number.isFinite(value) && value >= 0, `${value} after step ${pause}`).toBe(true);
+        for (const value of [score, peak, ...map])
+          expect(Number.isFinite(value) && value >= 0, `${value} after step ${pause}`).toBe(true);
       }
       early.release();
       expect(device.memory().bytes, `ended after step ${pause}`).toBe(before);
@@ -144,7 +169,11 @@ describe.each(METHOD_NAMES)("the method %s", (name) => {
     const method = await loadMethod(name);
     const { config } = detector.config.method;
     const { height, width, channels } = method.validate(config);
-    const read = await Promise.all([...detector.tensors()].map(async ([key, tensor]) => [key, { shape: tensor.shape, data: await toArray(tensor) }] as const));
+    const read = await Promise.all(
+      [...detector.tensors()].map(
+        async ([key, tensor]) => [key, { shape: tensor.shape, data: await toArray(tensor) }] as const,
+      ),
+    );
     const model = method.restore(config, Weights.stored(device, new Map(read), "model"));
     model.weights.settle();
     const { batch } = featureSource(3, [height, width, channels]);
@@ -153,7 +182,8 @@ describe.each(METHOD_NAMES)("the method %s", (name) => {
       const { map, image } = model.score(features);
       return [map, ...(image ? [image] : [])];
     };
-    const bitsOf = (tensors: ReturnType<typeof score>) => Promise.all(tensors.map(async (tensor) => new Uint32Array((await toArray(tensor)).buffer)));
+    const bitsOf = (tensors: ReturnType<typeof score>) =>
+      Promise.all(tensors.map(async (tensor) => new Uint32Array((await toArray(tensor)).buffer)));
     const eager = await bitsOf(score());
     expect(eager.map(({ length }) => length)[0]).toBe(3 * height * width);
     const { program, result } = device.capture(score);
@@ -179,23 +209,31 @@ describe.each(METHOD_NAMES)("the method %s", (name) => {
     }
     resolveOptions(name, table, brief, { software: true });
     expect(Object.keys(table).filter((option) => Object.hasOwn(TRAINING_OPTIONS, option))).toEqual([]);
-    await expect(Training.begin(device, good(), { method: name, unheardOf: 1 } as object)).rejects.toThrow(`method ${name}: unknown option unheardOf`);
+    await expect(Training.begin(device, good(), { method: name, unheardOf: 1 } as object)).rejects.toThrow(
+      `method ${name}: unknown option unheardOf`,
+    );
   });
 
   test("refuses a configuration with any field missing or absurd", async () => {
     const { validate, configure, options: table } = await loadMethod(name);
     const spec = { height: 8, width: 8, channels: 4, variance: 1, images: 3 };
-    const config = configure(spec, resolveOptions(name, table, SMALL[name], { software: true })) as Readonly<Record<string, Json>>;
+    const config = configure(spec, resolveOptions(name, table, SMALL[name], { software: true })) as Readonly<
+      Record<string, Json>
+    >;
     const { height, width, channels } = spec;
     expect(validate(config)).toEqual({ height, width, channels });
     expect(Object.keys(config).length).toBeGreaterThan(3);
     for (const field of Object.keys(config)) {
       const { [field]: _left, ...others } = config;
       expect(() => validate(others), `without ${field}`).toThrow(`${name}`);
-      for (const absurd of ["absurd", null, [7]]) expect(() => validate({ ...config, [field]: absurd }), `${field} ${JSON.stringify(absurd)}`).toThrow(`${name}`);
+      for (const absurd of ["absurd", null, [7]])
+        expect(() => validate({ ...config, [field]: absurd }), `${field} ${JSON.stringify(absurd)}`).toThrow(`${name}`);
     }
     for (const extent of Object.keys({ height, width, channels })) {
-      for (const absurd of [-1, 0, 1.5, 1e9]) expect(() => validate({ ...config, [extent]: absurd }), `${extent} ${absurd}`).toThrow(`${name}: expected ${extent}`);
+      for (const absurd of [-1, 0, 1.5, 1e9])
+        expect(() => validate({ ...config, [extent]: absurd }), `${extent} ${absurd}`).toThrow(
+          `${name}: expected ${extent}`,
+        );
     }
     for (const absurd of [null, "absurd", 7, []]) expect(() => validate(absurd)).toThrow(`${name}: expected`);
   });
@@ -207,7 +245,11 @@ describe.each(METHOD_NAMES)("the method %s", (name) => {
     const config = method.configure(spec, options);
     const deviations = fromArray(device, [spec.channels], new Float32Array(spec.channels).fill(2));
     const fit = method.begin(config, options, {
-      weights: Weights.drawn(device), features: featureSource(spec.images, [9, 9, 8]), anomalies: null, deviations, seed: 1,
+      weights: Weights.drawn(device),
+      features: featureSource(spec.images, [9, 9, 8]),
+      anomalies: null,
+      deviations,
+      seed: 1,
     });
     const plan = method.plan(config, options, spec.images);
     const left = () => Object.fromEntries(fit.remaining.map(({ stage, steps }) => [stage, steps]));
@@ -233,7 +275,8 @@ describe.each(METHOD_NAMES)("the method %s", (name) => {
 
   test("takes the memory that is predicted, in training and in scoring", async () => {
     const { own, peak } = await countedDevice();
-    const [picture] = synthesise({ size: 1024, train: 1, good: 0, defective: 0, seed: 1 })[0]!.train; // what predictions are stated for
+    // what predictions are stated for
+    const [picture] = synthesise({ size: 1024, train: 1, good: 0, defective: 0, seed: 1 })[0]!.train;
     async function* pictures(): AsyncGenerator<TrainingImage> {
       yield { className: "weave", image: { width: 1024, height: 1024, data: picture!.rgba } };
       for (const image of scene.train.slice(1, 8)) yield { className: "weave", image: pictureOf(image) };
@@ -243,7 +286,10 @@ describe.each(METHOD_NAMES)("the method %s", (name) => {
     const training = await Training.begin(own, pictures(), options);
     await stepTo(training);
     expectCovered(await trainingBytes(own, model), peak() - CHUNK);
-    expect((await estimateMemory(own, model, {})).training).toMatchObject({ images: 8, bytes: await trainingBytes(own, model) });
+    expect((await estimateMemory(own, model, {})).training).toMatchObject({
+      images: 8,
+      bytes: await trainingBytes(own, model),
+    });
     const file = await encodeDetector(await training.finish());
     own.destroy();
     const other = await countedDevice();

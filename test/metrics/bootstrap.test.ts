@@ -1,5 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { intervalsOf, meanResampled, resampledMetrics, resamplesOf, type JudgedImage, type Resampled } from "../../src/metrics/bootstrap.ts";
+import {
+  intervalsOf,
+  meanResampled,
+  resampledMetrics,
+  resamplesOf,
+  type JudgedImage,
+  type Resampled,
+} from "../../src/metrics/bootstrap.ts";
 import { evaluate, Evaluation, type Evaluated, type Sample } from "../../src/metrics/evaluate.ts";
 import { imageHistogram } from "../../src/metrics/image_histogram.ts";
 import { eachMetric, METRICS } from "../../src/metrics/metrics.ts";
@@ -7,14 +14,24 @@ import { Draws } from "../harness/draws.ts";
 
 const [WIDTH, HEIGHT] = [12, 10];
 
-/** Good and defective images; a third of the latter without a mask. Map values are sixteenths: each has a bin of its own. */
+/**
+ * Good and defective images; a third of the latter without a mask. Map values are sixteenths: each has a bin of its
+ * own.
+ */
 function samples(count: number, seed = 1, levels = 32): Sample[] {
   const draws = new Draws(seed);
   return Array.from({ length: count }, (_, i) => {
     const defective = i % 2 === 0;
     const mask = Uint8Array.from({ length: WIDTH * HEIGHT }, () => (defective && draws.chance(0.1) ? 1 : 0));
     const map = Float32Array.from(mask, (marked) => 1 + Math.floor(levels * (draws.unit() + 0.3 * marked)) / levels);
-    return { defective, score: Math.floor(8 * (draws.unit() + (defective ? 0.4 : 0))), map, mask: defective && i % 3 > 0 ? mask : null, width: WIDTH, height: HEIGHT };
+    return {
+      defective,
+      score: Math.floor(8 * (draws.unit() + (defective ? 0.4 : 0))),
+      map,
+      mask: defective && i % 3 > 0 ? mask : null,
+      width: WIDTH,
+      height: HEIGHT,
+    };
   });
 }
 
@@ -34,7 +51,9 @@ test("a resample's metrics are those of its images, each as often as it was draw
 test("good and defective images are drawn apart, as many as there are", () => {
   const images = samples(21);
   for (const weights of resamplesOf(images, 50, 0, 0)) {
-    const drawn = [true, false].map((kind) => weights.reduce((sum, weight, i) => sum + (images[i]!.defective === kind ? weight : 0), 0));
+    const drawn = [true, false].map((kind) =>
+      weights.reduce((sum, weight, i) => sum + (images[i]!.defective === kind ? weight : 0), 0),
+    );
     expect(drawn).toEqual([11, 10]);
   }
 });
@@ -74,7 +93,10 @@ describe("intervals", () => {
         const [low, high] = intervals![name]!;
         expect(low <= metrics[name]! && metrics[name]! <= high, name).toBe(true);
       }
-      const [wide, narrow] = [few, many].map(({ intervals }) => intervals![name]![1] - intervals![name]![0]) as [number, number];
+      const [wide, narrow] = [few, many].map(({ intervals }) => intervals![name]![1] - intervals![name]![0]) as [
+        number,
+        number,
+      ];
       expect(narrow < 0.6 * wide, `${name}: ${wide} to ${narrow}`).toBe(true);
     }
     expect(few.resampled!.imageAuroc).toHaveLength(1000);
@@ -104,7 +126,10 @@ describe("intervals", () => {
   });
 
   test("are the same for streamed pixels, but for what those may be off", () => {
-    const [exact, streamed] = (["exact", "streaming"] as const).map((method) => intervals(24, { method }, 1 << 20)) as [Evaluated, Evaluated];
+    const [exact, streamed] = (["exact", "streaming"] as const).map((method) => intervals(24, { method }, 1 << 20)) as [
+      Evaluated,
+      Evaluated,
+    ];
     for (const name of METRICS) {
       for (const end of [0, 1] as const) {
         const moved = Math.abs(streamed.intervals![name]![end] - exact.intervals![name]![end]);

@@ -5,12 +5,24 @@ import { rng } from "../harness/bounds.ts";
 const random = rng(1);
 const words = new Uint32Array(5000).map(() => Math.floor(random() * 2 ** 32));
 // Every kind of finite number: subnormals, both signs, large and small exponents, and ties.
-const values = Float32Array.from([...new Float32Array(words.buffer), ...Array.from({ length: 500 }, () => Math.floor(8 * random()) - 4), 0, -0, 1e-45, -1e-45]).filter(Number.isFinite);
+const values = Float32Array.from([
+  ...new Float32Array(words.buffer),
+  ...Array.from({ length: 500 }, () => Math.floor(8 * random()) - 4),
+  0,
+  -0,
+  1e-45,
+  -1e-45,
+]).filter(Number.isFinite);
 
 test("numbers of all magnitudes and signs are sorted in place, as by value", () => {
   const sorted = values.slice();
   radixSort(sorted);
-  expect(sorted).toEqual(values.slice().sort().map((value) => value + 0));
+  expect(sorted).toEqual(
+    values
+      .slice()
+      .sort()
+      .map((value) => value + 0),
+  );
 });
 
 test("a payload goes along, ties in their old order", () => {

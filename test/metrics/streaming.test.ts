@@ -12,15 +12,28 @@ import golden from "../golden/metrics.json";
 
 const [WIDTH, HEIGHT] = [40, 25];
 
-/** Images whose defects are somewhat hotter; every second has a few rectangles. `value` makes a map's value of a uniform number. */
+/**
+ * Images whose defects are somewhat hotter; every second has a few rectangles. `value` makes a map's value of a uniform
+ * number.
+ */
 function drawn(draws: Draws, count: number, value: (unit: number, defective: boolean) => number): ScoredMap[] {
   return Array.from({ length: count }, (_, image) => {
     const mask = new Uint8Array(WIDTH * HEIGHT);
     for (let rectangles = image % 2 === 0 ? 3 : 0; rectangles > 0; rectangles--) {
-      const [left, top, width, height] = [draws.whole(0, WIDTH - 6), draws.whole(0, HEIGHT - 6), draws.whole(1, 6), draws.whole(1, 6)];
+      const [left, top, width, height] = [
+        draws.whole(0, WIDTH - 6),
+        draws.whole(0, HEIGHT - 6),
+        draws.whole(1, 6),
+        draws.whole(1, 6),
+      ];
       for (let y = top; y < top + height; y++) mask.fill(1, y * WIDTH + left, y * WIDTH + left + width);
     }
-    return { map: Float32Array.from(mask, (marked) => value(draws.unit(), marked !== 0)), mask, width: WIDTH, height: HEIGHT };
+    return {
+      map: Float32Array.from(mask, (marked) => value(draws.unit(), marked !== 0)),
+      mask,
+      width: WIDTH,
+      height: HEIGHT,
+    };
   });
 }
 
@@ -31,7 +44,10 @@ const counted = (images: readonly ScoredMap[]): PixelHistogram => {
 };
 
 const exact = (ranking: PixelRanking) => ({
-  auroc: auroc(ranking)!, averagePrecision: averagePrecision(ranking)!, f1Max: f1Max(ranking)!.value, aupro: aupro(ranking)!,
+  auroc: auroc(ranking)!,
+  averagePrecision: averagePrecision(ranking)!,
+  f1Max: f1Max(ranking)!.value,
+  aupro: aupro(ranking)!,
 });
 
 const NAMES = ["auroc", "averagePrecision", "f1Max", "aupro"] as const;
@@ -39,21 +55,30 @@ const widthOf = ({ low, high }: Bounds): number => high - low;
 
 /** Metrics that lie outside their bounds by more than rounding. */
 const outside = (metrics: ReturnType<typeof exact>, bounds: RankingBounds): string[] =>
-  NAMES.filter((name) => !(metrics[name] >= bounds[name]!.low - 1e-12 && metrics[name] <= bounds[name]!.high + 1e-12))
-    .map((name) => `${name}: ${metrics[name]} outside ${bounds[name]!.low} .. ${bounds[name]!.high}`);
+  NAMES.filter(
+    (name) => !(metrics[name] >= bounds[name]!.low - 1e-12 && metrics[name] <= bounds[name]!.high + 1e-12),
+  ).map((name) => `${name}: ${metrics[name]} outside ${bounds[name]!.low} .. ${bounds[name]!.high}`);
 
 describe("a histogram of pixels", () => {
-  test.each(golden.aupro.map((golden) => [golden.name, golden] as const))("loses nothing where a bin holds one value: %s", (_name, { maps, masks, width, height }) => {
-    // Few mantissa bits: no two values share a bin.
-    const images = maps.map((map, i) => ({ map: Float32Array.from(map, (value) => Math.round(64 * value) / 64), mask: Uint8Array.from(masks[i]!), width, height }));
-    const [ranking, want] = [counted(images).ranking(), rankPixels(images)];
-    // A bin is named by its lower edge: of a negative value, that lies below.
-    want.thresholds.forEach((value, i) => expect(value - ranking.thresholds[i]!).toBeCloseTo(0, value < 0 ? 3 : 12));
-    expect([...ranking.truePositives]).toEqual([...want.truePositives]);
-    expect([...ranking.falsePositives]).toEqual([...want.falsePositives]);
-    ranking.overlaps.forEach((overlap, i) => expect(overlap).toBeCloseTo(want.overlaps[i]!, 12));
-    expect(ranking).toMatchObject({ positives: want.positives, negatives: want.negatives });
-  });
+  test.each(golden.aupro.map((golden) => [golden.name, golden] as const))(
+    "loses nothing where a bin holds one value: %s",
+    (_name, { maps, masks, width, height }) => {
+      // Few mantissa bits: no two values share a bin.
+      const images = maps.map((map, i) => ({
+        map: Float32Array.from(map, (value) => Math.round(64 * value) / 64),
+        mask: Uint8Array.from(masks[i]!),
+        width,
+        height,
+      }));
+      const [ranking, want] = [counted(images).ranking(), rankPixels(images)];
+      // A bin is named by its lower edge: of a negative value, that lies below.
+      want.thresholds.forEach((value, i) => expect(value - ranking.thresholds[i]!).toBeCloseTo(0, value < 0 ? 3 : 12));
+      expect([...ranking.truePositives]).toEqual([...want.truePositives]);
+      expect([...ranking.falsePositives]).toEqual([...want.falsePositives]);
+      ranking.overlaps.forEach((overlap, i) => expect(overlap).toBeCloseTo(want.overlaps[i]!, 12));
+      expect(ranking).toMatchObject({ positives: want.positives, negatives: want.negatives });
+    },
+  );
 
   test.each([
     ["errors of a detector", (unit: number, marked: boolean) => Math.exp(3 * unit + (marked ? 1.5 : 0)), 5e-3],
@@ -75,26 +100,37 @@ describe("a histogram of pixels", () => {
     const draws = new Draws(1);
     for (const image of drawn(draws, 20, (unit) => 1 + unit)) histogram.add(image); // 1 to 2: one power of two
     expect(histogram.bytes).toBe(page);
-    for (let round = 0; round < 20; round++) for (const image of drawn(draws, 20, (unit) => 1 + 3 * unit)) histogram.add(image);
+    for (let round = 0; round < 20; round++)
+      for (const image of drawn(draws, 20, (unit) => 1 + 3 * unit)) histogram.add(image);
     expect(histogram.bytes).toBe(2 * page);
     expect(histogram.pixels).toBe(21 * 20 * WIDTH * HEIGHT);
-    const all = Float32Array.from({ length: WIDTH * HEIGHT }, (_, i) => (i % 2 === 0 ? 1 : -1) * 2 ** ((i % 250) - 140));
+    const all = Float32Array.from(
+      { length: WIDTH * HEIGHT },
+      (_, i) => (i % 2 === 0 ? 1 : -1) * 2 ** ((i % 250) - 140),
+    );
     histogram.add({ map: all, mask: null, width: WIDTH, height: HEIGHT });
     expect(histogram.bytes).toBeLessThanOrEqual(512 * page); // 201 MB: there are no more signs and exponents
   });
 
   test("refuses what cannot be ranked, naming the image", () => {
     const histogram = counted(drawn(new Draws(2), 3, (unit) => unit));
-    expect(() => histogram.add({ map: Float32Array.of(NaN), mask: null, width: 1, height: 1 })).toThrow("image 3: the anomaly map holds NaN at pixel 0");
-    expect(() => histogram.add({ map: Float32Array.of(1), mask: null, width: 1, height: 2 })).toThrow("image 3: 1 map values do not make 1 x 2 pixels");
+    expect(() => histogram.add({ map: Float32Array.of(NaN), mask: null, width: 1, height: 1 })).toThrow(
+      "image 3: the anomaly map holds NaN at pixel 0",
+    );
+    expect(() => histogram.add({ map: Float32Array.of(1), mask: null, width: 1, height: 2 })).toThrow(
+      "image 3: 1 map values do not make 1 x 2 pixels",
+    );
     expect(histogram.pixels).toBe(3 * WIDTH * HEIGHT);
   });
 
   test("without defects, or without anything, bounds nothing", () => {
     const nothing = { auroc: null, averagePrecision: null, f1Max: null, aupro: null };
     expect(rankingBounds(new PixelHistogram().ranking())).toEqual(nothing);
-    expect(rankingBounds(counted([{ map: Float32Array.of(1, 2), mask: null, width: 2, height: 1 }]).ranking())).toEqual(nothing);
-    for (const limit of [0, 1.5, NaN]) expect(() => rankingBounds(new PixelHistogram().ranking(), limit)).toThrow(OptionError);
+    expect(rankingBounds(counted([{ map: Float32Array.of(1, 2), mask: null, width: 2, height: 1 }]).ranking())).toEqual(
+      nothing,
+    );
+    for (const limit of [0, 1.5, NaN])
+      expect(() => rankingBounds(new PixelHistogram().ranking(), limit)).toThrow(OptionError);
   });
 });
 
@@ -106,7 +142,11 @@ describe("bounds", () => {
     const draws = new Draws(11);
     for (let round = 0; round < 300; round++) {
       const [bins, levels] = [draws.whole(1, 6), draws.whole(1, 5)]; // few levels: ties within a bin
-      const [image] = drawn(draws, 1, (unit, marked) => Math.floor(bins * unit ** (marked ? 0.6 : 1)) + draws.whole(0, levels - 1) / levels) as [ScoredMap];
+      const [image] = drawn(
+        draws,
+        1,
+        (unit, marked) => Math.floor(bins * unit ** (marked ? 0.6 : 1)) + draws.whole(0, levels - 1) / levels,
+      ) as [ScoredMap];
       for (const limit of [0.3, 1]) {
         const bounds = rankingBounds(rankPixels([binned(image)]), limit);
         const ranking = rankPixels([image]);
@@ -118,9 +158,15 @@ describe("bounds", () => {
   test("are reached: all defects of each bin first, or last", () => {
     const draws = new Draws(12);
     const marked = drawn(draws, 1, (unit, marked) => Math.floor(6 * unit + (marked ? 2 : 0)))[0]!;
-    const moved = (by: number): ScoredMap => ({ ...marked, map: marked.map.map((value, i) => value + (marked.mask![i] ? by : 0)) });
+    const moved = (by: number): ScoredMap => ({
+      ...marked,
+      map: marked.map.map((value, i) => value + (marked.mask![i] ? by : 0)),
+    });
     const bounds = rankingBounds(rankPixels([marked]));
-    const [best, worst] = [moved(0.5), moved(-0.5)].map((image) => exact(rankPixels([image]))) as [ReturnType<typeof exact>, ReturnType<typeof exact>];
+    const [best, worst] = [moved(0.5), moved(-0.5)].map((image) => exact(rankPixels([image]))) as [
+      ReturnType<typeof exact>,
+      ReturnType<typeof exact>,
+    ];
     for (const name of NAMES) expect(best[name], name).toBeCloseTo(bounds[name]!.high, 12);
     // With a low half a bin below, the defects of one bin still lie above the good pixels of the next.
     expect(worst.auroc).toBeCloseTo(bounds.auroc!.low, 12);
@@ -131,7 +177,10 @@ describe("bounds", () => {
 describe("an evaluation", () => {
   const samples = (count: number): Sample[] =>
     drawn(new Draws(3), count, (unit, marked) => Math.exp(3 * unit + (marked ? 1 : 0))).map((image, i) => ({
-      ...image, defective: i % 2 === 0, mask: i % 2 === 0 ? image.mask : null, score: Math.max(...image.map),
+      ...image,
+      defective: i % 2 === 0,
+      mask: i % 2 === 0 ? image.mask : null,
+      score: Math.max(...image.map),
     }));
   const evaluated = (options: ConstructorParameters<typeof Evaluation>[0], count = 30) => {
     const evaluation = new Evaluation({ resamples: 0, ...options });
@@ -149,18 +198,31 @@ describe("an evaluation", () => {
   });
 
   test("streams beyond it, from the first image on, and says how far it may be off", () => {
-    const [exactly, automatic, streamed] = [evaluated({ method: "exact" }), evaluated({ pixelBudget: budget }), evaluated({ method: "streaming" })];
+    const [exactly, automatic, streamed] = [
+      evaluated({ method: "exact" }),
+      evaluated({ pixelBudget: budget }),
+      evaluated({ method: "streaming" }),
+    ];
     expect(automatic).toEqual(streamed);
     expect(automatic.method).toBe("streaming");
     for (const name of METRICS) {
-      const [error, difference] = [automatic.errors[name]!, Math.abs(automatic.metrics[name]! - exactly.metrics[name]!)];
+      const [error, difference] = [
+        automatic.errors[name]!,
+        Math.abs(automatic.metrics[name]! - exactly.metrics[name]!),
+      ];
       if (name.startsWith("image")) expect([name, error, difference]).toEqual([name, 0, 0]);
-      else expect((error > 0 || name === "pixelF1Max") && error < 2e-3 && difference <= error, `${name}: ${difference} of ${error}`).toBe(true);
+      else
+        expect(
+          (error > 0 || name === "pixelF1Max") && error < 2e-3 && difference <= error,
+          `${name}: ${difference} of ${error}`,
+        ).toBe(true);
     }
   });
 
   test("refuses options that it cannot follow", () => {
-    expect(() => new Evaluation({ method: "guess" as "auto" })).toThrow("expected method to be one of exact, streaming, auto, got guess");
+    expect(() => new Evaluation({ method: "guess" as "auto" })).toThrow(
+      "expected method to be one of exact, streaming, auto, got guess",
+    );
     expect(() => new Evaluation({ resamples: -1 })).toThrow(OptionError);
     expect(() => new Evaluation({ pixelBudget: 0.5 })).toThrow("expected pixelBudget to be a whole number, got 0.5");
   });

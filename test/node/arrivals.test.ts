@@ -21,7 +21,8 @@ async function put(path: string, contents = "x"): Promise<void> {
   await utimes(path, HOUR_AGO, HOUR_AGO);
 }
 
-const names = (arrivals: readonly { path: string }[]) => arrivals.map(({ path }) => path.slice(path.lastIndexOf("/") + 1));
+const names = (arrivals: readonly { path: string }[]) =>
+  arrivals.map(({ path }) => path.slice(path.lastIndexOf("/") + 1));
 
 test("what is there comes first, then what comes, each once, in order; pictures that are written, and hidden files, do not", async () => {
   const at = await fresh("a");
@@ -40,7 +41,11 @@ test("a file waits until it has not changed for a while, whatever its time and t
   const at = await fresh("b");
   const clock = vi.spyOn(Date, "now");
   try {
-    for (const [name, hours] of [["past.png", -1], ["future.png", 1], ["far.png", 24 * 365]] as const) {
+    for (const [name, hours] of [
+      ["past.png", -1],
+      ["future.png", 1],
+      ["far.png", 24 * 365],
+    ] as const) {
       await put(at(name));
       await utimes(at(name), Date.now() / 1000 + 3600 * hours, Date.now() / 1000 + 3600 * hours);
     }
@@ -88,7 +93,13 @@ test("a folder that is gone for a while is said once and waited for, and tells n
       setTimeout(resolve, 5 * SHORT); // it is listed some more times
     })();
   });
-  const arrivals = new Arrivals(at(), SHORT, () => false, [], (reason) => said.push(reason));
+  const arrivals = new Arrivals(
+    at(),
+    SHORT,
+    () => false,
+    [],
+    (reason) => said.push(reason),
+  );
   expect(names(await arrivals.next())).toEqual(["a.png"]);
   const next = arrivals.next();
   await rename(at(), `${at()}-away`);

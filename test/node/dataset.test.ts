@@ -89,15 +89,23 @@ test("a folder that two classes share by a link is read once, and the other clas
   const root = await folderOf("shared", ["a/train/good/0.png", "b/train/good/1.png", "b/test/cut/1.png"]);
   await symlink(join(root, "a", "train"), join(root, "b", "test", "good"));
   const { classes, repeated } = await readDataset(root);
-  expect(trainPaths({ classes } as Dataset)).toEqual([["a", ["a/train/good/0.png"]], ["b", ["b/train/good/1.png"]]]);
+  expect(trainPaths({ classes } as Dataset)).toEqual([
+    ["a", ["a/train/good/0.png"]],
+    ["b", ["b/train/good/1.png"]],
+  ]);
   expect(repeated).toEqual([{ path: "b/test/good", reason: "is the folder a/train by another name" }]);
   await rm(join(root, "b", "train"), { recursive: true });
-  await expect(readDataset(root)).rejects.toThrow(/^b: no good images to learn from; .*; b\/test\/good is the folder a\/train by another name$/);
+  await expect(readDataset(root)).rejects.toThrow(
+    /^b: no good images to learn from; .*; b\/test\/good is the folder a\/train by another name$/,
+  );
 });
 
 test("folders that link each other are each looked into once", async () => {
   const names = Array.from({ length: 22 }, (_, i) => `f${i}`);
-  const root = await folderOf("web", names.map((name) => `${name}/${name}.png`));
+  const root = await folderOf(
+    "web",
+    names.map((name) => `${name}/${name}.png`),
+  );
   for (const [i, name] of names.entries()) {
     await symlink(join(root, names[(i + 1) % 22]!), join(root, name, "next"));
     await symlink(join(root, names[(i + 2) % 22]!), join(root, name, "over"));
@@ -115,23 +123,29 @@ test("an image with several names is one image, by its own path rather than by a
   expect((await readDataset(root)).repeated.map(({ path }) => path)).toEqual(["a.png", "z/hard.png"]);
 });
 
-test.skipIf(process.platform === "win32")("pipes, sockets, names that are not UTF-8 and folders that lie too deep are named, and nothing waits for them", async () => {
-  const root = await folderOf("special", ["a.png"]);
-  execFileSync("mkfifo", [join(root, "pipe.png")]);
-  const server = createServer().listen(join(root, "socket.png"));
-  await once(server, "listening");
-  await writeFile(Buffer.concat([Buffer.from(`${root}/latin`), Buffer.from([0xe9]), Buffer.from(".png")]), "");
-  const deep = `i=0; while [ $i -lt 45 ]; do mkdir ${"x".repeat(100)} && cd ${"x".repeat(100)} || break; i=$((i+1)); done`;
-  execFileSync("sh", ["-c", deep], { cwd: root, stdio: "ignore" });
-  const { unreadable, classes } = await readDataset(root);
-  server.close();
-  expect(classes[0]!.train.map(({ path }) => path)).toEqual(["a.png"]);
-  const [latin, pipe, socket, nest] = unreadable;
-  expect(latin).toEqual({ path: "latin\\xe9.png", reason: "its name is not UTF-8 (rename it)" });
-  expect([pipe, socket]).toEqual([{ path: "pipe.png", reason: "it is a pipe, not a file" }, { path: "socket.png", reason: "it is a socket, not a file" }]);
-  expect(nest!.reason).toBe("the name is too long");
-  execFileSync("rm", ["-rf", root]);
-});
+test.skipIf(process.platform === "win32")(
+  "pipes, sockets, names that are not UTF-8 and folders that lie too deep are named, and nothing waits for them",
+  async () => {
+    const root = await folderOf("special", ["a.png"]);
+    execFileSync("mkfifo", [join(root, "pipe.png")]);
+    const server = createServer().listen(join(root, "socket.png"));
+    await once(server, "listening");
+    await writeFile(Buffer.concat([Buffer.from(`${root}/latin`), Buffer.from([0xe9]), Buffer.from(".png")]), "");
+    const deep = `i=0; while [ $i -lt 45 ]; do mkdir ${"x".repeat(100)} && cd ${"x".repeat(100)} || break; i=$((i+1)); done`;
+    execFileSync("sh", ["-c", deep], { cwd: root, stdio: "ignore" });
+    const { unreadable, classes } = await readDataset(root);
+    server.close();
+    expect(classes[0]!.train.map(({ path }) => path)).toEqual(["a.png"]);
+    const [latin, pipe, socket, nest] = unreadable;
+    expect(latin).toEqual({ path: "latin\\xe9.png", reason: "its name is not UTF-8 (rename it)" });
+    expect([pipe, socket]).toEqual([
+      { path: "pipe.png", reason: "it is a pipe, not a file" },
+      { path: "socket.png", reason: "it is a socket, not a file" },
+    ]);
+    expect(nest!.reason).toBe("the name is too long");
+    execFileSync("rm", ["-rf", root]);
+  },
+);
 
 test("pictures that bigrid wrote are no part of a dataset, unless their folder is named itself or held other files before", async () => {
   const root = await folderOf("own", ["a.png"]);
@@ -158,10 +172,16 @@ test("what is no dataset is refused in one line", async () => {
   };
   const root = await folderOf("odd", ["file.png", "empty/.keep", "texts/a.txt", "texts/b.md"]);
   await symlink("ring", join(root, "ring"));
-  expect(await refused(join(root, "nothing"))).toBe(`cannot read the folder ${join(root, "nothing")}: it does not exist`);
-  expect(await refused(join(root, "file.png"))).toBe(`${join(root, "file.png")} is a file; a folder of images is needed`);
+  expect(await refused(join(root, "nothing"))).toBe(
+    `cannot read the folder ${join(root, "nothing")}: it does not exist`,
+  );
+  expect(await refused(join(root, "file.png"))).toBe(
+    `${join(root, "file.png")} is a file; a folder of images is needed`,
+  );
   expect(await refused(join(root, "file.png", "below"))).toContain("a part of the path is a file, not a folder");
   expect(await refused(join(root, "ring"))).toContain("its links go round in a circle");
   expect(await refused(join(root, "empty"))).toContain("empty: no images, it is empty; images end in png, jpg");
-  expect(await refused(join(root, "texts"))).toContain("texts: no images, none of its 2 files is one; images end in png, jpg");
+  expect(await refused(join(root, "texts"))).toContain(
+    "texts: no images, none of its 2 files is one; images end in png, jpg",
+  );
 });

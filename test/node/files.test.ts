@@ -1,12 +1,26 @@
 import { execFileSync, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { chmod, chown, lstat, mkdir, open, readdir, readFile, stat, symlink, utimes, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  chown,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
 import { openWeights, sha256Of } from "../../src/node/weights.ts";
 import { modelPath } from "../../src/node/detector_file.ts";
-import { ensureWritableFile, ensureWritableFolder, openRegularFile, readBytes, readText, replaceFiles, writeFileAtomic, writeReasonOf } from "../../src/node/files/files.ts";
+import { ensureWritableFile, ensureWritableFolder, replaceFiles, writeFileAtomic } from "../../src/node/files/files.ts";
+import { openRegularFile, readBytes, readText } from "../../src/node/files/read.ts";
+import { writeReasonOf } from "../../src/node/files/reasons.ts";
 import { decodeImage } from "../../src/node/images.ts";
 import { readHeader } from "../../src/node/files/journal.ts";
 import { LineFile } from "../../src/node/files/line_file.ts";
@@ -19,7 +33,10 @@ const pipe = join(folder, "pipe");
 execFileSync("mkfifo", [pipe]);
 
 async function refusal(attempt: Promise<unknown>): Promise<string> {
-  const error: Error = await attempt.then(() => new Error("it was done"), (error: Error) => error);
+  const error: Error = await attempt.then(
+    () => new Error("it was done"),
+    (error: Error) => error,
+  );
   expect(error).toBeInstanceOf(InputError);
   expect(error.message).not.toContain("\n");
   return error.message;
@@ -51,9 +68,12 @@ test("a disk that fills up while a file is written leaves the old one, and nothi
   const prototype = Object.getPrototypeOf(handle) as { sync: () => Promise<void> };
   await handle.close();
   const { sync } = prototype;
-  prototype.sync = () => Promise.reject(Object.assign(new Error("no space"), { code: "ENOSPC" })); // all of it was taken, and does not fit
+  // all of it was taken, and does not fit
+  prototype.sync = () => Promise.reject(Object.assign(new Error("no space"), { code: "ENOSPC" }));
   try {
-    expect(await refusal(writeFileAtomic(join(place, "a"), "new"))).toBe(`cannot write ${join(place, "a")}: the disk is full (free some space, or choose another disk)`);
+    expect(await refusal(writeFileAtomic(join(place, "a"), "new"))).toBe(
+      `cannot write ${join(place, "a")}: the disk is full (free some space, or choose another disk)`,
+    );
   } finally {
     prototype.sync = sync;
   }
@@ -65,10 +85,18 @@ test("what cannot be written is said in one line with its remedy, and leaves no 
   const place = join(folder, "taken");
   await mkdir(join(place, "folder"), { recursive: true });
   await writeFile(join(place, "file"), "x");
-  expect(await refusal(writeFileAtomic(join(place, "folder"), "y"))).toBe(`cannot write ${join(place, "folder")}: it is a folder (choose another name)`);
-  expect(await refusal(writeFileAtomic(join(place, "none", "a"), "y"))).toBe(`cannot write ${join(place, "none", "a")}: its folder does not exist (make it first)`);
-  expect(await refusal(writeFileAtomic(join(place, "file", "a"), "y"))).toContain("a part of the path is a file, not a folder (choose another place)");
-  expect(await refusal(writeFileAtomic(join(place, "n".repeat(300)), "y"))).toContain("the name is too long (choose a shorter one)");
+  expect(await refusal(writeFileAtomic(join(place, "folder"), "y"))).toBe(
+    `cannot write ${join(place, "folder")}: it is a folder (choose another name)`,
+  );
+  expect(await refusal(writeFileAtomic(join(place, "none", "a"), "y"))).toBe(
+    `cannot write ${join(place, "none", "a")}: its folder does not exist (make it first)`,
+  );
+  expect(await refusal(writeFileAtomic(join(place, "file", "a"), "y"))).toContain(
+    "a part of the path is a file, not a folder (choose another place)",
+  );
+  expect(await refusal(writeFileAtomic(join(place, "n".repeat(300)), "y"))).toContain(
+    "the name is too long (choose a shorter one)",
+  );
   expect((await readdir(place)).sort()).toEqual(["file", "folder"]);
   expect(await readdir(join(place, "folder"))).toEqual([]);
 });
@@ -99,7 +127,9 @@ test("a place where no file can be written is found before the work", async () =
   expect(await refusal(ensureWritableFolder(join(place, "file", "below")))).toBe(
     `cannot write to the folder ${join(place, "file", "below")}: a part of the path is a file, not a folder (choose another place)`,
   );
-  expect(await refusal(ensureWritableFolder(join(place, "file")))).toContain("a file of that name is in the way (choose another name)");
+  expect(await refusal(ensureWritableFolder(join(place, "file")))).toContain(
+    "a file of that name is in the way (choose another name)",
+  );
   expect((await readdir(place)).sort()).toEqual(["file", "folder"]);
 });
 
@@ -154,12 +184,19 @@ test("links are written through: to a file, to one that is not there yet, and in
   const place = join(folder, "links");
   await mkdir(join(place, "target"), { recursive: true });
   await writeFile(join(place, "target", "old"), "old");
-  for (const [name, target] of [["direct", "target/old"], ["twice", "direct"], ["new", "target/new"], ["round", "round"]] as const) await symlink(target, join(place, name));
+  for (const [name, target] of [
+    ["direct", "target/old"],
+    ["twice", "direct"],
+    ["new", "target/new"],
+    ["round", "round"],
+  ] as const)
+    await symlink(target, join(place, name));
   await writeFileAtomic(join(place, "twice"), "text");
   await writeFileAtomic(join(place, "new"), "text");
   expect(await refusal(writeFileAtomic(join(place, "round"), "text"))).toContain("its links go round in a circle");
   for (const name of ["old", "new"]) expect(await readFile(join(place, "target", name), "utf8")).toBe("text");
-  for (const name of ["direct", "twice", "new", "round"]) expect((await lstat(join(place, name))).isSymbolicLink()).toBe(true);
+  for (const name of ["direct", "twice", "new", "round"])
+    expect((await lstat(join(place, name))).isSymbolicLink()).toBe(true);
   expect((await readdir(join(place, "target"))).sort()).toEqual(["new", "old"]);
 });
 
@@ -178,29 +215,34 @@ test("a file keeps its mode, and where that is allowed its owner; a new one has 
   expect([uid, gid, mode & 0o777]).toEqual([65534, 65534, 0o600]);
 });
 
-test.runIf(isRoot && process.platform === "linux")("a file that may be written, in a folder that may not, is written in place; one that may not is refused", async () => {
-  const place = join(folder, "closed");
-  await chmod(folder, 0o755);
-  await mkdir(place, { mode: 0o755 });
-  await writeFile(join(place, "open"), "a longer old text");
-  await writeFile(join(place, "shut"), "old");
-  await chown(join(place, "open"), 65534, 65534);
-  const { ino } = await stat(join(place, "open"));
-  await asNobody(async () => {
-    await ensureWritableFile(join(place, "open"));
-    const lock = await lockFile(join(place, "open"));
-    expect(await refusal(lockFile(join(place, "open")))).toContain("another bigrid is writing");
-    await writeFileAtomic(join(place, "open"), "new");
-    await lock.release();
-    for (const name of ["shut", "none"]) {
-      expect(await refusal(ensureWritableFile(join(place, name)))).toContain("no permission (choose another place)");
-      expect(await refusal(writeFileAtomic(join(place, name), "new"))).toContain("no permission (choose another place)");
-    }
-  });
-  expect(await readFile(join(place, "open"), "utf8")).toBe("new");
-  expect((await stat(join(place, "open"))).ino).toBe(ino);
-  expect((await readdir(place)).sort()).toEqual(["open", "shut"]);
-});
+test.runIf(isRoot && process.platform === "linux")(
+  "a file that may be written, in a folder that may not, is written in place; one that may not is refused",
+  async () => {
+    const place = join(folder, "closed");
+    await chmod(folder, 0o755);
+    await mkdir(place, { mode: 0o755 });
+    await writeFile(join(place, "open"), "a longer old text");
+    await writeFile(join(place, "shut"), "old");
+    await chown(join(place, "open"), 65534, 65534);
+    const { ino } = await stat(join(place, "open"));
+    await asNobody(async () => {
+      await ensureWritableFile(join(place, "open"));
+      const lock = await lockFile(join(place, "open"));
+      expect(await refusal(lockFile(join(place, "open")))).toContain("another bigrid is writing");
+      await writeFileAtomic(join(place, "open"), "new");
+      await lock.release();
+      for (const name of ["shut", "none"]) {
+        expect(await refusal(ensureWritableFile(join(place, name)))).toContain("no permission (choose another place)");
+        expect(await refusal(writeFileAtomic(join(place, name), "new"))).toContain(
+          "no permission (choose another place)",
+        );
+      }
+    });
+    expect(await readFile(join(place, "open"), "utf8")).toBe("new");
+    expect((await stat(join(place, "open"))).ino).toBe(ino);
+    expect((await readdir(place)).sort()).toEqual(["open", "shut"]);
+  },
+);
 
 test("a file that cannot be replaced, as one that is mounted by itself, is written in place", async () => {
   const place = join(folder, "mounted");
@@ -241,9 +283,20 @@ test("several files are replaced together: none is touched where one cannot be w
   const place = join(folder, "together");
   await mkdir(join(place, "folder"), { recursive: true });
   for (const name of ["a", "b"]) await writeFile(join(place, name), "old");
-  expect(await refusal(replaceFiles([[join(place, "a"), "new"], [join(place, "b"), null], [join(place, "folder"), "new"]]))).toContain("it is a folder");
+  expect(
+    await refusal(
+      replaceFiles([
+        [join(place, "a"), "new"],
+        [join(place, "b"), null],
+        [join(place, "folder"), "new"],
+      ]),
+    ),
+  ).toContain("it is a folder");
   for (const name of ["a", "b"]) expect(await readFile(join(place, name), "utf8")).toBe("old");
-  await replaceFiles([[join(place, "a"), "new"], [join(place, "b"), null]]);
+  await replaceFiles([
+    [join(place, "a"), "new"],
+    [join(place, "b"), null],
+  ]);
   expect((await readdir(place)).sort()).toEqual(["a", "folder"]);
 });
 

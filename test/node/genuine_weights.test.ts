@@ -1,4 +1,5 @@
-// EfficientNet-B4 with its published weights, where they lie beside the project, against what PyTorch makes of a photograph.
+// EfficientNet-B4 with its published weights, where they lie beside the project, against what PyTorch makes of a
+// photograph.
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
@@ -38,7 +39,11 @@ async function fixture(): Promise<{ readonly input: Tensor; readonly layers: rea
 
 /** Relative error, by the root of squares, of layers 3 and 4. */
 async function errorsOf(image: Tensor, layers: readonly Layer[], dtype: FloatDType): Promise<number[]> {
-  const network = await createBackbone(device, "efficientnet-b4", { inputSize: SIDE, weights: await openWeights(WEIGHTS), dtype });
+  const network = await createBackbone(device, "efficientnet-b4", {
+    inputSize: SIDE,
+    weights: await openWeights(WEIGHTS),
+    dtype,
+  });
   const errors: number[] = [];
   for (const [i, output] of network.features(image).entries()) {
     const { shape, values } = layers[i]!;
@@ -59,7 +64,12 @@ async function errorsOf(image: Tensor, layers: readonly Layer[], dtype: FloatDTy
   return errors;
 }
 
-const BOUNDS: readonly (readonly [FloatDType, number])[] = hasHalf ? [["f32", 1e-5], ["f16", 5e-3]] : [["f32", 1e-5]];
+const BOUNDS: readonly (readonly [FloatDType, number])[] = hasHalf
+  ? [
+      ["f32", 1e-5],
+      ["f16", 5e-3],
+    ]
+  : [["f32", 1e-5]];
 
 test.skipIf(!isThere).each(BOUNDS)("layers 3 and 4 are PyTorch's, stored in %s", async (dtype, bound) => {
   using _scope = device.scope({ awaits: true });
@@ -68,9 +78,17 @@ test.skipIf(!isThere).each(BOUNDS)("layers 3 and 4 are PyTorch's, stored in %s",
   for (const error of errors) expect(error).toBeLessThan(bound);
 });
 
-test.skipIf(!isThere)("layers 3 and 4 are PyTorch's from the photograph itself: decoded, cropped and resized as PIL does", async () => {
-  using _scope = device.scope({ awaits: true });
-  const { layers } = await fixture();
-  const image = imagesToTensor(device, [await decodeImage(PHOTOGRAPH)], { height: SIDE, width: SIDE, ...IMAGENET, fit: "crop" });
-  for (const error of await errorsOf(image, layers, "f32")) expect(error).toBeLessThan(1e-3);
-});
+test.skipIf(!isThere)(
+  "layers 3 and 4 are PyTorch's from the photograph itself: decoded, cropped and resized as PIL does",
+  async () => {
+    using _scope = device.scope({ awaits: true });
+    const { layers } = await fixture();
+    const image = imagesToTensor(device, [await decodeImage(PHOTOGRAPH)], {
+      height: SIDE,
+      width: SIDE,
+      ...IMAGENET,
+      fit: "crop",
+    });
+    for (const error of await errorsOf(image, layers, "f32")) expect(error).toBeLessThan(1e-3);
+  },
+);

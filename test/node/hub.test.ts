@@ -28,7 +28,14 @@ let asked: string[] = [];
 function answer(request: IncomingMessage, response: ServerResponse): void {
   asked.push(`${request.method} ${request.url} ${request.headers.range ?? ""}`.trim());
   if (request.method === "POST" && request.url === `/api/models/${repositoryOf(NETWORK)}/paths-info/main`) {
-    const file = { type: "file", path: "model.safetensors", oid: "a", size: behaviour.stated.size, lfs: { ...behaviour.stated, pointerSize: 1 }, lastCommit: { id: COMMIT, title: "", date: "2023-01-01T00:00:00.000Z" } };
+    const file = {
+      type: "file",
+      path: "model.safetensors",
+      oid: "a",
+      size: behaviour.stated.size,
+      lfs: { ...behaviour.stated, pointerSize: 1 },
+      lastCommit: { id: COMMIT, title: "", date: "2023-01-01T00:00:00.000Z" },
+    };
     response.setHeader("content-type", "application/json");
     response.end(JSON.stringify([file]));
     return;
@@ -79,10 +86,19 @@ describe("downloadWeights", () => {
   });
 
   test("knows where each backbone's public weights are", async () => {
-    expect(["resnet18", "resnet50", "wide-resnet50-2", "efficientnet-b4"].map((name) => repositoryOf(name as PretrainedName))).toEqual([
-      "timm/resnet18.tv_in1k", "timm/resnet50.tv_in1k", "timm/wide_resnet50_2.tv_in1k", "timm/tf_efficientnet_b4.aa_in1k",
+    expect(
+      ["resnet18", "resnet50", "wide-resnet50-2", "efficientnet-b4"].map((name) =>
+        repositoryOf(name as PretrainedName),
+      ),
+    ).toEqual([
+      "timm/resnet18.tv_in1k",
+      "timm/resnet50.tv_in1k",
+      "timm/wide_resnet50_2.tv_in1k",
+      "timm/tf_efficientnet_b4.aa_in1k",
     ]);
-    await expect(downloadWeights("wide-resnet50-2", () => undefined, { url, cache })).rejects.toThrow("timm/wide_resnet50_2.tv_in1k");
+    await expect(downloadWeights("wide-resnet50-2", () => undefined, { url, cache })).rejects.toThrow(
+      "timm/wide_resnet50_2.tv_in1k",
+    );
     expect(asked).toEqual(["POST /api/models/timm/wide_resnet50_2.tv_in1k/paths-info/main"]);
   });
 
@@ -93,9 +109,13 @@ describe("downloadWeights", () => {
 
   test("goes on where a connection was cut", async () => {
     behaviour.cuts = [100_000, 50_000];
-    expect((await readFile(await downloadWeights(NETWORK, () => undefined, { url, cache }))).equals(CONTENTS)).toBe(true);
+    expect((await readFile(await downloadWeights(NETWORK, () => undefined, { url, cache }))).equals(CONTENTS)).toBe(
+      true,
+    );
     expect(files()).toHaveLength(3);
-    const starts = files().slice(1).map((line) => Number(/bytes=(\d+)-/.exec(line)![1]));
+    const starts = files()
+      .slice(1)
+      .map((line) => Number(/bytes=(\d+)-/.exec(line)![1]));
     expect(starts[0]).toBeGreaterThan(0);
     expect(starts[1]).toBeGreaterThan(starts[0]!);
   });
@@ -103,14 +123,18 @@ describe("downloadWeights", () => {
   test("goes on where the last run was ended", async () => {
     await mkdir(dirname(blob()), { recursive: true });
     await writeFile(`${blob()}.incomplete`, CONTENTS.subarray(0, 200_000));
-    expect((await readFile(await downloadWeights(NETWORK, () => undefined, { url, cache }))).equals(CONTENTS)).toBe(true);
+    expect((await readFile(await downloadWeights(NETWORK, () => undefined, { url, cache }))).equals(CONTENTS)).toBe(
+      true,
+    );
     expect(files()).toEqual([expect.stringContaining("bytes=200000-")]);
   });
 
   test("starts again where the server knows no ranges", async () => {
     behaviour.cuts = [100_000];
     behaviour.ranges = false;
-    expect((await readFile(await downloadWeights(NETWORK, () => undefined, { url, cache }))).equals(CONTENTS)).toBe(true);
+    expect((await readFile(await downloadWeights(NETWORK, () => undefined, { url, cache }))).equals(CONTENTS)).toBe(
+      true,
+    );
   });
 
   test("gives up after some cuts, keeps what there is and says how far it came", async () => {
@@ -134,7 +158,9 @@ describe("downloadWeights", () => {
 
   test("says what the hub answers instead of the file", async () => {
     behaviour.status = 403;
-    await expect(downloadWeights(NETWORK, () => undefined, { url, cache })).rejects.toThrow(/the hub answered 403 Forbidden for http:\/\/127\.0\.0\.1/);
+    await expect(downloadWeights(NETWORK, () => undefined, { url, cache })).rejects.toThrow(
+      /the hub answered 403 Forbidden for http:\/\/127\.0\.0\.1/,
+    );
   });
 
   test("offline, says what to fetch and what to do with it", async () => {

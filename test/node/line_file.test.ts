@@ -36,18 +36,25 @@ describe("a file of lines", () => {
     await expect(LineFile.open(join(folder, "none", "a"))).rejects.toThrow("its folder does not exist (make it first)");
   });
 
-  test.runIf(existsSync("/dev/full"))("on a full disk says so in one line; a device is not replaced by a file", async () => {
-    const full = await LineFile.open("/dev/full");
-    await expect(full.append("line\n")).rejects.toThrow("cannot write /dev/full: the disk is full (free some space, or choose another disk)");
-    await full.close();
-  });
+  test.runIf(existsSync("/dev/full"))(
+    "on a full disk says so in one line; a device is not replaced by a file",
+    async () => {
+      const full = await LineFile.open("/dev/full");
+      await expect(full.append("line\n")).rejects.toThrow(
+        "cannot write /dev/full: the disk is full (free some space, or choose another disk)",
+      );
+      await full.close();
+    },
+  );
 
   test("takes back what was written of lines that found no room", async () => {
     const file = await LineFile.open(at("c"));
     await file.append("one\n");
     // A disk that is full after three more bytes, as the system tells it: a short write, then an error.
     const handle = await open(at("c"));
-    const prototype = Object.getPrototypeOf(handle) as { write: (...args: unknown[]) => Promise<{ bytesWritten: number }> };
+    const prototype = Object.getPrototypeOf(handle) as {
+      write: (...args: unknown[]) => Promise<{ bytesWritten: number }>;
+    };
     await handle.close();
     const { write } = prototype;
     let room = 3;
@@ -101,7 +108,8 @@ describe("a journal", () => {
   });
 
   test("with a line of any length is read in time that grows with it alone", async () => {
-    const entry = { n: "x".repeat(30e6) }; // looked through again at each of its parts, it would take a quarter of an hour
+    // looked through again at each of its parts, it would take a quarter of an hour
+    const entry = { n: "x".repeat(30e6) };
     await writeFile(at("m"), `{}\n${JSON.stringify(entry)}\n`);
     expect((await all(readEntries<typeof entry>(at("m")))).map(({ n }) => n.length)).toEqual([30e6]);
   });

@@ -18,7 +18,9 @@ const at = (...names: string[]) => join(folder, ...names);
 /** A program that takes the lock of the file that it is given, says so, begins a file beside it, and waits. */
 const HOLDER = at("holder.mjs");
 const SOURCE = new URL("../../src/node/", import.meta.url).pathname;
-await writeFile(at("entry.ts"), `
+await writeFile(
+  at("entry.ts"),
+  `
 import { writeFileAtomic } from "${SOURCE}files.ts";
 import { lockFile } from "${SOURCE}lock.ts";
 const path = process.argv[2]!;
@@ -35,10 +37,19 @@ async function* slowly() {
   await new Promise((resolve) => setTimeout(resolve, 1e9));
 }
 void writeFileAtomic(path, slowly());
-`);
+`,
+);
 await build({
-  configFile: false, logLevel: "silent", root: folder,
-  build: { ssr: at("entry.ts"), target: "node20", outDir: folder, emptyOutDir: false, rolldownOptions: { output: { entryFileNames: "holder.mjs" } } },
+  configFile: false,
+  logLevel: "silent",
+  root: folder,
+  build: {
+    ssr: at("entry.ts"),
+    target: "node20",
+    outDir: folder,
+    emptyOutDir: false,
+    rolldownOptions: { output: { entryFileNames: "holder.mjs" } },
+  },
 });
 
 const started: ChildProcess[] = [];
@@ -59,8 +70,15 @@ async function hold(path: string, before: readonly string[] = [], env: Readonly<
   };
   return { child, first: await line(0), line };
 }
-const ended = (child: ChildProcess) => new Promise((resolve) => (child.exitCode ?? child.signalCode) === null ? child.once("exit", resolve) : resolve(null));
-const refusal = (attempt: Promise<unknown>): Promise<string> => attempt.then(() => "it was done", (error: Error) => error.message);
+const ended = (child: ChildProcess) =>
+  new Promise((resolve) =>
+    (child.exitCode ?? child.signalCode) === null ? child.once("exit", resolve) : resolve(null),
+  );
+const refusal = (attempt: Promise<unknown>): Promise<string> =>
+  attempt.then(
+    () => "it was done",
+    (error: Error) => error.message,
+  );
 const hidden = async (path: string) => (await readdir(path)).filter((name) => name.startsWith(".bigrid"));
 
 const canUnshare = ((): boolean => {
@@ -78,14 +96,21 @@ describe("a lock", () => {
     const lock = await lockFile(at("one", "a.csv"));
     expect((await stat(at("one", (await hidden(at("one")))[0]!))).mode & 0o777).toBe(0o600);
     const { first } = await hold(at("one", "a.csv"));
-    expect(first).toMatch(new RegExp(`^another bigrid is writing ${at("one", "a.csv")} \\(process ${process.pid} on \\S+, since \\S+\\): wait for its end, or end it, or name another output$`));
+    expect(first).toMatch(
+      new RegExp(
+        `^another bigrid is writing ${at("one", "a.csv")} \\(process ${process.pid} on \\S+, since \\S+\\): wait for its end, or end it, or name another output$`,
+      ),
+    );
     await using other = await lockFile(at("one", "b.csv"));
     await other.release();
     await lock.release();
     expect(await readdir(at("one"))).toEqual([]);
   });
 
-  test.each([["of this system", {}], ["where the system has no locks", { PATH: "/nowhere" }]] as const)(
+  test.each([
+    ["of this system", {}],
+    ["where the system has no locks", { PATH: "/nowhere" }],
+  ] as const)(
     "%s outlives no kill: the next has it, and removes what the dead one began, and nothing else",
     async (kind, env) => {
       const place = at(`kill ${kind}`);
@@ -115,16 +140,19 @@ describe("a lock", () => {
     await lock.release();
   });
 
-  test.skipIf(!canUnshare)("reaches into another container: other networks, process numbers and host names", async () => {
-    await mkdir(at("container"));
-    const container = ["unshare", "--net", "--uts", "--pid", "--fork", "--kill-child"];
-    const { first, child } = await hold(at("container", "a"), container);
-    expect(first).toBe("held");
-    expect(await refusal(lockFile(at("container", "a")))).toMatch(/^another bigrid is writing \S+ \(process 1 on /);
-    child.kill("SIGKILL");
-    await ended(child);
-    await (await lockFile(at("container", "a"))).release();
-  });
+  test.skipIf(!canUnshare)(
+    "reaches into another container: other networks, process numbers and host names",
+    async () => {
+      await mkdir(at("container"));
+      const container = ["unshare", "--net", "--uts", "--pid", "--fork", "--kill-child"];
+      const { first, child } = await hold(at("container", "a"), container);
+      expect(first).toBe("held");
+      expect(await refusal(lockFile(at("container", "a")))).toMatch(/^another bigrid is writing \S+ \(process 1 on /);
+      child.kill("SIGKILL");
+      await ended(child);
+      await (await lockFile(at("container", "a"))).release();
+    },
+  );
 
   test("of a suspended holder holds", async () => {
     await mkdir(at("stopped"));
@@ -140,7 +168,8 @@ describe("a lock", () => {
     const [name] = await hidden(at("lost"));
     const record = JSON.parse(await readFile(at("lost", name!), "utf8")) as object;
     await writeFile(at("lost", name!), JSON.stringify({ ...record, id: "another", pid: 7, host: "elsewhere" }));
-    const lost = /^another bigrid took \S+a over \(process 7 on elsewhere, since \S+\) while this one was suspended or out of reach: nothing more is written; /;
+    const lost =
+      /^another bigrid took \S+a over \(process 7 on elsewhere, since \S+\) while this one was suspended or out of reach: nothing more is written; /;
     expect(await refusal(writeFileAtomic(at("lost", "b"), "text"))).toMatch(lost);
     expect(await refusal(lines.append("line\n"))).toMatch(lost);
     await rm(at("lost", name!));
@@ -155,7 +184,8 @@ describe("a lock", () => {
     await symlink(at("real"), at("linked"));
     await symlink(at("real", "a"), at("direct"));
     const lock = await lockFile(at("linked", "a"));
-    for (const path of [at("real", "a"), at("direct")]) expect((await hold(path)).first).toContain(`another bigrid is writing ${path}`);
+    for (const path of [at("real", "a"), at("direct")])
+      expect((await hold(path)).first).toContain(`another bigrid is writing ${path}`);
     await lock.release();
     await using _one = await lockFile("/dev/null");
     await using _two = await lockFile("/dev/null");

@@ -1,4 +1,5 @@
-// A model that an earlier bigrid trained and saved, with what it said of two pictures: files of this version are read to the same bits.
+// A model that an earlier bigrid trained and saved, with what it said of two pictures: files of this version are read
+// to the same bits.
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { decodeSafetensors, encodeSafetensors } from "../../src/io/safetensors.ts";
@@ -36,7 +37,8 @@ test("a model of version 3 is read, written as one of today that is read to the 
 const { tensors, metadata } = decodeSafetensors(file, "model");
 type Json = Record<string, unknown>;
 const config = JSON.parse(metadata["config"]!) as Json & { readonly grad: Json; readonly calibration: Json };
-const changed = (change: Json): Uint8Array => encodeSafetensors({ tensors, metadata: { ...metadata, config: JSON.stringify({ ...config, ...change }) } });
+const changed = (change: Json): Uint8Array =>
+  encodeSafetensors({ tensors, metadata: { ...metadata, config: JSON.stringify({ ...config, ...change }) } });
 const grad = (change: Json) => ({ grad: { ...config.grad, ...change } });
 const calibration = (change: Json) => ({ calibration: { ...config.calibration, ...change } });
 
@@ -53,11 +55,23 @@ test.each([
   [calibration({ threshold: null }), "expected calibration.threshold to be a finite number above 0, got null"],
   [calibration({ threshold: 0 }), "expected calibration.threshold to be a finite number above 0, got 0"],
   [calibration({ pixelThreshold: -1 }), "expected calibration.pixelThreshold to be a finite number above 0, got -1"],
-  [calibration({ classes: { nut: { threshold: 1, typical: 0, pixelThreshold: 1 } } }), "expected calibration.classes.nut.typical to be a finite number above 0, got 0"],
+  [
+    calibration({ classes: { nut: { threshold: 1, typical: 0, pixelThreshold: 1 } } }),
+    "expected calibration.classes.nut.typical to be a finite number above 0, got 0",
+  ],
   [calibration({ heat: [2, 1] }), "expected calibration.heat to be two rising numbers above 0, got [2,1]"],
-  [calibration({ falseReject: 0.9 }), "expected calibration.falseReject to be a number above 0 and at most 0.5, got 0.9"],
-  [{ hinges: { residual: { floor: 0, weight: -1 } } }, "grad: expected joins to have a finite floor and a weight of at least 0 each, got"],
-  [{ deep: JSON.parse("[".repeat(50) + "]".repeat(50)) as unknown }, "its JSON nests lists and objects more than 8 deep"],
+  [
+    calibration({ falseReject: 0.9 }),
+    "expected calibration.falseReject to be a number above 0 and at most 0.5, got 0.9",
+  ],
+  [
+    { hinges: { residual: { floor: 0, weight: -1 } } },
+    "grad: expected joins to have a finite floor and a weight of at least 0 each, got",
+  ],
+  [
+    { deep: JSON.parse("[".repeat(50) + "]".repeat(50)) as unknown },
+    "its JSON nests lists and objects more than 8 deep",
+  ],
 ])("a model file whose configuration has %j is refused with the field", async (change, message) => {
   await expect(decodeDetector(device, changed(change as Json), "m")).rejects.toThrow(message);
   await expect(decodeDetector(device, changed(change as Json), "m")).rejects.toThrow(InputError);
@@ -68,19 +82,31 @@ test.each([
   [grad({ localGrid: 1000 }), "expected tensor normal.localGrid to be [1,1000,1000,40], it is [1,2,2,40]"],
   [grad({ globalGrid: 90 }), "expected tensor normal.globalGrid"],
 ])("the memory of a model with %j is not asked for: its tensors are not so large", async (change, message) => {
-  const stored = new Map([...tensors].map(([name, { shape, bytes }]) => [name, { shape, data: new Float32Array(bytes.slice().buffer) }]));
+  const stored = new Map(
+    [...tensors].map(([name, { shape, bytes }]) => [name, { shape, data: new Float32Array(bytes.slice().buffer) }]),
+  );
   const model = await configFrom(JSON.stringify({ ...config, ...change }), "m", 3);
   await expect(storedMemoryModel(device, model, stored, "m")).rejects.toThrow(message);
 });
 
 test("an image that weights make infinite is no good image: it is not judged, and that is said", async () => {
-  const broken = new Map([...tensors].map(([name, tensor]) => {
-    if (!name.startsWith("normal.decoder.out")) return [name, tensor] as const;
-    return [name, { ...tensor, bytes: new Uint8Array(new Float32Array(tensor.bytes.length / 4).fill(3e38).buffer) }] as const;
-  }));
+  const broken = new Map(
+    [...tensors].map(([name, tensor]) => {
+      if (!name.startsWith("normal.decoder.out")) return [name, tensor] as const;
+      return [
+        name,
+        { ...tensor, bytes: new Uint8Array(new Float32Array(tensor.bytes.length / 4).fill(3e38).buffer) },
+      ] as const;
+    }),
+  );
   const detector = await decodeDetector(device, encodeSafetensors({ tensors: broken, metadata }), "m");
   const judged = await detector.inspectEach(pictures);
-  for (const outcome of judged) expect(outcome).toEqual({ reason: expect.stringMatching(/^its (map holds|score is) .*check the weights of the model and its backbone/) as string });
+  for (const outcome of judged)
+    expect(outcome).toEqual({
+      reason: expect.stringMatching(
+        /^its (map holds|score is) .*check the weights of the model and its backbone/,
+      ) as string,
+    });
   await expect(detector.inspect(pictures)).rejects.toThrow("image 0 cannot be judged: its map holds");
   detector.release();
 });

@@ -110,8 +110,17 @@ test("a destroyed device is let go of, though kernels were compiled on it: its t
     }
     console.log(JSON.stringify({ counts, alive: references.filter((reference) => reference.deref()).length }));
     process.exit(0);`;
-  const words = ["--expose-gc", "--input-type=module", "-e", script, new URL("../../dist/node.js", import.meta.url).href];
-  const { counts, alive } = JSON.parse((await promisify(execFile)(process.execPath, words)).stdout) as { readonly counts: readonly [number, number]; readonly alive: number };
+  const words = [
+    "--expose-gc",
+    "--input-type=module",
+    "-e",
+    script,
+    new URL("../../dist/node.js", import.meta.url).href,
+  ];
+  const { counts, alive } = JSON.parse((await promisify(execFile)(process.execPath, words)).stdout) as {
+    readonly counts: readonly [number, number];
+    readonly alive: number;
+  };
   expect(alive).toBe(0);
   expect(counts[1]).toBe(counts[0]);
 });

@@ -1,4 +1,5 @@
-// Dawn's null backend offers subgroup matrices and computes nothing. What Tint says of programs there, it says on hardware.
+// Dawn's null backend offers subgroup matrices and computes nothing. What Tint says of programs there, it says on
+// hardware.
 import { describe, expect, test } from "vitest";
 import { create } from "webgpu";
 import module from "../../shaders/subgroup_product.wgsl";
@@ -17,7 +18,11 @@ describe("Tint, on an adapter that only compiles,", async () => {
   async function faultOf(code: string, constants: Record<string, number>): Promise<string | null> {
     compiler.pushErrorScope("validation");
     compiler.pushErrorScope("internal");
-    const compute = { module: compiler.createShaderModule({ code }), entryPoint: "forward", constants: { WORKGROUP_SIZE: 256, ...constants } };
+    const compute = {
+      module: compiler.createShaderModule({ code }),
+      entryPoint: "forward",
+      constants: { WORKGROUP_SIZE: 256, ...constants },
+    };
     compiler.createComputePipeline({ layout: "auto", compute });
     const errors = [await compiler.popErrorScope(), await compiler.popErrorScope()];
     return errors.find((error) => error !== null)?.message ?? null;
@@ -32,10 +37,30 @@ describe("Tint, on an adapter that only compiles,", async () => {
   });
 
   test.each<[string, string, string, string]>([
-    ["operands exchanged", "subgroupMatrixMultiplyAccumulate(left, right", "subgroupMatrixMultiplyAccumulate(right, left", "no matching call"],
-    ["matrices that do not fit each other", "subgroup_matrix_right<elem, 16, 16>", "subgroup_matrix_right<elem, 16, 8>", "no matching call"],
-    ["lanes of a subgroup that part ways", "if (subgroup < SUBGROUPS) { store_sums", "if (lane < SUBGROUPS) { store_sums", "subgroup uniform control flow"],
-    ["memory too small for its matrices", "b_tile: array<elem, DEPTH * B_STRIDE>", "b_tile: array<elem, B_STRIDE>", "too small"],
+    [
+      "operands exchanged",
+      "subgroupMatrixMultiplyAccumulate(left, right",
+      "subgroupMatrixMultiplyAccumulate(right, left",
+      "no matching call",
+    ],
+    [
+      "matrices that do not fit each other",
+      "subgroup_matrix_right<elem, 16, 16>",
+      "subgroup_matrix_right<elem, 16, 8>",
+      "no matching call",
+    ],
+    [
+      "lanes of a subgroup that part ways",
+      "if (subgroup < SUBGROUPS) { store_sums",
+      "if (lane < SUBGROUPS) { store_sums",
+      "subgroup uniform control flow",
+    ],
+    [
+      "memory too small for its matrices",
+      "b_tile: array<elem, DEPTH * B_STRIDE>",
+      "b_tile: array<elem, B_STRIDE>",
+      "too small",
+    ],
   ])("would find %s", async (_what, from, to, words) => {
     const code = wgslOf(module, "f16x4");
     expect(code.split(from)).toHaveLength(2);

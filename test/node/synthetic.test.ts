@@ -13,7 +13,10 @@ test("a synthetic set is read back from its folder, every picture with its own m
   let made = 0;
   await writeSyntheticSet(folder, options, () => void made++);
   const { classes } = await readDataset(folder);
-  expect(classes.map(({ name, train, test: items }) => [name, train.length, items.length])).toEqual([["plate", 2, 4], ["weave", 2, 4]]);
+  expect(classes.map(({ name, train, test: items }) => [name, train.length, items.length])).toEqual([
+    ["plate", 2, 4],
+    ["weave", 2, 4],
+  ]);
   expect(made).toBe(12);
   for (const { name, train, test: items } of classes) {
     const expected = synthesise(options).find((found) => found.name === name)!;
@@ -21,7 +24,13 @@ test("a synthetic set is read back from its folder, every picture with its own m
     for (const { path, defect, masks } of items) {
       const { rgba, mask } = expected.test.find((found) => found.defect === defect)!;
       expect((await decodeImage(join(folder, path))).data).toEqual(rgba);
-      expect(await decodeMasks(masks.map((path) => join(folder, path)), 32, 32)).toEqual(mask);
+      expect(
+        await decodeMasks(
+          masks.map((path) => join(folder, path)),
+          32,
+          32,
+        ),
+      ).toEqual(mask);
     }
   }
 });

@@ -22,7 +22,8 @@ type Edit = (tensor: StoredTensor) => StoredTensor;
 async function written(name: string, edit: (tensor: StoredTensor, name: string) => StoredTensor): Promise<string> {
   const weights = madeUp("efficientnet-b0");
   const tensors = new Map<string, StoredTensor>();
-  for (const key of weights.shapes.keys()) if (/^features\.[0-3]\./.test(key)) tensors.set(key, edit(await weights.read(key), key));
+  for (const key of weights.shapes.keys())
+    if (/^features\.[0-3]\./.test(key)) tensors.set(key, edit(await weights.read(key), key));
   const path = join(folder, name);
   await writeFile(path, encodeSafetensors({ tensors, metadata: {} }));
   return path;
@@ -46,11 +47,13 @@ const asF16: Edit = (tensor) => ({
   ),
 });
 /** The f32 numbers that a file of another dtype stands for. */
-const asRead = (convert: Edit): Edit => (tensor) => ({
-  dtype: "F32",
-  shape: tensor.shape,
-  bytes: new Uint8Array(toFloat32(convert(tensor), "tensor").buffer),
-});
+const asRead =
+  (convert: Edit): Edit =>
+  (tensor) => ({
+    dtype: "F32",
+    shape: tensor.shape,
+    bytes: new Uint8Array(toFloat32(convert(tensor), "tensor").buffer),
+  });
 
 async function featuresOf(path: string): Promise<Float32Array> {
   const network = await loadNetwork(device, NETWORK, STAGES, await openWeights(path));
@@ -63,7 +66,10 @@ async function featuresOf(path: string): Promise<Float32Array> {
 }
 
 describe("weights are read", () => {
-  test.each([["f16", asF16], ["bf16", asBf16]] as const)("from %s, as the numbers that they stand for", async (name, convert) => {
+  test.each([
+    ["f16", asF16],
+    ["bf16", asBf16],
+  ] as const)("from %s, as the numbers that they stand for", async (name, convert) => {
     const got = await featuresOf(await written(`${name}.safetensors`, convert));
     expect(got).toEqual(await featuresOf(await written(`${name}_as_f32.safetensors`, asRead(convert))));
     expect(got).not.toEqual(await featuresOf(await written("f32.safetensors", (tensor) => tensor)));
@@ -73,23 +79,28 @@ describe("weights are read", () => {
     const path = await written("whole.safetensors", (tensor) => tensor);
     const weights = await openWeights(path);
     await truncate(path, 20_000); // header and first tensors are there, the last is not
-    await expect(weights.read([...weights.shapes.keys()].at(-1)!)).rejects.toThrow(`${path} has become shorter while it was read; try again`);
+    await expect(weights.read([...weights.shapes.keys()].at(-1)!)).rejects.toThrow(
+      `${path} has become shorter while it was read; try again`,
+    );
   });
 });
 
 describe("weights are refused in one line:", () => {
   const filters = "features.0.0.weight";
-  const first = (value: number): Edit => ({ shape, bytes }) => {
-    const values = new Float32Array(bytes.slice().buffer);
-    values[1] = value;
-    return { dtype: "F32", shape, bytes: new Uint8Array(values.buffer) };
-  };
+  const first =
+    (value: number): Edit =>
+    ({ shape, bytes }) => {
+      const values = new Float32Array(bytes.slice().buffer);
+      values[1] = value;
+      return { dtype: "F32", shape, bytes: new Uint8Array(values.buffer) };
+    };
   test.each<readonly [string, string, Edit, string]>([
     ["NaN", filters, first(Number.NaN), "holds NaN at element 1: the file is damaged; fetch it again"],
     ["infinity", filters, first(-Infinity), "holds -Infinity at element 1: the file is damaged; fetch it again"],
     ["a negative variance", "features.0.1.running_var", first(-0.5), "holds -0.5 at element 1: no variance is below 0"],
     [
-      "whole numbers", filters,
+      "whole numbers",
+      filters,
       ({ shape, bytes }) => ({ dtype: "I32", shape, bytes }),
       "expected tensor features.0.0.weight of PATH of dtype F32, F16 or BF16, it is I32",
     ],
@@ -113,13 +124,34 @@ test("no damaged header ends in another error than a refusal, or in reading what
   const header = whole.subarray(8, 8 + headerBytes).toString();
   const random = new RandomStream(11, 1);
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random.unit() * list.length)]!;
-  const words = ["0", "-1", "1e300", "4294967296", "9007199254740993", "null", '"F32"', '"F16"', "[]", "{}", "[0,8]", '""', "true", '"\\u0000"'];
+  const words = [
+    "0",
+    "-1",
+    "1e300",
+    "4294967296",
+    "9007199254740993",
+    "null",
+    '"F32"',
+    '"F16"',
+    "[]",
+    "{}",
+    "[0,8]",
+    '""',
+    "true",
+    '"\\u0000"',
+  ];
   const damaged = (): string => {
     let text = header;
     for (let edits = 1 + Math.floor(random.unit() * 3); edits > 0; edits--) {
       const tokens = [...text.matchAll(/"[^"]*"|-?\d+|\[[^\]]*\]|[{}:,]/g)];
       const { 0: token, index } = pick(tokens);
-      const instead = pick([pick(words), "", token + token, token.slice(1), String(Number.parseInt(token) + Math.floor(9 * random.unit()) - 4)]);
+      const instead = pick([
+        pick(words),
+        "",
+        token + token,
+        token.slice(1),
+        String(Number.parseInt(token) + Math.floor(9 * random.unit()) - 4),
+      ]);
       text = text.slice(0, index) + instead + text.slice(index + token.length);
     }
     return text;

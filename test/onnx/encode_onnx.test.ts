@@ -23,47 +23,82 @@ import { differencesOf, expectClose, expectSameScores, runOnnx, sessionOf } from
 const SIZE = 64;
 const pictures = [1, 2, 3].map((key) => madeUpPicture(SIZE, key));
 
-const { branches: { choices: BRANCHES }, decoder: { choices: DECODERS }, fusion: { choices: FUSIONS }, heads: { choices: HEADS } } = GRAD_OPTIONS;
-const { hingeHead: { choices: HINGE_HEADS } } = GRAD_OPTIONS;
+const {
+  branches: { choices: BRANCHES },
+  decoder: { choices: DECODERS },
+  fusion: { choices: FUSIONS },
+  heads: { choices: HEADS },
+} = GRAD_OPTIONS;
+const {
+  hingeHead: { choices: HINGE_HEADS },
+} = GRAD_OPTIONS;
 
 /** Everything that changes what is computed; blocks are few, as more of them are more of the same. */
 const VARIANTS: readonly GradOptions[] = BRANCHES.flatMap((branches) =>
   [true, false].flatMap((standardise): GradOptions[] => {
-    if (branches === "normal") return [{ branches, standardise }, { branches, standardise, residualWeight: 2 }];
-    if (branches === "abnormal") return [{ branches, standardise }, { branches, standardise, hingeWeight: 3, residualWeight: 2 }];
+    if (branches === "normal")
+      return [
+        { branches, standardise },
+        { branches, standardise, residualWeight: 2 },
+      ];
+    if (branches === "abnormal")
+      return [
+        { branches, standardise },
+        { branches, standardise, hingeWeight: 3, residualWeight: 2 },
+      ];
     return HEADS.flatMap((heads) => FUSIONS.map((fusion) => ({ branches, standardise, heads, fusion, lambda: 0.3 })));
   }),
 );
 
-test.each(DECODERS)("onnxruntime gives the detector's scores and maps, whatever GRAD's options: %s", async (decoder) => {
-  for (const variant of VARIANTS) {
-    const detector = await madeUpDetector(device, SIZE, { decoder, blocks: 1, ...variant });
-    await expectSameScores(detector, pictures);
-    detector.release();
-  }
-});
+test.each(DECODERS)(
+  "onnxruntime gives the detector's scores and maps, whatever GRAD's options: %s",
+  async (decoder) => {
+    for (const variant of VARIANTS) {
+      const detector = await madeUpDetector(device, SIZE, { decoder, blocks: 1, ...variant });
+      await expectSameScores(detector, pictures);
+      detector.release();
+    }
+  },
+);
 
 const HINGED = HINGE_HEADS.flatMap((hingeHead): GradOptions[] => [
   { branches: "abnormal", hingeHead },
-  ...HEADS.flatMap((heads) => (["learned", "none"] as const).map((fusion): GradOptions => ({ heads, fusion, hingeHead }))),
+  ...HEADS.flatMap((heads) =>
+    (["learned", "none"] as const).map((fusion): GradOptions => ({ heads, fusion, hingeHead })),
+  ),
 ]);
 
 test("so with the hinge's scores in the map, by either head, whatever else is chosen", async () => {
   for (const variant of HINGED) {
-    const [plain, hinged] = await Promise.all([0, 3].map((hingeWeight) => madeUpDetector(device, SIZE, { decoder: "tiny", ...variant, hingeWeight }))) as [Detector, Detector];
-    const [without, within] = (await Promise.all([plain, hinged].map((detector) => detector.inspect(pictures)))) as [Inspection[], Inspection[]];
+    const [plain, hinged] = (await Promise.all(
+      [0, 3].map((hingeWeight) => madeUpDetector(device, SIZE, { decoder: "tiny", ...variant, hingeWeight })),
+    )) as [Detector, Detector];
+    const [without, within] = (await Promise.all([plain, hinged].map((detector) => detector.inspect(pictures)))) as [
+      Inspection[],
+      Inspection[],
+    ];
     expect(within.map(({ map }) => map)).not.toEqual(without.map(({ map }) => map));
     await expectSameScores(hinged, pictures);
     for (const detector of [plain, hinged]) detector.release();
   }
 });
 
-test.each(["same", "same-static", "symmetric"] as const)("so with an EfficientNet padded %s, several blocks, other grids and a hinge head", async (padding) => {
-  const options = { decoder: "tiny", blocks: 2, localGrid: 5, globalGrid: 3, hingeHead: "own", hingeWeight: 2 } as const;
-  const detector = await madeUpDetector(device, SIZE, options, { name: "efficientnet-b0", padding });
-  await expectSameScores(detector, pictures);
-  detector.release();
-});
+test.each(["same", "same-static", "symmetric"] as const)(
+  "so with an EfficientNet padded %s, several blocks, other grids and a hinge head",
+  async (padding) => {
+    const options = {
+      decoder: "tiny",
+      blocks: 2,
+      localGrid: 5,
+      globalGrid: 3,
+      hingeHead: "own",
+      hingeWeight: 2,
+    } as const;
+    const detector = await madeUpDetector(device, SIZE, options, { name: "efficientnet-b0", padding });
+    await expectSameScores(detector, pictures);
+    detector.release();
+  },
+);
 
 test("so with a ResNet", async () => {
   const detector = await madeUpDetector(device, SIZE, { decoder: "tiny" }, { name: "resnet18", padding: null });
@@ -79,27 +114,41 @@ test("a letterbox's bars are transparent pixels, which are the mean colour exact
   const boxed = new Uint8Array(data.length);
   boxed.set(wide.data, 4 * width * target.top);
   const session = await sessionOf(detector);
-  expectClose(differencesOf(await runOnnx(session, [{ width, height: SIZE, data: boxed }], 4), await detector.inspect([wide])));
+  expectClose(
+    differencesOf(await runOnnx(session, [{ width, height: SIZE, data: boxed }], 4), await detector.inspect([wide])),
+  );
   await session.release();
   detector.release();
 });
 
-test.each([0, 2])("so of a detector that was trained, on good and defective pictures, at a size whose windows are others; hinge of weight %i", async (hingeWeight) => {
-  const size = 96;
-  const [scene] = synthesise({ size, train: 12, good: 2, defective: 2, seed: 3 }) as [ReturnType<typeof synthesise>[number]];
-  const pictureOf = ({ rgba }: { readonly rgba: Uint8Array }) => ({ width: size, height: size, data: rgba });
-  async function* good(): AsyncGenerator<TrainingImage> {
-    for (const image of scene.train) yield { className: "weave", image: pictureOf(image) };
-  }
-  const training = await Training.begin(device, good(), { decoder: "tiny", hingeWeight, inputSize: size, batch: 3, epochsAbnormal: 1, leastAbnormal: 40 });
-  let steps = 0;
-  for await (const _step of training.fit()) if (++steps === 80) break;
-  const detector = await training.finish();
-  const { joins } = detector.config.method.config as unknown as { readonly joins: HingeJoins };
-  expect((joins.abnormal?.weight ?? 0) > 0).toBe(hingeWeight > 0);
-  await expectSameScores(detector, scene.test.map(pictureOf));
-  detector.release();
-});
+test.each([0, 2])(
+  "so of a detector that was trained, on good and defective pictures, at a size whose windows are others; hinge of weight %i",
+  async (hingeWeight) => {
+    const size = 96;
+    const [scene] = synthesise({ size, train: 12, good: 2, defective: 2, seed: 3 }) as [
+      ReturnType<typeof synthesise>[number],
+    ];
+    const pictureOf = ({ rgba }: { readonly rgba: Uint8Array }) => ({ width: size, height: size, data: rgba });
+    async function* good(): AsyncGenerator<TrainingImage> {
+      for (const image of scene.train) yield { className: "weave", image: pictureOf(image) };
+    }
+    const training = await Training.begin(device, good(), {
+      decoder: "tiny",
+      hingeWeight,
+      inputSize: size,
+      batch: 3,
+      epochsAbnormal: 1,
+      leastAbnormal: 40,
+    });
+    let steps = 0;
+    for await (const _step of training.fit()) if (++steps === 80) break;
+    const detector = await training.finish();
+    const { joins } = detector.config.method.config as unknown as { readonly joins: HingeJoins };
+    expect((joins.abnormal?.weight ?? 0) > 0).toBe(hingeWeight > 0);
+    await expectSameScores(detector, scene.test.map(pictureOf));
+    detector.release();
+  },
+);
 
 /** The fields of a protobuf message that are texts, messages or bytes, by number. */
 function fieldsOf(message: Uint8Array): Map<number, Uint8Array[]> {
@@ -119,14 +168,23 @@ test("the file says how to prepare images and what scores mean, and has its norm
   const detector = await madeUpDetector(device, SIZE, { decoder: "mobile", blocks: 2 });
   const file = await encodeOnnx(detector);
   const model = fieldsOf(file);
-  const metadata = Object.fromEntries(model.get(14)!.map((entry) => [1, 2].map((n) => textOf(fieldsOf(entry).get(n)![0])) as [string, string]));
+  const metadata = Object.fromEntries(
+    model.get(14)!.map((entry) => [1, 2].map((n) => textOf(fieldsOf(entry).get(n)![0])) as [string, string]),
+  );
   const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
   expect(metadata).toMatchObject({ format: "bigrid-onnx", version });
-  expect(JSON.parse(metadata["preprocessing"]!)).toMatchObject({ ...detector.preprocessing, colours: "RGB", layout: "NHWC", dtype: "uint8" });
+  expect(JSON.parse(metadata["preprocessing"]!)).toMatchObject({
+    ...detector.preprocessing,
+    colours: "RGB",
+    layout: "NHWC",
+    dtype: "uint8",
+  });
   expect(JSON.parse(metadata["calibration"]!)).toEqual(detector.config.calibration);
   expect(JSON.parse(metadata["backbone"]!)).toEqual(detector.config.backbone);
   expect(JSON.parse(metadata["method"]!)).toEqual(detector.config.method);
-  const operators = fieldsOf(model.get(7)![0]!).get(1)!.map((node) => textOf(fieldsOf(node).get(4)![0]));
+  const operators = fieldsOf(model.get(7)![0]!)
+    .get(1)!
+    .map((node) => textOf(fieldsOf(node).get(4)![0]));
   expect(operators).toContain("GridSample");
   expect(operators).not.toContain("BatchNormalization");
   expect(await encodeOnnx(detector)).toEqual(file); // equal detectors give equal bytes
@@ -148,16 +206,35 @@ test("what ONNX or the export has no word for is refused in one line", () => {
   const pair = fromArray(device, [2, 1], Float32Array.of(1, 1));
   const convert = (f: () => Tensor) => {
     const { result, calls } = callsOf(f);
-    const to = new Conversion({ calls, others: calls, constants: new Map([[pair.id, Float32Array.of(1, 1)]]) }, OPERATIONS);
+    const to = new Conversion(
+      { calls, others: calls, constants: new Map([[pair.id, Float32Array.of(1, 1)]]) },
+      OPERATIONS,
+    );
     to.name(input, { name: "image", order: "channels first" });
     return () => to.image(result);
   };
-  expect(convert(() => activation(input, "gelu"))).toThrow("this model cannot be exported as ONNX: it uses the operation gelu");
-  expect(convert(() => add(input, fromArray(device, [1, 1, 1, 2], Float32Array.of(1, 2))))).toThrow("it uses an operation that is not listed, with the result [1,1,1,2]");
+  expect(convert(() => activation(input, "gelu"))).toThrow(
+    "this model cannot be exported as ONNX: it uses the operation gelu",
+  );
+  expect(convert(() => add(input, fromArray(device, [1, 1, 1, 2], Float32Array.of(1, 2))))).toThrow(
+    "it uses an operation that is not listed, with the result [1,1,1,2]",
+  );
   expect(convert(() => add(input, scalar(device, 1)))()).toBe("Add_0");
-  expect(convert(() => batchNormInference(input, pair, pair))).toThrow("it uses a batch norm that is not behind a convolution");
+  expect(convert(() => batchNormInference(input, pair, pair))).toThrow(
+    "it uses a batch norm that is not behind a convolution",
+  );
   const weights = { name: "weights", shape: [1 << 22], data: new Float32Array(1 << 22) };
   const constants = Array.from({ length: 129 }, () => weights);
-  const empty = { name: "", description: "", producer: { name: "", version: "" }, inputs: [], outputs: [], nodes: [], metadata: {} };
-  expect(() => encodeModel({ ...empty, constants })).toThrow("ONNX files hold at most 2147483647 bytes, and this model has 2164260864 of weights");
+  const empty = {
+    name: "",
+    description: "",
+    producer: { name: "", version: "" },
+    inputs: [],
+    outputs: [],
+    nodes: [],
+    metadata: {},
+  };
+  expect(() => encodeModel({ ...empty, constants })).toThrow(
+    "ONNX files hold at most 2147483647 bytes, and this model has 2164260864 of weights",
+  );
 });

@@ -1,4 +1,5 @@
-// Photographs and published EfficientNet-B4 weights, where they lie beside the project: the exported detector sees what PIL would make of them.
+// Photographs and published EfficientNet-B4 weights, where they lie beside the project: the exported detector sees what
+// PIL would make of them.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "vitest";
@@ -33,22 +34,36 @@ const cut = (values: Float32Array, count: number, size: number): DecodedImage[] 
     return { width: size, height: size, data };
   });
 
-test.skipIf(![WEIGHTS, TILES].every((path) => existsSync(path)))("onnxruntime gives a B4 detector's scores on photographs", async () => {
-  const [tiles] = (await readDataset(TILES)).classes;
-  const read = (path: string) => decodeImage(join(TILES, path));
-  async function* good(): AsyncGenerator<TrainingImage> {
-    for (const { path } of tiles!.train.slice(0, 6)) yield { className: tiles!.name, image: await read(path) };
-  }
-  const weights = await openWeights(WEIGHTS);
-  const training = await Training.begin(device, good(), { backbone: "efficientnet-b4", weights, decoder: "tiny", batch: 2, folds: 0, epochsAbnormal: 1, leastAbnormal: 20 });
-  let steps = 0;
-  for await (const _step of training.fit()) if (++steps === STEPS) break;
-  const detector = await training.finish();
-  const chosen = [tiles!.test.find(({ defective }) => !defective)!, ...tiles!.test.filter(({ defective }) => defective).slice(0, 3)];
-  const pictures = await Promise.all(chosen.map(({ path }) => read(path)));
-  const session = await sessionOf(detector);
-  const outputs = await runOnnx(session, await resized(pictures, detector.config.input.size));
-  expectClose(differencesOf(outputs, await detector.inspect(pictures)));
-  await session.release();
-  detector.release();
-});
+test.skipIf(![WEIGHTS, TILES].every((path) => existsSync(path)))(
+  "onnxruntime gives a B4 detector's scores on photographs",
+  async () => {
+    const [tiles] = (await readDataset(TILES)).classes;
+    const read = (path: string) => decodeImage(join(TILES, path));
+    async function* good(): AsyncGenerator<TrainingImage> {
+      for (const { path } of tiles!.train.slice(0, 6)) yield { className: tiles!.name, image: await read(path) };
+    }
+    const weights = await openWeights(WEIGHTS);
+    const training = await Training.begin(device, good(), {
+      backbone: "efficientnet-b4",
+      weights,
+      decoder: "tiny",
+      batch: 2,
+      folds: 0,
+      epochsAbnormal: 1,
+      leastAbnormal: 20,
+    });
+    let steps = 0;
+    for await (const _step of training.fit()) if (++steps === STEPS) break;
+    const detector = await training.finish();
+    const chosen = [
+      tiles!.test.find(({ defective }) => !defective)!,
+      ...tiles!.test.filter(({ defective }) => defective).slice(0, 3),
+    ];
+    const pictures = await Promise.all(chosen.map(({ path }) => read(path)));
+    const session = await sessionOf(detector);
+    const outputs = await runOnnx(session, await resized(pictures, detector.config.input.size));
+    expectClose(differencesOf(outputs, await detector.inspect(pictures)));
+    await session.release();
+    detector.release();
+  },
+);

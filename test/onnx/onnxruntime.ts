@@ -5,7 +5,11 @@ import type { Detector, Inspection } from "../../src/detection/detector.ts";
 import { encodeOnnx } from "../../src/onnx/encode_onnx.ts";
 
 /** What onnxruntime makes of pictures of the model's input size, on the CPU. */
-export async function runOnnx(session: InferenceSession, pictures: readonly DecodedImage[], channels: 3 | 4 = 3): Promise<Record<string, Float32Array>> {
+export async function runOnnx(
+  session: InferenceSession,
+  pictures: readonly DecodedImage[],
+  channels: 3 | 4 = 3,
+): Promise<Record<string, Float32Array>> {
   const [{ width, height }] = pictures as [DecodedImage];
   const bytes = Uint8Array.from(pictures.flatMap(({ data }) => [...data].filter((_, i) => i % 4 < channels)));
   const outputs = await session.run({ image: new Tensor("uint8", bytes, [pictures.length, height, width, channels]) });
@@ -13,17 +17,25 @@ export async function runOnnx(session: InferenceSession, pictures: readonly Deco
 }
 
 /** The exported detector, ready to run. */
-export const sessionOf = async (detector: Detector): Promise<InferenceSession> => InferenceSession.create(await encodeOnnx(detector), { executionProviders: ["cpu"] });
+export const sessionOf = async (detector: Detector): Promise<InferenceSession> =>
+  InferenceSession.create(await encodeOnnx(detector), { executionProviders: ["cpu"] });
 
 /** The largest relative differences, of maps to their own peak. */
 export function differencesOf(outputs: Record<string, Float32Array>, inspections: readonly Inspection[]) {
-  const largest = (pairs: readonly (readonly [got: number, want: number])[]): number => Math.max(...pairs.map(([got, want]) => Math.abs(got - want) / Math.abs(want)));
+  const largest = (pairs: readonly (readonly [got: number, want: number])[]): number =>
+    Math.max(...pairs.map(([got, want]) => Math.abs(got - want) / Math.abs(want)));
   const { map, score, peak, calibrated } = outputs as Record<"map" | "score" | "peak" | "calibrated", Float32Array>;
   return {
     score: largest(inspections.map((one, i) => [score[i]!, one.score])),
     peak: largest(inspections.map((one, i) => [peak[i]!, one.peak])),
     calibrated: largest(inspections.map((one, i) => [calibrated[i]!, one.calibrated])),
-    map: Math.max(...inspections.map((one, i) => one.map.reduce((most, want, at) => Math.max(most, Math.abs(map[i * one.map.length + at]! - want)), 0) / one.peak)),
+    map: Math.max(
+      ...inspections.map(
+        (one, i) =>
+          one.map.reduce((most, want, at) => Math.max(most, Math.abs(map[i * one.map.length + at]! - want)), 0) /
+          one.peak,
+      ),
+    ),
   };
 }
 
@@ -39,5 +51,6 @@ export async function expectSameScores(detector: Detector, pictures: readonly De
 }
 
 export function expectClose(differences: Readonly<Record<string, number>>): void {
-  for (const [name, difference] of Object.entries(differences)) expect(difference <= BOUND, `${name} differs by ${difference}`).toBe(true);
+  for (const [name, difference] of Object.entries(differences))
+    expect(difference <= BOUND, `${name} differs by ${difference}`).toBe(true);
 }

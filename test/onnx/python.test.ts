@@ -1,4 +1,5 @@
-// docs/onnx.md's Python program as it stands there, on a stand-in for onnxruntime's Python package: see python/onnxruntime.py.
+// docs/onnx.md's Python program as it stands there, on a stand-in for onnxruntime's Python package: see
+// python/onnxruntime.py.
 import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
@@ -13,7 +14,9 @@ import { madeUpDetector, madeUpPicture } from "../harness/made_up_detector.ts";
 import { tiffOf } from "../harness/pictures.ts";
 import { temporaryFolder } from "../harness/temporary.ts";
 
-const PYTHON = ["/usr/bin/python3", "python3"].find((python) => spawnSync(python, ["-c", "import numpy, onnx, PIL"]).status === 0);
+const PYTHON = ["/usr/bin/python3", "python3"].find(
+  (python) => spawnSync(python, ["-c", "import numpy, onnx, PIL"]).status === 0,
+);
 const STAND_IN = new URL("./python", import.meta.url).pathname;
 const [, program] = /```python\n([^]*?)```/.exec(readFileSync(new URL("../../docs/onnx.md", import.meta.url), "utf8"))!;
 const folder = await temporaryFolder();
@@ -48,13 +51,28 @@ const EXACT: Readonly<Record<string, () => Promise<Uint8Array>>> = {
   "full.jpg": () => source().jpeg({ chromaSubsampling: "4:4:4" }).toBuffer(),
   "progressive.jpg": () => source().jpeg({ progressive: true }).toBuffer(),
   "grey.jpg": () => source().greyscale().toColourspace("b-w").jpeg().toBuffer(),
-  ...Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8].map((orientation) => [`exif${orientation}.jpg`, () => source().withMetadata({ orientation }).jpeg().toBuffer()])),
-  "exif6.png": () => source().withExif({ IFD0: { Orientation: "6" } }).png().toBuffer(),
+  ...Object.fromEntries(
+    [1, 2, 3, 4, 5, 6, 7, 8].map((orientation) => [
+      `exif${orientation}.jpg`,
+      () => source().withMetadata({ orientation }).jpeg().toBuffer(),
+    ]),
+  ),
+  "exif6.png": () =>
+    source()
+      .withExif({ IFD0: { Orientation: "6" } })
+      .png()
+      .toBuffer(),
   "exif6.webp": () => source().withMetadata({ orientation: 6 }).webp({ lossless: true }).toBuffer(),
   "exif5.tiff": () => source().withMetadata({ orientation: 5 }).tiff({ compression: "lzw" }).toBuffer(),
   "exif2.tiff": () => source().withMetadata({ orientation: 2 }).tiff({ compression: "none" }).toBuffer(),
   "cmyk.jpg": () => source().toColourspace("cmyk").jpeg().toBuffer(),
-  "cmyk.tiff": () => Promise.resolve(tiffOf(cmyk, WIDTH, HEIGHT, 8, [[262, 3, 5], [277, 3, 4]])),
+  "cmyk.tiff": () =>
+    Promise.resolve(
+      tiffOf(cmyk, WIDTH, HEIGHT, 8, [
+        [262, 3, 5],
+        [277, 3, 4],
+      ]),
+    ),
   "p3.jpg": () => source().withIccProfile("p3").jpeg().toBuffer(),
   "p3.webp": () => source().withIccProfile("p3").webp({ lossless: true }).toBuffer(),
   "p3.tiff": () => source().withIccProfile("p3").tiff({ compression: "lzw" }).toBuffer(),
@@ -84,7 +102,14 @@ const REFUSED: Readonly<Record<string, () => Promise<Uint8Array>>> = {
   "cmyk_profile.jpg": () => source().withIccProfile("cmyk").jpeg().toBuffer(),
   "white16.tiff": () => Promise.resolve(tiffOf(grey16, WIDTH, HEIGHT, 16, [[262, 3, 0]])),
   "stated.tiff": () => Promise.resolve(tiffOf(grey16, WIDTH, HEIGHT, 16, [[281, 3, 65_534]])),
-  "floats.tiff": () => Promise.resolve(tiffOf(Float32Array.from(grey8), WIDTH, HEIGHT, 32, [[339, 3, 3], [340, 11, 0], [341, 11, 255]])),
+  "floats.tiff": () =>
+    Promise.resolve(
+      tiffOf(Float32Array.from(grey8), WIDTH, HEIGHT, 32, [
+        [339, 3, 3],
+        [340, 11, 0],
+        [341, 11, 255],
+      ]),
+    ),
 };
 
 const reading = `${program!.slice(0, program!.indexOf("session ="))}
@@ -97,34 +122,55 @@ for name in sys.argv[1:]:
         print(error)
 `;
 
-test.skipIf(PYTHON === undefined)("the Python program decodes every kind of file to bigrid's bytes, or refuses it with its name", async () => {
-  for (const [name, make] of Object.entries({ ...EXACT, ...REFUSED })) await writeFile(join(folder, name), await make());
-  const said = execFileSync(PYTHON!, ["-W", "ignore", "-c", reading, ...Object.keys(EXACT), ...Object.keys(REFUSED)], { cwd: folder, env, encoding: "utf8" });
-  expect(said.trim().split("\n").map((line) => line.split(" ")[0])).toEqual(Object.keys(REFUSED));
-  const differences: Record<string, number> = {};
-  for (const name of Object.keys(EXACT)) {
-    const image = await decodeImage(join(folder, name));
-    const ours = image.data.filter((_, i) => i % 4 !== 3);
-    const written = await readFile(join(folder, `${name}.rgb`));
-    const space = written.indexOf(32);
-    const theirs = written.subarray(space + 1);
-    const isSame = Number(written.subarray(0, space).toString()) === image.width && theirs.length === ours.length;
-    differences[name] = isSame ? ours.reduce((most, value, i) => Math.max(most, Math.abs(value - theirs[i]!)), 0) : Infinity;
-  }
-  expect(differences).toEqual(Object.fromEntries(Object.keys(EXACT).map((name) => [name, 0])));
-});
+test.skipIf(PYTHON === undefined)(
+  "the Python program decodes every kind of file to bigrid's bytes, or refuses it with its name",
+  async () => {
+    for (const [name, make] of Object.entries({ ...EXACT, ...REFUSED }))
+      await writeFile(join(folder, name), await make());
+    const said = execFileSync(
+      PYTHON!,
+      ["-W", "ignore", "-c", reading, ...Object.keys(EXACT), ...Object.keys(REFUSED)],
+      { cwd: folder, env, encoding: "utf8" },
+    );
+    expect(
+      said
+        .trim()
+        .split("\n")
+        .map((line) => line.split(" ")[0]),
+    ).toEqual(Object.keys(REFUSED));
+    const differences: Record<string, number> = {};
+    for (const name of Object.keys(EXACT)) {
+      const image = await decodeImage(join(folder, name));
+      const ours = image.data.filter((_, i) => i % 4 !== 3);
+      const written = await readFile(join(folder, `${name}.rgb`));
+      const space = written.indexOf(32);
+      const theirs = written.subarray(space + 1);
+      const isSame = Number(written.subarray(0, space).toString()) === image.width && theirs.length === ours.length;
+      differences[name] = isSame
+        ? ours.reduce((most, value, i) => Math.max(most, Math.abs(value - theirs[i]!)), 0)
+        : Infinity;
+    }
+    expect(differences).toEqual(Object.fromEntries(Object.keys(EXACT).map((name) => [name, 0])));
+  },
+);
 
-test.skipIf(PYTHON === undefined).each(FITS)("the Python program prepares photographs and reads results as bigrid does: %s", async (fit) => {
-  const at = (name: string) => join(folder, fit, name);
-  await mkdir(at(""), { recursive: true });
-  const detector = await madeUpDetector(device, 64, { decoder: "tiny" }, null, fit);
-  await writeFile(at("model.onnx"), await encodeOnnx(detector));
-  await writeFile(at("photo.jpg"), await EXACT[{ stretch: "p3.jpg", crop: "exif6.jpg", letterbox: "rgb16.png" }[fit]]!()); // told apart by its first bytes
-  const [inspection] = await detector.inspect([await decodeImage(at("photo.jpg"))]);
-  const said = execFileSync(PYTHON!, ["-c", program!], { cwd: at(""), env, encoding: "utf8" });
-  const [, verdict, calibrated, peak] = /^(good|defective) ([\d.e-]+), peak ([\d.e-]+) at \d+,\d+\n$/.exec(said)!;
-  expect(verdict).toBe(inspection!.calibrated > 0.5 ? "defective" : "good");
-  expect(Math.abs(Number(calibrated) / inspection!.calibrated - 1)).toBeLessThan(1e-4);
-  expect(Math.abs(Number(peak) / inspection!.peak - 1)).toBeLessThan(1e-4);
-  detector.release();
-});
+test.skipIf(PYTHON === undefined).each(FITS)(
+  "the Python program prepares photographs and reads results as bigrid does: %s",
+  async (fit) => {
+    const at = (name: string) => join(folder, fit, name);
+    await mkdir(at(""), { recursive: true });
+    const detector = await madeUpDetector(device, 64, { decoder: "tiny" }, null, fit);
+    await writeFile(at("model.onnx"), await encodeOnnx(detector));
+    await writeFile(
+      at("photo.jpg"),
+      await EXACT[{ stretch: "p3.jpg", crop: "exif6.jpg", letterbox: "rgb16.png" }[fit]]!(),
+    ); // told apart by its first bytes
+    const [inspection] = await detector.inspect([await decodeImage(at("photo.jpg"))]);
+    const said = execFileSync(PYTHON!, ["-c", program!], { cwd: at(""), env, encoding: "utf8" });
+    const [, verdict, calibrated, peak] = /^(good|defective) ([\d.e-]+), peak ([\d.e-]+) at \d+,\d+\n$/.exec(said)!;
+    expect(verdict).toBe(inspection!.calibrated > 0.5 ? "defective" : "good");
+    expect(Math.abs(Number(calibrated) / inspection!.calibrated - 1)).toBeLessThan(1e-4);
+    expect(Math.abs(Number(peak) / inspection!.peak - 1)).toBeLessThan(1e-4);
+    detector.release();
+  },
+);

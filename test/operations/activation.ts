@@ -4,7 +4,9 @@ import { EPS_F32 } from "../harness/bounds.ts";
 import type { Operation } from "../harness/operation.ts";
 import * as reference from "../reference/activation.ts";
 
-/** A number and how far f32 may be from it, in eps (half an ulp of 1): running error analysis of the kernel's formula. */
+/**
+ * A number and how far f32 may be from it, in eps (half an ulp of 1): running error analysis of the kernel's formula.
+ */
 interface Bounded {
   readonly value: number;
   readonly error: number;
@@ -13,10 +15,14 @@ interface Bounded {
 const known = (value: number): Bounded => ({ value, error: 0 });
 
 // The accuracy that WGSL states, in ulp, added to what the operands carry along. An ulp is at most 2 eps of the value.
-const result = (value: number, carried: number, ulp: number): Bounded => ({ value, error: carried + 2 * ulp * Math.abs(value) });
+const result = (value: number, carried: number, ulp: number): Bounded => ({
+  value,
+  error: carried + 2 * ulp * Math.abs(value),
+});
 const plus = (a: Bounded, b: Bounded) => result(a.value + b.value, a.error + b.error, 0.5);
 const minus = (a: Bounded, b: Bounded) => result(a.value - b.value, a.error + b.error, 0.5);
-const times = (a: Bounded, b: Bounded) => result(a.value * b.value, Math.abs(a.value) * b.error + Math.abs(b.value) * a.error, 0.5);
+const times = (a: Bounded, b: Bounded) =>
+  result(a.value * b.value, Math.abs(a.value) * b.error + Math.abs(b.value) * a.error, 0.5);
 const over = (a: Bounded, b: Bounded) => {
   const quotient = a.value / b.value;
   return result(quotient, (a.error + Math.abs(quotient) * b.error) / Math.abs(b.value), 2.5);
@@ -24,13 +30,17 @@ const over = (a: Bounded, b: Bounded) => {
 const exp = (a: Bounded) => result(Math.exp(a.value), Math.exp(a.value) * a.error, 3 + 2 * Math.abs(a.value));
 const inverseSqrt = (a: Bounded) => result(1 / Math.sqrt(a.value), a.error / (2 * a.value ** 1.5), 2);
 const sqrt = (a: Bounded) => over(known(1), inverseSqrt(a)); // WGSL: inherited from 1 / inverseSqrt(x)
-const clamp = (a: Bounded, low: number, high: number): Bounded => ({ ...a, value: Math.min(Math.max(a.value, low), high) });
+const clamp = (a: Bounded, low: number, high: number): Bounded => ({
+  ...a,
+  value: Math.min(Math.max(a.value, low), high),
+});
 
 const sigmoid = (x: Bounded) => over(known(1), plus(known(1), exp(known(-x.value))));
 // WGSL: inherited from sinh(x) / cosh(x), and those from (exp(x) -+ exp(-x)) * 0.5, where the factor is exact.
 const tanh = (x: Bounded) => over(minus(exp(x), exp(known(-x.value))), plus(exp(x), exp(known(-x.value))));
 const one = known(1);
-const share = ({ value }: Bounded): Bounded => result(0.5, 4 + 16 * Math.exp((-value * value) / 2) * (1 + value * value), 2);
+const share = ({ value }: Bounded): Bounded =>
+  result(0.5, 4 + 16 * Math.exp((-value * value) / 2) * (1 + value * value), 2);
 
 interface Formula {
   readonly value: (x: Bounded) => Bounded;
@@ -55,7 +65,10 @@ const FORMULAS: Record<ActivationName, Formula> = {
     slope: (x) => (Math.abs(x.value) < 3 ? plus(over(x, known(3)), known(0.5)) : known(Number(x.value > 0))),
   },
   sigmoid: { value: sigmoid, slope: (x) => times(sigmoid(x), minus(one, sigmoid(x))) },
-  silu: { value: (x) => times(x, sigmoid(x)), slope: (x) => times(sigmoid(x), plus(one, times(x, minus(one, sigmoid(x))))) },
+  silu: {
+    value: (x) => times(x, sigmoid(x)),
+    slope: (x) => times(sigmoid(x), plus(one, times(x, minus(one, sigmoid(x))))),
+  },
   tanh: { value: tanh, slope: (x) => minus(one, times(tanh(x), tanh(x))) },
   leakyRelu: leaky(0.01),
   // The fit of erfc is good to 1e-7, which is 2 eps of the share; its exponent to a few roundings of at most 60.
@@ -65,14 +78,20 @@ const FORMULAS: Record<ActivationName, Formula> = {
   },
   exp: { value: exp, slope: exp },
   // WGSL: 3 ulp outside [0.5, 2], and 2^-21 within.
-  log: { value: (x) => ({ value: Math.log(x.value), error: 6 * Math.abs(Math.log(x.value)) + 8 }), slope: (x) => over(one, x) },
+  log: {
+    value: (x) => ({ value: Math.log(x.value), error: 6 * Math.abs(Math.log(x.value)) + 8 }),
+    slope: (x) => over(one, x),
+  },
   abs: { value: ({ value }) => known(Math.abs(value)), slope: ({ value }) => known(Math.sign(value)) },
   square: { value: (x) => times(x, x), slope: (x) => times(known(2), x) },
   sqrt: { value: sqrt, slope: (x) => over(known(0.5), sqrt(x)) },
 };
 
 /** Every activation by its name, and one with a slope of its own. */
-export const ACTIVATIONS: readonly Activation[] = [...(Object.keys(FORMULAS) as ActivationName[]), { name: "leakyRelu", slope: -0.375 }];
+export const ACTIVATIONS: readonly Activation[] = [
+  ...(Object.keys(FORMULAS) as ActivationName[]),
+  { name: "leakyRelu", slope: -0.375 },
+];
 
 const formulaOf = (of: Activation): Formula => (typeof of === "string" ? FORMULAS[of] : leaky(of.slope));
 
@@ -82,7 +101,8 @@ export const roundingsOf = (of: Activation, x: number): number => formulaOf(of).
 /** Whether the function needs positive numbers. */
 export const isOfPositives = (of: Activation): boolean => of === "sqrt" || of === "log";
 
-const EXACT: readonly Activation[] = ["relu", "relu6", "abs", "square"]; // the others divide, which WGSL lets be inexact always
+// the others divide, which WGSL lets be inexact always
+const EXACT: readonly Activation[] = ["relu", "relu6", "abs", "square"];
 
 // 0 and 6 are kinks, and within.
 const whole = (random: () => number): number => Math.floor(13 * random()) - 4;

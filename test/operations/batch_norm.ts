@@ -18,7 +18,10 @@ const magnitudes = (p: Problem, x: ArrayLike<number>, g: ArrayLike<number>) => {
   const { variance } = reference.statistics(p, x);
   const largest = 1 / Math.sqrt(Math.min(...variance) + p.eps);
   const total = Math.max(...Array.from(g, Math.abs));
-  return { output: Array.from(x, (v) => 1 + Math.abs(v) * largest), grads: [Array.from(x, (v) => (1 + Math.abs(v)) * total * largest * largest)] };
+  return {
+    output: Array.from(x, (v) => 1 + Math.abs(v) * largest),
+    grads: [Array.from(x, (v) => (1 + Math.abs(v)) * total * largest * largest)],
+  };
 };
 
 export const standardizeOperation: Operation<Problem> = {
@@ -28,7 +31,13 @@ export const standardizeOperation: Operation<Problem> = {
     ["ragged channels", { groups: 2, extent: 12, channels: 3, eps: EPS, correction: 1 }],
     ["packed channels, two slices of rows", { groups: 2, extent: 140, channels: 4, eps: EPS, correction: 1 }],
   ],
-  draw: (draws) => ({ groups: draws.whole(1, 3), extent: 2 * draws.pick([1, 2, 3, 10, 70]), channels: draws.channels(), eps: EPS, correction: 1 }),
+  draw: (draws) => ({
+    groups: draws.whole(1, 3),
+    extent: 2 * draws.pick([1, 2, 3, 10, 70]),
+    channels: draws.channels(),
+    eps: EPS,
+    correction: 1,
+  }),
   shapes: ({ groups, extent, channels }) => [[groups, 2, extent / 2, channels]],
   run: (_p, [x]) => standardize(x!),
   forward: (p, [x]) => reference.normalised(p, x!),
@@ -38,7 +47,12 @@ export const standardizeOperation: Operation<Problem> = {
   exact: null, // a square root and a division
 };
 
-const running = (channels: number) => fromArray(device, [2, channels], Float32Array.from({ length: 2 * channels }, (_, i) => (i < channels ? 0 : 1)));
+const running = (channels: number) =>
+  fromArray(
+    device,
+    [2, channels],
+    Float32Array.from({ length: 2 * channels }, (_, i) => (i < channels ? 0 : 1)),
+  );
 
 export const batchNormOperation: Operation<Problem> = {
   name: "batchNorm",
@@ -47,11 +61,21 @@ export const batchNormOperation: Operation<Problem> = {
     ["ragged channels", { groups: 1, extent: 30, channels: 5, eps: EPS, correction: 0 }],
     ["packed channels, several slices of rows", { groups: 1, extent: 300, channels: 8, eps: EPS, correction: 0 }],
   ],
-  draw: (draws) => ({ groups: 1, extent: draws.pick([2, 3, 7, 40, 130]), channels: draws.channels(), eps: EPS, correction: 0 }),
+  draw: (draws) => ({
+    groups: 1,
+    extent: draws.pick([2, 3, 7, 40, 130]),
+    channels: draws.channels(),
+    eps: EPS,
+    correction: 0,
+  }),
   wide: [1],
-  shapes: ({ extent, channels }) => [[extent, channels], [2, channels]],
+  shapes: ({ extent, channels }) => [
+    [extent, channels],
+    [2, channels],
+  ],
   run: ({ channels }, [x, affine]) => batchNorm(x!, affine!, running(channels)),
-  forward: (p, [x, affine]) => reference.normalised(p, x!).map((h, i) => affine![i % p.channels]! * h + affine![p.channels + (i % p.channels)]!),
+  forward: (p, [x, affine]) =>
+    reference.normalised(p, x!).map((h, i) => affine![i % p.channels]! * h + affine![p.channels + (i % p.channels)]!),
   backward: (p, [x, affine], g) => {
     const h = reference.normalised(p, x!);
     const gradAffine = new Float64Array(2 * p.channels);
@@ -59,13 +83,23 @@ export const batchNormOperation: Operation<Problem> = {
       gradAffine[i % p.channels]! += g[i]! * value;
       gradAffine[p.channels + (i % p.channels)]! += g[i]!;
     });
-    return [reference.backward(p, x!, Array.from(g, (value, i) => value * affine![i % p.channels]!)), gradAffine];
+    return [
+      reference.backward(
+        p,
+        x!,
+        Array.from(g, (value, i) => value * affine![i % p.channels]!),
+      ),
+      gradAffine,
+    ];
   },
   magnitudes: (p, [x, affine], g) => {
     const { output, grads } = magnitudes(p, x!, g);
     const scale = 1 + Math.max(...Array.from(affine!, Math.abs));
     const total = Math.max(...Array.from(g, Math.abs)) * p.extent * Math.max(...Array.from(output));
-    return { output: Array.from(output, (m) => scale * m), grads: [Array.from(grads[0]!, (m) => scale * m), Array.from(affine!, () => total)] };
+    return {
+      output: Array.from(output, (m) => scale * m),
+      grads: [Array.from(grads[0]!, (m) => scale * m), Array.from(affine!, () => total)],
+    };
   },
   slack,
   exact: null,
@@ -89,20 +123,28 @@ export const batchNormActivationOperation: Operation<Activated> = {
   forward: ({ norm, activation }, inputs) => Float64Array.from(normed(norm, inputs), definitionOf(activation).value),
   backward: ({ norm, activation }, inputs, g) => {
     const { slope } = definitionOf(activation);
-    return batchNormOperation.backward!(norm, inputs, Float64Array.from(normed(norm, inputs), (y, i) => g[i]! * slope(y)));
+    return batchNormOperation.backward!(
+      norm,
+      inputs,
+      Float64Array.from(normed(norm, inputs), (y, i) => g[i]! * slope(y)),
+    );
   },
   // The slope is at most 1.2, and so is what it changes by for each unit that the normed value is off.
   magnitudes: ({ norm }, inputs, g) => {
     const { output, grads } = batchNormOperation.magnitudes!(norm, inputs, g);
     const most = 1 + Math.max(...Array.from(output));
-    return { output: Array.from(output, (m) => 2 * m), grads: grads.map((all) => Array.from(all, (m) => 2 * most * m)) };
+    return {
+      output: Array.from(output, (m) => 2 * m),
+      grads: grads.map((all) => Array.from(all, (m) => 2 * most * m)),
+    };
   },
   slack: ({ norm }) => slack(norm),
   exact: null,
 };
 
 /** Statistics that are given: mean c / 4 and variance 1 + c / 8 of channel c, exact in f32. */
-const given = (channels: number) => Float32Array.from({ length: 2 * channels }, (_, i) => (i < channels ? i / 4 : 1 + (i - channels) / 8));
+const given = (channels: number) =>
+  Float32Array.from({ length: 2 * channels }, (_, i) => (i < channels ? i / 4 : 1 + (i - channels) / 8));
 const deviationOf = (c: number) => Math.sqrt(1 + c / 8 + EPS);
 
 export const batchNormInferenceOperation: Operation<{ readonly extent: number; readonly channels: number }> = {
@@ -114,22 +156,37 @@ export const batchNormInferenceOperation: Operation<{ readonly extent: number; r
   ],
   draw: (draws) => ({ extent: draws.pick([1, 2, 9, 140]), channels: draws.channels() }),
   wide: [1],
-  shapes: ({ extent, channels }) => [[extent, channels], [2, channels]],
-  run: ({ channels }, [x, affine]) => batchNormInference(x!, affine!, fromArray(device, [2, channels], given(channels))),
+  shapes: ({ extent, channels }) => [
+    [extent, channels],
+    [2, channels],
+  ],
+  run: ({ channels }, [x, affine]) =>
+    batchNormInference(x!, affine!, fromArray(device, [2, channels], given(channels))),
   forward: ({ channels }, [x, affine]) =>
-    Float64Array.from(x!, (value, i) => (affine![i % channels]! * (value - (i % channels) / 4)) / deviationOf(i % channels) + affine![channels + (i % channels)]!),
+    Float64Array.from(
+      x!,
+      (value, i) =>
+        (affine![i % channels]! * (value - (i % channels) / 4)) / deviationOf(i % channels) +
+        affine![channels + (i % channels)]!,
+    ),
   backward: ({ channels }, [x, affine], g) => {
     const gradAffine = new Float64Array(2 * channels);
     for (let i = 0; i < g.length; i++) {
       gradAffine[i % channels]! += (g[i]! * (x![i]! - (i % channels) / 4)) / deviationOf(i % channels);
       gradAffine[channels + (i % channels)]! += g[i]!;
     }
-    return [Float64Array.from(g, (value, i) => (value * affine![i % channels]!) / deviationOf(i % channels)), gradAffine];
+    return [
+      Float64Array.from(g, (value, i) => (value * affine![i % channels]!) / deviationOf(i % channels)),
+      gradAffine,
+    ];
   },
   magnitudes: ({ extent, channels }, [, affine]) => {
     const most = 1 + Math.max(...Array.from(affine!, Math.abs));
     const count = extent * channels;
-    return { output: new Float64Array(count).fill(most * (1 + channels)), grads: [new Float64Array(count).fill(most), new Float64Array(2 * channels).fill((1 + channels) * extent)] };
+    return {
+      output: new Float64Array(count).fill(most * (1 + channels)),
+      grads: [new Float64Array(count).fill(most), new Float64Array(2 * channels).fill((1 + channels) * extent)],
+    };
   },
   slack: ({ extent }) => 12 + extent,
   exact: null,

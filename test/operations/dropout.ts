@@ -26,7 +26,11 @@ export const dropoutOperation: Operation<Problem> = {
     ["none", { shape: [2, 9], probability: 0, seed: 3 }],
     ["one element", { shape: [1, 1], probability: 0.25, seed: 5 }],
   ],
-  draw: (draws) => ({ shape: [draws.whole(1, 5), draws.channels()], probability: draws.pick([0, 0.125, 0.5, 0.875, draws.unit()]), seed: draws.whole(0, 2 ** 31) }),
+  draw: (draws) => ({
+    shape: [draws.whole(1, 5), draws.channels()],
+    probability: draws.pick([0, 0.125, 0.5, 0.875, draws.unit()]),
+    seed: draws.whole(0, 2 ** 31),
+  }),
   shapes: ({ shape }) => [shape],
   run: (p, [input]) => dropout(input!, draw(p), { probability: p.probability }),
   forward: (p, [input]) => factors(p).map((factor, i) => factor * input![i]!),

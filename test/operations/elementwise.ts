@@ -29,12 +29,12 @@ const PROBLEMS: readonly (readonly [why: string, p: Problem])[] = [
   ["a sum over more rows than one pass takes", { a: [20, 15, 4], b: [4] }],
 ];
 
-
 /** Two shapes that broadcast: axes of one left out in front, or of extent 1 here and there. */
 function draw(draws: Draws): Problem {
   const shape = Array.from({ length: draws.whole(0, 4) }, () => draws.pick([1, 2, 3, 4, 5]));
   if (shape.length > 0) shape[shape.length - 1] = draws.channels();
-  const thinned = () => shape.map((extent) => (draws.chance(0.3) ? 1 : extent)).slice(draws.chance(0.2) ? draws.whole(0, shape.length) : 0);
+  const thinned = () =>
+    shape.map((extent) => (draws.chance(0.3) ? 1 : extent)).slice(draws.chance(0.2) ? draws.whole(0, shape.length) : 0);
   return draws.chance() ? { a: shape, b: thinned() } : { a: thinned(), b: shape };
 }
 
@@ -56,26 +56,47 @@ const DEFINITIONS: Readonly<Record<string, Definition>> = {
   subtract: { run: subtract, value: (a, b) => a - b, slopes: () => [1, -1], halves: 2 },
   multiply: { run: multiply, value: (a, b) => a * b, slopes: (a, b) => [b, a], halves: 2 },
   divide: { run: divide, value: (a, b) => a / b, slopes: (a, b) => [1 / b, -a / b ** 2], inexact: true, halves: 5 },
-  maximum: { run: maximum, value: Math.max, slopes: (a, b) => (a === b ? [0.5, 0.5] : a > b ? [1, 0] : [0, 1]), halves: 2 },
-  minimum: { run: minimum, value: Math.min, slopes: (a, b) => (a === b ? [0.5, 0.5] : a < b ? [1, 0] : [0, 1]), halves: 2 },
+  maximum: {
+    run: maximum,
+    value: Math.max,
+    slopes: (a, b) => (a === b ? [0.5, 0.5] : a > b ? [1, 0] : [0, 1]),
+    halves: 2,
+  },
+  minimum: {
+    run: minimum,
+    value: Math.min,
+    slopes: (a, b) => (a === b ? [0.5, 0.5] : a < b ? [1, 0] : [0, 1]),
+    halves: 2,
+  },
 };
 
 const absolute = (values: ArrayLike<number>): Float64Array => Float64Array.from(values, Math.abs);
 
-export const elementwiseOperations: readonly Operation<Problem>[] = Object.entries(DEFINITIONS).map(([name, { run, value, slopes, inexact = false, halves = 1 }]) => ({
-  name,
-  problems: PROBLEMS,
-  draw,
-  shapes: ({ a, b }: Problem) => [a, b],
-  run: (_p: Problem, [a, b]: readonly Tensor[]) => run(a!, b!),
-  forward: (p: Problem, [a, b]: readonly ArrayLike<number>[]) => reference.forward(p, a!, b!, value),
-  backward: (p: Problem, [a, b]: readonly ArrayLike<number>[], gradOutput: ArrayLike<number>) => reference.backward(p, a!, b!, gradOutput, slopes),
-  slack,
-  magnitudes: (p: Problem, [a, b]: readonly ArrayLike<number>[], gradOutput: ArrayLike<number>) => ({
-    output: reference.forward(p, absolute(a!), absolute(b!), (x, y) => (name === "divide" || name === "multiply" ? value(x, y) : x + y)),
-    grads: reference.backward(p, a!, b!, absolute(gradOutput), (x, y) => slopes(x, y).map(Math.abs) as unknown as readonly [number, number]),
+export const elementwiseOperations: readonly Operation<Problem>[] = Object.entries(DEFINITIONS).map(
+  ([name, { run, value, slopes, inexact = false, halves = 1 }]) => ({
+    name,
+    problems: PROBLEMS,
+    draw,
+    shapes: ({ a, b }: Problem) => [a, b],
+    run: (_p: Problem, [a, b]: readonly Tensor[]) => run(a!, b!),
+    forward: (p: Problem, [a, b]: readonly ArrayLike<number>[]) => reference.forward(p, a!, b!, value),
+    backward: (p: Problem, [a, b]: readonly ArrayLike<number>[], gradOutput: ArrayLike<number>) =>
+      reference.backward(p, a!, b!, gradOutput, slopes),
+    slack,
+    magnitudes: (p: Problem, [a, b]: readonly ArrayLike<number>[], gradOutput: ArrayLike<number>) => ({
+      output: reference.forward(p, absolute(a!), absolute(b!), (x, y) =>
+        name === "divide" || name === "multiply" ? value(x, y) : x + y,
+      ),
+      grads: reference.backward(
+        p,
+        a!,
+        b!,
+        absolute(gradOutput),
+        (x, y) => slopes(x, y).map(Math.abs) as unknown as readonly [number, number],
+      ),
+    }),
+    value: (random: () => number) => (1 + random()) * (random() < 0.5 ? -1 : 1), // away from zero, and seldom equal
+    ...(inexact && { exact: null }),
+    half: halves + 1, // sums over repeated axes are stored once more
   }),
-  value: (random: () => number) => (1 + random()) * (random() < 0.5 ? -1 : 1), // away from zero, and seldom equal
-  ...(inexact && { exact: null }),
-  half: halves + 1, // sums over repeated axes are stored once more
-}));
+);

@@ -18,7 +18,10 @@ interface Fused<P> {
 
 type Run<P> = (p: P, inputs: readonly Tensor[], activation: Activation) => Tensor;
 
-/** The operation `base`, whose last input is a bias, with activations of any numbers; those of positive numbers are a second one. */
+/**
+ * The operation `base`, whose last input is a bias, with activations of any numbers; those of positive numbers are a
+ * second one.
+ */
 function fused<P>(base: Operation<P>, run: Run<P>): readonly Operation<Fused<P>>[] {
   return [true, false].map((positive) => {
     const activations = ACTIVATIONS.filter((activation) => isOfPositives(activation) === positive);
@@ -32,11 +35,16 @@ function fused<P>(base: Operation<P>, run: Run<P>): readonly Operation<Fused<P>>
       draw: (draws) => ({ sums: base.draw(draws), activation: draws.pick(activations) }),
       shapes: ({ sums }) => base.shapes(sums),
       run: ({ sums, activation }, inputs) => run(sums, inputs, activation),
-      forward: ({ sums, activation }, inputs) => Float64Array.from(base.forward(sums, inputs), definitionOf(activation).value),
+      forward: ({ sums, activation }, inputs) =>
+        Float64Array.from(base.forward(sums, inputs), definitionOf(activation).value),
       backward: null,
-      // An error of the sum is carried by the slope, which is at most 2 where it is not the reciprocal of a small number.
+      // An error of the sum is carried by the slope, which is at most 2 where it is not the reciprocal of a small
+      // number.
       magnitudes: ({ sums, activation }, inputs) => {
-        const terms = base.forward(sums, inputs.map((input) => Float64Array.from(input, Math.abs)));
+        const terms = base.forward(
+          sums,
+          inputs.map((input) => Float64Array.from(input, Math.abs)),
+        );
         const { slope } = definitionOf(activation);
         return {
           output: Array.from(base.forward(sums, inputs), (x, i) => {
@@ -55,10 +63,15 @@ function fused<P>(base: Operation<P>, run: Run<P>): readonly Operation<Fused<P>>
 
 export const epilogueOperations: readonly AnyOperation[] = [
   fused(conv2dOperation, ({ stride, padding, dilation, groups }, [input, filters, bias], activation) =>
-    conv2d(input!, filters!, { stride, padding, dilation, groups, bias: bias!, activation })),
+    conv2d(input!, filters!, { stride, padding, dilation, groups, bias: bias!, activation }),
+  ),
   fused(depthwiseConv2dOperation, ({ stride, padding, dilation }, [input, filters, bias], activation) =>
-    depthwiseConv2d(input!, filters!, { stride, padding, dilation, bias: bias!, activation })),
+    depthwiseConv2d(input!, filters!, { stride, padding, dilation, bias: bias!, activation }),
+  ),
   fused(matmulOperation, ({ transposeA = false, transposeB = false }, [a, b, bias], activation) =>
-    matmul(a!, b!, { transposeA, transposeB, bias: bias!, activation })),
-  fused(pointwiseConv2dOperation, (_p, [x, weight, bias], activation) => pointwiseConv2d(x!, weight!, { bias: bias!, activation })),
+    matmul(a!, b!, { transposeA, transposeB, bias: bias!, activation }),
+  ),
+  fused(pointwiseConv2dOperation, (_p, [x, weight, bias], activation) =>
+    pointwiseConv2d(x!, weight!, { bias: bias!, activation }),
+  ),
 ].flat();

@@ -15,7 +15,10 @@ export const farthestPointsOperation: Operation<reference.Farthest> = {
   draw: (draws) => {
     const rows = draws.pick([1, 2, 3, 20, 64, 255, 256, 257, 600]);
     return {
-      rows, channels: draws.pick([1, 2, 3, 4, 5, 8, 12, 33, 40]), count: draws.whole(1, Math.min(rows, 12)), start: draws.whole(0, rows - 1),
+      rows,
+      channels: draws.pick([1, 2, 3, 4, 5, 8, 12, 33, 40]),
+      count: draws.whole(1, Math.min(rows, 12)),
+      start: draws.whole(0, rows - 1),
     };
   },
   shapes: ({ rows, channels }) => [[rows, channels]],

@@ -5,7 +5,14 @@ import type { Problem } from "../reference/gaussian_blur.ts";
 
 /** A window that reaches over two pixels of the border, but for what is said. */
 const problem = (p: Partial<Problem>): Problem => ({
-  batch: 1, height: 6, width: 4, channels: 8, size: 5, sigma: 1.25, border: "reflect", ...p,
+  batch: 1,
+  height: 6,
+  width: 4,
+  channels: 8,
+  size: 5,
+  sigma: 1.25,
+  border: "reflect",
+  ...p,
 });
 
 export const gaussianBlurOperation: Operation<Problem> = {
@@ -19,7 +26,10 @@ export const gaussianBlurOperation: Operation<Problem> = {
     ["reflected in one pixel", problem({ height: 1, width: 1, channels: 1, size: 5 })],
     ["reflected in one row", problem({ height: 1, width: 5 })],
     ["replicated", problem({ batch: 2, channels: 3, border: "replicate" })],
-    ["replicated beyond the image", problem({ height: 3, width: 2, channels: 4, size: 11, sigma: 4, border: "replicate" })],
+    [
+      "replicated beyond the image",
+      problem({ height: 3, width: 2, channels: 4, size: 11, sigma: 4, border: "replicate" }),
+    ],
     ["replicated from one pixel", problem({ height: 1, width: 1, channels: 4, size: 7, border: "replicate" })],
     ["zeros", problem({ batch: 2, channels: 3, border: "zeros" })],
     ["zeros beyond the image", problem({ height: 3, width: 2, channels: 4, size: 11, sigma: 4, border: "zeros" })],
@@ -27,17 +37,21 @@ export const gaussianBlurOperation: Operation<Problem> = {
     ["so wide that it is a box", problem({ sigma: 1e20 })],
   ],
   draw: (draws) => ({
-    batch: draws.whole(1, 2), height: draws.whole(1, 8), width: draws.whole(1, 8), channels: draws.channels(8),
-    size: 2 * draws.whole(0, 7) + 1, sigma: draws.pick([0.1, 0.5, 0.8, 1.5, 4, 20]),
+    batch: draws.whole(1, 2),
+    height: draws.whole(1, 8),
+    width: draws.whole(1, 8),
+    channels: draws.channels(8),
+    size: 2 * draws.whole(0, 7) + 1,
+    sigma: draws.pick([0.1, 0.5, 0.8, 1.5, 4, 20]),
     border: draws.pick(["reflect", "replicate", "zeros"] as const),
   }),
   shapes: ({ batch, height, width, channels }) => [[batch, height, width, channels]],
   run: ({ size, sigma, border }, [input]) => gaussianBlur(input!, { size, sigma, border }),
   forward: (p, [input]) => reference.forward(p, input!),
   backward: (p, _inputs, gradOutput) => [reference.backward(p, gradOutput)],
-  // In each of two passes a product and an addition for each weight; for a gradient the sums of up to as many positions, too.
-  // A weight is exp(-x): 3 + 2x ulp of its own, and 4 roundings and a division of 2.5 ulp in x, which count x times; an ulp is
-  // 2 eps. Beyond x = 16 a weight is less than eps.
+  // In each of two passes a product and an addition for each weight; for a gradient the sums of up to as many
+  // positions, too. A weight is exp(-x): 3 + 2x ulp of its own, and 4 roundings and a division of 2.5 ulp in x, which
+  // count x times; an ulp is 2 eps. Beyond x = 16 a weight is less than eps.
   slack: ({ size, sigma }) => {
     const x = Math.min(16, ((size - 1) / 2 / sigma) ** 2 / 2);
     return 2 * (3 * size + 8 + (4 + 14) * x);

@@ -34,16 +34,29 @@ const reconstructionLossOperation: Operation<Refined> = {
     ["a sum", { positions: 20, channels: 5, threshold: 10, reduction: "sum" }],
     ["each position", { positions: 20, channels: 4, threshold: 10, reduction: "none" }],
   ],
-  draw: (draws) => ({ positions: draws.whole(1, 20), channels: draws.whole(2, 12), threshold: draws.pick([0, 10]), reduction: draws.pick(REDUCTIONS) }),
+  draw: (draws) => ({
+    positions: draws.whole(1, 20),
+    channels: draws.whole(2, 12),
+    threshold: draws.pick([0, 10]),
+    reduction: draws.pick(REDUCTIONS),
+  }),
   shapes: ({ positions, channels }) => [[positions, channels]],
   run: (p, [r]) => {
     const target = fromArray(device, [p.positions, p.channels], targetOf(p), r!.dtype);
     return reconstructionLoss(target, r!, { threshold: p.threshold, reduction: p.reduction });
   },
-  forward: (p, [r]) => reference.reduced(reference.refine(p, targetOf(p), r!).map(({ mse, s }) => (1 - s) ** 2 * mse), p.reduction),
+  forward: (p, [r]) =>
+    reference.reduced(
+      reference.refine(p, targetOf(p), r!).map(({ mse, s }) => (1 - s) ** 2 * mse),
+      p.reduction,
+    ),
   backward: (p, [r], gradLoss) => {
     const upstream = reference.spread(gradLoss, p.reduction, p.positions);
-    return [reference.reconstructionGradient(p, targetOf(p), r!).map((value, i) => value * p.positions * upstream[Math.floor(i / p.channels)]!)];
+    return [
+      reference
+        .reconstructionGradient(p, targetOf(p), r!)
+        .map((value, i) => value * p.positions * upstream[Math.floor(i / p.channels)]!),
+    ];
   },
   // All terms are of order one at each position; the cosine divides twice, by lengths that may be short.
   magnitudes: (p, [r], gradLoss) => {
@@ -51,7 +64,12 @@ const reconstructionLossOperation: Operation<Refined> = {
     const size = (row: number) => Math.hypot(...Array.from(r!).slice(row * p.channels, (row + 1) * p.channels));
     return {
       output: filled(p.reduction === "none" ? p.positions : 1, p.reduction === "sum" ? 8 * p.positions : 8),
-      grads: [Float64Array.from(r!, (_, i) => (16 + 16 / size(Math.floor(i / p.channels))) * upstream[Math.floor(i / p.channels)]!)],
+      grads: [
+        Float64Array.from(
+          r!,
+          (_, i) => (16 + 16 / size(Math.floor(i / p.channels))) * upstream[Math.floor(i / p.channels)]!,
+        ),
+      ],
     };
   },
   slack: ({ positions, channels }) => 32 + positions + channels,
@@ -65,18 +83,28 @@ interface Squared {
 
 const mseLossOf = (reductions: readonly reference.Reduction[]): Operation<Squared> => ({
   name: "mseLoss",
-  problems: reductions.flatMap((reduction) => [[`${reduction}, packed`, { count: 72, reduction }] as const, [`${reduction}, ragged`, { count: 131, reduction }] as const]),
+  problems: reductions.flatMap((reduction) => [
+    [`${reduction}, packed`, { count: 72, reduction }] as const,
+    [`${reduction}, ragged`, { count: 131, reduction }] as const,
+  ]),
   draw: (draws) => ({ count: draws.pick([1, 2, 4, 7, 130, 300]), reduction: draws.pick(reductions) }),
   shapes: ({ count }) => [[count], [count]],
   run: ({ reduction }, [a, b]) => mseLoss(a!, b!, { reduction }),
-  forward: (p, [a, b]) => reference.reduced(Array.from(a!, (x, i) => (x - b![i]!) ** 2), p.reduction),
+  forward: (p, [a, b]) =>
+    reference.reduced(
+      Array.from(a!, (x, i) => (x - b![i]!) ** 2),
+      p.reduction,
+    ),
   backward: (p, [a, b], gradLoss) => {
     const grad = reference.spread(gradLoss, p.reduction, p.count).map((g, i) => 2 * g * (a![i]! - b![i]!));
     return [grad, grad.map((g) => -g)];
   },
   magnitudes: (p, _inputs, gradLoss) => {
     const upstream = reference.spread(Array.from(gradLoss, Math.abs), p.reduction, p.count).map((g) => 4 * g);
-    return { output: p.reduction === "none" ? filled(p.count, 4) : [p.reduction === "sum" ? 4 * p.count : 4], grads: [upstream, upstream] };
+    return {
+      output: p.reduction === "none" ? filled(p.count, 4) : [p.reduction === "sum" ? 4 * p.count : 4],
+      grads: [upstream, upstream],
+    };
   },
   slack: ({ count }) => 8 + count,
 });
@@ -92,9 +120,14 @@ const hingeLossOf = (reductions: readonly reference.Reduction[]): Operation<Scor
     [`${reduction}, ragged, one slice`, { count: 41, threshold: 0.5, reduction }] as const,
     [`${reduction}, packed, three slices`, { count: 4 * 300, threshold: 0.5, reduction }] as const,
   ]),
-  draw: (draws) => ({ count: draws.pick([2, 3, 8, 50, 200]), threshold: draws.pick([0, 0.25, 0.5, -0.25]), reduction: draws.pick(reductions) }),
+  draw: (draws) => ({
+    count: draws.pick([2, 3, 8, 50, 200]),
+    threshold: draws.pick([0, 0.25, 0.5, -0.25]),
+    reduction: draws.pick(reductions),
+  }),
   shapes: ({ count }) => [[count]],
-  run: ({ count, threshold, reduction }, [scores]) => hingeLoss(scores!, fromArray(device, [count], maskOf(count)), { threshold, reduction }).loss,
+  run: ({ count, threshold, reduction }, [scores]) =>
+    hingeLoss(scores!, fromArray(device, [count], maskOf(count)), { threshold, reduction }).loss,
   forward: (p, [scores]) => reference.hinge(p, scores!, maskOf(p.count)),
   backward: (p, [scores], gradLoss) => [reference.hingeGradient(p, scores!, maskOf(p.count), gradLoss)],
   magnitudes: (p, _scores, gradLoss) => ({
@@ -110,7 +143,8 @@ interface Pairs extends reference.Hinge {
   readonly count: number;
 }
 
-const pairsOf = ({ rows, count }: Pairs): Uint32Array => Uint32Array.from({ length: 2 * count }, (_, i) => (7 * i + (i >> 1)) % rows);
+const pairsOf = ({ rows, count }: Pairs): Uint32Array =>
+  Uint32Array.from({ length: 2 * count }, (_, i) => (7 * i + (i >> 1)) % rows);
 
 const cosinePairLossOperation: Operation<Pairs> = {
   name: "cosinePairLoss",
@@ -119,20 +153,36 @@ const cosinePairLossOperation: Operation<Pairs> = {
     ["sum, ragged", { rows: 5, channels: 3, count: 7, threshold: 0.25, reduction: "sum" }],
     ["each pair", { rows: 6, channels: 5, count: 11, threshold: 0.5, reduction: "none" }],
   ],
-  draw: (draws) => ({ rows: draws.whole(2, 9), channels: draws.whole(2, 12), count: draws.whole(2, 30), threshold: draws.pick([0.25, 0.5]), reduction: draws.pick(REDUCTIONS) }),
+  draw: (draws) => ({
+    rows: draws.whole(2, 9),
+    channels: draws.whole(2, 12),
+    count: draws.whole(2, 30),
+    threshold: draws.pick([0.25, 0.5]),
+    reduction: draws.pick(REDUCTIONS),
+  }),
   shapes: ({ rows, channels }) => [[rows, channels]],
   run: (p, [features]) => {
     const pairs = fromArray(device, [p.count, 2], pairsOf(p));
-    return cosinePairLoss(features!, pairs, fromArray(device, [p.count], maskOf(p.count)), { threshold: p.threshold, reduction: p.reduction }).loss;
+    return cosinePairLoss(features!, pairs, fromArray(device, [p.count], maskOf(p.count)), {
+      threshold: p.threshold,
+      reduction: p.reduction,
+    }).loss;
   },
-  forward: (p, [features]) => reference.hinge(p, cosine({ rows: p.count, channels: p.channels }, side(p, features!, 0), side(p, features!, 1)), maskOf(p.count)),
+  forward: (p, [features]) =>
+    reference.hinge(
+      p,
+      cosine({ rows: p.count, channels: p.channels }, side(p, features!, 0), side(p, features!, 1)),
+      maskOf(p.count),
+    ),
   backward: (p, [features], gradLoss) => {
     const rows = { rows: p.count, channels: p.channels };
     const [a, b] = [side(p, features!, 0), side(p, features!, 1)];
     const upstream = reference.hingeGradient(p, cosine(rows, a, b), maskOf(p.count), gradLoss);
     const grad = new Float64Array(features!.length);
     [cosineBackward(rows, a, b, upstream), cosineBackward(rows, b, a, upstream)].forEach((part, index) =>
-      part.forEach((g, i) => (grad[pairsOf(p)[2 * Math.floor(i / p.channels) + index]! * p.channels + (i % p.channels)]! += g)),
+      part.forEach(
+        (g, i) => (grad[pairsOf(p)[2 * Math.floor(i / p.channels) + index]! * p.channels + (i % p.channels)]! += g),
+      ),
     );
     return [grad];
   },
@@ -148,7 +198,10 @@ const cosinePairLossOperation: Operation<Pairs> = {
 };
 
 const side = (p: Pairs, features: Numbers, index: number): Float64Array =>
-  Float64Array.from({ length: p.count * p.channels }, (_, i) => features[pairsOf(p)[2 * Math.floor(i / p.channels) + index]! * p.channels + (i % p.channels)]!);
+  Float64Array.from(
+    { length: p.count * p.channels },
+    (_, i) => features[pairsOf(p)[2 * Math.floor(i / p.channels) + index]! * p.channels + (i % p.channels)]!,
+  );
 
 /** Exact where nothing is divided. */
 export const lossOperations: readonly AnyOperation[] = [

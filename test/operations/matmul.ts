@@ -40,22 +40,39 @@ export const matmulOperation: Operation<Product> = {
     const long = () => (isPacked ? 4 * draws.whole(125, 175) : draws.whole(500, 700)); // cut into slices
     const rows = draws.chance(0.1) ? draws.whole(256, 300) : extent(); // more than one workgroup
     return {
-      batch: draws.whole(1, 3), m: rows, n: extent(), k: draws.chance(0.2) ? long() : extent(),
-      transposeA: draws.chance(), transposeB: draws.chance(),
+      batch: draws.whole(1, 3),
+      m: rows,
+      n: extent(),
+      k: draws.chance(0.2) ? long() : extent(),
+      transposeA: draws.chance(),
+      transposeB: draws.chance(),
     };
   },
-  shapes: ({ batch, m, n, k, transposeA, transposeB }) => [transposeA ? [batch, k, m] : [batch, m, k], transposeB ? [batch, n, k] : [batch, k, n], [n]],
-  run: ({ transposeA = false, transposeB = false }, [a, b, bias]) => matmul(a!, b!, { transposeA, transposeB, bias: bias! }),
+  shapes: ({ batch, m, n, k, transposeA, transposeB }) => [
+    transposeA ? [batch, k, m] : [batch, m, k],
+    transposeB ? [batch, n, k] : [batch, k, n],
+    [n],
+  ],
+  run: ({ transposeA = false, transposeB = false }, [a, b, bias]) =>
+    matmul(a!, b!, { transposeA, transposeB, bias: bias! }),
   forward: (p, [a, b, bias]) => reference.forward(p, ...plain(p, a!, b!), bias!),
   backward: (p, [a, b], gradOutput) => {
     const { m, n, k, transposeA, transposeB } = p;
-    const [gradA, gradB, gradBias] = reference.backward(p, ...plain(p, a!, b!), gradOutput) as [Float64Array, Float64Array, Float64Array];
+    const [gradA, gradB, gradBias] = reference.backward(p, ...plain(p, a!, b!), gradOutput) as [
+      Float64Array,
+      Float64Array,
+      Float64Array,
+    ];
     return [transposeA ? turned(m, k, gradA) : gradA, transposeB ? turned(k, n, gradB) : gradB, gradBias];
   },
   slack: ({ batch, m, n, k }) => 2 + Math.max(k, n, batch * m), // one rounding per term of the longest sum
 };
 
-export const pointwiseConv2dOperation: Operation<{ readonly height: number; readonly inputs: number; readonly outputs: number }> = {
+export const pointwiseConv2dOperation: Operation<{
+  readonly height: number;
+  readonly inputs: number;
+  readonly outputs: number;
+}> = {
   name: "pointwiseConv2d",
   problems: [
     ["GRAD's heads: two outputs", { height: 5, inputs: 12, outputs: 2 }],
@@ -64,7 +81,8 @@ export const pointwiseConv2dOperation: Operation<{ readonly height: number; read
   draw: (draws) => ({ height: draws.whole(1, 9), inputs: draws.channels(), outputs: draws.channels() }),
   shapes: ({ height, inputs, outputs }) => [[2, height, 3, inputs], [inputs, outputs], [outputs]],
   run: (_p, [x, weight, bias]) => pointwiseConv2d(x!, weight!, { bias: bias! }),
-  forward: ({ height, inputs, outputs }, [x, weight, bias]) => reference.forward({ batch: 1, m: 6 * height, n: outputs, k: inputs }, x!, weight!, bias!),
+  forward: ({ height, inputs, outputs }, [x, weight, bias]) =>
+    reference.forward({ batch: 1, m: 6 * height, n: outputs, k: inputs }, x!, weight!, bias!),
   backward: ({ height, inputs, outputs }, [x, weight], gradOutput) =>
     reference.backward({ batch: 1, m: 6 * height, n: outputs, k: inputs }, x!, weight!, gradOutput),
   slack: ({ height, inputs, outputs }) => 2 + Math.max(inputs, outputs, 6 * height),

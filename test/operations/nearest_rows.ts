@@ -18,7 +18,10 @@ const problems: readonly (readonly [string, Problem])[] = [
 const draw = (draws: Draws): Problem => {
   const rows = draws.pick([1, 2, 3, 16, 63, 64, 65, 130, 513, 700]);
   return {
-    queries: draws.pick([1, 2, 3, 5, 64, 65, 100]), rows, channels: draws.pick([1, 2, 3, 4, 5, 8, 12, 17, 20, 33]), k: draws.whole(1, Math.min(16, rows)),
+    queries: draws.pick([1, 2, 3, 5, 64, 65, 100]),
+    rows,
+    channels: draws.pick([1, 2, 3, 4, 5, 8, 12, 17, 20, 33]),
+    k: draws.whole(1, Math.min(16, rows)),
   };
 };
 
@@ -26,11 +29,15 @@ export const nearestRowsOperation: Operation<Problem> = {
   name: "nearestRows",
   problems,
   draw,
-  shapes: ({ queries, rows, channels }) => [[queries, channels], [rows, channels]],
+  shapes: ({ queries, rows, channels }) => [
+    [queries, channels],
+    [rows, channels],
+  ],
   run: ({ k }, [queries, rows]) => nearestRows(queries!, rows!, k).squaredDistances,
   forward: (p, [queries, rows]) => reference.squaredDistances(p, queries!, rows!),
   backward: null,
-  // Twice that of a difference, one of its square, one for each addition; relative to the distance, as no term is negative.
+  // Twice that of a difference, one of its square, one for each addition; relative to the distance, as no term is
+  // negative.
   slack: ({ channels }) => channels + 3,
   magnitudes: (p, [queries, rows]) => ({ output: reference.squaredDistances(p, queries!, rows!), grads: [] }),
   half: 0, // distances are f32

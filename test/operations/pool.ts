@@ -7,7 +7,15 @@ import type { Problem } from "../reference/pool.ts";
 
 /** Windows of 2x2 that tile the image, but for what is said. */
 const problem = (p: Partial<Problem>): Problem => ({
-  batch: 1, height: 6, width: 4, channels: 8, window: [2, 2], stride: [2, 2], padding: [0, 0], countIncludePad: true, ...p,
+  batch: 1,
+  height: 6,
+  width: 4,
+  channels: 8,
+  window: [2, 2],
+  stride: [2, 2],
+  padding: [0, 0],
+  countIncludePad: true,
+  ...p,
 });
 
 /** Images whose extents and channels are odd. */
@@ -20,18 +28,25 @@ function drawProblem(draws: Draws, windows: readonly number[]): Problem {
   const padding = [draws.whole(0, Math.floor(window[0] / 2)), draws.whole(0, Math.floor(window[1] / 2))] as const;
   const extent = (axis: 0 | 1) => draws.whole(Math.max(1, window[axis] - 2 * padding[axis]), 9);
   return {
-    batch: draws.whole(1, 2), height: extent(0), width: extent(1), channels: draws.channels(8),
-    window, padding, stride: [draws.whole(1, 4), draws.whole(1, 4)], countIncludePad: draws.chance(),
+    batch: draws.whole(1, 2),
+    height: extent(0),
+    width: extent(1),
+    channels: draws.channels(8),
+    window,
+    padding,
+    stride: [draws.whole(1, 4), draws.whole(1, 4)],
+    countIncludePad: draws.chance(),
   };
 }
 
 const averages = {
   shapes,
-  run: ({ window, stride, padding, countIncludePad }, [input]) => averagePool(input!, window, { stride, padding, countIncludePad }),
+  run: ({ window, stride, padding, countIncludePad }, [input]) =>
+    averagePool(input!, window, { stride, padding, countIncludePad }),
   forward: (p, [input]) => reference.average(p, input!),
   backward: (p, _inputs, gradOutput) => [reference.averageBackward(p, gradOutput)],
-  // One rounding for each addition and 2.5 ulp, which are 5 eps, for each division; a pixel is in no more windows than a window
-  // has pixels.
+  // One rounding for each addition and 2.5 ulp, which are 5 eps, for each division; a pixel is in no more windows than
+  // a window has pixels.
   slack: ({ window }) => window[0] * window[1] + 5,
 } satisfies Partial<Operation<Problem>>;
 
@@ -40,10 +55,16 @@ export const averagePoolOperation: Operation<Problem> = {
   name: "averagePool",
   problems: [
     ["one pixel", problem({ height: 1, width: 1, channels: 1, window: [1, 1], stride: [1, 1] })],
-    ["smoothing, right at the border", odd({ window: [3, 5], stride: [1, 1], padding: [1, 2], countIncludePad: false })],
+    [
+      "smoothing, right at the border",
+      odd({ window: [3, 5], stride: [1, 1], padding: [1, 2], countIncludePad: false }),
+    ],
     ["padding that counts", odd({ window: [3, 3], stride: [2, 1], padding: [1, 1] })],
     ["an oblong window, with padding that counts", odd({ window: [3, 5], stride: [1, 2], padding: [1, 2] })],
-    ["strides that leave a rest", problem({ height: 7, width: 8, window: [3, 3], stride: [3, 2], countIncludePad: false })],
+    [
+      "strides that leave a rest",
+      problem({ height: 7, width: 8, window: [3, 3], stride: [3, 2], countIncludePad: false }),
+    ],
     ["strides that pass over pixels", problem({ height: 9, width: 8, window: [2, 1], stride: [3, 4] })],
     [
       "a window larger than the image",
@@ -61,8 +82,14 @@ export const averagePoolDyadicOperation: Operation<Problem> = {
   problems: [
     ["windows that tile the image", problem({})],
     ["overlapping, ragged channels", problem({ batch: 2, height: 5, channels: 3, window: [4, 2], stride: [1, 1] })],
-    ["padding that counts", problem({ height: 5, width: 5, channels: 5, window: [4, 2], stride: [3, 2], padding: [2, 1] })],
-    ["padding that does not", problem({ height: 4, width: 6, window: [2, 4], stride: [2, 2], padding: [1, 2], countIncludePad: false })],
+    [
+      "padding that counts",
+      problem({ height: 5, width: 5, channels: 5, window: [4, 2], stride: [3, 2], padding: [2, 1] }),
+    ],
+    [
+      "padding that does not",
+      problem({ height: 4, width: 6, window: [2, 4], stride: [2, 2], padding: [1, 2], countIncludePad: false }),
+    ],
   ],
   draw: (draws) => ({ ...drawProblem(draws, [1, 2, 4]), countIncludePad: true }),
 };
@@ -76,7 +103,10 @@ export const maxPoolOperation: Operation<Problem> = {
     ["ragged channels", problem({ batch: 2, height: 5, channels: 3, window: [3, 2], stride: [1, 1], padding: [1, 0] })],
     ["strides that leave a rest", problem({ height: 7, width: 8, window: [3, 3], stride: [3, 2] })],
     ["strides that pass over pixels", problem({ height: 9, width: 8, window: [2, 1], stride: [3, 4] })],
-    ["a window larger than the image", problem({ height: 3, width: 2, channels: 4, window: [6, 4], stride: [1, 1], padding: [3, 2] })],
+    [
+      "a window larger than the image",
+      problem({ height: 3, width: 2, channels: 4, window: [6, 4], stride: [1, 1], padding: [3, 2] }),
+    ],
     ["one channel", problem({ height: 5, width: 5, channels: 1, window: [2, 2], stride: [1, 1] })],
   ],
   draw: (draws) => ({ ...drawProblem(draws, [1, 2, 3, 4, 5]), countIncludePad: true }),
@@ -92,7 +122,10 @@ export const maxPoolOperation: Operation<Problem> = {
 };
 
 const drawImage = (draws: Draws): Image => ({
-  batch: draws.whole(1, 3), height: draws.whole(1, 20), width: draws.whole(1, 20), channels: draws.channels(),
+  batch: draws.whole(1, 3),
+  height: draws.whole(1, 20),
+  width: draws.whole(1, 20),
+  channels: draws.channels(),
 });
 
 const imageProblems: readonly (readonly [string, Image])[] = [

@@ -40,7 +40,6 @@ export const RAGGED: Rows = [
 /** Additions on the longest path of a sum that is made 128 at a time. */
 const additions = (extent: number): number => (extent <= 128 ? extent - 1 : 127 + additions(Math.ceil(extent / 128)));
 
-
 const shapes = ({ shape }: Pick<Problem, "shape">) => [shape];
 function draw(draws: Draws): Problem {
   const shape = Array.from({ length: draws.whole(1, 4) }, () => draws.pick([1, 2, 3, 4, 5, 8]));
@@ -52,7 +51,10 @@ function draw(draws: Draws): Problem {
 const meanOver = (problems: Rows): Operation<Problem> => ({
   name: "mean",
   problems,
-  draw: (draws) => ({ shape: [draws.pick([1, 2, 4, 8]), draws.channels(), draws.pick([1, 2, 4])], axes: draws.pick([[0], [2], [0, 2], [-1]]) }), // powers of two
+  draw: (draws) => ({
+    shape: [draws.pick([1, 2, 4, 8]), draws.channels(), draws.pick([1, 2, 4])],
+    axes: draws.pick([[0], [2], [0, 2], [-1]]),
+  }), // powers of two
   shapes,
   run: ({ axes }, [input]) => mean(input!, axes),
   forward: (p, [input]) => reference.mean(p, input!),
@@ -87,7 +89,10 @@ const extremum = (name: "max" | "min"): Operation<Problem> => ({
   exact: null, // a share of ties is a quotient; ties have a test of their own
   magnitudes: (p, _inputs, gradOutput) => {
     const count = reference.count(p.shape);
-    return { output: new Float64Array(gradOutput.length).fill(1), grads: [new Float64Array(count).fill(Math.max(1, ...Array.from(gradOutput, Math.abs)))] };
+    return {
+      output: new Float64Array(gradOutput.length).fill(1),
+      grads: [new Float64Array(count).fill(Math.max(1, ...Array.from(gradOutput, Math.abs)))],
+    };
   },
   value: (random) => random() - 2, // below zero throughout, so that a zero in place of an element shows
 });

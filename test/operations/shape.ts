@@ -8,7 +8,10 @@ import type { Operation } from "../harness/operation.ts";
 import * as reference from "../reference/shape.ts";
 
 /** A shape whose last axis is packed or not. */
-const shapeOf = (draws: Draws, least = 1): Shape => [...Array.from({ length: draws.whole(least - 1, 3) }, () => draws.whole(1, 4)), draws.channels()];
+const shapeOf = (draws: Draws, least = 1): Shape => [
+  ...Array.from({ length: draws.whole(least - 1, 3) }, () => draws.whole(1, 4)),
+  draws.channels(),
+];
 
 /** An operation that moves one input's elements: nothing is computed, so there is nothing to round. */
 const moving = <P>(
@@ -20,7 +23,9 @@ const moving = <P>(
   moves: (p: P) => reference.Moves,
   fill: (p: P) => number = () => 0,
 ): Operation<P> => ({
-  name, problems, draw,
+  name,
+  problems,
+  draw,
   shapes: (p) => [shape(p)],
   run: (p, [input]) => run(p, input!),
   forward: (p, [input]) => reference.moved(moves(p), input!, fill(p)),
@@ -51,7 +56,8 @@ interface Part {
   readonly axis: number;
 }
 const part = (shape: Shape, start: number, count: number, axis = -1): Part => ({ shape, start, count, axis });
-const axisOf = ({ shape, axis }: { readonly shape: Shape; readonly axis: number }): number => (axis < 0 ? axis + shape.length : axis);
+const axisOf = ({ shape, axis }: { readonly shape: Shape; readonly axis: number }): number =>
+  axis < 0 ? axis + shape.length : axis;
 
 export const sliceOperation = moving<Part>(
   "slice",
@@ -86,16 +92,75 @@ export const padOperation = moving<{ readonly shape: Shape; readonly amounts: Am
   "pad",
   [
     ["a row", { shape: [5], amounts: [[2, 1]], value: 0 }],
-    ["an image, packed", { shape: [2, 3, 4, 8], amounts: [[0, 0], [1, 2], [3, 0], [0, 0]], value: 0 }],
-    ["channels, packed, with a value", { shape: [2, 3, 4], amounts: [[0, 0], [0, 0], [4, 8]], value: -1.5 }],
-    ["every axis, ragged", { shape: [2, 3, 5], amounts: [[1, 0], [0, 2], [3, 1]], value: 2 }],
-    ["nothing", { shape: [3, 4], amounts: [[0, 0], [0, 0]], value: 9 }],
+    [
+      "an image, packed",
+      {
+        shape: [2, 3, 4, 8],
+        amounts: [
+          [0, 0],
+          [1, 2],
+          [3, 0],
+          [0, 0],
+        ],
+        value: 0,
+      },
+    ],
+    [
+      "channels, packed, with a value",
+      {
+        shape: [2, 3, 4],
+        amounts: [
+          [0, 0],
+          [0, 0],
+          [4, 8],
+        ],
+        value: -1.5,
+      },
+    ],
+    [
+      "every axis, ragged",
+      {
+        shape: [2, 3, 5],
+        amounts: [
+          [1, 0],
+          [0, 2],
+          [3, 1],
+        ],
+        value: 2,
+      },
+    ],
+    [
+      "nothing",
+      {
+        shape: [3, 4],
+        amounts: [
+          [0, 0],
+          [0, 0],
+        ],
+        value: 9,
+      },
+    ],
     ["no axes", { shape: [], amounts: [], value: 1 }],
-    ["the first axis alone", { shape: [3, 2, 4], amounts: [[1, 1], [0, 0], [0, 0]], value: 0 }],
+    [
+      "the first axis alone",
+      {
+        shape: [3, 2, 4],
+        amounts: [
+          [1, 1],
+          [0, 0],
+          [0, 0],
+        ],
+        value: 0,
+      },
+    ],
   ],
   (draws) => {
     const shape = shapeOf(draws);
-    return { shape, amounts: shape.map(() => [draws.whole(0, 4), draws.whole(0, 4)] as const), value: draws.pick([0, 1, -0.5]) };
+    return {
+      shape,
+      amounts: shape.map(() => [draws.whole(0, 4), draws.whole(0, 4)] as const),
+      value: draws.pick([0, 1, -0.5]),
+    };
   },
   ({ shape }) => shape,
   ({ amounts, value }, input) => pad(input, amounts, value),
@@ -168,13 +233,22 @@ export const gatherOperation: Operation<Picked> = {
       ["the last axis", { shape: [3, 6], indices: [5, 5, 0], axis: -1 }],
       ["nothing", { shape: [3, 4], indices: [], axis: 0 }],
       ["beyond the axis: zeros", { shape: [3, 4], indices: [1, 3, 2 ** 32 - 1, 0], axis: 0 }],
-      ["more than a block of indices", { shape: [7, 5], indices: Array.from({ length: 200 }, (_, i) => (i * i) % 9), axis: 0 }],
+      [
+        "more than a block of indices",
+        { shape: [7, 5], indices: Array.from({ length: 200 }, (_, i) => (i * i) % 9), axis: 0 },
+      ],
       ["all the same", { shape: [2, 4], indices: new Array<number>(130).fill(1), axis: 0 }],
     ],
     (draws) => {
       const shape = shapeOf(draws);
       const axis = draws.whole(-shape.length, shape.length - 1);
-      return { shape, axis, indices: Array.from({ length: draws.whole(0, draws.chance(0.2) ? 150 : 9) }, () => draws.whole(0, shape.at(axis)!)) };
+      return {
+        shape,
+        axis,
+        indices: Array.from({ length: draws.whole(0, draws.chance(0.2) ? 150 : 9) }, () =>
+          draws.whole(0, shape.at(axis)!),
+        ),
+      };
     },
     ({ shape }) => shape,
     ({ indices, axis }, input) => gather(input, fromArray(device, [indices.length], Uint32Array.from(indices)), axis),
@@ -187,7 +261,10 @@ interface Joined {
   readonly shapes: readonly Shape[];
   readonly axis: number;
 }
-const columns = (leading: Shape, widths: readonly number[]): Joined => ({ shapes: widths.map((width) => [...leading, width]), axis: -1 });
+const columns = (leading: Shape, widths: readonly number[]): Joined => ({
+  shapes: widths.map((width) => [...leading, width]),
+  axis: -1,
+});
 const movesOf = ({ shapes, axis }: Joined) => reference.concat(shapes, axis < 0 ? axis + shapes[0]!.length : axis);
 
 export const concatOperation: Operation<Joined> = {
@@ -202,14 +279,38 @@ export const concatOperation: Operation<Joined> = {
     ["three, packed, four axes", columns([2, 2, 3], [4, 12, 8])],
     ["no leading axes", columns([], [3, 4])],
     ["one of no width", columns([3], [2, 0, 3])],
-    ["along the first axis", { shapes: [[2, 3, 4], [1, 3, 4]], axis: 0 }],
-    ["along an inner axis, ragged", { shapes: [[2, 1, 3], [2, 4, 3], [2, 2, 3]], axis: 1 }],
+    [
+      "along the first axis",
+      {
+        shapes: [
+          [2, 3, 4],
+          [1, 3, 4],
+        ],
+        axis: 0,
+      },
+    ],
+    [
+      "along an inner axis, ragged",
+      {
+        shapes: [
+          [2, 1, 3],
+          [2, 4, 3],
+          [2, 2, 3],
+        ],
+        axis: 1,
+      },
+    ],
   ],
   draw: (draws) => {
     const shape = shapeOf(draws);
     const axis = draws.whole(-shape.length, shape.length - 1);
     const at = axis < 0 ? axis + shape.length : axis;
-    return { axis, shapes: Array.from({ length: draws.whole(1, 4) }, () => shape.map((extent, i) => (i === at ? draws.channels() : extent))) };
+    return {
+      axis,
+      shapes: Array.from({ length: draws.whole(1, 4) }, () =>
+        shape.map((extent, i) => (i === at ? draws.channels() : extent)),
+      ),
+    };
   },
   shapes: ({ shapes }) => shapes,
   run: ({ axis }, inputs) => concat(inputs, axis),
@@ -224,10 +325,14 @@ export const concatOperation: Operation<Joined> = {
 /** There and back: the values take one rounding, the gradient another. */
 export const castOperation: Operation<{ readonly shape: Shape }> = {
   name: "cast",
-  problems: [["packed", { shape: [3, 8] }], ["ragged", { shape: [7, 3] }]],
+  problems: [
+    ["packed", { shape: [3, 8] }],
+    ["ragged", { shape: [7, 3] }],
+  ],
   draw: (draws) => ({ shape: shapeOf(draws) }),
   shapes: ({ shape }) => [shape],
-  run: (_p, [input]) => (device.gpu.features.has("shader-f16") ? cast(cast(input!, "f16"), "f32") : cast(input!, "f32")),
+  run: (_p, [input]) =>
+    device.gpu.features.has("shader-f16") ? cast(cast(input!, "f16"), "f32") : cast(input!, "f32"),
   forward: (_p, [input]) => input!,
   backward: (_p, _inputs, gradOutput) => [gradOutput],
   slack: () => 2 ** 13, // 2^-11 in units of 2^-24

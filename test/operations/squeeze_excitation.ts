@@ -19,12 +19,26 @@ export const squeezeExcitationOperation: Operation<Problem> = {
     ["packed", { batch: 2, height: 5, width: 4, channels: 16, squeezed: 4 }],
     ["nothing a multiple of anything", { batch: 3, height: 3, width: 7, channels: 6, squeezed: 5 }],
   ],
-  draw: (draws) => ({ batch: draws.whole(1, 3), height: draws.whole(1, 7), width: draws.whole(1, 7), channels: draws.channels(), squeezed: draws.whole(1, 5) }),
-  shapes: ({ batch, height, width, channels, squeezed }) => [[batch, height, width, channels], [channels, squeezed], [squeezed], [squeezed, channels], [channels]],
-  run: (_p, [input, w1, b1, w2, b2]) => squeezeExcitation(input!, { weight: w1!, bias: b1! }, { weight: w2!, bias: b2! }),
+  draw: (draws) => ({
+    batch: draws.whole(1, 3),
+    height: draws.whole(1, 7),
+    width: draws.whole(1, 7),
+    channels: draws.channels(),
+    squeezed: draws.whole(1, 5),
+  }),
+  shapes: ({ batch, height, width, channels, squeezed }) => [
+    [batch, height, width, channels],
+    [channels, squeezed],
+    [squeezed],
+    [squeezed, channels],
+    [channels],
+  ],
+  run: (_p, [input, w1, b1, w2, b2]) =>
+    squeezeExcitation(input!, { weight: w1!, bias: b1! }, { weight: w2!, bias: b2! }),
   forward: (p, inputs) => reference.forward(plain(p), inputs),
   backward: (p, inputs, gradOutput) => reference.backward(plain(p), inputs, gradOutput),
-  // Each of the mean, the two layers and the gate's exponential adds as many roundings as it adds terms, and a few of its own.
+  // Each of the mean, the two layers and the gate's exponential adds as many roundings as it adds terms, and a few of
+  // its own.
   slack: ({ height, width, channels, squeezed }) => 2 * (height * width + channels + squeezed) + 24,
   // Of the sums on absolute values, with the gate's slope of at most 1: what an error in any term can do.
   magnitudes: (p, inputs, gradOutput) => {

@@ -19,7 +19,8 @@ export const topKMeanOperation: Operation<reference.TopK> = {
   run: ({ k }, [input]) => topKMean(input!, k),
   forward: (p, [input]) => reference.topKMean(p, input!),
   backward: (p, [input], gradOutput) => [reference.topKMeanBackward(p, input!, gradOutput)],
-  // A rounding for each addition, and of the division 2.5 ulp, which are 5 eps; the share and the gradient divide twice.
+  // A rounding for each addition, and of the division 2.5 ulp, which are 5 eps; the share and the gradient divide
+  // twice.
   slack: ({ k }) => k + 10,
   exact: null, // WGSL lets divisions be inexact always
   magnitudes: (p, [input], gradOutput) => ({

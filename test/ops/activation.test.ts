@@ -56,7 +56,11 @@ test("more invocations than one row of workgroups holds are all run", async () =
 });
 
 test("nothing in, nothing out", async () => {
-  expect(await runEmpty([[0, 3, 4]], ([input]) => activation(input!, "hswish"))).toEqual({ shape: [0, 3, 4], dispatches: 0, grads: [[]] });
+  expect(await runEmpty([[0, 3, 4]], ([input]) => activation(input!, "hswish"))).toEqual({
+    shape: [0, 3, 4],
+    dispatches: 0,
+    grads: [[]],
+  });
 });
 
 describe("activation rejects, before any GPU work,", () => {

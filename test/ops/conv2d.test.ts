@@ -1,5 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { CONV2D_FORMS, conv2dBackwardFilters, conv2dBackwardInput, type Conv2dOptions } from "../../src/kernels/conv2d.ts";
+import {
+  CONV2D_FORMS,
+  conv2dBackwardFilters,
+  conv2dBackwardInput,
+  type Conv2dOptions,
+} from "../../src/kernels/conv2d.ts";
 import type { ConvolutionOptions } from "../../src/kernels/convolution.ts";
 import { conv2d, depthwiseConv2d } from "../../src/ops/conv2d.ts";
 import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
@@ -21,18 +26,23 @@ describe.each(CONV2D_FORMS)("the form %s computes the same convolution and gradi
 
 describe("a form with tiles computes the same", () => {
   const FORM = "tiled 32x32x16 of 4x4";
-  const IN_HALF = ["filters not a multiple of four, nothing square", "the basic decoder's 3x3, fewer channels"]; // scalars and packs: each is two kernels more to compile
+  // scalars and packs: each is two kernels more to compile
+  const IN_HALF = ["filters not a multiple of four, nothing square", "the basic decoder's 3x3, fewer channels"];
 
   test("folded where a dispatch dimension holds only three workgroups", async () => {
     for (const [why, problem] of conv2dOperation.problems) {
-      expect(await withForm(FORM, () => withFoldedWorkgroups(() => boundFault(conv2dOperation, problem, 6, "f32"))), why).toBeNull();
+      expect(
+        await withForm(FORM, () => withFoldedWorkgroups(() => boundFault(conv2dOperation, problem, 6, "f32"))),
+        why,
+      ).toBeNull();
     }
   });
 
   test.skipIf(!device.gpu.features.has("shader-f16"))("stored in half precision", async () => {
     const problems = conv2dOperation.problems.filter(([why]) => IN_HALF.includes(why));
     expect(problems).toHaveLength(IN_HALF.length);
-    for (const [why, problem] of problems) expect(await withForm(FORM, () => boundFault(conv2dOperation, problem, 5, "f16")), why).toBeNull();
+    for (const [why, problem] of problems)
+      expect(await withForm(FORM, () => boundFault(conv2dOperation, problem, 5, "f16")), why).toBeNull();
   });
 });
 
@@ -41,7 +51,9 @@ describe("conv2d's options", () => {
   const image = Float32Array.from({ length: 12 }, (_, i) => i + 1);
   const compute = (options: Conv2dOptions): Promise<Float32Array> => {
     using _scope = device.scope();
-    return toArray(conv2d(fromArray(device, [1, 3, 4, 1], image), fromArray(device, [1, 1, 1, 1], Float32Array.of(1)), options));
+    return toArray(
+      conv2d(fromArray(device, [1, 3, 4, 1], image), fromArray(device, [1, 1, 1, 1], Float32Array.of(1)), options),
+    );
   };
 
   test("have the defaults of no stride and no padding", async () => expect(await compute({})).toEqual(image));
@@ -58,7 +70,7 @@ describe("conv2d's options", () => {
   });
 });
 
-describe("padding \"same\" makes the output as large as the input divided by the stride", () => {
+describe('padding "same" makes the output as large as the input divided by the stride', () => {
   // Total padding by TensorFlow's formula; what is odd goes below and right.
   const before = (extent: number, taps: number, stride: number, dilation: number) => {
     const total = Math.max(0, (Math.ceil(extent / stride) - 1) * stride + (taps - 1) * dilation + 1 - extent);
@@ -74,7 +86,11 @@ describe("padding \"same\" makes the output as large as the input divided by the
     ["dilation and stride", 9, 8, [3, 3], 2, 3],
   ] as const)("with %s", async (_why, height, width, [r, s], stride, dilation) => {
     using _scope = device.scope({ awaits: true });
-    const image = fromArray(device, [1, height, width, 1], Float32Array.from({ length: height * width }, (_, i) => (i * 7) % 11));
+    const image = fromArray(
+      device,
+      [1, height, width, 1],
+      Float32Array.from({ length: height * width }, (_, i) => (i * 7) % 11),
+    );
     const taps = Float32Array.from({ length: r * s }, (_, i) => i + 1);
     const padding = [...before(height, r, stride, dilation), ...before(width, s, stride, dilation)] as const;
     for (const convolve of [
@@ -98,29 +114,49 @@ test("the gradient of the filters gives its workspace back", () => {
 });
 
 test("a batch of 0 images has an empty output, and filters a gradient of zero", async () => {
-  const got = await runEmpty([[0, 3, 3, 2], [1, 1, 2, 3]], ([input, filters]) => conv2d(input!, filters!));
+  const got = await runEmpty(
+    [
+      [0, 3, 3, 2],
+      [1, 1, 2, 3],
+    ],
+    ([input, filters]) => conv2d(input!, filters!),
+  );
   expect(got).toEqual({ shape: [0, 3, 3, 3], dispatches: 0, grads: [[], [0, 0, 0, 0, 0, 0]] });
 });
 
 describe("conv2d rejects, before any GPU work,", () => {
-  const convolve = (input: readonly number[], filters: readonly number[], options: Conv2dOptions = {}) => () =>
-    conv2d(empty(device, input), empty(device, filters), options);
+  const convolve =
+    (input: readonly number[], filters: readonly number[], options: Conv2dOptions = {}) =>
+    () =>
+      conv2d(empty(device, input), empty(device, filters), options);
 
   test.each([
     [
-      "a 3-D input", [4, 4, 3], [3, 3, 3, 8], {},
+      "a 3-D input",
+      [4, 4, 3],
+      [3, 3, 3, 8],
+      {},
       "conv2d: expected input [N,H,W,C] and filters [R,S,C/groups,K], got input [4,4,3] and filters [3,3,3,8]",
     ],
     [
-      "2-D filters", [1, 4, 4, 3], [3, 8], {},
+      "2-D filters",
+      [1, 4, 4, 3],
+      [3, 8],
+      {},
       "conv2d: expected input [N,H,W,C] and filters [R,S,C/groups,K], got input [1,4,4,3] and filters [3,8]",
     ],
     [
-      "filters for other channels", [1, 4, 4, 3], [3, 3, 4, 8], {},
+      "filters for other channels",
+      [1, 4, 4, 3],
+      [3, 3, 4, 8],
+      {},
       "conv2d: expected filters [R,S,3,K], got input [1,4,4,3] and filters [3,3,4,8]",
     ],
     [
-      "filters for all channels in groups", [1, 4, 4, 4], [3, 3, 4, 8], { groups: 2 },
+      "filters for all channels in groups",
+      [1, 4, 4, 4],
+      [3, 3, 4, 8],
+      { groups: 2 },
       "conv2d: expected filters [R,S,2,K], got input [1,4,4,4] and filters [3,3,4,8]",
     ],
     ["a window of nothing", [1, 4, 4, 3], [0, 3, 3, 8], {}, "conv2d: expected a window of at least 1x1, got 0x3"],
@@ -142,7 +178,11 @@ describe("conv2d rejects, before any GPU work,", () => {
     ["a dilation of 0", { dilation: 0 }, `conv2d: expected dilation ${whole} 1, got 0,0`],
     ["negative padding", { padding: [0, 0, -1, 0] }, `conv2d: expected padding ${whole} 0, got 0,0,-1,0`],
     ["padding that is no number", { padding: Number.NaN }, `conv2d: expected padding ${whole} 0, got NaN,NaN,NaN,NaN`],
-    ["a window that does not fit", { dilation: 3, padding: 1 }, "conv2d: a 3x3 window does not fit the padded 4x4 image; use more padding"],
+    [
+      "a window that does not fit",
+      { dilation: 3, padding: 1 },
+      "conv2d: a 3x3 window does not fit the padded 4x4 image; use more padding",
+    ],
   ])("%s", (_what, options, message) => {
     const attempt = convolve([1, 4, 4, 4], [3, 3, 4, 6], options);
     expect(attempt).toThrow(OptionError);
@@ -162,7 +202,8 @@ describe("conv2d rejects, before any GPU work,", () => {
 
   test("a gradient of another shape", () =>
     rejects(
-      () => conv2dBackwardInput(empty(device, [1, 4, 4, 2]), empty(device, [3, 3, 2, 5]), empty(device, [1, 4, 4, 5]), {}),
+      () =>
+        conv2dBackwardInput(empty(device, [1, 4, 4, 2]), empty(device, [3, 3, 2, 5]), empty(device, [1, 4, 4, 5]), {}),
       "conv2d: expected gradOutput [1,2,2,5], got input [1,4,4,2] and filters [3,3,2,5] and gradOutput [1,4,4,5]",
     ));
 });

@@ -20,7 +20,13 @@ test("the gradient of the filters gives its workspace back", () => {
 });
 
 test("a batch of 0 images has an empty output, and filters a gradient of zero", async () => {
-  const got = await runEmpty([[0, 3, 3, 2], [1, 2, 2]], ([input, filters]) => depthwiseConv2d(input!, filters!));
+  const got = await runEmpty(
+    [
+      [0, 3, 3, 2],
+      [1, 2, 2],
+    ],
+    ([input, filters]) => depthwiseConv2d(input!, filters!),
+  );
   expect(got).toEqual({ shape: [0, 3, 2, 2], dispatches: 0, grads: [[], [0, 0, 0, 0]] });
 });
 
@@ -28,7 +34,12 @@ describe("depthwiseConv2d rejects, before any GPU work,", () => {
   const expected = "depthwiseConv2d: expected input [N,H,W,C] and filters [R,S,C]";
   test.each([
     ["a 3-D input", [4, 4, 3], [3, 3, 3], `${expected}, got input [4,4,3] and filters [3,3,3]`],
-    ["filters of a dense convolution", [1, 4, 4, 3], [3, 3, 1, 3], `${expected}, got input [1,4,4,3] and filters [3,3,1,3]`],
+    [
+      "filters of a dense convolution",
+      [1, 4, 4, 3],
+      [3, 3, 1, 3],
+      `${expected}, got input [1,4,4,3] and filters [3,3,1,3]`,
+    ],
     ["filters for other channels", [1, 4, 4, 3], [3, 3, 4], `${expected}, got input [1,4,4,3] and filters [3,3,4]`],
   ])("%s", (_what, input, filters, message) => {
     const attempt = () => depthwiseConv2d(empty(device, input), empty(device, filters));
@@ -39,7 +50,8 @@ describe("depthwiseConv2d rejects, before any GPU work,", () => {
   test.each([
     ["a stride of 0", { stride: 0 }, "depthwiseConv2d: expected stride to be whole numbers of at least 1, got 0,0"],
     [
-      "a window that does not fit", { padding: [0, 0, 1, 1] as const },
+      "a window that does not fit",
+      { padding: [0, 0, 1, 1] as const },
       "depthwiseConv2d: a 5x5 window does not fit the padded 4x4 image; use more padding",
     ],
   ])("%s", (_what, options, message) => {
@@ -51,12 +63,17 @@ describe("depthwiseConv2d rejects, before any GPU work,", () => {
   test("whole numbers", () => {
     const attempt = () => depthwiseConv2d(empty(device, [1, 2, 2, 1]), empty(device, [1, 1, 1], "u32"));
     expect(attempt).toThrow(ShapeError);
-    expect(attempt).toThrow("depthwiseConv2d: expected filters of dtype f32 or f16, it is u32, got input [1,2,2,1] and filters [1,1,1]");
+    expect(attempt).toThrow(
+      "depthwiseConv2d: expected filters of dtype f32 or f16, it is u32, got input [1,2,2,1] and filters [1,1,1]",
+    );
   });
 
   test("a gradient of another shape", () => {
-    const attempt = () => depthwiseBackwardFilters(empty(device, [1, 4, 4, 2]), empty(device, [3, 3, 2]), empty(device, [1, 4, 4, 2]), {});
+    const attempt = () =>
+      depthwiseBackwardFilters(empty(device, [1, 4, 4, 2]), empty(device, [3, 3, 2]), empty(device, [1, 4, 4, 2]), {});
     expect(attempt).toThrow(ShapeError);
-    expect(attempt).toThrow("expected gradOutput [1,2,2,2], got input [1,4,4,2] and filters [3,3,2] and gradOutput [1,4,4,2]");
+    expect(attempt).toThrow(
+      "expected gradOutput [1,2,2,2], got input [1,4,4,2] and filters [3,3,2] and gradOutput [1,4,4,2]",
+    );
   });
 });

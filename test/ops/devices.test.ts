@@ -21,28 +21,71 @@ afterAll(() => other.destroy());
 type Inputs = Readonly<Record<string, Shape | readonly [Shape, DType]>>;
 
 /** Every public function of several tensors: its name, its tensors as its errors name them, a call. */
-const OPERATIONS: readonly (readonly [op: string, inputs: Inputs, run: (...tensors: readonly [Tensor, Tensor, Tensor, Tensor, Tensor]) => unknown])[] = [
-  ["conv2d", { input: [1, 3, 3, 2], filters: [1, 1, 2, 4], bias: [4] }, (x, filters, bias) => conv2d(x, filters, { bias: bias })],
-  ["depthwiseConv2d", { input: [1, 3, 3, 2], filters: [1, 1, 2], bias: [2] }, (x, filters, bias) => depthwiseConv2d(x, filters, { bias: bias })],
+const OPERATIONS: readonly (readonly [
+  op: string,
+  inputs: Inputs,
+  run: (...tensors: readonly [Tensor, Tensor, Tensor, Tensor, Tensor]) => unknown,
+])[] = [
+  [
+    "conv2d",
+    { input: [1, 3, 3, 2], filters: [1, 1, 2, 4], bias: [4] },
+    (x, filters, bias) => conv2d(x, filters, { bias: bias }),
+  ],
+  [
+    "depthwiseConv2d",
+    { input: [1, 3, 3, 2], filters: [1, 1, 2], bias: [2] },
+    (x, filters, bias) => depthwiseConv2d(x, filters, { bias: bias }),
+  ],
   ["matmul", { a: [1, 2, 3], b: [1, 3, 4], bias: [4] }, (a, b, bias) => matmul(a, b, { bias: bias })],
-  ["pointwiseConv2d", { input: [2, 3], weight: [3, 4], bias: [4] }, (x, weight, bias) => pointwiseConv2d(x, weight, { bias: bias })],
-  ["batchNorm", { input: [4, 3], affine: [2, 3], running: [2, 3] }, (x, affine, running) => batchNorm(x, affine, running)],
-  ["batchNormInference", { input: [4, 3], affine: [2, 3], running: [2, 3] }, (x, affine, running) => batchNormInference(x, affine, running)],
-  ["foldBatchNorm", { filters: [1, 1, 2, 3], affine: [2, 3], running: [2, 3] }, (filters, affine, running) => foldBatchNorm(filters, null, affine, running)],
+  [
+    "pointwiseConv2d",
+    { input: [2, 3], weight: [3, 4], bias: [4] },
+    (x, weight, bias) => pointwiseConv2d(x, weight, { bias: bias }),
+  ],
+  [
+    "batchNorm",
+    { input: [4, 3], affine: [2, 3], running: [2, 3] },
+    (x, affine, running) => batchNorm(x, affine, running),
+  ],
+  [
+    "batchNormInference",
+    { input: [4, 3], affine: [2, 3], running: [2, 3] },
+    (x, affine, running) => batchNormInference(x, affine, running),
+  ],
+  [
+    "foldBatchNorm",
+    { filters: [1, 1, 2, 3], affine: [2, 3], running: [2, 3] },
+    (filters, affine, running) => foldBatchNorm(filters, null, affine, running),
+  ],
   ["gridSample", { input: [1, 3, 3, 2], grid: [1, 2, 2, 2] }, (x, grid) => gridSample(x, grid)],
-  ...[add, subtract, multiply, divide, maximum, minimum].map((op) => [op.name, { a: [2, 3], b: [3] }, (a: Tensor, b: Tensor) => op(a, b)] as const),
+  ...[add, subtract, multiply, divide, maximum, minimum].map(
+    (op) => [op.name, { a: [2, 3], b: [3] }, (a: Tensor, b: Tensor) => op(a, b)] as const,
+  ),
   ["mseLoss", { input: [2, 3], target: [2, 3] }, (x, target) => mseLoss(x, target)],
-  ["reconstructionLoss", { target: [2, 3], reconstruction: [2, 3] }, (target, reconstruction) => reconstructionLoss(target, reconstruction)],
-  ["anomalyMap", { target: [1, 2, 2, 3], reconstruction: [1, 2, 2, 3] }, (target, reconstruction) => anomalyMap(target, reconstruction)],
+  [
+    "reconstructionLoss",
+    { target: [2, 3], reconstruction: [2, 3] },
+    (target, reconstruction) => reconstructionLoss(target, reconstruction),
+  ],
+  [
+    "anomalyMap",
+    { target: [1, 2, 2, 3], reconstruction: [1, 2, 2, 3] },
+    (target, reconstruction) => anomalyMap(target, reconstruction),
+  ],
   ["hingeLoss", { scores: [4], mask: [4] }, (scores, mask) => hingeLoss(scores, mask)],
-  ["cosinePairLoss", { features: [4, 3], pairs: [[2, 2], "u32"], similar: [2] }, (features, pairs, similar) => cosinePairLoss(features, pairs, similar)],
+  [
+    "cosinePairLoss",
+    { features: [4, 3], pairs: [[2, 2], "u32"], similar: [2] },
+    (features, pairs, similar) => cosinePairLoss(features, pairs, similar),
+  ],
   ["gather", { input: [4, 3], indices: [[2], "u32"] }, (x, indices) => gather(x, indices)],
   ["layerNorm", { input: [4, 3], affine: [2, 3] }, (x, affine) => layerNorm(x, affine)],
   ["cosineSimilarity", { a: [4, 3], b: [4, 3] }, (a, b) => cosineSimilarity(a, b)],
   ["nearestRows", { queries: [4, 3], rows: [5, 3] }, (queries, rows) => nearestRows(queries, rows, 2)],
   ["concat", { a: [2, 3], b: [2, 3] }, (a, b) => concat([a, b])],
   [
-    "squeezeExcitation", { input: [1, 2, 2, 4], w1: [4, 2], b1: [2], w2: [2, 4], b2: [4] },
+    "squeezeExcitation",
+    { input: [1, 2, 2, 4], w1: [4, 2], b1: [2], w2: [2, 4], b2: [4] },
     (x, w1, b1, w2, b2) => squeezeExcitation(x, { weight: w1, bias: b1 }, { weight: w2, bias: b2 }),
   ],
 ];
@@ -66,7 +109,9 @@ describe.each(OPERATIONS)("%s refuses, with its name,", (op, inputs, run) => {
     const before = [device.counters().dispatches, other.counters().dispatches];
     const attempt = () => run(...make(name));
     expect(attempt).toThrow(ShapeError);
-    expect(attempt).toThrow(new RegExp(`^${op}: expected tensors of one device, [\\w ]+ is on another than [\\w ]+, got `));
+    expect(attempt).toThrow(
+      new RegExp(`^${op}: expected tensors of one device, [\\w ]+ is on another than [\\w ]+, got `),
+    );
     expect([device.counters().dispatches, other.counters().dispatches]).toEqual(before);
   });
 });

@@ -25,7 +25,10 @@ test("gradients give back what they were made of: a longer chain takes its outpu
     const made = (links: number): number => {
       using _scope = device.scope();
       const numbers = new Float32Array(100_003 + 256 * (10 * nth + links)).fill(1.5);
-      const [a, b] = [numbers, numbers].map((data) => requireGrad(fromArray(device, [data.length], data))) as [Tensor, Tensor];
+      const [a, b] = [numbers, numbers].map((data) => requireGrad(fromArray(device, [data.length], data))) as [
+        Tensor,
+        Tensor,
+      ];
       const before = device.memory().buffersCreated;
       gradients(() => [Array.from({ length: links }).reduce<Tensor>((y) => run(y, b), a)], [a, b]);
       return device.memory().buffersCreated - before;
@@ -40,7 +43,8 @@ describe("nothing in, nothing out:", () => {
     ["a batch of 0 images and a bias, whose gradient is zero", [0, 3, 4], [4], [[], [0, 0, 0, 0]]],
     ["a batch of 0 images and a gate", [0, 2, 2, 3], [0, 1, 1, 3], [[], []]],
   ])("%s", async (_what, a, b, grads) => {
-    for (const run of [add, multiply]) expect(await runEmpty([a, b], ([x, y]) => run(x!, y!))).toEqual({ shape: a, dispatches: 0, grads });
+    for (const run of [add, multiply])
+      expect(await runEmpty([a, b], ([x, y]) => run(x!, y!))).toEqual({ shape: a, dispatches: 0, grads });
   });
 });
 
@@ -50,7 +54,12 @@ describe("add and multiply reject, before any GPU work,", () => {
     ["extents that differ", [2, 3], [2, 4], `add: ${extents}, got a [2,3] and b [2,4]`],
     ["axes aligned from the first", [2, 3], [2], `add: ${extents}, got a [2,3] and b [2]`],
     ["nothing against something", [0, 3], [2, 3], `add: ${extents}, got a [0,3] and b [2,3]`],
-    ["five axes that broadcast in turn", [2, 1, 2, 1, 2], [1, 2, 1, 2, 1], "add: expected at most 4 axes that broadcast in turn, there are 5, got a [2,1,2,1,2] and b [1,2,1,2,1]"],
+    [
+      "five axes that broadcast in turn",
+      [2, 1, 2, 1, 2],
+      [1, 2, 1, 2, 1],
+      "add: expected at most 4 axes that broadcast in turn, there are 5, got a [2,1,2,1,2] and b [1,2,1,2,1]",
+    ],
   ])("%s", (_what, a, b, message) => {
     const attempt = (run: typeof add) => () => run(empty(device, a), empty(device, b));
     expect(attempt(add)).toThrow(ShapeError);

@@ -23,7 +23,10 @@ async function chosenOf(rows: Tensor, count: number, start = 0): Promise<number[
 function clustered(seed: number, count: number, channels: number): Float32Array {
   const random = rng(seed);
   const centres = Array.from({ length: 7 * channels }, () => 4 * random());
-  return Float32Array.from({ length: count * channels }, (_, i) => centres[(Math.floor(i / channels) % 7) * channels + (i % channels)]! + random());
+  return Float32Array.from(
+    { length: count * channels },
+    (_, i) => centres[(Math.floor(i / channels) % 7) * channels + (i % channels)]! + random(),
+  );
 }
 
 /** How far the row farthest from the first `count` chosen ones is, squared, in float64. */
@@ -38,15 +41,23 @@ function radii(values: Float32Array, channels: number, chosen: readonly number[]
   });
 }
 
-describe.each([["the form of this adapter", <T>(work: () => Promise<T>) => work()], ["that of others", withOtherAdapter]] as const)("farthestPoints, %s", (_which, on) => {
-  test.each([["packed", 600, 24], ["ragged", 301, 7]])("chooses each time a row as far away as any, within rounding, %s", async (_what, count, channels) => {
+describe.each([
+  ["the form of this adapter", <T>(work: () => Promise<T>) => work()],
+  ["that of others", withOtherAdapter],
+] as const)("farthestPoints, %s", (_which, on) => {
+  test.each([
+    ["packed", 600, 24],
+    ["ragged", 301, 7],
+  ])("chooses each time a row as far away as any, within rounding, %s", async (_what, count, channels) => {
     const values = clustered(count, count, channels);
     const rows = fromArray(device, [count, channels], values);
     const chosen = await on(() => chosenOf(rows, 40, 3));
     device.release(rows.allocation);
     expect(new Set(chosen).size).toBe(40);
     const steps = radii(values, channels, chosen).slice(1);
-    steps.forEach(({ own, farthest }) => expect(own).toBeGreaterThanOrEqual(farthest * (1 - 2 * (channels + 3) * EPS_F32)));
+    steps.forEach(({ own, farthest }) =>
+      expect(own).toBeGreaterThanOrEqual(farthest * (1 - 2 * (channels + 3) * EPS_F32)),
+    );
     // So what is covered never grows, and here shrinks to a small part once every cluster has a row.
     steps.slice(1).forEach(({ farthest }, i) => expect(farthest).toBeLessThanOrEqual(steps[i]!.farthest));
     expect(steps.at(-1)!.farthest).toBeLessThan(steps[0]!.farthest / 4);
@@ -120,7 +131,8 @@ describe("a search for farthest points", () => {
   test("refuses the state of other rows", () => {
     using _scope = device.scope();
     const rows = empty(device, [5, 3]);
-    const from = (chosen: number[], distances: number) => () => new FarthestPointSearch(rows, 3, { chosen, distances: new Float32Array(distances) });
+    const from = (chosen: number[], distances: number) => () =>
+      new FarthestPointSearch(rows, 3, { chosen, distances: new Float32Array(distances) });
     const expected = "farthestPoints: expected the state of a choice of 3 of 5 rows, got";
     expect(from([0, 1], 4)).toThrow(`${expected} 2 rows and 4 distances`);
     expect(from([], 5)).toThrow(`${expected} 0 rows and 5 distances`);
@@ -130,11 +142,15 @@ describe("a search for farthest points", () => {
 });
 
 describe("farthestPoints", () => {
-  test.skipIf(!device.gpu.features.has("shader-f16"))("takes rows in f16, whose distances may be beyond what f16 holds", async () => {
-    using _scope = device.scope({ awaits: true });
-    const rows = (dtype: FloatDType) => fromArray(device, [4, 4], Float32Array.of(0, 0, 0, 0, 300, 0, 0, 0, -400, 0, 0, 0, 0, 500, 0, 0), dtype);
-    expect(await chosenOf(rows("f16"), 4)).toEqual([0, 3, 2, 1]);
-  });
+  test.skipIf(!device.gpu.features.has("shader-f16"))(
+    "takes rows in f16, whose distances may be beyond what f16 holds",
+    async () => {
+      using _scope = device.scope({ awaits: true });
+      const rows = (dtype: FloatDType) =>
+        fromArray(device, [4, 4], Float32Array.of(0, 0, 0, 0, 300, 0, 0, 0, -400, 0, 0, 0, 0, 500, 0, 0), dtype);
+      expect(await chosenOf(rows("f16"), 4)).toEqual([0, 3, 2, 1]);
+    },
+  );
 
   test("reads nothing back, and keeps nothing but what it returns", async () => {
     using _scope = device.scope({ awaits: true });
@@ -150,13 +166,29 @@ describe("farthestPoints", () => {
   test("rejects what it cannot choose from", () => {
     using _scope = device.scope({ awaits: true });
     const rows = empty(device, [5, 3]);
-    expect(() => farthestPoints(rows, 6)).toThrow("farthestPoints: expected count, a whole number from 1 to the 5 rows, got 6");
-    expect(() => farthestPoints(rows, 0)).toThrow("farthestPoints: expected count, a whole number from 1 to the 5 rows, got 0");
-    expect(() => farthestPoints(rows, 2.5)).toThrow("farthestPoints: expected count, a whole number from 1 to the 5 rows, got 2.5");
-    expect(() => farthestPoints(rows, 2, { start: 5 })).toThrow("farthestPoints: expected start, a row from 0 to 4, got 5");
-    expect(() => farthestPoints(rows, 2, { first: 1 } as object)).toThrow("farthestPoints: unknown option first; it takes start");
-    expect(() => farthestPoints(empty(device, [5]), 1)).toThrow("farthestPoints: expected rows [M,D] of at least one element each, got rows [5]");
-    expect(() => farthestPoints(empty(device, [5, 0]), 1)).toThrow("farthestPoints: expected rows [M,D] of at least one element each, got rows [5,0]");
-    expect(() => farthestPoints(empty(device, [5, 3], "u32"), 1)).toThrow("farthestPoints: expected rows of dtype f32 or f16, it is u32");
+    expect(() => farthestPoints(rows, 6)).toThrow(
+      "farthestPoints: expected count, a whole number from 1 to the 5 rows, got 6",
+    );
+    expect(() => farthestPoints(rows, 0)).toThrow(
+      "farthestPoints: expected count, a whole number from 1 to the 5 rows, got 0",
+    );
+    expect(() => farthestPoints(rows, 2.5)).toThrow(
+      "farthestPoints: expected count, a whole number from 1 to the 5 rows, got 2.5",
+    );
+    expect(() => farthestPoints(rows, 2, { start: 5 })).toThrow(
+      "farthestPoints: expected start, a row from 0 to 4, got 5",
+    );
+    expect(() => farthestPoints(rows, 2, { first: 1 } as object)).toThrow(
+      "farthestPoints: unknown option first; it takes start",
+    );
+    expect(() => farthestPoints(empty(device, [5]), 1)).toThrow(
+      "farthestPoints: expected rows [M,D] of at least one element each, got rows [5]",
+    );
+    expect(() => farthestPoints(empty(device, [5, 0]), 1)).toThrow(
+      "farthestPoints: expected rows [M,D] of at least one element each, got rows [5,0]",
+    );
+    expect(() => farthestPoints(empty(device, [5, 3], "u32"), 1)).toThrow(
+      "farthestPoints: expected rows of dtype f32 or f16, it is u32",
+    );
   });
 });

@@ -35,7 +35,9 @@ describe("masks are exactly the reference's", () => {
       blocks.forEach(({ half, centre: { x, y }, cells, intensity }, k) => {
         expect(x - half >= 0 && x + half < width && y - half >= 0 && y + half < height).toBe(true);
         for (let i = 0; i < height * width; i++) {
-          expect(Math.abs(got[(n * height * width + i) * all.count + k]! - (cells.has(i) ? intensity : 0))).toBeLessThan(1e-5);
+          expect(
+            Math.abs(got[(n * height * width + i) * all.count + k]! - (cells.has(i) ? intensity : 0)),
+          ).toBeLessThan(1e-5);
         }
       }),
     );
@@ -45,7 +47,16 @@ describe("masks are exactly the reference's", () => {
 describe("draws have the statistics that they should:", () => {
   const many = Array.from({ length: 400 }, (_, n) => n);
   const blocks = (options: Partial<FeatureBlockOptions>) => {
-    const p = { ...PUBLISHED_BLOCKS, ...options, ...DRAW, batch: 400, height: SIDE, width: SIDE, channels: 1, deviations: null };
+    const p = {
+      ...PUBLISHED_BLOCKS,
+      ...options,
+      ...DRAW,
+      batch: 400,
+      height: SIDE,
+      width: SIDE,
+      channels: 1,
+      deviations: null,
+    };
     return many.map((n) => reference.blockOf(p, n, 0));
   };
   const mean = (values: readonly number[]) => values.reduce((sum, x) => sum + x, 0) / values.length;
@@ -57,7 +68,10 @@ describe("draws have the statistics that they should:", () => {
 
   test("half sides are evenly from 0 to 9, but for half as many zeros; intensities from 8 to 16; centres even over where they fit", () => {
     const drawn = blocks({});
-    const shares = Array.from({ length: 10 }, (_, half) => drawn.filter((block) => block.half === half).length / drawn.length);
+    const shares = Array.from(
+      { length: 10 },
+      (_, half) => drawn.filter((block) => block.half === half).length / drawn.length,
+    );
     shares.forEach((share, half) => expect(Math.abs(share - (half === 0 ? 0.5 : 1) / 9.5)).toBeLessThan(0.06));
     expect(Math.abs(mean(drawn.map(({ intensity }) => intensity)) - 12)).toBeLessThan(0.5);
     expect(Math.abs(mean(drawn.map(({ centre }) => centre.x)) - 13.5)).toBeLessThan(1.5);
@@ -83,7 +97,8 @@ describe("draws have the statistics that they should:", () => {
 test("draws are the same for the same draw, and others for another seed, stream, step or image", async () => {
   const first = await marksOf(2, {});
   expect(await marksOf(2, {})).toEqual(first);
-  for (const other of [{ seed: 4 }, { stream: 2 }, { step: 6 }]) expect(await marksOf(2, {}, { ...DRAW, ...other })).not.toEqual(first);
+  for (const other of [{ seed: 4 }, { stream: 2 }, { step: 6 }])
+    expect(await marksOf(2, {}, { ...DRAW, ...other })).not.toEqual(first);
   expect(first.slice(0, SIDE * SIDE)).not.toEqual(first.slice(SIDE * SIDE));
 });
 
@@ -94,7 +109,10 @@ test("each direction moves marked cells alone, its own way", async () => {
   const movedBy = async (options: Partial<FeatureBlockOptions>, deviations: Tensor | null = null) => {
     const pasted = featureBlockPaste(features, DRAW, { blurRadius: 0, intensity: [2, 2], ...options }, deviations);
     const [values, mask] = await Promise.all([toArray(pasted.features), toArray(pasted.mask)]);
-    const rows = Array.from(mask, (marked, cell) => ({ marked: marked === 1, by: values.slice(cell * channels, (cell + 1) * channels).map((x, c) => x - clean[cell * channels + c]!) }));
+    const rows = Array.from(mask, (marked, cell) => ({
+      marked: marked === 1,
+      by: values.slice(cell * channels, (cell + 1) * channels).map((x, c) => x - clean[cell * channels + c]!),
+    }));
     expect(rows.every(({ marked, by }) => marked || by.every((x) => x === 0))).toBe(true);
     const moved = rows.filter(({ marked }) => marked).map(({ by }) => by);
     expect(moved.length).toBeGreaterThan(10);
@@ -110,7 +128,8 @@ test("each direction moves marked cells alone, its own way", async () => {
     alike.forEach((by) => by.forEach((x, c) => expect(Math.abs(x - alike[0]![c]!)).toBeLessThan(1e-4)));
     expect(alike[0]!.some((x) => x > 0) && alike[0]!.some((x) => x < 0)).toBe(true);
   }
-  expect((await movedBy({ direction: "random" }, deviations)).every(([x]) => x === 0)).toBe(true); // as its channel's deviation
+  // as its channel's deviation
+  expect((await movedBy({ direction: "random" }, deviations)).every(([x]) => x === 0)).toBe(true);
   for (const how of [{ direction: "random" }, { signs: "cell" }] as const) {
     const moved = await movedBy({ ...how, per: "batch" });
     expect(moved.some((by) => by.some((x, c) => x !== moved[0]![c]!))).toBe(true);
@@ -121,9 +140,18 @@ describe("differences", () => {
   test("at intensity 1 take real features' place, from where the source says", async () => {
     const [batch, channels] = [3, 2];
     // A feature says where it is from.
-    const features = fromArray(device, [batch, SIDE, SIDE, channels], Float32Array.from({ length: batch * SIDE * SIDE * channels }, (_, i) => i));
+    const features = fromArray(
+      device,
+      [batch, SIDE, SIDE, channels],
+      Float32Array.from({ length: batch * SIDE * SIDE * channels }, (_, i) => i),
+    );
     for (const source of ["images", "places"] as const) {
-      const pasted = featureBlockPaste(features, DRAW, { direction: "differences", source, intensity: [1, 1], blurRadius: 0 });
+      const pasted = featureBlockPaste(features, DRAW, {
+        direction: "differences",
+        source,
+        intensity: [1, 1],
+        blurRadius: 0,
+      });
       const [values, mask] = await Promise.all([toArray(pasted.features), toArray(pasted.mask)]);
       const from = new Set<boolean>();
       mask.forEach((marked, cell) => {
@@ -149,11 +177,19 @@ describe("feature block paste refuses", () => {
     ["more than all shared", { shared: [0, 1.5] }, "expected shared [low, high] from 0 to 1, got [0,1.5]"],
     ["other signs", { signs: "all" }, "expected signs to be none, block, channel or cell, got all"],
     ["another source", { source: "noise" }, "expected source to be images or places, got noise"],
-    ["a region outside", { region: [0, 0, 1.5, 1] }, "expected a region [left, top, right, bottom] of shares from 0 to 1, left < right and top < bottom, got [0,0,1.5,1]"],
+    [
+      "a region outside",
+      { region: [0, 0, 1.5, 1] },
+      "expected a region [left, top, right, bottom] of shares from 0 to 1, left < right and top < bottom, got [0,0,1.5,1]",
+    ],
     ["an empty region", { region: [0.5, 0, 0.5, 1] }, "got [0.5,0,0.5,1]"],
     ["no width of the blur", { blurSigma: 0 }, "expected a finite blurSigma above 0, got 0"],
     ["half a cell of blur", { blurRadius: 0.5 }, "expected blurRadius to be whole numbers of at least 0, got 0.5"],
-    ["a block larger than the map", { maxHalfSide: 14 }, "expected maxHalfSide from 0.5 to 13.5, got 14 for 28x28 cells"],
+    [
+      "a block larger than the map",
+      { maxHalfSide: 14 },
+      "expected maxHalfSide from 0.5 to 13.5, got 14 for 28x28 cells",
+    ],
     ["a block smaller than a cell", { maxHalfSide: 0.4 }, "got 0.4 for 28x28 cells"],
     ["no size", { maxHalfSide: NaN }, "got NaN for 28x28 cells"],
     ["an option that it does not know", { size: 3 }, "unknown option size; it takes walk, steps, maxHalfSide"],
@@ -165,9 +201,17 @@ describe("feature block paste refuses", () => {
   });
 
   test("other ranks, dtypes and draws", () => {
-    expect(() => featureBlockPaste(empty(device, [28, 28, 4]), DRAW)).toThrow("featureBlockPaste: expected features [N,H,W,C], got features [28,28,4]");
-    expect(() => featureBlockPaste(zeros(device, [1, 28, 28, 4], "u32"), DRAW)).toThrow("featureBlockPaste: expected features of dtype f32 or f16");
-    expect(() => featureBlockPaste(features, DRAW, {}, zeros(device, [3]))).toThrow("featureBlockPaste: expected deviations [4]");
-    expect(() => featureBlockPaste(features, { ...DRAW, seed: -1 })).toThrow("featureBlockPaste: expected seed, stream and step to be whole numbers below 2^32, got -1, 4 and 9");
+    expect(() => featureBlockPaste(empty(device, [28, 28, 4]), DRAW)).toThrow(
+      "featureBlockPaste: expected features [N,H,W,C], got features [28,28,4]",
+    );
+    expect(() => featureBlockPaste(zeros(device, [1, 28, 28, 4], "u32"), DRAW)).toThrow(
+      "featureBlockPaste: expected features of dtype f32 or f16",
+    );
+    expect(() => featureBlockPaste(features, DRAW, {}, zeros(device, [3]))).toThrow(
+      "featureBlockPaste: expected deviations [4]",
+    );
+    expect(() => featureBlockPaste(features, { ...DRAW, seed: -1 })).toThrow(
+      "featureBlockPaste: expected seed, stream and step to be whole numbers below 2^32, got -1, 4 and 9",
+    );
   });
 });

@@ -9,11 +9,22 @@ import { device } from "../harness/device.ts";
 import { runEmpty } from "../harness/empty.ts";
 import { describeOperation } from "../harness/describe_operation.ts";
 import { poison } from "../harness/operation.ts";
-import { gridSampleFarOperation, gridSampleModesOperation, gridSampleOneCellOperation, gridSampleOperation } from "../operations/grid_sample.ts";
+import {
+  gridSampleFarOperation,
+  gridSampleModesOperation,
+  gridSampleOneCellOperation,
+  gridSampleOperation,
+} from "../operations/grid_sample.ts";
 import * as reference from "../reference/grid_sample.ts";
 import type { Problem } from "../reference/grid_sample.ts";
 
-for (const operation of [gridSampleOperation, gridSampleModesOperation, gridSampleFarOperation, gridSampleOneCellOperation]) describeOperation(operation);
+for (const operation of [
+  gridSampleOperation,
+  gridSampleModesOperation,
+  gridSampleFarOperation,
+  gridSampleOneCellOperation,
+])
+  describeOperation(operation);
 
 const whole = (random: () => number, range: number): number => Math.floor((2 * range + 1) * random()) - range;
 
@@ -60,9 +71,12 @@ describe("a coordinate that is no place in the plane", () => {
     const wantGrid = reference.backwardGrid(p, input, tame, new Float32Array(gradOutput.length).fill(1));
     for (let s = 0; s < samples; s++) {
       if (isFar(s)) continue;
-      expect(Array.from(output.subarray(4 * s, 4 * s + 4)), `sample ${s}`).toEqual(Array.from(wantOutput.subarray(4 * s, 4 * s + 4)));
-      expect(Array.from(gradGrid.subarray(2 * s, 2 * s + 2), positiveZero), `gradient of sample ${s}`)
-        .toEqual(Array.from(wantGrid.subarray(2 * s, 2 * s + 2), positiveZero));
+      expect(Array.from(output.subarray(4 * s, 4 * s + 4)), `sample ${s}`).toEqual(
+        Array.from(wantOutput.subarray(4 * s, 4 * s + 4)),
+      );
+      expect(Array.from(gradGrid.subarray(2 * s, 2 * s + 2), positiveZero), `gradient of sample ${s}`).toEqual(
+        Array.from(wantGrid.subarray(2 * s, 2 * s + 2), positiveZero),
+      );
     }
   });
 
@@ -90,11 +104,23 @@ test("the gradient of an image gives its workspace back", () => {
 
 describe("nothing in, nothing out:", () => {
   test("a batch of 0 images", async () => {
-    const got = await runEmpty([[0, 4, 4, 8], [0, 3, 3, 2]], ([input, grid]) => gridSample(input!, grid!));
+    const got = await runEmpty(
+      [
+        [0, 4, 4, 8],
+        [0, 3, 3, 2],
+      ],
+      ([input, grid]) => gridSample(input!, grid!),
+    );
     expect(got).toEqual({ shape: [0, 3, 3, 8], dispatches: 0, grads: [[], []] });
   });
   test("no samples, which leave the image a gradient of zero", async () => {
-    const got = await runEmpty([[1, 2, 2, 1], [1, 0, 3, 2]], ([input, grid]) => gridSample(input!, grid!));
+    const got = await runEmpty(
+      [
+        [1, 2, 2, 1],
+        [1, 0, 3, 2],
+      ],
+      ([input, grid]) => gridSample(input!, grid!),
+    );
     expect(got).toEqual({ shape: [1, 0, 3, 1], dispatches: 0, grads: [[0, 0, 0, 0], []] });
   });
 });
@@ -102,24 +128,39 @@ describe("nothing in, nothing out:", () => {
 describe("gridSample rejects, before any GPU work,", () => {
   test.each([
     [
-      "a batch mismatch", [2, 4, 4, 8], [1, 3, 3, 2],
+      "a batch mismatch",
+      [2, 4, 4, 8],
+      [1, 3, 3, 2],
       "gridSample: expected input and grid to have the same batch size, got input [2,4,4,8] and grid [1,3,3,2]",
     ],
     [
-      "a 3-D input", [4, 4, 8], [1, 3, 3, 2],
+      "a 3-D input",
+      [4, 4, 8],
+      [1, 3, 3, 2],
       "gridSample: expected input [N,H,W,C] and grid [N,P,Q,2], got input [4,4,8] and grid [1,3,3,2]",
     ],
     [
-      "a 3-D grid", [1, 4, 4, 8], [3, 3, 2],
+      "a 3-D grid",
+      [1, 4, 4, 8],
+      [3, 3, 2],
       "gridSample: expected input [N,H,W,C] and grid [N,P,Q,2], got input [1,4,4,8] and grid [3,3,2]",
     ],
     [
-      "a grid of triples", [1, 4, 4, 8], [1, 3, 3, 3],
+      "a grid of triples",
+      [1, 4, 4, 8],
+      [1, 3, 3, 3],
       "gridSample: expected the last dimension of grid to be 2, got input [1,4,4,8] and grid [1,3,3,3]",
     ],
-    ["an image without rows", [1, 0, 4, 8], [1, 3, 3, 2], "gridSample: expected a non-empty image, got input [1,0,4,8] and grid [1,3,3,2]"],
     [
-      "an image without columns", [1, 4, 0, 8], [1, 3, 3, 2],
+      "an image without rows",
+      [1, 0, 4, 8],
+      [1, 3, 3, 2],
+      "gridSample: expected a non-empty image, got input [1,0,4,8] and grid [1,3,3,2]",
+    ],
+    [
+      "an image without columns",
+      [1, 4, 0, 8],
+      [1, 3, 3, 2],
       "gridSample: expected a non-empty image, got input [1,4,0,8] and grid [1,3,3,2]",
     ],
   ])("%s", (_what, input, grid, message) => {
@@ -135,8 +176,11 @@ describe("gridSample rejects, before any GPU work,", () => {
   });
 
   test("a gradient of another shape", () => {
-    const attempt = () => gridSampleBackwardInput([1, 2, 2, 3], empty(device, [1, 1, 1, 2]), empty(device, [1, 1, 1, 4]), {});
+    const attempt = () =>
+      gridSampleBackwardInput([1, 2, 2, 3], empty(device, [1, 1, 1, 2]), empty(device, [1, 1, 1, 4]), {});
     expect(attempt).toThrow(ShapeError);
-    expect(attempt).toThrow("gridSample: expected gradOutput [N,P,Q,C], got input [1,2,2,3] and grid [1,1,1,2] and gradOutput [1,1,1,4]");
+    expect(attempt).toThrow(
+      "gridSample: expected gradOutput [N,P,Q,C], got input [1,2,2,3] and grid [1,1,1,2] and gradOutput [1,1,1,4]",
+    );
   });
 });

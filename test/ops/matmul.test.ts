@@ -12,12 +12,15 @@ describeOperation(matmulOperation);
 describeOperation(pointwiseConv2dOperation);
 
 /**
- * Larger tiles are the smallest one's code with other constants, slow to compile. How operands are loaded depends on each for itself, and
- * gradients of untransposed ones load both in both ways: only pairs of ways are left to the smallest.
+ * Larger tiles are the smallest one's code with other constants, slow to compile. How operands are loaded depends on
+ * each for itself, and gradients of untransposed ones load both in both ways: only pairs of ways are left to the
+ * smallest.
  */
 const LARGER_TILES = MATMUL_FORMS.filter((form) => form.startsWith("tiled")).slice(1);
 const problemsOf = (form: string) =>
-  matmulOperation.problems.filter(([, { transposeA, transposeB }]) => !LARGER_TILES.includes(form) || !(transposeA || transposeB));
+  matmulOperation.problems.filter(
+    ([, { transposeA, transposeB }]) => !LARGER_TILES.includes(form) || !(transposeA || transposeB),
+  );
 
 describe.each(MATMUL_FORMS)("the form %s computes the same product,", (form) => {
   test.each(problemsOf(form))("%s", async (_why, problem) => {
@@ -27,31 +30,43 @@ describe.each(MATMUL_FORMS)("the form %s computes the same product,", (form) => 
 });
 
 describe.each(MATMUL_FORMS)("what is no number, or infinite, stays in its row or column in the form %s", (form) => {
-  test.each([["ragged", 5, 7, 3], ["packed, summed axis ragged", 8, 4, 10]])("%s", async (_why, m, n, k) => {
+  test.each([
+    ["ragged", 5, 7, 3],
+    ["packed, summed axis ragged", 8, 4, 10],
+  ])("%s", async (_why, m, n, k) => {
     using _scope = device.scope({ awaits: true });
     const [a, b] = [new Float32Array(m * k).fill(1), new Float32Array(k * n).fill(1)];
     a[1 * k] = NaN;
     b[(k - 1) * n + 2] = Infinity; // the last of the sum
     const bias = fromArray(device, [n], new Float32Array(n));
-    const output = await withForm(form, () => toArray(matmul(fromArray(device, [1, m, k], a), fromArray(device, [1, k, n], b), { bias })));
-    expect([...output]).toEqual(Array.from({ length: m * n }, (_, i) => (Math.floor(i / n) === 1 ? NaN : i % n === 2 ? Infinity : k)));
+    const output = await withForm(form, () =>
+      toArray(matmul(fromArray(device, [1, m, k], a), fromArray(device, [1, k, n], b), { bias })),
+    );
+    expect([...output]).toEqual(
+      Array.from({ length: m * n }, (_, i) => (Math.floor(i / n) === 1 ? NaN : i % n === 2 ? Infinity : k)),
+    );
   });
 });
 
 describe("a form with tiles computes the same", () => {
   const FORM = "tiled 32x32x16 of 4x4";
-  const IN_HALF = ["nothing a multiple of anything", "packed operands and a ragged number of rows"]; // scalars and packs: each is two kernels more to compile
+  // scalars and packs: each is two kernels more to compile
+  const IN_HALF = ["nothing a multiple of anything", "packed operands and a ragged number of rows"];
 
   test("folded where a dispatch dimension holds only three workgroups", async () => {
     for (const [why, problem] of matmulOperation.problems) {
-      expect(await withForm(FORM, () => withFoldedWorkgroups(() => boundFault(matmulOperation, problem, 6, "f32"))), why).toBeNull();
+      expect(
+        await withForm(FORM, () => withFoldedWorkgroups(() => boundFault(matmulOperation, problem, 6, "f32"))),
+        why,
+      ).toBeNull();
     }
   });
 
   test.skipIf(!device.gpu.features.has("shader-f16"))("stored in half precision", async () => {
     const problems = matmulOperation.problems.filter(([why]) => IN_HALF.includes(why));
     expect(problems).toHaveLength(IN_HALF.length);
-    for (const [why, problem] of problems) expect(await withForm(FORM, () => boundFault(matmulOperation, problem, 5, "f16")), why).toBeNull();
+    for (const [why, problem] of problems)
+      expect(await withForm(FORM, () => boundFault(matmulOperation, problem, 5, "f16")), why).toBeNull();
   });
 });
 
@@ -59,8 +74,20 @@ describe("matmul rejects, before any GPU work,", () => {
   test.each([
     ["another batch", [2, 3, 4], [1, 4, 5], "matmul: expected b [2,4,N], got a [2,3,4] and b [1,4,5]"],
     ["another inner extent", [1, 3, 4], [1, 5, 6], "matmul: expected b [1,4,N], got a [1,3,4] and b [1,5,6]"],
-    ["another batch, transposed", [2, 3, 4], [1, 5, 4], "matmul: expected b [2,N,4], got a [2,3,4] and b [1,5,4]", { transposeB: true }],
-    ["another inner extent of a transposed a", [1, 4, 3], [1, 5, 6], "matmul: expected b [1,4,N], got a [1,4,3] and b [1,5,6]", { transposeA: true }],
+    [
+      "another batch, transposed",
+      [2, 3, 4],
+      [1, 5, 4],
+      "matmul: expected b [2,N,4], got a [2,3,4] and b [1,5,4]",
+      { transposeB: true },
+    ],
+    [
+      "another inner extent of a transposed a",
+      [1, 4, 3],
+      [1, 5, 6],
+      "matmul: expected b [1,4,N], got a [1,4,3] and b [1,5,6]",
+      { transposeA: true },
+    ],
     ["a plain matrix", [3, 4], [4, 5], "matmul: expected a [G,M,K] and b [G,K,N], got a [3,4] and b [4,5]"],
   ])("%s", (_what, a, b, message, options: MatmulOptions = {}) => {
     const attempt = () => matmul(empty(device, a), empty(device, b), options);

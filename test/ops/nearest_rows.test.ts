@@ -17,7 +17,12 @@ describeOperation(nearestIndicesOperation);
 const matrix = (rows: readonly (readonly number[])[], dtype: FloatDType = "f32"): Tensor =>
   fromArray(device, [rows.length, rows[0]!.length], Float32Array.from(rows.flat()), dtype);
 
-async function nearest(queries: readonly (readonly number[])[], rows: readonly (readonly number[])[], k: number, form?: NearestForm) {
+async function nearest(
+  queries: readonly (readonly number[])[],
+  rows: readonly (readonly number[])[],
+  k: number,
+  form?: NearestForm,
+) {
   poison();
   using _scope = device.scope({ awaits: true });
   const { squaredDistances, indices } = nearestRowsForward(matrix(queries), matrix(rows), k, form);
@@ -34,7 +39,14 @@ describe.each(NEAREST_FORMS)("nearestRows, %s", (form) => {
   });
 
   test("puts distances that are not numbers last, behind infinite ones, and lists no row twice", async () => {
-    const rows = [[NaN, 0], [3e38, 0], [1, 0], [NaN, NaN], [-3e38, 0], [2, 0]];
+    const rows = [
+      [NaN, 0],
+      [3e38, 0],
+      [1, 0],
+      [NaN, NaN],
+      [-3e38, 0],
+      [2, 0],
+    ];
     const { distances, indices } = await nearest([[0, 0]], rows, 6, form);
     expect(indices).toEqual([2, 5, 1, 4, 0, 3]);
     expect(distances).toEqual([1, 4, Infinity, Infinity, NaN, NaN]);
@@ -53,7 +65,12 @@ describe.each(NEAREST_FORMS)("nearestRows, %s", (form) => {
     const [queries, rows] = [values(p.queries), values(p.rows)];
     rows.set(queries.subarray(0, p.channels), 77 * p.channels); // equal to the first query
     using _scope = device.scope({ awaits: true });
-    const found = nearestRowsForward(fromArray(device, [p.queries, p.channels], queries), fromArray(device, [p.rows, p.channels], rows), p.k, form);
+    const found = nearestRowsForward(
+      fromArray(device, [p.queries, p.channels], queries),
+      fromArray(device, [p.rows, p.channels], rows),
+      p.k,
+      form,
+    );
     const [distances, indices] = await Promise.all([toArray(found.squaredDistances), toArray(found.indices)]);
     const want = reference.squaredDistances(p, queries, rows);
     expect(excessOf(distances, want, want, (p.channels + 3) * EPS_F32, "f32")).toBeNull();
@@ -63,7 +80,8 @@ describe.each(NEAREST_FORMS)("nearestRows, %s", (form) => {
   test("gives the same bits when it is captured and run again", async () => {
     using _scope = device.scope({ awaits: true });
     const random = rng(5);
-    const values = (...shape: number[]) => fromArray(device, shape, Float32Array.from({ length: shape[0]! * shape[1]! }, random));
+    const values = (...shape: number[]) =>
+      fromArray(device, shape, Float32Array.from({ length: shape[0]! * shape[1]! }, random));
     const [queries, rows] = [values(70, 20), values(600, 20)];
     const eager = nearestRowsForward(queries, rows, 3, form);
     const { program, result } = device.capture(() => nearestRowsForward(queries, rows, 3, form));
@@ -85,11 +103,14 @@ describe("nearestRows", () => {
     expect([indices.shape, indices.dtype]).toEqual([[2, 3, 4, 3], "u32"]);
   });
 
-  test.skipIf(!device.gpu.features.has("shader-f16"))("has distances in f32 of rows in f16, beyond what f16 holds", async () => {
-    using _scope = device.scope({ awaits: true });
-    const { squaredDistances } = nearestRows(matrix([[300, 0]], "f16"), matrix([[-300, 1]], "f16"), 1);
-    expect(await toArray(squaredDistances)).toEqual(Float32Array.of(360_001));
-  });
+  test.skipIf(!device.gpu.features.has("shader-f16"))(
+    "has distances in f32 of rows in f16, beyond what f16 holds",
+    async () => {
+      using _scope = device.scope({ awaits: true });
+      const { squaredDistances } = nearestRows(matrix([[300, 0]], "f16"), matrix([[-300, 1]], "f16"), 1);
+      expect(await toArray(squaredDistances)).toEqual(Float32Array.of(360_001));
+    },
+  );
 
   test("stores candidates, not the distances of all pairs", () => {
     using _scope = device.scope();
@@ -104,13 +125,22 @@ describe("nearestRows", () => {
     const before = device.counters().dispatches;
     const { squaredDistances, indices } = nearestRows(empty(device, [0, 3]), matrix([[1, 2, 3]]), 1);
     expect(device.counters().dispatches).toBe(before);
-    expect([squaredDistances.shape, indices.shape]).toEqual([[0, 1], [0, 1]]);
+    expect([squaredDistances.shape, indices.shape]).toEqual([
+      [0, 1],
+      [0, 1],
+    ]);
     expect(await toArray(squaredDistances)).toHaveLength(0);
   });
 
   test("refuses the gradient of a distance, and gives indices inside of one", () => {
     using _scope = device.scope();
-    const [queries, rows] = [requireGrad(matrix([[1, 2]])), matrix([[0, 0], [1, 1]])];
+    const [queries, rows] = [
+      requireGrad(matrix([[1, 2]])),
+      matrix([
+        [0, 0],
+        [1, 1],
+      ]),
+    ];
     expect(() => gradients(() => [sum(nearestRows(queries, rows, 1).squaredDistances)], [queries])).toThrow(
       "nearestRows: has no gradient; gather the rows by their indices and differentiate the distances to those",
     );
@@ -124,12 +154,23 @@ describe("nearestRows", () => {
   test("rejects shapes that do not fit, and a k that it cannot list", () => {
     using _scope = device.scope();
     const [queries, rows] = [empty(device, [2, 3]), empty(device, [20, 3])];
-    const of = (a: Tensor, b: Tensor, k = 1) => () => nearestRows(a, b, k);
-    expect(of(queries, empty(device, [20, 4]))).toThrow("nearestRows: expected rows [M,3], got queries [2,3] and rows [20,4]");
+    const of =
+      (a: Tensor, b: Tensor, k = 1) =>
+      () =>
+        nearestRows(a, b, k);
+    expect(of(queries, empty(device, [20, 4]))).toThrow(
+      "nearestRows: expected rows [M,3], got queries [2,3] and rows [20,4]",
+    );
     expect(of(queries, empty(device, [3]))).toThrow("nearestRows: expected rows [M,3], got queries [2,3] and rows [3]");
-    expect(of(queries, empty(device, [0, 3]))).toThrow("nearestRows: expected at least one row, got queries [2,3] and rows [0,3]");
-    expect(of(empty(device, []), rows)).toThrow("nearestRows: expected queries with a last axis of at least one element, got queries [] and rows [20,3]");
-    expect(of(empty(device, [2, 3], "u32"), rows)).toThrow("nearestRows: expected queries of dtype f32 or f16, it is u32");
+    expect(of(queries, empty(device, [0, 3]))).toThrow(
+      "nearestRows: expected at least one row, got queries [2,3] and rows [0,3]",
+    );
+    expect(of(empty(device, []), rows)).toThrow(
+      "nearestRows: expected queries with a last axis of at least one element, got queries [] and rows [20,3]",
+    );
+    expect(of(empty(device, [2, 3], "u32"), rows)).toThrow(
+      "nearestRows: expected queries of dtype f32 or f16, it is u32",
+    );
     expect(of(queries, rows, 17)).toThrow("nearestRows: expected k, a whole number from 1 to 16, got 17");
     expect(of(queries, rows, 1.5)).toThrow("nearestRows: expected k, a whole number from 1 to 16, got 1.5");
     expect(of(queries, empty(device, [4, 3]), 5)).toThrow("nearestRows: expected k, a whole number from 1 to 4, got 5");

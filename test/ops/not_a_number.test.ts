@@ -11,18 +11,39 @@ import { fromArray, requireGrad, toArray, type Tensor } from "../../src/tensor/t
 import { device } from "../harness/device.ts";
 
 const NAMES: readonly ActivationName[] = [
-  "relu", "relu6", "leakyRelu", "hsigmoid", "hswish", "sigmoid", "silu", "tanh", "gelu", "sqrt", "exp", "log", "abs", "square",
+  "relu",
+  "relu6",
+  "leakyRelu",
+  "hsigmoid",
+  "hswish",
+  "sigmoid",
+  "silu",
+  "tanh",
+  "gelu",
+  "sqrt",
+  "exp",
+  "log",
+  "abs",
+  "square",
 ];
-const floats = (shape: readonly number[], ...values: number[]): Tensor => fromArray(device, shape, Float32Array.from(values));
+const floats = (shape: readonly number[], ...values: number[]): Tensor =>
+  fromArray(device, shape, Float32Array.from(values));
 const isNaNAt = (values: Float32Array): number[] => Array.from(values.keys()).filter((i) => Number.isNaN(values[i]));
 
-describe.each([[1, [NaN]], [4, [1, NaN, 2, 3]], [3, [1, NaN, 2]]])("of %i elements", (count, values) => {
+describe.each([
+  [1, [NaN]],
+  [4, [1, NaN, 2, 3]],
+  [3, [1, NaN, 2]],
+])("of %i elements", (count, values) => {
   const at = values.findIndex(Number.isNaN);
 
   test.each(NAMES)("%s of NaN is NaN, and so is its gradient", async (name) => {
     using _scope = device.scope({ awaits: true });
     const x = requireGrad(floats([count], ...values));
-    const { results: [output], grads: [grad] } = gradients(() => [activation(x, name)], [x]);
+    const {
+      results: [output],
+      grads: [grad],
+    } = gradients(() => [activation(x, name)], [x]);
     expect(isNaNAt(await toArray(output!))).toEqual([at]);
     expect(isNaNAt(await toArray(grad!))).toEqual([at]);
   });
@@ -31,7 +52,11 @@ describe.each([[1, [NaN]], [4, [1, NaN, 2, 3]], [3, [1, NaN, 2]]])("of %i elemen
   test.each(Object.keys(binary) as (keyof typeof binary)[])("%s with NaN on either side is NaN", async (name) => {
     using _scope = device.scope({ awaits: true });
     const [wrong, right] = [floats([count], ...values), floats([count], ...values.map((_, i) => i + 1))];
-    for (const [a, b] of [[wrong, right], [right, wrong]] as const) expect(isNaNAt(await toArray(binary[name](a, b)))).toEqual([at]);
+    for (const [a, b] of [
+      [wrong, right],
+      [right, wrong],
+    ] as const)
+      expect(isNaNAt(await toArray(binary[name](a, b)))).toEqual([at]);
   });
 
   const reductions = { sum, mean, max, min };
@@ -46,7 +71,9 @@ describe.each([[1, [NaN]], [4, [1, NaN, 2, 3]], [3, [1, NaN, 2]]])("of %i elemen
 test("an activation within a product's kernel keeps NaN", async () => {
   using _scope = device.scope({ awaits: true });
   for (const name of ["relu", "tanh"] as const) {
-    const product = matmul(floats([1, 2, 2], 1, NaN, 1, 1), floats([1, 2, 4], ...new Array<number>(8).fill(1)), { activation: name });
+    const product = matmul(floats([1, 2, 2], 1, NaN, 1, 1), floats([1, 2, 4], ...new Array<number>(8).fill(1)), {
+      activation: name,
+    });
     expect(isNaNAt(await toArray(product))).toEqual([0, 1, 2, 3]);
   }
 });
@@ -64,7 +91,11 @@ test("losses and anomaly maps of NaN are NaN", async () => {
   const [wrong, right] = [floats([2, 4], 1, NaN, 2, 3, 1, 2, 3, 4), floats([2, 4], 1, 2, 3, 4, 4, 3, 2, 1)];
   const mask = floats([2, 4], 1, 1, 0, 0, 0, 1, 0, 1);
   for (const reduction of ["mean", "sum"] as const) {
-    const losses = [mseLoss(wrong, right, { reduction }), reconstructionLoss(right, wrong, { reduction }), hingeLoss(wrong, mask, { reduction }).loss];
+    const losses = [
+      mseLoss(wrong, right, { reduction }),
+      reconstructionLoss(right, wrong, { reduction }),
+      hingeLoss(wrong, mask, { reduction }).loss,
+    ];
     for (const loss of losses) expect(isNaNAt(await toArray(loss))).toEqual([0]);
   }
   expect(isNaNAt(await toArray(anomalyMap(right, wrong)))).toEqual([0]);
@@ -72,7 +103,8 @@ test("losses and anomaly maps of NaN are NaN", async () => {
 
 test("infinities are what their functions say", async () => {
   using _scope = device.scope({ awaits: true });
-  const of = async (name: ActivationName) => Array.from(await toArray(activation(floats([2], Infinity, -Infinity), name)));
+  const of = async (name: ActivationName) =>
+    Array.from(await toArray(activation(floats([2], Infinity, -Infinity), name)));
   expect(await of("relu")).toEqual([Infinity, 0]);
   expect(await of("relu6")).toEqual([6, 0]);
   expect(await of("tanh")).toEqual([1, -1].map((value) => expect.closeTo(value, 6) as number));

@@ -11,7 +11,10 @@ const K = 150;
 
 const read = async ({ pairs, similar }: FeaturePairs) => {
   const flat = await toArray(pairs as Tensor & { readonly dtype: "u32" });
-  return { rows: Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i]!, flat[2 * i + 1]!] as const), similar: await toArray(similar) };
+  return {
+    rows: Array.from({ length: flat.length / 2 }, (_, i) => [flat[2 * i]!, flat[2 * i + 1]!] as const),
+    similar: await toArray(similar),
+  };
 };
 
 /** The definition. */
@@ -49,7 +52,11 @@ describe("pairs are drawn as defined", () => {
 });
 
 test("pairs are others in another step, which a captured draw reads from its tensor", async () => {
-  const mask = fromArray(device, [2, 10, 10], Float32Array.from({ length: 200 }, (_, i) => (i % 3 === 0 ? 1 : 0)));
+  const mask = fromArray(
+    device,
+    [2, 10, 10],
+    Float32Array.from({ length: 200 }, (_, i) => (i % 3 === 0 ? 1 : 0)),
+  );
   const step = zeros(device, [1], "u32");
   const { program, result } = device.capture(() => drawPairs(mask, K, { ...DRAW, step }));
   const seen = new Set<string>();
@@ -65,7 +72,13 @@ test("pairs are others in another step, which a captured draw reads from its ten
 });
 
 test("pairs are refused of a mask that is not f32, in no number, or of no draw", () => {
-  expect(() => drawPairs(zeros(device, [3], "u32"), 1, DRAW)).toThrow("drawPairs: expected mask of dtype f32, it is u32");
-  expect(() => drawPairs(zeros(device, [3]), 0, DRAW)).toThrow("drawPairs: expected count to be whole numbers of at least 1, got 0");
-  expect(() => drawPairs(zeros(device, [3]), 1, { ...DRAW, step: -1 })).toThrow("drawPairs: expected seed, stream and step");
+  expect(() => drawPairs(zeros(device, [3], "u32"), 1, DRAW)).toThrow(
+    "drawPairs: expected mask of dtype f32, it is u32",
+  );
+  expect(() => drawPairs(zeros(device, [3]), 0, DRAW)).toThrow(
+    "drawPairs: expected count to be whole numbers of at least 1, got 0",
+  );
+  expect(() => drawPairs(zeros(device, [3]), 1, { ...DRAW, step: -1 })).toThrow(
+    "drawPairs: expected seed, stream and step",
+  );
 });

@@ -1,5 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { averagePoolBackwardInput, maxPoolBackwardInput, type AveragePoolOptions, type MaxPoolOptions } from "../../src/kernels/pool.ts";
+import {
+  averagePoolBackwardInput,
+  maxPoolBackwardInput,
+  type AveragePoolOptions,
+  type MaxPoolOptions,
+} from "../../src/kernels/pool.ts";
 import type { Pair } from "../../src/kernels/launch.ts";
 import { gradients } from "../../src/ops/gradients.ts";
 import { averagePool, globalAveragePool, globalMaxPool, maxPool } from "../../src/ops/pool.ts";
@@ -9,7 +14,11 @@ import { describeOperation } from "../harness/describe_operation.ts";
 import { device } from "../harness/device.ts";
 import { runEmpty } from "../harness/empty.ts";
 import {
-  averagePoolDyadicOperation, averagePoolOperation, globalAveragePoolOperation, globalMaxPoolOperation, maxPoolOperation,
+  averagePoolDyadicOperation,
+  averagePoolOperation,
+  globalAveragePoolOperation,
+  globalMaxPoolOperation,
+  maxPoolOperation,
 } from "../operations/pool.ts";
 
 describeOperation(averagePoolOperation);
@@ -18,7 +27,12 @@ describeOperation(maxPoolOperation);
 describeOperation(globalAveragePoolOperation);
 describeOperation(globalMaxPoolOperation);
 
-const ramp = () => fromArray(device, [1, 4, 4, 1], Float32Array.from({ length: 16 }, (_, i) => i));
+const ramp = () =>
+  fromArray(
+    device,
+    [1, 4, 4, 1],
+    Float32Array.from({ length: 16 }, (_, i) => i),
+  );
 
 test("averagePool steps by its window, pads nothing, and counts padding, if not told otherwise", async () => {
   const plain = averagePool(ramp(), 2);
@@ -74,8 +88,18 @@ describe.each([
     ["a window between pixels", 1.5, {}, "expected window to be whole numbers of at least 1, got 1.5,1.5"],
     ["a stride of 0", 2, { stride: 0 }, "expected stride to be whole numbers of at least 1, got 0,0"],
     ["negative padding", 2, { padding: [0, -1] }, "expected padding to be whole numbers of at least 0, got 0,0,-1,-1"],
-    ["padding of more than half the window", [4, 3], { padding: 2 }, "expected padding of at most half the 4x3 window, got 2,2"],
-    ["a window that does not fit", 7, { padding: 1 }, "a 7x7 window does not fit the padded 4x4 image; use more padding"],
+    [
+      "padding of more than half the window",
+      [4, 3],
+      { padding: 2 },
+      "expected padding of at most half the 4x3 window, got 2,2",
+    ],
+    [
+      "a window that does not fit",
+      7,
+      { padding: 1 },
+      "a 7x7 window does not fit the padded 4x4 image; use more padding",
+    ],
   ])("%s", (_what, window, options, message) => {
     const attempt = () => pool(empty(device, [1, 4, 4, 3]), window, options);
     expect(attempt).toThrow(OptionError);
@@ -91,7 +115,9 @@ describe.each([
   test("an option that it does not know", () => {
     const attempt = () => pool(empty(device, [1, 2, 2, 1]), 2, { ceilMode: true } as AveragePoolOptions);
     expect(attempt).toThrow(OptionError);
-    expect(attempt).toThrow(`${op}: unknown option ceilMode; it takes stride, padding${op === "averagePool" ? ", countIncludePad" : ""}`);
+    expect(attempt).toThrow(
+      `${op}: unknown option ceilMode; it takes stride, padding${op === "averagePool" ? ", countIncludePad" : ""}`,
+    );
   });
 
   test("a gradient of another shape", () => {
@@ -108,8 +134,14 @@ test.each([
   ["globalMaxPool", globalMaxPool],
 ] as const)("%s keeps its axes, and rejects what is no image", (op, pool) => {
   expect(pool(empty(device, [2, 3, 4, 5])).shape).toEqual([2, 1, 1, 5]);
-  for (const shape of [[4, 4, 3], [1, 0, 4, 3], [1, 4, 0, 3]]) {
+  for (const shape of [
+    [4, 4, 3],
+    [1, 0, 4, 3],
+    [1, 4, 0, 3],
+  ]) {
     expect(() => pool(empty(device, shape))).toThrow(ShapeError);
-    expect(() => pool(empty(device, shape))).toThrow(`${op}: expected input [N,H,W,C] with H, W > 0, got input [${shape.join(",")}]`);
+    expect(() => pool(empty(device, shape))).toThrow(
+      `${op}: expected input [N,H,W,C] with H, W > 0, got input [${shape.join(",")}]`,
+    );
   }
 });

@@ -12,9 +12,21 @@ import { normals, philox, unit } from "../reference/philox.ts";
 
 // Random123's known answers for philox4x32-10.
 const KNOWN = [
-  [[0, 0, 0, 0], [0, 0], [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]],
-  [[0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff], [0xffffffff, 0xffffffff], [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd]],
-  [[0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344], [0xa4093822, 0x299f31d0], [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1]],
+  [
+    [0, 0, 0, 0],
+    [0, 0],
+    [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8],
+  ],
+  [
+    [0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff],
+    [0xffffffff, 0xffffffff],
+    [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd],
+  ],
+  [
+    [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344],
+    [0xa4093822, 0x299f31d0],
+    [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1],
+  ],
 ] as const;
 
 test.each(KNOWN)("Philox gives the known answer for counter %s", (counter, key, words) => {
@@ -29,7 +41,10 @@ describe("random numbers on the GPU", () => {
     poison();
     const draw = { seed: 0xdeadbeef, stream: 7, step: 3 };
     const got = await words(randomWords(device, [41], draw));
-    const want = Array.from({ length: 41 }, (_, i) => philox([Math.floor(i / 4), draw.stream, draw.step, 0], [draw.seed, 0])[i % 4]);
+    const want = Array.from(
+      { length: 41 },
+      (_, i) => philox([Math.floor(i / 4), draw.stream, draw.step, 0], [draw.seed, 0])[i % 4],
+    );
     expect(Array.from(got)).toEqual(want);
   });
 
@@ -37,7 +52,12 @@ describe("random numbers on the GPU", () => {
     const draw = { seed: 1, stream: 2, step: 3 };
     const first = await toArray(normal(device, [30], draw));
     expect((await toArray(normal(device, [1000], draw))).slice(0, 30)).toEqual(first);
-    for (const other of [{ ...draw, seed: 2 }, { ...draw, stream: 3 }, { ...draw, step: 4 }]) expect(await toArray(normal(device, [30], other))).not.toEqual(first);
+    for (const other of [
+      { ...draw, seed: 2 },
+      { ...draw, stream: 3 },
+      { ...draw, step: 4 },
+    ])
+      expect(await toArray(normal(device, [30], other))).not.toEqual(first);
   });
 
   test("uniform ones fill their interval evenly, without its ends", async () => {
@@ -51,7 +71,9 @@ describe("random numbers on the GPU", () => {
   test("uniform ones are the middles of 2^23 equal parts, for counts just beyond a whole workgroup", async () => {
     poison();
     const [draw, count] = [{ seed: 9, stream: 1, step: 2 }, 4 * 64 + 1];
-    const want = Float32Array.from({ length: count }, (_, i) => unit(philox([Math.floor(i / 4), draw.stream, draw.step, 0], [draw.seed, 0])[i % 4]!));
+    const want = Float32Array.from({ length: count }, (_, i) =>
+      unit(philox([Math.floor(i / 4), draw.stream, draw.step, 0], [draw.seed, 0])[i % 4]!),
+    );
     expect(await toArray(uniform(device, [count], draw))).toEqual(want);
   });
 
@@ -64,7 +86,13 @@ describe("random numbers on the GPU", () => {
     });
     const got = await toArray(normal(device, [count], draw, 3));
     // WGSL allows cos and sin an absolute error of 2^-11. The radius is at most sqrt(-2 log 2^-24) = 5.8.
-    expectClose(got, want, want.map(() => 3 * 5.8), 1, 2 ** -11);
+    expectClose(
+      got,
+      want,
+      want.map(() => 3 * 5.8),
+      1,
+      2 ** -11,
+    );
   });
 
   test("normal ones are spread as a normal distribution is", async () => {
@@ -81,8 +109,12 @@ describe("random numbers on the GPU", () => {
 
   test("are refused where the draw or the interval is none", () => {
     const draw = { seed: 1, stream: 2, step: 3 };
-    expect(() => uniform(device, [3], { ...draw, stream: 2 ** 32 })).toThrow("uniform: expected seed, stream and step to be whole numbers below 2^32, got 1, 4294967296 and 3");
-    expect(() => randomWords(device, [3], { ...draw, seed: 0.5 })).toThrow("randomWords: expected seed, stream and step");
+    expect(() => uniform(device, [3], { ...draw, stream: 2 ** 32 })).toThrow(
+      "uniform: expected seed, stream and step to be whole numbers below 2^32, got 1, 4294967296 and 3",
+    );
+    expect(() => randomWords(device, [3], { ...draw, seed: 0.5 })).toThrow(
+      "randomWords: expected seed, stream and step",
+    );
     expect(() => uniform(device, [3], draw, 0, Infinity)).toThrow("uniform: expected finite ends, got 0 and Infinity");
     expect(() => normal(device, [3], draw, NaN)).toThrow("normal: expected a finite deviation of at least 0, got NaN");
   });
@@ -114,26 +146,30 @@ describe("draws whose step lies in a tensor", () => {
       return [pasted, mask];
     },
   };
-  const bitsOf = (tensors: readonly Tensor[]) => Promise.all(tensors.map((tensor) => toArray(tensor).then((values) => new Uint32Array(values.buffer))));
+  const bitsOf = (tensors: readonly Tensor[]) =>
+    Promise.all(tensors.map((tensor) => toArray(tensor).then((values) => new Uint32Array(values.buffer))));
 
-  test.each(Object.keys(draws))("go on from run to run of a captured %s, to the bits of ten eager ones", async (name) => {
-    const drawn = draws[name]!;
-    const step = zeros(device, [1], "u32");
-    const { program, result } = device.capture(() => drawn({ seed: 5, stream: 6, step }));
-    const seen = new Set<string>();
-    for (const now of [0, 1, 2, 3, 4, 5, 6, 7, 8, 0xffffffff]) {
-      device.write(step.allocation.buffer, Uint32Array.of(now));
-      poison();
-      program.run();
-      const got = await bitsOf(result);
-      expect(got).toEqual(await bitsOf(drawn({ seed: 5, stream: 6, step: now })));
-      expect(await bitsOf(drawn({ seed: 5, stream: 6, step }))).toEqual(got);
-      seen.add(got.join());
-    }
-    expect(seen.size).toBe(10);
-    program.release();
-    release(step);
-  });
+  test.each(Object.keys(draws))(
+    "go on from run to run of a captured %s, to the bits of ten eager ones",
+    async (name) => {
+      const drawn = draws[name]!;
+      const step = zeros(device, [1], "u32");
+      const { program, result } = device.capture(() => drawn({ seed: 5, stream: 6, step }));
+      const seen = new Set<string>();
+      for (const now of [0, 1, 2, 3, 4, 5, 6, 7, 8, 0xffffffff]) {
+        device.write(step.allocation.buffer, Uint32Array.of(now));
+        poison();
+        program.run();
+        const got = await bitsOf(result);
+        expect(got).toEqual(await bitsOf(drawn({ seed: 5, stream: 6, step: now })));
+        expect(await bitsOf(drawn({ seed: 5, stream: 6, step }))).toEqual(got);
+        seen.add(got.join());
+      }
+      expect(seen.size).toBe(10);
+      program.release();
+      release(step);
+    },
+  );
 
   test("keep no memory", () => {
     const before = device.memory().bytes;
@@ -149,11 +185,17 @@ describe("draws whose step lies in a tensor", () => {
 
   test("are refused where the tensor is none of a step, and where a capture would keep a number", () => {
     const of = (step: Draw["step"]): Draw => ({ seed: 1, stream: 2, step });
-    expect(() => normal(device, [3], of(zeros(device, [1])))).toThrow("normal: expected step of dtype u32, it is f32, got step [1]");
+    expect(() => normal(device, [3], of(zeros(device, [1])))).toThrow(
+      "normal: expected step of dtype u32, it is f32, got step [1]",
+    );
     expect(() => dropout(features, of(zeros(device, [2], "u32")))).toThrow("dropout: expected step [1], got step [2]");
-    expect(() => uniform(device, [3], { ...of(zeros(device, [1], "u32")), seed: -1 })).toThrow("got -1, 2 and a tensor");
+    expect(() => uniform(device, [3], { ...of(zeros(device, [1], "u32")), seed: -1 })).toThrow(
+      "got -1, 2 and a tensor",
+    );
     for (const drawn of Object.values(draws)) {
-      expect(() => device.capture(() => drawn(of(7)))).toThrow(": expected the draw's step in a tensor while capturing, got 7, which every run would draw again");
+      expect(() => device.capture(() => drawn(of(7)))).toThrow(
+        ": expected the draw's step in a tensor while capturing, got 7, which every run would draw again",
+      );
     }
   });
 });

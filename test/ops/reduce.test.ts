@@ -8,10 +8,20 @@ import { device } from "../harness/device.ts";
 import { runEmpty } from "../harness/empty.ts";
 import { describeOperation } from "../harness/describe_operation.ts";
 import { poison } from "../harness/operation.ts";
-import { DYADIC, maxOperation, maxPositionsOperation, meanDyadicOperation, meanOperation, minOperation, RAGGED, sumOperation } from "../operations/reduce.ts";
+import {
+  DYADIC,
+  maxOperation,
+  maxPositionsOperation,
+  meanDyadicOperation,
+  meanOperation,
+  minOperation,
+  RAGGED,
+  sumOperation,
+} from "../operations/reduce.ts";
 import * as reference from "../reference/reduce.ts";
 
-for (const operation of [meanDyadicOperation, meanOperation, sumOperation, maxOperation, minOperation]) describeOperation(operation);
+for (const operation of [meanDyadicOperation, meanOperation, sumOperation, maxOperation, minOperation])
+  describeOperation(operation);
 describeOperation(maxPositionsOperation);
 
 describe("maxPositions", () => {
@@ -25,9 +35,15 @@ describe("maxPositions", () => {
 
   test("rejects what has no rows", () => {
     using _scope = device.scope();
-    expect(() => maxPositions(empty(device, [2, 0]))).toThrow("maxPositions: expected a last axis of at least one element, got input [2,0]");
-    expect(() => maxPositions(empty(device, []))).toThrow("maxPositions: expected a last axis of at least one element, got input []");
-    expect(() => maxPositions(empty(device, [2], "u32"))).toThrow("maxPositions: expected input of dtype f32 or f16, it is u32");
+    expect(() => maxPositions(empty(device, [2, 0]))).toThrow(
+      "maxPositions: expected a last axis of at least one element, got input [2,0]",
+    );
+    expect(() => maxPositions(empty(device, []))).toThrow(
+      "maxPositions: expected a last axis of at least one element, got input []",
+    );
+    expect(() => maxPositions(empty(device, [2], "u32"))).toThrow(
+      "maxPositions: expected input of dtype f32 or f16, it is u32",
+    );
     expect(maxPositions(empty(device, [0, 3])).shape).toEqual([0]);
   });
 });
@@ -84,7 +100,11 @@ test("all axes are reduced where none are named", async () => {
     return [sum, mean, max].map((reduce) => [reduce(input).shape, toArray(reduce(input))] as const);
   };
   const results = read();
-  expect(results.map(([shape]) => shape)).toEqual([[1, 1, 1], [1, 1, 1], [1, 1, 1]]);
+  expect(results.map(([shape]) => shape)).toEqual([
+    [1, 1, 1],
+    [1, 1, 1],
+    [1, 1, 1],
+  ]);
   expect(await Promise.all(results.map(([, values]) => values))).toEqual([36, 4.5, 8].map((x) => Float32Array.of(x)));
 });
 
@@ -97,7 +117,11 @@ test("intermediate sums of a long axis are given back", () => {
 });
 
 test("a batch of 0 images has no means and no gradients", async () => {
-  expect(await runEmpty([[0, 4, 4, 8]], ([input]) => mean(input!, [1, 2]))).toEqual({ shape: [0, 1, 1, 8], dispatches: 0, grads: [[]] });
+  expect(await runEmpty([[0, 4, 4, 8]], ([input]) => mean(input!, [1, 2]))).toEqual({
+    shape: [0, 1, 1, 8],
+    dispatches: 0,
+    grads: [[]],
+  });
 });
 
 describe("reductions reject, before any GPU work,", () => {
@@ -105,7 +129,13 @@ describe("reductions reject, before any GPU work,", () => {
     ["an axis twice", [2, 3], [1, 1], OptionError, "mean: expected axes of [2,3], each once, got 1,1"],
     ["an axis too many", [2, 3], [1, 2], OptionError, "mean: expected axes of [2,3], each once, got 1,2"],
     ["an axis before the first", [2, 3], [-3], OptionError, "mean: expected axes of [2,3], each once, got -3"],
-    ["an axis twice, once from the end", [2, 3], [1, -1], OptionError, "mean: expected axes of [2,3], each once, got 1,-1"],
+    [
+      "an axis twice, once from the end",
+      [2, 3],
+      [1, -1],
+      OptionError,
+      "mean: expected axes of [2,3], each once, got 1,-1",
+    ],
     ["no axis", [2, 3], [Number.NaN], OptionError, "mean: expected axes of [2,3], each once, got NaN"],
     ["half an axis", [2, 3], [0.5], OptionError, "mean: expected axes of [2,3], each once, got 0.5"],
     ["nothing", [3, 0, 2], [1], ShapeError, "mean: nothing to reduce in [3,0,2] over axes 1"],

@@ -20,12 +20,18 @@ test("resize is bilinear with aligned edges if not told otherwise", async () => 
 
 test("resize to the nearest pixel takes, of two that are as near, the later", async () => {
   const input = fromArray(device, [1, 1, 3, 1], Float32Array.of(0, 1, 2));
-  expect(await toArray(resize(input, [1, 5], { mode: "nearest", alignCorners: true }))).toEqual(Float32Array.of(0, 1, 1, 2, 2));
+  expect(await toArray(resize(input, [1, 5], { mode: "nearest", alignCorners: true }))).toEqual(
+    Float32Array.of(0, 1, 1, 2, 2),
+  );
 });
 
 test("resize finds positions on long lines without rounding", async () => {
   const [extent, outExtent] = [16000, 33000];
-  const input = fromArray(device, [1, extent, 1, 1], Float32Array.from({ length: extent }, (_, i) => i));
+  const input = fromArray(
+    device,
+    [1, extent, 1, 1],
+    Float32Array.from({ length: extent }, (_, i) => i),
+  );
   const nearest = await toArray(resize(input, [outExtent, 1], { mode: "nearest" }));
   expect(nearest).toEqual(Float32Array.from({ length: outExtent }, (_, p) => Math.floor((p * extent) / outExtent)));
   const bilinear = await toArray(resize(input, [outExtent, 1]));
@@ -41,7 +47,8 @@ test.each([
   ["rows first, where that leaves fewer pixels to the columns", [8, 4], [2, 8], [2, 4]],
   ["columns first, where that leaves fewer pixels to the rows", [4, 8], [8, 2], [4, 2]],
 ])("resize goes over %s", async (_order, from, to, between) => {
-  // Between the passes only the smaller image is stored: memory of that size is all that is asked for beside the output.
+  // Between the passes only the smaller image is stored: memory of that size is all that is asked for beside the
+  // output.
   const input = empty(device, [1, from[0]!, from[1]!, 256]);
   const asked: number[] = [];
   const allocate = (bytes: number) => {
@@ -59,8 +66,16 @@ test.each([
 });
 
 test("a batch of 0 images, or images of 0 channels, stay so", async () => {
-  expect(await runEmpty([[0, 3, 4, 2]], ([input]) => resize(input!, [5, 6]))).toEqual({ shape: [0, 5, 6, 2], dispatches: 0, grads: [[]] });
-  expect(await runEmpty([[1, 3, 4, 0]], ([input]) => resize(input!, [5, 6]))).toEqual({ shape: [1, 5, 6, 0], dispatches: 0, grads: [[]] });
+  expect(await runEmpty([[0, 3, 4, 2]], ([input]) => resize(input!, [5, 6]))).toEqual({
+    shape: [0, 5, 6, 2],
+    dispatches: 0,
+    grads: [[]],
+  });
+  expect(await runEmpty([[1, 3, 4, 0]], ([input]) => resize(input!, [5, 6]))).toEqual({
+    shape: [1, 5, 6, 0],
+    dispatches: 0,
+    grads: [[]],
+  });
 });
 
 describe("resize rejects, before any GPU work,", () => {
@@ -80,19 +95,27 @@ describe("resize rejects, before any GPU work,", () => {
     ["a size between pixels", [2, 1.5], {}, "resize: expected whole, positive extents, got 2x1.5"],
     ["another mode", [2, 2], { mode: "bicubic" }, "resize: expected mode to be nearest or bilinear, got bicubic"],
     [
-      "antialiased nearest pixels", [2, 2], { mode: "nearest", antialias: true },
+      "antialiased nearest pixels",
+      [2, 2],
+      { mode: "nearest", antialias: true },
       "resize: antialias is for mode bilinear with alignCorners false, got nearest and false",
     ],
     [
-      "antialiasing with aligned corners", [2, 2], { antialias: true, alignCorners: true },
+      "antialiasing with aligned corners",
+      [2, 2],
+      { antialias: true, alignCorners: true },
       "resize: antialias is for mode bilinear with alignCorners false, got bilinear and true",
     ],
     [
-      "an option that it does not know", [2, 2], { align_corners: true },
+      "an option that it does not know",
+      [2, 2],
+      { align_corners: true },
       "resize: unknown option align_corners; it takes mode, alignCorners, antialias",
     ],
     [
-      "more ticks than an i32 holds", [4, 2 ** 27], {},
+      "more ticks than an i32 holds",
+      [4, 2 ** 27],
+      {},
       "resize: expected extents with a product below 536870912, got 4 to 134217728; resize in two steps",
     ],
   ])("%s", (_what, size, options, message) => {
@@ -109,7 +132,8 @@ describe("resize rejects, before any GPU work,", () => {
 
   test("a gradient of another shape", () => {
     const options = { mode: "bilinear", alignCorners: false, antialias: false } as const;
-    const attempt = () => resizeBackwardInput(empty(device, [1, 2, 2, 1]), empty(device, [1, 2, 3, 1]), [3, 3], options);
+    const attempt = () =>
+      resizeBackwardInput(empty(device, [1, 2, 2, 1]), empty(device, [1, 2, 3, 1]), [3, 3], options);
     expect(attempt).toThrow(ShapeError);
     expect(attempt).toThrow("resize: expected gradOutput [1,3,3,1], got input [1,2,2,1] and gradOutput [1,2,3,1]");
   });

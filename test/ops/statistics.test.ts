@@ -33,14 +33,22 @@ describe("topKMean", () => {
   });
 
   test("has nothing to do for no rows", async () => {
-    expect(await runEmpty([[0, 5]], ([input]) => topKMean(input!, 2))).toEqual({ shape: [0], dispatches: 0, grads: [[]] });
+    expect(await runEmpty([[0, 5]], ([input]) => topKMean(input!, 2))).toEqual({
+      shape: [0],
+      dispatches: 0,
+      grads: [[]],
+    });
   });
 
   test("rejects a k that is not in the row, and whole numbers", () => {
     expect(() => topKMean(empty(device, [2, 3]), 4)).toThrow("topKMean: expected k, a whole number from 1 to 3, got 4");
-    expect(() => topKMean(empty(device, [2, 3]), 1.5)).toThrow("topKMean: expected k, a whole number from 1 to 3, got 1.5");
+    expect(() => topKMean(empty(device, [2, 3]), 1.5)).toThrow(
+      "topKMean: expected k, a whole number from 1 to 3, got 1.5",
+    );
     expect(() => topKMean(empty(device, []), 1)).toThrow("topKMean: expected at least one axis, got input []");
-    expect(() => topKMean(empty(device, [2], "u32"), 1)).toThrow("topKMean: expected input of dtype f32 or f16, it is u32, got input [2]");
+    expect(() => topKMean(empty(device, [2], "u32"), 1)).toThrow(
+      "topKMean: expected input of dtype f32 or f16, it is u32, got input [2]",
+    );
   });
 });
 
@@ -58,22 +66,34 @@ describe("histogram", () => {
     ["more bins than a workgroup holds", 2500, 9000],
   ])("counts every element once, %s", async (_what, bins, count) => {
     // Multiples of 1/4 of a bin, off the bins' edges: no rounding can move one.
-    const values = Float32Array.from({ length: count }, () => (Math.floor((bins + 4) * random()) - 2 + 0.25 + Math.floor(3 * random()) / 4 - 0.125) / 1);
+    const values = Float32Array.from(
+      { length: count },
+      () => (Math.floor((bins + 4) * random()) - 2 + 0.25 + Math.floor(3 * random()) / 4 - 0.125) / 1,
+    );
     expect(await counts(values, { bins, low: 0, high: bins })).toEqual(reference.histogram(values, bins, 0, bins));
   });
 
   test("gives the upper end to the last bin, and counts neither what is outside nor NaN", async () => {
-    expect(await counts(Float32Array.of(0, 4, 4.001, -0.001, NaN, Infinity, -Infinity, 2), { bins: 4, low: 0, high: 4 })).toEqual([1, 0, 1, 1]);
+    expect(
+      await counts(Float32Array.of(0, 4, 4.001, -0.001, NaN, Infinity, -Infinity, 2), { bins: 4, low: 0, high: 4 }),
+    ).toEqual([1, 0, 1, 1]);
   });
 
-  test("is all zeros of nothing", async () => expect(await counts(new Float32Array(), { bins: 3, low: 0, high: 1 })).toEqual([0, 0, 0]));
+  test("is all zeros of nothing", async () =>
+    expect(await counts(new Float32Array(), { bins: 3, low: 0, high: 1 })).toEqual([0, 0, 0]));
 
   test("rejects what is no range", () => {
     const input = empty(device, [3]);
     expect(() => histogram(input, { low: 1, high: 1 })).toThrow("histogram: expected finite low < high, got 1 and 1");
-    expect(() => histogram(input, { high: Infinity })).toThrow("histogram: expected finite low < high, got 0 and Infinity");
-    expect(() => histogram(input, { bins: 0 })).toThrow("histogram: expected bins to be whole numbers of at least 1, got 0");
-    expect(() => histogram(input, { bin: 3 } as object)).toThrow("histogram: unknown option bin; it takes bins, low, high");
+    expect(() => histogram(input, { high: Infinity })).toThrow(
+      "histogram: expected finite low < high, got 0 and Infinity",
+    );
+    expect(() => histogram(input, { bins: 0 })).toThrow(
+      "histogram: expected bins to be whole numbers of at least 1, got 0",
+    );
+    expect(() => histogram(input, { bin: 3 } as object)).toThrow(
+      "histogram: unknown option bin; it takes bins, low, high",
+    );
   });
 });
 
@@ -83,9 +103,11 @@ test("exclusiveScan sums what came before, also over more blocks than one workgr
   const output = exclusiveScan(fromArray(device, [input.length], input));
   const got = new Uint32Array(await device.read(output.allocation.buffer, 4 * output.shape[0]!));
   let sum = 0;
-  expect(got.findIndex((x, i) => {
-    const wrong = x !== sum;
-    sum += input[i] ?? 0;
-    return wrong;
-  })).toBe(-1);
+  expect(
+    got.findIndex((x, i) => {
+      const wrong = x !== sum;
+      sum += input[i] ?? 0;
+      return wrong;
+    }),
+  ).toBe(-1);
 });

@@ -47,7 +47,10 @@ test.each([
   const initial = [draw(7, 1), draw(300, 1)];
   const rates = [0.1, 0.001];
   const parameters = initial.map((values) => requireGrad(fromArray(device, [values.length], values)));
-  const optimizer = new AdamW(parameters.map((parameter, i) => ({ parameters: [parameter], rate: rates[i]! })), { maxNorm, decay });
+  const optimizer = new AdamW(
+    parameters.map((parameter, i) => ({ parameters: [parameter], rate: rates[i]! })),
+    { maxNorm, decay },
+  );
   const reference = new Reference(initial);
   for (let step = 0; step < 20; step++) {
     const grads = initial.map(({ length }) => draw(length, 3));
@@ -62,7 +65,10 @@ test.each([
 });
 
 test("a parameter without a gradient stays, and the rate can be scaled", async () => {
-  const [still, moving] = [draw(4, 1), draw(4, 1)].map((values) => requireGrad(fromArray(device, [4], values))) as [Tensor, Tensor];
+  const [still, moving] = [draw(4, 1), draw(4, 1)].map((values) => requireGrad(fromArray(device, [4], values))) as [
+    Tensor,
+    Tensor,
+  ];
   const [before, start] = await Promise.all([toArray(still), toArray(moving)]);
   const optimizer = new AdamW([{ parameters: [still, moving], rate: 0.5 }], { decay: 0 });
   optimizer.step([null, fromArray(device, [4], Float32Array.of(1, -1, 2, -2))], 0.1);
@@ -81,7 +87,9 @@ test("takes PyTorch's settings if not told otherwise, and clips nothing", async 
     optimizer.step([fromArray(device, [50], grad)]);
     reference.step([grad], [0.1], Infinity, 0.01);
   }
-  (await toArray(parameter)).forEach((x, i) => expect(Math.abs(x - reference.values[0]![i]!)).toBeLessThan(5 * 0.1 * 1e-5));
+  (await toArray(parameter)).forEach((x, i) =>
+    expect(Math.abs(x - reference.values[0]![i]!)).toBeLessThan(5 * 0.1 * 1e-5),
+  );
 });
 
 test("eps keeps the step small where the gradient is, and clipping allows for a norm of zero", async () => {
@@ -97,7 +105,8 @@ test("eps keeps the step small where the gradient is, and clipping allows for a 
 
 test("an optimiser gives its memory back", () => {
   const parameter = requireGrad(fromArray(device, [1000], new Float32Array(1000)));
-  const gradient = fromArray(device, [1000], new Float32Array(1000)); // its own: one buffer cannot be read and updated at once
+  // its own: one buffer cannot be read and updated at once
+  const gradient = fromArray(device, [1000], new Float32Array(1000));
   const before = device.memory().bytes;
   const optimizer = new AdamW([{ parameters: [parameter], rate: 1 }]);
   optimizer.step([gradient]);
@@ -106,11 +115,21 @@ test("an optimiser gives its memory back", () => {
   expect(device.memory().bytes).toBe(before);
 });
 
-/** One parameter and three gradients of it, twelve numbers: what torch.optim makes of them is in the definition's few lines. */
-const steps = (update: (g: number, w: number, step: number) => number, start: number, grads: readonly number[]): number =>
-  grads.reduce((w, g, i) => update(g, w, i + 1), start);
+/**
+ * One parameter and three gradients of it, twelve numbers: what torch.optim makes of them is in the definition's few
+ * lines.
+ */
+const steps = (
+  update: (g: number, w: number, step: number) => number,
+  start: number,
+  grads: readonly number[],
+): number => grads.reduce((w, g, i) => update(g, w, i + 1), start);
 
-async function run(optimizerOf: (parameter: Tensor) => Adam | Sgd, start: number, grads: readonly number[]): Promise<number> {
+async function run(
+  optimizerOf: (parameter: Tensor) => Adam | Sgd,
+  start: number,
+  grads: readonly number[],
+): Promise<number> {
   const parameter = requireGrad(fromArray(device, [1], Float32Array.of(start)));
   const optimizer = optimizerOf(parameter);
   for (const grad of grads) optimizer.step([fromArray(device, [1], Float32Array.of(grad))]);
@@ -123,13 +142,21 @@ describe("the other rules", () => {
 
   test("Adam adds its decay to the gradient", async () => {
     let [m, v] = [0, 0];
-    const want = steps((raw, w, step) => {
-      const g = raw + 0.1 * w;
-      m = 0.8 * m + 0.2 * g;
-      v = 0.9 * v + 0.1 * g * g;
-      return w - (0.05 * (m / (1 - 0.8 ** step))) / (Math.sqrt(v / (1 - 0.9 ** step)) + 1e-3);
-    }, 2, grads);
-    const got = await run((parameter) => new Adam([{ parameters: [parameter], rate: 0.05 }], { betas: [0.8, 0.9], eps: 1e-3, decay: 0.1 }), 2, grads);
+    const want = steps(
+      (raw, w, step) => {
+        const g = raw + 0.1 * w;
+        m = 0.8 * m + 0.2 * g;
+        v = 0.9 * v + 0.1 * g * g;
+        return w - (0.05 * (m / (1 - 0.8 ** step))) / (Math.sqrt(v / (1 - 0.9 ** step)) + 1e-3);
+      },
+      2,
+      grads,
+    );
+    const got = await run(
+      (parameter) => new Adam([{ parameters: [parameter], rate: 0.05 }], { betas: [0.8, 0.9], eps: 1e-3, decay: 0.1 }),
+      2,
+      grads,
+    );
     expect(got).toBeCloseTo(want, 6);
   });
 
@@ -139,12 +166,20 @@ describe("the other rules", () => {
     ["with Nesterov's momentum", 0.9, true],
   ])("SGD %s", async (_what, momentum, nesterov) => {
     let velocity = 0;
-    const want = steps((raw, w) => {
-      const g = raw + 0.1 * w;
-      velocity = momentum * velocity + g;
-      return w - 0.05 * (nesterov ? g + momentum * velocity : velocity);
-    }, 2, grads);
-    const got = await run((parameter) => new Sgd([{ parameters: [parameter], rate: 0.05 }], { momentum, nesterov, decay: 0.1 }), 2, grads);
+    const want = steps(
+      (raw, w) => {
+        const g = raw + 0.1 * w;
+        velocity = momentum * velocity + g;
+        return w - 0.05 * (nesterov ? g + momentum * velocity : velocity);
+      },
+      2,
+      grads,
+    );
+    const got = await run(
+      (parameter) => new Sgd([{ parameters: [parameter], rate: 0.05 }], { momentum, nesterov, decay: 0.1 }),
+      2,
+      grads,
+    );
     expect(got).toBeCloseTo(want, 6);
   });
 });
@@ -163,8 +198,16 @@ test("a parameter that sat a step out has its own count of steps", async () => {
 test("takes as many dispatches for a hundred parameters as for two", () => {
   const dispatchesFor = (count: number): number => {
     using _scope = device.scope();
-    const parameters = Array.from({ length: count }, (_, i) => requireGrad(fromArray(device, [i + 1], new Float32Array(i + 1))));
-    const optimizer = new AdamW([{ parameters: parameters.slice(0, 1), rate: 0.1 }, { parameters: parameters.slice(1), rate: 0.01 }], { maxNorm: 1 });
+    const parameters = Array.from({ length: count }, (_, i) =>
+      requireGrad(fromArray(device, [i + 1], new Float32Array(i + 1))),
+    );
+    const optimizer = new AdamW(
+      [
+        { parameters: parameters.slice(0, 1), rate: 0.1 },
+        { parameters: parameters.slice(1), rate: 0.01 },
+      ],
+      { maxNorm: 1 },
+    );
     const grads = parameters.map(({ shape }) => fromArray(device, shape, new Float32Array(shape[0]!)));
     const before = device.counters().dispatches;
     optimizer.step(grads);
@@ -178,9 +221,22 @@ test("takes as many dispatches for a hundred parameters as for two", () => {
 test("repeats bit for bit, also over more elements than one row of the norm's sum", async () => {
   const once = async (): Promise<Uint32Array> => {
     const values = rng(8);
-    const parameter = requireGrad(fromArray(device, [5000], Float32Array.from({ length: 5000 }, () => values())));
+    const parameter = requireGrad(
+      fromArray(
+        device,
+        [5000],
+        Float32Array.from({ length: 5000 }, () => values()),
+      ),
+    );
     const optimizer = new AdamW([{ parameters: [parameter], rate: 0.1 }], { maxNorm: 0.1 });
-    for (let i = 0; i < 3; i++) optimizer.step([fromArray(device, [5000], Float32Array.from({ length: 5000 }, () => values() - 0.5))]);
+    for (let i = 0; i < 3; i++)
+      optimizer.step([
+        fromArray(
+          device,
+          [5000],
+          Float32Array.from({ length: 5000 }, () => values() - 0.5),
+        ),
+      ]);
     optimizer.release();
     return new Uint32Array((await toArray(parameter)).buffer);
   };
@@ -189,7 +245,9 @@ test("repeats bit for bit, also over more elements than one row of the norm's su
 
 describe("schedules", () => {
   test("stepRate falls by its factor every few epochs", () => {
-    expect([0, 1, 2, 3, 5, 6].map((epoch) => stepRate(epoch, { every: 3, factor: 0.5 }))).toEqual([1, 1, 1, 0.5, 0.5, 0.25]);
+    expect([0, 1, 2, 3, 5, 6].map((epoch) => stepRate(epoch, { every: 3, factor: 0.5 }))).toEqual([
+      1, 1, 1, 0.5, 0.5, 0.25,
+    ]);
   });
   test("cosineRate falls along half a cosine and stays at its least", () => {
     const rates = [0, 5, 10, 11].map((epoch) => cosineRate(epoch, { epochs: 10, least: 0.1 }));
@@ -198,8 +256,12 @@ describe("schedules", () => {
     expect(rates.slice(2)).toEqual([0.1, 0.1]);
   });
   test("refuse what is no schedule", () => {
-    expect(() => stepRate(1, { every: 0, factor: 0.1 })).toThrow("stepRate: expected every >= 1, a whole number, and a finite factor, got 0 and 0.1");
-    expect(() => cosineRate(1, { epochs: 0 })).toThrow("cosineRate: expected epochs > 0 and least in [0, 1], got 0 and 0");
+    expect(() => stepRate(1, { every: 0, factor: 0.1 })).toThrow(
+      "stepRate: expected every >= 1, a whole number, and a finite factor, got 0 and 0.1",
+    );
+    expect(() => cosineRate(1, { epochs: 0 })).toThrow(
+      "cosineRate: expected epochs > 0 and least in [0, 1], got 0 and 0",
+    );
   });
 });
 
@@ -208,15 +270,55 @@ describe("optimisers reject", () => {
   const groups = [{ parameters: [parameter], rate: 0.1 }];
   test.each<readonly [string, () => unknown, typeof OptionError | typeof ShapeError, string]>([
     ["nothing to optimise", () => new AdamW([]), OptionError, "AdamW: expected at least one parameter"],
-    ["whole numbers", () => new Sgd([{ parameters: [empty(device, [2], "u32")], rate: 1 }]), ShapeError, "Sgd: expected parameter 0 of dtype f32, it is u32, got parameter 0 [2]"],
-    ["a negative rate", () => new Adam([{ parameters: [parameter], rate: -1 }]), OptionError, "Adam: expected a rate of at least 0, got -1"],
+    [
+      "whole numbers",
+      () => new Sgd([{ parameters: [empty(device, [2], "u32")], rate: 1 }]),
+      ShapeError,
+      "Sgd: expected parameter 0 of dtype f32, it is u32, got parameter 0 [2]",
+    ],
+    [
+      "a negative rate",
+      () => new Adam([{ parameters: [parameter], rate: -1 }]),
+      OptionError,
+      "Adam: expected a rate of at least 0, got -1",
+    ],
     ["a norm of zero", () => new AdamW(groups, { maxNorm: 0 }), OptionError, "AdamW: expected maxNorm > 0, got 0"],
-    ["a beta of 1", () => new AdamW(groups, { betas: [0.9, 1] }), OptionError, "AdamW: expected betas in [0, 1), eps and decay of at least 0, got 0.9,1, 1e-8 and 0.01"],
-    ["a momentum of 1", () => new Sgd(groups, { momentum: 1 }), OptionError, "Sgd: expected momentum in [0, 1) and decay of at least 0, got 1 and 0"],
-    ["Nesterov's momentum of 0", () => new Sgd(groups, { nesterov: true }), OptionError, "Sgd: expected momentum > 0 with nesterov, got 0"],
-    ["an unknown option", () => new Sgd(groups, { dampening: 1 } as object), OptionError, "Sgd: unknown option dampening; it takes momentum, nesterov, decay, maxNorm"],
-    ["too few gradients", () => new AdamW(groups).step([]), OptionError, "step: expected a gradient or null for each of 1 parameters, got 0"],
-    ["a gradient of another shape", () => new AdamW(groups).step([empty(device, [4])]), ShapeError, "step: expected gradient [3], got parameter [3] and gradient [4]"],
+    [
+      "a beta of 1",
+      () => new AdamW(groups, { betas: [0.9, 1] }),
+      OptionError,
+      "AdamW: expected betas in [0, 1), eps and decay of at least 0, got 0.9,1, 1e-8 and 0.01",
+    ],
+    [
+      "a momentum of 1",
+      () => new Sgd(groups, { momentum: 1 }),
+      OptionError,
+      "Sgd: expected momentum in [0, 1) and decay of at least 0, got 1 and 0",
+    ],
+    [
+      "Nesterov's momentum of 0",
+      () => new Sgd(groups, { nesterov: true }),
+      OptionError,
+      "Sgd: expected momentum > 0 with nesterov, got 0",
+    ],
+    [
+      "an unknown option",
+      () => new Sgd(groups, { dampening: 1 } as object),
+      OptionError,
+      "Sgd: unknown option dampening; it takes momentum, nesterov, decay, maxNorm",
+    ],
+    [
+      "too few gradients",
+      () => new AdamW(groups).step([]),
+      OptionError,
+      "step: expected a gradient or null for each of 1 parameters, got 0",
+    ],
+    [
+      "a gradient of another shape",
+      () => new AdamW(groups).step([empty(device, [4])]),
+      ShapeError,
+      "step: expected gradient [3], got parameter [3] and gradient [4]",
+    ],
   ])("%s", (_what, attempt, type, message) => {
     expect(attempt).toThrow(type);
     expect(attempt).toThrow(message);
@@ -233,22 +335,28 @@ describe("an optimiser's state", () => {
     const initial = [draw(5, 1), draw(1030, 1)];
     const steps = Array.from({ length: 6 }, () => initial.map(({ length }) => draw(length, 3)));
     const take = (optimizer: AdamW, some: typeof steps) =>
-      some.forEach((grads, n) => optimizer.step(grads.map((grad, i) => (n === 1 && i === 0 ? null : fromArray(device, [grad.length], grad)))));
+      some.forEach((grads, n) =>
+        optimizer.step(grads.map((grad, i) => (n === 1 && i === 0 ? null : fromArray(device, [grad.length], grad)))),
+      );
     const whole = made(initial);
     take(whole.optimizer, steps.slice(0, 3));
     const state = await whole.optimizer.state();
     expect(state.steps).toEqual([2, 3]);
     const moved = made(await Promise.all(whole.parameters.map((parameter) => toArray(parameter))));
     moved.optimizer.step(initial.map(({ length }) => zeros(device, [length]))); // which restore must undo
-    for (const [i, parameter] of moved.parameters.entries()) device.write(parameter.allocation.buffer, await toArray(whole.parameters[i]!));
+    for (const [i, parameter] of moved.parameters.entries())
+      device.write(parameter.allocation.buffer, await toArray(whole.parameters[i]!));
     moved.optimizer.restore(state);
     for (const { optimizer } of [whole, moved]) take(optimizer, steps.slice(3));
-    for (const [i, parameter] of whole.parameters.entries()) expect(await toArray(moved.parameters[i]!)).toEqual(await toArray(parameter));
+    for (const [i, parameter] of whole.parameters.entries())
+      expect(await toArray(moved.parameters[i]!)).toEqual(await toArray(parameter));
   });
 
   test("of other parameters is refused", async () => {
     const state = await made([draw(3, 1)]).optimizer.state();
     expect(() => made([draw(4, 1)]).optimizer.restore(state)).toThrow(ShapeError);
-    expect(() => made([draw(3, 1), draw(3, 1)]).optimizer.restore(state)).toThrow("restore: expected the state of 2 parameters, 2 moments of each");
+    expect(() => made([draw(3, 1), draw(3, 1)]).optimizer.restore(state)).toThrow(
+      "restore: expected the state of 2 parameters, 2 moments of each",
+    );
   });
 });

@@ -6,7 +6,12 @@ import { chromium, type Browser, type Page } from "playwright-core";
 import { build, preview } from "vite";
 
 /** Chromium's program, if there is one. */
-export const executablePath = [process.env["CHROMIUM"], "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) => path && existsSync(path));
+export const executablePath = [
+  process.env["CHROMIUM"],
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/usr/bin/google-chrome",
+].find((path) => path && existsSync(path));
 
 // SwiftShader, Chromium's own Vulkan driver on the CPU: the same everywhere. Nothing of the browser's own is fetched.
 const FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
@@ -15,14 +20,22 @@ const CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-s
 
 /** A browser with WebGPU and a made-up camera, or one without WebGPU. */
 export const launch = (webgpu = true): Promise<Browser> =>
-  chromium.launch({ executablePath: executablePath!, args: [...FLAGS, ...(webgpu ? [...WEBGPU, ...CAMERA] : ["--disable-blink-features=WebGPU", "--disable-gpu"])] });
+  chromium.launch({
+    executablePath: executablePath!,
+    args: [...FLAGS, ...(webgpu ? [...WEBGPU, ...CAMERA] : ["--disable-blink-features=WebGPU", "--disable-gpu"])],
+  });
 
 /** The playground, built and served from a temporary folder. */
 export async function servedSite(): Promise<{ readonly url: string; readonly close: () => Promise<void> }> {
   const outDir = await mkdtemp(join(tmpdir(), "bigrid-site-"));
   const configFile = "vite.site.config.ts";
   await build({ configFile, logLevel: "error", build: { outDir } });
-  const server = await preview({ configFile, logLevel: "error", build: { outDir }, preview: { host: "127.0.0.1", port: 0 } });
+  const server = await preview({
+    configFile,
+    logLevel: "error",
+    build: { outDir },
+    preview: { host: "127.0.0.1", port: 0 },
+  });
   return {
     url: server.resolvedUrls!.local[0]!,
     close: async () => {
@@ -40,7 +53,8 @@ export function complaintsOf(page: Page, url: string): string[] {
   });
   page.on("pageerror", ({ message }) => complaints.push(message));
   page.on("request", (request) => {
-    if (!request.url().startsWith(url) && !/^(blob|data):/.test(request.url())) complaints.push(`request to ${request.url()}`);
+    if (!request.url().startsWith(url) && !/^(blob|data):/.test(request.url()))
+      complaints.push(`request to ${request.url()}`);
   });
   return complaints;
 }

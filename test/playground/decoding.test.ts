@@ -13,21 +13,29 @@ const rgb = Uint8Array.from({ length: 3 * WIDTH * HEIGHT }, (_, i) => {
   return 128 + 100 * Math.sin(x / (7 + 3 * c)) * Math.cos(y / (9 - 2 * c));
 });
 const source = () => sharp(rgb, { raw: { width: WIDTH, height: HEIGHT, channels: 3 } });
-const deep = sharp(Uint16Array.from(rgb, (value, i) => 256 * value + ((37 * i) % 256)), { raw: { width: WIDTH, height: HEIGHT, channels: 3 } }).toColourspace("rgb16");
+const deep = sharp(
+  Uint16Array.from(rgb, (value, i) => 256 * value + ((37 * i) % 256)),
+  { raw: { width: WIDTH, height: HEIGHT, channels: 3 } },
+).toColourspace("rgb16");
 
 // Each kind with the largest difference of a sample, of 255.
 const KINDS: Readonly<Record<string, readonly [most: number, make: () => Sharp]>> = {
-  "png": [0, () => source().png()],
+  png: [0, () => source().png()],
   "png, palette": [0, () => source().png({ palette: true })],
   "png, grey": [0, () => source().greyscale().toColourspace("b-w").png()],
   "png, 16 bits": [1, () => deep.clone().png()],
   "png, half transparent": [1, () => source().ensureAlpha(0.5).png()],
   "png, Display P3": [1, () => source().withIccProfile("p3").png()],
   "webp, lossless": [0, () => source().webp({ lossless: true })],
-  "gif": [0, () => source().gif()],
-  "jpeg": [4, () => source().jpeg()],
+  gif: [0, () => source().gif()],
+  jpeg: [4, () => source().jpeg()],
   "jpeg, not subsampled": [4, () => source().jpeg({ chromaSubsampling: "4:4:4" })],
-  ...Object.fromEntries([2, 3, 4, 5, 6, 7, 8].map((orientation) => [`jpeg, orientation ${orientation}`, [4, () => source().withMetadata({ orientation }).jpeg()] as const])),
+  ...Object.fromEntries(
+    [2, 3, 4, 5, 6, 7, 8].map((orientation) => [
+      `jpeg, orientation ${orientation}`,
+      [4, () => source().withMetadata({ orientation }).jpeg()] as const,
+    ]),
+  ),
   "jpeg, CMYK": [4, () => source().toColourspace("cmyk").jpeg()],
 };
 
@@ -46,7 +54,9 @@ describe.skipIf(executablePath === undefined)("a page decodes as Node does", { t
         const node = await decodeImageBytes(file, kind);
         const seen = await page.evaluate(async (base64) => {
           const { images } = globalThis as unknown as { images: typeof Images };
-          const { width, height, data } = await images.decodeImage(new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))]));
+          const { width, height, data } = await images.decodeImage(
+            new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))]),
+          );
           return { width, height, data: [...data] };
         }, file.toString("base64"));
         expect([seen.width, seen.height]).toEqual([node.width, node.height]);

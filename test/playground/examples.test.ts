@@ -22,7 +22,10 @@ const TYPES: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "
 
 describe("bundles for pages", () => {
   const KILOBYTE = 1000;
-  test.each([["core.min.js", 72], ["bigrid.min.js", 132]])("%s is one file of at most %d kB gzipped, and imports nothing", async (name, most) => {
+  test.each([
+    ["core.min.js", 72],
+    ["bigrid.min.js", 132],
+  ])("%s is one file of at most %d kB gzipped, and imports nothing", async (name, most) => {
     const code = await readFile(join(ROOT, "dist", name), "utf8");
     expect(gzipSync(code).length).toBeLessThanOrEqual(most * KILOBYTE);
     expect(code).not.toMatch(/\bimport\s*[\w{*"'(]|\bfrom\s*["']|require\(/);
@@ -39,7 +42,9 @@ describe.skipIf(executablePath === undefined)(suite, () => {
     const server = createServer(({ url }, response) => {
       const path = normalize(new URL(url!, "http://localhost").pathname);
       response.setHeader("content-type", TYPES[extname(path)] ?? "application/octet-stream");
-      createReadStream(join(folder, path)).on("error", () => response.writeHead(404).end()).pipe(response);
+      createReadStream(join(folder, path))
+        .on("error", () => response.writeHead(404).end())
+        .pipe(response);
     });
     servers.push(server);
     server.listen(0, "127.0.0.1");
@@ -47,14 +52,21 @@ describe.skipIf(executablePath === undefined)(suite, () => {
     return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   }
 
-  async function statusOf(address: string, isThere: RegExp, act: (page: Page) => Promise<void> = () => Promise.resolve()): Promise<string> {
+  async function statusOf(
+    address: string,
+    isThere: RegExp,
+    act: (page: Page) => Promise<void> = () => Promise.resolve(),
+  ): Promise<string> {
     const browser = await launch();
     try {
       const page = await browser.newPage();
       const complaints = complaintsOf(page, new URL(address).origin);
       await page.goto(address);
       await act(page);
-      await page.waitForFunction((source) => new RegExp(source).test(document.getElementById("status")!.textContent), isThere.source);
+      await page.waitForFunction(
+        (source) => new RegExp(source).test(document.getElementById("status")!.textContent),
+        isThere.source,
+      );
       expect(complaints.filter((text) => !text.includes("favicon") && !text.includes("404"))).toEqual([]);
       return (await page.textContent("#status"))!;
     } finally {
@@ -89,7 +101,9 @@ describe.skipIf(executablePath === undefined)(suite, () => {
     await symlink(ROOT, join(folder, "node_modules/bigrid"));
     await build({ root: folder, configFile: false, logLevel: "error", build: { target: "es2022" } });
     const address = await serve(join(folder, "dist"));
-    const [before, after] = (await statusOf(`${address}/index.html`, /->|rror|WebGPU/)).match(/[\d.e-]+(?= ->|$)/g)!.map(Number);
+    const [before, after] = (await statusOf(`${address}/index.html`, /->|rror|WebGPU/))
+      .match(/[\d.e-]+(?= ->|$)/g)!
+      .map(Number);
     expect(after).toBeLessThan(before! / 4);
   });
 });

@@ -12,7 +12,10 @@ import { complaintsOf, executablePath, launch, servedSite } from "./chromium.ts"
 const SIZE = "96";
 const HANGS = 900_000; // against waiting for ever, not to measure time
 const SAMPLES = 20; // pictures to inspect in the sample set
-const suite = executablePath === undefined ? "the playground (skipped: no Chromium in /usr/bin, none named by CHROMIUM)" : "the playground";
+const suite =
+  executablePath === undefined
+    ? "the playground (skipped: no Chromium in /usr/bin, none named by CHROMIUM)"
+    : "the playground";
 
 describe.skipIf(executablePath === undefined)(suite, { timeout: HANGS }, () => {
   let browser: Browser;
@@ -38,7 +41,9 @@ describe.skipIf(executablePath === undefined)(suite, { timeout: HANGS }, () => {
     if (await page.isVisible("#clear")) await page.click("#clear");
     await page.click("#test-samples");
     await page.waitForFunction((count) => document.querySelectorAll("#results [data-score]").length === count, SAMPLES);
-    return page.locator("#results [data-score]").evaluateAll((items) => items.map((item) => Number((item as HTMLElement).dataset["score"])));
+    return page
+      .locator("#results [data-score]")
+      .evaluateAll((items) => items.map((item) => Number((item as HTMLElement).dataset["score"])));
   };
 
   beforeAll(async () => {
@@ -57,13 +62,21 @@ describe.skipIf(executablePath === undefined)(suite, { timeout: HANGS }, () => {
     await visit();
     await startTraining();
     await page.waitForFunction(() => /^Kept after/.test(document.getElementById("kept")!.textContent));
-    await page.workers()[0]!.evaluate(() => self.dispatchEvent(new MessageEvent("message", { data: { kind: "lose" } })));
+    await page
+      .workers()[0]!
+      .evaluate(() => self.dispatchEvent(new MessageEvent("message", { data: { kind: "lose" } })));
     await visible("#notice");
-    expect(await page.textContent("#notice")).toMatch(/^the GPU device was lost \(destroyed\).*What was trained so far is kept/);
+    expect(await page.textContent("#notice")).toMatch(
+      /^the GPU device was lost \(destroyed\).*What was trained so far is kept/,
+    );
     await page.click("#notice button");
-    await page.waitForFunction(() => /was left after [1-9]\d* steps/.test(document.getElementById("kept")!.textContent));
+    await page.waitForFunction(() =>
+      /was left after [1-9]\d* steps/.test(document.getElementById("kept")!.textContent),
+    );
     await page.reload();
-    await page.waitForFunction(() => /A training of 24 pictures was left after [1-9]\d* steps/.test(document.getElementById("kept")!.textContent));
+    await page.waitForFunction(() =>
+      /A training of 24 pictures was left after [1-9]\d* steps/.test(document.getElementById("kept")!.textContent),
+    );
     expect(await page.textContent("#start")).toBe("Go on training");
     expect(await page.inputValue("#size")).toBe(SIZE);
     await page.click("#start");
@@ -77,10 +90,13 @@ describe.skipIf(executablePath === undefined)(suite, { timeout: HANGS }, () => {
     const [, area] = /image AUROC (\d\.\d+)/.exec((await page.textContent("#verdict"))!)!;
     expect(Number(area)).toBeGreaterThanOrEqual(0.95);
     // Without heat, what differs from the picture with it is where the heat is: nearly nowhere on good parts.
-    const light = () => page.locator("#results canvas").evaluateAll((canvases) => (canvases as HTMLCanvasElement[]).map((canvas) => {
-      const { data } = canvas.getContext("2d")!.getImageData(0, 0, canvas.width, canvas.height);
-      return data.reduce((sum, value) => sum + value, 0) / data.length;
-    }));
+    const light = () =>
+      page.locator("#results canvas").evaluateAll((canvases) =>
+        (canvases as HTMLCanvasElement[]).map((canvas) => {
+          const { data } = canvas.getContext("2d")!.getImageData(0, 0, canvas.width, canvas.height);
+          return data.reduce((sum, value) => sum + value, 0) / data.length;
+        }),
+      );
     const drawn = async (opacity: string) => {
       await page.locator("#opacity").fill(opacity);
       return light();
@@ -93,7 +109,9 @@ describe.skipIf(executablePath === undefined)(suite, { timeout: HANGS }, () => {
 
   test("the threshold says what it rejects", async () => {
     await page.locator("#threshold").fill("0.98");
-    expect(await page.textContent("#verdict")).toMatch(/^At 0\.98 it rejects 0 of 4 good pictures that it did not learn from/);
+    expect(await page.textContent("#verdict")).toMatch(
+      /^At 0\.98 it rejects 0 of 4 good pictures that it did not learn from/,
+    );
     await page.locator("#threshold").fill("0.02");
     expect(await page.textContent("#verdict")).toMatch(/calls (1[5-9]|20) of 20 inspected ones defective/);
     await page.locator("#threshold").fill("0.5");
@@ -108,15 +126,27 @@ describe.skipIf(executablePath === undefined)(suite, { timeout: HANGS }, () => {
 
   test("a hostile picture gives one row with an error, and those after it are judged", async () => {
     await page.click("#clear");
-    const good = await sharp({ create: { width: 96, height: 96, channels: 3, background: "grey" } }).png().toBuffer();
+    const good = await sharp({ create: { width: 96, height: 96, channels: 3, background: "grey" } })
+      .png()
+      .toBuffer();
     const huge = Buffer.from(good);
     huge.writeUInt32BE(30_000, 16);
     huge.writeUInt32BE(30_000, 20);
-    const files = [["good 1.png", good], ["huge.png", huge], ["cut.png", good.subarray(0, 60)], ["photo.heic", Buffer.from("\0\0\0\x18ftypheic\0\0\0\0mif1heic")], ["good 2.png", good]] as const;
+    const files = [
+      ["good 1.png", good],
+      ["huge.png", huge],
+      ["cut.png", good.subarray(0, 60)],
+      ["photo.heic", Buffer.from("\0\0\0\x18ftypheic\0\0\0\0mif1heic")],
+      ["good 2.png", good],
+    ] as const;
     const choosing = page.waitForEvent("filechooser");
     await page.click("#test-files");
     await (await choosing).setFiles(files.map(([name, buffer]) => ({ name, mimeType: "image/png", buffer })));
-    await page.waitForFunction(() => document.querySelectorAll("#results [data-score]").length === 2 && document.querySelectorAll('#results [data-verdict="refused"]').length === 3);
+    await page.waitForFunction(
+      () =>
+        document.querySelectorAll("#results [data-score]").length === 2 &&
+        document.querySelectorAll('#results [data-verdict="refused"]').length === 3,
+    );
     const rows = await page.locator("#results li").allTextContents();
     expect(rows[1]).toContain("huge.png: it has more than 100000000 pixels");
     expect(rows[2]).toContain("cut.png: the image is damaged");
@@ -131,7 +161,9 @@ describe.skipIf(executablePath === undefined)(suite, { timeout: HANGS }, () => {
     await download.saveAs(path);
 
     const detector = await loadDetector(device, path);
-    const plate = synthesise({ size: 192, train: 24, good: 8, defective: 4, seed: 1 }).find(({ name }) => name === "plate")!;
+    const plate = synthesise({ size: 192, train: 24, good: 8, defective: 4, seed: 1 }).find(
+      ({ name }) => name === "plate",
+    )!;
     for (const [i, { rgba }] of plate.test.entries()) {
       const [inspection] = await detector.inspect([{ width: 192, height: 192, data: rgba }]);
       expect(Math.abs(inspection!.score / scores[i]! - 1)).toBeLessThan(1e-4);
@@ -154,7 +186,9 @@ describe.skipIf(executablePath === undefined)(suite, { timeout: HANGS }, () => {
     const [chooser] = await Promise.all([page.waitForEvent("filechooser"), page.click("#test-files")]);
     await chooser.setFiles(text);
     await visible('.badge[data-verdict="refused"]');
-    expect(await page.textContent("#results .words")).toContain("cannot read notes.png: it is not an image of a known format");
+    expect(await page.textContent("#results .words")).toContain(
+      "cannot read notes.png: it is not an image of a known format",
+    );
     const [again] = await Promise.all([page.waitForEvent("filechooser"), page.click("#load")]);
     await again.setFiles(text);
     await visible("#notice");
@@ -184,13 +218,17 @@ describe.skipIf(executablePath === undefined)(suite, { timeout: HANGS }, () => {
       const first = await picture();
       const knob = page.locator("#knobs input, #knobs select").first();
       const isChoice = (await knob.evaluate((control) => control.tagName)) === "SELECT";
-      const changed = page.waitForFunction((first) => (document.getElementById("after") as HTMLCanvasElement).toDataURL() !== first, first);
+      const changed = page.waitForFunction(
+        (first) => (document.getElementById("after") as HTMLCanvasElement).toDataURL() !== first,
+        first,
+      );
       if (isChoice) await knob.selectOption({ index: 1 });
-      else await knob.evaluate((input) => {
-        const range = input as HTMLInputElement;
-        range.value = range.value === range.max ? range.min : range.max;
-        range.dispatchEvent(new Event("input"));
-      });
+      else
+        await knob.evaluate((input) => {
+          const range = input as HTMLInputElement;
+          range.value = range.value === range.max ? range.min : range.max;
+          range.dispatchEvent(new Event("input"));
+        });
       await changed;
     }
     const shaders = (await readdir("shaders")).filter((name) => name.endsWith(".wgsl"));
@@ -203,7 +241,10 @@ describe.skipIf(executablePath === undefined)(suite, { timeout: HANGS }, () => {
     await visible("#export:not([disabled])");
     const [download] = await Promise.all([page.waitForEvent("download"), page.click("#export")]);
     await download.saveAs(join(folder, "kernels.json"));
-    const { adapter, kernels } = JSON.parse(await readFile(join(folder, "kernels.json"), "utf8")) as { adapter: { description: string }; kernels: { kernel: string; milliseconds: number }[] };
+    const { adapter, kernels } = JSON.parse(await readFile(join(folder, "kernels.json"), "utf8")) as {
+      adapter: { description: string };
+      kernels: { kernel: string; milliseconds: number }[];
+    };
     expect(adapter.description).toMatch(/swiftshader/i);
     expect(kernels.map(({ kernel }) => kernel)).toEqual(["scan.block_totals and forward"]);
     expect(kernels[0]!.milliseconds).toBeGreaterThan(0);
@@ -217,7 +258,9 @@ describe.skipIf(executablePath === undefined)(suite, { timeout: HANGS }, () => {
     await other.goto(site.url);
     await other.waitForSelector("#notice", { state: "visible" });
     expect(await other.textContent("#adapter")).toBe("No WebGPU here.");
-    expect(await other.textContent("#notice")).toMatch(/^(this browser has no WebGPU|no WebGPU adapter): .*Firefox from 141 on Windows/);
+    expect(await other.textContent("#notice")).toMatch(
+      /^(this browser has no WebGPU|no WebGPU adapter): .*Firefox from 141 on Windows/,
+    );
     expect(await other.isDisabled("#start")).toBe(true);
     await other.goto(`${site.url}kernels.html`);
     await other.waitForSelector("#notice", { state: "visible" });

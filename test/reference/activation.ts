@@ -39,9 +39,15 @@ export const DEFINITIONS = {
 
 /** The definition of an activation, or of leaky relu with a slope of its own. */
 export const definitionOf = (of: keyof typeof DEFINITIONS | { readonly slope: number }): Definition =>
-  typeof of === "string" ? DEFINITIONS[of] : { value: (x) => (x > 0 ? x : of.slope * x), slope: (x) => (x > 0 ? 1 : of.slope) };
+  typeof of === "string"
+    ? DEFINITIONS[of]
+    : { value: (x) => (x > 0 ? x : of.slope * x), slope: (x) => (x > 0 ? 1 : of.slope) };
 
-export const forward = ({ value }: Definition, input: ArrayLike<number>): Float64Array => Float64Array.from(input, value);
+export const forward = ({ value }: Definition, input: ArrayLike<number>): Float64Array =>
+  Float64Array.from(input, value);
 
-export const backward = ({ slope }: Definition, input: ArrayLike<number>, gradOutput: ArrayLike<number>): Float64Array =>
-  Float64Array.from(input, (x, i) => gradOutput[i]! * slope(x));
+export const backward = (
+  { slope }: Definition,
+  input: ArrayLike<number>,
+  gradOutput: ArrayLike<number>,
+): Float64Array => Float64Array.from(input, (x, i) => gradOutput[i]! * slope(x));

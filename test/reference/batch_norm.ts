@@ -10,7 +10,10 @@ export interface Problem {
 }
 
 /** Mean and variance by group and channel. */
-export function statistics({ groups, extent, channels, correction }: Problem, x: ArrayLike<number>): { readonly mean: Float64Array; readonly variance: Float64Array } {
+export function statistics(
+  { groups, extent, channels, correction }: Problem,
+  x: ArrayLike<number>,
+): { readonly mean: Float64Array; readonly variance: Float64Array } {
   const [mean, variance] = [new Float64Array(groups * channels), new Float64Array(groups * channels)];
   for (let i = 0; i < groups * channels; i++) {
     const at = (m: number) => x[(Math.floor(i / channels) * extent + m) * channels + (i % channels)]!;
@@ -43,7 +46,10 @@ export function backward(p: Problem, x: ArrayLike<number>, g: ArrayLike<number>)
       gradVariance -= (g[index(m)]! * (x[index(m)]! - mean[i]!)) / (2 * deviation ** 3);
     }
     for (let m = 0; m < extent; m++) {
-      grad[index(m)] = g[index(m)]! / deviation + gradMean / extent + (gradVariance * 2 * (x[index(m)]! - mean[i]!)) / (extent - correction);
+      grad[index(m)] =
+        g[index(m)]! / deviation +
+        gradMean / extent +
+        (gradVariance * 2 * (x[index(m)]! - mean[i]!)) / (extent - correction);
     }
   }
   return grad;

@@ -2,7 +2,8 @@
 
 type Numbers = ArrayLike<number>;
 
-export const biased = (output: Numbers, bias: Numbers): Float64Array => Float64Array.from(output, (x, i) => x + bias[i % bias.length]!);
+export const biased = (output: Numbers, bias: Numbers): Float64Array =>
+  Float64Array.from(output, (x, i) => x + bias[i % bias.length]!);
 
 export function biasGradient({ length }: Numbers, gradOutput: Numbers): Float64Array {
   const grad = new Float64Array(length);

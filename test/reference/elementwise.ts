@@ -40,7 +40,11 @@ export function forward(problem: Problem, a: Numbers, b: Numbers, f: (a: number,
 
 /** `slopes` are the derivatives of f with respect to each argument. */
 export function backward(
-  problem: Problem, a: Numbers, b: Numbers, gradOutput: Numbers, slopes: (a: number, b: number) => readonly [number, number],
+  problem: Problem,
+  a: Numbers,
+  b: Numbers,
+  gradOutput: Numbers,
+  slopes: (a: number, b: number) => readonly [number, number],
 ): Float64Array[] {
   const [gradA, gradB] = [new Float64Array(a.length), new Float64Array(b.length)];
   pairs(problem).forEach((at, i) => {

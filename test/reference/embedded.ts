@@ -19,7 +19,8 @@ const gaussian = (sigma: number): Filter => scaled((dx, dy) => Math.exp(-(dx * d
 /** A wave of 4 pixels under a Gaussian, less so much of the Gaussian that it sums to 0. */
 function gabor(angle: number, wave: (phase: number) => number): Filter {
   const envelope = gaussian(1.6);
-  const raw: Filter = (dx, dy) => envelope(dx, dy) * wave((Math.PI / 2) * (dx * Math.cos(angle) + dy * Math.sin(angle)));
+  const raw: Filter = (dx, dy) =>
+    envelope(dx, dy) * wave((Math.PI / 2) * (dx * Math.cos(angle) + dy * Math.sin(angle)));
   const offset = sum(overWindow(raw));
   return scaled((dx, dy) => raw(dx, dy) - offset * envelope(dx, dy));
 }
@@ -35,7 +36,9 @@ function filtered(image: Map2d, filter: Filter): Map2d {
 
 /** One value for each square of `side` pixels. */
 const pooled = (image: Map2d, side: number, of: (values: number[]) => number): Map2d =>
-  grid(image.length / side, (x, y) => of(Array.from({ length: side * side }, (_, i) => image[y * side + Math.floor(i / side)]![x * side + (i % side)]!)));
+  grid(image.length / side, (x, y) =>
+    of(Array.from({ length: side * side }, (_, i) => image[y * side + Math.floor(i / side)]![x * side + (i % side)]!)),
+  );
 
 const mean = (values: readonly number[]): number => sum(values) / values.length;
 
@@ -46,39 +49,68 @@ const around = (image: Map2d, side: number): Map2d =>
     return mean(image.flatMap((row, j) => (near(y, j) ? row.filter((_, i) => near(x, i)) : [])));
   });
 
-const zipped = (a: Map2d, b: Map2d, f: (a: number, b: number) => number): Map2d => grid(a.length, (x, y) => f(a[y]![x]!, b[y]![x]!));
+const zipped = (a: Map2d, b: Map2d, f: (a: number, b: number) => number): Map2d =>
+  grid(a.length, (x, y) => f(a[y]![x]!, b[y]![x]!));
 
 /** The mean deviation around each cell. */
 function contrast(image: Map2d): Map2d {
-  const [first, second] = [around(pooled(image, 8, mean), 3), around(pooled(image, 8, (values) => mean(values.map((v) => v * v))), 3)];
-  return around(zipped(first, second, (m, s) => Math.sqrt(Math.max(s - m * m, 0))), 5);
+  const [first, second] = [
+    around(pooled(image, 8, mean), 3),
+    around(
+      pooled(image, 8, (values) => mean(values.map((v) => v * v))),
+      3,
+    ),
+  ];
+  return around(
+    zipped(first, second, (m, s) => Math.sqrt(Math.max(s - m * m, 0))),
+    5,
+  );
 }
 
 /** `[side, side, 3]`, R, G, B in [-1, 1] -> `[side / 8, side / 8, 40]` */
 export function embeddedFeatures(side: number, pixels: ArrayLike<number>): Float64Array {
-  const log = (x: number, y: number, c: number): number => Math.log(((pixels[3 * (y * side + x) + c]! + 1) / 2 + 0.1) / 0.6);
+  const log = (x: number, y: number, c: number): number =>
+    Math.log(((pixels[3 * (y * side + x) + c]! + 1) / 2 + 0.1) / 0.6);
   let opponents = [
     grid(side, (x, y) => (log(x, y, 0) + log(x, y, 1) + log(x, y, 2)) / 3),
     grid(side, (x, y) => log(x, y, 0) - log(x, y, 1)),
     grid(side, (x, y) => (log(x, y, 0) + log(x, y, 1)) / 2 - log(x, y, 2)),
   ];
   const contrasts = opponents.map(contrast);
-  const inUnits = (map: Map2d, opponent: number): Map2d => zipped(map, contrasts[opponent]!, (value, unit) => value / (unit + 0.05));
+  const inUnits = (map: Map2d, opponent: number): Map2d =>
+    zipped(map, contrasts[opponent]!, (value, unit) => value / (unit + 0.05));
   const largest = (values: number[]): number => Math.max(...values);
   const channels: Map2d[] = [];
   for (const window of [8, 4, 2, 1]) {
     for (const angle of [0, 1, 2, 3].map((o) => (o * Math.PI) / 4)) {
-      const [even, odd] = [Math.cos, Math.sin].map((wave) => filtered(opponents[0]!, gabor(angle, wave))) as [Map2d, Map2d];
+      const [even, odd] = [Math.cos, Math.sin].map((wave) => filtered(opponents[0]!, gabor(angle, wave))) as [
+        Map2d,
+        Map2d,
+      ];
       channels.push(inUnits(pooled(zipped(even, odd, Math.hypot), window, largest), 0));
     }
     if (window === 1) break;
     opponents.forEach((image, o) => {
       const response = filtered(image, centreSurround);
-      for (const sign of [1, -1]) channels.push(inUnits(pooled(response, window, (values) => largest([0, ...values.map((v) => sign * v)])), o));
+      for (const sign of [1, -1])
+        channels.push(
+          inUnits(
+            pooled(response, window, (values) => largest([0, ...values.map((v) => sign * v)])),
+            o,
+          ),
+        );
     });
     opponents = opponents.map((image) => pooled(image, 2, mean));
   }
-  channels.push(...opponents, ...opponents.map((image, o) => inUnits(zipped(image, around(image, 3), (a, b) => a - b), o)));
+  channels.push(
+    ...opponents,
+    ...opponents.map((image, o) =>
+      inUnits(
+        zipped(image, around(image, 3), (a, b) => a - b),
+        o,
+      ),
+    ),
+  );
   const cells = side / 8;
   return Float64Array.from({ length: cells * cells * channels.length }, (_, i) => {
     const cell = Math.floor(i / channels.length);

@@ -8,7 +8,10 @@ export interface Farthest {
   readonly start: number;
 }
 
-/** Greedy k-centre: from `start`, each time the row that is farthest from those chosen, the first of several; never one twice. */
+/**
+ * Greedy k-centre: from `start`, each time the row that is farthest from those chosen, the first of several; never one
+ * twice.
+ */
 export function farthestPoints({ channels, count, start }: Farthest, rows: ArrayLike<number>): Float64Array {
   const bank = rowsOf(rows, channels);
   const chosen = [start];

@@ -41,8 +41,20 @@ export interface Block {
   readonly coin: (index: number) => number;
 }
 
-const FOUR: readonly Cell[] = [{ x: -1, y: 0 }, { x: 1, y: 0 }, { x: 0, y: -1 }, { x: 0, y: 1 }];
-const NINE: readonly Cell[] = [...FOUR, { x: -1, y: -1 }, { x: 1, y: -1 }, { x: -1, y: 1 }, { x: 1, y: 1 }, { x: 0, y: 0 }];
+const FOUR: readonly Cell[] = [
+  { x: -1, y: 0 },
+  { x: 1, y: 0 },
+  { x: 0, y: -1 },
+  { x: 0, y: 1 },
+];
+const NINE: readonly Cell[] = [
+  ...FOUR,
+  { x: -1, y: -1 },
+  { x: 1, y: -1 },
+  { x: -1, y: 1 },
+  { x: 1, y: 1 },
+  { x: 0, y: 0 },
+];
 
 /** One of `count` whole numbers from 0, as a word says. */
 const whole = (word: number, count: number): number => Math.min(Math.floor(unit(word) * count), count - 1);
@@ -58,7 +70,8 @@ export function blockOf(p: Problem, n: number, k: number): Block {
   const along = (word: number, extent: number, from: number, to: number): number => {
     const fits = Array.from({ length: extent - 2 * half }, (_, i) => half + i);
     const wanted = fits.filter((at) => at >= Math.floor(from * extent) && at < Math.ceil(to * extent));
-    const nearest = Math.floor(from * extent) < half ? fits[0]! : fits.at(-1)!; // where the window fits nowhere in the region
+    // where the window fits nowhere in the region
+    const nearest = Math.floor(from * extent) < half ? fits[0]! : fits.at(-1)!;
     const choices = wanted.length > 0 ? wanted : [nearest];
     return choices[whole(word, choices.length)]!;
   };
@@ -85,9 +98,11 @@ export function blockOf(p: Problem, n: number, k: number): Block {
     ahead: 1 + whole(image, Math.max(p.batch, 2) - 1),
     shift: { x: whole(shiftX, p.width), y: whole(shiftY, p.height) },
     normal: (channel) => normals(draw(0x80000000 + Math.floor(channel / 4)))[channel % 4]!,
-    noise: (cell, channel) => normals(draw(0xa0000000 + cell * Math.ceil(p.channels / 4) + Math.floor(channel / 4)))[channel % 4]!,
+    noise: (cell, channel) =>
+      normals(draw(0xa0000000 + cell * Math.ceil(p.channels / 4) + Math.floor(channel / 4)))[channel % 4]!,
     share: p.shared[0] + (p.shared[1] - p.shared[0]) * unit(share),
-    coin: (index) => sided(Math.floor(draw(0xc0000000 + Math.floor(index / 128))[Math.floor(index / 32) % 4]! / 2 ** (index % 32))),
+    coin: (index) =>
+      sided(Math.floor(draw(0xc0000000 + Math.floor(index / 128))[Math.floor(index / 32) % 4]! / 2 ** (index % 32))),
   };
 }
 
@@ -98,7 +113,9 @@ export const blocksOf = (p: Problem): readonly (readonly Block[])[] =>
 export function maskOf(p: Problem): Float32Array {
   const blocks = blocksOf(p);
   const cells = p.height * p.width;
-  return Float32Array.from({ length: p.batch * cells }, (_, i) => (blocks[Math.floor(i / cells)]!.some((block) => block.cells.has(i % cells)) ? 1 : 0));
+  return Float32Array.from({ length: p.batch * cells }, (_, i) =>
+    blocks[Math.floor(i / cells)]!.some((block) => block.cells.has(i % cells)) ? 1 : 0,
+  );
 }
 
 /** What is added to each feature, and the scale at which rounding errors arise in it. */
@@ -110,7 +127,10 @@ function added(p: Problem, features: Numbers): { readonly sum: Float64Array; rea
     const block = blocks[Math.floor(i / count / cells)]![i % count]!;
     return block.cells.has(Math.floor(i / count) % cells) ? block.intensity : 0;
   });
-  const weights = blur.forward({ batch, height, width, channels: count, size: 2 * p.blurRadius + 1, sigma: p.blurSigma, border: "reflect" }, marked);
+  const weights = blur.forward(
+    { batch, height, width, channels: count, size: 2 * p.blurRadius + 1, sigma: p.blurSigma, border: "reflect" },
+    marked,
+  );
   const [sum, size] = [new Float64Array(features.length), new Float64Array(features.length)];
   for (let i = 0; i < features.length; i++) {
     const [c, at] = [i % channels, Math.floor(i / channels)];
@@ -130,17 +150,26 @@ function signOf({ signs }: Problem, { sign, coin }: Block, index: number, channe
 
 type Place = Cell & { readonly n: number; readonly c: number };
 
-function directionOf(p: Problem, block: Block, features: Numbers, { n, x, y, c }: Place): [direction: number, size: number] {
+function directionOf(
+  p: Problem,
+  block: Block,
+  features: Numbers,
+  { n, x, y, c }: Place,
+): [direction: number, size: number] {
   const deviation = p.deviations?.[c] ?? 1;
   switch (p.direction) {
     case "equal":
       return [1, 1];
     case "random": {
       const { share, normal, noise } = block; // each of Box and Muller's radii is below 6
-      return [deviation * (Math.sqrt(share) * normal(c) + Math.sqrt(1 - share) * noise(y * p.width + x, c)), 9 * deviation];
+      return [
+        deviation * (Math.sqrt(share) * normal(c) + Math.sqrt(1 - share) * noise(y * p.width + x, c)),
+        9 * deviation,
+      ];
     }
     case "differences": {
-      const at = (image: number, row: number, column: number): number => features[((image * p.height + row) * p.width + column) * p.channels + c]!;
+      const at = (image: number, row: number, column: number): number =>
+        features[((image * p.height + row) * p.width + column) * p.channels + c]!;
       const image = p.source === "places" ? n : (n + block.ahead) % p.batch;
       const [here, there] = [at(n, y, x), at(image, (y + block.shift.y) % p.height, (x + block.shift.x) % p.width)];
       return [there - here, Math.abs(there) + Math.abs(here)];
@@ -148,7 +177,9 @@ function directionOf(p: Problem, block: Block, features: Numbers, { n, x, y, c }
   }
 }
 
-export const forward = (p: Problem, features: Numbers): Float64Array => added(p, features).sum.map((x, i) => x + features[i]!);
+export const forward = (p: Problem, features: Numbers): Float64Array =>
+  added(p, features).sum.map((x, i) => x + features[i]!);
 
 /** The scale at which rounding errors arise. */
-export const magnitudes = (p: Problem, features: Numbers): Float64Array => added(p, features).size.map((x, i) => x + Math.abs(features[i]!));
+export const magnitudes = (p: Problem, features: Numbers): Float64Array =>
+  added(p, features).size.map((x, i) => x + Math.abs(features[i]!));

@@ -39,4 +39,5 @@ function weightOf(p: Problem) {
 
 export const forward = (p: Problem, input: Numbers): Float64Array => linear(p, input, [p.height, p.width], weightOf(p));
 
-export const backward = (p: Problem, gradOutput: Numbers): Float64Array => transposed(p, gradOutput, [p.height, p.width], weightOf(p));
+export const backward = (p: Problem, gradOutput: Numbers): Float64Array =>
+  transposed(p, gradOutput, [p.height, p.width], weightOf(p));

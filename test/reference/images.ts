@@ -8,7 +8,12 @@ export interface Image {
 }
 
 /** output[n,p,q,c] = sum over h,w of weight(p, q, h, w) * input[n,h,w,c]. */
-export function linear(image: Image, input: ArrayLike<number>, [rows, columns]: readonly [number, number], weight: (p: number, q: number, h: number, w: number) => number): Float64Array {
+export function linear(
+  image: Image,
+  input: ArrayLike<number>,
+  [rows, columns]: readonly [number, number],
+  weight: (p: number, q: number, h: number, w: number) => number,
+): Float64Array {
   const { batch, height, width, channels } = image;
   const output = new Float64Array(batch * rows * columns * channels);
   for (let n = 0; n < batch; n++)
@@ -18,7 +23,9 @@ export function linear(image: Image, input: ArrayLike<number>, [rows, columns]: 
           for (let w = 0; w < width; w++) {
             const factor = weight(p, q, h, w);
             if (factor === 0) continue;
-            for (let c = 0; c < channels; c++) output[((n * rows + p) * columns + q) * channels + c]! += factor * input[((n * height + h) * width + w) * channels + c]!;
+            for (let c = 0; c < channels; c++)
+              output[((n * rows + p) * columns + q) * channels + c]! +=
+                factor * input[((n * height + h) * width + w) * channels + c]!;
           }
   return output;
 }
@@ -30,7 +37,9 @@ export function transposed(
   [rows, columns]: readonly [number, number],
   weight: (p: number, q: number, h: number, w: number) => number,
 ): Float64Array {
-  return linear({ batch, height: rows, width: columns, channels }, gradOutput, [height, width], (h, w, p, q) => weight(p, q, h, w));
+  return linear({ batch, height: rows, width: columns, channels }, gradOutput, [height, width], (h, w, p, q) =>
+    weight(p, q, h, w),
+  );
 }
 
 export const tent = (t: number): number => Math.max(0, 1 - Math.abs(t));

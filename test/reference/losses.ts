@@ -6,7 +6,11 @@ export interface Refinement {
 }
 
 /** Similarity-based refinement at each position: mse, distance, and s = 0.3 [mse <= threshold] + 0.7 cos. */
-export function refine({ channels, threshold }: Refinement, a: ArrayLike<number>, r: ArrayLike<number>): { readonly mse: number; readonly distance: number; readonly s: number }[] {
+export function refine(
+  { channels, threshold }: Refinement,
+  a: ArrayLike<number>,
+  r: ArrayLike<number>,
+): { readonly mse: number; readonly distance: number; readonly s: number }[] {
   return Array.from({ length: a.length / channels }, (_, position) => {
     const pick = (x: ArrayLike<number>) => Array.from({ length: channels }, (_c, c) => x[position * channels + c]!);
     const [target, given] = [pick(a), pick(r)];
@@ -15,7 +19,11 @@ export function refine({ channels, threshold }: Refinement, a: ArrayLike<number>
     const squared = dot(difference, difference);
     const norm = (x: number[]) => Math.max(Math.sqrt(dot(x, x)), 1e-8);
     const mse = squared / channels;
-    return { mse, distance: Math.sqrt(squared), s: 0.3 * (mse <= threshold ? 1 : 0) + (0.7 * dot(target, given)) / norm(target) / norm(given) };
+    return {
+      mse,
+      distance: Math.sqrt(squared),
+      s: 0.3 * (mse <= threshold ? 1 : 0) + (0.7 * dot(target, given)) / norm(target) / norm(given),
+    };
   });
 }
 
@@ -55,14 +63,17 @@ export function reduced(losses: Numbers, reduction: Reduction): Float64Array {
 
 /** The upstream gradient of each loss before it was reduced. */
 export const spread = (gradLoss: Numbers, reduction: Reduction, count: number): Float64Array =>
-  Float64Array.from({ length: count }, (_, i) => (reduction === "none" ? gradLoss[i]! : gradLoss[0]! * share(reduction, count)));
+  Float64Array.from({ length: count }, (_, i) =>
+    reduction === "none" ? gradLoss[i]! : gradLoss[0]! * share(reduction, count),
+  );
 
 export interface Hinge {
   readonly threshold: number;
   readonly reduction: Reduction;
 }
 
-const short = (threshold: number, score: number, marked: number): number => Math.max(0, threshold + (marked ? -score : score));
+const short = (threshold: number, score: number, marked: number): number =>
+  Math.max(0, threshold + (marked ? -score : score));
 
 /** How each position weighs in the loss: the means are of either side. */
 const weights = ({ reduction }: Hinge, mask: Numbers): number[] => {

@@ -8,7 +8,12 @@ export interface Problem {
 }
 
 /** [G,M,K] x [G,K,N] + [N] -> [G,M,N]. */
-export function forward({ batch, m, n, k }: Problem, a: ArrayLike<number>, b: ArrayLike<number>, bias: ArrayLike<number>): Float64Array {
+export function forward(
+  { batch, m, n, k }: Problem,
+  a: ArrayLike<number>,
+  b: ArrayLike<number>,
+  bias: ArrayLike<number>,
+): Float64Array {
   const output = new Float64Array(batch * m * n);
   for (let g = 0; g < batch; g++) {
     for (let i = 0; i < m; i++) {
@@ -23,8 +28,17 @@ export function forward({ batch, m, n, k }: Problem, a: ArrayLike<number>, b: Ar
 }
 
 /** Gradients of a, b and bias: every product of the forward sum, seen from each factor. */
-export function backward({ batch, m, n, k }: Problem, a: ArrayLike<number>, b: ArrayLike<number>, gradOutput: ArrayLike<number>): Float64Array[] {
-  const [gradA, gradB, gradBias] = [new Float64Array(batch * m * k), new Float64Array(batch * k * n), new Float64Array(n)] as const;
+export function backward(
+  { batch, m, n, k }: Problem,
+  a: ArrayLike<number>,
+  b: ArrayLike<number>,
+  gradOutput: ArrayLike<number>,
+): Float64Array[] {
+  const [gradA, gradB, gradBias] = [
+    new Float64Array(batch * m * k),
+    new Float64Array(batch * k * n),
+    new Float64Array(n),
+  ] as const;
   for (let g = 0; g < batch; g++) {
     for (let i = 0; i < m; i++) {
       for (let j = 0; j < n; j++) {

@@ -16,12 +16,17 @@ export interface PatchCore {
   readonly projection: Numbers | null;
 }
 
-/** Cells, `[M, C]`, that cover all `[N, C]`: greedily the farthest from those chosen, distances measured behind the projection. */
+/**
+ * Cells, `[M, C]`, that cover all `[N, C]`: greedily the farthest from those chosen, distances measured behind the
+ * projection.
+ */
 export function bankOf({ channels, rows, start, projection }: PatchCore, cells: Numbers): number[][] {
   const all = rowsOf(cells, channels);
   const dimensions = projection ? projection.length / channels : channels;
   const project = (row: readonly number[]): number[] =>
-    Array.from({ length: dimensions }, (_, d) => row.reduce((sum, x, c) => sum + x * projection![c * dimensions + d]!, 0));
+    Array.from({ length: dimensions }, (_, d) =>
+      row.reduce((sum, x, c) => sum + x * projection![c * dimensions + d]!, 0),
+    );
   const searched = (projection ? all.map(project) : all).flat();
   const chosen = farthestPoints({ rows: all.length, channels: dimensions, count: rows, start }, searched);
   return Array.from(chosen, (row) => all[row]!);
@@ -31,8 +36,15 @@ export function bankOf({ channels, rows, start, projection }: PatchCore, cells: 
 export const distances = (bank: readonly (readonly number[])[], cells: readonly Numbers[]): number[] =>
   cells.map((cell) => Math.sqrt(Math.min(...bank.map((row) => squaredDistance(cell, row)))));
 
-/** An image's score: the largest distance; where there are several neighbours, less the share of the nearest row among them. */
-export function imageScore(bank: readonly (readonly number[])[], cells: readonly Numbers[], neighbours: number): number {
+/**
+ * An image's score: the largest distance; where there are several neighbours, less the share of the nearest row among
+ * them.
+ */
+export function imageScore(
+  bank: readonly (readonly number[])[],
+  cells: readonly Numbers[],
+  neighbours: number,
+): number {
   const all = distances(bank, cells);
   const largest = Math.max(...all);
   if (neighbours === 1) return largest;
@@ -46,11 +58,17 @@ export function imageScore(bank: readonly (readonly number[])[], cells: readonly
   return (1 - Math.exp(offsets[0]!) / sum) * largest;
 }
 
-/** Cells of one image enlarged to pixels and smoothed: a Gaussian of 4 pixels at 224, cut off at four deviations, mirrored at the border. */
+/**
+ * Cells of one image enlarged to pixels and smoothed: a Gaussian of 4 pixels at 224, cut off at four deviations,
+ * mirrored at the border.
+ */
 export function smoothed(cells: readonly number[], side: number, size: number): Float64Array {
   const image = { batch: 1, channels: 1 };
   const how = { mode: "bilinear", alignCorners: false, antialias: false } as const;
   const pixels = resize.forward({ ...image, height: side, width: side, size: [size, size], ...how }, cells);
   const sigma = (4 * size) / 224;
-  return blur.forward({ ...image, height: size, width: size, size: 2 * Math.round(4 * sigma) + 1, sigma, border: "reflect" }, pixels);
+  return blur.forward(
+    { ...image, height: size, width: size, size: 2 * Math.round(4 * sigma) + 1, sigma, border: "reflect" },
+    pixels,
+  );
 }

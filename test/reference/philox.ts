@@ -21,6 +21,7 @@ export const unit = (word: number): number => (Math.floor(word / 512) + 0.5) / 2
 /** Box and Muller's four normal numbers from four words. */
 export function normals(words: Words): readonly number[] {
   const [a, b, c, d] = words.map(unit) as [number, number, number, number];
-  const pair = (first: number, second: number) => [Math.cos, Math.sin].map((f) => Math.sqrt(-2 * Math.log(first)) * f(2 * Math.PI * second));
+  const pair = (first: number, second: number) =>
+    [Math.cos, Math.sin].map((f) => Math.sqrt(-2 * Math.log(first)) * f(2 * Math.PI * second));
   return [...pair(a, b), ...pair(c, d)];
 }

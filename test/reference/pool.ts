@@ -28,21 +28,27 @@ export function outputOf(p: Problem): readonly [number, number] {
 const countAlong = (p: Problem, axis: 0 | 1, out: number): number =>
   p.countIncludePad
     ? p.window[axis]
-    : Array.from({ length: axis === 0 ? p.height : p.width }, (_, at) => at).filter((at) => holds(p, axis, out, at)).length;
+    : Array.from({ length: axis === 0 ? p.height : p.width }, (_, at) => at).filter((at) => holds(p, axis, out, at))
+        .length;
 
 const weightOf = (p: Problem) => (out: number, column: number, h: number, w: number) =>
   holds(p, 0, out, h) && holds(p, 1, column, w) ? 1 / (countAlong(p, 0, out) * countAlong(p, 1, column)) : 0;
 
 export const average = (p: Problem, input: Numbers): Float64Array => linear(p, input, outputOf(p), weightOf(p));
 
-export const averageBackward = (p: Problem, gradOutput: Numbers): Float64Array => transposed(p, gradOutput, outputOf(p), weightOf(p));
+export const averageBackward = (p: Problem, gradOutput: Numbers): Float64Array =>
+  transposed(p, gradOutput, outputOf(p), weightOf(p));
 
 /** For each output element the index of the input element that is its maximum, the first among equals. */
 function winners(p: Problem, input: Numbers): number[] {
   const [rows, columns] = outputOf(p);
   return Array.from({ length: p.batch * rows * columns * p.channels }, (_, i) => {
     const [c, position] = [i % p.channels, Math.floor(i / p.channels)];
-    const [column, row, n] = [position % columns, Math.floor(position / columns) % rows, Math.floor(position / columns / rows)];
+    const [column, row, n] = [
+      position % columns,
+      Math.floor(position / columns) % rows,
+      Math.floor(position / columns / rows),
+    ];
     const pixels = Array.from({ length: p.height * p.width }, (_, pixel) => pixel)
       .filter((pixel) => holds(p, 0, row, Math.floor(pixel / p.width)) && holds(p, 1, column, pixel % p.width))
       .map((pixel) => (n * p.height * p.width + pixel) * p.channels + c);
@@ -50,7 +56,8 @@ function winners(p: Problem, input: Numbers): number[] {
   });
 }
 
-export const maximum = (p: Problem, input: Numbers): Float64Array => Float64Array.from(winners(p, input), (at) => input[at]!);
+export const maximum = (p: Problem, input: Numbers): Float64Array =>
+  Float64Array.from(winners(p, input), (at) => input[at]!);
 
 export function maximumBackward(p: Problem, input: Numbers, gradOutput: Numbers): Float64Array {
   const gradInput = new Float64Array(input.length);
@@ -66,7 +73,12 @@ export function globalValues(image: Image, input: Numbers, kind: "average" | "ma
   });
 }
 
-export function globalBackward(image: Image, input: Numbers, gradOutput: Numbers, kind: "average" | "maximum"): Float64Array {
+export function globalBackward(
+  image: Image,
+  input: Numbers,
+  gradOutput: Numbers,
+  kind: "average" | "maximum",
+): Float64Array {
   const gradInput = new Float64Array(input.length);
   planes(image).forEach((plane, i) => {
     const most = Math.max(...plane.map((at) => input[at]!));
@@ -79,5 +91,8 @@ export function globalBackward(image: Image, input: Numbers, gradOutput: Numbers
 /** For each image and channel the indices of its pixels. */
 const planes = ({ batch, height, width, channels }: Image): number[][] =>
   Array.from({ length: batch * channels }, (_, i) =>
-    Array.from({ length: height * width }, (_, pixel) => (Math.floor(i / channels) * height * width + pixel) * channels + (i % channels)),
+    Array.from(
+      { length: height * width },
+      (_, pixel) => (Math.floor(i / channels) * height * width + pixel) * channels + (i % channels),
+    ),
   );

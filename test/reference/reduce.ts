@@ -28,11 +28,13 @@ export function sum(p: Problem, input: Numbers): Float64Array {
   return output;
 }
 
-export const sumBackward = (p: Problem, gradOutput: Numbers): Float64Array => Float64Array.from(owners(p), (owner) => gradOutput[owner]!);
+export const sumBackward = (p: Problem, gradOutput: Numbers): Float64Array =>
+  Float64Array.from(owners(p), (owner) => gradOutput[owner]!);
 
 export const mean = (p: Problem, input: Numbers): Float64Array => sum(p, input).map((total) => total / extentOf(p));
 
-export const meanBackward = (p: Problem, gradOutput: Numbers): Float64Array => sumBackward(p, gradOutput).map((grad) => grad / extentOf(p));
+export const meanBackward = (p: Problem, gradOutput: Numbers): Float64Array =>
+  sumBackward(p, gradOutput).map((grad) => grad / extentOf(p));
 
 export function max(p: Problem, input: Numbers): Float64Array {
   const output = new Float64Array(count(p.shape) / extentOf(p)).fill(-Infinity);
@@ -40,7 +42,11 @@ export function max(p: Problem, input: Numbers): Float64Array {
   return output;
 }
 
-export const min = (p: Problem, input: Numbers): Float64Array => max(p, Array.from(input, (x) => -x)).map((x) => -x);
+export const min = (p: Problem, input: Numbers): Float64Array =>
+  max(
+    p,
+    Array.from(input, (x) => -x),
+  ).map((x) => -x);
 
 /** Elements that share the extremum share its gradient. */
 export function extremumBackward(p: Problem, input: Numbers, extrema: Numbers, gradOutput: Numbers): Float64Array {

@@ -7,11 +7,13 @@ export interface Rows {
   readonly channels: number;
 }
 
-const rowOf = ({ channels }: Rows, values: Numbers, row: number): number[] => Array.from({ length: channels }, (_, c) => values[row * channels + c]!);
+const rowOf = ({ channels }: Rows, values: Numbers, row: number): number[] =>
+  Array.from({ length: channels }, (_, c) => values[row * channels + c]!);
 const dot = (x: readonly number[], y: readonly number[]): number => x.reduce((sum, value, i) => sum + value * y[i]!, 0);
 
 /** Rows made of rows, one after another. */
-const byRow = (p: Rows, f: (row: number) => readonly number[]): Float64Array => Float64Array.from(Array.from({ length: p.rows }, (_, row) => f(row)).flat());
+const byRow = (p: Rows, f: (row: number) => readonly number[]): Float64Array =>
+  Float64Array.from(Array.from({ length: p.rows }, (_, row) => f(row)).flat());
 
 function softmaxRow(x: readonly number[]): number[] {
   const largest = Math.max(...x);
@@ -25,7 +27,9 @@ export const softmax = (p: Rows, x: Numbers): Float64Array => byRow(p, (row) => 
 export const softmaxBackward = (p: Rows, x: Numbers, g: Numbers): Float64Array =>
   byRow(p, (row) => {
     const [y, gradient] = [softmaxRow(rowOf(p, x, row)), rowOf(p, g, row)];
-    return y.map((value, i) => y.reduce((sum, other, j) => sum + gradient[j]! * other * ((i === j ? 1 : 0) - value), 0));
+    return y.map((value, i) =>
+      y.reduce((sum, other, j) => sum + gradient[j]! * other * ((i === j ? 1 : 0) - value), 0),
+    );
   });
 
 /** Mean, deviation and the normalised row. */
@@ -49,7 +53,11 @@ export function layerNormBackward(p: Rows, x: Numbers, affine: Numbers, g: Numbe
     });
     const weighted = gradient.map((value, c) => value * affine[c]!);
     // d h_j / d x_i = ((i = j) - 1/C - h_i h_j / C) / deviation
-    return h.map((hi, i) => weighted.reduce((sum, value, j) => sum + value * ((i === j ? 1 : 0) - (1 + hi * h[j]!) / p.channels), 0) / deviation);
+    return h.map(
+      (hi, i) =>
+        weighted.reduce((sum, value, j) => sum + value * ((i === j ? 1 : 0) - (1 + hi * h[j]!) / p.channels), 0) /
+        deviation,
+    );
   });
   return [gradInput, gradAffine];
 }
@@ -90,5 +98,7 @@ export const cosineBackward = (p: Rows, a: Numbers, b: Numbers, g: Numbers, eps 
     const [x, y] = [rowOf(p, a, row), rowOf(p, b, row)];
     const [sizeX, sizeY] = [Math.max(length(x), eps), Math.max(length(y), eps)];
     const clamped = length(x) <= eps;
-    return x.map((value, c) => g[row]! * (y[c]! / (sizeX * sizeY) - (clamped ? 0 : (value * dot(x, y)) / (sizeX ** 3 * sizeY))));
+    return x.map(
+      (value, c) => g[row]! * (y[c]! / (sizeX * sizeY) - (clamped ? 0 : (value * dot(x, y)) / (sizeX ** 3 * sizeY))),
+    );
   });

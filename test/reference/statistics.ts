@@ -9,13 +9,18 @@ export interface TopK {
 }
 
 function* rowsOf({ rows, columns }: TopK, input: Numbers) {
-  for (let row = 0; row < rows; row++) yield { row, values: Array.from(input).slice(row * columns, (row + 1) * columns) };
+  for (let row = 0; row < rows; row++)
+    yield { row, values: Array.from(input).slice(row * columns, (row + 1) * columns) };
 }
 
 export function topKMean(p: TopK, input: Numbers): Float64Array {
   const output = new Float64Array(p.rows);
   for (const { row, values } of rowsOf(p, input)) {
-    output[row] = values.sort((a, b) => b - a).slice(0, p.k).reduce((sum, x) => sum + x, 0) / p.k;
+    output[row] =
+      values
+        .sort((a, b) => b - a)
+        .slice(0, p.k)
+        .reduce((sum, x) => sum + x, 0) / p.k;
   }
   return output;
 }
@@ -27,7 +32,11 @@ export function topKMeanBackward(p: TopK, input: Numbers, gradOutput: Numbers): 
     const threshold = [...values].sort((a, b) => b - a)[p.k - 1]!;
     const above = values.filter((x) => x > threshold).length;
     const equal = values.filter((x) => x === threshold).length;
-    values.forEach((x, i) => (grad[row * p.columns + i] = (gradOutput[row]! / p.k) * (x > threshold ? 1 : x === threshold ? (p.k - above) / equal : 0)));
+    values.forEach(
+      (x, i) =>
+        (grad[row * p.columns + i] =
+          (gradOutput[row]! / p.k) * (x > threshold ? 1 : x === threshold ? (p.k - above) / equal : 0)),
+    );
   }
   return grad;
 }

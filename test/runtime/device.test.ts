@@ -25,20 +25,32 @@ describe("names that the WGSL does not have are refused with those it has:", () 
   const spec = { module: scan, entryPoint: "forward", element: "f32" } as const;
 
   test("an entry point", () => {
-    expect(() => device.kernel({ ...spec, entryPoint: "backward" })).toThrow("scan.backward<f32>: no such entry point; the WGSL has block_totals, forward");
+    expect(() => device.kernel({ ...spec, entryPoint: "backward" })).toThrow(
+      "scan.backward<f32>: no such entry point; the WGSL has block_totals, forward",
+    );
   });
 
   test("an override", () => {
-    expect(() => device.kernel({ ...spec, constants: { SPEED: 11 } })).toThrow("no override SPEED; the WGSL has OFFSETS, WORKGROUP_SIZE");
+    expect(() => device.kernel({ ...spec, constants: { SPEED: 11 } })).toThrow(
+      "no override SPEED; the WGSL has OFFSETS, WORKGROUP_SIZE",
+    );
   });
 
   test("a binding and a param", () => {
     const kernel = device.kernel(spec);
     const { buffer } = empty(device, [4], "u32").allocation;
-    expect(() => device.dispatch(kernel, { input: buffer, offsets: buffer }, { count: 4 }, [1, 1])).toThrow("scan.forward<f32>: missing binding output; the WGSL has input, offsets, output");
-    expect(() => device.dispatch(kernel, { input: buffer, offsets: buffer, output: buffer, extra: buffer }, { count: 4 }, [1, 1])).toThrow("unknown binding extra; the WGSL has input, offsets, output");
-    expect(() => device.dispatch(kernel, { input: buffer, offsets: buffer, output: buffer }, { size: 4 }, [1, 1])).toThrow("missing param count, unknown param size; the WGSL has count");
-    expect(() => device.dispatch(kernel, { input: buffer, offsets: buffer, output: buffer }, { count: -1 }, [1, 1])).toThrow("param count is -1, which is no u32");
+    expect(() => device.dispatch(kernel, { input: buffer, offsets: buffer }, { count: 4 }, [1, 1])).toThrow(
+      "scan.forward<f32>: missing binding output; the WGSL has input, offsets, output",
+    );
+    expect(() =>
+      device.dispatch(kernel, { input: buffer, offsets: buffer, output: buffer, extra: buffer }, { count: 4 }, [1, 1]),
+    ).toThrow("unknown binding extra; the WGSL has input, offsets, output");
+    expect(() =>
+      device.dispatch(kernel, { input: buffer, offsets: buffer, output: buffer }, { size: 4 }, [1, 1]),
+    ).toThrow("missing param count, unknown param size; the WGSL has count");
+    expect(() =>
+      device.dispatch(kernel, { input: buffer, offsets: buffer, output: buffer }, { count: -1 }, [1, 1]),
+    ).toThrow("param count is -1, which is no u32");
   });
 });
 
@@ -76,7 +88,8 @@ describe("errors of the GPU reach the caller:", () => {
     const { buffer } = fromArray(own, [4], new Float32Array(4)).allocation;
     const kernel = own.kernel({ module: scan, entryPoint: "forward", element: "f32" });
     const underWay = own.read(buffer, 16);
-    own.gpu.createBuffer({ size: 4, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.STORAGE }); // an error of before does not hide the loss
+    // an error of before does not hide the loss
+    own.gpu.createBuffer({ size: 4, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.STORAGE });
     own.destroy();
     const calls: readonly (() => unknown)[] = [
       () => own.allocate(16),
@@ -112,9 +125,17 @@ describe("recording", () => {
     const input = fromArray(device, [64], values);
     const kernel = device.kernel({ module: scan, entryPoint: "forward", element: "f32" });
     // Sums of what comes before each element, and after the last their total; more in turn than one submission holds.
-    const outputs = Array.from({ length: 1100 }, (_, i) => ({ output: fromArray(device, [64], new Uint32Array(64)), count: 1 + (i % 63) }));
+    const outputs = Array.from({ length: 1100 }, (_, i) => ({
+      output: fromArray(device, [64], new Uint32Array(64)),
+      count: 1 + (i % 63),
+    }));
     for (const { output, count } of outputs) {
-      device.dispatch(kernel, { input: input.allocation.buffer, offsets: input.allocation.buffer, output: output.allocation.buffer }, { count }, [1, 1]);
+      device.dispatch(
+        kernel,
+        { input: input.allocation.buffer, offsets: input.allocation.buffer, output: output.allocation.buffer },
+        { count },
+        [1, 1],
+      );
     }
     for (const [i, { count, output }] of outputs.entries()) {
       device.release(output.allocation);
@@ -195,8 +216,11 @@ describe("recording", () => {
     const tensor = zeros(device, [2], "u32");
     device.write(tensor.allocation.buffer, Uint8Array.of(1, 2, 3, 4, 5));
     expect(new Uint8Array(await device.read(tensor.allocation.buffer, 7))).toEqual(Uint8Array.of(1, 2, 3, 4, 5, 0, 0));
-    device.write(tensor.allocation.buffer, Uint8Array.of(0, 0, 0, 0, 9, 8, 7, 6, 5, 4).subarray(4, 10)); // a view into a larger array
-    expect(new Uint8Array(await device.read(tensor.allocation.buffer, 8))).toEqual(Uint8Array.of(9, 8, 7, 6, 5, 4, 0, 0));
+    // a view into a larger array
+    device.write(tensor.allocation.buffer, Uint8Array.of(0, 0, 0, 0, 9, 8, 7, 6, 5, 4).subarray(4, 10));
+    expect(new Uint8Array(await device.read(tensor.allocation.buffer, 8))).toEqual(
+      Uint8Array.of(9, 8, 7, 6, 5, 4, 0, 0),
+    );
   });
 
   test("nothing is dispatched for nothing", async () => {
@@ -211,7 +235,9 @@ describe("recording", () => {
     const times = await device.profile(() => {
       for (let i = 0; i < 3; i++) device.release(binaryForward(a, a, "multiply").allocation);
     });
-    expect(times.map(({ label, dispatches }) => [label, dispatches])).toEqual([["elementwise.forward<f32x4, OP=2>", 3]]);
+    expect(times.map(({ label, dispatches }) => [label, dispatches])).toEqual([
+      ["elementwise.forward<f32x4, OP=2>", 3],
+    ]);
   });
 });
 
@@ -225,9 +251,15 @@ describe("a trace", () => {
 
   test("says of every dispatch what it cannot do without; a tensor that is read twice counts once", async () => {
     const traced = await device.trace(work);
-    expect(traced.map(({ label }) => label.split("<")[0])).toEqual([expect.stringMatching(/^(matmul|tiled_product)\./), "elementwise.forward"]);
+    expect(traced.map(({ label }) => label.split("<")[0])).toEqual([
+      expect.stringMatching(/^(matmul|tiled_product)\./),
+      "elementwise.forward",
+    ]);
     const unused = 4; // where slices of a sum would go
-    expect(traced[0]).toMatchObject({ bytes: 4 * (8 * 12 + 12 * 16 + 16 + 8 * 16) + unused, operations: 2 * 8 * 12 * 16 });
+    expect(traced[0]).toMatchObject({
+      bytes: 4 * (8 * 12 + 12 * 16 + 16 + 8 * 16) + unused,
+      operations: 2 * 8 * 12 * 16,
+    });
     expect(traced[1]).toMatchObject({ bytes: 4 * 2 * 8 * 16, operations: 0 });
   });
 
@@ -242,7 +274,9 @@ describe("a trace", () => {
   });
 
   test("is one at a time, and ends with what it traces, if that throws too", async () => {
-    await expect(device.trace(async () => void (await device.trace(work)))).rejects.toThrow("trace: there is one going on already");
+    await expect(device.trace(async () => void (await device.trace(work)))).rejects.toThrow(
+      "trace: there is one going on already",
+    );
     expect(await device.trace(() => undefined)).toEqual([]);
   });
 });
@@ -254,10 +288,21 @@ test("a profile on a device without timestamps is refused", async () => {
 
 test("a kernel knows its workgroup size, from which the number of workgroups comes", () => {
   const spec = { module: scan, entryPoint: "forward", element: "f32" } as const;
-  expect([device.kernel(spec), device.kernel({ ...spec, constants: { WORKGROUP_SIZE: 32 } })].map(({ workgroupSize }) => workgroupSize)).toEqual([64, 32]);
-  expect([device.workgroups(0, 64), device.workgroups(64, 64), device.workgroups(65, 64)]).toEqual([[0, 1], [1, 1], [2, 1]]);
+  expect(
+    [device.kernel(spec), device.kernel({ ...spec, constants: { WORKGROUP_SIZE: 32 } })].map(
+      ({ workgroupSize }) => workgroupSize,
+    ),
+  ).toEqual([64, 32]);
+  expect([device.workgroups(0, 64), device.workgroups(64, 64), device.workgroups(65, 64)]).toEqual([
+    [0, 1],
+    [1, 1],
+    [2, 1],
+  ]);
   const most = device.gpu.limits.maxComputeWorkgroupsPerDimension;
-  expect([device.workgroups(most, 1), device.workgroups(most + 1, 1)]).toEqual([[most, 1], [Math.ceil((most + 1) / 2), 2]]);
+  expect([device.workgroups(most, 1), device.workgroups(most + 1, 1)]).toEqual([
+    [most, 1],
+    [Math.ceil((most + 1) / 2), 2],
+  ]);
 });
 
 const FEATURE = "chromium-experimental-subgroup-matrix";
@@ -285,35 +330,84 @@ describe("acquiring", () => {
     const gpu = { requestAdapter: () => Promise.resolve(adapter) } as unknown as GPU;
     for (const minimal of [false, true]) await expect(requestDevice(gpu, "", { minimal })).rejects.toThrow("seen");
     expect(asked).toMatchObject([
-      { requiredFeatures: ["shader-f16", "timestamp-query"], requiredLimits: { maxBufferSize: 1000, maxStorageBufferBindingSize: 900 } },
+      {
+        requiredFeatures: ["shader-f16", "timestamp-query"],
+        requiredLimits: { maxBufferSize: 1000, maxStorageBufferBindingSize: 900 },
+      },
       { requiredFeatures: [], requiredLimits: {} },
     ]);
     expect(asked.map(({ requiredLimits }) => Object.keys(requiredLimits!).length)).toEqual([2, 0]);
   });
 
-  test.each<readonly [string, Partial<GPUAdapterInfo> & { readonly subgroupMatrixConfigs?: readonly object[] }, readonly string[], number | undefined]>([
-    ["as the kernel needs them", { subgroupMaxSize: 32, subgroupMatrixConfigs: [F16_IN_F16, MATRICES] }, ["shader-f16", FEATURE], 32],
+  test.each<
+    readonly [
+      string,
+      Partial<GPUAdapterInfo> & { readonly subgroupMatrixConfigs?: readonly object[] },
+      readonly string[],
+      number | undefined,
+    ]
+  >([
+    [
+      "as the kernel needs them",
+      { subgroupMaxSize: 32, subgroupMatrixConfigs: [F16_IN_F16, MATRICES] },
+      ["shader-f16", FEATURE],
+      32,
+    ],
     ["without half precision", { subgroupMaxSize: 32, subgroupMatrixConfigs: [MATRICES] }, [FEATURE], undefined],
-    ["of other extents", { subgroupMaxSize: 32, subgroupMatrixConfigs: [{ ...MATRICES, K: 8 }] }, ["shader-f16", FEATURE], undefined],
-    ["summed in half precision", { subgroupMaxSize: 32, subgroupMatrixConfigs: [F16_IN_F16] }, ["shader-f16", FEATURE], undefined],
+    [
+      "of other extents",
+      { subgroupMaxSize: 32, subgroupMatrixConfigs: [{ ...MATRICES, K: 8 }] },
+      ["shader-f16", FEATURE],
+      undefined,
+    ],
+    [
+      "summed in half precision",
+      { subgroupMaxSize: 32, subgroupMatrixConfigs: [F16_IN_F16] },
+      ["shader-f16", FEATURE],
+      undefined,
+    ],
     ["that are not said to be of any kind", { subgroupMaxSize: 32 }, ["shader-f16", FEATURE], undefined],
     ["of subgroups of unknown size", { subgroupMatrixConfigs: [MATRICES] }, ["shader-f16", FEATURE], undefined],
-    ["of subgroups larger than a workgroup", { subgroupMaxSize: 512, subgroupMatrixConfigs: [MATRICES] }, ["shader-f16", FEATURE], undefined],
+    [
+      "of subgroups larger than a workgroup",
+      { subgroupMaxSize: 512, subgroupMatrixConfigs: [MATRICES] },
+      ["shader-f16", FEATURE],
+      undefined,
+    ],
     ["in name alone", { subgroupMaxSize: 32, subgroupMatrixConfigs: [MATRICES] }, ["shader-f16"], undefined],
   ])("subgroup matrices %s", async (_what, info, names, matrixLanes) => {
     const asked: GPUDeviceDescriptor[] = [];
-    const grant = (descriptor: GPUDeviceDescriptor) => (asked.push(descriptor), Promise.resolve(device.dryRun().device.gpu));
-    const adapter = { info: { description: "Thing 2", ...info }, features: new Set(names), limits: {}, requestDevice: grant };
+    const grant = (descriptor: GPUDeviceDescriptor) => (
+      asked.push(descriptor),
+      Promise.resolve(device.dryRun().device.gpu)
+    );
+    const adapter = {
+      info: { description: "Thing 2", ...info },
+      features: new Set(names),
+      limits: {},
+      requestDevice: grant,
+    };
     const gpu = { requestAdapter: () => Promise.resolve(adapter) } as unknown as GPU;
     const report = await reportAdapter(gpu, "");
-    expect([report.adapter.matrixLanes, report.missing.includes(FEATURE)]).toEqual([matrixLanes, matrixLanes === undefined]);
+    expect([report.adapter.matrixLanes, report.missing.includes(FEATURE)]).toEqual([
+      matrixLanes,
+      matrixLanes === undefined,
+    ]);
     expect((await requestDevice(gpu, "")).adapter.matrixLanes).toBe(matrixLanes);
     expect((await requestDevice(gpu, "", { minimal: true })).adapter.matrixLanes).toBeUndefined();
-    expect(asked.map(({ requiredFeatures }) => [...requiredFeatures!].includes(FEATURE as GPUFeatureName))).toEqual([matrixLanes !== undefined, false]);
+    expect(asked.map(({ requiredFeatures }) => [...requiredFeatures!].includes(FEATURE as GPUFeatureName))).toEqual([
+      matrixLanes !== undefined,
+      false,
+    ]);
   });
 
   test("an adapter that refuses gives an error with its name and its words", async () => {
-    const adapter = { info: { description: "Thing 1" }, features: new Set(), limits: {}, requestDevice: () => Promise.reject(new Error("out of devices")) };
+    const adapter = {
+      info: { description: "Thing 1" },
+      features: new Set(),
+      limits: {},
+      requestDevice: () => Promise.reject(new Error("out of devices")),
+    };
     const gpu = { requestAdapter: () => Promise.resolve(adapter) } as unknown as GPU;
     const failure: unknown = await requestDevice(gpu, "").catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(AdapterError);
@@ -339,13 +433,16 @@ describe("acquiring", () => {
     expect(own.gpu.limits.maxComputeWorkgroupStorageSize).toBe(16_384);
     expect(own.maxBindingBytes).toBe(128 << 20);
     expect(own.gpu.features.has("shader-f16")).toBe(false);
-    for (const entryPoint of ["forward", "forward_uniform_b"]) own.kernel({ module: matmul, entryPoint, element: "f32x4" });
+    for (const entryPoint of ["forward", "forward_uniform_b"])
+      own.kernel({ module: matmul, entryPoint, element: "f32x4" });
     await own.settle();
   });
 
   test("tensors of two devices do not mix, and none may be larger than a buffer", async () => {
     const own = await ownDevice({ minimal: true });
     expect(() => binaryForward(zeros(device, [4]), zeros(own, [4]), "add")).toThrow("expected tensors of one device");
-    expect(() => empty(own, [(1 << 26) + 1])).toThrow("a tensor of 268435460 bytes is larger than any buffer of this device (268435456); use a smaller batch");
+    expect(() => empty(own, [(1 << 26) + 1])).toThrow(
+      "a tensor of 268435460 bytes is larger than any buffer of this device (268435456); use a smaller batch",
+    );
   });
 });

@@ -34,7 +34,11 @@ describe("a pool", () => {
       return lent.map(({ buffer }) => buffer);
     };
     const first = round([1, 0, 3, 2]);
-    for (const order of [[0, 1, 2, 3], [2, 1, 3, 0], [3, 0, 2, 1]]) {
+    for (const order of [
+      [0, 1, 2, 3],
+      [2, 1, 3, 0],
+      [3, 0, 2, 1],
+    ]) {
       round(order).forEach((buffer, i) => expect(buffer).toBe(first[i]));
     }
     expect(pool.use().buffersCreated).toBe(4);
@@ -42,7 +46,9 @@ describe("a pool", () => {
 
   test("refuses what cannot be bound", () => {
     expect(makePool(1000).pool.allocate(1000).bytes).toBe(1024);
-    expect(() => makePool(1000).pool.allocate(1001)).toThrow("a tensor of 1001 bytes is larger than any buffer of this device (1000)");
+    expect(() => makePool(1000).pool.allocate(1001)).toThrow(
+      "a tensor of 1001 bytes is larger than any buffer of this device (1000)",
+    );
     expect(() => makePool().pool.allocate(NaN)).toThrow("larger than");
   });
 });
@@ -93,7 +99,8 @@ describe("a scope", () => {
       return kept;
     };
     const [refused, theirs] = await Promise.all([careless().catch((error: unknown) => error), other()]);
-    expect((refused as { readonly error: unknown }).error).toBeInstanceOf(UsageError); // the outer's, around the inner's
+    // the outer's, around the inner's
+    expect((refused as { readonly error: unknown }).error).toBeInstanceOf(UsageError);
     expect(pool.use().bytes).toBe(512 + 256); // theirs, and what was kept before
     expect(pool.use().allocations).toBe(2);
     pool.release(theirs);

@@ -7,7 +7,11 @@ import { GpuError } from "../../src/runtime/errors.ts";
 import { empty, fromArray, release, toArray, zeros, type Tensor } from "../../src/tensor/tensor.ts";
 
 const device = await openDevice(); // with nothing compiled
-const outside = fromArray(device, [1, 4, 4], Float32Array.from({ length: 16 }, (_, i) => i));
+const outside = fromArray(
+  device,
+  [1, 4, 4],
+  Float32Array.from({ length: 16 }, (_, i) => i),
+);
 
 function work(): Tensor {
   using scope = device.scope();
@@ -17,7 +21,10 @@ function work(): Tensor {
 }
 
 test("what was prepared is not compiled again, by whoever asks and however often, and nothing else has changed", async () => {
-  const [sync, ahead] = [vi.spyOn(device.gpu, "createComputePipeline"), vi.spyOn(device.gpu, "createComputePipelineAsync")];
+  const [sync, ahead] = [
+    vi.spyOn(device.gpu, "createComputePipeline"),
+    vi.spyOn(device.gpu, "createComputePipelineAsync"),
+  ];
   const [memory, counters] = [device.memory(), device.counters()];
   await Promise.all([device.prepare(work), device.prepare(work)]);
   await device.prepare(work);
@@ -27,18 +34,26 @@ test("what was prepared is not compiled again, by whoever asks and however often
   expect(new Set(ahead.mock.calls.map(([{ label }]) => label)).size).toBe(kernels);
   expect(kernels).toBeGreaterThanOrEqual(3);
   const output = work();
-  expect(await toArray(output)).toEqual(Float32Array.from({ length: 16 }, (_, i) => {
-    const [row, column] = [Math.floor(i / 4), i % 4];
-    return [0, 1, 2, 3].reduce((sum, k) => sum + 2 * (4 * row + k) * (4 * k + column), 0);
-  }));
+  expect(await toArray(output)).toEqual(
+    Float32Array.from({ length: 16 }, (_, i) => {
+      const [row, column] = [Math.floor(i / 4), i % 4];
+      return [0, 1, 2, 3].reduce((sum, k) => sum + 2 * (4 * row + k) * (4 * k + column), 0);
+    }),
+  );
   expect(sync).not.toHaveBeenCalled();
   expect(ahead).toHaveBeenCalledTimes(kernels);
 });
 
 test("what fails inside, or reads back, leaves the device as it was", async () => {
-  await expect(device.prepare(() => { throw new Error("no"); })).rejects.toThrow("no");
+  await expect(
+    device.prepare(() => {
+      throw new Error("no");
+    }),
+  ).rejects.toThrow("no");
   let read: Promise<unknown> | null = null;
-  await device.prepare(() => { read = toArray(empty(device, [1])); });
+  await device.prepare(() => {
+    read = toArray(empty(device, [1]));
+  });
   await expect(read).rejects.toThrow("prepare: nothing can be read back inside");
   expect(await toArray(zeros(device, [1]))).toEqual(Float32Array.of(0));
 });

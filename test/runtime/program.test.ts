@@ -9,7 +9,17 @@ import { mean } from "../../src/ops/reduce.ts";
 import { reshape } from "../../src/ops/shape.ts";
 import { AdamW } from "../../src/optim/adam.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
-import { countOf, empty, fromArray, release, requireGrad, toArray, zeros, type Shape, type Tensor } from "../../src/tensor/tensor.ts";
+import {
+  countOf,
+  empty,
+  fromArray,
+  release,
+  requireGrad,
+  toArray,
+  zeros,
+  type Shape,
+  type Tensor,
+} from "../../src/tensor/tensor.ts";
 import { device } from "../harness/device.ts";
 import { poison } from "../harness/operation.ts";
 
@@ -25,7 +35,13 @@ function network() {
   const at = (name: string): LayerContext => within({ weights, prefix: "net", random: new RandomStream(1, 2) }, name);
   const layer = sequence(conv3x3(at("a"), 4, 8), norm(at("b"), 8), activate("hswish"), pointwise(at("c"), 8, 4, true));
   const grid = requireGrad(fromArray(device, [1, 3, 3, 4], new RandomStream(3, 3).normals(36, 1)));
-  const optimizer = new AdamW([{ parameters: [...weights.parameters.values()], rate: 0.01 }, { parameters: [grid], rate: 0.1 }], { maxNorm: 1 });
+  const optimizer = new AdamW(
+    [
+      { parameters: [...weights.parameters.values()], rate: 0.01 },
+      { parameters: [grid], rate: 0.1 },
+    ],
+    { maxNorm: 1 },
+  );
   const step = (input: Tensor, places: Tensor): Tensor => {
     using scope = device.scope();
     const { results, grads } = gradients(() => {
@@ -144,7 +160,14 @@ test.each([true, false])("a run leaves out what nothing that outlives it depends
 
 test("lean work that allocates otherwise when it runs again is refused", () => {
   let runs = 0;
-  expect(() => device.capture(() => { zeros(device, [100 * ++runs]); }, { lean: true })).toThrow("capture: lean work must allocate the same each time");
+  expect(() =>
+    device.capture(
+      () => {
+        zeros(device, [100 * ++runs]);
+      },
+      { lean: true },
+    ),
+  ).toThrow("capture: lean work must allocate the same each time");
 });
 
 test("what was written from the host while capturing is written by every run", async () => {
@@ -159,12 +182,31 @@ describe("capture refuses, and leaves nothing behind:", () => {
   const outside = zeros(device, [4]);
   test.each<readonly [string, () => unknown, string]>([
     ["itself inside", () => device.capture(() => undefined), "capture: there is one going on already"],
-    ["a tensor from outside to be released", () => release(outside), "capture: a tensor from outside must not be released inside"],
-    ["a step of an optimiser to be kept for ever", () => network().optimizer.advance(), "advance: a capture would keep this step for ever"],
-    ["whatever fails", () => { throw new Error("no"); }, "no"],
+    [
+      "a tensor from outside to be released",
+      () => release(outside),
+      "capture: a tensor from outside must not be released inside",
+    ],
+    [
+      "a step of an optimiser to be kept for ever",
+      () => network().optimizer.advance(),
+      "advance: a capture would keep this step for ever",
+    ],
+    [
+      "whatever fails",
+      () => {
+        throw new Error("no");
+      },
+      "no",
+    ],
   ])("%s", (_what, inside, message) => {
     const before = device.memory();
-    expect(() => device.capture(() => { zeros(device, [1 << 10]); inside(); })).toThrow(message);
+    expect(() =>
+      device.capture(() => {
+        zeros(device, [1 << 10]);
+        inside();
+      }),
+    ).toThrow(message);
     expect(device.memory()).toEqual(before);
     device.capture(() => zeros(device, [1])).program.release();
   });
@@ -173,8 +215,14 @@ describe("capture refuses, and leaves nothing behind:", () => {
     const { program } = device.capture(() => zeros(device, [1]));
     expect(() => device.capture(() => program.run())).toThrow("capture: a program cannot run inside");
     let read: Promise<unknown> | null = null;
-    device.capture(() => { read = toArray(zeros(device, [1])); }).program.release();
-    await expect(read).rejects.toThrow("capture: nothing can be read back inside; return the tensor and read it after a run");
+    device
+      .capture(() => {
+        read = toArray(zeros(device, [1]));
+      })
+      .program.release();
+    await expect(read).rejects.toThrow(
+      "capture: nothing can be read back inside; return the tensor and read it after a run",
+    );
     program.release();
   });
 });

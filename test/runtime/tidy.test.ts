@@ -43,10 +43,12 @@ describe("tidy", () => {
 
   test("gives everything back where the function throws", () => {
     const before = device.memory().bytes;
-    expect(() => device.tidy(() => {
-      numbers();
-      throw new Error("no");
-    })).toThrow("no");
+    expect(() =>
+      device.tidy(() => {
+        numbers();
+        throw new Error("no");
+      }),
+    ).toThrow("no");
     expect(device.memory().bytes).toBe(before);
   });
 

@@ -82,7 +82,8 @@ test("who asks while it is measured waits for the choice, and nothing is measure
   expect(await tunePending(device)).toBe(true);
   expect(choose()).toBe("short");
   expect(await first).toBe(true);
-  expect([device.tuner.isPending, tried.filter((form) => form === "short").length]).toEqual([false, 4]); // once to compile, and three rounds
+  // once to compile, and three rounds
+  expect([device.tuner.isPending, tried.filter((form) => form === "short").length]).toEqual([false, 4]);
 });
 
 test("another device uses what was kept, without measuring", async () => {
@@ -140,17 +141,25 @@ test("a product has forms to choose from, gives all memory back, and is right be
   const values = (count: number) => Float32Array.from({ length: count }, (_, i) => (i % 7) - 3);
   const wanted = Float32Array.from({ length: m * n }, (_, i) => {
     const [row, column] = [Math.floor(i / n), i % n];
-    return Array.from({ length: k }, (_, j) => values(m * k)[row * k + j]! * values(k * n)[j * n + column]!).reduce((sum, x) => sum + x, 0);
+    return Array.from({ length: k }, (_, j) => values(m * k)[row * k + j]! * values(k * n)[j * n + column]!).reduce(
+      (sum, x) => sum + x,
+      0,
+    );
   });
   const product = async (): Promise<Float32Array> => {
     using _scope = device.scope();
-    const [a, b] = [fromArray(device, [1, m, k], values(m * k)), fromArray(device, [1, k, n], values(k * n))] as [Tensor, Tensor];
+    const [a, b] = [fromArray(device, [1, m, k], values(m * k)), fromArray(device, [1, k, n], values(k * n))] as [
+      Tensor,
+      Tensor,
+    ];
     return toArray(matmul(a, b));
   };
   const { bytes } = device.memory();
   expect(await product()).toEqual(wanted);
   expect(await tune(device)).toBe(1);
-  expect([...tuner.choices.keys()]).toEqual([expect.stringMatching(/^matmul [-0-9a-f]+ f32x4 false false false 1 48 48 12$/)]);
+  expect([...tuner.choices.keys()]).toEqual([
+    expect.stringMatching(/^matmul [-0-9a-f]+ f32x4 false false false 1 48 48 12$/),
+  ]);
   expect(await product()).toEqual(wanted);
   expect(device.memory().bytes).toBe(bytes);
 });

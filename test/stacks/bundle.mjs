@@ -15,7 +15,12 @@ const REPLACED = {
 };
 
 /** Packages that are made for Node. */
-const PACKAGES = [...Object.keys(JSON.parse(readFileSync(at("package.json"), "utf8")).dependencies), "onnxruntime-node", "playwright-core", "vite"];
+const PACKAGES = [
+  ...Object.keys(JSON.parse(readFileSync(at("package.json"), "utf8")).dependencies),
+  "onnxruntime-node",
+  "playwright-core",
+  "vite",
+];
 const isNodes = (source) => source.startsWith("node:") || PACKAGES.includes(source);
 
 /**
@@ -37,17 +42,21 @@ export async function bundleTests(folder, words) {
     root: ROOT,
     configFile: false,
     logLevel: "error",
-    plugins: [wgsl(), replacements(), {
-      name: "test-files",
-      generateBundle(_options, bundle) {
-        const chunks = Object.values(bundle).filter(({ type, isEntry }) => type === "chunk" && isEntry);
-        for (const path of tests) {
-          const reason = wayToNode(at(path), (id) => this.getModuleInfo(id));
-          if (reason) refused[path] = reason;
-          else files[path] = chunks.find(({ facadeModuleId }) => facadeModuleId === at(path)).fileName;
-        }
+    plugins: [
+      wgsl(),
+      replacements(),
+      {
+        name: "test-files",
+        generateBundle(_options, bundle) {
+          const chunks = Object.values(bundle).filter(({ type, isEntry }) => type === "chunk" && isEntry);
+          for (const path of tests) {
+            const reason = wayToNode(at(path), (id) => this.getModuleInfo(id));
+            if (reason) refused[path] = reason;
+            else files[path] = chunks.find(({ facadeModuleId }) => facadeModuleId === at(path)).fileName;
+          }
+        },
       },
-    }],
+    ],
     build: {
       target: "es2022", // as the library's own build
       outDir: folder,

@@ -11,8 +11,12 @@ test("what needs Node is left out of a bundle, and nothing else: tests of kernel
   const everywhere = /^test\/(autograd|data|detection|io|kernels|metrics|nn|ops|optim|runtime|tensor)\//;
   expect(Object.entries(refused).filter(([path]) => everywhere.test(path))).toEqual([]);
   expect(refused["test/node/files.test.ts"]).toBe("test/node/files.test.ts imports node:child_process");
-  expect(refused["test/tools/ensure_adapter.test.ts"]).toBe("test/tools/ensure_adapter.test.ts imports node:fs/promises");
-  const tests = (await readdir("test", { recursive: true })).filter((path) => path.endsWith(".test.ts")).map((path) => `test/${path}`);
+  expect(refused["test/tools/ensure_adapter.test.ts"]).toBe(
+    "test/tools/ensure_adapter.test.ts imports node:fs/promises",
+  );
+  const tests = (await readdir("test", { recursive: true }))
+    .filter((path) => path.endsWith(".test.ts"))
+    .map((path) => `test/${path}`);
   expect([...Object.keys(files), ...Object.keys(refused)].sort()).toEqual(tests.sort());
 });
 
@@ -26,5 +30,7 @@ test("a bundle has its device from the browser", async () => {
 });
 
 test("words that no test file's path contains are an error", async () => {
-  await expect(bundleTests(folder, ["no such", "test file"])).rejects.toThrow("no test file's path contains no such or test file");
+  await expect(bundleTests(folder, ["no such", "test file"])).rejects.toThrow(
+    "no test file's path contains no such or test file",
+  );
 });

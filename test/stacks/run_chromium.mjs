@@ -22,19 +22,25 @@ const OWN_SIGNALS = { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: f
 /** Chromium's program: $CHROMIUM, or the first of its names on the PATH. */
 function findChromium() {
   const named = process.env.CHROMIUM;
-  const candidates = named ? [named] : process.env.PATH.split(delimiter).flatMap((folder) => NAMES.map((name) => join(folder, name)));
+  const candidates = named
+    ? [named]
+    : process.env.PATH.split(delimiter).flatMap((folder) => NAMES.map((name) => join(folder, name)));
   const found = candidates.find((path) => existsSync(path));
   if (found) return found;
   if (named) throw new Error(`no Chromium at ${named}, which CHROMIUM names`);
   throw new Error(`no Chromium: none of ${NAMES.join(", ")} is on the PATH; install one or name it in CHROMIUM`);
 }
 
-/** Serves a folder's scripts and an empty page on a free port: WebGPU is for secure contexts, of which loopback is one. */
+/**
+ * Serves a folder's scripts and an empty page on a free port: WebGPU is for secure contexts, of which loopback is one.
+ */
 async function serve(folder) {
   const server = createServer(({ url }, response) => {
     if (!/^\/[\w.-]+\.js$/.test(url)) return response.setHeader("content-type", "text/html").end("<!doctype html>");
     response.setHeader("content-type", "text/javascript");
-    createReadStream(join(folder, url)).on("error", () => response.writeHead(404).end()).pipe(response);
+    createReadStream(join(folder, url))
+      .on("error", () => response.writeHead(404).end())
+      .pipe(response);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -47,7 +53,12 @@ await runStack((folder, bundle, say) => {
     const server = await serve(folder);
     opened.push(() => server.close());
     const launch = chromium.launch({ executablePath: findChromium(), args: FLAGS, ...OWN_SIGNALS });
-    opened.push(() => launch.then((browser) => browser.close(), () => {})); // its profile goes with it
+    opened.push(() =>
+      launch.then(
+        (browser) => browser.close(),
+        () => {},
+      ),
+    ); // its profile goes with it
     const browser = await launch;
     const page = await browser.newPage();
     const crashed = new Promise((_, reject) => {

@@ -1,4 +1,5 @@
-// npm run test:deno [WORD...]   the tests on wgpu, the WebGPU of Firefox, in Deno; only files whose path contains a WORD
+// npm run test:deno [WORD...]   the tests on wgpu, the WebGPU of Firefox, in Deno; only files whose path contains a
+// WORD
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -15,11 +16,24 @@ await runStack((folder, bundle, say) => {
   const plan = JSON.stringify({ stack: `wgpu in Deno ${version}`, ...bundle });
   // The program itself, not the package's script around it, which would leave it behind when ended.
   const deno = require("deno/install_api.cjs").runInstall();
-  const options = ["--unstable-webgpu", "--no-config", "--no-remote", "--no-prompt", `--allow-read=${folder}`, "--allow-env"];
+  const options = [
+    "--unstable-webgpu",
+    "--no-config",
+    "--no-remote",
+    "--no-prompt",
+    `--allow-read=${folder}`,
+    "--allow-env",
+  ];
   const child = spawn(deno, ["run", ...options, join(folder, "deno.js"), plan], {
     stdio: ["ignore", "pipe", "inherit"],
     // Vulkan's loader wants a folder for the session; Deno a place for its caches that goes with the run.
-    env: { XDG_RUNTIME_DIR: tmpdir(), ...process.env, DENO_DIR: join(folder, "deno"), DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" },
+    env: {
+      XDG_RUNTIME_DIR: tmpdir(),
+      ...process.env,
+      DENO_DIR: join(folder, "deno"),
+      DENO_NO_UPDATE_CHECK: "1",
+      NO_COLOR: "1",
+    },
   });
   createInterface({ input: child.stdout }).on("line", say);
   const closed = once(child, "close");

@@ -16,13 +16,18 @@ export async function runStack(start) {
   let stop = async () => {};
   let timer;
   const ended = new Promise((_, reject) => {
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => reject(new Error(`ended by ${signal}`)));
-    timer = setTimeout(() => reject(new Error(`nothing heard of the tests for ${SILENCE_MINUTES} minutes`)), 60_000 * SILENCE_MINUTES);
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
+      process.once(signal, () => reject(new Error(`ended by ${signal}`)));
+    timer = setTimeout(
+      () => reject(new Error(`nothing heard of the tests for ${SILENCE_MINUTES} minutes`)),
+      60_000 * SILENCE_MINUTES,
+    );
   });
   ended.catch(() => {}); // may come before anybody waits for it
   try {
     const bundle = await bundleTests(folder, process.argv.slice(2));
-    if (Object.keys(bundle.files).length === 0) throw new Error(`nothing to run: ${Object.values(bundle.refused).join("; ")}`);
+    if (Object.keys(bundle.files).length === 0)
+      throw new Error(`nothing to run: ${Object.values(bundle.refused).join("; ")}`);
     const say = (line) => {
       console.log(line);
       timer.refresh();

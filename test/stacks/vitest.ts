@@ -1,7 +1,15 @@
-// Stands in for the package vitest in the bundles of tests: the parts of which vitest itself is made, without those that
-// need Node. A test that wants more than these fails by the name of what is missing.
+// Stands in for the package vitest in the bundles of tests: the parts of which vitest itself is made, without those
+// that need Node. A test that wants more than these fails by the name of what is missing.
 import {
-  ASYMMETRIC_MATCHERS_OBJECT, chai, customMatchers, getState, GLOBAL_EXPECT, JestAsymmetricMatchers, JestChaiExpect, JestExtend, setState,
+  ASYMMETRIC_MATCHERS_OBJECT,
+  chai,
+  customMatchers,
+  getState,
+  GLOBAL_EXPECT,
+  JestAsymmetricMatchers,
+  JestChaiExpect,
+  JestExtend,
+  setState,
   type ExpectStatic,
 } from "@vitest/expect";
 import { getCurrentTest } from "@vitest/runner";

@@ -39,7 +39,10 @@ test("inputs of other shapes under a known key are captured anew", async () => {
 test("half-precision inputs of an odd number of elements are taken whole", async () => {
   const captured = new CapturedWork<Tensor>(device);
   if (!device.gpu.features.has("shader-f16")) return;
-  for (const values of [[1, 2, 3], [4, 5, 6]]) {
+  for (const values of [
+    [1, 2, 3],
+    [4, 5, 6],
+  ]) {
     const input = fromArray(device, [3], Float32Array.from(values), "f16");
     expect([...(await toArray(captured.run("a", [input], double)))]).toEqual(values.map((x) => 2 * x + x * x));
   }
@@ -94,7 +97,11 @@ test("work that fails leaves nothing behind", () => {
   const captured = new CapturedWork<Tensor>(device);
   const before = device.memory().bytes;
   const input = numbers(1);
-  expect(() => captured.run("a", [input], () => { throw new Error("no"); })).toThrow("no");
+  expect(() =>
+    captured.run("a", [input], () => {
+      throw new Error("no");
+    }),
+  ).toThrow("no");
   release(input);
   expect([device.memory().bytes, captured.knows("a")]).toEqual([before, false]);
 });

@@ -7,19 +7,25 @@ const isNaNHalf = (bits: number) => (bits & 0x7fff) > 0x7c00;
 /** IEEE 754 binary16, read off its text: sign, 5 digits of exponent, 10 digits of fraction. */
 function byDefinition(bits: number): number {
   const digits = bits.toString(2).padStart(16, "0");
-  const [sign, exponent, fraction] = [digits[0] === "1" ? -1 : 1, parseInt(digits.slice(1, 6), 2), parseInt(digits.slice(6), 2) / 1024];
+  const [sign, exponent, fraction] = [
+    digits[0] === "1" ? -1 : 1,
+    parseInt(digits.slice(1, 6), 2),
+    parseInt(digits.slice(6), 2) / 1024,
+  ];
   if (exponent === 31) return fraction > 0 ? NaN : sign * Infinity;
   return exponent === 0 ? sign * fraction * 2 ** -14 : sign * (1 + fraction) * 2 ** (exponent - 15);
 }
 
 test("all 65536 halfs have the value of their definition", () => {
-  for (let bits = 0; bits < 65536; bits++) if (!Object.is(halfToFloat(bits), byDefinition(bits))) expect.fail(`half ${bits} is read as ${halfToFloat(bits)}`);
+  for (let bits = 0; bits < 65536; bits++)
+    if (!Object.is(halfToFloat(bits), byDefinition(bits))) expect.fail(`half ${bits} is read as ${halfToFloat(bits)}`);
 });
 
 test("all 65536 halfs come back, NaN as one NaN", () => {
   for (let bits = 0; bits < 65536; bits++) {
     const want = isNaNHalf(bits) ? NAN : bits;
-    if (floatToHalf(halfToFloat(bits)) !== want) expect.fail(`half ${bits} comes back as ${floatToHalf(halfToFloat(bits))}`);
+    if (floatToHalf(halfToFloat(bits)) !== want)
+      expect.fail(`half ${bits} comes back as ${floatToHalf(halfToFloat(bits))}`);
   }
 });
 
@@ -32,7 +38,10 @@ test("between two neighbouring halfs the nearer is taken, in the middle the even
     const even = bits % 2 === 0 ? bits : bits + 1;
     const got = [middle - nudge, middle, middle + nudge].map(floatToHalf);
     const mirrored = [-(middle - nudge), -middle, -(middle + nudge)].map((value) => floatToHalf(value) - 0x8000);
-    const [wrong, lopsided] = [[bits, even, bits + 1].some((want, i) => got[i] !== want), mirrored.some((bits, i) => got[i] !== bits)];
+    const [wrong, lopsided] = [
+      [bits, even, bits + 1].some((want, i) => got[i] !== want),
+      mirrored.some((bits, i) => got[i] !== bits),
+    ];
     if (wrong || lopsided) expect.fail(`around ${middle}: ${got.join()} and ${mirrored.join()}`);
   }
 });
@@ -49,6 +58,7 @@ test("all 65536 bfloat16 are the upper halves of an f32", () => {
   const view = new DataView(new ArrayBuffer(4));
   for (let bits = 0; bits < 65536; bits++) {
     view.setUint16(0, bits); // big-endian: the upper half comes first
-    if (!Object.is(bfloat16ToFloat(bits), view.getFloat32(0))) expect.fail(`bfloat16 ${bits} is read as ${bfloat16ToFloat(bits)}`);
+    if (!Object.is(bfloat16ToFloat(bits), view.getFloat32(0)))
+      expect.fail(`bfloat16 ${bits} is read as ${bfloat16ToFloat(bits)}`);
   }
 });

@@ -20,27 +20,32 @@ function released(): Tensor {
 
 describe("a released tensor", () => {
   const uses: Readonly<Record<string, (tensor: Tensor) => unknown>> = {
-    "read": toArray,
-    "viewed": (tensor) => viewOf(tensor, [2, 2]),
-    "activated": relu,
-    "added": (tensor) => add(numbers(1, 2, 3, 4), tensor),
-    "broadcast": (tensor) => multiply(tensor, numbers(2)),
-    "summed": (tensor) => sum(tensor),
-    "sliced": (tensor) => slice(tensor, 1, 2),
+    read: toArray,
+    viewed: (tensor) => viewOf(tensor, [2, 2]),
+    activated: relu,
+    added: (tensor) => add(numbers(1, 2, 3, 4), tensor),
+    broadcast: (tensor) => multiply(tensor, numbers(2)),
+    summed: (tensor) => sum(tensor),
+    sliced: (tensor) => slice(tensor, 1, 2),
     "differentiated for": (tensor) => gradients(() => [sum(numbers(1))], [requireGrad(tensor)]),
-    "multiplied": (tensor) => matmul({ ...tensor, shape: [1, 2, 2] }, { ...numbers(1, 2, 3, 4), shape: [1, 2, 2] }),
+    multiplied: (tensor) => matmul({ ...tensor, shape: [1, 2, 2] }, { ...numbers(1, 2, 3, 4), shape: [1, 2, 2] }),
   };
   test.each(Object.keys(uses))("is refused where it is %s, and nothing is left behind", async (use) => {
     const tensor = released();
     numbers(9, 9, 9, 9); // lies where it lay
     const before = device.memory().allocations;
-    const result = (async () => { using _scope = device.scope({ awaits: true }); await uses[use]!(tensor); })();
+    const result = (async () => {
+      using _scope = device.scope({ awaits: true });
+      await uses[use]!(tensor);
+    })();
     await expect(result).rejects.toThrow(ReleasedError);
     expect(device.memory().allocations).toBeLessThanOrEqual(before);
   });
 
   test("says its shape and what to do", () => {
-    expect(() => relu(released())).toThrow("relu: input [4] was released, or a tensor that shares its storage; keep it in its scope (scope.keep) or release it later");
+    expect(() => relu(released())).toThrow(
+      "relu: input [4] was released, or a tensor that shares its storage; keep it in its scope (scope.keep) or release it later",
+    );
   });
 
   test("may be released again, which takes nothing from whoever has its storage now", async () => {

@@ -4,7 +4,9 @@ import { device } from "../harness/device.ts";
 import { poison } from "../harness/operation.ts";
 
 test("what is written is read, f32 and u32", async () => {
-  expect(await toArray(fromArray(device, [2, 2], Float32Array.of(1, -2, 3.5, -0)))).toEqual(Float32Array.of(1, -2, 3.5, -0));
+  expect(await toArray(fromArray(device, [2, 2], Float32Array.of(1, -2, 3.5, -0)))).toEqual(
+    Float32Array.of(1, -2, 3.5, -0),
+  );
   const integers = fromArray(device, [3], Uint32Array.of(0, 1, 0xffffffff));
   expect(integers.dtype).toBe("u32");
   const words = await toArray({ ...integers, dtype: "u32" });
@@ -40,5 +42,7 @@ test("a tensor that gradients are wanted for is another one than the plain", () 
 test("extents and counts that cannot be are refused", () => {
   expect(() => empty(device, [2, -1])).toThrow("empty: expected whole, non-negative extents, got [2,-1]");
   expect(() => empty(device, [2.5])).toThrow("got [2.5]");
-  expect(() => fromArray(device, [2, 2], new Float32Array(3))).toThrow("fromArray: shape [2,2] holds 4 elements, got 3");
+  expect(() => fromArray(device, [2, 2], new Float32Array(3))).toThrow(
+    "fromArray: shape [2,2] holds 4 elements, got 3",
+  );
 });

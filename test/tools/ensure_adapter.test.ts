@@ -13,12 +13,19 @@ test("Debian 12 needs its backports, newer ones do not", () => {
     suite: "bookworm-backports",
   });
   expect(planFor({ platform: "linux", os: { ...BOOKWORM, VERSION_ID: "13" }, root: true, apt: true }).suite).toBeNull();
-  expect(planFor({ platform: "linux", os: { ID: "ubuntu", ID_LIKE: "debian", VERSION_ID: "24.04" }, root: true, apt: true }).suite).toBeNull();
+  expect(
+    planFor({ platform: "linux", os: { ID: "ubuntu", ID_LIKE: "debian", VERSION_ID: "24.04" }, root: true, apt: true })
+      .suite,
+  ).toBeNull();
 });
 
 test("who may not install is told what to install", () => {
-  expect(planFor({ platform: "linux", os: BOOKWORM, root: false, apt: true }).advice).toContain("apt-get install -t bookworm-backports mesa-vulkan-drivers");
-  expect(planFor({ platform: "linux", os: { ID: "fedora" }, root: true, apt: false }).advice).toContain("Fedora: mesa-vulkan-drivers");
+  expect(planFor({ platform: "linux", os: BOOKWORM, root: false, apt: true }).advice).toContain(
+    "apt-get install -t bookworm-backports mesa-vulkan-drivers",
+  );
+  expect(planFor({ platform: "linux", os: { ID: "fedora" }, root: true, apt: false }).advice).toContain(
+    "Fedora: mesa-vulkan-drivers",
+  );
   expect(planFor({ platform: "darwin", os: {}, root: false, apt: false }).advice).toContain("Metal");
   expect(planFor({ platform: "win32", os: {}, root: false, apt: false }).advice).toContain("Direct3D 12");
 });
@@ -35,7 +42,8 @@ test("the mirror is the one that apt has", () => {
 test("a suite is added only where the keyring is that its packages are signed with", async () => {
   const paths = { sources: join(folder, "x.sources"), keyring: join(folder, "debian.gpg") };
   const add = () => addSuite("mirror://a/debian", "bookworm-backports", paths);
-  const refusal = /^bookworm-backports is not enabled: Debian's keys, .*debian\.gpg, are missing; install them \(apt-get install debian-archive-keyring\), or enable/;
+  const refusal =
+    /^bookworm-backports is not enabled: Debian's keys, .*debian\.gpg, are missing; install them \(apt-get install debian-archive-keyring\), or enable/;
   expect(add).toThrow(refusal);
   await writeFile(paths.keyring, "");
   expect(add).toThrow(refusal);

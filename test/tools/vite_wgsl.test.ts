@@ -22,7 +22,10 @@ fn sum(x: vec2f, y: ptr<function, i32>) -> i32 { /* in /* two */ parts */
 });
 
 const shaders = ["shaders", "shaders/bench"].flatMap((folder) =>
-  readdirSync(folder).filter((name) => name.endsWith(".wgsl")).map((name) => `${folder}/${name}`));
+  readdirSync(folder)
+    .filter((name) => name.endsWith(".wgsl"))
+    .map((name) => `${folder}/${name}`),
+);
 
 test.each(shaders)("%s is understood by defineKernel as by wgsl_reflect", (path) => {
   const code = readFileSync(path, "utf8");

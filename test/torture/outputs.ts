@@ -37,21 +37,50 @@ export async function onSmallDisk<T>(folder: string, work: () => Promise<T>): Pr
 }
 
 /**
- * Fills a small disk but for a random rest before a training, a prediction with pictures, an export and an evaluation with its report, in turn:
- * each ends well with the bytes of an undisturbed one, or in one line with what was there before whole, and no part left over; with room, it
- * is done again, or goes on.
+ * Fills a small disk but for a random rest before a training, a prediction with pictures, an export and an evaluation
+ * with its report, in turn: each ends well with the bytes of an undisturbed one, or in one line with what was there
+ * before whole, and no part left over; with room, it is done again, or goes on.
  * @returns null where the system lets us have no disk
  */
-export async function fullDisk(torture: Torture, rounds: number): Promise<{ readonly rounds: number; readonly full: number } | null> {
+export async function fullDisk(
+  torture: Torture,
+  rounds: number,
+): Promise<{ readonly rounds: number; readonly full: number } | null> {
   const disk = torture.at("disk");
   const all = (): boolean => true;
   const [set, run] = [torture.at("set", "plate"), torture.at("first")];
   const page = (path: string): boolean => path !== "report.html"; // it says when it was made
   const commands: Writing[] = [
-    { name: "train", words: torture.train(join("disk", "run"), "--seed", "0"), again: ["--resume"], output: "run", old: null, compared: (path) => path === "run/model.safetensors" },
-    { name: "predict", words: ["predict", run, join(set, "test"), "--out", join(disk, "out"), "--masks", join(disk, "out", "masks")], again: ["--resume"], output: "out", old: null, compared: all },
-    { name: "export", words: ["export", run, "--out", join(disk, "model.onnx")], output: "model.onnx", old: "an older export", compared: all },
-    { name: "eval", words: ["eval", run, set, "--report", join(disk, "report.html"), "--resamples", "0"], output: "report.html", old: "an older report", compared: page },
+    {
+      name: "train",
+      words: torture.train(join("disk", "run"), "--seed", "0"),
+      again: ["--resume"],
+      output: "run",
+      old: null,
+      compared: (path) => path === "run/model.safetensors",
+    },
+    {
+      name: "predict",
+      words: ["predict", run, join(set, "test"), "--out", join(disk, "out"), "--masks", join(disk, "out", "masks")],
+      again: ["--resume"],
+      output: "out",
+      old: null,
+      compared: all,
+    },
+    {
+      name: "export",
+      words: ["export", run, "--out", join(disk, "model.onnx")],
+      output: "model.onnx",
+      old: "an older export",
+      compared: all,
+    },
+    {
+      name: "eval",
+      words: ["eval", run, set, "--report", join(disk, "report.html"), "--resamples", "0"],
+      output: "report.html",
+      old: "an older report",
+      compared: page,
+    },
   ];
   return onSmallDisk(disk, async () => {
     let full = 0;
@@ -59,12 +88,14 @@ export async function fullDisk(torture: Torture, rounds: number): Promise<{ read
     for (let i = 0; i < rounds; i++) {
       const command = commands[i % commands.length]!;
       const { words, again = [], output, old, compared } = command;
-      const found = async (): Promise<Map<string, Buffer>> => new Map([...(await contentsOf(disk))].filter(([path]) => path !== "filler" && compared(path)));
+      const found = async (): Promise<Map<string, Buffer>> =>
+        new Map([...(await contentsOf(disk))].filter(([path]) => path !== "filler" && compared(path)));
       const requireDone = async (outcome: Outcome): Promise<void> => {
         require(outcome.code === 0, `${command.name}: exit code ${outcome.code}: ${outcome.stderr}`);
         const wrong = difference(await found(), undisturbed.get(command)!.files);
         require(wrong === null, `${command.name}: ${wrong}`);
-        if (output === "report.html") require((await readFile(join(disk, output), "utf8")).trimEnd().endsWith("</html>"), "the report has no end");
+        if (output === "report.html")
+          require((await readFile(join(disk, output), "utf8")).trimEnd().endsWith("</html>"), "the report has no end");
       };
       if (!undisturbed.has(command)) {
         const before = await statfs(disk);
@@ -83,9 +114,14 @@ export async function fullDisk(torture: Torture, rounds: number): Promise<{ read
       else {
         full++;
         const lines = outcome.stderr.split("\n").filter((line) => line.startsWith("bigrid:"));
-        require(outcome.code === 1 && lines.length === 1 && lines[0]!.includes("the disk is full"), `${command.name}, ${rest} bytes left: exit code ${outcome.code}: ${outcome.stderr}`);
+        require(outcome.code === 1 &&
+          lines.length === 1 &&
+          lines[0]!.includes(
+            "the disk is full",
+          ), `${command.name}, ${rest} bytes left: exit code ${outcome.code}: ${outcome.stderr}`);
         const left = await contentsOf(disk);
-        require(old === null || left.get(output)!.equals(Buffer.from(old)), `${command.name}: what was there before is gone`);
+        require(old === null ||
+          left.get(output)!.equals(Buffer.from(old)), `${command.name}: what was there before is gone`);
         const part = [...left.keys()].find((path) => path.endsWith(".part"));
         require(part === undefined, `${command.name}: ${part} is left over`);
         await rm(join(disk, "filler"));
@@ -101,14 +137,29 @@ export async function fullDisk(torture: Torture, rounds: number): Promise<{ read
 const SHELL = "set -o pipefail; ";
 
 /**
- * Gives commands that print a standard output that is closed, full, or read to a random byte: exit codes are those of docs/robustness.md, what
- * was read is the beginning of what an undisturbed run prints, and a file that is written besides is whole.
+ * Gives commands that print a standard output that is closed, full, or read to a random byte: exit codes are those of
+ * docs/robustness.md, what was read is the beginning of what an undisturbed run prints, and a file that is written
+ * besides is whole.
  */
-export async function standardOutput(torture: Torture, rounds: number): Promise<{ readonly rounds: number; readonly cut: number }> {
+export async function standardOutput(
+  torture: Torture,
+  rounds: number,
+): Promise<{ readonly rounds: number; readonly cut: number }> {
   const [set, run, report] = [torture.at("set", "plate"), torture.at("first"), torture.at("printed.html")];
-  const commands = [["inspect", set], ["inspect", set, "--json"], ["info"], ["info", "--json"], ["predict", "--help"], ["eval", run, set, "--report", report, "--resamples", "0", "--json"]];
+  const commands = [
+    ["inspect", set],
+    ["inspect", set, "--json"],
+    ["info"],
+    ["info", "--json"],
+    ["predict", "--help"],
+    ["eval", run, set, "--report", report, "--resamples", "0", "--json"],
+  ];
   const shell = (words: readonly string[], end: string): ReturnType<typeof ended> =>
-    ended(spawn("bash", ["-c", `${SHELL}"$0" "$@" ${end}`, process.execPath, PROGRAM, ...words], { stdio: ["ignore", "pipe", "pipe"] }));
+    ended(
+      spawn("bash", ["-c", `${SHELL}"$0" "$@" ${end}`, process.execPath, PROGRAM, ...words], {
+        stdio: ["ignore", "pipe", "pipe"],
+      }),
+    );
   const printed = new Map<readonly string[], string>();
   let cut = 0;
   for (let i = 0; i < rounds; i++) {
@@ -122,14 +173,20 @@ export async function standardOutput(torture: Torture, rounds: number): Promise<
     const { code, stdout, stderr } = await shell(words, end);
     const said = `bigrid ${words.join(" ")} ${end}: exit code ${code}: ${stderr}`;
     if (end === ">&-") require(code === (isJson ? 1 : 0), said);
-    else if (end === ">/dev/full") require(code === 1 && stderr.split("\n").filter((line) => line.startsWith("bigrid:")).join() === "bigrid: cannot write to standard output: the disk is full", said);
+    else if (end === ">/dev/full")
+      require(code === 1 &&
+        stderr
+          .split("\n")
+          .filter((line) => line.startsWith("bigrid:"))
+          .join() === "bigrid: cannot write to standard output: the disk is full", said);
     else {
       if (code === 141) cut++;
       require(code === 0 || (code === 141 && most < Buffer.byteLength(whole)), said);
       require(Buffer.from(whole).subarray(0, most).toString() === stdout, `${said}: another beginning was read`);
     }
     const isRefused = end === ">&-" && isJson; // before anything is done
-    if (isReport && !isRefused) require((await readFile(report, "utf8")).trimEnd().endsWith("</html>"), `${said}: the report is not whole`);
+    if (isReport && !isRefused)
+      require((await readFile(report, "utf8")).trimEnd().endsWith("</html>"), `${said}: the report is not whole`);
   }
   return { rounds, cut };
 }

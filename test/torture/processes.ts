@@ -9,8 +9,15 @@ export function require(isRight: boolean, what: string): asserts isRight {
 
 export const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** Starts Node with these words, as the leader of a process group. @param before a program that starts it, with its own words */
-export function start(words: readonly string[], before: readonly string[] = [], stdio: StdioOptions = "ignore"): ChildProcess {
+/**
+ * Starts Node with these words, as the leader of a process group. @param before a program that starts it, with its own
+ * words
+ */
+export function start(
+  words: readonly string[],
+  before: readonly string[] = [],
+  stdio: StdioOptions = "ignore",
+): ChildProcess {
   const [program, ...all] = [...before, process.execPath, ...words] as [string, ...string[]];
   return spawn(program, all, { detached: true, stdio });
 }
@@ -55,7 +62,9 @@ export async function groupOf(leader: number): Promise<number[]> {
   return alive.sort((a, b) => Number(b === leader) - Number(a === leader));
 }
 
-/** The bytes of the files below a folder, by their paths; without journals, which say in what order things were done. */
+/**
+ * The bytes of the files below a folder, by their paths; without journals, which say in what order things were done.
+ */
 export async function contentsOf(folder: string): Promise<Map<string, Buffer>> {
   const found = new Map<string, Buffer>();
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
@@ -71,7 +80,8 @@ export function difference(found: ReadonlyMap<string, Buffer>, expected: Readonl
   for (const [path, bytes] of expected) {
     const own = found.get(path);
     if (!own) return `${path} is missing`;
-    if (!own.equals(bytes)) return `${path} has ${own.length} other bytes than the ${bytes.length} of an undisturbed run`;
+    if (!own.equals(bytes))
+      return `${path} has ${own.length} other bytes than the ${bytes.length} of an undisturbed run`;
   }
   const extra = [...found.keys()].filter((path) => !expected.has(path));
   return extra.length > 0 ? `${extra.join(", ")}: no file of an undisturbed run` : null;

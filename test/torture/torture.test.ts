@@ -29,10 +29,17 @@ test("device memory does not grow with steps and predictions, and what grows is 
   const device = await openDevice();
   const records = await endurance(device, 60, 20, () => undefined);
   device.destroy();
-  expect(records.map(({ what, count }) => `${count} ${what}`)).toEqual([...Array.from({ length: 10 }, (_, i) => `${6 * (i + 1)} steps`), ...Array.from({ length: 10 }, (_, i) => `${2 * (i + 1)} predictions`)]);
+  expect(records.map(({ what, count }) => `${count} ${what}`)).toEqual([
+    ...Array.from({ length: 10 }, (_, i) => `${6 * (i + 1)} steps`),
+    ...Array.from({ length: 10 }, (_, i) => `${2 * (i + 1)} predictions`),
+  ]);
   const flat = records.map((record) => ({ ...record, resident: 1 }));
   expect(growthIn(flat)).toEqual([]);
   const last = flat.at(-1)!;
-  expect(growthIn([...flat.slice(0, -1), { ...last, device: last.device + 1 }])).toEqual([expect.stringMatching(/^predictions: device memory from/)]);
-  expect(growthIn([...flat.slice(0, -1), { ...last, resident: 2 }])).toEqual(["predictions: the process from 1 to 2 bytes"]);
+  expect(growthIn([...flat.slice(0, -1), { ...last, device: last.device + 1 }])).toEqual([
+    expect.stringMatching(/^predictions: device memory from/),
+  ]);
+  expect(growthIn([...flat.slice(0, -1), { ...last, resident: 2 }])).toEqual([
+    "predictions: the process from 1 to 2 bytes",
+  ]);
 });

@@ -29,7 +29,10 @@ export class Torture {
   static async begin(folder: string, seed: number): Promise<Torture> {
     const torture = new Torture(folder, seed);
     await writeSyntheticSet(torture.at("set"), { size: 64, train: 12, good: 1, defective: 1, seed: 2 });
-    for (const [run, words] of [["first", ["--seed", "0"]], ["second", ["--seed", "1"]]] as const) {
+    for (const [run, words] of [
+      ["first", ["--seed", "0"]],
+      ["second", ["--seed", "1"]],
+    ] as const) {
       const began = performance.now();
       const { code, stderr } = await bigrid(torture.train(run, ...words));
       if (code !== 0) throw new Error(stderr);
@@ -39,18 +42,21 @@ export class Torture {
   }
 
   /**
-   * Kills a training at random moments and goes on with it by --resume, to the end and from the beginning. After each kill: every
-   * saved state is whole, and the last is not behind the last of before; the model, once there, is that of a training without any disturbance.
+   * Kills a training at random moments and goes on with it by --resume, to the end and from the beginning. After each
+   * kill: every saved state is whole, and the last is not behind the last of before; the model, once there, is that of
+   * a training without any disturbance.
    */
   async training(kills: number): Promise<Tortured> {
     let done = 0;
     let last = 0;
     const run = this.at("trained");
-    for (let i = 0; i < kills; ) {
+    for (let i = 0; i < kills;) {
       const child = start([PROGRAM, ...this.train("trained", "--seed", "0", "--resume")]);
       if (await killedAfter(child, this.draws.unit() * this.#seconds)) i++;
       const saved = await new TrainingFiles(run).saved();
-      for (const { path } of saved) require(decodeSafetensors(await readFile(path), path).metadata["format"] === "bigrid-training", `${path} is none`);
+      for (const { path } of saved)
+        require(decodeSafetensors(await readFile(path), path).metadata["format"] ===
+          "bigrid-training", `${path} is none`);
       const model = await readFile(join(run, "model.safetensors")).catch(() => null);
       if (!model) {
         const taken = saved[0]?.taken ?? 0;
@@ -58,7 +64,9 @@ export class Torture {
         last = taken;
         continue;
       }
-      require(model.equals(await readFile(this.at("first", "model.safetensors"))), "the model is another than without kills");
+      require(model.equals(
+        await readFile(this.at("first", "model.safetensors")),
+      ), "the model is another than without kills");
       [done, last] = [done + 1, 0];
       await rm(run, { recursive: true });
     }
@@ -66,14 +74,15 @@ export class Torture {
   }
 
   /**
-   * Kills `predict --watch` at random moments while images come. After each kill, what was journaled before still is; in the end every
-   * image is in every table, once.
+   * Kills `predict --watch` at random moments while images come. After each kill, what was journaled before still is;
+   * in the end every image is in every table, once.
    */
   async watching(kills: number): Promise<Tortured> {
     const [incoming, out] = [this.at("in"), this.at("out")];
     await mkdir(incoming);
     const words = ["predict", this.at("first"), "--watch", incoming, "--out", out, "--settle", "0.1", "--batch", "2"];
-    const lines = async (name: string): Promise<string[]> => (await readFile(join(out, name), "utf8").catch(() => "")).split("\n").slice(0, -1);
+    const lines = async (name: string): Promise<string[]> =>
+      (await readFile(join(out, name), "utf8").catch(() => "")).split("\n").slice(0, -1);
     let put = 0;
     let before: string[] = [];
     for (let i = 0; i < kills; i++) {
@@ -97,7 +106,10 @@ export class Torture {
     return { kills, done: put };
   }
 
-  /** Kills a process that saves two models in turn under one name. After each kill, the file is one of them to the last byte. */
+  /**
+   * Kills a process that saves two models in turn under one name. After each kill, the file is one of them to the last
+   * byte.
+   */
   async saving(kills: number): Promise<Tortured> {
     const models = ["first", "second"].map((run) => this.at(run, "model.safetensors"));
     const whole = await Promise.all(models.map((path) => readFile(path)));
@@ -108,7 +120,8 @@ export class Torture {
       const child = start([new URL("saver.mjs", import.meta.url).pathname, this.at("saved"), ...models]);
       await killedAfter(child, 0.5 + this.draws.unit());
       const found = await readFile(file).catch(() => null);
-      require(!found || whole.some((bytes) => bytes.equals(found)), `the file of ${found?.length} bytes is neither of the models`);
+      require(!found ||
+        whole.some((bytes) => bytes.equals(found)), `the file of ${found?.length} bytes is neither of the models`);
       if (found) done++;
     }
     require(done > 0, "nothing was ever saved");
@@ -127,7 +140,31 @@ export class Torture {
 
   /** The words of a short training into that run; those after it count. */
   train(run: string, ...words: string[]): string[] {
-    const lengths = ["--epochs-abnormal", "1", "--epochs-normal", "1", "--set", "leastAbnormal=10", "--least-normal", "60", "--set", "leastResidual=10", "--checkpoint-every", "3"];
-    return ["train", this.at("set", "plate"), "--out", this.at(run), "--size", "64", "--batch", "2", ...lengths, ...words];
+    const lengths = [
+      "--epochs-abnormal",
+      "1",
+      "--epochs-normal",
+      "1",
+      "--set",
+      "leastAbnormal=10",
+      "--least-normal",
+      "60",
+      "--set",
+      "leastResidual=10",
+      "--checkpoint-every",
+      "3",
+    ];
+    return [
+      "train",
+      this.at("set", "plate"),
+      "--out",
+      this.at(run),
+      "--size",
+      "64",
+      "--batch",
+      "2",
+      ...lengths,
+      ...words,
+    ];
   }
 }

@@ -49,13 +49,17 @@ async function requireWhole({ out, files }: Undisturbed): Promise<void> {
 }
 
 /**
- * Kills a command's launcher, or the child that works for it, at random moments from the first instruction on. After each kill, nothing of
- * it goes on, and tables are a beginning of an undisturbed run's; a last run has the results of an undisturbed one, without leftovers.
+ * Kills a command's launcher, or the child that works for it, at random moments from the first instruction on. After
+ * each kill, nothing of it goes on, and tables are a beginning of an undisturbed run's; a last run has the results of
+ * an undisturbed one, without leftovers.
  */
-export async function starting(torture: Torture, kills: number): Promise<{ readonly kills: number; readonly launchers: number }> {
+export async function starting(
+  torture: Torture,
+  kills: number,
+): Promise<{ readonly kills: number; readonly launchers: number }> {
   const undisturbed = await prediction(torture, "starting");
   let launchers = 0;
-  for (let i = 0; i < kills; ) {
+  for (let i = 0; i < kills;) {
     const child = start([PROGRAM, ...undisturbed.words, "--resume"]);
     const end = ended(child);
     await pause(1000 * undisturbed.seconds * torture.draws.unit());
@@ -71,11 +75,16 @@ export async function starting(torture: Torture, kills: number): Promise<{ reado
       }
     }
     await end;
-    while ((await groupOf(child.pid!)).length > 0) await pause(10); // an orphan that goes on keeps this waiting for ever
+    // an orphan that goes on keeps this waiting for ever
+    while ((await groupOf(child.pid!)).length > 0) await pause(10);
     for (const name of ["results.csv", "results.jsonl"]) {
       const table = await readFile(torture.at("starting", name)).catch(() => null);
       // It grows as images are judged.
-      require(!table || undisturbed.files.get(name)!.subarray(0, table.length).equals(table), `${name} of ${table?.length} bytes is no beginning of that of an undisturbed run`);
+      require(!table ||
+        undisturbed.files
+          .get(name)!
+          .subarray(0, table.length)
+          .equals(table), `${name} of ${table?.length} bytes is no beginning of that of an undisturbed run`);
     }
   }
   await done([...undisturbed.words, "--resume"]);
@@ -92,20 +101,29 @@ async function isLocked(folder: string): Promise<boolean> {
 }
 
 /**
- * Has two commands write one output, in namespaces of their own if `contained`. Begun at random moments of each other, one of them wins, or both
- * do, one after the other. Begun while the other is suspended with the output in its hands, the second is refused and names the first, which then
- * goes on to the results of an undisturbed run. After a killed holder, the next gets in.
+ * Has two commands write one output, in namespaces of their own if `contained`. Begun at random moments of each other,
+ * one of them wins, or both do, one after the other. Begun while the other is suspended with the output in its hands,
+ * the second is refused and names the first, which then goes on to the results of an undisturbed run. After a killed
+ * holder, the next gets in.
  */
-export async function writers(torture: Torture, rounds: number, contained: boolean): Promise<{ readonly rounds: number; readonly refused: number }> {
+export async function writers(
+  torture: Torture,
+  rounds: number,
+  contained: boolean,
+): Promise<{ readonly rounds: number; readonly refused: number }> {
   const undisturbed = await prediction(torture, "written");
-  const begin = (...more: readonly string[]) => start([PROGRAM, ...undisturbed.words, ...more], contained ? CONTAINER : [], ["ignore", "ignore", "pipe"]);
+  const begin = (...more: readonly string[]) =>
+    start([PROGRAM, ...undisturbed.words, ...more], contained ? CONTAINER : [], ["ignore", "ignore", "pipe"]);
   const wholeOnce = async (): Promise<void> => {
     await requireWhole(undisturbed);
     await rm(undisturbed.out, { recursive: true });
   };
   let refused = 0;
   const requireRefused = ({ code, stderr }: End): void => {
-    require(code === 1 && /^bigrid: another bigrid is writing \S+ \(process \d+ on \S+, since \S+\)/m.test(stderr), `exit code ${code}: ${stderr}`);
+    require(code === 1 &&
+      /^bigrid: another bigrid is writing \S+ \(process \d+ on \S+, since \S+\)/m.test(
+        stderr,
+      ), `exit code ${code}: ${stderr}`);
     refused++;
   };
   for (let i = 0; i < rounds; i++) {

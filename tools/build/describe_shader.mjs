@@ -4,7 +4,10 @@
 function commentAbove(lines, at) {
   let first = at;
   while (first > 0 && lines[first - 1].startsWith("//")) first--;
-  return lines.slice(first, at).map((line) => line.replace(/^\/\/ ?/, "")).join(" ");
+  return lines
+    .slice(first, at)
+    .map((line) => line.replace(/^\/\/ ?/, ""))
+    .join(" ");
 }
 
 /** What a shader's text says of itself. */
@@ -16,7 +19,8 @@ export function describeShader(code) {
   const entryPoints = [];
   lines.forEach((line, at) => {
     const override = /^override (\w+): (\w+) = ([^;]+);/.exec(line);
-    if (override) overrides.push({ name: override[1], type: override[2], value: override[3], meaning: commentAbove(lines, at) });
+    if (override)
+      overrides.push({ name: override[1], type: override[2], value: override[3], meaning: commentAbove(lines, at) });
     if (!line.startsWith("@compute")) return;
     const name = /fn (\w+)/.exec(lines.slice(at, at + 2).join(" "))?.[1];
     entryPoints.push({ name, meaning: commentAbove(lines, at) });

@@ -22,7 +22,10 @@ export function wgsl({ minify = false } = {}) {
 // Between a word and a sign. Between two signs a space may part what would be one.
 const SPACES = /(?<=[\w)\]]) (?=[-+*/%=<>&|!,;:{}(?])|(?<=[-+*/%=<>&|!,;:{}(?]) (?=[\w(])/g;
 
-/** WGSL without comments, empty lines, and spaces that part nothing; lines stay lines, so that a compiler's messages still point somewhere. */
+/**
+ * WGSL without comments, empty lines, and spaces that part nothing; lines stay lines, so that a compiler's messages
+ * still point somewhere.
+ */
 export function minified(code) {
   let depth = 0; // of block comments, which nest
   const bare = code.replace(/\/\*|\*\/|\/\/[^\n]*|[^/*]+|[/*]/g, (token) => {
@@ -31,15 +34,26 @@ export function minified(code) {
     else if (depth === 0) return token.startsWith("//") ? "" : token;
     return "";
   });
-  return bare.split("\n").map((line) => line.trim().replace(SPACES, "")).filter(Boolean).join("\n");
+  return bare
+    .split("\n")
+    .map((line) => line.trim().replace(SPACES, ""))
+    .filter(Boolean)
+    .join("\n");
 }
 
 export function reflect(code) {
   const { entry, overrides, uniforms } = new WgslReflect(withoutMatrices(code));
-  const bindingsOf = (f) => f.resources.filter((r) => r.resourceType === ResourceType.Storage).map((r) => ({ name: r.name, binding: r.binding, access: r.access }));
+  const bindingsOf = (f) =>
+    f.resources
+      .filter((r) => r.resourceType === ResourceType.Storage)
+      .map((r) => ({ name: r.name, binding: r.binding, access: r.access }));
   return {
-    entryPoints: Object.fromEntries(entry.compute.map((f) => [f.name, bindingsOf(f).sort((a, b) => a.binding - b.binding)])),
-    params: uniforms.flatMap((u) => u.members ?? []).map((m) => ({ name: m.name, offset: m.offset, type: m.type.name })),
+    entryPoints: Object.fromEntries(
+      entry.compute.map((f) => [f.name, bindingsOf(f).sort((a, b) => a.binding - b.binding)]),
+    ),
+    params: uniforms
+      .flatMap((u) => u.members ?? [])
+      .map((m) => ({ name: m.name, offset: m.offset, type: m.type.name })),
     overrides: overrides.map((o) => o.name),
   };
 }

@@ -1,4 +1,5 @@
-// node tools/docs/getting_started.mjs   runs the commands of docs/getting_started.md and writes down what they say (some minutes)
+// node tools/docs/getting_started.mjs   runs the commands of docs/getting_started.md and writes down what they say
+// (some minutes)
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -31,7 +32,11 @@ function outputOf(command, folder) {
   const script = `bigrid() { "${process.execPath}" "${PROGRAM}" "$@"; }; ${command}`;
   const env = { ...process.env, HF_HUB_CACHE: join(folder, "hub") };
   const { stderr, stdout } = spawnSync("bash", ["-c", script], { cwd: folder, env, encoding: "utf8" });
-  const said = stderr.split("\n").filter((line) => line !== "" && !/[█░]/.test(line)).map((line) => `${line}\n`).join("");
+  const said = stderr
+    .split("\n")
+    .filter((line) => line !== "" && !/[█░]/.test(line))
+    .map((line) => `${line}\n`)
+    .join("");
   return (said + stdout).replaceAll(folder, HOME);
 }
 

@@ -40,7 +40,9 @@ export function sourcesFile(mirror, suite, keyring) {
  */
 export function addSuite(mirror, suite, { sources, keyring } = { sources: BACKPORTS, keyring: KEYRING }) {
   if (!(statSync(keyring, { throwIfNoEntry: false })?.size > 0)) {
-    throw new Error(`${suite} is not enabled: Debian's keys, ${keyring}, are missing; install them (apt-get install debian-archive-keyring), or enable ${suite} by hand`);
+    throw new Error(
+      `${suite} is not enabled: Debian's keys, ${keyring}, are missing; install them (apt-get install debian-archive-keyring), or enable ${suite} by hand`,
+    );
   }
   writeFileSync(sources, sourcesFile(mirror, suite, keyring));
 }
@@ -59,7 +61,11 @@ export function planFor({ platform, os, root, apt }) {
     const enable = suite ? ` (enable the suite ${suite} first)` : "";
     return { advice: `as root: apt-get install${target} mesa-vulkan-drivers libvulkan1${enable}` };
   }
-  if (platform === "linux") return { advice: "install your GPU's Vulkan driver, or Mesa's lavapipe, version 24 or newer (Fedora: mesa-vulkan-drivers; Arch: vulkan-swrast)" };
+  if (platform === "linux")
+    return {
+      advice:
+        "install your GPU's Vulkan driver, or Mesa's lavapipe, version 24 or newer (Fedora: mesa-vulkan-drivers; Arch: vulkan-swrast)",
+    };
   if (platform === "darwin") return { advice: "macOS 11 or newer with Metal is needed" };
   if (platform === "win32") return { advice: "install your GPU's driver; Direct3D 12 or Vulkan is needed" };
   return { advice: `Dawn is not built for ${platform}` };
@@ -71,12 +77,17 @@ function probe() {
     const { describeAdapter } = await import(${JSON.stringify(LIBRARY.href)});
     const { adapter } = await describeAdapter();
     process.stdout.write(adapter.description, () => process.exit(0));`;
-  const { status, stdout } = spawnSync(process.execPath, ["--input-type=module", "--eval", code], { encoding: "utf8", timeout: PROBE_MILLISECONDS });
+  const { status, stdout } = spawnSync(process.execPath, ["--input-type=module", "--eval", code], {
+    encoding: "utf8",
+    timeout: PROBE_MILLISECONDS,
+  });
   return status === 0 ? stdout : null;
 }
 
 function install({ install: packages, suite }) {
-  console.error(`no WebGPU adapter; installing Mesa's software adapter (${packages.join(", ")}${suite ? ` from ${suite}` : ""})`);
+  console.error(
+    `no WebGPU adapter; installing Mesa's software adapter (${packages.join(", ")}${suite ? ` from ${suite}` : ""})`,
+  );
   aptGet("update");
   if (suite) {
     const targets = execFileSync("apt-get", ["indextargets", "--format", "$(SITE) $(RELEASE)"], { encoding: "utf8" });
@@ -94,13 +105,19 @@ function main() {
   const found = probe();
   if (found) return console.error(`WebGPU adapter: ${found}`);
   const os = existsSync("/etc/os-release") ? parseOsRelease(readFileSync("/etc/os-release", "utf8")) : {};
-  const plan = planFor({ platform: process.platform, os, root: process.getuid?.() === 0, apt: existsSync("/usr/bin/apt-get") });
+  const plan = planFor({
+    platform: process.platform,
+    os,
+    root: process.getuid?.() === 0,
+    apt: existsSync("/usr/bin/apt-get"),
+  });
   if (plan.install) {
     install(plan);
     const installed = probe();
     if (installed) return console.error(`WebGPU adapter: ${installed}`);
   }
-  const advice = plan.advice ?? "the software adapter is installed, and Dawn still finds none; node dist/cli.js info says why";
+  const advice =
+    plan.advice ?? "the software adapter is installed, and Dawn still finds none; node dist/cli.js info says why";
   console.error(`no WebGPU adapter: ${advice}. VK_DRIVER_FILES names a Vulkan driver explicitly.`);
   process.exitCode = 1;
 }

@@ -1,8 +1,28 @@
 // bigrid as a user has it: the built library, functions by name. `captured` runs a program that was captured from the
 // same code; `dtype` is what the networks store.
 import {
-  activation, add, batchNorm, conv2d, createBackbone, depthwiseConv2d, fromArray, gaussianBlur, gradients, gridSample, matmul, mseLoss,
-  multiply, openDevice, openWeights, pointwiseConv2d, requireGrad, reshape, Sgd, squeezeExcitation, sum, toArray,
+  activation,
+  add,
+  batchNorm,
+  conv2d,
+  createBackbone,
+  depthwiseConv2d,
+  fromArray,
+  gaussianBlur,
+  gradients,
+  gridSample,
+  matmul,
+  mseLoss,
+  multiply,
+  openDevice,
+  openWeights,
+  pointwiseConv2d,
+  requireGrad,
+  reshape,
+  Sgd,
+  squeezeExcitation,
+  sum,
+  toArray,
 } from "../../../dist/node.js";
 import { readFileSync } from "node:fs";
 
@@ -46,7 +66,13 @@ export async function open({ captured = false, dtype = "f32" }) {
     const { gradOutput, ...rest } = tensors(inputs);
     const given = { ...rest, ...Object.fromEntries(names.map((name) => [name, requireGrad(rest[name])])) };
     const weighted = () => [sum(multiply(f(given), gradOutput))];
-    return prepared(() => gradients(weighted, names.map((name) => given[name])).grads);
+    return prepared(
+      () =>
+        gradients(
+          weighted,
+          names.map((name) => given[name]),
+        ).grads,
+    );
   };
   const both = (name, f, names) => ({ [name]: forward(f), [`${name}Gradients`]: backward(f, names) });
 
@@ -58,15 +84,26 @@ export async function open({ captured = false, dtype = "f32" }) {
     const norm = (x, affine, running) => batchNorm(x, affine, running, { eps: normEps });
     const { running } = given;
     let h = activation(norm(pointwiseConv2d(given.image, given.expand), given.expandNorm, running.expand), "hswish");
-    h = activation(norm(depthwiseConv2d(h, given.depthwise, { padding: 1 }), given.depthwiseNorm, running.depthwise), "hswish");
-    h = squeezeExcitation(h, { weight: given.reduce, bias: given.reduceBias }, { weight: given.excite, bias: given.exciteBias }, { gate: "hsigmoid" });
+    h = activation(
+      norm(depthwiseConv2d(h, given.depthwise, { padding: 1 }), given.depthwiseNorm, running.depthwise),
+      "hswish",
+    );
+    h = squeezeExcitation(
+      h,
+      { weight: given.reduce, bias: given.reduceBias },
+      { weight: given.excite, bias: given.exciteBias },
+      { gate: "hsigmoid" },
+    );
     const y = add(norm(pointwiseConv2d(h, given.project), given.projectNorm, running.project), given.image);
     return mseLoss(y, given.target);
   };
-  const runningOf = (parameters) => Object.fromEntries(["expand", "depthwise", "project"].map((name) => {
-    const { shape } = parameters[`${name}Norm`];
-    return [name, tensor({ shape, data: new Float32Array(2 * shape[1]) })];
-  }));
+  const runningOf = (parameters) =>
+    Object.fromEntries(
+      ["expand", "depthwise", "project"].map((name) => {
+        const { shape } = parameters[`${name}Norm`];
+        return [name, tensor({ shape, data: new Float32Array(2 * shape[1]) })];
+      }),
+    );
 
   const cases = {
     ...both("matmul", ({ a, b }) => matmul(batched(a), batched(b)), ["a", "b"]),
@@ -84,7 +121,9 @@ export async function open({ captured = false, dtype = "f32" }) {
       return prepared(() => [bottleneck(normEps)(given)]);
     },
     bottleneckStep: async ({ image, target, ...parameters }, { normEps, rate }) => {
-      const trained = Object.fromEntries(Object.entries(tensors(parameters)).map(([name, parameter]) => [name, requireGrad(parameter)]));
+      const trained = Object.fromEntries(
+        Object.entries(tensors(parameters)).map(([name, parameter]) => [name, requireGrad(parameter)]),
+      );
       const given = { ...tensors({ image, target }), ...trained, running: runningOf(parameters) };
       const wrt = Object.values(trained);
       const optimizer = new Sgd([{ parameters: wrt, rate }]);
@@ -101,7 +140,11 @@ export async function open({ captured = false, dtype = "f32" }) {
       return prepared(() => [Array.from({ length: count }).reduce((x) => add(x, second), first)]);
     },
     efficientNet: async ({ images }, { name, file }) => {
-      const network = await createBackbone(device, name, { inputSize: images.shape[1], weights: await openWeights(file), dtype });
+      const network = await createBackbone(device, name, {
+        inputSize: images.shape[1],
+        weights: await openWeights(file),
+        dtype,
+      });
       const given = tensor(images);
       return prepared(() => network.features(given));
     },

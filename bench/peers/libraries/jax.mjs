@@ -1,5 +1,5 @@
-// jax-js, each function compiled as a whole by `jit`. Channels come first. Gradients are taken without the function's value,
-// so that the compiler may leave the forward pass out; with `value` they come with it, as in training.
+// jax-js, each function compiled as a whole by `jit`. Channels come first. Gradients are taken without the function's
+// value, so that the compiler may leave the forward pass out; with `value` they come with it, as in training.
 // It has no grid_sample: a product with the matrix of the samples' weights stands for it, which is faster than gathers.
 import "../dawn.mjs";
 import { readFileSync } from "node:fs";
@@ -7,7 +7,9 @@ import { blockUntilReady, defaultDevice, grad, init, jit, lax, nn, numpy as np, 
 import { cornersOf } from "../corners.mjs";
 import { filtersFirst, filtersLast, toChannelsFirst, toChannelsLast, windowFirst, windowLast } from "../layouts.mjs";
 
-const { version } = JSON.parse(readFileSync(new URL("../node_modules/@jax-js/jax/package.json", import.meta.url), "utf8"));
+const { version } = JSON.parse(
+  readFileSync(new URL("../node_modules/@jax-js/jax/package.json", import.meta.url), "utf8"),
+);
 const array = ({ shape, data }) => np.array(data).reshape(shape);
 const same = (x) => x;
 
@@ -18,15 +20,25 @@ const LAYOUTS = {
   filters: { to: filtersFirst, from: filtersLast },
   window: { to: windowFirst, from: windowLast },
 };
-const PADDED = [[1, 1], [1, 1]];
-const BARE = [[0, 0], [0, 0]];
-const convolved = (x, filters, padding, groups = 1) => lax.convGeneralDilated(x, filters, [1, 1], padding, { featureGroupCount: groups });
+const PADDED = [
+  [1, 1],
+  [1, 1],
+];
+const BARE = [
+  [0, 0],
+  [0, 0],
+];
+const convolved = (x, filters, padding, groups = 1) =>
+  lax.convGeneralDilated(x, filters, [1, 1], padding, { featureGroupCount: groups });
 
 /** Reads arrays and says in which shape they came. */
-const read = (arrays) => Promise.all(arrays.map(async (result) => {
-  const { shape } = result;
-  return { shape, data: await result.data() };
-}));
+const read = (arrays) =>
+  Promise.all(
+    arrays.map(async (result) => {
+      const { shape } = result;
+      return { shape, data: await result.data() };
+    }),
+  );
 /** Results in the layouts named, as they are compared. */
 const outputsIn = (layouts) => (results) => results.map((result, i) => LAYOUTS[layouts[i]].from(result).data);
 
@@ -64,9 +76,15 @@ function samplingOf({ image, grid }) {
 
 function sampling(value) {
   const prepared = (part) => async (inputs) => {
-    const [matrix, { shape: [, height, width, channels] }] = [samplingOf(inputs), inputs.image];
+    const [
+      matrix,
+      {
+        shape: [, height, width, channels],
+      },
+    ] = [samplingOf(inputs), inputs.image];
     const [, rows, columns] = inputs.grid.shape;
-    const sample = (image) => np.matmul(image.reshape([channels, height * width]), matrix.ref).reshape([1, channels, rows, columns]);
+    const sample = (image) =>
+      np.matmul(image.reshape([channels, height * width]), matrix.ref).reshape([1, channels, rows, columns]);
     return both("gridSample", sample, ["image"], ["image"], "image", value)[part](inputs);
   };
   return { gridSample: prepared("gridSample"), gridSampleGradient: prepared("gridSampleGradient") };
@@ -74,58 +92,102 @@ function sampling(value) {
 
 /** Parameters in jax-js's layouts; a norm's weight and bias are two. */
 function bottleneckParameters(parameters) {
-  return Object.fromEntries(Object.entries(parameters).map(([name, input]) => {
-    const { shape, data } = input;
-    if (name.endsWith("Norm")) return [name, { weight: np.array(data.slice(0, shape[1])), bias: np.array(data.slice(shape[1])) }];
-    if (name === "depthwise") return [name, array(windowFirst(input))];
-    if (name === "expand" || name === "project") return [name, array(filtersFirst({ shape: [1, 1, ...shape], data }))];
-    return [name, array(input)];
-  }));
+  return Object.fromEntries(
+    Object.entries(parameters).map(([name, input]) => {
+      const { shape, data } = input;
+      if (name.endsWith("Norm"))
+        return [name, { weight: np.array(data.slice(0, shape[1])), bias: np.array(data.slice(shape[1])) }];
+      if (name === "depthwise") return [name, array(windowFirst(input))];
+      if (name === "expand" || name === "project")
+        return [name, array(filtersFirst({ shape: [1, 1, ...shape], data }))];
+      return [name, array(input)];
+    }),
+  );
 }
 
 /** A parameter as it was given. */
 async function bottleneckParameter([name, parameter]) {
-  if (parameter.weight) return Float32Array.from([...(await parameter.weight.ref.data()), ...(await parameter.bias.ref.data())]);
+  if (parameter.weight)
+    return Float32Array.from([...(await parameter.weight.ref.data()), ...(await parameter.bias.ref.data())]);
   const { shape } = parameter;
   const data = await parameter.ref.data();
-  return name === "depthwise" ? windowLast({ shape, data }).data : shape.length === 4 ? filtersLast({ shape, data }).data : data;
+  return name === "depthwise"
+    ? windowLast({ shape, data }).data
+    : shape.length === 4
+      ? filtersLast({ shape, data }).data
+      : data;
 }
 
 const hsigmoid = (x) => np.clip(x.add(3), 0, 6).mul(1 / 6);
 const hswish = (x) => x.ref.mul(hsigmoid(x));
 
-const bottleneck = (normEps, [channels, expanded]) => (parameters, image, target) => {
-  const norm = (x, { weight, bias }, count) => {
-    const centred = x.ref.sub(np.mean(x, [2, 3], { keepdims: true }));
-    const variance = np.mean(centred.ref.mul(centred.ref), [2, 3], { keepdims: true });
-    const each = [1, count, 1, 1];
-    return centred.div(np.sqrt(variance.add(normEps))).mul(weight.reshape(each)).add(bias.reshape(each));
+const bottleneck =
+  (normEps, [channels, expanded]) =>
+  (parameters, image, target) => {
+    const norm = (x, { weight, bias }, count) => {
+      const centred = x.ref.sub(np.mean(x, [2, 3], { keepdims: true }));
+      const variance = np.mean(centred.ref.mul(centred.ref), [2, 3], { keepdims: true });
+      const each = [1, count, 1, 1];
+      return centred
+        .div(np.sqrt(variance.add(normEps)))
+        .mul(weight.reshape(each))
+        .add(bias.reshape(each));
+    };
+    let h = hswish(norm(convolved(image.ref, parameters.expand, BARE), parameters.expandNorm, expanded));
+    h = hswish(norm(convolved(h, parameters.depthwise, PADDED, expanded), parameters.depthwiseNorm, expanded));
+    const squeezed = nn.relu(np.matmul(np.mean(h.ref, [2, 3]), parameters.reduce).add(parameters.reduceBias));
+    const gate = hsigmoid(np.matmul(squeezed, parameters.excite).add(parameters.exciteBias));
+    h = h.mul(gate.reshape([1, expanded, 1, 1]));
+    const error = image.add(norm(convolved(h, parameters.project, BARE), parameters.projectNorm, channels)).sub(target);
+    return np.mean(error.ref.mul(error));
   };
-  let h = hswish(norm(convolved(image.ref, parameters.expand, BARE), parameters.expandNorm, expanded));
-  h = hswish(norm(convolved(h, parameters.depthwise, PADDED, expanded), parameters.depthwiseNorm, expanded));
-  const squeezed = nn.relu(np.matmul(np.mean(h.ref, [2, 3]), parameters.reduce).add(parameters.reduceBias));
-  const gate = hsigmoid(np.matmul(squeezed, parameters.excite).add(parameters.exciteBias));
-  h = h.mul(gate.reshape([1, expanded, 1, 1]));
-  const error = image.add(norm(convolved(h, parameters.project, BARE), parameters.projectNorm, channels)).sub(target);
-  return np.mean(error.ref.mul(error));
-};
 
 const casesOf = (value) => ({
   ...both("matmul", (a, b) => np.matmul(a, b), ["a", "b"], ["plain", "plain"], "plain", value),
-  ...both("pointwise", (image, filters) => convolved(image, filters, BARE), ["image", "filters"], ["image", "filters"], "image", value),
-  ...both("conv3x3", (image, filters) => convolved(image, filters, PADDED), ["image", "filters"], ["image", "filters"], "image", value),
-  ...both("depthwise", (image, filters) => convolved(image, filters, PADDED, filters.shape[0]), ["image", "filters"], ["image", "window"], "image", value),
+  ...both(
+    "pointwise",
+    (image, filters) => convolved(image, filters, BARE),
+    ["image", "filters"],
+    ["image", "filters"],
+    "image",
+    value,
+  ),
+  ...both(
+    "conv3x3",
+    (image, filters) => convolved(image, filters, PADDED),
+    ["image", "filters"],
+    ["image", "filters"],
+    "image",
+    value,
+  ),
+  ...both(
+    "depthwise",
+    (image, filters) => convolved(image, filters, PADDED, filters.shape[0]),
+    ["image", "filters"],
+    ["image", "window"],
+    "image",
+    value,
+  ),
   ...sampling(value),
   blur: async ({ image }, { taps }) => {
     const [given, channels, radius] = [array(toChannelsFirst(image)), image.shape[3], (taps.length - 1) / 2];
     const weights = Float32Array.from({ length: channels * taps.length }, (_, i) => taps[i % taps.length]);
-    const [down, across] = [[taps.length, 1], [1, taps.length]].map((window) => array({ shape: [channels, 1, ...window], data: weights }));
+    const [down, across] = [
+      [taps.length, 1],
+      [1, taps.length],
+    ].map((window) => array({ shape: [channels, 1, ...window], data: weights }));
     const reach = [radius, radius];
-    const blurred = jit((x, v, h) => convolved(convolved(x, v, [reach, [0, 0]], channels), h, [[0, 0], reach], channels));
+    const blurred = jit((x, v, h) =>
+      convolved(convolved(x, v, [reach, [0, 0]], channels), h, [[0, 0], reach], channels),
+    );
     return { run: () => read([blurred(given.ref, down.ref, across.ref)]), outputs: outputsIn(["image"]) };
   },
   bottleneck: async ({ image, target, ...parameters }, { normEps }) => {
-    const [x, y, given] = [array(toChannelsFirst(image)), array(toChannelsFirst(target)), bottleneckParameters(parameters)];
+    const [x, y, given] = [
+      array(toChannelsFirst(image)),
+      array(toChannelsFirst(target)),
+      bottleneckParameters(parameters),
+    ];
     const compiled = jit(bottleneck(normEps, parameters.expand.shape));
     return { run: () => read([compiled(tree.ref(given), x.ref, y.ref)]), outputs: outputsIn(["plain"]) };
   },
@@ -144,11 +206,15 @@ const casesOf = (value) => ({
       await blockUntilReady(trained);
       return [data];
     };
-    return { run, outputs: async ([loss]) => [loss, ...(await Promise.all(Object.entries(trained).map(bottleneckParameter)))] };
+    return {
+      run,
+      outputs: async ([loss]) => [loss, ...(await Promise.all(Object.entries(trained).map(bottleneckParameter)))],
+    };
   },
   smallOperations: async ({ a, b }, { count }) => {
     const [first, second] = [array(a), array(b)];
-    const chain = (x, y) => { // not compiled: jit runs out of stack over so many
+    const chain = (x, y) => {
+      // not compiled: jit runs out of stack over so many
       for (let i = 0; i < count; i++) x = x.add(y.ref);
       y.dispose();
       return x;
@@ -161,5 +227,8 @@ export async function open({ value = false }) {
   await init();
   defaultDevice("webgpu");
   const cases = casesOf(value);
-  return { version, cases: value ? Object.fromEntries(Object.entries(cases).filter(([name]) => /Gradients?$/.test(name))) : cases };
+  return {
+    version,
+    cases: value ? Object.fromEntries(Object.entries(cases).filter(([name]) => /Gradients?$/.test(name))) : cases,
+  };
 }

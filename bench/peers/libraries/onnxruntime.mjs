@@ -9,14 +9,20 @@ const same = (x) => x;
 /** A convolution that keeps the extent, or halves it as TensorFlow does. */
 function convolved(graph, x, filters, { bias = null, stride = 1, groups = 1, side = null } = {}) {
   const window = filters.shape.slice(2);
-  const before = [], after = [];
+  const before = [],
+    after = [];
   for (const extent of window) {
     const total = side === null ? extent - 1 : Math.max(0, (Math.ceil(side / stride) - 1) * stride + extent - side);
     before.push(Math.floor(total / 2));
     after.push(total - Math.floor(total / 2));
   }
   const inputs = [x, graph.weight(filters), ...(bias ? [graph.weight(bias)] : [])];
-  return graph.node("Conv", inputs, { kernel_shape: window, pads: [...before, ...after], strides: [stride, stride], group: groups });
+  return graph.node("Conv", inputs, {
+    kernel_shape: window,
+    pads: [...before, ...after],
+    strides: [stride, stride],
+    group: groups,
+  });
 }
 
 const silu = (graph, x) => graph.node("Mul", [x, graph.node("Sigmoid", [x])]);
@@ -24,11 +30,16 @@ const silu = (graph, x) => graph.node("Mul", [x, graph.node("Sigmoid", [x])]);
 function block(graph, x, { expand, depthwise, reduce, excite, project, stride, side, isResidual }) {
   const wide = expand ? silu(graph, convolved(graph, x, filtersFirst(expand.filters), { bias: expand.bias })) : x;
   const window = windowFirst(depthwise.filters);
-  const filtered = silu(graph, convolved(graph, wide, window, { bias: depthwise.bias, stride, groups: window.shape[0], side }));
+  const filtered = silu(
+    graph,
+    convolved(graph, wide, window, { bias: depthwise.bias, stride, groups: window.shape[0], side }),
+  );
   const means = graph.node("GlobalAveragePool", [filtered]);
   const squeezed = silu(graph, convolved(graph, means, filtersFirst(reduce.filters), { bias: reduce.bias }));
   const gate = graph.node("Sigmoid", [convolved(graph, squeezed, filtersFirst(excite.filters), { bias: excite.bias })]);
-  const narrow = convolved(graph, graph.node("Mul", [filtered, gate]), filtersFirst(project.filters), { bias: project.bias });
+  const narrow = convolved(graph, graph.node("Mul", [filtered, gate]), filtersFirst(project.filters), {
+    bias: project.bias,
+  });
   return isResidual ? graph.node("Add", [narrow, x]) : narrow;
 }
 
@@ -47,7 +58,12 @@ const GRAPHS = {
     const feeds = { image: toChannelsFirst(image), grid };
     const inputs = [graph.input("image", feeds.image.shape), graph.input("grid", grid.shape)];
     const [channels, [, rows, columns]] = [image.shape[3], grid.shape];
-    graph.output(graph.node("GridSample", inputs, { mode: "bilinear", padding_mode: "zeros", align_corners: 1 }), [1, channels, rows, columns]);
+    graph.output(graph.node("GridSample", inputs, { mode: "bilinear", padding_mode: "zeros", align_corners: 1 }), [
+      1,
+      channels,
+      rows,
+      columns,
+    ]);
     return { graph, feeds, from: toChannelsLast };
   },
   blur({ image }, { taps }) {
@@ -62,14 +78,24 @@ const GRAPHS = {
   smallOperations({ a, b }, { count }) {
     const graph = new Graph();
     const [first, second] = [graph.input("a", a.shape), graph.input("b", b.shape)];
-    graph.output(Array.from({ length: count }).reduce((x) => graph.node("Add", [x, second]), first), a.shape);
+    graph.output(
+      Array.from({ length: count }).reduce((x) => graph.node("Add", [x, second]), first),
+      a.shape,
+    );
     return { graph, feeds: { a, b }, from: same };
   },
   efficientNet({ images }, { stem, blocks, ends }) {
     const graph = new Graph();
     const feed = toChannelsFirst(images);
     const [batch, , side] = feed.shape;
-    let x = silu(graph, convolved(graph, graph.input("images", feed.shape), filtersFirst(stem.filters), { bias: stem.bias, stride: 2, side }));
+    let x = silu(
+      graph,
+      convolved(graph, graph.input("images", feed.shape), filtersFirst(stem.filters), {
+        bias: stem.bias,
+        stride: 2,
+        side,
+      }),
+    );
     blocks.forEach((part, i) => {
       x = block(graph, x, part);
       const extent = part.side / part.stride;
@@ -82,7 +108,11 @@ const GRAPHS = {
 function convolution(image, filters, groups = 1) {
   const graph = new Graph();
   const feed = toChannelsFirst(image);
-  graph.output(convolved(graph, graph.input("image", feed.shape), filters, { groups }), [1, filters.shape[0], ...feed.shape.slice(2)]);
+  graph.output(convolved(graph, graph.input("image", feed.shape), filters, { groups }), [
+    1,
+    filters.shape[0],
+    ...feed.shape.slice(2),
+  ]);
   return { graph, feeds: { image: feed }, from: toChannelsLast };
 }
 
@@ -104,18 +134,28 @@ export async function open({ runtime }) {
   const prepare = (make) => async (inputs, settings) => {
     const { graph, feeds, from } = make(inputs, settings);
     const settled = { executionProviders: ["webgpu"], graphOptimizationLevel: "all", logSeverityLevel: 3 };
-    const session = await ort.InferenceSession.create(graph.encode(), { ...settled, ...(isWeb && { preferredOutputLocation: "gpu-buffer" }) });
+    const session = await ort.InferenceSession.create(graph.encode(), {
+      ...settled,
+      ...(isWeb && { preferredOutputLocation: "gpu-buffer" }),
+    });
     const fed = {};
-    for (const [name, feed] of Object.entries(feeds)) fed[name] = isWeb ? await onDevice(ort, feed) : new ort.Tensor("float32", feed.data, feed.shape);
+    for (const [name, feed] of Object.entries(feeds))
+      fed[name] = isWeb ? await onDevice(ort, feed) : new ort.Tensor("float32", feed.data, feed.shape);
     const run = async () => {
       const results = await session.run(fed);
-      return Promise.all(session.outputNames.map(async (name) => {
-        const { dims: shape } = results[name];
-        return { shape, data: isWeb ? await results[name].getData(true) : results[name].data };
-      }));
+      return Promise.all(
+        session.outputNames.map(async (name) => {
+          const { dims: shape } = results[name];
+          return { shape, data: isWeb ? await results[name].getData(true) : results[name].data };
+        }),
+      );
     };
     return { run, outputs: (results) => results.map((result) => from(result).data) };
   };
   const version = ort.env.versions[isWeb ? "web" : "node"];
-  return { version, isNative: !isWeb, cases: Object.fromEntries(Object.entries(GRAPHS).map(([name, make]) => [name, prepare(make)])) };
+  return {
+    version,
+    isNative: !isWeb,
+    cases: Object.fromEntries(Object.entries(GRAPHS).map(([name, make]) => [name, prepare(make)])),
+  };
 }

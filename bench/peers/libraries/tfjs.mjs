@@ -19,8 +19,20 @@ const forward = (f) => async (inputs) => {
 };
 const backward = (f, names) => async (inputs) => {
   const { gradOutput, ...given } = tensors(inputs);
-  const gradients = tf.grads((...values) => f({ ...given, ...Object.fromEntries(names.map((name, i) => [name, values[i]])) }));
-  return { run: () => read(tf.tidy(() => gradients(names.map((name) => given[name]), gradOutput))) };
+  const gradients = tf.grads((...values) =>
+    f({ ...given, ...Object.fromEntries(names.map((name, i) => [name, values[i]])) }),
+  );
+  return {
+    run: () =>
+      read(
+        tf.tidy(() =>
+          gradients(
+            names.map((name) => given[name]),
+            gradOutput,
+          ),
+        ),
+      ),
+  };
 };
 const both = (name, f, names) => ({ [name]: forward(f), [`${name}Gradients`]: backward(f, names) });
 
@@ -31,10 +43,15 @@ const silu = (x) => tf.mul(x, tf.sigmoid(x));
 
 function sampler({ image, grid }) {
   const [, height, width, channels] = image.shape;
-  const corners = cornersOf(grid.data, height, width).map(({ places, weights }) => [tf.tensor1d(places, "int32"), tf.tensor2d(weights, [weights.length, 1])]);
+  const corners = cornersOf(grid.data, height, width).map(({ places, weights }) => [
+    tf.tensor1d(places, "int32"),
+    tf.tensor2d(weights, [weights.length, 1]),
+  ]);
   return (image) => {
     const pixels = tf.reshape(image, [height * width, channels]);
-    return corners.map(([places, weights]) => tf.mul(tf.gather(pixels, places), weights)).reduce((a, b) => tf.add(a, b));
+    return corners
+      .map(([places, weights]) => tf.mul(tf.gather(pixels, places), weights))
+      .reduce((a, b) => tf.add(a, b));
   };
 }
 
@@ -56,12 +73,22 @@ function bottleneck(given, normEps) {
 
 /** Variables in tfjs's shapes, in the order of the inputs; a norm's weight and bias are two. */
 function bottleneckVariables(parameters) {
-  return Object.fromEntries(Object.entries(parameters).map(([name, { shape, data }]) => {
-    const variable = (part, dims) => tf.variable(tf.tensor(part, dims));
-    if (name.endsWith("Norm")) return [name, { weight: variable(data.slice(0, shape[1]), shape.slice(1)), bias: variable(data.slice(shape[1]), shape.slice(1)) }];
-    const dims = name === "expand" || name === "project" ? [1, 1, ...shape] : name === "depthwise" ? [...shape, 1] : shape;
-    return [name, variable(data, dims)];
-  }));
+  return Object.fromEntries(
+    Object.entries(parameters).map(([name, { shape, data }]) => {
+      const variable = (part, dims) => tf.variable(tf.tensor(part, dims));
+      if (name.endsWith("Norm"))
+        return [
+          name,
+          {
+            weight: variable(data.slice(0, shape[1]), shape.slice(1)),
+            bias: variable(data.slice(shape[1]), shape.slice(1)),
+          },
+        ];
+      const dims =
+        name === "expand" || name === "project" ? [1, 1, ...shape] : name === "depthwise" ? [...shape, 1] : shape;
+      return [name, variable(data, dims)];
+    }),
+  );
 }
 
 async function joined({ weight, bias }) {
@@ -72,7 +99,11 @@ const layerOf = (part) => part && { filters: tensor(part.filters), bias: tensor(
 const LAYERS = ["expand", "depthwise", "reduce", "excite", "project"];
 
 /** A block of folded layers on the device. */
-const loaded = ({ stride, isResidual, ...layers }) => ({ stride, isResidual, ...Object.fromEntries(LAYERS.map((name) => [name, layerOf(layers[name])])) });
+const loaded = ({ stride, isResidual, ...layers }) => ({
+  stride,
+  isResidual,
+  ...Object.fromEntries(LAYERS.map((name) => [name, layerOf(layers[name])])),
+});
 
 const convolved = (x, { filters, bias }, strides = 1, activation = "linear") =>
   tf.fused.conv2d({ x, filter: filters, strides, pad: "same", bias, activation });
@@ -80,7 +111,9 @@ const convolved = (x, { filters, bias }, strides = 1, activation = "linear") =>
 function block(x, { expand, depthwise, reduce, excite, project, stride, isResidual }) {
   const wide = expand ? silu(convolved(x, expand)) : x;
   const { filters, bias } = depthwise;
-  const filtered = silu(tf.fused.depthwiseConv2d({ x: wide, filter: window(filters), strides: stride, pad: "same", bias }));
+  const filtered = silu(
+    tf.fused.depthwiseConv2d({ x: wide, filter: window(filters), strides: stride, pad: "same", bias }),
+  );
   const means = tf.mean(filtered, [1, 2], true);
   const gate = convolved(silu(convolved(means, reduce)), excite, 1, "sigmoid");
   const narrow = convolved(tf.mul(filtered, gate), project);
@@ -91,7 +124,10 @@ const cases = {
   ...both("matmul", ({ a, b }) => tf.matMul(a, b), ["a", "b"]),
   ...both("pointwise", ({ image, filters }) => tf.conv2d(image, filters, 1, "same"), ["image", "filters"]),
   ...both("conv3x3", ({ image, filters }) => tf.conv2d(image, filters, 1, "same"), ["image", "filters"]),
-  ...both("depthwise", ({ image, filters }) => tf.depthwiseConv2d(image, window(filters), 1, "same"), ["image", "filters"]),
+  ...both("depthwise", ({ image, filters }) => tf.depthwiseConv2d(image, window(filters), 1, "same"), [
+    "image",
+    "filters",
+  ]),
   gridSample: async (inputs) => {
     const [sample, image] = [sampler(inputs), tensor(inputs.image)];
     return { run: () => read([tf.tidy(() => sample(image))]) };
@@ -106,7 +142,10 @@ const cases = {
     const [given, channels] = [tensor(image), image.shape[3]];
     const along = (shape) => tf.tile(tf.tensor(taps, shape), [1, 1, channels, 1]);
     const [down, across] = [along([taps.length, 1, 1, 1]), along([1, taps.length, 1, 1])];
-    return { run: () => read([tf.tidy(() => tf.depthwiseConv2d(tf.depthwiseConv2d(given, down, 1, "same"), across, 1, "same"))]) };
+    return {
+      run: () =>
+        read([tf.tidy(() => tf.depthwiseConv2d(tf.depthwiseConv2d(given, down, 1, "same"), across, 1, "same"))]),
+    };
   },
   bottleneck: async ({ image, target, ...parameters }, { normEps }) => {
     const given = { ...tensors({ image, target }), ...bottleneckVariables(parameters) };

@@ -61,8 +61,12 @@ export function addDemo(program: Command): void {
         });
         await writeFileAtomic(reportPath, html);
       };
-      const failure = await writeReport().then(() => null, (error: Error) => error); // the figures are not lost with the report
-      if (json) print(JSON.stringify({ ...metricsReport(evaluated), model: modelPath, report: failure ? null : reportPath }));
+      const failure = await writeReport().then(
+        () => null,
+        (error: Error) => error,
+      ); // the figures are not lost with the report
+      if (json)
+        print(JSON.stringify({ ...metricsReport(evaluated), model: modelPath, report: failure ? null : reportPath }));
       else {
         printLines(metricsTable(evaluated, detector.config.calibration));
         print(`model   ${resolve(modelPath)}`);

@@ -42,7 +42,10 @@ export function addEval(program: Command): void {
     .argument("<dir>", DATASET_HELP)
     .option("--report <file>", "where the report goes, an HTML page (default: report.html in the run's folder)")
     .option("--no-report", "write no report")
-    .option("--json", "one JSON object: {classes: {name: metrics}, mean, intervals, pixels, skipped, report}, fractions, null where undefined")
+    .option(
+      "--json",
+      "one JSON object: {classes: {name: metrics}, mean, intervals, pixels, skipped, report}, fractions, null where undefined",
+    )
     .option("--save", "write the metrics into the model file too")
     .addOption(new Option("--metrics <method>", METRICS_HELP).choices(PIXEL_METHODS).default("auto"))
     .option("--resamples <n>", "of the test images, for the intervals (0: none)", wholeNumber(0), 1000)
@@ -50,48 +53,76 @@ export function addEval(program: Command): void {
     .option("--half", HALF_HELP);
   addRegionFlags(addFormatFlag(command))
     .option("--strict", "end at the first image that cannot be read, instead of skipping it")
-    .action(async (run: string, root: string, { json, save, report, metrics: method, resamples, weights, half = false, format, strict = false, roi, ignore }: EvalFlags) => {
-      const region = await Region.read({ roi, ignore });
-      const model = await modelPath(run);
-      const reportPath = report === false ? null : typeof report === "string" ? report : join(dirname(model), "report.html");
-      await using _claim = await claimOutputs({ files: [...(reportPath === null ? [] : [reportPath]), ...(save ? [model] : [])] });
-      const dataset = await openDataset(root, format, strict);
-      const device = await openDevice();
-      const sha256 = await sha256Of(model);
-      const detector = await loadDetector(device, run, weights, { half, sha256 });
-      remarkOnRegion(run, detector.config.regions, region);
-      const evaluated = await evaluateRun(detector, root, dataset, { strict, method, resamples, region });
-      const measured = metricsReport(evaluated);
-      let modelSha256 = sha256;
-      const saveFigures = async (): Promise<void> => {
-        modelSha256 = await saveMetrics(run, measured, sha256);
-      };
-      const writeReport = async (path: string): Promise<void> => {
-        const html = await runReport({
-          title: `${basename(resolve(run))} on ${basename(resolve(root))}`,
-          detector,
-          modelPath: model,
-          modelSha256,
-          root,
-          format: dataset.layout.format,
-          evaluated,
-          region,
-          configuration: region ? [["What counts", regionWords({ roi: roi && basename(roi), ignore: ignore && basename(ignore) }).trim()]] : [],
-          losses: lossCurvesOf(await new TrainingFiles(dirname(model)).logged()),
-          imageSeconds: null,
-          trainingSeconds: null,
+    .action(
+      async (
+        run: string,
+        root: string,
+        {
+          json,
+          save,
+          report,
+          metrics: method,
+          resamples,
+          weights,
+          half = false,
+          format,
+          strict = false,
+          roi,
+          ignore,
+        }: EvalFlags,
+      ) => {
+        const region = await Region.read({ roi, ignore });
+        const model = await modelPath(run);
+        const reportPath =
+          report === false ? null : typeof report === "string" ? report : join(dirname(model), "report.html");
+        await using _claim = await claimOutputs({
+          files: [...(reportPath === null ? [] : [reportPath]), ...(save ? [model] : [])],
         });
-        await writeFileAtomic(path, html);
-      };
-      const failures: Error[] = []; // the figures are not lost with what cannot be written
-      const attempt = (work: Promise<void>): Promise<boolean> => work.then(() => true, (error: Error) => failures.push(error) === 0);
-      if (save) await attempt(saveFigures());
-      const isReported = reportPath !== null && (await attempt(writeReport(reportPath)));
-      if (json) print(JSON.stringify({ ...measured, skipped: evaluated.skipped, report: isReported ? reportPath : null }));
-      else {
-        printLines(metricsTable(evaluated, detector.config.calibration));
-        if (isReported) print(`report  ${resolve(reportPath)}   open it in a browser`);
-      }
-      if (failures[0]) throw failures[0];
-    });
+        const dataset = await openDataset(root, format, strict);
+        const device = await openDevice();
+        const sha256 = await sha256Of(model);
+        const detector = await loadDetector(device, run, weights, { half, sha256 });
+        remarkOnRegion(run, detector.config.regions, region);
+        const evaluated = await evaluateRun(detector, root, dataset, { strict, method, resamples, region });
+        const measured = metricsReport(evaluated);
+        let modelSha256 = sha256;
+        const saveFigures = async (): Promise<void> => {
+          modelSha256 = await saveMetrics(run, measured, sha256);
+        };
+        const writeReport = async (path: string): Promise<void> => {
+          const html = await runReport({
+            title: `${basename(resolve(run))} on ${basename(resolve(root))}`,
+            detector,
+            modelPath: model,
+            modelSha256,
+            root,
+            format: dataset.layout.format,
+            evaluated,
+            region,
+            configuration: region
+              ? [["What counts", regionWords({ roi: roi && basename(roi), ignore: ignore && basename(ignore) }).trim()]]
+              : [],
+            losses: lossCurvesOf(await new TrainingFiles(dirname(model)).logged()),
+            imageSeconds: null,
+            trainingSeconds: null,
+          });
+          await writeFileAtomic(path, html);
+        };
+        const failures: Error[] = []; // the figures are not lost with what cannot be written
+        const attempt = (work: Promise<void>): Promise<boolean> =>
+          work.then(
+            () => true,
+            (error: Error) => failures.push(error) === 0,
+          );
+        if (save) await attempt(saveFigures());
+        const isReported = reportPath !== null && (await attempt(writeReport(reportPath)));
+        if (json)
+          print(JSON.stringify({ ...measured, skipped: evaluated.skipped, report: isReported ? reportPath : null }));
+        else {
+          printLines(metricsTable(evaluated, detector.config.calibration));
+          if (isReported) print(`report  ${resolve(reportPath)}   open it in a browser`);
+        }
+        if (failures[0]) throw failures[0];
+      },
+    );
 }

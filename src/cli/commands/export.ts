@@ -27,11 +27,23 @@ export function addExport(program: Command): void {
       const detector = await loadDetector(await openDevice(), run, weights);
       const file = await encodeOnnx(detector);
       await writeFileAtomic(out, file);
-      const { input: { size: inputSize }, backbone, method, calibration } = detector.config;
-      if (json) return print(JSON.stringify({ model: out, bytes: file.length, inputSize, threshold: calibration.threshold }));
-      print(`${out}: method ${method.name} on ${backbone.name}, ${(file.length / MEGABYTE).toFixed(1)} MB, ONNX opset 16`);
-      print(`takes  image: bytes of photographs, resized to ${inputSize} x ${inputSize} as its metadata says; any number at a time`);
-      print("gives  calibrated: above 0.5 a photograph is called defective; map: where; score, peak: in units of the features");
+      const {
+        input: { size: inputSize },
+        backbone,
+        method,
+        calibration,
+      } = detector.config;
+      if (json)
+        return print(JSON.stringify({ model: out, bytes: file.length, inputSize, threshold: calibration.threshold }));
+      print(
+        `${out}: method ${method.name} on ${backbone.name}, ${(file.length / MEGABYTE).toFixed(1)} MB, ONNX opset 16`,
+      );
+      print(
+        `takes  image: bytes of photographs, resized to ${inputSize} x ${inputSize} as its metadata says; any number at a time`,
+      );
+      print(
+        "gives  calibrated: above 0.5 a photograph is called defective; map: where; score, peak: in units of the features",
+      );
       print("more   docs/onnx.md has a Python program that runs it");
     });
 }

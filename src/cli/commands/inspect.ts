@@ -36,7 +36,9 @@ export function addInspect(program: Command): void {
       await using _claim = await claimOutputs({ files: out === undefined ? [] : [out] });
       const bar = showProgress("Files", fileCount(dataset));
       let done = 0;
-      const survey = await surveyDataset(dataset, pictureReader(root), () => bar.update(++done)).finally(() => bar.end());
+      const survey = await surveyDataset(dataset, pictureReader(root), () => bar.update(++done)).finally(() =>
+        bar.end(),
+      );
       if (out !== undefined) await writeFileAtomic(out, await inspectPage(root, dataset, survey));
       if (json) {
         const { layout, alternative } = dataset;

@@ -40,25 +40,43 @@ export function addPredict(program: Command): void {
     }
     const region = await Region.read(flags);
     const sha256 = await sha256Of(model);
-    const open = async (): Promise<Detector> => loadDetector(await openDevice(), run, flags.weights, { half: flags.half ?? false, sha256 });
+    const open = async (): Promise<Detector> =>
+      loadDetector(await openDevice(), run, flags.weights, { half: flags.half ?? false, sha256 });
     const detector = await open();
     remarkOnRegion(run, detector.config.regions, region);
     const kept = new KeptDetector(detector, open, flags.batch, flags.autoBatch ?? false, say);
     const options = inspectionOptions(detector, flags, outputs, region);
     const settings = await settingsOf(sha256, flags, options, images);
-    const counts = images === null
-      ? await watchFolder(kept, flags, outputs, options, settings)
-      : await predictList(kept, images, flags, outputs, options, settings, limitOf(flags, detector.config.calibration));
+    const counts =
+      images === null
+        ? await watchFolder(kept, flags, outputs, options, settings)
+        : await predictList(
+            kept,
+            images,
+            flags,
+            outputs,
+            options,
+            settings,
+            limitOf(flags, detector.config.calibration),
+          );
     if (flags.failOnDefect && counts.defective > 0) process.exitCode ??= DEFECT_FOUND;
   });
 }
 
 /** Which scores the summary calls defective. */
 const limitOf = ({ threshold }: PredictFlags, { falseReject }: Calibration): string =>
-  threshold === undefined ? `above 0.500, which ${percentOf(falseReject)} of good images are expected to exceed` : `above ${threshold}, by --threshold`;
+  threshold === undefined
+    ? `above 0.500, which ${percentOf(falseReject)} of good images are expected to exceed`
+    : `above ${threshold}, by --threshold`;
 
-/** The images that were named, without what is written. @throws InputError at a folder that cannot be read if `strict` */
-async function imagesOf(words: readonly string[], { strict }: PredictFlags, outputs: Outputs): Promise<readonly string[]> {
+/**
+ * The images that were named, without what is written. @throws InputError at a folder that cannot be read if `strict`
+ */
+async function imagesOf(
+  words: readonly string[],
+  { strict }: PredictFlags,
+  outputs: Outputs,
+): Promise<readonly string[]> {
   const named: string[] = [];
   for (const word of words) named.push(...(isList(word) ? await readList(word) : [word]));
   const folders = [...outputs.pictures.values()];
@@ -72,11 +90,26 @@ async function imagesOf(words: readonly string[], { strict }: PredictFlags, outp
   return images;
 }
 
-function inspectionOptions(detector: Detector, flags: PredictFlags, { pictures }: Outputs, region: Region | null): InspectionOptions {
+function inspectionOptions(
+  detector: Detector,
+  flags: PredictFlags,
+  { pictures }: Outputs,
+  region: Region | null,
+): InspectionOptions {
   const good = namedScores(detector.config.calibration, flags.class);
   const { minArea = null, batch, strict = false } = flags;
   const { threshold, pixelThreshold } = thresholdsAt(good, flags.threshold ?? 0.5);
-  return { good, threshold, pixelThreshold: flags.pixelThreshold ?? pixelThreshold, minArea, region, pictures, batch, strict, onSkipped };
+  return {
+    good,
+    threshold,
+    pixelThreshold: flags.pixelThreshold ?? pixelThreshold,
+    minArea,
+    region,
+    pictures,
+    batch,
+    strict,
+    onSkipped,
+  };
 }
 
 function onSkipped(reason: string, isFault: boolean): void {

@@ -37,29 +37,53 @@ export async function addTrain(program: Command): Promise<void> {
   await addTrainFlags(command, process.argv.slice(2));
   command
     .addOption(new Option("--out <run>", "folder for the model and its log").makeOptionMandatory().helpGroup(OUTPUT))
-    .addOption(new Option("--resume", "go on where an earlier training into the same folder was ended").helpGroup(OUTPUT))
+    .addOption(
+      new Option("--resume", "go on where an earlier training into the same folder was ended").helpGroup(OUTPUT),
+    )
     .addOption(
       new Option("--checkpoint-every <steps>", "save the training's state that often, to resume from")
-        .argParser(wholeNumber(1)).default(100).helpGroup(OUTPUT),
+        .argParser(wholeNumber(1))
+        .default(100)
+        .helpGroup(OUTPUT),
     )
-    .addOption(new Option("--auto-batch", "begin anew with half the batch where the GPU has no memory for it").helpGroup(OUTPUT))
+    .addOption(
+      new Option("--auto-batch", "begin anew with half the batch where the GPU has no memory for it").helpGroup(OUTPUT),
+    )
     .action(async (root: string, told: TrainCommandFlags) => {
-      const { out, format, anomalies, strict = false, resume = false, checkpointEvery, autoBatch = false, roi, ignore, ...flags } = told;
+      const {
+        out,
+        format,
+        anomalies,
+        strict = false,
+        resume = false,
+        checkpointEvery,
+        autoBatch = false,
+        roi,
+        ignore,
+        ...flags
+      } = told;
       const region = await Region.read({ roi, ignore });
-      if (region && anomalies !== undefined) throw new OptionError("--anomalies are learnt from as a whole: leave out --roi and --ignore, or --anomalies");
+      if (region && anomalies !== undefined)
+        throw new OptionError("--anomalies are learnt from as a whole: leave out --roi and --ignore, or --anomalies");
       const dataset = await openDataset(root, format, strict);
       await using _claim = await claimRun(out);
       const options = await trainingOptionsOf(flags);
-      const trainingOptions = async () => ({ ...options, anomalies: anomalies === undefined ? null : await anomaliesOf(anomalies, strict) });
+      const trainingOptions = async () => ({
+        ...options,
+        anomalies: anomalies === undefined ? null : await anomaliesOf(anomalies, strict),
+      });
       const before = await pathOfModel(out).catch(() => null);
-      if (before !== null) say(`${before} is there already; the new model and its log replace it when training is done (Ctrl-C keeps it)`);
+      if (before !== null)
+        say(`${before} is there already; the new model and its log replace it when training is done (Ctrl-C keeps it)`);
       const images = dataset.classes.reduce((sum, { train }) => sum + train.length, 0);
       const open = async (): Promise<Device> => {
         const device = await openDevice();
         const name = options.backbone ?? "embedded";
         const backbone = `${name} backbone${name === "embedded" ? " (--backbone efficientnet-b4 sees more)" : ""}`;
         const classes = dataset.classes.length === 1 ? "one class" : `${dataset.classes.length} classes`;
-        say(`${images} good ${images === 1 ? "image" : "images"} of ${classes}; ${backbone}, on ${device.adapter.description}`);
+        say(
+          `${images} good ${images === 1 ? "image" : "images"} of ${classes}; ${backbone}, on ${device.adapter.description}`,
+        );
         return device;
       };
       const through = { openDevice: open, trainingOptions, autoBatch, strict, resume, region, checkpointEvery };
@@ -68,10 +92,18 @@ export async function addTrain(program: Command): Promise<void> {
       const { method, calibration } = detector.config;
       print(`${modelPath}: the model, method ${method.name}, trained in ${durationOf(seconds)}`);
       const expected = `as ${percentOf(calibration.falseReject)} of further good ones are expected to be`;
-      print(`threshold ${calibration.threshold.toPrecision(4)}: images that score above it are called defective, ${expected}`);
-      if (tests > 0) print(`next: bigrid eval ${out} ${root}${regionWords({ roi, ignore })}   how well it judges the ${tests} test images there`);
-      print(`${tests > 0 ? "or:  " : "next:"} bigrid predict ${out} IMAGE...${regionWords({ roi, ignore })} --out DIR   judges new images`);
+      print(
+        `threshold ${calibration.threshold.toPrecision(4)}: images that score above it are called defective, ${expected}`,
+      );
+      if (tests > 0)
+        print(
+          `next: bigrid eval ${out} ${root}${regionWords({ roi, ignore })}   how well it judges the ${tests} test images there`,
+        );
+      print(
+        `${tests > 0 ? "or:  " : "next:"} bigrid predict ${out} IMAGE...${regionWords({ roi, ignore })} --out DIR   judges new images`,
+      );
     });
 }
 
-const durationOf = (seconds: number): string => (seconds < 100 ? `${seconds.toFixed(0)} s` : `${(seconds / 60).toFixed(1)} minutes`);
+const durationOf = (seconds: number): string =>
+  seconds < 100 ? `${seconds.toFixed(0)} s` : `${(seconds / 60).toFixed(1)} minutes`;

@@ -23,13 +23,20 @@ export interface MetricsReport {
   readonly classes: Readonly<Record<string, Metrics>>;
   readonly mean: Metrics;
   /** 95 % confidence intervals; null without resamples. */
-  readonly intervals: { readonly level: number; readonly classes: Readonly<Record<string, Intervals>>; readonly mean: Intervals } | null;
+  readonly intervals: {
+    readonly level: number;
+    readonly classes: Readonly<Record<string, Intervals>>;
+    readonly mean: Intervals;
+  } | null;
   /** How pixel metrics were made, and how far each metric may be from the exact one. */
-  readonly pixels: Readonly<Record<string, { readonly method: Evaluated["method"]; readonly count: number; readonly errors: Metrics }>>;
+  readonly pixels: Readonly<
+    Record<string, { readonly method: Evaluated["method"]; readonly count: number; readonly errors: Metrics }>
+  >;
 }
 
 export function metricsReport({ classes, mean, intervals }: EvaluatedRun): MetricsReport {
-  const byClass = <T>(of: (evaluated: EvaluatedClass) => T): Record<string, T> => Object.fromEntries(classes.map((one) => [one.data.name, of(one)]));
+  const byClass = <T>(of: (evaluated: EvaluatedClass) => T): Record<string, T> =>
+    Object.fromEntries(classes.map((one) => [one.data.name, of(one)]));
   return {
     classes: byClass(({ metrics }) => metrics),
     mean,
@@ -62,7 +69,8 @@ export async function evaluateRun(
   { strict, region, ...options }: EvaluateRunOptions,
 ): Promise<EvaluatedRun> {
   const total = dataset.classes.reduce((sum, { test }) => sum + test.length, 0);
-  if (total === 0) throw new InputError(`${root} has no test images, read as ${dataset.layout.format}: ${dataset.layout.rule}`);
+  if (total === 0)
+    throw new InputError(`${root} has no test images, read as ${dataset.layout.format}: ${dataset.layout.rule}`);
   const started = performance.now();
   const bar = showProgress("Evaluation", total);
   const classes: EvaluatedClass[] = [];
@@ -87,10 +95,15 @@ export async function evaluateRun(
         bar.update((done += batch.length));
         batch = [];
       };
-      for await (const read of readableImages(data.test, ({ path }) => join(root, path), strict, ({ path }, { message }) => {
-        bar.update(++done);
-        skipped.push({ image: path, reason: message });
-      })) {
+      for await (const read of readableImages(
+        data.test,
+        ({ path }) => join(root, path),
+        strict,
+        ({ path }, { message }) => {
+          bar.update(++done);
+          skipped.push({ image: path, reason: message });
+        },
+      )) {
         batch.push(read);
         const bytes = batch.reduce((sum, { image }) => sum + image.data.length, 0);
         if (batch.length === BATCH || bytes >= BATCH_BYTES) await flush();
@@ -102,8 +115,12 @@ export async function evaluateRun(
   } finally {
     bar.end();
   }
-  if (skipped.length === total) throw new InputError(`none of the ${total} test images of ${root} could be judged: ${skipped[0]!.reason}`);
-  if (skipped.length > 0) say(`the figures are of ${total - skipped.length} of ${total} test images: ${skipped.length} could not be judged (--strict makes this an error)`);
+  if (skipped.length === total)
+    throw new InputError(`none of the ${total} test images of ${root} could be judged: ${skipped[0]!.reason}`);
+  if (skipped.length > 0)
+    say(
+      `the figures are of ${total - skipped.length} of ${total} test images: ${skipped.length} could not be judged (--strict makes this an error)`,
+    );
   const resampled = classes.flatMap(({ resampled }) => resampled ?? []);
   return {
     classes,
@@ -116,22 +133,36 @@ export async function evaluateRun(
 
 type Read = { readonly item: Item; readonly image: DecodedImage };
 
-/** Judges a few test images together, with their masks, placed as the detector sees them; or says why one cannot be judged. */
+/**
+ * Judges a few test images together, with their masks, placed as the detector sees them; or says why one cannot be
+ * judged.
+ */
 async function judge(
   detector: Detector,
   root: string,
   batch: readonly Read[],
   region: Region | null,
 ): Promise<{ readonly item: Item; readonly outcome: Sample | InputError }[]> {
-  const parts = await Promise.all(batch.map(({ item, image }) => tried(() => region?.of(image, join(root, item.path), detector.config.input) ?? null)));
-  const usable = batch.flatMap((read, i) => (parts[i] instanceof InputError ? [] : [{ ...read, part: parts[i] ?? null }]));
-  const judged = await detector.inspectEach(usable.map(({ image }) => image), usable.map(({ part }) => part));
+  const parts = await Promise.all(
+    batch.map(({ item, image }) =>
+      tried(() => region?.of(image, join(root, item.path), detector.config.input) ?? null),
+    ),
+  );
+  const usable = batch.flatMap((read, i) =>
+    parts[i] instanceof InputError ? [] : [{ ...read, part: parts[i] ?? null }],
+  );
+  const judged = await detector.inspectEach(
+    usable.map(({ image }) => image),
+    usable.map(({ part }) => part),
+  );
   const samples = new Map(usable.map((read, i) => [read.item, { ...read, judged: judged[i]! }]));
-  return Promise.all(batch.map(async ({ item }, i) => {
-    const found = samples.get(item);
-    if (!found) return { item, outcome: parts[i] as InputError };
-    return sampleOf(detector, root, found.item, found.image, found.part, found.judged);
-  }));
+  return Promise.all(
+    batch.map(async ({ item }, i) => {
+      const found = samples.get(item);
+      if (!found) return { item, outcome: parts[i] as InputError };
+      return sampleOf(detector, root, found.item, found.image, found.part, found.judged);
+    }),
+  );
 }
 
 async function sampleOf(
@@ -147,10 +178,23 @@ async function sampleOf(
     return { item, outcome: new InputError(`${join(root, item.path)} cannot be judged: ${judged.reason}`) };
   }
   const { score, map, size } = judged;
-  const mask = await tried(() => decodeMasks(item.masks.map((path) => join(root, path)), size, size, (picture) => detector.placementOf(picture)));
+  const mask = await tried(() =>
+    decodeMasks(
+      item.masks.map((path) => join(root, path)),
+      size,
+      size,
+      (picture) => detector.placementOf(picture),
+    ),
+  );
   if (mask instanceof InputError) return { item, outcome: mask };
-  const truth = truthWithin({ defective: item.defective, mask }, part?.inMap(detector.placementOf(image), size) ?? null);
-  return { item: { ...item, defective: truth.defective }, outcome: { ...truth, score, map, width: size, height: size } };
+  const truth = truthWithin(
+    { defective: item.defective, mask },
+    part?.inMap(detector.placementOf(image), size) ?? null,
+  );
+  return {
+    item: { ...item, defective: truth.defective },
+    outcome: { ...truth, score, map, width: size, height: size },
+  };
 }
 
 /** What `f` returns, or the InputError that it throws. */

@@ -1,7 +1,13 @@
 import type { Interval } from "../../metrics/bootstrap.ts";
 import { METRIC_TITLES, METRICS, type MetricName } from "../../metrics/metrics.ts";
 import { rank, youden } from "../../metrics/ranking.ts";
-import { calibratedScore, goodScoresOf, thresholdsAt, type Calibration, type GoodScores } from "../../detection/calibration.ts";
+import {
+  calibratedScore,
+  goodScoresOf,
+  thresholdsAt,
+  type Calibration,
+  type GoodScores,
+} from "../../detection/calibration.ts";
 import type { EvaluatedRun, Judged } from "./evaluated.ts";
 import { nameShown } from "../../io/printable.ts";
 
@@ -18,39 +24,57 @@ export function metricsTable({ classes, mean, intervals }: EvaluatedRun, calibra
   const width = Math.max(5, ...rows.map(({ name }) => name.length));
   const widthOf = (title: string): number => GAP + Math.max(intervals ? INTERVAL_WIDTH : "100.0".length, title.length);
   const line = (name: string, cell: (key: MetricName, title: string) => string): string =>
-    name.padEnd(width) + METRICS.map((key) => cell(key, METRIC_TITLES[key]).padStart(widthOf(METRIC_TITLES[key]))).join("");
+    name.padEnd(width) +
+    METRICS.map((key) => cell(key, METRIC_TITLES[key]).padStart(widthOf(METRIC_TITLES[key]))).join("");
   const lines = [line("class", (_, title) => title)];
   for (const { name, metrics, intervals } of rows) {
     lines.push(line(name, (key) => percent(metrics[key])));
     if (intervals) lines.push(line("", (key) => range(intervals[key])));
   }
-  lines.push(`in percent${intervals ? "; below each figure its interval of 95 %, of as many images, drawn again and again with replacement" : ""}`);
-  lines.push("image: telling defective images from good ones; pixel: finding where the defect is; 100 is perfect, an AUROC of 50 is chance");
-  for (const { data, judged } of classes) lines.push(...verdictsOf(nameShown(data.name), judged, goodScoresOf(calibration, data.name)));
+  lines.push(
+    `in percent${intervals ? "; below each figure its interval of 95 %, of as many images, drawn again and again with replacement" : ""}`,
+  );
+  lines.push(
+    "image: telling defective images from good ones; pixel: finding where the defect is; 100 is perfect, an AUROC of 50 is chance",
+  );
+  for (const { data, judged } of classes)
+    lines.push(...verdictsOf(nameShown(data.name), judged, goodScoresOf(calibration, data.name)));
   for (const { data, gap } of classes) if (gap) lines.push(`${nameShown(data.name)}: ${gap}`);
   for (const { data, pixels, errors } of classes) {
     const most = Math.max(...Object.values(errors).map((error) => error ?? 0));
     if (!(most > 0)) continue;
-    lines.push(`${nameShown(data.name)}: pixel metrics of ${pixels} pixels were streamed, and are at most ${roundedUp(100 * most)} percentage points off`);
+    lines.push(
+      `${nameShown(data.name)}: pixel metrics of ${pixels} pixels were streamed, and are at most ${roundedUp(100 * most)} percentage points off`,
+    );
   }
   return lines.join("\n");
 }
 
 /** What the model calls the images, at its own threshold and at the one that would be the best for them. */
 function verdictsOf(name: string, judged: readonly Judged[], calibration: GoodScores): string[] {
-  const [defective, good] = [true, false].map((kind) => judged.filter(({ item }) => item.defective === kind)) as [Judged[], Judged[]];
+  const [defective, good] = [true, false].map((kind) => judged.filter(({ item }) => item.defective === kind)) as [
+    Judged[],
+    Judged[],
+  ];
   const at = (threshold: number): string => {
     const above = (images: readonly Judged[]): number => images.filter(({ score }) => score > threshold).length;
     return `catches ${above(defective)} of ${defective.length} defective images, and rejects ${above(good)} of ${good.length} good ones`;
   };
   const own = at(calibration.threshold);
   const lines = [`${name}: at its own threshold the model ${own}`];
-  const best = youden(rank(Float64Array.from(judged, ({ score }) => score), Uint8Array.from(judged, ({ item }) => Number(item.defective))));
+  const best = youden(
+    rank(
+      Float64Array.from(judged, ({ score }) => score),
+      Uint8Array.from(judged, ({ item }) => Number(item.defective)),
+    ),
+  );
   // Rounded down: below the score that is to be caught.
   const share = best ? Math.min(Math.floor(1000 * calibratedScore(best.threshold, calibration)), 999) / 1000 : 0;
   if (share === 0) return lines;
   const there = at(thresholdsAt(calibration, share).threshold);
-  return there === own ? lines : [...lines, `${name}: with predict --threshold ${share}, the best balance of both for these images, it ${there}`];
+  return there === own
+    ? lines
+    : [...lines, `${name}: with predict --threshold ${share}, the best balance of both for these images, it ${there}`];
 }
 
 const percent = (fraction: number | null): string => (fraction === null ? "-" : (100 * fraction).toFixed(1));

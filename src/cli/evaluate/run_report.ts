@@ -49,11 +49,23 @@ const SHOWN_THRESHOLD = 0.5;
  * that can no longer be read is missing there, and named; its figures stay.
  */
 export async function runReport(run: RunReport): Promise<string> {
-  const { title, detector, root, format, evaluated, region, losses, configuration = [], imageSeconds, trainingSeconds } = run;
+  const {
+    title,
+    detector,
+    root,
+    format,
+    evaluated,
+    region,
+    losses,
+    configuration = [],
+    imageSeconds,
+    trainingSeconds,
+  } = run;
   const { calibration } = detector.config;
   const goodScores = (className: string): GoodScores => goodScoresOf(calibration, className);
   const [low, high] = calibration.heat;
-  const mapRange: readonly [number, number] = [low / 8, 2 * high]; // wider than what is painted: the threshold may lie anywhere
+  // wider than what is painted: the threshold may lie anywhere
+  const mapRange: readonly [number, number] = [low / 8, 2 * high];
   const shown = (className: string, { item, score }: Judged) => ({
     className,
     image: shownName(item),
@@ -89,9 +101,18 @@ export async function runReport(run: RunReport): Promise<string> {
       const good = goodScores(data.name);
       const defective = judged.filter(({ item }) => item.defective).length;
       return {
-        name: data.name, metrics, intervals, gap, method, pixels, errors,
-        train: data.train.length, good: judged.length - defective, defective,
-        pixelThreshold: good.pixelThreshold, steepness: steepnessOf(good),
+        name: data.name,
+        metrics,
+        intervals,
+        gap,
+        method,
+        pixels,
+        errors,
+        train: data.train.length,
+        good: judged.length - defective,
+        defective,
+        pixelThreshold: good.pixelThreshold,
+        steepness: steepnessOf(good),
       };
     }),
     mean: evaluated.mean,
@@ -107,21 +128,48 @@ export async function runReport(run: RunReport): Promise<string> {
 }
 
 /** What the detector sees of an image, in its own shape: the photograph, its map and the outline of its masks. */
-async function layersOf(detector: Detector, root: string, { path, masks }: Item, region: Region | null, mapRange: readonly [number, number]): Promise<Layers> {
+async function layersOf(
+  detector: Detector,
+  root: string,
+  { path, masks }: Item,
+  region: Region | null,
+  mapRange: readonly [number, number],
+): Promise<Layers> {
   const image = await decodeImage(join(root, path));
-  const [{ map, size }] = (await detector.inspect([image], [region?.of(image, path, detector.config.input) ?? null])) as [Inspection];
+  const [{ map, size }] = (await detector.inspect(
+    [image],
+    [region?.of(image, path, detector.config.input) ?? null],
+  )) as [Inspection];
   const { source, target } = detector.placementOf(image);
   const scale = Math.min(1, PICTURE_SIDE / Math.max(source.width, source.height));
-  const [width, height] = [source.width, source.height].map((side) => Math.max(1, Math.round(side * scale))) as [number, number];
+  const [width, height] = [source.width, source.height].map((side) => Math.max(1, Math.round(side * scale))) as [
+    number,
+    number,
+  ];
   const inPicture = { left: 0, top: 0, width, height };
   const placed = (mask: DecodedImage) => ({ source: detector.placementOf(mask).source, target: inPicture });
-  const mask = await decodeMasks(masks.map((path) => join(root, path)), width, height, placed);
+  const mask = await decodeMasks(
+    masks.map((path) => join(root, path)),
+    width,
+    height,
+    placed,
+  );
   const part = partOf(map, size, target);
   return {
     aspect: width / height,
     picture: dataUrl("jpeg", await encodeJpeg(image, width, height, source)),
-    heat: dataUrl("png", await encodePng(heatLayer(part, target.width, target.height, detector.config.calibration.heat), target.width, target.height)),
-    map: dataUrl("png", await encodePng(logLevels(part, target.width, target.height, mapRange), target.width, target.height)),
+    heat: dataUrl(
+      "png",
+      await encodePng(
+        heatLayer(part, target.width, target.height, detector.config.calibration.heat),
+        target.width,
+        target.height,
+      ),
+    ),
+    map: dataUrl(
+      "png",
+      await encodePng(logLevels(part, target.width, target.height, mapRange), target.width, target.height),
+    ),
     contour: mask && dataUrl("png", await encodePng(maskContour(mask, width, height), width, height)),
   };
 }
@@ -129,26 +177,40 @@ async function layersOf(detector: Detector, root: string, { path, masks }: Item,
 /** A rectangle of a map of `size` x `size`. */
 function partOf(map: Float32Array, size: number, { left, top, width, height }: Rectangle): Float32Array {
   const part = new Float32Array(width * height);
-  for (let y = 0; y < height; y++) part.set(map.subarray((top + y) * size + left, (top + y) * size + left + width), y * width);
+  for (let y = 0; y < height; y++)
+    part.set(map.subarray((top + y) * size + left, (top + y) * size + left + width), y * width);
   return part;
 }
 
-/** All of a class's images, if they are not too many; else of either kind those with the lowest scores and those with the highest. */
+/**
+ * All of a class's images, if they are not too many; else of either kind those with the lowest scores and those with
+ * the highest.
+ */
 export function chosen(judged: readonly Judged[], most: number): readonly Judged[] {
   const rising = [...judged].sort((a, b) => a.score - b.score);
-  const [defective, good] = [true, false].map((kind) => rising.filter(({ item }) => item.defective === kind)) as [Judged[], Judged[]];
+  const [defective, good] = [true, false].map((kind) => rising.filter(({ item }) => item.defective === kind)) as [
+    Judged[],
+    Judged[],
+  ];
   const defects = Math.min(defective.length, Math.max(Math.ceil(most / 2), most - good.length));
   return [...ends(defective, defects), ...ends(good, most - defects)];
 }
 
 const ends = <T>(values: readonly T[], most: number): readonly T[] =>
-  values.length <= most ? values : [...values.slice(0, Math.ceil(most / 2)), ...values.slice(values.length - Math.floor(most / 2))];
+  values.length <= most
+    ? values
+    : [...values.slice(0, Math.ceil(most / 2)), ...values.slice(values.length - Math.floor(most / 2))];
 
-function modelConfiguration({ detector: { config, summary }, modelPath, modelSha256 }: RunReport): ReportData["configuration"] {
+function modelConfiguration({
+  detector: { config, summary },
+  modelPath,
+  modelSha256,
+}: RunReport): ReportData["configuration"] {
   const { method, backbone, assembly, input, calibration } = config;
   return [
     ["bigrid", VERSION],
-    ["Model", join(basename(dirname(resolve(modelPath))), basename(modelPath))], // not where on this machine: the page is handed on
+    // not where on this machine: the page is handed on
+    ["Model", join(basename(dirname(resolve(modelPath))), basename(modelPath))],
     ["Model's SHA-256", modelSha256],
     ["Backbone", backbone.name],
     ...(backbone.weights === null ? [] : [["Backbone's SHA-256", backbone.weights] as const]),
@@ -161,7 +223,17 @@ function modelConfiguration({ detector: { config, summary }, modelPath, modelSha
 }
 
 function curvesOf({ data, curves }: EvaluatedClass): ReportData["curves"][number] {
-  const plain = ({ x, y }: { readonly x: Float64Array; readonly y: Float64Array }): Curve => ({ x: Array.from(x), y: Array.from(y) });
+  const plain = ({ x, y }: { readonly x: Float64Array; readonly y: Float64Array }): Curve => ({
+    x: Array.from(x),
+    y: Array.from(y),
+  });
   const { roc, pr, pixelRoc, pixelPr, pro } = curves;
-  return { name: data.name, roc: plain(roc), pr: plain(pr), pixelRoc: plain(pixelRoc), pixelPr: plain(pixelPr), pro: plain(pro) };
+  return {
+    name: data.name,
+    roc: plain(roc),
+    pr: plain(pr),
+    pixelRoc: plain(pixelRoc),
+    pixelPr: plain(pixelPr),
+    pro: plain(pro),
+  };
 }

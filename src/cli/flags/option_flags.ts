@@ -1,24 +1,40 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { parseJson } from "../../io/json.ts";
-import { readText } from "../../node/files/files.ts";
+import { readText } from "../../node/files/read.ts";
 import { InputError, OptionError } from "../../runtime/errors.ts";
 import { defaultInWords, optionFromText, type OptionSpec, type OptionTable } from "../../runtime/option_table.ts";
 
 /** The name of an option's flag without its dashes: "input-size". */
-export const flagName = (name: string, { flag }: OptionSpec): string => flag ?? name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+export const flagName = (name: string, { flag }: OptionSpec): string =>
+  flag ?? name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 const PLACEHOLDERS: Readonly<Record<OptionSpec["kind"], string>> = {
-  choice: "name", whole: "n", number: "x", share: "share", pair: "low,high", quadruple: "a,b,c,d", words: "names", flag: "true|false",
+  choice: "name",
+  whole: "n",
+  number: "x",
+  share: "share",
+  pair: "low,high",
+  quadruple: "a,b,c,d",
+  words: "names",
+  flag: "true|false",
 };
 
 /**
  * Adds a flag for each frequent option of a table.
  * @param group heading above them in help; null leaves them out of it
  */
-export function addOptionFlags(command: Command, owner: string, table: OptionTable, group: (name: string) => string | null): Command {
+export function addOptionFlags(
+  command: Command,
+  owner: string,
+  table: OptionTable,
+  group: (name: string) => string | null,
+): Command {
   for (const [name, spec] of Object.entries(table).filter(([, { frequent }]) => frequent)) {
     const preset = defaultInWords(spec);
-    const option = new Option(`--${flagName(name, spec)} <${PLACEHOLDERS[spec.kind]}>`, `${spec.help}${preset && ` (default: ${preset})`}`);
+    const option = new Option(
+      `--${flagName(name, spec)} <${PLACEHOLDERS[spec.kind]}>`,
+      `${spec.help}${preset && ` (default: ${preset})`}`,
+    );
     if (spec.kind === "choice") option.choices(spec.choices);
     else {
       option.argParser((text) => {
@@ -37,7 +53,8 @@ export function addOptionFlags(command: Command, owner: string, table: OptionTab
 
 /** The values of a table's options that flags gave, by the options' names. */
 export function valuesOfFlags(table: OptionTable, flags: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const attribute = (name: string, spec: OptionSpec): string => new Option(`--${flagName(name, spec)} <x>`).attributeName();
+  const attribute = (name: string, spec: OptionSpec): string =>
+    new Option(`--${flagName(name, spec)} <x>`).attributeName();
   const given = Object.entries(table).map(([name, spec]) => [name, flags[attribute(name, spec)]] as const);
   return Object.fromEntries(given.filter(([, value]) => value !== undefined));
 }
@@ -50,14 +67,19 @@ export const collectSettings = (text: string, before: readonly string[] = []): r
  * @param tables those that may have an option of the name, with their owners
  * @throws OptionError for a text without "=", an unknown name or a value out of range
  */
-export function valuesOfSettings(texts: readonly string[], tables: readonly (readonly [owner: string, table: OptionTable])[]): Record<string, unknown> {
-  return Object.fromEntries(texts.map((text) => {
-    const at = text.indexOf("=");
-    if (at < 1) throw new OptionError(`--set takes name=value, such as seed=1, got ${text.slice(0, 80)}`);
-    const name = text.slice(0, at);
-    const [owner, table] = tables.find(([, table]) => Object.hasOwn(table, name)) ?? unknownOption(name, tables);
-    return [name, optionFromText(owner, name, table[name]!, text.slice(at + 1))];
-  }));
+export function valuesOfSettings(
+  texts: readonly string[],
+  tables: readonly (readonly [owner: string, table: OptionTable])[],
+): Record<string, unknown> {
+  return Object.fromEntries(
+    texts.map((text) => {
+      const at = text.indexOf("=");
+      if (at < 1) throw new OptionError(`--set takes name=value, such as seed=1, got ${text.slice(0, 80)}`);
+      const name = text.slice(0, at);
+      const [owner, table] = tables.find(([, table]) => Object.hasOwn(table, name)) ?? unknownOption(name, tables);
+      return [name, optionFromText(owner, name, table[name]!, text.slice(at + 1))];
+    }),
+  );
 }
 
 function unknownOption(name: string, tables: readonly (readonly [owner: string, table: OptionTable])[]): never {
@@ -79,6 +101,7 @@ export async function readConfiguration(path: string): Promise<Record<string, un
     if (cause instanceof InputError) throw cause;
     throw new InputError(`${path} is no JSON: ${(cause as Error).message}`, { cause });
   }
-  if (typeof read !== "object" || read === null || Array.isArray(read)) throw new InputError(`${path}: expected a JSON object of options, such as {"seed": 1}`);
+  if (typeof read !== "object" || read === null || Array.isArray(read))
+    throw new InputError(`${path}: expected a JSON object of options, such as {"seed": 1}`);
   return read as Record<string, unknown>;
 }

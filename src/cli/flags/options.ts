@@ -2,16 +2,25 @@ import { Option, type Command } from "commander";
 import { isPretrained } from "../../backbones/registry.ts";
 import { TRAINING_OPTIONS, type TrainingOptions, type TrainingSettings } from "../../detection/training_options.ts";
 import type { Method } from "../../methods/method.ts";
-import { loadMethod, METHOD_NAMES, type MethodName } from "../../methods/registry.ts";
+import { DEFAULT_METHOD, loadMethod, METHOD_NAMES, type MethodName } from "../../methods/registry.ts";
 import { openWeights } from "../../node/weights.ts";
 import { cachedWeights } from "../../node/hub.ts";
 import { InputError, OptionError } from "../../runtime/errors.ts";
 import { defaultInWords, type OptionTable } from "../../runtime/option_table.ts";
-import { addOptionFlags, collectSettings, flagName, readConfiguration, valuesOfFlags, valuesOfSettings } from "./option_flags.ts";
+import {
+  addOptionFlags,
+  collectSettings,
+  flagName,
+  readConfiguration,
+  valuesOfFlags,
+  valuesOfSettings,
+} from "./option_flags.ts";
 
-export const WEIGHTS_HELP = "safetensors file of the backbone's weights, under timm's, torchvision's or efficientnet_pytorch's names";
+export const WEIGHTS_HELP =
+  "safetensors file of the backbone's weights, under timm's, torchvision's or efficientnet_pytorch's names";
 
-export const HALF_HELP = "score in half precision (f16 stored, f32 summed): half the memory traffic, scores that differ by less than a hundredth";
+export const HALF_HELP =
+  "score in half precision (f16 stored, f32 summed): half the memory traffic, scores that differ by less than a hundredth";
 
 /** The parts of a training command that are not options of the training. */
 export interface TrainFlags {
@@ -24,16 +33,17 @@ const MODEL = "Model:";
 const TRAINING = "Training:";
 const OF_MODEL = ["method", "backbone", "stages", "inputSize", "fit"];
 
-/** The method that a command line names; GRAD where it names none, or one that there is not. */
+/** The method that a command line names; the default where it names none, or an unknown one. */
 export function methodIn(words: readonly string[]): { readonly name: MethodName; readonly isNamed: boolean } {
   const at = words.indexOf("--method");
   const word = at >= 0 ? words[at + 1] : words.find((word) => word.startsWith("--method="))?.slice("--method=".length);
   const name = METHOD_NAMES.find((known) => known === word);
-  return { name: name ?? "grad", isNamed: name !== undefined };
+  return { name: name ?? DEFAULT_METHOD, isNamed: name !== undefined };
 }
 
 /**
- * Adds the flags of a training: those of every training, and the method's frequent ones, which help shows where the method is named.
+ * Adds the flags of a training: those of every training, and the method's frequent ones, which help shows where the
+ * method is named.
  * @param words of the command line
  */
 export async function addTrainFlags(command: Command, words: readonly string[]): Promise<Command> {
@@ -43,9 +53,21 @@ export async function addTrainFlags(command: Command, words: readonly string[]):
   addOptionFlags(command, `method ${name}`, method.options, () => (isNamed ? `Method ${method.title}:` : null));
   command
     .addOption(new Option("--weights <file>", WEIGHTS_HELP).helpGroup(MODEL))
-    .addOption(new Option("--set <name=value>", "any option by its name; may be repeated").argParser(collectSettings).helpGroup(TRAINING))
-    .addOption(new Option("--config <file>", "JSON file of options by name, as a run's config.json; flags and --set go before it").helpGroup(TRAINING));
-  return command.addHelpText("after", isNamed ? otherOptions(method) : `\n"bigrid train --method ${name} --help" has the method's own options.`);
+    .addOption(
+      new Option("--set <name=value>", "any option by its name; may be repeated")
+        .argParser(collectSettings)
+        .helpGroup(TRAINING),
+    )
+    .addOption(
+      new Option(
+        "--config <file>",
+        "JSON file of options by name, as a run's config.json; flags and --set go before it",
+      ).helpGroup(TRAINING),
+    );
+  return command.addHelpText(
+    "after",
+    isNamed ? otherOptions(method) : `\n"bigrid train --method ${name} --help" has the method's own options.`,
+  );
 }
 
 /** The options that have no flag, for help. */
@@ -53,19 +75,32 @@ function otherOptions({ title, options }: Method): string {
   const all: OptionTable = { ...TRAINING_OPTIONS, ...options };
   const rare = Object.entries(all).filter(([, { frequent }]) => !frequent);
   const width = Math.max(...rare.map(([name]) => name.length));
-  const lines = rare.map(([name, spec]) => `  ${name.padEnd(width)}  ${spec.help}${defaultInWords(spec) && ` (default: ${defaultInWords(spec)})`}`);
+  const lines = rare.map(
+    ([name, spec]) =>
+      `  ${name.padEnd(width)}  ${spec.help}${defaultInWords(spec) && ` (default: ${defaultInWords(spec)})`}`,
+  );
   return `\nFurther options of training and ${title}, by --set name=value or --config:\n${lines.join("\n")}`;
 }
 
 /**
  * Reads what a command line says about training: flags go before `--set`, which goes before `--config`.
- * @throws OptionError for options that are unknown, out of range or do not go together; InputError for files that cannot be read
+ * @throws OptionError for options that are unknown, out of range or do not go together; InputError for files that
+ * cannot be read
  */
-export async function trainingOptionsOf(flags: TrainFlags & Readonly<Record<string, unknown>>): Promise<TrainingOptions> {
+export async function trainingOptionsOf(
+  flags: TrainFlags & Readonly<Record<string, unknown>>,
+): Promise<TrainingOptions> {
   const configured = flags.config === undefined ? {} : await readConfiguration(flags.config);
-  const named = flags["method"] ?? configured["method"] ?? flags.set?.find((text) => text.startsWith("method="))?.slice("method=".length) ?? "grad";
+  const named =
+    flags["method"] ??
+    configured["method"] ??
+    flags.set?.find((text) => text.startsWith("method="))?.slice("method=".length) ??
+    DEFAULT_METHOD;
   const method = await loadMethod(typeof named === "string" ? named : JSON.stringify(named));
-  const tables = [["training", TRAINING_OPTIONS], [`method ${method.name}`, method.options]] as const;
+  const tables = [
+    ["training", TRAINING_OPTIONS],
+    [`method ${method.name}`, method.options],
+  ] as const;
   const { weights: configuredWeights, ...told } = configured;
   const options = {
     ...told,
@@ -78,19 +113,34 @@ export async function trainingOptionsOf(flags: TrainFlags & Readonly<Record<stri
   return { ...options, weights: await weightsFor(options, weights) };
 }
 
-async function weightsFor({ backbone = "embedded", padding }: TrainingOptions, weights: string | undefined): Promise<TrainingOptions["weights"]> {
+async function weightsFor(
+  { backbone = "embedded", padding }: TrainingOptions,
+  weights: string | undefined,
+): Promise<TrainingOptions["weights"]> {
   const name = backbone ?? "embedded";
   if (!isPretrained(name)) {
     if (weights === undefined && (padding ?? null) === null) return null;
-    throw new OptionError(`the ${name} backbone has no weights and no padding to choose; name another one with --backbone, or leave out --weights and padding`);
+    throw new OptionError(
+      `the ${name} backbone has no weights and no padding to choose; name another one with --backbone, or leave out --weights and padding`,
+    );
   }
   const file = weights ?? (await cachedWeights(name));
-  if (file === null) throw new InputError(`${name} needs its weights: "bigrid weights ${name}" downloads them, --weights FILE names others`);
+  if (file === null)
+    throw new InputError(
+      `${name} needs its weights: "bigrid weights ${name}" downloads them, --weights FILE names others`,
+    );
   return openWeights(file);
 }
 
 /** The effective configuration of a training, for its run: a valid `--config`. */
-export function configurationOf({ learner: _learner, options, weights, anomalies: _read, spill: _spill, ...general }: TrainingSettings): string {
+export function configurationOf({
+  learner: _learner,
+  options,
+  weights,
+  anomalies: _read,
+  spill: _spill,
+  ...general
+}: TrainingSettings): string {
   return `${JSON.stringify({ ...general, weights: weights?.source ?? null, ...options }, null, 2)}\n`;
 }
 

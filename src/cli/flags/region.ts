@@ -15,13 +15,21 @@ export interface RegionFlags {
 
 export function addRegionFlags(command: Command): Command {
   return command
-    .option("--roi <region>", "what counts of each image: x,y,width,height in pixels, or a mask's file, stretched over it; the same in train, eval and predict")
+    .option(
+      "--roi <region>",
+      "what counts of each image: x,y,width,height in pixels, or a mask's file, stretched over it; the same in train, eval and predict",
+    )
     .option("--ignore <mask>", "a mask's file: what it marks does not count");
 }
 
 /** The flags as they were given, for a command that needs the same; with a space before. */
 export const regionWords = ({ roi, ignore }: RegionFlags): string =>
-  [["roi", roi], ["ignore", ignore]].map(([flag, value]) => (value === undefined ? "" : ` --${flag} ${value}`)).join("");
+  [
+    ["roi", roi],
+    ["ignore", ignore],
+  ]
+    .map(([flag, value]) => (value === undefined ? "" : ` --${flag} ${value}`))
+    .join("");
 
 /** Says so if a model learned from whole images and is to judge parts, or the other way round. */
 export function remarkOnRegion(run: string, trainedWithRegions: boolean, region: Region | null): void {
@@ -35,7 +43,10 @@ export function remarkOnRegion(run: string, trainedWithRegions: boolean, region:
 
 const KEPT = 2; // sizes of pictures: one, or it lying and standing
 
-/** A region of interest, and what is to be ignored in it. Masks are stretched over each picture; a rectangle is in its pixels. */
+/**
+ * A region of interest, and what is to be ignored in it. Masks are stretched over each picture; a rectangle is in its
+ * pixels.
+ */
 export class Region {
   readonly #interest: DecodedImage | Rectangle | null;
   readonly #ignored: DecodedImage | null;
@@ -53,7 +64,10 @@ export class Region {
   static async read({ roi: interest, ignore: ignored }: RegionFlags): Promise<Region | null> {
     if (interest === undefined && ignored === undefined) return null;
     const rectangle = interest === undefined ? null : rectangleOf(interest);
-    return new Region(rectangle ?? (interest === undefined ? null : await decodeMask(interest)), ignored === undefined ? null : await decodeMask(ignored));
+    return new Region(
+      rectangle ?? (interest === undefined ? null : await decodeMask(interest)),
+      ignored === undefined ? null : await decodeMask(ignored),
+    );
   }
 
   /** Whether a region of interest is named by its sides, not by a file. */
@@ -76,7 +90,8 @@ export class Region {
     const counted = this.#pixels(width, height);
     const region = counted.includes(1) ? new PictureRegion(counted, { width, height }) : null;
     const placement = placementOf(fit, { width, height }, { width: inputSize, height: inputSize });
-    if (!region?.inMap(placement, inputSize).includes(1)) throw new InputError(`the region of interest leaves nothing of ${name} (${key} pixels)`);
+    if (!region?.inMap(placement, inputSize).includes(1))
+      throw new InputError(`the region of interest leaves nothing of ${name} (${key} pixels)`);
     if (this.#bySize.size === KEPT) this.#bySize.clear();
     this.#bySize.set(key, region);
     return region;

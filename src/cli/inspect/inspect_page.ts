@@ -14,17 +14,19 @@ const THUMBNAIL_SIDE = 320; // pixels, of the longer side
 // Shown of a class: to learn from, good to test, of each defect, of so many defects.
 const SAMPLES = { train: 4, good: 2, each: 2, kinds: 12 };
 
-const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'none'";
+const POLICY =
+  "default-src 'none'; img-src data:; style-src 'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'none'";
 
 /**
- * What `inspect` found as one HTML page, complete in itself: the tables, what looks wrong, and samples of each class with
- * the outlines of their masks.
+ * What `inspect` found as one HTML page, complete in itself: the tables, what looks wrong, and samples of each class
+ * with the outlines of their masks.
  */
 export async function inspectPage(root: string, dataset: Dataset, survey: Survey): Promise<string> {
   const { layout, classes } = dataset;
   const title = escapedText(basename(resolve(root))); // not where on this machine: the page is handed on
   const parts: string[] = [];
-  for (const [i, found] of classes.entries()) parts.push(await classSection(root, found, detailsOf(survey.classes[i]!)));
+  for (const [i, found] of classes.entries())
+    parts.push(await classSection(root, found, detailsOf(survey.classes[i]!)));
   const total = totalOf(survey.classes);
   const row = (name: string, counts: readonly number[]): string =>
     `<tr><th scope="row">${escapedText(name)}</th>${counts.map((count) => `<td class="n">${count}</td>`).join("")}</tr>`;
@@ -91,11 +93,15 @@ async function classSection(
   { name, train, test }: DatasetClass,
   details: readonly (readonly [string, string])[],
 ): Promise<string> {
-  const kinds = [...new Set(test.filter((item) => item.defective).map(({ defect }) => defect))].sort().slice(0, SAMPLES.kinds);
+  const kinds = [...new Set(test.filter((item) => item.defective).map(({ defect }) => defect))]
+    .sort()
+    .slice(0, SAMPLES.kinds);
   const groups: (readonly [title: string, items: readonly Item[], most: number])[] = [
     ["good, to learn from", train, SAMPLES.train],
     ["good, to test", test.filter((item) => !item.defective), SAMPLES.good],
-    ...kinds.map((kind) => [kind, test.filter(({ defective, defect }) => defective && defect === kind), SAMPLES.each] as const),
+    ...kinds.map(
+      (kind) => [kind, test.filter(({ defective, defect }) => defective && defect === kind), SAMPLES.each] as const,
+    ),
   ];
   const cards: string[] = [];
   for (const [title, items, most] of groups) cards.push(...(await cardsOf(root, title, items, most)));
@@ -123,7 +129,9 @@ async function cardsOf(root: string, title: string, items: readonly Item[], most
 async function card(root: string, title: string, { path, masks, defective }: Item): Promise<string> {
   const photograph = await decodeImage(join(root, path));
   const scale = Math.min(1, THUMBNAIL_SIDE / Math.max(photograph.width, photograph.height));
-  const [width, height] = [photograph.width, photograph.height].map((side) => Math.max(1, Math.round(side * scale))) as [number, number];
+  const [width, height] = [photograph.width, photograph.height].map((side) =>
+    Math.max(1, Math.round(side * scale)),
+  ) as [number, number];
   const mask = await decodeMasks(
     masks.map((mask) => join(root, mask)),
     width,
@@ -134,9 +142,9 @@ async function card(root: string, title: string, { path, masks, defective }: Ite
   const picture = dataUrl("jpeg", await encodeJpeg(photograph, width, height));
   const place = escapedText(path);
   return (
-    `<li class="card"><div class="frame"><img src="${picture}" alt="${escapedText(title)}: ${place}">`
-    + `${outline ? `<img src="${outline}" alt="">` : ""}</div>`
-    + `<div class="card-text"><p class="card-name"><b>${escapedText(title)}</b><span class="verdict">${note}</span></p>`
-    + `<p class="card-place"><span title="${place}">${place}</span><span>${photograph.width}x${photograph.height}</span></p></div></li>`
+    `<li class="card"><div class="frame"><img src="${picture}" alt="${escapedText(title)}: ${place}">` +
+    `${outline ? `<img src="${outline}" alt="">` : ""}</div>` +
+    `<div class="card-text"><p class="card-name"><b>${escapedText(title)}</b><span class="verdict">${note}</span></p>` +
+    `<p class="card-place"><span title="${place}">${place}</span><span>${photograph.width}x${photograph.height}</span></p></div></li>`
   );
 }

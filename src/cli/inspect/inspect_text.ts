@@ -24,7 +24,11 @@ export function inspectText(root: string, dataset: Dataset, survey: Survey): str
     ]),
   ];
   const [problems, remarks] = [findingsOf(survey, "problem"), findingsOf(survey, "remark")];
-  lines.push("", problems.length === 0 ? "Nothing looks wrong." : "What looks wrong", ...problems.flatMap(findingLines));
+  lines.push(
+    "",
+    problems.length === 0 ? "Nothing looks wrong." : "What looks wrong",
+    ...problems.flatMap(findingLines),
+  );
   if (remarks.length > 0) lines.push("", "Good to know", ...remarks.flatMap(findingLines));
   return lines.map(printable).join("\n");
 }
@@ -44,7 +48,9 @@ export const countsOf = ({ train, testGood, testDefective, masks }: Omit<ClassSu
 
 /** All classes together, if there are several. */
 export function totalOf(classes: readonly ClassSurvey[]): readonly number[] | null {
-  return classes.length < 2 ? null : COLUMNS.map((_, i) => classes.reduce((sum, found) => sum + countsOf(found)[i]!, 0));
+  return classes.length < 2
+    ? null
+    : COLUMNS.map((_, i) => classes.reduce((sum, found) => sum + countsOf(found)[i]!, 0));
 }
 
 function table(classes: readonly ClassSurvey[]): string[] {
@@ -52,7 +58,11 @@ function table(classes: readonly ClassSurvey[]): string[] {
   const row = (name: string, counts: readonly (number | string)[]): string =>
     nameShown(name).padEnd(width) + counts.map((count, i) => String(count).padStart(COLUMNS[i]!.length + 3)).join("");
   const total = totalOf(classes);
-  return [row("Class", COLUMNS), ...classes.map((found) => row(found.name, countsOf(found))), ...(total ? [row("all", total)] : [])];
+  return [
+    row("Class", COLUMNS),
+    ...classes.map((found) => row(found.name, countsOf(found))),
+    ...(total ? [row("all", total)] : []),
+  ];
 }
 
 /** What is worth saying about a class's images, by name. */

@@ -32,25 +32,41 @@ export function addOutputFlags(command: Command): Command {
 }
 
 export function addPredictFlags(command: Command): Command {
-  return addRegionFlags(addOutputFlags(command.option("--out <dir>", "the usual: results.csv, results.jsonl and heat/ in this folder")))
+  return addRegionFlags(
+    addOutputFlags(command.option("--out <dir>", "the usual: results.csv, results.jsonl and heat/ in this folder")),
+  )
     .option("--heat <dir>", "a heat map over each image, as PNG of its size")
     .option("--masks <dir>", "a mask of each image's defects, as PNG of its size: 255 in a defect, else 0")
     .option("--contours <dir>", "each image with its defects outlined, as PNG of its size")
-    .option("--watch <dir>", "judge the images in this folder and those that come into it, each once, until a signal ends it")
+    .option(
+      "--watch <dir>",
+      "judge the images in this folder and those that come into it, each once, until a signal ends it",
+    )
     .option("--settle <seconds>", "with --watch: without a change for so long, a file is complete", positiveNumber(), 1)
-    .option("--min-area <pixels>", "a defect has at least so many pixels; an image without any is good, whatever its score", wholeNumber(1))
+    .option(
+      "--min-area <pixels>",
+      "a defect has at least so many pixels; an image without any is good, whatever its score",
+      wholeNumber(1),
+    )
     .option(
       "--threshold <share>",
       "of the calibrated score, above it an image is defective; that of pixels moves as far, as in the report (default: 0.5, the model's own)",
       fractionOf,
     )
-    .option("--pixel-threshold <value>", "of the map, above it a pixel is defective (default: as --threshold has it)", positiveNumber())
-    .option("--class <name>", "which of the trained classes the images are of: its own thresholds apply, instead of the highest of all")
+    .option(
+      "--pixel-threshold <value>",
+      "of the map, above it a pixel is defective (default: as --threshold has it)",
+      positiveNumber(),
+    )
+    .option(
+      "--class <name>",
+      "which of the trained classes the images are of: its own thresholds apply, instead of the highest of all",
+    )
     .option("--weights <file>", WEIGHTS_HELP)
     .option("--half", HALF_HELP)
     .option("--batch <n>", "images that the GPU is given at a time", wholeNumber(1), 8)
     .option("--auto-batch", "where the GPU has no memory for a batch, go on with half of it, instead of ending")
-    .option("--shard <i/n>", "judge the i-th of n parts of the images; \"bigrid merge\" joins them", shardOf)
+    .option("--shard <i/n>", 'judge the i-th of n parts of the images; "bigrid merge" joins them', shardOf)
     .option("--resume", "go on where an earlier prediction with the same outputs was ended")
     .option("--strict", "end at the first image that cannot be read, instead of skipping it")
     .option("--fail-on-defect", "exit with 3 if an image is called defective")
@@ -61,20 +77,28 @@ export function addPredictFlags(command: Command): Command {
 }
 
 /** @throws OptionError for flags and images that do not go together */
-export function requireConsistent(words: readonly string[], { watch, shard, json, resume }: PredictFlags, keeps: boolean): void {
+export function requireConsistent(
+  words: readonly string[],
+  { watch, shard, json, resume }: PredictFlags,
+  keeps: boolean,
+): void {
   if (watch === undefined && words.length === 0) {
     throw new OptionError('no images: name files, folders, "patterns", - for a list on standard input, or --watch DIR');
   }
-  if (watch !== undefined && words.length > 0) throw new OptionError(`--watch ${watch} judges what is in that folder: leave out ${words[0]}`);
-  if (watch !== undefined && shard) throw new OptionError("--watch and --shard do not go together: what comes cannot be dealt out beforehand");
+  if (watch !== undefined && words.length > 0)
+    throw new OptionError(`--watch ${watch} judges what is in that folder: leave out ${words[0]}`);
+  if (watch !== undefined && shard)
+    throw new OptionError("--watch and --shard do not go together: what comes cannot be dealt out beforehand");
   if (watch !== undefined && json) throw new OptionError("--watch has no end to print one object at: use --jsonl FILE");
-  if (!keeps && (watch !== undefined || shard || resume)) throw new OptionError("name an output (--out DIR, --csv FILE, ...): what is done is kept beside it");
+  if (!keeps && (watch !== undefined || shard || resume))
+    throw new OptionError("name an output (--out DIR, --csv FILE, ...): what is done is kept beside it");
 }
 
 /** A shard, from text such as 2/4. */
 export function shardOf(text: string): Shard {
   const found = /^(\d{1,9})\/(\d{1,9})$/.exec(text);
   const [index, count] = [Number(found?.[1]), Number(found?.[2])];
-  if (!(index >= 1 && index <= count)) throw new InvalidArgumentError("i/n is needed, with i from 1 to n, such as 2/4.");
+  if (!(index >= 1 && index <= count))
+    throw new InvalidArgumentError("i/n is needed, with i from 1 to n, such as 2/4.");
   return { index, count };
 }

@@ -45,13 +45,24 @@ const STREAMS = /^\/(proc|dev(?!\/shm))\//; // no journal can lie there
 /** The folder of `--out` stands for the usual files in it; a shard's tables are made by the merge. */
 export function outputsOf({ out, csv, jsonl, coco, heat, masks, contours }: OutputFlags, shard: Shard | null): Outputs {
   const usual = (name: string): string | null => (out === undefined ? null : join(out, name));
-  const tables = { csv: csv ?? (shard ? null : usual("results.csv")), jsonl: jsonl ?? (shard ? null : usual("results.jsonl")), coco: coco ?? null };
-  const folders: Record<PictureKind, string | null> = { heatMap: heat ?? usual("heat"), mask: masks ?? null, contour: contours ?? null };
-  const pictures = new Map(PICTURE_KINDS.flatMap((kind) => (folders[kind] === null ? [] : [[kind, folders[kind]] as const])));
+  const tables = {
+    csv: csv ?? (shard ? null : usual("results.csv")),
+    jsonl: jsonl ?? (shard ? null : usual("results.jsonl")),
+    coco: coco ?? null,
+  };
+  const folders: Record<PictureKind, string | null> = {
+    heatMap: heat ?? usual("heat"),
+    mask: masks ?? null,
+    contour: contours ?? null,
+  };
+  const pictures = new Map(
+    PICTURE_KINDS.flatMap((kind) => (folders[kind] === null ? [] : [[kind, folders[kind]] as const])),
+  );
   const name = shard ? nameOf(shard) : "predict";
   const beside = [tables.jsonl, tables.csv, tables.coco].find((path) => path !== null && !STREAMS.test(path));
   const [folder] = pictures.values();
-  const journal = usual(`${name}.journal`) ?? (beside ? `${beside}.journal` : folder ? join(folder, `${name}.journal`) : null);
+  const journal =
+    usual(`${name}.journal`) ?? (beside ? `${beside}.journal` : folder ? join(folder, `${name}.journal`) : null);
   return { ...tables, pictures, journal };
 }
 
@@ -73,7 +84,10 @@ export class PictureNames {
   }
 
   next(image: string): string {
-    const path = relative(this.#root, image).split(sep).filter((part) => part !== "..").join("/");
+    const path = relative(this.#root, image)
+      .split(sep)
+      .filter((part) => part !== "..")
+      .join("/");
     const own = extname(path).toLowerCase() === ".png" ? path.slice(0, -4) : path;
     const isShort = own.split("/").every((part) => Buffer.byteLength(part) <= LONGEST);
     const stem = isShort && !foldersAround(own).some((folder) => this.#files.has(folder)) ? own : shortStem(path);
@@ -93,7 +107,8 @@ export class PictureNames {
 const keyOf = (name: string): string => name.normalize("NFC").toLowerCase();
 
 /** Keys of the folders that a path lies in: "a" and "a/b" of "a/b/c". */
-const foldersAround = (path: string): string[] => [...keyOf(path).matchAll(/\//g)].map(({ index, input }) => input.slice(0, index));
+const foldersAround = (path: string): string[] =>
+  [...keyOf(path).matchAll(/\//g)].map(({ index, input }) => input.slice(0, index));
 
 interface GrowingTable {
   readonly file: LineFile;
@@ -150,7 +165,11 @@ export class Tables {
   }
 }
 
-async function* linesOf(header: string, results: AsyncIterable<Result>, lineOf: (result: Result) => string): AsyncGenerator<string> {
+async function* linesOf(
+  header: string,
+  results: AsyncIterable<Result>,
+  lineOf: (result: Result) => string,
+): AsyncGenerator<string> {
   yield header;
   for await (const result of results) yield lineOf(result);
 }
@@ -164,9 +183,16 @@ async function* linesOf(header: string, results: AsyncIterable<Result>, lineOf: 
 export async function claim({ csv, jsonl, coco, pictures, journal }: Outputs, shard?: Shard): Promise<Lock> {
   if (journal !== null) await ensureWritableFile(journal); // which is locked while it is open
   const files = [csv, jsonl, coco].filter((path) => path !== null);
-  const claimed = await claimOutputs({ files, folders: [...pictures.values()], ...(shard && { share: nameOf(shard) }) });
+  const claimed = await claimOutputs({
+    files,
+    folders: [...pictures.values()],
+    ...(shard && { share: nameOf(shard) }),
+  });
   for (const folder of new Set(pictures.values())) {
-    if (!(await markOutput(folder))) say(`${folder} holds other files: pictures written there are taken for photographs later; name a folder of their own`);
+    if (!(await markOutput(folder)))
+      say(
+        `${folder} holds other files: pictures written there are taken for photographs later; name a folder of their own`,
+      );
   }
   return claimed;
 }

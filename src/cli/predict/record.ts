@@ -45,8 +45,8 @@ type Entry = Done | { readonly end: true };
 export type Counts = Record<Result["verdict"], number>;
 
 /**
- * The results so far: the journal, which alone says what is done, and the tables that follow from it. An image is done when
- * it is in the journal; the tables get its lines after that, and are made anew from the journal when work goes on.
+ * The results so far: the journal, which alone says what is done, and the tables that follow from it. An image is done
+ * when it is in the journal; the tables get its lines after that, and are made anew from the journal when work goes on.
  */
 export class PredictionRecord {
   readonly counts: Counts = { good: 0, defective: 0, unreadable: 0 };
@@ -68,9 +68,15 @@ export class PredictionRecord {
 
   /**
    * @param goOn whether to go on with what the journal holds, rather than to refuse it
-   * @throws InputError if the journal holds something and `goOn` is not set, or it is of other settings; if a file cannot be written
+   * @throws InputError if the journal holds something and `goOn` is not set, or it is of other settings; if a file
+   * cannot be written
    */
-  static async open(outputs: Outputs, settings: Settings, shard: Shard | null, goOn: boolean): Promise<PredictionRecord> {
+  static async open(
+    outputs: Outputs,
+    settings: Settings,
+    shard: Shard | null,
+    goOn: boolean,
+  ): Promise<PredictionRecord> {
     const temporary = outputs.journal === null ? await mkdtemp(join(tmpdir(), "bigrid-")) : null;
     const path = outputs.journal ?? join(temporary!, "journal");
     const own: Header = { format: "bigrid-predictions", version: VERSION, ...settings, shard };
@@ -163,7 +169,9 @@ async function* entriesOf(path: string): AsyncGenerator<Entry> {
     number++;
     const { end, result, identity } = entry;
     if (end !== true && !(isResult(result) && (identity === undefined || typeof identity === "string"))) {
-      throw new InputError(`${path} was changed by something else: line ${number} is no result; move it away to begin anew`);
+      throw new InputError(
+        `${path} was changed by something else: line ${number} is no result; move it away to begin anew`,
+      );
     }
     yield entry as Entry;
   }
@@ -190,21 +198,28 @@ async function extentOf(path: string): Promise<{ readonly images: number; readon
 
 function requireSame(own: Header, found: Header, path: string): void {
   if (found.format !== own.format) throw new InputError(`${path} is no journal of predictions: move it away`);
-  if (found.version !== own.version) throw new InputError(`${path} is a journal of version ${found.version}; this bigrid reads version ${own.version}`);
+  if (found.version !== own.version)
+    throw new InputError(`${path} is a journal of version ${found.version}; this bigrid reads version ${own.version}`);
   for (const key of Object.keys(own) as (keyof Header)[]) {
     if (JSON.stringify(own[key]) === JSON.stringify(found[key])) continue;
-    throw new InputError(`${path} was begun ${differenceOf(key, own, found)}: go on with the same, name another output, or remove it to begin anew`);
+    throw new InputError(
+      `${path} was begun ${differenceOf(key, own, found)}: go on with the same, name another output, or remove it to begin anew`,
+    );
   }
 }
 
 /** How a setting differs, in words: "with ... , not ...". */
 function differenceOf(key: keyof Header, own: Header, found: Header): string {
-  const hash = (value: string | null): string => (value === null ? "none" : /^[0-9a-f]{64}$/.test(value) ? `one of SHA-256 ${value.slice(0, 12)}...` : value);
+  const hash = (value: string | null): string =>
+    value === null ? "none" : /^[0-9a-f]{64}$/.test(value) ? `one of SHA-256 ${value.slice(0, 12)}...` : value;
   switch (key) {
     case "list": {
-      if (!own.list || !found.list) return `${found.list ? "with" : "without"} a list of images, not ${own.list ? "with" : "without"} one`;
+      if (!own.list || !found.list)
+        return `${found.list ? "with" : "without"} a list of images, not ${own.list ? "with" : "without"} one`;
       const { images } = found.list;
-      return images === own.list.images ? `with ${images} images, of which some are others now` : `with ${images} images, not with these ${own.list.images}`;
+      return images === own.list.images
+        ? `with ${images} images, of which some are others now`
+        : `with ${images} images, not with these ${own.list.images}`;
     }
     case "model":
     case "roi":
@@ -215,7 +230,8 @@ function differenceOf(key: keyof Header, own: Header, found: Header): string {
     case "pictures":
       return `with pictures of the kinds ${String(found.pictures) || "none"}, not ${String(own.pictures) || "none"}`;
     case "shard": {
-      const named = (shard: Shard | null, none: string, word = ""): string => (shard ? `${word}${shard.index}/${shard.count}` : none);
+      const named = (shard: Shard | null, none: string, word = ""): string =>
+        shard ? `${word}${shard.index}/${shard.count}` : none;
       return `as ${named(found.shard, "no shard", "shard ")}, not as ${named(own.shard, "none")}`;
     }
     default:
@@ -224,7 +240,11 @@ function differenceOf(key: keyof Header, own: Header, found: Header): string {
 }
 
 const FLAGS: Readonly<Partial<Record<keyof Header, string>>> = {
-  class: "--class", minArea: "--min-area", watch: "--watch", pixelThreshold: "the threshold for pixels", threshold: "the threshold",
+  class: "--class",
+  minArea: "--min-area",
+  watch: "--watch",
+  pixelThreshold: "the threshold for pixels",
+  threshold: "the threshold",
 };
 
 const MOST_NAMED = 20; // of missing shards
@@ -257,20 +277,30 @@ export async function openShards(paths: readonly string[]): Promise<readonly str
   const byIndex = new Map<number, string>();
   for (const { path, shard, header } of headers) {
     const twin = byIndex.get(shard.index);
-    if (twin !== undefined) throw new InputError(`shard ${shard.index} of ${shard.count} is there twice: ${twin} and ${path}`);
+    if (twin !== undefined)
+      throw new InputError(`shard ${shard.index} of ${shard.count} is there twice: ${twin} and ${path}`);
     byIndex.set(shard.index, path);
     requireSame({ ...first.header, shard }, header, path);
-    if (shard.count !== count) throw new InputError(`${path} is one of ${shard.count} shards, ${first.path} one of ${count}`);
+    if (shard.count !== count)
+      throw new InputError(`${path} is one of ${shard.count} shards, ${first.path} one of ${count}`);
     const { images, finished } = await extentOf(path);
-    if (!finished) throw new InputError(`shard ${shard.index} of ${count} (${path}) is not finished: run it again with --resume`);
+    if (!finished)
+      throw new InputError(`shard ${shard.index} of ${count} (${path}) is not finished: run it again with --resume`);
     const share = Math.ceil(((header.list?.images ?? 0) - (shard.index - 1)) / count);
     if (images !== Math.max(0, share)) {
-      throw new InputError(`${path} holds ${images} images, its share is ${share}: remove it and run shard ${shard.index} again`);
+      throw new InputError(
+        `${path} holds ${images} images, its share is ${share}: remove it and run shard ${shard.index} again`,
+      );
     }
   }
-  const missing = Array.from({ length: Math.min(count, byIndex.size + MOST_NAMED) }, (_, i) => i + 1).filter((index) => !byIndex.has(index));
+  const missing = Array.from({ length: Math.min(count, byIndex.size + MOST_NAMED) }, (_, i) => i + 1).filter(
+    (index) => !byIndex.has(index),
+  );
   const left = count - byIndex.size;
-  if (left > 0) throw new InputError(`of ${count} shards, ${left === 1 ? "one is" : `${left} are`} missing: ${missing.slice(0, MOST_NAMED).join(", ")}`);
+  if (left > 0)
+    throw new InputError(
+      `of ${count} shards, ${left === 1 ? "one is" : `${left} are`} missing: ${missing.slice(0, MOST_NAMED).join(", ")}`,
+    );
   return Array.from({ length: count }, (_, i) => byIndex.get(i + 1)!);
 }
 
@@ -289,4 +319,5 @@ export async function* mergedResults(paths: readonly string[]): AsyncGenerator<R
 }
 
 /** The images of one shard: the list is dealt out one by one. */
-export const shareOf = <T>(list: readonly T[], { index, count }: Shard): T[] => list.filter((_, i) => i % count === index - 1);
+export const shareOf = <T>(list: readonly T[], { index, count }: Shard): T[] =>
+  list.filter((_, i) => i % count === index - 1);

@@ -41,7 +41,9 @@ export class Refresh {
         this.#stale = false;
         const began = performance.now();
         await this.#write();
-        await pause(Math.max(LEAST_REST, REST * (performance.now() - began)), undefined, { signal }).catch(() => undefined);
+        await pause(Math.max(LEAST_REST, REST * (performance.now() - began)), undefined, { signal }).catch(
+          () => undefined,
+        );
       }
       this.#running = null;
     } catch (error) {

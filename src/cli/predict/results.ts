@@ -11,8 +11,16 @@ export function isResult(value: unknown): value is Result {
   if (typeof image !== "string") return false;
   if (verdict === "unreadable") return typeof reason === "string";
   if (verdict !== "good" && verdict !== "defective") return false;
-  const areTexts = typeof pictures === "object" && pictures !== null && Object.values(pictures).every((path) => typeof path === "string");
-  return areTexts && areNumbers([score, calibrated, peak, width, height]) && Array.isArray(defects) && defects.every(isDefect);
+  const areTexts =
+    typeof pictures === "object" &&
+    pictures !== null &&
+    Object.values(pictures).every((path) => typeof path === "string");
+  return (
+    areTexts &&
+    areNumbers([score, calibrated, peak, width, height]) &&
+    Array.isArray(defects) &&
+    defects.every(isDefect)
+  );
 }
 
 function isDefect(value: unknown): boolean {
@@ -20,11 +28,24 @@ function isDefect(value: unknown): boolean {
   return areNumbers(bbox) && bbox.length === 4 && areNumbers(runs) && areNumbers([area, peak]);
 }
 
-const areNumbers = (values: unknown): values is readonly number[] => Array.isArray(values) && values.every((value) => Number.isFinite(value));
+const areNumbers = (values: unknown): values is readonly number[] =>
+  Array.isArray(values) && values.every((value) => Number.isFinite(value));
 
 const areaOf = ({ defects }: Inspected): number => defects.reduce((sum, { area }) => sum + area, 0);
 
-const COLUMNS = ["image", "verdict", "calibrated", "score", "peak", "width", "height", "defects", "area", ...PICTURE_KINDS, "reason"] as const;
+const COLUMNS = [
+  "image",
+  "verdict",
+  "calibrated",
+  "score",
+  "peak",
+  "width",
+  "height",
+  "defects",
+  "area",
+  ...PICTURE_KINDS,
+  "reason",
+] as const;
 
 const SEPARATOR = /[\t\r\n;]/; // of cells or lines, to one spreadsheet or another: a text with one is quoted
 
@@ -34,14 +55,24 @@ export const CSV_HEADER = `${COLUMNS.join(",")}\n`;
 // so that each cell has one text that it comes from.
 const FORMULA = /^[\s\p{Cc}\p{Cf}'"\u2018\u2019\u201c\u201d]*[=+\-@\uff1d\uff0b\uff0d\uff20]|^[\t\r\n]/u;
 
-/** A text that no spreadsheet computes: one that could be a formula has an apostrophe before it, to be taken away when it is read back. */
+/**
+ * A text that no spreadsheet computes: one that could be a formula has an apostrophe before it, to be taken away when
+ * it is read back.
+ */
 const cellOf = (text: string): string => (FORMULA.test(text) ? `'${text}` : text);
 
-/** A line of comma-separated values, or several if a name holds line ends. Texts are no formulas; numbers stay as they are. */
+/**
+ * A line of comma-separated values, or several if a name holds line ends. Texts are no formulas; numbers stay as they
+ * are.
+ */
 export function csvLine(result: Result): string {
   const row: Readonly<Partial<Record<(typeof COLUMNS)[number], string | number>>> =
-    result.verdict === "unreadable" ? result : { ...result, ...result.pictures, defects: result.defects.length, area: areaOf(result) };
-  const cells = COLUMNS.map((column) => row[column] ?? "").map((value) => (typeof value === "string" ? cellOf(value) : value));
+    result.verdict === "unreadable"
+      ? result
+      : { ...result, ...result.pictures, defects: result.defects.length, area: areaOf(result) };
+  const cells = COLUMNS.map((column) => row[column] ?? "").map((value) =>
+    typeof value === "string" ? cellOf(value) : value,
+  );
   return stringify([cells], { quoted_match: SEPARATOR });
 }
 
@@ -49,14 +80,19 @@ export function csvLine(result: Result): string {
 function plainResult(result: Result): object {
   if (result.verdict === "unreadable") return result;
   const { pictures, defects, ...rest } = result;
-  return { ...rest, area: areaOf(result), defects: defects.map(({ runs: _onlyForMasks, ...defect }) => defect), ...pictures };
+  return {
+    ...rest,
+    area: areaOf(result),
+    defects: defects.map(({ runs: _onlyForMasks, ...defect }) => defect),
+    ...pictures,
+  };
 }
 
 export const jsonLine = (result: Result): string => `${JSON.stringify(plainResult(result))}\n`;
 
 /**
- * The results as a COCO file, in parts. Images are numbered from 1 in their order, defects too; images that could not be
- * judged are none. Absolute paths are told from the folder that all of those have in common: as COCO has it, and
+ * The results as a COCO file, in parts. Images are numbered from 1 in their order, defects too; images that could not
+ * be judged are none. Absolute paths are told from the folder that all of those have in common: as COCO has it, and
  * because datasets are handed on. A segmentation is uncompressed RLE, as pycocotools reads it.
  * @param resultsOf gives all results, as often as it is called
  */
@@ -71,7 +107,14 @@ export async function* cocoOf(resultsOf: () => AsyncIterable<Result>): AsyncGene
   let id = 0;
   yield* listed(resultsOf, ({ defects, width, height }, imageId) =>
     defects.map(({ bbox, area, peak, runs }) => ({
-      id: ++id, image_id: imageId, category_id: 1, bbox, area, score: peak, iscrowd: 0, segmentation: { size: [height, width], counts: runs },
+      id: ++id,
+      image_id: imageId,
+      category_id: 1,
+      bbox,
+      area,
+      score: peak,
+      iscrowd: 0,
+      segmentation: { size: [height, width], counts: runs },
     })),
   );
   yield "]}\n";
@@ -90,7 +133,11 @@ async function commonFolderOf(results: AsyncIterable<Result>): Promise<string> {
  * `--json`'s one object, in parts.
  * @param resultsOf gives all results, as often as it is called
  */
-export async function* jsonOf(threshold: number, pixelThreshold: number, resultsOf: () => AsyncIterable<Result>): AsyncGenerator<string> {
+export async function* jsonOf(
+  threshold: number,
+  pixelThreshold: number,
+  resultsOf: () => AsyncIterable<Result>,
+): AsyncGenerator<string> {
   yield `{"threshold":${threshold},"pixelThreshold":${pixelThreshold},"images":[`;
   yield* listed(resultsOf, (judged) => [plainResult(judged)]);
   let comma = "";
@@ -104,7 +151,10 @@ export async function* jsonOf(threshold: number, pixelThreshold: number, results
 }
 
 /** The members of a JSON list: what is made of each judged image, and of its number from 1. */
-async function* listed(resultsOf: () => AsyncIterable<Result>, membersOf: (judged: Inspected, number: number) => readonly object[]): AsyncGenerator<string> {
+async function* listed(
+  resultsOf: () => AsyncIterable<Result>,
+  membersOf: (judged: Inspected, number: number) => readonly object[],
+): AsyncGenerator<string> {
   let number = 0;
   let comma = "";
   for await (const result of resultsOf()) {

@@ -34,7 +34,8 @@ export async function predictList(
   const share = shard ? shareOf(all, shard) : all;
   const earlier = await tablesThere(outputs);
   const record = await PredictionRecord.open(outputs, settings, shard ?? null, resume);
-  if (earlier.length > 0 && record.done === 0) say(`${earlier.join(", ")} of an earlier prediction ${earlier.length === 1 ? "is" : "are"} replaced`);
+  if (earlier.length > 0 && record.done === 0)
+    say(`${earlier.join(", ")} of an earlier prediction ${earlier.length === 1 ? "is" : "are"} replaced`);
   const left = share.slice(record.done);
   if (left.length < share.length) say(`${record.done} of ${share.length} images are done; going on`);
   const bar = showProgress("Inspection", share.length);
@@ -56,15 +57,20 @@ export async function predictList(
     bar.end();
     const { counts } = record;
     const { good, unreadable, defective } = counts;
-    if (unreadable > 0) say(`skipped ${unreadable} of ${share.length} images that cannot be used (--strict makes this an error)`);
+    if (unreadable > 0)
+      say(`skipped ${unreadable} of ${share.length} images that cannot be used (--strict makes this an error)`);
     const seconds = ((performance.now() - began) / 1000).toFixed(1);
-    if (left.length > 0) say(`${left.length} ${left.length === 1 ? "image" : "images"} in ${seconds} s, ${rate().toFixed(1)} images/s`);
+    if (left.length > 0)
+      say(`${left.length} ${left.length === 1 ? "image" : "images"} in ${seconds} s, ${rate().toFixed(1)} images/s`);
     if (good + defective === 0 && unreadable > 0) {
-      throw new InputError(unreadable === 1 ? "the image could not be read" : `none of the ${unreadable} images could be read`);
+      throw new InputError(
+        unreadable === 1 ? "the image could not be read" : `none of the ${unreadable} images could be read`,
+      );
     }
     if (json) await printParts(inParts(jsonOf(options.threshold, options.pixelThreshold, () => record.results())));
     else await printSummary(record.results(), counts, outputs, limit);
-    if (shard && !json) print(`shard ${shard.index} of ${shard.count} is done; when all are: bigrid merge ${outputs.journal} ...`);
+    if (shard && !json)
+      print(`shard ${shard.index} of ${shard.count} is done; when all are: bigrid merge ${outputs.journal} ...`);
     await record.finish(shard ?? null);
     return counts;
   } catch (error) {
@@ -95,18 +101,28 @@ export async function watchFolder(
   const record = await PredictionRecord.open(outputs, settings, null, true);
   const names = new PictureNames(folder, takenNames(record, outputs));
   const folders = [...outputs.pictures.values()];
-  const onTrouble = (reason: string | null): void => say(reason === null ? `${folder} is there again` : `${reason}; waiting for it`);
+  const onTrouble = (reason: string | null): void =>
+    say(reason === null ? `${folder} is there again` : `${reason}; waiting for it`);
   const arrivals = new Arrivals(folder, 1000 * settle, (path) => liesIn(path, folders), record.identities, onTrouble);
   const onGone = ({ identity }: { readonly identity: string }): void => arrivals.forget(identity);
   const signals = new AwaitedSignals("ending after this batch", () => arrivals.end());
   const isCurrent = outputs.coco !== null && !(await isWrittenThrough(outputs.coco));
   onOutputFailure(() => arrivals.end()); // nobody reads any more what is said of each image
-  const coco = !isCurrent ? null : new Refresh(() => record.writeWhole(), () => arrivals.end());
+  const coco = !isCurrent
+    ? null
+    : new Refresh(
+        () => record.writeWhole(),
+        () => arrivals.end(),
+      );
   say(`watching ${folder}${record.done > 0 ? `; ${record.done} images are done` : ""}; Ctrl-C ends it`);
   try {
     await (isCurrent ? record.writeWhole() : record.beginTables());
     for (let arrived = await arrivals.next(); arrived.length > 0; arrived = await arrivals.next()) {
-      const items = arrived.map((arrival) => ({ image: arrival.path, picture: names.next(arrival.path), identity: identityOf(arrival) }));
+      const items = arrived.map((arrival) => ({
+        image: arrival.path,
+        picture: names.next(arrival.path),
+        identity: identityOf(arrival),
+      }));
       for await (const batch of inspectImages(kept, items, { ...options, onGone })) {
         await record.append(batch.map(([{ identity }, result]) => ({ result, identity })));
         coco?.changed();
@@ -129,5 +145,7 @@ export async function watchFolder(
 /** The pictures' names that a record's results have. */
 function takenNames({ pictures }: PredictionRecord, outputs: Outputs): string[] {
   const folders = [...outputs.pictures.values()];
-  return pictures.flatMap((path) => folders.filter((folder) => liesIn(path, [folder])).map((folder) => path.slice(folder.length + 1)));
+  return pictures.flatMap((path) =>
+    folders.filter((folder) => liesIn(path, [folder])).map((folder) => path.slice(folder.length + 1)),
+  );
 }

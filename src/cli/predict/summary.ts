@@ -12,7 +12,8 @@ export function lineOf(result: Result): string {
 }
 
 /**
- * Prints what was found: every image, or where tables have them the first defective ones, how many there are, and where everything is.
+ * Prints what was found: every image, or where tables have them the first defective ones, how many there are, and where
+ * everything is.
  * @param limit which scores are defective ones; null where that was decided elsewhere
  */
 export async function printSummary(
@@ -31,7 +32,8 @@ export async function printSummary(
   if (hasTable && counts.defective > MOST) print(`... and ${counts.defective - MOST} more`);
   const judged = counts.good + counts.defective;
   print(`${counts.defective} of ${judged} are called defective${limit === null ? "" : `: those ${limit}`}`);
-  if (!hasTable && coco === null && pictures.size === 0) print("--out DIR writes this as tables, and where the defects are as heat maps");
+  if (!hasTable && coco === null && pictures.size === 0)
+    print("--out DIR writes this as tables, and where the defects are as heat maps");
   for (const [what, path] of [["table", csv], ["lines", jsonl], ["COCO", coco], ...pictures] as const) {
     if (path !== null) print(`${(TITLES[what] ?? what).padEnd(9)} ${path}`);
   }

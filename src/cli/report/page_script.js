@@ -4,16 +4,31 @@
   const byId = (id) => document.getElementById(id);
   const text = byId("report-data").textContent;
   const unseen = new RegExp(JSON.parse(text).unseen, "gu");
-  const escapes = (character) => Array.from({ length: character.length }, (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, "0")}`).join("");
+  const escapes = (character) =>
+    Array.from(
+      { length: character.length },
+      (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, "0")}`,
+    ).join("");
   // Names are shown as in the terminal: what could not be seen in them is written out.
-  const data = JSON.parse(text, (_, value) => (typeof value === "string" && !value.startsWith("data:") ? value.replace(unseen, escapes) : value));
+  const data = JSON.parse(text, (_, value) =>
+    typeof value === "string" && !value.startsWith("data:") ? value.replace(unseen, escapes) : value,
+  );
   const root = document.documentElement;
 
   const classNames = [...new Set([...data.classes.map((c) => c.name), ...data.scores.map((s) => s.className)])];
   const severalClasses = classNames.length > 1;
 
   // All that the reader can change. Everything drawn is a function of the data and of this.
-  const state = { threshold: data.threshold, filter: "all", className: "", order: "extremes", overlay: 80, contour: true, found: true, complete: false };
+  const state = {
+    threshold: data.threshold,
+    filter: "all",
+    className: "",
+    order: "extremes",
+    overlay: 80,
+    contour: true,
+    found: true,
+    complete: false,
+  };
 
   // ---- Words and numbers
 
@@ -24,7 +39,8 @@
     if (value === null) return "-";
     return value < 1 && value >= 0.9995 ? ">0.999" : value.toFixed(3);
   };
-  const intervalText = (interval) => (interval === null ? "" : interval.map((end) => end.toFixed(3)).join("\u2009\u2013\u2009"));
+  const intervalText = (interval) =>
+    interval === null ? "" : interval.map((end) => end.toFixed(3)).join("\u2009\u2013\u2009");
 
   const scoreBounds = boundsOf([...data.scores.map((s) => s.score), data.threshold]);
   const scoreDecimals = Math.min(Math.max(2 - Math.floor(Math.log10((scoreBounds.high - scoreBounds.low) / 2)), 0), 8);
@@ -70,21 +86,32 @@
     const defects = scores.filter((s) => s.defective);
     const good = scores.filter((s) => !s.defective);
     const rejected = (list) => list.filter(isRejected).length;
-    const part = (list, verb, one, many) => (list.length > 0 ? `${verb} ${rejected(list)} of ${counted(list.length, one, many)}` : null);
-    return (part(defects, "catches", "defect", "defects") ?? "has no defects to catch") + joint +
-      (part(good, "rejects", "good image", "good images") ?? "has no good images to reject");
+    const part = (list, verb, one, many) =>
+      list.length > 0 ? `${verb} ${rejected(list)} of ${counted(list.length, one, many)}` : null;
+    return (
+      (part(defects, "catches", "defect", "defects") ?? "has no defects to catch") +
+      joint +
+      (part(good, "rejects", "good image", "good images") ?? "has no good images to reject")
+    );
   }
 
   /** How many images are judged how at a threshold. */
   function outcomesAt(threshold) {
-    const count = (defective, rejected) => data.scores.filter((s) => s.defective === defective && s.score > threshold === rejected).length;
-    return { caught: count(true, true), missed: count(true, false), passed: count(false, false), falseRejects: count(false, true) };
+    const count = (defective, rejected) =>
+      data.scores.filter((s) => s.defective === defective && s.score > threshold === rejected).length;
+    return {
+      caught: count(true, true),
+      missed: count(true, false),
+      passed: count(false, false),
+      falseRejects: count(false, true),
+    };
   }
 
   const defectText = (sample) => (sample.defective ? sample.defect : "good");
   /** Where an image belongs; a folder that repeats the defect's name is left out. */
   const placeText = ({ className, defect, image }) =>
-    (severalClasses ? `${className} / ` : "") + (image.startsWith(`${defect}/`) ? image.slice(defect.length + 1) : image);
+    (severalClasses ? `${className} / ` : "") +
+    (image.startsWith(`${defect}/`) ? image.slice(defect.length + 1) : image);
 
   // ---- Elements
 
@@ -108,7 +135,10 @@
     return image;
   }
 
-  /** The three layers of a sample. What the picture is stands beside it or in the button's name: the layers need no alt text twice. */
+  /**
+   * The three layers of a sample. What the picture is stands beside it or in the button's name: the layers need no alt
+   * text twice.
+   */
   function layersOf(sample, alt) {
     const layers = [picture(sample.picture, "picture", alt), picture(sample.heat, "heat", "")];
     if (sample.contour !== null) layers.push(picture(sample.contour, "contour", ""));
@@ -121,7 +151,10 @@
     const sheet = element("span", "", { class: "sheet" });
     const [width, height] = [Math.min(1, aspect), Math.min(1, 1 / aspect)];
     Object.assign(sheet.style, {
-      width: `${100 * width}%`, height: `${100 * height}%`, left: `${50 * (1 - width)}%`, top: `${50 * (1 - height)}%`,
+      width: `${100 * width}%`,
+      height: `${100 * height}%`,
+      left: `${50 * (1 - width)}%`,
+      top: `${50 * (1 - height)}%`,
     });
     sheet.append(...layers);
     return sheet;
@@ -158,8 +191,8 @@
   }
 
   /**
-   * The lines along which a map has a level, by marching squares between the centres of its pixels; closed at the edges,
-   * since outside everything is 0.
+   * The lines along which a map has a level, by marching squares between the centres of its pixels; closed at the
+   * edges, since outside everything is 0.
    */
   function contourOf({ width, height, levels }, level) {
     const at = (x, y) => (x < 0 || y < 0 || x >= width || y >= height ? 0 : levels[y * width + x]);
@@ -178,7 +211,12 @@
           const [from, to] = [corners[side], corners[(side + 1) % 4]];
           if (from > level === to > level) continue;
           const way = (level - from) / (to - from);
-          const [dx, dy] = [[way, 0], [1, way], [1 - way, 1], [0, 1 - way]][side];
+          const [dx, dy] = [
+            [way, 0],
+            [1, way],
+            [1 - way, 1],
+            [0, 1 - way],
+          ][side];
           ends.push(`${inside(x + dx, width)} ${inside(y + dy, height)}`);
         }
         // Where opposite corners agree there are two lines: what is above is taken to be apart.
@@ -197,14 +235,21 @@
   for (const sample of data.samples) {
     const image = new Image();
     image.src = sample.map;
-    image.decode().then(() => {
-      const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight);
-      const context = canvas.getContext("2d", { willReadFrequently: true });
-      context.drawImage(image, 0, 0);
-      const { width, height, data: rgba } = context.getImageData(0, 0, canvas.width, canvas.height);
-      mapOf.set(sample, { width, height, levels: Uint8Array.from({ length: width * height }, (_, i) => rgba[4 * i]) });
-      drawFoundLayers();
-    }, () => undefined); // without its map an image has no outline, and all else
+    image.decode().then(
+      () => {
+        const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight);
+        const context = canvas.getContext("2d", { willReadFrequently: true });
+        context.drawImage(image, 0, 0);
+        const { width, height, data: rgba } = context.getImageData(0, 0, canvas.width, canvas.height);
+        mapOf.set(sample, {
+          width,
+          height,
+          levels: Uint8Array.from({ length: width * height }, (_, i) => rgba[4 * i]),
+        });
+        drawFoundLayers();
+      },
+      () => undefined,
+    ); // without its map an image has no outline, and all else
   }
 
   // ---- Head, headline figures, lists
@@ -215,7 +260,8 @@
   byId("lead").textContent =
     (trained > 0
       ? `Trained on ${counted(trained, "good image", "good images")} and shown ${counted(data.scores.length, "new one", "new ones")}`
-      : `Shown ${counted(data.scores.length, "image", "images")}`) + `, the model ${outcomeWords(data.scores, " and ")}.`;
+      : `Shown ${counted(data.scores.length, "image", "images")}`) +
+    `, the model ${outcomeWords(data.scores, " and ")}.`;
   const perImage = data.seconds.evaluation / Math.max(data.scores.length, 1);
   const facts = [
     ["Made", dateText(data.created)],
@@ -247,7 +293,9 @@
     row.append(...counts.map((count) => element("td", String(count), { class: "n" })));
     return row;
   }
-  byId("class-table").tBodies[0].append(...data.classes.map((c) => metricRow(c.name, [c.train, c.good, c.defective], c.metrics, c.intervals)));
+  byId("class-table").tBodies[0].append(
+    ...data.classes.map((c) => metricRow(c.name, [c.train, c.good, c.defective], c.metrics, c.intervals)),
+  );
   if (severalClasses) {
     const totals = ["train", "good", "defective"].map((count) => sum(data.classes.map((c) => c[count])));
     byId("class-table").tFoot.append(metricRow("Mean (counts: sum)", totals, data.mean, data.intervals));
@@ -259,7 +307,9 @@
   if (streamed.length > 0) {
     const most = Math.max(...streamed.flatMap(({ errors }) => Object.values(errors).map((error) => error ?? 0)));
     const pixels = sum(streamed.map((c) => c.pixels)).toLocaleString("en");
-    notes.push(`Pixel metrics of ${streamed.map((c) => c.name).join(", ")} were streamed, ${pixels} pixels: at most ${most.toExponential(1)} from exact.`);
+    notes.push(
+      `Pixel metrics of ${streamed.map((c) => c.name).join(", ")} were streamed, ${pixels} pixels: at most ${most.toExponential(1)} from exact.`,
+    );
   }
   byId("class-notes").append(...notes.map((text) => element("li", text)));
 
@@ -276,8 +326,13 @@
   const rightness = ({ defective, score }) => (defective ? score - data.threshold : data.threshold - score);
   const isWrong = ({ defective, score }) => score > data.threshold !== defective;
   const ORDERS = {
-    // What was wrongly judged, then the defects that the model felt least sure of, then the good images that it found most suspicious.
-    worst: (a, b) => isWrong(b) - isWrong(a) || (isWrong(a) ? 0 : b.defective - a.defective) || rightness(a) - rightness(b) || byName(a, b),
+    // What was wrongly judged, then the defects that the model felt least sure of, then the good images that it found
+    // most suspicious.
+    worst: (a, b) =>
+      isWrong(b) - isWrong(a) ||
+      (isWrong(a) ? 0 : b.defective - a.defective) ||
+      rightness(a) - rightness(b) ||
+      byName(a, b),
     best: (a, b) => b.defective - a.defective || rightness(b) - rightness(a) || byName(a, b),
     highest: (a, b) => b.score - a.score || byName(a, b),
   };
@@ -315,7 +370,9 @@
     for (const count of document.querySelectorAll("[data-count]")) {
       count.textContent = inClass.filter(({ sample }) => FILTERS[count.dataset.count](sample)).length;
     }
-    const visible = inClass.filter(({ sample }) => FILTERS[state.filter](sample)).sort((a, b) => ORDERS[state.order](a.sample, b.sample));
+    const visible = inClass
+      .filter(({ sample }) => FILTERS[state.filter](sample))
+      .sort((a, b) => ORDERS[state.order](a.sample, b.sample));
     for (const { sample, card, place } of visible) {
       const verdict = verdictOf(sample);
       const label = card.querySelector("[data-slot=verdict]");
@@ -328,7 +385,8 @@
     const gallery = byId("gallery");
     const next = firstOf(visible).map(({ card }) => card);
     // Moving the slider seldom changes the list: then the elements stay where they are, and so does the focus.
-    if (next.length !== gallery.children.length || next.some((card, i) => gallery.children[i] !== card)) gallery.replaceChildren(...next);
+    if (next.length !== gallery.children.length || next.some((card, i) => gallery.children[i] !== card))
+      gallery.replaceChildren(...next);
     drawFoundLayers();
     shown = visible.map(({ sample }) => sample);
     byId("gallery-count").textContent = galleryWords(next.length);
@@ -346,20 +404,29 @@
 
   function galleryWords(count) {
     const at = `at threshold ${scoreText(state.threshold)}`;
-    if (shown.length === 0) return state.filter === "wrong" ? `No image of the gallery is wrongly judged ${at}.` : "No image to show.";
-    const total = shown.length === cards.length ? counted(cards.length, "image", "images") : `${shown.length} of ${cards.length} images`;
+    if (shown.length === 0)
+      return state.filter === "wrong" ? `No image of the gallery is wrongly judged ${at}.` : "No image to show.";
+    const total =
+      shown.length === cards.length
+        ? counted(cards.length, "image", "images")
+        : `${shown.length} of ${cards.length} images`;
     const part = cards.length < data.scores.length ? `, chosen from ${data.scores.length}` : "";
-    const ends = state.order === "extremes" && count < shown.length ? `, here the ${count / 2} worst and the ${count / 2} best` : "";
+    const ends =
+      state.order === "extremes" && count < shown.length
+        ? `, here the ${count / 2} worst and the ${count / 2} best`
+        : "";
     return `${total}${part}${ends}. Verdicts ${at}; the bars show the score, their tick the threshold.`;
   }
 
-  if (severalClasses) galleryForm.elements.class.append(...classNames.map((name) => element("option", name, { value: name })));
+  if (severalClasses)
+    galleryForm.elements.class.append(...classNames.map((name) => element("option", name, { value: name })));
   else byId("class-field").hidden = true;
   if (data.samples.every((sample) => sample.contour === null)) {
     byId("outline-note").hidden = true;
     for (const field of document.querySelectorAll("[data-layer=contour-field]")) field.hidden = true;
   }
-  document.querySelector(".heat-scale").style.backgroundImage = `linear-gradient(to right, ${data.heatScale.join(", ")})`;
+  document.querySelector(".heat-scale").style.backgroundImage =
+    `linear-gradient(to right, ${data.heatScale.join(", ")})`;
   galleryForm.addEventListener("submit", (event) => event.preventDefault());
   galleryForm.addEventListener("change", () => {
     state.filter = galleryForm.elements.filter.value;
@@ -382,7 +449,8 @@
       range.value = state.overlay;
       range.setAttribute("aria-valuetext", `${state.overlay} %`);
     }
-    for (const name of ["contour", "found"]) for (const box of document.querySelectorAll(`[data-layer=${name}]`)) box.checked = state[name];
+    for (const name of ["contour", "found"])
+      for (const box of document.querySelectorAll(`[data-layer=${name}]`)) box.checked = state[name];
   }
   document.addEventListener("input", ({ target }) => {
     if (target.dataset.layer === "overlay") state.overlay = Number(target.value);
@@ -409,7 +477,8 @@
     const sample = list[index];
     const verdict = verdictOf(sample);
     byId("viewer-title").textContent = `${defectText(sample)}: ${verdict.text}`;
-    byId("viewer-text").textContent = `${placeText(sample)}, score ${scoreText(sample.score)}, threshold ${scoreText(state.threshold)}`;
+    byId("viewer-text").textContent =
+      `${placeText(sample)}, score ${scoreText(sample.score)}, threshold ${scoreText(state.threshold)}`;
     for (const layer of document.querySelectorAll("#viewer .found")) foundSamples.delete(layer);
     byId("viewer-frame").replaceChildren(layersOf(sample, `Photograph ${sample.image} with its heat map`));
     const plain = [picture(sample.picture, "picture", `Photograph ${sample.image}`)];
@@ -441,7 +510,8 @@
 
   // ---- Charts
 
-  // A chart on paper is drawn this many times larger and shown smaller, for sharp print; uPlot itself knows the screen's density only.
+  // A chart on paper is drawn this many times larger and shown smaller, for sharp print; uPlot itself knows the
+  // screen's density only.
   let printScale = 1;
   const charts = [];
   const tip = byId("tip");
@@ -517,7 +587,9 @@
   const LANE = 46;
   const MOST_MARKS = 250; // of a lane: more are drawn as a histogram
   const BAR = 4;
-  const sampleOf = new Map(data.samples.map((sample) => [JSON.stringify([sample.className, sample.defect, sample.image]), sample]));
+  const sampleOf = new Map(
+    data.samples.map((sample) => [JSON.stringify([sample.className, sample.defect, sample.image]), sample]),
+  );
 
   /** Moves marks of one lane up and down until none covers another; where the lane is full they overlap. */
   function swarm(points, limit) {
@@ -526,11 +598,18 @@
       // The points come sorted: only the last few can be close.
       const close = [];
       for (let i = placed.length - 1; i >= 0 && point.x - placed[i].x < 2 * MARK; i--) close.push(placed[i]);
-      const free = (offset) => close.every((other) => (point.x - other.x) ** 2 + (offset - other.offset) ** 2 >= (2 * MARK) ** 2);
+      const free = (offset) =>
+        close.every((other) => (point.x - other.x) ** 2 + (offset - other.offset) ** 2 >= (2 * MARK) ** 2);
       let offset = 0;
       for (let step = 0; step <= limit; step++) {
-        if (free(step)) { offset = step; break; }
-        if (free(-step)) { offset = -step; break; }
+        if (free(step)) {
+          offset = step;
+          break;
+        }
+        if (free(-step)) {
+          offset = -step;
+          break;
+        }
       }
       placed.push({ ...point, offset });
     }
@@ -544,7 +623,8 @@
     const drawZone = (plot) => {
       const { ctx, bbox } = plot;
       const at = Math.min(Math.max(plot.valToPos(state.threshold, "x", true), bbox.left), bbox.left + bbox.width);
-      // uPlot remembers the styles that it has set and does not set them again: every drawing here restores what it found.
+      // uPlot remembers the styles that it has set and does not set them again: every drawing here restores what it
+      // found.
       ctx.save();
       ctx.fillStyle = colour("--zone");
       ctx.fillRect(at, bbox.top, bbox.left + bbox.width - at, bbox.height);
@@ -588,7 +668,13 @@
         const path = new Path2D();
         const radius = score.defective ? MARK + 0.8 : MARK;
         if (score.defective) {
-          for (const [dx, dy] of [[0, -1], [1, 0], [0, 1], [-1, 0]]) path.lineTo(x + dx * radius, y + dy * radius);
+          for (const [dx, dy] of [
+            [0, -1],
+            [1, 0],
+            [0, 1],
+            [-1, 0],
+          ])
+            path.lineTo(x + dx * radius, y + dy * radius);
           path.closePath();
         } else {
           path.arc(x, y, radius - 0.5, 0, 2 * Math.PI);
@@ -614,20 +700,31 @@
     const axisSize = parseInt(colour("--axis"), 10);
     return addChart(box, {
       height: () => 2 * LANE + 32,
-      series: [[scoreBounds.low, scoreBounds.high], [null, null]],
+      series: [
+        [scoreBounds.low, scoreBounds.high],
+        [null, null],
+      ],
       options: () => ({
         padding: [px(4), px(parseInt(colour("--chart-end"), 10)), 0, 0],
         scales: { x: { time: false, range: () => [scoreBounds.low, scoreBounds.high] }, y: { range: () => [0, 2] } },
         axes: [
           axis({ size: px(26), space: px(70) }),
-          axis({ size: px(axisSize), splits: () => [0.5, 1.5], values: () => ["good", "defective"], grid: { show: false } }),
+          axis({
+            size: px(axisSize),
+            splits: () => [0.5, 1.5],
+            values: () => ["good", "defective"],
+            grid: { show: false },
+          }),
         ],
         series: [{}, { paths: () => null, points: { show: false } }],
         hooks: { drawClear: [drawZone], draw: [drawMarks] },
       }),
       near(_, x, y) {
         const distance = (mark) => Math.hypot(mark.x - x, mark.y - y);
-        const mark = marks.reduce((best, next) => (best === null || distance(next) < distance(best) ? next : best), null);
+        const mark = marks.reduce(
+          (best, next) => (best === null || distance(next) < distance(best) ? next : best),
+          null,
+        );
         if (mark === null || distance(mark) > 14) return null;
         const { score } = mark;
         const sample = sampleOf.get(JSON.stringify([score.className, score.defect, score.image]));
@@ -655,13 +752,15 @@
     return { name, scores, row, chart: scoreChart(name, row.querySelector(".chart")) };
   });
 
-  const scoreLines = [...data.scores].sort((a, b) => b.score - a.score || byName(a, b)).map((score) => {
-    const line = element("tr", "");
-    const verdict = element("td", "");
-    line.append(element("td", score.className), element("td", score.image), element("td", defectText(score)));
-    line.append(element("td", scoreText(score.score), { class: "n" }), verdict);
-    return { score, line, verdict };
-  });
+  const scoreLines = [...data.scores]
+    .sort((a, b) => b.score - a.score || byName(a, b))
+    .map((score) => {
+      const line = element("tr", "");
+      const verdict = element("td", "");
+      line.append(element("td", score.className), element("td", score.image), element("td", defectText(score)));
+      line.append(element("td", scoreText(score.score), { class: "n" }), verdict);
+      return { score, line, verdict };
+    });
   byId("score-table").tBodies[0].append(...scoreLines.map(({ line }) => line));
 
   const share = (part, whole) => (whole > 0 ? `${((100 * part) / whole).toFixed(1)} %` : "-");
@@ -669,21 +768,40 @@
     { name: "Defects caught", value: (o) => o.caught, note: (o) => `of ${o.caught + o.missed}` },
     { name: "Defects missed", value: (o) => o.missed, note: (o) => `of ${o.caught + o.missed}`, wrong: true },
     { name: "Good passed", value: (o) => o.passed, note: (o) => `of ${o.passed + o.falseRejects}` },
-    { name: "False rejects", value: (o) => o.falseRejects, note: (o) => `of ${o.passed + o.falseRejects}`, wrong: true },
+    {
+      name: "False rejects",
+      value: (o) => o.falseRejects,
+      note: (o) => `of ${o.passed + o.falseRejects}`,
+      wrong: true,
+    },
     { name: "Recall", value: (o) => share(o.caught, o.caught + o.missed), note: () => "of the defects are caught" },
-    { name: "Precision", value: (o) => share(o.caught, o.caught + o.falseRejects), note: () => "of the rejected are defective" },
-    { name: "F1", value: (o) => share(2 * o.caught, 2 * o.caught + o.missed + o.falseRejects), note: () => "both of these in one" },
-    { name: "False reject rate", value: (o) => share(o.falseRejects, o.passed + o.falseRejects), note: () => "of the good are rejected" },
+    {
+      name: "Precision",
+      value: (o) => share(o.caught, o.caught + o.falseRejects),
+      note: () => "of the rejected are defective",
+    },
+    {
+      name: "F1",
+      value: (o) => share(2 * o.caught, 2 * o.caught + o.missed + o.falseRejects),
+      note: () => "both of these in one",
+    },
+    {
+      name: "False reject rate",
+      value: (o) => share(o.falseRejects, o.passed + o.falseRejects),
+      note: () => "of the good are rejected",
+    },
   ];
 
   function drawOutcomes() {
     const [now, own] = [outcomesAt(state.threshold), outcomesAt(data.threshold)];
-    byId("outcomes").replaceChildren(...OUTCOMES.map(({ name, value, note, wrong }) => {
-      const before = value(own) === value(now) ? "" : `; ${value(own)} at the model's own`;
-      const tile = stamp("outcome", { name, value: String(value(now)), note: note(now) + before });
-      tile.classList.toggle("is-wrong", wrong === true && value(now) > 0);
-      return tile;
-    }));
+    byId("outcomes").replaceChildren(
+      ...OUTCOMES.map(({ name, value, note, wrong }) => {
+        const before = value(own) === value(now) ? "" : `; ${value(own)} at the model's own`;
+        const tile = stamp("outcome", { name, value: String(value(now)), note: note(now) + before });
+        tile.classList.toggle("is-wrong", wrong === true && value(now) > 0);
+        return tile;
+      }),
+    );
   }
 
   const range = byId("threshold-range");
@@ -698,7 +816,9 @@
     const own = state.threshold === data.threshold;
     byId("threshold-value").textContent = scoreText(state.threshold);
     byId("threshold-words").textContent = words;
-    byId("threshold-origin").textContent = own ? "the model's own" : `the model's own is ${scoreText(data.threshold)}; predict --threshold ${scoreText(state.threshold)} judges by this one`;
+    byId("threshold-origin").textContent = own
+      ? "the model's own"
+      : `the model's own is ${scoreText(data.threshold)}; predict --threshold ${scoreText(state.threshold)} judges by this one`;
     byId("threshold-reset").hidden = own;
     range.value = state.threshold;
     range.setAttribute("aria-valuetext", `${scoreText(state.threshold)}: ${words}`);
@@ -706,7 +826,9 @@
       row.querySelector("[data-slot=words]").textContent = outcomeWords(scores);
       const kinds = [true, false].map((defective) => rangeWords(scores.filter((s) => s.defective === defective)));
       const outcome = `At threshold ${scoreText(state.threshold)} the model ${outcomeWords(scores)}.`;
-      row.querySelector(".chart").setAttribute("aria-label", `Scores of ${name}. Defective: ${kinds[0]}. Good: ${kinds[1]}. ${outcome}`);
+      row
+        .querySelector(".chart")
+        .setAttribute("aria-label", `Scores of ${name}. Defective: ${kinds[0]}. Good: ${kinds[1]}. ${outcome}`);
       chart.redraw();
     }
     for (const { score, verdict } of scoreLines) {
@@ -740,8 +862,23 @@
   // ---- ROC, precision and recall
 
   const CURVES = [
-    { key: "roc", title: "ROC", x: "false rejects", y: "defects caught", metric: "imageAuroc", chance: true, operating: (o) => [o.fpr, o.recall] },
-    { key: "pr", title: "Precision and recall", x: "recall", y: "precision", metric: "imageAp", operating: (o) => [o.recall, o.precision] },
+    {
+      key: "roc",
+      title: "ROC",
+      x: "false rejects",
+      y: "defects caught",
+      metric: "imageAuroc",
+      chance: true,
+      operating: (o) => [o.fpr, o.recall],
+    },
+    {
+      key: "pr",
+      title: "Precision and recall",
+      x: "recall",
+      y: "precision",
+      metric: "imageAp",
+      operating: (o) => [o.recall, o.precision],
+    },
     { key: "pixelRoc", title: "ROC", x: "false alarms", y: "defect area found", metric: "pixelAuroc", chance: true },
     { key: "pixelPr", title: "Precision and recall", x: "recall", y: "precision", metric: "pixelAp" },
     { key: "pro", title: "PRO", x: "false alarms", y: "overlap by defect", metric: "pixelAupro", most: 0.3 },
@@ -762,12 +899,18 @@
 
   function curveChart({ key, title, x, y, metric, chance = false, operating = null, most = 1 }) {
     const area = chance ? "AUROC" : key === "pro" ? "AUPRO" : "AP";
-    const figure = stamp("chart", { title, note: `${severalClasses ? "mean " : ""}${area} ${metricText(data.mean[metric])}` });
+    const figure = stamp("chart", {
+      title,
+      note: `${severalClasses ? "mean " : ""}${area} ${metricText(data.mean[metric])}`,
+    });
     const ofPixels = metric.startsWith("pixel");
     byId(ofPixels ? "pixel-curves" : "image-curves").append(figure);
     const box = figure.querySelector(".chart");
     const areas = data.curves.map(({ name }) => `${name} ${metricText(metricsOf.get(name)?.[metric] ?? null)}`);
-    box.setAttribute("aria-label", `${title} of ${ofPixels ? "pixels" : "images"}, ${y} against ${x}. ${area}: ${areas.join(", ")}.`);
+    box.setAttribute(
+      "aria-label",
+      `${title} of ${ofPixels ? "pixels" : "images"}, ${y} against ${x}. ${area}: ${areas.join(", ")}.`,
+    );
     const lines = data.curves.map((curve) => curve[key]);
     if (lines.every((line) => line.x.length < 2)) {
       const reason = ofPixels ? "No masks, so no curve." : "Needs good and defective images.";
@@ -823,15 +966,21 @@
       options: () => ({
         padding: [px(6), px(14), 0, 0],
         scales: { x: unitScale(most), y: unitScale(1) },
-        axes: [axis({ size: px(24), label: x, splits: splits(most), values }), axis({ size: px(30), label: y, splits: splits(1), values })],
-        series: [{}, ...lines.map((line, i) => ({
-          show: line.x.length > 1 && !hiddenCurves.has(i),
-          stroke: () => curveColour(i),
-          dash: curveDash(i).map(px),
-          width: px(2),
-          paths: path(line),
-          points: { show: false },
-        }))],
+        axes: [
+          axis({ size: px(24), label: x, splits: splits(most), values }),
+          axis({ size: px(30), label: y, splits: splits(1), values }),
+        ],
+        series: [
+          {},
+          ...lines.map((line, i) => ({
+            show: line.x.length > 1 && !hiddenCurves.has(i),
+            stroke: () => curveColour(i),
+            dash: curveDash(i).map(px),
+            width: px(2),
+            paths: path(line),
+            points: { show: false },
+          })),
+        ],
         hooks: { drawClear: chance ? [drawChance] : [], draw: operating ? [drawOperating] : [] },
       }),
       near(plot, atX, atY) {
@@ -905,7 +1054,8 @@
     const line = (name, width) => ({ stroke: () => colour(name), width: px(width), points: { show: false } });
     // 1, 2, 5, 10 while there is room, else powers of ten.
     const leading = high / low < 200 ? [1, 2, 5] : [1];
-    const round = (value) => leading.some((digit) => Math.abs(value / digit / 10 ** Math.round(Math.log10(value / digit)) - 1) < 1e-6);
+    const round = (value) =>
+      leading.some((digit) => Math.abs(value / digit / 10 ** Math.round(Math.log10(value / digit)) - 1) < 1e-6);
     const filter = (_, splits) => splits.map((value) => (round(value) ? value : null));
     const decades = { filter, grid: { stroke: () => colour("--line"), width: px(1), filter } };
     addChart(box, {
@@ -931,9 +1081,11 @@
 
   data.losses.forEach(lossChart);
   byId("training-note").textContent =
-    data.losses.length === 0 ? "No losses were recorded." : data.losses.some(({ values }) => values.length >= SMOOTH_FROM)
-      ? "Thin: the loss of single steps. Thick: its moving average."
-      : "Losses of single steps.";
+    data.losses.length === 0
+      ? "No losses were recorded."
+      : data.losses.some(({ values }) => values.length >= SMOOTH_FROM)
+        ? "Thin: the loss of single steps. Thick: its moving average."
+        : "Losses of single steps.";
 
   drawLayers();
   drawThreshold();

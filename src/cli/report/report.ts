@@ -44,8 +44,8 @@ export interface ReportData {
     readonly good: number;
     readonly defective: number;
     /**
-     * Above it a map's value v belongs to a defect; v is calibrated as scores are, to 1 / (1 + (pixelThreshold / v) ** steepness),
-     * so that the outlines follow the threshold when it moves.
+     * Above it a map's value v belongs to a defect; v is calibrated as scores are, to 1 / (1 + (pixelThreshold / v) **
+     * steepness), so that the outlines follow the threshold when it moves.
      */
     readonly pixelThreshold: number;
     readonly steepness: number;
@@ -54,8 +54,15 @@ export interface ReportData {
   readonly mean: Metrics;
   readonly intervals: Intervals | null;
   /** One a training stage; values that are not finite leave gaps. */
-  readonly losses: readonly { readonly stage: string; readonly steps: readonly number[]; readonly values: readonly number[] }[];
-  /** One a class. ROC: x = false positive rate, y = true positive rate. PR: x = recall, y = precision. PRO: y = overlap by region. */
+  readonly losses: readonly {
+    readonly stage: string;
+    readonly steps: readonly number[];
+    readonly values: readonly number[];
+  }[];
+  /**
+   * One a class. ROC: x = false positive rate, y = true positive rate. PR: x = recall, y = precision. PRO: y = overlap
+   * by region.
+   */
   readonly curves: readonly {
     readonly name: string;
     readonly roc: Curve;
@@ -77,8 +84,8 @@ export interface ReportData {
   /** Values of a map that are 0 and 255 in its picture; logarithmic between. */
   readonly mapRange: readonly [low: number, high: number];
   /**
-   * The images of the gallery: data URLs of the photograph, of the transparent heat map, of the map itself in 8 bits, and
-   * of the mask's outline, of whatever sizes: all cover the same, which is `aspect` times as wide as high.
+   * The images of the gallery: data URLs of the photograph, of the transparent heat map, of the map itself in 8 bits,
+   * and of the mask's outline, of whatever sizes: all cover the same, which is `aspect` times as wide as high.
    */
   readonly samples: readonly {
     readonly className: string;
@@ -92,22 +99,25 @@ export interface ReportData {
     readonly map: string;
     readonly contour: string | null;
   }[];
-  /** Wall time, in seconds, of making the images, of training, and of evaluating all test images; null where not known. */
+  /**
+   * Wall time, in seconds, of making the images, of training, and of evaluating all test images; null where not known.
+   */
   readonly seconds: { readonly training: number | null; readonly evaluation: number; readonly images: number | null };
 }
 
 /**
  * Renders the report: one HTML document with all images, styles and scripts inside, which asks the network for nothing.
  *
- * Names are shown as text and can hold anything: the data lies in the page as escaped JSON, the page's script only ever sets
- * text, and a content security policy lets no other script run.
+ * Names are shown as text and can hold anything: the data lies in the page as escaped JSON, the page's script only ever
+ * sets text, and a content security policy lets no other script run.
  *
  * @param data what to show; the same data gives the same document
  * @returns the document's text, to be stored as UTF-8
  * @throws InputError if the threshold or a score is not finite
  */
 export function renderReport(data: ReportData): string {
-  if (!Number.isFinite(data.threshold)) throw new InputError(`renderReport: the threshold is ${data.threshold}, expected a finite number`);
+  if (!Number.isFinite(data.threshold))
+    throw new InputError(`renderReport: the threshold is ${data.threshold}, expected a finite number`);
   for (const { className, image, score } of [...data.scores, ...data.samples]) {
     if (!Number.isFinite(score)) {
       throw new InputError(`renderReport: the score of ${className} ${image} is ${score}, expected a finite number`);
@@ -147,7 +157,10 @@ function contentPolicy(scripts: readonly string[]): string {
 
 /** JSON that can stand inside a script element: no markup, and no line separators that older scripts choke on. */
 function escapedJson(value: unknown): string {
-  return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return JSON.stringify(value).replace(
+    /[<>&\u2028\u2029]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 /** Text that can stand anywhere in a document, attributes in quotes included, and in which nothing is hidden. */
@@ -156,7 +169,8 @@ export function escapedText(text: string): string {
 }
 
 /** A picture's file as an address that can stand in a document. */
-export const dataUrl = (type: "png" | "jpeg", bytes: Uint8Array): string => `data:image/${type};base64,${Buffer.from(bytes).toString("base64")}`;
+export const dataUrl = (type: "png" | "jpeg", bytes: Uint8Array): string =>
+  `data:image/${type};base64,${Buffer.from(bytes).toString("base64")}`;
 
 /** A browser turns CRLF into LF before it hashes a script; a checkout with CRLF must not break the policy. */
 function unixLines(text: string): string {

@@ -10,7 +10,8 @@ export const ENDING: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP"]
 export const codeOfSignal = (signal: NodeJS.Signals): number => 128 + constants.signals[signal];
 
 /** The exit code that says how a child ended: its own, or its signal's; `FAILED` where it has neither. */
-export const exitCodeOf = (code: number | null, signal: NodeJS.Signals | null): number => (signal ? codeOfSignal(signal) : (code ?? FAILED));
+export const exitCodeOf = (code: number | null, signal: NodeJS.Signals | null): number =>
+  signal ? codeOfSignal(signal) : (code ?? FAILED);
 
 /**
  * Ends this process by a signal, at once and without any cleaning up that a thread of Dawn's or the driver's could be

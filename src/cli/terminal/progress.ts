@@ -17,7 +17,8 @@ export function showProgress(title: string, total: number): Progress {
     {
       format: `{title} {bar} {percentage}% | {value}/{total}{eta_formatted} {note}`,
       // Nothing as long as nothing is done from which time could be told; the bar says so by words that are no numbers.
-      formatTime: (left, options, multiple) => (left > 0 ? ` | ${progress.Format.TimeFormat(left, options, multiple)} left` : ""),
+      formatTime: (left, options, multiple) =>
+        left > 0 ? ` | ${progress.Format.TimeFormat(left, options, multiple)} left` : "",
       stream: messages,
       hideCursor: true,
       etaBuffer: 50,
@@ -28,7 +29,8 @@ export function showProgress(title: string, total: number): Progress {
     },
     progress.Presets.shades_classic,
   );
-  bar.start(total, 0, { title: printable(title).padEnd(30), note: "" }); // no part of the format, which has braces of its own
+  // no part of the format, which has braces of its own
+  bar.start(total, 0, { title: printable(title).padEnd(30), note: "" });
   let note = "";
   return {
     update: (done, said = note) => bar.update(done, { note: (note = printable(said)) }),

@@ -12,7 +12,10 @@ import { say } from "../terminal/say.ts";
 export async function anomaliesOf(root: string, strict: boolean): Promise<AsyncGenerator<AnomalousImage>> {
   const { classes, layout } = await openDataset(root, undefined, strict, false);
   const items = classes.flatMap(({ test }) => test).filter(({ defective, masks }) => defective && masks.length > 0);
-  if (items.length === 0) throw new InputError(`${root} has no defective images with masks to learn from, read as ${layout.format}: ${layout.rule}`);
+  if (items.length === 0)
+    throw new InputError(
+      `${root} has no defective images with masks to learn from, read as ${layout.format}: ${layout.rule}`,
+    );
   say(`${items.length} defective images of ${root} are learnt from: how well these are judged afterwards says nothing`);
   return (async function* () {
     for await (const { item, image } of readableImages(items, ({ path }) => join(root, path), strict)) {

@@ -48,7 +48,9 @@ export interface TrainRunOptions {
 
 /** The batch of a training; 1 for a method without one. */
 async function batchOf(device: Device, given: TrainingOptions): Promise<number> {
-  const { options: { batch } } = await resolveTraining(device, given);
+  const {
+    options: { batch },
+  } = await resolveTraining(device, given);
   return typeof batch === "number" ? batch : 1;
 }
 
@@ -62,10 +64,10 @@ export interface TrainThroughOptions extends TrainRunOptions {
 }
 
 /**
- * Trains as `trainRun` does, on as many devices as that takes: where one is lost, the next goes on from the last saved state, to the same
- * bits as if nothing had been.
- * @throws as `trainRun`; DeviceLostError where nothing more was saved between two losses; OutOfMemoryError or TooLargeError where half the
- * batch is not allowed, or no use
+ * Trains as `trainRun` does, on as many devices as that takes: where one is lost, the next goes on from the last saved
+ * state, to the same bits as if nothing had been.
+ * @throws as `trainRun`; DeviceLostError where nothing more was saved between two losses; OutOfMemoryError or
+ * TooLargeError where half the batch is not allowed, or no use
  */
 export async function trainThrough(
   root: string,
@@ -76,11 +78,18 @@ export async function trainThrough(
   const files = new TrainingFiles(run);
   let { resume } = begun;
   let batch: number | null = null;
-  for (let before = -1; ; ) {
+  for (let before = -1; ;) {
     const device = await openDevice();
     const options = await trainingOptions();
     try {
-      return await trainRun(device, root, dataset, run, { ...options, ...(batch !== null && { batch }) }, { ...begun, resume });
+      return await trainRun(
+        device,
+        root,
+        dataset,
+        run,
+        { ...options, ...(batch !== null && { batch }) },
+        { ...begun, resume },
+      );
     } catch (error) {
       device.destroy(); // what is left of it would take memory
       const taken = (await files.saved())[0]?.taken ?? 0;
@@ -103,7 +112,8 @@ export async function trainThrough(
  * Trains a detector on a dataset's good images and writes `model.safetensors` and `train.jsonl` into the run's folder.
  * While it goes on, its state is saved there now and then, and when a signal ends it. A finished run that is there
  * stays as it is until the new one is finished: model and log are replaced together, and its report is put aside.
- * @throws InputError for what `Training` refuses; if the folder holds an unfinished training and `resume` is not set; when a signal ended it
+ * @throws InputError for what `Training` refuses; if the folder holds an unfinished training and `resume` is not set;
+ * when a signal ended it
  */
 export async function trainRun(
   device: Device,
@@ -155,14 +165,24 @@ export async function trainRun(
       bars.show("Calibration", total).update(done);
       endIfAsked();
     });
-    const modelPath = await saveDetector(detector, run, options.weights?.source, [await files.finishedLog(), [CONFIG_FILE, configurationOf(training.settings)]]);
+    const modelPath = await saveDetector(detector, run, options.weights?.source, [
+      await files.finishedLog(),
+      [CONFIG_FILE, configurationOf(training.settings)],
+    ]);
     await files.forget(); // last: until then --resume mends what a kill leaves between the files
     await putReportAside(run);
-    return { detector, modelPath, losses: lossCurvesOf(await files.logged()), seconds: (performance.now() - started) / 1000 };
+    return {
+      detector,
+      modelPath,
+      losses: lossCurvesOf(await files.logged()),
+      seconds: (performance.now() - started) / 1000,
+    };
   } catch (error) {
     const [good] = await files.saved();
     if (error instanceof EndedError) {
-      const kept = good ? `after ${good.taken} steps, kept in ${good.path}; the same command with --resume goes on` : "before anything was saved";
+      const kept = good
+        ? `after ${good.taken} steps, kept in ${good.path}; the same command with --resume goes on`
+        : "before anything was saved";
       throw new InputError(`ended by ${error.signal} ${kept}`, { cause: error });
     }
     if (!(error instanceof DivergedError)) throw error;
@@ -179,17 +199,24 @@ export async function trainRun(
 /** Renames the report of a run whose model was replaced: what it says is not of the new one. */
 async function putReportAside(run: string): Promise<void> {
   const [report, aside] = [join(run, "report.html"), join(run, "report.old.html")];
-  const isRenamed = await rename(report, aside).then(() => true, () => false); // there seldom is one
+  const isRenamed = await rename(report, aside).then(
+    () => true,
+    () => false,
+  ); // there seldom is one
   if (isRenamed) say(`${report} was of the model before: it is ${aside} now`);
 }
 
-/** Says of which classes there are too few images for the false-reject rate that was asked for, and which one they get. */
+/**
+ * Says of which classes there are too few images for the false-reject rate that was asked for, and which one they get.
+ */
 function rateRemarks(calibrating: ReadonlyMap<string, number>, falseReject: number): string[] {
-  return [...calibrating].filter(([, count]) => supportedRate(count) > falseReject).map(([name, count]) => {
-    const images = count === 1 ? "1 image of it sets" : `${count} images of it set`;
-    const needed = `${percentOf(falseReject)} takes ${imagesFor(falseReject)}`;
-    return `class ${name}: ${images} its threshold, which supports a false-reject rate of ${percentOf(supportedRate(count))}; ${needed}, held out of training`;
-  });
+  return [...calibrating]
+    .filter(([, count]) => supportedRate(count) > falseReject)
+    .map(([name, count]) => {
+      const images = count === 1 ? "1 image of it sets" : `${count} images of it set`;
+      const needed = `${percentOf(falseReject)} takes ${imagesFor(falseReject)}`;
+      return `class ${name}: ${images} its threshold, which supports a false-reject rate of ${percentOf(supportedRate(count))}; ${needed}, held out of training`;
+    });
 }
 
 /**
@@ -202,7 +229,8 @@ async function resumeFrom(saved: readonly SavedTraining[], training: Training, f
       return training.resume(await files.read(state), state.path);
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
-      if (i === saved.length - 1) throw new InputError(`${error.message}; to begin anew, remove ${dirname(state.path)}`, { cause: error });
+      if (i === saved.length - 1)
+        throw new InputError(`${error.message}; to begin anew, remove ${dirname(state.path)}`, { cause: error });
       say(`${error.message}; trying ${saved[i + 1]!.path}`);
     }
   }

@@ -5,15 +5,25 @@ import { baseOf, folded, grouped, images, stemOf, uniqueBy, within, type FileTre
 import { divide, maskedStem, shownMask, type Divided } from "./companions.ts";
 import type { Reading } from "./layout.ts";
 
-// What the layouts share that tell good from defective by folders: train/<good>, test/<good or defect>, ground_truth/<defect>.
+// What the layouts share that tell good from defective by folders: train/<good>, test/<good or defect>,
+// ground_truth/<defect>.
 
 /** Folders of images to learn from. */
 export const TRAIN: readonly string[] = ["train", "training", "train_set", "trainset"];
 /** Folders of images to judge. */
 export const TEST: readonly string[] = ["test", "testing", "test_set", "testset", "test_public"];
 /** Folders of masks. */
-export const MASKS: readonly string[] = ["ground_truth", "groundtruth", "ground-truth", "ground truth", "gt", "masks", "mask"];
-const ASIDE = ["validation", "val", "valid", "test_private", "test_private_mixed"]; // what is published beside train and test
+export const MASKS: readonly string[] = [
+  "ground_truth",
+  "groundtruth",
+  "ground-truth",
+  "ground truth",
+  "gt",
+  "masks",
+  "mask",
+];
+// what is published beside train and test
+const ASIDE = ["validation", "val", "valid", "test_private", "test_private_mixed"];
 
 /** What was made of one class. */
 export interface ClassReading extends Pick<Reading, "masks" | "companions" | "twins"> {
@@ -34,7 +44,10 @@ export const className = (tree: FileTree, folder: string): string => (folder ===
 
 /** The folders in a folder that hold good images by their names. */
 export const goodFolders = (tree: FileTree, folder: string): readonly string[] =>
-  tree.folders(folder).filter(isGoodName).map((name) => within(folder, name));
+  tree
+    .folders(folder)
+    .filter(isGoodName)
+    .map((name) => within(folder, name));
 
 /** The folders of good images that a class has in `train`. */
 export function trainGoodFolders(tree: FileTree, folder: string): readonly string[] {
@@ -44,12 +57,18 @@ export function trainGoodFolders(tree: FileTree, folder: string): readonly strin
 
 /** The images that a class has for other purposes than training and testing. */
 export const asideImages = (tree: FileTree, folder: string): readonly string[] =>
-  tree.folders(folder).filter((name) => ASIDE.includes(folded(name))).flatMap((name) => tree.below(within(folder, name)));
+  tree
+    .folders(folder)
+    .filter((name) => ASIDE.includes(folded(name)))
+    .flatMap((name) => tree.below(within(folder, name)));
 
 /** Every class by `train/<good>`, `test/<good or defect>` and masks. */
 export function readFolders(tree: FileTree): Reading {
   const folders = classFolders(tree);
-  return { ...readingOf(folders.map((folder) => readClass(tree, folder, trainGoodFolders(tree, folder)))), aside: folders.flatMap((folder) => asideImages(tree, folder)) };
+  return {
+    ...readingOf(folders.map((folder) => readClass(tree, folder, trainGoodFolders(tree, folder)))),
+    aside: folders.flatMap((folder) => asideImages(tree, folder)),
+  };
 }
 
 /** Classes that nothing was left aside or missed of. */
@@ -70,7 +89,12 @@ export const readingOf = (classes: readonly ClassReading[]): Reading => ({
  * @throws InputError for a test image that lies in no folder, since that says what it is; for images to learn from that
  * have masks beside them, unless their folder says that they are good
  */
-export function readClass(tree: FileTree, folder: string, good: readonly string[], imagesOf = (place: string) => tree.below(place)): ClassReading {
+export function readClass(
+  tree: FileTree,
+  folder: string,
+  good: readonly string[],
+  imagesOf = (place: string) => tree.below(place),
+): ClassReading {
   const test = testFolder(tree, folder);
   const maskFolders = [folder, ...(test === null ? [] : [test])].flatMap((place) => tree.find(place, MASKS) ?? []);
   const masks = maskFolders.flatMap((place) => tree.below(place));
@@ -82,19 +106,36 @@ export function readClass(tree: FileTree, folder: string, good: readonly string[
   });
   const kinds = test === null ? [] : kindsIn(tree, folder, test, maskFolders);
   const stemOfTest = (path: string): string => stemOf(path.slice(test!.length + 1));
-  const masksOf = maskFinder(masks, maskFolders, kinds.flatMap(({ photographs }) => photographs.map(stemOfTest)));
-  const besideOf = grouped(kinds.flatMap((kind) => kind.masks), ([, photograph]) => photograph ?? "");
+  const masksOf = maskFinder(
+    masks,
+    maskFolders,
+    kinds.flatMap(({ photographs }) => photographs.map(stemOfTest)),
+  );
+  const besideOf = grouped(
+    kinds.flatMap((kind) => kind.masks),
+    ([, photograph]) => photograph ?? "",
+  );
   const masksOfGood: string[] = [];
-  const items = kinds.flatMap(({ kind, photographs }) => photographs.map((path): Item => {
-    const own = [...masksOf(stemOfTest(path)), ...(besideOf.get(path) ?? []).map(([mask]) => mask)];
-    if (!isGoodName(kind)) return defectItem(path, kind, own);
-    masksOfGood.push(...own);
-    return goodItem(path);
-  }));
+  const items = kinds.flatMap(({ kind, photographs }) =>
+    photographs.map((path): Item => {
+      const own = [...masksOf(stemOfTest(path)), ...(besideOf.get(path) ?? []).map(([mask]) => mask)];
+      if (!isGoodName(kind)) return defectItem(path, kind, own);
+      masksOfGood.push(...own);
+      return goodItem(path);
+    }),
+  );
   return {
-    found: { name: className(tree, folder), train: learnt.flatMap(({ photographs }) => photographs.map(goodItem)), test: items },
+    found: {
+      name: className(tree, folder),
+      train: learnt.flatMap(({ photographs }) => photographs.map(goodItem)),
+      test: items,
+    },
     masks: [...masks, ...kinds.flatMap((kind) => kind.masks.map(([mask]) => mask))],
-    companions: [...masksOfGood, ...learnt.flatMap((own) => own.masks.map(([mask]) => mask)), ...[...learnt, ...kinds].flatMap(({ others }) => others)],
+    companions: [
+      ...masksOfGood,
+      ...learnt.flatMap((own) => own.masks.map(([mask]) => mask)),
+      ...[...learnt, ...kinds].flatMap(({ others }) => others),
+    ],
     twins: [...learnt, ...kinds].flatMap(({ twins }) => twins),
   };
 }
@@ -104,28 +145,44 @@ const isTwin = ([mask, photograph]: readonly [string, string | null]): boolean =
   photograph !== null && folded(stemOf(mask)) === folded(stemOf(photograph));
 
 /** Test images by the folder that says what they show. */
-function kindsIn(tree: FileTree, folder: string, test: string, maskFolders: readonly string[]): readonly (Divided & { readonly kind: string })[] {
+function kindsIn(
+  tree: FileTree,
+  folder: string,
+  test: string,
+  maskFolders: readonly string[],
+): readonly (Divided & { readonly kind: string })[] {
   const paths = tree.below(test).filter((path) => !maskFolders.some((place) => path.startsWith(`${place}/`)));
   const kinds = grouped(paths, (path) => {
     const below = path.slice(test.length + 1);
     if (below.includes("/")) return below.slice(0, below.indexOf("/"));
-    throw new InputError(`${className(tree, folder)}: ${path} is neither good nor defective; test images belong in ${test}/good or ${test}/<defect>`);
+    throw new InputError(
+      `${className(tree, folder)}: ${path} is neither good nor defective; test images belong in ${test}/good or ${test}/<defect>`,
+    );
   });
   return [...kinds].map(([kind, own]) => ({ kind, ...divide(own, `${test}/${kind}`, true) }));
 }
 
 /** Images to learn from that have masks: are they good or not? */
-const unclearError = (tree: FileTree, folder: string, masks: readonly (readonly [string, string | null])[]): InputError => new InputError(
-  `${className(tree, folder)}: ${images(masks.length)} among those to learn from would be masks by their names (such as ${shownMask(masks[0]!)}), `
-    + "and images with masks may be defective; good images belong in train/good, others in test/<defect>, masks in ground_truth/<defect>; "
-    + "rename the files if they are photographs",
-);
+const unclearError = (
+  tree: FileTree,
+  folder: string,
+  masks: readonly (readonly [string, string | null])[],
+): InputError =>
+  new InputError(
+    `${className(tree, folder)}: ${images(masks.length)} among those to learn from would be masks by their names (such as ${shownMask(masks[0]!)}), ` +
+      "and images with masks may be defective; good images belong in train/good, others in test/<defect>, masks in ground_truth/<defect>; " +
+      "rename the files if they are photographs",
+  );
 
 /**
- * Masks by the stem of the image they belong to: named as it, or with a word such as `_mask` at it, or in a folder of its name; in another case or
- * another of Unicode's forms where that is the name of no other image.
+ * Masks by the stem of the image they belong to: named as it, or with a word such as `_mask` at it, or in a folder of
+ * its name; in another case or another of Unicode's forms where that is the name of no other image.
  */
-function maskFinder(masks: readonly string[], folders: readonly string[], stems: readonly string[]): (stem: string) => readonly string[] {
+function maskFinder(
+  masks: readonly string[],
+  folders: readonly string[],
+  stems: readonly string[],
+): (stem: string) => readonly string[] {
   const known = new Set(stems);
   const byFolded = uniqueBy(stems, folded);
   const found = new Map<string, string[]>();
@@ -149,4 +206,9 @@ function maskFinder(masks: readonly string[], folders: readonly string[], stems:
 
 export const goodItem = (path: string): Item => ({ path, defective: false, defect: "good", masks: [] });
 
-export const defectItem = (path: string, defect: string, masks: readonly string[]): Item => ({ path, defective: true, defect, masks });
+export const defectItem = (path: string, defect: string, masks: readonly string[]): Item => ({
+  path,
+  defective: true,
+  defect,
+  masks,
+});

@@ -16,7 +16,10 @@ const CERTAIN: ReadonlyMap<string, Kind> = kindsOf(
 // names that end in them.
 const LIKELY: ReadonlyMap<string, Kind> = new Map([
   ...CERTAIN,
-  ...kindsOf("label labels annotation annotations seg segmentation segmentations", "depth depths normals disparity heat overlay overlays contour contours preview previews"),
+  ...kindsOf(
+    "label labels annotation annotations seg segmentation segmentations",
+    "depth depths normals disparity heat overlay overlays contour contours preview previews",
+  ),
 ]);
 
 const LEAST_TWINS = 2;
@@ -34,7 +37,10 @@ export interface Divided {
   readonly masks: readonly (readonly [mask: string, photograph: string | null])[];
   /** Depth, normals, heat maps, thumbnails, ... */
   readonly others: readonly string[];
-  /** Among `photographs`: those that have another of their name beside them, with another extension or in another folder, and these. */
+  /**
+   * Among `photographs`: those that have another of their name beside them, with another extension or in another
+   * folder, and these.
+   */
   readonly twins: readonly string[];
 }
 
@@ -73,15 +79,19 @@ function splitStem(stem: string): { readonly base: string; readonly word: string
   return null;
 }
 
-/** The stem of the image that a mask belongs to by its own, "cut/000" for "cut/000_mask"; null if it has no such word. */
+/**
+ * The stem of the image that a mask belongs to by its own, "cut/000" for "cut/000_mask"; null if it has no such word.
+ */
 export function maskedStem(stem: string): string | null {
   const { base = "", kind } = splitStem(stem) ?? {};
   return kind === "mask" ? base : null;
 }
 
 /**
- * Divides the images in a folder whose name says what they show (`train/good`, `test/<defect>`) into photographs and the rest.
- * @param isOneKind whether the folder says what all show; else its folders may be of several parts, each with the same names
+ * Divides the images in a folder whose name says what they show (`train/good`, `test/<defect>`) into photographs and
+ * the rest.
+ * @param isOneKind whether the folder says what all show; else its folders may be of several parts, each with the same
+ * names
  */
 export function divide(paths: readonly string[], folder: string, isOneKind: boolean): Divided {
   const places = paths.map((path) => placeOf(path, folder));
@@ -90,10 +100,12 @@ export function divide(paths: readonly string[], folder: string, isOneKind: bool
   const others: string[] = isOneKind ? otherViews(unnamed).map(({ path }) => path) : [];
   const views = new Set(others);
   const plain = unnamed.filter(({ path }) => !views.has(path));
-  const beside = new Map<string, string>(); // photographs by where something of theirs may lie: in a folder beside theirs, or in theirs
+  // photographs by where something of theirs may lie: in a folder beside theirs, or in theirs
+  const beside = new Map<string, string>();
   for (const { path, folders, stem } of plain) beside.set(keyOf(folders.slice(0, -1), stem), path);
   for (const { path, folders, stem } of plain) beside.set(keyOf(folders, stem), path);
-  const bases = new Set(plain.flatMap(({ folders, stem }) => basesOf(stem).map((base) => keyOf(folders, base)))); // 000 of 000_image_4
+  // 000 of 000_image_4
+  const bases = new Set(plain.flatMap(({ folders, stem }) => basesOf(stem).map((base) => keyOf(folders, base))));
   const masks: [string, string | null][] = [];
   const rest = places.filter(({ path, folders, stem }) => {
     if (views.has(path)) return false;
@@ -105,7 +117,10 @@ export function divide(paths: readonly string[], folder: string, isOneKind: bool
     const stems = [...(at < 0 ? [] : [stem]), ...(split ? [split.base] : [])];
     const owner = stems.map((own) => beside.get(keyOf(place, own))).find((own) => own !== undefined) ?? null;
     // "bottle_label" beside "bottle_cap" is a photograph; "000_mask" and "000_depth" beside "000_image_4" are none.
-    const isNone = at >= 0 ? CERTAIN.has(word) : (CERTAIN.has(word) || LIKELY.get(word) === "other") && bases.has(keyOf(folders, split!.base));
+    const isNone =
+      at >= 0
+        ? CERTAIN.has(word)
+        : (CERTAIN.has(word) || LIKELY.get(word) === "other") && bases.has(keyOf(folders, split!.base));
     if (owner === null && !isNone) return true;
     if (LIKELY.get(word) === "mask") masks.push([path, owner]);
     else others.push(path);
@@ -126,8 +141,11 @@ function otherViews(places: readonly Place[]): readonly Place[] {
 
 /** Images of one name in several folders, of which some may be no photographs: a folder of one kind rarely has them. */
 function sameNames(places: readonly Place[], isOneKind: boolean): readonly string[] {
-  const repeated = [...grouped(places, ({ stem }) => folded(stem)).values()].filter((own) =>
-    new Set(own.map(({ folders }) => folders.join("/"))).size > 1 && (isOneKind || own.some(({ folders }) => folders.length === 0)));
+  const repeated = [...grouped(places, ({ stem }) => folded(stem)).values()].filter(
+    (own) =>
+      new Set(own.map(({ folders }) => folders.join("/"))).size > 1 &&
+      (isOneKind || own.some(({ folders }) => folders.length === 0)),
+  );
   return repeated.length >= LEAST_TWINS ? repeated.flatMap((own) => own.map(({ path }) => path)) : [];
 }
 
@@ -137,8 +155,16 @@ const basesOf = (stem: string): string[] => [
   ...[...stem.matchAll(/[_-]/g)].flatMap(({ index }) => [stem.slice(0, index), stem.slice(index + 1)]),
 ];
 
-/** Tells masks that are named as their photographs, such as a.png beside a.jpg, where most photographs of a folder have one. */
-function withoutTwins(places: readonly Place[], masks: [string, string | null][], others: readonly string[], isOneKind: boolean): Divided {
+/**
+ * Tells masks that are named as their photographs, such as a.png beside a.jpg, where most photographs of a folder have
+ * one.
+ */
+function withoutTwins(
+  places: readonly Place[],
+  masks: [string, string | null][],
+  others: readonly string[],
+  isOneKind: boolean,
+): Divided {
   const byFolder = grouped(places, ({ folders }) => folders.join("/"));
   const dropped = new Set<string>();
   const twins: string[] = [];
@@ -146,7 +172,9 @@ function withoutTwins(places: readonly Place[], masks: [string, string | null][]
     const isLossless = ({ path }: Place): boolean => LOSSLESS.includes(extensionOf(path));
     const isPng = ({ path }: Place): boolean => extensionOf(path) === "png";
     // Photographs are jpg, tiff or webp and masks lossless; or photographs are bmp and masks png.
-    const [first, second] = files.some((file) => !isLossless(file)) ? [(file: Place) => !isLossless(file), isLossless] : [(file: Place) => !isPng(file), isPng];
+    const [first, second] = files.some((file) => !isLossless(file))
+      ? [(file: Place) => !isLossless(file), isLossless]
+      : [(file: Place) => !isPng(file), isPng];
     const photographs = files.filter(first);
     const byStem = uniqueBy(photographs, ({ stem }) => folded(stem));
     const pairs = files.filter(second).flatMap((file): [Place, Place][] => {

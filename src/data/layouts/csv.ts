@@ -12,12 +12,15 @@ interface Field {
  * @param wanted columns that are kept of each record; all by default
  * @see https://www.rfc-editor.org/rfc/rfc4180
  */
-export function parseCsv(text: string, wanted: readonly string[] | null = null): {
+export function parseCsv(
+  text: string,
+  wanted: readonly string[] | null = null,
+): {
   readonly columns: readonly string[];
   readonly records: readonly Readonly<Record<string, string>>[];
 } {
   const lines: string[][] = [[]];
-  for (let at = text.startsWith("\uFEFF") ? 1 : 0; ; ) {
+  for (let at = text.startsWith("\uFEFF") ? 1 : 0; ;) {
     const { text: field, end, next } = fieldAt(text, at);
     lines.at(-1)!.push(field);
     if (end === "") break;
@@ -26,8 +29,13 @@ export function parseCsv(text: string, wanted: readonly string[] | null = null):
   }
   const filled = lines.filter((fields) => fields.length > 1 || (fields[0] ?? "") !== "");
   const [columns = [], ...rows] = filled;
-  const kept = [...new Map(columns.map((column, i) => [column, i]))].filter(([column]) => wanted?.includes(column) ?? true);
-  return { columns, records: rows.map((fields) => Object.fromEntries(kept.map(([column, i]) => [column, fields[i] ?? ""]))) };
+  const kept = [...new Map(columns.map((column, i) => [column, i]))].filter(
+    ([column]) => wanted?.includes(column) ?? true,
+  );
+  return {
+    columns,
+    records: rows.map((fields) => Object.fromEntries(kept.map(([column, i]) => [column, fields[i] ?? ""]))),
+  };
 }
 
 /** In time that grows with the field alone, whatever is in it: no search goes over it twice. */

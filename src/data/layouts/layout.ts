@@ -2,7 +2,18 @@ import type { DatasetClass, Unreadable } from "../item.ts";
 import type { FileTree } from "../tree.ts";
 
 /** Names of layouts, as `--format` takes them. */
-export const FORMATS = ["mvtec", "visa", "goodsad", "btad", "loco", "mpdd", "mvtec2", "mvtec3d", "uniad", "folder"] as const;
+export const FORMATS = [
+  "mvtec",
+  "visa",
+  "goodsad",
+  "btad",
+  "loco",
+  "mpdd",
+  "mvtec2",
+  "mvtec3d",
+  "uniad",
+  "folder",
+] as const;
 
 /** The name of a layout that datasets come in. */
 export type FormatName = (typeof FORMATS)[number];

@@ -19,13 +19,19 @@ export interface Entry {
  * @param list its name, for what it names and is not there
  * @param masks images that are masks by their place
  */
-export function readEntries(tree: FileTree, entries: readonly Entry[], list: (entry: Entry) => string, masks: readonly string[]): Reading {
+export function readEntries(
+  tree: FileTree,
+  entries: readonly Entry[],
+  list: (entry: Entry) => string,
+  masks: readonly string[],
+): Reading {
   const classes = new Map<string, Entry[]>();
   const missing = new Map<string, string>();
   const repeated: Unreadable[] = [];
   const located = (path: string, entry: Entry): string | null => {
     const found = tree.locate(path);
-    if (found === null) missing.set(path, `${list(entry)} names it, but it is not there${FOREIGN.test(path) ? FOREIGN_REMEDY : ""}`);
+    if (found === null)
+      missing.set(path, `${list(entry)} names it, but it is not there${FOREIGN.test(path) ? FOREIGN_REMEDY : ""}`);
     return found;
   };
   const first = new Map<string, Entry & { readonly masks: Set<string> }>();
@@ -37,7 +43,8 @@ export function readEntries(tree: FileTree, entries: readonly Entry[], list: (en
     const mask = entry.mask === null || entry.defect === null || entry.training ? null : located(entry.mask, entry);
     const known = first.get(image);
     if (known) {
-      if (known.masks.size > 0 && mask !== null && !known.masks.has(mask)) known.masks.add(mask); // a line for each mask of an image
+      if (known.masks.size > 0 && mask !== null && !known.masks.has(mask))
+        known.masks.add(mask); // a line for each mask of an image
       else repeated.push({ path: image, reason: difference(known, entry, list) });
       continue;
     }
@@ -46,7 +53,8 @@ export function readEntries(tree: FileTree, entries: readonly Entry[], list: (en
     members.push(placed);
   }
   const sorted = [...classes].sort(([a], [b]) => byCodeUnits(a, b));
-  const itemOf = ({ image, defect }: Entry): Item => (defect === null ? goodItem(image) : defectItem(image, defect, [...first.get(image)!.masks]));
+  const itemOf = ({ image, defect }: Entry): Item =>
+    defect === null ? goodItem(image) : defectItem(image, defect, [...first.get(image)!.masks]);
   return {
     classes: sorted.map(([name, members]): DatasetClass => {
       const inOrder = members.sort((a, b) => byCodeUnits(a.image, b.image));
@@ -73,5 +81,7 @@ function difference(first: Entry, other: Entry, list: (entry: Entry) => string):
   const words = ({ className, training, defect }: Entry): string =>
     `${className}, to ${training ? "train on" : "test"}, ${defect === null ? "good" : defect}`;
   const [kept, dropped] = [words(first), words(other)];
-  return kept === dropped ? `${list(other)} names it more than once` : `named more than once, and taken as ${kept}, not as ${dropped}`;
+  return kept === dropped
+    ? `${list(other)} names it more than once`
+    : `named more than once, and taken as ${kept}, not as ${dropped}`;
 }

@@ -1,7 +1,19 @@
 import { InputError } from "../../runtime/errors.ts";
 import { isDefectiveName, isGoodName } from "../names.ts";
 import { baseOf, folded, images, within, type FileTree } from "../tree.ts";
-import { className, classFolders, goodFolders, MASKS, readClass, readingOf, TEST, testFolder, TRAIN, trainFolder, type ClassReading } from "./by_folders.ts";
+import {
+  className,
+  classFolders,
+  goodFolders,
+  MASKS,
+  readClass,
+  readingOf,
+  TEST,
+  testFolder,
+  TRAIN,
+  trainFolder,
+  type ClassReading,
+} from "./by_folders.ts";
 import type { Layout } from "./layout.ts";
 
 const STRUCTURE = [...TRAIN, ...TEST, ...MASKS];
@@ -10,8 +22,9 @@ const STRUCTURE = [...TRAIN, ...TEST, ...MASKS];
 export const folder: Layout = {
   format: "folder",
   title: "a plain folder",
-  rule: "all images are good ones to learn from, but for those in folders of these names: "
-    + "test/good and test/<defect>: images to judge; masks/<defect>/NAME.png: where the defect is",
+  rule:
+    "all images are good ones to learn from, but for those in folders of these names: " +
+    "test/good and test/<defect>: images to judge; masks/<defect>/NAME.png: where the defect is",
   fits: () => true,
   read(tree) {
     requirePhotographs(tree);
@@ -27,8 +40,8 @@ function requirePhotographs(tree: FileTree): void {
   if (all.length === 0 || !(isNamedMasks || all.every((path) => /[_-]mask\.\w+$/i.test(path)))) return;
   const reason = isNamedMasks ? "a folder of this name holds" : "images of such names are";
   throw new InputError(
-    `${tree.name}: ${reason} masks, not photographs (${images(all.length)}, such as ${baseOf(all[0]!)}); `
-      + "name the folder of the whole dataset, or rename it if they are photographs",
+    `${tree.name}: ${reason} masks, not photographs (${images(all.length)}, such as ${baseOf(all[0]!)}); ` +
+      "name the folder of the whole dataset, or rename it if they are photographs",
   );
 }
 
@@ -36,11 +49,15 @@ function requirePhotographs(tree: FileTree): void {
 function readOwn(tree: FileTree, folder: string): ClassReading {
   const start = trainFolder(tree, folder) ?? folder;
   const own = [testFolder(tree, folder), tree.find(folder, MASKS)].filter((path) => path !== null);
-  const isIn = (path: string, folders: readonly string[]): boolean => folders.some((other) => path.startsWith(`${other}/`));
+  const isIn = (path: string, folders: readonly string[]): boolean =>
+    folders.some((other) => path.startsWith(`${other}/`));
   const all = tree.below(start).filter((path) => !isIn(path, own));
   const requireClear = (place: string): void => {
     const named = goodFolders(tree, place);
-    const beside = named.length === 0 ? [] : all.filter((path) => (place === "" || path.startsWith(`${place}/`)) && !isIn(path, named));
+    const beside =
+      named.length === 0
+        ? []
+        : all.filter((path) => (place === "" || path.startsWith(`${place}/`)) && !isIn(path, named));
     if (beside.length > 0) throw unclear(tree, folder, place, named[0]!, beside);
   };
   requireClear(start);
@@ -72,9 +89,9 @@ function unclear(tree: FileTree, folder: string, start: string, good: string, be
     .join(", ");
   const kind = tree.has(first) ? "<defect>" : baseOf(first);
   return new InputError(
-    `${className(tree, folder)}: ${good}/ (${images(tree.below(good).length)}) says what is good, but ${shown} lie beside it `
-      + `(${images(beside.length)}); `
-      + `defective images belong in ${within(folder, `test/${kind}`)}, good ones in ${good}${partHint(tree)}`,
+    `${className(tree, folder)}: ${good}/ (${images(tree.below(good).length)}) says what is good, but ${shown} lie beside it ` +
+      `(${images(beside.length)}); ` +
+      `defective images belong in ${within(folder, `test/${kind}`)}, good ones in ${good}${partHint(tree)}`,
   );
 }
 
@@ -91,8 +108,9 @@ function checkNames(tree: FileTree, folder: string, start: string, path: string)
   const at = segments.findIndex((segment) => isDefectiveName(segment) || STRUCTURE.includes(folded(segment)));
   if (at < 0) return;
   const place = within(start, segments.slice(0, at + 1).join("/"));
-  const found = `${className(tree, folder)}: ${place}/ (${images(tree.below(place).length)}) would be read as good images, `
-    + "but its name says otherwise";
+  const found =
+    `${className(tree, folder)}: ${place}/ (${images(tree.below(place).length)}) would be read as good images, ` +
+    "but its name says otherwise";
   if (isDefectiveName(baseOf(place))) {
     throw new InputError(
       `${found}; defective images belong in ${within(folder, `test/${baseOf(place)}`)}; rename the folder if they are good`,

@@ -13,22 +13,26 @@ const LINE = '{"filename": "a/b.png", "label": 0 or 1, "clsname": "a", "maskname
 export const uniad: Layout = {
   format: "uniad",
   title: "UniAD's json lines",
-  rule: `${TRAIN} and ${TEST} hold one JSON object a line: filename, label (0 or good, 1 or defective), clsname, maskname; `
-    + `files lie here or in one folder below`,
+  rule:
+    `${TRAIN} and ${TEST} hold one JSON object a line: filename, label (0 or good, 1 or defective), clsname, maskname; ` +
+    `files lie here or in one folder below`,
   list: `${TRAIN} and ${TEST}`,
   fits: (tree) => tree.has(TRAIN) && tree.has(TEST),
   async read(tree, readText) {
     const train = parseLines(tree, TRAIN, await readText(TRAIN));
     const test = parseLines(tree, TEST, await readText(TEST));
     const lines = [...train, ...test];
-    const folder = ["", ...tree.folders("")].find((folder) => lines.some(({ image }) => tree.locate(within(folder, image)) !== null)) ?? "";
+    const folder =
+      ["", ...tree.folders("")].find((folder) =>
+        lines.some(({ image }) => tree.locate(within(folder, image)) !== null),
+      ) ?? "";
     const placed = (entry: Entry): Entry => ({
       ...entry,
       image: within(folder, entry.image),
       mask: entry.mask && within(folder, entry.mask),
     });
     const entries = lines.map(placed);
-    const masks = entries.flatMap(({ mask }) => ((mask !== null && tree.locate(mask)) || []));
+    const masks = entries.flatMap(({ mask }) => (mask !== null && tree.locate(mask)) || []);
     return readEntries(tree, entries, ({ training }) => (training ? TRAIN : TEST), masks);
   },
 };
@@ -37,7 +41,9 @@ function parseLines(tree: FileTree, list: string, text: string): Entry[] {
   return text.split("\n").flatMap((line, i): Entry[] => {
     if (line.trim() === "") return [];
     const wrong = (problem: string) =>
-      new InputError(`${tree.name}: ${list} line ${i + 1} ${problem}; expected ${LINE} (--format folder reads folders instead)`);
+      new InputError(
+        `${tree.name}: ${list} line ${i + 1} ${problem}; expected ${LINE} (--format folder reads folders instead)`,
+      );
     let value: unknown;
     try {
       value = parseJson(line, RECORD);
@@ -50,7 +56,8 @@ function parseLines(tree: FileTree, list: string, text: string): Entry[] {
     if (typeof clsname !== "string" || clsname === "") throw wrong("has no clsname");
     const defective = isDefectiveLabel(label ?? labelName);
     if (defective === null) throw wrong("has no label of 0 or 1");
-    if (maskname !== undefined && maskname !== null && typeof maskname !== "string") throw wrong("has a maskname that is no text");
+    if (maskname !== undefined && maskname !== null && typeof maskname !== "string")
+      throw wrong("has a maskname that is no text");
     const parent = filename.split(/[\\/]/).at(-2);
     return [
       {

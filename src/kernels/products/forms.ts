@@ -3,7 +3,10 @@ import type { Device } from "../../runtime/device.ts";
 import type { WgslModule } from "../../runtime/wgsl.ts";
 import type { ProductExtents } from "./product.ts";
 
-/** Of a product, how much a workgroup owns and how much each of its invocations; how much of k is in workgroup memory at a time. */
+/**
+ * Of a product, how much a workgroup owns and how much each of its invocations; how much of k is in workgroup memory at
+ * a time.
+ */
 export interface Tile {
   readonly rows: number;
   readonly columns: number;
@@ -12,8 +15,13 @@ export interface Tile {
   readonly laneColumns: number;
 }
 
-const tile = (rows: number, columns: number, depth: number, laneRows: number, laneColumns: number): Tile =>
-  ({ rows, columns, depth, laneRows, laneColumns });
+const tile = (rows: number, columns: number, depth: number, laneRows: number, laneColumns: number): Tile => ({
+  rows,
+  columns,
+  depth,
+  laneRows,
+  laneColumns,
+});
 
 /** Tiles to choose from. All fit WebGPU's default limits: 256 invocations and 16 KiB a workgroup. */
 export const TILES: Readonly<Record<string, Tile>> = {
@@ -47,14 +55,20 @@ interface Guarded {
 }
 
 /**
- * How a product is computed: what `tune` found to be fastest on this adapter for shapes of this class, otherwise what is fixed.
- * Software adapters have no memory that is faster than their caches, so they never use tiles: on llvmpipe those take twice as long. For
- * GPUs tiles are what all libraries use.
+ * How a product is computed: what `tune` found to be fastest on this adapter for shapes of this class, otherwise what
+ * is fixed. Software adapters have no memory that is faster than their caches, so they never use tiles: on llvmpipe
+ * those take twice as long. For GPUs tiles are what all libraries use.
  */
 export function formFor({ device, op, shaders, extents, details, untiled, trial, guarded = null }: Wanted): string {
   const { batch, m, n, k } = extents;
   const { software } = device.adapter;
-  const fixed = software ? untiled[0]! : Math.min(m, n) < 32 ? untiled.at(-1)! : Math.min(m, n) < 64 ? SMALL_TILE : TILE;
+  const fixed = software
+    ? untiled[0]!
+    : Math.min(m, n) < 32
+      ? untiled.at(-1)!
+      : Math.min(m, n) < 64
+        ? SMALL_TILE
+        : TILE;
   const tiles = software ? [] : Object.entries(TILES);
   const fitting = tiles.filter(([, { rows, columns }]) => rows < 2 * m && columns < 2 * n).map(([name]) => name);
   const forms = new Set([fixed, ...untiled, ...fitting, ...(guarded ? [guarded.form] : [])]);
@@ -72,13 +86,15 @@ const revisions = new Map<WgslModule, number>();
 
 /** Says whether code is still what it was when it was measured: FNV-1a of its text. */
 function revisionOf(shaders: readonly WgslModule[]): string {
-  return shaders.map((shader) => {
-    let revision = revisions.get(shader);
-    if (revision === undefined) {
-      revision = 0x811c9dc5;
-      for (const sign of wgslOf(shader, "f32")) revision = Math.imul(revision ^ sign.charCodeAt(0), 0x01000193) >>> 0;
-      revisions.set(shader, revision);
-    }
-    return revision.toString(16);
-  }).join("-");
+  return shaders
+    .map((shader) => {
+      let revision = revisions.get(shader);
+      if (revision === undefined) {
+        revision = 0x811c9dc5;
+        for (const sign of wgslOf(shader, "f32")) revision = Math.imul(revision ^ sign.charCodeAt(0), 0x01000193) >>> 0;
+        revisions.set(shader, revision);
+      }
+      return revision.toString(16);
+    })
+    .join("-");
 }

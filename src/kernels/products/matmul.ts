@@ -25,7 +25,10 @@ export interface MatmulOptions {
 
 const UNTILED = ["uniform", "registers"]; // for software adapters, and for GPUs
 
-/** Forms of a product on every device: sums in registers, for GPUs and for software adapters, and tiles in workgroup memory. */
+/**
+ * Forms of a product on every device: sums in registers, for GPUs and for software adapters, and tiles in workgroup
+ * memory.
+ */
 export const MATMUL_FORMS = [...UNTILED, ...Object.keys(TILES)];
 
 interface Problem extends ProductExtents {
@@ -38,8 +41,8 @@ interface Problem extends ProductExtents {
 
 /**
  * `[G,M,K]`, `[G,K,N]`, bias `[N]` -> `[G,M,N]`. The sum is cut into slices only where no activation follows it.
- * @param form one of MATMUL_FORMS, or SUBGROUP_MATRICES where the device has them and a is f16. Default: fixed by shape and adapter, or the
- * fastest where `tune` has measured it
+ * @param form one of MATMUL_FORMS, or SUBGROUP_MATRICES where the device has them and a is f16. Default: fixed by shape
+ * and adapter, or the fastest where `tune` has measured it
  */
 export function matmulForward(a: Tensor, b: Tensor, epilogue: Epilogue, options: MatmulOptions, form?: string): Tensor {
   const { transposeA = false, transposeB = false } = options;
@@ -59,29 +62,63 @@ export function matmulForward(a: Tensor, b: Tensor, epilogue: Epilogue, options:
       matmulForward(like(a), like(b), { bias: bias && like(bias), activation }, options, form);
     },
     guarded: withMatrices
-      ? { form: SUBGROUP_MATRICES, agreesWith: (fixed) => agreesWith(fixed, a.device, pack, activation !== null, options) }
+      ? {
+          form: SUBGROUP_MATRICES,
+          agreesWith: (fixed) => agreesWith(fixed, a.device, pack, activation !== null, options),
+        }
       : null,
   });
   const tile = TILES[form];
   const problem = { ...extents, a, b, epilogue, transposeA, transposeB };
   if (form === SUBGROUP_MATRICES) return subgroupProduct(problem, pack);
   if (!tile) return productInRegisters(problem, form === "uniform", pack);
-  const [loadA, loadB] = [transposeA ? LOAD_A.transposed : LOAD_A.matrix, transposeB ? LOAD_B.transposed : LOAD_B.matrix];
-  return tiledProduct({ op: "matmul", ...extents, a, b, loadA, loadB, epilogue, pack, shape: [extents.batch, extents.m, extents.n] }, tile);
+  const [loadA, loadB] = [
+    transposeA ? LOAD_A.transposed : LOAD_A.matrix,
+    transposeB ? LOAD_B.transposed : LOAD_B.matrix,
+  ];
+  return tiledProduct(
+    { op: "matmul", ...extents, a, b, loadA, loadB, epilogue, pack, shape: [extents.batch, extents.m, extents.n] },
+    tile,
+  );
 }
 
-/** Whether products on subgroup matrices are those of the fixed form; an activation that widens no difference stands for all. */
-const agreesWith = (fixed: string, device: Device, pack: number, activated: boolean, options: MatmulOptions): Promise<boolean> =>
+/**
+ * Whether products on subgroup matrices are those of the fixed form; an activation that widens no difference stands for
+ * all.
+ */
+const agreesWith = (
+  fixed: string,
+  device: Device,
+  pack: number,
+  activated: boolean,
+  options: MatmulOptions,
+): Promise<boolean> =>
   agrees(
     device,
     pack === 4,
-    ({ batch, m, n, k }) => [options.transposeA ? [batch, k, m] : [batch, m, k], options.transposeB ? [batch, n, k] : [batch, k, n]],
+    ({ batch, m, n, k }) => [
+      options.transposeA ? [batch, k, m] : [batch, m, k],
+      options.transposeB ? [batch, n, k] : [batch, k, n],
+    ],
     (a, b, bias, trusted) =>
-      matmulForward(a, b, { bias, activation: activated ? "leakyRelu" : null }, options, trusted ? fixed : SUBGROUP_MATRICES),
+      matmulForward(
+        a,
+        b,
+        { bias, activation: activated ? "leakyRelu" : null },
+        options,
+        trusted ? fixed : SUBGROUP_MATRICES,
+      ),
   );
 
 function productInRegisters(problem: Problem, uniform: boolean, pack: number): Tensor {
-  const { a, b, epilogue: { bias = null, activation = null }, transposeA, transposeB, ...extents } = problem;
+  const {
+    a,
+    b,
+    epilogue: { bias = null, activation = null },
+    transposeA,
+    transposeB,
+    ...extents
+  } = problem;
   const { batch, m, n, k } = extents;
   const tiles = batch * Math.ceil(m / ROWS) * Math.ceil(n / 4);
   const { slices, depth } = slicesOf(extents, tiles, activation === null ? ENOUGH_TILES : 1, 4);
@@ -100,17 +137,26 @@ function productInRegisters(problem: Problem, uniform: boolean, pack: number): T
       size: sizeOf(m),
       work: { operations: operationsOf(extents) },
       ...(batch === 1 && !transposeA && !sliced && { parts: { param: "m", tensors: ["a", "output"], size: sizeOf } }),
-    }));
+    }),
+  );
 }
 
-function extentsOf(a: Tensor, b: Tensor, bias: Tensor | null, transposeA: boolean, transposeB: boolean): ProductExtents {
+function extentsOf(
+  a: Tensor,
+  b: Tensor,
+  bias: Tensor | null,
+  transposeA: boolean,
+  transposeB: boolean,
+): ProductExtents {
   const tensors = bias ? { a, b, bias } : { a, b };
   floatDType("matmul", tensors);
   if (a.shape.length !== 3 || b.shape.length !== 3) shapeError("matmul", "expected a [G,M,K] and b [G,K,N]", tensors);
-  const turned = ([g, x, y]: Shape, transposed: boolean): [number, number, number] => (transposed ? [g!, y!, x!] : [g!, x!, y!]);
+  const turned = ([g, x, y]: Shape, transposed: boolean): [number, number, number] =>
+    transposed ? [g!, y!, x!] : [g!, x!, y!];
   const [batch, m, k] = turned(a.shape, transposeA);
   const [batchB, kB, n] = turned(b.shape, transposeB);
-  if (batch !== batchB || k !== kB) shapeError("matmul", `expected b ${transposeB ? `[${batch},N,${k}]` : `[${batch},${k},N]`}`, tensors);
+  if (batch !== batchB || k !== kB)
+    shapeError("matmul", `expected b ${transposeB ? `[${batch},N,${k}]` : `[${batch},${k},N]`}`, tensors);
   if (bias) requireShape("matmul", "bias", [n], tensors);
   return { batch, m, n, k };
 }

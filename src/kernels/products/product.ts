@@ -36,7 +36,8 @@ export function slicesOf({ k }: ProductExtents, tiles: number, enough: number, s
 
 /**
  * A product, of which slices are added up where there are several.
- * @param compute writes the product into `output` or, where it is cut, the slices into `partial`, `[G, S, M, N]`; the other one is a dummy
+ * @param compute writes the product into `output` or, where it is cut, the slices into `partial`, `[G, S, M, N]`; the
+ * other one is a dummy
  */
 export function productOf(
   device: Device,
@@ -60,8 +61,12 @@ export function productOf(
   return settleAs(sum, dtype);
 }
 
-const UNIFORM_ROWS = 4 * 64; // of a product, owned by a workgroup of the forms for software adapters, as in their shaders
+// of a product, owned by a workgroup of the forms for software adapters, as in their shaders
+const UNIFORM_ROWS = 4 * 64;
 
 /** Workgroups of such a form, whose lanes differ in their rows alone, by the number of rows. */
-export const uniformSize = (columns: number, columnsOfGroup: number, products = 1) => (rows: number): { readonly workgroups: number } =>
-  ({ workgroups: products * Math.ceil(rows / UNIFORM_ROWS) * Math.ceil(columns / columnsOfGroup) });
+export const uniformSize =
+  (columns: number, columnsOfGroup: number, products = 1) =>
+  (rows: number): { readonly workgroups: number } => ({
+    workgroups: products * Math.ceil(rows / UNIFORM_ROWS) * Math.ceil(columns / columnsOfGroup),
+  });

@@ -30,7 +30,14 @@ export const hasSubgroupMatrices = ({ device, dtype }: Tensor, { m, n }: Product
 
 /** The product, in f16. The sum is cut into slices only where no activation follows it. */
 export function subgroupProduct(product: SubgroupProduct, pack: number): Tensor {
-  const { a, b, epilogue: { bias = null, activation = null }, transposeA, transposeB, ...extents } = product;
+  const {
+    a,
+    b,
+    epilogue: { bias = null, activation = null },
+    transposeA,
+    transposeB,
+    ...extents
+  } = product;
   const { batch, m, n, k } = extents;
   const lanes = a.device.adapter.matrixLanes!;
   const subgroups = Math.min(MOST_SUBGROUPS, Math.floor(MOST_LANES / lanes));
@@ -55,16 +62,17 @@ export function subgroupProduct(product: SubgroupProduct, pack: number): Tensor 
       size: sizeOf(m),
       work: { operations: operationsOf(extents) },
       ...(batch === 1 && !transposeA && !sliced && { parts: { param: "m", tensors: ["a", "output"], size: sizeOf } }),
-    }));
+    }),
+  );
 }
 
 // Tiles that are not filled; sums so short that one product of them shows, and so long that they are cut.
 const CHECKED: readonly ProductExtents[] = [44, 556].map((k) => ({ batch: 2, m: 84, n: 76, k }));
 
 /**
- * What two forms may differ by, relative to the sum of absolute products. Each rounds its result to f16, together by 2^-10 of that at most,
- * and sums in f32 add less; this leaves as much again three times, for hardware that rounds sums as it likes. Of 44 products, one alone is
- * 2^-5.5 of them.
+ * What two forms may differ by, relative to the sum of absolute products. Each rounds its result to f16, together by
+ * 2^-10 of that at most, and sums in f32 add less; this leaves as much again three times, for hardware that rounds sums
+ * as it likes. Of 44 products, one alone is 2^-5.5 of them.
  */
 const CLOSE = 2 ** -8;
 
@@ -81,15 +89,22 @@ export async function agrees(
   compute: (a: Tensor, b: Tensor, bias: Tensor, trusted: boolean) => Tensor,
 ): Promise<boolean> {
   for (const extents of CHECKED) {
-    const [m, n, k] = [extents.m, extents.n, extents.k].map((extent) => (packed ? extent : extent - 1)) as [number, number, number];
+    const [m, n, k] = [extents.m, extents.n, extents.k].map((extent) => (packed ? extent : extent - 1)) as [
+      number,
+      number,
+      number,
+    ];
     const read = (): readonly Promise<Float32Array>[] => {
       using _scope = device.scope();
       const drawn = [...shapesOf({ ...extents, m, n, k }), [n]].map((shape, stream) =>
-        castForward(normal(device, shape, { seed: 1, stream, step: 0 }), "f16")) as [Tensor, Tensor, Tensor];
+        castForward(normal(device, shape, { seed: 1, stream, step: 0 }), "f16"),
+      ) as [Tensor, Tensor, Tensor];
       const sizes = drawn.map((tensor) => activationForward(tensor, "abs")) as typeof drawn;
-      return [compute(...drawn, false), compute(...drawn, true), compute(...sizes, true)].map((tensor) => toArray(tensor));
+      return [compute(...drawn, false), compute(...drawn, true), compute(...sizes, true)].map((tensor) =>
+        toArray(tensor),
+      );
     };
-    const [found, wanted, scale] = await Promise.all(read()) as [Float32Array, Float32Array, Float32Array];
+    const [found, wanted, scale] = (await Promise.all(read())) as [Float32Array, Float32Array, Float32Array];
     if (!found.every((value, i) => Math.abs(value - wanted[i]!) <= CLOSE * scale[i]!)) return false;
   }
   return true;

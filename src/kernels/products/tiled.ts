@@ -23,8 +23,18 @@ export interface Windows extends Omit<Geometry, "out_height" | "out_width"> {
 }
 
 const NO_WINDOWS: Windows = {
-  height: 1, width: 1, channels: 1, place_height: 1, place_width: 1, filter_w: 1,
-  stride_h: 1, stride_w: 1, pad_top: 0, pad_left: 0, dilation_h: 1, dilation_w: 1,
+  height: 1,
+  width: 1,
+  channels: 1,
+  place_height: 1,
+  place_width: 1,
+  filter_w: 1,
+  stride_h: 1,
+  stride_w: 1,
+  pad_top: 0,
+  pad_left: 0,
+  dilation_h: 1,
+  dilation_w: 1,
 };
 
 /** A product as the shader sees it. */
@@ -40,20 +50,28 @@ export interface TiledProduct extends ProductExtents {
   readonly pack: 1 | 4;
   /** Of the result: as many elements as `[G, M, N]`. */
   readonly shape: Shape;
-  /** Rows of an image; 1 for matrices. Where images follow one another in a and in the output, both may be larger than a dispatch can see. */
+  /**
+   * Rows of an image; 1 for matrices. Where images follow one another in a and in the output, both may be larger than a
+   * dispatch can see.
+   */
   readonly positions?: number;
   readonly windows?: Windows;
 }
 
 /** The product, of a's dtype. The sum is cut into slices only where no activation follows it. */
-export function tiledProduct(product: TiledProduct, { rows, columns, depth: step, laneRows, laneColumns }: Tile): Tensor {
+export function tiledProduct(
+  product: TiledProduct,
+  { rows, columns, depth: step, laneRows, laneColumns }: Tile,
+): Tensor {
   const { op, a, b, loadA, loadB, epilogue, pack, shape, positions = 1, windows = NO_WINDOWS, ...extents } = product;
   const { bias = null, activation = null } = epilogue;
   const { batch, m, n, k } = extents;
   const columnTiles = Math.ceil(n / columns);
   const tiles = batch * Math.ceil(m / rows) * columnTiles;
   const { slices, depth } = slicesOf(extents, tiles, activation === null ? ENOUGH_TILES : 1, step);
-  const sizeOf = (images: number) => ({ workgroups: batch * Math.ceil((images * positions) / rows) * columnTiles * slices });
+  const sizeOf = (images: number) => ({
+    workgroups: batch * Math.ceil((images * positions) / rows) * columnTiles * slices,
+  });
   const images = m / positions;
   const inParts = slices === 1 && batch === 1 && loadA !== LOAD_A.transposed && loadA !== LOAD_A.windowsTransposed;
   return productOf(a.device, extents, slices, shape, a.dtype as FloatDType, (output, partial) =>
@@ -79,5 +97,6 @@ export function tiledProduct(product: TiledProduct, { rows, columns, depth: step
       size: sizeOf(images),
       work: { operations: operationsOf(extents) },
       ...(inParts && { parts: { param: "m", tensors: ["a", "output"], size: sizeOf } }),
-    }));
+    }),
+  );
 }

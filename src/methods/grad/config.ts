@@ -6,8 +6,25 @@ import { GRAD_OPTIONS, type GradOptions, type GradSettings } from "./options.ts"
 
 /** The options that fix a model; the others fix its training. */
 const MODEL_OPTIONS = [
-  "decoder", "blocks", "localGrid", "globalGrid", "branches", "heads", "standardise", "fusion", "lambda", "abnormalWeight", "hingeHead", "hinge",
-  "pairs", "pairCount", "hingeWeight", "hingeFloor", "residualWeight", "residualFloor", "freeze",
+  "decoder",
+  "blocks",
+  "localGrid",
+  "globalGrid",
+  "branches",
+  "heads",
+  "standardise",
+  "fusion",
+  "lambda",
+  "abnormalWeight",
+  "hingeHead",
+  "hinge",
+  "pairs",
+  "pairCount",
+  "hingeWeight",
+  "hingeFloor",
+  "residualWeight",
+  "residualFloor",
+  "freeze",
 ] as const;
 type ModelSettings = Pick<GradSettings, (typeof MODEL_OPTIONS)[number]>;
 
@@ -36,7 +53,10 @@ export function gradConfig(features: Omit<FeatureSpec, "images">, options: GradO
   const { height, width, channels, variance } = features;
   const settings = resolveOptions("grad", GRAD_OPTIONS, options, { software: false });
   const config = {
-    height, width, channels, similarityThreshold: SIMILARITY_THRESHOLD * (variance / REFERENCE_VARIANCE),
+    height,
+    width,
+    channels,
+    similarityThreshold: SIMILARITY_THRESHOLD * (variance / REFERENCE_VARIANCE),
     ...(Object.fromEntries(MODEL_OPTIONS.map((name) => [name, settings[name]])) as unknown as ModelSettings),
     paste: pasteOf(features, settings),
   };
@@ -47,7 +67,8 @@ export function gradConfig(features: Omit<FeatureSpec, "images">, options: GradO
 /** @throws OptionError for a value of another kind or out of range, or values that do not go together */
 export function requireValid(settings: GradConfig): void {
   for (const name of MODEL_OPTIONS) requireKind("grad", name, GRAD_OPTIONS[name], settings[name]);
-  const { height, width, channels, localGrid, globalGrid, hingeHead, hingeWeight, pairs, branches, freeze, paste } = settings;
+  const { height, width, channels, localGrid, globalGrid, hingeHead, hingeWeight, pairs, branches, freeze, paste } =
+    settings;
   const numbers = { localGrid: localGrid ** 2 * channels, globalGrid: globalGrid ** 2 * height * width * channels };
   for (const [name, count] of Object.entries(numbers)) {
     if (count <= MOST_NUMBERS) continue;
@@ -62,21 +83,42 @@ export function requireValid(settings: GradConfig): void {
     throw new OptionError(`grad: expected ${expected}, got branches ${branches} and pairs ${pairs}`);
   }
   if (pairs === "cosine" && hingeHead === "own") {
-    throw new OptionError("grad: expected hingeHead channel with pairs cosine, which compares features and has no use for a head, got own");
+    throw new OptionError(
+      "grad: expected hingeHead channel with pairs cosine, which compares features and has no use for a head, got own",
+    );
   }
-  if (typeof paste !== "object" || paste === null) throw new OptionError(`grad: expected paste to be how blocks are pasted, got ${String(paste)}`);
+  if (typeof paste !== "object" || paste === null)
+    throw new OptionError(`grad: expected paste to be how blocks are pasted, got ${String(paste)}`);
   requireBlocks("grad paste", [1, settings.height, settings.width], paste);
 }
 
-/** How features of the given extent and variance are disturbed. Intensities of equal directions are in units of EfficientNet's features. */
-function pasteOf({ height, width, variance }: Omit<FeatureSpec, "images">, settings: GradSettings): FeatureBlockOptions {
+/**
+ * How features of the given extent and variance are disturbed. Intensities of equal directions are in units of
+ * EfficientNet's features.
+ */
+function pasteOf(
+  { height, width, variance }: Omit<FeatureSpec, "images">,
+  settings: GradSettings,
+): FeatureBlockOptions {
   const extent = Math.min(height, width);
-  const { pasteDirection: direction, pasteIntensity: [low, high] } = settings;
+  const {
+    pasteDirection: direction,
+    pasteIntensity: [low, high],
+  } = settings;
   const unit = direction === "equal" ? Math.sqrt(variance / REFERENCE_VARIANCE) : 1;
   return {
-    walk: settings.pasteWalk, steps: settings.pasteSteps, maxHalfSide: settings.pasteMaxHalfSide ?? Math.min(0.34 * extent + 0.5, (extent - 1) / 2),
-    region: settings.pasteRegion, count: settings.pasteCount, per: settings.pastePer, intensity: [low * unit, high * unit],
-    blurSigma: settings.pasteBlurSigma, blurRadius: settings.pasteBlurRadius, direction, shared: settings.pasteShared,
-    signs: settings.pasteSigns, source: settings.pasteSource,
+    walk: settings.pasteWalk,
+    steps: settings.pasteSteps,
+    maxHalfSide: settings.pasteMaxHalfSide ?? Math.min(0.34 * extent + 0.5, (extent - 1) / 2),
+    region: settings.pasteRegion,
+    count: settings.pasteCount,
+    per: settings.pastePer,
+    intensity: [low * unit, high * unit],
+    blurSigma: settings.pasteBlurSigma,
+    blurRadius: settings.pasteBlurRadius,
+    direction,
+    shared: settings.pasteShared,
+    signs: settings.pasteSigns,
+    source: settings.pasteSource,
   };
 }

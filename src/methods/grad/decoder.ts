@@ -1,5 +1,16 @@
 import {
-  activate, block, conv3x3, depthwise3x3, norm, pointwise, residual, sequence, squeezeExcitation, within, type Layer, type LayerContext,
+  activate,
+  block,
+  conv3x3,
+  depthwise3x3,
+  norm,
+  pointwise,
+  residual,
+  sequence,
+  squeezeExcitation,
+  within,
+  type Layer,
+  type LayerContext,
 } from "../../nn/layers.ts";
 import type { DecoderName } from "./options.ts";
 
@@ -8,7 +19,8 @@ const TINY_WIDTH = 48;
 /** Queries `[N,H,W,2C]` -> reconstruction `[N,H,W,C]`, through so many blocks. */
 export function decoder(context: LayerContext, name: DecoderName, count: number, channels: number): Layer {
   const wide = 2 * channels;
-  const blocks = (make: (context: LayerContext) => Layer) => Array.from({ length: count }, (_, i) => block(within(context, `block${i}`), make));
+  const blocks = (make: (context: LayerContext) => Layer) =>
+    Array.from({ length: count }, (_, i) => block(within(context, `block${i}`), make));
   const last = (inputs: number) => pointwise(within(context, "out"), inputs, channels, false);
   switch (name) {
     case "basic":

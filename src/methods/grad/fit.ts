@@ -12,11 +12,18 @@ import type { GradSettings } from "./options.ts";
 import { isGrid, type Grad } from "./model.ts";
 
 /** How long and on what a model is trained. */
-export interface FitOptions
-  extends Pick<
-    GradSettings,
-    "epochsAbnormal" | "epochsNormal" | "epochsResidual" | "leastAbnormal" | "leastNormal" | "leastResidual" | "enoughHits" | "batch" | "anomalyShare"
-  > {
+export interface FitOptions extends Pick<
+  GradSettings,
+  | "epochsAbnormal"
+  | "epochsNormal"
+  | "epochsResidual"
+  | "leastAbnormal"
+  | "leastNormal"
+  | "leastResidual"
+  | "enoughHits"
+  | "batch"
+  | "anomalyShare"
+> {
   readonly seed: number;
   /** `[C]`: of each channel of the features, over all positions: the unit of random directions. */
   readonly deviations: Tensor;
@@ -25,8 +32,8 @@ export interface FitOptions
 /** The stages, in order. */
 export const STAGES = ["abnormal", "normal", "residual"] as const;
 /**
- * The first stage teaches the abnormal branch pasted blocks, the second everything to reconstruct, the third the residual's hinge pasted
- * blocks.
+ * The first stage teaches the abnormal branch pasted blocks, the second everything to reconstruct, the third the
+ * residual's hinge pasted blocks.
  */
 export type Stage = (typeof STAGES)[number];
 
@@ -43,16 +50,18 @@ export const stagesOf = ({ branches, residualWeight }: GradConfig): readonly Sta
 ];
 
 /**
- * Which parameters a stage trains: the first what the abnormal branch needs; the second all but what is to stay as the first left it; the
- * third its hinge.
+ * Which parameters a stage trains: the first what the abnormal branch needs; the second all but what is to stay as the
+ * first left it; the third its hinge.
  */
-export const trainedIn = (stage: Stage, { freeze }: GradConfig) => (name: string): boolean => {
-  const isAbnormal = name.startsWith("abnormal.");
-  const isResidual = name.startsWith("residual.");
-  if (stage === "residual" || isResidual) return stage === "residual" && isResidual;
-  if (stage === "abnormal") return isAbnormal || name.startsWith("head.");
-  return !isAbnormal || (freeze === "grids" && !isGrid(name));
-};
+export const trainedIn =
+  (stage: Stage, { freeze }: GradConfig) =>
+  (name: string): boolean => {
+    const isAbnormal = name.startsWith("abnormal.");
+    const isResidual = name.startsWith("residual.");
+    if (stage === "residual" || isResidual) return stage === "residual" && isResidual;
+    if (stage === "abnormal") return isAbnormal || name.startsWith("head.");
+    return !isAbnormal || (freeze === "grids" && !isGrid(name));
+  };
 
 /** What a stage's loss is computed from. */
 export interface StageInputs {
@@ -68,7 +77,10 @@ export interface StageInputs {
   readonly reconstruction: Tensor | null;
 }
 
-/** The loss `[1]` of a stage; outside the second also the shares of hits `[2]`, among the marked positions and the others. */
+/**
+ * The loss `[1]` of a stage; outside the second also the shares of hits `[2]`, among the marked positions and the
+ * others.
+ */
 export function stageLoss(
   stage: Stage,
   model: Grad,
@@ -77,22 +89,37 @@ export function stageLoss(
   const { config } = model;
   if (stage === "normal") {
     // A branch that is to stay as it is keeps its running statistics too.
-    const learnt = model.reconstruct(features, noise, "training", config.freeze === "branch" ? "inference" : "training");
+    const learnt = model.reconstruct(
+      features,
+      noise,
+      "training",
+      config.freeze === "branch" ? "inference" : "training",
+    );
     return [reconstructionLoss(features, learnt, { threshold: config.similarityThreshold })];
   }
   if (stage === "residual") {
-    const { loss, hits } = hingeLoss(model.residualScores(features, reconstruction!), mask!, { threshold: config.hinge });
+    const { loss, hits } = hingeLoss(model.residualScores(features, reconstruction!), mask!, {
+      threshold: config.hinge,
+    });
     return [loss, hits];
   }
   const abnormal = model.abnormal(features, noise, "training");
   const { loss, hits } = pairs
-    ? cosinePairLoss(reshape(abnormal, [countOf(mask!.shape), config.channels]), pairs.pairs, pairs.similar, { threshold: config.hinge })
+    ? cosinePairLoss(reshape(abnormal, [countOf(mask!.shape), config.channels]), pairs.pairs, pairs.similar, {
+        threshold: config.hinge,
+      })
     : hingeLoss(model.hingeScores(abnormal), mask!, { threshold: config.hinge });
   return [loss, hits];
 }
 
 /** What the first and the third stage see: blocks pasted into good features, then real anomalies, if there are any. */
-function markedFeatures(features: Tensor, anomalous: MarkedFeatures | null, draw: Draw, { paste }: GradConfig, deviations: Tensor): MarkedFeatures {
+function markedFeatures(
+  features: Tensor,
+  anomalous: MarkedFeatures | null,
+  draw: Draw,
+  { paste }: GradConfig,
+  deviations: Tensor,
+): MarkedFeatures {
   if (anomalous && features.shape[0] === 0) return anomalous;
   const pasted = featureBlockPaste(features, draw, paste, deviations);
   if (!anomalous) return pasted;
@@ -100,8 +127,9 @@ function markedFeatures(features: Tensor, anomalous: MarkedFeatures | null, draw
 }
 
 /**
- * One step of a stage, outside the second with real anomalies or none, after the optimiser's `advance`: it can be captured, with the draws'
- * step in a tensor. Returns the loss, and outside the second stage the hit rates; and what to call after each run of a program that captured it.
+ * One step of a stage, outside the second with real anomalies or none, after the optimiser's `advance`: it can be
+ * captured, with the draws' step in a tensor. Returns the loss, and outside the second stage the hit rates; and what to
+ * call after each run of a program that captured it.
  */
 export function trainStep(
   stage: Stage,
@@ -115,11 +143,23 @@ export function trainStep(
 ): { readonly results: readonly Tensor[]; readonly repeated: () => void } {
   const [{ device }, { config }] = [features, model];
   using scope = device.scope();
-  const seen = stage === "normal" ? { features, mask: null } : markedFeatures(features, anomalous, drawOf(STREAM.blocks), config, deviations);
-  const noise = noisy ? normal(device, [...seen.features.shape.slice(0, 3), 2], drawOf(STREAM.noise), CODE_NOISE) : null;
-  const pairs = stage === "abnormal" && config.pairs === "cosine" ? drawPairs(seen.mask!, config.pairCount, drawOf(STREAM.pairs)) : null;
-  const reconstruction = stage === "residual" ? model.reconstruct(seen.features, null, "inference") : null; // off the tape: it learns nothing
-  const { results, grads } = gradients(() => stageLoss(stage, model, { ...seen, noise, pairs, reconstruction }), optimizer.parameters);
+  const seen =
+    stage === "normal"
+      ? { features, mask: null }
+      : markedFeatures(features, anomalous, drawOf(STREAM.blocks), config, deviations);
+  const noise = noisy
+    ? normal(device, [...seen.features.shape.slice(0, 3), 2], drawOf(STREAM.noise), CODE_NOISE)
+    : null;
+  const pairs =
+    stage === "abnormal" && config.pairs === "cosine"
+      ? drawPairs(seen.mask!, config.pairCount, drawOf(STREAM.pairs))
+      : null;
+  // off the tape: it learns nothing
+  const reconstruction = stage === "residual" ? model.reconstruct(seen.features, null, "inference") : null;
+  const { results, grads } = gradients(
+    () => stageLoss(stage, model, { ...seen, noise, pairs, reconstruction }),
+    optimizer.parameters,
+  );
   const repeated = optimizer.apply(grads);
   for (const result of results) scope.keep(result);
   return { results, repeated };

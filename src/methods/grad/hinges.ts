@@ -15,8 +15,8 @@ export interface HingeJoin {
 }
 
 /**
- * The hinges that can join: the abnormal branch's joins the anomaly map, the residual's the map of which the image's score is made. What
- * each is good at was measured: the first finds pixels, the second images.
+ * The hinges that can join: the abnormal branch's joins the anomaly map, the residual's the map of which the image's
+ * score is made. What each is good at was measured: the first finds pixels, the second images.
  */
 export const HINGES = ["abnormal", "residual"] as const;
 /** One of them. */
@@ -54,11 +54,17 @@ export function joined({ errors, hinges }: AnomalyCells, joins: HingeJoins, name
 
 /** @throws OptionError unless each join has a finite floor and a weight of at least 0 */
 export function requireJoins(joins: unknown): asserts joins is HingeJoins {
-  const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null && !Array.isArray(value);
+  const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+    typeof value === "object" && value !== null && !Array.isArray(value);
   const isJoin = (value: unknown): boolean =>
-    isObject(value) && Number.isFinite(value["floor"]) && Number.isFinite(value["weight"]) && Number(value["weight"]) >= 0;
+    isObject(value) &&
+    Number.isFinite(value["floor"]) &&
+    Number.isFinite(value["weight"]) &&
+    Number(value["weight"]) >= 0;
   if (!isObject(joins) || !Object.values(joins).every(isJoin)) {
-    throw new OptionError(`grad: expected joins to have a finite floor and a weight of at least 0 each, got ${JSON.stringify(joins)}`);
+    throw new OptionError(
+      `grad: expected joins to have a finite floor and a weight of at least 0 each, got ${JSON.stringify(joins)}`,
+    );
   }
 }
 
@@ -88,8 +94,10 @@ export class HingeStatistics {
    * @throws ShapeError if it is no such state
    */
   static from(state: Json): HingeStatistics {
-    const isMoments = (value: unknown): boolean => Array.isArray(value) && value.length === 3 && value.every(Number.isFinite);
-    const isState = state === null || (typeof state === "object" && !Array.isArray(state) && Object.values(state).every(isMoments));
+    const isMoments = (value: unknown): boolean =>
+      Array.isArray(value) && value.length === 3 && value.every(Number.isFinite);
+    const isState =
+      state === null || (typeof state === "object" && !Array.isArray(state) && Object.values(state).every(isMoments));
     if (!isState) throw new ShapeError("the statistics of the hinges are of another kind");
     return new HingeStatistics((state ?? {}) as unknown as HingeState);
   }
@@ -109,8 +117,8 @@ export class HingeStatistics {
   }
 
   /**
-   * Scores count from `floor` deviations above the mean of good ones, in units of their deviation, `weight` times the errors'.
-   * Scores that do not vary say nothing, and do not count.
+   * Scores count from `floor` deviations above the mean of good ones, in units of their deviation, `weight` times the
+   * errors'. Scores that do not vary say nothing, and do not count.
    */
   joins({ hingeWeight, hingeFloor, residualWeight, residualFloor }: HingeConfig): HingeJoins {
     return {

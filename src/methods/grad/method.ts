@@ -3,12 +3,31 @@ import type { Weights } from "../../nn/weights.ts";
 import { OptionError, ShapeError } from "../../runtime/errors.ts";
 import { RandomStream } from "../../tensor/random.ts";
 import { release, toArray, type Tensor } from "../../tensor/tensor.ts";
-import type { CellScores, Fit, FitInput, FitState, FitStep, Json, Method, MethodOptions, Model, StagePlan } from "../method.ts";
+import type {
+  CellScores,
+  Fit,
+  FitInput,
+  FitState,
+  FitStep,
+  Json,
+  Method,
+  MethodOptions,
+  Model,
+  StagePlan,
+} from "../method.ts";
 import { requireExtents } from "../extents.ts";
 import { stepsLeft } from "../stages.ts";
 import { gradConfig, REFERENCE_VARIANCE, requireValid, type GradConfig } from "./config.ts";
 import { stagesOf, type Stage } from "./fit.ts";
-import { anomalyCells, HINGES, HingeStatistics, joined, requireJoins, unmeasuredJoins, type HingeJoins } from "./hinges.ts";
+import {
+  anomalyCells,
+  HINGES,
+  HingeStatistics,
+  joined,
+  requireJoins,
+  unmeasuredJoins,
+  type HingeJoins,
+} from "./hinges.ts";
 import { Grad } from "./model.ts";
 import { GRAD_OPTIONS, type GradSettings } from "./options.ts";
 import { GradTraining, stepsOf, type FitPosition } from "./training.ts";
@@ -20,10 +39,13 @@ interface KeptConfig extends GradConfig {
 
 const INITIAL_STREAM = 0;
 const TITLES: Readonly<Record<Stage, string>> = {
-  abnormal: "Stage 1, abnormal grid", normal: "Stage 2, reconstruction", residual: "Stage 3, hinge on the residual",
+  abnormal: "Stage 1, abnormal grid",
+  normal: "Stage 2, reconstruction",
+  residual: "Stage 3, hinge on the residual",
 };
-// GRAD's similarity is a cosine, of vectors from zero. Were zero the mean, it would say how far a cell is from the mean, not how well it is
-// reconstructed; so the mean lies apart from zero, in each channel by so many deviations (docs/decisions/006-embedded-filters.md).
+// GRAD's similarity is a cosine, of vectors from zero. Were zero the mean, it would say how far a cell is from the
+// mean, not how well it is reconstructed; so the mean lies apart from zero, in each channel by so many deviations
+// (docs/decisions/006-embedded-filters.md).
 const MEAN = 0.7;
 const [SMOOTHING, WINDOW] = [21, 32]; // pixels at an input of 224
 const EXTREME = 1000; // times what is of use, in any of the options that it is held against
@@ -41,7 +63,13 @@ export const grad: Method = {
   learnsAnomalies: ({ branches }) => branches !== "normal",
   anomalyOptions: ["anomalyShare"],
   brief: {
-    epochsAbnormal: 1, epochsNormal: 1, epochsResidual: 1, leastAbnormal: BRIEF_STEPS, leastNormal: BRIEF_STEPS, leastResidual: BRIEF_STEPS, enoughHits: 1,
+    epochsAbnormal: 1,
+    epochsNormal: 1,
+    epochsResidual: 1,
+    leastAbnormal: BRIEF_STEPS,
+    leastNormal: BRIEF_STEPS,
+    leastResidual: BRIEF_STEPS,
+    enoughHits: 1,
   },
   assembly: (_options, { stages, standardise }) => ({
     stages: stages.map(({ name }) => name),
@@ -49,18 +77,40 @@ export const grad: Method = {
     localMean: 1,
     standardise: standardise ? { mean: MEAN, variance: REFERENCE_VARIANCE } : null,
   }),
-  scoring: { alignCorners: true, smoothing: { kind: "box", side: SMOOTHING }, image: { kind: "windowMean", side: WINDOW } },
+  scoring: {
+    alignCorners: true,
+    smoothing: { kind: "box", side: SMOOTHING },
+    image: { kind: "windowMean", side: WINDOW },
+  },
   configure: (spec, options) => kept({ ...gradConfig(spec, options), joins: {} }),
   fitted: (config) => kept({ ...read(config), joins: unmeasuredJoins(read(config)) }),
   plan: (config, options, images) => {
     const settings = options as GradSettings;
-    return stagesOf(read(config)).map((stage) => ({ stage, title: TITLES[stage], steps: stepsOf(stage, images, settings).steps }));
+    return stagesOf(read(config)).map((stage) => ({
+      stage,
+      title: TITLES[stage],
+      steps: stepsOf(stage, images, settings).steps,
+    }));
   },
   begin: (config, options, input) => new GradFit(read(config), options, input),
   restore: (config, weights) => new GradModel(weights, read(config)),
   extreme: (config) => {
-    const { hinge, abnormalWeight, lambda, hingeWeight, residualWeight, paste: { intensity } } = read(config);
-    const numbers = { hinge, abnormalWeight, lambda, hingeWeight, residualWeight, pasteIntensity: Math.max(...intensity.map(Math.abs)) };
+    const {
+      hinge,
+      abnormalWeight,
+      lambda,
+      hingeWeight,
+      residualWeight,
+      paste: { intensity },
+    } = read(config);
+    const numbers = {
+      hinge,
+      abnormalWeight,
+      lambda,
+      hingeWeight,
+      residualWeight,
+      pasteIntensity: Math.max(...intensity.map(Math.abs)),
+    };
     const extreme = Object.entries(numbers).find(([, value]) => Math.abs(value) > EXTREME);
     return extreme ? extreme.join(" ") : null;
   },
@@ -104,9 +154,9 @@ class GradModel implements Model {
   }
 
   /**
-   * Measures how the hinges' scores join the errors: by their spread over good images that this model was not trained on, or where it saw
-   * all, over those that the models of the folds before it did not. Where there are none of either they do not join: a hinge is too sure of
-   * images that it knows.
+   * Measures how the hinges' scores join the errors: by their spread over good images that this model was not trained
+   * on, or where it saw all, over those that the models of the folds before it did not. Where there are none of either
+   * they do not join: a hinge is too sure of images that it knows.
    */
   async adjust(heldOut: AsyncIterable<Tensor>, carried: Json): Promise<Json> {
     const { hingeWeight, residualWeight } = this.grad.config;
@@ -142,7 +192,8 @@ class GradModel implements Model {
   #cells(features: Tensor): Promise<(Float32Array | undefined)[]> {
     using _scope = this.weights.device.scope();
     const { errors, hinges } = anomalyCells(this.grad, features);
-    const read = (tensor: Tensor | undefined): Promise<Float32Array | undefined> => (tensor ? toArray(tensor) : Promise.resolve(undefined));
+    const read = (tensor: Tensor | undefined): Promise<Float32Array | undefined> =>
+      tensor ? toArray(tensor) : Promise.resolve(undefined);
     return Promise.all([errors, ...HINGES.map((name) => hinges[name])].map(read));
   }
 }
@@ -158,7 +209,11 @@ class GradFit implements Fit {
   readonly #training: GradTraining;
   readonly #plan: readonly StagePlan[];
 
-  constructor(config: KeptConfig, options: MethodOptions, { weights, features, anomalies, deviations, seed }: FitInput) {
+  constructor(
+    config: KeptConfig,
+    options: MethodOptions,
+    { weights, features, anomalies, deviations, seed }: FitInput,
+  ) {
     const settings = options as GradSettings;
     this.model = new GradModel(weights, config, settings.recompute, seed);
     this.#training = new GradTraining(this.model.grad, features, { ...settings, seed, deviations }, anomalies);
@@ -176,7 +231,10 @@ class GradFit implements Fit {
   async state(): Promise<FitState> {
     const optimizer = await this.#training.optimizerState();
     const json: GradState = { position: this.#training.position, optimizerSteps: optimizer?.steps ?? null };
-    return { json: json as unknown as Json, tensors: new Map(optimizer?.moments.map((values, i) => [`optimizer.${i}`, values])) };
+    return {
+      json: json as unknown as Json,
+      tensors: new Map(optimizer?.moments.map((values, i) => [`optimizer.${i}`, values])),
+    };
   }
 
   restore({ json, tensors }: FitState): void {
@@ -200,6 +258,9 @@ function gradStateOf(json: Json): GradState {
   const { stage, step } = (position ?? {}) as Partial<FitPosition>;
   const isPosition = position === null || (typeof stage === "string" && isWhole(step));
   const isSteps = optimizerSteps === null || (Array.isArray(optimizerSteps) && optimizerSteps.every(isWhole));
-  if (!isPosition || !isSteps) throw new ShapeError("the state of the fit is not that of GRAD: its position or the optimiser's steps are missing, or of another kind");
+  if (!isPosition || !isSteps)
+    throw new ShapeError(
+      "the state of the fit is not that of GRAD: its position or the optimiser's steps are missing, or of another kind",
+    );
   return json as unknown as GradState;
 }

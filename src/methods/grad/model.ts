@@ -1,4 +1,13 @@
-import { activate, asSettled, pointwise, sequence, within, type Layer, type LayerContext, type Mode } from "../../nn/layers.ts";
+import {
+  activate,
+  asSettled,
+  pointwise,
+  sequence,
+  within,
+  type Layer,
+  type LayerContext,
+  type Mode,
+} from "../../nn/layers.ts";
 import type { Weights } from "../../nn/weights.ts";
 import { activation } from "../../ops/activation.ts";
 import { standardize } from "../../ops/batch_norm.ts";
@@ -48,14 +57,18 @@ export class Grad {
   readonly #residualUnit: Tensor | null;
   readonly #fuse: Fusion | null;
 
-  /** @param recompute whether training computes blocks of the decoders twice rather than keep what they make (`LayerContext`) */
+  /**
+   * @param recompute whether training computes blocks of the decoders twice rather than keep what they make
+   * (`LayerContext`)
+   */
   constructor(weights: Weights, config: GradConfig, random: RandomStream, recompute = false) {
     const { branches, heads, hingeHead, residualWeight, channels } = config;
     this.config = config;
     this.weights = weights;
     const at = (prefix: string): LayerContext => ({ weights, prefix, random, recompute });
     const shared = heads === "shared" ? headsOf(at("head"), channels) : null;
-    const branchOf = (name: string): Branch => branch(at(name), shared ?? headsOf(at(`${name}.head`), channels), config);
+    const branchOf = (name: string): Branch =>
+      branch(at(name), shared ?? headsOf(at(`${name}.head`), channels), config);
     this.#normal = branches === "abnormal" ? null : branchOf("normal");
     this.#abnormal = branches === "normal" ? null : branchOf("abnormal");
     this.#hinge = this.#abnormal && hingeHead === "own" ? pointwise(at("abnormal.hinge"), channels, 1, true) : null;
@@ -75,7 +88,10 @@ export class Grad {
 
   /** What the hinge trains of the abnormal branch's reconstruction: `[N,H,W]`, high where anomalous. */
   hingeScores(abnormal: Tensor): Tensor {
-    return reshape(this.#hinge ? this.#hinge(abnormal, MODE_OF_POINTWISE) : slice(abnormal, 0, 1), abnormal.shape.slice(0, -1));
+    return reshape(
+      this.#hinge ? this.#hinge(abnormal, MODE_OF_POINTWISE) : slice(abnormal, 0, 1),
+      abnormal.shape.slice(0, -1),
+    );
   }
 
   /**
@@ -90,7 +106,8 @@ export class Grad {
 
   /**
    * Sets the residual's unit, where there is a hinge on it; it is stored with the weights.
-   * @param deviations `[C]`, of each channel of the features. One that hardly varies beside the others counts as a little varying
+   * @param deviations `[C]`, of each channel of the features. One that hardly varies beside the others counts as a
+   * little varying
    */
   setResidualUnit(deviations: Tensor): void {
     const unit = this.#residualUnit;
@@ -120,10 +137,14 @@ export class Grad {
   }
 
   /** Parameters by name, those whose name `chosen` accepts, grids apart from the rest. */
-  parameters(chosen: (name: string) => boolean): { readonly grids: readonly Tensor[]; readonly others: readonly Tensor[] } {
+  parameters(chosen: (name: string) => boolean): {
+    readonly grids: readonly Tensor[];
+    readonly others: readonly Tensor[];
+  } {
     const grids: Tensor[] = [];
     const others: Tensor[] = [];
-    for (const [name, tensor] of this.weights.parameters) if (chosen(name)) (isGrid(name) ? grids : others).push(tensor);
+    for (const [name, tensor] of this.weights.parameters)
+      if (chosen(name)) (isGrid(name) ? grids : others).push(tensor);
     return { grids, others };
   }
 }
@@ -141,7 +162,10 @@ function required<T>(part: T | null, name: string): T {
 }
 
 function headsOf(context: LayerContext, channels: number): Heads {
-  const [global, local] = [coordinateHead(within(context, "global"), channels), coordinateHead(within(context, "local"), channels)];
+  const [global, local] = [
+    coordinateHead(within(context, "global"), channels),
+    coordinateHead(within(context, "local"), channels),
+  ];
   return (features, noise) => {
     const codes = local(features, MODE_OF_POINTWISE);
     return { global: global(mean(features, [1, 2]), MODE_OF_POINTWISE), local: noise ? add(codes, noise) : codes };
@@ -157,18 +181,34 @@ function coordinateHead(context: LayerContext, channels: number): Layer {
   );
 }
 
-/** Residuals in units of the channels' deviations, a hidden layer, a score. Layers begin with the deviation of PyTorch's linear ones. */
+/**
+ * Residuals in units of the channels' deviations, a hidden layer, a score. Layers begin with the deviation of PyTorch's
+ * linear ones.
+ */
 function residualHinge(context: LayerContext, unit: Tensor): Layer {
   const [channels] = unit.shape as [number];
   const layer = (name: string, inputs: number, outputs: number): Layer =>
     pointwise(within(context, name), inputs, outputs, true, 1 / Math.sqrt(3 * inputs));
-  const score = sequence(layer("layer1", channels, RESIDUAL_WIDTH), activate("hswish"), layer("layer2", RESIDUAL_WIDTH, 1));
+  const score = sequence(
+    layer("layer1", channels, RESIDUAL_WIDTH),
+    activate("hswish"),
+    layer("layer2", RESIDUAL_WIDTH, 1),
+  );
   return (residual, mode) => score(divide(residual, unit), mode);
 }
 
-function branch(context: LayerContext, heads: Heads, { height, width, channels, localGrid, globalGrid, decoder: name, blocks }: GradConfig): Branch {
+function branch(
+  context: LayerContext,
+  heads: Heads,
+  { height, width, channels, localGrid, globalGrid, decoder: name, blocks }: GradConfig,
+): Branch {
   const grid = (grid: string, cells: number, depth: number) =>
-    context.weights.normal(`${context.prefix}.${grid}`, [1, cells, cells, depth], Math.sqrt(2 / ((depth + 1) * cells * cells)), context.random);
+    context.weights.normal(
+      `${context.prefix}.${grid}`,
+      [1, cells, cells, depth],
+      Math.sqrt(2 / ((depth + 1) * cells * cells)),
+      context.random,
+    );
   return {
     heads,
     localGrid: grid("localGrid", localGrid, channels),

@@ -6,116 +6,282 @@ export const DECODERS = ["tiny", "mobile", "basic"] as const;
 export type DecoderName = (typeof DECODERS)[number];
 
 const BLOCKS: Readonly<Record<string, number>> = { tiny: 1, mobile: 11, basic: 9 };
-const INTENSITY: Readonly<Record<string, readonly [number, number]>> = { equal: [8, 16], random: [1, 3], differences: [1, 1] };
+const INTENSITY: Readonly<Record<string, readonly [number, number]>> = {
+  equal: [8, 16],
+  random: [1, 3],
+  differences: [1, 1],
+};
 
-const PUBLISHED = { heads: "shared", fusion: "learned", freeze: "grids", hingeWeight: 0, residualWeight: 0, leastAbnormal: 50, enoughHits: 0.99 };
-const JOINED = { heads: "separate", fusion: "none", freeze: "branch", hingeWeight: 0.2, residualWeight: 4, leastAbnormal: 300, enoughHits: 1 };
+const PUBLISHED = {
+  heads: "shared",
+  fusion: "learned",
+  freeze: "grids",
+  hingeWeight: 0,
+  residualWeight: 0,
+  leastAbnormal: 50,
+  enoughHits: 0.99,
+};
+const JOINED = {
+  heads: "separate",
+  fusion: "none",
+  freeze: "branch",
+  hingeWeight: 0.2,
+  residualWeight: 4,
+  leastAbnormal: 300,
+  enoughHits: 1,
+};
 
 /** The default of an option that `form` decides. */
-const byForm = <K extends keyof typeof JOINED>(name: K) => ({ values: { branches, form } }: OptionContext): (typeof JOINED | typeof PUBLISHED)[K] =>
-  (branches === "both" && form === "joined" ? JOINED : PUBLISHED)[name];
+const byForm =
+  <K extends keyof typeof JOINED>(name: K) =>
+  ({ values: { branches, form } }: OptionContext): (typeof JOINED | typeof PUBLISHED)[K] =>
+    (branches === "both" && form === "joined" ? JOINED : PUBLISHED)[name];
 
 const isTiny = ({ values }: OptionContext): boolean => values["decoder"] === "tiny";
 
 /**
- * The options of GRAD: what the paper and its relatives leave open, and how long and on what a model is trained. `form` decides the
- * defaults of others where there are both branches.
+ * The options of GRAD: what the paper and its relatives leave open, and how long and on what a model is trained. `form`
+ * decides the defaults of others where there are both branches.
  */
 export const GRAD_OPTIONS = {
   decoder: {
-    kind: "choice", choices: DECODERS, frequent: true,
-    default: ({ software }) => (software ? "tiny" : "mobile"), defaultText: "tiny on software adapters, else mobile",
+    kind: "choice",
+    choices: DECODERS,
+    frequent: true,
+    default: ({ software }) => (software ? "tiny" : "mobile"),
+    defaultText: "tiny on software adapters, else mobile",
     help: "size of the model",
   },
-  branches: { kind: "choice", choices: ["both", "normal", "abnormal"], default: "both", frequent: true, help: "the grids that there are" },
+  branches: {
+    kind: "choice",
+    choices: ["both", "normal", "abnormal"],
+    default: "both",
+    frequent: true,
+    help: "the grids that there are",
+  },
   form: {
-    kind: "choice", choices: ["joined", "published"], default: "joined", frequent: true,
+    kind: "choice",
+    choices: ["joined", "published"],
+    default: "joined",
+    frequent: true,
     help: "how the grids work together: hinges join the normal grid's map and score, or reconstructions are fused as published",
   },
-  epochsAbnormal: { kind: "whole", least: 0, default: 10, frequent: true, help: "epochs of stage 1, which teaches the abnormal grid pasted blocks" },
-  epochsNormal: { kind: "whole", least: 0, default: 50, frequent: true, help: "epochs of stage 2, which teaches both grids to reconstruct" },
-  epochsResidual: { kind: "whole", least: 0, default: 10, help: "epochs of stage 3, which teaches the residual's hinge, where residualWeight wants one" },
+  epochsAbnormal: {
+    kind: "whole",
+    least: 0,
+    default: 10,
+    frequent: true,
+    help: "epochs of stage 1, which teaches the abnormal grid pasted blocks",
+  },
+  epochsNormal: {
+    kind: "whole",
+    least: 0,
+    default: 50,
+    frequent: true,
+    help: "epochs of stage 2, which teaches both grids to reconstruct",
+  },
+  epochsResidual: {
+    kind: "whole",
+    least: 0,
+    default: 10,
+    help: "epochs of stage 3, which teaches the residual's hinge, where residualWeight wants one",
+  },
   leastAbnormal: {
-    kind: "whole", least: 1, default: byForm("leastAbnormal"), defaultText: "50; 300 for form joined",
+    kind: "whole",
+    least: 1,
+    default: byForm("leastAbnormal"),
+    defaultText: "50; 300 for form joined",
     help: "steps of stage 1, at least, whatever its epochs",
   },
-  leastNormal: { kind: "whole", least: 1, default: 500, frequent: true, help: "steps of stage 2, at least, whatever its epochs" },
+  leastNormal: {
+    kind: "whole",
+    least: 1,
+    default: 500,
+    frequent: true,
+    help: "steps of stage 2, at least, whatever its epochs",
+  },
   leastResidual: { kind: "whole", least: 1, default: 120, help: "steps of stage 3, at least, whatever its epochs" },
   enoughHits: {
-    kind: "number", least: 0, most: 1, default: byForm("enoughHits"), defaultText: "0.99; 1 for form joined",
+    kind: "number",
+    least: 0,
+    most: 1,
+    default: byForm("enoughHits"),
+    defaultText: "0.99; 1 for form joined",
     help: "share of hits on both sides of the hinge at which stages 1 and 3 end early; 1: never",
   },
   batch: {
-    kind: "whole", least: 1, frequent: true, default: (context) => (isTiny(context) ? 8 : 16), defaultText: "8 for decoder tiny, else 16",
+    kind: "whole",
+    least: 1,
+    frequent: true,
+    default: (context) => (isTiny(context) ? 8 : 16),
+    defaultText: "8 for decoder tiny, else 16",
     help: "images a step",
   },
   anomalyShare: {
-    kind: "share", default: 0.5, help: "share of the images of stages 1 and 3 that are real anomalies, where there are some; at 1 no blocks are pasted",
+    kind: "share",
+    default: 0.5,
+    help: "share of the images of stages 1 and 3 that are real anomalies, where there are some; at 1 no blocks are pasted",
   },
   recompute: {
-    kind: "flag", tuning: true, default: (context) => !isTiny(context), defaultText: "false for decoder tiny, else true",
+    kind: "flag",
+    tuning: true,
+    default: (context) => !isTiny(context),
+    defaultText: "false for decoder tiny, else true",
     help: "whether blocks of the decoders are computed twice rather than kept: the same bits in a fraction of the memory",
   },
   blocks: {
-    kind: "whole", least: 1, most: 1000, default: ({ values }) => BLOCKS[String(values["decoder"])] ?? 1, defaultText: "1 for tiny, 11 for mobile, 9 for basic",
+    kind: "whole",
+    least: 1,
+    most: 1000,
+    default: ({ values }) => BLOCKS[String(values["decoder"])] ?? 1,
+    defaultText: "1 for tiny, 11 for mobile, 9 for basic",
     help: "blocks of a decoder",
   },
-  localGrid: { kind: "whole", least: 1, most: 1 << 10, default: 8, frequent: true, help: "cells along a side of the grids that positions look into" },
-  globalGrid: { kind: "whole", least: 1, most: 1 << 10, default: 4, help: "cells along a side of the grids that whole images look into" },
+  localGrid: {
+    kind: "whole",
+    least: 1,
+    most: 1 << 10,
+    default: 8,
+    frequent: true,
+    help: "cells along a side of the grids that positions look into",
+  },
+  globalGrid: {
+    kind: "whole",
+    least: 1,
+    most: 1 << 10,
+    default: 4,
+    help: "cells along a side of the grids that whole images look into",
+  },
   heads: {
-    kind: "choice", choices: ["shared", "separate"], default: byForm("heads"), defaultText: "separate for form joined, else shared",
+    kind: "choice",
+    choices: ["shared", "separate"],
+    default: byForm("heads"),
+    defaultText: "separate for form joined, else shared",
     help: "whether both branches look at the same coordinates (the journal's version) or each has heads of its own",
   },
-  standardise: { kind: "flag", default: true, help: "whether the abnormal branch's queries are standardised per image and channel" },
+  standardise: {
+    kind: "flag",
+    default: true,
+    help: "whether the abnormal branch's queries are standardised per image and channel",
+  },
   fusion: {
-    kind: "choice", choices: ["learned", "sum", "lambda", "none"], default: byForm("fusion"), defaultText: "none for form joined, else learned",
+    kind: "choice",
+    choices: ["learned", "sum", "lambda", "none"],
+    default: byForm("fusion"),
+    defaultText: "none for form joined, else learned",
     help: "how both reconstructions become one: r_n + w r_a with w learned or 1, l r_n + (1 - l) r_a, or r_n alone",
   },
   lambda: { kind: "number", default: 0.5, help: "l of fusion lambda" },
   abnormalWeight: { kind: "number", default: -0.2, help: "first value of w of fusion learned" },
   hingeHead: {
-    kind: "choice", choices: ["channel", "own"], default: "channel",
+    kind: "choice",
+    choices: ["channel", "own"],
+    default: "channel",
     help: "what stage 1 trains: channel 0 of the abnormal reconstruction, or a 1x1 head of its own on it",
   },
-  hinge: { kind: "number", default: 0.5, help: "threshold of the hinge: what stage 1 pushes scores, or cosines, beyond" },
+  hinge: {
+    kind: "number",
+    default: 0.5,
+    help: "threshold of the hinge: what stage 1 pushes scores, or cosines, beyond",
+  },
   pairs: {
-    kind: "choice", choices: ["none", "cosine"], default: "none",
+    kind: "choice",
+    choices: ["none", "cosine"],
+    default: "none",
     help: "whether stage 1 compares scores with masks, or cosines of pairs of abnormal features",
   },
   pairCount: { kind: "whole", least: 1, most: 1 << 20, default: 256, help: "pairs of each kind a step" },
   hingeWeight: {
-    kind: "number", least: 0, default: (context) => (context.values["pairs"] === "cosine" ? 0 : byForm("hingeWeight")(context)),
+    kind: "number",
+    least: 0,
+    default: (context) => (context.values["pairs"] === "cosine" ? 0 : byForm("hingeWeight")(context)),
     defaultText: "0.2 for form joined, else 0",
     help: "how much the hinge's scores count in the map, in deviations of the map over good images for each of theirs; 0: not at all",
   },
-  hingeFloor: { kind: "number", default: 1, help: "deviations above the mean of good images' scores from which on they count" },
+  hingeFloor: {
+    kind: "number",
+    default: 1,
+    help: "deviations above the mean of good images' scores from which on they count",
+  },
   residualWeight: {
-    kind: "number", least: 0, default: byForm("residualWeight"), defaultText: "4 for form joined, else 0",
+    kind: "number",
+    least: 0,
+    default: byForm("residualWeight"),
+    defaultText: "4 for form joined, else 0",
     help: "the same for a hinge on the residual, which a third stage teaches, in the image's score; 0: there is none",
   },
   residualFloor: { kind: "number", default: 0, help: "the same, from where on its scores count" },
   freeze: {
-    kind: "choice", choices: ["grids", "branch"], default: byForm("freeze"), defaultText: "branch for form joined, else grids",
+    kind: "choice",
+    choices: ["grids", "branch"],
+    default: byForm("freeze"),
+    defaultText: "branch for form joined, else grids",
     help: "what stage 2 leaves alone: the abnormal grids, or the whole abnormal branch",
   },
   pasteDirection: {
-    kind: "choice", choices: PASTE_DIRECTIONS, default: "random",
+    kind: "choice",
+    choices: PASTE_DIRECTIONS,
+    default: "random",
     help: "what pasting adds to features: the same to all channels, a random pattern, or differences to other features",
   },
   pasteIntensity: {
-    kind: "pair", default: ({ values }) => INTENSITY[String(values["pasteDirection"])]!, defaultText: "1,3 deviations; 8,16 for equal; 1,1 for differences",
+    kind: "pair",
+    default: ({ values }) => INTENSITY[String(values["pasteDirection"])]!,
+    defaultText: "1,3 deviations; 8,16 for equal; 1,1 for differences",
     help: "how much of it, lowest and highest",
   },
-  pasteShared: { kind: "pair", default: [0, 0], help: "share of a random pattern that a block's cells have in common, lowest and highest" },
-  pasteSigns: { kind: "choice", choices: PASTE_SIGNS, default: "none", help: "what a coin turns round: nothing, a block, its channels, its cells' channels" },
-  pasteSource: { kind: "choice", choices: PASTE_SOURCES, default: "images", help: "features to take differences to: of other images, or of other places" },
-  pasteWalk: { kind: "choice", choices: WALKS, default: "code", help: "how a block gets its shape: as in the published code, or in the paper" },
-  pasteSteps: { kind: "whole", least: 0, default: 100, help: "steps of the walk; the paper's takes up to twice as many" },
-  pasteMaxHalfSide: { kind: "number", default: null, defaultText: "a third of the map", help: "largest half side of a block, cells" },
-  pasteRegion: { kind: "quadruple", default: [0, 0, 1, 1], help: "where blocks' centres may lie: left, top, right, bottom, as shares of the map" },
+  pasteShared: {
+    kind: "pair",
+    default: [0, 0],
+    help: "share of a random pattern that a block's cells have in common, lowest and highest",
+  },
+  pasteSigns: {
+    kind: "choice",
+    choices: PASTE_SIGNS,
+    default: "none",
+    help: "what a coin turns round: nothing, a block, its channels, its cells' channels",
+  },
+  pasteSource: {
+    kind: "choice",
+    choices: PASTE_SOURCES,
+    default: "images",
+    help: "features to take differences to: of other images, or of other places",
+  },
+  pasteWalk: {
+    kind: "choice",
+    choices: WALKS,
+    default: "code",
+    help: "how a block gets its shape: as in the published code, or in the paper",
+  },
+  pasteSteps: {
+    kind: "whole",
+    least: 0,
+    default: 100,
+    help: "steps of the walk; the paper's takes up to twice as many",
+  },
+  pasteMaxHalfSide: {
+    kind: "number",
+    default: null,
+    defaultText: "a third of the map",
+    help: "largest half side of a block, cells",
+  },
+  pasteRegion: {
+    kind: "quadruple",
+    default: [0, 0, 1, 1],
+    help: "where blocks' centres may lie: left, top, right, bottom, as shares of the map",
+  },
   pasteCount: { kind: "whole", least: 1, default: 1, help: "blocks of an image" },
-  pastePer: { kind: "choice", choices: PASTE_DRAWS, default: "image", help: "whether each image gets blocks of its own, or a batch the same" },
-  pasteBlurSigma: { kind: "number", default: 0.8, help: "standard deviation of the Gaussian that softens blocks, cells" },
+  pastePer: {
+    kind: "choice",
+    choices: PASTE_DRAWS,
+    default: "image",
+    help: "whether each image gets blocks of its own, or a batch the same",
+  },
+  pasteBlurSigma: {
+    kind: "number",
+    default: 0.8,
+    help: "standard deviation of the Gaussian that softens blocks, cells",
+  },
   pasteBlurRadius: { kind: "whole", least: 0, default: 1, help: "how far it reaches, cells; 0 for none" },
 } as const satisfies OptionTable;
 

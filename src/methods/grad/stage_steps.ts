@@ -12,8 +12,8 @@ interface Step {
 }
 
 /**
- * The steps of a stage. The first of each kind, of a batch's shape and with noise or without, is captured while it runs; the others are
- * runs of that program, which allocate and decide nothing. All kinds share their memory.
+ * The steps of a stage. The first of each kind, of a batch's shape and with noise or without, is captured while it
+ * runs; the others are runs of that program, which allocate and decide nothing. All kinds share their memory.
  */
 export class StageSteps {
   readonly #stage: Stage;
@@ -38,14 +38,22 @@ export class StageSteps {
   async prepare(features: Tensor, anomalous: MarkedFeatures | null, noisy: boolean, step: number): Promise<void> {
     if (this.#captured.knows(keyOf(features, anomalous, noisy))) return;
     const drawOf = this.#drawOf(step);
-    await features.device.prepare(() => trainStep(this.#stage, this.#model, this.#optimizer, features, anomalous, noisy, drawOf, this.#options));
+    await features.device.prepare(() =>
+      trainStep(this.#stage, this.#model, this.#optimizer, features, anomalous, noisy, drawOf, this.#options),
+    );
   }
 
   /**
    * Takes a step. The batch may be released afterwards.
    * @returns the loss, and outside the second stage the hit rates, where they stay until the next step
    */
-  take(features: Tensor, anomalous: MarkedFeatures | null, noisy: boolean, step: number, rateScale: number): readonly Tensor[] {
+  take(
+    features: Tensor,
+    anomalous: MarkedFeatures | null,
+    noisy: boolean,
+    step: number,
+    rateScale: number,
+  ): readonly Tensor[] {
     const { device } = features;
     this.#optimizer.advance(rateScale);
     const drawn = (this.#step ??= empty(device, [1], "u32"));
@@ -54,7 +62,16 @@ export class StageSteps {
     const isRepeated = this.#captured.knows(key);
     const { results, repeated } = this.#captured.run(key, tensorsOf(features, anomalous), ([features, ...rest]) => {
       const marked = anomalous && { features: rest[0]!, mask: rest[1]! };
-      return trainStep(this.#stage, this.#model, this.#optimizer, features!, marked, noisy, this.#drawOf(drawn), this.#options);
+      return trainStep(
+        this.#stage,
+        this.#model,
+        this.#optimizer,
+        features!,
+        marked,
+        noisy,
+        this.#drawOf(drawn),
+        this.#options,
+      );
     });
     if (isRepeated) repeated();
     return results;
@@ -78,12 +95,20 @@ export class StageSteps {
 }
 
 const keyOf = (features: Tensor, anomalous: MarkedFeatures | null, noisy: boolean): string =>
-  `${tensorsOf(features, anomalous).map(({ shape }) => shape.join()).join(" ")} ${noisy}`;
+  `${tensorsOf(features, anomalous)
+    .map(({ shape }) => shape.join())
+    .join(" ")} ${noisy}`;
 
-const tensorsOf = (features: Tensor, anomalous: MarkedFeatures | null): Tensor[] => [features, ...(anomalous ? [anomalous.features, anomalous.mask] : [])];
+const tensorsOf = (features: Tensor, anomalous: MarkedFeatures | null): Tensor[] => [
+  features,
+  ...(anomalous ? [anomalous.features, anomalous.mask] : []),
+];
 
 /** Reads a step's results where wanted, before the next step overwrites them. */
-export async function readResults(results: readonly Tensor[], wanted: boolean): Promise<readonly [loss: number | null, hits: Float32Array | null]> {
+export async function readResults(
+  results: readonly Tensor[],
+  wanted: boolean,
+): Promise<readonly [loss: number | null, hits: Float32Array | null]> {
   if (!wanted) {
     results[0]!.device.submit();
     return [null, null];

@@ -41,7 +41,10 @@ export function stepsOf(
   return { steps: epochs * perEpoch, perEpoch, epochs };
 }
 
-/** The first of a model's tensors that holds a number that is none, and where: "head.weight holds NaN at element 5"; null if all are finite. */
+/**
+ * The first of a model's tensors that holds a number that is none, and where: "head.weight holds NaN at element 5";
+ * null if all are finite.
+ */
 async function firstNonFinite({ weights }: Grad): Promise<string | null> {
   for (const [name, tensor] of weights.all()) {
     const found = nonFinite(await toArray(tensor));
@@ -54,12 +57,19 @@ async function firstNonFinite({ weights }: Grad): Promise<string | null> {
 export function stageOptimizer(stage: Stage, model: Grad): AdamW {
   const { grids, others } = model.parameters(trainedIn(stage, model.config));
   const rate = stage === "residual" ? RESIDUAL_RATE : RATE;
-  return new AdamW([{ parameters: grids, rate: GRID_RATE }, { parameters: others, rate }], { maxNorm: MAX_NORM });
+  return new AdamW(
+    [
+      { parameters: grids, rate: GRID_RATE },
+      { parameters: others, rate },
+    ],
+    { maxNorm: MAX_NORM },
+  );
 }
 
 /**
- * The training of a model on features, stage by stage. It stands between two steps whenever nobody is asking for the next:
- * there it can be left, saved and gone on with, to the same bits. The same seed on the same adapter gives the same bits.
+ * The training of a model on features, stage by stage. It stands between two steps whenever nobody is asking for the
+ * next: there it can be left, saved and gone on with, to the same bits. The same seed on the same adapter gives the
+ * same bits.
  */
 export class GradTraining {
   readonly #model: Grad;
@@ -106,8 +116,11 @@ export class GradTraining {
     this.release();
     if (position) {
       const { stage, step } = position;
-      const steps = stagesOf(this.#model.config).includes(stage) ? stepsOf(stage, this.#features.count, this.#options).steps : 0;
-      if (!(step < steps)) throw new ShapeError(`resume: expected a step before ${steps} of stage ${stage}, got ${step}`);
+      const steps = stagesOf(this.#model.config).includes(stage)
+        ? stepsOf(stage, this.#features.count, this.#options).steps
+        : 0;
+      if (!(step < steps))
+        throw new ShapeError(`resume: expected a step before ${steps} of stage ${stage}, got ${step}`);
     }
     this.#position = position;
     if (!position || !optimizer) return;

@@ -16,7 +16,11 @@ const STREAM = { projection: 1, start: 2 }; // Philox streams, one for each use 
 const POINTS_A_STEP = 64; // rows that a step of the coreset chooses
 
 /** The stages of a fit to so many images. */
-export function planOf({ rows }: PatchCoreConfig, { batch }: Pick<PatchCoreSettings, "batch">, images: number): (StagePlan & { readonly stage: Stage })[] {
+export function planOf(
+  { rows }: PatchCoreConfig,
+  { batch }: Pick<PatchCoreSettings, "batch">,
+  images: number,
+): (StagePlan & { readonly stage: Stage })[] {
   return [
     { stage: "bank", title: "Stage 1, memory bank", steps: Math.ceil(images / batch) },
     { stage: "coreset", title: "Stage 2, coreset", steps: Math.max(1, Math.ceil((rows - 1) / POINTS_A_STEP)) },
@@ -37,9 +41,9 @@ interface PatchCoreState {
 }
 
 /**
- * The memory bank of a model: first all cells are gathered, then farthest points among them are chosen. The model is usable at any time: its
- * bank is zero in the first stage, and holds the rows chosen so far in the second, the first of them in place of those that are missing.
- * A state keeps no cells: a fit that goes on gathers them again.
+ * The memory bank of a model: first all cells are gathered, then farthest points among them are chosen. The model is
+ * usable at any time: its bank is zero in the first stage, and holds the rows chosen so far in the second, the first of
+ * them in place of those that are missing. A state keeps no cells: a fit that goes on gathers them again.
  */
 export class PatchCoreFit implements Fit {
   readonly model: PatchCoreModel;
@@ -55,7 +59,10 @@ export class PatchCoreFit implements Fit {
 
   /** @throws TooLargeError where the cells of all images are more than a dispatch can see */
   constructor(config: PatchCoreConfig, settings: PatchCoreSettings, input: FitInput) {
-    const { weights, features: { count } } = input;
+    const {
+      weights,
+      features: { count },
+    } = input;
     requireSeen(config, count, weights.device.maxBindingBytes);
     this.model = new PatchCoreModel(weights, config);
     [this.#config, this.#settings, this.#input] = [config, settings, input];
@@ -94,7 +101,9 @@ export class PatchCoreFit implements Fit {
     const isBegun = chosen.length > 0;
     const distances = tensors.get("distances");
     if (isBegun && distances?.length !== this.#cellCount) {
-      throw new ShapeError(`patchcore: expected ${this.#cellCount} distances in the state of the fit, got ${distances?.length ?? "none"}`);
+      throw new ShapeError(
+        `patchcore: expected ${this.#cellCount} distances in the state of the fit, got ${distances?.length ?? "none"}`,
+      );
     }
     this.release();
     this.#position = position;
@@ -115,7 +124,10 @@ export class PatchCoreFit implements Fit {
 
   /** Brings the first so many images' cells together, those that are not there yet. */
   async #gather(images: number): Promise<Cells> {
-    const { features, weights: { device } } = this.#input;
+    const {
+      features,
+      weights: { device },
+    } = this.#input;
     const { height, width } = this.#config;
     const cells = (this.#cells ??= this.#newCells());
     const last = Math.min(images, features.count);
@@ -133,18 +145,31 @@ export class PatchCoreFit implements Fit {
   }
 
   #newCells(): Cells {
-    const { seed, weights: { device } } = this.#input;
+    const {
+      seed,
+      weights: { device },
+    } = this.#input;
     const { channels } = this.#config;
     const { projection } = this.#settings;
     const rows = empty(device, [this.#cellCount, channels]);
     if (projection === 0 || projection >= channels) return { rows, projected: null };
     const normals = new RandomStream(seed, STREAM.projection).normals(channels * projection, 1 / Math.sqrt(projection));
-    return { rows, projected: { by: fromArray(device, [channels, projection], normals), rows: empty(device, [this.#cellCount, projection]) } };
+    return {
+      rows,
+      projected: {
+        by: fromArray(device, [channels, projection], normals),
+        rows: empty(device, [this.#cellCount, projection]),
+      },
+    };
   }
 
   /** One step of the second stage: chooses further rows, and puts the rows chosen so far into the model's bank. */
   async #choose(): Promise<void> {
-    const { features, seed, weights: { device } } = this.#input;
+    const {
+      features,
+      seed,
+      weights: { device },
+    } = this.#input;
     const cells = await this.#gather(features.count);
     const searched = cells.projected?.rows ?? cells.rows;
     const start = Math.floor(new RandomStream(seed, STREAM.start).unit() * this.#cellCount);
@@ -162,15 +187,21 @@ export class PatchCoreFit implements Fit {
   #stateOf(json: Json): PatchCoreState {
     const { position, chosen } = (json ?? {}) as Partial<PatchCoreState>;
     const refuse = (what: string): never => {
-      throw new ShapeError(`patchcore: expected ${what} in the state of the fit, got ${JSON.stringify({ position, chosen })?.slice(0, 80)}`);
+      throw new ShapeError(
+        `patchcore: expected ${what} in the state of the fit, got ${JSON.stringify({ position, chosen })?.slice(0, 80)}`,
+      );
     };
     if (position === undefined || !Array.isArray(chosen)) return refuse("a position and the rows chosen");
     const planned = this.#plan.find(({ stage }) => stage === position?.stage);
-    const isWithin = position === null || (planned && Number.isSafeInteger(position.step) && position.step >= 0 && position.step < planned.steps);
+    const isWithin =
+      position === null ||
+      (planned && Number.isSafeInteger(position.step) && position.step >= 0 && position.step < planned.steps);
     if (!isWithin) return refuse("a position within the plan");
     const { rows } = this.#config;
-    const count = position?.stage === "coreset" && position.step > 0 ? Math.min(rows, 1 + POINTS_A_STEP * position.step) : 0;
-    const isRow = (row: unknown): boolean => Number.isSafeInteger(row) && (row as number) >= 0 && (row as number) < this.#cellCount;
+    const count =
+      position?.stage === "coreset" && position.step > 0 ? Math.min(rows, 1 + POINTS_A_STEP * position.step) : 0;
+    const isRow = (row: unknown): boolean =>
+      Number.isSafeInteger(row) && (row as number) >= 0 && (row as number) < this.#cellCount;
     if (chosen.length !== count || !chosen.every(isRow)) return refuse(`${count} of ${this.#cellCount} rows`);
     return { position, chosen };
   }
@@ -187,5 +218,7 @@ function requireSeen({ height, width, channels }: PatchCoreConfig, images: numbe
   const bytesOfImage = 4 * height * width * channels;
   if (images * bytesOfImage <= most) return;
   const limit = `the ${most} bytes that a dispatch can see on this device`;
-  throw new TooLargeError(`patchcore: the cells of ${images} images take ${images * bytesOfImage} bytes, more than ${limit}; train on ${Math.floor(most / bytesOfImage)} images at most`);
+  throw new TooLargeError(
+    `patchcore: the cells of ${images} images take ${images * bytesOfImage} bytes, more than ${limit}; train on ${Math.floor(most / bytesOfImage)} images at most`,
+  );
 }

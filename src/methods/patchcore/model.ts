@@ -24,7 +24,9 @@ export class PatchCoreModel implements Model {
     this.#config = config;
     const bank = weights.state("bank", [config.rows, config.channels], () => 0);
     this.bank = bank;
-    this.#half = weights.derived<{ readonly bank?: Tensor }>([bank], (dtype) => (dtype === "f16" ? { bank: cast(bank, dtype) } : {}));
+    this.#half = weights.derived<{ readonly bank?: Tensor }>([bank], (dtype) =>
+      dtype === "f16" ? { bank: cast(bank, dtype) } : {},
+    );
   }
 
   get config(): Json {
@@ -35,7 +37,10 @@ export class PatchCoreModel implements Model {
     const { rows, channels, neighbours } = this.#config;
     return [
       ["Memory bank", `${rows} rows of ${channels} channels`],
-      ["Image score", neighbours === 1 ? "the largest distance" : `the largest distance, re-weighted by ${neighbours} neighbours`],
+      [
+        "Image score",
+        neighbours === 1 ? "the largest distance" : `the largest distance, re-weighted by ${neighbours} neighbours`,
+      ],
     ];
   }
 
@@ -48,9 +53,9 @@ export class PatchCoreModel implements Model {
   }
 
   /**
-   * Re-weighted scores of images, `[N, 1, 1]`: the less a worst cell's nearest row is alone among the bank's, the less its distance counts.
-   * With d_j the distances of the worst cell to the k rows nearest to m, its own nearest row, which are m first:
-   * score = (1 - softmax_j(d)[first]) * d_first.
+   * Re-weighted scores of images, `[N, 1, 1]`: the less a worst cell's nearest row is alone among the bank's, the less
+   * its distance counts. With d_j the distances of the worst cell to the k rows nearest to m, its own nearest row,
+   * which are m first: score = (1 - softmax_j(d)[first]) * d_first.
    * @param cells `[N, H, W, C]`, the dtype of `bank`
    * @param map `[N, H, W]`: distance of each cell to its nearest row
    * @param indices `[N, H, W, 1]`, u32: that row

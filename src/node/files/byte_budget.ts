@@ -36,7 +36,11 @@ export class ByteBudget {
   }
 
   #admit(): void {
-    for (let [first] = this.#waiting; first && (this.#inFlight === 0 || this.#inFlight + first.bytes <= this.#total); [first] = this.#waiting) {
+    for (
+      let [first] = this.#waiting;
+      first && (this.#inFlight === 0 || this.#inFlight + first.bytes <= this.#total);
+      [first] = this.#waiting
+    ) {
       this.#waiting.shift();
       this.#inFlight += first.bytes;
       this.#peak = Math.max(this.#peak, this.#inFlight);

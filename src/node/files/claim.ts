@@ -40,7 +40,8 @@ async function requireDistinct(paths: readonly string[]): Promise<void> {
     const target = await targetOf(path);
     if (target.kind !== "file") continue;
     const twin = known.get(target.path);
-    if (twin !== undefined) throw new InputError(`${twin} and ${path} are one place for two outputs: name another for one of them`);
+    if (twin !== undefined)
+      throw new InputError(`${twin} and ${path} are one place for two outputs: name another for one of them`);
     known.set(target.path, path);
   }
 }

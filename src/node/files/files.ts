@@ -1,82 +1,11 @@
-import { constants, createReadStream, type Stats } from "node:fs";
+import { createReadStream, type Stats } from "node:fs";
 import { mkdir, mkdtemp, open, rename, rm, rmdir, stat, type FileHandle } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { InputError } from "../../runtime/errors.ts";
 import { finishPart, newPart, removePart } from "./parts.ts";
+import { ELSEWHERE, FORBIDDEN, isForbidden, writeReasonOf } from "./reasons.ts";
 import { openSink, targetOf, writeAll } from "./targets.ts";
-
-const REASONS: Readonly<Record<string, string>> = {
-  EACCES: "no permission",
-  EPERM: "no permission",
-  ENOENT: "it does not exist",
-  ENOTDIR: "a part of the path is a file, not a folder",
-  EISDIR: "it is a folder",
-  EEXIST: "a file of that name is in the way",
-  ENOSPC: "the disk is full",
-  EDQUOT: "the disk quota is used up",
-  EXDEV: "it lies on another file system",
-  EBUSY: "the system or another program is using it",
-  ETXTBSY: "it is a program that is running",
-  EMFILE: "this process has too many files open",
-  ENFILE: "the system has too many files open",
-  EIO: "the disk reported an input/output error",
-  EFBIG: "the file is too large for its file system",
-  ESTALE: "the network file system has lost it",
-  ENXIO: "nothing is connected to it",
-  EPIPE: "its reader has closed it",
-  EBADF: "it is not open",
-  EINVAL: "the file system does not support that",
-  ENOTEMPTY: "a folder of that name is in the way",
-  EROFS: "the file system is read-only",
-  ELOOP: "its links go round in a circle",
-  ENAMETOOLONG: "the name is too long",
-  ERR_FS_FILE_TOO_LARGE: "it is larger than 2 GiB",
-  ERR_INVALID_ARG_VALUE: "no file can have that name",
-};
-
-/** Why a file operation failed, in words. */
-export function reasonOf(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return REASONS[code ?? ""] ?? message;
-}
-
-const GONE = new Set(["ENOENT", "ENOTDIR", "ENODEV", "ENXIO", "ENOTCONN", "ESTALE", "EIO", "EHOSTDOWN", "EHOSTUNREACH", "ETIMEDOUT"]);
-
-/** Whether a file could not be read because it, its folder or the disk that it lies on is not there; it may be again. */
-export function isGone(error: Error): boolean {
-  return GONE.has((error.cause as NodeJS.ErrnoException | undefined)?.code ?? "");
-}
-
-const ELSEWHERE = "choose another place";
-const REMEDIES: Readonly<Record<string, string>> = {
-  EACCES: ELSEWHERE,
-  EPERM: ELSEWHERE,
-  ENOTDIR: ELSEWHERE,
-  EROFS: ELSEWHERE,
-  EISDIR: "choose another name",
-  EEXIST: "choose another name",
-  ENAMETOOLONG: "choose a shorter one",
-  ENOTEMPTY: "choose another name",
-  ENOSPC: "free some space, or choose another disk",
-  EDQUOT: "free some space, or choose another disk",
-  EFBIG: "choose another disk",
-  EXDEV: ELSEWHERE,
-  EBUSY: "end what uses it, or choose another name",
-  ETXTBSY: "end what uses it, or choose another name",
-  EMFILE: "raise the limit with ulimit -n",
-  ENFILE: "close other programs",
-  EIO: "check the disk, or choose another one",
-  ESTALE: "mount it again, or choose another place",
-};
-
-/** Why something cannot be written, and what to do about it. */
-export function writeReasonOf(error: unknown, missing = "its folder does not exist (make it first)"): string {
-  const { code } = error as NodeJS.ErrnoException;
-  if (code === "ENOENT") return missing;
-  const remedy = REMEDIES[code ?? ""];
-  return remedy ? `${reasonOf(error)} (${remedy})` : reasonOf(error);
-}
 
 /** Asked before anything is written: a guard throws where this process must write no more. */
 export const guards = new Set<() => Promise<void>>();
@@ -89,11 +18,7 @@ export async function requirePermission(): Promise<void> {
 /** What is written: text or bytes, at once or in parts. */
 export type Contents = Uint8Array | string | AsyncIterable<Uint8Array | string>;
 
-const FORBIDDEN = ["EACCES", "EPERM", "EROFS"];
 const NOT_REPLACEABLE = [...FORBIDDEN, "EBUSY", "EXDEV"]; // in a folder of others', or mounted by itself
-
-/** Whether the system does not let this user make a file there. */
-export const isForbidden = (error: unknown): boolean => FORBIDDEN.includes((error as NodeJS.ErrnoException).code ?? "");
 
 /**
  * Writes a file as a whole or not at all: beside it, flushed, then renamed over it. Links are followed, and an old
@@ -110,7 +35,9 @@ export const writeFileAtomic = (path: string, contents: Contents): Promise<void>
  * @param files paths and contents, in the order in which they are replaced; null removes a file
  * @throws InputError as `writeFileAtomic`
  */
-export async function replaceFiles(files: readonly (readonly [path: string, contents: Contents | null])[]): Promise<void> {
+export async function replaceFiles(
+  files: readonly (readonly [path: string, contents: Contents | null])[],
+): Promise<void> {
   const written: (Prepared & { readonly path: string })[] = [];
   let current = "";
   try {
@@ -180,10 +107,14 @@ async function prepare(path: string, contents: Contents): Promise<Prepared> {
   return { part, finish };
 }
 
-async function openPart(folder: string, found: Stats | null): Promise<{ readonly part: string; readonly file: FileHandle }> {
+async function openPart(
+  folder: string,
+  found: Stats | null,
+): Promise<{ readonly part: string; readonly file: FileHandle }> {
   const part = newPart(folder);
   try {
-    return { part, file: await open(part, "wx", found ? found.mode & 0o700 : 0o666) }; // an old file's contents stay as private as they are
+    // an old file's contents stay as private as they are
+    return { part, file: await open(part, "wx", found ? found.mode & 0o700 : 0o666) };
   } catch (error) {
     finishPart(part);
     throw error;
@@ -198,7 +129,8 @@ async function* partsOf(contents: Contents): AsyncGenerator<Uint8Array> {
 /** Gives a new file the owner of the old one, or its group at least, where that is allowed; and its mode. */
 async function keepOwner(file: FileHandle, { uid, gid, mode }: Stats): Promise<void> {
   const own = await file.stat();
-  if (own.uid !== uid || own.gid !== gid) await file.chown(uid, gid).catch(() => file.chown(own.uid, gid).catch(() => undefined));
+  if (own.uid !== uid || own.gid !== gid)
+    await file.chown(uid, gid).catch(() => file.chown(own.uid, gid).catch(() => undefined));
   await file.chmod(mode & 0o7777).catch(() => undefined); // not all file systems have modes
 }
 
@@ -228,7 +160,8 @@ async function copyOver(from: string, path: string): Promise<void> {
 export async function ensureWritableFolder(path: string): Promise<void> {
   try {
     await makeFolder(resolve(path));
-    await rmdir(await mkdtemp(join(path, ".bigrid-"))); // asking for permission is not enough: it does not know all that can fail
+    // asking for permission is not enough: it does not know all that can fail
+    await rmdir(await mkdtemp(join(path, ".bigrid-")));
   } catch (error) {
     const reason = writeReasonOf(error, `nothing can be made there (${ELSEWHERE})`);
     throw new InputError(`cannot write to the folder ${path}: ${reason}`, { cause: error });
@@ -264,7 +197,10 @@ export async function ensureFolder(path: string): Promise<void> {
   });
 }
 
-/** As mkdir's `recursive`, which goes round for ever where the system has no folder and takes none, as in /proc (seen in Node 20). */
+/**
+ * As mkdir's `recursive`, which goes round for ever where the system has no folder and takes none, as in /proc (seen in
+ * Node 20).
+ */
 async function makeFolder(path: string): Promise<void> {
   const make = async (): Promise<void> => {
     await mkdir(path).catch(async (error: unknown) => {
@@ -276,69 +212,4 @@ async function makeFolder(path: string): Promise<void> {
     await makeFolder(dirname(path));
     await make();
   });
-}
-
-// A pipe that takes a file's place between the look and the opening must not block a thread that no signal ends.
-// Windows has no such flag.
-const OPEN_WITHOUT_WAITING = constants.O_RDONLY | ((constants as Partial<typeof constants>).O_NONBLOCK ?? 0);
-
-/**
- * Opens a file for reading. Pipes, devices and sockets are refused: reading them may wait, or go on, without end.
- * @param name for errors
- * @throws InputError if it cannot be opened, or is not a file
- */
-export async function openRegularFile(path: string, name = path): Promise<FileHandle> {
-  const unreadable = (error: unknown): never => {
-    throw new InputError(`cannot read ${name}: ${reasonOf(error)}`, { cause: error });
-  };
-  requireRegular(name, await stat(path).catch(unreadable));
-  const file = await open(path, OPEN_WITHOUT_WAITING).catch(unreadable);
-  try {
-    requireRegular(name, await file.stat());
-    return file;
-  } catch (error) {
-    await file.close();
-    throw error;
-  }
-}
-
-/** Why what is neither file nor folder is not read: a read may wait, or go on, without end. */
-export const specialReason = (found: Pick<Stats, "isFIFO" | "isSocket">): string =>
-  `it is ${found.isFIFO() ? "a pipe" : found.isSocket() ? "a socket" : "a device"}, not a file`;
-
-/** @throws InputError for what is not a file, with what it is */
-export function requireRegular(name: string, found: Stats): void {
-  if (found.isFile()) return;
-  throw new InputError(`cannot read ${name}: ${found.isDirectory() ? REASONS["EISDIR"] : specialReason(found)}`);
-}
-
-/** A bound on what is read of a file. */
-export interface ReadLimit {
-  /** Bytes that the file may have. Default: as many as fit one buffer, 2 GiB. */
-  readonly limit?: number;
-}
-
-/**
- * A file's bytes.
- * @throws InputError if it cannot be read, is not a file (`openRegularFile`), or is larger than the limit
- */
-export async function readBytes(path: string, { limit = Infinity }: ReadLimit = {}): Promise<Uint8Array> {
-  const file = await openRegularFile(path);
-  try {
-    const { size } = await file.stat();
-    if (size > limit) throw new InputError(`it has ${size} bytes; at most ${limit} are read`);
-    return await file.readFile();
-  } catch (error) {
-    throw new InputError(`cannot read ${path}: ${reasonOf(error)}`, { cause: error });
-  } finally {
-    await file.close();
-  }
-}
-
-/**
- * A file's text, in UTF-8.
- * @throws InputError as `readBytes`
- */
-export async function readText(path: string, limit: ReadLimit = {}): Promise<string> {
-  return Buffer.from(await readBytes(path, limit)).toString("utf8");
 }

@@ -4,7 +4,9 @@ import type { BigIntStats, Dirent } from "node:fs";
 import type { Unreadable } from "../../data/dataset.ts";
 import { byCodeUnits, isClutter, isImage, within } from "../../data/tree.ts";
 import { InputError } from "../../runtime/errors.ts";
-import { reasonOf, specialReason, writeFileAtomic } from "./files.ts";
+import { writeFileAtomic } from "./files.ts";
+import { specialReason } from "./read.ts";
+import { reasonOf } from "./reasons.ts";
 
 /** A folder's contents at any depth, each file and folder once. Paths are relative to it, with forward slashes. */
 export interface FolderListing {
@@ -22,7 +24,8 @@ export interface FolderListing {
 }
 
 const MARKER = ".bigrid-pictures"; // hidden, so that it is no part of a dataset
-const MARKER_TEXT = "bigrid wrote the pictures in this folder. While this file is here they are left out of datasets and of images to judge.\n";
+const MARKER_TEXT =
+  "bigrid wrote the pictures in this folder. While this file is here they are left out of datasets and of images to judge.\n";
 const STATS = 64; // files that are looked at at a time
 
 /**
@@ -31,7 +34,8 @@ const STATS = 64; // files that are looked at at a time
  * @throws InputError if that cannot be written
  */
 export async function markOutput(folder: string): Promise<boolean> {
-  const names = await readdir(folder).catch((): string[] => []); // what cannot be listed cannot be written, which is said below
+  // what cannot be listed cannot be written, which is said below
+  const names = await readdir(folder).catch((): string[] => []);
   if (names.includes(MARKER)) return true;
   if (names.some((name) => !isClutter(name))) return false;
   await writeFileAtomic(join(folder, MARKER), MARKER_TEXT); // half a marker would stay half: it is written once
@@ -39,7 +43,8 @@ export async function markOutput(folder: string): Promise<boolean> {
 }
 
 /** Whether bigrid writes pictures there. */
-export const isOutput = async (folder: string): Promise<boolean> => (await stat(join(folder, MARKER)).catch(() => null))?.isFile() ?? false;
+export const isOutput = async (folder: string): Promise<boolean> =>
+  (await stat(join(folder, MARKER)).catch(() => null))?.isFile() ?? false;
 
 /** What tells a file or folder from all others, whatever its path; null where the file system has no such thing. */
 export const identityOfFile = ({ dev, ino }: BigIntStats): string | null => (ino === 0n ? null : `${dev}:${ino}`);
@@ -76,7 +81,8 @@ class Walk {
 
   async list(): Promise<FolderListing> {
     await this.#walk("");
-    for (let i = 0; i < this.#linkedFolders.length; i++) await this.#walk(this.#linkedFolders[i]!); // more may come as it goes
+    // more may come as it goes
+    for (let i = 0; i < this.#linkedFolders.length; i++) await this.#walk(this.#linkedFolders[i]!);
     const { files, identities } = await this.#once([...this.#files, ...this.#linkedFiles.sort(byCodeUnits)]);
     const byPath = (a: Unreadable, b: Unreadable): number => byCodeUnits(a.path, b.path);
     return {
@@ -105,13 +111,16 @@ class Walk {
     }
   }
 
-  /** A folder's entries in order of their names; none where it was looked into before, cannot be read or is an output. */
+  /**
+   * A folder's entries in order of their names; none where it was looked into before, cannot be read or is an output.
+   */
   async #entriesOf(folder: string): Promise<readonly Entry[]> {
     try {
       const identity = identityOfFile(await stat(join(this.#root, folder), { bigint: true })) ?? folder;
       const known = this.#folders.get(identity);
       if (known !== undefined) {
-        if (known !== "" && !folder.startsWith(`${known}/`)) this.#repeated.push({ path: folder, reason: `is the folder ${known} by another name` });
+        if (known !== "" && !folder.startsWith(`${known}/`))
+          this.#repeated.push({ path: folder, reason: `is the folder ${known} by another name` });
         return [];
       }
       const names = await readdir(join(this.#root, folder), { withFileTypes: true, encoding: "buffer" });
@@ -121,7 +130,8 @@ class Walk {
       }
       this.#folders.set(identity, folder);
       const entries: Entry[] = [];
-      for (const entry of names.sort((a, b) => Buffer.compare(a.name, b.name))) entries.push(...(await this.#entryOf(folder, entry)));
+      for (const entry of names.sort((a, b) => Buffer.compare(a.name, b.name)))
+        entries.push(...(await this.#entryOf(folder, entry)));
       return entries;
     } catch (error) {
       this.#unreadable.push({ path: folder, reason: reasonOf(error) });
@@ -152,11 +162,14 @@ class Walk {
     const images = paths.filter(isImage);
     const identities = new Map<string, string>();
     for (let first = 0; first < images.length; first += STATS) {
-      await Promise.all(images.slice(first, first + STATS).map(async (path) => {
-        const found = await stat(join(this.#root, path), { bigint: true }).catch(() => null); // gone again: that is said when it is read
-        const identity = found && identityOfFile(found);
-        if (identity !== null) identities.set(path, identity);
-      }));
+      await Promise.all(
+        images.slice(first, first + STATS).map(async (path) => {
+          // gone again: that is said when it is read
+          const found = await stat(join(this.#root, path), { bigint: true }).catch(() => null);
+          const identity = found && identityOfFile(found);
+          if (identity !== null) identities.set(path, identity);
+        }),
+      );
     }
     const firsts = new Map<string, string>();
     const files = paths.filter((path) => {

@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { parseJson, RECORD } from "../../io/json.ts";
 import { InputError } from "../../runtime/errors.ts";
-import { openRegularFile } from "./files.ts";
+import { openRegularFile } from "./read.ts";
 import { LineFile } from "./line_file.ts";
 import { lockFile, type Lock } from "./lock.ts";
 
@@ -25,7 +25,10 @@ export class Journal<Entry> {
    * @returns the header that it has
    * @throws InputError if it cannot be written, is another file, or another process has it open
    */
-  static async open<Header, Entry>(path: string, header: Header): Promise<{ readonly journal: Journal<Entry>; readonly header: Header }> {
+  static async open<Header, Entry>(
+    path: string,
+    header: Header,
+  ): Promise<{ readonly journal: Journal<Entry>; readonly header: Header }> {
     const lock = await lockFile(path);
     try {
       const found = await readHeader<Header>(path); // before anything is cut off what may be another file
@@ -81,7 +84,9 @@ function parsed<T>(line: string, path: string, number: number): T {
   } catch {
     // as below
   }
-  throw new InputError(`${path} is no journal, or was changed by something else: line ${number} is no JSON object; move it away to begin anew`);
+  throw new InputError(
+    `${path} is no journal, or was changed by something else: line ${number} is no JSON object; move it away to begin anew`,
+  );
 }
 
 /** The whole lines of a file, without their ends; none if there is no file. */
@@ -95,7 +100,8 @@ async function* linesOf(path: string): AsyncGenerator<string> {
   try {
     for await (const text of file.createReadStream({ encoding: "utf8", autoClose: false }) as AsyncIterable<string>) {
       const lines = text.split("\n");
-      lines[0] = rest + lines[0]!; // joined where the line ends: to look through it at each part would take its length squared
+      // joined where the line ends: to look through it at each part would take its length squared
+      lines[0] = rest + lines[0]!;
       rest = lines.pop()!;
       yield* lines;
     }

@@ -1,6 +1,7 @@
 import { open, type FileHandle } from "node:fs/promises";
 import { InputError } from "../../runtime/errors.ts";
-import { requirePermission, writeReasonOf } from "./files.ts";
+import { requirePermission } from "./files.ts";
+import { writeReasonOf } from "./reasons.ts";
 import { openSink, targetOf, writeAll, type Sink } from "./targets.ts";
 
 const BLOCK = 1 << 16;
@@ -21,7 +22,8 @@ export class LineFile {
   }
 
   /**
-   * Opens a file, which is made if it is not there. A last line without its end, as a power cut or a kill leaves it, is cut off.
+   * Opens a file, which is made if it is not there. A last line without its end, as a power cut or a kill leaves it, is
+   * cut off.
    * @throws InputError if it cannot be opened for writing
    */
   static async open(path: string): Promise<LineFile> {
@@ -70,7 +72,7 @@ export class LineFile {
 async function wholeLines(file: FileHandle): Promise<number> {
   const { size } = await file.stat();
   const block = Buffer.alloc(BLOCK);
-  for (let end = size; end > 0; ) {
+  for (let end = size; end > 0;) {
     const start = Math.max(0, end - BLOCK);
     const { bytesRead } = await file.read(block, 0, end - start, start);
     const last = block.subarray(0, bytesRead).lastIndexOf(0x0a);

@@ -6,7 +6,8 @@ import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { InputError } from "../../runtime/errors.ts";
-import { guards, isForbidden, writeReasonOf } from "./files.ts";
+import { guards } from "./files.ts";
+import { isForbidden, writeReasonOf } from "./reasons.ts";
 import { removePartsOf, WRITER } from "./parts.ts";
 import { targetOf } from "./targets.ts";
 
@@ -28,7 +29,10 @@ interface Holder {
   readonly writer: string;
   readonly pid: number;
   readonly host: string;
-  /** The running system, another one after each start, and its process numbers: those of one container mean nothing in another. */
+  /**
+   * The running system, another one after each start, and its process numbers: those of one container mean nothing in
+   * another.
+   */
   readonly system: string;
   readonly numbers: string;
   /** Whether the system keeps the lock, which it takes back when the process ends. */
@@ -65,9 +69,12 @@ export async function lockFile(path: string): Promise<Lock> {
   const target = await targetOf(path);
   if (target.kind !== "file") return new Unlocked();
   const folder = dirname(target.path);
-  const digest = createHash("sha256").update(basename(target.path)).digest("hex").slice(0, 16); // the name may be as long as names can be
+  // the name may be as long as names can be
+  const digest = createHash("sha256").update(basename(target.path)).digest("hex").slice(0, 16);
   try {
-    return await acquire(join(folder, `.bigrid-${digest}.lock`), path, (writer) => removePartsOf(writer, folder, false));
+    return await acquire(join(folder, `.bigrid-${digest}.lock`), path, (writer) =>
+      removePartsOf(writer, folder, false),
+    );
   } catch (error) {
     if (!isForbidden(error) || !target.found) throw asInputError(error, path);
     return lockItself(target.path, path).catch((error: unknown) => {
@@ -93,12 +100,14 @@ const OPENED = constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0
 
 /** @param sweep removes what a dead holder left unfinished */
 async function acquire(path: string, output: string, sweep: (writer: string) => Promise<void>): Promise<Lock> {
-  for (const began = performance.now(); ; ) {
+  for (const began = performance.now(); ;) {
     const file = await open(path, OPENED, 0o600).catch(async (error: unknown) => {
       const found = await stat(path).catch(() => null);
       if (!found || !isForbidden(error)) throw error;
       const remedy = "if no bigrid of theirs is running, remove it";
-      throw new InputError(`cannot tell whether ${output} is being written: ${path} is the lock of user ${found.uid}; ${remedy}`);
+      throw new InputError(
+        `cannot tell whether ${output} is being written: ${path} is the lock of user ${found.uid}; ${remedy}`,
+      );
     });
     try {
       const kept = await keep(file);
@@ -117,7 +126,8 @@ async function acquire(path: string, output: string, sweep: (writer: string) => 
       const held = new HeldLock(path, output, file, kept === true);
       await held.write();
       if (!kept) await pause(SETTLED);
-      if ((await recordAt(path))?.id !== held.id) throw isTaken(output, await recordAt(path)); // another wrote its own at the same time
+      // another wrote its own at the same time
+      if ((await recordAt(path))?.id !== held.id) throw isTaken(output, await recordAt(path));
       held.begin();
       return held;
     } finally {
@@ -185,7 +195,8 @@ class HeldLock implements Lock {
 
   /** @throws InputError if the lock is no longer this one */
   async require(): Promise<void> {
-    const now = (await recordAt(this.#path)) ?? (await recordAt(this.#path)); // once more: it may have been read while a beat was written
+    // once more: it may have been read while a beat was written
+    const now = (await recordAt(this.#path)) ?? (await recordAt(this.#path));
     if (now?.id === this.id && (await leadsTo(this.#path, this.#file))) return;
     const lost = now
       ? `another bigrid took ${this.#output} over (${named(now)}) while this one was suspended or out of reach`
@@ -198,7 +209,9 @@ class HeldLock implements Lock {
     HeldLock.#held.set(this.#file, this);
     guards.add(this.#guard);
     this.#timer = setInterval(() => {
-      this.#beating = this.require().then(() => this.write()).catch(() => undefined); // the next that is written is told why
+      this.#beating = this.require()
+        .then(() => this.write())
+        .catch(() => undefined); // the next that is written is told why
     }, BEAT).unref();
   }
 
@@ -208,7 +221,9 @@ class HeldLock implements Lock {
     guards.delete(this.#guard);
     clearInterval(this.#timer);
     await this.#beating;
-    await this.require().then(() => rm(this.#path, { force: true })).catch(() => undefined); // another's
+    await this.require()
+      .then(() => rm(this.#path, { force: true }))
+      .catch(() => undefined); // another's
     await this.#file.close();
   }
 
@@ -248,7 +263,10 @@ async function leadsTo(path: string, file: FileHandle): Promise<boolean> {
   return there !== null && there.ino === own.ino && there.dev === own.dev;
 }
 
-/** Whether the holder of a record is known to have ended. @param kept whether the system has given its lock to this process */
+/**
+ * Whether the holder of a record is known to have ended. @param kept whether the system has given its lock to this
+ * process
+ */
 function isDead({ system, numbers, pid, kept: wasKept }: Holder, kept: boolean): boolean {
   if (system !== SYSTEM) return false;
   if (kept && wasKept) return true;
@@ -263,7 +281,7 @@ function isDead({ system, numbers, pid, kept: wasKept }: Holder, kept: boolean):
 
 /** Waits for a holder to change its record, for as long as one may take that is alive. */
 async function isBeating(path: string, { id, beat }: Holder): Promise<boolean> {
-  for (const began = performance.now(); performance.now() - began < SILENCE; ) {
+  for (const began = performance.now(); performance.now() - began < SILENCE;) {
     await pause(SETTLED);
     const now = await recordAt(path);
     if (!now) return false;
@@ -274,7 +292,9 @@ async function isBeating(path: string, { id, beat }: Holder): Promise<boolean> {
 
 const MOST_BYTES = 4096;
 
-/** The record in a lock's file, opened anew: a network file system looks at its server only then. Null if there is none. */
+/**
+ * The record in a lock's file, opened anew: a network file system looks at its server only then. Null if there is none.
+ */
 async function recordAt(path: string): Promise<Holder | null> {
   const file = await open(path).catch(() => null);
   if (!file) return null;
@@ -291,8 +311,11 @@ async function recordAt(path: string): Promise<Holder | null> {
 function holderIn(text: string): Holder | null {
   try {
     const { id, writer, pid, host, system, numbers, since, beat, kept } = JSON.parse(text) as Holder;
-    const isRecord = [id, host, system, numbers, since].every((value) => typeof value === "string") && /^[0-9a-f]{16}$/.test(writer);
-    return isRecord && Number.isSafeInteger(pid) && pid > 0 ? { id, writer, pid, host, system, numbers, since, beat, kept } : null;
+    const isRecord =
+      [id, host, system, numbers, since].every((value) => typeof value === "string") && /^[0-9a-f]{16}$/.test(writer);
+    return isRecord && Number.isSafeInteger(pid) && pid > 0
+      ? { id, writer, pid, host, system, numbers, since, beat, kept }
+      : null;
   } catch {
     return null;
   }
@@ -302,8 +325,12 @@ const named = ({ pid, host, since }: Holder): string => `process ${pid} on ${hos
 
 function isTaken(output: string, holder: Holder | null): InputError {
   const who = holder ? ` (${named(holder)})` : "";
-  return new InputError(`another bigrid is writing ${output}${who}: wait for its end, or end it, or name another output`);
+  return new InputError(
+    `another bigrid is writing ${output}${who}: wait for its end, or end it, or name another output`,
+  );
 }
 
 const asInputError = (error: unknown, output: string): InputError =>
-  error instanceof InputError ? error : new InputError(`cannot lock ${output}: ${writeReasonOf(error)}`, { cause: error });
+  error instanceof InputError
+    ? error
+    : new InputError(`cannot lock ${output}: ${writeReasonOf(error)}`, { cause: error });

@@ -9,7 +9,10 @@ export const WRITER = randomBytes(8).toString("hex");
 const unfinished = new Set<string>();
 let serial = 0;
 
-/** A new path in a folder for a file that is not finished. It is short, so that it fits wherever the finished file's name does. */
+/**
+ * A new path in a folder for a file that is not finished. It is short, so that it fits wherever the finished file's
+ * name does.
+ */
 export function newPart(folder: string): string {
   if (serial === 0) process.once("exit", () => unfinished.forEach((part) => rmSync(part, { force: true })));
   const part = join(folder, `.bigrid-${WRITER}-${serial++}.part`);
@@ -24,7 +27,10 @@ export function finishPart(part: string): void {
 
 /** Removes a part, if it is there. */
 export async function removePart(part: string): Promise<void> {
-  await rm(part, { force: true }).then(() => unfinished.delete(part), () => undefined); // else once more when the process ends
+  await rm(part, { force: true }).then(
+    () => unfinished.delete(part),
+    () => undefined,
+  ); // else once more when the process ends
 }
 
 /**
@@ -33,7 +39,12 @@ export async function removePart(part: string): Promise<void> {
  * @param below whether to look in the folder's own folders too
  */
 export async function removePartsOf(writer: string, folder: string, below: boolean): Promise<void> {
-  const entries = await readdir(folder, { recursive: below, withFileTypes: true }).catch(() => []); // what cannot be listed is met when it is written
-  const own = entries.filter((entry) => entry.isFile() && entry.name.startsWith(`.bigrid-${writer}-`) && entry.name.endsWith(".part"));
-  await Promise.all(own.map(({ parentPath, name }) => rm(join(parentPath, name), { force: true }).catch(() => undefined)));
+  // what cannot be listed is met when it is written
+  const entries = await readdir(folder, { recursive: below, withFileTypes: true }).catch(() => []);
+  const own = entries.filter(
+    (entry) => entry.isFile() && entry.name.startsWith(`.bigrid-${writer}-`) && entry.name.endsWith(".part"),
+  );
+  await Promise.all(
+    own.map(({ parentPath, name }) => rm(join(parentPath, name), { force: true }).catch(() => undefined)),
+  );
 }

@@ -1,7 +1,7 @@
 import { open, type FileHandle } from "node:fs/promises";
 import type { Spill } from "../../detection/feature_store.ts";
 import { InputError } from "../../runtime/errors.ts";
-import { reasonOf } from "./files.ts";
+import { reasonOf } from "./reasons.ts";
 import { newPart, removePart } from "./parts.ts";
 
 /** Records in a file of their own in a folder, which exists from the first one until `close`. */
@@ -27,7 +27,8 @@ export class SpillFile implements Spill {
   readonly read = async (index: number): Promise<Uint8Array> => {
     const record = new Uint8Array(this.#recordBytes);
     const { bytesRead } = await this.#file!.read(record, 0, record.length, index * record.length);
-    if (bytesRead !== record.length) throw new InputError(`${this.#path} has become shorter while it was in use; train again`);
+    if (bytesRead !== record.length)
+      throw new InputError(`${this.#path} has become shorter while it was in use; train again`);
     return record;
   };
 

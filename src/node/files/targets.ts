@@ -57,7 +57,8 @@ function descriptorAt(path: string): Target | null {
   if (fd < 0) return null;
   if (/^\d/.test(owner) && Number(owner) !== process.pid) return { kind: "special", path };
   const isLaunched = process.env["BIGRID_MESSAGES_FD"] !== undefined; // as cli/launcher.ts says
-  if (fd > 1 && isLaunched && process.platform === "linux") return { kind: "special", path: `/proc/${process.ppid}/fd/${fd}` };
+  if (fd > 1 && isLaunched && process.platform === "linux")
+    return { kind: "special", path: `/proc/${process.ppid}/fd/${fd}` };
   return { kind: "descriptor", fd };
 }
 
@@ -75,7 +76,7 @@ export async function openSink(target: Exclude<Target, { kind: "file" }>): Promi
 
 /** Writes all bytes. */
 export async function writeAll(sink: Sink, bytes: Uint8Array): Promise<void> {
-  for (let written = 0; written < bytes.length; ) written += (await sink.write(bytes, written)).bytesWritten;
+  for (let written = 0; written < bytes.length;) written += (await sink.write(bytes, written)).bytesWritten;
 }
 
 const FULL = 10; // milliseconds until a pipe that is full, and does not block, is tried again

@@ -11,8 +11,8 @@ interface Current {
 }
 
 /**
- * A detector that outlives its device: where that is lost, it is loaded on a new one and the work done again; where the GPU has no
- * memory for a batch, and it may, it goes on with half of it.
+ * A detector that outlives its device: where that is lost, it is loaded on a new one and the work done again; where the
+ * GPU has no memory for a batch, and it may, it goes on with half of it.
  */
 export class KeptDetector {
   readonly #open: () => Promise<Detector>;
@@ -26,7 +26,13 @@ export class KeptDetector {
    * @param open loads it on a new device
    * @param onNotice told, in words, each time that it goes on with another
    */
-  constructor(first: Detector, open: () => Promise<Detector>, batch: number, mayHalve: boolean, onNotice: (text: string) => void) {
+  constructor(
+    first: Detector,
+    open: () => Promise<Detector>,
+    batch: number,
+    mayHalve: boolean,
+    onNotice: (text: string) => void,
+  ) {
     this.#open = open;
     this.#mayHalve = mayHalve;
     this.#onNotice = onNotice;
@@ -36,8 +42,8 @@ export class KeptDetector {
   /**
    * Does some work, again if what it runs on is lost.
    * @param work with the detector, and how many images it may be given at a time; done twice, it must come to the same
-   * @throws DeviceLostError where devices are lost again and again; OutOfMemoryError or TooLargeError where less at a time is not allowed,
-   * or one image is too much
+   * @throws DeviceLostError where devices are lost again and again; OutOfMemoryError or TooLargeError where less at a
+   * time is not allowed, or one image is too much
    */
   async use<T>(work: (detector: Detector, batch: number) => Promise<T>): Promise<T> {
     for (;;) {
@@ -49,7 +55,8 @@ export class KeptDetector {
       } catch (error) {
         const isLost = error instanceof DeviceLostError;
         if (!isLost && !wantsLess(error)) throw error;
-        if (this.#current === current) this.#current = this.#next(current, error as Error, isLost); // else another's work has met it before
+        // else another's work has met it before
+        if (this.#current === current) this.#current = this.#next(current, error as Error, isLost);
       }
     }
   }
@@ -60,7 +67,8 @@ export class KeptDetector {
     if (isOver) throw isLost || this.#mayHalve ? error : advised(error, "--auto-batch does so by itself");
     const next = isLost ? batch : half(batch);
     this.#onNotice(`${error.message}; going on with ${next} images at a time on a new device`);
-    const opened = detector.then(({ device }) => device.destroy()).then(this.#open); // what is left of it would take memory
+    // what is left of it would take memory
+    const opened = detector.then(({ device }) => device.destroy()).then(this.#open);
     opened.catch(() => undefined); // thrown where it is waited for
     return { detector: opened, batch: next };
   }

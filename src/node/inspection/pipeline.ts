@@ -7,7 +7,8 @@ import { calibratedScore, type GoodScores } from "../../detection/calibration.ts
 import { defectsOf, type Defects } from "../../detection/defects.ts";
 import type { Detector, DetectorConfig, Inspection, Unjudged } from "../../detection/detector.ts";
 import type { PictureRegion } from "../../detection/region.ts";
-import { ensureFolder, isGone, writeFileAtomic } from "../files/files.ts";
+import { ensureFolder, writeFileAtomic } from "../files/files.ts";
+import { isGone } from "../files/reasons.ts";
 import { decodeImages, encodePng, loadSharp, type Decoded } from "../images.ts";
 import { InputError } from "../../runtime/errors.ts";
 import type { KeptDetector } from "./kept_detector.ts";
@@ -56,12 +57,13 @@ export interface GoneOptions<T extends Item> {
 const AHEAD_BYTES = 64e6;
 const BATCH_BYTES = 32e6;
 
-// sharp decodes in libuv's threads, and the launcher makes one for each core. Worker threads of our own would only hand on
-// what these do, and a copy of each image: see docs/predict.md for what was measured.
+// sharp decodes in libuv's threads, and the launcher makes one for each core. Worker threads of our own would only hand
+// on what these do, and a copy of each image: see docs/predict.md for what was measured.
 const DECODED_AHEAD = Math.max(4, Number(process.env["UV_THREADPOOL_SIZE"] ?? 4));
 
 /**
- * Inspects images in order, a batch at a time: while the GPU scores one batch, the one before is written and the next are decoded.
+ * Inspects images in order, a batch at a time: while the GPU scores one batch, the one before is written and the next
+ * are decoded.
  * @throws InputError at the first image that cannot be inspected if `strict`; if a picture cannot be written
  */
 export async function* inspectImages<T extends Item>(
@@ -70,12 +72,17 @@ export async function* inspectImages<T extends Item>(
   options: InspectionOptions & GoneOptions<T>,
 ): AsyncGenerator<readonly (readonly [T, Result])[]> {
   if (items.length === 0) return;
-  const prepared = kept.use((detector, most) => detector.prepare(Math.min(items.length, most), options.region !== null)); // while images are decoded
+  const prepared = kept.use((detector, most) =>
+    detector.prepare(Math.min(items.length, most), options.region !== null),
+  ); // while images are decoded
   prepared.catch(() => undefined); // a batch meets the same
   let before: Promise<readonly (readonly [T, Result])[]> | null = null;
   let last: Promise<unknown> | null = null;
   try {
-    for await (const batch of batchesOf(decodeImages(items, ({ image }) => image, Math.max(DECODED_AHEAD, options.batch), AHEAD_BYTES), options.batch)) {
+    for await (const batch of batchesOf(
+      decodeImages(items, ({ image }) => image, Math.max(DECODED_AHEAD, options.batch), AHEAD_BYTES),
+      options.batch,
+    )) {
       const begun = kept.use((detector, most) => inspectBatch(detector, batch, most, options));
       last = begun;
       begun.catch(() => undefined); // awaited below, after that before it
@@ -125,14 +132,21 @@ async function inspectBatch<T extends Item>(
   const inspections: (Inspection | Unjudged)[] = [];
   for (let first = 0; first < images.length; first += most) {
     const some = images.slice(first, first + most);
-    inspections.push(...(await detector.inspectEach(some.map(({ image }) => image), some.map(({ part }) => part))));
+    inspections.push(
+      ...(await detector.inspectEach(
+        some.map(({ image }) => image),
+        some.map(({ part }) => part),
+      )),
+    );
   }
   const inspected = new Map(images.map((image, i) => [image, inspections[i]!]));
   const results = batch.map(async ({ item }, i) => {
     const outcome = read[i]!;
-    if ("reason" in outcome) return [item, { image: item.image, verdict: "unreadable", reason: outcome.reason }] as const;
+    if ("reason" in outcome)
+      return [item, { image: item.image, verdict: "unreadable", reason: outcome.reason }] as const;
     const inspection = inspected.get(outcome)!;
-    if ("reason" in inspection) return [item, { image: item.image, verdict: "unreadable", reason: unjudged(item, inspection, options) }] as const;
+    if ("reason" in inspection)
+      return [item, { image: item.image, verdict: "unreadable", reason: unjudged(item, inspection, options) }] as const;
     return [item, await resultOf(detector, item, outcome, inspection, options)] as const;
   });
   await Promise.allSettled(results); // where one fails, nothing is written any more when that is known
@@ -140,7 +154,11 @@ async function inspectBatch<T extends Item>(
 }
 
 /** An image with what counts in it, or why it cannot be judged. */
-function usable<T extends Item>(detector: Detector, outcome: Decoded<T>, { region, strict, onSkipped }: InspectionOptions): Usable | { readonly reason: string } {
+function usable<T extends Item>(
+  detector: Detector,
+  outcome: Decoded<T>,
+  { region, strict, onSkipped }: InspectionOptions,
+): Usable | { readonly reason: string } {
   try {
     if ("error" in outcome) throw outcome.error;
     const { image, item } = outcome;
@@ -171,9 +189,14 @@ async function resultOf(
   const { width, height } = image;
   const { score, peak } = inspection;
   const placement = detector.placementOf(image);
-  const found = defectsOf(inspection, image, placement, { threshold: pixelThreshold, minArea: minArea ?? 1, counted: part?.counted ?? null });
+  const found = defectsOf(inspection, image, placement, {
+    threshold: pixelThreshold,
+    minArea: minArea ?? 1,
+    counted: part?.counted ?? null,
+  });
   const written: Partial<Record<PictureKind, string>> = {};
-  for (const [kind, folder] of pictures) { // one after another: each takes several times the image's memory
+  for (const [kind, folder] of pictures) {
+    // one after another: each takes several times the image's memory
     written[kind] = await writePicture(folder, picture, await PICTURES[kind](detector, image, inspection, found));
   }
   return {
@@ -210,19 +233,34 @@ async function writePicture(folder: string, name: string, png: Uint8Array): Prom
 }
 
 /** How each kind of picture is made, as PNG of the image's own size. */
-const PICTURES: Readonly<Record<PictureKind, (detector: Detector, image: DecodedImage, inspection: Inspection, found: Defects) => Promise<Uint8Array>>> = {
+const PICTURES: Readonly<
+  Record<
+    PictureKind,
+    (detector: Detector, image: DecodedImage, inspection: Inspection, found: Defects) => Promise<Uint8Array>
+  >
+> = {
   heatMap: heatMapOver,
-  mask: (_detector, { width, height }, _inspection, { mask }) => encodePng(mask.map((pixel) => 255 * pixel), width, height),
+  mask: (_detector, { width, height }, _inspection, { mask }) =>
+    encodePng(
+      mask.map((pixel) => 255 * pixel),
+      width,
+      height,
+    ),
   contour: (_detector, image, _inspection, { mask, defects }) => {
     const outline = defects.length === 0 ? null : maskContour(mask, image.width, image.height);
-    return over(image, outline && { input: Buffer.from(outline.buffer), raw: { width: image.width, height: image.height, channels: 4 } });
+    return over(
+      image,
+      outline && { input: Buffer.from(outline.buffer), raw: { width: image.width, height: image.height, channels: 4 } },
+    );
   },
 };
 
 async function heatMapOver(detector: Detector, image: DecodedImage, { map, size }: Inspection): Promise<Uint8Array> {
   const { source, target } = detector.placementOf(image);
   const sharp = await loadSharp();
-  const overlay = await sharp(heatLayer(map, size, size, detector.config.calibration.heat), { raw: { width: size, height: size, channels: 4 } })
+  const overlay = await sharp(heatLayer(map, size, size, detector.config.calibration.heat), {
+    raw: { width: size, height: size, channels: 4 },
+  })
     .extract(target)
     .resize(source.width, source.height, { fit: "fill" })
     .png()
@@ -233,5 +271,9 @@ async function heatMapOver(detector: Detector, image: DecodedImage, { map, size 
 /** A photograph, with something laid over it. */
 async function over({ data, width, height }: DecodedImage, layer: OverlayOptions | null): Promise<Uint8Array> {
   const sharp = await loadSharp();
-  return sharp(data, { raw: { width, height, channels: 4 } }).composite(layer ? [layer] : []).removeAlpha().png().toBuffer();
+  return sharp(data, { raw: { width, height, channels: 4 } })
+    .composite(layer ? [layer] : [])
+    .removeAlpha()
+    .png()
+    .toBuffer();
 }

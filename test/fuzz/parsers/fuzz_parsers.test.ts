@@ -15,7 +15,8 @@ test("every parser has a corpus, and every corpus a parser", () => {
 
 describe.each(parsers.map((parser) => [parser.name, parser] as const))("%s", (name, parser) => {
   test("reads its corpus, or refuses what was found once", async () => {
-    for (const [file, input] of corpusOf(name)) expect(await outcomeOf(parser, input), file).toBe(file.startsWith("found") ? "refused" : "valid");
+    for (const [file, input] of corpusOf(name))
+      expect(await outcomeOf(parser, input), file).toBe(file.startsWith("found") ? "refused" : "valid");
   });
 
   test("copes with a few inputs", async () => {
@@ -42,7 +43,9 @@ describe("the fuzzer", () => {
       },
     };
     const said: string[] = [];
-    const { findings } = await fuzzParsers([planted], { seed: 1, count: 5000, goesOn: always }, (finding) => said.push(linesOf(finding)));
+    const { findings } = await fuzzParsers([planted], { seed: 1, count: 5000, goesOn: always }, (finding) =>
+      said.push(linesOf(finding)),
+    );
     expect(findings).toHaveLength(1);
     const [{ input, problem, seed }] = findings as [(typeof findings)[number]];
     expect(problem).toContain("TypeError: planted");

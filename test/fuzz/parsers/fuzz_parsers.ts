@@ -23,7 +23,11 @@ export interface Finding {
 /** The seeds of a parser's inputs, by name: valid ones, and what was found once. */
 export function corpusOf(parser: string): ReadonlyMap<string, Uint8Array> {
   const folder = join(CORPUS, parser);
-  return new Map(readdirSync(folder).sort().map((name) => [name, new Uint8Array(readFileSync(join(folder, name)))]));
+  return new Map(
+    readdirSync(folder)
+      .sort()
+      .map((name) => [name, new Uint8Array(readFileSync(join(folder, name)))]),
+  );
 }
 
 export type Outcome = "valid" | "refused" | { readonly problem: string };
@@ -31,7 +35,10 @@ export type Outcome = "valid" | "refused" | { readonly problem: string };
 /** The most memory that this process has had, bytes. */
 const peakBytes = (): number => 1024 * process.resourceUsage().maxRSS;
 
-/** Whether a parser does with an input what it may: return a value, or throw one of the project's errors, and that in little memory. */
+/**
+ * Whether a parser does with an input what it may: return a value, or throw one of the project's errors, and that in
+ * little memory.
+ */
 export async function outcomeOf({ parse }: Parser, input: Uint8Array, peak = peakBytes): Promise<Outcome> {
   const before = peak();
   let outcome: Outcome;
@@ -47,8 +54,10 @@ export async function outcomeOf({ parse }: Parser, input: Uint8Array, peak = pea
 
 function refusal(error: unknown): Outcome {
   if (error instanceof CommanderError) return "refused"; // the command line's own, which it prints
-  if (!(error instanceof BigridError)) return { problem: `threw ${error instanceof Error ? (error.stack ?? error.message) : String(error)}` };
-  if (error.message.length > LONGEST_WORDS) return { problem: `threw an error of ${error.message.length} characters: ${error.message.slice(0, 100)}` };
+  if (!(error instanceof BigridError))
+    return { problem: `threw ${error instanceof Error ? (error.stack ?? error.message) : String(error)}` };
+  if (error.message.length > LONGEST_WORDS)
+    return { problem: `threw an error of ${error.message.length} characters: ${error.message.slice(0, 100)}` };
   return "refused";
 }
 
@@ -71,10 +80,15 @@ export interface Fuzzed {
 }
 
 /**
- * Gives each parser an input in turn, then the next. Input i is drawn from the seed `seed + i`. A parser that failed is left out from then on.
+ * Gives each parser an input in turn, then the next. Input i is drawn from the seed `seed + i`. A parser that failed is
+ * left out from then on.
  * @param report hears of each finding, made small, as it is made
  */
-export async function fuzzParsers(parsers: readonly Parser[], { seed, count, goesOn, onInput }: Limits, report: (finding: Finding) => void): Promise<Fuzzed> {
+export async function fuzzParsers(
+  parsers: readonly Parser[],
+  { seed, count, goesOn, onInput }: Limits,
+  report: (finding: Finding) => void,
+): Promise<Fuzzed> {
   const findings: Finding[] = [];
   const counts = new Map(parsers.map(({ name }) => [name, { inputs: 0, valid: 0 }]));
   const seedsOf = new Map(parsers.map(({ name }) => [name, [...corpusOf(name).values()]]));
@@ -89,7 +103,12 @@ export async function fuzzParsers(parsers: readonly Parser[], { seed, count, goe
       tally.inputs++;
       if (outcome === "valid") tally.valid++;
       if (typeof outcome === "string") continue;
-      const finding = { parser: parser.name, problem: outcome.problem, input: await smallest(parser, input), seed: seed + i };
+      const finding = {
+        parser: parser.name,
+        problem: outcome.problem,
+        input: await smallest(parser, input),
+        seed: seed + i,
+      };
       findings.push(finding);
       running = running.filter((other) => other !== parser);
       report(finding);
@@ -102,7 +121,7 @@ export async function fuzzParsers(parsers: readonly Parser[], { seed, count, goe
 async function smallest(parser: Parser, input: Uint8Array): Promise<Uint8Array> {
   let bytes = input;
   for (let length = bytes.length >> 1; length >= 1; length >>= 1) {
-    for (let start = 0; start + length <= bytes.length; ) {
+    for (let start = 0; start + length <= bytes.length;) {
       const without = spliced(bytes, start, length, new Uint8Array());
       if (typeof (await outcomeOf(parser, without)) === "string") start += length;
       else bytes = without;

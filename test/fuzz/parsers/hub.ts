@@ -4,18 +4,22 @@ import { createServer, type AddressInfo } from "node:net";
 import { basename, dirname, join } from "node:path";
 import { downloadWeights } from "../../../src/node/hub.ts";
 
-const BETWEEN = Buffer.from("\n--- then ---\n"); // of two answers as they go over the wire: the description, and the file
-const PATIENCE = 5000; // milliseconds; the server closes each connection behind its answer, so that nothing is waited for
+// of two answers as they go over the wire: the description, and the file
+const BETWEEN = Buffer.from("\n--- then ---\n");
+// milliseconds; the server closes each connection behind its answer, so that nothing is waited for
+const PATIENCE = 5000;
 const ATTEMPTS = 5; // of a download: each may add what the file's answer holds
 
 /**
- * Downloads weights into a cache below `folder` from a hub on this machine that gives an input's two answers, whatever they are.
- * Throws an Error if something outside of the cache changed, more was written than was sent, or what was taken is not what was stated.
+ * Downloads weights into a cache below `folder` from a hub on this machine that gives an input's two answers, whatever
+ * they are. Throws an Error if something outside of the cache changed, more was written than was sent, or what was
+ * taken is not what was stated.
  */
 export async function downloadFrom(input: Uint8Array, folder: string): Promise<void> {
   const bytes = Buffer.from(input);
   const at = bytes.indexOf(BETWEEN);
-  const [description, file] = at < 0 ? [bytes, Buffer.alloc(0)] : [bytes.subarray(0, at), bytes.subarray(at + BETWEEN.length)];
+  const [description, file] =
+    at < 0 ? [bytes, Buffer.alloc(0)] : [bytes.subarray(0, at), bytes.subarray(at + BETWEEN.length)];
   const place = join(folder, "hub");
   const cache = join(place, "a", "b", "c", "cache"); // so deep that what climbs out of it is still seen
   await mkdir(cache, { recursive: true });
@@ -24,16 +28,22 @@ export async function downloadFrom(input: Uint8Array, folder: string): Promise<v
   const hub = await serving((request) => (request.startsWith("POST ") ? description : file));
   try {
     const path = await downloadWeights("efficientnet-b0", () => undefined, { url: hub.url, cache, patience: PATIENCE });
-    const sha256 = createHash("sha256").update(await readFile(path)).digest("hex");
-    for (const stated of [sha256, basename(dirname(path))]) if (!description.includes(stated)) throw new Error(`${path}: ${stated} was never stated`);
+    const sha256 = createHash("sha256")
+      .update(await readFile(path))
+      .digest("hex");
+    for (const stated of [sha256, basename(dirname(path))])
+      if (!description.includes(stated)) throw new Error(`${path}: ${stated} was never stated`);
   } finally {
     await hub.close();
     const now = await filesBelow(place);
     const written = [...now].reduce((sum, [name, size]) => sum + (outside.has(name) ? 0 : size), 0);
-    const strange = [...now.keys()].filter((name) => !outside.has(name) && !name.startsWith(join("a", "b", "c", "cache", "models--")));
+    const strange = [...now.keys()].filter(
+      (name) => !outside.has(name) && !name.startsWith(join("a", "b", "c", "cache", "models--")),
+    );
     const isSame = (await readFile(join(place, "precious"), "utf8")) === "as it was";
     await rm(place, { recursive: true });
-    if (strange.length > 0 || !isSame) throw new Error(`changed outside of the cache: ${strange.join(", ") || "precious"}`);
+    if (strange.length > 0 || !isSame)
+      throw new Error(`changed outside of the cache: ${strange.join(", ") || "precious"}`);
     if (written > ATTEMPTS * file.length + 100) throw new Error(`${written} bytes were written for ${file.length}`);
   }
 }
@@ -41,24 +51,32 @@ export async function downloadFrom(input: Uint8Array, folder: string): Promise<v
 /** Sizes of the files below a folder by their paths; folders have none. */
 async function filesBelow(folder: string): Promise<ReadonlyMap<string, number>> {
   const names = await readdir(folder, { recursive: true });
-  const sizes = await Promise.all(names.map(async (name) => {
-    const found = await lstat(join(folder, name));
-    return found.isFile() ? found.size : 0;
-  }));
+  const sizes = await Promise.all(
+    names.map(async (name) => {
+      const found = await lstat(join(folder, name));
+      return found.isFile() ? found.size : 0;
+    }),
+  );
   return new Map(names.map((name, i) => [name, sizes[i]!]));
 }
 
 /** A server that gives each request the bytes of an answer, and closes the connection. */
-async function serving(answerTo: (request: string) => Uint8Array): Promise<{ readonly url: string; readonly close: () => Promise<void> }> {
+async function serving(
+  answerTo: (request: string) => Uint8Array,
+): Promise<{ readonly url: string; readonly close: () => Promise<void> }> {
   const server = createServer((socket) => {
     let request = "";
     socket.on("error", () => undefined); // whoever asked has enough
     socket.on("data", (data) => {
       request += data.toString("latin1");
       const [head, body] = request.split("\r\n\r\n") as [string, string | undefined];
-      if (body !== undefined && body.length >= Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0)) socket.end(answerTo(request));
+      if (body !== undefined && body.length >= Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0))
+        socket.end(answerTo(request));
     });
   });
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close: () => new Promise((done) => server.close(() => done())) };
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: () => new Promise((done) => server.close(() => done())),
+  };
 }

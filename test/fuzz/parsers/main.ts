@@ -25,9 +25,16 @@ async function run({ minutes, count, seed, parsers }: ReturnType<typeof optionsO
   const start = performance.now();
   const elapsed = () => (performance.now() - start) / 60_000;
   const onInput = watchFor(PATIENCE);
-  const { findings, counts } = await fuzzParsers(parsers, { seed, count, goesOn: () => elapsed() < minutes, onInput }, (finding) => console.log(linesOf(finding)));
-  for (const [name, { inputs, valid }] of counts) console.log(`${String(inputs).padStart(9)} inputs, ${String(valid).padStart(9)} valid  ${name}`);
+  const { findings, counts } = await fuzzParsers(
+    parsers,
+    { seed, count, goesOn: () => elapsed() < minutes, onInput },
+    (finding) => console.log(linesOf(finding)),
+  );
+  for (const [name, { inputs, valid }] of counts)
+    console.log(`${String(inputs).padStart(9)} inputs, ${String(valid).padStart(9)} valid  ${name}`);
   const total = [...counts.values()].reduce((sum, { inputs }) => sum + inputs, 0);
-  console.log(`${total} inputs in ${elapsed().toFixed(1)} minutes, seed ${seed}: ${findings.length} findings, ${Math.round(process.resourceUsage().maxRSS / 1024)} MiB of memory at most`);
+  console.log(
+    `${total} inputs in ${elapsed().toFixed(1)} minutes, seed ${seed}: ${findings.length} findings, ${Math.round(process.resourceUsage().maxRSS / 1024)} MiB of memory at most`,
+  );
   return findings.length > 0 ? 1 : 0;
 }

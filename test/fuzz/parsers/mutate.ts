@@ -4,15 +4,89 @@ const MOST_MUTATIONS = 6;
 const LONGEST = 1 << 16; // bytes of an input
 
 // Numbers at whose borders parsers go wrong.
-const BORDERS = [0, 1, 2, 3, 7, 8, 127, 128, 255, 256, 32_767, 32_768, 65_535, 65_536, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 53];
-const NUMBERS = [...BORDERS.map(String), "-1", "-0", "1.5", "1e308", "1e999", "1e-400", "0x10", "9007199254740993", "NaN", "00", ""];
-const WORDS = ["null", "true", "{}", "[]", '""', "{", "}", "[", "]", '"', "\\", "\\u0000", "\\ud800", ",", ":", "\n", "\r", "\r\n", "\0", "\t", "\uFEFF", "..", "../", "/", "//", "*", "**/*", "{a,b}",
-  "__proto__", "constructor", "toString", "length", "é", "\u2028", "𝄞", "<script>", "\x1b[31m"];
+const BORDERS = [
+  0,
+  1,
+  2,
+  3,
+  7,
+  8,
+  127,
+  128,
+  255,
+  256,
+  32_767,
+  32_768,
+  65_535,
+  65_536,
+  2 ** 31 - 1,
+  2 ** 31,
+  2 ** 32 - 1,
+  2 ** 32,
+  2 ** 53,
+];
+const NUMBERS = [
+  ...BORDERS.map(String),
+  "-1",
+  "-0",
+  "1.5",
+  "1e308",
+  "1e999",
+  "1e-400",
+  "0x10",
+  "9007199254740993",
+  "NaN",
+  "00",
+  "",
+];
+const WORDS = [
+  "null",
+  "true",
+  "{}",
+  "[]",
+  '""',
+  "{",
+  "}",
+  "[",
+  "]",
+  '"',
+  "\\",
+  "\\u0000",
+  "\\ud800",
+  ",",
+  ":",
+  "\n",
+  "\r",
+  "\r\n",
+  "\0",
+  "\t",
+  "\uFEFF",
+  "..",
+  "../",
+  "/",
+  "//",
+  "*",
+  "**/*",
+  "{a,b}",
+  "__proto__",
+  "constructor",
+  "toString",
+  "length",
+  "é",
+  "\u2028",
+  "𝄞",
+  "<script>",
+  "\x1b[31m",
+];
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("latin1"); // each byte is a character, so that texts and bytes can be told apart by nobody
+// each byte is a character, so that texts and bytes can be told apart by nobody
+const decoder = new TextDecoder("latin1");
 
-/** A seed, changed in a few places: bytes and bits, borders of numbers in either order, parts left out, doubled, moved, or from another seed. */
+/**
+ * A seed, changed in a few places: bytes and bits, borders of numbers in either order, parts left out, doubled, moved,
+ * or from another seed.
+ */
 export function mutated(seeds: readonly Uint8Array[], draws: Draws): Uint8Array {
   let bytes = draws.pick(seeds);
   const count = draws.chance() ? 1 : draws.whole(2, MOST_MUTATIONS); // one alone gets furthest into a parser
@@ -23,7 +97,8 @@ export function mutated(seeds: readonly Uint8Array[], draws: Draws): Uint8Array 
 type Mutation = (bytes: Uint8Array, draws: Draws, seeds: readonly Uint8Array[]) => Uint8Array;
 
 const place = (bytes: Uint8Array, draws: Draws): number => draws.whole(0, Math.max(0, bytes.length - 1));
-const lengthFrom = (bytes: Uint8Array, start: number, draws: Draws): number => Math.min(bytes.length - start, 2 ** draws.whole(0, 8));
+const lengthFrom = (bytes: Uint8Array, start: number, draws: Draws): number =>
+  Math.min(bytes.length - start, 2 ** draws.whole(0, 8));
 
 /** Bytes with others in the place of some. */
 export function spliced(bytes: Uint8Array, start: number, removed: number, inserted: Uint8Array): Uint8Array {
@@ -45,7 +120,12 @@ const MUTATIONS: readonly Mutation[] = [
     return bytes.map((byte, i) => (i === at ? value : byte));
   },
   function setsANumber(bytes, draws) {
-    const [at, width, value, isLittle] = [place(bytes, draws), draws.pick([2, 4, 8]), draws.pick(BORDERS), draws.chance()];
+    const [at, width, value, isLittle] = [
+      place(bytes, draws),
+      draws.pick([2, 4, 8]),
+      draws.pick(BORDERS),
+      draws.chance(),
+    ];
     const number = new Uint8Array(8);
     new DataView(number.buffer).setBigUint64(0, BigInt(value), isLittle);
     return spliced(bytes, at, width, isLittle ? number.subarray(0, width) : number.subarray(8 - width));
@@ -68,7 +148,12 @@ const MUTATIONS: readonly Mutation[] = [
   function takesFromAnother(bytes, draws, seeds) {
     const other = draws.pick(seeds);
     const [start, from] = [place(bytes, draws), place(other, draws)];
-    return spliced(bytes, start, draws.pick([0, lengthFrom(bytes, start, draws)]), other.subarray(from, from + lengthFrom(other, from, draws)));
+    return spliced(
+      bytes,
+      start,
+      draws.pick([0, lengthFrom(bytes, start, draws)]),
+      other.subarray(from, from + lengthFrom(other, from, draws)),
+    );
   },
   function insertsAWord(bytes, draws) {
     return spliced(bytes, place(bytes, draws), draws.pick([0, 0, 1, 2]), encoder.encode(draws.pick(WORDS)));

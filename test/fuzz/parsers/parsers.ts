@@ -17,7 +17,12 @@ import { commonFolder, liesIn, namesIn, namesInList } from "../../../src/node/im
 import { LineFile } from "../../../src/node/files/line_file.ts";
 import { TrainingFiles } from "../../../src/node/training_files.ts";
 import { InputError } from "../../../src/runtime/errors.ts";
-import { addOptionFlags, collectSettings, valuesOfFlags, valuesOfSettings } from "../../../src/cli/flags/option_flags.ts";
+import {
+  addOptionFlags,
+  collectSettings,
+  valuesOfFlags,
+  valuesOfSettings,
+} from "../../../src/cli/flags/option_flags.ts";
 import { positiveNumber, wholeNumber } from "../../../src/cli/flags/numbers.ts";
 import { addPredictFlags, requireConsistent, shardOf, type PredictFlags } from "../../../src/cli/predict/flags.ts";
 import { outputsOf, PictureNames, type Outputs } from "../../../src/cli/predict/outputs.ts";
@@ -33,7 +38,10 @@ import { downloadFrom } from "./hub.ts";
 export interface Parser {
   /** Of its folder in the corpus. */
   readonly name: string;
-  /** Reads an input, with everything that is made of it. Throws one of the project's errors for what is no valid one; an Error is a bug. */
+  /**
+   * Reads an input, with everything that is made of it. Throws one of the project's errors for what is no valid one; an
+   * Error is a bug.
+   */
   readonly parse: (input: Uint8Array) => unknown;
   /** Whether an input takes much longer than those of others. */
   readonly slow?: boolean;
@@ -53,13 +61,21 @@ const holds = (isRight: boolean, what: string): void => {
   if (!isRight) throw new Error(what);
 };
 
-const FILES = ["a/1.png", "a/2.png", "a/m.png", "candle/Data/Images/Normal/0000.JPG", "candle/Data/Images/Anomaly/000.JPG", "candle/Data/Masks/Anomaly/000.png"];
+const FILES = [
+  "a/1.png",
+  "a/2.png",
+  "a/m.png",
+  "candle/Data/Images/Normal/0000.JPG",
+  "candle/Data/Images/Anomaly/000.JPG",
+  "candle/Data/Masks/Anomaly/000.png",
+];
 
 /** A dataset whose list is the input; other lists are as they should be. */
 async function listed(files: readonly string[], texts: Readonly<Record<string, string>>): Promise<void> {
   const readText = (path: string) => Promise.resolve(texts[path] ?? "");
   const { classes } = await recogniseDataset({ name: "set", files: [...FILES, ...files], unreadable: [], readText });
-  for (const { path } of classes.flatMap(({ train, test }) => [...train, ...test])) holds(FILES.includes(path), `${path} is no file of the set`);
+  for (const { path } of classes.flatMap(({ train, test }) => [...train, ...test]))
+    holds(FILES.includes(path), `${path} is no file of the set`);
 }
 
 /** What a journal holds, in every form in which it is told. */
@@ -72,11 +88,37 @@ async function told(results: Parameters<typeof cocoOf>[0]): Promise<void> {
   }
 }
 
-const SETTINGS = { model: "m", half: false, class: null, threshold: 1, pixelThreshold: 1, minArea: null, roi: null, ignore: null, pictures: [], list: { images: 2, sha256: "s" }, watch: null };
-const OUTPUTS: Outputs = { csv: at("t.csv"), jsonl: at("t.jsonl"), coco: at("t.json"), pictures: new Map(), journal: at("t.journal") };
+const SETTINGS = {
+  model: "m",
+  half: false,
+  class: null,
+  threshold: 1,
+  pixelThreshold: 1,
+  minArea: null,
+  roi: null,
+  ignore: null,
+  pictures: [],
+  list: { images: 2, sha256: "s" },
+  watch: null,
+};
+const OUTPUTS: Outputs = {
+  csv: at("t.csv"),
+  jsonl: at("t.jsonl"),
+  coco: at("t.json"),
+  pictures: new Map(),
+  journal: at("t.journal"),
+};
 
-function flagsOf<T extends object>(words: readonly string[], add: (command: Command) => Command): { readonly flags: T; readonly names: readonly string[] } {
-  const command = add(new Command("x").exitOverride().argument("[names...]").configureOutput({ writeErr: () => undefined, writeOut: () => undefined })).action(() => undefined);
+function flagsOf<T extends object>(
+  words: readonly string[],
+  add: (command: Command) => Command,
+): { readonly flags: T; readonly names: readonly string[] } {
+  const command = add(
+    new Command("x")
+      .exitOverride()
+      .argument("[names...]")
+      .configureOutput({ writeErr: () => undefined, writeOut: () => undefined }),
+  ).action(() => undefined);
   command.parse([...words], { from: "user" });
   return { flags: command.opts<T>(), names: command.args };
 }
@@ -87,7 +129,10 @@ export const parsers: readonly Parser[] = [
     async parse(input) {
       const file = decodeSafetensors(input, "x");
       const written = encodeSafetensors(file);
-      holds(Buffer.from(encodeSafetensors(decodeSafetensors(written, "x"))).equals(written), "what was read is written, and read as something else");
+      holds(
+        Buffer.from(encodeSafetensors(decodeSafetensors(written, "x"))).equals(written),
+        "what was read is written, and read as something else",
+      );
       const read = (first: number, bytes: number) => Promise.resolve(input.subarray(first, first + bytes));
       const weights = await openWeightsFrom({ name: "x", bytes: input.length, sha256: "", read });
       for (const name of weights.shapes.keys()) await weights.read(name);
@@ -106,7 +151,10 @@ export const parsers: readonly Parser[] = [
     name: "bmp",
     parse(input) {
       const { data, width, height } = decodeBmp(input, MOST_PIXELS);
-      holds(data.length === 4 * width * height && width * height <= MOST_PIXELS, "a picture of another size than it says");
+      holds(
+        data.length === 4 * width * height && width * height <= MOST_PIXELS,
+        "a picture of another size than it says",
+      );
       bmpHeader(input.subarray(0, 138), input.length, MOST_PIXELS);
     },
   },
@@ -115,18 +163,26 @@ export const parsers: readonly Parser[] = [
     async parse(input) {
       const image = await decodeImageBytes(input, "x", MOST_PIXELS);
       const mask = await decodeMaskBytes(input, "x", MOST_PIXELS);
-      for (const { data, width, height } of [image, mask]) holds(data.length === 4 * width * height && width * height <= MOST_PIXELS, "a picture of another size than it says");
+      for (const { data, width, height } of [image, mask])
+        holds(
+          data.length === 4 * width * height && width * height <= MOST_PIXELS,
+          "a picture of another size than it says",
+        );
     },
   },
   {
     name: "csv",
     parse(input) {
       const { columns, records } = parseCsv(textOf(input));
-      for (const record of records) holds(Object.keys(record).length === new Set(columns).size, "a record without a column");
+      for (const record of records)
+        holds(Object.keys(record).length === new Set(columns).size, "a record without a column");
     },
   },
   { name: "visa", parse: (input) => listed(["split_csv/1cls.csv"], { "split_csv/1cls.csv": textOf(input) }) },
-  { name: "uniad", parse: (input) => listed(["train.json", "test.json"], { "train.json": textOf(input), "test.json": textOf(input) }) },
+  {
+    name: "uniad",
+    parse: (input) => listed(["train.json", "test.json"], { "train.json": textOf(input), "test.json": textOf(input) }),
+  },
   {
     name: "folders",
     parse(input) {
@@ -150,7 +206,10 @@ export const parsers: readonly Parser[] = [
         let last: object | null = null;
         let count = 0;
         for await (const one of record.results()) [last, count] = [one, count + 1];
-        holds(count === before + 1 && JSON.stringify(last) === JSON.stringify(result), "what was added is not the last entry");
+        holds(
+          count === before + 1 && JSON.stringify(last) === JSON.stringify(result),
+          "what was added is not the last entry",
+        );
       } finally {
         await record.close();
       }
@@ -172,7 +231,10 @@ export const parsers: readonly Parser[] = [
       await file.append("added\n");
       await file.close();
       const whole = Buffer.from(input.subarray(0, input.lastIndexOf(0x0a) + 1));
-      holds((await readFile(at("l"))).equals(Buffer.concat([whole, Buffer.from("added\n")])), "other lines than the whole ones");
+      holds(
+        (await readFile(at("l"))).equals(Buffer.concat([whole, Buffer.from("added\n")])),
+        "other lines than the whole ones",
+      );
     },
   },
   {
@@ -181,10 +243,17 @@ export const parsers: readonly Parser[] = [
       await mkdir(at("run", "checkpoints"), { recursive: true });
       for (const folder of ["", "checkpoints"]) await writeFile(at("run", folder, "train.jsonl"), input);
       const files = new TrainingFiles(at("run"));
-      for (const { steps, values } of lossCurvesOf(await files.logged())) holds(steps.length === values.length && values.every(Number.isFinite), "a curve with holes");
+      for (const { steps, values } of lossCurvesOf(await files.logged()))
+        holds(steps.length === values.length && values.every(Number.isFinite), "a curve with holes");
       await files.beginLog(20);
       const [, log] = await files.finishedLog();
-      holds(log.split("\n").slice(0, -1).every((line) => (JSON.parse(line) as { taken: number }).taken <= 20), "steps that were not taken");
+      holds(
+        log
+          .split("\n")
+          .slice(0, -1)
+          .every((line) => (JSON.parse(line) as { taken: number }).taken <= 20),
+        "steps that were not taken",
+      );
       await files.endLog();
       await rm(at("run"), { recursive: true });
     },
@@ -198,8 +267,13 @@ export const parsers: readonly Parser[] = [
       const names = new PictureNames(root);
       const given = images.map((image) => names.next(image));
       holds(new Set(given).size === given.length, "two pictures of one name");
-      for (const name of given) holds(name.split(sep).includes("..") === false && liesIn(resolve("/out", name), ["/out"]), `${JSON.stringify(name)} lies outside its folder`);
-      for (const image of images) holds(!printable(image).match(/[\p{Cc}\u2028\u2029]/u), "a name that moves the cursor");
+      for (const name of given)
+        holds(
+          name.split(sep).includes("..") === false && liesIn(resolve("/out", name), ["/out"]),
+          `${JSON.stringify(name)} lies outside its folder`,
+        );
+      for (const image of images)
+        holds(!printable(image).match(/[\p{Cc}\u2028\u2029]/u), "a name that moves the cursor");
     },
   },
   { name: "hub", parse: (input) => downloadFrom(input, folder) },
@@ -208,12 +282,21 @@ export const parsers: readonly Parser[] = [
     parse(input) {
       const text = textOf(input);
       const number = wholeNumber(1);
-      const values = [refusedOr(() => number(text)), refusedOr(() => positiveNumber(0.5)(text)), refusedOr(() => shardOf(text)), rectangleOf(text)];
+      const values = [
+        refusedOr(() => number(text)),
+        refusedOr(() => positiveNumber(0.5)(text)),
+        refusedOr(() => shardOf(text)),
+        rectangleOf(text),
+      ];
       const [whole, share, shard] = values as [number | null, number | null, { index: number; count: number } | null];
-      holds(whole === null || (Number.isSafeInteger(whole) && whole >= 1), `${text} was taken as the whole number ${whole}`);
+      holds(
+        whole === null || (Number.isSafeInteger(whole) && whole >= 1),
+        `${text} was taken as the whole number ${whole}`,
+      );
       holds(share === null || (share > 0 && share <= 0.5), `${text} was taken as the share ${share}`);
       holds(shard === null || (shard.index >= 1 && shard.index <= shard.count), `${text} was taken as a shard`);
-      if (values.every((value) => value === null)) throw new InputError(`${text.slice(0, 20)} is no number of any kind`);
+      if (values.every((value) => value === null))
+        throw new InputError(`${text.slice(0, 20)} is no number of any kind`);
     },
   },
   {
@@ -222,7 +305,10 @@ export const parsers: readonly Parser[] = [
       const withFlags = (command: Command): Command =>
         addOptionFlags(command, "grad", GRAD_OPTIONS, () => null).option("--set <name=value>", "", collectSettings);
       const { flags } = flagsOf<Readonly<Record<string, unknown>>>(namesIn(textOf(input)), withFlags);
-      const told = { ...valuesOfSettings((flags["set"] ?? []) as readonly string[], [["grad", GRAD_OPTIONS]]), ...valuesOfFlags(GRAD_OPTIONS, flags) };
+      const told = {
+        ...valuesOfSettings((flags["set"] ?? []) as readonly string[], [["grad", GRAD_OPTIONS]]),
+        ...valuesOfFlags(GRAD_OPTIONS, flags),
+      };
       gradConfig({ height: 28, width: 28, channels: 4, variance: 1 }, told);
     },
   },
@@ -248,6 +334,7 @@ function refusedOr<T>(read: () => T): T | null {
 /** The parsers of that name; all without one. */
 export function parsersNamed(name: string | null): readonly Parser[] {
   const found = parsers.filter((parser) => name === null || parser.name === name);
-  if (found.length === 0) throw new InputError(`no parser ${name}; there are ${parsers.map((parser) => parser.name).join(", ")}`);
+  if (found.length === 0)
+    throw new InputError(`no parser ${name}; there are ${parsers.map((parser) => parser.name).join(", ")}`);
   return found;
 }

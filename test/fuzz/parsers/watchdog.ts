@@ -7,7 +7,8 @@ const WATCHDOG = `
 const { workerData: { shared, patience } } = require("node:worker_threads");
 const { writeSync } = require("node:fs");
 const [counters, name] = [new Int32Array(shared, 0, 2), Buffer.from(shared, 8)];
-const seconds = () => { const { user, system } = process.cpuUsage(); return (user + system) / 1e6; }; // of this process: others may have the machine
+// of this process: others may have the machine
+const seconds = () => { const { user, system } = process.cpuUsage(); return (user + system) / 1e6; };
 let [last, since] = [-1, seconds()];
 setInterval(() => {
   const now = Atomics.load(counters, 0);

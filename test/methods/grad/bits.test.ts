@@ -5,19 +5,26 @@ import { device } from "../../harness/device.ts";
 import { bitsOf, CASES, inspectionBits, type Bits } from "../../fixtures/grad_bits.ts";
 
 const textOf = (name: string): string => readFileSync(new URL(`../../fixtures/${name}`, import.meta.url), "utf8");
-const recorded = JSON.parse(textOf("grad_bits.json")) as { readonly adapter: string; readonly cases: Readonly<Record<string, Bits>> };
+const recorded = JSON.parse(textOf("grad_bits.json")) as {
+  readonly adapter: string;
+  readonly cases: Readonly<Record<string, Bits>>;
+};
 const isSameAdapter = recorded.adapter === device.adapter.description;
 
 /** Numbers of hexadecimal bits. */
 const numbers = (hex: readonly string[]): readonly number[] =>
   hex.map((bits) => new Float32Array(Uint32Array.of(parseInt(bits, 16)).buffer)[0]!);
 
-/** Expects the same bits where they were recorded on this very adapter, and the same numbers within a percent on others. */
+/**
+ * Expects the same bits where they were recorded on this very adapter, and the same numbers within a percent on others.
+ */
 function expectBits(got: readonly string[], expected: readonly string[]): void {
   if (isSameAdapter) return expect(got).toEqual(expected);
   expect(got).toHaveLength(expected.length);
   const values = numbers(got);
-  numbers(expected).forEach((value, i) => expect(Math.abs(values[i]! - value)).toBeLessThanOrEqual(0.01 * Math.abs(value)));
+  numbers(expected).forEach((value, i) =>
+    expect(Math.abs(values[i]! - value)).toBeLessThanOrEqual(0.01 * Math.abs(value)),
+  );
 }
 
 describe("a training from a seed comes to recorded bits", () => {

@@ -15,10 +15,23 @@ import { device } from "../../harness/device.ts";
 import { poison } from "../../harness/operation.ts";
 import { CELLS, CHANNELS, source, VARIANCE } from "../../harness/smooth_features.ts";
 
-const CONFIG = gradConfig({ height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE }, { form: "published", decoder: "tiny", residualWeight: 1 });
-const [COUNT, BATCH, SEED, STEPS] = [6, 4, 5, 70]; // an epoch is a batch of four and one of two; each stage has 30 steps
+const CONFIG = gradConfig(
+  { height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE },
+  { form: "published", decoder: "tiny", residualWeight: 1 },
+);
+// an epoch is a batch of four and one of two; each stage has 30 steps
+const [COUNT, BATCH, SEED, STEPS] = [6, 4, 5, 70];
 const OPTIONS = {
-  epochsAbnormal: 1, epochsNormal: 1, epochsResidual: 1, leastAbnormal: 30, leastNormal: 30, leastResidual: 30, enoughHits: 0.99, anomalyShare: 0.5, batch: BATCH, seed: SEED,
+  epochsAbnormal: 1,
+  epochsNormal: 1,
+  epochsResidual: 1,
+  leastAbnormal: 30,
+  leastNormal: 30,
+  leastResidual: 30,
+  enoughHits: 0.99,
+  anomalyShare: 0.5,
+  batch: BATCH,
+  seed: SEED,
   deviations: fromArray(device, [CHANNELS], new Float32Array(CHANNELS).fill(Math.sqrt(VARIANCE))),
 };
 const STAGE_STREAMS = 16;
@@ -27,7 +40,11 @@ const MOST_DISPATCHES = 150; // of a step of the first stage
 const model = () => new Grad(Weights.drawn(device), CONFIG, new RandomStream(3, 0));
 
 const bitsOf = (grad: Grad) =>
-  Promise.all([...grad.weights.all()].map(async ([name, tensor]) => [name, new Uint32Array((await toArray(tensor)).buffer)] as const));
+  Promise.all(
+    [...grad.weights.all()].map(
+      async ([name, tensor]) => [name, new Uint32Array((await toArray(tensor)).buffer)] as const,
+    ),
+  );
 
 /** The steps of `GradTraining`, none of them captured: what they are by the definition. */
 async function eager(grad: Grad, features: FeatureSource): Promise<number[]> {
@@ -43,7 +60,16 @@ async function eager(grad: Grad, features: FeatureSource): Promise<number[]> {
       const chosen = await features.batch(order.slice(nth * BATCH, (nth + 1) * BATCH));
       const noisy = stage !== "residual" && new RandomStream(SEED, STREAM.coin + offset, step).unit() < 0.5;
       optimizer.advance(stage === "normal" && Math.floor(step / perEpoch) >= Math.floor(0.8 * epochs) ? 0.1 : 1);
-      const { results } = trainStep(stage, grad, optimizer, chosen, null, noisy, (use) => ({ seed: SEED, stream: use + offset, step }), OPTIONS);
+      const { results } = trainStep(
+        stage,
+        grad,
+        optimizer,
+        chosen,
+        null,
+        noisy,
+        (use) => ({ seed: SEED, stream: use + offset, step }),
+        OPTIONS,
+      );
       release(chosen);
       losses.push((await toArray(results[0]!))[0]!);
       results.forEach(release);
@@ -116,9 +142,13 @@ test("a device that measures forms does so after a stage's first steps, which ar
   }
 });
 
-test.each([true, false])("where the device is lost, whoever wants a step's results (%s) is told once, and nobody else", async (wanted) => {
-  const own = await openDevice();
-  const results = [zeros(own, [1]), zeros(own, [2])];
-  own.destroy();
-  await expect(readResults(results, wanted)).rejects.toThrow(DeviceLostError); // a promise that nobody waits for would end the process
-});
+test.each([true, false])(
+  "where the device is lost, whoever wants a step's results (%s) is told once, and nobody else",
+  async (wanted) => {
+    const own = await openDevice();
+    const results = [zeros(own, [1]), zeros(own, [2])];
+    own.destroy();
+    // a promise that nobody waits for would end the process
+    await expect(readResults(results, wanted)).rejects.toThrow(DeviceLostError);
+  },
+);

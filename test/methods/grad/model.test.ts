@@ -12,11 +12,27 @@ import { countOf, fromArray, toArray, type Tensor } from "../../../src/tensor/te
 import { device } from "../../harness/device.ts";
 import { CELLS, CHANNELS, images, source, VARIANCE } from "../../harness/smooth_features.ts";
 
-// Blocks as published: 50 steps are enough to see what raises all channels together, and not what differs from channel to channel.
-const CONFIG = gradConfig({ height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE }, { form: "published", decoder: "tiny", pasteDirection: "equal" });
+// Blocks as published: 50 steps are enough to see what raises all channels together, and not what differs from channel
+// to channel.
+const CONFIG = gradConfig(
+  { height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE },
+  { form: "published", decoder: "tiny", pasteDirection: "equal" },
+);
 
 const model = () => new Grad(Weights.drawn(device), CONFIG, new RandomStream(3, 0));
-const OPTIONS = { epochsAbnormal: 1, epochsNormal: 1, epochsResidual: 1, batch: 4, leastAbnormal: 50, leastNormal: 500, leastResidual: 30, enoughHits: 0.99, anomalyShare: 0.5, seed: 5, deviations: fromArray(device, [CHANNELS], new Float32Array(CHANNELS).fill(Math.sqrt(VARIANCE))) };
+const OPTIONS = {
+  epochsAbnormal: 1,
+  epochsNormal: 1,
+  epochsResidual: 1,
+  batch: 4,
+  leastAbnormal: 50,
+  leastNormal: 500,
+  leastResidual: 30,
+  enoughHits: 0.99,
+  anomalyShare: 0.5,
+  seed: 5,
+  deviations: fromArray(device, [CHANNELS], new Float32Array(CHANNELS).fill(Math.sqrt(VARIANCE))),
+};
 
 async function trained(steps: number): Promise<{ readonly steps: FitStep[]; readonly bits: Uint32Array[] }> {
   const grad = model();
@@ -25,25 +41,40 @@ async function trained(steps: number): Promise<{ readonly steps: FitStep[]; read
     seen.push(step);
     if (seen.length === steps) break;
   }
-  const bits = await Promise.all([...grad.weights.all().values()].map(async (tensor) => new Uint32Array((await toArray(tensor)).buffer)));
+  const bits = await Promise.all(
+    [...grad.weights.all().values()].map(async (tensor) => new Uint32Array((await toArray(tensor)).buffer)),
+  );
   return { steps: seen, bits };
 }
 
-test.each(DECODERS)("decoder %s reconstructs the features' shape, and every parameter gets a finite gradient", async (decoder) => {
-  const grad = new Grad(Weights.drawn(device), gradConfig({ height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE }, { form: "published", decoder, blocks: 2 }), new RandomStream(3, 0));
-  const [first] = images(1) as [Tensor];
-  const parameters = [...grad.weights.parameters];
-  const { results, grads } = gradients(() => {
-    const reconstruction = grad.reconstruct(first, null, "training");
-    return [reconstructionLoss(first, reconstruction, { threshold: CONFIG.similarityThreshold }), reconstruction];
-  }, parameters.map(([, tensor]) => tensor));
-  expect(results[1]!.shape).toEqual(first.shape);
-  for (const [i, [name, { shape }]] of parameters.entries()) {
-    const gradient = await toArray(grads[i]!);
-    expect(gradient.length, name).toBe(countOf(shape));
-    expect(gradient.every(Number.isFinite), name).toBe(true);
-  }
-});
+test.each(DECODERS)(
+  "decoder %s reconstructs the features' shape, and every parameter gets a finite gradient",
+  async (decoder) => {
+    const grad = new Grad(
+      Weights.drawn(device),
+      gradConfig(
+        { height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE },
+        { form: "published", decoder, blocks: 2 },
+      ),
+      new RandomStream(3, 0),
+    );
+    const [first] = images(1) as [Tensor];
+    const parameters = [...grad.weights.parameters];
+    const { results, grads } = gradients(
+      () => {
+        const reconstruction = grad.reconstruct(first, null, "training");
+        return [reconstructionLoss(first, reconstruction, { threshold: CONFIG.similarityThreshold }), reconstruction];
+      },
+      parameters.map(([, tensor]) => tensor),
+    );
+    expect(results[1]!.shape).toEqual(first.shape);
+    for (const [i, [name, { shape }]] of parameters.entries()) {
+      const gradient = await toArray(grads[i]!);
+      expect(gradient.length, name).toBe(countOf(shape));
+      expect(gradient.every(Number.isFinite), name).toBe(true);
+    }
+  },
+);
 
 describe("training", () => {
   test("takes at least 50 and 500 steps on a small set, and the loss falls", async () => {
@@ -90,5 +121,7 @@ test("the second stage leaves the abnormal grids alone", async () => {
 });
 
 test("an unknown decoder is refused", () => {
-  expect(() => gradConfig({ height: 8, width: 8, channels: 4, variance: 24 }, { decoder: "huge" as "tiny" })).toThrow("grad: expected decoder to be tiny, mobile or basic, got huge");
+  expect(() => gradConfig({ height: 8, width: 8, channels: 4, variance: 24 }, { decoder: "huge" as "tiny" })).toThrow(
+    "grad: expected decoder to be tiny, mobile or basic, got huge",
+  );
 });

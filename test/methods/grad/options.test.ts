@@ -16,16 +16,41 @@ const TINY: GradOptions = { form: "published", decoder: "tiny", localGrid: 4, gl
 const features = source(3);
 
 /** Everything learnt in two steps of a stage. */
-async function trained(options: GradOptions, stage: Stage): Promise<{ readonly config: GradConfig; readonly weights: StoredTensors; readonly bits: string; readonly output: Float32Array }> {
+async function trained(
+  options: GradOptions,
+  stage: Stage,
+): Promise<{
+  readonly config: GradConfig;
+  readonly weights: StoredTensors;
+  readonly bits: string;
+  readonly output: Float32Array;
+}> {
   const config = gradConfig(MAP, { ...TINY, ...options });
   const model = new Grad(Weights.drawn(device), config, new RandomStream(3, 0));
-  const deviations = fromArray(device, [CHANNELS], Float32Array.from({ length: CHANNELS }, (_, c) => c + 1));
-  const training = new GradTraining(model, features, { epochsAbnormal: 1, epochsNormal: 1, epochsResidual: 1, batch: 3, leastAbnormal: 50, leastNormal: 500, leastResidual: 30, enoughHits: 0.99, anomalyShare: 0.5, seed: 5, deviations });
+  const deviations = fromArray(
+    device,
+    [CHANNELS],
+    Float32Array.from({ length: CHANNELS }, (_, c) => c + 1),
+  );
+  const training = new GradTraining(model, features, {
+    epochsAbnormal: 1,
+    epochsNormal: 1,
+    epochsResidual: 1,
+    batch: 3,
+    leastAbnormal: 50,
+    leastNormal: 500,
+    leastResidual: 30,
+    enoughHits: 0.99,
+    anomalyShare: 0.5,
+    seed: 5,
+    deviations,
+  });
   training.resume({ stage: stagesOf(config).includes(stage) ? stage : "normal", step: 0 }, null);
   const steps = training.fit();
   for (let i = 0; i < 2; i++) await steps.next();
   const weights = new Map<string, { readonly shape: readonly number[]; readonly data: Float32Array }>();
-  for (const [name, tensor] of model.weights.all()) weights.set(name, { shape: tensor.shape, data: await toArray(tensor) });
+  for (const [name, tensor] of model.weights.all())
+    weights.set(name, { shape: tensor.shape, data: await toArray(tensor) });
   const bits = [...weights].map(([name, { data }]) => `${name} ${new Uint32Array(data.buffer).join()}`).join("\n");
   const output = await reconstruction(model);
   training.release();
@@ -60,7 +85,12 @@ const ROWS: readonly (readonly [option: string, base: GradOptions, changed: Grad
   ["paste.intensity", {}, { pasteIntensity: [2, 2] }, "abnormal"],
   ["paste.shared", {}, { pasteShared: [1, 1] }, "abnormal"],
   ["paste.signs", {}, { pasteSigns: "cell" }, "abnormal"],
-  ["paste.source", { pasteDirection: "differences" }, { pasteDirection: "differences", pasteSource: "places" }, "abnormal"],
+  [
+    "paste.source",
+    { pasteDirection: "differences" },
+    { pasteDirection: "differences", pasteSource: "places" },
+    "abnormal",
+  ],
   ["paste.walk", {}, { pasteWalk: "paper" }, "abnormal"],
   ["paste.steps", {}, { pasteSteps: 5 }, "abnormal"],
   ["paste.maxHalfSide", {}, { pasteMaxHalfSide: 1.5 }, "abnormal"],
@@ -76,9 +106,14 @@ test("forms are defaults where there are both branches", () => {
   const joined = { heads: "separate", fusion: "none", freeze: "branch", hingeWeight: 0.2, residualWeight: 4 };
   expect(gradConfig(MAP)).toMatchObject(joined);
   expect(gradConfig(MAP, { form: "published" })).toMatchObject(published);
-  expect(gradConfig(MAP, { heads: "shared", residualWeight: 0 })).toMatchObject({ ...joined, heads: "shared", residualWeight: 0 });
+  expect(gradConfig(MAP, { heads: "shared", residualWeight: 0 })).toMatchObject({
+    ...joined,
+    heads: "shared",
+    residualWeight: 0,
+  });
   expect(gradConfig(MAP, { pairs: "cosine" })).toMatchObject({ ...joined, hingeWeight: 0 });
-  for (const branches of ["normal", "abnormal"] as const) expect(gradConfig(MAP, { branches })).toMatchObject(published);
+  for (const branches of ["normal", "abnormal"] as const)
+    expect(gradConfig(MAP, { branches })).toMatchObject(published);
 });
 
 const OF_SCORES = ["hingeWeight", "hingeFloor", "residualFloor"]; // change no training: hinges.test.ts
@@ -101,12 +136,14 @@ describe("an option changes what is trained, and its model is read again to the 
     const again = new Grad(Weights.stored(device, other.weights, "model"), config, new RandomStream(0, 0));
     expect(new Uint32Array((await reconstruction(again)).buffer)).toEqual(new Uint32Array(other.output.buffer));
     again.weights.release();
-    expect(device.memory().bytes - before).toBeLessThanOrEqual(16 * 4 * CELLS * CELLS * CHANNELS); // the images that were asked for
+    // the images that were asked for
+    expect(device.memory().bytes - before).toBeLessThanOrEqual(16 * 4 * CELLS * CELLS * CHANNELS);
   });
 });
 
 describe("the units of intensities:", () => {
-  const pasteOf = (options: GradOptions, variance: number) => gradConfig({ ...MAP, variance }, { ...TINY, ...options }).paste;
+  const pasteOf = (options: GradOptions, variance: number) =>
+    gradConfig({ ...MAP, variance }, { ...TINY, ...options }).paste;
   test("equal directions' are those of EfficientNet's features, brought to these features' scale; others' are as they are said", () => {
     expect(pasteOf({ pasteDirection: "equal" }, 24).intensity).toEqual([8, 16]);
     expect(pasteOf({ pasteDirection: "equal" }, 6).intensity).toEqual([4, 8]);
@@ -123,10 +160,16 @@ describe("the units of intensities:", () => {
 test.each<readonly [object, string]>([
   [{ form: "new" }, "grad: expected form to be joined or published, got new"],
   [{ pairs: "all" }, "grad: expected pairs to be none or cosine, got all"],
-  [{ pairs: "cosine", hingeHead: "own" }, "grad: expected hingeHead channel with pairs cosine, which compares features and has no use for a head, got own"],
+  [
+    { pairs: "cosine", hingeHead: "own" },
+    "grad: expected hingeHead channel with pairs cosine, which compares features and has no use for a head, got own",
+  ],
   [{ hingeWeight: -1 }, "grad: expected hingeWeight to be a finite number of at least 0, got -1"],
   [{ residualWeight: -1 }, "grad: expected residualWeight to be a finite number of at least 0, got -1"],
-  [{ hingeWeight: 1, branches: "normal" }, "grad: expected an abnormal branch and pairs none for hinge scores of weight 1, got branches normal and pairs none"],
+  [
+    { hingeWeight: 1, branches: "normal" },
+    "grad: expected an abnormal branch and pairs none for hinge scores of weight 1, got branches normal and pairs none",
+  ],
   [{ hingeFloor: Infinity }, "grad: expected hingeFloor to be a finite number, got Infinity"],
   [{ pairCount: 0 }, "grad: expected pairCount to be a whole number from 1 to 1048576, got 0"],
   [{ pasteIntensity: [3, 1] }, "grad paste: expected a finite intensity [low, high], got [3,1]"],

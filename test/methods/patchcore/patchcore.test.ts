@@ -20,8 +20,10 @@ const STREAM = { projection: 1, start: 2 };
 function cellsOf(count: number, key: number, spread = 1): Float32Array {
   const [centre, random] = [rng(1), rng(key)];
   const centres = Array.from({ length: 5 * CHANNELS }, () => 6 * centre());
-  return Float32Array.from({ length: count * SIDE * SIDE * CHANNELS }, (_, i) =>
-    centres[(Math.floor(i / CHANNELS) % 5) * CHANNELS + (i % CHANNELS)]! + spread * random());
+  return Float32Array.from(
+    { length: count * SIDE * SIDE * CHANNELS },
+    (_, i) => centres[(Math.floor(i / CHANNELS) % 5) * CHANNELS + (i % CHANNELS)]! + spread * random(),
+  );
 }
 
 const GOOD = cellsOf(IMAGES, 2);
@@ -36,12 +38,19 @@ const features: FeatureSource = {
   },
 };
 
-const resolved = (options: PatchCoreOptions): MethodOptions => resolveOptions("patchcore", PATCHCORE_OPTIONS, options, { software: true });
+const resolved = (options: PatchCoreOptions): MethodOptions =>
+  resolveOptions("patchcore", PATCHCORE_OPTIONS, options, { software: true });
 
 function begun(given: PatchCoreOptions): Fit {
   const options = resolved(given);
   const deviations = zeros(device, [CHANNELS]);
-  return patchcore.begin(patchcore.configure(spec, options), options, { weights: Weights.drawn(device), features, anomalies: null, deviations, seed: SEED });
+  return patchcore.begin(patchcore.configure(spec, options), options, {
+    weights: Weights.drawn(device),
+    features,
+    anomalies: null,
+    deviations,
+    seed: SEED,
+  });
 }
 
 async function fitted(options: PatchCoreOptions): Promise<Fit> {
@@ -50,12 +59,15 @@ async function fitted(options: PatchCoreOptions): Promise<Fit> {
   return fit;
 }
 
-const bankOf = async (fit: Fit): Promise<number[][]> => rowsOf(await toArray(fit.model.weights.states.get("bank")!), CHANNELS);
+const bankOf = async (fit: Fit): Promise<number[][]> =>
+  rowsOf(await toArray(fit.model.weights.states.get("bank")!), CHANNELS);
 
 function expectClose(got: ArrayLike<number>, want: ArrayLike<number>): void {
   expect(got.length).toBe(want.length);
   const scale = Math.max(...Array.from(want));
-  Array.from(got).forEach((value, i) => expect(Math.abs(value - want[i]!) <= CLOSE * scale, `${i}: ${value}, expected ${want[i]}`).toBe(true));
+  Array.from(got).forEach((value, i) =>
+    expect(Math.abs(value - want[i]!) <= CLOSE * scale, `${i}: ${value}, expected ${want[i]}`).toBe(true),
+  );
 }
 
 describe.each([
@@ -68,14 +80,23 @@ describe.each([
   const start = Math.floor(new RandomStream(SEED, STREAM.start).unit() * cells);
   const isProjected = options.projection > 0 && options.projection < CHANNELS;
   const projection = isProjected
-    ? new RandomStream(SEED, STREAM.projection).normals(CHANNELS * options.projection, 1 / Math.sqrt(options.projection))
+    ? new RandomStream(SEED, STREAM.projection).normals(
+        CHANNELS * options.projection,
+        1 / Math.sqrt(options.projection),
+      )
     : null;
   const bank = reference.bankOf({ channels: CHANNELS, rows, start, projection }, GOOD);
 
   test("the bank", async () => {
     const fit = await fitted(options);
     expect(await bankOf(fit)).toEqual(bank);
-    expect(fit.model.config).toEqual({ height: SIDE, width: SIDE, channels: CHANNELS, rows, neighbours: options.neighbours });
+    expect(fit.model.config).toEqual({
+      height: SIDE,
+      width: SIDE,
+      channels: CHANNELS,
+      rows,
+      neighbours: options.neighbours,
+    });
   });
 
   test("distances, maps and images' scores", async () => {
@@ -89,11 +110,19 @@ describe.each([
       return Promise.all([scores.map, map, score].map((tensor: Tensor) => toArray(tensor)));
     };
     const [distances, maps, scores] = (await read()) as [Float32Array, Float32Array, Float32Array];
-    const images = Array.from({ length: 3 }, (_, n) => rowsOf(seen, CHANNELS).slice(n * SIDE * SIDE, (n + 1) * SIDE * SIDE));
+    const images = Array.from({ length: 3 }, (_, n) =>
+      rowsOf(seen, CHANNELS).slice(n * SIDE * SIDE, (n + 1) * SIDE * SIDE),
+    );
     const wanted = images.map((image) => reference.distances(bank, image));
     expectClose(distances, wanted.flat());
-    expectClose(maps, wanted.flatMap((image) => Array.from(reference.smoothed(image, SIDE, size))));
-    expectClose(scores, images.map((image) => reference.imageScore(bank, image, options.neighbours)));
+    expectClose(
+      maps,
+      wanted.flatMap((image) => Array.from(reference.smoothed(image, SIDE, size))),
+    );
+    expectClose(
+      scores,
+      images.map((image) => reference.imageScore(bank, image, options.neighbours)),
+    );
   });
 });
 
@@ -125,7 +154,8 @@ test("the coreset does not depend on how many images a step gathers", async () =
 });
 
 test("the bank has a row at least, and one for each neighbour; more neighbours than cells are refused", () => {
-  const configured = (options: PatchCoreOptions, images = 1): Json => patchcore.configure({ ...spec, images }, resolved(options));
+  const configured = (options: PatchCoreOptions, images = 1): Json =>
+    patchcore.configure({ ...spec, images }, resolved(options));
   expect(configured({ coreset: 0.001 })).toMatchObject({ rows: 1 });
   expect(configured({ coreset: 0.001, neighbours: 9 })).toMatchObject({ rows: 9 });
   expect(configured({ coreset: 0.5 }, 10)).toMatchObject({ rows: 80 });
@@ -138,10 +168,17 @@ test("more cells than the device can hold at a time are refused with the number 
   const many = { count: 1 << 20, batch: features.batch };
   const options = resolved({});
   const config = patchcore.configure({ ...spec, height: 64, width: 64, images: many.count }, options);
-  const begin = () => patchcore.begin(config, options, {
-    weights: Weights.drawn(device), features: many, anomalies: null, deviations: zeros(device, [CHANNELS]), seed: 0,
-  });
-  expect(begin).toThrow(/^patchcore: the cells of 1048576 images take \d+ bytes, more than the \d+ bytes .+; train on \d+ images at most$/);
+  const begin = () =>
+    patchcore.begin(config, options, {
+      weights: Weights.drawn(device),
+      features: many,
+      anomalies: null,
+      deviations: zeros(device, [CHANNELS]),
+      seed: 0,
+    });
+  expect(begin).toThrow(
+    /^patchcore: the cells of 1048576 images take \d+ bytes, more than the \d+ bytes .+; train on \d+ images at most$/,
+  );
 });
 
 test("a state that no fit has is refused", async () => {
@@ -155,8 +192,12 @@ test("a state that no fit has is refused", async () => {
   expect(changed({ position: { stage: "other", step: 0 } })).toThrow(`${start} a position within the plan`);
   expect(changed({ position: { stage: "coreset", step: 1 } })).toThrow(`${start} 65 of 112 rows`);
   const chosen = Array.from({ length: 65 }, (_, i) => i);
-  expect(changed({ position: { stage: "coreset", step: 1 }, chosen: [...chosen.slice(1), 112] })).toThrow(`${start} 65 of 112 rows`);
-  expect(changed({ position: { stage: "coreset", step: 1 }, chosen })).toThrow(`${start} 112 distances in the state of the fit, got none`);
+  expect(changed({ position: { stage: "coreset", step: 1 }, chosen: [...chosen.slice(1), 112] })).toThrow(
+    `${start} 65 of 112 rows`,
+  );
+  expect(changed({ position: { stage: "coreset", step: 1 }, chosen })).toThrow(
+    `${start} 112 distances in the state of the fit, got none`,
+  );
   expect(() => fit.restore({ json: null, tensors })).toThrow(`${start} a position and the rows chosen`);
   fit.restore({ json, tensors });
   fit.release();

@@ -1,0 +1,36 @@
+import { image, plain, refuse, type Conversion, type Rule } from "./conversion.ts";
+
+export function activated(name: string): Rule {
+  return ({ inputs: [input] }, to) => {
+    const isImage = input!.shape.length === 4;
+    const value = activate(name, isImage ? to.image(input!) : to.plain(input!), to);
+    return isImage ? image(value) : plain(value);
+  };
+}
+
+export function activate(name: string | null, input: string, to: Conversion): string {
+  switch (name) {
+    case null:
+      return input;
+    case "relu":
+      return to.node("Relu", [input]);
+    case "hswish":
+      return to.node("HardSwish", [input]);
+    case "hsigmoid":
+      return to.node("HardSigmoid", [input], { alpha: { float: 1 / 6 } });
+    case "sigmoid":
+      return to.node("Sigmoid", [input]);
+    case "silu":
+      return to.node("Mul", [input, to.node("Sigmoid", [input])]);
+    case "tanh":
+      return to.node("Tanh", [input]);
+    case "sqrt":
+      return to.node("Sqrt", [input]);
+    case "abs":
+      return to.node("Abs", [input]);
+    case "log":
+      return to.node("Log", [input]);
+    default:
+      return refuse(`the activation ${name}`);
+  }
+}
