@@ -19,6 +19,10 @@ export default tseslint.config(
     },
   },
   {
+    plugins: { bigrid: { rules: { "docstring-words": docstringWords } } },
+    rules: { "bigrid/docstring-words": "error" },
+  },
+  {
     files: ["**/*.d.ts"],
     rules: { "no-restricted-syntax": "off", "@typescript-eslint/consistent-type-imports": "off" },
   },
