@@ -32,6 +32,9 @@ const imports = (source: string): string[] =>
     ([, a, b]) => (a ?? b)!,
   );
 
+/** Returns the folder below src/methods that a file is in; undefined for other files. */
+const methodOf = (path: string): string | undefined => /^src\/methods\/(\w+)\//.exec(path)?.[1];
+
 /** Every breach of the rules above in files given as path -> source; paths begin with "src/". */
 function breaches(files: Readonly<Record<string, string>>): string[] {
   return Object.entries(files).flatMap(([path, source]) => {
@@ -46,6 +49,8 @@ function breaches(files: Readonly<Record<string, string>>): string[] {
           ? []
           : [`${path} imports the package ${target}`];
       if (resolved.endsWith("/index.ts") && !isIndex) return [`${path} imports ${target}`];
+      const [own, other] = [methodOf(path), methodOf(resolved)];
+      if (own && other && other !== own && other !== "parts") return [`${path} imports ${target}`];
       if (isIndex || place === folder || resolved === "src/runtime/errors.ts") return [];
       return MAY_IMPORT[folder]?.some((allowed) => place === allowed || resolved.startsWith(`${allowed}/`))
         ? []
@@ -116,6 +121,10 @@ test("a planted breach of each rule is found", () => {
     "src/methods/d.ts": "let buffer: GPUBuffer;",
     "src/io/e.ts": "window.alert(1);",
     "src/ops/f.ts": 'import module from "../../shaders/f.wgsl";',
+    "src/methods/one/h.ts": 'import { two } from "../two/model.ts";',
+    "src/methods/parts/i.ts": 'import { one } from "../one/model.ts";',
+    "src/backbones/j.ts": 'import { method } from "../methods/method.ts";',
+    "src/methods/k.ts": 'import { Detector } from "../detection/detector.ts";',
     "src/data/g.ts": 'import { readFile } from "node:fs/promises";',
   };
   expect(breaches(planted)).toHaveLength(Object.keys(planted).length);

@@ -15,8 +15,8 @@ import type {
   Model,
   StagePlan,
 } from "../method.ts";
-import { requireExtents } from "../extents.ts";
-import { stepsLeft } from "../stages.ts";
+import { requireExtents } from "../parts/extents.ts";
+import { stepsLeft } from "../parts/stages.ts";
 import { gradConfig, REFERENCE_VARIANCE, requireValid, type GradConfig } from "./config.ts";
 import { stagesOf, type Stage } from "./fit.ts";
 import {

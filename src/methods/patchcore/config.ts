@@ -1,6 +1,6 @@
 import { OptionError } from "../../runtime/errors.ts";
 import { requireKind, resolveOptions } from "../../runtime/option_table.ts";
-import { requireExtents } from "../extents.ts";
+import { requireExtents } from "../parts/extents.ts";
 import type { FeatureSpec, Json } from "../method.ts";
 import { PATCHCORE_OPTIONS, type PatchCoreOptions } from "./options.ts";
 

@@ -5,7 +5,7 @@ import { ShapeError, TooLargeError } from "../../runtime/errors.ts";
 import { RandomStream } from "../../tensor/random.ts";
 import { bytesOf, empty, fromArray, release, type Tensor } from "../../tensor/tensor.ts";
 import type { Fit, FitInput, FitState, FitStep, Json, StagePlan } from "../method.ts";
-import { stepsLeft, type StagePosition } from "../stages.ts";
+import { stepsLeft, type StagePosition } from "../parts/stages.ts";
 import type { PatchCoreConfig } from "./config.ts";
 import { PatchCoreModel } from "./model.ts";
 import type { PatchCoreSettings } from "./options.ts";

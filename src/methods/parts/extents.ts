@@ -1,5 +1,5 @@
-import { requireKind, type OptionSpec } from "../runtime/option_table.ts";
-import type { FeatureExtents } from "./method.ts";
+import { requireKind, type OptionSpec } from "../../runtime/option_table.ts";
+import type { FeatureExtents } from "../method.ts";
 
 const EXTENT: OptionSpec = { kind: "whole", least: 1, most: 1 << 14, default: 1, help: "extent of the features" };
 

@@ -1,4 +1,4 @@
-import type { StagePlan } from "./method.ts";
+import type { StagePlan } from "../method.ts";
 
 /** Where a fit stands between two steps: before this step of this stage. Null after the last. */
 export type StagePosition<Stage extends string = string> = { readonly stage: Stage; readonly step: number } | null;
