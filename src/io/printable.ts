@@ -26,7 +26,7 @@ export function nameShown(name: string, most = 80): string {
   const text = printable(name);
   if (text.length <= most) return text;
   const tail = most >> 2;
-  return printable(`${text.slice(0, most - tail - 3)}...${text.slice(-tail)}`); // the cut may have split a surrogate pair
+  return printable(`${text.slice(0, most - tail - 3)}...${text.slice(-tail)}`); // may have cut a surrogate pair
 }
 
 const MOST_NAMED = 10;

@@ -32,7 +32,7 @@ export function createEngine(gpu: GPUDevice): Engine {
   const paramsLayout = createParamsLayout(gpu);
   const pipelines = new Pipelines(gpu, failures, paramsLayout);
   const groups = new BindGroups(gpu, tally, MAX_BIND_GROUPS);
-  void failures.lost.then(() => [pipelines, groups].forEach((cache) => cache.clear())); // caches would keep lost objects
+  void failures.lost.then(() => [pipelines, groups].forEach((cache) => cache.clear())); // caches hold lost objects
   return {
     gpu,
     failures,
