@@ -53,7 +53,7 @@ interface Arena {
   readonly length: number;
 }
 
-const COLUMNS = 1024; // elements per row: arenas are whole rows, so that adjacent lanes sum adjacent elements of the norm
+const COLUMNS = 1024; // elements per row: an arena is whole rows, so that adjacent lanes sum adjacent elements
 
 /**
  * Updates any number of parameters in place in few dispatches: gradients and parameters are copied into arenas, clipped
