@@ -1,11 +1,11 @@
-// How a kernel is timed, in Node and in a page alike.
+// Timing of kernels, in Node and in a page alike.
 import type { Device } from "../src/runtime/device.ts";
 import { millisecondsOf } from "../src/runtime/timing.ts";
 import type { Measured } from "./kernels/rows.ts";
 
-const LEAST_MILLISECONDS = 30; // for a sample
+const LEAST_MILLISECONDS = 30; // of a sample
 const MOST_CALLS = 300; // in a sample
-const [FEWEST, MOST_MILLISECONDS] = [3, 1500]; // samples, and what they may take beyond that
+const [FEWEST, MOST_MILLISECONDS] = [3, 1500]; // minimum number of samples, and the time limit for further ones
 export const SAMPLES = 7;
 
 /** A kernel's time and rates, rounded to three digits. */
@@ -13,7 +13,7 @@ export interface KernelRate {
   readonly kernel: string;
   readonly what: string;
   readonly milliseconds: number;
-  /** The fastest sample. */
+  /** Time of the fastest sample. */
   readonly least: number;
   readonly gigabytes: number;
   readonly gigaflops: number;
@@ -21,7 +21,7 @@ export interface KernelRate {
 
 const rounded = (x: number): number => Number(x.toPrecision(3));
 
-/** Medians of several samples of a call, of fewer where they take long; see `millisecondsOf`. */
+/** Medians of several samples of a call, fewer if they take long; see `millisecondsOf`. */
 export async function measureKernel(
   device: Device,
   { kernel, what, bytes, flops, prepare }: Measured,

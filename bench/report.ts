@@ -1,14 +1,14 @@
-// Where measurements go: bench/results/NAME.<adapter>.json, or beside what an earlier file says with --against FILE.
+// Output of measurements: bench/results/NAME.<adapter>.json or, with --against FILE, a comparison with an earlier file.
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import type { Device } from "../src/runtime/device.ts";
 
-/** A time by what was measured. */
+/** Times by name of the measurement. */
 export type Times = ReadonlyMap<string, number>;
 
-const SLOWER = 1.15; // times as long, beyond which a row is flagged
+const SLOWER = 1.15; // ratio of times above which a row is flagged
 
-/** Words behind an option of the command line, up to the next option; null without it. */
+/** Words after a command-line option, up to the next option; null if the option is absent. */
 function wordsBehind(option: string): readonly string[] | null {
   const at = process.argv.indexOf(option);
   if (at < 0) return null;
@@ -20,13 +20,13 @@ function wordsBehind(option: string): readonly string[] | null {
   return words;
 }
 
-/** Those rows that --rows asks for; all without it. */
+/** The rows selected by --rows; all without it. */
 export function wantedRows<T>(rows: readonly T[], nameOf: (row: T) => string): readonly T[] {
   const words = wordsBehind("--rows");
   return words ? rows.filter((row) => words.some((word) => nameOf(row).includes(word))) : rows;
 }
 
-/** Writes the report of a benchmark, unless --rows asked for a part of it. */
+/** Writes the report of a benchmark, unless --rows selected only a part. */
 export function writeReport(name: string, { adapter }: Device, body: object): void {
   if (wordsBehind("--rows")) return;
   const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
@@ -50,7 +50,7 @@ export class Comparison<T> {
   }
 
   /**
-   * What --against asks for; null without it.
+   * The comparison requested by --against; null without it.
    * @param timesOf reads the times out of a report's body
    */
   static asked<T>(name: string, { adapter }: Device, timesOf: (body: T) => Times): Comparison<T> | null {
@@ -75,7 +75,7 @@ export class Comparison<T> {
     return before !== undefined && milliseconds > SLOWER * before;
   }
 
-  /** Prints old times, new ones and their ratios; the process ends with 1 if a row is slower. Nothing is written. */
+  /** Prints old times, new ones and their ratios; the process exits with 1 if a row is slower. Writes nothing. */
   report(body: T): void {
     console.log(this.#title);
     const now = this.#timesOf(body);

@@ -1,7 +1,7 @@
-// node bench/run.mjs grad   loads bench/training/grad.bench.ts through Vite, which knows how to import .wgsl
-// node bench/run.mjs        measures kernels and training steps, a process each
-// node bench/run.mjs --against bench/results/grad.llvmpipe.json   measures what that file holds again, and compares
-// node bench/run.mjs kernels --rows depthwise grid_sample   measures only rows with one of these in their names, and
+// node bench/run.mjs grad   loads bench/training/grad.bench.ts through Vite, which can import .wgsl
+// node bench/run.mjs        measures kernels and training steps, each in its own process
+// node bench/run.mjs --against bench/results/grad.llvmpipe.json   measures the rows of that file again and compares
+// node bench/run.mjs kernels --rows depthwise grid_sample measures only rows with one of these in their names, and
 // writes nothing
 import { spawnSync } from "node:child_process";
 import { basename } from "node:path";
@@ -14,7 +14,7 @@ const FOLDERS = { kernels: "kernels", metrics: "kernels", grad: "training", accu
 const words = process.argv.slice(2);
 const against = words.indexOf("--against");
 const [first] = words;
-// Without a name, that of the benchmark that wrote the file.
+// Default: the benchmark that wrote the file.
 const name =
   first && !first.startsWith("--") ? first : against >= 0 ? basename(words[against + 1] ?? "").split(".")[0] : null;
 if (!name) {

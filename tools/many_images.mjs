@@ -1,6 +1,5 @@
-// Makes many small pictures of a few, to predict on: node tools/many_images.mjs FROM FOLDER COUNT [SIZE]
-// Each is one of those in FROM, turned over and brightened a little; every twentieth has a stain. A thousand in each
-// folder.
+// Makes many small pictures from a few, as input for predict: node tools/many_images.mjs FROM FOLDER COUNT [SIZE]
+// Each is one of those in FROM, flipped and brightened a little; every twentieth has a stain. A thousand per folder.
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";

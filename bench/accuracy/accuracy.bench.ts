@@ -1,6 +1,6 @@
 // npm run accuracy -- DIR [--seeds 0,1,2] [--choices both,normal,abnormal,nearest] [any flag of bigrid train]
-// Trains for each seed and choice, evaluates, and adds each result to a file as it comes: ended, the same command goes
-// on. Writes the table of all results into docs/results.md.
+// Trains and evaluates for each seed and choice, and appends each result to a file as it comes; after an interruption
+// the same command continues. Writes the table of all results into docs/results.md.
 import { execFileSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -72,7 +72,7 @@ async function compare(root: string, { seeds, choices, out, report, features, na
     ...others
   } = options as GradTrainingOptions;
   const { inputSize, fit, padding } = options;
-  // of the images, with a model or without
+  // options that affect the images, with or without a model
   const seen = { inputSize, ...(fit && { fit }), ...(padding && { padding }) };
   const set = await featuresOf(device, root, options, features);
   const common = {
@@ -108,14 +108,14 @@ async function compare(root: string, { seeds, choices, out, report, features, na
     }
   }
 
-  /** Judged test images, class by class, by the nearest of the good ones. */
+  /** Scores of test images, class by class, by distance to the nearest good cells. */
   async function searched(set: FeatureSet, window: number): Promise<Scored[][]> {
     const judged: Scored[][] = [];
     for (const data of set.classes) judged.push(await nearestNeighbours(device, set, data, window));
     return judged;
   }
 
-  /** Judged test images, class by class, of a detector trained on all classes. */
+  /** Scores of test images, class by class, by a detector trained on all classes. */
   async function trained(
     { classes, cells, channels, size }: FeatureSet,
     options: TrainingOptions,

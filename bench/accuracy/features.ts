@@ -14,7 +14,7 @@ import type { Device } from "../../src/runtime/device.ts";
 import { placementOf } from "../../src/io/placement.ts";
 import { release, toArray } from "../../src/tensor/tensor.ts";
 
-/** An image of a test set, as the backbone sees it. */
+/** A test image as the backbone sees it. */
 export interface TestImage {
   readonly defective: boolean;
   /** cells x cells x channels */
@@ -29,24 +29,21 @@ export interface FeatureClass {
   readonly test: readonly TestImage[];
 }
 
-/** A dataset behind its backbone. */
+/** A dataset's features from its backbone. */
 export interface FeatureSet {
   readonly cells: number;
   readonly channels: number;
-  /**
-   * What each channel is multiplied with where features are compared without a model: 1, or what the backbone wants for
-   * training.
-   */
+  /** Factor of each channel when features are compared without a model: 1, or the backbone's own training scale. */
   readonly scales: Float32Array;
-  /** Side of the square that images were resized to. */
+  /** Side of the square that images were resized to, in pixels. */
   readonly size: number;
   readonly classes: readonly FeatureClass[];
 }
 
 /**
- * A dataset's features: from the file that an earlier call wrote for the same images and backbone, else from the
- * images.
- * @param folder where such files lie
+ * A dataset's features: from the file that an earlier call wrote for the same images and backbone, otherwise computed
+ * from the images.
+ * @param folder location of such files
  */
 export async function featuresOf(
   device: Device,
@@ -110,7 +107,7 @@ export async function featuresOf(
   }
 }
 
-/** One over each channel's deviation; that of a channel that hardly varies is bounded as in training. */
+/** One over each channel's standard deviation, bounded as in training for a channel that hardly varies. */
 function scalesOf(channels: number, images: readonly Float32Array[]): Float32Array {
   const statistics = new ChannelStatistics(channels);
   for (const features of images) statistics.add(features);
@@ -131,7 +128,7 @@ async function extracted(
   return values;
 }
 
-/** What an earlier call kept; null if there is nothing, or of other images or another backbone. */
+/** Features that an earlier call saved; null if there are none, or they are of other images or another backbone. */
 async function keptFeatures(path: string, identity: string): Promise<Float32Array[] | null> {
   if (!(await stat(path).catch(() => null))) return null;
   const { tensors, metadata } = decodeSafetensors(await readBytes(path), path);

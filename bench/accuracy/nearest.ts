@@ -8,16 +8,16 @@ import type { Device } from "../../src/runtime/device.ts";
 import { fromArray, release, toArray, type Tensor } from "../../src/tensor/tensor.ts";
 import type { FeatureClass, FeatureSet } from "./features.ts";
 
-/** A judged image with the two image scores in use. */
+/** A scored image with both image scores. */
 export interface Scored extends Sample {
-  /** The largest value of the map; `score` is the largest mean over a window. */
+  /** Maximum of the map; `score` is the largest mean over a window. */
   readonly peak: number;
 }
 
 /**
- * The plain baseline: a cell is as anomalous as its distance to the nearest cell of all training images. Maps are
- * smoothed and scored as GRAD's.
- * @param window features are averaged over so many x so many cells first, an odd number; 1: not at all
+ * The plain baseline: a cell's anomaly is its distance to the nearest cell of all training images. Maps are smoothed
+ * and scored as in GRAD.
+ * @param window side of the square of cells over which features are averaged first, odd; 1: no averaging
  */
 export async function nearestNeighbours(
   device: Device,

@@ -2,18 +2,18 @@ import { readFile } from "node:fs/promises";
 import { METRIC_TITLES, METRICS, type Metrics } from "../../src/metrics/metrics.ts";
 import { writeFileAtomic } from "../../src/node/files/files.ts";
 
-/** What is compared: the model's branches, or the baseline without a model. */
+/** The compared choices: the model's branches, or the baseline without a model. */
 export const CHOICES = ["nearest cell", "nearest mean of 3 x 3", "normal", "abnormal", "both"] as const;
 export type Choice = (typeof CHOICES)[number];
 
-/** One training and its evaluation, or the baseline's. */
+/** Result of one training and its evaluation, or of the baseline. */
 export interface Result {
   readonly dataset: string;
   readonly backbone: string;
   readonly choice: Choice;
-  /** Of everything random; null where nothing is. */
+  /** Seed of everything random; null if nothing is. */
   readonly seed: number | null;
-  /** What else the training was told; and by whom it was trained. */
+  /** Other training options, and the trainer. */
   readonly options: Readonly<Record<string, unknown>>;
   readonly images: { readonly train: number; readonly test: number };
   readonly metrics: Metrics;
@@ -24,14 +24,14 @@ export interface Result {
   readonly commit: string;
 }
 
-/** What one result must differ in from another to be a further one. */
+/** The key of a result: results with equal keys replace each other. */
 type Key = Pick<Result, "dataset" | "backbone" | "choice" | "seed" | "options">;
 
 const COLUMNS: readonly (readonly [key: keyof Metrics | "peakAuroc", title: string])[] = [
   ...METRICS.map((name) => [name, METRIC_TITLES[name]] as const),
   ["peakAuroc", "image AUROC by peak"],
 ];
-const SEEN = ["inputSize", "fit", "padding"]; // what a baseline must share with a model beside it
+const SEEN = ["inputSize", "fit", "padding"]; // options that a baseline must share with a model it is compared to
 export const BEGIN = "<!-- accuracy: written by npm run accuracy -->";
 export const END = "<!-- end of accuracy -->";
 
@@ -50,7 +50,7 @@ export async function readResults(path: string): Promise<Result[]> {
   return JSON.parse(text) as Result[];
 }
 
-/** Adds a result to a file, which is read again for it: other processes may have added theirs. */
+/** Adds a result to a file, which is read again first: other processes may have added theirs. */
 export async function addResult(path: string, result: Result): Promise<Result[]> {
   const results = [...(await readResults(path)).filter((other) => keyOf(other) !== keyOf(result)), result];
   await writeFileAtomic(path, `[\n${results.map((each) => JSON.stringify(each)).join(",\n")}\n]\n`);
@@ -58,8 +58,8 @@ export async function addResult(path: string, result: Result): Promise<Result[]>
 }
 
 /**
- * Tables in Markdown, one for each dataset, backbone and options: a line a choice, in percent, with the spread over
- * seeds.
+ * Tables in Markdown, one for each dataset, backbone and set of options: one line per choice, in percent, with the
+ * spread over seeds.
  */
 export function resultTables(results: readonly Result[]): string {
   const groups = new Map<string, Result[]>();
@@ -109,7 +109,7 @@ function percentages(values: readonly (number | null)[]): string {
   return `${percent(mean)} ± ${percent(Math.sqrt(variance))}`;
 }
 
-/** A document with its tables replaced, between the two marks. */
+/** A document with the tables between its two marks replaced. */
 export function withTables(document: string, tables: string): string {
   const [begin, end] = [document.indexOf(BEGIN), document.indexOf(END)];
   if (begin < 0 || end < begin) throw new Error(`expected the marks ${BEGIN} and ${END} in the document`);

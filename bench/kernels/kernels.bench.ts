@@ -1,8 +1,9 @@
 // Every kernel by itself, with the reductions that belong to it, at GRAD's shapes, for one image and for 16, and at
-// EfficientNet-B6's. Writes bench/results/kernels.<adapter>.json, from which docs/kernels.md takes its rates; with
-// --against FILE compares, with --rows WORD... measures only rows with one of the words in their names, and writes
-// nothing. `bytes` is the traffic that the definition cannot do without, `flops` its operations; neither counts what a
-// kernel wastes. `share` is the time that these need at the roofs, measured in the same process, of the kernel's.
+// EfficientNet-B6's. Writes bench/results/kernels.<adapter>.json, from which docs/kernels.md takes its rates. With
+// --against FILE it compares, with --rows WORD... it measures only rows with one of the words in their names; both
+// write nothing. `bytes` is the least traffic that the definition requires, `flops` its operations; neither counts a
+// kernel's overhead. `share` is the time that these take at the roofs, measured in the same process, divided by the
+// kernel's time.
 import { isPossible, KERNELS } from "./rows.ts";
 import { measureKernel, SAMPLES, type KernelRate } from "../measure.ts";
 import { NETWORK_ROWS } from "../training/network_rows.ts";
@@ -10,7 +11,7 @@ import { Comparison, wantedRows, writeReport } from "../report.ts";
 import { measureRoofs, type Roofs } from "../../src/kernels/roofs.ts";
 import { openDevice } from "../../src/node/device.ts";
 
-const ATTEMPTS = 3; // at a row that seems slower than before: others use the machine too
+const ATTEMPTS = 3; // for a row that seems slower than before, as other load on the machine may be the cause
 
 const shareOf = ({ gigabytes, gigaflops }: Pick<KernelRate, "gigabytes" | "gigaflops">, roofs: Roofs): number =>
   Number(Math.max(gigabytes / roofs.gigabytes, gigaflops / roofs.gigaflops).toPrecision(3));
@@ -45,7 +46,7 @@ for (const measured of wantedRows(
 }
 if (comparison) comparison.report({ kernels });
 else {
-  const again = await measureRoofs(device); // others use the machine too: the better of two
+  const again = await measureRoofs(device); // the better of two, as other load on the machine only lowers a roof
   const best = {
     gigaflops: Math.max(roofs.gigaflops, again.gigaflops),
     gigabytes: Math.max(roofs.gigabytes, again.gigabytes),

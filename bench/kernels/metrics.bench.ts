@@ -1,11 +1,11 @@
-// Metrics of 300 million pixels of one class: the time they take, the memory, and how far they may be from exact.
+// Metrics of 300 million pixels of one class: time, memory, and the bound of their error.
 import { Evaluation } from "../../src/metrics/evaluate.ts";
 
 const [IMAGES, SIDE] = [1200, 500];
 const MB = 1e6;
 
 let state = 1;
-/** Uniform in (0, 1): xorshift, since drawing must not cost more than counting. */
+/** Uniform in (0, 1), by xorshift, since drawing must not cost more than counting. */
 function unit(): number {
   state ^= state << 13;
   state ^= state >>> 17;
@@ -13,7 +13,7 @@ function unit(): number {
   return ((state >>> 0) + 0.5) / 2 ** 32;
 }
 
-/** An image with three defects of 40 x 40 pixels, somewhat hotter than the rest. */
+/** An image with three defects of 40 x 40 pixels, with somewhat larger values than the rest. */
 function drawn(defective: boolean) {
   const mask = new Uint8Array(SIDE * SIDE);
   for (let defect = 0; defective && defect < 3; defect++) {

@@ -36,10 +36,10 @@ import { countOf, empty, fromArray, zeros, type Shape, type Tensor } from "../..
 
 /** One measured call. */
 export interface Measured {
-  /** shader.entry point, or what stands for several of them */
+  /** shader.entry point, or a name for several of them */
   readonly kernel: string;
   readonly what: string;
-  /** Compulsory traffic of a call. */
+  /** Least memory traffic of a call, in bytes. */
   readonly bytes: number;
   /** Operations of the definition. */
   readonly flops: number;
@@ -47,7 +47,7 @@ export interface Measured {
   readonly prepare: (device: Device) => () => unknown;
 }
 
-/** Whether a device can do it: casts are to and from half precision, and not all multiply matrices by themselves. */
+/** True if a device can run it: casts need half precision, and some products subgroup matrices. */
 export const isPossible = ({ gpu, adapter }: Device, { kernel }: Pick<Measured, "kernel">): boolean =>
   kernel.startsWith("subgroup_product.")
     ? adapter.matrixLanes !== undefined
@@ -90,13 +90,13 @@ const inForms = (
     forms.map((form) => [`${form in TILES ? "tiled_product" : shader}.${entryPoint}, ${form}`, prepare(form)]),
   );
 
-/** Tensors of normal numbers, one for each shape, handed to a call. */
+/** Makes tensors of normal numbers, one for each shape, and passes them to a call. */
 export const over = (shapes: readonly Shape[], call: (...tensors: Tensor[]) => unknown) => (device: Device) => {
   const tensors = shapes.map((shape) => normals(device, shape));
   return () => call(...tensors);
 };
 
-/** Every row of a map, in an order that no cache foresees. */
+/** Every row of a map, in an order that defeats caches. */
 const scattered = (device: Device): Tensor =>
   fromArray(
     device,
@@ -107,7 +107,7 @@ const scattered = (device: Device): Tensor =>
 /** Bytes of f32 tensors, each read or written once. */
 export const bytesOf = (...shapes: Shape[]): number => shapes.reduce((sum, shape) => sum + 4 * countOf(shape), 0);
 
-/** Calls of one shape of work: the same bytes and operations. */
+/** Calls with the same bytes and operations. */
 export const family = (
   what: string,
   bytes: number,
@@ -121,8 +121,8 @@ const FILTERS: Shape = [3, 3, 64, 64];
 const WINDOWS: Shape = [3, 3, 4 * CHANNELS];
 const AFFINE: Shape = [2, CHANNELS];
 const QUERIES = [POSITIONS, CHANNELS] as const;
-const BANK = [5000, CHANNELS] as const; // PatchCore's, of a class of 64 images, by a tenth
-const CORESET = [50_176, 128] as const; // what it is chosen from: those images' cells, projected
+const BANK = [5000, CHANNELS] as const; // PatchCore's bank for a class of 64 images, a tenth of their cells
+const CORESET = [50_176, 128] as const; // the candidates for the bank: those images' cells, projected
 const POOLED: Shape = [1, 14, 14, CHANNELS];
 
 export const KERNELS: readonly Measured[] = [
@@ -413,7 +413,7 @@ export const KERNELS: readonly Measured[] = [
       ),
     ),
   ),
-  // The bound of those: a product of their shape, whose result is stored.
+  // An upper bound for these: a product of the same shape whose result is stored.
   ...family(
     `${POSITIONS}x${CHANNELS} by ${CHANNELS}x${BANK[0]}, transposed`,
     bytesOf(QUERIES, BANK, [POSITIONS, BANK[0]]),

@@ -45,7 +45,7 @@ export function bottleneckParameters(
 
 const { hsigmoid, hswish, relu } = DEFINITIONS;
 
-/** x W + b over rows, its gradients given that of its output. */
+/** x W + b over rows, and a function for its gradients. */
 function linear(input: Numbers, weight: Input, bias: Numbers | null) {
   const [k, n] = weight.shape as [number, number];
   const problem = { batch: 1, m: input.length / k, n, k };

@@ -1,7 +1,7 @@
 /**
- * Bilinear sampling as four gathers, for libraries without it.
+ * Bilinear sampling as four gathers, for libraries without grid_sample.
  * @param grid positions (x, y) in [-1, 1], which span the centres of the outermost pixels
- * @returns for each corner which pixel every sample reads, and what it weighs
+ * @returns for each corner the pixel that every sample reads, and its weight
  */
 export function cornersOf(grid, height, width) {
   const count = grid.length / 2;

@@ -1,10 +1,10 @@
-// Dawn as a browser's `navigator.gpu`, where the peers look for it, with every buffer counted.
+// Provides Dawn as `navigator.gpu`, as the peers expect, and counts the bytes of every buffer.
 import { create, globals } from "webgpu";
 
-process.env.XDG_RUNTIME_DIR ??= "/tmp"; // Dawn's Vulkan loader wants one to be set
+process.env.XDG_RUNTIME_DIR ??= "/tmp"; // Dawn's Vulkan loader needs it set
 Object.assign(globalThis, globals);
 
-/** Bytes of the buffers that exist, and the most that they have been. */
+/** Bytes of all live buffers, now and at peak. */
 export const deviceMemory = { bytes: 0, peak: 0 };
 
 const alive = new WeakSet();
@@ -22,7 +22,7 @@ GPUBuffer.prototype.destroy = function () {
   destroy.call(this);
 };
 
-// Dawn refuses to upload from memory that threads share, which browsers allow and onnxruntime-web does.
+// Dawn refuses to upload from shared memory, which browsers allow and onnxruntime-web uses.
 const { writeBuffer } = GPUQueue.prototype;
 GPUQueue.prototype.writeBuffer = function (buffer, offset, data, ...part) {
   const memory = ArrayBuffer.isView(data) ? data.buffer : data;

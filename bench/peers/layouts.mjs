@@ -1,4 +1,4 @@
-/** Transposes a dense array, as a channels-first library wants it. */
+/** Transposes a dense array for a channels-first library. */
 export function permuted({ shape, data }, axes) {
   const dims = axes.map((axis) => shape[axis]);
   const strides = axes.map((axis) => shape.slice(axis + 1).reduce((n, d) => n * d, 1));

@@ -1,6 +1,6 @@
-// bigrid beside other WebGPU libraries: the same seeded work, in one run on one adapter. Each library has a process of
-// its own; for each row all are prepared, their results are checked, and then they run one after the other, round by
-// round. Writes bench/results/peers.<adapter>.json and the tables of docs/performance.md.
+// Compares bigrid with other WebGPU libraries: the same seeded work, in one run on one adapter. Each library has a
+// process of its own. For each row all libraries are prepared, their results are checked, and then they run in turn,
+// round by round. Writes bench/results/peers.<adapter>.json and the tables of docs/performance.md.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,9 +15,9 @@ const NETWORKS = /efficientnet/;
 const NETWORK_NAMES = ["efficientnet-b4", "efficientnet-b6"] as const;
 const BATCHES = [1, 16];
 const PAGE = "docs/performance.md";
-const ROW_MILLISECONDS = 60_000; // of measuring, after which a row makes do with LEAST_ROUNDS
+const ROW_MILLISECONDS = 60_000; // after this time, LEAST_ROUNDS suffice for a row
 const LEAST_ROUNDS = 3;
-const LONG_MILLISECONDS = 120_000; // of a round, beyond which one behind the first is enough
+const LONG_MILLISECONDS = 120_000; // after a first round of this time, one more is enough
 
 const LIBRARIES: readonly Library[] = [
   { name: "bigrid", module: "bigrid" },
@@ -27,7 +27,7 @@ const LIBRARIES: readonly Library[] = [
   { name: "jax-js", module: "jax" },
   { name: "jax-js with value", module: "jax", options: { value: true } },
   { name: "onnxruntime-node", module: "onnxruntime", options: { runtime: "node" } },
-  // V8's optimising compiler takes minutes over this WebAssembly; the baseline code that it starts with is enough.
+  // V8's optimising compiler takes minutes over this WebAssembly; its baseline compiler's code is enough.
   { name: "onnxruntime-web", module: "onnxruntime", options: { runtime: "web" }, flags: ["--liftoff-only"] },
 ];
 
@@ -47,7 +47,7 @@ interface Report {
 
 const rounded = (value: number): number => Number(value.toPrecision(4));
 
-/** Opens every library on a problem and measures those that solve it. */
+/** Opens every library on a problem and measures those that support it. */
 class Round {
   readonly results: Record<string, Result> = {};
   readonly #problem: Problem;
@@ -60,7 +60,7 @@ class Round {
     this.#problem = problem;
   }
 
-  /** @returns what the library says of itself */
+  /** @returns the library's reply */
   async prepare(
     library: Library,
     expected: () => readonly ArrayLike<number>[],
@@ -183,7 +183,7 @@ function lineOf({ milliseconds, first, error, deviceBytes, residentBytes, failed
   return `${milliseconds.median} ms (min ${milliseconds.min}, first ${first}), error ${error}${memory}`;
 }
 
-/** Rows that were measured replace those of the same name that a former run has left. */
+/** Measured rows replace those of the same name from an earlier run. */
 function write(report: Report): void {
   const path = `bench/results/peers.${report.adapter.split(/[^A-Za-z0-9]+/)[0]!.toLowerCase()}.json`;
   const former = existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as Report) : null;

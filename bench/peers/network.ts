@@ -1,5 +1,5 @@
 // EfficientNet's layers 3 and 4 with made-up weights: as a file for bigrid, as folded layers for the other libraries,
-// and in float64 from the weights as they are, convolution by convolution.
+// and in float64 from the unfolded weights, convolution by convolution.
 import { writeFileSync } from "node:fs";
 import { planOf, type EfficientNetName, type NetworkPlan } from "../../src/backbones/efficientnet.ts";
 import { readValues } from "../../src/backbones/weights.ts";
@@ -12,9 +12,9 @@ import { seeded, type Problem } from "./problems.ts";
 
 const LAYERS = [3, 4];
 const SIDE = 224;
-const DISTINCT = 2; // images of a batch; the others repeat them, so that two references are enough
+const DISTINCT = 2; // distinct images of a batch; the others repeat them, so that two references are enough
 
-/** A convolution `[R,S,C,K]`, or `[R,S,C]` where it is depthwise, and what is added behind it. */
+/** A convolution `[R,S,C,K]`, or `[R,S,C]` if it is depthwise, and the bias added after it. */
 export interface Layer {
   readonly filters: Input;
   readonly bias: Input;
@@ -28,7 +28,7 @@ export interface FoldedBlock {
   readonly excite: Layer;
   readonly project: Layer;
   readonly stride: number;
-  /** Of the block's input. */
+  /** Side of the block's input. */
   readonly side: number;
   readonly isResidual: boolean;
 }
@@ -36,7 +36,7 @@ export interface FoldedBlock {
 export interface FoldedNetwork {
   readonly stem: Layer;
   readonly blocks: readonly FoldedBlock[];
-  /** Indices of the blocks whose outputs are asked for. */
+  /** Indices of the blocks whose outputs are compared. */
   readonly ends: readonly number[];
 }
 
@@ -86,7 +86,7 @@ export async function folded(plan: NetworkPlan, side: number): Promise<FoldedNet
   return { stem: await convolution("features.0", [3, 3, 3, plan.stem]), blocks, ends };
 }
 
-/** The same weights, unfolded, as a file of torchvision's names. */
+/** Writes the same weights, unfolded, as a file with torchvision's names. */
 async function writeWeights(name: EfficientNetName, path: string): Promise<void> {
   const { shapes, read } = madeUp(name);
   const tensors = await Promise.all([...shapes.keys()].map(async (name) => [name, await read(name)] as const));
@@ -101,7 +101,7 @@ interface Image {
 
 const { sigmoid, silu } = DEFINITIONS;
 
-/** Every product of a convolution; TensorFlow's padding. */
+/** The convolution product by product, with TensorFlow's padding. */
 function convolved(
   { side, channels, data }: Image,
   { filters, bias }: Layer,

@@ -24,7 +24,7 @@ export class Graph {
   #inputs = [];
   #outputs = [];
 
-  /** Declares what is fed, f32; returns its name. */
+  /** Declares an f32 input; returns its name. */
   input(name, shape) {
     this.#inputs.push({ name, shape });
     return name;
@@ -42,7 +42,7 @@ export class Graph {
     return name;
   }
 
-  /** One operation on named values; returns the name of its output. */
+  /** Adds one operation on named values; returns the name of its output. */
   node(op_type, input, attributes = {}) {
     const name = `n${this.#nodes.length}`;
     this.#nodes.push({ name, op_type, input, output: [name], attribute: Object.entries(attributes).map(attribute) });

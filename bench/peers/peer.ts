@@ -6,14 +6,14 @@ const WORKER = fileURLToPath(new URL("worker.mjs", import.meta.url));
 /** One library, or one way of using it: a column of the table. */
 export interface Library {
   readonly name: string;
-  /** File of libraries/. */
+  /** Name of its file in libraries/. */
   readonly module: string;
   readonly options?: Readonly<Record<string, unknown>>;
-  /** Node's. */
+  /** Command-line flags of Node. */
   readonly flags?: readonly string[];
-  /** Rows that differ from those of another column. Default: all. */
+  /** Rows to run if the others equal those of another column. Default: all. */
   readonly only?: RegExp;
-  /** Where the problem's does not fit the way of storing. */
+  /** Tolerance, if the problem's does not suit the storage type. */
   readonly tolerance?: number;
 }
 
@@ -24,11 +24,11 @@ export interface Reply {
   readonly outputs: readonly Float32Array[];
 }
 
-/** What a process has held at most since its work was prepared. */
+/** Peak memory of a process since its work was prepared. */
 export interface MemoryReply {
-  /** Buffers made through WebGPU's JavaScript interface and not destroyed. */
+  /** Bytes of live buffers created through WebGPU's JavaScript interface. */
   readonly deviceBytes: number;
-  /** Growth of the resident set; null where the system does not say. */
+  /** Growth of the resident set, in bytes; null if the system does not report it. */
   readonly residentBytes: number | null;
 }
 
@@ -47,7 +47,7 @@ export class Peer {
       stream?.on("data", (text: Buffer) => (this.#said = (this.#said + text.toString()).slice(-2000)));
   }
 
-  /** Asks for one thing and waits for its answer; a process that ends instead is an error with its last words. */
+  /** Sends one request and waits for the answer; if the process ends instead, throws an error with its last output. */
   ask<T>(message: object): Promise<T & { readonly error?: string }> {
     return new Promise((resolve) => {
       const done = (reply: unknown): void => {

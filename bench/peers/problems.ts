@@ -1,5 +1,5 @@
-// The work that the libraries are compared on: GRAD's shapes, seeded inputs, and what comes out by the float64
-// definitions that the kernels are tested against.
+// The work for the comparison: GRAD's shapes, seeded inputs, and expected results by the float64 definitions that the
+// kernels are tested against.
 import type { Input, Inputs } from "./input.ts";
 import { bottleneckForward, bottleneckGradients, bottleneckParameters, BOTTLENECK, NORM_EPS } from "./bottleneck.ts";
 import * as conv2d from "../../test/reference/conv2d.ts";
@@ -10,22 +10,22 @@ import * as matmul from "../../test/reference/matmul.ts";
 
 /** One row of the comparison. */
 export interface Problem {
-  /** Of this row alone. */
+  /** Unique name of the row. */
   readonly name: string;
-  /** What a library's table of cases calls it. Default: its name. */
+  /** Its name in a library's table of cases. Default: `name`. */
   readonly kind?: string;
-  /** What the printed table calls it. */
+  /** Its name in the printed table. */
   readonly title: string;
   readonly inputs: Inputs;
-  /** What the work needs besides tensors. */
+  /** Inputs other than tensors. */
   readonly settings?: Readonly<Record<string, unknown>>;
-  /** What of a library's outputs is compared. Default: the outputs. */
+  /** Selects the values to compare from a library's outputs. Default: the outputs. */
   readonly observed?: (outputs: readonly Float32Array[]) => readonly ArrayLike<number>[];
-  /** That in float64, in the layouts of `Input`. Computed anew by each call. */
+  /** The expected values in float64, in the layouts of `Input`. Computed anew by each call. */
   readonly expected: () => readonly ArrayLike<number>[];
   /** Largest relative error of an output, in the L2 norm. */
   readonly tolerance: number;
-  /** How many images a run takes: their rate and the memory are then reported. */
+  /** Number of images per run; the rate of images and the memory are then reported. */
   readonly images?: number;
 }
 
@@ -36,9 +36,9 @@ const TOLERANCE = 1e-5; // of sums of up to 864 products in f32
 const SMALL = 1024;
 const SMALL_OPERATIONS = 1000;
 const BLUR = { size: 9, sigma: 2 } as const;
-const LEARNING_RATE = 1; // so large that what a step changes is seen behind the weights' rounding
+const LEARNING_RATE = 1; // large, so that a step's change stands out from the rounding of the weights
 
-/** Numbers in [-scale, scale): the generator known as mulberry32. */
+/** Numbers in [-scale, scale) from the generator mulberry32. */
 export function seeded(count: number, seed: number, scale = 1): Float32Array {
   let state = seed >>> 0;
   return Float32Array.from({ length: count }, () => {
@@ -58,7 +58,7 @@ export const input = (shape: readonly number[], seed: number, scale = 1): Input 
   ),
 });
 
-/** A function of two inputs, and their gradients given its output's. */
+/** A function of two inputs, and their gradients for a given output gradient. */
 function pair(
   name: string,
   title: string,
@@ -155,7 +155,7 @@ function convolutions(): Problem[] {
 
 function sampling(): Problem[] {
   const image = input([1, GRID_SIDE, GRID_SIDE, GRID_CHANNELS], 10);
-  const grid = input([1, SIDE, SIDE, 2], 11, 0.999); // inside, where no library differs in what lies outside
+  const grid = input([1, SIDE, SIDE, 2], 11, 0.999); // inside the image, as libraries differ outside
   const gradOutput = input([1, SIDE, SIDE, GRID_CHANNELS], 12);
   const problem = {
     batch: 1,
@@ -215,7 +215,7 @@ function bottlenecks(): Problem[] {
     const { loss, gradients } = bottleneckGradients(inputs);
     return [[loss], ...gradients];
   };
-  /** The loss, and the gradients that the parameters behind the step tell of. */
+  /** The loss, and the gradients recovered from the parameters after the step. */
   const observed = ([loss, ...stepped]: readonly Float32Array[]): ArrayLike<number>[] => {
     const before = Object.values(parameters).map(({ data }) => data);
     return [loss!, ...stepped.map((data, i) => data.map((value, j) => (before[i]![j]! - value) / LEARNING_RATE))];
@@ -253,7 +253,7 @@ function smallOperations(): Problem {
   };
 }
 
-/** Every row but those of the networks. */
+/** Every row except those of the networks. */
 export const problems = (): Problem[] => [
   ...products(),
   ...convolutions(),
@@ -263,7 +263,7 @@ export const problems = (): Problem[] => [
   smallOperations(),
 ];
 
-/** |got - want| / |want| in the L2 norm; Infinity where their lengths differ. */
+/** |got - want| / |want| in the L2 norm; Infinity if their lengths differ. */
 export function relativeError(got: ArrayLike<number>, want: ArrayLike<number>): number {
   if (got.length !== want.length) return Infinity;
   let [difference, norm] = [0, 0];

@@ -1,5 +1,4 @@
-// node bench/peers/run.mjs   installs the peers, if they are not, and runs main.ts through Vite, which knows how to
-// import .wgsl
+// node bench/peers/run.mjs   installs the peers if necessary and runs main.ts through Vite, which can import .wgsl
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { runnerImport } from "vite";

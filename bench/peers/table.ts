@@ -1,16 +1,16 @@
 // The comparison as Markdown.
 
-/** What one library made of one row. */
+/** Result of one library in one row. */
 export interface Result {
-  /** Of all runs behind the first, until the results are on the host. */
+  /** Of all runs after the first, until the results are on the host. */
   readonly milliseconds?: { readonly median: number; readonly min: number; readonly runs: number };
-  /** The first call, with what it compiles. */
+  /** Milliseconds of the first call, including compilation. */
   readonly first?: number;
   /** Largest relative error of an output against float64, L2. */
   readonly error?: number;
   readonly deviceBytes?: number | null;
   readonly residentBytes?: number | null;
-  /** Why there is no time. */
+  /** Reason why there is no time. */
   readonly failed?: string;
 }
 
@@ -21,11 +21,11 @@ export interface Row {
   readonly images?: number;
   readonly commit: string;
   readonly date: string;
-  /** By library; absent where a library has no such thing. */
+  /** By library; absent if a library does not support it. */
   readonly results: Readonly<Record<string, Result>>;
 }
 
-/** A middle value. */
+/** The median. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const half = sorted.length >> 1;
@@ -42,7 +42,7 @@ const shown = (value: number): string =>
 
 const isOurs = (library: string): boolean => library.startsWith("bigrid");
 
-/** The least time of those that a test of names picks: what else a machine does can only add to it. */
+/** The shortest time of the libraries that `picks` accepts; other load on the machine can only lengthen a time. */
 function fastest(row: Row, picks: (library: string) => boolean): number {
   const times = Object.entries(row.results).flatMap(([library, { milliseconds }]) =>
     milliseconds && picks(library) ? [milliseconds.min] : [],
@@ -50,7 +50,7 @@ function fastest(row: Row, picks: (library: string) => boolean): number {
   return Math.min(...times);
 }
 
-/** How many times faster the best way of ours in f32 is than the best peer; null where either has no time. */
+/** Speed of our best f32 variant relative to the best peer; null if either has no time. */
 export function advantage(row: Row): number | null {
   const [ours, theirs] = [
     fastest(row, (library) => isOurs(library) && !library.endsWith("f16")),
@@ -68,7 +68,7 @@ const factor = (row: Row): string => {
   return times === null ? "" : `${times.toFixed(times < 10 ? 2 : 0)}x`;
 };
 
-/** Median and least milliseconds of every row, the fastest in bold. */
+/** Median and shortest time of every row in milliseconds, the fastest in bold. */
 export function timesTable(rows: readonly Row[], libraries: readonly string[]): string {
   const lines = rows.map((row) => {
     const best = fastest(row, () => true);
@@ -91,7 +91,7 @@ function memoryOf({ deviceBytes, residentBytes }: Result): string {
   return residentBytes ? `(${(residentBytes / MEBIBYTE).toFixed(0)} MiB)` : "?";
 }
 
-/** Images a second, by the least time, and the most memory of every row of networks. */
+/** Images per second, by the shortest time, and peak memory of every row of networks. */
 export function networksTable(rows: readonly Row[], libraries: readonly string[]): string {
   const lines = rows.map((row) => {
     const best = fastest(row, () => true);
@@ -111,7 +111,7 @@ const [BEGIN, END] = ["<!-- Written by npm run bench:peers -->", "<!-- As far as
 
 /**
  * A page with its tables replaced.
- * @throws Error if the page has no place for them
+ * @throws Error if the page lacks their marks
  */
 export function withTables(page: string, tables: string): string {
   const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];

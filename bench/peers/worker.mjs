@@ -18,7 +18,7 @@ const timed = async (work) => {
   return { milliseconds: performance.now() - start, result };
 };
 
-/** The largest resident set since it was last reset, in bytes; null where the system does not say. */
+/** The peak resident set since it was last reset, in bytes; null if the system does not report it. */
 function residentPeak() {
   try {
     return 1024 * Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync("/proc/self/status", "utf8"))[1]);
@@ -31,7 +31,7 @@ function resetResidentPeak() {
   try {
     writeFileSync("/proc/self/clear_refs", "5");
   } catch {
-    // not Linux, or not allowed: the peak is then that of the process
+    // not Linux, or not allowed: the peak is then that of the whole process
   }
 }
 

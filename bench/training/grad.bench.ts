@@ -1,6 +1,6 @@
-// A training step of GRAD: `tiny` on features of the embedded backbone and of EfficientNet-B4, and `mobile` on B6's
-// with its blocks computed once and twice. And inference, from decoded photographs to scores and maps on the host. Each
-// with the time that its kernels would take at the roofs, measured in the same process. Writes
+// A training step of GRAD (`tiny` on features of the embedded backbone and of EfficientNet-B4, `mobile` on B6's, with
+// and without recomputed blocks), and inference, from decoded photographs to scores and maps on the host. Each with the
+// time that its kernels would take at the roofs, measured in the same process. Writes
 // bench/results/grad.<adapter>.json; with --against FILE compares.
 import type { DecodedImage } from "../../src/io/image.ts";
 import { gradConfig } from "../../src/methods/grad/config.ts";
@@ -21,12 +21,12 @@ const roofs = await measureRoofs(device);
 device.trim();
 
 const [CELLS, VARIANCE] = [28, 24];
-// of a row, what they may take if there is one, and kernels printed
+// runs of a row, the time limit for more than one, and the number of kernels printed
 const [RUNS, MOST_MILLISECONDS, SHOWN] = [15, 30_000, 12];
 
 interface StepRow {
   readonly decoder: "tiny" | "mobile";
-  /** The embedded backbone's at 224 pixels, EfficientNet-B4's and B6's. */
+  /** Channels of the embedded backbone at 224 pixels, of EfficientNet-B4 and of B6. */
   readonly channels: 40 | 216 | 272;
   readonly stage: Stage;
   readonly batch: number;
@@ -35,7 +35,7 @@ interface StepRow {
 }
 
 const STAGES = ["abnormal", "normal"] as const;
-// after six, both kinds of a stage's steps are captured
+// after six steps, both kinds of a stage's steps are captured
 const TINY = { decoder: "tiny", batch: 8, recompute: false, warmUps: 6 } as const;
 const MOBILE = {
   decoder: "mobile",
@@ -49,7 +49,7 @@ const STEPS: readonly StepRow[] = [
   ...[true, false].map((recompute) => ({ ...MOBILE, recompute })),
 ];
 
-const [SIDE, INPUT_SIZE] = [256, 224]; // of photographs, and what they are resized to
+const [SIDE, INPUT_SIZE] = [256, 224]; // side of photographs, and of the resized images
 const LARGEST = { backbone: "efficientnet-b6", decoder: "mobile" } as const;
 const HALF = device.gpu.features.has("shader-f16") ? [{ ...LARGEST, half: true }] : [];
 const DETECTORS = [
@@ -79,7 +79,7 @@ const sum = (numbers: readonly number[]): number => numbers.reduce((total, x) =>
 const least = ({ bytes, operations }: Work): number =>
   Math.max(bytes / roofs.gigabytes, operations / roofs.gigaflops) / 1e6;
 
-/** Rates of so many milliseconds of work, each dispatch measured against the roof that it meets first. */
+/** Rates of the work in a time, in milliseconds, each dispatch measured against the roof that limits it. */
 function ratesOf(dispatched: readonly TracedDispatch[], milliseconds: number) {
   const rate = (of: (one: TracedDispatch) => number) =>
     Number((sum(dispatched.map(of)) / milliseconds / 1e6).toPrecision(3));
@@ -90,7 +90,7 @@ function ratesOf(dispatched: readonly TracedDispatch[], milliseconds: number) {
   };
 }
 
-/** Times of `run`, counters of one run, and where its time goes. */
+/** Times of `run`, counters of one run, and its time by kernel. */
 async function measure(run: () => Promise<unknown>, warmUps: number) {
   for (let i = 0; i < warmUps; i++) await run();
   await device.finish();
@@ -121,7 +121,7 @@ async function measure(run: () => Promise<unknown>, warmUps: number) {
   return {
     runs,
     milliseconds: { min: milliseconds[0]!, median },
-    // of all threads: on a software adapter the work itself, whoever else uses the machine
+    // of all threads: on a software adapter this is the work itself, whatever else runs on the machine
     processorMilliseconds: processorMilliseconds / runs,
     bytes: Math.round(sum(dispatched.map(({ bytes }) => bytes)) / runs),
     operations: Math.round(sum(dispatched.map(({ operations }) => operations)) / runs),
@@ -132,7 +132,7 @@ async function measure(run: () => Promise<unknown>, warmUps: number) {
   };
 }
 
-/** The kernels of a run that take most. */
+/** The kernels of a run that take the most time. */
 async function kernelsOf(run: () => Promise<unknown>) {
   let times: Awaited<ReturnType<typeof device.profile>> = [];
   const dispatched = await device.trace(
@@ -152,7 +152,7 @@ async function kernelsOf(run: () => Promise<unknown>) {
 async function measureStep(row: StepRow) {
   const { decoder, channels, stage, batch, recompute, warmUps } = row;
   const values = new RandomStream(1, 1).normals(batch * CELLS * CELLS * channels, Math.sqrt(VARIANCE));
-  /** The same images whatever is asked for: their order does not matter to the time. */
+  /** The same images in every batch: their order does not affect the time. */
   const features = {
     count: batch,
     batch: () => Promise.resolve(fromArray(device, [batch, CELLS, CELLS, channels], values)),

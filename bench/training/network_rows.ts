@@ -65,7 +65,7 @@ function depthwiseRows(
   });
 }
 
-/** What else a bottleneck does with its maps. */
+/** Other steps of a bottleneck on its maps. */
 function mapRows(batch: number, channels: number): Measured[] {
   const map: Shape = [batch, CELLS, CELLS, channels];
   const [count, rows] = [countOf(map), batch * POSITIONS];
@@ -184,7 +184,7 @@ const BASIC: Shape[] = [
   [3, 3, CHANNELS, CHANNELS],
 ];
 
-/** How many of the rows of one image are in KERNELS already: the first ones. */
+/** Number of rows of one image that KERNELS already contains: the first ones. */
 const amongKernels = (batch: number): number => (batch === 1 ? 1 : 0);
 
 /** Rows that only `npm run bench` measures. */

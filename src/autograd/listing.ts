@@ -1,6 +1,6 @@
 import type { Tensor } from "../tensor/tensor.ts";
 
-/** An op that ran, with what it was given: enough to do the same elsewhere. */
+/** An executed op and its arguments: enough to repeat it elsewhere. */
 export interface Call {
   readonly op: string;
   readonly output: Tensor;
@@ -10,7 +10,7 @@ export interface Call {
 
 let listed: Call[] | null = null;
 
-/** Notes a call where `callsOf` is running. */
+/** Lists a call if `callsOf` is running. */
 export function list(
   op: string,
   output: Tensor,
@@ -20,7 +20,7 @@ export function list(
   listed?.push({ op, output, inputs: inputs.map(([tensor]) => tensor), options });
 }
 
-/** Runs `f` and lists the ops that it ran, in order. An op that is made of others is listed as those. */
+/** Runs `f` and lists the ops that it executed, in order. A composite op is listed as its parts. */
 export function callsOf<T>(f: () => T): { readonly result: T; readonly calls: readonly Call[] } {
   const outer = listed;
   const calls: Call[] = (listed = []);

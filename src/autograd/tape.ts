@@ -3,7 +3,7 @@ import type { Allocation } from "../runtime/pool.ts";
 import { requireLive, sameShape, type Tensor } from "../tensor/tensor.ts";
 import { list } from "./listing.ts";
 
-/** For one input of an op: its gradient, given the gradient of the op's output. */
+/** Computes the gradient of one input of an op from the gradient of the op's output. */
 export type Pullback = (gradOutput: Tensor) => Tensor;
 
 interface Entry {
@@ -15,12 +15,12 @@ interface Entry {
 let active: Entry[] | null = null;
 
 /**
- * Notes on the running tape how `output` came from its inputs. An input that needs no gradient is left out, so its
- * pullback never runs. Without a running tape, or with no such input, notes nothing.
+ * Records on the running tape how `output` was computed from its inputs. An input that needs no gradient is left out,
+ * so its pullback never runs. Records nothing without a running tape, or if no input needs a gradient.
  * @param op its name in errors
- * @param inputs each with its pullback; null where the op is not differentiable in it
- * @param options what else the op was told, for `callsOf`
- * @returns the tensor to hand on in place of `output`, with the same storage
+ * @param inputs each with its pullback; null if the op is not differentiable in that input
+ * @param options the op's options, for `callsOf`
+ * @returns the tensor to return in place of `output`, with the same storage
  */
 export function record(
   op: string,
@@ -49,32 +49,31 @@ export function untracked<T>(f: () => T): T {
   }
 }
 
-/** Whether a gradient will be asked of an op on these tensors: then it must keep what its pullbacks need. */
+/** True if an op on these tensors will be differentiated, so that it must keep what its pullbacks need. */
 export const isRecording = (...tensors: readonly (Tensor | null)[]): boolean =>
   active !== null && tensors.some((tensor) => tensor?.requiresGrad);
 
-/** What the walk needs from outside: the tape knows no arithmetic of its own. */
+/** Arithmetic that the backward pass needs; the tape has none of its own. */
 export interface GradientRules {
   /** The gradient of the loss with respect to itself: a tensor of ones. */
   readonly seed: (loss: Tensor) => Tensor;
   /** The sum of two gradients of one tensor. */
   readonly add: (a: Tensor, b: Tensor) => Tensor;
-  /** The same values in storage of their own. */
+  /** A copy with its own storage. */
   readonly copy: (grad: Tensor) => Tensor;
 }
 
-/** What `gradients` returns. */
+/** Result of `gradients`. */
 export interface Gradients {
-  /** What `f` returned; its first tensor is the loss. */
+  /** The tensors that `f` returned; the first is the loss. */
   readonly results: readonly Tensor[];
   /** The gradient of the loss for each tensor in `wrt`, in that order; null where the loss does not depend on it. */
   readonly grads: readonly (Tensor | null)[];
 }
 
 /**
- * Runs `f`, then walks its tape backwards from the first tensor it returned. Everything made on the way is
- * released, activations and gradients as soon as the walk has passed their last use; the results and the
- * gradients asked for are kept.
+ * Runs `f`, then walks its tape backwards from the first tensor it returned. Releases everything made on the way,
+ * activations and gradients right after their last use, except the results and the requested gradients.
  * @throws OptionError, UsageError, ShapeError and ReleasedError as `gradients`
  */
 export function gradientsOf(
@@ -133,14 +132,14 @@ export function gradientsOf(
     grads: wrt.map(({ id }) => {
       let grad = grads.get(id);
       if (!grad) return null;
-      if (taken.has(grad.allocation)) grad = rules.copy(grad); // whoever gives one back must not give back another
+      if (taken.has(grad.allocation)) grad = rules.copy(grad); // releasing one gradient must not release another
       taken.add(grad.allocation);
       return scope.keep(grad);
     }),
   };
 }
 
-/** The first tensor to differentiate for; throws unless that can be done for all of them. */
+/** Returns the first tensor to differentiate for. Throws unless all of them can be differentiated for. */
 function requireDifferentiable(wrt: readonly Tensor[]): Tensor {
   if (active) {
     const remedy = "take the inner ones before, outside the f of the outer ones, where their values are constants";
@@ -162,10 +161,10 @@ function requireDifferentiable(wrt: readonly Tensor[]): Tensor {
   return first;
 }
 
-/** Throws unless `f` returned a loss, and what else it returned are tensors. */
+/** Throws unless `f` returned a loss, followed by tensors only. */
 function requireLoss(results: unknown): void {
   if (results instanceof Promise) {
-    results.catch(() => undefined); // what it comes to is no matter of anybody's
+    results.catch(() => undefined); // its outcome is irrelevant: the call throws anyway
     throw new UsageError(
       "gradients: expected f to return tensors, it is async: the tape holds only what f does before it awaits",
     );
@@ -180,7 +179,7 @@ function requireLoss(results: unknown): void {
     throw new ShapeError(`gradients: expected a loss of dtype f32 or f16, it is u32 [${shape.join(",")}]`);
 }
 
-/** How many tensors on the tape and among the gradients share each allocation: views share their source's. */
+/** Counts how many tensors on the tape and among the gradients share each allocation: views share their source's. */
 class UseCounts {
   readonly #counts = new Map<Allocation, number>();
   readonly #release: (allocation: Allocation) => void;

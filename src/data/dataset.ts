@@ -10,54 +10,55 @@ import { FileTree, IMAGE_EXTENSIONS, undecodableWords } from "./tree.ts";
 
 export type { DatasetClass, Item, Unreadable } from "./item.ts";
 
-/** A folder's files, wherever they lie. */
+/** The files of a folder, in any storage. */
 export interface FileListing {
-  /** Of the folder; it names its class where there is only one. */
+  /** Name of the folder; also names its class if it has only one. */
   readonly name: string;
   /** Paths relative to the folder, with forward slashes, in any order. */
   readonly files: readonly string[];
   /** Folders and links that could not be followed. */
   readonly unreadable: readonly Unreadable[];
-  /** Files and folders that are there under another path, by which they were read; none by default. */
+  /** Files and folders that are already read under another path; none by default. */
   readonly repeated?: readonly Unreadable[];
-  /** Folders below it whose images bigrid wrote; none by default. */
+  /** Subfolders whose images bigrid wrote; none by default. */
   readonly outputs?: readonly string[];
-  /** The text of one of the files. */
+  /** Reads one of the files as text. */
   readText(path: string): Promise<string>;
 }
 
-/** A folder of images, as it was understood. */
+/** A folder of images, interpreted as a dataset. */
 export interface Dataset {
   readonly layout: Pick<Layout, "format" | "title" | "rule">;
-  /** Another layout that the folders have, where a list was read instead of them. */
+  /** Another layout that the folders also match, if a list file was read instead. */
   readonly alternative: FormatName | null;
   readonly classes: readonly DatasetClass[];
-  /** Images that are masks by their place, and belong to no image. */
+  /** Images in a place for masks that belong to no image. */
   readonly strayMasks: readonly string[];
-  /** Images that the layout has no use for. */
+  /** Images that the layout does not use. */
   readonly unused: readonly string[];
-  /** Images that the layout knows and leaves alone, such as a further set for validation. */
+  /** Images that the layout recognises but leaves alone, such as a separate validation set. */
   readonly aside: readonly string[];
   /**
-   * Images that lie beside photographs and are none by their names: depth, heat maps, thumbnails, masks of good images.
+   * Images beside the photographs that are not photographs, judging by their names: depth, heat maps, thumbnails, masks
+   * of good images.
    */
   readonly companions: readonly string[];
   /**
-   * Images that have another of their name with another extension beside them, and these: is one a mask or a copy of
-   * the other?
+   * Images that share a name, but not the extension, with another image beside them, and those images: one may be a
+   * mask or a copy of the other.
    */
   readonly twins: readonly string[];
   /** Image files of formats that cannot be decoded. */
   readonly undecodable: readonly string[];
-  /** What was found or listed more than once, and is read once. */
+  /** Paths found or listed more than once, each read once. */
   readonly repeated: readonly Unreadable[];
-  /** Folders whose images bigrid wrote; they are left out. */
+  /** Folders whose images bigrid wrote; they are ignored. */
   readonly outputs: readonly string[];
   readonly unreadable: readonly Unreadable[];
 }
 
 /**
- * The first that fits is taken: lists before folders, sets known by their classes before the layout that they share.
+ * The first match is taken: list files before folders, sets known by their classes before the layout that they share.
  */
 const LAYOUTS: readonly Layout[] = [
   uniad,
@@ -74,11 +75,11 @@ const LAYOUTS: readonly Layout[] = [
 ];
 
 /**
- * Recognises a dataset by its layout, from names alone, or reads it as the one named. Hidden files are left out.
+ * Recognises a dataset's layout from file names alone, or reads it in the given format. Hidden files are ignored.
  *
- * @param needsGood whether every class must have good images to learn from
- * @throws InputError if there is no image, the named layout does not fit, its rule is broken, or a class has no good
- * image to learn from
+ * @param needsGood true if every class must have good images to train on
+ * @throws InputError if there is no image, the given layout does not match, its rule is broken, or a class has no good
+ *   image to train on
  */
 export async function recogniseDataset(listing: FileListing, format?: FormatName, needsGood = true): Promise<Dataset> {
   const { name } = listing;
@@ -126,7 +127,7 @@ export async function recogniseDataset(listing: FileListing, format?: FormatName
   };
 }
 
-// any images make a plain folder
+// a plain folder matches any images
 const detect = (tree: FileTree): Layout => LAYOUTS.find((layout) => isLikely(layout, tree))!;
 
 function named(tree: FileTree, format: FormatName): Layout {
@@ -140,7 +141,7 @@ function named(tree: FileTree, format: FormatName): Layout {
   );
 }
 
-/** Whether a listing has the layout, and its class names where only they tell. */
+/** True if a listing matches the layout, including class names if only those identify it. */
 function isLikely({ fits, classNames }: Layout, tree: FileTree): boolean {
   return (
     fits(tree) && (!classNames || classFolders(tree).every((folder) => classNames.includes(className(tree, folder))))

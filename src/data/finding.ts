@@ -1,4 +1,4 @@
-/** Something about a dataset that somebody should know. */
+/** A fact about a dataset that its user should know. */
 export interface Finding {
   readonly kind:
     | "narrow-range"
@@ -27,18 +27,18 @@ export interface Finding {
     | "undecodable"
     | "repeated"
     | "outputs";
-  /** A problem makes results worse or wrong; a remark is good to know. */
+  /** A problem makes results worse or wrong; a remark is for information. */
   readonly severity: "problem" | "remark";
   readonly message: string;
-  /** What it means, or what to do about it. */
+  /** The consequence, or the remedy. */
   readonly advice: string;
-  /** The files that it is about. */
+  /** The files concerned. */
   readonly paths: readonly string[];
 }
 
 type Severity = Finding["severity"];
 
-/** A finding if there is anything to say. */
+/** A finding, or null if there is nothing to report. */
 export const finding = (
   condition: boolean,
   severity: Severity,
@@ -48,7 +48,7 @@ export const finding = (
   paths: readonly string[] = [],
 ): Finding | null => (condition ? { kind, severity, message, advice, paths } : null);
 
-/** A finding about some files, said of one of them or of several; none if there are none. */
+/** A finding about some files, worded for one or for several; null if there are none. */
 export const about = (
   paths: readonly string[],
   severity: Severity,

@@ -1,14 +1,14 @@
-/** An image of a dataset, as a place in it. Paths are relative to the dataset's root, with forward slashes. */
+/** An image of a dataset, by its path. Paths are relative to the dataset's root, with forward slashes. */
 export interface Item {
   readonly path: string;
   readonly defective: boolean;
-  /** "good", or the name of its folder. */
+  /** "good", or the name of the defect's folder. */
   readonly defect: string;
-  /** Ground truth: a pixel is defective where any of these is not 0. Empty where there is none. */
+  /** Ground-truth masks: a pixel is defective if it is nonzero in any of them. Empty if there are none. */
   readonly masks: readonly string[];
 }
 
-/** One kind of thing that is looked at. */
+/** One kind of inspected object. */
 export interface DatasetClass {
   readonly name: string;
   /** Good images. */
@@ -16,7 +16,7 @@ export interface DatasetClass {
   readonly test: readonly Item[];
 }
 
-/** A path, and why it is not read or not read again. */
+/** A path, and the reason why it is not read or not read again. */
 export interface Unreadable {
   readonly path: string;
   readonly reason: string;

@@ -3,7 +3,7 @@ import { about, finding, type Finding } from "./finding.ts";
 import { isDefectiveName, isGoodName, soundsGood } from "./names.ts";
 import { byCodeUnits, extensionOf, grouped, images } from "./tree.ts";
 
-/** Findings about what lies in a dataset's folder and is no part of it: for those who only use the dataset, too. */
+/** Findings about files in a dataset's folder that are not part of it; shown also to users who only train or test. */
 export function leftOut({ companions, undecodable, repeated, outputs }: Dataset): readonly Finding[] {
   const extensions = [...grouped(undecodable, extensionOf)]
     .map(([extension, own]) => `.${extension} ${own.length}`)
@@ -40,7 +40,7 @@ export function leftOut({ companions, undecodable, repeated, outputs }: Dataset)
   ].filter((found) => found !== null);
 }
 
-/** Findings about how names were understood, and what the layout has no use for. */
+/** Findings about the interpretation of names, and about files that the layout does not use. */
 export function layoutFindings({ unused, aside, twins, layout, classes }: Dataset): readonly (Finding | null)[] {
   const plain = layout.format === "folder" && classes.length === 1 ? classes[0]!.train : [];
   const topFolders = new Set(plain.flatMap(({ path }) => (path.includes("/") ? path.slice(0, path.indexOf("/")) : [])));

@@ -1,7 +1,6 @@
 import { folded } from "./tree.ts";
 
-// Words by which folders and lists say what their images show. They are compared without case and without what stands
-// between words.
+// Words by which folders and lists tell what their images show. They are compared without case and separators.
 
 const GOOD: ReadonlySet<string> = new Set([
   "good",
@@ -46,7 +45,7 @@ const DEFECTIVE: ReadonlySet<string> = new Set([
   "failed",
 ]);
 
-// Words that may well mean good, but are names of defects or of anything else, too.
+// Words that may mean good but also name defects or other things.
 const LIKE_GOOD: ReadonlySet<string> = new Set([
   "pass",
   "passed",
@@ -91,16 +90,16 @@ const LIKE_GOOD: ReadonlySet<string> = new Set([
 ]);
 const NEGATIONS: ReadonlySet<string> = new Set(["no", "not", "non", "un", "n", "nicht", "false", "in"]);
 
-/** A word in the form in which words are compared: without case, width, and what stands between its parts. */
+/** A word normalised for comparison: without case, width and separators. */
 export const squeezed = (name: string): string => folded(name.normalize("NFKC")).replace(/[\s._-]+/gu, "");
 
-/** Whether a word says that images are good. */
+/** True if a word means good. */
 export const isGoodName = (name: string): boolean => GOOD.has(squeezed(name));
 
-/** Whether a word says that images are defective, and nothing else. */
+/** True if a word means defective and nothing else. */
 export const isDefectiveName = (name: string): boolean => DEFECTIVE.has(squeezed(name));
 
-/** Whether a word that is not read as good may be meant so: "pass", "good_2", "MT_Free", "0"; not "not_good". */
+/** True if a word that is not read as good may mean it: "pass", "good_2", "MT_Free", "0"; not "not_good". */
 export function soundsGood(name: string): boolean {
   if (isGoodName(name) || isDefectiveName(name)) return false;
   if (LIKE_GOOD.has(squeezed(name))) return true;
@@ -112,8 +111,8 @@ export function soundsGood(name: string): boolean {
 }
 
 /**
- * What a list's label says: false for good, true for defective, null for what is neither. 0, 1 and words, as texts or
- * numbers.
+ * Meaning of a list's label: false for good, true for defective, null for neither. Accepts 0, 1 and words, as strings
+ * or numbers.
  */
 export function isDefectiveLabel(label: unknown): boolean | null {
   if (label === 0 || label === "0") return false;

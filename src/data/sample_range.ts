@@ -1,13 +1,13 @@
 import { images } from "./tree.ts";
 
-// What cameras and their converters deliver, in files of 16 bits.
+// Bit depths of cameras and converters that write 16-bit files.
 const DEPTHS = [8, 10, 12, 14];
 
 /**
- * Tells whether images of 16 bits use only the lower part of them, all of them: only the upper 8 bits are looked at, so
- * that little of such images is seen. A single image may be dark; a file does not say.
+ * Detects 16-bit images that all use only the lower part of the range: only the upper 8 bits are used, so such images
+ * lose most of their content. A single image may just be dark; the file does not say.
  * @param highs the largest sample of each 16-bit image that states no range of its own
- * @returns what to say and what to do about it; null if nothing is wrong
+ * @returns the problem and its remedy; null if there is none
  */
 export function narrowRange(highs: readonly number[]): { readonly message: string; readonly advice: string } | null {
   const highest = highs.reduce((most, high) => Math.max(most, high), 0);

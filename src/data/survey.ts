@@ -8,57 +8,57 @@ import { byCodeUnits, images } from "./tree.ts";
 
 export type { Finding } from "./finding.ts";
 
-/** What a picture's file says about it, without its pixels. Its size is as it is shown, its orientation applied. */
+/** Facts about a picture's file, without its pixels. The size is as displayed, with the orientation applied. */
 export interface PictureFacts extends Size {
   /** "png", "jpeg", ... */
   readonly format: string;
   /** "grey", "colour", ... */
   readonly mode: string;
-  /** Of its file. */
+  /** Size of its file. */
   readonly bytes: number;
   /** The largest sample of a 16-bit file that states no range of its own; absent for others. */
   readonly sampleHigh?: number;
 }
 
-/** What a mask marks. */
+/** Extent and marked area of a mask. */
 export interface MaskFacts extends Size {
   readonly format: string;
   /** Pixels that are not 0. */
   readonly marked: number;
 }
 
-/** Looks at a dataset's files. Its functions throw InputError for a file that cannot be read. */
+/** Reads a dataset's files. Its functions throw InputError for a file that cannot be read. */
 export interface PictureReader {
   facts(path: string): Promise<PictureFacts>;
   mask(path: string): Promise<MaskFacts>;
-  /** The same for the same bytes, and for no others. */
+  /** Digest of a file's bytes: equal if and only if the bytes are. */
   digest(path: string): Promise<string>;
 }
 
-/** What one class holds. */
+/** Contents of one class. */
 export interface ClassSurvey {
   readonly name: string;
-  /** Good images to learn from. */
+  /** Number of good images to train on. */
   readonly train: number;
   readonly testGood: number;
   readonly testDefective: number;
-  /** Defective test images of each kind. */
+  /** Number of defective test images of each kind. */
   readonly defects: Readonly<Record<string, number>>;
-  /** Files of masks that belong to an image. */
+  /** Number of mask files that belong to an image. */
   readonly masks: number;
-  /** By area, and the most frequent; null where no image could be read. */
+  /** Smallest and largest by area, and the most frequent; null if no image could be read. */
   readonly sizes: {
     readonly smallest: Size;
     readonly largest: Size;
     readonly commonest: Size & { readonly count: number };
     readonly distinct: number;
   } | null;
-  /** Images of each file format, and of each mode; the most frequent first. */
+  /** Number of images of each file format and each mode, the most frequent first. */
   readonly formats: Readonly<Record<string, number>>;
   readonly modes: Readonly<Record<string, number>>;
 }
 
-/** What a dataset's files hold, and what looks wrong. */
+/** Contents of a dataset's files, and what looks wrong. */
 export interface Survey {
   readonly classes: readonly ClassSurvey[];
   /** Problems first. */
@@ -67,9 +67,9 @@ export interface Survey {
 
 const FEW_GOOD = 10;
 const AT_A_TIME = 8;
-const SHAPE_SLACK = 0.02; // of an aspect ratio: what rounding a smaller mask's sides can do
+const SHAPE_SLACK = 0.02; // relative difference of aspect ratios that rounding a smaller mask's sides can cause
 
-/** How many files `surveyDataset` looks at. */
+/** Number of files that `surveyDataset` reads. */
 export const fileCount = ({ classes }: Dataset): number =>
   classes.reduce(
     (sum, { train, test }) => sum + train.length + test.reduce((count, { masks }) => count + 1 + masks.length, 0),
@@ -77,8 +77,8 @@ export const fileCount = ({ classes }: Dataset): number =>
   );
 
 /**
- * Looks at every file of a dataset: sizes and formats of images, what masks mark, and what looks wrong.
- * @param onFile called after each
+ * Reads every file of a dataset and reports sizes and formats of images, contents of masks, and what looks wrong.
+ * @param onFile called after each file
  */
 export async function surveyDataset(
   dataset: Dataset,
@@ -156,7 +156,7 @@ function classSurvey({ name, train, test }: DatasetClass, facts: ReadonlyMap<str
   };
 }
 
-/** How often each word occurs, the most frequent first. */
+/** Counts of each word, the most frequent first. */
 function counted(words: readonly string[]): Record<string, number> {
   const counts = new Map<string, number>();
   for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
@@ -177,7 +177,7 @@ function unreadableFiles(unreadable: ReadonlyMap<string, string>): Finding | nul
   );
 }
 
-/** What a class's own images say. */
+/** Findings from a class's own images. */
 function classFindings(
   { name, train, test }: DatasetClass,
   facts: ReadonlyMap<string, PictureFacts>,
@@ -246,7 +246,7 @@ function classFindings(
   ];
 }
 
-/** What masks mark, and whether they fit their images. */
+/** Findings about the contents of masks and their match with their images. */
 function maskFindings(
   { classes, strayMasks }: Dataset,
   facts: ReadonlyMap<string, PictureFacts>,
@@ -313,7 +313,7 @@ function maskFindings(
   ];
 }
 
-/** Test images whose bytes are those of an image to train on, with that image. Only files of one length are read. */
+/** Test images that are byte-identical to a training image, with that image. Only files of equal length are read. */
 async function equalImages(
   classes: readonly DatasetClass[],
   facts: ReadonlyMap<string, PictureFacts>,

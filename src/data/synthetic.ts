@@ -1,12 +1,12 @@
 import { RandomStream } from "../tensor/random.ts";
 
-/** A made-up photograph: 8-bit RGBA, row-major, size * size, opaque. */
+/** A synthetic photograph: 8-bit RGBA, row-major, size * size, opaque. */
 export interface SyntheticImage {
   readonly name: string;
   /** "good" or the kind of defect. */
   readonly defect: string;
   readonly rgba: Uint8Array;
-  /** 1 where the defect changed the picture, 0 where it is as it would be without; null for a good one. */
+  /** 1 where the defect changed the picture, 0 elsewhere; null for a good picture. */
   readonly mask: Uint8Array | null;
 }
 
@@ -17,35 +17,35 @@ export interface SyntheticClass {
 }
 
 export interface SyntheticOptions {
-  /** Side of the pictures, pixels. */
+  /** Side of the pictures, in pixels. */
   readonly size: number;
-  /** Good pictures to learn from, for each class. */
+  /** Number of good training pictures per class. */
   readonly train: number;
-  /** Good pictures to test with, for each class. */
+  /** Number of good test pictures per class. */
   readonly good: number;
-  /** Defective pictures of each kind, for each class. */
+  /** Number of defective pictures of each kind, per class. */
   readonly defective: number;
   readonly seed: number;
 }
 
 type Colour = readonly [number, number, number];
 
-/** What a defect makes of the colour at a place. All places are in units of 1/256 of the side. */
+/** Colour at a place with a defect, from the clean colour. Places are in units of 1/256 of the side. */
 type Fault = (x: number, y: number, clean: Colour) => Colour;
 
 /** One part under the camera. */
 interface Part {
   /** In 0..255 under even light. */
   readonly colour: (x: number, y: number) => Colour;
-  /** 1 where there is material that can be scratched or stained, 0 where there is none. */
+  /** 1 where there is material to scratch or stain, 0 where there is none. */
   readonly surface: (x: number, y: number) => number;
-  /** Takes something away that belongs there. */
+  /** A defect that removes something from the part. */
   readonly missing: (random: RandomStream) => Fault;
 }
 
 interface Scene {
   readonly name: string;
-  /** Draws what differs from one good part to the next. */
+  /** Draws one part, with its variation among good parts. */
   readonly part: (random: RandomStream) => Part;
   readonly scratch: Colour;
   readonly stain: Colour;
@@ -57,14 +57,14 @@ const DEFECTS: Readonly<Record<string, (random: RandomStream, part: Part, scene:
   missing: (random, { missing }) => missing(random),
 };
 
-const LEAST_CHANGE = 6; // of 255, in any colour, that counts as altered: twice the noise
-const NOISE = 3; // of 255, standard deviation of the sensor
+const LEAST_CHANGE = 6; // change in any colour, of 255, that counts as a defect: twice the noise
+const NOISE = 3; // standard deviation of the sensor noise, of 255
 
 /**
- * A small inspection set: woven cloth and drilled metal plates; scratches, stains and missing parts, each with its
- * exact mask. The same seed gives the same pictures; the n-th picture of a class shows the same part whether defective
- * or not.
- * @param onPicture called when one more picture is made
+ * Makes a small inspection set: woven cloth and drilled metal plates; scratches, stains and missing parts, each with
+ * its exact mask. The same seed gives the same pictures; the n-th picture of a class shows the same part with or
+ * without a defect.
+ * @param onPicture called after each picture
  */
 export function synthesise(options: SyntheticOptions, onPicture: () => void = () => undefined): SyntheticClass[] {
   const { size, train, good, defective, seed } = options;
@@ -85,7 +85,7 @@ export function synthesise(options: SyntheticOptions, onPicture: () => void = ()
   });
 }
 
-/** How many pictures `synthesise` makes, masks not counted. */
+/** Number of pictures that `synthesise` makes, without masks. */
 export const pictureCount = ({ train, good, defective }: SyntheticOptions): number =>
   SCENES.length * (train + good + Object.keys(DEFECTS).length * defective);
 
@@ -107,7 +107,7 @@ function picture(scene: Scene, name: string, defect: string, random: RandomStrea
       rgba[4 * at + 3] = 255;
       if (!fault || !mask) continue;
       const shown = fault(x, y, clean);
-      if (!shown.some((level, c) => Math.abs(byte(level) - rgba[4 * at + c]!) >= LEAST_CHANGE)) continue; // stays clean
+      if (!shown.some((level, c) => Math.abs(byte(level) - rgba[4 * at + c]!) >= LEAST_CHANGE)) continue; // unchanged
       for (let c = 0; c < 3; c++) rgba[4 * at + c] = byte(shown[c]!);
       mask[at] = 1;
     }
@@ -115,14 +115,14 @@ function picture(scene: Scene, name: string, defect: string, random: RandomStrea
   return { name, defect, rgba, mask };
 }
 
-/** A lamp that hangs a little differently over every part. */
+/** Lighting whose lamp hangs slightly differently over every part. */
 function lighting(random: RandomStream): (x: number, y: number) => number {
   const level = between(random, 0.94, 1.06);
   const [tiltX, tiltY] = [between(random, -0.06, 0.06), between(random, -0.06, 0.06)];
   return (x, y) => level + (tiltX * (x - 128)) / 128 + (tiltY * (y - 128)) / 128;
 }
 
-/** About normal: a sum of four bytes, whose variance is 4 * (256^2 - 1) / 12. */
+/** Approximately normal noise: a sum of four bytes, whose variance is 4 * (256^2 - 1) / 12. */
 function sensorNoise(random: RandomStream): (pixel: number) => number {
   const salt = random.word();
   const scale = NOISE / Math.sqrt((4 * (256 ** 2 - 1)) / 12);
@@ -132,7 +132,7 @@ function sensorNoise(random: RandomStream): (pixel: number) => number {
   };
 }
 
-const THREAD = 12; // from one thread to the next
+const THREAD = 12; // distance between threads
 
 /** Plain weave: upright ecru threads and lying blue ones, over and under each other in turn. */
 const WEAVE: Scene = {
@@ -142,7 +142,7 @@ const WEAVE: Scene = {
   part: (random) => {
     const place = placed(random, 0.04, THREAD);
     const [bend, tone, fibre] = [smoothNoise(random), smoothNoise(random), smoothNoise(random)];
-    /** Where a place lies in the weave, counted in threads. */
+    /** Coordinates of a place in the weave, in threads. */
     const threadsAt = (x: number, y: number): readonly [number, number] => {
       const [u, v] = place(x, y);
       return [(u + 1.2 * bend(u / 70, v / 45)) / THREAD, (v + 1.2 * bend(u / 45 + 90, v / 70)) / THREAD];
@@ -161,7 +161,7 @@ const WEAVE: Scene = {
         const [u, v] = threadsAt(x, y);
         const [i, j] = [Math.floor(u), Math.floor(v)];
         const [du, dv] = [u - i - 0.5, v - j - 0.5];
-        const upright = (i + j) % 2 === 0; // which of the two lies on top here
+        const upright = (i + j) % 2 === 0; // true if the upright thread lies on top here
         const [across, along] = upright ? [du, dv] : [dv, du];
         const crown = Math.cos(Math.PI * along); // highest in the middle, down at its ends
         const halfWidth = 0.45 + 0.05 * crown;
@@ -170,7 +170,7 @@ const WEAVE: Scene = {
         return blend(below, top, smoothStep(halfWidth + 0.05, halfWidth - 0.05, Math.abs(across)));
       },
       missing: (random) => {
-        // A stretch of one thread is gone: those that crossed it lie bare over the dark ground.
+        // A stretch of one thread is missing, so that the threads that crossed it show over the dark ground.
         const upright = random.unit() < 0.5;
         const [u, v] = threadsAt(between(random, 60, 196), between(random, 60, 196));
         const index = Math.floor(upright ? u : v);
@@ -205,7 +205,7 @@ const PLATE: Scene = {
     const [left, top] = [24 + between(random, -4, 4), 24 + between(random, -4, 4)];
     const metal = (x: number, y: number): Colour =>
       scaled([150, 156, 164], 1 + 0.07 * brush(x / 60, y * 0.9) + 0.05 * brush(x / 18 + 50, y * 1.7));
-    /** From the middle of the nearest hole. */
+    /** Offset from the middle of the nearest hole. */
     const fromHole = (x: number, y: number): readonly [number, number] => [
       x - left - HOLE_PITCH * Math.round((x - left) / HOLE_PITCH),
       y - top - HOLE_PITCH * Math.round((y - top) / HOLE_PITCH),
@@ -284,7 +284,7 @@ function placed(
   return (x, y) => [x * cos + y * sin + dx + 512, y * cos - x * sin + dy + 512];
 }
 
-/** Smooth noise in about [-1, 1] on a lattice of pitch 1, without a period that shows. */
+/** Smooth noise in about [-1, 1] on a lattice of pitch 1, without visible period. */
 function smoothNoise(random: RandomStream): (x: number, y: number) => number {
   const salt = random.word();
   const lattice = (i: number, j: number): number =>
@@ -298,7 +298,7 @@ function smoothNoise(random: RandomStream): (x: number, y: number) => number {
   };
 }
 
-/** Mixes a word until neighbours have nothing in common; in [0, 2^32). */
+/** Hashes a word, so that neighbouring words give unrelated values; in [0, 2^32). */
 function hash(word: number): number {
   let h = Math.imul(word ^ (word >>> 15), 0x2c1b3c6d);
   h = Math.imul(h ^ (h >>> 12), 0x297a2d39);

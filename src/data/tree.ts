@@ -14,8 +14,8 @@ export const IMAGE_EXTENSIONS: readonly string[] = [
   "avif",
 ];
 
-// Extensions of image files that no decoder here knows: photographs of phones, raw files of cameras, formats of science
-// and printing.
+// Extensions of image files that no decoder here reads: photographs of phones, camera raw files, scientific and print
+// formats.
 const UNDECODABLE =
   "heic heif hif jp2 j2k j2c jpf jpx jxl jxr dng raw cr2 cr3 crw nef nrw arw sr2 srf srw orf rw2 rwl raf pef x3f 3fr iiq erf mrw kdc dcr mos " +
   "tga pcx ppm pgm pbm pnm pfm exr hdr psd psb ico dcm dds";
@@ -23,18 +23,20 @@ const UNDECODABLE_EXTENSIONS: ReadonlySet<string> = new Set(UNDECODABLE.split(" 
 
 const LEFTOVERS = ["thumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin", "system volume information"];
 
-/** Whether a file or folder is hidden, or left behind by a system or an archive: no part of a dataset. */
+/**
+ * True for a hidden file or folder, or one left behind by a system or an archive; these are never part of a dataset.
+ */
 export const isClutter = (name: string): boolean => name.startsWith(".") || LEFTOVERS.includes(name.toLowerCase());
 
-/** What follows the last dot of a file's name, in lower case; "" where nothing stands before or after that dot. */
+/** Extension of a file name, in lower case, without the dot; "" if nothing stands before or after the dot. */
 export const extensionOf = (path: string): string => /[^/]\.([^./]+)$/.exec(path)?.[1]!.toLowerCase() ?? "";
 
 export const isImage = (path: string): boolean => IMAGE_EXTENSIONS.includes(extensionOf(path));
 
-/** Tells by its name whether a file is an image of a format that cannot be decoded. */
+/** True if a file's extension is that of an image format that cannot be decoded. */
 export const isUndecodable = (path: string): boolean => UNDECODABLE_EXTENSIONS.has(extensionOf(path));
 
-/** A name in the form in which names are compared: Unicode's composed form, in lower case. */
+/** A name normalised for comparison: Unicode NFC, lower case. */
 export const folded = (name: string): string => name.normalize("NFC").toLowerCase();
 
 /** A path without its extension. */
@@ -44,16 +46,16 @@ export const baseOf = (path: string): string => path.slice(path.lastIndexOf("/")
 
 export const byCodeUnits = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-/** A folder's path and a name in it; the root is "". */
+/** The path of a name in a folder; the root is "". */
 export const within = (folder: string, name: string): string => (folder === "" ? name : `${folder}/${name}`);
 
-/** The images below a root, in order of their paths, and what their folders are. Hidden files are no part of it. */
+/** The images below a root, sorted by path, and their folders. Hidden files are ignored. */
 export class FileTree {
   readonly name: string;
   readonly images: readonly string[];
   /** Images of formats that cannot be decoded, in order. */
   readonly undecodable: readonly string[];
-  /** How many files there are, images among them. */
+  /** Number of files, including images. */
   readonly fileCount: number;
   readonly #files: ReadonlySet<string>;
   #byFolded: ReadonlyMap<string, string | null> | null = null;
@@ -77,8 +79,8 @@ export class FileTree {
   }
 
   /**
-   * The file that a list names: of this very path, or the only one whose path differs from it in case, in Unicode's
-   * form, in backslashes for slashes or in "./" alone; null if there is none.
+   * Finds the file that a list names: the exact path, or the only one that differs from it just in case, Unicode form,
+   * backslashes for slashes, or a leading "./"; null if there is none.
    */
   locate(path: string): string | null {
     if (this.#files.has(path)) return path;
@@ -94,7 +96,7 @@ export class FileTree {
       : this.images.slice(this.#firstFrom(`${folder}/`), this.#firstFrom(`${folder}0`)); // "0" follows "/"
   }
 
-  /** The names of a folder's own folders that hold images, sorted. */
+  /** Names of a folder's direct subfolders that contain images, sorted. */
   folders(folder: string): readonly string[] {
     const known = this.#folders.get(folder);
     if (known) return known;
@@ -109,7 +111,7 @@ export class FileTree {
     return found;
   }
 
-  /** The first of the named folders that a folder holds, whatever its case, as a path; null if there is none. */
+  /** The first of the given names that is a subfolder, ignoring case, as a path; null if there is none. */
   find(folder: string, names: readonly string[]): string | null {
     const there = this.folders(folder);
     for (const name of names) {
@@ -119,7 +121,7 @@ export class FileTree {
     return null;
   }
 
-  /** What the root holds, for an error message: "a/ (12 images), b/ (1 image), 3 images". */
+  /** Summary of the root's contents for an error message: "a/ (12 images), b/ (1 image), 3 images". */
   summary(): string {
     const MOST = 6;
     const names = this.folders("");
@@ -141,7 +143,7 @@ export class FileTree {
   }
 }
 
-/** Values in groups of one key, in order. */
+/** Groups values by key, in order. */
 export function grouped<T>(values: readonly T[], keyOf: (value: T) => string): ReadonlyMap<string, readonly T[]> {
   const groups = new Map<string, T[]>();
   for (const value of values) {
@@ -153,7 +155,7 @@ export function grouped<T>(values: readonly T[], keyOf: (value: T) => string): R
   return groups;
 }
 
-/** Values by their keys; null for a key that several have. */
+/** Values by their keys; null for a key that several values share. */
 export function uniqueBy<T>(values: readonly T[], keyOf: (value: T) => string): ReadonlyMap<string, T | null> {
   const found = new Map<string, T | null>();
   for (const value of values) {
@@ -163,15 +165,15 @@ export function uniqueBy<T>(values: readonly T[], keyOf: (value: T) => string): 
   return found;
 }
 
-/** One of some paths, as an example: "such as a.png"; "a.png" where it is the only one. */
+/** One of some paths, as an example: "such as a.png"; just "a.png" if it is the only one. */
 export const suchAs = (paths: readonly string[]): string => `${paths.length > 1 ? "such as " : ""}${paths[0]!}`;
 
 /** "1 image", "3 images". */
 export const images = (count: number): string => `${count} image${count === 1 ? "" : "s"}`;
 
 /**
- * Image files that cannot be decoded, with the remedy: "3 files cannot be decoded (.heic 2, .dng 1): convert them to
- * png or jpg".
+ * Describes image files that cannot be decoded, with the remedy: "3 files cannot be decoded (.heic 2, .dng 1): convert
+ * them to png or jpg".
  */
 export function undecodableWords(paths: readonly string[]): string {
   const counts = [...grouped(paths, extensionOf)].map(([extension, own]) => `.${extension} ${own.length}`);

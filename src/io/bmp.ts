@@ -2,27 +2,27 @@ import { InputError } from "../runtime/errors.ts";
 import type { DecodedImage } from "./image.ts";
 
 const FILE_HEADER = 14;
-const CORE_HEADER = 12; // of OS/2, with sizes of 16 bits and colours of three bytes
+const CORE_HEADER = 12; // OS/2 header: 16-bit sizes, three-byte colours
 const INFO_HEADER = 40;
 const HEADERS = [CORE_HEADER, INFO_HEADER, 52, 56, 64, 108, 124];
 const [UNCOMPRESSED, BIT_FIELDS, ALPHA_BIT_FIELDS] = [0, 3, 6];
 
-/** Whether a file begins as a bitmap does. */
+/** True if a file begins like a bitmap. */
 export const isBmp = (file: Uint8Array): boolean => file[0] === 0x42 && file[1] === 0x4d;
 
-/** What a bitmap's first bytes say. */
+/** Contents of a bitmap's header. */
 export interface BmpHeader {
   readonly width: number;
   readonly height: number;
-  /** Of a pixel; up to 8 they are an index into a palette. */
+  /** Bits per pixel; up to 8 they index a palette. */
   readonly bits: number;
   readonly topFirst: boolean;
-  /** Where the pixels begin, and the bytes of a row. */
+  /** Offset of the pixels, and bytes per row. */
   readonly start: number;
   readonly stride: number;
   readonly headerSize: number;
   readonly compression: number;
-  /** Colours in the palette, 0 for as many as the bits can tell. */
+  /** Number of colours in the palette; 0 for as many as the bits can index. */
   readonly colours: number;
 }
 
@@ -30,10 +30,10 @@ const isMasked = (compression: number): boolean => compression === BIT_FIELDS ||
 
 /**
  * Reads and checks the header of a bitmap.
- * @param head the file's beginning, 138 bytes of it or all
+ * @param head the file's first 138 bytes, or all of it
  * @param length bytes of the whole file
- * @param limit the most pixels it may have
- * @throws InputError with the reason alone, also where the pixels do not all fit into the file
+ * @param limit largest number of pixels
+ * @throws InputError with only the reason, also if the pixels exceed the file
  */
 export function bmpHeader(head: Uint8Array, length: number, limit: number): BmpHeader {
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
@@ -61,9 +61,9 @@ export function bmpHeader(head: Uint8Array, length: number, limit: number): BmpH
 }
 
 /**
- * Decodes an uncompressed Windows or OS/2 bitmap of 1, 4, 8, 16, 24 or 32 bits a pixel; transparency is ignored.
- * @param limit the most pixels it may have
- * @throws InputError with the reason alone, for the caller to put the file's name before
+ * Decodes an uncompressed Windows or OS/2 bitmap of 1, 4, 8, 16, 24 or 32 bits per pixel; transparency is ignored.
+ * @param limit largest number of pixels
+ * @throws InputError with only the reason; the caller adds the file's name
  * @see https://learn.microsoft.com/windows/win32/gdi/bitmap-storage
  */
 export function decodeBmp(file: Uint8Array, limit: number): DecodedImage {
@@ -101,7 +101,7 @@ export function decodeBmp(file: Uint8Array, limit: number): DecodedImage {
   return { width, height, data };
 }
 
-/** 256 colours as red, green, blue; black where the file has none. */
+/** 256 colours as red, green, blue; black if missing in the file. */
 function paletteAt(file: Uint8Array, start: number, count: number, bytesEach: number): Uint8Array {
   const palette = new Uint8Array(3 * 256);
   for (let i = 0; i < Math.min(count, 256); i++) {
@@ -110,7 +110,7 @@ function paletteAt(file: Uint8Array, start: number, count: number, bytesEach: nu
   return palette;
 }
 
-/** Reads the bits of a pixel that a mask marks, as 0..255. */
+/** Returns a function that reads the bits of a pixel selected by a mask, scaled to 0..255. */
 function fieldOf(mask: number): (pixel: number) => number {
   if (mask === 0) return () => 0;
   const shift = 31 - Math.clz32(mask & -mask);

@@ -13,8 +13,7 @@ const POINTS: readonly Triple[] = [
   [0.94, -0.02, 0.11],
 ];
 
-// Below FADE_IN nothing is painted; alpha then rises smoothly and stays below 1, so that the photograph is never
-// hidden.
+// Below FADE_IN nothing is painted; above it alpha rises smoothly and stays below 1, so the photograph always shows.
 const FADE_IN = 0.12;
 const FULL = 0.6;
 const ALPHA = 0.9;
@@ -22,10 +21,10 @@ const ALPHA = 0.9;
 const LEVELS = 1024;
 
 /**
- * The colour of one anomaly value: violet over orange to yellow, transparent where t is small.
+ * The colour of one anomaly value: violet over orange to yellow, transparent for small t.
  *
  * @param t anomaly on the model's scale, 0 (normal) to 1; values outside are clamped
- * @returns red, green, blue, alpha, integers in 0..255, sRGB, alpha not premultiplied
+ * @returns red, green, blue, alpha: integers in 0..255, sRGB, alpha not premultiplied
  * @throws InputError if t is NaN
  */
 export function heatColour(t: number): readonly [number, number, number, number] {
@@ -41,16 +40,15 @@ export function heatColour(t: number): readonly [number, number, number, number]
 }
 
 /**
- * Colours an anomaly map for laying over its photograph.
+ * Colours an anomaly map, as an overlay for its photograph.
  *
  * @param map anomaly values, row-major `[height, width]`
- * @param width pixels a row
+ * @param width pixels per row
  * @param height rows
  * @param low value drawn as normal (transparent); fixed by the model, so that colours compare between images
  * @param high value drawn as most anomalous
- * @returns RGBA, 8 bits a channel, row-major `[height, width, 4]`, alpha not premultiplied
- * @throws ShapeError if the map does not have width x height values, InputError if low < high is false or a value is
- * NaN
+ * @returns RGBA, 8 bits per channel, row-major `[height, width, 4]`, alpha not premultiplied
+ * @throws ShapeError if the map does not have width x height values, InputError unless low < high, or if a value is NaN
  */
 export function heatOverlay(map: Float32Array, width: number, height: number, low: number, high: number): Uint8Array {
   checkExtent("heatOverlay", "map", map, width, height);
@@ -70,11 +68,11 @@ export function heatOverlay(map: Float32Array, width: number, height: number, lo
 }
 
 /**
- * Colours an anomaly map on a model's fixed, logarithmic scale, for laying over its photograph.
+ * Colours an anomaly map on a model's fixed, logarithmic scale, as an overlay for its photograph.
  *
  * @param map anomaly values, row-major `[height, width]`
- * @param heat values drawn as nothing and as the strongest heat: `calibration.heat` of the detector
- * @returns RGBA, 8 bits a channel, row-major `[height, width, 4]`, alpha not premultiplied
+ * @param heat values drawn as transparent and as the strongest heat: `calibration.heat` of the detector
+ * @returns RGBA, 8 bits per channel, row-major `[height, width, 4]`, alpha not premultiplied
  * @throws ShapeError if the map does not have width x height values, InputError if a value is NaN
  */
 export function heatLayer(
@@ -93,13 +91,13 @@ export function heatLayer(
 }
 
 /**
- * An anomaly map in 8 bits, for a page that draws contours of it: 0 at `low` and below, 255 at `high` and above, the
- * logarithm in between.
+ * Quantises an anomaly map to 8 bits, for a page that draws its contours: 0 at `low` and below, 255 at `high` and
+ * above, logarithmic in between.
  *
  * @param map anomaly values, row-major `[height, width]`
- * @returns one byte a pixel, row-major
+ * @returns one byte per pixel, row-major
  * @throws ShapeError if the map does not have width x height values, InputError unless 0 < low < high, or if a value is
- * NaN
+ *   NaN
  */
 export function logLevels(
   map: Float32Array,
@@ -117,14 +115,14 @@ export function logLevels(
 }
 
 /**
- * Outlines the regions of a mask: a white line just outside each region, a dark halo around it, the region itself left
- * free. Where a region touches the edge of the image, the line runs inside it, so that every outline is closed.
+ * Outlines the regions of a mask: a white line just outside each region, with a dark halo; the region itself stays
+ * transparent. At the edge of the image the line runs inside the region, so that every outline is closed.
  *
  * @param mask row-major `[height, width]`, nonzero inside
- * @param width pixels a row
+ * @param width pixels per row
  * @param height rows
- * @returns RGBA, 8 bits a channel, row-major `[height, width, 4]`; line and halo are 1 pixel wide each, 2 in images
- * over 320 pixels
+ * @returns RGBA, 8 bits per channel, row-major `[height, width, 4]`; line and halo are 1 pixel wide each, 2 in images
+ *   over 320 pixels
  * @throws ShapeError if the mask does not have width x height values
  */
 export function maskContour(mask: Uint8Array, width: number, height: number): Uint8Array {

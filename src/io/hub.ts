@@ -1,13 +1,13 @@
 import { InputError } from "../runtime/errors.ts";
 
-// What the hub says and sends is trusted in nothing: answers are checked before use, and every answer ends.
+// Nothing from the hub is trusted: answers are checked before use, and limited in size and time.
 
-/** The file of weights in a repository. */
+/** Name of the weights file in a repository. */
 export const WEIGHTS_FILE = "model.safetensors";
 
-/** A file as the hub states it, checked. */
+/** A file as described by the hub, checked. */
 export interface StatedFile {
-  /** The revision that has it: 40 hexadecimal digits. */
+  /** The revision that contains it: 40 hexadecimal digits. */
   readonly commit: string;
   /** 64 hexadecimal digits. */
   readonly sha256: string;
@@ -19,16 +19,16 @@ const COMMIT = /^[0-9a-f]{40}$/;
 const SHA256 = /^[0-9a-f]{64}$/;
 const MOST_BYTES = 2 ** 30; // of a file: the largest EfficientNet's weights are a quarter of it
 
-/** Whether a text is the name of a revision, and with that a folder's. */
+/** True if a text is a commit hash, and therefore safe as a folder name. */
 export const isCommit = (text: unknown): text is string => typeof text === "string" && COMMIT.test(text);
 
-/** Whether a text is a SHA-256 in hexadecimal digits, and with that a file's name. */
+/** True if a text is a SHA-256 in hexadecimal digits, and therefore safe as a file name. */
 export const isSha256 = (text: unknown): text is string => typeof text === "string" && SHA256.test(text);
 
 /**
- * The file of weights in the hub's answer about a repository.
- * @param infos the list of files that the answer should be
- * @throws InputError if the file is not in it, or something that is said of it cannot be
+ * Finds the weights file in the hub's answer about a repository.
+ * @param infos the answer, expected to be a list of files
+ * @throws InputError if the file is missing, or if its commit, hash or size is invalid
  */
 export function statedWeights(repository: string, infos: unknown): StatedFile {
   const remedy = "name a file of the weights instead";
@@ -56,19 +56,17 @@ export function statedWeights(repository: string, infos: unknown): StatedFile {
 
 const EXCERPT = 200; // characters of a wrong value in an error
 
-/** The beginning of a value that came from outside, for an error. */
+/** The beginning of an untrusted value, for an error message. */
 export function excerptOf(value: unknown): string {
   const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "nothing");
   return text.length > EXCERPT ? `${text.slice(0, EXCERPT)}...` : text;
 }
 
-/** Milliseconds in which an answer must begin, and another part of its body arrive. */
+/** Time limit for an answer to begin, and for each further part of its body to arrive, in milliseconds. */
 export const PATIENCE = 30_000;
 const PART = 1 << 16; // bytes
 
-/**
- * Waits for a server as long as it makes progress: not for one that is silent, nor for one that sends a byte at a time.
- */
+/** Waits for a server only while it makes progress: gives up on a silent one and on one that sends a byte at a time. */
 export class Patience {
   readonly #milliseconds: number;
   readonly #stop = new AbortController();
@@ -79,12 +77,12 @@ export class Patience {
     this.#milliseconds = milliseconds;
   }
 
-  /** Aborted when patience has ended. */
+  /** Aborted once patience has ended. */
   get signal(): AbortSignal {
     return this.#stop.signal;
   }
 
-  /** @throws InputError if the time since the last `PART` of a body is over */
+  /** @throws InputError if the time limit since the last `PART` of a body is exceeded */
   async for<T>(work: Promise<T>): Promise<T> {
     const began = performance.now();
     const seconds = this.#milliseconds / 1000;
@@ -112,9 +110,9 @@ export class Patience {
 }
 
 /**
- * A body in parts as they arrive.
- * @param most bytes that it may have
- * @throws InputError if it has more, or its server stops sending
+ * A body, in parts as they arrive.
+ * @param most largest number of bytes
+ * @throws InputError if the body has more, or its server stops sending
  */
 export async function* bodyOf({ body }: Response, most: number, patience: Patience): AsyncGenerator<Uint8Array> {
   if (!body) return;
@@ -132,16 +130,16 @@ export async function* bodyOf({ body }: Response, most: number, patience: Patien
       yield value;
     }
   } finally {
-    void reader.cancel().catch(() => undefined); // the connection is of no use any more
+    void reader.cancel().catch(() => undefined); // the connection is no longer usable
   }
 }
 
-const MOST_ANSWER = 2 ** 20; // bytes of an answer that describes files
-const NO_BODY = [204, 205, 304]; // statuses
+const MOST_ANSWER = 2 ** 20; // limit of an answer that describes files, in bytes
+const NO_BODY = [204, 205, 304]; // statuses without a body
 
 /**
- * A `fetch` whose answers are whole, and no larger than a description of files can be.
- * @param fetchAnswer asks for the answer itself
+ * Makes a `fetch` that reads answers completely and limits their size to that of a file description.
+ * @param fetchAnswer performs the request
  */
 export const fetchDescription =
   (patience: Patience, fetchAnswer: typeof fetch): typeof fetch =>
@@ -153,7 +151,7 @@ export const fetchDescription =
     return new Response(NO_BODY.includes(status) ? null : new Blob(parts), { status, headers });
   };
 
-/** @throws InputError if an answer is none with the file in it, such as a page that asks to sign in */
+/** @throws InputError if an answer does not contain the file, such as a sign-in page */
 export function requireFile({ ok, status, statusText, headers, body }: Response, address: string): void {
   if (!ok || !body)
     throw new InputError(

@@ -5,15 +5,15 @@ import { LEAST_SIDE, placementOf, type Placement, type Size } from "./placement.
 export interface DecodedImage extends Size {
   readonly data: Uint8Array;
   /**
-   * The largest sample of a 16-bit file, before it became 8 bits; absent for other depths, and where the file states
+   * The largest sample of a 16-bit file before conversion to 8 bits; absent for other depths, and if the file states
    * its own range.
    */
   readonly sampleHigh?: number;
 }
 
 /**
- * Refuses pictures that are too small to inspect.
- * @throws InputError naming the picture and its size
+ * Rejects pictures that are too small to inspect.
+ * @throws InputError with the picture's name and size
  */
 export function requireUsable({ width, height }: DecodedImage, name: string): void {
   if (!(width >= LEAST_SIDE && height >= LEAST_SIDE)) {
@@ -22,8 +22,8 @@ export function requireUsable({ width, height }: DecodedImage, name: string): vo
 }
 
 /**
- * A ground-truth mask as its picture is placed in an image of `width` x `height`: nearest pixel (as PIL's NEAREST), 1
- * where red, green or blue is not 0, and 0 where the picture does not reach.
+ * A ground-truth mask, placed in an image of `width` x `height` like its picture: nearest pixel (as Pillow's NEAREST),
+ * 1 where red, green or blue is not 0, and 0 outside the picture.
  * @returns row-major, width * height
  */
 export function maskFrom(
@@ -45,9 +45,9 @@ export function maskFrom(
 }
 
 /**
- * All masks of an image together, each as `maskFrom` has it.
- * @param placementOf where a mask of its size goes; stretched over all of it if left out
- * @returns row-major, width * height, 1 where any mask marks; null if there are no masks
+ * The union of all masks of an image, each placed as by `maskFrom`.
+ * @param placementOf placement of a mask of a given size; stretched over the whole image by default
+ * @returns row-major, width * height, 1 where any mask is nonzero; null if there are no masks
  */
 export function maskUnion(
   masks: readonly DecodedImage[],

@@ -1,24 +1,26 @@
 import { InputError } from "../runtime/errors.ts";
 
-/** How much a JSON text from elsewhere may hold. Parsing takes time and memory in proportion to it. */
+/** Limits on an untrusted JSON text. Parsing takes time and memory in proportion to them. */
 export interface JsonLimits {
   /** Length of the text. */
   readonly characters: number;
-  /** Lists and objects within each other. */
+  /** Nesting depth of arrays and objects. */
   readonly depth: number;
-  /** Lists and objects in all. Default 2^20: each takes some hundred bytes of memory, whatever its text takes. */
+  /**
+   * Total number of arrays and objects. Default 2^20: each takes some hundred bytes of memory, however short its text.
+   */
   readonly containers?: number;
 }
 
 /**
- * Limits for a record, such as a line of a journal: the outlines of all defects in an image of 268 million pixels are
- * within them.
+ * Limits for a record, such as a line of a journal: enough for the outlines of all defects in an image of 268 million
+ * pixels.
  */
 export const RECORD: JsonLimits = { characters: 1 << 26, depth: 8 };
 
 /**
- * The value of a JSON text that somebody else wrote. What exceeds the limits is refused before any value is made.
- * @throws InputError for a text beyond the limits; SyntaxError for one that is no JSON
+ * Parses an untrusted JSON text. A text beyond the limits is rejected before any value is created.
+ * @throws InputError for a text beyond the limits; SyntaxError for invalid JSON
  */
 export function parseJson(text: string, { characters, depth, containers = 1 << 20 }: JsonLimits): unknown {
   if (text.length > characters)

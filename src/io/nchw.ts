@@ -1,21 +1,22 @@
-// The only place that knows PyTorch's and ONNX's layouts: filters OIHW, here [R,S,I,O]; images NCHW, here [N,H,W,C].
+// The only place that knows the layouts of PyTorch and ONNX: weights OIHW (here [R,S,I,O]), images NCHW (here
+// [N,H,W,C]).
 
 type Extents = readonly [number, number, number, number];
 
 /**
- * A dense filter `[O,I,R,S]` as `[R,S,I,O]`; of extent 1x1 that is `[I,O]`, and with I = 1 a depthwise filter
+ * Converts a weight `[O,I,R,S]` to `[R,S,I,O]`; a 1x1 weight is then `[I,O]`, and with I = 1 it is a depthwise weight
  * `[R,S,C]`.
  */
 export const filtersFromOihw = (data: Float32Array, shape: Extents): Float32Array =>
   permuted(data, shape, [2, 3, 1, 0]);
 
-/** The reverse, of a filter `[R,S,I,O]`. */
+/** Converts a weight `[R,S,I,O]` to `[O,I,R,S]`. */
 export const filtersToOihw = (data: Float32Array, shape: Extents): Float32Array => permuted(data, shape, [3, 2, 0, 1]);
 
-/** Images `[N,H,W,C]` as `[N,C,H,W]`. */
+/** Converts images `[N,H,W,C]` to `[N,C,H,W]`. */
 export const imagesToNchw = (data: Float32Array, shape: Extents): Float32Array => permuted(data, shape, [0, 3, 1, 2]);
 
-/** Elements with the axes in another order: for each axis of the result the one that it was. */
+/** Elements with the axes permuted; `order` gives the source axis of each axis of the result. */
 function permuted(data: Float32Array, shape: Extents, order: Extents): Float32Array {
   const strides = [shape[1] * shape[2] * shape[3], shape[2] * shape[3], shape[3], 1];
   const [a, b, c, d] = order.map((axis) => ({ extent: shape[axis]!, stride: strides[axis]! })) as [

@@ -3,13 +3,10 @@ import type { Size } from "./placement.ts";
 import { bmpHeader, isBmp } from "./bmp.ts";
 import { DAMAGED, isTiff, tiffHeader, type TiffHeader } from "./tiff.ts";
 
-/**
- * What a picture's file claims before it is decoded. Sides are as stored, its orientation not applied; 0 where they
- * were not found.
- */
+/** Contents of a picture's header. Sides are as stored, without the orientation applied; 0 if they were not found. */
 export interface PictureHeader extends Size {
   readonly format: "png" | "jpeg" | "tiff" | "webp" | "gif" | "avif" | "bmp";
-  /** Bits of a sample; 8 for formats that have one depth. */
+  /** Bits per sample; 8 for formats that have one depth. */
   readonly bits: number;
   readonly cmyk: boolean;
   readonly tiff: TiffHeader | null;
@@ -25,7 +22,7 @@ const textAt = (file: Uint8Array, at: number, length: number): string =>
   String.fromCharCode(...file.subarray(at, at + length));
 const PNG = "\x89PNG\r\n\x1a\n";
 
-// Formats that are often met and not decoded, by how their files begin, so that they can be named.
+// Common formats that are not decoded, with their first bytes, so that errors can name them.
 const REFUSED: readonly (readonly [name: string, at: number, text: string])[] = [
   ["a JPEG XL", 0, "\xff\x0a"],
   ["a JPEG XL", 4, "JXL "],
@@ -40,12 +37,12 @@ const REFUSED: readonly (readonly [name: string, at: number, text: string])[] = 
 ];
 const AVIF_BRANDS = ["avif", "avis"];
 const HEIF_BRANDS = ["heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs", "mif1", "msf1"];
-const MOST_BOXES = 65_536; // bytes at the beginning of an AVIF within which its sides are stated
+const MOST_BOXES = 65_536; // the first bytes of an AVIF, within which its sides must be stated
 
 /**
- * Reads what a picture claims to be, recognised by its first bytes, whatever it is called.
- * @param limit the most pixels it may have
- * @throws InputError with the reason alone: as `formatOf`, too many pixels, a damaged header
+ * Reads a picture's header; the format is recognised by the first bytes, whatever the file's name.
+ * @param limit largest number of pixels
+ * @throws InputError with only the reason: as `formatOf`, too many pixels, a damaged header
  */
 export function pictureHeader(file: Uint8Array, limit: number): PictureHeader {
   const header = headerOf(file, limit);
@@ -82,8 +79,8 @@ function headerOf(file: Uint8Array, limit: number): PictureHeader {
 }
 
 /**
- * Recognises a format by a file's first bytes, HEAD_BYTES of them or all.
- * @throws InputError with the reason alone: no format that is known, or one that is not decoded, with its name
+ * Recognises a format by a file's first HEAD_BYTES bytes, or all of them.
+ * @throws InputError with only the reason: an unknown format, or the name of one that is not decoded
  */
 export function formatOf(head: Uint8Array): PictureHeader["format"] {
   if (head.length === 0) throw new InputError("the file is empty");
@@ -104,7 +101,9 @@ export function formatOf(head: Uint8Array): PictureHeader["format"] {
   throw new InputError(UNKNOWN_FORMAT);
 }
 
-/** Whether a text's first bytes are those of a picture. Two letters are no sign: a BMP's may begin a text. */
+/**
+ * True if a text file's first bytes are those of a picture. BMP does not count: a text may begin with its two letters.
+ */
 export function isPicture(head: Uint8Array): boolean {
   try {
     return head.length > 0 && formatOf(head) !== "bmp";
@@ -113,7 +112,7 @@ export function isPicture(head: Uint8Array): boolean {
   }
 }
 
-/** What a JPEG's first frame header says. */
+/** Reads a JPEG's first frame header. */
 function frameOf(view: DataView): Size & Pick<PictureHeader, "cmyk"> {
   let at = 2;
   while (at + 10 <= view.byteLength) {
@@ -140,7 +139,7 @@ function webpSize(file: Uint8Array, view: DataView): Size {
   return { width: view.getUint16(26, true) & 0x3fff, height: view.getUint16(28, true) & 0x3fff };
 }
 
-/** The brands of an ISO media file: its own, and those that it is compatible with. */
+/** The brands of an ISO media file: its major brand and the compatible ones. */
 function brandsOf(head: Uint8Array): readonly string[] {
   const brands = [textAt(head, 8, 4)];
   const end = Math.min(HEAD_BYTES, head[2]! * 256 + head[3]!);
@@ -148,7 +147,7 @@ function brandsOf(head: Uint8Array): readonly string[] {
   return brands;
 }
 
-/** The largest sides that an AVIF states of any of its parts: a picture is as large as its tiles together. */
+/** The largest sides that an AVIF states for any of its parts: a picture is as large as its tiles together. */
 function avifSize(file: Uint8Array, view: DataView): Size {
   let largest = { width: 0, height: 0 };
   for (let at = 8; at + 16 <= Math.min(file.length, MOST_BOXES); at++) {

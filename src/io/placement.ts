@@ -1,4 +1,4 @@
-// Where a picture goes in an image of another shape.
+// Placement of a picture in an image of another shape.
 
 /** A part of a picture, in pixels. */
 export interface Rectangle {
@@ -8,31 +8,31 @@ export interface Rectangle {
   readonly height: number;
 }
 
-/** Which part of a picture becomes which part of the image that is made of it. */
+/** The source part of a picture, and the target part of the image made from it. */
 export interface Placement {
   readonly source: Rectangle;
   readonly target: Rectangle;
 }
 
-/** Of a picture, in pixels. */
+/** Size of a picture, in pixels. */
 export interface Size {
   readonly width: number;
   readonly height: number;
 }
 
-/** Pixels of a picture's side that is large enough to inspect: smaller ones have no texture to speak of. */
+/** Smallest side of a picture worth inspecting, in pixels: smaller ones have no texture to speak of. */
 export const LEAST_SIDE = 8;
 
-/** Every way to fill an image. */
+/** All ways to fill an image. */
 export const FITS = ["stretch", "letterbox", "crop"] as const;
 
 /**
- * How a picture fills an image of another shape: stretched, whole with bars of the mean colour, or its centre, cut to
- * the image's shape.
+ * Resizing to another shape: "stretch", "letterbox" (whole, with bars of the mean colour) or "crop" (the centre, cut to
+ * the image's shape).
  */
 export type Fit = (typeof FITS)[number];
 
-/** Which part of a picture becomes which part of an image of `width` x `height` pixels. */
+/** Computes the source part of a picture and its target part in an image of `width` x `height` pixels. */
 export function placementOf(fit: Fit, picture: Size, { width, height }: Size): Placement {
   const whole = { left: 0, top: 0 };
   switch (fit) {

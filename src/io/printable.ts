@@ -1,37 +1,37 @@
-// Characters that do something, or are not seen, instead of being a sign: controls, format characters such as marks of
-// direction, line and paragraph separators, halves of pairs, and all that is ignored where it is shown. Not those that
-// choose how an emoji looks.
+// Characters that act or stay invisible instead of showing a glyph: controls, format characters such as direction
+// marks, line and paragraph separators, lone surrogates, and default-ignorable characters. Not the variation selectors
+// of emoji.
 export const UNSEEN =
   /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}](?<!\p{Emoji}[\ufe0e\ufe0f])(?<!\p{Emoji}\ufe0f?\u200d(?=\p{Extended_Pictographic}))/gu;
 
 /**
- * A text in one line that does nothing to a terminal, and in which nothing is hidden: names of files may hold line
- * ends, escapes and characters that turn the order of others round. Of JSON it makes the same JSON.
+ * Makes a text safe to print on one terminal line, with nothing hidden: file names may contain line ends, escapes and
+ * characters that reorder others. JSON stays equivalent JSON.
  */
 export const printable = (text: string): string =>
   text.replace(UNSEEN, (character) => (character === "\n" ? "\\n" : escapesOf(character)));
 
-/** The same of each line of a text of several. */
+/** Applies `printable` to each line of a text. */
 export const printableLines = (text: string): string => text.split("\n").map(printable).join("\n");
 
-/** Escapes of a character's one or two halves, as JSON writes them. */
+/** JSON escapes of a character's one or two UTF-16 code units. */
 const escapesOf = (character: string): string =>
   Array.from(
     { length: character.length },
     (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, "0")}`,
   ).join("");
 
-/** A name that a file holds, printable and of a bounded length: its beginning and its end, where it is too long. */
+/** An untrusted name, printable and of bounded length: if it is too long, its beginning and its end. */
 export function nameShown(name: string, most = 80): string {
   const text = printable(name);
   if (text.length <= most) return text;
   const tail = most >> 2;
-  return printable(`${text.slice(0, most - tail - 3)}...${text.slice(-tail)}`); // a pair may have been cut
+  return printable(`${text.slice(0, most - tail - 3)}...${text.slice(-tail)}`); // may have cut a surrogate pair
 }
 
 const MOST_NAMED = 10;
 
-/** Some of the names that a file holds, for a sentence. */
+/** Some of a file's names, for an error message. */
 export const namesShown = (names: readonly string[]): string =>
   [
     ...names.slice(0, MOST_NAMED).map((name) => nameShown(name)),

@@ -20,13 +20,13 @@ const DTYPE_BYTES: Readonly<Record<string, number>> = {
   F64: 8,
 };
 /**
- * Of a header. The format allows 100 MB, which take seconds to read. Networks of thousands of tensors have some hundred
- * kilobytes, the state of a training on a million images some twenty megabytes.
+ * Header size limit. The format allows 100 MB, which take seconds to read. Networks of thousands of tensors need some
+ * hundred kilobytes, the training state for a million images some twenty megabytes.
  */
 const MAX_HEADER_BYTES = 1 << 25;
 const HEADER_DEPTH = 3; // the header, a tensor, its shape
 const METADATA = "__metadata__";
-const SHOWN_CHARACTERS = 80; // of what a file says, in an error
+const SHOWN_CHARACTERS = 80; // length of an excerpt of a file in an error
 
 /** A tensor as stored: row-major, little-endian. */
 export interface StoredTensor {
@@ -36,7 +36,7 @@ export interface StoredTensor {
   readonly bytes: Uint8Array;
 }
 
-/** Tensors by name, and texts by key. */
+/** Tensors by name, and metadata texts by key. */
 export interface SafetensorsFile {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   readonly metadata: Readonly<Record<string, string>>;
@@ -46,8 +46,8 @@ export interface SafetensorsFile {
  * Writes tensors and text metadata in the safetensors format. Equal contents give equal bytes: tensors are ordered by
  * element size, largest first, then by name. The header is padded to a multiple of 8 bytes, so every tensor is aligned.
  *
- * @throws ShapeError if a dtype is unknown or the bytes are not as many as dtype and shape say; OptionError if a tensor
- * is named `__metadata__`, or names and metadata are too long to be read again
+ * @throws ShapeError if a dtype is unknown, or the number of bytes does not match dtype and shape; OptionError if a
+ *   tensor is named `__metadata__`, or if names and metadata are too long to be read again
  * @see https://github.com/huggingface/safetensors, "Format"
  */
 export function encodeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8Array {
@@ -90,11 +90,11 @@ export function encodeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8
   return file;
 }
 
-/** Where a tensor lies in a file. */
+/** Position of a tensor in a file. */
 export interface TensorExtent {
   readonly dtype: string;
   readonly shape: readonly number[];
-  /** First byte, from the file's beginning. */
+  /** Offset of the first byte, from the file's beginning. */
   readonly first: number;
   readonly bytes: number;
 }
@@ -105,11 +105,11 @@ export interface SafetensorsLayout {
 }
 
 /**
- * How many bytes at a file's beginning say where everything is: eight, and the header that they count.
+ * Number of bytes at a file's beginning that hold the layout: eight bytes of length, and the header.
  *
  * @param start at least the first eight bytes
- * @param fileBytes of the whole file
- * @throws InputError if there can be no such header
+ * @param fileBytes size of the whole file
+ * @throws InputError if no valid header has that length
  */
 export function safetensorsHeadBytes(start: Uint8Array, fileBytes: number, name: string): number {
   const fail = failureOf(name);
@@ -121,10 +121,10 @@ export function safetensorsHeadBytes(start: Uint8Array, fileBytes: number, name:
 }
 
 /**
- * Where a safetensors file has what.
+ * Layout of a safetensors file.
  *
  * @param head the file's first `safetensorsHeadBytes`
- * @throws InputError if the file is not what the format says, with what is wrong
+ * @throws InputError with the reason if the file violates the format
  */
 export function safetensorsLayout(head: Uint8Array, fileBytes: number, name: string): SafetensorsLayout {
   const fail = failureOf(name);
@@ -164,7 +164,7 @@ export function safetensorsLayout(head: Uint8Array, fileBytes: number, name: str
  * Reads a safetensors file. Tensors are views of `file`, not copies.
  *
  * @param name the file's name, for errors
- * @throws InputError if the file is not what the format says, with what is wrong
+ * @throws InputError with the reason if the file violates the format
  */
 export function decodeSafetensors(file: Uint8Array, name: string): SafetensorsFile {
   const { tensors, metadata } = safetensorsLayout(
@@ -187,12 +187,12 @@ const failureOf =
   };
 
 /**
- * The numbers of an F32, F16 or BF16 tensor, exact, in an array of their own.
- * @param name the tensor's, for errors
+ * The exact numbers of an F32, F16 or BF16 tensor, in a new array.
+ * @param name the tensor's name, for errors
  * @throws InputError for another dtype
  */
 export function toFloat32({ dtype, bytes }: StoredTensor, name: string): Float32Array {
-  const { buffer } = new Uint8Array(bytes); // a copy: aligned, whatever kind of array the bytes are in
+  const { buffer } = new Uint8Array(bytes); // a copy: aligned, whatever type of array holds the bytes
   if (dtype === "F32") return new Float32Array(buffer);
   if (dtype === "F16") return Float32Array.from(new Uint16Array(buffer), halfToFloat);
   if (dtype === "BF16") return Float32Array.from(new Uint16Array(buffer), bfloat16ToFloat);
@@ -200,8 +200,8 @@ export function toFloat32({ dtype, bytes }: StoredTensor, name: string): Float32
 }
 
 /**
- * The numbers of an F32 tensor, in an array of their own.
- * @param name the tensor's, for errors
+ * The numbers of an F32 tensor, in a new array.
+ * @param name the tensor's name, for errors
  * @throws InputError for another dtype
  */
 export function float32Of(tensor: StoredTensor, name: string): Float32Array {
@@ -210,7 +210,7 @@ export function float32Of(tensor: StoredTensor, name: string): Float32Array {
 }
 
 /**
- * The numbers of tensors that are all F32, by name.
+ * The numbers of F32 tensors, by name.
  * @param source the file's name, for errors
  * @throws InputError for another dtype
  */
@@ -238,7 +238,7 @@ function parseHeader(bytes: Uint8Array, fail: (problem: string) => never): Recor
   return header;
 }
 
-/** The first key that an object of a valid JSON text has twice: readers disagree on which of the two counts. */
+/** The first duplicate key of an object in a valid JSON text: readers disagree on which of the two counts. */
 function repeatedKey(text: string): string | null {
   const open: Set<string>[] = [];
   for (let i = 0; i < text.length; i++) {
@@ -251,7 +251,7 @@ function repeatedKey(text: string): string | null {
       let next = i + 1;
       while (text[next] === " " || text[next] === "\n" || text[next] === "\r" || text[next] === "\t") next++;
       if (text[next] !== ":") continue;
-      const key = JSON.parse(text.slice(start, i + 1)) as string; // escapes make one key of many spellings
+      const key = JSON.parse(text.slice(start, i + 1)) as string; // escapes spell one key in many ways
       const keys = open.at(-1)!;
       if (keys.has(key)) return key;
       keys.add(key);
@@ -267,8 +267,8 @@ function textsOf(value: unknown): Record<string, string> | null {
 }
 
 /**
- * Without a prototype: `metadata["constructor"]` is undefined unless the file says it, and `__proto__` is a key like
- * others.
+ * Without a prototype: `metadata["constructor"]` is undefined unless the file defines it, and `__proto__` is an
+ * ordinary key.
  */
 const noTexts = (): Record<string, string> => Object.create(null) as Record<string, string>;
 
@@ -284,7 +284,7 @@ const isWholeNumbers = (value: unknown): value is readonly number[] =>
   Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && (n as number) >= 0);
 
 /**
- * A value of a hostile header for an error, in one short line. Not deeper than one list: printing deep values overflows
+ * A value of an untrusted header, on one short line for an error. At most one list deep: printing deep values overflows
  * the stack.
  */
 const shown = (value: unknown): string =>
@@ -295,7 +295,9 @@ function shownPart(value: unknown): string {
   return typeof value === "object" && value !== null ? "..." : String(value);
 }
 
-/** A text of a hostile header for an error: bare if it is plain, else quoted, with its control characters escaped. */
+/**
+ * A text of an untrusted header, for an error: bare if it is plain, otherwise quoted with control characters escaped.
+ */
 const shownName = (name: string): string => shortened(/^[\w.-]+$/.test(name) ? name : JSON.stringify(name));
 
 const shortened = (text: string): string =>

@@ -1,18 +1,18 @@
 import { InputError } from "../runtime/errors.ts";
 import type { Size } from "./placement.ts";
 
-/** What the samples of a TIFF's first picture are. */
+/** Sample format of a TIFF's first picture. */
 export interface TiffHeader extends Size {
-  /** Bits of a sample. */
+  /** Bits per sample. */
   readonly bits: number;
   readonly kind: "unsigned" | "signed" | "float" | "complex";
   readonly samples: number;
   readonly colours: "grey" | "colour" | "palette" | "cmyk";
-  /** Whether 0 is white. */
+  /** True if 0 is white. */
   readonly isInverted: boolean;
   /**
-   * The samples that tags call darkest and lightest; null where they state none: all that the type can hold, of up to
-   * 16 bits.
+   * The samples that tags call darkest and lightest; null if tags state none: then the full range of the type, for up
+   * to 16 bits.
    */
   readonly range: readonly [low: number, high: number] | null;
 }
@@ -52,14 +52,14 @@ const MOST_ENTRIES = 4096;
 export const DAMAGED = "the image is cut off or damaged";
 const ONE_RANGE = "convert all images to 16-bit integers, with one range for all";
 
-/** Whether a file begins as a TIFF does, or as its form for large files. */
+/** True if a file begins like a TIFF or BigTIFF. */
 export function isTiff(file: Uint8Array): boolean {
   const [a, b, c, d] = file;
   const little = a === 0x49 && b === 0x49 && (c === 42 || c === 43) && d === 0;
   return little || (a === 0x4d && b === 0x4d && c === 0 && (d === 42 || d === 43));
 }
 
-/** Reads the values of a tag by its type's number. */
+/** Readers of a tag's values, by the number of its type. */
 const READERS: Readonly<
   Record<number, readonly [bytes: number, read: (view: DataView, at: number, little: boolean) => number]>
 > = {
@@ -74,7 +74,7 @@ const READERS: Readonly<
   16: [8, (view, at, little) => Number(view.getBigUint64(at, little))],
 };
 
-/** The tags of a TIFF's first directory that this file names, each with up to MOST_SAMPLES values. */
+/** The tags of a TIFF's first directory that this module names, each with up to MOST_SAMPLES values. */
 function tagsOf(file: Uint8Array): ReadonlyMap<number, readonly number[]> {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const little = file[0] === 0x49;
@@ -105,7 +105,7 @@ function tagsOf(file: Uint8Array): ReadonlyMap<number, readonly number[]> {
 
 /**
  * Reads the first directory of a TIFF.
- * @throws InputError with the reason alone, also for camera raw files and colour spaces that are not decoded
+ * @throws InputError with only the reason, also for camera raw files and unsupported colour spaces
  * @see https://www.itu.int/itudoc/itu-t/com16/tiff-fx/docs/tiff6.pdf
  */
 export function tiffHeader(file: Uint8Array): TiffHeader {
@@ -141,7 +141,7 @@ export function tiffHeader(file: Uint8Array): TiffHeader {
   };
 }
 
-/** The range that tags state, where it is not all that unsigned integers of so many bits can hold. */
+/** The range that tags state, unless it is the full range of unsigned integers of that many bits. */
 function rangeOf(tags: ReadonlyMap<number, readonly number[]>, bits: number): TiffHeader["range"] {
   const [lows, highs] = [
     tags.get(TAG.typedLow) ?? tags.get(TAG.low) ?? [0],
@@ -161,8 +161,8 @@ const KIND_WORDS = {
 } as const;
 
 /**
- * Refuses a TIFF whose samples have no stated black and white, or that is not decoded.
- * @throws InputError with the reason alone: what it holds, and how to convert it
+ * Rejects a TIFF whose samples have no stated black and white, or that is not decoded.
+ * @throws InputError with only the reason: what it contains, and how to convert it
  */
 export function requireStatedRange({ bits, kind, samples, colours, isInverted, range }: TiffHeader): void {
   if (kind === "unsigned" && bits <= 8) return;
@@ -182,8 +182,8 @@ export function requireStatedRange({ bits, kind, samples, colours, isInverted, r
 }
 
 /**
- * Refuses a TIFF that cannot be read as a mask: whether a sample is 0 is asked, so that no range is needed.
- * @throws InputError with the reason alone
+ * Rejects a TIFF that cannot be read as a mask. A mask needs no range, as only zero and nonzero samples are told apart.
+ * @throws InputError with only the reason
  */
 export function requireMaskSamples({ bits, kind, samples }: TiffHeader): void {
   if (kind === "unsigned" && (bits <= 8 || bits === 16)) return;

@@ -3,7 +3,7 @@ import { OptionError } from "../runtime/errors.ts";
 import { countOf, elementOf, empty, packOf, type Tensor } from "../tensor/tensor.ts";
 import { floatDType, launch, requireShape } from "./launch.ts";
 
-// By their numbers in shaders/prelude/activation.wgsl, from 1.
+// Numbered from 1, as in shaders/prelude/activation.wgsl.
 const FUNCTIONS = [
   "relu",
   "relu6",
@@ -21,15 +21,15 @@ const FUNCTIONS = [
   "square",
 ] as const;
 
-/** The name of a function of one variable. */
+/** Name of an activation function. */
 export type ActivationName = (typeof FUNCTIONS)[number];
 
-/** A function of one variable; leaky relu may have another slope below zero than 0.01. */
+/** An activation function; leaky ReLU takes a slope below zero, 0.01 by default. */
 export type Activation = ActivationName | { readonly name: "leakyRelu"; readonly slope: number };
 
 const LEAK = 0.01;
 
-/** An activation as shaders know it: by number, 0 for none, with leaky relu's slope below zero. */
+/** An activation as shader params: its number, 0 for none, and the slope of leaky ReLU below zero. */
 export function activationParams(
   op: string,
   activation: Activation | null,
@@ -45,7 +45,7 @@ export function activationParams(
   return { activation: index + 1, leak: activation.slope };
 }
 
-/** The shaders' overrides for an activation; null for none. */
+/** The shaders' overrides for an activation; null means none. */
 export function activationConstants(op: string, activation: Activation | null): Readonly<Record<string, number>> {
   if (activation === null) return {};
   const { activation: number, leak } = activationParams(op, activation);
@@ -55,7 +55,7 @@ export function activationConstants(op: string, activation: Activation | null): 
 export const nameOf = (activation: Activation): ActivationName =>
   typeof activation === "string" ? activation : activation.name;
 
-/** f(input), of the input's shape. */
+/** f(input), of the input's shape and dtype. */
 export function activationForward(input: Tensor, activation: Activation): Tensor {
   floatDType(nameOf(activation), { input });
   const output = empty(input.device, input.shape, input.dtype);

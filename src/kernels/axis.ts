@@ -1,6 +1,6 @@
 import { countOf, type Shape } from "../tensor/tensor.ts";
 
-/** A shape seen from one axis: the elements before it, along it and behind it. */
+/** A shape seen from one axis: the number of elements before it, along it and behind it. */
 export interface Axis {
   readonly outer: number;
   readonly extent: number;

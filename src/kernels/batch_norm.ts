@@ -4,16 +4,16 @@ import { activationConstants, type Activation } from "./activation.ts";
 import { launch } from "./launch.ts";
 import { reduceMiddle, type Middle } from "./reduce.ts";
 
-const ROWS = 128; // of a slice, as in reduce
+const ROWS = 128; // rows in a slice, as in reduce
 
 export interface NormOptions {
   /** Added to the variance. */
   readonly eps: number;
-  /** 0: variance over M. 1: unbiased, over M - 1. */
+  /** Variance divides by M - correction: 0 for M, 1 for the unbiased estimate. */
   readonly correction: 0 | 1;
 }
 
-/** Mean and variance over the middle axis: `[G, 2, C]`. */
+/** Mean and variance over the middle axis: `[G, 2, C]`, f32. */
 export function momentsOf(input: Tensor, middle: Middle, options: NormOptions): Tensor {
   const { device } = input;
   const { groups, channels } = middle;
@@ -25,7 +25,7 @@ export function momentsOf(input: Tensor, middle: Middle, options: NormOptions): 
   return statistics;
 }
 
-/** Moves running mean and variance `[2, C]` towards the statistics by `momentum`, in place. */
+/** Moves running mean and variance `[2, C]` towards the batch statistics by `momentum`, in place. */
 export function updateRunning(
   running: Tensor,
   statistics: Tensor,
@@ -36,7 +36,7 @@ export function updateRunning(
   run("update_running", { statistics, running }, statistics, middle, options, 1, { momentum });
 }
 
-/** (input - mean) / deviation, times weight plus bias where `affine` `[2, C]` is given, and an activation of that. */
+/** (input - mean) / std, times weight plus bias if `affine` `[2, C]` is given, followed by the activation. */
 export function normForward(
   input: Tensor,
   statistics: Tensor,
@@ -57,12 +57,13 @@ export function normForward(
 export interface NormGradients {
   readonly gradInput: Tensor;
   /**
-   * `[G, 2, C]`: sums of gradOutput * normalised input (that is, the gradient of weight) and of gradOutput (of bias).
+   * `[G, 2, C]`: sums of gradOutput * normalised input (the gradient of weight) and of gradOutput (the gradient of
+   * bias).
    */
   readonly sums: Tensor;
 }
 
-/** Gradients of `normForward`, whose statistics are those of `input` itself or, where `constant`, are not. */
+/** Gradients of `normForward`. `constant`: the statistics do not depend on `input`. */
 export function normBackward(
   input: Tensor,
   statistics: Tensor,

@@ -6,7 +6,7 @@ import { exclusiveScan } from "./scan.ts";
 
 const BLOCK = 64; // keys ranked by one workgroup, as in the shader
 
-/** Indices of keys listed by value. */
+/** Indices of keys, grouped by key value. */
 export interface Buckets {
   /** `[N]`, u32 */
   readonly list: Tensor;
@@ -16,15 +16,16 @@ export interface Buckets {
 }
 
 /**
- * Lists the indices of u32 keys `[N]` below `buckets` by value, each list in order. The caller releases both tensors.
- * @throws ShapeError for another dtype, or more counts than the device can bind
+ * Groups the indices of u32 keys `[N]` below `buckets` by key, each group in ascending order. The caller releases both
+ * tensors.
+ * @throws ShapeError for another dtype, or for more counts than the device can bind
  */
 export function bucketOf(op: string, keys: Tensor, buckets: number): Buckets {
   requireDType(op, "u32", { keys });
   const { device } = keys;
   const count = countOf(keys.shape);
   const blocks = Math.ceil(count / BLOCK);
-  const bytes = 4 * (buckets * blocks + 1); // of the starts
+  const bytes = 4 * (buckets * blocks + 1); // size of starts
   if (bytes > device.maxBindingBytes) {
     const seen = `more than the ${device.maxBindingBytes} that a dispatch can see on this device`;
     throw new TooLargeError(

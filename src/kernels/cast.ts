@@ -3,7 +3,7 @@ import { OptionError } from "../runtime/errors.ts";
 import { countOf, elementOf, empty, packOf, release, type DType, type Tensor } from "../tensor/tensor.ts";
 import { launch } from "./launch.ts";
 
-/** The elements as another dtype; one of the two is f32. */
+/** The elements as another dtype; one of the two dtypes is f32. */
 export function castForward(input: Tensor, dtype: DType): Tensor {
   if (input.dtype !== "f32" && dtype !== "f32")
     throw new OptionError(`cast: expected f32 on one side, got ${input.dtype} to ${dtype}; cast to f32 first`);
@@ -23,7 +23,7 @@ export function castForward(input: Tensor, dtype: DType): Tensor {
   return output;
 }
 
-/** A workspace as the dtype wanted of a result: itself, or a copy in its place. */
+/** Converts an f32 workspace to the result's dtype: returns it unchanged, or a copy and releases the workspace. */
 export function settleAs(workspace: Tensor, dtype: DType): Tensor {
   if (workspace.dtype === dtype) return workspace;
   const output = castForward(workspace, dtype);

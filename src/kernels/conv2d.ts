@@ -11,27 +11,27 @@ import { uniformSize } from "./products/product.ts";
 import { reduceMiddle } from "./reduce.ts";
 import { LOAD_A, LOAD_B, tiledProduct, type TiledProduct } from "./products/tiled.ts";
 
-const SLICE_ROWS = 8; // output rows that one invocation of the filter gradient walks
+const SLICE_ROWS = 8; // output rows that one invocation of the weight gradient walks
 
-const UNIFORM_COLUMNS = 8; // of a workgroup in the forms for software adapters, as in the shader
+const UNIFORM_COLUMNS = 8; // columns of a workgroup in the forms for software adapters, as in the shader
 
-const UNTILED = ["uniform", "direct"]; // for software adapters, and for GPUs
+const UNTILED = ["uniform", "direct"]; // the form for software adapters, then that for GPUs
 
 /** Geometry of a dense convolution. */
 export interface Conv2dOptions extends ConvolutionOptions {
-  /** Channels are split into this many groups that do not see each other. Default 1. */
+  /** Number of channel groups; each output channel sees only its own group. Default 1. */
   readonly groups?: number;
 }
 
 /**
- * Forms of a convolution and its gradients: lanes that share loads, for software adapters, one invocation to a result,
- * tiles in workgroup memory.
+ * Forms of a convolution and its gradients: "uniform" (lanes share loads, for software adapters), "direct" (one
+ * invocation per result) and tiles in workgroup memory.
  */
 export const CONV2D_FORMS = [...UNTILED, ...Object.keys(TILES)];
 
 /**
  * `[N,H,W,C]`, `[R,S,C/g,K]` -> `[N,P,Q,K]`.
- * @param form one of CONV2D_FORMS, as in matmul.ts; where there are several groups always `direct`
+ * @param form one of CONV2D_FORMS, chosen as in matmul.ts; always `direct` if groups > 1
  */
 export function conv2dForward(
   input: Tensor,
@@ -133,7 +133,7 @@ export function conv2dBackwardInput(
   return gradInput;
 }
 
-/** d loss / d filters, `[R,S,C/g,K]`. */
+/** d loss / d weight, `[R,S,C/g,K]`. */
 export function conv2dBackwardFilters(
   input: Tensor,
   filters: Tensor,
@@ -189,7 +189,7 @@ function formOf(
   form: string | undefined,
   trial: (form: string) => void,
 ): string {
-  if (groups > 1) return "direct"; // every group is a product of its own, too narrow for tiles
+  if (groups > 1) return "direct"; // each group is a product of its own, too narrow for tiles
   const { a, epilogue, windows } = product;
   const { channels, filter_w, stride_h, stride_w } = windows!;
   const details = [
@@ -206,7 +206,9 @@ function formOf(
   );
 }
 
-/** Launches the direct form or, with the extents of the product that it is, the one for software adapters. */
+/**
+ * Launches the direct form, or the one for software adapters, which also needs the extents of the equivalent product.
+ */
 function launchForm(
   entryPoint: string,
   uniform: { readonly rows: number; readonly columns: number; readonly products?: number } | null,
@@ -269,7 +271,7 @@ function paramsOf(input: Tensor, filters: Shape, options: Conv2dOptions, tensors
   return { params, geometry: windowsOf(geometry), element: elementOf(dtype, perGroup), work };
 }
 
-/** What windows are but for their extents. */
+/** Window parameters without the extents. */
 const windowsOf = ({ stride_h, stride_w, pad_top, pad_left, dilation_h, dilation_w }: Geometry) => ({
   stride_h,
   stride_w,

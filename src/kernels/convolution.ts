@@ -5,18 +5,18 @@ import { pairOf, type Pair } from "./launch.ts";
 import { requireWhole } from "../runtime/options.ts";
 
 /**
- * Zeros around the image: one number, `[h, w]`, `[top, bottom, left, right]`, or "same": as many as make the output
- * ceil(extent / stride), an odd one below and right, as TensorFlow pads.
+ * Zeros around the image: one number, `[h, w]`, `[top, bottom, left, right]`, or "same", which makes the output
+ * ceil(extent / stride) and puts an odd zero below and right, as TensorFlow does.
  */
 export type Padding = Pair | readonly [top: number, bottom: number, left: number, right: number] | "same";
 
-/** Geometry that all convolutions have. */
+/** Geometry options that all convolutions share. */
 export interface ConvolutionOptions {
   /** Default 1. */
   readonly stride?: Pair;
   /** Default 0. */
   readonly padding?: Padding;
-  /** Distance between filter taps. Default 1. */
+  /** Distance between weight taps, in pixels. Default 1. */
   readonly dilation?: Pair;
 }
 
@@ -28,10 +28,10 @@ export interface Epilogue {
   readonly activation?: Activation | null;
 }
 
-/** Nothing added, nothing applied. */
+/** Adds nothing, applies nothing. */
 export const NO_EPILOGUE: Required<Epilogue> = { bias: null, activation: null };
 
-/** What both convolutions derive from their options: the parameters that their shaders share. */
+/** Parameters that both convolutions derive from their options and pass to their shaders. */
 export interface Geometry {
   readonly out_height: number;
   readonly out_width: number;
@@ -44,8 +44,8 @@ export interface Geometry {
 }
 
 /**
- * The only place where a convolution's output extent is derived. Throws ShapeError for a window of nothing, OptionError
- * where no output is left.
+ * The only place where a convolution's output extent is derived.
+ * @throws ShapeError for an empty window, OptionError if the output would be empty
  */
 export function geometryOf(
   op: string,

@@ -5,9 +5,9 @@ import { floatToHalf } from "../tensor/half.ts";
 import { bytesOf, countOf, empty, type DType, type Shape, type Tensor } from "../tensor/tensor.ts";
 import { launch } from "./launch.ts";
 
-const AXES = 6; // of a dispatch, after neighbours that are walked alike have become one
+const AXES = 6; // axes of a dispatch, after adjacent axes that can be walked as one are merged
 
-/** An axis of a region: how many places, and how far they lie apart in either tensor. */
+/** An axis of a region: its extent and the stride, in elements, in either tensor. */
 interface Axis {
   readonly extent: number;
   readonly from: number;
@@ -17,7 +17,7 @@ interface Axis {
 /** Strides of a row-major tensor, in elements. */
 export const stridesOf = (shape: Shape): number[] => shape.map((_, axis) => countOf(shape.slice(axis + 1)));
 
-/** The elements of `shape`, read from `input` with given strides: a tensor of its own, of that shape. */
+/** A new tensor of `shape`, read from `input` with the given strides. */
 export function gatherRegion(
   op: string,
   input: Tensor,
@@ -38,7 +38,7 @@ export function gatherRegion(
   return output;
 }
 
-/** The tensor repeated along its axes of extent 1, and along new ones in front. It broadcasts to `shape`. */
+/** The tensor repeated along its axes of extent 1 and along new axes in front. It must broadcast to `shape`. */
 export function broadcastForward(op: string, input: Tensor, shape: Shape): Tensor {
   const added = shape.length - input.shape.length;
   const own = stridesOf(input.shape);
@@ -46,7 +46,7 @@ export function broadcastForward(op: string, input: Tensor, shape: Shape): Tenso
   return gatherRegion(op, input, shape, strides, 0);
 }
 
-/** Tensors one after another along an axis. All other extents are equal. */
+/** Tensors concatenated along an axis. All other extents must be equal. */
 export function joinRegions(op: string, inputs: readonly Tensor[], axis: number): Tensor {
   const [first] = inputs as [Tensor];
   const extent = inputs.reduce((sum, { shape }) => sum + shape[axis]!, 0);
@@ -72,10 +72,10 @@ export function joinRegions(op: string, inputs: readonly Tensor[], axis: number)
   return output;
 }
 
-/** Elements to put before and after a tensor's own along an axis. */
+/** Number of elements to add before and after a tensor's own along an axis. */
 type Amounts = readonly [before: number, after: number];
 
-/** The tensor with `amounts` of elements of `value` around it along each axis. */
+/** The tensor padded with `value` by `amounts` along each axis. */
 export function padForward(op: string, input: Tensor, amounts: readonly Amounts[], value: number): Tensor {
   const output = empty(
     input.device,
@@ -83,7 +83,7 @@ export function padForward(op: string, input: Tensor, amounts: readonly Amounts[
     input.dtype,
   );
   const from = stridesOf(input.shape);
-  // An axis without padding joins the one before it: inside of that is then a stretch of whole rows.
+  // An axis without padding is merged into the one before it, which then consists of whole rows.
   const axes: { extent: number; from: number; low: number; high: number }[] = [];
   output.shape.forEach((extent, axis) => {
     const [low, own] = [amounts[axis]![0], input.shape[axis]!];
@@ -154,7 +154,7 @@ function region(
   for (const axis of all) {
     if (axis.extent === 1) continue;
     const last = axes.at(-1);
-    // Two axes that are walked as one in both tensors are one.
+    // Two axes that are contiguous in both tensors are walked as one.
     const alike = last && last.from === axis.from * axis.extent && last.to === axis.to * axis.extent;
     if (alike) axes[axes.length - 1] = { ...axis, extent: last.extent * axis.extent };
     else axes.push(axis);
@@ -202,12 +202,12 @@ function region(
   });
 }
 
-/** Four where the innermost axis is contiguous in the input and everything else is a multiple of four. */
+/** Four if the innermost axis is contiguous in the input and every other number is a multiple of four, else one. */
 function packOfAll(last: { readonly from: number }, ...numbers: readonly (readonly number[])[]): 1 | 4 {
   return last.from === 1 && numbers.flat().every((n) => n % 4 === 0) ? 4 : 1;
 }
 
-/** f32 travels as words: a float's register need not keep the bits of a NaN. */
+/** f32 is copied as u32 words: a float register need not preserve the bits of a NaN. */
 function elementFor(dtype: DType, pack: 1 | 4): Element {
   const moved = dtype === "f16" ? "f16" : "u32";
   return pack === 4 ? `${moved}x4` : moved;

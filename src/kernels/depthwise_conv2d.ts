@@ -7,7 +7,7 @@ import { geometryOf, type ConvolutionOptions, type Epilogue } from "./convolutio
 import { floatDType, launch, requireShape } from "./launch.ts";
 import { reduceMiddle } from "./reduce.ts";
 
-const SLICE_ROWS = 8; // output rows that one invocation of the filter gradient walks
+const SLICE_ROWS = 8; // output rows that one invocation of the weight gradient walks
 
 /** `[N,H,W,C]`, `[R,S,C]` -> `[N,P,Q,C]`. */
 export function depthwiseForward(
@@ -35,7 +35,7 @@ export function depthwiseBackwardInput(
   const params = paramsOf({ input, filters, gradOutput }, options);
   const gradInput = empty(input.device, input.shape, input.dtype);
   if (inFours(params) && params.stride_h === 1) {
-    // The convolution of the gradient with the filters turned by half a turn.
+    // The convolution of the gradient with the weights rotated by 180 degrees.
     const { height, width, out_height, out_width, filter_h, filter_w, dilation_h } = params;
     const padding = {
       pad_top: (dilation_h * (filter_h - 1) - params.pad_top) >>> 0,
@@ -64,7 +64,7 @@ export function depthwiseBackwardInput(
   return gradInput;
 }
 
-/** d loss / d filters, `[R,S,C]`. */
+/** d loss / d weight, `[R,S,C]`. */
 export function depthwiseBackwardFilters(
   input: Tensor,
   filters: Tensor,
@@ -120,7 +120,7 @@ function paramsOf(tensors: Operands, options: ConvolutionOptions) {
 
 type Params = ReturnType<typeof paramsOf>;
 
-/** Whether the entry points can do it that do four at a time. */
+/** True if the entry points that compute four outputs at a time can be used. */
 const inFours = ({ stride_w, dilation_w }: Params): boolean => stride_w === 1 && dilation_w === 1;
 
 const foursOf = ({ batch, out_height, out_width }: Params): number => batch * out_height * Math.ceil(out_width / 4);

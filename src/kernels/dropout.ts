@@ -5,8 +5,8 @@ import { floatDType } from "./launch.ts";
 import { launchDraw, requireDraw, type Draw } from "./random.ts";
 
 /**
- * Zero with the given probability, else scaled up by 1 / (1 - probability). The gradient is the same function of the
- * output's.
+ * Zero with the given probability, otherwise scaled by 1 / (1 - probability). The gradient is the same function of the
+ * output's gradient.
  */
 export function dropoutForward(input: Tensor, draw: Draw, probability: number): Tensor {
   const dtype = floatDType("dropout", { input });

@@ -8,7 +8,7 @@ const MAX_AXES = 4;
 
 export type BinaryName = (typeof OPS)[number];
 
-/** a op b, broadcast as NumPy does. */
+/** a op b, broadcast as in NumPy. */
 export function binaryForward(a: Tensor, b: Tensor, name: BinaryName): Tensor {
   const dtype = floatDType(name, { a, b });
   const constants = { OP: OPS.indexOf(name) };
@@ -54,7 +54,7 @@ export function binaryForward(a: Tensor, b: Tensor, name: BinaryName): Tensor {
   return output;
 }
 
-/** Params of the entry point that counts packs alone. */
+/** Params of the entry point that needs only a count of packs. */
 const flat = (packs: number) => ({
   packs,
   d1: 0,
@@ -70,14 +70,14 @@ const flat = (packs: number) => ({
   b3: 0,
 });
 
-/** An axis of the output, and the operands' own extents along it. */
+/** An axis of the output, and the operands' extents along it. */
 interface Extents {
   readonly extent: number;
   readonly a: number;
   readonly b: number;
 }
 
-/** The output's axes, four of them: neighbours that broadcast alike are one. */
+/** The output's axes merged into at most four: adjacent axes that broadcast alike become one. */
 function collapsed(op: string, a: Tensor, b: Tensor, shape: Shape): Extents[] {
   const extentOf = (operand: Shape, axis: number): number => operand[axis - (shape.length - operand.length)] ?? 1;
   const axes: Extents[] = [];
@@ -95,7 +95,7 @@ function collapsed(op: string, a: Tensor, b: Tensor, shape: Shape): Extents[] {
   return [...Array<Extents>(MAX_AXES - axes.length).fill({ extent: 1, a: 1, b: 1 }), ...axes];
 }
 
-/** Strides of an operand with these extents; 0 where it is repeated. */
+/** Strides of an operand with these extents; 0 along axes where it is repeated. */
 function stridesOf(extents: readonly number[]): number[] {
   return extents.map((extent, axis) =>
     extent === 1 ? 0 : extents.slice(axis + 1).reduce((product, own) => product * own, 1),

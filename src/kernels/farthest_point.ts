@@ -2,25 +2,25 @@ import module from "../../shaders/farthest_point.wgsl";
 import { bytesOf, countOf, elementOf, empty, packOf, release, type Tensor } from "../tensor/tensor.ts";
 import { launch } from "./launch.ts";
 
-const ROWS = 4; // that the lanes of a row share, as in the shader
-const CHOOSING_LANES = 256; // of the one workgroup that takes the farthest of all blocks
-/** Invocations of a workgroup, and how many of them share a row: one on software adapters, where barriers cost most. */
+const ROWS = 4; // rows that a workgroup's lanes share, as in the shader
+const CHOOSING_LANES = 256; // lanes of the single workgroup that takes the farthest of all blocks
+/** Workgroup size, and the most lanes that share a row: one on software adapters, where barriers cost most. */
 const SOFTWARE = { workgroup: 64, mostLanes: 1 } as const;
 const HARDWARE = { workgroup: 256, mostLanes: 8 } as const;
 
-/** What a choice of farthest points goes on with from step to step. */
+/** State of farthest-point sampling, carried from step to step. */
 export interface FarthestPoints {
   /** `[M, D]`, f32 or f16 */
   readonly rows: Tensor;
-  /** `[K]`, u32: the rows chosen; the first is set before the first step. */
+  /** `[K]`, u32: indices of the rows chosen; the first is set before the first step. */
   readonly chosen: Tensor;
-  /** `[1]`, u32: how many are chosen; 1 before the first step. */
+  /** `[1]`, u32: number of rows chosen; 1 before the first step. */
   readonly position: Tensor;
-  /** `[M]`, f32: squared distance to the nearest chosen row; -1 for chosen rows. Nothing before the first step. */
+  /** `[M]`, f32: squared distance to the nearest chosen row; -1 for chosen rows. Undefined before the first step. */
   readonly distances: Tensor;
 }
 
-/** One step, in place: appends the farthest row to `chosen`, if that has room. The caller checks shapes. */
+/** One step, in place: appends the farthest row to `chosen` if there is room. The caller checks shapes. */
 export function farthestPointStep({ rows, chosen, position, distances }: FarthestPoints): void {
   const { device, dtype } = rows;
   const [count, width] = rows.shape as [number, number];

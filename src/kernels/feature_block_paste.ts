@@ -8,48 +8,53 @@ import { floatDType, requireDType, requireOneDevice, requireShape } from "./laun
 import { launchDraw, requireDraw, type Draw } from "./random.ts";
 
 export const WALKS = ["code", "paper"] as const;
-export const PASTE_DIRECTIONS = ["equal", "random", "differences"] as const; // by the values of the override DIRECTION
-export const PASTE_SIGNS = ["none", "block", "channel", "cell"] as const; // by the values of the override SIGNS
+export const PASTE_DIRECTIONS = ["equal", "random", "differences"] as const; // indexed by the override DIRECTION
+export const PASTE_SIGNS = ["none", "block", "channel", "cell"] as const; // indexed by the override SIGNS
 export const PASTE_SOURCES = ["images", "places"] as const;
 export const PASTE_DRAWS = ["image", "batch"] as const;
 
-/** What is pasted, and where. */
+/** Options of feature-block pasting: the blocks' shape, place and contents. */
 export interface FeatureBlockOptions {
   /**
-   * "code": that many steps to one of 4 neighbours. "paper": a number uniform from that many to twice as many, to one
-   * of 8 or none.
+   * Random walk. "code": `steps` steps to one of 4 neighbours. "paper": a uniform number from `steps` to 2 * `steps`,
+   * each to one of 8 neighbours or none.
    */
   readonly walk: (typeof WALKS)[number];
   readonly steps: number;
-  /** Half side of the walk's window is floor(U(0.5, maxHalfSide)), in cells. */
+  /** Half side of the walk's window, floor(U(0.5, maxHalfSide)), in cells. */
   readonly maxHalfSide: number;
-  /** Where centres may lie, as shares of the map's sides, as far as the window fits in: left, top, right, bottom. */
+  /**
+   * Region for block centres (left, top, right, bottom), as shares of the map's sides; reduced so that the window fits.
+   */
   readonly region: readonly [left: number, top: number, right: number, bottom: number];
-  /** Blocks of an image. */
+  /** Number of blocks per image. */
   readonly count: number;
-  /** Whether each "image" has blocks of its own, or all of a "batch" the same. */
+  /** "image": each image has its own blocks; "batch": all images of a batch share theirs. */
   readonly per: (typeof PASTE_DRAWS)[number];
-  /** Intensity is U(low, high): what the direction is multiplied with. */
+  /** Range of a block's intensity, U(low, high), by which the direction is multiplied. */
   readonly intensity: readonly [low: number, high: number];
-  /** Of the Gaussian that spreads a block's intensity, in cells. */
+  /** Standard deviation of the Gaussian that blurs a block's intensity, in cells. */
   readonly blurSigma: number;
-  /** Cells on each side that it reaches; 0 for no blur. */
+  /** Radius of that blur, in cells; 0 for no blur. */
   readonly blurRadius: number;
   /**
-   * In feature space, times the intensity: "equal", 1 in every channel; "random", normal numbers times each channel's
-   * deviation, partly the same for the whole block; "differences" to real features of elsewhere, which at intensity 1
-   * take the cells' place.
+   * Direction in feature space, multiplied by the intensity: "equal", 1 in every channel; "random", normal numbers
+   * times each channel's standard deviation, partly shared by the whole block; "differences", towards real features
+   * from elsewhere, which replace the cell's own at intensity 1.
    */
   readonly direction: (typeof PASTE_DIRECTIONS)[number];
-  /** Of a random direction the share of the variance that a block's cells have in common is U(low, high). */
+  /** Range of the share of a random direction's variance that a block's cells have in common, U(low, high). */
   readonly shared: readonly [low: number, high: number];
-  /** What a coin turns round: "none", the whole "block", each "channel" of a block, or each channel of each "cell". */
+  /**
+   * Unit whose sign is flipped at random: "none", the whole "block", each "channel" of a block, or each channel of a
+   * "cell".
+   */
   readonly signs: (typeof PASTE_SIGNS)[number];
-  /** Where elsewhere is: other "images" of the batch, or other "places" of the same image. */
+  /** Source of "differences": other "images" of the batch, or other "places" of the same image. */
   readonly source: (typeof PASTE_SOURCES)[number];
 }
 
-/** Where blocks are. */
+/** Blocks that were drawn. */
 export interface FeatureBlocks {
   /** `[N,H,W]`: 1 at marked cells, 0 elsewhere. */
   readonly mask: Tensor;
@@ -61,10 +66,10 @@ type MapExtents = readonly [batch: number, height: number, width: number];
 
 const OP = "featureBlockPaste";
 
-/** Of a walk's steps, an image's blocks and a blur's cells: what one invocation does one after another. */
+/** Limits on what one invocation does in sequence: steps of a walk, blocks of an image, cells of a blur. */
 const MOST = { steps: 100_000, count: 1000, blurRadius: 1000 };
 
-/** `count` blocks for each of `batch` images of H x W cells. */
+/** Draws `count` blocks for each of `batch` images of H x W cells. */
 export function drawFeatureBlocks(
   device: Device,
   map: MapExtents,
@@ -80,8 +85,8 @@ export function drawFeatureBlocks(
 }
 
 /**
- * Features `[N,H,W,C]` with blocks pasted, and their mask.
- * @param deviations `[C]`, of each channel; null for 1
+ * Pastes blocks into features `[N,H,W,C]`; also returns their mask.
+ * @param deviations `[C]`, standard deviation of each channel; null for 1
  */
 export function pasteFeatureBlocks(
   features: Tensor,
@@ -116,7 +121,7 @@ export function pasteFeatureBlocks(
   return { features: output, mask };
 }
 
-/** Throws OptionError unless blocks can be drawn so on H x W cells. */
+/** Throws OptionError unless such blocks can be drawn on H x W cells. */
 export function requireBlocks(op: string, [, height, width]: MapExtents, options: FeatureBlockOptions): void {
   const {
     walk,

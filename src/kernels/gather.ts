@@ -5,7 +5,7 @@ import { axisOf } from "./axis.ts";
 import { bucketOf } from "./bucket.ts";
 import { floatDType, launch, requireDType, requireOneDevice, requireShape } from "./launch.ts";
 
-/** Entries of an axis by u32 index `[K]`; zeros for an index outside. */
+/** Entries of an axis by u32 index `[K]`; zeros for an index out of range. */
 export function gatherForward(input: Tensor, indices: Tensor, axis: number): Tensor {
   const { params, channels, picked } = extentsOf(input, indices, axis);
   const output = empty(input.device, picked, input.dtype);

@@ -5,23 +5,23 @@ import { axisOf } from "./axis.ts";
 import { floatDType, launch, requireShape } from "./launch.ts";
 import { choiceOf } from "../runtime/options.ts";
 
-const BORDERS = ["reflect", "replicate", "zeros"] as const; // by the values of the override BORDER
+const BORDERS = ["reflect", "replicate", "zeros"] as const; // indexed by the override BORDER
 
-/** The filter, and what it meets outside the image. */
+/** The filter and its border handling. */
 export interface GaussianBlurOptions {
-  /** Window, an odd number of pixels. */
+  /** Window size in pixels, odd. */
   readonly size: number;
-  /** Standard deviation, pixels. */
+  /** Standard deviation, in pixels. */
   readonly sigma: number;
   /**
-   * What lies beyond the image: its mirror image about the outermost pixels, those pixels again, or zeros. Default
-   * "reflect".
+   * Pixels beyond the border: "reflect" mirrors about the outermost pixels without repeating them, "replicate" repeats
+   * them, "zeros" reads zero. Default "reflect".
    */
   readonly border?: (typeof BORDERS)[number];
 }
 
-const LEAST_SIGMA = 2 ** -4; // the weights of all neighbours are zero in f32 already
-const MOST_SIGMA = 2 ** 60; // the weights of all neighbours are equal in f32 already
+const LEAST_SIGMA = 2 ** -4; // below this the weights of all neighbours are zero in f32
+const MOST_SIGMA = 2 ** 60; // above this all weights are equal in f32
 
 /** `[N,H,W,C]` -> the same shape. */
 export function gaussianBlurForward(input: Tensor, options: Required<GaussianBlurOptions>): Tensor {
@@ -78,7 +78,7 @@ function settingsOf(tensors: Operands, { size, sigma, border }: Required<Gaussia
   };
 }
 
-/** @param owned elements along the axis that an invocation owns */
+/** @param owned elements along the axis that one invocation computes */
 function run(
   entryPoint: string,
   tensors: Readonly<Record<string, Tensor>>,

@@ -7,20 +7,23 @@ import { choiceOf } from "../runtime/options.ts";
 import { exclusiveScan } from "./scan.ts";
 
 const BLOCK = 64; // samples ranked by one workgroup, as in the shader
-const NARROW_PACKS = 32; // up to which half of a workgroup's lanes would have no channel, so one lane takes them all
+const NARROW_PACKS = 32; // up to this, at least half of a workgroup's lanes would be idle: one lane takes all channels
 
 const PADDING_MODES = ["zeros", "border", "reflection"] as const;
 const MODES = ["bilinear", "nearest"] as const;
 
-/** How a position is read between pixels, and outside the image. */
+/** Interpolation between pixels and reads outside the image. */
 export interface GridSampleOptions {
-  /** Four pixels weighted, or the one nearest to the position, halves to the even one. Default "bilinear". */
+  /** "bilinear" weights four pixels; "nearest" takes the closest one, halves to the even index. Default "bilinear". */
   readonly mode?: (typeof MODES)[number];
-  /** What a position outside the image reads: zero, the border's pixel, or the image mirrored. Default "zeros". */
+  /**
+   * Reads outside the image: "zeros", "border" (the border pixel) or "reflection" (the mirrored image). Default
+   * "zeros".
+   */
   readonly paddingMode?: (typeof PADDING_MODES)[number];
   /**
-   * Whether grid coordinates -1 and 1 are the centres of the corner pixels (true) or the outer
-   * edges of those pixels (false). Default false, as in PyTorch.
+   * True: grid coordinates -1 and 1 are the centres of the corner pixels. False: the outer edges of those pixels.
+   * Default false, as in PyTorch.
    */
   readonly alignCorners?: boolean;
 }
@@ -43,8 +46,8 @@ export function gridSampleForward(input: Tensor, grid: Tensor, options: GridSamp
 }
 
 /**
- * d loss / d input, `[N,H,W,C]`. Deterministic: the samples are listed by cell, and each pixel sums its four cells'
- * lists.
+ * d loss / d input, `[N,H,W,C]`. Deterministic: samples are grouped by cell, and each pixel sums the samples of its
+ * four cells.
  */
 export function gridSampleBackwardInput(
   inputShape: Shape,
@@ -73,7 +76,7 @@ export function gridSampleBackwardInput(
   return gradInput;
 }
 
-/** d loss / d grid, `[N,P,Q,2]` f32: zero where the nearest pixel is taken. Deterministic. */
+/** d loss / d grid, `[N,P,Q,2]` f32; zero in mode "nearest". Deterministic. */
 export function gridSampleBackwardGrid(
   input: Tensor,
   grid: Tensor,
@@ -104,8 +107,8 @@ interface Params extends Record<string, number> {
 const samplesOf = (p: Params): number => p.batch * p.out_height * p.out_width;
 
 /**
- * Checks the shapes against each other. Out-of-bounds WGSL does not fault but touches some other element, so this is
- * the only net.
+ * Checks the shapes against each other. An out-of-bounds access in WGSL does not fault but touches some other element,
+ * so nothing else would catch a mismatch.
  */
 function paramsOf(input: { shape: Shape; dtype: DType; device?: Device }, grid: Tensor, gradOutput?: Tensor): Params {
   const [batch = 0, height = 0, width = 0, channels = 0] = input.shape;

@@ -4,10 +4,10 @@ import { floatDType, launch, requireDType, requireOneDevice, requireShape } from
 import { reduceMiddle } from "./reduce.ts";
 
 export const LOSS_REDUCTIONS = ["mean", "sum", "none"] as const;
-/** What becomes of the losses of single elements. */
+/** Reduction of the elementwise losses. */
 export type LossReduction = (typeof LOSS_REDUCTIONS)[number];
 
-const SLICE = 128; // packs: enough to be worth an invocation, few enough to give many of them
+const SLICE = 128; // packs per invocation: enough to be worth one, few enough for many invocations
 
 export interface HingeSettings {
   readonly threshold: number;
@@ -15,15 +15,15 @@ export interface HingeSettings {
 }
 
 export interface HingeForward {
-  /** The scores' shape, unless losses are reduced; f32. */
+  /** f32: the scores' shape; null if losses are reduced. */
   readonly positions: Tensor | null;
-  /** `[3]`: loss, share of hits among the marked, among the others. */
+  /** `[3]`: loss, share of hits among marked positions, share of hits among the others. */
   readonly summary: Tensor;
-  /** `[8]`: what the gradient needs. */
+  /** `[8]`: totals that the gradient needs. */
   readonly totals: Tensor;
 }
 
-/** Losses of scores of any shape, where `mask`, f32 of the same shape, is 1 at marked positions and 0 elsewhere. */
+/** Hinge losses of scores of any shape; `mask`, f32 of the same shape, is 1 at marked positions and 0 elsewhere. */
 export function hingeLossForward(op: string, scores: Tensor, mask: Tensor, settings: HingeSettings): HingeForward {
   check(op, scores, mask);
   const { device } = scores;
@@ -41,7 +41,7 @@ export function hingeLossForward(op: string, scores: Tensor, mask: Tensor, setti
   return { positions, summary, totals };
 }
 
-/** d loss / d scores for `gradLoss`, `[1]` or, where losses are not reduced, the scores' shape. */
+/** d loss / d scores. `gradLoss` is `[1]`, or has the scores' shape if losses are not reduced. */
 export function hingeLossBackward(
   op: string,
   scores: Tensor,

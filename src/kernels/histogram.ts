@@ -4,21 +4,21 @@ import { countOf, zeros, type Tensor } from "../tensor/tensor.ts";
 import { floatDType, launch } from "./launch.ts";
 import { requireWhole } from "../runtime/options.ts";
 
-const LANES = 256; // of a workgroup
-const STRETCH = 32; // elements of a lane, as in the shader
-const TILE = 1024; // bins of a workgroup, as in the shader
+const LANES = 256; // lanes of a workgroup
+const STRETCH = 32; // elements per lane, as in the shader
+const TILE = 1024; // bins per workgroup, as in the shader
 
-/** The intervals that are counted. */
+/** The bins of a histogram. */
 export interface HistogramOptions {
-  /** Number of equal intervals. */
+  /** Number of bins of equal width. */
   readonly bins: number;
-  /** Where the first begins. */
+  /** Lower edge of the first bin. */
   readonly low: number;
-  /** Where the last ends; this value belongs to it. */
+  /** Upper edge of the last bin, inclusive. */
   readonly high: number;
 }
 
-/** Counts by interval, `[bins]` u32. */
+/** Counts per bin, `[bins]` u32. */
 export function histogramForward(input: Tensor, { bins, low, high }: HistogramOptions): Tensor {
   const dtype = floatDType("histogram", { input });
   requireWhole("histogram", "bins", 1, [bins]);

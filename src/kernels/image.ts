@@ -4,14 +4,14 @@ import { empty, fromArray, release, zeros, type Tensor } from "../tensor/tensor.
 import type { Placement } from "../io/placement.ts";
 import { launch } from "./launch.ts";
 
-/** An 8-bit picture, RGBA row-major; alpha is ignored. */
+/** An 8-bit RGBA picture, row-major; alpha is ignored. */
 export interface Picture {
   readonly width: number;
   readonly height: number;
   readonly data: Uint8Array;
 }
 
-/** What photographs are turned into. */
+/** Conversion of photographs to a tensor. */
 export interface ImageOptions {
   readonly height: number;
   readonly width: number;
@@ -21,13 +21,13 @@ export interface ImageOptions {
   readonly deviation: readonly [number, number, number];
 }
 
-const MOST_FILTERS = 16; // of eight sizes of pictures
+const MOST_FILTERS = 16; // eight picture sizes, two filters each
 
-/** Filters that pictures were resized with, kept for others of the same size: the last few. */
+/** Caches the resize filters of the last few picture sizes. */
 export class ResizeFilters {
-  readonly #filters = new Map<string, Tensor>(); // the last used is last
+  readonly #filters = new Map<string, Tensor>(); // most recently used last
 
-  /** Those that turn `extent` pixels into `outExtent`. */
+  /** The filters that resize `extent` pixels to `outExtent`. */
   of(device: Device, extent: number, outExtent: number): Tensor {
     const key = `${extent} ${outExtent}`;
     const filter = this.#filters.get(key) ?? triangleFilters(device, extent, outExtent);
@@ -38,7 +38,7 @@ export class ResizeFilters {
     return filter;
   }
 
-  /** Gives their storage back. */
+  /** Releases their storage. */
   release(): void {
     for (const entry of [...this.#filters]) this.#drop(...entry);
   }
@@ -50,8 +50,8 @@ export class ResizeFilters {
 }
 
 /**
- * Pictures of any sizes -> `[N,height,width,3]`, antialiased bilinear as PIL's; zero (that is, the mean) where none is
- * placed.
+ * Pictures of any size -> `[N,height,width,3]`, resized with antialiased bilinear filtering as in Pillow; zero (the
+ * mean) outside the placed picture.
  */
 export function imagesForward(
   device: Device,
@@ -87,7 +87,7 @@ function imageForward(
   const across = filters.of(device, source.width, target.width);
   for (let row = 0; row < source.height; row += bandRows) {
     const rows = Math.min(bandRows, source.height - row);
-    const bytes = new Uint8Array(4 * rows * source.width); // aligned, and of the source's columns alone
+    const bytes = new Uint8Array(4 * rows * source.width); // aligned to 4 bytes, and only the source's columns
     for (let i = 0; i < rows; i++) {
       const first = 4 * ((source.top + row + i) * width + source.left);
       bytes.set(data.subarray(first, first + 4 * source.width), 4 * i * source.width);
@@ -115,11 +115,11 @@ function imageForward(
   release(columns);
 }
 
-const WEIGHT_BITS = 22; // Pillow's, for 8-bit channels
+const WEIGHT_BITS = 22; // Pillow's precision for 8-bit channels
 
 /**
- * For each output along an axis its first input, the number of inputs, and their weights: a triangle's, of whole sum
- * 2^22.
+ * Triangle filters: for each output along an axis the first input, the number of inputs, and integer weights that sum
+ * to 2^22.
  */
 function triangleFilters(device: Device, extent: number, outExtent: number): Tensor {
   const scale = extent / outExtent;

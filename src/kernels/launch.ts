@@ -15,51 +15,53 @@ import {
   type Tensor,
 } from "../tensor/tensor.ts";
 
-/** One dispatch: which code, over which tensors, how many invocations (or workgroups). */
+/** One dispatch: its code, its tensors, and its number of invocations or workgroups. */
 export interface Launch {
   readonly module: WgslModule;
   /** Default "forward". */
   readonly entryPoint?: string;
-  /** What the WGSL's `elem`, `pack` and `accum` are. Default "f32". */
+  /** Sets the WGSL's `elem`, `pack` and `accum`. Default "f32". */
   readonly element?: Element;
   /** Values of the WGSL's overrides. */
   readonly constants?: Readonly<Record<string, number | boolean>>;
-  /** By the names of the WGSL's bindings. */
+  /** Tensors by binding name in the WGSL. */
   readonly tensors: Readonly<Record<string, Tensor>>;
-  /** By the names of the members of the WGSL's `Params`. Default: none. */
+  /** Values by member name of the WGSL's `Params`. Default: none. */
   readonly params?: Readonly<Record<string, number>>;
   /**
-   * How many invocations are needed at least, or workgroups. Both count along one axis, which is folded into two where
-   * it is too long: `flat_index` of the prelude unfolds it.
+   * Minimum number of invocations, or number of workgroups, along one axis. An axis that is too long is folded into
+   * two; `flat_index` in the prelude unfolds it.
    */
   readonly size: { readonly invocations: number } | { readonly workgroups: number };
   /**
-   * Where the work falls into independent parts along the first axis: tensors larger than a dispatch can see are then
-   * walked part by part.
+   * Set if the work falls into independent parts along the first axis: tensors larger than a dispatch can bind are then
+   * processed part by part.
    */
   readonly parts?: Parts;
-  /** What it cannot do without. Default: each tensor read or written once, and no operations. */
+  /** Minimum cost, for roofline figures. Default: each tensor is read or written once, no operations. */
   readonly work?: Partial<Work>;
 }
 
 /** Independent parts of a dispatch, such as the images of a batch. */
 export interface Parts {
-  /** The param that counts them. */
+  /** Name of the param that holds the number of parts. */
   readonly param: string;
-  /** The tensors that are as many equal pieces, one after another. Every dispatch sees all of the others. */
+  /**
+   * Names of tensors that consist of that many equal pieces in sequence. Every dispatch sees all other tensors whole.
+   */
   readonly tensors: readonly string[];
-  /** Work of so many parts, where it is not in proportion to their number. */
+  /** Size for a given number of parts, if it is not proportional to that number. */
   readonly size?: (parts: number) => Launch["size"];
 }
 
-const ALIGNMENT = 256; // of a bound part's first byte, whatever the device
-const PACK_BYTES = 16; // the largest element: WebGPU wants one at least
+const ALIGNMENT = 256; // alignment of a bound part's first byte, sufficient on every device
+const PACK_BYTES = 16; // the largest element: WebGPU requires room for at least one
 
 /**
- * Records a dispatch, or several where a tensor is larger than one can see.
- * @throws ShapeError for tensors of different devices, or one too large for a kernel that cannot be cut into parts;
- * ReleasedError for one that was released; UsageError for a tensor, param, override or entry point that the WGSL does
- * not have, or a missing one
+ * Records a dispatch, or several if a tensor is larger than one can bind.
+ * @throws ShapeError for tensors on different devices, or for one too large for a kernel that cannot be split into
+ *   parts; ReleasedError for a released tensor; UsageError for a missing tensor or param, or a tensor, param, override
+ *   or entry point that the WGSL does not declare
  */
 export function launch(options: Launch): void {
   const {
@@ -103,13 +105,13 @@ export function launch(options: Launch): void {
   }
 }
 
-/** Of tensors, one that is bound twice counting once. */
+/** Total bytes of tensors; one that is bound twice counts once. */
 const bytesOfAll = (tensors: Launch["tensors"]): number =>
   [...new Set(Object.values(tensors))].reduce((sum, tensor) => sum + bytesOf(tensor), 0);
 
 /**
- * What a dispatch sees of a tensor, `taken` of `count` parts: the whole buffer, unless that is larger than it can see,
- * as one that tensors share may be.
+ * The part of a tensor's buffer that a dispatch binds, for `taken` of `count` parts: the whole buffer unless that is
+ * larger than a binding may be, as a buffer shared by tensors can be.
  */
 function seen(tensor: Tensor, first: number, taken: number, count: number): BufferPart {
   const {
@@ -126,7 +128,7 @@ const shareOf = (size: Launch["size"], share: number): Launch["size"] =>
     ? { workgroups: Math.round(size.workgroups * share) }
     : { invocations: Math.round(size.invocations * share) };
 
-/** How many parts one dispatch can see: all, but for tensors too large. */
+/** Number of parts that fit into one dispatch: all of them unless a tensor is too large. */
 function partsAtOnce(
   op: string,
   maxBytes: number,
@@ -166,7 +168,7 @@ export function requireDType(op: string, dtype: DType, tensors: Described): void
   requireOneDevice(op, tensors);
 }
 
-/** The dtype of tensors that must share one, f32 or f16, and one device; throws ShapeError where they do not. */
+/** The common dtype, f32 or f16, of tensors on one device; throws ShapeError if they do not share both. */
 export function floatDType(op: string, tensors: Described): FloatDType {
   const [[firstName, { dtype }]] = Object.entries(tensors) as [[string, Described[string]]];
   for (const [name, tensor] of Object.entries(tensors)) {
@@ -182,7 +184,7 @@ export function floatDType(op: string, tensors: Described): FloatDType {
   return dtype as FloatDType;
 }
 
-/** Throws ShapeError unless all tensors are on one device; ReleasedError for one that was released. */
+/** Throws ShapeError unless all tensors are on one device, ReleasedError for a released tensor. */
 export function requireOneDevice(op: string, tensors: Described): void {
   requireLive(op, tensors); // before anything is allocated
   let first: readonly [name: string, device: Device] | null = null;
@@ -194,7 +196,7 @@ export function requireOneDevice(op: string, tensors: Described): void {
   }
 }
 
-/** Throws ShapeError unless `name` has the given shape. */
+/** Throws ShapeError unless tensor `name` has the given shape. */
 export function requireShape(op: string, name: string, shape: Shape, tensors: Described): void {
   if (!sameShape(tensors[name]!.shape, shape)) shapeError(op, `expected ${name} [${shape.join(",")}]`, tensors);
 }

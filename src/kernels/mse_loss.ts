@@ -2,7 +2,7 @@ import module from "../../shaders/mse_loss.wgsl";
 import { countOf, elementOf, empty, packOf, type Tensor } from "../tensor/tensor.ts";
 import { floatDType, launch, requireDType, requireShape } from "./launch.ts";
 
-/** (a - b)^2, f32, of a's shape: input and target of the public function. */
+/** (a - b)^2, f32, of a's shape; a is the public function's input, b its target. */
 export function mseLossForward(a: Tensor, b: Tensor): Tensor {
   const tensors = { input: a, target: b };
   floatDType("mseLoss", tensors);

@@ -4,20 +4,20 @@ import { countOf, elementOf, empty, release, type Tensor } from "../tensor/tenso
 import { floatDType, launch } from "./launch.ts";
 import { slicesOf } from "./products/product.ts";
 
-const LISTS = [1, 4, 16]; // rows that a list in registers holds
+const LISTS = [1, 4, 16]; // sizes of the candidate list that an invocation holds in registers
 const TILE = 64; // queries, and rows, of a tile
-const ENOUGH_TILES = 256; // to occupy a GPU: with fewer, the rows are cut into slices
-const LANES = { uniform: 64, tiled: (TILE / 8) * (TILE / 4) } as const; // of a workgroup
-const QUERIES = { uniform: 4 * LANES.uniform, tiled: TILE } as const; // that a workgroup owns
+const ENOUGH_TILES = 256; // tiles that occupy a GPU: with fewer, the rows are split into slices
+const LANES = { uniform: 64, tiled: (TILE / 8) * (TILE / 4) } as const; // lanes of a workgroup
+const QUERIES = { uniform: 4 * LANES.uniform, tiled: TILE } as const; // queries of a workgroup
 
-/** How distances are computed: for software adapters, and by tiles in workgroup memory for GPUs. */
+/** Form of the distance computation: "uniform" for software adapters, "tiled" (workgroup memory) for GPUs. */
 export type NearestForm = keyof typeof LANES;
 
 export const NEAREST_FORMS: readonly NearestForm[] = ["uniform", "tiled"];
 
-/** For each row of the queries, the nearest rows. */
+/** The nearest rows of each query. */
 export interface NearestRows {
-  /** `[..., k]`, f32: ascending. */
+  /** `[..., k]`, f32, ascending. */
   readonly squaredDistances: Tensor;
   /** `[..., k]`, u32. */
   readonly indices: Tensor;
@@ -25,7 +25,7 @@ export interface NearestRows {
 
 /**
  * The k rows nearest to each query: `[..., C]`, `[M, C]` -> `[..., k]`.
- * @param form default: by the adapter
+ * @param form default: chosen by the adapter
  */
 export function nearestRowsForward(queries: Tensor, rows: Tensor, k: number, form?: NearestForm): NearestRows {
   const { device } = queries;

@@ -2,18 +2,18 @@ import module from "../../shaders/optimizer.wgsl";
 import { countOf, empty, type Tensor } from "../tensor/tensor.ts";
 import { launch } from "./launch.ts";
 
-/** A stretch of an arena whose elements take the same step. */
+/** A range of an arena whose elements share the same step. */
 export interface Range {
   readonly first: number;
   readonly count: number;
-  /** Of the schedule. */
+  /** Row of the schedule. */
   readonly row: number;
 }
 
 export interface AdamSettings {
   readonly betas: readonly [number, number];
   readonly eps: number;
-  /** Of the weights: AdamW's where decoupled, else added to the gradient. */
+  /** Weight decay: AdamW's if decoupled, otherwise added to the gradient. */
   readonly decay: number;
   readonly decoupled: boolean;
 }
@@ -21,13 +21,13 @@ export interface AdamSettings {
 export interface SgdSettings {
   readonly momentum: number;
   readonly nesterov: boolean;
-  /** Times the weights, added to the gradient. */
+  /** Weight decay: this times the weights is added to the gradient. */
   readonly decay: number;
 }
 
 /**
- * `[1]`: what gradients must be multiplied with so that their norm is at most `maxNorm`; `squares` `[T]` adds up to the
- * norm's square.
+ * `[1]`: the factor that limits the gradients' norm to `maxNorm`; the elements of `squares` `[T]` sum to the squared
+ * norm.
  */
 export function clipFactor(squares: Tensor, maxNorm: number): Tensor {
   const output = empty(squares.device, [1]);
@@ -46,8 +46,8 @@ export function clipFactor(squares: Tensor, maxNorm: number): Tensor {
 type Named<K extends string> = Readonly<Record<K, Tensor>>;
 
 /**
- * One step of Adam or AdamW on a range of arenas of weights and moments, in place; `schedule` `[P, 4]` as the shader
- * says.
+ * One step of Adam or AdamW, in place, on a range of the arenas of weights and moments; `schedule` is `[P, 4]`, see the
+ * shader.
  */
 export function adamUpdate(
   tensors: Named<"weights" | "gradients" | "factor" | "schedule" | "m" | "v">,
@@ -64,11 +64,11 @@ export function adamUpdate(
     tensors,
     params: { ...NOTHING, ...range, decay, eps, beta1, beta2, rest1: 1 - beta1, rest2: 1 - beta2 },
     size: { invocations: range.count },
-    work: { bytes: 4 * 7 * range.count }, // all but the gradients are read and written
+    work: { bytes: 4 * 7 * range.count }, // all but the gradients are both read and written
   });
 }
 
-/** One step of SGD on a range of arenas of weights and velocities (`m`), in place. */
+/** One step of SGD, in place, on a range of the arenas of weights and velocities (`m`). */
 export function sgdUpdate(
   tensors: Named<"weights" | "gradients" | "factor" | "schedule" | "m">,
   range: Range,

@@ -6,15 +6,15 @@ import { castForward } from "./cast.ts";
 import { requireDType } from "./launch.ts";
 import { launchDraw, requireDraw, type Draw } from "./random.ts";
 
-/** Positions in pairs, and which pairs are of one kind. */
+/** Pairs of positions, labelled as similar or not. */
 export interface FeaturePairs {
-  /** `[2K, 2]`, u32: K pairs of positions of one kind, then K of two. */
+  /** `[2K, 2]`, u32: K pairs of positions of the same kind, then K of different kinds. */
   readonly pairs: Tensor;
-  /** `[2K]`, f32: 1 for those of one kind, 0 for the others. */
+  /** `[2K]`, f32: 1 for pairs of the same kind, 0 for the others. */
   readonly similar: Tensor;
 }
 
-/** `count` pairs of each sort of positions of a mask, f32, 1 where marked and 0 elsewhere. */
+/** Draws `count` pairs of each label from the positions of an f32 mask that is 1 where marked and 0 elsewhere. */
 export function drawPairs(mask: Tensor, count: number, draw: Draw): FeaturePairs {
   const { device } = mask;
   requireDType("drawPairs", "f32", { mask });

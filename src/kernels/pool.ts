@@ -5,21 +5,21 @@ import { geometryOf } from "./convolution.ts";
 import { floatDType, launch, pairOf, requireShape, type Pair } from "./launch.ts";
 import { requireWhole } from "../runtime/options.ts";
 
-/** How a window slides. */
+/** Window geometry of max pooling. */
 export interface MaxPoolOptions {
   /** Default: the window. */
   readonly stride?: Pair;
-  /** Pixels on either side that no window counts, at most half the window. Default 0. */
+  /** Ignored pixels on either side, at most half the window. Default 0. */
   readonly padding?: Pair;
 }
 
-/** How a window slides, and what its mean counts. */
+/** Window geometry and divisor of average pooling. */
 export interface AveragePoolOptions {
   /** Default: the window. */
   readonly stride?: Pair;
   /** Zeros on either side, at most half the window. Default 0. */
   readonly padding?: Pair;
-  /** Whether padding counts in the divisor. Default true, as in PyTorch. */
+  /** True if padding counts in the divisor. Default true, as in PyTorch. */
   readonly countIncludePad?: boolean;
 }
 
@@ -56,7 +56,7 @@ export function maxPoolForward(input: Tensor, window: Pair, options: Required<Ma
   return output;
 }
 
-/** d loss / d input, `[N,H,W,C]`, of window maxima: all of it goes to the first maximum of a window. */
+/** d loss / d input, `[N,H,W,C]`, of window maxima: the first maximum of a window gets its whole gradient. */
 export function maxPoolBackwardInput(
   input: Tensor,
   gradOutput: Tensor,
@@ -102,7 +102,7 @@ type Params = ReturnType<typeof paramsOf>;
 const outputOf = ({ device, shape, dtype }: Tensor, { batch, out_height, out_width }: Params): Tensor =>
   empty(device, [batch, out_height, out_width, shape[3]!], dtype);
 
-/** One invocation for each pack of `owned`, or for so many of its columns. */
+/** One invocation for each pack of `owned`, or for a given number of its columns. */
 function run(
   entryPoint: string,
   tensors: Record<string, Tensor>,

@@ -4,19 +4,22 @@ import { OptionError } from "../runtime/errors.ts";
 import { countOf, empty, fromArray, release, type Shape, type Tensor } from "../tensor/tensor.ts";
 import { launch, requireDType, requireShape, type Launch } from "./launch.ts";
 
-/** Which random numbers: equal draws are equal numbers, on whatever device. All are u32. */
+/** Identifies random numbers: equal draws give equal numbers on every device. All members are u32. */
 export interface Draw {
   readonly seed: number;
-  /** What the numbers are for. */
+  /** Purpose of the numbers: independent streams of one seed. */
   readonly stream: number;
-  /** Of training; `[1]`, u32, where the draw is captured: written before each run, it makes each run draw anew. */
+  /**
+   * Training step. In a captured program it is a tensor, `[1]` u32: written before each run, it makes each run draw new
+   * numbers.
+   */
   readonly step: number | Tensor;
 }
 
 /**
- * Throws OptionError unless a draw's numbers are u32, and for a number as the step while capturing; ShapeError for a
- * step that is no u32
- * `[1]`.
+ * Checks a draw.
+ * @throws OptionError unless its numbers are u32, and for a step that is a number while capturing; ShapeError for a
+ *   step tensor that is not u32 `[1]`
  */
 export function requireDraw(op: string, device: Device, { seed, stream, step }: Draw): void {
   const inTensor = typeof step !== "number";
@@ -34,7 +37,7 @@ export function requireDraw(op: string, device: Device, { seed, stream, step }: 
   }
 }
 
-/** Launches a kernel that draws; its draw was checked by `requireDraw`. */
+/** Launches a kernel that draws random numbers. `requireDraw` has checked the draw. */
 export function launchDraw({ seed, stream, step }: Draw, { tensors, params, ...rest }: Launch): void {
   const [{ device }] = Object.values(tensors) as [Tensor];
   const held = typeof step === "number" ? fromArray(device, [1], Uint32Array.of(step)) : step;
@@ -50,7 +53,7 @@ export function randomWords(device: Device, shape: Shape, draw: Draw): Tensor {
   return words;
 }
 
-/** Uniform numbers between low and high. */
+/** Uniform numbers between low and high, f32. */
 export function uniform(device: Device, shape: Shape, draw: Draw, low = 0, high = 1): Tensor {
   if (!Number.isFinite(high - low)) throw new OptionError(`uniform: expected finite ends, got ${low} and ${high}`);
   requireDraw("uniform", device, draw);
@@ -59,7 +62,7 @@ export function uniform(device: Device, shape: Shape, draw: Draw, low = 0, high 
   return output;
 }
 
-/** Normal numbers with mean 0. */
+/** Normal numbers with mean 0, f32. */
 export function normal(device: Device, shape: Shape, draw: Draw, deviation = 1): Tensor {
   if (!(deviation >= 0 && deviation < Infinity))
     throw new OptionError(`normal: expected a finite deviation of at least 0, got ${deviation}`);

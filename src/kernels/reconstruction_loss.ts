@@ -26,7 +26,7 @@ export function reconstructionLossBackward(a: Tensor, r: Tensor, gradLoss: Tenso
   return gradR;
 }
 
-/** The extents of the positions, checked; errors have the names of the public functions. */
+/** Checks the operands and returns the shape of the positions; errors use the public functions' argument names. */
 function positionsOf(op: string, target: Tensor, reconstruction: Tensor): Shape {
   const tensors = { target, reconstruction };
   floatDType(op, tensors);

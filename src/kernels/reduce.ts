@@ -14,9 +14,9 @@ import { settleAs } from "./cast.ts";
 import { floatDType, launch } from "./launch.ts";
 
 const REDUCTIONS = ["sum", "max", "min"] as const;
-const ROWS = 128; // of a slice: enough to be worth an invocation, few enough to give many of them
+const ROWS = 128; // rows in a slice: enough to be worth an invocation, few enough for many invocations
 
-/** A tensor seen as [groups, extent, channels]: what lies before, along and behind the reduced axes. */
+/** A tensor seen as [groups, extent, channels]: elements before, along and behind the reduced axes. */
 export interface Middle {
   readonly groups: number;
   readonly extent: number;
@@ -26,8 +26,8 @@ export interface Middle {
 export type Reduction = (typeof REDUCTIONS)[number];
 
 /**
- * Sums, maxima or minima over the middle axis, times `scale`; a tensor of `shape` holding groups * channels elements,
- * of the input's dtype.
+ * Sums, maxima or minima over the middle axis, times `scale`; a tensor of `shape` with groups * channels elements, of
+ * the input's dtype.
  */
 export function reduceMiddle(
   input: Tensor,
@@ -57,7 +57,7 @@ export function reduceMiddle(
   return viewOf(settleAs(current, input.dtype), shape);
 }
 
-/** `[..., M]` -> `[...]`, u32: where, counted over the whole tensor, each row has its maximum. M is at least 1. */
+/** `[..., M]` -> `[...]`, u32: position of each row's maximum, counted over the whole tensor. M is at least 1. */
 export function maxPositionsForward(input: Tensor): Tensor {
   const { device, shape } = input;
   const output = empty(device, shape.slice(0, -1), "u32");

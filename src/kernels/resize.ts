@@ -5,24 +5,24 @@ import { axisOf } from "./axis.ts";
 import { floatDType, launch, requireShape } from "./launch.ts";
 import { choiceOf } from "../runtime/options.ts";
 
-const MODES = ["nearest", "bilinear"] as const; // by the values of the override FILTER
+const MODES = ["nearest", "bilinear"] as const; // indexed by the override FILTER
 const ANTIALIASED = MODES.length;
 const MOST_TICKS = 2 ** 29; // keeps four times the product of two extents within an i32
 
-/** How new pixels come from old ones. */
+/** Interpolation of a resized image. */
 export interface ResizeOptions {
   /** Default "bilinear". */
   readonly mode?: (typeof MODES)[number];
-  /** Whether corner pixels keep their place (true) or the image's edges do (false). Default false, as in PyTorch. */
+  /** True: corner pixels keep their place. False: the image's edges do. Default false, as in PyTorch. */
   readonly alignCorners?: boolean;
   /**
-   * Whether the filter grows as the image shrinks, so that every pixel counts. For "bilinear" with aligned edges.
-   * Default false.
+   * True if the filter widens as the image shrinks, so that every pixel counts. Only for "bilinear" without
+   * alignCorners. Default false.
    */
   readonly antialias?: boolean;
 }
 
-/** Height and width. */
+/** Height and width, in pixels. */
 export type Size = readonly [height: number, width: number];
 
 /** `[N,H,W,C]` -> `[N,P,Q,C]`. */
@@ -76,8 +76,8 @@ interface Pass {
 }
 
 /**
- * The axes whose extent changes, in the order that adds fewest products; all filters keep an axis whose extent stays as
- * it is.
+ * The axes whose extent changes, in the order that needs fewest products; every filter leaves an axis of unchanged
+ * extent as it is.
  */
 function passesOf(
   tensors: Operands,
@@ -101,7 +101,7 @@ function passesOf(
   if (tensors["gradOutput"]) requireShape("resize", "gradOutput", [batch, ...size, channels], tensors);
   const filter = antialias ? ANTIALIASED : choice;
   const [rows, columns] = size.map((extent, i) => ({ axis: i + 1, extent, filter })) as [Pass, Pass];
-  if (rows.extent === height) return [columns]; // which copies, if the width stays too
+  if (rows.extent === height) return [columns]; // a copy if the width is unchanged too
   if (columns.extent === width) return [rows];
   const products = (first: Pass, second: Pass) => {
     const shape = input.shape.with(first.axis, first.extent);
@@ -115,21 +115,23 @@ function passesOf(
 
 const elements = ([, height = 0, width = 0]: Shape): number => height * width;
 
-/** Weights that are not zero, for each output element. */
+/** Number of nonzero weights for each output element. */
 const tapsOf = ({ axis, extent, filter }: Pass, shape: Shape): number =>
   filter === ANTIALIASED ? 2 * Math.max(shape[axis]! / extent, 1) : filter + 1;
 
-/** Positions along an axis as whole numbers, see resize.wgsl. */
+/** Positions along an axis in integer ticks, see resize.wgsl. */
 function ticksOf(filter: number, extent: number, out_extent: number, { alignCorners }: Required<ResizeOptions>) {
   if (extent * out_extent >= MOST_TICKS) {
     const got = `got ${extent} to ${out_extent}`;
     throw new OptionError(`resize: expected extents with a product below ${MOST_TICKS}, ${got}; resize in two steps`);
   }
-  // One element has no corners to tell apart, and its position does not matter: every filter reads it.
+  // An image of one pixel has no corners to tell apart, and its position does not matter: every filter reads that
+  // pixel.
   const aligned = alignCorners && extent > 1;
   const gaps = Math.max(out_extent - 1, 1);
   if (MODES[filter] === "nearest") {
-    // Half an element is added before the division that rounds down, so aligned positions need ticks of half the size.
+    // Half an element is added before the division that rounds down, so positions with alignCorners need ticks of half
+    // the size.
     const [step, offset, unit] = aligned ? [2 * (extent - 1), out_extent - 1, 2 * gaps] : [extent, 0, out_extent];
     return { extent, out_extent, step, offset, unit, reach: unit };
   }

@@ -3,17 +3,17 @@ import type { Device } from "../runtime/device.ts";
 import { empty, zeros } from "../tensor/tensor.ts";
 import { launch } from "./launch.ts";
 
-/** The rates that a device reaches at most. */
+/** Highest rates that a device reaches. */
 export interface Roofs {
-  /** Multiplications and additions of f32, 10^9 a second. */
+  /** f32 multiplications and additions, in 10^9 per second. */
   readonly gigaflops: number;
-  /** Read and written by a copy of f32, 10^9 bytes a second. */
+  /** Bytes read and written by an f32 copy, in 10^9 per second. */
   readonly gigabytes: number;
 }
 
 const [CHAIN_PACKS, CHAIN_STEPS, STREAM_PACKS, SAMPLES] = [1 << 14, 256, 1 << 22, 5];
 
-/** Measures what the device can do at most: the fastest of several samples. Nothing else may use it meanwhile. */
+/** Measures a device's highest rates: the fastest of several samples. Nothing else may use the device meanwhile. */
 export async function measureRoofs(device: Device): Promise<Roofs> {
   const best = async (entryPoint: string, packs: number, steps: number): Promise<number> => {
     using _scope = device.scope({ awaits: true });

@@ -8,7 +8,7 @@ import { floatDType, launch, requireDType, requireOneDevice, requireShape } from
 import { reduceMiddle } from "./reduce.ts";
 
 const WORKGROUP = 64;
-const SLICE_ROWS = 64; // of a slice of the gradients of weight and bias
+const SLICE_ROWS = 64; // rows in a slice of the gradients of weight and bias
 
 /** A tensor as rows along its last axis. */
 interface Rows {
@@ -50,10 +50,10 @@ function run(
   });
 }
 
-/** As many as hold all lanes: several rows may share one, and the last may not be full. */
+/** Enough workgroups for all lanes: several rows may share one, and the last may be partly empty. */
 const workgroupsOf = (rows: number, lanes: number) => ({ workgroups: Math.ceil((rows * lanes) / WORKGROUP) });
 
-// Rows do not know of each other.
+// Rows are independent of each other.
 const BY_ROW = [
   "input",
   "result",
@@ -69,7 +69,7 @@ const BY_ROW = [
   "row_statistics",
 ];
 
-/** Along the last axis, of the input's shape. */
+/** Softmax along the last axis, of the input's shape. */
 export function softmaxForward(input: Tensor): Tensor {
   const rows = rowsOf("softmax", { input });
   const output = empty(input.device, input.shape, input.dtype);
@@ -77,7 +77,7 @@ export function softmaxForward(input: Tensor): Tensor {
   return output;
 }
 
-/** d loss / d input, for what `softmaxForward` gave. */
+/** d loss / d input, given the result of `softmaxForward`. */
 export function softmaxBackwardInput(result: Tensor, gradOutput: Tensor): Tensor {
   const rows = rowsOf("softmax", { result, gradOutput });
   requireShape("softmax", "gradOutput", result.shape, { result, gradOutput });
@@ -86,7 +86,7 @@ export function softmaxBackwardInput(result: Tensor, gradOutput: Tensor): Tensor
   return gradInput;
 }
 
-/** Along the last axis, of the input's shape; affine `[2, C]` f32, or null. */
+/** Layer norm along the last axis, of the input's shape; affine `[2, C]` f32, or null. */
 export function layerNormForward(input: Tensor, affine: Tensor | null, eps: number): Tensor {
   const rows = layerRowsOf(input, affine);
   const output = empty(input.device, input.shape, input.dtype);
@@ -106,11 +106,11 @@ export function layerNormForward(input: Tensor, affine: Tensor | null, eps: numb
 
 export interface LayerNormGradients {
   readonly gradInput: Tensor;
-  /** `[2, C]`, f32: where it was asked for. */
+  /** `[2, C]`, f32; null unless requested. */
   readonly gradAffine: Tensor | null;
 }
 
-/** Gradients of input and, where `wantsAffine`, affine. */
+/** Gradients of input and, if `wantsAffine`, of affine. */
 export function layerNormBackward(
   input: Tensor,
   affine: Tensor | null,
@@ -166,7 +166,7 @@ function layerRowsOf(input: Tensor, affine: Tensor | null): Rows {
   return rows;
 }
 
-/** Lengths of rows: `[..., C]` -> `[...]`. */
+/** Euclidean norms of rows: `[..., C]` -> `[...]`. */
 export function l2NormForward(a: Tensor): Tensor {
   const rows = rowsOf("l2Norm", { input: a });
   const output = empty(a.device, rows.leading, a.dtype);
@@ -182,7 +182,7 @@ export function l2NormBackward(a: Tensor, gradOutput: Tensor): Tensor {
   return gradA;
 }
 
-/** Rows of length one: of the input's shape. */
+/** Rows scaled to norm 1, of the input's shape. */
 export function l2NormalizeForward(a: Tensor, eps: number): Tensor {
   const rows = rowsOf("l2Normalize", { input: a });
   const output = empty(a.device, a.shape, a.dtype);
@@ -198,7 +198,7 @@ export function l2NormalizeBackward(a: Tensor, gradOutput: Tensor, eps: number):
   return gradA;
 }
 
-/** Cosines of the angles between rows: `[..., C]`, `[..., C]` -> `[...]`. */
+/** Cosine similarity of rows: `[..., C]`, `[..., C]` -> `[...]`. */
 export function cosineForward(a: Tensor, b: Tensor, eps: number): Tensor {
   const rows = rowsOf("cosineSimilarity", { a, b });
   requireShape("cosineSimilarity", "b", a.shape, { a, b });

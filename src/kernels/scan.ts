@@ -2,10 +2,10 @@ import module from "../../shaders/scan.wgsl";
 import { countOf, empty, release, type Tensor } from "../tensor/tensor.ts";
 import { launch, requireDType } from "./launch.ts";
 
-const LANES = 256; // of a workgroup
-const BLOCK = LANES * 32; // elements of a workgroup, as in the shader
+const LANES = 256; // lanes of a workgroup
+const BLOCK = LANES * 32; // elements per workgroup, as in the shader
 
-/** Exclusive prefix sums of a u32 tensor: `[count + 1]`, the last element being the total. */
+/** Exclusive prefix sums of a u32 tensor: `[count + 1]`; the last element is the total. */
 export function exclusiveScan(input: Tensor): Tensor {
   requireDType("exclusiveScan", "u32", { input });
   const { device } = input;

@@ -3,16 +3,16 @@ import { OptionError, shapeError } from "../runtime/errors.ts";
 import { countOf, empty, type Tensor } from "../tensor/tensor.ts";
 import { floatDType, launch, requireShape } from "./launch.ts";
 
-const LANES = 256; // of a row's workgroup
+const LANES = 256; // lanes of a row's workgroup
 
 export interface TopKMean {
   /** `[...]` */
   readonly output: Tensor;
-  /** `[..., 2]`, u32: what the gradient needs to know of the choice. */
+  /** `[..., 2]`, u32: the selection, which the gradient needs. */
   readonly selection: Tensor;
 }
 
-/** Means of the k largest along the last axis: `[..., N]` -> `[...]`. */
+/** Means of the k largest values along the last axis: `[..., N]` -> `[...]`. */
 export function topKMeanForward(input: Tensor, k: number): TopKMean {
   const dtype = floatDType("topKMean", { input });
   const { rows, columns, leading } = extentsOf(input, k);

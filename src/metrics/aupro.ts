@@ -3,15 +3,15 @@ import { thinned, type Curve } from "./curve.ts";
 import type { PixelRanking } from "./pixels.ts";
 import { hasBoth } from "./ranking.ts";
 
-/** Up to which false positive rate the field takes the area. */
+/** The usual limit of the false positive rate for AUPRO. */
 export const AUPRO_LIMIT = 0.3;
 
 /**
- * Area under the per-region overlap curve up to a false positive rate, divided by that rate: in [0, 1]. Null where
- * there is no defective region or no good pixel.
+ * Area under the per-region overlap curve up to a false positive rate, divided by that rate: in [0, 1]. Null if there
+ * is no defective region or no good pixel.
  *
  * The overlap at a threshold is the mean, over all 8-connected regions of all images, of the share of the region at or
- * above it; the false positive rate counts the good pixels of all images. Straight lines join neighbouring thresholds.
+ * above it; the false positive rate counts the good pixels of all images. Neighbouring thresholds are joined linearly.
  *
  * @param limit in (0, 1]
  * @throws OptionError for another limit
@@ -46,9 +46,9 @@ export function requireLimit(limit: number): void {
 
 /**
  * False positive rate against per-region overlap (see `aupro`), from (0,0) to (1,1), in at most `maxPoints` points;
- * none where there is no defective region or no good pixel.
+ * empty if there is no defective region or no good pixel.
  *
- * @throws OptionError unless `maxPoints` is a whole number from 2
+ * @throws OptionError unless `maxPoints` is a whole number of at least 2
  */
 export function proCurve(ranking: PixelRanking, maxPoints = 500): Curve {
   const { negatives, falsePositives, overlaps } = ranking;

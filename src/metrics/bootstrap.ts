@@ -5,11 +5,11 @@ import { eachMetric, meanOfDefined, METRICS, type MetricName, type Metrics } fro
 import type { PixelRanking } from "./pixels.ts";
 import { auroc, averagePrecision, f1Max, type Ranking } from "./ranking.ts";
 
-/** What a resample needs of an image. */
+/** The data that resampling needs of an image. */
 export interface JudgedImage {
   readonly defective: boolean;
   readonly score: number;
-  /** Null where its defective pixels are not known: the image has no part in pixel metrics. */
+  /** Null if its defective pixels are unknown: the image is left out of pixel metrics. */
   readonly pixels: ImageHistogram | null;
 }
 
@@ -18,20 +18,20 @@ export type Interval = readonly [low: number, high: number];
 /** An interval for each metric; null where the metric is undefined. */
 export type Intervals = Readonly<Record<MetricName, Interval | null>>;
 
-/** Each metric in each resample; null where the metric, or that resample's, is undefined. */
+/** Each metric in each resample; null if the metric is undefined, in the resample or overall. */
 export type Resampled = Readonly<Record<MetricName, readonly (number | null)[]>>;
 
 export const LEVEL = 0.95;
-const STREAM = 0x626f6f74; // apart from those of training
+const STREAM = 0x626f6f74; // differs from training's streams
 
 /**
- * The metrics of resamples: as many images, drawn with replacement, good and defective ones apart.
+ * Metrics of bootstrap resamples: as many images, drawn with replacement, good and defective ones separately.
  *
- * Image metrics are exact. Pixel metrics are made of the images' histograms, and moved by what those make different for
- * all images as they are.
+ * Image metrics are exact. Pixel metrics come from the images' histograms, corrected by the histograms' error for the
+ * original images.
  *
- * @param metrics of the images as they are
- * @param seed a whole number below 2^32, as `part`; different parts, such as classes, are drawn independently
+ * @param metrics of the original images
+ * @param seed a whole number below 2^32, as is `part`; different parts, such as classes, are drawn independently
  */
 export function resampledMetrics(
   images: readonly JudgedImage[],
@@ -56,7 +56,7 @@ export function resampledMetrics(
   return values;
 }
 
-/** How often each image is in a resample, for one resample after another. */
+/** Yields resamples as the number of times that each image is drawn. */
 export function* resamplesOf(
   images: readonly { readonly defective: boolean }[],
   resamples: number,
@@ -74,7 +74,7 @@ export function* resamplesOf(
   }
 }
 
-/** The mean over classes of each resample. */
+/** The mean over classes, for each resample. */
 export const meanResampled = (classes: readonly Resampled[]): Resampled =>
   eachMetric((name) =>
     Array.from({ length: classes[0]?.[name].length ?? 0 }, (_, i) =>
@@ -92,7 +92,7 @@ function intervalOf(values: readonly number[]): Interval | null {
   return [quantile(sorted, (1 - LEVEL) / 2), quantile(sorted, (1 + LEVEL) / 2)];
 }
 
-/** Linear between the order statistics. @see numpy.quantile */
+/** Interpolates linearly between order statistics. @see numpy.quantile */
 function quantile(sorted: Float64Array, share: number): number {
   const at = share * (sorted.length - 1);
   const below = Math.floor(at);
@@ -101,7 +101,7 @@ function quantile(sorted: Float64Array, share: number): number {
 
 type Weighted<Name extends MetricName> = (weights: Uint32Array) => Pick<Metrics, Name>;
 
-/** The image metrics of images that count several times, or not at all. */
+/** Image metrics of images with integer weights, possibly 0. */
 function weightedImages(images: readonly JudgedImage[]): Weighted<"imageAuroc" | "imageAp" | "imageF1Max"> {
   const order = [...images.keys()].sort((a, b) => images[b]!.score - images[a]!.score);
   const thresholds = Float64Array.from(new Set(order.map((i) => images[i]!.score)));
@@ -126,7 +126,7 @@ function weightedImages(images: readonly JudgedImage[]): Weighted<"imageAuroc" |
   };
 }
 
-/** The pixel metrics of images that count several times, or not at all; from their histograms. */
+/** Pixel metrics of images with integer weights, possibly 0; from their histograms. */
 function weightedPixels(
   images: readonly JudgedImage[],
 ): Weighted<"pixelAuroc" | "pixelAp" | "pixelF1Max" | "pixelAupro"> {

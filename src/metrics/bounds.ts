@@ -2,13 +2,13 @@ import { AUPRO_LIMIT, requireLimit } from "./aupro.ts";
 import type { PixelRanking } from "./pixels.ts";
 import { hasBoth, type Ranking } from "./ranking.ts";
 
-/** What a metric lies between, rounding aside. */
+/** Lower and upper bound of a metric, rounding aside. */
 export interface Bounds {
   readonly low: number;
   readonly high: number;
 }
 
-/** Bounds of the exact metrics; null where a metric is undefined. */
+/** Bounds of the exact metrics; null for an undefined metric. */
 export interface RankingBounds {
   readonly auroc: Bounds | null;
   readonly averagePrecision: Bounds | null;
@@ -17,14 +17,14 @@ export interface RankingBounds {
 }
 
 /**
- * What the metrics may be if a ranking's thresholds are edges of bins, and nothing is known of the order within a bin:
- * for every order, ties included, the exact metric lies between the bounds.
+ * Bounds of the metrics if a ranking's thresholds are edges of bins and the order within a bin is unknown: for every
+ * order, ties included, the exact metric lies between the bounds.
  *
  * With p positives and n negatives in a bin, its part of each curve runs from one known corner to the next and rises:
  * AUROC gains between 0 and p n pairs, the overlap's area between its height before and after. For AP, the k-th
  * positive has at best the precision of all positives and none of the bin's negatives, at least that of k positives and
- * all negatives, which is concave in k, so that the mean of its ends bounds the bin's mean from below. F1 reaches what
- * it is at the edges, and at most all positives and none of the negatives.
+ * all negatives, which is concave in k, so that the mean of its ends bounds the bin's mean from below. F1 is at least
+ * its value at the edges, and at most that with all positives and none of the negatives.
  *
  * @param limit of the false positive rate for AUPRO, in (0, 1]
  * @throws OptionError for another limit

@@ -7,10 +7,10 @@ export interface Curve {
 }
 
 /**
- * A curve in at most `maxPoints` points, both ends among them. No point left out lies further, in |dx| + |dy|, from the
- * point kept before it than the whole curve's length, so measured, divided by `maxPoints - 2`.
+ * Reduces a curve to at most `maxPoints` points, including both ends. Each omitted point lies within `length /
+ * (maxPoints - 2)` of the last kept point before it, where distances and the curve's length are in |dx| + |dy|.
  *
- * @param count of points, no two neighbours alike; x and y give the coordinates of one
+ * @param count number of points, no two neighbours equal; x and y give a point's coordinates
  * @param maxPoints at least 2
  * @throws OptionError for another `maxPoints`
  */

@@ -8,72 +8,74 @@ import { PixelHistogram } from "./pixel_histogram.ts";
 import { pixelsOf, rankPixels, requireValid, type PixelRanking, type ScoredMap } from "./pixels.ts";
 import { auroc, averagePrecision, f1Max, rank, type Ranking } from "./ranking.ts";
 
-/** One judged image. */
+/** One scored image. */
 export interface Sample extends ScoredMap {
   /**
-   * By its label, never by its mask; the mask of a good image may be null, that of a defective one is where it is not
-   * known.
+   * True by its label, never by its mask. The mask is null for a good image, and for a defective one if it is unknown.
    */
   readonly defective: boolean;
   readonly score: number;
 }
 
 /**
- * How pixel metrics are made: of all pixels, sorted; of a histogram of bounded size; or the former up to a number of
- * pixels.
+ * Computation of pixel metrics: "exact" sorts all pixels, "streaming" uses a histogram of bounded size, "auto" is exact
+ * up to a number of pixels.
  */
 export const PIXEL_METHODS = ["exact", "streaming", "auto"] as const;
-/** One of them. */
+/** One of PIXEL_METHODS. */
 export type PixelMethod = (typeof PIXEL_METHODS)[number];
 
-/** How metrics are made, and how sure of them to be. */
+/** Computation of the metrics and their confidence intervals. */
 export interface EvaluationOptions {
   /** Default: auto. */
   readonly method?: PixelMethod;
   /**
-   * Pixels from which on "auto" streams. Default: 2^25, that is 670 images of 224 x 224, for which the exact way takes
-   * 1 GB.
+   * Number of pixels from which "auto" streams. Default 2^25, which is 670 images of 224 x 224; exact metrics of that
+   * many take 1 GB.
    */
   readonly pixelBudget?: number;
-  /** Resamples of the images for the intervals; 0: none. Default: 1000. */
+  /** Number of bootstrap resamples of the images for the intervals; 0: no intervals. Default 1000. */
   readonly resamples?: number;
-  /** Of the resamples; a whole number below 2^32, as `part`, which sets apart what shares a seed. Default: 0. */
+  /**
+   * Seed of the resamples, a whole number below 2^32, as is `part`, which makes resamples with the same seed
+   * independent. Default 0.
+   */
   readonly seed?: number;
   readonly part?: number;
 }
 
-/** One class's figures. */
+/** Metrics of one class. */
 export interface Evaluated {
   readonly metrics: Metrics;
-  /** How far each may be from the exact one, rounding aside: 0 where it is exact, null where it is undefined. */
+  /** Largest error of each metric, rounding aside: 0 if it is exact, null if it is undefined. */
   readonly errors: Metrics;
   /** Confidence intervals of 95 %; null without resamples. */
   readonly intervals: Intervals | null;
   readonly resampled: Resampled | null;
-  /** What curves are made of. */
+  /** The ranking of images, for curves. */
   readonly image: Ranking;
-  /** Of the images whose pixels are known; null if none of them is defective. */
+  /** The ranking of the pixels of images with known masks; null if none of these images is defective. */
   readonly pixel: PixelRanking | null;
   readonly method: Exclude<PixelMethod, "auto">;
-  /** Pixels that pixel metrics are made of. */
+  /** Number of pixels in the pixel metrics. */
   readonly pixels: number;
 }
 
 const DEFAULT_BUDGET = 2 ** 25;
 
 /**
- * The field's metrics over one class's images, which are added one by one. Defective images without a mask have no part
- * in pixel metrics. An AUROC below 0.5 is reported as it is.
+ * Standard metrics of one class's images, which are added one by one. Defective images without a mask are left out of
+ * pixel metrics. An AUROC below 0.5 is reported as it is.
  */
 export class Evaluation {
   readonly #options: Required<EvaluationOptions>;
   readonly #images: JudgedImage[] = [];
-  /** What is to be ranked exactly; null once pixels are streamed. */
+  /** Maps to be ranked exactly; null once pixels are streamed. */
   #kept: ScoredMap[] | null;
   readonly #histogram = new PixelHistogram();
   #pixels = 0;
 
-  /** @throws OptionError for a method that there is not, or numbers that are not whole or too small */
+  /** @throws OptionError for an unknown method, or numbers that are not whole or too small */
   constructor({
     method = "auto",
     pixelBudget = DEFAULT_BUDGET,
@@ -95,8 +97,7 @@ export class Evaluation {
   }
 
   /**
-   * Takes one more image. Its map, its mask and what counts are kept, and must not change, for as long as pixels are
-   * not streamed.
+   * Adds an image. Unless pixels are streamed, its map, its mask and `counted` are kept and must not change.
    * @throws InputError as `rankPixels`
    */
   add(sample: Sample): void {
@@ -119,7 +120,7 @@ export class Evaluation {
     else this.#histogram.add(sample);
   }
 
-  /** The figures of all images so far. */
+  /** Metrics of all images so far. */
   result(): Evaluated {
     const { resamples, seed, part } = this.#options;
     const scores = Float64Array.from(this.#images, ({ score }) => score);
@@ -145,7 +146,7 @@ export class Evaluation {
   }
 }
 
-/** The metrics of images in memory. Options, errors, intervals: `Evaluation`. */
+/** Metrics of images in memory. For options, errors and intervals use `Evaluation`. */
 export function evaluate(samples: Iterable<Sample>): Metrics {
   const evaluation = new Evaluation({ method: "exact", resamples: 0 });
   for (const sample of samples) evaluation.add(sample);

@@ -2,15 +2,15 @@ import { orderedWord } from "./float_order.ts";
 import type { ScoredMap } from "./pixels.ts";
 import { connectedRegions } from "./regions.ts";
 
-const BIN_SHIFT = 16; // sign, exponent and 7 bits of the mantissa: 128 bins for each power of two
+const BIN_SHIFT = 16; // keeps sign, exponent and 7 bits of the mantissa: 128 bins per power of two
 const BINS = 1 << (32 - BIN_SHIFT);
 
-/** How an image's pixels are distributed, coarsely: a few KB, to weigh the image with in resamples. */
+/** A coarse histogram of an image's pixels, of a few KB, for resampling with weights. */
 export interface ImageHistogram {
-  /** The bins that are not empty, rising; larger numbers hold larger values, for all images. */
+  /** The nonempty bins, ascending; higher bins hold larger values, in the same way for all images. */
   readonly bins: Uint16Array;
   readonly negatives: Uint32Array;
-  /** Defective pixels, and the sum of 1 / area of their regions; null where no pixel is defective. */
+  /** Defective pixels, and the sum of 1 / area of their regions; null if no pixel is defective. */
   readonly defects: {
     readonly positives: Uint32Array;
     readonly overlaps: Float64Array;
@@ -18,7 +18,7 @@ export interface ImageHistogram {
   } | null;
 }
 
-/** @param image a valid one, as `requireValid` says */
+/** @param image a valid one, as `requireValid` checks */
 export function imageHistogram({ map, mask, counted, width, height }: ScoredMap): ImageHistogram {
   const found = mask && connectedRegions(mask, width, height);
   const regions = found && found.count > 0 ? found : null;

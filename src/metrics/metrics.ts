@@ -1,4 +1,4 @@
-/** The field's metrics, in the order to show them in. */
+/** The standard metrics, in display order. */
 export const METRICS = [
   "imageAuroc",
   "imageAp",
@@ -8,10 +8,10 @@ export const METRICS = [
   "pixelF1Max",
   "pixelAupro",
 ] as const;
-/** The name of one. */
+/** Name of a metric. */
 export type MetricName = (typeof METRICS)[number];
 
-/** What each is called above a column, in that order. */
+/** Column titles of the metrics, in that order. */
 export const METRIC_TITLES: Readonly<Record<MetricName, string>> = {
   imageAuroc: "image AUROC",
   imageAp: "AP",
@@ -22,19 +22,19 @@ export const METRIC_TITLES: Readonly<Record<MetricName, string>> = {
   pixelAupro: "AUPRO",
 };
 
-/** Fractions in [0, 1]; null where undefined: no defects, nothing good, no masks. */
+/** Fractions in [0, 1]; null if undefined: no defects, nothing good, no masks. */
 export type Metrics = Readonly<Record<MetricName, number | null>>;
 
-/** Something of each metric. */
+/** A record with one value for each metric. */
 export const eachMetric = <T>(of: (name: MetricName) => T): Record<MetricName, T> =>
   Object.fromEntries(METRICS.map((name) => [name, of(name)])) as Record<MetricName, T>;
 
-/** The mean of the numbers that there are; null where there are none. */
+/** The mean of the values that are not null; null if there are none. */
 export function meanOfDefined(values: readonly (number | null)[]): number | null {
   const defined = values.filter((value) => value !== null);
   return defined.length > 0 ? defined.reduce((sum, value) => sum + value, 0) / defined.length : null;
 }
 
-/** Each metric's mean over the classes in which it is defined. */
+/** The mean of each metric over the classes in which it is defined. */
 export const meanMetrics = (classes: readonly Metrics[]): Metrics =>
   eachMetric((name) => meanOfDefined(classes.map((metrics) => metrics[name])));

@@ -2,18 +2,19 @@ import { orderedWord, wordInOrder } from "./float_order.ts";
 import { pixelsOf, requireValid, type PixelRanking, type ScoredMap } from "./pixels.ts";
 import { connectedRegions } from "./regions.ts";
 
-const PAGE_BITS = 14; // of the mantissa: bins are 2^-14 of a power of two wide
+const PAGE_BITS = 14; // bits of the mantissa: bins are 2^-14 of a power of two wide
 const PAGE = 1 << PAGE_BITS;
-const PAGE_SHIFT = 23; // sign and exponent say which page
+const PAGE_SHIFT = 23; // sign and exponent select the page
 const BIN_SHIFT = PAGE_SHIFT - PAGE_BITS;
 const PAGES = 1 << (32 - PAGE_SHIFT);
 
-/** The bins between two neighbouring powers of two, rising. */
+/** The bins between two neighbouring powers of two, ascending. */
 interface Page {
   readonly positives: Float64Array;
   readonly negatives: Float64Array;
   /**
-   * Sum of 1 / area of its region over the bin's defective pixels: what they add to the sum of the regions' overlaps.
+   * Sum of 1 / area of the region over the bin's defective pixels: their contribution to the sum of the regions'
+   * overlaps.
    */
   readonly overlaps: Float64Array;
 }
@@ -21,12 +22,11 @@ interface Page {
 const BYTES_A_PAGE = 3 * 8 * PAGE;
 
 /**
- * Pixels of any number of images, counted in bins as they come: nothing of an image is kept. A bin is what f32 numbers
- * share in sign, exponent and the first 14 bits of the mantissa, so no range need be known. Bins are made where there
- * are values, 393 KB for each power of two: some MB for the maps of a detector, 201 MB for any maps at all.
+ * A histogram of the pixels of any number of images; nothing else of an image is kept. A bin holds the f32 numbers that
+ * share sign, exponent and the first 14 bits of the mantissa, so the range need not be known. Bins are allocated on
+ * demand, 393 KB for each power of two: some MB for the maps of a detector, at most 201 MB.
  *
- * Counts at the bins' edges are exact; only the order within a bin is lost. `rankingBounds` says how much that may
- * change.
+ * Counts at the bins' edges are exact; only the order within a bin is lost. `rankingBounds` bounds the effect.
  */
 export class PixelHistogram {
   readonly #pages: (Page | undefined)[] = Array.from({ length: PAGES }, () => undefined);
@@ -35,12 +35,12 @@ export class PixelHistogram {
   #negatives = 0;
   #regions = 0;
 
-  /** Pixels so far. */
+  /** Number of pixels so far. */
   get pixels(): number {
     return this.#positives + this.#negatives;
   }
 
-  /** What the bins take. */
+  /** Memory that the bins take, in bytes. */
   get bytes(): number {
     return BYTES_A_PAGE * this.#pages.filter((page) => page !== undefined).length;
   }
@@ -72,7 +72,7 @@ export class PixelHistogram {
     this.#negatives += pixelsOf(image) - marked;
   }
 
-  /** The ranking of the bins that are not empty, by their lower edges: all pixels of a bin count as tied. */
+  /** The ranking of the nonempty bins, by their lower edges: all pixels of a bin count as tied. */
   ranking(): PixelRanking {
     let count = 0;
     this.#eachBin(() => count++);
@@ -103,7 +103,7 @@ export class PixelHistogram {
     };
   }
 
-  /** Visits the bins that are not empty, from the highest. */
+  /** Visits the nonempty bins, from the highest. */
   #eachBin(visit: (page: Page, bin: number, ordered: number) => void): void {
     for (let index = PAGES - 1; index >= 0; index--) {
       const page = this.#pages[index];

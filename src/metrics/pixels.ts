@@ -6,29 +6,28 @@ import { connectedRegions } from "./regions.ts";
 /** One image's anomaly map and its ground truth, both row-major, width * height. */
 export interface ScoredMap {
   readonly map: Float32Array;
-  /** Anything but 0 is defective; null where no pixel is. */
+  /** Nonzero is defective; null if no pixel is. */
   readonly mask: Uint8Array | null;
-  /** Anything but 0 has a part in pixel metrics; null, or nothing, where all pixels have. No defect reaches beyond. */
+  /** Nonzero pixels count in pixel metrics; null or undefined if all do. Defects must lie within. */
   readonly counted?: Uint8Array | null;
   readonly width: number;
   readonly height: number;
 }
 
-/** The ranking of pixels, and what AUPRO needs besides. */
+/** The ranking of pixels, with the region overlaps that AUPRO needs. */
 export interface PixelRanking extends Ranking {
   /**
-   * After each threshold: the mean, over all 8-connected regions of all masks, of the share of the region at or above
-   * it.
+   * For each threshold: the mean, over all 8-connected regions of all masks, of the share of the region at or above it.
    */
   readonly overlaps: Float64Array;
 }
 
 /**
- * Ranks the pixels of all images together. Exact: every distinct value is a threshold. Takes up to 24 bytes a pixel
- * besides the images; `PixelHistogram` takes a bounded amount for any number.
+ * Ranks the pixels of all images together. Exact: every distinct value is a threshold. Takes up to 24 bytes per pixel
+ * besides the images; `PixelHistogram` takes bounded memory for any number.
  *
- * @throws InputError if a map, a mask or what counts is not width * height long, a map holds a number that is not
- * finite, or a defect lies where nothing counts
+ * @throws InputError if a map, a mask or `counted` is not width * height long, a map holds a number that is not finite,
+ *   or a defect lies outside `counted`
  */
 export function rankPixels(images: readonly ScoredMap[]): PixelRanking {
   let pixels = 0;
@@ -63,18 +62,18 @@ export function rankPixels(images: readonly ScoredMap[]): PixelRanking {
   let overlap = 0;
   for (let i = 0; i < thresholds.length; i++) {
     for (; p > 0 && positive[p - 1] === thresholds[i]; p--) overlap += 1 / areas[regions[p - 1]!]!;
-    overlaps[i] = p === 0 ? 1 : overlap / areas.length; // all regions whole: 1, whatever the sum was rounded to
+    overlaps[i] = p === 0 ? 1 : overlap / areas.length; // all regions complete: exactly 1, despite rounding of the sum
   }
   return { ...ranking, overlaps };
 }
 
-/** How many of its pixels have a part in pixel metrics. */
+/** Number of an image's pixels that count in pixel metrics. */
 export const pixelsOf = ({ map, counted }: ScoredMap): number =>
   counted ? counted.reduce((sum, part) => sum + (part === 0 ? 0 : 1), 0) : map.length;
 
 /**
- * Requires that an image's parts fit each other and its map can be ranked.
- * @param name what errors call the image
+ * Checks that an image's parts match and its map can be ranked.
+ * @param name the image's name in errors
  * @throws InputError as `rankPixels`
  */
 export function requireValid({ map, mask, counted, width, height }: ScoredMap, name: string): void {

@@ -4,11 +4,10 @@ const DIGIT_BITS = 11; // three passes over 32 bits
 const DIGITS = 1 << DIGIT_BITS;
 
 /**
- * Sorts finite f32 numbers in place, rising; -0 becomes 0.
- * About four times as fast as `values.sort()` on millions of numbers, with 4 bytes of workspace for each (8 with a
- * payload).
+ * Sorts finite f32 numbers in place, ascending; -0 becomes 0. About four times as fast as `values.sort()` on millions
+ * of numbers, with 4 bytes of workspace for each (8 with a payload).
  *
- * @param payload goes along with the values, one word each
+ * @param payload one word per value, permuted along with the values
  */
 export function radixSort(values: Float32Array, payload?: Uint32Array): void {
   const count = values.length;
@@ -40,7 +39,7 @@ export function radixSort(values: Float32Array, payload?: Uint32Array): void {
     [keys, nextKeys] = [nextKeys, keys];
     [loads, nextLoads] = [nextLoads, loads];
   }
-  // An odd number of passes: the sorted keys are in the workspace.
+  // The number of passes is odd: the sorted keys are in the workspace.
   for (let i = 0; i < count; i++) words[i] = wordInOrder(keys[i]!);
   if (payload) payload.set(loads!);
 }

@@ -6,13 +6,13 @@ type Scores = Float32Array | Float64Array;
 type Counts = Uint32Array | Float64Array;
 
 /**
- * The numbers that threshold metrics are made of: after each distinct score, from the highest, how many lie at or above
- * it.
+ * Cumulative counts, the basis of threshold metrics: for each distinct score, from the highest, the number of scores at
+ * or above it.
  */
 export interface Ranking {
   readonly positives: number;
   readonly negatives: number;
-  /** Distinct scores, falling. */
+  /** Distinct scores, descending. */
   readonly thresholds: Scores;
   /** Positives with a score of at least the threshold. */
   readonly truePositives: Counts;
@@ -21,7 +21,7 @@ export interface Ranking {
 }
 
 /**
- * Orders scores once, for every metric below.
+ * Sorts scores once, for all metrics below.
  *
  * @param scores any finite numbers; the larger, the more likely positive
  * @param labels 0 for negative, anything else for positive
@@ -47,7 +47,7 @@ export function rank(scores: Scores, labels: Uint8Array): Ranking {
   return rankSorted(positive, negative);
 }
 
-/** The ranking of rising scores of either kind. */
+/** The ranking of positive and negative scores, each sorted ascending. */
 export function rankSorted(positive: Scores, negative: Scores): Ranking {
   let distinct = 0;
   eachThreshold(positive, negative, () => distinct++);
@@ -63,7 +63,7 @@ export function rankSorted(positive: Scores, negative: Scores): Ranking {
   return { positives: positive.length, negatives: negative.length, thresholds, truePositives, falsePositives };
 }
 
-/** Area under the ROC curve, in [0, 1], ties counted half; null where a class is absent. */
+/** Area under the ROC curve, in [0, 1], ties counted half; null if a class is absent. */
 export function auroc(ranking: Ranking): number | null {
   if (!hasBoth(ranking)) return null;
   const { positives, negatives, truePositives, falsePositives } = ranking;
@@ -79,7 +79,7 @@ export function auroc(ranking: Ranking): number | null {
 }
 
 /**
- * Average precision, in [0, 1]: the step sum of precision over recall; null where a class is absent.
+ * Average precision, in [0, 1]: the step sum of precision over recall; null if a class is absent.
  * @see sklearn.metrics.average_precision_score
  */
 export function averagePrecision(ranking: Ranking): number | null {
@@ -95,15 +95,14 @@ export function averagePrecision(ranking: Ranking): number | null {
   return sum / positives;
 }
 
-/** What a metric is at the threshold where it is the largest. */
+/** A metric's largest value, and its threshold. */
 export interface ThresholdValue {
   readonly value: number;
   readonly threshold: number;
 }
 
 /**
- * The largest F1 over all thresholds, in [0, 1], and the highest threshold that reaches it; null where a class is
- * absent.
+ * The largest F1 over all thresholds, in [0, 1], and the highest threshold that reaches it; null if a class is absent.
  */
 export function f1Max(ranking: Ranking): ThresholdValue | null {
   return largest(ranking, (tp, fp) => (2 * tp) / (ranking.positives + tp + fp));
@@ -111,8 +110,8 @@ export function f1Max(ranking: Ranking): ThresholdValue | null {
 
 /**
  * The largest difference of true and false positive rate (Youden's index) over all thresholds, in [0, 1], and the
- * highest threshold that reaches it; null where a class is absent. Unlike F1 it does not depend on how many of the
- * images are positive.
+ * highest threshold that reaches it; null if a class is absent. Unlike F1 it does not depend on the share of positive
+ * images.
  */
 export function youden(ranking: Ranking): ThresholdValue | null {
   return largest(ranking, (tp, fp) => tp / ranking.positives - fp / ranking.negatives);
@@ -135,9 +134,9 @@ function largest(
 }
 
 /**
- * False positive rate against true positive rate, from (0,0) to (1,1), in at most `maxPoints` points; none where a
- * class is absent.
- * @throws OptionError unless `maxPoints` is a whole number from 2
+ * False positive rate against true positive rate, from (0,0) to (1,1), in at most `maxPoints` points; empty if a class
+ * is absent.
+ * @throws OptionError unless `maxPoints` is a whole number of at least 2
  */
 export function rocCurve(ranking: Ranking, maxPoints = 500): Curve {
   const { positives, negatives, truePositives, falsePositives } = ranking;
@@ -150,10 +149,10 @@ export function rocCurve(ranking: Ranking, maxPoints = 500): Curve {
 }
 
 /**
- * Recall against precision, from the highest threshold to (1, share of positives), in at most `maxPoints` points; none
- * where a class is absent. Where nothing is found there is no precision, so the curve need not begin at recall 0.
+ * Recall against precision, from the highest threshold to (1, share of positives), in at most `maxPoints` points; empty
+ * if a class is absent. Precision is undefined if nothing is found, so the curve need not begin at recall 0.
  *
- * @throws OptionError unless `maxPoints` is a whole number from 2
+ * @throws OptionError unless `maxPoints` is a whole number of at least 2
  */
 export function precisionRecallCurve(ranking: Ranking, maxPoints = 500): Curve {
   const { positives, truePositives, falsePositives } = ranking;
@@ -175,7 +174,10 @@ function sort(scores: Scores): void {
   else scores.sort();
 }
 
-/** Visits the distinct values of two rising arrays from the highest, with how many of each array are at or above it. */
+/**
+ * Visits the distinct values of two ascending arrays from the highest, with the number of elements of each array at or
+ * above it.
+ */
 function eachThreshold(
   positive: Scores,
   negative: Scores,

@@ -1,18 +1,18 @@
 import { InputError } from "../runtime/errors.ts";
 
-/** Which connected region each pixel belongs to. */
+/** Connected regions of a mask, as a label for each pixel. */
 export interface Regions {
-  /** Row-major: 0 outside every region, else 1 .. count, in the order of the regions' first pixels. */
+  /** Row-major: 0 outside every region, otherwise 1 .. count, in the order of the regions' first pixels. */
   readonly labels: Int32Array;
   readonly count: number;
-  /** Pixels of each region; those of label k at k - 1. */
+  /** Number of pixels of each region; label k's is at k - 1. */
   readonly areas: readonly number[];
 }
 
 /**
  * The 8-connected regions of a mask.
  *
- * @param mask row-major, width * height; anything but 0 belongs to a region
+ * @param mask row-major, width * height; nonzero pixels belong to regions
  * @throws InputError if the mask has another length
  */
 export function connectedRegions(mask: Uint8Array, width: number, height: number): Regions {

@@ -31,13 +31,13 @@ export const studentTail = (x: number, freedom: number): number =>
 function incompleteBeta(x: number, a: number, b: number): number {
   if (x <= 0) return 0;
   if (x >= 1) return 1;
-  // The fraction converges fast below the mean, its mirror image above.
+  // The fraction converges fast below the mean; above it, its reflection does.
   if (x > (a + 1) / (a + b + 2)) return 1 - incompleteBeta(1 - x, b, a);
   const front = Math.exp(logGamma(a + b) - logGamma(a) - logGamma(b) + a * Math.log(x) + b * Math.log1p(-x)) / a;
   return front / continuedFraction(x, a, b);
 }
 
-/** 1 + d1/(1 + d2/(1 + ...)) of DLMF 8.17.22, from its far end. */
+/** 1 + d1/(1 + d2/(1 + ...)) of DLMF 8.17.22, evaluated from its far end. */
 function continuedFraction(x: number, a: number, b: number): number {
   let value = 1;
   for (let n = 400; n >= 1; n--) {

@@ -12,15 +12,15 @@ import type { Tensor } from "../tensor/tensor.ts";
 import type { Weights } from "./weights.ts";
 
 /**
- * Whether batch norm uses the batch's statistics, and moves the running ones unless that batch is computed again; or
- * the running ones.
+ * Mode of batch norm. "training": batch statistics, and the running ones are updated. "again": batch statistics only,
+ * as a recomputation must not update twice. "inference": running statistics.
  */
 export type Mode = "training" | "again" | "inference";
 
 /** `[N,H,W,C]` -> `[N,H,W,K]`. */
 export interface Layer {
   (input: Tensor, mode: Mode): Tensor;
-  /** What it is, where `sequence` may put it together with its neighbours. */
+  /** Kind of the layer, if `sequence` can fuse it with its neighbours. */
   readonly part?: ConvolutionPart | NormPart | ActivationPart;
 }
 
@@ -28,9 +28,9 @@ export interface Layer {
 export interface ConvolutionPart {
   readonly kind: "convolution";
   readonly filters: Tensor;
-  /** Whether a norm is folded in, where weights are settled, so that the filters are not used by themselves. */
+  /** True once a norm is folded in, when weights are frozen; the unfolded weights are then unused. */
   isFolded: boolean;
-  /** The convolution with any filters, a bias and an activation. */
+  /** The convolution with given weights, bias and activation. */
   readonly apply: (input: Tensor, filters: Tensor, epilogue?: Epilogue) => Tensor;
 }
 
@@ -40,7 +40,7 @@ export interface NormPart {
   readonly weights: Weights;
   readonly affine: Tensor;
   readonly running: Tensor;
-  /** The norm and an activation of what it makes. */
+  /** The norm, followed by an activation. */
   readonly apply: (input: Tensor, mode: Mode, then: ActivationName | null) => Tensor;
 }
 
@@ -50,21 +50,21 @@ export interface ActivationPart {
   readonly name: ActivationName;
 }
 
-/** How a layer's weights are made: where they come from, their names' prefix, what draws them. */
+/** Context of a layer's creation: source of its weights, prefix of their names, source of random numbers. */
 export interface LayerContext {
   readonly weights: Weights;
   readonly prefix: string;
   readonly random: RandomStream;
   /**
-   * Whether blocks are computed again for their gradients instead of keeping what they make: less memory, more time.
-   * Default false.
+   * True if blocks are recomputed for their gradients instead of keeping intermediates: less memory, more time. Default
+   * false.
    */
   readonly recompute?: boolean;
 }
 
 const INITIAL_DEVIATION = 0.01;
 
-/** The same context one name deeper. */
+/** The same context, one name deeper. */
 export const within = (context: LayerContext, name: string): LayerContext => ({
   ...context,
   prefix: `${context.prefix}.${name}`,
@@ -106,7 +106,7 @@ function convolution(weights: Weights, filters: Tensor, apply: ConvolutionPart["
   return Object.assign((input: Tensor) => apply(input, stored()), { part });
 }
 
-/** A weight in what the weights were settled in, if it `isUsed`. */
+/** Returns the weight in the dtype in which the weights are frozen, if it `isUsed`. */
 function asSettledIn(weights: Weights, weight: Tensor, isUsed = () => true): () => Tensor {
   const half = weights.derived<{ readonly weight?: Tensor }>([weight], (dtype) =>
     dtype === "f16" && isUsed() ? { weight: cast(weight, dtype) } : {},
@@ -114,7 +114,7 @@ function asSettledIn(weights: Weights, weight: Tensor, isUsed = () => true): () 
   return () => half()?.weight ?? weight;
 }
 
-/** A layer of f32, of which everything in between is of what the weights were settled in. */
+/** Wraps a layer with f32 input and output; in between it computes in the dtype in which the weights are frozen. */
 export const asSettled =
   ({ weights }: LayerContext, layer: Layer): Layer =>
   (input, mode) =>
@@ -143,8 +143,8 @@ export const activate = (name: ActivationName): Layer =>
   Object.assign((input: Tensor) => activation(input, name), { part: { kind: "activation", name } as const });
 
 /**
- * Squeeze and excitation: each channel scaled by a gate that sees the mean over H, W. Layers without bias, reduction to
- * 1/4.
+ * Squeeze and excitation: scales each channel by a gate computed from the mean over H, W. Layers without bias,
+ * reduction to 1/4.
  */
 export function squeezeExcitation({ weights, prefix, random }: LayerContext, channels: number): Layer {
   const squeezed = Math.max(1, Math.floor(channels / 4));
@@ -155,8 +155,8 @@ export function squeezeExcitation({ weights, prefix, random }: LayerContext, cha
 }
 
 /**
- * One layer after another. A norm and an activation behind it are one kernel; once the weights are settled, so are both
- * and the convolution before them.
+ * Layers in sequence. A norm and the activation after it run as one kernel; once weights are frozen, so does the
+ * convolution before them.
  */
 export function sequence(...layers: readonly Layer[]): Layer {
   const steps: Layer[] = [];
@@ -198,7 +198,7 @@ export function residual(layer: Layer): Layer {
   return (input, mode) => add(layer(input, mode), input);
 }
 
-/** A layer made by `make`, of whose activations nothing is kept where the context says so. */
+/** A layer made by `make`; its activations are not kept if the context says to recompute. */
 export function block(context: LayerContext, make: (context: LayerContext) => Layer): Layer {
   const layer = make(context);
   if (!context.recompute) return layer;

@@ -16,21 +16,23 @@ import type { RandomStream } from "../tensor/random.ts";
 /** Values of a model's tensors by name, as read from a file. */
 export type StoredTensors = ReadonlyMap<string, { readonly shape: Shape; readonly data: Float32Array }>;
 
-/** The first number that is none, as words for an error: "NaN at element 5"; null if all are finite. */
+/**
+ * Describes the first NaN or infinity for an error message, such as "NaN at element 5"; null if every value is finite.
+ */
 export function nonFinite(values: Float32Array): string | null {
   const at = values.findIndex((value) => !Number.isFinite(value));
   return at < 0 ? null : `${values[at]} at element ${at}`;
 }
 
 /**
- * Where a model's parameters and states come from: drawn anew from a seed, or taken from what was stored. Layers ask
- * for each by name; the names are those in the model file.
+ * Source of a model's parameters and states: drawn from a seed, or loaded from stored tensors. Layers request each by
+ * name; the names are those in the model file.
  */
 export class Weights implements Disposable {
   readonly device: Device;
   /** Trained by gradients. */
   readonly parameters = new Map<string, Tensor>();
-  /** Moved by other means: running statistics. */
+  /** Updated by other means: running statistics. */
   readonly states = new Map<string, Tensor>();
   readonly #valuesOf: (name: string, shape: Shape, draw: () => Float32Array) => Float32Array;
   readonly #derived: {
@@ -47,17 +49,17 @@ export class Weights implements Disposable {
     this.#valuesOf = valuesOf;
   }
 
-  /** Initial values from a seed. */
+  /** Draws initial values from a seed. */
   static drawn(device: Device): Weights {
     return new Weights(device, (_name, _shape, draw) => draw());
   }
 
-  /** Zeros: for finding out what a model takes. */
+  /** Zeros, to measure what a model needs. */
   static blank(device: Device): Weights {
     return new Weights(device, (_name, shape) => new Float32Array(countOf(shape)));
   }
 
-  /** Stored values. Asking for one that is missing, of another shape, or not finite throws InputError. */
+  /** Stored values. Requesting one that is missing, of another shape, or not finite throws InputError. */
   static stored(device: Device, tensors: StoredTensors, source: string): Weights {
     return new Weights(device, (name, shape) => {
       const tensor = tensors.get(name);
@@ -73,17 +75,17 @@ export class Weights implements Disposable {
     });
   }
 
-  /** A parameter whose initial values are normal with mean 0; `random` is only drawn from if they are needed. */
+  /** A parameter with normal initial values of mean 0; draws from `random` only if they are needed. */
   normal(name: string, shape: Shape, deviation: number, random: RandomStream): Tensor {
     return this.#parameter(name, shape, () => random.normals(countOf(shape), deviation));
   }
 
-  /** A parameter whose initial values are given. */
+  /** A parameter with given initial values. */
   filled(name: string, shape: Shape, value: (index: number) => number): Tensor {
     return this.#parameter(name, shape, () => Float32Array.from({ length: countOf(shape) }, (_, i) => value(i)));
   }
 
-  /** A state whose initial values are given. */
+  /** A state with given initial values. */
   state(name: string, shape: Shape, value: (index: number) => number): Tensor {
     const data = this.#valuesOf(name, shape, () => Float32Array.from({ length: countOf(shape) }, (_, i) => value(i)));
     const tensor = fromArray(this.device, shape, data);
@@ -92,9 +94,9 @@ export class Weights implements Disposable {
   }
 
   /**
-   * Tensors that depend on weights alone, such as convolutions with a norm folded in: null as long as those may change.
-   * @param parameters what f16 takes the place of: parameters or states
-   * @param make called once, by `settle`, with what it was told
+   * Tensors derived from weights alone, such as convolutions with a norm folded in: null until the weights are frozen.
+   * @param parameters parameters or states that the derived tensors replace in f16
+   * @param make called once, by `settle`, with the dtype given there
    */
   derived<T extends Readonly<Record<string, Tensor>>>(
     parameters: readonly Tensor[],
@@ -106,15 +108,14 @@ export class Weights implements Disposable {
   }
 
   /**
-   * Says that nothing changes the weights any more. What is derived from them is computed now and kept. Later calls do
-   * nothing.
-   * @param dtype of what is derived. f16 takes its parameters' place: they are given back, and no file can be made of
-   * these weights
+   * Freezes the weights: computes and keeps what is derived from them. Later calls have no effect.
+   * @param dtype dtype of the derived tensors. In f16 they replace their parameters, which are released; such weights
+   *   cannot be saved
    */
   settle(dtype: FloatDType = "f32"): void {
     if (this.#settled) return;
     const derived: Tensor[] = [];
-    const left = new Map<Tensor, number>(); // what is still to be derived from each
+    const left = new Map<Tensor, number>(); // number of derived tensors still to be computed from each
     for (const { parameters } of this.#derived)
       for (const tensor of parameters) left.set(tensor, (left.get(tensor) ?? 0) + 1);
     for (const { make, parameters } of this.#derived) {
@@ -122,7 +123,7 @@ export class Weights implements Disposable {
       for (const tensor of parameters) left.set(tensor, left.get(tensor)! - 1);
       if (dtype === "f32") continue;
       parameters.filter((tensor) => left.get(tensor) === 0).forEach((tensor) => this.#giveBack(tensor));
-      this.device.trim(); // at once, or more would be held than in full
+      this.device.trim(); // at once, as otherwise more than the f32 weights would be held
     }
     this.#settled = { dtype, derived };
   }
@@ -134,17 +135,17 @@ export class Weights implements Disposable {
     release(source);
   }
 
-  /** What the weights were settled in; null as long as something may change them. */
+  /** The dtype in which the weights are frozen; null while they may change. */
   get settled(): FloatDType | null {
     return this.#settled?.dtype ?? null;
   }
 
-  /** All tensors by name: what a model file holds. */
+  /** All tensors by name: the contents of a model file. */
   all(): ReadonlyMap<string, Tensor> {
     return new Map([...this.parameters, ...this.states]);
   }
 
-  /** Gives all storage back. */
+  /** Releases all storage. */
   release(): void {
     for (const tensor of [...this.all().values(), ...(this.#settled?.derived ?? [])]) release(tensor);
   }

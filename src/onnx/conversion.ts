@@ -4,7 +4,7 @@ import { OptionError } from "../runtime/errors.ts";
 import type { Shape, Tensor } from "../tensor/tensor.ts";
 import type { OnnxAttribute, OnnxNode, OnnxTensor } from "./model.ts";
 
-/** What of an op's result a rule has made: an image in ONNX's order, `[N,C,H,W]`, or any tensor as it is here. */
+/** A value in the graph: an image in ONNX's order, `[N,C,H,W]`, or any tensor in its own order. */
 export interface Converted {
   readonly name: string;
   readonly order: Order;
@@ -12,21 +12,21 @@ export interface Converted {
 
 type Order = "channels first" | "as it is";
 
-/** Makes the nodes of an op. */
+/** Creates the nodes of an op. */
 export type Rule = (call: Call, to: Conversion) => Converted;
 
-/** What a model does, as listed from two batch sizes. */
+/** The ops of a model, listed at two batch sizes. */
 export interface Listing {
   readonly calls: readonly Call[];
-  /** The same calls for another batch. */
+  /** The same calls at the other batch size. */
   readonly others: readonly Call[];
   /** Elements of the tensors that the calls took from outside. */
   readonly constants: ReadonlyMap<Tensor["id"], Float32Array>;
 }
 
 /**
- * Ops turned into a graph, from what is asked for back to the images: what nothing needs is not in it. Images are
- * `[N,C,H,W]` in it wherever that does, as ONNX's operators want them.
+ * Converts ops to a graph, from the outputs back to the images, so that unused ops are left out. Images are `[N,C,H,W]`
+ * wherever possible, as ONNX's operators expect.
  */
 export class Conversion {
   readonly nodes: OnnxNode[] = [];
@@ -42,25 +42,24 @@ export class Conversion {
     this.#constants = constants;
   }
 
-  /** Says what a tensor is called that no op makes. */
+  /** Sets the name of a tensor that no op makes. */
   name(tensor: Tensor, { name, order }: Converted): void {
     this.#names.set(keyOf(tensor, order), name);
   }
 
   /**
-   * The name of an image `[N,H,W,C]` as `[N,C,H,W]`. A constant of fewer axes has them added in front, as broadcasting
-   * does.
+   * The name of an image `[N,H,W,C]` as `[N,C,H,W]`. A constant of fewer axes gets leading ones, as in broadcasting.
    */
   image(tensor: Tensor): string {
     return this.#named(tensor, "channels first");
   }
 
-  /** The name of a tensor in the order that it has here. */
+  /** The name of a tensor in its own order. */
   plain(tensor: Tensor): string {
     return this.#named(tensor, "as it is");
   }
 
-  /** A node's result. */
+  /** Adds a node; returns its result. */
   node(
     op: string,
     inputs: readonly string[],
@@ -71,33 +70,33 @@ export class Conversion {
     return output;
   }
 
-  /** The second result of a node whose first nobody needs. */
+  /** Adds a node whose first result is unused; returns the second. */
   secondOf(op: string, inputs: readonly string[], attributes: OnnxNode["attributes"]): string {
     const output = `${op}_${this.nodes.length}`;
     this.nodes.push({ op, inputs, outputs: [`${output}_unused`, output], attributes });
     return output;
   }
 
-  /** A constant's name. */
+  /** Adds a constant; returns its name. */
   constant(shape: Shape, data: OnnxTensor["data"]): string {
     const name = `constant_${this.tensors.length}`;
     this.tensors.push({ name, shape, data });
     return name;
   }
 
-  /** The name of one number, for arithmetic. */
+  /** Adds a constant number, for arithmetic; returns its name. */
   number(value: number): string {
     return this.constant([], Float32Array.of(value));
   }
 
-  /** The name of whole numbers, such as a shape. */
+  /** Adds a constant of integers, such as a shape; returns its name. */
   wholeNumbers(values: readonly number[]): string {
     return this.constant([values.length], BigInt64Array.from(values, BigInt));
   }
 
   /**
-   * The name of a tensor in the order of images if it has their four axes, else in its own; and where an axis of it is
-   * then.
+   * The name of a tensor in image order if it has four axes, otherwise in its own, and a map from its axes to those of
+   * that order.
    */
   natural(tensor: Tensor): { readonly converted: Converted; readonly axis: (axis: number) => number } {
     return tensor.shape.length === 4
@@ -105,13 +104,13 @@ export class Conversion {
       : { converted: { name: this.plain(tensor), order: "as it is" }, axis: (axis) => axis };
   }
 
-  /** A tensor's shape, with -1 where it depends on the batch. */
+  /** A tensor's shape, with -1 for extents that depend on the batch. */
   shapeOf({ id, shape }: Tensor): Shape {
     const { other } = this.#calls.get(id)!;
     return shape.map((extent, axis) => (other.output.shape[axis] === extent ? extent : -1));
   }
 
-  /** What made a tensor; null of one that was there before. */
+  /** The call that made a tensor; null for one from outside. */
   callOf({ id }: Tensor): Call | null {
     return this.#calls.get(id)?.call ?? null;
   }
@@ -125,7 +124,7 @@ export class Conversion {
   }
 
   #named(tensor: Tensor, wanted: Order): string {
-    const order = tensor.shape.join() === "1" ? "as it is" : wanted; // one number is broadcast alike in either
+    const order = tensor.shape.join() === "1" ? "as it is" : wanted; // a single number broadcasts alike in either order
     const isImage = tensor.shape.length === 4 || this.#constants.has(tensor.id);
     if (order === "channels first" && !isImage) refuse(`[${tensor.shape.join(",")}] as an image`);
     const key = keyOf(tensor, order);
@@ -170,10 +169,10 @@ export function refuse(what: string): never {
   throw new OptionError(`this model cannot be exported as ONNX: it uses ${what}`);
 }
 
-/** A whole attribute, where it is 1 or 0 for yes or no. */
+/** A boolean as an integer attribute, 1 or 0. */
 export const flag = (value: boolean): OnnxAttribute => (value ? 1 : 0);
 
-/** Where an axis of [N,H,W,C] is in [N,C,H,W]. */
+/** Position in [N,C,H,W] of an axis of [N,H,W,C]. */
 export const imageAxis = (axis: number): number => [0, 2, 3, 1][axis]!;
 
 const opposite = (order: Order): Order => (order === "as it is" ? "channels first" : "as it is");
@@ -186,5 +185,5 @@ export const image = (name: string): Converted => ({ name, order: "channels firs
 /** A value whose axes stay as they are. */
 export const plain = (name: string): Converted => ({ name, order: "as it is" });
 
-/** What was noted of an op's options; whoever asks for them knows the op. */
+/** An op's recorded options; the caller knows their type from the op. */
 export const optionsOf = <T>({ options }: Call): T => options as T;

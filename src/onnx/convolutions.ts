@@ -6,13 +6,13 @@ import type { Shape, Tensor } from "../tensor/tensor.ts";
 import { activate } from "./activations.ts";
 import { flag, image, optionsOf, refuse, type Conversion, type Converted, type Rule } from "./conversion.ts";
 
-/** A norm behind a convolution: a factor and an offset for each of its channels. */
+/** A norm after a convolution: a factor and an offset for each of its channels. */
 interface Affine {
   readonly scale: Float64Array;
   readonly offset: Float64Array;
 }
 
-/** A convolution of any kind, with what is behind it folded in. */
+/** A convolution of any kind, with the norm after it folded in. */
 export function convolution(call: Call, to: Conversion, norm: Affine | null): Converted {
   const {
     inputs: [input, weight, bias],
@@ -42,7 +42,7 @@ export function convolution(call: Call, to: Conversion, norm: Affine | null): Co
   return image(activate(options.activation, name, to));
 }
 
-/** Filters as `[R,S,I,O]`, whatever the convolution. */
+/** Weights of any convolution as `[R,S,I,O]`. */
 function filtersOf(
   { op, inputs: [, weight] }: Call,
   groups: number,
@@ -53,7 +53,7 @@ function filtersOf(
   return { shape: shape as readonly [number, number, number, number], group: groups };
 }
 
-/** Strides and padding, [top, left, bottom, right]: below and right only what the last window reaches. */
+/** Strides and padding, [top, left, bottom, right]: below and right only as far as the last window reaches. */
 function windowAttributes(
   op: string,
   [, height, width]: Shape,

@@ -22,16 +22,15 @@ const INPUT = {
 };
 
 /**
- * A detector with its backbone as an ONNX file of opset 16, for onnxruntime and others: the same scores but for
- * rounding.
+ * Encodes a detector with its backbone as an ONNX file of opset 16, for onnxruntime and others. Scores are the same up
+ * to rounding.
  *
- * It takes `image`, uint8 `[N, size, size, 3]`, RGB, and gives `map` `[N, size, size]`, `score`, `peak` and
- * `calibrated`, `[N]` each, f32; N is free. Photographs are resized before, as `preprocessing` in its metadata says;
- * colours are normalised within. A detector of `fit` "letterbox" takes RGBA, `[N, size, size, 4]`, and transparent
- * bars. Batch norms are folded, weights are f32. Metadata: `format`, `version`, `preprocessing`, `backbone`, `method`,
- * `calibration`.
+ * Input `image`: uint8 `[N, size, size, 3]`, RGB. Outputs `map` `[N, size, size]`, and `score`, `peak` and `calibrated`
+ * `[N]`: f32; N is free. The caller resizes photographs as `preprocessing` in the metadata says; the model normalises
+ * colours. A detector of `fit` "letterbox" takes RGBA, `[N, size, size, 4]`, with transparent bars. Batch norms are
+ * folded, weights are f32. Metadata: `format`, `version`, `preprocessing`, `backbone`, `method`, `calibration`.
  *
- * @throws OptionError for a model with more weights than a protobuf file holds, or a detector in half precision
+ * @throws OptionError for a model with more weights than a protobuf file can hold, or a detector in half precision
  * @see https://onnx.ai/onnx/operators/
  */
 export async function encodeOnnx(detector: Detector): Promise<Uint8Array> {
@@ -42,7 +41,7 @@ export async function encodeOnnx(detector: Detector): Promise<Uint8Array> {
   return encodeModel(modelOf(detector, to, judgement));
 }
 
-/** What the detector does with a batch of one and of two: extents that differ are the batch's. */
+/** Lists the detector's ops for a batch of one and of two; extents that differ depend on the batch. */
 async function listingOf(
   detector: Detector,
 ): Promise<{ readonly input: Tensor; readonly judgement: ImageScores; readonly listing: Listing }> {
@@ -60,7 +59,7 @@ async function listingOf(
     const made = new Set([input.id, ...calls.map(({ output }) => output.id)]);
     for (const tensor of calls.flatMap(({ inputs }) => inputs)) {
       if (made.has(tensor.id) || constants.has(tensor.id)) continue;
-      // What was made on the way without being listed would pass for a constant.
+      // A tensor made inside without being listed would be mistaken for a constant.
       if (tensor.id > input.id) refuse(`an operation that is not listed, with the result [${tensor.shape.join(",")}]`);
       constants.set(tensor.id, toArray(tensor));
     }
@@ -77,14 +76,17 @@ function requireSameOps(calls: readonly Call[], others: readonly Call[]): void {
   if (ops(calls) !== ops(others)) refuse("other operations for two images than for one");
 }
 
-/** Bars are transparent: no bytes are the mean colour that they have, to which features of flat areas are sensitive. */
+/**
+ * True if images have bars. Bars are transparent because no byte equals their mean colour exactly, and features of flat
+ * areas are sensitive to it.
+ */
 const hasBars = ({
   config: {
     input: { fit },
   },
 }: Detector): boolean => fit === "letterbox";
 
-/** Bytes as the backbone wants them, in the order of the shader's arithmetic. */
+/** Normalises bytes for the backbone, in the shader's order of operations. */
 function normalised(detector: Detector, to: Conversion): string {
   const { mean, std } = detector.preprocessing;
   const perColour = (values: readonly number[]): string => to.constant([1, 3, 1, 1], Float32Array.from(values));

@@ -1,9 +1,6 @@
-// An ONNX model as plain data: what of the format is used here.
+// An ONNX model as plain data: the part of the format that is used here.
 
-/**
- * `FLOAT` and `UINT8` for what goes in and comes out, `INT64` for shapes; with the numbers that the format has for
- * them.
- */
+/** Element types with the format's numbers: `FLOAT` and `UINT8` for inputs and outputs, `INT64` for shapes. */
 export const DTYPES = { FLOAT: 1, UINT8: 2, INT64: 7 } as const;
 export type OnnxDType = keyof typeof DTYPES;
 
@@ -14,7 +11,7 @@ export interface OnnxTensor {
   readonly data: Float32Array | BigInt64Array;
 }
 
-/** A whole number where it is one, whole numbers, a text; other numbers as `{ float }`. */
+/** An integer, integers, or a text; other numbers as `{ float }`. */
 export type OnnxAttribute = number | readonly number[] | string | { readonly float: number };
 
 export interface OnnxNode {
@@ -24,7 +21,7 @@ export interface OnnxNode {
   readonly attributes: Readonly<Record<string, OnnxAttribute>>;
 }
 
-/** What goes in or comes out; a text in a shape names an extent that is free. */
+/** An input or output; a text in a shape names a free extent. */
 export interface OnnxValue {
   readonly name: string;
   readonly dtype: OnnxDType;
@@ -38,7 +35,7 @@ export interface OnnxModel {
   readonly producer: { readonly name: string; readonly version: string };
   readonly inputs: readonly OnnxValue[];
   readonly outputs: readonly OnnxValue[];
-  /** In an order in which each can run. */
+  /** In execution order. */
   readonly nodes: readonly OnnxNode[];
   readonly constants: readonly OnnxTensor[];
   readonly metadata: Readonly<Record<string, string>>;

@@ -16,7 +16,7 @@ import {
 } from "./conversion.ts";
 import { convolution, foldedNorm, pool } from "./convolutions.ts";
 
-/** How each op that a detector uses is said in ONNX. An op's options are those that it notes with `record`. */
+/** The ONNX form of each op that a detector uses. An op's options are those that it passes to `record`. */
 export const OPERATIONS: Readonly<Record<string, Rule>> = {
   scalar: (call, to) => plain(to.number(optionsOf<{ value: number }>(call).value)),
   add: elementwise("Add"),
@@ -197,7 +197,8 @@ function gaussianBlur(call: Call, to: Conversion): Converted {
 }
 
 /**
- * The element that stands for a position beyond the border: mirrored about the outermost ones, as often as it takes.
+ * Index of the element that a position beyond the border reads: mirrored about the outermost ones, repeatedly if
+ * needed.
  */
 function mirrored(at: number, extent: number): number {
   const period = Math.max(2 * (extent - 1), 1);
@@ -206,8 +207,8 @@ function mirrored(at: number, extent: number): number {
 }
 
 /**
- * The rows nearest to each query, by |m|^2 - 2 x.m, which differs from |x - m|^2 by the same for all rows m of a query
- * x; both less the rows' mean, so that little cancels.
+ * Rows nearest to each query, by |m|^2 - 2 x.m, which differs from |x - m|^2 by a constant for each query x. Both are
+ * taken relative to the rows' mean, to reduce cancellation.
  */
 function nearestRowIndices(call: Call, to: Conversion): Converted {
   const [queries, rows] = call.inputs as [Tensor, Tensor];
@@ -239,7 +240,7 @@ function nearestRows({ inputs }: Call, to: Conversion): Converted {
   return plain(to.node("ReduceSumSquare", [offsets], { axes: [-1], keepdims: 0 }));
 }
 
-/** The position within each row, and where the row begins. */
+/** The position within each row, plus the start of the row. */
 function maxPositions({ inputs: [input] }: Call, to: Conversion): Converted {
   const [, extent] = input!.shape as [number, number];
   if (input!.shape.length !== 2) return refuse("positions of maxima in more or fewer than two axes");
@@ -250,7 +251,7 @@ function maxPositions({ inputs: [input] }: Call, to: Conversion): Converted {
   return plain(to.node("Add", [inRow, starts]));
 }
 
-/** (1 - s) |r - a| with s = 0.3 [mse <= threshold] + 0.7 cosine, as in the shader; lengths of at least 1e-8. */
+/** (1 - s) |r - a| with s = 0.3 [mse <= threshold] + 0.7 cosine, as in the shader; norms of at least 1e-8. */
 function anomalyMap(call: Call, to: Conversion): Converted {
   const [target, reconstruction] = call.inputs as [Tensor, Tensor];
   const [a, r] = [to.image(target), to.image(reconstruction)];

@@ -4,13 +4,13 @@ import { DTYPES, type OnnxAttribute, type OnnxModel, type OnnxNode, type OnnxTen
 
 const IR_VERSION = 8;
 const OPSET = 16; // the first with GridSample; later ones change nothing that is used
-const LARGEST = 2 ** 31 - 1; // bytes of a message that protobuf's readers take
+const LARGEST = 2 ** 31 - 1; // largest message that protobuf readers accept, in bytes
 
 const ATTRIBUTE_TYPES = { FLOAT: 1, INT: 2, STRING: 3, INTS: 7 };
 
 /**
- * A model as ONNX's protobuf: the messages of onnx.proto with their field numbers.
- * @throws OptionError for more than a protobuf message holds
+ * Encodes a model as ONNX's protobuf: the messages of onnx.proto with their field numbers.
+ * @throws OptionError for more than a protobuf message can hold
  * @see https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
  */
 export function encodeModel(model: OnnxModel): Uint8Array {

@@ -11,11 +11,11 @@ import type { Tensor } from "../tensor/tensor.ts";
 export type { Activation, ActivationName };
 
 /**
- * Applies a function of one variable to every element. Differentiable.
+ * Applies an activation function to every element. Differentiable.
  *
  * `relu`, `relu6`, `leakyRelu` (slope 0.01, or `{ name: "leakyRelu", slope }`), `hsigmoid`, `hswish`, `sigmoid`,
- * `silu`, `tanh`,
- * `gelu` (by the error function), and `sqrt`, `exp`, `log`, `abs`, `square`. At a kink the derivative is PyTorch's.
+ * `silu`, `tanh`, `gelu` (by the error function), and `sqrt`, `exp`, `log`, `abs`, `square`. At a kink the derivative
+ * is PyTorch's.
  *
  * @param input any shape, f32 or f16
  * @returns the input's shape and dtype
@@ -34,9 +34,9 @@ export const hsigmoid = (input: Tensor): Tensor => activation(input, "hsigmoid")
 export const tanh = (input: Tensor): Tensor => activation(input, "tanh");
 
 /**
- * Runs `op` with its activation: within its kernel, or as a kernel of its own where a gradient will need the values
- * before it.
- * @param tensors what the op computes with
+ * Runs `op` with its activation: within its kernel, or as a separate kernel if the gradient will need the values before
+ * it.
+ * @param tensors operands of `op`
  */
 export function withActivation(
   name: Activation | null,

@@ -10,18 +10,18 @@ import { ShapeError, shapeError } from "../runtime/errors.ts";
 import { countOf, fromArray, viewOf, type Tensor } from "../tensor/tensor.ts";
 import { once } from "./once.ts";
 
-/** What keeps a norm finite, and how fast running statistics move. */
+/** Numerical stability, running statistics and activation of batch norm. */
 export interface BatchNormOptions {
   /** Added to the variance. Default 1e-5. */
   readonly eps?: number;
-  /** Share of this batch in the running statistics; at 0 they are left alone. Default 0.1. */
+  /** Share of this batch in the running statistics; 0 leaves them unchanged. Default 0.1. */
   readonly momentum?: number;
-  /** Of the normed values, within the kernel, forward and backward. Default: none. */
+  /** Applied to the normalised values, within the kernel, forward and backward. Default: none. */
   readonly activation?: Activation | null;
 }
 
 /**
- * Batch norm with the statistics of this batch, per channel over all other axes; moves the running statistics, in
+ * Batch norm with the statistics of this batch, per channel over all other axes; updates the running statistics in
  * place. Differentiable in `input` and `affine`.
  *
  * @param input `[..., C]`, f32 or f16, at least two positions
@@ -89,8 +89,8 @@ export function batchNormInference(
 }
 
 /**
- * The filters and the bias of a convolution that does what one without norm and batch norm with given statistics do in
- * turn. Not differentiable.
+ * Folds batch norm with given statistics into the convolution before it: returns the weight and bias of a convolution
+ * equal to both. Not differentiable.
  *
  * @param filters `[..., K]`, f32: dense, depthwise (K = C) or pointwise
  * @param bias `[K]`, f32, or null for none

@@ -12,7 +12,7 @@ export type { ConvolutionOptions, Epilogue };
 const GEOMETRY = { stride: 1, padding: 0, dilation: 1 } as const;
 
 /**
- * Two-dimensional convolution (cross-correlation); outside the image is zero. Bias and activation are done within the
+ * Two-dimensional convolution (cross-correlation) with zeros outside the image. Bias and activation run within the
  * kernel. Differentiable in input, filters and bias.
  *
  * @param input `[N, H, W, C]`, f32 or f16
@@ -42,8 +42,8 @@ export function conv2d(input: Tensor, filters: Tensor, options: Conv2dOptions & 
 }
 
 /**
- * Convolution of each channel with a filter of its own; outside the image is zero. Bias and activation are done within
- * the kernel. Differentiable in input, filters and bias.
+ * Convolution of each channel with its own filter, with zeros outside the image. Bias and activation run within the
+ * kernel. Differentiable in input, filters and bias.
  *
  * @param input `[N, H, W, C]`, f32 or f16
  * @param filters `[R, S, C]`, the input's dtype
@@ -73,6 +73,6 @@ export function depthwiseConv2d(input: Tensor, filters: Tensor, options: Convolu
   );
 }
 
-/** A bias's gradient: the sum over all that it was added to. */
+/** A bias's gradient: the sum over all positions to which it was added. */
 export const biasPullback = (bias: Tensor | null): [Tensor, (gradOutput: Tensor) => Tensor][] =>
   bias ? [[bias, (gradOutput) => sumTo(gradOutput, bias.shape)]] : [];

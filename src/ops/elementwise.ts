@@ -6,7 +6,7 @@ import { fromArray, type Tensor } from "../tensor/tensor.ts";
 import { sumTo } from "./reduce.ts";
 
 /**
- * A number, for arithmetic with tensors.
+ * A number as a tensor, for arithmetic with tensors.
  * @returns `[1]`, f32
  */
 export function scalar(device: Device, value: number): Tensor {
@@ -14,13 +14,13 @@ export function scalar(device: Device, value: number): Tensor {
 }
 
 /**
- * a + b, broadcast as NumPy does. Differentiable in both.
+ * a + b, broadcast as in NumPy. Differentiable in both.
  *
  * @param a f32 or f16
- * @param b a's dtype, each axis from the last equal to a's or one of the two 1
+ * @param b a's dtype; each axis, from the last, equals a's, or one of the two is 1
  * @returns the broadcast shape
- * @throws ShapeError if the shapes do not broadcast, with more than four axes that do so in turn, or the dtypes or
- * devices differ
+ * @throws ShapeError if the shapes do not broadcast, if more than four runs of axes broadcast differently, or if the
+ *   dtypes or devices differ
  */
 export function add(a: Tensor, b: Tensor): Tensor {
   return binary(
@@ -33,7 +33,7 @@ export function add(a: Tensor, b: Tensor): Tensor {
 }
 
 /**
- * a - b, broadcast as NumPy does. Differentiable in both.
+ * a - b, broadcast as in NumPy. Differentiable in both.
  * @param a as for `add`
  * @param b as for `add`
  * @throws ShapeError as `add`
@@ -43,7 +43,7 @@ export function subtract(a: Tensor, b: Tensor): Tensor {
 }
 
 /**
- * a * b, broadcast as NumPy does. Differentiable in both.
+ * a * b, broadcast as in NumPy. Differentiable in both.
  * @param a as for `add`
  * @param b as for `add`
  * @throws ShapeError as `add`
@@ -59,7 +59,7 @@ export function multiply(a: Tensor, b: Tensor): Tensor {
 }
 
 /**
- * a / b, broadcast as NumPy does. Differentiable in both.
+ * a / b, broadcast as in NumPy. Differentiable in both.
  * @param a as for `add`
  * @param b as for `add`
  * @throws ShapeError as `add`
@@ -75,8 +75,7 @@ export function divide(a: Tensor, b: Tensor): Tensor {
 }
 
 /**
- * The larger of a and b, broadcast as NumPy does. Differentiable in both, which share the gradient where they are
- * equal.
+ * The larger of a and b, broadcast as in NumPy. Differentiable in both; where they are equal, they share the gradient.
  * @param a as for `add`
  * @param b as for `add`
  * @throws ShapeError as `add`
@@ -92,8 +91,7 @@ export function maximum(a: Tensor, b: Tensor): Tensor {
 }
 
 /**
- * The smaller of a and b, broadcast as NumPy does. Differentiable in both, which share the gradient where they are
- * equal.
+ * The smaller of a and b, broadcast as in NumPy. Differentiable in both; where they are equal, they share the gradient.
  * @param a as for `add`
  * @param b as for `add`
  * @throws ShapeError as `add`
@@ -111,8 +109,8 @@ export function minimum(a: Tensor, b: Tensor): Tensor {
 const negated: Pullback = (gradient) => scaleForward(gradient, -1);
 
 /**
- * Gradients come in the broadcast shape and are summed over what was repeated. What they were made of is given back at
- * once.
+ * Runs a binary function. Pullbacks give gradients of the broadcast shape, which are summed over the repeated axes;
+ * intermediates are released at once.
  */
 function binary(name: BinaryName, a: Tensor, b: Tensor, gradA: Pullback, gradB: Pullback): Tensor {
   const summed =

@@ -5,25 +5,25 @@ import { readOptions } from "../runtime/options.ts";
 import type { Program } from "../runtime/program.ts";
 import { empty, fromArray, release, toArray, type Tensor } from "../tensor/tensor.ts";
 
-/** Where a choice of farthest points begins. */
+/** Start of a farthest-point search. */
 export interface FarthestPointsOptions {
-  /** The row that is chosen first. Default 0. */
+  /** Index of the first row chosen. Default 0. */
   readonly start?: number;
 }
 
-const STEPS_A_SUBMIT = 64; // so that the GPU begins early, and no submission takes as long as a watchdog allows
+const STEPS_A_SUBMIT = 64; // so that the GPU starts early and no submission reaches the watchdog's time limit
 
 /**
- * Rows that cover all rows well, chosen greedily: from `start`, each time the row whose nearest chosen one is farthest
- * away, the first of several (k-centre, the coreset of PatchCore). No row is chosen twice: where only rows equal to
- * chosen ones are left, they are chosen in order of index. A distance that is not a number counts as 0. One step is
- * captured and run again for the others, with nothing read back. Not differentiable.
+ * Greedy farthest-point sampling (k-centre, the coreset of PatchCore): starting from `start`, each step chooses the row
+ * farthest from its nearest chosen row, the first of several. No row is chosen twice: if all remaining rows equal
+ * chosen ones, they follow in order of index. A NaN distance counts as 0. One step is captured and repeated, with
+ * nothing read back. Not differentiable.
  *
  * @param rows `[M, D]`, f32 or f16; distances are f32
  * @param count from 1 to M
  * @returns `[count]`, u32, in the order of choice
- * @throws ShapeError if the rows are u32 or no matrix; OptionError for a count or a start out of range, or an unknown
- * option
+ * @throws ShapeError if the rows are u32 or not a matrix; OptionError for a count or a start out of range, or an
+ *   unknown option
  * @see Gonzalez, "Clustering to minimize the maximum intercluster distance", 1985
  */
 export function farthestPoints(rows: Tensor, count: number, options: FarthestPointsOptions = {}): Tensor {
@@ -33,17 +33,17 @@ export function farthestPoints(rows: Tensor, count: number, options: FarthestPoi
   return scope.keep(search.finish());
 }
 
-/** A search between two steps, enough to go on with. */
+/** The state of a search between two steps, sufficient to resume it. */
 export interface FarthestPointState {
   /** Rows chosen so far, at least one, in the order of choice. */
   readonly chosen: readonly number[];
-  /** `[M]`: squared distance to the nearest chosen row, -1 for chosen rows. Not read where one row is chosen. */
+  /** `[M]`: squared distance to the nearest chosen row, -1 for chosen rows. Not read if only one row is chosen. */
   readonly distances: Float32Array;
 }
 
 /**
- * A choice of farthest points (`farthestPoints`) that can stop between two steps, and go on from its state to the same
- * bits. `release` gives everything back.
+ * A search for farthest points (`farthestPoints`) that can stop between two steps and resume from its state with
+ * identical results. `release` releases everything.
  */
 export class FarthestPointSearch {
   readonly #state: FarthestPoints;
@@ -52,9 +52,9 @@ export class FarthestPointSearch {
   #program: Program | null = null;
 
   /**
-   * @param rows `[M, D]`, f32 or f16; the caller's
+   * @param rows `[M, D]`, f32 or f16; owned by the caller
    * @param count from 1 to M
-   * @param from where the search begins, or the state of another over the same rows
+   * @param from start of the search, or the state of another search over the same rows
    * @throws as `farthestPoints`; ShapeError for a state of other rows or another count
    */
   constructor(rows: Tensor, count: number, from: FarthestPointsOptions | FarthestPointState = {}) {
@@ -75,31 +75,31 @@ export class FarthestPointSearch {
     [this.#count, this.#taken] = [count, chosen.length];
   }
 
-  /** `[count]`, u32: rows in the order of choice; where none are chosen yet, the first again. */
+  /** `[count]`, u32: rows in the order of choice; places not yet filled repeat the first row. */
   get chosen(): Tensor {
     return this.#state.chosen;
   }
 
-  /** Rows chosen so far. */
+  /** Number of rows chosen so far. */
   get taken(): number {
     return this.#taken;
   }
 
-  /** Chooses so many further rows, or all that are left. Nothing is read back: one step is captured and run again. */
+  /** Chooses up to `points` further rows. Nothing is read back: one step is captured and repeated. */
   take(points: number): void {
     const { device } = this.#state.rows;
     const step = (): void => farthestPointStep(this.#state);
     const last = Math.min(this.#count, this.#taken + points);
     for (; this.#taken < last; this.#taken++) {
       if (device.isCapturing)
-        step(); // the program of the caller has all steps
+        step(); // the caller's program captures all steps
       else if (this.#program) this.#program.run();
       else ({ program: this.#program } = device.capture(step));
       if (!device.isCapturing && this.#taken % STEPS_A_SUBMIT === 0) device.submit();
     }
   }
 
-  /** Reads what going on needs. */
+  /** Reads the state for resuming. */
   async state(): Promise<FarthestPointState> {
     const [chosen, distances] = await Promise.all([toArray(this.#state.chosen), toArray(this.#state.distances)]);
     return {
@@ -108,7 +108,7 @@ export class FarthestPointSearch {
     };
   }
 
-  /** Ends the search: everything but `chosen` is given back. */
+  /** Ends the search: releases everything except `chosen`, and returns that. */
   finish(): Tensor {
     this.#program?.release();
     const { chosen, position, distances } = this.#state;
@@ -117,13 +117,16 @@ export class FarthestPointSearch {
     return chosen;
   }
 
-  /** Ends the search and gives everything but the rows searched back. */
+  /** Ends the search and releases everything except the searched rows. */
   release(): void {
     release(this.finish());
   }
 }
 
-/** @throws ShapeError or OptionError for what no row can be chosen from; returns the row to begin with */
+/**
+ * Checks the arguments and returns the index of the first row. @throws ShapeError or OptionError if no row can be
+ * chosen
+ */
 function startOf(rows: Tensor, count: number, options: FarthestPointsOptions): number {
   const { start } = readOptions<Required<FarthestPointsOptions>>("farthestPoints", options, { start: 0 });
   const most = requireRows(rows, count);
@@ -144,7 +147,7 @@ function requireState(state: FarthestPointState, rows: Tensor, count: number): F
   return state;
 }
 
-/** The number of rows, checked. */
+/** Checks the rows and the count; returns the number of rows. */
 function requireRows(rows: Tensor, count: number): number {
   floatDType("farthestPoints", { rows });
   if (rows.shape.length !== 2 || rows.shape[1] === 0) {

@@ -15,7 +15,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 
 export { PASTE_DIRECTIONS, PASTE_DRAWS, PASTE_SIGNS, PASTE_SOURCES, requireBlocks, WALKS, type FeatureBlockOptions };
 
-/** Features with anomalies pasted in, and where they are. */
+/** Features with pasted anomalies, and the anomalies' mask. */
 export interface PastedFeatures {
   /** The features, `[N, H, W, C]`, with the blocks of each image. */
   readonly features: Tensor;
@@ -23,7 +23,7 @@ export interface PastedFeatures {
   readonly mask: Tensor;
 }
 
-/** What GRAD does at 28 x 28, as published. */
+/** The settings published for GRAD, for 28 x 28 cells. */
 export const PUBLISHED_BLOCKS: FeatureBlockOptions = {
   walk: "code",
   steps: 100,
@@ -41,15 +41,15 @@ export const PUBLISHED_BLOCKS: FeatureBlockOptions = {
 };
 
 /**
- * Feature Block Paste: disturbs each image's features in irregular blocks, drawn by random walks. Differentiable in the
- * features: what is added to them counts as given.
+ * Feature Block Paste: disturbs each image's features in irregular blocks drawn by random walks. Differentiable in the
+ * features; the additions count as constants.
  *
  * @param features `[N, H, W, C]`, f32 or f16
- * @param draw which random numbers
+ * @param draw identifies the random numbers
  * @param options by default `PUBLISHED_BLOCKS`
- * @param deviations `[C]`, f32, of each channel, for random directions; null for 1
+ * @param deviations `[C]`, f32: each channel's standard deviation, for random directions; null for 1
  * @throws ShapeError if shapes or dtypes disagree with the above; OptionError if the block does not fit, or for an
- * option unknown or out of range
+ *   option unknown or out of range
  * @see GRAD, Feature Block Paste
  */
 export function featureBlockPaste(

@@ -8,9 +8,8 @@ import type { Tensor } from "../tensor/tensor.ts";
  *
  * @param input `[N, H, W, C]`, f32 or f16
  * @returns the input's shape and dtype
- * @throws ShapeError if the input has another rank; OptionError if size is not an odd number of pixels, sigma not
- * positive and
- *   finite, or for an option unknown
+ * @throws ShapeError if the input has another rank; OptionError if size is not an odd number of pixels, if sigma is not
+ *   positive and finite, or for an unknown option
  * @see https://pytorch.org/vision/stable/generated/torchvision.transforms.functional.gaussian_blur.html
  */
 export function gaussianBlur(input: Tensor, options: GaussianBlurOptions): Tensor {

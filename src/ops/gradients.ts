@@ -6,14 +6,14 @@ import { countOf, fromArray, type Tensor } from "../tensor/tensor.ts";
 /**
  * Runs `f` and differentiates the first tensor it returns; the sum of its elements, if it has several.
  *
- * @param f builds the loss from tensors, at once: it must not be async. What else it returns is kept too. Everything
- * else made on the way is released
- * @param wrt the tensors to differentiate for, one at least, made by `requireGrad`, on one device; one that is named
- * twice gets its gradient twice
- * @returns what `f` returned, and a gradient for each of `wrt`, null where the loss does not depend on it
+ * @param f builds the loss from tensors, synchronously. Its other results are kept too; everything else made on the way
+ *   is released
+ * @param wrt the tensors to differentiate for, at least one, made by `requireGrad`, on one device; a tensor that is
+ *   listed twice gets its gradient twice
+ * @returns the results of `f`, and a gradient for each of `wrt`, null if the loss does not depend on it
  * @throws OptionError for a `wrt` that is empty or has a tensor without `requireGrad`, or an `f` that returns no loss;
- * UsageError for an `f` that is async, and within the `f` of other gradients: second derivatives are not supported;
- * ShapeError for tensors of different devices, or a loss of whole numbers; ReleasedError for a tensor that was released
+ *   UsageError for an `f` that is async, and within the `f` of other gradients: second derivatives are not supported;
+ *   ShapeError for tensors of different devices, or a loss of integers; ReleasedError for a released tensor
  */
 export function gradients(f: () => readonly [loss: Tensor, ...rest: Tensor[]], wrt: readonly Tensor[]): Gradients {
   return gradientsOf(f, wrt, {
@@ -23,6 +23,6 @@ export function gradients(f: () => readonly [loss: Tensor, ...rest: Tensor[]], w
   });
 }
 
-/** How gradients add up, and become storage of their own: the tape's rules. */
+/** The tape's rules for adding and copying gradients. */
 export const sumOf = (a: Tensor, b: Tensor): Tensor => binaryForward(a, b, "add");
 export const copyOf = (grad: Tensor): Tensor => scaleForward(grad, 1);

@@ -8,13 +8,14 @@ import type { Tensor } from "../tensor/tensor.ts";
 export { ResizeFilters };
 
 /**
- * Uploads photographs, resizes them with antialiasing (PIL's bilinear, to its 8 bits) and normalises their colours.
+ * Uploads photographs, resizes them with antialiasing (Pillow's bilinear filter, exact to its 8 bits) and normalises
+ * their colours.
  *
  * @param pictures 8-bit RGBA, row-major, of any sizes; alpha is ignored
  * @param options size, colours, and `fit`, by default "stretch"
- * @param filters kept from call to call by the caller, who releases them; null: made anew
+ * @param filters a cache that the caller keeps between calls and releases; null: none
  * @returns `[N, height, width, 3]`, f32, RGB
- * @throws OptionError if a picture's data does not fit its size, or for an option unknown or out of range
+ * @throws OptionError if a picture's data does not match its size, or for an option unknown or out of range
  */
 export function imagesToTensor(
   device: Device,

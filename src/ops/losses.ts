@@ -23,9 +23,9 @@ import { reshape, slice } from "./shape.ts";
 
 export type { LossReduction };
 
-/** What becomes of the losses of single elements. */
+/** Reduction of elementwise losses. */
 export interface LossOptions {
-  /** The mean of all losses, their sum, or each by itself. Default "mean". */
+  /** The mean of all losses, their sum, or none. Default "mean". */
   readonly reduction?: LossReduction;
 }
 
@@ -34,7 +34,7 @@ export interface LossOptions {
  *
  * @param input any shape, f32 or f16
  * @param target the input's shape and dtype
- * @returns f32: `[1]`, or the input's shape where losses are not reduced
+ * @returns f32: `[1]`, or the input's shape if losses are not reduced
  * @throws ShapeError if the shapes, dtypes or devices differ; OptionError for an option unknown or out of range
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html
  */
@@ -48,22 +48,22 @@ export function mseLoss(input: Tensor, target: Tensor, options: LossOptions = {}
   return reduced(losses, reduction);
 }
 
-/** What counts as similar. */
+/** Threshold of similarity. */
 export interface RefinementOptions {
   /**
-   * Squared error, mean over channels, up to which a position counts as similar. In squared units of the features.
+   * Largest squared error, mean over channels, at which a position counts as similar. In squared units of the features.
    * Default 10.
    */
   readonly threshold?: number;
 }
 
 /**
- * The refined squared error of a reconstruction: (1 - s)^2 mse at each position, where the similarity s is
- * 0.3 [mse <= threshold] + 0.7 cosine. Differentiable in `reconstruction`.
+ * The refined squared error of a reconstruction: (1 - s)^2 mse at each position, where the similarity s is 0.3 [mse <=
+ * threshold] + 0.7 cosine. Differentiable in `reconstruction`.
  *
  * @param target `[..., C]`, f32 or f16
  * @param reconstruction the target's shape and dtype
- * @returns f32: `[1]`, or `[...]` where losses are not reduced
+ * @returns f32: `[1]`, or `[...]` if losses are not reduced
  * @throws ShapeError if the shapes, dtypes or devices differ; OptionError for an option unknown or out of range
  * @see GRAD, similarity-based refinement
  */
@@ -111,15 +111,15 @@ export function anomalyMap(target: Tensor, reconstruction: Tensor, options: Refi
   );
 }
 
-/** The hinge, and what becomes of its losses. */
+/** Threshold and reduction of the hinge loss. */
 export interface HingeOptions extends LossOptions {
-  /** How far beyond zero a score must be on its side. Default 0.5. */
+  /** Margin: distance from zero that a score must have on its side. Default 0.5. */
   readonly threshold?: number;
 }
 
-/** A loss, and how often it was already satisfied. */
+/** A loss, and the shares of positions that already satisfy it. */
 export interface HingeResult {
-  /** f32: `[1]`, or the scores' shape where losses are not reduced. Differentiable in the scores. */
+  /** f32: `[1]`, or the scores' shape if losses are not reduced. Differentiable in the scores. */
   readonly loss: Tensor;
   /** `[2]`: share of the marked positions beyond +threshold, share of the others beyond -threshold. */
   readonly hits: Tensor;
@@ -139,13 +139,13 @@ export function hingeLoss(scores: Tensor, mask: Tensor, options: HingeOptions = 
 }
 
 /**
- * Truncated L1 on the angles between pairs of features: pushes the cosine of similar pairs above `threshold`, that of
- * the others below `-threshold`. Differentiable in the features.
+ * Truncated L1 on the cosine of pairs of features: pushes that of similar pairs above `threshold`, that of the others
+ * below `-threshold`. Differentiable in the features.
  *
  * @param features `[M, C]`, f32 or f16
- * @param pairs `[K, 2]`, u32: rows of the features; a row beyond the last counts as zeros
+ * @param pairs `[K, 2]`, u32: rows of the features; a row out of range counts as zeros
  * @param similar `[K]`, f32: 1 for similar pairs, 0 for others
- * @returns losses `[1]`, or `[K]` where they are not reduced; hits among the similar, among the others
+ * @returns losses `[1]`, or `[K]` if they are not reduced; hits among the similar, among the others
  * @throws ShapeError if shapes or dtypes disagree with the above; OptionError for an option unknown or out of range
  * @see GRAD eq. 4, read literally
  */

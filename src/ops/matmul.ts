@@ -9,8 +9,8 @@ import { withActivation } from "./activation.ts";
 import { biasPullback } from "./conv2d.ts";
 
 /**
- * Batched matrix product, of operands as they are or transposed; bias and activation are done within the kernel.
- * Differentiable in a, b and bias.
+ * Batched matrix product, with optional transposition; bias and activation run within the kernel. Differentiable in a,
+ * b and bias.
  *
  * @param a `[G, M, K]`, or `[G, K, M]` with `transposeA`; f32 or f16
  * @param b `[G, K, N]`, or `[G, N, K]` with `transposeB`; a's dtype
@@ -45,8 +45,8 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions & Epilogue =
 }
 
 /**
- * A 1x1 convolution, or a linear layer: a matrix applied to the last axis. Bias and activation are done within the
- * kernel. Differentiable in input, weight and bias.
+ * 1x1 convolution or linear layer: multiplies the last axis by a matrix. Bias and activation run within the kernel.
+ * Differentiable in input, weight and bias.
  *
  * @param input `[..., C]`, f32 or f16
  * @param weight `[C, K]`, the input's dtype

@@ -9,17 +9,17 @@ const NO_GRADIENT =
   "nearestRows: has no gradient; gather the rows by their indices and differentiate the distances to those";
 
 /**
- * The k rows nearest to each query by Euclidean distance, nearest first, equal distances in order of index. Distances
- * are squared, and f32 whatever the inputs are stored as: sums of squared differences, with a relative error of at most
- * (C + 3) 2^-24, so that equal rows are at distance 0 exactly. A distance that is not a number follows all others,
- * infinity included. The distances of all pairs are never stored. Not differentiable.
+ * The k rows nearest to each query by Euclidean distance, nearest first, ties in order of index. Distances are squared,
+ * and f32 for every input dtype: sums of squared differences, with a relative error of at most (C + 3) 2^-24, so that
+ * equal rows are at distance 0 exactly. NaN distances come last, after infinity. The distances of all pairs are never
+ * stored. Not differentiable.
  *
  * @param queries `[..., C]`, f32 or f16
  * @param rows `[M, C]`, the dtype of `queries`
  * @param k from 1 to 16, and at most M
  * @returns `squaredDistances` `[..., k]`, f32, and `indices` `[..., k]`, u32
- * @throws ShapeError if shapes or dtypes disagree with the above; OptionError for k out of range; UsageError where the
- * gradient of a distance is asked for
+ * @throws ShapeError if shapes or dtypes disagree with the above; OptionError for k out of range; UsageError if the
+ *   gradient of a distance is requested
  */
 export function nearestRows(queries: Tensor, rows: Tensor, k: number): NearestRows {
   const { squaredDistances, indices } = nearestRowsForward(queries, rows, k);

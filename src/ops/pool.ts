@@ -14,7 +14,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { max, mean } from "./reduce.ts";
 
 /**
- * The mean over a sliding window; outside the image is zero. Differentiable in input.
+ * The mean over a sliding window, with zeros outside the image. Differentiable in input.
  *
  * @param input `[N, H, W, C]`, f32 or f16, H and W at least 1
  * @param window height and width, pixels
@@ -37,8 +37,8 @@ export function averagePool(input: Tensor, window: Pair, options: AveragePoolOpt
 }
 
 /**
- * The maximum over a sliding window, of the pixels inside the image. Differentiable in input: among equal maxima of a
- * window the first, by rows, takes the gradient.
+ * The maximum over a sliding window, of the pixels inside the image. Differentiable in input: of equal maxima in a
+ * window, the first in row order gets the gradient.
  *
  * @param input `[N, H, W, C]`, f32 or f16, H and W at least 1
  * @param window height and width, pixels

@@ -5,12 +5,12 @@ import { release, type Tensor } from "../tensor/tensor.ts";
 import { once } from "./once.ts";
 
 /**
- * What `f` returns, without keeping for its gradient what it makes on the way: that is made again when the gradient is
- * asked for. It costs a second run of `f`. Gradients have the same bits as without, but for those of inputs that are
- * used elsewhere too: they add up in another order.
+ * Runs `f` without keeping its intermediates for the gradient; `f` runs a second time when the gradient is computed.
+ * Gradients are bit-identical to those without recomputation, except for inputs that are also used elsewhere, whose
+ * gradients add up in another order.
  *
- * @param f is told whether it runs again: what it changed the first time it must not change then
- * @param inputs all tensors that it depends on and that want gradients
+ * @param f gets true in its second run, in which it must not repeat side effects
+ * @param inputs all tensors that it depends on and that need gradients
  */
 export function recompute(f: (again: boolean) => Tensor, inputs: readonly Tensor[]): Tensor {
   const wanted = inputs.filter(({ requiresGrad }) => requiresGrad);

@@ -62,11 +62,11 @@ export function min(input: Tensor, axes: readonly number[] = allAxes(input)): Te
 }
 
 /**
- * Positions of the largest element of each row along the last axis, the first of several; NaN behind a row's first
- * element is passed over. Positions count all elements of the tensor, so that `gather` along a single axis finds them.
+ * Position of the largest element of each row along the last axis, the first of several; NaN is skipped unless it comes
+ * first in its row. Positions count all elements of the tensor, so that `gather` on the flattened tensor finds them.
  * Not differentiable.
  *
- * @param input `[..., M]`, f32 or f16; meant for rows of a few thousand elements, which one invocation each walks
+ * @param input `[..., M]`, f32 or f16; meant for rows of a few thousand elements, as one invocation walks each
  * @returns `[...]`, u32
  * @throws ShapeError if the input is u32, or its last axis is missing or empty
  */
@@ -77,8 +77,8 @@ export function maxPositions(input: Tensor): Tensor {
 }
 
 /**
- * Sums `gradient` over whatever axes broadcasting had repeated, back to `shape`; shares its storage if there are none.
- * The sum of nothing is 0.
+ * Sums `gradient` over the axes that broadcasting repeated, back to `shape`; shares its storage if there are none. An
+ * empty sum is 0.
  */
 export function sumTo(gradient: Tensor, shape: Shape): Tensor {
   const added = gradient.shape.length - shape.length;
@@ -118,9 +118,9 @@ function extremum(op: "max" | "min", input: Tensor, axes: readonly number[]): Te
         input,
         (gradOutput) => {
           using scope = input.device.scope();
-          // In f32: there may be more ties than f16 has whole numbers.
+          // In f32: there may be more ties than f16 can count exactly.
           const wide = (tensor: Tensor): Tensor => (tensor.dtype === "f16" ? castForward(tensor, "f32") : tensor);
-          // Repeated by a copy, which walks more axes than a binary function does.
+          // Repeated by a copy, which handles more axes than a binary function.
           const everywhere = (tensor: Tensor): Tensor => broadcastForward(op, tensor, input.shape);
           const ties = binaryForward(wide(input), everywhere(wide(output)), "equal");
           const share = binaryForward(wide(gradOutput), reduceAxes(ties, at, "sum"), "divide");
@@ -132,7 +132,7 @@ function extremum(op: "max" | "min", input: Tensor, axes: readonly number[]): Te
   );
 }
 
-/** Reduces any axes, each run of neighbours in turn from the last, in f32 until the end. */
+/** Reduces any axes, each run of adjacent axes in turn from the last, in f32 until the end. */
 function reduceAxes(input: Tensor, axes: readonly number[], reduction: Reduction, scale = 1): Tensor {
   const runs: { readonly first: number; end: number }[] = [];
   for (const axis of [...axes].sort((a, b) => a - b)) {
@@ -164,7 +164,7 @@ function reduceAxes(input: Tensor, axes: readonly number[], reduction: Reduction
 
 const allAxes = ({ shape }: Tensor): number[] => shape.map((_, axis) => axis);
 
-/** The axes from 0, checked. */
+/** Checks the axes and makes them nonnegative. */
 function axesOf(op: string, input: Tensor, axes: readonly number[]): number[] {
   floatDType(op, { input });
   const { shape } = input;

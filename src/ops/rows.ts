@@ -16,14 +16,14 @@ import { OptionError } from "../runtime/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { once } from "./once.ts";
 
-/** What keeps an operation along rows finite. */
+/** Numerical stability of operations along rows. */
 export interface EpsOptions {
-  /** Keeps divisions apart from zero; see the operation. */
+  /** Keeps divisors away from zero; see the operation. */
   readonly eps?: number;
 }
 
 /**
- * Exponentials in proportion to their sum, along the last axis. Differentiable.
+ * Softmax along the last axis. Differentiable.
  *
  * @param input `[..., C]`, f32 or f16
  * @returns the input's shape and dtype; each row adds up to 1
@@ -37,8 +37,7 @@ export function softmax(input: Tensor): Tensor {
 
 /**
  * Layer norm along the last axis: (input - mean) / sqrt(variance + eps), times weight plus bias. Differentiable in
- * `input` and
- * `affine`.
+ * `input` and `affine`.
  *
  * @param input `[..., C]`, f32 or f16
  * @param affine `[2, C]`, f32: weight and bias; or null for none
@@ -59,7 +58,7 @@ export function layerNorm(input: Tensor, affine: Tensor | null = null, options: 
 }
 
 /**
- * Euclidean lengths of rows along the last axis. Differentiable; the gradient of a row of zeros is 0.
+ * Euclidean norms of rows along the last axis. Differentiable; the gradient of a row of zeros is 0.
  *
  * @param input `[..., C]`, f32 or f16
  * @returns `[...]`, the input's dtype
@@ -71,7 +70,7 @@ export function l2Norm(input: Tensor): Tensor {
 }
 
 /**
- * Rows along the last axis divided by the larger of their length and eps. Differentiable.
+ * Rows along the last axis divided by the larger of their norm and eps. Differentiable.
  *
  * @param input `[..., C]`, f32 or f16
  * @param options eps, by default 1e-12
@@ -87,14 +86,14 @@ export function l2Normalize(input: Tensor, options: EpsOptions = {}): Tensor {
 }
 
 /**
- * Cosines of the angles between rows along the last axis; lengths below eps count as eps. Differentiable in both.
+ * Cosine similarity of rows along the last axis; norms below eps count as eps. Differentiable in both.
  *
  * @param a `[..., C]`, f32 or f16
  * @param b a's shape and dtype
  * @param options eps, by default 1e-8
- * @returns `[...]`, a's dtype, in [-1, 1] but for rounding
+ * @returns `[...]`, a's dtype, in [-1, 1] up to rounding
  * @throws ShapeError if the shapes, dtypes or devices differ, or there is no last axis; OptionError for eps < 0 or an
- * unknown option
+ *   unknown option
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.cosine_similarity.html
  */
 export function cosineSimilarity(a: Tensor, b: Tensor, options: EpsOptions = {}): Tensor {

@@ -18,11 +18,11 @@ export function reshape(input: Tensor, shape: Shape): Tensor {
 /**
  * Joins tensors along an axis. Differentiable in each.
  *
- * @param inputs of one dtype, equal but for that axis
+ * @param inputs of one dtype, with equal extents except along that axis
  * @param axis negative ones count from the end; by default the last
- * @returns their dtype, the extents along the axis added
- * @throws ShapeError if the other axes, the dtypes or the devices differ, or there is no input; OptionError for no such
- * axis
+ * @returns their dtype; extents along the axis add up
+ * @throws ShapeError if the other axes, the dtypes or the devices differ, or there is no input; OptionError if the axis
+ *   does not exist
  */
 export function concat(inputs: readonly Tensor[], axis = -1): Tensor {
   const [first] = inputs;
@@ -48,12 +48,12 @@ export function concat(inputs: readonly Tensor[], axis = -1): Tensor {
 }
 
 /**
- * Takes `count` neighbours along an axis from `start`. Differentiable.
+ * Takes `count` consecutive entries along an axis from `start`. Differentiable.
  *
  * @param input any dtype
  * @param axis negative ones count from the end; by default the last
  * @returns the input's shape with that axis of extent `count`
- * @throws OptionError if there is no such axis, or they are not within it
+ * @throws OptionError if the axis does not exist, or the entries are out of range
  */
 export function slice(input: Tensor, start: number, count: number, axis = -1): Tensor {
   const at = requireAxis("slice", axis, input);
@@ -72,10 +72,10 @@ export function slice(input: Tensor, start: number, count: number, axis = -1): T
 }
 
 /**
- * Puts elements of one value around a tensor. Differentiable.
+ * Pads a tensor with a constant. Differentiable.
  *
  * @param input any dtype
- * @param amounts how many before and after, for each axis
+ * @param amounts number of elements before and after, for each axis
  * @param value by default 0
  * @throws OptionError unless there is a pair of whole numbers for each axis
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.pad.html, mode "constant"
@@ -102,10 +102,10 @@ export function pad(input: Tensor, amounts: readonly (readonly [before: number, 
 }
 
 /**
- * Puts the axes into another order. Differentiable.
+ * Permutes the axes. Differentiable.
  *
  * @param input any dtype
- * @param order for each axis of the output the one of the input that it was; negative ones count from the end
+ * @param order the input axis of each output axis; negative ones count from the end
  * @throws OptionError unless the order names each axis once
  * @see https://pytorch.org/docs/stable/generated/torch.permute.html
  */
@@ -122,7 +122,7 @@ export function transpose(input: Tensor, order: readonly number[]): Tensor {
  * Repeats a tensor along axes of extent 1, and along new ones in front, as NumPy broadcasts. Differentiable.
  *
  * @param input any dtype
- * @returns `shape`
+ * @returns `shape`, the input's dtype
  * @throws ShapeError if the input does not broadcast to the shape
  */
 export function broadcastTo(input: Tensor, shape: Shape): Tensor {
@@ -134,7 +134,7 @@ export function broadcastTo(input: Tensor, shape: Shape): Tensor {
   ]);
 }
 
-/** Place of an axis among a tensor's; negative ones count from the end. Throws OptionError where there is none. */
+/** Makes an axis nonnegative; negative ones count from the end. Throws OptionError if it does not exist. */
 export function requireAxis(op: string, axis: number, input: Tensor): number {
   const rank = input.shape.length;
   if (!(Number.isInteger(axis) && axis >= -rank && axis < rank)) {

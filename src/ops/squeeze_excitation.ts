@@ -7,7 +7,7 @@ import { multiply } from "./elementwise.ts";
 import { pointwiseConv2d } from "./matmul.ts";
 import { mean } from "./reduce.ts";
 
-/** A layer on the mean over H, W. */
+/** A linear layer on the mean over H, W. */
 export interface SqueezeLayer {
   /** `[inputs, outputs]`, the image's dtype. */
   readonly weight: Tensor;
@@ -15,17 +15,17 @@ export interface SqueezeLayer {
   readonly bias?: Tensor | null;
 }
 
-/** The functions behind both layers. */
+/** Activation functions of both layers. */
 export interface SqueezeExcitationOptions {
-  /** Of the layer that reduces. Default "relu". */
+  /** Activation of the reducing layer. Default "relu". */
   readonly activation?: Activation;
-  /** Of the layer that expands: what scales the channels. Default "sigmoid". */
+  /** Activation of the expanding layer, whose output scales the channels. Default "sigmoid". */
   readonly gate?: Activation;
 }
 
 /**
- * Squeeze and excitation: scales each channel of each image by a gate that two small layers make of the channels' means
- * over H and W. Differentiable in the input, both weights and both biases.
+ * Squeeze and excitation: scales each channel of each image by a gate that two small layers compute from the channels'
+ * means over H and W. Differentiable in the input, both weights and both biases.
  *
  * @param input `[N, H, W, C]`, f32 or f16
  * @param reduce weight `[C, S]`, bias `[S]`

@@ -6,8 +6,8 @@ import { topKMeanBackwardInput, topKMeanForward } from "../kernels/top_k_mean.ts
 import type { Tensor } from "../tensor/tensor.ts";
 
 /**
- * The mean of the k largest elements along the last axis, without sorting. Differentiable: elements equal to the k-th
- * largest share what is left of its weight.
+ * The mean of the k largest elements along the last axis, without sorting. Differentiable: elements tied with the k-th
+ * largest share its remaining weight.
  *
  * @param input `[..., N]`, f32 or f16
  * @param k from 1 to N
@@ -20,7 +20,7 @@ export function topKMean(input: Tensor, k: number): Tensor {
 }
 
 /**
- * How many elements fall into each of `bins` equal intervals between `low` and `high`; those outside, and NaN, are not
+ * Counts the elements in each of `bins` equal intervals between `low` and `high`; elements outside, and NaN, are not
  * counted. Not differentiable.
  *
  * @param input any shape, f32 or f16
@@ -33,7 +33,7 @@ export function histogram(input: Tensor, options: Partial<HistogramOptions> = {}
 }
 
 /**
- * Sums of all elements before each, row-major; the last is the sum of all. Not differentiable.
+ * Exclusive prefix sums over all elements, row-major; the last is the total. Not differentiable.
  *
  * @param input any shape, u32
  * @returns `[count + 1]`, u32, modulo 2^32

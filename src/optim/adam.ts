@@ -3,7 +3,7 @@ import { adamUpdate } from "../kernels/optimizer.ts";
 import { OptionError } from "../runtime/errors.ts";
 import { Optimizer, type ParameterGroup, type Update } from "./optimizer.ts";
 
-/** How `Adam` and `AdamW` average, decay and clip. */
+/** Options of `Adam` and `AdamW`. */
 export interface AdamOptions {
   /** Default [0.9, 0.999]. */
   readonly betas?: readonly [number, number];
@@ -11,12 +11,12 @@ export interface AdamOptions {
   readonly eps?: number;
   /** Weight decay: decoupled for AdamW (default 0.01), added to the gradient for Adam (default 0). */
   readonly decay?: number;
-  /** Gradients are scaled so that their norm, over all groups, is at most this. Default: no limit. */
+  /** Limit of the gradients' global norm, over all groups; larger gradients are scaled down. Default: no limit. */
   readonly maxNorm?: number;
 }
 
 /**
- * Adam over groups of parameters, which it updates in place.
+ * Adam over groups of parameters, updated in place.
  * @throws as `Optimizer`; OptionError for an option out of range or unknown
  * @see torch.optim.Adam, torch.nn.utils.clip_grad_norm_
  */
@@ -56,7 +56,7 @@ export class Adam extends Optimizer {
 }
 
 /**
- * AdamW over groups of parameters, which it updates in place: Adam with weight decay apart from the gradient.
+ * AdamW over groups of parameters, updated in place: Adam with decoupled weight decay.
  * @throws as `Adam`
  * @see torch.optim.AdamW, torch.nn.utils.clip_grad_norm_
  */

@@ -14,21 +14,21 @@ export interface ParameterGroup {
   readonly rate: number;
 }
 
-/** What an optimiser knows besides the parameters. */
+/** State of an optimiser, besides the parameters. */
 export interface OptimizerState {
-  /** Steps taken, of each parameter. */
+  /** Steps taken by each parameter. */
   readonly steps: readonly number[];
-  /** The first moment of each parameter, then the second of each. */
+  /** The first moments of all parameters, then their second moments. */
   readonly moments: readonly Float32Array[];
 }
 
-/** What an arena's range is updated with. */
+/** Arguments of an update of a range of an arena. */
 export interface Update {
   readonly weights: Tensor;
   readonly gradients: Tensor;
-  /** `[1]`, for the clipped gradients. */
+  /** `[1]`, scales the gradients for clipping. */
   readonly factor: Tensor;
-  /** `[P, 4]`: rate and corrections of each parameter. */
+  /** `[P, 4]`: learning rate and bias corrections of each parameter. */
   readonly schedule: Tensor;
   readonly moments: readonly Tensor[];
   readonly range: Range;
@@ -37,31 +37,31 @@ export interface Update {
 interface Slot {
   readonly parameter: Tensor;
   readonly rate: number;
-  /** Where its arena has it. */
+  /** Offset in its arena, in elements. */
   readonly first: number;
   readonly count: number;
-  /** Of the schedule: which parameter it is. */
+  /** Row of the schedule: the parameter's index. */
   readonly row: number;
-  /** Steps that it sat out. */
+  /** Number of steps that it missed. */
   missed: number;
 }
 
-/** Parameters one after another in one tensor, with as many moments of each as the rule keeps. */
+/** Parameters in sequence in one tensor, with the moments that the rule keeps of each. */
 interface Arena {
   readonly slots: Slot[];
   readonly moments: readonly Tensor[];
   readonly length: number;
 }
 
-const COLUMNS = 1024; // arenas are whole rows of as many elements, so that the norm's sum has neighbours for its lanes
+const COLUMNS = 1024; // elements per row: an arena is whole rows, so that adjacent lanes sum adjacent elements
 
 /**
- * Steps many parameters, which it updates in place, in few dispatches whatever their number: gradients and parameters
- * are copied into arenas, clipped by their global norm on the GPU and updated range by range, and copied back. Only
- * moments outlive a step. An arena is as large as the device can bind.
+ * Updates any number of parameters in place in few dispatches: gradients and parameters are copied into arenas, clipped
+ * by their global norm on the GPU, updated range by range, and copied back. Only moments outlive a step. An arena is as
+ * large as the device can bind.
  */
 export abstract class Optimizer implements Disposable {
-  /** In the order in which `step` wants their gradients. */
+  /** In the order of the gradients of `step`. */
   readonly parameters: readonly Tensor[];
   readonly #arenas: readonly Arena[];
   readonly #maxNorm: number;
@@ -69,8 +69,8 @@ export abstract class Optimizer implements Disposable {
   #steps = 0;
 
   /**
-   * @throws OptionError for no parameters, a rate below 0 or a norm that is not above it; ShapeError if a parameter is
-   * not f32
+   * @throws OptionError if there are no parameters, for a rate below 0 or a norm not above 0; ShapeError if a parameter
+   *   is not f32
    */
   protected constructor(name: string, groups: readonly ParameterGroup[], moments: number, maxNorm: number) {
     const entries = groups.flatMap(({ parameters, rate }) => parameters.map((parameter) => ({ parameter, rate })));
@@ -90,12 +90,12 @@ export abstract class Optimizer implements Disposable {
   /** Updates one range of parameters that take equal steps. */
   protected abstract update(update: Update): void;
 
-  /** What the moments are divided by at a parameter's step, 1 for its first. */
+  /** Divisors of the moments at a parameter's step, which is 1 at first. */
   protected abstract corrections(step: number): readonly [first: number, second: number];
 
   /**
-   * One step.
-   * @param grads one for each of `parameters`, in that order; null leaves that one and its moments as they are
+   * Takes one step.
+   * @param grads one for each of `parameters`, in that order; null leaves that parameter and its moments unchanged
    * @param rateScale multiplies every group's learning rate
    * @throws OptionError for another number of gradients; ShapeError for a gradient of another shape or dtype
    */
@@ -105,10 +105,10 @@ export abstract class Optimizer implements Disposable {
   }
 
   /**
-   * The first half of a step: what changes from step to step goes to the GPU. Where `apply` was captured, this comes
-   * before each run of the program.
+   * First half of a step: uploads what changes from step to step. If `apply` was captured, call this before each run of
+   * the program.
    * @param rateScale multiplies every group's learning rate
-   * @throws UsageError while capturing: every run would take the same step again
+   * @throws UsageError while capturing: every run would repeat the same step
    */
   advance(rateScale = 1): void {
     const { device, allocation } = this.#schedule;
@@ -125,10 +125,10 @@ export abstract class Optimizer implements Disposable {
   }
 
   /**
-   * The second half of a step, the same commands every time.
+   * Second half of a step, with the same commands every time.
    * @param grads as for `step`
-   * @returns what to call after each run of a program that captured this: it counts, for those without a gradient, the
-   * step sat out
+   * @returns a function to call after each run of a program that captured this; it counts the missed step of parameters
+   *   without a gradient
    * @throws as `step`
    */
   apply(grads: readonly (Tensor | null)[]): () => void {
@@ -173,7 +173,7 @@ export abstract class Optimizer implements Disposable {
     return sitOut;
   }
 
-  /** What a later `restore` needs. */
+  /** Reads the state, for a later `restore`. */
   async state(): Promise<OptimizerState> {
     const slots = this.#placedSlots();
     const kinds = this.#arenas[0]!.moments.length;
@@ -187,7 +187,7 @@ export abstract class Optimizer implements Disposable {
   }
 
   /**
-   * Goes on where an optimiser of the same parameters was.
+   * Restores the state of an optimiser of the same parameters.
    * @throws ShapeError for a state of other parameters
    */
   restore({ steps, moments }: OptimizerState): void {
@@ -210,7 +210,7 @@ export abstract class Optimizer implements Disposable {
     });
   }
 
-  /** Gives the moments' storage back. */
+  /** Releases the moments' storage. */
   release(): void {
     for (const { moments } of this.#arenas) moments.forEach(release);
     release(this.#schedule);
@@ -229,7 +229,7 @@ export abstract class Optimizer implements Disposable {
     return this.#arenas.flatMap((arena) => arena.slots.map((slot) => ({ arena, slot })));
   }
 
-  /** `[1]`: what gradients are multiplied with so that their norm is at most the largest allowed. */
+  /** `[1]`: the factor that limits the gradients' norm to the largest allowed. */
   #factor(gradients: readonly Tensor[]): Tensor {
     const [{ device }] = gradients as [Tensor];
     if (this.#maxNorm === Infinity) return fromArray(device, [1], Float32Array.of(1));
@@ -267,7 +267,7 @@ function arenasOf(
   });
 }
 
-/** Neighbours that take equal steps, as one range. */
+/** Merges adjacent parameters that take equal steps into ranges. */
 function rangesOf(slots: readonly Slot[]): Range[] {
   const ranges: { first: number; count: number; row: number; rate: number; missed: number }[] = [];
   for (const { first, count, row, rate, missed } of slots) {

@@ -1,7 +1,7 @@
 import { OptionError } from "../runtime/errors.ts";
 
 /**
- * The learning rate after some epochs, as a share of the initial one, when it falls by a factor every few of them.
+ * Step decay: the learning rate relative to the initial one, multiplied by `factor` every `every` epochs.
  *
  * @param epoch finished epochs, from 0
  * @returns factor ^ floor(epoch / every)
@@ -21,10 +21,10 @@ export function stepRate(
 }
 
 /**
- * The learning rate after some epochs, as a share of the initial one, when it falls along half a cosine to `least`.
+ * Cosine decay: the learning rate relative to the initial one, falling along half a cosine to `least`.
  *
  * @param epoch finished epochs, from 0; beyond `epochs` it stays at `least`
- * @param least share that is left at the end. Default 0
+ * @param least final share. Default 0
  * @throws OptionError unless epochs > 0 and `least` is in [0, 1]
  * @see torch.optim.lr_scheduler.CosineAnnealingLR
  */

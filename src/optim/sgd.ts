@@ -3,20 +3,20 @@ import { sgdUpdate } from "../kernels/optimizer.ts";
 import { OptionError } from "../runtime/errors.ts";
 import { Optimizer, type ParameterGroup, type Update } from "./optimizer.ts";
 
-/** How `Sgd` averages, decays and clips. */
+/** Options of `Sgd`. */
 export interface SgdOptions {
-  /** Share of the last step that goes on. Default 0. */
+  /** Factor of the previous velocity. Default 0. */
   readonly momentum?: number;
   /** Nesterov's momentum. Default false. */
   readonly nesterov?: boolean;
   /** Weight decay, added to the gradient. Default 0. */
   readonly decay?: number;
-  /** Gradients are scaled so that their norm, over all groups, is at most this. Default: no limit. */
+  /** Limit of the gradients' global norm, over all groups; larger gradients are scaled down. Default: no limit. */
   readonly maxNorm?: number;
 }
 
 /**
- * Gradient descent with momentum over groups of parameters, which it updates in place.
+ * Stochastic gradient descent with momentum over groups of parameters, updated in place.
  * @throws as `Optimizer`; OptionError for an option out of range or unknown
  * @see torch.optim.SGD, torch.nn.utils.clip_grad_norm_
  */

@@ -5,17 +5,17 @@ import { VERSION } from "./version.ts";
 
 const MATRICES = "chromium-experimental-subgroup-matrix" as GPUFeatureName;
 
-// Used where present; nothing depends on them.
+// Used if present; nothing depends on them.
 const WANTED_FEATURES: readonly GPUFeatureName[] = ["shader-f16", "timestamp-query", MATRICES];
 
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader|software|basic render/i;
 
-const MOST_LANES = 256; // of a workgroup, by default
+const MOST_LANES = 256; // invocations of a workgroup by WebGPU's default limits
 
-// Only sizes of memory are raised above WebGPU's defaults: every kernel fits the default of every other limit.
+// Only memory limits are raised above WebGPU's defaults; every kernel fits the other default limits.
 const RAISED_LIMITS = ["maxBufferSize", "maxStorageBufferBindingSize"] as const;
 
-/** What a device was asked for and what the adapter could have given. */
+/** The adapter, with its features and limits, and the wanted features that it lacks. */
 export interface AdapterReport {
   readonly adapter: AdapterDescription;
   readonly features: readonly string[];
@@ -23,24 +23,23 @@ export interface AdapterReport {
   readonly limits: Readonly<Record<string, number>>;
 }
 
-/** What is asked of an adapter. */
+/** Options for opening a device. */
 export interface DeviceOptions {
-  /** Ask for WebGPU's default limits and no features: what every WebGPU device can do. Default false. */
+  /** Request only WebGPU's default limits and no features, as every WebGPU device has. Default false. */
   readonly minimal?: boolean;
   /**
-   * Measure the forms of kernels that have several, where a shape first comes up in training or inspecting, and use the
-   * fastest; choices are kept for the next time. Results then differ in the last bits from those without, and until all
-   * is measured from run to run. Default false: choices are fixed. See `tune`.
+   * For kernels with several forms, measure the forms when a shape first occurs in training or inspection, and use the
+   * fastest; choices are saved for later runs. Results then differ in the last bits from those of a device without it,
+   * and from run to run until every form is measured. Default false: choices are fixed. See `tune`.
    */
   readonly autotune?: boolean;
 }
 
 /**
- * Asks `gpu` for an adapter and a device.
- * @param help what the user can do where there is no adapter
- * @param storeOf where choices of an adapter are kept, by what tells it from others: its names, its driver, this
- * library's version
- * @throws AdapterError if there is no adapter, or it refuses a device
+ * Requests an adapter and a device from `gpu`.
+ * @param help advice to the user if there is no adapter
+ * @param storeOf storage of the measured choices, by a key of adapter name, driver and library version
+ * @throws AdapterError if there is no adapter, or if it refuses a device
  */
 export async function requestDevice(
   gpu: GPU,
@@ -68,7 +67,7 @@ export async function requestDevice(
 }
 
 /**
- * What the adapter behind `gpu` is and can do.
+ * Reports the adapter behind `gpu`, its features and its limits.
  * @throws AdapterError if there is none
  */
 export async function reportAdapter(gpu: GPU, help: string): Promise<AdapterReport> {
@@ -96,10 +95,12 @@ interface MatrixInfo extends GPUAdapterInfo {
   readonly subgroupMatrixConfigs?: readonly Readonly<Record<string, unknown>>[];
 }
 
-// Of a product `[M, K] [K, N]`: its extents, what it multiplies, and what it sums in.
+// Extents of a product `[M, K] [K, N]`, its element type and its accumulator type.
 const MATRIX_CONFIG = Object.entries({ M: 16, N: 16, K: 16, componentType: "f16", resultComponentType: "f32" });
 
-/** Invocations of the largest subgroup where subgroup matrices are as the kernel needs them; otherwise 0. */
+/**
+ * Invocations of the largest subgroup if subgroup matrices are of the configuration that the kernel needs, otherwise 0.
+ */
 function matrixLanes({ features, info }: GPUAdapter): number {
   const { subgroupMatrixConfigs = [], subgroupMaxSize = 0 }: MatrixInfo = info;
   const isFit = (config: Readonly<Record<string, unknown>>): boolean =>

@@ -1,30 +1,30 @@
 import type { Kernel } from "./kernel.ts";
 import type { Tally } from "./queue.ts";
 
-/** A buffer bound whole, or the part of it that a dispatch may see. */
+/** A whole buffer, or the part of it that a dispatch binds. */
 export type BufferPart = GPUBuffer | { readonly buffer: GPUBuffer; readonly offset: number; readonly size: number };
 
-/** What is bound, by the names of the WGSL's bindings. */
+/** Buffers by binding name in the WGSL. */
 export type Buffers = Readonly<Record<string, BufferPart>>;
 
 const bufferIds = new WeakMap<GPUBuffer, number>();
 let nextBufferId = 0;
 
-/** Makes bind groups and keeps them: the pool makes the same buffers recur. */
+/** Creates and caches bind groups; buffers recur because the pool reuses them. */
 export class BindGroups {
   readonly #gpu: GPUDevice;
   readonly #tally: Tally;
   readonly #most: number;
   readonly #groups = new Map<string, GPUBindGroup>();
 
-  /** @param most beyond so many groups all are forgotten */
+  /** @param most capacity: when it is exceeded, the whole cache is cleared */
   constructor(gpu: GPUDevice, tally: Tally, most = Infinity) {
     this.#gpu = gpu;
     this.#tally = tally;
     this.#most = most;
   }
 
-  /** The group of a kernel's storage buffers. */
+  /** The bind group of a kernel's storage buffers. */
   of(kernel: Kernel, buffers: Buffers): GPUBindGroup {
     let key = `${kernel.id}`;
     for (const { name } of kernel.bindings) key += `:${idOf(buffers[name]!)}`;
@@ -36,7 +36,7 @@ export class BindGroups {
     return group;
   }
 
-  /** Forgets all groups: what they bind may be gone. */
+  /** Clears the cache; the buffers that it binds may be destroyed. */
   clear(): void {
     this.#groups.clear();
   }

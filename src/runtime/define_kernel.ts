@@ -7,18 +7,20 @@ const WORD_BYTES = 4;
 const TYPES = ["u32", "i32", "f32"] as const;
 
 /**
- * Makes WGSL written at run time into a module for `launch`, as the build does with the library's own. The conventions:
+ * Makes a module for `launch` from WGSL written at run time, as the build does for the library's own shaders.
+ * Conventions:
  *
- * - tensors are `@group(0) @binding(n) var<storage, read or read_write> name: array<...>`; an entry point takes those
+ * - tensors are `@group(0) @binding(n) var<storage, read or read_write> name: array<...>`; an entry point binds those
  *   that it, or a function that it calls, names, so no local variable may have a tensor's name;
- * - numbers are members, u32, i32 or f32, of one struct: `@group(1) @binding(0) var<uniform> params: Params`;
+ * - numbers are u32, i32 or f32 members of one struct: `@group(1) @binding(0) var<uniform> params: Params`;
  * - options are `override`s, which `launch` takes as `constants`;
- * - an entry point is `@compute @workgroup_size(WORKGROUP_SIZE)`, and `flat_index` counts its invocations. One of
- * another   size is launched by `workgroups`, not by `invocations`; - `elem`, `pack`, `accum` and `PACK` are what
- * `element` says: see shaders/prelude.
+ * - an entry point is `@compute @workgroup_size(WORKGROUP_SIZE)`, and `flat_index` counts its invocations. One with
+ *   another workgroup size is launched by `workgroups`, not by `invocations`;
+ * - `elem`, `pack`, `accum` and `PACK` are set by `element`: see shaders/prelude.
  *
  * @param name of the kernel in errors and profiles
- * @throws UsageError where the code breaks these conventions. What does not compile is a GpuError of the first launch
+ * @throws UsageError if the code breaks these conventions. Code that does not compile throws GpuError at the first
+ *   launch
  */
 export function defineKernel(name: string, code: string): WgslModule {
   const refuse = (problem: string): never => {
@@ -110,9 +112,9 @@ function paramsOf(code: string, struct: string, refuse: (problem: string) => nev
 interface WgslFunction {
   readonly name: string;
   readonly attributes: string;
-  /** Every word from its parameters to its end that is no member's name. */
+  /** Every word between the parameters and the end of the function, except member names. */
   readonly words: ReadonlySet<string>;
-  /** The words that a parenthesis follows. */
+  /** Words followed by a parenthesis. */
   readonly calls: ReadonlySet<string>;
 }
 
@@ -127,7 +129,7 @@ function functionsOf(code: string): Map<string, WgslFunction> {
   return functions;
 }
 
-/** Behind the brace that closes the first block from `start` on. */
+/** Index after the brace that closes the first block from `start` on. */
 function endOfBlock(code: string, start: number): number {
   let depth = 0;
   for (let at = code.indexOf("{", start); at >= 0 && at < code.length; at++) {
@@ -138,10 +140,10 @@ function endOfBlock(code: string, start: number): number {
   return code.length;
 }
 
-/** Words of a function and of those that it calls, directly or not. */
+/** Words of a function and of all functions that it calls, directly or indirectly. */
 function reachableWords(entry: WgslFunction, functions: ReadonlyMap<string, WgslFunction>): ReadonlySet<string> {
   const reached = new Set([entry]);
-  // A set also yields what is added on the way.
+  // Iterating a set also visits what is added meanwhile.
   for (const { calls } of reached) {
     for (const name of calls) {
       const called = functions.get(name);

@@ -19,37 +19,37 @@ import { Tuner } from "./tuner.ts";
 const NO_WORK: Work = { bytes: 0, operations: 0 };
 const UNNAMED: AdapterDescription = { vendor: "", architecture: "", description: "", software: false };
 
-/** What the adapter says of itself. */
+/** The adapter's description of itself. */
 export interface AdapterDescription {
   readonly vendor: string;
   readonly architecture: string;
   readonly description: string;
-  /** Whether a CPU plays the GPU: correct results, low speed. */
+  /** True for a software adapter (CPU): correct results, low speed. */
   readonly software: boolean;
   /**
-   * Invocations of its largest subgroup, where subgroups multiply matrices of 16 x 16 (f16, summed in f32). Default:
-   * they do not.
+   * Invocations of the largest subgroup, if subgroups can multiply 16 x 16 matrices (f16, summed in f32). Default: they
+   * cannot.
    */
   readonly matrixLanes?: number;
 }
 
-/** How `capture` goes about it. */
+/** Options of `capture`. */
 export interface CaptureOptions {
   /**
-   * A program, not released, whose memory this one shall use too: a run of either overwrites what the other made, but
-   * for its results. Default: none.
+   * A program, not released, whose memory the new program shares: a run of either overwrites the other's tensors,
+   * except its results. Default: none.
    */
   readonly beside?: Program | null;
   /**
-   * Run `f` once more before, as a dry run, to find out how long each tensor is needed, and let tensors that are not
-   * needed at the same time share their storage. Nothing but tensors may be changed by `f`. Default false.
+   * Run `f` once more beforehand, as a dry run, to find each tensor's lifetime, and let tensors with disjoint lifetimes
+   * share storage. `f` may change nothing but tensors. Default false.
    */
   readonly lean?: boolean;
 }
 
 /**
- * The one owner of a GPUDevice: compiles, allocates, records and submits. Errors of the GPU are never only logged: they
- * are kept, and thrown by the next call that talks to the GPU.
+ * The one owner of a GPUDevice: compiles, allocates, records and submits. GPU errors are never just logged: they are
+ * kept, and the next call that talks to the GPU throws them.
  */
 export class Device implements Disposable {
   readonly gpu: GPUDevice;
@@ -70,30 +70,30 @@ export class Device implements Disposable {
     this.lost = this.#engine.failures.lost;
   }
 
-  /** The most bytes of one tensor that a dispatch can see. */
+  /** Largest part of a tensor that a dispatch can bind, in bytes. */
   get maxBindingBytes(): number {
     return Math.min(this.gpu.limits.maxStorageBufferBindingSize, this.gpu.limits.maxBufferSize);
   }
 
-  /** Whether `capture` is running. */
+  /** True while `capture` runs. */
   get isCapturing(): boolean {
     return this.#target.isCapturing;
   }
 
-  /** Whether work runs as a dry run, to find out what it takes: inside `prepare`, and ahead of a lean `capture`. */
+  /** True during a dry run: inside `prepare`, and in the first run of a lean `capture`. */
   get isDryRun(): boolean {
     return this.#target.isDryRun;
   }
 
-  /** The compiled kernel of a spec; compiled at the first call. */
+  /** The compiled kernel of a spec; the first call compiles it. */
   kernel(spec: KernelSpec): Kernel {
     return this.#target.kernel(spec);
   }
 
   /**
-   * Compiles the kernels that `f` dispatches, in parallel, unless they are there already. To find out which, `f` is run
-   * as a dry run: nothing happens on the GPU, tensors that it makes are worth nothing, and it must change nothing that
-   * outlives it.
+   * Compiles the kernels that `f` dispatches, in parallel, unless they are compiled already. `f` is run as a dry run to
+   * list them: nothing happens on the GPU, the contents of its tensors are undefined, and it must not change anything
+   * that outlives it.
    * @throws what `f` throws
    */
   async prepare(f: () => unknown): Promise<void> {
@@ -104,38 +104,38 @@ export class Device implements Disposable {
   }
 
   /**
-   * A device like this one on which nothing happens, and where all that is read back is 0: what runs on it shows what
-   * it would take. `held` are the bytes of all its buffers, now and at most.
+   * A device like this one that executes nothing and reads back zeros, to measure what work would need. `held`: current
+   * and peak bytes of all its buffers.
    */
   dryRun(): { readonly device: Device; readonly held: IdleGpu["held"] } {
     const { gpu, held } = idleGpu(this.gpu);
     return { device: new Device(gpu, this.adapter), held };
   }
 
-  /** Workgroups covering `invocations`, folded into y where x alone is too small. */
+  /** Number of workgroups that cover `invocations`; folded into y if x alone is too small. */
   workgroups(invocations: number, perWorkgroup: number): Workgroups {
     const total = Math.ceil(invocations / perWorkgroup);
     const y = Math.max(1, Math.ceil(total / this.gpu.limits.maxComputeWorkgroupsPerDimension));
     return [Math.ceil(total / y), y];
   }
 
-  /** A storage buffer of at least `bytes`. Its contents are whatever the last user left there. */
+  /** A storage buffer of at least `bytes`, with undefined contents. */
   allocate(bytes: number): Allocation {
     return this.#target.allocate(bytes);
   }
 
-  /** Gives storage back to the pool: what was recorded before still sees it. */
+  /** Returns storage to the pool; work that is already recorded can still use it. */
   release(allocation: Allocation): void {
     this.#target.release(allocation);
   }
 
-  /** Opens a scope: what is allocated until it closes is released then, except what is kept. See `Scope`. */
+  /** Opens a scope: when it closes, everything allocated meanwhile is released unless kept. See `Scope`. */
   scope(options?: ScopeOptions): Scope {
     return this.#target.scope(options);
   }
 
   /**
-   * Runs `f` and releases every tensor that it made, except those it returns: a tensor, or tensors in arrays, plain
+   * Runs `f` and releases every tensor that it made except those it returns: a tensor, or tensors in arrays, plain
    * objects, maps and sets.
    * @throws UsageError if `f` returns a promise: tensors must not be made across an `await`
    */
@@ -144,29 +144,29 @@ export class Device implements Disposable {
     return keepResults(scope, f());
   }
 
-  /** Gives the storage that is lent to nobody back to the GPU, where work that needed much is done. */
+  /** Destroys the pool's unused buffers, for example after work that needed much memory. */
   trim(): void {
     this.#target.trim();
   }
 
-  /** What is allocated at present. */
+  /** Current memory use. */
   memory(): MemoryUse {
     return this.#engine.memory.use();
   }
 
-  /** What was done so far. */
+  /** Counts of the work done so far. */
   counters(): Counters {
     return { ...this.#engine.tally };
   }
 
   /**
-   * Runs `f` once and notes what it sends to the GPU, to do it again without running `f`: the same kernels with the
-   * same params on the same buffers, to the same bits as `f` would, except for commands on which no kept tensor and no
-   * tensor from outside depends, which are dropped. Tensors from outside are read where they are: write new contents
-   * into them before a run. Tensors made inside stay the program's.
+   * Runs `f` once and records its GPU commands, so that a program can repeat them without running `f`: same kernels,
+   * params and buffers, and the same bits as `f` would give. Commands on which no kept tensor and no tensor from
+   * outside depends are dropped. Tensors from outside are read in place: write new contents into them before a run. The
+   * program owns the tensors made inside.
    *
-   * @throws UsageError where `f` reads back, releases a tensor from outside, or captures; ReleasedError if `beside` was
-   * released
+   * @throws UsageError if `f` reads back, releases a tensor from outside, or captures; ReleasedError if `beside` was
+   *   released
    */
   capture<T>(f: () => T, options: CaptureOptions = {}): { readonly program: Program; readonly result: T } {
     const { beside = null, lean = false } = options;
@@ -187,9 +187,9 @@ export class Device implements Disposable {
   }
 
   /**
-   * Records one dispatch. `buffers` and `params` must name exactly what the WGSL declares.
-   * @param work for `trace`
-   * @throws UsageError for a name that the WGSL does not declare or a missing one; OptionError for a param out of range
+   * Records one dispatch. `buffers` and `params` must have exactly the names that the WGSL declares.
+   * @param work cost of the dispatch, for `trace`
+   * @throws UsageError for a missing or undeclared name; OptionError for a param out of range
    */
   dispatch(
     kernel: Kernel,
@@ -201,7 +201,7 @@ export class Device implements Disposable {
     this.#target.dispatch(kernel, buffers, params, workgroups, work);
   }
 
-  /** Writes `data` into a buffer at `offset`, a multiple of four, after everything recorded so far. */
+  /** Writes `data` into a buffer at `offset` (bytes, a multiple of four), after everything recorded so far. */
   write(buffer: GPUBuffer, data: ArrayBufferView, offset = 0): void {
     this.#target.write(buffer, data, offset);
   }
@@ -216,44 +216,45 @@ export class Device implements Disposable {
     this.#target.copy(source, from, destination, to, bytes);
   }
 
-  /** Sends what was recorded to the GPU. */
+  /** Submits the recorded commands to the GPU. */
   submit(): void {
     this.#target.submit();
   }
 
   /**
-   * The first `bytes` of a buffer as they are after everything recorded so far. The buffer may be released at once.
+   * Reads the first `bytes` of a buffer, as they are after everything recorded so far. The buffer may be released at
+   * once.
    * @throws UsageError inside `capture` and `prepare`
    */
   async read(buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
     return this.#target.read(buffer, bytes);
   }
 
-  /** Lists what `run` dispatches, in order, whether by a program or anew, and what each dispatch cannot do without. */
+  /** Lists the dispatches of `run` in order, by programs or directly, with the minimum cost of each. */
   async trace(run: () => void | Promise<void>): Promise<readonly TracedDispatch[]> {
     return this.#engine.queue.trace(run);
   }
 
   /**
-   * Times every dispatch that `run` records, by itself; see `Profiler` for what that distorts.
-   * @returns GPU time by kernel, most first
+   * Times every dispatch that `run` records, one by one; see `Profiler` for the distortion.
+   * @returns GPU time by kernel, largest first
    * @throws UnsupportedError if the device has no timestamps
    */
   async profile(run: () => void | Promise<void>): Promise<KernelTime[]> {
     return this.#engine.queue.profile(run);
   }
 
-  /** Waits until every error that is already under way has arrived, and throws it. */
+  /** Waits until every error that is already under way has arrived, and throws the first one. */
   async settle(): Promise<void> {
     return this.#engine.failures.settle();
   }
 
-  /** Waits for all work sent so far. */
+  /** Waits until the GPU has finished all submitted work. */
   async finish(): Promise<void> {
     return this.#engine.queue.finish();
   }
 
-  /** Gives the GPU back. Every later call throws DeviceLostError. */
+  /** Releases the GPU. Every later call throws DeviceLostError. */
   destroy(): void {
     this.gpu.destroy();
     this.#engine.failures.destroyed();
@@ -264,7 +265,7 @@ export class Device implements Disposable {
     this.destroy();
   }
 
-  /** Runs `f` with every call going to `target`. */
+  /** Runs `f` with every call directed to `target`. */
   #with<T>(target: Target, f: () => T): T {
     const outer = this.#target;
     this.#target = target;
@@ -275,7 +276,7 @@ export class Device implements Disposable {
     }
   }
 
-  /** Where the allocations of `f` shall go: runs it once as a dry run in which each has a buffer of its own. */
+  /** Plans memory for the allocations of `f`: runs it once as a dry run in which each has its own buffer. */
   #planOf(f: () => unknown): MemoryPlan {
     const engine = createEngine(idleGpu(this.gpu).gpu);
     const lifetimes = new Lifetimes();

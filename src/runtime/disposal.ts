@@ -1,5 +1,5 @@
-// The types of `using` for projects without TypeScript's lib "esnext.disposable". Where the lib is present, the
-// declarations merge.
+// Types of `using` for projects without TypeScript's lib "esnext.disposable". They merge with that lib if it is
+// present.
 declare global {
   interface SymbolConstructor {
     readonly dispose: unique symbol;
@@ -10,8 +10,8 @@ declare global {
 }
 
 /**
- * The name of the method that `using` calls. Where the runtime has no `Symbol.dispose` yet it is what compilers of
- * `using` take in its place.
+ * Name of the method that `using` calls. If the runtime lacks `Symbol.dispose`, the fallback that compilers of `using`
+ * agree on.
  */
 export const dispose: typeof Symbol.dispose =
   (Symbol as { readonly dispose?: typeof Symbol.dispose }).dispose ??

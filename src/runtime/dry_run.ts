@@ -1,7 +1,7 @@
 import { UsageError } from "./errors.ts";
 import { Live } from "./live.ts";
 
-/** Goes through the motions on an engine where nothing happens: shows which kernels and how much memory work takes. */
+/** A target on an engine that executes nothing: shows which kernels and how much memory work needs. */
 export class DryRun extends Live {
   override readonly isDryRun = true;
 
@@ -9,6 +9,6 @@ export class DryRun extends Live {
     throw new UsageError("prepare: nothing can be read back inside");
   }
 
-  /** Does nothing: what a program dispatches was compiled when it was captured. */
+  /** Does nothing: a program's kernels were compiled when it was captured. */
   override run(): void {}
 }

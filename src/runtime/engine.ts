@@ -5,18 +5,18 @@ import { createParamsLayout } from "./params.ts";
 import { Pipelines } from "./pipelines.ts";
 import { Queue, type Tally } from "./queue.ts";
 
-// Training the largest decoder takes 6253. On lavapipe each costs two or three memory mappings, of which Linux
-// allows a process 65530: beyond them Mesa 25.0 crashes. Twice as many groups took 43000.
+// Training the largest decoder takes 6253. On lavapipe each costs two or three memory mappings, of which Linux allows a
+// process 65530: beyond that Mesa 25.0 crashes. Twice as many groups took 43000 mappings.
 const MAX_BIND_GROUPS = 1 << 13;
 
-/** A GPUDevice and what works it, a part for each concern. */
+/** A GPUDevice and the parts that operate it, one for each concern. */
 export interface Engine {
   readonly gpu: GPUDevice;
   readonly failures: Failures;
   readonly memory: Memory;
   readonly queue: Queue;
   readonly pipelines: Pipelines;
-  /** Of what is dispatched outside programs. */
+  /** Bind groups of dispatches outside programs. */
   readonly groups: BindGroups;
   readonly paramsLayout: GPUBindGroupLayout;
   readonly tally: Tally;
@@ -32,7 +32,7 @@ export function createEngine(gpu: GPUDevice): Engine {
   const paramsLayout = createParamsLayout(gpu);
   const pipelines = new Pipelines(gpu, failures, paramsLayout);
   const groups = new BindGroups(gpu, tally, MAX_BIND_GROUPS);
-  void failures.lost.then(() => [pipelines, groups].forEach((cache) => cache.clear())); // they would keep what is gone
+  void failures.lost.then(() => [pipelines, groups].forEach((cache) => cache.clear())); // caches hold lost objects
   return {
     gpu,
     failures,

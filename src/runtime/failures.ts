@@ -1,8 +1,8 @@
 import { DeviceLostError, GpuError, OutOfMemoryError } from "./errors.ts";
 
 /**
- * Keeps what went wrong on a GPUDevice until somebody can be told. WebGPU reports errors later than the call that made
- * them; the next call that talks to the GPU throws them.
+ * Keeps the errors of a GPUDevice until they can be thrown. WebGPU reports an error later than the call that caused it;
+ * the next call that talks to the GPU throws it.
  */
 export class Failures {
   /** Resolves when the device is gone, with the reason. */
@@ -21,48 +21,48 @@ export class Failures {
       const { error } = event;
       const note = (): void =>
         error instanceof GPUOutOfMemoryError ? this.#ranOut(error.message) : this.#note(new GpuError(error.message));
-      // It may follow from one that a scope has caught, which is told later: a buffer that was not made cannot be
+      // It may result from an error that a scope caught but reports later: a buffer that was not created cannot be
       // bound.
       if (this.#pending.length === 0) note();
       else this.#pending.push(Promise.all(this.#pending).then(note));
     };
     gpu.addEventListener("uncapturederror", onError);
     this.lost = gpu.lost.then(({ reason, message }) => {
-      // Dawn never collects a device that has a listener, nor its pipelines, buffers and threads.
+      // Dawn never frees a device that has a listener, nor its pipelines, buffers and threads.
       gpu.removeEventListener("uncapturederror", onError);
       return this.#lose(`the GPU device was lost (${reason}): ${message || "no further word"}; ask for a new device`);
     });
   }
 
-  /** Throws what went wrong since the last call. A lost device, or one without memory, throws at every call. */
+  /** Throws the first error since the last call. A device that is lost or out of memory throws at every call. */
   check(): void {
     const failure = this.#failure;
     if (!failure) return;
-    // Nothing that a device without memory says can be relied on: whoever asks next must know.
+    // Nothing from a device that ran out of memory is reliable, so every later caller must be told.
     if (!(failure instanceof DeviceLostError || failure instanceof OutOfMemoryError)) this.#failure = null;
     throw failure;
   }
 
-  /** Whether the device is known to be gone. */
+  /** True if the device is known to be lost. */
   get isLost(): boolean {
     return this.#failure instanceof DeviceLostError;
   }
 
-  /** Waits until every error that is already under way has arrived, and throws it. */
+  /** Waits until every error that is already under way has arrived, and throws the first one. */
   async settle(): Promise<void> {
     await Promise.all(this.#pending);
     this.#pending = [];
     this.check();
   }
 
-  /** Runs `create` under error scopes; what they catch is thrown by the next call. */
+  /** Runs `create` under error scopes; the next call throws what they catch. */
   guard<T>(what: string, filters: readonly GPUErrorFilter[], create: () => T): T {
     for (const filter of filters) this.#gpu.pushErrorScope(filter);
     try {
       return create();
     } finally {
       for (const filter of [...filters].reverse()) {
-        // the scope that was opened last is the first to close
+        // the scope that was opened last closes first
         const caught = this.#gpu.popErrorScope().then(
           (error) => {
             if (error && filter === "out-of-memory") this.#ranOut(`${what}: ${error.message}`);
@@ -90,7 +90,7 @@ export class Failures {
     this.#failure ??= failure;
   }
 
-  /** Notes that memory ran out: what goes wrong with buffers that could not be made follows from it. */
+  /** Notes that memory ran out; errors about buffers that could not be created are consequences. */
   #ranOut(words: string): void {
     if (this.#failure instanceof DeviceLostError) return;
     const bytes = this.#bytesInUse();

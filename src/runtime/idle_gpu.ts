@@ -1,15 +1,15 @@
-/** A GPUDevice on which nothing happens, and what it was asked for. */
+/** A GPUDevice that executes nothing, and the memory requested from it. */
 export interface IdleGpu {
   readonly gpu: GPUDevice;
-  /** Bytes of all buffers that were made and not destroyed: now, and at most. */
+  /** Bytes of all buffers created and not destroyed, now and at peak. */
   readonly held: { readonly bytes: number; readonly peakBytes: number };
 }
 
 const NOTHING = (): undefined => undefined;
 
 /**
- * A stand-in for `real`, of its limits and features: buffers are made of nothing, commands are forgotten, and what is
- * read back is 0. What runs on it shows what it would take.
+ * A stand-in for `real` with its limits and features: buffers take no memory, commands are dropped, and reads return 0.
+ * Shows what work would need.
  */
 export function idleGpu({ limits, features }: GPUDevice): IdleGpu {
   const held = { bytes: 0, peakBytes: 0 };

@@ -14,19 +14,19 @@ import type { WgslBinding, WgslModule, WgslParam } from "./wgsl.ts";
 const PRELUDES = { f16, f16x4, f32, f32x4, u32, u32x4 };
 const DEFAULT_WORKGROUP_SIZE = 64;
 
-/** The element type of a kernel's tensors: a scalar, or four of them that travel together. */
+/** Element type of a kernel's tensors: a scalar, or a vector of four. */
 export type Element = keyof typeof PRELUDES;
 
-/** What to compile. Equal specs are the same pipeline. */
+/** A kernel to compile. Equal specs share a pipeline. */
 export interface KernelSpec {
   readonly module: WgslModule;
   readonly entryPoint: string;
   readonly element: Element;
-  /** Pipeline-overridable constants. A name the WGSL does not declare is an error. */
+  /** Pipeline-overridable constants. A name that the WGSL does not declare is an error. */
   readonly constants?: Readonly<Record<string, number | boolean>>;
 }
 
-/** A compiled entry point, and what its WGSL says about it. */
+/** A compiled entry point and its interface in the WGSL. */
 export interface Kernel {
   readonly id: number;
   readonly spec: KernelSpec;
@@ -43,27 +43,27 @@ let nextId = 0;
 const ENABLE = /^enable .*\n/gm;
 
 /**
- * The whole program: what it enables, which comes first in WGSL; element prelude, common preludes, kernel file. Nothing
- * is spliced into that.
+ * The complete WGSL: `enable` directives, which must come first, then the element prelude, common preludes and the
+ * kernel file, unmodified.
  */
 export function wgslOf(module: WgslModule, element: Element): string {
   const text = [PRELUDES[element].code, common.code, philox.code, activation.code, rows.code, module.code].join("\n");
   return [...(text.match(ENABLE) ?? []), text.replace(ENABLE, "")].join("");
 }
 
-/** A kernel's name in errors and profiles, and its key: "grid_sample.forward<f32x4, ALIGN_CORNERS=true>". */
+/** A kernel's name in errors and profiles, also its key: "grid_sample.forward<f32x4, ALIGN_CORNERS=true>". */
 export function labelOf({ module, entryPoint, element, constants = {} }: KernelSpec): string {
   const settings = [element, ...Object.entries(constants).map(([name, value]) => `${name}=${value}`)];
   return `${module.name}.${entryPoint}<${settings.join(", ")}>`;
 }
 
-/** A kernel but for its pipeline, and what that is made from. */
+/** A kernel without its pipeline, and the data to create that. */
 export interface KernelParts {
   readonly interface: Omit<Kernel, "pipeline">;
   readonly descriptor: GPUComputePipelineDescriptor;
 }
 
-/** @throws UsageError for an entry point or an override that the WGSL does not have */
+/** @throws UsageError for an entry point or override that the WGSL does not declare */
 export function kernelParts(
   device: GPUDevice,
   spec: KernelSpec,

@@ -1,30 +1,27 @@
 import { wholeGranules } from "./pool.ts";
 
-/** Where an allocation goes: the nth of some buffers, or null for one of its own. */
+/** Place of an allocation: the index of a shared buffer, or null for a buffer of its own. */
 export interface Place {
   readonly bytes: number;
   readonly shared: number | null;
 }
 
-/** Where the allocations of some work go, in their order. */
+/** Places of the allocations of some work, in order of allocation. */
 export interface MemoryPlan {
   readonly places: readonly Place[];
-  /** Bytes of the shared buffers, the largest first. */
+  /** Sizes of the shared buffers in bytes, largest first. */
   readonly shared: readonly number[];
 }
 
 interface Life {
   readonly bytes: number;
   readonly buffer: GPUBuffer;
-  /** The commands that use it first and last. */
+  /** Indices of the first and last command that use it. */
   first: number;
   last: number;
 }
 
-/**
- * What is noted of work that runs where nothing happens: when each of its allocations, which all have buffers of their
- * own, is used.
- */
+/** Records the lifetimes of the allocations of a dry run, in which each has a buffer of its own. */
 export class Lifetimes {
   readonly #lives: Life[] = [];
   readonly #byBuffer = new Map<GPUBuffer, Life>();
@@ -40,7 +37,7 @@ export class Lifetimes {
   used(buffers: readonly GPUBuffer[]): void {
     for (const buffer of buffers) {
       const life = this.#byBuffer.get(buffer);
-      if (!life) continue; // it lies outside
+      if (!life) continue; // allocated outside
       life.first = Math.min(life.first, this.#commands);
       life.last = this.#commands;
     }
@@ -48,9 +45,9 @@ export class Lifetimes {
   }
 
   /**
-   * Shares buffers among allocations that are never in use at a time: the largest choose first, so that a buffer is as
-   * large as the first that it was made for.
-   * @param isKept whether it outlives the work
+   * Assigns allocations with disjoint lifetimes to shared buffers. The largest are placed first, so a buffer's size is
+   * that of its first allocation.
+   * @param isKept true if the buffer outlives the work
    */
   plan(isKept: (buffer: GPUBuffer) => boolean): MemoryPlan {
     const shared: { readonly bytes: number; readonly lives: Life[] }[] = [];

@@ -8,12 +8,12 @@ import type { Program } from "./program.ts";
 import type { Workgroups } from "./queue.ts";
 import type { Target } from "./target.ts";
 
-/** Sends everything to the GPU. */
+/** A target that sends everything to the GPU. */
 export class Live implements Target {
   readonly isCapturing: boolean = false;
   readonly isDryRun: boolean = false;
   protected readonly engine: Engine;
-  /** What tensors and bind groups come from. */
+  /** Source of tensors and bind groups. */
   protected readonly pool: BufferPool;
   protected readonly groups: BindGroups;
 
@@ -33,7 +33,7 @@ export class Live implements Target {
   }
 
   release(allocation: Allocation): void {
-    this.pool.release(allocation); // what a program owns, only the program gives back
+    this.pool.release(allocation); // only the program releases what it owns
   }
 
   scope(options?: ScopeOptions): Scope {
@@ -43,7 +43,7 @@ export class Live implements Target {
   trim(): void {
     this.engine.queue.flush();
     this.engine.memory.pool.trim();
-    this.engine.groups.clear(); // what they bind may be gone
+    this.engine.groups.clear(); // cached groups may bind destroyed buffers
   }
 
   dispatch(
@@ -60,7 +60,7 @@ export class Live implements Target {
     this.send(kernel, this.groups.of(kernel, buffers), buffers, params, workgroups, work);
   }
 
-  /** Records a dispatch that was checked. */
+  /** Records a dispatch whose arguments have been checked. */
   protected send(
     kernel: Kernel,
     group: GPUBindGroup,

@@ -2,20 +2,20 @@ import type { BindGroups } from "./bind_groups.ts";
 import type { Failures } from "./failures.ts";
 import { BufferPool, type Allocation, type MemoryUse } from "./pool.ts";
 
-/** Buffers of programs, of which one at a time runs, and what binds them. */
+/** Buffers, and their bind groups, of programs that run one at a time. */
 export interface ProgramMemory {
   readonly pool: BufferPool;
   readonly groups: BindGroups;
-  /** Buffers that every program uses for whatever it needs only while it runs. */
+  /** Buffers that all programs share for tensors needed only during a run. */
   readonly shared: Allocation[];
 }
 
-/** All storage buffers of a device: the pool that tensors come from, and the memory of each set of programs. */
+/** All storage buffers of a device: the pool of tensors, and the memory of each set of programs. */
 export class Memory {
   readonly pool: BufferPool;
   readonly #gpu: GPUDevice;
   readonly #failures: Failures;
-  readonly #programs = new Map<ProgramMemory, number>(); // how many programs have each
+  readonly #programs = new Map<ProgramMemory, number>(); // number of programs by memory
 
   constructor(gpu: GPUDevice, failures: Failures) {
     this.#gpu = gpu;
@@ -23,7 +23,7 @@ export class Memory {
     this.pool = this.createPool();
   }
 
-  /** @param reuses whether a buffer may be lent more than once */
+  /** @param reuses true if a buffer may be lent more than once */
   createPool(reuses = true): BufferPool {
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     const create = (size: number): GPUBuffer => {
@@ -33,12 +33,15 @@ export class Memory {
     return new BufferPool(create, this.#gpu.limits.maxBufferSize, reuses);
   }
 
-  /** Counts one program more that has `memory`. */
+  /** Counts one more program that uses `memory`. */
   enter(memory: ProgramMemory): void {
     this.#programs.set(memory, (this.#programs.get(memory) ?? 0) + 1);
   }
 
-  /** Counts one program less; the last one's buffers are destroyed. Commands that use them must have been submitted. */
+  /**
+   * Counts one fewer program; with the last one, the buffers are destroyed. Commands that use them must have been
+   * submitted.
+   */
   leave(memory: ProgramMemory): void {
     const left = this.#programs.get(memory)! - 1;
     if (left > 0) this.#programs.set(memory, left);
@@ -48,7 +51,7 @@ export class Memory {
     }
   }
 
-  /** Whether a program that has `memory` is left. */
+  /** True if a program that uses `memory` is left. */
   has(memory: ProgramMemory): boolean {
     return this.#programs.has(memory);
   }

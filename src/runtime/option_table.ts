@@ -6,7 +6,7 @@ interface Choice<T extends string = string> {
 }
 
 interface NumberKind {
-  /** A whole number; any finite number; a share above 0 and at most 1; two or four numbers. */
+  /** An integer; any finite number; a share above 0 and at most 1; two or four numbers. */
   readonly kind: "whole" | "number" | "share" | "pair" | "quadruple";
   readonly least?: number;
   readonly most?: number;
@@ -23,31 +23,29 @@ interface Words {
 type Kind = Choice | NumberKind | Flag | Words;
 type Plain = string | number | boolean | readonly number[] | readonly string[] | null;
 
-/** Values of the options before an option in its table, and where the work is done. */
+/** Context of a default: the values of earlier options in the table, and the adapter. */
 export interface OptionContext {
   readonly values: Readonly<Record<string, unknown>>;
-  /** Whether the adapter is a software adapter. */
+  /** True for a software adapter. */
   readonly software: boolean;
 }
 
 /** An option: its kind and range, its default, and a line of help. */
 export type OptionSpec = Kind & {
-  /**
-   * A value, or a function of the options before it and of the adapter. Null: nothing, or decided where more is known.
-   */
+  /** A value, or a function of earlier options and the adapter. Null: none, or decided later. */
   readonly default: Plain | ((context: OptionContext) => Plain);
-  /** The default in words, where the value does not say it. */
+  /** The default in words, if the value does not say it. */
   readonly defaultText?: string;
   readonly help: string;
-  /** Name of its flag on a command line, where it is another than its own. */
+  /** Name of its command-line flag, if it differs from the option's name. */
   readonly flag?: string;
-  /** Whether people set it often: such options have flags of their own. */
+  /** True if users set it often: such an option has a flag of its own. */
   readonly frequent?: boolean;
-  /** Whether it changes speed and memory alone, never a result. */
+  /** True if it affects only speed and memory, never a result. */
   readonly tuning?: boolean;
 };
 
-/** The options of a command, a method or a class: the one place of their ranges, defaults and texts. */
+/** The options of a command, a method or a class: the only place for their ranges, defaults and texts. */
 export type OptionTable = Readonly<Record<string, OptionSpec>>;
 
 type ValueOf<S extends OptionSpec> = S extends { readonly kind: "choice"; readonly choices: readonly (infer T)[] }
@@ -63,14 +61,14 @@ type ValueOf<S extends OptionSpec> = S extends { readonly kind: "choice"; readon
           : readonly string[];
 type OrNull<S extends OptionSpec> = S extends { readonly default: infer D } ? (null extends D ? null : never) : never;
 
-/** The options of a table as somebody gives them. */
+/** Options of a table as a caller gives them. */
 export type OptionsOf<T extends OptionTable> = { readonly [K in keyof T]?: ValueOf<T[K]> | OrNull<T[K]> | undefined };
-/** The same, each with a value. */
+/** Options of a table, each with a value. */
 export type ResolvedOptions<T extends OptionTable> = { readonly [K in keyof T]: ValueOf<T[K]> | OrNull<T[K]> };
 
 /**
  * Fills in defaults and checks ranges.
- * @param owner whose options they are, for errors
+ * @param owner name of the command, method or class, for errors
  * @throws OptionError for an option that is unknown, of another kind, or out of range
  */
 export function resolveOptions<T extends OptionTable>(
@@ -144,8 +142,8 @@ const shown = (value: unknown): string =>
   );
 
 /**
- * A value from a text, as a command line or a file gives it.
- * @throws OptionError if the text is none of the option's kind
+ * Parses a value from the text of a command line or a file.
+ * @throws OptionError if the text is not of the option's kind
  */
 export function optionFromText(owner: string, name: string, spec: OptionSpec, text: string): unknown {
   const value = ((): unknown => {
@@ -170,7 +168,7 @@ export function optionFromText(owner: string, name: string, spec: OptionSpec, te
 const numberFromText = (text: string): number | string =>
   text.trim() === "" || Number.isNaN(Number(text)) ? text : Number(text);
 
-/** The default in words: for help and documents. */
+/** The default in words, for help and documents. */
 export function defaultInWords({ default: value, defaultText }: OptionSpec): string {
   if (defaultText !== undefined) return defaultText;
   if (value === null || typeof value === "function") return "";

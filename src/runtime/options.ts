@@ -1,8 +1,8 @@
 import { OptionError } from "./errors.ts";
 
 /**
- * Options with defaults for those not given. One that the operation does not know is refused: a misspelt option must
- * not pass for its default.
+ * Fills in defaults for options that are not given. Unknown options throw OptionError, so that a misspelt one does not
+ * silently take its default.
  */
 export function readOptions<T extends object>(op: string, options: Partial<T>, defaults: T): T {
   for (const name of Object.keys(options)) {
@@ -13,10 +13,7 @@ export function readOptions<T extends object>(op: string, options: Partial<T>, d
   return Object.fromEntries(Object.entries(defaults).map(read)) as T;
 }
 
-/**
- * Place of a word among those that an option takes: the value of the WGSL's override. Throws OptionError for another
- * word.
- */
+/** Index of a word among an option's choices: the value of the WGSL's override. Throws OptionError for another word. */
 export function choiceOf(op: string, name: string, choices: readonly string[], value: string): number {
   const index = choices.indexOf(value);
   if (index >= 0) return index;

@@ -1,7 +1,7 @@
 import type { Kernel } from "./kernel.ts";
 import { OptionError } from "./errors.ts";
 
-/** Bytes of one dispatch's params. WebGPU's minUniformBufferOffsetAlignment is at most this. */
+/** Bytes per dispatch for its params. WebGPU's minUniformBufferOffsetAlignment is at most this. */
 export const PARAM_SLOT_BYTES = 256;
 
 /** The layout of bind group 1 of every kernel: one uniform whose slot is a dynamic offset. */
@@ -11,7 +11,7 @@ export const createParamsLayout = (gpu: GPUDevice): GPUBindGroupLayout =>
     entries: [{ binding: 0, visibility: GPUShaderStage.COMPUTE, buffer: { type: "uniform", hasDynamicOffset: true } }],
   });
 
-/** A uniform buffer of some slots, and the bind group that sees one of them at a time. */
+/** A uniform buffer of several slots, and a bind group that binds one slot at a time. */
 export interface ParamSlots {
   readonly buffer: GPUBuffer;
   readonly group: GPUBindGroup;
@@ -25,8 +25,8 @@ export function createParamSlots(gpu: GPUDevice, layout: GPUBindGroupLayout, byt
 }
 
 /**
- * Writes a kernel's params into its slot, as the WGSL's struct lays them out.
- * @throws OptionError for a value that the param's type does not hold
+ * Writes a kernel's params into its slot, in the layout of the WGSL's struct.
+ * @throws OptionError for a value that the param's type cannot hold
  */
 export function writeParams(view: DataView, kernel: Kernel, params: Readonly<Record<string, number>>): void {
   for (const { name, offset, type } of kernel.params) {

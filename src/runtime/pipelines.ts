@@ -4,15 +4,15 @@ import type { WgslModule } from "./wgsl.ts";
 
 const FILTERS: readonly GPUErrorFilter[] = ["validation", "internal"];
 
-/** What was made of one module. Names of modules need not differ: a kernel may be defined anew under its name. */
+/** Compiled objects of one module. Module names need not be unique: a kernel may be redefined under its name. */
 interface Compiled {
   readonly kernels: Map<string, Kernel>;
   readonly preparing: Map<string, Promise<void>>;
-  /** By label: of the module's name and the element. */
+  /** Keyed by module name and element. */
   readonly shaders: Map<string, GPUShaderModule>;
 }
 
-/** Compiles kernels, each spec once, and keeps them. */
+/** Compiles each kernel spec once and caches the result. */
 export class Pipelines {
   readonly #gpu: GPUDevice;
   readonly #failures: Failures;
@@ -25,7 +25,7 @@ export class Pipelines {
     this.#paramsLayout = paramsLayout;
   }
 
-  /** The compiled kernel of a spec; compiled at the first call, which waits for the compiler. */
+  /** The compiled kernel of a spec; the first call compiles it and waits for the compiler. */
   kernel(spec: KernelSpec): Kernel {
     this.#failures.check();
     const { kernels } = this.#of(spec.module);
@@ -41,17 +41,17 @@ export class Pipelines {
     return kernel;
   }
 
-  /** Specs of all kernels that were asked for. */
+  /** Specs of all kernels requested so far. */
   get specs(): readonly KernelSpec[] {
     return [...this.#compiled.values()].flatMap(({ kernels }) => [...kernels.values()].map(({ spec }) => spec));
   }
 
-  /** Forgets all kernels, of a device that is gone. */
+  /** Clears the cache, for a device that is lost. */
   clear(): void {
     this.#compiled.clear();
   }
 
-  /** Compiles kernels in parallel, those that are not there yet. One that fails is left to `kernel`, which says why. */
+  /** Compiles in parallel the kernels that are not cached. If one fails, `kernel` reports the reason. */
   async prepare(specs: readonly KernelSpec[]): Promise<void> {
     await Promise.all(specs.map((spec) => this.#prepare(spec)));
   }

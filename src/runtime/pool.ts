@@ -6,33 +6,33 @@ export interface Allocation {
   readonly id: number;
   readonly buffer: GPUBuffer;
   readonly bytes: number;
-  /** Whether it was given back: what lies in the buffer since then is somebody else's. */
+  /** True once it is released; the buffer may then hold another allocation's data. */
   readonly isReleased: boolean;
 }
 
 type Lent = { -readonly [Key in keyof Allocation]: Allocation[Key] };
 
-/** What a device holds, in bytes and counts. */
+/** Memory use of a device. */
 export interface MemoryUse {
-  /** Lent to tensors now. */
+  /** Bytes lent to tensors now. */
   readonly bytes: number;
   readonly allocations: number;
-  /** Largest value that `bytes` has had. */
+  /** Peak of `bytes`. */
   readonly peakBytes: number;
-  /** Returned and waiting to be lent again. */
+  /** Bytes returned and waiting to be lent again. */
   readonly freeBytes: number;
-  /** Buffers ever made. Constant while a loop runs on recycled memory. */
+  /** Buffers created so far. Constant while a loop runs on recycled memory. */
   readonly buffersCreated: number;
 }
 
 const GRANULE = 256;
 
-/** Bytes of a buffer that has room for so many: whole granules, one at least. */
+/** Size of a buffer with room for `bytes`: a whole number of granules, at least one. */
 export const wholeGranules = (bytes: number): number => Math.max(GRANULE, Math.ceil(bytes / GRANULE) * GRANULE);
 
-let nextId = 0; // of allocations, over all pools
+let nextId = 0; // counts allocations, over all pools
 
-/** An allocation within a buffer that somebody else gives back. */
+/** An allocation within a buffer that has another owner. */
 export const allocationWithin = (buffer: GPUBuffer, bytes: number): Allocation => ({
   id: nextId++,
   buffer,
@@ -40,17 +40,17 @@ export const allocationWithin = (buffer: GPUBuffer, bytes: number): Allocation =
   isReleased: false,
 });
 
-const holders = new WeakMap<GPUBuffer, Allocation>(); // whom each buffer was lent last, over all pools
+const holders = new WeakMap<GPUBuffer, Allocation>(); // last allocation of each buffer, over all pools
 
-/** The last allocation that a buffer was lent as; undefined for a buffer of no pool. */
+/** The most recent allocation of a buffer; undefined if the buffer belongs to no pool. */
 export const holderOf = (buffer: GPUBuffer): Allocation | undefined => holders.get(buffer);
 
 /**
- * Lends storage buffers and takes them back. A returned buffer may be lent again at once: the queue runs
- * in order, so whoever used it before has finished with it. Its contents are then whatever was left there.
+ * Lends storage buffers and takes them back. A returned buffer may be lent again at once: the queue runs in order, so
+ * its previous user is done with it. Its contents are then undefined.
  *
- * Of the free buffers the oldest is lent first, whatever order they came back in: a loop that begins each round with
- * the same buffers free then gets the same ones again, and with them its bind groups.
+ * The oldest free buffer is lent first, regardless of the order of return: a loop that starts each round with the same
+ * free buffers gets the same ones again, and with them its bind groups.
  */
 export class BufferPool {
   readonly #create: (bytes: number) => GPUBuffer;
@@ -66,8 +66,8 @@ export class BufferPool {
   #buffersCreated = 0;
 
   /**
-   * @param maxBytes the largest buffer of this device
-   * @param reuses whether a buffer may be lent more than once
+   * @param maxBytes size limit of a buffer on this device
+   * @param reuses true if a buffer may be lent more than once
    */
   constructor(create: (bytes: number) => GPUBuffer, maxBytes: number, reuses = true) {
     this.#reuses = reuses;
@@ -96,7 +96,7 @@ export class BufferPool {
     return allocation;
   }
 
-  /** Takes an allocation back. Releasing one twice does nothing. */
+  /** Takes an allocation back. Releasing one twice has no effect. */
   release(allocation: Allocation): void {
     const lent = this.#lent.get(allocation.id);
     if (!lent) return;
@@ -112,12 +112,12 @@ export class BufferPool {
     bucket.splice(at, 0, allocation.buffer);
   }
 
-  /** Whether an allocation is this pool's, and not yet given back. */
+  /** True if an allocation belongs to this pool and is not released. */
   lends(allocation: Allocation): boolean {
     return this.#lent.has(allocation.id);
   }
 
-  /** Destroys the buffers that are lent to nobody. */
+  /** Destroys the free buffers. */
   trim(): void {
     for (const buffer of [...this.#free.values()].flat()) buffer.destroy();
     this.#free.clear();
@@ -135,7 +135,7 @@ export class BufferPool {
     this.#bytes = 0;
   }
 
-  /** Opens a scope. One that is still open when the code that opened it lets other code run is cut off: see `Scope`. */
+  /** Opens a scope. If it is still open when the function that opened it awaits, it is cut off: see `Scope`. */
   scope({ awaits = false }: ScopeOptions = {}): Scope {
     const scope = new Scope(
       {
@@ -151,12 +151,12 @@ export class BufferPool {
     );
     const isOutermost = this.#scopes.every((open) => open.awaits);
     this.#scopes.push(scope);
-    // Microtasks run when no synchronous code is left: an open scope is then one whose function awaits something.
+    // Microtasks run once synchronous code has ended: a scope still open then belongs to a function that awaits.
     if (isOutermost && !awaits) queueMicrotask(() => scope.isClosed || this.#cutOff(scope));
     return scope;
   }
 
-  /** Takes a scope, and those opened inside it, out of the way of other work. */
+  /** Removes a scope, and those opened inside it, from the stack so that other work does not use them. */
   #cutOff(scope: Scope): void {
     const at = this.#scopes.indexOf(scope);
     if (at >= 0) for (const open of this.#scopes.splice(at)) open.cutOff();
@@ -173,11 +173,11 @@ export class BufferPool {
   }
 }
 
-/** How a scope goes about it. */
+/** Options of a scope. */
 export interface ScopeOptions {
   /**
-   * Lets the scope stay open while its function awaits, where the caller knows that nothing else uses the device
-   * meanwhile: it owns whatever anybody allocates. Default false.
+   * Lets the scope stay open while its function awaits. Only for callers that know that nothing else uses the device
+   * meanwhile: the scope owns all allocations of that time. Default false.
    */
   readonly awaits?: boolean;
 }
@@ -192,11 +192,11 @@ const LEFT_OPEN =
   "close it before, or allocate inside device.tidy(() => ...) and await its result";
 
 /**
- * Everything allocated while a scope is open is released when it closes, except what was kept; that then
- * belongs to the scope around it. Write `using scope = device.scope()`.
+ * Everything allocated while a scope is open is released when it closes, unless it was kept; then it belongs to the
+ * enclosing scope. Write `using scope = device.scope()`.
  *
- * A scope must close before the function that opened it awaits anything. One that does not owns nothing of what is
- * allocated from then on, and `keep` or closing it throws UsageError; what it owned is released all the same.
+ * A scope must close before the function that opened it awaits. Otherwise it no longer owns later allocations, and
+ * `keep` or closing it throws UsageError; what it owned is released all the same.
  */
 export class Scope implements Disposable {
   /** See `ScopeOptions`. */
@@ -211,22 +211,22 @@ export class Scope implements Disposable {
     this.awaits = awaits;
   }
 
-  /** Whether it was closed. */
+  /** True once it is closed. */
   get isClosed(): boolean {
     return this.#state === "closed";
   }
 
-  /** Notes what was allocated while this scope was the innermost. */
+  /** Notes an allocation made while this scope was the innermost. */
   own(allocation: Allocation): void {
     this.#owned.set(allocation.id, allocation);
   }
 
-  /** Whether closing this scope would give it back. */
+  /** True if closing this scope would release the allocation. */
   owns(allocation: Allocation): boolean {
     return this.#owned.has(allocation.id);
   }
 
-  /** Notes that the function of this scope awaits something. */
+  /** Notes that the function of this scope awaits. */
   cutOff(): void {
     this.#state = "cut off";
   }
@@ -242,14 +242,14 @@ export class Scope implements Disposable {
     return holder;
   }
 
-  /** Releases one allocation early, if it is this scope's own and was not kept. */
+  /** Releases one allocation early, if this scope owns it and did not keep it. */
   release(allocation: Allocation): void {
     if (this.#owned.delete(allocation.id)) this.#owner.release(allocation);
   }
 
   /**
-   * Gives everything back that is not kept.
-   * @throws UsageError if scopes opened inside are still open, or this one was left open across an `await`
+   * Releases everything that is not kept.
+   * @throws UsageError if scopes opened inside are still open, or if this one was left open across an `await`
    */
   [dispose](): void {
     for (const allocation of this.#owned.values()) this.#owner.release(allocation);
@@ -259,7 +259,7 @@ export class Scope implements Disposable {
     this.#state = "closed";
   }
 
-  /** Throws once: what follows from that need not be told. */
+  /** Throws once; later consequences are not reported. */
   #refuse(): void {
     if (this.#state !== "cut off") return;
     this.#state = "refused";

@@ -1,16 +1,18 @@
 const CAPACITY = 2048; // timestamps of a query set
 
-/** What a dispatch cannot do without. */
+/** Minimum cost of a dispatch. */
 export interface Work {
-  /** Read and written, each element once. */
+  /** Bytes read and written, each element counted once. */
   readonly bytes: number;
-  /** Multiplications and additions of products and convolutions. Other kernels count none: their bytes take longer. */
+  /**
+   * Multiplications and additions of products and convolutions. Other kernels count none: memory traffic limits them.
+   */
   readonly operations: number;
 }
 
 /** One dispatch of a kernel. */
 export interface TracedDispatch extends Work {
-  /** The kernel's, as profiles have it. */
+  /** The kernel's label, as in profiles. */
   readonly label: string;
 }
 
@@ -22,8 +24,8 @@ export interface KernelTime {
 }
 
 /**
- * Times every dispatch by itself, in a pass of its own between two timestamps. That keeps dispatches from overlapping
- * and adds the cost of a pass to each, so totals are larger than without: for finding where time goes, not how much.
+ * Times each dispatch in a pass of its own between two timestamps. This prevents dispatches from overlapping and adds
+ * the cost of a pass to each, so totals are too large: use it to find where time goes, not how much.
  */
 export class Profiler {
   readonly #gpu: GPUDevice;
@@ -37,7 +39,7 @@ export class Profiler {
     this.#querySet = gpu.createQuerySet({ type: "timestamp", count: CAPACITY });
   }
 
-  /** Whether a submission can time no more dispatches. */
+  /** True if a submission can time no more dispatches. */
   get full(): boolean {
     return 2 * this.#labels.length === CAPACITY;
   }
@@ -50,7 +52,7 @@ export class Profiler {
     });
   }
 
-  /** Ends a submission: what it timed is read once the GPU is done. Returns what to call after submitting. */
+  /** Ends a submission. Returns a function to call after submitting, which reads the times once the GPU is done. */
   resolve(encoder: GPUCommandEncoder): () => void {
     const labels = this.#labels;
     this.#labels = [];
@@ -64,7 +66,7 @@ export class Profiler {
     return () => this.#reads.push(this.#collect(labels, resolved, staging));
   }
 
-  /** GPU time by kernel so far, most first. */
+  /** GPU time by kernel so far, largest first. */
   async totals(): Promise<KernelTime[]> {
     await Promise.all(this.#reads);
     this.#reads = [];

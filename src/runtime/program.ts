@@ -6,14 +6,14 @@ import { PARAM_SLOT_BYTES, type ParamSlots } from "./params.ts";
 import type { Allocation } from "./pool.ts";
 import type { Work } from "./profiler.ts";
 
-/** One thing that a program does again. */
+/** A command that a program repeats. */
 export type Command = Dispatch | { readonly kind: "clear"; readonly buffer: GPUBuffer; readonly bytes: number } | Copy;
 
 interface Dispatch {
   readonly kind: "dispatch";
   readonly kernel: Kernel;
   readonly group: GPUBindGroup;
-  /** Which of the program's params. */
+  /** Index of the program's params. */
   readonly slot: number;
   readonly workgroups: readonly [x: number, y: number];
   readonly work: Work;
@@ -22,16 +22,16 @@ interface Dispatch {
 interface Copy {
   readonly kind: "copy";
   readonly source: GPUBuffer;
-  /** Bytes into either buffer. */
+  /** Byte offset in either buffer. */
   readonly from: number;
   readonly to: number;
   readonly destination: GPUBuffer;
   readonly bytes: number;
 }
 
-/** Where a program's commands go: a device's queue. */
+/** Destination of a program's commands: a device's queue. */
 export interface Encoding {
-  /** The compute pass that is open, or a new one. */
+  /** The open compute pass, or a new one. */
   pass(kernel: Kernel): GPUComputePassEncoder;
   /** The command encoder, with no pass open. */
   encoder(): GPUCommandEncoder;
@@ -39,44 +39,44 @@ export interface Encoding {
   dispatched(kernel: Kernel, work: Work): void;
 }
 
-/** What a program is made of. */
+/** Contents of a program. */
 interface ProgramParts {
   readonly commands: readonly Command[];
   readonly params: ParamSlots | null;
   readonly memory: ProgramMemory;
   readonly made: readonly Allocation[];
-  /** What the commands use of tensors from outside. */
+  /** Allocations outside the program that its commands use. */
   readonly outside: readonly Allocation[];
   readonly run: (program: Program) => void;
   readonly released: () => void;
 }
 
 /**
- * Captured work. A run repeats its commands on the same buffers, without running the code that decided on them. Tensors
- * from outside are read where they are: write new contents into them before a run. Tensors made inside belong to the
- * program: results keep their place and are overwritten by each run.
+ * Captured work. A run repeats its commands on the same buffers without running the code that produced them. Tensors
+ * from outside are read in place: write new contents into them before a run. The program owns the tensors made inside;
+ * its results keep their place and each run overwrites them.
  */
 export class Program implements Disposable {
-  /** What it allocates from, and its bind groups: another program may be captured into the same. */
+  /** Its buffers and bind groups; another program may be captured into the same memory. */
   readonly memory: ProgramMemory;
   readonly #parts: ProgramParts;
   #isReleased = false;
 
-  /** Programs come from `Device.capture`. */
+  /** Created by `Device.capture`. */
   constructor(parts: ProgramParts) {
     this.memory = parts.memory;
     this.#parts = parts;
   }
 
-  /** Dispatches of a run. */
+  /** Number of dispatches in a run. */
   get dispatches(): number {
     return this.#parts.commands.filter(({ kind }) => kind === "dispatch").length;
   }
 
   /**
-   * Records everything again, behind whatever was recorded before.
+   * Records all commands again, after everything recorded before.
    * @throws ReleasedError if the program was released, or a tensor from outside that it uses; UsageError inside
-   * `capture`
+   *   `capture`
    */
   run(): void {
     if (this.#isReleased) throw new ReleasedError("this program was released; capture another");
@@ -87,7 +87,7 @@ export class Program implements Disposable {
     this.#parts.run(this);
   }
 
-  /** Gives its buffers back: results are gone with them. */
+  /** Releases its buffers, including its results. */
   release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
@@ -100,7 +100,7 @@ export class Program implements Disposable {
     this.release();
   }
 
-  /** Writes its commands into an encoder. What the pass has set already is not set again. */
+  /** Encodes its commands. State that the pass already has is not set again. */
   encode(encoding: Encoding): void {
     const { commands, params } = this.#parts;
     let at: { readonly pass: GPUComputePassEncoder; readonly command: Dispatch } | null = null;

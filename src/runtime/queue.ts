@@ -4,13 +4,13 @@ import type { Kernel } from "./kernel.ts";
 import { createParamSlots, PARAM_SLOT_BYTES, writeParams, type ParamSlots } from "./params.ts";
 import { Profiler, type KernelTime, type TracedDispatch, type Work } from "./profiler.ts";
 
-const PARAM_SLOTS = 1024; // of a submission
-const MAX_STAGING = 8; // buffers to read back through that are kept
+const PARAM_SLOTS = 1024; // param slots per submission
+const MAX_STAGING = 8; // readback buffers kept for reuse
 
 /** Number of workgroups along x and y. */
 export type Workgroups = readonly [x: number, y: number];
 
-/** Work done since the device was made. */
+/** Work done since the device was created. */
 export interface Counters {
   readonly dispatches: number;
   readonly submits: number;
@@ -19,12 +19,12 @@ export interface Counters {
   readonly bytesRead: number;
 }
 
-/** The counters as whoever does the work counts. */
+/** Mutable counters, for the code that does the work. */
 export type Tally = { -readonly [name in keyof Counters]: number };
 
 /**
- * Commands on their way to the GPU: recorded into one encoder until they are submitted, many dispatches to a pass. Also
- * what comes back: contents of buffers, times, and a list of what was dispatched.
+ * Commands on their way to the GPU, recorded into one encoder until they are submitted, many dispatches to a pass; also
+ * readback of buffers, times, and traces of dispatches.
  */
 export class Queue {
   readonly #gpu: GPUDevice;
@@ -32,7 +32,7 @@ export class Queue {
   readonly #tally: Tally;
   readonly #params: ParamSlots;
   readonly #paramsHost = new ArrayBuffer(PARAM_SLOT_BYTES * PARAM_SLOTS);
-  readonly #staging: GPUBuffer[] = []; // the last that were read back through
+  readonly #staging: GPUBuffer[] = []; // recently used readback buffers
   #paramSlot = 0;
   #encoder: GPUCommandEncoder | null = null;
   #pass: GPUComputePassEncoder | null = null;
@@ -48,7 +48,7 @@ export class Queue {
 
   /**
    * Records one dispatch.
-   * @returns where the params lie, for `paramsAt`, until the next command
+   * @returns offset of its params, for `paramsAt`, valid until the next command
    */
   dispatch(
     kernel: Kernel,
@@ -74,7 +74,7 @@ export class Queue {
     return new Uint8Array(this.#paramsHost, offset, PARAM_SLOT_BYTES);
   }
 
-  /** The compute pass that is open, or a new one. */
+  /** The open compute pass, or a new one. */
   pass({ label }: Kernel): GPUComputePassEncoder {
     if (this.#pass) return this.#pass;
     this.#encoder ??= this.#gpu.createCommandEncoder();
@@ -88,7 +88,7 @@ export class Queue {
     return (this.#encoder ??= this.#gpu.createCommandEncoder());
   }
 
-  /** Notes a dispatch that was recorded. */
+  /** Notes a recorded dispatch. */
   dispatched({ label }: Kernel, work: Work): void {
     this.#tally.dispatches++;
     this.#trace?.push({ label, ...work });
@@ -107,7 +107,7 @@ export class Queue {
     this.encoder().copyBufferToBuffer(source, from, destination, to, bytes);
   }
 
-  /** Writes bytes from the host behind everything recorded so far; fills up with zeros to a multiple of four. */
+  /** Writes bytes from the host after everything recorded so far; pads with zeros to a multiple of four. */
   write(buffer: GPUBuffer, { buffer: source, byteOffset, byteLength }: ArrayBufferView, offset: number): void {
     this.submit();
     this.#tally.bytesUploaded += byteLength;
@@ -119,15 +119,15 @@ export class Queue {
     this.#gpu.queue.writeBuffer(buffer, offset + whole, tail);
   }
 
-  /** Sends what was recorded to the GPU. */
+  /** Submits the recorded commands to the GPU. */
   submit(): void {
     this.#failures.check();
     this.flush();
   }
 
   /**
-   * Sends what was recorded, unless the device is gone. Throws nothing: whatever is released is sent before, and an
-   * error is for whoever asks next.
+   * Submits the recorded commands unless the device is lost. Throws nothing: it runs before each release, and the next
+   * call that checks reports the error.
    */
   flush(): void {
     if (!this.#encoder || this.#failures.isLost) return;
@@ -141,7 +141,7 @@ export class Queue {
     this.#tally.submits++;
   }
 
-  /** The first `bytes` of a buffer as they are after everything recorded so far. */
+  /** Reads the first `bytes` of a buffer, as they are after everything recorded so far. */
   async read(buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
     this.#failures.check();
     const size = Math.max(4, Math.ceil(bytes / 4) * 4);
@@ -163,7 +163,7 @@ export class Queue {
     return copy;
   }
 
-  /** Waits for all work sent so far. */
+  /** Waits until the GPU has finished all submitted work. */
   async finish(): Promise<void> {
     this.submit();
     await this.#gpu.queue.onSubmittedWorkDone();
@@ -198,7 +198,7 @@ export class Queue {
     return trace;
   }
 
-  /** A buffer to read back through: one of that size that was used before, or a new one. */
+  /** A readback buffer of that size: one used before, or a new one. */
   #stagingOf(size: number): GPUBuffer {
     const at = this.#staging.findIndex((staging) => staging.size === size);
     if (at >= 0) return this.#staging.splice(at, 1)[0]!;

@@ -12,37 +12,37 @@ import { Program, type Command } from "./program.ts";
 import type { Workgroups } from "./queue.ts";
 
 /**
- * What is noted while `capture` runs: a command and what it touches, or that what a buffer holds is worth nothing from
- * here on.
+ * A note made while `capture` runs: a command and the buffers it reads and writes, or that a buffer's contents are
+ * undefined from here on.
  */
 type Note =
   | { readonly command: Command; readonly reads: readonly GPUBuffer[]; readonly writes: readonly GPUBuffer[] }
   | { readonly lent: GPUBuffer };
 
-/** How a recording goes about it. */
+/** Options of a recording. */
 export interface RecordingOptions {
-  /** Where allocations go, if that was found out before. */
+  /** Places of the allocations, if a dry run found them. */
   readonly plan?: MemoryPlan | null;
-  /** Notes what is used when, where that is to be found out. */
+  /** Records the lifetimes of allocations, in a dry run. */
   readonly lifetimes?: Lifetimes | null;
-  /** Whether nothing happens on the engine. */
+  /** True if the engine executes nothing. */
   readonly isDryRun?: boolean;
 }
 
-/** Memory of a program that shares none. */
+/** Memory for a program that shares none. */
 export const createProgramMemory = ({ gpu, memory, tally }: Engine, reuses = true): ProgramMemory => ({
   pool: memory.createPool(reuses),
   groups: new BindGroups(gpu, tally),
   shared: [],
 });
 
-/** Sends everything to the GPU, on memory of a program, and notes it for that program. */
+/** A target that sends everything to the GPU, using a program's memory, and records it for that program. */
 export class Recording extends Live {
   override readonly isCapturing = true;
   override readonly isDryRun: boolean;
-  readonly #made: Allocation[] = []; // everything allocated, whether or not it was released since
+  readonly #made: Allocation[] = []; // all allocations, including released ones
   readonly #memory: ProgramMemory;
-  readonly #constants: GPUBuffer[] = []; // what was written from the host
+  readonly #constants: GPUBuffer[] = []; // data written from the host
   readonly #lifetimes: Lifetimes | null;
   readonly #notes: Note[] = [];
   readonly #plan: MemoryPlan | null;
@@ -51,7 +51,7 @@ export class Recording extends Live {
   readonly #params: Uint8Array[] = [];
   #allocations = 0;
 
-  /** Until `finish` or `abandon`, the memory has one program more. */
+  /** Counts as one more program of the memory until `finish` or `abandon`. */
   constructor(engine: Engine, memory: ProgramMemory, options: RecordingOptions = {}) {
     const { plan = null, lifetimes = null, isDryRun = false } = options;
     super(engine, memory.pool, memory.groups);
@@ -112,7 +112,7 @@ export class Recording extends Live {
     this.#note({ kind: "copy", source, from, destination, to, bytes }, [source], [destination]);
   }
 
-  /** Writes into a buffer of its own, and copies from there in each run. */
+  /** Writes into a buffer of its own; each run copies from there. */
   override write(buffer: GPUBuffer, data: ArrayBufferView, offset: number): void {
     const { gpu, tally } = this.engine;
     const bytes = new Uint8Array(Math.max(4, Math.ceil(data.byteLength / 4) * 4));
@@ -138,7 +138,7 @@ export class Recording extends Live {
     throw new UsageError("capture: there is one going on already");
   }
 
-  /** Buffers made inside that somebody still holds. */
+  /** Buffers made inside that are still in use. */
   held(): ReadonlySet<GPUBuffer> {
     return new Set(this.#made.filter((allocation) => this.pool.lends(allocation)).map(({ buffer }) => buffer));
   }
@@ -163,7 +163,7 @@ export class Recording extends Live {
     });
   }
 
-  /** Gives the memory back, once what uses it was submitted. Throws nothing, as for a device that is lost. */
+  /** Releases the memory once its uses are submitted. Throws nothing, because the device may be lost. */
   abandon(): void {
     const { queue, memory } = this.engine;
     queue.flush();
@@ -172,8 +172,8 @@ export class Recording extends Live {
   }
 
   /**
-   * Dead-command elimination: drops commands whose outputs are read neither by a later command nor by whoever holds a
-   * result or a tensor from outside. Also what the others use of tensors from outside.
+   * Dead-command elimination: drops commands whose outputs are read neither by a later command nor through a kept
+   * result or a tensor from outside. Also returns the outside allocations that the remaining commands use.
    */
   #needed(): { readonly commands: readonly Command[]; readonly outside: readonly Allocation[] } {
     const held = this.held();
@@ -200,7 +200,8 @@ export class Recording extends Live {
 }
 
 /**
- * Buffers that programs share, one for each size, the largest first: the smallest that is large enough, or a new one.
+ * Buffers that programs share, one for each size, largest first: the smallest existing one that is large enough, or a
+ * new one.
  */
 function sharedBuffers({ pool, shared }: ProgramMemory, sizes: readonly number[]): Allocation[] {
   const left = [...shared].sort((a, b) => a.bytes - b.bytes);

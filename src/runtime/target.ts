@@ -7,7 +7,7 @@ import type { Program } from "./program.ts";
 import type { Workgroups } from "./queue.ts";
 
 /**
- * Where the calls of a `Device` go: to the GPU (`Live`), there and into a program (`Recording`), or nowhere (`DryRun`).
+ * Destination of the calls of a `Device`: the GPU (`Live`), the GPU and a program (`Recording`), or nothing (`DryRun`).
  * `Device` documents the methods.
  */
 export interface Target {
@@ -32,8 +32,8 @@ export interface Target {
   read(buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer>;
   run(program: Program): void;
   /**
-   * The engine that a capture which begins now records on.
-   * @throws UsageError if one is going on
+   * The engine for a capture that begins now.
+   * @throws UsageError if a capture is running
    */
   captureOn(): Engine;
 }

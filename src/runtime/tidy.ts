@@ -11,7 +11,7 @@ interface Holder {
  */
 export function keepResults<T>(scope: Scope, result: T): T {
   if (result instanceof Promise) {
-    result.catch(() => undefined); // it may fail on tensors that are gone
+    result.catch(() => undefined); // it may fail on released tensors
     throw new UsageError("tidy: expected a function that awaits nothing: what it makes is released when it returns");
   }
   keepIn(scope, result, new Set());

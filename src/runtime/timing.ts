@@ -1,6 +1,6 @@
 import type { KernelTime } from "./profiler.ts";
 
-/** What timing asks of a device. */
+/** The part of a device that timing uses. */
 export interface TimedDevice {
   readonly gpu: { readonly features: ReadonlySet<string> };
   /** See `Device.profile`. */
@@ -10,9 +10,9 @@ export interface TimedDevice {
 }
 
 /**
- * Milliseconds that the work recorded by `run` takes: GPU time, the sum over its dispatches, each timed by itself, so
- * that clears and uploads between them do not count; where the device has no timestamps, the time from the first call
- * until the GPU is done.
+ * Milliseconds taken by the work that `run` records. GPU time: the sum over dispatches, each timed separately, without
+ * the clears and uploads between them. If the device has no timestamps: wall time from the first call until the GPU is
+ * done.
  */
 export async function millisecondsOf(device: TimedDevice, run: () => void): Promise<number> {
   if (device.gpu.features.has("timestamp-query")) {

@@ -1,21 +1,21 @@
 import { DeviceLostError, UsageError } from "./errors.ts";
 import { millisecondsOf, type TimedDevice } from "./timing.ts";
 
-const ROUNDS = 3; // in which each form runs once, after a first time that compiles it
-const HOPELESS = 1.5; // times as long as the best so far: not measured again
-const WORTHWHILE = 0.95; // of the fixed choice's time: what a form must stay below to be taken in its place
+const ROUNDS = 3; // rounds, in each of which every form runs once, after a first run that compiles it
+const HOPELESS = 1.5; // a form that takes this many times as long as the best is not measured again
+const WORTHWHILE = 0.95; // a form is chosen only if it takes less than this share of the fixed choice's time
 
 /**
  * Storage of measured choices, for one adapter. Failures of either function are ignored: the form is measured again.
  */
 export interface TuningStore {
-  /** What was saved, if anything was; unchecked. */
+  /** Saved choices, if any; not validated. */
   readonly load: () => Promise<unknown>;
-  /** Adds choices to those that are there. */
+  /** Adds choices to those already saved. */
   readonly save: (choices: Readonly<Record<string, string>>) => Promise<void>;
 }
 
-/** What tuning asks of a device. */
+/** The part of a device that tuning uses. */
 export interface TunedDevice extends TimedDevice {
   readonly tuner: Tuner;
   readonly isCapturing: boolean;
@@ -23,7 +23,7 @@ export interface TunedDevice extends TimedDevice {
   scope(): Disposable;
 }
 
-/** A choice that nobody has measured yet. */
+/** A choice that has not been measured. */
 interface Open {
   readonly forms: readonly string[];
   readonly trial: (form: string) => void;
@@ -31,8 +31,8 @@ interface Open {
 }
 
 /**
- * Which of several forms of a kernel runs. Forms differ in the last bits, as they add up in another order; so the
- * choice is fixed by shape and adapter, unless measuring was asked for.
+ * Chooses among several forms of a kernel. Forms add up in different orders and so differ in the last bits; the choice
+ * is therefore fixed by shape and adapter unless measuring was requested.
  */
 export class Tuner {
   readonly #store: TuningStore | null;
@@ -47,8 +47,8 @@ export class Tuner {
   #made = 0;
 
   /**
-   * @param always whether every shape that comes up is noted, to be measured by the next `tune`
-   * @param measure the time that work takes
+   * @param always true to note every shape that occurs, for the next `tune` to measure
+   * @param measure returns the time that work takes
    */
   constructor(store: TuningStore | null = null, always = false, measure = millisecondsOf) {
     this.#store = store;
@@ -56,23 +56,23 @@ export class Tuner {
     this.#measure = measure;
   }
 
-  /** What was measured so far, or read: forms by what they are for. */
+  /** Choices measured or loaded so far: forms by key. */
   get choices(): ReadonlyMap<string, string> {
     return this.#choices;
   }
 
-  /** Whether `tune` has something to measure, or is measuring. */
+  /** True if `tune` has something to measure, or is measuring. */
   get isPending(): boolean {
     return this.#open.size > 0 || this.#unsettled > 0;
   }
 
   /**
-   * The form to run.
-   * @param key what is to be done, on which class of shapes
-   * @param forms that can do it, the fixed choice first
+   * Returns the form to run.
+   * @param key operation and class of shapes
+   * @param forms candidates, the fixed choice first
    * @param trial runs one of them on tensors of its own
-   * @param isRight whether one of them computes what it should on this device. What does not is never measured, so
-   * never chosen
+   * @param isRight returns true if a form computes correct results on this device; others are never measured, so never
+   *   chosen
    */
   choose(
     key: string,
@@ -86,7 +86,7 @@ export class Tuner {
     return forms[0]!;
   }
 
-  /** Reads what was kept. What cannot be read or understood counts as not there. */
+  /** Loads saved choices. Unreadable or invalid ones are ignored. */
   async load(): Promise<void> {
     if (this.#isLoaded) return;
     this.#isLoaded = true;
@@ -97,7 +97,7 @@ export class Tuner {
     }
   }
 
-  /** Runs `work`, noting the choices that it meets. */
+  /** Runs `work` and notes the choices that occur in it. */
   async note(work: () => unknown): Promise<void> {
     this.#noting = true;
     try {
@@ -107,7 +107,9 @@ export class Tuner {
     }
   }
 
-  /** Measures what was noted, one call after another, and keeps the choices. Returns how many were made meanwhile. */
+  /**
+   * Measures the noted choices, one call after another, and keeps the results. Returns how many were made meanwhile.
+   */
   async settle(device: TunedDevice): Promise<number> {
     const before = this.#made;
     this.#unsettled++;
@@ -139,20 +141,20 @@ export class Tuner {
   }
 }
 
-/** The fixed form, which is first, and those of the others that are right. */
+/** The fixed form, which comes first, and the other forms that compute correct results. */
 async function rightOf(forms: readonly string[], isRight: Open["isRight"]): Promise<readonly string[]> {
   const right = [forms[0]!];
   for (const form of forms.slice(1)) {
     try {
       if (await isRight(form)) right.push(form);
     } catch (error) {
-      if (error instanceof DeviceLostError) throw error; // otherwise a driver that cannot do it
+      if (error instanceof DeviceLostError) throw error; // any other error: the driver cannot run this form
     }
   }
   return right;
 }
 
-/** The form that took least time, in rounds, so that what else the machine does meets all of them. */
+/** The fastest form. Measured in rounds, so that other load on the machine affects all forms alike. */
 async function fastest(forms: readonly string[], measure: (form: string) => Promise<number>): Promise<string> {
   const least = new Map<string, number>();
   const take = async (form: string): Promise<void> => {
@@ -161,11 +163,11 @@ async function fastest(forms: readonly string[], measure: (form: string) => Prom
       least.set(form, Math.min(least.get(form) ?? Infinity, milliseconds));
     } catch (error) {
       if (error instanceof DeviceLostError || form === forms[0]) throw error;
-      least.delete(form); // a driver that cannot do it
+      least.delete(form); // the driver cannot run this form
     }
   };
   for (const form of forms) await take(form);
-  for (const form of least.keys()) least.set(form, Infinity); // compiling is over
+  for (const form of least.keys()) least.set(form, Infinity); // discards the first round, which compiled
   for (let round = 0; round < ROUNDS; round++) {
     const best = Math.min(...least.values());
     for (const [form, milliseconds] of least) if (round === 0 || milliseconds <= HOPELESS * best) await take(form);
@@ -176,15 +178,15 @@ async function fastest(forms: readonly string[], measure: (form: string) => Prom
 }
 
 /**
- * Measures the forms of kernels that `work` meets, where there are several, and has the device use the fastest from
- * then on. What was measured before, in this process or another on the same adapter, is not measured again. Programs
- * that were captured keep their forms.
+ * Measures the forms of kernels that have several and occur in `work`; the device then uses the fastest. Choices that
+ * were measured before, in this process or another on the same adapter, are not measured again. Programs that were
+ * captured keep their forms.
  *
- * Results differ in the last bits from form to form, so runs repeat bit for bit only while the choices stay.
+ * Results differ in the last bits from form to form, so runs repeat bit for bit only while the choices stay the same.
  *
- * @param work what is representative; it runs once. Default: what the device met so far, if it was opened with
- * `autotune`
- * @returns how many choices were made
+ * @param work representative work, which runs once. Default: the choices that came up so far, if the device was opened
+ *   with `autotune`
+ * @returns number of choices made
  * @throws UsageError within `capture`
  */
 export async function tune(device: TunedDevice, work: () => unknown = () => undefined): Promise<number> {
@@ -195,8 +197,8 @@ export async function tune(device: TunedDevice, work: () => unknown = () => unde
 }
 
 /**
- * Measures what a device that was opened with `autotune` has met, if it has.
- * @returns whether it had, so that the same work may take other forms from now on
+ * Measures the pending choices of a device that was opened with `autotune`, if there are any.
+ * @returns true if there were any, so that the same work may use other forms from now on
  */
 export const tunePending = async (device: TunedDevice): Promise<boolean> =>
   device.tuner.isPending && (await tune(device)) > 0;

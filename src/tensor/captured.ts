@@ -5,27 +5,27 @@ import { bytesOf, empty, release, requireLive, type Tensor } from "./tensor.ts";
 interface Captured<T> {
   readonly program: Program;
   readonly result: T;
-  /** The inputs' shapes and dtypes. */
+  /** Shapes and dtypes of the inputs. */
   readonly shapes: string;
 }
 
 /**
- * Work on tensors that is captured for each shape of its inputs and then run again, which decides and allocates
- * nothing. Each run copies its inputs to where the program reads them. All programs share their memory.
+ * Captures work on tensors once for each shape of its inputs and then repeats it without host decisions or allocations.
+ * Each run copies its inputs to where the program reads them. All programs share their memory.
  */
 export class CapturedWork<T> {
   readonly #device: Device;
   readonly #most: number;
   readonly #inputs = new Map<string, readonly Tensor[]>(); // by shapes
-  readonly #captured = new Map<string, Captured<T>>(); // the last used is last
+  readonly #captured = new Map<string, Captured<T>>(); // most recently used last
 
-  /** @param most programs that are kept; beyond them the one that was not used for longest is released */
+  /** @param most capacity; beyond it the least recently used program is released */
   constructor(device: Device, most = Infinity) {
     this.#device = device;
     this.#most = most;
   }
 
-  /** Whether what has that key is captured, and can be run again. */
+  /** True if the work with that key is captured and can be repeated. */
   knows(key: string): boolean {
     const captured = this.#captured.get(key);
     return captured !== undefined && !this.#isLost(captured.shapes);
@@ -33,10 +33,11 @@ export class CapturedWork<T> {
 
   /**
    * Runs work on inputs, which may be released afterwards.
-   * @param key names the kind of work: equal keys are the same work. With inputs of other shapes it is captured anew
-   * @param work called only to capture it, with tensors like the inputs, in their order
-   * @throws ReleasedError for an input that was released
-   * @returns what `work` returned. Its tensors keep their place; the next run, of whatever key, may overwrite them
+   * @param key identifies the kind of work: equal keys must mean the same work. Inputs of other shapes are captured
+   *   anew
+   * @param work called only to capture it, with tensors like the inputs, in the same order
+   * @throws ReleasedError for a released input
+   * @returns the result of `work`. Its tensors keep their place; the next run, with any key, may overwrite them
    */
   run(key: string, inputs: readonly Tensor[], work: (inputs: readonly Tensor[]) => T): T {
     requireLive("captured work", Object.fromEntries(inputs.map((input, i) => [`input ${i}`, input])));
@@ -52,7 +53,7 @@ export class CapturedWork<T> {
     return known.result;
   }
 
-  /** Gives all storage back, the last results too: what is run next is captured anew. */
+  /** Releases all storage, including the last results; later runs are captured anew. */
   release(): void {
     for (const key of [...this.#captured.keys()]) this.#drop(key);
   }
@@ -77,7 +78,7 @@ export class CapturedWork<T> {
     let own = this.#inputs.get(shapes);
     if (!own) this.#inputs.set(shapes, (own = inputs.map(({ shape, dtype }) => empty(device, shape, dtype))));
     inputs.forEach((from, i) => {
-      const bytes = Math.ceil(bytesOf(from) / 4) * 4; // which buffers have room for
+      const bytes = Math.ceil(bytesOf(from) / 4) * 4; // their buffers are that large
       if (bytes > 0) device.copy(from.allocation.buffer, 0, own[i]!.allocation.buffer, 0, bytes);
     });
     return own;
@@ -91,7 +92,8 @@ export class CapturedWork<T> {
   }
 
   /**
-   * Whether a scope that was open when they were made has taken inputs back, without which their programs cannot run.
+   * True if a scope that was open when the program's inputs were made has released them, so that their programs cannot
+   * run.
    */
   #isLost(shapes: string): boolean {
     return this.#inputs.get(shapes)?.some(({ allocation }) => allocation.isReleased) ?? false;

@@ -1,12 +1,12 @@
-/** A high and a low word of the 64-bit product of two 32-bit words. */
+/** The 64-bit product of two 32-bit words, as a high and a low word. */
 function multiplyWords(a: number, b: number): readonly [high: number, low: number] {
   const product = BigInt(a) * BigInt(b);
   return [Number(product >> 32n), Number(product & 0xffffffffn)];
 }
 
 /**
- * Philox4x32-10: four random 32-bit words for a counter of four words and a key of two. The same function as the
- * shaders'.
+ * Philox4x32-10: four random 32-bit words for a counter of four words and a key of two. Identical to the shaders'
+ * function.
  * @see Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC11
  */
 export function philox(
@@ -26,8 +26,8 @@ export function philox(
 }
 
 /**
- * Random numbers drawn on the host: equal for equal seeds and streams, on every machine but for the last bit of log and
- * cos.
+ * Random numbers drawn on the host. Equal seeds and streams give equal numbers on every machine, up to the last bit of
+ * log and cos.
  */
 export class RandomStream {
   readonly #seed: number;
@@ -81,5 +81,5 @@ export class RandomStream {
   }
 }
 
-// Sets the host's draws apart from the shaders', whose fourth counter word is a small number.
+// Separates the host's draws from the shaders', whose fourth counter word is a small number.
 const HOST = 0xffffffff;

@@ -5,14 +5,14 @@ import { floatToHalf, halfToFloat } from "./half.ts";
 
 /** f32 and f16 for numbers, u32 for indices and packed pixels. f16 is storage: kernels compute in f32. */
 export const DTYPES = ["f32", "f16", "u32"] as const;
-/** What elements are stored as. */
+/** Storage type of a tensor's elements. */
 export type DType = (typeof DTYPES)[number];
-/** What numbers are stored as; arithmetic is f32. */
+/** Storage type of numbers; arithmetic is f32. */
 export type FloatDType = "f32" | "f16";
-/** Extents, the outermost first. */
+/** Extents, outermost first. */
 export type Shape = readonly number[];
 
-/** A dense row-major array on the device. Images are NHWC. Values are never changed after they were written. */
+/** A dense row-major array on the device. Images are NHWC. Values never change once written. */
 export interface Tensor {
   readonly id: number;
   readonly device: Device;
@@ -29,23 +29,23 @@ let nextId = 0;
 /** Number of elements. */
 export const countOf = (shape: Shape): number => shape.reduce((n, d) => n * d, 1);
 
-/** Bytes of the elements. */
+/** Size of the elements, in bytes. */
 export const bytesOf = ({ shape, dtype }: { readonly shape: Shape; readonly dtype: DType }): number =>
   BYTES[dtype] * countOf(shape);
 
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((d, i) => d === b[i]);
 
-/** Four channels travel together where their number allows it. */
+/** Elements per load: four channels if their number is a multiple of four, otherwise one. */
 export const packOf = (channels: number): 1 | 4 => (channels % 4 === 0 && channels > 0 ? 4 : 1);
 
-/** The element prelude for tensors of `channels` innermost elements. */
+/** The element prelude for tensors with `channels` innermost elements. */
 export const elementOf = <T extends DType>(dtype: T, channels: number): T | `${T}x4` =>
   packOf(channels) === 4 ? `${dtype}x4` : dtype;
 
 /**
- * A tensor whose contents are unspecified until a kernel writes them.
- * @throws ShapeError for an extent that is not whole, or more bytes than a buffer of the device holds; UnsupportedError
- * for f16 where the device lacks it
+ * A tensor with undefined contents until a kernel writes them.
+ * @throws ShapeError for an extent that is not whole, or more bytes than a buffer of the device can hold;
+ *   UnsupportedError for f16 if the device lacks it
  */
 export function empty(device: Device, shape: Shape, dtype: DType = "f32"): Tensor {
   if (!shape.every((d) => Number.isSafeInteger(d) && d >= 0)) {
@@ -65,10 +65,10 @@ export function empty(device: Device, shape: Shape, dtype: DType = "f32"): Tenso
 }
 
 /**
- * A tensor holding a copy of `data`, row-major.
- * @param dtype how numbers are stored; f16 rounds to the nearest. Default: u32 for a Uint32Array, else f32
- * @throws ShapeError if `data` has another number of elements than `shape`; OptionError for whole numbers stored as
- * floats, or the reverse
+ * A tensor with a copy of `data`, row-major.
+ * @param dtype storage type; f16 rounds to the nearest. Default: u32 for a Uint32Array, otherwise f32
+ * @throws ShapeError if `data` does not have as many elements as `shape`; OptionError for a Uint32Array stored as
+ *   floats, or the reverse
  */
 export function fromArray(
   device: Device,
@@ -98,10 +98,9 @@ export function zeros(device: Device, shape: Shape, dtype: DType = "f32"): Tenso
 }
 
 /**
- * Reads a tensor's elements, row-major; f16 widened to f32. The tensor may be released as soon as this has returned its
- * promise.
+ * Reads a tensor's elements, row-major; f16 is widened to f32. The tensor may be released as soon as the call returns.
  * @throws ReleasedError if it was released; UsageError inside `capture`, where nothing can be read; DeviceLostError,
- * GpuError or OutOfMemoryError for what went wrong before
+ *   GpuError or OutOfMemoryError for earlier failures
  */
 export async function toArray(tensor: Tensor & { readonly dtype: "u32" }): Promise<Uint32Array>;
 export async function toArray(tensor: Tensor): Promise<Float32Array>;
@@ -113,8 +112,8 @@ export async function toArray(tensor: Tensor): Promise<Float32Array | Uint32Arra
 }
 
 /**
- * The same storage under another shape; throws ShapeError if that has another number of elements, ReleasedError if it
- * was released.
+ * The same storage with another shape.
+ * @throws ShapeError if the number of elements differs, ReleasedError if it was released
  */
 export function viewOf(tensor: Tensor, shape: Shape): Tensor {
   requireLive("reshape", { tensor });
@@ -126,14 +125,14 @@ export function viewOf(tensor: Tensor, shape: Shape): Tensor {
   return { ...tensor, id: nextId++, shape, requiresGrad: false };
 }
 
-/** The same tensor as one that gradients are wanted for. */
+/** Marks a tensor as one to differentiate for; returns it with the same storage. */
 export function requireGrad(tensor: Tensor): Tensor {
   return { ...tensor, id: nextId++, requiresGrad: true };
 }
 
 /**
  * Throws ReleasedError unless all tensors still have their storage.
- * @param op what is to be done with them
+ * @param op the operation, for the error
  */
 export function requireLive(
   op: string,
@@ -149,8 +148,8 @@ export function requireLive(
 }
 
 /**
- * Gives the tensor's storage back before its scope closes, and with it that of all tensors that share it, such as its
- * reshapes. Once more does nothing.
+ * Releases the tensor's storage before its scope closes, and with it that of all tensors that share it, such as
+ * reshapes. Releasing twice has no effect.
  */
 export function release(tensor: Tensor): void {
   tensor.device.release(tensor.allocation);

@@ -1,6 +1,6 @@
-// One file each for pages without a bundler: dist/core.min.js (kernels, tape, optimisers) and dist/bigrid.min.js
-// (everything for browsers). Runs after `vite build`, in `npm run build`, and lets its command be executed, as npx in
-// the repository wants.
+// Builds one file each for pages without a bundler: dist/core.min.js (kernels, tape, optimisers) and dist/bigrid.min.js
+// (everything for browsers). Runs after `vite build` in `npm run build`. Also makes the command executable, as npx in
+// the repository requires.
 import { chmodSync } from "node:fs";
 import { build } from "vite";
 import { protobufNotice } from "./protobuf_notice.mjs";

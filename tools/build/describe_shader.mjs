@@ -1,6 +1,6 @@
-// What a shader's text says of itself: for the kernel page and the kernel explorer.
+// Documentation in a shader's comments, for the kernel page and the kernel explorer.
 
-/** The comment right above a line of code, without its slashes, as one paragraph. */
+/** The comment directly above a line of code, without its slashes, as one paragraph. */
 function commentAbove(lines, at) {
   let first = at;
   while (first > 0 && lines[first - 1].startsWith("//")) first--;
@@ -10,7 +10,7 @@ function commentAbove(lines, at) {
     .join(" ");
 }
 
-/** What a shader's text says of itself. */
+/** Extracts a shader's documentation from its text. */
 export function describeShader(code) {
   const lines = code.split("\n");
   const end = lines.findIndex((line) => !line.startsWith("//"));

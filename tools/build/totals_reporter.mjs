@@ -1,5 +1,4 @@
-// Ends a test run with one line that other programs can read: "N passed, N failed", and skipped ones where there are
-// any.
+// Ends a test run with one line for other programs to read: "N passed, N failed", and skipped ones if there are any.
 export default class TotalsReporter {
   onTestRunEnd(modules) {
     const count = { passed: 0, failed: 0, skipped: 0 };
@@ -9,7 +8,7 @@ export default class TotalsReporter {
         const { state } = test.result();
         count[state === "pending" ? "failed" : state]++;
       }
-      // A file that does not load has no tests, and has failed.
+      // A file that does not load has no tests, but counts as failed.
       if (module.state() === "failed" && !tests.some((test) => test.result().state === "failed")) count.failed++;
     }
     const skipped = count.skipped > 0 ? `, ${count.skipped} skipped` : "";

@@ -1,12 +1,12 @@
-// Vite plugin: `import gridSample from "../grid_sample.wgsl"` yields the source text together with what
-// wgsl_reflect reads from it. Reflection costs ~20 ms a file and its library 43 kB gzipped; done here,
-// neither reaches the user, and a file that does not parse fails the build.
+// Vite plugin: `import gridSample from "../grid_sample.wgsl"` yields the source text with its interface as read by
+// wgsl_reflect. Reflection takes about 20 ms per file and its library 43 kB gzipped; at build time neither reaches the
+// user, and a file that does not parse fails the build.
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { ResourceType, WgslReflect } from "wgsl_reflect/wgsl_reflect.module.js";
 import { withoutMatrices } from "./without_matrices.mjs";
 
-/** @param minify whether comments and spaces stay behind: for files that travel */
+/** @param minify true to drop comments and spaces, for files that are shipped */
 export function wgsl({ minify = false } = {}) {
   return {
     name: "wgsl",
@@ -19,15 +19,15 @@ export function wgsl({ minify = false } = {}) {
   };
 }
 
-// Between a word and a sign. Between two signs a space may part what would be one.
+// Spaces between a word and a sign. A space between two signs may separate tokens.
 const SPACES = /(?<=[\w)\]]) (?=[-+*/%=<>&|!,;:{}(?])|(?<=[-+*/%=<>&|!,;:{}(?]) (?=[\w(])/g;
 
 /**
- * WGSL without comments, empty lines, and spaces that part nothing; lines stay lines, so that a compiler's messages
- * still point somewhere.
+ * WGSL without comments, empty lines and redundant spaces; line breaks stay, so that compiler messages have useful
+ * positions.
  */
 export function minified(code) {
-  let depth = 0; // of block comments, which nest
+  let depth = 0; // nesting depth of block comments
   const bare = code.replace(/\/\*|\*\/|\/\/[^\n]*|[^/*]+|[/*]/g, (token) => {
     if (token === "/*") depth++;
     else if (token === "*/" && depth > 0) return (depth--, depth === 0 ? " " : "");

@@ -1,5 +1,5 @@
-// node tools/docs/getting_started.mjs   runs the commands of docs/getting_started.md and writes down what they say
-// (some minutes)
+// node tools/docs/getting_started.mjs runs the commands of docs/getting_started.md and writes down their output (some
+// minutes)
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,9 +12,9 @@ const BLOCK = /```console\n([\s\S]*?)```/g;
 const HOME = "/home/you";
 
 /**
- * The page with what its commands say now.
- * @param {string} folder where they run
- * @param {(command: string) => boolean} isWanted which are run; what others say is left as it is
+ * The page with the current output of its commands.
+ * @param {string} folder working directory
+ * @param {(command: string) => boolean} isWanted selects the commands to run; the output of others stays
  */
 export function replayed(page, folder, isWanted = () => true) {
   return page.replace(BLOCK, (_block, text) => {
@@ -27,7 +27,7 @@ export function replayed(page, folder, isWanted = () => true) {
   });
 }
 
-/** What is said, without progress, then what is printed; whatever the exit code. */
+/** The messages on stderr without progress, then stdout; whatever the exit code. */
 function outputOf(command, folder) {
   const script = `bigrid() { "${process.execPath}" "${PROGRAM}" "$@"; }; ${command}`;
   const env = { ...process.env, HF_HUB_CACHE: join(folder, "hub") };

@@ -35,7 +35,7 @@ function markdownOf(header) {
     .join("\n\n");
 }
 
-/** For each shader the functions of src/ops that reach it, by the imports in between. */
+/** For each shader, the functions of src/ops that reach it through imports. */
 function users() {
   const launchers = new Map(
     filesOf("src/kernels", ".ts", { recursive: true }).map((name) => [name, read(`src/kernels/${name}`)]),
@@ -96,7 +96,7 @@ export function reference() {
   return sections.join("\n\n");
 }
 
-/** The whole page: what people wrote, then what this file makes. */
+/** The whole page: the hand-written part, then the generated one. */
 export function pageOf(current) {
   const written = current.split(MARK)[0].trimEnd();
   return `${written}\n\n${MARK}\n\n${reference()}\n`;

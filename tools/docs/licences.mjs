@@ -1,12 +1,12 @@
-// node tools/docs/licences.mjs   writes docs/licences.md: what is installed or built in with bigrid, and under which
-// licence
+// node tools/docs/licences.mjs writes docs/licences.md: everything that is installed with bigrid or built into it, and
+// its licences
 import { readFileSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
 const BUILT_IN = ["uplot", "@bufbuild/protobuf"]; // their code is in dist
 export const PAGE = "docs/licences.md";
 
-/** Packages that come with bigrid, as the lock file has them: by name, each once. */
+/** Packages installed with bigrid, from the lock file: by name, each once. */
 export function packagesOf(lock) {
   const all = Object.entries(lock.packages).filter(([path]) => path !== "");
   const nameOf = (path) => path.slice(path.lastIndexOf("node_modules/") + "node_modules/".length);

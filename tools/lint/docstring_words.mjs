@@ -1,4 +1,4 @@
-// An ESLint rule: a docstring begins with the thing or its verb, so that a reader need not turn the sentence round.
+// An ESLint rule: a docstring begins with the thing or its verb, so that it is understood at first reading.
 const TURNED = /^\*[\s*]*(What|How|Of|Whether|Where|Why|Which)\b/;
 
 /** @type {import("eslint").Rule.RuleModule} */

@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
 
 /**
- * Runs apt-get without a question.
- * @throws Error with what it printed, if it fails
+ * Runs apt-get without prompts.
+ * @throws Error with its output if it fails
  */
 export function aptGet(...words) {
   const options = ["-qq", "-o", "Acquire::Retries=3", ...words];

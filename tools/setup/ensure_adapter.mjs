@@ -1,5 +1,6 @@
-// Makes sure that Dawn finds a WebGPU adapter on this machine: the GPU's, if it has one; else, on Debian and Ubuntu as
-// root, Mesa's software adapter is installed; else says what to install. Runs before `npm start` and `npm test`.
+// Makes sure that Dawn finds a WebGPU adapter on this machine: the GPU's, if there is one; otherwise Mesa's software
+// adapter, which is installed on Debian and Ubuntu as root, elsewhere only recommended. Runs before `npm start` and
+// `npm test`.
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
@@ -20,23 +21,23 @@ export function parseOsRelease(text) {
 }
 
 /**
- * The mirror from which apt takes a suite now, or null.
- * @param indexTargets what `apt-get indextargets --format "$(SITE) $(RELEASE)"` prints
+ * The mirror from which apt currently takes a suite, or null.
+ * @param indexTargets output of `apt-get indextargets --format "$(SITE) $(RELEASE)"`
  */
 export function mirrorOf(indexTargets, suite) {
   const rows = indexTargets.split("\n").map((line) => line.trim().split(/\s+/));
   return rows.find(([, release]) => release === suite)?.[0] ?? null;
 }
 
-/** An apt sources file for one suite, whose packages are taken only if a key of the keyring has signed them. */
+/** An apt sources file for one suite, whose packages are accepted only if signed by a key of the keyring. */
 export function sourcesFile(mirror, suite, keyring) {
   return `${["Types: deb", `URIs: ${mirror}`, `Suites: ${suite}`, "Components: main", `Signed-By: ${keyring}`].join("\n")}\n`;
 }
 
 /**
- * Adds a suite to those that apt takes packages from.
- * @param paths of the sources file that is written, and of the keyring
- * @throws Error if there is no keyring: without it apt would take packages that any key that it knows has signed
+ * Adds a suite to apt's sources.
+ * @param paths of the sources file to write, and of the keyring
+ * @throws Error if there is no keyring: apt would then accept packages signed by any key that it knows
  */
 export function addSuite(mirror, suite, { sources, keyring } = { sources: BACKPORTS, keyring: KEYRING }) {
   if (!(statSync(keyring, { throwIfNoEntry: false })?.size > 0)) {
@@ -48,8 +49,8 @@ export function addSuite(mirror, suite, { sources, keyring } = { sources: BACKPO
 }
 
 /**
- * What can be done on a machine without an adapter.
- * @returns what apt-get must install and from which suite, or the advice for the user
+ * The remedy on a machine without an adapter.
+ * @returns the packages for apt-get and their suite, or advice for the user
  */
 export function planFor({ platform, os, root, apt }) {
   const family = [os.ID, ...(os.ID_LIKE ?? "").split(" ")];
@@ -71,7 +72,7 @@ export function planFor({ platform, os, root, apt }) {
   return { advice: `Dawn is not built for ${platform}` };
 }
 
-/** The adapter's description, or null. In a process of its own: a broken driver takes the process along. */
+/** The adapter's description, or null. Runs in a separate process, which a broken driver may crash. */
 function probe() {
   const code = `
     const { describeAdapter } = await import(${JSON.stringify(LIBRARY.href)});

@@ -1,5 +1,5 @@
-// Makes sure that there is a Chromium for the tests that look at pages: on Debian and Ubuntu as root it is installed;
-// elsewhere the tests are skipped, and this says what to install.
+// Makes sure that there is a Chromium for the tests of pages: installs it on Debian and Ubuntu as root; elsewhere the
+// tests are skipped, and this prints what to install.
 import { existsSync } from "node:fs";
 import { aptGet } from "./apt_get.mjs";
 

@@ -1,5 +1,5 @@
-// bigrid as a user has it: the built library, functions by name. `captured` runs a program that was captured from the
-// same code; `dtype` is what the networks store.
+// bigrid as users have it: the built library, functions by name. `captured` runs a program captured from the same code;
+// `dtype` is the networks' storage type.
 import {
   activation,
   add,
@@ -33,7 +33,7 @@ export async function open({ captured = false, dtype = "f32" }) {
   const tensor = ({ shape, data }) => fromArray(device, shape, data);
   const tensors = (inputs) => Object.fromEntries(Object.entries(inputs).map(([name, input]) => [name, tensor(input)]));
 
-  /** Runs `f` for its tensors and reads them, whichever way was asked for. */
+  /** Prepares a run of `f`, direct or captured, that reads its tensors. */
   function prepared(f, { before, outputs } = {}) {
     const scoped = (use) => {
       const scope = device.scope();
@@ -61,7 +61,7 @@ export async function open({ captured = false, dtype = "f32" }) {
     const given = tensors(inputs);
     return prepared(() => [f(given)]);
   };
-  /** The gradients of sum(f * gradOutput) for the tensors named. */
+  /** The gradients of sum(f * gradOutput) for the named tensors. */
   const backward = (f, names) => async (inputs) => {
     const { gradOutput, ...rest } = tensors(inputs);
     const given = { ...rest, ...Object.fromEntries(names.map((name) => [name, requireGrad(rest[name])])) };

@@ -1,6 +1,6 @@
-// jax-js, each function compiled as a whole by `jit`. Channels come first. Gradients are taken without the function's
-// value, so that the compiler may leave the forward pass out; with `value` they come with it, as in training.
-// It has no grid_sample: a product with the matrix of the samples' weights stands for it, which is faster than gathers.
+// jax-js, each function compiled as a whole by `jit`. Channels come first. Gradients are computed without the
+// function's value, so that the compiler may drop the forward pass; with `value` both are computed, as in training. It
+// has no grid_sample: a product with the matrix of sample weights, which is faster than gathers, replaces it.
 import "../dawn.mjs";
 import { readFileSync } from "node:fs";
 import { blockUntilReady, defaultDevice, grad, init, jit, lax, nn, numpy as np, tree, valueAndGrad } from "@jax-js/jax";
@@ -13,7 +13,7 @@ const { version } = JSON.parse(
 const array = ({ shape, data }) => np.array(data).reshape(shape);
 const same = (x) => x;
 
-/** How an input or an output looks to jax-js, and back. */
+/** Conversions of inputs and outputs to and from jax-js. */
 const LAYOUTS = {
   plain: { to: same, from: same },
   image: { to: toChannelsFirst, from: toChannelsLast },
@@ -31,7 +31,7 @@ const BARE = [
 const convolved = (x, filters, padding, groups = 1) =>
   lax.convGeneralDilated(x, filters, [1, 1], padding, { featureGroupCount: groups });
 
-/** Reads arrays and says in which shape they came. */
+/** Reads arrays together with their shapes. */
 const read = (arrays) =>
   Promise.all(
     arrays.map(async (result) => {
@@ -39,7 +39,7 @@ const read = (arrays) =>
       return { shape, data: await result.data() };
     }),
   );
-/** Results in the layouts named, as they are compared. */
+/** Results in the named layouts, for comparison. */
 const outputsIn = (layouts) => (results) => results.map((result, i) => LAYOUTS[layouts[i]].from(result).data);
 
 /** A function of arrays with its inputs' layouts and its output's, and the same with gradients. */
@@ -63,7 +63,7 @@ function both(name, f, names, layouts, layout, value) {
   return { [name]: forward, [`${name}${names.length > 1 ? "Gradients" : "Gradient"}`]: backward };
 }
 
-/** The sampling of a grid as a matrix: pixels by samples. */
+/** The sampling of a grid as a matrix of pixels by samples. */
 function samplingOf({ image, grid }) {
   const [, height, width] = image.shape;
   const samples = grid.data.length / 2;
@@ -90,7 +90,7 @@ function sampling(value) {
   return { gridSample: prepared("gridSample"), gridSampleGradient: prepared("gridSampleGradient") };
 }
 
-/** Parameters in jax-js's layouts; a norm's weight and bias are two. */
+/** Parameters in jax-js's layouts; a norm's weight and bias are separate. */
 function bottleneckParameters(parameters) {
   return Object.fromEntries(
     Object.entries(parameters).map(([name, input]) => {
@@ -105,7 +105,7 @@ function bottleneckParameters(parameters) {
   );
 }
 
-/** A parameter as it was given. */
+/** A parameter in its original layout. */
 async function bottleneckParameter([name, parameter]) {
   if (parameter.weight)
     return Float32Array.from([...(await parameter.weight.ref.data()), ...(await parameter.bias.ref.data())]);
@@ -214,7 +214,7 @@ const casesOf = (value) => ({
   smallOperations: async ({ a, b }, { count }) => {
     const [first, second] = [array(a), array(b)];
     const chain = (x, y) => {
-      // not compiled: jit runs out of stack over so many
+      // not compiled: jit overflows the stack over so many
       for (let i = 0; i < count; i++) x = x.add(y.ref);
       y.dispose();
       return x;

@@ -1,12 +1,12 @@
-// onnxruntime's WebGPU execution provider: `onnxruntime-node` brings a Dawn of its own and takes inputs from the host,
-// `onnxruntime-web` runs on the same Dawn as the other libraries and finds its inputs on the device. Inference only.
+// onnxruntime's WebGPU execution provider: `onnxruntime-node` has its own Dawn and takes inputs from the host,
+// `onnxruntime-web` runs on the same Dawn as the other libraries with its inputs on the device. Inference only.
 import "../dawn.mjs";
 import { filtersFirst, toChannelsFirst, toChannelsLast, windowFirst } from "../layouts.mjs";
 import { Graph } from "../onnx.mjs";
 
 const same = (x) => x;
 
-/** A convolution that keeps the extent, or halves it as TensorFlow does. */
+/** A convolution that keeps the extent, or halves it with TensorFlow's padding. */
 function convolved(graph, x, filters, { bias = null, stride = 1, groups = 1, side = null } = {}) {
   const window = filters.shape.slice(2);
   const before = [],
@@ -43,7 +43,7 @@ function block(graph, x, { expand, depthwise, reduce, excite, project, stride, s
   return isResidual ? graph.node("Add", [narrow, x]) : narrow;
 }
 
-/** Each graph, what it is fed, and how its outputs look. */
+/** Each graph, its inputs, and the layouts of its outputs. */
 const GRAPHS = {
   matmul({ a, b }) {
     const graph = new Graph();
@@ -116,7 +116,7 @@ function convolution(image, filters, groups = 1) {
   return { graph, feeds: { image: feed }, from: toChannelsLast };
 }
 
-/** An input that lies on the runtime's device. */
+/** An input on the runtime's device. */
 async function onDevice(ort, { shape, data }) {
   const device = await ort.env.webgpu.device;
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
@@ -130,7 +130,7 @@ export async function open({ runtime }) {
   const module = await import(isWeb ? "onnxruntime-web/webgpu" : "onnxruntime-node");
   const ort = module.default ?? module;
   ort.env.logLevel = "error";
-  if (isWeb) ort.env.wasm.numThreads = 1; // the processor's threads would wait busily beside the other libraries
+  if (isWeb) ort.env.wasm.numThreads = 1; // its CPU threads would busy-wait beside the other libraries
   const prepare = (make) => async (inputs, settings) => {
     const { graph, feeds, from } = make(inputs, settings);
     const settled = { executionProviders: ["webgpu"], graphOptimizationLevel: "all", logSeverityLevel: 3 };

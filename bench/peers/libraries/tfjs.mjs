@@ -1,4 +1,4 @@
-// TensorFlow.js on its WebGPU backend. It has no grid_sample: four gathers and their weights stand for it.
+// TensorFlow.js on its WebGPU backend. It has no grid_sample: four weighted gathers replace it.
 import "../dawn.mjs";
 import * as tf from "@tensorflow/tfjs";
 import "@tensorflow/tfjs-backend-webgpu";
@@ -71,7 +71,7 @@ function bottleneck(given, normEps) {
   return tf.losses.meanSquaredError(target, y).reshape([]);
 }
 
-/** Variables in tfjs's shapes, in the order of the inputs; a norm's weight and bias are two. */
+/** Variables in tfjs's shapes, in the order of the inputs; a norm's weight and bias are separate. */
 function bottleneckVariables(parameters) {
   return Object.fromEntries(
     Object.entries(parameters).map(([name, { shape, data }]) => {

@@ -5,14 +5,14 @@ import { baseOf, folded, grouped, images, stemOf, uniqueBy, within, type FileTre
 import { divide, maskedStem, shownMask, type Divided } from "./companions.ts";
 import type { Reading } from "./layout.ts";
 
-// What the layouts share that tell good from defective by folders: train/<good>, test/<good or defect>,
+// Shared by layouts that separate good and defective images by folders: train/<good>, test/<good or defect>,
 // ground_truth/<defect>.
 
-/** Folders of images to learn from. */
+/** Names of folders with training images. */
 export const TRAIN: readonly string[] = ["train", "training", "train_set", "trainset"];
-/** Folders of images to judge. */
+/** Names of folders with test images. */
 export const TEST: readonly string[] = ["test", "testing", "test_set", "testset", "test_public"];
-/** Folders of masks. */
+/** Names of folders with masks. */
 export const MASKS: readonly string[] = [
   "ground_truth",
   "groundtruth",
@@ -22,10 +22,10 @@ export const MASKS: readonly string[] = [
   "masks",
   "mask",
 ];
-// what is published beside train and test
+// further folders that are published beside train and test
 const ASIDE = ["validation", "val", "valid", "test_private", "test_private_mixed"];
 
-/** What was made of one class. */
+/** The contents of one class. */
 export interface ClassReading extends Pick<Reading, "masks" | "companions" | "twins"> {
   readonly found: DatasetClass;
 }
@@ -34,7 +34,7 @@ export const trainFolder = (tree: FileTree, folder: string): string | null => tr
 
 export const testFolder = (tree: FileTree, folder: string): string | null => tree.find(folder, TEST);
 
-/** The folders of a set's classes: those with `train` or `test` in them; the root itself, "", if it has them. */
+/** The folders of a set's classes: those that contain `train` or `test`; the root itself, "", if it does. */
 export function classFolders(tree: FileTree): readonly string[] {
   const isClass = (folder: string): boolean => trainFolder(tree, folder) !== null || testFolder(tree, folder) !== null;
   return isClass("") ? [""] : tree.folders("").filter(isClass);
@@ -42,27 +42,27 @@ export function classFolders(tree: FileTree): readonly string[] {
 
 export const className = (tree: FileTree, folder: string): string => (folder === "" ? tree.name : folder);
 
-/** The folders in a folder that hold good images by their names. */
+/** The subfolders whose names say that they hold good images. */
 export const goodFolders = (tree: FileTree, folder: string): readonly string[] =>
   tree
     .folders(folder)
     .filter(isGoodName)
     .map((name) => within(folder, name));
 
-/** The folders of good images that a class has in `train`. */
+/** The folders of good images in a class's `train`. */
 export function trainGoodFolders(tree: FileTree, folder: string): readonly string[] {
   const train = trainFolder(tree, folder);
   return train === null ? [] : goodFolders(tree, train);
 }
 
-/** The images that a class has for other purposes than training and testing. */
+/** The images of a class that are for purposes other than training and testing. */
 export const asideImages = (tree: FileTree, folder: string): readonly string[] =>
   tree
     .folders(folder)
     .filter((name) => ASIDE.includes(folded(name)))
     .flatMap((name) => tree.below(within(folder, name)));
 
-/** Every class by `train/<good>`, `test/<good or defect>` and masks. */
+/** Reads every class from `train/<good>`, `test/<good or defect>` and masks. */
 export function readFolders(tree: FileTree): Reading {
   const folders = classFolders(tree);
   return {
@@ -71,7 +71,7 @@ export function readFolders(tree: FileTree): Reading {
   };
 }
 
-/** Classes that nothing was left aside or missed of. */
+/** A reading of classes without left-out or missing files. */
 export const readingOf = (classes: readonly ClassReading[]): Reading => ({
   classes: classes.map(({ found }) => found),
   masks: classes.flatMap(({ masks }) => masks),
@@ -83,11 +83,11 @@ export const readingOf = (classes: readonly ClassReading[]): Reading => ({
 });
 
 /**
- * One class: good images, and what `test` and the folder of masks hold.
- * @param good folders of good images to learn from
+ * Reads one class: good images, and the contents of `test` and of the folder of masks.
+ * @param good folders of good images to train on
  * @param imagesOf the images of such a folder
- * @throws InputError for a test image that lies in no folder, since that says what it is; for images to learn from that
- * have masks beside them, unless their folder says that they are good
+ * @throws InputError for a test image in no subfolder, since only a subfolder tells its kind; for training images that
+ *   have masks beside them, unless their folder says that they are good
  */
 export function readClass(
   tree: FileTree,
@@ -140,11 +140,11 @@ export function readClass(
   };
 }
 
-/** A mask that is told from its photograph by its extension alone: which of the two is which, the names do not say. */
+/** True if a mask and its photograph differ only in their extension, so that names do not tell which is which. */
 const isTwin = ([mask, photograph]: readonly [string, string | null]): boolean =>
   photograph !== null && folded(stemOf(mask)) === folded(stemOf(photograph));
 
-/** Test images by the folder that says what they show. */
+/** Groups test images by the folder that names their kind. */
 function kindsIn(
   tree: FileTree,
   folder: string,
@@ -162,7 +162,7 @@ function kindsIn(
   return [...kinds].map(([kind, own]) => ({ kind, ...divide(own, `${test}/${kind}`, true) }));
 }
 
-/** Images to learn from that have masks: are they good or not? */
+/** The error for training images that have masks: it is unclear if they are good. */
 const unclearError = (
   tree: FileTree,
   folder: string,
@@ -175,8 +175,8 @@ const unclearError = (
   );
 
 /**
- * Masks by the stem of the image they belong to: named as it, or with a word such as `_mask` at it, or in a folder of
- * its name; in another case or another of Unicode's forms where that is the name of no other image.
+ * Finds masks by the stem of their image: the same stem, one with a word such as `_mask`, or any name in a folder of
+ * that name. Case and Unicode form may differ if no other image has that name.
  */
 function maskFinder(
   masks: readonly string[],

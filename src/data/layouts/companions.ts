@@ -1,19 +1,19 @@
 import { squeezed } from "../names.ts";
 import { baseOf, extensionOf, folded, grouped, stemOf, uniqueBy } from "../tree.ts";
 
-// What lies beside photographs in public sets and is none: masks, depth, normals, heat maps, thumbnails. Told from
-// names alone: by folders (crack/rgb/000.png, crack/gt/000.png), by ends of names (Part0.jpg, Part0_label.bmp), by
+// Images beside photographs in public sets that are not photographs: masks, depth, normals, heat maps, thumbnails. They
+// are recognised by names alone: folders (crack/rgb/000.png, crack/gt/000.png), suffixes (Part0.jpg, Part0_label.bmp),
 // twins (a.jpg, a.png).
 
 type Kind = "mask" | "other";
 
-// Folders of these names hold no photographs.
+// Folders of these names never hold photographs.
 const CERTAIN: ReadonlyMap<string, Kind> = kindsOf(
   "mask masks gt groundtruth",
   "xyz heatmap heatmaps anomalymap anomalymaps thumb thumbs thumbnail thumbnails pointcloud pointclouds",
 );
-// These may be subjects of photographs too: they hold none if photographs of the same names lie beside them. So do
-// names that end in them.
+// These names may also be subjects of photographs: such a folder, or a name with such a suffix, is a companion only if
+// photographs of the same names lie beside it.
 const LIKELY: ReadonlyMap<string, Kind> = new Map([
   ...CERTAIN,
   ...kindsOf(
@@ -23,30 +23,30 @@ const LIKELY: ReadonlyMap<string, Kind> = new Map([
 ]);
 
 const LEAST_TWINS = 2;
-const LOSSLESS = ["png", "bmp", "dib", "gif"]; // masks are stored so
+const LOSSLESS = ["png", "bmp", "dib", "gif"]; // formats that masks are stored in
 
 function kindsOf(masks: string, others: string): ReadonlyMap<string, Kind> {
   const pairs = (words: string, kind: Kind) => words.split(" ").map((word) => [word, kind] as const);
   return new Map([...pairs(masks, "mask"), ...pairs(others, "other")]);
 }
 
-/** Images of one folder, divided. Each is in one of the lists. */
+/** Images of one folder, each in exactly one of the lists. */
 export interface Divided {
   readonly photographs: readonly string[];
-  /** Masks that lie beside the photographs, each with the one that it belongs to; null where that cannot be told. */
+  /** Masks beside the photographs, each with its photograph; null if that is ambiguous. */
   readonly masks: readonly (readonly [mask: string, photograph: string | null])[];
   /** Depth, normals, heat maps, thumbnails, ... */
   readonly others: readonly string[];
   /**
-   * Among `photographs`: those that have another of their name beside them, with another extension or in another
-   * folder, and these.
+   * Those of `photographs` that share a name with another image beside them, with another extension or in another
+   * folder, and those images.
    */
   readonly twins: readonly string[];
 }
 
 interface Place {
   readonly path: string;
-  /** Folders between the kind's and the file. */
+  /** Folders between that of the kind and the file. */
   readonly folders: readonly string[];
   readonly stem: string;
 }
@@ -67,7 +67,7 @@ const WORD_FORMS = [
   /^(?<said>ground[\s._-]*truth|[a-z]+)[\s._-]+(?<base>.+)$/i,
 ];
 
-/** A stem without the word that says what its file is, and that word's kind: "000_depth" is "000" of another kind. */
+/** Splits a stem into its base, the word for the file's kind, and that kind: "000_depth" is a depth image of "000". */
 function splitStem(stem: string): { readonly base: string; readonly word: string; readonly kind: Kind } | null {
   const [folders, name] = [stem.slice(0, stem.length - baseOf(stem).length), baseOf(stem)];
   for (const form of WORD_FORMS) {
@@ -79,19 +79,16 @@ function splitStem(stem: string): { readonly base: string; readonly word: string
   return null;
 }
 
-/**
- * The stem of the image that a mask belongs to by its own, "cut/000" for "cut/000_mask"; null if it has no such word.
- */
+/** The stem of a mask's image, derived from the mask's stem: "cut/000" for "cut/000_mask"; null without such a word. */
 export function maskedStem(stem: string): string | null {
   const { base = "", kind } = splitStem(stem) ?? {};
   return kind === "mask" ? base : null;
 }
 
 /**
- * Divides the images in a folder whose name says what they show (`train/good`, `test/<defect>`) into photographs and
- * the rest.
- * @param isOneKind whether the folder says what all show; else its folders may be of several parts, each with the same
- * names
+ * Divides the images in a folder that names their kind (`train/good`, `test/<defect>`) into photographs and the rest.
+ * @param isOneKind true if the folder name applies to all images; otherwise its folders may be different parts that
+ *   share file names
  */
 export function divide(paths: readonly string[], folder: string, isOneKind: boolean): Divided {
   const places = paths.map((path) => placeOf(path, folder));
@@ -100,7 +97,7 @@ export function divide(paths: readonly string[], folder: string, isOneKind: bool
   const others: string[] = isOneKind ? otherViews(unnamed).map(({ path }) => path) : [];
   const views = new Set(others);
   const plain = unnamed.filter(({ path }) => !views.has(path));
-  // photographs by where something of theirs may lie: in a folder beside theirs, or in theirs
+  // photographs by the places of their companions: a folder beside theirs, or their own
   const beside = new Map<string, string>();
   for (const { path, folders, stem } of plain) beside.set(keyOf(folders.slice(0, -1), stem), path);
   for (const { path, folders, stem } of plain) beside.set(keyOf(folders, stem), path);
@@ -116,7 +113,7 @@ export function divide(paths: readonly string[], folder: string, isOneKind: bool
     const place = at < 0 ? folders : [...folders.slice(0, at), ...folders.slice(at + 1)];
     const stems = [...(at < 0 ? [] : [stem]), ...(split ? [split.base] : [])];
     const owner = stems.map((own) => beside.get(keyOf(place, own))).find((own) => own !== undefined) ?? null;
-    // "bottle_label" beside "bottle_cap" is a photograph; "000_mask" and "000_depth" beside "000_image_4" are none.
+    // "bottle_label" beside "bottle_cap" is a photograph; "000_mask" and "000_depth" beside "000_image_4" are not.
     const isNone =
       at >= 0
         ? CERTAIN.has(word)
@@ -131,7 +128,7 @@ export function divide(paths: readonly string[], folder: string, isOneKind: bool
 
 const COLOUR: ReadonlySet<string> = new Set(["rgb", "rgbs", "color", "colour"]);
 
-/** What lies beside a folder of colour photographs under their names, such as infrared or depth. */
+/** Images beside a folder of colour photographs with the same names, such as infrared or depth. */
 function otherViews(places: readonly Place[]): readonly Place[] {
   const isColour = ({ folders }: Place): boolean => folders.length > 0 && COLOUR.has(squeezed(folders[0]!));
   const keyIn = ({ folders, stem }: Place): string => keyOf(folders.slice(1), stem);
@@ -139,7 +136,10 @@ function otherViews(places: readonly Place[]): readonly Place[] {
   return places.filter((place) => !isColour(place) && place.folders.length > 0 && colour.has(keyIn(place)));
 }
 
-/** Images of one name in several folders, of which some may be no photographs: a folder of one kind rarely has them. */
+/**
+ * Images that share a name across folders, some of which may not be photographs: folders of one kind rarely share
+ * names.
+ */
 function sameNames(places: readonly Place[], isOneKind: boolean): readonly string[] {
   const repeated = [...grouped(places, ({ stem }) => folded(stem)).values()].filter(
     (own) =>
@@ -156,8 +156,7 @@ const basesOf = (stem: string): string[] => [
 ];
 
 /**
- * Tells masks that are named as their photographs, such as a.png beside a.jpg, where most photographs of a folder have
- * one.
+ * Recognises masks named like their photographs, such as a.png beside a.jpg, if most photographs of a folder have one.
  */
 function withoutTwins(
   places: readonly Place[],
@@ -171,7 +170,7 @@ function withoutTwins(
   for (const files of byFolder.values()) {
     const isLossless = ({ path }: Place): boolean => LOSSLESS.includes(extensionOf(path));
     const isPng = ({ path }: Place): boolean => extensionOf(path) === "png";
-    // Photographs are jpg, tiff or webp and masks lossless; or photographs are bmp and masks png.
+    // Either photographs are jpg, tiff or webp and masks lossless, or photographs are bmp and masks png.
     const [first, second] = files.some((file) => !isLossless(file))
       ? [(file: Place) => !isLossless(file), isLossless]
       : [(file: Place) => !isPng(file), isPng];
@@ -193,6 +192,6 @@ function withoutTwins(
   return { photographs: kept.map(({ path }) => path), masks, others, twins: [...new Set(twins)] };
 }
 
-/** "MT_Free/Imgs/a.png, the mask of a.jpg": a mask that was found beside photographs, for an error. */
+/** A mask found beside photographs, for an error: "MT_Free/Imgs/a.png, the mask of a.jpg". */
 export const shownMask = ([mask, photograph]: readonly [string, string | null]): string =>
   photograph === null ? mask : `${mask}, named as the mask of ${baseOf(photograph)}`;

@@ -1,15 +1,15 @@
 interface Field {
   readonly text: string;
-  /** What follows it: a comma, a line's end, or nothing. */
+  /** The separator after the field: a comma, a line end, or nothing. */
   readonly end: string;
-  /** Where the next one begins. */
+  /** Start of the next field. */
   readonly next: number;
 }
 
 /**
- * The records of comma-separated text, its first line the names of the columns. A field in quotes may hold commas, line
- * ends and doubled quotes.
- * @param wanted columns that are kept of each record; all by default
+ * Records of comma-separated text whose first line names the columns. A quoted field may contain commas, line ends and
+ * doubled quotes.
+ * @param wanted columns to keep of each record; all by default
  * @see https://www.rfc-editor.org/rfc/rfc4180
  */
 export function parseCsv(
@@ -38,13 +38,13 @@ export function parseCsv(
   };
 }
 
-/** In time that grows with the field alone, whatever is in it: no search goes over it twice. */
+/** Parses a field in time linear in its length, whatever it contains: no search passes over it twice. */
 function fieldAt(text: string, start: number): Field {
   const parts: string[] = [];
   let at = start;
   while (text[at] === '"') {
     const closing = text.indexOf('"', at + 1);
-    if (closing < 0) break; // a quote that is never closed is a letter like others
+    if (closing < 0) break; // an unclosed quote is an ordinary character
     parts.push(text.slice(at + 1, closing));
     at = closing + 1;
     if (text[at] === '"') parts.push('"');

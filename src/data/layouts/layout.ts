@@ -1,7 +1,7 @@
 import type { DatasetClass, Unreadable } from "../item.ts";
 import type { FileTree } from "../tree.ts";
 
-/** Names of layouts, as `--format` takes them. */
+/** Names of layouts, the values of `--format`. */
 export const FORMATS = [
   "mvtec",
   "visa",
@@ -15,40 +15,43 @@ export const FORMATS = [
   "folder",
 ] as const;
 
-/** The name of a layout that datasets come in. */
+/** Name of a dataset layout. */
 export type FormatName = (typeof FORMATS)[number];
 
-/** What a layout makes of a listing. */
+/** A listing as interpreted by a layout. */
 export interface Reading {
-  /** In order of their names. */
+  /** Sorted by name. */
   readonly classes: readonly DatasetClass[];
-  /** Every image that is a mask by its place, whether it belongs to an image or not. */
+  /** Every image in a place for masks, even if it belongs to no image. */
   readonly masks: readonly string[];
-  /** Images that the layout knows and leaves alone. */
+  /** Images that the layout recognises but leaves alone. */
   readonly aside: readonly string[];
-  /** Images that lie beside photographs and are none by their names: depth, thumbnails, masks of good images. */
+  /**
+   * Images beside the photographs that are not photographs, judging by their names: depth, thumbnails, masks of good
+   * images.
+   */
   readonly companions: readonly string[];
-  /** Images that have another of their name with another extension beside them, and these. */
+  /** Images that share a name, but not the extension, with another image beside them, and those images. */
   readonly twins: readonly string[];
-  /** Named more than once in a list. */
+  /** Paths that a list names more than once. */
   readonly repeated: readonly Unreadable[];
-  /** Named in a list, but not there. */
+  /** Paths that a list names and that do not exist. */
   readonly missing: readonly Unreadable[];
 }
 
-/** How one family of datasets is laid out. */
+/** The layout of a family of datasets. */
 export interface Layout {
   readonly format: FormatName;
-  /** The datasets that come in it, in words. */
+  /** The datasets of this layout, in words. */
   readonly title: string;
-  /** Where what lies, in words. */
+  /** The expected folders and files, in words. */
   readonly rule: string;
-  /** The list that says what is what, if it is not the folders. */
+  /** The list file that assigns the images, if folders do not. */
   readonly list?: string;
-  /** The set's own classes, where only they tell it from others. */
+  /** The set's class names, if only they tell it from others. */
   readonly classNames?: readonly string[];
-  /** Whether a listing is laid out so; told from names alone. */
+  /** True if a listing has this layout, judging by names alone. */
   readonly fits: (tree: FileTree) => boolean;
-  /** @throws InputError where the layout's rule is broken */
+  /** @throws InputError if the layout's rule is broken */
   read(tree: FileTree, readText: (path: string) => Promise<string>): Promise<Reading> | Reading;
 }

@@ -3,7 +3,7 @@ import { byCodeUnits, type FileTree } from "../tree.ts";
 import { defectItem, goodItem } from "./by_folders.ts";
 import type { Reading } from "./layout.ts";
 
-/** One line of a list that says what each image is. Paths are relative to the root. */
+/** One line of a list that labels images. Paths are relative to the root. */
 export interface Entry {
   readonly className: string;
   readonly training: boolean;
@@ -14,10 +14,10 @@ export interface Entry {
 }
 
 /**
- * Classes as a list has them, each image once: in the place that the first line gives it, with the masks of all lines.
- * A defective image to train on is no good one, and is left alone.
- * @param list its name, for what it names and is not there
- * @param masks images that are masks by their place
+ * Builds classes from a list, each image once: the first line places it, the masks of all its lines count. A defective
+ * image to train on is not a good one and is left aside.
+ * @param list its name, to report files that it names and that do not exist
+ * @param masks images in a place for masks
  */
 export function readEntries(
   tree: FileTree,
@@ -44,7 +44,7 @@ export function readEntries(
     const known = first.get(image);
     if (known) {
       if (known.masks.size > 0 && mask !== null && !known.masks.has(mask))
-        known.masks.add(mask); // a line for each mask of an image
+        known.masks.add(mask); // an image has one line for each of its masks
       else repeated.push({ path: image, reason: difference(known, entry, list) });
       continue;
     }
@@ -73,10 +73,10 @@ export function readEntries(
   };
 }
 
-const FOREIGN = /^[a-z]:|^[\\/]/i; // paths of another machine
+const FOREIGN = /^[a-z]:|^[\\/]/i; // absolute paths, from another machine
 const FOREIGN_REMEDY = "; paths in it are relative to the folder of the dataset";
 
-/** How a further line about an image differs from its first. */
+/** Describes how a further line about an image differs from its first. */
 function difference(first: Entry, other: Entry, list: (entry: Entry) => string): string {
   const words = ({ className, training, defect }: Entry): string =>
     `${className}, to ${training ? "train on" : "test"}, ${defect === null ? "good" : defect}`;

@@ -2,7 +2,7 @@ import { baseOf, folded, stemOf, type FileTree } from "../tree.ts";
 import { asideImages, classFolders, MASKS, readFolders, testFolder, trainGoodFolders } from "./by_folders.ts";
 import type { Layout } from "./layout.ts";
 
-// The sets whose folders are named as MVTec AD's; BTAD says ok and ko.
+// Sets whose folders are named as in MVTec AD; BTAD uses ok and ko.
 
 const fits = (tree: FileTree): boolean =>
   classFolders(tree).some((folder) => trainGoodFolders(tree, folder).length > 0);
@@ -32,7 +32,7 @@ export const mpdd: Layout = {
   read,
 };
 
-/** @see https://github.com/amazon-science/spot-diff for the set, whose script writes this form of it */
+/** @see https://github.com/amazon-science/spot-diff for the set; its script writes this form */
 export const visaConverted: Layout = {
   format: "visa",
   title: "VisA, converted to MVTec AD's layout",
@@ -102,7 +102,7 @@ export const mvtec3d: Layout = {
   read,
 };
 
-/** Whether an image's masks lie in a folder of its name. */
+/** True if an image's masks lie in a folder of its name. */
 function hasMaskFolders(tree: FileTree, folder: string): boolean {
   const [masks, test] = [tree.find(folder, MASKS), testFolder(tree, folder)];
   if (masks === null || test === null) return false;

@@ -18,7 +18,7 @@ import type { Layout } from "./layout.ts";
 
 const STRUCTURE = [...TRAIN, ...TEST, ...MASKS];
 
-/** Somebody's own photographs. */
+/** A user's own photographs. */
 export const folder: Layout = {
   format: "folder",
   title: "a plain folder",
@@ -33,7 +33,7 @@ export const folder: Layout = {
   },
 };
 
-/** @throws InputError for a folder whose name, or whose files' names, say that it holds masks */
+/** @throws InputError for a folder whose name, or whose files' names, mark it as a folder of masks */
 function requirePhotographs(tree: FileTree): void {
   const all = tree.images;
   const isNamedMasks = MASKS.includes(folded(tree.name));
@@ -45,7 +45,7 @@ function requirePhotographs(tree: FileTree): void {
   );
 }
 
-/** One class, whose good images lie where its folders or the lack of them say so. */
+/** Reads one class, whose good images lie in subfolders named as good or, without such folders, everywhere. */
 function readOwn(tree: FileTree, folder: string): ClassReading {
   const start = trainFolder(tree, folder) ?? folder;
   const own = [testFolder(tree, folder), tree.find(folder, MASKS)].filter((path) => path !== null);
@@ -67,7 +67,7 @@ function readOwn(tree: FileTree, folder: string): ClassReading {
   return good.length > 0 ? readClass(tree, folder, good) : readClass(tree, folder, [start], () => all);
 }
 
-/** The folders, `start` or below it, in which folders are named as holding good images. */
+/** The folders, `start` or below it, that contain folders named as good. */
 function goodParents(start: string, paths: readonly string[]): ReadonlySet<string> {
   const found = new Set<string>();
   for (const path of paths) {
@@ -79,7 +79,7 @@ function goodParents(start: string, paths: readonly string[]): ReadonlySet<strin
   return found;
 }
 
-/** Good images are named as such, others lie beside them: are these good or not? */
+/** The error for images beside folders named as good: it is unclear if they are good. */
 function unclear(tree: FileTree, folder: string, start: string, good: string, beside: readonly string[]): InputError {
   const places = new Set(beside.map((path) => topOf(path, start)));
   const [first] = places as unknown as [string];
@@ -95,11 +95,11 @@ function unclear(tree: FileTree, folder: string, start: string, good: string, be
   );
 }
 
-/** Somebody who names a dataset's own folder means the dataset. */
+/** A hint for users who name a subfolder of a dataset but mean the dataset. */
 const partHint = ({ name }: FileTree): string =>
   STRUCTURE.includes(folded(name)) ? "; if this is a part of a dataset, name the folder that it lies in" : "";
 
-/** @throws InputError for a good image in a folder whose name says that it is something else */
+/** @throws InputError for a good image in a folder whose name says otherwise */
 function checkNames(tree: FileTree, folder: string, start: string, path: string): void {
   const segments = path
     .slice(start === "" ? 0 : start.length + 1)
@@ -124,7 +124,7 @@ function checkNames(tree: FileTree, folder: string, start: string, path: string)
   throw new InputError(`${found}; ${remedy}; rename the folder if they are good`);
 }
 
-/** The file or folder right below `start` that a path leads through. */
+/** The file or folder directly below `start` on a path. */
 function topOf(path: string, start: string): string {
   const from = start === "" ? 0 : start.length + 1;
   const end = path.indexOf("/", from);

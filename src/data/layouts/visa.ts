@@ -6,7 +6,7 @@ import type { Layout } from "./layout.ts";
 import { readEntries, type Entry } from "./listed.ts";
 
 const LIST = "split_csv/1cls.csv";
-const SHOWN = 80; // characters of what is wrong
+const SHOWN = 80; // characters of a wrong value shown in an error
 const COLUMNS = ["object", "split", "label", "image", "mask"];
 
 /** @see https://github.com/amazon-science/spot-diff */

@@ -4,8 +4,8 @@ import type { WgslModule } from "../../runtime/wgsl.ts";
 import type { ProductExtents } from "./product.ts";
 
 /**
- * Of a product, how much a workgroup owns and how much each of its invocations; how much of k is in workgroup memory at
- * a time.
+ * Tile sizes of a product: outputs per workgroup, outputs per invocation, and the depth of k kept in workgroup memory
+ * at a time.
  */
 export interface Tile {
   readonly rows: number;
@@ -23,7 +23,7 @@ const tile = (rows: number, columns: number, depth: number, laneRows: number, la
   laneColumns,
 });
 
-/** Tiles to choose from. All fit WebGPU's default limits: 256 invocations and 16 KiB a workgroup. */
+/** Tiles to choose from. All fit WebGPU's default limits: 256 invocations and 16 KiB per workgroup. */
 export const TILES: Readonly<Record<string, Tile>> = {
   "tiled 32x32x16 of 4x4": tile(32, 32, 16, 4, 4),
   "tiled 64x64x16 of 8x4": tile(64, 64, 16, 8, 4),
@@ -32,20 +32,22 @@ export const TILES: Readonly<Record<string, Tile>> = {
 
 const [SMALL_TILE, TILE] = ["tiled 32x32x16 of 4x4", "tiled 64x64x16 of 8x4"];
 
-/** What a form is wanted for. */
+/** The task for which a form is chosen. */
 export interface Wanted {
   readonly device: Device;
   readonly op: string;
-  /** Whose code the choice depends on. */
+  /** Shaders whose code the choice depends on. */
   readonly shaders: readonly WgslModule[];
   readonly extents: ProductExtents;
-  /** What else the choice depends on. */
+  /** Other details that the choice depends on. */
   readonly details: readonly (string | number | boolean)[];
-  /** Forms without tiles, that of software adapters first. */
+  /** Forms without tiles; the one for software adapters comes first. */
   readonly untiled: readonly string[];
   /** Runs a form on tensors of its own. */
   readonly trial: (form: string) => void;
-  /** A form that is only ever measured, after it was found to agree with the fixed one. Default: none. */
+  /**
+   * A form that is never the fixed choice: it is measured, and only once it agrees with the fixed one. Default: none.
+   */
   readonly guarded?: Guarded | null;
 }
 
@@ -55,9 +57,9 @@ interface Guarded {
 }
 
 /**
- * How a product is computed: what `tune` found to be fastest on this adapter for shapes of this class, otherwise what
- * is fixed. Software adapters have no memory that is faster than their caches, so they never use tiles: on llvmpipe
- * those take twice as long. For GPUs tiles are what all libraries use.
+ * Chooses a form: the one that `tune` found to be fastest on this adapter for this class of shapes, otherwise a fixed
+ * one. Software adapters have no memory faster than their caches, so they never use tiles, which take twice as long on
+ * llvmpipe. GPUs use tiles, as all libraries do.
  */
 export function formFor({ device, op, shaders, extents, details, untiled, trial, guarded = null }: Wanted): string {
   const { batch, m, n, k } = extents;
@@ -76,7 +78,7 @@ export function formFor({ device, op, shaders, extents, details, untiled, trial,
   return device.tuner.choose(key, [...forms], trial, (form) => form !== guarded?.form || guarded.agreesWith(fixed));
 }
 
-/** Extents that count as one: up to the next power of two, or one and a half times that. */
+/** Rounds an extent up to its class: the next power of two, or one and a half times a power of two. */
 function classOf(extent: number): number {
   const power = 2 ** Math.floor(Math.log2(Math.max(1, extent)));
   return extent <= power ? power : extent <= 1.5 * power ? 1.5 * power : 2 * power;
@@ -84,7 +86,7 @@ function classOf(extent: number): number {
 
 const revisions = new Map<WgslModule, number>();
 
-/** Says whether code is still what it was when it was measured: FNV-1a of its text. */
+/** Hash of shader code (FNV-1a): a measurement is valid only while the code stays the same. */
 function revisionOf(shaders: readonly WgslModule[]): string {
   return shaders
     .map((shader) => {

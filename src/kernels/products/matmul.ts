@@ -12,22 +12,22 @@ import { operationsOf, productOf, slicesOf, uniformSize, type ProductExtents } f
 import { agrees, hasSubgroupMatrices, SUBGROUP_MATRICES, subgroupProduct } from "./subgroup.ts";
 import { LOAD_A, LOAD_B, tiledProduct } from "./tiled.ts";
 
-const ROWS = 8; // of the output, owned by one invocation, as in the shader
-const ENOUGH_TILES = 2048; // to occupy a GPU: with fewer, the sum is cut into slices
+const ROWS = 8; // output rows computed by one invocation, as in the shader
+const ENOUGH_TILES = 2048; // tiles that occupy a GPU: with fewer, the sum is split into slices
 
-/** Which operands come with rows and columns exchanged. */
+/** Transposition of the operands. */
 export interface MatmulOptions {
-  /** Whether a is stored as `[G, K, M]`. Default false. */
+  /** True if a is stored as `[G, K, M]`. Default false. */
   readonly transposeA?: boolean;
-  /** Whether b is stored as `[G, N, K]`. Default false. */
+  /** True if b is stored as `[G, N, K]`. Default false. */
   readonly transposeB?: boolean;
 }
 
-const UNTILED = ["uniform", "registers"]; // for software adapters, and for GPUs
+const UNTILED = ["uniform", "registers"]; // the form for software adapters, then that for GPUs
 
 /**
- * Forms of a product on every device: sums in registers, for GPUs and for software adapters, and tiles in workgroup
- * memory.
+ * Forms of a product that every device has: "uniform" for software adapters, "registers" for GPUs, and tiles in
+ * workgroup memory.
  */
 export const MATMUL_FORMS = [...UNTILED, ...Object.keys(TILES)];
 
@@ -40,9 +40,9 @@ interface Problem extends ProductExtents {
 }
 
 /**
- * `[G,M,K]`, `[G,K,N]`, bias `[N]` -> `[G,M,N]`. The sum is cut into slices only where no activation follows it.
- * @param form one of MATMUL_FORMS, or SUBGROUP_MATRICES where the device has them and a is f16. Default: fixed by shape
- * and adapter, or the fastest where `tune` has measured it
+ * `[G,M,K]`, `[G,K,N]`, bias `[N]` -> `[G,M,N]`. The sum is split into slices only if no activation follows.
+ * @param form one of MATMUL_FORMS, or SUBGROUP_MATRICES if the device has them and a is f16. Default: fixed by shape
+ *   and adapter, or the fastest if `tune` has measured it
  */
 export function matmulForward(a: Tensor, b: Tensor, epilogue: Epilogue, options: MatmulOptions, form?: string): Tensor {
   const { transposeA = false, transposeB = false } = options;
@@ -83,8 +83,8 @@ export function matmulForward(a: Tensor, b: Tensor, epilogue: Epilogue, options:
 }
 
 /**
- * Whether products on subgroup matrices are those of the fixed form; an activation that widens no difference stands for
- * all.
+ * Checks that products on subgroup matrices agree with those of the fixed form. One activation stands for all; it never
+ * widens a difference.
  */
 const agreesWith = (
   fixed: string,

@@ -3,7 +3,7 @@ import { empty, release, type FloatDType, type Shape, type Tensor } from "../../
 import { settleAs } from "../cast.ts";
 import { reduceMiddle } from "../reduce.ts";
 
-const MIN_DEPTH = 256; // of the summed axis, for one slice
+const MIN_DEPTH = 256; // least extent of a slice along the summed axis
 
 /** Extents of a batched product `[G,M,K] [G,K,N] -> [G,M,N]`. */
 export interface ProductExtents {
@@ -13,20 +13,20 @@ export interface ProductExtents {
   readonly k: number;
 }
 
-/** Multiplications and additions. */
+/** Number of multiplications and additions. */
 export const operationsOf = ({ batch, m, n, k }: ProductExtents): number => 2 * batch * m * n * k;
 
-/** How a sum over k is cut: into `slices` of `depth`. */
+/** Split of a sum over k into `slices` slices of `depth` elements. */
 export interface Slices {
   readonly slices: number;
   readonly depth: number;
 }
 
 /**
- * Slices of the sum, from shape and form alone, so that the same shape gives the same bits.
- * @param tiles of the output, that would run side by side without slices
- * @param enough tiles to occupy a GPU
- * @param step that a slice's depth is a multiple of
+ * Chooses the slices of a sum from shape and form alone, so that the same shape always gives the same bits.
+ * @param tiles number of output tiles, which would run side by side without slices
+ * @param enough number of tiles that occupies a GPU
+ * @param step a slice's depth is a multiple of it
  */
 export function slicesOf({ k }: ProductExtents, tiles: number, enough: number, step: number): Slices {
   const wanted = Math.max(1, Math.min(Math.floor(k / MIN_DEPTH), Math.ceil(enough / Math.max(1, tiles))));
@@ -35,9 +35,9 @@ export function slicesOf({ k }: ProductExtents, tiles: number, enough: number, s
 }
 
 /**
- * A product, of which slices are added up where there are several.
- * @param compute writes the product into `output` or, where it is cut, the slices into `partial`, `[G, S, M, N]`; the
- * other one is a dummy
+ * Computes a product and adds up its slices if there are several.
+ * @param compute writes the product into `output` or, if it is split, the slices into `partial`, `[G, S, M, N]`; the
+ *   other one is a dummy
  */
 export function productOf(
   device: Device,
@@ -61,10 +61,10 @@ export function productOf(
   return settleAs(sum, dtype);
 }
 
-// of a product, owned by a workgroup of the forms for software adapters, as in their shaders
+// rows of a product that one workgroup computes in the forms for software adapters, as in their shaders
 const UNIFORM_ROWS = 4 * 64;
 
-/** Workgroups of such a form, whose lanes differ in their rows alone, by the number of rows. */
+/** Workgroups of a form whose lanes differ only in their rows, as a function of the number of rows. */
 export const uniformSize =
   (columns: number, columnsOfGroup: number, products = 1) =>
   (rows: number): { readonly workgroups: number } => ({

@@ -9,13 +9,13 @@ import { operationsOf, productOf, slicesOf, type ProductExtents } from "./produc
 import { normal } from "../random.ts";
 
 const [SIDE, COLUMNS, DEPTH] = [16, 64, 32]; // as in the shader
-const [MOST_SUBGROUPS, MOST_LANES] = [4, 256]; // of a workgroup
-const ENOUGH_TILES = 256; // to occupy a GPU: with fewer, the sum is cut into slices
+const [MOST_SUBGROUPS, MOST_LANES] = [4, 256]; // limits of a workgroup
+const ENOUGH_TILES = 256; // tiles that occupy a GPU: with fewer, the sum is split into slices
 
-/** The name of this form. */
+/** Name of this form. */
 export const SUBGROUP_MATRICES = "subgroup matrices";
 
-/** A product of f16, on a device that has `adapter.matrixLanes`. */
+/** An f16 product, on a device that has `adapter.matrixLanes`. */
 export interface SubgroupProduct extends ProductExtents {
   readonly a: Tensor;
   readonly b: Tensor;
@@ -24,11 +24,11 @@ export interface SubgroupProduct extends ProductExtents {
   readonly transposeB: boolean;
 }
 
-/** Whether the form can compute a product, and its tiles are not mostly empty. */
+/** True if the form can compute a product and its tiles are not mostly empty. */
 export const hasSubgroupMatrices = ({ device, dtype }: Tensor, { m, n }: ProductExtents): boolean =>
   dtype === "f16" && device.adapter.matrixLanes !== undefined && 2 * Math.min(m, n) > COLUMNS;
 
-/** The product, in f16. The sum is cut into slices only where no activation follows it. */
+/** The product, in f16. The sum is split into slices only if no activation follows. */
 export function subgroupProduct(product: SubgroupProduct, pack: number): Tensor {
   const {
     a,
@@ -66,21 +66,22 @@ export function subgroupProduct(product: SubgroupProduct, pack: number): Tensor 
   );
 }
 
-// Tiles that are not filled; sums so short that one product of them shows, and so long that they are cut.
+// Sizes that leave tiles partly empty; one sum short enough that a single wrong product shows, one long enough to be
+// split.
 const CHECKED: readonly ProductExtents[] = [44, 556].map((k) => ({ batch: 2, m: 84, n: 76, k }));
 
 /**
- * What two forms may differ by, relative to the sum of absolute products. Each rounds its result to f16, together by
- * 2^-10 of that at most, and sums in f32 add less; this leaves as much again three times, for hardware that rounds sums
- * as it likes. Of 44 products, one alone is 2^-5.5 of them.
+ * Tolerance between two forms, relative to the sum of absolute products. Rounding both results to f16 accounts for at
+ * most 2^-10, sums in f32 for less; the other factor of four allows for hardware that rounds sums differently. In a sum
+ * of 44 products a single product is about 2^-5.5.
  */
 const CLOSE = 2 ** -8;
 
 /**
- * Whether this device's subgroup matrices compute what they should: on made-up operands, what another form computes.
- * @param packed whether the operands' extents are multiples of four
+ * Checks that this device's subgroup matrices give the same results as another form, on random operands.
+ * @param packed true if the operands' extents are multiples of four
  * @param shapesOf how the operands are stored
- * @param compute the product in this form or, `trusted`, in the other one
+ * @param compute the product in this form or, if `trusted`, in the other one
  */
 export async function agrees(
   device: Device,

@@ -6,13 +6,13 @@ import type { Tile } from "./forms.ts";
 import { launch } from "../launch.ts";
 import { operationsOf, productOf, slicesOf, type ProductExtents } from "./product.ts";
 
-const ENOUGH_TILES = 256; // to occupy a GPU: with fewer, the sum is cut into slices
+const ENOUGH_TILES = 256; // tiles that occupy a GPU: with fewer, the sum is split into slices
 
-/** Where operands come from, by the shader's numbers. */
+/** Sources of the operands, by the shader's numbers. */
 export const LOAD_A = { matrix: 0, transposed: 1, windows: 2, windowsTransposed: 3, readers: 4 } as const;
 export const LOAD_B = { matrix: 0, transposed: 1, filters: 2 } as const;
 
-/** Where windows of an image lie; `params` of the shader. */
+/** Geometry of an image's windows; `params` of the shader. */
 export interface Windows extends Omit<Geometry, "out_height" | "out_width"> {
   readonly height: number;
   readonly width: number;
@@ -39,26 +39,26 @@ const NO_WINDOWS: Windows = {
 
 /** A product as the shader sees it. */
 export interface TiledProduct extends ProductExtents {
-  /** Whose product it is, for errors. */
+  /** Name of the calling op, for errors. */
   readonly op: string;
   readonly a: Tensor;
   readonly b: Tensor;
   readonly loadA: number;
   readonly loadB: number;
   readonly epilogue: Epilogue;
-  /** Elements that travel together. */
+  /** Elements per load and store. */
   readonly pack: 1 | 4;
-  /** Of the result: as many elements as `[G, M, N]`. */
+  /** Shape of the result: as many elements as `[G, M, N]`. */
   readonly shape: Shape;
   /**
-   * Rows of an image; 1 for matrices. Where images follow one another in a and in the output, both may be larger than a
-   * dispatch can see.
+   * Rows of the product per image; 1 for matrices. If images follow one another in a and in the output, both may be
+   * larger than a dispatch can bind.
    */
   readonly positions?: number;
   readonly windows?: Windows;
 }
 
-/** The product, of a's dtype. The sum is cut into slices only where no activation follows it. */
+/** The product, of a's dtype. The sum is split into slices only if no activation follows. */
 export function tiledProduct(
   product: TiledProduct,
   { rows, columns, depth: step, laneRows, laneColumns }: Tile,
