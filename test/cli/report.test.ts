@@ -6,23 +6,11 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Browser, chromium, type Page } from "playwright-core";
 import sharp from "sharp";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { chosen } from "../../src/cli/evaluate/run_report.ts";
 import { heatColour, heatOverlay, logLevels, maskContour } from "../../src/io/heat.ts";
 import { type ReportData, renderReport } from "../../src/cli/report/report.ts";
 import { InputError, ShapeError } from "../../src/runtime/errors.ts";
-
-// Unless told otherwise, vitest makes every style sheet empty, "?raw" or not: these are the files themselves.
-vi.mock("../../src/cli/report/page.css?raw", async () => ({
-  default: await sourceOf("../../src/cli/report/page.css"),
-}));
-vi.mock("uplot/dist/uPlot.min.css?raw", async () => ({
-  default: await sourceOf("../../node_modules/uplot/dist/uPlot.min.css"),
-}));
-async function sourceOf(path: string): Promise<string> {
-  const { readFile } = await import("node:fs/promises");
-  return readFile(new URL(path, import.meta.url), "utf8");
-}
 
 const HOSTILE = `</script><img src=x onerror="window.hacked=1"><!--\u2028&amp;`;
 const DOT =

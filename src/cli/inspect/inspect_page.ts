@@ -3,7 +3,7 @@ import type { Dataset, DatasetClass, Item } from "../../data/dataset.ts";
 import type { Survey } from "../../data/survey.ts";
 import { decodeImage, decodeMasks, encodeJpeg, encodePng } from "../../node/images.ts";
 import { InputError } from "../../runtime/errors.ts";
-import pageStyle from "../report/page.css?raw";
+import { PAGE_STYLE } from "../report/page/page.ts";
 import { maskContour } from "../../io/heat.ts";
 import { printable } from "../../io/printable.ts";
 import { dataUrl, escapedText } from "../report/report.ts";
@@ -39,7 +39,7 @@ export async function inspectPage(root: string, dataset: Dataset, survey: Survey
 <meta name="color-scheme" content="light dark">
 <link rel="icon" href="data:,">
 <title>${title}</title>
-<style>${pageStyle}
+<style>${PAGE_STYLE}
 ${ownStyle}</style>
 </head>
 <body>

@@ -5,9 +5,7 @@ import plotStyle from "uplot/dist/uPlot.min.css?raw";
 import type { Intervals } from "../../metrics/bootstrap.ts";
 import type { Metrics } from "../../metrics/metrics.ts";
 import { InputError } from "../../runtime/errors.ts";
-import page from "./page.html?raw";
-import pageScript from "./page_script.js?raw";
-import pageStyle from "./page.css?raw";
+import { PAGE, PAGE_SCRIPT, PAGE_STYLE } from "./page/page.ts";
 import { heatColour } from "../../io/heat.ts";
 import { printable, UNSEEN } from "../../io/printable.ts";
 
@@ -25,7 +23,7 @@ export interface ReportData {
   readonly created: string;
   /** The WebGPU adapter that did the work. */
   readonly adapter: string;
-  /** What the run was made with, in the order to show it in. */
+  /** The settings that the run was made with, in the order to show it in. */
   readonly configuration: readonly (readonly [name: string, value: string])[];
   /** Per class: its figures, how many images there are, and what its scores mean. */
   readonly classes: readonly {
@@ -33,12 +31,12 @@ export interface ReportData {
     readonly metrics: Metrics;
     /** 95 % confidence intervals, if there are any. */
     readonly intervals: Intervals | null;
-    /** How far each metric may be from the exact one. */
+    /** The largest distance of each metric from the exact one. */
     readonly errors: Metrics;
-    /** How pixel metrics were made, and of how many pixels. */
+    /** The kind of pixel metrics, and the number of pixels behind them. */
     readonly method: "exact" | "streaming";
     readonly pixels: number;
-    /** Why some metrics are undefined, if some are. */
+    /** The reason why some metrics are undefined, if some are. */
     readonly gap: string | null;
     readonly train: number;
     readonly good: number;
@@ -128,17 +126,17 @@ export function renderReport(data: ReportData): string {
     return `rgb(${red} ${green} ${blue} / ${(alpha / 255).toFixed(3)})`;
   });
   const library = `/*!\nuPlot\n${unixLines(plotLicence)}\n*/\n${unixLines(plotCode).replace(/^\/\*![^\n]*\n/, "")}`;
-  const script = unixLines(pageScript);
+  const script = unixLines(PAGE_SCRIPT);
   const slots: Record<string, string> = {
     policy: contentPolicy([library, script]),
     title: escapedText(data.title),
-    style: `${plotStyle}\n${pageStyle}`,
+    style: `${plotStyle}\n${PAGE_STYLE}`,
     data: escapedJson({ ...data, heatScale, unseen: UNSEEN.source }),
     library,
     script,
   };
   // A function as replacement, and one pass: nothing that is filled in is looked at again.
-  return unixLines(page).replace(/\{\{(\w+)\}\}/g, (_, name: string) => slots[name] as string);
+  return unixLines(PAGE).replace(/\{\{(\w+)\}\}/g, (_, name: string) => slots[name] as string);
 }
 
 /** Allows the given scripts by their hashes, styles and data: images, and nothing else. */
