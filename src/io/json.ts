@@ -20,7 +20,7 @@ export const RECORD: JsonLimits = { characters: 1 << 26, depth: 8 };
 
 /**
  * Parses an untrusted JSON text. A text beyond the limits is rejected before any value is created.
- * @throws InputError for a text beyond the limits; SyntaxError for invalid JSON
+ * @throws InputError for a text beyond the limits, or an object with the same key twice; SyntaxError for invalid JSON
  */
 export function parseJson(text: string, { characters, depth, containers = 1 << 20 }: JsonLimits): unknown {
   if (text.length > characters)
@@ -41,7 +41,35 @@ export function parseJson(text: string, { characters, depth, containers = 1 << 2
         open--;
     }
   }
-  return JSON.parse(text);
+  const value: unknown = JSON.parse(text);
+  const key = repeatedKey(text);
+  if (key === null) return value;
+  const shown = key.length > SHOWN ? `${key.slice(0, SHOWN)}...` : key;
+  throw new InputError(`its JSON has the key ${JSON.stringify(shown)} twice in one object`);
+}
+
+const SHOWN = 40; // characters of a key in an error
+
+/** The first duplicate key of an object in a valid JSON text: readers disagree on which of the two counts. */
+function repeatedKey(text: string): string | null {
+  const open: Set<string>[] = [];
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i];
+    if (c === "{") open.push(new Set());
+    else if (c === "}") open.pop();
+    else if (c === '"') {
+      const start = i;
+      for (i++; text[i] !== '"'; i++) if (text[i] === "\\") i++;
+      let next = i + 1;
+      while (text[next] === " " || text[next] === "\n" || text[next] === "\r" || text[next] === "\t") next++;
+      if (text[next] !== ":") continue;
+      const key = JSON.parse(text.slice(start, i + 1)) as string; // escapes spell one key in many ways
+      const keys = open.at(-1)!;
+      if (keys.has(key)) return key;
+      keys.add(key);
+    }
+  }
+  return null;
 }
 
 const [QUOTE, BACKSLASH, LIST, LIST_END, OBJECT, OBJECT_END] = [0x22, 0x5c, 0x5b, 0x5d, 0x7b, 0x7d];

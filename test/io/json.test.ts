@@ -19,6 +19,14 @@ describe("JSON within its limits", () => {
   });
 });
 
+test.each([
+  ['{"a":1,"b":{"a":2},"\\u0061":3}', "a"],
+  ['[{"x":[{"b":1, "b" :1}]}]', "b"],
+  [`{"${"k".repeat(50)}":1,"${"k".repeat(50)}":2}`, `${"k".repeat(40)}...`],
+])("%s is refused: readers disagree on which of the two counts", (text, key) => {
+  expect(() => parseJson(text, RECORD)).toThrow(new InputError(`its JSON has the key "${key}" twice in one object`));
+});
+
 describe("JSON beyond a limit is refused before it is parsed", () => {
   test.each([
     ["deep lists", "[".repeat(1e6), "its JSON nests lists and objects more than 8 deep"],
