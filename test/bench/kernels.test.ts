@@ -8,7 +8,7 @@ import { device } from "../harness/device.ts";
 
 const modules = Object.values(import.meta.glob<WgslModule>("../../shaders/*.wgsl", { eager: true, import: "default" }));
 
-/** A device on which nothing is compiled or computed: wherever there is half precision, with subgroup matrices. */
+/** A device that compiles and computes nothing, with half precision and subgroup matrices. */
 function idleDevice(): Device {
   const { device: idle } = device.dryRun();
   return Object.assign(idle, {
@@ -16,7 +16,7 @@ function idleDevice(): Device {
   });
 }
 
-/** What each row that the device can do dispatches. */
+/** The dispatches of each row that the device can run. */
 async function dispatchedBy(idle: Device): Promise<ReadonlyMap<Measured, readonly TracedDispatch[]>> {
   const dispatched = new Map<Measured, readonly TracedDispatch[]>();
   for (const row of [...KERNELS, ...NETWORK_ROWS].filter((row) => isPossible(idle, row))) {
@@ -49,7 +49,7 @@ test("a row is named after the shader that it runs, and like no other", async ()
   expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([]);
 });
 
-// what counts operations
+// kernels that count operations
 const MULTIPLIES = /^(matmul|tiled_product|subgroup_product|conv2d|depthwise_conv2d|nearest_rows|farthest_point)\./;
 
 test("dispatches are said to need what a row says that their definition needs; several need more, for what they hand on", async () => {

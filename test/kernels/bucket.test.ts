@@ -10,7 +10,7 @@ import { poison } from "../harness/operation.ts";
 
 const whole = (tensor: Tensor): Promise<Uint32Array> => toArray({ ...tensor, dtype: "u32" });
 
-/** The lists as the kernels make them, and that nothing but them is left allocated. */
+/** The lists as the kernels make them; also checks that nothing else stays allocated. */
 async function listsOf(keys: Uint32Array, buckets: number): Promise<number[][]> {
   poison();
   const tensor = fromArray(device, [keys.length], keys);

@@ -15,14 +15,14 @@ test("all that only hardware with subgroup matrices can run is put aside by the 
   const plain = emulated(module.code, 64);
   expect(plain.replace(/\/\/.*$/gm, "")).not.toMatch(/builtin\(subgroup|subgroup_matrix|subgroup[A-Z]|\benable\b/);
   const aside = module.code.split("\n").filter((line) => !plain.includes(line));
-  expect(aside).toHaveLength(9); // what is enabled, the subgroup's number, three types, four functions
+  expect(aside).toHaveLength(9); // the enable directive, the subgroup id, three types, four functions
 });
 
 const fusedOperation = epilogueOperations.find(({ name }) => name === "matmul ending in an activation")!;
 
 const larger = (why: string, batch: number, m: number, n: number, k: number, transposeA = false, transposeB = false) =>
   [why, { batch, m, n, k, transposeA, transposeB }] as const;
-const SEVERAL_TILES = { batch: 1, m: 68, n: 72, k: 36 }; // all small enough for memory that `poison` fills
+const SEVERAL_TILES = { batch: 1, m: 68, n: 72, k: 36 }; // all small enough for the memory that `poison` fills
 const PROBLEMS = [
   ...matmulOperation.problems,
   ["several tiles, packed", SEVERAL_TILES] as const,
@@ -79,8 +79,8 @@ describe.skipIf(!device.gpu.features.has("shader-f16"))("with plain arithmetic i
 const FIXED = "forms that every device has";
 
 /**
- * What a product of 40 x 12 by 12 x 36 was measured with, and what was chosen, on a device where subgroup matrices are
- * fast, if `change` does not make them wrong.
+ * The measured forms and the choice for a product of 40 x 12 by 12 x 36, on a device whose subgroup matrices are fast,
+ * and correct unless `change` breaks them.
  */
 async function choiceOf(
   {

@@ -21,7 +21,7 @@ test("a tensor times itself has both gradients, added", async () => {
 
 test("gradients give back what they were made of: a longer chain takes its outputs' memory more, and no other", () => {
   Object.values({ add, subtract, multiply, divide, maximum, minimum }).forEach((run, nth) => {
-    // A size of its own each time, so that no buffer of another run can be lent again.
+    // A different size each time, so that no buffer of another run can be reused.
     const made = (links: number): number => {
       using _scope = device.scope();
       const numbers = new Float32Array(100_003 + 256 * (10 * nth + links)).fill(1.5);

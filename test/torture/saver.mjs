@@ -1,5 +1,4 @@
-// node test/torture/saver.mjs RUN MODEL...   saves the models into the run's folder, one after the other, until it is
-// killed
+// node test/torture/saver.mjs RUN MODEL...   saves the models into the run's folder in turn until it is killed
 import { loadDetector, openDevice, saveDetector } from "../../dist/node.js";
 
 const [run, ...models] = process.argv.slice(2);
