@@ -73,7 +73,7 @@ async function listingOf(
 
 function requireSameOps(calls: readonly Call[], others: readonly Call[]): void {
   const ops = (list: readonly Call[]): string => list.map(({ op }) => op).join();
-  if (ops(calls) !== ops(others)) refuse("other operations for two images than for one");
+  if (ops(calls) !== ops(others)) refuse("different operations for two images than for one");
 }
 
 /**

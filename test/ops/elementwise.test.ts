@@ -55,10 +55,10 @@ describe("add and multiply reject, before any GPU work,", () => {
     ["axes aligned from the first", [2, 3], [2], `add: ${extents}, got a [2,3] and b [2]`],
     ["nothing against something", [0, 3], [2, 3], `add: ${extents}, got a [0,3] and b [2,3]`],
     [
-      "five axes that broadcast in turn",
+      "five runs of axes that broadcast alike",
       [2, 1, 2, 1, 2],
       [1, 2, 1, 2, 1],
-      "add: expected at most 4 axes that broadcast in turn, there are 5, got a [2,1,2,1,2] and b [1,2,1,2,1]",
+      "add: expected at most 4 runs of axes that broadcast alike, there are 5, got a [2,1,2,1,2] and b [1,2,1,2,1]",
     ],
   ])("%s", (_what, a, b, message) => {
     const attempt = (run: typeof add) => () => run(empty(device, a), empty(device, b));

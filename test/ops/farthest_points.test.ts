@@ -133,7 +133,7 @@ describe("a search for farthest points", () => {
     const rows = empty(device, [5, 3]);
     const from = (chosen: number[], distances: number) => () =>
       new FarthestPointSearch(rows, 3, { chosen, distances: new Float32Array(distances) });
-    const expected = "farthestPoints: expected the state of a choice of 3 of 5 rows, got";
+    const expected = "farthestPoints: expected the state of a search for 3 of 5 rows, got";
     expect(from([0, 1], 4)).toThrow(`${expected} 2 rows and 4 distances`);
     expect(from([], 5)).toThrow(`${expected} 0 rows and 5 distances`);
     expect(from([0, 1, 2, 3], 5)).toThrow(`${expected} 4 rows and 5 distances`);

@@ -194,7 +194,7 @@ describe("draws whose step lies in a tensor", () => {
     );
     for (const drawn of Object.values(draws)) {
       expect(() => device.capture(() => drawn(of(7)))).toThrow(
-        ": expected the draw's step in a tensor while capturing, got 7, which every run would draw again",
+        ": expected the draw's step in a tensor while capturing, got 7, for which every run would draw the same numbers",
       );
     }
   });

@@ -169,7 +169,7 @@ const unclearError = (
   masks: readonly (readonly [string, string | null])[],
 ): InputError =>
   new InputError(
-    `${className(tree, folder)}: ${images(masks.length)} among those to learn from would be masks by their names (such as ${shownMask(masks[0]!)}), ` +
+    `${className(tree, folder)}: ${images(masks.length)} among the training images look like masks by their names (such as ${shownMask(masks[0]!)}), ` +
       "and images with masks may be defective; good images belong in train/good, others in test/<defect>, masks in ground_truth/<defect>; " +
       "rename the files if they are photographs",
   );

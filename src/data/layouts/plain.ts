@@ -89,7 +89,7 @@ function unclear(tree: FileTree, folder: string, start: string, good: string, be
     .join(", ");
   const kind = tree.has(first) ? "<defect>" : baseOf(first);
   return new InputError(
-    `${className(tree, folder)}: ${good}/ (${images(tree.below(good).length)}) says what is good, but ${shown} lie beside it ` +
+    `${className(tree, folder)}: ${good}/ (${images(tree.below(good).length)}) holds the good images, but ${shown} lie beside it ` +
       `(${images(beside.length)}); ` +
       `defective images belong in ${within(folder, `test/${kind}`)}, good ones in ${good}${partHint(tree)}`,
   );

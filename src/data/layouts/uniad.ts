@@ -48,9 +48,9 @@ function parseLines(tree: FileTree, list: string, text: string): Entry[] {
     try {
       value = parseJson(line, RECORD);
     } catch {
-      throw wrong("is no JSON object");
+      throw wrong("is not a JSON object");
     }
-    if (typeof value !== "object" || value === null || Array.isArray(value)) throw wrong("is no JSON object");
+    if (typeof value !== "object" || value === null || Array.isArray(value)) throw wrong("is not a JSON object");
     const { filename, label, label_name: labelName, clsname, maskname } = value as Record<string, unknown>;
     if (typeof filename !== "string" || filename === "") throw wrong("has no filename");
     if (typeof clsname !== "string" || clsname === "") throw wrong("has no clsname");
