@@ -21,7 +21,8 @@ export function leftOut({ companions, undecodable, repeated, outputs }: Dataset)
       "remark",
       "no-photograph",
       ["image is not a photograph, judging by its name", "images are not photographs, judging by their names"],
-      "left out: masks of good images, depth, heat maps, thumbnails; rename them, or their folder, if they are photographs",
+      "left out: masks of good images, depth, heat maps, thumbnails; " +
+        "rename them, or their folder, if they are photographs",
     ),
     about(
       repeated.map(({ path, reason }) => `${path} ${reason}`),

@@ -44,7 +44,7 @@ async function withMutant<T>({ shader, from, to, why }: Mutant, work: () => Prom
 }
 
 /** Names of the shaders that an operation runs on its problems. */
-async function shadersOf(operation: AnyOperation): Promise<ReadonlySet<string>> {
+async function traceShaders(operation: AnyOperation): Promise<ReadonlySet<string>> {
   const used = new Set<string>();
   device.kernel = (spec) => {
     used.add(spec.module.name);
@@ -90,7 +90,7 @@ export async function main(args: readonly string[]): Promise<number> {
     `shaders as they are: nothing found in ${UNCHANGED_CASES} cases of each of ${operations.length} operations`,
   );
   const users = new Map<AnyOperation, ReadonlySet<string>>();
-  for (const operation of operations) users.set(operation, await shadersOf(operation));
+  for (const operation of operations) users.set(operation, await traceShaders(operation));
   let survivors = 0;
   for (const mutant of mutants) {
     const { shader, why } = mutant;

@@ -82,7 +82,7 @@ const FIXED = "forms that every device has";
  * The measured forms and the choice for a product of 40 x 12 by 12 x 36, on a device whose subgroup matrices are fast,
  * and correct unless `change` breaks them.
  */
-async function choiceOf(
+async function measureChoice(
   {
     dtype = "f16",
     rows = 40,
@@ -139,16 +139,16 @@ describe.skipIf(!device.gpu.features.has("shader-f16"))("subgroup matrices are c
   const NEVER_MEASURED = { first: FIXED, measured: [FIXED], chosen: FIXED };
 
   test("where they are right and fast, but not before that was found", async () => {
-    expect(await choiceOf()).toEqual(CHOSEN);
-    expect(await choiceOf({ rows: 41, transposeA: true, transposeB: true, epilogue: { activation: "exp" } })).toEqual(
-      CHOSEN,
-    );
+    expect(await measureChoice()).toEqual(CHOSEN);
+    expect(
+      await measureChoice({ rows: 41, transposeA: true, transposeB: true, epilogue: { activation: "exp" } }),
+    ).toEqual(CHOSEN);
   });
 
   test("neither in single precision, nor for few rows, nor where nothing is measured", async () => {
-    expect(await choiceOf({ dtype: "f32" })).toEqual(NEVER_MEASURED);
-    expect(await choiceOf({ rows: 32 })).toEqual(NEVER_MEASURED);
-    expect(await choiceOf({ always: false })).toEqual({ ...NEVER_MEASURED, measured: [] });
+    expect(await measureChoice({ dtype: "f32" })).toEqual(NEVER_MEASURED);
+    expect(await measureChoice({ rows: 32 })).toEqual(NEVER_MEASURED);
+    expect(await measureChoice({ always: false })).toEqual({ ...NEVER_MEASURED, measured: [] });
   });
 
   test.each<[string, string, string]>([
@@ -168,7 +168,7 @@ describe.skipIf(!device.gpu.features.has("shader-f16"))("subgroup matrices are c
     ["do not compile", "alias Left = u32;", "alias Left = nothing;"],
   ])("never where they %s", async (_what, from, to) => {
     expect(
-      await choiceOf({}, (code) => {
+      await measureChoice({}, (code) => {
         expect(code.split(from)).toHaveLength(2);
         return code.replace(from, to);
       }),

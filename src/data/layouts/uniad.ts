@@ -14,7 +14,8 @@ export const uniad: Layout = {
   format: "uniad",
   title: "UniAD's json lines",
   rule:
-    `${TRAIN} and ${TEST} hold one JSON object a line: filename, label (0 or good, 1 or defective), clsname, maskname; ` +
+    `${TRAIN} and ${TEST} hold one JSON object a line: ` +
+    `filename, label (0 or good, 1 or defective), clsname, maskname; ` +
     `files lie here or in one folder below`,
   list: `${TRAIN} and ${TEST}`,
   fits: (tree) => tree.has(TRAIN) && tree.has(TEST),
