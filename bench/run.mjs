@@ -1,7 +1,7 @@
 // node bench/run.mjs grad   loads bench/training/grad.bench.ts through Vite, which can import .wgsl
 // node bench/run.mjs        measures kernels and training steps, each in its own process
 // node bench/run.mjs --against bench/results/grad.llvmpipe.json   measures the rows of that file again and compares
-// node bench/run.mjs kernels --rows depthwise grid_sample measures only rows with one of these in their names, and
+// node bench/run.mjs kernels --rows depthwise grid_sample   measures only rows with one of these in their names, and
 // writes nothing
 import { spawnSync } from "node:child_process";
 import { basename } from "node:path";

@@ -1,4 +1,4 @@
-// activation: a function of one variable, applied to every element, and its derivative.
+// activation: an activation function, applied to every element, and its derivative.
 //
 //   input        [count]  pack
 //   grad_output  [count]  pack

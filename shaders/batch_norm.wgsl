@@ -10,18 +10,18 @@
 //
 //   r = 1 / sqrt(variance + eps),  h = (input - mean) * r,  output = weight * h + bias
 //   grad_input = weight * r * (grad_output - sum(grad_output) / M - h * sum(grad_output * h) / (M - correction))
-//   grad_input = weight * r * grad_output   where the statistics are constants
+//   grad_input = weight * r * grad_output   if the statistics are constants
 //   With an activation f the output is f of that, and grad_output times f's slope there takes the place of grad_output.
 //
 // Slices depend on the shape alone and are merged in order, so equal inputs give equal bits.
-// Welford's update within a slice and Chan's between slices: stable where the mean is far larger than the deviation,
+// Welford's update within a slice and Chan's between slices: stable even if the mean is far larger than the deviation,
 // and the data is read once. Definition: torch.nn.functional.batch_norm.
 // Cost: the statistics read the input once, forward reads and writes it once, for 10 operations an element; the gradients read
 // input and grad_output twice and write once, for 12.
 
-// Whether weight and bias apply. Without them, affine is bound but never read.
+// True if weight and bias apply. Otherwise affine is bound but never read.
 override AFFINE: bool = true;
-// Whether mean and variance are given, not the input's own. Then sums is bound but never read in backward_input.
+// True if mean and variance are given, not the input's own. Then sums is bound but never read in backward_input.
 override CONSTANT: bool = false;
 
 struct Params {
@@ -116,7 +116,7 @@ fn scaled(h: accum, c: u32) -> accum {
   return h;
 }
 
-// d loss / d what the activation was applied to, from that to the output: ACTIVATION of prelude/activation.wgsl.
+// d loss / d the activation's input, given d loss / d its output: ACTIVATION of prelude/activation.wgsl.
 fn gradient_at(i: u32, h: accum, c: u32) -> accum {
   let gradient = accum(grad_output[i]);
   if (ACTIVATION == 0u) { return gradient; }

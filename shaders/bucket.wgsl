@@ -1,13 +1,13 @@
-// bucket: lists whole numbers by value, stably: what turns a scatter into a gather.
+// bucket: groups integers by value, stably, which turns a scatter into a gather.
 //
-//   keys     [N]              u32   NO_BUCKET or anything else beyond the buckets is in no list
+//   keys     [N]              u32   NO_BUCKET, or any other key out of range, is in no list
 //   ranks    [N]              u32   place of a key among its equals in its block
 //   counts   [K, blocks]      u32   keys of each value in each block of BLOCK; zero before
 //   starts   [K * blocks + 1] u32   exclusive prefix sums of counts, by `scan`
 //   list     [N]              u32   indices of keys, by value, then by index
 //
 // Values in order, blocks in order, keys in order: the lists of value k are list[starts[k * blocks] .. starts[(k + 1) * blocks]].
-// No atomics: whoever sums along a list does so in one order.
+// No atomics: sums along a list are always in the same order.
 // Cost: reads the keys twice and writes ranks and list, K * blocks counts, BLOCK comparisons a key.
 
 struct Params {

@@ -1,7 +1,7 @@
-// cast: the same numbers stored otherwise.
+// cast: converts numbers to another dtype.
 //
 //   wide     [count]  accum   f32
-//   narrow   [count]  pack    f32, f16 or u32, as the element prelude says
+//   narrow   [count]  pack    f32, f16 or u32, by the element prelude
 //
 // To f16 rounds to the nearest, to u32 truncates towards zero. Cost: one read and one write an element.
 

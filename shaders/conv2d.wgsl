@@ -11,7 +11,7 @@
 //
 // Outside the image reads as zero. Definition: torch.nn.functional.conv2d.
 //
-//   grad_input[n,h,w,c]    = sum over r,s,k of grad_output[n,p,q,k] * filters[r,s,c,k], where p*stride - pad + r*dilation = h
+//   grad_input[n,h,w,c]    = sum over r,s,k of grad_output[n,p,q,k] * filters[r,s,c,k], for p, q with p*stride - pad + r*dilation = h
 //   grad_filters[r,s,c,k]  = sum over n,p,q of input[n,h,w,c] * grad_output[n,p,q,k], same relation
 //
 // Cost: at least one read of input and filters and one write of the output, 2 N P Q R S C/g K operations; the gradients the same.
@@ -19,7 +19,7 @@
 // on which a load costs more than arithmetic unless it is the same for a whole workgroup, as on CPUs: there the lanes of a
 // workgroup differ in their positions (in their filters' elements) alone, and share what they load of the other operand.
 
-// Whether bias is added. Without it, bias is bound but never read.
+// True if bias is added. Otherwise bias is bound but never read.
 override BIAS: bool = false;
 
 struct Params {
@@ -138,7 +138,7 @@ fn forward_uniform(
 fn reader(at: u32, pad: u32, tap: u32, dilation: u32, stride: u32) -> u32 {
   if (at + pad < tap * dilation) { return 0xffffffffu; }
   let shifted = at + pad - tap * dilation;
-  if (stride == 1u) { return shifted; } // whole-number division is slow
+  if (stride == 1u) { return shifted; } // integer division is slow
   return select(0xffffffffu, shifted / stride, shifted % stride == 0u);
 }
 

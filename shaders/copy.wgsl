@@ -1,4 +1,4 @@
-// copy: moves elements between strided places, bit by bit, or into a larger tensor around which a value is filled in.
+// copy: copies the bits of elements between strided places, or into a larger tensor padded with a value.
 //
 //   input    pack   f32 and u32 travel as words of 32 bits, f16 as f16
 //   output   pack
@@ -9,7 +9,7 @@
 // Transposition, slicing, joining and repetition are regions; padding, and the gradient of slicing, is padded.
 // Offsets and the last extent are counted in packs.
 //
-// Cost: one read and one write an element; 20 whole-number operations a pack.
+// Cost: one read and one write an element; 20 integer operations a pack.
 
 struct Params {
   packs: u32,     // of the region, or of output
@@ -35,7 +35,7 @@ fn place_of(i: u32) -> Place {
   var place: Place;
   place.inner.z = rest % params.d5;
   rest /= params.d5;
-  if (params.d0 * params.d1 * params.d2 * params.d3 == 1u) { // most often; whole-number division is slow
+  if (params.d0 * params.d1 * params.d2 * params.d3 == 1u) { // most often; integer division is slow
     place.inner.y = rest;
     return place;
   }

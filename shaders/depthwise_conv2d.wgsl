@@ -14,9 +14,9 @@
 // Cost: at least one read of the input and one write of the output, 2 N P Q R S C operations; the gradients the same.
 // Deterministic: the gradient of the input is a gather, that of the filters sums slices in order.
 
-// Whether bias is added. Without it, bias is bound but never read.
+// True if bias is added. Otherwise bias is bound but never read.
 override BIAS: bool = false;
-// Whether filters are turned by half a turn: with unit stride that makes forward_four the gradient of the input.
+// True if filters are rotated by 180 degrees: with unit stride that makes forward_four the gradient of the input.
 override TURNED: bool = false;
 
 struct Params {
@@ -117,7 +117,7 @@ fn pixel(row: u32, w: u32, c: u32) -> accum {
   return select(accum(), accum(input[(row + select(0u, w, inside)) * params.packs + c]), inside);
 }
 
-// filters[r, s, c], or of the filter turned by half a turn.
+// filters[r, s, c], or of the filter rotated by 180 degrees.
 fn tap(r: u32, s: u32, c: u32) -> accum {
   let at = r * params.filter_w + s;
   if (TURNED) { return accum(filters[(params.filter_h * params.filter_w - 1u - at) * params.packs + c]); }
@@ -128,7 +128,7 @@ fn tap(r: u32, s: u32, c: u32) -> accum {
 fn reader(at: u32, pad: u32, tap: u32, dilation: u32, stride: u32) -> u32 {
   if (at + pad < tap * dilation) { return 0xffffffffu; }
   let shifted = at + pad - tap * dilation;
-  if (stride == 1u) { return shifted; } // whole-number division is slow
+  if (stride == 1u) { return shifted; } // integer division is slow
   return select(0xffffffffu, shifted / stride, shifted % stride == 0u);
 }
 

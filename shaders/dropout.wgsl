@@ -1,10 +1,10 @@
-// dropout: sets random elements to zero and scales the others up, so that the mean stays.
+// dropout: sets random elements to zero and scales the others up, which keeps the expected value.
 //
 //   input          [count]  pack   or the gradient of the output: the gradient of the input is the same function of it
 //   output         [count]  pack
-//   training_step  [1]      u32    step: in a tensor, so that captured draws go on from run to run
+//   training_step  [1]      u32    step: in a tensor, so that each run of a captured draw can have another
 //
-//   output[i] = input[i] / (1 - probability) where u(i) >= probability, else 0
+//   output[i] = input[i] / (1 - probability) if u(i) >= probability, else 0
 //   u(i) uniform in (0, 1): lane i % 4 of philox(counter (i / 4, stream, step, 0), key (seed, 0)), as random.wgsl's
 //
 // The draw depends on the element's index alone, so the backward pass draws it again and no mask is stored.

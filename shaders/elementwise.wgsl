@@ -1,11 +1,11 @@
-// elementwise: a function of two tensors, element by element, either of them broadcast.
+// elementwise: a function of two tensors, element by element, with broadcasting.
 //
 //   a, b     pack, up to four axes [D0, D1, D2, D3] after broadcasting; an axis of extent 1 is repeated
 //   output   [D0, D1, D2, D3]  pack
 //
 //   output[i] = a[i] op b[i]
 //
-// Offsets are counted in packs. A repeated axis has stride 0. Where the innermost axis of one operand is repeated
+// Offsets are counted in packs. A repeated axis has stride 0. If the innermost axis of one operand is repeated
 // but not the other's, both are read as scalars (PACK 1), unless the first is a single number.
 //
 // A maximum and a minimum with NaN are NaN.
@@ -16,7 +16,7 @@
 // 6 equal: 1 where a = b, else 0  7 greater share: 1 where a > b, 1/2 where a = b, else 0
 override OP: u32 = 0;
 
-// Whether an operand is a single number: the first of its only pack.
+// True if an operand is a single number: the first of its only pack.
 override SINGLE_A: bool = false;
 override SINGLE_B: bool = false;
 

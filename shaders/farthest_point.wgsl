@@ -1,8 +1,8 @@
-// farthest_point: one step of the greedy k-centre choice: the row that is farthest from all rows chosen so far.
+// farthest_point: one step of greedy k-centre sampling: chooses the row farthest from all rows chosen so far.
 //
 //   rows        [M, D]      pack
 //   chosen      [K]         u32     indices of the rows chosen so far; `choose` writes one more
-//   position    [1]         u32     how many are chosen, at least 1: in a tensor, so that a captured step can be repeated
+//   position    [1]         u32     number chosen, at least 1: in a tensor, so that a captured step can be repeated
 //   distances   [M]         f32     squared distance to the nearest row chosen so far; CHOSEN for those rows themselves
 //   candidates  [B]         vec2u   key and index of the farthest row of each of B blocks of rows
 //
@@ -10,7 +10,7 @@
 //   choose:  chosen[position] = the m of largest distances[m], the lowest of several, and position + 1; nothing once K are
 //
 // Where one row is chosen, what distances held before is not read. A chosen row is never chosen again: where all others
-// are at distance 0, the first of those is chosen. A distance that is not a number counts as 0, so a row that holds NaN
+// are at distance 0, the first of those is chosen. A NaN distance counts as 0, so a row that holds NaN
 // comes last.
 // d is the sum of squared differences: exact for equal rows, with an error of at most (D + 3) 2^-24 d otherwise.
 // Definition: Gonzalez, "Clustering to minimize the maximum intercluster distance", 1985; PatchCore's coreset.
@@ -43,7 +43,7 @@ var<workgroup> farthest: array<vec2u, WORKGROUP_SIZE>;
 // Orders as distances do, below all of them for a row that is chosen.
 fn key_of(distance: f32) -> u32 { return select(bitcast<u32>(distance) + 1u, 0u, distance < 0.0); }
 
-// A squared distance, 0 for what is not a number.
+// A squared distance, 0 for NaN.
 fn number_of(squared: f32) -> f32 { return select(squared, 0.0, (bitcast<u32>(squared) & 0x7fffffffu) > 0x7f800000u); }
 
 fn farther(a: vec2u, b: vec2u) -> vec2u { return select(a, b, b.x > a.x || (b.x == a.x && b.y < a.y)); }

@@ -5,7 +5,7 @@
 //   blurred        [N, H, W, K]  f32    those, spread by a Gaussian
 //   features       [N, H, W, C]  elem
 //   deviations     [C]           f32    of each channel, for the direction RANDOM
-//   training_step  [1]           u32    step: in a tensor, so that captured draws go on from run to run
+//   training_step  [1]           u32    step: in a tensor, so that each run of a captured draw can have another
 //   output         [N, H, W, C]  elem   features + sum over blocks of blurred * direction * sign
 //
 //   b      = floor(U(0.5, b_max))                     half side of the window
@@ -85,10 +85,10 @@ fn draw(image: u32, k: u32, index: u32) -> vec4u {
   return philox(vec4u(index, select(image, 0u, PER_BATCH), training_step[0], params.stream), vec2u(params.seed, k));
 }
 
-// A whole number in [low, low + count), each as likely but for 2^-23.
+// A whole number in [low, low + count), each as likely up to 2^-23.
 fn whole(word: u32, low: u32, count: u32) -> u32 { return low + min(u32(unit(word) * f32(count)), count - 1u); }
 
-// A centre's coordinate: `half` cells from the border, and in [low, end) as far as that goes.
+// A centre's coordinate: at least `half` cells from the border, and within [low, end) if possible.
 fn centre_along(word: u32, half: u32, extent: u32, low: u32, end: u32) -> i32 {
   let first = clamp(low, half, extent - 1u - half);
   let last = clamp(end - 1u, first, extent - 1u - half);
@@ -142,7 +142,7 @@ fn normals(n: u32, k: u32, index: u32) -> vec4f {
   return vec4f(radius.x * cos(angle.x), radius.x * sin(angle.x), radius.y * cos(angle.y), radius.y * sin(angle.y));
 }
 
-// Of a block and a cell, mixed as the block says, in four channels of a cell of an image.
+// The block's and the cell's normal numbers, mixed in the block's proportion, in four channels of a cell of an image.
 fn random_direction(n: u32, k: u32, cell: u32, four: u32) -> vec4f {
   let t = mix(params.shared_low, params.shared_high, unit(draw(n, k, FURTHER).z));
   let of_cell = normals(n, k, OF_CELL_NORMALS + cell * ((params.channels + 3u) / 4u) + four);
@@ -159,13 +159,13 @@ fn other_features(n: u32, k: u32, x: u32, y: u32) -> u32 {
   return ((image * params.height + at_y) * params.width + at_x) * params.channels;
 }
 
-// A coin of many: bit `index` of a block's.
+// One of many coin flips: bit `index` of a block's.
 fn coin(n: u32, k: u32, index: u32) -> f32 {
   let word = draw(n, k, SIGN_BITS + index / 128u)[index / 32u % 4u];
   return select(-1.0, 1.0, ((word >> (index % 32u)) & 1u) == 1u);
 }
 
-// One invocation per cell and four channels, as many as there are.
+// One invocation per cell and four channels, or fewer if fewer are left.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn paste(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = flat_index(id, groups);

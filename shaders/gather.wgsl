@@ -1,8 +1,8 @@
-// gather: rows picked by index, and the gradient, which adds up what each row was picked for.
+// gather: rows picked by index, and the gradient, which sums the gradients of each row's copies.
 //
 //   input        [G, M, C]  pack   f32 and u32 travel forward as words of 32 bits
 //   indices      [K]        u32
-//   output       [G, K, C]  pack   output[g,k,c] = input[g, indices[k], c]; 0 where indices[k] >= M, and nothing is read
+//   output       [G, K, C]  pack   output[g,k,c] = input[g, indices[k], c]; 0 if indices[k] >= M, without a read
 //   grad_output  [G, K, C]  pack
 //   starts, list            u32    of the indices' buckets (bucket.wgsl)
 //   grad_input   [G, M, C]  pack   grad_input[g,m,c] = sum of grad_output[g,k,c] over the k with indices[k] = m, in order

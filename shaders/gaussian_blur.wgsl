@@ -1,4 +1,4 @@
-// gaussian_blur: a Gaussian along one axis of an array, and the transpose of that. Two passes, W and H, blur an image.
+// gaussian_blur: a Gaussian filter along one axis of an array, and its transpose. Two passes, W and H, blur an image.
 //
 //   input        [outer, extent, inner]  pack
 //   output       [outer, extent, inner]  pack
@@ -19,7 +19,7 @@
 const REFLECT = 0u;
 const REPLICATE = 1u;
 const ZEROS = 2u;
-// What lies beyond the border: 0 mirror images, 1 the outermost element, 2 zeros.
+// Values beyond the border: 0 mirror images, 1 the outermost element, 2 zeros.
 override BORDER: u32 = 0u;
 
 struct Params {
@@ -89,7 +89,7 @@ fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
   for (var k = 0; k < min(4, params.extent - at); k++) { output[line + u32(at + k) * params.packs] = pack(sums[k]); }
 }
 
-// Gradient at a position, inside or outside: what all outputs that looked there send back. `line` is the index of element 0.
+// Gradient at a position, inside or outside: the sum over all outputs that read it. `line` is the index of element 0.
 fn sent_to(position: i32, line: u32) -> accum {
   var sum = accum();
   for (var j = max(position - params.radius, 0); j <= min(position + params.radius, params.extent - 1); j++) {
@@ -98,7 +98,7 @@ fn sent_to(position: i32, line: u32) -> accum {
   return sum;
 }
 
-// Their sum over every `step`-th position from `first` to the last that any output looked at.
+// The sum of these over every `step`-th position from `first` to the last that any output reads.
 fn sent_to_all(first: i32, step: i32, line: u32) -> accum {
   var sum = accum();
   for (var position = first; position < params.extent + params.radius; position += step) { sum += sent_to(position, line); }

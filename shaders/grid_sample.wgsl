@@ -7,7 +7,7 @@
 //   output[n,p,q,c] = sum over h,w of  tent(y - h) * tent(x - w) * input[n,h,w,c]
 //
 // with (x, y) in pixels and tent(t) = max(0, 1 - |t|), so at most four terms are non-zero. NEAREST rounds (x, y), halves
-// to even, which leaves one term. PADDING says what a position outside the image means; outside pixels are never read.
+// to even, which leaves one term. PADDING gives the meaning of a position outside the image; outside pixels are never read.
 // Definition and the meaning of align_corners: torch.nn.functional.grid_sample.
 //
 // Cost: forward reads 4 C and writes C elements a sample, for 6 C operations; the image's gradient reads C a sample and
@@ -50,7 +50,7 @@ fn pixel_scale() -> vec2f {
   return 0.5 * select(size, size - 1.0, ALIGN_CORNERS);
 }
 
-// Pixel position that the grid states. Pixel (h, w) is centred at (x, y) = (w, h).
+// Pixel position of a grid coordinate. Pixel (h, w) is centred at (x, y) = (w, h).
 fn stated_position(sample: u32) -> vec2f {
   return (grid[sample] + 1.0) * pixel_scale() - select(vec2f(0.5), vec2f(0.0), ALIGN_CORNERS);
 }

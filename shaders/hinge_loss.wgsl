@@ -1,9 +1,9 @@
-// hinge_loss: truncated L1 on scores: marked positions are pushed above a threshold, the others below its negative.
+// hinge_loss: truncated L1 loss on scores: pushes marked positions above a threshold, the others below its negative.
 //
 //   scores          [M]     pack
 //   mask            [M]     f32   1 where marked, 0 elsewhere
-//   loss            [M]     f32   how far each falls short of its side
-//   terms           [S, 8]  f32   of S slices of the positions; summed over S by `reduce` to totals
+//   loss            [M]     f32   shortfall of each score from the threshold on its side
+//   terms           [S, 8]  f32   for S slices of the positions; `reduce` sums them over S to totals
 //   totals          [8]     f32   loss, count, hits of the marked, one unused; the same of the others
 //   summary         [3]     f32   loss, share of hits among the marked, among the others
 //   grad_loss       [1]     f32   of the mean or the sum
@@ -20,7 +20,7 @@
 // Cost: reads score and mask, and writes eight terms a slice or one loss a position; the gradient reads score and mask and
 // writes one; 12 operations.
 
-// Whether the loss is the sum of all. Otherwise it is the mean over one side plus that over the other.
+// True if the loss is the sum of all. Otherwise it is the mean over one side plus that over the other.
 override SUM: bool = false;
 
 struct Params {
@@ -43,7 +43,7 @@ struct Params {
 // 1 where marked, -1 elsewhere.
 fn side_of(i: u32) -> accum { return select(accum(-1.0), accum(1.0), mask[i] > accum(0.5)); }
 
-// How far a score falls short, on either side.
+// Shortfall of a score, on either side.
 fn shortfall(i: u32) -> accum {
   let short = params.threshold - side_of(i) * accum(scores[i]);
   return select(max(accum(0.0), short), short, is_nan(short));

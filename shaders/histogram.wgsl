@@ -1,12 +1,12 @@
-// histogram: how many elements fall into each of equal intervals.
+// histogram: counts the elements in each of several equal intervals.
 //
 //   input   [count]  elem
 //   counts  [bins]   u32   zero before
 //
 //   counts[b] = number of i with floor((input[i] - low) / (high - low) * bins) = b; high itself belongs to the last bin
 //
-// Elements outside [low, high], and NaN, are not counted. Counts are whole numbers, so atomics leave no trace of their
-// order. Definition: torch.histc.
+// Elements outside [low, high], and NaN, are not counted. Counts are integers, so the order of atomics does not
+// matter. Definition: torch.histc.
 // Cost: reads each element once for every TILE bins; 5 operations an element.
 
 struct Params {

@@ -1,4 +1,4 @@
-// image: resizes a photograph with antialiasing, to the bits of PIL's BILINEAR, and normalises its colours.
+// image: resizes a photograph with antialiasing, bit for bit like Pillow's BILINEAR, and normalises its colours.
 //
 //   pixels   [H, W]         u32  8-bit R, G, B, A from the lowest byte; A is ignored
 //   filters  [E, taps + 2]  u32  of each output column (or row): first input, number of inputs, their weights of sum 2^22

@@ -1,4 +1,4 @@
-// layer_norm: each row less its mean over its standard deviation, along C.
+// layer_norm: subtracts each row's mean along C and divides by its standard deviation.
 //
 //   input                    [M, C]     pack
 //   affine                   [2, C]     f32    weight and bias
@@ -7,12 +7,12 @@
 //   partial                  [S, 2, C]  f32    of S slices of the rows: sums of grad_output * h and of grad_output
 //
 // The variance divides by C. Mean and variance are taken in two passes over the row, so a mean far larger than the
-// deviation does no harm, and are taken again where they are needed instead of being stored.
+// deviation does no harm, and are computed again when needed instead of being stored.
 // Cost: forward reads the row three times and writes it once, 8 operations an element; the gradient of the input reads two
 // tensors twice more, those of weight and bias read every row once and its statistics.
 // Definition: torch.nn.functional.layer_norm over the last axis.
 
-// Whether weight and bias apply. Without them, affine is bound but never read.
+// True if weight and bias apply. Otherwise affine is bound but never read.
 override AFFINE: bool = true;
 
 struct Params {

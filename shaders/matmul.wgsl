@@ -14,10 +14,10 @@
 // Cost: at least M K + K N reads and M N writes, 2 M N K operations; a tile of 8 x 4 loads 12 packs of four for 128
 // multiply-adds, so each element of a is read N / 4 times and each of b M / 8 times, mostly from caches.
 
-// Which operands are stored transposed.
+// True if the operand is stored transposed.
 override TRANSPOSE_A: bool = false;
 override TRANSPOSE_B: bool = false;
-// Whether slices are stored, in partial, or the product, in output. The other one is bound but never written.
+// True if slices are stored, in partial; false if the product is, in output. The other one is bound but never written.
 override SLICED: bool = false;
 
 struct Params {
@@ -27,7 +27,7 @@ struct Params {
   k: u32,       // K, summed over
   depth: u32,   // of k, summed by one slice; a multiple of four
   slices: u32,  // S
-  bias: u32,    // 1 where bias is added (to the first slice); with 0, bias is bound but never read
+  bias: u32,    // 1 if bias is added (to the first slice); with 0, bias is bound but never read
   activation: u32, // f, by its number in prelude/activation.wgsl
   leak: f32,    // leaky relu's slope below zero
 }
@@ -109,7 +109,7 @@ fn store_four(row: u32, n: u32, values: vec4f) {
 }
 
 // One invocation per tile of ROWS rows and four columns of one slice: ROWS + 4 loads of four for 16 ROWS multiply-adds.
-// Both forms sum over k in order, so they and all devices agree but for the rounding of fused multiply-adds.
+// Both forms sum over k in order, so they and all devices agree up to the rounding of fused multiply-adds.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = flat_index(id, groups);

@@ -10,7 +10,7 @@
 //   d(q, m) = sum over c of (queries[q,c] - rows[m,c])^2
 //
 // Rows are ordered by d, then by index. The key of a distance is its bits, which order as the numbers do because
-// d >= 0. A distance that is not a number follows infinity, so a row that holds NaN comes last. Where a slice has
+// d >= 0. A NaN distance follows infinity, so a row that holds NaN comes last. Where a slice has
 // fewer than K rows, the rest of its list is NOTHING.
 // d is the sum of squared differences, not |q|^2 + |r|^2 - 2 q.r, which cancels: equal rows are at distance 0 exactly,
 // and the error is at most (C + 3) 2^-24 d. The order of the sum and the slices depend on the shape alone.

@@ -1,13 +1,13 @@
-// pairs: positions in pairs, of which half are of one kind by a mask, half of two.
+// pairs: draws pairs of positions, half of them of the same kind by a mask, half of different kinds.
 //
 //   list           [M]           u32   positions: the unmarked ones in order, then the marked ones (bucket.wgsl)
 //   starts         [2 BLOCKS+1]  u32   of the list: unmarked ones from starts[0], marked ones from starts[BLOCKS] to starts[2 BLOCKS]
-//   training_step  [1]           u32   step: in a tensor, so that captured draws go on from run to run
-//   pairs          [2 K, 2]      u32   K pairs of one kind, then K of two; M in the place of a position where there is none of its kind
+//   training_step  [1]           u32   step: in a tensor, so that each run of a captured draw can have another
+//   pairs          [2 K, 2]      u32   K pairs of the same kind, then K of different kinds; M instead of a position if there is none of its kind
 //   similar        [2 K]         f32   1 for the first K, 0 for the others
 //
-//   one kind:   marked or unmarked by a coin, and where there is one alone or none of them the other; two positions of it, not the same
-//   two kinds:  one of the marked, one of the others
+//   same kind:  marked or unmarked at random, or the other kind if that has fewer than two positions; two different positions of it
+//   different:  one of the marked, one of the others
 //   Each is drawn evenly, by philox(counter (pair, stream, step, 0), key (seed, 0)).
 //
 // Definition: GRAD eq. 4, read literally.
@@ -27,7 +27,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> similar: array<f32>;
 @group(1) @binding(0) var<uniform> params: Params;
 
-// One of `count` whole numbers from 0, each as likely but for 2^-23.
+// One of `count` integers from 0, each as likely up to 2^-23.
 fn whole(word: u32, count: u32) -> u32 { return min(u32(unit(word) * f32(count)), count - 1u); }
 
 // The position at `index` of the list from `start`, of `count` there.

@@ -80,7 +80,7 @@ fn divisor_of(rows: vec2u, columns: vec2u) -> f32 {
   return select(inside, f32(params.window_h) * f32(params.window_w), COUNT_INCLUDE_PAD);
 }
 
-// One invocation per output pack, which nobody else writes; it adds the window's elements in row order.
+// One invocation per output pack; it adds the window's elements in row order.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn average_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = flat_index(id, groups);
@@ -150,10 +150,10 @@ fn average_backward_input(@builtin(global_invocation_id) id: vec3u, @builtin(num
   grad_input[i] = pack(sum);
 }
 
-// NaN where either is.
+// NaN if either is.
 fn larger(a: accum, b: accum) -> accum { return select(select(max(a, b), b, is_nan(b)), a, is_nan(a)); }
 
-// One invocation per output pack, which nobody else writes.
+// One invocation per output pack.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn max_forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = flat_index(id, groups);

@@ -2,7 +2,7 @@
 //
 //   words          [count]  u32
 //   output         [count]  f32   uniform between low and high, or normal with mean 0 and deviation `high`
-//   training_step  [1]      u32   step: in a tensor, so that captured draws go on from run to run
+//   training_step  [1]      u32   step: in a tensor, so that each run of a captured draw can have another
 //
 // Element i takes lane i % 4 of philox(counter (i / 4, stream, step, 0), key (seed, 0)): four elements an invocation.
 // Normals by Box-Muller from pairs of lanes: equal bits on one device, not across devices (log and cos are the vendor's).

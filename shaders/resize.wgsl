@@ -14,7 +14,7 @@
 //   antialiased  weight(p, h) = tent((y - h) / max(H / P, 1)), divided by its sum over h; y = (p + 1/2) * H / P - 1/2
 //   with tent(t) = max(0, 1 - |t|)
 //
-// Positions are whole numbers of ticks, so no rounding moves a pixel: y = (p * step + offset) / unit. Nothing outside the
+// Positions are integers, in ticks, so no rounding moves a pixel: y = (p * step + offset) / unit. Nothing outside the
 // image is read. Between two passes an image is stored in its own dtype.
 // Definitions: torch.nn.functional.interpolate; antialiased as PIL's BILINEAR (Pillow, Resample.c).
 //
@@ -24,7 +24,7 @@
 const NEAREST = 0u;
 const BILINEAR = 1u;
 const ANTIALIASED = 2u;
-// What decides the weights: 0 the nearest element, 1 linear interpolation, 2 that with antialiasing.
+// The filter: 0 the nearest element, 1 linear interpolation, 2 linear with antialiasing.
 override FILTER: u32 = 1u;
 
 struct Params {
@@ -44,7 +44,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> grad_input: array<pack>;
 @group(1) @binding(0) var<uniform> params: Params;
 
-// Tick at which output element p looks.
+// Position of output element p, in ticks.
 fn position(p: u32) -> i32 {
   let tick = i32(p) * params.step + params.offset;
   if (FILTER == BILINEAR) { return clamp(tick, 0, i32(params.extent - 1u) * params.unit); }
@@ -71,7 +71,7 @@ fn looking_at(h: u32) -> vec2u {
   return vec2u(first, min(end, params.out_extent));
 }
 
-// What input element h weighs in an output element at `tick`, before normalisation. Exactly 1 at the centre, where a
+// Weight of input element h in an output element at `tick`, before normalisation. Exactly 1 at the centre, where a
 // division might not be.
 fn weight(tick: i32, h: u32) -> f32 {
   if (FILTER == NEAREST) { return 1.0; }
@@ -92,7 +92,7 @@ fn total(tick: i32) -> f32 {
   return on_left + on_right - (steps + on_left * past + on_right * (f32(params.unit) - past)) / f32(params.reach);
 }
 
-// One invocation per output pack, which nobody else writes; it adds what it sees in order.
+// One invocation per output pack; it adds its inputs in order.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = flat_index(id, groups);

@@ -9,8 +9,8 @@
 //   grad_a, grad_b  [M, C]  pack
 //
 //   d |a| / d a      = a / |a|, and 0 for a = 0
-//   d output / d a   = (g - output (output.g)) / |a|;  g / eps where the norm is clamped
-//   d cosine / d a   = b / (|a| |b|) - cosine a / |a|^2;  without the second term where |a| is clamped. Likewise for b.
+//   d output / d a   = (g - output (output.g)) / |a|;  g / eps if the norm is clamped
+//   d cosine / d a   = b / (|a| |b|) - cosine a / |a|^2;  without the second term if |a| is clamped. Likewise for b.
 //
 // Cost: reads each row once or twice and writes what it is named for; 4 to 10 operations an element.
 // Definitions: torch.linalg.vector_norm, torch.nn.functional.normalize and cosine_similarity over the last axis.

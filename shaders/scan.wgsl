@@ -1,4 +1,4 @@
-// scan: exclusive prefix sums of whole numbers.
+// scan: exclusive prefix sums of u32.
 //
 //   input    [count]       u32
 //   offsets  [blocks + 1]  u32   exclusive prefix sums of the blocks' totals
@@ -9,7 +9,7 @@
 // Integer sums are exact (modulo 2^32), so the order does not matter.
 // Cost: reads each element twice and writes it once; 2 operations an element.
 
-// Whether there are several blocks. With one, offsets is bound but never read.
+// True if there are several blocks. With one, offsets is bound but never read.
 override OFFSETS: bool = false;
 
 struct Params {

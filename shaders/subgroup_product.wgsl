@@ -16,10 +16,10 @@
 
 enable chromium_experimental_subgroup_matrix;
 
-// Which operands are stored transposed.
+// True if the operand is stored transposed.
 override TRANSPOSE_A: bool = false;
 override TRANSPOSE_B: bool = false;
-// Whether slices are stored, in partial, or the product, in output. The other one is bound but never written.
+// True if slices are stored, in partial; false if the product is, in output. The other one is bound but never written.
 override SLICED: bool = false;
 // Subgroups that own 16 rows of the output each. WORKGROUP_SIZE is that many of the largest that the device has: where they are smaller,
 // there are more, which only load.
@@ -32,7 +32,7 @@ struct Params {
   k: u32,       // K, summed over
   depth: u32,   // of k, summed by one slice; a multiple of DEPTH
   slices: u32,  // S
-  bias: u32,    // 1 where bias is added (to the first slice); with 0, bias is bound but never read
+  bias: u32,    // 1 if bias is added (to the first slice); with 0, bias is bound but never read
   activation: u32, // f, by its number in prelude/activation.wgsl
   leak: f32,    // leaky relu's slope below zero
 }

@@ -16,26 +16,26 @@
 //   LOAD_A = 3   the same with m and k exchanged
 //   LOAD_A = 4   a[m,k] = image[i, p, q, c], where p*stride - pad + r*dilation = y, likewise q    m = (i, y, x), k = (r, s, c)
 //
-// What is not in the image is zero. A convolution is 2 with LOAD_B = 0, the gradient of its filters 3 with 0, that of its input 4
+// Outside the image reads as zero. A convolution is 2 with LOAD_B = 0, the gradient of its filters 3 with 0, that of its input 4
 // with 2: `matmul` and `conv2d` have the definitions. PACK consecutive elements of each operand's last axis travel together.
 //
 // Cost: a workgroup reads (TILE_ROWS + TILE_COLUMNS) elements for TILE_ROWS TILE_COLUMNS multiply-adds, so each element of a is read
 // N / TILE_COLUMNS times from memory, each of b M / TILE_ROWS times. Sums over k are in order: the bits are those of
-// `matmul`'s other forms, but for the rounding of fused multiply-adds, wherever the slices are the same.
+// `matmul`'s other forms, up to the rounding of fused multiply-adds, if the slices are the same.
 
-// Where a comes from: 0 a matrix, 1 a transposed one, 2 windows of an image, 3 their transpose, 4 the windows that read a pixel.
+// Source of a: 0 a matrix, 1 a transposed one, 2 windows of an image, 3 their transpose, 4 the windows that read a pixel.
 override LOAD_A: u32 = 0;
-// Where b comes from: 0 a matrix, 1 a transposed one, 2 filters.
+// Source of b: 0 a matrix, 1 a transposed one, 2 filters.
 override LOAD_B: u32 = 0;
-// Whether bias is added (to the first slice). Without it, bias is bound but never read.
+// True if bias is added (to the first slice). Otherwise bias is bound but never read.
 override BIAS: bool = false;
-// Whether slices are stored, in partial, or the product, in output. The other one is bound but never written.
+// True if slices are stored, in partial; false if the product is, in output. The other one is bound but never written.
 override SLICED: bool = false;
 // Rows of the output that one workgroup owns. A multiple of LANE_ROWS.
 override TILE_ROWS: u32 = 64;
 // Columns of the output that one workgroup owns. A multiple of LANE_COLUMNS.
 override TILE_COLUMNS: u32 = 64;
-// Of k, in workgroup memory at a time. A multiple of four.
+// Depth of k in workgroup memory at a time. A multiple of four.
 override TILE_DEPTH: u32 = 16;
 // Rows of the output that one invocation owns: 4 or 8. WORKGROUP_SIZE is as many as a tile has of them.
 override LANE_ROWS: u32 = 8;
@@ -114,11 +114,11 @@ fn along(y: u32, r: u32, pad: u32, dilation: u32, stride: u32) -> u32 {
   if (LOAD_A != 4u) { return y * stride + r * dilation - pad; } // wraps below zero, far beyond the image
   if (y + pad < r * dilation) { return OUTSIDE; }
   let shifted = y + pad - r * dilation;
-  if (stride == 1u) { return shifted; } // whole-number division is slow
+  if (stride == 1u) { return shifted; } // integer division is slow
   return select(OUTSIDE, shifted / stride, shifted % stride == 0u);
 }
 
-// Where the image's element lies that a window sees at index k = (r, s, c), or OUTSIDE.
+// Index of the image's element that a window reads at k = (r, s, c), or OUTSIDE.
 fn seen(place: vec3u, k: u32) -> u32 {
   let tap = k / params.channels;
   let h = along(place.y, tap / params.filter_w, params.pad_top, params.dilation_h, params.stride_h);

@@ -11,7 +11,7 @@
 //
 // Radix selection: an element's key is its bits, turned so that keys order as numbers do. Four passes count, digit by
 // digit from the highest, how many keys agree so far, and step down to the digit that holds the k-th largest. Counts
-// are whole numbers, so atomics leave no trace of their order; the sum is taken in a fixed order. NaN counts as larger
+// are integers, so the order of atomics does not matter; the sum is taken in a fixed order. NaN counts as larger
 // than every number, with a negative sign as smaller.
 // Cost: reads each row five times and writes one element; 8 operations an element.
 
@@ -33,7 +33,7 @@ const DIGITS = 256u;
 
 var<workgroup> counts: array<atomic<u32>, DIGITS>;
 var<workgroup> lane_sums: array<f32, WORKGROUP_SIZE>;
-// What is known of the k-th largest: its key's digits so far, how many that agree with them belong to the k, how many agree.
+// State of the search for the k-th largest: its key's digits so far, how many keys with these digits belong to the k, how many there are.
 var<workgroup> found: array<u32, 3>;
 
 fn key_of(value: f32) -> u32 {

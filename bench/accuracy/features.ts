@@ -67,7 +67,7 @@ export async function featuresOf(
         .join("+")
         .slice(0, 60)}.${name}.features`,
     );
-    const kept = await keptFeatures(path, identity);
+    const kept = await readFeatures(path, identity);
     const extract = async (item: Item): Promise<Float32Array> => {
       const features = maker.rawOf([await decodeImage(join(root, item.path))]);
       const values = await toArray(features);
@@ -129,7 +129,7 @@ async function extracted(
 }
 
 /** Features that an earlier call saved; null if there are none, or they are of other images or another backbone. */
-async function keptFeatures(path: string, identity: string): Promise<Float32Array[] | null> {
+async function readFeatures(path: string, identity: string): Promise<Float32Array[] | null> {
   if (!(await stat(path).catch(() => null))) return null;
   const { tensors, metadata } = decodeSafetensors(await readBytes(path), path);
   if (metadata["identity"] !== identity) return null;

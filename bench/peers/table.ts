@@ -2,7 +2,7 @@
 
 /** Result of one library in one row. */
 export interface Result {
-  /** Of all runs after the first, until the results are on the host. */
+  /** Times of all runs after the first, until the results are on the host. */
   readonly milliseconds?: { readonly median: number; readonly min: number; readonly runs: number };
   /** Milliseconds of the first call, including compilation. */
   readonly first?: number;

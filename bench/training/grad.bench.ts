@@ -128,12 +128,12 @@ async function measure(run: () => Promise<unknown>, warmUps: number) {
     ...ratesOf(dispatched, runs * median),
     deviceBytes: held + freeBytes,
     ...(counters as Record<"dispatches" | "submits" | "bindGroups" | "bytesUploaded", number>),
-    kernels: await kernelsOf(run),
+    kernels: await profileKernels(run),
   };
 }
 
 /** The kernels of a run that take the most time. */
-async function kernelsOf(run: () => Promise<unknown>) {
+async function profileKernels(run: () => Promise<unknown>) {
   let times: Awaited<ReturnType<typeof device.profile>> = [];
   const dispatched = await device.trace(
     async () => void (times = await device.profile(async () => void (await run()))),

@@ -1,4 +1,4 @@
-// peak: what the device can do at most, against which the benchmarks hold kernels.
+// peak: the device's highest rates, with which the benchmarks compare kernels.
 //
 //   input    [packs]  pack
 //   output   [packs]  pack

@@ -20,15 +20,16 @@ export function leftOut({ companions, undecodable, repeated, outputs }: Dataset)
       companions,
       "remark",
       "no-photograph",
-      ["image is no photograph by its name", "images are no photographs by their names"],
-      "left out: masks of good images, depth, heat maps, thumbnails; rename them, or their folder, if they are photographs",
+      ["image is not a photograph, judging by its name", "images are not photographs, judging by their names"],
+      "left out: masks of good images, depth, heat maps, thumbnails; " +
+        "rename them, or their folder, if they are photographs",
     ),
     about(
       repeated.map(({ path, reason }) => `${path} ${reason}`),
       "remark",
       "repeated",
       ["file or folder is there or listed more than once", "files or folders are there or listed more than once"],
-      "each is taken once",
+      "each is read once",
     ),
     about(
       outputs,
@@ -71,10 +72,10 @@ export function layoutFindings({ unused, aside, twins, layout, classes }: Datase
       "problem",
       "named-otherwise",
       [
-        "image lies in a folder that says the opposite of what it is read as",
-        "images lie in folders that say the opposite of what they are read as",
+        "image lies in a folder whose name contradicts how it is read",
+        "images lie in folders whose names contradict how they are read",
       ],
-      "what the list says counts, or the folder nearest to train or test",
+      "the list decides, or the folder nearest to train or test",
     ),
     about(
       twins,

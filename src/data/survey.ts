@@ -210,7 +210,7 @@ function classFindings(
       "problem",
       "few-good",
       `${name}: only ${images(train.length)} to learn from`,
-      `a model that has seen so few calls much that is good a defect; ${FEW_GOOD} are the least to try, 100 and more are better`,
+      `a model trained on so few calls many good images defective; use at least ${FEW_GOOD}, better 100 or more`,
     ),
     finding(
       modes.length > 1,
@@ -270,7 +270,7 @@ function maskFindings(
       "problem",
       "mask-stray",
       ["mask belongs to no test image", "masks belong to no test image"],
-      "left out; a mask is found by the name of its image, in the place that the layout says",
+      "left out; a mask is found by the name of its image, in the place that the layout prescribes",
     ),
     about(
       maskWhere(({ marked }) => marked === 0),
@@ -338,12 +338,12 @@ async function equalImages(
 
 function trainedOn(equal: readonly (readonly [test: string, train: string])[]): Finding | null {
   const paths = equal.map(([test, train]) => `${test} = ${train}`);
-  const advice = "metrics come out too good; take them out of one of the two";
+  const advice = "metrics come out too good; remove them from one of the two";
   return about(
     paths,
     "problem",
     "trained-on",
-    ["test image is also learnt from", "test images are also learnt from"],
+    ["test image is also a training image", "test images are also training images"],
     advice,
   );
 }

@@ -178,5 +178,8 @@ export const images = (count: number): string => `${count} image${count === 1 ? 
 export function undecodableWords(paths: readonly string[]): string {
   const counts = [...grouped(paths, extensionOf)].map(([extension, own]) => `.${extension} ${own.length}`);
   const many = paths.length > 1;
-  return `${paths.length} image ${many ? "files" : "file"} of formats that cannot be decoded (${counts.join(", ")}): convert ${many ? "them" : "it"} to png or jpg`;
+  return (
+    `${paths.length} image ${many ? "files" : "file"} of formats that cannot be decoded ` +
+    `(${counts.join(", ")}): convert ${many ? "them" : "it"} to png or jpg`
+  );
 }

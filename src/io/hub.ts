@@ -160,7 +160,8 @@ export function requireFile({ ok, status, statusText, headers, body }: Response,
   const type = headers.get("content-type") ?? "";
   if (/^\s*(text\/|application\/(json|xhtml))/i.test(type)) {
     throw new InputError(
-      `the hub answered with ${excerptOf(type)} instead of the file ${address}: is there a proxy or a sign-in page in between?`,
+      `the hub answered with ${excerptOf(type)} instead of the file ${address}: ` +
+        `is there a proxy or a sign-in page in between?`,
     );
   }
 }

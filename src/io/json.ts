@@ -24,7 +24,7 @@ export const RECORD: JsonLimits = { characters: 1 << 26, depth: 8 };
  */
 export function parseJson(text: string, { characters, depth, containers = 1 << 20 }: JsonLimits): unknown {
   if (text.length > characters)
-    throw new InputError(`it has ${text.length} characters of JSON, allowed are ${characters}`);
+    throw new InputError(`it has ${text.length} characters of JSON; at most ${characters} are allowed`);
   let [open, count] = [0, 0];
   for (let i = 0; i < text.length; i++) {
     switch (text.charCodeAt(i)) {

@@ -65,7 +65,7 @@ export function encodeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8
     const needed = isWholeNumbers(shape) ? bytesOf(elementBytesOf(dtype) ?? NaN, shape) : NaN;
     if (bytes.length !== needed) {
       throw new ShapeError(
-        `encodeSafetensors: tensor ${name} ${dtype} [${shape.join(",")}] does not make ${bytes.length} bytes`,
+        `encodeSafetensors: tensor ${name} ${dtype} [${shape.join(",")}] does not have ${bytes.length} bytes`,
       );
     }
     if (name === METADATA)
@@ -77,7 +77,7 @@ export function encodeSafetensors({ tensors, metadata }: SafetensorsFile): Uint8
   const headerBytes = Math.ceil(text.length / 8) * 8;
   if (headerBytes > MAX_HEADER_BYTES) {
     throw new OptionError(
-      `encodeSafetensors: names and metadata take ${headerBytes} bytes, allowed are ${MAX_HEADER_BYTES}`,
+      `encodeSafetensors: names and metadata take ${headerBytes} bytes; at most ${MAX_HEADER_BYTES} are allowed`,
     );
   }
   const file = new Uint8Array(8 + headerBytes + offset);
@@ -117,7 +117,8 @@ export function safetensorsHeadBytes(start: Uint8Array, fileBytes: number, name:
   const fail = failureOf(name);
   if (start.length < 8) fail(`it has ${start.length} bytes, a header needs 8`);
   const headerBytes = Number(new DataView(start.buffer, start.byteOffset, 8).getBigUint64(0, true));
-  if (headerBytes > MAX_HEADER_BYTES) fail(`its header claims ${headerBytes} bytes, allowed are ${MAX_HEADER_BYTES}`);
+  if (headerBytes > MAX_HEADER_BYTES)
+    fail(`its header claims ${headerBytes} bytes; at most ${MAX_HEADER_BYTES} are allowed`);
   if (8 + headerBytes > fileBytes) fail(`its header claims ${headerBytes} bytes of ${fileBytes}`);
   return 8 + headerBytes;
 }
@@ -137,7 +138,7 @@ export function safetensorsLayout(head: Uint8Array, fileBytes: number, name: str
   const extents: [number, number, string][] = [];
   for (const [key, entry] of Object.entries(header)) {
     if (key === METADATA) {
-      metadata = textsOf(entry) ?? fail("its metadata is no object of texts");
+      metadata = textsOf(entry) ?? fail("its metadata is not an object of strings");
       continue;
     }
     const tensor = `tensor ${shownName(key)}`;
@@ -185,7 +186,7 @@ export function decodeSafetensors(file: Uint8Array, name: string): SafetensorsFi
 const failureOf =
   (name: string) =>
   (problem: string): never => {
-    throw new InputError(`${name} is no valid safetensors file: ${problem}`);
+    throw new InputError(`${name} is not a valid safetensors file: ${problem}`);
   };
 
 /**
@@ -225,7 +226,7 @@ export const float32Tensors = (tensors: SafetensorsFile["tensors"], source: stri
   );
 
 function parseHeader(bytes: Uint8Array, fail: (problem: string) => never): Record<string, unknown> {
-  const noObject = "its header is no JSON object";
+  const noObject = "its header is not a JSON object";
   let text: string;
   let header: Record<string, unknown>;
   try {

@@ -215,7 +215,7 @@ function elementFor(dtype: DType, pack: 1 | 4): Element {
 
 function sixOf<T>(op: string, input: Tensor, axes: readonly T[], one: T): T[] {
   if (axes.length > AXES)
-    shapeError(op, `expected at most ${AXES} axes that are not walked alike, there are ${axes.length}`, { input });
+    shapeError(op, `expected at most ${AXES} axes that cannot be merged, there are ${axes.length}`, { input });
   return [...Array<T>(AXES - axes.length).fill(one), ...axes];
 }
 

@@ -90,7 +90,10 @@ function collapsed(op: string, a: Tensor, b: Tensor, shape: Shape): Extents[] {
     } else axes.push(own);
   });
   if (axes.length > MAX_AXES) {
-    shapeError(op, `expected at most ${MAX_AXES} axes that broadcast in turn, there are ${axes.length}`, { a, b });
+    shapeError(op, `expected at most ${MAX_AXES} runs of axes that broadcast alike, there are ${axes.length}`, {
+      a,
+      b,
+    });
   }
   return [...Array<Extents>(MAX_AXES - axes.length).fill({ extent: 1, a: 1, b: 1 }), ...axes];
 }

@@ -76,7 +76,9 @@ export function launch(options: Launch): void {
     work = {},
   } = options;
   if ("invocations" in size && module.ownSizes?.includes(entryPoint)) {
-    throw new UsageError(`${module.name}.${entryPoint}: expected size in workgroups, as theirs is not WORKGROUP_SIZE`);
+    throw new UsageError(
+      `${module.name}.${entryPoint}: expected size in workgroups, as its workgroup size is not WORKGROUP_SIZE`,
+    );
   }
   const [[, { device }]] = Object.entries(tensors) as [[string, Tensor]];
   requireLive(module.name, tensors);

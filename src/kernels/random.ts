@@ -32,7 +32,8 @@ export function requireDraw(op: string, device: Device, { seed, stream, step }: 
     requireShape(op, "step", [1], { step });
   } else if (device.isCapturing) {
     throw new OptionError(
-      `${op}: expected the draw's step in a tensor while capturing, got ${step}, which every run would draw again`,
+      `${op}: expected the draw's step in a tensor while capturing, got ${step}, ` +
+        `for which every run would draw the same numbers`,
     );
   }
 }

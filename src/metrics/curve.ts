@@ -21,7 +21,7 @@ export function thinned(
   maxPoints: number,
 ): Curve {
   if (!(Number.isSafeInteger(maxPoints) && maxPoints >= 2)) {
-    throw new OptionError(`maxPoints must be a whole number from 2, got ${maxPoints}`);
+    throw new OptionError(`maxPoints must be a whole number of at least 2, got ${maxPoints}`);
   }
   const distance = (i: number, j: number): number => Math.abs(x(i) - x(j)) + Math.abs(y(i) - y(j));
   let least = 0;

@@ -83,12 +83,12 @@ export function requireValid({ map, mask, counted, width, height }: ScoredMap, n
     ["counted", counted ?? map],
   ] as const) {
     if (values.length === width * height) continue;
-    throw new InputError(`${name}: ${values.length} ${what} values do not make ${width} x ${height} pixels`);
+    throw new InputError(`${name}: expected ${width} x ${height} ${what} values, got ${values.length}`);
   }
   for (let i = 0; i < map.length; i++) {
     if (!Number.isFinite(map[i]!))
       throw new InputError(`${name}: the anomaly map holds ${map[i]} at pixel ${i}; it must be finite`);
     if (mask && counted && mask[i] !== 0 && counted[i] === 0)
-      throw new InputError(`${name}: pixel ${i} is marked as defective, but does not count`);
+      throw new InputError(`${name}: pixel ${i} is marked as defective but excluded by counted`);
   }
 }

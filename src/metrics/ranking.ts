@@ -29,7 +29,7 @@ export interface Ranking {
  */
 export function rank(scores: Scores, labels: Uint8Array): Ranking {
   if (scores.length !== labels.length)
-    throw new InputError(`${scores.length} scores do not go with ${labels.length} labels`);
+    throw new InputError(`expected a label for each of ${scores.length} scores, got ${labels.length} labels`);
   let positives = 0;
   for (let i = 0; i < scores.length; i++) {
     if (!Number.isFinite(scores[i]!)) throw new InputError(`score ${i} is ${scores[i]}; scores must be finite`);

@@ -17,7 +17,7 @@ export interface Regions {
  */
 export function connectedRegions(mask: Uint8Array, width: number, height: number): Regions {
   if (mask.length !== width * height)
-    throw new InputError(`${mask.length} mask values do not make ${width} x ${height} pixels`);
+    throw new InputError(`expected ${width} x ${height} mask values, got ${mask.length}`);
   const labels = new Int32Array(mask.length);
   let pixels = 0;
   for (let i = 0; i < mask.length; i++) if (mask[i] !== 0) pixels++;

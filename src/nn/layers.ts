@@ -131,7 +131,7 @@ export function norm({ weights, prefix }: LayerContext, channels: number): Layer
       const normed = batchNormInference(input, affine, running);
       return then ? activation(normed, then) : normed;
     }
-    if (weights.settled) throw new UsageError(`${prefix}: the weights were settled; they cannot be trained any more`);
+    if (weights.settled) throw new UsageError(`${prefix}: the weights are frozen and can no longer be trained`);
     return batchNorm(input, affine, running, { activation: then, ...(mode === "again" && { momentum: 0 }) });
   };
   const part: NormPart = { kind: "norm", weights, affine, running, apply };

@@ -81,7 +81,7 @@ export function foldedNorm(call: Call, to: Conversion): Converted {
     !before?.op.toLowerCase().endsWith("conv2d") ||
     optionsOf<{ activation: string | null }>(before).activation !== null
   ) {
-    return refuse("a batch norm that is not behind a convolution");
+    return refuse("a batch norm that does not follow a convolution");
   }
   const { eps } = optionsOf<{ eps: number }>(call);
   const [learned, measured] = [to.elementsOf(affine), to.elementsOf(running)];

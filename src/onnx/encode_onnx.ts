@@ -35,14 +35,14 @@ const INPUT = {
  */
 export async function encodeOnnx(detector: Detector): Promise<Uint8Array> {
   if (detector.half) refuse("a detector in half precision; load it in full");
-  const { input, judgement, listing } = await listingOf(detector);
+  const { input, judgement, listing } = await listOps(detector);
   const to = new Conversion(listing, OPERATIONS);
   to.name(input, { name: normalised(detector, to), order: "channels first" });
   return encodeModel(modelOf(detector, to, judgement));
 }
 
 /** Lists the detector's ops for a batch of one and of two; extents that differ depend on the batch. */
-async function listingOf(
+async function listOps(
   detector: Detector,
 ): Promise<{ readonly input: Tensor; readonly judgement: ImageScores; readonly listing: Listing }> {
   const {
@@ -73,7 +73,7 @@ async function listingOf(
 
 function requireSameOps(calls: readonly Call[], others: readonly Call[]): void {
   const ops = (list: readonly Call[]): string => list.map(({ op }) => op).join();
-  if (ops(calls) !== ops(others)) refuse("other operations for two images than for one");
+  if (ops(calls) !== ops(others)) refuse("different operations for two images than for one");
 }
 
 /**
@@ -124,7 +124,9 @@ function modelOf(detector: Detector, to: Conversion, { map, score, peak }: Image
     ({ name, dtype: "FLOAT", shape, description }) as const;
   return {
     name: "bigrid detector",
-    description: `Anomaly detector, method ${method.name} on ${backbone.name} features. An image whose calibrated score is above 0.5 is called defective.`,
+    description:
+      `Anomaly detector, method ${method.name} on ${backbone.name} features. ` +
+      `An image whose calibrated score is above 0.5 is called defective.`,
     producer: { name: "bigrid", version: VERSION },
     inputs: [
       {

@@ -119,10 +119,10 @@ function resize(call: Call, to: Conversion): Converted {
   const { mode, alignCorners, antialias } = optionsOf<{ mode: string; alignCorners: boolean; antialias: boolean }>(
     call,
   );
-  if (mode !== "bilinear" || antialias) return refuse("another resizing than the bilinear one without antialiasing");
+  if (mode !== "bilinear" || antialias) return refuse("resizing other than bilinear without antialiasing");
   const scales = [1, 2].map((axis) => output.shape[axis]! / input!.shape[axis]!);
   if (scales.some((scale) => !Number.isInteger(scale)))
-    return refuse(`a resizing by ${scales.join(" and ")}, which are no whole numbers`);
+    return refuse(`resizing by ${scales.join(" and ")}, which are not whole numbers`);
   const factors = to.constant([4], Float32Array.of(1, 1, ...scales)); // not sizes, which would fix the batch
   return image(
     to.node("Resize", [to.image(input!), "", factors], {
@@ -243,7 +243,7 @@ function nearestRows({ inputs }: Call, to: Conversion): Converted {
 /** The position within each row, plus the start of the row. */
 function maxPositions({ inputs: [input] }: Call, to: Conversion): Converted {
   const [, extent] = input!.shape as [number, number];
-  if (input!.shape.length !== 2) return refuse("positions of maxima in more or fewer than two axes");
+  if (input!.shape.length !== 2) return refuse("positions of maxima of a tensor without exactly two axes");
   const inRow = to.node("ArgMax", [to.plain(input!)], { axis: -1, keepdims: 0 });
   const whole = (value: number): string => to.constant([], BigInt64Array.of(BigInt(value)));
   const rows = to.node("Squeeze", [to.node("Shape", [inRow])]);

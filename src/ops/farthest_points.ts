@@ -142,7 +142,7 @@ function requireState(state: FarthestPointState, rows: Tensor, count: number): F
   const isRow = (row: number): boolean => Number.isInteger(row) && row >= 0 && row < most;
   if (chosen.length === 0 || chosen.length > count || !chosen.every(isRow) || distances.length !== most) {
     const given = `${chosen.length} rows and ${distances.length} distances`;
-    throw new ShapeError(`farthestPoints: expected the state of a choice of ${count} of ${most} rows, got ${given}`);
+    throw new ShapeError(`farthestPoints: expected the state of a search for ${count} of ${most} rows, got ${given}`);
   }
   return state;
 }

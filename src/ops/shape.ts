@@ -31,7 +31,7 @@ export function concat(inputs: readonly Tensor[], axis = -1): Tensor {
   const at = requireAxis("concat", axis, first);
   const rest = (shape: Shape): Shape => shape.filter((_, i) => i !== at);
   if (!inputs.every(({ shape }) => shape.length === first.shape.length && sameShape(rest(shape), rest(first.shape)))) {
-    shapeError("concat", `expected equal shapes but for axis ${at}`, named);
+    shapeError("concat", `expected equal shapes except along axis ${at}`, named);
   }
   inputs.forEach(({ dtype }, i) => {
     if (dtype !== first.dtype)
@@ -87,8 +87,7 @@ export function pad(input: Tensor, amounts: readonly (readonly [before: number, 
     );
   }
   requireWhole("pad", "amounts", 0, amounts.flat());
-  if (input.dtype === "u32" && value !== value >>> 0)
-    throw new OptionError(`pad: expected a u32 to fill in, got ${value}`);
+  if (input.dtype === "u32" && value !== value >>> 0) throw new OptionError(`pad: expected a u32 value, got ${value}`);
   return record("pad", padForward("pad", input, amounts, value), [
     [
       input,

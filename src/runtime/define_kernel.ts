@@ -94,7 +94,7 @@ function variablesOf(code: string): Variable[] {
 
 function paramsOf(code: string, struct: string, refuse: (problem: string) => never): WgslParam[] {
   const members = new RegExp(`\\bstruct\\s+${struct}\\s*\\{([^}]*)\\}`).exec(code)?.[1];
-  if (members === undefined) return refuse(`expected the uniform to be of a struct, it is ${struct}`);
+  if (members === undefined) return refuse(`expected the uniform's type to be a struct, it is ${struct}`);
   const params = members
     .split(",")
     .map((member) => member.trim())

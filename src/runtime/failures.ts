@@ -30,7 +30,7 @@ export class Failures {
     this.lost = gpu.lost.then(({ reason, message }) => {
       // Dawn never frees a device that has a listener, nor its pipelines, buffers and threads.
       gpu.removeEventListener("uncapturederror", onError);
-      return this.#lose(`the GPU device was lost (${reason}): ${message || "no further word"}; ask for a new device`);
+      return this.#lose(`the GPU device was lost (${reason}): ${message || "no details"}; open a new device`);
     });
   }
 

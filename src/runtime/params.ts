@@ -33,6 +33,6 @@ export function writeParams(view: DataView, kernel: Kernel, params: Readonly<Rec
     const value = params[name]!;
     if (type === "f32") view.setFloat32(offset, value, true);
     else if (type === "i32" ? value === (value | 0) : value === value >>> 0) view.setUint32(offset, value, true);
-    else throw new OptionError(`${kernel.label}: param ${name} is ${value}, which is no ${type}`);
+    else throw new OptionError(`${kernel.label}: param ${name} is ${value}, which is not a ${type}`);
   }
 }

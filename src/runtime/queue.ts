@@ -188,7 +188,7 @@ export class Queue {
 
   /** See `Device.trace`. */
   async trace(run: () => void | Promise<void>): Promise<readonly TracedDispatch[]> {
-    if (this.#trace) throw new UsageError("trace: there is one going on already");
+    if (this.#trace) throw new UsageError("trace: another trace is running");
     const trace: TracedDispatch[] = (this.#trace = []);
     try {
       await run();

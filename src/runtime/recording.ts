@@ -67,7 +67,7 @@ export class Recording extends Live {
     this.engine.failures.check();
     const place = this.#plan?.places[this.#allocations++];
     if (this.#plan && place?.bytes !== bytes) {
-      throw new UsageError("capture: lean work must allocate the same each time that it runs");
+      throw new UsageError("capture: lean work must make the same allocations in each run");
     }
     if (place && place.shared !== null) return allocationWithin(this.#shared[place.shared]!.buffer, bytes);
     const allocation = this.pool.allocate(bytes);
@@ -135,7 +135,7 @@ export class Recording extends Live {
   }
 
   override captureOn(): never {
-    throw new UsageError("capture: there is one going on already");
+    throw new UsageError("capture: another capture is running");
   }
 
   /** Buffers made inside that are still in use. */

@@ -128,7 +128,7 @@ export class Tuner {
     this.#open.clear();
     const made: Record<string, string> = {};
     for (const [key, { forms, trial, isRight }] of open) {
-      made[key] = await fastest(await rightOf(forms, isRight), (form) =>
+      made[key] = await findFastest(await findCorrect(forms, isRight), (form) =>
         this.#measure(device, () => {
           using _scope = device.scope();
           trial(form);
@@ -142,7 +142,7 @@ export class Tuner {
 }
 
 /** The fixed form, which comes first, and the other forms that compute correct results. */
-async function rightOf(forms: readonly string[], isRight: Open["isRight"]): Promise<readonly string[]> {
+async function findCorrect(forms: readonly string[], isRight: Open["isRight"]): Promise<readonly string[]> {
   const right = [forms[0]!];
   for (const form of forms.slice(1)) {
     try {
@@ -155,7 +155,7 @@ async function rightOf(forms: readonly string[], isRight: Open["isRight"]): Prom
 }
 
 /** The fastest form. Measured in rounds, so that other load on the machine affects all forms alike. */
-async function fastest(forms: readonly string[], measure: (form: string) => Promise<number>): Promise<string> {
+async function findFastest(forms: readonly string[], measure: (form: string) => Promise<number>): Promise<string> {
   const least = new Map<string, number>();
   const take = async (form: string): Promise<void> => {
     try {

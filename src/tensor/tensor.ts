@@ -119,7 +119,8 @@ export function viewOf(tensor: Tensor, shape: Shape): Tensor {
   requireLive("reshape", { tensor });
   if (countOf(shape) !== countOf(tensor.shape)) {
     throw new ShapeError(
-      `reshape: [${tensor.shape.join(",")}] has ${countOf(tensor.shape)} elements, [${shape.join(",")}] ${countOf(shape)}`,
+      `reshape: [${tensor.shape.join(",")}] has ${countOf(tensor.shape)} elements, ` +
+        `[${shape.join(",")}] ${countOf(shape)}`,
     );
   }
   return { ...tensor, id: nextId++, shape, requiresGrad: false };

@@ -8,7 +8,7 @@ import { device } from "../harness/device.ts";
 
 const modules = Object.values(import.meta.glob<WgslModule>("../../shaders/*.wgsl", { eager: true, import: "default" }));
 
-/** A device on which nothing is compiled or computed: wherever there is half precision, with subgroup matrices. */
+/** A device that compiles and computes nothing, with half precision and subgroup matrices. */
 function idleDevice(): Device {
   const { device: idle } = device.dryRun();
   return Object.assign(idle, {
@@ -16,8 +16,8 @@ function idleDevice(): Device {
   });
 }
 
-/** What each row that the device can do dispatches. */
-async function dispatchedBy(idle: Device): Promise<ReadonlyMap<Measured, readonly TracedDispatch[]>> {
+/** The dispatches of each row that the device can run. */
+async function traceRows(idle: Device): Promise<ReadonlyMap<Measured, readonly TracedDispatch[]>> {
   const dispatched = new Map<Measured, readonly TracedDispatch[]>();
   for (const row of [...KERNELS, ...NETWORK_ROWS].filter((row) => isPossible(idle, row))) {
     using _scope = idle.scope({ awaits: true });
@@ -32,7 +32,7 @@ const nameOf = ({ label }: TracedDispatch): string => label.split("<")[0]!;
 
 test("every kernel has a row in the benchmark", async () => {
   const idle = idleDevice();
-  const dispatched = new Set([...(await dispatchedBy(idle)).values()].flatMap((all) => all.map(nameOf)));
+  const dispatched = new Set([...(await traceRows(idle)).values()].flatMap((all) => all.map(nameOf)));
   const all = modules.flatMap(({ name, entryPoints }) =>
     Object.keys(entryPoints).map((entryPoint) => `${name}.${entryPoint}`),
   );
@@ -40,7 +40,7 @@ test("every kernel has a row in the benchmark", async () => {
 });
 
 test("a row is named after the shader that it runs, and like no other", async () => {
-  const rows = await dispatchedBy(idleDevice());
+  const rows = await traceRows(idleDevice());
   const wrong = [...rows].filter(
     ([{ kernel }, dispatched]) => !dispatched.some((one) => nameOf(one).startsWith(`${kernel.split(".")[0]}.`)),
   );
@@ -49,12 +49,12 @@ test("a row is named after the shader that it runs, and like no other", async ()
   expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([]);
 });
 
-// what counts operations
+// kernels that count operations
 const MULTIPLIES = /^(matmul|tiled_product|subgroup_product|conv2d|depthwise_conv2d|nearest_rows|farthest_point)\./;
 
 test("dispatches are said to need what a row says that their definition needs; several need more, for what they hand on", async () => {
   const wrong = [];
-  for (const [{ kernel, what, bytes, flops }, dispatched] of await dispatchedBy(idleDevice())) {
+  for (const [{ kernel, what, bytes, flops }, dispatched] of await traceRows(idleDevice())) {
     if (kernel === "batch_norm.update_running") continue; // a few numbers in place, which are counted once
     const sum = (of: (one: TracedDispatch) => number) => dispatched.reduce((total, one) => total + of(one), 0);
     const moved = sum((one) => one.bytes) / bytes;

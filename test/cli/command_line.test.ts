@@ -307,7 +307,7 @@ describe("wrong input ends in one line", () => {
     await expectOneLine(bigrid(["eval", at("set"), at("set")]), "is no run: it holds no model.safetensors");
     await mkdir(at("broken"));
     await writeFile(at("broken", "model.safetensors"), "no model");
-    await expectOneLine(bigrid(["eval", at("broken"), at("set")]), "is no valid safetensors file");
+    await expectOneLine(bigrid(["eval", at("broken"), at("set")]), "is not a valid safetensors file");
     await expectOneLine(bigrid(["eval", at("none"), at("set")]), "cannot read the run");
   });
 

@@ -165,12 +165,12 @@ test("of two saved states the last is damaged: the one before is gone on with; w
   const beforeBytes = await readFile(before.path);
   await cut(before);
   await expect(trained("damaged", [], { resume: true })).rejects.toThrow(
-    /is no valid safetensors file: .*; to begin anew, remove \S+checkpoints$/,
+    /is not a valid safetensors file: .*; to begin anew, remove \S+checkpoints$/,
   );
   await writeFile(before.path, beforeBytes);
   expect((await trained("damaged", [], { resume: true })).equals(whole)).toBe(true);
   expect(quiet.mock.calls.map(([text]) => String(text))).toContainEqual(
-    expect.stringMatching(/is no valid safetensors file: .*; trying /),
+    expect.stringMatching(/is not a valid safetensors file: .*; trying /),
   );
 });
 

@@ -166,7 +166,7 @@ next: bigrid train ${at("tidy")} --out RUN
     );
     expect(text).toContain("wrong: 1 of 7 defective images have no mask");
     expect(text).toContain(
-      "1 test image is also learnt from\n    metrics come out too good; take them out of one of the two\n      test/good/copy.png = train/good/3.png\n",
+      "1 test image is also a training image\n    metrics come out too good; remove them from one of the two\n      test/good/copy.png = train/good/3.png\n",
     );
     expect(text).toContain("\nGood to know\n  - wrong: images are colour (19), grey (2)\n");
   });
@@ -191,7 +191,7 @@ next: bigrid train ${at("tidy")} --out RUN
     const refused = await bigrid("inspect", at("mixed"));
     expect(refused).toMatchObject({ code: 1, stdout: "" });
     expect(refused.stderr).toBe(
-      "bigrid: mixed: good/ (1 image) says what is good, but bad/ lie beside it (1 image); defective images belong in test/bad, good ones in good\n",
+      "bigrid: mixed: good/ (1 image) holds the good images, but bad/ lie beside it (1 image); defective images belong in test/bad, good ones in good\n",
     );
     expect((await bigrid("inspect", at("tidy"), "--format", "btad")).stderr).toContain(
       "tidy is not laid out as btad: expected train/ok",

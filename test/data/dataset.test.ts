@@ -413,17 +413,17 @@ test.each<[string, readonly string[], string, Parameters<typeof recognise>[1]?]>
   [
     "good images beside others",
     ["good/a.png", "scratch/b.png"],
-    "parts: good/ (1 image) says what is good, but scratch/ lie beside it (1 image); defective images belong in test/scratch, good ones in good",
+    "parts: good/ (1 image) holds the good images, but scratch/ lie beside it (1 image); defective images belong in test/scratch, good ones in good",
   ],
   [
     "good images beside others, further in",
     ["images/good/a.png", "images/cut/b.png"],
-    "parts: images/good/ (1 image) says what is good, but images/cut/ lie beside it (1 image)",
+    "parts: images/good/ (1 image) holds the good images, but images/cut/ lie beside it (1 image)",
   ],
   [
     "a dataset's folder of test images",
     ["good/a.png", "cut/b.png"],
-    "test: good/ (1 image) says what is good, but cut/ lie beside it (1 image); defective images belong in test/cut, good ones in good; if this is a part of a dataset, name the folder that it lies in",
+    "test: good/ (1 image) holds the good images, but cut/ lie beside it (1 image); defective images belong in test/cut, good ones in good; if this is a part of a dataset, name the folder that it lies in",
     { name: "test" },
   ],
   [
@@ -450,7 +450,7 @@ test.each<[string, readonly string[], string, Parameters<typeof recognise>[1]?]>
   [
     "VisA without its csv file",
     ["candle/Data/Images/Normal/0.JPG"],
-    "parts: VisA's images are there, but split_csv/1cls.csv is not, which says what each is for; name the folder that holds split_csv",
+    "parts: VisA's images are there, but not split_csv/1cls.csv, which labels them; name the folder that holds split_csv",
   ],
   [
     "another csv file",
@@ -473,7 +473,7 @@ test.each<[string, readonly string[], string, Parameters<typeof recognise>[1]?]>
   [
     "magnetic tiles as they are published",
     ["MT_Free/Imgs/1.jpg", "MT_Free/Imgs/1.png", "MT_Free/Imgs/2.jpg", "MT_Free/Imgs/2.png"],
-    "parts: 2 images among those to learn from would be masks by their names (such as MT_Free/Imgs/1.png, named as the mask of 1.jpg)",
+    "parts: 2 images among the training images look like masks by their names (such as MT_Free/Imgs/1.png, named as the mask of 1.jpg)",
   ],
   [
     "KolektorSDD",
@@ -492,7 +492,7 @@ test.each<[string, readonly string[], string, Parameters<typeof recognise>[1]?]>
     "parts: bolt/NG/ (2 images) would be read as good images, but its name says otherwise",
   ],
   ["Eyecandies", ["train/data/000_image_0.png", "train/data/000_mask.png"], "such as train/data/000_mask.png"],
-  ["json of another kind", UNIAD, "parts: train.json line 1 is no JSON object; expected", uniad("[")],
+  ["json of another kind", UNIAD, "parts: train.json line 1 is not a JSON object; expected", uniad("[")],
   [
     "json lines without names",
     UNIAD,

@@ -130,7 +130,7 @@ describe("a saved training is refused, and nothing changes,", () => {
     );
     await refusal(bytes, 4, { fit: "crop" }, 'old was trained with fit "stretch", not "crop"');
     await refusal(bytes, 5, {}, "old was trained on other images (4 then, 5 now, or changed ones): begin anew");
-    await refusal(bytes.subarray(0, 100), 4, {}, "old is no valid safetensors file");
+    await refusal(bytes.subarray(0, 100), 4, {}, "old is not a valid safetensors file");
     const file = decodeSafetensors(bytes, "old");
     await refusal(
       encodeSafetensors({ ...file, metadata: {} }),

@@ -8,12 +8,12 @@ import { chosen, faultOfCase, fuzz, lineOf, shrunk, type Finding } from "./fuzz.
 import { operations } from "./operations.ts";
 import { shrink, smaller } from "./shrink.ts";
 
-const CASES = 2; // of each operation: the fuzzer itself runs for longer
+const CASES = 2; // per operation: the fuzzer itself runs longer
 const SEED = 20;
 const always = () => true;
 const named = (name: string): AnyOperation => operations.find((operation) => operation.name === name)!;
 
-/** Functions that have no gradient, or that take a device rather than a tensor; tests of their own look at them. */
+/** Functions that have no gradient, or that take a device rather than a tensor; they have tests of their own. */
 const WITHOUT_GRADIENT = [
   "anomalyMap",
   "drawPairs",
@@ -47,7 +47,7 @@ const WITHOUT_GRADIENT = [
   "millisecondsOf",
   "bytesOf",
   "countOf",
-  "featureBlockPaste", // adds what test/ops/random.test.ts looks at: its gradients are those of add
+  "featureBlockPaste", // adds the numbers that test/ops/random.test.ts checks: its gradients are those of add
 ];
 
 describe("operations", () => {
@@ -60,7 +60,7 @@ describe("operations", () => {
     const isOperation = ([name, value]: [string, unknown]) =>
       typeof value === "function" && /^[a-z]/.test(name) && !WITHOUT_GRADIENT.includes(name);
     const covers = (op: string) => operations.some(({ name }) => name === op || name.startsWith(`${op} `));
-    // An activation's operations are called by the function that is applied.
+    // An activation's operations have the name of the function.
     const missing = Object.entries(library)
       .filter(isOperation)
       .map(([name]) => (name === "activation" ? "relu" : name))
@@ -125,7 +125,7 @@ describe("smaller problems", () => {
 });
 
 describe("a planted failure", () => {
-  // Wrong in one element where there are two images or more and the stride along W is 2.
+  // Wrong in one element if there are two images or more and the stride along W is 2.
   const conv2d = named("conv2d");
   const broken: AnyOperation = {
     ...conv2d,

@@ -12,7 +12,7 @@ import {
 } from "../harness/operation.ts";
 import { shrink } from "./shrink.ts";
 
-/** What is wrong with an operation on a problem: found by which check, and in words. */
+/** A fault of an operation on a problem: the check that found it, and a description. */
 export interface Fault {
   readonly check: string;
   readonly words: string;
@@ -22,14 +22,14 @@ export interface Fault {
 export interface Finding extends Fault {
   readonly operation: AnyOperation;
   readonly problem: unknown;
-  /** Of the case: problem and values follow from it. */
+  /** Seed of the case, which determines problem and values. */
   readonly seed: number;
 }
 
 type Check = (operation: AnyOperation, problem: unknown, seed: number) => Promise<string | null>;
 
 /**
- * The last two are drawn: the first of them runs in half of the cases; the other, which compiles kernels of its own, in
+ * The last two run at random: the first of them in half of the cases; the other, which compiles kernels of its own, in
  * fewer.
  */
 const CHECKS: Readonly<Record<string, Check>> = {
@@ -57,7 +57,7 @@ export async function faultOfCase(operation: AnyOperation, seed: number): Promis
   return null;
 }
 
-/** What a check finds; whatever it throws is a finding too. */
+/** The fault that a check finds; an exception is a fault too. */
 async function faultBy(check: string, operation: AnyOperation, problem: unknown, seed: number): Promise<string | null> {
   try {
     return await CHECKS[check]!(operation, problem, seed);
@@ -66,7 +66,9 @@ async function faultBy(check: string, operation: AnyOperation, problem: unknown,
   }
 }
 
-/** A smaller problem that fails by the same check and in the same place. What the operation refuses is no problem. */
+/**
+ * A smaller problem that fails by the same check in the same place. Problems that the operation rejects do not count.
+ */
 export async function shrunk(finding: Finding): Promise<Finding> {
   const { operation, check, seed } = finding;
   const place = placeOf(finding.words);
@@ -80,15 +82,15 @@ export async function shrunk(finding: Finding): Promise<Finding> {
   return { ...finding, problem, words: (await faultsBy(problem)) ?? finding.words };
 }
 
-/** Where a fault is, without its numbers: "output", "gradient of input 1", "threw GpuError". */
+/** Place of a fault, without its numbers: "output", "gradient of input 1", "threw GpuError". */
 const placeOf = (words: string): string => words.split(/[[:]| \d+ bytes/)[0]!;
 
 const isRefusal = (words: string): boolean =>
   words.startsWith(`threw ${ShapeError.name}`) || words.startsWith(`threw ${OptionError.name}`);
 
 /**
- * Whether there are elements to compute with, the operation takes the problem, and its definition has a value. The
- * operation is asked first: on what it refuses a definition may never end.
+ * True if there are elements to compute with, the operation accepts the problem, and its definition has a value. The
+ * operation is asked first: on input that it rejects, a definition may not terminate.
  */
 async function isValid(operation: AnyOperation, problem: unknown): Promise<boolean> {
   try {
@@ -108,31 +110,31 @@ async function isValid(operation: AnyOperation, problem: unknown): Promise<boole
       isFinite,
     );
   } catch {
-    return false; // a part is missing that the definition needs
+    return false; // the problem lacks a part that the definition needs
   }
 }
 
 const isFinite = (values: ArrayLike<number>): boolean => Array.from(values).every(Number.isFinite);
 
-/** How far to go. Without either limit it would never end. */
+/** Limits of a run, which is endless without either. */
 export interface Limits {
   readonly seed: number;
-  /** Cases of each operation. */
+  /** Number of cases for each operation. */
   readonly cases: number;
-  /** Whether there is time for another case. */
+  /** True if there is time for another case. */
   readonly goesOn: () => boolean;
 }
 
 export interface Outcome {
   readonly findings: readonly Finding[];
-  /** Cases by operation. */
+  /** Number of cases by operation. */
   readonly counts: ReadonlyMap<string, number>;
 }
 
 /**
- * Draws a case of each operation in turn, then the next of each. Case i has the seed `seed + i`. An operation that
- * failed is left out from then on.
- * @param report hears of each finding, shrunk, as it is made
+ * Draws a case for each operation in turn, then the next for each. Case i has the seed `seed + i`. An operation that
+ * failed is skipped from then on.
+ * @param report called with each finding, shrunk, at once
  */
 export async function fuzz(
   operations: readonly AnyOperation[],
@@ -157,7 +159,7 @@ export async function fuzz(
   return { findings, counts };
 }
 
-/** A finding in one line, with the command that makes it again. */
+/** A finding in one line, with the command that reproduces it. */
 export function lineOf({ operation, check, words, problem, seed }: Finding): string {
   const firstLine = words.split("\n")[0]!;
   return `${operation.name}: ${check}: ${firstLine}; at ${JSON.stringify(problem)}; again: npm run fuzz -- --op ${JSON.stringify(operation.name)} --seed ${seed} --cases 1`;

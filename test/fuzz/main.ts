@@ -3,9 +3,9 @@ import { withArguments, type Given } from "../harness/command_line.ts";
 import { chosen, fuzz, lineOf } from "./fuzz.ts";
 import { operations } from "./operations.ts";
 
-const SECONDS = 60; // where neither time nor cases are given
+const SECONDS = 60; // if neither time nor cases are given
 
-/** Fuzzes, prints, and returns the exit code: 0 nothing found, 1 something found, 2 arguments that make no sense. */
+/** Fuzzes, prints, and returns the exit code: 0 nothing found, 1 something found, 2 invalid arguments. */
 export const main = (args: readonly string[]): Promise<number> =>
   withArguments(args, ["seconds", "cases", "seed", "op"], optionsOf, run);
 

@@ -1,5 +1,5 @@
 // npm run test:mutants -- [--shader NAME]
-// Every mutant of test/harness/mutants.ts is put in the place of its shader, and must be found by the fuzzer.
+// Every mutant of test/harness/mutants.ts replaces its shader in turn, and the fuzzer must find it.
 import { parseArgs } from "node:util";
 import { Device } from "../../src/runtime/device.ts";
 import type { WgslModule } from "../../src/runtime/wgsl.ts";
@@ -11,22 +11,19 @@ import { faultOfCase, type Finding } from "./fuzz.ts";
 import { operations } from "./operations.ts";
 
 const SEED = 1;
-const UNCHANGED_CASES = 3; // of each operation, which must find nothing in shaders as they are
-const MOST_CASES = 60; // of each operation, to find a mutant
+const UNCHANGED_CASES = 3; // per operation, for unmodified shaders, in which nothing must be found
+const MOST_CASES = 60; // per operation, to find a mutant
 
 type Mutable = { -readonly [K in keyof WgslModule]: WgslModule[K] };
 
-// The objects that the launchers import: what is changed in them is what gets compiled.
+// The objects that the launchers import: changing them changes what is compiled.
 const shaders = new Map(
   Object.entries(import.meta.glob<Mutable>("../../shaders/**/*.wgsl", { eager: true, import: "default" })).map(
     ([path, module]) => [path.replace("../../shaders/", "").replace(".wgsl", ""), module],
   ),
 );
 
-/**
- * Runs `work` with a shader changed. Kernels are found by the names of their modules, so these get another for the
- * time.
- */
+/** Runs `work` with a changed shader. Kernels are cached by module name, so the modules are renamed meanwhile. */
 async function withMutant<T>({ shader, from, to, why }: Mutant, work: () => Promise<T>): Promise<T> {
   const module = shaders.get(shader);
   if (!module) throw new Error(`${shader}: no such shader; there are ${[...shaders.keys()].join(", ")}`);
@@ -47,7 +44,7 @@ async function withMutant<T>({ shader, from, to, why }: Mutant, work: () => Prom
 }
 
 /** Names of the shaders that an operation runs on its problems. */
-async function shadersOf(operation: AnyOperation): Promise<ReadonlySet<string>> {
+async function traceShaders(operation: AnyOperation): Promise<ReadonlySet<string>> {
   const used = new Set<string>();
   device.kernel = (spec) => {
     used.add(spec.module.name);
@@ -59,14 +56,14 @@ async function shadersOf(operation: AnyOperation): Promise<ReadonlySet<string>> 
       const { inputs, gradOutput } = valuesOf(operation, problem, SEED, false, "f32");
       await compute(operation, problem, inputs, gradOutput, "f32");
     }
-    if (operation.half !== null) used.add("cast"); // of f32 workspaces
+    if (operation.half !== null) used.add("cast"); // casts f32 workspaces
   } finally {
-    delete (device as { kernel?: unknown }).kernel; // the class's own is seen again
+    delete (device as { kernel?: unknown }).kernel; // uncovers the method of the class
   }
   return used;
 }
 
-/** What the fuzzer finds in up to `cases` cases of each operation, and at which case. */
+/** The first finding of the fuzzer in up to `cases` cases of each operation, with its case. */
 async function firstFinding(
   candidates: readonly AnyOperation[],
   cases: number,
@@ -80,7 +77,7 @@ async function firstFinding(
   return null;
 }
 
-/** Tries all mutants, prints, and returns the exit code: 0 if all were found and nothing else. */
+/** Tries all mutants, prints, and returns the exit code: 0 if all were found and nothing else was. */
 export async function main(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({ args: [...args], options: { shader: { type: "string" } } });
   const mutants = MUTANTS.filter(({ shader }) => values.shader === undefined || shader === values.shader);
@@ -93,7 +90,7 @@ export async function main(args: readonly string[]): Promise<number> {
     `shaders as they are: nothing found in ${UNCHANGED_CASES} cases of each of ${operations.length} operations`,
   );
   const users = new Map<AnyOperation, ReadonlySet<string>>();
-  for (const operation of operations) users.set(operation, await shadersOf(operation));
+  for (const operation of operations) users.set(operation, await traceShaders(operation));
   let survivors = 0;
   for (const mutant of mutants) {
     const { shader, why } = mutant;

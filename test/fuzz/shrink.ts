@@ -1,9 +1,9 @@
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
 /**
- * The smallest problem found that still fails, one change after another: a part left out, a flag turned off, a number
+ * The smallest problem found that still fails, one change after another: a part removed, a flag cleared, a number
  * lowered. Every change makes the problem smaller, so the search ends; `most` bounds the tries.
- * @param fails whether a candidate is valid, and fails in the same way
+ * @param fails true if a candidate is valid and fails in the same way
  */
 export async function shrink<P>(problem: P, fails: (candidate: P) => Promise<boolean>, most = 400): Promise<P> {
   let smallest = problem;
@@ -36,7 +36,7 @@ export function* smaller(value: Json): Generator<Json> {
   }
 }
 
-/** Whole numbers nearer to zero; a fraction is larger than every whole number. */
+/** Integers nearer to zero; a fraction counts as larger than every integer. */
 function* smallerNumbers(x: number): Generator<number> {
   if (!Number.isFinite(x)) return;
   const towards = Math.sign(x);

@@ -61,7 +61,7 @@ import { EPS_F32, excessOf } from "../harness/bounds.ts";
 import { device } from "../harness/device.ts";
 import golden from "./kernels.json";
 
-// PyTorch's outputs and gradients of every kernel, by tools/golden/kernels.py, which says what a case holds.
+// Compares every kernel with PyTorch's outputs and gradients from tools/golden/kernels.py, which documents a case.
 
 interface Described {
   readonly shape: readonly number[];
@@ -83,24 +83,24 @@ interface Case {
 }
 
 type Inputs = Readonly<Record<string, Tensor>>;
-/** The output under that name, and whatever else the case knows. Plain functions give plain numbers. */
+/** The output under that name, and any other results that the case has. Plain functions give plain numbers. */
 type Results = Readonly<Record<string, Tensor | readonly number[]>> & { readonly output: Tensor | readonly number[] };
 
 interface Entry {
   readonly run: (inputs: Inputs, c: Case) => Results;
-  /** Roundings on the longest path, in units of 2^-24 of the scale; 0 where f32 is exact on the case's numbers. */
+  /** Roundings on the longest path, in units of 2^-24 of the scale; 0 if f32 is exact on the case's numbers. */
   readonly slack: (c: Case) => number;
 }
 
-// WGSL's accuracy, in units of 2^-24, of which an ulp is at most two: of a quotient (2.5 ulp), and of a square root,
-// which is one over an inverse square root of 2 ulp.
+// Accuracies that WGSL guarantees, in units of 2^-24, of which an ulp is at most two: of a quotient (2.5 ulp), and of a
+// square root, the reciprocal of an inverse square root of 2 ulp.
 const DIVISION = 5;
 const ROOT = 9;
 
-/** The most that an exponential rounds: 3 + 2 |x| ulp, where beyond |x| = 10 the functions made of it are flat. */
+/** Largest rounding error of an exponential: 3 + 2 |x| ulp; beyond |x| = 10 the functions made of it are flat. */
 const EXPONENTIAL = 2 * (3 + 2 * 10);
 
-// A function and its slope are made of a few roundings besides; tanh is a quotient of two sums of two exponentials.
+// A function and its slope add a few roundings; tanh is a quotient of two sums of two exponentials.
 const ACTIVATIONS: Readonly<Record<string, number>> = {
   relu: 0,
   relu6: 0,
@@ -112,7 +112,7 @@ const ACTIVATIONS: Readonly<Record<string, number>> = {
   sigmoid: 4 + EXPONENTIAL + DIVISION,
   silu: 8 + EXPONENTIAL + DIVISION,
   tanh: 4 + 2 * EXPONENTIAL + DIVISION,
-  gelu: 16 + EXPONENTIAL + DIVISION, // the fit of erfc is good to 2, and its polynomial rounds ten times
+  gelu: 16 + EXPONENTIAL + DIVISION, // the approximation of erfc is good to 2, and its polynomial rounds ten times
   exp: 2 + EXPONENTIAL,
   log: 8 + DIVISION, // 2^-21 near 1, where the logarithm is less than 1
   sqrt: 2 + ROOT + DIVISION,
@@ -170,14 +170,14 @@ const hinge = (f: (...operands: never[]) => unknown, slack: Entry["slack"]): Ent
   slack,
 });
 
-/** Of `arguments` of an optimiser's case. */
+/** The `arguments` of an optimiser's case. */
 type Steps = readonly [
   groups: readonly { readonly parameters: readonly string[]; readonly rate: number }[],
   scales: readonly number[],
   absent: Readonly<Record<string, readonly number[]>>,
 ];
 
-/** Steps once for each of the stacked gradients; the parameters are the results. */
+/** Takes one step for each of the stacked gradients; the parameters are the results. */
 const optimizer = (Kind: typeof AdamW | typeof Adam | typeof Sgd): Entry => ({
   run: (inputs, c) => {
     const [groups, scales, absent] = c.arguments as unknown as Steps;
@@ -196,8 +196,8 @@ const optimizer = (Kind: typeof AdamW | typeof Adam | typeof Sgd): Entry => ({
     const [first, ...others] = names;
     return { output: inputs[first!]!, ...Object.fromEntries(others.map((name) => [name, inputs[name]!])) };
   },
-  // A step rounds a parameter twice, and its update, at most about the rate, by two averages, a root, a quotient and
-  // the clipping.
+  // A step rounds a parameter twice, and its update, at most about the learning rate, by two averages, a root, a
+  // quotient and the clipping.
   slack: (c) => {
     const [groups, scales] = c.arguments as unknown as Steps;
     const rate = Math.max(...groups.map((group) => group.rate)) * Math.max(...scales);
@@ -212,8 +212,8 @@ const schedule = (f: (epoch: number, options: never) => number): Entry => ({
 
 const exactly = () => 0;
 
-// Statistics round once for each position that they are of, as do the gradient's two sums; then a root, a quotient,
-// some products.
+// Statistics round once for each of their positions, as do the gradient's two sums; then a root, a quotient, some
+// products.
 const normSlack = (extent: (c: Case) => number) => (c: Case) => 16 + ROOT + DIVISION + extent(c);
 const channels = (c: Case) => Object.values(c.inputs)[0]!.shape.at(-1)!;
 // A norm, a quotient, and two sums over channels in the gradient.
@@ -294,9 +294,10 @@ const TABLE: Readonly<Record<string, Entry>> = {
       );
     },
   },
-  gridSample: plainly(gridSample, exactly), // positions and weights are binary fractions of few digits
-  // An error of the ratio moves a position in n pixels by n times as much, and each of the two weights that it makes.
-  // An antialiased weight has a quotient for itself, and another for the sum of all, as many as the window has pixels.
+  gridSample: plainly(gridSample, exactly), // positions and weights are short binary fractions
+  // An error of the ratio moves a position in n pixels by n times as much, and so each of its two weights. An
+  // antialiased weight has two quotients, its own and that by the sum of all, which has as many terms as the window has
+  // pixels.
   resize: plainly(resize, (c) => {
     if (c.options?.["mode"] === "nearest") return 0;
     const [height, width] = [extentOf(c, "input", 1), extentOf(c, "input", 2)];
@@ -324,7 +325,7 @@ const TABLE: Readonly<Record<string, Entry>> = {
   add: plainly(add, exactly),
   subtract: plainly(subtract, exactly),
   multiply: plainly(multiply, exactly),
-  divide: plainly(divide, (c) => 2 + 2 * DIVISION + countOf(c.output)), // sums of quotients over what was repeated
+  divide: plainly(divide, (c) => 2 + 2 * DIVISION + countOf(c.output)), // sums of quotients over repeated elements
   maximum: plainly(maximum, exactly),
   minimum: plainly(minimum, exactly),
   broadcastTo: plainly(broadcastTo, exactly),
@@ -376,7 +377,7 @@ async function compute(c: Case, { run }: Entry) {
     const { grads } = gradients(
       () => {
         results = run(inputs, c);
-        reads = Object.values(results).map(read); // within: what is not returned is released
+        reads = Object.values(results).map(read); // inside: everything that is not returned is released
         const output = results.output as Tensor;
         return [multiply(output, fromArray(device, output.shape, Float32Array.from(c.gradOutput!)))];
       },
@@ -397,8 +398,8 @@ async function compute(c: Case, { run }: Entry) {
 }
 
 /**
- * In words, how `got` differs from `want` by more than the slack, or null. Without slack the f32 next to `want` is the
- * only right one.
+ * Describes how `got` differs from `want` by more than the slack, or returns null. Without slack only the f32 nearest
+ * to `want` is right.
  */
 function faultOf(
   name: string,
@@ -432,7 +433,7 @@ describe("PyTorch agrees", () => {
       test.skipIf(cannot)(`${op}: ${c.why}${cannot ? " (skipped: this device has no f16)" : ""}`, async () => {
         const got = await compute(c, entry);
         const slack = entry.slack(c);
-        if (c.output.shape.length > 0) expect(got.shape).toEqual(c.output.shape); // a single number has whatever shape
+        if (c.output.shape.length > 0) expect(got.shape).toEqual(c.output.shape); // a single number may have any shape
         const faults = [faultOf("output", got.results["output"]!, c.output.data, c.scale?.output, slack)];
         for (const [name, { data }] of Object.entries(c.also ?? {}))
           faults.push(faultOf(name, got.results[name]!, data, undefined, slack));

@@ -6,7 +6,7 @@ export const LARGEST_F16 = 65504;
 const LEAST_F16 = 2 ** -24; // spacing of f16 near zero
 
 /**
- * Where |got - want| <= eps * magnitude fails first and worst, in words, or null: `magnitude` is the scale at which
+ * Describes the worst violation of |got - want| <= eps * magnitude, or returns null: `magnitude` is the scale at which
  * rounding errors arise. NaN never passes.
  */
 export function excessOf(
@@ -27,7 +27,7 @@ export function excessOf(
   return ratio <= 1 ? null : `[${i}]: got ${got[i]}, expected ${want[i]}, ${ratio.toFixed(1)} times the allowed error`;
 }
 
-/** Deterministic uniform numbers in [0, 1) (mulberry32), so a failure can be run again. */
+/** Deterministic uniform numbers in [0, 1) (mulberry32), so that a failure can be reproduced. */
 export function rng(seed: number): () => number {
   return () => {
     seed = (seed + 0x6d2b79f5) | 0;

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { BigridError, OptionError } from "../../src/runtime/errors.ts";
 
-/** What the command line gives for options that all take a value. */
+/** Values of command-line options that all take a value. */
 export interface Given {
   readonly text: (name: string) => string | null;
   readonly number: (name: string) => number | null;
@@ -10,9 +10,9 @@ export interface Given {
 const WRONG_USAGE = 2;
 
 /**
- * Runs a script with what `read` makes of its options.
- * @param names of the options that there are
- * @returns the exit code: that of `run`, or 2 where the options make no sense, which is said
+ * Runs a script with its parsed options.
+ * @param names of the known options
+ * @returns the exit code: that of `run`, or 2, with a message, for invalid options
  */
 export async function withArguments<T>(
   args: readonly string[],

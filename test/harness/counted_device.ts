@@ -3,10 +3,10 @@ import { openDevice } from "../../src/node/device.ts";
 import type { Device } from "../../src/runtime/device.ts";
 
 const MEBIBYTE = 2 ** 20;
-const SLACK = 1.02; // what is predicted is at most so much more than what is used
-const OWN = 1 << 18; // of a device, made before they are counted
+const SLACK = 1.02; // largest ratio of predicted to used memory
+const OWN = 1 << 18; // bytes of a device's own buffers, made before counting starts
 
-/** A device of its own, and the bytes of its buffers, counted where they are made and destroyed. */
+/** A separate device whose buffers are counted when they are created and destroyed. */
 export async function countedDevice(): Promise<{ readonly own: Device; readonly peak: () => number }> {
   const own = await openDevice();
   let [bytes, peak] = [OWN, OWN];
@@ -24,7 +24,7 @@ export async function countedDevice(): Promise<{ readonly own: Device; readonly 
   return { own, peak: () => peak };
 }
 
-/** Whether a prediction covers what was used, and little more. */
+/** Expects a prediction to cover the memory used, with little to spare. */
 export function expectCovered(predicted: number, used: number): void {
   expect(used).toBeGreaterThan(MEBIBYTE);
   expect(used).toBeLessThanOrEqual(predicted);

@@ -1,6 +1,6 @@
 import { openDevice } from "../../src/node/device.ts";
 
-// `vitest --mode minimal` (npm run test:minimal): what every WebGPU device can do, and no more.
+// `vitest --mode minimal` (npm run test:minimal): only what every WebGPU device supports.
 const { MODE } = (import.meta as ImportMeta & { readonly env?: { readonly MODE?: string } }).env ?? {};
 
 /** One device for the whole run: all test files share their modules. */

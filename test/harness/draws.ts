@@ -1,6 +1,6 @@
 import { rng } from "./bounds.ts";
 
-/** Random choices, the same for the same seed. */
+/** Random choices, determined by the seed. */
 export class Draws {
   /** Uniform in [0, 1). */
   readonly unit: () => number;
@@ -9,7 +9,7 @@ export class Draws {
     this.unit = rng(seed);
   }
 
-  /** A whole number from `low` to `high`, both included. */
+  /** An integer from `low` to `high`, inclusive. */
   whole(low: number, high: number): number {
     return low + Math.floor(this.unit() * (high - low + 1));
   }
@@ -18,12 +18,12 @@ export class Draws {
     return choices[this.whole(0, choices.length - 1)]!;
   }
 
-  /** True as often as `share` says. */
+  /** True with probability `share`. */
   chance(share = 0.5): boolean {
     return this.unit() < share;
   }
 
-  /** Channels: one, a few, packed and not. */
+  /** A number of channels: one, a few, packed or not. */
   channels(most = 12): number {
     return Math.min(most, this.pick([1, 2, 3, 4, 5, 6, 8, 12]));
   }

@@ -3,7 +3,10 @@ import { requireGrad, toArray, zeros, type Shape, type Tensor } from "../../src/
 import { device } from "./device.ts";
 import { poison } from "./operation.ts";
 
-/** What an operation makes of inputs without elements: its output's shape, the dispatches that took, the gradients. */
+/**
+ * Runs an operation on inputs without elements: returns its output's shape, the number of dispatches, and the
+ * gradients.
+ */
 export async function runEmpty(shapes: readonly Shape[], run: (inputs: readonly Tensor[]) => Tensor) {
   poison();
   const scope = device.scope();

@@ -7,12 +7,12 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 const SUBGROUP = "  @builtin(subgroup_id) subgroup: u32,\n) {\n";
 
-/** Of subgroups: neighbours, here. */
+/** Lanes of a subgroup: adjacent invocations, in this emulation. */
 export type Lanes = 64 | 128;
 
 /**
- * Of a matrix of 16 x 16 a lane holds every `lanes`-th element. The sum's length depends on a param, so that no
- * compiler unrolls it: on lavapipe that takes minutes.
+ * A lane holds every `lanes`-th element of a 16 x 16 matrix. The sum's length depends on a param, so that no compiler
+ * unrolls it: that takes minutes on lavapipe.
  */
 const matricesOf = (lanes: Lanes): string => `
 var<private> lane_of_subgroup: u32;
@@ -48,9 +48,9 @@ export function emulated(code: string, lanes: Lanes): string {
 }
 
 /**
- * Runs `work` on a device that seems to have subgroup matrices.
- * @param lanes of its subgroups, and at most
- * @param change makes something wrong
+ * Runs `work` on a device that appears to have subgroup matrices.
+ * @param lanes actual and largest size of its subgroups
+ * @param change introduces an error
  */
 export async function withEmulatedMatrices<T>(
   [lanes, most]: readonly [lanes: Lanes, most: number],
@@ -62,7 +62,7 @@ export async function withEmulatedMatrices<T>(
   const [shader, on]: [Mutable<WgslModule>, Mutable<Pick<typeof device, "adapter">>] = [module, device];
   const right = emulated(code, lanes);
   shader.code = change(right);
-  shader.name = `${name}, ${lanes} of ${most} lanes${shader.code === right ? "" : `, wrong ${wrong++}`}`; // kernels are found by it
+  shader.name = `${name}, ${lanes} of ${most} lanes${shader.code === right ? "" : `, wrong ${wrong++}`}`; // the key of cached kernels
   on.adapter = { ...adapter, matrixLanes: most };
   try {
     return await work();

@@ -6,18 +6,18 @@ import { fromArray, release, toArray } from "../../src/tensor/tensor.ts";
 import { device } from "./device.ts";
 import { madeUp, torchvisionTensors, uniform } from "./made_up_network.ts";
 
-/** What PyTorch made of a stage. */
+/** PyTorch's output of a stage. */
 interface GoldenLayer {
   readonly shape: readonly number[];
   /** Sum of all squares. */
   readonly squares: number;
-  /** Elements 0, 7919, 15838, ..., round and round. */
+  /** Elements 0, 7919, 15838, ..., wrapping around. */
   readonly samples: readonly number[];
 }
 
 /**
- * Relative errors of all stages, by the root of squares: of the golden samples, or of the whole map's squares if that
- * is larger.
+ * Relative errors of all stages in the L2 norm: of the golden samples, or of the whole map's norm if that error is
+ * larger.
  */
 export async function errorsOf(
   name: PretrainedName,
@@ -48,10 +48,7 @@ export async function errorsOf(
   return errors;
 }
 
-/**
- * SHA-256 of the names and shapes that a network's tensors have in torchvision's files, in order, as in the golden
- * files.
- */
+/** SHA-256 of the names and shapes of a network's tensors in torchvision's files, in order, as in the golden files. */
 export function tensorsHash(name: PretrainedName): string {
   const lines = [...torchvisionTensors(name)].map(([tensor, shape]) => `${tensor} ${shape.join(",")}\n`);
   return createHash("sha256").update(lines.join("")).digest("hex");

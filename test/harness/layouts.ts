@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import sharp from "sharp";
 import type { FormatName } from "../../src/data/layouts/layout.ts";
 
-/** What a class is expected to hold: its good images, and of each test image its kind and its masks. */
+/** Expected contents of a class: its good images, and the kind and masks of each test image. */
 export interface ExpectedClass {
   readonly name: string;
   readonly train: readonly string[];
@@ -20,11 +20,11 @@ export interface LayoutCase {
   readonly unused?: readonly string[];
   readonly aside?: readonly string[];
   readonly companions?: readonly string[];
-  /** Another layout that its folders have, where a list is read. */
+  /** Another layout that its folders match, if a list is read. */
   readonly alternative?: FormatName;
 }
 
-/** One for each layout, as its dataset is published, but tiny. */
+/** One case for each layout: its dataset as published, but tiny. */
 export const LAYOUT_CASES: readonly LayoutCase[] = [
   {
     what: "MVTec AD, a folder for each class",
@@ -316,7 +316,7 @@ export const LAYOUT_CASES: readonly LayoutCase[] = [
 
 const SIDE = 16;
 
-/** A small picture of its own shade, or of a mask with a square in it, in the format that its name says. */
+/** Writes a small picture of its own shade, or of a mask with a square in it, in the format of its extension. */
 export async function writePicture(path: string, shade: number, side = SIDE): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const isMask = /ground_truth|[Mm]asks|\/gt\//.test(path);
@@ -332,7 +332,7 @@ export async function writePicture(path: string, shade: number, side = SIDE): Pr
     .toFile(path);
 }
 
-/** An uncompressed bitmap of 24 bits a pixel, its top row first. */
+/** An uncompressed bitmap of 24 bits per pixel, top row first. */
 function bitmap(rgb: Uint8Array, side: number): Uint8Array {
   const stride = 4 * Math.ceil((3 * side) / 4);
   const file = Buffer.alloc(54 + stride * side);
@@ -351,7 +351,7 @@ function bitmap(rgb: Uint8Array, side: number): Uint8Array {
   return file;
 }
 
-/** Writes a case's files into a folder; no two of its images are alike. */
+/** Writes a case's files into a folder; all its images differ. */
 export async function writeLayout(
   root: string,
   { images, texts = {} }: Pick<LayoutCase, "images" | "texts">,

@@ -34,9 +34,8 @@ export interface MadeUpNetwork {
 }
 
 /**
- * A detector that nobody trained: every weight is made up, large enough that each matters, norms' statistics among
- * them.
- * @param network whose weights are made up as well; null for the embedded backbone
+ * An untrained detector: every weight is made up, including norm statistics, and large enough to affect the result.
+ * @param network backbone with made-up weights; null for the embedded backbone
  */
 export async function madeUpDetector(
   device: Device,
@@ -85,7 +84,7 @@ function valuesOf(name: string, shape: Shape, key: number): Float32Array {
     key,
   );
   if (name === "features.scale" || name.startsWith("fusion.")) return values.map((u) => 1 + 0.5 * u);
-  // Norms' [weight, bias] and [mean, variance]: what scales, or is a variance, is about 1.
+  // Norms' [weight, bias] and [mean, variance]: scales and variances are about 1.
   if (name.endsWith(".affine")) return values.map((u, i) => (i < values.length / 2 ? 1 + 0.5 * u : 0.3 * u));
   if (name.endsWith(".running")) return values.map((u, i) => (i < values.length / 2 ? 0.3 * u : 1 + 0.5 * u));
   const inputs =

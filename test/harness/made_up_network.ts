@@ -25,7 +25,7 @@ export function torchvisionTensors(name: PretrainedName): ReadonlyMap<string, re
   );
 }
 
-/** Made-up weights under torchvision's names; each is made when it is asked for. */
+/** Made-up weights under torchvision's names; each is made on request. */
 export function madeUp(name: PretrainedName): PretrainedWeights {
   const tensors = new Map([...torchvisionTensors(name)].map(([tensor, shape], i) => [tensor, { shape, key: i + 1 }]));
   return {

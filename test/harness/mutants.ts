@@ -1,9 +1,9 @@
-/** A mistake that somebody could make in a shader. The fuzzer must find it: `npm run test:mutants`. */
+/** A plausible mistake in a shader. The fuzzer must find it: `npm run test:mutants`. */
 export interface Mutant {
   /** Path below shaders/, without `.wgsl`. */
   readonly shader: string;
   readonly why: string;
-  /** Text that the shader has exactly once. */
+  /** Text that occurs exactly once in the shader. */
   readonly from: string;
   readonly to: string;
 }

@@ -18,25 +18,23 @@ import type { Draws } from "./draws.ts";
 type Numbers = ArrayLike<number>;
 
 /**
- * One differentiable operation, everything its tests and the fuzzer need. `P` describes a problem; arrays come in the
- * order of `shapes`.
+ * One differentiable operation, with everything that its tests and the fuzzer need. `P` describes a problem; arrays
+ * come in the order of `shapes`.
  */
 export interface Operation<P> {
   readonly name: string;
-  /** Each row is there for a reason; the reason is the test's name. */
+  /** Each row has a reason, which is the test's name. */
   readonly problems: readonly (readonly [why: string, problem: P])[];
-  /** A random valid problem, small: for the fuzzer. JSON, which is what it prints and shrinks. */
+  /** A random valid problem, small: for the fuzzer. JSON, so that it can be printed and shrunk. */
   readonly draw: (draws: Draws) => P;
   /** Shapes of the differentiable inputs. */
   readonly shapes: (p: P) => readonly Shape[];
   readonly run: (p: P, inputs: readonly Tensor[]) => Tensor;
   /** Float64 definition. Shares no code with the kernel. */
   readonly forward: (p: P, inputs: readonly Numbers[]) => Numbers;
-  /** Float64 gradients of gradOutput . output, one per input. `null`: the operation is run without a tape. */
+  /** Float64 gradients of gradOutput . output, one per input. `null`: the operation runs without a tape. */
   readonly backward: ((p: P, inputs: readonly Numbers[], gradOutput: Numbers) => readonly Numbers[]) | null;
-  /**
-   * Rounding errors allowed, in units of eps times `magnitudes`: a count of roundings on the longest path.
-   */
+  /** Rounding errors allowed, in units of eps times `magnitudes`: a count of roundings on the longest path. */
   readonly slack: (p: P) => number;
   /**
    * The scale at which rounding errors arise. Default: the definitions on absolute values, right for sums of products.
@@ -48,22 +46,20 @@ export interface Operation<P> {
   ) => { readonly output: Numbers; readonly grads: readonly Numbers[] };
   /** Random values of an input. Default: uniform in [-1, 1]. */
   readonly value?: (random: () => number, input: number) => number;
-  /**
-   * Values on which f32 is exact. Default: whole numbers from -4 to 4. `null` where the operation has no exact case.
-   */
+  /** Values on which f32 is exact. Default: integers from -4 to 4. `null` if the operation has no exact case. */
   readonly exact?: ((random: () => number, input: number) => number) | null;
-  /** Whether random points lie away from kinks, so that central differences hold. Default true. */
+  /** True if random points lie away from kinks, so that central differences hold. Default true. */
   readonly smooth?: boolean;
   /**
-   * Roundings to f16 on the longest path when stored in f16. Default 1, of the result itself; `null` where there is no
-   * such form.
+   * Roundings to f16 on the longest path with f16 storage. Default 1, of the result itself; `null` if f16 is not
+   * supported.
    */
   readonly half?: number | null;
-  /** Inputs that are f32 in every form: coordinates, parameters of norms. Default: none. */
+  /** Indices of inputs that are always f32: coordinates, parameters of norms. Default: none. */
   readonly wide?: readonly number[];
 }
 
-/** An operation whose problems nobody needs to know. */
+/** An operation with problems of any type. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- each operation pairs with problems of its own
 export type AnyOperation = Operation<any>;
 
@@ -71,7 +67,7 @@ const POISONED_BYTES = [
   256, 512, 768, 1024, 1280, 1536, 1792, 2048, 2560, 3072, 4096, 5120, 6144, 8192, 10240, 12288, 16384, 32768, 65536,
 ];
 
-/** Fills pooled memory with NaN, so that an element a kernel forgets to write cannot pass as zero. */
+/** Fills pooled memory with NaN, so that an element that a kernel forgets to write cannot pass as zero. */
 export function poison(): void {
   const lent = POISONED_BYTES.flatMap((bytes) => [bytes, bytes, bytes, bytes]).map((bytes) => device.allocate(bytes));
   for (const allocation of lent)
@@ -79,7 +75,7 @@ export function poison(): void {
   for (const allocation of lent) device.release(allocation);
 }
 
-/** What a device computed. */
+/** Results computed by a device. */
 export interface Results {
   readonly output: Float32Array;
   readonly grads: readonly Float32Array[];
@@ -90,7 +86,7 @@ const wholeNumber = (random: () => number): number => Math.floor(9 * random()) -
 const roundedTo = (dtype: FloatDType) => (x: number) =>
   dtype === "f16" ? halfToFloat(floatToHalf(x)) : Math.fround(x);
 
-/** Inputs and an upstream gradient; `exact` ones are such that f32 makes no rounding error. */
+/** Inputs and an upstream gradient; `exact` ones cause no rounding error in f32. */
 export function valuesOf<P>(operation: Operation<P>, p: P, seed: number, exact: boolean, dtype: FloatDType) {
   const random = rng(seed);
   const draw = exact ? (operation.exact ?? wholeNumber) : (operation.value ?? uniform);
@@ -143,8 +139,8 @@ export async function compute<P>(
 }
 
 /**
- * What is wrong with the operation on small whole numbers, where every product and sum is exact in f32: any difference
- * at all is a bug.
+ * Describes the operation's fault on small integers, where every product and sum is exact in f32: any difference is a
+ * bug.
  */
 export async function exactnessFault<P>(operation: Operation<P>, p: P, seed: number): Promise<string | null> {
   if (operation.exact === null) return null;
@@ -161,7 +157,8 @@ export async function exactnessFault<P>(operation: Operation<P>, p: P, seed: num
 }
 
 /**
- * What is wrong with the operation on random numbers: errors beyond the counted bound, or other bits the second time.
+ * Describes the operation's fault on random numbers: errors beyond the counted bound, or different bits in a second
+ * run.
  */
 export async function boundFault<P>(
   operation: Operation<P>,
@@ -180,13 +177,13 @@ export async function boundFault<P>(
   const want = { output: operation.forward(p, inputs), grads: operation.backward?.(p, inputs, gradOutput) ?? [] };
   const eps = operation.slack(p) * EPS_F32;
   const half = operation.half ?? 1;
-  // The result itself is rounded by its own size; what is rounded on the way, by that of the terms.
+  // The result's own rounding is relative to its size; intermediate roundings are relative to the size of the terms.
   const allowed = (wanted: Numbers, magnitude: Numbers) =>
     Float64Array.from(
       magnitude,
       (m, n) => eps * m + (dtype === "f16" ? EPS_F16 * (Math.abs(wanted[n]!) + eps * m + (half - 1) * m) : 0),
     );
-  // What f16 has no number for is infinite, and right.
+  // Values beyond the range of f16 are correctly infinite.
   const stored = (a: Numbers) =>
     dtype === "f16" ? Float64Array.from(a, (x) => Math.min(Math.max(x, -LARGEST_F16), LARGEST_F16)) : a;
   const fault = firstFault(got, (name, numbers, i) => {
@@ -204,7 +201,7 @@ export async function boundFault<P>(
   });
 }
 
-/** Runs `work` on a device that seems to take three workgroups along a dispatch dimension. */
+/** Runs `work` on a device that appears to allow only three workgroups along a dispatch dimension. */
 export async function withFoldedWorkgroups<T>(work: () => Promise<T>): Promise<T> {
   device.workgroups = (invocations, perWorkgroup) => {
     const total = Math.ceil(invocations / perWorkgroup);
@@ -213,13 +210,11 @@ export async function withFoldedWorkgroups<T>(work: () => Promise<T>): Promise<T
   try {
     return await work();
   } finally {
-    delete (device as { workgroups?: unknown }).workgroups; // the class's own is seen again
+    delete (device as { workgroups?: unknown }).workgroups; // uncovers the method of the class
   }
 }
 
-/**
- * Runs `work` with the kernels made for adapters of the other kind: those for CPUs on a GPU, those for GPUs on a CPU.
- */
+/** Runs `work` with the kernels for adapters of the other kind: those for CPUs on a GPU, those for GPUs on a CPU. */
 export async function withOtherAdapter<T>(work: () => Promise<T>): Promise<T> {
   const { adapter } = device;
   const mutable: { adapter: typeof adapter } = device;
@@ -231,7 +226,7 @@ export async function withOtherAdapter<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Runs `work` with one form of every product, whatever its shape. */
+/** Runs `work` with one form for every product, whatever its shape. */
 export async function withForm<T>(form: string, work: () => Promise<T>): Promise<T> {
   const { tuner } = device;
   const mutable: { tuner: typeof tuner } = device;

@@ -1,9 +1,9 @@
-// Files of pictures that no library here writes.
+// Picture files that no library here can write.
 
 /** A tag: its number, its type (3 SHORT, 4 LONG, 11 FLOAT) and its value. */
 export type Tag = readonly [tag: number, type: 3 | 4 | 11, value: number];
 
-/** An uncompressed TIFF of one sample a pixel, little-endian. Tags given replace the usual ones. */
+/** An uncompressed TIFF with one sample per pixel, little-endian. Tags given replace the usual ones. */
 export function tiffOf(
   samples: { readonly buffer: ArrayBufferLike; readonly byteOffset: number; readonly byteLength: number },
   width: number,

@@ -1,9 +1,9 @@
-// node test/harness/run.mjs fuzz/main   runs test/fuzz/main.ts through Vite, which knows how to import .wgsl
+// node test/harness/run.mjs fuzz/main   runs test/fuzz/main.ts through Vite, which can import .wgsl
 import { createServer } from "vite";
 import { wgsl } from "../../tools/build/vite_wgsl.mjs";
 
 const [name, ...args] = process.argv.slice(2);
-// Not runnerImport, which imports nothing more once the module is there: what is loaded where it is needed would fail.
+// Not runnerImport, which stops importing once the module is loaded, so that later dynamic imports would fail.
 const server = await createServer({
   configFile: false,
   logLevel: "warn",

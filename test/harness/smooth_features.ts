@@ -19,7 +19,7 @@ export function images(count: number): readonly Tensor[] {
   });
 }
 
-/** As training asks for them. */
+/** The same as a source for training. */
 export function source(count: number): FeatureSource {
   const features = images(count);
   return {

@@ -39,7 +39,7 @@ describe("JSON beyond a limit is refused before it is parsed", () => {
 
   test("a long text", () => {
     expect(() => parseJson(`"${" ".repeat(99)}"`, { characters: 100, depth: 1 })).toThrow(
-      new InputError("it has 101 characters of JSON, allowed are 100"),
+      new InputError("it has 101 characters of JSON; at most 100 are allowed"),
     );
   });
 });

@@ -153,7 +153,7 @@ test("what could not be read back is not written", () => {
   const encode = (name: string, tensor: StoredTensor) => () =>
     encodeSafetensors({ tensors: new Map([[name, tensor]]), metadata: {} });
   expect(encode("w", { ...floats(1, 2), shape: [3] })).toThrow(
-    new ShapeError("encodeSafetensors: tensor w F32 [3] does not make 8 bytes"),
+    new ShapeError("encodeSafetensors: tensor w F32 [3] does not have 8 bytes"),
   );
   expect(encode("w", { ...floats(1), dtype: "F99" })).toThrow(ShapeError);
   expect(encode("w", { ...floats(1), shape: [-1, -1] })).toThrow(ShapeError);
@@ -186,21 +186,21 @@ describe("a damaged file is refused:", () => {
       "its header claims 200 bytes of 10",
     ],
     ["a header of absurd size", new Uint8Array(8).fill(255), "its header claims"],
-    ["no JSON", fileOf("hello"), "its header is no JSON object"],
-    ["a list", fileOf("[]"), "its header is no JSON object"],
-    ["nothing", new Uint8Array(8), "its header is no JSON object"],
-    ["a space before the brace", fileOf(" {}"), "its header is no JSON object"],
-    ["a byte order mark before the brace", fileOf("\ufeff{}"), "its header is no JSON object"],
+    ["no JSON", fileOf("hello"), "its header is not a JSON object"],
+    ["a list", fileOf("[]"), "its header is not a JSON object"],
+    ["nothing", new Uint8Array(8), "its header is not a JSON object"],
+    ["a space before the brace", fileOf(" {}"), "its header is not a JSON object"],
+    ["a byte order mark before the brace", fileOf("\ufeff{}"), "its header is not a JSON object"],
     [
       "bytes that are no UTF-8",
       fileOf('{"?":1}').map((byte) => (byte === 63 ? 255 : byte)),
-      "its header is no JSON object",
+      "its header is not a JSON object",
     ],
-    ["null", fileOf("null"), "its header is no JSON object"],
+    ["null", fileOf("null"), "its header is not a JSON object"],
     [
       "more than a header may have, in a file that has it",
       largeHeader((1 << 25) + 1),
-      "its header claims 33554433 bytes, allowed are 33554432",
+      "its header claims 33554433 bytes; at most 33554432 are allowed",
     ],
     [
       "lists in lists",
@@ -232,8 +232,8 @@ describe("a damaged file is refused:", () => {
       fileOf('{"__metadata__":{},"__metadata__":{}}'),
       'in its header, its JSON has the key "__metadata__" twice in one object',
     ],
-    ["metadata that is a list", fileOf('{"__metadata__":["a"]}'), "its metadata is no object of texts"],
-    ["no metadata", fileOf('{"__metadata__":null}'), "its metadata is no object of texts"],
+    ["metadata that is a list", fileOf('{"__metadata__":["a"]}'), "its metadata is not an object of strings"],
+    ["no metadata", fileOf('{"__metadata__":null}'), "its metadata is not an object of strings"],
     [
       "a dtype that cannot be printed",
       fileOf(entry('"dtype":{"toString":null,"valueOf":null}')),
@@ -288,7 +288,7 @@ describe("a damaged file is refused:", () => {
       "tensor b begins at 0, the one before ends at 1",
     ],
     ["a name of two lines", fileOf('{"a\\nb":null}'), 'tensor "a\\nb" has dtype undefined'],
-    ["metadata that is no text", fileOf('{"__metadata__":{"a":1}}'), "its metadata is no object of texts"],
+    ["metadata that is no text", fileOf('{"__metadata__":{"a":1}}'), "its metadata is not an object of strings"],
     ["an unknown dtype", fileOf(entry('"dtype":"F99","shape":[],"data_offsets":[0,0]')), "tensor w has dtype F99"],
     [
       "a dtype that objects inherit",
@@ -323,7 +323,7 @@ describe("a damaged file is refused:", () => {
   ])("%s", (_what, file, message) => {
     const decode = () => decodeSafetensors(file, "model.bin");
     expect(decode).toThrow(InputError);
-    expect(decode).toThrow(`model.bin is no valid safetensors file: ${message}`);
+    expect(decode).toThrow(`model.bin is not a valid safetensors file: ${message}`);
     expect(decode).toThrow(/^[^\n]{1,300}$/);
   });
 });

@@ -16,8 +16,8 @@ function bodyOf(code: string, name: string): string {
 }
 
 /**
- * The interpreter does not know subgroups: a workgroup is one, of whose matrices each lane reads and writes one
- * element.
+ * Replaces subgroups, which the interpreter does not support: a workgroup is one, and each lane reads and writes one
+ * element of its matrices.
  */
 const withoutSubgroups = (code: string): string =>
   withoutMatrices(code)
@@ -27,7 +27,7 @@ const withoutSubgroups = (code: string): string =>
     .replace(/multiply_add\(left, load_right\((.*)\), sums\[c\]\)/, "sums[c] + left * b_tile[$1 + lane]")
     .replace(/store_sums\((.*), sums\[c\]\)/, "result[$1 + lane] = sums[c]");
 
-/** Nor does it know overrides or named workgroup sizes: spell them out, with their default values. */
+/** Spells out overrides and named workgroup sizes, which it does not support either, with their default values. */
 function spelled(module: WgslModule, others: Readonly<Record<string, string>> = {}): string {
   const code = withoutSubgroups(wgslOf(module, "f32x4"));
   const overrides = [...code.matchAll(/^override (\w+): \w+ = ([\w.]+);/gm)].map(
@@ -49,20 +49,20 @@ function spelled(module: WgslModule, others: Readonly<Record<string, string>> = 
 
 interface Problem {
   readonly workgroups: number;
-  /** Other values of overrides than the defaults. */
+  /** Values of overrides that differ from the defaults. */
   readonly overrides?: Readonly<Record<string, string>>;
   /** By group and binding; the race detector writes into them. */
   readonly buffers: () => Record<string, Record<string, unknown>>;
-  /** Barriers, from 1, that order atomics alone: without them values are wrong, but nothing races. */
+  /** Barriers, counted from 1, that only order atomics: without them values are wrong, but nothing races. */
   readonly betweenAtomics?: readonly number[];
 }
 
 const uniform = (...values: number[]) => ({ uniform: new Uint32Array(values) });
 
 /**
- * A small problem for each entry point with barriers: more than one workgroup where it may have several. The
- * interpreter mixes up the lanes' arguments of functions, so it is not asked for values; what a lane reads and writes
- * of the workgroup's memory depends on its index alone.
+ * A small problem for each entry point with barriers, with more than one workgroup if it may have several. The
+ * interpreter confuses the lanes' function arguments, so values are not checked; a lane's accesses to workgroup memory
+ * depend only on its index.
  */
 const PROBLEMS: Readonly<Record<string, Problem>> = {
   // 12 samples of an image of 2 x 2, in two blocks.
@@ -143,7 +143,7 @@ const PROBLEMS: Readonly<Record<string, Problem>> = {
       1: { 0: uniform(16, 32, 32, 1, 32, 1) },
     }),
   },
-  // 20 rows of 5 packs in three blocks of 8: two lanes of a workgroup to each four rows.
+  // 20 rows of 5 packs in three blocks of 8: two lanes of a workgroup for each four rows.
   "farthest_point.update": {
     workgroups: 3,
     buffers: () => ({
@@ -201,7 +201,7 @@ function findRaces(source: string, entryPoint: string, { workgroups, buffers }: 
   return races.map(({ message }) => message);
 }
 
-/** The program without the first barrier of a function, without its second, and so on. */
+/** The program without the first barrier of a function, then without its second, and so on. */
 function withoutEachBarrier(code: string, name: string): string[] {
   const parts = bodyOf(code, name).split(BARRIER);
   return parts
@@ -211,8 +211,8 @@ function withoutEachBarrier(code: string, name: string): string[] {
     );
 }
 
-// The functions of prelude/rows.wgsl have barriers of their own: every kernel that calls them, with two rows of two
-// packs to a workgroup of 8 lanes, and one row beyond the last.
+// The functions of prelude/rows.wgsl contain barriers: every kernel that calls them, with two rows of two packs per
+// workgroup of 8 lanes, and one row beyond the last.
 const rows = (bindings: readonly number[], ...params: number[]): Problem => ({
   workgroups: 2,
   buffers: () => ({

@@ -10,8 +10,8 @@ import { poison } from "../harness/operation.ts";
 
 const whole = (tensor: Tensor): Promise<Uint32Array> => toArray({ ...tensor, dtype: "u32" });
 
-/** The lists as the kernels make them, and that nothing but them is left allocated. */
-async function listsOf(keys: Uint32Array, buckets: number): Promise<number[][]> {
+/** The lists as the kernels make them; also checks that nothing else stays allocated. */
+async function computeLists(keys: Uint32Array, buckets: number): Promise<number[][]> {
   poison();
   const tensor = fromArray(device, [keys.length], keys);
   const before = device.memory().allocations;
@@ -47,9 +47,9 @@ describe("lists the indices of equal keys, in order:", () => {
     ["keys beyond the buckets, which are in no list", Uint32Array.of(0, 4, 2, 0xffffffff, 3, 2, 0x80000000), 4],
     ["more counts than one workgroup scans", draw(1000, 900), 800],
   ])("%s", async (_what, keys, buckets) => {
-    const got = await listsOf(keys, buckets);
+    const got = await computeLists(keys, buckets);
     expect(got).toEqual(definition(keys, buckets));
-    expect(await listsOf(keys, buckets)).toEqual(got);
+    expect(await computeLists(keys, buckets)).toEqual(got);
   });
 });
 

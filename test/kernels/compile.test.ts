@@ -5,7 +5,7 @@ import { device } from "../harness/device.ts";
 
 const shaders = import.meta.glob<WgslModule>("../../shaders/*.wgsl", { eager: true, import: "default" });
 const all = Object.values(shaders).map((module) => [module.name, module] as const);
-// test/kernels/subgroup_product.test.ts compiles it wherever
+// test/kernels/subgroup_product.test.ts compiles it, emulated
 const modules = all.filter(([name]) => name !== "subgroup_product");
 
 async function compile(module: WgslModule, elements: readonly Element[]): Promise<void> {

@@ -9,7 +9,9 @@ import * as reference from "../reference/shape.ts";
 const HALF = device.gpu.features.has("shader-f16");
 const DTYPES: readonly DType[] = HALF ? ["f32", "f16", "u32"] : ["f32", "u32"];
 
-/** Numbers with bits that arithmetic may not keep: zeros of either sign, subnormal, infinite; then ordinary ones. */
+/**
+ * Numbers with bits that arithmetic may not preserve: zeros of either sign, subnormal, infinite; then ordinary ones.
+ */
 const ODD_BITS = {
   f32: [0x80000000, 0x00000001, 0x7f800000, 0xff800000],
   f16: [0x8000, 0x0001, 0x7c00, 0xfc00],

@@ -39,7 +39,7 @@ const SHAPES: readonly (readonly [a: Shape, b: Shape])[] = [
 test.each(FUNCTIONS)("%s keeps to the definition, same shapes and broadcast", async (name, f, magnitude, slack) => {
   for (const [a, b] of SHAPES) {
     const random = rng(5);
-    // from the pole of the quotient, and often equal
+    // away from the pole of the quotient, and often equal
     const away = () => (random() < 0.5 ? -1 : 1) * (random() < 0.5 ? 1 : 0.1 + random());
     const [dataA, dataB] = [
       Float32Array.from({ length: countOf(a) }, away),

@@ -3,7 +3,7 @@ import { formFor } from "../../src/kernels/products/forms.ts";
 import { MATMUL_FORMS } from "../../src/kernels/products/matmul.ts";
 import type { Device } from "../../src/runtime/device.ts";
 
-/** The fixed form, and all that may be tried, of a product on an adapter of either kind. */
+/** The fixed form of a product on an adapter of either kind, and all forms that may be tried. */
 function formsOf(software: boolean, m: number, n: number) {
   let tried: readonly string[] = [];
   let key = "";

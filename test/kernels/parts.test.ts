@@ -27,15 +27,12 @@ import { rng } from "../harness/bounds.ts";
 import { device } from "../harness/device.ts";
 import { poison } from "../harness/operation.ts";
 
-/** What a dispatch seems to be able to see. */
+/** Limits the size of bindings to `bytes`. */
 const seeing = (bytes: number): void =>
   void Object.defineProperty(device, "maxBindingBytes", { value: bytes, configurable: true });
 afterEach(() => void delete (device as { maxBindingBytes?: unknown }).maxBindingBytes);
 
-/**
- * The output's bits, the dispatches that it took and what they need; nothing is averaged, summed or otherwise
- * forgiving.
- */
+/** The output's bits, its dispatches, and their minimum cost. */
 async function compute(shapes: readonly Shape[], run: (tensors: readonly Tensor[]) => Tensor) {
   poison();
   using _scope = device.scope({ awaits: true });

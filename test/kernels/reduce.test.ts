@@ -20,7 +20,7 @@ function definition({ groups, extent, channels }: Middle, a: ArrayLike<number>, 
   return output;
 }
 
-/** Additions on the longest path of a sum that is made 128 at a time; the first sums to zero. */
+/** Additions on the longest path of a sum made 128 elements at a time; the first is an addition to zero. */
 const additions = (extent: number): number => (extent <= 128 ? extent : 128 + additions(Math.ceil(extent / 128)));
 
 function run(middle: Middle, a: Float32Array, b: Float32Array, scale?: number): Promise<Float32Array> {

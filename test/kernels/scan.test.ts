@@ -5,7 +5,7 @@ import { empty, fromArray, toArray } from "../../src/tensor/tensor.ts";
 import { rng } from "../harness/bounds.ts";
 import { device } from "../harness/device.ts";
 
-/** The scan of `input` into memory that held other numbers. */
+/** The scan of `input`, into memory that held other numbers. */
 function scan(input: Uint32Array): Promise<Uint32Array> {
   using _scope = device.scope();
   const stale = device.allocate(4 * (input.length + 1));
@@ -15,7 +15,7 @@ function scan(input: Uint32Array): Promise<Uint32Array> {
   return toArray({ ...exclusiveScan(tensor), dtype: "u32" });
 }
 
-/** What the test looks at: a whole array that differs would take minutes to print. */
+/** The value for the assertion: printing a whole array that differs would take minutes. */
 function firstDifference(got: Uint32Array, want: Uint32Array): string | null {
   if (got.length !== want.length) return `${got.length} sums instead of ${want.length}`;
   const at = want.findIndex((sum, i) => got[i] !== sum);

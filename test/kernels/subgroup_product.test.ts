@@ -15,14 +15,14 @@ test("all that only hardware with subgroup matrices can run is put aside by the 
   const plain = emulated(module.code, 64);
   expect(plain.replace(/\/\/.*$/gm, "")).not.toMatch(/builtin\(subgroup|subgroup_matrix|subgroup[A-Z]|\benable\b/);
   const aside = module.code.split("\n").filter((line) => !plain.includes(line));
-  expect(aside).toHaveLength(9); // what is enabled, the subgroup's number, three types, four functions
+  expect(aside).toHaveLength(9); // the enable directive, the subgroup id, three types, four functions
 });
 
 const fusedOperation = epilogueOperations.find(({ name }) => name === "matmul ending in an activation")!;
 
 const larger = (why: string, batch: number, m: number, n: number, k: number, transposeA = false, transposeB = false) =>
   [why, { batch, m, n, k, transposeA, transposeB }] as const;
-const SEVERAL_TILES = { batch: 1, m: 68, n: 72, k: 36 }; // all small enough for memory that `poison` fills
+const SEVERAL_TILES = { batch: 1, m: 68, n: 72, k: 36 }; // all small enough for the memory that `poison` fills
 const PROBLEMS = [
   ...matmulOperation.problems,
   ["several tiles, packed", SEVERAL_TILES] as const,
@@ -79,10 +79,10 @@ describe.skipIf(!device.gpu.features.has("shader-f16"))("with plain arithmetic i
 const FIXED = "forms that every device has";
 
 /**
- * What a product of 40 x 12 by 12 x 36 was measured with, and what was chosen, on a device where subgroup matrices are
- * fast, if `change` does not make them wrong.
+ * The measured forms and the choice for a product of 40 x 12 by 12 x 36, on a device whose subgroup matrices are fast,
+ * and correct unless `change` breaks them.
  */
-async function choiceOf(
+async function measureChoice(
   {
     dtype = "f16",
     rows = 40,
@@ -139,16 +139,16 @@ describe.skipIf(!device.gpu.features.has("shader-f16"))("subgroup matrices are c
   const NEVER_MEASURED = { first: FIXED, measured: [FIXED], chosen: FIXED };
 
   test("where they are right and fast, but not before that was found", async () => {
-    expect(await choiceOf()).toEqual(CHOSEN);
-    expect(await choiceOf({ rows: 41, transposeA: true, transposeB: true, epilogue: { activation: "exp" } })).toEqual(
-      CHOSEN,
-    );
+    expect(await measureChoice()).toEqual(CHOSEN);
+    expect(
+      await measureChoice({ rows: 41, transposeA: true, transposeB: true, epilogue: { activation: "exp" } }),
+    ).toEqual(CHOSEN);
   });
 
   test("neither in single precision, nor for few rows, nor where nothing is measured", async () => {
-    expect(await choiceOf({ dtype: "f32" })).toEqual(NEVER_MEASURED);
-    expect(await choiceOf({ rows: 32 })).toEqual(NEVER_MEASURED);
-    expect(await choiceOf({ always: false })).toEqual({ ...NEVER_MEASURED, measured: [] });
+    expect(await measureChoice({ dtype: "f32" })).toEqual(NEVER_MEASURED);
+    expect(await measureChoice({ rows: 32 })).toEqual(NEVER_MEASURED);
+    expect(await measureChoice({ always: false })).toEqual({ ...NEVER_MEASURED, measured: [] });
   });
 
   test.each<[string, string, string]>([
@@ -168,7 +168,7 @@ describe.skipIf(!device.gpu.features.has("shader-f16"))("subgroup matrices are c
     ["do not compile", "alias Left = u32;", "alias Left = nothing;"],
   ])("never where they %s", async (_what, from, to) => {
     expect(
-      await choiceOf({}, (code) => {
+      await measureChoice({}, (code) => {
         expect(code.split(from)).toHaveLength(2);
         return code.replace(from, to);
       }),

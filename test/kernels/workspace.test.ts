@@ -21,7 +21,7 @@ const blur = { size: 3, sigma: 1, border: "reflect" } as const;
 const bilinear = { mode: "bilinear", alignCorners: false, antialias: false } as const;
 const picture = { width: 9, height: 5, data: new Uint8Array(4 * 9 * 5) };
 
-/** What a launcher returns must be all that it leaves allocated: no scope is there to clean up after it. */
+/** A launcher must leave nothing allocated except its results: no scope cleans up after it. */
 test.each<readonly [string, readonly Shape[], (inputs: readonly Tensor[]) => readonly Tensor[]]>([
   ["momentsOf", [[300, 4]], ([x]) => [momentsOf(x!, rows, norm)]],
   [

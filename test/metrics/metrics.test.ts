@@ -264,14 +264,16 @@ test("scores that are no numbers are refused", () => {
 });
 
 test("lengths that do not fit are refused", () => {
-  expect(() => rank(Float32Array.of(1), Uint8Array.of(0, 1))).toThrow("1 scores do not go with 2 labels");
+  expect(() => rank(Float32Array.of(1), Uint8Array.of(0, 1))).toThrow(
+    "expected a label for each of 1 scores, got 2 labels",
+  );
   expect(() => rankPixels([{ map: new Float32Array(3), mask: null, width: 2, height: 2 }])).toThrow(
-    "image 0: 3 map values do not make 2 x 2 pixels",
+    "image 0: expected 2 x 2 map values, got 3",
   );
   expect(() => rankPixels([{ map: new Float32Array(4), mask: new Uint8Array(3), width: 2, height: 2 }])).toThrow(
-    "image 0: 3 mask values do not make 2 x 2 pixels",
+    "image 0: expected 2 x 2 mask values, got 3",
   );
-  expect(() => connectedRegions(new Uint8Array(3), 2, 2)).toThrow("3 mask values do not make 2 x 2 pixels");
+  expect(() => connectedRegions(new Uint8Array(3), 2, 2)).toThrow("expected 2 x 2 mask values, got 3");
 });
 
 describe("evaluate", () => {
@@ -369,9 +371,9 @@ describe("evaluate", () => {
       width: 2,
       height: 1,
     };
-    expect(() => rankPixels([marked])).toThrow("image 0: pixel 1 is marked as defective, but does not count");
+    expect(() => rankPixels([marked])).toThrow("image 0: pixel 1 is marked as defective but excluded by counted");
     expect(() => rankPixels([{ ...marked, counted: new Uint8Array(3) }])).toThrow(
-      "image 0: 3 counted values do not make 2 x 1 pixels",
+      "image 0: expected 2 x 1 counted values, got 3",
     );
   });
 

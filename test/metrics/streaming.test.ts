@@ -118,7 +118,7 @@ describe("a histogram of pixels", () => {
       "image 3: the anomaly map holds NaN at pixel 0",
     );
     expect(() => histogram.add({ map: Float32Array.of(1), mask: null, width: 1, height: 2 })).toThrow(
-      "image 3: 1 map values do not make 1 x 2 pixels",
+      "image 3: expected 1 x 2 map values, got 1",
     );
     expect(histogram.pixels).toBe(3 * WIDTH * HEIGHT);
   });

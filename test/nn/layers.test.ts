@@ -78,7 +78,7 @@ test("settled weights are trained no more, keep the tensors that files hold, and
   expect(await toArray(weights.all().get("net.a.weight")!)).toEqual(stored);
   {
     using _scope = device.scope();
-    expect(() => layer(input, "training")).toThrow("net.b: the weights were settled; they cannot be trained any more");
+    expect(() => layer(input, "training")).toThrow("net.b: the weights are frozen and can no longer be trained");
   }
   weights.release();
   device.release(input.allocation);

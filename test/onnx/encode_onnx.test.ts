@@ -221,7 +221,7 @@ test("what ONNX or the export has no word for is refused in one line", () => {
   );
   expect(convert(() => add(input, scalar(device, 1)))()).toBe("Add_0");
   expect(convert(() => batchNormInference(input, pair, pair))).toThrow(
-    "it uses a batch norm that is not behind a convolution",
+    "it uses a batch norm that does not follow a convolution",
   );
   const weights = { name: "weights", shape: [1 << 22], data: new Float32Array(1 << 22) };
   const constants = Array.from({ length: 129 }, () => weights);

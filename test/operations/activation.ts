@@ -5,7 +5,7 @@ import type { Operation } from "../harness/operation.ts";
 import * as reference from "../reference/activation.ts";
 
 /**
- * A number and how far f32 may be from it, in eps (half an ulp of 1): running error analysis of the kernel's formula.
+ * A number and the bound of its f32 error, in eps (half an ulp of 1): running error analysis of the kernel's formula.
  */
 interface Bounded {
   readonly value: number;
@@ -14,7 +14,7 @@ interface Bounded {
 
 const known = (value: number): Bounded => ({ value, error: 0 });
 
-// The accuracy that WGSL states, in ulp, added to what the operands carry along. An ulp is at most 2 eps of the value.
+// The accuracy that WGSL states, in ulp, plus the error carried by the operands. An ulp is at most 2 eps of the value.
 const result = (value: number, carried: number, ulp: number): Bounded => ({
   value,
   error: carried + 2 * ulp * Math.abs(value),
@@ -71,7 +71,8 @@ const FORMULAS: Record<ActivationName, Formula> = {
   },
   tanh: { value: tanh, slope: (x) => minus(one, times(tanh(x), tanh(x))) },
   leakyRelu: leaky(0.01),
-  // The fit of erfc is good to 1e-7, which is 2 eps of the share; its exponent to a few roundings of at most 60.
+  // The approximation of erfc is good to 1e-7, which is 2 eps of the share; its exponent has a few roundings of at most
+  // 60.
   gelu: {
     value: (x) => times(x, share(x)),
     slope: (x) => plus(share(x), times(times(x, exp(times(known(-0.5), times(x, x)))), known(0.4))),
@@ -87,7 +88,7 @@ const FORMULAS: Record<ActivationName, Formula> = {
   sqrt: { value: sqrt, slope: (x) => over(known(0.5), sqrt(x)) },
 };
 
-/** Every activation by its name, and one with a slope of its own. */
+/** Every activation by its name, and leaky ReLU with another slope. */
 export const ACTIVATIONS: readonly Activation[] = [
   ...(Object.keys(FORMULAS) as ActivationName[]),
   { name: "leakyRelu", slope: -0.375 },
@@ -95,16 +96,16 @@ export const ACTIVATIONS: readonly Activation[] = [
 
 const formulaOf = (of: Activation): Formula => (typeof of === "string" ? FORMULAS[of] : leaky(of.slope));
 
-/** How far f32 may be from an activation's value at x, in eps. */
+/** Bound of the f32 error of an activation's value at x, in eps. */
 export const roundingsOf = (of: Activation, x: number): number => formulaOf(of).value(known(x)).error;
 
-/** Whether the function needs positive numbers. */
+/** True if the function needs positive numbers. */
 export const isOfPositives = (of: Activation): boolean => of === "sqrt" || of === "log";
 
-// the others divide, which WGSL lets be inexact always
+// the others divide, which WGSL never requires to be exact
 const EXACT: readonly Activation[] = ["relu", "relu6", "abs", "square"];
 
-// 0 and 6 are kinks, and within.
+// 0 and 6 are kinks, and within the range.
 const whole = (random: () => number): number => Math.floor(13 * random()) - 4;
 
 const operationOf = (of: Activation): Operation<Shape> => ({
@@ -120,7 +121,7 @@ const operationOf = (of: Activation): Operation<Shape> => ({
   backward: (_shape, [input], gradOutput) => [reference.backward(reference.definitionOf(of), input!, gradOutput)],
   value: isOfPositives(of) ? (random) => 0.01 + 8 * random() : (random) => 16 * random() - 8,
   exact: EXACT.includes(of) ? whole : null,
-  // The bounds count every rounding; what is left are products of two errors.
+  // The bounds count every rounding; only products of two errors are left.
   magnitudes: (_shape, [input], gradOutput) => ({
     output: Array.from(input!, (x) => roundingsOf(of, x)),
     grads: [Array.from(input!, (x, i) => times(known(gradOutput[i]!), formulaOf(of).slope(known(x))).error)],

@@ -8,12 +8,12 @@ import * as reference from "../reference/batch_norm.ts";
 import type { Problem } from "../reference/batch_norm.ts";
 
 const EPS = 1e-5;
-const SMOOTH = ["silu", "tanh", "gelu"] as const; // at a kink rounding decides what the slope is
+const SMOOTH = ["silu", "tanh", "gelu"] as const; // at a kink, rounding decides the slope
 
-/** Every element's error may come of all roundings of its group's sums. */
+/** Every element's error may come from all roundings of its group's sums. */
 const slack = ({ extent }: Problem) => 16 + 4 * extent;
 
-/** |value| of the normalised input is a few units; its gradient is of the order of g / deviation. */
+/** |value| of the normalised input is a few units; its gradient is of the order of g / std. */
 const magnitudes = (p: Problem, x: ArrayLike<number>, g: ArrayLike<number>) => {
   const { variance } = reference.statistics(p, x);
   const largest = 1 / Math.sqrt(Math.min(...variance) + p.eps);
@@ -112,7 +112,7 @@ interface Activated {
 
 const normed = batchNormOperation.forward;
 
-/** Batch norm that ends in an activation: what it does to the activation's gradient is that of the norm. */
+/** Batch norm followed by an activation: the norm transforms the activation's gradient. */
 export const batchNormActivationOperation: Operation<Activated> = {
   name: "batchNorm ending in an activation",
   problems: batchNormOperation.problems.map(([why, norm], i) => [why, { norm, activation: SMOOTH[i]! }]),
@@ -129,7 +129,7 @@ export const batchNormActivationOperation: Operation<Activated> = {
       Float64Array.from(normed(norm, inputs), (y, i) => g[i]! * slope(y)),
     );
   },
-  // The slope is at most 1.2, and so is what it changes by for each unit that the normed value is off.
+  // The slope is at most 1.2, and so is its change for each unit of error in the normalised value.
   magnitudes: ({ norm }, inputs, g) => {
     const { output, grads } = batchNormOperation.magnitudes!(norm, inputs, g);
     const most = 1 + Math.max(...Array.from(output));
@@ -142,7 +142,7 @@ export const batchNormActivationOperation: Operation<Activated> = {
   exact: null,
 };
 
-/** Statistics that are given: mean c / 4 and variance 1 + c / 8 of channel c, exact in f32. */
+/** Given statistics: mean c / 4 and variance 1 + c / 8 of channel c, exact in f32. */
 const given = (channels: number) =>
   Float32Array.from({ length: 2 * channels }, (_, i) => (i < channels ? i / 4 : 1 + (i - channels) / 8));
 const deviationOf = (c: number) => Math.sqrt(1 + c / 8 + EPS);

@@ -4,7 +4,7 @@ import { biased, biasGradient } from "../reference/bias.ts";
 import * as reference from "../reference/conv2d.ts";
 import type { Problem } from "../reference/conv2d.ts";
 
-/** A 3x3 convolution that keeps the extent, but for what is said. */
+/** A 3x3 convolution that keeps the extent, with the given changes. */
 const problem = (p: Partial<Problem>): Problem => ({
   batch: 1,
   height: 5,

@@ -4,7 +4,7 @@ import { biased, biasGradient } from "../reference/bias.ts";
 import * as reference from "../reference/depthwise_conv2d.ts";
 import type { Problem } from "../reference/depthwise_conv2d.ts";
 
-/** A 3x3 convolution that keeps the extent, but for what is said. */
+/** A 3x3 convolution that keeps the extent, with the given changes. */
 const problem = (p: Partial<Problem>): Problem => ({
   batch: 1,
   height: 5,
@@ -58,7 +58,7 @@ export const depthwiseConv2dOperation: Operation<Problem> = {
     ...reference.backward(p, input!, filters!, gradOutput),
     biasGradient(bias!, gradOutput),
   ],
-  // One rounding for the product and one for each addition of the longest sum: a window, or every place of the output.
+  // One rounding for the product and one for each addition of the longest sum: over a window, or over the whole output.
   slack: (p) => {
     const [outHeight, outWidth] = reference.outputOf(p);
     return 2 + Math.max(p.window[0] * p.window[1], p.batch * outHeight * outWidth);

@@ -11,7 +11,7 @@ interface Problem {
 
 const draw = ({ seed }: Problem) => ({ seed, stream: 4, step: 9 });
 
-/** What each element is multiplied with. */
+/** Factor of each element. */
 const factors = (p: Problem): number[] =>
   Array.from({ length: p.shape.reduce((n, d) => n * d, 1) }, (_, i) => {
     const word = philox([Math.floor(i / 4), 4, 9, 0], [p.seed, 0])[i % 4]!;
@@ -36,5 +36,5 @@ export const dropoutOperation: Operation<Problem> = {
   forward: (p, [input]) => factors(p).map((factor, i) => factor * input![i]!),
   backward: (p, _inputs, gradOutput) => [factors(p).map((factor, i) => factor * gradOutput[i]!)],
   slack: () => 2, // of the factor and of the product
-  exact: null, // only where the factor is a power of two, and then the bound is as sharp
+  exact: null, // only if the factor is a power of two, and then the bound is as sharp
 };

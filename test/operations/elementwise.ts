@@ -29,7 +29,7 @@ const PROBLEMS: readonly (readonly [why: string, p: Problem])[] = [
   ["a sum over more rows than one pass takes", { a: [20, 15, 4], b: [4] }],
 ];
 
-/** Two shapes that broadcast: axes of one left out in front, or of extent 1 here and there. */
+/** Two shapes that broadcast: one lacks leading axes or has some axes of extent 1. */
 function draw(draws: Draws): Problem {
   const shape = Array.from({ length: draws.whole(0, 4) }, () => draws.pick([1, 2, 3, 4, 5]));
   if (shape.length > 0) shape[shape.length - 1] = draws.channels();
@@ -38,15 +38,15 @@ function draw(draws: Draws): Problem {
   return draws.chance() ? { a: shape, b: thinned() } : { a: thinned(), b: shape };
 }
 
-// One rounding for the value and a few for the slopes, and one for each addition of the elements that one element was
-// repeated to: fewer than the other operand has.
+// One rounding for the value and a few for the slopes, and one for each addition over an element's repetitions: fewer
+// than the other operand has elements.
 const slack = ({ a, b }: Problem): number => 24 + Math.max(countOf(a), countOf(b));
 
 interface Definition {
   readonly run: (a: Tensor, b: Tensor) => Tensor;
   readonly value: (a: number, b: number) => number;
   readonly slopes: (a: number, b: number) => readonly [number, number];
-  /** WGSL lets divisions be inexact always. */
+  /** True if it divides, which WGSL never requires to be exact. */
   readonly inexact?: boolean;
   readonly halves?: number;
 }

@@ -1,4 +1,4 @@
-// Kernels that end in a bias and an activation. Only without a tape do they: with one the op composes them.
+// Kernels with a bias and an activation at the end. They are used only without a tape; with one the op composes them.
 import { conv2d, depthwiseConv2d } from "../../src/ops/conv2d.ts";
 import { matmul, pointwiseConv2d } from "../../src/ops/matmul.ts";
 import type { Activation } from "../../src/ops/activation.ts";
@@ -19,15 +19,15 @@ interface Fused<P> {
 type Run<P> = (p: P, inputs: readonly Tensor[], activation: Activation) => Tensor;
 
 /**
- * The operation `base`, whose last input is a bias, with activations of any numbers; those of positive numbers are a
- * second one.
+ * The operation `base`, whose last input is a bias, with activations of any number; activations of positive numbers are
+ * a second operation.
  */
 function fused<P>(base: Operation<P>, run: Run<P>): readonly Operation<Fused<P>>[] {
   return [true, false].map((positive) => {
     const activations = ACTIVATIONS.filter((activation) => isOfPositives(activation) === positive);
     return {
       name: `${base.name} ending in an activation${positive ? " of positive numbers" : ""}`,
-      // Packed channels and ragged ones in turn: every pair is a pipeline, which takes a CPU's compiler long.
+      // Packed and ragged channels in turn: every pair is a pipeline, which takes long to compile on a CPU.
       problems: activations.map((activation, i) => {
         const [why, sums] = base.problems[i % base.problems.length]!;
         return [`${JSON.stringify(activation)}, ${why}`, { sums, activation }] as const;
@@ -38,7 +38,7 @@ function fused<P>(base: Operation<P>, run: Run<P>): readonly Operation<Fused<P>>
       forward: ({ sums, activation }, inputs) =>
         Float64Array.from(base.forward(sums, inputs), definitionOf(activation).value),
       backward: null,
-      // An error of the sum is carried by the slope, which is at most 2 where it is not the reciprocal of a small
+      // An error of the sum is multiplied by the slope, which is at most 2 unless it is the reciprocal of a small
       // number.
       magnitudes: ({ sums, activation }, inputs) => {
         const terms = base.forward(

@@ -2,7 +2,7 @@ import { farthestPoints } from "../../src/ops/farthest_points.ts";
 import type { Operation } from "../harness/operation.ts";
 import * as reference from "../reference/farthest_points.ts";
 
-/** Of whole numbers, on which f32 makes no error, with many equal distances. */
+/** On integers, where f32 is exact, with many equal distances. */
 export const farthestPointsOperation: Operation<reference.Farthest> = {
   name: "farthestPoints",
   problems: [

@@ -6,7 +6,7 @@ import type { Operation } from "../harness/operation.ts";
 import * as reference from "../reference/feature_block_paste.ts";
 import type { Problem } from "../reference/feature_block_paste.ts";
 
-/** Two images of 9 x 8 cells, but for what is said. */
+/** Two images of 9 x 8 cells, with the given changes. */
 const problem = (p: Partial<Problem>): Problem => ({
   ...PUBLISHED_BLOCKS,
   maxHalfSide: 3.5,
@@ -86,14 +86,14 @@ const operation = (
     output: reference.magnitudes(p, features!),
     grads: [Float64Array.from(gradOutput, Math.abs)],
   }),
-  // The blur's, and a product of four for each block. WGSL allows cos an absolute error of 2^-11.
+  // The blur's roundings, and a product of four for each block. WGSL allows cos an absolute error of 2^-11.
   slack: (p) =>
     2 * (3 * (2 * p.blurRadius + 1) + 8 + 18 * Math.min(16, (p.blurRadius / p.blurSigma) ** 2 / 2)) +
     8 +
     8 * p.count +
     (p.direction === "random" ? 2 ** 13 : 0),
   exact: null, // no Gaussian has dyadic weights
-  smooth: directions === PLAIN, // the others' gradient leaves out, on purpose, where their features come from
+  smooth: directions === PLAIN, // the gradient of "differences" deliberately ignores the source of the features
 });
 
 export const featureBlockPasteOperations = [

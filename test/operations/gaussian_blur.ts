@@ -3,7 +3,7 @@ import type { Operation } from "../harness/operation.ts";
 import * as reference from "../reference/gaussian_blur.ts";
 import type { Problem } from "../reference/gaussian_blur.ts";
 
-/** A window that reaches over two pixels of the border, but for what is said. */
+/** A window that reaches two pixels beyond the border, with the given changes. */
 const problem = (p: Partial<Problem>): Problem => ({
   batch: 1,
   height: 6,
@@ -49,9 +49,9 @@ export const gaussianBlurOperation: Operation<Problem> = {
   run: ({ size, sigma, border }, [input]) => gaussianBlur(input!, { size, sigma, border }),
   forward: (p, [input]) => reference.forward(p, input!),
   backward: (p, _inputs, gradOutput) => [reference.backward(p, gradOutput)],
-  // In each of two passes a product and an addition for each weight; for a gradient the sums of up to as many
-  // positions, too. A weight is exp(-x): 3 + 2x ulp of its own, and 4 roundings and a division of 2.5 ulp in x, which
-  // count x times; an ulp is 2 eps. Beyond x = 16 a weight is less than eps.
+  // In each of two passes a product and an addition for each weight; for a gradient also the sums over as many
+  // positions. A weight is exp(-x): 3 + 2x ulp of its own, and 4 roundings and a division of 2.5 ulp in x, which count
+  // x times; an ulp is 2 eps. Beyond x = 16 a weight is less than eps.
   slack: ({ size, sigma }) => {
     const x = Math.min(16, ((size - 1) / 2 / sigma) ** 2 / 2);
     return 2 * (3 * size + 8 + (4 + 14) * x);

@@ -39,13 +39,13 @@ const sampling = (name: string, reach: number, problems: Operation<Problem>["pro
     reference.backwardInput(p, grid!, gradOutput),
     reference.backwardGrid(p, input!, grid!, gradOutput),
   ],
-  // Between the kinks: with odd numerators over 2048 no position of a small image is a pixel's centre, or midway
+  // Between the kinks: with odd numerators over 2048 no position in a small image is a pixel's centre, or midway
   // between two.
   value: (random, i) => (i === GRID ? (2 * Math.floor(1024 * reach * image(random)) + 1) / 2048 : image(random)),
   exact: (random, i) => (i === GRID ? whole(random, 16 * reach) / 16 : whole(random, 4)),
   // A position of at most (1 + reach) / 2 sizes is three roundings from the grid: off by 1.5 (1 + reach) sizes in x and
-  // as much in y. The image lies in [-1, 1], so moving changes what is sampled by at most 2 a pixel, along two axes.
-  // Two interpolations in turn round 4 times each; a weight fewer times. Then one rounding for every sample added to a
+  // as much in y. The image lies in [-1, 1], so moving changes the sample by at most 2 per pixel, along two axes. Two
+  // interpolations in turn round 4 times each; a weight fewer times. Then one rounding for every sample added to a
   // pixel, or two for every channel added to a sample's gradient.
   slack: ({ height, width, channels, outHeight, outWidth }) =>
     6 * (1 + reach) * Math.max(height, width) + 8 + outHeight * outWidth + 2 * channels,
@@ -123,7 +123,7 @@ export const gridSampleOperation = sampling("gridSample", 1.25, [
   ],
 ]);
 
-// Nearly all samples are in no cell and touch nothing; blocks are nearly empty.
+// Nearly all samples are in no cell and affect nothing; blocks are nearly empty.
 export const gridSampleFarOperation = sampling("gridSample far outside the image", 8, [
   ["scalar channels", { batch: 2, height: 3, width: 4, channels: 3, outHeight: 9, outWidth: 10, alignCorners: false }],
   [
@@ -132,7 +132,7 @@ export const gridSampleFarOperation = sampling("gridSample far outside the image
   ],
 ]);
 
-// In an image of 2 x 2 with corners aligned, [-1, 1] is the one cell that lies inside. Three sixteenths keep it there.
+// In an image of 2 x 2 with alignCorners, [-1, 1] is the only cell inside. Three sixteenths keep samples there.
 export const gridSampleOneCellOperation = sampling("gridSample with every sample in one cell", 3 / 16, [
   ["less than a block", { batch: 2, height: 2, width: 2, channels: 3, outHeight: 3, outWidth: 7, alignCorners: true }],
   [

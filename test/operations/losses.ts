@@ -18,7 +18,7 @@ interface Refined {
   readonly reduction: reference.Reduction;
 }
 
-/** What is reconstructed: multiples of 1/64, which f16 holds. */
+/** The target of the reconstruction: multiples of 1/64, which f16 can hold. */
 function targetOf({ positions, channels }: Refined): Float32Array {
   const random = rng(11);
   return Float32Array.from({ length: positions * channels }, () => Math.round(128 * random() - 64) / 64);
@@ -58,7 +58,7 @@ const reconstructionLossOperation: Operation<Refined> = {
         .map((value, i) => value * p.positions * upstream[Math.floor(i / p.channels)]!),
     ];
   },
-  // All terms are of order one at each position; the cosine divides twice, by lengths that may be short.
+  // All terms are of order one at each position; the cosine divides twice, by norms that may be small.
   magnitudes: (p, [r], gradLoss) => {
     const upstream = reference.spread(Array.from(gradLoss, Math.abs), p.reduction, p.positions);
     const size = (row: number) => Math.hypot(...Array.from(r!).slice(row * p.channels, (row + 1) * p.channels));
@@ -194,7 +194,7 @@ const cosinePairLossOperation: Operation<Pairs> = {
   smooth: true,
   slack: ({ channels, count }) => 60 + 2 * channels + count,
   exact: null,
-  half: 6, // rows, cosines, and back, added up for rows that are in several pairs
+  half: 6, // rows, cosines, and back, with sums over rows that are in several pairs
 };
 
 const side = (p: Pairs, features: Numbers, index: number): Float64Array =>
@@ -203,7 +203,7 @@ const side = (p: Pairs, features: Numbers, index: number): Float64Array =>
     (_, i) => features[pairsOf(p)[2 * Math.floor(i / p.channels) + index]! * p.channels + (i % p.channels)]!,
   );
 
-/** Exact where nothing is divided. */
+/** Exact if nothing is divided. */
 export const lossOperations: readonly AnyOperation[] = [
   reconstructionLossOperation,
   mseLossOf(["sum", "none"]),

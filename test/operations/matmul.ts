@@ -15,7 +15,7 @@ const turned = (x: number, y: number, values: ArrayLike<number>): Float64Array =
     return values[(g * x + column) * y + row]!;
   });
 
-/** The operands as the definition has them. */
+/** The operands in the definition's layout. */
 const plain = ({ m, n, k, transposeA, transposeB }: Product, a: ArrayLike<number>, b: ArrayLike<number>) =>
   [transposeA ? turned(k, m, a) : a, transposeB ? turned(n, k, b) : b] as const;
 
@@ -37,7 +37,7 @@ export const matmulOperation: Operation<Product> = {
   draw: (draws) => {
     const isPacked = draws.chance();
     const extent = () => draws.pick(isPacked ? [4, 8, 12, 20, 36] : [1, 2, 3, 4, 5, 8, 12, 17, 33]);
-    const long = () => (isPacked ? 4 * draws.whole(125, 175) : draws.whole(500, 700)); // cut into slices
+    const long = () => (isPacked ? 4 * draws.whole(125, 175) : draws.whole(500, 700)); // split into slices
     const rows = draws.chance(0.1) ? draws.whole(256, 300) : extent(); // more than one workgroup
     return {
       batch: draws.whole(1, 3),

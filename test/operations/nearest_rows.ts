@@ -36,14 +36,14 @@ export const nearestRowsOperation: Operation<Problem> = {
   run: ({ k }, [queries, rows]) => nearestRows(queries!, rows!, k).squaredDistances,
   forward: (p, [queries, rows]) => reference.squaredDistances(p, queries!, rows!),
   backward: null,
-  // Twice that of a difference, one of its square, one for each addition; relative to the distance, as no term is
+  // Two roundings of a difference, one of its square, one for each addition; relative to the distance, as no term is
   // negative.
   slack: ({ channels }) => channels + 3,
   magnitudes: (p, [queries, rows]) => ({ output: reference.squaredDistances(p, queries!, rows!), grads: [] }),
   half: 0, // distances are f32
 };
 
-/** Which rows they are: of whole numbers, on which f32 makes no error, with many equal distances. */
+/** The indices of the rows, on integers, where f32 is exact, with many equal distances. */
 export const nearestIndicesOperation: Operation<Problem> = {
   ...nearestRowsOperation,
   name: "nearestRows, indices",

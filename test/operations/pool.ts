@@ -5,7 +5,7 @@ import type { Image } from "../reference/images.ts";
 import * as reference from "../reference/pool.ts";
 import type { Problem } from "../reference/pool.ts";
 
-/** Windows of 2x2 that tile the image, but for what is said. */
+/** Windows of 2x2 that tile the image, with the given changes. */
 const problem = (p: Partial<Problem>): Problem => ({
   batch: 1,
   height: 6,
@@ -75,7 +75,7 @@ export const averagePoolOperation: Operation<Problem> = {
   exact: null, // only windows of two, four, eight... pixels divide exactly: see averagePoolDyadicOperation
 };
 
-/** Windows whose pixels are a power of two, so that f32 is exact. */
+/** Windows whose number of pixels is a power of two, so that f32 is exact. */
 export const averagePoolDyadicOperation: Operation<Problem> = {
   ...averages,
   name: "averagePool over a power of two pixels",
@@ -114,7 +114,7 @@ export const maxPoolOperation: Operation<Problem> = {
   run: ({ window, stride, padding }, [input]) => maxPool(input!, window, { stride, padding }),
   forward: (p, [input]) => reference.maximum(p, input!),
   backward: (p, [input], gradOutput) => [reference.maximumBackward(p, input!, gradOutput)],
-  slack: ({ window }) => window[0] * window[1], // additions of gradients; a maximum rounds nothing
+  slack: ({ window }) => window[0] * window[1], // additions of gradients; a maximum does not round
   magnitudes: (p, [input], gradOutput) => ({
     output: Array.from(reference.maximum(p, input!), Math.abs),
     grads: [reference.maximumBackward(p, input!, Array.from(gradOutput, Math.abs))],
@@ -154,7 +154,7 @@ export const globalMaxPoolOperation: Operation<Image> = {
   run: (_p, [input]) => globalMaxPool(input!),
   forward: (p, [input]) => reference.globalValues(p, input!, "maximum"),
   backward: (p, [input], gradOutput) => [reference.globalBackward(p, input!, gradOutput, "maximum")],
-  slack: () => 6, // of the division among equals
+  slack: () => 6, // of the division among ties
   magnitudes: (p, [input], gradOutput) => ({
     output: Array.from(reference.globalValues(p, input!, "maximum"), Math.abs),
     grads: [reference.globalBackward(p, input!, Array.from(gradOutput, Math.abs), "maximum")],

@@ -37,7 +37,7 @@ export const RAGGED: Rows = [
   ["three passes, the last slice of one row", { shape: [16385], axes: [0] }],
 ];
 
-/** Additions on the longest path of a sum that is made 128 at a time. */
+/** Additions on the longest path of a sum made 128 elements at a time. */
 const additions = (extent: number): number => (extent <= 128 ? extent - 1 : 127 + additions(Math.ceil(extent / 128)));
 
 const shapes = ({ shape }: Pick<Problem, "shape">) => [shape];
@@ -62,7 +62,7 @@ const meanOver = (problems: Rows): Operation<Problem> => ({
   slack: (p) => additions(reference.extentOf(p)) + 2, // and the reciprocal of the extent, and the product with it
 });
 
-/** Of powers of two elements, so that the mean is exact too. */
+/** Over powers of two elements, so that the mean is exact too. */
 export const meanDyadicOperation: Operation<Problem> = { ...meanOver(DYADIC), name: "mean of powers of two" };
 export const meanOperation: Operation<Problem> = { ...meanOver(RAGGED), exact: null, draw };
 
@@ -86,7 +86,7 @@ const extremum = (name: "max" | "min"): Operation<Problem> => ({
   forward: (p, [input]) => reference[name](p, input!),
   backward: (p, [input], gradOutput) => [reference.extremumBackward(p, input!, reference[name](p, input!), gradOutput)],
   slack: () => 6, // of a division
-  exact: null, // a share of ties is a quotient; ties have a test of their own
+  exact: null, // the share of a tie is a quotient; ties have a test of their own
   magnitudes: (p, _inputs, gradOutput) => {
     const count = reference.count(p.shape);
     return {
@@ -100,7 +100,7 @@ const extremum = (name: "max" | "min"): Operation<Problem> => ({
 export const maxOperation = extremum("max");
 export const minOperation = extremum("min");
 
-/** Of whole numbers, many of them equal. */
+/** On integers, many of them equal. */
 export const maxPositionsOperation: Operation<{ readonly shape: readonly number[] }> = {
   name: "maxPositions",
   problems: [
@@ -118,5 +118,5 @@ export const maxPositionsOperation: Operation<{ readonly shape: readonly number[
   backward: null,
   value: (random) => Math.floor(9 * random()) - 12,
   slack: () => 0,
-  half: 0, // positions are whole numbers
+  half: 0, // positions are integers
 };

@@ -4,7 +4,7 @@ import type { Operation } from "../harness/operation.ts";
 import * as reference from "../reference/resize.ts";
 import type { Problem } from "../reference/resize.ts";
 
-/** A bilinear enlargement with aligned edges, but for what is said. */
+/** A bilinear enlargement with alignCorners, with the given changes. */
 const problem = (p: Partial<Problem>): Problem => ({
   batch: 1,
   height: 3,
@@ -34,8 +34,8 @@ const common = {
   forward: (p, [input]) => reference.forward(p, input!),
   backward: (p, _inputs, gradOutput) => [reference.backward(p, gradOutput)],
   // In each of two passes a rounding for each product and addition, and those of a weight: two of conversions, the
-  // division of 2.5 ulp, which are 5 eps; antialiased also the sum of weights, of terms up to thrice its size, and the
-  // division by it.
+  // division of 2.5 ulp, which are 5 eps; with antialiasing also the sum of weights, of terms up to three times its
+  // size, and the division by it.
   slack: (p) => 2 * (2 * reference.longestSum(p) + 7 + (p.antialias ? 40 : 0)),
   half: 2, // between the two passes, and of the result
 } satisfies Partial<Operation<Problem>>;

@@ -18,10 +18,10 @@ const draw = (draws: Draws): Rows => ({
   channels: draws.chance(0.2) ? draws.whole(60, 300) : draws.channels(),
 });
 const shapes = ({ rows, channels }: Rows) => [[rows, channels]];
-/** Away from zero: lengths are no less than 1. */
+/** Away from zero: norms are at least 1. */
 const far = (random: () => number): number => (1 + random()) * (random() < 0.5 ? -1 : 1);
 const most = (values: ArrayLike<number>): number => Math.max(1, ...Array.from(values, Math.abs));
-/** Roundings of sums over a row, in lanes and their tree, and those of a division, a root or an exponential each. */
+/** Roundings of sums over a row, in lanes and their tree, and of a division, a root and an exponential. */
 const slack = ({ channels }: Rows): number => 40 + 2 * channels;
 const filled = (count: number, value: number): Float64Array => new Float64Array(count).fill(value);
 
@@ -40,7 +40,7 @@ export const softmaxOperation: Operation<Rows> = {
   }),
   value: (random) => 6 * random() - 3,
   exact: null,
-  half: 3, // the gradient takes the stored output twice
+  half: 3, // the gradient uses the stored output twice
 };
 
 export const layerNormOperation: Operation<Rows> = {
@@ -59,8 +59,8 @@ export const layerNormOperation: Operation<Rows> = {
   run: (_p, [x, affine]) => layerNorm(x!, affine),
   forward: (p, [x, affine]) => reference.layerNorm(p, x!, affine!, 1e-5),
   backward: (p, [x, affine], g) => reference.layerNormBackward(p, x!, affine!, g, 1e-5),
-  // Values lie between 1 and 2 in size with either sign, or by few of them; a row's deviation is far from zero but
-  // where all are alike.
+  // Values have sizes between 1 and 2 with either sign, or are only a few different ones; a row's deviation is far from
+  // zero unless all its values are alike.
   magnitudes: (p, [x, affine], g) => {
     const scale = Math.max(
       ...Array.from(
@@ -134,7 +134,7 @@ export const l2NormalizeOperation: Operation<Rows> = {
   exact: null,
 };
 
-/** Numbers in [-1, 1], of which four are about as long as this. */
+/** An eps that about half of the rows are below: rows of four numbers in [-1, 1] have about this norm. */
 const CLAMP = 1.1;
 const CLAMPED = {
   problems: [

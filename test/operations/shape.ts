@@ -13,7 +13,7 @@ const shapeOf = (draws: Draws, least = 1): Shape => [
   draws.channels(),
 ];
 
-/** An operation that moves one input's elements: nothing is computed, so there is nothing to round. */
+/** An operation that only moves one input's elements, so that nothing is rounded. */
 const moving = <P>(
   name: string,
   problems: Operation<P>["problems"],
@@ -322,7 +322,7 @@ export const concatOperation: Operation<Joined> = {
   slack: () => 0,
 };
 
-/** There and back: the values take one rounding, the gradient another. */
+/** To f16 and back: the values take one rounding, the gradient another. */
 export const castOperation: Operation<{ readonly shape: Shape }> = {
   name: "cast",
   problems: [

@@ -37,10 +37,9 @@ export const squeezeExcitationOperation: Operation<Problem> = {
     squeezeExcitation(input!, { weight: w1!, bias: b1! }, { weight: w2!, bias: b2! }),
   forward: (p, inputs) => reference.forward(plain(p), inputs),
   backward: (p, inputs, gradOutput) => reference.backward(plain(p), inputs, gradOutput),
-  // Each of the mean, the two layers and the gate's exponential adds as many roundings as it adds terms, and a few of
-  // its own.
+  // Each of the mean, the two layers and the gate's exponential has as many roundings as terms, and a few more.
   slack: ({ height, width, channels, squeezed }) => 2 * (height * width + channels + squeezed) + 24,
-  // Of the sums on absolute values, with the gate's slope of at most 1: what an error in any term can do.
+  // The sums on absolute values, with the gate's slope of at most 1: the effect of an error in any term.
   magnitudes: (p, inputs, gradOutput) => {
     const absolute = inputs.map((input) => Float64Array.from(input, Math.abs));
     const reach = 1 + p.squeezed * (1 + p.channels);

@@ -19,10 +19,10 @@ export const topKMeanOperation: Operation<reference.TopK> = {
   run: ({ k }, [input]) => topKMean(input!, k),
   forward: (p, [input]) => reference.topKMean(p, input!),
   backward: (p, [input], gradOutput) => [reference.topKMeanBackward(p, input!, gradOutput)],
-  // A rounding for each addition, and of the division 2.5 ulp, which are 5 eps; the share and the gradient divide
+  // A rounding for each addition, and for the division 2.5 ulp, which are 5 eps; the share and the gradient divide
   // twice.
   slack: ({ k }) => k + 10,
-  exact: null, // WGSL lets divisions be inexact always
+  exact: null, // WGSL never requires divisions to be exact
   magnitudes: (p, [input], gradOutput) => ({
     output: reference.topKMean(p, Array.from(input!, Math.abs)),
     grads: [reference.topKMeanBackward(p, input!, Array.from(gradOutput, Math.abs))],
@@ -30,7 +30,7 @@ export const topKMeanOperation: Operation<reference.TopK> = {
   smooth: true,
 };
 
-/** Of so few values that many elements are equal to the least of the k: they share what is left. */
+/** On few distinct values, so that many elements tie with the k-th largest and share its weight. */
 export const topKMeanOfEqualsOperation: Operation<reference.TopK> = {
   ...topKMeanOperation,
   name: "topKMean of equals",

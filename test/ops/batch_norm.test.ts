@@ -35,8 +35,8 @@ describe("batchNorm", () => {
     const x = Float32Array.from({ length: p.extent * p.channels }, () => MEAN + 2 * random() - 1);
     const affine = fromArray(device, [2, 4], Float32Array.of(1, 1, 1, 1, 0, 0, 0, 0));
     const got = await toArray(batchNorm(fromArray(device, [p.extent, p.channels], x), affine, running(4)));
-    // Rounding the mean itself moves every value by up to half a unit of 1000, that is 2^-14 of a deviation of about
-    // 0.58.
+    // Rounding the mean itself moves every value by up to half a unit of 1000, which is 2^-14 of a standard deviation
+    // of about 0.58.
     expectClose(got, reference.normalised(p, x), new Float64Array(got.length).fill(1), MEAN * 16);
   });
 

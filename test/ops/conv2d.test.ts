@@ -26,7 +26,7 @@ describe.each(CONV2D_FORMS)("the form %s computes the same convolution and gradi
 
 describe("a form with tiles computes the same", () => {
   const FORM = "tiled 32x32x16 of 4x4";
-  // scalars and packs: each is two kernels more to compile
+  // scalars and packs: each compiles two more kernels
   const IN_HALF = ["filters not a multiple of four, nothing square", "the basic decoder's 3x3, fewer channels"];
 
   test("folded where a dispatch dimension holds only three workgroups", async () => {
@@ -47,7 +47,7 @@ describe("a form with tiles computes the same", () => {
 });
 
 describe("conv2d's options", () => {
-  // A filter that copies one pixel: where the window was put shows in the output.
+  // A filter that copies one pixel: the output shows the position of the window.
   const image = Float32Array.from({ length: 12 }, (_, i) => i + 1);
   const compute = (options: Conv2dOptions): Promise<Float32Array> => {
     using _scope = device.scope();
@@ -71,7 +71,7 @@ describe("conv2d's options", () => {
 });
 
 describe('padding "same" makes the output as large as the input divided by the stride', () => {
-  // Total padding by TensorFlow's formula; what is odd goes below and right.
+  // Total padding by TensorFlow's formula; an odd pixel goes below and right.
   const before = (extent: number, taps: number, stride: number, dilation: number) => {
     const total = Math.max(0, (Math.ceil(extent / stride) - 1) * stride + (taps - 1) * dilation + 1 - extent);
     return [Math.floor(total / 2), total - Math.floor(total / 2)] as const;

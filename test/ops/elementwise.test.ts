@@ -21,7 +21,7 @@ test("a tensor times itself has both gradients, added", async () => {
 
 test("gradients give back what they were made of: a longer chain takes its outputs' memory more, and no other", () => {
   Object.values({ add, subtract, multiply, divide, maximum, minimum }).forEach((run, nth) => {
-    // A size of its own each time, so that no buffer of another run can be lent again.
+    // A different size each time, so that no buffer of another run can be reused.
     const made = (links: number): number => {
       using _scope = device.scope();
       const numbers = new Float32Array(100_003 + 256 * (10 * nth + links)).fill(1.5);
@@ -55,10 +55,10 @@ describe("add and multiply reject, before any GPU work,", () => {
     ["axes aligned from the first", [2, 3], [2], `add: ${extents}, got a [2,3] and b [2]`],
     ["nothing against something", [0, 3], [2, 3], `add: ${extents}, got a [0,3] and b [2,3]`],
     [
-      "five axes that broadcast in turn",
+      "five runs of axes that broadcast alike",
       [2, 1, 2, 1, 2],
       [1, 2, 1, 2, 1],
-      "add: expected at most 4 axes that broadcast in turn, there are 5, got a [2,1,2,1,2] and b [1,2,1,2,1]",
+      "add: expected at most 4 runs of axes that broadcast alike, there are 5, got a [2,1,2,1,2] and b [1,2,1,2,1]",
     ],
   ])("%s", (_what, a, b, message) => {
     const attempt = (run: typeof add) => () => run(empty(device, a), empty(device, b));

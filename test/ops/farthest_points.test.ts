@@ -29,7 +29,7 @@ function clustered(seed: number, count: number, channels: number): Float32Array 
   );
 }
 
-/** How far the row farthest from the first `count` chosen ones is, squared, in float64. */
+/** For each chosen row, in float64: its squared distance to earlier ones, and the largest such distance of any row. */
 function radii(values: Float32Array, channels: number, chosen: readonly number[]) {
   const bank = rowsOf(values, channels);
   const distances = bank.map(() => Infinity);
@@ -58,7 +58,7 @@ describe.each([
     steps.forEach(({ own, farthest }) =>
       expect(own).toBeGreaterThanOrEqual(farthest * (1 - 2 * (channels + 3) * EPS_F32)),
     );
-    // So what is covered never grows, and here shrinks to a small part once every cluster has a row.
+    // So the covering radius never grows, and here shrinks to a small part once every cluster has a row.
     steps.slice(1).forEach(({ farthest }, i) => expect(farthest).toBeLessThanOrEqual(steps[i]!.farthest));
     expect(steps.at(-1)!.farthest).toBeLessThan(steps[0]!.farthest / 4);
   });
@@ -77,7 +77,7 @@ describe.each([
       for (let i = 1; i < 20; i++) farthestPointStep({ rows, chosen, position, distances });
       expect(Array.from(await toArray({ ...chosen, dtype: "u32" }))).toEqual(first);
 
-      // As often as it likes: nothing is chosen beyond the last.
+      // Any number of times: nothing is chosen beyond the last.
       farthestPointStep({ rows, chosen, position, distances });
       expect(Array.from(await toArray({ ...chosen, dtype: "u32" }))).toEqual(first);
       expect(await toArray({ ...position, dtype: "u32" })).toEqual(Uint32Array.of(20));
@@ -133,7 +133,7 @@ describe("a search for farthest points", () => {
     const rows = empty(device, [5, 3]);
     const from = (chosen: number[], distances: number) => () =>
       new FarthestPointSearch(rows, 3, { chosen, distances: new Float32Array(distances) });
-    const expected = "farthestPoints: expected the state of a choice of 3 of 5 rows, got";
+    const expected = "farthestPoints: expected the state of a search for 3 of 5 rows, got";
     expect(from([0, 1], 4)).toThrow(`${expected} 2 rows and 4 distances`);
     expect(from([], 5)).toThrow(`${expected} 0 rows and 5 distances`);
     expect(from([0, 1, 2, 3], 5)).toThrow(`${expected} 4 rows and 5 distances`);

@@ -128,7 +128,7 @@ test("each direction moves marked cells alone, its own way", async () => {
     alike.forEach((by) => by.forEach((x, c) => expect(Math.abs(x - alike[0]![c]!)).toBeLessThan(1e-4)));
     expect(alike[0]!.some((x) => x > 0) && alike[0]!.some((x) => x < 0)).toBe(true);
   }
-  // as its channel's deviation
+  // like its channel's deviation
   expect((await movedBy({ direction: "random" }, deviations)).every(([x]) => x === 0)).toBe(true);
   for (const how of [{ direction: "random" }, { signs: "cell" }] as const) {
     const moved = await movedBy({ ...how, per: "batch" });
@@ -139,7 +139,7 @@ test("each direction moves marked cells alone, its own way", async () => {
 describe("differences", () => {
   test("at intensity 1 take real features' place, from where the source says", async () => {
     const [batch, channels] = [3, 2];
-    // A feature says where it is from.
+    // A feature encodes its origin.
     const features = fromArray(
       device,
       [batch, SIDE, SIDE, channels],

@@ -33,7 +33,7 @@ describe("a coordinate that is no place in the plane", () => {
   const samples = p.batch * p.outHeight * p.outWidth;
   const strange = [Number.NaN, Infinity, -Infinity, 3.4e38, -3.4e38, 1e10, -1e10, 2 ** 31, -(2 ** 31), -0];
 
-  // Every seventh sample has a strange x, every eleventh a strange y; some have both.
+  // Every seventh sample has a non-finite or huge x, every eleventh such a y; some have both.
   const random = rng(7);
   const at = (i: number) => strange[i % strange.length]!;
   const grid = Float32Array.from({ length: 2 * samples }, (_, i) => {
@@ -45,7 +45,7 @@ describe("a coordinate that is no place in the plane", () => {
   const isFar = (s: number) => !(Math.abs(grid[2 * s]!) < 100 && Math.abs(grid[2 * s + 1]!) < 100);
   const input = Float32Array.from({ length: p.batch * p.height * p.width * p.channels }, () => whole(random, 4));
   const gradOutput = Float32Array.from({ length: samples * p.channels }, () => whole(random, 4));
-  // The definition on a grid where the strange samples are merely outside.
+  // The definition on a grid where those samples are merely outside.
   const tame = grid.map((x, i) => (isFar(i >> 1) ? 5 : x));
 
   const compute = () => {

@@ -10,10 +10,10 @@ import { poison } from "../harness/operation.ts";
 describe("imagesToTensor", () => {
   const PLAIN = { mean: [0, 0, 0], deviation: [1 / 255, 1 / 255, 1 / 255] } as const;
 
-  /** The pictures that tools/golden/images.py makes: a linear congruential generator's high bits. */
+  /** The pictures of tools/golden/images.py: high bits of a linear congruential generator. */
   const pictureOf = (width: number, height: number) => {
     let state = width * 1000 + height;
-    const data = new Uint8Array(4 * width * height).fill(7); // alpha says nothing
+    const data = new Uint8Array(4 * width * height).fill(7); // alpha is ignored
     for (let i = 0; i < 3 * width * height; i++) {
       state = Number((1103515245n * BigInt(state) + 12345n) % 2n ** 31n);
       data[4 * Math.floor(i / 3) + (i % 3)] = state >>> 23;
@@ -21,7 +21,7 @@ describe("imagesToTensor", () => {
     return { width, height, data };
   };
 
-  /** Bytes, which lie within rounding of whole numbers. */
+  /** Bytes, which lie within rounding of integers. */
   const resized = async (
     on: Device,
     pictures: readonly ReturnType<typeof pictureOf>[],
@@ -70,7 +70,7 @@ describe("imagesToTensor", () => {
   });
 
   test("a picture larger than a binding is read in bands", async () => {
-    // A device whose limits claim less than they are: 32 rows of 32 pixels fit, so 50 rows take two bands.
+    // A device that claims smaller limits than it has: 32 rows of 32 pixels fit, so 50 rows take two bands.
     const limits = new Proxy(device.gpu.limits, {
       get: (target, name) =>
         name === "maxStorageBufferBindingSize" ? 4 * 32 * 32 : (Reflect.get(target, name, target) as unknown),

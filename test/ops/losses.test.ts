@@ -41,7 +41,7 @@ describe("the anomaly map", () => {
     expect(await toArray(anomalyMap(ones, zero, { threshold }))).toEqual(new Float32Array(2).fill(2));
   });
 
-  // |a| = 3, so a mean squared error of 9/4 for r = 2a and of 9 for r = -a: exact in f32, as is the cosine but for
+  // |a| = 3, so a mean squared error of 9/4 for r = 2a and of 9 for r = -a: exact in f32, as is the cosine up to
   // rounding.
   test.each([
     ["parallel, at the threshold: wholly similar", 2, 2.25, 0],
@@ -91,7 +91,7 @@ describe("hingeLoss", () => {
   };
 
   test("averages over the marked and over the others apart, and flattens beyond the threshold", async () => {
-    // marked: 1 is beyond, 0 falls short by .5; others: -1 is beyond, 0.25 falls short by .75, at -.5 it is just enough
+    // marked: 1 is beyond, 0 falls short by .5; others: -1 is beyond, 0.25 falls short by .75, -.5 is just enough
     expect(await run([1, 0, -1, 0.25, -0.5], [1, 1, 0, 0, 0])).toEqual({
       loss: Math.fround(0.5 / 2 + Math.fround(0.75 / 3)),
       hits: [0.5, Math.fround(2 / 3)],

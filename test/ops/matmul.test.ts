@@ -12,9 +12,9 @@ describeOperation(matmulOperation);
 describeOperation(pointwiseConv2dOperation);
 
 /**
- * Larger tiles are the smallest one's code with other constants, slow to compile. How operands are loaded depends on
- * each for itself, and gradients of untransposed ones load both in both ways: only pairs of ways are left to the
- * smallest.
+ * Larger tiles use the smallest one's code with other constants and are slow to compile. Each operand is loaded
+ * independently of the other, and gradients of untransposed ones load both in both ways, so only the smallest tile is
+ * tested with every pair of transpositions.
  */
 const LARGER_TILES = MATMUL_FORMS.filter((form) => form.startsWith("tiled")).slice(1);
 const problemsOf = (form: string) =>
@@ -50,7 +50,7 @@ describe.each(MATMUL_FORMS)("what is no number, or infinite, stays in its row or
 
 describe("a form with tiles computes the same", () => {
   const FORM = "tiled 32x32x16 of 4x4";
-  // scalars and packs: each is two kernels more to compile
+  // scalars and packs: each compiles two more kernels
   const IN_HALF = ["nothing a multiple of anything", "packed operands and a ragged number of rows"];
 
   test("folded where a dispatch dimension holds only three workgroups", async () => {

@@ -1,4 +1,4 @@
-// What is no number stays none, on every adapter: a score or a loss that hides it would be believed.
+// NaN propagates on every adapter: a score or a loss that hid it would be believed.
 import { describe, expect, test } from "vitest";
 import { activation, type ActivationName } from "../../src/ops/activation.ts";
 import { add, divide, maximum, minimum, multiply, subtract } from "../../src/ops/elementwise.ts";

@@ -39,7 +39,7 @@ test("averagePool steps by its window, pads nothing, and counts padding, if not 
   expect(plain.shape).toEqual([1, 2, 2, 1]);
   expect(await toArray(plain)).toEqual(Float32Array.of(2.5, 4.5, 10.5, 12.5));
   const padded = await toArray(averagePool(ramp(), 2, { padding: 1, stride: 4 }));
-  expect(padded).toEqual(Float32Array.of(0, 3 / 4, 12 / 4, 15 / 4)); // a corner of the image each, over four
+  expect(padded).toEqual(Float32Array.of(0, 3 / 4, 12 / 4, 15 / 4)); // each a corner of the image, divided by four
 });
 
 test("maxPool steps by its window and pads nothing, if not told otherwise", async () => {

@@ -65,7 +65,7 @@ describe("random numbers on the GPU", () => {
     expect(values.every((x) => x > -2 && x < 6)).toBe(true);
     const sorted = values.slice().sort();
     const gap = sorted.reduce((worst, x, i) => Math.max(worst, Math.abs((x + 2) / 8 - (i + 0.5) / sorted.length)), 0);
-    expect(gap).toBeLessThan(1.95 / Math.sqrt(sorted.length)); // Kolmogorov and Smirnov at 0.1 %
+    expect(gap).toBeLessThan(1.95 / Math.sqrt(sorted.length)); // Kolmogorov-Smirnov test at 0.1 %
   });
 
   test("uniform ones are the middles of 2^23 equal parts, for counts just beyond a whole workgroup", async () => {
@@ -104,7 +104,7 @@ describe("random numbers on the GPU", () => {
       for (; at + 1e-3 <= x; at += 1e-3) share += (1e-3 * (density(at) + density(at + 1e-3))) / 2;
       gap = Math.max(gap, Math.abs(share + (x - at) * density(x) - (i + 0.5) / values.length));
     }
-    expect(gap).toBeLessThan(1.95 / Math.sqrt(values.length)); // Kolmogorov and Smirnov at 0.1 %
+    expect(gap).toBeLessThan(1.95 / Math.sqrt(values.length)); // Kolmogorov-Smirnov test at 0.1 %
   });
 
   test("are refused where the draw or the interval is none", () => {
@@ -194,7 +194,7 @@ describe("draws whose step lies in a tensor", () => {
     );
     for (const drawn of Object.values(draws)) {
       expect(() => device.capture(() => drawn(of(7)))).toThrow(
-        ": expected the draw's step in a tensor while capturing, got 7, which every run would draw again",
+        ": expected the draw's step in a tensor while capturing, got 7, for which every run would draw the same numbers",
       );
     }
   });

@@ -22,10 +22,7 @@ const CHANNELS = 16;
 const input = requireGrad(fromArray(device, [2, 16, 16, CHANNELS], new RandomStream(1, 1).normals(512 * CHANNELS, 1)));
 const target = fromArray(device, input.shape, new RandomStream(3, 3).normals(512 * CHANNELS, 1));
 
-/**
- * Loss, gradients and running statistics of four blocks, as bits; and the most bytes that it took beside what it gave
- * back.
- */
+/** Loss, gradients and running statistics of four blocks, as bits; and the peak memory in bytes, less the results. */
 async function bitsOf(recomputes: boolean): Promise<{ readonly bits: Uint32Array[]; readonly bytes: number }> {
   const weights = Weights.drawn(device);
   const context: LayerContext = { weights, prefix: "net", random: new RandomStream(2, 2), recompute: recomputes };

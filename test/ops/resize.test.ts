@@ -35,7 +35,7 @@ test("resize finds positions on long lines without rounding", async () => {
   const nearest = await toArray(resize(input, [outExtent, 1], { mode: "nearest" }));
   expect(nearest).toEqual(Float32Array.from({ length: outExtent }, (_, p) => Math.floor((p * extent) / outExtent)));
   const bilinear = await toArray(resize(input, [outExtent, 1]));
-  // Of a ramp, bilinear interpolation is the position itself: two products, their sum and two weights round.
+  // Bilinear interpolation of a ramp is the position itself: two products, their sum and two weights round.
   const fault = bilinear.findIndex((y, p) => {
     const position = Math.min(Math.max(((p + 0.5) * extent) / outExtent - 0.5, 0), extent - 1);
     return !(Math.abs(y - position) <= 10 * 2 ** -24 * position);
@@ -47,8 +47,7 @@ test.each([
   ["rows first, where that leaves fewer pixels to the columns", [8, 4], [2, 8], [2, 4]],
   ["columns first, where that leaves fewer pixels to the rows", [4, 8], [8, 2], [4, 2]],
 ])("resize goes over %s", async (_order, from, to, between) => {
-  // Between the passes only the smaller image is stored: memory of that size is all that is asked for beside the
-  // output.
+  // Between the passes only the smaller image is stored: only memory of that size is allocated besides the output.
   const input = empty(device, [1, from[0]!, from[1]!, 256]);
   const asked: number[] = [];
   const allocate = (bytes: number) => {

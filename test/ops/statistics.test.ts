@@ -65,7 +65,7 @@ describe("histogram", () => {
     ["more elements than a workgroup takes, a power of two", 64, 20_000],
     ["more bins than a workgroup holds", 2500, 9000],
   ])("counts every element once, %s", async (_what, bins, count) => {
-    // Multiples of 1/4 of a bin, off the bins' edges: no rounding can move one.
+    // Multiples of 1/4 of a bin, off the bins' edges: rounding cannot move one into another bin.
     const values = Float32Array.from(
       { length: count },
       () => (Math.floor((bins + 4) * random()) - 2 + 0.25 + Math.floor(3 * random()) / 4 - 0.125) / 1,

@@ -192,7 +192,7 @@ describe.skipIf(executablePath === undefined)(suite, { timeout: HANGS }, () => {
     const [again] = await Promise.all([page.waitForEvent("filechooser"), page.click("#load")]);
     await again.setFiles(text);
     await visible("#notice");
-    expect(await page.textContent("#notice")).toContain("notes.png is no valid safetensors file");
+    expect(await page.textContent("#notice")).toContain("notes.png is not a valid safetensors file");
   });
 
   test("what the camera sees is inspected, and becomes good pictures", async () => {

@@ -10,7 +10,7 @@ const logistic = (x: number): number => 1 / (1 + Math.exp(-x));
 
 const density = (x: number): number => Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI);
 
-/** The integral of the density up to x, by Simpson's rule from 0: 1e-13 accurate. */
+/** The integral of the normal density up to x, by Simpson's rule from 0; accurate to 1e-13. */
 function normalShare(x: number): number {
   const steps = 800;
   const width = x / steps;
@@ -37,7 +37,7 @@ export const DEFINITIONS = {
   sqrt: { value: Math.sqrt, slope: (x) => 1 / (2 * Math.sqrt(x)) },
 } satisfies Record<string, Definition>;
 
-/** The definition of an activation, or of leaky relu with a slope of its own. */
+/** The definition of an activation, or of leaky ReLU with a given slope. */
 export const definitionOf = (of: keyof typeof DEFINITIONS | { readonly slope: number }): Definition =>
   typeof of === "string"
     ? DEFINITIONS[of]

@@ -1,4 +1,4 @@
-// Float64 definition of normalisation over the rows of each group, by two plain passes.
+// Float64 definition of normalisation over the rows of each group, in two plain passes.
 
 export interface Problem {
   readonly groups: number;

@@ -15,7 +15,7 @@ export interface Problem {
   readonly padding: readonly [top: number, bottom: number, left: number, right: number];
 }
 
-/** The number of places where the dilated window fits into the padded axis. */
+/** The number of positions where the dilated window fits into the padded axis. */
 function places(extent: number, taps: number, stride: number, dilation: number): number {
   let count = 0;
   while (count * stride + (taps - 1) * dilation < extent) count++;

@@ -1,4 +1,4 @@
-// Float64 definition of the depthwise convolution: a plane of the image and a plane of the filters, channel by channel.
+// Float64 definition of the depthwise convolution: one plane of the image and one of the filters, channel by channel.
 
 type Numbers = ArrayLike<number>;
 
@@ -13,7 +13,7 @@ export interface Problem {
   readonly padding: readonly [top: number, bottom: number, left: number, right: number];
 }
 
-/** Output height and width: the places where the dilated window fits into the padded image. */
+/** Output height and width: the positions where the dilated window fits into the padded image. */
 export function outputOf({ height, width, window, stride, dilation, padding }: Problem): readonly [number, number] {
   const places = (extent: number, axis: 0 | 1) => {
     let count = 0;

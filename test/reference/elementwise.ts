@@ -10,7 +10,7 @@ export interface Problem {
 
 const count = (shape: Shape): number => shape.reduce((n, extent) => n * extent, 1);
 
-/** Both shapes with ones in front up to the same number of axes, and what they broadcast to. */
+/** Both shapes with leading ones up to the same number of axes, and the shape that they broadcast to. */
 function shapesOf({ a, b }: Problem) {
   const rank = Math.max(a.length, b.length);
   const padded = (shape: Shape) => [...Array<number>(rank - shape.length).fill(1), ...shape];
@@ -25,7 +25,7 @@ const indexIn = (shape: Shape, position: Shape): number =>
 const positionOf = (shape: Shape, index: number): number[] =>
   shape.map((extent, axis) => Math.floor(index / count(shape.slice(axis + 1))) % extent);
 
-/** For each output element, in order, the elements of a and b that it is made of. */
+/** For each output element, in order, its elements of a and b. */
 function pairs(problem: Problem): { readonly a: number; readonly b: number }[] {
   const { a, b, output } = shapesOf(problem);
   return Array.from({ length: count(output) }, (_, i) => {

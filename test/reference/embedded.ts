@@ -16,7 +16,7 @@ function scaled(filter: Filter): Filter {
 
 const gaussian = (sigma: number): Filter => scaled((dx, dy) => Math.exp(-(dx * dx + dy * dy) / (2 * sigma * sigma)));
 
-/** A wave of 4 pixels under a Gaussian, less so much of the Gaussian that it sums to 0. */
+/** A wave of 4 pixels under a Gaussian, minus a multiple of the Gaussian so that it sums to 0. */
 function gabor(angle: number, wave: (phase: number) => number): Filter {
   const envelope = gaussian(1.6);
   const raw: Filter = (dx, dy) =>
@@ -27,7 +27,7 @@ function gabor(angle: number, wave: (phase: number) => number): Filter {
 
 const centreSurround: Filter = (dx, dy) => gaussian(0.9)(dx, dy) - gaussian(2.2)(dx, dy);
 
-/** Beyond the border the image goes on as it ends. */
+/** Filters an image whose border pixels are repeated outside. */
 function filtered(image: Map2d, filter: Filter): Map2d {
   const inside = (i: number): number => Math.min(Math.max(i, 0), image.length - 1);
   const taps = overWindow((dx, dy) => [dx, dy, filter(dx, dy)] as const);
@@ -42,7 +42,7 @@ const pooled = (image: Map2d, side: number, of: (values: number[]) => number): M
 
 const mean = (values: readonly number[]): number => sum(values) / values.length;
 
-/** The mean over the square of `side` around each place, as far as it is inside the image. */
+/** The mean over the square of `side` around each place, clipped to the image. */
 const around = (image: Map2d, side: number): Map2d =>
   grid(image.length, (x, y) => {
     const near = (at: number, i: number): boolean => Math.abs(i - at) <= (side - 1) / 2;
@@ -52,7 +52,7 @@ const around = (image: Map2d, side: number): Map2d =>
 const zipped = (a: Map2d, b: Map2d, f: (a: number, b: number) => number): Map2d =>
   grid(a.length, (x, y) => f(a[y]![x]!, b[y]![x]!));
 
-/** The mean deviation around each cell. */
+/** The mean absolute deviation around each cell. */
 function contrast(image: Map2d): Map2d {
   const [first, second] = [
     around(pooled(image, 8, mean), 3),

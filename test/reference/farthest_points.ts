@@ -9,7 +9,7 @@ export interface Farthest {
 }
 
 /**
- * Greedy k-centre: from `start`, each time the row that is farthest from those chosen, the first of several; never one
+ * Greedy k-centre: from `start`, each step adds the row farthest from those chosen, the first of several; never one
  * twice.
  */
 export function farthestPoints({ channels, count, start }: Farthest, rows: ArrayLike<number>): Float64Array {

@@ -1,4 +1,4 @@
-// Float64 definition of Feature Block Paste: which cells each block marks, and what it adds to their features.
+// Float64 definition of Feature Block Paste: the cells that each block marks, and its addition to their features.
 import type { FeatureBlockOptions } from "../../src/ops/feature_block_paste.ts";
 import * as blur from "./gaussian_blur.ts";
 import type { Image } from "./images.ts";
@@ -10,7 +10,7 @@ export interface Problem extends Image, FeatureBlockOptions {
   readonly seed: number;
   readonly stream: number;
   readonly step: number;
-  /** Of each channel; null for 1. */
+  /** Standard deviation of each channel; null for 1. */
   readonly deviations: readonly number[] | null;
 }
 
@@ -23,21 +23,21 @@ export interface Block {
   readonly half: number;
   readonly centre: Cell;
   readonly intensity: number;
-  /** Marked ones, y * width + x. */
+  /** Marked cells, as y * width + x. */
   readonly cells: ReadonlySet<number>;
-  /** Steps that it walked. */
+  /** Number of steps walked. */
   readonly steps: number;
   readonly sign: number;
-  /** Another image, counted from this one; and how far off its features are. */
+  /** Offset of the source image in the batch, and of the source's position. */
   readonly ahead: number;
   readonly shift: Cell;
-  /** Of a channel. */
+  /** A normal number for each channel. */
   readonly normal: (channel: number) => number;
-  /** Of a channel of a cell. */
+  /** A normal number for each channel of a cell. */
   readonly noise: (cell: number, channel: number) => number;
-  /** Of the first of both in their mixture. */
+  /** Share of the first of both in their mixture. */
   readonly share: number;
-  /** One of many coins. */
+  /** One of many coin flips. */
   readonly coin: (index: number) => number;
 }
 
@@ -56,7 +56,7 @@ const NINE: readonly Cell[] = [
   { x: 0, y: 0 },
 ];
 
-/** One of `count` whole numbers from 0, as a word says. */
+/** One of `count` integers from 0, from a random word. */
 const whole = (word: number, count: number): number => Math.min(Math.floor(unit(word) * count), count - 1);
 
 /** Block `k` of image `n`. */
@@ -70,7 +70,7 @@ export function blockOf(p: Problem, n: number, k: number): Block {
   const along = (word: number, extent: number, from: number, to: number): number => {
     const fits = Array.from({ length: extent - 2 * half }, (_, i) => half + i);
     const wanted = fits.filter((at) => at >= Math.floor(from * extent) && at < Math.ceil(to * extent));
-    // where the window fits nowhere in the region
+    // if the window fits nowhere in the region
     const nearest = Math.floor(from * extent) < half ? fits[0]! : fits.at(-1)!;
     const choices = wanted.length > 0 ? wanted : [nearest];
     return choices[whole(word, choices.length)]!;
@@ -118,7 +118,7 @@ export function maskOf(p: Problem): Float32Array {
   );
 }
 
-/** What is added to each feature, and the scale at which rounding errors arise in it. */
+/** The addition to each feature, and the scale of its rounding errors. */
 function added(p: Problem, features: Numbers): { readonly sum: Float64Array; readonly size: Float64Array } {
   const { batch, height, width, channels, count } = p;
   const blocks = blocksOf(p);
@@ -161,7 +161,7 @@ function directionOf(
     case "equal":
       return [1, 1];
     case "random": {
-      const { share, normal, noise } = block; // each of Box and Muller's radii is below 6
+      const { share, normal, noise } = block; // the radii of Box-Muller are below 6
       return [
         deviation * (Math.sqrt(share) * normal(c) + Math.sqrt(1 - share) * noise(y * p.width + x, c)),
         9 * deviation,

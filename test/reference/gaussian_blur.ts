@@ -1,4 +1,4 @@
-// Float64 definition of the Gaussian blur: what every input pixel weighs in every output pixel.
+// Float64 definition of the Gaussian blur: the weight of every input pixel in every output pixel.
 import { linear, transposed, type Image } from "./images.ts";
 
 type Numbers = ArrayLike<number>;
@@ -9,7 +9,7 @@ export interface Problem extends Image {
   readonly border: "reflect" | "replicate" | "zeros";
 }
 
-/** The pixel that stands for a position, one step at a time; null for none. */
+/** The pixel read at a position, one step at a time; null for none. */
 function pixelAt(at: number, extent: number, border: Problem["border"]): number | null {
   if (at >= 0 && at < extent) return at;
   if (border === "zeros") return null;

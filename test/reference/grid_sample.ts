@@ -1,5 +1,5 @@
-// Float64 definition of grid_sample: the tent sum, written as the formula is, over every pixel.
-// Slow on purpose. It shares no code and no case analysis with the WGSL.
+// Float64 definition of grid_sample: the tent sum exactly as in the formula, over every pixel. Slow on purpose. It
+// shares no code and no case distinction with the WGSL.
 
 type Numbers = ArrayLike<number>;
 
@@ -21,7 +21,7 @@ const tent = (t: number): number => Math.max(0, 1 - Math.abs(t));
 
 const roundHalfEven = (x: number): number => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));
 
-/** Where a position on an axis of `size` pixels is read, and how fast that moves with the position. */
+/** The place that a position on an axis of `size` pixels reads, and its derivative with respect to the position. */
 function padded(p: Problem, size: number, position: number): readonly [at: number, slope: number] {
   if ((p.paddingMode ?? "zeros") === "zeros") return [position, 1];
   let [at, slope] = [position, 1];
@@ -50,7 +50,7 @@ function placesOf(p: Problem, grid: Numbers): { readonly at: Float64Array; reado
   return { at, slope };
 }
 
-/** Every (sample, pixel) pair of the same image, in order, and how far the sample is from the pixel. */
+/** Every (sample, pixel) pair of the same image, in order, with the sample's distance from the pixel. */
 function* pairs(p: Problem, grid: Numbers) {
   const { at } = placesOf(p, grid);
   const perImage = p.outHeight * p.outWidth;
@@ -73,7 +73,7 @@ export function forward(p: Problem, input: Numbers, grid: Numbers): Float64Array
   return output;
 }
 
-/** The scatter that the definition asks for; `weigh` stands for the tent. */
+/** The scatter of the definition; `weigh` replaces the tent. */
 export function backwardInput(p: Problem, grid: Numbers, gradOutput: Numbers, weigh = tent): Float64Array {
   const grad = new Float64Array(p.batch * p.height * p.width * p.channels);
   for (const { s, pixel, dx, dy } of pairs(p, grid)) {

@@ -1,4 +1,4 @@
-// Float64 definitions of what is done to images by weights alone. All NHWC, one channel count for all.
+// Float64 definitions of image operations that consist of weights. All NHWC, with unchanged channels.
 
 export interface Image {
   readonly batch: number;
@@ -44,7 +44,7 @@ export function transposed(
 
 export const tent = (t: number): number => Math.max(0, 1 - Math.abs(t));
 
-/** Weight of input pixel `at` in output pixel `out` of PIL's antialiased triangle filter along one axis. */
+/** Weight of input pixel `at` in output pixel `out` of Pillow's antialiased triangle filter along one axis. */
 export function antialiased(out: number, at: number, outExtent: number, extent: number): number {
   const scale = extent / outExtent;
   const reach = Math.max(scale, 1);

@@ -53,7 +53,7 @@ export function reconstructionGradient(p: Refinement, a: ArrayLike<number>, r: A
 type Numbers = ArrayLike<number>;
 export type Reduction = "mean" | "sum" | "none";
 
-/** Losses reduced; `share` is the weight of each in what comes out. */
+/** Weight of each loss in the reduced result. */
 const share = (reduction: Reduction, count: number): number => (reduction === "mean" ? 1 / count : 1);
 
 export function reduced(losses: Numbers, reduction: Reduction): Float64Array {
@@ -61,7 +61,7 @@ export function reduced(losses: Numbers, reduction: Reduction): Float64Array {
   return Float64Array.of(Array.from(losses).reduce((sum, x) => sum + x, 0) * share(reduction, losses.length));
 }
 
-/** The upstream gradient of each loss before it was reduced. */
+/** The upstream gradient of each loss before the reduction. */
 export const spread = (gradLoss: Numbers, reduction: Reduction, count: number): Float64Array =>
   Float64Array.from({ length: count }, (_, i) =>
     reduction === "none" ? gradLoss[i]! : gradLoss[0]! * share(reduction, count),
@@ -75,7 +75,7 @@ export interface Hinge {
 const short = (threshold: number, score: number, marked: number): number =>
   Math.max(0, threshold + (marked ? -score : score));
 
-/** How each position weighs in the loss: the means are of either side. */
+/** Weight of each position in the loss: means are over marked and unmarked positions separately. */
 const weights = ({ reduction }: Hinge, mask: Numbers): number[] => {
   const marked = Array.from(mask).filter((m) => m === 1).length;
   return Array.from(mask, (m) => (reduction === "mean" ? 1 / (m ? marked : mask.length - marked) : 1));

@@ -27,7 +27,7 @@ export function forward(
   return output;
 }
 
-/** Gradients of a, b and bias: every product of the forward sum, seen from each factor. */
+/** Gradients of a, b and bias: every product of the forward sum, with respect to each factor. */
 export function backward(
   { batch, m, n, k }: Problem,
   a: ArrayLike<number>,

@@ -17,7 +17,7 @@ export const rowsOf = (values: Numbers, channels: number): number[][] =>
     Array.from(values).slice(i * channels, (i + 1) * channels),
   );
 
-/** For each query all rows with their squared distances, sorted by distance, then by index; NaN last. */
+/** For each query, all rows with their squared distances, sorted by distance, then by index; NaN last. */
 function* sorted({ channels }: Pick<Nearest, "channels">, queries: Numbers, rows: Numbers) {
   const bank = rowsOf(rows, channels);
   for (const query of rowsOf(queries, channels)) {

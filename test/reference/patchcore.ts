@@ -10,15 +10,14 @@ export interface PatchCore {
   readonly channels: number;
   /** Rows of the bank. */
   readonly rows: number;
-  /** The row that is chosen first. */
+  /** Index of the row that is chosen first. */
   readonly start: number;
   /** `[C, D]`; null for none. */
   readonly projection: Numbers | null;
 }
 
 /**
- * Cells, `[M, C]`, that cover all `[N, C]`: greedily the farthest from those chosen, distances measured behind the
- * projection.
+ * Cells, `[M, C]`, that cover all `[N, C]`: greedily the farthest from those chosen, by distances after the projection.
  */
 export function bankOf({ channels, rows, start, projection }: PatchCore, cells: Numbers): number[][] {
   const all = rowsOf(cells, channels);
@@ -36,10 +35,7 @@ export function bankOf({ channels, rows, start, projection }: PatchCore, cells: 
 export const distances = (bank: readonly (readonly number[])[], cells: readonly Numbers[]): number[] =>
   cells.map((cell) => Math.sqrt(Math.min(...bank.map((row) => squaredDistance(cell, row)))));
 
-/**
- * An image's score: the largest distance; where there are several neighbours, less the share of the nearest row among
- * them.
- */
+/** An image's score: the largest distance; with several neighbours, reduced by the nearest row's share among them. */
 export function imageScore(
   bank: readonly (readonly number[])[],
   cells: readonly Numbers[],
@@ -59,8 +55,8 @@ export function imageScore(
 }
 
 /**
- * Cells of one image enlarged to pixels and smoothed: a Gaussian of 4 pixels at 224, cut off at four deviations,
- * mirrored at the border.
+ * Cells of one image enlarged to pixels and smoothed: a Gaussian of 4 pixels at 224, cut off at four standard
+ * deviations, mirrored at the border.
  */
 export function smoothed(cells: readonly number[], side: number, size: number): Float64Array {
   const image = { batch: 1, channels: 1 };

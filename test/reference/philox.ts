@@ -1,4 +1,4 @@
-// Philox4x32-10 straight from its paper, in arbitrary precision.
+// Philox4x32-10 directly from its paper, in arbitrary precision.
 
 export type Words = readonly [number, number, number, number];
 
@@ -18,7 +18,7 @@ export function philox(counter: Words, key: readonly [number, number]): Words {
 /** The middle of one of 2^23 equal parts of (0, 1). */
 export const unit = (word: number): number => (Math.floor(word / 512) + 0.5) / 2 ** 23;
 
-/** Box and Muller's four normal numbers from four words. */
+/** Box-Muller's four normal numbers from four words. */
 export function normals(words: Words): readonly number[] {
   const [a, b, c, d] = words.map(unit) as [number, number, number, number];
   const pair = (first: number, second: number) =>

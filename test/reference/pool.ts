@@ -15,7 +15,7 @@ const holds = (p: Problem, axis: 0 | 1, out: number, at: number): boolean => {
   return tap >= 0 && tap < p.window[axis];
 };
 
-/** Output height and width: the places where the window fits into the padded image. */
+/** Output height and width: the positions where the window fits into the padded image. */
 export function outputOf(p: Problem): readonly [number, number] {
   const places = (extent: number, axis: 0 | 1) => {
     let count = 0;
@@ -39,7 +39,7 @@ export const average = (p: Problem, input: Numbers): Float64Array => linear(p, i
 export const averageBackward = (p: Problem, gradOutput: Numbers): Float64Array =>
   transposed(p, gradOutput, outputOf(p), weightOf(p));
 
-/** For each output element the index of the input element that is its maximum, the first among equals. */
+/** For each output element the index of its maximum in the input, the first of several. */
 function winners(p: Problem, input: Numbers): number[] {
   const [rows, columns] = outputOf(p);
   return Array.from({ length: p.batch * rows * columns * p.channels }, (_, i) => {
@@ -88,7 +88,7 @@ export function globalBackward(
   return gradInput;
 }
 
-/** For each image and channel the indices of its pixels. */
+/** The indices of the pixels of each image and channel. */
 const planes = ({ batch, height, width, channels }: Image): number[][] =>
   Array.from({ length: batch * channels }, (_, i) =>
     Array.from(

@@ -1,5 +1,5 @@
-// Float64 definitions of the reductions: every input element belongs to the output element at its position with the
-// reduced axes left out.
+// Float64 definitions of the reductions: every input element contributes to the output element at its position without
+// the reduced axes.
 
 type Numbers = ArrayLike<number>;
 
@@ -10,10 +10,10 @@ export interface Problem {
 
 export const count = (shape: readonly number[]): number => shape.reduce((n, extent) => n * extent, 1);
 
-/** How many elements make one of the output. */
+/** Number of input elements per output element. */
 export const extentOf = ({ shape, axes }: Problem): number => count(axes.map((axis) => shape.at(axis)!));
 
-/** For each input element the output element that it belongs to. */
+/** For each input element the output element that it contributes to. */
 function owners({ shape, axes: stated }: Problem): number[] {
   const axes = stated.map((axis) => (axis < 0 ? axis + shape.length : axis));
   return Array.from({ length: count(shape) }, (_, i) => {
@@ -48,7 +48,7 @@ export const min = (p: Problem, input: Numbers): Float64Array =>
     Array.from(input, (x) => -x),
   ).map((x) => -x);
 
-/** Elements that share the extremum share its gradient. */
+/** Elements tied for the extremum share its gradient. */
 export function extremumBackward(p: Problem, input: Numbers, extrema: Numbers, gradOutput: Numbers): Float64Array {
   const owner = owners(p);
   const ties = new Float64Array(extrema.length);
@@ -56,7 +56,7 @@ export function extremumBackward(p: Problem, input: Numbers, extrema: Numbers, g
   return Float64Array.from(owner, (to, i) => (input[i] === extrema[to] ? gradOutput[to]! / ties[to]! : 0));
 }
 
-/** Where, counted over all elements, each row of the last axis has its maximum: the first of several. */
+/** The position of each last-axis row's maximum, counted over all elements: the first of several. */
 export function maxPositions(shape: readonly number[], input: Numbers): Float64Array {
   const extent = shape.at(-1)!;
   return Float64Array.from({ length: count(shape.slice(0, -1)) }, (_, row) => {

@@ -1,4 +1,4 @@
-// Float64 definition of resizing: what every input pixel weighs in every output pixel.
+// Float64 definition of resizing: the weight of every input pixel in every output pixel.
 import { antialiased, linear, tent, transposed, type Image } from "./images.ts";
 
 type Numbers = ArrayLike<number>;
@@ -26,7 +26,7 @@ function weightAlong(
   return tent(Math.min(Math.max(y, 0), extent - 1) - at);
 }
 
-/** The most pixels, of the input or of the output, that one of the other has a part in along one axis. */
+/** Largest number of pixels of the input that one of the output depends on along one axis, or the reverse. */
 export function longestSum(p: Problem): number {
   const counts = [
     [p.height, p.size[0]],

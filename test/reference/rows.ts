@@ -1,4 +1,4 @@
-// Float64 definitions of what is done to rows along the last axis, and their gradients from the formulas.
+// Float64 definitions of operations on rows along the last axis, and their gradients from the formulas.
 
 type Numbers = ArrayLike<number>;
 
@@ -11,7 +11,7 @@ const rowOf = ({ channels }: Rows, values: Numbers, row: number): number[] =>
   Array.from({ length: channels }, (_, c) => values[row * channels + c]!);
 const dot = (x: readonly number[], y: readonly number[]): number => x.reduce((sum, value, i) => sum + value * y[i]!, 0);
 
-/** Rows made of rows, one after another. */
+/** Concatenates rows that `f` computes from the index. */
 const byRow = (p: Rows, f: (row: number) => readonly number[]): Float64Array =>
   Float64Array.from(Array.from({ length: p.rows }, (_, row) => f(row)).flat());
 
@@ -32,7 +32,7 @@ export const softmaxBackward = (p: Rows, x: Numbers, g: Numbers): Float64Array =
     );
   });
 
-/** Mean, deviation and the normalised row. */
+/** Mean, standard deviation and the normalised row. */
 function normalised(x: readonly number[], eps: number) {
   const mean = x.reduce((sum, value) => sum + value, 0) / x.length;
   const deviation = Math.sqrt(x.reduce((sum, value) => sum + (value - mean) ** 2, 0) / x.length + eps);
@@ -92,7 +92,7 @@ export const cosine = (p: Rows, a: Numbers, b: Numbers, eps = 1e-8): Float64Arra
     return [dot(x, y) / Math.max(length(x), eps) / Math.max(length(y), eps)];
   });
 
-/** The gradient of `a`; that of `b` is the same with both exchanged. */
+/** The gradient of `a`; for that of `b`, exchange the two. */
 export const cosineBackward = (p: Rows, a: Numbers, b: Numbers, g: Numbers, eps = 1e-8): Float64Array =>
   byRow(p, (row) => {
     const [x, y] = [rowOf(p, a, row), rowOf(p, b, row)];

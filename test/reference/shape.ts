@@ -1,17 +1,17 @@
-// Definitions of everything that moves elements: for each element of the output the one of the input that it is, or -1.
+// Definitions of operations that move elements: for each output element the index of its input element, or -1.
 
 type Shape = readonly number[];
 type Numbers = ArrayLike<number>;
 
 const count = (shape: Shape): number => shape.reduce((n, extent) => n * extent, 1);
 
-/** The places of a shape, in order. */
+/** The positions of a shape, in order. */
 const placesOf = (shape: Shape): number[][] =>
   Array.from({ length: count(shape) }, (_, i) =>
     shape.map((extent, axis) => Math.floor(i / count(shape.slice(axis + 1))) % extent),
   );
 
-/** Row-major index of a place, or -1 outside. */
+/** Row-major index of a position, or -1 outside. */
 const indexOf = (shape: Shape, place: readonly number[]): number =>
   place.every((at, axis) => at >= 0 && at < shape[axis]!)
     ? place.reduce((index, at, axis) => index * shape[axis]! + at, 0)
@@ -59,7 +59,7 @@ export const gather = (shape: Shape, indices: Numbers, axis: number): Moves =>
     ),
   );
 
-/** Of each input of a concatenation: -1 where the element is another's. */
+/** For each input of a concatenation: -1 if the element is another input's. */
 export function concat(shapes: readonly Shape[], axis: number): Moves[] {
   const total = shapes.reduce((sum, shape) => sum + shape[axis]!, 0);
   let offset = 0;

@@ -11,7 +11,7 @@ export interface Problem {
 
 const logistic = (x: number): number => 1 / (1 + Math.exp(-x));
 
-/** Per image: the mean over positions, what the first layer makes of it before and after relu, the gate. */
+/** Per image: the mean over positions, the first layer's output before and after relu, the gate. */
 function stages(p: Problem, [input, w1, b1, w2, b2]: readonly Numbers[], n: number) {
   const mean = Array.from({ length: p.channels }, (_, c) => {
     let sum = 0;

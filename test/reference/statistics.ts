@@ -1,4 +1,4 @@
-// Definitions of the mean of the k largest, of histograms, in float64.
+// Float64 definitions of the mean of the k largest, and of histograms.
 
 type Numbers = ArrayLike<number>;
 
@@ -25,7 +25,7 @@ export function topKMean(p: TopK, input: Numbers): Float64Array {
   return output;
 }
 
-/** Elements above the k-th largest weigh 1; it and its equals share the rest evenly. */
+/** Elements above the k-th largest weigh 1; it and its ties share the rest evenly. */
 export function topKMeanBackward(p: TopK, input: Numbers, gradOutput: Numbers): Float64Array {
   const grad = new Float64Array(p.rows * p.columns);
   for (const { row, values } of rowsOf(p, input)) {

@@ -58,7 +58,7 @@ test("entry points whose workgroups have a size of their own are launched by wor
   );
   const [input, output] = [fromArray(device, [4], Float32Array.of(1, 2, 3, 4)), empty(device, [4])];
   expect(() => launch({ module, tensors: { input, output }, size: { invocations: 4 } })).toThrow(
-    "own.forward: expected size in workgroups, as theirs is not WORKGROUP_SIZE",
+    "own.forward: expected size in workgroups, as its workgroup size is not WORKGROUP_SIZE",
   );
   launch({ module, tensors: { input, output }, size: { workgroups: 2 } });
   expect(await toArray(output)).toEqual(Float32Array.of(2, 4, 6, 8));
@@ -86,7 +86,7 @@ describe("what breaks the conventions is refused:", () => {
     [
       "params without a struct",
       `@group(1) @binding(0) var<uniform> count: u32; ${entry}`,
-      "k: expected the uniform to be of a struct, it is u32",
+      "k: expected the uniform's type to be a struct, it is u32",
     ],
     ["two uniforms", `${PARAMS} ${PARAMS} ${entry}`, "k: expected one uniform, there are 2"],
     [

@@ -50,7 +50,7 @@ describe("names that the WGSL does not have are refused with those it has:", () 
     ).toThrow("missing param count, unknown param size; the WGSL has count");
     expect(() =>
       device.dispatch(kernel, { input: buffer, offsets: buffer, output: buffer }, { count: -1 }, [1, 1]),
-    ).toThrow("param count is -1, which is no u32");
+    ).toThrow("param count is -1, which is not a u32");
   });
 });
 
@@ -79,7 +79,7 @@ describe("errors of the GPU reach the caller:", () => {
     own.destroy();
     await own.lost;
     for (let i = 0; i < 2; i++) await expect(toArray(tensor)).rejects.toThrow("the GPU device was lost (destroyed)");
-    expect(() => binaryForward(tensor, tensor, "add")).toThrow("ask for a new device");
+    expect(() => binaryForward(tensor, tensor, "add")).toThrow("open a new device");
     expect(() => fromArray(own, [1], Float32Array.of(1))).toThrow("lost");
   });
 
@@ -275,7 +275,7 @@ describe("a trace", () => {
 
   test("is one at a time, and ends with what it traces, if that throws too", async () => {
     await expect(device.trace(async () => void (await device.trace(work)))).rejects.toThrow(
-      "trace: there is one going on already",
+      "trace: another trace is running",
     );
     expect(await device.trace(() => undefined)).toEqual([]);
   });

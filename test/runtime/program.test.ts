@@ -167,7 +167,7 @@ test("lean work that allocates otherwise when it runs again is refused", () => {
       },
       { lean: true },
     ),
-  ).toThrow("capture: lean work must allocate the same each time");
+  ).toThrow("capture: lean work must make the same allocations in each run");
 });
 
 test("what was written from the host while capturing is written by every run", async () => {
@@ -181,7 +181,7 @@ test("what was written from the host while capturing is written by every run", a
 describe("capture refuses, and leaves nothing behind:", () => {
   const outside = zeros(device, [4]);
   test.each<readonly [string, () => unknown, string]>([
-    ["itself inside", () => device.capture(() => undefined), "capture: there is one going on already"],
+    ["itself inside", () => device.capture(() => undefined), "capture: another capture is running"],
     [
       "a tensor from outside to be released",
       () => release(outside),

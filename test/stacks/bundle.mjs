@@ -1,5 +1,5 @@
-// Bundles the tests for WebGPU stacks other than Dawn in Node: each test file as it is, with vitest and the way to a
-// device replaced. What a file imports decides whether it can run: whoever reaches Node's modules or packages cannot.
+// Bundles the tests for WebGPU stacks other than Dawn in Node: each test file unchanged, with replacements for vitest
+// and for device creation. A test file is left out if its imports reach Node's modules or packages.
 import { readdirSync, readFileSync } from "node:fs";
 import { relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -25,9 +25,9 @@ const isNodes = (source) => source.startsWith("node:") || PACKAGES.includes(sour
 
 /**
  * Writes the bundle into a folder.
- * @param folder where to
+ * @param folder destination
  * @param words only test files whose path contains one of these; all if there are none
- * @returns the names of the bundle's files by test file, and why the other test files are not among them
+ * @returns the names of the bundle's files by test file, and the reason for each test file that was left out
  */
 export async function bundleTests(folder, words) {
   const tests = readdirSync(at("test"), { recursive: true })
@@ -68,7 +68,7 @@ export async function bundleTests(folder, words) {
       rolldownOptions: {
         output: { entryFileNames: "[name].js", chunkFileNames: "[name]-[hash].js" },
         external: isNodes,
-        shimMissingExports: true, // files that run only in Node may ask more of vitest
+        shimMissingExports: true, // files that run only in Node may use more of vitest
       },
     },
   });
@@ -88,7 +88,7 @@ function replacements() {
   };
 }
 
-/** How a module comes to import something of Node's, or null. */
+/** The chain of imports from a module to a module of Node, or null. */
 function wayToNode(id, infoOf, seen = new Set()) {
   if (seen.has(id)) return null;
   seen.add(id);

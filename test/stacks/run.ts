@@ -11,20 +11,20 @@ export interface Totals {
   skipped: number;
 }
 
-/** What there is to run. */
+/** A plan of the tests to run. */
 export interface Plan {
-  /** What runs it, for the first line. */
+  /** Name of the stack that runs them, for the first line. */
   readonly stack: string;
-  /** Where the bundle has each test file, relative to this module. */
+  /** Bundled module of each test file, relative to this module. */
   readonly files: Readonly<Record<string, string>>;
-  /** Why other test files are not in the bundle. */
+  /** Reasons why other test files are not in the bundle. */
   readonly refused: Readonly<Record<string, string>>;
 }
 
 /**
  * Runs test files one after another.
- * @param say takes the report line by line
- * @returns how many tests there were, by outcome
+ * @param say called with each line of the report
+ * @returns the number of tests by outcome
  */
 export async function run({ stack, files, refused }: Plan, say: (line: string) => void): Promise<Totals> {
   const { adapter, missing } = await describeAdapter();
@@ -63,7 +63,7 @@ export async function run({ stack, files, refused }: Plan, say: (line: string) =
   return totals;
 }
 
-/** "N passed, N failed", and skipped ones where there are any. */
+/** "N passed, N failed", and skipped ones if there are any. */
 export function totalsLine({ passed, failed, skipped }: Totals): string {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
 }
@@ -79,7 +79,7 @@ function countOf(file: File, say: (line: string) => void): Totals {
     count[state === "pass" ? "passed" : state === "fail" || task.mode === "run" ? "failed" : "skipped"]++;
   };
   visit(file, []);
-  // A file that does not load has no tests, and has failed; so has a hook of a suite.
+  // A file that does not load has no tests, but counts as failed; so does a suite's failed hook.
   if (file.result?.state === "fail" && count.failed === 0) count.failed++;
   return count;
 }

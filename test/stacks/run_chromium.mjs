@@ -1,4 +1,4 @@
-// npm run test:chromium [WORD...]   the tests in Chromium, without a window; only files whose path contains a WORD
+// npm run test:chromium [WORD...]   the tests in headless Chromium; only files whose path contains a WORD
 import { createReadStream, existsSync } from "node:fs";
 import { once } from "node:events";
 import { createServer } from "node:http";
@@ -7,9 +7,9 @@ import { chromium } from "playwright-core";
 import { runStack } from "./stack.mjs";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome"];
-// SwiftShader, Chromium's own Vulkan driver on the CPU: the same everywhere. Nothing of the browser's own is fetched.
+// SwiftShader, Chromium's Vulkan driver on the CPU: the same everywhere. Background downloads are disabled.
 const FLAGS = [
-  "--no-sandbox", // root has none
+  "--no-sandbox", // root has no sandbox
   "--enable-unsafe-webgpu",
   "--use-webgpu-adapter=swiftshader",
   "--disable-background-networking",
@@ -17,7 +17,7 @@ const FLAGS = [
   "--disable-sync",
 ];
 
-const OWN_SIGNALS = { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false }; // runStack sees to them
+const OWN_SIGNALS = { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false }; // runStack handles them
 
 /** Chromium's program: $CHROMIUM, or the first of its names on the PATH. */
 function findChromium() {
@@ -31,9 +31,7 @@ function findChromium() {
   throw new Error(`no Chromium: none of ${NAMES.join(", ")} is on the PATH; install one or name it in CHROMIUM`);
 }
 
-/**
- * Serves a folder's scripts and an empty page on a free port: WebGPU is for secure contexts, of which loopback is one.
- */
+/** Serves a folder's scripts and an empty page on a free port: WebGPU requires a secure context, which loopback is. */
 async function serve(folder) {
   const server = createServer(({ url }, response) => {
     if (!/^\/[\w.-]+\.js$/.test(url)) return response.setHeader("content-type", "text/html").end("<!doctype html>");
@@ -58,7 +56,7 @@ await runStack((folder, bundle, say) => {
         (browser) => browser.close(),
         () => {},
       ),
-    ); // its profile goes with it
+    ); // also removes its profile
     const browser = await launch;
     const page = await browser.newPage();
     const crashed = new Promise((_, reject) => {

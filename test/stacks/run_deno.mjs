@@ -1,5 +1,4 @@
-// npm run test:deno [WORD...]   the tests on wgpu, the WebGPU of Firefox, in Deno; only files whose path contains a
-// WORD
+// npm run test:deno [WORD...] the tests on wgpu, the WebGPU of Firefox, in Deno; only files whose path contains a WORD
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -14,7 +13,7 @@ const { version } = JSON.parse(readFileSync(require.resolve("deno/package.json")
 
 await runStack((folder, bundle, say) => {
   const plan = JSON.stringify({ stack: `wgpu in Deno ${version}`, ...bundle });
-  // The program itself, not the package's script around it, which would leave it behind when ended.
+  // The program itself, not the package's wrapper script, which would leave it running when ended.
   const deno = require("deno/install_api.cjs").runInstall();
   const options = [
     "--unstable-webgpu",
@@ -26,7 +25,7 @@ await runStack((folder, bundle, say) => {
   ];
   const child = spawn(deno, ["run", ...options, join(folder, "deno.js"), plan], {
     stdio: ["ignore", "pipe", "inherit"],
-    // Vulkan's loader wants a folder for the session; Deno a place for its caches that goes with the run.
+    // Vulkan's loader wants a folder for the session; Deno one for its caches, removed after the run.
     env: {
       XDG_RUNTIME_DIR: tmpdir(),
       ...process.env,

@@ -1,15 +1,15 @@
-// What the runs on all stacks share: a bundle in a folder of its own, a bound on silence, a report, an exit code.
+// Shared by the runs on all stacks: a bundle in a temporary folder, a limit on silence, a report, an exit code.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bundleTests } from "./bundle.mjs";
 
-const SILENCE_MINUTES = 20; // a test file may take some minutes where a CPU does all the work
+const SILENCE_MINUTES = 20; // a test file may take some minutes if a CPU does all the work
 
 /**
  * Runs the tests on a stack and sets the process's exit code.
- * @param start gets the bundle's folder, what is in it, and `say` for each line of the report; returns `done`, which
- *   resolves to the number of failed tests, and `stop`, which ends all that was started
+ * @param start gets the bundle's folder, its contents, and `say` for each line of the report; returns `done`, which
+ *   resolves to the number of failed tests, and `stop`, which ends everything that was started
  */
 export async function runStack(start) {
   const folder = await mkdtemp(join(tmpdir(), "bigrid-stack-"));
@@ -23,7 +23,7 @@ export async function runStack(start) {
       60_000 * SILENCE_MINUTES,
     );
   });
-  ended.catch(() => {}); // may come before anybody waits for it
+  ended.catch(() => {}); // may reject before anything awaits it
   try {
     const bundle = await bundleTests(folder, process.argv.slice(2));
     if (Object.keys(bundle.files).length === 0)

@@ -1,5 +1,5 @@
-// Stands in for the package vitest in the bundles of tests: the parts of which vitest itself is made, without those
-// that need Node. A test that wants more than these fails by the name of what is missing.
+// Replaces the package vitest in test bundles: the packages that vitest is made of, without those that need Node. A
+// test that needs more fails with the name of what is missing.
 import {
   ASYMMETRIC_MATCHERS_OBJECT,
   chai,
@@ -25,7 +25,7 @@ const check = (value: unknown, message?: string) => {
   setState({ assertionCalls: assertionCalls + 1 }, expect);
   const assertion = chai.expect(value, message) as unknown as { withTest(test: unknown): unknown };
   const current = getCurrentTest();
-  return current ? assertion.withTest(current) : assertion; // awaited assertions are the test's to wait for
+  return current ? assertion.withTest(current) : assertion; // the test itself awaits async assertions
 };
 
 const globals = globalThis as unknown as Record<symbol, object>;

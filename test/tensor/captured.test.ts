@@ -8,7 +8,7 @@ import { device } from "../harness/device.ts";
 const numbers = (...values: number[]): Tensor => fromArray(device, [values.length], Float32Array.from(values));
 const double = ([x]: readonly Tensor[]): Tensor => device.tidy(() => add(add(x!, x!), multiply(x!, x!)));
 
-/** What `double` makes of some values, by way of `captured`. */
+/** The result of `double` for some values, through `captured`. */
 async function run(captured: CapturedWork<Tensor>, key: string, ...values: number[]): Promise<number[]> {
   const input = numbers(...values);
   const result = captured.run(key, [input], double);
@@ -83,7 +83,7 @@ test("work that was captured inside a scope, which took its inputs back, is capt
     for (const key of ["a", "b"]) captured.run(key, [numbers(1, 2)], double);
   }
   expect([captured.knows("a"), captured.knows("b")]).toEqual([false, false]);
-  const others = numbers(9, 9); // lies where the inputs lay
+  const others = numbers(9, 9); // reuses the inputs' memory
   expect(await run(captured, "a", 3, 4)).toEqual([15, 24]);
   expect(await run(captured, "b", 1, 0)).toEqual([3, 0]);
   expect(await run(captured, "a", 1, 2)).toEqual([3, 8]);

@@ -4,7 +4,7 @@ import { bfloat16ToFloat, floatToHalf, halfToFloat } from "../../src/tensor/half
 const NAN = 0x7e00;
 const isNaNHalf = (bits: number) => (bits & 0x7fff) > 0x7c00;
 
-/** IEEE 754 binary16, read off its text: sign, 5 digits of exponent, 10 digits of fraction. */
+/** IEEE 754 binary16 straight from its definition: sign, 5 bits of exponent, 10 bits of fraction. */
 function byDefinition(bits: number): number {
   const digits = bits.toString(2).padStart(16, "0");
   const [sign, exponent, fraction] = [
@@ -31,9 +31,9 @@ test("all 65536 halfs come back, NaN as one NaN", () => {
 
 test("between two neighbouring halfs the nearer is taken, in the middle the even", () => {
   for (let bits = 0; bits < 0x7c00; bits++) {
-    // Above the largest half stands 65536, as if the exponent had no end; what rounds to it is infinity.
+    // Above the largest half comes 65536, as if the exponent had no limit; values that round to it become infinity.
     const [low, high] = [halfToFloat(bits), bits === 0x7bff ? 65536 : halfToFloat(bits + 1)];
-    const middle = (low + high) / 2; // exact: f64 has room
+    const middle = (low + high) / 2; // exact in f64
     const nudge = middle * 2 ** -50;
     const even = bits % 2 === 0 ? bits : bits + 1;
     const got = [middle - nudge, middle, middle + nudge].map(floatToHalf);

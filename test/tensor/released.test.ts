@@ -32,7 +32,7 @@ describe("a released tensor", () => {
   };
   test.each(Object.keys(uses))("is refused where it is %s, and nothing is left behind", async (use) => {
     const tensor = released();
-    numbers(9, 9, 9, 9); // lies where it lay
+    numbers(9, 9, 9, 9); // reuses its memory
     const before = device.memory().allocations;
     const result = (async () => {
       using _scope = device.scope({ awaits: true });
@@ -93,7 +93,7 @@ describe("a captured program", () => {
       relu(unused);
       return relu(input);
     });
-    release(unused); // what is made of it nobody keeps, but for the capture's end
+    release(unused); // only the end of the capture keeps its result
     release(input);
     numbers(7, 7);
     expect(() => program.run()).toThrow(ReleasedError);

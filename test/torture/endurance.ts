@@ -1,4 +1,4 @@
-// npm run endurance -- [--steps N] [--predictions N]: trains and inspects for long, and says what memory that takes
+// npm run endurance -- [--steps N] [--predictions N]: trains and inspects for long, and reports memory use
 import type { TrainingImage } from "../../src/detection/material.ts";
 import { Training } from "../../src/detection/training.ts";
 import type { Device } from "../../src/runtime/device.ts";
@@ -11,20 +11,20 @@ const RECORDS = 10; // of each
 const SIZE = 64;
 const FIRST_STAGE = 0.1; // of the steps
 
-/** What is in use at a moment. */
+/** Memory in use at a moment. */
 export interface MemoryRecord {
   readonly what: "steps" | "predictions";
   readonly count: number;
-  /** Of the process, bytes. */
+  /** Resident set of the process, in bytes. */
   readonly resident: number;
-  /** Of the device: lent to tensors, and waiting to be lent again. */
+  /** Memory of the device, lent to tensors or free, in bytes. */
   readonly device: number;
-  /** Device buffers that were ever made. */
+  /** Number of device buffers ever created. */
   readonly buffers: number;
 }
 
 /**
- * Trains so many steps, and inspects so many images, one at a time; records what memory is in use ten times over each.
+ * Trains for a number of steps and inspects a number of images one at a time; records memory use ten times during each.
  */
 export async function endurance(
   device: Device,
@@ -73,8 +73,8 @@ export async function endurance(
 }
 
 /**
- * What grew from the third record of a kind to its last; the first two are of kernels, captured steps and pools that
- * fill. Empty if nothing did.
+ * Growth from the third record of a kind to its last; during the first two, kernels, captured steps and pools fill up.
+ * Empty if nothing grew.
  */
 export function growthIn(records: readonly MemoryRecord[]): string[] {
   return (["steps", "predictions"] as const).flatMap((what) => {

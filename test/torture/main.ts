@@ -1,5 +1,5 @@
-// npm run torture -- [--kills N] [--rounds N] [--seed N] [--part NAME]: kills, rivals, full disks and closed outputs at
-// random moments
+// npm run torture -- [--kills N] [--rounds N] [--seed N] [--part NAME]: kills, concurrent writers, full disks and
+// closed outputs at random moments
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ import { canUnshare, starting, writers } from "./writers.ts";
 const KILLS = 100;
 const ROUNDS = 100;
 
-/** Each part, and what it has to say; null where the system does not allow it. */
+/** Each part, which returns a summary; null if the system does not allow it. */
 const PARTS: Readonly<Record<string, (torture: Torture, kills: number, rounds: number) => Promise<string | null>>> = {
   training: async (torture, kills) => {
     const { done } = await torture.training(kills);
@@ -43,7 +43,7 @@ const PARTS: Readonly<Record<string, (torture: Torture, kills: number, rounds: n
     `${rounds} rounds, ${(await standardOutput(torture, rounds)).cut} were cut; exit codes were right, and files whole`,
 };
 
-/** Tortures, prints, and returns the exit code. */
+/** Runs the parts, prints, and returns the exit code. */
 export const main = (args: readonly string[]): Promise<number> =>
   withArguments(
     args,

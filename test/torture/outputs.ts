@@ -1,4 +1,4 @@
-// Disks that are full at any write, and standard output that is closed, full, or read in part.
+// Disks that fill up at any write, and standard output that is closed, full, or read in part.
 import { execFileSync, spawn } from "node:child_process";
 import { mkdir, readFile, rm, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -11,17 +11,17 @@ const DISK_BYTES = 16 << 20;
 /** One command on the small disk. */
 interface Writing {
   readonly name: string;
-  /** The words of the command, and those of one that goes on. */
+  /** The command's arguments, and those of the command that continues it. */
   readonly words: readonly string[];
   readonly again?: readonly string[];
-  /** Below the disk: a file, which stands there already, or a folder, which does not. */
+  /** Path on the disk: a file, which exists already, or a folder, which does not. */
   readonly output: string;
   readonly old: string | null;
-  /** What is as in an undisturbed run. */
+  /** True for files that must equal those of an undisturbed run. */
   readonly compared: (path: string) => boolean;
 }
 
-/** Runs `work` with a small disk of its own at that folder. @returns null where the system does not let us have one */
+/** Runs `work` with a small disk mounted at that folder. @returns null if the system does not allow mounting */
 export async function onSmallDisk<T>(folder: string, work: () => Promise<T>): Promise<T | null> {
   await mkdir(folder);
   try {
@@ -37,10 +37,10 @@ export async function onSmallDisk<T>(folder: string, work: () => Promise<T>): Pr
 }
 
 /**
- * Fills a small disk but for a random rest before a training, a prediction with pictures, an export and an evaluation
- * with its report, in turn: each ends well with the bytes of an undisturbed one, or in one line with what was there
- * before whole, and no part left over; with room, it is done again, or goes on.
- * @returns null where the system lets us have no disk
+ * Fills a small disk up to a random rest before a training, a prediction with pictures, an export and an evaluation
+ * with its report, in turn. Each must succeed with the bytes of an undisturbed run, or fail with one line, leaving
+ * earlier files whole and nothing partial; with free space it then succeeds or continues.
+ * @returns null if the system does not allow mounting a disk
  */
 export async function fullDisk(
   torture: Torture,
@@ -49,7 +49,7 @@ export async function fullDisk(
   const disk = torture.at("disk");
   const all = (): boolean => true;
   const [set, run] = [torture.at("set", "plate"), torture.at("first")];
-  const page = (path: string): boolean => path !== "report.html"; // it says when it was made
+  const page = (path: string): boolean => path !== "report.html"; // it contains its creation time
   const commands: Writing[] = [
     {
       name: "train",
@@ -137,9 +137,9 @@ export async function fullDisk(
 const SHELL = "set -o pipefail; ";
 
 /**
- * Gives commands that print a standard output that is closed, full, or read to a random byte: exit codes are those of
- * docs/robustness.md, what was read is the beginning of what an undisturbed run prints, and a file that is written
- * besides is whole.
+ * Gives commands a standard output that is closed, full, or read up to a random byte: exit codes are those of
+ * docs/robustness.md, the bytes read are the beginning of an undisturbed run's output, and other output files are
+ * whole.
  */
 export async function standardOutput(
   torture: Torture,
@@ -184,7 +184,7 @@ export async function standardOutput(
       require(code === 0 || (code === 141 && most < Buffer.byteLength(whole)), said);
       require(Buffer.from(whole).subarray(0, most).toString() === stdout, `${said}: another beginning was read`);
     }
-    const isRefused = end === ">&-" && isJson; // before anything is done
+    const isRefused = end === ">&-" && isJson; // before any work
     if (isReport && !isRefused)
       require((await readFile(report, "utf8")).trimEnd().endsWith("</html>"), `${said}: the report is not whole`);
   }

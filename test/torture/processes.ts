@@ -10,8 +10,8 @@ export function require(isRight: boolean, what: string): asserts isRight {
 export const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /**
- * Starts Node with these words, as the leader of a process group. @param before a program that starts it, with its own
- * words
+ * Starts Node with these arguments, as the leader of a process group. @param before a program that starts it, with its
+ * own arguments
  */
 export function start(
   words: readonly string[],
@@ -29,7 +29,7 @@ export interface End {
   readonly stderr: string;
 }
 
-/** Waits for a process's end and that of its streams. */
+/** Waits for the end of a process and of its streams. */
 export function ended(child: ChildProcess): Promise<End> {
   let [stdout, stderr] = ["", ""];
   child.stdout?.on("data", (data: Buffer) => (stdout += data.toString()));
@@ -37,7 +37,7 @@ export function ended(child: ChildProcess): Promise<End> {
   return new Promise((resolve) => child.on("close", (code, signal) => resolve({ code, signal, stdout, stderr })));
 }
 
-/** Kills a process and its children after so many seconds. @returns whether it was still there */
+/** Kills a process and its children after a number of seconds. @returns true if it was still running */
 export async function killedAfter(child: ChildProcess, seconds: number): Promise<boolean> {
   const end = ended(child);
   let wasThere = true;
@@ -50,21 +50,19 @@ export async function killedAfter(child: ChildProcess, seconds: number): Promise
   return wasThere;
 }
 
-/** Processes of a group that are alive, the leader first. */
+/** Live processes of a group, the leader first. */
 export async function groupOf(leader: number): Promise<number[]> {
   const alive: number[] = [];
   for (const name of await readdir("/proc")) {
     if (!/^\d+$/.test(name)) continue;
-    const stat = await readFile(join("/proc", name, "stat"), "utf8").catch(() => null); // it may be gone by now
+    const stat = await readFile(join("/proc", name, "stat"), "utf8").catch(() => null); // it may have ended
     const [state, , group] = stat?.slice(stat.lastIndexOf(")") + 2).split(" ") ?? [];
     if (Number(group) === leader && state !== "Z") alive.push(Number(name));
   }
   return alive.sort((a, b) => Number(b === leader) - Number(a === leader));
 }
 
-/**
- * The bytes of the files below a folder, by their paths; without journals, which say in what order things were done.
- */
+/** The bytes of the files below a folder, by path; without journals, which depend on the order of events. */
 export async function contentsOf(folder: string): Promise<Map<string, Buffer>> {
   const found = new Map<string, Buffer>();
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
@@ -75,7 +73,7 @@ export async function contentsOf(folder: string): Promise<Map<string, Buffer>> {
   return found;
 }
 
-/** How two folders' contents differ, in words; null if they are the same. */
+/** Describes how two folders' contents differ; null if they are the same. */
 export function difference(found: ReadonlyMap<string, Buffer>, expected: ReadonlyMap<string, Buffer>): string | null {
   for (const [path, bytes] of expected) {
     const own = found.get(path);

@@ -1,4 +1,4 @@
-// node test/torture/saver.mjs RUN MODEL...   saves the models into the run's folder, one after the other, until it is
+// node test/torture/saver.mjs RUN MODEL...   saves the models into the run's folder, in turn until it is
 // killed; prints a line after the first
 import { loadDetector, openDevice, saveDetector } from "../../dist/node.js";
 

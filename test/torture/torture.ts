@@ -8,14 +8,14 @@ import { bigrid, PROGRAM } from "../cli/program.ts";
 import { Draws } from "../harness/draws.ts";
 import { ended, killedAfter, pause, require, start } from "./processes.ts";
 
-/** What became of a process that was killed again and again. */
+/** Result of killing a process again and again. */
 export interface Tortured {
   readonly kills: number;
-  /** Whole runs to the end between them, or what else was done. */
+  /** Number of complete runs between kills, or of other completed actions. */
   readonly done: number;
 }
 
-/** A folder of its own, where everything is that is tortured. */
+/** A temporary folder for everything that is tortured. */
 export class Torture {
   readonly #folder: string;
   readonly draws: Draws;
@@ -26,7 +26,7 @@ export class Torture {
     this.draws = new Draws(seed);
   }
 
-  /** Makes a set, and two models of it without any disturbance. */
+  /** Makes a dataset, and two models of it by undisturbed trainings. */
   static async begin(folder: string, seed: number): Promise<Torture> {
     const torture = new Torture(folder, seed);
     await writeSyntheticSet(torture.at("set"), { size: 64, train: 12, good: 1, defective: 1, seed: 2 });
@@ -43,9 +43,9 @@ export class Torture {
   }
 
   /**
-   * Kills a training at random moments and goes on with it by --resume, to the end and from the beginning. After each
-   * kill: every saved state is whole, and the last is not behind the last of before; the model, once there, is that of
-   * a training without any disturbance.
+   * Kills a training at random moments and continues it by --resume, to the end and from the beginning. After each kill
+   * every saved state is whole, and the last is not older than before; the model, once it exists, equals that of an
+   * undisturbed training.
    */
   async training(kills: number): Promise<Tortured> {
     let done = 0;
@@ -75,8 +75,8 @@ export class Torture {
   }
 
   /**
-   * Kills `predict --watch` at random moments while images come. After each kill, what was journaled before still is;
-   * in the end every image is in every table, once.
+   * Kills `predict --watch` at random moments while images arrive. After each kill, earlier journal entries remain; in
+   * the end every table has every image once.
    */
   async watching(kills: number): Promise<Tortured> {
     const [incoming, out] = [this.at("in"), this.at("out")];
@@ -107,10 +107,7 @@ export class Torture {
     return { kills, done: put };
   }
 
-  /**
-   * Kills a process that saves two models in turn under one name. After each kill, the file is one of them to the last
-   * byte.
-   */
+  /** Kills a process that saves two models in turn under one name. After each kill the file is exactly one of them. */
   async saving(kills: number): Promise<Tortured> {
     const models = ["first", "second"].map((run) => this.at(run, "model.safetensors"));
     const whole = await Promise.all(models.map((path) => readFile(path)));
@@ -130,7 +127,7 @@ export class Torture {
     return { kills, done: kills };
   }
 
-  /** Files that were begun and not finished, which kills leave behind. */
+  /** Number of unfinished files left behind by kills. */
   async leftOver(): Promise<number> {
     return (await readdir(this.#folder, { recursive: true })).filter((name) => name.endsWith(".part")).length;
   }
@@ -140,7 +137,7 @@ export class Torture {
     return join(this.#folder, ...names);
   }
 
-  /** The words of a short training into that run; those after it count. */
+  /** The arguments of a short training into that run; later ones take precedence. */
   train(run: string, ...words: string[]): string[] {
     const lengths = [
       "--epochs-abnormal",

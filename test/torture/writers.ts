@@ -8,7 +8,7 @@ import type { Torture } from "./torture.ts";
 
 const CONTAINER = ["unshare", "--net", "--uts", "--pid", "--fork", "--kill-child"];
 
-/** Whether this system lets a process have a network, a host name and process numbers of its own. */
+/** True if this system allows a process its own network, host name and process numbers (unshare). */
 export const canUnshare = ((): boolean => {
   try {
     execFileSync(CONTAINER[0]!, [...CONTAINER.slice(1), "true"], { stdio: "ignore" });
@@ -25,7 +25,7 @@ interface Undisturbed {
   readonly seconds: number;
 }
 
-/** A prediction with pictures and tables, and what it writes when nothing disturbs it. */
+/** A prediction with pictures and tables, and its output when undisturbed. */
 async function prediction(torture: Torture, name: string): Promise<Undisturbed> {
   const out = torture.at(name);
   const words = ["predict", torture.at("first"), torture.at("set", "plate", "test"), "--out", out, "--batch", "1"];
@@ -42,16 +42,16 @@ async function done(words: readonly string[]): Promise<void> {
   require(code === 0, `exit code ${code}: ${stderr}`);
 }
 
-/** Requires what an undisturbed run has written, and nothing else. */
+/** Requires exactly the files of an undisturbed run. */
 async function requireWhole({ out, files }: Undisturbed): Promise<void> {
   const wrong = difference(await contentsOf(out), files);
   require(wrong === null, wrong!);
 }
 
 /**
- * Kills a command's launcher, or the child that works for it, at random moments from the first instruction on. After
- * each kill, nothing of it goes on, and tables are a beginning of an undisturbed run's; a last run has the results of
- * an undisturbed one, without leftovers.
+ * Kills a command's launcher, or its worker process, at random moments from the first instruction on. After each kill
+ * no process remains, and tables are a prefix of an undisturbed run's; a last run gives the results of an undisturbed
+ * one, without leftovers.
  */
 export async function starting(
   torture: Torture,
@@ -71,15 +71,15 @@ export async function starting(
         i++;
         if (isLauncher) launchers++;
       } catch {
-        // it has come to its end in between
+        // it ended meanwhile
       }
     }
     await end;
-    // an orphan that goes on keeps this waiting for ever
+    // an orphan that keeps running blocks this for ever
     while ((await groupOf(child.pid!)).length > 0) await pause(10);
     for (const name of ["results.csv", "results.jsonl"]) {
       const table = await readFile(torture.at("starting", name)).catch(() => null);
-      // It grows as images are judged.
+      // It grows as images are scored.
       require(!table ||
         undisturbed.files
           .get(name)!
@@ -92,7 +92,7 @@ export async function starting(
   return { kills, launchers };
 }
 
-/** Whether a lock below a folder has its holder's record. */
+/** True if a lock below a folder has its holder's record. */
 async function isLocked(folder: string): Promise<boolean> {
   const names = await readdir(folder, { recursive: true }).catch(() => []);
   const locks = names.filter((name) => /(^|\/)\.bigrid[^/]*\.lock$/.test(name));
@@ -101,10 +101,10 @@ async function isLocked(folder: string): Promise<boolean> {
 }
 
 /**
- * Has two commands write one output, in namespaces of their own if `contained`. Begun at random moments of each other,
- * one of them wins, or both do, one after the other. Begun while the other is suspended with the output in its hands,
- * the second is refused and names the first, which then goes on to the results of an undisturbed run. After a killed
- * holder, the next gets in.
+ * Has two commands write one output, in separate namespaces if `contained`. Started at random offsets, one of them
+ * wins, or both run in sequence. Started while the first is suspended and holds the output, the second is rejected and
+ * names the first, which then completes with the results of an undisturbed run. After a holder is killed, the next
+ * command may write.
  */
 export async function writers(
   torture: Torture,

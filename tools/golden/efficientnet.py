@@ -1,7 +1,7 @@
-"""Writes test/golden/efficientnet.json: what torchvision's EfficientNets make of made-up weights and a made-up image.
+"""Writes test/golden/efficientnet.json: outputs of torchvision's EfficientNets with made-up weights on a made-up image.
 
-Of each of the layers 1 to 5 the sum of squares and some elements. Padding "symmetric" is torchvision's own; for "same" and "same-static"
-every convolution is given TensorFlow's padding, of the image at hand or of the network's native size.
+For each of the layers 1 to 5 the sum of squares and some elements. Padding "symmetric" is torchvision's own; for "same" and "same-static"
+every convolution gets TensorFlow's padding, for the actual image or for the network's native size.
 """
 import math
 
@@ -35,7 +35,7 @@ def repad(net, padding, native):
         side = math.ceil(side / module.stride[0])
 
 
-STAGES = [1, 2, 3, 5, 7]  # of net.features, behind which layers 1 to 5 end
+STAGES = [1, 2, 3, 5, 7]  # of net.features, after which layers 1 to 5 end
 cases = []
 for index in range(8):
     for padding in ("symmetric", "same", "same-static"):

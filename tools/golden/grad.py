@@ -1,8 +1,8 @@
 """Writes test/golden/grad.json: GRAD as docs and papers define it, by PyTorch's autograd and optimiser, in float64.
 
-Weights, features, noise and masks come of a hash that the tests compute too, so that the file holds results alone: losses,
-and of every tensor its norm, its product with a fixed tensor and some elements. Sizes are small, and every decision of the
-model (which side of a threshold a value is on) is checked here to have room, so that f32 cannot decide otherwise.
+Weights, features, noise and masks come from a hash that the tests compute too, so that the file holds only results: losses,
+and for every tensor its norm, its product with a fixed tensor and some elements. Sizes are small, and every decision of the
+model (which side of a threshold a value is on) is checked here to have a margin, so that f32 cannot decide differently.
 Needs torch 1.13, as Debian 12 has it.
 """
 import json
@@ -43,7 +43,7 @@ CASES = {
     "abnormal": {"decoder": "tiny", "blocks": 1, "branches": "abnormal"},
     "joined": {"decoder": "tiny", "blocks": 1, "heads": "separate", "fusion": "none", "freeze": "branch", "residualWeight": 4},
 }
-WHOLE = ["tiny", "mobile", "basic"]  # of the others, losses and the gradients' norms
+WHOLE = ["tiny", "mobile", "basic"]  # for the others only losses and the gradients' norms
 
 
 def uniform(count, key):
@@ -69,12 +69,12 @@ def noise_of(step):
 
 
 def mask_of(step):
-    """One position in four, others in every step."""
+    """One position in four, different ones in every step."""
     return (tensor((BATCH, SIDE, SIDE), PASTE_KEY + step) > 0.5).to(torch.float64)
 
 
 def pairs_of(step):
-    """Positions, two by two, and whether both are marked or both are not."""
+    """Pairs of positions, and a flag: true if both are marked or both are unmarked."""
     pairs = ((tensor((PAIRS, 2), PAIR_KEY + step) + 1) / 2 * BATCH * SIDE * SIDE).long()
     marked = mask_of(step).reshape(-1)[pairs]
     return pairs, (marked[:, 0] == marked[:, 1]).to(torch.float64)
@@ -146,7 +146,7 @@ class Names:
 
 
 def values_of(shapes):
-    """Made-up weights that keep signals near 1; a tensor's key is its place among all names in order."""
+    """Made-up weights that keep signals near 1; a tensor's key is its index in the sorted names."""
     values = {}
     for i, name in enumerate(sorted(shapes)):
         shape = shapes[name]

@@ -1,6 +1,6 @@
 """Writes test/golden/images.json: small pictures resized by Pillow with BILINEAR, which antialiases.
 
-Run with a Python that has Pillow (its version is recorded in the file); tests read the file alone.
+Run with a Python that has Pillow (its version is recorded in the file); tests read only the file.
 """
 import json
 import pathlib
@@ -12,7 +12,7 @@ SIZES = [((37, 23), (10, 8)), ((5, 4), (17, 16)), ((9, 6), (9, 6)), ((1, 30), (8
 
 
 def pixels(width, height):
-    """Bytes that anybody can make again: a linear congruential generator's high bits."""
+    """Reproducible bytes: the high bits of a linear congruential generator."""
     state, values = width * 1000 + height, []
     for _ in range(3 * width * height):
         state = (1103515245 * state + 12345) % 2**31

@@ -4,17 +4,17 @@
 
 Tensors are in this project's layout: images [N,H,W,C], filters [R,S,C/groups,K], depthwise filters [R,S,C], batch norm's
 affine [2,C] (weight, bias) and running [2,C] (mean, variance). Inputs are multiples of 1/8 or 1/16: short in decimals and
-exact in f32. They lie away from kinks, unless the case says that a kink is its point. Each case has a seed of its own, made
-of its name, so that a case added leaves the others' numbers as they are.
+exact in f32. They lie away from kinks, unless a kink is the case's purpose. Each case has its own seed, derived
+from its name, so that adding a case does not change the numbers of others.
 
 A case, one line of the file, holds
-  op, why       what is computed, and what the case is there for
+  op, why       the operation, and the purpose of the case
   inputs        tensors by name, in the order of the call
-  arguments     what follows them; options: what comes last
+  arguments     arguments after the inputs; options: the last argument
   gradOutput    the output's cotangent
   output        the result; also: further results by name
-  grads         gradients of what is differentiable, by name
-  scale         where terms are larger than the result: the largest value of the same computation on absolute values
+  grads         gradients of the differentiable inputs, by name
+  scale         if terms are larger than the result: the largest value of the same computation on absolute values
 """
 import json
 import math
@@ -54,7 +54,7 @@ def positive(*shape, unit=8, least=0.25, most=2.0):
 
 
 def odd(*shape, unit=16, reach=1.0):
-    """Odd multiples of 1/unit: as coordinates in images of up to seven pixels they meet no pixel's centre or edge."""
+    """Odd multiples of 1/unit: as coordinates in images of up to seven pixels they are never a pixel's centre or edge."""
 
     def values(generator):
         steps = int(reach * unit) // 2
@@ -107,7 +107,7 @@ def described(tensor):
 
 
 def run(call, tensors, wrt, cotangent):
-    """(output, also, gradients) of leaves of their own."""
+    """(output, also, gradients), computed on new leaves."""
     leaves = {name: tensor.clone() for name, tensor in tensors.items()}
     for name in wrt:
         leaves[name].requires_grad_()
@@ -187,7 +187,7 @@ def pair(value):
 
 
 def sides(padding, extents, window, stride, dilation=1):
-    """(top, bottom, left, right). "same": ceil(n / stride) pixels come out, the odd zero at the bottom and right."""
+    """(top, bottom, left, right). "same": gives ceil(n / stride) pixels, an odd zero goes to the bottom and right."""
     if padding == "same":
         ends = []
         for n, k, s, d in zip(extents, pair(window), pair(stride), pair(dilation)):
@@ -478,7 +478,7 @@ for why, shape, options in (
     ("one channel, two positions", (3, 1, 2, 1), {"eps": 0.25}),
 ):
     eps = options.get("eps", 1e-5)
-    inputs = {"input": distinct(*shape)}  # of equal values only rounding would be left, scaled up by 1 / sqrt(eps)
+    inputs = {"input": distinct(*shape)}  # equal values would leave only rounding errors, scaled up by 1 / sqrt(eps)
     case("standardize", why, inputs, lambda t: standardized(t["input"], eps), options=options, scale=norm_scale((1, 2), False, 1, eps))
 
 for why, shape, weighted, options in (
@@ -529,7 +529,7 @@ squeeze_case("one channel, one bias, another activation", (3, 2, 2, 1), 1, biase
 
 
 def sample_case(why, shape, places, *, kink=None, **options):
-    """kink: the grid's numbers, where they are the point."""
+    """kink: the grid's numbers, for cases that test kinks."""
 
     def call(t):
         mode, padding = options.get("mode", "bilinear"), options.get("paddingMode", "zeros")
@@ -561,7 +561,7 @@ sample_case("an image of one pixel, border, corners aligned", (1, 1, 1, 3), (2, 
 at_pixels = [-1, -1, 0, 0, 1, 1, -0.5, 0.5, 1, -1, 0.5, 0]
 for padding in ("zeros", "border", "reflection"):
     sample_case(f"{padding}, exactly at pixels and edges", (1, 5, 5, 3), (2, 3), kink=at_pixels, paddingMode=padding, alignCorners=True)
-# Without aligned corners four pixels are at -.75, -.25, .25, .75 and the edges between them at -.5, 0, .5.
+# Without align_corners four pixels are at -.75, -.25, .25, .75 and the edges between them at -.5, 0, .5.
 between = [-1, -1, -0.75, -0.75, -0.5, -0.5, 0, 0, 0.5, 0.5, 0.75, 0.75, 1, 1, 1.25, -1.25]
 for padding in ("zeros", "border", "reflection"):
     sample_case(f"bilinear, {padding}, exactly at pixels and outer edges", (1, 4, 4, 2), (2, 4), kink=between, paddingMode=padding)
@@ -574,7 +574,7 @@ def resize_case(why, shape, size, **options):
         align = options.get("alignCorners", False) if mode == "bilinear" else None
         return nhwc(F.interpolate(nchw(t["input"]), size, mode=mode, align_corners=align, antialias=options.get("antialias", False)))
 
-    if options.get("mode") == "nearest":  # PyTorch multiplies by a rounded ratio: take sizes at which that changes nothing
+    if options.get("mode") == "nearest":  # PyTorch multiplies by a rounded ratio: use sizes for which that has no effect
         for n, p in zip(shape[1:3], size):
             assert all(math.floor(i * (n / p)) == i * n // p for i in range(p))
     case("resize", why, {"input": draw(*shape)}, call, arguments=[list(size)], options=options, absolute=True)
@@ -614,7 +614,7 @@ def blur_case(why, shape, **options):
 
 
 def gaussian(size, sigma):
-    """torchvision's window, which it makes in f32, in float64."""
+    """torchvision's window in float64; torchvision computes it in f32."""
     x = torch.linspace(-(size - 1) / 2, (size - 1) / 2, size, dtype=torch.float64)
     density = torch.exp(-0.5 * (x / sigma) ** 2)
     window = density / density.sum()
@@ -734,7 +734,7 @@ refined_case("an error of exactly the threshold counts as similar", ones, about_
 
 
 def hinge(scores, mask, options):
-    """Loss, and the shares that are beyond the threshold: of nothing, all are."""
+    """Loss, and the shares beyond the threshold: 1 if there are no positions."""
     threshold, marked = options["threshold"], mask > 0.5
     short = F.relu(threshold - torch.where(marked, scores, -scores))
     share = lambda chosen: (short[chosen] == 0).double().mean() if chosen.any() else torch.ones((), dtype=torch.float64)
@@ -1038,7 +1038,7 @@ for why, make, options in (
     case("histogram", why, {"input": make}, call, options=options, wrt=[])
 
 for why, count in (("a few", 7), ("more than a workgroup", 300), ("one", 1)):
-    call = lambda t: F.pad(torch.cumsum(t["input"], 0), (1, 0))  # and the total, last
+    call = lambda t: F.pad(torch.cumsum(t["input"], 0), (1, 0))  # with the total at the end
     case("exclusiveScan", why, {"input": words(count, below=9)}, call, wrt=[])
 
 with open("test/golden/kernels.json", "w") as file:

@@ -1,6 +1,6 @@
-"""What the scripts of networks' golden files share: made-up weights and images, and the summary of a map.
+"""Shared by the scripts of networks' golden files: made-up weights and images, and the summary of a map.
 
-Weights and images come of a hash that the tests compute too (test/harness/made_up_network.ts), so that the files hold outputs alone. All is
+Weights and images come from a hash that the tests compute too (test/harness/made_up_network.ts), so that the files hold only outputs. All is
 float64. Needs torch 1.13 and torchvision 0.14, as Debian 12 has them.
 """
 import hashlib
@@ -14,7 +14,7 @@ import torchvision
 
 assert torch.__version__.startswith("1.13"), torch.__version__
 
-SIDE = 70  # of the image: no multiple of anything, so that paddings differ
+SIDE = 70  # of the image: not a multiple of 4, so that paddings differ
 SAMPLES = 48
 
 
@@ -28,7 +28,7 @@ def uniform(count, key):
 
 
 def made_up(key, name, shape):
-    """The key is the tensor's place among all. Scales keep activations near 1 through the network."""
+    """The key is the tensor's index. Scales keep activations near 1 through the network."""
     u = uniform(int(np.prod(shape)), key)
     if name.endswith("running_var") or (name.endswith("weight") and len(shape) == 1):
         u = 1 + 0.5 * u
@@ -36,7 +36,7 @@ def made_up(key, name, shape):
         u = 0.2 * u
     else:
         u = u * math.sqrt(4.5 / np.prod(shape[1:]))
-    return torch.from_numpy(u.astype(np.float32).astype(np.float64).reshape(shape))  # what the tests can store
+    return torch.from_numpy(u.astype(np.float32).astype(np.float64).reshape(shape))  # as the tests can store it
 
 
 def network(name, is_feature):

@@ -46,7 +46,7 @@ def f1_threshold(scores, labels):
 
 
 def aupro(maps, masks, limit):
-    """Straight from the definition: every distinct value is a threshold, every 8-connected region counts the same."""
+    """Directly from the definition: every distinct value is a threshold, every 8-connected region counts equally."""
     regions = []
     for index, mask in enumerate(masks):
         labels = label(mask, connectivity=2)

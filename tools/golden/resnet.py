@@ -1,4 +1,4 @@
-"""Writes test/golden/resnet.json: what torchvision's ResNets make of made-up weights and a made-up image.
+"""Writes test/golden/resnet.json: outputs of torchvision's ResNets with made-up weights on a made-up image.
 
 Of each of the layers 1 to 4 the sum of squares and some elements.
 """

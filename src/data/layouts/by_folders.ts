@@ -156,7 +156,8 @@ function kindsIn(
     const below = path.slice(test.length + 1);
     if (below.includes("/")) return below.slice(0, below.indexOf("/"));
     throw new InputError(
-      `${className(tree, folder)}: ${path} is neither good nor defective; test images belong in ${test}/good or ${test}/<defect>`,
+      `${className(tree, folder)}: ${path} is neither good nor defective; ` +
+        `test images belong in ${test}/good or ${test}/<defect>`,
     );
   });
   return [...kinds].map(([kind, own]) => ({ kind, ...divide(own, `${test}/${kind}`, true) }));
@@ -169,8 +170,10 @@ const unclearError = (
   masks: readonly (readonly [string, string | null])[],
 ): InputError =>
   new InputError(
-    `${className(tree, folder)}: ${images(masks.length)} among those to learn from would be masks by their names (such as ${shownMask(masks[0]!)}), ` +
-      "and images with masks may be defective; good images belong in train/good, others in test/<defect>, masks in ground_truth/<defect>; " +
+    `${className(tree, folder)}: ${images(masks.length)} among the training images ` +
+      `look like masks by their names (such as ${shownMask(masks[0]!)}), ` +
+      "and images with masks may be defective; " +
+      "good images belong in train/good, others in test/<defect>, masks in ground_truth/<defect>; " +
       "rename the files if they are photographs",
   );
 

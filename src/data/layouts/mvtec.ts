@@ -82,7 +82,8 @@ export const mvtec2: Layout = {
   format: "mvtec2",
   title: "MVTec AD 2",
   rule:
-    "train/good: good images; test_public/good and test_public/bad: images to judge; test_public/ground_truth/bad/NAME_mask.png: where the defect is; " +
+    "train/good: good images; test_public/good and test_public/bad: images to judge; " +
+    "test_public/ground_truth/bad/NAME_mask.png: where the defect is; " +
     "validation and test_private are left alone",
   fits: (tree) => fits(tree) && classFolders(tree).some((folder) => tree.find(folder, ["test_public"]) !== null),
   read,
@@ -93,7 +94,8 @@ export const mvtec3d: Layout = {
   format: "mvtec3d",
   title: "MVTec 3D-AD, its photographs alone",
   rule:
-    "train/good/rgb: good images; test/good/rgb and test/<defect>/rgb: images to judge; test/<defect>/gt/NAME.png: where the defect is; " +
+    "train/good/rgb: good images; test/good/rgb and test/<defect>/rgb: images to judge; " +
+    "test/<defect>/gt/NAME.png: where the defect is; " +
     "xyz and validation are left alone",
   fits: (tree) =>
     classFolders(tree).some((folder) =>

@@ -89,7 +89,8 @@ function unclear(tree: FileTree, folder: string, start: string, good: string, be
     .join(", ");
   const kind = tree.has(first) ? "<defect>" : baseOf(first);
   return new InputError(
-    `${className(tree, folder)}: ${good}/ (${images(tree.below(good).length)}) says what is good, but ${shown} lie beside it ` +
+    `${className(tree, folder)}: ${good}/ (${images(tree.below(good).length)}) holds the good images, ` +
+      `but ${shown} lie beside it ` +
       `(${images(beside.length)}); ` +
       `defective images belong in ${within(folder, `test/${kind}`)}, good ones in ${good}${partHint(tree)}`,
   );
@@ -113,7 +114,8 @@ function checkNames(tree: FileTree, folder: string, start: string, path: string)
     "but its name says otherwise";
   if (isDefectiveName(baseOf(place))) {
     throw new InputError(
-      `${found}; defective images belong in ${within(folder, `test/${baseOf(place)}`)}; rename the folder if they are good`,
+      `${found}; defective images belong in ${within(folder, `test/${baseOf(place)}`)}; ` +
+        `rename the folder if they are good`,
     );
   }
   const above = place.slice(0, -baseOf(place).length - 1);

@@ -14,7 +14,8 @@ export const uniad: Layout = {
   format: "uniad",
   title: "UniAD's json lines",
   rule:
-    `${TRAIN} and ${TEST} hold one JSON object a line: filename, label (0 or good, 1 or defective), clsname, maskname; ` +
+    `${TRAIN} and ${TEST} hold one JSON object a line: ` +
+    `filename, label (0 or good, 1 or defective), clsname, maskname; ` +
     `files lie here or in one folder below`,
   list: `${TRAIN} and ${TEST}`,
   fits: (tree) => tree.has(TRAIN) && tree.has(TEST),
@@ -48,9 +49,9 @@ function parseLines(tree: FileTree, list: string, text: string): Entry[] {
     try {
       value = parseJson(line, RECORD);
     } catch {
-      throw wrong("is no JSON object");
+      throw wrong("is not a JSON object");
     }
-    if (typeof value !== "object" || value === null || Array.isArray(value)) throw wrong("is no JSON object");
+    if (typeof value !== "object" || value === null || Array.isArray(value)) throw wrong("is not a JSON object");
     const { filename, label, label_name: labelName, clsname, maskname } = value as Record<string, unknown>;
     if (typeof filename !== "string" || filename === "") throw wrong("has no filename");
     if (typeof clsname !== "string" || clsname === "") throw wrong("has no clsname");

@@ -21,7 +21,7 @@ export const visa: Layout = {
   async read(tree, readText) {
     if (!tree.has(LIST)) {
       throw new InputError(
-        `${tree.name}: VisA's images are there, but ${LIST} is not, which says what each is for; ` +
+        `${tree.name}: VisA's images are there, but not ${LIST}, which labels them; ` +
           `name the folder that holds split_csv, or put it here`,
       );
     }

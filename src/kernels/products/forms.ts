@@ -74,7 +74,7 @@ export function formFor({ device, op, shaders, extents, details, untiled, trial,
   const tiles = software ? [] : Object.entries(TILES);
   const fitting = tiles.filter(([, { rows, columns }]) => rows < 2 * m && columns < 2 * n).map(([name]) => name);
   const forms = new Set([fixed, ...untiled, ...fitting, ...(guarded ? [guarded.form] : [])]);
-  const key = [op, revisionOf(shaders), ...details, ...[batch, m, n, k].map(classOf)].join(" ");
+  const key = [op, hashShaders(shaders), ...details, ...[batch, m, n, k].map(classOf)].join(" ");
   return device.tuner.choose(key, [...forms], trial, (form) => form !== guarded?.form || guarded.agreesWith(fixed));
 }
 
@@ -87,7 +87,7 @@ function classOf(extent: number): number {
 const revisions = new Map<WgslModule, number>();
 
 /** Hash of shader code (FNV-1a): a measurement is valid only while the code stays the same. */
-function revisionOf(shaders: readonly WgslModule[]): string {
+function hashShaders(shaders: readonly WgslModule[]): string {
   return shaders
     .map((shader) => {
       let revision = revisions.get(shader);

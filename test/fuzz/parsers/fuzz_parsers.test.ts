@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { corpusOf, fuzzParsers, inputOf, linesOf, outcomeOf } from "./fuzz_parsers.ts";
 import { parsers, parsersNamed, type Parser } from "./parsers.ts";
 
-const COUNT = 300; // of each parser: the fuzzer itself runs for longer
+const COUNT = 300; // per parser: the fuzzer itself runs longer
 const SLOW_COUNT = 40;
 const SEED = 40;
 const always = () => true;

@@ -7,20 +7,20 @@ import { mutated, spliced } from "./mutate.ts";
 import { LONGEST_PATH, type Parser } from "./parsers.ts";
 
 const CORPUS = "test/fuzz/corpus";
-const MOST_BYTES = 128e6; // by which an input may raise the most memory that the process has had
+const MOST_BYTES = 128e6; // largest increase of the process's peak memory by one input
 const LONGEST_WORDS = 500 + 3 * LONGEST_PATH; // of an error, which may name three paths
 
-/** An input that a parser did not cope with, as small as could be found. */
+/** An input that a parser failed on, minimised. */
 export interface Finding {
   readonly parser: string;
-  /** What went wrong, in a few words and in the error's own. */
+  /** The problem, in a few words and the error's message. */
   readonly problem: string;
   readonly input: Uint8Array;
-  /** By which it is drawn again. */
+  /** Seed that reproduces it. */
   readonly seed: number;
 }
 
-/** The seeds of a parser's inputs, by name: valid ones, and what was found once. */
+/** Seed inputs of a parser, by name: valid ones, and earlier findings. */
 export function corpusOf(parser: string): ReadonlyMap<string, Uint8Array> {
   const folder = join(CORPUS, parser);
   return new Map(
@@ -32,13 +32,10 @@ export function corpusOf(parser: string): ReadonlyMap<string, Uint8Array> {
 
 export type Outcome = "valid" | "refused" | { readonly problem: string };
 
-/** The most memory that this process has had, bytes. */
+/** Peak memory of this process, in bytes. */
 const peakBytes = (): number => 1024 * process.resourceUsage().maxRSS;
 
-/**
- * Whether a parser does with an input what it may: return a value, or throw one of the project's errors, and that in
- * little memory.
- */
+/** Checks that a parser returns a value or throws one of the project's errors, and that it uses little memory. */
 export async function outcomeOf({ parse }: Parser, input: Uint8Array, peak = peakBytes): Promise<Outcome> {
   const before = peak();
   let outcome: Outcome;
@@ -53,7 +50,7 @@ export async function outcomeOf({ parse }: Parser, input: Uint8Array, peak = pea
 }
 
 function refusal(error: unknown): Outcome {
-  if (error instanceof CommanderError) return "refused"; // the command line's own, which it prints
+  if (error instanceof CommanderError) return "refused"; // the command line's own error, which it prints
   if (!(error instanceof BigridError))
     return { problem: `threw ${error instanceof Error ? (error.stack ?? error.message) : String(error)}` };
   if (error.message.length > LONGEST_WORDS)
@@ -61,28 +58,28 @@ function refusal(error: unknown): Outcome {
   return "refused";
 }
 
-/** The input of a seed. */
+/** The input drawn from a seed. */
 export const inputOf = (seeds: readonly Uint8Array[], seed: number): Uint8Array => mutated(seeds, new Draws(seed));
 
 export interface Limits {
   readonly seed: number;
-  /** Inputs for each parser. */
+  /** Number of inputs per parser. */
   readonly count: number;
   readonly goesOn: () => boolean;
-  /** Hears of each input before it is parsed, so that one that never ends can be named. */
+  /** Called before each input is parsed, so that one on which a parser hangs can be named. */
   readonly onInput?: (parser: string, seed: number) => void;
 }
 
 export interface Fuzzed {
   readonly findings: readonly Finding[];
-  /** Inputs by parser, and how many of them were valid. */
+  /** Number of inputs by parser, and of valid ones among them. */
   readonly counts: ReadonlyMap<string, { readonly inputs: number; readonly valid: number }>;
 }
 
 /**
  * Gives each parser an input in turn, then the next. Input i is drawn from the seed `seed + i`. A parser that failed is
- * left out from then on.
- * @param report hears of each finding, made small, as it is made
+ * skipped from then on.
+ * @param report called with each finding, minimised, at once
  */
 export async function fuzzParsers(
   parsers: readonly Parser[],
@@ -117,7 +114,7 @@ export async function fuzzParsers(
   return { findings, counts };
 }
 
-/** Leaves out parts, ever smaller ones, as long as something is still wrong. */
+/** Removes parts of decreasing size as long as the problem persists. */
 async function smallest(parser: Parser, input: Uint8Array): Promise<Uint8Array> {
   let bytes = input;
   for (let length = bytes.length >> 1; length >= 1; length >>= 1) {
@@ -130,7 +127,7 @@ async function smallest(parser: Parser, input: Uint8Array): Promise<Uint8Array> 
   return bytes;
 }
 
-/** A finding, with the command that makes it again, and the input to put into the corpus. */
+/** A finding, with the command that reproduces it and the input for the corpus. */
 export function linesOf({ parser, problem, input, seed }: Finding): string {
   const again = `npm run fuzz:parsers -- --parser ${parser} --seed ${seed} --count 1`;
   return `${parser}: ${problem}\n  by ${input.length} bytes, base64: ${Buffer.from(input).toString("base64").slice(0, 4000)}\n  again: ${again}`;

@@ -4,16 +4,16 @@ import { createServer, type AddressInfo } from "node:net";
 import { basename, dirname, join } from "node:path";
 import { downloadWeights } from "../../../src/node/hub.ts";
 
-// of two answers as they go over the wire: the description, and the file
+// separates two answers as they go over the wire: the description, and the file
 const BETWEEN = Buffer.from("\n--- then ---\n");
-// milliseconds; the server closes each connection behind its answer, so that nothing is waited for
+// milliseconds; the server closes each connection after its answer, so nothing waits that long
 const PATIENCE = 5000;
-const ATTEMPTS = 5; // of a download: each may add what the file's answer holds
+const ATTEMPTS = 5; // of a download: each may append the contents of the file's answer
 
 /**
- * Downloads weights into a cache below `folder` from a hub on this machine that gives an input's two answers, whatever
- * they are. Throws an Error if something outside of the cache changed, more was written than was sent, or what was
- * taken is not what was stated.
+ * Downloads weights into a cache below `folder` from a local hub that gives an input's two answers, whatever they are.
+ * Throws an Error if anything outside the cache changed, if more was written than was sent, or if the accepted file is
+ * not the stated one.
  */
 export async function downloadFrom(input: Uint8Array, folder: string): Promise<void> {
   const bytes = Buffer.from(input);
@@ -21,7 +21,7 @@ export async function downloadFrom(input: Uint8Array, folder: string): Promise<v
   const [description, file] =
     at < 0 ? [bytes, Buffer.alloc(0)] : [bytes.subarray(0, at), bytes.subarray(at + BETWEEN.length)];
   const place = join(folder, "hub");
-  const cache = join(place, "a", "b", "c", "cache"); // so deep that what climbs out of it is still seen
+  const cache = join(place, "a", "b", "c", "cache"); // deep enough that paths climbing out of it stay visible
   await mkdir(cache, { recursive: true });
   await writeFile(join(place, "precious"), "as it was");
   const outside = await filesBelow(place);
@@ -60,13 +60,13 @@ async function filesBelow(folder: string): Promise<ReadonlyMap<string, number>> 
   return new Map(names.map((name, i) => [name, sizes[i]!]));
 }
 
-/** A server that gives each request the bytes of an answer, and closes the connection. */
+/** A server that answers each request with the given bytes and closes the connection. */
 async function serving(
   answerTo: (request: string) => Uint8Array,
 ): Promise<{ readonly url: string; readonly close: () => Promise<void> }> {
   const server = createServer((socket) => {
     let request = "";
-    socket.on("error", () => undefined); // whoever asked has enough
+    socket.on("error", () => undefined); // the client has enough
     socket.on("data", (data) => {
       request += data.toString("latin1");
       const [head, body] = request.split("\r\n\r\n") as [string, string | undefined];

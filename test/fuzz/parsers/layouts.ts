@@ -11,7 +11,7 @@ import { markOutput } from "../../../src/node/files/folder_listing.ts";
 import { pictureReader } from "../../../src/node/picture_reader.ts";
 import { BigridError } from "../../../src/runtime/errors.ts";
 
-// Real folders, made from a recipe: a line for each entry, "f PATH" for a file, "d PATH" for a folder, "s PATH >
+// Real folders made from a recipe with one line per entry: "f PATH" for a file, "d PATH" for a folder, "s PATH >
 // TARGET" for a symbolic and "h PATH > TARGET" for a hard link, "p PATH" for a pipe, "o PATH" for a folder of bigrid's
 // own pictures. Names are bytes.
 
@@ -23,7 +23,7 @@ type Recipe = readonly { readonly kind: string; readonly path: Buffer; readonly 
 
 const latin1 = (text: string): Buffer => Buffer.from(text, "latin1");
 
-/** A path that stays in its folder: without NUL, "." and "..", no name too long. */
+/** A path that stays in its folder: without NUL, "." and "..", and without overlong names. */
 const inside = (path: string): Buffer =>
   latin1(
     path
@@ -42,8 +42,8 @@ function recipeOf(input: Uint8Array): Recipe {
 }
 
 /**
- * Makes what can be made: a second entry of a path, or one below a file, cannot. @returns real paths of files, as far
- * as they are UTF-8
+ * Makes the entries that are possible: not a second entry of a path, or one below a file. @returns real paths of files,
+ * if they are valid UTF-8
  */
 async function build(root: string, recipe: Recipe): Promise<readonly string[]> {
   const at = (path: Buffer): Buffer => Buffer.concat([latin1(`${root}/`), path]);
@@ -64,7 +64,7 @@ async function build(root: string, recipe: Recipe): Promise<readonly string[]> {
       if ((kind === "f" || kind === "h") && Buffer.from(path.toString()).equals(path))
         files.push(relative(realRoot, await realpath(at(path))));
     } catch {
-      // it is in the way of another
+      // another entry is in the way
     }
   }
   return files;
@@ -89,7 +89,7 @@ const renamed = (recipe: Recipe): Recipe => {
   return recipe.map(({ kind, path, target }) => ({ kind, path: turned(path), target: turned(target) }));
 };
 
-/** The dataset of a recipe and the files that were made; null in the dataset's place where it was refused. */
+/** The dataset of a recipe and the files made; the dataset is null if it was rejected. */
 async function datasetOf(
   recipe: Recipe,
 ): Promise<{ readonly dataset: Dataset | null; readonly error: unknown; readonly files: readonly string[] }> {
@@ -110,7 +110,7 @@ async function datasetOf(
   }
 }
 
-/** Throws if an image is used twice, or neither used nor named. */
+/** Throws if an image is used twice, or neither used nor reported. */
 function requireEachOnce(
   { classes, strayMasks, unused, aside, companions, repeated, outputs }: Dataset,
   files: readonly string[],
@@ -150,12 +150,12 @@ const verdictsOf = ({ classes }: Dataset): string =>
       .sort(),
   );
 
-/** Reads a dataset from the folders of a recipe, with its survey, and again with other words for good. */
+/** Reads a dataset from the folders of a recipe and surveys it, then again with other words for good. */
 export async function readLayout(input: Uint8Array): Promise<void> {
   const recipe = recipeOf(input);
   const { dataset, error, files } = await datasetOf(recipe);
   if (dataset) requireEachOnce(dataset, files);
-  const links = recipe.some(({ kind }) => kind === "s" || kind === "h"); // which of two names is the first may change
+  const links = recipe.some(({ kind }) => kind === "s" || kind === "h"); // the first of two names may change
   if (!links) {
     const other = await datasetOf(renamed(recipe));
     if (

@@ -4,10 +4,10 @@ import { fuzzParsers, linesOf } from "./fuzz_parsers.ts";
 import { parsersNamed } from "./parsers.ts";
 import { watchFor } from "./watchdog.ts";
 
-const MINUTES = 1; // where neither time nor count is given
-const PATIENCE = 60; // seconds of work for an input
+const MINUTES = 1; // if neither time nor count is given
+const PATIENCE = 60; // seconds of work per input
 
-/** Fuzzes, prints, and returns the exit code: 0 nothing found, 1 something found, 2 arguments that make no sense. */
+/** Fuzzes, prints, and returns the exit code: 0 nothing found, 1 something found, 2 invalid arguments. */
 export const main = (args: readonly string[]): Promise<number> =>
   withArguments(args, ["minutes", "count", "seed", "parser"], optionsOf, run);
 

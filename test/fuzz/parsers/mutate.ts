@@ -3,7 +3,7 @@ import type { Draws } from "../../harness/draws.ts";
 const MOST_MUTATIONS = 6;
 const LONGEST = 1 << 16; // bytes of an input
 
-// Numbers at whose borders parsers go wrong.
+// Boundary values on which parsers fail.
 const BORDERS = [
   0,
   1,
@@ -80,16 +80,16 @@ const WORDS = [
 ];
 
 const encoder = new TextEncoder();
-// each byte is a character, so that texts and bytes can be told apart by nobody
+// one character per byte, so that texts and bytes convert either way
 const decoder = new TextDecoder("latin1");
 
 /**
- * A seed, changed in a few places: bytes and bits, borders of numbers in either order, parts left out, doubled, moved,
- * or from another seed.
+ * A mutated seed, changed in a few places: bytes and bits, boundary numbers in either byte order, parts removed,
+ * doubled, moved, or taken from another seed.
  */
 export function mutated(seeds: readonly Uint8Array[], draws: Draws): Uint8Array {
   let bytes = draws.pick(seeds);
-  const count = draws.chance() ? 1 : draws.whole(2, MOST_MUTATIONS); // one alone gets furthest into a parser
+  const count = draws.chance() ? 1 : draws.whole(2, MOST_MUTATIONS); // a single mutation gets furthest into a parser
   for (let left = count; left > 0; left--) bytes = draws.pick(MUTATIONS)(bytes, draws, seeds).subarray(0, LONGEST);
   return bytes;
 }
@@ -100,7 +100,7 @@ const place = (bytes: Uint8Array, draws: Draws): number => draws.whole(0, Math.m
 const lengthFrom = (bytes: Uint8Array, start: number, draws: Draws): number =>
   Math.min(bytes.length - start, 2 ** draws.whole(0, 8));
 
-/** Bytes with others in the place of some. */
+/** Bytes with a part replaced. */
 export function spliced(bytes: Uint8Array, start: number, removed: number, inserted: Uint8Array): Uint8Array {
   const rest = bytes.subarray(start + removed);
   const result = new Uint8Array(start + inserted.length + rest.length);

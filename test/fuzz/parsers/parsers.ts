@@ -34,23 +34,23 @@ import { lossCurvesOf } from "../../../src/cli/train/train_run.ts";
 import { readLayout } from "./layouts.ts";
 import { downloadFrom } from "./hub.ts";
 
-/** Something that reads what others wrote. */
+/** A parser of untrusted input. */
 export interface Parser {
-  /** Of its folder in the corpus. */
+  /** Name of its folder in the corpus. */
   readonly name: string;
   /**
-   * Reads an input, with everything that is made of it. Throws one of the project's errors for what is no valid one; an
-   * Error is a bug.
+   * Parses an input and uses the result. Throws one of the project's errors for invalid input; any other Error is a
+   * bug.
    */
   readonly parse: (input: Uint8Array) => unknown;
-  /** Whether an input takes much longer than those of others. */
+  /** True if its inputs take much longer than those of others. */
   readonly slow?: boolean;
 }
 
-/** Of any path, in characters: an error may repeat some. */
+/** Longest path, in characters: an error may repeat some. */
 export const LONGEST_PATH = 4096;
 
-const MOST_PIXELS = 1 << 18; // of pictures: with more, time goes by for nothing
+const MOST_PIXELS = 1 << 18; // of pictures: larger ones only take time
 
 const folder = mkdtempSync(join(tmpdir(), "bigrid-fuzz-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
@@ -70,7 +70,7 @@ const FILES = [
   "candle/Data/Masks/Anomaly/000.png",
 ];
 
-/** A dataset whose list is the input; other lists are as they should be. */
+/** Reads a dataset whose list is the input; other lists are valid. */
 async function listed(files: readonly string[], texts: Readonly<Record<string, string>>): Promise<void> {
   const readText = (path: string) => Promise.resolve(texts[path] ?? "");
   const { classes } = await recogniseDataset({ name: "set", files: [...FILES, ...files], unreadable: [], readText });
@@ -78,7 +78,7 @@ async function listed(files: readonly string[], texts: Readonly<Record<string, s
     holds(FILES.includes(path), `${path} is no file of the set`);
 }
 
-/** What a journal holds, in every form in which it is told. */
+/** Formats the contents of a journal in every output format. */
 async function told(results: Parameters<typeof cocoOf>[0]): Promise<void> {
   for await (const result of results()) csvLine(result);
   for (const parts of [cocoOf(results), jsonOf(1, 1, results)]) {
@@ -193,7 +193,7 @@ export const parsers: readonly Parser[] = [
   { name: "layouts", parse: readLayout, slow: true },
   {
     name: "journal",
-    slow: true, // its lock is taken by a process of its own
+    slow: true, // its lock is taken by a separate process
     async parse(input) {
       await writeFile(OUTPUTS.journal!, input);
       const record = await PredictionRecord.open(OUTPUTS, SETTINGS, null, true);
@@ -321,7 +321,7 @@ export const parsers: readonly Parser[] = [
   },
 ];
 
-/** A value, or null where it was refused as the command line refuses it. */
+/** A value, or null if it was rejected with an error of the command line. */
 function refusedOr<T>(read: () => T): T | null {
   try {
     return read();

@@ -2,7 +2,7 @@ import { Worker } from "node:worker_threads";
 
 const NAME_BYTES = 64;
 
-// A parser that never ends keeps the process's own thread: only another can say so, and end it.
+// A parser that hangs blocks the process's main thread, so another thread must report it and end the process.
 const WATCHDOG = `
 const { workerData: { shared, patience } } = require("node:worker_threads");
 const { writeSync } = require("node:fs");
@@ -22,8 +22,8 @@ setInterval(() => {
 `;
 
 /**
- * Ends the process, saying by which input, if it works on one for longer than so many seconds.
- * @returns what is to be called before each input
+ * Ends the process with a report of the input if it works on one for more than `patience` seconds.
+ * @returns a function to call before each input
  */
 export function watchFor(patience: number): (parser: string, seed: number) => void {
   const shared = new SharedArrayBuffer(8 + NAME_BYTES);
