@@ -35,6 +35,13 @@ test("every link between pages, and from them to files, leads somewhere", () => 
   expect(broken).toEqual([]);
 });
 
+test("every file that the architecture's page names is there", () => {
+  const named = [...readFileSync("docs/architecture.md", "utf8").matchAll(/`((?:[a-z_]+\/)+[a-z_]+\.(?:ts|wgsl))`/g)];
+  expect(named.length).toBeGreaterThan(40);
+  const missing = named.map(([, path]) => path!).filter((path) => ![path, join("src", path)].some(existsSync));
+  expect(missing).toEqual([]);
+});
+
 test("a decision is short, and its measurements are notes", () => {
   for (const name of readdirSync("docs/decisions")) {
     const lines = readFileSync(join("docs/decisions", name), "utf8").split("\n").length - 1;
