@@ -94,6 +94,12 @@ describe.skipIf(executablePath === undefined)(suite, () => {
     expect(status.trim()).toBe(`photo.png: defective (${calibrated.toFixed(3)})`);
   });
 
+  test("a page runs a kernel of its own, with its gradient, and times it", async () => {
+    const status = await statusOf(`${await serve(ROOT)}/examples/page/own_kernel.html`, /rate$|rror|WebGPU/);
+    expect(status).toContain("softsign -0.5 0 0.75, its gradient 0.25 1 0.0625");
+    expect(status).toMatch(/softsign\.forward<f32>: [1-9]\d* % of the memory's rate$/);
+  });
+
   test("a Vite app bundles the package and trains with its kernels", async () => {
     const folder = await temporaryFolder();
     await cp(join(ROOT, "examples/vite_app"), folder, { recursive: true });
