@@ -94,7 +94,7 @@ async function compare(root: string, { seeds, choices, out, report, features, na
       }
       console.error(label);
       const started = performance.now();
-      const judged =
+      const scored =
         seed === null
           ? await searched(set, WINDOWS[choice]!)
           : await trained(set, {
@@ -103,19 +103,19 @@ async function compare(root: string, { seeds, choices, out, report, features, na
               branches: choice as NonNullable<GradOptions["branches"]>,
             });
       const seconds = (performance.now() - started) / 1000;
-      const results = await addResult(out, { ...common, ...key, ...measured(judged), seconds });
+      const results = await addResult(out, { ...common, ...key, ...measured(scored), seconds });
       await writeFileAtomic(report, withTables(await readFile(report, "utf8"), resultTables(results)));
     }
   }
 
-  /** Judged test images, class by class, by the nearest of the good ones. */
+  /** Scored test images, class by class, by the nearest of the good ones. */
   async function searched(set: FeatureSet, window: number): Promise<Scored[][]> {
-    const judged: Scored[][] = [];
-    for (const data of set.classes) judged.push(await nearestNeighbours(device, set, data, window));
-    return judged;
+    const scored: Scored[][] = [];
+    for (const data of set.classes) scored.push(await nearestNeighbours(device, set, data, window));
+    return scored;
   }
 
-  /** Judged test images, class by class, of a detector trained on all classes. */
+  /** Scored test images, class by class, of a detector trained on all classes. */
   async function trained(
     { classes, cells, channels, size }: FeatureSet,
     options: TrainingOptions,
@@ -130,7 +130,7 @@ async function compare(root: string, { seeds, choices, out, report, features, na
       console.error(`  model ${run}/${runs}, ${stage} ${step}/${steps}, loss ${loss?.toPrecision(3)}, ${left}`);
     }
     const detector = await training.finish();
-    const judged: Scored[][] = [];
+    const scored: Scored[][] = [];
     for (const { test } of classes) {
       const own: Scored[] = [];
       for (const { defective, features, mask } of test) {
@@ -139,10 +139,10 @@ async function compare(root: string, { seeds, choices, out, report, features, na
         release(tensor);
         own.push({ defective, score, peak, map, mask, width: size, height: size });
       }
-      judged.push(own);
+      scored.push(own);
     }
     detector.release();
-    return judged;
+    return scored;
   }
 }
 

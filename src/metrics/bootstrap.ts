@@ -6,7 +6,7 @@ import type { PixelRanking } from "./pixels.ts";
 import { auroc, averagePrecision, f1Max, type Ranking } from "./ranking.ts";
 
 /** What a resample needs of an image. */
-export interface JudgedImage {
+export interface DrawnImage {
   readonly defective: boolean;
   readonly score: number;
   /** Null where its defective pixels are not known: the image has no part in pixel metrics. */
@@ -34,7 +34,7 @@ const STREAM = 0x626f6f74; // apart from those of training
  * @param seed a whole number below 2^32, as `part`; different parts, such as classes, are drawn independently
  */
 export function resampledMetrics(
-  images: readonly JudgedImage[],
+  images: readonly DrawnImage[],
   metrics: Metrics,
   resamples: number,
   seed = 0,
@@ -102,7 +102,7 @@ function quantile(sorted: Float64Array, share: number): number {
 type Weighted<Name extends MetricName> = (weights: Uint32Array) => Pick<Metrics, Name>;
 
 /** The image metrics of images that count several times, or not at all. */
-function weightedImages(images: readonly JudgedImage[]): Weighted<"imageAuroc" | "imageAp" | "imageF1Max"> {
+function weightedImages(images: readonly DrawnImage[]): Weighted<"imageAuroc" | "imageAp" | "imageF1Max"> {
   const order = [...images.keys()].sort((a, b) => images[b]!.score - images[a]!.score);
   const thresholds = Float64Array.from(new Set(order.map((i) => images[i]!.score)));
   const truePositives = new Uint32Array(thresholds.length);
@@ -128,7 +128,7 @@ function weightedImages(images: readonly JudgedImage[]): Weighted<"imageAuroc" |
 
 /** The pixel metrics of images that count several times, or not at all; from their histograms. */
 function weightedPixels(
-  images: readonly JudgedImage[],
+  images: readonly DrawnImage[],
 ): Weighted<"pixelAuroc" | "pixelAp" | "pixelF1Max" | "pixelAupro"> {
   const bins = [...new Set(images.flatMap(({ pixels }) => (pixels ? Array.from(pixels.bins) : [])))].sort(
     (a, b) => b - a,

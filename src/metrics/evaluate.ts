@@ -1,6 +1,6 @@
 import { OptionError } from "../runtime/errors.ts";
 import { aupro } from "./aupro.ts";
-import { intervalsOf, resampledMetrics, type Intervals, type JudgedImage, type Resampled } from "./bootstrap.ts";
+import { intervalsOf, resampledMetrics, type Intervals, type DrawnImage, type Resampled } from "./bootstrap.ts";
 import { rankingBounds, type Bounds } from "./bounds.ts";
 import { imageHistogram } from "./image_histogram.ts";
 import { eachMetric, type MetricName, type Metrics } from "./metrics.ts";
@@ -8,8 +8,8 @@ import { PixelHistogram } from "./pixel_histogram.ts";
 import { pixelsOf, rankPixels, requireValid, type PixelRanking, type ScoredMap } from "./pixels.ts";
 import { auroc, averagePrecision, f1Max, rank, type Ranking } from "./ranking.ts";
 
-/** One judged image. */
-export interface Sample extends ScoredMap {
+/** One scored image. */
+export interface ScoredImage extends ScoredMap {
   /**
    * By its label, never by its mask; the mask of a good image may be null, that of a defective one is where it is not
    * known.
@@ -67,7 +67,7 @@ const DEFAULT_BUDGET = 2 ** 25;
  */
 export class Evaluation {
   readonly #options: Required<EvaluationOptions>;
-  readonly #images: JudgedImage[] = [];
+  readonly #images: DrawnImage[] = [];
   /** What is to be ranked exactly; null once pixels are streamed. */
   #kept: ScoredMap[] | null;
   readonly #histogram = new PixelHistogram();
@@ -99,7 +99,7 @@ export class Evaluation {
    * not streamed.
    * @throws InputError as `rankPixels`
    */
-  add(sample: Sample): void {
+  add(sample: ScoredImage): void {
     const name = `image ${this.#images.length}`;
     requireValid(sample, name);
     const { defective, score, map, mask, counted = null, width, height } = sample;
@@ -146,7 +146,7 @@ export class Evaluation {
 }
 
 /** The metrics of images in memory. Options, errors, intervals: `Evaluation`. */
-export function evaluate(samples: Iterable<Sample>): Metrics {
+export function evaluate(samples: Iterable<ScoredImage>): Metrics {
   const evaluation = new Evaluation({ method: "exact", resamples: 0 });
   for (const sample of samples) evaluation.add(sample);
   return evaluation.result().metrics;

@@ -36,16 +36,16 @@ const INPUT = {
  */
 export async function encodeOnnx(detector: Detector): Promise<Uint8Array> {
   if (detector.half) refuse("a detector in half precision; load it in full");
-  const { input, judgement, listing } = await listingOf(detector);
+  const { input, scores, listing } = await listingOf(detector);
   const to = new Conversion(listing, OPERATIONS);
   to.name(input, { name: normalised(detector, to), order: "channels first" });
-  return encodeModel(modelOf(detector, to, judgement));
+  return encodeModel(modelOf(detector, to, scores));
 }
 
 /** What the detector does with a batch of one and of two: extents that differ are the batch's. */
 async function listingOf(
   detector: Detector,
-): Promise<{ readonly input: Tensor; readonly judgement: ImageScores; readonly listing: Listing }> {
+): Promise<{ readonly input: Tensor; readonly scores: ImageScores; readonly listing: Listing }> {
   const {
     device,
     config: {
@@ -56,7 +56,7 @@ async function listingOf(
   const list = (batch: number) => {
     using _scope = device.scope();
     const input = zeros(device, [batch, inputSize, inputSize, 3]);
-    const { result, calls } = callsOf(() => detector.judge(input));
+    const { result, calls } = callsOf(() => detector.score(input));
     const made = new Set([input.id, ...calls.map(({ output }) => output.id)]);
     for (const tensor of calls.flatMap(({ inputs }) => inputs)) {
       if (made.has(tensor.id) || constants.has(tensor.id)) continue;
@@ -64,12 +64,12 @@ async function listingOf(
       if (tensor.id > input.id) refuse(`an operation that is not listed, with the result [${tensor.shape.join(",")}]`);
       constants.set(tensor.id, toArray(tensor));
     }
-    return { input, judgement: result, calls };
+    return { input, scores: result, calls };
   };
-  const [{ input, judgement, calls }, { calls: others }] = [list(1), list(2)];
+  const [{ input, scores, calls }, { calls: others }] = [list(1), list(2)];
   requireSameOps(calls, others);
   const elements = await Promise.all([...constants].map(async ([id, read]) => [id, await read] as const));
-  return { input, judgement, listing: { calls, others, constants: new Map(elements) } };
+  return { input, scores, listing: { calls, others, constants: new Map(elements) } };
 }
 
 function requireSameOps(calls: readonly Call[], others: readonly Call[]): void {

@@ -199,7 +199,7 @@ const onNotice = (): void => undefined;
 const images = dataset.classes[0]!.train.map(({ path }) => ({ image: at("set", "plate", path), picture: path }));
 await saveDetector(await madeUpDetector(device, 64, { decoder: "tiny" }), at("run"));
 
-async function judged(devices: readonly (() => Promise<Device>)[], mayHalve = false) {
+async function inspected(devices: readonly (() => Promise<Device>)[], mayHalve = false) {
   const left = [...devices];
   const open = async () => loadDetector(await (left.shift() ?? own)(), at("run"));
   const batches = [];
@@ -219,11 +219,11 @@ describe("in prediction", () => {
       const { device, asked } = await counted();
       await loadDetector(device, at("run"));
       const loading = asked.submissions;
-      const before = await judged([() => Promise.resolve(device)]);
+      const before = await inspected([() => Promise.resolve(device)]);
       expect(before).toHaveLength(images.length);
-      expect(await judged([() => lostAfter(loading + Math.ceil(share * (asked.submissions - 2 * loading)))])).toEqual(
-        before,
-      );
+      expect(
+        await inspected([() => lostAfter(loading + Math.ceil(share * (asked.submissions - 2 * loading)))]),
+      ).toEqual(before);
     },
   );
 
@@ -232,10 +232,10 @@ describe("in prediction", () => {
       const one = await own();
       return Object.assign(one, { read: () => Promise.reject(new DeviceLostError("gone")) });
     };
-    await expect(judged([doomed, doomed, doomed, doomed, doomed])).rejects.toThrow("gone");
+    await expect(inspected([doomed, doomed, doomed, doomed, doomed])).rejects.toThrow("gone");
   });
 
-  test("a device that is lost where the model's file was replaced is an error: nothing is judged by another model", async () => {
+  test("a device that is lost where the model's file was replaced is an error: nothing is inspected by another model", async () => {
     const sha256 = await sha256Of(at("run", "model.safetensors"));
     const [mine, other] = await Promise.all([
       readFile(at("run", "model.safetensors")),
@@ -275,10 +275,10 @@ describe("in prediction", () => {
 
   test("memory for half a batch is enough, if it may be halved; else that is said", async () => {
     const { device, asked } = await counted();
-    const before = await judged([() => Promise.resolve(device)]);
+    const before = await inspected([() => Promise.resolve(device)]);
     const small = () => smallMemory(0.75 * asked.largest);
-    expect(await judged([small, small, small], true)).toEqual(before);
-    await expect(judged([small])).rejects.toThrow(
+    expect(await inspected([small, small, small], true)).toEqual(before);
+    await expect(inspected([small])).rejects.toThrow(
       /^the GPU is out of memory with \d+ bytes in use \(allocating \d+ bytes: no more\): use a smaller batch, on a new device; --auto-batch does so by itself$/,
     );
   });

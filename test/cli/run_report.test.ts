@@ -88,7 +88,7 @@ async function reportOf(fit: Fit, gone: readonly string[] = []): Promise<ReportD
     classes: [
       {
         data: { name: "part", train: [], test: [item] },
-        judged: [{ item, score: 8 }, ...lost],
+        images: [{ item, score: 8 }, ...lost],
         metrics: undefinedOnes,
         errors: undefinedOnes,
         intervals: null,

@@ -14,7 +14,7 @@ const picture = madeUpPicture(1024, 1); // what predictions are stated for
 const embedded = (options: GradOptions = {}) =>
   memoryModelOf(device, { inputSize: 96, images: 8, options: { decoder: "tiny", ...options } });
 
-test.each([1, 3])("batches of %i: the memory that judging takes is predicted", async (batch) => {
+test.each([1, 3])("batches of %i: the memory that inspection takes is predicted", async (batch) => {
   const { own, peak } = await countedDevice();
   const detector = await madeUpDetector(own, 96, { decoder: "tiny" });
   for (let i = 0; i < 2; i++) await detector.inspect(Array.from({ length: batch }, () => picture));
@@ -23,7 +23,7 @@ test.each([1, 3])("batches of %i: the memory that judging takes is predicted", a
 });
 
 test.skipIf(!device.gpu.features.has("shader-f16"))(
-  "the memory that judging in half precision takes is predicted",
+  "the memory that inspection in half precision takes is predicted",
   async () => {
     const { own, peak } = await countedDevice();
     const detector = await madeUpDetector(own, 96, { decoder: "tiny" }, null, "stretch", { half: true });
@@ -61,7 +61,7 @@ test.each([true, false])(
   },
 );
 
-test("EfficientNet-B6 with the mobile decoder trains 16 images a step within 2 GiB, and judges one within 400 MiB, 250 in half precision", async () => {
+test("EfficientNet-B6 with the mobile decoder trains 16 images a step within 2 GiB, and inspects one within 400 MiB, 250 in half precision", async () => {
   const model = await memoryModelOf(device, {
     backbone: "efficientnet-b6",
     images: 96,

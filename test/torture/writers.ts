@@ -79,7 +79,7 @@ export async function starting(
     while ((await groupOf(child.pid!)).length > 0) await pause(10);
     for (const name of ["results.csv", "results.jsonl"]) {
       const table = await readFile(torture.at("starting", name)).catch(() => null);
-      // It grows as images are judged.
+      // It grows as images are inspected.
       require(!table ||
         undisturbed.files
           .get(name)!

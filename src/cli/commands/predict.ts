@@ -25,7 +25,7 @@ const DEFECT_FOUND = 3; // the exit code
 export function addPredict(program: Command): void {
   const command = program
     .command("predict")
-    .description("judge images: a score and a verdict each, where the defects are, heat maps, masks, tables")
+    .description("find defects in images: a score and a verdict each, where the defects are, heat maps, masks, tables")
     .argument("<run>", "folder that train wrote")
     .argument("[images...]", 'files, folders, "patterns" such as "photos/**/*.png", - for a list on standard input');
   addPredictFlags(command).action(async (run: string, words: string[], flags: PredictFlags) => {

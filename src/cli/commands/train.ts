@@ -97,10 +97,10 @@ export async function addTrain(program: Command): Promise<void> {
       );
       if (tests > 0)
         print(
-          `next: bigrid eval ${out} ${root}${regionWords({ roi, ignore })}   how well it judges the ${tests} test images there`,
+          `next: bigrid eval ${out} ${root}${regionWords({ roi, ignore })}   how well it does on the ${tests} test images there`,
         );
       print(
-        `${tests > 0 ? "or:  " : "next:"} bigrid predict ${out} IMAGE...${regionWords({ roi, ignore })} --out DIR   judges new images`,
+        `${tests > 0 ? "or:  " : "next:"} bigrid predict ${out} IMAGE...${regionWords({ roi, ignore })} --out DIR   finds defects in new images`,
       );
     });
 }

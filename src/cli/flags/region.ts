@@ -31,7 +31,7 @@ export const regionWords = ({ roi, ignore }: RegionFlags): string =>
     .map(([flag, value]) => (value === undefined ? "" : ` --${flag} ${value}`))
     .join("");
 
-/** Says so if a model learned from whole images and is to judge parts, or the other way round. */
+/** Says so if a model learned from whole images and is to inspect parts, or the other way round. */
 export function remarkOnRegion(run: string, trainedWithRegions: boolean, region: Region | null): void {
   if (trainedWithRegions === (region !== null)) return;
   say(

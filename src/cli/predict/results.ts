@@ -92,7 +92,7 @@ export const jsonLine = (result: Result): string => `${JSON.stringify(plainResul
 
 /**
  * The results as a COCO file, in parts. Images are numbered from 1 in their order, defects too; images that could not
- * be judged are none. Absolute paths are told from the folder that all of those have in common: as COCO has it, and
+ * be inspected are left out. Absolute paths are told from the folder that all of those have in common: as COCO has it, and
  * because datasets are handed on. A segmentation is uncompressed RLE, as pycocotools reads it.
  * @param resultsOf gives all results, as often as it is called
  */
@@ -139,7 +139,7 @@ export async function* jsonOf(
   resultsOf: () => AsyncIterable<Result>,
 ): AsyncGenerator<string> {
   yield `{"threshold":${threshold},"pixelThreshold":${pixelThreshold},"images":[`;
-  yield* listed(resultsOf, (judged) => [plainResult(judged)]);
+  yield* listed(resultsOf, (inspected) => [plainResult(inspected)]);
   let comma = "";
   yield '],"skipped":[';
   for await (const result of resultsOf()) {
@@ -150,10 +150,10 @@ export async function* jsonOf(
   yield "]}\n";
 }
 
-/** The members of a JSON list: what is made of each judged image, and of its number from 1. */
+/** The members of a JSON list, made from each inspected image and its number, from 1. */
 async function* listed(
   resultsOf: () => AsyncIterable<Result>,
-  membersOf: (judged: Inspected, number: number) => readonly object[],
+  membersOf: (inspected: Inspected, number: number) => readonly object[],
 ): AsyncGenerator<string> {
   let number = 0;
   let comma = "";

@@ -17,7 +17,7 @@ import { inParts, jsonOf } from "./results.ts";
 import { lineOf, printSummary } from "./summary.ts";
 
 /**
- * Judges a list, or a shard's part of it, from where it was left.
+ * Inspects a list of images, or a shard of it, from where it was left.
  * @param limit which scores are called defective, for the summary
  */
 export async function predictList(
@@ -89,7 +89,7 @@ async function tablesThere({ csv, jsonl, coco }: Outputs): Promise<string[]> {
   return paths.filter((_, i) => found[i]?.isFile());
 }
 
-/** Judges what is in a folder and what comes into it, until a signal ends that. */
+/** Inspects the images in a folder and those that come into it, until a signal ends it. */
 export async function watchFolder(
   kept: KeptDetector,
   { watch, settle }: PredictFlags,

@@ -16,7 +16,7 @@ export async function anomaliesOf(root: string, strict: boolean): Promise<AsyncG
     throw new InputError(
       `${root} has no defective images with masks to learn from, read as ${layout.format}: ${layout.rule}`,
     );
-  say(`${items.length} defective images of ${root} are learnt from: how well these are judged afterwards says nothing`);
+  say(`${items.length} defective images of ${root} are learnt from: metrics of these very images say nothing`);
   return (async function* () {
     for await (const { item, image } of readableImages(items, ({ path }) => join(root, path), strict)) {
       const masks = await Promise.all(item.masks.map((path) => decodeMask(join(root, path))));

@@ -10,7 +10,7 @@ import type { Reading } from "./layout.ts";
 
 /** Folders of images to learn from. */
 export const TRAIN: readonly string[] = ["train", "training", "train_set", "trainset"];
-/** Folders of images to judge. */
+/** Folders of test images. */
 export const TEST: readonly string[] = ["test", "testing", "test_set", "testset", "test_public"];
 /** Folders of masks. */
 export const MASKS: readonly string[] = [

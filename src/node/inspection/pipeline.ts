@@ -5,7 +5,7 @@ import { requireUsable, type DecodedImage } from "../../io/image.ts";
 import type { Size } from "../../io/placement.ts";
 import { calibratedScore, type GoodScores } from "../../detection/calibration.ts";
 import { defectsOf, type Defects } from "../../detection/defects.ts";
-import type { Detector, DetectorConfig, Inspection, Unjudged } from "../../detection/detector.ts";
+import type { Detector, DetectorConfig, Inspection, InspectionFailure } from "../../detection/detector.ts";
 import type { PictureRegion } from "../../detection/region.ts";
 import { ensureFolder, writeFileAtomic } from "../files/files.ts";
 import { isGone } from "../files/reasons.ts";
@@ -129,7 +129,7 @@ async function inspectBatch<T extends Item>(
   for (const { item } of decoded) if (!batch.some((outcome) => outcome.item === item)) onGone?.(item);
   const read = batch.map((outcome) => usable(detector, outcome, options));
   const images = read.filter((outcome) => "image" in outcome);
-  const inspections: (Inspection | Unjudged)[] = [];
+  const inspections: (Inspection | InspectionFailure)[] = [];
   for (let first = 0; first < images.length; first += most) {
     const some = images.slice(first, first + most);
     inspections.push(
@@ -146,14 +146,17 @@ async function inspectBatch<T extends Item>(
       return [item, { image: item.image, verdict: "unreadable", reason: outcome.reason }] as const;
     const inspection = inspected.get(outcome)!;
     if ("reason" in inspection)
-      return [item, { image: item.image, verdict: "unreadable", reason: unjudged(item, inspection, options) }] as const;
+      return [
+        item,
+        { image: item.image, verdict: "unreadable", reason: failureOf(item, inspection, options) },
+      ] as const;
     return [item, await resultOf(detector, item, outcome, inspection, options)] as const;
   });
   await Promise.allSettled(results); // where one fails, nothing is written any more when that is known
   return Promise.all(results);
 }
 
-/** An image with what counts in it, or why it cannot be judged. */
+/** An image with what counts in it, or why it cannot be inspected. */
 function usable<T extends Item>(
   detector: Detector,
   outcome: Decoded<T>,
@@ -172,8 +175,8 @@ function usable<T extends Item>(
 }
 
 /** Why the model has no score for an image; an InputError if `strict`. */
-function unjudged({ image }: Item, { reason }: Unjudged, { strict, onSkipped }: InspectionOptions): string {
-  const problem = `${image} cannot be judged: ${reason}`;
+function failureOf({ image }: Item, { reason }: InspectionFailure, { strict, onSkipped }: InspectionOptions): string {
+  const problem = `${image} cannot be inspected: ${reason}`;
   if (strict) throw new InputError(problem);
   onSkipped(problem, true);
   return problem;
