@@ -71,9 +71,9 @@ async function compare(root: string, { seeds, choices, out, report, features, na
     method: _method,
     ...others
   } = options as GradTrainingOptions;
-  const { inputSize, fit, padding } = options;
+  const { inputSize, resize, padding } = options;
   // of the images, with a model or without
-  const seen = { inputSize, ...(fit && { fit }), ...(padding && { padding }) };
+  const seen = { inputSize, ...(resize && { resize }), ...(padding && { padding }) };
   const set = await featuresOf(device, root, options, features);
   const common = {
     dataset: name ?? root.split("/").filter(Boolean).at(-1)!,

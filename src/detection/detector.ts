@@ -9,7 +9,7 @@ import type { Device } from "../runtime/device.ts";
 import { dispose } from "../runtime/disposal.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
 import { tunePending } from "../runtime/tuner.ts";
-import { placementOf, type Fit, type Placement, type Size } from "../io/placement.ts";
+import { placementOf, type Resize, type Placement, type Size } from "../io/placement.ts";
 import { empty, fromArray, release, sameShape, toArray, type FloatDType, type Tensor } from "../tensor/tensor.ts";
 import { calibratedScore, type Calibration } from "./calibration.ts";
 import { CapturedScorer } from "./captured_scorer.ts";
@@ -51,7 +51,7 @@ export interface DetectorConfig {
   readonly method: { readonly name: string; readonly config: Json };
   readonly backbone: BackboneIdentity;
   /** Side of the square input, pixels, and how photographs fill it. */
-  readonly input: { readonly size: number; readonly fit: Fit };
+  readonly input: { readonly size: number; readonly resize: Resize };
   /** Whether of the pictures that it was trained on only a part counted. */
   readonly regions: boolean;
   readonly assembly: Assembly;
@@ -144,7 +144,7 @@ export class Detector {
     const dtype = storageOf(device, half);
     const {
       method: { name: methodName, config: modelConfig },
-      input: { size: inputSize, fit },
+      input: { size: inputSize, resize },
       assembly,
     } = config;
     const { name, weights: sha256, padding } = config.backbone;
@@ -163,7 +163,7 @@ export class Detector {
     });
     const weights = Weights.stored(device, tensors, source);
     try {
-      const maker = new FeatureMaker(device, backbone, assembly, fit);
+      const maker = new FeatureMaker(device, backbone, assembly, resize);
       requireFeaturesOf(maker, method.validate(modelConfig), source);
       const { channels } = maker.extents;
       const extractor = new FeatureExtractor(maker, (name) => weights.state(name, [channels], () => 0));
@@ -184,8 +184,8 @@ export class Detector {
 
   /** Which part of a picture the detector looks at, and where its map has that. */
   placementOf(picture: Size): Placement {
-    const { fit, size } = this.config.input;
-    return placementOf(fit, picture, { width: size, height: size });
+    const { resize, size } = this.config.input;
+    return placementOf(resize, picture, { width: size, height: size });
   }
 
   /**

@@ -157,7 +157,7 @@ export async function inferenceBytes(device: Device, model: MemoryModel, batch: 
   const config: DetectorConfig = {
     method: { name: method.name, config: modelConfig },
     backbone: maker.backbone.identity,
-    input: { size: inputSize, fit: "stretch" },
+    input: { size: inputSize, resize: "stretch" },
     regions: false,
     assembly,
     scoring: method.scoring,

@@ -24,18 +24,18 @@ export interface Size {
 export const LEAST_SIDE = 8;
 
 /** Every way to fill an image. */
-export const FITS = ["stretch", "letterbox", "crop"] as const;
+export const RESIZES = ["stretch", "letterbox", "crop"] as const;
 
 /**
  * How a picture fills an image of another shape: stretched, whole with bars of the mean colour, or its centre, cut to
  * the image's shape.
  */
-export type Fit = (typeof FITS)[number];
+export type Resize = (typeof RESIZES)[number];
 
 /** Which part of a picture becomes which part of an image of `width` x `height` pixels. */
-export function placementOf(fit: Fit, picture: Size, { width, height }: Size): Placement {
+export function placementOf(resize: Resize, picture: Size, { width, height }: Size): Placement {
   const whole = { left: 0, top: 0 };
-  switch (fit) {
+  switch (resize) {
     case "stretch":
       return {
         source: { ...whole, width: picture.width, height: picture.height },

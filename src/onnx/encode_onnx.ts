@@ -27,7 +27,7 @@ const INPUT = {
  *
  * It takes `image`, uint8 `[N, size, size, 3]`, RGB, and gives `map` `[N, size, size]`, `score`, `peak` and
  * `calibrated`, `[N]` each, f32; N is free. Photographs are resized before, as `preprocessing` in its metadata says;
- * colours are normalised within. A detector of `fit` "letterbox" takes RGBA, `[N, size, size, 4]`, and transparent
+ * colours are normalised within. A detector of `resize` "letterbox" takes RGBA, `[N, size, size, 4]`, and transparent
  * bars. Batch norms are folded, weights are f32. Metadata: `format`, `version`, `preprocessing`, `backbone`, `method`,
  * `calibration`.
  *
@@ -80,9 +80,9 @@ function requireSameOps(calls: readonly Call[], others: readonly Call[]): void {
 /** Bars are transparent: no bytes are the mean colour that they have, to which features of flat areas are sensitive. */
 const hasBars = ({
   config: {
-    input: { fit },
+    input: { resize },
   },
-}: Detector): boolean => fit === "letterbox";
+}: Detector): boolean => resize === "letterbox";
 
 /** Bytes as the backbone wants them, in the order of the shader's arithmetic. */
 function normalised(detector: Detector, to: Conversion): string {

@@ -215,7 +215,7 @@ function modelConfiguration({
     ["Backbone", backbone.name],
     ...(backbone.weights === null ? [] : [["Backbone's SHA-256", backbone.weights] as const]),
     ["Stages", assembly.stages.join(", ")],
-    ["Input", `${input.size} x ${input.size} pixels, ${input.fit}`],
+    ["Input", `${input.size} x ${input.size} pixels, ${input.resize}`],
     ["Method", method.name],
     ...summary,
     ["Expected false rejects", `${percentOf(calibration.falseReject)} of good images`],

@@ -31,7 +31,7 @@ export interface TrainFlags {
 
 const MODEL = "Model:";
 const TRAINING = "Training:";
-const OF_MODEL = ["method", "backbone", "stages", "inputSize", "fit"];
+const OF_MODEL = ["method", "backbone", "stages", "inputSize", "resize"];
 
 /** The method that a command line names; the default where it names none, or an unknown one. */
 export function methodIn(words: readonly string[]): { readonly name: MethodName; readonly isNamed: boolean } {

@@ -255,7 +255,7 @@ async function* goodImages(
   region: Region | null,
   options: TrainingOptions,
 ): AsyncGenerator<TrainingImage> {
-  const input = { fit: options.fit ?? "stretch", size: options.inputSize ?? TRAINING_OPTIONS.inputSize.default };
+  const input = { resize: options.resize ?? "stretch", size: options.inputSize ?? TRAINING_OPTIONS.inputSize.default };
   for await (const { item, image } of readableImages(items, ({ item }) => join(root, item.path), strict)) {
     const name = join(root, item.item.path);
     yield { name, className: item.className, image, region: region?.of(image, name, input) ?? null };
