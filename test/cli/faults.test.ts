@@ -124,7 +124,7 @@ const trained = (
     strict: true,
     resume: false,
     region: null,
-    checkpointEvery: 7,
+    saveEvery: 7,
     ...changes,
   }).then(() => readFile(at(run, "model.safetensors")));
 };
@@ -165,7 +165,7 @@ test("of two saved states the last is damaged: the one before is gone on with; w
   const beforeBytes = await readFile(before.path);
   await cut(before);
   await expect(trained("damaged", [], { resume: true })).rejects.toThrow(
-    /is no valid safetensors file: .*; to begin anew, remove \S+checkpoints$/,
+    /is no valid safetensors file: .*; to begin anew, remove \S+training_states$/,
   );
   await writeFile(before.path, beforeBytes);
   expect((await trained("damaged", [], { resume: true })).equals(whole)).toBe(true);
@@ -325,9 +325,7 @@ describe("a device without memory", () => {
 
 test("training that diverges stops with the step, a tensor and the last good state, and saves nothing after it", async () => {
   const options = { decoder: "tiny", pasteIntensity: [1e38, 3e38] } as const;
-  const failure: unknown = await trained("diverged", [], { checkpointEvery: 1 }, options).catch(
-    (error: unknown) => error,
-  );
+  const failure: unknown = await trained("diverged", [], { saveEvery: 1 }, options).catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(DivergedError);
   expect((failure as Error).message).toMatch(
     /^training diverged: .*; pasteIntensity 3e\+38 is far from what is of use: choose less; no state was saved before$/,

@@ -40,7 +40,7 @@ export function addDemo(program: Command): void {
       const options = { inputSize: size, seed };
       const isBegun = (await new TrainingFiles(out).saved()).length > 0;
       say(`synthetic inspection set in ${root}; training on ${device.adapter.description}`);
-      const begun = { strict: true, resume: isBegun, region: null, checkpointEvery: 100 };
+      const begun = { strict: true, resume: isBegun, region: null, saveEvery: 100 };
       const { detector, modelPath, losses, seconds } = await trainRun(device, root, dataset, out, options, begun);
       const evaluated = await evaluateRun(detector, root, dataset, { strict: true, region: null });
       const reportPath = join(out, "report.html");

@@ -18,7 +18,7 @@ interface TrainCommandFlags extends TrainFlags, RegionFlags, Readonly<Record<str
   readonly strict?: boolean;
   readonly anomalies?: string;
   readonly resume?: boolean;
-  readonly checkpointEvery: number;
+  readonly saveEvery: number;
   readonly autoBatch?: boolean;
 }
 
@@ -41,7 +41,7 @@ export async function addTrain(program: Command): Promise<void> {
       new Option("--resume", "go on where an earlier training into the same folder was ended").helpGroup(OUTPUT),
     )
     .addOption(
-      new Option("--checkpoint-every <steps>", "save the training's state that often, to resume from")
+      new Option("--save-every <steps>", "save the training's state that often, to resume from")
         .argParser(wholeNumber(1))
         .default(100)
         .helpGroup(OUTPUT),
@@ -56,7 +56,7 @@ export async function addTrain(program: Command): Promise<void> {
         anomalies,
         strict = false,
         resume = false,
-        checkpointEvery,
+        saveEvery,
         autoBatch = false,
         roi,
         ignore,
@@ -86,7 +86,7 @@ export async function addTrain(program: Command): Promise<void> {
         );
         return device;
       };
-      const through = { openDevice: open, trainingOptions, autoBatch, strict, resume, region, checkpointEvery };
+      const through = { openDevice: open, trainingOptions, autoBatch, strict, resume, region, saveEvery };
       const { detector, modelPath, seconds } = await trainThrough(root, dataset, out, through);
       const tests = dataset.classes.reduce((sum, { test }) => sum + test.length, 0);
       const { method, calibration } = detector.config;

@@ -43,7 +43,7 @@ export interface TrainRunOptions {
   /** The part of each image that counts; null where all does. */
   readonly region: Region | null;
   /** Steps between saved states. */
-  readonly checkpointEvery: number;
+  readonly saveEvery: number;
 }
 
 /** The batch of a training; 1 for a method without one. */
@@ -121,7 +121,7 @@ export async function trainRun(
   dataset: Dataset,
   run: string,
   options: TrainingOptions,
-  { strict, resume, region, checkpointEvery }: TrainRunOptions,
+  { strict, resume, region, saveEvery }: TrainRunOptions,
 ): Promise<TrainedRun> {
   const files = new TrainingFiles(run);
   const saved = await files.saved();
@@ -159,7 +159,7 @@ export async function trainRun(
       if (loss !== null) await files.log(step);
       if (signals.came) await save();
       endIfAsked();
-      if (taken % checkpointEvery === 0) await save();
+      if (taken % saveEvery === 0) await save();
     }
     const detector = await training.finish((done, total) => {
       bars.show("Calibration", total).update(done);

@@ -240,8 +240,8 @@ export const parsers: readonly Parser[] = [
   {
     name: "train_log",
     async parse(input) {
-      await mkdir(at("run", "checkpoints"), { recursive: true });
-      for (const folder of ["", "checkpoints"]) await writeFile(at("run", folder, "train.jsonl"), input);
+      await mkdir(at("run", "training_states"), { recursive: true });
+      for (const folder of ["", "training_states"]) await writeFile(at("run", folder, "train.jsonl"), input);
       const files = new TrainingFiles(at("run"));
       for (const { steps, values } of lossCurvesOf(await files.logged()))
         holds(steps.length === values.length && values.every(Number.isFinite), "a curve with holes");
