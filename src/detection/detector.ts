@@ -109,7 +109,7 @@ export class Detector {
   constructor(features: FeatureExtractor, model: Model, config: DetectorConfig) {
     this.#features = features;
     this.#model = model;
-    model.weights.settle();
+    model.weights.freeze();
     this.config = config;
     this.#captured = new CapturedScorer(this.device, (images, counted) =>
       this.#score(this.#features.extractFrom(images), counted),
@@ -123,7 +123,7 @@ export class Detector {
 
   /** Whether it computes in half precision. */
   get half(): boolean {
-    return this.#model.weights.settled === "f16";
+    return this.#model.weights.frozen === "f16";
   }
 
   /**
@@ -168,7 +168,7 @@ export class Detector {
       const { channels } = maker.extents;
       const extractor = new FeatureExtractor(maker, (name) => weights.state(name, [channels], () => 0));
       const model = method.restore(modelConfig, weights);
-      weights.settle(dtype);
+      weights.freeze(dtype);
       return new Detector(extractor, model, config);
     } catch (error) {
       weights.release();

@@ -28,7 +28,7 @@ export interface Layer {
 export interface ConvolutionPart {
   readonly kind: "convolution";
   readonly filters: Tensor;
-  /** Whether a norm is folded in, where weights are settled, so that the filters are not used by themselves. */
+  /** Whether a norm is folded in, where weights are frozen, so that the filters are not used by themselves. */
   isFolded: boolean;
   /** The convolution with any filters, a bias and an activation. */
   readonly apply: (input: Tensor, filters: Tensor, epilogue?: Epilogue) => Tensor;
@@ -102,23 +102,23 @@ export function depthwise3x3({ weights, prefix, random }: LayerContext, channels
 
 function convolution(weights: Weights, filters: Tensor, apply: ConvolutionPart["apply"]): Layer {
   const part: ConvolutionPart = { kind: "convolution", filters, apply, isFolded: false };
-  const stored = asSettledIn(weights, filters, () => !part.isFolded);
+  const stored = asFrozenIn(weights, filters, () => !part.isFolded);
   return Object.assign((input: Tensor) => apply(input, stored()), { part });
 }
 
-/** A weight in what the weights were settled in, if it `isUsed`. */
-function asSettledIn(weights: Weights, weight: Tensor, isUsed = () => true): () => Tensor {
+/** A weight in what the weights were frozen in, if it `isUsed`. */
+function asFrozenIn(weights: Weights, weight: Tensor, isUsed = () => true): () => Tensor {
   const half = weights.derived<{ readonly weight?: Tensor }>([weight], (dtype) =>
     dtype === "f16" && isUsed() ? { weight: cast(weight, dtype) } : {},
   );
   return () => half()?.weight ?? weight;
 }
 
-/** A layer of f32, of which everything in between is of what the weights were settled in. */
-export const asSettled =
+/** A layer of f32, of which everything in between is of what the weights were frozen in. */
+export const asFrozen =
   ({ weights }: LayerContext, layer: Layer): Layer =>
   (input, mode) =>
-    mode === "inference" && weights.settled === "f16"
+    mode === "inference" && weights.frozen === "f16"
       ? cast(layer(cast(input, "f16"), mode), "f32")
       : layer(input, mode);
 
@@ -131,7 +131,7 @@ export function norm({ weights, prefix }: LayerContext, channels: number): Layer
       const normed = batchNormInference(input, affine, running);
       return then ? activation(normed, then) : normed;
     }
-    if (weights.settled) throw new UsageError(`${prefix}: the weights were settled; they cannot be trained any more`);
+    if (weights.frozen) throw new UsageError(`${prefix}: the weights were frozen; they cannot be trained any more`);
     return batchNorm(input, affine, running, { activation: then, ...(mode === "again" && { momentum: 0 }) });
   };
   const part: NormPart = { kind: "norm", weights, affine, running, apply };
@@ -149,13 +149,13 @@ export const activate = (name: ActivationName): Layer =>
 export function squeezeExcitation({ weights, prefix, random }: LayerContext, channels: number): Layer {
   const squeezed = Math.max(1, Math.floor(channels / 4));
   const layer = (name: string, inputs: number, outputs: number) =>
-    asSettledIn(weights, weights.normal(`${prefix}.${name}.weight`, [inputs, outputs], INITIAL_DEVIATION, random));
+    asFrozenIn(weights, weights.normal(`${prefix}.${name}.weight`, [inputs, outputs], INITIAL_DEVIATION, random));
   const [reduce, expand] = [layer("reduce", channels, squeezed), layer("expand", squeezed, channels)];
   return (input) => squeezeOp(input, { weight: reduce() }, { weight: expand() }, { gate: "hsigmoid" });
 }
 
 /**
- * One layer after another. A norm and an activation behind it are one kernel; once the weights are settled, so are both
+ * One layer after another. A norm and an activation behind it are one kernel; once the weights are frozen, so are both
  * and the convolution before them.
  */
 export function sequence(...layers: readonly Layer[]): Layer {

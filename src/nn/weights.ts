@@ -37,7 +37,7 @@ export class Weights implements Disposable {
     readonly make: (dtype: FloatDType) => readonly Tensor[];
     readonly parameters: readonly Tensor[];
   }[] = [];
-  #settled: { readonly dtype: FloatDType; readonly derived: readonly Tensor[] } | null = null;
+  #frozen: { readonly dtype: FloatDType; readonly derived: readonly Tensor[] } | null = null;
 
   private constructor(
     device: Device,
@@ -94,7 +94,7 @@ export class Weights implements Disposable {
   /**
    * Tensors that depend on weights alone, such as convolutions with a norm folded in: null as long as those may change.
    * @param parameters what f16 takes the place of: parameters or states
-   * @param make called once, by `settle`, with what it was told
+   * @param make called once, by `freeze`, with what it was told
    */
   derived<T extends Readonly<Record<string, Tensor>>>(
     parameters: readonly Tensor[],
@@ -111,8 +111,8 @@ export class Weights implements Disposable {
    * @param dtype of what is derived. f16 takes its parameters' place: they are given back, and no file can be made of
    * these weights
    */
-  settle(dtype: FloatDType = "f32"): void {
-    if (this.#settled) return;
+  freeze(dtype: FloatDType = "f32"): void {
+    if (this.#frozen) return;
     const derived: Tensor[] = [];
     const left = new Map<Tensor, number>(); // what is still to be derived from each
     for (const { parameters } of this.#derived)
@@ -124,7 +124,7 @@ export class Weights implements Disposable {
       parameters.filter((tensor) => left.get(tensor) === 0).forEach((tensor) => this.#giveBack(tensor));
       this.device.trim(); // at once, or more would be held than in full
     }
-    this.#settled = { dtype, derived };
+    this.#frozen = { dtype, derived };
   }
 
   #giveBack(source: Tensor): void {
@@ -134,9 +134,9 @@ export class Weights implements Disposable {
     release(source);
   }
 
-  /** What the weights were settled in; null as long as something may change them. */
-  get settled(): FloatDType | null {
-    return this.#settled?.dtype ?? null;
+  /** What the weights were frozen in; null as long as something may change them. */
+  get frozen(): FloatDType | null {
+    return this.#frozen?.dtype ?? null;
   }
 
   /** All tensors by name: what a model file holds. */
@@ -146,7 +146,7 @@ export class Weights implements Disposable {
 
   /** Gives all storage back. */
   release(): void {
-    for (const tensor of [...this.all().values(), ...(this.#settled?.derived ?? [])]) release(tensor);
+    for (const tensor of [...this.all().values(), ...(this.#frozen?.derived ?? [])]) release(tensor);
   }
 
   /** The same as `release`, for `using`. */

@@ -175,7 +175,7 @@ describe.each(METHOD_NAMES)("the method %s", (name) => {
       ),
     );
     const model = method.restore(config, Weights.stored(device, new Map(read), "model"));
-    model.weights.settle();
+    model.weights.freeze();
     const { batch } = featureSource(3, [height, width, channels]);
     const features = await batch([0, 1, 2]);
     const score = () => {
