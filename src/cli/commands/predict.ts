@@ -16,7 +16,7 @@ import { addPredictFlags, requireConsistent, type PredictFlags } from "../predic
 import type { InspectionOptions } from "../../node/inspection/pipeline.ts";
 import { KeptDetector } from "../../node/inspection/kept_detector.ts";
 import { claim, outputsOf, type Outputs } from "../predict/outputs.ts";
-import type { Settings } from "../predict/record.ts";
+import type { PredictionSettings } from "../predict/record.ts";
 import { predictList, watchFolder } from "../predict/runs.ts";
 import { Region, remarkOnRegion } from "../flags/region.ts";
 
@@ -122,7 +122,7 @@ async function settingsOf(
   { class: className, roi, ignore, watch, half = false }: PredictFlags,
   options: InspectionOptions,
   images: readonly string[] | null,
-): Promise<Settings> {
+): Promise<PredictionSettings> {
   const { threshold, pixelThreshold, minArea, pictures } = options;
   const isRectangle = roi !== undefined && Region.isRectangle(roi);
   return {

@@ -10,7 +10,7 @@ import { isResult } from "./results.ts";
 const VERSION = 2; // of the journal
 
 /** By what results were made: those of other settings do not belong to them. */
-export interface Settings {
+export interface PredictionSettings {
   /** The model file's SHA-256. */
   readonly model: string;
   readonly half: boolean;
@@ -27,7 +27,7 @@ export interface Settings {
   readonly watch: string | null;
 }
 
-interface Header extends Settings {
+interface Header extends PredictionSettings {
   readonly format: "bigrid-predictions";
   readonly version: number;
   readonly shard: Shard | null;
@@ -73,7 +73,7 @@ export class PredictionRecord {
    */
   static async open(
     outputs: Outputs,
-    settings: Settings,
+    settings: PredictionSettings,
     shard: Shard | null,
     goOn: boolean,
   ): Promise<PredictionRecord> {

@@ -8,10 +8,10 @@ import { showProgress } from "../terminal/progress.ts";
 import { AwaitedSignals } from "../terminal/signals.ts";
 import { onOutputFailure, outputFailure } from "../terminal/standard_output.ts";
 import type { PredictFlags } from "./flags.ts";
-import { inspectImages, type Item, type InspectionOptions } from "../../node/inspection/pipeline.ts";
+import { inspectImages, type ListedImage, type InspectionOptions } from "../../node/inspection/pipeline.ts";
 import type { KeptDetector } from "../../node/inspection/kept_detector.ts";
 import { PictureNames, type Outputs } from "./outputs.ts";
-import { PredictionRecord, shareOf, type Counts, type Settings } from "./record.ts";
+import { PredictionRecord, shareOf, type Counts, type PredictionSettings } from "./record.ts";
 import { Refresh } from "./refresh.ts";
 import { inParts, jsonOf } from "./results.ts";
 import { lineOf, printSummary } from "./summary.ts";
@@ -26,11 +26,11 @@ export async function predictList(
   { shard, resume = false, json = false }: PredictFlags,
   outputs: Outputs,
   options: InspectionOptions,
-  settings: Settings,
+  settings: PredictionSettings,
   limit: string,
 ): Promise<Counts> {
   const names = new PictureNames(commonFolder(images));
-  const all = images.map((image): Item => ({ image, picture: names.next(image) }));
+  const all = images.map((image): ListedImage => ({ image, picture: names.next(image) }));
   const share = shard ? shareOf(all, shard) : all;
   const earlier = await tablesThere(outputs);
   const record = await PredictionRecord.open(outputs, settings, shard ?? null, resume);
@@ -95,7 +95,7 @@ export async function watchFolder(
   { watch, settle }: PredictFlags,
   outputs: Outputs,
   options: InspectionOptions,
-  settings: Settings,
+  settings: PredictionSettings,
 ): Promise<Counts> {
   const folder = watch!;
   const record = await PredictionRecord.open(outputs, settings, null, true);

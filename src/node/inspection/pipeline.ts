@@ -16,7 +16,7 @@ import { shortStem } from "./short_stem.ts";
 import type { Inspected, PictureKind, Result } from "./result.ts";
 
 /** An image to inspect, and the name of its pictures below their folders. */
-export interface Item {
+export interface ListedImage {
   readonly image: string;
   readonly picture: string;
 }
@@ -48,7 +48,7 @@ export interface InspectionOptions {
 }
 
 /** What is done about an image that is not there. */
-export interface GoneOptions<T extends Item> {
+export interface GoneOptions<T extends ListedImage> {
   /** Told of the image, which then has no result. Default: it is one that cannot be read. */
   readonly onGone?: (item: T) => void;
 }
@@ -66,7 +66,7 @@ const DECODED_AHEAD = Math.max(4, Number(process.env["UV_THREADPOOL_SIZE"] ?? 4)
  * are decoded.
  * @throws InputError at the first image that cannot be inspected if `strict`; if a picture cannot be written
  */
-export async function* inspectImages<T extends Item>(
+export async function* inspectImages<T extends ListedImage>(
   kept: KeptDetector,
   items: readonly T[],
   options: InspectionOptions & GoneOptions<T>,
@@ -117,7 +117,7 @@ interface Usable {
 }
 
 /** @param most images that the GPU is given at a time */
-async function inspectBatch<T extends Item>(
+async function inspectBatch<T extends ListedImage>(
   detector: Detector,
   decoded: readonly Decoded<T>[],
   most: number,
@@ -157,7 +157,7 @@ async function inspectBatch<T extends Item>(
 }
 
 /** An image with what counts in it, or why it cannot be inspected. */
-function usable<T extends Item>(
+function usable<T extends ListedImage>(
   detector: Detector,
   outcome: Decoded<T>,
   { region, strict, onSkipped }: InspectionOptions,
@@ -175,7 +175,11 @@ function usable<T extends Item>(
 }
 
 /** Why the model has no score for an image; an InputError if `strict`. */
-function failureOf({ image }: Item, { reason }: InspectionFailure, { strict, onSkipped }: InspectionOptions): string {
+function failureOf(
+  { image }: ListedImage,
+  { reason }: InspectionFailure,
+  { strict, onSkipped }: InspectionOptions,
+): string {
   const problem = `${image} cannot be inspected: ${reason}`;
   if (strict) throw new InputError(problem);
   onSkipped(problem, true);
@@ -184,7 +188,7 @@ function failureOf({ image }: Item, { reason }: InspectionFailure, { strict, onS
 
 async function resultOf(
   detector: Detector,
-  { image: path, picture }: Item,
+  { image: path, picture }: ListedImage,
   { image, part }: Usable,
   inspection: Inspection,
   { good, threshold, pixelThreshold, minArea, pictures }: InspectionOptions,
