@@ -1,7 +1,7 @@
 // Kernels, the tape, optimisers: what models are made of. Runs wherever there is WebGPU, and is handed its device.
 export { record, type Gradients, type Pullback } from "./autograd/tape.ts";
 export { maskUnion, type DecodedImage } from "./io/image.ts";
-export { FITS, placementOf, type Fit, type Placement, type Rectangle } from "./io/placement.ts";
+export { placementOf, RESIZES, type Placement, type Rectangle, type Resize } from "./io/placement.ts";
 export type { Conv2dOptions } from "./kernels/conv2d.ts";
 export type { ConvolutionOptions, Epilogue, Padding } from "./kernels/convolution.ts";
 export type { GaussianBlurOptions } from "./kernels/gaussian_blur.ts";

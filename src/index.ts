@@ -21,7 +21,7 @@ export {
   type Evaluated,
   type EvaluationOptions,
   type PixelMethod,
-  type Sample,
+  type ScoredImage,
 } from "./metrics/evaluate.ts";
 export { meanMetrics, type MetricName, type Metrics } from "./metrics/metrics.ts";
 export { PixelHistogram } from "./metrics/pixel_histogram.ts";
@@ -59,7 +59,7 @@ export {
   type DetectorConfig,
   type DetectorOptions,
   type Inspection,
-  type Unjudged,
+  type InspectionFailure,
 } from "./detection/detector.ts";
 export { evaluateDetector, trainDetector, type DetectorMetrics, type LabelledImage } from "./detection/evaluation.ts";
 export type { Spill } from "./detection/feature_store.ts";

@@ -5,7 +5,7 @@ import { execFileSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Command } from "commander";
-import { addTrainFlags, trainingOptionsOf, type TrainFlags } from "../../src/cli/flags/options.ts";
+import { addTrainFlags, readTrainingOptions, type TrainFlags } from "../../src/cli/flags/options.ts";
 import { evaluate } from "../../src/metrics/evaluate.ts";
 import { meanMetrics } from "../../src/metrics/metrics.ts";
 import { auroc, rank } from "../../src/metrics/ranking.ts";
@@ -62,7 +62,7 @@ async function compare(root: string, { seeds, choices, out, report, features, na
     .map((word) => (/^\d+$/.test(word) ? Number(word) : fail(`--seeds takes whole numbers, got ${word}`)));
   await ensureWritableFolder(dirname(out));
   const device = await openDevice();
-  const options = await trainingOptionsOf(flags);
+  const options = await readTrainingOptions(flags);
   const {
     backbone,
     weights: _weights,
@@ -71,9 +71,9 @@ async function compare(root: string, { seeds, choices, out, report, features, na
     method: _method,
     ...others
   } = options as GradTrainingOptions;
-  const { inputSize, fit, padding } = options;
+  const { inputSize, resize, padding } = options;
   // options that affect the images, with or without a model
-  const seen = { inputSize, ...(fit && { fit }), ...(padding && { padding }) };
+  const seen = { inputSize, ...(resize && { resize }), ...(padding && { padding }) };
   const set = await featuresOf(device, root, options, features);
   const common = {
     dataset: name ?? root.split("/").filter(Boolean).at(-1)!,
@@ -94,7 +94,7 @@ async function compare(root: string, { seeds, choices, out, report, features, na
       }
       console.error(label);
       const started = performance.now();
-      const judged =
+      const scored =
         seed === null
           ? await searched(set, WINDOWS[choice]!)
           : await trained(set, {
@@ -103,16 +103,16 @@ async function compare(root: string, { seeds, choices, out, report, features, na
               branches: choice as NonNullable<GradOptions["branches"]>,
             });
       const seconds = (performance.now() - started) / 1000;
-      const results = await addResult(out, { ...common, ...key, ...measured(judged), seconds });
+      const results = await addResult(out, { ...common, ...key, ...measured(scored), seconds });
       await writeFileAtomic(report, withTables(await readFile(report, "utf8"), resultTables(results)));
     }
   }
 
   /** Scores of test images, class by class, by distance to the nearest good cells. */
   async function searched(set: FeatureSet, window: number): Promise<Scored[][]> {
-    const judged: Scored[][] = [];
-    for (const data of set.classes) judged.push(await nearestNeighbours(device, set, data, window));
-    return judged;
+    const scored: Scored[][] = [];
+    for (const data of set.classes) scored.push(await nearestNeighbours(device, set, data, window));
+    return scored;
   }
 
   /** Scores of test images, class by class, by a detector trained on all classes. */
@@ -130,7 +130,7 @@ async function compare(root: string, { seeds, choices, out, report, features, na
       console.error(`  model ${run}/${runs}, ${stage} ${step}/${steps}, loss ${loss?.toPrecision(3)}, ${left}`);
     }
     const detector = await training.finish();
-    const judged: Scored[][] = [];
+    const scored: Scored[][] = [];
     for (const { test } of classes) {
       const own: Scored[] = [];
       for (const { defective, features, mask } of test) {
@@ -139,10 +139,10 @@ async function compare(root: string, { seeds, choices, out, report, features, na
         release(tensor);
         own.push({ defective, score, peak, map, mask, width: size, height: size });
       }
-      judged.push(own);
+      scored.push(own);
     }
     detector.release();
-    return judged;
+    return scored;
   }
 }
 

@@ -52,14 +52,14 @@ export async function featuresOf(
   folder: string,
 ): Promise<FeatureSet> {
   const { classes } = await readDataset(root);
-  const { inputSize = 224, fit = "stretch", padding = null, weights = null, backbone: name = "embedded" } = options;
+  const { inputSize = 224, resize = "stretch", padding = null, weights = null, backbone: name = "embedded" } = options;
   const backbone = await createBackbone(device, name, { inputSize, padding, weights });
-  const maker = new FeatureMaker(device, backbone, grad.assembly({}, backbone), fit);
+  const maker = new FeatureMaker(device, backbone, grad.assembly({}, backbone), resize);
   try {
     const { height: cells, channels } = maker.extents;
     const items = classes.flatMap(({ train, test }) => [...train, ...test]);
     const stamps = await Promise.all(items.map(async ({ path }) => [path, (await stat(join(root, path))).mtimeMs]));
-    const identity = JSON.stringify({ ...backbone.identity, inputSize, fit, stamps });
+    const identity = JSON.stringify({ ...backbone.identity, inputSize, resize, stamps });
     const path = join(
       folder,
       `${classes
@@ -91,7 +91,7 @@ export async function featuresOf(
         item.masks.map((mask) => join(root, mask)),
         inputSize,
         inputSize,
-        (picture) => placementOf(fit, picture, { width: inputSize, height: inputSize }),
+        (picture) => placementOf(resize, picture, { width: inputSize, height: inputSize }),
       ),
     });
     const sets = classes.map(async ({ name, train, test }): Promise<FeatureClass> => ({

@@ -1,4 +1,4 @@
-import type { Sample } from "../../src/metrics/evaluate.ts";
+import type { ScoredImage } from "../../src/metrics/evaluate.ts";
 import { multiply } from "../../src/ops/elementwise.ts";
 import { nearestRows } from "../../src/ops/nearest_rows.ts";
 import { averagePool } from "../../src/ops/pool.ts";
@@ -9,7 +9,7 @@ import { fromArray, release, toArray, type Tensor } from "../../src/tensor/tenso
 import type { FeatureClass, FeatureSet } from "./features.ts";
 
 /** A scored image with both image scores. */
-export interface Scored extends Sample {
+export interface Scored extends ScoredImage {
   /** Maximum of the map; `score` is the largest mean over a window. */
   readonly peak: number;
 }
@@ -31,7 +31,7 @@ export async function nearestNeighbours(
   for (let i = 0; i < train.length; i += imagesOfPart) {
     bank.push(cellsOf(device, await averagedCells(device, train.slice(i, i + imagesOfPart), set, window), channels));
   }
-  const judged: Scored[] = [];
+  const scored: Scored[] = [];
   for (const { defective, features, mask } of test) {
     const averaged = await averagedCells(device, [features], set, window);
     const parts: Float32Array[] = [];
@@ -42,11 +42,11 @@ export async function nearestNeighbours(
     const distances = Float32Array.from({ length: cells * cells }, (_, cell) =>
       Math.sqrt(Math.min(...parts.map((part) => part[cell]!))),
     );
-    judged.push({ ...(await smoothed(device, distances, cells, size)), defective, mask, width: size, height: size });
-    if (judged.length % 20 === 0) console.error(`nearest neighbours of ${judged.length} of ${test.length} images`);
+    scored.push({ ...(await smoothed(device, distances, cells, size)), defective, mask, width: size, height: size });
+    if (scored.length % 20 === 0) console.error(`nearest neighbours of ${scored.length} of ${test.length} images`);
   }
   bank.forEach(release);
-  return judged;
+  return scored;
 }
 
 const cellsOf = (device: Device, averaged: Float32Array, channels: number): Tensor =>

@@ -31,7 +31,7 @@ const COLUMNS: readonly (readonly [key: keyof Metrics | "peakAuroc", title: stri
   ...METRICS.map((name) => [name, METRIC_TITLES[name]] as const),
   ["peakAuroc", "image AUROC by peak"],
 ];
-const SEEN = ["inputSize", "fit", "padding"]; // options that a baseline must share with a model it is compared to
+const SEEN = ["inputSize", "resize", "padding"]; // options that a baseline must share with a model it is compared to
 export const BEGIN = "<!-- accuracy: written by npm run accuracy -->";
 export const END = "<!-- end of accuracy -->";
 

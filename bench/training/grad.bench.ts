@@ -4,7 +4,7 @@
 // bench/results/grad.<adapter>.json; with --against FILE compares.
 import type { DecodedImage } from "../../src/io/image.ts";
 import { gradConfig } from "../../src/methods/grad/config.ts";
-import type { Stage } from "../../src/methods/grad/fit.ts";
+import type { Stage } from "../../src/methods/grad/stages.ts";
 import { Grad } from "../../src/methods/grad/model.ts";
 import { GradTraining } from "../../src/methods/grad/training.ts";
 import { Weights } from "../../src/nn/weights.ts";

@@ -250,7 +250,7 @@ function inspect(pictures: readonly Picture[]): void {
 /** What the threshold makes of the good pictures at hand, and of those that were inspected. */
 function summarise(): void {
   byId("threshold-value").textContent = threshold().toFixed(2);
-  const judged = [...results.values()].map(({ result }) => result).filter(({ calibrated }) => calibrated !== null);
+  const scored = [...results.values()].map(({ result }) => result).filter(({ calibrated }) => calibrated !== null);
   const parts: string[] = [];
   if (ready && ready.good.length > 0) {
     const rejected = ready.good.filter((score) => calibratedOf(score) > threshold()).length;
@@ -258,9 +258,9 @@ function summarise(): void {
       `rejects ${rejected} of ${ready.good.length} good pictures that it did not learn from (${Math.round((100 * rejected) / ready.good.length)} %)`,
     );
   }
-  const defective = judged.filter(({ calibrated }) => calibrated! > threshold()).length;
-  if (judged.length > 0) parts.push(`calls ${defective} of ${judged.length} inspected ones defective`);
-  const labelled = judged.filter(({ isDefect }) => isDefect !== null);
+  const defective = scored.filter(({ calibrated }) => calibrated! > threshold()).length;
+  if (scored.length > 0) parts.push(`calls ${defective} of ${scored.length} inspected ones defective`);
+  const labelled = scored.filter(({ isDefect }) => isDefect !== null);
   const area = auroc(
     rank(
       Float64Array.from(labelled, ({ score }) => score!),

@@ -50,7 +50,7 @@ From photographs of good parts to defects found in new ones:
   bigrid inspect DIR                     how a folder is understood, and what looks wrong in it
   bigrid train DIR --out RUN             learns; RUN is a new folder, for the model
   bigrid eval RUN DIR                    how well it does, if DIR has images of defects too
-  bigrid predict RUN IMAGE... --out OUT  judges new images
+  bigrid predict RUN IMAGE... --out OUT  finds defects in new images
 No photographs at hand? "bigrid demo" makes its own. Docs: docs/getting_started.md`,
   );
 const word = process.argv.slice(2).find((word) => !word.startsWith("-")) ?? "";

@@ -17,6 +17,6 @@ export function narrowRange(highs: readonly number[]): { readonly message: strin
   const seen = `only the upper 8 bits are used, ${levels} grey ${levels === 1 ? "level" : "levels"} of 256`;
   return {
     message: `all values of ${images(highs.length)} are at most ${highest}: ${bits}-bit data in 16-bit files?`,
-    advice: `${seen}; multiply the values of all images by ${2 ** (16 - bits)}, also of those to be judged`,
+    advice: `${seen}; multiply the values of all images by ${2 ** (16 - bits)}, also of those to be inspected`,
   };
 }

@@ -9,10 +9,10 @@ import type { Device } from "../runtime/device.ts";
 import { dispose } from "../runtime/disposal.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
 import { tunePending } from "../runtime/tuner.ts";
-import { placementOf, type Fit, type Placement, type Size } from "../io/placement.ts";
+import { placementOf, type Resize, type Placement, type Size } from "../io/placement.ts";
 import { empty, fromArray, release, sameShape, toArray, type FloatDType, type Tensor } from "../tensor/tensor.ts";
 import { calibratedScore, type Calibration } from "./calibration.ts";
-import { CapturedJudge } from "./captured_judge.ts";
+import { CapturedScorer } from "./captured_scorer.ts";
 import { FeatureExtractor, FeatureMaker, type Preprocessing } from "./features.ts";
 import type { PictureRegion } from "./region.ts";
 import { imageScores, type ImageScores } from "./scoring.ts";
@@ -30,8 +30,8 @@ export interface Inspection {
   readonly size: number;
 }
 
-/** What the detector says of an image that it cannot judge. */
-export interface Unjudged {
+/** An image that cannot be inspected: its score or its map is not finite. */
+export interface InspectionFailure {
   /** What is wrong, and what to do. */
   readonly reason: string;
 }
@@ -41,9 +41,9 @@ export interface Unjudged {
  * @param name the image's, for errors
  * @throws InputError if there is none
  */
-export function requireJudged(judged: Inspection | Unjudged, name: string): Inspection {
-  if ("reason" in judged) throw new InputError(`${name} cannot be judged: ${judged.reason}`);
-  return judged;
+export function requireInspection(outcome: Inspection | InspectionFailure, name: string): Inspection {
+  if ("reason" in outcome) throw new InputError(`${name} cannot be inspected: ${outcome.reason}`);
+  return outcome;
 }
 
 /** Everything that makes a detector the same again, besides its weights: what its file's metadata says. */
@@ -51,7 +51,7 @@ export interface DetectorConfig {
   readonly method: { readonly name: string; readonly config: Json };
   readonly backbone: BackboneIdentity;
   /** Side of the square input, pixels, and how photographs fill it. */
-  readonly input: { readonly size: number; readonly fit: Fit };
+  readonly input: { readonly size: number; readonly resize: Resize };
   /** Whether of the pictures that it was trained on only a part counted. */
   readonly regions: boolean;
   readonly assembly: Assembly;
@@ -103,16 +103,16 @@ export class Detector {
   readonly config: DetectorConfig;
   readonly #features: FeatureExtractor;
   readonly #model: Model;
-  readonly #captured: CapturedJudge;
+  readonly #captured: CapturedScorer;
 
   /** Detectors come from `Training.finish` or a file. */
   constructor(features: FeatureExtractor, model: Model, config: DetectorConfig) {
     this.#features = features;
     this.#model = model;
-    model.weights.settle();
+    model.weights.freeze();
     this.config = config;
-    this.#captured = new CapturedJudge(this.device, (images, counted) =>
-      this.#judge(this.#features.extractFrom(images), counted),
+    this.#captured = new CapturedScorer(this.device, (images, counted) =>
+      this.#score(this.#features.extractFrom(images), counted),
     );
   }
 
@@ -123,7 +123,7 @@ export class Detector {
 
   /** Whether it computes in half precision. */
   get half(): boolean {
-    return this.#model.weights.settled === "f16";
+    return this.#model.weights.frozen === "f16";
   }
 
   /**
@@ -144,7 +144,7 @@ export class Detector {
     const dtype = storageOf(device, half);
     const {
       method: { name: methodName, config: modelConfig },
-      input: { size: inputSize, fit },
+      input: { size: inputSize, resize },
       assembly,
     } = config;
     const { name, weights: sha256, padding } = config.backbone;
@@ -163,12 +163,12 @@ export class Detector {
     });
     const weights = Weights.stored(device, tensors, source);
     try {
-      const maker = new FeatureMaker(device, backbone, assembly, fit);
+      const maker = new FeatureMaker(device, backbone, assembly, resize);
       requireFeaturesOf(maker, method.validate(modelConfig), source);
       const { channels } = maker.extents;
       const extractor = new FeatureExtractor(maker, (name) => weights.state(name, [channels], () => 0));
       const model = method.restore(modelConfig, weights);
-      weights.settle(dtype);
+      weights.freeze(dtype);
       return new Detector(extractor, model, config);
     } catch (error) {
       weights.release();
@@ -184,8 +184,8 @@ export class Detector {
 
   /** Which part of a picture the detector looks at, and where its map has that. */
   placementOf(picture: Size): Placement {
-    const { fit, size } = this.config.input;
-    return placementOf(fit, picture, { width: size, height: size });
+    const { resize, size } = this.config.input;
+    return placementOf(resize, picture, { width: size, height: size });
   }
 
   /**
@@ -226,18 +226,18 @@ export class Detector {
     images: readonly DecodedImage[],
     regions: readonly (PictureRegion | null)[] = [],
   ): Promise<Inspection[]> {
-    return (await this.inspectEach(images, regions)).map((judged, i) => requireJudged(judged, `image ${i}`));
+    return (await this.inspectEach(images, regions)).map((outcome, i) => requireInspection(outcome, `image ${i}`));
   }
 
   /**
-   * Does the same, but goes on where an image cannot be judged, because its score or its map is not finite.
+   * Does the same, but goes on where an image cannot be inspected.
    * @returns for each image its inspection, or why there is none: there is no verdict then, and it is not good
    * @throws OptionError as `inspect`
    */
   async inspectEach(
     images: readonly DecodedImage[],
     regions: readonly (PictureRegion | null)[] = [],
-  ): Promise<(Inspection | Unjudged)[]> {
+  ): Promise<(Inspection | InspectionFailure)[]> {
     const counting = this.#countedPixels(images, regions);
     const shown = images.map((image, i) => regions[i]?.shown(image) ?? image);
     // from here on no scope is open, which would take back what is kept
@@ -254,7 +254,9 @@ export class Detector {
    * @throws InputError as `inspect`
    */
   async inspectFeatures(features: Tensor): Promise<Inspection[]> {
-    return (await this.#inspections(this.#started(features))).map((judged, i) => requireJudged(judged, `image ${i}`));
+    return (await this.#inspections(this.#started(features))).map((outcome, i) =>
+      requireInspection(outcome, `image ${i}`),
+    );
   }
 
   /**
@@ -277,7 +279,7 @@ export class Detector {
         using _scope = device.scope();
         this.#features.maker.pixelsOf([blank], false);
         const pixels = empty(device, [images, size, size, 3]);
-        this.#judge(this.#features.extractFrom(pixels), counted ? empty(device, [images, size, size, 1]) : null);
+        this.#score(this.#features.extractFrom(pixels), counted ? empty(device, [images, size, size, 1]) : null);
       });
     await compile();
     if (await tunePending(device)) await compile(); // the forms that were found to be the fastest
@@ -287,13 +289,13 @@ export class Detector {
    * Everything between preprocessing and reading back, on the device.
    * @param images `[N, size, size, 3]`, as `preprocessing` says
    */
-  judge(images: Tensor): ImageScores {
-    return this.#judge(this.#features.extractFrom(images), null);
+  score(images: Tensor): ImageScores {
+    return this.#score(this.#features.extractFrom(images), null);
   }
 
   #started(features: Tensor): readonly Promise<Float32Array>[] {
     using _scope = this.device.scope();
-    return read(this.#judge(this.#features.standardise(features), null));
+    return read(this.#score(this.#features.standardise(features), null));
   }
 
   /** What counts in a batch of maps, `[N, size, size]`; null if everything does. */
@@ -313,12 +315,12 @@ export class Detector {
     return all;
   }
 
-  #judge(features: Tensor, counted: Tensor | null): ImageScores {
+  #score(features: Tensor, counted: Tensor | null): ImageScores {
     const { input, scoring } = this.config;
     return imageScores(this.#model.score(features), scoring, input.size, counted);
   }
 
-  async #inspections(reads: readonly Promise<Float32Array>[]): Promise<(Inspection | Unjudged)[]> {
+  async #inspections(reads: readonly Promise<Float32Array>[]): Promise<(Inspection | InspectionFailure)[]> {
     const [maps, scores, peaks] = (await Promise.all(reads)) as [Float32Array, Float32Array, Float32Array];
     const { size } = this.config.input;
     return Array.from(scores, (score, i) => {

@@ -4,7 +4,7 @@ import { Evaluation } from "../metrics/evaluate.ts";
 import { meanMetrics, type Metrics } from "../metrics/metrics.ts";
 import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
-import { requireJudged, type Detector } from "./detector.ts";
+import { requireInspection, type Detector } from "./detector.ts";
 import { truthWithin } from "./region.ts";
 import type { TrainingImage } from "./material.ts";
 import { Training, type TrainingStep } from "./training.ts";
@@ -53,22 +53,25 @@ export async function trainDetector(
  *
  * @param images good and defective ones of one class or several
  * @returns fractions in [0, 1]; null where undefined
- * @throws InputError if there are no images, or one, which is named, cannot be judged
+ * @throws InputError if there are no images, or one, which is named, cannot be inspected
  */
 export async function evaluateDetector(
   detector: Detector,
   images: AsyncIterable<LabelledImage>,
 ): Promise<DetectorMetrics> {
   const evaluations = new Map<string, Evaluation>();
-  let judged = 0;
-  const judge = async (batch: readonly LabelledImage[]): Promise<void> => {
+  let inspected = 0;
+  const evaluateBatch = async (batch: readonly LabelledImage[]): Promise<void> => {
     const inspections = await detector.inspectEach(
       batch.map(({ image }) => image),
       batch.map(({ region }) => region ?? null),
     );
     batch.forEach(({ name, className, defective, image, masks, region }, i) => {
-      const { score, map, size } = requireJudged(inspections[i]!, name ?? `image ${judged} of class ${className}`);
-      judged++;
+      const { score, map, size } = requireInspection(
+        inspections[i]!,
+        name ?? `image ${inspected} of class ${className}`,
+      );
+      inspected++;
       const mask = maskUnion(masks, size, size, (picture) => detector.placementOf(picture));
       const truth = truthWithin({ defective, mask }, region?.inMap(detector.placementOf(image), size) ?? null);
       const evaluation = evaluations.get(className) ?? new Evaluation({ resamples: 0 });
@@ -79,10 +82,10 @@ export async function evaluateDetector(
   const batch: LabelledImage[] = [];
   for await (const image of images) {
     batch.push(image);
-    if (batch.length === BATCH) await judge(batch.splice(0));
+    if (batch.length === BATCH) await evaluateBatch(batch.splice(0));
   }
-  if (batch.length > 0) await judge(batch);
-  if (evaluations.size === 0) throw new InputError("evaluateDetector: there are no images to judge");
+  if (batch.length > 0) await evaluateBatch(batch);
+  if (evaluations.size === 0) throw new InputError("evaluateDetector: there are no images to evaluate");
   const classes = Object.fromEntries([...evaluations].map(([name, evaluation]) => [name, evaluation.result().metrics]));
   return { classes, mean: meanMetrics(Object.values(classes)) };
 }

@@ -9,14 +9,14 @@ import { resize } from "../ops/resize.ts";
 import { concat } from "../ops/shape.ts";
 import type { Device } from "../runtime/device.ts";
 import { OptionError } from "../runtime/errors.ts";
-import type { Fit } from "../io/placement.ts";
+import type { Resize } from "../io/placement.ts";
 import { fromArray, release, type Tensor } from "../tensor/tensor.ts";
 
 /** How photographs become the backbone's input. */
 export interface Preprocessing extends Omit<BackboneInput, "side"> {
   /** Side of the square, pixels. */
   readonly inputSize: number;
-  readonly fit: Fit;
+  readonly resize: Resize;
 }
 
 /**
@@ -27,14 +27,14 @@ export class FeatureMaker {
   readonly backbone: Backbone;
   readonly assembly: Assembly;
   readonly #device: Device;
-  readonly #fit: Fit;
+  readonly #resize: Resize;
   readonly #filters = new ResizeFilters();
 
-  constructor(device: Device, backbone: Backbone, assembly: Assembly, fit: Fit) {
+  constructor(device: Device, backbone: Backbone, assembly: Assembly, resize: Resize) {
     const own = backbone.stages.map(({ name }) => name).join();
     if (own !== assembly.stages.join())
       throw new OptionError(`expected the stages ${assembly.stages.join()} of the backbone, it has ${own}`);
-    [this.#device, this.backbone, this.assembly, this.#fit] = [device, backbone, assembly, fit];
+    [this.#device, this.backbone, this.assembly, this.#resize] = [device, backbone, assembly, resize];
   }
 
   /** Extents of a map of features. */
@@ -47,7 +47,7 @@ export class FeatureMaker {
   /** Where photographs go before the backbone. */
   get preprocessing(): Preprocessing {
     const { side: inputSize, mean, std } = this.backbone.input;
-    return { inputSize, fit: this.#fit, mean, std };
+    return { inputSize, resize: this.#resize, mean, std };
   }
 
   /**
@@ -59,7 +59,7 @@ export class FeatureMaker {
     return imagesToTensor(
       this.#device,
       images,
-      { height: side, width: side, mean, deviation: std, fit: this.#fit },
+      { height: side, width: side, mean, deviation: std, resize: this.#resize },
       keepFilters ? this.#filters : null,
     );
   }

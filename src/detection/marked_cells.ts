@@ -1,6 +1,6 @@
 import { maskFrom, type DecodedImage } from "../io/image.ts";
 import { InputError } from "../runtime/errors.ts";
-import { placementOf, type Fit } from "../io/placement.ts";
+import { placementOf, type Resize } from "../io/placement.ts";
 
 /** A real anomaly to learn from. */
 export interface AnomalousImage {
@@ -20,12 +20,12 @@ export interface AnomalousImage {
  */
 export function markedCells(
   { name, masks }: Omit<AnomalousImage, "image">,
-  fit: Fit,
+  resize: Resize,
   size: number,
   cells: number,
 ): Float32Array {
   const square = { width: size, height: size };
-  const placed = masks.map((mask) => maskFrom(mask, size, size, placementOf(fit, mask, square)));
+  const placed = masks.map((mask) => maskFrom(mask, size, size, placementOf(resize, mask, square)));
   const ends = (cell: number): [first: number, end: number] => [
     Math.floor((cell * size) / cells),
     Math.ceil(((cell + 1) * size) / cells),

@@ -74,9 +74,9 @@ export class Material {
     images: AsyncIterable<TrainingImage>,
     onImage: (count: number) => void,
   ): Promise<Material> {
-    const { learner, options, fit, inputSize, featureBudget: budget, spill } = settings;
+    const { learner, options, resize, inputSize, featureBudget: budget, spill } = settings;
     const backbone = await createBackbone(device, settings.backbone, settings);
-    const maker = new FeatureMaker(device, backbone, learner.assembly(options, backbone), fit);
+    const maker = new FeatureMaker(device, backbone, learner.assembly(options, backbone), resize);
     const { height, width, channels } = maker.extents;
     // what it refuses, before any image is read
     learner.configure({ height, width, channels, variance: 1, images: LEAST_IMAGES }, options);
@@ -103,7 +103,7 @@ export class Material {
     set.requireVariety();
     const anomalies: Anomaly[] = [];
     for await (const anomalous of settings.anomalies ?? []) {
-      const mask = markedCells(anomalous, fit, inputSize, height);
+      const mask = markedCells(anomalous, resize, inputSize, height);
       const features = maker.rawOf([anomalous.image]);
       requireFinite(await toArray(features), anomalous.name);
       anomalies.push({ index: await store.add(features), mask });

@@ -51,7 +51,7 @@ export interface MemoryModelOptions {
 }
 
 /** The model that such options would make. */
-export async function memoryModelOf(
+export async function planMemoryModel(
   device: Device,
   {
     method: methodName = DEFAULT_METHOD,
@@ -157,7 +157,7 @@ export async function inferenceBytes(device: Device, model: MemoryModel, batch: 
   const config: DetectorConfig = {
     method: { name: method.name, config: modelConfig },
     backbone: maker.backbone.identity,
-    input: { size: inputSize, fit: "stretch" },
+    input: { size: inputSize, resize: "stretch" },
     regions: false,
     assembly,
     scoring: method.scoring,
@@ -165,7 +165,7 @@ export async function inferenceBytes(device: Device, model: MemoryModel, batch: 
   };
   const weights = Weights.blank(idle);
   const restored = method.restore(method.fitted?.(modelConfig) ?? modelConfig, weights);
-  weights.settle(dtype);
+  weights.freeze(dtype);
   const detector = new Detector(extractor, restored, config);
   await detector.inspect(Array.from({ length: batch }, picture));
   return held.peakBytes;

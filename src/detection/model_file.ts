@@ -4,7 +4,7 @@ import type { Device } from "../runtime/device.ts";
 import { DivergedError, InputError, OptionError } from "../runtime/errors.ts";
 import { nonFinite } from "../nn/weights.ts";
 import { toArray } from "../tensor/tensor.ts";
-import { FITS } from "../io/placement.ts";
+import { RESIZES } from "../io/placement.ts";
 import { MOST_SIDE, type BackboneIdentity } from "../backbones/backbone.ts";
 import { BACKBONES, isPretrained } from "../backbones/registry.ts";
 import type { PretrainedWeights } from "../backbones/weights.ts";
@@ -67,7 +67,7 @@ export async function decodeDetector(
   options: DetectorOptions = {},
 ): Promise<Detector> {
   const { tensors, metadata } = decodeSafetensors(file, name);
-  const config = await detectorConfigOf(metadata, name);
+  const config = await readDetectorConfig(metadata, name);
   const stored = float32Tensors(tensors, name);
   const weights = config.backbone.weights === null ? null : await findWeights(config.backbone);
   return Detector.restore(device, config, stored, name, weights, options);
@@ -78,7 +78,7 @@ export async function decodeDetector(
  * @param name the file's name, for errors
  * @throws InputError if the file is no detector, or one of an unknown version
  */
-export async function detectorConfigOf(
+export async function readDetectorConfig(
   metadata: Readonly<Record<string, string>>,
   name: string,
 ): Promise<DetectorConfig> {
@@ -171,7 +171,7 @@ function fieldsOf({
       "a SHA-256 of 64 digits, or null for the embedded backbone",
     ],
     ["input.size", input?.size, isExtent(input?.size), EXTENT],
-    ["input.fit", input?.fit, FITS.some((known) => known === input?.fit), `one of ${FITS.join(", ")}`],
+    ["input.resize", input?.resize, RESIZES.some((known) => known === input?.resize), `one of ${RESIZES.join(", ")}`],
     ["regions", regions, typeof regions === "boolean", "true or false"],
     ["assembly", assembly, isAssembly(assembly), "stages with how they are joined"],
     ["scoring", scoring, isScoring(scoring), "how maps are smoothed and images scored"],
@@ -244,7 +244,7 @@ async function upgraded(old: Readonly<Record<string, unknown>>): Promise<unknown
   return {
     method: { name: "grad", config: isObject(config) ? { ...config, joins } : config },
     backbone,
-    input: { size: inputSize, fit },
+    input: { size: inputSize, resize: fit },
     regions,
     scoring,
     calibration,

@@ -308,12 +308,12 @@ export class Training {
   }
 
   #config(): DetectorConfig {
-    const { inputSize, fit, learner } = this.#settings;
+    const { inputSize, resize, learner } = this.#settings;
     const { maker, regions } = this.#material;
     return {
       method: { name: learner.name, config: this.#fit.model.config },
       backbone: maker.backbone.identity,
-      input: { size: inputSize, fit },
+      input: { size: inputSize, resize },
       regions,
       assembly: maker.assembly,
       scoring: learner.scoring,

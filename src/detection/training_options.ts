@@ -11,7 +11,7 @@ import type { Method, MethodOptions } from "../methods/method.ts";
 import type { Device } from "../runtime/device.ts";
 import { OptionError } from "../runtime/errors.ts";
 import { resolveOptions, type OptionsOf, type OptionTable, type ResolvedOptions } from "../runtime/option_table.ts";
-import { FITS } from "../io/placement.ts";
+import { RESIZES } from "../io/placement.ts";
 import type { Spill } from "./feature_store.ts";
 import type { AnomalousImage } from "./marked_cells.ts";
 
@@ -48,9 +48,9 @@ export const TRAINING_OPTIONS = {
     flag: "size",
     help: "side of the square that images are resized to, pixels",
   },
-  fit: {
+  resize: {
     kind: "choice",
-    choices: FITS,
+    choices: RESIZES,
     default: "stretch",
     frequent: true,
     help: "how photographs fill the square: stretched, whole between bars, or their centre",

@@ -24,18 +24,18 @@ export interface Size {
 export const LEAST_SIDE = 8;
 
 /** All ways to fill an image. */
-export const FITS = ["stretch", "letterbox", "crop"] as const;
+export const RESIZES = ["stretch", "letterbox", "crop"] as const;
 
 /**
  * Resizing to another shape: "stretch", "letterbox" (whole, with bars of the mean colour) or "crop" (the centre, cut to
  * the image's shape).
  */
-export type Fit = (typeof FITS)[number];
+export type Resize = (typeof RESIZES)[number];
 
 /** Computes the source part of a picture and its target part in an image of `width` x `height` pixels. */
-export function placementOf(fit: Fit, picture: Size, { width, height }: Size): Placement {
+export function placementOf(resize: Resize, picture: Size, { width, height }: Size): Placement {
   const whole = { left: 0, top: 0 };
-  switch (fit) {
+  switch (resize) {
     case "stretch":
       return {
         source: { ...whole, width: picture.width, height: picture.height },

@@ -6,7 +6,7 @@ import type { PixelRanking } from "./pixels.ts";
 import { auroc, averagePrecision, f1Max, type Ranking } from "./ranking.ts";
 
 /** The data that resampling needs of an image. */
-export interface JudgedImage {
+export interface DrawnImage {
   readonly defective: boolean;
   readonly score: number;
   /** Null if its defective pixels are unknown: the image is left out of pixel metrics. */
@@ -34,7 +34,7 @@ const STREAM = 0x626f6f74; // differs from training's streams
  * @param seed a whole number below 2^32, as is `part`; different parts, such as classes, are drawn independently
  */
 export function resampledMetrics(
-  images: readonly JudgedImage[],
+  images: readonly DrawnImage[],
   metrics: Metrics,
   resamples: number,
   seed = 0,
@@ -102,7 +102,7 @@ function quantile(sorted: Float64Array, share: number): number {
 type Weighted<Name extends MetricName> = (weights: Uint32Array) => Pick<Metrics, Name>;
 
 /** Image metrics of images with integer weights, possibly 0. */
-function weightedImages(images: readonly JudgedImage[]): Weighted<"imageAuroc" | "imageAp" | "imageF1Max"> {
+function weightedImages(images: readonly DrawnImage[]): Weighted<"imageAuroc" | "imageAp" | "imageF1Max"> {
   const order = [...images.keys()].sort((a, b) => images[b]!.score - images[a]!.score);
   const thresholds = Float64Array.from(new Set(order.map((i) => images[i]!.score)));
   const truePositives = new Uint32Array(thresholds.length);
@@ -128,7 +128,7 @@ function weightedImages(images: readonly JudgedImage[]): Weighted<"imageAuroc" |
 
 /** Pixel metrics of images with integer weights, possibly 0; from their histograms. */
 function weightedPixels(
-  images: readonly JudgedImage[],
+  images: readonly DrawnImage[],
 ): Weighted<"pixelAuroc" | "pixelAp" | "pixelF1Max" | "pixelAupro"> {
   const bins = [...new Set(images.flatMap(({ pixels }) => (pixels ? Array.from(pixels.bins) : [])))].sort(
     (a, b) => b - a,

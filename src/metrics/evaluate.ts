@@ -1,6 +1,6 @@
 import { OptionError } from "../runtime/errors.ts";
 import { aupro } from "./aupro.ts";
-import { intervalsOf, resampledMetrics, type Intervals, type JudgedImage, type Resampled } from "./bootstrap.ts";
+import { intervalsOf, resampledMetrics, type Intervals, type DrawnImage, type Resampled } from "./bootstrap.ts";
 import { rankingBounds, type Bounds } from "./bounds.ts";
 import { imageHistogram } from "./image_histogram.ts";
 import { eachMetric, type MetricName, type Metrics } from "./metrics.ts";
@@ -9,7 +9,7 @@ import { pixelsOf, rankPixels, requireValid, type PixelRanking, type ScoredMap }
 import { auroc, averagePrecision, f1Max, rank, type Ranking } from "./ranking.ts";
 
 /** One scored image. */
-export interface Sample extends ScoredMap {
+export interface ScoredImage extends ScoredMap {
   /**
    * True by its label, never by its mask. The mask is null for a good image, and for a defective one if it is unknown.
    */
@@ -69,7 +69,7 @@ const DEFAULT_BUDGET = 2 ** 25;
  */
 export class Evaluation {
   readonly #options: Required<EvaluationOptions>;
-  readonly #images: JudgedImage[] = [];
+  readonly #images: DrawnImage[] = [];
   /** Maps to be ranked exactly; null once pixels are streamed. */
   #kept: ScoredMap[] | null;
   readonly #histogram = new PixelHistogram();
@@ -100,7 +100,7 @@ export class Evaluation {
    * Adds an image. Unless pixels are streamed, its map, its mask and `counted` are kept and must not change.
    * @throws InputError as `rankPixels`
    */
-  add(sample: Sample): void {
+  add(sample: ScoredImage): void {
     const name = `image ${this.#images.length}`;
     requireValid(sample, name);
     const { defective, score, map, mask, counted = null, width, height } = sample;
@@ -147,7 +147,7 @@ export class Evaluation {
 }
 
 /** Metrics of images in memory. For options, errors and intervals use `Evaluation`. */
-export function evaluate(samples: Iterable<Sample>): Metrics {
+export function evaluate(samples: Iterable<ScoredImage>): Metrics {
   const evaluation = new Evaluation({ method: "exact", resamples: 0 });
   for (const sample of samples) evaluation.add(sample);
   return evaluation.result().metrics;

@@ -102,12 +102,12 @@ export function depthwise3x3({ weights, prefix, random }: LayerContext, channels
 
 function convolution(weights: Weights, filters: Tensor, apply: ConvolutionPart["apply"]): Layer {
   const part: ConvolutionPart = { kind: "convolution", filters, apply, isFolded: false };
-  const stored = asSettledIn(weights, filters, () => !part.isFolded);
+  const stored = asFrozenIn(weights, filters, () => !part.isFolded);
   return Object.assign((input: Tensor) => apply(input, stored()), { part });
 }
 
 /** Returns the weight in the dtype in which the weights are frozen, if it `isUsed`. */
-function asSettledIn(weights: Weights, weight: Tensor, isUsed = () => true): () => Tensor {
+function asFrozenIn(weights: Weights, weight: Tensor, isUsed = () => true): () => Tensor {
   const half = weights.derived<{ readonly weight?: Tensor }>([weight], (dtype) =>
     dtype === "f16" && isUsed() ? { weight: cast(weight, dtype) } : {},
   );
@@ -115,10 +115,10 @@ function asSettledIn(weights: Weights, weight: Tensor, isUsed = () => true): () 
 }
 
 /** Wraps a layer with f32 input and output; in between it computes in the dtype in which the weights are frozen. */
-export const asSettled =
+export const asFrozen =
   ({ weights }: LayerContext, layer: Layer): Layer =>
   (input, mode) =>
-    mode === "inference" && weights.settled === "f16"
+    mode === "inference" && weights.frozen === "f16"
       ? cast(layer(cast(input, "f16"), mode), "f32")
       : layer(input, mode);
 
@@ -131,7 +131,7 @@ export function norm({ weights, prefix }: LayerContext, channels: number): Layer
       const normed = batchNormInference(input, affine, running);
       return then ? activation(normed, then) : normed;
     }
-    if (weights.settled) throw new UsageError(`${prefix}: the weights are frozen and can no longer be trained`);
+    if (weights.frozen) throw new UsageError(`${prefix}: the weights are frozen and can no longer be trained`);
     return batchNorm(input, affine, running, { activation: then, ...(mode === "again" && { momentum: 0 }) });
   };
   const part: NormPart = { kind: "norm", weights, affine, running, apply };
@@ -149,7 +149,7 @@ export const activate = (name: ActivationName): Layer =>
 export function squeezeExcitation({ weights, prefix, random }: LayerContext, channels: number): Layer {
   const squeezed = Math.max(1, Math.floor(channels / 4));
   const layer = (name: string, inputs: number, outputs: number) =>
-    asSettledIn(weights, weights.normal(`${prefix}.${name}.weight`, [inputs, outputs], INITIAL_DEVIATION, random));
+    asFrozenIn(weights, weights.normal(`${prefix}.${name}.weight`, [inputs, outputs], INITIAL_DEVIATION, random));
   const [reduce, expand] = [layer("reduce", channels, squeezed), layer("expand", squeezed, channels)];
   return (input) => squeezeOp(input, { weight: reduce() }, { weight: expand() }, { gate: "hsigmoid" });
 }

@@ -39,7 +39,7 @@ export class Weights implements Disposable {
     readonly make: (dtype: FloatDType) => readonly Tensor[];
     readonly parameters: readonly Tensor[];
   }[] = [];
-  #settled: { readonly dtype: FloatDType; readonly derived: readonly Tensor[] } | null = null;
+  #frozen: { readonly dtype: FloatDType; readonly derived: readonly Tensor[] } | null = null;
 
   private constructor(
     device: Device,
@@ -96,7 +96,7 @@ export class Weights implements Disposable {
   /**
    * Tensors derived from weights alone, such as convolutions with a norm folded in: null until the weights are frozen.
    * @param parameters parameters or states that the derived tensors replace in f16
-   * @param make called once, by `settle`, with the dtype given there
+   * @param make called once, by `freeze`, with the dtype given there
    */
   derived<T extends Readonly<Record<string, Tensor>>>(
     parameters: readonly Tensor[],
@@ -112,8 +112,8 @@ export class Weights implements Disposable {
    * @param dtype dtype of the derived tensors. In f16 they replace their parameters, which are released; such weights
    *   cannot be saved
    */
-  settle(dtype: FloatDType = "f32"): void {
-    if (this.#settled) return;
+  freeze(dtype: FloatDType = "f32"): void {
+    if (this.#frozen) return;
     const derived: Tensor[] = [];
     const left = new Map<Tensor, number>(); // number of derived tensors still to be computed from each
     for (const { parameters } of this.#derived)
@@ -125,7 +125,7 @@ export class Weights implements Disposable {
       parameters.filter((tensor) => left.get(tensor) === 0).forEach((tensor) => this.#giveBack(tensor));
       this.device.trim(); // at once, as otherwise more than the f32 weights would be held
     }
-    this.#settled = { dtype, derived };
+    this.#frozen = { dtype, derived };
   }
 
   #giveBack(source: Tensor): void {
@@ -136,8 +136,8 @@ export class Weights implements Disposable {
   }
 
   /** The dtype in which the weights are frozen; null while they may change. */
-  get settled(): FloatDType | null {
-    return this.#settled?.dtype ?? null;
+  get frozen(): FloatDType | null {
+    return this.#frozen?.dtype ?? null;
   }
 
   /** All tensors by name: the contents of a model file. */
@@ -147,7 +147,7 @@ export class Weights implements Disposable {
 
   /** Releases all storage. */
   release(): void {
-    for (const tensor of [...this.all().values(), ...(this.#settled?.derived ?? [])]) release(tensor);
+    for (const tensor of [...this.all().values(), ...(this.#frozen?.derived ?? [])]) release(tensor);
   }
 
   /** The same as `release`, for `using`. */

@@ -149,14 +149,14 @@ class Found {
       ...(undecodable.length > 0 ? [`left out: ${undecodableWords(undecodable)}`] : []),
       ...(this.#companions.length > 0
         ? [
-            `left out: ${images(this.#companions.length)} of masks, depth or the like beside photographs, ${suchAs(this.#companions)}; name the files to judge them`,
+            `left out: ${images(this.#companions.length)} of masks, depth or the like beside photographs, ${suchAs(this.#companions)}; name the files to include them`,
           ]
         : []),
       ...(this.#repeated.length > 0
-        ? [`named more than once, and judged once: ${this.#repeated.length}, ${suchAs(this.#repeated)}`]
+        ? [`named more than once, and processed once: ${this.#repeated.length}, ${suchAs(this.#repeated)}`]
         : []),
       ...[...this.#outputs].map(
-        (folder) => `left out: the pictures in ${folder}, which bigrid wrote; name that folder itself to judge them`,
+        (folder) => `left out: the pictures in ${folder}, which bigrid wrote; name that folder itself to include them`,
       ),
       ...(this.#foreign.length > 0
         ? [

@@ -6,7 +6,7 @@ import { ensureFolder, writeFileAtomic } from "./files/files.ts";
 import { readBytes, readText } from "./files/read.ts";
 import { LineFile } from "./files/line_file.ts";
 
-const FOLDER = "checkpoints";
+const FOLDER = "training_states";
 const LOG = "train.jsonl";
 const KEPT = 2;
 const DIGITS = 8; // so that names sort by steps

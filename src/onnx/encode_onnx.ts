@@ -27,7 +27,7 @@ const INPUT = {
  *
  * Input `image`: uint8 `[N, size, size, 3]`, RGB. Outputs `map` `[N, size, size]`, and `score`, `peak` and `calibrated`
  * `[N]`: f32; N is free. The caller resizes photographs as `preprocessing` in the metadata says; the model normalises
- * colours. A detector of `fit` "letterbox" takes RGBA, `[N, size, size, 4]`, with transparent bars. Batch norms are
+ * colours. A detector of `resize` "letterbox" takes RGBA, `[N, size, size, 4]`, with transparent bars. Batch norms are
  * folded, weights are f32. Metadata: `format`, `version`, `preprocessing`, `backbone`, `method`, `calibration`.
  *
  * @throws OptionError for a model with more weights than a protobuf file can hold, or a detector in half precision
@@ -35,16 +35,16 @@ const INPUT = {
  */
 export async function encodeOnnx(detector: Detector): Promise<Uint8Array> {
   if (detector.half) refuse("a detector in half precision; load it in full");
-  const { input, judgement, listing } = await listOps(detector);
+  const { input, scores, listing } = await listOps(detector);
   const to = new Conversion(listing, OPERATIONS);
   to.name(input, { name: normalised(detector, to), order: "channels first" });
-  return encodeModel(modelOf(detector, to, judgement));
+  return encodeModel(modelOf(detector, to, scores));
 }
 
 /** Lists the detector's ops for a batch of one and of two; extents that differ depend on the batch. */
 async function listOps(
   detector: Detector,
-): Promise<{ readonly input: Tensor; readonly judgement: ImageScores; readonly listing: Listing }> {
+): Promise<{ readonly input: Tensor; readonly scores: ImageScores; readonly listing: Listing }> {
   const {
     device,
     config: {
@@ -55,7 +55,7 @@ async function listOps(
   const list = (batch: number) => {
     using _scope = device.scope();
     const input = zeros(device, [batch, inputSize, inputSize, 3]);
-    const { result, calls } = callsOf(() => detector.judge(input));
+    const { result, calls } = callsOf(() => detector.score(input));
     const made = new Set([input.id, ...calls.map(({ output }) => output.id)]);
     for (const tensor of calls.flatMap(({ inputs }) => inputs)) {
       if (made.has(tensor.id) || constants.has(tensor.id)) continue;
@@ -63,12 +63,12 @@ async function listOps(
       if (tensor.id > input.id) refuse(`an operation that is not listed, with the result [${tensor.shape.join(",")}]`);
       constants.set(tensor.id, toArray(tensor));
     }
-    return { input, judgement: result, calls };
+    return { input, scores: result, calls };
   };
-  const [{ input, judgement, calls }, { calls: others }] = [list(1), list(2)];
+  const [{ input, scores, calls }, { calls: others }] = [list(1), list(2)];
   requireSameOps(calls, others);
   const elements = await Promise.all([...constants].map(async ([id, read]) => [id, await read] as const));
-  return { input, judgement, listing: { calls, others, constants: new Map(elements) } };
+  return { input, scores, listing: { calls, others, constants: new Map(elements) } };
 }
 
 function requireSameOps(calls: readonly Call[], others: readonly Call[]): void {
@@ -82,9 +82,9 @@ function requireSameOps(calls: readonly Call[], others: readonly Call[]): void {
  */
 const hasBars = ({
   config: {
-    input: { fit },
+    input: { resize },
   },
-}: Detector): boolean => fit === "letterbox";
+}: Detector): boolean => resize === "letterbox";
 
 /** Normalises bytes for the backbone, in the shader's order of operations. */
 function normalised(detector: Detector, to: Conversion): string {

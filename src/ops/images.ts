@@ -1,6 +1,6 @@
 import { imagesForward, ResizeFilters, type ImageOptions, type Picture } from "../kernels/image.ts";
 import { readOptions } from "../runtime/options.ts";
-import { FITS, placementOf, type Fit } from "../io/placement.ts";
+import { RESIZES, placementOf, type Resize } from "../io/placement.ts";
 import type { Device } from "../runtime/device.ts";
 import { OptionError } from "../runtime/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
@@ -12,7 +12,7 @@ export { ResizeFilters };
  * their colours.
  *
  * @param pictures 8-bit RGBA, row-major, of any sizes; alpha is ignored
- * @param options size, colours, and `fit`, by default "stretch"
+ * @param options size, colours, and `resize`, by default "stretch"
  * @param filters a cache that the caller keeps between calls and releases; null: none
  * @returns `[N, height, width, 3]`, f32, RGB
  * @throws OptionError if a picture's data does not match its size, or for an option unknown or out of range
@@ -20,7 +20,7 @@ export { ResizeFilters };
 export function imagesToTensor(
   device: Device,
   pictures: readonly Picture[],
-  options: ImageOptions & { readonly fit?: Fit },
+  options: ImageOptions & { readonly resize?: Resize },
   filters: ResizeFilters | null = null,
 ): Tensor {
   for (const { width, height, data } of pictures) {
@@ -30,20 +30,20 @@ export function imagesToTensor(
       );
     }
   }
-  const { fit, ...image } = readOptions<ImageOptions & { readonly fit: Fit }>("imagesToTensor", options, {
+  const { resize, ...image } = readOptions<ImageOptions & { readonly resize: Resize }>("imagesToTensor", options, {
     height: 224,
     width: 224,
     mean: [0, 0, 0],
     deviation: [1, 1, 1],
-    fit: "stretch",
+    resize: "stretch",
   });
-  if (!FITS.includes(fit))
-    throw new OptionError(`imagesToTensor: expected fit to be ${FITS.join(", ")}, got ${String(fit)}`);
+  if (!RESIZES.includes(resize))
+    throw new OptionError(`imagesToTensor: expected resize to be ${RESIZES.join(", ")}, got ${String(resize)}`);
   const used = filters ?? new ResizeFilters();
   const images = imagesForward(
     device,
     pictures,
-    pictures.map((picture) => placementOf(fit, picture, image)),
+    pictures.map((picture) => placementOf(resize, picture, image)),
     image,
     used,
   );

@@ -28,7 +28,7 @@ const train = (run: string, ...words: string[]) =>
   bigrid(["train", at("set", "plate"), "--out", at(run), "--backbone", "efficientnet-b0", ...SHORT, ...words], {
     HF_HUB_CACHE: at("empty"),
   });
-const flags = ["--weights", at("weights.safetensors"), "--set", "padding=symmetric", "--fit", "letterbox"];
+const flags = ["--weights", at("weights.safetensors"), "--set", "padding=symmetric", "--resize", "letterbox"];
 const trained = await train("run", ...flags);
 
 const scoresOf = (stdout: string): unknown =>
@@ -37,7 +37,7 @@ const pictures = ["000.png", "001.png"].map((name) => at("set", "plate", "test",
 const predict = (...words: string[]) =>
   bigrid(["predict", at("run"), ...pictures, "--out", at("out"), "--json", ...words]);
 
-test("train, eval and predict go through, and the model knows backbone, padding, fit and the weights' hash", async () => {
+test("train, eval and predict go through, and the model knows backbone, padding, resize and the weights' hash", async () => {
   expect(trained).toMatchObject({ code: 0 });
   expect((await readdir(at("run"))).sort()).toEqual([
     "config.json",
@@ -48,11 +48,11 @@ test("train, eval and predict go through, and the model knows backbone, padding,
   const { metadata } = decodeSafetensors(await readFile(at("run", "model.safetensors")), "model");
   const {
     backbone,
-    input: { fit },
-  } = JSON.parse(metadata["config"]!) as { backbone: Record<string, string>; input: { fit: string } };
+    input: { resize },
+  } = JSON.parse(metadata["config"]!) as { backbone: Record<string, string>; input: { resize: string } };
   expect(backbone).toMatchObject({ name: "efficientnet-b0", padding: "symmetric" });
   expect(backbone["weights"]).toMatch(/^[0-9a-f]{64}$/);
-  expect(fit).toBe("letterbox");
+  expect(resize).toBe("letterbox");
   expect(await bigrid(["eval", at("run"), at("set", "plate"), "--json"])).toMatchObject({ code: 0 });
 });
 

@@ -10,7 +10,7 @@ import { KeptDetector } from "../../src/node/inspection/kept_detector.ts";
 import { trainThrough, type TrainThroughOptions } from "../../src/cli/train/train_run.ts";
 import type { Detector } from "../../src/detection/detector.ts";
 import type { TrainingOptions } from "../../src/detection/training_options.ts";
-import { sha256Of } from "../../src/node/weights.ts";
+import { hashFile } from "../../src/node/weights.ts";
 import { readDataset } from "../../src/node/dataset.ts";
 import { loadDetector, saveDetector, saveMetrics } from "../../src/node/detector_file.ts";
 import { openDevice } from "../../src/node/device.ts";
@@ -124,7 +124,7 @@ const trained = (
     strict: true,
     resume: false,
     region: null,
-    checkpointEvery: 7,
+    saveEvery: 7,
     ...changes,
   }).then(() => readFile(at(run, "model.safetensors")));
 };
@@ -165,7 +165,7 @@ test("of two saved states the last is damaged: the one before is gone on with; w
   const beforeBytes = await readFile(before.path);
   await cut(before);
   await expect(trained("damaged", [], { resume: true })).rejects.toThrow(
-    /is not a valid safetensors file: .*; to begin anew, remove \S+checkpoints$/,
+    /is not a valid safetensors file: .*; to begin anew, remove \S+training_states$/,
   );
   await writeFile(before.path, beforeBytes);
   expect((await trained("damaged", [], { resume: true })).equals(whole)).toBe(true);
@@ -199,7 +199,7 @@ const onNotice = (): void => undefined;
 const images = dataset.classes[0]!.train.map(({ path }) => ({ image: at("set", "plate", path), picture: path }));
 await saveDetector(await madeUpDetector(device, 64, { decoder: "tiny" }), at("run"));
 
-async function judged(devices: readonly (() => Promise<Device>)[], mayHalve = false) {
+async function inspected(devices: readonly (() => Promise<Device>)[], mayHalve = false) {
   const left = [...devices];
   const open = async () => loadDetector(await (left.shift() ?? own)(), at("run"));
   const batches = [];
@@ -219,11 +219,11 @@ describe("in prediction", () => {
       const { device, asked } = await counted();
       await loadDetector(device, at("run"));
       const loading = asked.submissions;
-      const before = await judged([() => Promise.resolve(device)]);
+      const before = await inspected([() => Promise.resolve(device)]);
       expect(before).toHaveLength(images.length);
-      expect(await judged([() => lostAfter(loading + Math.ceil(share * (asked.submissions - 2 * loading)))])).toEqual(
-        before,
-      );
+      expect(
+        await inspected([() => lostAfter(loading + Math.ceil(share * (asked.submissions - 2 * loading)))]),
+      ).toEqual(before);
     },
   );
 
@@ -232,11 +232,11 @@ describe("in prediction", () => {
       const one = await own();
       return Object.assign(one, { read: () => Promise.reject(new DeviceLostError("gone")) });
     };
-    await expect(judged([doomed, doomed, doomed, doomed, doomed])).rejects.toThrow("gone");
+    await expect(inspected([doomed, doomed, doomed, doomed, doomed])).rejects.toThrow("gone");
   });
 
-  test("a device that is lost where the model's file was replaced is an error: nothing is judged by another model", async () => {
-    const sha256 = await sha256Of(at("run", "model.safetensors"));
+  test("a device that is lost where the model's file was replaced is an error: nothing is inspected by another model", async () => {
+    const sha256 = await hashFile(at("run", "model.safetensors"));
     const [mine, other] = await Promise.all([
       readFile(at("run", "model.safetensors")),
       readFile(at("whole", "model.safetensors")),
@@ -275,10 +275,10 @@ describe("in prediction", () => {
 
   test("memory for half a batch is enough, if it may be halved; else that is said", async () => {
     const { device, asked } = await counted();
-    const before = await judged([() => Promise.resolve(device)]);
+    const before = await inspected([() => Promise.resolve(device)]);
     const small = () => smallMemory(0.75 * asked.largest);
-    expect(await judged([small, small, small], true)).toEqual(before);
-    await expect(judged([small])).rejects.toThrow(
+    expect(await inspected([small, small, small], true)).toEqual(before);
+    await expect(inspected([small])).rejects.toThrow(
       /^the GPU is out of memory with \d+ bytes in use \(allocating \d+ bytes: no more\): use a smaller batch, on a new device; --auto-batch does so by itself$/,
     );
   });
@@ -325,9 +325,7 @@ describe("a device without memory", () => {
 
 test("training that diverges stops with the step, a tensor and the last good state, and saves nothing after it", async () => {
   const options = { decoder: "tiny", pasteIntensity: [1e38, 3e38] } as const;
-  const failure: unknown = await trained("diverged", [], { checkpointEvery: 1 }, options).catch(
-    (error: unknown) => error,
-  );
+  const failure: unknown = await trained("diverged", [], { saveEvery: 1 }, options).catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(DivergedError);
   expect((failure as Error).message).toMatch(
     /^training diverged: .*; pasteIntensity 3e\+38 is far from what is of use: choose less; no state was saved before$/,

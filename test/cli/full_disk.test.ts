@@ -37,7 +37,7 @@ async function leave(bytes: number): Promise<void> {
 }
 
 const train = (run: string, ...more: string[]) =>
-  bigrid(["train", at("set", "plate"), "--out", run, ...SHORT, "--checkpoint-every", "6", ...more]);
+  bigrid(["train", at("set", "plate"), "--out", run, ...SHORT, "--save-every", "6", ...more]);
 
 describe.skipIf(!isMounted)("on a full disk", () => {
   test("a training ends in one line with its saved states whole, and --resume makes the bytes of one that had room", async () => {
@@ -52,11 +52,11 @@ describe.skipIf(!isMounted)("on a full disk", () => {
     expect(stderr.trimEnd().split("\n").at(-1)).toMatch(
       /^bigrid: cannot write \S+\.safetensors: the disk is full \(free some space, or choose another disk\)$/,
     );
-    const kept = await readdir(join(run, "checkpoints"));
+    const kept = await readdir(join(run, "training_states"));
     const saved = kept.filter((name) => name !== "train.jsonl"); // the log of the training that goes on
     expect(saved.length).toBeGreaterThan(0);
     for (const name of saved)
-      expect(decodeSafetensors(await readFile(join(run, "checkpoints", name)), name).metadata["format"]).toBe(
+      expect(decodeSafetensors(await readFile(join(run, "training_states", name)), name).metadata["format"]).toBe(
         "bigrid-training",
       );
     await rm(join(DISK, "filler"));

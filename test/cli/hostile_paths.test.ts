@@ -24,7 +24,7 @@ const escaped = ODD.replaceAll("\n", "\\n").replaceAll("\x1b", "\\u001b");
 const expectOwnLines = (text: string) =>
   expect(text.split("\n").filter((line) => line.startsWith("<i>") || line.includes("\x1b[31m"))).toEqual([]);
 
-test("a set, a run and images of such names are trained on, judged and reported", async () => {
+test("a set, a run and images of such names are trained on, evaluated and reported", async () => {
   const train = ["train", SET, "--out", RUN, ...SHORT];
   const trained = await bigrid(train);
   expect(trained).toMatchObject({ code: 0 });

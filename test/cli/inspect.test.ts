@@ -50,7 +50,7 @@ describe("inspect", () => {
 
 Read as
   train/good: good images
-  test/good and test/<defect>: images to judge
+  test/good and test/<defect>: test images
   ground_truth/<defect>/NAME_mask.png or NAME.png: where the defect is
 
 Class   learn from   test good   test defective   masks

@@ -8,15 +8,15 @@ const calibration = { ...NOT_CALIBRATED, falseReject: 0.01, threshold: 8, typica
 
 /** The lines about verdicts on images of these scores. */
 function verdicts(defective: readonly number[], good: readonly number[]): string[] {
-  const judged = [...defective, ...good].map((score, i) => ({
+  const images = [...defective, ...good].map((score, i) => ({
     item: { path: `${i}.png`, defective: i < defective.length, kind: "", masks: [] },
     score,
   }));
   const metrics = eachMetric(() => null);
-  const data = { name: "part", train: [], test: judged.map(({ item }) => item) };
+  const data = { name: "part", train: [], test: images.map(({ item }) => item) };
   const none = { intervals: null, resampled: null, method: "exact", pixels: 0, errors: metrics, gap: null } as const;
   const run = {
-    classes: [{ data, judged, metrics, ...none }],
+    classes: [{ data, images, metrics, ...none }],
     mean: metrics,
     intervals: null,
     seconds: 0,

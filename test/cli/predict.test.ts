@@ -433,7 +433,7 @@ describe("inputs", () => {
   test("that do not go together are refused in one line", async () => {
     const refused: readonly (readonly [string[], string])[] = [
       [[], "no images: name files, folders"],
-      [[GOOD, "--watch", folder, "--csv", at("x.csv")], "judges what is in that folder"],
+      [[GOOD, "--watch", folder, "--csv", at("x.csv")], "inspects what is in that folder"],
       [["--watch", folder], "name an output"],
       [["--watch", folder, "--csv", at("x.csv"), "--shard", "1/2"], "do not go together"],
       [[GOOD, "--shard", "1/2"], "name an output"],

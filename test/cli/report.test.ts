@@ -237,7 +237,7 @@ describe("logLevels", () => {
 });
 
 test("a gallery has the lowest and the highest scores of either kind, and all images where they are few", () => {
-  const judged = (good: number, defective: number) =>
+  const scored = (good: number, defective: number) =>
     [...Array<number>(good).keys()]
       .map((i) => ({ item: { path: `good/${i}`, defect: "good", defective: false, masks: [] }, score: i / good }))
       .concat(
@@ -247,7 +247,7 @@ test("a gallery has the lowest and the highest scores of either kind, and all im
         })),
       );
   const paths = (good: number, defective: number, most: number) =>
-    chosen(judged(good, defective), most).map(({ item }) => item.path);
+    chosen(scored(good, defective), most).map(({ item }) => item.path);
   expect(paths(100, 100, 8)).toEqual(["bad/0", "bad/1", "bad/98", "bad/99", "good/0", "good/1", "good/98", "good/99"]);
   expect(paths(2, 100, 8)).toEqual(["bad/0", "bad/1", "bad/2", "bad/97", "bad/98", "bad/99", "good/0", "good/1"]);
   expect(paths(100, 1, 5)).toEqual(["bad/0", "good/0", "good/1", "good/98", "good/99"]);

@@ -3,7 +3,7 @@ import { cocoOf, csvLine } from "../../src/cli/predict/results.ts";
 import type { Result } from "../../src/node/inspection/result.ts";
 import { parseCsv } from "../../src/data/layouts/csv.ts";
 
-const judged = (image: string): Result => ({
+const inspected = (image: string): Result => ({
   image,
   score: -1.5,
   calibrated: 0.25,
@@ -15,7 +15,9 @@ const judged = (image: string): Result => ({
   pictures: {},
 });
 const cellsOf = (image: string): readonly string[] => {
-  const { records } = parseCsv(`image,verdict,calibrated,score,rest,a,b,c,d,e,f,g,reason\n${csvLine(judged(image))}`);
+  const { records } = parseCsv(
+    `image,verdict,calibrated,score,rest,a,b,c,d,e,f,g,reason\n${csvLine(inspected(image))}`,
+  );
   expect(records).toHaveLength(1);
   return Object.values(records[0]!);
 };
@@ -62,19 +64,19 @@ test.each(["photos/a=b.png", "a-1.png", "'quoted'.png", "x@y", "1e5", "__proto__
 
 test("no name begins a cell or a line of its own, whatever a spreadsheet separates cells by", () => {
   for (const image of ["a;=1", "a\r=1", "a\n=1", "a\t=1", "a,=1"])
-    expect(csvLine(judged(image))).toMatch(/^"a[^"]*=1",good/);
+    expect(csvLine(inspected(image))).toMatch(/^"a[^"]*=1",good/);
 });
 
 test("numbers of ours stay numbers, reasons and names of pictures do not compute either", () => {
-  expect(csvLine(judged("a"))).toBe("a,good,0.25,-1.5,2,4,3,0,0,,,,\n");
+  expect(csvLine(inspected("a"))).toBe("a,good,0.25,-1.5,2,4,3,0,0,,,,\n");
   expect(csvLine({ image: "=a", verdict: "unreadable", reason: "=b" })).toMatch(/^'=a,unreadable,.*,'=b\n$/);
-  expect(csvLine({ ...judged("a"), pictures: { heatMap: "-a.png" } } as Result)).toContain(",'-a.png,");
+  expect(csvLine({ ...inspected("a"), pictures: { heatMap: "-a.png" } } as Result)).toContain(",'-a.png,");
 });
 
 test("COCO tells absolute paths from the folder that they have in common, and others as they were named", async () => {
   const namesOf = async (images: readonly string[]): Promise<string[]> => {
     const results = async function* () {
-      for (const image of images) yield judged(image);
+      for (const image of images) yield inspected(image);
     };
     let text = "";
     for await (const part of cocoOf(results)) text += part;

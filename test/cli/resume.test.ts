@@ -22,12 +22,12 @@ const words = (run: string, ...more: string[]) => [
   "leastAbnormal=60",
   "--least-normal",
   "200",
-  "--checkpoint-every",
+  "--save-every",
   "7",
   ...more,
 ];
 const model = (run: string) => readFile(at(run, "model.safetensors"));
-const checkpoints = (run: string) => readdir(at(run, "checkpoints")).catch(() => []);
+const states = (run: string) => readdir(at(run, "training_states")).catch(() => []);
 
 /** Starts training and sends a signal as soon as so many steps have been saved. */
 function endedAfter(run: string, saved: number, signal: NodeJS.Signals, ...more: string[]): Promise<Outcome> {
@@ -37,7 +37,7 @@ function endedAfter(run: string, saved: number, signal: NodeJS.Signals, ...more:
     child.stdout.on("data", (data: Buffer) => (stdout += data.toString()));
     child.stderr.on("data", (data: Buffer) => (stderr += data.toString()));
     const poll = setInterval(() => {
-      void checkpoints(run).then((names) => {
+      void states(run).then((names) => {
         if (!names.some((name) => Number.parseInt(name) >= saved)) return;
         clearInterval(poll);
         // The program is a launcher and its child; a kill that nobody can catch has to reach both.
@@ -58,7 +58,7 @@ test("killed twice and resumed, a training ends in the very bytes of one that ra
 
   await endedAfter("killed", 21, "SIGKILL");
   // two, and one new before an old one goes
-  expect((await checkpoints("killed")).filter((name) => name.endsWith(".safetensors")).length).toBeLessThanOrEqual(3);
+  expect((await states("killed")).filter((name) => name.endsWith(".safetensors")).length).toBeLessThanOrEqual(3);
   const refused = await bigrid(words("killed"));
   expect(refused.code).toBe(1);
   expect(refused.stderr).toContain("--resume goes on with it; remove");
@@ -77,7 +77,7 @@ test("interrupted, it saves where it stands and says how to go on", async () => 
   const [, taken] = /ended by SIGINT after (\d+) steps, kept in .*; the same command with --resume goes on/.exec(
     stderr,
   )!;
-  expect(await checkpoints("interrupted")).toContain(`${taken!.padStart(8, "0")}.safetensors`);
+  expect(await states("interrupted")).toContain(`${taken!.padStart(8, "0")}.safetensors`);
   const other = await bigrid(words("interrupted", "--resume", "--seed", "5"));
   expect(other.code).toBe(1);
   expect(other.stderr).toContain("was trained with seed 0, not 5: resume with the same options, or begin anew");
@@ -100,7 +100,7 @@ test("over a finished run, interrupted it leaves model, log and report as they w
 
 test("two trainings into one run: the second is refused, with who has it, and the first is not disturbed", async () => {
   const first = bigrid(words("shared"));
-  while (!(await readdir(at("shared")).catch(() => [] as string[])).includes("checkpoints"))
+  while (!(await readdir(at("shared")).catch(() => [] as string[])).includes("training_states"))
     await new Promise((resolve) => setTimeout(resolve, 10));
   const second = await bigrid(words("shared", "--resume"));
   expect([second.code, second.stderr]).toEqual([

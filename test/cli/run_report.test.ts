@@ -7,12 +7,12 @@ import { runReport } from "../../src/cli/evaluate/run_report.ts";
 import type { ReportData } from "../../src/cli/report/report.ts";
 import { eachMetric } from "../../src/metrics/metrics.ts";
 import type { Detector } from "../../src/detection/detector.ts";
-import { FITS, placementOf, type Fit } from "../../src/io/placement.ts";
+import { RESIZES, placementOf, type Resize } from "../../src/io/placement.ts";
 import { temporaryFolder } from "../harness/temporary.ts";
 
 const folder = await temporaryFolder();
 const SIZE = 64;
-// A photograph of 96 x 48 with a defect of 12 x 12 at (54, 18): in its centre square, so that every fit shows it.
+// A photograph of 96 x 48 with a defect of 12 x 12 at (54, 18): in its centre square, so that every resize shows it.
 const [WIDTH, HEIGHT] = [96, 48];
 const DEFECT = { left: 54, top: 18, width: 12, height: 12 };
 const isDefect = (x: number, y: number) =>
@@ -28,23 +28,23 @@ await mkdir(join(folder, "masks"));
 await writeFile(join(folder, "photo.png"), await picture((marked) => (marked ? 255 : 40)));
 await writeFile(join(folder, "masks", "photo.png"), await picture((marked) => (marked ? 255 : 0)));
 
-/** A detector whose map is 16 where the photograph is white, wherever its fit puts that, and 1 elsewhere. */
-function detectorOf(fit: Fit): Detector {
+/** A detector whose map is 16 where the photograph is white, wherever its resize puts that, and 1 elsewhere. */
+function detectorOf(resize: Resize): Detector {
   const size = { width: SIZE, height: SIZE };
   const calibration = { falseReject: 0.01, threshold: 4, typical: 2, pixelThreshold: 4, classes: {}, heat: [2, 16] };
   return {
     config: {
       backbone: { name: "embedded", weights: null, padding: null },
       assembly: { stages: ["stage1"] },
-      input: { size: SIZE, fit },
+      input: { size: SIZE, resize },
       method: { name: "grad", config: {} },
       calibration,
     },
     summary: [["Decoder", "tiny, 1 block"]],
     device: { adapter: { description: "none" } },
-    placementOf: (picture: { width: number; height: number }) => placementOf(fit, picture, size),
+    placementOf: (picture: { width: number; height: number }) => placementOf(resize, picture, size),
     inspect: () => {
-      const { source, target } = placementOf(fit, { width: WIDTH, height: HEIGHT }, size);
+      const { source, target } = placementOf(resize, { width: WIDTH, height: HEIGHT }, size);
       const map = new Float32Array(SIZE * SIZE).fill(1);
       for (let y = 0; y < target.height; y++) {
         for (let x = 0; x < target.width; x++) {
@@ -80,7 +80,7 @@ async function boxOf(url: string, is: (r: number, g: number, b: number, a: numbe
 const MODEL_SHA256 = "5".repeat(64);
 const none = { x: new Float64Array(), y: new Float64Array() };
 
-async function reportOf(fit: Fit, gone: readonly string[] = []): Promise<ReportData> {
+async function reportOf(resize: Resize, gone: readonly string[] = []): Promise<ReportData> {
   const lost = gone.map((path) => ({ item: { path, defect: "good", defective: false, masks: [] }, score: 1 }));
   const item = { path: "photo.png", defect: "spot", defective: true, masks: [join("masks", "photo.png")] };
   const undefinedOnes = eachMetric(() => null);
@@ -88,7 +88,7 @@ async function reportOf(fit: Fit, gone: readonly string[] = []): Promise<ReportD
     classes: [
       {
         data: { name: "part", train: [], test: [item] },
-        judged: [{ item, score: 8 }, ...lost],
+        images: [{ item, score: 8 }, ...lost],
         metrics: undefinedOnes,
         errors: undefinedOnes,
         intervals: null,
@@ -106,7 +106,7 @@ async function reportOf(fit: Fit, gone: readonly string[] = []): Promise<ReportD
   };
   const html = await runReport({
     title: "a run",
-    detector: detectorOf(fit),
+    detector: detectorOf(resize),
     modelPath: join(folder, "model"),
     modelSha256: MODEL_SHA256,
     root: folder,
@@ -120,19 +120,19 @@ async function reportOf(fit: Fit, gone: readonly string[] = []): Promise<ReportD
   return JSON.parse(/id="report-data">([^<]*)</.exec(html)![1]!) as ReportData;
 }
 
-test.each(FITS)("the layers of an image are in register, in the photograph's shape: %s", async (fit) => {
+test.each(RESIZES)("the layers of an image are in register, in the photograph's shape: %s", async (resize) => {
   const {
     samples: [sample],
-  } = await reportOf(fit);
+  } = await reportOf(resize);
   const { aspect, picture, heat, map, contour } = sample!;
-  expect(aspect).toBe(fit === "crop" ? 1 : 2); // the centre of 48 x 48, or all of it
+  expect(aspect).toBe(resize === "crop" ? 1 : 2); // the centre of 48 x 48, or all of it
   const [photograph, ...layers] = await Promise.all([
     boxOf(picture, (r) => r > 150),
     boxOf(heat, (_r, _g, _b, a) => a > 0),
     boxOf(map, (r) => r > 150),
     boxOf(contour!, (r, _g, _b, a) => r === 255 && a === 255), // a line of one pixel around it
   ]);
-  const shown = fit === "crop" ? { left: 24, width: 48 } : { left: 0, width: WIDTH };
+  const shown = resize === "crop" ? { left: 24, width: 48 } : { left: 0, width: WIDTH };
   const want = [
     (DEFECT.left - shown.left) / shown.width,
     DEFECT.top / HEIGHT,

@@ -57,8 +57,8 @@ test("a list in UTF-16 names images, not the working folder or the disk", async 
   const run = at("set", "constructor", "run");
   const image = at("made", "plate", "test", "good");
   const list = Buffer.from(`\uFEFF${image}\r\n`, "utf16le");
-  const judged = await bigrid(["predict", run, "-", "--json"], {}, list);
-  expect([judged.code, (JSON.parse(judged.stdout) as { images: unknown[] }).images.length]).toEqual([0, 1]);
+  const inspected = await bigrid(["predict", run, "-", "--json"], {}, list);
+  expect([inspected.code, (JSON.parse(inspected.stdout) as { images: unknown[] }).images.length]).toEqual([0, 1]);
   const unmarked = await bigrid(["predict", run, "-", "--json"], {}, list.subarray(2));
   expect(unmarked).toMatchObject({
     code: 1,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { defectsOf } from "../../src/detection/defects.ts";
 import { InputError, OptionError, ShapeError } from "../../src/runtime/errors.ts";
-import { placementOf, type Fit } from "../../src/io/placement.ts";
+import { placementOf, type Resize } from "../../src/io/placement.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
 
 /** A map from rows of digits. */
@@ -45,17 +45,17 @@ test("what does not count is part of none, and may part one in two", () => {
   ]);
 });
 
-test.each<[Fit, number, number]>([
+test.each<[Resize, number, number]>([
   ["stretch", 37, 23],
   ["letterbox", 40, 17],
   ["letterbox", 9, 31],
   ["crop", 50, 21],
   ["crop", 8, 30],
 ])(
-  "fit %s of %i x %i: the mask is that of every pixel's own value, and the runs are the regions",
-  (fit, width, height) => {
+  "resize %s of %i x %i: the mask is that of every pixel's own value, and the runs are the regions",
+  (resize, width, height) => {
     const size = 16;
-    const placement = placementOf(fit, { width, height }, { width: size, height: size });
+    const placement = placementOf(resize, { width, height }, { width: size, height: size });
     const values = new RandomStream(width, 3).normals(size * size, 1).map(Math.abs);
     const threshold = 1;
     const { mask, defects } = defectsOf({ map: values, size }, { width, height }, placement, { threshold });

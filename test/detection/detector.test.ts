@@ -88,7 +88,7 @@ describe("where only a part of a picture counts", () => {
     expect(together![far]! / apart![far]!).toBeCloseTo(1, 5);
   });
 
-  test("a part smaller than a window is judged by its own mean", async () => {
+  test("a part smaller than a window is scored by its own mean", async () => {
     const dot = new Uint8Array(SIZE * SIZE);
     for (const i of [0, 1, SIZE, SIZE + 1]) dot[(SIZE / 2) * SIZE + SIZE / 2 + i] = 1;
     const [{ map, score }] = (await detector.inspect([pictures[1]!], [new PictureRegion(dot, square)])) as [Inspection];
@@ -148,7 +148,7 @@ test("inspecting leaves no memory behind", async () => {
   expect(device.memory().bytes).toBe(before);
 });
 
-test("a detector read from its file judges to the same bits", async () => {
+test("a detector read from its file scores to the same bits", async () => {
   const file = await encodeDetector(detector);
   expect(await encodeDetector(detector)).toEqual(file);
   const again = await decodeDetector(device, file, "model");

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { estimateMemory, inferenceBytes, memoryModelOf, trainingBytes } from "../../src/detection/memory_estimate.ts";
+import { estimateMemory, inferenceBytes, planMemoryModel, trainingBytes } from "../../src/detection/memory_estimate.ts";
 import type { TrainingImage } from "../../src/detection/material.ts";
 import { Training } from "../../src/detection/training.ts";
 import type { GradOptions } from "../../src/methods/grad/options.ts";
@@ -12,9 +12,9 @@ const CHUNK = 1 << 26; // that the features' store takes at a time
 const picture = madeUpPicture(1024, 1); // what predictions are stated for
 
 const embedded = (options: GradOptions = {}) =>
-  memoryModelOf(device, { inputSize: 96, images: 8, options: { decoder: "tiny", ...options } });
+  planMemoryModel(device, { inputSize: 96, images: 8, options: { decoder: "tiny", ...options } });
 
-test.each([1, 3])("batches of %i: the memory that judging takes is predicted", async (batch) => {
+test.each([1, 3])("batches of %i: the memory that inspection takes is predicted", async (batch) => {
   const { own, peak } = await countedDevice();
   const detector = await madeUpDetector(own, 96, { decoder: "tiny" });
   for (let i = 0; i < 2; i++) await detector.inspect(Array.from({ length: batch }, () => picture));
@@ -23,7 +23,7 @@ test.each([1, 3])("batches of %i: the memory that judging takes is predicted", a
 });
 
 test.skipIf(!device.gpu.features.has("shader-f16"))(
-  "the memory that judging in half precision takes is predicted",
+  "the memory that inspection in half precision takes is predicted",
   async () => {
     const { own, peak } = await countedDevice();
     const detector = await madeUpDetector(own, 96, { decoder: "tiny" }, null, "stretch", { half: true });
@@ -61,8 +61,8 @@ test.each([true, false])(
   },
 );
 
-test("EfficientNet-B6 with the mobile decoder trains 16 images a step within 2 GiB, and judges one within 400 MiB, 250 in half precision", async () => {
-  const model = await memoryModelOf(device, {
+test("EfficientNet-B6 with the mobile decoder trains 16 images a step within 2 GiB, and inspects one within 400 MiB, 250 in half precision", async () => {
+  const model = await planMemoryModel(device, {
     backbone: "efficientnet-b6",
     images: 96,
     options: { decoder: "mobile" },

@@ -21,7 +21,7 @@ async function* trainingImages(region: PictureRegion | null): AsyncGenerator<Tra
 }
 
 async function* testImages(region: PictureRegion | null): AsyncGenerator<LabelledImage> {
-  for (const image of judged) {
+  for (const image of inspected) {
     const { mask } = image;
     const masks = mask
       ? [{ ...square, data: Uint8Array.from({ length: 4 * mask.length }, (_, i) => 255 * mask[i >> 2]!) }]
@@ -39,7 +39,7 @@ const trainedOn = (region: PictureRegion | null) =>
     epochsNormal: 1,
   });
 
-const judged = scene.test.filter(({ mask, defect }) => mask === null || defect === "stain");
+const inspected = scene.test.filter(({ mask, defect }) => mask === null || defect === "stain");
 const whole = await trainedOn(null);
 
 test.each<[string, (x: number, y: number) => boolean]>([
@@ -55,7 +55,7 @@ test.each<[string, (x: number, y: number) => boolean]>([
     const part = await trainedOn(region);
     const { threshold } = part.config.calibration;
     const scores = { good: [] as number[], defective: [] as number[] };
-    for (const image of judged) {
+    for (const image of inspected) {
       const [{ score }] = (await part.inspect([pictureOf(image)], [region])) as [Inspection];
       const [{ score: asWhole }] = (await whole.inspect([pictureOf(image)])) as [Inspection];
       const inside = image.mask?.filter((marked, i) => marked & counted[i]!).length ?? 0;

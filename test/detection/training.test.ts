@@ -128,7 +128,7 @@ describe("a saved training is refused, and nothing changes,", () => {
       { seed: 8 },
       "old was trained with seed 7, not 8: resume with the same options, or begin anew",
     );
-    await refusal(bytes, 4, { fit: "crop" }, 'old was trained with fit "stretch", not "crop"');
+    await refusal(bytes, 4, { resize: "crop" }, 'old was trained with resize "stretch", not "crop"');
     await refusal(bytes, 5, {}, "old was trained on other images (4 then, 5 now, or changed ones): begin anew");
     await refusal(bytes.subarray(0, 100), 4, {}, "old is not a valid safetensors file");
     const file = decodeSafetensors(bytes, "old");
@@ -206,7 +206,7 @@ describe("what calibrates", () => {
     expect(calibration.threshold).toBeGreaterThan(calibration.typical);
   });
 
-  test("is, of a class with few, each part of it judged by a model of its own", async () => {
+  test("is, of a class with few, each part of it scored by a model of its own", async () => {
     const training = await begin(4, { folds: 2, batch: 1, leastAbnormal: 10, leastNormal: 60 });
     const steps = await stepTo(training);
     expect(new Set(steps.map(({ run, runs, stage, steps }) => `${run}/${runs} ${stage} ${steps}`))).toEqual(
@@ -243,7 +243,7 @@ test("the first stage ends early where enough is right, and each has its least s
   expect(await stagesOf({ enoughHits: 0, form: "published", decoder: "tiny", hinge: -10 })).toEqual([10, 3]);
 });
 
-test("features that were computed before train and are judged to the bits of their images", async () => {
+test("features that were computed before train and are inspected to the bits of their images", async () => {
   const backbone = await createBackbone(device, "embedded", { inputSize: SIZE });
   const maker = new FeatureMaker(device, backbone, grad.assembly({}, backbone), "stretch");
   const { height, width, channels } = maker.extents;

@@ -106,7 +106,7 @@ test("absurd numbers among the options are refused before any image is read", as
     [{ seed: 2 ** 32 }, "training: expected seed to be a whole number from 0 to 4294967295, got 4294967296"],
     [{ folds: 1e12 }, "training: expected folds to be a whole number"],
     [{ featureBudget: NaN }, "training: expected featureBudget to be"],
-    [{ fit: "cover" as "crop" }, "training: expected fit to be stretch, letterbox or crop, got cover"],
+    [{ resize: "cover" as "crop" }, "training: expected resize to be stretch, letterbox or crop, got cover"],
     [{ blocks: 1e7 }, "grad: expected blocks to be a whole number from 1 to 1000, got 10000000"],
     [{ localGrid: 1e6 }, "grad: expected localGrid to be a whole number from 1 to 1024, got 1000000"],
     [

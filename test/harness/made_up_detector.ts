@@ -11,7 +11,7 @@ import { Grad } from "../../src/methods/grad/model.ts";
 import { Weights, type StoredTensors } from "../../src/nn/weights.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
-import type { Fit } from "../../src/io/placement.ts";
+import type { Resize } from "../../src/io/placement.ts";
 import type { Shape } from "../../src/tensor/tensor.ts";
 import { madeUp, uniform } from "./made_up_network.ts";
 
@@ -42,7 +42,7 @@ export async function madeUpDetector(
   inputSize: number,
   options: GradOptions,
   network: MadeUpNetwork | null = null,
-  fit: Fit = "stretch",
+  resize: Resize = "stretch",
   precision: DetectorOptions = {},
 ): Promise<Detector> {
   const { name, padding, weights } = network
@@ -50,7 +50,7 @@ export async function madeUpDetector(
     : ({ name: "embedded", padding: null, weights: null } as const);
   const backbone = await createBackbone(device, name, { inputSize, weights, padding });
   const assembly = method.assembly({}, backbone);
-  const { extents } = new FeatureMaker(device, backbone, assembly, fit);
+  const { extents } = new FeatureMaker(device, backbone, assembly, resize);
   const { identity } = backbone;
   backbone.release();
   const grad = gradConfig({ ...extents, variance: 24 }, options);
@@ -69,7 +69,7 @@ export async function madeUpDetector(
   const config = {
     method: { name: "grad", config: { ...grad, joins } as unknown as Json },
     backbone: identity,
-    input: { size: inputSize, fit },
+    input: { size: inputSize, resize },
     regions: false,
     assembly,
     scoring: method.scoring,

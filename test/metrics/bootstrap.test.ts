@@ -4,10 +4,10 @@ import {
   meanResampled,
   resampledMetrics,
   resamplesOf,
-  type JudgedImage,
+  type DrawnImage,
   type Resampled,
 } from "../../src/metrics/bootstrap.ts";
-import { evaluate, Evaluation, type Evaluated, type Sample } from "../../src/metrics/evaluate.ts";
+import { evaluate, Evaluation, type Evaluated, type ScoredImage } from "../../src/metrics/evaluate.ts";
 import { imageHistogram } from "../../src/metrics/image_histogram.ts";
 import { eachMetric, METRICS } from "../../src/metrics/metrics.ts";
 import { Draws } from "../harness/draws.ts";
@@ -18,7 +18,7 @@ const [WIDTH, HEIGHT] = [12, 10];
  * Good and defective images; a third of the latter without a mask. Map values are sixteenths: each has a bin of its
  * own.
  */
-function samples(count: number, seed = 1, levels = 32): Sample[] {
+function samples(count: number, seed = 1, levels = 32): ScoredImage[] {
   const draws = new Draws(seed);
   return Array.from({ length: count }, (_, i) => {
     const defective = i % 2 === 0;
@@ -35,12 +35,12 @@ function samples(count: number, seed = 1, levels = 32): Sample[] {
   });
 }
 
-const judged = (images: readonly Sample[]): JudgedImage[] =>
+const drawn = (images: readonly ScoredImage[]): DrawnImage[] =>
   images.map((sample) => ({ ...sample, pixels: sample.defective && !sample.mask ? null : imageHistogram(sample) }));
 
 test("a resample's metrics are those of its images, each as often as it was drawn", () => {
   const images = samples(18);
-  const resampled = resampledMetrics(judged(images), evaluate(images), 25, 7, 3);
+  const resampled = resampledMetrics(drawn(images), evaluate(images), 25, 7, 3);
   const weights = [...resamplesOf(images, 25, 7, 3)];
   for (const [resample, weight] of weights.entries()) {
     const want = evaluate(images.flatMap((sample, i) => Array.from({ length: weight[i]! }, () => sample)));
@@ -68,7 +68,7 @@ test("the same seed and part draw the same, others differ", () => {
 
 test("coarse bins move a pixel metric less than its interval is wide, by far", () => {
   const images = samples(16, 4, 1 << 14);
-  const resampled = resampledMetrics(judged(images), evaluate(images), 200, 1);
+  const resampled = resampledMetrics(drawn(images), evaluate(images), 200, 1);
   const intervals = intervalsOf(resampled);
   for (const [resample, weight] of [...resamplesOf(images, 20, 1, 0)].entries()) {
     const want = evaluate(images.flatMap((sample, i) => Array.from({ length: weight[i]! }, () => sample)));

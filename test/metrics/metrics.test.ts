@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { aupro, proCurve } from "../../src/metrics/aupro.ts";
 import type { Curve } from "../../src/metrics/curve.ts";
-import { evaluate, Evaluation, type Sample } from "../../src/metrics/evaluate.ts";
+import { evaluate, Evaluation, type ScoredImage } from "../../src/metrics/evaluate.ts";
 import { meanMetrics } from "../../src/metrics/metrics.ts";
 import { rankPixels } from "../../src/metrics/pixels.ts";
 import {
@@ -277,7 +277,7 @@ test("lengths that do not fit are refused", () => {
 });
 
 describe("evaluate", () => {
-  const sample = (defective: boolean, score: number, map: number[], mask: number[] | null): Sample => ({
+  const sample = (defective: boolean, score: number, map: number[], mask: number[] | null): ScoredImage => ({
     defective,
     score,
     map: Float32Array.from(map),

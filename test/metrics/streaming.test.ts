@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { aupro } from "../../src/metrics/aupro.ts";
 import { rankingBounds, type Bounds, type RankingBounds } from "../../src/metrics/bounds.ts";
-import { Evaluation, type Sample } from "../../src/metrics/evaluate.ts";
+import { Evaluation, type ScoredImage } from "../../src/metrics/evaluate.ts";
 import { METRICS } from "../../src/metrics/metrics.ts";
 import { PixelHistogram } from "../../src/metrics/pixel_histogram.ts";
 import { rankPixels, type PixelRanking, type ScoredMap } from "../../src/metrics/pixels.ts";
@@ -175,7 +175,7 @@ describe("bounds", () => {
 });
 
 describe("an evaluation", () => {
-  const samples = (count: number): Sample[] =>
+  const samples = (count: number): ScoredImage[] =>
     drawn(new Draws(3), count, (unit, marked) => Math.exp(3 * unit + (marked ? 1 : 0))).map((image, i) => ({
       ...image,
       defective: i % 2 === 0,

@@ -37,7 +37,7 @@ function made(make: (context: LayerContext) => Layer) {
   return { weights, layer, input: fromArray(device, INPUT, random.normals(countOf(INPUT), 1)) };
 }
 
-describe("once the weights are settled, one kernel does in inference what several did:", () => {
+describe("once the weights are frozen, one kernel does in inference what several did:", () => {
   test.each<readonly [string, (context: LayerContext) => Layer]>([
     [
       "pointwise, norm, activation",
@@ -56,7 +56,7 @@ describe("once the weights are settled, one kernel does in inference what severa
     using _scope = device.scope({ awaits: true });
     const { weights, layer, input } = made(make);
     const expected = await toArray(layer(input, "inference"));
-    weights.settle();
+    weights.freeze();
     let output = input;
     expect(await device.trace(() => void (output = layer(input, "inference")))).toHaveLength(1);
     const actual = await toArray(output);
@@ -65,15 +65,15 @@ describe("once the weights are settled, one kernel does in inference what severa
   });
 });
 
-test("settled weights are trained no more, keep the tensors that files hold, and give all storage back", async () => {
+test("frozen weights are trained no more, keep the tensors that files hold, and give all storage back", async () => {
   const before = device.memory().allocations;
   const { weights, layer, input } = made((at) =>
     sequence(pointwise(within(at, "a"), 8, 12, false), norm(within(at, "b"), 12)),
   );
   const names = [...weights.all().keys()];
   const stored = await toArray(weights.all().get("net.a.weight")!);
-  weights.settle();
-  weights.settle();
+  weights.freeze();
+  weights.freeze();
   expect([...weights.all().keys()]).toEqual(names);
   expect(await toArray(weights.all().get("net.a.weight")!)).toEqual(stored);
   {

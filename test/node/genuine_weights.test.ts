@@ -87,7 +87,7 @@ test.skipIf(!isThere)(
       height: SIDE,
       width: SIDE,
       ...IMAGENET,
-      fit: "crop",
+      resize: "crop",
     });
     for (const error of await errorsOf(image, layers, "f32")) expect(error).toBeLessThan(1e-3);
   },

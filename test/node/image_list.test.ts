@@ -86,16 +86,16 @@ test.skipIf(process.platform === "win32")("a pipe that is named is not opened", 
   });
 });
 
-test("one file by several names is judged once, and that is said", async () => {
+test("one file by several names is processed once, and that is said", async () => {
   await mkdir(at("twice"));
   await writeFile(at("twice", "1.png"), "");
   await link(at("twice", "1.png"), at("twice", "2.png"));
   const { images, remarks } = await listImages([at("twice", "1.png"), at("twice", "2.png"), at("twice", "1.png")]);
   expect(images).toEqual([at("twice", "1.png")]);
-  expect(remarks).toEqual([expect.stringContaining("named more than once, and judged once: 2, such as ")]);
+  expect(remarks).toEqual([expect.stringContaining("named more than once, and processed once: 2, such as ")]);
 });
 
-test("masks, depth and the like that lie beside photographs in a folder are left out, and that is said; named themselves, they are judged", async () => {
+test("masks, depth and the like that lie beside photographs in a folder are left out, and that is said; named themselves, they are taken", async () => {
   const photographs = ["test/dent/000.png", "test/dent/001.png", "test/good/rgb/000.png"];
   const companions = [
     "ground_truth/dent/000_mask.png",
@@ -113,7 +113,7 @@ test("masks, depth and the like that lie beside photographs in a folder are left
     expect(images).toEqual(expected);
     expect(remarks).toEqual([
       expect.stringMatching(
-        /^left out: 4 images of masks, depth or the like beside photographs, such as \S+; name the files to judge them$/,
+        /^left out: 4 images of masks, depth or the like beside photographs, such as \S+; name the files to include them$/,
       ),
     ]);
   }
@@ -129,7 +129,7 @@ test("what cannot be decoded, what bigrid wrote, and paths of Windows are named"
   await writeFile(at("mixed", "heat", "a.png"), "");
   const expected = [
     "left out: 2 image files of formats that cannot be decoded (.heic 1, .dng 1): convert them to png or jpg",
-    `left out: the pictures in ${at("mixed", "heat")}, which bigrid wrote; name that folder itself to judge them`,
+    `left out: the pictures in ${at("mixed", "heat")}, which bigrid wrote; name that folder itself to include them`,
   ];
   expect(await listImages([at("mixed")])).toEqual({
     images: [at("mixed", "a.png")],

@@ -89,7 +89,7 @@ test.each([
   await expect(storedMemoryModel(device, model, stored, "m")).rejects.toThrow(message);
 });
 
-test("an image that weights make infinite is no good image: it is not judged, and that is said", async () => {
+test("an image that weights make infinite is no good image: it is not inspected, and that is said", async () => {
   const broken = new Map(
     [...tensors].map(([name, tensor]) => {
       if (!name.startsWith("normal.decoder.out")) return [name, tensor] as const;
@@ -100,13 +100,13 @@ test("an image that weights make infinite is no good image: it is not judged, an
     }),
   );
   const detector = await decodeDetector(device, encodeSafetensors({ tensors: broken, metadata }), "m");
-  const judged = await detector.inspectEach(pictures);
-  for (const outcome of judged)
+  const inspected = await detector.inspectEach(pictures);
+  for (const outcome of inspected)
     expect(outcome).toEqual({
       reason: expect.stringMatching(
         /^its (map holds|score is) .*check the weights of the model and its backbone/,
       ) as string,
     });
-  await expect(detector.inspect(pictures)).rejects.toThrow("image 0 cannot be judged: its map holds");
+  await expect(detector.inspect(pictures)).rejects.toThrow("image 0 cannot be inspected: its map holds");
   detector.release();
 });

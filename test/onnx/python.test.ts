@@ -8,7 +8,7 @@ import sharp from "sharp";
 import { expect, test } from "vitest";
 import { decodeImage } from "../../src/node/images.ts";
 import { encodeOnnx } from "../../src/onnx/encode_onnx.ts";
-import { FITS } from "../../src/io/placement.ts";
+import { RESIZES } from "../../src/io/placement.ts";
 import { device } from "../harness/device.ts";
 import { madeUpDetector, madeUpPicture } from "../harness/made_up_detector.ts";
 import { tiffOf } from "../harness/pictures.ts";
@@ -154,16 +154,16 @@ test.skipIf(PYTHON === undefined)(
   },
 );
 
-test.skipIf(PYTHON === undefined).each(FITS)(
+test.skipIf(PYTHON === undefined).each(RESIZES)(
   "the Python program prepares photographs and reads results as bigrid does: %s",
-  async (fit) => {
-    const at = (name: string) => join(folder, fit, name);
+  async (resize) => {
+    const at = (name: string) => join(folder, resize, name);
     await mkdir(at(""), { recursive: true });
-    const detector = await madeUpDetector(device, 64, { decoder: "tiny" }, null, fit);
+    const detector = await madeUpDetector(device, 64, { decoder: "tiny" }, null, resize);
     await writeFile(at("model.onnx"), await encodeOnnx(detector));
     await writeFile(
       at("photo.jpg"),
-      await EXACT[{ stretch: "p3.jpg", crop: "exif6.jpg", letterbox: "rgb16.png" }[fit]]!(),
+      await EXACT[{ stretch: "p3.jpg", crop: "exif6.jpg", letterbox: "rgb16.png" }[resize]]!(),
     ); // told apart by its first bytes
     const [inspection] = await detector.inspect([await decodeImage(at("photo.jpg"))]);
     const said = execFileSync(PYTHON!, ["-c", program!], { cwd: at(""), env, encoding: "utf8" });

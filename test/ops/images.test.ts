@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { imagesToTensor } from "../../src/ops/images.ts";
-import type { Fit } from "../../src/io/placement.ts";
+import type { Resize } from "../../src/io/placement.ts";
 import { Device } from "../../src/runtime/device.ts";
 import { toArray } from "../../src/tensor/tensor.ts";
 import { device } from "../harness/device.ts";
@@ -25,7 +25,7 @@ describe("imagesToTensor", () => {
   const resized = async (
     on: Device,
     pictures: readonly ReturnType<typeof pictureOf>[],
-    size: { height: number; width: number; fit?: Fit },
+    size: { height: number; width: number; resize?: Resize },
   ) =>
     Array.from(await toArray(imagesToTensor(on, pictures, { ...size, ...PLAIN })), (value) => {
       expect(Math.abs(value - Math.round(value))).toBeLessThan(1e-4);
@@ -55,7 +55,7 @@ describe("imagesToTensor", () => {
       height: 9,
       data: Uint8Array.from({ length: 4 * 81 }, (_, i) => picture.data[4 * (12 * Math.floor(i / 36) + 1) + (i % 36)]!),
     };
-    expect(await resized(device, [picture], { width: 5, height: 5, fit: "crop" })).toEqual(
+    expect(await resized(device, [picture], { width: 5, height: 5, resize: "crop" })).toEqual(
       await resized(device, [square], { width: 5, height: 5 }),
     );
   });
@@ -64,7 +64,7 @@ describe("imagesToTensor", () => {
     poison();
     const picture = pictureOf(12, 6);
     const whole = await resized(device, [picture], { width: 8, height: 4 });
-    const boxed = await resized(device, [picture], { width: 8, height: 8, fit: "letterbox" });
+    const boxed = await resized(device, [picture], { width: 8, height: 8, resize: "letterbox" });
     const bar = new Array<number>(2 * 8 * 3).fill(0);
     expect(boxed).toEqual([...bar, ...whole, ...bar]);
   });

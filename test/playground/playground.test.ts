@@ -124,7 +124,7 @@ describe.skipIf(executablePath === undefined)(suite, { timeout: HANGS }, () => {
     expect(complaints).toEqual([]);
   });
 
-  test("a hostile picture gives one row with an error, and those after it are judged", async () => {
+  test("a hostile picture gives one row with an error, and those after it are inspected", async () => {
     await page.click("#clear");
     const good = await sharp({ create: { width: 96, height: 96, channels: 3, background: "grey" } })
       .png()

@@ -150,7 +150,7 @@ export class Torture {
       "60",
       "--set",
       "leastResidual=10",
-      "--checkpoint-every",
+      "--save-every",
       "3",
     ];
     return [

@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import { pictureCount } from "../../data/synthetic.ts";
-import { sha256Of } from "../../node/weights.ts";
+import { hashFile } from "../../node/weights.ts";
 import { readDataset } from "../../node/dataset.ts";
 import { claimRun } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";
@@ -40,7 +40,7 @@ export function addDemo(program: Command): void {
       const options = { inputSize: size, seed };
       const isBegun = (await new TrainingFiles(out).saved()).length > 0;
       say(`synthetic inspection set in ${root}; training on ${device.adapter.description}`);
-      const begun = { strict: true, resume: isBegun, region: null, checkpointEvery: 100 };
+      const begun = { strict: true, resume: isBegun, region: null, saveEvery: 100 };
       const { detector, modelPath, losses, seconds } = await trainRun(device, root, dataset, out, options, begun);
       const evaluated = await evaluateRun(detector, root, dataset, { strict: true, region: null });
       const reportPath = join(out, "report.html");
@@ -49,7 +49,7 @@ export function addDemo(program: Command): void {
           title: "Synthetic inspection set",
           detector,
           modelPath,
-          modelSha256: await sha256Of(modelPath),
+          modelSha256: await hashFile(modelPath),
           root,
           format: dataset.layout.format,
           evaluated,

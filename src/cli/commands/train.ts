@@ -4,9 +4,9 @@ import { openDevice } from "../../node/device.ts";
 import { claimRun, modelPath as pathOfModel } from "../../node/detector_file.ts";
 import type { Device } from "../../runtime/device.ts";
 import { OptionError } from "../../runtime/errors.ts";
-import { anomaliesOf } from "../train/anomalies.ts";
+import { readAnomalies } from "../train/anomalies.ts";
 import { addFormatFlag, DATASET_HELP, openDataset } from "../dataset.ts";
-import { addTrainFlags, trainingOptionsOf, type TrainFlags } from "../flags/options.ts";
+import { addTrainFlags, readTrainingOptions, type TrainFlags } from "../flags/options.ts";
 import { percentOf, print, say } from "../terminal/say.ts";
 import { addRegionFlags, Region, regionWords, type RegionFlags } from "../flags/region.ts";
 import { trainThrough } from "../train/train_run.ts";
@@ -18,7 +18,7 @@ interface TrainCommandFlags extends TrainFlags, RegionFlags, Readonly<Record<str
   readonly strict?: boolean;
   readonly anomalies?: string;
   readonly resume?: boolean;
-  readonly checkpointEvery: number;
+  readonly saveEvery: number;
   readonly autoBatch?: boolean;
 }
 
@@ -41,7 +41,7 @@ export async function addTrain(program: Command): Promise<void> {
       new Option("--resume", "go on where an earlier training into the same folder was ended").helpGroup(OUTPUT),
     )
     .addOption(
-      new Option("--checkpoint-every <steps>", "save the training's state that often, to resume from")
+      new Option("--save-every <steps>", "save the training's state that often, to resume from")
         .argParser(wholeNumber(1))
         .default(100)
         .helpGroup(OUTPUT),
@@ -56,7 +56,7 @@ export async function addTrain(program: Command): Promise<void> {
         anomalies,
         strict = false,
         resume = false,
-        checkpointEvery,
+        saveEvery,
         autoBatch = false,
         roi,
         ignore,
@@ -67,10 +67,10 @@ export async function addTrain(program: Command): Promise<void> {
         throw new OptionError("--anomalies are learnt from as a whole: leave out --roi and --ignore, or --anomalies");
       const dataset = await openDataset(root, format, strict);
       await using _claim = await claimRun(out);
-      const options = await trainingOptionsOf(flags);
+      const options = await readTrainingOptions(flags);
       const trainingOptions = async () => ({
         ...options,
-        anomalies: anomalies === undefined ? null : await anomaliesOf(anomalies, strict),
+        anomalies: anomalies === undefined ? null : await readAnomalies(anomalies, strict),
       });
       const before = await pathOfModel(out).catch(() => null);
       if (before !== null)
@@ -86,7 +86,7 @@ export async function addTrain(program: Command): Promise<void> {
         );
         return device;
       };
-      const through = { openDevice: open, trainingOptions, autoBatch, strict, resume, region, checkpointEvery };
+      const through = { openDevice: open, trainingOptions, autoBatch, strict, resume, region, saveEvery };
       const { detector, modelPath, seconds } = await trainThrough(root, dataset, out, through);
       const tests = dataset.classes.reduce((sum, { test }) => sum + test.length, 0);
       const { method, calibration } = detector.config;
@@ -97,10 +97,10 @@ export async function addTrain(program: Command): Promise<void> {
       );
       if (tests > 0)
         print(
-          `next: bigrid eval ${out} ${root}${regionWords({ roi, ignore })}   how well it judges the ${tests} test images there`,
+          `next: bigrid eval ${out} ${root}${regionWords({ roi, ignore })}   how well it does on the ${tests} test images there`,
         );
       print(
-        `${tests > 0 ? "or:  " : "next:"} bigrid predict ${out} IMAGE...${regionWords({ roi, ignore })} --out DIR   judges new images`,
+        `${tests > 0 ? "or:  " : "next:"} bigrid predict ${out} IMAGE...${regionWords({ roi, ignore })} --out DIR   finds defects in new images`,
       );
     });
 }

@@ -4,15 +4,15 @@ import type { DecodedImage } from "../../io/image.ts";
 import { proCurve } from "../../metrics/aupro.ts";
 import { intervalsOf, LEVEL, meanResampled, type Intervals } from "../../metrics/bootstrap.ts";
 import type { Curve } from "../../metrics/curve.ts";
-import { Evaluation, type Evaluated, type EvaluationOptions, type Sample } from "../../metrics/evaluate.ts";
+import { Evaluation, type Evaluated, type EvaluationOptions, type ScoredImage } from "../../metrics/evaluate.ts";
 import { meanMetrics, type Metrics } from "../../metrics/metrics.ts";
 import { precisionRecallCurve, rocCurve } from "../../metrics/ranking.ts";
-import type { Detector, Inspection, Unjudged } from "../../detection/detector.ts";
+import type { Detector, Inspection, InspectionFailure } from "../../detection/detector.ts";
 import { truthWithin, type PictureRegion } from "../../detection/region.ts";
 import { decodeMasks } from "../../node/images.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { readableImages } from "../dataset.ts";
-import type { ClassCurves, EvaluatedClass, EvaluatedRun, Judged, Skipped } from "./evaluated.ts";
+import type { ClassCurves, EvaluatedClass, EvaluatedRun, EvaluatedImage, Skipped } from "./evaluated.ts";
 import { FAILED } from "../terminal/exit_codes.ts";
 import { say } from "../terminal/say.ts";
 import { showProgress } from "../terminal/progress.ts";
@@ -57,10 +57,10 @@ export interface EvaluateRunOptions extends Pick<EvaluationOptions, "method" | "
 }
 
 /**
- * Judges a dataset's test images and measures how well. No map outlives its class; if pixels are streamed, not even its
- * batch. An image that cannot be read or judged is named and left out; where that is due to the model, the command ends
+ * Inspects a dataset's test images and measures how well the detector does. No map outlives its class; if pixels are streamed, not even its
+ * batch. An image that cannot be read or inspected is named and left out; where that is due to the model, the command ends
  * with exit code 1.
- * @throws InputError if there are none, or none could be judged; at the first that cannot be if `strict`
+ * @throws InputError if there are none, or none could be evaluated; at the first that cannot be if `strict`
  */
 export async function evaluateRun(
   detector: Detector,
@@ -79,10 +79,10 @@ export async function evaluateRun(
   try {
     for (const [part, data] of dataset.classes.entries()) {
       const evaluation = new Evaluation({ ...options, part });
-      const judged: Judged[] = [];
+      const images: EvaluatedImage[] = [];
       let batch: { readonly item: Item; readonly image: DecodedImage }[] = [];
       const flush = async () => {
-        for (const { item, outcome } of await judge(detector, root, batch, region)) {
+        for (const { item, outcome } of await evaluateBatch(detector, root, batch, region)) {
           if (outcome instanceof InputError) {
             if (strict) throw outcome;
             say(`skipped: ${outcome.message}`);
@@ -90,7 +90,7 @@ export async function evaluateRun(
             continue;
           }
           evaluation.add(outcome);
-          judged.push({ item, score: outcome.score });
+          images.push({ item, score: outcome.score });
         }
         bar.update((done += batch.length));
         batch = [];
@@ -110,16 +110,16 @@ export async function evaluateRun(
       }
       if (batch.length > 0) await flush();
       const { image, pixel, ...evaluated } = evaluation.result();
-      classes.push({ data, judged, ...evaluated, curves: curvesOf({ image, pixel }), gap: gapOf(judged, pixel) });
+      classes.push({ data, images, ...evaluated, curves: curvesOf({ image, pixel }), gap: gapOf(images, pixel) });
     }
   } finally {
     bar.end();
   }
   if (skipped.length === total)
-    throw new InputError(`none of the ${total} test images of ${root} could be judged: ${skipped[0]!.reason}`);
+    throw new InputError(`none of the ${total} test images of ${root} could be evaluated: ${skipped[0]!.reason}`);
   if (skipped.length > 0)
     say(
-      `the figures are of ${total - skipped.length} of ${total} test images: ${skipped.length} could not be judged (--strict makes this an error)`,
+      `the figures are of ${total - skipped.length} of ${total} test images: ${skipped.length} could not be evaluated (--strict makes this an error)`,
     );
   const resampled = classes.flatMap(({ resampled }) => resampled ?? []);
   return {
@@ -134,15 +134,15 @@ export async function evaluateRun(
 type Read = { readonly item: Item; readonly image: DecodedImage };
 
 /**
- * Judges a few test images together, with their masks, placed as the detector sees them; or says why one cannot be
- * judged.
+ * Inspects a few test images together and places their masks as the detector sees them. An image that fails has its
+ * error in place of the outcome.
  */
-async function judge(
+async function evaluateBatch(
   detector: Detector,
   root: string,
   batch: readonly Read[],
   region: Region | null,
-): Promise<{ readonly item: Item; readonly outcome: Sample | InputError }[]> {
+): Promise<{ readonly item: Item; readonly outcome: ScoredImage | InputError }[]> {
   const parts = await Promise.all(
     batch.map(({ item, image }) =>
       tried(() => region?.of(image, join(root, item.path), detector.config.input) ?? null),
@@ -151,33 +151,33 @@ async function judge(
   const usable = batch.flatMap((read, i) =>
     parts[i] instanceof InputError ? [] : [{ ...read, part: parts[i] ?? null }],
   );
-  const judged = await detector.inspectEach(
+  const inspections = await detector.inspectEach(
     usable.map(({ image }) => image),
     usable.map(({ part }) => part),
   );
-  const samples = new Map(usable.map((read, i) => [read.item, { ...read, judged: judged[i]! }]));
+  const samples = new Map(usable.map((read, i) => [read.item, { ...read, inspection: inspections[i]! }]));
   return Promise.all(
     batch.map(async ({ item }, i) => {
       const found = samples.get(item);
       if (!found) return { item, outcome: parts[i] as InputError };
-      return sampleOf(detector, root, found.item, found.image, found.part, found.judged);
+      return evaluateImage(detector, root, found.item, found.image, found.part, found.inspection);
     }),
   );
 }
 
-async function sampleOf(
+async function evaluateImage(
   detector: Detector,
   root: string,
   item: Item,
   image: DecodedImage,
   part: PictureRegion | null,
-  judged: Inspection | Unjudged,
-): Promise<{ readonly item: Item; readonly outcome: Sample | InputError }> {
-  if ("reason" in judged) {
+  inspection: Inspection | InspectionFailure,
+): Promise<{ readonly item: Item; readonly outcome: ScoredImage | InputError }> {
+  if ("reason" in inspection) {
     process.exitCode = FAILED;
-    return { item, outcome: new InputError(`${join(root, item.path)} cannot be judged: ${judged.reason}`) };
+    return { item, outcome: new InputError(`${join(root, item.path)} cannot be inspected: ${inspection.reason}`) };
   }
-  const { score, map, size } = judged;
+  const { score, map, size } = inspection;
   const mask = await tried(() =>
     decodeMasks(
       item.masks.map((path) => join(root, path)),
@@ -217,11 +217,11 @@ const curvesOf = ({ image, pixel }: Pick<Evaluated, "image" | "pixel">): ClassCu
   pro: pixel ? proCurve(pixel, CURVE_POINTS) : NO_CURVE,
 });
 
-function gapOf(judged: readonly Judged[], pixel: Evaluated["pixel"]): string | null {
-  const defective = judged.filter(({ item }) => item.defective).length;
-  if (judged.length === 0) return "no test images, so nothing is measured";
+function gapOf(images: readonly EvaluatedImage[], pixel: Evaluated["pixel"]): string | null {
+  const defective = images.filter(({ item }) => item.defective).length;
+  if (images.length === 0) return "no test images, so nothing is measured";
   if (defective === 0) return "no defective test images, so nothing can be told apart";
-  if (defective === judged.length) return "no good test images, so image metrics are undefined";
+  if (defective === images.length) return "no good test images, so image metrics are undefined";
   if (!pixel) return "no masks of its defects, so pixel metrics are undefined";
   return pixel.negatives === 0 ? "no good pixels, so pixel metrics are undefined" : null;
 }

@@ -4,8 +4,8 @@ import type { Curve } from "../../metrics/curve.ts";
 import type { Evaluated } from "../../metrics/evaluate.ts";
 import type { Metrics } from "../../metrics/metrics.ts";
 
-/** One test image's verdict. */
-export interface Judged {
+/** A test image with its score. */
+export interface EvaluatedImage {
   readonly item: Item;
   readonly score: number;
 }
@@ -13,7 +13,7 @@ export interface Judged {
 /** A class with its metrics, and what they were made of. */
 export interface EvaluatedClass extends Omit<Evaluated, "image" | "pixel"> {
   readonly data: DatasetClass;
-  readonly judged: readonly Judged[];
+  readonly images: readonly EvaluatedImage[];
   readonly curves: ClassCurves;
   /** Why some metrics are undefined; null where all are defined. */
   readonly gap: string | null;
@@ -39,7 +39,7 @@ export interface EvaluatedRun {
   readonly skipped: readonly Skipped[];
 }
 
-/** An image that could not be read or judged. */
+/** An image that could not be read or inspected. */
 export interface Skipped {
   readonly image: string;
   readonly reason: string;

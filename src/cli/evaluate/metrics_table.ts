@@ -8,7 +8,7 @@ import {
   type Calibration,
   type GoodScores,
 } from "../../detection/calibration.ts";
-import type { EvaluatedRun, Judged } from "./evaluated.ts";
+import type { EvaluatedRun, EvaluatedImage } from "./evaluated.ts";
 import { nameShown } from "../../io/printable.ts";
 
 const GAP = 2;
@@ -37,8 +37,8 @@ export function metricsTable({ classes, mean, intervals }: EvaluatedRun, calibra
   lines.push(
     "image: telling defective images from good ones; pixel: finding where the defect is; 100 is perfect, an AUROC of 50 is chance",
   );
-  for (const { data, judged } of classes)
-    lines.push(...verdictsOf(nameShown(data.name), judged, goodScoresOf(calibration, data.name)));
+  for (const { data, images } of classes)
+    lines.push(...verdictsOf(nameShown(data.name), images, goodScoresOf(calibration, data.name)));
   for (const { data, gap } of classes) if (gap) lines.push(`${nameShown(data.name)}: ${gap}`);
   for (const { data, pixels, errors } of classes) {
     const most = Math.max(...Object.values(errors).map((error) => error ?? 0));
@@ -51,21 +51,21 @@ export function metricsTable({ classes, mean, intervals }: EvaluatedRun, calibra
 }
 
 /** What the model calls the images, at its own threshold and at the one that would be the best for them. */
-function verdictsOf(name: string, judged: readonly Judged[], calibration: GoodScores): string[] {
-  const [defective, good] = [true, false].map((kind) => judged.filter(({ item }) => item.defective === kind)) as [
-    Judged[],
-    Judged[],
+function verdictsOf(name: string, images: readonly EvaluatedImage[], calibration: GoodScores): string[] {
+  const [defective, good] = [true, false].map((kind) => images.filter(({ item }) => item.defective === kind)) as [
+    EvaluatedImage[],
+    EvaluatedImage[],
   ];
   const at = (threshold: number): string => {
-    const above = (images: readonly Judged[]): number => images.filter(({ score }) => score > threshold).length;
+    const above = (some: readonly EvaluatedImage[]): number => some.filter(({ score }) => score > threshold).length;
     return `catches ${above(defective)} of ${defective.length} defective images, and rejects ${above(good)} of ${good.length} good ones`;
   };
   const own = at(calibration.threshold);
   const lines = [`${name}: at its own threshold the model ${own}`];
   const best = youden(
     rank(
-      Float64Array.from(judged, ({ score }) => score),
-      Uint8Array.from(judged, ({ item }) => Number(item.defective)),
+      Float64Array.from(images, ({ score }) => score),
+      Uint8Array.from(images, ({ item }) => Number(item.defective)),
     ),
   );
   // Rounded down: below the score that is to be caught.

@@ -9,7 +9,7 @@ import { InputError } from "../../runtime/errors.ts";
 import { VERSION } from "../../runtime/version.ts";
 import type { Rectangle } from "../../io/placement.ts";
 import { shownName } from "./evaluate_run.ts";
-import type { EvaluatedClass, EvaluatedRun, Judged } from "./evaluated.ts";
+import type { EvaluatedClass, EvaluatedRun, EvaluatedImage } from "./evaluated.ts";
 import { percentOf, say } from "../terminal/say.ts";
 import type { Region } from "../flags/region.ts";
 import { dataUrl, renderReport, type Curve, type ReportData } from "../report/report.ts";
@@ -45,7 +45,7 @@ const SHOWN_THRESHOLD = 0.5;
 
 /**
  * One self-contained HTML page about a run. Scores are shown calibrated by class, so that one line at 0.5 divides
- * good from defective in all classes. The images of its gallery are judged once more: maps are not kept until then. One
+ * good from defective in all classes. The images of its gallery are inspected once more, as maps are not kept until then. One
  * that can no longer be read is missing there, and named; its figures stay.
  */
 export async function runReport(run: RunReport): Promise<string> {
@@ -66,7 +66,7 @@ export async function runReport(run: RunReport): Promise<string> {
   const [low, high] = calibration.heat;
   // wider than what is painted: the threshold may lie anywhere
   const mapRange: readonly [number, number] = [low / 8, 2 * high];
-  const shown = (className: string, { item, score }: Judged) => ({
+  const shown = (className: string, { item, score }: EvaluatedImage) => ({
     className,
     image: shownName(item),
     defect: item.defect,
@@ -76,10 +76,10 @@ export async function runReport(run: RunReport): Promise<string> {
   const samples: ReportData["samples"][number][] = [];
   const missing: string[] = [];
   const share = Math.max(LEAST_PICTURES, Math.floor(PICTURES / evaluated.classes.length));
-  for (const { data, judged } of evaluated.classes) {
-    for (const one of chosen(judged, share)) {
+  for (const { data, images } of evaluated.classes) {
+    for (const one of chosen(images, share)) {
       try {
-        samples.push({ ...shown(data.name, one), ...(await layersOf(detector, root, one.item, region, mapRange)) });
+        samples.push({ ...shown(data.name, one), ...(await renderLayers(detector, root, one.item, region, mapRange)) });
       } catch (error) {
         if (!(error instanceof InputError)) throw error; // it has vanished, or can no longer be read
         say(`not shown in the report: ${error.message}`);
@@ -97,9 +97,9 @@ export async function runReport(run: RunReport): Promise<string> {
       ...configuration,
       ...missing.map((reason) => ["Not in the gallery", reason] as const),
     ],
-    classes: evaluated.classes.map(({ data, judged, metrics, intervals, gap, method, pixels, errors }) => {
+    classes: evaluated.classes.map(({ data, images, metrics, intervals, gap, method, pixels, errors }) => {
       const good = goodScores(data.name);
-      const defective = judged.filter(({ item }) => item.defective).length;
+      const defective = images.filter(({ item }) => item.defective).length;
       return {
         name: data.name,
         metrics,
@@ -109,7 +109,7 @@ export async function runReport(run: RunReport): Promise<string> {
         pixels,
         errors,
         train: data.train.length,
-        good: judged.length - defective,
+        good: images.length - defective,
         defective,
         pixelThreshold: good.pixelThreshold,
         steepness: steepnessOf(good),
@@ -119,7 +119,7 @@ export async function runReport(run: RunReport): Promise<string> {
     intervals: evaluated.intervals,
     losses,
     curves: evaluated.classes.map(curvesOf),
-    scores: evaluated.classes.flatMap(({ data, judged }) => judged.map((one) => shown(data.name, one))),
+    scores: evaluated.classes.flatMap(({ data, images }) => images.map((one) => shown(data.name, one))),
     threshold: SHOWN_THRESHOLD,
     mapRange,
     samples,
@@ -128,7 +128,7 @@ export async function runReport(run: RunReport): Promise<string> {
 }
 
 /** What the detector sees of an image, in its own shape: the photograph, its map and the outline of its masks. */
-async function layersOf(
+async function renderLayers(
   detector: Detector,
   root: string,
   { path, masks }: Item,
@@ -186,11 +186,11 @@ function partOf(map: Float32Array, size: number, { left, top, width, height }: R
  * All of a class's images, if they are not too many; else of either kind those with the lowest scores and those with
  * the highest.
  */
-export function chosen(judged: readonly Judged[], most: number): readonly Judged[] {
-  const rising = [...judged].sort((a, b) => a.score - b.score);
+export function chosen(images: readonly EvaluatedImage[], most: number): readonly EvaluatedImage[] {
+  const rising = [...images].sort((a, b) => a.score - b.score);
   const [defective, good] = [true, false].map((kind) => rising.filter(({ item }) => item.defective === kind)) as [
-    Judged[],
-    Judged[],
+    EvaluatedImage[],
+    EvaluatedImage[],
   ];
   const defects = Math.min(defective.length, Math.max(Math.ceil(most / 2), most - good.length));
   return [...ends(defective, defects), ...ends(good, most - defects)];
@@ -215,7 +215,7 @@ function modelConfiguration({
     ["Backbone", backbone.name],
     ...(backbone.weights === null ? [] : [["Backbone's SHA-256", backbone.weights] as const]),
     ["Stages", assembly.stages.join(", ")],
-    ["Input", `${input.size} x ${input.size} pixels, ${input.fit}`],
+    ["Input", `${input.size} x ${input.size} pixels, ${input.resize}`],
     ["Method", method.name],
     ...summary,
     ["Expected false rejects", `${percentOf(calibration.falseReject)} of good images`],

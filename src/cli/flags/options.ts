@@ -31,7 +31,7 @@ export interface TrainFlags {
 
 const MODEL = "Model:";
 const TRAINING = "Training:";
-const OF_MODEL = ["method", "backbone", "stages", "inputSize", "fit"];
+const OF_MODEL = ["method", "backbone", "stages", "inputSize", "resize"];
 
 /** The method that a command line names; the default where it names none, or an unknown one. */
 export function methodIn(words: readonly string[]): { readonly name: MethodName; readonly isNamed: boolean } {
@@ -87,7 +87,7 @@ function otherOptions({ title, options }: Method): string {
  * @throws OptionError for options that are unknown, out of range or do not go together; InputError for files that
  * cannot be read
  */
-export async function trainingOptionsOf(
+export async function readTrainingOptions(
   flags: TrainFlags & Readonly<Record<string, unknown>>,
 ): Promise<TrainingOptions> {
   const configured = flags.config === undefined ? {} : await readConfiguration(flags.config);

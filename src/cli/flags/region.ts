@@ -31,7 +31,7 @@ export const regionWords = ({ roi, ignore }: RegionFlags): string =>
     .map(([flag, value]) => (value === undefined ? "" : ` --${flag} ${value}`))
     .join("");
 
-/** Says so if a model learned from whole images and is to judge parts, or the other way round. */
+/** Says so if a model learned from whole images and is to inspect parts, or the other way round. */
 export function remarkOnRegion(run: string, trainedWithRegions: boolean, region: Region | null): void {
   if (trainedWithRegions === (region !== null)) return;
   say(
@@ -82,14 +82,14 @@ export class Region {
   of(
     { width, height }: { readonly width: number; readonly height: number },
     name: string,
-    { fit, size: inputSize }: DetectorConfig["input"],
+    { resize, size: inputSize }: DetectorConfig["input"],
   ): PictureRegion {
     const key = `${width}x${height}`;
     const known = this.#bySize.get(key);
     if (known) return known;
     const counted = this.#pixels(width, height);
     const region = counted.includes(1) ? new PictureRegion(counted, { width, height }) : null;
-    const placement = placementOf(fit, { width, height }, { width: inputSize, height: inputSize });
+    const placement = placementOf(resize, { width, height }, { width: inputSize, height: inputSize });
     if (!region?.inMap(placement, inputSize).includes(1))
       throw new InputError(`the region of interest leaves nothing of ${name} (${key} pixels)`);
     if (this.#bySize.size === KEPT) this.#bySize.clear();

@@ -40,7 +40,7 @@ export function addPredictFlags(command: Command): Command {
     .option("--contours <dir>", "each image with its defects outlined, as PNG of its size")
     .option(
       "--watch <dir>",
-      "judge the images in this folder and those that come into it, each once, until a signal ends it",
+      "inspect the images in this folder and those that come into it, each once, until a signal ends it",
     )
     .option("--settle <seconds>", "with --watch: without a change for so long, a file is complete", positiveNumber(), 1)
     .option(
@@ -66,7 +66,7 @@ export function addPredictFlags(command: Command): Command {
     .option("--half", HALF_HELP)
     .option("--batch <n>", "images that the GPU is given at a time", wholeNumber(1), 8)
     .option("--auto-batch", "where the GPU has no memory for a batch, go on with half of it, instead of ending")
-    .option("--shard <i/n>", 'judge the i-th of n parts of the images; "bigrid merge" joins them', shardOf)
+    .option("--shard <i/n>", 'inspect the i-th of n parts of the images; "bigrid merge" joins them', shardOf)
     .option("--resume", "go on where an earlier prediction with the same outputs was ended")
     .option("--strict", "end at the first image that cannot be read, instead of skipping it")
     .option("--fail-on-defect", "exit with 3 if an image is called defective")
@@ -86,7 +86,7 @@ export function requireConsistent(
     throw new OptionError('no images: name files, folders, "patterns", - for a list on standard input, or --watch DIR');
   }
   if (watch !== undefined && words.length > 0)
-    throw new OptionError(`--watch ${watch} judges what is in that folder: leave out ${words[0]}`);
+    throw new OptionError(`--watch ${watch} inspects what is in that folder: leave out ${words[0]}`);
   if (watch !== undefined && shard)
     throw new OptionError("--watch and --shard do not go together: what comes cannot be dealt out beforehand");
   if (watch !== undefined && json) throw new OptionError("--watch has no end to print one object at: use --jsonl FILE");

@@ -10,7 +10,7 @@ import { isResult } from "./results.ts";
 const VERSION = 2; // of the journal
 
 /** By what results were made: those of other settings do not belong to them. */
-export interface Settings {
+export interface PredictionSettings {
   /** The model file's SHA-256. */
   readonly model: string;
   readonly half: boolean;
@@ -27,7 +27,7 @@ export interface Settings {
   readonly watch: string | null;
 }
 
-interface Header extends Settings {
+interface Header extends PredictionSettings {
   readonly format: "bigrid-predictions";
   readonly version: number;
   readonly shard: Shard | null;
@@ -73,7 +73,7 @@ export class PredictionRecord {
    */
   static async open(
     outputs: Outputs,
-    settings: Settings,
+    settings: PredictionSettings,
     shard: Shard | null,
     goOn: boolean,
   ): Promise<PredictionRecord> {
@@ -187,7 +187,7 @@ async function* resultsIn(path: string, most = Infinity): AsyncGenerator<Result>
 }
 
 /** How many images a journal holds, and whether they are all. */
-async function extentOf(path: string): Promise<{ readonly images: number; readonly finished: boolean }> {
+async function readExtent(path: string): Promise<{ readonly images: number; readonly finished: boolean }> {
   let [images, finished] = [0, false];
   for await (const entry of entriesOf(path)) {
     if ("end" in entry) finished = true;
@@ -283,7 +283,7 @@ export async function openShards(paths: readonly string[]): Promise<readonly str
     requireSame({ ...first.header, shard }, header, path);
     if (shard.count !== count)
       throw new InputError(`${path} is one of ${shard.count} shards, ${first.path} one of ${count}`);
-    const { images, finished } = await extentOf(path);
+    const { images, finished } = await readExtent(path);
     if (!finished)
       throw new InputError(`shard ${shard.index} of ${count} (${path}) is not finished: run it again with --resume`);
     const share = Math.ceil(((header.list?.images ?? 0) - (shard.index - 1)) / count);

@@ -92,12 +92,12 @@ export const jsonLine = (result: Result): string => `${JSON.stringify(plainResul
 
 /**
  * The results as a COCO file, in parts. Images are numbered from 1 in their order, defects too; images that could not
- * be judged are none. Absolute paths are told from the folder that all of those have in common: as COCO has it, and
+ * be inspected are left out. Absolute paths are told from the folder that all of those have in common: as COCO has it, and
  * because datasets are handed on. A segmentation is uncompressed RLE, as pycocotools reads it.
  * @param resultsOf gives all results, as often as it is called
  */
 export async function* cocoOf(resultsOf: () => AsyncIterable<Result>): AsyncGenerator<string> {
-  const folder = await commonFolderOf(resultsOf());
+  const folder = await findCommonFolder(resultsOf());
   const nameOf = (image: string): string => (isAbsolute(image) ? relative(folder, image).split(sep).join("/") : image);
   yield '{"info":{"description":"bigrid predict"},"categories":[{"id":1,"name":"defect","supercategory":"defect"}],"images":[';
   yield* listed(resultsOf, ({ image, width, height, score, calibrated, verdict }, id) => [
@@ -121,7 +121,7 @@ export async function* cocoOf(resultsOf: () => AsyncIterable<Result>): AsyncGene
 }
 
 /** The folder that all images with absolute paths have in common. */
-async function commonFolderOf(results: AsyncIterable<Result>): Promise<string> {
+async function findCommonFolder(results: AsyncIterable<Result>): Promise<string> {
   let folder: string | null = null;
   for await (const { image } of results) {
     if (isAbsolute(image)) folder = commonFolder(folder === null ? [image] : [image, join(folder, "any")]);
@@ -139,7 +139,7 @@ export async function* jsonOf(
   resultsOf: () => AsyncIterable<Result>,
 ): AsyncGenerator<string> {
   yield `{"threshold":${threshold},"pixelThreshold":${pixelThreshold},"images":[`;
-  yield* listed(resultsOf, (judged) => [plainResult(judged)]);
+  yield* listed(resultsOf, (inspected) => [plainResult(inspected)]);
   let comma = "";
   yield '],"skipped":[';
   for await (const result of resultsOf()) {
@@ -150,10 +150,10 @@ export async function* jsonOf(
   yield "]}\n";
 }
 
-/** The members of a JSON list: what is made of each judged image, and of its number from 1. */
+/** The members of a JSON list, made from each inspected image and its number, from 1. */
 async function* listed(
   resultsOf: () => AsyncIterable<Result>,
-  membersOf: (judged: Inspected, number: number) => readonly object[],
+  membersOf: (inspected: Inspected, number: number) => readonly object[],
 ): AsyncGenerator<string> {
   let number = 0;
   let comma = "";

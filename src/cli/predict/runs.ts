@@ -8,16 +8,16 @@ import { showProgress } from "../terminal/progress.ts";
 import { AwaitedSignals } from "../terminal/signals.ts";
 import { onOutputFailure, outputFailure } from "../terminal/standard_output.ts";
 import type { PredictFlags } from "./flags.ts";
-import { inspectImages, type Item, type InspectionOptions } from "../../node/inspection/pipeline.ts";
+import { inspectImages, type ListedImage, type InspectionOptions } from "../../node/inspection/pipeline.ts";
 import type { KeptDetector } from "../../node/inspection/kept_detector.ts";
 import { PictureNames, type Outputs } from "./outputs.ts";
-import { PredictionRecord, shareOf, type Counts, type Settings } from "./record.ts";
+import { PredictionRecord, shareOf, type Counts, type PredictionSettings } from "./record.ts";
 import { Refresh } from "./refresh.ts";
 import { inParts, jsonOf } from "./results.ts";
 import { lineOf, printSummary } from "./summary.ts";
 
 /**
- * Judges a list, or a shard's part of it, from where it was left.
+ * Inspects a list of images, or a shard of it, from where it was left.
  * @param limit which scores are called defective, for the summary
  */
 export async function predictList(
@@ -26,11 +26,11 @@ export async function predictList(
   { shard, resume = false, json = false }: PredictFlags,
   outputs: Outputs,
   options: InspectionOptions,
-  settings: Settings,
+  settings: PredictionSettings,
   limit: string,
 ): Promise<Counts> {
   const names = new PictureNames(commonFolder(images));
-  const all = images.map((image): Item => ({ image, picture: names.next(image) }));
+  const all = images.map((image): ListedImage => ({ image, picture: names.next(image) }));
   const share = shard ? shareOf(all, shard) : all;
   const earlier = await tablesThere(outputs);
   const record = await PredictionRecord.open(outputs, settings, shard ?? null, resume);
@@ -89,13 +89,13 @@ async function tablesThere({ csv, jsonl, coco }: Outputs): Promise<string[]> {
   return paths.filter((_, i) => found[i]?.isFile());
 }
 
-/** Judges what is in a folder and what comes into it, until a signal ends that. */
+/** Inspects the images in a folder and those that come into it, until a signal ends it. */
 export async function watchFolder(
   kept: KeptDetector,
   { watch, settle }: PredictFlags,
   outputs: Outputs,
   options: InspectionOptions,
-  settings: Settings,
+  settings: PredictionSettings,
 ): Promise<Counts> {
   const folder = watch!;
   const record = await PredictionRecord.open(outputs, settings, null, true);

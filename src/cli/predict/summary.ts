@@ -30,8 +30,8 @@ export async function printSummary(
     print(lineOf(result));
   }
   if (hasTable && counts.defective > MOST) print(`... and ${counts.defective - MOST} more`);
-  const judged = counts.good + counts.defective;
-  print(`${counts.defective} of ${judged} are called defective${limit === null ? "" : `: those ${limit}`}`);
+  const inspected = counts.good + counts.defective;
+  print(`${counts.defective} of ${inspected} are called defective${limit === null ? "" : `: those ${limit}`}`);
   if (!hasTable && coco === null && pictures.size === 0)
     print("--out DIR writes this as tables, and where the defects are as heat maps");
   for (const [what, path] of [["table", csv], ["lines", jsonl], ["COCO", coco], ...pictures] as const) {

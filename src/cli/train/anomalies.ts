@@ -9,14 +9,14 @@ import { say } from "../terminal/say.ts";
  * The defective test images of a dataset that have masks, to learn from.
  * @throws InputError if it is no dataset, or has none; while they are read, at the first that cannot be if `strict`
  */
-export async function anomaliesOf(root: string, strict: boolean): Promise<AsyncGenerator<AnomalousImage>> {
+export async function readAnomalies(root: string, strict: boolean): Promise<AsyncGenerator<AnomalousImage>> {
   const { classes, layout } = await openDataset(root, undefined, strict, false);
   const items = classes.flatMap(({ test }) => test).filter(({ defective, masks }) => defective && masks.length > 0);
   if (items.length === 0)
     throw new InputError(
       `${root} has no defective images with masks to learn from, read as ${layout.format}: ${layout.rule}`,
     );
-  say(`${items.length} defective images of ${root} are learnt from: how well these are judged afterwards says nothing`);
+  say(`${items.length} defective images of ${root} are learnt from: metrics of these very images say nothing`);
   return (async function* () {
     for await (const { item, image } of readableImages(items, ({ path }) => join(root, path), strict)) {
       const masks = await Promise.all(item.masks.map((path) => decodeMask(join(root, path))));

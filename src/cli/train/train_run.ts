@@ -43,11 +43,11 @@ export interface TrainRunOptions {
   /** The part of each image that counts; null where all does. */
   readonly region: Region | null;
   /** Steps between saved states. */
-  readonly checkpointEvery: number;
+  readonly saveEvery: number;
 }
 
 /** The batch of a training; 1 for a method without one. */
-async function batchOf(device: Device, given: TrainingOptions): Promise<number> {
+async function chooseBatch(device: Device, given: TrainingOptions): Promise<number> {
   const {
     options: { batch },
   } = await resolveTraining(device, given);
@@ -93,7 +93,7 @@ export async function trainThrough(
     } catch (error) {
       device.destroy(); // what is left of it would take memory
       const taken = (await files.saved())[0]?.taken ?? 0;
-      const used = batch ?? (await batchOf(device, options));
+      const used = batch ?? (await chooseBatch(device, options));
       if (error instanceof DeviceLostError && taken > before) {
         say(`${error.message}; going on after ${taken} steps on one`);
         [before, resume] = [taken, taken > 0];
@@ -121,7 +121,7 @@ export async function trainRun(
   dataset: Dataset,
   run: string,
   options: TrainingOptions,
-  { strict, resume, region, checkpointEvery }: TrainRunOptions,
+  { strict, resume, region, saveEvery }: TrainRunOptions,
 ): Promise<TrainedRun> {
   const files = new TrainingFiles(run);
   const saved = await files.saved();
@@ -159,7 +159,7 @@ export async function trainRun(
       if (loss !== null) await files.log(step);
       if (signals.came) await save();
       endIfAsked();
-      if (taken % checkpointEvery === 0) await save();
+      if (taken % saveEvery === 0) await save();
     }
     const detector = await training.finish((done, total) => {
       bars.show("Calibration", total).update(done);
@@ -255,7 +255,7 @@ async function* goodImages(
   region: Region | null,
   options: TrainingOptions,
 ): AsyncGenerator<TrainingImage> {
-  const input = { fit: options.fit ?? "stretch", size: options.inputSize ?? TRAINING_OPTIONS.inputSize.default };
+  const input = { resize: options.resize ?? "stretch", size: options.inputSize ?? TRAINING_OPTIONS.inputSize.default };
   for await (const { item, image } of readableImages(items, ({ item }) => join(root, item.path), strict)) {
     const name = join(root, item.item.path);
     yield { name, className: item.className, image, region: region?.of(image, name, input) ?? null };

@@ -9,7 +9,7 @@ const fits = (tree: FileTree): boolean =>
 const read = readFolders;
 
 const STEM_MASKS =
-  "train/good: good images; test/good and test/<defect>: images to judge; " +
+  "train/good: good images; test/good and test/<defect>: test images; " +
   "ground_truth/<defect>/NAME_mask.png or NAME.png: where the defect is";
 
 export const mvtec: Layout = { format: "mvtec", title: "MVTec AD's layout", rule: STEM_MASKS, fits, read };
@@ -58,7 +58,7 @@ export const visaConverted: Layout = {
 export const btad: Layout = {
   format: "btad",
   title: "BTAD",
-  rule: "train/ok: good images; test/ok and test/ko: images to judge; ground_truth/ko/NAME.png: where the defect is",
+  rule: "train/ok: good images; test/ok and test/ko: test images; ground_truth/ko/NAME.png: where the defect is",
   fits: (tree) =>
     fits(tree) &&
     classFolders(tree).every((folder) => trainGoodFolders(tree, folder).every((good) => folded(baseOf(good)) === "ok")),
@@ -69,7 +69,7 @@ export const loco: Layout = {
   format: "loco",
   title: "MVTec LOCO AD",
   rule:
-    "train/good: good images; test/good and test/<anomaly>: images to judge; " +
+    "train/good: good images; test/good and test/<anomaly>: test images; " +
     "ground_truth/<anomaly>/NAME/*.png: where it is, all masks together; validation/good is left alone",
   fits: (tree) =>
     fits(tree) &&
@@ -82,7 +82,7 @@ export const mvtec2: Layout = {
   format: "mvtec2",
   title: "MVTec AD 2",
   rule:
-    "train/good: good images; test_public/good and test_public/bad: images to judge; " +
+    "train/good: good images; test_public/good and test_public/bad: test images; " +
     "test_public/ground_truth/bad/NAME_mask.png: where the defect is; " +
     "validation and test_private are left alone",
   fits: (tree) => fits(tree) && classFolders(tree).some((folder) => tree.find(folder, ["test_public"]) !== null),
@@ -94,7 +94,7 @@ export const mvtec3d: Layout = {
   format: "mvtec3d",
   title: "MVTec 3D-AD, its photographs alone",
   rule:
-    "train/good/rgb: good images; test/good/rgb and test/<defect>/rgb: images to judge; " +
+    "train/good/rgb: good images; test/good/rgb and test/<defect>/rgb: test images; " +
     "test/<defect>/gt/NAME.png: where the defect is; " +
     "xyz and validation are left alone",
   fits: (tree) =>

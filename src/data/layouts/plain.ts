@@ -24,7 +24,7 @@ export const folder: Layout = {
   title: "a plain folder",
   rule:
     "all images are good ones to learn from, but for those in folders of these names: " +
-    "test/good and test/<defect>: images to judge; masks/<defect>/NAME.png: where the defect is",
+    "test/good and test/<defect>: test images; masks/<defect>/NAME.png: where the defect is",
   fits: () => true,
   read(tree) {
     requirePhotographs(tree);

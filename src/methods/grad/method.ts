@@ -18,7 +18,7 @@ import type {
 import { requireExtents } from "../parts/extents.ts";
 import { stepsLeft } from "../parts/stages.ts";
 import { gradConfig, REFERENCE_VARIANCE, requireValid, type GradConfig } from "./config.ts";
-import { stagesOf, type Stage } from "./fit.ts";
+import { stagesOf, type Stage } from "./stages.ts";
 import {
   anomalyCells,
   HINGES,

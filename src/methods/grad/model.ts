@@ -1,6 +1,6 @@
 import {
   activate,
-  asSettled,
+  asFrozen,
   pointwise,
   sequence,
   within,
@@ -213,7 +213,7 @@ function branch(
     heads,
     localGrid: grid("localGrid", localGrid, channels),
     globalGrid: grid("globalGrid", globalGrid, height * width * channels),
-    decode: asSettled(context, decoder(within(context, "decoder"), name, blocks, channels)),
+    decode: asFrozen(context, decoder(within(context, "decoder"), name, blocks, channels)),
   };
 }
 

@@ -3,7 +3,7 @@ import type { Draw } from "../../ops/random.ts";
 import { CapturedWork } from "../../tensor/captured.ts";
 import { empty, release, toArray, type Tensor } from "../../tensor/tensor.ts";
 import type { MarkedFeatures } from "../method.ts";
-import { trainStep, type FitOptions, type Stage } from "./fit.ts";
+import { trainStep, type FitOptions, type Stage } from "./stages.ts";
 import type { Grad } from "./model.ts";
 
 interface Step {

@@ -6,7 +6,7 @@ import { nonFinite } from "../../nn/weights.ts";
 import { DivergedError, ShapeError } from "../../runtime/errors.ts";
 import { release, toArray } from "../../tensor/tensor.ts";
 import type { AnomalySource, FeatureSource, FitStep, MarkedFeatures } from "../method.ts";
-import { stagesOf, STAGES, trainedIn, STREAM, type FitOptions, type Stage } from "./fit.ts";
+import { stagesOf, STAGES, trainedIn, STREAM, type FitOptions, type Stage } from "./stages.ts";
 import type { Grad } from "./model.ts";
 import { readResults, StageSteps } from "./stage_steps.ts";
 

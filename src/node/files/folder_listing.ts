@@ -25,7 +25,7 @@ export interface FolderListing {
 
 const MARKER = ".bigrid-pictures"; // hidden, so that it is no part of a dataset
 const MARKER_TEXT =
-  "bigrid wrote the pictures in this folder. While this file is here they are left out of datasets and of images to judge.\n";
+  "bigrid wrote the pictures in this folder. While this file is here they are left out of datasets and of images to inspect.\n";
 const STATS = 64; // files that are looked at at a time
 
 /**

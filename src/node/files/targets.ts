@@ -27,7 +27,7 @@ const STANDARD = ["/dev/stdin", "/dev/stdout", "/dev/stderr"];
  * yet.
  * @throws as lstat, but for a file that is not there
  */
-export async function targetOf(path: string): Promise<Target> {
+export async function findTarget(path: string): Promise<Target> {
   let at = resolve(path);
   for (let links = 0; links <= MOST_LINKS; links++) {
     const early = descriptorAt(at);
@@ -64,7 +64,7 @@ function descriptorAt(path: string): Target | null {
 
 /** Whether a path leads to something that is written through: a device, a FIFO or a descriptor. */
 export async function isWrittenThrough(path: string): Promise<boolean> {
-  const target = await targetOf(path).catch(() => null);
+  const target = await findTarget(path).catch(() => null);
   return target !== null && target.kind !== "file";
 }
 

@@ -5,7 +5,7 @@ import { requireUsable, type DecodedImage } from "../../io/image.ts";
 import type { Size } from "../../io/placement.ts";
 import { calibratedScore, type GoodScores } from "../../detection/calibration.ts";
 import { defectsOf, type Defects } from "../../detection/defects.ts";
-import type { Detector, DetectorConfig, Inspection, Unjudged } from "../../detection/detector.ts";
+import type { Detector, DetectorConfig, Inspection, InspectionFailure } from "../../detection/detector.ts";
 import type { PictureRegion } from "../../detection/region.ts";
 import { ensureFolder, writeFileAtomic } from "../files/files.ts";
 import { isGone } from "../files/reasons.ts";
@@ -16,7 +16,7 @@ import { shortStem } from "./short_stem.ts";
 import type { Inspected, PictureKind, Result } from "./result.ts";
 
 /** An image to inspect, and the name of its pictures below their folders. */
-export interface Item {
+export interface ListedImage {
   readonly image: string;
   readonly picture: string;
 }
@@ -48,7 +48,7 @@ export interface InspectionOptions {
 }
 
 /** What is done about an image that is not there. */
-export interface GoneOptions<T extends Item> {
+export interface GoneOptions<T extends ListedImage> {
   /** Told of the image, which then has no result. Default: it is one that cannot be read. */
   readonly onGone?: (item: T) => void;
 }
@@ -66,7 +66,7 @@ const DECODED_AHEAD = Math.max(4, Number(process.env["UV_THREADPOOL_SIZE"] ?? 4)
  * are decoded.
  * @throws InputError at the first image that cannot be inspected if `strict`; if a picture cannot be written
  */
-export async function* inspectImages<T extends Item>(
+export async function* inspectImages<T extends ListedImage>(
   kept: KeptDetector,
   items: readonly T[],
   options: InspectionOptions & GoneOptions<T>,
@@ -117,7 +117,7 @@ interface Usable {
 }
 
 /** @param most images that the GPU is given at a time */
-async function inspectBatch<T extends Item>(
+async function inspectBatch<T extends ListedImage>(
   detector: Detector,
   decoded: readonly Decoded<T>[],
   most: number,
@@ -129,7 +129,7 @@ async function inspectBatch<T extends Item>(
   for (const { item } of decoded) if (!batch.some((outcome) => outcome.item === item)) onGone?.(item);
   const read = batch.map((outcome) => usable(detector, outcome, options));
   const images = read.filter((outcome) => "image" in outcome);
-  const inspections: (Inspection | Unjudged)[] = [];
+  const inspections: (Inspection | InspectionFailure)[] = [];
   for (let first = 0; first < images.length; first += most) {
     const some = images.slice(first, first + most);
     inspections.push(
@@ -146,15 +146,18 @@ async function inspectBatch<T extends Item>(
       return [item, { image: item.image, verdict: "unreadable", reason: outcome.reason }] as const;
     const inspection = inspected.get(outcome)!;
     if ("reason" in inspection)
-      return [item, { image: item.image, verdict: "unreadable", reason: unjudged(item, inspection, options) }] as const;
+      return [
+        item,
+        { image: item.image, verdict: "unreadable", reason: failureOf(item, inspection, options) },
+      ] as const;
     return [item, await resultOf(detector, item, outcome, inspection, options)] as const;
   });
   await Promise.allSettled(results); // where one fails, nothing is written any more when that is known
   return Promise.all(results);
 }
 
-/** An image with what counts in it, or why it cannot be judged. */
-function usable<T extends Item>(
+/** An image with what counts in it, or why it cannot be inspected. */
+function usable<T extends ListedImage>(
   detector: Detector,
   outcome: Decoded<T>,
   { region, strict, onSkipped }: InspectionOptions,
@@ -172,8 +175,12 @@ function usable<T extends Item>(
 }
 
 /** Why the model has no score for an image; an InputError if `strict`. */
-function unjudged({ image }: Item, { reason }: Unjudged, { strict, onSkipped }: InspectionOptions): string {
-  const problem = `${image} cannot be judged: ${reason}`;
+function failureOf(
+  { image }: ListedImage,
+  { reason }: InspectionFailure,
+  { strict, onSkipped }: InspectionOptions,
+): string {
+  const problem = `${image} cannot be inspected: ${reason}`;
   if (strict) throw new InputError(problem);
   onSkipped(problem, true);
   return problem;
@@ -181,7 +188,7 @@ function unjudged({ image }: Item, { reason }: Unjudged, { strict, onSkipped }: 
 
 async function resultOf(
   detector: Detector,
-  { image: path, picture }: Item,
+  { image: path, picture }: ListedImage,
   { image, part }: Usable,
   inspection: Inspection,
   { good, threshold, pixelThreshold, minArea, pictures }: InspectionOptions,

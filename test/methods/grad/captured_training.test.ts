@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { gradConfig } from "../../../src/methods/grad/config.ts";
-import { stagesOf, STREAM, trainedIn, trainStep } from "../../../src/methods/grad/fit.ts";
+import { stagesOf, STREAM, trainedIn, trainStep } from "../../../src/methods/grad/stages.ts";
 import type { FeatureSource } from "../../../src/methods/method.ts";
 import { Grad } from "../../../src/methods/grad/model.ts";
 import { readResults } from "../../../src/methods/grad/stage_steps.ts";

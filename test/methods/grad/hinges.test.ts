@@ -152,7 +152,7 @@ test("statistics go on where others were", () => {
   expect(second.joins(both)).toEqual(whole.joins(both));
 });
 
-test("a detector keeps in its file how its hinge joins the map, and judges by it", async () => {
+test("a detector keeps in its file how its hinge joins the map, and scores by it", async () => {
   const [scene] = synthesise({ size: 64, train: 11, good: 1, defective: 1, seed: 1 }) as [
     ReturnType<typeof synthesise>[number],
   ];
@@ -241,7 +241,7 @@ describe("a hinge is weighed by images that were not trained on:", () => {
       folds,
     });
 
-  test("those that other models judge where there are few, also when training was left in between", async () => {
+  test("those that other models score where there are few, also when training was left in between", async () => {
     const training = await begin(2);
     const second = await begin(2);
     for await (const { run, taken } of training.fit()) {

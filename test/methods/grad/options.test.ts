@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { gradConfig, requireValid, type GradConfig } from "../../../src/methods/grad/config.ts";
 import type { GradOptions } from "../../../src/methods/grad/options.ts";
-import { stagesOf, type Stage } from "../../../src/methods/grad/fit.ts";
+import { stagesOf, type Stage } from "../../../src/methods/grad/stages.ts";
 import { Grad } from "../../../src/methods/grad/model.ts";
 import { GradTraining } from "../../../src/methods/grad/training.ts";
 import { Weights, type StoredTensors } from "../../../src/nn/weights.ts";

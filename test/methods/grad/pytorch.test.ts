@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { gradConfig } from "../../../src/methods/grad/config.ts";
 import type { GradOptions } from "../../../src/methods/grad/options.ts";
-import { stageLoss, stagesOf, type Stage, type StageInputs } from "../../../src/methods/grad/fit.ts";
+import { stageLoss, stagesOf, type Stage, type StageInputs } from "../../../src/methods/grad/stages.ts";
 import { Grad } from "../../../src/methods/grad/model.ts";
 import { stageOptimizer } from "../../../src/methods/grad/training.ts";
 import { Weights } from "../../../src/nn/weights.ts";

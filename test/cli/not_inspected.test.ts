@@ -1,4 +1,4 @@
-// Images that a detector cannot judge: never good, and never the end of the others.
+// Images that a detector cannot inspect: never good, and never the end of the others.
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
@@ -49,12 +49,12 @@ afterEach(() => {
   process.exitCode = undefined;
 });
 
-/** A detector that cannot judge the nth image that it is shown. */
+/** A detector that cannot inspect the nth image that it is shown. */
 function failingAt(nth: number): Detector {
   let shown = 0;
   const inspectEach: Detector["inspectEach"] = async (images, regions) =>
-    (await sound.inspectEach(images, regions)).map((judged) =>
-      shown++ === nth ? { reason: "its score is NaN" } : judged,
+    (await sound.inspectEach(images, regions)).map((inspection) =>
+      shown++ === nth ? { reason: "its score is NaN" } : inspection,
     );
   return new Proxy(sound, {
     get: (of, key) => {
@@ -64,15 +64,15 @@ function failingAt(nth: number): Detector {
   });
 }
 
-test("eval names an image that cannot be judged, measures the others, and ends with 1", async () => {
+test("eval names an image that cannot be inspected, measures the others, and ends with 1", async () => {
   const options = { strict: false, region: null, resamples: 0 };
   const {
     classes: [evaluated],
     skipped,
   } = await evaluateRun(failingAt(1), root, dataset, options);
   expect(skipped).toHaveLength(1);
-  expect(skipped[0]!.reason).toBe(`${join(root, skipped[0]!.image)} cannot be judged: its score is NaN`);
-  expect(evaluated!.judged).toHaveLength(3);
+  expect(skipped[0]!.reason).toBe(`${join(root, skipped[0]!.image)} cannot be inspected: its score is NaN`);
+  expect(evaluated!.images).toHaveLength(3);
   expect(evaluated!.metrics.imageAuroc).not.toBeNull();
   expect(process.exitCode).toBe(1);
   await expect(evaluateRun(failingAt(1), root, dataset, { ...options, strict: true })).rejects.toThrow(InputError);
@@ -93,14 +93,14 @@ test("eval names an image whose mask has vanished or cannot be read, and measure
     expect(skipped).toEqual([
       { image: "test/dent/3.png", reason: expect.stringContaining(`cannot read ${join(root, mask)}: `) as string },
     ]);
-    expect(evaluated!.judged).toHaveLength(3);
+    expect(evaluated!.images).toHaveLength(3);
     expect(evaluated!.metrics.imageAuroc).not.toBeNull();
   }
 });
 
-test("eval refuses a model that can judge none", async () => {
+test("eval refuses a model that can inspect none", async () => {
   await expect(evaluateRun(broken, root, dataset, { strict: false, region: null })).rejects.toThrow(
-    /none of the 4 test images of .* could be judged: .* cannot be judged: its/,
+    /none of the 4 test images of .* could be evaluated: .* cannot be inspected: its/,
   );
 });
 
@@ -115,14 +115,14 @@ test.each([["good"], ["dent"]])(
       const {
         classes: [evaluated],
       } = await evaluateRun(sound, root, { ...dataset, classes }, { strict: false, region: null, resamples: 10 });
-      expect(evaluated!.judged).toHaveLength(most);
+      expect(evaluated!.images).toHaveLength(most);
       expect(evaluated!.metrics.imageAuroc).toBeNull();
       expect(evaluated!.gap).toMatch(kind === "good" ? "no defective test images" : "no good test images");
     }
   },
 );
 
-test("predict gives an image that cannot be judged a row with the reason, the others theirs, and names the fault", async () => {
+test("predict gives an image that cannot be inspected a row with the reason, the others theirs, and names the fault", async () => {
   const skipped: (readonly [reason: string, isFault: boolean])[] = [];
   const options: InspectionOptions = {
     good: sound.config.calibration,
@@ -154,7 +154,7 @@ test("predict gives an image that cannot be judged a row with the reason, the ot
   expect(results[2]).toEqual({
     image: items[2]!.image,
     verdict: "unreadable",
-    reason: `${items[2]!.image} cannot be judged: its score is NaN`,
+    reason: `${items[2]!.image} cannot be inspected: its score is NaN`,
   });
   expect(skipped).toEqual([[(results[2] as Unreadable).reason, true]]);
   expect((await resultsOf(broken)).map(({ verdict }) => verdict)).toEqual(paths.map(() => "unreadable"));

@@ -3,37 +3,37 @@ import { CapturedWork } from "../tensor/captured.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { ImageScores } from "./scoring.ts";
 
-/** How a batch is judged: of images, and what counts in their maps, or null where everything does. */
-export type Judge = (images: Tensor, counted: Tensor | null) => ImageScores;
+/** Scores a batch of images; `counted` marks the pixels that count in their maps, null if all do. */
+export type Scorer = (images: Tensor, counted: Tensor | null) => ImageScores;
 
 const MOST = 4; // batches of one size, the rest of them, and both where only a part of the images counts
 
-/** A judge that is captured for each batch's shape and then run again. The last few shapes are kept. */
-export class CapturedJudge {
-  readonly #judge: Judge;
+/** Scores batches: captured for each batch's shape, then run again. The last few shapes are kept. */
+export class CapturedScorer {
+  readonly #score: Scorer;
   readonly #captured: CapturedWork<ImageScores>;
   readonly #device: Device;
 
-  constructor(device: Device, judge: Judge) {
+  constructor(device: Device, scorer: Scorer) {
     this.#device = device;
-    this.#judge = judge;
+    this.#score = scorer;
     this.#captured = new CapturedWork(device, MOST);
   }
 
-  /** Whether batches of that shape were judged before, not long ago. */
+  /** True if a batch of that shape is still captured. */
   knows(images: number, counted: boolean): boolean {
     return this.#captured.knows(keyOf(images, counted));
   }
 
-  /** Judges a batch, which may be released afterwards. The judgement stays where it is until the next batch. */
+  /** Scores a batch, which may be released afterwards. The scores stay where they are until the next batch. */
   run(images: Tensor, counted: Tensor | null): ImageScores {
     const key = keyOf(images.shape[0]!, counted !== null);
     return this.#captured.run(key, counted ? [images, counted] : [images], ([images, counted]) =>
-      this.#device.tidy(() => this.#judge(images!, counted ?? null)),
+      this.#device.tidy(() => this.#score(images!, counted ?? null)),
     );
   }
 
-  /** Gives all storage back, the last judgement's too. */
+  /** Gives all storage back, the last scores too. */
   release(): void {
     this.#captured.release();
   }

@@ -21,7 +21,7 @@ const half = new PictureRegion(
 async function eager(images: readonly DecodedImage[]): Promise<Pick<Inspection, "map" | "score" | "peak">[]> {
   const { inputSize, std: deviation, ...options } = detector.preprocessing;
   using _scope = device.scope();
-  const { map, score, peak } = detector.judge(
+  const { map, score, peak } = detector.score(
     imagesToTensor(device, images, { height: inputSize, width: inputSize, deviation, ...options }),
   );
   const reads = Promise.all([map, score, peak].map((tensor) => toArray(tensor)));
