@@ -5,7 +5,7 @@ import { execFileSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Command } from "commander";
-import { addTrainFlags, trainingOptionsOf, type TrainFlags } from "../../src/cli/flags/options.ts";
+import { addTrainFlags, readTrainingOptions, type TrainFlags } from "../../src/cli/flags/options.ts";
 import { evaluate } from "../../src/metrics/evaluate.ts";
 import { meanMetrics } from "../../src/metrics/metrics.ts";
 import { auroc, rank } from "../../src/metrics/ranking.ts";
@@ -62,7 +62,7 @@ async function compare(root: string, { seeds, choices, out, report, features, na
     .map((word) => (/^\d+$/.test(word) ? Number(word) : fail(`--seeds takes whole numbers, got ${word}`)));
   await ensureWritableFolder(dirname(out));
   const device = await openDevice();
-  const options = await trainingOptionsOf(flags);
+  const options = await readTrainingOptions(flags);
   const {
     backbone,
     weights: _weights,

@@ -8,7 +8,7 @@ import {
   statedWeights,
   WEIGHTS_FILE,
 } from "../../src/io/hub.ts";
-import { sha256Of } from "../../src/browser/weights.ts";
+import { hashFile } from "../../src/browser/weights.ts";
 import { repositoryOf, type PretrainedName } from "../../src/backbones/registry.ts";
 import { InputError } from "../../src/runtime/errors.ts";
 
@@ -39,7 +39,7 @@ export async function downloadWeights(
     }
     if (done !== size) throw new InputError(`${done} of ${size} bytes came`);
     const file = new Blob(parts);
-    const got = await sha256Of(file);
+    const got = await hashFile(file);
     if (got !== sha256) throw new InputError(`what came has SHA-256 ${got}, the hub states ${sha256}; try again`);
     return file;
   } catch (error) {

@@ -12,11 +12,11 @@ export async function openWeights(
 ): Promise<PretrainedWeights> {
   const read = async (first: number, bytes: number) =>
     new Uint8Array(await file.slice(first, first + bytes).arrayBuffer());
-  return openWeightsFrom({ name, bytes: file.size, sha256: await sha256Of(file), read });
+  return openWeightsFrom({ name, bytes: file.size, sha256: await hashFile(file), read });
 }
 
 /** Returns the SHA-256 of a file's contents, in hexadecimal digits. */
-export async function sha256Of(file: Blob): Promise<string> {
+export async function hashFile(file: Blob): Promise<string> {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", await file.arrayBuffer()));
   return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

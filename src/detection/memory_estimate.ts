@@ -51,7 +51,7 @@ export interface MemoryModelOptions {
 }
 
 /** The model that such options would make. */
-export async function memoryModelOf(
+export async function planMemoryModel(
   device: Device,
   {
     method: methodName = DEFAULT_METHOD,

@@ -67,7 +67,7 @@ export async function decodeDetector(
   options: DetectorOptions = {},
 ): Promise<Detector> {
   const { tensors, metadata } = decodeSafetensors(file, name);
-  const config = await detectorConfigOf(metadata, name);
+  const config = await readDetectorConfig(metadata, name);
   const stored = float32Tensors(tensors, name);
   const weights = config.backbone.weights === null ? null : await findWeights(config.backbone);
   return Detector.restore(device, config, stored, name, weights, options);
@@ -78,7 +78,7 @@ export async function decodeDetector(
  * @param name the file's name, for errors
  * @throws InputError if the file is no detector, or one of an unknown version
  */
-export async function detectorConfigOf(
+export async function readDetectorConfig(
   metadata: Readonly<Record<string, string>>,
   name: string,
 ): Promise<DetectorConfig> {

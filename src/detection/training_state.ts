@@ -60,7 +60,7 @@ export function decodeTrainingState(
   const { tensors, metadata } = decodeSafetensors(saved, name);
   if (metadata["format"] !== FORMAT)
     throw new InputError(`${name} is no saved training: its metadata has no format ${FORMAT}`);
-  const state = savedStateOf(metadata["state"] ?? "", name);
+  const state = parseSavedState(metadata["state"] ?? "", name);
   const stored = float32Tensors(tensors, name);
   const fitTensors = new Map(
     [...stored].filter(([key]) => key.startsWith(FIT)).map(([key, { data }]) => [key.slice(FIT.length), data]),
@@ -94,7 +94,7 @@ type Unchecked<T> = { readonly [Key in keyof T]?: unknown };
  * Reads a saved training's state from the text in its file.
  * @throws InputError if it is none
  */
-export function savedStateOf(text: string, name: string): SavedState {
+export function parseSavedState(text: string, name: string): SavedState {
   let state: Unchecked<SavedState> | null;
   try {
     state = parseJson(text, { characters: 1 << 25, depth: 8 }) as Unchecked<SavedState> | null;

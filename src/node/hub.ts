@@ -16,7 +16,7 @@ import {
 } from "../io/hub.ts";
 import { repositoryOf, type PretrainedName } from "../backbones/registry.ts";
 import { InputError } from "../runtime/errors.ts";
-import { sha256Of } from "./weights.ts";
+import { hashFile } from "./weights.ts";
 import { writeFileAtomic } from "./files/files.ts";
 import { readText } from "./files/read.ts";
 import { reasonOf, writeReasonOf } from "./files/reasons.ts";
@@ -53,7 +53,7 @@ export async function cachedWeights(
   if (!file.startsWith(root + sep)) throw new InputError(`${path} leads out of the hub's cache, to ${file}: ${remedy}`);
   // a blob's name is its hash; a copy in a snapshot, as on Windows, has none to be held against
   const stated = basename(file);
-  if (isSha256(stated) && (await sha256Of(file)) !== stated)
+  if (isSha256(stated) && (await hashFile(file)) !== stated)
     throw new InputError(`${path} is damaged, its SHA-256 is not the one of its name: ${remedy}`);
   return path;
 }
@@ -87,7 +87,7 @@ export async function downloadWeights(
     if (!(await isWhole(blob, stated))) {
       const address = `${hub}/${repository}/resolve/${stated.commit}/${WEIGHTS_FILE}`;
       await fetchResumed(address, `${blob}.incomplete`, stated.size, patience, onProgress);
-      const got = await sha256Of(`${blob}.incomplete`);
+      const got = await hashFile(`${blob}.incomplete`);
       if (got !== stated.sha256) {
         await rm(`${blob}.incomplete`, { force: true });
         throw new InputError(
@@ -180,7 +180,7 @@ async function ownSize(path: string): Promise<number> {
 
 /** Whether a blob is there, and what it should be. */
 const isWhole = async (path: string, { size, sha256 }: StatedFile): Promise<boolean> =>
-  (await ownSize(path)) === size && (await sha256Of(path)) === sha256;
+  (await ownSize(path)) === size && (await hashFile(path)) === sha256;
 
 const FILE_CALLS = ["open", "write", "close"]; // whose failures another attempt does not mend
 const { O_APPEND, O_CREAT, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants;

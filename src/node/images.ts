@@ -42,7 +42,7 @@ export async function decodeImage(path: string, limit = MAX_PIXELS): Promise<Dec
  * @param name the file's, for errors
  */
 export async function decodeImageBytes(bytes: Uint8Array, name: string, limit = MAX_PIXELS): Promise<DecodedImage> {
-  return decoded(bytes, name, limit, (header) => pixelsOf(bytes, header, limit));
+  return decoded(bytes, name, limit, (header) => readPixels(bytes, header, limit));
 }
 
 /** Decodes when there is room for it, and says what is wrong with the file of that name. */
@@ -67,7 +67,7 @@ async function decoded<T>(
   }
 }
 
-async function pixelsOf(
+async function readPixels(
   bytes: Uint8Array,
   { format, bits, cmyk, tiff }: PictureHeader,
   limit: number,
@@ -81,7 +81,7 @@ async function pixelsOf(
   if (cmyk && !(await open().metadata()).hasProfile) {
     return inksMultiplied(await raw(open().removeAlpha().pipelineColourspace("cmyk").toColourspace("cmyk"), "uchar"));
   }
-  if (bits !== 16) return rgbaOf(open());
+  if (bits !== 16) return readRgba(open());
   const deep = await raw(open({ ignoreIcc: true }).removeAlpha().toColourspace("rgb16"), "ushort");
   const image = ranged(deep, tiff?.range ?? [0, 65_535]);
   if (tiff?.range) return image;
@@ -95,10 +95,10 @@ async function pixelsOf(
     .removeAlpha()
     .toColourspace(space === "grey16" ? "b-w" : "srgb");
   const file = await shallow.png({ compressionLevel: 0 }).toBuffer();
-  return { ...(await rgbaOf(sharp(file, { limitInputPixels: limit }))), sampleHigh };
+  return { ...(await readRgba(sharp(file, { limitInputPixels: limit }))), sampleHigh };
 }
 
-async function rgbaOf(picture: SharpInstance): Promise<DecodedImage> {
+async function readRgba(picture: SharpInstance): Promise<DecodedImage> {
   const { width, height, samples } = await raw(picture.toColourspace("srgb").removeAlpha().ensureAlpha(1), "uchar");
   return { width, height, data: samples as Uint8Array };
 }
@@ -179,7 +179,7 @@ export async function decodeMaskBytes(bytes: Uint8Array, name: string, limit = M
   return decoded(bytes, name, limit, async (header) => {
     const { format, cmyk, tiff } = header;
     if (format === "bmp" || cmyk) {
-      const { data, ...size } = await pixelsOf(bytes, header, limit);
+      const { data, ...size } = await readPixels(bytes, header, limit);
       return marked({ ...size, channels: 4, samples: data });
     }
     if (tiff) requireMaskSamples(tiff);

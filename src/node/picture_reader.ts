@@ -5,7 +5,7 @@ import { bmpHeader } from "../io/bmp.ts";
 import { formatOf, HEAD_BYTES } from "../io/picture_header.ts";
 import { tiffHeader, type TiffHeader } from "../io/tiff.ts";
 import { InputError } from "../runtime/errors.ts";
-import { sha256Of } from "./weights.ts";
+import { hashFile } from "./weights.ts";
 import { openRegularFile, readBytes } from "./files/read.ts";
 import { reasonOf } from "./files/reasons.ts";
 import { decodeImage, decodeImageBytes, decodeMaskBytes, loadSharp, MAX_PIXELS } from "./images.ts";
@@ -26,7 +26,7 @@ export function pictureReader(root: string): PictureReader {
   return {
     facts: (path) => reasonAlone(join(root, path), pictureFacts),
     mask: (path) => reasonAlone(join(root, path), maskFacts),
-    digest: (path) => sha256Of(join(root, path)),
+    digest: (path) => hashFile(join(root, path)),
   };
 }
 
@@ -40,7 +40,7 @@ async function reasonAlone<T>(path: string, look: (path: string) => Promise<T>):
 }
 
 async function pictureFacts(path: string): Promise<PictureFacts> {
-  const { head, tail, bytes } = await endsOf(path);
+  const { head, tail, bytes } = await readEnds(path);
   const format = formatOf(head);
   if (format === "bmp") {
     const { width, height, bits } = bmpHeader(head, bytes, MAX_PIXELS);
@@ -50,7 +50,7 @@ async function pictureFacts(path: string): Promise<PictureFacts> {
   const isDeep = format === "png" && head[PNG_DEPTH] === 16; // what its samples reach is worth knowing
   const file = end && tail.subarray(-end.length).equals(end) && !isDeep ? null : await readBytes(path);
   const image = file && (await decodeImageBytes(file, path));
-  const found = await metadataOf(file ?? path).catch(() => null);
+  const found = await readMetadata(file ?? path).catch(() => null);
   if (!found) await decodeImage(path); // says what is wrong with it
   if (!found) throw new InputError("its header is damaged");
   const tiff = file && format === "tiff" ? tiffHeader(file) : null;
@@ -85,13 +85,13 @@ async function maskFacts(path: string): Promise<MaskFacts> {
   return { width, height, format: formatOf(file), marked };
 }
 
-async function metadataOf(file: string | Uint8Array): Promise<Metadata> {
+async function readMetadata(file: string | Uint8Array): Promise<Metadata> {
   const sharp = await loadSharp();
   return sharp(file).metadata();
 }
 
 /** A file's first and last bytes. */
-async function endsOf(
+async function readEnds(
   path: string,
 ): Promise<{ readonly head: Uint8Array; readonly tail: Buffer; readonly bytes: number }> {
   try {

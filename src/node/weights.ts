@@ -24,7 +24,7 @@ export async function openWeights(path: string): Promise<PretrainedWeights> {
   try {
     const file = await openRegularFile(path, `the weights ${path}`);
     const { size } = await file.stat().finally(() => file.close());
-    return await openWeightsFrom({ name: path, bytes: size, sha256: await sha256Of(path), read });
+    return await openWeightsFrom({ name: path, bytes: size, sha256: await hashFile(path), read });
   } catch (error) {
     if (error instanceof InputError) throw error;
     throw new InputError(`cannot read the weights ${path}: ${reasonOf(error)}`, { cause: error });
@@ -35,7 +35,7 @@ export async function openWeights(path: string): Promise<PretrainedWeights> {
  * SHA-256 of a file's contents, in hexadecimal digits.
  * @throws InputError if it cannot be opened, or is not a file
  */
-export async function sha256Of(path: string): Promise<string> {
+export async function hashFile(path: string): Promise<string> {
   const hash = createHash("sha256");
   await pipeline((await openRegularFile(path)).createReadStream(), hash);
   return hash.digest("hex");

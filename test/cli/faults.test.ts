@@ -10,7 +10,7 @@ import { KeptDetector } from "../../src/node/inspection/kept_detector.ts";
 import { trainThrough, type TrainThroughOptions } from "../../src/cli/train/train_run.ts";
 import type { Detector } from "../../src/detection/detector.ts";
 import type { TrainingOptions } from "../../src/detection/training_options.ts";
-import { sha256Of } from "../../src/node/weights.ts";
+import { hashFile } from "../../src/node/weights.ts";
 import { readDataset } from "../../src/node/dataset.ts";
 import { loadDetector, saveDetector, saveMetrics } from "../../src/node/detector_file.ts";
 import { openDevice } from "../../src/node/device.ts";
@@ -236,7 +236,7 @@ describe("in prediction", () => {
   });
 
   test("a device that is lost where the model's file was replaced is an error: nothing is inspected by another model", async () => {
-    const sha256 = await sha256Of(at("run", "model.safetensors"));
+    const sha256 = await hashFile(at("run", "model.safetensors"));
     const [mine, other] = await Promise.all([
       readFile(at("run", "model.safetensors")),
       readFile(at("whole", "model.safetensors")),

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { estimateMemory, inferenceBytes, memoryModelOf, trainingBytes } from "../../src/detection/memory_estimate.ts";
+import { estimateMemory, inferenceBytes, planMemoryModel, trainingBytes } from "../../src/detection/memory_estimate.ts";
 import type { TrainingImage } from "../../src/detection/material.ts";
 import { Training } from "../../src/detection/training.ts";
 import type { GradOptions } from "../../src/methods/grad/options.ts";
@@ -12,7 +12,7 @@ const CHUNK = 1 << 26; // that the features' store takes at a time
 const picture = madeUpPicture(1024, 1); // what predictions are stated for
 
 const embedded = (options: GradOptions = {}) =>
-  memoryModelOf(device, { inputSize: 96, images: 8, options: { decoder: "tiny", ...options } });
+  planMemoryModel(device, { inputSize: 96, images: 8, options: { decoder: "tiny", ...options } });
 
 test.each([1, 3])("batches of %i: the memory that inspection takes is predicted", async (batch) => {
   const { own, peak } = await countedDevice();
@@ -62,7 +62,7 @@ test.each([true, false])(
 );
 
 test("EfficientNet-B6 with the mobile decoder trains 16 images a step within 2 GiB, and inspects one within 400 MiB, 250 in half precision", async () => {
-  const model = await memoryModelOf(device, {
+  const model = await planMemoryModel(device, {
     backbone: "efficientnet-b6",
     images: 96,
     options: { decoder: "mobile" },

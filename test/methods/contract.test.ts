@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { synthesise } from "../../src/data/synthetic.ts";
 import type { Detector } from "../../src/detection/detector.ts";
-import { estimateMemory, inferenceBytes, memoryModelOf, trainingBytes } from "../../src/detection/memory_estimate.ts";
+import { estimateMemory, inferenceBytes, planMemoryModel, trainingBytes } from "../../src/detection/memory_estimate.ts";
 import { decodeDetector, encodeDetector } from "../../src/detection/model_file.ts";
 import type { TrainingImage } from "../../src/detection/material.ts";
 import { Training, type TrainingStep } from "../../src/detection/training.ts";
@@ -281,7 +281,7 @@ describe.each(METHOD_NAMES)("the method %s", (name) => {
       yield { className: "weave", image: { width: 1024, height: 1024, data: picture!.rgba } };
       for (const image of scene.train.slice(1, 8)) yield { className: "weave", image: pictureOf(image) };
     }
-    const model = await memoryModelOf(own, { method: name, inputSize: SIZE, images: 8, options: SMALL[name] });
+    const model = await planMemoryModel(own, { method: name, inputSize: SIZE, images: 8, options: SMALL[name] });
     const options = { method: name, inputSize: SIZE, seed: 0, folds: 0, ...SMALL[name] } as TrainingOptions;
     const training = await Training.begin(own, pictures(), options);
     await stepTo(training);

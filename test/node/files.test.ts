@@ -16,7 +16,7 @@ import {
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
-import { openWeights, sha256Of } from "../../src/node/weights.ts";
+import { openWeights, hashFile } from "../../src/node/weights.ts";
 import { modelPath } from "../../src/node/detector_file.ts";
 import { ensureWritableFile, ensureWritableFolder, replaceFiles, writeFileAtomic } from "../../src/node/files/files.ts";
 import { openRegularFile, readBytes, readText } from "../../src/node/files/read.ts";
@@ -160,7 +160,7 @@ test("a pipe, a device and a folder are refused by their kind, at once; so is a 
 test.each([
   ["a journal", (path: string) => readHeader(path)],
   ["weights", (path: string) => openWeights(path)],
-  ["a hash", (path: string) => sha256Of(path)],
+  ["a hash", (path: string) => hashFile(path)],
   ["a model", (path: string) => modelPath(path)],
   ["an image", (path: string) => decodeImage(path)],
 ])("a pipe that is named as %s is refused instead of waited for", async (_what, read) => {

@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import { pictureCount } from "../../data/synthetic.ts";
-import { sha256Of } from "../../node/weights.ts";
+import { hashFile } from "../../node/weights.ts";
 import { readDataset } from "../../node/dataset.ts";
 import { claimRun } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";
@@ -49,7 +49,7 @@ export function addDemo(program: Command): void {
           title: "Synthetic inspection set",
           detector,
           modelPath,
-          modelSha256: await sha256Of(modelPath),
+          modelSha256: await hashFile(modelPath),
           root,
           format: dataset.layout.format,
           evaluated,

@@ -2,7 +2,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { Option, type Command } from "commander";
 import type { FormatName } from "../../data/layouts/layout.ts";
 import { PIXEL_METHODS, type PixelMethod } from "../../metrics/evaluate.ts";
-import { sha256Of } from "../../node/weights.ts";
+import { hashFile } from "../../node/weights.ts";
 import { claimOutputs } from "../../node/files/claim.ts";
 import { loadDetector, modelPath, saveMetrics } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";
@@ -80,7 +80,7 @@ export function addEval(program: Command): void {
         });
         const dataset = await openDataset(root, format, strict);
         const device = await openDevice();
-        const sha256 = await sha256Of(model);
+        const sha256 = await hashFile(model);
         const detector = await loadDetector(device, run, weights, { half, sha256 });
         remarkOnRegion(run, detector.config.regions, region);
         const evaluated = await evaluateRun(detector, root, dataset, { strict, method, resamples, region });

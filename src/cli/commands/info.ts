@@ -2,12 +2,12 @@ import { Option, type Command } from "commander";
 import { BACKBONES, type BackboneName } from "../../backbones/registry.ts";
 import {
   estimateMemory,
-  memoryModelOf,
+  planMemoryModel,
   storedMemoryModel,
   type MemoryEstimate,
   type MemoryModel,
 } from "../../detection/memory_estimate.ts";
-import { detectorConfigOf } from "../../detection/model_file.ts";
+import { readDetectorConfig } from "../../detection/model_file.ts";
 import { decodeSafetensors, float32Tensors } from "../../io/safetensors.ts";
 import { DEFAULT_METHOD, loadMethod, METHOD_NAMES, type MethodName } from "../../methods/registry.ts";
 import { modelPath } from "../../node/detector_file.ts";
@@ -63,7 +63,7 @@ export function addInfo(program: Command): void {
     .option("--json", "one JSON object instead of text")
     .action(async ({ json, ...flags }: InfoFlags) => {
       const report = await describeAdapter();
-      const memory = await memoryOf(flags);
+      const memory = await measureMemory(flags);
       if (json) return print(JSON.stringify({ ...report, ...(memory && { memory }) }));
       const { adapter, features, missing, limits } = report;
       const megabytes = (limit: string): string => `${Math.floor(limits[limit]! / MEGABYTE)} MB`;
@@ -85,7 +85,7 @@ export function addInfo(program: Command): void {
 }
 
 /** The memory of the model that the flags name; null where they name none. */
-async function memoryOf({
+async function measureMemory({
   model,
   method,
   backbone,
@@ -105,25 +105,25 @@ async function memoryOf({
   const device = await openDevice();
   const told = { method, backbone, stages: stages?.split(","), inputSize: size };
   const kind =
-    model === undefined ? await modelOf(device, told, set) : await modelIn(device, await modelPath(model), set);
+    model === undefined ? await planModel(device, told, set) : await modelIn(device, await modelPath(model), set);
   return estimateMemory(device, kind, { batch, half });
 }
 
-async function modelOf(
+async function planModel(
   device: Device,
   {
     method = DEFAULT_METHOD,
     ...told
-  }: { readonly method: MethodName | undefined } & Parameters<typeof memoryModelOf>[1],
+  }: { readonly method: MethodName | undefined } & Parameters<typeof planMemoryModel>[1],
   set: readonly string[] = [],
 ): Promise<MemoryModel> {
   const { options: table } = await loadMethod(method);
-  return memoryModelOf(device, { ...told, method, options: valuesOfSettings(set, [[`method ${method}`, table]]) });
+  return planMemoryModel(device, { ...told, method, options: valuesOfSettings(set, [[`method ${method}`, table]]) });
 }
 
 async function modelIn(device: Device, path: string, set: readonly string[] = []): Promise<MemoryModel> {
   const { tensors, metadata } = decodeSafetensors(await readBytes(path), path);
-  const config = await detectorConfigOf(metadata, path);
+  const config = await readDetectorConfig(metadata, path);
   const { name, options: table } = await loadMethod(config.method.name);
   return storedMemoryModel(
     device,

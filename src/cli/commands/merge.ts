@@ -19,7 +19,7 @@ export function addMerge(program: Command): void {
       const outputs = { ...outputsOf(flags, null), pictures: new Map() };
       if (outputs.journal === null)
         throw new OptionError("name an output: --out DIR, --csv FILE, --jsonl FILE or --coco FILE");
-      const shards = await openShards(await journalsOf(words));
+      const shards = await openShards(await findJournals(words));
       await using _claim = await claim(outputs);
       const results = () => mergedResults(shards);
       const tables = await Tables.begin(outputs, results);
@@ -33,7 +33,7 @@ export function addMerge(program: Command): void {
 }
 
 /** The journals that are named, and those in folders that are. */
-async function journalsOf(words: readonly string[]): Promise<string[]> {
+async function findJournals(words: readonly string[]): Promise<string[]> {
   const paths: string[] = [];
   for (const word of words) {
     const found = await stat(word).catch((error: unknown) => {

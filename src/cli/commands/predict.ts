@@ -4,7 +4,7 @@ import { isUndecodable, undecodableWords } from "../../data/tree.ts";
 import { namesShown, nameShown } from "../../io/printable.ts";
 import { goodScoresOf, thresholdsAt, type Calibration, type GoodScores } from "../../detection/calibration.ts";
 import type { Detector } from "../../detection/detector.ts";
-import { sha256Of } from "../../node/weights.ts";
+import { hashFile } from "../../node/weights.ts";
 import { listFolder } from "../../node/files/folder_listing.ts";
 import { loadDetector, modelPath } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";
@@ -33,20 +33,20 @@ export function addPredict(program: Command): void {
     requireConsistent(words, flags, outputs.journal !== null);
     const model = await modelPath(run);
     await using _claim = await claim(outputs, flags.shard);
-    const images = flags.watch === undefined ? await imagesOf(words, flags, outputs) : null;
+    const images = flags.watch === undefined ? await findImages(words, flags, outputs) : null;
     if (flags.watch !== undefined) {
       const undecodable = (await listFolder(flags.watch)).files.filter(isUndecodable);
       if (undecodable.length > 0) say(`left out: ${undecodableWords(undecodable)}`);
     }
     const region = await Region.read(flags);
-    const sha256 = await sha256Of(model);
+    const sha256 = await hashFile(model);
     const open = async (): Promise<Detector> =>
       loadDetector(await openDevice(), run, flags.weights, { half: flags.half ?? false, sha256 });
     const detector = await open();
     remarkOnRegion(run, detector.config.regions, region);
     const kept = new KeptDetector(detector, open, flags.batch, flags.autoBatch ?? false, say);
     const options = inspectionOptions(detector, flags, outputs, region);
-    const settings = await settingsOf(sha256, flags, options, images);
+    const settings = await hashSettings(sha256, flags, options, images);
     const counts =
       images === null
         ? await watchFolder(kept, flags, outputs, options, settings)
@@ -63,7 +63,7 @@ export function addPredict(program: Command): void {
   });
 }
 
-/** Which scores the summary calls defective. */
+/** Describes for the summary which scores are called defective. */
 const limitOf = ({ threshold }: PredictFlags, { falseReject }: Calibration): string =>
   threshold === undefined
     ? `above 0.500, which ${percentOf(falseReject)} of good images are expected to exceed`
@@ -72,7 +72,7 @@ const limitOf = ({ threshold }: PredictFlags, { falseReject }: Calibration): str
 /**
  * The images that were named, without what is written. @throws InputError at a folder that cannot be read if `strict`
  */
-async function imagesOf(
+async function findImages(
   words: readonly string[],
   { strict }: PredictFlags,
   outputs: Outputs,
@@ -117,7 +117,7 @@ function onSkipped(reason: string, isFault: boolean): void {
   if (isFault) process.exitCode = FAILED;
 }
 
-async function settingsOf(
+async function hashSettings(
   model: string,
   { class: className, roi, ignore, watch, half = false }: PredictFlags,
   options: InspectionOptions,
@@ -132,8 +132,8 @@ async function settingsOf(
     threshold,
     pixelThreshold,
     minArea,
-    roi: roi === undefined ? null : isRectangle ? roi : await sha256Of(roi),
-    ignore: ignore === undefined ? null : await sha256Of(ignore),
+    roi: roi === undefined ? null : isRectangle ? roi : await hashFile(roi),
+    ignore: ignore === undefined ? null : await hashFile(ignore),
     pictures: [...pictures.keys()],
     list: images && { images: images.length, sha256: createHash("sha256").update(images.join("\0")).digest("hex") },
     watch: watch ?? null,

@@ -4,9 +4,9 @@ import { openDevice } from "../../node/device.ts";
 import { claimRun, modelPath as pathOfModel } from "../../node/detector_file.ts";
 import type { Device } from "../../runtime/device.ts";
 import { OptionError } from "../../runtime/errors.ts";
-import { anomaliesOf } from "../train/anomalies.ts";
+import { readAnomalies } from "../train/anomalies.ts";
 import { addFormatFlag, DATASET_HELP, openDataset } from "../dataset.ts";
-import { addTrainFlags, trainingOptionsOf, type TrainFlags } from "../flags/options.ts";
+import { addTrainFlags, readTrainingOptions, type TrainFlags } from "../flags/options.ts";
 import { percentOf, print, say } from "../terminal/say.ts";
 import { addRegionFlags, Region, regionWords, type RegionFlags } from "../flags/region.ts";
 import { trainThrough } from "../train/train_run.ts";
@@ -67,10 +67,10 @@ export async function addTrain(program: Command): Promise<void> {
         throw new OptionError("--anomalies are learnt from as a whole: leave out --roi and --ignore, or --anomalies");
       const dataset = await openDataset(root, format, strict);
       await using _claim = await claimRun(out);
-      const options = await trainingOptionsOf(flags);
+      const options = await readTrainingOptions(flags);
       const trainingOptions = async () => ({
         ...options,
-        anomalies: anomalies === undefined ? null : await anomaliesOf(anomalies, strict),
+        anomalies: anomalies === undefined ? null : await readAnomalies(anomalies, strict),
       });
       const before = await pathOfModel(out).catch(() => null);
       if (before !== null)

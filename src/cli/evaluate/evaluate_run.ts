@@ -160,12 +160,12 @@ async function evaluateBatch(
     batch.map(async ({ item }, i) => {
       const found = samples.get(item);
       if (!found) return { item, outcome: parts[i] as InputError };
-      return sampleOf(detector, root, found.item, found.image, found.part, found.inspection);
+      return evaluateImage(detector, root, found.item, found.image, found.part, found.inspection);
     }),
   );
 }
 
-async function sampleOf(
+async function evaluateImage(
   detector: Detector,
   root: string,
   item: Item,

@@ -79,7 +79,7 @@ export async function runReport(run: RunReport): Promise<string> {
   for (const { data, images } of evaluated.classes) {
     for (const one of chosen(images, share)) {
       try {
-        samples.push({ ...shown(data.name, one), ...(await layersOf(detector, root, one.item, region, mapRange)) });
+        samples.push({ ...shown(data.name, one), ...(await renderLayers(detector, root, one.item, region, mapRange)) });
       } catch (error) {
         if (!(error instanceof InputError)) throw error; // it has vanished, or can no longer be read
         say(`not shown in the report: ${error.message}`);
@@ -128,7 +128,7 @@ export async function runReport(run: RunReport): Promise<string> {
 }
 
 /** What the detector sees of an image, in its own shape: the photograph, its map and the outline of its masks. */
-async function layersOf(
+async function renderLayers(
   detector: Detector,
   root: string,
   { path, masks }: Item,

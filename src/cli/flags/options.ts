@@ -87,7 +87,7 @@ function otherOptions({ title, options }: Method): string {
  * @throws OptionError for options that are unknown, out of range or do not go together; InputError for files that
  * cannot be read
  */
-export async function trainingOptionsOf(
+export async function readTrainingOptions(
   flags: TrainFlags & Readonly<Record<string, unknown>>,
 ): Promise<TrainingOptions> {
   const configured = flags.config === undefined ? {} : await readConfiguration(flags.config);

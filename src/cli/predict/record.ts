@@ -187,7 +187,7 @@ async function* resultsIn(path: string, most = Infinity): AsyncGenerator<Result>
 }
 
 /** How many images a journal holds, and whether they are all. */
-async function extentOf(path: string): Promise<{ readonly images: number; readonly finished: boolean }> {
+async function readExtent(path: string): Promise<{ readonly images: number; readonly finished: boolean }> {
   let [images, finished] = [0, false];
   for await (const entry of entriesOf(path)) {
     if ("end" in entry) finished = true;
@@ -283,7 +283,7 @@ export async function openShards(paths: readonly string[]): Promise<readonly str
     requireSame({ ...first.header, shard }, header, path);
     if (shard.count !== count)
       throw new InputError(`${path} is one of ${shard.count} shards, ${first.path} one of ${count}`);
-    const { images, finished } = await extentOf(path);
+    const { images, finished } = await readExtent(path);
     if (!finished)
       throw new InputError(`shard ${shard.index} of ${count} (${path}) is not finished: run it again with --resume`);
     const share = Math.ceil(((header.list?.images ?? 0) - (shard.index - 1)) / count);

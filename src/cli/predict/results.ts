@@ -97,7 +97,7 @@ export const jsonLine = (result: Result): string => `${JSON.stringify(plainResul
  * @param resultsOf gives all results, as often as it is called
  */
 export async function* cocoOf(resultsOf: () => AsyncIterable<Result>): AsyncGenerator<string> {
-  const folder = await commonFolderOf(resultsOf());
+  const folder = await findCommonFolder(resultsOf());
   const nameOf = (image: string): string => (isAbsolute(image) ? relative(folder, image).split(sep).join("/") : image);
   yield '{"info":{"description":"bigrid predict"},"categories":[{"id":1,"name":"defect","supercategory":"defect"}],"images":[';
   yield* listed(resultsOf, ({ image, width, height, score, calibrated, verdict }, id) => [
@@ -121,7 +121,7 @@ export async function* cocoOf(resultsOf: () => AsyncIterable<Result>): AsyncGene
 }
 
 /** The folder that all images with absolute paths have in common. */
-async function commonFolderOf(results: AsyncIterable<Result>): Promise<string> {
+async function findCommonFolder(results: AsyncIterable<Result>): Promise<string> {
   let folder: string | null = null;
   for await (const { image } of results) {
     if (isAbsolute(image)) folder = commonFolder(folder === null ? [image] : [image, join(folder, "any")]);

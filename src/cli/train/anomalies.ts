@@ -9,7 +9,7 @@ import { say } from "../terminal/say.ts";
  * The defective test images of a dataset that have masks, to learn from.
  * @throws InputError if it is no dataset, or has none; while they are read, at the first that cannot be if `strict`
  */
-export async function anomaliesOf(root: string, strict: boolean): Promise<AsyncGenerator<AnomalousImage>> {
+export async function readAnomalies(root: string, strict: boolean): Promise<AsyncGenerator<AnomalousImage>> {
   const { classes, layout } = await openDataset(root, undefined, strict, false);
   const items = classes.flatMap(({ test }) => test).filter(({ defective, masks }) => defective && masks.length > 0);
   if (items.length === 0)

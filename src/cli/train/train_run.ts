@@ -47,7 +47,7 @@ export interface TrainRunOptions {
 }
 
 /** The batch of a training; 1 for a method without one. */
-async function batchOf(device: Device, given: TrainingOptions): Promise<number> {
+async function chooseBatch(device: Device, given: TrainingOptions): Promise<number> {
   const {
     options: { batch },
   } = await resolveTraining(device, given);
@@ -93,7 +93,7 @@ export async function trainThrough(
     } catch (error) {
       device.destroy(); // what is left of it would take memory
       const taken = (await files.saved())[0]?.taken ?? 0;
-      const used = batch ?? (await batchOf(device, options));
+      const used = batch ?? (await chooseBatch(device, options));
       if (error instanceof DeviceLostError && taken > before) {
         say(`${error.message}; going on after ${taken} steps on one`);
         [before, resume] = [taken, taken > 0];

@@ -1,7 +1,7 @@
 import { InputError } from "../../runtime/errors.ts";
 import { ensureWritableFile, ensureWritableFolder } from "./files.ts";
 import { lockFile, lockFolder, type Lock } from "./lock.ts";
-import { targetOf } from "./targets.ts";
+import { findTarget } from "./targets.ts";
 
 /** What a command is going to write. */
 export interface Outputs {
@@ -37,7 +37,7 @@ export async function claimOutputs({ files = [], folders = [], share = "" }: Out
 async function requireDistinct(paths: readonly string[]): Promise<void> {
   const known = new Map<string, string>();
   for (const path of paths) {
-    const target = await targetOf(path);
+    const target = await findTarget(path);
     if (target.kind !== "file") continue;
     const twin = known.get(target.path);
     if (twin !== undefined)

@@ -5,7 +5,7 @@ import { dirname, join, resolve } from "node:path";
 import { InputError } from "../../runtime/errors.ts";
 import { finishPart, newPart, removePart } from "./parts.ts";
 import { ELSEWHERE, FORBIDDEN, isForbidden, writeReasonOf } from "./reasons.ts";
-import { openSink, targetOf, writeAll } from "./targets.ts";
+import { openSink, findTarget, writeAll } from "./targets.ts";
 
 /** Asked before anything is written: a guard throws where this process must write no more. */
 export const guards = new Set<() => Promise<void>>();
@@ -67,7 +67,7 @@ interface Prepared {
 }
 
 async function prepare(path: string, contents: Contents): Promise<Prepared> {
-  const target = await targetOf(path);
+  const target = await findTarget(path);
   if (target.kind !== "file") {
     const finish = async (): Promise<void> => {
       const sink = await openSink(target);
@@ -173,7 +173,7 @@ export async function ensureWritableFolder(path: string): Promise<void> {
  * @throws InputError if that is not possible
  */
 export async function ensureWritableFile(path: string): Promise<void> {
-  const target = await targetOf(path).catch((error: unknown) => {
+  const target = await findTarget(path).catch((error: unknown) => {
     throw new InputError(`cannot write ${path}: ${writeReasonOf(error)}`, { cause: error });
   });
   if (target.kind !== "file") return;

@@ -2,7 +2,7 @@ import { open, type FileHandle } from "node:fs/promises";
 import { InputError } from "../../runtime/errors.ts";
 import { requirePermission } from "./files.ts";
 import { writeReasonOf } from "./reasons.ts";
-import { openSink, targetOf, writeAll, type Sink } from "./targets.ts";
+import { openSink, findTarget, writeAll, type Sink } from "./targets.ts";
 
 const BLOCK = 1 << 16;
 
@@ -28,7 +28,7 @@ export class LineFile {
    */
   static async open(path: string): Promise<LineFile> {
     try {
-      const target = await targetOf(path);
+      const target = await findTarget(path);
       if (target.kind !== "file") return new LineFile(path, await openSink(target), null);
       const file = await open(target.path, "a+");
       const lines = new LineFile(path, file, file);

@@ -9,7 +9,7 @@ import { InputError } from "../../runtime/errors.ts";
 import { guards } from "./files.ts";
 import { isForbidden, writeReasonOf } from "./reasons.ts";
 import { removePartsOf, WRITER } from "./parts.ts";
-import { targetOf } from "./targets.ts";
+import { findTarget } from "./targets.ts";
 
 /** An output that this process alone writes, until it is released. */
 export interface Lock extends AsyncDisposable {
@@ -66,7 +66,7 @@ function tried(read: () => string): string {
  * @throws InputError if another process has it, saying which
  */
 export async function lockFile(path: string): Promise<Lock> {
-  const target = await targetOf(path);
+  const target = await findTarget(path);
   if (target.kind !== "file") return new Unlocked();
   const folder = dirname(target.path);
   // the name may be as long as names can be
@@ -88,7 +88,7 @@ export async function lockFile(path: string): Promise<Lock> {
  * @throws InputError if another process has it, saying which
  */
 export async function lockFolder(path: string, part = ""): Promise<Lock> {
-  const target = await targetOf(path);
+  const target = await findTarget(path);
   const folder = target.kind === "file" ? target.path : path;
   const lock = join(folder, `.bigrid${part && `-${part}`}.lock`);
   return acquire(lock, path, (writer) => removePartsOf(writer, folder, true)).catch((error: unknown) => {

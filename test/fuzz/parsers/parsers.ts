@@ -8,10 +8,10 @@ import { parseCsv } from "../../../src/data/layouts/csv.ts";
 import { bmpHeader, decodeBmp } from "../../../src/io/bmp.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../../src/io/safetensors.ts";
 import { openWeightsFrom } from "../../../src/backbones/weights.ts";
-import { configFrom, detectorConfigOf } from "../../../src/detection/model_file.ts";
+import { configFrom, readDetectorConfig } from "../../../src/detection/model_file.ts";
 import { gradConfig } from "../../../src/methods/grad/config.ts";
 import { GRAD_OPTIONS } from "../../../src/methods/grad/options.ts";
-import { savedStateOf } from "../../../src/detection/training_state.ts";
+import { parseSavedState } from "../../../src/detection/training_state.ts";
 import { decodeImageBytes, decodeMaskBytes } from "../../../src/node/images.ts";
 import { commonFolder, liesIn, namesIn, namesInList } from "../../../src/node/image_list.ts";
 import { LineFile } from "../../../src/node/files/line_file.ts";
@@ -142,11 +142,11 @@ export const parsers: readonly Parser[] = [
     name: "model",
     async parse(input) {
       const { metadata } = decodeSafetensors(input, "x");
-      await detectorConfigOf(metadata, "x");
+      await readDetectorConfig(metadata, "x");
     },
   },
   { name: "model_config", parse: (input) => configFrom(textOf(input), "x") },
-  { name: "training_state", parse: (input) => savedStateOf(textOf(input), "x") },
+  { name: "training_state", parse: (input) => parseSavedState(textOf(input), "x") },
   {
     name: "bmp",
     parse(input) {
