@@ -8,8 +8,8 @@ export interface GoodScores {
   /** The geometric mean of good images. */
   readonly typical: number;
   /**
-   * Above it a pixel of the map belongs to a defect: what the peak of a further good image exceeds at the false-reject
-   * rate.
+   * A pixel of the map above it belongs to a defect. It is set so that the peak of a new good image exceeds it at the
+   * false-reject rate.
    */
   readonly pixelThreshold: number;
 }
@@ -17,7 +17,7 @@ export interface GoodScores {
 /** The meaning of scores and maps, measured on good images held out of training. */
 export interface Calibration extends GoodScores {
   /**
-   * Share of further good images that the thresholds are expected to reject; of several classes' shares the largest.
+   * Expected share of new good images that the thresholds reject; the largest one of several classes.
    */
   readonly falseReject: number;
   readonly classes: Readonly<Record<string, GoodScores>>;
