@@ -43,7 +43,7 @@ export interface Backbone {
   readonly input: BackboneInput;
   /** The stages that `features` returns, finest first. */
   readonly stages: readonly Stage[];
-  /** Whether the channels differ so much in scale that they must be standardised before they are compared. */
+  /** True if channels differ so much in scale that they must be standardised before comparison. */
   readonly standardise: boolean;
   /**
    * Runs the network.

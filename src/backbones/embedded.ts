@@ -106,7 +106,7 @@ export function embeddedBackbone(device: Device, inputSize: number, stages: read
   };
 }
 
-/** Of each channel, the opponent in whose contrast it is stated; -1 for the mean colours, which stay as they are. */
+/** The opponent in whose contrast each channel is stated; -1 for mean colours, which stay as they are. */
 const OPPONENT_OF = Array.from({ length: SCALES }, (_, scale) => [
   ...Array<number>(ORIENTATIONS).fill(0),
   ...(scale < SCALES - 1 ? [0, 0, 1, 1, 2, 2] : [-1, -1, -1, 0, 1, 2]),

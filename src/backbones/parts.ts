@@ -27,7 +27,7 @@ export interface ConvolutionPlan {
   readonly outputs: number;
   /** Side of the filter, pixels. Default 1. */
   readonly kernel?: number;
-  /** Whether each channel has a filter of its own; inputs and outputs are the same number then. Default false. */
+  /** True for one filter per channel: as many outputs as inputs. Default false. */
   readonly depthwise?: boolean;
   /** Default 1. */
   readonly stride?: number;

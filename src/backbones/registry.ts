@@ -36,7 +36,7 @@ export type BackboneName = "embedded" | PretrainedName;
 /** Names of all backbones. */
 export const BACKBONES: readonly BackboneName[] = ["embedded", ...PRETRAINED];
 
-/** Whether a name is that of a backbone with pretrained weights. */
+/** True for the name of a backbone with pretrained weights. */
 export const isPretrained = (name: string): name is PretrainedName => Object.hasOwn(NETWORKS, name);
 
 /** Returns the hub's repository of a network's public weights. */

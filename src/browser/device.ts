@@ -15,7 +15,7 @@ export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
 }
 
 /**
- * What the browser's adapter is and can do.
+ * Describes the browser's adapter and its capabilities.
  * @throws AdapterError if there is none
  */
 export async function describeAdapter(): Promise<AdapterReport> {

@@ -14,7 +14,7 @@ export function tuningRecord(key: string): TuningStore {
   };
 }
 
-/** What a request within a transaction of its own results in. */
+/** The result of a request, made in a transaction of its own. */
 async function within<T>(mode: IDBTransactionMode, request: (store: IDBObjectStore) => IDBRequest<T>): Promise<T> {
   const opening = indexedDB.open(DATABASE, 1);
   opening.onupgradeneeded = () => opening.result.createObjectStore(STORE);

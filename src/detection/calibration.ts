@@ -1,23 +1,23 @@
 import { studentQuantile, studentTail } from "../metrics/student.ts";
 import { DivergedError, OptionError } from "../runtime/errors.ts";
 
-/** What good images of a class score. */
+/** Statistics of the scores of a class's good images. */
 export interface GoodScores {
   /** Above it an image is called defective. */
   readonly threshold: number;
   /** The geometric mean of good images. */
   readonly typical: number;
   /**
-   * Above it a pixel of the map belongs to a defect: what the peak of a further good image exceeds at the false-reject
-   * rate.
+   * A pixel of the map above it belongs to a defect. It is set so that the peak of a new good image exceeds it at the
+   * false-reject rate.
    */
   readonly pixelThreshold: number;
 }
 
-/** What scores and maps mean, measured on good images that were held out of training. */
+/** The meaning of scores and maps, measured on good images held out of training. */
 export interface Calibration extends GoodScores {
   /**
-   * Share of further good images that the thresholds are expected to reject; of several classes' shares the largest.
+   * Expected share of new good images that the thresholds reject; the largest one of several classes.
    */
   readonly falseReject: number;
   readonly classes: Readonly<Record<string, GoodScores>>;
@@ -36,7 +36,7 @@ export interface HeldOut {
   readonly peak: number;
 }
 
-/** Of a detector that is still being trained. */
+/** A placeholder for a detector that is still being trained. */
 export const NOT_CALIBRATED: Calibration = {
   falseReject: 0,
   threshold: 1,
@@ -98,7 +98,7 @@ function measuredScores(name: string, members: readonly HeldOut[], falseReject: 
   );
 }
 
-/** Whether a number is positive and finite, as scores of images and thresholds are. */
+/** True if a number is positive and finite, as image scores and thresholds are. */
 export const isPositive = (value: unknown): value is number => Number.isFinite(value) && (value as number) > 0;
 
 /**
@@ -147,9 +147,9 @@ export const steepnessOf = ({ threshold, typical }: Pick<GoodScores, "threshold"
   Math.log(1 / TYPICAL_CALIBRATED - 1) / Math.max(Math.log(threshold / typical), LEAST_DEVIATION);
 
 /**
- * What a further value exceeds with the given probability. Scores are errors, so it is their ratios that matter: their
- * logarithms are taken for normal, and this is the upper end of a prediction interval for them; unless there are so
- * many that their own order tells.
+ * The value that a further one exceeds with the given probability. Scores are errors, so it is their ratios that
+ * matter: their logarithms are taken for normal, and this is the upper end of a prediction interval for them; unless
+ * there are so many that their own order tells.
  */
 function upperBound(values: readonly number[], probability: number): number {
   const count = values.length;

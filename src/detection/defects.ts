@@ -19,7 +19,7 @@ export interface Defect {
   readonly runs: readonly number[];
 }
 
-/** What of a picture is defective. */
+/** The defective pixels of a picture. */
 export interface Defects {
   /** Row-major, of the picture's size: 1 in a defect, else 0. */
   readonly mask: Uint8Array;
@@ -27,7 +27,7 @@ export interface Defects {
   readonly defects: readonly Defect[];
 }
 
-/** What makes pixels a defect. */
+/** Options of finding defects. */
 export interface DefectOptions {
   /** The value of the map above which a pixel is defective, as `Calibration.pixelThreshold`. */
   readonly threshold: number;
@@ -167,7 +167,7 @@ class EnlargedMap {
 }
 
 /**
- * Where along an axis of the map a pixel of the picture lies, between the first and last of the map's pixels that show
+ * Maps a pixel of the picture to an axis of the map, clamped to the first and last of the map's pixels that show
  * it.
  */
 function positionOf(pixel: number, from: number, extent: number, to: number, toExtent: number): number {

@@ -17,7 +17,7 @@ import { FeatureExtractor, FeatureMaker, type Preprocessing } from "./features.t
 import type { PictureRegion } from "./region.ts";
 import { imageScores, type ImageScores } from "./scoring.ts";
 
-/** What the detector says of one image. */
+/** The detector's result for one image. */
 export interface Inspection {
   /** The larger, the more anomalous; at least 0. What it is made of is the method's to say (`Scoring`). */
   readonly score: number;
@@ -32,7 +32,7 @@ export interface Inspection {
 
 /** An image that cannot be inspected: its score or its map is not finite. */
 export interface InspectionFailure {
-  /** What is wrong, and what to do. */
+  /** The problem and its remedy. */
   readonly reason: string;
 }
 
@@ -52,24 +52,24 @@ export interface DetectorConfig {
   readonly backbone: BackboneIdentity;
   /** Side of the square input, pixels, and how photographs fill it. */
   readonly input: { readonly size: number; readonly resize: Resize };
-  /** Whether of the pictures that it was trained on only a part counted. */
+  /** True if only a part of the training pictures counted. */
   readonly regions: boolean;
   readonly assembly: Assembly;
   readonly scoring: Scoring;
   readonly calibration: Calibration;
 }
 
-/** How a detector computes. */
+/** Options of loading a detector. */
 export interface DetectorOptions {
   /**
-   * Whether an EfficientNet and the decoders store weights and activations in f16; sums stay f32. Half the memory
+   * True to store weights and activations of EfficientNets and decoders in f16; sums stay f32. Half the memory
    * traffic for scores that differ by less than a hundredth. Default false.
    */
   readonly half?: boolean;
 }
 
 /**
- * What weights and activations are stored in.
+ * The dtype in which weights and activations are stored.
  * @throws OptionError for half precision where the device lacks it
  */
 export function storageOf(device: Device, half: boolean): FloatDType {
@@ -121,7 +121,7 @@ export class Detector {
     return this.#model.weights.device;
   }
 
-  /** Whether it computes in half precision. */
+  /** True if it computes in half precision. */
   get half(): boolean {
     return this.#model.weights.frozen === "f16";
   }
@@ -177,12 +177,12 @@ export class Detector {
     }
   }
 
-  /** What happens to a photograph before the backbone: resized with antialiasing, / 255, less mean, over deviation. */
+  /** Preprocessing of photographs: resized with antialiasing, divided by 255, minus mean, divided by std. */
   get preprocessing(): Preprocessing {
     return this.#features.maker.preprocessing;
   }
 
-  /** Which part of a picture the detector looks at, and where its map has that. */
+  /** The part of a picture that the detector sees, and its place in the map. */
   placementOf(picture: Size): Placement {
     const { resize, size } = this.config.input;
     return placementOf(resize, picture, { width: size, height: size });
@@ -298,7 +298,7 @@ export class Detector {
     return read(this.#score(this.#features.standardise(features), null));
   }
 
-  /** What counts in a batch of maps, `[N, size, size]`; null if everything does. */
+  /** The pixels that count in a batch of maps, `[N, size, size]`; null if all do. */
   #countedPixels(images: readonly DecodedImage[], regions: readonly (PictureRegion | null)[]): Float32Array | null {
     if (!regions.some((region) => region !== null)) return null;
     const { size: inputSize } = this.config.input;

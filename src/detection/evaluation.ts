@@ -18,11 +18,11 @@ export interface LabelledImage extends TrainingImage {
   readonly masks: readonly DecodedImage[];
 }
 
-/** How well a detector tells good from defective images. */
+/** Metrics of a detector: how well it tells good from defective images. */
 export interface DetectorMetrics {
   /** By the name of the class. */
   readonly classes: Readonly<Record<string, Metrics>>;
-  /** Of all classes, each counted once. */
+  /** The mean over classes, each counted once. */
   readonly mean: Metrics;
 }
 

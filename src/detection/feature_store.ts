@@ -12,7 +12,7 @@ import {
   type Tensor,
 } from "../tensor/tensor.ts";
 
-/** Where features go that device memory has no room for: records of equal size, such as a file. */
+/** Storage for features beyond the device memory budget: records of equal size, such as a file. */
 export interface Spill {
   /** Keeps a record. */
   readonly write: (index: number, record: Uint8Array) => Promise<void>;
@@ -21,7 +21,7 @@ export interface Spill {
 }
 
 export interface FeatureStoreOptions {
-  /** What features are stored in. f16 halves the memory for a rounding of 2^-11. */
+  /** The storage dtype of features. f16 halves the memory for a rounding of 2^-11. */
   readonly dtype: FloatDType;
   /** Device memory to fill before the rest is spilled, bytes. */
   readonly budget: number;
@@ -48,12 +48,12 @@ export class FeatureStore {
     this.#options = options;
   }
 
-  /** How many images' features there are. */
+  /** The number of images whose features are stored. */
   get count(): number {
     return this.#count;
   }
 
-  /** Of them, how many are in device memory. */
+  /** The number of those in device memory. */
   get resident(): number {
     return this.#resident;
   }

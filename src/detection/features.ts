@@ -12,7 +12,7 @@ import { OptionError } from "../runtime/errors.ts";
 import type { Resize } from "../io/placement.ts";
 import { fromArray, release, type Tensor } from "../tensor/tensor.ts";
 
-/** How photographs become the backbone's input. */
+/** Preprocessing: turns photographs into the backbone's input. */
 export interface Preprocessing extends Omit<BackboneInput, "side"> {
   /** Side of the square, pixels. */
   readonly inputSize: number;
@@ -44,7 +44,7 @@ export class FeatureMaker {
     return { height: cells, width: cells, channels: stages.reduce((sum, { channels }) => sum + channels, 0) };
   }
 
-  /** Where photographs go before the backbone. */
+  /** The preprocessing of photographs. */
   get preprocessing(): Preprocessing {
     const { side: inputSize, mean, std } = this.backbone.input;
     return { inputSize, resize: this.#resize, mean, std };

@@ -1,7 +1,7 @@
 /** A good image of a training set. */
 export interface TrainingSample {
   readonly className: string;
-  /** Of its features in the store. */
+  /** Index of its features in the store. */
   readonly index: number;
 }
 

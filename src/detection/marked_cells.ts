@@ -12,7 +12,7 @@ export interface AnomalousImage {
 }
 
 /**
- * Which cells of the feature map an image's masks mark: those with a marked pixel in them.
+ * Marks the cells of the feature map that contain a marked pixel of an image's masks.
  * @param size side of the square that images are resized to, pixels
  * @param cells side of the feature map
  * @returns row-major, 1 where marked, 0 elsewhere

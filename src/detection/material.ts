@@ -16,7 +16,7 @@ import { requireFinite, TrainingSet } from "./training_set.ts";
 export interface TrainingImage {
   /** For errors: its file, say. Default: its number and class. */
   readonly name?: string;
-  /** What it shows: each class has a threshold of its own. */
+  /** The class shown: each class has a threshold of its own. */
   readonly className: string;
   /** The image, or its features: height x width x channels, as `FeatureMaker.raw` makes them. */
   readonly image: DecodedImage | Float32Array;
@@ -38,7 +38,7 @@ export class Material {
   readonly store: FeatureStore;
   readonly set: TrainingSet;
   readonly samples: readonly TrainingSample[];
-  /** Whether only a part of some picture counted. */
+  /** True if only a part of some picture counted. */
   readonly regions: boolean;
   readonly anomalies: readonly Anomaly[];
   readonly #device: Device;

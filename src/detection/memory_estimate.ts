@@ -39,7 +39,7 @@ export interface MemoryEstimate {
   readonly inference: { readonly bytes: number; readonly batch: number; readonly half: boolean };
 }
 
-/** What is said of a model that is not there yet; the rest is as in training. */
+/** Options of a model that is yet to be trained; the rest is as in training. */
 export interface MemoryModelOptions {
   readonly method?: string | undefined;
   readonly backbone?: BackboneName | undefined;

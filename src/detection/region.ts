@@ -43,7 +43,7 @@ export class PictureRegion {
   }
 
   /**
-   * Which pixels of a map count: those whose nearest pixel in the picture does.
+   * Marks the pixels of a map that count: those whose nearest pixel in the picture does.
    * @param size a side of the map
    * @returns row-major, size * size; what is no part of the picture does not count
    */
@@ -60,7 +60,7 @@ export class PictureRegion {
   }
 }
 
-/** What is known of an image. */
+/** Ground truth of an image. */
 interface Truth {
   readonly defective: boolean;
   /** Row-major, 1 in a defect; null where nobody marked them. */
@@ -82,7 +82,7 @@ export function truthWithin(
 }
 
 /**
- * Where each pixel has its colour from: itself if it counts, else its mirror image about the nearest pixel that does.
+ * The source of each pixel's colour: itself if it counts, else its mirror image about the nearest pixel that does.
  * Where the part is too narrow for that, half as far behind its border, or half of that, and so on.
  */
 function sourcesOf(counted: Uint8Array, { width, height }: Size): Uint32Array {

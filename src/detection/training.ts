@@ -96,7 +96,7 @@ export class Training {
     return this.#taken;
   }
 
-  /** How many good images of each class set its threshold. */
+  /** The number of good images that set each class's threshold. */
   get calibrating(): ReadonlyMap<string, number> {
     const heldOut = this.#runs.flatMap((run) => run.heldOut);
     const counts = new Map<string, number>();
@@ -147,7 +147,7 @@ export class Training {
     }
   }
 
-  /** What to do after the training diverged: about its cause, where that is known. */
+  /** Advice after the training diverged, about the cause if it is known. */
   #remedy(): string {
     const extreme = this.#settings.learner.extreme?.(this.#modelConfig()) ?? null;
     return (

@@ -87,7 +87,7 @@ interface GeneralOptions extends Omit<OptionsOf<typeof TRAINING_OPTIONS>, "metho
    * none.
    */
   readonly anomalies?: AsyncIterable<AnomalousImage> | null | undefined;
-  /** Where features go beyond the budget. Default: nowhere, and the budget does not count. */
+  /** Storage for features beyond the budget. Default: none, and the budget does not apply. */
   readonly spill?: Spill | null | undefined;
 }
 
@@ -96,7 +96,7 @@ type OfMethod<N extends MethodName> = OptionsOfMethods[N] &
 
 /** The options of trainings of one method. */
 export type TrainingOptionsOf<N extends MethodName> = GeneralOptions & OfMethod<N>;
-/** What is trained, and how: options of every training, and those of the method. Each has a default. */
+/** Options of a training: general ones and those of the method. Each has a default. */
 export type TrainingOptions = { [N in MethodName]: TrainingOptionsOf<N> }[MethodName];
 
 /** The same, each with a value, and with the method. */

@@ -70,7 +70,7 @@ export class TrainingSet {
     }
   }
 
-  /** What of the features may be the reason that a training diverged, and what to do; null where nothing is. */
+  /** A property of the features that may have made a training diverge, with a remedy; null if there is none. */
   get problem(): string | null {
     if (this.#largest < LARGE) return null;
     const remedy = "check the weights of the backbone, which are damaged or were not made for such images";

@@ -5,7 +5,7 @@ import type { StoredTensors } from "../nn/weights.ts";
 import { InputError } from "../runtime/errors.ts";
 import { isPositive, type HeldOut } from "./calibration.ts";
 
-/** What identifies a training: one that goes on with a saved state must have the same. */
+/** Identity of a training: one that continues from a saved state must have the same. */
 export interface TrainingIdentity {
   readonly settings: Readonly<Record<string, unknown>>;
   /** The classes of the images, in order. */
@@ -14,14 +14,14 @@ export interface TrainingIdentity {
   readonly means: readonly number[];
 }
 
-/** What a saved training says besides tensors. */
+/** Everything in a saved training besides tensors. */
 export interface SavedState extends TrainingIdentity {
   readonly run: number;
   readonly taken: number;
   /** The fit's. */
   readonly fit: Json;
   readonly heldOut: readonly HeldOut[];
-  /** What models of earlier folds measured (`Model.adjust`). */
+  /** Measurements by models of earlier folds (`Model.adjust`). */
   readonly carried: Json;
 }
 

@@ -13,7 +13,7 @@ export interface Assembly {
    * channels.
    */
   readonly stages: readonly string[];
-  /** How coarser maps are enlarged bilinearly; as PyTorch's align_corners. */
+  /** PyTorch's align_corners for enlarging coarser maps bilinearly. */
   readonly alignCorners: boolean;
   /** Side of the window, cells, whose mean takes each cell's place in each map; 1 for none. Zeros outside count. */
   readonly localMean: 1 | 3;
@@ -26,7 +26,7 @@ export interface Assembly {
 
 /** The way from a model's cells to an anomaly map and an image's score, executed by `detection/scoring.ts`. */
 export interface Scoring {
-  /** How cells are enlarged bilinearly to the input's size; as PyTorch's align_corners. */
+  /** PyTorch's align_corners for enlarging cells bilinearly to the input's size. */
   readonly alignCorners: boolean;
   /**
    * A mean over a box, or a Gaussian, on the map at input size; extents are for 224 pixels, and scale with the input.
@@ -137,7 +137,7 @@ export interface Fit {
   readonly release: () => void;
 }
 
-/** What a model says of features: on the device, so that it can be captured and listed. */
+/** A model's scores of features: on the device, so that they can be captured and listed. */
 export interface CellScores {
   /** `[N, h, w]`: the anomaly of each cell, at least 0. */
   readonly map: Tensor;
@@ -148,7 +148,7 @@ export interface CellScores {
 /** A trained model. */
 export interface Model {
   readonly weights: Weights;
-  /** What, with the weights, gives the same model again: kept in the model file. */
+  /** Configuration that restores the model together with its weights: kept in the model file. */
   readonly config: Json;
   /** @param features `[N, H, W, C]`, f32, as the method's assembly makes them */
   /** Scores features `[N,H,W,C]`: a map of each image and, where it differs, the map of which its score is made. */
@@ -179,13 +179,13 @@ export interface Method {
   /** The publication that defines it. */
   readonly source: string;
   readonly options: OptionTable;
-  /** Whether it learns from real anomalies with masks, with such options. */
+  /** True if it learns from real anomalies with masks under these options. */
   readonly learnsAnomalies: (options: MethodOptions) => boolean;
   /** Names of options that count only where there are real anomalies. */
   readonly anomalyOptions: readonly string[];
   /** Options of a fit of few steps that takes as much memory as a long one. */
   readonly brief: Readonly<Record<string, unknown>>;
-  /** How the stages of a backbone become features. */
+  /** Assembles features from the stages of a backbone. */
   readonly assembly: (options: MethodOptions, backbone: Pick<Backbone, "stages" | "standardise">) => Assembly;
   readonly scoring: Scoring;
   /**

@@ -12,7 +12,7 @@ export interface Arrival {
   readonly modified: number;
 }
 
-/** What tells an image from others, and from one that was there under its name before. */
+/** Identifies an image, also against an earlier one of the same name. */
 export const identityOf = ({ path, size, modified }: Arrival): string => `${size} ${modified} ${path}`;
 
 const STATS = 64; // files that are looked at at a time

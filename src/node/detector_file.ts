@@ -42,7 +42,7 @@ export async function saveDetector(
   return path;
 }
 
-/** How a detector is loaded. */
+/** Options of loading a detector. */
 export interface LoadOptions extends DetectorOptions {
   /** SHA-256 of the model's file, where it has to be the one that was there before. Default: any. */
   readonly sha256?: string;

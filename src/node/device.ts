@@ -50,7 +50,7 @@ async function loadDawn(): Promise<GPU> {
   return (holder[INSTANCE] = webgpu.create(DAWN));
 }
 
-/** Whether devices measure forms of kernels by default: BIGRID_AUTOTUNE, other than empty and 0. */
+/** True if devices measure forms of kernels by default: BIGRID_AUTOTUNE is set, and neither empty nor 0. */
 const wantsTuning = (): boolean => !["", "0"].includes(process.env["BIGRID_AUTOTUNE"] ?? "");
 
 /**
@@ -70,7 +70,7 @@ export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
 }
 
 /**
- * What this machine's adapter is and can do.
+ * Describes this machine's adapter and its capabilities.
  * @throws AdapterError if there is no adapter, with what to install
  */
 export async function describeAdapter(): Promise<AdapterReport> {

@@ -36,7 +36,7 @@ export interface HubOptions {
 }
 
 /**
- * Where a network's weights lie in the hub's cache, or null.
+ * The path of a network's weights in the hub's cache, or null.
  * @throws InputError if what lies there leads out of the cache, or is not what its name says
  */
 export async function cachedWeights(
@@ -127,7 +127,7 @@ function hubOf(url: string): string {
   return `${parsed.origin}${parsed.pathname.replace(/\/+$/, "")}`;
 }
 
-/** What the hub states of a repository's weights. */
+/** Asks the hub about the weights of a repository. */
 async function statedBy(hub: string, repository: string, patience: Patience): Promise<StatedFile> {
   const fetch = fetchDescription(
     patience,
@@ -178,7 +178,7 @@ async function ownSize(path: string): Promise<number> {
   return 0;
 }
 
-/** Whether a blob is there, and what it should be. */
+/** True if a blob is there, with the stated size and hash. */
 const isWhole = async (path: string, { size, sha256 }: StatedFile): Promise<boolean> =>
   (await ownSize(path)) === size && (await hashFile(path)) === sha256;
 
@@ -237,7 +237,7 @@ async function appendBody(
 }
 
 /**
- * Where in the file an answer begins: where it was asked for, or at 0 where a server knows no ranges and sends all of
+ * The offset at which an answer begins: the one asked for, or 0 where a server knows no ranges and sends all of
  * it again.
  * @throws InputError if what the answer says of itself is not what was asked for
  */
@@ -270,7 +270,7 @@ const isFileHost = (from: URL, to: URL): boolean =>
     /^[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z][a-z0-9-]+$/.test(to.hostname) &&
     !/\.(local|localhost|internal)$/.test(to.hostname));
 
-/** What fetch hides behind "fetch failed". */
+/** The cause that fetch hides behind "fetch failed". */
 function causeOf(error: unknown): string {
   const { message, cause } = (error ?? {}) as { message?: string; cause?: { message?: string; code?: string } };
   return excerptOf(cause?.message || cause?.code || message || "the connection was cut");

@@ -23,9 +23,9 @@ import { identityOfFile, isOutput, listFolder, NOT_UTF8 } from "./files/folder_l
 export interface ImageList {
   /** Each once, as it was named or found, in the order of the paths' code units: the same on any machine. */
   readonly images: readonly string[];
-  /** What could not be read. */
+  /** Paths that could not be read. */
   readonly unreadable: readonly Unreadable[];
-  /** What was left out or looks wrong, a line each. */
+  /** Remarks on what was left out or looks wrong, one line each. */
   readonly remarks: readonly string[];
 }
 
@@ -193,7 +193,7 @@ const OF_A_SHELL = /^\/dev\/stdin$|^\/(?:dev|proc\/self)\/fd\/\d+$/;
 const MOST_LIST_BYTES = 1 << 28;
 
 /**
- * Whether a word stands for a list of images: `-`, or a stream that a shell opened, as `/dev/stdin` or by process
+ * True if a word stands for a list of images: `-`, or a stream that a shell opened, as `/dev/stdin` or by process
  * substitution.
  */
 export const isList = (word: string): boolean => word === "-" || OF_A_SHELL.test(word);
@@ -253,7 +253,7 @@ async function matchingBelow(
   return found.flat();
 }
 
-/** What a pattern matches in a folder; where it matches nothing, with brackets in it taken as they stand. */
+/** Matches a pattern in a folder; without a match, tries again with its brackets taken literally. */
 async function globbed(folder: string, pattern: string, files: boolean): Promise<readonly string[]> {
   const options = {
     cwd: folder,
@@ -331,7 +331,7 @@ export function commonFolder(paths: readonly string[]): string {
   return common.join(sep) || sep;
 }
 
-/** Whether a path lies in one of the folders. */
+/** True if a path lies in one of the folders. */
 export function liesIn(path: string, folders: readonly string[]): boolean {
   const whole = resolve(path);
   return folders.some((folder) => whole.startsWith(resolve(folder) === sep ? sep : resolve(folder) + sep));

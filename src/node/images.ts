@@ -224,7 +224,7 @@ export async function decodeMasks(
   return union;
 }
 
-/** What became of a photograph that was to be decoded. */
+/** The outcome of decoding a photograph. */
 export type Decoded<T> =
   { readonly item: T; readonly image: DecodedImage } | { readonly item: T; readonly error: Error };
 
@@ -318,8 +318,8 @@ export async function encodeJpeg(
 }
 
 /**
- * What is wrong with an image, for a user. libvips' messages name its own functions, and are now and then lost between
- * two images that are decoded at a time: what is not recognised below is said in one way.
+ * Describes for a user what is wrong with an image. libvips' messages name its own functions, and are now and then lost
+ * between two images that are decoded at a time: what is not recognised below is said in one way.
  */
 function problemOf(error: Error, limit: number): string {
   const { message } = error;

@@ -1,6 +1,6 @@
 import { OutOfMemoryError, TooLargeError } from "../runtime/errors.ts";
 
-/** Whether fewer images at a time may help. */
+/** True if fewer images at a time may help. */
 export const wantsLess = (error: unknown): boolean =>
   error instanceof OutOfMemoryError || error instanceof TooLargeError;
 

@@ -23,7 +23,7 @@ export interface SavedTraining {
 export type LoggedStep = Omit<TrainingStep, "secondsLeft">;
 
 /**
- * What a training leaves in a run's folder: while it goes on, in a folder there of its own, the last saved states and a
+ * Files of a training in a run's folder: while it goes on, in a folder there of its own, the last saved states and a
  * line for every loss that was read, its log. The log of a finished training lies beside its model, and is not touched
  * by one that goes on.
  */
@@ -96,7 +96,7 @@ export class TrainingFiles {
     return [LOG, await readText(join(this.#run, FOLDER, LOG))];
   }
 
-  /** What a finished training's log says, nothing if there is none; a line that is no step is left out. */
+  /** Reads a finished training's log; empty if there is none. Lines that are no step are left out. */
   logged(): Promise<LoggedStep[]> {
     return stepsIn(join(this.#run, LOG));
   }

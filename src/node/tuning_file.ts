@@ -10,7 +10,7 @@ interface Kept {
   readonly choices: Readonly<Record<string, string>>;
 }
 
-/** Where an adapter's choices lie: in XDG_CACHE_HOME, or ~/.cache. */
+/** Path of an adapter's measured choices: in XDG_CACHE_HOME, or ~/.cache. */
 export function tuningPath(key: string): string {
   const cache = process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache");
   return join(cache, "bigrid", "tuning", `${key.replace(/[^A-Za-z0-9.]+/g, "_").slice(0, 200)}.json`);

@@ -21,7 +21,7 @@ const cellsOf = (image: string): readonly string[] => {
   expect(records).toHaveLength(1);
   return Object.values(records[0]!);
 };
-/** What docs/predict.md says of reading a cell back. */
+/** Reads a cell back as docs/predict.md describes. */
 const readBack = (cell: string): string =>
   /^'[\s\p{Cc}\p{Cf}'"‘’“”]*[=+\-@＝＋－＠]|^'[\t\r\n]/u.test(cell) ? cell.slice(1) : cell;
 

@@ -60,7 +60,7 @@ function detectorOf(resize: Resize): Detector {
   } as unknown as Detector;
 }
 
-/** Where a layer is bright, opaque or white: its box, as shares of its extent. */
+/** The box of a layer's bright, opaque or white pixels, as shares of its extent. */
 async function boxOf(url: string, is: (r: number, g: number, b: number, a: number) => boolean) {
   const { data, info } = await sharp(Buffer.from(url.split(",")[1]!, "base64"))
     .ensureAlpha()

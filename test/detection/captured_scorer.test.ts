@@ -17,7 +17,7 @@ const half = new PictureRegion(
   { width: SIZE, height: SIZE },
 );
 
-/** What `inspect` says by its definition: nothing is captured. */
+/** Inspects by definition: nothing is captured. */
 async function eager(images: readonly DecodedImage[]): Promise<Pick<Inspection, "map" | "score" | "peak">[]> {
   const { inputSize, std: deviation, ...options } = detector.preprocessing;
   using _scope = device.scope();

@@ -10,7 +10,7 @@ function picture(width: number, height: number) {
   return { width, height, data };
 }
 
-/** Where each shown pixel is from, as "x,y". */
+/** The origin of each shown pixel, as "x,y". */
 function originsOf(counted: Uint8Array, width: number, height: number): string[] {
   const { data } = new PictureRegion(counted, { width, height }).shown(picture(width, height));
   return Array.from(counted, (_, i) => `${data[4 * i]},${data[4 * i + 1]}`);

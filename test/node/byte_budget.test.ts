@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { ByteBudget } from "../../src/node/files/byte_budget.ts";
 
-/** What is taken once everything that can go ahead has. */
+/** Waits until everything that can go ahead has. */
 const settled = () => new Promise((done) => setImmediate(done));
 
 test("no more is taken at a time than there is, in order of asking; what is too large goes ahead alone", async () => {

@@ -16,7 +16,7 @@ const TOO_MANY = "it has more than 268402689 pixels";
 const DAMAGED = "the image is cut off or damaged";
 const UNKNOWN = "it is not an image of a known format";
 
-/** What all that reads pictures says of a file: as an image, as a mask, and to the survey. */
+/** Reads a file as an image, as a mask and in the survey; returns what each says. */
 async function said(name: string, contents: Uint8Array): Promise<string[]> {
   const path = join(folder, name);
   await writeFile(path, contents);

@@ -14,7 +14,7 @@ const COMMIT = "0123456789abcdef0123456789abcdef01234567";
 const CONTENTS = Buffer.from(Array.from({ length: 300_000 }, (_, i) => (i * 7919) >>> 5));
 const SHA256 = createHash("sha256").update(CONTENTS).digest("hex");
 
-/** What the server was asked for, and how it misbehaves. */
+/** Requests to the server, and its misbehaviour. */
 interface Behaviour {
   /** Requests for the file are cut after as many bytes of the body; then no more. */
   cuts: number[];

@@ -14,7 +14,7 @@ describe("Tint, on an adapter that only compiles,", async () => {
   const compiler = await adapter.requestDevice({ requiredFeatures });
   const lanes = adapter.info.subgroupMaxSize;
 
-  /** What is wrong with a program, or with a pipeline of it; null for nothing. */
+  /** The error of a program or of its pipeline; null if there is none. */
   async function faultOf(code: string, constants: Record<string, number>): Promise<string | null> {
     compiler.pushErrorScope("validation");
     compiler.pushErrorScope("internal");

@@ -4,7 +4,7 @@ import type { DecodedImage } from "../../src/io/image.ts";
 import type { Detector, Inspection } from "../../src/detection/detector.ts";
 import { encodeOnnx } from "../../src/onnx/encode_onnx.ts";
 
-/** What onnxruntime makes of pictures of the model's input size, on the CPU. */
+/** Runs pictures of the model's input size through onnxruntime, on the CPU. */
 export async function runOnnx(
   session: InferenceSession,
   pictures: readonly DecodedImage[],

@@ -69,7 +69,7 @@ export function addInfo(program: Command): void {
       const megabytes = (limit: string): string => `${Math.floor(limits[limit]! / MEGABYTE)} MB`;
       print(`adapter   ${adapter.description}${adapter.vendor ? ` (${adapter.vendor})` : ""}`);
       print(
-        `kind      ${adapter.software ? "software: right, and slow; the decoder defaults to tiny" : "GPU; the decoder defaults to mobile"}`,
+        `kind      ${adapter.software ? "software adapter (CPU): correct results, low speed; the decoder defaults to tiny" : "GPU; the decoder defaults to mobile"}`,
       );
       for (const feature of features.filter((name) => name in BENEFITS && !missing.includes(name)))
         print(`uses      ${feature}: ${BENEFITS[feature]}`);

@@ -12,7 +12,7 @@ import { inspectText } from "../inspect/inspect_text.ts";
 import { print, printLines } from "../terminal/say.ts";
 import { showProgress } from "../terminal/progress.ts";
 
-/** What `inspect --json` prints. */
+/** The output of `inspect --json`. */
 interface InspectReport extends Survey {
   readonly dataset: string;
   readonly layout: Dataset["layout"];

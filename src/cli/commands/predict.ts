@@ -63,7 +63,7 @@ export function addPredict(program: Command): void {
   });
 }
 
-/** Which scores the summary calls defective. */
+/** Describes for the summary which scores are called defective. */
 const limitOf = ({ threshold }: PredictFlags, { falseReject }: Calibration): string =>
   threshold === undefined
     ? `above 0.500, which ${percentOf(falseReject)} of good images are expected to exceed`

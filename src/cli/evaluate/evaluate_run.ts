@@ -18,7 +18,7 @@ import { say } from "../terminal/say.ts";
 import { showProgress } from "../terminal/progress.ts";
 import type { Region } from "../flags/region.ts";
 
-/** What `eval --json` prints. */
+/** The output of `eval --json`. */
 export interface MetricsReport {
   readonly classes: Readonly<Record<string, Metrics>>;
   readonly mean: Metrics;
@@ -28,7 +28,7 @@ export interface MetricsReport {
     readonly classes: Readonly<Record<string, Intervals>>;
     readonly mean: Intervals;
   } | null;
-  /** How pixel metrics were made, and how far each metric may be from the exact one. */
+  /** The method of the pixel metrics, and the largest possible error of each metric. */
   readonly pixels: Readonly<
     Record<string, { readonly method: Evaluated["method"]; readonly count: number; readonly errors: Metrics }>
   >;
@@ -50,16 +50,16 @@ const BATCH_BYTES = 32e6; // of decoded images, which end a batch that is not fu
 const CURVE_POINTS = 200;
 
 export interface EvaluateRunOptions extends Pick<EvaluationOptions, "method" | "resamples"> {
-  /** Whether an image that cannot be read ends everything. */
+  /** True to fail at the first image that cannot be read. */
   readonly strict: boolean;
   /** The part of each image that counts; null where all does. */
   readonly region: Region | null;
 }
 
 /**
- * Inspects a dataset's test images and measures how well the detector does. No map outlives its class; if pixels are streamed, not even its
- * batch. An image that cannot be read or inspected is named and left out; where that is due to the model, the command ends
- * with exit code 1.
+ * Inspects a dataset's test images and measures how well the detector does. No map outlives its class; if pixels are
+ * streamed, not even its batch. An image that cannot be read or inspected is named and left out; where that is due to
+ * the model, the command ends with exit code 1.
  * @throws InputError if there are none, or none could be evaluated; at the first that cannot be if `strict`
  */
 export async function evaluateRun(
@@ -197,7 +197,7 @@ async function evaluateImage(
   };
 }
 
-/** What `f` returns, or the InputError that it throws. */
+/** Calls `f`; returns its result, or the InputError that it throws. */
 async function tried<T>(f: () => T | Promise<T>): Promise<T | InputError> {
   try {
     return await f();

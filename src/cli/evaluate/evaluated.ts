@@ -15,7 +15,7 @@ export interface EvaluatedClass extends Omit<Evaluated, "image" | "pixel"> {
   readonly data: DatasetClass;
   readonly images: readonly EvaluatedImage[];
   readonly curves: ClassCurves;
-  /** Why some metrics are undefined; null where all are defined. */
+  /** The reason why some metrics are undefined; null if all are defined. */
   readonly gap: string | null;
 }
 
@@ -28,7 +28,7 @@ export interface ClassCurves {
   readonly pro: Curve;
 }
 
-/** What an evaluation of all classes comes to. */
+/** The results of evaluating all classes. */
 export interface EvaluatedRun {
   readonly classes: readonly EvaluatedClass[];
   readonly mean: Metrics;

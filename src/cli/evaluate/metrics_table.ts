@@ -50,7 +50,7 @@ export function metricsTable({ classes, mean, intervals }: EvaluatedRun, calibra
   return lines.join("\n");
 }
 
-/** What the model calls the images, at its own threshold and at the one that would be the best for them. */
+/** Counts the model's verdicts, at its own threshold and at the best one for these images. */
 function verdictsOf(name: string, images: readonly EvaluatedImage[], calibration: GoodScores): string[] {
   const [defective, good] = [true, false].map((kind) => images.filter(({ item }) => item.defective === kind)) as [
     EvaluatedImage[],

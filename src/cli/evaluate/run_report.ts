@@ -25,7 +25,7 @@ export interface RunReport {
   readonly title: string;
   readonly detector: Detector;
   readonly modelPath: string;
-  /** Of the model's file. */
+  /** SHA-256 of the model file. */
   readonly modelSha256: string;
   /** The dataset's folder, and what it was read as. */
   readonly root: string;
@@ -34,7 +34,7 @@ export interface RunReport {
   /** The part of each image that counts; null where all does. */
   readonly region: Region | null;
   readonly losses: readonly LossCurve[];
-  /** What is known of the run besides what the model says. */
+  /** Facts about the run that the model does not know. */
   readonly configuration?: ReportData["configuration"];
   /** Spent on making the images, and on training; null where that is not known. */
   readonly imageSeconds: number | null;
@@ -45,8 +45,8 @@ const SHOWN_THRESHOLD = 0.5;
 
 /**
  * One self-contained HTML page about a run. Scores are shown calibrated by class, so that one line at 0.5 divides
- * good from defective in all classes. The images of its gallery are inspected once more, as maps are not kept until then. One
- * that can no longer be read is missing there, and named; its figures stay.
+ * good from defective in all classes. The images of its gallery are inspected once more, as maps are not kept until
+ * then. One that can no longer be read is missing there, and named; its figures stay.
  */
 export async function runReport(run: RunReport): Promise<string> {
   const {
@@ -127,7 +127,9 @@ export async function runReport(run: RunReport): Promise<string> {
   });
 }
 
-/** What the detector sees of an image, in its own shape: the photograph, its map and the outline of its masks. */
+/**
+ * Renders the layers of an image, cut to what the detector sees: the photograph, its map and the outline of its masks.
+ */
 async function renderLayers(
   detector: Detector,
   root: string,

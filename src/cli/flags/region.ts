@@ -7,7 +7,7 @@ import { InputError } from "../../runtime/errors.ts";
 import { placementOf, type Rectangle } from "../../io/placement.ts";
 import { say } from "../terminal/say.ts";
 
-/** What the command line says of the part of each picture that counts. */
+/** Flags for the part of each picture that counts. */
 export interface RegionFlags {
   readonly roi?: string | undefined;
   readonly ignore?: string | undefined;
@@ -70,13 +70,13 @@ export class Region {
     );
   }
 
-  /** Whether a region of interest is named by its sides, not by a file. */
+  /** True if a region of interest is given by its sides instead of a file. */
   static isRectangle(interest: string): boolean {
     return rectangleOf(interest) !== null;
   }
 
   /**
-   * What counts of a picture.
+   * The part of a picture that counts.
    * @throws InputError if nothing does that a detector of this input would see
    */
   of(

@@ -18,7 +18,7 @@ const POLICY =
   "default-src 'none'; img-src data:; style-src 'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'none'";
 
 /**
- * What `inspect` found as one HTML page, complete in itself: the tables, what looks wrong, and samples of each class
+ * The findings of `inspect` as one self-contained HTML page: the tables, what looks wrong, and samples of each class
  * with the outlines of their masks.
  */
 export async function inspectPage(root: string, dataset: Dataset, survey: Survey): Promise<string> {

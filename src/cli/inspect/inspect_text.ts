@@ -5,7 +5,7 @@ import { nameShown, printable } from "../../io/printable.ts";
 
 const MOST_PATHS = 3;
 
-/** What `inspect` prints, printable: how a dataset is understood, what it holds, what looks wrong. */
+/** The text that `inspect` prints: how the dataset was read, its contents, and what looks wrong. */
 export function inspectText(root: string, dataset: Dataset, survey: Survey): string {
   const { layout, alternative, classes } = dataset;
   const several = classes.length > 1;
@@ -65,7 +65,7 @@ function table(classes: readonly ClassSurvey[]): string[] {
   ];
 }
 
-/** What is worth saying about a class's images, by name. */
+/** Notable facts about the images of a class, by name. */
 export function detailsOf({
   defects,
   sizes,

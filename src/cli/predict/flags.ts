@@ -5,7 +5,7 @@ import { HALF_HELP, WEIGHTS_HELP } from "../flags/options.ts";
 import { addRegionFlags, type RegionFlags } from "../flags/region.ts";
 import type { OutputFlags, Shard } from "./outputs.ts";
 
-/** What the command line says about prediction. */
+/** Flags of `predict`. */
 export interface PredictFlags extends OutputFlags, RegionFlags {
   readonly watch?: string;
   readonly settle: number;

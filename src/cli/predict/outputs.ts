@@ -10,7 +10,7 @@ import { PICTURE_KINDS, type PictureKind, type Result } from "../../node/inspect
 import { shortStem } from "../../node/inspection/short_stem.ts";
 import { cocoOf, csvLine, CSV_HEADER, inParts, jsonLine } from "./results.ts";
 
-/** What the command line says about where results go. */
+/** Flags that say where results are written. */
 export interface OutputFlags {
   readonly out?: string;
   readonly csv?: string;
@@ -21,13 +21,13 @@ export interface OutputFlags {
   readonly contours?: string;
 }
 
-/** Where results go; what is not asked for is left out. */
+/** Paths of the results; null or absent for those not asked for. */
 export interface Outputs {
   readonly csv: string | null;
   readonly jsonl: string | null;
   readonly coco: string | null;
   readonly pictures: ReadonlyMap<PictureKind, string>;
-  /** What was done so far, and by which options; null if nothing is kept. */
+  /** The journal of finished images and their options; null if none is kept. */
   readonly journal: string | null;
 }
 

@@ -22,7 +22,7 @@ export interface PredictionSettings {
   readonly roi: string | null;
   readonly ignore: string | null;
   readonly pictures: readonly string[];
-  /** Of all images, those of other shards too; null if they come as they come. */
+  /** Number and hash of all images, those of other shards included; null for a watched folder. */
   readonly list: { readonly images: number; readonly sha256: string } | null;
   readonly watch: string | null;
 }
@@ -35,13 +35,13 @@ interface Header extends PredictionSettings {
 
 interface Done {
   readonly result: Result;
-  /** What tells an image from one that had its name before, where that may be. */
+  /** Distinguishes an image from an earlier one of the same name, where names may be reused. */
   readonly identity?: string;
 }
 
 type Entry = Done | { readonly end: true };
 
-/** How many images there are of each verdict. */
+/** The number of images with each verdict. */
 export type Counts = Record<Result["verdict"], number>;
 
 /**
@@ -186,7 +186,7 @@ async function* resultsIn(path: string, most = Infinity): AsyncGenerator<Result>
   }
 }
 
-/** How many images a journal holds, and whether they are all. */
+/** Reads how many images a journal holds, and whether it is finished. */
 async function readExtent(path: string): Promise<{ readonly images: number; readonly finished: boolean }> {
   let [images, finished] = [0, false];
   for await (const entry of entriesOf(path)) {
@@ -208,7 +208,7 @@ function requireSame(own: Header, found: Header, path: string): void {
   }
 }
 
-/** How a setting differs, in words: "with ... , not ...". */
+/** Describes how a setting differs: "with ... , not ...". */
 function differenceOf(key: keyof Header, own: Header, found: Header): string {
   const hash = (value: string | null): string =>
     value === null ? "none" : /^[0-9a-f]{64}$/.test(value) ? `one of SHA-256 ${value.slice(0, 12)}...` : value;

@@ -18,7 +18,7 @@ export class Refresh {
     this.#onFailure = onFailure;
   }
 
-  /** What the file says is no longer so. */
+  /** Marks the file as stale; it is rewritten soon. */
   changed(): void {
     this.#stale = true;
     this.#running ??= this.#refresh();

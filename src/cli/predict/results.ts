@@ -4,7 +4,7 @@ import type { Defect } from "../../detection/defects.ts";
 import { commonFolder } from "../../node/image_list.ts";
 import { PICTURE_KINDS, type Inspected, type Result } from "../../node/inspection/result.ts";
 
-/** Whether a value, such as one that a journal holds, is a result: all that tables are made of is in it. */
+/** True if a value, such as a line of a journal, is a complete result. */
 export function isResult(value: unknown): value is Result {
   const found = (value ?? {}) as Partial<Record<keyof Inspected | "reason", unknown>>;
   const { image, verdict, reason, score, calibrated, peak, width, height, defects, pictures } = found;
@@ -76,7 +76,7 @@ export function csvLine(result: Result): string {
   return stringify([cells], { quoted_match: SEPARATOR });
 }
 
-/** What a line of JSON, and `--json`, say of an image. */
+/** An image's result as it stands in JSON lines and in `--json`. */
 function plainResult(result: Result): object {
   if (result.verdict === "unreadable") return result;
   const { pictures, defects, ...rest } = result;
@@ -92,8 +92,8 @@ export const jsonLine = (result: Result): string => `${JSON.stringify(plainResul
 
 /**
  * The results as a COCO file, in parts. Images are numbered from 1 in their order, defects too; images that could not
- * be inspected are left out. Absolute paths are told from the folder that all of those have in common: as COCO has it, and
- * because datasets are handed on. A segmentation is uncompressed RLE, as pycocotools reads it.
+ * be inspected are left out. Absolute paths are told from the folder that all of those have in common: as COCO has it,
+ * and because datasets are handed on. A segmentation is uncompressed RLE, as pycocotools reads it.
  * @param resultsOf gives all results, as often as it is called
  */
 export async function* cocoOf(resultsOf: () => AsyncIterable<Result>): AsyncGenerator<string> {

@@ -5,7 +5,7 @@ import { isatty, WriteStream } from "node:tty";
 /** Names the descriptor that messages go to; without it, standard error. */
 export const MESSAGES_FD_VARIABLE = "BIGRID_MESSAGES_FD";
 
-/** Where everything goes that is said to the user and is no result. */
+/** The stream of all messages to the user that are not results. */
 export const messages: Writable = streamOf(Number(process.env[MESSAGES_FD_VARIABLE] ?? 2));
 messages.on("error", () => messages.destroy()); // nobody reads them: the work goes on, and no write is waited for
 

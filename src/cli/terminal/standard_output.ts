@@ -36,7 +36,7 @@ const ACCESS = 0o3;
 const READ_AND_WRITE = 0o2;
 
 /**
- * Whether there is no standard output. Node then opens /dev/null in its place, for reading and writing, which a shell's
+ * True if there is no standard output. Node then opens /dev/null in its place, for reading and writing, which a shell's
  * redirection does not. A program that starts this one may: what is printed by the way is not worth an error then.
  */
 export function isOutputClosed(): boolean {

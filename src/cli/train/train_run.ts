@@ -36,9 +36,9 @@ export interface TrainedRun {
 }
 
 export interface TrainRunOptions {
-  /** Whether an image that cannot be read ends everything, instead of being skipped, named and counted. */
+  /** True to fail at the first image that cannot be read, instead of skipping, naming and counting it. */
   readonly strict: boolean;
-  /** Whether to go on where an earlier training in the same folder ended. */
+  /** True to continue an earlier training in the same folder. */
   readonly resume: boolean;
   /** The part of each image that counts; null where all does. */
   readonly region: Region | null;
@@ -54,12 +54,12 @@ async function chooseBatch(device: Device, given: TrainingOptions): Promise<numb
   return typeof batch === "number" ? batch : 1;
 }
 
-/** What makes a training begin, on whichever device. */
+/** Options of a training, with the function that opens its device. */
 export interface TrainThroughOptions extends TrainRunOptions {
   readonly openDevice: () => Promise<Device>;
   /** Made anew for each beginning: real anomalies are read once. */
   readonly trainingOptions: () => Promise<TrainingOptions>;
-  /** Whether to begin anew with half the batch where the GPU has no memory for it. */
+  /** True to start again with half the batch if the GPU runs out of memory. */
   readonly autoBatch: boolean;
 }
 

@@ -30,7 +30,7 @@ type ModelSettings = Pick<GradSettings, (typeof MODEL_OPTIONS)[number]>;
 
 /** Everything that fixes a GRAD model's shapes and formulas. */
 export interface GradConfig extends ModelSettings {
-  /** How features are disturbed, in units of the features. */
+  /** Disturbance of features, in units of the features. */
   readonly paste: FeatureBlockOptions;
   /** Extent of the feature map, cells. */
   readonly height: number;
@@ -93,7 +93,7 @@ export function requireValid(settings: GradConfig): void {
 }
 
 /**
- * How features of the given extent and variance are disturbed. Intensities of equal directions are in units of
+ * The disturbance of features of the given extent and variance. Intensities of equal directions are in units of
  * EfficientNet's features.
  */
 function pasteOf(

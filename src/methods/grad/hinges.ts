@@ -7,7 +7,7 @@ import type { Json } from "../method.ts";
 import type { GradConfig } from "./config.ts";
 import type { Grad } from "./model.ts";
 
-/** How a hinge's scores join the errors of a reconstruction: weight * max(0, score - floor) is added to them. */
+/** Adds a hinge's scores to the errors of a reconstruction: weight * max(0, score - floor). */
 export interface HingeJoin {
   readonly floor: number;
   /** In units of the map, 0 or more. */
@@ -21,10 +21,10 @@ export interface HingeJoin {
 export const HINGES = ["abnormal", "residual"] as const;
 /** One of them. */
 export type HingeName = (typeof HINGES)[number];
-/** How each joins; those not named do not. */
+/** The join of each hinge; hinges not named do not join. */
 export type HingeJoins = { readonly [name in HingeName]?: HingeJoin };
 
-/** What a model says of each position of features `[N,H,W,C]`. */
+/** A model's scores at each position of features `[N,H,W,C]`. */
 export interface AnomalyCells {
   /** `[N,H,W]`: how badly it is reconstructed, in units of the features. */
   readonly errors: Tensor;

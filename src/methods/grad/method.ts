@@ -32,7 +32,7 @@ import { Grad } from "./model.ts";
 import { GRAD_OPTIONS, type GradSettings } from "./options.ts";
 import { GradTraining, stepsOf, type FitPosition } from "./training.ts";
 
-/** What the model file keeps: the model's configuration, and how its hinges join map and score. */
+/** Configuration kept in the model file: the model's, and how its hinges join map and score. */
 interface KeptConfig extends GradConfig {
   readonly joins: HingeJoins;
 }

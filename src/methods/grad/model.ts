@@ -20,7 +20,7 @@ import { bytesOf, type Tensor } from "../../tensor/tensor.ts";
 import type { GradConfig } from "./config.ts";
 import { decoder } from "./decoder.ts";
 
-/** Where in the grids an image and its positions look. */
+/** Coordinates at which an image and its positions look up the grids. */
 interface Codes {
   /** `[N,1,1,2]`, one for the image. */
   readonly global: Tensor;
@@ -78,7 +78,7 @@ export class Grad {
   }
 
   /**
-   * What the abnormal branch makes of features, `[N,H,W,C]`.
+   * Reconstructs features `[N,H,W,C]` by the abnormal branch.
    * @param noise `[N,H,W,2]`, added to the local coordinates; null for none
    */
   abnormal(features: Tensor, noise: Tensor | null, mode: Mode): Tensor {
@@ -86,7 +86,7 @@ export class Grad {
     return this.#decodeAbnormal(branch, branch.heads(features, noise), mode);
   }
 
-  /** What the hinge trains of the abnormal branch's reconstruction: `[N,H,W]`, high where anomalous. */
+  /** Scores of the abnormal branch's reconstruction that the hinge trains: `[N,H,W]`, high where anomalous. */
   hingeScores(abnormal: Tensor): Tensor {
     return reshape(
       this.#hinge ? this.#hinge(abnormal, MODE_OF_POINTWISE) : slice(abnormal, 0, 1),
@@ -95,7 +95,7 @@ export class Grad {
   }
 
   /**
-   * What the residual's hinge says of features and their reconstruction, `[N,H,W]`, high where anomalous.
+   * Scores of the residual's hinge for features and their reconstruction, `[N,H,W]`, high where anomalous.
    * @throws Error if this model has none: its `residualWeight` is 0
    */
   residualScores(features: Tensor, reconstruction: Tensor): Tensor {
@@ -217,7 +217,7 @@ function branch(
   };
 }
 
-/** How two reconstructions become one; null where the abnormal one is left out. */
+/** Fuses two reconstructions into one; null if the abnormal one is left out. */
 function fusionOf(weights: Weights, { fusion, lambda, abnormalWeight }: GradConfig): Fusion | null {
   switch (fusion) {
     case "sum":

@@ -11,7 +11,7 @@ import type { GradConfig } from "./config.ts";
 import type { GradSettings } from "./options.ts";
 import { isGrid, type Grad } from "./model.ts";
 
-/** How long and on what a model is trained. */
+/** Length and data of a training. */
 export interface FitOptions extends Pick<
   GradSettings,
   | "epochsAbnormal"
@@ -42,7 +42,7 @@ const CODE_NOISE = 0.05;
 // Philox streams, one for each use of random numbers.
 export const STREAM = { order: 1, coin: 2, noise: 3, blocks: 4, pairs: 5, anomalies: 6 };
 
-/** Which stages a model goes through. */
+/** The stages of a model's training. */
 export const stagesOf = ({ branches, residualWeight }: GradConfig): readonly Stage[] => [
   ...(branches === "normal" ? [] : ["abnormal" as const]),
   "normal",
@@ -50,8 +50,8 @@ export const stagesOf = ({ branches, residualWeight }: GradConfig): readonly Sta
 ];
 
 /**
- * Which parameters a stage trains: the first what the abnormal branch needs; the second all but what is to stay as the
- * first left it; the third its hinge.
+ * Selects the parameters that a stage trains: the first what the abnormal branch needs; the second all but what is to
+ * stay as the first left it; the third its hinge.
  */
 export const trainedIn =
   (stage: Stage, { freeze }: GradConfig) =>
@@ -63,7 +63,7 @@ export const trainedIn =
     return !isAbnormal || (freeze === "grids" && !isGrid(name));
   };
 
-/** What a stage's loss is computed from. */
+/** Inputs of a stage's loss. */
 export interface StageInputs {
   /** `[N, H, W, C]`: disturbed, in the second stage clean. */
   readonly features: Tensor;
@@ -71,7 +71,7 @@ export interface StageInputs {
   readonly mask: Tensor | null;
   /** `[N, H, W, 2]`, on the local coordinates; null for none. */
   readonly noise: Tensor | null;
-  /** Of positions, where the hinge compares these; null elsewhere. */
+  /** Pairs of positions that the hinge compares; null in other modes. */
   readonly pairs: FeaturePairs | null;
   /** `[N, H, W, C]`, of the features, in the third stage; null elsewhere. */
   readonly reconstruction: Tensor | null;
@@ -112,7 +112,7 @@ export function stageLoss(
   return [loss, hits];
 }
 
-/** What the first and the third stage see: blocks pasted into good features, then real anomalies, if there are any. */
+/** Inputs of the first and third stage: blocks pasted into good features, then real anomalies, if any. */
 function markedFeatures(
   features: Tensor,
   anomalous: MarkedFeatures | null,

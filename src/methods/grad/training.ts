@@ -10,7 +10,7 @@ import { stagesOf, STAGES, trainedIn, STREAM, type FitOptions, type Stage } from
 import type { Grad } from "./model.ts";
 import { readResults, StageSteps } from "./stage_steps.ts";
 
-/** Where training stands: before this step of this stage. */
+/** The position of training: before this step of this stage. */
 export interface FitPosition {
   readonly stage: Stage;
   readonly step: number;
@@ -53,7 +53,7 @@ async function firstNonFinite({ weights }: Grad): Promise<string | null> {
   return null;
 }
 
-/** What trains a stage's parameters. */
+/** The optimiser of a stage's parameters. */
 export function stageOptimizer(stage: Stage, model: Grad): AdamW {
   const { grids, others } = model.parameters(trainedIn(stage, model.config));
   const rate = stage === "residual" ? RESIDUAL_RATE : RATE;
@@ -103,7 +103,7 @@ export class GradTraining {
     while (this.#position) yield* this.#runStage(this.#position);
   }
 
-  /** What the optimiser knows besides the model's weights; null between stages. */
+  /** The optimiser's state besides the model's weights; null between stages. */
   async optimizerState(): Promise<OptimizerState | null> {
     return this.#optimizer?.state() ?? null;
   }

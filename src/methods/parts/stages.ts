@@ -1,6 +1,6 @@
 import type { StagePlan } from "../method.ts";
 
-/** Where a fit stands between two steps: before this step of this stage. Null after the last. */
+/** The position of a fit between two steps: before this step of this stage. Null after the last. */
 export type StagePosition<Stage extends string = string> = { readonly stage: Stage; readonly step: number } | null;
 
 /** Steps still to be taken from a position on, by stage. */

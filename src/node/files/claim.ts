@@ -3,7 +3,7 @@ import { ensureWritableFile, ensureWritableFolder } from "./files.ts";
 import { lockFile, lockFolder, type Lock } from "./lock.ts";
 import { findTarget } from "./targets.ts";
 
-/** What a command is going to write. */
+/** Outputs that a command is going to write. */
 export interface Outputs {
   readonly files?: readonly string[];
   readonly folders?: readonly string[];

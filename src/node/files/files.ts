@@ -15,7 +15,7 @@ export async function requirePermission(): Promise<void> {
   for (const guard of guards) await guard();
 }
 
-/** What is written: text or bytes, at once or in parts. */
+/** Contents of a file: text or bytes, at once or in parts. */
 export type Contents = Uint8Array | string | AsyncIterable<Uint8Array | string>;
 
 const NOT_REPLACEABLE = [...FORBIDDEN, "EBUSY", "EXDEV"]; // in a folder of others', or mounted by itself
@@ -61,7 +61,7 @@ export async function replaceFiles(
 
 /** A file's new contents, complete, and what puts them in its place. */
 interface Prepared {
-  /** Where they lie; null where they lie nowhere yet. */
+  /** Path of the unfinished file; null before there is one. */
   readonly part: string | null;
   readonly finish: () => Promise<void>;
 }

@@ -13,13 +13,13 @@ export interface FolderListing {
   readonly files: readonly string[];
   /** The folder itself, "", and all below it that were looked into. */
   readonly folders: readonly string[];
-  /** What cannot be listed or is neither file nor folder, in order of paths. */
+  /** Paths that cannot be listed or are neither file nor folder, in order. */
   readonly unreadable: readonly Unreadable[];
   /** Links and further names of images and folders that are there by another path, in order of paths. */
   readonly repeated: readonly Unreadable[];
   /** Folders below that hold pictures which bigrid wrote: none of their files is listed. */
   readonly outputs: readonly string[];
-  /** What tells the images from each other, whatever their paths. */
+  /** Identities of the images, independent of their paths. */
   readonly identities: ReadonlyMap<string, string>;
 }
 
@@ -42,11 +42,11 @@ export async function markOutput(folder: string): Promise<boolean> {
   return true;
 }
 
-/** Whether bigrid writes pictures there. */
+/** True for a folder that bigrid writes pictures into. */
 export const isOutput = async (folder: string): Promise<boolean> =>
   (await stat(join(folder, MARKER)).catch(() => null))?.isFile() ?? false;
 
-/** What tells a file or folder from all others, whatever its path; null where the file system has no such thing. */
+/** Identity of a file or folder, independent of its path; null where the file system has none. */
 export const identityOfFile = ({ dev, ino }: BigIntStats): string | null => (ino === 0n ? null : `${dev}:${ino}`);
 
 /**

@@ -6,7 +6,7 @@ import { LineFile } from "./line_file.ts";
 import { lockFile, type Lock } from "./lock.ts";
 
 /**
- * What was done, one JSON object a line, the first line about all of them. What `append` returned from has outlasted
+ * A journal of finished work: one JSON object a line, the first about all of them. What `append` returned from outlasts
  * whatever happens; what it had not is not there. One process at a time has a journal open.
  */
 export class Journal<Entry> {

@@ -35,7 +35,7 @@ interface Holder {
    */
   readonly system: string;
   readonly numbers: string;
-  /** Whether the system keeps the lock, which it takes back when the process ends. */
+  /** True if the system keeps the lock and takes it back when the process ends. */
   readonly kept: boolean;
   readonly since: string;
   /** Grows as long as the holder is alive. */
@@ -136,7 +136,7 @@ async function acquire(path: string, output: string, sweep: (writer: string) => 
   }
 }
 
-/** Where no file can be made beside it: a lock on the file itself, which is written in place then. */
+/** Locks the output itself, if no file can be made beside it: it is then written in place. */
 async function lockItself(path: string, output: string): Promise<Lock> {
   const file = await open(path, "r+");
   if ((await keep(file)) !== false) return new Unlocked(file);
@@ -231,7 +231,7 @@ class HeldLock implements Lock {
     return this.release();
   }
 
-  /** What can still be done when the process ends: a lock that it leaves would be free, but in the way. */
+  /** Releases all locks when the process ends: a lock left behind would be free, but in the way. */
   static readonly #releaseAll = (): void => {
     for (const lock of HeldLock.#held.values()) {
       try {
@@ -257,14 +257,14 @@ function keep(file: FileHandle): Promise<boolean | null> {
   });
 }
 
-/** Whether a path leads to an open file, and not to another that has taken its place. */
+/** True if a path still leads to an open file, not to another that has taken its place. */
 async function leadsTo(path: string, file: FileHandle): Promise<boolean> {
   const [there, own] = await Promise.all([stat(path).catch(() => null), file.stat()]);
   return there !== null && there.ino === own.ino && there.dev === own.dev;
 }
 
 /**
- * Whether the holder of a record is known to have ended. @param kept whether the system has given its lock to this
+ * True if the holder of a record is known to have ended. @param kept whether the system has given its lock to this
  * process
  */
 function isDead({ system, numbers, pid, kept: wasKept }: Holder, kept: boolean): boolean {

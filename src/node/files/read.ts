@@ -27,7 +27,7 @@ export async function openRegularFile(path: string, name = path): Promise<FileHa
   }
 }
 
-/** Why what is neither file nor folder is not read: a read may wait, or go on, without end. */
+/** The reason why FIFOs, sockets and devices are not read: a read may wait, or go on, without end. */
 export const specialReason = (found: Pick<Stats, "isFIFO" | "isSocket">): string =>
   `it is ${found.isFIFO() ? "a pipe" : found.isSocket() ? "a socket" : "a device"}, not a file`;
 

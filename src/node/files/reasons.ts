@@ -27,7 +27,7 @@ export const REASONS: Readonly<Record<string, string>> = {
   ERR_INVALID_ARG_VALUE: "no file can have that name",
 };
 
-/** Why a file operation failed, in words. */
+/** Describes why a file operation failed. */
 export function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   return REASONS[code ?? ""] ?? message;
@@ -47,7 +47,7 @@ const GONE = new Set([
 ]);
 
 /**
- * Whether a file could not be read because it, its folder or the disk that it lies on is not there; it may be again.
+ * True if a file could not be read because it, its folder or its disk is missing; it may come back.
  */
 export function isGone(error: Error): boolean {
   return GONE.has((error.cause as NodeJS.ErrnoException | undefined)?.code ?? "");
@@ -75,7 +75,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   ESTALE: "mount it again, or choose another place",
 };
 
-/** Why something cannot be written, and what to do about it. */
+/** Describes why something cannot be written, with a remedy. */
 export function writeReasonOf(error: unknown, missing = "its folder does not exist (make it first)"): string {
   const { code } = error as NodeJS.ErrnoException;
   if (code === "ENOENT") return missing;
@@ -86,5 +86,5 @@ export function writeReasonOf(error: unknown, missing = "its folder does not exi
 /** Codes of what the system does not let this user do. */
 export const FORBIDDEN = ["EACCES", "EPERM", "EROFS"];
 
-/** Whether the system does not let this user make a file there. */
+/** True if the system does not let this user make a file there. */
 export const isForbidden = (error: unknown): boolean => FORBIDDEN.includes((error as NodeJS.ErrnoException).code ?? "");

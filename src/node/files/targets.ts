@@ -3,7 +3,7 @@ import { lstat, open, readlink, realpath } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 
-/** What an output's path leads to, behind all links. */
+/** The target of an output's path, behind all links. */
 export type Target =
   /** A file or a folder, or nothing yet (`found` is null). */
   | { readonly kind: "file"; readonly path: string; readonly found: Stats | null }
@@ -12,7 +12,7 @@ export type Target =
   /** A file descriptor of this process. */
   | { readonly kind: "descriptor"; readonly fd: number };
 
-/** What bytes are written to, one after another. */
+/** A sequential sink of bytes. */
 export interface Sink {
   write(bytes: Uint8Array, offset: number): Promise<{ readonly bytesWritten: number }>;
   close(): Promise<void>;
@@ -62,7 +62,7 @@ function descriptorAt(path: string): Target | null {
   return { kind: "descriptor", fd };
 }
 
-/** Whether a path leads to something that is written through: a device, a FIFO or a descriptor. */
+/** True if a path leads to something that is written through: a device, a FIFO or a descriptor. */
 export async function isWrittenThrough(path: string): Promise<boolean> {
   const target = await findTarget(path).catch(() => null);
   return target !== null && target.kind !== "file";

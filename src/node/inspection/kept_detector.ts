@@ -61,7 +61,7 @@ export class KeptDetector {
     }
   }
 
-  /** What is gone on with after an error, which is thrown where that is no use. */
+  /** Device and batch to continue with after an error; throws it if retrying is of no use. */
   #next({ detector, batch }: Current, error: Error, isLost: boolean): Current {
     const isOver = isLost ? ++this.#losses > MOST_LOSSES : !this.#mayHalve || batch === 1;
     if (isOver) throw isLost || this.#mayHalve ? error : advised(error, "--auto-batch does so by itself");

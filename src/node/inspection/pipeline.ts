@@ -29,7 +29,7 @@ export interface RegionOfPictures {
 
 export interface InspectionOptions {
   readonly good: GoodScores;
-  /** Of the score, above it an image is defective. */
+  /** Score above which an image is defective. */
   readonly threshold: number;
   readonly pixelThreshold: number;
   /** Pixels that a defect has at least; an image without such a defect is good then, whatever its score. */
@@ -38,7 +38,7 @@ export interface InspectionOptions {
   readonly pictures: ReadonlyMap<PictureKind, string>;
   /** Images that the GPU is given at a time. */
   readonly batch: number;
-  /** Whether an image that cannot be inspected ends everything. */
+  /** True to fail at the first image that cannot be inspected. */
   readonly strict: boolean;
   /**
    * Told of each image that is left out, in words.
@@ -47,7 +47,7 @@ export interface InspectionOptions {
   readonly onSkipped: (reason: string, isFault: boolean) => void;
 }
 
-/** What is done about an image that is not there. */
+/** Handling of images that have vanished. */
 export interface GoneOptions<T extends ListedImage> {
   /** Told of the image, which then has no result. Default: it is one that cannot be read. */
   readonly onGone?: (item: T) => void;
@@ -112,7 +112,7 @@ async function* batchesOf<T>(decoded: AsyncIterable<Decoded<T>>, most: number): 
 
 interface Usable {
   readonly image: DecodedImage;
-  /** What counts of it; null if all does. */
+  /** The part that counts; null if all does. */
   readonly part: PictureRegion | null;
 }
 
@@ -174,7 +174,7 @@ function usable<T extends ListedImage>(
   }
 }
 
-/** Why the model has no score for an image; an InputError if `strict`. */
+/** Reports why an image has no score; throws an InputError if `strict`. */
 function failureOf(
   { image }: ListedImage,
   { reason }: InspectionFailure,
@@ -239,7 +239,7 @@ async function writePicture(folder: string, name: string, png: Uint8Array): Prom
   }
 }
 
-/** How each kind of picture is made, as PNG of the image's own size. */
+/** Encoders of each kind of picture, as PNG of the image's own size. */
 const PICTURES: Readonly<
   Record<
     PictureKind,

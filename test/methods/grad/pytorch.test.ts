@@ -15,7 +15,7 @@ import { device } from "../../harness/device.ts";
 import golden from "../../golden/grad.json";
 import { uniform } from "../../harness/made_up_network.ts";
 
-/** Of a tensor: its norm, its product with a fixed one, and some elements. */
+/** Summary of a tensor: its norm, its product with a fixed one, and some elements. */
 interface Summary {
   readonly norm: number;
   readonly probe: number;
@@ -63,7 +63,7 @@ function pairsOf(step: number, mask: Float32Array): FeaturePairs {
   return { pairs: fromArray(device, [PAIRS, 2], positions), similar: fromArray(device, [PAIRS], similar) };
 }
 
-/** What a step of a stage sees. */
+/** The inputs of a step of a stage. */
 function inputsOf(stage: Stage, step: number, options: GradOptions): StageInputs {
   const noise = tensor([batch, side, side, 2], NOISE_KEY + step, (u) => 0.05 * u);
   const clean = cleanOf(step);
