@@ -50,7 +50,7 @@ import { matmulForward } from "../../src/kernels/products/matmul.ts";
 import { SUBGROUP_MATRICES } from "../../src/kernels/products/subgroup.ts";
 import { SIDE, type Control, type Values } from "./kernels_protocol.ts";
 
-/** What a kernel made: 1 or 3 channels, and which of its values are drawn black and white. */
+/** The output of a kernel: 1 or 3 channels, and the values that are drawn black and white. */
 export interface Shown {
   /** `[1, H, W, 1 or 3]` */
   readonly tensor: Tensor;
@@ -83,7 +83,7 @@ const constant = ({ device }: Tensor, shape: readonly number[], values: ArrayLik
 const scalar = (like: Tensor, value: number): Tensor => constant(like, [1], [value]);
 const grey = (photo: Tensor): Tensor => mean(photo, [3]);
 /**
- * Rows of numbers as columns of light: `[count]` -> `[1, SIDE, count, 1]`, 1 up to each number's share of the largest.
+ * A bar chart of numbers: `[count]` -> `[1, SIDE, count, 1]`, 1 up to each number's share of the largest.
  */
 async function bars(counts: Tensor): Promise<Shown> {
   const values = await toArray(counts);
@@ -116,7 +116,7 @@ const FUNCTIONS: readonly [ActivationName, ...ActivationName[]] = [
 const SEED = range("seed", 0, 20, 1, 5);
 const DRAW = (values: Values) => ({ seed: number(values, "seed"), stream: 1, step: 0 });
 
-/** Turned about its middle and scaled: where each output pixel looks in the input, in [-1, 1]. */
+/** A grid that turns a picture about its middle and scales it: each output pixel's place in the input, in [-1, 1]. */
 function turned(like: Tensor, degrees: number, zoom: number): Tensor {
   const [cos, sin] = [Math.cos((degrees * Math.PI) / 180) / zoom, Math.sin((degrees * Math.PI) / 180) / zoom];
   const at = (i: number): number => (2 * i + 1) / SIDE - 1;
@@ -128,7 +128,7 @@ function turned(like: Tensor, degrees: number, zoom: number): Tensor {
   return fromArray(like.device, [1, SIDE, SIDE, 2], grid);
 }
 
-/** Columns of pixels, blurred by a product with a matrix that has the means of neighbours. */
+/** Blurs columns of pixels by a product with a matrix that averages neighbours. */
 function blurredDown(photo: Tensor, reach: number, product: (weights: Tensor, pixels: Tensor) => Tensor): Shown {
   const weights = Float32Array.from({ length: SIDE * SIDE }, (_, i) => {
     const [row, column] = [Math.floor(i / SIDE), i % SIDE];

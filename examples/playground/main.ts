@@ -149,7 +149,7 @@ function trainingEnded(): void {
   refresh();
 }
 
-/** What can be done now. */
+/** Enables and shows the controls that can be used now. */
 function refresh(): void {
   const isThere = byId("adapter").dataset["state"] === "there";
   const start = byId<HTMLButtonElement>("start");
@@ -247,7 +247,7 @@ function inspect(pictures: readonly Picture[]): void {
   }
 }
 
-/** What the threshold makes of the good pictures at hand, and of those that were inspected. */
+/** Shows the verdicts at the current threshold on the held-out good pictures and on the inspected ones. */
 function summarise(): void {
   byId("threshold-value").textContent = threshold().toFixed(2);
   const scored = [...results.values()].map(({ result }) => result).filter(({ calibrated }) => calibrated !== null);

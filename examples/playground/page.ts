@@ -1,4 +1,4 @@
-// Small words for the page's own elements.
+// Small helpers for the page's own elements.
 
 /** The element of that id. */
 export const byId = <T extends HTMLElement = HTMLElement>(id: string): T => document.getElementById(id) as T;
@@ -41,7 +41,7 @@ export function pick(input: HTMLInputElement): Promise<File[]> {
   });
 }
 
-/** The files of a drop, those inside of folders too, each with its path from what was dropped. */
+/** The dropped files, including those inside dropped folders, each with its path from the dropped item. */
 async function droppedFiles({ items, files }: DataTransfer): Promise<{ readonly path: string; readonly file: File }[]> {
   const entries = [...items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
   if (entries.length === 0) return [...files].map((file) => ({ path: file.name, file }));
@@ -66,10 +66,10 @@ async function droppedFiles({ items, files }: DataTransfer): Promise<{ readonly 
 
 const IMAGE = /\.(png|jpe?g|jfif|webp|bmp|gif|avif)$/i;
 
-/** Whether a file may be a picture: by its type, or its name where the system knows no type. */
+/** True if a file may be a picture, judged by its type, or by its name where the system knows no type. */
 export const isPicture = (file: File): boolean => file.type.startsWith("image/") || IMAGE.test(file.name);
 
-/** A drop zone that lights up, and hands on what is dropped. */
+/** Makes an element a drop zone that lights up, and passes dropped files to `take`. */
 export function dropZone(
   zone: HTMLElement,
   take: (files: readonly { readonly path: string; readonly file: File }[]) => void,

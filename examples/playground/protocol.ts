@@ -9,7 +9,7 @@ export interface Picture {
   readonly file: Blob;
 }
 
-/** How a model is trained; small enough to be kept beside its pictures. */
+/** Settings of a training; small enough to be kept beside its pictures. */
 export interface TrainingChoice {
   readonly backbone: BackboneName;
   /** Side of the square that pictures are resized to, pixels. */
@@ -17,7 +17,7 @@ export interface TrainingChoice {
   readonly seed: number;
 }
 
-/** What the page asks of the worker. Answers with `id` belong to the request that had it. */
+/** A request from the page to the worker. A reply with an `id` answers the request with the same `id`. */
 export type Request =
   | { readonly kind: "open" }
   | { readonly kind: "samples" }
@@ -46,7 +46,7 @@ export interface Ready {
   readonly good: readonly number[];
 }
 
-/** What the detector says of a picture, and where its map has it. */
+/** The detector's result for a picture, and the picture's place in its map. */
 export interface Inspected {
   readonly id: number;
   readonly score: number;
@@ -61,7 +61,7 @@ export interface Inspected {
 
 export type Trouble = "unsupported" | "lost" | "memory" | "input";
 
-/** What the worker tells the page. */
+/** A message from the worker to the page. */
 export type Reply =
   | {
       readonly kind: "opened";
@@ -75,7 +75,7 @@ export type Reply =
   | {
       readonly kind: "step";
       readonly stage: string;
-      /** Of the stage, for people. */
+      /** The stage's title, for people. */
       readonly title: string;
       readonly epoch: number;
       readonly step: number;

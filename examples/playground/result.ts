@@ -5,10 +5,10 @@ import type { Inspected } from "./protocol.ts";
 
 const LARGEST = 360; // pixels of a side on the page
 
-/** A picture that is inspected, as a card: the picture, its heat, its score. */
+/** Card of an inspected picture: the picture, its heat, its score. */
 export class Result {
   readonly item: HTMLLIElement;
-  /** Whether the picture is known to be good or defective. */
+  /** True if the picture is known to be defective, false if it is known to be good; null if neither is known. */
   readonly isDefect: boolean | null;
   readonly #canvas = element("canvas");
   readonly #badge = element("span", { className: "badge" });
@@ -68,7 +68,7 @@ export class Result {
     this.#words.textContent = printable(message);
   }
 
-  /** Draws it anew, for a threshold on the calibrated score and a strength of the heat. */
+  /** Redraws the card for a threshold on the calibrated score and a strength of the heat. */
   draw(threshold: number, opacity: number): void {
     if (!this.#inspected) return;
     const { calibrated, placement, width } = this.#inspected;
