@@ -1,5 +1,5 @@
 // A kernel of your own, from WGSL, with its gradient, and timed:   node examples/own_kernel.mjs
-import { countOf, defineKernel, empty, fromArray, gradients, launch, openDevice, record } from "bigrid/node";
+import { countOf, defineKernel, empty, fromArray, valueAndGradients, launch, openDevice, record } from "bigrid/node";
 import { measureRoofs, millisecondsOf, release, requireGrad, toArray, zeros } from "bigrid/node";
 
 const entry = (name, value) => `
@@ -27,7 +27,7 @@ const softsign = (x) => record("softsign", run("forward", { x }), [[x, (grad) =>
 
 const device = await openDevice();
 const x = requireGrad(fromArray(device, [3], Float32Array.of(-1, 0, 3)));
-const { results, grads } = gradients(() => [softsign(x)], [x]);
+const { results, grads } = valueAndGradients(() => [softsign(x)], [x]);
 console.log(await toArray(results[0]), await toArray(grads[0])); // -1/2, 0, 3/4 and 1/4, 1, 1/16
 const large = zeros(device, [1 << 22]);
 const timed = () => release(softsign(large));

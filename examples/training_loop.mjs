@@ -4,7 +4,7 @@ import {
   conv2d,
   fromArray,
   gaussianBlur,
-  gradients,
+  valueAndGradients,
   mseLoss,
   openDevice,
   requireGrad,
@@ -21,7 +21,10 @@ for (let step = 0; step < STEPS; step++) {
   const scope = device.scope(); // what this step makes; TypeScript and newer engines say `using scope = device.scope()`
   const images = uniform(device, [4, 16, 16, 1], { seed: 0, stream: 0, step });
   const blurred = gaussianBlur(images, { size: 3, sigma: 0.8, border: "zeros" });
-  const { results, grads } = gradients(() => [mseLoss(conv2d(images, filter, { padding: 1 }), blurred)], [filter]);
+  const { results, grads } = valueAndGradients(
+    () => [mseLoss(conv2d(images, filter, { padding: 1 }), blurred)],
+    [filter],
+  );
   optimizer.step(grads);
   if (step % 50 === 0 || step === STEPS - 1)
     toArray(results[0]).then(([loss]) => console.log("step", step, "loss", loss));

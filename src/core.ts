@@ -40,7 +40,7 @@ export {
 } from "./ops/feature_block_paste.ts";
 export { gather } from "./ops/gather.ts";
 export { gaussianBlur } from "./ops/gaussian_blur.ts";
-export { gradients } from "./ops/gradients.ts";
+export { valueAndGradients } from "./ops/gradients.ts";
 export { gridSample } from "./ops/grid_sample.ts";
 export { imagesToTensor, ResizeFilters } from "./ops/images.ts";
 export {

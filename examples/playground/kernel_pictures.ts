@@ -18,7 +18,7 @@ import {
   fromArray,
   gather,
   gaussianBlur,
-  gradients,
+  valueAndGradients,
   gridSample,
   histogram,
   hingeLoss,
@@ -183,7 +183,7 @@ export const KERNEL_PICTURES: readonly KernelPicture[] = [
         Uint32Array.from({ length: SIDE }, (_, i) => (Math.floor(i / by) * by) % SIDE),
       );
       const leaf = requireGrad(rows);
-      const { grads } = gradients(() => [mean(multiply(gather(leaf, picked), rows), [0, 1])], [leaf]);
+      const { grads } = valueAndGradients(() => [mean(multiply(gather(leaf, picked), rows), [0, 1])], [leaf]);
       return shown(reshape(multiply(grads[0]!, scalar(photo, (SIDE * SIDE * 3) / by)), [1, SIDE, SIDE, 3]));
     },
   },
@@ -376,7 +376,7 @@ export const KERNEL_PICTURES: readonly KernelPicture[] = [
       const optimizer = new Sgd([{ parameters: [paint], rate: (number(values, "rate") * SIDE * SIDE * 3) / 2 }]);
       for (let i = 0; i < number(values, "steps"); i++) {
         using _scope = photo.device.scope();
-        optimizer.step(gradients(() => [mseLoss(paint, photo)], [paint]).grads);
+        optimizer.step(valueAndGradients(() => [mseLoss(paint, photo)], [paint]).grads);
       }
       optimizer.release();
       return shown(paint);

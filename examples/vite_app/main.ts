@@ -2,7 +2,7 @@
 import {
   AdamW,
   fromArray,
-  gradients,
+  valueAndGradients,
   gridSample,
   mseLoss,
   openDevice,
@@ -29,7 +29,7 @@ try {
   const optimizer = new AdamW([{ parameters: [grid], rate: 0.02 }], { decay: 0 });
   const losses: number[] = [];
   for (let step = 0; step < 40; step++) {
-    const { results, grads } = gradients(() => [mseLoss(gridSample(image, grid), target)], [grid]);
+    const { results, grads } = valueAndGradients(() => [mseLoss(gridSample(image, grid), target)], [grid]);
     optimizer.step(grads);
     losses.push((await toArray(results[0]))[0]!);
     for (const tensor of [...results, ...grads]) if (tensor) release(tensor);

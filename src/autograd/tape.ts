@@ -63,29 +63,31 @@ export interface GradientRules {
   readonly copy: (grad: Tensor) => Tensor;
 }
 
-/** Result of `gradients`. */
-export interface Gradients {
+/** Result of `valueAndGradients`, typed as the tuples that go in. */
+export interface Gradients<
+  Results extends readonly Tensor[] = readonly Tensor[],
+  Inputs extends readonly Tensor[] = readonly Tensor[],
+> {
   /** The tensors that `f` returned; the first is the loss. */
-  readonly results: readonly Tensor[];
+  readonly results: Results;
   /** The gradient of the loss for each tensor in `wrt`, in that order; null where the loss does not depend on it. */
-  readonly grads: readonly (Tensor | null)[];
+  readonly grads: { readonly [I in keyof Inputs]: Tensor | null };
 }
 
 /**
  * Runs `f`, then walks its tape backwards from the first tensor it returned. Releases everything made on the way,
  * activations and gradients right after their last use, except the results and the requested gradients.
- * @throws OptionError, UsageError, ShapeError and ReleasedError as `gradients`
+ * @throws OptionError, UsageError, ShapeError and ReleasedError as `valueAndGradients`
  */
-export function gradientsOf(
-  f: () => readonly [loss: Tensor, ...rest: Tensor[]],
-  wrt: readonly Tensor[],
-  rules: GradientRules,
-): Gradients {
+export function gradientsOf<
+  const Results extends readonly [loss: Tensor, ...rest: Tensor[]],
+  const Inputs extends readonly Tensor[],
+>(f: () => Results, wrt: Inputs, rules: GradientRules): Gradients<Results, Inputs> {
   const { device } = requireDifferentiable(wrt);
   using scope = device.scope();
   const outer = active;
   const tape: Entry[] = (active = []);
-  let results: readonly [Tensor, ...Tensor[]];
+  let results: Results;
   try {
     results = f();
   } finally {
@@ -127,16 +129,14 @@ export function gradientsOf(
     uses.drop(output.allocation);
   }
   const taken = new Set<Allocation>();
-  return {
-    results,
-    grads: wrt.map(({ id }) => {
-      let grad = grads.get(id);
-      if (!grad) return null;
-      if (taken.has(grad.allocation)) grad = rules.copy(grad); // releasing one gradient must not release another
-      taken.add(grad.allocation);
-      return scope.keep(grad);
-    }),
-  };
+  const wanted = wrt.map(({ id }) => {
+    let grad = grads.get(id);
+    if (!grad) return null;
+    if (taken.has(grad.allocation)) grad = rules.copy(grad); // releasing one gradient must not release another
+    taken.add(grad.allocation);
+    return scope.keep(grad);
+  });
+  return { results, grads: wanted as unknown as Gradients<Results, Inputs>["grads"] };
 }
 
 /** Returns the first tensor to differentiate for. Throws unless all of them can be differentiated for. */

@@ -81,10 +81,13 @@ function matmul(call: Call, to: Conversion): Converted {
   }>(call);
   const [a, b, bias] = call.inputs as [Tensor, Tensor, Tensor?];
   const operand = (tensor: Tensor, transposed: boolean): string =>
-    transposed ? to.node("Transpose", [to.plain(tensor)], { perm: [0, 2, 1] }) : to.plain(tensor);
+    transposed ? to.node("Transpose", [to.plain(tensor)], { perm: swapped(tensor.shape.length) }) : to.plain(tensor);
   const product = to.node("MatMul", [operand(a, transposeA), operand(b, transposeB)]);
   return plain(activate(activation, bias ? to.node("Add", [product, to.plain(bias)]) : product, to));
 }
+
+/** Lists the axes of a tensor with the last two swapped. */
+const swapped = (rank: number): number[] => [...Array(rank - 2).keys(), rank - 1, rank - 2];
 
 function standardize(call: Call, to: Conversion): Converted {
   const [input] = call.inputs as [Tensor];

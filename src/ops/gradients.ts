@@ -15,7 +15,10 @@ import { countOf, fromArray, type Tensor } from "../tensor/tensor.ts";
  *   UsageError for an `f` that is async, and within the `f` of other gradients: second derivatives are not supported;
  *   ShapeError for tensors of different devices, or a loss of integers; ReleasedError for a released tensor
  */
-export function gradients(f: () => readonly [loss: Tensor, ...rest: Tensor[]], wrt: readonly Tensor[]): Gradients {
+export function valueAndGradients<
+  const Results extends readonly [loss: Tensor, ...rest: Tensor[]],
+  const Inputs extends readonly Tensor[],
+>(f: () => Results, wrt: Inputs): Gradients<Results, Inputs> {
   return gradientsOf(f, wrt, {
     seed: (loss) => fromArray(loss.device, loss.shape, new Float32Array(countOf(loss.shape)).fill(1), loss.dtype),
     add: sumOf,

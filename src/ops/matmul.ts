@@ -4,19 +4,19 @@ import { floatDType, requireShape } from "../kernels/launch.ts";
 import { readOptions } from "../runtime/options.ts";
 import { matmulForward, type MatmulOptions } from "../kernels/products/matmul.ts";
 import { shapeError } from "../runtime/errors.ts";
-import { countOf, viewOf, type Shape, type Tensor } from "../tensor/tensor.ts";
+import { countOf, sameShape, viewOf, type Shape, type Tensor } from "../tensor/tensor.ts";
 import { withActivation } from "./activation.ts";
 import { biasPullback } from "./conv2d.ts";
 
 /**
- * Batched matrix product, with optional transposition; bias and activation run within the kernel. Differentiable in a,
- * b and bias.
+ * Matrix product over any leading axes, with optional transposition; bias and activation run within the kernel.
+ * Differentiable in a, b and bias.
  *
- * @param a `[G, M, K]`, or `[G, K, M]` with `transposeA`; f32 or f16
- * @param b `[G, K, N]`, or `[G, N, K]` with `transposeB`; a's dtype
- * @returns `[G, M, N]`
+ * @param a `[..., M, K]`, or `[..., K, M]` with `transposeA`; f32 or f16
+ * @param b `[..., K, N]`, or `[..., N, K]` with `transposeB`; the leading axes and the dtype of a
+ * @returns `[..., M, N]`
  * @throws ShapeError if shapes or dtypes disagree with the above; OptionError for an unknown option
- * @see https://pytorch.org/docs/stable/generated/torch.bmm.html
+ * @see https://pytorch.org/docs/stable/generated/torch.matmul.html, without its broadcasting
  */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions & Epilogue = {}): Tensor {
   const { bias, activation, transposeA, transposeB } = readOptions<Required<MatmulOptions & Epilogue>>(
@@ -28,20 +28,47 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions & Epilogue =
       ...NO_EPILOGUE,
     },
   );
-  const product = (x: Tensor, y: Tensor, transposeX: boolean, transposeY: boolean) =>
-    matmulForward(x, y, {}, { transposeA: transposeX, transposeB: transposeY });
+  const { leading, m, n } = extentsOf(a, b, transposeA, transposeB);
+  const batch = countOf(leading);
+  const flat = (tensor: Tensor): Tensor => viewOf(tensor, [batch, ...tensor.shape.slice(-2)]);
+  const product = (x: Tensor, y: Tensor, transposeX: boolean, transposeY: boolean, { shape }: Tensor): Tensor =>
+    viewOf(matmulForward(flat(x), flat(y), {}, { transposeA: transposeX, transposeB: transposeY }), shape);
   return withActivation(activation, [a, b, bias], (fused) =>
     record(
       "matmul",
-      matmulForward(a, b, { bias, activation: fused }, { transposeA, transposeB }),
+      viewOf(matmulForward(flat(a), flat(b), { bias, activation: fused }, { transposeA, transposeB }), [
+        ...leading,
+        m,
+        n,
+      ]),
       [
-        [a, (grad) => (transposeA ? product(b, grad, transposeB, true) : product(grad, b, false, !transposeB))],
-        [b, (grad) => (transposeB ? product(grad, a, true, transposeA) : product(a, grad, !transposeA, false))],
+        [a, (grad) => (transposeA ? product(b, grad, transposeB, true, a) : product(grad, b, false, !transposeB, a))],
+        [b, (grad) => (transposeB ? product(grad, a, true, transposeA, b) : product(a, grad, !transposeA, false, b))],
         ...biasPullback(bias),
       ],
       { activation: fused, transposeA, transposeB },
     ),
   );
+}
+
+/** Reads the extents of a product's operands. @throws ShapeError if they disagree */
+function extentsOf(
+  a: Tensor,
+  b: Tensor,
+  transposeA: boolean,
+  transposeB: boolean,
+): { readonly leading: Shape; readonly m: number; readonly n: number } {
+  if (a.shape.length < 2) shapeError("matmul", "expected a [...,M,K] and b [...,K,N]", { a, b });
+  const leading = a.shape.slice(0, -2);
+  const [rows, columns] = a.shape.slice(-2) as [number, number];
+  const [m, k] = transposeA ? [columns, rows] : [rows, columns];
+  const n = b.shape.at(transposeB ? -2 : -1)!;
+  const wanted = [...leading, ...(transposeB ? [n, k] : [k, n])];
+  if (!sameShape(b.shape, wanted)) {
+    const shown = [...leading, ...(transposeB ? ["N", k] : [k, "N"])];
+    shapeError("matmul", `expected b [${shown.join(",")}]`, { a, b });
+  }
+  return { leading, m, n };
 }
 
 /**

@@ -3,7 +3,7 @@ import { gradientsOf, record } from "../../src/autograd/tape.ts";
 import { binaryForward } from "../../src/kernels/elementwise.ts";
 import { tanh } from "../../src/ops/activation.ts";
 import { add, multiply } from "../../src/ops/elementwise.ts";
-import { gradients } from "../../src/ops/gradients.ts";
+import { valueAndGradients } from "../../src/ops/gradients.ts";
 import { pointwiseConv2d } from "../../src/ops/matmul.ts";
 import { mean } from "../../src/ops/reduce.ts";
 import { concat, reshape, slice } from "../../src/ops/shape.ts";
@@ -42,7 +42,7 @@ describe("the gradient of a composed function", () => {
       parameter([width, width], values[1]),
       parameter([width], values[2]),
     ] as const;
-    const { grads } = gradients(() => [onDevice(...tensors)], tensors);
+    const { grads } = valueAndGradients(() => [onDevice(...tensors)], tensors);
     for (const [i, base] of values.entries()) {
       const direction = draw(base.length);
       const at = (t: number) =>
@@ -61,7 +61,7 @@ describe("the gradient of a composed function", () => {
     const [x, unused] = [parameter([4]), parameter([4])];
     const plain = fromArray(device, [4], draw(4));
     let pulled = 0;
-    const { grads } = gradients(() => {
+    const { grads } = valueAndGradients(() => {
       const counted = record("counted", binaryForward(plain, plain, "add"), [[plain, (g) => (pulled++, g)]]);
       expect(counted.requiresGrad).toBe(false);
       return [add(multiply(x, plain), counted)];
@@ -74,25 +74,25 @@ describe("the gradient of a composed function", () => {
 
 test("what an earlier tape made is a constant on the next, or a parameter of it; the loss itself may be one", async () => {
   const x = parameter([2], Float32Array.of(1, 2));
-  const { results } = gradients(() => [multiply(x, x)], [x]);
+  const { results } = valueAndGradients(() => [multiply(x, x)], [x]);
   const y = requireGrad(results[0]!);
   const three = fromArray(device, [2], Float32Array.of(3, 3));
-  const { grads } = gradients(() => [multiply(y, three)], [y, x]);
+  const { grads } = valueAndGradients(() => [multiply(y, three)], [y, x]);
   expect(await toArray(grads[0]!)).toEqual(Float32Array.of(3, 3));
   expect(grads[1]).toBeNull();
-  expect(await toArray(gradients(() => [y], [y]).grads[0]!)).toEqual(Float32Array.of(1, 1));
+  expect(await toArray(valueAndGradients(() => [y], [y]).grads[0]!)).toEqual(Float32Array.of(1, 1));
 });
 
 test("a loss of several elements counts as their sum", async () => {
   const x = parameter([3], Float32Array.of(1, 2, 3));
-  expect(await toArray(gradients(() => [multiply(x, x)], [x]).grads[0]!)).toEqual(Float32Array.of(2, 4, 6));
+  expect(await toArray(valueAndGradients(() => [multiply(x, x)], [x]).grads[0]!)).toEqual(Float32Array.of(2, 4, 6));
 });
 
 describe("memory", () => {
   test("is as before, but for results and gradients", () => {
     const x = parameter([1000]);
     const before = device.memory();
-    const { results, grads } = gradients(() => {
+    const { results, grads } = valueAndGradients(() => {
       const y = tanh(tanh(x));
       return [mean(y), y];
     }, [x]);
@@ -121,7 +121,7 @@ describe("memory", () => {
       ]);
     };
     let heldAfterForward = 0;
-    const { results, grads } = gradients(() => {
+    const { results, grads } = valueAndGradients(() => {
       let y: Tensor = x;
       for (let i = 0; i < length; i++) y = link(y, i);
       heldAfterForward = held();
@@ -136,7 +136,7 @@ describe("memory", () => {
 
   test("a parameter seen through a view is never given back", async () => {
     const x = parameter([2, 3], Float32Array.of(1, 2, 3, 4, 5, 6));
-    const { grads } = gradients(() => [mean(multiply(reshape(x, [6]), reshape(x, [6])))], [x]);
+    const { grads } = valueAndGradients(() => [mean(multiply(reshape(x, [6]), reshape(x, [6])))], [x]);
     expect(await toArray(x)).toEqual(Float32Array.of(1, 2, 3, 4, 5, 6));
     (await toArray(grads[0]!)).forEach((g, i) => expect(g).toBeCloseTo((i + 1) / 3, 5));
   });
@@ -145,7 +145,9 @@ describe("memory", () => {
 test("a pullback of the wrong shape is named", () => {
   const x = parameter([4]);
   const wrong = () => record("crooked", binaryForward(x, x, "add"), [[x, () => fromArray(device, [2], draw(2))]]);
-  expect(() => gradients(() => [wrong()], [x])).toThrow("crooked: a pullback returned f32 [2] for an input f32 [4]");
+  expect(() => valueAndGradients(() => [wrong()], [x])).toThrow(
+    "crooked: a pullback returned f32 [2] for an input f32 [4]",
+  );
 });
 
 test("an error inside leaves no tape running and no memory behind", () => {
@@ -175,16 +177,16 @@ describe("gradients that cannot be had say so", () => {
     message: string,
   ) => {
     using _scope = device.scope();
-    const differentiate = (): unknown => gradients(f as () => readonly [Tensor], wrt);
+    const differentiate = (): unknown => valueAndGradients(f as () => readonly [Tensor], wrt);
     expect(differentiate).toThrow(error);
     expect(differentiate).toThrow(message);
   };
 
   test("of gradients, within them", () => {
     const x = given(2);
-    const inner = () => gradients(() => [multiply(x, x)], [x]).grads as readonly [Tensor];
+    const inner = () => valueAndGradients(() => [multiply(x, x)], [x]).grads as readonly [Tensor];
     refused(inner, [x], UsageError, "second derivatives are not supported");
-    expect(gradients(() => [multiply(x, x)], [x]).grads[0]).not.toBeNull(); // no tape was left open
+    expect(valueAndGradients(() => [multiply(x, x)], [x]).grads[0]).not.toBeNull(); // no tape was left open
   });
 
   test("for nothing", () =>
@@ -231,7 +233,7 @@ test("a tensor named twice gets its gradient twice, one that the loss does not u
     Tensor,
     Tensor,
   ];
-  const { grads } = gradients(() => [multiply(x, x)], [x, unused, x]);
+  const { grads } = valueAndGradients(() => [multiply(x, x)], [x, unused, x]);
   expect(grads[1]).toBeNull();
   expect(await toArray(grads[0]!)).toEqual(Float32Array.of(4, 6));
   expect(await toArray(grads[2]!)).toEqual(Float32Array.of(4, 6));

@@ -23,7 +23,7 @@ import {
   gaussianBlur,
   globalAveragePool,
   globalMaxPool,
-  gradients,
+  valueAndGradients,
   gridSample,
   hingeLoss,
   histogram,
@@ -374,7 +374,7 @@ async function compute(c: Case, { run }: Entry) {
     results = run(inputs, c);
     reads = Object.values(results).map(read);
   } else {
-    const { grads } = gradients(
+    const { grads } = valueAndGradients(
       () => {
         results = run(inputs, c);
         reads = Object.values(results).map(read); // inside: everything that is not returned is released

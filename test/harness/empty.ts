@@ -1,4 +1,4 @@
-import { gradients } from "../../src/ops/gradients.ts";
+import { valueAndGradients } from "../../src/ops/gradients.ts";
 import { requireGrad, toArray, zeros, type Shape, type Tensor } from "../../src/tensor/tensor.ts";
 import { device } from "./device.ts";
 import { poison } from "./operation.ts";
@@ -14,7 +14,7 @@ export async function runEmpty(shapes: readonly Shape[], run: (inputs: readonly 
   const before = device.counters().dispatches;
   const { shape } = run(inputs);
   const dispatches = device.counters().dispatches - before;
-  const { grads } = gradients(() => [run(inputs)], inputs);
+  const { grads } = valueAndGradients(() => [run(inputs)], inputs);
   const reads = grads.map((grad) => toArray(grad!));
   scope[Symbol.dispose]();
   return { shape, dispatches, grads: (await Promise.all(reads)).map((grad) => Array.from(grad)) };

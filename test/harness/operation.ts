@@ -1,4 +1,4 @@
-import { gradients } from "../../src/ops/gradients.ts";
+import { valueAndGradients } from "../../src/ops/gradients.ts";
 import { Tuner } from "../../src/runtime/tuner.ts";
 import { floatToHalf, halfToFloat } from "../../src/tensor/half.ts";
 import {
@@ -123,7 +123,7 @@ export async function compute<P>(
     } else {
       const wanted = tensors.map(requireGrad);
       let output!: Tensor;
-      const { results, grads } = gradients(() => {
+      const { results, grads } = valueAndGradients(() => {
         output = operation.run(p, wanted);
         return [multiply(output, fromArray(device, output.shape, gradOutput, output.dtype)), output];
       }, wanted);

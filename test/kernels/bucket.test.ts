@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { bucketOf } from "../../src/kernels/bucket.ts";
 import { gather } from "../../src/ops/gather.ts";
-import { gradients } from "../../src/ops/gradients.ts";
+import { valueAndGradients } from "../../src/ops/gradients.ts";
 import { ShapeError } from "../../src/runtime/errors.ts";
 import { empty, fromArray, release, requireGrad, toArray, type Tensor } from "../../src/tensor/tensor.ts";
 import { rng } from "../harness/bounds.ts";
@@ -84,7 +84,7 @@ describe("refuses, before any GPU work,", () => {
     const input = requireGrad(fromArray(device, [600], new Float32Array(600)));
     const indices = fromArray(device, [65], new Uint32Array(65));
     Object.defineProperty(device, "maxBindingBytes", { value: 4 * 600, configurable: true });
-    const attempt = () => gradients(() => [gather(input, indices)], [input]);
+    const attempt = () => valueAndGradients(() => [gather(input, indices)], [input]);
     expect(attempt).toThrow("gather: listing 65 keys in 600 buckets takes 4804 bytes, more than the 2400");
   });
 });

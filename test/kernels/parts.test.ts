@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { activation } from "../../src/ops/activation.ts";
 import { conv2d, depthwiseConv2d } from "../../src/ops/conv2d.ts";
 import { add } from "../../src/ops/elementwise.ts";
-import { gradients } from "../../src/ops/gradients.ts";
+import { valueAndGradients } from "../../src/ops/gradients.ts";
 import { gridSample } from "../../src/ops/grid_sample.ts";
 import { gaussianBlur } from "../../src/ops/gaussian_blur.ts";
 import { pointwiseConv2d } from "../../src/ops/matmul.ts";
@@ -197,7 +197,7 @@ describe("a tensor larger than a dispatch can see is walked part by part, with e
         ),
       );
       const input = requireGrad(x!);
-      return toArray(gradients(() => [run(input, other!)], [input]).grads[0]!);
+      return toArray(valueAndGradients(() => [run(input, other!)], [input]).grads[0]!);
     };
     const whole = await gradient();
     seeing(5000);

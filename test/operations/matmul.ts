@@ -6,6 +6,8 @@ import type { Problem } from "../reference/matmul.ts";
 interface Product extends Problem {
   readonly transposeA?: boolean;
   readonly transposeB?: boolean;
+  /** The axes before the last two, `batch` elements in all. Default: one axis. */
+  readonly leading?: readonly number[];
 }
 
 /** `[G, X, Y]` as `[G, Y, X]`. */
@@ -32,6 +34,8 @@ export const matmulOperation: Operation<Product> = {
     ["a transposed", { batch: 2, m: 5, n: 7, k: 3, transposeA: true }],
     ["b transposed, packed", { batch: 2, m: 9, n: 8, k: 12, transposeB: true }],
     ["both transposed", { batch: 2, m: 8, n: 4, k: 12, transposeA: true, transposeB: true }],
+    ["matrices", { batch: 1, m: 9, n: 8, k: 12, leading: [] }],
+    ["three leading axes, a transposed", { batch: 6, m: 5, n: 7, k: 3, leading: [2, 1, 3], transposeA: true }],
     ["both transposed, ragged", { batch: 1, m: 6, n: 5, k: 7, transposeA: true, transposeB: true }],
   ],
   draw: (draws) => {
@@ -39,8 +43,10 @@ export const matmulOperation: Operation<Product> = {
     const extent = () => draws.pick(isPacked ? [4, 8, 12, 20, 36] : [1, 2, 3, 4, 5, 8, 12, 17, 33]);
     const long = () => (isPacked ? 4 * draws.whole(125, 175) : draws.whole(500, 700)); // split into slices
     const rows = draws.chance(0.1) ? draws.whole(256, 300) : extent(); // more than one workgroup
+    const leading = draws.pick([[], [1], [2], [3], [2, 2], [1, 3, 1]]);
     return {
-      batch: draws.whole(1, 3),
+      batch: leading.reduce((count, extent) => count * extent, 1),
+      leading,
       m: rows,
       n: extent(),
       k: draws.chance(0.2) ? long() : extent(),
@@ -48,9 +54,9 @@ export const matmulOperation: Operation<Product> = {
       transposeB: draws.chance(),
     };
   },
-  shapes: ({ batch, m, n, k, transposeA, transposeB }) => [
-    transposeA ? [batch, k, m] : [batch, m, k],
-    transposeB ? [batch, n, k] : [batch, k, n],
+  shapes: ({ batch, leading = [batch], m, n, k, transposeA, transposeB }) => [
+    [...leading, ...(transposeA ? [k, m] : [m, k])],
+    [...leading, ...(transposeB ? [n, k] : [k, n])],
     [n],
   ],
   run: ({ transposeA = false, transposeB = false }, [a, b, bias]) =>

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { activationBackwardInput } from "../../src/kernels/activation.ts";
 import { activation, type ActivationName } from "../../src/ops/activation.ts";
-import { gradients } from "../../src/ops/gradients.ts";
+import { valueAndGradients } from "../../src/ops/gradients.ts";
 import { ShapeError } from "../../src/runtime/errors.ts";
 import { empty, fromArray, requireGrad, toArray } from "../../src/tensor/tensor.ts";
 import { device } from "../harness/device.ts";
@@ -16,7 +16,7 @@ const positiveZero = (x: number): number => x + 0;
 function slopesAt(name: ActivationName, points: readonly number[]): Promise<Float32Array> {
   using _scope = device.scope();
   const input = requireGrad(fromArray(device, [points.length], Float32Array.from(points)));
-  const { grads } = gradients(() => [activation(input, name)], [input]);
+  const { grads } = valueAndGradients(() => [activation(input, name)], [input]);
   return toArray(grads[0]!);
 }
 

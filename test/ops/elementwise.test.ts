@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { add, divide, maximum, minimum, multiply, subtract } from "../../src/ops/elementwise.ts";
-import { gradients } from "../../src/ops/gradients.ts";
+import { valueAndGradients } from "../../src/ops/gradients.ts";
 import { ShapeError } from "../../src/runtime/errors.ts";
 import { empty, fromArray, requireGrad, toArray, type Tensor } from "../../src/tensor/tensor.ts";
 import { device } from "../harness/device.ts";
@@ -14,7 +14,7 @@ test("a tensor times itself has both gradients, added", async () => {
   const read = () => {
     using _scope = device.scope();
     const input = requireGrad(fromArray(device, [3], Float32Array.of(-2, 0.5, 3)));
-    return gradients(() => [multiply(input, input)], [input]).grads.map((grad) => toArray(grad!));
+    return valueAndGradients(() => [multiply(input, input)], [input]).grads.map((grad) => toArray(grad!));
   };
   expect(await Promise.all(read())).toEqual([Float32Array.of(-4, 1, 6)]);
 });
@@ -30,7 +30,7 @@ test("gradients give back what they were made of: a longer chain takes its outpu
         Tensor,
       ];
       const before = device.memory().buffersCreated;
-      gradients(() => [Array.from({ length: links }).reduce<Tensor>((y) => run(y, b), a)], [a, b]);
+      valueAndGradients(() => [Array.from({ length: links }).reduce<Tensor>((y) => run(y, b), a)], [a, b]);
       return device.memory().buffersCreated - before;
     };
     expect(made(7) - made(3)).toBe(4);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Activation } from "../../src/kernels/activation.ts";
 import { conv2d, depthwiseConv2d } from "../../src/ops/conv2d.ts";
-import { gradients } from "../../src/ops/gradients.ts";
+import { valueAndGradients } from "../../src/ops/gradients.ts";
 import { matmul, pointwiseConv2d } from "../../src/ops/matmul.ts";
 import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
 import { empty, fromArray, requireGrad, toArray } from "../../src/tensor/tensor.ts";
@@ -26,7 +26,7 @@ describe("an activation in the options", () => {
     expect(dispatchesOf(() => pointwiseConv2d(x, weight, { activation: "relu" }))).toBe(plain);
     const wanted = requireGrad(x);
     const withTape = (activation: Activation | null) =>
-      dispatchesOf(() => gradients(() => [pointwiseConv2d(wanted, weight, { activation })], [wanted]));
+      dispatchesOf(() => valueAndGradients(() => [pointwiseConv2d(wanted, weight, { activation })], [wanted]));
     expect(withTape("relu")).toBe(withTape(null) + 2);
   });
 
@@ -36,7 +36,7 @@ describe("an activation in the options", () => {
     const weight = fromArray(device, [1, 1, 4], Float32Array.of(1, 1, 2, 2));
     const bias = fromArray(device, [4], Float32Array.of(0.5, 0.5, 0, 9));
     const run = () => depthwiseConv2d(x, weight, { bias, activation: { name: "leakyRelu", slope: 0.5 } });
-    const { results, grads } = gradients(() => [run()], [x]);
+    const { results, grads } = valueAndGradients(() => [run()], [x]);
     expect(await toArray(run())).toEqual(Float32Array.of(1.5, -0.75, 6, 1));
     expect(await toArray(results[0]!)).toEqual(Float32Array.of(1.5, -0.75, 6, 1));
     expect(await toArray(grads[0]!)).toEqual(Float32Array.of(1, 0.5, 2, 2));

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { gridSampleBackwardInput } from "../../src/kernels/grid_sample.ts";
-import { gradients } from "../../src/ops/gradients.ts";
+import { valueAndGradients } from "../../src/ops/gradients.ts";
 import { gridSample } from "../../src/ops/grid_sample.ts";
 import { ShapeError } from "../../src/runtime/errors.ts";
 import { empty, fromArray, requireGrad, toArray } from "../../src/tensor/tensor.ts";
@@ -55,7 +55,7 @@ describe("a coordinate that is no place in the plane", () => {
     const g = requireGrad(fromArray(device, [p.batch, p.outHeight, p.outWidth, 2], grid));
     const upstream = fromArray(device, [p.batch, p.outHeight, p.outWidth, p.channels], gradOutput);
     const gradInput = gridSampleBackwardInput(x.shape, g, upstream, {});
-    const { results, grads } = gradients(() => [gridSample(x, g)], [g]);
+    const { results, grads } = valueAndGradients(() => [gridSample(x, g)], [g]);
     return Promise.all([toArray(results[0]!), toArray(gradInput), toArray(grads[0]!)]);
   };
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { multiply } from "../../src/ops/elementwise.ts";
-import { gradients } from "../../src/ops/gradients.ts";
+import { valueAndGradients } from "../../src/ops/gradients.ts";
 import { anomalyMap, cosinePairLoss, hingeLoss, mseLoss, reconstructionLoss } from "../../src/ops/losses.ts";
 import { empty, fromArray, requireGrad, toArray, type Tensor } from "../../src/tensor/tensor.ts";
 import { rng } from "../harness/bounds.ts";
@@ -67,7 +67,7 @@ describe("the anomaly map", () => {
   ])("has the clamped gradient where the reconstruction is %s", async (_what, length) => {
     const target = fromArray(device, [1, 4], Float32Array.of(1, 0, 0, 0));
     const r = requireGrad(fromArray(device, [1, 4], Float32Array.of(length, 0, 0, 0)));
-    const { grads } = gradients(() => [reconstructionLoss(target, r, { threshold: 10 })], [r]);
+    const { grads } = valueAndGradients(() => [reconstructionLoss(target, r, { threshold: 10 })], [r]);
     const distance = 1 - (0.3 + (0.7 * length) / 1e-8);
     const want = (2 * distance ** 2 * -1) / 4 - 2 * distance * 0.25 * 0.7 * 1e8;
     const [along, ...across] = await toArray(grads[0]!);
@@ -80,7 +80,7 @@ describe("hingeLoss", () => {
   const run = async (scores: number[], mask: number[], threshold?: number) => {
     const s = requireGrad(fromArray(device, [scores.length], Float32Array.from(scores)));
     const m = fromArray(device, [mask.length], Float32Array.from(mask));
-    const { results, grads } = gradients(() => {
+    const { results, grads } = valueAndGradients(() => {
       const { loss, hits } = hingeLoss(s, m, threshold === undefined ? {} : { threshold });
       return [loss, hits];
     }, [s]);
@@ -108,7 +108,7 @@ describe("hingeLoss", () => {
     const scores = requireGrad(fromArray(device, [2], Float32Array.of(0, 0)));
     const mask = fromArray(device, [2], Float32Array.of(1, 0));
     const eight = fromArray(device, [1], Float32Array.of(8));
-    const { grads } = gradients(() => [multiply(hingeLoss(scores, mask).loss, eight)], [scores]);
+    const { grads } = valueAndGradients(() => [multiply(hingeLoss(scores, mask).loss, eight)], [scores]);
     expect(await toArray(grads[0]!)).toEqual(Float32Array.of(-8, 8));
   });
 

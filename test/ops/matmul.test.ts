@@ -88,7 +88,9 @@ describe("matmul rejects, before any GPU work,", () => {
       "matmul: expected b [1,4,N], got a [1,4,3] and b [1,5,6]",
       { transposeA: true },
     ],
-    ["a plain matrix", [3, 4], [4, 5], "matmul: expected a [G,M,K] and b [G,K,N], got a [3,4] and b [4,5]"],
+    ["a vector", [4], [4, 5], "matmul: expected a [...,M,K] and b [...,K,N], got a [4] and b [4,5]"],
+    ["fewer leading axes", [2, 3, 4], [4, 5], "matmul: expected b [2,4,N], got a [2,3,4] and b [4,5]"],
+    ["other leading axes", [2, 3, 4, 5], [3, 2, 5, 6], "matmul: expected b [2,3,5,N], got a [2,3,4,5] and b [3,2,5,6]"],
   ])("%s", (_what, a, b, message, options: MatmulOptions = {}) => {
     const attempt = () => matmul(empty(device, a), empty(device, b), options);
     expect(attempt).toThrow(ShapeError);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { NEAREST_FORMS, nearestRowsForward, type NearestForm } from "../../src/kernels/nearest_rows.ts";
-import { gradients } from "../../src/ops/gradients.ts";
+import { valueAndGradients } from "../../src/ops/gradients.ts";
 import { nearestRows } from "../../src/ops/nearest_rows.ts";
 import { sum } from "../../src/ops/reduce.ts";
 import { empty, fromArray, requireGrad, toArray, type FloatDType, type Tensor } from "../../src/tensor/tensor.ts";
@@ -141,10 +141,10 @@ describe("nearestRows", () => {
         [1, 1],
       ]),
     ];
-    expect(() => gradients(() => [sum(nearestRows(queries, rows, 1).squaredDistances)], [queries])).toThrow(
+    expect(() => valueAndGradients(() => [sum(nearestRows(queries, rows, 1).squaredDistances)], [queries])).toThrow(
       "nearestRows: has no gradient; gather the rows by their indices and differentiate the distances to those",
     );
-    const { grads } = gradients(() => {
+    const { grads } = valueAndGradients(() => {
       nearestRows(queries, rows, 1);
       return [sum(queries)];
     }, [queries]);

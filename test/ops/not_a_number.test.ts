@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { activation, type ActivationName } from "../../src/ops/activation.ts";
 import { add, divide, maximum, minimum, multiply, subtract } from "../../src/ops/elementwise.ts";
-import { gradients } from "../../src/ops/gradients.ts";
+import { valueAndGradients } from "../../src/ops/gradients.ts";
 import { anomalyMap, hingeLoss, mseLoss, reconstructionLoss } from "../../src/ops/losses.ts";
 import { matmul } from "../../src/ops/matmul.ts";
 import { averagePool, maxPool } from "../../src/ops/pool.ts";
@@ -43,7 +43,7 @@ describe.each([
     const {
       results: [output],
       grads: [grad],
-    } = gradients(() => [activation(x, name)], [x]);
+    } = valueAndGradients(() => [activation(x, name)], [x]);
     expect(isNaNAt(await toArray(output!))).toEqual([at]);
     expect(isNaNAt(await toArray(grad!))).toEqual([at]);
   });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { dropout } from "../../src/ops/dropout.ts";
 import { featureBlockPaste } from "../../src/ops/feature_block_paste.ts";
-import { gradients } from "../../src/ops/gradients.ts";
+import { valueAndGradients } from "../../src/ops/gradients.ts";
 import { normal, randomWords, uniform, type Draw } from "../../src/ops/random.ts";
 import { philox as hostPhilox, RandomStream } from "../../src/tensor/random.ts";
 import { fromArray, release, requireGrad, toArray, zeros, type Tensor } from "../../src/tensor/tensor.ts";
@@ -138,7 +138,7 @@ describe("draws whose step lies in a tensor", () => {
     uniform: (draw) => [uniform(device, [41], draw)],
     normal: (draw) => [normal(device, [41], draw)],
     dropout: (draw) => {
-      const { results, grads } = gradients(() => [dropout(features, draw)], [features]);
+      const { results, grads } = valueAndGradients(() => [dropout(features, draw)], [features]);
       return [...results, grads[0]!];
     },
     featureBlockPaste: (draw) => {

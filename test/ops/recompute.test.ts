@@ -11,7 +11,7 @@ import {
 } from "../../src/nn/layers.ts";
 import { Weights } from "../../src/nn/weights.ts";
 import { multiply } from "../../src/ops/elementwise.ts";
-import { gradients } from "../../src/ops/gradients.ts";
+import { valueAndGradients } from "../../src/ops/gradients.ts";
 import { recompute } from "../../src/ops/recompute.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
 import { fromArray, release, requireGrad, toArray, type Tensor } from "../../src/tensor/tensor.ts";
@@ -43,7 +43,7 @@ async function bitsOf(recomputes: boolean): Promise<{ readonly bits: Uint32Array
   } = device.capture(
     () => {
       using scope = device.scope();
-      const made = gradients(
+      const made = valueAndGradients(
         () => [multiply(network(input, "training"), target)],
         [input, ...weights.parameters.values()],
       );
@@ -52,7 +52,11 @@ async function bitsOf(recomputes: boolean): Promise<{ readonly bits: Uint32Array
     },
     { lean: true },
   );
-  const tensors = [...results, ...(grads as Tensor[]), ...weights.states.values()];
+  const tensors = [
+    ...results,
+    ...(grads as readonly (Tensor | null)[] as readonly Tensor[]),
+    ...weights.states.values(),
+  ];
   const bits = await Promise.all(tensors.map(async (tensor) => new Uint32Array((await toArray(tensor)).buffer)));
   const bytes = program.memory.shared.reduce((sum, shared) => sum + shared.bytes, 0);
   program.release();
@@ -75,7 +79,7 @@ test("without a gradient it runs once, and an input that it does not depend on i
   release(recompute(square, [input]));
   expect(runs).toBe(1);
   const other = requireGrad(fromArray(device, [1], Float32Array.of(1)));
-  expect(() => gradients(() => [recompute(square, [input, other])], [input, other])).toThrow(
+  expect(() => valueAndGradients(() => [recompute(square, [input, other])], [input, other])).toThrow(
     "expected the output to depend on every input",
   );
 });

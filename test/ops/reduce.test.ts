@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { gradients } from "../../src/ops/gradients.ts";
+import { valueAndGradients } from "../../src/ops/gradients.ts";
 import { max, maxPositions, mean, sum } from "../../src/ops/reduce.ts";
 import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
 import { empty, fromArray, requireGrad, toArray } from "../../src/tensor/tensor.ts";
@@ -83,7 +83,7 @@ describe("max", () => {
       const read = () => {
         using _scope = device.scope();
         const input = requireGrad(fromArray(device, [4100], values, dtype));
-        return toArray(gradients(() => [max(input)], [input]).grads[0]!);
+        return toArray(valueAndGradients(() => [max(input)], [input]).grads[0]!);
       };
       const gradient = await read();
       expect(Array.from(gradient.subarray(0, 4))).toEqual([0, 0, 0, 0]);

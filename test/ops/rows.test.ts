@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { gradients } from "../../src/ops/gradients.ts";
+import { valueAndGradients } from "../../src/ops/gradients.ts";
 import { cosineSimilarity, l2Norm, l2Normalize, layerNorm, softmax } from "../../src/ops/rows.ts";
 import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
 import { empty, fromArray, requireGrad, toArray, type Tensor } from "../../src/tensor/tensor.ts";
@@ -13,7 +13,7 @@ for (const operation of Object.values(operations)) describeOperation(operation);
 const valuesOf = (values: readonly number[], run: (x: Tensor) => Tensor) => {
   using _scope = device.scope();
   const x = requireGrad(fromArray(device, [1, values.length], Float32Array.from(values)));
-  const { results, grads } = gradients(() => [run(x)], [x]);
+  const { results, grads } = valueAndGradients(() => [run(x)], [x]);
   return Promise.all([toArray(results[0]!), toArray(grads[0]!)]);
 };
 

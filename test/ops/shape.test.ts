@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { cast } from "../../src/ops/cast.ts";
 import { gather } from "../../src/ops/gather.ts";
-import { gradients } from "../../src/ops/gradients.ts";
+import { valueAndGradients } from "../../src/ops/gradients.ts";
 import { broadcastTo, concat, pad, reshape, slice, transpose } from "../../src/ops/shape.ts";
 import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
 import { countOf, empty, fromArray, requireGrad, toArray, type Tensor } from "../../src/tensor/tensor.ts";
@@ -91,7 +91,7 @@ test("one tensor joined to itself has the gradients of both places, added", asyn
   const read = () => {
     using _scope = device.scope();
     const input = requireGrad(fromArray(device, [2, 1], Float32Array.of(1, 2)));
-    const { results, grads } = gradients(() => [concat([input, input])], [input]);
+    const { results, grads } = valueAndGradients(() => [concat([input, input])], [input]);
     return [toArray(results[0]!), toArray(grads[0]!)];
   };
   expect(await Promise.all(read())).toEqual([Float32Array.of(1, 1, 2, 2), Float32Array.of(2, 2)]);

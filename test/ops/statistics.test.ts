@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { gradients } from "../../src/ops/gradients.ts";
+import { valueAndGradients } from "../../src/ops/gradients.ts";
 import { exclusiveScan, histogram, topKMean } from "../../src/ops/statistics.ts";
 import { empty, fromArray, requireGrad, toArray } from "../../src/tensor/tensor.ts";
 import { rng } from "../harness/bounds.ts";
@@ -21,7 +21,7 @@ describe("topKMean", () => {
   ])("shares the weight among %s", async (_what, values, k) => {
     using _scope = device.scope({ awaits: true });
     const input = requireGrad(fromArray(device, [1, values.length], Float32Array.from(values)));
-    const { results, grads } = gradients(() => [topKMean(input, k)], [input]);
+    const { results, grads } = valueAndGradients(() => [topKMean(input, k)], [input]);
     const p = { rows: 1, columns: values.length, k };
     const [output, grad] = await Promise.all([toArray(results[0]!), toArray(grads[0]!)]);
     const want = reference.topKMean(p, values)[0]!;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { record } from "../../src/autograd/tape.ts";
 import { launch } from "../../src/kernels/launch.ts";
-import { gradients } from "../../src/ops/gradients.ts";
+import { valueAndGradients } from "../../src/ops/gradients.ts";
 import { defineKernel } from "../../src/runtime/define_kernel.ts";
 import { GpuError, UsageError } from "../../src/runtime/errors.ts";
 import { countOf, empty, fromArray, requireGrad, toArray, type Tensor } from "../../src/tensor/tensor.ts";
@@ -36,7 +36,7 @@ test("a kernel that was written at run time runs, and its gradient flows", async
     ],
   });
   const x = requireGrad(fromArray(device, [3], Float32Array.of(1, -2, 4)));
-  const { results, grads } = gradients(() => [scale(module, scale(module, x, 3), 0.5)], [x]);
+  const { results, grads } = valueAndGradients(() => [scale(module, scale(module, x, 3), 0.5)], [x]);
   expect(await toArray(results[0]!)).toEqual(Float32Array.of(1.5, -3, 6));
   expect(await toArray(grads[0]!)).toEqual(Float32Array.of(1.5, 1.5, 1.5));
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { activate, conv3x3, norm, pointwise, sequence, within, type LayerContext } from "../../src/nn/layers.ts";
 import { Weights } from "../../src/nn/weights.ts";
 import { add } from "../../src/ops/elementwise.ts";
-import { gradients } from "../../src/ops/gradients.ts";
+import { valueAndGradients } from "../../src/ops/gradients.ts";
 import { gridSample } from "../../src/ops/grid_sample.ts";
 import { mseLoss } from "../../src/ops/losses.ts";
 import { mean } from "../../src/ops/reduce.ts";
@@ -44,7 +44,7 @@ function network() {
   );
   const step = (input: Tensor, places: Tensor): Tensor => {
     using scope = device.scope();
-    const { results, grads } = gradients(() => {
+    const { results, grads } = valueAndGradients(() => {
       const output = add(layer(input, "training"), reshape(gridSample(grid, places), INPUT));
       return [mean(mseLoss(output, input))];
     }, optimizer.parameters);

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { AdamW } from "../../src/optim/adam.ts";
 import { relu } from "../../src/ops/activation.ts";
 import { add, multiply } from "../../src/ops/elementwise.ts";
-import { gradients } from "../../src/ops/gradients.ts";
+import { valueAndGradients } from "../../src/ops/gradients.ts";
 import { matmul } from "../../src/ops/matmul.ts";
 import { sum } from "../../src/ops/reduce.ts";
 import { reshape, slice } from "../../src/ops/shape.ts";
@@ -27,7 +27,7 @@ describe("a released tensor", () => {
     broadcast: (tensor) => multiply(tensor, numbers(2)),
     summed: (tensor) => sum(tensor),
     sliced: (tensor) => slice(tensor, 1, 2),
-    "differentiated for": (tensor) => gradients(() => [sum(numbers(1))], [requireGrad(tensor)]),
+    "differentiated for": (tensor) => valueAndGradients(() => [sum(numbers(1))], [requireGrad(tensor)]),
     multiplied: (tensor) => matmul({ ...tensor, shape: [1, 2, 2] }, { ...numbers(1, 2, 3, 4), shape: [1, 2, 2] }),
   };
   test.each(Object.keys(uses))("is refused where it is %s, and nothing is left behind", async (use) => {

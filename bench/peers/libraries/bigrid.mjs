@@ -9,7 +9,7 @@ import {
   depthwiseConv2d,
   fromArray,
   gaussianBlur,
-  gradients,
+  valueAndGradients,
   gridSample,
   matmul,
   mseLoss,
@@ -68,7 +68,7 @@ export async function open({ captured = false, dtype = "f32" }) {
     const weighted = () => [sum(multiply(f(given), gradOutput))];
     return prepared(
       () =>
-        gradients(
+        valueAndGradients(
           weighted,
           names.map((name) => given[name]),
         ).grads,
@@ -128,7 +128,7 @@ export async function open({ captured = false, dtype = "f32" }) {
       const wrt = Object.values(trained);
       const optimizer = new Sgd([{ parameters: wrt, rate }]);
       const step = () => {
-        const { results, grads } = gradients(() => [bottleneck(normEps)(given)], wrt);
+        const { results, grads } = valueAndGradients(() => [bottleneck(normEps)(given)], wrt);
         optimizer.apply(grads);
         return results;
       };

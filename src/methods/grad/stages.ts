@@ -1,6 +1,6 @@
 import type { AdamW } from "../../optim/adam.ts";
 import { featureBlockPaste } from "../../ops/feature_block_paste.ts";
-import { gradients } from "../../ops/gradients.ts";
+import { valueAndGradients } from "../../ops/gradients.ts";
 import { cosinePairLoss, hingeLoss, reconstructionLoss } from "../../ops/losses.ts";
 import { drawPairs, type FeaturePairs } from "../../ops/pairs.ts";
 import { normal, type Draw } from "../../ops/random.ts";
@@ -156,7 +156,7 @@ export function trainStep(
       : null;
   // off the tape: it learns nothing
   const reconstruction = stage === "residual" ? model.reconstruct(seen.features, null, "inference") : null;
-  const { results, grads } = gradients(
+  const { results, grads } = valueAndGradients(
     () => stageLoss(stage, model, { ...seen, noise, pairs, reconstruction }),
     optimizer.parameters,
   );

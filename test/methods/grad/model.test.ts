@@ -5,7 +5,7 @@ import type { FitStep } from "../../../src/methods/method.ts";
 import { Grad } from "../../../src/methods/grad/model.ts";
 import { GradTraining } from "../../../src/methods/grad/training.ts";
 import { Weights } from "../../../src/nn/weights.ts";
-import { gradients } from "../../../src/ops/gradients.ts";
+import { valueAndGradients } from "../../../src/ops/gradients.ts";
 import { reconstructionLoss } from "../../../src/ops/losses.ts";
 import { RandomStream } from "../../../src/tensor/random.ts";
 import { countOf, fromArray, toArray, type Tensor } from "../../../src/tensor/tensor.ts";
@@ -60,7 +60,7 @@ test.each(DECODERS)(
     );
     const [first] = images(1) as [Tensor];
     const parameters = [...grad.weights.parameters];
-    const { results, grads } = gradients(
+    const { results, grads } = valueAndGradients(
       () => {
         const reconstruction = grad.reconstruct(first, null, "training");
         return [reconstructionLoss(first, reconstruction, { threshold: CONFIG.similarityThreshold }), reconstruction];

@@ -8,7 +8,7 @@ import { Grad } from "../../../src/methods/grad/model.ts";
 import { stageOptimizer } from "../../../src/methods/grad/training.ts";
 import { Weights } from "../../../src/nn/weights.ts";
 import type { FeaturePairs } from "../../../src/ops/pairs.ts";
-import { gradients } from "../../../src/ops/gradients.ts";
+import { valueAndGradients } from "../../../src/ops/gradients.ts";
 import { RandomStream } from "../../../src/tensor/random.ts";
 import { countOf, fromArray, release, toArray, type Shape, type Tensor } from "../../../src/tensor/tensor.ts";
 import { device } from "../../harness/device.ts";
@@ -177,7 +177,7 @@ describe.each(CASES.map((row) => [row.name, row] as const))(
             ...given,
             reconstruction: stage === "residual" ? model.reconstruct(given.features, null, "inference") : null,
           };
-          const { results, grads } = gradients(() => stageLoss(stage, model, inputs), optimizer.parameters);
+          const { results, grads } = valueAndGradients(() => stageLoss(stage, model, inputs), optimizer.parameters);
           expect(Math.abs((await toArray(results[0]!))[0]! / loss - 1), `loss of step ${step}`).toBeLessThan(BOUND);
           for (const [i, parameter] of step === 0 ? optimizer.parameters.entries() : []) {
             const name = names.get(parameter)!;
