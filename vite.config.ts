@@ -13,6 +13,9 @@ export default defineConfig({
       entry: {
         core: "src/core.ts",
         index: "src/index.ts",
+        nn: "src/nn/index.ts",
+        "methods/grad": "src/methods/grad/index.ts",
+        "methods/patchcore": "src/methods/patchcore/index.ts",
         node: "src/node/index.ts",
         browser: "src/browser/index.ts",
         cli: "src/cli/child.ts",

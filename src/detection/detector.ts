@@ -105,8 +105,7 @@ export class Detector {
   readonly #model: Model;
   readonly #captured: CapturedScorer;
 
-  /** Detectors come from `Training.finish` or a file. */
-  constructor(features: FeatureExtractor, model: Model, config: DetectorConfig) {
+  private constructor(features: FeatureExtractor, model: Model, config: DetectorConfig) {
     this.#features = features;
     this.#model = model;
     model.weights.freeze();
@@ -114,6 +113,14 @@ export class Detector {
     this.#captured = new CapturedScorer(this.device, (images, counted) =>
       this.#score(this.#features.extractFrom(images), counted),
     );
+  }
+
+  /**
+   * Puts a detector together; its model's weights are frozen.
+   * @internal Users have detectors from `Training.finish`, or from a file.
+   */
+  static assemble(features: FeatureExtractor, model: Model, config: DetectorConfig): Detector {
+    return new Detector(features, model, config);
   }
 
   /** The device that everything of it lies on. */

@@ -166,7 +166,7 @@ export async function inferenceBytes(device: Device, model: MemoryModel, batch: 
   const weights = Weights.blank(idle);
   const restored = method.restore(method.fitted?.(modelConfig) ?? modelConfig, weights);
   weights.freeze(dtype);
-  const detector = new Detector(extractor, restored, config);
+  const detector = Detector.assemble(extractor, restored, config);
   await detector.inspect(Array.from({ length: batch }, picture));
   return held.peakBytes;
 }

@@ -169,7 +169,7 @@ export class Training {
     this.#fit.release();
     this.#material.store.release();
     release(this.#deviations);
-    return new Detector(this.#extractor, this.#fit.model, { ...this.#config(), calibration });
+    return Detector.assemble(this.#extractor, this.#fit.model, { ...this.#config(), calibration });
   }
 
   /**
@@ -290,7 +290,7 @@ export class Training {
       for (const sample of samples) if (!training.includes(sample)) yield await featuresOf(sample);
     }
     if (model.adjust) this.#carried = await model.adjust(unseen(), this.#carried);
-    const detector = new Detector(this.#extractor, model, this.#config());
+    const detector = Detector.assemble(this.#extractor, model, this.#config());
     for (const [i, sample] of samples.entries()) {
       const features = await this.#material.store.batch([sample.index]);
       const inspections = detector.inspectFeatures(features);

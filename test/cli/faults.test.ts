@@ -279,7 +279,7 @@ describe("in prediction", () => {
     const small = () => smallMemory(0.75 * asked.largest);
     expect(await inspected([small, small, small], true)).toEqual(before);
     await expect(inspected([small])).rejects.toThrow(
-      /^the GPU is out of memory with \d+ bytes in use \(allocating \d+ bytes: no more\): use a smaller batch, on a new device; --auto-batch does so by itself$/,
+      /^the GPU is out of memory with \d+ bytes in use \(allocating \d+ bytes: no more\): use a smaller batch, on a new device$/,
     );
   });
 });

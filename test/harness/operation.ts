@@ -127,7 +127,7 @@ export async function compute<P>(
         output = operation.run(p, wanted);
         return [multiply(output, fromArray(device, output.shape, gradOutput, output.dtype)), output];
       }, wanted);
-      reads = [toArray(results[1]!), ...grads.map((grad) => toArray(grad!))];
+      reads = [toArray(results[1]), ...grads.map((grad) => toArray(grad!))];
     }
   } finally {
     scope[Symbol.dispose]();

@@ -85,7 +85,7 @@ describe("hingeLoss", () => {
       return [loss, hits];
     }, [s]);
     const [loss, hits, gradient] = await Promise.all(
-      [results[0]!, results[1]!, grads[0]!].map((tensor) => toArray(tensor)),
+      [results[0], results[1], grads[0]!].map((tensor) => toArray(tensor)),
     );
     return { loss: loss![0], hits: Array.from(hits!), gradient: Array.from(gradient!, (x) => x + 0) };
   };

@@ -49,7 +49,7 @@ function network() {
       return [mean(mseLoss(output, input))];
     }, optimizer.parameters);
     optimizer.apply(grads);
-    return scope.keep(results[0]!);
+    return scope.keep(results[0]);
   };
   const bits = async () => Promise.all([...weights.all().values(), grid].map(bitsOf));
   const done = () => {

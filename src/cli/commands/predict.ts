@@ -14,6 +14,7 @@ import { InputError } from "../../runtime/errors.ts";
 import { percentOf, say } from "../terminal/say.ts";
 import { addPredictFlags, requireConsistent, type PredictFlags } from "../predict/flags.ts";
 import type { InspectionOptions } from "../../node/inspection/pipeline.ts";
+import { advised, wantsLess } from "../../node/recovery.ts";
 import { KeptDetector } from "../../node/inspection/kept_detector.ts";
 import { claim, outputsOf, type Outputs } from "../predict/outputs.ts";
 import type { PredictionSettings } from "../predict/record.ts";
@@ -47,18 +48,14 @@ export function addPredict(program: Command): void {
     const kept = new KeptDetector(detector, open, flags.batch, flags.autoBatch ?? false, say);
     const options = inspectionOptions(detector, flags, outputs, region);
     const settings = await hashSettings(sha256, flags, options, images);
-    const counts =
+    const limit = limitOf(flags, detector.config.calibration);
+    const counted =
       images === null
-        ? await watchFolder(kept, flags, outputs, options, settings)
-        : await predictList(
-            kept,
-            images,
-            flags,
-            outputs,
-            options,
-            settings,
-            limitOf(flags, detector.config.calibration),
-          );
+        ? watchFolder(kept, flags, outputs, options, settings)
+        : predictList(kept, images, flags, outputs, options, settings, limit);
+    const counts = await counted.catch((error: unknown) => {
+      throw wantsLess(error) && !flags.autoBatch ? advised(error as Error, "--auto-batch does so by itself") : error;
+    });
     if (flags.failOnDefect && counts.defective > 0) process.exitCode ??= DEFECT_FOUND;
   });
 }

@@ -1,7 +1,7 @@
 import type { DatasetClass, Unreadable } from "../item.ts";
 import type { FileTree } from "../tree.ts";
 
-/** Names of layouts, the values of `--format`. */
+/** Names of layouts. */
 export const FORMATS = [
   "mvtec",
   "visa",

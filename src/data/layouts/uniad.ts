@@ -43,7 +43,7 @@ function parseLines(tree: FileTree, list: string, text: string): Entry[] {
     if (line.trim() === "") return [];
     const wrong = (problem: string) =>
       new InputError(
-        `${tree.name}: ${list} line ${i + 1} ${problem}; expected ${LINE} (--format folder reads folders instead)`,
+        `${tree.name}: ${list} line ${i + 1} ${problem}; expected ${LINE} (the layout "folder" reads folders instead)`,
       );
     let value: unknown;
     try {

@@ -1,6 +1,6 @@
 import type { Detector } from "../../detection/detector.ts";
 import { DeviceLostError } from "../../runtime/errors.ts";
-import { advised, half, wantsLess } from "../recovery.ts";
+import { half, wantsLess } from "../recovery.ts";
 
 const MOST_LOSSES = 3; // one after another, with no work done between them
 
@@ -64,7 +64,7 @@ export class KeptDetector {
   /** Device and batch to continue with after an error; throws it if retrying is of no use. */
   #next({ detector, batch }: Current, error: Error, isLost: boolean): Current {
     const isOver = isLost ? ++this.#losses > MOST_LOSSES : !this.#mayHalve || batch === 1;
-    if (isOver) throw isLost || this.#mayHalve ? error : advised(error, "--auto-batch does so by itself");
+    if (isOver) throw error;
     const next = isLost ? batch : half(batch);
     this.#onNotice(`${error.message}; going on with ${next} images at a time on a new device`);
     // what is left of it would take memory

@@ -67,7 +67,7 @@ test.each(DECODERS)(
       },
       parameters.map(([, tensor]) => tensor),
     );
-    expect(results[1]!.shape).toEqual(first.shape);
+    expect(results[1].shape).toEqual(first.shape);
     for (const [i, [name, { shape }]] of parameters.entries()) {
       const gradient = await toArray(grads[i]!);
       expect(gradient.length, name).toBe(countOf(shape));

@@ -1,0 +1,18 @@
+// Layers and weights of networks: what backbones and models are made of.
+export {
+  activate,
+  asFrozen,
+  block,
+  conv3x3,
+  depthwise3x3,
+  norm,
+  pointwise,
+  residual,
+  sequence,
+  squeezeExcitation,
+  within,
+  type Layer,
+  type LayerContext,
+  type Mode,
+} from "./layers.ts";
+export { Weights, type StoredTensors } from "./weights.ts";
