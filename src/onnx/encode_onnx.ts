@@ -17,7 +17,7 @@ const SCORES = {
 const INPUT = {
   layout: "NHWC",
   dtype: "uint8",
-  resize: "PIL's BILINEAR: antialiased, in 8 bits",
+  filter: "PIL's BILINEAR: antialiased, in 8 bits",
   normalised: "within the model",
 };
 

@@ -17,7 +17,7 @@ const at = (...names: string[]) => join(folder, ...names);
 
 /** A program that takes the lock of the file that it is given, says so, begins a file beside it, and waits. */
 const HOLDER = at("holder.mjs");
-const SOURCE = new URL("../../src/node/", import.meta.url).pathname;
+const SOURCE = new URL("../../src/node/files/", import.meta.url).pathname;
 await writeFile(
   at("entry.ts"),
   `
