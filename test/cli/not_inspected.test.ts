@@ -2,9 +2,9 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
+import { reportSkipped } from "../../src/cli/commands/predict.ts";
 import { evaluateRun } from "../../src/cli/evaluate/evaluate_run.ts";
 import { inspectImages, type InspectionOptions } from "../../src/node/inspection/pipeline.ts";
-import type { Unreadable } from "../../src/node/inspection/result.ts";
 import { KeptDetector } from "../../src/node/inspection/kept_detector.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../src/io/safetensors.ts";
 import { decodeDetector } from "../../src/detection/model_file.ts";
@@ -122,8 +122,7 @@ test.each([["good"], ["dent"]])(
   },
 );
 
-test("predict gives an image that cannot be inspected a row with the reason, the others theirs, and names the fault", async () => {
-  const skipped: (readonly [reason: string, isFault: boolean])[] = [];
+test("predict gives an image that cannot be inspected a row with the reason, the others theirs, and ends with 1", async () => {
   const options: InspectionOptions = {
     good: sound.config.calibration,
     threshold: 1e9,
@@ -133,10 +132,11 @@ test("predict gives an image that cannot be inspected a row with the reason, the
     pictures: new Map(),
     batch: 2,
     strict: false,
-    onSkipped: (reason, isFault) => skipped.push([reason, isFault]),
+    onSkipped: reportSkipped,
   };
   const items = paths.map((path) => ({ image: join(root, path), picture: path }));
-  const resultsOf = async (detector: Detector, strict = false) => {
+  await writeFileAtomic(join(root, "damaged.png"), "no picture");
+  const resultsOf = async (detector: Detector, strict = false, images = items) => {
     const results = [];
     const kept = new KeptDetector(
       detector,
@@ -145,10 +145,13 @@ test("predict gives an image that cannot be inspected a row with the reason, the
       false,
       () => undefined,
     );
-    for await (const batch of inspectImages(kept, items, { ...options, strict }))
+    for await (const batch of inspectImages(kept, images, { ...options, strict }))
       results.push(...batch.map(([, result]) => result));
     return results;
   };
+  const damaged = { image: join(root, "damaged.png"), picture: "damaged.png" };
+  expect((await resultsOf(sound, false, [damaged])).map(({ verdict }) => verdict)).toEqual(["unreadable"]);
+  expect(process.exitCode).toBeUndefined(); // the file's fault, not the model's
   const results = await resultsOf(failingAt(2));
   expect(results.map(({ verdict }) => verdict)).toEqual(["good", "good", "unreadable", "good", "good"]);
   expect(results[2]).toEqual({
@@ -156,7 +159,7 @@ test("predict gives an image that cannot be inspected a row with the reason, the
     verdict: "unreadable",
     reason: `${items[2]!.image} cannot be inspected: its score is NaN`,
   });
-  expect(skipped).toEqual([[(results[2] as Unreadable).reason, true]]);
+  expect(process.exitCode).toBe(1);
   expect((await resultsOf(broken)).map(({ verdict }) => verdict)).toEqual(paths.map(() => "unreadable"));
   await expect(resultsOf(broken, true)).rejects.toThrow(InputError);
 });

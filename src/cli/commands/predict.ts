@@ -105,11 +105,12 @@ function inspectionOptions(
     pictures,
     batch,
     strict,
-    onSkipped,
+    onSkipped: reportSkipped,
   };
 }
 
-function onSkipped(reason: string, isFault: boolean): void {
+/** Says which image is left out; a fault of the model is also the command's failure. */
+export function reportSkipped(reason: string, isFault: boolean): void {
   say(`skipped: ${reason}`);
   if (isFault) process.exitCode = FAILED;
 }

@@ -42,7 +42,7 @@ export interface InspectionOptions {
   readonly strict: boolean;
   /**
    * Told of each image that is left out, in words.
-   * @param isFault whether the model failed on it, rather than the file
+   * @param isFault true if the model failed on it, false if it cannot be read
    */
   readonly onSkipped: (reason: string, isFault: boolean) => void;
 }
