@@ -17,16 +17,16 @@ console.log("read as", dataset.layout.title, survey.classes);
 for (const { message } of survey.findings) console.log("looks wrong:", message);
 
 const device = await openDevice();
-const detector = await trainDetector(
-  device,
-  trainingImages(folder, dataset),
-  { inputSize: 64, seed: 0 },
-  ({ stage, epoch, loss, secondsLeft }) => {
-    if (loss !== null) console.log(stage, "epoch", epoch, "loss", loss, Math.round(secondsLeft), "s left");
+const detector = await trainDetector(device, trainingImages(folder, dataset), {
+  inputSize: 64,
+  seed: 0,
+  onProgress: ({ phase, stage, epoch, loss, secondsLeft }) => {
+    if (phase !== "training" || loss === null) return; // a loss comes with every tenth step
+    console.log(stage, "epoch", epoch, "loss", loss, Math.round(secondsLeft), "s left");
   },
-);
+});
 for (const path of images) {
-  const [{ calibrated }] = await detector.inspect([await decodeImage(path)]);
+  const [{ calibrated }] = await detector.inspect([{ image: await decodeImage(path) }]);
   console.log(path, calibrated > 0.5 ? "defective" : "good", calibrated);
 }
 await saveDetector(detector, run); // loadDetector reads it again

@@ -3,15 +3,17 @@ export * from "./core.ts";
 export {
   recogniseDataset,
   type Dataset,
+  type DatasetOptions,
   type DatasetClass,
   type FileListing,
   type Item,
   type Unreadable,
 } from "./data/dataset.ts";
-export type { ClassSurvey, Finding, Survey } from "./data/survey.ts";
+export type { ClassSurvey, Finding, Survey, SurveyOptions } from "./data/survey.ts";
 export { FORMATS, type FormatName } from "./data/layouts/layout.ts";
 export type { Curve } from "./metrics/curve.ts";
-export { heatLayer, maskContour } from "./io/heat.ts";
+export type { AnomalyMap } from "./io/anomaly_map.ts";
+export { heatLayer, maskContour, paintHeat, type HeatMap, type PaintOptions } from "./io/heat.ts";
 export { aupro, proCurve } from "./metrics/aupro.ts";
 export type { Interval, Intervals, Resampled } from "./metrics/bootstrap.ts";
 export { rankingBounds, type Bounds, type RankingBounds } from "./metrics/bounds.ts";
@@ -58,10 +60,18 @@ export {
   Detector,
   type DetectorConfig,
   type DetectorOptions,
+  type FeatureInspection,
+  type InputImage,
   type Inspection,
   type InspectionFailure,
 } from "./detection/detector.ts";
-export { evaluateDetector, trainDetector, type DetectorMetrics, type LabelledImage } from "./detection/evaluation.ts";
+export {
+  evaluateDetector,
+  trainDetector,
+  type DetectorMetrics,
+  type EvaluateDetectorOptions,
+  type LabelledImage,
+} from "./detection/evaluation.ts";
 export type { Spill } from "./detection/feature_store.ts";
 export type { Preprocessing } from "./detection/features.ts";
 export type { AnomalousImage } from "./detection/marked_cells.ts";
@@ -69,8 +79,14 @@ export { decodeDetector, encodeDetector } from "./detection/model_file.ts";
 export { PictureRegion } from "./detection/region.ts";
 export type { ImageScores } from "./detection/scoring.ts";
 export type { TrainingImage } from "./detection/material.ts";
-export { Training, type TrainingStep } from "./detection/training.ts";
-export { TRAINING_OPTIONS, type TrainingOptions, type TrainingOptionsOf } from "./detection/training_options.ts";
+export { Training } from "./detection/training.ts";
+export {
+  TRAINING_OPTIONS,
+  type TrainingOptions,
+  type TrainingOptionsOf,
+  type TrainingProgress,
+  type TrainingStep,
+} from "./detection/training_options.ts";
 export type {
   AnomalySource,
   Assembly,

@@ -2,7 +2,6 @@
 // and without recomputed blocks), and inference, from decoded photographs to scores and maps on the host. Each with the
 // time that its kernels would take at the roofs, measured in the same process. Writes
 // bench/results/grad.<adapter>.json; with --against FILE compares.
-import type { DecodedImage } from "../../src/io/image.ts";
 import { gradConfig } from "../../src/methods/grad/config.ts";
 import type { Stage } from "../../src/methods/grad/stages.ts";
 import { Grad } from "../../src/methods/grad/model.ts";
@@ -187,7 +186,7 @@ async function measureInference(row: InferenceRow) {
   const { backbone, decoder, batch, half } = row;
   const network = backbone === "embedded" ? null : { name: backbone, padding: null };
   const detector = await madeUpDetector(device, INPUT_SIZE, { decoder }, network, "stretch", { half });
-  const pictures: DecodedImage[] = Array.from({ length: batch }, (_, i) => madeUpPicture(SIDE, i));
+  const pictures = Array.from({ length: batch }, (_, i) => ({ image: madeUpPicture(SIDE, i) }));
   const measured = await measure(() => detector.inspect(pictures), 1);
   detector.release();
   device.trim();

@@ -91,7 +91,7 @@ worker.addEventListener("message", ({ data: reply }: MessageEvent<Reply>) => {
       if (!known) return; // cleared meanwhile
       const { result, picture } = known;
       if (reply.kind === "refused") return result.refuse(reply.message);
-      void result.show(picture, reply, ready!.calibration.heat).then(() => {
+      void result.show(picture, reply).then(() => {
         result.draw(threshold(), opacity());
         summarise();
       });

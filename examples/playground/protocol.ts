@@ -1,6 +1,6 @@
 import type { BackboneName } from "../../src/backbones/registry.ts";
 import type { Calibration } from "../../src/detection/calibration.ts";
-import type { Placement } from "../../src/io/placement.ts";
+import type { Inspection } from "../../src/detection/detector.ts";
 
 /** A picture that the user chose, filmed or had made. */
 export interface Picture {
@@ -46,17 +46,9 @@ export interface Ready {
   readonly good: readonly number[];
 }
 
-/** The detector's result for a picture, and the picture's place in its map. */
-export interface Inspected {
+/** The detector's result for a picture. */
+export interface Inspected extends Inspection {
   readonly id: number;
-  readonly score: number;
-  readonly calibrated: number;
-  /** `[size, size]`, row-major. */
-  readonly map: Float32Array<ArrayBuffer>;
-  readonly size: number;
-  readonly width: number;
-  readonly height: number;
-  readonly placement: Placement;
 }
 
 export type Trouble = "unsupported" | "lost" | "memory" | "input";

@@ -1,4 +1,5 @@
-import { heatLayer } from "../../src/io/heat.ts";
+import { paintHeat } from "../../src/io/heat.ts";
+import type { DecodedImage } from "../../src/io/image.ts";
 import { printable } from "../../src/io/printable.ts";
 import { element } from "./page.ts";
 import type { Inspected } from "./protocol.ts";
@@ -13,8 +14,7 @@ export class Result {
   readonly #canvas = element("canvas");
   readonly #badge = element("span", { className: "badge" });
   readonly #words = element("span");
-  #picture: ImageBitmap | null = null;
-  #heat: ImageBitmap | null = null;
+  #picture: DecodedImage | null = null;
   #inspected: Inspected | null = null;
 
   constructor(name: string, isDefect: boolean | null) {
@@ -42,22 +42,21 @@ export class Result {
     return this.#inspected?.score ?? null;
   }
 
-  async show(picture: Blob | ImageBitmap, inspected: Inspected, heat: readonly [number, number]): Promise<void> {
-    const { map, size, width, height } = inspected;
-    const rgba = heatLayer(map, size, size, heat);
-    this.#heat = await createImageBitmap(new ImageData(new Uint8ClampedArray(rgba), size, size));
+  async show(picture: Blob | ImageBitmap, inspected: Inspected): Promise<void> {
+    const { width, height } = inspected;
     const scale = Math.min(1, LARGEST / Math.max(width, height));
-    [this.#canvas.width, this.#canvas.height] = [
-      Math.max(1, Math.round(width * scale)),
-      Math.max(1, Math.round(height * scale)),
-    ];
-    const [resizeWidth, resizeHeight] = [this.#canvas.width, this.#canvas.height];
-    this.#picture = await createImageBitmap(picture, {
+    const [resizeWidth, resizeHeight] = [width, height].map((side) => Math.max(1, Math.round(side * scale)));
+    const small = await createImageBitmap(picture, {
       imageOrientation: "from-image",
-      resizeWidth,
-      resizeHeight,
+      resizeWidth: resizeWidth!,
+      resizeHeight: resizeHeight!,
       resizeQuality: "high",
     });
+    [this.#canvas.width, this.#canvas.height] = [small.width, small.height];
+    const context = this.#canvas.getContext("2d", { willReadFrequently: true })!;
+    context.drawImage(small, 0, 0);
+    const { data } = context.getImageData(0, 0, small.width, small.height);
+    this.#picture = { width: small.width, height: small.height, data: new Uint8Array(data.buffer) };
     this.#inspected = inspected;
     this.item.dataset["score"] = String(inspected.score);
   }
@@ -71,27 +70,13 @@ export class Result {
   /** Redraws the card for a threshold on the calibrated score and a strength of the heat. */
   draw(threshold: number, opacity: number): void {
     if (!this.#inspected) return;
-    const { calibrated, placement, width } = this.#inspected;
+    const { calibrated } = this.#inspected;
     const isRejected = calibrated > threshold;
     this.#badge.dataset["verdict"] = isRejected ? "defect" : "good";
     this.#badge.textContent = isRejected ? "defect" : "good";
     this.#words.textContent = calibrated.toFixed(2);
-    const context = this.#canvas.getContext("2d")!;
-    context.drawImage(this.#picture!, 0, 0);
-    const { source, target } = placement;
-    const scale = this.#canvas.width / width;
-    context.globalAlpha = opacity;
-    context.drawImage(
-      this.#heat!,
-      target.left,
-      target.top,
-      target.width,
-      target.height,
-      source.left * scale,
-      source.top * scale,
-      source.width * scale,
-      source.height * scale,
-    );
-    context.globalAlpha = 1;
+    const { data, width, height } = paintHeat(this.#picture!, this.#inspected, { opacity });
+    const painted = new ImageData(new Uint8ClampedArray(data), width, height);
+    this.#canvas.getContext("2d")!.putImageData(painted, 0, 0);
   }
 }

@@ -7,10 +7,11 @@ import { synthesise, type SyntheticImage } from "../../src/data/synthetic.ts";
 import type { DecodedImage } from "../../src/io/image.ts";
 import { isPretrained, type BackboneName } from "../../src/backbones/registry.ts";
 import { decodeDetector, encodeDetector } from "../../src/detection/model_file.ts";
-import type { Detector } from "../../src/detection/detector.ts";
+import type { Detector, Inspection } from "../../src/detection/detector.ts";
 import type { PretrainedWeights } from "../../src/backbones/weights.ts";
 import type { TrainingImage } from "../../src/detection/material.ts";
 import { Training } from "../../src/detection/training.ts";
+import type { TrainingProgress } from "../../src/detection/training_options.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import {
   AdapterError,
@@ -110,7 +111,7 @@ class Workshop {
   async #weights(name: BackboneName, file: Blob | null): Promise<void> {
     if (!isPretrained(name)) return;
     const blob = file ?? (await downloadWeights(name, (done, total) => tell({ kind: "weights", name, done, total })));
-    await openWeights(blob, name); // refused before it is kept
+    await openWeights(blob, { name }); // refused before it is kept
     await keepWeights(name, blob);
     tell({ kind: "weights", name, done: blob.size, total: blob.size });
   }
@@ -119,8 +120,10 @@ class Workshop {
     this.#isStopping = false;
     const device = await this.#ready();
     const weights = await findWeights(choice.backbone);
-    const onFeatures = (done: number): void => tell({ kind: "features", done, total: pictures.length });
-    const training = await Training.begin(device, decoded(pictures), { ...choice, weights }, onFeatures);
+    const onProgress = (progress: TrainingProgress): void => {
+      if (progress.phase === "features") tell({ kind: "features", done: progress.done, total: pictures.length });
+    };
+    const training = await Training.begin(device, decoded(pictures), { ...choice, weights, onProgress });
     try {
       if (state) training.resume(state, "the training that was left");
       const keep = async () => {
@@ -173,25 +176,9 @@ class Workshop {
       const detector = this.#detector;
       if (!detector) throw new InputError("there is no model yet: train one, or load one");
       const image = await decodedInTime(source);
-      const [{ score, calibrated, map, size }] = (await detector.inspect([image])) as [
-        Awaited<ReturnType<Detector["inspect"]>>[number],
-      ];
-      const { width, height } = image;
-      const own = Float32Array.from(map);
-      tell(
-        {
-          kind: "inspected",
-          id,
-          score,
-          calibrated,
-          map: own,
-          size,
-          width,
-          height,
-          placement: detector.placementOf(image),
-        },
-        [own.buffer],
-      );
+      const [inspection] = (await detector.inspect([{ image }])) as [Inspection];
+      const map = Float32Array.from(inspection.map);
+      tell({ kind: "inspected", id, ...inspection, map }, [map.buffer]);
     } catch (error) {
       const { trouble, message } = troubleOf(error);
       tell({ kind: "refused", id, message });
@@ -240,7 +227,7 @@ async function findWeights(name: string): Promise<PretrainedWeights | null> {
   const file = await keptWeights(name);
   if (!file)
     throw new InputError(`${name} needs its weights: choose a safetensors file of them, or download them from the hub`);
-  return openWeights(file, name);
+  return openWeights(file, { name });
 }
 
 function troubleOf(error: unknown): { readonly trouble: Trouble; readonly message: string } {

@@ -16,7 +16,10 @@ const STRIP_PIXELS = 4 << 20; // of a canvas: one of the whole picture would be 
  * @param limit the most pixels it may have
  * @throws InputError if the browser cannot read it
  */
-export async function decodeImage(source: ImageBitmapSource, limit = MAX_PIXELS): Promise<DecodedImage> {
+export async function decodeImage(
+  source: ImageBitmapSource,
+  { maxPixels: limit = MAX_PIXELS }: { readonly maxPixels?: number } = {},
+): Promise<DecodedImage> {
   const refuse = (reason: string, cause: unknown): never => {
     throw new InputError(`cannot read ${source instanceof File ? source.name : "the image"}: ${reason}`, { cause });
   };

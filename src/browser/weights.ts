@@ -3,12 +3,12 @@ import { openWeightsFrom, type PretrainedWeights } from "../backbones/weights.ts
 /**
  * Opens a safetensors file of weights that the page was given: hashes all of it now, and reads each tensor when it is
  * asked for.
- * @param name for errors
+ * @param options `name`: for errors
  * @throws InputError if it is no safetensors file
  */
 export async function openWeights(
   file: Blob,
-  name = file instanceof File ? file.name : "the weights",
+  { name = file instanceof File ? file.name : "the weights" }: { readonly name?: string } = {},
 ): Promise<PretrainedWeights> {
   const read = async (first: number, bytes: number) =>
     new Uint8Array(await file.slice(first, first + bytes).arrayBuffer());

@@ -29,7 +29,7 @@ export async function openDataset(
   strict: boolean,
   needsGood = true,
 ): Promise<Dataset> {
-  const dataset = await readDataset(root, format, needsGood);
+  const dataset = await readDataset(root, { format, needsGood });
   for (const { path, reason } of dataset.unreadable) {
     if (strict) throw new InputError(`cannot read ${root}/${path}: ${reason}`);
     say(`skipped: cannot read ${root}/${path}: ${reason}`);

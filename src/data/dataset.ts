@@ -74,14 +74,24 @@ const LAYOUTS: readonly Layout[] = [
   folder,
 ];
 
+/** Options of reading a dataset. */
+export interface DatasetOptions {
+  /** The layout to read it as. Default: it is recognised. */
+  readonly format?: FormatName | undefined;
+  /** True if every class must have good images to train on. Default true. */
+  readonly needsGood?: boolean;
+}
+
 /**
  * Recognises a dataset's layout from file names alone, or reads it in the given format. Hidden files are ignored.
  *
- * @param needsGood true if every class must have good images to train on
  * @throws InputError if there is no image, the given layout does not match, its rule is broken, or a class has no good
  *   image to train on
  */
-export async function recogniseDataset(listing: FileListing, format?: FormatName, needsGood = true): Promise<Dataset> {
+export async function recogniseDataset(
+  listing: FileListing,
+  { format, needsGood = true }: DatasetOptions = {},
+): Promise<Dataset> {
   const { name } = listing;
   const tree = new FileTree(name, listing.files);
   if (tree.images.length === 0) {

@@ -76,15 +76,25 @@ export const fileCount = ({ classes }: Dataset): number =>
     0,
   );
 
+/** Options of looking at a dataset's files. */
+export interface SurveyOptions {
+  /** Ends it after a file: the signal's reason is thrown. */
+  readonly signal?: AbortSignal | null | undefined;
+  /** Called after each file. */
+  readonly onProgress?: ((progress: { readonly done: number; readonly total: number }) => void) | undefined;
+}
+
 /**
  * Reads every file of a dataset and reports sizes and formats of images, contents of masks, and what looks wrong.
- * @param onFile called after each file
  */
 export async function surveyDataset(
   dataset: Dataset,
   reader: PictureReader,
-  onFile: () => void = () => undefined,
+  { signal = null, onProgress = () => undefined }: SurveyOptions = {},
 ): Promise<Survey> {
+  signal?.throwIfAborted();
+  const total = fileCount(dataset);
+  let done = 0;
   const items = dataset.classes.flatMap(({ train, test }) => [...train, ...test]);
   const facts = new Map<string, PictureFacts>();
   const masks = new Map<string, MaskFacts>();
@@ -96,7 +106,8 @@ export async function surveyDataset(
       if (!(error instanceof InputError)) throw error;
       unreadable.set(path, error.message);
     }
-    onFile();
+    onProgress({ done: ++done, total });
+    signal?.throwIfAborted();
   };
   await forEach(items, ({ path }) => look(path, facts, (path) => reader.facts(path)));
   await forEach(

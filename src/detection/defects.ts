@@ -1,8 +1,8 @@
 import { connectedRegions } from "../metrics/regions.ts";
 import { nonFinite } from "../nn/weights.ts";
 import { InputError, OptionError, ShapeError } from "../runtime/errors.ts";
-import type { Placement, Size } from "../io/placement.ts";
-import type { Inspection } from "./detector.ts";
+import { EnlargedMap, type AnomalyMap } from "../io/anomaly_map.ts";
+import type { Size } from "../io/placement.ts";
 
 /** A connected part of a picture whose anomaly is above a threshold. */
 export interface Defect {
@@ -41,27 +41,23 @@ export interface DefectOptions {
  * The defects in a picture, at its own size: the map is enlarged bilinearly and cut at the threshold; pixels that
  * touch, at corners too, are one defect.
  *
- * @param placement where the picture is in the map (`Detector.placementOf`)
+ * @param inspection the detector's result for the picture
  * @throws OptionError for a threshold or area that is none; ShapeError if `counted` has another size than the picture;
  * InputError for a map that is not finite
  */
-export function defectsOf(
-  { map, size }: Pick<Inspection, "map" | "size">,
-  { width, height }: Size,
-  placement: Placement,
-  { threshold, minArea = 1, counted = null }: DefectOptions,
-): Defects {
+export function defectsOf(inspection: AnomalyMap, { threshold, minArea = 1, counted = null }: DefectOptions): Defects {
   if (!(threshold > 0 && threshold < Infinity && minArea >= 1)) {
     throw new OptionError(
       `defectsOf: expected a finite threshold > 0 and minArea >= 1, got ${threshold} and ${minArea}`,
     );
   }
+  const { map, width, height, placement } = inspection;
   const wrong = nonFinite(map);
   if (wrong) throw new InputError(`defectsOf: the anomaly map holds ${wrong}; it must be finite`);
   if (counted && counted.length !== width * height) {
     throw new ShapeError(`defectsOf: expected counted to have ${width} x ${height} pixels, got ${counted.length}`);
   }
-  const enlarged = new EnlargedMap(map, size, placement);
+  const enlarged = new EnlargedMap(inspection);
   const mask = new Uint8Array(width * height);
   let [left, top, right, bottom] = [width, height, 0, 0];
   for (let y = placement.source.top; y < placement.source.top + placement.source.height; y++) {
@@ -110,68 +106,6 @@ export function defectsOf(
     return [{ bbox, area: region.area, peak: region.peak, runs: runsOf(bbox, { width, height }, isInside) }];
   });
   return { mask, defects };
-}
-
-/** A map between the pixels of a picture: bilinear, pixel centres at halves, the outermost value beyond them. */
-class EnlargedMap {
-  readonly #map: Float32Array;
-  readonly #size: number;
-  readonly #placement: Placement;
-  readonly #rowPeaks: Float32Array;
-
-  constructor(map: Float32Array, size: number, placement: Placement) {
-    this.#map = map;
-    this.#size = size;
-    this.#placement = placement;
-    this.#rowPeaks = Float32Array.from({ length: size }, (_, y) =>
-      map.subarray(y * size, (y + 1) * size).reduce((a, b) => Math.max(a, b)),
-    );
-  }
-
-  /** At a pixel of the picture that is placed in the map. */
-  at(x: number, y: number): number {
-    const { source, target } = this.#placement;
-    const [u, v] = [
-      positionOf(x, source.left, source.width, target.left, target.width),
-      positionOf(y, source.top, source.height, target.top, target.height),
-    ];
-    const [u0, v0] = [Math.floor(u), Math.floor(v)];
-    const u1 = Math.min(u0 + 1, target.left + target.width - 1);
-    const [above, below] = [v0 * this.#size, Math.min(v0 + 1, target.top + target.height - 1) * this.#size];
-    const upper = this.#map[above + u0]! + (this.#map[above + u1]! - this.#map[above + u0]!) * (u - u0);
-    const lower = this.#map[below + u0]! + (this.#map[below + u1]! - this.#map[below + u0]!) * (u - u0);
-    return upper + (lower - upper) * (v - v0);
-  }
-
-  /** The columns of a row outside of which no value can exceed a threshold, as none of the map's around it does. */
-  spanAbove(y: number, threshold: number): readonly [first: number, end: number] {
-    const { source, target } = this.#placement;
-    const v0 = Math.floor(positionOf(y, source.top, source.height, target.top, target.height));
-    const v1 = Math.min(v0 + 1, target.top + target.height - 1);
-    if (!(this.#rowPeaks[v0]! > threshold || this.#rowPeaks[v1]! > threshold)) return [0, 0];
-    let [first, last] = [this.#size, -1];
-    for (let u = target.left; u < target.left + target.width; u++) {
-      if (!(this.#map[v0 * this.#size + u]! > threshold || this.#map[v1 * this.#size + u]! > threshold)) continue;
-      first = Math.min(first, u);
-      last = u;
-    }
-    if (last < 0) return [0, 0]; // what exceeds it is no part of the picture
-    const scale = source.width / target.width;
-    const columnOf = (u: number): number => source.left + (u + 0.5 - target.left) * scale;
-    const end = source.left + source.width;
-    return [
-      Math.max(source.left, Math.floor(columnOf(first - 1)) - 1),
-      Math.min(end, Math.ceil(columnOf(last + 1)) + 1),
-    ];
-  }
-}
-
-/**
- * Maps a pixel of the picture to an axis of the map, clamped to the first and last of the map's pixels that show
- * it.
- */
-function positionOf(pixel: number, from: number, extent: number, to: number, toExtent: number): number {
-  return Math.min(Math.max(to + ((pixel - from + 0.5) * toExtent) / extent - 0.5, to), to + toExtent - 1);
 }
 
 /** A region's runs, column by column; the first is outside. */

@@ -1,6 +1,7 @@
 import type { BackboneIdentity } from "../backbones/backbone.ts";
 import { createBackbone, isPretrained, type BackboneName } from "../backbones/registry.ts";
 import type { PretrainedWeights } from "../backbones/weights.ts";
+import type { HeatMap } from "../io/heat.ts";
 import type { DecodedImage } from "../io/image.ts";
 import type { Assembly, FeatureExtents, Json, Model, Scoring } from "../methods/method.ts";
 import { loadMethod } from "../methods/registry.ts";
@@ -17,8 +18,15 @@ import { FeatureExtractor, FeatureMaker, type Preprocessing } from "./features.t
 import type { PictureRegion } from "./region.ts";
 import { imageScores, type ImageScores } from "./scoring.ts";
 
-/** The detector's result for one image. */
-export interface Inspection {
+/** An image to inspect. */
+export interface InputImage {
+  readonly image: DecodedImage;
+  /** The part of it that counts; null, or nothing, where all does. */
+  readonly region?: PictureRegion | null;
+}
+
+/** The detector's scores for what the backbone made of an image. */
+export interface FeatureInspection {
   /** The larger, the more anomalous; at least 0. What it is made of is the method's to say (`Scoring`). */
   readonly score: number;
   /** The same between 0 and 1: 0.5 at the threshold, 0.1 where good images typically are. */
@@ -29,6 +37,9 @@ export interface Inspection {
   readonly map: Float32Array;
   readonly size: number;
 }
+
+/** The detector's result for one image, whose `width` and `height` it states. */
+export interface Inspection extends FeatureInspection, HeatMap {}
 
 /** An image that cannot be inspected: its score or its map is not finite. */
 export interface InspectionFailure {
@@ -41,7 +52,7 @@ export interface InspectionFailure {
  * @param name the image's, for errors
  * @throws InputError if there is none
  */
-export function requireInspection(outcome: Inspection | InspectionFailure, name: string): Inspection {
+export function requireInspection<T extends FeatureInspection>(outcome: T | InspectionFailure, name: string): T {
   if ("reason" in outcome) throw new InputError(`${name} cannot be inspected: ${outcome.reason}`);
   return outcome;
 }
@@ -59,7 +70,7 @@ export interface DetectorConfig {
   readonly calibration: Calibration;
 }
 
-/** Options of loading a detector. */
+/** Options of how a detector computes. */
 export interface DetectorOptions {
   /**
    * True to store weights and activations of EfficientNets and decoders in f16; sums stay f32. Half the memory
@@ -223,17 +234,13 @@ export class Detector {
   }
 
   /**
-   * Scores images and maps their anomalies. Images are inspected as one batch.
-   * @param regions of each image the part that counts; null, or nothing, where all does. The rest is 0 in the map, and
-   * neither score nor peak nor map depends on it
-   * @throws OptionError if a region is not of its image's size, or nothing of it is left in the map; InputError, with
+   * Scores images and maps their anomalies. Images are inspected as one batch. What is outside of an image's region is
+   * 0 in its map, and neither score nor peak nor map depends on it.
+   * @throws OptionError if an image is missing, a region is not of its image's size, or nothing of it is left in the map; InputError, with
    * the number of the image, if a score or a map is not finite
    */
-  async inspect(
-    images: readonly DecodedImage[],
-    regions: readonly (PictureRegion | null)[] = [],
-  ): Promise<Inspection[]> {
-    return (await this.inspectEach(images, regions)).map((outcome, i) => requireInspection(outcome, `image ${i}`));
+  async inspect(images: readonly InputImage[]): Promise<Inspection[]> {
+    return (await this.inspectEach(images)).map((outcome, i) => requireInspection(outcome, `image ${i}`));
   }
 
   /**
@@ -241,26 +248,33 @@ export class Detector {
    * @returns for each image its inspection, or why there is none: there is no verdict then, and it is not good
    * @throws OptionError as `inspect`
    */
-  async inspectEach(
-    images: readonly DecodedImage[],
-    regions: readonly (PictureRegion | null)[] = [],
-  ): Promise<(Inspection | InspectionFailure)[]> {
-    const counting = this.#countedPixels(images, regions);
-    const shown = images.map((image, i) => regions[i]?.shown(image) ?? image);
+  async inspectEach(images: readonly InputImage[]): Promise<(Inspection | InspectionFailure)[]> {
+    images.forEach(({ image }, i) => {
+      if (!(image as DecodedImage | undefined)?.data)
+        throw new OptionError(`inspect: expected each image as { image, region? }; image ${i} has none`);
+    });
+    const counting = this.#countedPixels(images);
+    const shown = images.map(({ image, region }) => region?.shown(image) ?? image);
     // from here on no scope is open, which would take back what is kept
-    await this.prepare(images.length, counting !== null);
+    await this.prepare(images.length, { regions: counting !== null });
     const pixels = this.#features.maker.pixelsOf(shown);
     const weights = counting && fromArray(this.device, [...pixels.shape.slice(0, 3), 1], counting);
     const reads = read(this.#captured.run(pixels, weights));
     for (const tensor of [pixels, weights]) if (tensor) release(tensor);
-    return this.#inspections(reads);
+    const outcomes = await this.#inspections(reads);
+    return outcomes.map((outcome, i) => {
+      if ("reason" in outcome) return outcome;
+      const { width, height } = images[i]!.image;
+      const { heat } = this.config.calibration;
+      return { ...outcome, width, height, placement: this.placementOf({ width, height }), heat };
+    });
   }
 
   /**
    * The same as `inspect` for what the backbone made of images before, `[N, cells, cells, channels]`.
    * @throws InputError as `inspect`
    */
-  async inspectFeatures(features: Tensor): Promise<Inspection[]> {
+  async inspectFeatures(features: Tensor): Promise<FeatureInspection[]> {
     return (await this.#inspections(this.#started(features))).map((outcome, i) =>
       requireInspection(outcome, `image ${i}`),
     );
@@ -270,10 +284,10 @@ export class Detector {
    * Compiles what `inspect` needs for so many images, in parallel, and measures the forms of kernels if the device was
    * opened with
    * `autotune`. It does so itself; asked before images are there, it need not wait.
-   * @param counted whether only a part of the images counts
+   * @param options `regions`: true if only a part of the images counts
    */
-  async prepare(images: number, counted = false): Promise<void> {
-    if (this.#captured.knows(images, counted)) return;
+  async prepare(images: number, { regions = false }: { readonly regions?: boolean } = {}): Promise<void> {
+    if (this.#captured.knows(images, regions)) return;
     const {
       device,
       config: {
@@ -286,7 +300,7 @@ export class Detector {
         using _scope = device.scope();
         this.#features.maker.pixelsOf([blank], false);
         const pixels = empty(device, [images, size, size, 3]);
-        this.#score(this.#features.extractFrom(pixels), counted ? empty(device, [images, size, size, 1]) : null);
+        this.#score(this.#features.extractFrom(pixels), regions ? empty(device, [images, size, size, 1]) : null);
       });
     await compile();
     if (await tunePending(device)) await compile(); // the forms that were found to be the fastest
@@ -306,12 +320,12 @@ export class Detector {
   }
 
   /** The pixels that count in a batch of maps, `[N, size, size]`; null if all do. */
-  #countedPixels(images: readonly DecodedImage[], regions: readonly (PictureRegion | null)[]): Float32Array | null {
-    if (!regions.some((region) => region !== null)) return null;
+  #countedPixels(images: readonly InputImage[]): Float32Array | null {
+    if (!images.some(({ region }) => region)) return null;
     const { size: inputSize } = this.config.input;
     const all = new Float32Array(images.length * inputSize ** 2).fill(1);
-    images.forEach((image, i) => {
-      const counted = regions[i]?.inMap(this.placementOf(image), inputSize);
+    images.forEach(({ image, region }, i) => {
+      const counted = region?.inMap(this.placementOf(image), inputSize);
       if (counted && !counted.includes(1)) {
         throw new OptionError(
           `inspect: nothing of the region of image ${i} is left in its map of ${inputSize} x ${inputSize}`,
@@ -327,7 +341,7 @@ export class Detector {
     return imageScores(this.#model.score(features), scoring, input.size, counted);
   }
 
-  async #inspections(reads: readonly Promise<Float32Array>[]): Promise<(Inspection | InspectionFailure)[]> {
+  async #inspections(reads: readonly Promise<Float32Array>[]): Promise<(FeatureInspection | InspectionFailure)[]> {
     const [maps, scores, peaks] = (await Promise.all(reads)) as [Float32Array, Float32Array, Float32Array];
     const { size } = this.config.input;
     return Array.from(scores, (score, i) => {

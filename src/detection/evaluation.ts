@@ -7,7 +7,7 @@ import { InputError } from "../runtime/errors.ts";
 import { requireInspection, type Detector } from "./detector.ts";
 import { truthWithin } from "./region.ts";
 import type { TrainingImage } from "./material.ts";
-import { Training, type TrainingStep } from "./training.ts";
+import { Training } from "./training.ts";
 import type { TrainingOptions } from "./training_options.ts";
 
 /** An image whose verdict is known. */
@@ -32,19 +32,32 @@ const BATCH = 4;
  * Trains a detector on good images, in one go; `Training` does the same in steps that can be saved and resumed.
  *
  * @param images good images of one class or several, read once, in order
- * @param onStep called after each step of training; a loss comes every tenth
+ * @param options as `Training.begin`; a loss comes with every tenth step that `onProgress` is told of
  * @returns the detector; its threshold is set by good images that were held out
- * @throws InputError and OptionError as `Training.begin`; DivergedError as `Training.fit` and `Training.finish`
+ * @throws InputError and OptionError as `Training.begin`; DivergedError as `Training.fit` and `Training.finish`; the
+ * reason of the signal that ended it. Nothing is left on the device then
  */
 export async function trainDetector(
   device: Device,
   images: AsyncIterable<TrainingImage>,
   options: TrainingOptions = {},
-  onStep: (step: TrainingStep) => void = () => undefined,
 ): Promise<Detector> {
   const training = await Training.begin(device, images, options);
-  for await (const step of training.fit()) onStep(step);
-  return training.finish();
+  try {
+    for await (const _ of training.fit());
+    return await training.finish();
+  } catch (error) {
+    training.release();
+    throw error;
+  }
+}
+
+/** Options of an evaluation. */
+export interface EvaluateDetectorOptions {
+  /** Ends it after a batch: the signal's reason is thrown. */
+  readonly signal?: AbortSignal | null;
+  /** Called after each batch with the number of images that were inspected. */
+  readonly onProgress?: (progress: { readonly done: number }) => void;
 }
 
 /**
@@ -53,19 +66,18 @@ export async function trainDetector(
  *
  * @param images good and defective ones of one class or several
  * @returns fractions in [0, 1]; null where undefined
- * @throws InputError if there are no images, or one, which is named, cannot be inspected
+ * @throws InputError if there are no images, or one, which is named, cannot be inspected; the signal's reason
  */
 export async function evaluateDetector(
   detector: Detector,
   images: AsyncIterable<LabelledImage>,
+  { signal = null, onProgress = () => undefined }: EvaluateDetectorOptions = {},
 ): Promise<DetectorMetrics> {
+  signal?.throwIfAborted();
   const evaluations = new Map<string, Evaluation>();
   let inspected = 0;
   const evaluateBatch = async (batch: readonly LabelledImage[]): Promise<void> => {
-    const inspections = await detector.inspectEach(
-      batch.map(({ image }) => image),
-      batch.map(({ region }) => region ?? null),
-    );
+    const inspections = await detector.inspectEach(batch);
     batch.forEach(({ name, className, defective, image, masks, region }, i) => {
       const { score, map, size } = requireInspection(
         inspections[i]!,
@@ -78,6 +90,8 @@ export async function evaluateDetector(
       evaluations.set(className, evaluation);
       evaluation.add({ ...truth, score, map, width: size, height: size });
     });
+    onProgress({ done: inspected });
+    signal?.throwIfAborted();
   };
   const batch: LabelledImage[] = [];
   for await (const image of images) {

@@ -65,25 +65,40 @@ export class Material {
 
   /**
    * Reads images, once, in order, then real anomalies; only their features are kept.
-   * @param onImage called after each good image, with their number so far
-   * @throws as `Training.begin`
+   * @throws as `Training.begin`; nothing is left on the device then
    */
   static async read(
     device: Device,
     settings: TrainingSettings,
     images: AsyncIterable<TrainingImage>,
-    onImage: (count: number) => void,
   ): Promise<Material> {
-    const { learner, options, resize, inputSize, featureBudget: budget, spill } = settings;
+    const { learner, options, resize, featureBudget: budget, spill } = settings;
     const backbone = await createBackbone(device, settings.backbone, settings);
     const maker = new FeatureMaker(device, backbone, learner.assembly(options, backbone), resize);
+    const store = new FeatureStore(device, { dtype: featureDType(device, backbone.standardise), budget, spill });
+    try {
+      return await Material.#from(device, settings, images, maker, store);
+    } catch (error) {
+      store.release();
+      maker.release();
+      throw error;
+    }
+  }
+
+  static async #from(
+    device: Device,
+    { learner, options, resize, inputSize, signal, onProgress, anomalies: anomalous }: TrainingSettings,
+    images: AsyncIterable<TrainingImage>,
+    maker: FeatureMaker,
+    store: FeatureStore,
+  ): Promise<Material> {
     const { height, width, channels } = maker.extents;
     // what it refuses, before any image is read
     learner.configure({ height, width, channels, variance: 1, images: LEAST_IMAGES }, options);
-    const store = new FeatureStore(device, { dtype: featureDType(device, backbone.standardise), budget, spill });
     const set = new TrainingSet(channels);
     const samples: TrainingSample[] = [];
     let regions = false;
+    signal?.throwIfAborted();
     for await (const { name, className, image, region } of images) {
       regions ||= Boolean(region);
       const features =
@@ -93,7 +108,8 @@ export class Material {
       set.add(await toArray(features), className, name ?? `image ${samples.length + 1}, of class ${className},`);
       samples.push({ className, index: await store.add(features) });
       release(features);
-      onImage(samples.length);
+      onProgress({ phase: "features", done: samples.length });
+      signal?.throwIfAborted();
     }
     if (samples.length < LEAST_IMAGES) {
       throw new InputError(
@@ -102,14 +118,15 @@ export class Material {
     }
     set.requireVariety();
     const anomalies: Anomaly[] = [];
-    for await (const anomalous of settings.anomalies ?? []) {
-      const mask = markedCells(anomalous, resize, inputSize, height);
-      const features = maker.rawOf([anomalous.image]);
-      requireFinite(await toArray(features), anomalous.name);
+    for await (const one of anomalous ?? []) {
+      const mask = markedCells(one, resize, inputSize, height);
+      const features = maker.rawOf([one.image]);
+      requireFinite(await toArray(features), one.name);
       anomalies.push({ index: await store.add(features), mask });
       release(features);
+      signal?.throwIfAborted();
     }
-    if (settings.anomalies && anomalies.length === 0)
+    if (anomalous && anomalies.length === 0)
       throw new InputError("there are no anomalous images with masks to learn from");
     return new Material(device, maker, store, set, samples, regions, anomalies);
   }

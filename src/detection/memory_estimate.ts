@@ -167,7 +167,7 @@ export async function inferenceBytes(device: Device, model: MemoryModel, batch: 
   const restored = method.restore(method.fitted?.(modelConfig) ?? modelConfig, weights);
   weights.freeze(dtype);
   const detector = Detector.assemble(extractor, restored, config);
-  await detector.inspect(Array.from({ length: batch }, picture));
+  await detector.inspect(Array.from({ length: batch }, () => ({ image: picture() })));
   return held.peakBytes;
 }
 

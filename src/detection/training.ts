@@ -6,27 +6,14 @@ import { dispose } from "../runtime/disposal.ts";
 import { DivergedError, InputError, ShapeError } from "../runtime/errors.ts";
 import { release, toArray, type Tensor } from "../tensor/tensor.ts";
 import { calibrationOf, NOT_CALIBRATED, type HeldOut } from "./calibration.ts";
-import { Detector, type DetectorConfig, type Inspection } from "./detector.ts";
+import { Detector, type DetectorConfig, type FeatureInspection } from "./detector.ts";
 import { extractorFor, type FeatureExtractor } from "./features.ts";
 import { planRuns, type Run, type TrainingSample } from "./folds.ts";
 import { Material, type TrainingImage } from "./material.ts";
 import { Pace } from "./pace.ts";
-import { resolveTraining, type TrainingOptions, type TrainingSettings } from "./training_options.ts";
+import { resolveTraining, type TrainingOptions, type TrainingSettings, type TrainingStep } from "./training_options.ts";
 import { identityOf } from "./training_identity.ts";
 import { decodeTrainingState, encodeTrainingState, requireSame, type SavedState } from "./training_state.ts";
-
-/** A step of a training, and where that leaves it. */
-export interface TrainingStep extends FitStep {
-  /** Title of the stage, for people. */
-  readonly title: string;
-  /** Steps taken in all, of all stages and models. */
-  readonly taken: number;
-  /** 1 for the first of the models that are trained; the last is the detector's. */
-  readonly run: number;
-  readonly runs: number;
-  /** At the pace so far; without what a stage may save by ending early. */
-  readonly secondsLeft: number;
-}
 
 /**
  * The training of a detector: `begin` reads the images, `fit` takes the steps, `finish` makes the detector. Between two
@@ -71,7 +58,7 @@ export class Training {
    * Reads images, once, in order; only their features are kept.
    *
    * @param images good images of one class or several
-   * @param onImage called after each, with their number so far
+   * @param options those of `TRAINING_OPTIONS` and of the method; `signal` and `onProgress` serve all of the training
    * @throws InputError if there are fewer than two, all of a class are the same or show nothing, features hold NaN or
    * infinity, or weights are missing or do not fit; OptionError for an option unknown or out of range; ShapeError for
    * features of another length
@@ -80,10 +67,9 @@ export class Training {
     device: Device,
     images: AsyncIterable<TrainingImage>,
     options: TrainingOptions = {},
-    onImage: (count: number) => void = () => undefined,
   ): Promise<Training> {
     const settings = await resolveTraining(device, options);
-    return new Training(device, settings, await Material.read(device, settings, images, onImage));
+    return new Training(device, settings, await Material.read(device, settings, images));
   }
 
   /** Every option with its value. */
@@ -112,9 +98,12 @@ export class Training {
 
   /**
    * Takes steps until the end, or until nobody asks for more; asked again, it goes on.
-   * @throws DivergedError where a loss that was read is NaN or infinite, with the step and a tensor that is
+   * @throws DivergedError where a loss that was read is NaN or infinite, with the step and a tensor that is; the reason
+   * of the signal that ended it
    */
   async *fit(): AsyncGenerator<TrainingStep, void> {
+    const { signal, onProgress } = this.#settings;
+    signal?.throwIfAborted();
     for (;;) {
       const titles = new Map(this.#plan(this.#run).map(({ stage, title }) => [stage, title]));
       let before = performance.now();
@@ -126,7 +115,10 @@ export class Training {
           runs: this.#runs.length,
           secondsLeft: this.#secondsLeft(),
         };
-        yield { ...step, title: titles.get(step.stage)!, ...where };
+        const taken = { ...step, title: titles.get(step.stage)!, ...where };
+        onProgress({ phase: "training", ...taken });
+        yield taken;
+        signal?.throwIfAborted();
         before = performance.now();
       }
       if (this.#run === this.#runs.length - 1) return;
@@ -159,12 +151,14 @@ export class Training {
 
   /**
    * The detector, as far as it was trained; nothing is left to this training afterwards.
-   * @param onImage called after each image that calibrates it
-   * @throws DivergedError where scores of good images are not finite, so that there is no threshold
+   * @throws DivergedError where scores of good images are not finite, so that there is no threshold; the reason of the
+   * signal that ended it
    */
-  async finish(onImage: (done: number, total: number) => void = () => undefined): Promise<Detector> {
+  async finish(): Promise<Detector> {
     const { heldOut, training } = this.#runs[this.#run]!;
-    await this.#scoreHeldOut(heldOut.length + this.#heldOut.length > 0 ? heldOut : training, onImage);
+    await this.#scoreHeldOut(heldOut.length + this.#heldOut.length > 0 ? heldOut : training, (done, total) =>
+      this.#settings.onProgress({ phase: "calibration", done, total }),
+    );
     const calibration = calibrationOf(this.#heldOut, this.#settings.falseReject);
     this.#fit.release();
     this.#material.store.release();
@@ -291,7 +285,9 @@ export class Training {
     }
     if (model.adjust) this.#carried = await model.adjust(unseen(), this.#carried);
     const detector = Detector.assemble(this.#extractor, model, this.#config());
+    const scored: HeldOut[] = [];
     for (const [i, sample] of samples.entries()) {
+      this.#settings.signal?.throwIfAborted();
       const features = await this.#material.store.batch([sample.index]);
       const inspections = detector.inspectFeatures(features);
       release(features);
@@ -301,10 +297,11 @@ export class Training {
           `training diverged: good image ${sample.index + 1}, of class ${sample.className}: ${cause.message}`,
           { cause },
         );
-      })) as [Inspection];
-      this.#heldOut.push({ className: sample.className, score, peak });
+      })) as [FeatureInspection];
+      scored.push({ className: sample.className, score, peak });
       onImage(i + 1, samples.length);
     }
+    this.#heldOut.push(...scored); // all or none: what is left in between can be gone on with
   }
 
   #config(): DetectorConfig {

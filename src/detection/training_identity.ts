@@ -1,27 +1,21 @@
 import type { Json } from "../methods/method.ts";
 import type { Material } from "./material.ts";
-import type { TrainingSettings } from "./training_options.ts";
+import { generalOptionsOf, type TrainingSettings } from "./training_options.ts";
 import type { TrainingIdentity } from "./training_state.ts";
 
 /** Makes the identity of a training from its options, its images and the configuration of its model. */
 export function identityOf(
-  {
-    learner,
-    options,
-    weights: _weights,
-    spill: _spill,
-    featureBudget: _budget,
-    anomalies: _read,
-    ...settings
-  }: TrainingSettings,
+  settings: TrainingSettings,
   { maker, anomalies, samples, set }: Material,
   config: Json,
 ): TrainingIdentity {
+  const { learner, options } = settings;
+  const { featureBudget: _budget, ...general } = generalOptionsOf(settings);
   const lasting = Object.fromEntries(Object.entries(options).filter(([name]) => !learner.options[name]?.tuning));
   const marked = anomalies.map(({ mask }) => mask.filter((cell) => cell === 1).length);
   return {
     settings: flat({
-      ...settings,
+      ...general,
       backbone: maker.backbone.identity,
       options: lasting,
       config: config as object,

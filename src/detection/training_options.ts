@@ -7,7 +7,7 @@ import {
   type MethodName,
   type OptionsOfMethods,
 } from "../methods/registry.ts";
-import type { Method, MethodOptions } from "../methods/method.ts";
+import type { FitStep, Method, MethodOptions } from "../methods/method.ts";
 import type { Device } from "../runtime/device.ts";
 import { OptionError } from "../runtime/errors.ts";
 import { resolveOptions, type OptionsOf, type OptionTable, type ResolvedOptions } from "../runtime/option_table.ts";
@@ -89,7 +89,33 @@ interface GeneralOptions extends Omit<OptionsOf<typeof TRAINING_OPTIONS>, "metho
   readonly anomalies?: AsyncIterable<AnomalousImage> | null | undefined;
   /** Storage for features beyond the budget. Default: none, and the budget does not apply. */
   readonly spill?: Spill | null | undefined;
+  /**
+   * Ends the training at the next image or step: what runs then throws the signal's reason. The training can still be
+   * saved.
+   */
+  readonly signal?: AbortSignal | null | undefined;
+  /** Called after each image that is read, each step, and each image that sets the threshold. */
+  readonly onProgress?: ((progress: TrainingProgress) => void) | undefined;
 }
+
+/** A step of a training, and where that leaves it. */
+export interface TrainingStep extends FitStep {
+  /** Title of the stage, for people. */
+  readonly title: string;
+  /** Steps taken in all, of all stages and models. */
+  readonly taken: number;
+  /** 1 for the first of the models that are trained; the last is the detector's. */
+  readonly run: number;
+  readonly runs: number;
+  /** At the pace so far; without what a stage may save by ending early. */
+  readonly secondsLeft: number;
+}
+
+/** Progress of a training: it reads images, takes steps, then scores good images to set its threshold. */
+export type TrainingProgress =
+  | { readonly phase: "features"; readonly done: number }
+  | ({ readonly phase: "training" } & TrainingStep)
+  | { readonly phase: "calibration"; readonly done: number; readonly total: number };
 
 type OfMethod<N extends MethodName> = OptionsOfMethods[N] &
   (N extends typeof DEFAULT_METHOD ? { readonly method?: N | undefined } : { readonly method: N });
@@ -107,14 +133,29 @@ export interface TrainingSettings extends ResolvedOptions<typeof TRAINING_OPTION
   readonly weights: PretrainedWeights | null;
   readonly anomalies: AsyncIterable<AnomalousImage> | null;
   readonly spill: Spill | null;
+  readonly signal: AbortSignal | null;
+  readonly onProgress: (progress: TrainingProgress) => void;
 }
+
+/** Returns the options of a training that do not depend on the method, as data. */
+export const generalOptionsOf = (settings: TrainingSettings): ResolvedOptions<typeof TRAINING_OPTIONS> =>
+  Object.fromEntries(
+    Object.keys(TRAINING_OPTIONS).map((name) => [name, settings[name as keyof typeof TRAINING_OPTIONS]]),
+  ) as ResolvedOptions<typeof TRAINING_OPTIONS>;
 
 /**
  * Fills in defaults.
  * @throws OptionError for an option unknown or out of range, or options that do not go together
  */
 export async function resolveTraining(device: Device, given: TrainingOptions): Promise<TrainingSettings> {
-  const { weights = null, anomalies = null, spill = null, ...told } = given;
+  const {
+    weights = null,
+    anomalies = null,
+    spill = null,
+    signal = null,
+    onProgress = () => undefined,
+    ...told
+  } = given;
   const { software } = device.adapter;
   const isGeneral = ([name]: readonly [string, unknown]): boolean => Object.hasOwn(TRAINING_OPTIONS, name);
   const named = Object.entries(told);
@@ -142,5 +183,5 @@ export async function resolveTraining(device: Device, given: TrainingOptions): P
     throw new OptionError(
       `training: ${idle} counts only where there are anomalies to learn from: name some, or leave it out`,
     );
-  return { ...settings, learner, options: resolved, weights, anomalies, spill };
+  return { ...settings, learner, options: resolved, weights, anomalies, spill, signal, onProgress };
 }

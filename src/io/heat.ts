@@ -1,4 +1,6 @@
-import { InputError, ShapeError } from "../runtime/errors.ts";
+import { InputError, OptionError, ShapeError } from "../runtime/errors.ts";
+import { positionOf, type AnomalyMap } from "./anomaly_map.ts";
+import type { DecodedImage } from "./image.ts";
 
 type Triple = readonly [number, number, number];
 
@@ -67,27 +69,117 @@ export function heatOverlay(map: Float32Array, width: number, height: number, lo
   return rgba;
 }
 
+/** An anomaly map with the scale of its model's heat maps. An `Inspection` is one. */
+export interface HeatMap extends AnomalyMap {
+  /** Values drawn as nothing and as the strongest heat, 0 < low < high; logarithmic in between. */
+  readonly heat: readonly [low: number, high: number];
+}
+
 /**
- * Colours an anomaly map on a model's fixed, logarithmic scale, as an overlay for its photograph.
- *
- * @param map anomaly values, row-major `[height, width]`
- * @param heat values drawn as transparent and as the strongest heat: `calibration.heat` of the detector
- * @returns RGBA, 8 bits per channel, row-major `[height, width, 4]`, alpha not premultiplied
- * @throws ShapeError if the map does not have width x height values, InputError if a value is NaN
+ * Colours the part of an anomaly map that shows its photograph, as a layer to lay over it.
+ * @param inspection the detector's result for the photograph
+ * @returns RGBA of the part's size in the map, alpha not premultiplied: nothing is painted where nothing looks wrong
+ * @throws ShapeError if the map does not have size x size values; InputError if a value is NaN
  */
-export function heatLayer(
-  map: Float32Array,
-  width: number,
-  height: number,
-  [low, high]: readonly [low: number, high: number],
-): Uint8Array {
-  return heatOverlay(
-    map.map((value) => Math.log(Math.max(value, low))),
-    width,
-    height,
-    Math.log(low),
-    Math.log(high),
+export function heatLayer(inspection: HeatMap): DecodedImage {
+  const { width, height } = inspection.placement.target;
+  const [low, high] = inspection.heat;
+  const part = shownPart(inspection).map((value) => Math.log(Math.max(value, low)));
+  return { width, height, data: heatOverlay(part, width, height, Math.log(low), Math.log(high)) };
+}
+
+/**
+ * The part of an anomaly map that shows its photograph, row-major.
+ * @throws ShapeError if the map does not have size x size values
+ */
+export function shownPart({ map, size, placement }: AnomalyMap): Float32Array {
+  checkExtent("an anomaly map", "map", map, size, size);
+  const { left, top, width, height } = placement.target;
+  const part = new Float32Array(width * height);
+  for (let y = 0; y < height; y++)
+    part.set(map.subarray((top + y) * size + left, (top + y) * size + left + width), y * width);
+  return part;
+}
+
+/** Options of painting a heat map. */
+export interface PaintOptions {
+  /** 0 paints nothing, 1 as much as `heatLayer`. Default 1. */
+  readonly opacity?: number;
+}
+
+/**
+ * Paints an inspection's anomaly map over its photograph, on the scale of the model, so that colours compare between
+ * photographs. The map is enlarged bilinearly.
+ *
+ * @param image the photograph that was inspected, or a copy of it of another size; it stays as it is
+ * @param inspection the detector's result for it
+ * @returns a new picture of the image's size
+ * @throws ShapeError if image or map do not have the pixels that they should; InputError if a value is NaN; OptionError
+ * for an opacity that is none
+ */
+export function paintHeat(image: DecodedImage, inspection: HeatMap, { opacity = 1 }: PaintOptions = {}): DecodedImage {
+  if (!(opacity >= 0 && opacity <= 1))
+    throw new OptionError(`paintHeat: expected opacity to be a number from 0 to 1, got ${opacity}`);
+  const { width, height, data } = image;
+  checkExtent("paintHeat", "image", { length: data.length / 4 }, width, height);
+  const layer = heatLayer(inspection);
+  const { source } = inspection.placement;
+  const painted = new Uint8Array(data);
+  const columns = interpolation(width, inspection.width, source.left, source.width, layer.width);
+  const rows = interpolation(height, inspection.height, source.top, source.height, layer.height);
+  // Colours times alpha, then alpha: what bilinear interpolation may mix.
+  const premultiplied = Float32Array.from(layer.data, (value, i) =>
+    i % 4 === 3 ? (opacity * value) / 255 : (opacity * value * layer.data[i | 3]!) / 255,
   );
+  const isClear = Array.from({ length: layer.height }, (_, y) => {
+    const row = layer.data.subarray(4 * y * layer.width, 4 * (y + 1) * layer.width);
+    return row.every((value, i) => i % 4 !== 3 || value === 0);
+  });
+  const line = new Float32Array(4 * layer.width);
+  for (const { at: y, first: v0, second: v1, share: down } of rows) {
+    if (isClear[v0] && isClear[v1]) continue;
+    const [above, below] = [4 * v0 * layer.width, 4 * v1 * layer.width];
+    for (let i = 0; i < line.length; i++) {
+      const upper = premultiplied[above + i]!;
+      line[i] = upper + (premultiplied[below + i]! - upper) * down;
+    }
+    for (const { at: x, first, second, share } of columns) {
+      const [from, to] = [4 * first, 4 * second];
+      const alpha = line[from + 3]! + (line[to + 3]! - line[from + 3]!) * share;
+      if (alpha === 0) continue;
+      const at = 4 * (y * width + x);
+      for (let channel = 0; channel < 3; channel++) {
+        const colour = line[from + channel]! + (line[to + channel]! - line[from + channel]!) * share;
+        painted[at + channel] = Math.round(data[at + channel]! * (1 - alpha) + colour);
+      }
+    }
+  }
+  return { width, height, data: painted };
+}
+
+/** A pixel that is covered by a layer, between two of the layer's. */
+interface Between {
+  readonly at: number;
+  readonly first: number;
+  readonly second: number;
+  /** The second one's share, from 0 to 1. */
+  readonly share: number;
+}
+
+/**
+ * The pixels along an axis of a picture that a layer covers.
+ * @param extent pixels of the picture
+ * @param inspected pixels of the photograph that was inspected, of which the layer covers `covered` from `from` on
+ * @param layer pixels of the layer
+ */
+function interpolation(extent: number, inspected: number, from: number, covered: number, layer: number): Between[] {
+  return Array.from({ length: extent }, (_, at) => {
+    const pixel = ((at + 0.5) * inspected) / extent - 0.5;
+    const position = positionOf(pixel, from, covered, 0, layer);
+    const first = Math.floor(position);
+    const isCovered = pixel + 0.5 >= from && pixel + 0.5 < from + covered;
+    return { at, first, second: Math.min(first + 1, layer - 1), share: position - first, isCovered };
+  }).filter(({ isCovered }) => isCovered);
 }
 
 /**

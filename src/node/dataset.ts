@@ -1,7 +1,6 @@
 import { basename, join, resolve } from "node:path";
-import { recogniseDataset, type Dataset, type Item } from "../data/dataset.ts";
-import type { FormatName } from "../data/layouts/layout.ts";
-import { surveyDataset, type Survey } from "../data/survey.ts";
+import { recogniseDataset, type Dataset, type DatasetOptions, type Item } from "../data/dataset.ts";
+import { surveyDataset, type Survey, type SurveyOptions } from "../data/survey.ts";
 import { requireUsable, type DecodedImage } from "../io/image.ts";
 import type { TrainingImage } from "../detection/material.ts";
 import type { LabelledImage } from "../detection/evaluation.ts";
@@ -13,26 +12,24 @@ import { pictureReader } from "./picture_reader.ts";
 /**
  * Lists a folder's files (`listFolder`) and recognises its layout; no image is opened. What cannot be listed, and what
  * is left out, is named in the result.
- * @param format the layout to read it as, instead of recognising it
- * @param needsGood whether every class must have good images to learn from
  * @throws InputError if the folder cannot be read, or holds no dataset (`recogniseDataset`)
  */
-export async function readDataset(root: string, format?: FormatName, needsGood = true): Promise<Dataset> {
+export async function readDataset(root: string, options: DatasetOptions = {}): Promise<Dataset> {
   const listing = await listFolder(root);
   const entries = { ...listing, name: basename(resolve(root)), readText: (path: string) => readText(join(root, path)) };
-  return recogniseDataset(entries, format, needsGood);
+  return recogniseDataset(entries, options);
 }
 
 /**
  * Reads a dataset as `readDataset` does, and looks at every file: what the classes hold, and what looks wrong.
- * @throws InputError as `readDataset`
+ * @throws InputError as `readDataset`; the signal's reason
  */
 export async function inspectDataset(
   root: string,
-  format?: FormatName,
+  { signal, onProgress, ...options }: DatasetOptions & SurveyOptions = {},
 ): Promise<{ readonly dataset: Dataset; readonly survey: Survey }> {
-  const dataset = await readDataset(root, format);
-  return { dataset, survey: await surveyDataset(dataset, pictureReader(root)) };
+  const dataset = await readDataset(root, options);
+  return { dataset, survey: await surveyDataset(dataset, pictureReader(root), { signal, onProgress }) };
 }
 
 /**

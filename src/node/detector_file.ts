@@ -9,7 +9,7 @@ import type { PretrainedWeights } from "../backbones/weights.ts";
 import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
 import { claimOutputs } from "./files/claim.ts";
-import { openWeights } from "./weights.ts";
+import { openWeights, type OpenWeightsOptions } from "./weights.ts";
 import { replaceFiles, writeFileAtomic, type Contents } from "./files/files.ts";
 import { readBytes, readText, requireRegular } from "./files/read.ts";
 import { reasonOf } from "./files/reasons.ts";
@@ -20,22 +20,27 @@ const A_RUN = 'a run is a folder that "bigrid train DIR --out RUN" wrote';
 // where on this machine the backbone's weights were; the model itself only knows their hash
 const WEIGHTS_PATH_FILE = "weights_path.txt";
 
+/** Options of saving a detector. */
+export interface SaveOptions {
+  /** File of the backbone's weights, where `loadDetector` looks for them. Default: none is remembered. */
+  readonly weights?: string | null;
+  /** Names and contents of files of the run that belong to this detector alone: they are replaced together with it. */
+  readonly others?: readonly (readonly [name: string, contents: string])[];
+}
+
 /**
  * Writes a detector into a run's folder, as a whole or not at all; and beside it where its backbone's weights are.
- * @param others names and contents of files of the run that belong to this detector alone: they are replaced together
- * with it
  * @returns the file's path
  * @throws InputError if one cannot be written; all of them are untouched then
  */
 export async function saveDetector(
   detector: Detector,
   run: string,
-  weightsPath: string | null = null,
-  others: readonly (readonly [name: string, contents: string])[] = [],
+  { weights = null, others = [] }: SaveOptions = {},
 ): Promise<string> {
   const path = join(run, MODEL_FILE);
   const files: (readonly [string, Contents | null])[] = others.map(([name, contents]) => [join(run, name), contents]);
-  if (weightsPath !== null) files.push([join(run, WEIGHTS_PATH_FILE), `${resolve(weightsPath)}\n`]);
+  if (weights !== null) files.push([join(run, WEIGHTS_PATH_FILE), `${resolve(weights)}\n`]);
   // it needs none: one is of a model before
   else if (detector.config.backbone.weights === null) files.push([join(run, WEIGHTS_PATH_FILE), null]);
   await replaceFiles([...files, [path, await encodeDetector(detector)]]);
@@ -43,7 +48,11 @@ export async function saveDetector(
 }
 
 /** Options of loading a detector. */
-export interface LoadOptions extends DetectorOptions {
+export interface LoadOptions extends DetectorOptions, OpenWeightsOptions {
+  /**
+   * A file of its backbone's weights. Default: where they were when the run was made, or the hub's cache.
+   */
+  readonly weights?: string | null | undefined;
   /** SHA-256 of the model's file, where it has to be the one that was there before. Default: any. */
   readonly sha256?: string;
 }
@@ -57,23 +66,16 @@ export const claimRun = (run: string): Promise<Lock> =>
 
 /**
  * Reads a detector from a run's folder, or from a model file itself.
- * @param weightsPath a file of its backbone's weights; by default where they were when the run was made, or the hub's
- * cache
  * @throws InputError if there is none, it is another than `sha256` says, or its backbone's weights are not found;
- * OptionError for half precision where the device lacks it
+ * OptionError for half precision where the device lacks it; the signal's reason
  */
-export async function loadDetector(
-  device: Device,
-  run: string,
-  weightsPath: string | null = null,
-  options: LoadOptions = {},
-): Promise<Detector> {
+export async function loadDetector(device: Device, run: string, options: LoadOptions = {}): Promise<Detector> {
   const path = await modelPath(run);
   return decodeDetector(
     device,
     await readModel(path, options.sha256),
     path,
-    (backbone) => findWeights(backbone, run, path, weightsPath),
+    (backbone) => findWeights(backbone, run, path, options),
     options,
   );
 }
@@ -109,23 +111,23 @@ async function findWeights(
   { name, weights }: BackboneIdentity,
   run: string,
   model: string,
-  weightsPath: string | null,
+  { weights: given, signal, onProgress }: LoadOptions,
 ): Promise<PretrainedWeights> {
   const { cachedWeights } = await import("./hub.ts"); // which few models need
   const remembered = await readText(join(run, WEIGHTS_PATH_FILE)).catch(() => null);
   const isThere = async (path: string | null | undefined): Promise<boolean> =>
     !!path && (await stat(path).catch(() => null)) !== null;
   const path =
-    weightsPath ??
+    given ??
     ((await isThere(remembered?.trim())) ? remembered!.trim() : !isPretrained(name) ? null : await cachedWeights(name));
   if (!path) {
     const gone = remembered ? `${remembered.trim()} is no longer there; ` : "";
     const needed = `the ${name} weights that it was trained with (SHA-256 ${weights})`;
     throw new InputError(
-      `${model} needs ${needed}: ${gone}name the file with --weights, or run "bigrid weights ${name}"`,
+      `${model} needs ${needed}: ${gone}give their file as the option weights, or run "bigrid weights ${name}"`,
     );
   }
-  return openWeights(path);
+  return openWeights(path, { signal, onProgress });
 }
 
 /**

@@ -30,19 +30,29 @@ export const loadSharp = async (): Promise<typeof Sharp> => {
  * if it has one, CMYK without a profile as its inks multiplied, transparency ignored, the first picture of several. A
  * TIFF's samples are read on the range that its type or its tags state, never on that of its values.
  *
- * @param limit the most pixels it may have
+ * @param options `maxPixels`: the most that it may have
  * @throws InputError with the file's name if it cannot be read, is no whole image, or states no range of its samples
  */
-export async function decodeImage(path: string, limit = MAX_PIXELS): Promise<DecodedImage> {
-  return decodeImageBytes(await readBytes(path), path, limit);
+export async function decodeImage(path: string, options: DecodeOptions = {}): Promise<DecodedImage> {
+  return decodeImageBytes(await readBytes(path), path, options);
+}
+
+/** Options of decoding a photograph. */
+export interface DecodeOptions {
+  /** The most pixels that it may have: larger ones are refused before they are decoded. Default: sharp's limit. */
+  readonly maxPixels?: number;
 }
 
 /**
  * Decodes a photograph as `decodeImage` does.
  * @param name the file's, for errors
  */
-export async function decodeImageBytes(bytes: Uint8Array, name: string, limit = MAX_PIXELS): Promise<DecodedImage> {
-  return decoded(bytes, name, limit, (header) => readPixels(bytes, header, limit));
+export async function decodeImageBytes(
+  bytes: Uint8Array,
+  name: string,
+  { maxPixels = MAX_PIXELS }: DecodeOptions = {},
+): Promise<DecodedImage> {
+  return decoded(bytes, name, maxPixels, (header) => readPixels(bytes, header, maxPixels));
 }
 
 /** Decodes when there is room for it, and says what is wrong with the file of that name. */
@@ -230,17 +240,22 @@ export type Decoded<T> =
 
 const AHEAD_BYTES = 256e6;
 
+/** Options of decoding one photograph after another. */
+export interface DecodeAheadOptions {
+  /** Photographs that may be in memory at a time besides the one that is out, 1 at least. Default 4. */
+  readonly ahead?: number;
+  /** Bytes that all of these may take together, by their headers; a larger one is decoded alone. Default 256e6. */
+  readonly budget?: number;
+}
+
 /**
  * Decodes one photograph after another, some ahead of the one asked for, and hands them out in order.
- * @param ahead how many may be in memory at a time besides the one that is out, 1 at least
- * @param budget bytes that all of these may take together, by what their headers claim; a larger one is decoded alone
  * @throws OptionError if `ahead` is no such number; what is wrong with an image is handed out in its place
  */
 export async function* decodeImages<T>(
   items: readonly T[],
   pathOf: (item: T) => string,
-  ahead = 4,
-  budget = AHEAD_BYTES,
+  { ahead = 4, budget = AHEAD_BYTES }: DecodeAheadOptions = {},
 ): AsyncGenerator<Decoded<T>> {
   if (!(Number.isInteger(ahead) && ahead >= 1))
     throw new OptionError(`decodeImages: ahead is a whole number of at least 1, got ${ahead}`);

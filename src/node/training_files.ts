@@ -1,7 +1,7 @@
 import { readdir, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { parseJson, RECORD } from "../io/json.ts";
-import type { TrainingStep } from "../detection/training.ts";
+import type { TrainingStep } from "../detection/training_options.ts";
 import { ensureFolder, writeFileAtomic } from "./files/files.ts";
 import { readBytes, readText } from "./files/read.ts";
 import { LineFile } from "./files/line_file.ts";

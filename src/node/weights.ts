@@ -5,13 +5,22 @@ import { InputError } from "../runtime/errors.ts";
 import { openRegularFile } from "./files/read.ts";
 import { reasonOf } from "./files/reasons.ts";
 
+/** Options of opening a file of weights. */
+export interface OpenWeightsOptions {
+  /** Ends the reading: the signal's reason is thrown. */
+  readonly signal?: AbortSignal | null | undefined;
+  /** Called while the file is hashed, with the bytes that were read and those of the file. */
+  readonly onProgress?: ((progress: { readonly done: number; readonly total: number }) => void) | undefined;
+}
+
 /**
  * Opens a safetensors file of weights: reads its header and hashes all of it now, in pieces, and reads each tensor when
  * it is asked for.
- * @throws InputError if it cannot be read, or is no safetensors file
+ * @throws InputError if it cannot be read, or is no safetensors file; the signal's reason
  */
-export async function openWeights(path: string): Promise<PretrainedWeights> {
+export async function openWeights(path: string, options: OpenWeightsOptions = {}): Promise<PretrainedWeights> {
   const read = async (first: number, bytes: number): Promise<Uint8Array> => {
+    options.signal?.throwIfAborted();
     const file = await openRegularFile(path);
     try {
       const data = new Uint8Array(bytes);
@@ -24,8 +33,9 @@ export async function openWeights(path: string): Promise<PretrainedWeights> {
   try {
     const file = await openRegularFile(path, `the weights ${path}`);
     const { size } = await file.stat().finally(() => file.close());
-    return await openWeightsFrom({ name: path, bytes: size, sha256: await hashFile(path), read });
+    return await openWeightsFrom({ name: path, bytes: size, sha256: await hashFile(path, options), read });
   } catch (error) {
+    options.signal?.throwIfAborted();
     if (error instanceof InputError) throw error;
     throw new InputError(`cannot read the weights ${path}: ${reasonOf(error)}`, { cause: error });
   }
@@ -33,10 +43,17 @@ export async function openWeights(path: string): Promise<PretrainedWeights> {
 
 /**
  * SHA-256 of a file's contents, in hexadecimal digits.
- * @throws InputError if it cannot be opened, or is not a file
+ * @throws InputError if it cannot be opened, or is not a file; the signal's reason
  */
-export async function hashFile(path: string): Promise<string> {
+export async function hashFile(
+  path: string,
+  { signal, onProgress = () => undefined }: OpenWeightsOptions = {},
+): Promise<string> {
   const hash = createHash("sha256");
-  await pipeline((await openRegularFile(path)).createReadStream(), hash);
+  const file = await openRegularFile(path);
+  const { size: total } = await file.stat();
+  const stream = file.createReadStream();
+  stream.on("data", () => onProgress({ done: stream.bytesRead, total }));
+  await pipeline(stream, hash, { signal: signal ?? undefined });
   return hash.digest("hex");
 }

@@ -8,6 +8,7 @@ import { madeUpDetector, madeUpPicture } from "../harness/made_up_detector.ts";
 import { differencesOf, expectClose, runOnnx } from "../onnx/onnxruntime.ts";
 import { temporaryFolder } from "../harness/temporary.ts";
 import { bigrid } from "./program.ts";
+import { inputsOf } from "../harness/inputs.ts";
 
 const folder = await temporaryFolder();
 const at = (...names: string[]) => join(folder, ...names);
@@ -20,7 +21,7 @@ test("export writes a file that onnxruntime runs, and says what goes in and come
   expect(stdout).toMatch(/model\.onnx: method grad on embedded, \d+\.\d MB, ONNX opset 16\n/);
   const session = await InferenceSession.create(at("new", "model.onnx"));
   const pictures = [madeUpPicture(64, 1)];
-  expectClose(differencesOf(await runOnnx(session, pictures), await detector.inspect(pictures)));
+  expectClose(differencesOf(await runOnnx(session, pictures), await detector.inspect(inputsOf(pictures))));
   const again = await bigrid(["export", folder, "--out", at("again.onnx"), "--json"]);
   const file = await readFile(at("again.onnx"));
   expect(JSON.parse(again.stdout)).toEqual({

@@ -243,7 +243,7 @@ describe("in prediction", () => {
     ]);
     await mkdir(at("replaced"));
     await writeFile(at("replaced", "model.safetensors"), mine);
-    const open = async () => loadDetector(await own(), at("replaced"), null, { sha256 });
+    const open = async () => loadDetector(await own(), at("replaced"), { sha256 });
     const kept = new KeptDetector(await open(), open, options.batch, false, onNotice);
     await writeFile(at("replaced", "model.safetensors"), other);
     opened.at(-1)!.destroy();

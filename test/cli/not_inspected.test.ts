@@ -52,8 +52,8 @@ afterEach(() => {
 /** A detector that cannot inspect the nth image that it is shown. */
 function failingAt(nth: number): Detector {
   let shown = 0;
-  const inspectEach: Detector["inspectEach"] = async (images, regions) =>
-    (await sound.inspectEach(images, regions)).map((inspection) =>
+  const inspectEach: Detector["inspectEach"] = async (images) =>
+    (await sound.inspectEach(images)).map((inspection) =>
       shown++ === nth ? { reason: "its score is NaN" } : inspection,
     );
   return new Proxy(sound, {

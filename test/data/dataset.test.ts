@@ -15,7 +15,7 @@ function recognise(
 ): Promise<Dataset> {
   return recogniseDataset(
     { name, files: [...files, ...Object.keys(texts)], unreadable: [], readText: async (path) => texts[path]! },
-    format,
+    { format },
   );
 }
 

@@ -8,6 +8,7 @@ import { toArray } from "../../src/tensor/tensor.ts";
 import { device } from "../harness/device.ts";
 import { madeUpDetector, madeUpPicture } from "../harness/made_up_detector.ts";
 import { poison } from "../harness/operation.ts";
+import { inputsOf } from "../harness/inputs.ts";
 
 const SIZE = 64;
 const detector = await madeUpDetector(device, SIZE, { decoder: "tiny", hingeWeight: 1 });
@@ -38,23 +39,26 @@ test("captured batches give the bits of eager ones, whatever the shapes before a
   for (const images of [pictures, pictures.slice(1), pictures, pictures.toReversed(), pictures.slice(0, 2), pictures]) {
     const want = await eager(images);
     poison();
-    const got = await detector.inspect(images);
+    const got = await detector.inspect(inputsOf(images));
     expect(got.map(({ map, score, peak }) => ({ score, peak, map }))).toEqual(want);
   }
 });
 
 test("two batches at a time do not mix", async () => {
-  const [one, other] = await Promise.all([detector.inspect(pictures.slice(0, 2)), detector.inspect(pictures.slice(1))]);
+  const [one, other] = await Promise.all([
+    detector.inspect(inputsOf(pictures.slice(0, 2))),
+    detector.inspect(inputsOf(pictures.slice(1))),
+  ]);
   expect(one[1]).toEqual(other[0]);
   expect(one[0]).not.toEqual(other[1]);
 });
 
 test("a batch of a known shape binds and allocates nothing, and uploads nothing but itself", async () => {
   const regions = [half, null, null];
-  for (let i = 0; i < 2; i++) await detector.inspect(pictures, regions);
+  for (let i = 0; i < 2; i++) await detector.inspect(inputsOf(pictures, regions));
   const [memory, before, made] = [device.memory(), device.counters(), vi.spyOn(device.gpu, "createBuffer")];
   const batches = 3;
-  for (let i = 0; i < batches; i++) await detector.inspect(pictures, regions);
+  for (let i = 0; i < batches; i++) await detector.inspect(inputsOf(pictures, regions));
   const after = device.counters();
   expect(device.memory()).toEqual(memory);
   expect(made).not.toHaveBeenCalled();
@@ -70,12 +74,12 @@ test("only the last shapes are kept, and what they hold is given back", async ()
   const largest = [...pictures, ...pictures];
   const uses: number[] = [];
   for (let round = 0; round < 2; round++) {
-    for (let images = largest.length; images > 0; images--) await own.inspect(largest.slice(0, images));
+    for (let images = largest.length; images > 0; images--) await own.inspect(inputsOf(largest.slice(0, images)));
     uses.push(device.memory().allocations);
   }
   expect(uses[1]).toBe(uses[0]);
   const known = device.counters().bindGroups;
-  await own.inspect(largest.slice(0, 1));
+  await own.inspect(inputsOf(largest.slice(0, 1)));
   expect(device.counters().bindGroups).toBe(known);
   own.release();
   expect(device.memory().bytes).toBeLessThan(before.bytes);
@@ -93,10 +97,10 @@ test("where forms of kernels are to be measured, they are before the batch is ca
     return device.capture(f, options);
   });
   try {
-    const [first] = await own.inspect(pictures.slice(0, 1));
+    const [first] = await own.inspect(inputsOf(pictures.slice(0, 1)));
     expect(measured).toBeGreaterThan(0);
     expect([tuner.choices.size, tuner.isPending]).toEqual([measured, false]);
-    expect((await own.inspect(pictures.slice(0, 1)))[0]).toEqual(first);
+    expect((await own.inspect(inputsOf(pictures.slice(0, 1))))[0]).toEqual(first);
   } finally {
     capture.mockRestore();
     writable.tuner = fixed;

@@ -1,12 +1,18 @@
 import { describe, expect, test } from "vitest";
 import { defectsOf } from "../../src/detection/defects.ts";
+import type { AnomalyMap } from "../../src/io/anomaly_map.ts";
 import { InputError, OptionError, ShapeError } from "../../src/runtime/errors.ts";
 import { placementOf, type Resize } from "../../src/io/placement.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
 
 /** A map from rows of digits. */
-const mapOf = (...rows: string[]) => ({ map: Float32Array.from([...rows.join("")].map(Number)), size: rows.length });
-const own = (size: number) => placementOf("stretch", { width: size, height: size }, { width: size, height: size });
+const mapOf = (...rows: string[]) => mapped(Float32Array.from([...rows.join("")].map(Number)), rows.length);
+
+/** The map of a picture of its own size. */
+const mapped = (map: Float32Array, size: number): AnomalyMap => {
+  const square = { width: size, height: size };
+  return { map, size, ...square, placement: placementOf("stretch", square, square) };
+};
 
 /** The pixels of a run-length code as COCO's tools read it: column by column, outside first. */
 function maskOfRuns(runs: readonly number[], width: number, height: number): Uint8Array {
@@ -21,7 +27,7 @@ function maskOfRuns(runs: readonly number[], width: number, height: number): Uin
 
 test("pixels above the threshold that touch are one defect, with its box, area and peak", () => {
   const inspection = mapOf("00000", "05600", "00070", "00000", "90003");
-  const { mask, defects } = defectsOf(inspection, { width: 5, height: 5 }, own(5), { threshold: 4 });
+  const { mask, defects } = defectsOf(inspection, { threshold: 4 });
   expect([...mask].join("")).toBe("0000001100000100000010000");
   expect(defects.map(({ runs: _runs, ...defect }) => defect)).toEqual([
     { bbox: [1, 1, 3, 2], area: 3, peak: 7 },
@@ -31,14 +37,14 @@ test("pixels above the threshold that touch are one defect, with its box, area a
 
 test("small ones are none with a minimal area, and leave the mask", () => {
   const inspection = mapOf("00000", "05600", "00070", "00000", "90003");
-  const { mask, defects } = defectsOf(inspection, { width: 5, height: 5 }, own(5), { threshold: 4, minArea: 2 });
+  const { mask, defects } = defectsOf(inspection, { threshold: 4, minArea: 2 });
   expect(defects).toHaveLength(1);
   expect([...mask].join("")).toBe("0000001100000100000000000");
 });
 
 test("what does not count is part of none, and may part one in two", () => {
   const counted = Uint8Array.from([1, 0, 1, 1, 0, 1, 1, 0, 0]);
-  const { defects } = defectsOf(mapOf("999", "999", "999"), { width: 3, height: 3 }, own(3), { threshold: 4, counted });
+  const { defects } = defectsOf(mapOf("999", "999", "999"), { threshold: 4, counted });
   expect(defects.map(({ bbox, area }) => [bbox, area])).toEqual([
     [[0, 0, 1, 3], 3],
     [[2, 0, 1, 2], 2],
@@ -58,7 +64,7 @@ test.each<[Resize, number, number]>([
     const placement = placementOf(resize, { width, height }, { width: size, height: size });
     const values = new RandomStream(width, 3).normals(size * size, 1).map(Math.abs);
     const threshold = 1;
-    const { mask, defects } = defectsOf({ map: values, size }, { width, height }, placement, { threshold });
+    const { mask, defects } = defectsOf({ map: values, size, width, height, placement }, { threshold });
     // The definition, pixel by pixel, in no hurry.
     const { source, target } = placement;
     const expected = new Uint8Array(width * height);
@@ -96,28 +102,21 @@ test.each<[Resize, number, number]>([
 describe("wrong options", () => {
   const inspection = mapOf("00", "00");
   test("are refused", () => {
-    expect(() => defectsOf(inspection, { width: 2, height: 2 }, own(2), { threshold: Number.NaN })).toThrow(
-      OptionError,
-    );
-    expect(() => defectsOf(inspection, { width: 2, height: 2 }, own(2), { threshold: 1, minArea: 0 })).toThrow(
-      OptionError,
-    );
-    expect(() =>
-      defectsOf(inspection, { width: 2, height: 2 }, own(2), { threshold: 1, counted: new Uint8Array(3) }),
-    ).toThrow(ShapeError);
+    expect(() => defectsOf(inspection, { threshold: Number.NaN })).toThrow(OptionError);
+    expect(() => defectsOf(inspection, { threshold: 1, minArea: 0 })).toThrow(OptionError);
+    expect(() => defectsOf(inspection, { threshold: 1, counted: new Uint8Array(3) })).toThrow(ShapeError);
   });
 });
 
 test("a map with what is no number, and a threshold that is none, are refused: neither is without defects", () => {
-  const size = { width: 3, height: 3 };
   for (const wrong of [NaN, Infinity, -Infinity]) {
     const { map } = mapOf("000", "000", "000");
     map[4] = wrong;
-    expect(() => defectsOf({ map, size: 3 }, size, own(3), { threshold: 1 })).toThrow(
+    expect(() => defectsOf(mapped(map, 3), { threshold: 1 })).toThrow(
       new InputError(`defectsOf: the anomaly map holds ${wrong} at element 4; it must be finite`),
     );
   }
   for (const threshold of [0, -1, NaN, Infinity]) {
-    expect(() => defectsOf(mapOf("000", "000", "000"), size, own(3), { threshold })).toThrow(OptionError);
+    expect(() => defectsOf(mapOf("000", "000", "000"), { threshold })).toThrow(OptionError);
   }
 });

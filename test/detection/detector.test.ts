@@ -9,6 +9,7 @@ import type { TrainingImage } from "../../src/detection/material.ts";
 import { Training } from "../../src/detection/training.ts";
 import { device } from "../harness/device.ts";
 import { madeUpPicture } from "../harness/made_up_detector.ts";
+import { inputsOf } from "../harness/inputs.ts";
 
 const SIZE = 64;
 const [scene] = synthesise({ size: SIZE, train: 4, good: 1, defective: 1, seed: 1 }) as [
@@ -41,9 +42,9 @@ const detector = await training.finish();
 const pictures = scene.test.map(pictureOf);
 
 test("a map has the input's size, its maximum is the peak, and scores do not depend on the batch", async () => {
-  const together = await detector.inspect(pictures);
+  const together = await detector.inspect(inputsOf(pictures));
   for (const [i, picture] of pictures.entries()) {
-    const [alone] = await detector.inspect([picture]);
+    const [alone] = await detector.inspect(inputsOf([picture]));
     expect(together[i]).toEqual(alone);
     expect(alone!.map).toHaveLength(SIZE * SIZE);
     expect(Math.max(...alone!.map)).toBe(alone!.peak);
@@ -56,8 +57,10 @@ describe("where only a part of a picture counts", () => {
   const square = { width: SIZE, height: SIZE };
 
   test("the map is 0 outside it, and the score and peak are of it alone", async () => {
-    const [part, whole] = await detector.inspect([pictures[1]!, pictures[1]!], [new PictureRegion(half, square), null]);
-    const [alone] = await detector.inspect([pictures[1]!]);
+    const [part, whole] = await detector.inspect(
+      inputsOf([pictures[1]!, pictures[1]!], [new PictureRegion(half, square), null]),
+    );
+    const [alone] = await detector.inspect(inputsOf([pictures[1]!]));
     part!.map.forEach((value, i) => expect(value > 0).toBe(half[i] === 1));
     expect(Math.max(...part!.map)).toBe(part!.peak);
     expect(part!.score <= part!.peak).toBe(true);
@@ -77,8 +80,10 @@ describe("where only a part of a picture counts", () => {
     const masks = [only(a), only(b), only(far), only(a, b, far)];
     const [alone, other, apart, together] = (
       await detector.inspect(
-        masks.map(() => even),
-        masks,
+        inputsOf(
+          masks.map(() => even),
+          masks,
+        ),
       )
     ).map(({ map }) => map);
     const mean = (alone![a]! + other![b]!) / 2;
@@ -91,21 +96,25 @@ describe("where only a part of a picture counts", () => {
   test("a part smaller than a window is scored by its own mean", async () => {
     const dot = new Uint8Array(SIZE * SIZE);
     for (const i of [0, 1, SIZE, SIZE + 1]) dot[(SIZE / 2) * SIZE + SIZE / 2 + i] = 1;
-    const [{ map, score }] = (await detector.inspect([pictures[1]!], [new PictureRegion(dot, square)])) as [Inspection];
+    const [{ map, score }] = (await detector.inspect(inputsOf([pictures[1]!], [new PictureRegion(dot, square)]))) as [
+      Inspection,
+    ];
     const mean = map.reduce((sum, value) => sum + value, 0) / 4;
     expect(score / mean).toBeCloseTo(1, 6);
   });
 
   test("another size, or nothing that is left in the map, is refused", async () => {
     await expect(
-      detector.inspect([pictures[0]!], [new PictureRegion(half.slice(SIZE), { width: SIZE, height: SIZE - 1 })]),
+      detector.inspect(
+        inputsOf([pictures[0]!], [new PictureRegion(half.slice(SIZE), { width: SIZE, height: SIZE - 1 })]),
+      ),
     ).rejects.toThrow("64 x 63 pixels");
     const large = { width: 9 * SIZE, height: SIZE, data: new Uint8Array(36 * SIZE * SIZE).fill(90) };
     const between = new PictureRegion(
       new Uint8Array(9 * SIZE * SIZE).map((_, i) => (i === 0 ? 1 : 0)),
       large,
     ); // of no pixel of the map the nearest
-    await expect(detector.inspect([large], [between])).rejects.toThrow(
+    await expect(detector.inspect(inputsOf([large], [between]))).rejects.toThrow(
       "nothing of the region of image 0 is left in its map of 64 x 64",
     );
   });
@@ -128,7 +137,7 @@ describe("where only a part of a picture counts", () => {
       [madeUpPicture(side, 2), madeUpPicture(side, 3), { ...inside, data: new Uint8Array(4 * side * side) }].map(
         async ({ data }) => {
           const mixed = { ...inside, data: data.map((value, i) => (counted[i >> 2] ? inside.data[i]! : value)) };
-          const [whole, part] = await detector.inspect([mixed, mixed], [null, region]);
+          const [whole, part] = await detector.inspect(inputsOf([mixed, mixed], [null, region]));
           return { whole, part };
         },
       ),
@@ -142,9 +151,9 @@ describe("where only a part of a picture counts", () => {
 
 test("inspecting leaves no memory behind", async () => {
   const all = new PictureRegion(new Uint8Array(SIZE * SIZE).fill(1), { width: SIZE, height: SIZE });
-  await detector.inspect(pictures, [all]);
+  await detector.inspect(inputsOf(pictures, [all]));
   const before = device.memory().bytes;
-  await detector.inspect(pictures, [all]);
+  await detector.inspect(inputsOf(pictures, [all]));
   expect(device.memory().bytes).toBe(before);
 });
 
@@ -153,7 +162,7 @@ test("a detector read from its file scores to the same bits", async () => {
   expect(await encodeDetector(detector)).toEqual(file);
   const again = await decodeDetector(device, file, "model");
   expect(again.config).toEqual(detector.config);
-  expect(await again.inspect(pictures)).toEqual(await detector.inspect(pictures));
+  expect(await again.inspect(inputsOf(pictures))).toEqual(await detector.inspect(inputsOf(pictures)));
 });
 
 test("a file that is no detector is refused by name", async () => {

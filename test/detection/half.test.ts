@@ -5,6 +5,7 @@ import { encodeOnnx } from "../../src/onnx/encode_onnx.ts";
 import { openDevice } from "../../src/node/device.ts";
 import { device } from "../harness/device.ts";
 import { madeUpDetector, madeUpPicture, type MadeUpNetwork } from "../harness/made_up_detector.ts";
+import { inputsOf } from "../harness/inputs.ts";
 
 const SIZE = 96;
 const pictures = [0, 1, 2].map((i) => madeUpPicture(SIZE, i));
@@ -19,7 +20,7 @@ describe.skipIf(!device.gpu.features.has("shader-f16"))("in half precision", () 
   ] as const)("%s: scores and maps are within a hundredth of those in full", async (_name, options, network) => {
     const inspect = async (half: boolean): Promise<Inspection[]> => {
       const detector = await madeUpDetector(device, SIZE, options, network, "stretch", { half });
-      const inspections = await detector.inspect(pictures);
+      const inspections = await detector.inspect(inputsOf(pictures));
       detector.release();
       return inspections;
     };

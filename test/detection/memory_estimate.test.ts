@@ -6,6 +6,7 @@ import type { GradOptions } from "../../src/methods/grad/options.ts";
 import { countedDevice, expectCovered } from "../harness/counted_device.ts";
 import { device } from "../harness/device.ts";
 import { madeUpDetector, madeUpPicture } from "../harness/made_up_detector.ts";
+import { inputsOf } from "../harness/inputs.ts";
 
 const MEBIBYTE = 2 ** 20;
 const CHUNK = 1 << 26; // that the features' store takes at a time
@@ -17,7 +18,7 @@ const embedded = (options: GradOptions = {}) =>
 test.each([1, 3])("batches of %i: the memory that inspection takes is predicted", async (batch) => {
   const { own, peak } = await countedDevice();
   const detector = await madeUpDetector(own, 96, { decoder: "tiny" });
-  for (let i = 0; i < 2; i++) await detector.inspect(Array.from({ length: batch }, () => picture));
+  for (let i = 0; i < 2; i++) await detector.inspect(inputsOf(Array.from({ length: batch }, () => picture)));
   expectCovered(await inferenceBytes(own, await embedded(), batch), peak());
   own.destroy();
 });
@@ -27,7 +28,7 @@ test.skipIf(!device.gpu.features.has("shader-f16"))(
   async () => {
     const { own, peak } = await countedDevice();
     const detector = await madeUpDetector(own, 96, { decoder: "tiny" }, null, "stretch", { half: true });
-    await detector.inspect([picture]);
+    await detector.inspect(inputsOf([picture]));
     expectCovered(await inferenceBytes(own, await embedded(), 1, true), peak());
     own.destroy();
   },

@@ -8,6 +8,7 @@ import { PictureRegion } from "../../src/detection/region.ts";
 import type { TrainingImage } from "../../src/detection/material.ts";
 import { evaluateDetector, trainDetector, type LabelledImage } from "../../src/detection/evaluation.ts";
 import { device } from "../harness/device.ts";
+import { inputsOf } from "../harness/inputs.ts";
 
 const SIZE = 64;
 const square = { width: SIZE, height: SIZE };
@@ -56,8 +57,8 @@ test.each<[string, (x: number, y: number) => boolean]>([
     const { threshold } = part.config.calibration;
     const scores = { good: [] as number[], defective: [] as number[] };
     for (const image of inspected) {
-      const [{ score }] = (await part.inspect([pictureOf(image)], [region])) as [Inspection];
-      const [{ score: asWhole }] = (await whole.inspect([pictureOf(image)])) as [Inspection];
+      const [{ score }] = (await part.inspect(inputsOf([pictureOf(image)], [region]))) as [Inspection];
+      const [{ score: asWhole }] = (await whole.inspect(inputsOf([pictureOf(image)]))) as [Inspection];
       const inside = image.mask?.filter((marked, i) => marked & counted[i]!).length ?? 0;
       scores[inside > 0 ? "defective" : "good"].push(score);
       if (!image.mask) expect(Math.abs(Math.log2(score / asWhole))).toBeLessThan(2); // seen: from 0.72 to 3 of it

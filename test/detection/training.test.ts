@@ -7,11 +7,14 @@ import { encodeDetector } from "../../src/detection/model_file.ts";
 import { FeatureMaker } from "../../src/detection/features.ts";
 import { grad } from "../../src/methods/grad/method.ts";
 import type { TrainingImage } from "../../src/detection/material.ts";
-import { Training, type TrainingStep } from "../../src/detection/training.ts";
+import { Training } from "../../src/detection/training.ts";
+import type { TrainingProgress, TrainingStep } from "../../src/detection/training_options.ts";
+import { trainDetector } from "../../src/detection/evaluation.ts";
 import type { TrainingOptionsOf } from "../../src/detection/training_options.ts";
 import { InputError, OptionError, ShapeError } from "../../src/runtime/errors.ts";
 import { fromArray, release, toArray } from "../../src/tensor/tensor.ts";
 import { device } from "../harness/device.ts";
+import { inputsOf } from "../harness/inputs.ts";
 
 const SIZE = 64;
 const [plate] = synthesise({ size: SIZE, train: 11, good: 1, defective: 1, seed: 3 }) as [
@@ -95,6 +98,74 @@ describe("a training that was left, saved and resumed", () => {
     await stepTo(finished, 2);
     (await finished.finish()).release();
     expect(device.memory().bytes).toBe(before);
+  });
+});
+
+describe("an AbortSignal", () => {
+  const reason = new Error("enough");
+
+  test("ends reading, and gives everything back", async () => {
+    const before = device.memory().bytes;
+    const controller = new AbortController();
+    const seen: number[] = [];
+    const onProgress = (progress: TrainingProgress): void => {
+      if (progress.phase === "features") seen.push(progress.done);
+      if (seen.length === 3) controller.abort(reason);
+    };
+    await expect(begin(8, { signal: controller.signal, onProgress })).rejects.toBe(reason);
+    expect(seen).toEqual([1, 2, 3]);
+    expect(device.memory().bytes).toBe(before);
+    await expect(begin(8, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    const trained = trainDetector(device, pictures(8), { ...OPTIONS, signal: AbortSignal.abort(reason) });
+    await expect(trained).rejects.toBe(reason);
+  });
+
+  test("ends the steps, between two of which the training can be saved and gone on with to the same bits", async () => {
+    const whole = await begin(4, { folds: 0 });
+    await stepTo(whole);
+    const expected = await encodeDetector(await whole.finish());
+    const controller = new AbortController();
+    const onProgress = (progress: TrainingProgress): void => {
+      if (progress.phase === "training" && progress.taken === 3) controller.abort(reason);
+    };
+    const first = await begin(4, { folds: 0, signal: controller.signal, onProgress });
+    await expect(stepTo(first)).rejects.toBe(reason);
+    expect(first.taken).toBe(3);
+    const saved = await first.save();
+    first.release();
+    const second = await begin(4, { folds: 0 });
+    second.resume(saved, "saved");
+    await stepTo(second);
+    expect(await encodeDetector(await second.finish())).toEqual(expected);
+  });
+
+  test("ends calibration, of which nothing is kept", async () => {
+    const controller = new AbortController();
+    const seen: string[] = [];
+    const onProgress = (progress: TrainingProgress): void => {
+      if (progress.phase !== "calibration") return;
+      seen.push(`${progress.done}/${progress.total}`);
+      if (progress.done === 2) controller.abort(reason);
+    };
+    const training = await begin(4, { folds: 0, signal: controller.signal, onProgress });
+    await stepTo(training, 2);
+    await expect(training.finish()).rejects.toBe(reason);
+    expect(seen).toEqual(["1/4", "2/4"]);
+    expect(training.heldOut).toEqual([]);
+    training.release();
+  });
+
+  test("of trainDetector gives everything back, whenever it comes", async () => {
+    const before = device.memory().bytes;
+    for (const phase of ["features", "training", "calibration"] as const) {
+      const controller = new AbortController();
+      const onProgress = (progress: TrainingProgress): void => {
+        if (progress.phase === phase) controller.abort(reason);
+      };
+      const options = { ...OPTIONS, folds: 0, signal: controller.signal, onProgress };
+      await expect(trainDetector(device, pictures(4), options)).rejects.toBe(reason);
+      expect(device.memory().bytes).toBe(before);
+    }
   });
 });
 
@@ -264,7 +335,8 @@ test("features that were computed before train and are inspected to the bits of 
   const [seen, known] = [await detectorOf(images), await detectorOf(raw)];
   expect(await encodeDetector(known)).toEqual(await encodeDetector(seen));
   const features = fromArray(device, [1, height, width, channels], raw[0]!.image as Float32Array);
-  expect(await known.inspectFeatures(features)).toEqual(await seen.inspect([images[0]!.image as DecodedImage]));
+  const [inspection] = await seen.inspect(inputsOf([images[0]!.image as DecodedImage]));
+  expect([inspection]).toMatchObject(await known.inspectFeatures(features));
   const short: TrainingImage = { className: "plate", image: new Float32Array(3) };
   await expect(Training.begin(device, eachOf([short]), OPTIONS)).rejects.toThrow(ShapeError);
   for (const used of [seen, known]) used.release();

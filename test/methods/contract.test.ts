@@ -5,7 +5,8 @@ import type { Detector } from "../../src/detection/detector.ts";
 import { estimateMemory, inferenceBytes, planMemoryModel, trainingBytes } from "../../src/detection/memory_estimate.ts";
 import { decodeDetector, encodeDetector } from "../../src/detection/model_file.ts";
 import type { TrainingImage } from "../../src/detection/material.ts";
-import { Training, type TrainingStep } from "../../src/detection/training.ts";
+import { Training } from "../../src/detection/training.ts";
+import type { TrainingStep } from "../../src/detection/training_options.ts";
 import { TRAINING_OPTIONS, type TrainingOptions } from "../../src/detection/training_options.ts";
 import type { FeatureSource, Json } from "../../src/methods/method.ts";
 import { loadMethod, METHOD_NAMES, type MethodName, type OptionsOfMethods } from "../../src/methods/registry.ts";
@@ -17,6 +18,7 @@ import { countedDevice, expectCovered } from "../harness/counted_device.ts";
 import { device } from "../harness/device.ts";
 import { expectSameScores } from "../onnx/onnxruntime.ts";
 import { poison } from "../harness/operation.ts";
+import { inputsOf } from "../harness/inputs.ts";
 
 /** Options of each method that make a training of a second or two. */
 const SMALL: { readonly [N in MethodName]: OptionsOfMethods[N] } = {
@@ -119,7 +121,7 @@ describe.each(METHOD_NAMES)("the method %s", (name) => {
       const saved = await first.save();
       expect(await first.save()).toEqual(saved);
       const early = await first.finish();
-      for (const { score, peak, map } of await early.inspect(tested)) {
+      for (const { score, peak, map } of await early.inspect(inputsOf(tested))) {
         for (const value of [score, peak, ...map])
           expect(Number.isFinite(value) && value >= 0, `${value} after step ${pause}`).toBe(true);
       }
@@ -142,19 +144,19 @@ describe.each(METHOD_NAMES)("the method %s", (name) => {
     const training = await begin(name);
     await stepTo(training);
     const detector = await training.finish();
-    const expected = await detector.inspect(tested);
+    const expected = await detector.inspect(inputsOf(tested));
     const file = await encodeDetector(detector);
     detector.release();
     expect(file).toEqual((await trained(name)).file); // the same bits again
     const restored = await decodeDetector(device, file, "model");
-    expect(await restored.inspect(tested)).toEqual(expected);
+    expect(await restored.inspect(inputsOf(tested))).toEqual(expected);
     expect(await encodeDetector(restored)).toEqual(file);
     expect(restored.summary.length).toBeGreaterThan(0);
     restored.release();
     if (!device.gpu.features.has("shader-f16")) return;
     const before = device.memory().allocations;
     const half = await decodeDetector(device, file, "model", undefined, { half: true });
-    const narrow = await half.inspect(tested);
+    const narrow = await half.inspect(inputsOf(tested));
     narrow.forEach(({ score, peak }, i) => {
       expect(Math.abs(score / expected[i]!.score - 1)).toBeLessThan(1e-2);
       expect(Math.abs(peak / expected[i]!.peak - 1)).toBeLessThan(1e-2);
@@ -294,7 +296,7 @@ describe.each(METHOD_NAMES)("the method %s", (name) => {
     own.destroy();
     const other = await countedDevice();
     const detector = await decodeDetector(other.own, file, "model");
-    for (let i = 0; i < 2; i++) await detector.inspect([{ width: 1024, height: 1024, data: picture!.rgba }]);
+    for (let i = 0; i < 2; i++) await detector.inspect(inputsOf([{ width: 1024, height: 1024, data: picture!.rgba }]));
     expectCovered(await inferenceBytes(other.own, model, 1), other.peak());
     other.own.destroy();
   });

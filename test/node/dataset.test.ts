@@ -52,7 +52,7 @@ describe.each(LAYOUT_CASES.map((entry, i) => [entry.what, entry, join(folder, `l
     test("is found by its layout, and read the same by its name", async () => {
       await writeLayout(root, expected);
       check(await readDataset(root));
-      check(await readDataset(root, expected.format));
+      check(await readDataset(root, { format: expected.format }));
     });
   },
 );

@@ -281,7 +281,7 @@ test("decodeImages keeps the order and goes on after a bad one", async () => {
   await source().png().toFile(file("good.png"));
   await writeFile(file("bad.png"), "no");
   const seen: string[] = [];
-  for await (const outcome of decodeImages(["good.png", "bad.png", "good.png"], file, 2))
+  for await (const outcome of decodeImages(["good.png", "bad.png", "good.png"], file, { ahead: 2 }))
     seen.push(`${outcome.item} ${"error" in outcome ? "error" : outcome.image.width}`);
   expect(seen).toEqual(["good.png 12", "bad.png error", "good.png 12"]);
 });
@@ -292,7 +292,7 @@ test("decodeImages takes any number of images, fewer or more than it reads ahead
     for await (const { item } of decodeImages(
       Array.from({ length: count }, (_, i) => i),
       () => file("good.png"),
-      ahead,
+      ahead === undefined ? {} : { ahead },
     ))
       seen.push(item);
     return seen;
@@ -313,7 +313,7 @@ test("decodeImages reads no further ahead than it was told", async () => {
     asked.push(item);
     return file("good.png");
   };
-  const images = decodeImages([0, 1, 2, 3, 4, 5], pathOf, 2);
+  const images = decodeImages([0, 1, 2, 3, 4, 5], pathOf, { ahead: 2 });
   await images.next();
   expect(asked).toEqual([0, 1, 2]); // two waiting besides the one that is out
   await images.return(undefined);
@@ -648,7 +648,7 @@ describe("memory is bounded by what headers claim:", () => {
       .toFile(file("wide.png"));
     const names = ["good.png", "wide.png", "none.png", "wide.png", "wide.png", "good.png"];
     const seen: string[] = [];
-    for await (const outcome of decodeImages(names, file, 4, 4e6))
+    for await (const outcome of decodeImages(names, file, { ahead: 4, budget: 4e6 }))
       seen.push("image" in outcome ? String(outcome.image.width) : "error");
     expect(seen).toEqual(["12", "1000", "error", "1000", "1000", "12"]);
   });

@@ -8,6 +8,7 @@ import { storedMemoryModel } from "../../src/detection/memory_estimate.ts";
 import { InputError } from "../../src/runtime/errors.ts";
 import { device } from "../harness/device.ts";
 import { madeUpPicture } from "../harness/made_up_detector.ts";
+import { inputsOf } from "../harness/inputs.ts";
 
 const file = new Uint8Array(await readFile(new URL("fixtures/version3.safetensors", import.meta.url)));
 const ADAPTER = "llvmpipe: Mesa 25.0.7-2~bpo12+1 (LLVM 15.0.6) 0.0.1"; // that it was made on
@@ -24,7 +25,7 @@ test("a model of version 3 is read, written as one of today that is read to the 
   expect(await encodeDetector(again)).toEqual(written);
   again.release();
   expect(decodeSafetensors(written, "again").tensors).toEqual(decodeSafetensors(file, "model").tensors);
-  const inspections = await detector.inspect(pictures);
+  const inspections = await detector.inspect(inputsOf(pictures));
   const said = inspections.map(({ score, peak, calibrated, map }) => ({ score, peak, calibrated, first: map[0]! }));
   if (device.adapter.description === ADAPTER) expect(said).toEqual(SAID);
   for (const [i, { score, peak }] of said.entries()) {
@@ -100,13 +101,13 @@ test("an image that weights make infinite is no good image: it is not inspected,
     }),
   );
   const detector = await decodeDetector(device, encodeSafetensors({ tensors: broken, metadata }), "m");
-  const inspected = await detector.inspectEach(pictures);
+  const inspected = await detector.inspectEach(inputsOf(pictures));
   for (const outcome of inspected)
     expect(outcome).toEqual({
       reason: expect.stringMatching(
         /^its (map holds|score is) .*check the weights of the model and its backbone/,
       ) as string,
     });
-  await expect(detector.inspect(pictures)).rejects.toThrow("image 0 cannot be inspected: its map holds");
+  await expect(detector.inspect(inputsOf(pictures))).rejects.toThrow("image 0 cannot be inspected: its map holds");
   detector.release();
 });

@@ -9,6 +9,7 @@ import type { Device } from "../../src/runtime/device.ts";
 import { DeviceLostError } from "../../src/runtime/errors.ts";
 import { fromArray, release, requireGrad, toArray, zeros } from "../../src/tensor/tensor.ts";
 import { madeUpDetector } from "../harness/made_up_detector.ts";
+import { inputsOf } from "../harness/inputs.ts";
 
 const opened: Device[] = [];
 afterEach(() => {
@@ -25,7 +26,7 @@ const picture = (value: number) => ({ width: SIZE, height: SIZE, data: new Uint8
 /** Everything that is released, of a device with work recorded and not yet sent. */
 async function holdings(device: Device): Promise<() => void> {
   const detector = await madeUpDetector(device, SIZE, { decoder: "tiny" });
-  await detector.inspect([picture(90)]);
+  await detector.inspect(inputsOf([picture(90)]));
   async function* images() {
     for (const value of [80, 90, 100]) yield { className: "a", image: picture(value) };
   }

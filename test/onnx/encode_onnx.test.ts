@@ -19,6 +19,7 @@ import { fromArray, type Tensor } from "../../src/tensor/tensor.ts";
 import { device } from "../harness/device.ts";
 import { madeUpDetector, madeUpPicture } from "../harness/made_up_detector.ts";
 import { differencesOf, expectClose, expectSameScores, runOnnx, sessionOf } from "./onnxruntime.ts";
+import { inputsOf } from "../harness/inputs.ts";
 
 const SIZE = 64;
 const pictures = [1, 2, 3].map((key) => madeUpPicture(SIZE, key));
@@ -73,10 +74,9 @@ test("so with the hinge's scores in the map, by either head, whatever else is ch
     const [plain, hinged] = (await Promise.all(
       [0, 3].map((hingeWeight) => madeUpDetector(device, SIZE, { decoder: "tiny", ...variant, hingeWeight })),
     )) as [Detector, Detector];
-    const [without, within] = (await Promise.all([plain, hinged].map((detector) => detector.inspect(pictures)))) as [
-      Inspection[],
-      Inspection[],
-    ];
+    const [without, within] = (await Promise.all(
+      [plain, hinged].map((detector) => detector.inspect(inputsOf(pictures))),
+    )) as [Inspection[], Inspection[]];
     expect(within.map(({ map }) => map)).not.toEqual(without.map(({ map }) => map));
     await expectSameScores(hinged, pictures);
     for (const detector of [plain, hinged]) detector.release();
@@ -115,7 +115,10 @@ test("a letterbox's bars are transparent pixels, which are the mean colour exact
   boxed.set(wide.data, 4 * width * target.top);
   const session = await sessionOf(detector);
   expectClose(
-    differencesOf(await runOnnx(session, [{ width, height: SIZE, data: boxed }], 4), await detector.inspect([wide])),
+    differencesOf(
+      await runOnnx(session, [{ width, height: SIZE, data: boxed }], 4),
+      await detector.inspect(inputsOf([wide])),
+    ),
   );
   await session.release();
   detector.release();

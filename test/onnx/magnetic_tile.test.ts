@@ -13,6 +13,7 @@ import { imagesToTensor } from "../../src/ops/images.ts";
 import { toArray } from "../../src/tensor/tensor.ts";
 import { device } from "../harness/device.ts";
 import { differencesOf, expectClose, runOnnx, sessionOf } from "./onnxruntime.ts";
+import { inputsOf } from "../harness/inputs.ts";
 
 const beside = (path: string): string => new URL(`../../../shared/${path}`, import.meta.url).pathname;
 const WEIGHTS = beside("weights/tf_efficientnet_b4_features.safetensors");
@@ -62,7 +63,7 @@ test.skipIf(![WEIGHTS, TILES].every((path) => existsSync(path)))(
     const pictures = await Promise.all(chosen.map(({ path }) => read(path)));
     const session = await sessionOf(detector);
     const outputs = await runOnnx(session, await resized(pictures, detector.config.input.size));
-    expectClose(differencesOf(outputs, await detector.inspect(pictures)));
+    expectClose(differencesOf(outputs, await detector.inspect(inputsOf(pictures))));
     await session.release();
     detector.release();
   },

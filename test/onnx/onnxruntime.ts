@@ -3,6 +3,7 @@ import { expect } from "vitest";
 import type { DecodedImage } from "../../src/io/image.ts";
 import type { Detector, Inspection } from "../../src/detection/detector.ts";
 import { encodeOnnx } from "../../src/onnx/encode_onnx.ts";
+import { inputsOf } from "../harness/inputs.ts";
 
 /** Runs pictures of the model's input size through onnxruntime, on the CPU. */
 export async function runOnnx(
@@ -44,7 +45,7 @@ const BOUND = 1e-4;
 /** Holds an exported detector against the detector itself, and a batch against its parts. */
 export async function expectSameScores(detector: Detector, pictures: readonly DecodedImage[]): Promise<void> {
   const session = await sessionOf(detector);
-  const inspections = await detector.inspect(pictures);
+  const inspections = await detector.inspect(inputsOf(pictures));
   expectClose(differencesOf(await runOnnx(session, pictures), inspections));
   expectClose(differencesOf(await runOnnx(session, pictures.slice(0, 1)), inspections.slice(0, 1)));
   await session.release();

@@ -121,6 +121,7 @@ for name in sys.argv[1:]:
     except ValueError as error:
         print(error)
 `;
+import { inputsOf } from "../harness/inputs.ts";
 
 test.skipIf(PYTHON === undefined)(
   "the Python program decodes every kind of file to bigrid's bytes, or refuses it with its name",
@@ -165,7 +166,7 @@ test.skipIf(PYTHON === undefined).each(RESIZES)(
       at("photo.jpg"),
       await EXACT[{ stretch: "p3.jpg", crop: "exif6.jpg", letterbox: "rgb16.png" }[resize]]!(),
     ); // told apart by its first bytes
-    const [inspection] = await detector.inspect([await decodeImage(at("photo.jpg"))]);
+    const [inspection] = await detector.inspect(inputsOf([await decodeImage(at("photo.jpg"))]));
     const said = execFileSync(PYTHON!, ["-c", program!], { cwd: at(""), env, encoding: "utf8" });
     const [, verdict, calibrated, peak] = /^(good|defective) ([\d.e-]+), peak ([\d.e-]+) at \d+,\d+\n$/.exec(said)!;
     expect(verdict).toBe(inspection!.calibrated > 0.5 ? "defective" : "good");

@@ -16,6 +16,7 @@ import { device } from "../harness/device.ts";
 import { madeUpDetector, madeUpPicture } from "../harness/made_up_detector.ts";
 import { temporaryFolder } from "../harness/temporary.ts";
 import { complaintsOf, executablePath, launch } from "./chromium.ts";
+import { inputsOf } from "../harness/inputs.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const TYPES: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript" };
@@ -83,7 +84,7 @@ describe.skipIf(executablePath === undefined)(suite, () => {
     const folder = await temporaryFolder();
     const detector = await madeUpDetector(device, 64, { decoder: "tiny" });
     const picture = madeUpPicture(64, 1);
-    const [{ calibrated }] = (await detector.inspect([picture])) as [Inspection];
+    const [{ calibrated }] = (await detector.inspect(inputsOf([picture]))) as [Inspection];
     await saveDetector(detector, folder);
     await writeFile(join(folder, "photo.png"), await encodePng(picture.data, 64, 64));
     const choose = async (page: Page): Promise<void> => {

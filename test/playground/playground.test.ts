@@ -8,6 +8,7 @@ import { loadDetector } from "../../src/node/detector_file.ts";
 import { device } from "../harness/device.ts";
 import { temporaryFolder } from "../harness/temporary.ts";
 import { complaintsOf, executablePath, launch, servedSite } from "./chromium.ts";
+import { inputsOf } from "../harness/inputs.ts";
 
 const SIZE = "96";
 const HANGS = 900_000; // against waiting for ever, not to measure time
@@ -165,7 +166,7 @@ describe.skipIf(executablePath === undefined)(suite, { timeout: HANGS }, () => {
       ({ name }) => name === "plate",
     )!;
     for (const [i, { rgba }] of plate.test.entries()) {
-      const [inspection] = await detector.inspect([{ width: 192, height: 192, data: rgba }]);
+      const [inspection] = await detector.inspect(inputsOf([{ width: 192, height: 192, data: rgba }]));
       expect(Math.abs(inspection!.score / scores[i]! - 1)).toBeLessThan(1e-4);
     }
     detector.release();

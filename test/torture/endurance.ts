@@ -5,6 +5,7 @@ import type { Device } from "../../src/runtime/device.ts";
 import { withArguments } from "../harness/command_line.ts";
 import { device } from "../harness/device.ts";
 import { madeUpPicture } from "../harness/made_up_detector.ts";
+import { inputsOf } from "../harness/inputs.ts";
 
 const [STEPS, PREDICTIONS] = [2000, 5000];
 const RECORDS = 10; // of each
@@ -66,7 +67,7 @@ export async function endurance(
   for await (const { taken } of training.fit()) if (taken % (steps / RECORDS) === 0) record("steps", taken);
   const detector = await training.finish();
   for (let i = 1; i <= predictions; i++) {
-    await detector.inspect([madeUpPicture(SIZE, i % 50)]);
+    await detector.inspect(inputsOf([madeUpPicture(SIZE, i % 50)]));
     if (i % (predictions / RECORDS) === 0) record("predictions", i);
   }
   return records;

@@ -81,7 +81,7 @@ export function addEval(program: Command): void {
         const dataset = await openDataset(root, format, strict);
         const device = await openDevice();
         const sha256 = await hashFile(model);
-        const detector = await loadDetector(device, run, weights, { half, sha256 });
+        const detector = await loadDetector(device, run, { weights, half, sha256 });
         remarkOnRegion(run, detector.config.regions, region);
         const evaluated = await evaluateRun(detector, root, dataset, { strict, method, resamples, region });
         const measured = metricsReport(evaluated);

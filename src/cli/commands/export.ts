@@ -24,7 +24,7 @@ export function addExport(program: Command): void {
     .action(async (run: string, { out, weights, json }: ExportFlags) => {
       await modelPath(run);
       await using _claim = await claimOutputs({ files: [out] });
-      const detector = await loadDetector(await openDevice(), run, weights);
+      const detector = await loadDetector(await openDevice(), run, { weights });
       const file = await encodeOnnx(detector);
       await writeFileAtomic(out, file);
       const {

@@ -32,13 +32,11 @@ export function addInspect(program: Command): void {
       "one JSON object: {dataset, layout, alternative, page, classes, findings: [{kind, severity, message, advice, paths}]}",
     )
     .action(async (root: string, { format, out, json }: { format?: FormatName; out?: string; json?: boolean }) => {
-      const dataset = await readDataset(root, format);
+      const dataset = await readDataset(root, { format });
       await using _claim = await claimOutputs({ files: out === undefined ? [] : [out] });
       const bar = showProgress("Files", fileCount(dataset));
-      let done = 0;
-      const survey = await surveyDataset(dataset, pictureReader(root), () => bar.update(++done)).finally(() =>
-        bar.end(),
-      );
+      const onProgress = ({ done }: { readonly done: number }): void => bar.update(done);
+      const survey = await surveyDataset(dataset, pictureReader(root), { onProgress }).finally(() => bar.end());
       if (out !== undefined) await writeFileAtomic(out, await inspectPage(root, dataset, survey));
       if (json) {
         const { layout, alternative } = dataset;

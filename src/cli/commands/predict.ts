@@ -42,7 +42,7 @@ export function addPredict(program: Command): void {
     const region = await Region.read(flags);
     const sha256 = await hashFile(model);
     const open = async (): Promise<Detector> =>
-      loadDetector(await openDevice(), run, flags.weights, { half: flags.half ?? false, sha256 });
+      loadDetector(await openDevice(), run, { weights: flags.weights, half: flags.half ?? false, sha256 });
     const detector = await open();
     remarkOnRegion(run, detector.config.regions, region);
     const kept = new KeptDetector(detector, open, flags.batch, flags.autoBatch ?? false, say);

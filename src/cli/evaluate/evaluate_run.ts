@@ -7,8 +7,8 @@ import type { Curve } from "../../metrics/curve.ts";
 import { Evaluation, type Evaluated, type EvaluationOptions, type ScoredImage } from "../../metrics/evaluate.ts";
 import { meanMetrics, type Metrics } from "../../metrics/metrics.ts";
 import { precisionRecallCurve, rocCurve } from "../../metrics/ranking.ts";
-import type { Detector, Inspection, InspectionFailure } from "../../detection/detector.ts";
-import { truthWithin, type PictureRegion } from "../../detection/region.ts";
+import type { Detector, InputImage, Inspection, InspectionFailure } from "../../detection/detector.ts";
+import { truthWithin } from "../../detection/region.ts";
 import { decodeMasks } from "../../node/images.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { readableImages } from "../dataset.ts";
@@ -149,18 +149,15 @@ async function evaluateBatch(
     ),
   );
   const usable = batch.flatMap((read, i) =>
-    parts[i] instanceof InputError ? [] : [{ ...read, part: parts[i] ?? null }],
+    parts[i] instanceof InputError ? [] : [{ ...read, region: parts[i] ?? null }],
   );
-  const inspections = await detector.inspectEach(
-    usable.map(({ image }) => image),
-    usable.map(({ part }) => part),
-  );
+  const inspections = await detector.inspectEach(usable);
   const samples = new Map(usable.map((read, i) => [read.item, { ...read, inspection: inspections[i]! }]));
   return Promise.all(
     batch.map(async ({ item }, i) => {
       const found = samples.get(item);
       if (!found) return { item, outcome: parts[i] as InputError };
-      return evaluateImage(detector, root, found.item, found.image, found.part, found.inspection);
+      return evaluateImage(detector, root, found, found.inspection);
     }),
   );
 }
@@ -168,9 +165,7 @@ async function evaluateBatch(
 async function evaluateImage(
   detector: Detector,
   root: string,
-  item: Item,
-  image: DecodedImage,
-  part: PictureRegion | null,
+  { item, image, region }: Read & InputImage,
   inspection: Inspection | InspectionFailure,
 ): Promise<{ readonly item: Item; readonly outcome: ScoredImage | InputError }> {
   if ("reason" in inspection) {
@@ -189,7 +184,7 @@ async function evaluateImage(
   if (mask instanceof InputError) return { item, outcome: mask };
   const truth = truthWithin(
     { defective: item.defective, mask },
-    part?.inMap(detector.placementOf(image), size) ?? null,
+    region?.inMap(detector.placementOf(image), size) ?? null,
   );
   return {
     item: { ...item, defective: truth.defective },

@@ -1,13 +1,12 @@
 import { basename, dirname, join, resolve } from "node:path";
 import type { Item } from "../../data/dataset.ts";
-import { heatLayer, logLevels, maskContour } from "../../io/heat.ts";
+import { heatLayer, logLevels, maskContour, shownPart } from "../../io/heat.ts";
 import type { DecodedImage } from "../../io/image.ts";
 import { calibratedScore, goodScoresOf, steepnessOf, type GoodScores } from "../../detection/calibration.ts";
 import type { Detector, Inspection } from "../../detection/detector.ts";
 import { decodeImage, decodeMasks, encodeJpeg, encodePng } from "../../node/images.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { VERSION } from "../../runtime/version.ts";
-import type { Rectangle } from "../../io/placement.ts";
 import { shownName } from "./evaluate_run.ts";
 import type { EvaluatedClass, EvaluatedRun, EvaluatedImage } from "./evaluated.ts";
 import { percentOf, say } from "../terminal/say.ts";
@@ -138,11 +137,9 @@ async function renderLayers(
   mapRange: readonly [number, number],
 ): Promise<Layers> {
   const image = await decodeImage(join(root, path));
-  const [{ map, size }] = (await detector.inspect(
-    [image],
-    [region?.of(image, path, detector.config.input) ?? null],
-  )) as [Inspection];
-  const { source, target } = detector.placementOf(image);
+  const input = { image, region: region?.of(image, path, detector.config.input) ?? null };
+  const [inspection] = (await detector.inspect([input])) as [Inspection];
+  const { source, target } = inspection.placement;
   const scale = Math.min(1, PICTURE_SIDE / Math.max(source.width, source.height));
   const [width, height] = [source.width, source.height].map((side) => Math.max(1, Math.round(side * scale))) as [
     number,
@@ -156,32 +153,21 @@ async function renderLayers(
     height,
     placed,
   );
-  const part = partOf(map, size, target);
+  const heat = heatLayer(inspection);
   return {
     aspect: width / height,
     picture: dataUrl("jpeg", await encodeJpeg(image, width, height, source)),
-    heat: dataUrl(
+    heat: dataUrl("png", await encodePng(heat.data, heat.width, heat.height)),
+    map: dataUrl(
       "png",
       await encodePng(
-        heatLayer(part, target.width, target.height, detector.config.calibration.heat),
+        logLevels(shownPart(inspection), target.width, target.height, mapRange),
         target.width,
         target.height,
       ),
     ),
-    map: dataUrl(
-      "png",
-      await encodePng(logLevels(part, target.width, target.height, mapRange), target.width, target.height),
-    ),
     contour: mask && dataUrl("png", await encodePng(maskContour(mask, width, height), width, height)),
   };
-}
-
-/** A rectangle of a map of `size` x `size`. */
-function partOf(map: Float32Array, size: number, { left, top, width, height }: Rectangle): Float32Array {
-  const part = new Float32Array(width * height);
-  for (let y = 0; y < height; y++)
-    part.set(map.subarray((top + y) * size + left, (top + y) * size + left + width), y * width);
-  return part;
 }
 
 /**

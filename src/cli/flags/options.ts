@@ -1,6 +1,11 @@
 import { Option, type Command } from "commander";
 import { isPretrained } from "../../backbones/registry.ts";
-import { TRAINING_OPTIONS, type TrainingOptions, type TrainingSettings } from "../../detection/training_options.ts";
+import {
+  generalOptionsOf,
+  TRAINING_OPTIONS,
+  type TrainingOptions,
+  type TrainingSettings,
+} from "../../detection/training_options.ts";
 import type { Method } from "../../methods/method.ts";
 import { DEFAULT_METHOD, loadMethod, METHOD_NAMES, type MethodName } from "../../methods/registry.ts";
 import { openWeights } from "../../node/weights.ts";
@@ -133,15 +138,13 @@ async function weightsFor(
 }
 
 /** The effective configuration of a training, for its run: a valid `--config`. */
-export function configurationOf({
-  learner: _learner,
-  options,
-  weights,
-  anomalies: _read,
-  spill: _spill,
-  ...general
-}: TrainingSettings): string {
-  return `${JSON.stringify({ ...general, weights: weights?.source ?? null, ...options }, null, 2)}\n`;
+export function configurationOf(settings: TrainingSettings): string {
+  const configuration = {
+    ...generalOptionsOf(settings),
+    weights: settings.weights?.source ?? null,
+    ...settings.options,
+  };
+  return `${JSON.stringify(configuration, null, 2)}\n`;
 }
 
 /** A flag in words, for messages: "--size". */

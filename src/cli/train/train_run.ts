@@ -5,7 +5,12 @@ import { imagesFor, supportedRate } from "../../detection/calibration.ts";
 import type { Detector } from "../../detection/detector.ts";
 import type { TrainingImage } from "../../detection/material.ts";
 import { Training } from "../../detection/training.ts";
-import { resolveTraining, TRAINING_OPTIONS, type TrainingOptions } from "../../detection/training_options.ts";
+import {
+  resolveTraining,
+  TRAINING_OPTIONS,
+  type TrainingOptions,
+  type TrainingProgress,
+} from "../../detection/training_options.ts";
 import { saveDetector } from "../../node/detector_file.ts";
 import { SpillFile } from "../../node/files/spill.ts";
 import { TrainingFiles, type LoggedStep, type SavedTraining } from "../../node/training_files.ts";
@@ -140,10 +145,13 @@ export async function trainRun(
   };
   try {
     const images = goodImages(root, items, strict, region, options);
-    const training = await Training.begin(device, images, { ...options, spill }, (done) => {
-      bars.show("Features", items.length).update(done);
+    const onProgress = (progress: TrainingProgress): void => {
+      if (progress.phase === "training") return; // the loop below tells
+      if (progress.phase === "features") bars.show("Features", items.length).update(progress.done);
+      else bars.show("Calibration", progress.total).update(progress.done);
       endIfAsked();
-    });
+    };
+    const training = await Training.begin(device, images, { ...options, spill, onProgress });
     for (const remark of rateRemarks(training.calibrating, training.settings.falseReject)) say(remark);
     if (last) {
       await resumeFrom(saved, training, files);
@@ -161,14 +169,11 @@ export async function trainRun(
       endIfAsked();
       if (taken % saveEvery === 0) await save();
     }
-    const detector = await training.finish((done, total) => {
-      bars.show("Calibration", total).update(done);
-      endIfAsked();
+    const detector = await training.finish();
+    const modelPath = await saveDetector(detector, run, {
+      weights: options.weights?.source ?? null,
+      others: [await files.finishedLog(), [CONFIG_FILE, configurationOf(training.settings)]],
     });
-    const modelPath = await saveDetector(detector, run, options.weights?.source, [
-      await files.finishedLog(),
-      [CONFIG_FILE, configurationOf(training.settings)],
-    ]);
     await files.forget(); // last: until then --resume mends what a kill leaves between the files
     await putReportAside(run);
     return {

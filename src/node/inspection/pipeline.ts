@@ -1,11 +1,11 @@
 import { dirname, join } from "node:path";
 import type { OverlayOptions } from "sharp";
-import { heatLayer, maskContour } from "../../io/heat.ts";
+import { maskContour, paintHeat } from "../../io/heat.ts";
 import { requireUsable, type DecodedImage } from "../../io/image.ts";
 import type { Size } from "../../io/placement.ts";
 import { calibratedScore, type GoodScores } from "../../detection/calibration.ts";
 import { defectsOf, type Defects } from "../../detection/defects.ts";
-import type { Detector, DetectorConfig, Inspection, InspectionFailure } from "../../detection/detector.ts";
+import type { Detector, DetectorConfig, InputImage, Inspection, InspectionFailure } from "../../detection/detector.ts";
 import type { PictureRegion } from "../../detection/region.ts";
 import { ensureFolder, writeFileAtomic } from "../files/files.ts";
 import { isGone } from "../files/reasons.ts";
@@ -73,14 +73,17 @@ export async function* inspectImages<T extends ListedImage>(
 ): AsyncGenerator<readonly (readonly [T, Result])[]> {
   if (items.length === 0) return;
   const prepared = kept.use((detector, most) =>
-    detector.prepare(Math.min(items.length, most), options.region !== null),
+    detector.prepare(Math.min(items.length, most), { regions: options.region !== null }),
   ); // while images are decoded
   prepared.catch(() => undefined); // a batch meets the same
   let before: Promise<readonly (readonly [T, Result])[]> | null = null;
   let last: Promise<unknown> | null = null;
   try {
     for await (const batch of batchesOf(
-      decodeImages(items, ({ image }) => image, Math.max(DECODED_AHEAD, options.batch), AHEAD_BYTES),
+      decodeImages(items, ({ image }) => image, {
+        ahead: Math.max(DECODED_AHEAD, options.batch),
+        budget: AHEAD_BYTES,
+      }),
       options.batch,
     )) {
       const begun = kept.use((detector, most) => inspectBatch(detector, batch, most, options));
@@ -110,12 +113,6 @@ async function* batchesOf<T>(decoded: AsyncIterable<Decoded<T>>, most: number): 
   if (batch.length > 0) yield batch;
 }
 
-interface Usable {
-  readonly image: DecodedImage;
-  /** The part that counts; null if all does. */
-  readonly part: PictureRegion | null;
-}
-
 /** @param most images that the GPU is given at a time */
 async function inspectBatch<T extends ListedImage>(
   detector: Detector,
@@ -131,13 +128,7 @@ async function inspectBatch<T extends ListedImage>(
   const images = read.filter((outcome) => "image" in outcome);
   const inspections: (Inspection | InspectionFailure)[] = [];
   for (let first = 0; first < images.length; first += most) {
-    const some = images.slice(first, first + most);
-    inspections.push(
-      ...(await detector.inspectEach(
-        some.map(({ image }) => image),
-        some.map(({ part }) => part),
-      )),
-    );
+    inspections.push(...(await detector.inspectEach(images.slice(first, first + most))));
   }
   const inspected = new Map(images.map((image, i) => [image, inspections[i]!]));
   const results = batch.map(async ({ item }, i) => {
@@ -150,7 +141,7 @@ async function inspectBatch<T extends ListedImage>(
         item,
         { image: item.image, verdict: "unreadable", reason: failureOf(item, inspection, options) },
       ] as const;
-    return [item, await resultOf(detector, item, outcome, inspection, options)] as const;
+    return [item, await resultOf(item, outcome, inspection, options)] as const;
   });
   await Promise.allSettled(results); // where one fails, nothing is written any more when that is known
   return Promise.all(results);
@@ -161,12 +152,12 @@ function usable<T extends ListedImage>(
   detector: Detector,
   outcome: Decoded<T>,
   { region, strict, onSkipped }: InspectionOptions,
-): Usable | { readonly reason: string } {
+): Required<InputImage> | { readonly reason: string } {
   try {
     if ("error" in outcome) throw outcome.error;
     const { image, item } = outcome;
     requireUsable(image, item.image);
-    return { image, part: region?.of(image, item.image, detector.config.input) ?? null };
+    return { image, region: region?.of(image, item.image, detector.config.input) ?? null };
   } catch (error) {
     if (!(error instanceof InputError) || strict) throw error;
     onSkipped(error.message, false);
@@ -187,24 +178,22 @@ function failureOf(
 }
 
 async function resultOf(
-  detector: Detector,
   { image: path, picture }: ListedImage,
-  { image, part }: Usable,
+  { image, region }: Required<InputImage>,
   inspection: Inspection,
   { good, threshold, pixelThreshold, minArea, pictures }: InspectionOptions,
 ): Promise<Inspected> {
   const { width, height } = image;
   const { score, peak } = inspection;
-  const placement = detector.placementOf(image);
-  const found = defectsOf(inspection, image, placement, {
+  const found = defectsOf(inspection, {
     threshold: pixelThreshold,
     minArea: minArea ?? 1,
-    counted: part?.counted ?? null,
+    counted: region?.counted ?? null,
   });
   const written: Partial<Record<PictureKind, string>> = {};
   for (const [kind, folder] of pictures) {
     // one after another: each takes several times the image's memory
-    written[kind] = await writePicture(folder, picture, await PICTURES[kind](detector, image, inspection, found));
+    written[kind] = await writePicture(folder, picture, await PICTURES[kind](image, inspection, found));
   }
   return {
     image: path,
@@ -241,19 +230,16 @@ async function writePicture(folder: string, name: string, png: Uint8Array): Prom
 
 /** Encoders of each kind of picture, as PNG of the image's own size. */
 const PICTURES: Readonly<
-  Record<
-    PictureKind,
-    (detector: Detector, image: DecodedImage, inspection: Inspection, found: Defects) => Promise<Uint8Array>
-  >
+  Record<PictureKind, (image: DecodedImage, inspection: Inspection, found: Defects) => Promise<Uint8Array>>
 > = {
-  heatMap: heatMapOver,
-  mask: (_detector, { width, height }, _inspection, { mask }) =>
+  heatMap: (image, inspection) => over(paintHeat(image, inspection), null),
+  mask: ({ width, height }, _inspection, { mask }) =>
     encodePng(
       mask.map((pixel) => 255 * pixel),
       width,
       height,
     ),
-  contour: (_detector, image, _inspection, { mask, defects }) => {
+  contour: (image, _inspection, { mask, defects }) => {
     const outline = defects.length === 0 ? null : maskContour(mask, image.width, image.height);
     return over(
       image,
@@ -261,19 +247,6 @@ const PICTURES: Readonly<
     );
   },
 };
-
-async function heatMapOver(detector: Detector, image: DecodedImage, { map, size }: Inspection): Promise<Uint8Array> {
-  const { source, target } = detector.placementOf(image);
-  const sharp = await loadSharp();
-  const overlay = await sharp(heatLayer(map, size, size, detector.config.calibration.heat), {
-    raw: { width: size, height: size, channels: 4 },
-  })
-    .extract(target)
-    .resize(source.width, source.height, { fit: "fill" })
-    .png()
-    .toBuffer();
-  return over(image, { input: overlay, left: source.left, top: source.top });
-}
 
 /** A photograph, with something laid over it. */
 async function over({ data, width, height }: DecodedImage, layer: OverlayOptions | null): Promise<Uint8Array> {

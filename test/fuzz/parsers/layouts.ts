@@ -98,7 +98,7 @@ async function datasetOf(
   try {
     const files = await build(root, recipe);
     try {
-      const dataset = await readDataset(root, undefined, false);
+      const dataset = await readDataset(root, { needsGood: false });
       await surveyDataset(dataset, pictureReader(root));
       return { dataset, error: null, files };
     } catch (error) {

@@ -161,7 +161,7 @@ export const parsers: readonly Parser[] = [
   {
     name: "image",
     async parse(input) {
-      const image = await decodeImageBytes(input, "x", MOST_PIXELS);
+      const image = await decodeImageBytes(input, "x", { maxPixels: MOST_PIXELS });
       const mask = await decodeMaskBytes(input, "x", MOST_PIXELS);
       for (const { data, width, height } of [image, mask])
         holds(

@@ -20,6 +20,7 @@ import { RandomStream } from "../../../src/tensor/random.ts";
 import { fromArray, toArray } from "../../../src/tensor/tensor.ts";
 import { device } from "../../harness/device.ts";
 import { CELLS, CHANNELS, images, VARIANCE } from "../../harness/smooth_features.ts";
+import { inputsOf } from "../../harness/inputs.ts";
 
 const mean = (values: readonly number[]) => values.reduce((sum, x) => sum + x, 0) / values.length;
 const joinsOf = ({ config }: Detector): HingeJoins =>
@@ -184,10 +185,10 @@ test("a detector keeps in its file how its hinge joins the map, and scores by it
   for (const name of ["abnormal", "residual"] as const) expect(joinsOf(detector)[name]!.weight).toBeGreaterThan(0);
   const file = await encodeDetector(detector);
   const pictures = scene.test.map(pictureOf);
-  const inspections = await detector.inspect(pictures);
+  const inspections = await detector.inspect(inputsOf(pictures));
   const again = await decodeDetector(device, file, "model");
   expect(again.config).toEqual(detector.config);
-  expect(await again.inspect(pictures)).toEqual(inspections);
+  expect(await again.inspect(inputsOf(pictures))).toEqual(inspections);
 
   // The same file with a hinge taken out of it.
   const { tensors, metadata } = decodeSafetensors(file, "model");
@@ -198,7 +199,7 @@ test("a detector keeps in its file how its hinge joins the map, and scores by it
   };
   for (const name of ["abnormal", "residual"] as const) {
     const without = await decodeDetector(device, changed({ ...joinsOf(detector), [name]: undefined }), "model");
-    const plain = await without.inspect(pictures);
+    const plain = await without.inspect(inputsOf(pictures));
     inspections.forEach(({ map, score }, i) => {
       if (name === "abnormal") {
         expect(map.every((x, at) => x >= plain[i]!.map[at]! * (1 - 1e-5))).toBe(true);
