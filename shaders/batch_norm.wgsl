@@ -123,7 +123,7 @@ fn gradient_at(i: u32, h: accum, c: u32) -> accum {
   return gradient * activation_slope(scaled(h, c));
 }
 
-fn reciprocal_deviation(g: u32, c: u32) -> accum {
+fn reciprocal_std(g: u32, c: u32) -> accum {
   return 1.0 / sqrt(statistics[(g * 2u + 1u) * params.packs + c] + params.eps);
 }
 
@@ -135,7 +135,7 @@ fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
   let c = i % params.packs;
   let g = i / params.packs / params.extent;
   let mean = statistics[g * 2u * params.packs + c];
-  output[i] = pack(activate(scaled((accum(input[i]) - mean) * reciprocal_deviation(g, c), c)));
+  output[i] = pack(activate(scaled((accum(input[i]) - mean) * reciprocal_std(g, c), c)));
 }
 
 // Sums of one slice over grad_output * h and grad_output. One invocation per (group, slice, pack).
@@ -148,7 +148,7 @@ fn backward_sums(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgrou
   let g = i / params.packs / params.slices;
   let rows = slice_rows(slice);
   let mean = statistics[g * 2u * params.packs + c];
-  let r = reciprocal_deviation(g, c);
+  let r = reciprocal_std(g, c);
   var at = (g * params.extent + rows.x) * params.packs + c;
   var total = accum();
   var total_h = accum();
@@ -172,7 +172,7 @@ fn backward_input(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgro
   let c = i % params.packs;
   let g = i / params.packs / params.extent;
   let at = g * 2u * params.packs + c;
-  let r = reciprocal_deviation(g, c);
+  let r = reciprocal_std(g, c);
   let h = (accum(input[i]) - statistics[at]) * r;
   let count = f32(params.extent);
   var scale = r;

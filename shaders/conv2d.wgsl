@@ -1,23 +1,23 @@
 // conv2d: dense two-dimensional convolution (cross-correlation), NHWC, and its gradients.
 //
 //   input    [N, H, W, C]      elem
-//   filters  [R, S, C/g, K]    pack   g groups
+//   weight   [R, S, C/g, K]    pack   g groups
 //   output   [N, P, Q, K]      pack
 //
 //   bias     [K]               pack
 //
-//   output[n,p,q,k] = f(bias[k] + sum over r,s,c of input[n, p*stride - pad + r*dilation, q*stride - pad + s*dilation, c] * filters[r,s,c,k])
+//   output[n,p,q,k] = f(bias[k] + sum over r,s,c of input[n, p*stride - pad + r*dilation, q*stride - pad + s*dilation, c] * weight[r,s,c,k])
 //   f: ACTIVATION of prelude/activation.wgsl
 //
 // Outside the image reads as zero. Definition: torch.nn.functional.conv2d.
 //
-//   grad_input[n,h,w,c]    = sum over r,s,k of grad_output[n,p,q,k] * filters[r,s,c,k], for p, q with p*stride - pad + r*dilation = h
-//   grad_filters[r,s,c,k]  = sum over n,p,q of input[n,h,w,c] * grad_output[n,p,q,k], same relation
+//   grad_input[n,h,w,c]    = sum over r,s,k of grad_output[n,p,q,k] * weight[r,s,c,k], for p, q with p*stride - pad + r*dilation = h
+//   grad_weight[r,s,c,k]   = sum over n,p,q of input[n,h,w,c] * grad_output[n,p,q,k], same relation
 //
-// Cost: at least one read of input and filters and one write of the output, 2 N P Q R S C/g K operations; the gradients the same.
-// Deterministic: the gradient of the input is a gather, that of the filters sums slices in order. Each has a second form for adapters
+// Cost: at least one read of input and weight, and one write of the output, 2 N P Q R S C/g K operations; the gradients the same.
+// Deterministic: the gradient of the input is a gather, that of the weight sums slices in order. Each has a second form for adapters
 // on which a load costs more than arithmetic unless it is the same for a whole workgroup, as on CPUs: there the lanes of a
-// workgroup differ in their positions (in their filters' elements) alone, and share what they load of the other operand.
+// workgroup differ in their positions (in their weight's elements) alone, and share what they load of the other operand.
 
 // True if bias is added. Otherwise bias is bound but never read.
 override BIAS: bool = false;
@@ -39,16 +39,16 @@ struct Params {
   pad_left: u32,
   dilation_h: u32,
   dilation_w: u32,
-  rows: u32,           // of (n, p), summed by one slice of backward_filters
+  rows: u32,           // of (n, p), summed by one slice of backward_weight
   slices: u32,
 }
 
 @group(0) @binding(0) var<storage, read> input: array<elem>;
-@group(0) @binding(1) var<storage, read> filters: array<pack>;
+@group(0) @binding(1) var<storage, read> weight: array<pack>;
 @group(0) @binding(2) var<storage, read> grad_output: array<pack>;
 @group(0) @binding(3) var<storage, read_write> output: array<pack>;
 @group(0) @binding(4) var<storage, read_write> grad_input: array<elem>;
-@group(0) @binding(5) var<storage, read_write> grad_filters: array<accum>;  // [slices, R, S, C/g, K]
+@group(0) @binding(5) var<storage, read_write> grad_weight: array<accum>;  // [slices, R, S, C/g, K]
 @group(0) @binding(6) var<storage, read> bias: array<pack>;
 @group(1) @binding(0) var<uniform> params: Params;
 
@@ -72,7 +72,7 @@ fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
       if (w >= params.width) { continue; }
       let origin = ((n * params.height + h) * params.width + w) * params.channels + first_channel;
       let tap = (r * params.filter_w + s) * group_channels * params.packs + k;
-      for (var c = 0u; c < group_channels; c++) { sum += f32(input[origin + c]) * accum(filters[tap + c * params.packs]); }
+      for (var c = 0u; c < group_channels; c++) { sum += f32(input[origin + c]) * accum(weight[tap + c * params.packs]); }
     }
   }
   if (BIAS) { sum += accum(bias[k]); }
@@ -80,7 +80,7 @@ fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
 }
 
 // The same for software adapters, and one group. One invocation per FOUR consecutive positions of the output, all images' in a row, and
-// COLUMNS packs. Filters are loaded once for a workgroup.
+// COLUMNS packs. The weight is loaded once for a workgroup.
 const FOUR = 4u;
 const COLUMNS = 8u / PACK;
 
@@ -119,8 +119,8 @@ fn forward_uniform(
         for (var j = 0u; j < FOUR; j++) { x[j] = f32(input[origin[j] + c]); }
         x = select(vec4f(), x, inside);
         for (var k = 0u; k < COLUMNS; k++) {
-          let weight = accum(filters[tap + c * params.packs + min(first_pack + k, params.packs - 1u)]);
-          for (var j = 0u; j < FOUR; j++) { sums[k][j] += x[j] * weight; }
+          let f = accum(weight[tap + c * params.packs + min(first_pack + k, params.packs - 1u)]);
+          for (var j = 0u; j < FOUR; j++) { sums[k][j] += x[j] * f; }
         }
       }
     }
@@ -164,7 +164,7 @@ fn backward_input(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgro
       let origin = ((n * params.out_height + p) * params.out_width + q) * params.packs;
       let tap = ((r * params.filter_w + s) * group_channels + c % group_channels) * params.packs;
       for (var k = first_pack; k < first_pack + group_packs; k++) {
-        sum += pack_sum(accum(grad_output[origin + k]) * accum(filters[tap + k]));
+        sum += pack_sum(accum(grad_output[origin + k]) * accum(weight[tap + k]));
       }
     }
   }
@@ -205,8 +205,8 @@ fn backward_input_uniform(
         var grads: array<accum, FOUR>;
         for (var j = 0u; j < FOUR; j++) { grads[j] = select(accum(), accum(grad_output[origin[j] + k]), inside[j]); }
         for (var c = 0u; c < CHANNELS; c++) {
-          let weight = accum(filters[(tap + min(first_channel + c, params.channels - 1u)) * params.packs + k]);
-          sums[c] += vec4f(pack_sum(grads[0] * weight), pack_sum(grads[1] * weight), pack_sum(grads[2] * weight), pack_sum(grads[3] * weight));
+          let f = accum(weight[(tap + min(first_channel + c, params.channels - 1u)) * params.packs + k]);
+          sums[c] += vec4f(pack_sum(grads[0] * f), pack_sum(grads[1] * f), pack_sum(grads[2] * f), pack_sum(grads[3] * f));
         }
       }
     }
@@ -218,9 +218,9 @@ fn backward_input_uniform(
   }
 }
 
-// d loss / d filters, in slices of the (n, p) rows that `reduce` adds in order. One invocation per (slice, filter pack).
+// d loss / d weight, in slices of the (n, p) rows that `reduce` adds in order. One invocation per (slice, weight pack).
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn backward_filters(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+fn backward_weight(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = flat_index(id, groups);
   let group_channels = params.channels / params.filter_groups;
   if (i >= params.slices * params.filter_h * params.filter_w * group_channels * params.packs) { return; }
@@ -244,12 +244,12 @@ fn backward_filters(@builtin(global_invocation_id) id: vec3u, @builtin(num_workg
       sum += x * accum(grad_output[(row * params.out_width + q) * params.packs + k]);
     }
   }
-  grad_filters[i] = sum;
+  grad_weight[i] = sum;
 }
 
-// The same for software adapters, and one group. One invocation per slice, FOUR consecutive of the filters' R*S*C rows and COLUMNS packs.
+// The same for software adapters, and one group. One invocation per slice, FOUR consecutive of the weight's R*S*C rows and COLUMNS packs.
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn backward_filters_uniform(
+fn backward_weight_uniform(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
@@ -292,7 +292,7 @@ fn backward_filters_uniform(
   }
   for (var j = 0u; j < min(FOUR, rows - first); j++) {
     for (var k = 0u; k < COLUMNS && first_pack + k < params.packs; k++) {
-      grad_filters[(slice * rows + first + j) * params.packs + first_pack + k] = sums[k][j];
+      grad_weight[(slice * rows + first + j) * params.packs + first_pack + k] = sums[k][j];
     }
   }
 }

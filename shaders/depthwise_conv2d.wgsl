@@ -1,22 +1,22 @@
 // depthwise_conv2d: one two-dimensional filter per channel, NHWC, and its gradients.
 //
 //   input    [N, H, W, C]  pack
-//   filters  [R, S, C]     pack
+//   weight   [R, S, C]     pack
 //   output   [N, P, Q, C]  pack
 //
 //   bias     [C]           pack
 //
-//   output[n,p,q,c] = f(bias[c] + sum over r,s of input[n, p*stride - pad + r*dilation, q*stride - pad + s*dilation, c] * filters[r,s,c])
+//   output[n,p,q,c] = f(bias[c] + sum over r,s of input[n, p*stride - pad + r*dilation, q*stride - pad + s*dilation, c] * weight[r,s,c])
 //   f: ACTIVATION of prelude/activation.wgsl
 //
 // Outside the image reads as zero. Definition: torch.nn.functional.conv2d with groups = C.
 //
 // Cost: at least one read of the input and one write of the output, 2 N P Q R S C operations; the gradients the same.
-// Deterministic: the gradient of the input is a gather, that of the filters sums slices in order.
+// Deterministic: the gradient of the input is a gather, that of the weight sums slices in order.
 
 // True if bias is added. Otherwise bias is bound but never read.
 override BIAS: bool = false;
-// True if filters are rotated by 180 degrees: with unit stride that makes forward_four the gradient of the input.
+// True if the weight is rotated by 180 degrees: with unit stride that makes forward_four the gradient of the input.
 override TURNED: bool = false;
 
 struct Params {
@@ -34,16 +34,16 @@ struct Params {
   pad_left: u32,
   dilation_h: u32,
   dilation_w: u32,
-  rows: u32,        // of (n, p), summed by one slice of backward_filters
+  rows: u32,        // of (n, p), summed by one slice of backward_weight
   slices: u32,
 }
 
 @group(0) @binding(0) var<storage, read> input: array<pack>;
-@group(0) @binding(1) var<storage, read> filters: array<pack>;
+@group(0) @binding(1) var<storage, read> weight: array<pack>;
 @group(0) @binding(2) var<storage, read> grad_output: array<pack>;
 @group(0) @binding(3) var<storage, read_write> output: array<pack>;
 @group(0) @binding(4) var<storage, read_write> grad_input: array<pack>;
-@group(0) @binding(5) var<storage, read_write> grad_filters: array<accum>;  // [slices, R, S, C]
+@group(0) @binding(5) var<storage, read_write> grad_weight: array<accum>;  // [slices, R, S, C]
 @group(0) @binding(6) var<storage, read> bias: array<pack>;
 @group(1) @binding(0) var<uniform> params: Params;
 
@@ -64,7 +64,7 @@ fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
       let w = q * params.stride_w + s * params.dilation_w - params.pad_left;
       if (w >= params.width) { continue; }
       sum += accum(input[((n * params.height + h) * params.width + w) * params.packs + c])
-        * accum(filters[(r * params.filter_w + s) * params.packs + c]);
+        * accum(weight[(r * params.filter_w + s) * params.packs + c]);
     }
   }
   if (BIAS) { sum += accum(bias[c]); }
@@ -117,11 +117,11 @@ fn pixel(row: u32, w: u32, c: u32) -> accum {
   return select(accum(), accum(input[(row + select(0u, w, inside)) * params.packs + c]), inside);
 }
 
-// filters[r, s, c], or of the filter rotated by 180 degrees.
+// weight[r, s, c], or of the filter rotated by 180 degrees.
 fn tap(r: u32, s: u32, c: u32) -> accum {
   let at = r * params.filter_w + s;
-  if (TURNED) { return accum(filters[(params.filter_h * params.filter_w - 1u - at) * params.packs + c]); }
-  return accum(filters[at * params.packs + c]);
+  if (TURNED) { return accum(weight[(params.filter_h * params.filter_w - 1u - at) * params.packs + c]); }
+  return accum(weight[at * params.packs + c]);
 }
 
 // Output position that reads input position `at` through tap `tap`, or an index beyond every output.
@@ -149,15 +149,15 @@ fn backward_input(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgro
       let q = reader(w, params.pad_left, s, params.dilation_w, params.stride_w);
       if (q >= params.out_width) { continue; }
       sum += accum(grad_output[((n * params.out_height + p) * params.out_width + q) * params.packs + c])
-        * accum(filters[(r * params.filter_w + s) * params.packs + c]);
+        * accum(weight[(r * params.filter_w + s) * params.packs + c]);
     }
   }
   grad_input[i] = pack(sum);
 }
 
-// d loss / d filters, in slices of the (n, p) rows that `reduce` adds in order. One invocation per (slice, filter pack).
+// d loss / d weight, in slices of the (n, p) rows that `reduce` adds in order. One invocation per (slice, weight pack).
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn backward_filters(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+fn backward_weight(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = flat_index(id, groups);
   if (i >= params.slices * params.filter_h * params.filter_w * params.packs) { return; }
   let c = i % params.packs;
@@ -178,13 +178,13 @@ fn backward_filters(@builtin(global_invocation_id) id: vec3u, @builtin(num_workg
         * accum(grad_output[(row * params.out_width + q) * params.packs + c]);
     }
   }
-  grad_filters[i] = sum;
+  grad_weight[i] = sum;
 }
 
 // The same with unit stride and no dilation along W. One invocation per (slice, four taps of a filter's row, pack), which share the
-// gradient and, but for one, the pixels: two loads for four products. Terms are added in the order of backward_filters.
+// gradient and, but for one, the pixels: two loads for four products. Terms are added in the order of backward_weight.
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn backward_filters_four(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+fn backward_weight_four(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = flat_index(id, groups);
   let fours = (params.filter_w + 3u) / 4u;
   if (i >= params.slices * params.filter_h * fours * params.packs) { return; }
@@ -216,5 +216,5 @@ fn backward_filters_four(@builtin(global_invocation_id) id: vec3u, @builtin(num_
     }
   }
   let to = ((slice * params.filter_h + r) * params.filter_w + s) * params.packs + c;
-  for (var k = 0u; k < min(4u, params.filter_w - s); k++) { grad_filters[to + k * params.packs] = sums[k]; }
+  for (var k = 0u; k < min(4u, params.filter_w - s); k++) { grad_weight[to + k * params.packs] = sums[k]; }
 }

@@ -4,7 +4,7 @@
 //   weights        [N, H, W, K]  f32    each block's intensity at the cells that it marked, 0 elsewhere
 //   blurred        [N, H, W, K]  f32    those, spread by a Gaussian
 //   features       [N, H, W, C]  elem
-//   deviations     [C]           f32    of each channel, for the direction RANDOM
+//   channel_std    [C]           f32    standard deviation of each channel, for the direction RANDOM
 //   training_step  [1]           u32    step: in a tensor, so that each run of a captured draw can have another
 //   output         [N, H, W, C]  elem   features + sum over blocks of blurred * direction * sign
 //
@@ -15,7 +15,7 @@
 //            to one of 8 neighbours or none); each cell stepped on inside the window is marked, steps outside go on but mark nothing
 //   direction, in channel c of a cell (y, x) whose features are a:
 //     equal         1
-//     random        deviation_c (sqrt(t) g_c + sqrt(1 - t) e_yxc), g and e normal, g of the block, e of the cell, t = U(shared_low, shared_high)
+//     random        std_c (sqrt(t) g_c + sqrt(1 - t) e_yxc), g and e normal, g of the block, e of the cell, t = U(shared_low, shared_high)
 //     differences   f_c - a_c, f the features at ((y + dy) mod H, (x + dx) mod W) of another image, or of the same one; image, dy
 //                   and dx are drawn for each block
 //   sign   = 1; or a coin a block; a coin a channel of a block; a coin a channel of a cell
@@ -60,7 +60,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> training_step: array<u32>;
 @group(0) @binding(3) var<storage, read> features: array<elem>;
 @group(0) @binding(4) var<storage, read> blurred: array<f32>;
-@group(0) @binding(5) var<storage, read> deviations: array<f32>;
+@group(0) @binding(5) var<storage, read> channel_std: array<f32>;
 @group(0) @binding(6) var<storage, read_write> output: array<elem>;
 @group(1) @binding(0) var<uniform> params: Params;
 
@@ -190,7 +190,7 @@ fn paste(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grou
     if (DIRECTION == DIFFERENCES) { other = channel + other_features(n, k, cell % params.width, cell / params.width); }
     for (var lane = 0u; lane < count; lane++) {
       var value = weight * direction[lane];
-      if (DIRECTION == RANDOM) { value *= deviations[channel + lane]; }
+      if (DIRECTION == RANDOM) { value *= channel_std[channel + lane]; }
       if (DIRECTION == DIFFERENCES) { value *= f32(features[other + lane]) - f32(features[first + lane]); }
       if (SIGNS == OF_CHANNEL) { value *= coin(n, k, channel + lane); }
       if (SIGNS == OF_CELL) { value *= coin(n, k, cell * params.channels + channel + lane); }

@@ -3,7 +3,7 @@
 //   pixels   [H, W]         u32  8-bit R, G, B, A from the lowest byte; A is ignored
 //   filters  [E, taps + 2]  u32  of each output column (or row): first input, number of inputs, their weights of sum 2^22
 //   columns  [H, C]         u32  after the horizontal pass, bytes R, G, B
-//   output   [P, Q, 3]      f32  (value / 255 - mean) / deviation; a picture of R x C pixels in it, the rest as it was
+//   output   [P, Q, 3]      f32  (value / 255 - mean) / std; a picture of R x C pixels in it, the rest as it was
 //
 // Two passes, horizontal then vertical, each a triangle filter as wide as the larger of one input and one output pixel, in
 // whole numbers: (sum of weight * byte + 2^21) / 2^22. Definition: Pillow, Resample.c.
@@ -19,7 +19,7 @@ struct Params {
   out_left: u32,      // where the picture begins in output's rows
   out_row: u32,       // row of output, or of columns, where this dispatch begins
   mean_r: f32, mean_g: f32, mean_b: f32,
-  deviation_r: f32, deviation_g: f32, deviation_b: f32,
+  std_r: f32, std_g: f32, std_b: f32,
 }
 
 @group(0) @binding(0) var<storage, read> pixels: array<u32>;
@@ -61,8 +61,8 @@ fn vertical(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) g
     sum += filters[window + 2u + tap] * bytes_of(columns[(first + tap) * params.columns + column]);
   }
   let mean = vec3f(params.mean_r, params.mean_g, params.mean_b);
-  let deviation = vec3f(params.deviation_r, params.deviation_g, params.deviation_b);
-  let value = (vec3f(sum >> vec3u(22u)) / 255.0 - mean) / deviation;
+  let std_rgb = vec3f(params.std_r, params.std_g, params.std_b);
+  let value = (vec3f(sum >> vec3u(22u)) / 255.0 - mean) / std_rgb;
   let to = 3u * ((params.out_row + row) * params.out_width + params.out_left + column);
   output[to] = value.r;
   output[to + 1u] = value.g;

@@ -4,14 +4,14 @@
 //   factor       [1]       f32   from clip_factor, multiplies every gradient
 //   weights      [count]   f32   arena of parameters; updated in place, as are m and v
 //   m, v         [count]   f32   first and second moment; for SGD m is the velocity
-//   schedule     [P, 4]    f32   of each parameter: rate, 1 - beta1^step, 1 - beta2^step, unused
+//   schedule     [P, 4]    f32   of each parameter: learning rate, 1 - beta1^step, 1 - beta2^step, unused
 //   squares      [arenas]  f32   sum of squares of each arena's gradients
 //
 //   g = factor * gradient
-//   Adam:   g += decay w;  m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
-//           w -= rate (m / (1 - beta1^step)) / (sqrt(v / (1 - beta2^step)) + eps)
-//   AdamW:  the same with w *= 1 - rate decay in place of g += decay w
-//   SGD:    g += decay w;  m = momentum m + g;  w -= rate (NESTEROV ? g + momentum m : m)
+//   Adam:   g += weight_decay w;  m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
+//           w -= learning_rate (m / (1 - beta1^step)) / (sqrt(v / (1 - beta2^step)) + eps)
+//   AdamW:  the same with w *= 1 - learning_rate weight_decay in place of g += weight_decay w
+//   SGD:    g += weight_decay w;  m = momentum m + g;  w -= learning_rate (NESTEROV ? g + momentum m : m)
 //
 // Cost: Adam reads 4 and writes 3 elements a parameter, SGD 3 and 2.
 // Definitions: Kingma and Ba, "Adam"; Loshchilov and Hutter, "Decoupled weight decay regularization"; torch.optim.
@@ -24,7 +24,7 @@ struct Params {
   first: u32,         // element of the range; with clip_factor unused
   count: u32,         // of elements, or of arenas in clip_factor
   row: u32,           // of the schedule
-  decay: f32,
+  weight_decay: f32,
   beta1: f32,         // momentum of SGD
   beta2: f32,
   rest1: f32,         // 1 - beta1, rounded once
@@ -60,7 +60,7 @@ fn adam(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let now = schedule[params.row];
   var g = factor[0] * gradients[i];
   var w = weights[i];
-  if (DECOUPLED) { w *= 1.0 - now.x * params.decay; } else { g += params.decay * w; }
+  if (DECOUPLED) { w *= 1.0 - now.x * params.weight_decay; } else { g += params.weight_decay * w; }
   let mean = params.beta1 * m[i] + params.rest1 * g;
   let square = params.beta2 * v[i] + params.rest2 * g * g;
   m[i] = mean;
@@ -74,7 +74,7 @@ fn sgd(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups
   let n = flat_index(id, groups);
   if (n >= params.count) { return; }
   let i = params.first + n;
-  let g = factor[0] * gradients[i] + params.decay * weights[i];
+  let g = factor[0] * gradients[i] + params.weight_decay * weights[i];
   let velocity = params.beta1 * m[i] + g;
   m[i] = velocity;
   weights[i] -= schedule[params.row].x * select(velocity, g + params.beta1 * velocity, NESTEROV);

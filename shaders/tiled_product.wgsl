@@ -5,7 +5,7 @@
 //            [N, H, W, C]    pack   LOAD_A = 2, 3, 4: an image, see below
 //   b        [G, K, N]       pack   LOAD_B = 0
 //            [G, N, K]       pack   LOAD_B = 1
-//            [R, S, N, C]    pack   LOAD_B = 2: filters, K = (r, s, c)
+//            [R, S, N, C]    pack   LOAD_B = 2: weight, K = (r, s, c)
 //   bias     [N]             pack
 //   output   [G, M, N]       pack
 //   partial  [G, S, M, N]    f32    with SLICED: S slices of the sum over K, without f, which `reduce` adds in order
@@ -16,7 +16,7 @@
 //   LOAD_A = 3   the same with m and k exchanged
 //   LOAD_A = 4   a[m,k] = image[i, p, q, c], where p*stride - pad + r*dilation = y, likewise q    m = (i, y, x), k = (r, s, c)
 //
-// Outside the image reads as zero. A convolution is 2 with LOAD_B = 0, the gradient of its filters 3 with 0, that of its input 4
+// Outside the image reads as zero. A convolution is 2 with LOAD_B = 0, the gradient of its weight 3 with 0, that of its input 4
 // with 2: `matmul` and `conv2d` have the definitions. PACK consecutive elements of each operand's last axis travel together.
 //
 // Cost: a workgroup reads (TILE_ROWS + TILE_COLUMNS) elements for TILE_ROWS TILE_COLUMNS multiply-adds, so each element of a is read
@@ -25,7 +25,7 @@
 
 // Source of a: 0 a matrix, 1 a transposed one, 2 windows of an image, 3 their transpose, 4 the windows that read a pixel.
 override LOAD_A: u32 = 0;
-// Source of b: 0 a matrix, 1 a transposed one, 2 filters.
+// Source of b: 0 a matrix, 1 a transposed one, 2 the weight of a convolution.
 override LOAD_B: u32 = 0;
 // True if bias is added (to the first slice). Otherwise bias is bound but never read.
 override BIAS: bool = false;

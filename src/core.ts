@@ -68,7 +68,7 @@ export { squeezeExcitation, type SqueezeExcitationOptions, type SqueezeLayer } f
 export { exclusiveScan, histogram, topKMean } from "./ops/statistics.ts";
 export { Adam, AdamW, type AdamOptions } from "./optim/adam.ts";
 export type { Optimizer, OptimizerState, ParameterGroup } from "./optim/optimizer.ts";
-export { cosineRate, stepRate } from "./optim/schedule.ts";
+export { cosineLearningRate, stepLearningRate } from "./optim/schedule.ts";
 export { Sgd, type SgdOptions } from "./optim/sgd.ts";
 export type { AdapterReport, DeviceOptions } from "./runtime/acquire.ts";
 export type { BufferPart } from "./runtime/bind_groups.ts";

@@ -46,11 +46,11 @@ test("a training loop of one's own learns the blur", async () => {
   const losses = [...output.matchAll(/loss (\S+)/g)].map(([, loss]) => Number(loss));
   expect(losses).toHaveLength(5);
   expect(losses.at(-1)! < losses[0]! / 1000).toBe(true);
-  const filter = output
+  const weight = output
     .slice(output.indexOf("["))
     .match(/\d+\.\d+/g)!
     .map(Number);
-  expect(filter[4]).toBeCloseTo(0.522 ** 2, 2);
+  expect(weight[4]).toBeCloseTo(0.522 ** 2, 2);
 });
 
 test("a detector is trained, inspects, is saved, exported and evaluated", async () => {

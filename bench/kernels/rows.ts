@@ -73,8 +73,8 @@ const HINGE = { threshold: 0.5, reduction: "mean" } as const;
 const POOL = { stride: [2, 2], padding: [1, 1], countIncludePad: true } as const;
 const BILINEAR = { mode: "bilinear", alignCorners: false, antialias: false } as const;
 const BLUR = { size: 33, sigma: 4, border: "reflect" } as const;
-const ADAM = { betas: [1 - 2 ** -9, 1 - 2 ** -9], eps: 1, decay: 0, decoupled: true } as const;
-const SGD = { momentum: 0.5, nesterov: false, decay: 0 } as const;
+const ADAM = { betas: [1 - 2 ** -9, 1 - 2 ** -9], eps: 1, weightDecay: 0, decoupled: true } as const;
+const SGD = { momentum: 0.5, nesterov: false, weightDecay: 0 } as const;
 
 let stream = 0;
 const normals = (device: Device, shape: Shape): Tensor => normal(device, shape, { seed: 1, stream: stream++, step: 0 });
@@ -117,7 +117,7 @@ export const family = (
 
 const PRODUCT: Shape[] = [MAP, [CHANNELS, 4 * CHANNELS], EXPANDED];
 const IMAGE: Shape = [1, CELLS, CELLS, 64];
-const FILTERS: Shape = [3, 3, 64, 64];
+const WEIGHT: Shape = [3, 3, 64, 64];
 const WINDOWS: Shape = [3, 3, 4 * CHANNELS];
 const AFFINE: Shape = [2, CHANNELS];
 const QUERIES = [POSITIONS, CHANNELS] as const;
@@ -167,15 +167,15 @@ export const KERNELS: readonly Measured[] = [
       },
     },
   ),
-  ...family("3x3, 28x28x64 to 64", bytesOf(IMAGE, FILTERS, IMAGE), 18 * POSITIONS * 64 * 64, {
+  ...family("3x3, 28x28x64 to 64", bytesOf(IMAGE, WEIGHT, IMAGE), 18 * POSITIONS * 64 * 64, {
     ...inForms("conv2d", "forward", conv.CONV2D_FORMS, (form) =>
-      over([IMAGE, FILTERS], (x, w) => conv.conv2dForward(x, w, {}, PADDED, form)),
+      over([IMAGE, WEIGHT], (x, w) => conv.conv2dForward(x, w, {}, PADDED, form)),
     ),
     ...inForms("conv2d", "backward_input", conv.CONV2D_FORMS, (form) =>
-      over([IMAGE, FILTERS, IMAGE], (x, w, g) => conv.conv2dBackwardInput(x, w, g, PADDED, form)),
+      over([IMAGE, WEIGHT, IMAGE], (x, w, g) => conv.conv2dBackwardInput(x, w, g, PADDED, form)),
     ),
-    ...inForms("conv2d", "backward_filters", conv.CONV2D_FORMS, (form) =>
-      over([IMAGE, FILTERS, IMAGE], (x, w, g) => conv.conv2dBackwardFilters(x, w, g, PADDED, form)),
+    ...inForms("conv2d", "backward_weight", conv.CONV2D_FORMS, (form) =>
+      over([IMAGE, WEIGHT, IMAGE], (x, w, g) => conv.conv2dBackwardWeight(x, w, g, PADDED, form)),
     ),
   }),
   ...family("3x3, 28x28x1088", bytesOf(EXPANDED, EXPANDED), 18 * 4 * COUNT, {
@@ -183,8 +183,8 @@ export const KERNELS: readonly Measured[] = [
     "depthwise_conv2d.backward_input": over([EXPANDED, WINDOWS, EXPANDED], (x, w, g) =>
       depthwise.depthwiseBackwardInput(x, w, g, PADDED),
     ),
-    "depthwise_conv2d.backward_filters": over([EXPANDED, WINDOWS, EXPANDED], (x, w, g) =>
-      depthwise.depthwiseBackwardFilters(x, w, g, PADDED),
+    "depthwise_conv2d.backward_weight": over([EXPANDED, WINDOWS, EXPANDED], (x, w, g) =>
+      depthwise.depthwiseBackwardWeight(x, w, g, PADDED),
     ),
   }),
   ...family("784x272", bytesOf(MAP), 6 * COUNT, {
@@ -454,8 +454,7 @@ export const KERNELS: readonly Measured[] = [
   ...family("1024x768 to 224x224", 4 * 1024 * 768 + bytesOf([224, 224, 3]), 6 * 1024 * 768, {
     "image.horizontal and vertical": (device) => {
       const picture = { width: 1024, height: 768, data: new Uint8Array(4 * 1024 * 768).fill(99) };
-      return () =>
-        imagesToTensor(device, [picture], { height: 224, width: 224, mean: [0, 0, 0], deviation: [1, 1, 1] });
+      return () => imagesToTensor(device, [picture], { height: 224, width: 224, mean: [0, 0, 0], std: [1, 1, 1] });
     },
   }),
   ...family("1024 squares", bytesOf([1024]), 1024, {

@@ -23,10 +23,10 @@ export const toChannelsFirst = (image) => permuted(image, [0, 3, 1, 2]);
 export const toChannelsLast = (image) => permuted(image, [0, 2, 3, 1]);
 
 /** `[R,S,C,K]` as `[K,C,R,S]`. */
-export const filtersFirst = (filters) => permuted(filters, [3, 2, 0, 1]);
+export const weightFirst = (weight) => permuted(weight, [3, 2, 0, 1]);
 
 /** `[K,C,R,S]` as `[R,S,C,K]`. */
-export const filtersLast = (filters) => permuted(filters, [2, 3, 1, 0]);
+export const weightLast = (weight) => permuted(weight, [2, 3, 1, 0]);
 
 /** `[R,S,C]` as `[C,1,R,S]`. */
 export function windowFirst(window) {

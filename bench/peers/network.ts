@@ -3,7 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { planOf, type EfficientNetName, type NetworkPlan } from "../../src/backbones/efficientnet.ts";
 import { readValues } from "../../src/backbones/weights.ts";
-import { filtersFromOihw } from "../../src/io/nchw.ts";
+import { weightFromOihw } from "../../src/io/nchw.ts";
 import { encodeSafetensors } from "../../src/io/safetensors.ts";
 import { madeUp } from "../../test/harness/made_up_network.ts";
 import { DEFINITIONS } from "../../test/reference/activation.ts";
@@ -16,7 +16,7 @@ const DISTINCT = 2; // distinct images of a batch; the others repeat them, so th
 
 /** A convolution `[R,S,C,K]`, or `[R,S,C]` if it is depthwise, and the bias added after it. */
 export interface Layer {
-  readonly filters: Input;
+  readonly weight: Input;
   readonly bias: Input;
 }
 
@@ -46,23 +46,23 @@ const eps = (name: EfficientNetName): number => (/b[567]$/.test(name) ? 1e-3 : 1
 export async function folded(plan: NetworkPlan, side: number): Promise<FoldedNetwork> {
   const ends = LAYERS.map((layer) => plan.layerEnds[layer - 1]!);
   const weights = madeUp(plan.name);
-  const filtersOf = async (prefix: string): Promise<Float32Array> => {
+  const weightOf = async (prefix: string): Promise<Float32Array> => {
     const shape = weights.shapes.get(`${prefix}.weight`) as readonly [number, number, number, number];
-    return filtersFromOihw(await readValues(weights, `${prefix}.weight`), shape);
+    return weightFromOihw(await readValues(weights, `${prefix}.weight`), shape);
   };
   const convolution = async (prefix: string, shape: readonly number[]): Promise<Layer> => {
     const [data, weight, bias, mean, variance] = (await Promise.all([
-      filtersOf(`${prefix}.0`),
+      weightOf(`${prefix}.0`),
       ...["weight", "bias", "running_mean", "running_var"].map((part) => readValues(weights, `${prefix}.1.${part}`)),
     ])) as [Float32Array, Float32Array, Float32Array, Float32Array, Float32Array];
     const scale = Float64Array.from(weight, (value, k) => value / Math.sqrt(variance[k]! + eps(plan.name)));
     return {
-      filters: { shape, data: data.map((value, i) => value * scale[i % scale.length]!) },
+      weight: { shape, data: data.map((value, i) => value * scale[i % scale.length]!) },
       bias: { shape: [scale.length], data: Float32Array.from(scale, (s, k) => bias[k]! - mean[k]! * s) },
     };
   };
   const linear = async (prefix: string, inputs: number, outputs: number): Promise<Layer> => ({
-    filters: { shape: [1, 1, inputs, outputs], data: await filtersOf(prefix) },
+    weight: { shape: [1, 1, inputs, outputs], data: await weightOf(prefix) },
     bias: { shape: [outputs], data: await readValues(weights, `${prefix}.bias`) },
   });
   const blocks: FoldedBlock[] = [];
@@ -104,12 +104,12 @@ const { sigmoid, silu } = DEFINITIONS;
 /** The convolution product by product, with TensorFlow's padding. */
 function convolved(
   { side, channels, data }: Image,
-  { filters, bias }: Layer,
+  { weight, bias }: Layer,
   stride: number,
   value: (x: number) => number,
 ): Image {
-  const [extent, , inputs, outputs = inputs] = filters.shape as [number, number, number, number?];
-  const isDepthwise = filters.shape.length === 3;
+  const [extent, , inputs, outputs = inputs] = weight.shape as [number, number, number, number?];
+  const isDepthwise = weight.shape.length === 3;
   const [outSide, outChannels] = [Math.ceil(side / stride), outputs];
   const before = Math.floor(Math.max(0, (outSide - 1) * stride + extent - side) / 2);
   const output = new Float64Array(outSide * outSide * outChannels);
@@ -123,10 +123,10 @@ function convolved(
         const [pixel, tap] = [(h * side + w) * channels, r * extent + s];
         for (let c = 0; c < channels; c++) {
           const x = data[pixel + c]!;
-          if (isDepthwise) sums[c]! += x * filters.data[tap * channels + c]!;
+          if (isDepthwise) sums[c]! += x * weight.data[tap * channels + c]!;
           else
             for (let k = 0, row = (tap * channels + c) * outputs; k < outputs; k++)
-              sums[k]! += x * filters.data[row + k]!;
+              sums[k]! += x * weight.data[row + k]!;
         }
       }
     }

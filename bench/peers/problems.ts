@@ -89,7 +89,7 @@ function products(): Problem[] {
   const forward = () => matmul.forward(problem, a.data, b.data, new Float32Array(WIDE));
   const backward = () => matmul.backward(problem, a.data, b.data, gradOutput.data).slice(0, 2);
   const image = (matrix: Input): Input => ({ shape: [1, SIDE, SIDE, matrix.shape[1]!], data: matrix.data });
-  const filters: Input = { shape: [1, 1, CHANNELS, WIDE], data: b.data };
+  const weight: Input = { shape: [1, 1, CHANNELS, WIDE], data: b.data };
   return [
     ...pair(
       "matmul",
@@ -102,7 +102,7 @@ function products(): Problem[] {
     ...pair(
       "pointwise",
       `pointwise ${SIDE}x${SIDE}, ${CHANNELS} to ${WIDE}`,
-      { image: image(a), filters },
+      { image: image(a), weight },
       image(gradOutput),
       forward,
       backward,
@@ -122,7 +122,7 @@ const GEOMETRY = {
 
 function convolutions(): Problem[] {
   const dense = { ...GEOMETRY, channels: NARROW, filters: NARROW, groups: 1 };
-  const [image, filters, gradOutput] = [
+  const [image, weight, gradOutput] = [
     input([1, SIDE, SIDE, NARROW], 4),
     input([3, 3, NARROW, NARROW], 5, 0.05),
     input([1, SIDE, SIDE, NARROW], 6),
@@ -137,15 +137,15 @@ function convolutions(): Problem[] {
     ...pair(
       "conv3x3",
       `3x3, ${SIDE}x${SIDE}x${NARROW} to ${NARROW}`,
-      { image, filters },
+      { image, weight },
       gradOutput,
-      () => conv2d.forward(dense, image.data, filters.data),
-      () => conv2d.backward(dense, image.data, filters.data, gradOutput.data),
+      () => conv2d.forward(dense, image.data, weight.data),
+      () => conv2d.backward(dense, image.data, weight.data, gradOutput.data),
     ),
     ...pair(
       "depthwise",
       `depthwise 3x3, ${SIDE}x${SIDE}x${WIDE}`,
-      { image: planes, filters: windows },
+      { image: planes, weight: windows },
       gradPlanes,
       () => depthwise.forward(thin, planes.data, windows.data),
       () => depthwise.backward(thin, planes.data, windows.data, gradPlanes.data),
@@ -233,7 +233,7 @@ function bottlenecks(): Problem[] {
       name: "bottleneckStep",
       title: "the same, one training step (forward, backward, SGD)",
       inputs,
-      settings: { normEps: NORM_EPS, rate: LEARNING_RATE },
+      settings: { normEps: NORM_EPS, learningRate: LEARNING_RATE },
       observed,
       expected,
       tolerance: 2e-3,

@@ -161,7 +161,7 @@ async function measureStep(row: StepRow) {
     { form: "published", decoder },
   );
   const model = new Grad(Weights.drawn(device), config, new RandomStream(1, 0), recompute);
-  const deviations = fromArray(device, [channels], new Float32Array(channels).fill(Math.sqrt(VARIANCE)));
+  const std = fromArray(device, [channels], new Float32Array(channels).fill(Math.sqrt(VARIANCE)));
   const epochs = {
     epochsAbnormal: 200,
     epochsNormal: 200,
@@ -172,7 +172,7 @@ async function measureStep(row: StepRow) {
     enoughHits: 1,
     anomalyShare: 0.5,
   };
-  const training = new GradTraining(model, features, { ...epochs, batch, seed: 1, deviations });
+  const training = new GradTraining(model, features, { ...epochs, batch, seed: 1, std });
   training.resume({ stage, step: 0 }, null);
   const steps = training.fit();
   const measured = await measure(() => steps.next(), warmUps);

@@ -58,8 +58,8 @@ function depthwiseRows(
       "depthwise_conv2d.backward_input": over([x, w, y], (x, w, g) =>
         depthwise.depthwiseBackwardInput(x, w, g, options),
       ),
-      "depthwise_conv2d.backward_filters": over([x, w, y], (x, w, g) =>
-        depthwise.depthwiseBackwardFilters(x, w, g, options),
+      "depthwise_conv2d.backward_weight": over([x, w, y], (x, w, g) =>
+        depthwise.depthwiseBackwardWeight(x, w, g, options),
       ),
     }),
   });
@@ -206,8 +206,8 @@ export const NETWORK_ROWS: readonly Measured[] = [
     "conv2d.backward_input": over([...BASIC, BASIC[0]!], (x, w, g) =>
       conv.conv2dBackwardInput(x, w, g, { padding: 1 }),
     ),
-    "conv2d.backward_filters": over([...BASIC, BASIC[0]!], (x, w, g) =>
-      conv.conv2dBackwardFilters(x, w, g, { padding: 1 }),
+    "conv2d.backward_weight": over([...BASIC, BASIC[0]!], (x, w, g) =>
+      conv.conv2dBackwardWeight(x, w, g, { padding: 1 }),
     ),
   }),
   ...family(`B6 stem: 3x3 of 2, 224x224x3 to ${plan.stem}`, bytesOf(...stem), 2 * 27 * countOf(stem[2]!), {

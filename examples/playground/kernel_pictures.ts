@@ -204,13 +204,13 @@ export const KERNEL_PICTURES: readonly KernelPicture[] = [
     ],
     make: (photo, values) => {
       const taps = EDGES[word(values, "filter")]!;
-      const filters = constant(
+      const weight = constant(
         photo,
         [3, 3, 3, 1],
         taps.flatMap((tap) => [tap / 3, tap / 3, tap / 3]),
       );
       const dilation = number(values, "dilation");
-      return shown(conv2d(photo, filters, { padding: dilation, dilation, stride: number(values, "stride") }), -1, 1);
+      return shown(conv2d(photo, weight, { padding: dilation, dilation, stride: number(values, "stride") }), -1, 1);
     },
   },
   {
@@ -369,11 +369,13 @@ export const KERNEL_PICTURES: readonly KernelPicture[] = [
   },
   {
     shader: "optimizer",
-    controls: [range("steps", 0, 40, 1, 8), range("rate", 0.05, 1, 0.05, 0.25)],
+    controls: [range("steps", 0, 40, 1, 8), range("learning rate", 0.05, 1, 0.05, 0.25)],
     make: (photo, values) => {
       // Grey paint that learns the picture by gradient descent on the squared error.
       const paint = requireGrad(constant(photo, photo.shape, new Float32Array(SIDE * SIDE * 3).fill(0.5)));
-      const optimizer = new Sgd([{ parameters: [paint], rate: (number(values, "rate") * SIDE * SIDE * 3) / 2 }]);
+      const optimizer = new Sgd([
+        { parameters: [paint], learningRate: (number(values, "learning rate") * SIDE * SIDE * 3) / 2 },
+      ]);
       for (let i = 0; i < number(values, "steps"); i++) {
         using _scope = photo.device.scope();
         optimizer.step(valueAndGradients(() => [mseLoss(paint, photo)], [paint]).grads);

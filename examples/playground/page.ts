@@ -66,7 +66,7 @@ async function droppedFiles({ items, files }: DataTransfer): Promise<{ readonly 
 
 const IMAGE = /\.(png|jpe?g|jfif|webp|bmp|gif|avif)$/i;
 
-/** True if a file may be a picture, judged by its type, or by its name where the system knows no type. */
+/** True if a file may be a picture, by its type, or by its name where the system knows no type. */
 export const isPicture = (file: File): boolean => file.type.startsWith("image/") || IMAGE.test(file.name);
 
 /** Makes an element a drop zone that lights up, and passes dropped files to `take`. */

@@ -26,7 +26,7 @@ try {
     at(i % 2 === 0 ? (i >> 1) % side : Math.floor((i >> 1) / side)),
   );
   const grid = requireGrad(fromArray(device, [1, side, side, 2], places));
-  const optimizer = new AdamW([{ parameters: [grid], rate: 0.02 }], { decay: 0 });
+  const optimizer = new AdamW([{ parameters: [grid], learningRate: 0.02 }], { weightDecay: 0 });
   const losses: number[] = [];
   for (let step = 0; step < 40; step++) {
     const { results, grads } = valueAndGradients(() => [mseLoss(gridSample(image, grid), target)], [grid]);

@@ -203,13 +203,13 @@ function windowOf(padding: NetworkPadding, kernel: number, stride: number, nativ
 }
 
 /**
- * A 1x1 convolution of an image whose channels are scaled. The gate scales each image's copy of the filters: their K
+ * A 1x1 convolution of an image whose channels are scaled. The gate scales each image's copy of the weight, whose K
  * columns are fewer than an image's H W positions in all but the smallest images, and no scaled image has to be stored.
  */
-function gatedProjection(image: Tensor, gate: Tensor, { filters, bias }: Convolution): Tensor {
+function gatedProjection(image: Tensor, gate: Tensor, { weight, bias }: Convolution): Tensor {
   const [batch, height, width, channels] = image.shape as [number, number, number, number];
-  const outputs = filters.shape[1]!;
-  const scaled = multiply(reshape(filters, [1, channels, outputs]), reshape(gate, [batch, channels, 1]));
+  const outputs = weight.shape[1]!;
+  const scaled = multiply(reshape(weight, [1, channels, outputs]), reshape(gate, [batch, channels, 1]));
   const output = matmul(reshape(image, [batch, height * width, channels]), scaled, { bias });
   return reshape(output, [batch, height, width, outputs]);
 }

@@ -19,7 +19,7 @@ const ORIENTATIONS = 4;
 const OPPONENTS = 4; // luminance, red-green, yellow-blue, and a zero that makes a pack of four
 const DARK = 0.1; // added to colours in [0, 1] before the logarithm: what is darker counts as equally dark
 const EVEN = 0.05; // added to the local contrast: what is more even than that is not blown up to noise
-const WINDOWS = { deviation: 3, contrast: 5 }; // cells a side
+const WINDOWS = { std: 3, contrast: 5 }; // cells a side
 const CHANNELS = SCALES * ORIENTATIONS + 6 * (SCALES - 1) + 6;
 
 /**
@@ -70,8 +70,8 @@ export function embeddedBackbone(device: Device, inputSize: number, stages: read
 
   /** Standard deviation of each opponent in and around each cell, and the mean of that further around. */
   const contrastOf = (level: Tensor): Tensor => {
-    const mean = around(averagePool(level, STRIDE), WINDOWS.deviation);
-    const square = around(averagePool(multiply(level, level), STRIDE), WINDOWS.deviation);
+    const mean = around(averagePool(level, STRIDE), WINDOWS.std);
+    const square = around(averagePool(multiply(level, level), STRIDE), WINDOWS.std);
     const variance = activation(subtract(square, multiply(mean, mean)), "relu"); // rounding may leave it below zero
     return around(activation(variance, "sqrt"), WINDOWS.contrast);
   };

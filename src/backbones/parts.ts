@@ -1,6 +1,6 @@
 // Convolutions as networks describe them. From one description follow the tensors that a file of weights must have,
 // their loading with the norm folded in, in f32 or f16, and the kernel to run.
-import { filtersFromOihw } from "../io/nchw.ts";
+import { weightFromOihw } from "../io/nchw.ts";
 import type { Activation } from "../ops/activation.ts";
 import { foldBatchNorm } from "../ops/batch_norm.ts";
 import { cast } from "../ops/cast.ts";
@@ -12,7 +12,7 @@ import { countOf, fromArray, release, sameShape, type FloatDType, type Tensor } 
 import { readValues, type PretrainedWeights } from "./weights.ts";
 
 /**
- * Names of a convolution by library: of its filters, and of the batch norm behind it. A convolution without a norm has
+ * Names of a convolution by library: of its weight, and of the batch norm behind it. A convolution without a norm has
  * a bias of its own.
  */
 export type Names = Readonly<Record<string, readonly [convolution: string, norm?: string]>>;
@@ -48,18 +48,18 @@ export interface Family {
 const NORM_PARTS = ["weight", "bias", "running_mean", "running_var"] as const;
 const SHOWN_PROBLEMS = 3;
 
-/** A convolution of a network: filters with the norm folded in, bias and activation, in one kernel. */
+/** A convolution of a network: its weight with the norm folded in, bias and activation, in one kernel. */
 export class Convolution {
   readonly #plan: ConvolutionPlan;
-  #loaded: { readonly filters: Tensor; readonly bias: Tensor } | null = null;
+  #loaded: { readonly weight: Tensor; readonly bias: Tensor } | null = null;
 
   constructor(plan: ConvolutionPlan) {
     this.#plan = plan;
   }
 
-  /** `[R,S,I,O]`; `[I,O]` for 1x1 filters of stride 1; `[R,S,C]` for depthwise ones. Only once loaded, as the bias. */
-  get filters(): Tensor {
-    return this.#loaded!.filters;
+  /** `[R,S,I,O]`; `[I,O]` for 1x1 convolutions of stride 1; `[R,S,C]` for depthwise ones. Only once loaded, as the bias. */
+  get weight(): Tensor {
+    return this.#loaded!.weight;
   }
 
   /** `[O]`. */
@@ -70,12 +70,12 @@ export class Convolution {
   /** `[N,H,W,I]` -> `[N,P,Q,O]`, in the dtype that it was loaded in. */
   apply(input: Tensor): Tensor {
     const { depthwise = false, stride = 1, padding = 0, activation = null } = this.#plan;
-    const { filters, bias } = this;
-    if (filters.shape.length === 2) return pointwiseConv2d(input, filters, { bias, activation });
-    return (depthwise ? depthwiseConv2d : conv2d)(input, filters, { stride, padding, bias, activation });
+    const { weight, bias } = this;
+    if (weight.shape.length === 2) return pointwiseConv2d(input, weight, { bias, activation });
+    return (depthwise ? depthwiseConv2d : conv2d)(input, weight, { stride, padding, bias, activation });
   }
 
-  /** Names and shapes of its tensors in a library's files; filters come first, as `[O,I,R,S]`. */
+  /** Names and shapes of its tensors in a library's files; the weight comes first, as `[O,I,R,S]`. */
   tensors(library: string): (readonly [name: string, shape: readonly number[]])[] {
     const { names, within = {}, outputs } = this.#plan;
     const prefix = within[library] ?? "";
@@ -98,12 +98,12 @@ export class Convolution {
     const { inputs, outputs, kernel = 1, depthwise = false, stride = 1 } = this.#plan;
     const names = this.tensors(library).map(([name]) => name);
     const [stored, weight, bias, mean, variance] = await Promise.all(names.map((name) => readValues(weights, name)));
-    const values = filtersFromOihw(stored!, this.#oihw());
+    const values = weightFromOihw(stored!, this.#oihw());
     const whole = depthwise ? [kernel, kernel, outputs] : [kernel, kernel, inputs, outputs];
     const shape = !depthwise && kernel === 1 && stride === 1 ? [inputs, outputs] : whole;
     if (!bias || !mean || !variance) {
       const own = fromArray(device, [outputs], weight!, dtype); // the only vector there is
-      this.#loaded = { filters: fromArray(device, shape, values, dtype), bias: own };
+      this.#loaded = { weight: fromArray(device, shape, values, dtype), bias: own };
       return;
     }
     const at = variance.findIndex((value) => value < 0);
@@ -115,12 +115,12 @@ export class Convolution {
     const rows = (a: Float32Array, b: Float32Array) => fromArray(device, [2, outputs], Float32Array.of(...a, ...b));
     const raw = fromArray(device, shape, values);
     const folded = foldBatchNorm(raw, null, rows(weight!, bias), rows(mean, variance), { eps });
-    this.#loaded = { filters: scope.keep(cast(folded.filters, dtype)), bias: scope.keep(cast(folded.bias, dtype)) };
+    this.#loaded = { weight: scope.keep(cast(folded.weight, dtype)), bias: scope.keep(cast(folded.bias, dtype)) };
   }
 
   /** Gives the storage back, if it was loaded. */
   release(): void {
-    if (this.#loaded) [this.#loaded.filters, this.#loaded.bias].forEach(release);
+    if (this.#loaded) [this.#loaded.weight, this.#loaded.bias].forEach(release);
     this.#loaded = null;
   }
 

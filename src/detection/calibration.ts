@@ -49,7 +49,7 @@ export const NOT_CALIBRATED: Calibration = {
 const HEAT_RANGE = 12; // the strongest heat, in units of the weakest
 const TYPICAL_CALIBRATED = 0.1;
 const ENOUGH_REJECTED = 5; // good images above the threshold, from which their order says where it is
-const MOST_DEVIATIONS = 5; // above the mean of good images' scores, up to which the fitted distribution is followed
+const MOST_STDS = 5; // above the mean of good images' scores, up to which the fitted distribution is followed
 const MOST_IMAGES = 1000; // with more, what five deviations show hardly changes: their order is needed
 
 /**
@@ -108,7 +108,7 @@ export const isPositive = (value: unknown): value is number => Number.isFinite(v
  * three, 0.8 % for four, 0.02 % for twelve.
  * @param count of images, at least 1
  */
-export const supportedRate = (count: number): number => studentTail(MOST_DEVIATIONS, Math.max(1, count - 1));
+export const supportedRate = (count: number): number => studentTail(MOST_STDS, Math.max(1, count - 1));
 
 /** The fewest held-out images of a class that support a false-reject rate. */
 export function imagesFor(falseReject: number): number {
@@ -144,7 +144,7 @@ export function thresholdsAt(good: GoodScores, calibrated: number): Pick<GoodSco
  * where good images typically score as high as the threshold, as they do at a false-reject rate of one half.
  */
 export const steepnessOf = ({ threshold, typical }: Pick<GoodScores, "threshold" | "typical">): number =>
-  Math.log(1 / TYPICAL_CALIBRATED - 1) / Math.max(Math.log(threshold / typical), LEAST_DEVIATION);
+  Math.log(1 / TYPICAL_CALIBRATED - 1) / Math.max(Math.log(threshold / typical), LEAST_STD);
 
 /**
  * The value that a further one exceeds with the given probability. Scores are errors, so it is their ratios that
@@ -161,10 +161,10 @@ function upperBound(values: readonly number[], probability: number): number {
   const freedom = Math.max(1, count - 1);
   const variance = values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / freedom;
   // A single image, or equal ones, still say that others will differ a little.
-  const deviation = Math.sqrt(Math.max(variance, LEAST_DEVIATION ** 2) * (1 + 1 / count));
-  return mean + studentQuantile(1 - Math.max(probability, supportedRate(count)), freedom) * deviation;
+  const std = Math.sqrt(Math.max(variance, LEAST_STD ** 2) * (1 + 1 / count));
+  return mean + studentQuantile(1 - Math.max(probability, supportedRate(count)), freedom) * std;
 }
 
-const LEAST_DEVIATION = 1e-3; // of logarithms of scores
+const LEAST_STD = 1e-3; // of logarithms of scores
 
 const meanOf = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length;

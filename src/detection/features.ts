@@ -59,7 +59,7 @@ export class FeatureMaker {
     return imagesToTensor(
       this.#device,
       images,
-      { height: side, width: side, mean, deviation: std, resize: this.#resize },
+      { height: side, width: side, mean, std, resize: this.#resize },
       keepFilters ? this.#filters : null,
     );
   }
@@ -173,7 +173,7 @@ export function extractorFor(
   device: Device,
   maker: FeatureMaker,
   { means, variances }: ChannelStatistics,
-): { readonly extractor: FeatureExtractor; readonly variance: number; readonly deviations: Tensor } {
+): { readonly extractor: FeatureExtractor; readonly variance: number; readonly std: Tensor } {
   const { channels } = maker.extents;
   const target = maker.assembly.standardise;
   const variance = variances.reduce((sum, v) => sum + v, 0) / channels;
@@ -185,7 +185,7 @@ export function extractorFor(
     ["features.scale", means.map((_, c) => (target ? Math.sqrt(target.variance) / units[c]! : 1))],
   ]);
   const scales = constants.get("features.scale")!;
-  const deviations = fromArray(
+  const std = fromArray(
     device,
     [channels],
     Float32Array.from(variances, (v, c) => scales[c]! * Math.sqrt(v)),
@@ -193,5 +193,5 @@ export function extractorFor(
   const extractor = new FeatureExtractor(maker, (name) =>
     fromArray(device, [channels], Float32Array.from(constants.get(name)!)),
   );
-  return { extractor, variance: target ? target.variance : variance, deviations };
+  return { extractor, variance: target ? target.variance : variance, std };
 }

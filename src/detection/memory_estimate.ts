@@ -190,7 +190,7 @@ export async function trainingBytes(device: Device, model: MemoryModel): Promise
     weights: Weights.blank(idle),
     features: { count: images, batch: features },
     anomalies: null,
-    deviations: blank(idle, [channels]),
+    std: blank(idle, [channels]),
     seed: 0,
   };
   for await (const _step of method.begin(config, options, input).steps());

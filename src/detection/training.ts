@@ -31,7 +31,7 @@ export class Training {
   readonly #material: Material;
   readonly #extractor: FeatureExtractor;
   readonly #variance: number;
-  readonly #deviations: Tensor;
+  readonly #std: Tensor;
   readonly #runs: readonly Run[];
   readonly #heldOut: HeldOut[] = [];
   readonly #pace = new Pace();
@@ -41,13 +41,13 @@ export class Training {
   #fit: Fit;
 
   private constructor(device: Device, settings: TrainingSettings, material: Material) {
-    const { extractor, variance, deviations } = extractorFor(device, material.maker, material.set.statistics);
-    [this.#device, this.#settings, this.#material, this.#extractor, this.#deviations] = [
+    const { extractor, variance, std } = extractorFor(device, material.maker, material.set.statistics);
+    [this.#device, this.#settings, this.#material, this.#extractor, this.#std] = [
       device,
       settings,
       material,
       extractor,
-      deviations,
+      std,
     ];
     this.#variance = variance;
     this.#runs = planRuns(material.samples, settings.folds);
@@ -162,7 +162,7 @@ export class Training {
     const calibration = calibrationOf(this.#heldOut, this.#settings.falseReject);
     this.#fit.release();
     this.#material.store.release();
-    release(this.#deviations);
+    release(this.#std);
     return Detector.assemble(this.#extractor, this.#fit.model, { ...this.#config(), calibration });
   }
 
@@ -222,7 +222,7 @@ export class Training {
     this.#fit.release();
     this.#material.store.release();
     this.#fit.model.weights.release();
-    release(this.#deviations);
+    release(this.#std);
     this.#extractor.release();
   }
 
@@ -253,7 +253,7 @@ export class Training {
       weights,
       features: { count: training.length, batch: (indices) => this.#features(indices.map((i) => training[i]!)) },
       anomalies: this.#material.anomalySource(this.#extractor),
-      deviations: this.#deviations,
+      std: this.#std,
       seed,
     });
   }

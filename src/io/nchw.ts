@@ -7,11 +7,10 @@ type Extents = readonly [number, number, number, number];
  * Converts a weight `[O,I,R,S]` to `[R,S,I,O]`; a 1x1 weight is then `[I,O]`, and with I = 1 it is a depthwise weight
  * `[R,S,C]`.
  */
-export const filtersFromOihw = (data: Float32Array, shape: Extents): Float32Array =>
-  permuted(data, shape, [2, 3, 1, 0]);
+export const weightFromOihw = (data: Float32Array, shape: Extents): Float32Array => permuted(data, shape, [2, 3, 1, 0]);
 
 /** Converts a weight `[R,S,I,O]` to `[O,I,R,S]`. */
-export const filtersToOihw = (data: Float32Array, shape: Extents): Float32Array => permuted(data, shape, [3, 2, 0, 1]);
+export const weightToOihw = (data: Float32Array, shape: Extents): Float32Array => permuted(data, shape, [3, 2, 0, 1]);
 
 /** Converts images `[N,H,W,C]` to `[N,C,H,W]`. */
 export const imagesToNchw = (data: Float32Array, shape: Extents): Float32Array => permuted(data, shape, [0, 3, 1, 2]);

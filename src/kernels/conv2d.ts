@@ -35,23 +35,23 @@ export const CONV2D_FORMS = [...UNTILED, ...Object.keys(TILES)];
  */
 export function conv2dForward(
   input: Tensor,
-  filters: Tensor,
+  weight: Tensor,
   epilogue: Epilogue,
   options: Conv2dOptions,
   form?: string,
 ): Tensor {
   const { bias = null, activation = null } = epilogue;
-  const { params, element, geometry, work } = paramsOf(input, filters.shape, options, {
+  const { params, element, geometry, work } = paramsOf(input, weight.shape, options, {
     input,
-    filters,
+    weight,
     ...(bias && { bias }),
   });
   const { batch, height, width, channels, out_height, out_width } = params;
-  const [r, s, , n] = filters.shape as [number, number, number, number];
+  const [r, s, , n] = weight.shape as [number, number, number, number];
   const shape = [batch, out_height, out_width, n];
   const product = {
     a: input,
-    b: filters,
+    b: weight,
     epilogue,
     shape,
     batch: 1,
@@ -64,7 +64,7 @@ export function conv2dForward(
     windows: { ...geometry, height, width, channels, place_height: out_height, place_width: out_width, filter_w: s },
   };
   form = formOf("conv2d.forward", product, params.filter_groups, form, (form) =>
-    conv2dForward(like(input), like(filters), { bias: bias && like(bias), activation }, options, form),
+    conv2dForward(like(input), like(weight), { bias: bias && like(bias), activation }, options, form),
   );
   const tile = TILES[form];
   if (tile) return tiledProduct({ op: "conv2d", ...product, pack: packFor(channels, n) }, tile);
@@ -72,7 +72,7 @@ export function conv2dForward(
   launchForm("forward", form === "uniform" ? { rows: product.m, columns: n } : null, {
     element,
     constants: { BIAS: bias !== null, ...activationConstants("conv2d", activation) },
-    tensors: { input, filters, bias: bias ?? filters, output },
+    tensors: { input, weight, bias: bias ?? weight, output },
     params,
     size: { invocations: params.batch * params.out_height * params.out_width * params.packs },
     parts: { param: "batch", tensors: ["input", "output"] },
@@ -84,17 +84,17 @@ export function conv2dForward(
 /** d loss / d input, `[N,H,W,C]`. */
 export function conv2dBackwardInput(
   input: Tensor,
-  filters: Tensor,
+  weight: Tensor,
   gradOutput: Tensor,
   options: Conv2dOptions,
   form?: string,
 ): Tensor {
-  const { params, element, geometry, work } = paramsOf(input, filters.shape, options, { input, filters, gradOutput });
+  const { params, element, geometry, work } = paramsOf(input, weight.shape, options, { input, weight, gradOutput });
   const { batch, height, width, channels, out_height, out_width } = params;
-  const [r, s, , k] = filters.shape as [number, number, number, number];
+  const [r, s, , k] = weight.shape as [number, number, number, number];
   const product = {
     a: gradOutput,
-    b: filters,
+    b: weight,
     epilogue: {},
     shape: input.shape,
     batch: 1,
@@ -103,7 +103,7 @@ export function conv2dBackwardInput(
     k: r * s * k,
     positions: height * width,
     loadA: LOAD_A.readers,
-    loadB: LOAD_B.filters,
+    loadB: LOAD_B.weight,
     windows: {
       ...geometry,
       height: out_height,
@@ -115,12 +115,12 @@ export function conv2dBackwardInput(
     },
   };
   form = formOf("conv2d.backward_input", product, params.filter_groups, form, (form) =>
-    conv2dBackwardInput(input, like(filters), like(gradOutput), options, form),
+    conv2dBackwardInput(input, like(weight), like(gradOutput), options, form),
   );
   const tile = TILES[form];
   if (tile) return tiledProduct({ op: "conv2d", ...product, pack: packFor(channels, k) }, tile);
   const gradInput = empty(input.device, input.shape, input.dtype);
-  const tensors = { filters, grad_output: gradOutput, grad_input: gradInput };
+  const tensors = { weight, grad_output: gradOutput, grad_input: gradInput };
   const invocations = params.batch * params.height * params.width * params.channels;
   launchForm("backward_input", form === "uniform" ? { rows: product.m, columns: channels } : null, {
     element,
@@ -134,21 +134,21 @@ export function conv2dBackwardInput(
 }
 
 /** d loss / d weight, `[R,S,C/g,K]`. */
-export function conv2dBackwardFilters(
+export function conv2dBackwardWeight(
   input: Tensor,
-  filters: Tensor,
+  weight: Tensor,
   gradOutput: Tensor,
   options: Conv2dOptions,
   form?: string,
 ): Tensor {
-  const { params, element, geometry, work } = paramsOf(input, filters.shape, options, { input, filters, gradOutput });
+  const { params, element, geometry, work } = paramsOf(input, weight.shape, options, { input, weight, gradOutput });
   const { batch, height, width, channels, out_height, out_width } = params;
-  const [r, s, c, n] = filters.shape as [number, number, number, number];
+  const [r, s, c, n] = weight.shape as [number, number, number, number];
   const product = {
     a: input,
     b: gradOutput,
     epilogue: {},
-    shape: filters.shape,
+    shape: weight.shape,
     batch: 1,
     m: r * s * c,
     n,
@@ -157,24 +157,19 @@ export function conv2dBackwardFilters(
     loadB: LOAD_B.matrix,
     windows: { ...geometry, height, width, channels, place_height: out_height, place_width: out_width, filter_w: s },
   };
-  form = formOf("conv2d.backward_filters", product, params.filter_groups, form, (form) =>
-    conv2dBackwardFilters(like(input), filters, like(gradOutput), options, form),
+  form = formOf("conv2d.backward_weight", product, params.filter_groups, form, (form) =>
+    conv2dBackwardWeight(like(input), weight, like(gradOutput), options, form),
   );
   const tile = TILES[form];
   if (tile) return tiledProduct({ op: "conv2d", ...product, pack: packFor(channels, n) }, tile);
   const partial = empty(input.device, [params.slices, r, s, c, n]);
-  const tensors = { input, grad_output: gradOutput, grad_filters: partial };
+  const tensors = { input, grad_output: gradOutput, grad_weight: partial };
   const invocations = params.slices * r * s * c * params.packs;
   const uniform = form === "uniform" ? { rows: product.m, columns: n, products: params.slices } : null;
-  launchForm("backward_filters", uniform, { element, tensors, params, size: { invocations }, work });
-  const sum = reduceMiddle(
-    partial,
-    { groups: 1, extent: params.slices, channels: r * s * c * n },
-    filters.shape,
-    "sum",
-  );
+  launchForm("backward_weight", uniform, { element, tensors, params, size: { invocations }, work });
+  const sum = reduceMiddle(partial, { groups: 1, extent: params.slices, channels: r * s * c * n }, weight.shape, "sum");
   release(partial);
-  return settleAs(sum, filters.dtype);
+  return settleAs(sum, weight.dtype);
 }
 
 const like = ({ device, shape, dtype }: Tensor): Tensor => empty(device, shape, dtype);
@@ -228,12 +223,12 @@ function launchForm(
   });
 }
 
-function paramsOf(input: Tensor, filters: Shape, options: Conv2dOptions, tensors: Record<string, Tensor>) {
+function paramsOf(input: Tensor, weight: Shape, options: Conv2dOptions, tensors: Record<string, Tensor>) {
   const dtype = floatDType("conv2d", tensors);
-  if (input.shape.length !== 4 || filters.length !== 4)
-    shapeError("conv2d", "expected input [N,H,W,C] and filters [R,S,C/groups,K]", tensors);
+  if (input.shape.length !== 4 || weight.length !== 4)
+    shapeError("conv2d", "expected input [N,H,W,C] and weight [R,S,C/groups,K]", tensors);
   const [batch, height, width, channels] = input.shape as [number, number, number, number];
-  const [filter_h, filter_w, groupChannels, filterCount] = filters as [number, number, number, number];
+  const [filter_h, filter_w, groupChannels, filterCount] = weight as [number, number, number, number];
   const filter_groups = options.groups ?? 1;
   if (
     !Number.isInteger(filter_groups) ||
@@ -246,7 +241,7 @@ function paramsOf(input: Tensor, filters: Shape, options: Conv2dOptions, tensors
     );
   }
   if (groupChannels !== channels / filter_groups)
-    shapeError("conv2d", `expected filters [R,S,${channels / filter_groups},K]`, tensors);
+    shapeError("conv2d", `expected weight [R,S,${channels / filter_groups},K]`, tensors);
   const geometry = geometryOf("conv2d", [height, width], [filter_h, filter_w], options);
   if (tensors["bias"]) requireShape("conv2d", "bias", [filterCount], tensors);
   if (tensors["gradOutput"])
@@ -267,7 +262,7 @@ function paramsOf(input: Tensor, filters: Shape, options: Conv2dOptions, tensors
     rows: SLICE_ROWS,
     slices,
   };
-  const work = { operations: 2 * batch * geometry.out_height * geometry.out_width * countOf(filters) };
+  const work = { operations: 2 * batch * geometry.out_height * geometry.out_width * countOf(weight) };
   return { params, geometry: windowsOf(geometry), element: elementOf(dtype, perGroup), work };
 }
 

@@ -12,14 +12,14 @@ const SLICE_ROWS = 8; // output rows that one invocation of the weight gradient 
 /** `[N,H,W,C]`, `[R,S,C]` -> `[N,P,Q,C]`. */
 export function depthwiseForward(
   input: Tensor,
-  filters: Tensor,
+  weight: Tensor,
   { bias = null, activation = null }: Epilogue,
   options: ConvolutionOptions,
 ): Tensor {
-  const params = paramsOf({ input, filters, ...(bias && { bias }) }, options);
+  const params = paramsOf({ input, weight, ...(bias && { bias }) }, options);
   const output = empty(input.device, [params.batch, params.out_height, params.out_width, input.shape[3]!], input.dtype);
   const constants = { BIAS: bias !== null, ...activationConstants("depthwiseConv2d", activation) };
-  const tensors = { input, filters, bias: bias ?? filters, output };
+  const tensors = { input, weight, bias: bias ?? weight, output };
   if (inFours(params)) run("forward_four", tensors, params, input, foursOf(params), constants);
   else run("forward", tensors, params, input, params.batch * params.out_height * params.out_width, constants);
   return output;
@@ -28,11 +28,11 @@ export function depthwiseForward(
 /** d loss / d input, `[N,H,W,C]`. */
 export function depthwiseBackwardInput(
   input: Tensor,
-  filters: Tensor,
+  weight: Tensor,
   gradOutput: Tensor,
   options: ConvolutionOptions,
 ): Tensor {
-  const params = paramsOf({ input, filters, gradOutput }, options);
+  const params = paramsOf({ input, weight, gradOutput }, options);
   const gradInput = empty(input.device, input.shape, input.dtype);
   if (inFours(params) && params.stride_h === 1) {
     // The convolution of the gradient with the weights rotated by 180 degrees.
@@ -51,7 +51,7 @@ export function depthwiseBackwardInput(
     };
     run(
       "forward_four",
-      { input: gradOutput, filters, bias: filters, output: gradInput },
+      { input: gradOutput, weight, bias: weight, output: gradInput },
       turned,
       input,
       foursOf(turned),
@@ -59,46 +59,46 @@ export function depthwiseBackwardInput(
     );
   } else {
     const positions = params.batch * params.height * params.width;
-    run("backward_input", { filters, grad_output: gradOutput, grad_input: gradInput }, params, input, positions);
+    run("backward_input", { weight, grad_output: gradOutput, grad_input: gradInput }, params, input, positions);
   }
   return gradInput;
 }
 
 /** d loss / d weight, `[R,S,C]`. */
-export function depthwiseBackwardFilters(
+export function depthwiseBackwardWeight(
   input: Tensor,
-  filters: Tensor,
+  weight: Tensor,
   gradOutput: Tensor,
   options: ConvolutionOptions,
 ): Tensor {
-  const params = paramsOf({ input, filters, gradOutput }, options);
-  const [r, s, channels] = filters.shape as [number, number, number];
+  const params = paramsOf({ input, weight, gradOutput }, options);
+  const [r, s, channels] = weight.shape as [number, number, number];
   const partial = empty(input.device, [params.slices, r, s, channels]);
-  const tensors = { input, grad_output: gradOutput, grad_filters: partial };
-  if (inFours(params)) run("backward_filters_four", tensors, params, input, params.slices * r * Math.ceil(s / 4));
-  else run("backward_filters", tensors, params, input, params.slices * r * s);
+  const tensors = { input, grad_output: gradOutput, grad_weight: partial };
+  if (inFours(params)) run("backward_weight_four", tensors, params, input, params.slices * r * Math.ceil(s / 4));
+  else run("backward_weight", tensors, params, input, params.slices * r * s);
   const sum = reduceMiddle(
     partial,
     { groups: 1, extent: params.slices, channels: r * s * channels },
-    filters.shape,
+    weight.shape,
     "sum",
   );
   release(partial);
-  return settleAs(sum, filters.dtype);
+  return settleAs(sum, weight.dtype);
 }
 
 interface Operands extends Record<string, Tensor> {
   readonly input: Tensor;
-  readonly filters: Tensor;
+  readonly weight: Tensor;
 }
 
 function paramsOf(tensors: Operands, options: ConvolutionOptions) {
-  const { input, filters } = tensors;
+  const { input, weight } = tensors;
   floatDType("depthwiseConv2d", tensors);
   const [batch = 0, height = 0, width = 0, channels = 0] = input.shape;
-  const [filter_h = 0, filter_w = 0, filterChannels] = filters.shape;
-  if (input.shape.length !== 4 || filters.shape.length !== 3 || filterChannels !== channels) {
-    shapeError("depthwiseConv2d", "expected input [N,H,W,C] and filters [R,S,C]", tensors);
+  const [filter_h = 0, filter_w = 0, filterChannels] = weight.shape;
+  if (input.shape.length !== 4 || weight.shape.length !== 3 || filterChannels !== channels) {
+    shapeError("depthwiseConv2d", "expected input [N,H,W,C] and weight [R,S,C]", tensors);
   }
   const geometry = geometryOf("depthwiseConv2d", [height, width], [filter_h, filter_w], options);
   if (tensors["bias"]) requireShape("depthwiseConv2d", "bias", [channels], tensors);
@@ -136,7 +136,7 @@ function run(
   const invocations = positions * params.packs;
   const operations =
     2 * params.batch * params.out_height * params.out_width * params.filter_h * params.filter_w * shape[3]!;
-  const parts = entryPoint.startsWith("backward_filters")
+  const parts = entryPoint.startsWith("backward_weight")
     ? {}
     : { parts: { param: "batch", tensors: ["input", "output", "grad_output", "grad_input"] } };
   launch({

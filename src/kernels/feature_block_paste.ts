@@ -86,11 +86,11 @@ export function drawFeatureBlocks(
 
 /**
  * Pastes blocks into features `[N,H,W,C]`; also returns their mask.
- * @param deviations `[C]`, standard deviation of each channel; null for 1
+ * @param std `[C]`, standard deviation of each channel; null for 1
  */
 export function pasteFeatureBlocks(
   features: Tensor,
-  deviations: Tensor | null,
+  std: Tensor | null,
   draw: Draw,
   options: FeatureBlockOptions,
 ): { readonly features: Tensor; readonly mask: Tensor } {
@@ -98,26 +98,26 @@ export function pasteFeatureBlocks(
   const { device } = features;
   const [batch = 0, height = 0, width = 0, channels = 0] = features.shape;
   if (features.shape.length !== 4) shapeError(OP, "expected features [N,H,W,C]", { features });
-  if (deviations) {
-    requireDType(OP, "f32", { deviations });
-    requireShape(OP, "deviations", [channels], { features, deviations });
-    requireOneDevice(OP, { features, deviations });
+  if (std) {
+    requireDType(OP, "f32", { std });
+    requireShape(OP, "std", [channels], { features, std });
+    requireOneDevice(OP, { features, std });
   }
   const { mask, weights } = drawFeatureBlocks(device, [batch, height, width], draw, options);
   const { blurSigma: sigma, blurRadius } = options;
   const blurred = gaussianBlurForward(weights, { size: 2 * blurRadius + 1, sigma, border: "reflect" });
-  const scales = deviations ?? fromArray(device, [channels], new Float32Array(channels).fill(1));
+  const scales = std ?? fromArray(device, [channels], new Float32Array(channels).fill(1));
   const output = empty(device, features.shape, dtype);
   const invocations = batch * height * width * Math.ceil(channels / 4);
   run(
     draw,
     "paste",
-    { features, blurred, deviations: scales, output },
+    { features, blurred, channel_std: scales, output },
     [batch, height, width, channels],
     options,
     invocations,
   );
-  for (const used of [weights, blurred, ...(scales === deviations ? [] : [scales])]) release(used);
+  for (const used of [weights, blurred, ...(scales === std ? [] : [scales])]) release(used);
   return { features: output, mask };
 }
 

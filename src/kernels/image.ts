@@ -18,7 +18,7 @@ export interface ImageOptions {
   /** Subtracted from R, G, B in [0, 1]. */
   readonly mean: readonly [number, number, number];
   /** Divides R, G, B. */
-  readonly deviation: readonly [number, number, number];
+  readonly std: readonly [number, number, number];
 }
 
 const MOST_FILTERS = 16; // eight picture sizes, two filters each
@@ -142,11 +142,11 @@ function triangleFilters(device: Device, extent: number, outExtent: number): Ten
 
 const tapsOf = (filters: Tensor): number => filters.shape[1]! - 2;
 
-const colours = ({ mean, deviation }: ImageOptions) => ({
+const colours = ({ mean, std }: ImageOptions) => ({
   mean_r: mean[0],
   mean_g: mean[1],
   mean_b: mean[2],
-  deviation_r: deviation[0],
-  deviation_g: deviation[1],
-  deviation_b: deviation[2],
+  std_r: std[0],
+  std_g: std[1],
+  std_b: std[2],
 });

@@ -14,7 +14,7 @@ export interface AdamSettings {
   readonly betas: readonly [number, number];
   readonly eps: number;
   /** Weight decay: AdamW's if decoupled, otherwise added to the gradient. */
-  readonly decay: number;
+  readonly weightDecay: number;
   readonly decoupled: boolean;
 }
 
@@ -22,7 +22,7 @@ export interface SgdSettings {
   readonly momentum: number;
   readonly nesterov: boolean;
   /** Weight decay: this times the weights is added to the gradient. */
-  readonly decay: number;
+  readonly weightDecay: number;
 }
 
 /**
@@ -54,7 +54,7 @@ export function adamUpdate(
   range: Range,
   settings: AdamSettings,
 ): void {
-  const { decay, eps, decoupled } = settings;
+  const { weightDecay, eps, decoupled } = settings;
   const [beta1, beta2] = settings.betas;
   launch({
     module,
@@ -62,7 +62,7 @@ export function adamUpdate(
     element: "f32",
     constants: { DECOUPLED: decoupled },
     tensors,
-    params: { ...NOTHING, ...range, decay, eps, beta1, beta2, rest1: 1 - beta1, rest2: 1 - beta2 },
+    params: { ...NOTHING, ...range, weight_decay: weightDecay, eps, beta1, beta2, rest1: 1 - beta1, rest2: 1 - beta2 },
     size: { invocations: range.count },
     work: { bytes: 4 * 7 * range.count }, // all but the gradients are both read and written
   });
@@ -74,17 +74,28 @@ export function sgdUpdate(
   range: Range,
   settings: SgdSettings,
 ): void {
-  const { decay, momentum, nesterov } = settings;
+  const { weightDecay, momentum, nesterov } = settings;
   launch({
     module,
     entryPoint: "sgd",
     element: "f32",
     constants: { NESTEROV: nesterov },
     tensors,
-    params: { ...NOTHING, ...range, decay, beta1: momentum },
+    params: { ...NOTHING, ...range, weight_decay: weightDecay, beta1: momentum },
     size: { invocations: range.count },
     work: { bytes: 4 * 5 * range.count },
   });
 }
 
-const NOTHING = { first: 0, count: 0, row: 0, decay: 0, beta1: 0, beta2: 0, rest1: 0, rest2: 0, eps: 0, max_norm: 0 };
+const NOTHING = {
+  first: 0,
+  count: 0,
+  row: 0,
+  weight_decay: 0,
+  beta1: 0,
+  beta2: 0,
+  rest1: 0,
+  rest2: 0,
+  eps: 0,
+  max_norm: 0,
+};

@@ -64,12 +64,11 @@ export function uniform(device: Device, shape: Shape, draw: Draw, low = 0, high 
 }
 
 /** Normal numbers with mean 0, f32. */
-export function normal(device: Device, shape: Shape, draw: Draw, deviation = 1): Tensor {
-  if (!(deviation >= 0 && deviation < Infinity))
-    throw new OptionError(`normal: expected a finite deviation of at least 0, got ${deviation}`);
+export function normal(device: Device, shape: Shape, draw: Draw, std = 1): Tensor {
+  if (!(std >= 0 && std < Infinity)) throw new OptionError(`normal: expected a finite std of at least 0, got ${std}`);
   requireDraw("normal", device, draw);
   const output = empty(device, shape);
-  run("normal_numbers", { output }, shape, draw, 0, deviation);
+  run("normal_numbers", { output }, shape, draw, 0, std);
   return output;
 }
 

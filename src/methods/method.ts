@@ -108,7 +108,7 @@ export interface FitInput {
   /** Null: there are none. */
   readonly anomalies: AnomalySource | null;
   /** `[C]`: standard deviation of each channel of the features over all cells of the training set. */
-  readonly deviations: Tensor;
+  readonly std: Tensor;
   readonly seed: number;
 }
 

@@ -27,11 +27,11 @@ export interface Layer {
 /** A convolution without bias. */
 export interface ConvolutionPart {
   readonly kind: "convolution";
-  readonly filters: Tensor;
+  readonly weight: Tensor;
   /** True once a norm is folded in, when weights are frozen; the unfolded weights are then unused. */
   isFolded: boolean;
   /** The convolution with given weights, bias and activation. */
-  readonly apply: (input: Tensor, filters: Tensor, epilogue?: Epilogue) => Tensor;
+  readonly apply: (input: Tensor, weight: Tensor, epilogue?: Epilogue) => Tensor;
 }
 
 /** Batch norm. */
@@ -62,7 +62,7 @@ export interface LayerContext {
   readonly recompute?: boolean;
 }
 
-const INITIAL_DEVIATION = 0.01;
+const INITIAL_STD = 0.01;
 
 /** The same context, one name deeper. */
 export const within = (context: LayerContext, name: string): LayerContext => ({
@@ -70,15 +70,15 @@ export const within = (context: LayerContext, name: string): LayerContext => ({
   prefix: `${context.prefix}.${name}`,
 });
 
-/** A 1x1 convolution (or linear layer); weights N(0, deviation^2), biases 0. */
+/** A 1x1 convolution (or linear layer); weights N(0, std^2), biases 0. */
 export function pointwise(
   { weights, prefix, random }: LayerContext,
   inputs: number,
   outputs: number,
   bias: boolean,
-  deviation = INITIAL_DEVIATION,
+  std = INITIAL_STD,
 ): Layer {
-  const weight = weights.normal(`${prefix}.weight`, [inputs, outputs], deviation, random);
+  const weight = weights.normal(`${prefix}.weight`, [inputs, outputs], std, random);
   if (!bias) return convolution(weights, weight, pointwiseConv2d);
   const offsets = weights.filled(`${prefix}.bias`, [outputs], () => 0);
   return (input) => pointwiseConv2d(input, weight, { bias: offsets });
@@ -86,23 +86,21 @@ export function pointwise(
 
 /** A 3x3 convolution that keeps the extent, without bias; weights N(0, 0.01^2). */
 export function conv3x3({ weights, prefix, random }: LayerContext, inputs: number, outputs: number): Layer {
-  const filters = weights.normal(`${prefix}.weight`, [3, 3, inputs, outputs], INITIAL_DEVIATION, random);
-  return convolution(weights, filters, (input, filters, epilogue) =>
-    conv2d(input, filters, { padding: 1, ...epilogue }),
-  );
+  const weight = weights.normal(`${prefix}.weight`, [3, 3, inputs, outputs], INITIAL_STD, random);
+  return convolution(weights, weight, (input, weight, epilogue) => conv2d(input, weight, { padding: 1, ...epilogue }));
 }
 
 /** A depthwise 3x3 convolution that keeps the extent, without bias; weights N(0, 0.01^2). */
 export function depthwise3x3({ weights, prefix, random }: LayerContext, channels: number): Layer {
-  const filters = weights.normal(`${prefix}.weight`, [3, 3, channels], INITIAL_DEVIATION, random);
-  return convolution(weights, filters, (input, filters, epilogue) =>
-    depthwiseConv2d(input, filters, { padding: 1, ...epilogue }),
+  const weight = weights.normal(`${prefix}.weight`, [3, 3, channels], INITIAL_STD, random);
+  return convolution(weights, weight, (input, weight, epilogue) =>
+    depthwiseConv2d(input, weight, { padding: 1, ...epilogue }),
   );
 }
 
-function convolution(weights: Weights, filters: Tensor, apply: ConvolutionPart["apply"]): Layer {
-  const part: ConvolutionPart = { kind: "convolution", filters, apply, isFolded: false };
-  const stored = asFrozenIn(weights, filters, () => !part.isFolded);
+function convolution(weights: Weights, weight: Tensor, apply: ConvolutionPart["apply"]): Layer {
+  const part: ConvolutionPart = { kind: "convolution", weight, apply, isFolded: false };
+  const stored = asFrozenIn(weights, weight, () => !part.isFolded);
   return Object.assign((input: Tensor) => apply(input, stored()), { part });
 }
 
@@ -149,7 +147,7 @@ export const activate = (name: ActivationName): Layer =>
 export function squeezeExcitation({ weights, prefix, random }: LayerContext, channels: number): Layer {
   const squeezed = Math.max(1, Math.floor(channels / 4));
   const layer = (name: string, inputs: number, outputs: number) =>
-    asFrozenIn(weights, weights.normal(`${prefix}.${name}.weight`, [inputs, outputs], INITIAL_DEVIATION, random));
+    asFrozenIn(weights, weights.normal(`${prefix}.${name}.weight`, [inputs, outputs], INITIAL_STD, random));
   const [reduce, expand] = [layer("reduce", channels, squeezed), layer("expand", squeezed, channels)];
   return (input) => squeezeOp(input, { weight: reduce() }, { weight: expand() }, { gate: "hsigmoid" });
 }
@@ -178,18 +176,18 @@ export function sequence(...layers: readonly Layer[]): Layer {
 }
 
 function folded(convolution: ConvolutionPart, norm: NormPart, then: ActivationName | null): Layer {
-  const { filters, apply } = convolution;
+  const { weight, apply } = convolution;
   convolution.isFolded = true;
-  const derived = norm.weights.derived([filters], (dtype) => {
-    using scope = filters.device.scope();
-    const whole = foldBatchNorm(filters, null, norm.affine, norm.running);
-    return { filters: scope.keep(cast(whole.filters, dtype)), bias: scope.keep(cast(whole.bias, dtype)) };
+  const derived = norm.weights.derived([weight], (dtype) => {
+    using scope = weight.device.scope();
+    const whole = foldBatchNorm(weight, null, norm.affine, norm.running);
+    return { weight: scope.keep(cast(whole.weight, dtype)), bias: scope.keep(cast(whole.bias, dtype)) };
   });
   return (input, mode) => {
     const fold = mode === "inference" ? derived() : null;
     return fold
-      ? apply(input, fold.filters, { bias: fold.bias, activation: then })
-      : norm.apply(apply(input, filters), mode, then);
+      ? apply(input, fold.weight, { bias: fold.bias, activation: then })
+      : norm.apply(apply(input, weight), mode, then);
   };
 }
 

@@ -76,8 +76,8 @@ export class Weights implements Disposable {
   }
 
   /** A parameter with normal initial values of mean 0; draws from `random` only if they are needed. */
-  normal(name: string, shape: Shape, deviation: number, random: RandomStream): Tensor {
-    return this.#parameter(name, shape, () => random.normals(countOf(shape), deviation));
+  normal(name: string, shape: Shape, std: number, random: RandomStream): Tensor {
+    return this.#parameter(name, shape, () => random.normals(countOf(shape), std));
   }
 
   /** A parameter with given initial values. */

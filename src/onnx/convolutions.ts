@@ -1,5 +1,5 @@
 import type { Call } from "../autograd/listing.ts";
-import { filtersToOihw } from "../io/nchw.ts";
+import { weightToOihw } from "../io/nchw.ts";
 import { geometryOf, type ConvolutionOptions } from "../kernels/convolution.ts";
 import { pairOf, type Pair } from "../kernels/launch.ts";
 import type { Shape, Tensor } from "../tensor/tensor.ts";
@@ -21,17 +21,17 @@ export function convolution(call: Call, to: Conversion, norm: Affine | null): Co
   const options = optionsOf<ConvolutionOptions & { readonly groups?: number; readonly activation: string | null }>(
     call,
   );
-  const { shape, group } = filtersOf(call, options.groups ?? 1);
+  const { shape, group } = weightOf(call, options.groups ?? 1);
   const [height, width, , channels] = shape;
   const elements = to.elementsOf(weight!);
   const scaled = norm ? elements.map((value, i) => value * norm.scale[i % channels]!) : elements;
-  const filters = to.constant([channels, shape[2], height, width], filtersToOihw(scaled, shape));
+  const kernel = to.constant([channels, shape[2], height, width], weightToOihw(scaled, shape));
   const offsets = norm
     ? norm.offset.map((value, c) => value + norm.scale[c]! * (bias ? to.elementsOf(bias)[c]! : 0))
     : bias && to.elementsOf(bias);
   const name = to.node(
     "Conv",
-    [to.image(input!), filters, ...(offsets ? [to.constant([channels], Float32Array.from(offsets))] : [])],
+    [to.image(input!), kernel, ...(offsets ? [to.constant([channels], Float32Array.from(offsets))] : [])],
     {
       kernel_shape: [height, width],
       ...windowAttributes(call.op, input!.shape, output.shape, [height, width], options),
@@ -43,7 +43,7 @@ export function convolution(call: Call, to: Conversion, norm: Affine | null): Co
 }
 
 /** Weights of any convolution as `[R,S,I,O]`. */
-function filtersOf(
+function weightOf(
   { op, inputs: [, weight] }: Call,
   groups: number,
 ): { readonly shape: readonly [number, number, number, number]; readonly group: number } {

@@ -92,38 +92,38 @@ export function batchNormInference(
  * Folds batch norm with given statistics into the convolution before it: returns the weight and bias of a convolution
  * equal to both. Not differentiable.
  *
- * @param filters `[..., K]`, f32: dense, depthwise (K = C) or pointwise
+ * @param weight `[..., K]`, f32: dense, depthwise (K = C) or pointwise
  * @param bias `[K]`, f32, or null for none
  * @param affine `[2, K]`, f32: the norm's weight and bias
  * @param running `[2, K]`, f32: the norm's mean and variance
- * @returns filters of the same shape, and a bias `[K]`
+ * @returns a weight of the same shape, and a bias `[K]`
  * @throws ShapeError if shapes or dtypes disagree with the above; OptionError for an unknown option
  */
 export function foldBatchNorm(
-  filters: Tensor,
+  weight: Tensor,
   bias: Tensor | null,
   affine: Tensor,
   running: Tensor,
   settings: NormSettings = {},
-): { readonly filters: Tensor; readonly bias: Tensor } {
+): { readonly weight: Tensor; readonly bias: Tensor } {
   const { eps } = readOptions<Required<NormSettings>>("foldBatchNorm", settings, { eps: EPS });
-  const { channels } = rowsOf("foldBatchNorm", filters, affine, running);
-  const tensors = { filters, affine, running, ...(bias && { bias }) };
+  const { channels } = rowsOf("foldBatchNorm", weight, affine, running);
+  const tensors = { weight, affine, running, ...(bias && { bias }) };
   requireDType("foldBatchNorm", "f32", tensors);
   if (bias) requireShape("foldBatchNorm", "bias", [channels], tensors);
-  using scope = filters.device.scope();
+  using scope = weight.device.scope();
   const row = (pair: Tensor, index: number) => gatherRegion("foldBatchNorm", pair, [channels], [1], index * channels);
-  const deviation = activationForward(
-    binaryForward(row(running, 1), fromArray(filters.device, [1], Float32Array.of(eps)), "add"),
+  const std = activationForward(
+    binaryForward(row(running, 1), fromArray(weight.device, [1], Float32Array.of(eps)), "add"),
     "sqrt",
   );
-  const scale = binaryForward(row(affine, 0), deviation, "divide");
+  const scale = binaryForward(row(affine, 0), std, "divide");
   const mean = row(running, 0);
   const centred = bias
     ? binaryForward(bias, mean, "subtract")
-    : binaryForward(fromArray(filters.device, [1], Float32Array.of(0)), mean, "subtract");
+    : binaryForward(fromArray(weight.device, [1], Float32Array.of(0)), mean, "subtract");
   return {
-    filters: scope.keep(binaryForward(filters, scale, "multiply")),
+    weight: scope.keep(binaryForward(weight, scale, "multiply")),
     bias: scope.keep(binaryForward(binaryForward(centred, scale, "multiply"), row(affine, 1), "add")),
   };
 }

@@ -47,7 +47,7 @@ export const PUBLISHED_BLOCKS: FeatureBlockOptions = {
  * @param features `[N, H, W, C]`, f32 or f16
  * @param draw identifies the random numbers
  * @param options by default `PUBLISHED_BLOCKS`
- * @param deviations `[C]`, f32: each channel's standard deviation, for random directions; null for 1
+ * @param std `[C]`, f32: each channel's standard deviation, for random directions; null for 1
  * @throws ShapeError if shapes or dtypes disagree with the above; OptionError if the block does not fit, or for an
  *   option unknown or out of range
  * @see GRAD, Feature Block Paste
@@ -56,10 +56,10 @@ export function featureBlockPaste(
   features: Tensor,
   draw: Draw,
   options: Partial<FeatureBlockOptions> = {},
-  deviations: Tensor | null = null,
+  std: Tensor | null = null,
 ): PastedFeatures {
   const settings = readOptions<FeatureBlockOptions>("featureBlockPaste", options, PUBLISHED_BLOCKS);
-  const pasted = pasteFeatureBlocks(features, deviations, draw, settings);
+  const pasted = pasteFeatureBlocks(features, std, draw, settings);
   return {
     ...pasted,
     features: record("featureBlockPaste", pasted.features, [[features, (gradOutput) => gradOutput]]),

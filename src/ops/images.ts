@@ -34,7 +34,7 @@ export function imagesToTensor(
     height: 224,
     width: 224,
     mean: [0, 0, 0],
-    deviation: [1, 1, 1],
+    std: [1, 1, 1],
     resize: "stretch",
   });
   if (!RESIZES.includes(resize))

@@ -28,7 +28,7 @@ export const uniform = (device: Device, shape: Shape, draw: Draw, low = 0, high 
  * Normal numbers with mean 0, by the Box-Muller method: equal draws give equal numbers on one device; across devices
  * the last bits may differ.
  * @returns `shape`, f32
- * @throws OptionError for a deviation below 0 or not finite; otherwise as `randomWords`
+ * @throws OptionError for a std below 0 or not finite; otherwise as `randomWords`
  */
-export const normal = (device: Device, shape: Shape, draw: Draw, deviation = 1): Tensor =>
-  kernels.normal(device, shape, draw, deviation);
+export const normal = (device: Device, shape: Shape, draw: Draw, std = 1): Tensor =>
+  kernels.normal(device, shape, draw, std);

@@ -10,7 +10,7 @@ export interface AdamOptions {
   /** Default 1e-8. */
   readonly eps?: number;
   /** Weight decay: decoupled for AdamW (default 0.01), added to the gradient for Adam (default 0). */
-  readonly decay?: number;
+  readonly weightDecay?: number;
   /** Limit of the gradients' global norm, over all groups; larger gradients are scaled down. Default: no limit. */
   readonly maxNorm?: number;
 }
@@ -29,13 +29,13 @@ export class Adam extends Optimizer {
     const settings = readOptions<Required<AdamOptions>>(name, options, {
       betas: [0.9, 0.999],
       eps: 1e-8,
-      decay: decoupled ? 0.01 : 0,
+      weightDecay: decoupled ? 0.01 : 0,
       maxNorm: Infinity,
     });
-    const { betas, eps, decay } = settings;
-    if (!(betas.every((beta) => beta >= 0 && beta < 1) && eps >= 0 && decay >= 0)) {
+    const { betas, eps, weightDecay } = settings;
+    if (!(betas.every((beta) => beta >= 0 && beta < 1) && eps >= 0 && weightDecay >= 0)) {
       throw new OptionError(
-        `${name}: expected betas in [0, 1), eps and decay of at least 0, got ${betas.join(",")}, ${eps} and ${decay}`,
+        `${name}: expected betas in [0, 1), eps and weightDecay of at least 0, got ${betas.join(",")}, ${eps} and ${weightDecay}`,
       );
     }
     super(name, groups, 2, settings.maxNorm);
@@ -45,8 +45,8 @@ export class Adam extends Optimizer {
 
   protected update({ moments, range, ...tensors }: Update): void {
     const [m, v] = moments as [Update["weights"], Update["weights"]];
-    const { betas, eps, decay } = this.#options;
-    adamUpdate({ ...tensors, m, v }, range, { betas, eps, decay, decoupled: this.#decoupled });
+    const { betas, eps, weightDecay } = this.#options;
+    adamUpdate({ ...tensors, m, v }, range, { betas, eps, weightDecay, decoupled: this.#decoupled });
   }
 
   protected corrections(step: number): readonly [number, number] {

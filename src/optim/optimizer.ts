@@ -11,7 +11,7 @@ import { countOf, empty, fromArray, release, requireLive, toArray, zeros, type T
 export interface ParameterGroup {
   readonly parameters: readonly Tensor[];
   /** Learning rate. */
-  readonly rate: number;
+  readonly learningRate: number;
 }
 
 /** State of an optimiser, besides the parameters. */
@@ -36,7 +36,7 @@ export interface Update {
 
 interface Slot {
   readonly parameter: Tensor;
-  readonly rate: number;
+  readonly learningRate: number;
   /** Offset in its arena, in elements. */
   readonly first: number;
   readonly count: number;
@@ -69,16 +69,19 @@ export abstract class Optimizer implements Disposable {
   #steps = 0;
 
   /**
-   * @throws OptionError if there are no parameters, for a rate below 0 or a norm not above 0; ShapeError if a parameter
+   * @throws OptionError if there are no parameters, for a learning rate below 0 or a norm not above 0; ShapeError if a parameter
    *   is not f32
    */
   protected constructor(name: string, groups: readonly ParameterGroup[], moments: number, maxNorm: number) {
-    const entries = groups.flatMap(({ parameters, rate }) => parameters.map((parameter) => ({ parameter, rate })));
+    const entries = groups.flatMap(({ parameters, learningRate }) =>
+      parameters.map((parameter) => ({ parameter, learningRate })),
+    );
     const [first] = entries;
     if (!first) throw new OptionError(`${name}: expected at least one parameter`);
     requireDType(name, "f32", Object.fromEntries(entries.map(({ parameter }, i) => [`parameter ${i}`, parameter])));
-    for (const { rate } of groups) {
-      if (!(rate >= 0 && rate < Infinity)) throw new OptionError(`${name}: expected a rate of at least 0, got ${rate}`);
+    for (const { learningRate } of groups) {
+      if (!(learningRate >= 0 && learningRate < Infinity))
+        throw new OptionError(`${name}: expected a learning rate of at least 0, got ${learningRate}`);
     }
     if (!(maxNorm > 0)) throw new OptionError(`${name}: expected maxNorm > 0, got ${maxNorm}`);
     this.parameters = entries.map(({ parameter }) => parameter);
@@ -96,21 +99,21 @@ export abstract class Optimizer implements Disposable {
   /**
    * Takes one step.
    * @param grads one for each of `parameters`, in that order; null leaves that parameter and its moments unchanged
-   * @param rateScale multiplies every group's learning rate
+   * @param learningRateScale multiplies every group's learning rate
    * @throws OptionError for another number of gradients; ShapeError for a gradient of another shape or dtype
    */
-  step(grads: readonly (Tensor | null)[], rateScale = 1): void {
-    this.advance(rateScale);
+  step(grads: readonly (Tensor | null)[], learningRateScale = 1): void {
+    this.advance(learningRateScale);
     this.apply(grads);
   }
 
   /**
    * First half of a step: uploads what changes from step to step. If `apply` was captured, call this before each run of
    * the program.
-   * @param rateScale multiplies every group's learning rate
+   * @param learningRateScale multiplies every group's learning rate
    * @throws UsageError while capturing: every run would repeat the same step
    */
-  advance(rateScale = 1): void {
+  advance(learningRateScale = 1): void {
     const { device, allocation } = this.#schedule;
     if (device.isCapturing) {
       throw new UsageError(
@@ -119,8 +122,8 @@ export abstract class Optimizer implements Disposable {
     }
     this.#steps++;
     const rows = new Float32Array(4 * this.parameters.length);
-    for (const { row, rate, missed } of this.#slots())
-      rows.set([rate * rateScale, ...this.corrections(this.#steps - missed)], 4 * row);
+    for (const { row, learningRate, missed } of this.#slots())
+      rows.set([learningRate * learningRateScale, ...this.corrections(this.#steps - missed)], 4 * row);
     device.write(allocation.buffer, rows);
   }
 
@@ -245,19 +248,19 @@ export abstract class Optimizer implements Disposable {
 
 function arenasOf(
   device: Device,
-  entries: readonly { readonly parameter: Tensor; readonly rate: number }[],
+  entries: readonly { readonly parameter: Tensor; readonly learningRate: number }[],
   moments: number,
 ): Arena[] {
   const most = Math.floor(device.maxBindingBytes / 4 / COLUMNS) * COLUMNS;
   const parts: Slot[][] = [];
   let end = Infinity;
-  for (const [row, { parameter, rate }] of entries.entries()) {
+  for (const [row, { parameter, learningRate }] of entries.entries()) {
     const count = countOf(parameter.shape);
     if (end + count > most) {
       parts.push([]);
       end = 0;
     }
-    parts.at(-1)!.push({ parameter, rate, first: end, count, row, missed: 0 });
+    parts.at(-1)!.push({ parameter, learningRate, first: end, count, row, missed: 0 });
     end += count;
   }
   return parts.map((slots) => {
@@ -269,11 +272,12 @@ function arenasOf(
 
 /** Merges adjacent parameters that take equal steps into ranges. */
 function rangesOf(slots: readonly Slot[]): Range[] {
-  const ranges: { first: number; count: number; row: number; rate: number; missed: number }[] = [];
-  for (const { first, count, row, rate, missed } of slots) {
+  const ranges: { first: number; count: number; row: number; learningRate: number; missed: number }[] = [];
+  for (const { first, count, row, learningRate, missed } of slots) {
     const last = ranges.at(-1);
-    if (last && last.first + last.count === first && last.rate === rate && last.missed === missed) last.count += count;
-    else ranges.push({ first, count, row, rate, missed });
+    if (last && last.first + last.count === first && last.learningRate === learningRate && last.missed === missed)
+      last.count += count;
+    else ranges.push({ first, count, row, learningRate, missed });
   }
   return ranges.map(({ first, count, row }) => ({ first, count, row }));
 }

@@ -8,13 +8,13 @@ import { OptionError } from "../runtime/errors.ts";
  * @throws OptionError unless `every` is a whole number of at least 1 and the factor is a number
  * @see torch.optim.lr_scheduler.StepLR
  */
-export function stepRate(
+export function stepLearningRate(
   epoch: number,
   { every, factor }: { readonly every: number; readonly factor: number },
 ): number {
   if (!(Number.isInteger(every) && every >= 1 && Number.isFinite(factor))) {
     throw new OptionError(
-      `stepRate: expected every >= 1, a whole number, and a finite factor, got ${every} and ${factor}`,
+      `stepLearningRate: expected every >= 1, a whole number, and a finite factor, got ${every} and ${factor}`,
     );
   }
   return factor ** Math.floor(epoch / every);
@@ -28,11 +28,11 @@ export function stepRate(
  * @throws OptionError unless epochs > 0 and `least` is in [0, 1]
  * @see torch.optim.lr_scheduler.CosineAnnealingLR
  */
-export function cosineRate(
+export function cosineLearningRate(
   epoch: number,
   { epochs, least = 0 }: { readonly epochs: number; readonly least?: number },
 ): number {
   if (!(epochs > 0 && least >= 0 && least <= 1))
-    throw new OptionError(`cosineRate: expected epochs > 0 and least in [0, 1], got ${epochs} and ${least}`);
+    throw new OptionError(`cosineLearningRate: expected epochs > 0 and least in [0, 1], got ${epochs} and ${least}`);
   return least + ((1 - least) * (1 + Math.cos(Math.PI * Math.min(1, epoch / epochs)))) / 2;
 }

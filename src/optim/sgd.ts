@@ -10,7 +10,7 @@ export interface SgdOptions {
   /** Nesterov's momentum. Default false. */
   readonly nesterov?: boolean;
   /** Weight decay, added to the gradient. Default 0. */
-  readonly decay?: number;
+  readonly weightDecay?: number;
   /** Limit of the gradients' global norm, over all groups; larger gradients are scaled down. Default: no limit. */
   readonly maxNorm?: number;
 }
@@ -27,12 +27,14 @@ export class Sgd extends Optimizer {
     const settings = readOptions<Required<SgdOptions>>("Sgd", options, {
       momentum: 0,
       nesterov: false,
-      decay: 0,
+      weightDecay: 0,
       maxNorm: Infinity,
     });
-    const { momentum, nesterov, decay } = settings;
-    if (!(momentum >= 0 && momentum < 1 && decay >= 0)) {
-      throw new OptionError(`Sgd: expected momentum in [0, 1) and decay of at least 0, got ${momentum} and ${decay}`);
+    const { momentum, nesterov, weightDecay } = settings;
+    if (!(momentum >= 0 && momentum < 1 && weightDecay >= 0)) {
+      throw new OptionError(
+        `Sgd: expected momentum in [0, 1) and weightDecay of at least 0, got ${momentum} and ${weightDecay}`,
+      );
     }
     if (nesterov && momentum === 0) throw new OptionError("Sgd: expected momentum > 0 with nesterov, got 0");
     super("Sgd", groups, 1, settings.maxNorm);

@@ -59,10 +59,10 @@ export class RandomStream {
   }
 
   /** `count` normal numbers with mean 0. */
-  normals(count: number, deviation: number): Float32Array {
+  normals(count: number, std: number): Float32Array {
     const values = new Float32Array(count);
     for (let i = 0; i < count; i += 2) {
-      const radius = deviation * Math.sqrt(-2 * Math.log(this.unit()));
+      const radius = std * Math.sqrt(-2 * Math.log(this.unit()));
       const angle = 2 * Math.PI * this.unit();
       values[i] = radius * Math.cos(angle);
       if (i + 1 < count) values[i + 1] = radius * Math.sin(angle);

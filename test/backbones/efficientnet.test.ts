@@ -69,8 +69,8 @@ describe("weights", () => {
   test.each(["timm", "efficientnet_pytorch"])("of %s are known by their names", (library) => {
     // The shapes are those of torchvision's; only the names differ.
     const named = new Map<string, readonly number[]>();
-    const add = (filters: string, norm: string, shape: readonly [number, number, number, number]) => {
-      named.set(filters, shape);
+    const add = (weight: string, norm: string, shape: readonly [number, number, number, number]) => {
+      named.set(weight, shape);
       for (const part of NORM_PARTS) named.set(`${norm}.${part}`, [shape[0]]);
     };
     const plan = planOf("efficientnet-b0");

@@ -557,9 +557,9 @@ describe.skipIf(executablePath === undefined)(suite, () => {
       expect(await cards(page)).toBe(8);
       await page.locator("[name=class]").selectOption("metal");
       expect(await cards(page)).toBe(4);
-      await pick("Wrong");
+      await pick("Misclassified");
       expect(await cards(page)).toBe(0);
-      expect(await page.locator("#gallery-count").innerText()).toContain("No image of the gallery is wrongly judged");
+      expect(await page.locator("#gallery-count").innerText()).toContain("No image of the gallery is misclassified");
       await page.locator("[name=class]").selectOption("");
       expect(await cards(page)).toBe(2);
       await page.locator("#threshold-range").fill("1.3");

@@ -29,8 +29,8 @@ describe("the threshold", () => {
       const images = goodImages(count + 1, seed);
       if (images.at(-1)!.score > calibrationOf(images.slice(0, -1), falseReject).threshold) rejected++;
     }
-    const deviation = Math.sqrt(trials * falseReject * (1 - falseReject));
-    expect(Math.abs(rejected - trials * falseReject)).toBeLessThan(4 * deviation);
+    const std = Math.sqrt(trials * falseReject * (1 - falseReject));
+    expect(Math.abs(rejected - trials * falseReject)).toBeLessThan(4 * std);
   });
 
   test("of very many images is their own quantile, whatever their distribution", () => {

@@ -20,10 +20,10 @@ const half = new PictureRegion(
 
 /** Inspects by definition: nothing is captured. */
 async function eager(images: readonly DecodedImage[]): Promise<Pick<Inspection, "map" | "score" | "peak">[]> {
-  const { inputSize, std: deviation, ...options } = detector.preprocessing;
+  const { inputSize, std, ...options } = detector.preprocessing;
   using _scope = device.scope();
   const { map, score, peak } = detector.score(
-    imagesToTensor(device, images, { height: inputSize, width: inputSize, deviation, ...options }),
+    imagesToTensor(device, images, { height: inputSize, width: inputSize, std, ...options }),
   );
   const reads = Promise.all([map, score, peak].map((tensor) => toArray(tensor)));
   return reads.then(([maps, scores, peaks]) =>

@@ -34,9 +34,9 @@ function momentsOf(values: Float32Array): { readonly mean: number; readonly vari
 }
 
 test("channels of one scale lie 0.7 deviations from zero; one that never varies is no noise", async () => {
-  const { extractor, variance, deviations } = extractorFor(device, makerOf(assembly.standardise), statistics);
+  const { extractor, variance, std } = extractorFor(device, makerOf(assembly.standardise), statistics);
   const moments = momentsOf(await toArray(extractor.standardise(fromArray(device, [POSITIONS, channels], features))));
-  const units = await toArray(deviations);
+  const units = await toArray(std);
   expect(variance).toBe(VARIANCE);
   moments.forEach((own, c) => {
     const { mean } = own;

@@ -62,7 +62,7 @@ test("so many of a batch are anomalies as their share says, and others in every 
     { height: CELLS, width: CELLS, channels: CHANNELS, variance: VARIANCE },
     { form: "published", decoder: "tiny", localGrid: 4, globalGrid: 2 },
   );
-  const deviations = fromArray(device, [CHANNELS], new Float32Array(CHANNELS).fill(1));
+  const std = fromArray(device, [CHANNELS], new Float32Array(CHANNELS).fill(1));
   const trained = async (share: number | null) => {
     const asked: (readonly number[])[] = [];
     const good: number[] = [];
@@ -108,7 +108,7 @@ test("so many of a batch are anomalies as their share says, and others in every 
         enoughHits: 0.99,
         anomalyShare: share ?? 0.5,
         seed: 5,
-        deviations,
+        std,
       },
       anomalies,
     ).fit();

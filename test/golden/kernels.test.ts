@@ -12,7 +12,7 @@ import {
   concat,
   conv2d,
   cosinePairLoss,
-  cosineRate,
+  cosineLearningRate,
   cosineSimilarity,
   depthwiseConv2d,
   divide,
@@ -49,7 +49,7 @@ import {
   softmax,
   squeezeExcitation,
   standardize,
-  stepRate,
+  stepLearningRate,
   subtract,
   sum,
   toArray,
@@ -172,7 +172,7 @@ const hinge = (f: (...operands: never[]) => unknown, slack: Entry["slack"]): Ent
 
 /** The `arguments` of an optimiser's case. */
 type Steps = readonly [
-  groups: readonly { readonly parameters: readonly string[]; readonly rate: number }[],
+  groups: readonly { readonly parameters: readonly string[]; readonly learningRate: number }[],
   scales: readonly number[],
   absent: Readonly<Record<string, readonly number[]>>,
 ];
@@ -182,7 +182,10 @@ const optimizer = (Kind: typeof AdamW | typeof Adam | typeof Sgd): Entry => ({
   run: (inputs, c) => {
     const [groups, scales, absent] = c.arguments as unknown as Steps;
     const names = groups.flatMap(({ parameters }) => parameters);
-    const made = groups.map(({ parameters, rate }) => ({ parameters: parameters.map((name) => inputs[name]!), rate }));
+    const made = groups.map(({ parameters, learningRate }) => ({
+      parameters: parameters.map((name) => inputs[name]!),
+      learningRate,
+    }));
     const stepped = new Kind(made, c.options ?? {});
     scales.forEach((scale, step) => {
       const grads = names.map((name) => {
@@ -200,8 +203,8 @@ const optimizer = (Kind: typeof AdamW | typeof Adam | typeof Sgd): Entry => ({
   // quotient and the clipping.
   slack: (c) => {
     const [groups, scales] = c.arguments as unknown as Steps;
-    const rate = Math.max(...groups.map((group) => group.rate)) * Math.max(...scales);
-    return scales.length * (2 + rate * (10 + 2 * (ROOT + DIVISION)));
+    const learningRate = Math.max(...groups.map((group) => group.learningRate)) * Math.max(...scales);
+    return scales.length * (2 + learningRate * (10 + 2 * (ROOT + DIVISION)));
   },
 });
 
@@ -228,13 +231,13 @@ const TABLE: Readonly<Record<string, Entry>> = {
   conv2d: withBias(
     conv2d,
     epilogueSlack((c) => {
-      const [height, width, inputs, outputs] = c.inputs["filters"]!.shape as [number, number, number, number];
+      const [height, width, inputs, outputs] = c.inputs["weight"]!.shape as [number, number, number, number];
       return Math.max(height * width * Math.max(inputs, outputs), positionsOf(c.output));
     }),
   ),
   depthwiseConv2d: withBias(
     depthwiseConv2d,
-    epilogueSlack((c) => Math.max(extentOf(c, "filters", 0) * extentOf(c, "filters", 1), positionsOf(c.output))),
+    epilogueSlack((c) => Math.max(extentOf(c, "weight", 0) * extentOf(c, "weight", 1), positionsOf(c.output))),
   ),
   matmul: withBias(
     matmul,
@@ -258,9 +261,9 @@ const TABLE: Readonly<Record<string, Entry>> = {
     normSlack((c) => positionsOf(c.output)),
   ),
   foldBatchNorm: {
-    run: ({ filters, bias, affine, running }, c) => {
-      const folded = foldBatchNorm(filters!, bias ?? null, affine!, running!, c.options);
-      return { output: folded.filters, bias: folded.bias };
+    run: ({ weight, bias, affine, running }, c) => {
+      const folded = foldBatchNorm(weight!, bias ?? null, affine!, running!, c.options);
+      return { output: folded.weight, bias: folded.bias };
     },
     slack: () => 4 + ROOT + DIVISION,
   },
@@ -345,8 +348,8 @@ const TABLE: Readonly<Record<string, Entry>> = {
   AdamW: optimizer(AdamW),
   Adam: optimizer(Adam),
   Sgd: optimizer(Sgd),
-  stepRate: schedule(stepRate),
-  cosineRate: schedule(cosineRate),
+  stepLearningRate: schedule(stepLearningRate),
+  cosineLearningRate: schedule(cosineLearningRate),
   topKMean: plainly(topKMean, quotient),
   histogram: plainly(histogram, exactly),
   exclusiveScan: plainly(exclusiveScan, exactly),

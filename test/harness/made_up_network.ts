@@ -34,9 +34,9 @@ export function madeUp(name: PretrainedName): PretrainedWeights {
     shapes: new Map([...tensors].map(([name, { shape }]) => [name, shape])),
     read: (name) => {
       const { shape, key } = tensors.get(name)!;
-      const deviation = name.endsWith("running_var") || (name.endsWith("weight") && shape.length === 1);
+      const std = name.endsWith("running_var") || (name.endsWith("weight") && shape.length === 1);
       const gain = Math.sqrt(4.5 / countOf(shape.slice(1)));
-      const [offset, scale] = deviation ? [1, 0.5] : [0, shape.length === 1 ? 0.2 : gain];
+      const [offset, scale] = std ? [1, 0.5] : [0, shape.length === 1 ? 0.2 : gain];
       const values = uniform(countOf(shape), key);
       for (let i = 0; i < values.length; i++) values[i] = offset + scale * values[i]!;
       return Promise.resolve({ dtype: "F32", shape, bytes: new Uint8Array(values.buffer) });

@@ -20,7 +20,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant("conv2d", "bias of another filter", "sum += accum(bias[k])", "sum += accum(bias[0])"),
   mutant(
     "conv2d",
-    "dilation is ignored in the gradient of the filters",
+    "dilation is ignored in the gradient of the weight",
     "let w = q * params.stride_w + s * params.dilation_w - params.pad_left;\n      if (w >= params.width) { continue; }\n      let x =",
     "let w = q * params.stride_w + s - params.pad_left;\n      if (w >= params.width) { continue; }\n      let x =",
   ),
@@ -52,8 +52,8 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     "conv2d",
     "products in the stored type, which shows in f16 alone",
-    "sum += f32(input[origin + c]) * accum(filters[tap + c * params.packs]);",
-    "sum += accum(input[origin + c] * filters[tap + c * params.packs]);",
+    "sum += f32(input[origin + c]) * accum(weight[tap + c * params.packs]);",
+    "sum += accum(input[origin + c] * weight[tap + c * params.packs]);",
   ),
   mutant(
     "conv2d",
@@ -63,13 +63,13 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   mutant(
     "conv2d",
-    "the next row's pixels in place of those outside, where lanes share filters",
+    "the next row's pixels in place of those outside, where lanes share the weight",
     "x = select(vec4f(), x, inside);\n        for (var k",
     "for (var k",
   ),
   mutant(
     "conv2d",
-    "positions of one image only, where lanes share filters",
+    "positions of one image only, where lanes share the weight",
     "images[j] = at / params.out_width / params.out_height * params.height;",
     "images[j] = 0u;",
   ),
@@ -93,13 +93,13 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   mutant(
     "conv2d",
-    "dilation is ignored in the shared gradient of the filters",
+    "dilation is ignored in the shared gradient of the weight",
     "right[j] = at / params.channels % params.filter_w * params.dilation_w",
     "right[j] = at / params.channels % params.filter_w",
   ),
   mutant(
     "conv2d",
-    "every slice of the shared gradient of the filters is the first",
+    "every slice of the shared gradient of the weight is the first",
     "for (var row = slice * params.rows; row < end; row++)",
     "for (var row = 0u; row < min(params.rows, end); row++)",
   ),
@@ -111,9 +111,9 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   mutant(
     "depthwise_conv2d",
-    "filters read as [S, R, C]",
-    "* accum(filters[(r * params.filter_w + s) * params.packs + c]);\n    }\n  }\n  if (BIAS)",
-    "* accum(filters[(s * params.filter_h + r) * params.packs + c]);\n    }\n  }\n  if (BIAS)",
+    "weight read as [S, R, C]",
+    "* accum(weight[(r * params.filter_w + s) * params.packs + c]);\n    }\n  }\n  if (BIAS)",
+    "* accum(weight[(s * params.filter_h + r) * params.packs + c]);\n    }\n  }\n  if (BIAS)",
   ),
   mutant(
     "depthwise_conv2d",
@@ -130,9 +130,9 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   mutant(
     "depthwise_conv2d",
-    "filters are not turned for the gradient of the input",
-    "return accum(filters[(params.filter_h * params.filter_w - 1u - at) * params.packs + c]);",
-    "return accum(filters[at * params.packs + c]);",
+    "weight is not turned for the gradient of the input",
+    "return accum(weight[(params.filter_h * params.filter_w - 1u - at) * params.packs + c]);",
+    "return accum(weight[at * params.packs + c]);",
   ),
   mutant(
     "depthwise_conv2d",
@@ -142,7 +142,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   mutant(
     "depthwise_conv2d",
-    "last slice of the filters' gradient is not computed",
+    "last slice of the weight's gradient is not computed",
     "if (i >= params.slices * params.filter_h * fours",
     "if (i >= max(params.slices - 1u, 1u) * params.filter_h * fours",
   ),

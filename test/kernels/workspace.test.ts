@@ -142,7 +142,7 @@ test.each<readonly [string, readonly Shape[], (inputs: readonly Tensor[]) => rea
   [
     "imagesToTensor",
     [],
-    () => [imagesToTensor(device, [picture, picture], { height: 4, width: 4, mean: [0, 0, 0], deviation: [1, 1, 1] })],
+    () => [imagesToTensor(device, [picture, picture], { height: 4, width: 4, mean: [0, 0, 0], std: [1, 1, 1] })],
   ],
 ])("%s gives its workspace back", async (_name, shapes, run) => {
   const inputs = shapes.map((shape) => zeros(device, shape));

@@ -245,12 +245,12 @@ describe.each(METHOD_NAMES)("the method %s", (name) => {
     const spec = { height: 9, width: 9, channels: 8, variance: 4, images: 5 };
     const options = resolveOptions(name, method.options, SMALL[name], { software: true });
     const config = method.configure(spec, options);
-    const deviations = fromArray(device, [spec.channels], new Float32Array(spec.channels).fill(2));
+    const std = fromArray(device, [spec.channels], new Float32Array(spec.channels).fill(2));
     const fit = method.begin(config, options, {
       weights: Weights.drawn(device),
       features: featureSource(spec.images, [9, 9, 8]),
       anomalies: null,
-      deviations,
+      std,
       seed: 1,
     });
     const plan = method.plan(config, options, spec.images);
@@ -266,7 +266,7 @@ describe.each(METHOD_NAMES)("the method %s", (name) => {
     expect(fit.remaining).toEqual([]);
     fit.release();
     fit.model.weights.release();
-    release(deviations);
+    release(std);
   });
 
   test("has the same scores and maps as an ONNX model", async () => {

@@ -19,7 +19,7 @@ const PHOTOGRAPH = beside("photos/panda.jpg");
 const isThere = [WEIGHTS, FIXTURE, PHOTOGRAPH].every((path) => existsSync(path));
 const hasHalf = device.gpu.features.has("shader-f16");
 
-const IMAGENET = { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] } as const;
+const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;
 const SIDE = 224;
 
 interface Layer {

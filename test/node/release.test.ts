@@ -34,7 +34,7 @@ async function holdings(device: Device): Promise<() => void> {
   for await (const { taken } of training.fit()) if (taken === 2) break;
   const tensor = fromArray(device, [4], Float32Array.of(1, 2, 3, 4));
   const { program } = device.capture(() => relu(tensor));
-  const optimizer = new AdamW([{ parameters: [requireGrad(zeros(device, [4]))], rate: 0.1 }]);
+  const optimizer = new AdamW([{ parameters: [requireGrad(zeros(device, [4]))], learningRate: 0.1 }]);
   const scope = device.scope({ awaits: true });
   relu(tensor);
   program.run();

@@ -86,7 +86,7 @@ describe("weights are read", () => {
 });
 
 describe("weights are refused in one line:", () => {
-  const filters = "features.0.0.weight";
+  const weight = "features.0.0.weight";
   const first =
     (value: number): Edit =>
     ({ shape, bytes }) => {
@@ -95,12 +95,12 @@ describe("weights are refused in one line:", () => {
       return { dtype: "F32", shape, bytes: new Uint8Array(values.buffer) };
     };
   test.each<readonly [string, string, Edit, string]>([
-    ["NaN", filters, first(Number.NaN), "holds NaN at element 1: the file is damaged; fetch it again"],
-    ["infinity", filters, first(-Infinity), "holds -Infinity at element 1: the file is damaged; fetch it again"],
+    ["NaN", weight, first(Number.NaN), "holds NaN at element 1: the file is damaged; fetch it again"],
+    ["infinity", weight, first(-Infinity), "holds -Infinity at element 1: the file is damaged; fetch it again"],
     ["a negative variance", "features.0.1.running_var", first(-0.5), "holds -0.5 at element 1: no variance is below 0"],
     [
       "whole numbers",
-      filters,
+      weight,
       ({ shape, bytes }) => ({ dtype: "I32", shape, bytes }),
       "expected tensor features.0.0.weight of PATH of dtype F32, F16 or BF16, it is I32",
     ],

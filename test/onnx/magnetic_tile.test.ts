@@ -23,7 +23,7 @@ const STEPS = 20; // enough that weights have moved from where they began
 /** Photographs as bytes of the model's input size, resized as PIL resizes. */
 async function resized(pictures: readonly DecodedImage[], size: number): Promise<DecodedImage[]> {
   using _scope = device.scope({ awaits: true });
-  const unit = { mean: [0, 0, 0], deviation: [1, 1, 1] } as const;
+  const unit = { mean: [0, 0, 0], std: [1, 1, 1] } as const;
   const read = toArray(imagesToTensor(device, pictures, { height: size, width: size, ...unit }));
   return cut(await read, pictures.length, size);
 }

@@ -145,7 +145,7 @@ export const batchNormActivationOperation: Operation<Activated> = {
 /** Given statistics: mean c / 4 and variance 1 + c / 8 of channel c, exact in f32. */
 const given = (channels: number) =>
   Float32Array.from({ length: 2 * channels }, (_, i) => (i < channels ? i / 4 : 1 + (i - channels) / 8));
-const deviationOf = (c: number) => Math.sqrt(1 + c / 8 + EPS);
+const stdOf = (c: number) => Math.sqrt(1 + c / 8 + EPS);
 
 export const batchNormInferenceOperation: Operation<{ readonly extent: number; readonly channels: number }> = {
   name: "batchNormInference",
@@ -166,19 +166,16 @@ export const batchNormInferenceOperation: Operation<{ readonly extent: number; r
     Float64Array.from(
       x!,
       (value, i) =>
-        (affine![i % channels]! * (value - (i % channels) / 4)) / deviationOf(i % channels) +
+        (affine![i % channels]! * (value - (i % channels) / 4)) / stdOf(i % channels) +
         affine![channels + (i % channels)]!,
     ),
   backward: ({ channels }, [x, affine], g) => {
     const gradAffine = new Float64Array(2 * channels);
     for (let i = 0; i < g.length; i++) {
-      gradAffine[i % channels]! += (g[i]! * (x![i]! - (i % channels) / 4)) / deviationOf(i % channels);
+      gradAffine[i % channels]! += (g[i]! * (x![i]! - (i % channels) / 4)) / stdOf(i % channels);
       gradAffine[channels + (i % channels)]! += g[i]!;
     }
-    return [
-      Float64Array.from(g, (value, i) => (value * affine![i % channels]!) / deviationOf(i % channels)),
-      gradAffine,
-    ];
+    return [Float64Array.from(g, (value, i) => (value * affine![i % channels]!) / stdOf(i % channels)), gradAffine];
   },
   magnitudes: ({ extent, channels }, [, affine]) => {
     const most = 1 + Math.max(...Array.from(affine!, Math.abs));

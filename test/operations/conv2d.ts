@@ -67,7 +67,7 @@ export const conv2dOperation: Operation<Problem> = {
       problem({ channels: 4, filters: 12, groups: 4, stride: [2, 1] }),
     ],
     [
-      "more rows of output than one slice of the filters' gradient",
+      "more rows of output than one slice of the weight's gradient",
       problem({ batch: 3, height: 7, width: 3, channels: 2 }),
     ],
   ],
@@ -76,11 +76,11 @@ export const conv2dOperation: Operation<Problem> = {
     [...window, channels / groups, filters],
     [filters],
   ],
-  run: ({ stride, padding, dilation, groups }, [input, filters, bias]) =>
-    conv2d(input!, filters!, { stride, padding, dilation, groups, bias: bias! }),
-  forward: (p, [input, filters, bias]) => biased(reference.forward(p, input!, filters!), bias!),
-  backward: (p, [input, filters, bias], gradOutput) => [
-    ...reference.backward(p, input!, filters!, gradOutput),
+  run: ({ stride, padding, dilation, groups }, [input, weight, bias]) =>
+    conv2d(input!, weight!, { stride, padding, dilation, groups, bias: bias! }),
+  forward: (p, [input, weight, bias]) => biased(reference.forward(p, input!, weight!), bias!),
+  backward: (p, [input, weight, bias], gradOutput) => [
+    ...reference.backward(p, input!, weight!, gradOutput),
     biasGradient(bias!, gradOutput),
   ],
   // One rounding for the product and one for each addition of the longest of the three sums.

@@ -42,7 +42,7 @@ export const depthwiseConv2dOperation: Operation<Problem> = {
     ],
     ["a window larger than the image", problem({ height: 2, width: 3, window: [5, 5], padding: [2, 2, 2, 2] })],
     [
-      "more rows of output than one slice of the filters' gradient",
+      "more rows of output than one slice of the weight's gradient",
       problem({ batch: 3, height: 7, width: 3, channels: 4 }),
     ],
   ],
@@ -51,11 +51,11 @@ export const depthwiseConv2dOperation: Operation<Problem> = {
     [...window, channels],
     [channels],
   ],
-  run: ({ stride, padding, dilation }, [input, filters, bias]) =>
-    depthwiseConv2d(input!, filters!, { stride, padding, dilation, bias: bias! }),
-  forward: (p, [input, filters, bias]) => biased(reference.forward(p, input!, filters!), bias!),
-  backward: (p, [input, filters, bias], gradOutput) => [
-    ...reference.backward(p, input!, filters!, gradOutput),
+  run: ({ stride, padding, dilation }, [input, weight, bias]) =>
+    depthwiseConv2d(input!, weight!, { stride, padding, dilation, bias: bias! }),
+  forward: (p, [input, weight, bias]) => biased(reference.forward(p, input!, weight!), bias!),
+  backward: (p, [input, weight, bias], gradOutput) => [
+    ...reference.backward(p, input!, weight!, gradOutput),
     biasGradient(bias!, gradOutput),
   ],
   // One rounding for the product and one for each addition of the longest sum: over a window, or over the whole output.

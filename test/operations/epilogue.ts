@@ -62,11 +62,11 @@ function fused<P>(base: Operation<P>, run: Run<P>): readonly Operation<Fused<P>>
 }
 
 export const epilogueOperations: readonly AnyOperation[] = [
-  fused(conv2dOperation, ({ stride, padding, dilation, groups }, [input, filters, bias], activation) =>
-    conv2d(input!, filters!, { stride, padding, dilation, groups, bias: bias!, activation }),
+  fused(conv2dOperation, ({ stride, padding, dilation, groups }, [input, weight, bias], activation) =>
+    conv2d(input!, weight!, { stride, padding, dilation, groups, bias: bias!, activation }),
   ),
-  fused(depthwiseConv2dOperation, ({ stride, padding, dilation }, [input, filters, bias], activation) =>
-    depthwiseConv2d(input!, filters!, { stride, padding, dilation, bias: bias!, activation }),
+  fused(depthwiseConv2dOperation, ({ stride, padding, dilation }, [input, weight, bias], activation) =>
+    depthwiseConv2d(input!, weight!, { stride, padding, dilation, bias: bias!, activation }),
   ),
   fused(matmulOperation, ({ transposeA = false, transposeB = false }, [a, b, bias], activation) =>
     matmul(a!, b!, { transposeA, transposeB, bias: bias!, activation }),

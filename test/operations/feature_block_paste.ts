@@ -17,7 +17,7 @@ const problem = (p: Partial<Problem>): Problem => ({
   seed: 3,
   stream: 4,
   step: 9,
-  deviations: null,
+  std: null,
   ...p,
 });
 
@@ -62,7 +62,7 @@ function drawn(draws: Draws, directions: readonly Direction[]): Problem {
     ] as const),
     signs: draws.pick(["none", "block", "channel", "cell"] as const),
     source: draws.pick(["images", "places"] as const),
-    deviations: draws.chance() ? null : Array.from({ length: channels }, () => Math.fround(4 * draws.unit())),
+    std: draws.chance() ? null : Array.from({ length: channels }, () => Math.fround(4 * draws.unit())),
   };
 }
 
@@ -76,9 +76,8 @@ const operation = (
   draw: (draws) => drawn(draws, directions),
   shapes: ({ batch, height, width, channels }) => [[batch, height, width, channels]],
   run: (p, [features]) => {
-    const deviations = p.deviations && fromArray(device, [p.channels], Float32Array.from(p.deviations));
-    return featureBlockPaste(features!, { seed: p.seed, stream: p.stream, step: p.step }, optionsOf(p), deviations)
-      .features;
+    const std = p.std && fromArray(device, [p.channels], Float32Array.from(p.std));
+    return featureBlockPaste(features!, { seed: p.seed, stream: p.stream, step: p.step }, optionsOf(p), std).features;
   },
   forward: (p, [features]) => reference.forward(p, features!),
   backward: (_p, _inputs, gradOutput) => [gradOutput],
@@ -120,7 +119,7 @@ export const featureBlockPasteOperations = [
         direction: "random",
         shared: [1, 1],
         channels: 7,
-        deviations: [1, 0.5, 2, 4, 0, 1, 3],
+        std: [1, 0.5, 2, 4, 0, 1, 3],
         intensity: [1, 2],
       }),
     ],

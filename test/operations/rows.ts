@@ -65,7 +65,7 @@ export const layerNormOperation: Operation<Rows> = {
     const scale = Math.max(
       ...Array.from(
         { length: p.rows },
-        (_, row) => 2 / deviation(Array.from(x!).slice(row * p.channels, (row + 1) * p.channels)),
+        (_, row) => 2 / std(Array.from(x!).slice(row * p.channels, (row + 1) * p.channels)),
       ),
     );
     const size = most(affine!) * (1 + scale);
@@ -98,7 +98,7 @@ export const layerNormPlainOperation: Operation<Rows> = {
   },
 };
 
-const deviation = (x: readonly number[]): number => {
+const std = (x: readonly number[]): number => {
   const mean = x.reduce((sum, value) => sum + value, 0) / x.length;
   return Math.sqrt(x.reduce((sum, value) => sum + (value - mean) ** 2, 0) / x.length + 1e-5);
 };

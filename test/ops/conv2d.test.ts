@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import {
   CONV2D_FORMS,
-  conv2dBackwardFilters,
+  conv2dBackwardWeight,
   conv2dBackwardInput,
   type Conv2dOptions,
 } from "../../src/kernels/conv2d.ts";
@@ -104,31 +104,31 @@ describe('padding "same" makes the output as large as the input divided by the s
   });
 });
 
-test("the gradient of the filters gives its workspace back", () => {
+test("the gradient of the weight gives its workspace back", () => {
   using _scope = device.scope();
   const image = () => fromArray(device, [4, 7, 3, 1], new Float32Array(84));
-  const [input, gradOutput, filters] = [image(), image(), fromArray(device, [1, 1, 1, 1], Float32Array.of(1))];
+  const [input, gradOutput, weight] = [image(), image(), fromArray(device, [1, 1, 1, 1], Float32Array.of(1))];
   const { allocations } = device.memory();
-  conv2dBackwardFilters(input, filters, gradOutput, {});
+  conv2dBackwardWeight(input, weight, gradOutput, {});
   expect(device.memory().allocations).toBe(allocations + 1);
 });
 
-test("a batch of 0 images has an empty output, and filters a gradient of zero", async () => {
+test("a batch of 0 images has an empty output, and the weight a gradient of zero", async () => {
   const got = await runEmpty(
     [
       [0, 3, 3, 2],
       [1, 1, 2, 3],
     ],
-    ([input, filters]) => conv2d(input!, filters!),
+    ([input, weight]) => conv2d(input!, weight!),
   );
   expect(got).toEqual({ shape: [0, 3, 3, 3], dispatches: 0, grads: [[], [0, 0, 0, 0, 0, 0]] });
 });
 
 describe("conv2d rejects, before any GPU work,", () => {
   const convolve =
-    (input: readonly number[], filters: readonly number[], options: Conv2dOptions = {}) =>
+    (input: readonly number[], weight: readonly number[], options: Conv2dOptions = {}) =>
     () =>
-      conv2d(empty(device, input), empty(device, filters), options);
+      conv2d(empty(device, input), empty(device, weight), options);
 
   test.each([
     [
@@ -136,33 +136,33 @@ describe("conv2d rejects, before any GPU work,", () => {
       [4, 4, 3],
       [3, 3, 3, 8],
       {},
-      "conv2d: expected input [N,H,W,C] and filters [R,S,C/groups,K], got input [4,4,3] and filters [3,3,3,8]",
+      "conv2d: expected input [N,H,W,C] and weight [R,S,C/groups,K], got input [4,4,3] and weight [3,3,3,8]",
     ],
     [
-      "2-D filters",
+      "a 2-D weight",
       [1, 4, 4, 3],
       [3, 8],
       {},
-      "conv2d: expected input [N,H,W,C] and filters [R,S,C/groups,K], got input [1,4,4,3] and filters [3,8]",
+      "conv2d: expected input [N,H,W,C] and weight [R,S,C/groups,K], got input [1,4,4,3] and weight [3,8]",
     ],
     [
-      "filters for other channels",
+      "a weight for other channels",
       [1, 4, 4, 3],
       [3, 3, 4, 8],
       {},
-      "conv2d: expected filters [R,S,3,K], got input [1,4,4,3] and filters [3,3,4,8]",
+      "conv2d: expected weight [R,S,3,K], got input [1,4,4,3] and weight [3,3,4,8]",
     ],
     [
-      "filters for all channels in groups",
+      "a weight for all channels in groups",
       [1, 4, 4, 4],
       [3, 3, 4, 8],
       { groups: 2 },
-      "conv2d: expected filters [R,S,2,K], got input [1,4,4,4] and filters [3,3,4,8]",
+      "conv2d: expected weight [R,S,2,K], got input [1,4,4,4] and weight [3,3,4,8]",
     ],
     ["a window of nothing", [1, 4, 4, 3], [0, 3, 3, 8], {}, "conv2d: expected a window of at least 1x1, got 0x3"],
-  ])("%s", (_what, input, filters, options, message) => {
-    expect(convolve(input, filters, options)).toThrow(ShapeError);
-    expect(convolve(input, filters, options)).toThrow(message);
+  ])("%s", (_what, input, weight, options, message) => {
+    expect(convolve(input, weight, options)).toThrow(ShapeError);
+    expect(convolve(input, weight, options)).toThrow(message);
   });
 
   const groups = "conv2d: expected groups to divide 4 channels and 6 filters, got";
@@ -197,13 +197,13 @@ describe("conv2d rejects, before any GPU work,", () => {
   test("whole numbers", () =>
     rejects(
       () => conv2d(empty(device, [1, 2, 2, 1], "u32"), empty(device, [1, 1, 1, 1])),
-      "conv2d: expected input of dtype f32 or f16, it is u32, got input [1,2,2,1] and filters [1,1,1,1]",
+      "conv2d: expected input of dtype f32 or f16, it is u32, got input [1,2,2,1] and weight [1,1,1,1]",
     ));
 
   test("a gradient of another shape", () =>
     rejects(
       () =>
         conv2dBackwardInput(empty(device, [1, 4, 4, 2]), empty(device, [3, 3, 2, 5]), empty(device, [1, 4, 4, 5]), {}),
-      "conv2d: expected gradOutput [1,2,2,5], got input [1,4,4,2] and filters [3,3,2,5] and gradOutput [1,4,4,5]",
+      "conv2d: expected gradOutput [1,2,2,5], got input [1,4,4,2] and weight [3,3,2,5] and gradOutput [1,4,4,5]",
     ));
 });

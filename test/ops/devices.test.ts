@@ -28,13 +28,13 @@ const OPERATIONS: readonly (readonly [
 ])[] = [
   [
     "conv2d",
-    { input: [1, 3, 3, 2], filters: [1, 1, 2, 4], bias: [4] },
-    (x, filters, bias) => conv2d(x, filters, { bias: bias }),
+    { input: [1, 3, 3, 2], weight: [1, 1, 2, 4], bias: [4] },
+    (x, weight, bias) => conv2d(x, weight, { bias: bias }),
   ],
   [
     "depthwiseConv2d",
-    { input: [1, 3, 3, 2], filters: [1, 1, 2], bias: [2] },
-    (x, filters, bias) => depthwiseConv2d(x, filters, { bias: bias }),
+    { input: [1, 3, 3, 2], weight: [1, 1, 2], bias: [2] },
+    (x, weight, bias) => depthwiseConv2d(x, weight, { bias: bias }),
   ],
   ["matmul", { a: [1, 2, 3], b: [1, 3, 4], bias: [4] }, (a, b, bias) => matmul(a, b, { bias: bias })],
   [
@@ -54,8 +54,8 @@ const OPERATIONS: readonly (readonly [
   ],
   [
     "foldBatchNorm",
-    { filters: [1, 1, 2, 3], affine: [2, 3], running: [2, 3] },
-    (filters, affine, running) => foldBatchNorm(filters, null, affine, running),
+    { weight: [1, 1, 2, 3], affine: [2, 3], running: [2, 3] },
+    (weight, affine, running) => foldBatchNorm(weight, null, affine, running),
   ],
   ["gridSample", { input: [1, 3, 3, 2], grid: [1, 2, 2, 2] }, (x, grid) => gridSample(x, grid)],
   ...[add, subtract, multiply, divide, maximum, minimum].map(

@@ -17,8 +17,8 @@ test("dropout keeps the share it should, and the mean", async () => {
     dropout(fromArray(device, [count], new Float32Array(count).fill(1)), draw, { probability: 0.3 }),
   );
   const kept = output.filter((x) => x !== 0);
-  const deviation = Math.sqrt(0.3 * 0.7 * count);
-  expect(Math.abs(kept.length - 0.7 * count)).toBeLessThan(4 * deviation);
+  const std = Math.sqrt(0.3 * 0.7 * count);
+  expect(Math.abs(kept.length - 0.7 * count)).toBeLessThan(4 * std);
   expect(kept.every((x) => x === Math.fround(1 / 0.7))).toBe(true);
 });
 

@@ -50,12 +50,12 @@ describe("an epilogue is rejected, before any GPU work:", () => {
     [
       "conv2d",
       () => conv2d(x(), empty(device, [1, 1, 4, 5]), { bias: bias() }),
-      "conv2d: expected bias [5], got input [1,2,2,4] and filters [1,1,4,5] and bias [3]",
+      "conv2d: expected bias [5], got input [1,2,2,4] and weight [1,1,4,5] and bias [3]",
     ],
     [
       "depthwiseConv2d",
       () => depthwiseConv2d(x(), empty(device, [1, 1, 4]), { bias: bias() }),
-      "depthwiseConv2d: expected bias [4], got input [1,2,2,4] and filters [1,1,4] and bias [3]",
+      "depthwiseConv2d: expected bias [4], got input [1,2,2,4] and weight [1,1,4] and bias [3]",
     ],
     [
       "pointwiseConv2d",
@@ -76,7 +76,7 @@ describe("an epilogue is rejected, before any GPU work:", () => {
     const attempt = () => conv2d(x(), empty(device, [1, 1, 4, 3]), { bias: empty(device, [3], "f16") });
     expect(attempt).toThrow(ShapeError);
     expect(attempt).toThrow(
-      "conv2d: expected one dtype, input is f32 and bias f16; cast one of them, got input [1,2,2,4] and filters [1,1,4,3] and bias [3]",
+      "conv2d: expected one dtype, input is f32 and bias f16; cast one of them, got input [1,2,2,4] and weight [1,1,4,3] and bias [3]",
     );
   });
 

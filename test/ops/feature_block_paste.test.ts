@@ -28,7 +28,7 @@ describe("masks are exactly the reference's", () => {
     const all = { ...PUBLISHED_BLOCKS, ...options };
     poison();
     const { mask, weights } = drawFeatureBlocks(device, [batch, height, width], DRAW, all);
-    const p = { ...all, ...DRAW, batch, height, width, channels: 1, deviations: null };
+    const p = { ...all, ...DRAW, batch, height, width, channels: 1, std: null };
     expect(await toArray(mask)).toEqual(reference.maskOf(p));
     const got = await toArray(weights);
     reference.blocksOf(p).forEach((blocks, n) =>
@@ -55,7 +55,7 @@ describe("draws have the statistics that they should:", () => {
       height: SIDE,
       width: SIDE,
       channels: 1,
-      deviations: null,
+      std: null,
     };
     return many.map((n) => reference.blockOf(p, n, 0));
   };
@@ -106,8 +106,8 @@ test("each direction moves marked cells alone, its own way", async () => {
   const [batch, channels] = [3, 6];
   const clean = Float32Array.from({ length: batch * SIDE * SIDE * channels }, (_, i) => ((i * 7919) % 101) / 8);
   const features = fromArray(device, [batch, SIDE, SIDE, channels], clean);
-  const movedBy = async (options: Partial<FeatureBlockOptions>, deviations: Tensor | null = null) => {
-    const pasted = featureBlockPaste(features, DRAW, { blurRadius: 0, intensity: [2, 2], ...options }, deviations);
+  const movedBy = async (options: Partial<FeatureBlockOptions>, std: Tensor | null = null) => {
+    const pasted = featureBlockPaste(features, DRAW, { blurRadius: 0, intensity: [2, 2], ...options }, std);
     const [values, mask] = await Promise.all([toArray(pasted.features), toArray(pasted.mask)]);
     const rows = Array.from(mask, (marked, cell) => ({
       marked: marked === 1,
@@ -122,14 +122,14 @@ test("each direction moves marked cells alone, its own way", async () => {
   const turned = await movedBy({ signs: "block", count: 3, steps: 20 });
   expect(turned.every((by) => by.every((x) => x === by[0]) && [0, 2, 4, 6].includes(Math.abs(by[0]!)))).toBe(true);
   expect(turned.some(([x]) => x! < 0) && turned.some(([x]) => x! > 0)).toBe(true);
-  const deviations = fromArray(device, [channels], Float32Array.of(0, 1, 2, 3, 4, 5));
+  const std = fromArray(device, [channels], Float32Array.of(0, 1, 2, 3, 4, 5));
   for (const how of [{ direction: "random", shared: [1, 1] }, { signs: "channel" }] as const) {
-    const alike = await movedBy({ ...how, per: "batch" }, deviations);
+    const alike = await movedBy({ ...how, per: "batch" }, std);
     alike.forEach((by) => by.forEach((x, c) => expect(Math.abs(x - alike[0]![c]!)).toBeLessThan(1e-4)));
     expect(alike[0]!.some((x) => x > 0) && alike[0]!.some((x) => x < 0)).toBe(true);
   }
   // like its channel's deviation
-  expect((await movedBy({ direction: "random" }, deviations)).every(([x]) => x === 0)).toBe(true);
+  expect((await movedBy({ direction: "random" }, std)).every(([x]) => x === 0)).toBe(true);
   for (const how of [{ direction: "random" }, { signs: "cell" }] as const) {
     const moved = await movedBy({ ...how, per: "batch" });
     expect(moved.some((by) => by.some((x, c) => x !== moved[0]![c]!))).toBe(true);
@@ -208,7 +208,7 @@ describe("feature block paste refuses", () => {
       "featureBlockPaste: expected features of dtype f32 or f16",
     );
     expect(() => featureBlockPaste(features, DRAW, {}, zeros(device, [3]))).toThrow(
-      "featureBlockPaste: expected deviations [4]",
+      "featureBlockPaste: expected std [4]",
     );
     expect(() => featureBlockPaste(features, { ...DRAW, seed: -1 })).toThrow(
       "featureBlockPaste: expected seed, stream and step to be whole numbers below 2^32, got -1, 4 and 9",

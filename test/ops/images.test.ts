@@ -8,7 +8,7 @@ import golden from "../golden/images.json" with { type: "json" };
 import { poison } from "../harness/operation.ts";
 
 describe("imagesToTensor", () => {
-  const PLAIN = { mean: [0, 0, 0], deviation: [1 / 255, 1 / 255, 1 / 255] } as const;
+  const PLAIN = { mean: [0, 0, 0], std: [1 / 255, 1 / 255, 1 / 255] } as const;
 
   /** The pictures of tools/golden/images.py: high bits of a linear congruential generator. */
   const pictureOf = (width: number, height: number) => {
@@ -91,7 +91,7 @@ describe("imagesToTensor", () => {
   test("colours are normalised", async () => {
     const white = { width: 8, height: 8, data: new Uint8Array(256).fill(255) };
     const got = await toArray(
-      imagesToTensor(device, [white], { height: 1, width: 1, mean: [0.5, 0, 0.25], deviation: [0.5, 2, 0.25] }),
+      imagesToTensor(device, [white], { height: 1, width: 1, mean: [0.5, 0, 0.25], std: [0.5, 2, 0.25] }),
     );
     expect(got).toEqual(Float32Array.of(1, 0.5, 3));
   });

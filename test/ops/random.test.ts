@@ -116,7 +116,7 @@ describe("random numbers on the GPU", () => {
       "randomWords: expected seed, stream and step",
     );
     expect(() => uniform(device, [3], draw, 0, Infinity)).toThrow("uniform: expected finite ends, got 0 and Infinity");
-    expect(() => normal(device, [3], draw, NaN)).toThrow("normal: expected a finite deviation of at least 0, got NaN");
+    expect(() => normal(device, [3], draw, NaN)).toThrow("normal: expected a finite std of at least 0, got NaN");
   });
 
   test("normal ones have the moments of a normal distribution", async () => {

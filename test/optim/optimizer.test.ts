@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Adam, AdamW } from "../../src/optim/adam.ts";
-import { cosineRate, stepRate } from "../../src/optim/schedule.ts";
+import { cosineLearningRate, stepLearningRate } from "../../src/optim/schedule.ts";
 import { Sgd } from "../../src/optim/sgd.ts";
 import { OptionError, ShapeError } from "../../src/runtime/errors.ts";
 import { empty, fromArray, requireGrad, toArray, zeros, type Tensor } from "../../src/tensor/tensor.ts";
@@ -20,7 +20,7 @@ class Reference {
     this.#v = values.map((x) => Array.from(x, () => 0));
   }
 
-  step(grads: readonly Float32Array[], rates: readonly number[], maxNorm: number, decay: number): void {
+  step(grads: readonly Float32Array[], learningRates: readonly number[], maxNorm: number, weightDecay: number): void {
     this.#step++;
     const norm = Math.sqrt(grads.reduce((sum, grad) => sum + grad.reduce((s, g) => s + g * g, 0), 0));
     const factor = Math.min(1, maxNorm / (norm + 1e-6));
@@ -30,7 +30,7 @@ class Reference {
         const m = (this.#m[t]![i] = 0.9 * this.#m[t]![i]! + 0.1 * g);
         const v = (this.#v[t]![i] = 0.999 * this.#v[t]![i]! + 0.001 * g * g);
         const update = m / (1 - 0.9 ** this.#step) / (Math.sqrt(v / (1 - 0.999 ** this.#step)) + 1e-8);
-        this.values[t]![i] = this.values[t]![i]! * (1 - rates[t]! * decay) - rates[t]! * update;
+        this.values[t]![i] = this.values[t]![i]! * (1 - learningRates[t]! * weightDecay) - learningRates[t]! * update;
       }),
     );
   }
@@ -42,45 +42,46 @@ const draw = (count: number, scale: number) => Float32Array.from({ length: count
 test.each([
   ["clipped", 0.1, 0.01],
   ["not clipped", 1e6, 0.01],
-  ["without decay", 0.1, 0],
-])("twenty steps, %s, follow the definition", async (_what, maxNorm, decay) => {
+  ["without weight decay", 0.1, 0],
+])("twenty steps, %s, follow the definition", async (_what, maxNorm, weightDecay) => {
   const initial = [draw(7, 1), draw(300, 1)];
-  const rates = [0.1, 0.001];
+  const learningRates = [0.1, 0.001];
   const parameters = initial.map((values) => requireGrad(fromArray(device, [values.length], values)));
   const optimizer = new AdamW(
-    parameters.map((parameter, i) => ({ parameters: [parameter], rate: rates[i]! })),
-    { maxNorm, decay },
+    parameters.map((parameter, i) => ({ parameters: [parameter], learningRate: learningRates[i]! })),
+    { maxNorm, weightDecay },
   );
   const reference = new Reference(initial);
   for (let step = 0; step < 20; step++) {
     const grads = initial.map(({ length }) => draw(length, 3));
     optimizer.step(grads.map((grad) => fromArray(device, [grad.length], grad)));
-    reference.step(grads, rates, maxNorm, decay);
+    reference.step(grads, learningRates, maxNorm, weightDecay);
   }
   for (const [t, parameter] of parameters.entries()) {
     const got = await toArray(parameter);
     const worst = Math.max(...got.map((x, i) => Math.abs(x - reference.values[t]![i]!)));
-    expect(worst).toBeLessThan(20 * rates[t]! * 1e-5 + 20 * 2 ** -23); // each step's update is of the order of the rate
+    // Each step's update is of the order of the learning rate.
+    expect(worst).toBeLessThan(20 * learningRates[t]! * 1e-5 + 20 * 2 ** -23);
   }
 });
 
-test("a parameter without a gradient stays, and the rate can be scaled", async () => {
+test("a parameter without a gradient stays, and the learning rate can be scaled", async () => {
   const [still, moving] = [draw(4, 1), draw(4, 1)].map((values) => requireGrad(fromArray(device, [4], values))) as [
     Tensor,
     Tensor,
   ];
   const [before, start] = await Promise.all([toArray(still), toArray(moving)]);
-  const optimizer = new AdamW([{ parameters: [still, moving], rate: 0.5 }], { decay: 0 });
+  const optimizer = new AdamW([{ parameters: [still, moving], learningRate: 0.5 }], { weightDecay: 0 });
   optimizer.step([null, fromArray(device, [4], Float32Array.of(1, -1, 2, -2))], 0.1);
   expect(await toArray(still)).toEqual(before);
-  // The first step of Adam moves by the rate against the sign, whatever the gradient's size.
+  // The first step of Adam moves by the learning rate against the sign, whatever the gradient's size.
   (await toArray(moving)).forEach((x, i) => expect(x - start[i]!).toBeCloseTo(i % 2 === 0 ? -0.05 : 0.05, 6));
 });
 
 test("takes PyTorch's settings if not told otherwise, and clips nothing", async () => {
   const initial = draw(50, 1);
   const parameter = requireGrad(fromArray(device, [50], initial));
-  const optimizer = new AdamW([{ parameters: [parameter], rate: 0.1 }]);
+  const optimizer = new AdamW([{ parameters: [parameter], learningRate: 0.1 }]);
   const reference = new Reference([initial]);
   for (let step = 0; step < 5; step++) {
     const grad = draw(50, 100);
@@ -94,7 +95,7 @@ test("takes PyTorch's settings if not told otherwise, and clips nothing", async 
 
 test("eps keeps the step small where the gradient is, and clipping allows for a norm of zero", async () => {
   const parameter = requireGrad(fromArray(device, [2], Float32Array.of(0, 0)));
-  const optimizer = new AdamW([{ parameters: [parameter], rate: 1 }], { decay: 0, maxNorm: 1e-6 });
+  const optimizer = new AdamW([{ parameters: [parameter], learningRate: 1 }], { weightDecay: 0, maxNorm: 1e-6 });
   optimizer.step([fromArray(device, [2], Float32Array.of(3e-8, 0))]);
   // The first step is g / (|g| + 1e-8), and g = 3e-8 * min(1, 1e-6 / (3e-8 + 1e-6)).
   const g = (3e-8 * 1e-6) / (3e-8 + 1e-6);
@@ -108,7 +109,7 @@ test("an optimiser gives its memory back", () => {
   // its own: one buffer cannot be read and updated at once
   const gradient = fromArray(device, [1000], new Float32Array(1000));
   const before = device.memory().bytes;
-  const optimizer = new AdamW([{ parameters: [parameter], rate: 1 }]);
+  const optimizer = new AdamW([{ parameters: [parameter], learningRate: 1 }]);
   optimizer.step([gradient]);
   expect(device.memory().bytes).toBeGreaterThan(before);
   optimizer.release();
@@ -140,7 +141,7 @@ async function run(
 describe("the other rules", () => {
   const grads = [0.5, -1.25, 2, 0.75];
 
-  test("Adam adds its decay to the gradient", async () => {
+  test("Adam adds its weight decay to the gradient", async () => {
     let [m, v] = [0, 0];
     const want = steps(
       (raw, w, step) => {
@@ -153,7 +154,8 @@ describe("the other rules", () => {
       grads,
     );
     const got = await run(
-      (parameter) => new Adam([{ parameters: [parameter], rate: 0.05 }], { betas: [0.8, 0.9], eps: 1e-3, decay: 0.1 }),
+      (parameter) =>
+        new Adam([{ parameters: [parameter], learningRate: 0.05 }], { betas: [0.8, 0.9], eps: 1e-3, weightDecay: 0.1 }),
       2,
       grads,
     );
@@ -176,7 +178,8 @@ describe("the other rules", () => {
       grads,
     );
     const got = await run(
-      (parameter) => new Sgd([{ parameters: [parameter], rate: 0.05 }], { momentum, nesterov, decay: 0.1 }),
+      (parameter) =>
+        new Sgd([{ parameters: [parameter], learningRate: 0.05 }], { momentum, nesterov, weightDecay: 0.1 }),
       2,
       grads,
     );
@@ -186,7 +189,7 @@ describe("the other rules", () => {
 
 test("a parameter that sat a step out has its own count of steps", async () => {
   const parameters = [0, 0].map((x) => requireGrad(fromArray(device, [1], Float32Array.of(x))));
-  const optimizer = new AdamW([{ parameters, rate: 0.1 }], { decay: 0 });
+  const optimizer = new AdamW([{ parameters, learningRate: 0.1 }], { weightDecay: 0 });
   const grad = () => fromArray(device, [1], Float32Array.of(3));
   optimizer.step([grad(), null]);
   optimizer.step([grad(), grad()]);
@@ -203,8 +206,8 @@ test("takes as many dispatches for a hundred parameters as for two", () => {
     );
     const optimizer = new AdamW(
       [
-        { parameters: parameters.slice(0, 1), rate: 0.1 },
-        { parameters: parameters.slice(1), rate: 0.01 },
+        { parameters: parameters.slice(0, 1), learningRate: 0.1 },
+        { parameters: parameters.slice(1), learningRate: 0.01 },
       ],
       { maxNorm: 1 },
     );
@@ -228,7 +231,7 @@ test("repeats bit for bit, also over more elements than one row of the norm's su
         Float32Array.from({ length: 5000 }, () => values()),
       ),
     );
-    const optimizer = new AdamW([{ parameters: [parameter], rate: 0.1 }], { maxNorm: 0.1 });
+    const optimizer = new AdamW([{ parameters: [parameter], learningRate: 0.1 }], { maxNorm: 0.1 });
     for (let i = 0; i < 3; i++)
       optimizer.step([
         fromArray(
@@ -244,56 +247,56 @@ test("repeats bit for bit, also over more elements than one row of the norm's su
 });
 
 describe("schedules", () => {
-  test("stepRate falls by its factor every few epochs", () => {
-    expect([0, 1, 2, 3, 5, 6].map((epoch) => stepRate(epoch, { every: 3, factor: 0.5 }))).toEqual([
+  test("stepLearningRate falls by its factor every few epochs", () => {
+    expect([0, 1, 2, 3, 5, 6].map((epoch) => stepLearningRate(epoch, { every: 3, factor: 0.5 }))).toEqual([
       1, 1, 1, 0.5, 0.5, 0.25,
     ]);
   });
-  test("cosineRate falls along half a cosine and stays at its least", () => {
-    const rates = [0, 5, 10, 11].map((epoch) => cosineRate(epoch, { epochs: 10, least: 0.1 }));
-    expect(rates[0]).toBe(1);
-    expect(rates[1]).toBeCloseTo(0.55, 12);
-    expect(rates.slice(2)).toEqual([0.1, 0.1]);
+  test("cosineLearningRate falls along half a cosine and stays at its least", () => {
+    const learningRates = [0, 5, 10, 11].map((epoch) => cosineLearningRate(epoch, { epochs: 10, least: 0.1 }));
+    expect(learningRates[0]).toBe(1);
+    expect(learningRates[1]).toBeCloseTo(0.55, 12);
+    expect(learningRates.slice(2)).toEqual([0.1, 0.1]);
   });
   test("refuse what is no schedule", () => {
-    expect(() => stepRate(1, { every: 0, factor: 0.1 })).toThrow(
-      "stepRate: expected every >= 1, a whole number, and a finite factor, got 0 and 0.1",
+    expect(() => stepLearningRate(1, { every: 0, factor: 0.1 })).toThrow(
+      "stepLearningRate: expected every >= 1, a whole number, and a finite factor, got 0 and 0.1",
     );
-    expect(() => cosineRate(1, { epochs: 0 })).toThrow(
-      "cosineRate: expected epochs > 0 and least in [0, 1], got 0 and 0",
+    expect(() => cosineLearningRate(1, { epochs: 0 })).toThrow(
+      "cosineLearningRate: expected epochs > 0 and least in [0, 1], got 0 and 0",
     );
   });
 });
 
 describe("optimisers reject", () => {
   const parameter = requireGrad(empty(device, [3]));
-  const groups = [{ parameters: [parameter], rate: 0.1 }];
+  const groups = [{ parameters: [parameter], learningRate: 0.1 }];
   test.each<readonly [string, () => unknown, typeof OptionError | typeof ShapeError, string]>([
     ["nothing to optimise", () => new AdamW([]), OptionError, "AdamW: expected at least one parameter"],
     [
       "whole numbers",
-      () => new Sgd([{ parameters: [empty(device, [2], "u32")], rate: 1 }]),
+      () => new Sgd([{ parameters: [empty(device, [2], "u32")], learningRate: 1 }]),
       ShapeError,
       "Sgd: expected parameter 0 of dtype f32, it is u32, got parameter 0 [2]",
     ],
     [
-      "a negative rate",
-      () => new Adam([{ parameters: [parameter], rate: -1 }]),
+      "a negative learning rate",
+      () => new Adam([{ parameters: [parameter], learningRate: -1 }]),
       OptionError,
-      "Adam: expected a rate of at least 0, got -1",
+      "Adam: expected a learning rate of at least 0, got -1",
     ],
     ["a norm of zero", () => new AdamW(groups, { maxNorm: 0 }), OptionError, "AdamW: expected maxNorm > 0, got 0"],
     [
       "a beta of 1",
       () => new AdamW(groups, { betas: [0.9, 1] }),
       OptionError,
-      "AdamW: expected betas in [0, 1), eps and decay of at least 0, got 0.9,1, 1e-8 and 0.01",
+      "AdamW: expected betas in [0, 1), eps and weightDecay of at least 0, got 0.9,1, 1e-8 and 0.01",
     ],
     [
       "a momentum of 1",
       () => new Sgd(groups, { momentum: 1 }),
       OptionError,
-      "Sgd: expected momentum in [0, 1) and decay of at least 0, got 1 and 0",
+      "Sgd: expected momentum in [0, 1) and weightDecay of at least 0, got 1 and 0",
     ],
     [
       "Nesterov's momentum of 0",
@@ -305,7 +308,7 @@ describe("optimisers reject", () => {
       "an unknown option",
       () => new Sgd(groups, { dampening: 1 } as object),
       OptionError,
-      "Sgd: unknown option dampening; it takes momentum, nesterov, decay, maxNorm",
+      "Sgd: unknown option dampening; it takes momentum, nesterov, weightDecay, maxNorm",
     ],
     [
       "too few gradients",
@@ -328,7 +331,7 @@ describe("optimisers reject", () => {
 describe("an optimiser's state", () => {
   const made = (values: readonly Float32Array[]) => {
     const parameters = values.map((data) => requireGrad(fromArray(device, [data.length], data)));
-    return { parameters, optimizer: new AdamW([{ parameters, rate: 0.01 }]) };
+    return { parameters, optimizer: new AdamW([{ parameters, learningRate: 0.01 }]) };
   };
 
   test("moved to another of the same parameters goes on to the same bits, steps that one sat out included", async () => {

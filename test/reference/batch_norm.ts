@@ -39,17 +39,15 @@ export function backward(p: Problem, x: ArrayLike<number>, g: ArrayLike<number>)
   const grad = new Float64Array(x.length);
   for (let i = 0; i < groups * channels; i++) {
     const index = (m: number) => (Math.floor(i / channels) * extent + m) * channels + (i % channels);
-    const deviation = Math.sqrt(variance[i]! + eps);
+    const std = Math.sqrt(variance[i]! + eps);
     let [gradMean, gradVariance] = [0, 0];
     for (let m = 0; m < extent; m++) {
-      gradMean -= g[index(m)]! / deviation;
-      gradVariance -= (g[index(m)]! * (x[index(m)]! - mean[i]!)) / (2 * deviation ** 3);
+      gradMean -= g[index(m)]! / std;
+      gradVariance -= (g[index(m)]! * (x[index(m)]! - mean[i]!)) / (2 * std ** 3);
     }
     for (let m = 0; m < extent; m++) {
       grad[index(m)] =
-        g[index(m)]! / deviation +
-        gradMean / extent +
-        (gradVariance * 2 * (x[index(m)]! - mean[i]!)) / (extent - correction);
+        g[index(m)]! / std + gradMean / extent + (gradVariance * 2 * (x[index(m)]! - mean[i]!)) / (extent - correction);
     }
   }
   return grad;

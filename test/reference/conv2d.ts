@@ -50,7 +50,7 @@ function* products(p: Problem) {
               for (let c = 0; c < groupChannels; c++) {
                 const channel = Math.floor(k / groupFilters) * groupChannels + c;
                 const input = ((n * p.height + h) * p.width + w) * p.channels + channel;
-                yield { input, filter: ((r * p.window[1] + s) * groupChannels + c) * p.filters + k, output };
+                yield { input, weight: ((r * p.window[1] + s) * groupChannels + c) * p.filters + k, output };
               }
             }
           }
@@ -60,18 +60,18 @@ function* products(p: Problem) {
   }
 }
 
-export function forward(p: Problem, input: Numbers, filters: Numbers): Float64Array {
+export function forward(p: Problem, input: Numbers, weight: Numbers): Float64Array {
   const [outHeight, outWidth] = outputOf(p);
   const output = new Float64Array(p.batch * outHeight * outWidth * p.filters);
-  for (const at of products(p)) output[at.output]! += input[at.input]! * filters[at.filter]!;
+  for (const at of products(p)) output[at.output]! += input[at.input]! * weight[at.weight]!;
   return output;
 }
 
-export function backward(p: Problem, input: Numbers, filters: Numbers, gradOutput: Numbers): Float64Array[] {
-  const [gradInput, gradFilters] = [new Float64Array(input.length), new Float64Array(filters.length)];
+export function backward(p: Problem, input: Numbers, weight: Numbers, gradOutput: Numbers): Float64Array[] {
+  const [gradInput, gradWeight] = [new Float64Array(input.length), new Float64Array(weight.length)];
   for (const at of products(p)) {
-    gradInput[at.input]! += gradOutput[at.output]! * filters[at.filter]!;
-    gradFilters[at.filter]! += gradOutput[at.output]! * input[at.input]!;
+    gradInput[at.input]! += gradOutput[at.output]! * weight[at.weight]!;
+    gradWeight[at.weight]! += gradOutput[at.output]! * input[at.input]!;
   }
-  return [gradInput, gradFilters];
+  return [gradInput, gradWeight];
 }

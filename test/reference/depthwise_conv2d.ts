@@ -1,4 +1,4 @@
-// Float64 definition of the depthwise convolution: one plane of the image and one of the filters, channel by channel.
+// Float64 definition of the depthwise convolution: one plane of the image and one of the weight, channel by channel.
 
 type Numbers = ArrayLike<number>;
 
@@ -39,7 +39,7 @@ function* products(p: Problem) {
               if (h < 0 || h >= p.height || w < 0 || w >= p.width) continue;
               yield {
                 input: ((n * p.height + h) * p.width + w) * p.channels + c,
-                filter: (r * p.window[1] + s) * p.channels + c,
+                weight: (r * p.window[1] + s) * p.channels + c,
                 output: ((n * outHeight + y) * outWidth + x) * p.channels + c,
               };
             }
@@ -50,18 +50,18 @@ function* products(p: Problem) {
   }
 }
 
-export function forward(p: Problem, input: Numbers, filters: Numbers): Float64Array {
+export function forward(p: Problem, input: Numbers, weight: Numbers): Float64Array {
   const [outHeight, outWidth] = outputOf(p);
   const output = new Float64Array(p.batch * outHeight * outWidth * p.channels);
-  for (const at of products(p)) output[at.output]! += input[at.input]! * filters[at.filter]!;
+  for (const at of products(p)) output[at.output]! += input[at.input]! * weight[at.weight]!;
   return output;
 }
 
-export function backward(p: Problem, input: Numbers, filters: Numbers, gradOutput: Numbers): Float64Array[] {
-  const [gradInput, gradFilters] = [new Float64Array(input.length), new Float64Array(filters.length)];
+export function backward(p: Problem, input: Numbers, weight: Numbers, gradOutput: Numbers): Float64Array[] {
+  const [gradInput, gradWeight] = [new Float64Array(input.length), new Float64Array(weight.length)];
   for (const at of products(p)) {
-    gradInput[at.input]! += gradOutput[at.output]! * filters[at.filter]!;
-    gradFilters[at.filter]! += gradOutput[at.output]! * input[at.input]!;
+    gradInput[at.input]! += gradOutput[at.output]! * weight[at.weight]!;
+    gradWeight[at.weight]! += gradOutput[at.output]! * input[at.input]!;
   }
-  return [gradInput, gradFilters];
+  return [gradInput, gradWeight];
 }

@@ -11,7 +11,7 @@ export interface Problem extends Image, FeatureBlockOptions {
   readonly stream: number;
   readonly step: number;
   /** Standard deviation of each channel; null for 1. */
-  readonly deviations: readonly number[] | null;
+  readonly std: readonly number[] | null;
 }
 
 interface Cell {
@@ -156,16 +156,13 @@ function directionOf(
   features: Numbers,
   { n, x, y, c }: Place,
 ): [direction: number, size: number] {
-  const deviation = p.deviations?.[c] ?? 1;
+  const std = p.std?.[c] ?? 1;
   switch (p.direction) {
     case "equal":
       return [1, 1];
     case "random": {
       const { share, normal, noise } = block; // the radii of Box-Muller are below 6
-      return [
-        deviation * (Math.sqrt(share) * normal(c) + Math.sqrt(1 - share) * noise(y * p.width + x, c)),
-        9 * deviation,
-      ];
+      return [std * (Math.sqrt(share) * normal(c) + Math.sqrt(1 - share) * noise(y * p.width + x, c)), 9 * std];
     }
     case "differences": {
       const at = (image: number, row: number, column: number): number =>

@@ -35,8 +35,8 @@ export const softmaxBackward = (p: Rows, x: Numbers, g: Numbers): Float64Array =
 /** Mean, standard deviation and the normalised row. */
 function normalised(x: readonly number[], eps: number) {
   const mean = x.reduce((sum, value) => sum + value, 0) / x.length;
-  const deviation = Math.sqrt(x.reduce((sum, value) => sum + (value - mean) ** 2, 0) / x.length + eps);
-  return { deviation, h: x.map((value) => (value - mean) / deviation) };
+  const std = Math.sqrt(x.reduce((sum, value) => sum + (value - mean) ** 2, 0) / x.length + eps);
+  return { std, h: x.map((value) => (value - mean) / std) };
 }
 
 export const layerNorm = (p: Rows, x: Numbers, affine: Numbers, eps: number): Float64Array =>
@@ -45,18 +45,17 @@ export const layerNorm = (p: Rows, x: Numbers, affine: Numbers, eps: number): Fl
 export function layerNormBackward(p: Rows, x: Numbers, affine: Numbers, g: Numbers, eps: number): Float64Array[] {
   const gradAffine = new Float64Array(2 * p.channels);
   const gradInput = byRow(p, (row) => {
-    const { h, deviation } = normalised(rowOf(p, x, row), eps);
+    const { h, std } = normalised(rowOf(p, x, row), eps);
     const gradient = rowOf(p, g, row);
     gradient.forEach((value, c) => {
       gradAffine[c]! += value * h[c]!;
       gradAffine[p.channels + c]! += value;
     });
     const weighted = gradient.map((value, c) => value * affine[c]!);
-    // d h_j / d x_i = ((i = j) - 1/C - h_i h_j / C) / deviation
+    // d h_j / d x_i = ((i = j) - 1/C - h_i h_j / C) / std
     return h.map(
       (hi, i) =>
-        weighted.reduce((sum, value, j) => sum + value * ((i === j ? 1 : 0) - (1 + hi * h[j]!) / p.channels), 0) /
-        deviation,
+        weighted.reduce((sum, value, j) => sum + value * ((i === j ? 1 : 0) - (1 + hi * h[j]!) / p.channels), 0) / std,
     );
   });
   return [gradInput, gradAffine];

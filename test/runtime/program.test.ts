@@ -37,8 +37,8 @@ function network() {
   const grid = requireGrad(fromArray(device, [1, 3, 3, 4], new RandomStream(3, 3).normals(36, 1)));
   const optimizer = new AdamW(
     [
-      { parameters: [...weights.parameters.values()], rate: 0.01 },
-      { parameters: [grid], rate: 0.1 },
+      { parameters: [...weights.parameters.values()], learningRate: 0.01 },
+      { parameters: [grid], learningRate: 0.1 },
     ],
     { maxNorm: 1 },
   );

@@ -76,7 +76,7 @@ describe("using gives back", () => {
     {
       using weights = Weights.drawn(device);
       const parameter = requireGrad(weights.normal("w", [100], 1, new RandomStream(1, 1)));
-      using optimizer = new Sgd([{ parameters: [parameter], rate: 1 }]);
+      using optimizer = new Sgd([{ parameters: [parameter], learningRate: 1 }]);
       using program = device.capture(() => optimizer.apply([zeros(device, [100])])).program;
       program.run();
       expect(device.memory().bytes).toBeGreaterThan(before);

@@ -127,7 +127,7 @@ describe("a captured program", () => {
 
 test("an optimiser refuses a gradient that was released", () => {
   const parameter = requireGrad(numbers(1, 2));
-  const optimizer = new AdamW([{ parameters: [parameter], rate: 0.1 }]);
+  const optimizer = new AdamW([{ parameters: [parameter], learningRate: 0.1 }]);
   expect(() => optimizer.step([{ ...released(), shape: [2] }])).toThrow(ReleasedError);
   optimizer.release();
   release(parameter);

@@ -174,8 +174,8 @@ class Model:
         self.values = values_of(Names(options).shapes)
         self.parameters = {name: v.requires_grad_() for name, v in self.values.items() if not name.endswith((".running", ".unit"))}
 
-    def conv3x3(self, x, filters, groups=1):
-        rsck = self.values[filters]
+    def conv3x3(self, x, weight, groups=1):
+        rsck = self.values[weight]
         weight = rsck.permute(2, 0, 1)[:, None] if groups > 1 else rsck.permute(3, 2, 0, 1)
         return F.conv2d(x.permute(0, 3, 1, 2), weight, padding=1, groups=groups).permute(0, 2, 3, 1)
 
@@ -315,7 +315,7 @@ def stage_of(options, stage, whole):
     chosen = {name: p for name, p in model.parameters.items() if trained(stage, options, name)}
     grids = [p for name, p in chosen.items() if name.endswith("Grid")]
     others = [p for name, p in chosen.items() if not name.endswith("Grid")]
-    groups = [{"params": params, "lr": rate} for params, rate in ((grids, 0.1), (others, 0.003 if stage == "residual" else 0.001)) if params]
+    groups = [{"params": params, "lr": lr} for params, lr in ((grids, 0.1), (others, 0.003 if stage == "residual" else 0.001)) if params]
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01)
     losses, gradients = [], None
     for step in range(STEPS if whole else 1):

@@ -2,7 +2,7 @@
 
     python3 tools/golden/kernels.py        (Debian: python3-torch, python3-torchvision)
 
-Tensors are in this project's layout: images [N,H,W,C], filters [R,S,C/groups,K], depthwise filters [R,S,C], batch norm's
+Tensors are in this project's layout: images [N,H,W,C], weights [R,S,C/groups,K], depthwise weights [R,S,C], batch norm's
 affine [2,C] (weight, bias) and running [2,C] (mean, variance). Inputs are multiples of 1/8 or 1/16: short in decimals and
 exact in f32. They lie away from kinks, unless a kink is the case's purpose. Each case has its own seed, derived
 from its name, so that adding a case does not change the numbers of others.
@@ -174,12 +174,12 @@ def nhwc(image):
     return image.permute(0, 2, 3, 1)
 
 
-def oihw(filters):
-    return filters.permute(3, 2, 0, 1)
+def oihw(weight):
+    return weight.permute(3, 2, 0, 1)
 
 
-def oihw_depthwise(filters):
-    return filters.permute(2, 0, 1)[:, None]
+def oihw_depthwise(weight):
+    return weight.permute(2, 0, 1)[:, None]
 
 
 def pair(value):
@@ -261,30 +261,30 @@ for name in ("sigmoid", "tanh", "silu", "gelu"):
 # ---- convolution
 
 
-def convolution(options, filters_of, groups_of, plain=False):
+def convolution(options, weight_of, groups_of, plain=False):
     def call(t):
-        image, filters = nchw(t["input"]), t["filters"]
+        image, weight = nchw(t["input"]), t["weight"]
         stride, dilation = pair(options.get("stride", 1)), pair(options.get("dilation", 1))
-        ends = sides(options.get("padding", 0), image.shape[2:], filters.shape[:2], stride, dilation)
+        ends = sides(options.get("padding", 0), image.shape[2:], weight.shape[:2], stride, dilation)
         output = F.conv2d(
-            padded(image, ends), filters_of(filters), t.get("bias"), tuple(stride), dilation=tuple(dilation), groups=groups_of(image)
+            padded(image, ends), weight_of(weight), t.get("bias"), tuple(stride), dilation=tuple(dilation), groups=groups_of(image)
         )
         return activate(nhwc(output), None if plain else options.get("activation"))
 
     return call
 
 
-def conv_case(why, shape, filters, *, bias=False, **options):
+def conv_case(why, shape, weight_shape, *, bias=False, **options):
     """A pure sum of products is exact here; an activation rounds, at the scale of the sum's terms (slopes are about 1)."""
-    inputs = {"input": draw(*shape), "filters": draw(*filters)}
+    inputs = {"input": draw(*shape), "weight": draw(*weight_shape)}
     if bias:
-        inputs["bias"] = draw(filters[-1])
+        inputs["bias"] = draw(weight_shape[-1])
     arguments = (options, oihw, lambda image: options.get("groups", 1))
     case("conv2d", why, inputs, convolution(*arguments), options=options, absolute=convolution(*arguments, plain=True))
 
 
 def depthwise_case(why, shape, window, *, bias=False, **options):
-    inputs = {"input": draw(*shape), "filters": draw(*window, shape[-1])}
+    inputs = {"input": draw(*shape), "weight": draw(*window, shape[-1])}
     if bias:
         inputs["bias"] = draw(shape[-1])
     arguments = (options, oihw_depthwise, lambda image: image.shape[1])
@@ -443,18 +443,18 @@ inference_case("packs of four, eps", (1, 3, 2, 8), eps=0.001)
 inference_case("a running variance of zero", (1, 3, 3, 2), given([0.5, -0.25, 0, 1], 2, 2), eps=0.0625)
 
 
-def fold_case(why, filters, turned, *, bias, **options):
-    """filters of [..., K]; turned: to PyTorch's axes and (by its inverse) back."""
+def fold_case(why, shape, turned, *, bias, **options):
+    """A weight of [..., K]; turned: to PyTorch's axes and (by its inverse) back."""
     there, back = turned
-    channels = filters[-1]
-    inputs = {"filters": draw(*filters)}
+    channels = shape[-1]
+    inputs = {"weight": draw(*shape)}
     if bias:
         inputs["bias"] = draw(channels)
     inputs |= {"affine": affine(channels), "running": running(channels)}
 
     def call(t):
         (weight, shift), (mean, variance) = t["affine"], t["running"]
-        folded, offset = fuse_conv_bn_weights(there(t["filters"]), t.get("bias"), mean, variance, options.get("eps", 1e-5), weight, shift)
+        folded, offset = fuse_conv_bn_weights(there(t["weight"]), t.get("bias"), mean, variance, options.get("eps", 1e-5), weight, shift)
         return back(folded), {"bias": offset}
 
     case("foldBatchNorm", why, inputs, call, options=options, wrt=[])
@@ -462,9 +462,9 @@ def fold_case(why, filters, turned, *, bias, **options):
 
 dense = (oihw, lambda w: w.permute(2, 3, 1, 0))
 depthwise = (oihw_depthwise, lambda w: w[:, 0].permute(1, 2, 0))
-fold_case("dense filters with bias", (3, 2, 3, 5), dense, bias=True)
-fold_case("dense filters without bias, eps", (1, 1, 4, 4), dense, bias=False, eps=0.001)
-fold_case("depthwise filters, without bias", (3, 3, 4), depthwise, bias=False)
+fold_case("dense weight with bias", (3, 2, 3, 5), dense, bias=True)
+fold_case("dense weight without bias, eps", (1, 1, 4, 4), dense, bias=False, eps=0.001)
+fold_case("depthwise weight, without bias", (3, 3, 4), depthwise, bias=False)
 
 
 def standardized(x, eps):
@@ -952,53 +952,53 @@ for why, dtype, to in (("f16: to the nearest, halfway to even", "f16", torch.hal
 OPTIMIZERS = {"AdamW": torch.optim.AdamW, "Adam": torch.optim.Adam, "Sgd": torch.optim.SGD}
 
 
-def optimizer_case(op, why, rates, *, scales=(1,) * 10, absent=None, maxNorm=None, **options):
+def optimizer_case(op, why, learning_rates, *, scales=(1,) * 10, absent=None, maxNorm=None, **options):
     """
     Ten steps of two parameters, each a group, which are the results. Of each parameter the gradients of all steps are stacked in an
-    input named after it. scales: of the rates, at each step. absent: by name, the steps at which a parameter has no gradient.
+    input named after it. scales: of the learning rates, at each step. absent: by name, the steps at which a parameter has no gradient.
     """
     shapes = {"parameter0": (3, 5), "parameter1": (4,)}
     absent = absent or {}
     inputs = {name: draw(*shape) for name, shape in shapes.items()}
     inputs |= {f"{name}Grads": draw(10, *shape) for name, shape in shapes.items()}
-    settings = {{"decay": "weight_decay"}.get(name, name): value for name, value in options.items()}
+    settings = {{"weightDecay": "weight_decay"}.get(name, name): value for name, value in options.items()}
 
     def call(t):
         parameters = {name: t[name].clone().requires_grad_() for name in shapes}
         optimizer = OPTIMIZERS[op]([{"params": [parameter]} for parameter in parameters.values()], lr=0.0, **settings)
         for step, scale in enumerate(scales):
-            for (name, parameter), group, rate in zip(parameters.items(), optimizer.param_groups, rates):
+            for (name, parameter), group, learning_rate in zip(parameters.items(), optimizer.param_groups, learning_rates):
                 parameter.grad = None if step in absent.get(name, []) else t[f"{name}Grads"][step].clone()
-                group["lr"] = rate * scale
+                group["lr"] = learning_rate * scale
             if maxNorm is not None:
                 clip_grad_norm_(parameters.values(), maxNorm)
             optimizer.step()
         first, second = (parameter.detach() for parameter in parameters.values())
         return first, {"parameter1": second}
 
-    groups = [{"parameters": [name], "rate": rate} for name, rate in zip(shapes, rates)]
+    groups = [{"parameters": [name], "learningRate": learning_rate} for name, learning_rate in zip(shapes, learning_rates)]
     if maxNorm is not None:
         options = options | {"maxNorm": maxNorm}
     case(op, why, inputs, call, arguments=[groups, list(scales), absent], options=options, wrt=[])
 
 
-rates, changing = [0.125, 0.0625], (1, 1, 0.5, 1, 0.25, 1, 2, 1, 0.125, 1)
+learning_rates, changing = [0.125, 0.0625], (1, 1, 0.5, 1, 0.25, 1, 2, 1, 0.125, 1)
 moments = {"betas": [0.75, 0.875], "eps": 0.0625}
 for op in ("AdamW", "Adam"):
-    optimizer_case(op, "defaults, two rates", rates)
-    optimizer_case(op, "other moments, decay, rates that change", rates, scales=changing, decay=0.25, **moments)
-    optimizer_case(op, "clipped before decay is added", rates, maxNorm=0.5, eps=0.125, decay=0.5)
-    optimizer_case(op, "without decay, clipped only where the norm is larger", rates, maxNorm=2.5, eps=0.125, decay=0)
-    optimizer_case(op, "a parameter that has no gradient at some steps", rates, absent={"parameter0": [0, 3, 4]}, maxNorm=2, eps=0.125)
-optimizer_case("Sgd", "defaults, two rates", rates)
-optimizer_case("Sgd", "momentum, rates that change", rates, scales=changing, momentum=0.75)
-optimizer_case("Sgd", "Nesterov's momentum, decay", rates, momentum=0.875, nesterov=True, decay=0.25)
-optimizer_case("Sgd", "clipped only where the norm is larger", rates, maxNorm=2.5, momentum=0.5)
-optimizer_case("Sgd", "a parameter that has no gradient at some steps", rates, absent={"parameter1": [0, 5, 9]}, momentum=0.5)
+    optimizer_case(op, "defaults, two learning rates", learning_rates)
+    optimizer_case(op, "other moments, weight decay, learning rates that change", learning_rates, scales=changing, weightDecay=0.25, **moments)
+    optimizer_case(op, "clipped before weight decay is added", learning_rates, maxNorm=0.5, eps=0.125, weightDecay=0.5)
+    optimizer_case(op, "without weight decay, clipped only where the norm is larger", learning_rates, maxNorm=2.5, eps=0.125, weightDecay=0)
+    optimizer_case(op, "a parameter that has no gradient at some steps", learning_rates, absent={"parameter0": [0, 3, 4]}, maxNorm=2, eps=0.125)
+optimizer_case("Sgd", "defaults, two learning rates", learning_rates)
+optimizer_case("Sgd", "momentum, learning rates that change", learning_rates, scales=changing, momentum=0.75)
+optimizer_case("Sgd", "Nesterov's momentum, weight decay", learning_rates, momentum=0.875, nesterov=True, weightDecay=0.25)
+optimizer_case("Sgd", "clipped only where the norm is larger", learning_rates, maxNorm=2.5, momentum=0.5)
+optimizer_case("Sgd", "a parameter that has no gradient at some steps", learning_rates, absent={"parameter1": [0, 5, 9]}, momentum=0.5)
 
 
 def schedule_case(op, why, make, epochs, options):
-    """The output: the rate's factor in each epoch."""
+    """The output: the learning rate's factor in each epoch."""
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
     schedule = make(optimizer)
     factors = []
@@ -1011,10 +1011,10 @@ def schedule_case(op, why, make, epochs, options):
 
 steps = torch.optim.lr_scheduler.StepLR
 cosine = torch.optim.lr_scheduler.CosineAnnealingLR
-schedule_case("stepRate", "every four epochs", lambda o: steps(o, 4, 0.1), 14, {"every": 4, "factor": 0.1})
-schedule_case("stepRate", "every epoch", lambda o: steps(o, 1, 0.75), 9, {"every": 1, "factor": 0.75})
-schedule_case("cosineRate", "to nothing", lambda o: cosine(o, 10), 11, {"epochs": 10, "least": 0})
-schedule_case("cosineRate", "to a tenth", lambda o: cosine(o, 7, 0.1), 8, {"epochs": 7, "least": 0.1})
+schedule_case("stepLearningRate", "every four epochs", lambda o: steps(o, 4, 0.1), 14, {"every": 4, "factor": 0.1})
+schedule_case("stepLearningRate", "every epoch", lambda o: steps(o, 1, 0.75), 9, {"every": 1, "factor": 0.75})
+schedule_case("cosineLearningRate", "to nothing", lambda o: cosine(o, 10), 11, {"epochs": 10, "least": 0})
+schedule_case("cosineLearningRate", "to a tenth", lambda o: cosine(o, 7, 0.1), 8, {"epochs": 7, "least": 0.1})
 
 # ---- selection and counting
 

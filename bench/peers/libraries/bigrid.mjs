@@ -107,9 +107,9 @@ export async function open({ captured = false, dtype = "f32" }) {
 
   const cases = {
     ...both("matmul", ({ a, b }) => matmul(batched(a), batched(b)), ["a", "b"]),
-    ...both("pointwise", ({ image, filters }) => pointwiseConv2d(image, flat(filters)), ["image", "filters"]),
-    ...both("conv3x3", ({ image, filters }) => conv2d(image, filters, { padding: 1 }), ["image", "filters"]),
-    ...both("depthwise", ({ image, filters }) => depthwiseConv2d(image, filters, { padding: 1 }), ["image", "filters"]),
+    ...both("pointwise", ({ image, weight }) => pointwiseConv2d(image, flat(weight)), ["image", "weight"]),
+    ...both("conv3x3", ({ image, weight }) => conv2d(image, weight, { padding: 1 }), ["image", "weight"]),
+    ...both("depthwise", ({ image, weight }) => depthwiseConv2d(image, weight, { padding: 1 }), ["image", "weight"]),
     gridSample: forward(sampled),
     gridSampleGradient: backward(sampled, ["image"]),
     blur: async ({ image }, { size, sigma }) => {
@@ -120,13 +120,13 @@ export async function open({ captured = false, dtype = "f32" }) {
       const given = { ...tensors(inputs), running: runningOf(inputs) };
       return prepared(() => [bottleneck(normEps)(given)]);
     },
-    bottleneckStep: async ({ image, target, ...parameters }, { normEps, rate }) => {
+    bottleneckStep: async ({ image, target, ...parameters }, { normEps, learningRate }) => {
       const trained = Object.fromEntries(
         Object.entries(tensors(parameters)).map(([name, parameter]) => [name, requireGrad(parameter)]),
       );
       const given = { ...tensors({ image, target }), ...trained, running: runningOf(parameters) };
       const wrt = Object.values(trained);
-      const optimizer = new Sgd([{ parameters: wrt, rate }]);
+      const optimizer = new Sgd([{ parameters: wrt, learningRate }]);
       const step = () => {
         const { results, grads } = valueAndGradients(() => [bottleneck(normEps)(given)], wrt);
         optimizer.apply(grads);

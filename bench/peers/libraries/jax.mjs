@@ -5,7 +5,7 @@ import "../dawn.mjs";
 import { readFileSync } from "node:fs";
 import { blockUntilReady, defaultDevice, grad, init, jit, lax, nn, numpy as np, tree, valueAndGrad } from "@jax-js/jax";
 import { cornersOf } from "../corners.mjs";
-import { filtersFirst, filtersLast, toChannelsFirst, toChannelsLast, windowFirst, windowLast } from "../layouts.mjs";
+import { weightFirst, weightLast, toChannelsFirst, toChannelsLast, windowFirst, windowLast } from "../layouts.mjs";
 
 const { version } = JSON.parse(
   readFileSync(new URL("../node_modules/@jax-js/jax/package.json", import.meta.url), "utf8"),
@@ -17,7 +17,7 @@ const same = (x) => x;
 const LAYOUTS = {
   plain: { to: same, from: same },
   image: { to: toChannelsFirst, from: toChannelsLast },
-  filters: { to: filtersFirst, from: filtersLast },
+  weight: { to: weightFirst, from: weightLast },
   window: { to: windowFirst, from: windowLast },
 };
 const PADDED = [
@@ -28,8 +28,8 @@ const BARE = [
   [0, 0],
   [0, 0],
 ];
-const convolved = (x, filters, padding, groups = 1) =>
-  lax.convGeneralDilated(x, filters, [1, 1], padding, { featureGroupCount: groups });
+const convolved = (x, weight, padding, groups = 1) =>
+  lax.convGeneralDilated(x, weight, [1, 1], padding, { featureGroupCount: groups });
 
 /** Reads arrays together with their shapes. */
 const read = (arrays) =>
@@ -98,8 +98,7 @@ function bottleneckParameters(parameters) {
       if (name.endsWith("Norm"))
         return [name, { weight: np.array(data.slice(0, shape[1])), bias: np.array(data.slice(shape[1])) }];
       if (name === "depthwise") return [name, array(windowFirst(input))];
-      if (name === "expand" || name === "project")
-        return [name, array(filtersFirst({ shape: [1, 1, ...shape], data }))];
+      if (name === "expand" || name === "project") return [name, array(weightFirst({ shape: [1, 1, ...shape], data }))];
       return [name, array(input)];
     }),
   );
@@ -114,7 +113,7 @@ async function bottleneckParameter([name, parameter]) {
   return name === "depthwise"
     ? windowLast({ shape, data }).data
     : shape.length === 4
-      ? filtersLast({ shape, data }).data
+      ? weightLast({ shape, data }).data
       : data;
 }
 
@@ -146,24 +145,24 @@ const casesOf = (value) => ({
   ...both("matmul", (a, b) => np.matmul(a, b), ["a", "b"], ["plain", "plain"], "plain", value),
   ...both(
     "pointwise",
-    (image, filters) => convolved(image, filters, BARE),
-    ["image", "filters"],
-    ["image", "filters"],
+    (image, weight) => convolved(image, weight, BARE),
+    ["image", "weight"],
+    ["image", "weight"],
     "image",
     value,
   ),
   ...both(
     "conv3x3",
-    (image, filters) => convolved(image, filters, PADDED),
-    ["image", "filters"],
-    ["image", "filters"],
+    (image, weight) => convolved(image, weight, PADDED),
+    ["image", "weight"],
+    ["image", "weight"],
     "image",
     value,
   ),
   ...both(
     "depthwise",
-    (image, filters) => convolved(image, filters, PADDED, filters.shape[0]),
-    ["image", "filters"],
+    (image, weight) => convolved(image, weight, PADDED, weight.shape[0]),
+    ["image", "weight"],
     ["image", "window"],
     "image",
     value,
@@ -191,13 +190,13 @@ const casesOf = (value) => ({
     const compiled = jit(bottleneck(normEps, parameters.expand.shape));
     return { run: () => read([compiled(tree.ref(given), x.ref, y.ref)]), outputs: outputsIn(["plain"]) };
   },
-  bottleneckStep: async ({ image, target, ...parameters }, { normEps, rate }) => {
+  bottleneckStep: async ({ image, target, ...parameters }, { normEps, learningRate }) => {
     const [x, y] = [array(toChannelsFirst(image)), array(toChannelsFirst(target))];
     let trained = bottleneckParameters(parameters);
     const withGradients = valueAndGrad(bottleneck(normEps, parameters.expand.shape));
     const step = jit((given, x, y) => {
       const [loss, gradients] = withGradients(tree.ref(given), x, y);
-      return [loss, tree.map((parameter, gradient) => parameter.sub(gradient.mul(rate)), given, gradients)];
+      return [loss, tree.map((parameter, gradient) => parameter.sub(gradient.mul(learningRate)), given, gradients)];
     });
     const run = async () => {
       const [loss, next] = step(trained, x.ref, y.ref);

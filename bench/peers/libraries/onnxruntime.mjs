@@ -1,14 +1,14 @@
 // onnxruntime's WebGPU execution provider: `onnxruntime-node` has its own Dawn and takes inputs from the host,
 // `onnxruntime-web` runs on the same Dawn as the other libraries with its inputs on the device. Inference only.
 import "../dawn.mjs";
-import { filtersFirst, toChannelsFirst, toChannelsLast, windowFirst } from "../layouts.mjs";
+import { weightFirst, toChannelsFirst, toChannelsLast, windowFirst } from "../layouts.mjs";
 import { Graph } from "../onnx.mjs";
 
 const same = (x) => x;
 
 /** A convolution that keeps the extent, or halves it with TensorFlow's padding. */
-function convolved(graph, x, filters, { bias = null, stride = 1, groups = 1, side = null } = {}) {
-  const window = filters.shape.slice(2);
+function convolved(graph, x, weight, { bias = null, stride = 1, groups = 1, side = null } = {}) {
+  const window = weight.shape.slice(2);
   const before = [],
     after = [];
   for (const extent of window) {
@@ -16,7 +16,7 @@ function convolved(graph, x, filters, { bias = null, stride = 1, groups = 1, sid
     before.push(Math.floor(total / 2));
     after.push(total - Math.floor(total / 2));
   }
-  const inputs = [x, graph.weight(filters), ...(bias ? [graph.weight(bias)] : [])];
+  const inputs = [x, graph.weight(weight), ...(bias ? [graph.weight(bias)] : [])];
   return graph.node("Conv", inputs, {
     kernel_shape: window,
     pads: [...before, ...after],
@@ -28,16 +28,16 @@ function convolved(graph, x, filters, { bias = null, stride = 1, groups = 1, sid
 const silu = (graph, x) => graph.node("Mul", [x, graph.node("Sigmoid", [x])]);
 
 function block(graph, x, { expand, depthwise, reduce, excite, project, stride, side, isResidual }) {
-  const wide = expand ? silu(graph, convolved(graph, x, filtersFirst(expand.filters), { bias: expand.bias })) : x;
-  const window = windowFirst(depthwise.filters);
+  const wide = expand ? silu(graph, convolved(graph, x, weightFirst(expand.weight), { bias: expand.bias })) : x;
+  const window = windowFirst(depthwise.weight);
   const filtered = silu(
     graph,
     convolved(graph, wide, window, { bias: depthwise.bias, stride, groups: window.shape[0], side }),
   );
   const means = graph.node("GlobalAveragePool", [filtered]);
-  const squeezed = silu(graph, convolved(graph, means, filtersFirst(reduce.filters), { bias: reduce.bias }));
-  const gate = graph.node("Sigmoid", [convolved(graph, squeezed, filtersFirst(excite.filters), { bias: excite.bias })]);
-  const narrow = convolved(graph, graph.node("Mul", [filtered, gate]), filtersFirst(project.filters), {
+  const squeezed = silu(graph, convolved(graph, means, weightFirst(reduce.weight), { bias: reduce.bias }));
+  const gate = graph.node("Sigmoid", [convolved(graph, squeezed, weightFirst(excite.weight), { bias: excite.bias })]);
+  const narrow = convolved(graph, graph.node("Mul", [filtered, gate]), weightFirst(project.weight), {
     bias: project.bias,
   });
   return isResidual ? graph.node("Add", [narrow, x]) : narrow;
@@ -50,9 +50,9 @@ const GRAPHS = {
     graph.output(graph.node("MatMul", [graph.input("a", a.shape), graph.weight(b)]), [a.shape[0], b.shape[1]]);
     return { graph, feeds: { a }, from: same };
   },
-  pointwise: ({ image, filters }) => convolution(image, filtersFirst(filters)),
-  conv3x3: ({ image, filters }) => convolution(image, filtersFirst(filters)),
-  depthwise: ({ image, filters }) => convolution(image, windowFirst(filters), filters.shape[2]),
+  pointwise: ({ image, weight }) => convolution(image, weightFirst(weight)),
+  conv3x3: ({ image, weight }) => convolution(image, weightFirst(weight)),
+  depthwise: ({ image, weight }) => convolution(image, windowFirst(weight), weight.shape[2]),
   gridSample({ image, grid }) {
     const graph = new Graph();
     const feeds = { image: toChannelsFirst(image), grid };
@@ -90,7 +90,7 @@ const GRAPHS = {
     const [batch, , side] = feed.shape;
     let x = silu(
       graph,
-      convolved(graph, graph.input("images", feed.shape), filtersFirst(stem.filters), {
+      convolved(graph, graph.input("images", feed.shape), weightFirst(stem.weight), {
         bias: stem.bias,
         stride: 2,
         side,
@@ -99,18 +99,18 @@ const GRAPHS = {
     blocks.forEach((part, i) => {
       x = block(graph, x, part);
       const extent = part.side / part.stride;
-      if (ends.includes(i)) graph.output(x, [batch, part.project.filters.shape[3], extent, extent]);
+      if (ends.includes(i)) graph.output(x, [batch, part.project.weight.shape[3], extent, extent]);
     });
     return { graph, feeds: { images: feed }, from: toChannelsLast };
   },
 };
 
-function convolution(image, filters, groups = 1) {
+function convolution(image, weight, groups = 1) {
   const graph = new Graph();
   const feed = toChannelsFirst(image);
-  graph.output(convolved(graph, graph.input("image", feed.shape), filters, { groups }), [
+  graph.output(convolved(graph, graph.input("image", feed.shape), weight, { groups }), [
     1,
-    filters.shape[0],
+    weight.shape[0],
     ...feed.shape.slice(2),
   ]);
   return { graph, feeds: { image: feed }, from: toChannelsLast };

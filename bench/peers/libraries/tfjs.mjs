@@ -36,7 +36,7 @@ const backward = (f, names) => async (inputs) => {
 };
 const both = (name, f, names) => ({ [name]: forward(f), [`${name}Gradients`]: backward(f, names) });
 
-const window = (filters) => tf.reshape(filters, [...filters.shape, 1]);
+const window = (weight) => tf.reshape(weight, [...weight.shape, 1]);
 const hsigmoid = (x) => tf.div(tf.relu6(tf.add(x, 3)), 6);
 const hswish = (x) => tf.mul(x, hsigmoid(x));
 const silu = (x) => tf.mul(x, tf.sigmoid(x));
@@ -95,7 +95,7 @@ async function joined({ weight, bias }) {
   return Float32Array.from([...(await weight.data()), ...(await bias.data())]);
 }
 
-const layerOf = (part) => part && { filters: tensor(part.filters), bias: tensor(part.bias) };
+const layerOf = (part) => part && { weight: tensor(part.weight), bias: tensor(part.bias) };
 const LAYERS = ["expand", "depthwise", "reduce", "excite", "project"];
 
 /** A block of folded layers on the device. */
@@ -105,14 +105,14 @@ const loaded = ({ stride, isResidual, ...layers }) => ({
   ...Object.fromEntries(LAYERS.map((name) => [name, layerOf(layers[name])])),
 });
 
-const convolved = (x, { filters, bias }, strides = 1, activation = "linear") =>
-  tf.fused.conv2d({ x, filter: filters, strides, pad: "same", bias, activation });
+const convolved = (x, { weight, bias }, strides = 1, activation = "linear") =>
+  tf.fused.conv2d({ x, filter: weight, strides, pad: "same", bias, activation });
 
 function block(x, { expand, depthwise, reduce, excite, project, stride, isResidual }) {
   const wide = expand ? silu(convolved(x, expand)) : x;
-  const { filters, bias } = depthwise;
+  const { weight, bias } = depthwise;
   const filtered = silu(
-    tf.fused.depthwiseConv2d({ x: wide, filter: window(filters), strides: stride, pad: "same", bias }),
+    tf.fused.depthwiseConv2d({ x: wide, filter: window(weight), strides: stride, pad: "same", bias }),
   );
   const means = tf.mean(filtered, [1, 2], true);
   const gate = convolved(silu(convolved(means, reduce)), excite, 1, "sigmoid");
@@ -122,11 +122,11 @@ function block(x, { expand, depthwise, reduce, excite, project, stride, isResidu
 
 const cases = {
   ...both("matmul", ({ a, b }) => tf.matMul(a, b), ["a", "b"]),
-  ...both("pointwise", ({ image, filters }) => tf.conv2d(image, filters, 1, "same"), ["image", "filters"]),
-  ...both("conv3x3", ({ image, filters }) => tf.conv2d(image, filters, 1, "same"), ["image", "filters"]),
-  ...both("depthwise", ({ image, filters }) => tf.depthwiseConv2d(image, window(filters), 1, "same"), [
+  ...both("pointwise", ({ image, weight }) => tf.conv2d(image, weight, 1, "same"), ["image", "weight"]),
+  ...both("conv3x3", ({ image, weight }) => tf.conv2d(image, weight, 1, "same"), ["image", "weight"]),
+  ...both("depthwise", ({ image, weight }) => tf.depthwiseConv2d(image, window(weight), 1, "same"), [
     "image",
-    "filters",
+    "weight",
   ]),
   gridSample: async (inputs) => {
     const [sample, image] = [sampler(inputs), tensor(inputs.image)];
@@ -151,10 +151,10 @@ const cases = {
     const given = { ...tensors({ image, target }), ...bottleneckVariables(parameters) };
     return { run: () => read([tf.tidy(() => bottleneck(given, normEps))]) };
   },
-  bottleneckStep: async ({ image, target, ...parameters }, { normEps, rate }) => {
+  bottleneckStep: async ({ image, target, ...parameters }, { normEps, learningRate }) => {
     const variables = bottleneckVariables(parameters);
     const given = { ...tensors({ image, target }), ...variables };
-    const optimizer = tf.train.sgd(rate);
+    const optimizer = tf.train.sgd(learningRate);
     const valueOf = (variable) => (variable.weight ? joined(variable) : variable.data());
     const outputs = async ([loss]) => [loss, ...(await Promise.all(Object.values(variables).map(valueOf)))];
     return { run: () => read([optimizer.minimize(() => bottleneck(given, normEps), true)]), outputs };

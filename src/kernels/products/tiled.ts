@@ -10,7 +10,7 @@ const ENOUGH_TILES = 256; // tiles that occupy a GPU: with fewer, the sum is spl
 
 /** Sources of the operands, by the shader's numbers. */
 export const LOAD_A = { matrix: 0, transposed: 1, windows: 2, windowsTransposed: 3, readers: 4 } as const;
-export const LOAD_B = { matrix: 0, transposed: 1, filters: 2 } as const;
+export const LOAD_B = { matrix: 0, transposed: 1, weight: 2 } as const;
 
 /** Geometry of an image's windows; `params` of the shader. */
 export interface Windows extends Omit<Geometry, "out_height" | "out_width"> {

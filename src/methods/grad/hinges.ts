@@ -128,9 +128,9 @@ export class HingeStatistics {
   }
 
   #join(name: HingeName, floor: number, weight: number): HingeJoin {
-    const { mean, deviation } = this.#moments.get(name)!;
-    const unit = deviation > 0 ? this.#moments.get("errors")!.deviation / deviation : 0;
-    return { floor: mean + floor * deviation, weight: weight * unit };
+    const { mean, std } = this.#moments.get(name)!;
+    const unit = std > 0 ? this.#moments.get("errors")!.std / std : 0;
+    return { floor: mean + floor * std, weight: weight * unit };
   }
 }
 
@@ -159,7 +159,7 @@ class Moments {
     return this.#mean;
   }
 
-  get deviation(): number {
+  get std(): number {
     return Math.sqrt(this.#squares / Math.max(this.#count, 1));
   }
 }

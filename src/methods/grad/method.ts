@@ -209,14 +209,10 @@ class GradFit implements Fit {
   readonly #training: GradTraining;
   readonly #plan: readonly StagePlan[];
 
-  constructor(
-    config: KeptConfig,
-    options: MethodOptions,
-    { weights, features, anomalies, deviations, seed }: FitInput,
-  ) {
+  constructor(config: KeptConfig, options: MethodOptions, { weights, features, anomalies, std, seed }: FitInput) {
     const settings = options as GradSettings;
     this.model = new GradModel(weights, config, settings.recompute, seed);
-    this.#training = new GradTraining(this.model.grad, features, { ...settings, seed, deviations }, anomalies);
+    this.#training = new GradTraining(this.model.grad, features, { ...settings, seed, std }, anomalies);
     this.#plan = grad.plan(kept(config), options, features.count);
   }
 

@@ -106,16 +106,16 @@ export class Grad {
 
   /**
    * Sets the residual's unit, where there is a hinge on it; it is stored with the weights.
-   * @param deviations `[C]`, of each channel of the features. One that hardly varies beside the others counts as a
+   * @param std `[C]`, of each channel of the features. One that hardly varies beside the others counts as a
    * little varying
    */
-  setResidualUnit(deviations: Tensor): void {
+  setResidualUnit(std: Tensor): void {
     const unit = this.#residualUnit;
     if (!unit) return;
-    const { device } = deviations;
+    const { device } = std;
     using _scope = device.scope();
-    const least = add(multiply(mean(deviations, [0]), scalar(device, LEAST_DEVIATION)), scalar(device, 1e-12));
-    device.copy(maximum(deviations, least).allocation.buffer, 0, unit.allocation.buffer, 0, bytesOf(unit));
+    const least = add(multiply(mean(std, [0]), scalar(device, LEAST_STD)), scalar(device, 1e-12));
+    device.copy(maximum(std, least).allocation.buffer, 0, unit.allocation.buffer, 0, bytesOf(unit));
   }
 
   /**
@@ -150,7 +150,7 @@ export class Grad {
 }
 
 const RESIDUAL_WIDTH = 64;
-const LEAST_DEVIATION = 0.01; // of the mean one
+const LEAST_STD = 0.01; // of the mean one
 
 const MODE_OF_POINTWISE = "inference"; // heads hold no batch norm: both modes are the same to them
 

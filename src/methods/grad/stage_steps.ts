@@ -52,10 +52,10 @@ export class StageSteps {
     anomalous: MarkedFeatures | null,
     noisy: boolean,
     step: number,
-    rateScale: number,
+    learningRateScale: number,
   ): readonly Tensor[] {
     const { device } = features;
-    this.#optimizer.advance(rateScale);
+    this.#optimizer.advance(learningRateScale);
     const drawn = (this.#step ??= empty(device, [1], "u32"));
     device.write(drawn.allocation.buffer, Uint32Array.of(step));
     const key = keyOf(features, anomalous, noisy);

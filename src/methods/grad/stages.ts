@@ -26,7 +26,7 @@ export interface FitOptions extends Pick<
 > {
   readonly seed: number;
   /** `[C]`: of each channel of the features, over all positions: the unit of random directions. */
-  readonly deviations: Tensor;
+  readonly std: Tensor;
 }
 
 /** The stages, in order. */
@@ -118,10 +118,10 @@ function markedFeatures(
   anomalous: MarkedFeatures | null,
   draw: Draw,
   { paste }: GradConfig,
-  deviations: Tensor,
+  std: Tensor,
 ): MarkedFeatures {
   if (anomalous && features.shape[0] === 0) return anomalous;
-  const pasted = featureBlockPaste(features, draw, paste, deviations);
+  const pasted = featureBlockPaste(features, draw, paste, std);
   if (!anomalous) return pasted;
   return { features: concat([pasted.features, anomalous.features], 0), mask: concat([pasted.mask, anomalous.mask], 0) };
 }
@@ -139,14 +139,14 @@ export function trainStep(
   anomalous: MarkedFeatures | null,
   noisy: boolean,
   drawOf: (use: number) => Draw,
-  { deviations }: FitOptions,
+  { std }: FitOptions,
 ): { readonly results: readonly Tensor[]; readonly repeated: () => void } {
   const [{ device }, { config }] = [features, model];
   using scope = device.scope();
   const seen =
     stage === "normal"
       ? { features, mask: null }
-      : markedFeatures(features, anomalous, drawOf(STREAM.blocks), config, deviations);
+      : markedFeatures(features, anomalous, drawOf(STREAM.blocks), config, std);
   const noise = noisy
     ? normal(device, [...seen.features.shape.slice(0, 3), 2], drawOf(STREAM.noise), CODE_NOISE)
     : null;

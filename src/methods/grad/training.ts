@@ -16,9 +16,9 @@ export interface FitPosition {
   readonly step: number;
 }
 
-const RATE = 0.001;
-const RESIDUAL_RATE = 0.003;
-const GRID_RATE = 0.1;
+const LEARNING_RATE = 0.001;
+const RESIDUAL_LEARNING_RATE = 0.003;
+const GRID_LEARNING_RATE = 0.1;
 const MAX_NORM = 0.1;
 const DROP_AT = 0.8; // of the second stage, where the learning rates fall
 const DROP_TO = 0.1;
@@ -29,7 +29,7 @@ const STAGE_STREAMS = 16; // between the stages' streams of random numbers
 export function stepsOf(
   stage: Stage,
   count: number,
-  options: Omit<FitOptions, "seed" | "deviations" | "enoughHits" | "anomalyShare">,
+  options: Omit<FitOptions, "seed" | "std" | "enoughHits" | "anomalyShare">,
 ): { readonly steps: number; readonly perEpoch: number; readonly epochs: number } {
   const perEpoch = Math.ceil(count / Math.min(options.batch, count));
   const [wanted, least] = {
@@ -56,11 +56,11 @@ async function firstNonFinite({ weights }: Grad): Promise<string | null> {
 /** The optimiser of a stage's parameters. */
 export function stageOptimizer(stage: Stage, model: Grad): AdamW {
   const { grids, others } = model.parameters(trainedIn(stage, model.config));
-  const rate = stage === "residual" ? RESIDUAL_RATE : RATE;
+  const learningRate = stage === "residual" ? RESIDUAL_LEARNING_RATE : LEARNING_RATE;
   return new AdamW(
     [
-      { parameters: grids, rate: GRID_RATE },
-      { parameters: others, rate },
+      { parameters: grids, learningRate: GRID_LEARNING_RATE },
+      { parameters: others, learningRate },
     ],
     { maxNorm: MAX_NORM },
   );
@@ -87,7 +87,7 @@ export class GradTraining {
     this.#anomalies = anomalies;
     this.#options = options;
     this.#position = { stage: stagesOf(model.config)[0]!, step: 0 };
-    model.setResidualUnit(options.deviations);
+    model.setResidualUnit(options.std);
   }
 
   /** The next step, or null after the last. */
@@ -152,7 +152,7 @@ export class GradTraining {
     this.#steps ??= new StageSteps(stage, this.#model, this.#optimizer, this.#options, offset);
     for (let step = first; step < steps; step++) {
       const epoch = Math.floor(step / perEpoch);
-      const rateScale = stage === "normal" && epoch >= Math.floor(DROP_AT * epochs) ? DROP_TO : 1;
+      const learningRateScale = stage === "normal" && epoch >= Math.floor(DROP_AT * epochs) ? DROP_TO : 1;
       const nth = step % perEpoch;
       if (nth === 0 || step === first) order = new RandomStream(seed, STREAM.order + offset, epoch).permutation(count);
       const images = order.slice(nth * batch, (nth + 1) * batch);
@@ -160,7 +160,7 @@ export class GradTraining {
       const chosen = await this.#features.batch(images.slice(anomalous?.mask.shape[0] ?? 0));
       const noisy = stage !== "residual" && new RandomStream(seed, STREAM.coin + offset, step).unit() < 0.5;
       await this.#steps.prepare(chosen, anomalous, noisy, step);
-      const results = this.#steps.take(chosen, anomalous, noisy, step, rateScale);
+      const results = this.#steps.take(chosen, anomalous, noisy, step, learningRateScale);
       for (const used of [chosen, anomalous?.features, anomalous?.mask]) if (used) release(used);
       const done = step + 1;
       const [loss, hits] = await readResults(results, done % READ_EVERY === 0 || done === steps);

@@ -32,7 +32,7 @@ const OPTIONS = {
   anomalyShare: 0.5,
   batch: BATCH,
   seed: SEED,
-  deviations: fromArray(device, [CHANNELS], new Float32Array(CHANNELS).fill(Math.sqrt(VARIANCE))),
+  std: fromArray(device, [CHANNELS], new Float32Array(CHANNELS).fill(Math.sqrt(VARIANCE))),
 };
 const STAGE_STREAMS = 16;
 const MOST_DISPATCHES = 150; // of a step of the first stage
@@ -49,7 +49,7 @@ const bitsOf = (grad: Grad) =>
 /** The steps of `GradTraining`, none of them captured: what they are by the definition. */
 async function eager(grad: Grad, features: FeatureSource): Promise<number[]> {
   const losses: number[] = [];
-  grad.setResidualUnit(OPTIONS.deviations);
+  grad.setResidualUnit(OPTIONS.std);
   for (const [i, stage] of stagesOf(CONFIG).entries()) {
     const optimizer = stageOptimizer(stage, grad);
     const { steps, perEpoch, epochs } = stepsOf(stage, COUNT, OPTIONS);

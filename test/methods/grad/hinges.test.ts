@@ -26,7 +26,7 @@ const mean = (values: readonly number[]) => values.reduce((sum, x) => sum + x, 0
 const joinsOf = ({ config }: Detector): HingeJoins =>
   (config.method.config as unknown as { readonly joins: HingeJoins }).joins;
 const weights = (some: object) => ({ hingeWeight: 0, hingeFloor: 1, residualWeight: 0, residualFloor: 0, ...some });
-const deviation = (values: readonly number[]) => Math.sqrt(mean(values.map((x) => (x - mean(values)) ** 2)));
+const std = (values: readonly number[]) => Math.sqrt(mean(values.map((x) => (x - mean(values)) ** 2)));
 
 test("scores count from so many deviations above the mean of good ones, in units of theirs and of the map's", () => {
   const [errors, abnormal, residual] = [
@@ -44,10 +44,10 @@ test("scores count from so many deviations above the mean of good ones, in units
   const scores = statistics.joins(
     weights({ hingeWeight: 0.25, hingeFloor: 2, residualWeight: 0.5, residualFloor: -1 }),
   );
-  expect(scores.abnormal!.floor).toBeCloseTo(mean(abnormal) + 2 * deviation(abnormal), 12);
-  expect(scores.abnormal!.weight).toBeCloseTo((0.25 * deviation(errors)) / deviation(abnormal), 12);
-  expect(scores.residual!.floor).toBeCloseTo(mean(residual) - deviation(residual), 12);
-  expect(scores.residual!.weight).toBeCloseTo((0.5 * deviation(errors)) / deviation(residual), 12);
+  expect(scores.abnormal!.floor).toBeCloseTo(mean(abnormal) + 2 * std(abnormal), 12);
+  expect(scores.abnormal!.weight).toBeCloseTo((0.25 * std(errors)) / std(abnormal), 12);
+  expect(scores.residual!.floor).toBeCloseTo(mean(residual) - std(residual), 12);
+  expect(scores.residual!.weight).toBeCloseTo((0.5 * std(errors)) / std(residual), 12);
   const still = new HingeStatistics();
   still.add(Float32Array.of(1, 2), { abnormal: Float32Array.of(3, 3) });
   expect(still.joins(weights({ hingeWeight: 0.25 }))).toEqual({ abnormal: { floor: 3, weight: 0 } });
@@ -98,11 +98,11 @@ test("the residual's hinge sees |r - a| in units of the channels' deviations", a
   );
   const model = new Grad(Weights.drawn(device), config, new RandomStream(3, 0));
   // a channel that never varies
-  const deviations = Float32Array.from({ length: CHANNELS }, (_, c) => (c === 2 ? 0 : c + 1));
-  model.setResidualUnit(fromArray(device, [CHANNELS], deviations));
-  const least = 0.01 * mean([...deviations]);
+  const std = Float32Array.from({ length: CHANNELS }, (_, c) => (c === 2 ? 0 : c + 1));
+  model.setResidualUnit(fromArray(device, [CHANNELS], std));
+  const least = 0.01 * mean([...std]);
   const unit = await toArray(model.weights.states.get("residual.unit")!);
-  unit.forEach((x, c) => expect(x).toBeCloseTo(Math.max(deviations[c]!, least), 5));
+  unit.forEach((x, c) => expect(x).toBeCloseTo(Math.max(std[c]!, least), 5));
   const [features] = images(1);
   const reconstruction = model.reconstruct(features!, null, "inference");
   const [a, r, got] = await Promise.all(

@@ -31,7 +31,7 @@ const OPTIONS = {
   enoughHits: 0.99,
   anomalyShare: 0.5,
   seed: 5,
-  deviations: fromArray(device, [CHANNELS], new Float32Array(CHANNELS).fill(Math.sqrt(VARIANCE))),
+  std: fromArray(device, [CHANNELS], new Float32Array(CHANNELS).fill(Math.sqrt(VARIANCE))),
 };
 
 async function trained(steps: number): Promise<{ readonly steps: FitStep[]; readonly bits: Uint32Array[] }> {

@@ -27,7 +27,7 @@ async function trained(
 }> {
   const config = gradConfig(MAP, { ...TINY, ...options });
   const model = new Grad(Weights.drawn(device), config, new RandomStream(3, 0));
-  const deviations = fromArray(
+  const std = fromArray(
     device,
     [CHANNELS],
     Float32Array.from({ length: CHANNELS }, (_, c) => c + 1),
@@ -43,7 +43,7 @@ async function trained(
     enoughHits: 0.99,
     anomalyShare: 0.5,
     seed: 5,
-    deviations,
+    std,
   });
   training.resume({ stage: stagesOf(config).includes(stage) ? stage : "normal", step: 0 }, null);
   const steps = training.fit();
@@ -55,7 +55,7 @@ async function trained(
   const output = await reconstruction(model);
   training.release();
   model.weights.release();
-  release(deviations);
+  release(std);
   return { config, weights, bits, output };
 }
 

@@ -43,12 +43,12 @@ const resolved = (options: PatchCoreOptions): MethodOptions =>
 
 function begun(given: PatchCoreOptions): Fit {
   const options = resolved(given);
-  const deviations = zeros(device, [CHANNELS]);
+  const std = zeros(device, [CHANNELS]);
   return patchcore.begin(patchcore.configure(spec, options), options, {
     weights: Weights.drawn(device),
     features,
     anomalies: null,
-    deviations,
+    std,
     seed: SEED,
   });
 }
@@ -173,7 +173,7 @@ test("more cells than the device can hold at a time are refused with the number 
       weights: Weights.drawn(device),
       features: many,
       anomalies: null,
-      deviations: zeros(device, [CHANNELS]),
+      std: zeros(device, [CHANNELS]),
       seed: 0,
     });
   expect(begin).toThrow(

@@ -11,7 +11,7 @@ const byName = (a, b) => {
 const rightness = ({ defective, score }) => (defective ? score - data.threshold : data.threshold - score);
 const isWrong = ({ defective, score }) => score > data.threshold !== defective;
 const ORDERS = {
-  // What was wrongly judged, then the defects that the model felt least sure of, then the good images that it found
+  // What was misclassified, then the defects that the model felt least sure of, then the good images that it found
   // most suspicious.
   worst: (a, b) =>
     isWrong(b) - isWrong(a) ||
@@ -90,7 +90,7 @@ function firstOf(visible) {
 function galleryWords(count) {
   const at = `at threshold ${scoreText(state.threshold)}`;
   if (shown.length === 0)
-    return state.filter === "wrong" ? `No image of the gallery is wrongly judged ${at}.` : "No image to show.";
+    return state.filter === "wrong" ? `No image of the gallery is misclassified ${at}.` : "No image to show.";
   const total =
     shown.length === cards.length
       ? counted(cards.length, "image", "images")
