@@ -32,32 +32,14 @@ export {
   type FarthestPointState,
   type FarthestPointsOptions,
 } from "./ops/farthest_points.ts";
-export {
-  featureBlockPaste,
-  PUBLISHED_BLOCKS,
-  type FeatureBlockOptions,
-  type PastedFeatures,
-} from "./ops/feature_block_paste.ts";
 export { gather } from "./ops/gather.ts";
 export { gaussianBlur } from "./ops/gaussian_blur.ts";
 export { valueAndGradients } from "./ops/gradients.ts";
 export { gridSample } from "./ops/grid_sample.ts";
 export { imagesToTensor, ResizeFilters } from "./ops/images.ts";
-export {
-  anomalyMap,
-  cosinePairLoss,
-  hingeLoss,
-  mseLoss,
-  reconstructionLoss,
-  type HingeOptions,
-  type HingeResult,
-  type LossOptions,
-  type LossReduction,
-  type RefinementOptions,
-} from "./ops/losses.ts";
+export { mseLoss, type LossOptions, type LossReduction } from "./ops/losses.ts";
 export { matmul, pointwiseConv2d } from "./ops/matmul.ts";
 export { nearestRows, type NearestRows } from "./ops/nearest_rows.ts";
-export { drawPairs, type FeaturePairs } from "./ops/pairs.ts";
 export { averagePool, globalAveragePool, globalMaxPool, maxPool } from "./ops/pool.ts";
 export { normal, randomWords, uniform, type Draw } from "./ops/random.ts";
 export { max, maxPositions, mean, min, sum } from "./ops/reduce.ts";

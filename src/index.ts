@@ -109,4 +109,20 @@ export type {
 export { loadMethod, METHOD_NAMES, type MethodName } from "./methods/registry.ts";
 export * as layers from "./nn/layers.ts";
 export { Weights, type StoredTensors } from "./nn/weights.ts";
+export {
+  featureBlockPaste,
+  PUBLISHED_BLOCKS,
+  type FeatureBlockOptions,
+  type PastedFeatures,
+} from "./ops/feature_block_paste.ts";
+export {
+  anomalyMap,
+  cosinePairLoss,
+  hingeLoss,
+  reconstructionLoss,
+  type HingeOptions,
+  type HingeResult,
+  type RefinementOptions,
+} from "./ops/losses.ts";
+export { drawPairs, type FeaturePairs } from "./ops/pairs.ts";
 export type { OptionSpec, OptionsOf, OptionTable } from "./runtime/option_table.ts";

@@ -23,6 +23,38 @@ const TYPES = ["u32", "i32", "f32"] as const;
  *   launch
  */
 export function defineKernel(name: string, code: string): WgslModule {
+  const module = interfaceOf(name, code);
+  if (Object.keys(module.entryPoints).length === 0) {
+    throw new UsageError(`${name}: expected an entry point, @compute @workgroup_size(WORKGROUP_SIZE) fn name`);
+  }
+  return { name, code, ...module };
+}
+
+/**
+ * A module of the library's own WGSL, which follows the conventions of `defineKernel`; its interface is read when it is
+ * first needed. The build of one-file bundles calls it, for each file of shaders/: tools/build/vite_wgsl.mjs.
+ */
+export function lazyModule(name: string, code: string): WgslModule {
+  let known: WgslInterface | undefined;
+  const read = (): WgslInterface => (known ??= interfaceOf(name, code));
+  return {
+    name,
+    code,
+    get entryPoints() {
+      return read().entryPoints;
+    },
+    get params() {
+      return read().params;
+    },
+    get overrides() {
+      return read().overrides;
+    },
+  };
+}
+
+type WgslInterface = Omit<WgslModule, "name" | "code">;
+
+function interfaceOf(name: string, code: string): WgslInterface {
   const refuse = (problem: string): never => {
     throw new UsageError(`${name}: ${problem}`);
   };
@@ -39,7 +71,6 @@ export function defineKernel(name: string, code: string): WgslModule {
   }
   const functions = functionsOf(bare);
   const entries = [...functions.values()].filter(({ attributes }) => /@compute\b/.test(attributes));
-  if (entries.length === 0) refuse("expected an entry point, @compute @workgroup_size(WORKGROUP_SIZE) fn name");
   const bindingsOf = (entry: WgslFunction): readonly WgslBinding[] => {
     const words = reachableWords(entry, functions);
     return storage
@@ -49,8 +80,6 @@ export function defineKernel(name: string, code: string): WgslModule {
   };
   const ownSizes = entries.filter(({ attributes }) => !WHOLE_WORKGROUP.test(attributes));
   return {
-    name,
-    code,
     entryPoints: Object.fromEntries(entries.map((entry) => [entry.name, bindingsOf(entry)])),
     params: uniform ? paramsOf(bare, uniform.type, refuse) : [],
     overrides: [...bare.matchAll(/\boverride\s+(\w+)/g)].map(([, name]) => name!),

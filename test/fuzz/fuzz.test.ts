@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import * as library from "../../src/core.ts";
+import * as core from "../../src/core.ts";
+import * as grad from "../../src/methods/grad/index.ts";
 import type { WgslModule } from "../../src/runtime/wgsl.ts";
 import { Draws } from "../harness/draws.ts";
 import { MUTANTS, type Mutant } from "../harness/mutants.ts";
@@ -24,7 +25,8 @@ const WITHOUT_GRADIENT = [
   "normal",
   "randomWords",
   "uniform",
-  "gradients",
+  "gradConfig",
+  "valueAndGradients",
   "empty",
   "fromArray",
   "zeros",
@@ -61,7 +63,7 @@ describe("operations", () => {
       typeof value === "function" && /^[a-z]/.test(name) && !WITHOUT_GRADIENT.includes(name);
     const covers = (op: string) => operations.some(({ name }) => name === op || name.startsWith(`${op} `));
     // An activation's operations have the name of the function.
-    const missing = Object.entries(library)
+    const missing = Object.entries({ ...core, ...grad })
       .filter(isOperation)
       .map(([name]) => (name === "activation" ? "relu" : name))
       .filter((name) => !covers(name));
