@@ -56,15 +56,8 @@ export {
   type HeldOut,
 } from "./detection/calibration.ts";
 export { defectsOf, type Defect, type DefectOptions, type Defects } from "./detection/defects.ts";
-export {
-  Detector,
-  type DetectorConfig,
-  type DetectorOptions,
-  type FeatureInspection,
-  type InputImage,
-  type Inspection,
-  type InspectionFailure,
-} from "./detection/detector.ts";
+export { Detector, type DetectorConfig, type DetectorOptions } from "./detection/detector.ts";
+export type { FeatureInspection, InputImage, Inspection, InspectionFailure } from "./detection/inspection.ts";
 export {
   evaluateDetector,
   trainDetector,

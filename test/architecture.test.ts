@@ -187,6 +187,7 @@ const PARTS_OF_GRAD = /hinge|paste|branch|residual|abnormal/i;
 const MAY_NAME: Readonly<Record<string, RegExp>> = {
   "src/backbones/resnet.ts": /branch|residual/i, // a block of the network
   "src/nn/layers.ts": /residual/i, // the same
+  "src/nn/index.ts": /residual/i,
   "src/data/names.ts": /abnormal/i, // a folder of defective images
   "src/detection/model_file.ts": /hinge/i, // a key of version 3, which is read
 };

@@ -9,7 +9,7 @@ import { addTrainFlags, readTrainingOptions, type TrainFlags } from "../../src/c
 import { evaluate } from "../../src/metrics/evaluate.ts";
 import { meanMetrics } from "../../src/metrics/metrics.ts";
 import { auroc, rank } from "../../src/metrics/ranking.ts";
-import type { Inspection } from "../../src/detection/detector.ts";
+import type { Inspection } from "../../src/detection/inspection.ts";
 import type { GradOptions } from "../../src/methods/grad/options.ts";
 import type { TrainingImage } from "../../src/detection/material.ts";
 import { Training } from "../../src/detection/training.ts";

@@ -1,6 +1,6 @@
 import type { BackboneName } from "../../src/backbones/registry.ts";
 import type { Calibration } from "../../src/detection/calibration.ts";
-import type { Inspection } from "../../src/detection/detector.ts";
+import type { Inspection } from "../../src/detection/inspection.ts";
 
 /** A picture that the user chose, filmed or had made. */
 export interface Picture {

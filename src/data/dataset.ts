@@ -147,7 +147,7 @@ function named(tree: FileTree, format: FormatName): Layout {
   const expected = layouts.map(({ rule }) => rule).join("; or ");
   throw new InputError(
     `${tree.name} is not laid out as ${format}: expected ${expected}; found ${tree.summary()}; ` +
-      `it looks like ${detect(tree).format} (leave out --format to read it so)`,
+      `it looks like ${detect(tree).format} (without the option format it is read so)`,
   );
 }
 

@@ -1,39 +1,13 @@
 import { InputError } from "../runtime/errors.ts";
 import { LEAST_SIDE, type Size } from "../io/placement.ts";
 import type { Dataset, DatasetClass, Item } from "./dataset.ts";
+import type { MaskFacts, PictureFacts, PictureReader } from "./picture_facts.ts";
 import { about, finding, type Finding } from "./finding.ts";
 import { layoutFindings, leftOut } from "./layout_findings.ts";
 import { narrowRange } from "./sample_range.ts";
 import { byCodeUnits, images } from "./tree.ts";
 
 export type { Finding } from "./finding.ts";
-
-/** Facts about a picture's file, without its pixels. The size is as displayed, with the orientation applied. */
-export interface PictureFacts extends Size {
-  /** "png", "jpeg", ... */
-  readonly format: string;
-  /** "grey", "colour", ... */
-  readonly mode: string;
-  /** Size of its file. */
-  readonly bytes: number;
-  /** The largest sample of a 16-bit file that states no range of its own; absent for others. */
-  readonly sampleHigh?: number;
-}
-
-/** Extent and marked area of a mask. */
-export interface MaskFacts extends Size {
-  readonly format: string;
-  /** Pixels that are not 0. */
-  readonly marked: number;
-}
-
-/** Reads a dataset's files. Its functions throw InputError for a file that cannot be read. */
-export interface PictureReader {
-  facts(path: string): Promise<PictureFacts>;
-  mask(path: string): Promise<MaskFacts>;
-  /** Digest of a file's bytes: equal if and only if the bytes are. */
-  digest(path: string): Promise<string>;
-}
 
 /** Contents of one class. */
 export interface ClassSurvey {
@@ -178,7 +152,7 @@ const pathsOf = (items: readonly Item[]): string[] => items.map(({ path }) => pa
 
 function unreadableFiles(unreadable: ReadonlyMap<string, string>): Finding | null {
   const paths = [...unreadable].map(([path, reason]) => `${path}: ${reason}`).sort(byCodeUnits);
-  const advice = "they are left out, or end the run with --strict; replace or remove them";
+  const advice = "they are left out, or end a strict run; replace or remove them";
   return about(
     paths,
     "problem",

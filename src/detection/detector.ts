@@ -1,61 +1,27 @@
 import type { BackboneIdentity } from "../backbones/backbone.ts";
 import { createBackbone, isPretrained, type BackboneName } from "../backbones/registry.ts";
 import type { PretrainedWeights } from "../backbones/weights.ts";
-import type { HeatMap } from "../io/heat.ts";
 import type { DecodedImage } from "../io/image.ts";
 import type { Assembly, FeatureExtents, Json, Model, Scoring } from "../methods/method.ts";
 import { loadMethod } from "../methods/registry.ts";
 import { nonFinite, Weights, type StoredTensors } from "../nn/weights.ts";
 import type { Device } from "../runtime/device.ts";
+import { CapturedWork } from "../tensor/captured.ts";
 import { dispose } from "../runtime/disposal.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
 import { tunePending } from "../runtime/tuner.ts";
 import { placementOf, type Resize, type Placement, type Size } from "../io/placement.ts";
 import { empty, fromArray, release, sameShape, toArray, type FloatDType, type Tensor } from "../tensor/tensor.ts";
 import { calibratedScore, type Calibration } from "./calibration.ts";
-import { CapturedScorer } from "./captured_scorer.ts";
 import { FeatureExtractor, FeatureMaker, type Preprocessing } from "./features.ts";
-import type { PictureRegion } from "./region.ts";
+import {
+  requireInspection,
+  type FeatureInspection,
+  type InputImage,
+  type Inspection,
+  type InspectionFailure,
+} from "./inspection.ts";
 import { imageScores, type ImageScores } from "./scoring.ts";
-
-/** An image to inspect. */
-export interface InputImage {
-  readonly image: DecodedImage;
-  /** The part of it that counts; null, or nothing, where all does. */
-  readonly region?: PictureRegion | null;
-}
-
-/** The detector's scores for what the backbone made of an image. */
-export interface FeatureInspection {
-  /** The larger, the more anomalous; at least 0. What it is made of is the method's to say (`Scoring`). */
-  readonly score: number;
-  /** The same between 0 and 1: 0.5 at the threshold, 0.1 where good images typically are. */
-  readonly calibrated: number;
-  /** The largest single value of the map. */
-  readonly peak: number;
-  /** `size` x `size`, row-major: the anomaly of each pixel of the resized image. */
-  readonly map: Float32Array;
-  readonly size: number;
-}
-
-/** The detector's result for one image, whose `width` and `height` it states. */
-export interface Inspection extends FeatureInspection, HeatMap {}
-
-/** An image that cannot be inspected: its score or its map is not finite. */
-export interface InspectionFailure {
-  /** The problem and its remedy. */
-  readonly reason: string;
-}
-
-/**
- * An image's inspection.
- * @param name the image's, for errors
- * @throws InputError if there is none
- */
-export function requireInspection<T extends FeatureInspection>(outcome: T | InspectionFailure, name: string): T {
-  if ("reason" in outcome) throw new InputError(`${name} cannot be inspected: ${outcome.reason}`);
-  return outcome;
-}
 
 /** Everything that makes a detector the same again, besides its weights: what its file's metadata says. */
 export interface DetectorConfig {
@@ -109,21 +75,24 @@ export function requireFeaturesOf(
   throw new InputError(`${source}: its model is for features [${own.join(",")}], but ${makes}; the file is damaged`);
 }
 
+const MOST_CAPTURED = 4; // batches of one size, the rest of them, and both where only a part of the images counts
+
+const shapeOf = (images: number, regions: boolean): string => `${images} ${regions}`;
+
 /** A trained anomaly detector: preprocessing, backbone, a method's model, scores, threshold. */
 export class Detector {
   readonly config: DetectorConfig;
   readonly #features: FeatureExtractor;
   readonly #model: Model;
-  readonly #captured: CapturedScorer;
+  readonly #captured: CapturedWork<ImageScores>;
+  readonly #prepared = new Map<string, Promise<void>>();
 
   private constructor(features: FeatureExtractor, model: Model, config: DetectorConfig) {
     this.#features = features;
     this.#model = model;
     model.weights.freeze();
     this.config = config;
-    this.#captured = new CapturedScorer(this.device, (images, counted) =>
-      this.#score(this.#features.extractFrom(images), counted),
-    );
+    this.#captured = new CapturedWork(this.device, MOST_CAPTURED);
   }
 
   /**
@@ -259,8 +228,12 @@ export class Detector {
     await this.prepare(images.length, { regions: counting !== null });
     const pixels = this.#features.maker.pixelsOf(shown);
     const weights = counting && fromArray(this.device, [...pixels.shape.slice(0, 3), 1], counting);
-    const reads = read(this.#captured.run(pixels, weights));
-    for (const tensor of [pixels, weights]) if (tensor) release(tensor);
+    const inputs = weights ? [pixels, weights] : [pixels];
+    const scores = this.#captured.run(shapeOf(images.length, weights !== null), inputs, ([pixels, weights]) =>
+      this.device.tidy(() => this.#score(this.#features.extractFrom(pixels!), weights ?? null)),
+    );
+    const reads = read(scores);
+    inputs.forEach(release);
     const outcomes = await this.#inspections(reads);
     return outcomes.map((outcome, i) => {
       if ("reason" in outcome) return outcome;
@@ -282,18 +255,22 @@ export class Detector {
 
   /**
    * Compiles what `inspect` needs for so many images, in parallel, and measures the forms of kernels if the device was
-   * opened with
-   * `autotune`. It does so itself; asked before images are there, it need not wait.
+   * opened with `autotune`. `inspect` does so itself; called before images are there, it saves the wait.
    * @param options `regions`: true if only a part of the images counts
    */
   async prepare(images: number, { regions = false }: { readonly regions?: boolean } = {}): Promise<void> {
-    if (this.#captured.knows(images, regions)) return;
-    const {
-      device,
-      config: {
-        input: { size },
-      },
-    } = this;
+    const shape = shapeOf(images, regions);
+    const preparing = this.#prepared.get(shape) ?? this.#compile(images, regions);
+    this.#prepared.set(shape, preparing);
+    await preparing.catch((error: unknown) => {
+      this.#prepared.delete(shape);
+      throw error;
+    });
+  }
+
+  async #compile(images: number, regions: boolean): Promise<void> {
+    const { device } = this;
+    const { size } = this.config.input;
     const blank = { width: 8, height: 8, data: new Uint8Array(4 * 8 * 8) };
     const compile = (): Promise<void> =>
       device.prepare(() => {

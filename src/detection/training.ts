@@ -1,12 +1,13 @@
 import type { StoredTensor } from "../io/safetensors.ts";
-import type { Fit, FitState, FitStep, Json } from "../methods/method.ts";
+import type { Fit, FitState, Json } from "../methods/method.ts";
 import { nonFinite, Weights } from "../nn/weights.ts";
 import type { Device } from "../runtime/device.ts";
 import { dispose } from "../runtime/disposal.ts";
 import { DivergedError, InputError, ShapeError } from "../runtime/errors.ts";
 import { release, toArray, type Tensor } from "../tensor/tensor.ts";
 import { calibrationOf, NOT_CALIBRATED, type HeldOut } from "./calibration.ts";
-import { Detector, type DetectorConfig, type FeatureInspection } from "./detector.ts";
+import { Detector, type DetectorConfig } from "./detector.ts";
+import type { FeatureInspection } from "./inspection.ts";
 import { extractorFor, type FeatureExtractor } from "./features.ts";
 import { planRuns, type Run, type TrainingSample } from "./folds.ts";
 import { Material, type TrainingImage } from "./material.ts";
@@ -51,7 +52,12 @@ export class Training {
     ];
     this.#variance = variance;
     this.#runs = planRuns(material.samples, settings.folds);
-    this.#fit = this.#begun(Weights.drawn(device));
+    try {
+      this.#fit = this.#begun(Weights.drawn(device));
+    } catch (error) {
+      this.#releaseMaterial();
+      throw error;
+    }
   }
 
   /**
@@ -107,35 +113,30 @@ export class Training {
     for (;;) {
       const titles = new Map(this.#plan(this.#run).map(({ stage, title }) => [stage, title]));
       let before = performance.now();
-      for await (const step of this.#steps()) {
-        this.#pace.add(step.stage, (performance.now() - before) / 1000);
-        const where = {
-          taken: ++this.#taken,
-          run: this.#run + 1,
-          runs: this.#runs.length,
-          secondsLeft: this.#secondsLeft(),
-        };
-        const taken = { ...step, title: titles.get(step.stage)!, ...where };
-        onProgress({ phase: "training", ...taken });
-        yield taken;
-        signal?.throwIfAborted();
-        before = performance.now();
+      try {
+        for await (const step of this.#fit.steps()) {
+          this.#pace.add(step.stage, (performance.now() - before) / 1000);
+          const where = {
+            taken: ++this.#taken,
+            run: this.#run + 1,
+            runs: this.#runs.length,
+            secondsLeft: this.#secondsLeft(),
+          };
+          const taken = { ...step, title: titles.get(step.stage)!, ...where };
+          onProgress({ phase: "training", ...taken });
+          yield taken;
+          signal?.throwIfAborted();
+          before = performance.now();
+        }
+      } catch (error) {
+        if (!(error instanceof DivergedError)) throw error;
+        throw new DivergedError(`${error.message}; ${this.#remedy()}`, { cause: error });
       }
       if (this.#run === this.#runs.length - 1) return;
       await this.#scoreHeldOut(this.#runs[this.#run]!.heldOut);
       this.#fit.model.weights.release();
       this.#run++;
       this.#fit = this.#begun(Weights.drawn(this.#device));
-    }
-  }
-
-  /** The steps of this run's model; an error says what is known of its cause. */
-  async *#steps(): AsyncGenerator<FitStep, void> {
-    try {
-      yield* this.#fit.steps();
-    } catch (error) {
-      if (!(error instanceof DivergedError)) throw error;
-      throw new DivergedError(`${error.message}; ${this.#remedy()}`, { cause: error });
     }
   }
 
@@ -220,8 +221,12 @@ export class Training {
   /** Gives up: storage goes back. */
   release(): void {
     this.#fit.release();
-    this.#material.store.release();
     this.#fit.model.weights.release();
+    this.#releaseMaterial();
+  }
+
+  #releaseMaterial(): void {
+    this.#material.store.release();
     release(this.#std);
     this.#extractor.release();
   }
@@ -249,13 +254,18 @@ export class Training {
   #begun(weights: Weights, run = this.#run): Fit {
     const { learner, options, seed } = this.#settings;
     const { training } = this.#runs[run]!;
-    return learner.begin(this.#modelConfig(run), options, {
-      weights,
-      features: { count: training.length, batch: (indices) => this.#features(indices.map((i) => training[i]!)) },
-      anomalies: this.#material.anomalySource(this.#extractor),
-      std: this.#std,
-      seed,
-    });
+    try {
+      return learner.begin(this.#modelConfig(run), options, {
+        weights,
+        features: { count: training.length, batch: (indices) => this.#features(indices.map((i) => training[i]!)) },
+        anomalies: this.#material.anomalySource(this.#extractor),
+        std: this.#std,
+        seed,
+      });
+    } catch (error) {
+      weights.release();
+      throw error;
+    }
   }
 
   #features(samples: readonly TrainingSample[]): Promise<Tensor> {
@@ -283,7 +293,7 @@ export class Training {
     async function* unseen(): AsyncGenerator<Tensor> {
       for (const sample of samples) if (!training.includes(sample)) yield await featuresOf(sample);
     }
-    if (model.adjust) this.#carried = await model.adjust(unseen(), this.#carried);
+    const carried = model.adjust ? await model.adjust(unseen(), this.#carried) : this.#carried;
     const detector = Detector.assemble(this.#extractor, model, this.#config());
     const scored: HeldOut[] = [];
     for (const [i, sample] of samples.entries()) {
@@ -301,7 +311,9 @@ export class Training {
       scored.push({ className: sample.className, score, peak });
       onImage(i + 1, samples.length);
     }
-    this.#heldOut.push(...scored); // all or none: what is left in between can be gone on with
+    // Both at once, so that an interrupted scoring can be repeated.
+    this.#heldOut.push(...scored);
+    this.#carried = carried;
   }
 
   #config(): DetectorConfig {

@@ -150,8 +150,10 @@ export interface Model {
   readonly weights: Weights;
   /** Configuration that restores the model together with its weights: kept in the model file. */
   readonly config: Json;
-  /** @param features `[N, H, W, C]`, f32, as the method's assembly makes them */
-  /** Scores features `[N,H,W,C]`: a map of each image and, where it differs, the map of which its score is made. */
+  /**
+   * Scores features: a map of each image and, where it differs, the map of which its score is made.
+   * @param features `[N, H, W, C]`, f32, as the method's assembly makes them
+   */
   readonly score: (features: Tensor) => CellScores;
   /**
    * Measures what the score needs on good images that the model was not fitted to; called before scores are calibrated.

@@ -16,7 +16,7 @@ import { reasonOf } from "./files/reasons.ts";
 import type { Lock } from "./files/lock.ts";
 
 const MODEL_FILE = "model.safetensors";
-const A_RUN = 'a run is a folder that "bigrid train DIR --out RUN" wrote';
+const A_RUN = 'a run is a folder that "bigrid train" wrote';
 // where on this machine the backbone's weights were; the model itself only knows their hash
 const WEIGHTS_PATH_FILE = "weights_path.txt";
 

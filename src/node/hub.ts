@@ -142,7 +142,7 @@ async function statedBy(hub: string, repository: string, patience: Patience): Pr
     fetch,
   }).catch((error: unknown) => {
     throw new InputError(
-      `cannot reach the hub for ${repository} (${causeOf(error)}); fetch its ${WEIGHTS_FILE} where there is a network and name it with --weights`,
+      `cannot reach the hub for ${repository} (${causeOf(error)}); fetch its ${WEIGHTS_FILE} where there is a network and give it as the option weights`,
       { cause: error },
     );
   });

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Metadata } from "sharp";
-import type { MaskFacts, PictureFacts, PictureReader } from "../data/survey.ts";
+import type { MaskFacts, PictureFacts, PictureReader } from "../data/picture_facts.ts";
 import { bmpHeader } from "../io/bmp.ts";
 import { formatOf, HEAD_BYTES } from "../io/picture_header.ts";
 import { tiffHeader, type TiffHeader } from "../io/tiff.ts";

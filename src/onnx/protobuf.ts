@@ -16,7 +16,7 @@ const ATTRIBUTE_TYPES = { FLOAT: 1, INT: 2, STRING: 3, INTS: 7 };
 export function encodeModel(model: OnnxModel): Uint8Array {
   const bytes = model.constants.reduce((sum, { data }) => sum + data.byteLength, 0);
   if (bytes > LARGEST) {
-    const remedy = "train one with fewer --blocks, or a smaller decoder";
+    const remedy = "train one with fewer blocks, or a smaller decoder";
     throw new OptionError(
       `ONNX files hold at most ${LARGEST} bytes, and this model has ${bytes} of weights; ${remedy}`,
     );

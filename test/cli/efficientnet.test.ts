@@ -74,7 +74,9 @@ test("weights that have moved are asked for, and taken from where --weights says
   await rename(at("weights.safetensors"), at("moved.safetensors"));
   const lost = await predict();
   expect(lost.code).toBe(1);
-  expect(lost.stderr).toContain(`${at("weights.safetensors")} is no longer there; name the file with --weights`);
+  expect(lost.stderr).toContain(
+    `${at("weights.safetensors")} is no longer there; give their file as the option weights`,
+  );
   expect(scoresOf((await predict("--weights", at("moved.safetensors"))).stdout)).toEqual(before);
 
   await writeWeights(at("other.safetensors"), 2);

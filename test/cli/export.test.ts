@@ -38,7 +38,7 @@ test("no run, and nowhere to write, end in one line", async () => {
   expect(none).toMatchObject({
     code: 1,
     stdout: "",
-    stderr: `bigrid: cannot read the run ${at("none")}: it does not exist; a run is a folder that "bigrid train DIR --out RUN" wrote\n`,
+    stderr: `bigrid: cannot read the run ${at("none")}: it does not exist; a run is a folder that "bigrid train" wrote\n`,
   });
   await writeFile(at("file"), "");
   const blocked = await bigrid(["export", folder, "--out", at("file", "x.onnx")]);

@@ -162,7 +162,7 @@ next: bigrid train ${at("tidy")} --out RUN
     ]);
     const { stdout: text } = await bigrid("inspect", root);
     expect(text).toContain(
-      "\nWhat looks wrong\n  - 3 files or folders cannot be read\n    they are left out, or end the run with --strict",
+      "\nWhat looks wrong\n  - 3 files or folders cannot be read\n    they are left out, or end a strict run",
     );
     expect(text).toContain("wrong: 1 of 7 defective images have no mask");
     expect(text).toContain(

@@ -407,7 +407,7 @@ test.each<[string, readonly string[], string, Parameters<typeof recognise>[1]?]>
   [
     "the same, with what was seen",
     ["a/1.png", "2.png"],
-    "found a/ (1 image), 1 image; it looks like folder (leave out --format to read it so)",
+    "found a/ (1 image), 1 image; it looks like folder (without the option format it is read so)",
     { format: "btad" },
   ],
   [

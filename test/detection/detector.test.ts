@@ -3,7 +3,7 @@ import { synthesise } from "../../src/data/synthetic.ts";
 import type { DecodedImage } from "../../src/io/image.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../src/io/safetensors.ts";
 import { decodeDetector, encodeDetector } from "../../src/detection/model_file.ts";
-import type { Inspection } from "../../src/detection/detector.ts";
+import type { Inspection } from "../../src/detection/inspection.ts";
 import { PictureRegion } from "../../src/detection/region.ts";
 import type { TrainingImage } from "../../src/detection/material.ts";
 import { Training } from "../../src/detection/training.ts";

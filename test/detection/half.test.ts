@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { decodeDetector, encodeDetector } from "../../src/detection/model_file.ts";
-import type { Inspection } from "../../src/detection/detector.ts";
+import type { Inspection } from "../../src/detection/inspection.ts";
 import { encodeOnnx } from "../../src/onnx/encode_onnx.ts";
 import { openDevice } from "../../src/node/device.ts";
 import { device } from "../harness/device.ts";

@@ -1,4 +1,4 @@
-import type { InputImage } from "../../src/detection/detector.ts";
+import type { InputImage } from "../../src/detection/inspection.ts";
 import type { PictureRegion } from "../../src/detection/region.ts";
 import type { DecodedImage } from "../../src/io/image.ts";
 

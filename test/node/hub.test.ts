@@ -165,7 +165,7 @@ describe("downloadWeights", () => {
 
   test("offline, says what to fetch and what to do with it", async () => {
     await expect(downloadWeights(NETWORK, () => undefined, { url: "http://127.0.0.1:9", cache })).rejects.toThrow(
-      /^cannot reach the hub for timm\/tf_efficientnet_b0\.aa_in1k \(.+\); fetch its model\.safetensors where there is a network and name it with --weights$/,
+      /^cannot reach the hub for timm\/tf_efficientnet_b0\.aa_in1k \(.+\); fetch its model\.safetensors where there is a network and give it as the option weights$/,
     );
   });
 });

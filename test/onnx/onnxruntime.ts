@@ -1,7 +1,8 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { expect } from "vitest";
 import type { DecodedImage } from "../../src/io/image.ts";
-import type { Detector, Inspection } from "../../src/detection/detector.ts";
+import type { Detector } from "../../src/detection/detector.ts";
+import type { Inspection } from "../../src/detection/inspection.ts";
 import { encodeOnnx } from "../../src/onnx/encode_onnx.ts";
 import { inputsOf } from "../harness/inputs.ts";
 

@@ -9,7 +9,7 @@ import { gzipSync } from "node:zlib";
 import type { Page } from "playwright-core";
 import { build } from "vite";
 import { afterAll, describe, expect, test } from "vitest";
-import type { Inspection } from "../../src/detection/detector.ts";
+import type { Inspection } from "../../src/detection/inspection.ts";
 import { saveDetector } from "../../src/node/detector_file.ts";
 import { encodePng } from "../../src/node/images.ts";
 import { device } from "../harness/device.ts";

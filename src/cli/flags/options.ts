@@ -38,12 +38,27 @@ const MODEL = "Model:";
 const TRAINING = "Training:";
 const OF_MODEL = ["method", "backbone", "stages", "inputSize", "resize"];
 
-/** The method that a command line names; the default where it names none, or an unknown one. */
-export function methodIn(words: readonly string[]): { readonly name: MethodName; readonly isNamed: boolean } {
-  const at = words.indexOf("--method");
-  const word = at >= 0 ? words[at + 1] : words.find((word) => word.startsWith("--method="))?.slice("--method=".length);
-  const name = METHOD_NAMES.find((known) => known === word);
-  return { name: name ?? DEFAULT_METHOD, isNamed: name !== undefined };
+const SETS_METHOD = "method=";
+
+/** The method's name by a flag, by `--set` or by a configuration, in this order; undefined where none has it. */
+const methodNamed = (flag: unknown, set: readonly string[], configured: Readonly<Record<string, unknown>>): unknown =>
+  flag ?? set.findLast((text) => text.startsWith(SETS_METHOD))?.slice(SETS_METHOD.length) ?? configured["method"];
+
+/**
+ * The method that a command line names, by `--method`, `--set` or `--config`; null where it names none, or an unknown
+ * one, which is refused when all options are read.
+ */
+async function methodIn(words: readonly string[]): Promise<MethodName | null> {
+  const valuesOf = (flag: string): string[] =>
+    words.flatMap((word, i) => {
+      if (word.startsWith(`${flag}=`)) return [word.slice(flag.length + 1)];
+      const value = words[i + 1];
+      return word === flag && value !== undefined ? [value] : [];
+    });
+  const [file] = valuesOf("--config").slice(-1);
+  const configured = file === undefined ? {} : await readConfiguration(file).catch(() => ({}));
+  const named = methodNamed(valuesOf("--method").at(-1), valuesOf("--set"), configured);
+  return METHOD_NAMES.find((known) => known === named) ?? null;
 }
 
 /**
@@ -52,10 +67,11 @@ export function methodIn(words: readonly string[]): { readonly name: MethodName;
  * @param words of the command line
  */
 export async function addTrainFlags(command: Command, words: readonly string[]): Promise<Command> {
-  const { name, isNamed } = methodIn(words);
+  const named = await methodIn(words);
+  const name = named ?? DEFAULT_METHOD;
   const method = await loadMethod(name);
   addOptionFlags(command, "training", TRAINING_OPTIONS, (option) => (OF_MODEL.includes(option) ? MODEL : TRAINING));
-  addOptionFlags(command, `method ${name}`, method.options, () => (isNamed ? `Method ${method.title}:` : null));
+  addOptionFlags(command, `method ${name}`, method.options, () => (named ? `Method ${method.title}:` : null));
   command
     .addOption(new Option("--weights <file>", WEIGHTS_HELP).helpGroup(MODEL))
     .addOption(
@@ -71,7 +87,7 @@ export async function addTrainFlags(command: Command, words: readonly string[]):
     );
   return command.addHelpText(
     "after",
-    isNamed ? otherOptions(method) : `\n"bigrid train --method ${name} --help" has the method's own options.`,
+    named ? otherOptions(method) : `\n"bigrid train --method ${name} --help" has the method's own options.`,
   );
 }
 
@@ -96,11 +112,7 @@ export async function readTrainingOptions(
   flags: TrainFlags & Readonly<Record<string, unknown>>,
 ): Promise<TrainingOptions> {
   const configured = flags.config === undefined ? {} : await readConfiguration(flags.config);
-  const named =
-    flags["method"] ??
-    configured["method"] ??
-    flags.set?.find((text) => text.startsWith("method="))?.slice("method=".length) ??
-    DEFAULT_METHOD;
+  const named = methodNamed(flags["method"], flags.set ?? [], configured) ?? DEFAULT_METHOD;
   const method = await loadMethod(typeof named === "string" ? named : JSON.stringify(named));
   const tables = [
     ["training", TRAINING_OPTIONS],

@@ -236,7 +236,10 @@ function fusionOf(weights: Weights, { fusion, lambda, abnormalWeight }: GradConf
   }
 }
 
-/** [global sample, local sample], `[N,H,W,2C]`. The batch is folded into the rows: all images share one grid. */
+/**
+ * [global sample, local sample], `[N,H,W,2C]`. GRAD's learned *grids* are gridSample's `input`, and the coordinates its
+ * `grid`. The batch is folded into the rows: all images share one grid.
+ */
 function query({ localGrid, globalGrid }: Branch, codes: Codes): Tensor {
   const [batch, height, width] = codes.local.shape as [number, number, number];
   const channels = localGrid.shape[3]!;

@@ -79,6 +79,7 @@ export class GradTraining {
   #position: FitPosition | null;
   #optimizer: AdamW | null = null;
   #steps: StageSteps | null = null;
+  #order: readonly number[] | null = null; // of the images in this epoch
 
   /** @param anomalies real ones, for the first stage and the third; null for none */
   constructor(model: Grad, features: FeatureSource, options: FitOptions, anomalies: AnomalySource | null = null) {
@@ -100,7 +101,7 @@ export class GradTraining {
    * @throws DivergedError where a loss that was read is NaN or infinite
    */
   async *fit(): AsyncGenerator<FitStep, void> {
-    while (this.#position) yield* this.#runStage(this.#position);
+    while (this.#position) yield await this.#take(this.#position);
   }
 
   /** The optimiser's state besides the model's weights; null between stages. */
@@ -135,52 +136,49 @@ export class GradTraining {
 
   /** Gives the storage of the optimiser and of the captured steps back. */
   release(): void {
+    this.#order = null;
     this.#steps?.release();
     this.#steps = null;
     this.#optimizer?.release();
     this.#optimizer = null;
   }
 
-  async *#runStage({ stage, step: first }: FitPosition): AsyncGenerator<FitStep, void> {
+  /** Takes a step. */
+  async #take({ stage, step }: FitPosition): Promise<FitStep> {
     const { count } = this.#features;
     const { steps, perEpoch, epochs } = stepsOf(stage, count, this.#options);
     const { seed, enoughHits } = this.#options;
     const batch = Math.min(this.#options.batch, count);
     const offset = STAGE_STREAMS * STAGES.indexOf(stage);
-    let order: readonly number[] = [];
     this.#optimizer ??= stageOptimizer(stage, this.#model);
     this.#steps ??= new StageSteps(stage, this.#model, this.#optimizer, this.#options, offset);
-    for (let step = first; step < steps; step++) {
-      const epoch = Math.floor(step / perEpoch);
-      const learningRateScale = stage === "normal" && epoch >= Math.floor(DROP_AT * epochs) ? DROP_TO : 1;
-      const nth = step % perEpoch;
-      if (nth === 0 || step === first) order = new RandomStream(seed, STREAM.order + offset, epoch).permutation(count);
-      const images = order.slice(nth * batch, (nth + 1) * batch);
-      const anomalous = stage !== "normal" ? await this.#anomalous(images.length, step) : null;
-      const chosen = await this.#features.batch(images.slice(anomalous?.mask.shape[0] ?? 0));
-      const noisy = stage !== "residual" && new RandomStream(seed, STREAM.coin + offset, step).unit() < 0.5;
-      await this.#steps.prepare(chosen, anomalous, noisy, step);
-      const results = this.#steps.take(chosen, anomalous, noisy, step, learningRateScale);
-      for (const used of [chosen, anomalous?.features, anomalous?.mask]) if (used) release(used);
-      const done = step + 1;
-      const [loss, hits] = await readResults(results, done % READ_EVERY === 0 || done === steps);
-      if (loss !== null && !Number.isFinite(loss)) {
-        const broken = await firstNonFinite(this.#model);
-        const weights = broken ? `tensor ${broken}` : "all weights are finite yet";
-        throw new DivergedError(`training diverged: the loss at step ${done} of stage ${stage} is ${loss}; ${weights}`);
-      }
-      if (await tunePending(this.#model.weights.device)) this.#steps.recapture();
-      const isOver = done === steps || (hits?.every((share) => share > enoughHits) ?? false);
-      if (isOver) {
-        this.release();
-        this.#model.weights.device.trim(); // the next stage needs other sizes
-        const stages = stagesOf(this.#model.config);
-        const next = stages[stages.indexOf(stage) + 1];
-        this.#position = next ? { stage: next, step: 0 } : null;
-      } else this.#position = { stage, step: done };
-      yield { stage, step: done, steps, epoch, loss };
-      if (isOver) return;
+    const epoch = Math.floor(step / perEpoch);
+    const learningRateScale = stage === "normal" && epoch >= Math.floor(DROP_AT * epochs) ? DROP_TO : 1;
+    const nth = step % perEpoch;
+    if (nth === 0 || !this.#order) this.#order = new RandomStream(seed, STREAM.order + offset, epoch).permutation(count);
+    const images = this.#order.slice(nth * batch, (nth + 1) * batch);
+    const anomalous = stage !== "normal" ? await this.#anomalous(images.length, step) : null;
+    const chosen = await this.#features.batch(images.slice(anomalous?.mask.shape[0] ?? 0));
+    const noisy = stage !== "residual" && new RandomStream(seed, STREAM.coin + offset, step).unit() < 0.5;
+    await this.#steps.prepare(chosen, anomalous, noisy, step);
+    const results = this.#steps.take(chosen, anomalous, noisy, step, learningRateScale);
+    for (const used of [chosen, anomalous?.features, anomalous?.mask]) if (used) release(used);
+    const done = step + 1;
+    const [loss, hits] = await readResults(results, done % READ_EVERY === 0 || done === steps);
+    if (loss !== null && !Number.isFinite(loss)) {
+      const broken = await firstNonFinite(this.#model);
+      const weights = broken ? `tensor ${broken}` : "all weights are finite yet";
+      throw new DivergedError(`training diverged: the loss at step ${done} of stage ${stage} is ${loss}; ${weights}`);
     }
+    if (await tunePending(this.#model.weights.device)) this.#steps.recapture();
+    if (done === steps || (hits?.every((share) => share > enoughHits) ?? false)) {
+      this.release();
+      this.#model.weights.device.trim(); // the next stage needs other sizes
+      const stages = stagesOf(this.#model.config);
+      const next = stages[stages.indexOf(stage) + 1];
+      this.#position = next ? { stage: next, step: 0 } : null;
+    } else this.#position = { stage, step: done };
+    return { stage, step: done, steps, epoch, loss };
   }
 
   /** The real anomalies of a step, in the place of that share of a batch's images; null where there are none. */

@@ -1,6 +1,6 @@
 import { expect, test, vi } from "vitest";
 import type { DecodedImage } from "../../src/io/image.ts";
-import type { Inspection } from "../../src/detection/detector.ts";
+import type { Inspection } from "../../src/detection/inspection.ts";
 import { PictureRegion } from "../../src/detection/region.ts";
 import { imagesToTensor } from "../../src/ops/images.ts";
 import { Tuner } from "../../src/runtime/tuner.ts";

@@ -1,0 +1,43 @@
+import type { HeatMap } from "../io/heat.ts";
+import type { DecodedImage } from "../io/image.ts";
+import { InputError } from "../runtime/errors.ts";
+import type { PictureRegion } from "./region.ts";
+
+/** An image to inspect. */
+export interface InputImage {
+  readonly image: DecodedImage;
+  /** The part of it that counts; null, or nothing, where all does. */
+  readonly region?: PictureRegion | null;
+}
+
+/** The detector's scores for what the backbone made of an image. */
+export interface FeatureInspection {
+  /** The larger, the more anomalous; at least 0. What it is made of is the method's to say (`Scoring`). */
+  readonly score: number;
+  /** The same between 0 and 1: 0.5 at the threshold, 0.1 where good images typically are. */
+  readonly calibrated: number;
+  /** The largest single value of the map. */
+  readonly peak: number;
+  /** `size` x `size`, row-major: the anomaly of each pixel of the resized image. */
+  readonly map: Float32Array;
+  readonly size: number;
+}
+
+/** The detector's result for one image, whose `width` and `height` it states. */
+export interface Inspection extends FeatureInspection, HeatMap {}
+
+/** An image that cannot be inspected: its score or its map is not finite. */
+export interface InspectionFailure {
+  /** The problem and its remedy. */
+  readonly reason: string;
+}
+
+/**
+ * An image's inspection.
+ * @param name the image's, for errors
+ * @throws InputError if there is none
+ */
+export function requireInspection<T extends FeatureInspection>(outcome: T | InspectionFailure, name: string): T {
+  if ("reason" in outcome) throw new InputError(`${name} cannot be inspected: ${outcome.reason}`);
+  return outcome;
+}
