@@ -155,7 +155,8 @@ export class GradTraining {
     const epoch = Math.floor(step / perEpoch);
     const learningRateScale = stage === "normal" && epoch >= Math.floor(DROP_AT * epochs) ? DROP_TO : 1;
     const nth = step % perEpoch;
-    if (nth === 0 || !this.#order) this.#order = new RandomStream(seed, STREAM.order + offset, epoch).permutation(count);
+    if (nth === 0 || !this.#order)
+      this.#order = new RandomStream(seed, STREAM.order + offset, epoch).permutation(count);
     const images = this.#order.slice(nth * batch, (nth + 1) * batch);
     const anomalous = stage !== "normal" ? await this.#anomalous(images.length, step) : null;
     const chosen = await this.#features.batch(images.slice(anomalous?.mask.shape[0] ?? 0));
