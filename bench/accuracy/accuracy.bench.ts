@@ -1,110 +1,91 @@
-// npm run accuracy -- DIR [--seeds 0,1,2] [--choices both,normal,abnormal,nearest] [any flag of bigrid train]
-// Trains and evaluates for each seed and choice, and appends each result to a file as it comes; after an interruption
-// the same command continues. Writes the table of all results into docs/results.md.
+// npm run accuracy -- DIR... [--seeds 0,1,2] [--choices FILE] [--only NAMES] [any flag of bigrid train]
+// Trains and evaluates for each dataset, choice and seed, and adds each result to a file as it comes; after an
+// interruption the same command continues. Writes the tables of all results into docs/results.md: means and ranks over
+// datasets first, and what is chosen if one of them is left out (docs/notes/protocol.md).
 import { execFileSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import { Command } from "commander";
 import { addTrainFlags, readTrainingOptions, type TrainFlags } from "../../src/cli/flags/options.ts";
 import { evaluate } from "../../src/metrics/evaluate.ts";
 import { meanMetrics } from "../../src/metrics/metrics.ts";
 import { auroc, rank } from "../../src/metrics/ranking.ts";
-import type { Inspection } from "../../src/detection/inspection.ts";
-import type { GradOptions } from "../../src/methods/grad/options.ts";
+import type { FeatureInspection } from "../../src/detection/inspection.ts";
 import type { TrainingImage } from "../../src/detection/material.ts";
 import { Training } from "../../src/detection/training.ts";
-import type { TrainingOptions, TrainingOptionsOf } from "../../src/detection/training_options.ts";
+import { generalOptionsOf, resolveTraining, type TrainingOptions } from "../../src/detection/training_options.ts";
 import { openDevice } from "../../src/node/device.ts";
 import { ensureWritableFolder, writeFileAtomic } from "../../src/node/files/files.ts";
 import { OptionError } from "../../src/runtime/errors.ts";
 import { fromArray, release } from "../../src/tensor/tensor.ts";
+import { readChoices } from "./choices.ts";
 import { featuresOf, type FeatureSet } from "./features.ts";
 import { nearestNeighbours, type Scored } from "./nearest.ts";
-import { addResult, holds, readResults, resultTables, withTables, type Choice, type Result } from "./results.ts";
-
-type GradTrainingOptions = TrainingOptionsOf<"grad">;
+import { protocolTables } from "./protocol.ts";
+import { addResult, holds, readResults, resultTables, withTables, type Result } from "./results.ts";
 
 interface Flags extends TrainFlags, Readonly<Record<string, unknown>> {
   readonly seeds: string;
   readonly choices: string;
+  readonly only?: string;
   readonly out: string;
   readonly report: string;
   readonly features: string;
-  readonly name?: string;
 }
 
-const CHOICES: Readonly<Record<string, readonly Choice[]>> = {
-  both: ["both"],
-  normal: ["normal"],
-  abnormal: ["abnormal"],
-  nearest: ["nearest cell", "nearest mean of 3 x 3"],
-};
-const WINDOWS: { readonly [choice in Choice]?: number } = { "nearest cell": 1, "nearest mean of 3 x 3": 3 };
 const SAID_EVERY = 50; // steps
 
-const program = new Command("npm run accuracy --").argument("<dir>", "a dataset");
+const program = new Command("npm run accuracy --").argument("<dirs...>", "datasets");
 (await addTrainFlags(program, []))
   .option("--seeds <list>", "of the trainings, with commas", "0,1,2")
-  .option("--choices <list>", `of ${Object.keys(CHOICES).join(", ")}`, Object.keys(CHOICES).join(","))
+  .option("--choices <file>", "the compared choices, as JSON", "bench/accuracy/choices.json")
+  .option("--only <names>", "of these choices, with commas (default: all)")
   .option("--out <file>", "the results, added to", "bench/results/accuracy.json")
   .option("--report <file>", "the document whose tables are written anew", "docs/results.md")
-  .option("--features <dir>", "where features are kept between runs", "runs/features")
-  .option("--name <name>", "the dataset's, in the table (default: its folder's)");
+  .option("--features <dir>", "where features are kept between runs", "runs/features");
 await program.parseAsync(process.argv.slice(3), { from: "user" });
-await compare(program.args[0]!, program.opts<Flags>());
+await compare(program.args, program.opts<Flags>());
 
-async function compare(root: string, { seeds, choices, out, report, features, name, ...flags }: Flags): Promise<void> {
-  const wanted = choices
-    .split(",")
-    .flatMap((word) => CHOICES[word] ?? fail(`--choices takes ${Object.keys(CHOICES).join(", ")}, got ${word}`));
+async function compare(
+  roots: readonly string[],
+  { seeds, choices, only, out, report, features, ...flags }: Flags,
+): Promise<void> {
+  const wanted = await readChoices(choices, only?.split(",") ?? null);
   const numbers = seeds
     .split(",")
     .map((word) => (/^\d+$/.test(word) ? Number(word) : fail(`--seeds takes whole numbers, got ${word}`)));
   await ensureWritableFolder(dirname(out));
   const device = await openDevice();
-  const options = await readTrainingOptions(flags);
-  const {
-    backbone,
-    weights: _weights,
-    seed: _seed,
-    featureBudget: _budget,
-    method: _method,
-    ...others
-  } = options as GradTrainingOptions;
-  const { inputSize, resize, padding } = options;
-  // options that affect the images, with or without a model
-  const seen = { inputSize, ...(resize && { resize }), ...(padding && { padding }) };
-  const set = await featuresOf(device, root, options, features);
-  const common = {
-    dataset: name ?? root.split("/").filter(Boolean).at(-1)!,
-    backbone: backbone!,
-    images: { train: countOf(set, "train"), test: countOf(set, "test") },
-    adapter: device.adapter.description,
-    commit: execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim(),
-  };
-  for (const choice of wanted) {
-    for (const seed of WINDOWS[choice] ? [null] : numbers) {
-      const decoder = others.decoder ?? (device.adapter.software ? "tiny" : "mobile");
-      const told = seed === null ? seen : { ...others, decoder };
-      const key = { dataset: common.dataset, backbone: common.backbone, choice, seed, options: told };
-      const label = `${common.dataset}, ${common.backbone}, ${choice}${seed === null ? "" : `, seed ${seed}`}`;
-      if (holds(await readResults(out), key)) {
-        console.error(`${label}: known`);
-        continue;
+  const flagged = await readTrainingOptions(flags);
+  const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
+  for (const root of roots) {
+    const dataset = basename(resolve(root));
+    for (const choice of wanted) {
+      const given = { ...flagged, ...("options" in choice && choice.options) };
+      const settings = await resolveTraining(device, given);
+      for (const seed of "window" in choice ? [null] : numbers) {
+        const { inputSize, resize, padding } = settings;
+        const { seed: _seed, backbone, featureBudget: _budget, ...general } = generalOptionsOf(settings);
+        // without a model only what changes the images counts
+        const options = seed === null ? { inputSize, resize, padding } : { ...general, ...settings.options };
+        const key = { dataset, backbone, choice: choice.name, seed, options };
+        const label = `${dataset}, ${backbone}, ${choice.name}${seed === null ? "" : `, seed ${seed}`}`;
+        if (holds(await readResults(out), key)) {
+          console.error(`${label}: known`);
+          continue;
+        }
+        console.error(label);
+        const set = await featuresOf(device, root, given, settings, features);
+        const started = performance.now();
+        const scored =
+          "window" in choice ? await searched(set, choice.window) : await trained(set, { ...given, seed: seed! });
+        const seconds = (performance.now() - started) / 1000;
+        const images = { train: countOf(set, "train"), test: countOf(set, "test") };
+        const { description: adapter } = device.adapter;
+        const results = await addResult(out, { ...key, images, adapter, commit, ...measured(scored), seconds });
+        const tables = [protocolTables(results), resultTables(results)].filter(Boolean).join("\n\n");
+        await writeFileAtomic(report, withTables(await readFile(report, "utf8"), tables));
       }
-      console.error(label);
-      const started = performance.now();
-      const scored =
-        seed === null
-          ? await searched(set, WINDOWS[choice]!)
-          : await trained(set, {
-              ...(options as GradTrainingOptions),
-              seed,
-              branches: choice as NonNullable<GradOptions["branches"]>,
-            });
-      const seconds = (performance.now() - started) / 1000;
-      const results = await addResult(out, { ...common, ...key, ...measured(scored), seconds });
-      await writeFileAtomic(report, withTables(await readFile(report, "utf8"), resultTables(results)));
     }
   }
 
@@ -135,7 +116,7 @@ async function compare(root: string, { seeds, choices, out, report, features, na
       const own: Scored[] = [];
       for (const { defective, features, mask } of test) {
         const tensor = fromArray(device, [1, cells, cells, channels], features);
-        const [{ score, peak, map }] = (await detector.inspectFeatures(tensor)) as [Inspection];
+        const [{ score, peak, map }] = (await detector.inspectFeatures(tensor)) as [FeatureInspection];
         release(tensor);
         own.push({ defective, score, peak, map, mask, width: size, height: size });
       }

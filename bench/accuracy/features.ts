@@ -4,7 +4,7 @@ import type { Item } from "../../src/data/dataset.ts";
 import { decodeSafetensors, encodeSafetensors, float32Of } from "../../src/io/safetensors.ts";
 import { createBackbone } from "../../src/backbones/registry.ts";
 import { ChannelStatistics, FeatureMaker } from "../../src/detection/features.ts";
-import { grad } from "../../src/methods/grad/method.ts";
+import type { Method, MethodOptions } from "../../src/methods/method.ts";
 import type { TrainingOptions } from "../../src/detection/training_options.ts";
 import { readDataset } from "../../src/node/dataset.ts";
 import { ensureWritableFolder, writeFileAtomic } from "../../src/node/files/files.ts";
@@ -40,6 +40,12 @@ export interface FeatureSet {
   readonly classes: readonly FeatureClass[];
 }
 
+/** A method with its options, which decide how features are assembled. */
+export interface Assembling {
+  readonly learner: Method;
+  readonly options: MethodOptions;
+}
+
 /**
  * A dataset's features: from the file that an earlier call wrote for the same images and backbone, otherwise computed
  * from the images.
@@ -49,23 +55,24 @@ export async function featuresOf(
   device: Device,
   root: string,
   options: TrainingOptions,
+  { learner, options: own }: Assembling,
   folder: string,
 ): Promise<FeatureSet> {
   const { classes } = await readDataset(root);
   const { inputSize = 224, resize = "stretch", padding = null, weights = null, backbone: name = "embedded" } = options;
   const backbone = await createBackbone(device, name, { inputSize, padding, weights });
-  const maker = new FeatureMaker(device, backbone, grad.assembly({}, backbone), resize);
+  const maker = new FeatureMaker(device, backbone, learner.assembly(own, backbone), resize);
   try {
     const { height: cells, channels } = maker.extents;
     const items = classes.flatMap(({ train, test }) => [...train, ...test]);
     const stamps = await Promise.all(items.map(async ({ path }) => [path, (await stat(join(root, path))).mtimeMs]));
-    const identity = JSON.stringify({ ...backbone.identity, inputSize, resize, stamps });
+    const identity = JSON.stringify({ ...backbone.identity, assembly: maker.assembly, inputSize, resize, stamps });
     const path = join(
       folder,
       `${classes
         .map(({ name }) => name)
         .join("+")
-        .slice(0, 60)}.${name}.features`,
+        .slice(0, 60)}.${name}.${learner.name}.features`,
     );
     const kept = await readFeatures(path, identity);
     const extract = async (item: Item): Promise<Float32Array> => {

@@ -2,16 +2,13 @@ import { readFile } from "node:fs/promises";
 import { METRIC_TITLES, METRICS, type Metrics } from "../../src/metrics/metrics.ts";
 import { writeFileAtomic } from "../../src/node/files/files.ts";
 
-/** The compared choices: the model's branches, or the baseline without a model. */
-export const CHOICES = ["nearest cell", "nearest mean of 3 x 3", "normal", "abnormal", "both"] as const;
-export type Choice = (typeof CHOICES)[number];
-
 /** Result of one training and its evaluation, or of the baseline. */
 export interface Result {
   readonly dataset: string;
   readonly backbone: string;
-  readonly choice: Choice;
-  /** Seed of everything random; null if nothing is. */
+  /** Name of a training's options, or of a search without a model (`choices.json`). */
+  readonly choice: string;
+  /** Seed of all random numbers; null if nothing is random. */
   readonly seed: number | null;
   /** Other training options, and the trainer. */
   readonly options: Readonly<Record<string, unknown>>;
@@ -24,16 +21,20 @@ export interface Result {
   readonly commit: string;
 }
 
-/** The key of a result: results with equal keys replace each other. */
+/** The key of a result: one with the same need not be measured again. */
 type Key = Pick<Result, "dataset" | "backbone" | "choice" | "seed" | "options">;
 
 const COLUMNS: readonly (readonly [key: keyof Metrics | "peakAuroc", title: string])[] = [
   ...METRICS.map((name) => [name, METRIC_TITLES[name]] as const),
   ["peakAuroc", "image AUROC by peak"],
 ];
-const SEEN = ["inputSize", "resize", "padding"]; // options that a baseline must share with a model it is compared to
+const SEEN = ["inputSize", "resize", "padding"]; // options that change what is compared: the images themselves
 export const BEGIN = "<!-- accuracy: written by npm run accuracy -->";
 export const END = "<!-- end of accuracy -->";
+
+/** The place of a result in the tables: measured again with other defaults, it is replaced. */
+const placeOf = ({ dataset, backbone, choice, seed, options }: Key): string =>
+  JSON.stringify([dataset, backbone, choice, seed, ...SEEN.map((name) => options[name] ?? null)]);
 
 const keyOf = ({ dataset, backbone, choice, seed, options }: Key): string =>
   JSON.stringify([dataset, backbone, choice, seed, options]);
@@ -52,47 +53,40 @@ export async function readResults(path: string): Promise<Result[]> {
 
 /** Adds a result to a file, which is read again first: other processes may have added theirs. */
 export async function addResult(path: string, result: Result): Promise<Result[]> {
-  const results = [...(await readResults(path)).filter((other) => keyOf(other) !== keyOf(result)), result];
+  const results = [...(await readResults(path)).filter((other) => placeOf(other) !== placeOf(result)), result];
   await writeFileAtomic(path, `[\n${results.map((each) => JSON.stringify(each)).join(",\n")}\n]\n`);
   return results;
 }
 
 /**
- * Tables in Markdown, one for each dataset, backbone and set of options: one line per choice, in percent, with the
- * spread over seeds.
+ * Tables in Markdown, one for each dataset, backbone and way of seeing the images: one line per choice, in percent, with
+ * the spread over seeds.
  */
 export function resultTables(results: readonly Result[]): string {
   const groups = new Map<string, Result[]>();
-  const trained = results.filter(({ seed }) => seed !== null);
-  for (const result of trained) {
-    const key = JSON.stringify([result.dataset, result.backbone, result.options]);
+  for (const result of results) {
+    const key = JSON.stringify([result.dataset, result.backbone, ...SEEN.map((name) => result.options[name] ?? null)]);
     groups.set(key, [...(groups.get(key) ?? []), result]);
   }
-  const baselinesOf = ({ dataset, backbone, options }: Result): Result[] =>
-    results.filter(
-      (other) =>
-        other.seed === null &&
-        other.dataset === dataset &&
-        other.backbone === backbone &&
-        SEEN.every((name) => other.options[name] === options[name]),
-    );
-  return [...groups.values()].map((group) => table([...baselinesOf(group[0]!), ...group], group[0]!)).join("\n\n");
+  return [...groups.values()].map((group) => table(group)).join("\n\n");
 }
 
-function table(results: readonly Result[], { dataset, backbone, options, images, adapter }: Result): string {
-  const told = Object.entries(options).map(([name, value]) => `${name} ${String(value)}`);
+function table(results: readonly Result[]): string {
+  const [{ dataset, backbone, options, images, adapter }] = results as [Result];
+  const seen = SEEN.filter((name) => options[name] !== undefined && options[name] !== null).map(
+    (name) => `${name} ${String(options[name])}`,
+  );
   const commits = [...new Set(results.map(({ commit }) => commit))].join(", ");
-  const title = `**${dataset}**, ${backbone}: ${images.train} good images, ${images.test} test images; ${[...told, adapter, `commit ${commits}`].join(", ")}.`;
+  const title = `**${dataset}**, ${backbone}: ${images.train} good images, ${images.test} test images; ${[...seen, adapter, `commit ${commits}`].join(", ")}.`;
   const header = ["", "seeds", ...COLUMNS.map(([, name]) => name), "minutes"];
-  const lines = CHOICES.flatMap((choice) => {
+  const lines = [...new Set(results.map(({ choice }) => choice))].map((choice) => {
     const own = results.filter((result) => result.choice === choice);
-    if (own.length === 0) return [];
     const seeds = own.filter(({ seed }) => seed !== null).length;
     const values = COLUMNS.map(([key]) =>
       percentages(own.map((result) => (key === "peakAuroc" ? result.peakAuroc : result.metrics[key]))),
     );
     const minutes = own.reduce((sum, { seconds }) => sum + seconds, 0) / own.length / 60;
-    return [[choice, seeds > 0 ? String(seeds) : "-", ...values, minutes.toFixed(1)]];
+    return [choice, seeds > 0 ? String(seeds) : "-", ...values, minutes.toFixed(1)];
   });
   const row = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
   return [title, "", row(header), row(header.map(() => "---")), ...lines.map(row)].join("\n");
