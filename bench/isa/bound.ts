@@ -49,11 +49,14 @@ function vectorCycles({ word, isPaired }: Instruction, lanes: number, card: Card
 export function boundOf(program: Program, { waves }: Stats, card: Card, multiplies: boolean): Bound {
   const { simds, cyclesOf32, scalar, doubles, matrix, cacheBytes } = GENERATIONS[card.generation];
   const { lanes } = program;
-  const { instructions } = hotOf(program);
+  const isAccess = ({ word }: Instruction): boolean => isGlobalLoad(word) || isGlobalStore(word);
+  const hot = hotOf(program).instructions;
+  // A loop may draw or search, and the kernel store what came of it: its way through once is the least that it takes.
+  const instructions = multiplies || hot.some(isAccess) ? hot : program.instructions;
   const sum = (of: (one: Instruction) => number): number => instructions.reduce((total, one) => total + of(one), 0);
   const bytes = (is: (word: string) => boolean): number => lanes * sum(({ word }) => (is(word) ? bytesOf(word) : 0));
   const vector = sum((one) => (isVector(one.word) ? vectorCycles(one, lanes, card) : 0));
-  const moved = bytes((word) => isGlobalLoad(word) || isGlobalStore(word));
+  const moved = lanes * sum((one) => (isAccess(one) ? bytesOf(one.word) : 0));
   const waiting = waitsIn(instructions).reduce(
     (total, { kind, distance }) => total + Math.max(0, LATENCY[kind] - distance),
     0,

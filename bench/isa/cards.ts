@@ -1,7 +1,8 @@
-// Cards that stand for the families that Mesa's RADV can be told to compile for, with their makers' peak numbers:
-// compute units, boost clock and memory bandwidth from amd.com's product pages (November 2025), which also give the
-// rates that these come to. Rates of instructions from AMD's RDNA white paper and its instruction set references:
-// 64 multiply-adds a unit and cycle up to RDNA 2, 128 from RDNA 3 on, 128 bytes of workgroup memory a unit and cycle.
+// Cards that stand for the families that Mesa's RADV can be told to compile for, with their peak numbers as AMD states
+// them: compute units, boost clock and memory bandwidth, from which its teraflops follow. Rates of instructions are those
+// of AMD's RDNA white paper and instruction set references: 64 multiply-adds a unit and cycle up to RDNA 2, 128 from
+// RDNA 3 on, 128 bytes of workgroup memory a unit and cycle. How many cycles a product of matrices holds a SIMD follows
+// from the teraflops for f16. Latencies are assumptions.
 
 /** A card and the rates of its parts. */
 export interface Card {

@@ -258,6 +258,16 @@ describe("the bound:", () => {
     expect(boundOn("navi31", copy, false)).toMatchObject({ roof: "memory", share: 1, limit: "roof" });
   });
 
+  test("of a loop without bytes, what the kernel stores behind it counts", () => {
+    const draws = Array.from({ length: 9 }, () => "v_mul_lo_u32 v1, v2, v3");
+    const { program, stats } = listed(
+      ...["BB0", "v_fma_f32 v1, v2, v3, v4", ...draws, "s_cbranch_scc0 BB0", "BB1"],
+      ...["buffer_store_b32 v1, v2, s[4:7], 0 offen", "s_endpgm"],
+    );
+    expect(measuresOf(program)).toMatchObject({ isLoop: true, widths: {} });
+    expect(boundOn("navi31", { program, stats }, false)).toMatchObject({ share: 1, limit: "roof" });
+  });
+
   test("the recorded loop is limited by its other vector instructions", () => {
     expect(ROW.bound).toEqual({ roof: "arithmetic", share: 0.64, limit: "vector" });
   });
