@@ -4,6 +4,7 @@ import type { Stats } from "./listing.ts";
 
 const LEAST_SHARE = 0.9; // of vector instructions that multiply
 const MULTIPLIES_OF_LOAD = 8; // at least, for each load from workgroup memory
+const MULTIPLIES_OF_MATRIX = 16 ** 3 / 64; // of each of 64 lanes, in a product of matrices
 const LEAST_WAVES = 8;
 const LEAST_WIDE = 0.5; // of accesses in packs
 
@@ -38,7 +39,8 @@ const counted = (count: number, one: string): string => `${count} ${one}${count 
 
 /** In what a pipeline falls short; nothing if it is as wanted. */
 export function shortfalls(kind: Kind, element: string, stats: Stats, measures: Measures): readonly string[] {
-  const { multiplies, ldsLoads, clamps, divisions, waits, isLoop } = measures;
+  const { multiplies, matrices, ldsLoads, clamps, divisions, waits, isLoop } = measures;
+  const sums = multiplies + (MULTIPLIES_OF_MATRIX - 1) * matrices;
   const share = shareOf(measures);
   const bits = PACK_BITS[element];
   const checks: readonly (readonly [boolean, string])[] = [
@@ -48,10 +50,7 @@ export function shortfalls(kind: Kind, element: string, stats: Stats, measures: 
       ? ([
           [!(share >= LEAST_SHARE), `${Math.round(100 * share)} % multiply-adds`],
           [clamps > 0, counted(clamps, "clamp")],
-          [
-            ldsLoads * MULTIPLIES_OF_LOAD > multiplies,
-            `${(multiplies / ldsLoads).toFixed(1)} multiply-adds an LDS load`,
-          ],
+          [ldsLoads * MULTIPLIES_OF_LOAD > sums, `${(sums / ldsLoads).toFixed(1)} multiply-adds an LDS load`],
           [isLoop && waits > 0, `${counted(waits, "wait")} directly behind loads`],
           [stats.waves < LEAST_WAVES, counted(stats.waves, "wave")],
         ] as const)

@@ -55,7 +55,7 @@ type Found = Omit<CompiledPipeline, "uses" | "multiplies"> & {
 };
 
 /** Notes the pipelines that a device which executes nothing is asked for. */
-class Search {
+export class Search {
   readonly device: Device;
   readonly found = new Map<string, Found>();
   #use: Use | null = null;
@@ -113,7 +113,7 @@ const CHOSEN: readonly Measured[] = [
 ];
 
 /** True if a row's name says the form: "matmul.forward, uniform"; products on matrices are never a fixed choice. */
-const isForced = (kernel: string): boolean => kernel.includes(", ") || kernel.startsWith("subgroup_product.");
+export const isForced = (kernel: string): boolean => kernel.includes(", ") || kernel.startsWith("subgroup_product.");
 
 /** All pipelines of the benchmarks' rows. */
 async function searchAll(real: Device): Promise<readonly Found[]> {
