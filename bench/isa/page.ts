@@ -34,11 +34,12 @@ function bar(share: number, isGood: boolean): string {
 }
 
 function lineOf(row: Row): string {
-  const { name, use, uses, isDefault, kind, short, bound, waves, vgprs } = row;
+  const { name, use, uses, isDefault, kind, short, bound, waves, vgprs, divisions, isLoop } = row;
   const isGood = short.length === 0;
   const first = kind === "product" ? `<td class="bar">${bar(shareOf(row), isGood)}</td>` : "";
   const about = `${escaped(use)}${uses > 1 ? ` and ${uses - 1} more` : ""}${isDefault ? "" : "; only if asked for"}`;
-  const result = `${escaped(short.join("; ") || "as wanted")} (${vgprs} VGPRs, ${waves} waves)`;
+  const divided = divisions > 0 && !isLoop ? `, divisions of each pack: ${divisions}` : "";
+  const result = `${escaped(short.join("; ") || "as wanted")} (${vgprs} VGPRs, ${waves} waves${divided})`;
   return `<tr><td class="name">${escaped(name)}<br><span>${about}</span></td>${first}<td class="bar">${bar(bound.share, isGood)}<br>${bound.limit}</td><td class="short">${result}</td></tr>`;
 }
 
