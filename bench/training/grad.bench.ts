@@ -2,70 +2,29 @@
 // and without recomputed blocks), and inference, from decoded photographs to scores and maps on the host. Each with the
 // time that its kernels would take at the roofs, measured in the same process. Writes
 // bench/results/grad.<adapter>.json; with --against FILE compares.
-import { gradConfig } from "../../src/methods/grad/config.ts";
-import type { Stage } from "../../src/methods/grad/stages.ts";
-import { Grad } from "../../src/methods/grad/model.ts";
-import { GradTraining } from "../../src/methods/grad/training.ts";
-import { Weights } from "../../src/nn/weights.ts";
 import { openDevice } from "../../src/node/device.ts";
 import type { TracedDispatch, Work } from "../../src/runtime/profiler.ts";
-import { RandomStream } from "../../src/tensor/random.ts";
-import { fromArray } from "../../src/tensor/tensor.ts";
-import { madeUpDetector, madeUpPicture } from "../../test/harness/made_up_detector.ts";
 import { Comparison, wantedRows, writeReport } from "../report.ts";
 import { measureRoofs } from "../../src/kernels/roofs.ts";
+import {
+  CELLS,
+  inferenceRows,
+  nameOfInference,
+  nameOfStep,
+  prepareInference,
+  prepareStep,
+  stepRows,
+  type InferenceRow,
+  type Prepared,
+  type StepRow,
+} from "./grad_rows.ts";
 
 const device = await openDevice();
 const roofs = await measureRoofs(device);
 device.trim();
 
-const [CELLS, VARIANCE] = [28, 24];
 // runs of a row, the time limit for more than one, and the number of kernels printed
 const [RUNS, MOST_MILLISECONDS, SHOWN] = [15, 30_000, 12];
-
-interface StepRow {
-  readonly decoder: "tiny" | "mobile";
-  /** Channels of the embedded backbone at 224 pixels, of EfficientNet-B4 and of B6. */
-  readonly channels: 40 | 216 | 272;
-  readonly stage: Stage;
-  readonly batch: number;
-  readonly recompute: boolean;
-  readonly warmUps: number;
-}
-
-const STAGES = ["abnormal", "normal"] as const;
-// after six steps, both kinds of a stage's steps are captured
-const TINY = { decoder: "tiny", batch: 8, recompute: false, warmUps: 6 } as const;
-const MOBILE = {
-  decoder: "mobile",
-  channels: 272,
-  stage: "normal",
-  batch: device.adapter.software ? 1 : 16,
-  warmUps: 2,
-} as const;
-const STEPS: readonly StepRow[] = [
-  ...([40, 216] as const).flatMap((channels) => STAGES.map((stage) => ({ ...TINY, channels, stage }))),
-  ...[true, false].map((recompute) => ({ ...MOBILE, recompute })),
-];
-
-const [SIDE, INPUT_SIZE] = [256, 224]; // side of photographs, and of the resized images
-const LARGEST = { backbone: "efficientnet-b6", decoder: "mobile" } as const;
-const HALF = device.gpu.features.has("shader-f16") ? [{ ...LARGEST, half: true }] : [];
-const DETECTORS = [
-  { backbone: "embedded", decoder: "tiny", half: false } as const,
-  { ...LARGEST, half: false },
-  ...HALF,
-];
-const RESNETS = (["resnet18", "resnet50", "wide-resnet50-2"] as const).map(
-  (backbone) => ({ backbone, decoder: "tiny", half: false, batch: 1 }) as const,
-);
-const INFERENCE = [...DETECTORS.flatMap((detector) => [1, 16].map((batch) => ({ ...detector, batch }))), ...RESNETS];
-type InferenceRow = (typeof INFERENCE)[number];
-
-const nameOfStep = ({ decoder, channels, stage, batch, recompute }: StepRow): string =>
-  `${decoder}, ${channels} channels, ${stage}, batch ${batch}${recompute ? ", blocks twice" : ""}`;
-const nameOfInference = ({ backbone, decoder, batch, half }: InferenceRow): string =>
-  `inference, ${backbone}, ${decoder}, batch ${batch}${half ? ", in half precision" : ""}`;
 
 const processor = (): number => {
   const { user, system } = process.cpuUsage();
@@ -148,48 +107,9 @@ async function profileKernels(run: () => Promise<unknown>) {
   }));
 }
 
-async function measureStep(row: StepRow) {
-  const { decoder, channels, stage, batch, recompute, warmUps } = row;
-  const values = new RandomStream(1, 1).normals(batch * CELLS * CELLS * channels, Math.sqrt(VARIANCE));
-  /** The same images in every batch: their order does not affect the time. */
-  const features = {
-    count: batch,
-    batch: () => Promise.resolve(fromArray(device, [batch, CELLS, CELLS, channels], values)),
-  };
-  const config = gradConfig(
-    { height: CELLS, width: CELLS, channels, variance: VARIANCE },
-    { form: "published", decoder },
-  );
-  const model = new Grad(Weights.drawn(device), config, new RandomStream(1, 0), recompute);
-  const std = fromArray(device, [channels], new Float32Array(channels).fill(Math.sqrt(VARIANCE)));
-  const epochs = {
-    epochsAbnormal: 200,
-    epochsNormal: 200,
-    epochsResidual: 1,
-    leastAbnormal: 50,
-    leastNormal: 500,
-    leastResidual: 30,
-    enoughHits: 1,
-    anomalyShare: 0.5,
-  };
-  const training = new GradTraining(model, features, { ...epochs, batch, seed: 1, std });
-  training.resume({ stage, step: 0 }, null);
-  const steps = training.fit();
-  const measured = await measure(() => steps.next(), warmUps);
-  training.release();
-  model.weights.release();
-  device.trim();
-  return { ...row, ...measured };
-}
-
-async function measureInference(row: InferenceRow) {
-  const { backbone, decoder, batch, half } = row;
-  const network = backbone === "embedded" ? null : { name: backbone, padding: null };
-  const detector = await madeUpDetector(device, INPUT_SIZE, { decoder }, network, "stretch", { half });
-  const pictures = Array.from({ length: batch }, (_, i) => ({ image: madeUpPicture(SIDE, i) }));
-  const measured = await measure(() => detector.inspect(pictures), 1);
-  detector.release();
-  device.trim();
+async function measureRow<Row extends StepRow | InferenceRow>(row: Row, { run, release }: Prepared, warmUps: number) {
+  const measured = await measure(run, warmUps);
+  release();
   return { ...row, ...measured };
 }
 
@@ -230,14 +150,14 @@ console.log(
   `${device.adapter.description}: at most ${roofs.gigaflops.toFixed(1)} GFLOP/s, ${roofs.gigabytes.toFixed(1)} GB/s; ${CELLS} x ${CELLS} cells`,
 );
 const results = [];
-for (const row of wantedRows(STEPS, nameOfStep)) {
-  const result = await measureStep(row);
+for (const row of wantedRows(stepRows(device), nameOfStep)) {
+  const result = await measureRow(row, prepareStep(device, row), row.warmUps);
   results.push(result);
   print(nameOfStep(row), `${result.milliseconds.median.toFixed(1)} ms a step`, result);
 }
 const inference = [];
-for (const row of wantedRows(INFERENCE, nameOfInference)) {
-  const result = await measureInference(row);
+for (const row of wantedRows(inferenceRows(device), nameOfInference)) {
+  const result = await measureRow(row, await prepareInference(device, row), 1);
   inference.push(result);
   print(
     nameOfInference(row),

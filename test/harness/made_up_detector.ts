@@ -27,6 +27,13 @@ const CALIBRATION = {
   heat: [1, 12],
 } as const;
 
+/** A stream of zeros, for where only shapes count: drawing the weights of a large decoder takes minutes. */
+export class Zeros extends RandomStream {
+  override normals(count: number): Float32Array {
+    return new Float32Array(count);
+  }
+}
+
 /** A backbone with weights. */
 export interface MadeUpNetwork {
   readonly name: PretrainedName;
@@ -55,7 +62,7 @@ export async function madeUpDetector(
   backbone.release();
   const grad = gradConfig({ ...extents, variance: 24 }, options);
   const drawn = Weights.drawn(device);
-  new Grad(drawn, grad, new RandomStream(0, 0));
+  new Grad(drawn, grad, new Zeros(0, 0));
   const shapes = new Map<string, Shape>([...drawn.all()].map(([name, { shape }]) => [name, shape]));
   for (const name of ["features.offset", "features.scale"]) shapes.set(name, [extents.channels]);
   drawn.release();
