@@ -83,7 +83,7 @@ export class FeatureMaker {
     return scope.keep(cast(enlarged.length > 0 ? concat([finest, ...enlarged]) : finest, "f32"));
   }
 
-  /** The same of photographs. */
+  /** Features of photographs, before any standardising. */
   rawOf(images: readonly DecodedImage[]): Tensor {
     using scope = this.#device.scope();
     return scope.keep(this.raw(this.pixelsOf(images, false)));

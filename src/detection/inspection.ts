@@ -12,7 +12,7 @@ export interface InputImage {
 
 /** The detector's scores for what the backbone made of an image. */
 export interface FeatureInspection {
-  /** The larger, the more anomalous; at least 0. What it is made of is the method's to say (`Scoring`). */
+  /** Higher is more anomalous, never below 0. `Scoring` says how it is computed. */
   readonly score: number;
   /** The same between 0 and 1: 0.5 at the threshold, 0.1 where good images typically are. */
   readonly calibrated: number;

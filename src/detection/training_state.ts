@@ -49,7 +49,7 @@ export function encodeTrainingState(
 }
 
 /**
- * Reads such a file, checked as far as it can be without the training.
+ * Decodes a saved training and checks what can be checked without the training itself.
  * @param name the file's name, for errors
  * @throws InputError if it is none
  */

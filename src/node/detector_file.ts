@@ -67,7 +67,7 @@ export const claimRun = (run: string): Promise<Lock> =>
 /**
  * Reads a detector from a run's folder, or from a model file itself.
  * @throws InputError if there is none, it is another than `sha256` says, or its backbone's weights are not found;
- * OptionError for half precision where the device lacks it; the signal's reason
+ * UnsupportedError for half precision where the device lacks it; the signal's reason
  */
 export async function loadDetector(device: Device, run: string, options: LoadOptions = {}): Promise<Detector> {
   const path = await modelPath(run);

@@ -96,7 +96,7 @@ export class TrainingFiles {
     return [LOG, await readText(join(this.#run, FOLDER, LOG))];
   }
 
-  /** Reads a finished training's log; empty if there is none. Lines that are no step are left out. */
+  /** Reads a finished training's log; empty if there is none. Skips lines that are no step. */
   logged(): Promise<LoggedStep[]> {
     return stepsIn(join(this.#run, LOG));
   }
@@ -110,7 +110,7 @@ export class TrainingFiles {
   }
 }
 
-/** The steps in a log; a line that is none, such as one that was cut off by the training's end, is left out. */
+/** The steps in a log; skips other lines, such as one that was cut off when the training ended. */
 async function stepsIn(path: string): Promise<LoggedStep[]> {
   const text = await readText(path).catch(() => "");
   return text.split("\n").flatMap((line): LoggedStep[] => {

@@ -328,7 +328,7 @@ test("training that diverges stops with the step, a tensor and the last good sta
   const failure: unknown = await trained("diverged", [], { saveEvery: 1 }, options).catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(DivergedError);
   expect((failure as Error).message).toMatch(
-    /^training diverged: .*; pasteIntensity 3e\+38 is far from what is of use: choose less; no state was saved before$/,
+    /^training diverged: .*; pasteIntensity 3e\+38 is far outside the useful range: use a smaller value; no state was saved before$/,
   );
   expect((failure as Error).message).toMatch(/tensor \S+ holds (NaN|-?Infinity) at element \d+/);
 });

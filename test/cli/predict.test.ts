@@ -233,7 +233,7 @@ describe("regions", () => {
     ]);
     expect([both.code, both.stderr.trimEnd().split("\n").at(-1)]).toEqual([
       1,
-      "bigrid: --anomalies are learnt from as a whole: leave out --roi and --ignore, or --anomalies",
+      "bigrid: --anomalies does not support regions: leave out --roi and --ignore, or --anomalies",
     ]);
   });
 

@@ -170,7 +170,7 @@ async function* entriesOf(path: string): AsyncGenerator<Entry> {
     const { end, result, identity } = entry;
     if (end !== true && !(isResult(result) && (identity === undefined || typeof identity === "string"))) {
       throw new InputError(
-        `${path} was changed by something else: line ${number} is no result; move it away to begin anew`,
+        `${path} was changed by another program: line ${number} is no result; move it away to start again`,
       );
     }
     yield entry as Entry;

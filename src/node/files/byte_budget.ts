@@ -20,7 +20,7 @@ export class ByteBudget {
     return this.#peak;
   }
 
-  /** Takes so many bytes, as soon as there are as many; gives the function that hands them back. */
+  /** Waits until this many bytes are free and takes them; returns the function that gives them back. */
   async take(bytes: number): Promise<() => void> {
     await new Promise<void>((grant) => {
       this.#waiting.push({ bytes, grant });

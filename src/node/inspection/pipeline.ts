@@ -33,11 +33,11 @@ export interface InspectionOptions {
   /** Score above which an image is defective. */
   readonly threshold: number;
   readonly pixelThreshold: number;
-  /** Pixels that a defect has at least; an image without such a defect is good then, whatever its score. */
+  /** Smallest area of a defect, pixels; an image without such a defect is good whatever its score. Null: no limit. */
   readonly minArea: number | null;
   readonly region: RegionOfPictures | null;
   readonly pictures: ReadonlyMap<PictureKind, string>;
-  /** Images that the GPU is given at a time. */
+  /** Images per batch. */
   readonly batch: number;
   /** True to fail at the first image that cannot be inspected. */
   readonly strict: boolean;
@@ -100,7 +100,7 @@ export async function* inspectImages<T extends ListedImage>(
   }
 }
 
-/** Groups of so many images, fewer if they are large. */
+/** Groups of at most this many images, fewer if they are large. */
 async function* batchesOf<T>(decoded: AsyncIterable<Decoded<T>>, most: number): AsyncGenerator<readonly Decoded<T>[]> {
   let batch: Decoded<T>[] = [];
   let bytes = 0;
@@ -114,7 +114,7 @@ async function* batchesOf<T>(decoded: AsyncIterable<Decoded<T>>, most: number): 
   if (batch.length > 0) yield batch;
 }
 
-/** @param most images that the GPU is given at a time */
+/** @param most images per batch */
 async function inspectBatch<T extends ListedImage>(
   detector: Detector,
   decoded: readonly Decoded<T>[],
