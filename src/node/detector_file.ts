@@ -70,14 +70,11 @@ export const claimRun = (run: string): Promise<Lock> =>
  * UnsupportedError for half precision where the device lacks it; the signal's reason
  */
 export async function loadDetector(device: Device, run: string, options: LoadOptions = {}): Promise<Detector> {
+  options.signal?.throwIfAborted();
   const path = await modelPath(run);
-  return decodeDetector(
-    device,
-    await readModel(path, options.sha256),
-    path,
-    (backbone) => findWeights(backbone, run, path, options),
-    options,
-  );
+  const file = await readModel(path, options.sha256);
+  options.signal?.throwIfAborted();
+  return decodeDetector(device, file, path, (backbone) => findWeights(backbone, run, path, options), options);
 }
 
 /**
