@@ -6,7 +6,7 @@ import type { PictureRegion } from "./region.ts";
 /** An image to inspect. */
 export interface InputImage {
   readonly image: DecodedImage;
-  /** The part of it that counts; null, or nothing, where all does. */
+  /** Its region of interest; null or absent: all of it. */
   readonly region?: PictureRegion | null;
 }
 
@@ -14,7 +14,7 @@ export interface InputImage {
 export interface FeatureInspection {
   /** Higher is more anomalous, never below 0. `Scoring` says how it is computed. */
   readonly score: number;
-  /** The same between 0 and 1: 0.5 at the threshold, 0.1 where good images typically are. */
+  /** The score mapped to 0..1: 0.5 at the threshold, 0.1 at a typical good image. */
   readonly calibrated: number;
   /** The largest single value of the map. */
   readonly peak: number;

@@ -32,9 +32,9 @@ const VARIANCE = 24; // of the features: any will do
 export interface MemoryEstimate {
   readonly backbone: BackboneName;
   readonly method: string;
-  /** The options that were not left at their defaults, and `batch`, where the method has one. */
+  /** Options that differ from their defaults, and `batch`, if the method has one. */
   readonly options: MethodOptions;
-  /** With so many images; `featureBytes` come to it for each, as far as they are kept on the device. */
+  /** With that many images, without their features: add `featureBytes` for each that is kept on the device. */
   readonly training: { readonly bytes: number; readonly images: number; readonly featureBytes: number };
   readonly inference: { readonly bytes: number; readonly batch: number; readonly half: boolean };
 }

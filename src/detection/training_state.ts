@@ -78,12 +78,12 @@ export function requireSame(own: TrainingIdentity, saved: TrainingIdentity, name
     const [now, before] = [shown(own.settings[key]), shown(saved.settings[key])];
     if (now !== before)
       throw new InputError(
-        `${name} was trained with ${key} ${before}, not ${now}: resume with the same options, or begin anew`,
+        `${name} was trained with ${key} ${before}, not ${now}: resume with the same options, or start again`,
       );
   }
   if (shown(own.images) !== shown(saved.images) || shown(own.means) !== shown(saved.means)) {
     throw new InputError(
-      `${name} was trained on other images (${saved.images.length} then, ${own.images.length} now, or changed ones): begin anew`,
+      `${name} was trained on other images (${saved.images.length} then, ${own.images.length} now, or changed ones): start again`,
     );
   }
 }

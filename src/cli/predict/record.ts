@@ -90,7 +90,7 @@ export class PredictionRecord {
       }
       if ((record.done > 0 || record.#finished) && !goOn) {
         const what = record.#finished ? "a finished shard" : `a prediction that was ended after ${record.done} images`;
-        throw new InputError(`${path} holds ${what}: --resume goes on with it; remove it to begin anew`);
+        throw new InputError(`${path} holds ${what}: --resume continues it; remove it to start again`);
       }
       if (record.done > 0) await record.beginTables();
       return record;
@@ -203,7 +203,7 @@ function requireSame(own: Header, found: Header, path: string): void {
   for (const key of Object.keys(own) as (keyof Header)[]) {
     if (JSON.stringify(own[key]) === JSON.stringify(found[key])) continue;
     throw new InputError(
-      `${path} was begun ${differenceOf(key, own, found)}: go on with the same, name another output, or remove it to begin anew`,
+      `${path} was begun ${differenceOf(key, own, found)}: use the same again, name another output, or remove it to start again`,
     );
   }
 }

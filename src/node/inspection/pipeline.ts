@@ -42,7 +42,7 @@ export interface InspectionOptions {
   /** True to fail at the first image that cannot be inspected. */
   readonly strict: boolean;
   /**
-   * Told of each image that is left out, in words.
+   * Called with a message for each image that is left out.
    * @param isFault true if the model failed on it, false if it cannot be read
    */
   readonly onSkipped: (reason: string, isFault: boolean) => void;
@@ -50,11 +50,11 @@ export interface InspectionOptions {
 
 /** Handling of images that have vanished. */
 export interface GoneOptions<T extends ListedImage> {
-  /** Told of the image, which then has no result. Default: it is one that cannot be read. */
+  /** Called for an image that has vanished, which then has no result. Default: it counts as unreadable. */
   readonly onGone?: (item: T) => void;
 }
 
-// Decoded images are large, and how large is not known before: their number is bounded by their bytes.
+// Decoded images are large and their sizes are not known beforehand, so their bytes are limited, not their number.
 const AHEAD_BYTES = 64e6;
 const BATCH_BYTES = 32e6;
 
