@@ -7,7 +7,7 @@ export type { ConvolutionOptions, Epilogue, Padding } from "./kernels/convolutio
 export type { GaussianBlurOptions } from "./kernels/gaussian_blur.ts";
 export type { GridSampleOptions } from "./kernels/grid_sample.ts";
 export type { HistogramOptions } from "./kernels/histogram.ts";
-export type { ImageOptions, Picture } from "./kernels/image.ts";
+export type { ImageOptions } from "./kernels/image.ts";
 export { launch, type Launch, type Pair, type Parts } from "./kernels/launch.ts";
 export type { MatmulOptions } from "./kernels/products/matmul.ts";
 export type { AveragePoolOptions, MaxPoolOptions } from "./kernels/pool.ts";

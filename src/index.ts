@@ -7,7 +7,7 @@ export {
   type DatasetClass,
   type FileListing,
   type Item,
-  type Unreadable,
+  type SkippedPath,
 } from "./data/dataset.ts";
 export type { ClassSurvey, Finding, Survey, SurveyOptions } from "./data/survey.ts";
 export { FORMATS, type FormatName } from "./data/layouts/layout.ts";

@@ -43,7 +43,12 @@ export interface Backbone {
   readonly input: BackboneInput;
   /** The stages that `features` returns, finest first. */
   readonly stages: readonly Stage[];
-  /** True if channels differ so much in scale that they must be standardised before comparison. */
+  /**
+   * True if methods standardise each channel over the training set. The embedded filters need it: their channels have
+   * unrelated units, and means of up to 32 standard deviations (docs/notes/embedded-filters.md). Features of pretrained
+   * networks are used as they are, as in the publications, whose constants are stated for them; their channels differ in
+   * scale too, and the widest ones count most.
+   */
   readonly standardise: boolean;
   /**
    * Runs the network.

@@ -1,5 +1,5 @@
 import { InputError } from "../runtime/errors.ts";
-import type { DatasetClass, Unreadable } from "./item.ts";
+import type { DatasetClass, SkippedPath } from "./item.ts";
 import { className, classFolders } from "./layouts/by_folders.ts";
 import { folder } from "./layouts/plain.ts";
 import type { FormatName, Layout } from "./layouts/layout.ts";
@@ -8,7 +8,7 @@ import { uniad } from "./layouts/uniad.ts";
 import { visa } from "./layouts/visa.ts";
 import { FileTree, IMAGE_EXTENSIONS, undecodableWords } from "./tree.ts";
 
-export type { DatasetClass, Item, Unreadable } from "./item.ts";
+export type { DatasetClass, Item, SkippedPath } from "./item.ts";
 
 /** The files of a folder, in any storage. */
 export interface FileListing {
@@ -17,9 +17,9 @@ export interface FileListing {
   /** Paths relative to the folder, with forward slashes, in any order. */
   readonly files: readonly string[];
   /** Folders and links that could not be followed. */
-  readonly unreadable: readonly Unreadable[];
+  readonly unreadable: readonly SkippedPath[];
   /** Files and folders that are already read under another path; none by default. */
-  readonly repeated?: readonly Unreadable[];
+  readonly repeated?: readonly SkippedPath[];
   /** Subfolders whose images bigrid wrote; none by default. */
   readonly outputs?: readonly string[];
   /** Reads one of the files as text. */
@@ -51,10 +51,10 @@ export interface Dataset {
   /** Image files of formats that cannot be decoded. */
   readonly undecodable: readonly string[];
   /** Paths found or listed more than once, each read once. */
-  readonly repeated: readonly Unreadable[];
+  readonly repeated: readonly SkippedPath[];
   /** Folders whose images bigrid wrote; they are ignored. */
   readonly outputs: readonly string[];
-  readonly unreadable: readonly Unreadable[];
+  readonly unreadable: readonly SkippedPath[];
 }
 
 /**

@@ -16,8 +16,8 @@ export interface DatasetClass {
   readonly test: readonly Item[];
 }
 
-/** A path, and the reason why it is not read or not read again. */
-export interface Unreadable {
+/** A path that was skipped, with the reason: it cannot be read, or was read already. */
+export interface SkippedPath {
   readonly path: string;
   readonly reason: string;
 }

@@ -22,13 +22,13 @@ export interface Calibration extends GoodScores {
   readonly falseReject: number;
   readonly classes: Readonly<Record<string, GoodScores>>;
   /**
-   * Values of the map drawn as nothing, what good images peak at, and as the strongest heat; logarithmic between, the
-   * same for all images.
+   * Map values drawn as transparent (the typical peak of good images) and as the strongest heat; the scale between is
+   * logarithmic and the same for all images.
    */
   readonly heat: readonly [low: number, high: number];
 }
 
-/** An image that calibrates. */
+/** Score and peak of a good image that sets thresholds. */
 export interface HeldOut {
   readonly className: string;
   readonly score: number;
@@ -48,13 +48,13 @@ export const NOT_CALIBRATED: Calibration = {
 
 const HEAT_RANGE = 12; // the strongest heat, in units of the weakest
 const TYPICAL_CALIBRATED = 0.1;
-const ENOUGH_REJECTED = 5; // good images above the threshold, from which their order says where it is
-const MOST_STDS = 5; // above the mean of good images' scores, up to which the fitted distribution is followed
-const MOST_IMAGES = 1000; // with more, what five deviations show hardly changes: their order is needed
+const ENOUGH_REJECTED = 5; // good images expected above the threshold, from which the empirical quantile is used
+const MOST_STDS = 5; // above the mean of good images' scores, up to which the fitted distribution is trusted
+const MOST_IMAGES = 1000; // beyond, the rate that five standard deviations support hardly changes
 
 /**
- * Thresholds and scales from good images that were not trained on. An image whose class is not known is held against
- * the largest of the classes' thresholds. A class with too few images for the rate gets the least one that they
+ * Computes thresholds and scales from good images held out of training. Images of unknown class use the highest
+ * threshold of all classes. A class with too few images for the false-reject rate gets the lowest rate that they
  * support.
  * @param falseReject share of good images to reject, in (0, 0.5]
  * @throws OptionError for a share out of range, or no images; DivergedError for a score or peak that is not a positive
@@ -102,11 +102,10 @@ function measuredScores(name: string, members: readonly HeldOut[], falseReject: 
 export const isPositive = (value: unknown): value is number => Number.isFinite(value) && (value as number) > 0;
 
 /**
- * The least false-reject rate for which so many held-out images of a class can set a threshold. Between their order,
- * which shows no rate below 1 / (count + 1), and nothing at all lies the tail of the distribution that is fitted to
- * them: it is followed for five deviations, beyond which the fit says nothing. 6.3 % for one or two images, 1.9 % for
- * three, 0.8 % for four, 0.02 % for twelve.
- * @param count of images, at least 1
+ * The lowest false-reject rate that a number of held-out images of a class supports. Their order statistics reach
+ * 1 / (count + 1); below that, the tail of the fitted distribution is trusted up to five standard deviations. 6.3 % for
+ * one or two images, 1.9 % for three, 0.8 % for four, 0.02 % for twelve.
+ * @param count images, at least 1
  */
 export const supportedRate = (count: number): number => studentTail(MOST_STDS, Math.max(1, count - 1));
 
@@ -116,22 +115,22 @@ export function imagesFor(falseReject: number): number {
   return Math.ceil(ENOUGH_REJECTED / falseReject);
 }
 
-/** A class's scores, or those of all classes together for a class that was not trained on. */
+/** A class's scores; those of all classes together if it was not trained on. */
 export const goodScoresOf = (calibration: Calibration, className: string): GoodScores =>
   Object.hasOwn(calibration.classes, className) ? calibration.classes[className]! : calibration;
 
 /**
- * A score between 0 and 1: 0.5 at the threshold, 0.1 where good images typically are; logistic in the score's
+ * Maps a score to 0..1: 0.5 at the threshold, 0.1 at a typical good image; a logistic function of the score's
  * logarithm.
- * @param good those of the image's class, or the calibration itself
+ * @param good scores of the image's class, or the calibration itself
  */
 export function calibratedScore(score: number, good: Pick<GoodScores, "threshold" | "typical">): number {
   return 1 / (1 + (good.threshold / score) ** steepnessOf(good));
 }
 
 /**
- * The thresholds for which images that are calibrated to more than `calibrated` are defective: the model's own at 0.5.
- * That of pixels moves as far, on the scores' logarithmic scale.
+ * Thresholds for a calibrated score: an image above `calibrated` is defective. 0.5 gives the model's own thresholds.
+ * The pixel threshold moves by the same factor.
  * @param calibrated above 0 and below 1
  */
 export function thresholdsAt(good: GoodScores, calibrated: number): Pick<GoodScores, "threshold" | "pixelThreshold"> {
@@ -140,16 +139,16 @@ export function thresholdsAt(good: GoodScores, calibrated: number): Pick<GoodSco
 }
 
 /**
- * The logistic's slope: a score is calibrated to 1 / (1 + (threshold / score) ** steepness). Positive and finite, also
- * where good images typically score as high as the threshold, as they do at a false-reject rate of one half.
+ * Slope of the logistic function: a calibrated score is 1 / (1 + (threshold / score) ** steepness). It is positive and
+ * finite even if typical good images score as high as the threshold, as at a false-reject rate of one half.
  */
 export const steepnessOf = ({ threshold, typical }: Pick<GoodScores, "threshold" | "typical">): number =>
   Math.log(1 / TYPICAL_CALIBRATED - 1) / Math.max(Math.log(threshold / typical), LEAST_STD);
 
 /**
- * The value that a further one exceeds with the given probability. Scores are errors, so it is their ratios that
- * matter: their logarithms are taken for normal, and this is the upper end of a prediction interval for them; unless
- * there are so many that their own order tells.
+ * The value that a new one exceeds with the given probability: the empirical quantile if there are enough values, else
+ * the upper end of a prediction interval that assumes normal values (logarithms of scores, since ratios of errors
+ * matter).
  */
 function upperBound(values: readonly number[], probability: number): number {
   const count = values.length;
@@ -160,7 +159,7 @@ function upperBound(values: readonly number[], probability: number): number {
   const mean = meanOf(values);
   const freedom = Math.max(1, count - 1);
   const variance = values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / freedom;
-  // A single image, or equal ones, still say that others will differ a little.
+  // Others will differ a little, even if there is a single image, or all are equal.
   const std = Math.sqrt(Math.max(variance, LEAST_STD ** 2) * (1 + 1 / count));
   return mean + studentQuantile(1 - Math.max(probability, supportedRate(count)), freedom) * std;
 }

@@ -31,18 +31,18 @@ export interface Defects {
 export interface DefectOptions {
   /** The value of the map above which a pixel is defective, as `Calibration.pixelThreshold`. */
   readonly threshold: number;
-  /** Pixels that a defect has at least; fewer are none. */
+  /** Smallest area of a defect, pixels; smaller ones are ignored. */
   readonly minArea?: number;
   /** Row-major, of the picture's size: 1 where defects count; null for everywhere. */
   readonly counted?: Uint8Array | null;
 }
 
 /**
- * The defects in a picture, at its own size: the map is enlarged bilinearly and cut at the threshold; pixels that
- * touch, at corners too, are one defect.
+ * Finds the defects in a picture at its own size: the map is enlarged bilinearly and compared with the threshold;
+ * pixels above it that touch, also at corners, are one defect.
  *
  * @param inspection the detector's result for the picture
- * @throws OptionError for a threshold or area that is none; ShapeError if `counted` has another size than the picture;
+ * @throws OptionError for a threshold or area out of range; ShapeError if `counted` has another size than the picture;
  * InputError for a map that is not finite
  */
 export function defectsOf(inspection: AnomalyMap, { threshold, minArea = 1, counted = null }: DefectOptions): Defects {

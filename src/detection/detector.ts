@@ -8,7 +8,7 @@ import { nonFinite, Weights, type StoredTensors } from "../nn/weights.ts";
 import type { Device } from "../runtime/device.ts";
 import { CapturedWork } from "../tensor/captured.ts";
 import { dispose } from "../runtime/disposal.ts";
-import { InputError, OptionError } from "../runtime/errors.ts";
+import { InputError, OptionError, UnsupportedError } from "../runtime/errors.ts";
 import { tunePending } from "../runtime/tuner.ts";
 import { placementOf, type Resize, type Placement, type Size } from "../io/placement.ts";
 import { empty, fromArray, release, sameShape, toArray, type FloatDType, type Tensor } from "../tensor/tensor.ts";
@@ -23,35 +23,35 @@ import {
 } from "./inspection.ts";
 import { imageScores, type ImageScores } from "./scoring.ts";
 
-/** Everything that makes a detector the same again, besides its weights: what its file's metadata says. */
+/** Everything that restores a detector, besides its weights: the `config` in its file's metadata. */
 export interface DetectorConfig {
   readonly method: { readonly name: string; readonly config: Json };
   readonly backbone: BackboneIdentity;
   /** Side of the square input, pixels, and how photographs fill it. */
   readonly input: { readonly size: number; readonly resize: Resize };
-  /** True if only a part of the training pictures counted. */
+  /** True if it was trained with regions of interest. */
   readonly regions: boolean;
   readonly assembly: Assembly;
   readonly scoring: Scoring;
   readonly calibration: Calibration;
 }
 
-/** Options of how a detector computes. */
+/** Options of a detector's arithmetic. */
 export interface DetectorOptions {
   /**
-   * True to store weights and activations of EfficientNets and decoders in f16; sums stay f32. Half the memory
-   * traffic for scores that differ by less than a hundredth. Default false.
+   * True to store weights and activations of the backbone and the method's model in f16; sums stay f32. This halves
+   * memory traffic; scores differ by less than a hundredth. Default false.
    */
   readonly half?: boolean;
 }
 
 /**
  * The dtype in which weights and activations are stored.
- * @throws OptionError for half precision where the device lacks it
+ * @throws UnsupportedError for half precision where the device lacks it
  */
 export function storageOf(device: Device, half: boolean): FloatDType {
   if (!half || device.gpu.features.has("shader-f16")) return half ? "f16" : "f32";
-  throw new OptionError(
+  throw new UnsupportedError(
     `half precision needs the feature shader-f16, which ${device.adapter.description} lacks; do without it`,
   );
 }
@@ -103,7 +103,7 @@ export class Detector {
     return new Detector(features, model, config);
   }
 
-  /** The device that everything of it lies on. */
+  /** The device that holds it. */
   get device(): Device {
     return this.#model.weights.device;
   }
@@ -114,11 +114,11 @@ export class Detector {
   }
 
   /**
-   * A detector from what `tensors` returned.
+   * Restores a detector from its configuration and the tensors that `tensors` returned.
    * @param source the file's name, for errors
    * @param pretrained the backbone's weights; null where it has none
    * @throws InputError if a tensor is missing or has another shape, or the backbone's weights are not those it was
-   * trained with; OptionError for half precision where the device lacks it
+   * trained with; UnsupportedError for half precision where the device lacks it
    */
   static async restore(
     device: Device,
@@ -176,16 +176,16 @@ export class Detector {
   }
 
   /**
-   * Everything that was learned, by name.
-   * @throws OptionError in half precision, which does not keep it
+   * Returns all learned tensors by name.
+   * @throws OptionError in half precision, which has no f32 weights
    */
   tensors(): ReadonlyMap<string, Tensor> {
     if (this.half)
-      throw new OptionError("a detector in half precision does not keep what it was made from; load it in full");
+      throw new OptionError("loaded in half precision, the detector has no f32 weights to save: load it without `half`");
     return new Map([...this.#features.tensors(), ...this.#model.weights.all()]);
   }
 
-  /** Lines about the model, for reports. */
+  /** Rows about the model, for the report and the end of `bigrid train`. */
   get summary(): Model["summary"] {
     return this.#model.summary;
   }
@@ -203,18 +203,18 @@ export class Detector {
   }
 
   /**
-   * Scores images and maps their anomalies. Images are inspected as one batch. What is outside of an image's region is
-   * 0 in its map, and neither score nor peak nor map depends on it.
-   * @throws OptionError if an image is missing, a region is not of its image's size, or nothing of it is left in the map; InputError, with
-   * the number of the image, if a score or a map is not finite
+   * Scores images and maps their anomalies, as one batch. Pixels outside an image's region are 0 in its map and affect
+   * neither score nor peak nor the rest of the map.
+   * @throws OptionError if an image is missing, or a region has another size than its image or no pixel in the map;
+   * InputError, with the number of the image, if a score or a map is not finite
    */
   async inspect(images: readonly InputImage[]): Promise<Inspection[]> {
     return (await this.inspectEach(images)).map((outcome, i) => requireInspection(outcome, `image ${i}`));
   }
 
   /**
-   * Does the same, but goes on where an image cannot be inspected.
-   * @returns for each image its inspection, or why there is none: there is no verdict then, and it is not good
+   * Does the same, but an image that cannot be inspected does not fail the others.
+   * @returns for each image its inspection, or the reason why it has none; such an image must not count as good
    * @throws OptionError as `inspect`
    */
   async inspectEach(images: readonly InputImage[]): Promise<(Inspection | InspectionFailure)[]> {
@@ -244,7 +244,7 @@ export class Detector {
   }
 
   /**
-   * The same as `inspect` for what the backbone made of images before, `[N, cells, cells, channels]`.
+   * Inspects features that the backbone has made before, `[N, cells, cells, channels]`.
    * @throws InputError as `inspect`
    */
   async inspectFeatures(features: Tensor): Promise<FeatureInspection[]> {
@@ -254,9 +254,10 @@ export class Detector {
   }
 
   /**
-   * Compiles what `inspect` needs for so many images, in parallel, and measures the forms of kernels if the device was
-   * opened with `autotune`. `inspect` does so itself; called before images are there, it saves the wait.
-   * @param options `regions`: true if only a part of the images counts
+   * Compiles the kernels that `inspect` needs for a batch of this size, in parallel; with `autotune`, it also measures
+   * their forms. `inspect` calls it itself; call it earlier to avoid the wait at the first batch.
+   * @param images the number of images in a batch
+   * @param options `regions`: true if images have regions of interest
    */
   async prepare(images: number, { regions = false }: { readonly regions?: boolean } = {}): Promise<void> {
     const shape = shapeOf(images, regions);
@@ -284,7 +285,7 @@ export class Detector {
   }
 
   /**
-   * Everything between preprocessing and reading back, on the device.
+   * Scores preprocessed images and leaves the results on the device.
    * @param images `[N, size, size, 3]`, as `preprocessing` says
    */
   score(images: Tensor): ImageScores {
@@ -305,7 +306,7 @@ export class Detector {
       const counted = region?.inMap(this.placementOf(image), inputSize);
       if (counted && !counted.includes(1)) {
         throw new OptionError(
-          `inspect: nothing of the region of image ${i} is left in its map of ${inputSize} x ${inputSize}`,
+          `inspect: the region of image ${i} has no pixel in its map of ${inputSize} x ${inputSize}`,
         );
       }
       if (counted) all.set(counted, i * inputSize ** 2);
@@ -331,7 +332,7 @@ export class Detector {
   }
 
   #reasonOf(problem: string): string {
-    const remedy = this.half ? "half precision may be too little for it: do without, or " : "";
+    const remedy = this.half ? "load the detector without half precision, or " : "";
     return `${problem}; ${remedy}check the weights of the model and its backbone, which are damaged or were not made for such images`;
   }
 }

@@ -15,7 +15,7 @@ import type { TrainingOptions } from "./training_options.ts";
 export interface LabelledImage extends TrainingImage {
   readonly image: DecodedImage;
   readonly defective: boolean;
-  /** Pictures that mark its defects with anything but black, of any size; none where nobody drew them. */
+  /** Masks of its defects, of any size, in which anything but black is defective; empty if there are none. */
   readonly masks: readonly DecodedImage[];
 }
 
@@ -33,8 +33,8 @@ const BATCH = 4;
  * Trains a detector on good images, in one go; `Training` does the same in steps that can be saved and resumed.
  *
  * @param images good images of one class or several, read once, in order
- * @param options as `Training.begin`; a loss comes with every tenth step that `onProgress` is told of
- * @returns the detector; its threshold is set by good images that were held out
+ * @param options as `Training.begin`; `onProgress` gets a loss with every tenth step
+ * @returns the detector, with thresholds set by held-out good images
  * @throws InputError and OptionError as `Training.begin`; DivergedError as `Training.fit` and `Training.finish`; the
  * reason of the signal that ended it. Nothing is left on the device then
  */

@@ -83,7 +83,7 @@ export class FeatureMaker {
     return scope.keep(cast(enlarged.length > 0 ? concat([finest, ...enlarged]) : finest, "f32"));
   }
 
-  /** The same of photographs. */
+  /** Features of photographs, before any standardising. */
   rawOf(images: readonly DecodedImage[]): Tensor {
     using scope = this.#device.scope();
     return scope.keep(this.raw(this.pixelsOf(images, false)));
@@ -166,8 +166,8 @@ export class ChannelStatistics {
 }
 
 /**
- * Makes an extractor of what was measured on a training set; with the variance of all features that it makes, and `[C]`
- * the standard deviation of each channel's, the caller's to release.
+ * Makes an extractor from a training set's statistics. `variance` is the variance of its features; `std` `[C]`, which
+ * the caller releases, the standard deviation of each channel.
  */
 export function extractorFor(
   device: Device,
@@ -177,7 +177,7 @@ export function extractorFor(
   const { channels } = maker.extents;
   const target = maker.assembly.standardise;
   const variance = variances.reduce((sum, v) => sum + v, 0) / channels;
-  // A channel that hardly varies over good images says little; it must not be blown up to noise.
+  // Keeps channels that hardly vary over good images from being scaled up to noise.
   const floor = 1e-4 * variance;
   const units = variances.map((v) => Math.sqrt(v + floor));
   const constants = new Map([

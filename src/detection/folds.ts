@@ -15,10 +15,9 @@ const HELD_OUT = 5; // every fifth good image calibrates instead of training
 const LEAST_TO_SPLIT = 10; // images of a class
 
 /**
- * Plans which models are trained on what. The last is the detector's: of a class with many images, every fifth is held
- * out of it. A class with few keeps all of them for it; before, models without each part of them are trained to score
- * that part.
- * @param folds how many such models; 0: none, and images that were trained on are scored
+ * Plans the models to train and their images. The last model is the detector's; of large classes, every fifth image is
+ * held out of its training. Small classes train on all images; their thresholds come from cross-validation.
+ * @param folds of the cross-validation; 0: small classes are calibrated on their training images
  */
 export function planRuns(samples: readonly TrainingSample[], folds: number): Run[] {
   const byClass = new Map<string, TrainingSample[]>();

@@ -6,15 +6,15 @@ import type { PictureRegion } from "./region.ts";
 /** An image to inspect. */
 export interface InputImage {
   readonly image: DecodedImage;
-  /** The part of it that counts; null, or nothing, where all does. */
+  /** Its region of interest; null or absent: all of it. */
   readonly region?: PictureRegion | null;
 }
 
 /** The detector's scores for what the backbone made of an image. */
 export interface FeatureInspection {
-  /** The larger, the more anomalous; at least 0. What it is made of is the method's to say (`Scoring`). */
+  /** Higher is more anomalous, never below 0. `Scoring` says how it is computed. */
   readonly score: number;
-  /** The same between 0 and 1: 0.5 at the threshold, 0.1 where good images typically are. */
+  /** The score mapped to 0..1: 0.5 at the threshold, 0.1 at a typical good image. */
   readonly calibrated: number;
   /** The largest single value of the map. */
   readonly peak: number;

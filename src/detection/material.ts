@@ -14,19 +14,19 @@ import { requireFinite, TrainingSet } from "./training_set.ts";
 
 /** A good image to learn from. */
 export interface TrainingImage {
-  /** For errors: its file, say. Default: its number and class. */
+  /** Name for errors, such as its file. Default: its number and class. */
   readonly name?: string;
-  /** The class shown: each class has a threshold of its own. */
+  /** The class that it shows; each class has its own threshold. */
   readonly className: string;
   /** The image, or its features: height x width x channels, as `FeatureMaker.raw` makes them. */
   readonly image: DecodedImage | Float32Array;
-  /** The part of the picture that counts; null, or nothing, where all does. Features are of it already. */
+  /** Its region of interest; null or absent: all of it. Features must be of the region already. */
   readonly region?: PictureRegion | null;
 }
 
 const LEAST_IMAGES = 2;
 
-/** A real anomaly: where its features are in the store, and which of the map's cells it covers. */
+/** A real anomaly: index of its features in the store, and the cells of the map that it covers. */
 interface Anomaly {
   readonly index: number;
   readonly mask: Float32Array;
@@ -38,7 +38,7 @@ export class Material {
   readonly store: FeatureStore;
   readonly set: TrainingSet;
   readonly samples: readonly TrainingSample[];
-  /** True if only a part of some picture counted. */
+  /** True if any picture had a region of interest. */
   readonly regions: boolean;
   readonly anomalies: readonly Anomaly[];
   readonly #device: Device;

@@ -32,9 +32,9 @@ const VARIANCE = 24; // of the features: any will do
 export interface MemoryEstimate {
   readonly backbone: BackboneName;
   readonly method: string;
-  /** The options that were not left at their defaults, and `batch`, where the method has one. */
+  /** Options that differ from their defaults, and `batch`, if the method has one. */
   readonly options: MethodOptions;
-  /** With so many images; `featureBytes` come to it for each, as far as they are kept on the device. */
+  /** With that many images, without their features: add `featureBytes` for each that is kept on the device. */
   readonly training: { readonly bytes: number; readonly images: number; readonly featureBytes: number };
   readonly inference: { readonly bytes: number; readonly batch: number; readonly half: boolean };
 }
@@ -118,7 +118,7 @@ export async function storedMemoryModel(
   return model;
 }
 
-/** Estimates the memory of training a model, and of scoring batches of so many images with it, by dry runs. */
+/** Estimates by dry runs the memory of training a model and of scoring batches with it. */
 export async function estimateMemory(
   device: Device,
   model: MemoryModel,
@@ -143,11 +143,10 @@ export async function estimateMemory(
 }
 
 /**
- * Peak bytes of GPU buffers while batches of so many photographs of 1024 x 1024 pixels are scored, the model's own
- * among them, by a dry run.
- * @param device whose limits and features decide how it is done
+ * Peak GPU buffer memory of a dry run that scores batches of 1024 x 1024 photographs, including the model's, in bytes.
+ * @param device its limits and features decide how it is done
  * @param half whether in half precision (`DetectorOptions`)
- * @throws OptionError for half precision where the device lacks it
+ * @throws UnsupportedError for half precision where the device lacks it
  */
 export async function inferenceBytes(device: Device, model: MemoryModel, batch: number, half = false): Promise<number> {
   const { device: idle, held } = device.dryRun();

@@ -19,9 +19,9 @@ const CONFIG: JsonLimits = { characters: 1 << 24, depth: 8, containers: 1 << 17 
 const GRAD_ALONE = 3; // a version that knew this method alone: read as such
 
 /**
- * A detector as one safetensors file. Its metadata has the configuration and, for other readers, the preprocessing.
- * Equal detectors give equal bytes.
- * @throws DivergedError for a tensor that is not finite; InputError for a configuration that could not be read again
+ * Encodes a detector as one safetensors file, with its configuration and, for other readers, its preprocessing as
+ * metadata. Equal detectors give equal bytes.
+ * @throws DivergedError for a tensor that is not finite; InputError for a configuration that could not be read back
  */
 export async function encodeDetector(detector: Detector): Promise<Uint8Array> {
   const tensors = new Map<string, StoredTensor>();
@@ -43,7 +43,7 @@ export async function encodeDetector(detector: Detector): Promise<Uint8Array> {
 }
 
 /**
- * Such a file with what was measured on it in its metadata.
+ * Adds metrics to a model file's metadata.
  * @param metrics anything that JSON can say
  * @throws InputError if the file is no safetensors file
  */
@@ -53,11 +53,11 @@ export function withMetrics(file: Uint8Array, metrics: unknown, name: string): U
 }
 
 /**
- * A detector from such a file.
+ * Restores a detector from a model file.
  * @param name the file's name, for errors
  * @param findWeights finds the weights of a backbone that has some
  * @throws InputError if the file is no detector, or one of another version, or its backbone's weights are not found;
- * OptionError for half precision where the device lacks it
+ * UnsupportedError for half precision where the device lacks it
  */
 export async function decodeDetector(
   device: Device,
@@ -74,7 +74,7 @@ export async function decodeDetector(
 }
 
 /**
- * Reads what a file's metadata says of its detector, checked: it decides how much memory is asked for.
+ * Reads a detector's configuration from a file's metadata and checks it, since it decides how much memory is allocated.
  * @param name the file's name, for errors
  * @throws InputError if the file is no detector, or one of an unknown version
  */
@@ -96,8 +96,8 @@ export async function readDetectorConfig(
 }
 
 /**
- * The same of its configuration's text.
- * @throws InputError if it is none, with the field that is wrong
+ * Parses and checks a detector's configuration.
+ * @throws InputError, with the field, if it is wrong
  */
 export async function configFrom(text: string, name: string, version = VERSION): Promise<DetectorConfig> {
   let read: unknown;
@@ -123,7 +123,7 @@ export async function configFrom(text: string, name: string, version = VERSION):
     const problem =
       cause instanceof OptionError
         ? cause.message
-        : "the configuration in its metadata is not that of a detector: its method's is incomplete";
+        : "the configuration in its metadata is not that of a detector: config.method.config lacks a field";
     throw new InputError(`${name}: ${problem}`, { cause });
   }
   return config as DetectorConfig;

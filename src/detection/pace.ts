@@ -3,7 +3,7 @@ interface Taken {
   steps: number;
 }
 
-/** The pace of steps, stage by stage, and the time that is left by it. */
+/** Measures the pace of each stage and estimates the time left. */
 export class Pace {
   readonly #stages = new Map<string, Taken>();
 
@@ -14,7 +14,8 @@ export class Pace {
   }
 
   /**
-   * Seconds that steps will take. A stage that was not met yet is taken to be like the longest one that was.
+   * Estimates the seconds that steps will take. A stage without measurements is taken to be as fast as the one with the
+   * most steps.
    * @param remaining steps to be taken, by stage
    */
   secondsFor(remaining: readonly { readonly stage: string; readonly steps: number }[]): number {

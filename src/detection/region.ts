@@ -3,36 +3,36 @@ import { OptionError } from "../runtime/errors.ts";
 import type { Placement, Size } from "../io/placement.ts";
 
 /**
- * The part of pictures of one size that counts. A detector sees nothing of the rest: it is shown the part's own pixels
- * there, so that what it says of the part depends on the part alone.
+ * A region of interest in pictures of one size. Before a detector sees a picture, pixels outside the region are
+ * replaced by mirrored ones from inside, so results depend on the region alone.
  */
 export class PictureRegion {
   readonly width: number;
   readonly height: number;
-  /** Row-major, width * height: 1 where the picture counts, else 0. */
+  /** Row-major, width * height: 1 inside the region, else 0. */
   readonly counted: Uint8Array;
   #sources: Uint32Array | null = null; // made when first needed, for all pictures
 
-  /** @throws OptionError if `counted` has another size, or is nowhere set */
+  /** @throws OptionError if `counted` has another size, or no 1 in it */
   constructor(counted: Uint8Array, { width, height }: Size) {
     if (counted.length !== width * height || !counted.includes(1)) {
-      const got = `${counted.length} values with ${counted.includes(1) ? "some" : "none"}`;
+      const got = `${counted.length} values${counted.includes(1) ? "" : " without any 1"}`;
       throw new OptionError(
-        `expected 1 for each of ${width} x ${height} pixels that counts, and one at least, got ${got}`,
+        `expected ${width} x ${height} values, 1 for each pixel of the region and at least one of them, got ${got}`,
       );
     }
     [this.counted, this.width, this.height] = [counted, width, height];
   }
 
   /**
-   * The picture with everything that does not count replaced by what counts, mirrored at the part's border. That is
-   * done before resizing, whose filters reach across the border.
+   * Replaces pixels outside the region by mirror images of those inside. Call it before resizing, whose filters reach
+   * across the border.
    * @throws OptionError for a picture of another size
    */
   shown({ data, width, height }: DecodedImage): DecodedImage {
     if (width !== this.width || height !== this.height) {
       throw new OptionError(
-        `expected a picture of ${this.width} x ${this.height} pixels, as its region has, got ${width} x ${height}`,
+        `expected a picture of ${this.width} x ${this.height} pixels, the size of its region, got ${width} x ${height}`,
       );
     }
     const own = data.slice(); // aligned
@@ -43,9 +43,9 @@ export class PictureRegion {
   }
 
   /**
-   * Marks the pixels of a map that count: those whose nearest pixel in the picture does.
-   * @param size a side of the map
-   * @returns row-major, size * size; what is no part of the picture does not count
+   * Transfers the region to a map: a map pixel counts if its nearest pixel in the picture does.
+   * @param size side of the map
+   * @returns row-major, size * size: 1 where a pixel counts; 0 elsewhere and outside the picture
    */
   inMap({ source, target }: Placement, size: number): Uint8Array {
     const inMap = new Uint8Array(size * size);
@@ -63,14 +63,13 @@ export class PictureRegion {
 /** Ground truth of an image. */
 interface Truth {
   readonly defective: boolean;
-  /** Row-major, 1 in a defect; null where nobody marked them. */
+  /** Row-major, 1 in a defect; null if the image has no mask. */
   readonly mask: Uint8Array | null;
 }
 
 /**
- * The same where only a part counts: what is marked outside is no defect, and an image of which nothing else is marked
- * is good. With what counts, as metrics take it.
- * @param counted of the mask's size, as `PictureRegion.inMap` has it; null if everything counts
+ * Restricts ground truth to a region: marks outside it are no defects, and an image with no other marks is good.
+ * @param counted the region at the mask's size, as `PictureRegion.inMap` returns it; null if everything counts
  */
 export function truthWithin(
   { defective, mask }: Truth,
@@ -82,8 +81,8 @@ export function truthWithin(
 }
 
 /**
- * The source of each pixel's colour: itself if it counts, else its mirror image about the nearest pixel that does.
- * Where the part is too narrow for that, half as far behind its border, or half of that, and so on.
+ * The source of each pixel's colour: itself inside the region, else its mirror image about the nearest pixel inside.
+ * Where the region is too narrow for that, the distance behind its border is halved until a pixel is found.
  */
 function sourcesOf(counted: Uint8Array, { width, height }: Size): Uint32Array {
   const sources = new Uint32Array(counted.length);
@@ -103,7 +102,7 @@ function sourcesOf(counted: Uint8Array, { width, height }: Size): Uint32Array {
   return sources;
 }
 
-/** For each pixel the row of the nearest one in its column that counts; -1 where none does. */
+/** For each pixel, the row of the nearest counted pixel in its column; -1 if the column has none. */
 function nearestRows(counted: Uint8Array, width: number): Int32Array {
   const rows = new Int32Array(counted.length);
   const last = new Int32Array(width).fill(-1);
@@ -123,7 +122,7 @@ function nearestRows(counted: Uint8Array, width: number): Int32Array {
 }
 
 /**
- * For each pixel of row `y` the column in which the nearest pixel lies that counts, after Felzenszwalb and
+ * For each pixel of row `y`, the column of the nearest counted pixel, after Felzenszwalb and
  * Huttenlocher, "Distance Transforms of Sampled Functions": the lower envelope of a parabola for each column.
  */
 function nearestColumns(rows: Int32Array, y: number, nearest: Int32Array): void {

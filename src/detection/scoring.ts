@@ -20,7 +20,7 @@ export interface ImageScores {
 const REFERENCE_SIZE = 224; // pixels: extents of a Scoring are stated for it
 
 /**
- * Makes maps and images' scores of a model's cells.
+ * Computes maps and image scores from a model's cells.
  * @param size side of the maps, pixels
  * @param counted `[N, size, size, 1]`: 1 where a pixel counts, else 0; null where all do
  */
@@ -78,7 +78,7 @@ function smoothed(pixels: Tensor, { smoothing }: Scoring, scale: number): Tensor
 
 const boxSide = (side: number, scale: number): number => 2 * Math.round((side * scale - 1) / 2) + 1;
 
-/** A Gaussian cut off at four standard deviations, which repeats the picture in the mirror at its border. */
+/** A Gaussian cut off at four standard deviations, with mirrored borders. */
 const gaussianOf = (sigma: number) => ({ sigma, size: 2 * Math.round(4 * sigma) + 1, border: "reflect" }) as const;
 
 /** The mean over each window inside the image. */
@@ -94,7 +94,7 @@ const columnsOf = (map: Tensor): Tensor => {
   return reshape(map, [batch, height, 1, width]);
 };
 
-/** The mean of what counts around each pixel, so that nothing leaks in from outside; 0 at pixels that do not count. */
+/** The mean of the counted pixels around each pixel, so that no others leak in; 0 at pixels that do not count. */
 function smoothedWithin(pixels: Tensor, counted: Tensor, scoring: Scoring, scale: number): Tensor {
   const { smoothing } = scoring;
   if (!smoothing) return multiply(pixels, counted);
@@ -105,8 +105,8 @@ function smoothedWithin(pixels: Tensor, counted: Tensor, scoring: Scoring, scale
 }
 
 /**
- * The mean of what counts in each window. One of which less than half counts is divided by half, or a few pixels at the
- * border would speak for a window; where no window has half, by the most that one has.
+ * The mean of the counted pixels in each window. If less than half of a window counts, its sum is divided by half of
+ * its pixels, so that a few border pixels do not decide; if no window reaches half, by the largest count of any window.
  */
 function windowMeansWithin(map: Tensor, counted: Tensor, window: number): Tensor {
   const shares = windowMeans(counted, window);

@@ -103,7 +103,7 @@ export class Training {
   }
 
   /**
-   * Takes steps until the end, or until nobody asks for more; asked again, it goes on.
+   * Takes steps until the end. Leave the loop to pause; call `fit` again to continue.
    * @throws DivergedError where a loss that was read is NaN or infinite, with the step and a tensor that is; the reason
    * of the signal that ended it
    */
@@ -145,13 +145,13 @@ export class Training {
     const extreme = this.#settings.learner.extreme?.(this.#modelConfig()) ?? null;
     return (
       this.#material.set.problem ??
-      (extreme && `${extreme} is far from what is of use: choose less`) ??
-      "begin anew with another seed, or more images a step"
+      (extreme && `${extreme} is far outside the useful range: use a smaller value`) ??
+      "start again with another seed or a larger batch"
     );
   }
 
   /**
-   * The detector, as far as it was trained; nothing is left to this training afterwards.
+   * Calibrates and returns the detector, even if training has not ended; the training cannot be used afterwards.
    * @throws DivergedError where scores of good images are not finite, so that there is no threshold; the reason of the
    * signal that ended it
    */
@@ -168,8 +168,8 @@ export class Training {
   }
 
   /**
-   * Everything that going on later needs, but for the images: a safetensors file.
-   * @throws DivergedError where a tensor holds NaN or infinity: there is nothing to go on from
+   * Saves the training's state as a safetensors file. `resume` needs it and the images.
+   * @throws DivergedError where a tensor holds NaN or infinity
    */
   async save(): Promise<Uint8Array> {
     const requireFinite = (name: string, values: Float32Array): void => {
@@ -202,9 +202,9 @@ export class Training {
   }
 
   /**
-   * Goes on from a saved training: the same options and images, from there on the same bits.
+   * Continues a saved training with the same options and images, to the same bits.
    * @param name the file's name, for errors
-   * @throws InputError if it is no saved training, or one with other options or images; nothing has changed then
+   * @throws InputError if it is no saved training, or has other options or images; this training is unchanged then
    */
   resume(saved: Uint8Array, name: string): void {
     const { state, fit: stored, weights } = decodeTrainingState(saved, name);
@@ -218,7 +218,7 @@ export class Training {
     this.#heldOut.splice(0, Infinity, ...state.heldOut);
   }
 
-  /** Gives up: storage goes back. */
+  /** Releases all storage; the training cannot be used afterwards. */
   release(): void {
     this.#fit.release();
     this.#fit.model.weights.release();
@@ -236,7 +236,7 @@ export class Training {
     this.release();
   }
 
-  /** @throws InputError where a state does not fit the training; nothing is left of `weights` then */
+  /** @throws InputError where a state does not fit the training; `weights` are released then */
   #restored(weights: Weights, { run, carried }: SavedState, state: FitState, name: string): Fit {
     try {
       const fit = this.#begun(weights, run);
@@ -282,7 +282,7 @@ export class Training {
     );
   }
 
-  /** Scores images with the model of this run, which is adjusted by those of them that it was not fitted to. */
+  /** Adjusts this run's model on those of the images that it was not fitted to, then scores all of them. */
   async #scoreHeldOut(
     samples: readonly TrainingSample[],
     onImage: (done: number, total: number) => void = () => undefined,
@@ -311,7 +311,7 @@ export class Training {
       scored.push({ className: sample.className, score, peak });
       onImage(i + 1, samples.length);
     }
-    // Both at once, so that an interrupted scoring can be repeated.
+    // Kept only when all are scored, so that an interrupted scoring can be repeated.
     this.#heldOut.push(...scored);
     this.#carried = carried;
   }

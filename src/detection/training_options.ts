@@ -22,7 +22,7 @@ export const TRAINING_OPTIONS = {
     choices: METHOD_NAMES,
     default: DEFAULT_METHOD,
     frequent: true,
-    help: "how it learns what good images look like",
+    help: "anomaly detection method",
   },
   backbone: { kind: "choice", choices: BACKBONES, default: "embedded", frequent: true, help: "feature extractor" },
   stages: {
@@ -30,14 +30,14 @@ export const TRAINING_OPTIONS = {
     default: null,
     defaultText: "by the backbone",
     frequent: true,
-    help: "the backbone's stages whose maps are used",
+    help: "backbone stages whose feature maps are used",
   },
   padding: {
     kind: "choice",
     choices: ["same", "same-static", "symmetric"],
     default: null,
     defaultText: "same",
-    help: "zeros around images within an EfficientNet",
+    help: "padding of an EfficientNet's convolutions",
   },
   inputSize: {
     kind: "whole",
@@ -53,29 +53,29 @@ export const TRAINING_OPTIONS = {
     choices: RESIZES,
     default: "stretch",
     frequent: true,
-    help: "how photographs fill the square: stretched, whole between bars, or their centre",
+    help: "how images fill the square: stretched, letterboxed, or cropped to the centre",
   },
-  seed: { kind: "whole", least: 0, most: 2 ** 32 - 1, default: 0, frequent: true, help: "of everything random" },
+  seed: { kind: "whole", least: 0, most: 2 ** 32 - 1, default: 0, frequent: true, help: "seed of all random numbers" },
   falseReject: {
     kind: "share",
     most: 0.5,
     default: 0.01,
     frequent: true,
-    help: "share of good images that may be called defective: it sets the threshold",
+    help: "share of good images that may be called defective; sets the threshold",
   },
   folds: {
     kind: "whole",
     least: 0,
     most: 2 ** 32 - 1,
     default: 3,
-    help: "models trained besides, to set the threshold, for a class of fewer than ten images; 0: none, and images that were trained on set it",
+    help: "cross-validation folds for classes with fewer than ten images; 0: calibrate on the training images",
   },
   featureBudget: {
     kind: "whole",
     least: 0,
     default: 2 ** 30,
     tuning: true,
-    help: "device memory for the training set's features, bytes; beyond it they go to a file, where there is one",
+    help: "device memory for the training set's features, bytes; the rest is spilled to a file, if there is one",
   },
 } as const satisfies OptionTable;
 
@@ -98,7 +98,7 @@ interface GeneralOptions extends Omit<OptionsOf<typeof TRAINING_OPTIONS>, "metho
   readonly onProgress?: ((progress: TrainingProgress) => void) | undefined;
 }
 
-/** A step of a training, and where that leaves it. */
+/** A step of a training, and the training's progress after it. */
 export interface TrainingStep extends FitStep {
   /** Title of the stage, for people. */
   readonly title: string;
@@ -107,7 +107,7 @@ export interface TrainingStep extends FitStep {
   /** 1 for the first of the models that are trained; the last is the detector's. */
   readonly run: number;
   readonly runs: number;
-  /** At the pace so far; without what a stage may save by ending early. */
+  /** Estimate from the pace so far; assumes that no stage ends early. */
   readonly secondsLeft: number;
 }
 
@@ -181,7 +181,7 @@ export async function resolveTraining(device: Device, given: TrainingOptions): P
   );
   if (idle)
     throw new OptionError(
-      `training: ${idle} counts only where there are anomalies to learn from: name some, or leave it out`,
+      `training: ${idle} has no effect without anomalies to learn from: give some, or leave it out`,
     );
   return { ...settings, learner, options: resolved, weights, anomalies, spill, signal, onProgress };
 }

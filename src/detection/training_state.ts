@@ -49,7 +49,7 @@ export function encodeTrainingState(
 }
 
 /**
- * Reads such a file, checked as far as it can be without the training.
+ * Decodes a saved training and checks what can be checked without the training itself.
  * @param name the file's name, for errors
  * @throws InputError if it is none
  */
@@ -78,12 +78,12 @@ export function requireSame(own: TrainingIdentity, saved: TrainingIdentity, name
     const [now, before] = [shown(own.settings[key]), shown(saved.settings[key])];
     if (now !== before)
       throw new InputError(
-        `${name} was trained with ${key} ${before}, not ${now}: resume with the same options, or begin anew`,
+        `${name} was trained with ${key} ${before}, not ${now}: resume with the same options, or start again`,
       );
   }
   if (shown(own.images) !== shown(saved.images) || shown(own.means) !== shown(saved.means)) {
     throw new InputError(
-      `${name} was trained on other images (${saved.images.length} then, ${own.images.length} now, or changed ones): begin anew`,
+      `${name} was trained on other images (${saved.images.length} then, ${own.images.length} now, or changed ones): start again`,
     );
   }
 }

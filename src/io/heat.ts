@@ -115,7 +115,7 @@ export interface PaintOptions {
  * @param inspection the detector's result for it
  * @returns a new picture of the image's size
  * @throws ShapeError if image or map do not have the pixels that they should; InputError if a value is NaN; OptionError
- * for an opacity that is none
+ * for an opacity out of range
  */
 export function paintHeat(image: DecodedImage, inspection: HeatMap, { opacity = 1 }: PaintOptions = {}): DecodedImage {
   if (!(opacity >= 0 && opacity <= 1))

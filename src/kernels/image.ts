@@ -1,15 +1,9 @@
 import module from "../../shaders/image.wgsl";
 import type { Device } from "../runtime/device.ts";
 import { empty, fromArray, release, zeros, type Tensor } from "../tensor/tensor.ts";
+import type { DecodedImage } from "../io/image.ts";
 import type { Placement } from "../io/placement.ts";
 import { launch } from "./launch.ts";
-
-/** An 8-bit RGBA picture, row-major; alpha is ignored. */
-export interface Picture {
-  readonly width: number;
-  readonly height: number;
-  readonly data: Uint8Array;
-}
 
 /** Conversion of photographs to a tensor. */
 export interface ImageOptions {
@@ -51,11 +45,11 @@ export class ResizeFilters {
 
 /**
  * Pictures of any size -> `[N,height,width,3]`, resized with antialiased bilinear filtering as in Pillow; zero (the
- * mean) outside the placed picture.
+ * mean) outside the placed picture. Alpha is ignored.
  */
 export function imagesForward(
   device: Device,
-  pictures: readonly Picture[],
+  pictures: readonly DecodedImage[],
   placements: readonly Placement[],
   options: ImageOptions,
   filters: ResizeFilters,
@@ -68,7 +62,7 @@ export function imagesForward(
 
 function imageForward(
   device: Device,
-  { width, data }: Picture,
+  { width, data }: DecodedImage,
   { source, target }: Placement,
   output: Tensor,
   n: number,

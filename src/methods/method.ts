@@ -115,22 +115,22 @@ export interface FitInput {
 /** A training that can stop between two steps, and go on to the same bits. */
 export interface Fit {
   /**
-   * The model as far as it is trained: usable at any time, scores finite and at least 0. What it is before the last
-   * step is the method's to say.
+   * The model as trained so far: usable at any time, with finite scores of at least 0. Each method defines what it is
+   * before the last step.
    */
   readonly model: Model;
   /** Steps still to be taken, by stage. */
   readonly remaining: readonly Pick<StagePlan, "stage" | "steps">[];
   /**
-   * Takes steps until the end, or until nobody asks for more; asked again, it goes on.
+   * Takes steps until the end. Leaving the loop pauses the fit; a new call continues it.
    * @throws DivergedError where a loss that was read is NaN or infinite
    */
   readonly steps: () => AsyncGenerator<FitStep, void>;
-  /** Everything that going on needs besides the weights. */
+  /** The state that resuming needs besides the weights. */
   readonly state: () => Promise<FitState>;
   /**
-   * Goes to where another fit stood, whose weights this one's model has.
-   * @throws ShapeError for a state that no such fit ever has
+   * Resumes at another fit's state, once the model has that fit's weights.
+   * @throws ShapeError for a state that no such fit can have
    */
   readonly restore: (state: FitState) => void;
   /** Gives the storage of everything but the model back. */
@@ -156,18 +156,18 @@ export interface Model {
    */
   readonly score: (features: Tensor) => CellScores;
   /**
-   * Measures what the score needs on good images that the model was not fitted to; called before scores are calibrated.
-   * @param heldOut features of one image each; whoever gets them releases them. Empty where there are none
-   * @param carried the result of the last call, for another fold's model; null at first
-   * @returns what the next fold's model is given, and the training's state keeps
+   * Adjusts the score on good images that the model was not fitted to; called before scores are calibrated.
+   * @param heldOut features of one image each, which `adjust` releases; empty if there are no such images
+   * @param carried the result for the previous fold's model; null for the first
+   * @returns what is passed on to the next fold's model and kept in the training's state
    */
   readonly adjust?: (heldOut: AsyncIterable<Tensor>, carried: Json) => Promise<Json>;
   /**
-   * Checks what `adjust` is to be given, as a saved training has it.
-   * @throws ShapeError if it is nothing that `adjust` ever returned
+   * Checks the `carried` of a saved training.
+   * @throws ShapeError if `adjust` cannot have returned it
    */
   readonly requireCarried?: (carried: Json) => void;
-  /** Lines about the model, for reports. */
+  /** Rows about the model, for the report and the end of `bigrid train`. */
   readonly summary: readonly (readonly [label: string, value: string])[];
 }
 
@@ -197,15 +197,15 @@ export interface Method {
   readonly configure: (spec: FeatureSpec, options: MethodOptions) => Json;
   /** A configuration with what training adds to it, for estimates of memory. Default: the configuration itself. */
   readonly fitted?: (config: Json) => Json;
-  /** The stages of a fit to so many images. */
+  /** The stages of a fit, given the number of images. */
   readonly plan: (config: Json, options: MethodOptions, images: number) => readonly StagePlan[];
   /** Begins a fit, or goes on with one that `input` has the state of. */
   readonly begin: (config: Json, options: MethodOptions, input: FitInput) => Fit;
   /** @throws InputError where `weights` lacks a tensor */
   readonly restore: (config: Json, weights: Weights) => Model;
   /**
-   * Names the first option of a configuration that is far from what is of use, with its value; null if none is. For
-   * errors.
+   * Names the first option of a configuration that is far outside the useful range, with its value, for error messages;
+   * null if there is none.
    */
   readonly extreme?: (config: Json) => string | null;
   /**

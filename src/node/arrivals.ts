@@ -4,7 +4,7 @@ import { byCodeUnits, isImage } from "../data/tree.ts";
 import { InputError } from "../runtime/errors.ts";
 import { listFolder } from "./files/folder_listing.ts";
 
-/** An image that is there in full. */
+/** An image that is complete. */
 export interface Arrival {
   readonly path: string;
   readonly size: number;
@@ -19,14 +19,12 @@ const STATS = 64; // files that are looked at at a time
 const SHARE = 0.1; // of the time that listing may take
 
 /**
- * The images that are in a folder, at any depth, and those that come into it: each once, again if it has changed. One
- * is there in full when its size and its time have been the same for a while, by this process's own clock: what its
- * time says may be another machine's, or older than a clock that was set back. A folder that is gone for a while is
- * waited for.
+ * The images in a folder, at any depth, and new ones as they arrive: each once, and again if it has changed. A file is
+ * complete when its size and modification time have not changed for a while by this process's own clock; its time may
+ * come from another machine, or from a clock that was set back. If the folder disappears, bigrid waits for it.
  *
- * The folder is listed again and again rather than watched: events do not come from network drives, libraries for them
- * hold a watch for every file, of which the system has few, and events that were missed while nobody ran are found by
- * listing anyway.
+ * The folder is listed repeatedly rather than watched by events: network drives send none, libraries hold a watch for
+ * every file, of which the system has few, and images that arrived between two runs have to be found by listing anyway.
  */
 export class Arrivals {
   readonly #folder: string;
@@ -40,9 +38,9 @@ export class Arrivals {
   #ended = false;
 
   /**
-   * @param settle milliseconds without a change after which a file is taken to be complete
-   * @param isLeftOut says of a path whether it is no input
-   * @param given identities of images that are not to be told again
+   * @param settle milliseconds without a change after which a file counts as complete
+   * @param isLeftOut true for a path that is no input
+   * @param given identities of images that are already done
    * @param onTrouble called once with the reason when the folder cannot be listed, and with null when it can be again
    */
   constructor(
@@ -59,7 +57,7 @@ export class Arrivals {
     this.#onTrouble = onTrouble;
   }
 
-  /** The next images, as many as there are, in the order of their paths; none if `end` was called. */
+  /** Waits for the next images and returns all of them in path order; none if `end` was called. */
   async next(): Promise<readonly Arrival[]> {
     while (!this.#ended) {
       const began = performance.now();
@@ -70,7 +68,7 @@ export class Arrivals {
     return [];
   }
 
-  /** Takes back that the image of an identity was told: it comes again when it is there. */
+  /** Forgets an image, so that it is returned again once it is complete. */
   forget(identity: string): void {
     this.#given.delete(identity);
   }

@@ -17,21 +17,21 @@ import type { Lock } from "./files/lock.ts";
 
 const MODEL_FILE = "model.safetensors";
 const A_RUN = 'a run is a folder that "bigrid train" wrote';
-// where on this machine the backbone's weights were; the model itself only knows their hash
+// path of the backbone's weights on this machine; the model itself only has their hash
 const WEIGHTS_PATH_FILE = "weights_path.txt";
 
 /** Options of saving a detector. */
 export interface SaveOptions {
-  /** File of the backbone's weights, where `loadDetector` looks for them. Default: none is remembered. */
+  /** File of the backbone's weights, in which `loadDetector` looks for them. Default: no path is kept. */
   readonly weights?: string | null;
   /** Names and contents of files of the run that belong to this detector alone: they are replaced together with it. */
   readonly others?: readonly (readonly [name: string, contents: string])[];
 }
 
 /**
- * Writes a detector into a run's folder, as a whole or not at all; and beside it where its backbone's weights are.
+ * Saves a detector in a run's folder atomically, with the path of its backbone's weights beside it.
  * @returns the file's path
- * @throws InputError if one cannot be written; all of them are untouched then
+ * @throws InputError if a file cannot be written; existing files are untouched then
  */
 export async function saveDetector(
   detector: Detector,
@@ -41,7 +41,7 @@ export async function saveDetector(
   const path = join(run, MODEL_FILE);
   const files: (readonly [string, Contents | null])[] = others.map(([name, contents]) => [join(run, name), contents]);
   if (weights !== null) files.push([join(run, WEIGHTS_PATH_FILE), `${resolve(weights)}\n`]);
-  // it needs none: one is of a model before
+  // a path that is there belongs to an earlier model
   else if (detector.config.backbone.weights === null) files.push([join(run, WEIGHTS_PATH_FILE), null]);
   await replaceFiles([...files, [path, await encodeDetector(detector)]]);
   return path;
@@ -53,12 +53,12 @@ export interface LoadOptions extends DetectorOptions, OpenWeightsOptions {
    * A file of its backbone's weights. Default: where they were when the run was made, or the hub's cache.
    */
   readonly weights?: string | null | undefined;
-  /** SHA-256 of the model's file, where it has to be the one that was there before. Default: any. */
+  /** Required SHA-256 of the model's file. Default: any. */
   readonly sha256?: string;
 }
 
 /**
- * Keeps other processes from writing a run, whose folder is made if it is not there.
+ * Locks a run's folder against writing by other processes; makes it if necessary.
  * @throws InputError if it cannot be written, or another process has it
  */
 export const claimRun = (run: string): Promise<Lock> =>
@@ -66,25 +66,23 @@ export const claimRun = (run: string): Promise<Lock> =>
 
 /**
  * Reads a detector from a run's folder, or from a model file itself.
- * @throws InputError if there is none, it is another than `sha256` says, or its backbone's weights are not found;
- * OptionError for half precision where the device lacks it; the signal's reason
+ * @throws InputError if there is none, its hash is not `sha256`, or its backbone's weights are not found;
+ * UnsupportedError for half precision where the device lacks it; the signal's reason, which is checked at the start,
+ * after the model is read, and while weights are
  */
 export async function loadDetector(device: Device, run: string, options: LoadOptions = {}): Promise<Detector> {
+  options.signal?.throwIfAborted();
   const path = await modelPath(run);
-  return decodeDetector(
-    device,
-    await readModel(path, options.sha256),
-    path,
-    (backbone) => findWeights(backbone, run, path, options),
-    options,
-  );
+  const file = await readModel(path, options.sha256);
+  options.signal?.throwIfAborted();
+  return decodeDetector(device, file, path, (backbone) => findWeights(backbone, run, path, options), options);
 }
 
 /**
- * Writes what was measured on a run's model into its metadata.
+ * Writes metrics into the metadata of a run's model.
  * @param sha256 of the file that was measured
- * @returns that of the file as it is then
- * @throws InputError if there is no model, it is another one, or it cannot be written; it is untouched then
+ * @returns the SHA-256 of the new file
+ * @throws InputError if there is no model, it has another hash, or it cannot be written; the file is untouched then
  */
 export async function saveMetrics(run: string, metrics: unknown, sha256: string): Promise<string> {
   const path = await modelPath(run);

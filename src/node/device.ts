@@ -8,20 +8,19 @@ const HELP =
   "install your GPU's Vulkan driver, or Mesa's software one (Debian and Ubuntu: apt-get install mesa-vulkan-drivers, Mesa 24 or newer; " +
   "on Debian 12 from bookworm-backports); VK_DRIVER_FILES names a driver explicitly";
 
-// Dawn's instance must stay reachable: collected, it takes the process along. On the global object it outlives this
-// module, and serves a second copy of it too.
+// Dawn's instance must stay reachable: the process crashes if it is garbage-collected. On the global object it outlives
+// this module, and a second copy of the module shares it.
 const INSTANCE = Symbol.for("bigrid.dawn");
 const holder = globalThis as { [INSTANCE]?: GPU };
 
-// Exact timestamps, not steps of 65 us; and adapters offer what is experimental, of which only what is asked for is
-// used.
+// Exact timestamps instead of steps of 65 us; and experimental features, of which only requested ones are used.
 const DAWN = ["disable-dawn-features=timestamp_quantization", "enable-dawn-features=allow_unsafe_apis"];
 
 const opened = new Set<WeakRef<Device>>();
 
 /**
- * Destroys the device, if it still is one, where the process ends, whoever ends it: the driver compiles and computes in
- * threads of its own, which crash when what they use is torn down. To destroy a device waits for them.
+ * Destroys open devices at exit: the driver's threads crash if torn down while they work. Destroying a device waits for
+ * them.
  */
 function destroyAtExit(device: Device): void {
   if (opened.size === 0) process.on("exit", destroyOpened);

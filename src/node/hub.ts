@@ -31,7 +31,7 @@ export interface HubOptions {
   readonly url?: string;
   /** Root of the cache. Default: where that ecosystem keeps it (HF_HUB_CACHE, HF_HOME). */
   readonly cache?: string;
-  /** Milliseconds without progress after which the hub is given up. */
+  /** Milliseconds without progress after which the download fails. */
   readonly patience?: number;
 }
 
@@ -59,14 +59,14 @@ export async function cachedWeights(
 }
 
 /**
- * Downloads a network's public weights into the hub's cache, in its layout. A download that was cut goes on where it
- * ended; size and SHA-256 are checked against what the hub states. Nothing is written outside the network's folder in
- * the cache, and no more than the stated size.
+ * Downloads a network's public weights into the hub's cache, in its layout. An interrupted download is continued;
+ * size and SHA-256 are checked against what the hub states. Nothing is written outside the network's folder in the
+ * cache, and no more than the stated size.
  *
  * @param onProgress bytes there so far, and in all
  * @returns the file's path
- * @throws InputError if the hub cannot be reached (with what to fetch and where to put it), is silent, or sends
- * something else than it states; if the cache cannot be written, or another process downloads the same
+ * @throws InputError if the hub cannot be reached (with what to fetch and where to put it), does not answer, or sends
+ * other data than it announced; if the cache cannot be written, or another process downloads the same file
  */
 export async function downloadWeights(
   name: PretrainedName,

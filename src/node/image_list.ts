@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { dirname, join, parse, relative, resolve, sep } from "node:path";
 import { glob, isDynamicPattern } from "tinyglobby";
-import type { Unreadable } from "../data/dataset.ts";
+import type { SkippedPath } from "../data/dataset.ts";
 import { divide } from "../data/layouts/companions.ts";
 import {
   byCodeUnits,
@@ -24,7 +24,7 @@ export interface ImageList {
   /** Each once, as it was named or found, in the order of the paths' code units: the same on any machine. */
   readonly images: readonly string[];
   /** Paths that could not be read. */
-  readonly unreadable: readonly Unreadable[];
+  readonly unreadable: readonly SkippedPath[];
   /** Remarks on what was left out or looks wrong, one line each. */
   readonly remarks: readonly string[];
 }
@@ -66,7 +66,7 @@ async function existing(word: string): Promise<string | null> {
 }
 
 class Found {
-  readonly unreadable: Unreadable[] = [];
+  readonly unreadable: SkippedPath[] = [];
   readonly #isLeftOut: (path: string) => boolean;
   readonly #images = new Map<string, string>(); // by identity
   readonly #undecodable = new Set<string>();

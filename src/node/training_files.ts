@@ -23,9 +23,8 @@ export interface SavedTraining {
 export type LoggedStep = Omit<TrainingStep, "secondsLeft">;
 
 /**
- * Files of a training in a run's folder: while it goes on, in a folder there of its own, the last saved states and a
- * line for every loss that was read, its log. The log of a finished training lies beside its model, and is not touched
- * by one that goes on.
+ * Files of a training in a run's folder. An unfinished training has a subfolder with its last saved states and its log,
+ * one line for each loss. A finished training's log lies beside its model; an unfinished one leaves it alone.
  */
 export class TrainingFiles {
   readonly #run: string;
@@ -46,8 +45,8 @@ export class TrainingFiles {
   }
 
   /**
-   * Keeps a training beside the one before, as a whole or not at all, and forgets older ones.
-   * @throws InputError if it cannot be written; what was saved before is untouched
+   * Saves a state atomically, keeps the one before it, and removes older ones.
+   * @throws InputError if it cannot be written; earlier states are untouched then
    */
   async save(state: Uint8Array, taken: number): Promise<string> {
     await ensureFolder(join(this.#run, FOLDER));
@@ -62,7 +61,7 @@ export class TrainingFiles {
     return readBytes(path);
   }
 
-  /** Forgets all saved trainings, and the log of one that goes on. */
+  /** Removes all saved states and the log of the unfinished training. */
   async forget(): Promise<void> {
     await this.endLog();
     await rm(join(this.#run, FOLDER), { recursive: true, force: true });
@@ -81,7 +80,7 @@ export class TrainingFiles {
     this.#log = await LineFile.open(path);
   }
 
-  /** Ends the log. It stays for a training that is gone on with; if no state was saved, it goes. */
+  /** Closes the log. Removes it if no state was saved, as the training cannot be resumed then. */
   async endLog(): Promise<void> {
     if (!this.#log) return;
     await this.#log.close();
@@ -91,26 +90,26 @@ export class TrainingFiles {
     await rmdir(join(this.#run, FOLDER)).catch(() => undefined); // it holds something of others
   }
 
-  /** The name and the text of the log of the training that goes on, for the run that it finishes. */
+  /** Name and text of the log, to be kept with the finished model. */
   async finishedLog(): Promise<readonly [name: string, text: string]> {
     return [LOG, await readText(join(this.#run, FOLDER, LOG))];
   }
 
-  /** Reads a finished training's log; empty if there is none. Lines that are no step are left out. */
+  /** Reads a finished training's log; empty if there is none. Skips lines that are no step. */
   logged(): Promise<LoggedStep[]> {
     return stepsIn(join(this.#run, LOG));
   }
 
   /**
-   * Writes down a step whose loss was read, once the log has begun.
-   * @throws InputError if that is not possible
+   * Adds a step to the log, once the log has begun.
+   * @throws InputError if it cannot be written
    */
   async log({ secondsLeft: _passing, ...step }: TrainingStep): Promise<void> {
     await this.#log!.append(`${JSON.stringify(step)}\n`);
   }
 }
 
-/** The steps in a log; a line that is none, such as one that was cut off by the training's end, is left out. */
+/** The steps in a log; skips other lines, such as one that was cut off when the training ended. */
 async function stepsIn(path: string): Promise<LoggedStep[]> {
   const text = await readText(path).catch(() => "");
   return text.split("\n").flatMap((line): LoggedStep[] => {

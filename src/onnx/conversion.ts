@@ -1,6 +1,6 @@
 import type { Call } from "../autograd/listing.ts";
 import { imagesToNchw } from "../io/nchw.ts";
-import { OptionError } from "../runtime/errors.ts";
+import { UnsupportedError } from "../runtime/errors.ts";
 import type { Shape, Tensor } from "../tensor/tensor.ts";
 import type { OnnxAttribute, OnnxNode, OnnxTensor } from "./model.ts";
 
@@ -117,7 +117,7 @@ export class Conversion {
 
   /**
    * A constant's elements.
-   * @throws OptionError if the tensor depends on the images
+   * @throws UnsupportedError if the tensor depends on the images
    */
   elementsOf(tensor: Tensor): Float32Array {
     return this.#constants.get(tensor.id) ?? refuse(`weights [${tensor.shape.join(",")}] that depend on the images`);
@@ -164,9 +164,9 @@ export class Conversion {
   }
 }
 
-/** @throws OptionError, always */
+/** @throws UnsupportedError, always */
 export function refuse(what: string): never {
-  throw new OptionError(`this model cannot be exported as ONNX: it uses ${what}`);
+  throw new UnsupportedError(`this model cannot be exported as ONNX: it uses ${what}`);
 }
 
 /** A boolean as an integer attribute, 1 or 0. */

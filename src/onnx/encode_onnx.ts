@@ -30,7 +30,7 @@ const INPUT = {
  * colours. A detector of `resize` "letterbox" takes RGBA, `[N, size, size, 4]`, with transparent bars. Batch norms are
  * folded, weights are f32. Metadata: `format`, `version`, `preprocessing`, `backbone`, `method`, `calibration`.
  *
- * @throws OptionError for a model with more weights than a protobuf file can hold, or a detector in half precision
+ * @throws UnsupportedError for a model that ONNX cannot hold or express, or a detector in half precision
  * @see https://onnx.ai/onnx/operators/
  */
 export async function encodeOnnx(detector: Detector): Promise<Uint8Array> {

@@ -1,5 +1,5 @@
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { OptionError } from "../runtime/errors.ts";
+import { UnsupportedError } from "../runtime/errors.ts";
 import { DTYPES, type OnnxAttribute, type OnnxModel, type OnnxNode, type OnnxTensor, type OnnxValue } from "./model.ts";
 
 const IR_VERSION = 8;
@@ -10,15 +10,14 @@ const ATTRIBUTE_TYPES = { FLOAT: 1, INT: 2, STRING: 3, INTS: 7 };
 
 /**
  * Encodes a model as ONNX's protobuf: the messages of onnx.proto with their field numbers.
- * @throws OptionError for more than a protobuf message can hold
+ * @throws UnsupportedError for more than a protobuf message can hold
  * @see https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
  */
 export function encodeModel(model: OnnxModel): Uint8Array {
   const bytes = model.constants.reduce((sum, { data }) => sum + data.byteLength, 0);
   if (bytes > LARGEST) {
-    const remedy = "train one with fewer blocks, or a smaller decoder";
-    throw new OptionError(
-      `ONNX files hold at most ${LARGEST} bytes, and this model has ${bytes} of weights; ${remedy}`,
+    throw new UnsupportedError(
+      `ONNX files hold at most ${LARGEST} bytes, and this model has ${bytes} of weights; train a smaller one`,
     );
   }
   const { inputs, outputs, nodes, constants, producer, metadata } = model;

@@ -1,4 +1,5 @@
-import { imagesForward, ResizeFilters, type ImageOptions, type Picture } from "../kernels/image.ts";
+import type { DecodedImage } from "../io/image.ts";
+import { imagesForward, ResizeFilters, type ImageOptions } from "../kernels/image.ts";
 import { readOptions } from "../runtime/options.ts";
 import { RESIZES, placementOf, type Resize } from "../io/placement.ts";
 import type { Device } from "../runtime/device.ts";
@@ -19,7 +20,7 @@ export { ResizeFilters };
  */
 export function imagesToTensor(
   device: Device,
-  pictures: readonly Picture[],
+  pictures: readonly DecodedImage[],
   options: ImageOptions & { readonly resize?: Resize },
   filters: ResizeFilters | null = null,
 ): Tensor {

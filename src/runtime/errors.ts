@@ -38,7 +38,7 @@ export class ReleasedError extends UsageError {
   override readonly code = "released";
 }
 
-/** The device lacks a requested feature. */
+/** The device lacks a requested feature, or a file format such as ONNX cannot express it. */
 export class UnsupportedError extends BigridError {
   override name = "UnsupportedError";
   override readonly code = "unsupported";

@@ -165,7 +165,7 @@ test("of two saved states the last is damaged: the one before is gone on with; w
   const beforeBytes = await readFile(before.path);
   await cut(before);
   await expect(trained("damaged", [], { resume: true })).rejects.toThrow(
-    /is not a valid safetensors file: .*; to begin anew, remove \S+training_states$/,
+    /is not a valid safetensors file: .*; to start again, remove \S+training_states$/,
   );
   await writeFile(before.path, beforeBytes);
   expect((await trained("damaged", [], { resume: true })).equals(whole)).toBe(true);
@@ -180,7 +180,7 @@ test("training without memory for a batch begins anew with half of it, if it may
     (await trained("auto", [small], { autoBatch: true })).equals(await trained("half", [], {}, { batch: 1 })),
   ).toBe(true);
   await expect(trained("refused", [small])).rejects.toThrow(
-    /^the GPU is out of memory .*; --auto-batch begins anew with half of 2$/,
+    /^the GPU is out of memory .*; --auto-batch starts again with half of 2$/,
   );
 });
 
@@ -328,7 +328,7 @@ test("training that diverges stops with the step, a tensor and the last good sta
   const failure: unknown = await trained("diverged", [], { saveEvery: 1 }, options).catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(DivergedError);
   expect((failure as Error).message).toMatch(
-    /^training diverged: .*; pasteIntensity 3e\+38 is far from what is of use: choose less; no state was saved before$/,
+    /^training diverged: .*; pasteIntensity 3e\+38 is far outside the useful range: use a smaller value; no state was saved before$/,
   );
   expect((failure as Error).message).toMatch(/tensor \S+ holds (NaN|-?Infinity) at element \d+/);
 });

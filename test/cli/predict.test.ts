@@ -233,7 +233,7 @@ describe("regions", () => {
     ]);
     expect([both.code, both.stderr.trimEnd().split("\n").at(-1)]).toEqual([
       1,
-      "bigrid: --anomalies are learnt from as a whole: leave out --roi and --ignore, or --anomalies",
+      "bigrid: --anomalies does not support regions: leave out --roi and --ignore, or --anomalies",
     ]);
   });
 
@@ -354,7 +354,7 @@ describe("shards", () => {
     await rm(journal(1));
     await shard(1, "--pixel-threshold", "1");
     expect((await merge(at("shards"))).stderr).toMatch(
-      /was begun with the threshold for pixels \d.*, not \d.*: go on with the same, name another output, or remove it to begin anew/,
+      /was begun with the threshold for pixels \d.*, not \d.*: use the same again, name another output, or remove it to start again/,
     );
   });
 });
@@ -465,7 +465,7 @@ describe("what goes wrong", () => {
     expect(parseCsv(await text("mend.csv")).records).toHaveLength(4);
     await copyFile(sources[0]!, at("mend", "4.png"));
     expect((await predict(words)).stderr).toContain(
-      "holds a prediction that was ended after 4 images: --resume goes on with it; remove it to begin anew",
+      "holds a prediction that was ended after 4 images: --resume continues it; remove it to start again",
     );
     const journal = at("mend.csv.journal");
     const refusals: readonly (readonly [readonly string[], string])[] = [
@@ -485,14 +485,14 @@ describe("what goes wrong", () => {
     await copyFile(sources[0]!, at("mend", "7.png"));
     await rm(at("mend", "0.png"));
     expect((await predict([...words, "--resume"])).stderr).toContain(
-      "with 6 images, of which some are others now: go on with the same, name another output, or remove it to begin anew",
+      "with 6 images, of which some are others now: use the same again, name another output, or remove it to start again",
     );
     await copyFile(sources[0]!, at("mend", "0.png"));
     await rm(at("mend", "7.png"));
     await writeFile(at("mend.csv.99-0.part"), "another's");
     const resumed = await predict([...words, "--resume"]);
     expect(await text("mend.csv.99-0.part")).toBe("another's");
-    expect(resumed.stderr).toContain("4 of 6 images are done; going on");
+    expect(resumed.stderr).toContain("4 of 6 images are done; continuing");
     await predict([at("mend"), "--csv", at("whole.csv")]);
     expect(await text("mend.csv")).toBe(await text("whole.csv"));
     expect((await predict([GOOD, "--csv", at("mend.csv")])).stderr).toContain(
@@ -526,7 +526,9 @@ describe("what goes wrong", () => {
     }, 20);
     const code = await new Promise((resolve) => child.on("close", resolve));
     expect(code).toBe(1);
-    const [, done] = /ended by SIGINT after (\d+) of 400 images; the same command with --resume goes on/.exec(stderr)!;
+    const [, done] = /ended by SIGINT after (\d+) of 400 images; the same command with --resume continues/.exec(
+      stderr,
+    )!;
     expect(linesOf(await text("many.jsonl"))).toHaveLength(Number(done));
     expect((await predict([...words, "--batch", "16", "--resume"])).code).toBe(0);
     expect(new Set(linesOf(await text("many.jsonl")).map(({ image }) => image)).size).toBe(400);

@@ -61,7 +61,7 @@ test("killed twice and resumed, a training ends in the very bytes of one that ra
   expect((await states("killed")).filter((name) => name.endsWith(".safetensors")).length).toBeLessThanOrEqual(3);
   const refused = await bigrid(words("killed"));
   expect(refused.code).toBe(1);
-  expect(refused.stderr).toContain("--resume goes on with it; remove");
+  expect(refused.stderr).toContain("--resume continues it; remove");
   await endedAfter("killed", 140, "SIGKILL", "--resume");
   const resumed = await bigrid(words("killed", "--resume"));
   expect(resumed).toMatchObject({ code: 0 });
@@ -74,13 +74,13 @@ test("killed twice and resumed, a training ends in the very bytes of one that ra
 test("interrupted, it saves where it stands and says how to go on", async () => {
   const { code, stderr } = await endedAfter("interrupted", 7, "SIGINT");
   expect(code).toBe(1);
-  const [, taken] = /ended by SIGINT after (\d+) steps, kept in .*; the same command with --resume goes on/.exec(
+  const [, taken] = /ended by SIGINT after (\d+) steps, kept in .*; the same command with --resume continues/.exec(
     stderr,
   )!;
   expect(await states("interrupted")).toContain(`${taken!.padStart(8, "0")}.safetensors`);
   const other = await bigrid(words("interrupted", "--resume", "--seed", "5"));
   expect(other.code).toBe(1);
-  expect(other.stderr).toContain("was trained with seed 0, not 5: resume with the same options, or begin anew");
+  expect(other.stderr).toContain("was trained with seed 0, not 5: resume with the same options, or start again");
 });
 
 test("over a finished run, interrupted it leaves model, log and report as they were; finished, it replaces them together", async () => {

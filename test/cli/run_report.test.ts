@@ -44,7 +44,9 @@ function detectorOf(resize: Resize): Detector {
     device: { adapter: { description: "none" } },
     placementOf: (picture: { width: number; height: number }) => placementOf(resize, picture, size),
     inspect: () => {
-      const { source, target } = placementOf(resize, { width: WIDTH, height: HEIGHT }, size);
+      const photograph = { width: WIDTH, height: HEIGHT };
+      const placement = placementOf(resize, photograph, size);
+      const { source, target } = placement;
       const map = new Float32Array(SIZE * SIZE).fill(1);
       for (let y = 0; y < target.height; y++) {
         for (let x = 0; x < target.width; x++) {
@@ -55,7 +57,7 @@ function detectorOf(resize: Resize): Detector {
           if (isDefect(atX, atY)) map[(target.top + y) * SIZE + target.left + x] = 16;
         }
       }
-      return Promise.resolve([{ score: 8, map, size: SIZE }]);
+      return Promise.resolve([{ score: 8, map, size: SIZE, ...photograph, placement, heat: calibration.heat }]);
     },
   } as unknown as Detector;
 }

@@ -115,7 +115,7 @@ describe("where only a part of a picture counts", () => {
       large,
     ); // of no pixel of the map the nearest
     await expect(detector.inspect(inputsOf([large], [between]))).rejects.toThrow(
-      "nothing of the region of image 0 is left in its map of 64 x 64",
+      "the region of image 0 has no pixel in its map of 64 x 64",
     );
   });
 

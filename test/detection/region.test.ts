@@ -100,11 +100,11 @@ test("what is marked outside is no defect, and an image with nothing else marked
 describe("wrong sizes and empty parts", () => {
   test("are refused", () => {
     expect(() => new PictureRegion(new Uint8Array(4), { width: 2, height: 2 })).toThrow(
-      "expected 1 for each of 2 x 2 pixels that counts, and one at least, got 4 values with none",
+      "expected 2 x 2 values, 1 for each pixel of the region and at least one of them, got 4 values without any 1",
     );
     expect(() => new PictureRegion(Uint8Array.of(1, 1), { width: 2, height: 2 })).toThrow("got 2 values");
     expect(() => new PictureRegion(Uint8Array.of(1), { width: 1, height: 1 }).shown(picture(2, 1))).toThrow(
-      "expected a picture of 1 x 1 pixels, as its region has, got 2 x 1",
+      "expected a picture of 1 x 1 pixels, the size of its region, got 2 x 1",
     );
   });
 });

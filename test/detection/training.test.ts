@@ -197,10 +197,10 @@ describe("a saved training is refused, and nothing changes,", () => {
       bytes,
       4,
       { seed: 8 },
-      "old was trained with seed 7, not 8: resume with the same options, or begin anew",
+      "old was trained with seed 7, not 8: resume with the same options, or start again",
     );
     await refusal(bytes, 4, { resize: "crop" }, 'old was trained with resize "stretch", not "crop"');
-    await refusal(bytes, 5, {}, "old was trained on other images (4 then, 5 now, or changed ones): begin anew");
+    await refusal(bytes, 5, {}, "old was trained on other images (4 then, 5 now, or changed ones): start again");
     await refusal(bytes.subarray(0, 100), 4, {}, "old is not a valid safetensors file");
     const file = decodeSafetensors(bytes, "old");
     await refusal(

@@ -98,7 +98,7 @@ describe("a lock", () => {
     const { first } = await hold(at("one", "a.csv"));
     expect(first).toMatch(
       new RegExp(
-        `^another bigrid is writing ${at("one", "a.csv")} \\(process ${process.pid} on \\S+, since \\S+\\): wait for its end, or end it, or name another output$`,
+        `^another bigrid is writing ${at("one", "a.csv")} \\(process ${process.pid} on \\S+, since \\S+\\): wait until it ends, end it, or name another output$`,
       ),
     );
     await using other = await lockFile(at("one", "b.csv"));

@@ -120,7 +120,7 @@ export async function writers(
   };
   let refused = 0;
   // a holder that was suspended between taking a lock and writing its name into it cannot be named
-  const refusal = /^bigrid: another bigrid is writing \S+?( \(process \d+ on \S+, since \S+\))?: wait for its end/m;
+  const refusal = /^bigrid: another bigrid is writing \S+?( \(process \d+ on \S+, since \S+\))?: wait until it ends/m;
   const requireRefused = ({ code, stderr }: End): void => {
     require(code === 1 && refusal.test(stderr), `exit code ${code}: ${stderr}`);
     refused++;

@@ -24,7 +24,7 @@ export function addDemo(program: Command): void {
     .command("demo")
     .description("make a small synthetic inspection set, train on it, evaluate, write a report")
     .option("--out <dir>", "folder for the pictures, the model and the report", "bigrid-demo")
-    .option("--seed <n>", "of everything random", wholeNumber(0), 0)
+    .option("--seed <n>", "seed of all random numbers", wholeNumber(0), 0)
     .option("--size <pixels>", "side of the square that images are resized to", wholeNumber(64), INPUT_SIZE)
     .option("--json", "one JSON object: {classes, mean, intervals, pixels, model, report}")
     .action(async ({ out, seed, size, json }: { out: string; seed: number; size: number; json?: boolean }) => {

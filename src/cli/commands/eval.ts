@@ -52,7 +52,7 @@ export function addEval(program: Command): void {
     .option("--weights <file>", WEIGHTS_HELP)
     .option("--half", HALF_HELP);
   addRegionFlags(addFormatFlag(command))
-    .option("--strict", "end at the first image that cannot be read, instead of skipping it")
+    .option("--strict", "stop at the first image that cannot be read, instead of skipping it")
     .action(
       async (
         run: string,

@@ -15,6 +15,7 @@ import { describeAdapter, openDevice } from "../../node/device.ts";
 import { readBytes } from "../../node/files/read.ts";
 import type { Device } from "../../runtime/device.ts";
 import { OptionError } from "../../runtime/errors.ts";
+import { resolveOptions } from "../../runtime/option_table.ts";
 import { wholeNumber } from "../flags/numbers.ts";
 import { collectSettings, valuesOfSettings } from "../flags/option_flags.ts";
 import { print } from "../terminal/say.ts";
@@ -55,7 +56,7 @@ export function addInfo(program: Command): void {
     .option("--size <pixels>", "side of the square that its images are resized to (default: 224)", wholeNumber(64))
     .option(
       "--set <name=value>",
-      "an option of its method, such as decoder=mobile or batch=16; may be repeated",
+      "an option of its method, such as batch=16; may be repeated",
       collectSettings,
     )
     .option("--batch <n>", "images scored at a time (default: 1)", wholeNumber(1))
@@ -69,8 +70,11 @@ export function addInfo(program: Command): void {
       const megabytes = (limit: string): string => `${Math.floor(limits[limit]! / MEGABYTE)} MB`;
       print(`adapter   ${adapter.description}${adapter.vendor ? ` (${adapter.vendor})` : ""}`);
       print(
-        `kind      ${adapter.software ? "software adapter (CPU): correct results, low speed; the decoder defaults to tiny" : "GPU; the decoder defaults to mobile"}`,
+        `kind      ${adapter.software ? "software adapter (CPU): correct results, low speed" : "GPU"}`,
       );
+      const method = flags.method ?? DEFAULT_METHOD;
+      const defaults = await adapterDefaults(method, adapter.software);
+      if (defaults.length > 0) print(`defaults  method ${method} on this adapter: ${defaults.join(", ")}`);
       for (const feature of features.filter((name) => name in BENEFITS && !missing.includes(name)))
         print(`uses      ${feature}: ${BENEFITS[feature]}`);
       print(
@@ -82,6 +86,17 @@ export function addInfo(program: Command): void {
         print("missing   a GPU: with its Vulkan, Metal or Direct3D 12 driver installed, it would be used by itself");
       print("all features and limits of the adapter: bigrid info --json");
     });
+}
+
+/** A method's defaults that depend on the kind of adapter, as "name value". */
+async function adapterDefaults(name: MethodName, software: boolean): Promise<string[]> {
+  const { options: table } = await loadMethod(name);
+  const [own, other] = [software, !software].map((kind): Readonly<Record<string, unknown>> =>
+    resolveOptions(`method ${name}`, table, {}, { software: kind }),
+  ) as [Readonly<Record<string, unknown>>, Readonly<Record<string, unknown>>];
+  return Object.entries(own)
+    .filter(([option, value]) => String(value) !== String(other[option]))
+    .map(([option, value]) => `${option} ${String(value)}`);
 }
 
 /** The memory of the model that the flags name; null where they name none. */

@@ -26,7 +26,7 @@ const DEFECT_FOUND = 3; // the exit code
 export function addPredict(program: Command): void {
   const command = program
     .command("predict")
-    .description("find defects in images: a score and a verdict each, where the defects are, heat maps, masks, tables")
+    .description("find defects in images: scores, verdicts, defects, heat maps, masks and tables")
     .argument("<run>", "folder that train wrote")
     .argument("[images...]", 'files, folders, "patterns" such as "photos/**/*.png", - for a list on standard input');
   addPredictFlags(command).action(async (run: string, words: string[], flags: PredictFlags) => {
@@ -67,7 +67,8 @@ const limitOf = ({ threshold }: PredictFlags, { falseReject }: Calibration): str
     : `above ${threshold}, by --threshold`;
 
 /**
- * The images that were named, without what is written. @throws InputError at a folder that cannot be read if `strict`
+ * Lists the named images, leaving out the command's own outputs.
+ * @throws InputError at a folder that cannot be read if `strict`
  */
 async function findImages(
   words: readonly string[],
@@ -83,7 +84,7 @@ async function findImages(
     if (strict) throw new InputError(`cannot read ${path}: ${reason}`);
     say(`skipped: cannot read ${path}: ${reason}`);
   }
-  if (images.length === 0) throw new InputError("none of what was named can be read");
+  if (images.length === 0) throw new InputError("none of the inputs can be read");
   return images;
 }
 

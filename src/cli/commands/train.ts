@@ -32,22 +32,22 @@ export async function addTrain(program: Command): Promise<void> {
     .argument("<dir>", DATASET_HELP)
     .optionsGroup(DATA);
   addRegionFlags(addFormatFlag(command))
-    .option("--anomalies <dir>", "dataset whose defective images with masks are learned from, too")
-    .option("--strict", "end at the first image that cannot be read, instead of skipping it");
+    .option("--anomalies <dir>", "dataset whose defective images with masks are also trained on")
+    .option("--strict", "stop at the first image that cannot be read, instead of skipping it");
   await addTrainFlags(command, process.argv.slice(2));
   command
     .addOption(new Option("--out <run>", "folder for the model and its log").makeOptionMandatory().helpGroup(OUTPUT))
     .addOption(
-      new Option("--resume", "go on where an earlier training into the same folder was ended").helpGroup(OUTPUT),
+      new Option("--resume", "continue an interrupted training in the same folder").helpGroup(OUTPUT),
     )
     .addOption(
-      new Option("--save-every <steps>", "save the training's state that often, to resume from")
+      new Option("--save-every <steps>", "steps between saved states, from which --resume continues")
         .argParser(wholeNumber(1))
         .default(100)
         .helpGroup(OUTPUT),
     )
     .addOption(
-      new Option("--auto-batch", "begin anew with half the batch where the GPU has no memory for it").helpGroup(OUTPUT),
+      new Option("--auto-batch", "if a batch does not fit in GPU memory, restart with half of it").helpGroup(OUTPUT),
     )
     .action(async (root: string, told: TrainCommandFlags) => {
       const {
@@ -64,7 +64,7 @@ export async function addTrain(program: Command): Promise<void> {
       } = told;
       const region = await Region.read({ roi, ignore });
       if (region && anomalies !== undefined)
-        throw new OptionError("--anomalies are learnt from as a whole: leave out --roi and --ignore, or --anomalies");
+        throw new OptionError("--anomalies does not support regions: leave out --roi and --ignore, or --anomalies");
       const dataset = await openDataset(root, format, strict);
       await using _claim = await claimRun(out);
       const options = await readTrainingOptions(flags);
@@ -91,9 +91,11 @@ export async function addTrain(program: Command): Promise<void> {
       const tests = dataset.classes.reduce((sum, { test }) => sum + test.length, 0);
       const { method, calibration } = detector.config;
       print(`${modelPath}: the model, method ${method.name}, trained in ${durationOf(seconds)}`);
-      const expected = `as ${percentOf(calibration.falseReject)} of further good ones are expected to be`;
+      const width = Math.max(...detector.summary.map(([label]) => label.length));
+      for (const [label, value] of detector.summary) print(`  ${label.padEnd(width)}  ${value}`);
+      const expected = `expect about ${percentOf(calibration.falseReject)} of new good images to be`;
       print(
-        `threshold ${calibration.threshold.toPrecision(4)}: images that score above it are called defective, ${expected}`,
+        `threshold ${calibration.threshold.toPrecision(4)}: images that score above it are called defective; ${expected}`,
       );
       if (tests > 0)
         print(

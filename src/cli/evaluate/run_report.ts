@@ -12,7 +12,7 @@ import { shownName } from "./evaluate_run.ts";
 import type { EvaluatedClass, EvaluatedRun, EvaluatedImage } from "./evaluated.ts";
 import { percentOf, say } from "../terminal/say.ts";
 import type { Region } from "../flags/region.ts";
-import { dataUrl, renderReport, type Curve, type ReportData } from "../report/report.ts";
+import { dataUrl, renderReport, type ReportCurve, type ReportData } from "../report/report.ts";
 import type { LossCurve } from "../train/train_run.ts";
 
 const PICTURE_SIDE = 320; // pixels of the longer side, at most
@@ -212,7 +212,7 @@ function modelConfiguration({
 }
 
 function curvesOf({ data, curves }: EvaluatedClass): ReportData["curves"][number] {
-  const plain = ({ x, y }: { readonly x: Float64Array; readonly y: Float64Array }): Curve => ({
+  const plain = ({ x, y }: { readonly x: Float64Array; readonly y: Float64Array }): ReportCurve => ({
     x: Array.from(x),
     y: Array.from(y),
   });

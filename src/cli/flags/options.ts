@@ -25,7 +25,7 @@ export const WEIGHTS_HELP =
   "safetensors file of the backbone's weights, under timm's, torchvision's or efficientnet_pytorch's names";
 
 export const HALF_HELP =
-  "score in half precision (f16 stored, f32 summed): half the memory traffic, scores that differ by less than a hundredth";
+  "score in half precision (f16 storage, f32 sums): half the memory traffic; scores differ by less than a hundredth";
 
 /** The parts of a training command that are not options of the training. */
 export interface TrainFlags {
@@ -82,7 +82,7 @@ export async function addTrainFlags(command: Command, words: readonly string[]):
     .addOption(
       new Option(
         "--config <file>",
-        "JSON file of options by name, as a run's config.json; flags and --set go before it",
+        "JSON file of options by name, such as a run's config.json; flags and --set override it",
       ).helpGroup(TRAINING),
     );
   return command.addHelpText(
@@ -104,7 +104,7 @@ function otherOptions({ title, options }: Method): string {
 }
 
 /**
- * Reads what a command line says about training: flags go before `--set`, which goes before `--config`.
+ * Reads a command line's training options: flags override `--set`, which overrides `--config`.
  * @throws OptionError for options that are unknown, out of range or do not go together; InputError for files that
  * cannot be read
  */

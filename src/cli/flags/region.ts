@@ -17,9 +17,9 @@ export function addRegionFlags(command: Command): Command {
   return command
     .option(
       "--roi <region>",
-      "what counts of each image: x,y,width,height in pixels, or a mask's file, stretched over it; the same in train, eval and predict",
+      "region of interest: x,y,width,height in pixels, or a mask file stretched over each image; use the same in train, eval and predict",
     )
-    .option("--ignore <mask>", "a mask's file: what it marks does not count");
+    .option("--ignore <mask>", "mask file of what to ignore");
 }
 
 /** The flags as they were given, for a command that needs the same; with a space before. */

@@ -26,49 +26,49 @@ export interface PredictFlags extends OutputFlags, RegionFlags {
 
 export function addOutputFlags(command: Command): Command {
   return command
-    .option("--csv <file>", "a table with a line for each image")
-    .option("--jsonl <file>", "the same as JSON, an object a line, with each defect's box, area and peak")
+    .option("--csv <file>", "table with one line per image")
+    .option("--jsonl <file>", "the same as JSON lines, with each defect's box, area and peak")
     .option("--coco <file>", "boxes, areas and shapes of defects, as COCO's JSON");
 }
 
 export function addPredictFlags(command: Command): Command {
   return addRegionFlags(
-    addOutputFlags(command.option("--out <dir>", "the usual: results.csv, results.jsonl and heat/ in this folder")),
+    addOutputFlags(command.option("--out <dir>", "folder for results.csv, results.jsonl and heat/")),
   )
     .option("--heat <dir>", "a heat map over each image, as PNG of its size")
     .option("--masks <dir>", "a mask of each image's defects, as PNG of its size: 255 in a defect, else 0")
     .option("--contours <dir>", "each image with its defects outlined, as PNG of its size")
     .option(
       "--watch <dir>",
-      "inspect the images in this folder and those that come into it, each once, until a signal ends it",
+      "inspect the images in this folder and new ones as they arrive, each once, until interrupted",
     )
-    .option("--settle <seconds>", "with --watch: without a change for so long, a file is complete", positiveNumber(), 1)
+    .option("--settle <seconds>", "with --watch: a file is complete after this long without a change", positiveNumber(), 1)
     .option(
       "--min-area <pixels>",
-      "a defect has at least so many pixels; an image without any is good, whatever its score",
+      "ignore smaller defects; an image with none left is good whatever its score",
       wholeNumber(1),
     )
     .option(
       "--threshold <share>",
-      "of the calibrated score, above it an image is defective; that of pixels moves as far, as in the report (default: 0.5, the model's own)",
+      "calibrated score above which an image is defective; moves the pixel threshold too (default: 0.5)",
       fractionOf,
     )
     .option(
       "--pixel-threshold <value>",
-      "of the map, above it a pixel is defective (default: as --threshold has it)",
+      "map value above which a pixel is defective (default: follows --threshold)",
       positiveNumber(),
     )
     .option(
       "--class <name>",
-      "which of the trained classes the images are of: its own thresholds apply, instead of the highest of all",
+      "trained class of the images: use its thresholds instead of the highest of all classes",
     )
     .option("--weights <file>", WEIGHTS_HELP)
     .option("--half", HALF_HELP)
-    .option("--batch <n>", "images that the GPU is given at a time", wholeNumber(1), 8)
-    .option("--auto-batch", "where the GPU has no memory for a batch, go on with half of it, instead of ending")
-    .option("--shard <i/n>", 'inspect the i-th of n parts of the images; "bigrid merge" joins them', shardOf)
-    .option("--resume", "go on where an earlier prediction with the same outputs was ended")
-    .option("--strict", "end at the first image that cannot be read, instead of skipping it")
+    .option("--batch <n>", "images per batch", wholeNumber(1), 8)
+    .option("--auto-batch", "if a batch does not fit in GPU memory, continue with half of it")
+    .option("--shard <i/n>", 'inspect the i-th of n parts of the images; "bigrid merge" combines them', shardOf)
+    .option("--resume", "continue an interrupted prediction with the same outputs")
+    .option("--strict", "stop at the first image that cannot be read, instead of skipping it")
     .option("--fail-on-defect", "exit with 3 if an image is called defective")
     .option(
       "--json",
@@ -88,10 +88,10 @@ export function requireConsistent(
   if (watch !== undefined && words.length > 0)
     throw new OptionError(`--watch ${watch} inspects what is in that folder: leave out ${words[0]}`);
   if (watch !== undefined && shard)
-    throw new OptionError("--watch and --shard do not go together: what comes cannot be dealt out beforehand");
+    throw new OptionError("--watch and --shard do not go together: images that have yet to arrive cannot be divided into parts");
   if (watch !== undefined && json) throw new OptionError("--watch has no end to print one object at: use --jsonl FILE");
   if (!keeps && (watch !== undefined || shard || resume))
-    throw new OptionError("name an output (--out DIR, --csv FILE, ...): what is done is kept beside it");
+    throw new OptionError("name an output (--out DIR, --csv FILE, ...): the journal of finished images is kept beside it");
 }
 
 /** A shard, from text such as 2/4. */

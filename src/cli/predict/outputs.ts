@@ -103,7 +103,7 @@ export class PictureNames {
   }
 }
 
-/** The same for names that some file system takes for one. */
+/** A key that is the same for names that some file system does not distinguish. */
 const keyOf = (name: string): string => name.normalize("NFC").toLowerCase();
 
 /** Keys of the folders that a path lies in: "a" and "a/b" of "a/b/c". */

@@ -90,7 +90,7 @@ export class PredictionRecord {
       }
       if ((record.done > 0 || record.#finished) && !goOn) {
         const what = record.#finished ? "a finished shard" : `a prediction that was ended after ${record.done} images`;
-        throw new InputError(`${path} holds ${what}: --resume goes on with it; remove it to begin anew`);
+        throw new InputError(`${path} holds ${what}: --resume continues it; remove it to start again`);
       }
       if (record.done > 0) await record.beginTables();
       return record;
@@ -170,7 +170,7 @@ async function* entriesOf(path: string): AsyncGenerator<Entry> {
     const { end, result, identity } = entry;
     if (end !== true && !(isResult(result) && (identity === undefined || typeof identity === "string"))) {
       throw new InputError(
-        `${path} was changed by something else: line ${number} is no result; move it away to begin anew`,
+        `${path} was changed by another program: line ${number} is no result; move it away to start again`,
       );
     }
     yield entry as Entry;
@@ -203,7 +203,7 @@ function requireSame(own: Header, found: Header, path: string): void {
   for (const key of Object.keys(own) as (keyof Header)[]) {
     if (JSON.stringify(own[key]) === JSON.stringify(found[key])) continue;
     throw new InputError(
-      `${path} was begun ${differenceOf(key, own, found)}: go on with the same, name another output, or remove it to begin anew`,
+      `${path} was begun ${differenceOf(key, own, found)}: use the same again, name another output, or remove it to start again`,
     );
   }
 }

@@ -37,7 +37,7 @@ export async function predictList(
   if (earlier.length > 0 && record.done === 0)
     say(`${earlier.join(", ")} of an earlier prediction ${earlier.length === 1 ? "is" : "are"} replaced`);
   const left = share.slice(record.done);
-  if (left.length < share.length) say(`${record.done} of ${share.length} images are done; going on`);
+  if (left.length < share.length) say(`${record.done} of ${share.length} images are done; continuing`);
   const bar = showProgress("Inspection", share.length);
   bar.update(record.done);
   const signals = new AwaitedSignals("ending after this batch");
@@ -48,7 +48,7 @@ export async function predictList(
       await record.append(batch.map(([, result]) => ({ result })));
       bar.update(record.done, `| ${rate().toFixed(1)} images/s`);
       if (signals.came && record.done < share.length) {
-        const remedy = outputs.journal ? "; the same command with --resume goes on" : "";
+        const remedy = outputs.journal ? "; the same command with --resume continues" : "";
         throw new InputError(`ended by ${signals.came} after ${record.done} of ${share.length} images${remedy}`);
       }
     }
@@ -133,7 +133,7 @@ export async function watchFolder(
     }
     await coco?.end();
     await record.writeWhole();
-    say(`${record.done} images are done; the same command goes on`);
+    say(`${record.done} images are done; the same command continues`);
     return record.counts;
   } finally {
     signals.ignore();

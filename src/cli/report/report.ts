@@ -10,7 +10,7 @@ import { heatColour } from "../../io/heat.ts";
 import { printable, UNSEEN } from "../../io/printable.ts";
 
 /** Points of a curve in drawing order, both coordinates in [0, 1]; no points where the curve is undefined. */
-export interface Curve {
+export interface ReportCurve {
   readonly x: readonly number[];
   readonly y: readonly number[];
 }
@@ -63,11 +63,11 @@ export interface ReportData {
    */
   readonly curves: readonly {
     readonly name: string;
-    readonly roc: Curve;
-    readonly pr: Curve;
-    readonly pixelRoc: Curve;
-    readonly pixelPr: Curve;
-    readonly pro: Curve;
+    readonly roc: ReportCurve;
+    readonly pr: ReportCurve;
+    readonly pixelRoc: ReportCurve;
+    readonly pixelPr: ReportCurve;
+    readonly pro: ReportCurve;
   }[];
   /** One a test image. */
   readonly scores: readonly {

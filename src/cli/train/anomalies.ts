@@ -16,7 +16,7 @@ export async function readAnomalies(root: string, strict: boolean): Promise<Asyn
     throw new InputError(
       `${root} has no defective images with masks to learn from, read as ${layout.format}: ${layout.rule}`,
     );
-  say(`${items.length} defective images of ${root} are learnt from: metrics of these very images say nothing`);
+  say(`${items.length} defective images of ${root} are trained on: do not evaluate on these images`);
   return (async function* () {
     for await (const { item, image } of readableImages(items, ({ path }) => join(root, path), strict)) {
       const masks = await Promise.all(item.masks.map((path) => decodeMask(join(root, path))));

@@ -100,14 +100,14 @@ export async function trainThrough(
       const taken = (await files.saved())[0]?.taken ?? 0;
       const used = batch ?? (await chooseBatch(device, options));
       if (error instanceof DeviceLostError && taken > before) {
-        say(`${error.message}; going on after ${taken} steps on one`);
+        say(`${error.message}; continuing after ${taken} steps on one`);
         [before, resume] = [taken, taken > 0];
       } else if (wantsLess(error) && autoBatch && used > 1 && !resume) {
         batch = half(used);
-        say(`${(error as Error).message}; beginning anew with ${batch} images a step`);
+        say(`${(error as Error).message}; starting again with ${batch} images per step`);
         await files.forget();
       } else if (wantsLess(error) && !autoBatch) {
-        throw advised(error as Error, `--auto-batch begins anew with half of ${used}`);
+        throw advised(error as Error, `--auto-batch starts again with half of ${used}`);
       } else throw error;
     }
   }
@@ -133,7 +133,7 @@ export async function trainRun(
   const [last] = saved;
   if (last && !resume) {
     const left = `a training that was ended after ${last.taken} steps`;
-    throw new InputError(`${run} holds ${left}: --resume goes on with it; remove ${dirname(last.path)} to begin anew`);
+    throw new InputError(`${run} holds ${left}: --resume continues it; remove ${dirname(last.path)} to start again`);
   }
   const items = dataset.classes.flatMap(({ name, train }) => train.map((item) => ({ item, className: name })));
   const started = performance.now();
@@ -186,7 +186,7 @@ export async function trainRun(
     const [good] = await files.saved();
     if (error instanceof EndedError) {
       const kept = good
-        ? `after ${good.taken} steps, kept in ${good.path}; the same command with --resume goes on`
+        ? `after ${good.taken} steps, kept in ${good.path}; the same command with --resume continues`
         : "before anything was saved";
       throw new InputError(`ended by ${error.signal} ${kept}`, { cause: error });
     }
@@ -235,7 +235,7 @@ async function resumeFrom(saved: readonly SavedTraining[], training: Training, f
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       if (i === saved.length - 1)
-        throw new InputError(`${error.message}; to begin anew, remove ${dirname(state.path)}`, { cause: error });
+        throw new InputError(`${error.message}; to start again, remove ${dirname(state.path)}`, { cause: error });
       say(`${error.message}; trying ${saved[i + 1]!.path}`);
     }
   }

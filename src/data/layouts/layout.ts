@@ -1,4 +1,4 @@
-import type { DatasetClass, Unreadable } from "../item.ts";
+import type { DatasetClass, SkippedPath } from "../item.ts";
 import type { FileTree } from "../tree.ts";
 
 /** Names of layouts. */
@@ -34,9 +34,9 @@ export interface Reading {
   /** Images that share a name, but not the extension, with another image beside them, and those images. */
   readonly twins: readonly string[];
   /** Paths that a list names more than once. */
-  readonly repeated: readonly Unreadable[];
+  readonly repeated: readonly SkippedPath[];
   /** Paths that a list names and that do not exist. */
-  readonly missing: readonly Unreadable[];
+  readonly missing: readonly SkippedPath[];
 }
 
 /** The layout of a family of datasets. */

@@ -1,4 +1,4 @@
-import type { DatasetClass, Item, Unreadable } from "../item.ts";
+import type { DatasetClass, Item, SkippedPath } from "../item.ts";
 import { byCodeUnits, type FileTree } from "../tree.ts";
 import { defectItem, goodItem } from "./by_folders.ts";
 import type { Reading } from "./layout.ts";
@@ -27,7 +27,7 @@ export function readEntries(
 ): Reading {
   const classes = new Map<string, Entry[]>();
   const missing = new Map<string, string>();
-  const repeated: Unreadable[] = [];
+  const repeated: SkippedPath[] = [];
   const located = (path: string, entry: Entry): string | null => {
     const found = tree.locate(path);
     if (found === null)

@@ -48,7 +48,7 @@ const TITLES: Readonly<Record<Stage, string>> = {
 // (docs/decisions/006-embedded-filters.md).
 const MEAN = 0.7;
 const [SMOOTHING, WINDOW] = [21, 32]; // pixels at an input of 224
-const EXTREME = 1000; // times what is of use, in any of the options that it is held against
+const EXTREME = 1000; // far outside the useful range of every option that is compared with it
 const BRIEF_STEPS = 8; // among the first eight of seed 0 some draw noise and some do not, in each stage
 
 /**

@@ -15,6 +15,7 @@ import { add, divide, maximum, multiply, scalar, subtract } from "../../ops/elem
 import { gridSample } from "../../ops/grid_sample.ts";
 import { mean } from "../../ops/reduce.ts";
 import { concat, reshape, slice } from "../../ops/shape.ts";
+import { UsageError } from "../../runtime/errors.ts";
 import type { RandomStream } from "../../tensor/random.ts";
 import { bytesOf, type Tensor } from "../../tensor/tensor.ts";
 import type { GradConfig } from "./config.ts";
@@ -96,7 +97,7 @@ export class Grad {
 
   /**
    * Scores of the residual's hinge for features and their reconstruction, `[N,H,W]`, high where anomalous.
-   * @throws Error if this model has none: its `residualWeight` is 0
+   * @throws UsageError if this model has none, because its `residualWeight` is 0
    */
   residualScores(features: Tensor, reconstruction: Tensor): Tensor {
     const hinge = required(this.#residualHinge, "hinge on its residual");
@@ -157,7 +158,7 @@ const MODE_OF_POINTWISE = "inference"; // heads hold no batch norm: both modes a
 export const isGrid = (name: string): boolean => name.endsWith("Grid");
 
 function required<T>(part: T | null, name: string): T {
-  if (part === null) throw new Error(`this model has no ${name}`);
+  if (part === null) throw new UsageError(`this model has no ${name}`);
   return part;
 }
 

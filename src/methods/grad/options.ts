@@ -40,8 +40,8 @@ const byForm =
 const isTiny = ({ values }: OptionContext): boolean => values["decoder"] === "tiny";
 
 /**
- * The options of GRAD: what the paper and its relatives leave open, and how long and on what a model is trained. `form`
- * decides the defaults of others where there are both branches.
+ * Options of GRAD: the choices that the paper and its variants leave open, and the length and material of training.
+ * With both branches, `form` sets the defaults of other options.
  */
 export const GRAD_OPTIONS = {
   decoder: {
@@ -57,57 +57,57 @@ export const GRAD_OPTIONS = {
     choices: ["both", "normal", "abnormal"],
     default: "both",
     frequent: true,
-    help: "the grids that there are",
+    help: "grids of the model",
   },
   form: {
     kind: "choice",
     choices: ["joined", "published"],
     default: "joined",
     frequent: true,
-    help: "how the grids work together: hinges join the normal grid's map and score, or reconstructions are fused as published",
+    help: "joined: hinge scores are added to the normal grid's map and score; published: the reconstructions are fused",
   },
   epochsAbnormal: {
     kind: "whole",
     least: 0,
     default: 10,
     frequent: true,
-    help: "epochs of stage 1, which teaches the abnormal grid pasted blocks",
+    help: "epochs of stage 1, which trains the abnormal grid on pasted blocks",
   },
   epochsNormal: {
     kind: "whole",
     least: 0,
     default: 50,
     frequent: true,
-    help: "epochs of stage 2, which teaches both grids to reconstruct",
+    help: "epochs of stage 2, which trains the reconstruction of good features",
   },
   epochsResidual: {
     kind: "whole",
     least: 0,
     default: 10,
-    help: "epochs of stage 3, which teaches the residual's hinge, where residualWeight wants one",
+    help: "epochs of stage 3, which trains the residual hinge (only if residualWeight is above 0)",
   },
   leastAbnormal: {
     kind: "whole",
     least: 1,
     default: byForm("leastAbnormal"),
     defaultText: "50; 300 for form joined",
-    help: "steps of stage 1, at least, whatever its epochs",
+    help: "minimum number of steps of stage 1",
   },
   leastNormal: {
     kind: "whole",
     least: 1,
     default: 500,
     frequent: true,
-    help: "steps of stage 2, at least, whatever its epochs",
+    help: "minimum number of steps of stage 2",
   },
-  leastResidual: { kind: "whole", least: 1, default: 120, help: "steps of stage 3, at least, whatever its epochs" },
+  leastResidual: { kind: "whole", least: 1, default: 120, help: "minimum number of steps of stage 3" },
   enoughHits: {
     kind: "number",
     least: 0,
     most: 1,
     default: byForm("enoughHits"),
     defaultText: "0.99; 1 for form joined",
-    help: "share of hits on both sides of the hinge at which stages 1 and 3 end early; 1: never",
+    help: "share of correct cells, normal and pasted, at which stages 1 and 3 end early; 1: never",
   },
   batch: {
     kind: "whole",
@@ -120,14 +120,14 @@ export const GRAD_OPTIONS = {
   anomalyShare: {
     kind: "share",
     default: 0.5,
-    help: "share of the images of stages 1 and 3 that are real anomalies, where there are some; at 1 no blocks are pasted",
+    help: "share of real anomalies in a batch of stages 1 and 3, if any are given; 1: no blocks are pasted",
   },
   recompute: {
     kind: "flag",
     tuning: true,
     default: (context) => !isTiny(context),
     defaultText: "false for decoder tiny, else true",
-    help: "whether blocks of the decoders are computed twice rather than kept: the same bits in a fraction of the memory",
+    help: "recompute decoder blocks in the backward pass instead of storing them: same result, far less memory",
   },
   blocks: {
     kind: "whole",
@@ -143,36 +143,36 @@ export const GRAD_OPTIONS = {
     most: 1 << 10,
     default: 8,
     frequent: true,
-    help: "cells along a side of the grids that positions look into",
+    help: "cells along a side of the local grids, which each position looks up",
   },
   globalGrid: {
     kind: "whole",
     least: 1,
     most: 1 << 10,
     default: 4,
-    help: "cells along a side of the grids that whole images look into",
+    help: "cells along a side of the global grids, which each image looks up",
   },
   heads: {
     kind: "choice",
     choices: ["shared", "separate"],
     default: byForm("heads"),
     defaultText: "separate for form joined, else shared",
-    help: "whether both branches look at the same coordinates (the journal's version) or each has heads of its own",
+    help: "shared: both branches use the same coordinates (as in the journal version); separate: each has its own heads",
   },
   standardise: {
     kind: "flag",
     default: true,
-    help: "whether the abnormal branch's queries are standardised per image and channel",
+    help: "standardise the abnormal branch's queries per image and channel",
   },
   fusion: {
     kind: "choice",
     choices: ["learned", "sum", "lambda", "none"],
     default: byForm("fusion"),
     defaultText: "none for form joined, else learned",
-    help: "how both reconstructions become one: r_n + w r_a with w learned or 1, l r_n + (1 - l) r_a, or r_n alone",
+    help: "how the reconstructions are fused: r_n + w r_a with w learned (learned) or 1 (sum), l r_n + (1 - l) r_a (lambda), r_n (none)",
   },
-  lambda: { kind: "number", default: 0.5, help: "l of fusion lambda" },
-  abnormalWeight: { kind: "number", default: -0.2, help: "first value of w of fusion learned" },
+  lambda: { kind: "number", default: 0.5, help: "l in fusion lambda" },
+  abnormalWeight: { kind: "number", default: -0.2, help: "initial value of w in fusion learned" },
   hingeHead: {
     kind: "choice",
     choices: ["channel", "own"],
@@ -182,13 +182,13 @@ export const GRAD_OPTIONS = {
   hinge: {
     kind: "number",
     default: 0.5,
-    help: "threshold of the hinge: what stage 1 pushes scores, or cosines, beyond",
+    help: "margin of the hinge, beyond which stage 1 pushes scores or cosines",
   },
   pairs: {
     kind: "choice",
     choices: ["none", "cosine"],
     default: "none",
-    help: "whether stage 1 compares scores with masks, or cosines of pairs of abnormal features",
+    help: "none: stage 1 compares scores with masks; cosine: it compares pairs of abnormal features",
   },
   pairCount: { kind: "whole", least: 1, most: 1 << 20, default: 256, help: "pairs of each kind a step" },
   hingeWeight: {
@@ -196,27 +196,31 @@ export const GRAD_OPTIONS = {
     least: 0,
     default: (context) => (context.values["pairs"] === "cosine" ? 0 : byForm("hingeWeight")(context)),
     defaultText: "0.2 for form joined, else 0",
-    help: "how much the hinge's scores count in the map, in deviations of the map over good images for each of theirs; 0: not at all",
+    help: "weight of the hinge in the map, after both are scaled to unit spread over good images; 0: off",
   },
   hingeFloor: {
     kind: "number",
     default: 1,
-    help: "deviations above the mean of good images' scores from which on they count",
+    help: "standard deviations above the mean good score from which the hinge counts",
   },
   residualWeight: {
     kind: "number",
     least: 0,
     default: byForm("residualWeight"),
     defaultText: "4 for form joined, else 0",
-    help: "the same for a hinge on the residual, which a third stage teaches, in the image's score; 0: there is none",
+    help: "weight of the residual hinge (trained in stage 3) in the image score; 0: no such hinge",
   },
-  residualFloor: { kind: "number", default: 0, help: "the same, from where on its scores count" },
+  residualFloor: {
+    kind: "number",
+    default: 0,
+    help: "standard deviations above the mean good score from which the residual hinge counts",
+  },
   freeze: {
     kind: "choice",
     choices: ["grids", "branch"],
     default: byForm("freeze"),
     defaultText: "branch for form joined, else grids",
-    help: "what stage 2 leaves alone: the abnormal grids, or the whole abnormal branch",
+    help: "what stage 2 does not train: the abnormal grids, or the whole abnormal branch",
   },
   pasteDirection: {
     kind: "choice",
@@ -228,24 +232,24 @@ export const GRAD_OPTIONS = {
     kind: "pair",
     default: ({ values }) => INTENSITY[String(values["pasteDirection"])]!,
     defaultText: "1,3 deviations; 8,16 for equal; 1,1 for differences",
-    help: "how much of it, lowest and highest",
+    help: "range of the pasted intensity",
   },
   pasteShared: {
     kind: "pair",
     default: [0, 0],
-    help: "share of a random pattern that a block's cells have in common, lowest and highest",
+    help: "range of the share of a random pattern that is common to all cells of a block",
   },
   pasteSigns: {
     kind: "choice",
     choices: PASTE_SIGNS,
     default: "none",
-    help: "what a coin turns round: nothing, a block, its channels, its cells' channels",
+    help: "what gets a random sign: nothing, each block, each channel of a block, or each channel of a cell",
   },
   pasteSource: {
     kind: "choice",
     choices: PASTE_SOURCES,
     default: "images",
-    help: "features to take differences to: of other images, or of other places",
+    help: "where pasteDirection differences takes its features: other images, or other positions",
   },
   pasteWalk: {
     kind: "choice",
@@ -270,19 +274,19 @@ export const GRAD_OPTIONS = {
     default: [0, 0, 1, 1],
     help: "where blocks' centres may lie: left, top, right, bottom, as shares of the map",
   },
-  pasteCount: { kind: "whole", least: 1, default: 1, help: "blocks of an image" },
+  pasteCount: { kind: "whole", least: 1, default: 1, help: "blocks pasted into each image" },
   pastePer: {
     kind: "choice",
     choices: PASTE_DRAWS,
     default: "image",
-    help: "whether each image gets blocks of its own, or a batch the same",
+    help: "image: each image gets its own blocks; batch: all images of a batch get the same",
   },
   pasteBlurSigma: {
     kind: "number",
     default: 0.8,
     help: "standard deviation of the Gaussian that softens blocks, cells",
   },
-  pasteBlurRadius: { kind: "whole", least: 0, default: 1, help: "how far it reaches, cells; 0 for none" },
+  pasteBlurRadius: { kind: "whole", least: 0, default: 1, help: "radius of that Gaussian, cells; 0: no blur" },
 } as const satisfies OptionTable;
 
 /** Options of GRAD. */

@@ -25,7 +25,7 @@ const DROP_TO = 0.1;
 const READ_EVERY = 10;
 const STAGE_STREAMS = 16; // between the stages' streams of random numbers
 
-/** Steps of a stage for so many images, at most. */
+/** The most steps that a stage takes, given the number of images. */
 export function stepsOf(
   stage: Stage,
   count: number,
@@ -42,8 +42,8 @@ export function stepsOf(
 }
 
 /**
- * The first of a model's tensors that holds a number that is none, and where: "head.weight holds NaN at element 5";
- * null if all are finite.
+ * Describes a model's first NaN or infinity for an error message, such as "head.weight holds NaN at element 5"; null if
+ * all tensors are finite.
  */
 async function firstNonFinite({ weights }: Grad): Promise<string | null> {
   for (const [name, tensor] of weights.all()) {
@@ -67,9 +67,8 @@ export function stageOptimizer(stage: Stage, model: Grad): AdamW {
 }
 
 /**
- * The training of a model on features, stage by stage. It stands between two steps whenever nobody is asking for the
- * next: there it can be left, saved and gone on with, to the same bits. The same seed on the same adapter gives the
- * same bits.
+ * The training of a model on features, stage by stage. Between two steps it can be paused, saved and resumed to the
+ * same bits. The same seed on the same adapter gives the same bits.
  */
 export class GradTraining {
   readonly #model: Grad;
@@ -81,7 +80,7 @@ export class GradTraining {
   #steps: StageSteps | null = null;
   #order: readonly number[] | null = null; // of the images in this epoch
 
-  /** @param anomalies real ones, for the first stage and the third; null for none */
+  /** @param anomalies real anomalies for stages 1 and 3; null if there are none */
   constructor(model: Grad, features: FeatureSource, options: FitOptions, anomalies: AnomalySource | null = null) {
     this.#model = model;
     this.#features = features;
@@ -97,7 +96,7 @@ export class GradTraining {
   }
 
   /**
-   * Takes steps until the end, or until nobody asks for more.
+   * Takes steps until the end; leaving the loop pauses the training.
    * @throws DivergedError where a loss that was read is NaN or infinite
    */
   async *fit(): AsyncGenerator<FitStep, void> {
@@ -110,8 +109,8 @@ export class GradTraining {
   }
 
   /**
-   * Goes to where another training stood, whose model's weights this one's model has.
-   * @throws ShapeError for a place where none of this length ever stands, or an optimiser of other parameters
+   * Resumes at another training's position, once the model has that training's weights.
+   * @throws ShapeError for a position beyond this training's steps, or an optimiser of other parameters
    */
   resume(position: FitPosition | null, optimizer: OptimizerState | null): void {
     this.release();
@@ -168,7 +167,7 @@ export class GradTraining {
     const [loss, hits] = await readResults(results, done % READ_EVERY === 0 || done === steps);
     if (loss !== null && !Number.isFinite(loss)) {
       const broken = await firstNonFinite(this.#model);
-      const weights = broken ? `tensor ${broken}` : "all weights are finite yet";
+      const weights = broken ? `tensor ${broken}` : "all weights are still finite";
       throw new DivergedError(`training diverged: the loss at step ${done} of stage ${stage} is ${loss}; ${weights}`);
     }
     if (await tunePending(this.#model.weights.device)) this.#steps.recapture();
@@ -182,7 +181,7 @@ export class GradTraining {
     return { stage, step: done, steps, epoch, loss };
   }
 
-  /** The real anomalies of a step, in the place of that share of a batch's images; null where there are none. */
+  /** Real anomalies that replace `anomalyShare` of a batch's images in this step; null if there are none. */
   async #anomalous(batch: number, step: number): Promise<MarkedFeatures | null> {
     const anomalies = this.#anomalies;
     if (!anomalies) return null;

@@ -1,11 +1,11 @@
-/** Memory that work at a time may take together: who wants more than is left waits, in order of asking. */
+/** A memory budget shared by concurrent work: a request for more than is left waits, first come, first served. */
 export class ByteBudget {
   readonly #total: number;
   readonly #waiting: { readonly bytes: number; readonly grant: () => void }[] = [];
   #inFlight = 0;
   #peak = 0;
 
-  /** @param total bytes; work that takes more alone goes ahead when nothing else does */
+  /** @param total bytes; a larger request is granted when no other work holds any */
   constructor(total: number) {
     this.#total = total;
   }
@@ -20,7 +20,7 @@ export class ByteBudget {
     return this.#peak;
   }
 
-  /** Takes so many bytes, as soon as there are as many; gives the function that hands them back. */
+  /** Waits until this many bytes are free and takes them; returns the function that gives them back. */
   async take(bytes: number): Promise<() => void> {
     await new Promise<void>((grant) => {
       this.#waiting.push({ bytes, grant });

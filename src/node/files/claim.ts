@@ -12,9 +12,8 @@ export interface Outputs {
 }
 
 /**
- * Makes sure, before the work, that outputs can be written, each somewhere else; and keeps other processes from them,
- * until it is released.
- * @throws InputError if one cannot be written, is named twice, or another process has it; nothing is kept then
+ * Checks before the work that outputs are distinct and can be written, and locks them until it is released.
+ * @throws InputError if one cannot be written, is named twice, or another process has it; no lock is held then
  */
 export async function claimOutputs({ files = [], folders = [], share = "" }: Outputs): Promise<Lock> {
   for (const path of folders) await ensureWritableFolder(path);

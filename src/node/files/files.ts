@@ -7,7 +7,7 @@ import { finishPart, newPart, removePart } from "./parts.ts";
 import { ELSEWHERE, FORBIDDEN, isForbidden, writeReasonOf } from "./reasons.ts";
 import { openSink, findTarget, writeAll } from "./targets.ts";
 
-/** Asked before anything is written: a guard throws where this process must write no more. */
+/** Called before every write: a guard throws if this process must not write any more. */
 export const guards = new Set<() => Promise<void>>();
 
 /** @throws what a guard throws */
@@ -154,13 +154,13 @@ async function copyOver(from: string, path: string): Promise<void> {
 }
 
 /**
- * Makes a folder, and those around it, and makes sure that files can be written there: before the work, not after it.
+ * Makes a folder, with its parents, and checks that files can be written there; called before the work.
  * @throws InputError if that is not possible
  */
 export async function ensureWritableFolder(path: string): Promise<void> {
   try {
     await makeFolder(resolve(path));
-    // asking for permission is not enough: it does not know all that can fail
+    // a real write, as permissions do not predict every failure
     await rmdir(await mkdtemp(join(path, ".bigrid-")));
   } catch (error) {
     const reason = writeReasonOf(error, `nothing can be made there (${ELSEWHERE})`);
@@ -169,7 +169,7 @@ export async function ensureWritableFolder(path: string): Promise<void> {
 }
 
 /**
- * Makes sure that a file can be written, and makes the folders around it: before the work, not after it.
+ * Checks that a file can be written, and makes its parent folders; called before the work.
  * @throws InputError if that is not possible
  */
 export async function ensureWritableFile(path: string): Promise<void> {

@@ -1,7 +1,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { BigIntStats, Dirent } from "node:fs";
-import type { Unreadable } from "../../data/dataset.ts";
+import type { SkippedPath } from "../../data/dataset.ts";
 import { byCodeUnits, isClutter, isImage, within } from "../../data/tree.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { writeFileAtomic } from "./files.ts";
@@ -14,9 +14,9 @@ export interface FolderListing {
   /** The folder itself, "", and all below it that were looked into. */
   readonly folders: readonly string[];
   /** Paths that cannot be listed or are neither file nor folder, in order. */
-  readonly unreadable: readonly Unreadable[];
+  readonly unreadable: readonly SkippedPath[];
   /** Links and further names of images and folders that are there by another path, in order of paths. */
-  readonly repeated: readonly Unreadable[];
+  readonly repeated: readonly SkippedPath[];
   /** Folders below that hold pictures which bigrid wrote: none of their files is listed. */
   readonly outputs: readonly string[];
   /** Identities of the images, independent of their paths. */
@@ -71,8 +71,8 @@ class Walk {
   readonly #linkedFiles: string[] = [];
   readonly #linkedFolders: string[] = [];
   readonly #folders = new Map<string, string>(); // their paths by identity
-  readonly #unreadable: Unreadable[] = [];
-  readonly #repeated: Unreadable[] = [];
+  readonly #unreadable: SkippedPath[] = [];
+  readonly #repeated: SkippedPath[] = [];
   readonly #outputs: string[] = [];
 
   constructor(root: string) {
@@ -84,7 +84,7 @@ class Walk {
     // more may come as it goes
     for (let i = 0; i < this.#linkedFolders.length; i++) await this.#walk(this.#linkedFolders[i]!);
     const { files, identities } = await this.#once([...this.#files, ...this.#linkedFiles.sort(byCodeUnits)]);
-    const byPath = (a: Unreadable, b: Unreadable): number => byCodeUnits(a.path, b.path);
+    const byPath = (a: SkippedPath, b: SkippedPath): number => byCodeUnits(a.path, b.path);
     return {
       files,
       folders: [...this.#folders.values()],

@@ -6,8 +6,8 @@ import { LineFile } from "./line_file.ts";
 import { lockFile, type Lock } from "./lock.ts";
 
 /**
- * A journal of finished work: one JSON object a line, the first about all of them. What `append` returned from outlasts
- * whatever happens; what it had not is not there. One process at a time has a journal open.
+ * A journal of finished work: JSON lines, the first of which is a header. Entries are durable once `append` has
+ * returned; of an interrupted `append`, no entry is there. Only one process at a time can have a journal open.
  */
 export class Journal<Entry> {
   readonly path: string;
@@ -21,8 +21,8 @@ export class Journal<Entry> {
   }
 
   /**
-   * Opens a journal, or begins it with `header`.
-   * @returns the header that it has
+   * Opens a journal; creates it with `header` if there is none.
+   * @returns the journal and its header
    * @throws InputError if it cannot be written, is another file, or another process has it open
    */
   static async open<Header, Entry>(
@@ -85,7 +85,7 @@ function parsed<T>(line: string, path: string, number: number): T {
     // as below
   }
   throw new InputError(
-    `${path} is no journal, or was changed by something else: line ${number} is no JSON object; move it away to begin anew`,
+    `${path} is no journal, or was changed by another program: line ${number} is no JSON object; move it away to start again`,
   );
 }
 
@@ -100,7 +100,7 @@ async function* linesOf(path: string): AsyncGenerator<string> {
   try {
     for await (const text of file.createReadStream({ encoding: "utf8", autoClose: false }) as AsyncIterable<string>) {
       const lines = text.split("\n");
-      // joined where the line ends: to look through it at each part would take its length squared
+      // searching only the new part for line ends keeps long lines linear
       lines[0] = rest + lines[0]!;
       rest = lines.pop()!;
       yield* lines;

@@ -11,16 +11,16 @@ import { isForbidden, writeReasonOf } from "./reasons.ts";
 import { removePartsOf, WRITER } from "./parts.ts";
 import { findTarget } from "./targets.ts";
 
-/** An output that this process alone writes, until it is released. */
+/** Exclusive right to write an output, until it is released. */
 export interface Lock extends AsyncDisposable {
   release(): Promise<void>;
 }
 
 // Milliseconds.
-const PATIENCE = 3000; // a process that was killed a moment ago may still be going
-const BEAT = 3000; // between two changes by which a holder shows that it is alive
-const SILENCE = 4 * BEAT; // without a change, after which a holder that cannot be asked is dead
-const SETTLED = 500; // after which nobody who found a lock free still writes its record
+const PATIENCE = 3000; // a process that was just killed may still be ending
+const BEAT = 3000; // between a holder's heartbeats
+const SILENCE = 4 * BEAT; // without a heartbeat, after which a holder whose process cannot be checked counts as dead
+const SETTLED = 500; // after which no process that found the lock free still writes its record
 
 /** The record in a lock's file. */
 interface Holder {
@@ -29,13 +29,10 @@ interface Holder {
   readonly writer: string;
   readonly pid: number;
   readonly host: string;
-  /**
-   * The running system, another one after each start, and its process numbers: those of one container mean nothing in
-   * another.
-   */
+  /** The boot of the system, and its PID namespace: process numbers of one container mean nothing in another. */
   readonly system: string;
   readonly numbers: string;
-  /** True if the system keeps the lock and takes it back when the process ends. */
+  /** True if the kernel holds the lock and releases it when the process ends. */
   readonly kept: boolean;
   readonly since: string;
   /** Grows as long as the holder is alive. */
@@ -54,16 +51,16 @@ function tried(read: () => string): string {
 }
 
 /**
- * Keeps other processes from writing a file, or waits a moment for one that is ending.
+ * Locks a file against writing by other processes; waits a moment for a holder that is ending.
  *
- * The lock is a file beside the output, behind its links, which only its owner can open. Where the system can, it keeps
- * the lock for as long as this process lives, even suspended (flock, which Node lacks and the command of that name
- * provides): that holds across containers, and over NFS. Where it cannot, and between systems that share a disk but no
- * locks, the record in the file tells: a living holder changes it every few seconds, so no clocks are compared. A
- * holder whose record was replaced writes no more: it is a guard of all writing.
+ * The lock is a file beside the output (links followed) that only its owner can open. Where the system supports flock
+ * (through the command of that name, as Node has no call for it), the kernel holds the lock while this process lives,
+ * even suspended, across containers and over NFS. Elsewhere, and between systems that share a disk but no locks, the
+ * record in the file decides: a living holder rewrites it every few seconds, so no clocks are compared. All writing
+ * checks the record first, so a holder that lost its lock stops writing.
  *
- * @param path the output; what is written through, such as a device, is free to all
- * @throws InputError if another process has it, saying which
+ * @param path the output; devices, pipes and the like are not locked
+ * @throws InputError, naming the holder, if another process has it
  */
 export async function lockFile(path: string): Promise<Lock> {
   const target = await findTarget(path);
@@ -84,8 +81,8 @@ export async function lockFile(path: string): Promise<Lock> {
 }
 
 /**
- * Keeps other processes from writing into a folder, or into the part of it that a name stands for. As `lockFile`.
- * @throws InputError if another process has it, saying which
+ * Locks a folder, or a named part of it, as `lockFile` locks a file.
+ * @throws InputError, naming the holder, if another process has it
  */
 export async function lockFolder(path: string, part = ""): Promise<Lock> {
   const target = await findTarget(path);
@@ -244,9 +241,8 @@ class HeldLock implements Lock {
 }
 
 /**
- * Lets the system keep a lock on an open file. Node has no call for that; a child that inherits the file does it for
- * both.
- * @returns false if another has it; null if this system or file system has no such locks
+ * Locks an open file with flock. Node has no call for it, so a child that inherits the file does it for both.
+ * @returns false if another process has the lock; null if the system or file system has no flock
  */
 function keep(file: FileHandle): Promise<boolean | null> {
   if (process.platform !== "linux") return Promise.resolve(null);
@@ -264,8 +260,8 @@ async function leadsTo(path: string, file: FileHandle): Promise<boolean> {
 }
 
 /**
- * True if the holder of a record is known to have ended. @param kept whether the system has given its lock to this
- * process
+ * True if the holder of a record is known to have ended.
+ * @param kept true if the kernel has given the lock to this process
  */
 function isDead({ system, numbers, pid, kept: wasKept }: Holder, kept: boolean): boolean {
   if (system !== SYSTEM) return false;
@@ -279,7 +275,7 @@ function isDead({ system, numbers, pid, kept: wasKept }: Holder, kept: boolean):
   }
 }
 
-/** Waits for a holder to change its record, for as long as one may take that is alive. */
+/** Waits for a holder's next heartbeat; false if none comes in time. */
 async function isBeating(path: string, { id, beat }: Holder): Promise<boolean> {
   for (const began = performance.now(); performance.now() - began < SILENCE;) {
     await pause(SETTLED);
@@ -293,7 +289,7 @@ async function isBeating(path: string, { id, beat }: Holder): Promise<boolean> {
 const MOST_BYTES = 4096;
 
 /**
- * The record in a lock's file, opened anew: a network file system looks at its server only then. Null if there is none.
+ * Reads a lock's record; null if there is none. Opens the file anew, so that a network file system asks its server.
  */
 async function recordAt(path: string): Promise<Holder | null> {
   const file = await open(path).catch(() => null);
@@ -326,7 +322,7 @@ const named = ({ pid, host, since }: Holder): string => `process ${pid} on ${hos
 function isTaken(output: string, holder: Holder | null): InputError {
   const who = holder ? ` (${named(holder)})` : "";
   return new InputError(
-    `another bigrid is writing ${output}${who}: wait for its end, or end it, or name another output`,
+    `another bigrid is writing ${output}${who}: wait until it ends, end it, or name another output`,
   );
 }
 

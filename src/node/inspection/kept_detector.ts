@@ -2,17 +2,17 @@ import type { Detector } from "../../detection/detector.ts";
 import { DeviceLostError } from "../../runtime/errors.ts";
 import { half, wantsLess } from "../recovery.ts";
 
-const MOST_LOSSES = 3; // one after another, with no work done between them
+const MOST_LOSSES = 3; // in a row, without any work done in between
 
 interface Current {
   readonly detector: Promise<Detector>;
-  /** Images that the GPU is given at a time. */
+  /** Images per batch. */
   readonly batch: number;
 }
 
 /**
- * A detector that outlives its device: where that is lost, it is loaded on a new one and the work done again; where the
- * GPU has no memory for a batch, and it may, it goes on with half of it.
+ * A detector that outlives its device. If the device is lost, the detector is loaded on a new one and the work is
+ * repeated; if a batch does not fit in GPU memory, it continues with half of it, where that is allowed.
  */
 export class KeptDetector {
   readonly #open: () => Promise<Detector>;
@@ -24,7 +24,7 @@ export class KeptDetector {
   /**
    * @param first the detector as it is now
    * @param open loads it on a new device
-   * @param onNotice told, in words, each time that it goes on with another
+   * @param onNotice called with a message each time that a new device takes over
    */
   constructor(
     first: Detector,
@@ -40,10 +40,10 @@ export class KeptDetector {
   }
 
   /**
-   * Does some work, again if what it runs on is lost.
-   * @param work with the detector, and how many images it may be given at a time; done twice, it must come to the same
-   * @throws DeviceLostError where devices are lost again and again; OutOfMemoryError or TooLargeError where less at a
-   * time is not allowed, or one image is too much
+   * Runs some work with the detector and a batch size.
+   * @param work must be repeatable: it runs again after a lost device
+   * @throws DeviceLostError if devices are lost repeatedly; OutOfMemoryError or TooLargeError if the batch may not be
+   * halved, or a single image is too large
    */
   async use<T>(work: (detector: Detector, batch: number) => Promise<T>): Promise<T> {
     for (;;) {
@@ -61,7 +61,7 @@ export class KeptDetector {
     }
   }
 
-  /** Device and batch to continue with after an error; throws it if retrying is of no use. */
+  /** Device and batch to continue with after an error; throws it if retrying is pointless. */
   #next({ detector, batch }: Current, error: Error, isLost: boolean): Current {
     const isOver = isLost ? ++this.#losses > MOST_LOSSES : !this.#mayHalve || batch === 1;
     if (isOver) throw error;

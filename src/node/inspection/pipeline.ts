@@ -33,16 +33,16 @@ export interface InspectionOptions {
   /** Score above which an image is defective. */
   readonly threshold: number;
   readonly pixelThreshold: number;
-  /** Pixels that a defect has at least; an image without such a defect is good then, whatever its score. */
+  /** Smallest area of a defect, pixels; an image without such a defect is good whatever its score. Null: no limit. */
   readonly minArea: number | null;
   readonly region: RegionOfPictures | null;
   readonly pictures: ReadonlyMap<PictureKind, string>;
-  /** Images that the GPU is given at a time. */
+  /** Images per batch. */
   readonly batch: number;
   /** True to fail at the first image that cannot be inspected. */
   readonly strict: boolean;
   /**
-   * Told of each image that is left out, in words.
+   * Called with a message for each image that is left out.
    * @param isFault true if the model failed on it, false if it cannot be read
    */
   readonly onSkipped: (reason: string, isFault: boolean) => void;
@@ -50,11 +50,11 @@ export interface InspectionOptions {
 
 /** Handling of images that have vanished. */
 export interface GoneOptions<T extends ListedImage> {
-  /** Told of the image, which then has no result. Default: it is one that cannot be read. */
+  /** Called for an image that has vanished, which then has no result. Default: it counts as unreadable. */
   readonly onGone?: (item: T) => void;
 }
 
-// Decoded images are large, and how large is not known before: their number is bounded by their bytes.
+// Decoded images are large and their sizes are not known beforehand, so their bytes are limited, not their number.
 const AHEAD_BYTES = 64e6;
 const BATCH_BYTES = 32e6;
 
@@ -100,7 +100,7 @@ export async function* inspectImages<T extends ListedImage>(
   }
 }
 
-/** Groups of so many images, fewer if they are large. */
+/** Groups of at most this many images, fewer if they are large. */
 async function* batchesOf<T>(decoded: AsyncIterable<Decoded<T>>, most: number): AsyncGenerator<readonly Decoded<T>[]> {
   let batch: Decoded<T>[] = [];
   let bytes = 0;
@@ -114,7 +114,7 @@ async function* batchesOf<T>(decoded: AsyncIterable<Decoded<T>>, most: number): 
   if (batch.length > 0) yield batch;
 }
 
-/** @param most images that the GPU is given at a time */
+/** @param most images per batch */
 async function inspectBatch<T extends ListedImage>(
   detector: Detector,
   decoded: readonly Decoded<T>[],

@@ -17,13 +17,13 @@ export interface Inspected {
 }
 
 /** An image that could not be inspected. */
-export interface Unreadable {
+export interface UnreadableImage {
   readonly image: string;
   readonly verdict: "unreadable";
   readonly reason: string;
 }
 
-export type Result = Inspected | Unreadable;
+export type Result = Inspected | UnreadableImage;
 
 export const PICTURE_KINDS = ["heatMap", "mask", "contour"] as const;
 
