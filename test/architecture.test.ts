@@ -189,7 +189,6 @@ const MAY_NAME: Readonly<Record<string, RegExp>> = {
   "src/nn/layers.ts": /residual/i, // the same
   "src/nn/index.ts": /residual/i,
   "src/data/names.ts": /abnormal/i, // a folder of defective images
-  "src/detection/model_file.ts": /hinge/i, // a key of version 3, which is read
 };
 
 /**

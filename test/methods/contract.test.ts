@@ -199,7 +199,7 @@ describe.each(METHOD_NAMES)("the method %s", (name) => {
   });
 
   test("has options with help and defaults within range, none of them one of every training, and no others", async () => {
-    const { options: table, brief, title, source, name: own } = await loadMethod(name);
+    const { options: table, title, source, name: own } = await loadMethod(name);
     expect([own, title.length > 0, source.length > 0]).toEqual([name, true, true]);
     for (const software of [true, false]) {
       const values = resolveOptions(name, table, {}, { software });
@@ -209,7 +209,10 @@ describe.each(METHOD_NAMES)("the method %s", (name) => {
         else expect(spec.defaultText, option).toBeDefined();
       }
     }
-    resolveOptions(name, table, brief, { software: true });
+    const briefs = Object.entries(table).flatMap(([option, { brief }]) =>
+      brief === undefined ? [] : [[option, brief]],
+    );
+    resolveOptions(name, table, Object.fromEntries(briefs) as object, { software: true });
     expect(Object.keys(table).filter((option) => Object.hasOwn(TRAINING_OPTIONS, option))).toEqual([]);
     await expect(Training.begin(device, good(), { method: name, unheardOf: 1 } as object)).rejects.toThrow(
       `method ${name}: unknown option unheardOf`,

@@ -5,6 +5,8 @@ import type { OptionContext, OptionsOf, OptionTable, ResolvedOptions } from "../
 export const DECODERS = ["tiny", "mobile", "basic"] as const;
 export type DecoderName = (typeof DECODERS)[number];
 
+const USUAL = 1000; // far beyond what is of use
+const BRIEF_STEPS = 8; // among the first eight of seed 0 some draw noise and some do not, in each stage
 const BLOCKS: Readonly<Record<string, number>> = { tiny: 1, mobile: 11, basic: 9 };
 const INTENSITY: Readonly<Record<string, readonly [number, number]>> = {
   equal: [8, 16],
@@ -70,6 +72,7 @@ export const GRAD_OPTIONS = {
     kind: "whole",
     least: 0,
     default: 10,
+    brief: 1,
     frequent: true,
     help: "epochs of stage 1, which teaches the abnormal grid pasted blocks",
   },
@@ -77,6 +80,7 @@ export const GRAD_OPTIONS = {
     kind: "whole",
     least: 0,
     default: 50,
+    brief: 1,
     frequent: true,
     help: "epochs of stage 2, which teaches both grids to reconstruct",
   },
@@ -84,11 +88,13 @@ export const GRAD_OPTIONS = {
     kind: "whole",
     least: 0,
     default: 10,
+    brief: 1,
     help: "epochs of stage 3, which teaches the residual's hinge, where residualWeight wants one",
   },
   leastAbnormal: {
     kind: "whole",
     least: 1,
+    brief: BRIEF_STEPS,
     default: byForm("leastAbnormal"),
     defaultText: "50; 300 for form joined",
     help: "steps of stage 1, at least, whatever its epochs",
@@ -96,15 +102,23 @@ export const GRAD_OPTIONS = {
   leastNormal: {
     kind: "whole",
     least: 1,
+    brief: BRIEF_STEPS,
     default: 500,
     frequent: true,
     help: "steps of stage 2, at least, whatever its epochs",
   },
-  leastResidual: { kind: "whole", least: 1, default: 120, help: "steps of stage 3, at least, whatever its epochs" },
+  leastResidual: {
+    kind: "whole",
+    least: 1,
+    default: 120,
+    brief: BRIEF_STEPS,
+    help: "steps of stage 3, at least, whatever its epochs",
+  },
   enoughHits: {
     kind: "number",
     least: 0,
     most: 1,
+    brief: 1,
     default: byForm("enoughHits"),
     defaultText: "0.99; 1 for form joined",
     help: "share of hits on both sides of the hinge at which stages 1 and 3 end early; 1: never",
@@ -120,6 +134,7 @@ export const GRAD_OPTIONS = {
   anomalyShare: {
     kind: "share",
     default: 0.5,
+    needsAnomalies: true,
     help: "share of the images of stages 1 and 3 that are real anomalies, where there are some; at 1 no blocks are pasted",
   },
   recompute: {
@@ -171,8 +186,8 @@ export const GRAD_OPTIONS = {
     defaultText: "none for form joined, else learned",
     help: "how both reconstructions become one: r_n + w r_a with w learned or 1, l r_n + (1 - l) r_a, or r_n alone",
   },
-  lambda: { kind: "number", default: 0.5, help: "l of fusion lambda" },
-  abnormalWeight: { kind: "number", default: -0.2, help: "first value of w of fusion learned" },
+  lambda: { kind: "number", default: 0.5, usual: USUAL, help: "l of fusion lambda" },
+  abnormalWeight: { kind: "number", default: -0.2, usual: USUAL, help: "first value of w of fusion learned" },
   hingeHead: {
     kind: "choice",
     choices: ["channel", "own"],
@@ -181,6 +196,7 @@ export const GRAD_OPTIONS = {
   },
   hinge: {
     kind: "number",
+    usual: USUAL,
     default: 0.5,
     help: "threshold of the hinge: what stage 1 pushes scores, or cosines, beyond",
   },
@@ -194,6 +210,7 @@ export const GRAD_OPTIONS = {
   hingeWeight: {
     kind: "number",
     least: 0,
+    usual: USUAL,
     default: (context) => (context.values["pairs"] === "cosine" ? 0 : byForm("hingeWeight")(context)),
     defaultText: "0.2 for form joined, else 0",
     help: "how much the hinge's scores count in the map, in deviations of the map over good images for each of theirs; 0: not at all",
@@ -206,6 +223,7 @@ export const GRAD_OPTIONS = {
   residualWeight: {
     kind: "number",
     least: 0,
+    usual: USUAL,
     default: byForm("residualWeight"),
     defaultText: "4 for form joined, else 0",
     help: "the same for a hinge on the residual, which a third stage teaches, in the image's score; 0: there is none",
@@ -226,6 +244,7 @@ export const GRAD_OPTIONS = {
   },
   pasteIntensity: {
     kind: "pair",
+    usual: USUAL,
     default: ({ values }) => INTENSITY[String(values["pasteDirection"])]!,
     defaultText: "1,3 deviations; 8,16 for equal; 1,1 for differences",
     help: "how much of it, lowest and highest",
