@@ -201,7 +201,6 @@ const MAY_NAME: Readonly<Record<string, RegExp>> = {
   "src/nn/layers.ts": /residual/i, // the same
   "src/nn/index.ts": /residual/i,
   "src/data/names.ts": /abnormal/i, // a folder of defective images
-  "src/detection/model_file.ts": /hinges|\bjoins\b/i, // a key of version 3, which is read, and what it has become
   "src/io/safetensors.ts": /TextDecoder/, // of UTF-8
   "src/node/image_list.ts": /TextDecoder/,
   "src/data/tree.ts": /decoder/, // of image files

@@ -55,10 +55,12 @@ const MOST_IMAGES = 1000; // beyond, the rate that five standard deviations supp
 /**
  * Computes thresholds and scales from good images held out of training. Images of unknown class use the highest
  * threshold of all classes. A class with too few images for the false-reject rate gets the lowest rate that they
- * support.
+ * support. A score or peak of exactly 0, such as that of a copy of a training image, counts as the lowest of its class
+ * above 0.
  * @param falseReject share of good images to reject, in (0, 0.5]
- * @throws OptionError for a share out of range, or no images; DivergedError for a score or peak that is not a positive
- * number, or scores so far apart that no threshold can be computed
+ * @throws OptionError for a share out of range, no images, or a class of which all score 0, as images do that a model
+ * was fitted to and knows by heart; DivergedError for a score or peak that is negative or not finite, or scores so far
+ * apart that no threshold can be computed
  */
 export function calibrationOf(images: readonly HeldOut[], falseReject: number): Calibration {
   if (!(falseReject > 0 && falseReject <= 0.5))
@@ -67,21 +69,34 @@ export function calibrationOf(images: readonly HeldOut[], falseReject: number): 
   const byClass = new Map<string, HeldOut[]>();
   for (const image of images) {
     const { className, score, peak } = image;
-    if (!(isPositive(score) && isPositive(peak))) {
+    if (!(isScore(score) && isScore(peak))) {
       throw new DivergedError(
-        `calibration: expected positive scores of good images, one of class ${className} has ${score}, with a peak of ${peak}`,
+        `calibration: expected scores of good images of at least 0, one of class ${className} has ${score}, with a peak of ${peak}`,
       );
     }
     byClass.set(className, [...(byClass.get(className) ?? []), image]);
   }
+  for (const [name, members] of byClass) byClass.set(name, aboveZero(name, members));
   const classes = Object.fromEntries(
     [...byClass].map(([name, members]) => [name, measuredScores(name, members, falseReject)]),
   );
   const highest = Object.values(classes).reduce((a, b) => (b.threshold > a.threshold ? b : a));
   const pixelThreshold = Math.max(...Object.values(classes).map((good) => good.pixelThreshold));
-  const typicalPeak = Math.exp(meanOf(images.map(({ peak }) => Math.log(peak))));
+  const peaks = [...byClass.values()].flat().map(({ peak }) => Math.log(peak));
+  const typicalPeak = Math.exp(meanOf(peaks));
   const rate = Math.max(falseReject, ...[...byClass.values()].map(({ length }) => supportedRate(length)));
   return { falseReject: rate, ...highest, pixelThreshold, classes, heat: [typicalPeak, HEAT_RANGE * typicalPeak] };
+}
+
+/** A class's images, with the least score and peak above 0 in place of 0. */
+function aboveZero(name: string, members: readonly HeldOut[]): HeldOut[] {
+  const least = (of: "score" | "peak"): number => Math.min(...members.map((image) => image[of]).filter(isPositive));
+  const [score, peak] = [least("score"), least("peak")];
+  if (Number.isFinite(score) && Number.isFinite(peak))
+    return members.map((image) => ({ ...image, score: image.score || score, peak: image.peak || peak }));
+  throw new OptionError(
+    `calibration: all ${members.length} good images of class ${name} that are to set the threshold score 0, as images do that the model was fitted to and knows by heart: set folds to at least 2, so that images are held out, or train on different ones`,
+  );
 }
 
 function measuredScores(name: string, members: readonly HeldOut[], falseReject: number): GoodScores {
@@ -98,7 +113,10 @@ function measuredScores(name: string, members: readonly HeldOut[], falseReject: 
   );
 }
 
-/** True if a number is positive and finite, as image scores and thresholds are. */
+/** True if a number is finite and at least 0, as scores and maps are. */
+export const isScore = (value: unknown): value is number => Number.isFinite(value) && (value as number) >= 0;
+
+/** True if a number is positive and finite, as thresholds are. */
 export const isPositive = (value: unknown): value is number => Number.isFinite(value) && (value as number) > 0;
 
 /**

@@ -12,6 +12,7 @@ import { InputError, OptionError, UnsupportedError } from "../runtime/errors.ts"
 import { tunePending } from "../runtime/tuner.ts";
 import { placementOf, type Resize, type Placement, type Size } from "../io/placement.ts";
 import { empty, fromArray, release, sameShape, toArray, type FloatDType, type Tensor } from "../tensor/tensor.ts";
+import { stageNames } from "./assembly.ts";
 import { calibratedScore, type Calibration } from "./calibration.ts";
 import { FeatureExtractor, FeatureMaker, type Preprocessing } from "./features.ts";
 import {
@@ -140,7 +141,7 @@ export class Detector {
       throw new InputError(`${source} was trained on ${name} weights of SHA-256 ${sha256}; ${given}`);
     }
     const method = await loadMethod(methodName);
-    const stages = isPretrained(name) ? assembly.stages : null;
+    const stages = isPretrained(name) ? stageNames(assembly) : null;
     const backbone = await createBackbone(device, name as BackboneName, {
       inputSize,
       stages,
@@ -181,7 +182,9 @@ export class Detector {
    */
   tensors(): ReadonlyMap<string, Tensor> {
     if (this.half)
-      throw new OptionError("loaded in half precision, the detector has no f32 weights to save: load it without `half`");
+      throw new OptionError(
+        "loaded in half precision, the detector has no f32 weights to save: load it without `half`",
+      );
     return new Map([...this.#features.tensors(), ...this.#model.weights.all()]);
   }
 

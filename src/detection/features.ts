@@ -1,4 +1,4 @@
-import type { Backbone, BackboneInput } from "../backbones/backbone.ts";
+import type { Backbone, BackboneInput, Stage } from "../backbones/backbone.ts";
 import type { DecodedImage } from "../io/image.ts";
 import type { Assembly, FeatureExtents } from "../methods/method.ts";
 import { cast } from "../ops/cast.ts";
@@ -6,11 +6,12 @@ import { add, multiply } from "../ops/elementwise.ts";
 import { imagesToTensor, ResizeFilters } from "../ops/images.ts";
 import { averagePool } from "../ops/pool.ts";
 import { resize } from "../ops/resize.ts";
+import { l2Normalize } from "../ops/rows.ts";
 import { concat } from "../ops/shape.ts";
 import type { Device } from "../runtime/device.ts";
-import { OptionError } from "../runtime/errors.ts";
 import type { Resize } from "../io/placement.ts";
 import { fromArray, release, type Tensor } from "../tensor/tensor.ts";
+import { ChannelMixer, stagesFor, standardisingOf } from "./assembly.ts";
 
 /** Preprocessing: turns photographs into the backbone's input. */
 export interface Preprocessing extends Omit<BackboneInput, "side"> {
@@ -21,7 +22,7 @@ export interface Preprocessing extends Omit<BackboneInput, "side"> {
 
 /**
  * A backbone with the assembly of its maps: photographs in, one map of features out.
- * @throws OptionError if the backbone lacks a stage of the assembly
+ * @throws OptionError if the backbone lacks a stage of the assembly, or the stages lack channels
  */
 export class FeatureMaker {
   readonly backbone: Backbone;
@@ -29,19 +30,25 @@ export class FeatureMaker {
   readonly #device: Device;
   readonly #resize: Resize;
   readonly #filters = new ResizeFilters();
+  readonly #stages: readonly Stage[];
+  readonly #mixer: ChannelMixer | null;
 
   constructor(device: Device, backbone: Backbone, assembly: Assembly, resize: Resize) {
-    const own = backbone.stages.map(({ name }) => name).join();
-    if (own !== assembly.stages.join())
-      throw new OptionError(`expected the stages ${assembly.stages.join()} of the backbone, it has ${own}`);
     [this.#device, this.backbone, this.assembly, this.#resize] = [device, backbone, assembly, resize];
+    this.#stages = "pixels" in assembly ? [] : stagesFor(assembly, backbone);
+    const joined = this.#stages.reduce((sum, { channels }) => sum + channels, 0);
+    this.#mixer =
+      "pixels" in assembly || assembly.channels === "all" ? null : new ChannelMixer(device, assembly.channels, joined);
   }
 
   /** Extents of a map of features. */
   get extents(): FeatureExtents {
-    const { input, stages } = this.backbone;
-    const cells = input.side / stages[0]!.stride;
-    return { height: cells, width: cells, channels: stages.reduce((sum, { channels }) => sum + channels, 0) };
+    const { side } = this.backbone.input;
+    if ("pixels" in this.assembly) return { height: side, width: side, channels: 3 };
+    const { cells: wanted, channels: left } = this.assembly;
+    const cells = wanted === "finest" ? side / this.#stages[0]!.stride : wanted;
+    const channels = left === "all" ? this.#stages.reduce((sum, { channels }) => sum + channels, 0) : left.count;
+    return { height: cells, width: cells, channels };
   }
 
   /** The preprocessing of photographs. */
@@ -65,22 +72,29 @@ export class FeatureMaker {
   }
 
   /**
-   * Features as the backbone and the assembly make them, before any standardising: `[N, cells, cells, C]`, f32.
+   * Features as the backbone and the assembly make them, before any standardising over the training set: `[N, cells,
+   * cells, C]`, f32. Where the assembly takes the pixels themselves, the same tensor comes back.
    * @param pixels as `pixelsOf` makes them
    */
   raw(pixels: Tensor): Tensor {
+    const { assembly } = this;
+    if ("pixels" in assembly) return pixels;
     using scope = pixels.device.scope();
-    const { alignCorners, localMean } = this.assembly;
-    const [finest, ...coarser] = this.backbone
-      .features(pixels)
-      .map((map) =>
+    const { enlarge: mode, alignCorners, localMean, standardise } = assembly;
+    const { height, width } = this.extents;
+    const all = this.backbone.features(pixels);
+    const maps = this.#stages.map((stage) => {
+      const map = all[this.backbone.stages.indexOf(stage)]!;
+      const mean =
         localMean === 1
           ? map
-          : averagePool(map, localMean, { stride: 1, padding: localMean >> 1, countIncludePad: true }),
-      ) as [Tensor, ...Tensor[]];
-    const [, height, width] = finest.shape as [number, number, number];
-    const enlarged = coarser.map((map) => resize(map, [height, width], { alignCorners }));
-    return scope.keep(cast(enlarged.length > 0 ? concat([finest, ...enlarged]) : finest, "f32"));
+          : averagePool(map, localMean, { stride: 1, padding: localMean >> 1, countIncludePad: true });
+      const isRight = map.shape[1] === height && map.shape[2] === width;
+      return isRight ? mean : resize(mean, [height, width], { mode, alignCorners });
+    });
+    const joined = cast(maps.length > 1 ? concat(maps) : maps[0]!, "f32");
+    const mixed = this.#mixer ? this.#mixer.mix(joined) : joined;
+    return scope.keep(standardise === "unit" ? l2Normalize(mixed) : mixed);
   }
 
   /** Features of photographs, before any standardising. */
@@ -92,6 +106,7 @@ export class FeatureMaker {
   /** Gives everything's storage back, the backbone's too. */
   release(): void {
     this.#filters.release();
+    this.#mixer?.release();
     this.backbone.release();
   }
 }
@@ -107,10 +122,11 @@ export class FeatureExtractor {
   /** @param constantOf gives `[C]` of a name, where features are standardised */
   constructor(maker: FeatureMaker, constantOf: (name: string) => Tensor) {
     this.maker = maker;
-    this.#constants = maker.assembly.standardise && {
-      offset: constantOf("features.offset"),
-      scale: constantOf("features.scale"),
-    };
+    const standardise = standardisingOf(maker.assembly);
+    this.#constants =
+      standardise === null || standardise === "unit"
+        ? null
+        : { offset: constantOf("features.offset"), scale: constantOf("features.scale") };
   }
 
   /** @param pixels as `FeatureMaker.pixelsOf` makes them */
@@ -175,7 +191,8 @@ export function extractorFor(
   { means, variances }: ChannelStatistics,
 ): { readonly extractor: FeatureExtractor; readonly variance: number; readonly std: Tensor } {
   const { channels } = maker.extents;
-  const target = maker.assembly.standardise;
+  const standardise = standardisingOf(maker.assembly);
+  const target = standardise === "unit" ? null : standardise;
   const variance = variances.reduce((sum, v) => sum + v, 0) / channels;
   // Keeps channels that hardly vary over good images from being scaled up to noise.
   const floor = 1e-4 * variance;

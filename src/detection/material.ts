@@ -1,9 +1,11 @@
+import type { Backbone } from "../backbones/backbone.ts";
 import { createBackbone } from "../backbones/registry.ts";
 import type { DecodedImage } from "../io/image.ts";
 import type { AnomalySource } from "../methods/method.ts";
 import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
 import { fromArray, release, toArray, type Tensor } from "../tensor/tensor.ts";
+import { stageNames } from "./assembly.ts";
 import { FeatureStore } from "./feature_store.ts";
 import { FeatureMaker, type FeatureExtractor } from "./features.ts";
 import type { TrainingSample } from "./folds.ts";
@@ -72,10 +74,9 @@ export class Material {
     settings: TrainingSettings,
     images: AsyncIterable<TrainingImage>,
   ): Promise<Material> {
-    const { learner, options, resize, featureBudget: budget, spill } = settings;
-    const backbone = await createBackbone(device, settings.backbone, settings);
-    const maker = new FeatureMaker(device, backbone, learner.assembly(options, backbone), resize);
-    const store = new FeatureStore(device, { dtype: featureDType(device, backbone.standardise), budget, spill });
+    const { featureBudget: budget, spill } = settings;
+    const maker = await makerFor(device, settings);
+    const store = new FeatureStore(device, { dtype: featureDType(device, maker.backbone.standardise), budget, spill });
     try {
       return await Material.#from(device, settings, images, maker, store);
     } catch (error) {
@@ -155,6 +156,25 @@ export class Material {
         return { features, mask: fromArray(this.#device, [chosen.length, height, width], masks) };
       },
     };
+  }
+}
+
+/** A backbone with no more stages than the method's assembly takes of it. */
+async function makerFor(device: Device, settings: TrainingSettings): Promise<FeatureMaker> {
+  const { learner, options, resize } = settings;
+  let backbone: Backbone | null = await createBackbone(device, settings.backbone, settings);
+  try {
+    const assembly = learner.assembly(options, backbone);
+    const stages = stageNames(assembly);
+    if (stages && stages.length < backbone.stages.length) {
+      backbone.release();
+      backbone = null;
+      backbone = await createBackbone(device, settings.backbone, { ...settings, stages });
+    }
+    return new FeatureMaker(device, backbone, assembly, resize);
+  } catch (error) {
+    backbone?.release();
+    throw error;
   }
 }
 

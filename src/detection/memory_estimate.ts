@@ -4,8 +4,9 @@ import type { Assembly, Json, Method, MethodOptions } from "../methods/method.ts
 import { DEFAULT_METHOD, loadMethod } from "../methods/registry.ts";
 import { Weights, type StoredTensors } from "../nn/weights.ts";
 import type { Device } from "../runtime/device.ts";
-import { resolveOptions } from "../runtime/option_table.ts";
+import { briefOptions, resolveOptions } from "../runtime/option_table.ts";
 import { bytesOf, empty, fromArray, release, toArray, type FloatDType, type Tensor } from "../tensor/tensor.ts";
+import { stageNames } from "./assembly.ts";
 import { NOT_CALIBRATED } from "./calibration.ts";
 import { Detector, requireFeaturesOf, storageOf, type DetectorConfig } from "./detector.ts";
 import { FeatureExtractor, FeatureMaker } from "./features.ts";
@@ -163,7 +164,7 @@ export async function inferenceBytes(device: Device, model: MemoryModel, batch: 
     calibration: NOT_CALIBRATED,
   };
   const weights = Weights.blank(idle);
-  const restored = method.restore(method.fitted?.(modelConfig) ?? modelConfig, weights);
+  const restored = method.restore(await adjusted(device, method, modelConfig, maker), weights);
   weights.freeze(dtype);
   const detector = Detector.assemble(extractor, restored, config);
   await detector.inspect(Array.from({ length: batch }, () => ({ image: picture() })));
@@ -178,7 +179,7 @@ export async function trainingBytes(device: Device, model: MemoryModel): Promise
   const first = maker.rawOf([picture()]);
   await toArray(first);
   release(first);
-  const options = { ...model.options, ...model.method.brief };
+  const options = { ...model.options, ...briefOptions(model.method.options) };
   const features = (indices: readonly number[]): Promise<Tensor> => {
     using scope = idle.scope();
     return Promise.resolve(scope.keep(extractor.standardise(empty(idle, [indices.length, height, width, channels]))));
@@ -201,9 +202,20 @@ async function blankMaker(
   { backbone: name, inputSize, assembly }: MemoryModel,
   dtype: FloatDType = "f32",
 ) {
-  const backbone = await blankBackbone(device, name, { inputSize, stages: assembly.stages, dtype });
+  const backbone = await blankBackbone(device, name, { inputSize, stages: stageNames(assembly), dtype });
   const maker = new FeatureMaker(device, backbone, assembly, "stretch");
   return { maker, extractor: new FeatureExtractor(maker, () => blank(device, [maker.extents.channels])) };
+}
+
+/** A configuration as it is when a training has ended: adjusting a model may add to what scores. */
+async function adjusted(device: Device, method: Method, config: Json, { extents }: FeatureMaker): Promise<Json> {
+  const { device: aside } = device.dryRun();
+  const model = method.restore(config, Weights.blank(aside));
+  async function* heldOut() {
+    yield empty(aside, [1, extents.height, extents.width, extents.channels]);
+  }
+  await model.adjust?.(heldOut(), null);
+  return model.config;
 }
 
 const picture = (): DecodedImage => ({ width: SIDE, height: SIDE, data: new Uint8Array(4 * SIDE * SIDE) });

@@ -8,15 +8,16 @@ import { RESIZES } from "../io/placement.ts";
 import { MOST_SIDE, type BackboneIdentity } from "../backbones/backbone.ts";
 import { BACKBONES, isPretrained } from "../backbones/registry.ts";
 import type { PretrainedWeights } from "../backbones/weights.ts";
-import type { Assembly, Scoring } from "../methods/method.ts";
+import type { JsonObject } from "../methods/method.ts";
 import { loadMethod, METHOD_NAMES } from "../methods/registry.ts";
+import { isScoring, readAssembly } from "./assembly.ts";
 import { isPositive, type Calibration } from "./calibration.ts";
 import { Detector, type DetectorConfig, type DetectorOptions } from "./detector.ts";
 
 const FORMAT = "bigrid-detector";
 const VERSION = 4; // another one wherever the same file would score otherwise than when it was written
 const CONFIG: JsonLimits = { characters: 1 << 24, depth: 8, containers: 1 << 17 };
-const GRAD_ALONE = 3; // a version that knew this method alone: read as such
+const ONE_METHOD = 3; // the version that knew one method alone, which reads it
 
 /**
  * Encodes a detector as one safetensors file, with its configuration and, for other readers, its preprocessing as
@@ -85,9 +86,9 @@ export async function readDetectorConfig(
   if (metadata["format"] !== FORMAT)
     throw new InputError(`${name} is a safetensors file but no detector: its metadata has no format ${FORMAT}`);
   const { version } = metadata;
-  if (version !== String(VERSION) && version !== String(GRAD_ALONE)) {
+  if (version !== String(VERSION) && version !== String(ONE_METHOD)) {
     const remedy = Number(version) > VERSION ? "install a newer one" : "train it anew";
-    const reads = `versions ${GRAD_ALONE} and ${VERSION}`;
+    const reads = `versions ${ONE_METHOD} and ${VERSION}`;
     throw new InputError(
       `${name} is a detector of version ${version?.slice(0, 20)}; this bigrid reads ${reads}: ${remedy}`,
     );
@@ -107,7 +108,7 @@ export async function configFrom(text: string, name: string, version = VERSION):
     const problem = cause instanceof InputError ? `is refused: ${cause.message}` : "is no JSON";
     throw new InputError(`${name}: the configuration in its metadata ${problem}`, { cause });
   }
-  const config = version === GRAD_ALONE && isObject(read) ? await upgraded(read) : read;
+  const config = version === ONE_METHOD && isObject(read) ? await upgraded(read as JsonObject) : read;
   const wrong = fieldsOf(isObject(config) ? config : {}).find(([, , isRight]) => !isRight);
   if (wrong) {
     const [field, value, , expected] = wrong;
@@ -115,7 +116,7 @@ export async function configFrom(text: string, name: string, version = VERSION):
       `${name}: the configuration in its metadata is not that of a detector: expected ${field} to be ${expected}, got ${shownValue(value)}`,
     );
   }
-  const { method } = config as DetectorConfig;
+  const { method, assembly } = config as DetectorConfig;
   const { validate } = await loadMethod(method.name);
   try {
     validate(method.config);
@@ -126,7 +127,16 @@ export async function configFrom(text: string, name: string, version = VERSION):
         : "the configuration in its metadata is not that of a detector: config.method.config lacks a field";
     throw new InputError(`${name}: ${problem}`, { cause });
   }
-  return config as DetectorConfig;
+  return { ...(config as DetectorConfig), assembly: readAssembly(assembly)! };
+}
+
+/** A configuration of version 3 as one of today, by the method that it was for. */
+async function upgraded(config: JsonObject): Promise<unknown> {
+  for (const name of METHOD_NAMES) {
+    const method = await loadMethod(name);
+    if (method.upgraded) return method.upgraded(config);
+  }
+  return config;
 }
 
 type Field = readonly [field: string, value: unknown, isRight: boolean, expected: string];
@@ -173,7 +183,7 @@ function fieldsOf({
     ["input.size", input?.size, isExtent(input?.size), EXTENT],
     ["input.resize", input?.resize, RESIZES.some((known) => known === input?.resize), `one of ${RESIZES.join(", ")}`],
     ["regions", regions, typeof regions === "boolean", "true or false"],
-    ["assembly", assembly, isAssembly(assembly), "stages with how they are joined"],
+    ["assembly", assembly, readAssembly(assembly) !== null, "stages with how they are joined"],
     ["scoring", scoring, isScoring(scoring), "how maps are smoothed and images scored"],
     ["calibration", calibration, isObject(calibration), "an object"],
     ["calibration.classes", classes, isObject(classes), "an object"],
@@ -211,48 +221,3 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
 
 const shownValue = (value: unknown): string =>
   isObject(value) ? "an object" : (JSON.stringify(value) ?? "nothing").slice(0, 40);
-
-function isAssembly(value: Assembly | undefined): boolean {
-  const { stages, alignCorners, localMean, standardise } = isObject(value) ? value : ({} as Partial<Assembly>);
-  return (
-    Array.isArray(stages) &&
-    stages.length > 0 &&
-    stages.every((stage) => typeof stage === "string") &&
-    typeof alignCorners === "boolean" &&
-    (localMean === 1 || localMean === 3) &&
-    (standardise === null || (Number.isFinite(standardise?.mean) && isPositive(standardise?.variance)))
-  );
-}
-
-function isScoring(value: Scoring | undefined): boolean {
-  const { alignCorners, smoothing, image } = isObject(value) ? value : ({} as Partial<Scoring>);
-  const isSide = (side: unknown): boolean => isPositive(side) && side <= MOST_SIDE;
-  return (
-    typeof alignCorners === "boolean" &&
-    (smoothing === null ||
-      (smoothing?.kind === "box" && isSide(smoothing.side)) ||
-      (smoothing?.kind === "gaussian" && isSide(smoothing.sigma))) &&
-    (image?.kind === "cells" || (image?.kind === "windowMean" && isSide(image.side)))
-  );
-}
-
-/** A configuration of version 3, which knew one method, as one of today. */
-async function upgraded(old: Readonly<Record<string, unknown>>): Promise<unknown> {
-  const { backbone, inputSize, fit, regions, grad: config, hinges: joins, calibration } = old;
-  const { scoring } = await loadMethod("grad");
-  const isEmbedded = isObject(backbone) && backbone["name"] === "embedded";
-  return {
-    method: { name: "grad", config: isObject(config) ? { ...config, joins } : config },
-    backbone,
-    input: { size: inputSize, resize: fit },
-    regions,
-    scoring,
-    calibration,
-    assembly: {
-      stages: isEmbedded ? ["filters"] : ["layer3", "layer4"],
-      alignCorners: true,
-      localMean: 1,
-      standardise: isEmbedded ? { mean: 0.7, variance: 24 } : null,
-    },
-  };
-}

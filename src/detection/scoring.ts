@@ -1,10 +1,11 @@
 import type { CellScores, Scoring } from "../methods/method.ts";
-import { divide, maximum, minimum, multiply } from "../ops/elementwise.ts";
+import { divide, maximum, minimum, multiply, scalar } from "../ops/elementwise.ts";
 import { gaussianBlur } from "../ops/gaussian_blur.ts";
 import { averagePool } from "../ops/pool.ts";
-import { max } from "../ops/reduce.ts";
+import { max, mean } from "../ops/reduce.ts";
 import { resize } from "../ops/resize.ts";
 import { reshape } from "../ops/shape.ts";
+import { topKMean } from "../ops/statistics.ts";
 import { fromArray, type Tensor } from "../tensor/tensor.ts";
 
 /** The scores of a batch of images. */
@@ -38,10 +39,41 @@ export function imageScores(
   const map = smoothedMap(cells);
   const peak = max(map, [1, 2, 3]);
   if (scoring.image.kind === "cells") return { map, score: largestCell(image ?? cells, counted), peak };
-  const window = Math.max(1, Math.round(scoring.image.side * scale));
   const scored = image ? smoothedMap(image) : map;
-  const means = counted ? windowMeansWithin(scored, counted, window) : windowMeans(scored, window);
-  return { map, score: max(means, [1, 2, 3]), peak };
+  return { map, score: scoreOf(scored, scoring.image, scale, counted), peak };
+}
+
+/** The image's score of a smoothed map; `[N, 1, 1, 1]`. */
+function scoreOf(
+  map: Tensor,
+  image: Exclude<Scoring["image"], { readonly kind: "cells" }>,
+  scale: number,
+  counted: Tensor | null,
+): Tensor {
+  switch (image.kind) {
+    case "max":
+      return max(map, [1, 2, 3]);
+    case "topShare":
+      return topMean(map, image.share, counted);
+    case "windowMean": {
+      const window = Math.max(1, Math.round(image.side * scale));
+      return max(counted ? windowMeansWithin(map, counted, window) : windowMeans(map, window), [1, 2, 3]);
+    }
+  }
+}
+
+/**
+ * The mean of a map's largest values, a share of all its pixels; of as many of those that count, or of all of these
+ * where there are fewer. The others hold 0.
+ */
+function topMean(map: Tensor, share: number, counted: Tensor | null): Tensor {
+  const [batch, height, width] = map.shape as [number, number, number];
+  const pixels = height * width;
+  const k = Math.max(1, Math.round(share * pixels));
+  const top = reshape(topKMean(reshape(map, [batch, pixels]), k), [batch, 1, 1, 1]);
+  if (!counted) return top;
+  const taken = multiply(mean(counted, [1, 2, 3]), scalar(map.device, pixels / k));
+  return divide(top, minimum(reshape(taken, [batch, 1, 1, 1]), scalar(map.device, 1)));
 }
 
 /** `[N, h, w]` -> `[N, size, size, 1]` */

@@ -12,7 +12,13 @@ import { extractorFor, type FeatureExtractor } from "./features.ts";
 import { planRuns, type Run, type TrainingSample } from "./folds.ts";
 import { Material, type TrainingImage } from "./material.ts";
 import { Pace } from "./pace.ts";
-import { resolveTraining, type TrainingOptions, type TrainingSettings, type TrainingStep } from "./training_options.ts";
+import {
+  beyondUse,
+  resolveTraining,
+  type TrainingOptions,
+  type TrainingSettings,
+  type TrainingStep,
+} from "./training_options.ts";
 import { identityOf } from "./training_identity.ts";
 import { decodeTrainingState, encodeTrainingState, requireSame, type SavedState } from "./training_state.ts";
 
@@ -111,7 +117,6 @@ export class Training {
     const { signal, onProgress } = this.#settings;
     signal?.throwIfAborted();
     for (;;) {
-      const titles = new Map(this.#plan(this.#run).map(({ stage, title }) => [stage, title]));
       let before = performance.now();
       try {
         for await (const step of this.#fit.steps()) {
@@ -122,7 +127,7 @@ export class Training {
             runs: this.#runs.length,
             secondsLeft: this.#secondsLeft(),
           };
-          const taken = { ...step, title: titles.get(step.stage)!, ...where };
+          const taken = { ...step, ...where };
           onProgress({ phase: "training", ...taken });
           yield taken;
           signal?.throwIfAborted();
@@ -142,7 +147,8 @@ export class Training {
 
   /** Advice after the training diverged, about the cause if it is known. */
   #remedy(): string {
-    const extreme = this.#settings.learner.extreme?.(this.#modelConfig()) ?? null;
+    const { learner, options } = this.#settings;
+    const extreme = beyondUse(learner.options, options);
     return (
       this.#material.set.problem ??
       (extreme && `${extreme} is far outside the useful range: use a smaller value`) ??
@@ -152,8 +158,8 @@ export class Training {
 
   /**
    * Calibrates and returns the detector, even if training has not ended; the training cannot be used afterwards.
-   * @throws DivergedError where scores of good images are not finite, so that there is no threshold; the reason of the
-   * signal that ended it
+   * @throws DivergedError where scores of good images are not finite, so that there is no threshold; OptionError where
+   * those of a class are all 0; the reason of the signal that ended it
    */
   async finish(): Promise<Detector> {
     const { heldOut, training } = this.#runs[this.#run]!;

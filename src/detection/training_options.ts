@@ -100,8 +100,6 @@ interface GeneralOptions extends Omit<OptionsOf<typeof TRAINING_OPTIONS>, "metho
 
 /** A step of a training, and the training's progress after it. */
 export interface TrainingStep extends FitStep {
-  /** Title of the stage, for people. */
-  readonly title: string;
   /** Steps taken in all, of all stages and models. */
   readonly taken: number;
   /** 1 for the first of the models that are trained; the last is the detector's. */
@@ -143,6 +141,16 @@ export const generalOptionsOf = (settings: TrainingSettings): ResolvedOptions<ty
     Object.keys(TRAINING_OPTIONS).map((name) => [name, settings[name as keyof typeof TRAINING_OPTIONS]]),
   ) as ResolvedOptions<typeof TRAINING_OPTIONS>;
 
+/** The first of a table's options that is far beyond what is of use, with its value; null if none is. */
+export function beyondUse(table: OptionTable, options: MethodOptions): string | null {
+  for (const [name, { usual = Infinity }] of Object.entries(table)) {
+    const value = options[name];
+    const beyond = [value].flat().find((number) => typeof number === "number" && Math.abs(number) > usual);
+    if (beyond !== undefined) return `${name} ${String(beyond)}`;
+  }
+  return null;
+}
+
 /**
  * Fills in defaults.
  * @throws OptionError for an option unknown or out of range, or options that do not go together
@@ -176,10 +184,8 @@ export async function resolveTraining(device: Device, given: TrainingOptions): P
       `training: the method ${learner.name} does not learn from anomalies with these options; leave them out`,
     );
   }
-  const idle = learner.anomalyOptions.find(
-    (name) => !anomalies && (told as Readonly<Record<string, unknown>>)[name] !== undefined,
-  );
-  if (idle)
+  const idle = named.find(([name, value]) => value !== undefined && learner.options[name]?.needsAnomalies)?.[0];
+  if (idle && !anomalies)
     throw new OptionError(
       `training: ${idle} has no effect without anomalies to learn from: give some, or leave it out`,
     );

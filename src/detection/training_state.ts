@@ -3,7 +3,7 @@ import { decodeSafetensors, encodeSafetensors, float32Tensors, type StoredTensor
 import type { FitState, Json } from "../methods/method.ts";
 import type { StoredTensors } from "../nn/weights.ts";
 import { InputError } from "../runtime/errors.ts";
-import { isPositive, type HeldOut } from "./calibration.ts";
+import { isScore, type HeldOut } from "./calibration.ts";
 
 /** Identity of a training: one that continues from a saved state must have the same. */
 export interface TrainingIdentity {
@@ -128,4 +128,4 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
 const isListOf = (value: unknown, isMember: (member: unknown) => boolean): value is readonly unknown[] =>
   Array.isArray(value) && value.every((member) => isMember(member));
 const isHeldOut = (value: unknown): boolean =>
-  isObject(value) && isText(value["className"]) && isPositive(value["score"]) && isPositive(value["peak"]);
+  isObject(value) && isText(value["className"]) && isScore(value["score"]) && isScore(value["peak"]);

@@ -4,24 +4,43 @@ import type { OptionTable } from "../runtime/option_table.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** Anything that JSON can say. */
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json };
+export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
+/** A JSON object. */
+export type JsonObject = { readonly [name: string]: Json };
 
-/** The way from a backbone's maps to the features that a method sees, executed by `detection/features.ts`. */
-export interface Assembly {
-  /**
-   * Names of the backbone's stages, finest first. All are brought to the finest stage's cells and joined along
-   * channels.
-   */
+/**
+ * The way from a photograph to the features that a method sees, executed by `detection/features.ts`: the photograph's
+ * own pixels, as the backbone would take them, or a backbone's maps.
+ */
+export type Assembly = { readonly pixels: true } | FeatureAssembly;
+
+/** The way from a backbone's maps to features. What follows one another here is done in that order. */
+export interface FeatureAssembly {
+  /** Names of some or all of the backbone's stages, finest first. */
   readonly stages: readonly string[];
-  /** PyTorch's align_corners for enlarging coarser maps bilinearly. */
-  readonly alignCorners: boolean;
   /** Side of the window, cells, whose mean takes each cell's place in each map; 1 for none. Zeros outside count. */
   readonly localMean: 1 | 3;
+  /** Cells to a side that all maps are brought to, before they are joined along channels: the finest map's, or so many. */
+  readonly cells: "finest" | number;
+  /** How maps are brought to them. */
+  readonly enlarge: "bilinear" | "nearest";
+  /** PyTorch's align_corners for that. */
+  readonly alignCorners: boolean;
+  /** The channels that are left. */
+  readonly channels: "all" | ChannelChoice;
   /**
    * Brings each channel to this mean, in units of the standard deviation, and this variance over the training set.
-   * Null: features stay as they are.
+   * "unit": divides each cell's features by their length. Null: features stay as they are.
    */
-  readonly standardise: { readonly mean: number; readonly variance: number } | null;
+  readonly standardise: { readonly mean: number; readonly variance: number } | "unit" | null;
+}
+
+/** Fewer channels than there are, drawn from a seed that belongs to the model. */
+export interface ChannelChoice {
+  /** Some of them as they are, or their products with orthonormal random columns (semi-orthogonal). */
+  readonly kind: "subset" | "projection";
+  readonly count: number;
+  readonly seed: number;
 }
 
 /** The way from a model's cells to an anomaly map and an image's score, executed by `detection/scoring.ts`. */
@@ -35,10 +54,15 @@ export interface Scoring {
   readonly smoothing:
     { readonly kind: "box"; readonly side: number } | { readonly kind: "gaussian"; readonly sigma: number } | null;
   /**
-   * The image's score: the largest mean over a window of that side, for 224 pixels, of the smoothed map; or the largest
-   * of the model's own cells, neither enlarged nor smoothed.
+   * The image's score. Of the smoothed map: the largest mean over a window of that side, for 224 pixels; the largest
+   * value; the mean of the largest values, a share of all. "cells": the largest of the model's own cells, neither
+   * enlarged nor smoothed, or the one that the model gives an image (`CellScores.image` of one cell).
    */
-  readonly image: { readonly kind: "windowMean"; readonly side: number } | { readonly kind: "cells" };
+  readonly image:
+    | { readonly kind: "windowMean"; readonly side: number }
+    | { readonly kind: "max" }
+    | { readonly kind: "topShare"; readonly share: number }
+    | { readonly kind: "cells" };
 }
 
 /** The features that a method sees, and how many images it learns from. */
@@ -78,6 +102,8 @@ export interface AnomalySource {
 export interface FitStep {
   /** Name of the stage. */
   readonly stage: string;
+  /** Title of the stage, for people: "Stage 1". */
+  readonly title: string;
   /** Steps of the stage done, from 1, and all of them at most. */
   readonly step: number;
   readonly steps: number;
@@ -90,8 +116,6 @@ export interface FitStep {
 /** A stage of a fit and how many steps it has at most. */
 export interface StagePlan {
   readonly stage: string;
-  /** For people: "Stage 1". */
-  readonly title: string;
   readonly steps: number;
 }
 
@@ -120,7 +144,7 @@ export interface Fit {
    */
   readonly model: Model;
   /** Steps still to be taken, by stage. */
-  readonly remaining: readonly Pick<StagePlan, "stage" | "steps">[];
+  readonly remaining: readonly StagePlan[];
   /**
    * Takes steps until the end. Leaving the loop pauses the fit; a new call continues it.
    * @throws DivergedError where a loss that was read is NaN or infinite
@@ -139,7 +163,10 @@ export interface Fit {
 
 /** A model's scores of features: on the device, so that they can be captured and listed. */
 export interface CellScores {
-  /** `[N, h, w]`: the anomaly of each cell, at least 0. */
+  /**
+   * `[N, h, w]`: the anomaly of each cell, finite and at least 0. Ratios count: calibration takes logarithms. 0 is for
+   * cells that the model knows by heart; where all images of a class that set its threshold score 0, there is none.
+   */
   readonly map: Tensor;
   /** `[N, h, w]`: the cells of which the image's score is made, where they are not the map. */
   readonly image?: Tensor;
@@ -156,7 +183,9 @@ export interface Model {
    */
   readonly score: (features: Tensor) => CellScores;
   /**
-   * Adjusts the score on good images that the model was not fitted to; called before scores are calibrated.
+   * Adjusts the score on good images that the model was not fitted to; called before scores are calibrated, also when
+   * training ends early. Scores are finite and at least 0 before and after; a method whose scores may be negative learns
+   * here by how much to shift them.
    * @param heldOut features of one image each, which `adjust` releases; empty if there are no such images
    * @param carried the result for the previous fold's model; null for the first
    * @returns what is passed on to the next fold's model and kept in the training's state
@@ -175,19 +204,15 @@ export interface Model {
  * An anomaly detection method: how it learns from features, and how it scores them. It owns no image, no file and no
  * threshold.
  */
-export interface Method {
+export interface Method<Table extends OptionTable = OptionTable> {
   readonly name: string;
   readonly title: string;
   /** The publication that defines it. */
   readonly source: string;
-  readonly options: OptionTable;
+  readonly options: Table;
   /** True if it learns from real anomalies with masks under these options. */
   readonly learnsAnomalies: (options: MethodOptions) => boolean;
-  /** Names of options that count only where there are real anomalies. */
-  readonly anomalyOptions: readonly string[];
-  /** Options of a fit of few steps that takes as much memory as a long one. */
-  readonly brief: Readonly<Record<string, unknown>>;
-  /** Assembles features from the stages of a backbone. */
+  /** Assembles features from the stages of a backbone, or from some of them. */
   readonly assembly: (options: MethodOptions, backbone: Pick<Backbone, "stages" | "standardise">) => Assembly;
   readonly scoring: Scoring;
   /**
@@ -195,8 +220,6 @@ export interface Method {
    * @throws OptionError for options that do not go together
    */
   readonly configure: (spec: FeatureSpec, options: MethodOptions) => Json;
-  /** A configuration with what training adds to it, for estimates of memory. Default: the configuration itself. */
-  readonly fitted?: (config: Json) => Json;
   /** The stages of a fit, given the number of images. */
   readonly plan: (config: Json, options: MethodOptions, images: number) => readonly StagePlan[];
   /** Begins a fit, or goes on with one that `input` has the state of. */
@@ -204,15 +227,15 @@ export interface Method {
   /** @throws InputError where `weights` lacks a tensor */
   readonly restore: (config: Json, weights: Weights) => Model;
   /**
-   * Names the first option of a configuration that is far outside the useful range, with its value, for error messages;
-   * null if there is none.
-   */
-  readonly extreme?: (config: Json) => string | null;
-  /**
-   * Checks a configuration from a file, which may hold anything (`requireExtents` in extents.ts checks the extents).
+   * Checks a configuration from a file, which may hold anything.
    * @throws OptionError if it is not one of this method
    */
   readonly validate: (config: Json) => FeatureExtents;
+  /**
+   * The configuration of a detector's file of version 3, which knew one method alone, as a file of today has it; it is
+   * checked after that. Absent for every other method.
+   */
+  readonly upgraded?: (config: JsonObject) => Promise<Json>;
 }
 
 /** The features that a configuration is for. */

@@ -1,7 +1,6 @@
 import { OptionError } from "../runtime/errors.ts";
-import type { GradOptions } from "./grad/options.ts";
+import type { OptionsOf } from "../runtime/option_table.ts";
 import type { Method } from "./method.ts";
-import type { PatchCoreOptions } from "./patchcore/options.ts";
 
 // A method is a folder, and a line here. Each is loaded where it is asked for.
 const METHODS = {
@@ -12,10 +11,9 @@ const METHODS = {
 /** A method's name. */
 export type MethodName = keyof typeof METHODS;
 /** The options of each method. */
-export interface OptionsOfMethods {
-  readonly grad: GradOptions;
-  readonly patchcore: PatchCoreOptions;
-}
+export type OptionsOfMethods = {
+  readonly [N in MethodName]: OptionsOf<Awaited<ReturnType<(typeof METHODS)[N]>>["options"]>;
+};
 /** The method where none is named. */
 export const DEFAULT_METHOD = "grad" satisfies MethodName;
 /** Names of all methods. */

@@ -12,6 +12,8 @@ import { encodeModel } from "./protobuf.ts";
 const BATCH = "N";
 const SCORES = {
   windowMean: "the largest mean of the anomaly over a window",
+  max: "the largest anomaly",
+  topShare: "the mean of the largest anomalies",
   cells: "the largest anomaly of a cell, as the method weights it",
 } as const;
 const INPUT = {

@@ -43,6 +43,12 @@ export type OptionSpec = Kind & {
   readonly frequent?: boolean;
   /** True if it affects only speed and memory, never a result. */
   readonly tuning?: boolean;
+  /** The value for a training of few steps that takes as much memory as a long one. */
+  readonly brief?: number;
+  /** The largest value that is of use, with either sign: an option beyond it may be why a training diverged. */
+  readonly usual?: number;
+  /** True if it counts only where there are real anomalies to learn from. */
+  readonly needsAnomalies?: boolean;
 };
 
 /** The options of a command, a method or a class: the only place for their ranges, defaults and texts. */
@@ -174,3 +180,9 @@ export function defaultInWords({ default: value, defaultText }: OptionSpec): str
   if (value === null || typeof value === "function") return "";
   return Array.isArray(value) ? value.join(",") : String(value);
 }
+
+/** The values with which a training takes few steps, and as much memory as a long one (`OptionSpec.brief`). */
+export const briefOptions = (table: OptionTable): Readonly<Record<string, number>> =>
+  Object.fromEntries(
+    Object.entries(table).flatMap(([name, { brief }]) => (brief === undefined ? [] : [[name, brief]])),
+  );

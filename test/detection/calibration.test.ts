@@ -84,7 +84,7 @@ describe("the threshold", () => {
     expect(imagesFor(1e-9)).toBe(5e9);
   });
 
-  test.each([Number.NaN, Infinity, -Infinity, 0, -1])(
+  test.each([Number.NaN, Infinity, -Infinity, -1])(
     "is refused where a score or peak is %f, with the class",
     (wrong) => {
       for (const name of ["score", "peak"]) {
@@ -162,5 +162,29 @@ describe("the threshold of pixels", () => {
     expect(classes["a"]!.pixelThreshold).toBeCloseTo(3 * classes["a"]!.threshold, 10);
     expect(classes["b"]!.pixelThreshold).toBeCloseTo(classes["b"]!.threshold, 10);
     expect(pixelThreshold).toBe(Math.max(classes["a"]!.pixelThreshold, classes["b"]!.pixelThreshold));
+  });
+});
+
+describe("scores of exactly 0", () => {
+  const good = goodImages(8, 3);
+
+  test("count as the least of their class above 0", () => {
+    const zero = { className: "part", score: 0, peak: 0 };
+    const least = Math.min(...good.map(({ score }) => score));
+    expect(calibrationOf([...good, zero], 0.01)).toEqual(
+      calibrationOf([...good, { ...zero, score: least, peak: 10 }], 0.01),
+    );
+  });
+
+  test("set no threshold where a class has no others, which is no divergence", () => {
+    const known = Array.from({ length: 4 }, () => ({ className: "known", score: 0, peak: 0 }));
+    const calibrate = () => calibrationOf([...good, ...known], 0.01);
+    expect(calibrate).toThrow(OptionError);
+    expect(calibrate).toThrow(/all 4 good images of class known .* score 0, .* set folds to at least 2/);
+  });
+
+  test("are none if they are below it, or no numbers", () => {
+    for (const score of [-1e-9, NaN, Infinity])
+      expect(() => calibrationOf([...good, { className: "part", score, peak: 1 }], 0.01)).toThrow(DivergedError);
   });
 });

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { createBackbone } from "../../src/backbones/registry.ts";
 import { ChannelStatistics, extractorFor, FeatureMaker } from "../../src/detection/features.ts";
 import { grad } from "../../src/methods/grad/method.ts";
+import type { FeatureAssembly } from "../../src/methods/method.ts";
 import { fromArray, toArray } from "../../src/tensor/tensor.ts";
 import { rng } from "../harness/bounds.ts";
 import { device } from "../harness/device.ts";
@@ -10,7 +11,7 @@ const VARIANCE = 24; // that GRAD's constants are stated for
 const POSITIONS = 500;
 
 const backbone = await createBackbone(device, "embedded", { inputSize: 64 });
-const assembly = grad.assembly({}, backbone);
+const assembly = grad.assembly({}, backbone) as FeatureAssembly;
 const makerOf = (standardise: typeof assembly.standardise) =>
   new FeatureMaker(device, backbone, { ...assembly, standardise }, "stretch");
 const { channels } = makerOf(null).extents;

@@ -9,14 +9,15 @@ import type { TrainingImage } from "../../src/detection/material.ts";
 import { encodeDetector, withMetrics } from "../../src/detection/model_file.ts";
 import type { TrainingOptions } from "../../src/detection/training_options.ts";
 import { decodeSafetensors, type SafetensorsFile } from "../../src/io/safetensors.ts";
-import { grad } from "../../src/methods/grad/method.ts";
+import { GRAD_OPTIONS } from "../../src/methods/grad/options.ts";
 import { METHOD_NAMES } from "../../src/methods/registry.ts";
+import { briefOptions } from "../../src/runtime/option_table.ts";
 import { device } from "../harness/device.ts";
 import { temporaryFolder } from "../harness/temporary.ts";
 
 const SIZE = 64;
 const OPTIONS: Readonly<Record<(typeof METHOD_NAMES)[number], TrainingOptions>> = {
-  grad: { ...grad.brief, method: "grad", decoder: "mobile", blocks: 1, inputSize: SIZE, batch: 4 },
+  grad: { ...briefOptions(GRAD_OPTIONS), method: "grad", decoder: "mobile", blocks: 1, inputSize: SIZE, batch: 4 },
   patchcore: { method: "patchcore", inputSize: SIZE },
 };
 const [plate] = synthesise({ size: SIZE, train: 10, good: 1, defective: 1, seed: 3 });

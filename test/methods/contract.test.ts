@@ -12,7 +12,7 @@ import type { FeatureSource, Json } from "../../src/methods/method.ts";
 import { loadMethod, METHOD_NAMES, type MethodName, type OptionsOfMethods } from "../../src/methods/registry.ts";
 import { Weights } from "../../src/nn/weights.ts";
 import { concat } from "../../src/ops/shape.ts";
-import { requireKind, resolveOptions } from "../../src/runtime/option_table.ts";
+import { briefOptions, requireKind, resolveOptions } from "../../src/runtime/option_table.ts";
 import { fromArray, release, toArray } from "../../src/tensor/tensor.ts";
 import { countedDevice, expectCovered } from "../harness/counted_device.ts";
 import { device } from "../harness/device.ts";
@@ -199,7 +199,7 @@ describe.each(METHOD_NAMES)("the method %s", (name) => {
   });
 
   test("has options with help and defaults within range, none of them one of every training, and no others", async () => {
-    const { options: table, brief, title, source, name: own } = await loadMethod(name);
+    const { options: table, title, source, name: own } = await loadMethod(name);
     expect([own, title.length > 0, source.length > 0]).toEqual([name, true, true]);
     for (const software of [true, false]) {
       const values = resolveOptions(name, table, {}, { software });
@@ -209,7 +209,7 @@ describe.each(METHOD_NAMES)("the method %s", (name) => {
         else expect(spec.defaultText, option).toBeDefined();
       }
     }
-    resolveOptions(name, table, brief, { software: true });
+    resolveOptions(name, table, briefOptions(table) as object, { software: true });
     expect(Object.keys(table).filter((option) => Object.hasOwn(TRAINING_OPTIONS, option))).toEqual([]);
     await expect(Training.begin(device, good(), { method: name, unheardOf: 1 } as object)).rejects.toThrow(
       `method ${name}: unknown option unheardOf`,

@@ -203,7 +203,7 @@ function modelConfiguration({
     ["Model's SHA-256", modelSha256],
     ["Backbone", backbone.name],
     ...(backbone.weights === null ? [] : [["Backbone's SHA-256", backbone.weights] as const]),
-    ["Stages", assembly.stages.join(", ")],
+    ["Stages", "pixels" in assembly ? "none: pixels" : assembly.stages.join(", ")],
     ["Input", `${input.size} x ${input.size} pixels, ${input.resize}`],
     ["Method", method.name],
     ...summary,

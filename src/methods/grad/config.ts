@@ -2,6 +2,7 @@ import { requireBlocks, type FeatureBlockOptions } from "../../ops/feature_block
 import { OptionError } from "../../runtime/errors.ts";
 import { requireKind, resolveOptions } from "../../runtime/option_table.ts";
 import type { FeatureSpec } from "../method.ts";
+import { EXTENTS, pick } from "../parts/fields.ts";
 import { GRAD_OPTIONS, type GradOptions, type GradSettings } from "./options.ts";
 
 /** The options that fix a model; the others fix its training. */
@@ -28,17 +29,20 @@ const MODEL_OPTIONS = [
 ] as const;
 type ModelSettings = Pick<GradSettings, (typeof MODEL_OPTIONS)[number]>;
 
+/** Kinds and ranges of the fields that a configuration has by themselves. */
+export const FIELDS = { ...EXTENTS, ...pick(GRAD_OPTIONS, MODEL_OPTIONS) };
+
 /** Everything that fixes a GRAD model's shapes and formulas. */
-export interface GradConfig extends ModelSettings {
+export type GradConfig = ModelSettings & {
   /** Disturbance of features, in units of the features. */
-  readonly paste: FeatureBlockOptions;
+  readonly paste: Pick<FeatureBlockOptions, keyof FeatureBlockOptions>;
   /** Extent of the feature map, cells. */
   readonly height: number;
   readonly width: number;
   readonly channels: number;
   /** Squared error, mean over channels, up to which a position counts as similar; in squared units of the features. */
   readonly similarityThreshold: number;
-}
+};
 
 /** Variance of EfficientNet's features, in whose units GRAD's constants are stated. */
 export const REFERENCE_VARIANCE = 24;
@@ -57,7 +61,7 @@ export function gradConfig(features: Omit<FeatureSpec, "images">, options: GradO
     width,
     channels,
     similarityThreshold: SIMILARITY_THRESHOLD * (variance / REFERENCE_VARIANCE),
-    ...(Object.fromEntries(MODEL_OPTIONS.map((name) => [name, settings[name]])) as unknown as ModelSettings),
+    ...pick(settings, MODEL_OPTIONS),
     paste: pasteOf(features, settings),
   };
   requireValid(config);

@@ -4,15 +4,17 @@ import { anomalyMap } from "../../ops/losses.ts";
 import { OptionError, ShapeError } from "../../runtime/errors.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { Json } from "../method.ts";
+import { fieldsOf } from "../parts/fields.ts";
+import { isMomentState, Moments, type MomentState } from "../parts/moments.ts";
 import type { GradConfig } from "./config.ts";
 import type { Grad } from "./model.ts";
 
 /** Adds a hinge's scores to the errors of a reconstruction: weight * max(0, score - floor). */
-export interface HingeJoin {
+export type HingeJoin = {
   readonly floor: number;
   /** In units of the map, 0 or more. */
   readonly weight: number;
-}
+};
 
 /**
  * The hinges that can join: the abnormal branch's joins the anomaly map, the residual's the map of which the image's
@@ -52,41 +54,43 @@ export function joined({ errors, hinges }: AnomalyCells, joins: HingeJoins, name
   return add(errors, multiply(relu(subtract(hinge, floor)), weight));
 }
 
-/** @throws OptionError unless each join has a finite floor and a weight of at least 0 */
-export function requireJoins(joins: unknown): asserts joins is HingeJoins {
-  const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-    typeof value === "object" && value !== null && !Array.isArray(value);
-  const isJoin = (value: unknown): boolean =>
-    isObject(value) &&
-    Number.isFinite(value["floor"]) &&
-    Number.isFinite(value["weight"]) &&
-    Number(value["weight"]) >= 0;
-  if (!isObject(joins) || !Object.values(joins).every(isJoin)) {
+/**
+ * Reads joins from a file, which may hold anything.
+ * @throws OptionError unless each join has a finite floor and a weight of at least 0
+ */
+export function readJoins(json: Json | undefined): HingeJoins {
+  const joins = fieldsOf(json);
+  const isJoin = (value: Json | undefined): value is HingeJoin => {
+    const { floor, weight } = fieldsOf(value);
+    return Number.isFinite(floor) && Number.isFinite(weight) && Number(weight) >= 0;
+  };
+  const isObject = typeof json === "object" && json !== null && !Array.isArray(json);
+  if (!isObject || !Object.values(joins).every(isJoin)) {
     throw new OptionError(
-      `grad: expected joins to have a finite floor and a weight of at least 0 each, got ${JSON.stringify(joins)}`,
+      `grad: expected joins to have a finite floor and a weight of at least 0 each, got ${JSON.stringify(json)}`,
     );
   }
+  const read: { [name in HingeName]?: HingeJoin } = {};
+  for (const name of HINGES) {
+    const join = joins[name];
+    if (isJoin(join)) read[name] = { floor: join.floor, weight: join.weight };
+  }
+  return read;
 }
 
-/** The joins that a model of this configuration comes to have, before they are measured: they add nothing. */
-export const unmeasuredJoins = ({ hingeWeight, residualWeight }: HingeConfig): HingeJoins => ({
-  ...(hingeWeight > 0 && { abnormal: { floor: 0, weight: 0 } }),
-  ...(residualWeight > 0 && { residual: { floor: 0, weight: 0 } }),
-});
-
-/** Number, mean and sum of squares off it. */
-type MomentState = readonly [count: number, mean: number, squares: number];
-export type HingeState = { readonly [name in HingeName | "errors"]?: MomentState };
+type Measured = HingeName | "errors";
+const MEASURED: readonly Measured[] = ["errors", ...HINGES];
+export type HingeState = { readonly [name in Measured]?: MomentState };
 
 type HingeConfig = Pick<GradConfig, "hingeWeight" | "hingeFloor" | "residualWeight" | "residualFloor">;
 
 /** Over cells of good images that were not trained on: from their spread comes how much the hinges' scores count. */
 export class HingeStatistics {
-  readonly #moments: ReadonlyMap<HingeName | "errors", Moments>;
+  readonly #moments: ReadonlyMap<Measured, Moments>;
 
   /** @param state where others were */
   constructor(state: HingeState = {}) {
-    this.#moments = new Map((["errors", ...HINGES] as const).map((name) => [name, new Moments(state[name])]));
+    this.#moments = new Map(MEASURED.map((name) => [name, new Moments(state[name])]));
   }
 
   /**
@@ -94,12 +98,16 @@ export class HingeStatistics {
    * @throws ShapeError if it is no such state
    */
   static from(state: Json): HingeStatistics {
-    const isMoments = (value: unknown): boolean =>
-      Array.isArray(value) && value.length === 3 && value.every(Number.isFinite);
     const isState =
-      state === null || (typeof state === "object" && !Array.isArray(state) && Object.values(state).every(isMoments));
+      state === null ||
+      (typeof state === "object" && !Array.isArray(state) && Object.values(fieldsOf(state)).every(isMomentState));
     if (!isState) throw new ShapeError("the statistics of the hinges are of another kind");
-    return new HingeStatistics((state ?? {}) as unknown as HingeState);
+    const read: { [name in Measured]?: MomentState } = {};
+    for (const name of MEASURED) {
+      const moments = fieldsOf(state)[name];
+      if (isMomentState(moments)) read[name] = moments;
+    }
+    return new HingeStatistics(read);
   }
 
   get state(): Json {
@@ -131,35 +139,5 @@ export class HingeStatistics {
     const { mean, std } = this.#moments.get(name)!;
     const unit = std > 0 ? this.#moments.get("errors")!.std / std : 0;
     return { floor: mean + floor * std, weight: weight * unit };
-  }
-}
-
-class Moments {
-  #count: number;
-  #mean: number;
-  #squares: number;
-
-  constructor([count, mean, squares]: MomentState = [0, 0, 0]) {
-    [this.#count, this.#mean, this.#squares] = [count, mean, squares];
-  }
-
-  get state(): MomentState {
-    return [this.#count, this.#mean, this.#squares];
-  }
-
-  add(values: Float32Array): void {
-    for (const value of values) {
-      const off = value - this.#mean;
-      this.#mean += off / ++this.#count;
-      this.#squares += off * (value - this.#mean);
-    }
-  }
-
-  get mean(): number {
-    return this.#mean;
-  }
-
-  get std(): number {
-    return Math.sqrt(this.#squares / Math.max(this.#count, 1));
   }
 }

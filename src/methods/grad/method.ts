@@ -1,80 +1,48 @@
 import type { OptimizerState } from "../../optim/optimizer.ts";
 import type { Weights } from "../../nn/weights.ts";
-import { OptionError, ShapeError } from "../../runtime/errors.ts";
+import { ShapeError } from "../../runtime/errors.ts";
 import { RandomStream } from "../../tensor/random.ts";
 import { release, toArray, type Tensor } from "../../tensor/tensor.ts";
-import type {
-  CellScores,
-  Fit,
-  FitInput,
-  FitState,
-  FitStep,
-  Json,
-  Method,
-  MethodOptions,
-  Model,
-  StagePlan,
-} from "../method.ts";
-import { requireExtents } from "../parts/extents.ts";
+import { defineMethod } from "../define_method.ts";
+import type { CellScores, Fit, FitInput, FitState, FitStep, Json, Model, StagePlan } from "../method.ts";
+import { fieldsOf } from "../parts/fields.ts";
 import { stepsLeft } from "../parts/stages.ts";
-import { gradConfig, REFERENCE_VARIANCE, requireValid, type GradConfig } from "./config.ts";
-import { stagesOf, type Stage } from "./stages.ts";
-import {
-  anomalyCells,
-  HINGES,
-  HingeStatistics,
-  joined,
-  requireJoins,
-  unmeasuredJoins,
-  type HingeJoins,
-} from "./hinges.ts";
+import { gradConfig, REFERENCE_VARIANCE, type GradConfig } from "./config.ts";
+import { readConfig, type KeptConfig } from "./kept_config.ts";
+import { STAGES, stagesOf } from "./stages.ts";
+import { anomalyCells, HINGES, HingeStatistics, joined, type HingeJoins } from "./hinges.ts";
 import { Grad } from "./model.ts";
 import { GRAD_OPTIONS, type GradSettings } from "./options.ts";
 import { GradTraining, stepsOf, type FitPosition } from "./training.ts";
 
-/** Configuration kept in the model file: the model's, and how its hinges join map and score. */
-interface KeptConfig extends GradConfig {
-  readonly joins: HingeJoins;
-}
-
 const INITIAL_STREAM = 0;
-const TITLES: Readonly<Record<Stage, string>> = {
-  abnormal: "Stage 1, abnormal grid",
-  normal: "Stage 2, reconstruction",
-  residual: "Stage 3, hinge on the residual",
-};
 // GRAD's similarity is a cosine, of vectors from zero. Were zero the mean, it would say how far a cell is from the
 // mean, not how well it is reconstructed; so the mean lies apart from zero, in each channel by so many deviations
 // (docs/decisions/006-embedded-filters.md).
 const MEAN = 0.7;
 const [SMOOTHING, WINDOW] = [21, 32]; // pixels at an input of 224
-const EXTREME = 1000; // far outside the useful range of every option that is compared with it
-const BRIEF_STEPS = 8; // among the first eight of seed 0 some draw noise and some do not, in each stage
+
+/** The stages of a fit to so many images. */
+const planOf = (config: GradConfig, options: GradSettings, images: number): readonly StagePlan[] =>
+  stagesOf(config).map((stage) => ({ stage, steps: stepsOf(stage, images, options).steps }));
 
 /**
  * GRAD: reconstructs features from a normal and an abnormal grid, at coordinates that it derives from them.
  * @see "Bi-Grid Reconstruction for Image Anomaly Detection", 2025
  */
-export const grad: Method = {
+export const grad = defineMethod({
   name: "grad",
   title: "GRAD",
   source: "Bi-Grid Reconstruction for Image Anomaly Detection, 2025",
   options: GRAD_OPTIONS,
   learnsAnomalies: ({ branches }) => branches !== "normal",
-  anomalyOptions: ["anomalyShare"],
-  brief: {
-    epochsAbnormal: 1,
-    epochsNormal: 1,
-    epochsResidual: 1,
-    leastAbnormal: BRIEF_STEPS,
-    leastNormal: BRIEF_STEPS,
-    leastResidual: BRIEF_STEPS,
-    enoughHits: 1,
-  },
   assembly: (_options, { stages, standardise }) => ({
     stages: stages.map(({ name }) => name),
-    alignCorners: true,
     localMean: 1,
+    cells: "finest",
+    enlarge: "bilinear",
+    alignCorners: true,
+    channels: "all",
     standardise: standardise ? { mean: MEAN, variance: REFERENCE_VARIANCE } : null,
   }),
   scoring: {
@@ -82,53 +50,13 @@ export const grad: Method = {
     smoothing: { kind: "box", side: SMOOTHING },
     image: { kind: "windowMean", side: WINDOW },
   },
-  configure: (spec, options) => kept({ ...gradConfig(spec, options), joins: {} }),
-  fitted: (config) => kept({ ...read(config), joins: unmeasuredJoins(read(config)) }),
-  plan: (config, options, images) => {
-    const settings = options as GradSettings;
-    return stagesOf(read(config)).map((stage) => ({
-      stage,
-      title: TITLES[stage],
-      steps: stepsOf(stage, images, settings).steps,
-    }));
-  },
-  begin: (config, options, input) => new GradFit(read(config), options, input),
-  restore: (config, weights) => new GradModel(weights, read(config)),
-  extreme: (config) => {
-    const {
-      hinge,
-      abnormalWeight,
-      lambda,
-      hingeWeight,
-      residualWeight,
-      paste: { intensity },
-    } = read(config);
-    const numbers = {
-      hinge,
-      abnormalWeight,
-      lambda,
-      hingeWeight,
-      residualWeight,
-      pasteIntensity: Math.max(...intensity.map(Math.abs)),
-    };
-    const extreme = Object.entries(numbers).find(([, value]) => Math.abs(value) > EXTREME);
-    return extreme ? extreme.join(" ") : null;
-  },
-  validate: (config) => {
-    const { similarityThreshold, joins } = read(config);
-    const extents = requireExtents("grad", read(config));
-    requireValid(read(config));
-    if (!(Number.isFinite(similarityThreshold) && similarityThreshold > 0)) {
-      throw new OptionError(`grad: expected a finite similarityThreshold above 0, got ${similarityThreshold}`);
-    }
-    requireJoins(joins);
-    return extents;
-  },
-};
-
-// A configuration is plain data; TypeScript does not see that an interface is.
-const read = (config: Json): KeptConfig => (config ?? {}) as unknown as KeptConfig;
-const kept = (config: KeptConfig): Json => config as unknown as Json;
+  configure: (spec, options): KeptConfig => ({ ...gradConfig(spec, options), joins: {} }),
+  plan: planOf,
+  begin: (config, options, input) => new GradFit(config, options, input),
+  restore: (config, weights) => new GradModel(weights, config),
+  read: readConfig,
+  upgraded: async (config) => (await import("./version3.ts")).upgraded(config),
+});
 
 /** A model, and how its hinges join. */
 class GradModel implements Model {
@@ -143,7 +71,7 @@ class GradModel implements Model {
   }
 
   get config(): Json {
-    return kept({ ...this.grad.config, joins: this.#joins });
+    return { ...this.grad.config, joins: this.#joins };
   }
 
   score(features: Tensor): CellScores {
@@ -198,10 +126,10 @@ class GradModel implements Model {
   }
 }
 
-interface GradState {
+type GradState = {
   readonly position: FitPosition | null;
   readonly optimizerSteps: readonly number[] | null;
-}
+};
 
 /** A model's training, stage by stage. */
 class GradFit implements Fit {
@@ -209,14 +137,13 @@ class GradFit implements Fit {
   readonly #training: GradTraining;
   readonly #plan: readonly StagePlan[];
 
-  constructor(config: KeptConfig, options: MethodOptions, { weights, features, anomalies, std, seed }: FitInput) {
-    const settings = options as GradSettings;
+  constructor(config: KeptConfig, settings: GradSettings, { weights, features, anomalies, std, seed }: FitInput) {
     this.model = new GradModel(weights, config, settings.recompute, seed);
     this.#training = new GradTraining(this.model.grad, features, { ...settings, seed, std }, anomalies);
-    this.#plan = grad.plan(kept(config), options, features.count);
+    this.#plan = planOf(config, settings, features.count);
   }
 
-  get remaining(): readonly Pick<StagePlan, "stage" | "steps">[] {
+  get remaining(): readonly StagePlan[] {
     return stepsLeft(this.#plan, this.#training.position);
   }
 
@@ -228,7 +155,7 @@ class GradFit implements Fit {
     const optimizer = await this.#training.optimizerState();
     const json: GradState = { position: this.#training.position, optimizerSteps: optimizer?.steps ?? null };
     return {
-      json: json as unknown as Json,
+      json,
       tensors: new Map(optimizer?.moments.map((values, i) => [`optimizer.${i}`, values])),
     };
   }
@@ -249,14 +176,16 @@ class GradFit implements Fit {
 
 /** @throws ShapeError if it is no state of a GRAD training */
 function gradStateOf(json: Json): GradState {
-  const { position, optimizerSteps } = (json ?? {}) as { readonly [name in keyof GradState]?: Json };
-  const isWhole = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
-  const { stage, step } = (position ?? {}) as Partial<FitPosition>;
-  const isPosition = position === null || (typeof stage === "string" && isWhole(step));
+  const { position, optimizerSteps } = fieldsOf(json);
+  const isWhole = (value: Json | undefined): value is number =>
+    typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+  const { stage: name, step } = fieldsOf(position);
+  const stage = STAGES.find((known) => known === name);
+  const read = position === null ? null : stage && isWhole(step) ? { stage, step } : undefined;
   const isSteps = optimizerSteps === null || (Array.isArray(optimizerSteps) && optimizerSteps.every(isWhole));
-  if (!isPosition || !isSteps)
+  if (read === undefined || !isSteps)
     throw new ShapeError(
       "the state of the fit is not that of GRAD: its position or the optimiser's steps are missing, or of another kind",
     );
-  return json as unknown as GradState;
+  return { position: read, optimizerSteps };
 }

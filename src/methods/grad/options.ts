@@ -5,6 +5,8 @@ import type { OptionContext, OptionsOf, OptionTable, ResolvedOptions } from "../
 export const DECODERS = ["tiny", "mobile", "basic"] as const;
 export type DecoderName = (typeof DECODERS)[number];
 
+const USUAL = 1000; // far beyond what is of use
+const BRIEF_STEPS = 8; // among the first eight of seed 0 some draw noise and some do not, in each stage
 const BLOCKS: Readonly<Record<string, number>> = { tiny: 1, mobile: 11, basic: 9 };
 const INTENSITY: Readonly<Record<string, readonly [number, number]>> = {
   equal: [8, 16],
@@ -70,6 +72,7 @@ export const GRAD_OPTIONS = {
     kind: "whole",
     least: 0,
     default: 10,
+    brief: 1,
     frequent: true,
     help: "epochs of stage 1, which trains the abnormal grid on pasted blocks",
   },
@@ -77,6 +80,7 @@ export const GRAD_OPTIONS = {
     kind: "whole",
     least: 0,
     default: 50,
+    brief: 1,
     frequent: true,
     help: "epochs of stage 2, which trains the reconstruction of good features",
   },
@@ -84,11 +88,13 @@ export const GRAD_OPTIONS = {
     kind: "whole",
     least: 0,
     default: 10,
+    brief: 1,
     help: "epochs of stage 3, which trains the residual hinge (only if residualWeight is above 0)",
   },
   leastAbnormal: {
     kind: "whole",
     least: 1,
+    brief: BRIEF_STEPS,
     default: byForm("leastAbnormal"),
     defaultText: "50; 300 for form joined",
     help: "minimum number of steps of stage 1",
@@ -96,15 +102,23 @@ export const GRAD_OPTIONS = {
   leastNormal: {
     kind: "whole",
     least: 1,
+    brief: BRIEF_STEPS,
     default: 500,
     frequent: true,
     help: "minimum number of steps of stage 2",
   },
-  leastResidual: { kind: "whole", least: 1, default: 120, help: "minimum number of steps of stage 3" },
+  leastResidual: {
+    kind: "whole",
+    least: 1,
+    default: 120,
+    brief: BRIEF_STEPS,
+    help: "minimum number of steps of stage 3",
+  },
   enoughHits: {
     kind: "number",
     least: 0,
     most: 1,
+    brief: 1,
     default: byForm("enoughHits"),
     defaultText: "0.99; 1 for form joined",
     help: "share of correct cells, normal and pasted, at which stages 1 and 3 end early; 1: never",
@@ -120,6 +134,7 @@ export const GRAD_OPTIONS = {
   anomalyShare: {
     kind: "share",
     default: 0.5,
+    needsAnomalies: true,
     help: "share of real anomalies in a batch of stages 1 and 3, if any are given; 1: no blocks are pasted",
   },
   recompute: {
@@ -171,8 +186,8 @@ export const GRAD_OPTIONS = {
     defaultText: "none for form joined, else learned",
     help: "how the reconstructions are fused: r_n + w r_a with w learned (learned) or 1 (sum), l r_n + (1 - l) r_a (lambda), r_n (none)",
   },
-  lambda: { kind: "number", default: 0.5, help: "l in fusion lambda" },
-  abnormalWeight: { kind: "number", default: -0.2, help: "initial value of w in fusion learned" },
+  lambda: { kind: "number", default: 0.5, usual: USUAL, help: "l in fusion lambda" },
+  abnormalWeight: { kind: "number", default: -0.2, usual: USUAL, help: "initial value of w in fusion learned" },
   hingeHead: {
     kind: "choice",
     choices: ["channel", "own"],
@@ -181,6 +196,7 @@ export const GRAD_OPTIONS = {
   },
   hinge: {
     kind: "number",
+    usual: USUAL,
     default: 0.5,
     help: "margin of the hinge, beyond which stage 1 pushes scores or cosines",
   },
@@ -194,6 +210,7 @@ export const GRAD_OPTIONS = {
   hingeWeight: {
     kind: "number",
     least: 0,
+    usual: USUAL,
     default: (context) => (context.values["pairs"] === "cosine" ? 0 : byForm("hingeWeight")(context)),
     defaultText: "0.2 for form joined, else 0",
     help: "weight of the hinge in the map, after both are scaled to unit spread over good images; 0: off",
@@ -206,6 +223,7 @@ export const GRAD_OPTIONS = {
   residualWeight: {
     kind: "number",
     least: 0,
+    usual: USUAL,
     default: byForm("residualWeight"),
     defaultText: "4 for form joined, else 0",
     help: "weight of the residual hinge (trained in stage 3) in the image score; 0: no such hinge",
@@ -230,6 +248,7 @@ export const GRAD_OPTIONS = {
   },
   pasteIntensity: {
     kind: "pair",
+    usual: USUAL,
     default: ({ values }) => INTENSITY[String(values["pasteDirection"])]!,
     defaultText: "1,3 deviations; 8,16 for equal; 1,1 for differences",
     help: "range of the pasted intensity",

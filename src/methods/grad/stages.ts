@@ -36,6 +36,12 @@ export const STAGES = ["abnormal", "normal", "residual"] as const;
  * residual's hinge pasted blocks.
  */
 export type Stage = (typeof STAGES)[number];
+/** Titles of the stages, for people. */
+export const TITLES: Readonly<Record<Stage, string>> = {
+  abnormal: "Stage 1, abnormal grid",
+  normal: "Stage 2, reconstruction",
+  residual: "Stage 3, hinge on the residual",
+};
 
 const CODE_NOISE = 0.05;
 

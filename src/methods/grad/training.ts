@@ -6,15 +6,15 @@ import { nonFinite } from "../../nn/weights.ts";
 import { DivergedError, ShapeError } from "../../runtime/errors.ts";
 import { release, toArray } from "../../tensor/tensor.ts";
 import type { AnomalySource, FeatureSource, FitStep, MarkedFeatures } from "../method.ts";
-import { stagesOf, STAGES, trainedIn, STREAM, type FitOptions, type Stage } from "./stages.ts";
+import { stagesOf, STAGES, TITLES, trainedIn, STREAM, type FitOptions, type Stage } from "./stages.ts";
 import type { Grad } from "./model.ts";
 import { readResults, StageSteps } from "./stage_steps.ts";
 
 /** The position of training: before this step of this stage. */
-export interface FitPosition {
+export type FitPosition = {
   readonly stage: Stage;
   readonly step: number;
-}
+};
 
 const LEARNING_RATE = 0.001;
 const RESIDUAL_LEARNING_RATE = 0.003;
@@ -178,7 +178,7 @@ export class GradTraining {
       const next = stages[stages.indexOf(stage) + 1];
       this.#position = next ? { stage: next, step: 0 } : null;
     } else this.#position = { stage, step: done };
-    return { stage, step: done, steps, epoch, loss };
+    return { stage, title: TITLES[stage], step: done, steps, epoch, loss };
   }
 
   /** Real anomalies that replace `anomalyShare` of a batch's images in this step; null if there are none. */

@@ -1,11 +1,11 @@
 import { OptionError } from "../../runtime/errors.ts";
-import { requireKind, resolveOptions } from "../../runtime/option_table.ts";
-import { requireExtents } from "../parts/extents.ts";
+import { resolveOptions, type OptionTable } from "../../runtime/option_table.ts";
+import { EXTENTS, readFields } from "../parts/fields.ts";
 import type { FeatureSpec, Json } from "../method.ts";
 import { PATCHCORE_OPTIONS, type PatchCoreOptions } from "./options.ts";
 
 /** Everything that fixes the shapes and formulas of a PatchCore model. */
-export interface PatchCoreConfig {
+export type PatchCoreConfig = {
   /** Extents of the feature map. */
   readonly height: number;
   readonly width: number;
@@ -14,9 +14,14 @@ export interface PatchCoreConfig {
   readonly rows: number;
   /** Rows around the nearest one that re-weight an image's score; 1 for none. */
   readonly neighbours: number;
-}
+};
 
 const MOST_ROWS = 2 ** 32 - 1; // that indices count
+const FIELDS = {
+  ...EXTENTS,
+  rows: { kind: "whole", least: 1, most: MOST_ROWS, default: 1, help: "rows of the bank" },
+  neighbours: PATCHCORE_OPTIONS.neighbours,
+} as const satisfies OptionTable;
 
 /**
  * The configuration of a model for so many images with such features.
@@ -42,15 +47,7 @@ export function patchCoreConfig(
  * @throws OptionError if it is none of PatchCore
  */
 export function readConfig(json: Json): PatchCoreConfig {
-  const config = (json ?? {}) as unknown as PatchCoreConfig;
-  requireExtents("patchcore", config);
-  requireKind(
-    "patchcore",
-    "rows",
-    { kind: "whole", least: 1, most: MOST_ROWS, default: 1, help: "rows of the bank" },
-    config.rows,
-  );
-  requireKind("patchcore", "neighbours", PATCHCORE_OPTIONS.neighbours, config.neighbours);
+  const config = readFields("patchcore", FIELDS, json);
   const { neighbours, rows } = config;
   if (neighbours > rows)
     throw new OptionError(`patchcore: expected neighbours of at most the ${rows} rows of the bank, got ${neighbours}`);

@@ -5,12 +5,14 @@ import { ShapeError, TooLargeError } from "../../runtime/errors.ts";
 import { RandomStream } from "../../tensor/random.ts";
 import { bytesOf, empty, fromArray, release, type Tensor } from "../../tensor/tensor.ts";
 import type { Fit, FitInput, FitState, FitStep, Json, StagePlan } from "../method.ts";
-import { stepsLeft, type StagePosition } from "../parts/stages.ts";
+import { fieldsOf } from "../parts/fields.ts";
+import { readPosition, stepsLeft, type StagePosition } from "../parts/stages.ts";
 import type { PatchCoreConfig } from "./config.ts";
 import { PatchCoreModel } from "./model.ts";
 import type { PatchCoreSettings } from "./options.ts";
 
 type Stage = "bank" | "coreset";
+const TITLES: Readonly<Record<Stage, string>> = { bank: "Stage 1, memory bank", coreset: "Stage 2, coreset" };
 
 const STREAM = { projection: 1, start: 2 }; // Philox streams, one for each use of random numbers
 const POINTS_A_STEP = 64; // rows that a step of the coreset chooses
@@ -22,8 +24,8 @@ export function planOf(
   images: number,
 ): (StagePlan & { readonly stage: Stage })[] {
   return [
-    { stage: "bank", title: "Stage 1, memory bank", steps: Math.ceil(images / batch) },
-    { stage: "coreset", title: "Stage 2, coreset", steps: Math.max(1, Math.ceil((rows - 1) / POINTS_A_STEP)) },
+    { stage: "bank", steps: Math.ceil(images / batch) },
+    { stage: "coreset", steps: Math.max(1, Math.ceil((rows - 1) / POINTS_A_STEP)) },
   ];
 }
 
@@ -35,10 +37,10 @@ interface Cells {
   readonly projected: { readonly by: Tensor; readonly rows: Tensor } | null;
 }
 
-interface PatchCoreState {
+type PatchCoreState = {
   readonly position: StagePosition<Stage>;
   readonly chosen: FarthestPointState["chosen"];
-}
+};
 
 /**
  * The memory bank of a model: first all cells are gathered, then farthest points among them are chosen. The model is
@@ -69,7 +71,7 @@ export class PatchCoreFit implements Fit {
     this.#plan = planOf(config, settings, count);
   }
 
-  get remaining(): readonly Pick<StagePlan, "stage" | "steps">[] {
+  get remaining(): readonly StagePlan[] {
     return stepsLeft(this.#plan, this.#position);
   }
 
@@ -86,14 +88,14 @@ export class PatchCoreFit implements Fit {
         this.release();
         this.#input.weights.device.trim(); // what comes next needs other sizes
       }
-      yield { stage, step: done, steps, epoch: 0, loss: null };
+      yield { stage, title: TITLES[stage], step: done, steps, epoch: 0, loss: null };
     }
   }
 
   async state(): Promise<FitState> {
     const search = this.#search ? await this.#search.state() : this.#restored;
     const json: PatchCoreState = { position: this.#position, chosen: search?.chosen ?? [] };
-    return { json: json as unknown as Json, tensors: new Map(search ? [["distances", search.distances]] : []) };
+    return { json, tensors: new Map(search ? [["distances", search.distances]] : []) };
   }
 
   restore({ json, tensors }: FitState): void {
@@ -185,23 +187,20 @@ export class PatchCoreFit implements Fit {
 
   /** @throws ShapeError if it is no state of such a fit */
   #stateOf(json: Json): PatchCoreState {
-    const { position, chosen } = (json ?? {}) as Partial<PatchCoreState>;
+    const { position: stored, chosen } = fieldsOf(json);
     const refuse = (what: string): never => {
       throw new ShapeError(
-        `patchcore: expected ${what} in the state of the fit, got ${JSON.stringify({ position, chosen })?.slice(0, 80)}`,
+        `patchcore: expected ${what} in the state of the fit, got ${JSON.stringify({ position: stored, chosen }).slice(0, 80)}`,
       );
     };
-    if (position === undefined || !Array.isArray(chosen)) return refuse("a position and the rows chosen");
-    const planned = this.#plan.find(({ stage }) => stage === position?.stage);
-    const isWithin =
-      position === null ||
-      (planned && Number.isSafeInteger(position.step) && position.step >= 0 && position.step < planned.steps);
-    if (!isWithin) return refuse("a position within the plan");
+    if (stored === undefined || !Array.isArray(chosen)) return refuse("a position and the rows chosen");
+    const position = readPosition(stored, this.#plan);
+    if (position === undefined) return refuse("a position within the plan");
     const { rows } = this.#config;
     const count =
       position?.stage === "coreset" && position.step > 0 ? Math.min(rows, 1 + POINTS_A_STEP * position.step) : 0;
-    const isRow = (row: unknown): boolean =>
-      Number.isSafeInteger(row) && (row as number) >= 0 && (row as number) < this.#cellCount;
+    const isRow = (row: unknown): row is number =>
+      typeof row === "number" && Number.isSafeInteger(row) && row >= 0 && row < this.#cellCount;
     if (chosen.length !== count || !chosen.every(isRow)) return refuse(`${count} of ${this.#cellCount} rows`);
     return { position, chosen };
   }

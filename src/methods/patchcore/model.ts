@@ -30,7 +30,7 @@ export class PatchCoreModel implements Model {
   }
 
   get config(): Json {
-    return { ...this.#config };
+    return this.#config;
   }
 
   get summary(): Model["summary"] {
