@@ -1,5 +1,5 @@
 import { connectedRegions } from "../metrics/regions.ts";
-import { nonFinite } from "../nn/weights.ts";
+import { nonFinite } from "../tensor/finite.ts";
 import { InputError, OptionError, ShapeError } from "../runtime/errors.ts";
 import { EnlargedMap, type AnomalyMap } from "../io/anomaly_map.ts";
 import type { Size } from "../io/placement.ts";

@@ -1,15 +1,11 @@
-// From images to a detector and its figures, wherever the images come from.
 import { maskUnion, type DecodedImage } from "../io/image.ts";
 import { Evaluation } from "../metrics/evaluate.ts";
 import { meanMetrics, type Metrics } from "../metrics/metrics.ts";
-import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
-import { type Detector } from "./detector.ts";
+import type { Detector } from "./detector.ts";
 import { requireInspection } from "./inspection.ts";
 import { truthWithin } from "./region.ts";
 import type { TrainingImage } from "./material.ts";
-import { Training } from "./training.ts";
-import type { TrainingOptions } from "./training_options.ts";
 
 /** An image whose verdict is known. */
 export interface LabelledImage extends TrainingImage {
@@ -28,30 +24,6 @@ export interface DetectorMetrics {
 }
 
 const BATCH = 4;
-
-/**
- * Trains a detector on good images, in one go; `Training` does the same in steps that can be saved and resumed.
- *
- * @param images good images of one class or several, read once, in order
- * @param options as `Training.begin`; a loss comes with every tenth step that `onProgress` is told of
- * @returns the detector; its threshold is set by good images that were held out
- * @throws InputError and OptionError as `Training.begin`; DivergedError as `Training.fit` and `Training.finish`; the
- * reason of the signal that ended it. Nothing is left on the device then
- */
-export async function trainDetector(
-  device: Device,
-  images: AsyncIterable<TrainingImage>,
-  options: TrainingOptions = {},
-): Promise<Detector> {
-  const training = await Training.begin(device, images, options);
-  try {
-    for await (const _ of training.fit());
-    return await training.finish();
-  } catch (error) {
-    training.release();
-    throw error;
-  }
-}
 
 /** Options of an evaluation. */
 export interface EvaluateDetectorOptions {

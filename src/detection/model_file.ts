@@ -1,8 +1,13 @@
-import { parseJson, type JsonLimits } from "../io/json.ts";
-import { decodeSafetensors, encodeSafetensors, float32Tensors, type StoredTensor } from "../io/safetensors.ts";
+import { isObject, isSha256, requireJson, type JsonLimits } from "../io/json.ts";
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  finiteTensor,
+  float32Tensors,
+  type StoredTensor,
+} from "../io/safetensors.ts";
 import type { Device } from "../runtime/device.ts";
 import { DivergedError, InputError, OptionError } from "../runtime/errors.ts";
-import { nonFinite } from "../nn/weights.ts";
 import { toArray } from "../tensor/tensor.ts";
 import { RESIZES } from "../io/placement.ts";
 import { MOST_SIDE, type BackboneIdentity } from "../backbones/backbone.ts";
@@ -26,10 +31,10 @@ const GRAD_ALONE = 3; // a version that knew this method alone: read as such
 export async function encodeDetector(detector: Detector): Promise<Uint8Array> {
   const tensors = new Map<string, StoredTensor>();
   for (const [name, tensor] of detector.tensors()) {
-    const values = await toArray(tensor);
-    const wrong = nonFinite(values);
-    if (wrong) throw new DivergedError(`the model is not written: tensor ${name} holds ${wrong}`);
-    tensors.set(name, { dtype: "F32", shape: tensor.shape, bytes: new Uint8Array(values.buffer) });
+    const refuse = (problem: string): never => {
+      throw new DivergedError(`the model is not written: tensor ${name} holds ${problem}`);
+    };
+    tensors.set(name, finiteTensor(await toArray(tensor), refuse, tensor.shape));
   }
   const config = JSON.stringify(detector.config); // which makes null of a number that is not finite
   await configFrom(config, "the model to be written");
@@ -100,13 +105,7 @@ export async function readDetectorConfig(
  * @throws InputError if it is none, with the field that is wrong
  */
 export async function configFrom(text: string, name: string, version = VERSION): Promise<DetectorConfig> {
-  let read: unknown;
-  try {
-    read = parseJson(text, CONFIG);
-  } catch (cause) {
-    const problem = cause instanceof InputError ? `is refused: ${cause.message}` : "is no JSON";
-    throw new InputError(`${name}: the configuration in its metadata ${problem}`, { cause });
-  }
+  const read = requireJson(text, CONFIG, `${name}: the configuration in its metadata`);
   const config = version === GRAD_ALONE && isObject(read) ? await upgraded(read) : read;
   const wrong = fieldsOf(isObject(config) ? config : {}).find(([, , isRight]) => !isRight);
   if (wrong) {
@@ -204,10 +203,7 @@ const isExtent = (value: unknown): boolean =>
   Number.isSafeInteger(value) && (value as number) > 0 && (value as number) <= MOST_SIDE;
 
 const areWeightsOf = (backbone: Partial<BackboneIdentity> | undefined): boolean =>
-  isPretrained(String(backbone?.name)) ? /^[0-9a-f]{64}$/.test(String(backbone?.weights)) : backbone?.weights === null;
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+  isPretrained(String(backbone?.name)) ? isSha256(backbone?.weights) : backbone?.weights === null;
 
 const shownValue = (value: unknown): string =>
   isObject(value) ? "an object" : (JSON.stringify(value) ?? "nothing").slice(0, 40);

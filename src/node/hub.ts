@@ -7,13 +7,13 @@ import {
   excerptOf,
   fetchDescription,
   isCommit,
-  isSha256,
   Patience,
   requireFile,
   statedWeights,
   WEIGHTS_FILE,
   type StatedFile,
 } from "../io/hub.ts";
+import { isSha256 } from "../io/json.ts";
 import { repositoryOf, type PretrainedName } from "../backbones/registry.ts";
 import { InputError } from "../runtime/errors.ts";
 import { hashFile } from "./weights.ts";

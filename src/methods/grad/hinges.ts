@@ -1,3 +1,4 @@
+import { isObject } from "../../io/json.ts";
 import { relu } from "../../ops/activation.ts";
 import { add, multiply, scalar, subtract } from "../../ops/elementwise.ts";
 import { anomalyMap } from "../../ops/losses.ts";
@@ -54,8 +55,6 @@ export function joined({ errors, hinges }: AnomalyCells, joins: HingeJoins, name
 
 /** @throws OptionError unless each join has a finite floor and a weight of at least 0 */
 export function requireJoins(joins: unknown): asserts joins is HingeJoins {
-  const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-    typeof value === "object" && value !== null && !Array.isArray(value);
   const isJoin = (value: unknown): boolean =>
     isObject(value) &&
     Number.isFinite(value["floor"]) &&
@@ -96,8 +95,7 @@ export class HingeStatistics {
   static from(state: Json): HingeStatistics {
     const isMoments = (value: unknown): boolean =>
       Array.isArray(value) && value.length === 3 && value.every(Number.isFinite);
-    const isState =
-      state === null || (typeof state === "object" && !Array.isArray(state) && Object.values(state).every(isMoments));
+    const isState = state === null || (isObject(state) && Object.values(state).every(isMoments));
     if (!isState) throw new ShapeError("the statistics of the hinges are of another kind");
     return new HingeStatistics((state ?? {}) as unknown as HingeState);
   }

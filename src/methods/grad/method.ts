@@ -1,3 +1,4 @@
+import { isWhole } from "../../io/json.ts";
 import type { OptimizerState } from "../../optim/optimizer.ts";
 import type { Weights } from "../../nn/weights.ts";
 import { OptionError, ShapeError } from "../../runtime/errors.ts";
@@ -250,7 +251,6 @@ class GradFit implements Fit {
 /** @throws ShapeError if it is no state of a GRAD training */
 function gradStateOf(json: Json): GradState {
   const { position, optimizerSteps } = (json ?? {}) as { readonly [name in keyof GradState]?: Json };
-  const isWhole = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
   const { stage, step } = (position ?? {}) as Partial<FitPosition>;
   const isPosition = position === null || (typeof stage === "string" && isWhole(step));
   const isSteps = optimizerSteps === null || (Array.isArray(optimizerSteps) && optimizerSteps.every(isWhole));
