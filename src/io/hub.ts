@@ -67,19 +67,17 @@ const PART = 1 << 16; // bytes
 export class Patience {
   readonly #milliseconds: number;
   readonly #stop = new AbortController();
+  /** Aborted once patience has ended, or whoever asked wants no more. */
+  readonly signal: AbortSignal;
   #waited = 0;
   #arrived = 0;
 
-  constructor(milliseconds = PATIENCE) {
+  constructor(milliseconds = PATIENCE, signal: AbortSignal | null = null) {
     this.#milliseconds = milliseconds;
+    this.signal = AbortSignal.any([this.#stop.signal, ...(signal ? [signal] : [])]);
   }
 
-  /** Aborted once patience has ended. */
-  get signal(): AbortSignal {
-    return this.#stop.signal;
-  }
-
-  /** @throws InputError if the time limit since the last `PART` of a body is exceeded */
+  /** @throws InputError if the time limit since the last `PART` of a body is exceeded; the signal's reason */
   async for<T>(work: Promise<T>): Promise<T> {
     const began = performance.now();
     const seconds = this.#milliseconds / 1000;

@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import { pictureCount } from "../../data/synthetic.ts";
-import { hashFile } from "../../node/weights.ts";
+import { hashFile } from "../../node/files/hash.ts";
 import { readDataset } from "../../node/dataset.ts";
 import { claimRun } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";

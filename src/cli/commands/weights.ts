@@ -15,9 +15,11 @@ export function addWeights(program: Command): void {
     .action(async (network: PretrainedName, { json }: { json?: boolean }) => {
       let bar: ReturnType<typeof showProgress> | null = null;
       try {
-        const path = await downloadWeights(network, (done, total) => {
-          bar ??= showProgress("Megabytes", Math.ceil(total / MEGABYTE));
-          bar.update(Math.floor(done / MEGABYTE));
+        const path = await downloadWeights(network, {
+          onProgress: ({ done, total }) => {
+            bar ??= showProgress("Megabytes", Math.ceil(total / MEGABYTE));
+            bar.update(Math.floor(done / MEGABYTE));
+          },
         });
         print(json ? JSON.stringify({ network, repository: repositoryOf(network), path }) : path);
       } finally {
