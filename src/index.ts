@@ -67,7 +67,7 @@ export {
 export type { Spill } from "./detection/feature_store.ts";
 export type { Preprocessing } from "./detection/features.ts";
 export type { AnomalousImage } from "./detection/marked_cells.ts";
-export { decodeDetector, encodeDetector } from "./detection/model_file.ts";
+export { decodeDetector, encodeDetector, type DecodeDetectorOptions } from "./detection/model_file.ts";
 export { PictureRegion } from "./detection/region.ts";
 export type { ImageScores } from "./detection/scoring.ts";
 export { trainDetector } from "./detection/train_detector.ts";
@@ -106,6 +106,7 @@ export {
   featureBlockPaste,
   PUBLISHED_BLOCKS,
   type FeatureBlockOptions,
+  type FeatureBlockPasteOptions,
   type PastedFeatures,
 } from "./ops/feature_block_paste.ts";
 export {

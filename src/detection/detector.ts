@@ -240,7 +240,8 @@ export class Detector {
       if ("reason" in outcome) return outcome;
       const { width, height } = images[i]!.image;
       const { heat } = this.config.calibration;
-      return { ...outcome, width, height, placement: this.placementOf({ width, height }), heat };
+      const photograph = { width, height };
+      return { ...outcome, photograph, placement: this.placementOf(photograph), heat };
     });
   }
 

@@ -57,10 +57,15 @@ export function withMetrics(file: Uint8Array, metrics: unknown, name: string): U
   return encodeSafetensors({ tensors, metadata: { ...metadata, metrics: JSON.stringify(metrics) } });
 }
 
+/** Options of reading a detector. */
+export interface DecodeDetectorOptions extends DetectorOptions {
+  /** Finds the weights of a backbone that has some. Default: none are found. */
+  readonly findWeights?: ((backbone: BackboneIdentity) => Promise<PretrainedWeights | null>) | undefined;
+}
+
 /**
  * A detector from such a file.
  * @param name the file's name, for errors
- * @param findWeights finds the weights of a backbone that has some
  * @throws InputError if the file is no detector, or one of another version, or its backbone's weights are not found;
  * OptionError for half precision where the device lacks it
  */
@@ -68,8 +73,7 @@ export async function decodeDetector(
   device: Device,
   file: Uint8Array,
   name: string,
-  findWeights: (backbone: BackboneIdentity) => Promise<PretrainedWeights | null> = () => Promise.resolve(null),
-  options: DetectorOptions = {},
+  { findWeights = () => Promise.resolve(null), ...options }: DecodeDetectorOptions = {},
 ): Promise<Detector> {
   const { tensors, metadata } = decodeSafetensors(file, name);
   const config = await readDetectorConfig(metadata, name);

@@ -72,13 +72,10 @@ export const claimRun = (run: string): Promise<Lock> =>
  */
 export async function loadDetector(device: Device, run: string, options: LoadOptions = {}): Promise<Detector> {
   const path = await modelPath(run);
-  return decodeDetector(
-    device,
-    await readModel(path, options.sha256),
-    path,
-    (backbone) => findWeights(backbone, run, path, options),
-    options,
-  );
+  return decodeDetector(device, await readModel(path, options.sha256), path, {
+    ...options,
+    findWeights: (backbone) => findWeights(backbone, run, path, options),
+  });
 }
 
 /**

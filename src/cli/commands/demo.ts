@@ -34,7 +34,7 @@ export function addDemo(program: Command): void {
       const started = performance.now();
       const bar = showProgress("Pictures", pictureCount(PICTURES));
       let made = 0;
-      await writeSyntheticSet(root, PICTURES, () => bar.update(++made)).finally(() => bar.end());
+      await writeSyntheticSet(root, { ...PICTURES, onPicture: () => bar.update(++made) }).finally(() => bar.end());
       const imageSeconds = (performance.now() - started) / 1000;
       const dataset = await readDataset(root);
       const options = { inputSize: size, seed };

@@ -17,7 +17,7 @@ import type { Device } from "../../runtime/device.ts";
 import { OptionError } from "../../runtime/errors.ts";
 import { wholeNumber } from "../flags/numbers.ts";
 import { collectSettings, valuesOfSettings } from "../flags/option_flags.ts";
-import { print } from "../terminal/say.ts";
+import { MEGABYTE, print } from "../terminal/say.ts";
 
 interface InfoFlags {
   readonly json?: boolean;
@@ -37,8 +37,6 @@ const BENEFITS: Readonly<Record<string, string>> = {
   "chromium-experimental-subgroup-matrix":
     "products in half precision on matrix units, where --autotune finds them right and faster",
 };
-
-const MEGABYTE = 1e6;
 
 export function addInfo(program: Command): void {
   program

@@ -1,10 +1,8 @@
 import { Argument, type Command } from "commander";
 import { PRETRAINED, repositoryOf, type PretrainedName } from "../../backbones/registry.ts";
 import { downloadWeights } from "../../node/hub.ts";
-import { print } from "../terminal/say.ts";
+import { MEGABYTE, print } from "../terminal/say.ts";
 import { showProgress } from "../terminal/progress.ts";
-
-const MEGABYTE = 1e6;
 
 export function addWeights(program: Command): void {
   program
