@@ -97,7 +97,7 @@ export class HingeStatistics {
       Array.isArray(value) && value.length === 3 && value.every(Number.isFinite);
     const isState = state === null || (isObject(state) && Object.values(state).every(isMoments));
     if (!isState) throw new ShapeError("the statistics of the hinges are of another kind");
-    return new HingeStatistics((state ?? {}) as unknown as HingeState);
+    return new HingeStatistics(state ?? {});
   }
 
   get state(): Json {
