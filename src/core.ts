@@ -36,7 +36,7 @@ export { gather } from "./ops/gather.ts";
 export { gaussianBlur } from "./ops/gaussian_blur.ts";
 export { valueAndGradients } from "./ops/gradients.ts";
 export { gridSample } from "./ops/grid_sample.ts";
-export { imagesToTensor, ResizeFilters } from "./ops/images.ts";
+export { imagesToTensor, ResizeFilters, type ImagesToTensorOptions } from "./ops/images.ts";
 export { mseLoss, type LossOptions, type LossReduction } from "./ops/losses.ts";
 export { matmul, pointwiseConv2d } from "./ops/matmul.ts";
 export { nearestRows, type NearestRows } from "./ops/nearest_rows.ts";

@@ -60,7 +60,6 @@ export { Detector, type DetectorConfig, type DetectorOptions } from "./detection
 export type { FeatureInspection, InputImage, Inspection, InspectionFailure } from "./detection/inspection.ts";
 export {
   evaluateDetector,
-  trainDetector,
   type DetectorMetrics,
   type EvaluateDetectorOptions,
   type LabelledImage,
@@ -68,9 +67,10 @@ export {
 export type { Spill } from "./detection/feature_store.ts";
 export type { Preprocessing } from "./detection/features.ts";
 export type { AnomalousImage } from "./detection/marked_cells.ts";
-export { decodeDetector, encodeDetector } from "./detection/model_file.ts";
+export { decodeDetector, encodeDetector, type DecodeDetectorOptions } from "./detection/model_file.ts";
 export { PictureRegion } from "./detection/region.ts";
 export type { ImageScores } from "./detection/scoring.ts";
+export { trainDetector } from "./detection/train_detector.ts";
 export type { TrainingImage } from "./detection/material.ts";
 export { Training } from "./detection/training.ts";
 export {
@@ -109,6 +109,7 @@ export {
   featureBlockPaste,
   PUBLISHED_BLOCKS,
   type FeatureBlockOptions,
+  type FeatureBlockPasteOptions,
   type PastedFeatures,
 } from "./ops/feature_block_paste.ts";
 export {

@@ -1,5 +1,6 @@
 import { paintHeat } from "../../src/io/heat.ts";
 import type { DecodedImage } from "../../src/io/image.ts";
+import { sizeWithin } from "../../src/io/placement.ts";
 import { printable } from "../../src/io/printable.ts";
 import { element } from "./page.ts";
 import type { Inspected } from "./protocol.ts";
@@ -43,13 +44,11 @@ export class Result {
   }
 
   async show(picture: Blob | ImageBitmap, inspected: Inspected): Promise<void> {
-    const { width, height } = inspected;
-    const scale = Math.min(1, LARGEST / Math.max(width, height));
-    const [resizeWidth, resizeHeight] = [width, height].map((side) => Math.max(1, Math.round(side * scale)));
+    const { width, height } = sizeWithin(inspected.photograph, LARGEST);
     const small = await createImageBitmap(picture, {
       imageOrientation: "from-image",
-      resizeWidth: resizeWidth!,
-      resizeHeight: resizeHeight!,
+      resizeWidth: width,
+      resizeHeight: height,
       resizeQuality: "high",
     });
     [this.#canvas.width, this.#canvas.height] = [small.width, small.height];

@@ -159,7 +159,9 @@ class Workshop {
 
   async #load(file: Uint8Array<ArrayBuffer>, name: string): Promise<void> {
     const device = await this.#ready();
-    const detector = await decodeDetector(device, file, name, ({ name: backbone }) => findWeights(backbone));
+    const detector = await decodeDetector(device, file, name, {
+      findWeights: ({ name: backbone }) => findWeights(backbone),
+    });
     this.#good = [];
     await this.#finished(detector, file);
   }

@@ -1,11 +1,13 @@
 import type { Tensor } from "../tensor/tensor.ts";
 
 /**
- * Zeros around images in an EfficientNet's convolutions: "same" pads as TensorFlow does for the image at hand (as the
+ * Kinds of zeros around images in an EfficientNet's convolutions: "same" pads as TensorFlow does for the image at hand (as the
  * published weights were trained), "same-static" as it does for images of the native size (efficientnet_pytorch), and
  * "symmetric" alike on all sides (torchvision).
  */
-export type NetworkPadding = "same" | "same-static" | "symmetric";
+export const NETWORK_PADDINGS = ["same", "same-static", "symmetric"] as const;
+/** One of them. */
+export type NetworkPadding = (typeof NETWORK_PADDINGS)[number];
 
 /** Most pixels to a side of a backbone's input. */
 export const MOST_SIDE = 1 << 14;

@@ -4,7 +4,7 @@ import { matmul } from "../ops/matmul.ts";
 import { mean } from "../ops/reduce.ts";
 import { reshape } from "../ops/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { NetworkPadding } from "./backbone.ts";
+import { NETWORK_PADDINGS, type NetworkPadding } from "./backbone.ts";
 import type { Network, Step } from "./network.ts";
 import { Convolution, type ConvolutionPlan, type Names } from "./parts.ts";
 
@@ -124,7 +124,7 @@ export function efficientNet(name: EfficientNetName): Network {
     family: "EfficientNet",
     eps: { timm: 1e-3, torchvision: SMALL_EPS.test(name) ? 1e-5 : 1e-3, efficientnet_pytorch: 1e-3 },
     stages,
-    paddings: ["same", "same-static", "symmetric"],
+    paddings: NETWORK_PADDINGS,
     *steps(padding) {
       const stem = new Convolution({
         names: STEM_NAMES,

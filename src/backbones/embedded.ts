@@ -141,7 +141,7 @@ function orientedFilters(): Float32Array {
   for (let o = 0; o < 2 * ORIENTATIONS; o++) {
     const angle = (Math.PI * (o % ORIENTATIONS)) / ORIENTATIONS;
     const wave = o < ORIENTATIONS ? Math.cos : Math.sin;
-    const taps = windowOf(
+    const taps = filterOf(
       (x, y, envelope) => envelope * wave((2 * Math.PI * (x * Math.cos(angle) + y * Math.sin(angle))) / wavelength),
       sigma,
     );
@@ -152,8 +152,8 @@ function orientedFilters(): Float32Array {
 
 /** `[7,7,4]`: a narrow Gaussian less a wide one, the same for each opponent. */
 function centreSurroundFilters(): Float32Array {
-  const narrow = windowOf((_x, _y, envelope) => envelope, 0.9, false);
-  const wide = windowOf((_x, _y, envelope) => envelope, 2.2, false);
+  const narrow = filterOf((_x, _y, envelope) => envelope, 0.9, false);
+  const wide = filterOf((_x, _y, envelope) => envelope, 2.2, false);
   return Float32Array.from({ length: TAPS * TAPS * OPPONENTS }, (_, i) => {
     const tap = Math.floor(i / OPPONENTS);
     return narrow[tap]! - wide[tap]!;
@@ -161,7 +161,7 @@ function centreSurroundFilters(): Float32Array {
 }
 
 /** A filter of absolute sum 1 from its formula; made to sum to zero where `balanced`. */
-function windowOf(
+function filterOf(
   formula: (x: number, y: number, envelope: number) => number,
   sigma: number,
   balanced = true,

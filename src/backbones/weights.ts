@@ -1,5 +1,5 @@
 import { safetensorsHeadBytes, safetensorsLayout, toFloat32, type StoredTensor } from "../io/safetensors.ts";
-import { nonFinite } from "../nn/weights.ts";
+import { nonFinite } from "../tensor/finite.ts";
 import { InputError } from "../runtime/errors.ts";
 
 /** A network's pretrained weights, read tensor by tensor: the file need not fit in memory. */

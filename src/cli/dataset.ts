@@ -4,9 +4,8 @@ import { leftOut } from "../data/layout_findings.ts";
 import { FORMATS, type FormatName } from "../data/layouts/layout.ts";
 import { narrowRange } from "../data/sample_range.ts";
 import { suchAs } from "../data/tree.ts";
-import { requireUsable, type DecodedImage } from "../io/image.ts";
-import { readDataset } from "../node/dataset.ts";
-import { decodeImages } from "../node/images.ts";
+import type { DecodedImage } from "../io/image.ts";
+import { readDataset, usableImages } from "../node/dataset.ts";
 import { InputError } from "../runtime/errors.ts";
 import { say } from "./terminal/say.ts";
 
@@ -51,18 +50,15 @@ export async function* readableImages<T>(
 ): AsyncGenerator<{ readonly item: T; readonly image: DecodedImage }> {
   let skipped = 0;
   const highs: number[] = [];
-  for await (const outcome of decodeImages(items, pathOf)) {
-    try {
-      if ("error" in outcome) throw outcome.error;
-      requireUsable(outcome.image, pathOf(outcome.item));
-      if (outcome.image.sampleHigh !== undefined) highs.push(outcome.image.sampleHigh);
-      yield outcome;
-    } catch (error) {
-      if (!(error instanceof InputError) || strict) throw error;
-      skipped++;
-      onSkip(outcome.item, error);
-      say(`skipped: ${error.message}`);
-    }
+  const usable = usableImages(items, pathOf, (item, error) => {
+    if (strict) throw error;
+    skipped++;
+    onSkip(item, error);
+    say(`skipped: ${error.message}`);
+  });
+  for await (const read of usable) {
+    if (read.image.sampleHigh !== undefined) highs.push(read.image.sampleHigh);
+    yield read;
   }
   const narrow = narrowRange(highs);
   if (narrow) say(`${narrow.message} ${narrow.advice}`);

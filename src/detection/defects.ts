@@ -1,5 +1,5 @@
 import { connectedRegions } from "../metrics/regions.ts";
-import { nonFinite } from "../nn/weights.ts";
+import { nonFinite } from "../tensor/finite.ts";
 import { InputError, OptionError, ShapeError } from "../runtime/errors.ts";
 import { EnlargedMap, type AnomalyMap } from "../io/anomaly_map.ts";
 import type { Size } from "../io/placement.ts";
@@ -51,7 +51,11 @@ export function defectsOf(inspection: AnomalyMap, { threshold, minArea = 1, coun
       `defectsOf: expected a finite threshold > 0 and minArea >= 1, got ${threshold} and ${minArea}`,
     );
   }
-  const { map, width, height, placement } = inspection;
+  const {
+    map,
+    photograph: { width, height },
+    placement,
+  } = inspection;
   const wrong = nonFinite(map);
   if (wrong) throw new InputError(`defectsOf: the anomaly map holds ${wrong}; it must be finite`);
   if (counted && counted.length !== width * height) {

@@ -4,8 +4,9 @@ import type { PretrainedWeights } from "../backbones/weights.ts";
 import type { DecodedImage } from "../io/image.ts";
 import type { Assembly, FeatureExtents, Json, Model, Scoring } from "../methods/method.ts";
 import { loadMethod } from "../methods/registry.ts";
-import { nonFinite, Weights, type StoredTensors } from "../nn/weights.ts";
+import { Weights, type StoredTensors } from "../nn/weights.ts";
 import type { Device } from "../runtime/device.ts";
+import { nonFinite } from "../tensor/finite.ts";
 import { CapturedWork } from "../tensor/captured.ts";
 import { dispose } from "../runtime/disposal.ts";
 import { InputError, OptionError, UnsupportedError } from "../runtime/errors.ts";
@@ -242,7 +243,8 @@ export class Detector {
       if ("reason" in outcome) return outcome;
       const { width, height } = images[i]!.image;
       const { heat } = this.config.calibration;
-      return { ...outcome, width, height, placement: this.placementOf({ width, height }), heat };
+      const photograph = { width, height };
+      return { ...outcome, photograph, placement: this.placementOf(photograph), heat };
     });
   }
 

@@ -1,15 +1,11 @@
-// From images to a detector and its figures, wherever the images come from.
-import { maskUnion, type DecodedImage } from "../io/image.ts";
-import { Evaluation } from "../metrics/evaluate.ts";
+import { batchesOf, maskUnion, type DecodedImage } from "../io/image.ts";
+import { Evaluation, type ScoredImage } from "../metrics/evaluate.ts";
 import { meanMetrics, type Metrics } from "../metrics/metrics.ts";
-import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
-import { type Detector } from "./detector.ts";
-import { requireInspection } from "./inspection.ts";
-import { truthWithin } from "./region.ts";
+import type { Detector } from "./detector.ts";
+import { requireInspection, type Inspection } from "./inspection.ts";
+import { truthWithin, type PictureRegion, type Truth } from "./region.ts";
 import type { TrainingImage } from "./material.ts";
-import { Training } from "./training.ts";
-import type { TrainingOptions } from "./training_options.ts";
 
 /** An image whose verdict is known. */
 export interface LabelledImage extends TrainingImage {
@@ -27,30 +23,21 @@ export interface DetectorMetrics {
   readonly mean: Metrics;
 }
 
-const BATCH = 4;
+/** Images that are inspected together. */
+export const BATCH = 4;
 
 /**
- * Trains a detector on good images, in one go; `Training` does the same in steps that can be saved and resumed.
- *
- * @param images good images of one class or several, read once, in order
- * @param options as `Training.begin`; `onProgress` gets a loss with every tenth step
- * @returns the detector, with thresholds set by held-out good images
- * @throws InputError and OptionError as `Training.begin`; DivergedError as `Training.fit` and `Training.finish`; the
- * reason of the signal that ended it. Nothing is left on the device then
+ * An inspected image with its ground truth, as `Evaluation.add` takes it.
+ * @param truth its mask as it is placed in the map
+ * @param region the part of the image that counts; null, or nothing, where all does
  */
-export async function trainDetector(
-  device: Device,
-  images: AsyncIterable<TrainingImage>,
-  options: TrainingOptions = {},
-): Promise<Detector> {
-  const training = await Training.begin(device, images, options);
-  try {
-    for await (const _ of training.fit());
-    return await training.finish();
-  } catch (error) {
-    training.release();
-    throw error;
-  }
+export function scoredImage(
+  { score, map, size, placement }: Inspection,
+  truth: Truth,
+  region?: PictureRegion | null,
+): ScoredImage {
+  const counted = region?.inMap(placement, size) ?? null;
+  return { ...truthWithin(truth, counted), score, map, width: size, height: size };
 }
 
 /** Options of an evaluation. */
@@ -77,29 +64,20 @@ export async function evaluateDetector(
   signal?.throwIfAborted();
   const evaluations = new Map<string, Evaluation>();
   let inspected = 0;
-  const evaluateBatch = async (batch: readonly LabelledImage[]): Promise<void> => {
+  for await (const batch of batchesOf(images, BATCH)) {
     const inspections = await detector.inspectEach(batch);
-    batch.forEach(({ name, className, defective, image, masks, region }, i) => {
-      const { score, map, size } = requireInspection(
-        inspections[i]!,
-        name ?? `image ${inspected} of class ${className}`,
-      );
+    batch.forEach(({ name, className, defective, masks, region }, i) => {
+      const inspection = requireInspection(inspections[i]!, name ?? `image ${inspected} of class ${className}`);
       inspected++;
+      const { size } = inspection;
       const mask = maskUnion(masks, size, size, (picture) => detector.placementOf(picture));
-      const truth = truthWithin({ defective, mask }, region?.inMap(detector.placementOf(image), size) ?? null);
       const evaluation = evaluations.get(className) ?? new Evaluation({ resamples: 0 });
       evaluations.set(className, evaluation);
-      evaluation.add({ ...truth, score, map, width: size, height: size });
+      evaluation.add(scoredImage(inspection, { defective, mask }, region));
     });
     onProgress({ done: inspected });
     signal?.throwIfAborted();
-  };
-  const batch: LabelledImage[] = [];
-  for await (const image of images) {
-    batch.push(image);
-    if (batch.length === BATCH) await evaluateBatch(batch.splice(0));
   }
-  if (batch.length > 0) await evaluateBatch(batch);
   if (evaluations.size === 0) throw new InputError("evaluateDetector: there are no images to evaluate");
   const classes = Object.fromEntries([...evaluations].map(([name, evaluation]) => [name, evaluation.result().metrics]));
   return { classes, mean: meanMetrics(Object.values(classes)) };

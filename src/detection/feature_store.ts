@@ -29,6 +29,10 @@ export interface FeatureStoreOptions {
   readonly spill?: Spill | null;
 }
 
+/** Storage of the training set's features. Channels that are small beside their mean would lose too much in f16. */
+export const featureDType = ({ gpu }: Device, standardise: boolean): "f16" | "f32" =>
+  gpu.features.has("shader-f16") && !standardise ? "f16" : "f32";
+
 const CHUNK_BYTES = 1 << 26; // of a buffer that holds many images' features
 
 /**

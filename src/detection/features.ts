@@ -63,12 +63,15 @@ export class FeatureMaker {
    */
   pixelsOf(images: readonly DecodedImage[], keepFilters = true): Tensor {
     const { side, mean, std } = this.backbone.input;
-    return imagesToTensor(
-      this.#device,
-      images,
-      { height: side, width: side, mean, std, resize: this.#resize },
-      keepFilters ? this.#filters : null,
-    );
+    const filters = keepFilters ? this.#filters : null;
+    return imagesToTensor(this.#device, images, {
+      height: side,
+      width: side,
+      mean,
+      std,
+      resize: this.#resize,
+      filters,
+    });
   }
 
   /**

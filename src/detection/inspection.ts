@@ -23,7 +23,7 @@ export interface FeatureInspection {
   readonly size: number;
 }
 
-/** The detector's result for one image, whose `width` and `height` it states. */
+/** The detector's result for one image. */
 export interface Inspection extends FeatureInspection, HeatMap {}
 
 /** An image that cannot be inspected: its score or its map is not finite. */

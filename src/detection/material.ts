@@ -6,7 +6,7 @@ import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
 import { fromArray, release, toArray, type Tensor } from "../tensor/tensor.ts";
 import { stageNames } from "./assembly.ts";
-import { FeatureStore } from "./feature_store.ts";
+import { featureDType, FeatureStore } from "./feature_store.ts";
 import { FeatureMaker, type FeatureExtractor } from "./features.ts";
 import type { TrainingSample } from "./folds.ts";
 import { markedCells } from "./marked_cells.ts";
@@ -34,6 +34,8 @@ interface Anomaly {
   readonly mask: Float32Array;
 }
 
+type Parts = Pick<Material, "maker" | "store" | "set" | "samples" | "regions" | "anomalies">;
+
 /** The material of a training: features of all images, read once, and what was measured of them. */
 export class Material {
   readonly maker: FeatureMaker;
@@ -45,24 +47,14 @@ export class Material {
   readonly anomalies: readonly Anomaly[];
   readonly #device: Device;
 
-  private constructor(
-    device: Device,
-    maker: FeatureMaker,
-    store: FeatureStore,
-    set: TrainingSet,
-    samples: readonly TrainingSample[],
-    regions: boolean,
-    anomalies: readonly Anomaly[],
-  ) {
-    [this.#device, this.maker, this.store, this.set, this.samples, this.regions, this.anomalies] = [
-      device,
-      maker,
-      store,
-      set,
-      samples,
-      regions,
-      anomalies,
-    ];
+  private constructor(device: Device, { maker, store, set, samples, regions, anomalies }: Parts) {
+    this.#device = device;
+    this.maker = maker;
+    this.store = store;
+    this.set = set;
+    this.samples = samples;
+    this.regions = regions;
+    this.anomalies = anomalies;
   }
 
   /**
@@ -129,7 +121,7 @@ export class Material {
     }
     if (anomalous && anomalies.length === 0)
       throw new InputError("there are no anomalous images with masks to learn from");
-    return new Material(device, maker, store, set, samples, regions, anomalies);
+    return new Material(device, { maker, store, set, samples, regions, anomalies });
   }
 
   /** Features as a model sees them, `[B, H, W, C]`; the caller releases them. */
@@ -177,7 +169,3 @@ async function makerFor(device: Device, settings: TrainingSettings): Promise<Fea
     throw error;
   }
 }
-
-/** Storage of the training set's features. Channels that are small beside their mean would lose too much in f16. */
-export const featureDType = ({ gpu }: Device, standardise: boolean): "f16" | "f32" =>
-  gpu.features.has("shader-f16") && !standardise ? "f16" : "f32";

@@ -10,7 +10,7 @@ import { stageNames } from "./assembly.ts";
 import { NOT_CALIBRATED } from "./calibration.ts";
 import { Detector, requireFeaturesOf, storageOf, type DetectorConfig } from "./detector.ts";
 import { FeatureExtractor, FeatureMaker } from "./features.ts";
-import { featureDType } from "./material.ts";
+import { featureDType } from "./feature_store.ts";
 
 /** A model, as far as its memory goes. */
 export interface MemoryModel {

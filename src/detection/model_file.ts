@@ -1,8 +1,13 @@
-import { parseJson, type JsonLimits } from "../io/json.ts";
-import { decodeSafetensors, encodeSafetensors, float32Tensors, type StoredTensor } from "../io/safetensors.ts";
+import { isObject, isSha256, requireJson, type JsonLimits } from "../io/json.ts";
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  finiteTensor,
+  float32Tensors,
+  type StoredTensor,
+} from "../io/safetensors.ts";
 import type { Device } from "../runtime/device.ts";
 import { DivergedError, InputError, OptionError } from "../runtime/errors.ts";
-import { nonFinite } from "../nn/weights.ts";
 import { toArray } from "../tensor/tensor.ts";
 import { RESIZES } from "../io/placement.ts";
 import { MOST_SIDE, type BackboneIdentity } from "../backbones/backbone.ts";
@@ -27,10 +32,10 @@ const ONE_METHOD = 3; // the version that knew one method alone, which reads it
 export async function encodeDetector(detector: Detector): Promise<Uint8Array> {
   const tensors = new Map<string, StoredTensor>();
   for (const [name, tensor] of detector.tensors()) {
-    const values = await toArray(tensor);
-    const wrong = nonFinite(values);
-    if (wrong) throw new DivergedError(`the model is not written: tensor ${name} holds ${wrong}`);
-    tensors.set(name, { dtype: "F32", shape: tensor.shape, bytes: new Uint8Array(values.buffer) });
+    const refuse = (problem: string): never => {
+      throw new DivergedError(`the model is not written: tensor ${name} holds ${problem}`);
+    };
+    tensors.set(name, finiteTensor(await toArray(tensor), refuse, tensor.shape));
   }
   const config = JSON.stringify(detector.config); // which makes null of a number that is not finite
   await configFrom(config, "the model to be written");
@@ -53,10 +58,15 @@ export function withMetrics(file: Uint8Array, metrics: unknown, name: string): U
   return encodeSafetensors({ tensors, metadata: { ...metadata, metrics: JSON.stringify(metrics) } });
 }
 
+/** Options of reading a detector. */
+export interface DecodeDetectorOptions extends DetectorOptions {
+  /** Finds the weights of a backbone that has some. Default: none are found. */
+  readonly findWeights?: ((backbone: BackboneIdentity) => Promise<PretrainedWeights | null>) | undefined;
+}
+
 /**
  * Restores a detector from a model file.
  * @param name the file's name, for errors
- * @param findWeights finds the weights of a backbone that has some
  * @throws InputError if the file is no detector, or one of another version, or its backbone's weights are not found;
  * UnsupportedError for half precision where the device lacks it
  */
@@ -64,8 +74,7 @@ export async function decodeDetector(
   device: Device,
   file: Uint8Array,
   name: string,
-  findWeights: (backbone: BackboneIdentity) => Promise<PretrainedWeights | null> = () => Promise.resolve(null),
-  options: DetectorOptions = {},
+  { findWeights = () => Promise.resolve(null), ...options }: DecodeDetectorOptions = {},
 ): Promise<Detector> {
   const { tensors, metadata } = decodeSafetensors(file, name);
   const config = await readDetectorConfig(metadata, name);
@@ -101,13 +110,7 @@ export async function readDetectorConfig(
  * @throws InputError, with the field, if it is wrong
  */
 export async function configFrom(text: string, name: string, version = VERSION): Promise<DetectorConfig> {
-  let read: unknown;
-  try {
-    read = parseJson(text, CONFIG);
-  } catch (cause) {
-    const problem = cause instanceof InputError ? `is refused: ${cause.message}` : "is no JSON";
-    throw new InputError(`${name}: the configuration in its metadata ${problem}`, { cause });
-  }
+  const read = requireJson(text, CONFIG, `${name}: the configuration in its metadata`);
   const config = version === ONE_METHOD && isObject(read) ? await upgraded(read as JsonObject) : read;
   const wrong = fieldsOf(isObject(config) ? config : {}).find(([, , isRight]) => !isRight);
   if (wrong) {
@@ -214,10 +217,7 @@ const isExtent = (value: unknown): boolean =>
   Number.isSafeInteger(value) && (value as number) > 0 && (value as number) <= MOST_SIDE;
 
 const areWeightsOf = (backbone: Partial<BackboneIdentity> | undefined): boolean =>
-  isPretrained(String(backbone?.name)) ? /^[0-9a-f]{64}$/.test(String(backbone?.weights)) : backbone?.weights === null;
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+  isPretrained(String(backbone?.name)) ? isSha256(backbone?.weights) : backbone?.weights === null;
 
 const shownValue = (value: unknown): string =>
   isObject(value) ? "an object" : (JSON.stringify(value) ?? "nothing").slice(0, 40);

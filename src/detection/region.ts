@@ -61,7 +61,7 @@ export class PictureRegion {
 }
 
 /** Ground truth of an image. */
-interface Truth {
+export interface Truth {
   readonly defective: boolean;
   /** Row-major, 1 in a defect; null if the image has no mask. */
   readonly mask: Uint8Array | null;

@@ -1,10 +1,10 @@
-import type { StoredTensor } from "../io/safetensors.ts";
+import { finiteTensor, type StoredTensor } from "../io/safetensors.ts";
 import type { Fit, FitState, Json } from "../methods/method.ts";
-import { nonFinite, Weights } from "../nn/weights.ts";
+import { Weights } from "../nn/weights.ts";
 import type { Device } from "../runtime/device.ts";
 import { dispose } from "../runtime/disposal.ts";
 import { DivergedError, InputError, ShapeError } from "../runtime/errors.ts";
-import { release, toArray, type Tensor } from "../tensor/tensor.ts";
+import { release, toArray, type Shape, type Tensor } from "../tensor/tensor.ts";
 import { calibrationOf, NOT_CALIBRATED, type HeldOut } from "./calibration.ts";
 import { Detector, type DetectorConfig } from "./detector.ts";
 import type { FeatureInspection } from "./inspection.ts";
@@ -19,8 +19,13 @@ import {
   type TrainingSettings,
   type TrainingStep,
 } from "./training_options.ts";
-import { identityOf } from "./training_identity.ts";
-import { decodeTrainingState, encodeTrainingState, requireSame, type SavedState } from "./training_state.ts";
+import {
+  decodeTrainingState,
+  encodeTrainingState,
+  identityOf,
+  requireSame,
+  type SavedState,
+} from "./training_state.ts";
 
 /**
  * The training of a detector: `begin` reads the images, `fit` takes the steps, `finish` makes the detector. Between two
@@ -178,33 +183,30 @@ export class Training {
    * @throws DivergedError where a tensor holds NaN or infinity
    */
   async save(): Promise<Uint8Array> {
-    const requireFinite = (name: string, values: Float32Array): void => {
-      const wrong = nonFinite(values);
-      if (wrong)
-        throw new DivergedError(
-          `training diverged: after ${this.#taken} steps tensor ${name} holds ${wrong}; ${this.#remedy()}`,
-        );
-    };
-    const fit = await this.#fit.state();
-    fit.tensors.forEach((values, name) => requireFinite(name, values));
-    const tensors = new Map<string, StoredTensor>();
-    for (const [name, tensor] of this.#fit.model.weights.all()) {
-      const values = await toArray(tensor);
-      requireFinite(name, values);
-      tensors.set(name, {
-        dtype: "F32",
-        shape: tensor.shape,
-        bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
-      });
-    }
+    const stored = (name: string, values: Float32Array, shape?: Shape): StoredTensor =>
+      finiteTensor(
+        values,
+        (problem) => {
+          throw new DivergedError(
+            `training diverged: after ${this.#taken} steps tensor ${name} holds ${problem}; ${this.#remedy()}`,
+          );
+        },
+        shape,
+      );
+    const { json: fit, tensors } = await this.#fit.state();
+    const ofFit = new Map([...tensors].map(([name, values]) => [name, stored(name, values)]));
+    const weights = new Map<string, StoredTensor>();
+    for (const [name, tensor] of this.#fit.model.weights.all())
+      weights.set(name, stored(name, await toArray(tensor), tensor.shape));
     const state = {
       ...identityOf(this.#settings, this.#material, this.#modelConfig()),
       run: this.#run,
       taken: this.#taken,
       heldOut: this.#heldOut,
+      fit,
       carried: this.#carried,
     };
-    return encodeTrainingState(state, fit, tensors);
+    return encodeTrainingState(state, ofFit, weights);
   }
 
   /**

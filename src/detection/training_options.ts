@@ -1,3 +1,4 @@
+import { NETWORK_PADDINGS } from "../backbones/backbone.ts";
 import { BACKBONES } from "../backbones/registry.ts";
 import type { PretrainedWeights } from "../backbones/weights.ts";
 import {
@@ -34,7 +35,7 @@ export const TRAINING_OPTIONS = {
   },
   padding: {
     kind: "choice",
-    choices: ["same", "same-static", "symmetric"],
+    choices: NETWORK_PADDINGS,
     default: null,
     defaultText: "same",
     help: "padding of an EfficientNet's convolutions",

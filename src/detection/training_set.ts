@@ -1,4 +1,4 @@
-import { nonFinite } from "../nn/weights.ts";
+import { nonFinite } from "../tensor/finite.ts";
 import { InputError } from "../runtime/errors.ts";
 import { ChannelStatistics } from "./features.ts";
 

@@ -1,9 +1,11 @@
-import { parseJson } from "../io/json.ts";
+import { isObject, isWhole, requireJson } from "../io/json.ts";
 import { decodeSafetensors, encodeSafetensors, float32Tensors, type StoredTensor } from "../io/safetensors.ts";
 import type { FitState, Json } from "../methods/method.ts";
 import type { StoredTensors } from "../nn/weights.ts";
 import { InputError } from "../runtime/errors.ts";
 import { isScore, type HeldOut } from "./calibration.ts";
+import type { Material } from "./material.ts";
+import { generalOptionsOf, type TrainingSettings } from "./training_options.ts";
 
 /** Identity of a training: one that continues from a saved state must have the same. */
 export interface TrainingIdentity {
@@ -25,27 +27,48 @@ export interface SavedState extends TrainingIdentity {
   readonly carried: Json;
 }
 
+/** Makes the identity of a training from its options, its images and the configuration of its model. */
+export function identityOf(
+  settings: TrainingSettings,
+  { maker, anomalies, samples, set }: Material,
+  config: Json,
+): TrainingIdentity {
+  const { learner, options } = settings;
+  const { featureBudget: _budget, ...general } = generalOptionsOf(settings);
+  const lasting = Object.fromEntries(Object.entries(options).filter(([name]) => !learner.options[name]?.tuning));
+  const marked = anomalies.map(({ mask }) => mask.filter((cell) => cell === 1).length);
+  return {
+    settings: flat({
+      ...general,
+      backbone: maker.backbone.identity,
+      options: lasting,
+      config: config as object,
+      anomalies: marked,
+    }),
+    images: samples.map(({ className }) => className),
+    means: [...set.statistics.means],
+  };
+}
+
+/** Settings within settings under one name, such as options.levels.first. */
+const flat = (settings: object, within = ""): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(settings).flatMap(([name, value]: [string, unknown]) =>
+      isObject(value) ? Object.entries(flat(value, `${within}${name}.`)) : [[`${within}${name}`, value]],
+    ),
+  );
+
 const FORMAT = "bigrid-training";
 const FIT = "fit."; // before the names of the fit's tensors, apart from the model's
 
 /** A saved training as a safetensors file. */
 export function encodeTrainingState(
-  state: Omit<SavedState, "fit">,
-  fit: FitState,
+  state: SavedState,
+  fit: ReadonlyMap<string, StoredTensor>,
   weights: ReadonlyMap<string, StoredTensor>,
 ): Uint8Array {
-  const tensors = new Map(weights);
-  for (const [name, values] of fit.tensors) {
-    tensors.set(`${FIT}${name}`, {
-      dtype: "F32",
-      shape: [values.length],
-      bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
-    });
-  }
-  return encodeSafetensors({
-    tensors,
-    metadata: { format: FORMAT, state: JSON.stringify({ ...state, fit: fit.json }) },
-  });
+  const tensors = new Map([...weights, ...[...fit].map(([name, tensor]) => [`${FIT}${name}`, tensor] as const)]);
+  return encodeSafetensors({ tensors, metadata: { format: FORMAT, state: JSON.stringify(state) } });
 }
 
 /**
@@ -95,13 +118,8 @@ type Unchecked<T> = { readonly [Key in keyof T]?: unknown };
  * @throws InputError if it is none
  */
 export function parseSavedState(text: string, name: string): SavedState {
-  let state: Unchecked<SavedState> | null;
-  try {
-    state = parseJson(text, { characters: 1 << 25, depth: 8 }) as Unchecked<SavedState> | null;
-  } catch (cause) {
-    const problem = cause instanceof InputError ? `is refused: ${cause.message}` : "is no JSON";
-    throw new InputError(`${name}: what its metadata says of the training ${problem}`, { cause });
-  }
+  const what = `${name}: what its metadata says of the training`;
+  const state = requireJson(text, { characters: 1 << 25, depth: 8 }, what) as Unchecked<SavedState> | null;
   const { settings, images, means, run, taken, fit, heldOut, carried } = state ?? {};
   const parts: readonly (readonly [keyof SavedState, boolean])[] = [
     ["settings", isObject(settings)],
@@ -122,9 +140,6 @@ export function parseSavedState(text: string, name: string): SavedState {
 }
 
 const isText = (value: unknown): value is string => typeof value === "string";
-const isWhole = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 const isListOf = (value: unknown, isMember: (member: unknown) => boolean): value is readonly unknown[] =>
   Array.isArray(value) && value.every((member) => isMember(member));
 const isHeldOut = (value: unknown): boolean =>

@@ -1,7 +1,9 @@
 import type { Placement, Size } from "./placement.ts";
 
-/** An anomaly map, and its place in the photograph whose `width` and `height` it states. An `Inspection` is one. */
-export interface AnomalyMap extends Size {
+/** An anomaly map, and its place in its photograph. An `Inspection` is one. */
+export interface AnomalyMap {
+  /** The photograph's own size, pixels. */
+  readonly photograph: Size;
   /** `[size, size]`, row-major: the anomaly of each pixel of the resized photograph; finite and at least 0. */
   readonly map: Float32Array;
   readonly size: number;

@@ -41,34 +41,6 @@ export function heatColour(t: number): readonly [number, number, number, number]
   return [...rgbOfOklab(mix(0), mix(1), mix(2)), Math.round(255 * ALPHA * rise * rise * (3 - 2 * rise))];
 }
 
-/**
- * Colours an anomaly map, as an overlay for its photograph.
- *
- * @param map anomaly values, row-major `[height, width]`
- * @param width pixels per row
- * @param height rows
- * @param low value drawn as normal (transparent); fixed by the model, so that colours compare between images
- * @param high value drawn as most anomalous
- * @returns RGBA, 8 bits per channel, row-major `[height, width, 4]`, alpha not premultiplied
- * @throws ShapeError if the map does not have width x height values, InputError unless low < high, or if a value is NaN
- */
-export function heatOverlay(map: Float32Array, width: number, height: number, low: number, high: number): Uint8Array {
-  checkExtent("heatOverlay", "map", map, width, height);
-  if (!(low < high)) throw new InputError(`heatOverlay: expected low < high, got low ${low} and high ${high}`);
-  const table = new Uint8Array(LEVELS * 4);
-  for (let level = 0; level < LEVELS; level++) table.set(heatColour(level / (LEVELS - 1)), level * 4);
-
-  const rgba = new Uint8Array(map.length * 4);
-  const scale = (LEVELS - 1) / (high - low);
-  for (let i = 0; i < map.length; i++) {
-    const value = map[i] as number;
-    if (Number.isNaN(value)) throw new InputError(`heatOverlay: map[${i}] is NaN: the model that made it has diverged`);
-    const level = Math.round(Math.min(Math.max((value - low) * scale, 0), LEVELS - 1));
-    rgba.set(table.subarray(level * 4, level * 4 + 4), i * 4);
-  }
-  return rgba;
-}
-
 /** An anomaly map with the scale of its model's heat maps. An `Inspection` is one. */
 export interface HeatMap extends AnomalyMap {
   /** Values drawn as nothing and as the strongest heat, 0 < low < high; logarithmic in between. */
@@ -79,13 +51,33 @@ export interface HeatMap extends AnomalyMap {
  * Colours the part of an anomaly map that shows its photograph, as a layer to lay over it.
  * @param inspection the detector's result for the photograph
  * @returns RGBA of the part's size in the map, alpha not premultiplied: nothing is painted where nothing looks wrong
- * @throws ShapeError if the map does not have size x size values; InputError if a value is NaN
+ * @throws ShapeError if the map does not have size x size values; InputError unless 0 < low < high, or if a value is NaN
  */
 export function heatLayer(inspection: HeatMap): DecodedImage {
   const { width, height } = inspection.placement.target;
-  const [low, high] = inspection.heat;
-  const part = shownPart(inspection).map((value) => Math.log(Math.max(value, low)));
-  return { width, height, data: heatOverlay(part, width, height, Math.log(low), Math.log(high)) };
+  const levels = positionsOnScale("heatLayer", shownPart(inspection), inspection.heat, LEVELS);
+  const table = Array.from({ length: LEVELS }, (_, level) => heatColour(level / (LEVELS - 1)));
+  const data = new Uint8Array(levels.length * 4);
+  levels.forEach((level, i) => data.set(table[level]!, i * 4));
+  return { width, height, data };
+}
+
+/**
+ * The steps of a logarithmic scale that values lie on, from 0 at `low` and below to `steps - 1` at `high` and above.
+ * @throws InputError unless 0 < low < high, or if a value is NaN
+ */
+function positionsOnScale(
+  name: string,
+  map: Float32Array,
+  [low, high]: readonly [low: number, high: number],
+  steps: number,
+): Uint16Array {
+  if (!(low > 0 && low < high))
+    throw new InputError(`${name}: expected 0 < low < high, got low ${low} and high ${high}`);
+  const at = map.findIndex(Number.isNaN);
+  if (at >= 0) throw new InputError(`${name}: map[${at}] is NaN: the model that made it has diverged`);
+  const scale = (steps - 1) / Math.log(high / low);
+  return Uint16Array.from(map, (value) => Math.round(scale * Math.log(Math.min(Math.max(value, low), high) / low)));
 }
 
 /**
@@ -123,10 +115,13 @@ export function paintHeat(image: DecodedImage, inspection: HeatMap, { opacity = 
   const { width, height, data } = image;
   checkExtent("paintHeat", "image", { length: data.length / 4 }, width, height);
   const layer = heatLayer(inspection);
-  const { source } = inspection.placement;
+  const {
+    photograph,
+    placement: { source },
+  } = inspection;
   const painted = new Uint8Array(data);
-  const columns = interpolation(width, inspection.width, source.left, source.width, layer.width);
-  const rows = interpolation(height, inspection.height, source.top, source.height, layer.height);
+  const columns = interpolation(width, photograph.width, source.left, source.width, layer.width);
+  const rows = interpolation(height, photograph.height, source.top, source.height, layer.height);
   // Colours times alpha, then alpha: what bilinear interpolation may mix.
   const premultiplied = Float32Array.from(layer.data, (value, i) =>
     i % 4 === 3 ? (opacity * value) / 255 : (opacity * value * layer.data[i | 3]!) / 255,
@@ -195,15 +190,10 @@ export function logLevels(
   map: Float32Array,
   width: number,
   height: number,
-  [low, high]: readonly [low: number, high: number],
+  range: readonly [low: number, high: number],
 ): Uint8Array {
   checkExtent("logLevels", "map", map, width, height);
-  if (!(low > 0 && low < high))
-    throw new InputError(`logLevels: expected 0 < low < high, got low ${low} and high ${high}`);
-  const scale = 255 / Math.log(high / low);
-  const at = map.findIndex(Number.isNaN);
-  if (at >= 0) throw new InputError(`logLevels: map[${at}] is NaN: the model that made it has diverged`);
-  return Uint8Array.from(map, (value) => Math.round(scale * Math.log(Math.min(Math.max(value, low), high) / low)));
+  return Uint8Array.from(positionsOnScale("logLevels", map, range, 256));
 }
 
 /**

@@ -1,4 +1,5 @@
 import { InputError } from "../runtime/errors.ts";
+import { isSha256 } from "./json.ts";
 
 // Nothing from the hub is trusted: answers are checked before use, and limited in size and time.
 
@@ -16,14 +17,10 @@ export interface StatedFile {
 }
 
 const COMMIT = /^[0-9a-f]{40}$/;
-const SHA256 = /^[0-9a-f]{64}$/;
 const MOST_BYTES = 2 ** 30; // of a file: the largest EfficientNet's weights are a quarter of it
 
 /** True if a text is a commit hash, and therefore safe as a folder name. */
 export const isCommit = (text: unknown): text is string => typeof text === "string" && COMMIT.test(text);
-
-/** True if a text is a SHA-256 in hexadecimal digits, and therefore safe as a file name. */
-export const isSha256 = (text: unknown): text is string => typeof text === "string" && SHA256.test(text);
 
 /**
  * Finds the weights file in the hub's answer about a repository.
@@ -70,19 +67,17 @@ const PART = 1 << 16; // bytes
 export class Patience {
   readonly #milliseconds: number;
   readonly #stop = new AbortController();
+  /** Aborted once patience has ended, or whoever asked wants no more. */
+  readonly signal: AbortSignal;
   #waited = 0;
   #arrived = 0;
 
-  constructor(milliseconds = PATIENCE) {
+  constructor(milliseconds = PATIENCE, signal: AbortSignal | null = null) {
     this.#milliseconds = milliseconds;
+    this.signal = AbortSignal.any([this.#stop.signal, ...(signal ? [signal] : [])]);
   }
 
-  /** Aborted once patience has ended. */
-  get signal(): AbortSignal {
-    return this.#stop.signal;
-  }
-
-  /** @throws InputError if the time limit since the last `PART` of a body is exceeded */
+  /** @throws InputError if the time limit since the last `PART` of a body is exceeded; the signal's reason */
   async for<T>(work: Promise<T>): Promise<T> {
     const began = performance.now();
     const seconds = this.#milliseconds / 1000;

@@ -63,3 +63,25 @@ export function maskUnion(
   }
   return union;
 }
+
+const BATCH_BYTES = 32e6;
+
+/**
+ * Groups of so many images, fewer if they are large: how large is not known before they are decoded.
+ * @param images each an object with an `image`, or without where there is none
+ */
+export async function* batchesOf<T extends object>(
+  images: AsyncIterable<T>,
+  most: number,
+): AsyncGenerator<readonly T[]> {
+  let batch: T[] = [];
+  let bytes = 0;
+  for await (const one of images) {
+    batch.push(one);
+    bytes += "image" in one ? (one.image as DecodedImage).data.length : 0;
+    if (batch.length < most && bytes < BATCH_BYTES) continue;
+    yield batch;
+    [batch, bytes] = [[], 0];
+  }
+  if (batch.length > 0) yield batch;
+}

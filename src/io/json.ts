@@ -18,6 +18,32 @@ export interface JsonLimits {
  */
 export const RECORD: JsonLimits = { characters: 1 << 26, depth: 8 };
 
+/** True for a JSON object. */
+export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** True for a whole number of 0 or more. */
+export const isWhole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+
+const SHA256 = /^[0-9a-f]{64}$/;
+
+/** True for a SHA-256 in hexadecimal digits, which is safe as a file name. */
+export const isSha256 = (value: unknown): value is string => typeof value === "string" && SHA256.test(value);
+
+/**
+ * Parses an untrusted JSON text, as `parseJson`.
+ * @param what holds the text, for errors
+ * @throws InputError for a text beyond the limits, an object with the same key twice, or invalid JSON
+ */
+export function requireJson(text: string, limits: JsonLimits, what: string): unknown {
+  try {
+    return parseJson(text, limits);
+  } catch (cause) {
+    const problem = cause instanceof InputError ? "is refused" : "is no JSON";
+    throw new InputError(`${what} ${problem}: ${(cause as Error).message}`, { cause });
+  }
+}
+
 /**
  * Parses an untrusted JSON text. A text beyond the limits is rejected before any value is created.
  * @throws InputError for a text beyond the limits, or an object with the same key twice; SyntaxError for invalid JSON

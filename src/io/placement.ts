@@ -65,3 +65,10 @@ const centred = (inner: Size, outer: Size): Rectangle => ({
   left: Math.floor((outer.width - inner.width) / 2),
   top: Math.floor((outer.height - inner.height) / 2),
 });
+
+/** The size of a copy whose longer side has at most so many pixels. */
+export function sizeWithin({ width, height }: Size, longest: number): Size {
+  const scale = Math.min(1, longest / Math.max(width, height));
+  const scaled = (side: number): number => Math.max(1, Math.round(side * scale));
+  return { width: scaled(width), height: scaled(height) };
+}

@@ -1,6 +1,7 @@
 import { InputError, OptionError, ShapeError } from "../runtime/errors.ts";
+import { nonFinite } from "../tensor/finite.ts";
 import { bfloat16ToFloat, halfToFloat } from "../tensor/half.ts";
-import { parseJson } from "./json.ts";
+import { isObject, isWhole, parseJson } from "./json.ts";
 
 const DTYPE_BYTES: Readonly<Record<string, number>> = {
   BOOL: 1,
@@ -203,6 +204,21 @@ export function toFloat32({ dtype, bytes }: StoredTensor, name: string): Float32
 }
 
 /**
+ * Finite numbers as an F32 tensor, which shares their memory.
+ * @param shape default: one axis
+ * @param refuse called with what is not finite, such as "NaN at element 5"
+ */
+export function finiteTensor(
+  values: Float32Array,
+  refuse: (problem: string) => never,
+  shape: readonly number[] = [values.length],
+): StoredTensor {
+  const problem = nonFinite(values);
+  if (problem) return refuse(problem);
+  return { dtype: "F32", shape, bytes: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
+}
+
+/**
  * The numbers of an F32 tensor, in a new array.
  * @param name the tensor's name, for errors
  * @throws InputError for another dtype
@@ -244,7 +260,7 @@ function parseHeader(bytes: Uint8Array, fail: (problem: string) => never): Recor
 }
 
 function textsOf(value: unknown): Record<string, string> | null {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
+  if (!isObject(value)) return null;
   const entries = Object.entries(value);
   return entries.every(([, text]) => typeof text === "string") ? Object.assign(noTexts(), value) : null;
 }
@@ -263,8 +279,7 @@ const bytesOf = (elementBytes: number, shape: readonly number[]): number =>
 
 const byName = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-const isWholeNumbers = (value: unknown): value is readonly number[] =>
-  Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && (n as number) >= 0);
+const isWholeNumbers = (value: unknown): value is readonly number[] => Array.isArray(value) && value.every(isWhole);
 
 /**
  * A value of an untrusted header, on one short line for an error. At most one list deep: printing deep values overflows

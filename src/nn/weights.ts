@@ -1,6 +1,7 @@
 import type { Device } from "../runtime/device.ts";
 import { dispose } from "../runtime/disposal.ts";
 import { InputError, UsageError } from "../runtime/errors.ts";
+import { nonFinite } from "../tensor/finite.ts";
 import {
   countOf,
   fromArray,
@@ -15,14 +16,6 @@ import type { RandomStream } from "../tensor/random.ts";
 
 /** Values of a model's tensors by name, as read from a file. */
 export type StoredTensors = ReadonlyMap<string, { readonly shape: Shape; readonly data: Float32Array }>;
-
-/**
- * Describes the first NaN or infinity for an error message, such as "NaN at element 5"; null if every value is finite.
- */
-export function nonFinite(values: Float32Array): string | null {
-  const at = values.findIndex((value) => !Number.isFinite(value));
-  return at < 0 ? null : `${values[at]} at element ${at}`;
-}
 
 /**
  * Source of a model's parameters and states: drawn from a seed, or loaded from stored tensors. Layers request each by

@@ -13,7 +13,7 @@ export interface Arrival {
 }
 
 /** Identifies an image, also against an earlier one of the same name. */
-export const identityOf = ({ path, size, modified }: Arrival): string => `${size} ${modified} ${path}`;
+export const identityOfArrival = ({ path, size, modified }: Arrival): string => `${size} ${modified} ${path}`;
 
 const STATS = 64; // files that are looked at at a time
 const SHARE = 0.1; // of the time that listing may take
@@ -93,15 +93,15 @@ export class Arrivals {
       const now = performance.now();
       for (const [i, path] of group.entries()) {
         const arrival = found[i] && { path, size: found[i].size, modified: found[i].mtimeMs };
-        if (!arrival || this.#given.has(identityOf(arrival))) continue;
-        const identity = identityOf(arrival);
+        if (!arrival || this.#given.has(identityOfArrival(arrival))) continue;
+        const identity = identityOfArrival(arrival);
         const since = this.#seen.get(identity) ?? now;
         if (now - since >= this.#settle) complete.push(arrival);
         else seen.set(identity, since);
       }
     }
     this.#seen = seen;
-    for (const arrival of complete) this.#given.add(identityOf(arrival));
+    for (const arrival of complete) this.#given.add(identityOfArrival(arrival));
     return complete.sort((a, b) => byCodeUnits(a.path, b.path));
   }
 

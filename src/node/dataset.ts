@@ -1,9 +1,10 @@
 import { basename, join, resolve } from "node:path";
-import { recogniseDataset, type Dataset, type DatasetOptions, type Item } from "../data/dataset.ts";
+import { recogniseDataset, type Dataset, type DatasetOptions } from "../data/dataset.ts";
 import { surveyDataset, type Survey, type SurveyOptions } from "../data/survey.ts";
 import { requireUsable, type DecodedImage } from "../io/image.ts";
 import type { TrainingImage } from "../detection/material.ts";
 import type { LabelledImage } from "../detection/evaluation.ts";
+import { InputError } from "../runtime/errors.ts";
 import { readText } from "./files/read.ts";
 import { listFolder } from "./files/folder_listing.ts";
 import { decodeImages, decodeMask } from "./images.ts";
@@ -38,7 +39,7 @@ export async function inspectDataset(
  */
 export async function* trainingImages(root: string, { classes }: Dataset): AsyncGenerator<TrainingImage> {
   for (const { name: className, train } of classes) {
-    for await (const { image } of readable(root, train)) yield { className, image };
+    for await (const { image } of usableImages(train, ({ path }) => join(root, path))) yield { className, image };
   }
 }
 
@@ -48,20 +49,33 @@ export async function* trainingImages(root: string, { classes }: Dataset): Async
  */
 export async function* testImages(root: string, { classes }: Dataset): AsyncGenerator<LabelledImage> {
   for (const { name: className, test } of classes) {
-    for await (const { item, image } of readable(root, test)) {
+    for await (const { item, image } of usableImages(test, ({ path }) => join(root, path))) {
       const masks = await Promise.all(item.masks.map((path) => decodeMask(join(root, path))));
       yield { className, image, defective: item.defective, masks };
     }
   }
 }
 
-async function* readable(
-  root: string,
-  items: readonly Item[],
-): AsyncGenerator<{ readonly item: Item; readonly image: DecodedImage }> {
-  for await (const outcome of decodeImages(items, ({ path }) => join(root, path))) {
-    if ("error" in outcome) throw outcome.error;
-    requireUsable(outcome.image, outcome.item.path);
+/**
+ * Decodes images in order, those that can be read and are large enough.
+ * @param onUnusable called for each other one. Default: its error is thrown
+ */
+export async function* usableImages<T>(
+  items: readonly T[],
+  pathOf: (item: T) => string,
+  onUnusable: (item: T, error: InputError) => void = (_, error) => {
+    throw error;
+  },
+): AsyncGenerator<{ readonly item: T; readonly image: DecodedImage }> {
+  for await (const outcome of decodeImages(items, pathOf)) {
+    try {
+      if ("error" in outcome) throw outcome.error;
+      requireUsable(outcome.image, pathOf(outcome.item));
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      onUnusable(outcome.item, error);
+      continue;
+    }
     yield outcome;
   }
 }

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { BackboneIdentity } from "../backbones/backbone.ts";
@@ -8,8 +7,10 @@ import { isPretrained } from "../backbones/registry.ts";
 import type { PretrainedWeights } from "../backbones/weights.ts";
 import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
+import { hashOf, type ReadOptions } from "./files/hash.ts";
 import { claimOutputs } from "./files/claim.ts";
-import { openWeights, type OpenWeightsOptions } from "./weights.ts";
+import { cachedWeights } from "./hub.ts";
+import { openWeights } from "./weights.ts";
 import { replaceFiles, writeFileAtomic, type Contents } from "./files/files.ts";
 import { readBytes, readText, requireRegular } from "./files/read.ts";
 import { reasonOf } from "./files/reasons.ts";
@@ -48,7 +49,7 @@ export async function saveDetector(
 }
 
 /** Options of loading a detector. */
-export interface LoadOptions extends DetectorOptions, OpenWeightsOptions {
+export interface LoadOptions extends DetectorOptions, ReadOptions {
   /**
    * A file of its backbone's weights. Default: where they were when the run was made, or the hub's cache.
    */
@@ -75,7 +76,10 @@ export async function loadDetector(device: Device, run: string, options: LoadOpt
   const path = await modelPath(run);
   const file = await readModel(path, options.sha256);
   options.signal?.throwIfAborted();
-  return decodeDetector(device, file, path, (backbone) => findWeights(backbone, run, path, options), options);
+  return decodeDetector(device, file, path, {
+    ...options,
+    findWeights: (backbone) => findWeights(backbone, run, path, options),
+  });
 }
 
 /**
@@ -88,16 +92,14 @@ export async function saveMetrics(run: string, metrics: unknown, sha256: string)
   const path = await modelPath(run);
   const bytes = withMetrics(await readModel(path, sha256), metrics, path);
   await writeFileAtomic(path, bytes);
-  return digestOf(bytes);
+  return hashOf(bytes);
 }
-
-const digestOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
 /** A model's file. @throws InputError if it cannot be read, or its SHA-256 is another than `expected` */
 async function readModel(path: string, expected?: string): Promise<Uint8Array> {
   const bytes = await readBytes(path);
   if (expected === undefined) return bytes;
-  const sha256 = digestOf(bytes);
+  const sha256 = hashOf(bytes);
   if (sha256 === expected) return bytes;
   const [before, now] = [expected, sha256].map((hash) => `${hash.slice(0, 12)}...`);
   throw new InputError(
@@ -111,21 +113,21 @@ async function findWeights(
   model: string,
   { weights: given, signal, onProgress }: LoadOptions,
 ): Promise<PretrainedWeights> {
-  const { cachedWeights } = await import("./hub.ts"); // which few models need
   const remembered = await readText(join(run, WEIGHTS_PATH_FILE)).catch(() => null);
   const isThere = async (path: string | null | undefined): Promise<boolean> =>
     !!path && (await stat(path).catch(() => null)) !== null;
-  const path =
-    given ??
-    ((await isThere(remembered?.trim())) ? remembered!.trim() : !isPretrained(name) ? null : await cachedWeights(name));
-  if (!path) {
+  const reading = { signal, onProgress };
+  const path = given ?? ((await isThere(remembered?.trim())) ? remembered!.trim() : null);
+  if (path) return openWeights(path, reading);
+  const cached = isPretrained(name) ? await cachedWeights(name, reading) : null;
+  if (!cached) {
     const gone = remembered ? `${remembered.trim()} is no longer there; ` : "";
     const needed = `the ${name} weights that it was trained with (SHA-256 ${weights})`;
     throw new InputError(
       `${model} needs ${needed}: ${gone}give their file as the option weights, or run "bigrid weights ${name}"`,
     );
   }
-  return openWeights(path, { signal, onProgress });
+  return cached;
 }
 
 /**

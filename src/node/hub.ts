@@ -1,32 +1,37 @@
 import { constants } from "node:fs";
 import { lstat, mkdir, open, realpath, rename, rm, stat, symlink, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join, relative, sep } from "node:path";
-import { getHFHubCachePath, getRepoFolderName, HUB_URL, pathsInfo } from "@huggingface/hub";
 import {
   bodyOf,
   excerptOf,
   fetchDescription,
   isCommit,
-  isSha256,
   Patience,
   requireFile,
   statedWeights,
   WEIGHTS_FILE,
   type StatedFile,
 } from "../io/hub.ts";
+import { isSha256 } from "../io/json.ts";
 import { repositoryOf, type PretrainedName } from "../backbones/registry.ts";
+import type { PretrainedWeights } from "../backbones/weights.ts";
 import { InputError } from "../runtime/errors.ts";
-import { hashFile } from "./weights.ts";
+import { hashFile, type ReadOptions } from "./files/hash.ts";
+import { openHashed } from "./weights.ts";
 import { writeFileAtomic } from "./files/files.ts";
 import { readText } from "./files/read.ts";
 import { reasonOf, writeReasonOf } from "./files/reasons.ts";
 import { followed } from "./hub_redirects.ts";
 import { lockFile } from "./files/lock.ts";
 
+// loaded when it is needed, as few models need it
+const loadHub = () => import("@huggingface/hub");
+
 const REVISION = "main";
 const ATTEMPTS = 5; // after cut connections, each going on where the last one ended
 
-export interface HubOptions {
+/** Options of finding or downloading weights: `onProgress` is told of the bytes hashed, or downloaded. */
+export interface HubOptions extends ReadOptions {
   /** Root of the hub. Default: HF_ENDPOINT, else the public hub. */
   readonly url?: string;
   /** Root of the cache. Default: where that ecosystem keeps it (HF_HUB_CACHE, HF_HOME). */
@@ -36,14 +41,14 @@ export interface HubOptions {
 }
 
 /**
- * The path of a network's weights in the hub's cache, or null.
- * @throws InputError if what lies there leads out of the cache, or is not what its name says
+ * Opens a network's public weights in the hub's cache; null if they are not there.
+ * @throws InputError if what lies there leads out of the cache, or is not what its name says; the signal's reason
  */
 export async function cachedWeights(
   name: PretrainedName,
-  { cache = getHFHubCachePath() }: HubOptions = {},
-): Promise<string | null> {
-  const folder = folderOf(name, cache);
+  { cache, ...reading }: HubOptions = {},
+): Promise<PretrainedWeights | null> {
+  const folder = await folderOf(name, cache);
   const commit = (await readText(join(folder, "refs", REVISION)).catch(() => "")).trim();
   if (!isCommit(commit)) return null;
   const path = join(folder, "snapshots", commit, WEIGHTS_FILE);
@@ -53,9 +58,10 @@ export async function cachedWeights(
   if (!file.startsWith(root + sep)) throw new InputError(`${path} leads out of the hub's cache, to ${file}: ${remedy}`);
   // a blob's name is its hash; a copy in a snapshot, as on Windows, has none to be held against
   const stated = basename(file);
-  if (isSha256(stated) && (await hashFile(file)) !== stated)
+  const sha256 = await hashFile(file, reading);
+  if (isSha256(stated) && sha256 !== stated)
     throw new InputError(`${path} is damaged, its SHA-256 is not the one of its name: ${remedy}`);
-  return path;
+  return openHashed(path, sha256, reading);
 }
 
 /**
@@ -63,21 +69,18 @@ export async function cachedWeights(
  * size and SHA-256 are checked against what the hub states. Nothing is written outside the network's folder in the
  * cache, and no more than the stated size.
  *
- * @param onProgress bytes there so far, and in all
- * @returns the file's path
+ * @returns the file's path, for `openWeights`
  * @throws InputError if the hub cannot be reached (with what to fetch and where to put it), does not answer, or sends
- * other data than it announced; if the cache cannot be written, or another process downloads the same file
+ * other data than it announced; if the cache cannot be written, or another process downloads the same file; the
+ * signal's reason
  */
-export async function downloadWeights(
-  name: PretrainedName,
-  onProgress: (done: number, total: number) => void,
-  options: HubOptions = {},
-): Promise<string> {
-  const { url = process.env["HF_ENDPOINT"] || HUB_URL, cache = getHFHubCachePath(), patience } = options;
-  const hub = hubOf(url);
+export async function downloadWeights(name: PretrainedName, options: HubOptions = {}): Promise<string> {
+  const { url = process.env["HF_ENDPOINT"], cache, signal, onProgress } = options;
+  signal?.throwIfAborted();
+  const hub = hubOf(url || (await loadHub()).HUB_URL);
   const repository = repositoryOf(name);
-  const stated = await statedBy(hub, repository, new Patience(patience));
-  const folder = folderOf(name, cache);
+  const stated = await statedBy(hub, repository, options);
+  const folder = await folderOf(name, cache);
   const blob = join(folder, "blobs", stated.sha256);
   const snapshot = join(folder, "snapshots", stated.commit, WEIGHTS_FILE);
   const reference = join(folder, "refs", REVISION);
@@ -86,8 +89,8 @@ export async function downloadWeights(
   try {
     if (!(await isWhole(blob, stated))) {
       const address = `${hub}/${repository}/resolve/${stated.commit}/${WEIGHTS_FILE}`;
-      await fetchResumed(address, `${blob}.incomplete`, stated.size, patience, onProgress);
-      const got = await hashFile(`${blob}.incomplete`);
+      await fetchResumed(address, `${blob}.incomplete`, stated.size, options);
+      const got = await hashFile(`${blob}.incomplete`, { signal });
       if (got !== stated.sha256) {
         await rm(`${blob}.incomplete`, { force: true });
         throw new InputError(
@@ -96,12 +99,13 @@ export async function downloadWeights(
       }
       await rename(`${blob}.incomplete`, blob);
     }
-    onProgress(stated.size, stated.size);
+    onProgress?.({ done: stated.size, total: stated.size });
     await rm(snapshot, { force: true });
     await symlink(relative(dirname(snapshot), blob), snapshot);
     await writeFileAtomic(reference, stated.commit);
     return snapshot;
   } catch (error) {
+    signal?.throwIfAborted();
     if (error instanceof InputError) throw error;
     throw new InputError(`cannot write to the cache ${folder}: ${writeReasonOf(error)}; HF_HOME names another place`, {
       cause: error,
@@ -111,8 +115,10 @@ export async function downloadWeights(
   }
 }
 
-const folderOf = (name: PretrainedName, cache: string): string =>
-  join(cache, getRepoFolderName({ type: "model", name: repositoryOf(name) }));
+async function folderOf(name: PretrainedName, cache: string | undefined): Promise<string> {
+  const { getHFHubCachePath, getRepoFolderName } = await loadHub();
+  return join(cache ?? getHFHubCachePath(), getRepoFolderName({ type: "model", name: repositoryOf(name) }));
+}
 
 /**
  * The hub's address, without a slash at its end.
@@ -121,18 +127,19 @@ const folderOf = (name: PretrainedName, cache: string): string =>
 function hubOf(url: string): string {
   const parsed = URL.canParse(url) ? new URL(url) : null;
   if (!parsed || !/^https?:$/.test(parsed.protocol))
-    throw new InputError(`HF_ENDPOINT is ${excerptOf(url)}, expected an address such as ${HUB_URL}`);
+    throw new InputError(`HF_ENDPOINT is ${excerptOf(url)}, expected an address such as https://huggingface.co`);
   if (parsed.username || parsed.password)
     throw new InputError("HF_ENDPOINT has a user's name or password in it: leave them out, public weights need none");
   return `${parsed.origin}${parsed.pathname.replace(/\/+$/, "")}`;
 }
 
 /** Asks the hub about the weights of a repository. */
-async function statedBy(hub: string, repository: string, patience: Patience): Promise<StatedFile> {
+async function statedBy(hub: string, repository: string, { patience, signal }: HubOptions): Promise<StatedFile> {
   const fetch = fetchDescription(
-    patience,
+    new Patience(patience, signal),
     followed((from, to) => from.origin === to.origin),
   );
+  const { pathsInfo } = await loadHub();
   const infos = await pathsInfo({
     repo: repository,
     paths: [WEIGHTS_FILE],
@@ -141,6 +148,7 @@ async function statedBy(hub: string, repository: string, patience: Patience): Pr
     hubUrl: hub,
     fetch,
   }).catch((error: unknown) => {
+    signal?.throwIfAborted();
     throw new InputError(
       `cannot reach the hub for ${repository} (${causeOf(error)}); fetch its ${WEIGHTS_FILE} where there is a network and give it as the option weights`,
       { cause: error },
@@ -190,8 +198,7 @@ async function fetchResumed(
   address: string,
   path: string,
   size: number,
-  patience: number | undefined,
-  onProgress: (done: number, total: number) => void,
+  { patience, signal, onProgress }: HubOptions,
 ): Promise<void> {
   if ((await ownSize(path)) > size) await rm(path);
   const fetchFile = followed(isFileHost);
@@ -199,7 +206,7 @@ async function fetchResumed(
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const done = await ownSize(path);
     if (done === size) return;
-    const waiting = new Patience(patience);
+    const waiting = new Patience(patience, signal);
     try {
       const headers = { "Accept-Encoding": "identity", ...(done > 0 && { Range: `bytes=${done}-` }) };
       const response = await waiting.for(fetchFile(address, { headers, signal: waiting.signal }));
@@ -208,9 +215,10 @@ async function fetchResumed(
       // O_NOFOLLOW is undefined where a system has no such thing.
       const file = await open(path, O_WRONLY | O_CREAT | (O_NOFOLLOW ?? 0) | (first > 0 ? O_APPEND : O_TRUNC));
       await appendBody(file, bodyOf(response, size - first, waiting), (count) =>
-        onProgress(first + count, size),
+        onProgress?.({ done: first + count, total: size }),
       ).finally(() => file.close());
     } catch (error) {
+      signal?.throwIfAborted();
       if (error instanceof InputError || FILE_CALLS.includes((error as NodeJS.ErrnoException).syscall ?? ""))
         throw error;
       problem = error;

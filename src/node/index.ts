@@ -1,5 +1,7 @@
 export * from "../index.ts";
-export { openWeights, type OpenWeightsOptions } from "./weights.ts";
+export type { ReadOptions } from "./files/hash.ts";
+export { cachedWeights, downloadWeights, type HubOptions } from "./hub.ts";
+export { openWeights } from "./weights.ts";
 export { inspectDataset, readDataset, testImages, trainingImages } from "./dataset.ts";
 export { describeAdapter, openDevice } from "./device.ts";
 export {

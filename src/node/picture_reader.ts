@@ -5,7 +5,7 @@ import { bmpHeader } from "../io/bmp.ts";
 import { formatOf, HEAD_BYTES } from "../io/picture_header.ts";
 import { tiffHeader, type TiffHeader } from "../io/tiff.ts";
 import { InputError } from "../runtime/errors.ts";
-import { hashFile } from "./weights.ts";
+import { hashFile } from "./files/hash.ts";
 import { openRegularFile, readBytes } from "./files/read.ts";
 import { reasonOf } from "./files/reasons.ts";
 import { decodeImage, decodeImageBytes, decodeMaskBytes, loadSharp, MAX_PIXELS } from "./images.ts";

@@ -3,15 +3,16 @@ import { synthesise, type SyntheticOptions } from "../data/synthetic.ts";
 import { ensureFolder, writeFileAtomic } from "./files/files.ts";
 import { encodePng } from "./images.ts";
 
+/** Options of writing a synthetic set. */
+export interface SyntheticSetOptions extends SyntheticOptions {
+  /** Called when one more picture is made. */
+  readonly onPicture?: () => void;
+}
+
 /**
  * Writes a synthetic inspection set in MVTec's layout, a folder for each class.
- * @param onPicture called when one more picture is made
  */
-export async function writeSyntheticSet(
-  folder: string,
-  options: SyntheticOptions,
-  onPicture?: () => void,
-): Promise<void> {
+export async function writeSyntheticSet(folder: string, { onPicture, ...options }: SyntheticSetOptions): Promise<void> {
   const { size } = options;
   const write = async (path: string, pixels: Uint8Array): Promise<void> => {
     await ensureFolder(dirname(join(folder, path)));

@@ -40,14 +40,19 @@ export const PUBLISHED_BLOCKS: FeatureBlockOptions = {
   source: "images",
 };
 
+/** Options of `featureBlockPaste`. */
+export interface FeatureBlockPasteOptions extends Partial<FeatureBlockOptions> {
+  /** `[C]`, f32: each channel's standard deviation, for random directions. Null or nothing: 1. */
+  readonly std?: Tensor | null;
+}
+
 /**
  * Feature Block Paste: disturbs each image's features in irregular blocks drawn by random walks. Differentiable in the
  * features; the additions count as constants.
  *
  * @param features `[N, H, W, C]`, f32 or f16
  * @param draw identifies the random numbers
- * @param options by default `PUBLISHED_BLOCKS`
- * @param std `[C]`, f32: each channel's standard deviation, for random directions; null for 1
+ * @param options by default `PUBLISHED_BLOCKS`, and a standard deviation of 1
  * @throws ShapeError if shapes or dtypes disagree with the above; OptionError if the block does not fit, or for an
  *   option unknown or out of range
  * @see GRAD, Feature Block Paste
@@ -55,10 +60,12 @@ export const PUBLISHED_BLOCKS: FeatureBlockOptions = {
 export function featureBlockPaste(
   features: Tensor,
   draw: Draw,
-  options: Partial<FeatureBlockOptions> = {},
-  std: Tensor | null = null,
+  options: FeatureBlockPasteOptions = {},
 ): PastedFeatures {
-  const settings = readOptions<FeatureBlockOptions>("featureBlockPaste", options, PUBLISHED_BLOCKS);
+  const { std, ...settings } = readOptions<Required<FeatureBlockPasteOptions>>("featureBlockPaste", options, {
+    ...PUBLISHED_BLOCKS,
+    std: null,
+  });
   const pasted = pasteFeatureBlocks(features, std, draw, settings);
   return {
     ...pasted,

@@ -8,21 +8,27 @@ import type { Tensor } from "../tensor/tensor.ts";
 
 export { ResizeFilters };
 
+/** Options of `imagesToTensor`. */
+export interface ImagesToTensorOptions extends ImageOptions {
+  /** Default: stretch. */
+  readonly resize?: Resize;
+  /** A cache that the caller keeps between calls and releases. Default: none. */
+  readonly filters?: ResizeFilters | null;
+}
+
 /**
  * Uploads photographs, resizes them with antialiasing (Pillow's bilinear filter, exact to its 8 bits) and normalises
  * their colours.
  *
  * @param pictures 8-bit RGBA, row-major, of any sizes; alpha is ignored
- * @param options size, colours, and `resize`, by default "stretch"
- * @param filters a cache that the caller keeps between calls and releases; null: none
+ * @param options size, colours, and how a photograph is resized
  * @returns `[N, height, width, 3]`, f32, RGB
  * @throws OptionError if a picture's data does not match its size, or for an option unknown or out of range
  */
 export function imagesToTensor(
   device: Device,
   pictures: readonly DecodedImage[],
-  options: ImageOptions & { readonly resize?: Resize },
-  filters: ResizeFilters | null = null,
+  options: ImagesToTensorOptions,
 ): Tensor {
   for (const { width, height, data } of pictures) {
     if (!(width > 0 && height > 0 && data.length === 4 * width * height)) {
@@ -31,12 +37,13 @@ export function imagesToTensor(
       );
     }
   }
-  const { resize, ...image } = readOptions<ImageOptions & { readonly resize: Resize }>("imagesToTensor", options, {
+  const { resize, filters, ...image } = readOptions<Required<ImagesToTensorOptions>>("imagesToTensor", options, {
     height: 224,
     width: 224,
     mean: [0, 0, 0],
     std: [1, 1, 1],
     resize: "stretch",
+    filters: null,
   });
   if (!RESIZES.includes(resize))
     throw new OptionError(`imagesToTensor: expected resize to be ${RESIZES.join(", ")}, got ${String(resize)}`);

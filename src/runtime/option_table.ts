@@ -1,4 +1,5 @@
 import { OptionError } from "./errors.ts";
+import { choiceOf, requireKnown, shown } from "./options.ts";
 
 interface Choice<T extends string = string> {
   readonly kind: "choice";
@@ -84,10 +85,7 @@ export function resolveOptions<T extends OptionTable>(
   { software }: { readonly software: boolean },
 ): ResolvedOptions<T> {
   const values: Record<string, unknown> = {};
-  for (const name of Object.keys(given)) {
-    if (!Object.hasOwn(table, name))
-      throw new OptionError(`${owner}: unknown option ${name}; it takes ${Object.keys(table).join(", ")}`);
-  }
+  requireKnown(owner, given, table);
   for (const [name, spec] of Object.entries(table)) {
     const told = (given as Readonly<Record<string, unknown>>)[name];
     if (told !== undefined && told !== null) requireKind(owner, name, spec, told);
@@ -103,8 +101,7 @@ export function requireKind(owner: string, name: string, spec: OptionSpec, value
   };
   switch (spec.kind) {
     case "choice":
-      if (!spec.choices.includes(value as string))
-        wrong(`${spec.choices.slice(0, -1).join(", ")} or ${spec.choices.at(-1)}`);
+      choiceOf(owner, name, spec.choices, value);
       return;
     case "flag":
       if (typeof value !== "boolean") wrong("true or false");
@@ -140,12 +137,6 @@ function rangeOf({ least, most }: NumberKind, what: string): string {
   if (least !== undefined) return `${what} of at least ${least}`;
   return most === undefined ? what : `${what} of at most ${most}`;
 }
-
-const shown = (value: unknown): string =>
-  (typeof value === "number" || typeof value === "string" ? `${value}` : (JSON.stringify(value) ?? "undefined")).slice(
-    0,
-    80,
-  );
 
 /**
  * Parses a value from the text of a command line or a file.

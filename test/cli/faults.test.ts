@@ -10,7 +10,7 @@ import { KeptDetector } from "../../src/node/inspection/kept_detector.ts";
 import { trainThrough, type TrainThroughOptions } from "../../src/cli/train/train_run.ts";
 import type { Detector } from "../../src/detection/detector.ts";
 import type { TrainingOptions } from "../../src/detection/training_options.ts";
-import { hashFile } from "../../src/node/weights.ts";
+import { hashFile } from "../../src/node/files/hash.ts";
 import { readDataset } from "../../src/node/dataset.ts";
 import { loadDetector, saveDetector, saveMetrics } from "../../src/node/detector_file.ts";
 import { openDevice } from "../../src/node/device.ts";

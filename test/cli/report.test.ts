@@ -8,7 +8,8 @@ import { type Browser, chromium, type Page } from "playwright-core";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { chosen } from "../../src/cli/evaluate/run_report.ts";
-import { heatColour, heatOverlay, logLevels, maskContour } from "../../src/io/heat.ts";
+import { heatColour, heatLayer, logLevels, maskContour } from "../../src/io/heat.ts";
+import { placementOf } from "../../src/io/placement.ts";
 import { type ReportData, renderReport } from "../../src/cli/report/report.ts";
 import { InputError, ShapeError } from "../../src/runtime/errors.ts";
 
@@ -203,19 +204,31 @@ describe("heatColour", () => {
   });
 });
 
-describe("heatOverlay", () => {
+describe("heatLayer", () => {
+  /** The layer of a photograph of one row of pixels. */
+  const layerOf = (row: readonly number[], heat: readonly [number, number]) => {
+    const size = row.length;
+    const place = { left: 0, top: 0, width: size, height: 1 };
+    const map = Float32Array.from({ length: size * size }, (_, i) => row[i % size]!);
+    return { map, size, photograph: place, placement: { source: place, target: place }, heat };
+  };
+
   test("colours by the given scale, not by the map's own range", () => {
-    const pixels = (map: number[]) => heatOverlay(Float32Array.from(map), map.length, 1, 2, 6);
+    const pixels = (row: number[]) => heatLayer(layerOf(row, [2, 6])).data;
     expect([...pixels([2, 6])]).toEqual([...heatColour(0), ...heatColour(1)]);
     expect([...pixels([-50, 6, 1000])]).toEqual([...heatColour(0), ...heatColour(1), ...heatColour(1)]);
     expect([...pixels([6, 2]).subarray(0, 4)]).toEqual([...pixels([6, 100]).subarray(0, 4)]);
   });
 
   test("refuses a wrong extent, an empty scale and NaN", () => {
-    expect(() => heatOverlay(new Float32Array(5), 2, 3, 0, 1)).toThrow(ShapeError);
-    expect(() => heatOverlay(new Float32Array(6), 2, 3, 1, 1)).toThrow(InputError);
-    expect(() => heatOverlay(new Float32Array(6), 2, 3, NaN, 1)).toThrow(InputError);
-    expect(() => heatOverlay(Float32Array.of(0, NaN), 2, 1, 0, 1)).toThrow("map[1] is NaN");
+    expect(() => heatLayer({ ...layerOf([1, 2], [1, 2]), map: new Float32Array(5) })).toThrow(ShapeError);
+    for (const heat of [
+      [0, 1],
+      [1, 1],
+      [NaN, 1],
+    ] as const)
+      expect(() => heatLayer(layerOf([1, 2], heat))).toThrow(InputError);
+    expect(() => heatLayer(layerOf([0, NaN], [1, 2]))).toThrow("map[1] is NaN");
   });
 });
 
@@ -761,9 +774,10 @@ describe.skipIf(executablePath === undefined)(suite, () => {
     const raw = { width: 48, height: 32, channels: 4 as const };
     const url = async (rgba: Uint8Array) =>
       `data:image/png;base64,${(await sharp(rgba, { raw }).png().toBuffer()).toString("base64")}`;
-    const map = Float32Array.from({ length: 48 * 32 }, (_, i) => (i % 48) / 47);
-    const mask = Uint8Array.from(map, (value) => (value > 0.5 ? 1 : 0));
-    const heat = await url(heatOverlay(map, 48, 32, 0, 1));
+    const map = Float32Array.from({ length: 48 * 48 }, (_, i) => (i % 48) / 47);
+    const mask = Uint8Array.from(map.subarray(0, 48 * 32), (value) => (value > 0.5 ? 1 : 0));
+    const placement = placementOf("letterbox", raw, { width: 48, height: 48 });
+    const heat = await url(heatLayer({ map, size: 48, photograph: raw, placement, heat: [0.1, 1] }).data);
     const contour = await url(maskContour(mask, 48, 32));
     const samples = reportData()
       .samples.slice(4, 5)

@@ -37,7 +37,7 @@ describe.skipIf(!device.gpu.features.has("shader-f16"))("in half precision", () 
   test("a detector cannot be written or exported, and gives all storage back", async () => {
     const file = await encodeDetector(await madeUpDetector(device, SIZE, { decoder: "tiny" }));
     const before = device.memory().allocations;
-    const half = await decodeDetector(device, file, "made up", undefined, { half: true });
+    const half = await decodeDetector(device, file, "made up", { half: true });
     await expect(encodeDetector(half)).rejects.toThrow(
       "loaded in half precision, the detector has no f32 weights to save: load it without `half`",
     );

@@ -6,7 +6,8 @@ import { decodeDetector, encodeDetector } from "../../src/detection/model_file.t
 import type { Inspection } from "../../src/detection/inspection.ts";
 import { PictureRegion } from "../../src/detection/region.ts";
 import type { TrainingImage } from "../../src/detection/material.ts";
-import { evaluateDetector, trainDetector, type LabelledImage } from "../../src/detection/evaluation.ts";
+import { evaluateDetector, type LabelledImage } from "../../src/detection/evaluation.ts";
+import { trainDetector } from "../../src/detection/train_detector.ts";
 import { device } from "../harness/device.ts";
 import { inputsOf } from "../harness/inputs.ts";
 

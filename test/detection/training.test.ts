@@ -9,7 +9,7 @@ import { grad } from "../../src/methods/grad/method.ts";
 import type { TrainingImage } from "../../src/detection/material.ts";
 import { Training } from "../../src/detection/training.ts";
 import type { TrainingProgress, TrainingStep } from "../../src/detection/training_options.ts";
-import { trainDetector } from "../../src/detection/evaluation.ts";
+import { trainDetector } from "../../src/detection/train_detector.ts";
 import type { TrainingOptionsOf } from "../../src/detection/training_options.ts";
 import { InputError, OptionError, ShapeError } from "../../src/runtime/errors.ts";
 import { fromArray, release, toArray } from "../../src/tensor/tensor.ts";

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { beforeAll, describe, expect, test } from "vitest";
 import { synthesise } from "../../src/data/synthetic.ts";
-import { trainDetector } from "../../src/detection/evaluation.ts";
+import { trainDetector } from "../../src/detection/train_detector.ts";
 import type { TrainingImage } from "../../src/detection/material.ts";
 import { encodeDetector, withMetrics } from "../../src/detection/model_file.ts";
 import type { TrainingOptions } from "../../src/detection/training_options.ts";

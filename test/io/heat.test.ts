@@ -28,7 +28,7 @@ function inspectionOf(
 ): HeatMap {
   const placement = placementOf(resize, { width, height }, { width: SIZE, height: SIZE });
   const map = Float32Array.from({ length: SIZE * SIZE }, (_, i) => 8 * valueAt(i % SIZE, Math.floor(i / SIZE)));
-  return { map, size: SIZE, width, height, placement, heat: [1, 8] };
+  return { map, size: SIZE, photograph: { width, height }, placement, heat: [1, 8] };
 }
 
 /** `paintHeat` by its definition: colours times alpha and alpha are enlarged bilinearly, then laid over the pixel. */
@@ -52,8 +52,8 @@ function definition(image: DecodedImage, inspection: HeatMap, opacity: number): 
     const [channel, pixel] = [i % 4, Math.floor(i / 4)];
     if (channel === 3) return value;
     const [x, y] = [pixel % image.width, Math.floor(pixel / image.width)];
-    const across = along(x, image.width, inspection.width, source.left, source.width, target.width);
-    const down = along(y, image.height, inspection.height, source.top, source.height, target.height);
+    const across = along(x, image.width, inspection.photograph.width, source.left, source.width, target.width);
+    const down = along(y, image.height, inspection.photograph.height, source.top, source.height, target.height);
     if (!across || !down) return value;
     const mixed = (c: number): number => {
       const row = (v: number) => layer(across[0], v)[c]! * (1 - across[2]) + layer(across[1], v)[c]! * across[2];

@@ -155,7 +155,7 @@ describe.each(METHOD_NAMES)("the method %s", (name) => {
     restored.release();
     if (!device.gpu.features.has("shader-f16")) return;
     const before = device.memory().allocations;
-    const half = await decodeDetector(device, file, "model", undefined, { half: true });
+    const half = await decodeDetector(device, file, "model", { half: true });
     const narrow = await half.inspect(inputsOf(tested));
     narrow.forEach(({ score, peak }, i) => {
       expect(Math.abs(score / expected[i]!.score - 1)).toBeLessThan(1e-2);

@@ -1,7 +1,7 @@
 import { mkdir, rename, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
-import { Arrivals, identityOf } from "../../src/node/arrivals.ts";
+import { Arrivals, identityOfArrival } from "../../src/node/arrivals.ts";
 import { temporaryFolder } from "../harness/temporary.ts";
 
 const folder = await temporaryFolder();
@@ -68,7 +68,7 @@ test("what was told before is not told again, unless it has changed", async () =
   await put(at("b.png"));
   const first = await new Arrivals(at(), SHORT, () => false, []).next();
   await put(at("b.png"), "longer");
-  const again = new Arrivals(at(), SHORT, () => false, first.map(identityOf));
+  const again = new Arrivals(at(), SHORT, () => false, first.map(identityOfArrival));
   expect(names(await again.next())).toEqual(["b.png"]);
 });
 
@@ -115,6 +115,6 @@ test("an image that was told and then forgotten comes again", async () => {
   await put(at("a.png"));
   const arrivals = new Arrivals(at(), SHORT, () => false, []);
   const [first] = await arrivals.next();
-  arrivals.forget(identityOf(first!));
+  arrivals.forget(identityOfArrival(first!));
   expect(await arrivals.next()).toEqual([first]);
 });

@@ -16,7 +16,8 @@ import {
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
-import { openWeights, hashFile } from "../../src/node/weights.ts";
+import { hashFile } from "../../src/node/files/hash.ts";
+import { openWeights } from "../../src/node/weights.ts";
 import { modelPath } from "../../src/node/detector_file.ts";
 import { ensureWritableFile, ensureWritableFolder, replaceFiles, writeFileAtomic } from "../../src/node/files/files.ts";
 import { openRegularFile, readBytes, readText } from "../../src/node/files/read.ts";

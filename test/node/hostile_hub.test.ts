@@ -92,7 +92,7 @@ const folder = (...names: string[]) => join(cache, "models--timm--tf_efficientne
 const outside = (...names: string[]) => join(place, "outside", ...names);
 const isSilent = (role: Role): boolean => role === silent || role === dripping;
 const download = (to = url) =>
-  downloadWeights(NETWORK, () => undefined, {
+  downloadWeights(NETWORK, {
     url: to,
     cache,
     patience: [roles.list, roles.file].some(isSilent) ? LITTLE_PATIENCE : PATIENCE,

@@ -11,7 +11,7 @@ const folder = await temporaryFolder();
 test("a synthetic set is read back from its folder, every picture with its own mask", async () => {
   const options = { size: 32, train: 2, good: 1, defective: 1, seed: 5 };
   let made = 0;
-  await writeSyntheticSet(folder, options, () => void made++);
+  await writeSyntheticSet(folder, { ...options, onPicture: () => void made++ });
   const { classes } = await readDataset(folder);
   expect(classes.map(({ name, train, test: items }) => [name, train.length, items.length])).toEqual([
     ["plate", 2, 4],

@@ -77,7 +77,8 @@ const operation = (
   shapes: ({ batch, height, width, channels }) => [[batch, height, width, channels]],
   run: (p, [features]) => {
     const std = p.std && fromArray(device, [p.channels], Float32Array.from(p.std));
-    return featureBlockPaste(features!, { seed: p.seed, stream: p.stream, step: p.step }, optionsOf(p), std).features;
+    return featureBlockPaste(features!, { seed: p.seed, stream: p.stream, step: p.step }, { ...optionsOf(p), std })
+      .features;
   },
   forward: (p, [features]) => reference.forward(p, features!),
   backward: (_p, _inputs, gradOutput) => [gradOutput],

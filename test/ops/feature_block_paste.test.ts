@@ -107,7 +107,7 @@ test("each direction moves marked cells alone, its own way", async () => {
   const clean = Float32Array.from({ length: batch * SIDE * SIDE * channels }, (_, i) => ((i * 7919) % 101) / 8);
   const features = fromArray(device, [batch, SIDE, SIDE, channels], clean);
   const movedBy = async (options: Partial<FeatureBlockOptions>, std: Tensor | null = null) => {
-    const pasted = featureBlockPaste(features, DRAW, { blurRadius: 0, intensity: [2, 2], ...options }, std);
+    const pasted = featureBlockPaste(features, DRAW, { blurRadius: 0, intensity: [2, 2], ...options, std });
     const [values, mask] = await Promise.all([toArray(pasted.features), toArray(pasted.mask)]);
     const rows = Array.from(mask, (marked, cell) => ({
       marked: marked === 1,
@@ -207,7 +207,7 @@ describe("feature block paste refuses", () => {
     expect(() => featureBlockPaste(zeros(device, [1, 28, 28, 4], "u32"), DRAW)).toThrow(
       "featureBlockPaste: expected features of dtype f32 or f16",
     );
-    expect(() => featureBlockPaste(features, DRAW, {}, zeros(device, [3]))).toThrow(
+    expect(() => featureBlockPaste(features, DRAW, { std: zeros(device, [3]) })).toThrow(
       "featureBlockPaste: expected std [4]",
     );
     expect(() => featureBlockPaste(features, { ...DRAW, seed: -1 })).toThrow(

@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import { pictureCount } from "../../data/synthetic.ts";
-import { hashFile } from "../../node/weights.ts";
+import { hashFile } from "../../node/files/hash.ts";
 import { readDataset } from "../../node/dataset.ts";
 import { claimRun } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";
@@ -34,7 +34,7 @@ export function addDemo(program: Command): void {
       const started = performance.now();
       const bar = showProgress("Pictures", pictureCount(PICTURES));
       let made = 0;
-      await writeSyntheticSet(root, PICTURES, () => bar.update(++made)).finally(() => bar.end());
+      await writeSyntheticSet(root, { ...PICTURES, onPicture: () => bar.update(++made) }).finally(() => bar.end());
       const imageSeconds = (performance.now() - started) / 1000;
       const dataset = await readDataset(root);
       const options = { inputSize: size, seed };

@@ -2,7 +2,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { Option, type Command } from "commander";
 import type { FormatName } from "../../data/layouts/layout.ts";
 import { PIXEL_METHODS, type PixelMethod } from "../../metrics/evaluate.ts";
-import { hashFile } from "../../node/weights.ts";
+import { hashFile } from "../../node/files/hash.ts";
 import { claimOutputs } from "../../node/files/claim.ts";
 import { loadDetector, modelPath, saveMetrics } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";

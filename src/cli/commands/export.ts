@@ -5,7 +5,7 @@ import { openDevice } from "../../node/device.ts";
 import { writeFileAtomic } from "../../node/files/files.ts";
 import { encodeOnnx } from "../../onnx/encode_onnx.ts";
 import { WEIGHTS_HELP } from "../flags/options.ts";
-import { print } from "../terminal/say.ts";
+import { MEGABYTE, print } from "../terminal/say.ts";
 
 interface ExportFlags {
   readonly out: string;
@@ -47,5 +47,3 @@ export function addExport(program: Command): void {
       print("more   docs/onnx.md has a Python program that runs it");
     });
 }
-
-const MEGABYTE = 1e6;

@@ -4,7 +4,7 @@ import { isUndecodable, undecodableWords } from "../../data/tree.ts";
 import { namesShown, nameShown } from "../../io/printable.ts";
 import { goodScoresOf, thresholdsAt, type Calibration, type GoodScores } from "../../detection/calibration.ts";
 import type { Detector } from "../../detection/detector.ts";
-import { hashFile } from "../../node/weights.ts";
+import { hashFile } from "../../node/files/hash.ts";
 import { listFolder } from "../../node/files/folder_listing.ts";
 import { loadDetector, modelPath } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";

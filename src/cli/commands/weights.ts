@@ -1,10 +1,8 @@
 import { Argument, type Command } from "commander";
 import { PRETRAINED, repositoryOf, type PretrainedName } from "../../backbones/registry.ts";
 import { downloadWeights } from "../../node/hub.ts";
-import { print } from "../terminal/say.ts";
+import { MEGABYTE, print } from "../terminal/say.ts";
 import { showProgress } from "../terminal/progress.ts";
-
-const MEGABYTE = 1e6;
 
 export function addWeights(program: Command): void {
   program
@@ -15,9 +13,11 @@ export function addWeights(program: Command): void {
     .action(async (network: PretrainedName, { json }: { json?: boolean }) => {
       let bar: ReturnType<typeof showProgress> | null = null;
       try {
-        const path = await downloadWeights(network, (done, total) => {
-          bar ??= showProgress("Megabytes", Math.ceil(total / MEGABYTE));
-          bar.update(Math.floor(done / MEGABYTE));
+        const path = await downloadWeights(network, {
+          onProgress: ({ done, total }) => {
+            bar ??= showProgress("Megabytes", Math.ceil(total / MEGABYTE));
+            bar.update(Math.floor(done / MEGABYTE));
+          },
         });
         print(json ? JSON.stringify({ network, repository: repositoryOf(network), path }) : path);
       } finally {

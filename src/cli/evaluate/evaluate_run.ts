@@ -1,15 +1,15 @@
 import { basename, join } from "node:path";
 import type { Dataset, Item } from "../../data/dataset.ts";
-import type { DecodedImage } from "../../io/image.ts";
+import { batchesOf, type DecodedImage } from "../../io/image.ts";
 import { proCurve } from "../../metrics/aupro.ts";
 import { intervalsOf, LEVEL, meanResampled, type Intervals } from "../../metrics/bootstrap.ts";
 import type { Curve } from "../../metrics/curve.ts";
 import { Evaluation, type Evaluated, type EvaluationOptions, type ScoredImage } from "../../metrics/evaluate.ts";
 import { meanMetrics, type Metrics } from "../../metrics/metrics.ts";
 import { precisionRecallCurve, rocCurve } from "../../metrics/ranking.ts";
+import { BATCH, scoredImage } from "../../detection/evaluation.ts";
 import type { Detector } from "../../detection/detector.ts";
 import type { InputImage, Inspection, InspectionFailure } from "../../detection/inspection.ts";
-import { truthWithin } from "../../detection/region.ts";
 import { decodeMasks } from "../../node/images.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { readableImages } from "../dataset.ts";
@@ -46,8 +46,6 @@ export function metricsReport({ classes, mean, intervals }: EvaluatedRun): Metri
   };
 }
 
-const BATCH = 4;
-const BATCH_BYTES = 32e6; // of decoded images, which end a batch that is not full
 const CURVE_POINTS = 200;
 
 export interface EvaluateRunOptions extends Pick<EvaluationOptions, "method" | "resamples"> {
@@ -81,8 +79,12 @@ export async function evaluateRun(
     for (const [part, data] of dataset.classes.entries()) {
       const evaluation = new Evaluation({ ...options, part });
       const images: EvaluatedImage[] = [];
-      let batch: { readonly item: Item; readonly image: DecodedImage }[] = [];
-      const flush = async () => {
+      const pathOf = ({ path }: Item): string => join(root, path);
+      const read = readableImages(data.test, pathOf, strict, ({ path }, { message }) => {
+        bar.update(++done);
+        skipped.push({ image: path, reason: message });
+      });
+      for await (const batch of batchesOf(read, BATCH)) {
         for (const { item, outcome } of await evaluateBatch(detector, root, batch, region)) {
           if (outcome instanceof InputError) {
             if (strict) throw outcome;
@@ -94,22 +96,7 @@ export async function evaluateRun(
           images.push({ item, score: outcome.score });
         }
         bar.update((done += batch.length));
-        batch = [];
-      };
-      for await (const read of readableImages(
-        data.test,
-        ({ path }) => join(root, path),
-        strict,
-        ({ path }, { message }) => {
-          bar.update(++done);
-          skipped.push({ image: path, reason: message });
-        },
-      )) {
-        batch.push(read);
-        const bytes = batch.reduce((sum, { image }) => sum + image.data.length, 0);
-        if (batch.length === BATCH || bytes >= BATCH_BYTES) await flush();
       }
-      if (batch.length > 0) await flush();
       const { image, pixel, ...evaluated } = evaluation.result();
       classes.push({ data, images, ...evaluated, curves: curvesOf({ image, pixel }), gap: gapOf(images, pixel) });
     }
@@ -166,14 +153,14 @@ async function evaluateBatch(
 async function evaluateImage(
   detector: Detector,
   root: string,
-  { item, image, region }: Read & InputImage,
+  { item, region }: Read & InputImage,
   inspection: Inspection | InspectionFailure,
 ): Promise<{ readonly item: Item; readonly outcome: ScoredImage | InputError }> {
   if ("reason" in inspection) {
     process.exitCode = FAILED;
     return { item, outcome: new InputError(`${join(root, item.path)} cannot be inspected: ${inspection.reason}`) };
   }
-  const { score, map, size } = inspection;
+  const { size } = inspection;
   const mask = await tried(() =>
     decodeMasks(
       item.masks.map((path) => join(root, path)),
@@ -183,14 +170,8 @@ async function evaluateImage(
     ),
   );
   if (mask instanceof InputError) return { item, outcome: mask };
-  const truth = truthWithin(
-    { defective: item.defective, mask },
-    region?.inMap(detector.placementOf(image), size) ?? null,
-  );
-  return {
-    item: { ...item, defective: truth.defective },
-    outcome: { ...truth, score, map, width: size, height: size },
-  };
+  const outcome = scoredImage(inspection, { defective: item.defective, mask }, region);
+  return { item: { ...item, defective: outcome.defective }, outcome };
 }
 
 /** Calls `f`; returns its result, or the InputError that it throws. */

@@ -2,6 +2,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import type { Item } from "../../data/dataset.ts";
 import { heatLayer, logLevels, maskContour, shownPart } from "../../io/heat.ts";
 import type { DecodedImage } from "../../io/image.ts";
+import { sizeWithin } from "../../io/placement.ts";
 import { calibratedScore, goodScoresOf, steepnessOf, type GoodScores } from "../../detection/calibration.ts";
 import type { Detector } from "../../detection/detector.ts";
 import type { Inspection } from "../../detection/inspection.ts";
@@ -12,7 +13,8 @@ import { shownName } from "./evaluate_run.ts";
 import type { EvaluatedClass, EvaluatedRun, EvaluatedImage } from "./evaluated.ts";
 import { percentOf, say } from "../terminal/say.ts";
 import type { Region } from "../flags/region.ts";
-import { dataUrl, renderReport, type ReportCurve, type ReportData } from "../report/report.ts";
+import { dataUrl } from "../report/html.ts";
+import { renderReport, type ReportCurve, type ReportData } from "../report/report.ts";
 import type { LossCurve } from "../train/train_run.ts";
 
 const PICTURE_SIDE = 320; // pixels of the longer side, at most
@@ -141,11 +143,7 @@ async function renderLayers(
   const input = { image, region: region?.of(image, path, detector.config.input) ?? null };
   const [inspection] = (await detector.inspect([input])) as [Inspection];
   const { source, target } = inspection.placement;
-  const scale = Math.min(1, PICTURE_SIDE / Math.max(source.width, source.height));
-  const [width, height] = [source.width, source.height].map((side) => Math.max(1, Math.round(side * scale))) as [
-    number,
-    number,
-  ];
+  const { width, height } = sizeWithin(source, PICTURE_SIDE);
   const inPicture = { left: 0, top: 0, width, height };
   const placed = (mask: DecodedImage) => ({ source: detector.placementOf(mask).source, target: inPicture });
   const mask = await decodeMasks(

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
-import { parseJson } from "../../io/json.ts";
+import { isObject, requireJson } from "../../io/json.ts";
 import { readText } from "../../node/files/read.ts";
 import { InputError, OptionError } from "../../runtime/errors.ts";
 import { defaultInWords, optionFromText, type OptionSpec, type OptionTable } from "../../runtime/option_table.ts";
@@ -93,15 +93,9 @@ const MOST_CHARACTERS = 1 << 20; // of a configuration
  * Reads a configuration: a JSON object of options by name.
  * @throws InputError if the file cannot be read or holds something else
  */
-export async function readConfiguration(path: string): Promise<Record<string, unknown>> {
-  let read: unknown;
-  try {
-    read = parseJson(await readText(path, { limit: 4 * MOST_CHARACTERS }), { characters: MOST_CHARACTERS, depth: 4 });
-  } catch (cause) {
-    if (cause instanceof InputError) throw cause;
-    throw new InputError(`${path} is no JSON: ${(cause as Error).message}`, { cause });
-  }
-  if (typeof read !== "object" || read === null || Array.isArray(read))
-    throw new InputError(`${path}: expected a JSON object of options, such as {"seed": 1}`);
-  return read as Record<string, unknown>;
+export async function readConfiguration(path: string): Promise<Readonly<Record<string, unknown>>> {
+  const text = await readText(path, { limit: 4 * MOST_CHARACTERS });
+  const read = requireJson(text, { characters: MOST_CHARACTERS, depth: 4 }, path);
+  if (!isObject(read)) throw new InputError(`${path}: expected a JSON object of options, such as {"seed": 1}`);
+  return read;
 }

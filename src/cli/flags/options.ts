@@ -141,12 +141,12 @@ async function weightsFor(
       `the ${name} backbone has no weights and no padding to choose; name another one with --backbone, or leave out --weights and padding`,
     );
   }
-  const file = weights ?? (await cachedWeights(name));
-  if (file === null)
+  const opened = weights === undefined ? await cachedWeights(name) : await openWeights(weights);
+  if (opened === null)
     throw new InputError(
       `${name} needs its weights: "bigrid weights ${name}" downloads them, --weights FILE names others`,
     );
-  return openWeights(file);
+  return opened;
 }
 
 /** The effective configuration of a training, for its run: a valid `--config`. */

@@ -5,8 +5,9 @@ import { decodeImage, decodeMasks, encodeJpeg, encodePng } from "../../node/imag
 import { InputError } from "../../runtime/errors.ts";
 import { PAGE_STYLE } from "../report/page/page.ts";
 import { maskContour } from "../../io/heat.ts";
+import { sizeWithin } from "../../io/placement.ts";
 import { printable } from "../../io/printable.ts";
-import { dataUrl, escapedText } from "../report/report.ts";
+import { dataUrl, escapedText } from "../report/html.ts";
 import ownStyle from "./inspect_page.css?raw";
 import { COLUMNS, countsOf, detailsOf, findingsOf, totalOf } from "./inspect_text.ts";
 
@@ -128,10 +129,7 @@ async function cardsOf(root: string, title: string, items: readonly Item[], most
 
 async function card(root: string, title: string, { path, masks, defective }: Item): Promise<string> {
   const photograph = await decodeImage(join(root, path));
-  const scale = Math.min(1, THUMBNAIL_SIDE / Math.max(photograph.width, photograph.height));
-  const [width, height] = [photograph.width, photograph.height].map((side) =>
-    Math.max(1, Math.round(side * scale)),
-  ) as [number, number];
+  const { width, height } = sizeWithin(photograph, THUMBNAIL_SIDE);
   const mask = await decodeMasks(
     masks.map((mask) => join(root, mask)),
     width,

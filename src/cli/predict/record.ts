@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isSha256 } from "../../io/json.ts";
 import { Journal, readEntries, readHeader } from "../../node/files/journal.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { Tables, type Outputs, type Shard } from "./outputs.ts";
@@ -83,7 +84,7 @@ export class PredictionRecord {
     const { journal, header } = await Journal.open<Header, Entry>(path, own);
     const record = new PredictionRecord(outputs, journal, temporary);
     try {
-      requireSame(own, header, path);
+      requireSameHeader(own, header, path);
       for await (const entry of entriesOf(journal.path)) {
         if ("end" in entry) record.#finished = true;
         else record.#note(entry);
@@ -196,7 +197,7 @@ async function readExtent(path: string): Promise<{ readonly images: number; read
   return { images, finished };
 }
 
-function requireSame(own: Header, found: Header, path: string): void {
+function requireSameHeader(own: Header, found: Header, path: string): void {
   if (found.format !== own.format) throw new InputError(`${path} is no journal of predictions: move it away`);
   if (found.version !== own.version)
     throw new InputError(`${path} is a journal of version ${found.version}; this bigrid reads version ${own.version}`);
@@ -211,7 +212,7 @@ function requireSame(own: Header, found: Header, path: string): void {
 /** Describes how a setting differs: "with ... , not ...". */
 function differenceOf(key: keyof Header, own: Header, found: Header): string {
   const hash = (value: string | null): string =>
-    value === null ? "none" : /^[0-9a-f]{64}$/.test(value) ? `one of SHA-256 ${value.slice(0, 12)}...` : value;
+    value === null ? "none" : isSha256(value) ? `one of SHA-256 ${value.slice(0, 12)}...` : value;
   switch (key) {
     case "list": {
       if (!own.list || !found.list)
@@ -280,7 +281,7 @@ export async function openShards(paths: readonly string[]): Promise<readonly str
     if (twin !== undefined)
       throw new InputError(`shard ${shard.index} of ${shard.count} is there twice: ${twin} and ${path}`);
     byIndex.set(shard.index, path);
-    requireSame({ ...first.header, shard }, header, path);
+    requireSameHeader({ ...first.header, shard }, header, path);
     if (shard.count !== count)
       throw new InputError(`${path} is one of ${shard.count} shards, ${first.path} one of ${count}`);
     const { images, finished } = await readExtent(path);

@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { Arrivals, identityOf } from "../../node/arrivals.ts";
+import { Arrivals, identityOfArrival } from "../../node/arrivals.ts";
 import { commonFolder, liesIn } from "../../node/image_list.ts";
 import { isWrittenThrough } from "../../node/files/targets.ts";
 import { InputError } from "../../runtime/errors.ts";
@@ -121,7 +121,7 @@ export async function watchFolder(
       const items = arrived.map((arrival) => ({
         image: arrival.path,
         picture: names.next(arrival.path),
-        identity: identityOf(arrival),
+        identity: identityOfArrival(arrival),
       }));
       for await (const batch of inspectImages(kept, items, { ...options, onGone })) {
         await record.append(batch.map(([{ identity }, result]) => ({ result, identity })));

@@ -7,7 +7,8 @@ import type { Metrics } from "../../metrics/metrics.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { PAGE, PAGE_SCRIPT, PAGE_STYLE } from "./page/page.ts";
 import { heatColour } from "../../io/heat.ts";
-import { printable, UNSEEN } from "../../io/printable.ts";
+import { UNSEEN } from "../../io/printable.ts";
+import { escapedText } from "./html.ts";
 
 /** Points of a curve in drawing order, both coordinates in [0, 1]; no points where the curve is undefined. */
 export interface ReportCurve {
@@ -160,15 +161,6 @@ function escapedJson(value: unknown): string {
     (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }
-
-/** Text that can stand anywhere in a document, attributes in quotes included, and in which nothing is hidden. */
-export function escapedText(text: string): string {
-  return printable(text).replace(/[<>&"']/g, (c) => `&#${c.charCodeAt(0)};`);
-}
-
-/** A picture's file as an address that can stand in a document. */
-export const dataUrl = (type: "png" | "jpeg", bytes: Uint8Array): string =>
-  `data:image/${type};base64,${Buffer.from(bytes).toString("base64")}`;
 
 /** A browser turns CRLF into LF before it hashes a script; a checkout with CRLF must not break the policy. */
 function unixLines(text: string): string {

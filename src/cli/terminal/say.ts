@@ -24,3 +24,6 @@ export async function printParts(parts: AsyncIterable<string>): Promise<void> {
 
 /** "1.5 %". */
 export const percentOf = (share: number): string => `${Number((100 * share).toPrecision(3))} %`;
+
+/** Bytes of a megabyte, as files and buffers are told of. */
+export const MEGABYTE = 1e6;

@@ -1,4 +1,4 @@
-import { parseJson, RECORD } from "../../io/json.ts";
+import { isObject, parseJson, RECORD } from "../../io/json.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { isDefectiveLabel, isGoodName } from "../names.ts";
 import { within, type FileTree } from "../tree.ts";
@@ -51,8 +51,8 @@ function parseLines(tree: FileTree, list: string, text: string): Entry[] {
     } catch {
       throw wrong("is not a JSON object");
     }
-    if (typeof value !== "object" || value === null || Array.isArray(value)) throw wrong("is not a JSON object");
-    const { filename, label, label_name: labelName, clsname, maskname } = value as Record<string, unknown>;
+    if (!isObject(value)) throw wrong("is not a JSON object");
+    const { filename, label, label_name: labelName, clsname, maskname } = value;
     if (typeof filename !== "string" || filename === "") throw wrong("has no filename");
     if (typeof clsname !== "string" || clsname === "") throw wrong("has no clsname");
     const defective = isDefectiveLabel(label ?? labelName);

@@ -1,3 +1,4 @@
+import { isObject } from "../../io/json.ts";
 import { relu } from "../../ops/activation.ts";
 import { add, multiply, scalar, subtract } from "../../ops/elementwise.ts";
 import { anomalyMap } from "../../ops/losses.ts";
@@ -64,8 +65,7 @@ export function readJoins(json: Json | undefined): HingeJoins {
     const { floor, weight } = fieldsOf(value);
     return Number.isFinite(floor) && Number.isFinite(weight) && Number(weight) >= 0;
   };
-  const isObject = typeof json === "object" && json !== null && !Array.isArray(json);
-  if (!isObject || !Object.values(joins).every(isJoin)) {
+  if (!isObject(json) || !Object.values(joins).every(isJoin)) {
     throw new OptionError(
       `grad: expected joins to have a finite floor and a weight of at least 0 each, got ${JSON.stringify(json)}`,
     );
@@ -98,9 +98,7 @@ export class HingeStatistics {
    * @throws ShapeError if it is no such state
    */
   static from(state: Json): HingeStatistics {
-    const isState =
-      state === null ||
-      (typeof state === "object" && !Array.isArray(state) && Object.values(fieldsOf(state)).every(isMomentState));
+    const isState = state === null || (isObject(state) && Object.values(fieldsOf(state)).every(isMomentState));
     if (!isState) throw new ShapeError("the statistics of the hinges are of another kind");
     const read: { [name in Measured]?: MomentState } = {};
     for (const name of MEASURED) {

@@ -3,6 +3,7 @@ export {
   featureBlockPaste,
   PUBLISHED_BLOCKS,
   type FeatureBlockOptions,
+  type FeatureBlockPasteOptions,
   type PastedFeatures,
 } from "../../ops/feature_block_paste.ts";
 export {

@@ -1,3 +1,4 @@
+import { isWhole } from "../../io/json.ts";
 import type { OptimizerState } from "../../optim/optimizer.ts";
 import type { Weights } from "../../nn/weights.ts";
 import { ShapeError } from "../../runtime/errors.ts";
@@ -177,8 +178,6 @@ class GradFit implements Fit {
 /** @throws ShapeError if it is no state of a GRAD training */
 function gradStateOf(json: Json): GradState {
   const { position, optimizerSteps } = fieldsOf(json);
-  const isWhole = (value: Json | undefined): value is number =>
-    typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
   const { stage: name, step } = fieldsOf(position);
   const stage = STAGES.find((known) => known === name);
   const read = position === null ? null : stage && isWhole(step) ? { stage, step } : undefined;

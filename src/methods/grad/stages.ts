@@ -127,7 +127,7 @@ function markedFeatures(
   std: Tensor,
 ): MarkedFeatures {
   if (anomalous && features.shape[0] === 0) return anomalous;
-  const pasted = featureBlockPaste(features, draw, paste, std);
+  const pasted = featureBlockPaste(features, draw, { ...paste, std });
   if (!anomalous) return pasted;
   return { features: concat([pasted.features, anomalous.features], 0), mask: concat([pasted.mask, anomalous.mask], 0) };
 }

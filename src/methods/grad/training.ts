@@ -2,7 +2,7 @@ import { AdamW } from "../../optim/adam.ts";
 import type { OptimizerState } from "../../optim/optimizer.ts";
 import { tunePending } from "../../runtime/tuner.ts";
 import { RandomStream } from "../../tensor/random.ts";
-import { nonFinite } from "../../nn/weights.ts";
+import { nonFinite } from "../../tensor/finite.ts";
 import { DivergedError, ShapeError } from "../../runtime/errors.ts";
 import { release, toArray } from "../../tensor/tensor.ts";
 import type { AnomalySource, FeatureSource, FitStep, MarkedFeatures } from "../method.ts";

@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import type { OverlayOptions } from "sharp";
 import { maskContour, paintHeat } from "../../io/heat.ts";
-import { requireUsable, type DecodedImage } from "../../io/image.ts";
+import { batchesOf, requireUsable, type DecodedImage } from "../../io/image.ts";
 import type { Size } from "../../io/placement.ts";
 import { calibratedScore, type GoodScores } from "../../detection/calibration.ts";
 import { defectsOf, type Defects } from "../../detection/defects.ts";
@@ -54,9 +54,7 @@ export interface GoneOptions<T extends ListedImage> {
   readonly onGone?: (item: T) => void;
 }
 
-// Decoded images are large and their sizes are not known beforehand, so their bytes are limited, not their number.
 const AHEAD_BYTES = 64e6;
-const BATCH_BYTES = 32e6;
 
 // sharp decodes in libuv's threads, and the launcher makes one for each core. Worker threads of our own would only hand
 // on what these do, and a copy of each image: see docs/predict.md for what was measured.
@@ -98,20 +96,6 @@ export async function* inspectImages<T extends ListedImage>(
     // Dawn crashes where a process ends while it compiles, and a file may be half written.
     await Promise.allSettled([prepared, before, last]);
   }
-}
-
-/** Groups of at most this many images, fewer if they are large. */
-async function* batchesOf<T>(decoded: AsyncIterable<Decoded<T>>, most: number): AsyncGenerator<readonly Decoded<T>[]> {
-  let batch: Decoded<T>[] = [];
-  let bytes = 0;
-  for await (const outcome of decoded) {
-    batch.push(outcome);
-    bytes += "image" in outcome ? outcome.image.data.length : 0;
-    if (batch.length < most && bytes < BATCH_BYTES) continue;
-    yield batch;
-    [batch, bytes] = [[], 0];
-  }
-  if (batch.length > 0) yield batch;
 }
 
 /** @param most images per batch */

@@ -27,7 +27,7 @@ export async function downloadFrom(input: Uint8Array, folder: string): Promise<v
   const outside = await filesBelow(place);
   const hub = await serving((request) => (request.startsWith("POST ") ? description : file));
   try {
-    const path = await downloadWeights("efficientnet-b0", () => undefined, { url: hub.url, cache, patience: PATIENCE });
+    const path = await downloadWeights("efficientnet-b0", { url: hub.url, cache, patience: PATIENCE });
     const sha256 = createHash("sha256")
       .update(await readFile(path))
       .digest("hex");
