@@ -181,7 +181,9 @@ export class Detector {
    */
   tensors(): ReadonlyMap<string, Tensor> {
     if (this.half)
-      throw new OptionError("loaded in half precision, the detector has no f32 weights to save: load it without `half`");
+      throw new OptionError(
+        "loaded in half precision, the detector has no f32 weights to save: load it without `half`",
+      );
     return new Map([...this.#features.tensors(), ...this.#model.weights.all()]);
   }
 

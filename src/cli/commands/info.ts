@@ -54,11 +54,7 @@ export function addInfo(program: Command): void {
     .addOption(new Option("--backbone <name>", "its backbone (default: embedded)").choices(BACKBONES))
     .option("--stages <names>", "the backbone's stages that it uses, with commas")
     .option("--size <pixels>", "side of the square that its images are resized to (default: 224)", wholeNumber(64))
-    .option(
-      "--set <name=value>",
-      "an option of its method, such as batch=16; may be repeated",
-      collectSettings,
-    )
+    .option("--set <name=value>", "an option of its method, such as batch=16; may be repeated", collectSettings)
     .option("--batch <n>", "images scored at a time (default: 1)", wholeNumber(1))
     .option("--half", "with predict's --half")
     .option("--json", "one JSON object instead of text")
@@ -69,9 +65,7 @@ export function addInfo(program: Command): void {
       const { adapter, features, missing, limits } = report;
       const megabytes = (limit: string): string => `${Math.floor(limits[limit]! / MEGABYTE)} MB`;
       print(`adapter   ${adapter.description}${adapter.vendor ? ` (${adapter.vendor})` : ""}`);
-      print(
-        `kind      ${adapter.software ? "software adapter (CPU): correct results, low speed" : "GPU"}`,
-      );
+      print(`kind      ${adapter.software ? "software adapter (CPU): correct results, low speed" : "GPU"}`);
       const method = flags.method ?? DEFAULT_METHOD;
       const defaults = await adapterDefaults(method, adapter.software);
       if (defaults.length > 0) print(`defaults  method ${method} on this adapter: ${defaults.join(", ")}`);
