@@ -37,9 +37,7 @@ export async function addTrain(program: Command): Promise<void> {
   await addTrainFlags(command, process.argv.slice(2));
   command
     .addOption(new Option("--out <run>", "folder for the model and its log").makeOptionMandatory().helpGroup(OUTPUT))
-    .addOption(
-      new Option("--resume", "continue an interrupted training in the same folder").helpGroup(OUTPUT),
-    )
+    .addOption(new Option("--resume", "continue an interrupted training in the same folder").helpGroup(OUTPUT))
     .addOption(
       new Option("--save-every <steps>", "steps between saved states, from which --resume continues")
         .argParser(wholeNumber(1))

@@ -31,9 +31,7 @@ export function metricsTable({ classes, mean, intervals }: EvaluatedRun, calibra
     lines.push(line(name, (key) => percent(metrics[key])));
     if (intervals) lines.push(line("", (key) => range(intervals[key])));
   }
-  lines.push(
-    `in percent${intervals ? "; below each figure its 95 % bootstrap interval" : ""}`,
-  );
+  lines.push(`in percent${intervals ? "; below each figure its 95 % bootstrap interval" : ""}`);
   lines.push(
     "image: telling defective images from good ones; pixel: finding where the defect is; 100 is perfect, an AUROC of 50 is chance",
   );

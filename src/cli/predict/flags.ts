@@ -42,7 +42,12 @@ export function addPredictFlags(command: Command): Command {
       "--watch <dir>",
       "inspect the images in this folder and new ones as they arrive, each once, until interrupted",
     )
-    .option("--settle <seconds>", "with --watch: a file is complete after this long without a change", positiveNumber(), 1)
+    .option(
+      "--settle <seconds>",
+      "with --watch: a file is complete after this long without a change",
+      positiveNumber(),
+      1,
+    )
     .option(
       "--min-area <pixels>",
       "ignore smaller defects; an image with none left is good whatever its score",
@@ -58,10 +63,7 @@ export function addPredictFlags(command: Command): Command {
       "map value above which a pixel is defective (default: follows --threshold)",
       positiveNumber(),
     )
-    .option(
-      "--class <name>",
-      "trained class of the images: use its thresholds instead of the highest of all classes",
-    )
+    .option("--class <name>", "trained class of the images: use its thresholds instead of the highest of all classes")
     .option("--weights <file>", WEIGHTS_HELP)
     .option("--half", HALF_HELP)
     .option("--batch <n>", "images per batch", wholeNumber(1), 8)
@@ -88,10 +90,14 @@ export function requireConsistent(
   if (watch !== undefined && words.length > 0)
     throw new OptionError(`--watch ${watch} inspects what is in that folder: leave out ${words[0]}`);
   if (watch !== undefined && shard)
-    throw new OptionError("--watch and --shard do not go together: images that have yet to arrive cannot be divided into parts");
+    throw new OptionError(
+      "--watch and --shard do not go together: images that have yet to arrive cannot be divided into parts",
+    );
   if (watch !== undefined && json) throw new OptionError("--watch has no end to print one object at: use --jsonl FILE");
   if (!keeps && (watch !== undefined || shard || resume))
-    throw new OptionError("name an output (--out DIR, --csv FILE, ...): the journal of finished images is kept beside it");
+    throw new OptionError(
+      "name an output (--out DIR, --csv FILE, ...): the journal of finished images is kept beside it",
+    );
 }
 
 /** A shard, from text such as 2/4. */
