@@ -14,7 +14,7 @@ const STREAM = { subset: 1, projection: 2 }; // Philox streams
 export const stageNames = (assembly: Assembly): readonly string[] | null =>
   "pixels" in assembly ? null : assembly.stages;
 
-/** How an assembly changes features beyond joining them. */
+/** The standardising of an assembly; null for none. */
 export const standardisingOf = (assembly: Assembly): FeatureAssembly["standardise"] =>
   "pixels" in assembly ? null : assembly.standardise;
 
@@ -97,7 +97,7 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
 
 const MOST_SEED = 2 ** 32 - 1;
 
-/** What files say nothing of that were written before it could be chosen. */
+/** The fields that older files lack, as they were before they could be chosen. */
 const BEFORE = { cells: "finest", enlarge: "bilinear", channels: "all" } as const;
 
 /** An assembly from a file, with what it leaves out; null if it is none. */

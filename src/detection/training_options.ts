@@ -146,8 +146,9 @@ export const generalOptionsOf = (settings: TrainingSettings): ResolvedOptions<ty
 export function beyondUse(table: OptionTable, options: MethodOptions): string | null {
   for (const [name, { usual = Infinity }] of Object.entries(table)) {
     const value = options[name];
-    const beyond = [value].flat().find((number) => typeof number === "number" && Math.abs(number) > usual);
-    if (beyond !== undefined) return `${name} ${String(beyond)}`;
+    const numbers = [value].flat().filter((one) => typeof one === "number");
+    const beyond = numbers.find((number) => Math.abs(number) > usual);
+    if (beyond !== undefined) return `${name} ${beyond}`;
   }
   return null;
 }

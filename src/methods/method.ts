@@ -22,7 +22,7 @@ export interface FeatureAssembly {
   readonly localMean: 1 | 3;
   /** Cells to a side that all maps are brought to, before they are joined along channels: the finest map's, or so many. */
   readonly cells: "finest" | number;
-  /** How maps are brought to them. */
+  /** The way in which maps are brought to them. */
   readonly enlarge: "bilinear" | "nearest";
   /** PyTorch's align_corners for that. */
   readonly alignCorners: boolean;

@@ -2,11 +2,16 @@ import { describe, expect, test } from "vitest";
 import type { Backbone } from "../../src/backbones/backbone.ts";
 import { chosenChannels, readAssembly, semiOrthogonal, isScoring } from "../../src/detection/assembly.ts";
 import { FeatureMaker } from "../../src/detection/features.ts";
-import type { FeatureAssembly } from "../../src/methods/method.ts";
+import { Material } from "../../src/detection/material.ts";
+import { resolveTraining } from "../../src/detection/training_options.ts";
+import type { Assembly, FeatureAssembly } from "../../src/methods/method.ts";
+import { patchcore } from "../../src/methods/patchcore/method.ts";
 import { OptionError } from "../../src/runtime/errors.ts";
 import { fromArray, toArray, zeros } from "../../src/tensor/tensor.ts";
 import { rng } from "../harness/bounds.ts";
 import { device } from "../harness/device.ts";
+import { madeUpPicture } from "../harness/made_up_detector.ts";
+import { madeUp } from "../harness/made_up_network.ts";
 import * as resize from "../reference/resize.ts";
 
 const [SIDE, BATCH] = [32, 2];
@@ -111,6 +116,22 @@ test.each<[string, Partial<FeatureAssembly>]>([
   const got = await read();
   expect(got.length).toBe(want.flat().length);
   want.flat().forEach((value, i) => expect(Math.abs(got[i]! - value)).toBeLessThan(1e-5));
+  maker.release();
+  expect(device.memory().bytes).toBe(before);
+});
+
+test("a training loads no more stages of a backbone than its method takes", async () => {
+  const weights = madeUp("resnet18");
+  const settings = await resolveTraining(device, { method: "patchcore", backbone: "resnet18", inputSize: 64, weights });
+  const learner = { ...patchcore, assembly: (): Assembly => ({ ...JOINED, stages: ["layer2"] }) };
+  async function* images() {
+    for (const key of [1, 2]) yield { className: "plate", image: madeUpPicture(64, key) };
+  }
+  const before = device.memory().bytes;
+  const { maker, store } = await Material.read(device, { ...settings, learner }, images());
+  expect(maker.backbone.stages.map(({ name }) => name)).toEqual(["layer2"]);
+  expect(maker.extents).toEqual({ height: 8, width: 8, channels: 128 });
+  store.release();
   maker.release();
   expect(device.memory().bytes).toBe(before);
 });

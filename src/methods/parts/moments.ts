@@ -34,7 +34,7 @@ export class Moments {
     return this.#mean;
   }
 
-  /** Of all that were added, not of what they were drawn from: divided by their number. 0 where there are none. */
+  /** The standard deviation of all that were added, divided by their number; 0 where there are none. */
   get std(): number {
     return Math.sqrt(this.#squares / Math.max(this.#count, 1));
   }

@@ -1,14 +1,17 @@
 import { describe, expect, test } from "vitest";
 import { imageScores } from "../../../src/detection/scoring.ts";
+import { Training } from "../../../src/detection/training.ts";
 import type { FeatureSource, Fit, Json, MethodOptions } from "../../../src/methods/method.ts";
 import { patchcore } from "../../../src/methods/patchcore/method.ts";
 import { PATCHCORE_OPTIONS, type PatchCoreOptions } from "../../../src/methods/patchcore/options.ts";
 import { Weights } from "../../../src/nn/weights.ts";
+import { OptionError } from "../../../src/runtime/errors.ts";
 import { resolveOptions } from "../../../src/runtime/option_table.ts";
 import { RandomStream } from "../../../src/tensor/random.ts";
 import { fromArray, toArray, zeros, type Tensor } from "../../../src/tensor/tensor.ts";
 import { rng } from "../../harness/bounds.ts";
 import { device } from "../../harness/device.ts";
+import { madeUpPicture } from "../../harness/made_up_detector.ts";
 import * as reference from "../../reference/patchcore.ts";
 import { rowsOf } from "../../reference/nearest_rows.ts";
 
@@ -130,6 +133,25 @@ test("cells of the bank are at distance 0, and all cells of the training set whe
   const { model } = await fitted({ coreset: 1, projection: 0 });
   const batch = await features.batch([0, 6]);
   expect(Math.max(...(await toArray(model.score(batch).map)))).toBe(0);
+});
+
+test("where it keeps all cells and none were held out, there is no threshold, and that is said; folds make one", async () => {
+  async function* pictures() {
+    for (const key of [1, 2, 3]) yield { className: "plate", image: madeUpPicture(64, key) };
+  }
+  const train = async (folds: number) => {
+    const options = { method: "patchcore", inputSize: 64, coreset: 1, projection: 0, folds } as const;
+    const training = await Training.begin(device, pictures(), options);
+    for await (const _step of training.fit());
+    return { training, detector: training.finish() };
+  };
+  const { training, detector } = await train(0);
+  await expect(detector).rejects.toThrow(OptionError);
+  await expect(detector).rejects.toThrow(/all 3 good images of class plate .* score 0, .* set folds to at least 2/);
+  training.release();
+  const held = await (await train(3)).detector;
+  expect(held.config.calibration.threshold).toBeGreaterThan(0);
+  held.release();
 });
 
 test("until the coreset is complete the bank is zero, then the rows chosen so far and the first in place of the others", async () => {
