@@ -254,8 +254,8 @@ fn forward(
       }
     }
     workgroupBarrier();
-    let steps = min(TILE_DEPTH, end - k);
-    for (var step = 0u; step < steps; step++) {
+    // A constant end, so that compilers unroll the loop and need no bounds checks: past K both tiles hold zeros.
+    for (var step = 0u; step < TILE_DEPTH; step++) {
       for (var c = 0u; c < LANE_COLUMNS / 4u; c++) {
         let columns = vec4f(b_tile[step * (column_fours + 1u) + lane_n + c * lane_columns]);
         for (var q = 0u; q < LANE_ROWS / 4u; q++) {

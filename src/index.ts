@@ -39,6 +39,7 @@ export {
   type Ranking,
   type ThresholdValue,
 } from "./metrics/ranking.ts";
+export { NETWORK_PADDINGS } from "./backbones/backbone.ts";
 export type { Backbone, BackboneIdentity, BackboneInput, NetworkPadding, Stage } from "./backbones/backbone.ts";
 export {
   BACKBONES,

@@ -1,4 +1,5 @@
 import { MOST_SIDE, type Backbone, type Stage } from "../backbones/backbone.ts";
+import { isObject, isWhole } from "../io/json.ts";
 import type { Assembly, ChannelChoice, FeatureAssembly, Scoring } from "../methods/method.ts";
 import { gather } from "../ops/gather.ts";
 import { pointwiseConv2d } from "../ops/matmul.ts";
@@ -89,11 +90,8 @@ export function semiOrthogonal(channels: number, count: number, seed: number): F
   return Float32Array.from({ length: channels * count }, (_, i) => columns[i % count]![Math.floor(i / count)]!);
 }
 
-const isWhole = (value: unknown, least: number, most: number): boolean =>
-  Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+const isBetween = (value: unknown, least: number, most: number): boolean =>
+  isWhole(value) && value >= least && value <= most;
 
 const MOST_SEED = 2 ** 32 - 1;
 
@@ -110,15 +108,15 @@ export function readAssembly(value: unknown): Assembly | null {
   const isChoice =
     isObject(channels) &&
     (channels["kind"] === "subset" || channels["kind"] === "projection") &&
-    isWhole(channels["count"], 1, MOST_SIDE) &&
-    isWhole(channels["seed"], 0, MOST_SEED);
+    isBetween(channels["count"], 1, MOST_SIDE) &&
+    isBetween(channels["seed"], 0, MOST_SEED);
   const isTarget = isObject(standardise) && Number.isFinite(standardise["mean"]) && isPositive(standardise["variance"]);
   const isRight =
     Array.isArray(stages) &&
     stages.length > 0 &&
     stages.every((stage) => typeof stage === "string") &&
     (localMean === 1 || localMean === 3) &&
-    (cells === "finest" || isWhole(cells, 1, MOST_SIDE)) &&
+    (cells === "finest" || isBetween(cells, 1, MOST_SIDE)) &&
     (enlarge === "bilinear" || enlarge === "nearest") &&
     typeof alignCorners === "boolean" &&
     (channels === "all" || isChoice) &&
