@@ -103,6 +103,7 @@ describe("a training that was left, saved and resumed", () => {
 
 describe("an AbortSignal", () => {
   const reason = new Error("enough");
+  const short = { folds: 0, leastAbnormal: 4, leastNormal: 4 };
 
   test("ends reading, and gives everything back", async () => {
     const before = device.memory().bytes;
@@ -121,19 +122,19 @@ describe("an AbortSignal", () => {
   });
 
   test("ends the steps, between two of which the training can be saved and gone on with to the same bits", async () => {
-    const whole = await begin(4, { folds: 0 });
+    const whole = await begin(4, short);
     await stepTo(whole);
     const expected = await encodeDetector(await whole.finish());
     const controller = new AbortController();
     const onProgress = (progress: TrainingProgress): void => {
       if (progress.phase === "training" && progress.taken === 3) controller.abort(reason);
     };
-    const first = await begin(4, { folds: 0, signal: controller.signal, onProgress });
+    const first = await begin(4, { ...short, signal: controller.signal, onProgress });
     await expect(stepTo(first)).rejects.toBe(reason);
     expect(first.taken).toBe(3);
     const saved = await first.save();
     first.release();
-    const second = await begin(4, { folds: 0 });
+    const second = await begin(4, short);
     second.resume(saved, "saved");
     await stepTo(second);
     expect(await encodeDetector(await second.finish())).toEqual(expected);
@@ -147,7 +148,7 @@ describe("an AbortSignal", () => {
       seen.push(`${progress.done}/${progress.total}`);
       if (progress.done === 2) controller.abort(reason);
     };
-    const training = await begin(4, { folds: 0, signal: controller.signal, onProgress });
+    const training = await begin(4, { ...short, signal: controller.signal, onProgress });
     await stepTo(training, 2);
     await expect(training.finish()).rejects.toBe(reason);
     expect(seen).toEqual(["1/4", "2/4"]);
@@ -162,7 +163,7 @@ describe("an AbortSignal", () => {
       const onProgress = (progress: TrainingProgress): void => {
         if (progress.phase === phase) controller.abort(reason);
       };
-      const options = { ...OPTIONS, folds: 0, signal: controller.signal, onProgress };
+      const options = { ...OPTIONS, ...short, signal: controller.signal, onProgress };
       await expect(trainDetector(device, pictures(4), options)).rejects.toBe(reason);
       expect(device.memory().bytes).toBe(before);
     }
@@ -242,7 +243,7 @@ describe("a saved training is refused, and nothing changes,", () => {
     }
     await refusal(changed({ run: 7 }), 4, {}, "old is in run 8 of 1: it is damaged");
     const fit = (changes: object) => changed({ fit: { ...state.fit, ...changes } });
-    for (const change of [{ position: {} }, { optimizerSteps: "a" }])
+    for (const change of [{ position: {} }, { position: { stage: "third", step: 0 } }, { optimizerSteps: "a" }])
       await refusal(fit(change), 4, {}, "old is damaged: the state of the fit is not that of GRAD");
     await refusal(
       changed({ carried: { errors: [0] } }),
@@ -257,10 +258,10 @@ describe("a saved training is refused, and nothing changes,", () => {
       "old is damaged: resume: expected a step before 50 of stage abnormal, got 1000000000",
     );
     await refusal(
-      fit({ position: { stage: "third", step: 0 } }),
+      fit({ position: { stage: "residual", step: 0 } }),
       4,
       {},
-      "old is damaged: resume: expected a step before 0 of stage third, got 0",
+      "old is damaged: resume: expected a step before 0 of stage residual, got 0",
     );
     await refusal(fit({ optimizerSteps: [1] }), 4, {}, "old is damaged: restore: expected the state of");
   });
