@@ -147,8 +147,8 @@ export function beyondUse(table: OptionTable, options: MethodOptions): string | 
   for (const [name, { usual = Infinity }] of Object.entries(table)) {
     const value = options[name];
     const numbers = [value].flat().filter((one) => typeof one === "number");
-    const beyond = numbers.find((number) => Math.abs(number) > usual);
-    if (beyond !== undefined) return `${name} ${beyond}`;
+    const largest = numbers.reduce((most, number) => (Math.abs(number) > Math.abs(most) ? number : most), 0);
+    if (Math.abs(largest) > usual) return `${name} ${largest}`;
   }
   return null;
 }
