@@ -1,3 +1,4 @@
+import { isObject } from "../../io/json.ts";
 import type { Json, JsonObject } from "../method.ts";
 import { fieldsOf } from "../parts/fields.ts";
 
@@ -12,10 +13,9 @@ const SCORING = {
 
 /** The configuration of a file of version 3 as one of version 4; it is checked afterwards. */
 export function upgraded({ backbone, inputSize, fit, regions, grad, hinges, calibration }: Partial<JsonObject>): Json {
-  const isObject = typeof grad === "object" && grad !== null && !Array.isArray(grad);
   const { stages, standardise } = fieldsOf(backbone)["name"] === "embedded" ? FILTERS : NETWORK;
   const config = {
-    method: { name: "grad", config: isObject ? { ...grad, joins: hinges } : grad },
+    method: { name: "grad", config: isObject(grad) ? { ...grad, joins: hinges } : grad },
     backbone,
     input: { size: inputSize, resize: fit },
     regions,

@@ -1,3 +1,4 @@
+import { isObject } from "../../io/json.ts";
 import { OptionError } from "../../runtime/errors.ts";
 import { requireKind, type OptionSpec, type OptionTable, type ResolvedOptions } from "../../runtime/option_table.ts";
 import type { Json, JsonObject } from "../method.ts";
@@ -10,8 +11,7 @@ export const EXTENTS = { height: EXTENT, width: EXTENT, channels: EXTENT } as co
 >;
 
 /** The fields of JSON that may be anything: none where it is no object. */
-export const fieldsOf = (json: Json | undefined): Partial<JsonObject> =>
-  typeof json === "object" && json !== null && !Array.isArray(json) ? (json as JsonObject) : {};
+export const fieldsOf = (json: Json | undefined): Partial<JsonObject> => (isObject(json) ? json : {});
 
 /**
  * Reads the fields of a configuration from a file, and no others.
