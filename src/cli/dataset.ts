@@ -1,6 +1,6 @@
 import { Option, type Command } from "commander";
 import type { Dataset } from "../data/dataset.ts";
-import { leftOut } from "../data/layout_findings.ts";
+import { layoutFindings, leftOut } from "../data/layout_findings.ts";
 import { FORMATS, type FormatName } from "../data/layouts/layout.ts";
 import { narrowRange } from "../data/sample_range.ts";
 import { suchAs } from "../data/tree.ts";
@@ -19,7 +19,8 @@ export function addFormatFlag(command: Command): Command {
 }
 
 /**
- * Reads a dataset's folders for a command that goes on to its images; says what cannot be listed, and what is left out.
+ * Reads a dataset's folders for a command that goes on to its images; says what cannot be listed, what is left out, and
+ * what is doubtful about the layout.
  * @throws InputError as `readDataset`; at the first thing that cannot be listed if `strict`
  */
 export async function openDataset(
@@ -33,7 +34,9 @@ export async function openDataset(
     if (strict) throw new InputError(`cannot read ${root}/${path}: ${reason}`);
     say(`skipped: cannot read ${root}/${path}: ${reason}`);
   }
-  for (const { message, advice, paths } of leftOut(dataset)) say(`${message} (${suchAs(paths)}): ${advice}`);
+  const doubts = layoutFindings(dataset).filter((found) => found?.severity === "problem");
+  for (const found of [...leftOut(dataset), ...doubts])
+    if (found) say(`${found.message} (${suchAs(found.paths)}): ${found.advice}`);
   return dataset;
 }
 

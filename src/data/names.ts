@@ -93,11 +93,20 @@ const NEGATIONS: ReadonlySet<string> = new Set(["no", "not", "non", "un", "n", "
 /** A word normalised for comparison: without case, width and separators. */
 export const squeezed = (name: string): string => folded(name.normalize("NFKC")).replace(/[\s._-]+/gu, "");
 
+// What folders hold beside what their names tell apart: "good_images", "NODefect_images", "Mask pics".
+const FILES = /(?<=.)(?:images?|imgs?|pictures?|pics?|photos?|samples?)$/u;
+
+/** The forms of a name that are looked up: as it is, and without a last word for images. */
+export const formsOf = (name: string): readonly string[] => {
+  const form = squeezed(name);
+  return [form, form.replace(FILES, "")];
+};
+
 /** True if a word means good. */
-export const isGoodName = (name: string): boolean => GOOD.has(squeezed(name));
+export const isGoodName = (name: string): boolean => formsOf(name).some((form) => GOOD.has(form));
 
 /** True if a word means defective and nothing else. */
-export const isDefectiveName = (name: string): boolean => DEFECTIVE.has(squeezed(name));
+export const isDefectiveName = (name: string): boolean => formsOf(name).some((form) => DEFECTIVE.has(form));
 
 /** True if a word that is not read as good may mean it: "pass", "good_2", "MT_Free", "0"; not "not_good". */
 export function soundsGood(name: string): boolean {

@@ -217,6 +217,15 @@ test("folders that may be parts of their own are remarked where they are read as
   });
 });
 
+test("what is doubtful about a layout is said by train too", async () => {
+  await writeLayout(at("doubt"), {
+    images: ["train/good/0.png", "train/good/v/0.png", "train/good/1.png", "train/good/v/1.png", "test/pass/2.png"],
+  });
+  const { stderr } = await bigrid("train", at("doubt"), "--out", at("doubtRun"), "--set", "no=1");
+  expect(stderr).toContain("1 kind of defect has a name that may mean good (doubt: pass (1 image)): read as defective");
+  expect(stderr).toContain("4 images have others of their names beside them, or are these (such as train/good/0.png)");
+});
+
 test("12-bit data in 16-bit files is named, with what to do; train says it too", async () => {
   const deep = (path: string, high: number) =>
     sharp(

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { recogniseDataset, type Dataset } from "../../src/data/dataset.ts";
 import { parseCsv } from "../../src/data/layouts/csv.ts";
 import type { FormatName } from "../../src/data/layouts/layout.ts";
-import { soundsGood } from "../../src/data/names.ts";
+import { isGoodName, soundsGood } from "../../src/data/names.ts";
 import { InputError } from "../../src/runtime/errors.ts";
 
 function recognise(
@@ -285,6 +285,61 @@ test("images of one kind that share names in several folders are taken, and name
   expect(trainPaths(dataset)).toHaveLength(6);
   expect(dataset.twins).toHaveLength(6);
   expect((await recognise(["a/0.png", "a/1.png", "b/0.png", "b/1.png"])).twins).toEqual([]); // of two parts, it may be
+});
+
+test("half and more of the images under others' names with one word behind them are taken, and named", async () => {
+  const files = ["0", "1", "2"].map((stem) => `train/good/${stem}.png`);
+  const copies = ["train/good/0_flipped.png", "train/good/2_flipped.png"];
+  expect((await recognise([...files, ...copies])).twins).toEqual(copies);
+  expect((await recognise([...files, ...copies.slice(1)])).twins).toEqual([]); // a single one may be a name
+  const sides = ["0_left.png", "0_right.png", "1_left.png", "1_right.png"];
+  expect((await recognise(sides)).twins).toEqual([]);
+});
+
+test.each([
+  ["JPEGImages/%.jpg", "SegmentationClass/%.png"],
+  ["img/%.png", "msk/%.png"],
+  ["images/%.png", "masks/%.png"],
+  ["images/%.jpg", "Masks/%_mask.png"],
+  ["images/%.jpg", "Mask_images/%.png"],
+  ["%.png", "annot/%.png"],
+])("photographs in %s that nobody calls good, with masks in %s, are refused", async (photograph, mask) => {
+  const files = [photograph, mask].flatMap((form) => ["0", "1"].map((stem) => form.replace("%", stem)));
+  await expect(recognise(files)).rejects.toThrow(
+    /look like masks by their names \(such as .*\), and images with masks may be defective/,
+  );
+});
+
+test("infrared images and predictions beside photographs of their names are left out; other extensions are doubtful", async () => {
+  for (const other of ["infrared/%.png", "pred/%.png", "thermal images/%.tif"]) {
+    const dataset = await recognise(
+      ["0", "1"].flatMap((stem) => ["visible/%.png", other].map((form) => form.replace("%", stem))),
+    );
+    expect([trainPaths(dataset), dataset.companions.length]).toEqual([["visible/0.png", "visible/1.png"], 2]);
+  }
+  expect((await recognise(["0", "1"].flatMap((stem) => [`a/${stem}.jpg`, `b/${stem}.png`]))).twins).toHaveLength(4);
+});
+
+test("a folder's name means the same with a word for images behind it", async () => {
+  expect(
+    verdicts(
+      await recognise([
+        "train/good_images/0.png",
+        "test/OK Pics/1.png",
+        "test/NODefect_images/2.png",
+        "test/Defect_images/3.png",
+      ]),
+    ),
+  ).toEqual({
+    "train/good_images/0.png": false,
+    "test/OK Pics/1.png": false,
+    "test/NODefect_images/2.png": false,
+    "test/Defect_images/3.png": true,
+  });
+  await expect(recognise(["NODefect_images/1/0.png", "Defect_images/1.png", "Mask_images/1_mask.png"])).rejects.toThrow(
+    "Defect_images/, Mask_images/ lie beside it",
+  );
+  expect(["images", "pictures", "imgs"].map((name) => isGoodName(name))).toEqual([false, false, false]);
 });
 
 test.each([

@@ -164,7 +164,7 @@ function kindsIn(
 }
 
 /** The error for training images that have masks: it is unclear if they are good. */
-const unclearError = (
+export const unclearError = (
   tree: FileTree,
   folder: string,
   masks: readonly (readonly [string, string | null])[],

@@ -1,4 +1,4 @@
-import { squeezed } from "../names.ts";
+import { formsOf, squeezed } from "../names.ts";
 import { baseOf, extensionOf, folded, grouped, stemOf, uniqueBy } from "../tree.ts";
 
 // Images beside photographs in public sets that are not photographs: masks, depth, normals, heat maps, thumbnails. They
@@ -10,17 +10,24 @@ type Kind = "mask" | "other";
 // Folders of these names never hold photographs.
 const CERTAIN: ReadonlyMap<string, Kind> = kindsOf(
   "mask masks gt groundtruth",
-  "xyz heatmap heatmaps anomalymap anomalymaps thumb thumbs thumbnail thumbnails pointcloud pointclouds",
+  "xyz pcd heatmap heatmaps anomalymap anomalymaps thumb thumbs thumbnail thumbnails pointcloud pointclouds",
 );
 // These names may also be subjects of photographs: such a folder, or a name with such a suffix, is a companion only if
 // photographs of the same names lie beside it.
 const LIKELY: ReadonlyMap<string, Kind> = new Map([
   ...CERTAIN,
   ...kindsOf(
-    "label labels annotation annotations seg segmentation segmentations",
-    "depth depths normals disparity heat overlay overlays contour contours preview previews",
+    "label labels annotation annotations annot seg segs segmentation segmentations segmentationclass segmentationobject msk msks",
+    "depth depths normals disparity heat overlay overlays contour contours preview previews " +
+      "infrared ir nir thermal lidar pred preds prediction predictions",
   ),
 ]);
+
+/** The kind that a folder's name, or a word of a file's, stands for. */
+const kindOf = (name: string): Kind | undefined => LIKELY.get(wordOf(name));
+
+/** The known word that a name is, or its squeezed form. */
+const wordOf = (name: string): string => formsOf(name).find((form) => LIKELY.has(form)) ?? squeezed(name);
 
 const LEAST_TWINS = 2;
 const LOSSLESS = ["png", "bmp", "dib", "gif"]; // formats that masks are stored in
@@ -38,8 +45,8 @@ export interface Divided {
   /** Depth, normals, heat maps, thumbnails, ... */
   readonly others: readonly string[];
   /**
-   * Those of `photographs` that share a name with another image beside them, with another extension or in another
-   * folder, and those images.
+   * Those of `photographs` that share a name with another image beside them, with another extension, in another folder
+   * or with a word behind it, and those images.
    */
   readonly twins: readonly string[];
 }
@@ -92,7 +99,7 @@ export function maskedStem(stem: string): string | null {
  */
 export function divide(paths: readonly string[], folder: string, isOneKind: boolean): Divided {
   const places = paths.map((path) => placeOf(path, folder));
-  const isNamed = ({ folders }: Place): boolean => folders.some((name) => LIKELY.has(squeezed(name)));
+  const isNamed = ({ folders }: Place): boolean => folders.some((name) => kindOf(name) !== undefined);
   const unnamed = places.filter((place) => !isNamed(place) && !splitStem(place.stem));
   const others: string[] = isOneKind ? otherViews(unnamed).map(({ path }) => path) : [];
   const views = new Set(others);
@@ -107,8 +114,8 @@ export function divide(paths: readonly string[], folder: string, isOneKind: bool
   const rest = places.filter(({ path, folders, stem }) => {
     if (views.has(path)) return false;
     const split = splitStem(stem);
-    const at = folders.findIndex((name) => LIKELY.has(squeezed(name)));
-    const word = at < 0 ? split?.word : squeezed(folders[at]!);
+    const at = folders.findIndex((name) => kindOf(name) !== undefined);
+    const word = at < 0 ? split?.word : wordOf(folders[at]!);
     if (word === undefined) return true;
     const place = at < 0 ? folders : [...folders.slice(0, at), ...folders.slice(at + 1)];
     const stems = [...(at < 0 ? [] : [stem]), ...(split ? [split.base] : [])];
@@ -144,9 +151,26 @@ function sameNames(places: readonly Place[], isOneKind: boolean): readonly strin
   const repeated = [...grouped(places, ({ stem }) => folded(stem)).values()].filter(
     (own) =>
       new Set(own.map(({ folders }) => folders.join("/"))).size > 1 &&
-      (isOneKind || own.some(({ folders }) => folders.length === 0)),
+      (isOneKind ||
+        own.some(({ folders }) => folders.length === 0) ||
+        new Set(own.map(({ path }) => extensionOf(path))).size > 1),
   );
   return repeated.length >= LEAST_TWINS ? repeated.flatMap((own) => own.map(({ path }) => path)) : [];
+}
+
+/** A name with a word of letters behind it: "000_pred", "000-flipped". */
+const EXTENDED = /^(?<base>.+)(?<end>[\s._-]\(?\p{L}+\)?)$/u;
+
+/** Images of which half and more of the others have one, under their name with one and the same word behind it. */
+function sameEnds(places: readonly Place[]): readonly string[] {
+  const byName = uniqueBy(places, ({ folders, stem }) => keyOf(folders, stem));
+  const extended = places.flatMap(({ path, folders, stem }) => {
+    const { base, end } = EXTENDED.exec(stem)?.groups ?? {};
+    return base !== undefined && byName.get(keyOf(folders, base)) ? [{ path, end: folded(end!) }] : [];
+  });
+  return [...grouped(extended, ({ end }) => end).values()]
+    .filter((own) => own.length >= LEAST_TWINS && 2 * own.length >= places.length - extended.length)
+    .flatMap((own) => own.map(({ path }) => path));
 }
 
 /** The stem itself, its beginnings up to each "_" or "-", and its ends after them. */
@@ -188,7 +212,7 @@ function withoutTwins(
     } else twins.push(...pairs.flatMap((pair) => pair.map(({ path }) => path)));
   }
   const kept = places.filter(({ path }) => !dropped.has(path));
-  twins.push(...sameNames(kept, isOneKind));
+  twins.push(...sameNames(kept, isOneKind), ...sameEnds(kept));
   return { photographs: kept.map(({ path }) => path), masks, others, twins: [...new Set(twins)] };
 }
 

@@ -1,6 +1,6 @@
 import { InputError } from "../../runtime/errors.ts";
 import { isDefectiveName, isGoodName } from "../names.ts";
-import { baseOf, folded, images, within, type FileTree } from "../tree.ts";
+import { baseOf, folded, images, stemOf, uniqueBy, within, type FileTree } from "../tree.ts";
 import {
   className,
   classFolders,
@@ -12,8 +12,10 @@ import {
   testFolder,
   TRAIN,
   trainFolder,
+  unclearError,
   type ClassReading,
 } from "./by_folders.ts";
+import { maskedStem } from "./companions.ts";
 import type { Layout } from "./layout.ts";
 
 const STRUCTURE = [...TRAIN, ...TEST, ...MASKS];
@@ -64,7 +66,21 @@ function readOwn(tree: FileTree, folder: string): ClassReading {
   for (const path of all) checkNames(tree, folder, start, path);
   for (const place of goodParents(start, all)) requireClear(place);
   const good = goodFolders(tree, start);
+  if (good.length === 0) requireNoMasks(tree, folder, all);
   return good.length > 0 ? readClass(tree, folder, good) : readClass(tree, folder, [start], () => all);
+}
+
+/** @throws InputError for images that nobody calls good and that have masks: images/000.png, masks/000.png */
+function requireNoMasks(tree: FileTree, folder: string, all: readonly string[]): void {
+  const place = tree.find(folder, MASKS);
+  if (place === null || testFolder(tree, folder) !== null) return;
+  const byName = uniqueBy(all, (path) => folded(stemOf(baseOf(path))));
+  const masks = tree.below(place).flatMap((mask): [string, string][] => {
+    const stem = stemOf(baseOf(mask));
+    const photograph = byName.get(folded(stem)) ?? byName.get(folded(maskedStem(stem) ?? ""));
+    return photograph ? [[mask, photograph]] : [];
+  });
+  if (masks.length > 0) throw unclearError(tree, folder, masks);
 }
 
 /** The folders, `start` or below it, that contain folders named as good. */
