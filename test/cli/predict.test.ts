@@ -369,10 +369,11 @@ describe("where results go", () => {
     for (const path of ["/dev/stdout", "/proc/self/fd/1", at("link")]) {
       await writeFile(at("redirected"), "before\n");
       expect(await shell(`"$0" "$@" --csv ${path} >> ${at("redirected")}`)).toBe(0);
-      expect((await text("redirected")).split("\n").slice(0, 3)).toEqual([
+      expect((await text("redirected")).split("\n")).toEqual([
         "before",
         expect.stringMatching(/^image,verdict,/),
         expect.stringContaining(GOOD),
+        "", // what is said to people is no row
       ]);
     }
     expect((await lstat(at("link"))).isSymbolicLink()).toBe(true);
@@ -390,8 +391,19 @@ describe("where results go", () => {
     expect((await readdir(at("targets"))).sort()).toEqual(["t.csv", "t.json", "t.jsonl"]);
     expect((await stat(at("targets", "t.csv"))).mode & 0o777).toBe(0o600);
     expect(await text("targets", "t.csv")).toContain(GOOD);
-    const refused = await predict([GOOD, "--csv", at("to-t.csv"), "--jsonl", at("targets", "t.csv")]);
-    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("are one place for two outputs")]);
+    for (const [csv, jsonl] of [
+      [at("to-t.csv"), at("targets", "t.csv")],
+      ["/dev/stdout", "/dev/fd/1"],
+    ] as const) {
+      const refused = await predict([GOOD, "--csv", csv, "--jsonl", jsonl]);
+      expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("are one place for two outputs")]);
+    }
+    const two = await predict([GOOD, "--csv", "/dev/stdout", "--json"]);
+    expect([two.code, two.stdout, two.stderr]).toEqual([
+      1,
+      "",
+      expect.stringContaining("--json prints to standard output, where /dev/stdout goes too"),
+    ]);
   });
 
   test("names that no picture can have, or that are taken, cost no image: each has a picture of its own", async () => {

@@ -3,7 +3,6 @@ import { Option, type Command } from "commander";
 import type { FormatName } from "../../data/layouts/layout.ts";
 import { PIXEL_METHODS, type PixelMethod } from "../../metrics/evaluate.ts";
 import { hashFile } from "../../node/files/hash.ts";
-import { claimOutputs } from "../../node/files/claim.ts";
 import { loadDetector, modelPath, saveMetrics } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";
 import { writeFileAtomic } from "../../node/files/files.ts";
@@ -13,6 +12,7 @@ import { evaluateRun, metricsReport } from "../evaluate/evaluate_run.ts";
 import { HALF_HELP, WEIGHTS_HELP } from "../flags/options.ts";
 import { metricsTable } from "../evaluate/metrics_table.ts";
 import { print, printLines } from "../terminal/say.ts";
+import { claimShown } from "../terminal/shown_outputs.ts";
 import { addRegionFlags, Region, regionWords, remarkOnRegion, type RegionFlags } from "../flags/region.ts";
 import { runReport } from "../evaluate/run_report.ts";
 import { lossCurvesOf } from "../train/train_run.ts";
@@ -75,9 +75,10 @@ export function addEval(program: Command): void {
         const model = await modelPath(run);
         const reportPath =
           report === false ? null : typeof report === "string" ? report : join(dirname(model), "report.html");
-        await using _claim = await claimOutputs({
-          files: [...(reportPath === null ? [] : [reportPath]), ...(save ? [model] : [])],
-        });
+        await using _claim = await claimShown(
+          { files: [...(reportPath === null ? [] : [reportPath]), ...(save ? [model] : [])] },
+          json,
+        );
         const dataset = await openDataset(root, format, strict);
         const device = await openDevice();
         const sha256 = await hashFile(model);

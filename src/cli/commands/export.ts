@@ -1,11 +1,11 @@
 import type { Command } from "commander";
-import { claimOutputs } from "../../node/files/claim.ts";
 import { loadDetector, modelPath } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";
 import { writeFileAtomic } from "../../node/files/files.ts";
 import { encodeOnnx } from "../../onnx/encode_onnx.ts";
 import { WEIGHTS_HELP } from "../flags/options.ts";
 import { MEGABYTE, print } from "../terminal/say.ts";
+import { claimShown } from "../terminal/shown_outputs.ts";
 
 interface ExportFlags {
   readonly out: string;
@@ -23,7 +23,7 @@ export function addExport(program: Command): void {
     .option("--json", "one JSON object: {model, bytes, inputSize, threshold}")
     .action(async (run: string, { out, weights, json }: ExportFlags) => {
       await modelPath(run);
-      await using _claim = await claimOutputs({ files: [out] });
+      await using _claim = await claimShown({ files: [out] }, json);
       const detector = await loadDetector(await openDevice(), run, { weights });
       const file = await encodeOnnx(detector);
       await writeFileAtomic(out, file);

@@ -2,7 +2,6 @@ import type { Command } from "commander";
 import type { Dataset } from "../../data/dataset.ts";
 import type { FormatName } from "../../data/layouts/layout.ts";
 import { fileCount, surveyDataset, type Survey } from "../../data/survey.ts";
-import { claimOutputs } from "../../node/files/claim.ts";
 import { readDataset } from "../../node/dataset.ts";
 import { writeFileAtomic } from "../../node/files/files.ts";
 import { pictureReader } from "../../node/picture_reader.ts";
@@ -11,6 +10,7 @@ import { inspectPage } from "../inspect/inspect_page.ts";
 import { inspectText } from "../inspect/inspect_text.ts";
 import { print, printLines } from "../terminal/say.ts";
 import { showProgress } from "../terminal/progress.ts";
+import { claimShown } from "../terminal/shown_outputs.ts";
 
 /** The output of `inspect --json`. */
 interface InspectReport extends Survey {
@@ -33,7 +33,7 @@ export function addInspect(program: Command): void {
     )
     .action(async (root: string, { format, out, json }: { format?: FormatName; out?: string; json?: boolean }) => {
       const dataset = await readDataset(root, { format });
-      await using _claim = await claimOutputs({ files: out === undefined ? [] : [out] });
+      await using _claim = await claimShown({ files: out === undefined ? [] : [out] }, json);
       const bar = showProgress("Files", fileCount(dataset));
       const onProgress = ({ done }: { readonly done: number }): void => bar.update(done);
       const survey = await surveyDataset(dataset, pictureReader(root), { onProgress }).finally(() => bar.end());

@@ -33,7 +33,7 @@ export function addPredict(program: Command): void {
     const outputs = outputsOf(flags, flags.shard ?? null);
     requireConsistent(words, flags, outputs.journal !== null);
     const model = await modelPath(run);
-    await using _claim = await claim(outputs, flags.shard);
+    await using _claim = await claim(outputs, flags);
     const images = flags.watch === undefined ? await findImages(words, flags, outputs) : null;
     if (flags.watch !== undefined) {
       const undecodable = (await listFolder(flags.watch)).files.filter(isUndecodable);

@@ -1,11 +1,11 @@
 import { extname, join, relative, sep } from "node:path";
-import { claimOutputs } from "../../node/files/claim.ts";
 import { ensureWritableFile, writeFileAtomic } from "../../node/files/files.ts";
 import { markOutput } from "../../node/files/folder_listing.ts";
 import { LineFile } from "../../node/files/line_file.ts";
 import type { Lock } from "../../node/files/lock.ts";
 import { isWrittenThrough } from "../../node/files/targets.ts";
 import { say } from "../terminal/say.ts";
+import { claimShown } from "../terminal/shown_outputs.ts";
 import { PICTURE_KINDS, type PictureKind, type Result } from "../../node/inspection/result.ts";
 import { shortStem } from "../../node/inspection/short_stem.ts";
 import { cocoOf, csvLine, CSV_HEADER, inParts, jsonLine } from "./results.ts";
@@ -177,17 +177,19 @@ async function* linesOf(
 /**
  * Makes sure that all of them can be written, before the work and not after it, keeps other processes from them, and
  * marks folders of pictures as bigrid's.
- * @param shard writes into folders of pictures beside other shards
+ * @param options `shard`: writes into folders of pictures beside other shards; `json`: as `claimShown` has it
  * @throws InputError if one cannot be written, or another process has it
  */
-export async function claim({ csv, jsonl, coco, pictures, journal }: Outputs, shard?: Shard): Promise<Lock> {
+export async function claim(
+  { csv, jsonl, coco, pictures, journal }: Outputs,
+  { shard, json = false }: { readonly shard?: Shard | undefined; readonly json?: boolean | undefined } = {},
+): Promise<Lock> {
   if (journal !== null) await ensureWritableFile(journal); // which is locked while it is open
   const files = [csv, jsonl, coco].filter((path) => path !== null);
-  const claimed = await claimOutputs({
-    files,
-    folders: [...pictures.values()],
-    ...(shard && { share: nameOf(shard) }),
-  });
+  const claimed = await claimShown(
+    { files, folders: [...pictures.values()], ...(shard && { share: nameOf(shard) }) },
+    json,
+  );
   for (const folder of new Set(pictures.values())) {
     if (!(await markOutput(folder)))
       say(

@@ -8,11 +8,17 @@ export const say = (text: string): void => void messages.write(`${printable(text
 /** Says something in several lines. */
 export const sayLines = (text: string): void => void messages.write(`${printableLines(text)}\n`);
 
+let isReserved = false;
+
+/** Leaves standard output to a file that is written there: results for people go to standard error from now on. */
+export const reserveOutput = (): void => void (isReserved = true);
+
 /** Prints a result, in one line. */
-export const print = (text: string): void => void write(`${printable(text)}\n`);
+export const print = (text: string): void => (isReserved ? say(text) : void write(`${printable(text)}\n`));
 
 /** Prints a text of several lines. */
-export const printLines = (text: string): void => void write(`${printableLines(text)}\n`);
+export const printLines = (text: string): void =>
+  isReserved ? sayLines(text) : void write(`${printableLines(text)}\n`);
 
 /** Prints a text in parts, none before the one before it is on its way, and no more once standard output has failed. */
 export async function printParts(parts: AsyncIterable<string>): Promise<void> {

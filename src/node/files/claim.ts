@@ -37,10 +37,11 @@ async function requireDistinct(paths: readonly string[]): Promise<void> {
   const known = new Map<string, string>();
   for (const path of paths) {
     const target = await findTarget(path);
-    if (target.kind !== "file") continue;
-    const twin = known.get(target.path);
+    if (target.kind === "special") continue;
+    const place = target.kind === "file" ? target.path : `descriptor ${target.fd}`;
+    const twin = known.get(place);
     if (twin !== undefined)
       throw new InputError(`${twin} and ${path} are one place for two outputs: name another for one of them`);
-    known.set(target.path, path);
+    known.set(place, path);
   }
 }

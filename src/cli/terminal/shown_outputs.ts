@@ -1,0 +1,28 @@
+import { claimOutputs, type Outputs } from "../../node/files/claim.ts";
+import type { Lock } from "../../node/files/lock.ts";
+import { findTarget } from "../../node/files/targets.ts";
+import { OptionError } from "../../runtime/errors.ts";
+import { reserveOutput } from "./say.ts";
+
+/**
+ * Claims a command's outputs as `claimOutputs`. If one of them is standard output, it gets that alone: what is printed
+ * for people goes to standard error.
+ * @param json the command prints one JSON object to standard output
+ * @throws OptionError if two things would be written to standard output
+ */
+export async function claimShown(outputs: Outputs, json = false): Promise<Lock> {
+  const taker = await findTaker(outputs.files ?? []);
+  if (taker !== null && json)
+    throw new OptionError(`--json prints to standard output, where ${taker} goes too: leave one of them out`);
+  if (taker !== null) reserveOutput();
+  return claimOutputs(outputs);
+}
+
+/** The first of some paths that is standard output; null if none is. */
+async function findTaker(paths: readonly string[]): Promise<string | null> {
+  for (const path of paths) {
+    const target = await findTarget(path).catch(() => null); // what is wrong with it is said when it is claimed
+    if (target?.kind === "descriptor" && target.fd === 1) return path;
+  }
+  return null;
+}
