@@ -1,6 +1,6 @@
 import type { Backbone } from "../backbones/backbone.ts";
 import { createBackbone } from "../backbones/registry.ts";
-import type { DecodedImage } from "../io/image.ts";
+import { isEvenColour, type DecodedImage } from "../io/image.ts";
 import type { AnomalySource } from "../methods/method.ts";
 import type { Device } from "../runtime/device.ts";
 import { InputError } from "../runtime/errors.ts";
@@ -98,7 +98,13 @@ export class Material {
         image instanceof Float32Array
           ? fromArray(device, [1, height, width, channels], image)
           : maker.rawOf([region?.shown(image) ?? image]);
-      set.add(await toArray(features), className, name ?? `image ${samples.length + 1}, of class ${className},`);
+      const isEven = !(image instanceof Float32Array) && isEvenColour(region?.shown(image) ?? image);
+      set.add(
+        await toArray(features),
+        className,
+        name ?? `image ${samples.length + 1}, of class ${className},`,
+        isEven,
+      );
       samples.push({ className, index: await store.add(features) });
       release(features);
       onProgress({ phase: "features", done: samples.length });

@@ -8,6 +8,8 @@ const LARGE = 1e9; // features whose losses come near to what f32 holds
 /** Good images of a class. */
 interface Members {
   count: number;
+  /** Images of one even colour each. */
+  even: number;
   /** Images with the same features, by their fingerprint. */
   readonly alike: Map<string, number>;
 }
@@ -29,22 +31,24 @@ export class TrainingSet {
    * Adds an image.
    * @param values its features, `[..., C]`
    * @param name the image's, for errors
+   * @param isEven the image is of one even colour
    * @throws InputError if they hold NaN or infinity
    */
-  add(values: Float32Array, className: string, name: string): void {
+  add(values: Float32Array, className: string, name: string, isEven = false): void {
     requireFinite(values, name);
     this.statistics.add(values);
     for (const value of values) this.#largest = Math.max(this.#largest, Math.abs(value));
-    const members = this.#classes.get(className) ?? { count: 0, alike: new Map<string, number>() };
+    const members = this.#classes.get(className) ?? { count: 0, even: 0, alike: new Map<string, number>() };
     this.#classes.set(className, members);
     members.count++;
+    if (isEven) members.even++;
     const print = fingerprint(values);
     members.alike.set(print, (members.alike.get(print) ?? 0) + 1);
   }
 
   /**
    * @throws InputError where all images of a class are the same, or most of many: errors of the few others would set
-   * the threshold, far above those of any defect; or where none of them shows anything
+   * the threshold, far above those of any defect; or where none of them, or of a class, shows anything
    */
   requireVariety(): void {
     const { means, variances } = this.statistics;
@@ -59,6 +63,11 @@ export class TrainingSet {
       );
     }
     for (const [className, members] of this.#classes) {
+      if (members.even === members.count && members.count > 1) {
+        throw new InputError(
+          `all ${members.count} good images of class ${className} show one even colour each, of which nothing can be learned: train on photographs of the object, or leave the class out`,
+        );
+      }
       const same = Math.max(...members.alike.values());
       if (members.count === 1 || (same < members.count && (members.count <= FEW || 2 * same <= members.count)))
         continue;

@@ -85,3 +85,11 @@ export async function* batchesOf<T extends object>(
   }
   if (batch.length > 0) yield batch;
 }
+
+/** True if all pixels of an image have the same red, green and blue. */
+export function isEvenColour({ data }: DecodedImage): boolean {
+  const [red, green, blue] = data;
+  for (let i = 4; i < data.length; i += 4)
+    if (data[i] !== red || data[i + 1] !== green || data[i + 2] !== blue) return false;
+  return true;
+}

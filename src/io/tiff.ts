@@ -47,6 +47,8 @@ const COLOURS: Readonly<Record<number, TiffHeader["colours"]>> = {
   5: "cmyk",
   6: "colour",
 };
+// Channels of a pixel, with transparency.
+const CHANNELS: Readonly<Record<TiffHeader["colours"], number>> = { grey: 2, palette: 2, colour: 4, cmyk: 5 };
 const MOST_SAMPLES = 8;
 const MOST_ENTRIES = 4096;
 export const DAMAGED = "the image is cut off or damaged";
@@ -165,6 +167,11 @@ const KIND_WORDS = {
  * @throws InputError with only the reason: what it contains, and how to convert it
  */
 export function requireStatedRange({ bits, kind, samples, colours, isInverted, range }: TiffHeader): void {
+  if (samples > CHANNELS[colours]) {
+    throw new InputError(
+      `it has ${samples} channels, of which its tags name no more than ${CHANNELS[colours] - 1} and transparency; convert it to grey or RGB`,
+    );
+  }
   if (kind === "unsigned" && bits <= 8) return;
   const holds = `it holds ${bits}-bit ${KIND_WORDS[kind]}`;
   if (range !== null && isInverted)

@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { closeSync, openSync, writeSync } from "node:fs";
 import { copyFile, mkdir, readFile, rename, writeFile, readdir } from "node:fs/promises";
-import { join, relative } from "node:path";
+import { basename, join, relative } from "node:path";
 import { expect, test } from "vitest";
 import { parseCsv } from "../../src/data/layouts/csv.ts";
 import { writeSyntheticSet } from "../../src/node/synthetic.ts";
@@ -83,6 +83,12 @@ test("killed five times and started again, every image is in every output, once"
     process.kill(round === 2 ? child.pid! : -child.pid!, "SIGKILL");
     await end;
   }
+  const theirs = [
+    at("in", "upload.part"),
+    at("in", ".bigrid-0123456789abcdef-0.part"),
+    at("out", "results.csv.7.part"),
+  ];
+  for (const path of theirs) await writeFile(path, "of somebody else");
   // As a kill in the middle of a write leaves it.
   for (const name of ["predict.journal", "results.csv", "results.jsonl"])
     await writeFile(at("out", name), '{"torn', { flag: "a" });
@@ -105,7 +111,9 @@ test("killed five times and started again, every image is in every output, once"
   );
   expect(await cocoImages()).toEqual(results.map(({ image }) => relative(at("in"), image)));
   const left = [...(await readdir(at("."))), ...(await readdir(at("out"), { recursive: true }))];
-  expect(left.filter((name) => name.endsWith(".part"))).toEqual([]); // what the killed ones were writing is gone
+  // what the killed ones were writing is gone, and nothing else
+  expect(left.filter((name) => name.endsWith(".part"))).toEqual([basename(theirs[2]!)]);
+  for (const path of theirs) expect(await readFile(path, "utf8")).toBe("of somebody else");
   for (const { heatMap } of results) expect((await readFile(heatMap)).length).toBeGreaterThan(0);
 
   // An image that is written anew under its name is a new one, and its pictures do not replace those of the first.

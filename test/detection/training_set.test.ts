@@ -31,6 +31,12 @@ describe("good images that show nothing to learn are refused before training", (
     );
   });
 
+  test("each of its own even colour", async () => {
+    await expect(begun({ part: [120, 121, 90].map(even), bolt: [madeUpPicture(SIZE, 1)] })).rejects.toThrow(
+      "all 3 good images of class part show one even colour each, of which nothing can be learned: train on photographs of the object, or leave the class out",
+    );
+  });
+
   test("all of them the same picture", async () => {
     await expect(begun({ part: [1, 1, 1].map((key) => madeUpPicture(SIZE, key)) })).rejects.toThrow(
       "all 3 good images of class part are the same picture, which does not show how good ones differ: train on different photographs of it, or leave the class out",
@@ -49,7 +55,7 @@ describe("good images that show nothing to learn are refused before training", (
   test("those of one class among others", async () => {
     const others = [1, 2, 3].map((key) => madeUpPicture(SIZE, key));
     await expect(begun({ bolt: others, nut: [even(90), even(90)] })).rejects.toThrow(
-      "all 2 good images of class nut are the same picture",
+      "all 2 good images of class nut show one even colour each",
     );
   });
 });

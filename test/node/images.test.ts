@@ -560,6 +560,13 @@ describe("a TIFF's samples are read on the range that its type or its tags state
       "it holds 10-bit unsigned integers; convert all images to 16-bit integers, each value times 64",
     ],
     ["12 bits", packed(12), 12, [], "each value times 16"],
+    [
+      "five bands",
+      Uint8Array.from({ length: 5 * STEPS.length }, (_, i) => i),
+      8,
+      [[277, 3, 5]],
+      "it has 5 channels, of which its tags name no more than 1 and transparency; convert it to grey or RGB",
+    ],
     ["14 bits", packed(14), 14, [], "each value times 4"],
     [
       "12 bits, white first,",
