@@ -113,6 +113,22 @@ function measuredScores(name: string, members: readonly HeldOut[], falseReject: 
   );
 }
 
+const WIDE = 10; // thresholds of images that resemble each other are a few times a typical score
+
+/**
+ * Says that held-out good images scored so differently that a threshold lies far above a typical one; null if none
+ * does.
+ */
+export function describeSpread({ classes }: Calibration): string | null {
+  const ratios = Object.entries(classes).map(([name, { threshold, typical }]) => [threshold / typical, name] as const);
+  const [ratio, name] = ratios.reduce((a, b) => (b[0] > a[0] ? b : a), [0, ""]);
+  if (!(ratio > WIDE)) return null;
+  return (
+    `${Number(ratio.toPrecision(2))} times the score of a typical good image of class ${name}, because those held out differ widely: ` +
+    "defects that score less are missed; train on more good images, or leave out the odd ones"
+  );
+}
+
 /** True if a number is finite and at least 0, as scores and maps are. */
 export const isScore = (value: unknown): value is number => Number.isFinite(value) && (value as number) >= 0;
 

@@ -14,7 +14,7 @@ import { tunePending } from "../runtime/tuner.ts";
 import { placementOf, type Resize, type Placement, type Size } from "../io/placement.ts";
 import { empty, fromArray, release, sameShape, toArray, type FloatDType, type Tensor } from "../tensor/tensor.ts";
 import { stageNames } from "./assembly.ts";
-import { calibratedScore, type Calibration } from "./calibration.ts";
+import { calibratedScore, describeSpread, type Calibration } from "./calibration.ts";
 import { FeatureExtractor, FeatureMaker, type Preprocessing } from "./features.ts";
 import {
   requireInspection,
@@ -191,7 +191,8 @@ export class Detector {
 
   /** Rows about the model, for the report and the end of `bigrid train`. */
   get summary(): Model["summary"] {
-    return this.#model.summary;
+    const spread = describeSpread(this.config.calibration);
+    return [...this.#model.summary, ...(spread === null ? [] : [["Threshold", spread] as const])];
   }
 
   /** Gives everything's storage back. */

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import {
   calibratedScore,
   calibrationOf,
+  describeSpread,
   imagesFor,
   steepnessOf,
   supportedRate,
@@ -186,5 +187,23 @@ describe("scores of exactly 0", () => {
   test("are none if they are below it, or no numbers", () => {
     for (const score of [-1e-9, NaN, Infinity])
       expect(() => calibrationOf([...good, { className: "part", score, peak: 1 }], 0.01)).toThrow(DivergedError);
+  });
+});
+
+describe("good images whose scores differ widely", () => {
+  const scored = (className: string, ...scores: readonly number[]): HeldOut[] =>
+    scores.map((score) => ({ className, score, peak: score }));
+
+  test("are named with the class whose threshold is the farthest from a typical score", () => {
+    const images = [...scored("even", 1, 1.2, 1.1, 0.9), ...scored("wild", 0.01, 5, 0.3, 2)];
+    expect(describeSpread(calibrationOf(images, 0.05))).toMatch(
+      /^\d+ times the score of a typical good image of class wild, because those held out differ widely: /,
+    );
+    expect(describeSpread(calibrationOf(scored("copied", 1e-9, 1), 0.05))).toMatch(/of class copied/);
+  });
+
+  test("are not named where they resemble each other", () => {
+    for (let seed = 0; seed < 20; seed++) expect(describeSpread(calibrationOf(goodImages(12, seed), 0.01))).toBeNull();
+    expect(describeSpread(calibrationOf(scored("one", 3), 0.5))).toBeNull();
   });
 });

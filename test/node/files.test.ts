@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import {
   chmod,
   chown,
+  link,
   lstat,
   mkdir,
   open,
@@ -199,6 +200,17 @@ test("links are written through: to a file, to one that is not there yet, and in
   for (const name of ["direct", "twice", "new", "round"])
     expect((await lstat(join(place, name))).isSymbolicLink()).toBe(true);
   expect((await readdir(join(place, "target"))).sort()).toEqual(["new", "old"]);
+});
+
+test("a hard link is parted from its other names, which keep the old contents", async () => {
+  const place = join(folder, "hard");
+  await mkdir(place);
+  await writeFile(join(place, "kept.csv"), "old", { mode: 0o640 });
+  await link(join(place, "kept.csv"), join(place, "table.csv"));
+  await writeFileAtomic(join(place, "table.csv"), "new");
+  expect(await readFile(join(place, "kept.csv"), "utf8")).toBe("old");
+  expect(await readFile(join(place, "table.csv"), "utf8")).toBe("new");
+  expect((await stat(join(place, "table.csv"))).mode & 0o777).toBe(0o640);
 });
 
 test("a file keeps its mode, and where that is allowed its owner; a new one has the user's", async () => {
