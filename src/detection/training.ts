@@ -1,17 +1,16 @@
 import { finiteTensor, type StoredTensor } from "../io/safetensors.ts";
-import type { Fit, FitState, Json } from "../methods/method.ts";
+import type { Fit, FitState, Json, Model } from "../methods/method.ts";
 import { Weights } from "../nn/weights.ts";
 import type { Device } from "../runtime/device.ts";
 import { dispose } from "../runtime/disposal.ts";
 import { DivergedError, InputError, ShapeError } from "../runtime/errors.ts";
 import { release, toArray, type Shape, type Tensor } from "../tensor/tensor.ts";
-import { calibrationOf, NOT_CALIBRATED, type HeldOut } from "./calibration.ts";
+import { calibrationOf, type Calibration, type HeldOut } from "./calibration.ts";
 import { Detector, type DetectorConfig } from "./detector.ts";
-import type { FeatureInspection } from "./inspection.ts";
-import { extractorFor, type FeatureExtractor } from "./features.ts";
 import { planRuns, type Run, type TrainingSample } from "./folds.ts";
 import { Material, type TrainingImage } from "./material.ts";
 import { Pace } from "./pace.ts";
+import { imageScores, readScores } from "./scoring.ts";
 import {
   beyondUse,
   resolveTraining,
@@ -41,9 +40,6 @@ export class Training {
   readonly #device: Device;
   readonly #settings: TrainingSettings;
   readonly #material: Material;
-  readonly #extractor: FeatureExtractor;
-  readonly #variance: number;
-  readonly #std: Tensor;
   readonly #runs: readonly Run[];
   readonly #heldOut: HeldOut[] = [];
   readonly #pace = new Pace();
@@ -53,20 +49,12 @@ export class Training {
   #fit: Fit;
 
   private constructor(device: Device, settings: TrainingSettings, material: Material) {
-    const { extractor, variance, std } = extractorFor(device, material.maker, material.set.statistics);
-    [this.#device, this.#settings, this.#material, this.#extractor, this.#std] = [
-      device,
-      settings,
-      material,
-      extractor,
-      std,
-    ];
-    this.#variance = variance;
+    [this.#device, this.#settings, this.#material] = [device, settings, material];
     this.#runs = planRuns(material.samples, settings.folds);
     try {
       this.#fit = this.#begun(Weights.drawn(device));
     } catch (error) {
-      this.#releaseMaterial();
+      material.release();
       throw error;
     }
   }
@@ -173,9 +161,8 @@ export class Training {
     );
     const calibration = calibrationOf(this.#heldOut, this.#settings.falseReject);
     this.#fit.release();
-    this.#material.store.release();
-    release(this.#std);
-    return Detector.assemble(this.#extractor, this.#fit.model, { ...this.#config(), calibration });
+    this.#material.releaseFeatures();
+    return Detector.assemble(this.#material.extractor, this.#fit.model, this.#config(calibration));
   }
 
   /**
@@ -230,13 +217,7 @@ export class Training {
   release(): void {
     this.#fit.release();
     this.#fit.model.weights.release();
-    this.#releaseMaterial();
-  }
-
-  #releaseMaterial(): void {
-    this.#material.store.release();
-    release(this.#std);
-    this.#extractor.release();
+    this.#material.release();
   }
 
   /** The same as `release`, for `using`. */
@@ -265,9 +246,12 @@ export class Training {
     try {
       return learner.begin(this.#modelConfig(run), options, {
         weights,
-        features: { count: training.length, batch: (indices) => this.#features(indices.map((i) => training[i]!)) },
-        anomalies: this.#material.anomalySource(this.#extractor),
-        std: this.#std,
+        features: {
+          count: training.length,
+          batch: (indices) => this.#material.features(indices.map((i) => training[i]!)),
+        },
+        anomalies: this.#material.anomalySource(),
+        std: this.#material.std,
         seed,
       });
     } catch (error) {
@@ -276,18 +260,12 @@ export class Training {
     }
   }
 
-  #features(samples: readonly TrainingSample[]): Promise<Tensor> {
-    return this.#material.features(this.#extractor, samples);
-  }
-
   /** The configuration of a run's model; by default the detector's. */
   #modelConfig(run = this.#runs.length - 1): Json {
     const { learner, options } = this.#settings;
+    const { extractor, variance } = this.#material;
     const { training } = this.#runs[run]!;
-    return learner.configure(
-      { ...this.#material.maker.extents, variance: this.#variance, images: training.length },
-      options,
-    );
+    return learner.configure({ ...extractor.maker.extents, variance, images: training.length }, options);
   }
 
   /** Adjusts this run's model on those of the images that it was not fitted to, then scores all of them. */
@@ -297,26 +275,16 @@ export class Training {
   ): Promise<void> {
     const { model } = this.#fit;
     const { training } = this.#runs[this.#run]!;
-    const featuresOf = (sample: TrainingSample): Promise<Tensor> => this.#features([sample]);
+    const material = this.#material;
     async function* unseen(): AsyncGenerator<Tensor> {
-      for (const sample of samples) if (!training.includes(sample)) yield await featuresOf(sample);
+      for (const sample of samples) if (!training.includes(sample)) yield await material.features([sample]);
     }
     const carried = model.adjust ? await model.adjust(unseen(), this.#carried) : this.#carried;
-    const detector = Detector.assemble(this.#extractor, model, this.#config());
+    model.weights.freeze();
     const scored: HeldOut[] = [];
     for (const [i, sample] of samples.entries()) {
       this.#settings.signal?.throwIfAborted();
-      const features = await this.#material.store.batch([sample.index]);
-      const inspections = detector.inspectFeatures(features);
-      release(features);
-      const [{ score, peak }] = (await inspections.catch((cause: Error) => {
-        if (!(cause instanceof InputError)) throw cause;
-        throw new DivergedError(
-          `training diverged: good image ${sample.index + 1}, of class ${sample.className}: ${cause.message}`,
-          { cause },
-        );
-      })) as [FeatureInspection];
-      scored.push({ className: sample.className, score, peak });
+      scored.push(await this.#scored(model, sample));
       onImage(i + 1, samples.length);
     }
     // Kept only when all are scored, so that an interrupted scoring can be repeated.
@@ -324,9 +292,28 @@ export class Training {
     this.#carried = carried;
   }
 
-  #config(): DetectorConfig {
+  /** @throws DivergedError where the image's score or its map is not finite */
+  async #scored(model: Model, sample: TrainingSample): Promise<HeldOut> {
+    const { inputSize, learner } = this.#settings;
+    const features = await this.#material.features([sample]);
+    const scores = this.#device.tidy(() => imageScores(model.score(features), learner.scoring, inputSize, null));
+    const reads = readScores(scores);
+    for (const used of [features, ...Object.values(scores)]) release(used);
+    const read = (await reads)[0]!;
+    const { className } = sample;
+    if ("problem" in read) {
+      const image = `good image ${sample.index + 1}, of class ${className}`;
+      throw new DivergedError(`training diverged: ${image}: ${read.problem}; ${this.#remedy()}`);
+    }
+    return { className, score: read.score, peak: read.peak };
+  }
+
+  #config(calibration: Calibration): DetectorConfig {
     const { inputSize, resize, learner } = this.#settings;
-    const { maker, regions } = this.#material;
+    const {
+      extractor: { maker },
+      regions,
+    } = this.#material;
     return {
       method: { name: learner.name, config: this.#fit.model.config },
       backbone: maker.backbone.identity,
@@ -334,7 +321,7 @@ export class Training {
       regions,
       assembly: maker.assembly,
       scoring: learner.scoring,
-      calibration: NOT_CALIBRATED,
+      calibration,
     };
   }
 
