@@ -34,7 +34,7 @@ interface Anomaly {
   readonly mask: Float32Array;
 }
 
-/** What was read. */
+/** The part that is read from images. */
 type Parts = Pick<Material, "set" | "samples" | "regions" | "anomalies">;
 
 /** The material of a training: features of all images, read once, and what was measured of them. */

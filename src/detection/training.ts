@@ -298,7 +298,7 @@ export class Training {
     const features = await this.#material.features([sample]);
     const scores = this.#device.tidy(() => imageScores(model.score(features), learner.scoring, inputSize, null));
     const reads = readScores(scores);
-    for (const used of [features, ...Object.values(scores)]) release(used);
+    for (const used of [features, scores.map, scores.score, scores.peak]) release(used);
     const read = (await reads)[0]!;
     const { className } = sample;
     if ("problem" in read) {

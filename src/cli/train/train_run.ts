@@ -21,7 +21,7 @@ import { configurationOf } from "../flags/options.ts";
 import { percentOf, say } from "../terminal/say.ts";
 import { showProgress, type Progress } from "../terminal/progress.ts";
 import { advised, half, wantsLess } from "../../node/recovery.ts";
-import type { Region } from "../flags/region.ts";
+import type { Region } from "../../detection/region.ts";
 import { AwaitedSignals } from "../terminal/signals.ts";
 
 const CONFIG_FILE = "config.json"; // every option with its value: a valid --config
