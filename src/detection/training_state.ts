@@ -18,6 +18,7 @@ export interface TrainingIdentity {
 
 /** Everything in a saved training besides tensors. */
 export interface SavedState extends TrainingIdentity {
+  /** Index of the model that is trained. */
   readonly run: number;
   readonly taken: number;
   /** The fit's. */

@@ -161,8 +161,8 @@ export async function trainRun(
     await files.beginLog(training.taken);
     const save = async () => files.save(await training.save(), training.taken);
     for await (const step of training.fit()) {
-      const { title, loss, taken, runs } = step;
-      const bar = bars.show(runs > 1 ? `${title}, ${step.run}/${runs}` : title, step.steps);
+      const { title, loss, taken, model, models } = step;
+      const bar = bars.show(models > 1 ? `${title}, ${model}/${models}` : title, step.steps);
       bar.update(step.step, loss === null ? undefined : `| loss ${loss.toPrecision(3)}`);
       if (loss !== null) await files.log(step);
       if (signals.came) await save();
