@@ -55,7 +55,7 @@ export { Sgd, type SgdOptions } from "./optim/sgd.ts";
 export type { AdapterReport, DeviceOptions } from "./runtime/acquire.ts";
 export type { BufferPart } from "./runtime/bind_groups.ts";
 export { defineKernel } from "./runtime/define_kernel.ts";
-export { Device, type AdapterDescription, type CaptureOptions } from "./runtime/device.ts";
+export { Device, type AdapterDescription, type CaptureOptions, type CapturePlan } from "./runtime/device.ts";
 export {
   AdapterError,
   BigridError,

@@ -202,7 +202,7 @@ const MAY_NAME: Readonly<Record<string, RegExp>> = {
   "src/nn/index.ts": /residual/i,
   "src/data/names.ts": /abnormal/i, // a folder of defective images
   "src/io/safetensors.ts": /TextDecoder/, // of UTF-8
-  "src/node/image_list.ts": /TextDecoder/,
+  "src/cli/predict/image_list.ts": /TextDecoder/,
   "src/data/tree.ts": /decoder/, // of image files
   "src/node/images.ts": /decoder/,
   "src/browser/images.ts": /decoders/,

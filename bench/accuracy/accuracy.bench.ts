@@ -105,10 +105,10 @@ async function compare(
       for (const { name, train } of classes) for (const image of train) yield { className: name, image };
     }
     const training = await Training.begin(device, images(), options);
-    for await (const { stage, step, steps, run, runs, loss, secondsLeft } of training.fit()) {
+    for await (const { stage, step, steps, model, models, loss, secondsLeft } of training.fit()) {
       if (step % SAID_EVERY !== 0) continue;
       const left = `${(secondsLeft / 60).toFixed(1)} minutes left`;
-      console.error(`  model ${run}/${runs}, ${stage} ${step}/${steps}, loss ${loss?.toPrecision(3)}, ${left}`);
+      console.error(`  model ${model}/${models}, ${stage} ${step}/${steps}, loss ${loss?.toPrecision(3)}, ${left}`);
     }
     const detector = await training.finish();
     const scored: Scored[][] = [];

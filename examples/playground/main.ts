@@ -63,9 +63,9 @@ worker.addEventListener("message", ({ data: reply }: MessageEvent<Reply>) => {
     case "features":
       return showProgress(`Features, ${reply.done} of ${reply.total}`, reply.done, reply.total, "");
     case "step": {
-      const { title, step, steps, run, runs, taken, loss, secondsLeft } = reply;
-      const model = runs > 1 ? `, model ${run} of ${runs}` : "";
-      showProgress(`${title}, step ${step} of ${steps}${model}`, step, steps, `${durationText(secondsLeft)} left`);
+      const { title, step, steps, model, models, taken, loss, secondsLeft } = reply;
+      const which = models > 1 ? `, model ${model} of ${models}` : "";
+      showProgress(`${title}, step ${step} of ${steps}${which}`, step, steps, `${durationText(secondsLeft)} left`);
       if (loss !== null) {
         show(true, "loss");
         chart.add(taken, title, loss);

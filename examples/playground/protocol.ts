@@ -73,8 +73,8 @@ export type Reply =
       readonly step: number;
       readonly steps: number;
       readonly taken: number;
-      readonly run: number;
-      readonly runs: number;
+      readonly model: number;
+      readonly models: number;
       readonly loss: number | null;
       readonly secondsLeft: number;
     }

@@ -134,7 +134,7 @@ class Workshop {
       let [epoch, keptAt] = ["", performance.now()];
       for await (const step of training.fit()) {
         tell({ kind: "step", ...step });
-        const now = `${step.run} ${step.stage} ${step.epoch}`;
+        const now = `${step.model} ${step.stage} ${step.epoch}`;
         if (now !== epoch && performance.now() - keptAt > KEEP_EVERY_MILLISECONDS) {
           await keep();
           keptAt = performance.now();

@@ -6,13 +6,12 @@ import type { Assembly, FeatureExtents, Json, Model, Scoring } from "../methods/
 import { loadMethod } from "../methods/registry.ts";
 import { Weights, type StoredTensors } from "../nn/weights.ts";
 import type { Device } from "../runtime/device.ts";
-import { nonFinite } from "../tensor/finite.ts";
 import { CapturedWork } from "../tensor/captured.ts";
 import { dispose } from "../runtime/disposal.ts";
 import { InputError, OptionError, UnsupportedError } from "../runtime/errors.ts";
 import { tunePending } from "../runtime/tuner.ts";
 import { placementOf, type Resize, type Placement, type Size } from "../io/placement.ts";
-import { empty, fromArray, release, sameShape, toArray, type FloatDType, type Tensor } from "../tensor/tensor.ts";
+import { fromArray, release, sameShape, type FloatDType, type Tensor } from "../tensor/tensor.ts";
 import { stageNames } from "./assembly.ts";
 import { calibratedScore, describeSpread, type Calibration } from "./calibration.ts";
 import { FeatureExtractor, FeatureMaker, type Preprocessing } from "./features.ts";
@@ -23,7 +22,7 @@ import {
   type Inspection,
   type InspectionFailure,
 } from "./inspection.ts";
-import { imageScores, type ImageScores } from "./scoring.ts";
+import { imageScores, readScores, type ImageScores, type ReadScores, type ScoringProblem } from "./scoring.ts";
 
 /** Everything that restores a detector, besides its weights: the `config` in its file's metadata. */
 export interface DetectorConfig {
@@ -77,6 +76,8 @@ export function requireFeaturesOf(
   throw new InputError(`${source}: its model is for features [${own.join(",")}], but ${makes}; the file is damaged`);
 }
 
+const CHECK_WEIGHTS =
+  "check the weights of the model and its backbone, which are damaged or were not made for such images";
 const MOST_CAPTURED = 4; // batches of one size, the rest of them, and both where only a part of the images counts
 
 const shapeOf = (images: number, regions: boolean): string => `${images} ${regions}`;
@@ -88,6 +89,8 @@ export class Detector {
   readonly #model: Model;
   readonly #captured: CapturedWork<ImageScores>;
   readonly #prepared = new Map<string, Promise<void>>();
+  readonly #work = ([pixels, counted]: readonly Tensor[]): ImageScores =>
+    this.#score(this.#features.extractFrom(pixels!), counted ?? null);
 
   private constructor(features: FeatureExtractor, model: Model, config: DetectorConfig) {
     this.#features = features;
@@ -234,13 +237,11 @@ export class Detector {
     const pixels = this.#features.maker.pixelsOf(shown);
     const weights = counting && fromArray(this.device, [...pixels.shape.slice(0, 3), 1], counting);
     const inputs = weights ? [pixels, weights] : [pixels];
-    const scores = this.#captured.run(shapeOf(images.length, weights !== null), inputs, ([pixels, weights]) =>
-      this.device.tidy(() => this.#score(this.#features.extractFrom(pixels!), weights ?? null)),
-    );
-    const reads = read(scores);
+    const scores = this.#captured.run(shapeOf(images.length, weights !== null), inputs, this.#work);
+    const reads = readScores(scores);
     inputs.forEach(release);
-    const outcomes = await this.#inspections(reads);
-    return outcomes.map((outcome, i) => {
+    return (await reads).map((read, i) => {
+      const outcome = this.#inspectionOf(read);
       if ("reason" in outcome) return outcome;
       const { width, height } = images[i]!.image;
       const { heat } = this.config.calibration;
@@ -250,13 +251,12 @@ export class Detector {
   }
 
   /**
-   * Inspects features that the backbone has made before, `[N, cells, cells, channels]`.
+   * Inspects features that `FeatureMaker.raw` has made before, `[N, cells, cells, channels]`.
    * @throws InputError as `inspect`
    */
   async inspectFeatures(features: Tensor): Promise<FeatureInspection[]> {
-    return (await this.#inspections(this.#started(features))).map((outcome, i) =>
-      requireInspection(outcome, `image ${i}`),
-    );
+    const reads = this.#started(features);
+    return (await reads).map((read, i) => requireInspection(this.#inspectionOf(read), `image ${i}`));
   }
 
   /**
@@ -279,14 +279,12 @@ export class Detector {
     const { device } = this;
     const { size } = this.config.input;
     const blank = { width: 8, height: 8, data: new Uint8Array(4 * 8 * 8) };
-    const compile = (): Promise<void> =>
-      device.prepare(() => {
-        using _scope = device.scope();
-        this.#features.maker.pixelsOf([blank], false);
-        const pixels = empty(device, [images, size, size, 3]);
-        this.#score(this.#features.extractFrom(pixels), regions ? empty(device, [images, size, size, 1]) : null);
-      });
-    await compile();
+    const inputs = (regions ? [3, 1] : [3]).map(
+      (channels) => ({ shape: [images, size, size, channels], dtype: "f32" }) as const,
+    );
+    const compile = (): Promise<void> => this.#captured.prepare(shapeOf(images, regions), inputs, this.#work);
+    const resizing = device.prepare(() => device.tidy(() => this.#features.maker.pixelsOf([blank], false)));
+    await Promise.all([resizing, compile()]);
     if (await tunePending(device)) await compile(); // the forms that were found to be the fastest
   }
 
@@ -298,9 +296,9 @@ export class Detector {
     return this.#score(this.#features.extractFrom(images), null);
   }
 
-  #started(features: Tensor): readonly Promise<Float32Array>[] {
+  #started(features: Tensor): ReturnType<typeof readScores> {
     using _scope = this.device.scope();
-    return read(this.#score(this.#features.standardise(features), null));
+    return readScores(this.#score(this.#features.standardise(features), null));
   }
 
   /** The pixels that count in a batch of maps, `[N, size, size]`; null if all do. */
@@ -325,23 +323,12 @@ export class Detector {
     return imageScores(this.#model.score(features), scoring, input.size, counted);
   }
 
-  async #inspections(reads: readonly Promise<Float32Array>[]): Promise<(FeatureInspection | InspectionFailure)[]> {
-    const [maps, scores, peaks] = (await Promise.all(reads)) as [Float32Array, Float32Array, Float32Array];
-    const { size } = this.config.input;
-    return Array.from(scores, (score, i) => {
-      const [peak, map] = [peaks[i]!, maps.slice(i * size * size, (i + 1) * size * size)];
-      const wrong = nonFinite(map); // the largest value hides NaN on some adapters
-      if (wrong || !Number.isFinite(score))
-        return { reason: this.#reasonOf(wrong ? `its map holds ${wrong}` : `its score is ${score}`) };
-      return { score, calibrated: calibratedScore(score, this.config.calibration), peak, map, size };
-    });
-  }
-
-  #reasonOf(problem: string): string {
-    const remedy = this.half ? "load the detector without half precision, or " : "";
-    return `${problem}; ${remedy}check the weights of the model and its backbone, which are damaged or were not made for such images`;
+  #inspectionOf(read: ReadScores | ScoringProblem): FeatureInspection | InspectionFailure {
+    if ("problem" in read) {
+      const remedy = this.half ? "load the detector without half precision, or " : "";
+      return { reason: `${read.problem}; ${remedy}${CHECK_WEIGHTS}` };
+    }
+    const { calibration, input } = this.config;
+    return { ...read, calibrated: calibratedScore(read.score, calibration), size: input.size };
   }
 }
-
-const read = ({ map, score, peak }: ImageScores): readonly Promise<Float32Array>[] =>
-  [map, score, peak].map((tensor) => toArray(tensor));

@@ -74,17 +74,22 @@ export class FeatureStore {
       throw new ShapeError(`features of [1,${this.#shape.join(",")}] are kept here, got [${features.shape.join(",")}]`);
     }
     const index = this.#count++;
-    const stored = cast(features, this.#dtype());
     const { spill, budget } = this.#options;
-    if (this.#resident === index && (!spill || (index + 1) * this.#recordBytes() <= budget)) {
-      this.#resident++;
-      const { chunk, offset } = this.#place(index);
-      this.#device.copy(stored.allocation.buffer, 0, chunk.allocation.buffer, offset, this.#recordBytes());
-    } else {
-      await spill!.write(index, new Uint8Array(await this.#device.read(stored.allocation.buffer, this.#recordBytes())));
-    }
-    if (stored !== features) release(stored);
+    if (this.#resident === index && (!spill || (index + 1) * this.#recordBytes() <= budget)) this.#resident++;
+    await this.#keep(index, features);
     return index;
+  }
+
+  /**
+   * Puts what `change` makes of an image's features, `[1, H, W, C]`, in their place. Stored in f16, they are rounded
+   * once more.
+   */
+  async replace(index: number, change: (features: Tensor) => Tensor): Promise<void> {
+    const features = await this.batch([index]);
+    const changed = this.#device.tidy(() => change(features));
+    await this.#keep(index, changed);
+    if (changed !== features) release(changed);
+    release(features);
   }
 
   /**
@@ -111,6 +116,18 @@ export class FeatureStore {
   /** Gives the device memory back. */
   release(): void {
     this.#chunks.splice(0).forEach(release);
+  }
+
+  async #keep(index: number, features: Tensor): Promise<void> {
+    const stored = cast(features, this.#dtype());
+    const bytes = this.#recordBytes();
+    if (index < this.#resident) {
+      const { chunk, offset } = this.#place(index);
+      this.#device.copy(stored.allocation.buffer, 0, chunk.allocation.buffer, offset, bytes);
+    } else {
+      await this.#options.spill!.write(index, new Uint8Array(await this.#device.read(stored.allocation.buffer, bytes)));
+    }
+    if (stored !== features) release(stored);
   }
 
   /** f16 records of an odd number of elements would not begin where a copy may. */

@@ -137,6 +137,11 @@ export class FeatureExtractor {
     return this.standardise(this.maker.raw(pixels));
   }
 
+  /** True if `standardise` changes features. */
+  get standardises(): boolean {
+    return this.#constants !== null;
+  }
+
   /** @param raw as `FeatureMaker.raw` makes them; the same tensor comes back where nothing is standardised */
   standardise(raw: Tensor): Tensor {
     return this.#constants ? multiply(add(raw, this.#constants.offset), this.#constants.scale) : raw;

@@ -6,7 +6,7 @@ export interface TrainingSample {
 }
 
 /** One model's training set, and the images that it scores afterwards. */
-export interface Run {
+export interface PlannedFit {
   readonly training: readonly TrainingSample[];
   readonly heldOut: readonly TrainingSample[];
 }
@@ -19,7 +19,7 @@ const LEAST_TO_SPLIT = 10; // images of a class
  * held out of its training. Small classes train on all images; their thresholds come from cross-validation.
  * @param folds of the cross-validation; 0: small classes are calibrated on their training images
  */
-export function planRuns(samples: readonly TrainingSample[], folds: number): Run[] {
+export function planFits(samples: readonly TrainingSample[], folds: number): PlannedFit[] {
   const byClass = new Map<string, TrainingSample[]>();
   for (const sample of samples) byClass.set(sample.className, [...(byClass.get(sample.className) ?? []), sample]);
   const nth = new Map([...byClass.values()].flatMap((members) => members.map((sample, i) => [sample, i] as const)));
@@ -27,13 +27,16 @@ export function planRuns(samples: readonly TrainingSample[], folds: number): Run
   const few = samples.filter(isFew);
   const calibrates = (sample: TrainingSample): boolean =>
     !isFew(sample) && nth.get(sample)! % HELD_OUT === HELD_OUT - 1;
-  const last: Run = { training: samples.filter((sample) => !calibrates(sample)), heldOut: samples.filter(calibrates) };
+  const last: PlannedFit = {
+    training: samples.filter((sample) => !calibrates(sample)),
+    heldOut: samples.filter(calibrates),
+  };
   if (few.length === 0) return [last];
   if (folds === 0) return [{ ...last, heldOut: [...last.heldOut, ...few] }];
   const parts = Math.min(folds, LEAST_TO_SPLIT - 1); // no class with few has more images
-  const runs = Array.from({ length: parts }, (_, fold): Run => {
+  const fits = Array.from({ length: parts }, (_, fold): PlannedFit => {
     const heldOut = few.filter((sample) => nth.get(sample)! % parts === fold);
     return { training: last.training.filter((sample) => !heldOut.includes(sample)), heldOut };
   });
-  return [...runs.filter(({ heldOut, training }) => heldOut.length > 0 && training.length > 0), last];
+  return [...fits.filter(({ heldOut, training }) => heldOut.length > 0 && training.length > 0), last];
 }

@@ -7,7 +7,7 @@ import { InputError } from "../runtime/errors.ts";
 import { fromArray, release, toArray, type Tensor } from "../tensor/tensor.ts";
 import { stageNames } from "./assembly.ts";
 import { featureDType, FeatureStore } from "./feature_store.ts";
-import { FeatureMaker, type FeatureExtractor } from "./features.ts";
+import { extractorFor, FeatureMaker, type FeatureExtractor } from "./features.ts";
 import type { TrainingSample } from "./folds.ts";
 import { markedCells } from "./marked_cells.ts";
 import type { PictureRegion } from "./region.ts";
@@ -34,31 +34,34 @@ interface Anomaly {
   readonly mask: Float32Array;
 }
 
-type Parts = Pick<Material, "maker" | "store" | "set" | "samples" | "regions" | "anomalies">;
+/** The part that is read from images. */
+type Parts = Pick<Material, "set" | "samples" | "regions" | "anomalies">;
 
 /** The material of a training: features of all images, read once, and what was measured of them. */
 export class Material {
-  readonly maker: FeatureMaker;
-  readonly store: FeatureStore;
+  readonly extractor: FeatureExtractor;
+  /** Variance of the features as a model sees them. */
+  readonly variance: number;
+  /** `[C]`: standard deviation of each channel of them. */
+  readonly std: Tensor;
   readonly set: TrainingSet;
   readonly samples: readonly TrainingSample[];
   /** True if any picture had a region of interest. */
   readonly regions: boolean;
   readonly anomalies: readonly Anomaly[];
   readonly #device: Device;
+  readonly #store: FeatureStore;
 
-  private constructor(device: Device, { maker, store, set, samples, regions, anomalies }: Parts) {
-    this.#device = device;
-    this.maker = maker;
-    this.store = store;
-    this.set = set;
-    this.samples = samples;
-    this.regions = regions;
-    this.anomalies = anomalies;
+  private constructor(device: Device, maker: FeatureMaker, store: FeatureStore, parts: Parts) {
+    const { set, samples, regions, anomalies } = parts;
+    [this.#device, this.#store] = [device, store];
+    [this.set, this.samples, this.regions, this.anomalies] = [set, samples, regions, anomalies];
+    const { extractor, variance, std } = extractorFor(device, maker, set.statistics);
+    [this.extractor, this.variance, this.std] = [extractor, variance, std];
   }
 
   /**
-   * Reads images, once, in order, then real anomalies; only their features are kept.
+   * Reads images, once, in order, then real anomalies; only their features are kept, standardised when all are known.
    * @throws as `Training.begin`; nothing is left on the device then
    */
   static async read(
@@ -69,22 +72,28 @@ export class Material {
     const { featureBudget: budget, spill } = settings;
     const maker = await makerFor(device, settings);
     const store = new FeatureStore(device, { dtype: featureDType(device, maker.backbone.standardise), budget, spill });
+    let material: Material | null = null;
     try {
-      return await Material.#from(device, settings, images, maker, store);
+      material = new Material(device, maker, store, await Material.#read(device, settings, images, maker, store));
+      await material.#standardise(settings);
+      return material;
     } catch (error) {
-      store.release();
-      maker.release();
+      if (material) material.release();
+      else {
+        store.release();
+        maker.release();
+      }
       throw error;
     }
   }
 
-  static async #from(
+  static async #read(
     device: Device,
     { learner, options, resize, inputSize, signal, onProgress, anomalies: anomalous }: TrainingSettings,
     images: AsyncIterable<TrainingImage>,
     maker: FeatureMaker,
     store: FeatureStore,
-  ): Promise<Material> {
+  ): Promise<Parts> {
     const { height, width, channels } = maker.extents;
     // what it refuses, before any image is read
     learner.configure({ height, width, channels, variance: 1, images: LEAST_IMAGES }, options);
@@ -127,33 +136,50 @@ export class Material {
     }
     if (anomalous && anomalies.length === 0)
       throw new InputError("there are no anomalous images with masks to learn from");
-    return new Material(device, { maker, store, set, samples, regions, anomalies });
+    return { set, samples, regions, anomalies };
+  }
+
+  /** Brings the stored features to what a model sees, so that no step has to. */
+  async #standardise({ signal }: TrainingSettings): Promise<void> {
+    if (!this.extractor.standardises) return;
+    for (let index = 0; index < this.#store.count; index++) {
+      await this.#store.replace(index, (raw) => this.extractor.standardise(raw));
+      signal?.throwIfAborted();
+    }
   }
 
   /** Features as a model sees them, `[B, H, W, C]`; the caller releases them. */
-  async features(extractor: FeatureExtractor, samples: readonly Pick<TrainingSample, "index">[]): Promise<Tensor> {
-    const raw = await this.store.batch(samples.map(({ index }) => index));
-    using scope = this.#device.scope();
-    const features = scope.keep(extractor.standardise(raw));
-    if (features !== raw) release(raw);
-    return features;
+  features(samples: readonly Pick<TrainingSample, "index">[]): Promise<Tensor> {
+    return this.#store.batch(samples.map(({ index }) => index));
   }
 
   /** The real anomalies as a method asks for them; null if there are none. */
-  anomalySource(extractor: FeatureExtractor): AnomalySource | null {
+  anomalySource(): AnomalySource | null {
     const { anomalies } = this;
     if (anomalies.length === 0) return null;
-    const { height, width } = this.maker.extents;
+    const { height, width } = this.extractor.maker.extents;
     return {
       count: anomalies.length,
       batch: async (indices) => {
         const chosen = indices.map((i) => anomalies[i]!);
-        const features = await this.features(extractor, chosen);
+        const features = await this.features(chosen);
         const masks = new Float32Array(chosen.length * height * width);
         chosen.forEach(({ mask }, i) => masks.set(mask, i * mask.length));
         return { features, mask: fromArray(this.#device, [chosen.length, height, width], masks) };
       },
     };
+  }
+
+  /** Gives back everything but the extractor. */
+  releaseFeatures(): void {
+    this.#store.release();
+    release(this.std);
+  }
+
+  /** Gives everything's storage back. */
+  release(): void {
+    this.releaseFeatures();
+    this.extractor.release();
   }
 }
 

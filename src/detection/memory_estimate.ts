@@ -174,16 +174,14 @@ export async function inferenceBytes(device: Device, model: MemoryModel, batch: 
 /** Peak bytes of GPU buffers while a model is trained; the training set's features come to that. */
 export async function trainingBytes(device: Device, model: MemoryModel): Promise<number> {
   const { device: idle, held } = device.dryRun();
-  const { maker, extractor } = await blankMaker(idle, model);
+  const { maker } = await blankMaker(idle, model);
   const { height, width, channels } = maker.extents;
   const first = maker.rawOf([picture()]);
   await toArray(first);
   release(first);
   const options = { ...model.options, ...briefOptions(model.method.options) };
-  const features = (indices: readonly number[]): Promise<Tensor> => {
-    using scope = idle.scope();
-    return Promise.resolve(scope.keep(extractor.standardise(empty(idle, [indices.length, height, width, channels]))));
-  };
+  const features = (indices: readonly number[]): Promise<Tensor> =>
+    Promise.resolve(empty(idle, [indices.length, height, width, channels]));
   const { method, images } = model;
   const config = method.configure({ height, width, channels, variance: VARIANCE, images }, options);
   const input = {

@@ -1,6 +1,6 @@
-import type { DecodedImage } from "../io/image.ts";
-import { OptionError } from "../runtime/errors.ts";
-import type { Placement, Size } from "../io/placement.ts";
+import { maskFrom, type DecodedImage } from "../io/image.ts";
+import { InputError, OptionError } from "../runtime/errors.ts";
+import { placementOf, type Placement, type Rectangle, type Resize, type Size } from "../io/placement.ts";
 
 /**
  * A region of interest in pictures of one size. Before a detector sees a picture, pixels outside the region are
@@ -57,6 +57,65 @@ export class PictureRegion {
       }
     }
     return inMap;
+  }
+}
+
+const KEPT = 2; // sizes of pictures: one, or it lying and standing
+
+/**
+ * A region of interest, and what is to be ignored in it. Masks are stretched over each picture; a rectangle is in its
+ * pixels.
+ */
+export class Region {
+  readonly #interest: DecodedImage | Rectangle | null;
+  readonly #ignored: DecodedImage | null;
+  readonly #bySize = new Map<string, PictureRegion>();
+
+  /** @param interest null for all; `ignored` null for nothing */
+  constructor(interest: DecodedImage | Rectangle | null, ignored: DecodedImage | null) {
+    [this.#interest, this.#ignored] = [interest, ignored];
+  }
+
+  /**
+   * The part of a picture that counts.
+   * @throws InputError if nothing does that a detector of this input would see
+   */
+  of(
+    { width, height }: Size,
+    name: string,
+    { resize, size: inputSize }: { readonly resize: Resize; readonly size: number },
+  ): PictureRegion {
+    const key = `${width}x${height}`;
+    const known = this.#bySize.get(key);
+    if (known) return known;
+    const counted = this.#pixels(width, height);
+    const region = counted.includes(1) ? new PictureRegion(counted, { width, height }) : null;
+    const placement = placementOf(resize, { width, height }, { width: inputSize, height: inputSize });
+    if (!region?.inMap(placement, inputSize).includes(1))
+      throw new InputError(`the region of interest leaves nothing of ${name} (${key} pixels)`);
+    if (this.#bySize.size === KEPT) this.#bySize.clear();
+    this.#bySize.set(key, region);
+    return region;
+  }
+
+  #pixels(width: number, height: number): Uint8Array {
+    const counted = new Uint8Array(width * height).fill(1);
+    const keep = (isKept: (at: number, x: number, y: number) => boolean): void => {
+      for (let at = 0; at < counted.length; at++) if (!isKept(at, at % width, Math.floor(at / width))) counted[at] = 0;
+    };
+    const interest = this.#interest;
+    if (interest && "left" in interest) {
+      const { left, top, width: columns, height: rows } = interest;
+      keep((_at, x, y) => x >= left && x < left + columns && y >= top && y < top + rows);
+    } else if (interest) {
+      const mask = maskFrom(interest, width, height);
+      keep((at) => mask[at] !== 0);
+    }
+    if (this.#ignored) {
+      const mask = maskFrom(this.#ignored, width, height);
+      keep((at) => mask[at] === 0);
+    }
+    return counted;
   }
 }
 

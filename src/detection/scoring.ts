@@ -6,7 +6,8 @@ import { max, mean } from "../ops/reduce.ts";
 import { resize } from "../ops/resize.ts";
 import { reshape } from "../ops/shape.ts";
 import { topKMean } from "../ops/statistics.ts";
-import { fromArray, type Tensor } from "../tensor/tensor.ts";
+import { nonFinite } from "../tensor/finite.ts";
+import { fromArray, toArray, type Tensor } from "../tensor/tensor.ts";
 
 /** The scores of a batch of images. */
 export interface ImageScores {
@@ -16,6 +17,34 @@ export interface ImageScores {
   readonly score: Tensor;
   /** `[N, 1, 1, 1]`: the largest value of the map. */
   readonly peak: Tensor;
+}
+
+/** The scores of an image. */
+export interface ReadScores {
+  /** Row-major, `size` x `size`. */
+  readonly map: Float32Array;
+  readonly score: number;
+  /** The largest value of the map. */
+  readonly peak: number;
+}
+
+/** A reason why an image has no scores. */
+export interface ScoringProblem {
+  readonly problem: string;
+}
+
+/** Reads the scores of a batch, image by image: the call reads what they are then. Not finite, they are a problem. */
+export async function readScores({ map, score, peak }: ImageScores): Promise<readonly (ReadScores | ScoringProblem)[]> {
+  const reads = [map, score, peak].map((tensor) => toArray(tensor));
+  const [maps, scores, peaks] = (await Promise.all(reads)) as [Float32Array, Float32Array, Float32Array];
+  const pixels = maps.length / scores.length;
+  return Array.from(scores, (score, i) => {
+    const map = maps.slice(i * pixels, (i + 1) * pixels);
+    const wrong = nonFinite(map); // the largest value hides NaN on some adapters
+    if (wrong || !Number.isFinite(score))
+      return { problem: wrong ? `its map holds ${wrong}` : `its score is ${score}` };
+    return { map, score, peak: peaks[i]! };
+  });
 }
 
 const REFERENCE_SIZE = 224; // pixels: extents of a Scoring are stated for it

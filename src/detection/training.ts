@@ -1,17 +1,16 @@
 import { finiteTensor, type StoredTensor } from "../io/safetensors.ts";
-import type { Fit, FitState, Json } from "../methods/method.ts";
+import type { Fit, FitState, Json, Model } from "../methods/method.ts";
 import { Weights } from "../nn/weights.ts";
 import type { Device } from "../runtime/device.ts";
 import { dispose } from "../runtime/disposal.ts";
 import { DivergedError, InputError, ShapeError } from "../runtime/errors.ts";
 import { release, toArray, type Shape, type Tensor } from "../tensor/tensor.ts";
-import { calibrationOf, NOT_CALIBRATED, type HeldOut } from "./calibration.ts";
+import { calibrationOf, type Calibration, type HeldOut } from "./calibration.ts";
 import { Detector, type DetectorConfig } from "./detector.ts";
-import type { FeatureInspection } from "./inspection.ts";
-import { extractorFor, type FeatureExtractor } from "./features.ts";
-import { planRuns, type Run, type TrainingSample } from "./folds.ts";
+import { planFits, type PlannedFit, type TrainingSample } from "./folds.ts";
 import { Material, type TrainingImage } from "./material.ts";
 import { Pace } from "./pace.ts";
+import { imageScores, readScores } from "./scoring.ts";
 import {
   beyondUse,
   resolveTraining,
@@ -41,32 +40,21 @@ export class Training {
   readonly #device: Device;
   readonly #settings: TrainingSettings;
   readonly #material: Material;
-  readonly #extractor: FeatureExtractor;
-  readonly #variance: number;
-  readonly #std: Tensor;
-  readonly #runs: readonly Run[];
+  readonly #fits: readonly PlannedFit[];
   readonly #heldOut: HeldOut[] = [];
   readonly #pace = new Pace();
   #carried: Json = null;
-  #run = 0;
+  #nth = 0; // of the fits
   #taken = 0;
   #fit: Fit;
 
   private constructor(device: Device, settings: TrainingSettings, material: Material) {
-    const { extractor, variance, std } = extractorFor(device, material.maker, material.set.statistics);
-    [this.#device, this.#settings, this.#material, this.#extractor, this.#std] = [
-      device,
-      settings,
-      material,
-      extractor,
-      std,
-    ];
-    this.#variance = variance;
-    this.#runs = planRuns(material.samples, settings.folds);
+    [this.#device, this.#settings, this.#material] = [device, settings, material];
+    this.#fits = planFits(material.samples, settings.folds);
     try {
       this.#fit = this.#begun(Weights.drawn(device));
     } catch (error) {
-      this.#releaseMaterial();
+      material.release();
       throw error;
     }
   }
@@ -101,7 +89,7 @@ export class Training {
 
   /** The number of good images that set each class's threshold. */
   get calibrating(): ReadonlyMap<string, number> {
-    const heldOut = this.#runs.flatMap((run) => run.heldOut);
+    const heldOut = this.#fits.flatMap((fit) => fit.heldOut);
     const counts = new Map<string, number>();
     for (const { className } of heldOut.length > 0 ? heldOut : this.#material.samples)
       counts.set(className, (counts.get(className) ?? 0) + 1);
@@ -128,8 +116,8 @@ export class Training {
           this.#pace.add(step.stage, (performance.now() - before) / 1000);
           const where = {
             taken: ++this.#taken,
-            run: this.#run + 1,
-            runs: this.#runs.length,
+            model: this.#nth + 1,
+            models: this.#fits.length,
             secondsLeft: this.#secondsLeft(),
           };
           const taken = { ...step, ...where };
@@ -142,10 +130,10 @@ export class Training {
         if (!(error instanceof DivergedError)) throw error;
         throw new DivergedError(`${error.message}; ${this.#remedy()}`, { cause: error });
       }
-      if (this.#run === this.#runs.length - 1) return;
-      await this.#scoreHeldOut(this.#runs[this.#run]!.heldOut);
+      if (this.#nth === this.#fits.length - 1) return;
+      await this.#scoreHeldOut(this.#fits[this.#nth]!.heldOut);
       this.#fit.model.weights.release();
-      this.#run++;
+      this.#nth++;
       this.#fit = this.#begun(Weights.drawn(this.#device));
     }
   }
@@ -167,15 +155,14 @@ export class Training {
    * those of a class are all 0; the reason of the signal that ended it
    */
   async finish(): Promise<Detector> {
-    const { heldOut, training } = this.#runs[this.#run]!;
+    const { heldOut, training } = this.#fits[this.#nth]!;
     await this.#scoreHeldOut(heldOut.length + this.#heldOut.length > 0 ? heldOut : training, (done, total) =>
       this.#settings.onProgress({ phase: "calibration", done, total }),
     );
     const calibration = calibrationOf(this.#heldOut, this.#settings.falseReject);
     this.#fit.release();
-    this.#material.store.release();
-    release(this.#std);
-    return Detector.assemble(this.#extractor, this.#fit.model, { ...this.#config(), calibration });
+    this.#material.releaseFeatures();
+    return Detector.assemble(this.#material.extractor, this.#fit.model, this.#config(calibration));
   }
 
   /**
@@ -200,7 +187,7 @@ export class Training {
       weights.set(name, stored(name, await toArray(tensor), tensor.shape));
     const state = {
       ...identityOf(this.#settings, this.#material, this.#modelConfig()),
-      run: this.#run,
+      run: this.#nth,
       taken: this.#taken,
       heldOut: this.#heldOut,
       fit,
@@ -217,12 +204,12 @@ export class Training {
   resume(saved: Uint8Array, name: string): void {
     const { state, fit: stored, weights } = decodeTrainingState(saved, name);
     requireSame(identityOf(this.#settings, this.#material, this.#modelConfig()), state, name);
-    if (!(state.run < this.#runs.length))
-      throw new InputError(`${name} is in run ${state.run + 1} of ${this.#runs.length}: it is damaged`);
+    if (!(state.run < this.#fits.length))
+      throw new InputError(`${name} is at model ${state.run + 1} of ${this.#fits.length}: it is damaged`);
     const fit = this.#restored(Weights.stored(this.#device, weights, name), state, stored, name);
     this.#fit.release();
     this.#fit.model.weights.release();
-    [this.#fit, this.#run, this.#taken, this.#carried] = [fit, state.run, state.taken, state.carried];
+    [this.#fit, this.#nth, this.#taken, this.#carried] = [fit, state.run, state.taken, state.carried];
     this.#heldOut.splice(0, Infinity, ...state.heldOut);
   }
 
@@ -230,13 +217,7 @@ export class Training {
   release(): void {
     this.#fit.release();
     this.#fit.model.weights.release();
-    this.#releaseMaterial();
-  }
-
-  #releaseMaterial(): void {
-    this.#material.store.release();
-    release(this.#std);
-    this.#extractor.release();
+    this.#material.release();
   }
 
   /** The same as `release`, for `using`. */
@@ -245,9 +226,9 @@ export class Training {
   }
 
   /** @throws InputError where a state does not fit the training; `weights` are released then */
-  #restored(weights: Weights, { run, carried }: SavedState, state: FitState, name: string): Fit {
+  #restored(weights: Weights, { run: nth, carried }: SavedState, state: FitState, name: string): Fit {
     try {
-      const fit = this.#begun(weights, run);
+      const fit = this.#begun(weights, nth);
       fit.restore(state);
       fit.model.requireCarried?.(carried);
       return fit;
@@ -259,15 +240,18 @@ export class Training {
     }
   }
 
-  #begun(weights: Weights, run = this.#run): Fit {
+  #begun(weights: Weights, nth = this.#nth): Fit {
     const { learner, options, seed } = this.#settings;
-    const { training } = this.#runs[run]!;
+    const { training } = this.#fits[nth]!;
     try {
-      return learner.begin(this.#modelConfig(run), options, {
+      return learner.begin(this.#modelConfig(nth), options, {
         weights,
-        features: { count: training.length, batch: (indices) => this.#features(indices.map((i) => training[i]!)) },
-        anomalies: this.#material.anomalySource(this.#extractor),
-        std: this.#std,
+        features: {
+          count: training.length,
+          batch: (indices) => this.#material.features(indices.map((i) => training[i]!)),
+        },
+        anomalies: this.#material.anomalySource(),
+        std: this.#material.std,
         seed,
       });
     } catch (error) {
@@ -276,47 +260,31 @@ export class Training {
     }
   }
 
-  #features(samples: readonly TrainingSample[]): Promise<Tensor> {
-    return this.#material.features(this.#extractor, samples);
-  }
-
-  /** The configuration of a run's model; by default the detector's. */
-  #modelConfig(run = this.#runs.length - 1): Json {
+  /** The configuration of the nth model; by default the detector's. */
+  #modelConfig(nth = this.#fits.length - 1): Json {
     const { learner, options } = this.#settings;
-    const { training } = this.#runs[run]!;
-    return learner.configure(
-      { ...this.#material.maker.extents, variance: this.#variance, images: training.length },
-      options,
-    );
+    const { extractor, variance } = this.#material;
+    const { training } = this.#fits[nth]!;
+    return learner.configure({ ...extractor.maker.extents, variance, images: training.length }, options);
   }
 
-  /** Adjusts this run's model on those of the images that it was not fitted to, then scores all of them. */
+  /** Adjusts this fit's model on those of the images that it was not fitted to, then scores all of them. */
   async #scoreHeldOut(
     samples: readonly TrainingSample[],
     onImage: (done: number, total: number) => void = () => undefined,
   ): Promise<void> {
     const { model } = this.#fit;
-    const { training } = this.#runs[this.#run]!;
-    const featuresOf = (sample: TrainingSample): Promise<Tensor> => this.#features([sample]);
+    const { training } = this.#fits[this.#nth]!;
+    const material = this.#material;
     async function* unseen(): AsyncGenerator<Tensor> {
-      for (const sample of samples) if (!training.includes(sample)) yield await featuresOf(sample);
+      for (const sample of samples) if (!training.includes(sample)) yield await material.features([sample]);
     }
     const carried = model.adjust ? await model.adjust(unseen(), this.#carried) : this.#carried;
-    const detector = Detector.assemble(this.#extractor, model, this.#config());
+    model.weights.freeze();
     const scored: HeldOut[] = [];
     for (const [i, sample] of samples.entries()) {
       this.#settings.signal?.throwIfAborted();
-      const features = await this.#material.store.batch([sample.index]);
-      const inspections = detector.inspectFeatures(features);
-      release(features);
-      const [{ score, peak }] = (await inspections.catch((cause: Error) => {
-        if (!(cause instanceof InputError)) throw cause;
-        throw new DivergedError(
-          `training diverged: good image ${sample.index + 1}, of class ${sample.className}: ${cause.message}`,
-          { cause },
-        );
-      })) as [FeatureInspection];
-      scored.push({ className: sample.className, score, peak });
+      scored.push(await this.#scored(model, sample));
       onImage(i + 1, samples.length);
     }
     // Kept only when all are scored, so that an interrupted scoring can be repeated.
@@ -324,9 +292,28 @@ export class Training {
     this.#carried = carried;
   }
 
-  #config(): DetectorConfig {
+  /** @throws DivergedError where the image's score or its map is not finite */
+  async #scored(model: Model, sample: TrainingSample): Promise<HeldOut> {
+    const { inputSize, learner } = this.#settings;
+    const features = await this.#material.features([sample]);
+    const scores = this.#device.tidy(() => imageScores(model.score(features), learner.scoring, inputSize, null));
+    const reads = readScores(scores);
+    for (const used of [features, scores.map, scores.score, scores.peak]) release(used);
+    const read = (await reads)[0]!;
+    const { className } = sample;
+    if ("problem" in read) {
+      const image = `good image ${sample.index + 1}, of class ${className}`;
+      throw new DivergedError(`training diverged: ${image}: ${read.problem}; ${this.#remedy()}`);
+    }
+    return { className, score: read.score, peak: read.peak };
+  }
+
+  #config(calibration: Calibration): DetectorConfig {
     const { inputSize, resize, learner } = this.#settings;
-    const { maker, regions } = this.#material;
+    const {
+      extractor: { maker },
+      regions,
+    } = this.#material;
     return {
       method: { name: learner.name, config: this.#fit.model.config },
       backbone: maker.backbone.identity,
@@ -334,17 +321,17 @@ export class Training {
       regions,
       assembly: maker.assembly,
       scoring: learner.scoring,
-      calibration: NOT_CALIBRATED,
+      calibration,
     };
   }
 
-  #plan(run: number) {
+  #plan(nth: number) {
     const { learner, options } = this.#settings;
-    return learner.plan(this.#modelConfig(run), options, this.#runs[run]!.training.length);
+    return learner.plan(this.#modelConfig(nth), options, this.#fits[nth]!.training.length);
   }
 
   #secondsLeft(): number {
-    const later = this.#runs.slice(this.#run + 1).flatMap((_, i) => this.#plan(this.#run + 1 + i));
+    const later = this.#fits.slice(this.#nth + 1).flatMap((_, i) => this.#plan(this.#nth + 1 + i));
     return this.#pace.secondsFor([...this.#fit.remaining, ...later]);
   }
 }

@@ -104,8 +104,8 @@ export interface TrainingStep extends FitStep {
   /** Steps taken in all, of all stages and models. */
   readonly taken: number;
   /** 1 for the first of the models that are trained; the last is the detector's. */
-  readonly run: number;
-  readonly runs: number;
+  readonly model: number;
+  readonly models: number;
   /** Estimate from the pace so far; assumes that no stage ends early. */
   readonly secondsLeft: number;
 }

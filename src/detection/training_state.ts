@@ -18,6 +18,7 @@ export interface TrainingIdentity {
 
 /** Everything in a saved training besides tensors. */
 export interface SavedState extends TrainingIdentity {
+  /** Index of the model that is trained. */
   readonly run: number;
   readonly taken: number;
   /** The fit's. */
@@ -30,7 +31,7 @@ export interface SavedState extends TrainingIdentity {
 /** Makes the identity of a training from its options, its images and the configuration of its model. */
 export function identityOf(
   settings: TrainingSettings,
-  { maker, anomalies, samples, set }: Material,
+  { extractor, anomalies, samples, set }: Material,
   config: Json,
 ): TrainingIdentity {
   const { learner, options } = settings;
@@ -40,7 +41,7 @@ export function identityOf(
   return {
     settings: flat({
       ...general,
-      backbone: maker.backbone.identity,
+      backbone: extractor.maker.backbone.identity,
       options: lasting,
       config: config as object,
       anomalies: marked,

@@ -19,8 +19,11 @@ export interface SavedTraining {
   readonly taken: number;
 }
 
-/** A line of the log. */
-export type LoggedStep = Omit<TrainingStep, "secondsLeft">;
+/** A line of the log. Which model it is of, of how many, is `run` of `runs` there. */
+export interface LoggedStep extends Omit<TrainingStep, "secondsLeft" | "model" | "models"> {
+  readonly run: number;
+  readonly runs: number;
+}
 
 /**
  * Files of a training in a run's folder. An unfinished training has a subfolder with its last saved states and its log,
@@ -104,8 +107,9 @@ export class TrainingFiles {
    * Adds a step to the log, once the log has begun.
    * @throws InputError if it cannot be written
    */
-  async log({ secondsLeft: _passing, ...step }: TrainingStep): Promise<void> {
-    await this.#log!.append(`${JSON.stringify(step)}\n`);
+  async log({ secondsLeft: _passing, model: run, models: runs, ...step }: TrainingStep): Promise<void> {
+    const line: LoggedStep = { ...step, run, runs };
+    await this.#log!.append(`${JSON.stringify(line)}\n`);
   }
 }
 

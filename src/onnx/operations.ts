@@ -122,7 +122,8 @@ function resize(call: Call, to: Conversion): Converted {
   const { mode, alignCorners, antialias } = optionsOf<{ mode: string; alignCorners: boolean; antialias: boolean }>(
     call,
   );
-  if (mode !== "bilinear" || antialias) return refuse("resizing other than bilinear without antialiasing");
+  if (mode !== "bilinear") return refuse(`resizing by ${mode}`);
+  if (antialias) return refuse("resizing with antialiasing");
   const scales = [1, 2].map((axis) => output.shape[axis]! / input!.shape[axis]!);
   if (scales.some((scale) => !Number.isInteger(scale)))
     return refuse(`resizing by ${scales.join(" and ")}, which are not whole numbers`);

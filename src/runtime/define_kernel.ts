@@ -1,6 +1,7 @@
 import { UsageError } from "./errors.ts";
 import { PARAM_SLOT_BYTES } from "./params.ts";
 import type { WgslBinding, WgslModule, WgslParam } from "./wgsl.ts";
+import { withoutComments } from "./wgsl_comments.mjs";
 
 const WHOLE_WORKGROUP = /@workgroup_size\s*\(\s*WORKGROUP_SIZE\s*,?\s*\)/;
 const WORD_BYTES = 4;
@@ -85,17 +86,6 @@ function interfaceOf(name: string, code: string): WgslInterface {
     overrides: [...bare.matchAll(/\boverride\s+(\w+)/g)].map(([, name]) => name!),
     ...(ownSizes.length > 0 && { ownSizes: ownSizes.map(({ name }) => name) }),
   };
-}
-
-/** The code with a space in place of each comment; block comments nest. */
-function withoutComments(code: string): string {
-  let depth = 0;
-  return code.replace(/\/\*|\*\/|\/\/[^\n]*|[^/*]+|[/*]/g, (token) => {
-    if (token === "/*") depth++;
-    else if (token === "*/" && depth > 0) depth--;
-    else if (depth === 0) return token.startsWith("//") ? " " : token;
-    return " ";
-  });
 }
 
 interface Variable {

@@ -42,9 +42,18 @@ export interface CaptureOptions {
   readonly beside?: Program | null;
   /**
    * Run `f` once more beforehand, as a dry run, to find each tensor's lifetime, and let tensors with disjoint lifetimes
-   * share storage. `f` may change nothing but tensors. Default false.
+   * share storage. `f` may change nothing but tensors. A plan of `planCapture` for the same work stands for that run.
+   * Default false.
    */
-  readonly lean?: boolean;
+  readonly lean?: boolean | CapturePlan;
+}
+
+/** The memory of work that is to be captured, found ahead. */
+export interface CapturePlan {
+  /** @internal */
+  readonly memory: MemoryPlan;
+  /** Choices of forms that had been measured: others may allocate otherwise. @internal */
+  readonly choices: number;
 }
 
 /**
@@ -101,6 +110,19 @@ export class Device implements Disposable {
     const idle = createEngine(idleGpu(this.gpu).gpu);
     this.#with(new DryRun(idle), f);
     await this.#engine.pipelines.prepare(idle.pipelines.specs);
+  }
+
+  /**
+   * Compiles the kernels of work that a lean `capture` will record, as `prepare` does, and plans its memory in the same
+   * dry run.
+   * @param f the work, given tensors like those from outside that it will read
+   * @param outside makes them, in the dry run
+   */
+  async planCapture<T>(f: (outside: T) => unknown, outside: () => T): Promise<CapturePlan> {
+    this.#engine.failures.check();
+    const { plan, specs } = this.#planned(f, outside);
+    await this.#engine.pipelines.prepare(specs);
+    return plan;
   }
 
   /**
@@ -175,8 +197,11 @@ export class Device implements Disposable {
     if (beside && !engine.memory.has(beside.memory)) {
       throw new ReleasedError("capture: the program beside was released; capture without it, or release it later");
     }
-    const plan = lean ? this.#planOf(f) : null;
-    const recording = new Recording(engine, beside?.memory ?? createProgramMemory(engine), { plan, isDryRun });
+    const plan = lean === false ? null : this.#isCurrent(lean) ? lean : this.#planned(f, () => undefined).plan;
+    const recording = new Recording(engine, beside?.memory ?? createProgramMemory(engine), {
+      plan: plan?.memory ?? null,
+      isDryRun,
+    });
     try {
       const result = this.#with(recording, f);
       return { program: recording.finish((program) => this.#target.run(program)), result };
@@ -277,12 +302,21 @@ export class Device implements Disposable {
   }
 
   /** Plans memory for the allocations of `f`: runs it once as a dry run in which each has its own buffer. */
-  #planOf(f: () => unknown): MemoryPlan {
+  #planned<T>(f: (outside: T) => unknown, outside: () => T) {
     const engine = createEngine(idleGpu(this.gpu).gpu);
+    const tensors = this.#with(new DryRun(engine), outside);
     const lifetimes = new Lifetimes();
     const recording = new Recording(engine, createProgramMemory(engine, false), { lifetimes, isDryRun: true });
-    this.#with(recording, f);
+    this.#with(recording, () => f(tensors));
     const held = recording.held();
-    return lifetimes.plan((buffer) => held.has(buffer));
+    const plan: CapturePlan = {
+      memory: lifetimes.plan((buffer) => held.has(buffer)),
+      choices: this.tuner.choices.size,
+    };
+    return { plan, specs: engine.pipelines.specs };
+  }
+
+  #isCurrent(lean: true | CapturePlan): lean is CapturePlan {
+    return lean !== true && lean.choices === this.tuner.choices.size;
   }
 }

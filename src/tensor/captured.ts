@@ -1,6 +1,6 @@
-import type { Device } from "../runtime/device.ts";
+import type { CapturePlan, Device } from "../runtime/device.ts";
 import type { Program } from "../runtime/program.ts";
-import { bytesOf, empty, release, requireLive, type Tensor } from "./tensor.ts";
+import { bytesOf, empty, release, requireLive, type DType, type Shape, type Tensor } from "./tensor.ts";
 
 interface Captured<T> {
   readonly program: Program;
@@ -9,15 +9,26 @@ interface Captured<T> {
   readonly shapes: string;
 }
 
+/** An input of work that is yet to be captured. */
+export interface CapturedInput {
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
+
+const shapesOf = (inputs: readonly CapturedInput[]): string =>
+  inputs.map(({ shape, dtype }) => `${dtype}[${shape.join()}]`).join(" ");
+
 /**
  * Captures work on tensors once for each shape of its inputs and then repeats it without host decisions or allocations.
- * Each run copies its inputs to where the program reads them. All programs share their memory.
+ * Each run copies its inputs to where the program reads them. All programs share their memory. Of the tensors that the
+ * work makes, only those that it returns are kept.
  */
 export class CapturedWork<T> {
   readonly #device: Device;
   readonly #most: number;
   readonly #inputs = new Map<string, readonly Tensor[]>(); // by shapes
   readonly #captured = new Map<string, Captured<T>>(); // most recently used last
+  readonly #plans = new Map<string, { readonly shapes: string; readonly plan: CapturePlan }>(); // by key
 
   /** @param most capacity; beyond it the least recently used program is released */
   constructor(device: Device, most = Infinity) {
@@ -32,6 +43,25 @@ export class CapturedWork<T> {
   }
 
   /**
+   * Compiles ahead, in parallel, the kernels that work on such inputs takes, unless it is captured already. To capture
+   * it, `run` then calls it once instead of twice.
+   * @param key and `work` as for `run`
+   */
+  async prepare(
+    key: string,
+    inputs: readonly CapturedInput[],
+    work: (inputs: readonly Tensor[]) => unknown,
+  ): Promise<void> {
+    if (this.knows(key)) return;
+    const device = this.#device;
+    const plan = await device.planCapture(
+      (own: readonly Tensor[]) => device.tidy(() => work(own)),
+      () => inputs.map(({ shape, dtype }) => empty(device, shape, dtype)),
+    );
+    this.#plans.set(key, { shapes: shapesOf(inputs), plan });
+  }
+
+  /**
    * Runs work on inputs, which may be released afterwards.
    * @param key identifies the kind of work: equal keys must mean the same work. Inputs of other shapes are captured
    *   anew
@@ -41,7 +71,7 @@ export class CapturedWork<T> {
    */
   run(key: string, inputs: readonly Tensor[], work: (inputs: readonly Tensor[]) => T): T {
     requireLive("captured work", Object.fromEntries(inputs.map((input, i) => [`input ${i}`, input])));
-    const shapes = inputs.map(({ shape, dtype }) => `${dtype}[${shape.join()}]`).join(" ");
+    const shapes = shapesOf(inputs);
     if (this.#isLost(shapes)) this.#dropAll(shapes);
     const known = this.#captured.get(key);
     if (known && known.shapes !== shapes) this.#drop(key);
@@ -56,13 +86,19 @@ export class CapturedWork<T> {
   /** Releases all storage, including the last results; later runs are captured anew. */
   release(): void {
     for (const key of [...this.#captured.keys()]) this.#drop(key);
+    this.#plans.clear();
   }
 
   #capture(key: string, shapes: string, work: () => T): T {
     const [oldest] = this.#captured.keys();
     const [beside] = this.#captured.values();
+    const planned = this.#plans.get(key);
+    const lean = planned?.shapes === shapes ? planned.plan : true;
     try {
-      const { program, result } = this.#device.capture(work, { beside: beside?.program ?? null, lean: true });
+      const { program, result } = this.#device.capture(() => this.#device.tidy(work), {
+        beside: beside?.program ?? null,
+        lean,
+      });
       this.#captured.set(key, { program, result, shapes });
       if (this.#captured.size > this.#most) this.#drop(oldest!);
       return result;

@@ -192,8 +192,6 @@ const options: InspectionOptions = {
   region: null,
   pictures: new Map(),
   batch: 4,
-  strict: true,
-  onSkipped: () => undefined,
 };
 const onNotice = (): void => undefined;
 const images = dataset.classes[0]!.train.map(({ path }) => ({ image: at("set", "plate", path), picture: path }));
@@ -255,22 +253,18 @@ describe("in prediction", () => {
     expect((await readFile(at("replaced", "model.safetensors"))).equals(other)).toBe(true);
   });
 
-  test("an image that is gone has no result where that is asked for, and is told; one that is damaged has one", async () => {
+  test("an image that is gone is told apart from one that is damaged", async () => {
     await writeFile(at("damaged.png"), "no picture");
     const items = ["absent.png", "damaged.png", "set/absent/a.png"].map((name) => ({ image: at(name), picture: name }));
-    const gone: string[] = [];
     const open = async () => loadDetector(await own(), at("run"));
     const batches = [];
-    for await (const batch of inspectImages(new KeptDetector(await open(), open, 4, false, onNotice), items, {
-      ...options,
-      strict: false,
-      onGone: ({ picture }) => gone.push(picture),
-    }))
-      batches.push(batch);
-    expect(batches.flat().map(([{ picture }, { verdict }]) => [picture, verdict])).toEqual([
-      ["damaged.png", "unreadable"],
+    const kept = new KeptDetector(await open(), open, 4, false, onNotice);
+    for await (const batch of inspectImages(kept, items, options)) batches.push(batch);
+    expect(batches.flat().map(({ item, result, failure }) => [item.picture, result.verdict, failure])).toEqual([
+      ["absent.png", "unreadable", "gone"],
+      ["damaged.png", "unreadable", "unusable"],
+      ["set/absent/a.png", "unreadable", "gone"],
     ]);
-    expect(gone).toEqual(["absent.png", "set/absent/a.png"]);
   });
 
   test("memory for half a batch is enough, if it may be halved; else that is said", async () => {
@@ -298,9 +292,10 @@ test("prediction has ended when nothing is compiled any more, whatever ended it"
     false,
     onNotice,
   );
-  await expect(inspectImages(kept, [{ image: at("absent.png"), picture: "" }], options).next()).rejects.toThrow(
-    "absent.png",
-  );
+  const left = inspectImages(kept, [{ image: at("absent.png"), picture: "" }], options);
+  expect((await left.next()).value).toMatchObject([{ failure: "gone" }]);
+  expect(compiling).toBe(1);
+  await left.return(undefined);
   expect(compiling).toBe(0);
   expect(
     await inspectImages(

@@ -2,7 +2,7 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { reportSkipped } from "../../src/cli/commands/predict.ts";
+import { reportSkipped } from "../../src/cli/predict/runs.ts";
 import { evaluateRun } from "../../src/cli/evaluate/evaluate_run.ts";
 import { inspectImages, type InspectionOptions } from "../../src/node/inspection/pipeline.ts";
 import { KeptDetector } from "../../src/node/inspection/kept_detector.ts";
@@ -131,8 +131,6 @@ test("predict gives an image that cannot be inspected a row with the reason, the
     region: null,
     pictures: new Map(),
     batch: 2,
-    strict: false,
-    onSkipped: reportSkipped,
   };
   const items = paths.map((path) => ({ image: join(root, path), picture: path }));
   await writeFileAtomic(join(root, "damaged.png"), "no picture");
@@ -145,8 +143,10 @@ test("predict gives an image that cannot be inspected a row with the reason, the
       false,
       () => undefined,
     );
-    for await (const batch of inspectImages(kept, images, { ...options, strict }))
-      results.push(...batch.map(([, result]) => result));
+    for await (const batch of inspectImages(kept, images, options)) {
+      reportSkipped(batch, strict);
+      results.push(...batch.map(({ result }) => result));
+    }
     return results;
   };
   const damaged = { image: join(root, "damaged.png"), picture: "damaged.png" };

@@ -128,11 +128,11 @@ test("a training loads no more stages of a backbone than its method takes", asyn
     for (const key of [1, 2]) yield { className: "plate", image: madeUpPicture(64, key) };
   }
   const before = device.memory().bytes;
-  const { maker, store } = await Material.read(device, { ...settings, learner }, images());
+  const material = await Material.read(device, { ...settings, learner }, images());
+  const { maker } = material.extractor;
   expect(maker.backbone.stages.map(({ name }) => name)).toEqual(["layer2"]);
   expect(maker.extents).toEqual({ height: 8, width: 8, channels: 128 });
-  store.release();
-  maker.release();
+  material.release();
   expect(device.memory().bytes).toBe(before);
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { FeatureStore, type Spill } from "../../src/detection/feature_store.ts";
+import { add } from "../../src/ops/elementwise.ts";
 import { floatToHalf, halfToFloat } from "../../src/tensor/half.ts";
 import { fromArray, release, toArray, type FloatDType } from "../../src/tensor/tensor.ts";
 import { rng } from "../harness/bounds.ts";
@@ -64,6 +65,19 @@ describe("a feature store", () => {
     const { store, images } = await filled(3, "f16", Infinity, null, 7);
     const batch = await store.batch([2, 1]);
     expect(await toArray(batch)).toEqual(Float32Array.of(...images[2]!, ...images[1]!));
+    release(batch);
+    store.release();
+  });
+
+  test("replaces an image's features wherever they lie, and leaves the others and the memory as they are", async () => {
+    const spill = new Memory();
+    const { store, images } = await filled(4, "f32", 2 * 4 * RECORD, spill);
+    const before = device.memory().bytes;
+    for (const index of [1, 2]) await store.replace(index, (features) => add(features, features));
+    expect([device.memory().bytes, spill.records.size]).toEqual([before, 2]);
+    const want = images.map((values, i) => (i === 1 || i === 2 ? values.map((value) => 2 * value) : values));
+    const batch = await store.batch([0, 1, 2, 3]);
+    expect(await toArray(batch)).toEqual(Float32Array.from(want.flatMap((values) => Array.from(values))));
     release(batch);
     store.release();
   });

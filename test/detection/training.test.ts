@@ -241,7 +241,7 @@ describe("a saved training is refused, and nothing changes,", () => {
     ]) {
       await refusal(changed({ [part as string]: value }), 4, {}, isNone(part as string));
     }
-    await refusal(changed({ run: 7 }), 4, {}, "old is in run 8 of 1: it is damaged");
+    await refusal(changed({ run: 7 }), 4, {}, "old is at model 8 of 1: it is damaged");
     const fit = (changes: object) => changed({ fit: { ...state.fit, ...changes } });
     for (const change of [{ position: {} }, { position: { stage: "third", step: 0 } }, { optimizerSteps: "a" }])
       await refusal(fit(change), 4, {}, "old is damaged: the state of the fit is not that of GRAD");
@@ -281,7 +281,7 @@ describe("what calibrates", () => {
   test("is, of a class with few, each part of it scored by a model of its own", async () => {
     const training = await begin(4, { folds: 2, batch: 1, leastAbnormal: 10, leastNormal: 60 });
     const steps = await stepTo(training);
-    expect(new Set(steps.map(({ run, runs, stage, steps }) => `${run}/${runs} ${stage} ${steps}`))).toEqual(
+    expect(new Set(steps.map(({ model, models, stage, steps }) => `${model}/${models} ${stage} ${steps}`))).toEqual(
       new Set([
         "1/3 abnormal 10",
         "1/3 normal 60",

@@ -16,6 +16,10 @@ import { encodeModel } from "../../src/onnx/protobuf.ts";
 import { activation } from "../../src/ops/activation.ts";
 import { batchNormInference } from "../../src/ops/batch_norm.ts";
 import { add, scalar } from "../../src/ops/elementwise.ts";
+import { resize } from "../../src/ops/resize.ts";
+import { l2Normalize } from "../../src/ops/rows.ts";
+import { reshape } from "../../src/ops/shape.ts";
+import { topKMean } from "../../src/ops/statistics.ts";
 import { fromArray, type Tensor } from "../../src/tensor/tensor.ts";
 import { device } from "../harness/device.ts";
 import { madeUpDetector, madeUpPicture } from "../harness/made_up_detector.ts";
@@ -223,6 +227,10 @@ test("what ONNX or the export has no word for is refused in one line", () => {
   expect(convert(() => add(input, fromArray(device, [1, 1, 1, 2], Float32Array.of(1, 2))))).toThrow(
     "it uses an operation that is not listed, with the result [1,1,1,2]",
   );
+  expect(convert(() => topKMean(reshape(input, [1, 4]), 2))).toThrow("it uses the operation topKMean");
+  expect(convert(() => l2Normalize(input))).toThrow("it uses the operation l2Normalize");
+  expect(convert(() => resize(input, [4, 4], { mode: "nearest" }))).toThrow("it uses resizing by nearest");
+  expect(convert(() => resize(input, [1, 1], { antialias: true }))).toThrow("it uses resizing with antialiasing");
   expect(convert(() => add(input, scalar(device, 1)))()).toBe("Add_0");
   expect(convert(() => batchNormInference(input, pair, pair))).toThrow(
     "it uses a batch norm that does not follow a convolution",

@@ -29,6 +29,43 @@ test("work is captured once for each key, and then run again on what it is given
   captured.release();
 });
 
+test("prepared work is called once to plan it and once to capture it, and its kernels are compiled by then", async () => {
+  const captured = new CapturedWork<Tensor>(device);
+  const work = vi.fn(double);
+  const [kernels, memory] = [vi.spyOn(device.gpu, "createComputePipeline"), device.memory()];
+  await captured.prepare("a", [{ shape: [2], dtype: "f32" }], work);
+  expect([device.memory(), captured.knows("a"), work.mock.calls.length]).toEqual([memory, false, 1]);
+  for (const values of [
+    [1, 2],
+    [3, 4],
+  ]) {
+    const input = numbers(...values);
+    expect([...(await toArray(captured.run("a", [input], work)))]).toEqual(values.map((x) => 2 * x + x * x));
+    release(input);
+  }
+  expect([work.mock.calls.length, kernels.mock.calls.length]).toEqual([2, 0]);
+  await captured.prepare("a", [{ shape: [2], dtype: "f32" }], work);
+  expect(work).toHaveBeenCalledTimes(2);
+  kernels.mockRestore();
+  captured.release();
+});
+
+test("a plan for inputs of other shapes, or from before forms were chosen, is not used", async () => {
+  const captured = new CapturedWork<Tensor>(device);
+  const work = vi.fn(double);
+  await captured.prepare("a", [{ shape: [3], dtype: "f32" }], work);
+  const input = numbers(1, 2);
+  expect([...(await toArray(captured.run("a", [input], work)))]).toEqual([3, 8]);
+  expect(work).toHaveBeenCalledTimes(3);
+  await captured.prepare("b", [{ shape: [2], dtype: "f32" }], work);
+  const chosen = vi.spyOn(device.tuner, "choices", "get").mockReturnValue(new Map([["form", "another"]]));
+  expect([...(await toArray(captured.run("b", [input], work)))]).toEqual([3, 8]);
+  expect(work).toHaveBeenCalledTimes(6);
+  chosen.mockRestore();
+  release(input);
+  captured.release();
+});
+
 test("inputs of other shapes under a known key are captured anew", async () => {
   const captured = new CapturedWork<Tensor>(device);
   expect(await run(captured, "a", 1)).toEqual([3]);

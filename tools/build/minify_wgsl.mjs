@@ -1,21 +1,12 @@
 // Minifies the library's WGSL for files that are shipped: no comments, no spaces that mean nothing, short names for what
 // nobody outside a file can see. A line for each declaration stays, so that compiler messages have useful positions.
 
+import { withoutComments } from "../../src/runtime/wgsl_comments.mjs";
+
 const TOKENS = /\w+|[^\w\s]/g;
 const OPERATORS = "+-*/%=<>&|!"; // two of them without a space between may be one token, or begin a comment
 const DECLARES = ["let", "const", "alias", "struct", "fn", "var"];
 const RESERVED = ["as", "do", "fn", "if", "of"]; // words of WGSL that could be short names
-
-/** WGSL without comments; block comments nest. */
-function withoutComments(code) {
-  let depth = 0;
-  return code.replace(/\/\*|\*\/|\/\/[^\n]*|[^/*]+|[/*]/g, (token) => {
-    if (token === "/*") depth++;
-    else if (token === "*/" && depth > 0) depth--;
-    else if (depth === 0) return token.startsWith("//") ? " " : token;
-    return " ";
-  });
-}
 
 /**
  * Tokens of WGSL, each with the number of braces around it, whether there are spaces before it, and its role:

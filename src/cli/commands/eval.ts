@@ -13,7 +13,7 @@ import { HALF_HELP, WEIGHTS_HELP } from "../flags/options.ts";
 import { metricsTable } from "../evaluate/metrics_table.ts";
 import { print, printLines } from "../terminal/say.ts";
 import { claimShown } from "../terminal/shown_outputs.ts";
-import { addRegionFlags, Region, regionWords, remarkOnRegion, type RegionFlags } from "../flags/region.ts";
+import { addRegionFlags, readRegion, regionWords, remarkOnRegion, type RegionFlags } from "../flags/region.ts";
 import { runReport } from "../evaluate/run_report.ts";
 import { lossCurvesOf } from "../train/train_run.ts";
 import { wholeNumber } from "../flags/numbers.ts";
@@ -71,7 +71,7 @@ export function addEval(program: Command): void {
           ignore,
         }: EvalFlags,
       ) => {
-        const region = await Region.read({ roi, ignore });
+        const region = await readRegion({ roi, ignore });
         const model = await modelPath(run);
         const reportPath =
           report === false ? null : typeof report === "string" ? report : join(dirname(model), "report.html");

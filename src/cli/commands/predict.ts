@@ -8,8 +8,7 @@ import { hashFile } from "../../node/files/hash.ts";
 import { listFolder } from "../../node/files/folder_listing.ts";
 import { loadDetector, modelPath } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";
-import { isList, liesIn, listImages, readList } from "../../node/image_list.ts";
-import { FAILED } from "../terminal/exit_codes.ts";
+import { isList, liesIn, listImages, readList } from "../predict/image_list.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { percentOf, say } from "../terminal/say.ts";
 import { addPredictFlags, requireConsistent, type PredictFlags } from "../predict/flags.ts";
@@ -19,7 +18,8 @@ import { KeptDetector } from "../../node/inspection/kept_detector.ts";
 import { claim, outputsOf, type Outputs } from "../predict/outputs.ts";
 import type { PredictionSettings } from "../predict/record.ts";
 import { predictList, watchFolder } from "../predict/runs.ts";
-import { Region, remarkOnRegion } from "../flags/region.ts";
+import type { Region } from "../../detection/region.ts";
+import { readRegion, rectangleOf, remarkOnRegion } from "../flags/region.ts";
 
 const DEFECT_FOUND = 3; // the exit code
 
@@ -39,7 +39,7 @@ export function addPredict(program: Command): void {
       const undecodable = (await listFolder(flags.watch)).files.filter(isUndecodable);
       if (undecodable.length > 0) say(`left out: ${undecodableWords(undecodable)}`);
     }
-    const region = await Region.read(flags);
+    const region = await readRegion(flags);
     const sha256 = await hashFile(model);
     const open = async (): Promise<Detector> =>
       loadDetector(await openDevice(), run, { weights: flags.weights, half: flags.half ?? false, sha256 });
@@ -95,7 +95,7 @@ function inspectionOptions(
   region: Region | null,
 ): InspectionOptions {
   const good = namedScores(detector.config.calibration, flags.class);
-  const { minArea = null, batch, strict = false } = flags;
+  const { minArea = null, batch } = flags;
   const { threshold, pixelThreshold } = thresholdsAt(good, flags.threshold ?? 0.5);
   return {
     good,
@@ -105,15 +105,7 @@ function inspectionOptions(
     region,
     pictures,
     batch,
-    strict,
-    onSkipped: reportSkipped,
   };
-}
-
-/** Says which image is left out; a fault of the model is also the command's failure. */
-export function reportSkipped(reason: string, isFault: boolean): void {
-  say(`skipped: ${reason}`);
-  if (isFault) process.exitCode = FAILED;
 }
 
 async function hashSettings(
@@ -123,7 +115,7 @@ async function hashSettings(
   images: readonly string[] | null,
 ): Promise<PredictionSettings> {
   const { threshold, pixelThreshold, minArea, pictures } = options;
-  const isRectangle = roi !== undefined && Region.isRectangle(roi);
+  const isRectangle = roi !== undefined && rectangleOf(roi) !== null;
   return {
     model,
     half,

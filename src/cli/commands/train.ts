@@ -8,7 +8,7 @@ import { readAnomalies } from "../train/anomalies.ts";
 import { addFormatFlag, DATASET_HELP, openDataset } from "../dataset.ts";
 import { addTrainFlags, readTrainingOptions, type TrainFlags } from "../flags/options.ts";
 import { percentOf, print, say } from "../terminal/say.ts";
-import { addRegionFlags, Region, regionWords, type RegionFlags } from "../flags/region.ts";
+import { addRegionFlags, readRegion, regionWords, type RegionFlags } from "../flags/region.ts";
 import { trainThrough } from "../train/train_run.ts";
 import { wholeNumber } from "../flags/numbers.ts";
 
@@ -60,7 +60,7 @@ export async function addTrain(program: Command): Promise<void> {
         ignore,
         ...flags
       } = told;
-      const region = await Region.read({ roi, ignore });
+      const region = await readRegion({ roi, ignore });
       if (region && anomalies !== undefined)
         throw new OptionError("--anomalies does not support regions: leave out --roi and --ignore, or --anomalies");
       const dataset = await openDataset(root, format, strict);

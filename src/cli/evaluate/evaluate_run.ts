@@ -17,7 +17,7 @@ import type { ClassCurves, EvaluatedClass, EvaluatedRun, EvaluatedImage, Skipped
 import { FAILED } from "../terminal/exit_codes.ts";
 import { say } from "../terminal/say.ts";
 import { showProgress } from "../terminal/progress.ts";
-import type { Region } from "../flags/region.ts";
+import type { Region } from "../../detection/region.ts";
 
 /** The output of `eval --json`. */
 export interface MetricsReport {

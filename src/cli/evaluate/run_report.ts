@@ -12,7 +12,7 @@ import { VERSION } from "../../runtime/version.ts";
 import { shownName } from "./evaluate_run.ts";
 import type { EvaluatedClass, EvaluatedRun, EvaluatedImage } from "./evaluated.ts";
 import { percentOf, say } from "../terminal/say.ts";
-import type { Region } from "../flags/region.ts";
+import type { Region } from "../../detection/region.ts";
 import { dataUrl } from "../report/html.ts";
 import { renderReport, type ReportCurve, type ReportData } from "../report/report.ts";
 import type { LossCurve } from "../train/train_run.ts";

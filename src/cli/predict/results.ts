@@ -1,7 +1,7 @@
 import { isAbsolute, join, relative, sep } from "node:path";
 import { stringify } from "csv-stringify/sync";
 import type { Defect } from "../../detection/defects.ts";
-import { commonFolder } from "../../node/image_list.ts";
+import { commonFolder } from "./image_list.ts";
 import { PICTURE_KINDS, type Inspected, type Result } from "../../node/inspection/result.ts";
 
 /** True if a value, such as a line of a journal, is a complete result. */

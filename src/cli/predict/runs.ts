@@ -1,14 +1,20 @@
 import { stat } from "node:fs/promises";
-import { Arrivals, identityOfArrival } from "../../node/arrivals.ts";
-import { commonFolder, liesIn } from "../../node/image_list.ts";
+import { Arrivals, identityOfArrival } from "./arrivals.ts";
+import { commonFolder, liesIn } from "./image_list.ts";
 import { isWrittenThrough } from "../../node/files/targets.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { print, printParts, say } from "../terminal/say.ts";
+import { FAILED } from "../terminal/exit_codes.ts";
 import { showProgress } from "../terminal/progress.ts";
 import { AwaitedSignals } from "../terminal/signals.ts";
 import { onOutputFailure, outputFailure } from "../terminal/standard_output.ts";
 import type { PredictFlags } from "./flags.ts";
-import { inspectImages, type ListedImage, type InspectionOptions } from "../../node/inspection/pipeline.ts";
+import {
+  inspectImages,
+  type InspectionOptions,
+  type ListedImage,
+  type Outcome,
+} from "../../node/inspection/pipeline.ts";
 import type { KeptDetector } from "../../node/inspection/kept_detector.ts";
 import { PictureNames, type Outputs } from "./outputs.ts";
 import { PredictionRecord, shareOf, type Counts, type PredictionSettings } from "./record.ts";
@@ -23,7 +29,7 @@ import { lineOf, printSummary } from "./summary.ts";
 export async function predictList(
   kept: KeptDetector,
   images: readonly string[],
-  { shard, resume = false, json = false }: PredictFlags,
+  { shard, resume = false, json = false, strict = false }: PredictFlags,
   outputs: Outputs,
   options: InspectionOptions,
   settings: PredictionSettings,
@@ -45,7 +51,8 @@ export async function predictList(
   const rate = (): number => (record.done - (share.length - left.length)) / ((performance.now() - began) / 1000);
   try {
     for await (const batch of inspectImages(kept, left, options)) {
-      await record.append(batch.map(([, result]) => ({ result })));
+      reportSkipped(batch, strict);
+      await record.append(batch.map(({ result }) => ({ result })));
       bar.update(record.done, `| ${rate().toFixed(1)} images/s`);
       if (signals.came && record.done < share.length) {
         const remedy = outputs.journal ? "; the same command with --resume continues" : "";
@@ -82,6 +89,19 @@ export async function predictList(
   }
 }
 
+/**
+ * Says which images of a batch are left out; where the model failed on one, so has the command.
+ * @throws InputError at the first of them if `strict`
+ */
+export function reportSkipped(batch: readonly Outcome<ListedImage>[], strict: boolean): void {
+  for (const { result, failure } of batch) {
+    if (result.verdict !== "unreadable") continue;
+    if (strict) throw new InputError(result.reason);
+    say(`skipped: ${result.reason}`);
+    if (failure === "model") process.exitCode = FAILED;
+  }
+}
+
 /** Tables that are written anew if nothing is gone on with. */
 async function tablesThere({ csv, jsonl, coco }: Outputs): Promise<string[]> {
   const paths = [csv, jsonl, coco].filter((path) => path !== null);
@@ -92,7 +112,7 @@ async function tablesThere({ csv, jsonl, coco }: Outputs): Promise<string[]> {
 /** Inspects the images in a folder and those that come into it, until a signal ends it. */
 export async function watchFolder(
   kept: KeptDetector,
-  { watch, settle }: PredictFlags,
+  { watch, settle, strict = false }: PredictFlags,
   outputs: Outputs,
   options: InspectionOptions,
   settings: PredictionSettings,
@@ -104,7 +124,6 @@ export async function watchFolder(
   const onTrouble = (reason: string | null): void =>
     say(reason === null ? `${folder} is there again` : `${reason}; waiting for it`);
   const arrivals = new Arrivals(folder, 1000 * settle, (path) => liesIn(path, folders), record.identities, onTrouble);
-  const onGone = ({ identity }: { readonly identity: string }): void => arrivals.forget(identity);
   const signals = new AwaitedSignals("ending after this batch", () => arrivals.end());
   const isCurrent = outputs.coco !== null && !(await isWrittenThrough(outputs.coco));
   onOutputFailure(() => arrivals.end()); // nobody reads any more what is said of each image
@@ -123,10 +142,13 @@ export async function watchFolder(
         picture: names.next(arrival.path),
         identity: identityOfArrival(arrival),
       }));
-      for await (const batch of inspectImages(kept, items, { ...options, onGone })) {
-        await record.append(batch.map(([{ identity }, result]) => ({ result, identity })));
+      for await (const batch of inspectImages(kept, items, options)) {
+        const there = batch.filter(({ failure }) => failure !== "gone");
+        for (const { item, failure } of batch) if (failure === "gone") arrivals.forget(item.identity);
+        reportSkipped(there, strict);
+        await record.append(there.map(({ item: { identity }, result }) => ({ result, identity })));
         coco?.changed();
-        for (const [, result] of batch) print(lineOf(result));
+        for (const { result } of there) print(lineOf(result));
         if (signals.came || outputFailure()) break;
       }
       if (signals.came || outputFailure()) break;

@@ -21,7 +21,7 @@ import { configurationOf } from "../flags/options.ts";
 import { percentOf, say } from "../terminal/say.ts";
 import { showProgress, type Progress } from "../terminal/progress.ts";
 import { advised, half, wantsLess } from "../../node/recovery.ts";
-import type { Region } from "../flags/region.ts";
+import type { Region } from "../../detection/region.ts";
 import { AwaitedSignals } from "../terminal/signals.ts";
 
 const CONFIG_FILE = "config.json"; // every option with its value: a valid --config
@@ -161,8 +161,8 @@ export async function trainRun(
     await files.beginLog(training.taken);
     const save = async () => files.save(await training.save(), training.taken);
     for await (const step of training.fit()) {
-      const { title, loss, taken, runs } = step;
-      const bar = bars.show(runs > 1 ? `${title}, ${step.run}/${runs}` : title, step.steps);
+      const { title, loss, taken, model, models } = step;
+      const bar = bars.show(models > 1 ? `${title}, ${model}/${models}` : title, step.steps);
       bar.update(step.step, loss === null ? undefined : `| loss ${loss.toPrecision(3)}`);
       if (loss !== null) await files.log(step);
       if (signals.came) await save();

@@ -22,7 +22,8 @@ export class StageSteps {
   readonly #options: FitOptions;
   readonly #streams: number;
   readonly #captured: CapturedWork<Step>;
-  #step: Tensor | null = null;
+  /** `[1]`, u32: the number of the step, which programs read. */
+  readonly #step: Tensor;
 
   /** @param streams added to the numbers of the stage's random streams */
   constructor(stage: Stage, model: Grad, optimizer: AdamW, options: FitOptions, streams: number) {
@@ -32,15 +33,13 @@ export class StageSteps {
     this.#options = options;
     this.#streams = streams;
     this.#captured = new CapturedWork(model.weights.device);
+    this.#step = empty(model.weights.device, [1], "u32");
   }
 
   /** Compiles in parallel what a step of that kind takes, unless one was taken before. */
-  async prepare(features: Tensor, anomalous: MarkedFeatures | null, noisy: boolean, step: number): Promise<void> {
-    if (this.#captured.knows(keyOf(features, anomalous, noisy))) return;
-    const drawOf = this.#drawOf(step);
-    await features.device.prepare(() =>
-      trainStep(this.#stage, this.#model, this.#optimizer, features, anomalous, noisy, drawOf, this.#options),
-    );
+  async prepare(features: Tensor, anomalous: MarkedFeatures | null, noisy: boolean): Promise<void> {
+    const inputs = tensorsOf(features, anomalous);
+    await this.#captured.prepare(keyOf(inputs, noisy), inputs, (inputs) => this.#takeOn(inputs, noisy));
   }
 
   /**
@@ -54,27 +53,24 @@ export class StageSteps {
     step: number,
     learningRateScale: number,
   ): readonly Tensor[] {
-    const { device } = features;
     this.#optimizer.advance(learningRateScale);
-    const drawn = (this.#step ??= empty(device, [1], "u32"));
-    device.write(drawn.allocation.buffer, Uint32Array.of(step));
-    const key = keyOf(features, anomalous, noisy);
+    features.device.write(this.#step.allocation.buffer, Uint32Array.of(step));
+    const inputs = tensorsOf(features, anomalous);
+    const key = keyOf(inputs, noisy);
     const isRepeated = this.#captured.knows(key);
-    const { results, repeated } = this.#captured.run(key, tensorsOf(features, anomalous), ([features, ...rest]) => {
-      const marked = anomalous && { features: rest[0]!, mask: rest[1]! };
-      return trainStep(
-        this.#stage,
-        this.#model,
-        this.#optimizer,
-        features!,
-        marked,
-        noisy,
-        this.#drawOf(drawn),
-        this.#options,
-      );
-    });
+    const { results, repeated } = this.#captured.run(key, inputs, (inputs) => this.#takeOn(inputs, noisy));
     if (isRepeated) repeated();
     return results;
+  }
+
+  #takeOn([features, marked, mask]: readonly Tensor[], noisy: boolean): Step {
+    const anomalous = marked && mask ? { features: marked, mask } : null;
+    const drawOf = (use: number): Draw => ({
+      seed: this.#options.seed,
+      stream: use + this.#streams,
+      step: this.#step,
+    });
+    return trainStep(this.#stage, this.#model, this.#optimizer, features!, anomalous, noisy, drawOf, this.#options);
   }
 
   /** Captures every kind of step anew: kernels may have other forms now. The last results are gone. */
@@ -85,19 +81,12 @@ export class StageSteps {
   /** Gives its storage back, the last results too. */
   release(): void {
     this.#captured.release();
-    if (this.#step) release(this.#step);
-    this.#step = null;
-  }
-
-  #drawOf(step: Draw["step"]): (use: number) => Draw {
-    return (use) => ({ seed: this.#options.seed, stream: use + this.#streams, step });
+    release(this.#step);
   }
 }
 
-const keyOf = (features: Tensor, anomalous: MarkedFeatures | null, noisy: boolean): string =>
-  `${tensorsOf(features, anomalous)
-    .map(({ shape }) => shape.join())
-    .join(" ")} ${noisy}`;
+const keyOf = (inputs: readonly Tensor[], noisy: boolean): string =>
+  `${inputs.map(({ shape }) => shape.join()).join(" ")} ${noisy}`;
 
 const tensorsOf = (features: Tensor, anomalous: MarkedFeatures | null): Tensor[] => [
   features,

@@ -160,7 +160,7 @@ export class GradTraining {
     const anomalous = stage !== "normal" ? await this.#anomalous(images.length, step) : null;
     const chosen = await this.#features.batch(images.slice(anomalous?.mask.shape[0] ?? 0));
     const noisy = stage !== "residual" && new RandomStream(seed, STREAM.coin + offset, step).unit() < 0.5;
-    await this.#steps.prepare(chosen, anomalous, noisy, step);
+    await this.#steps.prepare(chosen, anomalous, noisy);
     const results = this.#steps.take(chosen, anomalous, noisy, step, learningRateScale);
     for (const used of [chosen, anomalous?.features, anomalous?.mask]) if (used) release(used);
     const done = step + 1;

@@ -2,12 +2,11 @@ import { dirname, join } from "node:path";
 import type { OverlayOptions } from "sharp";
 import { maskContour, paintHeat } from "../../io/heat.ts";
 import { batchesOf, requireUsable, type DecodedImage } from "../../io/image.ts";
-import type { Size } from "../../io/placement.ts";
 import { calibratedScore, type GoodScores } from "../../detection/calibration.ts";
 import { defectsOf, type Defects } from "../../detection/defects.ts";
-import type { Detector, DetectorConfig } from "../../detection/detector.ts";
+import type { Detector } from "../../detection/detector.ts";
 import type { InputImage, Inspection, InspectionFailure } from "../../detection/inspection.ts";
-import type { PictureRegion } from "../../detection/region.ts";
+import type { Region } from "../../detection/region.ts";
 import { ensureFolder, writeFileAtomic } from "../files/files.ts";
 import { isGone } from "../files/reasons.ts";
 import { decodeImages, encodePng, loadSharp, type Decoded } from "../images.ts";
@@ -22,12 +21,7 @@ export interface ListedImage {
   readonly picture: string;
 }
 
-/** The part of each picture that counts. */
-export interface RegionOfPictures {
-  /** @throws InputError if nothing of it counts that a detector of this input would see */
-  of(size: Size, name: string, input: DetectorConfig["input"]): PictureRegion;
-}
-
+/** Options of an inspection. */
 export interface InspectionOptions {
   readonly good: GoodScores;
   /** Score above which an image is defective. */
@@ -35,23 +29,22 @@ export interface InspectionOptions {
   readonly pixelThreshold: number;
   /** Smallest area of a defect, pixels; an image without such a defect is good whatever its score. Null: no limit. */
   readonly minArea: number | null;
-  readonly region: RegionOfPictures | null;
+  /** The part of each picture that counts; null: all of it. */
+  readonly region: Region | null;
   readonly pictures: ReadonlyMap<PictureKind, string>;
   /** Images per batch. */
   readonly batch: number;
-  /** True to fail at the first image that cannot be inspected. */
-  readonly strict: boolean;
-  /**
-   * Called with a message for each image that is left out.
-   * @param isFault true if the model failed on it, false if it cannot be read
-   */
-  readonly onSkipped: (reason: string, isFault: boolean) => void;
 }
 
-/** Handling of images that have vanished. */
-export interface GoneOptions<T extends ListedImage> {
-  /** Called for an image that has vanished, which then has no result. Default: it counts as unreadable. */
-  readonly onGone?: (item: T) => void;
+/** The reasons why there is no score: the file has vanished, it cannot be used, or the model failed on the image. */
+export type Failure = "gone" | "unusable" | "model";
+
+/** The result of an inspection of one image. */
+export interface Outcome<T extends ListedImage> {
+  readonly item: T;
+  readonly result: Result;
+  /** Null where there is a score. */
+  readonly failure: Failure | null;
 }
 
 const AHEAD_BYTES = 64e6;
@@ -63,19 +56,19 @@ const DECODED_AHEAD = Math.max(4, Number(process.env["UV_THREADPOOL_SIZE"] ?? 4)
 /**
  * Inspects images in order, a batch at a time: while the GPU scores one batch, the one before is written and the next
  * are decoded.
- * @throws InputError at the first image that cannot be inspected if `strict`; if a picture cannot be written
+ * @throws InputError if a picture cannot be written
  */
 export async function* inspectImages<T extends ListedImage>(
   kept: KeptDetector,
   items: readonly T[],
-  options: InspectionOptions & GoneOptions<T>,
-): AsyncGenerator<readonly (readonly [T, Result])[]> {
+  options: InspectionOptions,
+): AsyncGenerator<readonly Outcome<T>[]> {
   if (items.length === 0) return;
   const prepared = kept.use((detector, most) =>
     detector.prepare(Math.min(items.length, most), { regions: options.region !== null }),
   ); // while images are decoded
   prepared.catch(() => undefined); // a batch meets the same
-  let before: Promise<readonly (readonly [T, Result])[]> | null = null;
+  let before: Promise<readonly Outcome<T>[]> | null = null;
   let last: Promise<unknown> | null = null;
   try {
     for await (const batch of batchesOf(
@@ -101,65 +94,48 @@ export async function* inspectImages<T extends ListedImage>(
 /** @param most images per batch */
 async function inspectBatch<T extends ListedImage>(
   detector: Detector,
-  decoded: readonly Decoded<T>[],
+  batch: readonly Decoded<T>[],
   most: number,
-  options: InspectionOptions & GoneOptions<T>,
-): Promise<(readonly [T, Result])[]> {
-  const { onGone } = options;
-  const isThere = (outcome: Decoded<T>): boolean => !(onGone && "error" in outcome && isGone(outcome.error));
-  const batch = decoded.filter(isThere);
-  for (const { item } of decoded) if (!batch.some((outcome) => outcome.item === item)) onGone?.(item);
-  const read = batch.map((outcome) => usable(detector, outcome, options));
-  const images = read.filter((outcome) => "image" in outcome);
+  options: InspectionOptions,
+): Promise<Outcome<T>[]> {
+  const read = batch.map((decoded) => usable(detector, decoded, options));
+  const images = read.filter((one) => "image" in one);
   const inspections: (Inspection | InspectionFailure)[] = [];
   for (let first = 0; first < images.length; first += most) {
     inspections.push(...(await detector.inspectEach(images.slice(first, first + most))));
   }
   const inspected = new Map(images.map((image, i) => [image, inspections[i]!]));
-  const results = batch.map(async ({ item }, i) => {
-    const outcome = read[i]!;
-    if ("reason" in outcome)
-      return [item, { image: item.image, verdict: "unreadable", reason: outcome.reason }] as const;
-    const inspection = inspected.get(outcome)!;
-    if ("reason" in inspection)
-      return [
-        item,
-        { image: item.image, verdict: "unreadable", reason: failureOf(item, inspection, options) },
-      ] as const;
-    return [item, await resultOf(item, outcome, inspection, options)] as const;
+  const outcomes = batch.map(async ({ item }, i): Promise<Outcome<T>> => {
+    const one = read[i]!;
+    const unreadable = (failure: Failure, reason: string): Outcome<T> => ({
+      item,
+      result: { image: item.image, verdict: "unreadable", reason },
+      failure,
+    });
+    if ("failure" in one) return unreadable(one.failure, one.reason);
+    const inspection = inspected.get(one)!;
+    if ("reason" in inspection) return unreadable("model", `${item.image} cannot be inspected: ${inspection.reason}`);
+    return { item, result: await resultOf(item, one, inspection, options), failure: null };
   });
-  await Promise.allSettled(results); // where one fails, nothing is written any more when that is known
-  return Promise.all(results);
+  await Promise.allSettled(outcomes); // where one fails, nothing is written any more when that is known
+  return Promise.all(outcomes);
 }
 
 /** An image with what counts in it, or why it cannot be inspected. */
 function usable<T extends ListedImage>(
   detector: Detector,
-  outcome: Decoded<T>,
-  { region, strict, onSkipped }: InspectionOptions,
-): Required<InputImage> | { readonly reason: string } {
+  decoded: Decoded<T>,
+  { region }: InspectionOptions,
+): Required<InputImage> | { readonly failure: Failure; readonly reason: string } {
   try {
-    if ("error" in outcome) throw outcome.error;
-    const { image, item } = outcome;
+    if ("error" in decoded) throw decoded.error;
+    const { image, item } = decoded;
     requireUsable(image, item.image);
     return { image, region: region?.of(image, item.image, detector.config.input) ?? null };
   } catch (error) {
-    if (!(error instanceof InputError) || strict) throw error;
-    onSkipped(error.message, false);
-    return { reason: error.message };
+    if (!(error instanceof InputError)) throw error;
+    return { failure: isGone(error) ? "gone" : "unusable", reason: error.message };
   }
-}
-
-/** Reports why an image has no score; throws an InputError if `strict`. */
-function failureOf(
-  { image }: ListedImage,
-  { reason }: InspectionFailure,
-  { strict, onSkipped }: InspectionOptions,
-): string {
-  const problem = `${image} cannot be inspected: ${reason}`;
-  if (strict) throw new InputError(problem);
-  onSkipped(problem, true);
-  return problem;
 }
 
 async function resultOf(

@@ -13,7 +13,7 @@ import { gradConfig } from "../../../src/methods/grad/config.ts";
 import { GRAD_OPTIONS } from "../../../src/methods/grad/options.ts";
 import { parseSavedState } from "../../../src/detection/training_state.ts";
 import { decodeImageBytes, decodeMaskBytes } from "../../../src/node/images.ts";
-import { commonFolder, liesIn, namesIn, namesInList } from "../../../src/node/image_list.ts";
+import { commonFolder, liesIn, namesIn, namesInList } from "../../../src/cli/predict/image_list.ts";
 import { LineFile } from "../../../src/node/files/line_file.ts";
 import { TrainingFiles } from "../../../src/node/training_files.ts";
 import { InputError } from "../../../src/runtime/errors.ts";

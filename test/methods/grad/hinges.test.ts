@@ -245,8 +245,8 @@ describe("a hinge is weighed by images that were not trained on:", () => {
   test("those that other models score where there are few, also when training was left in between", async () => {
     const training = await begin(2);
     const second = await begin(2);
-    for await (const { run, taken } of training.fit()) {
-      if (run === 3 && taken === 13) second.resume(await training.save(), "saved");
+    for await (const { model, taken } of training.fit()) {
+      if (model === 3 && taken === 13) second.resume(await training.save(), "saved");
     }
     for await (const _step of second.fit());
     const [whole, resumed] = [await training.finish(), await second.finish()];

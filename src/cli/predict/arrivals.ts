@@ -1,8 +1,8 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { byCodeUnits, isImage } from "../data/tree.ts";
-import { InputError } from "../runtime/errors.ts";
-import { listFolder } from "./files/folder_listing.ts";
+import { byCodeUnits, isImage } from "../../data/tree.ts";
+import { InputError } from "../../runtime/errors.ts";
+import { listFolder } from "../../node/files/folder_listing.ts";
 
 /** An image that is complete. */
 export interface Arrival {

@@ -2,8 +2,8 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { dirname, join, parse, relative, resolve, sep } from "node:path";
 import { glob, isDynamicPattern } from "tinyglobby";
-import type { SkippedPath } from "../data/dataset.ts";
-import { divide } from "../data/layouts/companions.ts";
+import type { SkippedPath } from "../../data/dataset.ts";
+import { divide } from "../../data/layouts/companions.ts";
 import {
   byCodeUnits,
   IMAGE_EXTENSIONS,
@@ -12,12 +12,12 @@ import {
   isUndecodable,
   suchAs,
   undecodableWords,
-} from "../data/tree.ts";
-import { isPicture } from "../io/picture_header.ts";
-import { InputError } from "../runtime/errors.ts";
-import { specialReason } from "./files/read.ts";
-import { reasonOf } from "./files/reasons.ts";
-import { identityOfFile, isOutput, listFolder, NOT_UTF8 } from "./files/folder_listing.ts";
+} from "../../data/tree.ts";
+import { isPicture } from "../../io/picture_header.ts";
+import { InputError } from "../../runtime/errors.ts";
+import { specialReason } from "../../node/files/read.ts";
+import { reasonOf } from "../../node/files/reasons.ts";
+import { identityOfFile, isOutput, listFolder, NOT_UTF8 } from "../../node/files/folder_listing.ts";
 
 /** Images that a user named. */
 export interface ImageList {

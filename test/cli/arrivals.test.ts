@@ -1,7 +1,7 @@
 import { mkdir, rename, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
-import { Arrivals, identityOfArrival } from "../../src/node/arrivals.ts";
+import { Arrivals, identityOfArrival } from "../../src/cli/predict/arrivals.ts";
 import { temporaryFolder } from "../harness/temporary.ts";
 
 const folder = await temporaryFolder();

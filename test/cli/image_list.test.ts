@@ -3,7 +3,7 @@ import { link, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
 import { expect, test } from "vitest";
 import { markOutput } from "../../src/node/files/folder_listing.ts";
-import { commonFolder, liesIn, listImages, namesIn, namesInList } from "../../src/node/image_list.ts";
+import { commonFolder, liesIn, listImages, namesIn, namesInList } from "../../src/cli/predict/image_list.ts";
 import { temporaryFolder } from "../harness/temporary.ts";
 
 const folder = await temporaryFolder();
