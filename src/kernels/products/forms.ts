@@ -76,7 +76,7 @@ export function formFor({ device, op, shaders, extents, details, untiled, trial,
   return device.tuner.choose(key, [...forms], trial, (form) => form !== guarded?.form || guarded.agreesWith(fixed));
 }
 
-const LEAST = 16; // rows and columns below which a tile would lose more than it saves; up to 64, memory limits products
+const LEAST = 8; // rows and columns from which memory, not the unused part of a tile, limits a product
 const ENOUGH_LARGE = 512; // large tiles that occupy a GPU
 
 /** The form that GPUs get without measuring: large tiles if there are enough of them to occupy one. */
