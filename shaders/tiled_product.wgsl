@@ -31,6 +31,9 @@ override LOAD_B: u32 = 0;
 override BIAS: bool = false;
 // True if slices are stored, in partial; false if the product is, in output. The other one is bound but never written.
 override SLICED: bool = false;
+// Stride of the windows. A constant, since division by a variable is slow.
+override STRIDE_H: u32 = 1;
+override STRIDE_W: u32 = 1;
 // Rows of the output that one workgroup owns. A multiple of LANE_ROWS.
 override TILE_ROWS: u32 = 64;
 // Columns of the output that one workgroup owns. A multiple of LANE_COLUMNS.
@@ -56,8 +59,6 @@ struct Params {
   place_height: u32,  // places (y, x) of windows
   place_width: u32,
   filter_w: u32,      // extent of s
-  stride_h: u32,
-  stride_w: u32,
   pad_top: u32,
   pad_left: u32,
   dilation_h: u32,
@@ -72,123 +73,160 @@ struct Params {
 @group(1) @binding(0) var<uniform> params: Params;
 
 // For each k four rows of a, or four columns of b, to an element. One element to spare a k: without it, stores of
-// neighbouring lanes meet in one bank.
-var<workgroup> a_tile: array<vec4<elem>, TILE_DEPTH * (TILE_ROWS / 4u + 1u)>;
-var<workgroup> b_tile: array<vec4<elem>, TILE_DEPTH * (TILE_COLUMNS / 4u + 1u)>;
+// neighbouring lanes meet in one bank. One k to spare: it is loaded ahead, and never used.
+var<workgroup> a_tile: array<vec4f, (TILE_DEPTH + 1u) * (TILE_ROWS / 4u + 1u)>;
+var<workgroup> b_tile: array<vec4f, (TILE_DEPTH + 1u) * (TILE_COLUMNS / 4u + 1u)>;
 
-// Four consecutive elements of a row of `extent`, from column `at`. Past the end of the row they are zero.
-fn a_four(row: u32, at: u32, extent: u32) -> vec4f {
-  var values = vec4f();
-  if (at >= extent) { return values; }
-  let first = row * extent + at;
-  if (PACK == 4u) { return vec4f(accum(a[first / PACK])); }
-  for (var lane = 0u; lane < min(4u, extent - at); lane++) { values[lane] = pack_lane(accum(a[first + lane]), 0u); }
-  return values;
+// An index as (image, y, x) of a window, for limits = (places down, places across), or as (r, s, c) of a filter, for (S, C).
+fn split(index: u32, limits: vec2u) -> vec3u {
+  let row = index / limits.y;
+  return vec3u(row / limits.x, row % limits.x, index % limits.y);
 }
 
-fn b_four(row: u32, at: u32, extent: u32) -> vec4f {
-  var values = vec4f();
-  if (at >= extent) { return values; }
-  let first = row * extent + at;
-  if (PACK == 4u) { return vec4f(accum(b[first / PACK])); }
-  for (var lane = 0u; lane < min(4u, extent - at); lane++) { values[lane] = pack_lane(accum(b[first + lane]), 0u); }
-  return values;
+// The split index `steps` further on, without a division.
+fn beyond(start: vec3u, steps: u32, limits: vec2u) -> vec3u {
+  var at = start;
+  at.z += steps;
+  while (at.z >= limits.y) {
+    at.z -= limits.y;
+    at.y += 1u;
+    if (at.y == limits.x) { at = vec3u(at.x + 1u, 0u, at.z); }
+  }
+  return at;
 }
 
-// A window's image, y and x.
-fn place_of(index: u32) -> vec3u {
-  let row = index / params.place_width;
-  return vec3u(row / params.place_height, row % params.place_height, index % params.place_width);
-}
+fn places() -> vec2u { return vec2u(params.place_height, params.place_width); }
 
-fn place_after(place: vec3u) -> vec3u {
-  if (place.z + 1u < params.place_width) { return vec3u(place.xy, place.z + 1u); }
-  if (place.y + 1u < params.place_height) { return vec3u(place.x, place.y + 1u, 0u); }
-  return vec3u(place.x + 1u, 0u, 0u);
-}
+fn taps() -> vec2u { return vec2u(params.filter_w, params.channels); }
 
 const OUTSIDE = 0xffffffffu;
 
-// Pixel row that tap `r` of a window at `y` reads; with LOAD_A = 4, row of windows that read `y` through it. Likewise columns.
-fn along(y: u32, r: u32, pad: u32, dilation: u32, stride: u32) -> u32 {
-  if (LOAD_A != 4u) { return y * stride + r * dilation - pad; } // wraps below zero, far beyond the image
-  if (y + pad < r * dilation) { return OUTSIDE; }
-  let shifted = y + pad - r * dilation;
-  if (stride == 1u) { return shifted; } // integer division is slow
-  return select(OUTSIDE, shifted / stride, shifted % stride == 0u);
-}
-
-// Index of the image's element that a window reads at k = (r, s, c), or OUTSIDE.
-fn seen(place: vec3u, k: u32) -> u32 {
-  let tap = k / params.channels;
-  let h = along(place.y, tap / params.filter_w, params.pad_top, params.dilation_h, params.stride_h);
-  let w = along(place.z, tap % params.filter_w, params.pad_left, params.dilation_w, params.stride_w);
-  if (h >= params.height || w >= params.width) { return OUTSIDE; }
-  return ((place.x * params.height + h) * params.width + w) * params.channels + k % params.channels;
-}
-
-// Four consecutive k of a window, zero past `extent`.
-fn window_four(place: vec3u, k: u32, extent: u32) -> vec4f {
-  var values = vec4f();
-  for (var at = k; at < min(k + 4u, extent); at += PACK) {
-    let element = seen(place, at);
-    if (element == OUTSIDE) { continue; }
-    if (PACK == 4u) { return vec4f(accum(a[element / PACK])); }
-    values[at - k] = pack_lane(accum(a[element]), 0u);
+// Index of the image's element that the window at `place` reads through `tap` = (r, s, c), or OUTSIDE.
+fn seen(place: vec3u, tap: vec3u) -> u32 {
+  var h = place.y * STRIDE_H + tap.x * params.dilation_h - params.pad_top; // wraps below zero, far beyond the image
+  var w = place.z * STRIDE_W + tap.y * params.dilation_w - params.pad_left;
+  var met = true;
+  if (LOAD_A == 4u) {
+    h = place.y + params.pad_top - tap.x * params.dilation_h;
+    w = place.z + params.pad_left - tap.y * params.dilation_w;
+    met = h % STRIDE_H == 0u && w % STRIDE_W == 0u;
+    h /= STRIDE_H;
+    w /= STRIDE_W;
   }
-  return values;
+  let element = ((place.x * params.height + h) * params.width + w) * params.channels + tap.z;
+  return select(OUTSIDE, element, met && h < params.height && w < params.width);
 }
 
-// Four consecutive k = (r, s, c) of filter n, zero past K.
-fn filter_four(n: u32, k: u32) -> vec4f {
-  var values = vec4f();
-  for (var at = k; at < min(k + 4u, params.k); at += PACK) {
-    let element = (at / params.channels * params.n + n) * params.channels + at % params.channels;
-    if (PACK == 4u) { return vec4f(accum(b[element / PACK])); }
-    values[at - k] = pack_lane(accum(b[element]), 0u);
-  }
-  return values;
+// What an invocation loads for each tile: four lines of four consecutive elements. A line is a row of a, a column of b or, if the
+// operand lies so in memory, one k. Rows and columns beyond the last repeat it: their sums are not stored.
+struct Feed {
+  lines: vec4u,            // first elements of the lines at k = 0
+  fixed: array<vec3u, 4>,  // windows: places of the lines; LOAD_A = 3: taps of the lines' elements
+  walking: vec3u,          // windows: tap at the present k; LOAD_A = 3: place
 }
 
-// Four rows of a by four of the summed index: column i is index k + i. Zero outside the matrix.
-fn a_block(g: u32, m: u32, k: u32, rows: u32) -> mat4x4f {
-  var square = mat4x4f();
-  if (LOAD_A == 0u) {
-    for (var i = 0u; i < 4u; i++) { if (m + i < rows) { square[i] = a_four(g * rows + m + i, k, params.k); } }
-    return transpose(square);
-  }
+// a's lines have four k (from `k` on) of four rows (from m on), or four rows of four k.
+fn feed_of_a(g: u32, m: u32, k: u32, rows: u32) -> Feed {
+  var feed: Feed;
   if (LOAD_A == 1u) {
-    for (var i = 0u; i < 4u; i++) { if (k + i < params.k) { square[i] = a_four(g * params.k + k + i, m, rows); } }
-    return square;
+    for (var i = 0u; i < 4u; i++) { feed.lines[i] = (g * params.k + i) * rows + m; }
+  } else if (LOAD_A == 0u) {
+    for (var i = 0u; i < 4u; i++) { feed.lines[i] = (g * rows + min(m + i, rows - 1u)) * params.k; }
+  } else if (LOAD_A == 3u) {
+    feed.walking = split(k, places());
+    for (var i = 0u; i < 4u; i++) { feed.fixed[i] = split(m + i, taps()); }
+  } else {
+    feed.walking = split(k, taps());
+    for (var i = 0u; i < 4u; i++) { feed.fixed[i] = split(min(m + i, rows - 1u), places()); }
   }
-  if (LOAD_A == 3u) {
-    var place = place_of(k);
-    for (var i = 0u; i < 4u; i++) {
-      if (k + i < params.k) { square[i] = window_four(place, m, rows); }
-      place = place_after(place);
-    }
-    return square;
-  }
-  var place = place_of(m);
-  for (var i = 0u; i < 4u; i++) {
-    if (m + i < rows) { square[i] = window_four(place, k, params.k); }
-    place = place_after(place);
-  }
-  return transpose(square);
+  return feed;
 }
 
-// Four of the summed index by four columns of b: column i is index k + i. Zero outside the matrix.
-fn b_block(g: u32, k: u32, n: u32) -> mat4x4f {
-  var square = mat4x4f();
-  if (LOAD_B == 0u) {
-    for (var i = 0u; i < 4u; i++) { if (k + i < params.k) { square[i] = b_four(g * params.k + k + i, n, params.n); } }
-    return square;
-  }
+fn feed_of_b(g: u32, n: u32, k: u32) -> Feed {
+  var feed: Feed;
+  feed.walking = split(k, vec2u(OUTSIDE, params.channels));
   for (var i = 0u; i < 4u; i++) {
-    if (n + i >= params.n) { continue; }
-    if (LOAD_B == 1u) { square[i] = b_four(g * params.n + n + i, k, params.k); } else { square[i] = filter_four(n + i, k); }
+    let column = min(n + i, params.n - 1u);
+    if (LOAD_B == 0u) { feed.lines[i] = (g * params.k + i) * params.n + n; }
+    if (LOAD_B == 1u) { feed.lines[i] = (g * params.n + column) * params.k; }
+    if (LOAD_B == 2u) { feed.lines[i] = column * params.channels; }
   }
-  return transpose(square);
+  return feed;
+}
+
+// Four consecutive elements. What is beyond the operand's end is some element of it, and not used.
+fn a_four(first: u32) -> vec4<elem> {
+  if (PACK == 4u) { return vec4<elem>(a[min(first / PACK, arrayLength(&a) - 1u)]); }
+  var four: vec4<elem>;
+  for (var i = 0u; i < 4u; i++) { four[i] = elem(pack_lane(accum(a[min(first + i, arrayLength(&a) - 1u)]), 0u)); }
+  return four;
+}
+
+fn b_four(first: u32) -> vec4<elem> {
+  if (PACK == 4u) { return vec4<elem>(b[min(first / PACK, arrayLength(&b) - 1u)]); }
+  var four: vec4<elem>;
+  for (var i = 0u; i < 4u; i++) { four[i] = elem(pack_lane(accum(b[min(first + i, arrayLength(&b) - 1u)]), 0u)); }
+  return four;
+}
+
+// One element of the image, zero outside of it; four of them if they lie side by side.
+fn a_seen(place: vec3u, tap: vec3u) -> vec4<elem> {
+  let element = seen(place, tap);
+  var four = vec4<elem>();
+  if (element != OUTSIDE) { four = a_four(element); } // a select would wait for what is loaded
+  return four;
+}
+
+alias Lines = array<vec4<elem>, 4>;
+
+fn lines_of_a(feed: Feed, k: u32, rows: u32) -> Lines {
+  var lines: Lines;
+  var place = feed.walking;
+  for (var i = 0u; i < 4u; i++) {
+    if (LOAD_A == 0u) { lines[i] = a_four(feed.lines[i] + k); continue; }
+    if (LOAD_A == 1u) { lines[i] = a_four(feed.lines[i] + k * rows); continue; }
+    if (LOAD_A != 3u) { place = feed.fixed[i]; }
+    var tap = select(feed.walking, feed.fixed[0], LOAD_A == 3u);
+    if (PACK == 4u) {
+      lines[i] = a_seen(place, tap);
+    } else {
+      for (var j = 0u; j < 4u; j++) {
+        if (LOAD_A == 3u) { tap = feed.fixed[j]; }
+        lines[i][j] = a_seen(place, tap).x;
+        if (LOAD_A != 3u) { tap = beyond(tap, 1u, taps()); }
+      }
+    }
+    if (LOAD_A == 3u) { place = beyond(place, 1u, places()); }
+  }
+  return lines;
+}
+
+fn lines_of_b(feed: Feed, k: u32) -> Lines {
+  var lines: Lines;
+  for (var i = 0u; i < 4u; i++) {
+    if (LOAD_B == 0u) { lines[i] = b_four(feed.lines[i] + k * params.n); continue; }
+    if (LOAD_B == 1u) { lines[i] = b_four(feed.lines[i] + k); continue; }
+    var tap = feed.walking;
+    if (PACK == 4u) {
+      lines[i] = b_four(tap.y * params.n * params.channels + feed.lines[i] + tap.z);
+    } else {
+      for (var j = 0u; j < 4u; j++) {
+        lines[i][j] = b_four(tap.y * params.n * params.channels + feed.lines[i] + tap.z).x;
+        tap = beyond(tap, 1u, vec2u(OUTSIDE, params.channels));
+      }
+    }
+  }
+  return lines;
+}
+
+// Lines as a square whose column i is index k + i. Zero from k = `end` on.
+fn square_of(lines: Lines, along_k: bool, k: u32, end: u32) -> mat4x4f {
+  var square = mat4x4f(vec4f(lines[0]), vec4f(lines[1]), vec4f(lines[2]), vec4f(lines[3]));
+  if (along_k) { square = transpose(square); }
+  if (k + 4u > end) {
+    for (var i = 0u; i < 4u; i++) { square[i] = select(vec4f(), square[i], k + i < end); }
+  }
+  return square;
 }
 
 fn bias_four(n: u32) -> vec4f {
@@ -206,6 +244,12 @@ fn store_four(row: u32, n: u32, values: vec4f) {
   let first = row * params.n + n;
   if (PACK == 4u) { store(first / PACK, accum_from(values)); return; }
   for (var lane = 0u; lane < min(4u, params.n - n); lane++) { store(first + lane, accum_from(vec4f(values[lane]))); }
+}
+
+// Rows of a and columns of b that an invocation multiplies at one k, in fours; the second four only if it owns eight.
+struct Operands {
+  rows: array<vec4f, 2>,
+  columns: array<vec4f, 2>,
 }
 
 // One workgroup per tile of TILE_ROWS rows and TILE_COLUMNS columns of one slice. Its invocations load blocks of 4 x 4 of both
@@ -234,33 +278,68 @@ fn forward(
   let lane_n = lane % lane_columns; // among fours
   let lane_m = lane / lane_columns;
 
+  // What this invocation loads: from a, from b or nothing. Neighbouring lanes load what lies beside each other in memory.
+  let of_a = lane < row_fours * depth_fours;
+  let own = select(lane - row_fours * depth_fours, lane, of_a);
+  let of_b = !of_a && own < column_fours * depth_fours;
+  let a_along_k = LOAD_A != 1u && LOAD_A != 3u;
+  let b_along_k = LOAD_B != 0u;
+  let row = select(own, own / depth_fours, a_along_k) % row_fours;
+  let column = select(own, own / depth_fours, b_along_k) % column_fours;
+  let depth_a = 4u * (select(own / row_fours, own, a_along_k) % depth_fours);
+  let depth_b = 4u * (select(own / column_fours, own, b_along_k) % depth_fours);
+  let depth = select(depth_b, depth_a, of_a);
+
+  var k = slice * params.depth;
+  let end = min(k + params.depth, params.k);
+  var feed: Feed;
+  var lines: Lines;
+  if (of_a) {
+    feed = feed_of_a(g, first_m + 4u * row, k + depth, rows);
+    lines = lines_of_a(feed, k + depth, rows);
+  } else if (of_b) {
+    feed = feed_of_b(g, first_n + 4u * column, k + depth);
+    lines = lines_of_b(feed, k + depth);
+  }
+  let limits = select(vec2u(OUTSIDE, params.channels), select(taps(), places(), LOAD_A == 3u), of_a);
+
   var sums: array<vec4f, 16>; // 2 (row) + four of columns
-  let end = min((slice + 1u) * params.depth, params.k);
-  for (var k = slice * params.depth; k < end; k += TILE_DEPTH) {
-    for (var at = lane; at < (row_fours + column_fours) * depth_fours; at += WORKGROUP_SIZE) {
-      // Neighbouring lanes load what lies beside each other in memory.
-      if (at < row_fours * depth_fours) {
-        let turned = LOAD_A == 1u || LOAD_A == 3u;
-        let row = select(at / depth_fours, at % row_fours, turned);
-        let step = 4u * select(at % depth_fours, at / row_fours, turned);
-        let square = a_block(g, first_m + 4u * row, k + step, rows);
-        for (var j = 0u; j < 4u; j++) { a_tile[(step + j) * (row_fours + 1u) + row] = vec4<elem>(square[j]); }
-      } else {
-        let rest = at - row_fours * depth_fours;
-        let column = select(rest / depth_fours, rest % column_fours, LOAD_B == 0u);
-        let step = 4u * select(rest % depth_fours, rest / column_fours, LOAD_B == 0u);
-        let square = b_block(g, k + step, first_n + 4u * column);
-        for (var j = 0u; j < 4u; j++) { b_tile[(step + j) * (column_fours + 1u) + column] = vec4<elem>(square[j]); }
-      }
+  for (; k < end; k += TILE_DEPTH) {
+    if (of_a) {
+      let square = square_of(lines, a_along_k, k + depth, end);
+      for (var j = 0u; j < 4u; j++) { a_tile[(depth_a + j) * (row_fours + 1u) + row] = square[j]; }
+    } else if (of_b) {
+      let square = square_of(lines, b_along_k, k + depth, end);
+      for (var j = 0u; j < 4u; j++) { b_tile[(depth_b + j) * (column_fours + 1u) + column] = square[j]; }
     }
     workgroupBarrier();
+    // The next lines arrive while these are multiplied.
+    if (LOAD_A >= 2u) { feed.walking = beyond(feed.walking, TILE_DEPTH, limits); }
+    if (of_a) {
+      lines = lines_of_a(feed, k + TILE_DEPTH + depth, rows);
+    } else if (of_b) {
+      lines = lines_of_b(feed, k + TILE_DEPTH + depth);
+    }
     // A constant end, so that compilers unroll the loop and need no bounds checks: past K both tiles hold zeros.
-    for (var step = 0u; step < TILE_DEPTH; step++) {
-      for (var c = 0u; c < LANE_COLUMNS / 4u; c++) {
-        let columns = vec4f(b_tile[step * (column_fours + 1u) + lane_n + c * lane_columns]);
+    // Operands are loaded a step before they are used; by twos, so that none moves from register to register.
+    var operands: array<Operands, 2>;
+    for (var q = 0u; q < LANE_ROWS / 4u; q++) { operands[0].rows[q] = a_tile[lane_m + q * lane_rows]; }
+    for (var c = 0u; c < LANE_COLUMNS / 4u; c++) { operands[0].columns[c] = b_tile[lane_n + c * lane_columns]; }
+    for (var pair = 0u; pair < TILE_DEPTH / 2u; pair++) {
+      for (var half = 0u; half < 2u; half++) {
+        let next = 2u * pair + half + 1u;
         for (var q = 0u; q < LANE_ROWS / 4u; q++) {
-          let four = vec4f(a_tile[step * (row_fours + 1u) + lane_m + q * lane_rows]);
-          for (var r = 0u; r < 4u; r++) { sums[2u * (4u * q + r) + c] += columns * four[r]; }
+          operands[1u - half].rows[q] = a_tile[next * (row_fours + 1u) + lane_m + q * lane_rows];
+        }
+        for (var c = 0u; c < LANE_COLUMNS / 4u; c++) {
+          operands[1u - half].columns[c] = b_tile[next * (column_fours + 1u) + lane_n + c * lane_columns];
+        }
+        for (var c = 0u; c < LANE_COLUMNS / 4u; c++) {
+          for (var q = 0u; q < LANE_ROWS / 4u; q++) {
+            for (var r = 0u; r < 4u; r++) {
+              sums[2u * (4u * q + r) + c] += operands[half].columns[c] * operands[half].rows[q][r];
+            }
+          }
         }
       }
     }

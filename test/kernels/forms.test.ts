@@ -23,21 +23,17 @@ function formsOf(software: boolean, m: number, n: number) {
 
 test.each([
   ["a software adapter never uses tiles", true, 784, 1088, "uniform"],
-  ["a GPU uses none for few columns", false, 784, 31, "registers"],
-  ["small ones for few more", false, 40, 784, "tiled 32x32x16 of 4x4"],
-  ["larger ones beyond", false, 64, 64, "tiled 64x64x16 of 8x4"],
+  ["a GPU uses none for few columns", false, 784, 7, "registers"],
+  ["nor for few rows", false, 7, 784, "registers"],
+  ["tiles for more", false, 40, 784, "tiled 64x64x16 of 8x4"],
+  ["larger ones if there are many", false, 64 * 1024, 64, "tiled 128x64x16 of 8x4"],
 ])("without measurement %s", (_what, software, m, n, form) => {
   expect(formsOf(software, m, n).fixed).toBe(form);
   expect(MATMUL_FORMS).toContain(form);
 });
 
 test("what may be tried fits the product, the fixed form first", () => {
-  expect(formsOf(false, 40, 40).tried).toEqual([
-    "tiled 32x32x16 of 4x4",
-    "uniform",
-    "registers",
-    "tiled 64x64x16 of 8x4",
-  ]);
+  expect(formsOf(false, 40, 40).tried).toEqual(["tiled 64x64x16 of 8x4", "uniform", "registers"]);
   expect(formsOf(true, 784, 784).tried).toEqual(["uniform", "registers"]);
 });
 

@@ -25,7 +25,7 @@ describe.each(CONV2D_FORMS)("the form %s computes the same convolution and gradi
 });
 
 describe("a form with tiles computes the same", () => {
-  const FORM = "tiled 32x32x16 of 4x4";
+  const FORM = "tiled 64x64x16 of 8x4";
   // scalars and packs: each compiles two more kernels
   const IN_HALF = ["filters not a multiple of four, nothing square", "the basic decoder's 3x3, fewer channels"];
 

@@ -49,7 +49,7 @@ describe.each(MATMUL_FORMS)("what is no number, or infinite, stays in its row or
 });
 
 describe("a form with tiles computes the same", () => {
-  const FORM = "tiled 32x32x16 of 4x4";
+  const FORM = "tiled 64x64x16 of 8x4";
   // scalars and packs: each compiles two more kernels
   const IN_HALF = ["nothing a multiple of anything", "packed operands and a ragged number of rows"];
 

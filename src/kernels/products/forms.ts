@@ -23,14 +23,18 @@ const tile = (rows: number, columns: number, depth: number, laneRows: number, la
   laneColumns,
 });
 
-/** Tiles to choose from. All fit WebGPU's default limits: 256 invocations and 16 KiB per workgroup. */
+/**
+ * Tiles to choose from. All fit WebGPU's default limits, 256 invocations and 16 KiB per workgroup, and have an
+ * invocation at least for each block of 4 x 4 that they load.
+ */
 export const TILES: Readonly<Record<string, Tile>> = {
-  "tiled 32x32x16 of 4x4": tile(32, 32, 16, 4, 4),
   "tiled 64x64x16 of 8x4": tile(64, 64, 16, 8, 4),
+  "tiled 128x64x16 of 8x4": tile(128, 64, 16, 8, 4),
   "tiled 128x64x8 of 8x8": tile(128, 64, 8, 8, 8),
+  "tiled 128x128x8 of 8x8": tile(128, 128, 8, 8, 8),
 };
 
-const [SMALL_TILE, TILE] = ["tiled 32x32x16 of 4x4", "tiled 64x64x16 of 8x4"];
+const [TILE, LARGE] = Object.keys(TILES) as [string, string];
 
 /** The task for which a form is chosen. */
 export interface Wanted {
@@ -64,18 +68,22 @@ interface Guarded {
 export function formFor({ device, op, shaders, extents, details, untiled, trial, guarded = null }: Wanted): string {
   const { batch, m, n, k } = extents;
   const { software } = device.adapter;
-  const fixed = software
-    ? untiled[0]!
-    : Math.min(m, n) < 32
-      ? untiled.at(-1)!
-      : Math.min(m, n) < 64
-        ? SMALL_TILE
-        : TILE;
+  const fixed = software ? untiled[0]! : formOfGpu(extents, untiled.at(-1)!);
   const tiles = software ? [] : Object.entries(TILES);
   const fitting = tiles.filter(([, { rows, columns }]) => rows < 2 * m && columns < 2 * n).map(([name]) => name);
   const forms = new Set([fixed, ...untiled, ...fitting, ...(guarded ? [guarded.form] : [])]);
   const key = [op, hashShaders(shaders), ...details, ...[batch, m, n, k].map(classOf)].join(" ");
   return device.tuner.choose(key, [...forms], trial, (form) => form !== guarded?.form || guarded.agreesWith(fixed));
+}
+
+const LEAST = 8; // rows and columns from which memory, not the unused part of a tile, limits a product
+const ENOUGH_LARGE = 512; // large tiles that occupy a GPU
+
+/** The form that GPUs get without measuring: large tiles if there are enough of them to occupy one. */
+function formOfGpu({ batch, m, n }: ProductExtents, untiled: string): string {
+  if (Math.min(m, n) < LEAST) return untiled;
+  const { rows, columns } = TILES[LARGE]!;
+  return batch * Math.ceil(m / rows) * Math.ceil(n / columns) < ENOUGH_LARGE ? TILE : LARGE;
 }
 
 /** Rounds an extent up to its class: the next power of two, or one and a half times a power of two. */

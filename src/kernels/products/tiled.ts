@@ -6,13 +6,13 @@ import type { Tile } from "./forms.ts";
 import { launch } from "../launch.ts";
 import { operationsOf, productOf, slicesOf, type ProductExtents } from "./product.ts";
 
-const ENOUGH_TILES = 256; // tiles that occupy a GPU: with fewer, the sum is split into slices
+const ENOUGH_TILES = 1024; // tiles that occupy a GPU: with fewer, the sum is split into slices
 
 /** Sources of the operands, by the shader's numbers. */
 export const LOAD_A = { matrix: 0, transposed: 1, windows: 2, windowsTransposed: 3, readers: 4 } as const;
 export const LOAD_B = { matrix: 0, transposed: 1, weight: 2 } as const;
 
-/** Geometry of an image's windows; `params` of the shader. */
+/** Geometry of an image's windows: constants (strides) and `params` of the shader. */
 export interface Windows extends Omit<Geometry, "out_height" | "out_width"> {
   readonly height: number;
   readonly width: number;
@@ -64,6 +64,7 @@ export function tiledProduct(
   { rows, columns, depth: step, laneRows, laneColumns }: Tile,
 ): Tensor {
   const { op, a, b, loadA, loadB, epilogue, pack, shape, positions = 1, windows = NO_WINDOWS, ...extents } = product;
+  const { stride_h, stride_w, ...geometry } = windows;
   const { bias = null, activation = null } = epilogue;
   const { batch, m, n, k } = extents;
   const columnTiles = Math.ceil(n / columns);
@@ -84,6 +85,8 @@ export function tiledProduct(
         LOAD_B: loadB,
         BIAS: bias !== null,
         SLICED: slices > 1,
+        STRIDE_H: stride_h,
+        STRIDE_W: stride_w,
         TILE_ROWS: rows,
         TILE_COLUMNS: columns,
         TILE_DEPTH: step,
@@ -93,7 +96,7 @@ export function tiledProduct(
         ...activationConstants(op, activation),
       },
       tensors: { a, b, bias: bias ?? b, output, partial },
-      params: { batch, m: images, positions, n, k, depth, slices, ...windows },
+      params: { batch, m: images, positions, n, k, depth, slices, ...geometry },
       size: sizeOf(images),
       work: { operations: operationsOf(extents) },
       ...(inParts && { parts: { param: "m", tensors: ["a", "output"], size: sizeOf } }),
