@@ -18,6 +18,9 @@
 override BIAS: bool = false;
 // True if the weight is rotated by 180 degrees: with unit stride that makes forward_four the gradient of the input.
 override TURNED: bool = false;
+// Stride, for backward_input: a constant, since division by a variable is slow.
+override STRIDE_H: u32 = 1;
+override STRIDE_W: u32 = 1;
 
 struct Params {
   batch: u32,       // N
@@ -128,7 +131,6 @@ fn tap(r: u32, s: u32, c: u32) -> accum {
 fn reader(at: u32, pad: u32, tap: u32, dilation: u32, stride: u32) -> u32 {
   if (at + pad < tap * dilation) { return 0xffffffffu; }
   let shifted = at + pad - tap * dilation;
-  if (stride == 1u) { return shifted; } // integer division is slow
   return select(0xffffffffu, shifted / stride, shifted % stride == 0u);
 }
 
@@ -143,10 +145,10 @@ fn backward_input(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgro
   let n = i / params.packs / params.width / params.height;
   var sum = accum();
   for (var r = 0u; r < params.filter_h; r++) {
-    let p = reader(h, params.pad_top, r, params.dilation_h, params.stride_h);
+    let p = reader(h, params.pad_top, r, params.dilation_h, STRIDE_H);
     if (p >= params.out_height) { continue; }
     for (var s = 0u; s < params.filter_w; s++) {
-      let q = reader(w, params.pad_left, s, params.dilation_w, params.stride_w);
+      let q = reader(w, params.pad_left, s, params.dilation_w, STRIDE_W);
       if (q >= params.out_width) { continue; }
       sum += accum(grad_output[((n * params.out_height + p) * params.out_width + q) * params.packs + c])
         * accum(weight[(r * params.filter_w + s) * params.packs + c]);

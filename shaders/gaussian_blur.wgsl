@@ -48,7 +48,8 @@ fn period() -> i32 { return max(2 * (params.extent - 1), 1); }
 // Element that stands for position `at`.
 fn edge(at: i32) -> i32 {
   if (BORDER == REFLECT) {
-    let mirrored = abs(at) % period();
+    var mirrored = abs(at);
+    while (mirrored >= period()) { mirrored -= period(); } // seldom taken; a division would cost 20 instructions each time
     return min(mirrored, period() - mirrored);
   }
   return clamp(at, 0, params.extent - 1);

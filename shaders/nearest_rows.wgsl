@@ -76,7 +76,9 @@ fn offer(nearest: ptr<function, Lists>, list: u32, row: vec2u) {
 
 fn store_candidates(nearest: ptr<function, Lists>, list: u32, query: u32, slice: u32) {
   let first = (query * params.slices + slice) * params.k;
-  for (var i = 0u; i < params.k; i++) { candidates[first + i] = (*nearest)[list * LISTED + i]; }
+  for (var i = 0u; i < LISTED; i++) { // a constant, so that the list stays in registers
+    if (i < params.k) { candidates[first + i] = (*nearest)[list * LISTED + i]; }
+  }
 }
 
 // Four consecutive channels of a query. Past the last channel they are zero.
@@ -225,8 +227,8 @@ fn forward_uniform_rows(
       for (var list = 0u; list < 4u; list++) { offer(&nearest, list, vec2u(key_of(sums[r][list]), first_row + r)); }
     }
   }
-  for (var list = 0u; list < min(4u, params.query_count - query); list++) {
-    store_candidates(&nearest, list, query + list, slice);
+  for (var list = 0u; list < 4u; list++) {
+    if (query + list < params.query_count) { store_candidates(&nearest, list, query + list, slice); }
   }
 }
 
@@ -239,8 +241,10 @@ fn merge(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grou
   clear_list(&nearest, 0u);
   let count = params.slices * params.k;
   for (var i = query * count; i < (query + 1u) * count; i++) { offer(&nearest, 0u, listed[i]); }
-  for (var i = 0u; i < params.k; i++) {
-    squared_distances[query * params.k + i] = nearest[i].x;
-    indices[query * params.k + i] = nearest[i].y;
+  for (var i = 0u; i < LISTED; i++) {
+    if (i < params.k) {
+      squared_distances[query * params.k + i] = nearest[i].x;
+      indices[query * params.k + i] = nearest[i].y;
+    }
   }
 }

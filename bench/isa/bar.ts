@@ -1,4 +1,6 @@
 // What is wanted of a pipeline's listing, by class of kernel, and what it falls short of.
+import type { Bound } from "./bound.ts";
+import { ridgeOf, type Card } from "./cards.ts";
 import type { Measures } from "./measures.ts";
 import type { Stats } from "./listing.ts";
 
@@ -9,8 +11,8 @@ const LEAST_WAVES = 8;
 const LEAST_WIDE = 0.5; // of accesses in packs
 
 /**
- * Products and convolutions with their gradients, whose operations count; reductions, which exchange numbers within a
- * workgroup; all others, whose bytes count.
+ * Kernels whose operations take the card longer than their bytes; reductions, which exchange numbers within a workgroup;
+ * all others, whose bytes count.
  */
 export type Kind = "product" | "reduction" | "bandwidth";
 
@@ -18,9 +20,10 @@ export const KINDS: readonly Kind[] = ["product", "reduction", "bandwidth"];
 
 const PACK_BITS: Readonly<Record<string, number>> = { f32x4: 128, u32x4: 128, f16x4: 64 };
 
-export function kindOf(multiplies: boolean, { shared }: Pick<Stats, "shared">): Kind {
-  if (multiplies) return "product";
-  return shared > 0 ? "reduction" : "bandwidth";
+/** @param intensity operations for each byte */
+export function kindOf(intensity: number, { shared }: Pick<Stats, "shared">, card: Card): Kind {
+  if (intensity >= ridgeOf(card)) return "product";
+  return intensity === 0 && shared > 0 ? "reduction" : "bandwidth";
 }
 
 /** Share of vector instructions that multiply. */
@@ -38,7 +41,14 @@ function wideShare({ widths }: Measures, bits: number): number {
 const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`;
 
 /** In what a pipeline falls short; nothing if it is as wanted. */
-export function shortfalls(kind: Kind, element: string, stats: Stats, measures: Measures): readonly string[] {
+export function shortfalls(
+  kind: Kind,
+  element: string,
+  intensity: number,
+  bound: Bound,
+  stats: Stats,
+  measures: Measures,
+): readonly string[] {
   const { multiplies, matrices, ldsLoads, clamps, divisions, waits, isLoop } = measures;
   const sums = multiplies + (MULTIPLIES_OF_MATRIX - 1) * matrices;
   const share = shareOf(measures);
@@ -56,6 +66,10 @@ export function shortfalls(kind: Kind, element: string, stats: Stats, measures: 
         ] as const)
       : ([
           [isLoop && divisions > 0, `${counted(divisions, "division")} in the loop`],
+          [
+            intensity > 0 && bound.share < 1,
+            `at most ${Math.round(100 * bound.share)} % of memory's bandwidth, by ${bound.limit}`,
+          ],
           [bits !== undefined && wideShare(measures, bits) < LEAST_WIDE, `accesses narrower than ${bits} bits`],
         ] as const)),
   ];

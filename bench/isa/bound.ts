@@ -1,5 +1,5 @@
 // A static bound: what share of the card's roof a pipeline can reach at most, by its listing alone.
-import { GENERATIONS, LATENCY, type Card } from "./cards.ts";
+import { GENERATIONS, LATENCY, ridgeOf, type Card } from "./cards.ts";
 import {
   bytesOf,
   isDoubled,
@@ -42,11 +42,13 @@ function vectorCycles({ word, isPaired }: Instruction, lanes: number, card: Card
 
 /**
  * The bound by the hot part. Cycles of a SIMD for one subgroup's way through it, of each kind; the roof's own are those
- * that its multiply-adds take at the card's peak or, if the pipeline does not multiply for a living, its bytes at the
- * memory's. No two lanes are assumed to load the same, and every byte to come from memory.
- * @param multiplies true if the definition's operations are what counts, rather than its bytes
+ * that its multiply-adds take at the card's peak or, if the definition counts no operations, its bytes at the memory's. No
+ * two lanes are assumed to load the same, and every byte to come from memory. If operations are counted, but memory
+ * takes longer than they do at the card's peak, the share is one of memory's bandwidth.
+ * @param intensity operations for each byte that the definition counts
  */
-export function boundOf(program: Program, { waves }: Stats, card: Card, multiplies: boolean): Bound {
+export function boundOf(program: Program, { waves }: Stats, card: Card, intensity: number): Bound {
+  const multiplies = intensity > 0;
   const { simds, cyclesOf32, scalar, doubles, matrix, cacheBytes } = GENERATIONS[card.generation];
   const { lanes } = program;
   const isAccess = ({ word }: Instruction): boolean => isGlobalLoad(word) || isGlobalStore(word);
@@ -83,5 +85,8 @@ export function boundOf(program: Program, { waves }: Stats, card: Card, multipli
   const [limit, most] = (Object.entries(cycles) as [Limit, number][]).reduce((worst, one) =>
     one[1] > worst[1] ? one : worst,
   );
-  return { roof, share: most > 0 ? least / most : 0, limit };
+  const share = most > 0 ? least / most : 0;
+  if (!multiplies || intensity >= ridgeOf(card)) return { roof, share, limit };
+  const ofMemory = (share * ridgeOf(card)) / intensity;
+  return ofMemory >= 1 ? { roof: "memory", share: 1, limit: "roof" } : { roof: "memory", share: ofMemory, limit };
 }

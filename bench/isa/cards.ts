@@ -58,6 +58,9 @@ export const CARDS: Readonly<Record<string, Card>> = {
 /** Assumed cycles from a load to its data, from workgroup memory and from memory. */
 export const LATENCY = { lds: 64, global: 500 } as const;
 
+/** Operations for each byte from which arithmetic takes longer than memory. */
+export const ridgeOf = (card: Card): number => (1e3 * teraflopsOf(card)) / card.gigabytes;
+
 /** Multiply-adds of all units in a cycle's second, as teraflops. */
 export function teraflopsOf({ generation, units, megahertz }: Card): number {
   const { doubles } = GENERATIONS[generation];

@@ -27,6 +27,8 @@ export interface Use {
   readonly row: string;
   /** True if the row asks for this form of the kernel; false if it is the one that the device gets by itself. */
   readonly isForced: boolean;
+  /** Operations that a dispatch counts for each byte that it must move: the most of the row's. 0 if it counts none. */
+  readonly intensity: number;
 }
 
 /** A pipeline that was compiled. */
@@ -36,8 +38,6 @@ export interface CompiledPipeline {
   readonly shader: string;
   readonly entryPoint: string;
   readonly element: string;
-  /** True if a dispatch of it counts multiplications. */
-  readonly multiplies: boolean;
   readonly uses: readonly Use[];
 }
 
@@ -48,9 +48,8 @@ export interface Manifest {
   readonly pipelines: readonly CompiledPipeline[];
 }
 
-type Found = Omit<CompiledPipeline, "uses" | "multiplies"> & {
+type Found = Omit<CompiledPipeline, "uses"> & {
   readonly spec: KernelSpec;
-  multiplies: boolean;
   readonly uses: Map<string, Use>;
 };
 
@@ -58,7 +57,7 @@ type Found = Omit<CompiledPipeline, "uses" | "multiplies"> & {
 export class Search {
   readonly device: Device;
   readonly found = new Map<string, Found>();
-  #use: Use | null = null;
+  #use: Omit<Use, "intensity"> | null = null;
 
   constructor(real: Device) {
     const { device } = real.dryRun();
@@ -70,7 +69,11 @@ export class Search {
       },
       dispatch: (...given: Parameters<Device["dispatch"]>) => {
         const [{ label }, , , , work] = given;
-        if (work && work.operations > 0) this.found.get(label)!.multiplies = true;
+        if (work) {
+          const { uses } = this.found.get(label)!;
+          const use = this.#use && uses.get(this.#use.row);
+          if (use) uses.set(use.row, { ...use, intensity: Math.max(use.intensity, work.operations / work.bytes) });
+        }
         dispatch(...given);
       },
     });
@@ -81,14 +84,14 @@ export class Search {
     const { module, entryPoint, element } = spec;
     let found = this.found.get(label);
     if (!found) {
-      found = { label, shader: module.name, entryPoint, element, spec, multiplies: false, uses: new Map() };
+      found = { label, shader: module.name, entryPoint, element, spec, uses: new Map() };
       this.found.set(label, found);
     }
-    if (this.#use) found.uses.set(this.#use.row, this.#use);
+    if (this.#use && !found.uses.has(this.#use.row)) found.uses.set(this.#use.row, { ...this.#use, intensity: 0 });
   }
 
   /** Attributes to a row what `work` asks for. */
-  async in(use: Use, work: () => unknown): Promise<void> {
+  async in(use: Omit<Use, "intensity">, work: () => unknown): Promise<void> {
     this.#use = use;
     await work();
     this.#use = null;

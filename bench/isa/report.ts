@@ -15,6 +15,8 @@ export interface Row extends Stats, Omit<Measures, "instructions"> {
   readonly use: string;
   readonly uses: number;
   readonly lanes: number;
+  /** Operations for each byte, of the use that has most; forms that are only asked for count if there is no other. */
+  readonly intensity: number;
   /** Instructions of the hot part. */
   readonly hot: number;
   readonly bound: Bound;
@@ -33,22 +35,25 @@ export interface Report {
 }
 
 export function rowOf(pipeline: CompiledPipeline, { program, stats }: Listing, card: Card): Row {
-  const { label, element, multiplies, uses } = pipeline;
+  const { label, element, uses } = pipeline;
+  const taken = uses.filter(({ isForced }) => !isForced);
+  const intensity = Math.max(...(taken.length > 0 ? taken : uses).map((use) => use.intensity));
   const { instructions: hot, ...measures } = measuresOf(program);
-  const bound = boundOf(program, stats, card, multiplies);
-  const kind = kindOf(multiplies, stats);
+  const bound = boundOf(program, stats, card, intensity);
+  const kind = kindOf(intensity, stats, card);
   return {
     name: label,
     kind,
-    isDefault: uses.some(({ isForced }) => !isForced),
+    isDefault: taken.length > 0,
     use: uses[0]!.row,
     uses: uses.length,
     lanes: program.lanes,
+    intensity: Number(intensity.toFixed(1)),
     ...stats,
     hot,
     ...measures,
     bound: { ...bound, share: Number(bound.share.toFixed(3)) },
-    short: shortfalls(kind, element, stats, { ...measures, instructions: hot }),
+    short: shortfalls(kind, element, intensity, bound, stats, { ...measures, instructions: hot }),
   };
 }
 

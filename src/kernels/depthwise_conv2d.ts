@@ -59,7 +59,10 @@ export function depthwiseBackwardInput(
     );
   } else {
     const positions = params.batch * params.height * params.width;
-    run("backward_input", { weight, grad_output: gradOutput, grad_input: gradInput }, params, input, positions);
+    run("backward_input", { weight, grad_output: gradOutput, grad_input: gradInput }, params, input, positions, {
+      STRIDE_H: params.stride_h,
+      STRIDE_W: params.stride_w,
+    });
   }
   return gradInput;
 }

@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { besides, entryPointOf } from "../../bench/isa/assembly.ts";
 import { kindOf, shareOf, shortfalls } from "../../bench/isa/bar.ts";
-import { boundOf } from "../../bench/isa/bound.ts";
-import { CARDS, teraflopsOf } from "../../bench/isa/cards.ts";
+import { boundOf, type Bound } from "../../bench/isa/bound.ts";
+import { CARDS, ridgeOf, teraflopsOf } from "../../bench/isa/cards.ts";
 import { compare } from "../../bench/isa/comparison.ts";
 import { bytesOf, isMultiply } from "../../bench/isa/instructions.ts";
 import { listingOf, listingsOf, marker, type Listing } from "../../bench/isa/listing.ts";
@@ -43,10 +43,9 @@ const ROW: Row = rowOf(
     shader: "tiled_product",
     entryPoint: "forward",
     element: "f32x4",
-    multiplies: true,
     uses: [
-      { row: "a <training> step", isForced: false },
-      { row: "matmul.forward, tiled", isForced: true },
+      { row: "a <training> step", isForced: false, intensity: 100 },
+      { row: "matmul.forward, tiled", isForced: true, intensity: 10 },
     ],
   },
   listingOf(recorded("tiled_product.navi31")),
@@ -199,9 +198,10 @@ describe("what is wanted:", () => {
 
   test("each requirement is met or not by itself", () => {
     const stats = { vgprs: 60, sgprs: 128, spills: 0, scratch: 0, shared: 9216, waves: 8, instructions: 100 };
+    const roof: Bound = { roof: "memory", share: 1, limit: "roof" };
     const good = { ...measuresOf(looped().program), multiplies: 32, vector: 34, ldsLoads: 4, isLoop: true };
     const short = (changes: object) =>
-      shortfalls("product", "f32x4", { ...stats, ...changes }, { ...good, ...changes }).length;
+      shortfalls("product", "f32x4", 100, roof, { ...stats, ...changes }, { ...good, ...changes }).length;
     expect(short({})).toBe(0);
     expect(short({ multiplies: 8, matrices: 8, vector: 8, ldsLoads: 64 })).toBe(0); // of 64 for each lane
     for (const worse of [
@@ -210,24 +210,31 @@ describe("what is wanted:", () => {
     ])
       expect(short(worse), JSON.stringify(worse)).toBe(1);
     const wide = (element: string, widths: Record<string, number>, divisions = 0) =>
-      shortfalls("bandwidth", element, stats, { ...good, widths, divisions, waits: 3 }).length;
+      shortfalls("bandwidth", element, 0, roof, stats, { ...good, widths, divisions, waits: 3 }).length;
     expect(wide("f32x4", { "128": 2, "32": 1 })).toBe(0);
     expect(wide("f32x4", { "128": 1, "32": 2 })).toBe(1);
     expect(wide("f16x4", { "64": 2 })).toBe(0);
     expect(wide("f32", { "32": 2 })).toBe(0);
     expect(wide("f32", { "32": 2 }, 1)).toBe(1);
+    const thin = (share: number) =>
+      shortfalls("bandwidth", "f32", 6, { roof: "memory", share, limit: "vector" }, stats, good);
+    expect(thin(1)).toEqual([]);
+    expect(thin(0.4)).toEqual(["at most 40 % of memory's bandwidth, by vector"]);
   });
 
   test("a class follows from what is counted and shared", () => {
-    expect(kindOf(true, { shared: 0 })).toBe("product");
-    expect(kindOf(false, { shared: 1024 })).toBe("reduction");
-    expect(kindOf(false, { shared: 0 })).toBe("bandwidth");
+    const card = CARDS["navi31"]!; // 61.4 TFLOP/s, 960 GB/s
+    expect(ridgeOf(card)).toBeCloseTo(64, 0);
+    expect(kindOf(64, { shared: 0 }, card)).toBe("product");
+    expect(kindOf(63, { shared: 1024 }, card)).toBe("bandwidth");
+    expect(kindOf(0, { shared: 1024 }, card)).toBe("reduction");
+    expect(kindOf(0, { shared: 0 }, card)).toBe("bandwidth");
   });
 });
 
 describe("the bound:", () => {
-  const boundOn = (gpu: string, { program, stats }: Listing, multiplies = true) =>
-    boundOf(program, stats, CARDS[gpu]!, multiplies);
+  const boundOn = (gpu: string, { program, stats }: Listing, intensity = 1000) =>
+    boundOf(program, stats, CARDS[gpu]!, intensity);
 
   test("the table's rates give the makers' teraflops", () => {
     for (const [gpu, teraflops] of Object.entries({ vega10: 12.66, navi21: 23.04, navi31: 61.4, gfx1201: 48.7 }))
@@ -260,7 +267,17 @@ describe("the bound:", () => {
       "buffer_load_b128 v[8:11], v2, s[4:7], 0 offen",
       "buffer_store_b128 v[8:11], v2, s[4:7], 0 offen",
     );
-    expect(boundOn("navi31", copy, false)).toMatchObject({ roof: "memory", share: 1, limit: "roof" });
+    expect(boundOn("navi31", copy, 0)).toMatchObject({ roof: "memory", share: 1, limit: "roof" });
+  });
+
+  test("where memory takes longer than the operations, the share is one of its bandwidth", () => {
+    const [multiply, add] = ["v_fmac_f32_e32 v1, v2, v3", "v_add_nc_u32_e32 v1, v2, v3"];
+    const half = looped(...Array.from({ length: 40 }, () => [multiply, add]).flat());
+    const ridge = ridgeOf(CARDS["navi21"]!);
+    expect(boundOn("navi21", half, ridge)).toMatchObject({ roof: "arithmetic", share: 0.5 });
+    expect(boundOn("navi21", half, 0.8 * ridge)).toMatchObject({ roof: "memory", limit: "vector" });
+    expect(boundOn("navi21", half, 0.8 * ridge).share).toBeCloseTo(0.5 / 0.8);
+    expect(boundOn("navi21", half, 0.5 * ridge)).toEqual({ roof: "memory", share: 1, limit: "roof" });
   });
 
   test("of a loop without bytes, what the kernel stores behind it counts", () => {
@@ -270,7 +287,7 @@ describe("the bound:", () => {
       ...["buffer_store_b32 v1, v2, s[4:7], 0 offen", "s_endpgm"],
     );
     expect(measuresOf(program)).toMatchObject({ isLoop: true, widths: {} });
-    expect(boundOn("navi31", { program, stats }, false)).toMatchObject({ share: 1, limit: "roof" });
+    expect(boundOn("navi31", { program, stats }, 0)).toMatchObject({ share: 1, limit: "roof" });
   });
 
   test("the recorded loop is limited by its other vector instructions", () => {
