@@ -271,7 +271,7 @@ describe("what calibrates", () => {
   test("is every fifth image of a class with many: it is not trained on", async () => {
     const training = await begin(11, { batch: 1 });
     const [step] = await stepTo(training, 1);
-    expect(step).toMatchObject({ run: 1, runs: 1, steps: 54 }); // 6 epochs of 9 images
+    expect(step).toMatchObject({ model: 1, models: 1, steps: 54 }); // 6 epochs of 9 images
     const { calibration } = (await training.finish()).config;
     expect(calibration.falseReject).toBeCloseTo(0.0628, 4); // what two images support
     expect(Object.keys(calibration.classes)).toEqual(["plate"]);
