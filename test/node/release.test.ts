@@ -21,7 +21,12 @@ async function own(): Promise<Device> {
 }
 
 const SIZE = 64;
-const picture = (value: number) => ({ width: SIZE, height: SIZE, data: new Uint8Array(4 * SIZE * SIZE).fill(value) });
+/** Stripes: images of one even colour are refused. */
+const picture = (value: number) => ({
+  width: SIZE,
+  height: SIZE,
+  data: Uint8Array.from({ length: 4 * SIZE * SIZE }, (_, i) => value + (i % 40)),
+});
 
 /** Everything that is released, of a device with work recorded and not yet sent. */
 async function holdings(device: Device): Promise<() => void> {
