@@ -132,8 +132,11 @@ export function describeSpread({ classes }: Calibration): string | null {
 /** True if a number is finite and at least 0, as scores and maps are. */
 export const isScore = (value: unknown): value is number => Number.isFinite(value) && (value as number) >= 0;
 
-/** True if a number is positive and finite, as thresholds are. */
-export const isPositive = (value: unknown): value is number => Number.isFinite(value) && (value as number) > 0;
+const LARGEST = 2 ** 128; // beyond what f32 holds
+
+/** True if a number is positive, and one that a score can exceed, as thresholds are: scores are f32. */
+export const isPositive = (value: unknown): value is number =>
+  Number.isFinite(value) && (value as number) > 0 && (value as number) < LARGEST;
 
 /**
  * The lowest false-reject rate that a number of held-out images of a class supports. Their order statistics reach

@@ -199,13 +199,13 @@ function fieldsOf({
     [
       "calibration.heat",
       heat,
-      Array.isArray(heat) && heat.length === 2 && heat.every(isPositive) && heat[0] < heat[1],
+      Array.isArray(heat) && heat.length === 2 && heat.every(Number.isFinite) && 0 < heat[0] && heat[0] < heat[1],
       "two rising numbers above 0",
     ],
     ...scores.flatMap(([field, good]) =>
       (["threshold", "typical", "pixelThreshold"] as const).map((score): Field => {
         const value = isObject(good) ? good[score] : undefined;
-        return [`${field}.${score}`, value, isPositive(value), "a finite number above 0"];
+        return [`${field}.${score}`, value, isPositive(value), "a number above 0 that f32 holds"];
       }),
     ),
   ];

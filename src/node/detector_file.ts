@@ -60,10 +60,14 @@ export interface LoadOptions extends DetectorOptions, ReadOptions {
 
 /**
  * Locks a run's folder against writing by other processes; makes it if necessary.
- * @throws InputError if it cannot be written, or another process has it
+ * @throws InputError if it cannot be written, its model is no file that could be read again, or another process has it
  */
-export const claimRun = (run: string): Promise<Lock> =>
-  claimOutputs({ files: [join(run, MODEL_FILE)], folders: [run] });
+export async function claimRun(run: string): Promise<Lock> {
+  const path = join(run, MODEL_FILE);
+  const found = await stat(path).catch(() => null);
+  if (found && !found.isDirectory()) requireRegular(path, found);
+  return claimOutputs({ files: [path], folders: [run] });
+}
 
 /**
  * Reads a detector from a run's folder, or from a model file itself.

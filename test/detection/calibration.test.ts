@@ -101,6 +101,8 @@ describe("the threshold", () => {
     expect(() => calibrationOf(images, 0.01)).toThrow(
       "scores of 2 good images of class bolt differ too much for a threshold: it would be Infinity",
     );
+    const within = [1e-12, 1e3].map((score): HeldOut => ({ className: "bolt", score, peak: 1 }));
+    expect(() => calibrationOf(within, 0.01)).toThrow(/it would be [\d.]+e\+\d+/); // more than any score in f32
     expect(() => calibrationOf([], 0.01)).toThrow(OptionError);
   });
 

@@ -16,10 +16,11 @@ import {
 } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { setTimeout as pause } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { hashFile } from "../../src/node/files/hash.ts";
 import { openWeights } from "../../src/node/weights.ts";
-import { modelPath } from "../../src/node/detector_file.ts";
+import { claimRun, modelPath } from "../../src/node/detector_file.ts";
 import { ensureWritableFile, ensureWritableFolder, replaceFiles, writeFileAtomic } from "../../src/node/files/files.ts";
 import { openRegularFile, readBytes, readText } from "../../src/node/files/read.ts";
 import { writeReasonOf } from "../../src/node/files/reasons.ts";
@@ -27,6 +28,7 @@ import { decodeImage } from "../../src/node/images.ts";
 import { readHeader } from "../../src/node/files/journal.ts";
 import { LineFile } from "../../src/node/files/line_file.ts";
 import { lockFile } from "../../src/node/files/lock.ts";
+import { openSink } from "../../src/node/files/targets.ts";
 import { InputError } from "../../src/runtime/errors.ts";
 import { temporaryFolder } from "../harness/temporary.ts";
 
@@ -291,6 +293,25 @@ test.runIf(process.platform === "linux")("a pipe is written through, whole or by
   expect(await lines).toBe("one\ntwo\n");
   expect((await lstat(pipe)).isFIFO()).toBe(true);
 });
+
+test.runIf(process.platform === "linux")(
+  "a pipe's reader may come late; if none comes that is an error, and a run's model is no pipe",
+  async () => {
+    const written = writeFileAtomic(pipe, "late\n");
+    await pause(100); // so that it is there first
+    expect(await text(spawn("cat", [pipe], { stdio: ["ignore", "pipe", "ignore"] }).stdout)).toBe("late\n");
+    await written;
+    await expect(openSink({ kind: "special", path: pipe }, 50)).rejects.toMatchObject({ code: "ENXIO" });
+    const big = "x".repeat(1 << 20); // more than a pipe holds
+    const reader = spawn("cat", [pipe], { stdio: ["ignore", "pipe", "ignore"] });
+    const [read] = await Promise.all([text(reader.stdout), writeFileAtomic(pipe, big)]);
+    expect(read === big).toBe(true);
+    const run = join(folder, "run");
+    await mkdir(run);
+    execFileSync("mkfifo", [join(run, "model.safetensors")]);
+    expect(await refusal(claimRun(run))).toContain("model.safetensors: it is a pipe, not a file");
+  },
+);
 
 test("several files are replaced together: none is touched where one cannot be written", async () => {
   const place = join(folder, "together");

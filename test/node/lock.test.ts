@@ -107,6 +107,16 @@ describe("a lock", () => {
     expect(await readdir(at("one"))).toEqual([]);
   });
 
+  test("has a record of one length: a reader of one that grows would see a part of it", async () => {
+    await mkdir(at("length"));
+    await using _lock = await lockFile(at("length", "a.csv"));
+    const path = at("length", (await hidden(at("length")))[0]!);
+    const first = await readFile(path, "utf8");
+    while ((await readFile(path, "utf8")) === first) await pause(50); // its next beat
+    expect([first.length, (await readFile(path)).length]).toEqual([512, 512]);
+    expect(JSON.parse(await readFile(path, "utf8"))).toMatchObject({ pid: process.pid, beat: 1 });
+  });
+
   test.each([
     ["of this system", {}],
     ["where the system has no locks", { PATH: "/nowhere" }],

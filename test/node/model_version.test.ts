@@ -53,12 +53,16 @@ test.each([
   [grad({ pairCount: 1e12 }), "expected pairCount to be a whole number from 1 to 1048576"],
   [grad({ similarityThreshold: 0 }), "grad: expected a finite similarityThreshold above 0, got 0"],
   [grad({ paste: {} }), "grad paste: expected walk"],
-  [calibration({ threshold: null }), "expected calibration.threshold to be a finite number above 0, got null"],
-  [calibration({ threshold: 0 }), "expected calibration.threshold to be a finite number above 0, got 0"],
-  [calibration({ pixelThreshold: -1 }), "expected calibration.pixelThreshold to be a finite number above 0, got -1"],
+  [calibration({ threshold: null }), "expected calibration.threshold to be a number above 0 that f32 holds, got null"],
+  [calibration({ threshold: 1e39 }), "expected calibration.threshold to be a number above 0 that f32 holds, got 1e+39"],
+  [calibration({ threshold: 0 }), "expected calibration.threshold to be a number above 0 that f32 holds, got 0"],
+  [
+    calibration({ pixelThreshold: -1 }),
+    "expected calibration.pixelThreshold to be a number above 0 that f32 holds, got -1",
+  ],
   [
     calibration({ classes: { nut: { threshold: 1, typical: 0, pixelThreshold: 1 } } }),
-    "expected calibration.classes.nut.typical to be a finite number above 0, got 0",
+    "expected calibration.classes.nut.typical to be a number above 0 that f32 holds, got 0",
   ],
   [calibration({ heat: [2, 1] }), "expected calibration.heat to be two rising numbers above 0, got [2,1]"],
   [

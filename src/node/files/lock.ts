@@ -39,6 +39,10 @@ interface Holder {
   readonly beat: number;
 }
 
+// Bytes of every record. While a longer one is written, a reader on a busy machine may see as much of it as the one before
+// had, and its own writer then believes that it lost the lock.
+const RECORD = 512;
+
 const SYSTEM = tried(() => readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim());
 const NUMBERS = tried(() => readlinkSync("/proc/self/ns/pid"));
 
@@ -184,7 +188,7 @@ class HeldLock implements Lock {
   async write(): Promise<void> {
     const host = { writer: WRITER, pid: process.pid, host: hostname(), system: SYSTEM, numbers: NUMBERS };
     const holder: Holder = { id: this.id, ...host, kept: this.#kept, since: this.#since, beat: this.#beat++ };
-    const text = Buffer.from(`${JSON.stringify(holder)}\n`);
+    const text = Buffer.from(`${JSON.stringify(holder).padEnd(RECORD - 1)}\n`);
     await this.#file.write(text, 0, text.length, 0);
     await this.#file.truncate(text.length);
     if (holder.beat === 0) await this.#file.datasync();
@@ -192,8 +196,9 @@ class HeldLock implements Lock {
 
   /** @throws InputError if the lock is no longer this one */
   async require(): Promise<void> {
-    // once more: it may have been read while a beat was written
-    const now = (await recordAt(this.#path)) ?? (await recordAt(this.#path));
+    let now = await recordAt(this.#path);
+    for (const began = performance.now(); !now && performance.now() - began < SETTLED; now = await recordAt(this.#path))
+      await pause(50); // a busy system may refuse to open it for a moment
     if (now?.id === this.id && (await leadsTo(this.#path, this.#file))) return;
     const lost = now
       ? `another bigrid took ${this.#output} over (${named(now)}) while this one was suspended or out of reach`

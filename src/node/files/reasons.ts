@@ -15,7 +15,7 @@ export const REASONS: Readonly<Record<string, string>> = {
   EIO: "the disk reported an input/output error",
   EFBIG: "the file is too large for its file system",
   ESTALE: "the network file system has lost it",
-  ENXIO: "nothing is connected to it",
+  ENXIO: "nothing is connected to it, or reads it",
   EPIPE: "its reader has closed it",
   EBADF: "it is not open",
   EINVAL: "the file system does not support that",

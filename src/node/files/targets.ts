@@ -1,5 +1,5 @@
-import { write, type Stats } from "node:fs";
-import { lstat, open, readlink, realpath } from "node:fs/promises";
+import { constants, write, type Stats } from "node:fs";
+import { lstat, open, readlink, realpath, stat, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 
@@ -68,18 +68,40 @@ export async function isWrittenThrough(path: string): Promise<boolean> {
   return target !== null && target.kind !== "file";
 }
 
-/** Opens what is written through. */
-export async function openSink(target: Exclude<Target, { kind: "file" }>): Promise<Sink> {
-  if (target.kind === "special") return open(target.path, "a");
+const FULL = 10; // milliseconds until a pipe that is full, or has no reader yet, is tried again
+const READER = 60_000; // milliseconds that a pipe's reader may take to come
+
+/**
+ * Opens what is written through.
+ * @param patience milliseconds that the reader of a pipe may take to come: waiting for it in the system would heed no
+ * signal
+ * @throws as open: ENXIO where no reader has come
+ */
+export async function openSink(target: Exclude<Target, { kind: "file" }>, patience = READER): Promise<Sink> {
+  if (target.kind === "special") {
+    if (!(await stat(target.path)).isFIFO()) return open(target.path, "a");
+    const pipe = await openPipe(target.path, patience);
+    return { write: (bytes, offset) => writeSome(pipe.fd, bytes, offset), close: () => pipe.close() };
+  }
   return { write: (bytes, offset) => writeSome(target.fd, bytes, offset), close: () => Promise.resolve() };
+}
+
+async function openPipe(path: string, patience: number): Promise<FileHandle> {
+  for (const began = performance.now(); ;) {
+    try {
+      return await open(path, constants.O_WRONLY | constants.O_NONBLOCK);
+    } catch (error) {
+      const isEarly = (error as NodeJS.ErrnoException).code === "ENXIO";
+      if (!isEarly || performance.now() - began > patience) throw error;
+    }
+    await pause(FULL);
+  }
 }
 
 /** Writes all bytes. */
 export async function writeAll(sink: Sink, bytes: Uint8Array): Promise<void> {
   for (let written = 0; written < bytes.length;) written += (await sink.write(bytes, written)).bytesWritten;
 }
-
-const FULL = 10; // milliseconds until a pipe that is full, and does not block, is tried again
 
 async function writeSome(fd: number, bytes: Uint8Array, offset: number): Promise<{ bytesWritten: number }> {
   for (;;) {
