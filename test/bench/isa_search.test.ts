@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isForced, Search } from "../../bench/isa/compile.ts";
+import { isForced, Search, type Use } from "../../bench/isa/compile.ts";
 import { KERNELS, type Measured } from "../../bench/kernels/rows.ts";
 import { inferenceRows, prepareStep, stepRows } from "../../bench/training/grad_rows.ts";
 import { device } from "../harness/device.ts";
@@ -16,11 +16,12 @@ test("a search finds the pipelines of a row, and nothing is compiled", async () 
     await search.in({ row: name, isForced: isForced(name) }, run);
   }
   const used = [...search.found.values()].filter(({ uses }) => uses.size > 0);
-  expect(used.map(({ label, uses }) => [label.split("<")[0], [...uses.values()]])).toEqual([
-    // 784x272 by 272x1088: operations and the bytes of three matrices
-    ["matmul.forward", [{ row: "matmul.forward, registers", isForced: true, intensity: expect.closeTo(85.2, 0) }]],
+  expect(used.map(({ label, uses }) => [label.split("<")[0], [...uses.values()]])).toMatchObject([
+    ["matmul.forward", [{ row: "matmul.forward, registers", isForced: true }]],
     ["batch_norm.forward", [{ row: "batch_norm.forward", isForced: false, intensity: 0 }]],
   ]);
+  const [{ intensity }] = [...used[0]!.uses.values()] as [Use];
+  expect(intensity).toBeCloseTo(85.2, 1); // 784x272 by 272x1088: operations for the bytes of three matrices
   expect(search.found.size).toBeGreaterThan(used.length); // what made the inputs
   expect(device.counters()).toEqual(before);
 });
