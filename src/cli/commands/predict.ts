@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Command } from "commander";
+import { narrowRange } from "../../data/sample_range.ts";
 import { isUndecodable, undecodableWords } from "../../data/tree.ts";
 import { namesShown, nameShown } from "../../io/printable.ts";
 import { goodScoresOf, thresholdsAt, type Calibration, type GoodScores } from "../../detection/calibration.ts";
@@ -46,7 +47,9 @@ export function addPredict(program: Command): void {
     const detector = await open();
     remarkOnRegion(run, detector.config.regions, region);
     const kept = new KeptDetector(detector, open, flags.batch, flags.autoBatch ?? false, say);
-    const options = inspectionOptions(detector, flags, outputs, region);
+    const highs: number[] = [];
+    const onSampleHigh = (high: number): void => void highs.push(high);
+    const options = { ...inspectionOptions(detector, flags, outputs, region), onSampleHigh };
     const settings = await hashSettings(sha256, flags, options, images);
     const limit = limitOf(flags, detector.config.calibration);
     const counted =
@@ -56,6 +59,8 @@ export function addPredict(program: Command): void {
     const counts = await counted.catch((error: unknown) => {
       throw wantsLess(error) && !flags.autoBatch ? advised(error as Error, "--auto-batch does so by itself") : error;
     });
+    const narrow = narrowRange(highs);
+    if (narrow) say(`${narrow.message} ${narrow.advice}`);
     if (flags.failOnDefect && counts.defective > 0) process.exitCode ??= DEFECT_FOUND;
   });
 }

@@ -46,6 +46,8 @@ export interface InspectionOptions {
    * @param isFault true if the model failed on it, false if it cannot be read
    */
   readonly onSkipped: (reason: string, isFault: boolean) => void;
+  /** Called with the largest sample of each 16-bit image that states no range of its own. */
+  readonly onSampleHigh?: (high: number) => void;
 }
 
 /** Handling of images that have vanished. */
@@ -136,12 +138,13 @@ async function inspectBatch<T extends ListedImage>(
 function usable<T extends ListedImage>(
   detector: Detector,
   outcome: Decoded<T>,
-  { region, strict, onSkipped }: InspectionOptions,
+  { region, strict, onSkipped, onSampleHigh }: InspectionOptions,
 ): Required<InputImage> | { readonly reason: string } {
   try {
     if ("error" in outcome) throw outcome.error;
     const { image, item } = outcome;
     requireUsable(image, item.image);
+    if (image.sampleHigh !== undefined) onSampleHigh?.(image.sampleHigh);
     return { image, region: region?.of(image, item.image, detector.config.input) ?? null };
   } catch (error) {
     if (!(error instanceof InputError) || strict) throw error;
