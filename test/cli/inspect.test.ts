@@ -226,7 +226,7 @@ test("what is doubtful about a layout is said by train too", async () => {
   expect(stderr).toContain("4 images have others of their names beside them, or are these (such as train/good/0.png)");
 });
 
-test("12-bit data in 16-bit files is named, with what to do; train says it too", async () => {
+test("12-bit data in 16-bit files is named, with what to do; train and predict say it too", async () => {
   const deep = (path: string, high: number) =>
     sharp(
       Uint16Array.from({ length: 32 * 32 }, (_, i) => (high * i) / (32 * 32 - 1)),
@@ -260,6 +260,8 @@ test("12-bit data in 16-bit files is named, with what to do; train says it too",
     "folds=0",
   );
   expect(trained.stderr).toContain(message);
+  const predicted = await bigrid("predict", at("narrowRun"), at("narrow"));
+  expect([predicted.code, predicted.stderr]).toEqual([0, expect.stringContaining(message)]);
   await deep(at("narrow", "bright.png"), 65_535);
   const bright = JSON.parse((await bigrid("inspect", at("narrow"), "--json")).stdout) as Report;
   expect(bright.findings.some(({ kind }) => kind === "narrow-range")).toBe(false);

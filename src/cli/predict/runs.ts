@@ -1,4 +1,5 @@
 import { stat } from "node:fs/promises";
+import { narrowRange } from "../../data/sample_range.ts";
 import { Arrivals, identityOfArrival } from "./arrivals.ts";
 import { commonFolder, liesIn } from "./image_list.ts";
 import { isWrittenThrough } from "../../node/files/targets.ts";
@@ -47,12 +48,14 @@ export async function predictList(
   const bar = showProgress("Inspection", share.length);
   bar.update(record.done);
   const signals = new AwaitedSignals("ending after this batch");
+  const highs: number[] = [];
   const began = performance.now();
   const rate = (): number => (record.done - (share.length - left.length)) / ((performance.now() - began) / 1000);
   try {
     for await (const batch of inspectImages(kept, left, options)) {
       reportSkipped(batch, strict);
       await record.append(batch.map(({ result }) => ({ result })));
+      highs.push(...batch.flatMap(({ sampleHigh }) => sampleHigh ?? []));
       bar.update(record.done, `| ${rate().toFixed(1)} images/s`);
       if (signals.came && record.done < share.length) {
         const remedy = outputs.journal ? "; the same command with --resume continues" : "";
@@ -64,6 +67,8 @@ export async function predictList(
     bar.end();
     const { counts } = record;
     const { good, unreadable, defective } = counts;
+    const narrow = narrowRange(highs);
+    if (narrow) say(`${narrow.message} ${narrow.advice}`);
     if (unreadable > 0)
       say(`skipped ${unreadable} of ${share.length} images that cannot be used (--strict makes this an error)`);
     const seconds = ((performance.now() - began) / 1000).toFixed(1);

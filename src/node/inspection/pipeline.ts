@@ -45,6 +45,8 @@ export interface Outcome<T extends ListedImage> {
   readonly result: Result;
   /** Null where there is a score. */
   readonly failure: Failure | null;
+  /** Largest sample of a 16-bit image that states no range of its own; null for others. */
+  readonly sampleHigh: number | null;
 }
 
 const AHEAD_BYTES = 64e6;
@@ -111,11 +113,13 @@ async function inspectBatch<T extends ListedImage>(
       item,
       result: { image: item.image, verdict: "unreadable", reason },
       failure,
+      sampleHigh: null,
     });
     if ("failure" in one) return unreadable(one.failure, one.reason);
     const inspection = inspected.get(one)!;
     if ("reason" in inspection) return unreadable("model", `${item.image} cannot be inspected: ${inspection.reason}`);
-    return { item, result: await resultOf(item, one, inspection, options), failure: null };
+    const result = await resultOf(item, one, inspection, options);
+    return { item, result, failure: null, sampleHigh: one.image.sampleHigh ?? null };
   });
   await Promise.allSettled(outcomes); // where one fails, nothing is written any more when that is known
   return Promise.all(outcomes);
