@@ -5,16 +5,14 @@
 // kernel's overhead. `share` is the time that these take at the roofs, measured in the same process, divided by the
 // kernel's time.
 import { isPossible, KERNELS } from "./rows.ts";
-import { measureKernel, SAMPLES, type KernelRate } from "../measure.ts";
+import { measureKernel, SAMPLES } from "../measure.ts";
 import { NETWORK_ROWS } from "../training/network_rows.ts";
 import { Comparison, wantedRows, writeReport } from "../report.ts";
-import { measureRoofs, type Roofs } from "../../src/kernels/roofs.ts";
+import { shareOf } from "../roofline/points.ts";
+import { measureRoofs } from "../../src/kernels/roofs.ts";
 import { openDevice } from "../../src/node/device.ts";
 
 const ATTEMPTS = 3; // for a row that seems slower than before, as other load on the machine may be the cause
-
-const shareOf = ({ gigabytes, gigaflops }: Pick<KernelRate, "gigabytes" | "gigaflops">, roofs: Roofs): number =>
-  Number(Math.max(gigabytes / roofs.gigabytes, gigaflops / roofs.gigaflops).toPrecision(3));
 
 const device = await openDevice();
 const roofs = await measureRoofs(device);
@@ -44,17 +42,15 @@ for (const measured of wantedRows(
   const rates = `${String(gigabytes).padStart(7)} GB/s ${String(gigaflops).padStart(7)} GFLOP/s ${(100 * share).toFixed(0).padStart(4)} %`;
   console.log(`${nameOf(rate).padEnd(82)} ${String(milliseconds).padStart(8)} ms ${rates}`);
 }
-if (comparison) comparison.report({ kernels });
-else {
-  const again = await measureRoofs(device); // the better of two, as other load on the machine only lowers a roof
-  const best = {
-    gigaflops: Math.max(roofs.gigaflops, again.gigaflops),
-    gigabytes: Math.max(roofs.gigabytes, again.gigabytes),
-  };
-  writeReport("kernels", device, {
-    samples: SAMPLES,
-    roofs: best,
-    kernels: kernels.map((rate) => ({ ...rate, share: shareOf(rate, best) })),
-  });
-}
+comparison?.report({ kernels });
+const again = await measureRoofs(device); // the better of two, as other load on the machine only lowers a roof
+const best = {
+  gigaflops: Math.max(roofs.gigaflops, again.gigaflops),
+  gigabytes: Math.max(roofs.gigabytes, again.gigabytes),
+};
+writeReport("kernels", device, {
+  samples: SAMPLES,
+  roofs: best,
+  kernels: kernels.map((rate) => ({ ...rate, share: shareOf(rate, best) })),
+});
 process.exit();

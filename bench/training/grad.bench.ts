@@ -176,6 +176,6 @@ const timesOf = ({ results, inference }: Report) =>
     ...inference.map((result) => [nameOfInference(result), result.milliseconds.min] as const),
   ]);
 const comparison = Comparison.asked("grad", device, timesOf);
-if (comparison) comparison.report({ results, inference });
-else writeReport("grad", device, { cells: CELLS, roofs, results, inference });
+comparison?.report({ results, inference });
+writeReport("grad", device, { cells: CELLS, roofs, results, inference });
 process.exit();
