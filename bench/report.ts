@@ -21,6 +21,9 @@ function wordsBehind(option: string): readonly string[] | null {
   return words;
 }
 
+/** True if --unchecked asks for a second measurement without a device's checks. */
+export const wantsUnchecked = (): boolean => process.argv.includes("--unchecked");
+
 /** The rows selected by --rows; all without it. */
 export function wantedRows<T>(rows: readonly T[], nameOf: (row: T) => string): readonly T[] {
   const words = wordsBehind("--rows");

@@ -33,7 +33,7 @@ const escaped = (text: string): string => text.replaceAll(/[&<>"]/g, (sign) => E
 
 const worksOf = <Row extends Work>(kernel: string, works: readonly Row[] = [], nameOf: (row: Row) => string): Rate[] =>
   works.map((work) => {
-    const { milliseconds, gigabytes, gigaflops, share } = work;
+    const { milliseconds, gigabytes, gigaflops, share, unchecked } = work;
     const what = nameOf(work).replace(`${kernel}, `, "");
     return {
       kernel,
@@ -42,17 +42,19 @@ const worksOf = <Row extends Work>(kernel: string, works: readonly Row[] = [], n
       gigabytes,
       gigaflops,
       ...(share !== undefined && { share }),
+      ...(unchecked && { unchecked }),
     };
   });
 
 /** The rows of a report, of kernels or of whole steps. */
 export const ratesOf = ({ kernels = [], results, inference }: Measurements): readonly Rate[] => [
-  ...kernels.map(({ kernel, what, milliseconds, gigabytes, gigaflops }) => ({
+  ...kernels.map(({ kernel, what, milliseconds, gigabytes, gigaflops, unchecked }) => ({
     kernel,
     what,
     milliseconds,
     gigabytes,
     gigaflops,
+    ...(unchecked && { unchecked }),
   })),
   ...worksOf("training", results, nameOfStep),
   ...worksOf("inference", inference, nameOfInference),

@@ -12,6 +12,8 @@ export interface Rate {
   readonly gigaflops: number;
   /** For work of several dispatches: the time that these would take at the roofs that limit them, as a share of its own. */
   readonly share?: number;
+  /** Times without a device's checks, where they were measured. */
+  readonly unchecked?: { readonly milliseconds: number };
 }
 
 /** A row's place in the plot. */
@@ -115,7 +117,7 @@ export const figure = (x: number): string =>
 
 /** Describes a point in lines: kernel and form, shapes, rates, share of its roof. */
 export function wordsOf({ rate, share, x }: Point, roofs: Roofs): readonly string[] {
-  const { kernel, what, milliseconds, gigabytes, gigaflops } = rate;
+  const { kernel, what, milliseconds, gigabytes, gigaflops, unchecked } = rate;
   const limit = (gigaflops > 0 ? x : 0) < ridgeOf(roofs) ? "memory" : "arithmetic";
   const roof = rate.share === undefined ? `the roof of ${limit}` : "its dispatches' roofs";
   const operations = gigaflops > 0 ? `${figure(gigaflops)} GFLOP/s, ${figure(x)} operations a byte, ` : "";
@@ -124,5 +126,6 @@ export function wordsOf({ rate, share, x }: Point, roofs: Roofs): readonly strin
     what,
     `${figure(milliseconds)} ms: ${operations}${figure(gigabytes)} GB/s`,
     `${figure(100 * share)} % of ${roof}`,
+    ...(unchecked ? [`${figure(unchecked.milliseconds)} ms without checks`] : []),
   ];
 }
