@@ -30,8 +30,22 @@ export function wantedRows<T>(rows: readonly T[], nameOf: (row: T) => string): r
   return words ? rows.filter((row) => words.some((word) => nameOf(row).includes(word))) : rows;
 }
 
-/** The commit that is measured; null outside a repository. */
+/** The rows for which there is time before --seconds are over; all without it. Prints how many are left out. */
+export function* inTime<T>(rows: readonly T[]): Generator<T> {
+  const seconds = Number(wordsBehind("--seconds")?.[0] ?? Infinity);
+  for (const [i, row] of rows.entries()) {
+    if (performance.now() > 1000 * seconds) {
+      console.log(`${rows.length - i} of ${rows.length} rows left out: ${seconds} s are over`);
+      return;
+    }
+    yield row;
+  }
+}
+
+/** The commit that is measured: BIGRID_COMMIT outside a repository; null without that. */
 function currentCommit(): string | null {
+  const told = process.env["BIGRID_COMMIT"];
+  if (told) return told;
   try {
     return execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8", stdio: "pipe" }).trim();
   } catch {

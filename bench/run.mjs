@@ -3,6 +3,7 @@
 // node bench/run.mjs --against bench/results/grad.llvmpipe.json   measures the rows of that file again and compares
 // node bench/run.mjs kernels --rows depthwise grid_sample   measures only rows with one of these in their names, and
 // writes nothing
+// node bench/run.mjs --seconds N   begins no row after N seconds
 // node bench/run.mjs --out DIR   writes the reports there, also with --rows and --against
 // node bench/run.mjs --page   writes a page with a roofline plot of all rows beside the reports, too
 import { spawnSync } from "node:child_process";

@@ -7,7 +7,7 @@
 import { isPossible, KERNELS } from "./rows.ts";
 import { measureKernel, SAMPLES, type KernelRate } from "../measure.ts";
 import { NETWORK_ROWS } from "../training/network_rows.ts";
-import { Comparison, wantedRows, wantsUnchecked, writeReport } from "../report.ts";
+import { Comparison, inTime, wantedRows, wantsUnchecked, writeReport } from "../report.ts";
 import { shareOf } from "../roofline/points.ts";
 import { costSummary, openUnchecked, uncheckedWords, type Unchecked } from "../unchecked.ts";
 import { measureRoofs } from "../../src/kernels/roofs.ts";
@@ -29,10 +29,8 @@ const comparison = Comparison.asked(
     new Map(report.kernels.map((row) => [nameOf(row), row.least])),
 );
 const kernels: (KernelRate & { readonly unchecked?: Unchecked })[] = [];
-for (const measured of wantedRows(
-  [...KERNELS, ...NETWORK_ROWS].filter((row) => isPossible(device, row)),
-  nameOf,
-)) {
+const rows = [...KERNELS, ...NETWORK_ROWS].filter((row) => isPossible(device, row));
+for (const measured of inTime(wantedRows(rows, nameOf))) {
   let rate = await measureKernel(device, measured);
   for (let i = 1; i < ATTEMPTS && comparison?.isSlower(nameOf(rate), rate.least); i++) {
     const again = await measureKernel(device, measured);

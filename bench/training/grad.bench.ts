@@ -5,7 +5,7 @@
 // device's checks.
 import { openDevice } from "../../src/node/device.ts";
 import type { TracedDispatch, Work } from "../../src/runtime/profiler.ts";
-import { Comparison, wantedRows, wantsUnchecked, writeReport } from "../report.ts";
+import { Comparison, inTime, wantedRows, wantsUnchecked, writeReport } from "../report.ts";
 import { costSummary, openUnchecked, uncheckedWords, type Unchecked } from "../unchecked.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { measureRoofs } from "../../src/kernels/roofs.ts";
@@ -185,13 +185,13 @@ console.log(
   `${device.adapter.description}: at most ${roofs.gigaflops.toFixed(1)} GFLOP/s, ${roofs.gigabytes.toFixed(1)} GB/s; ${CELLS} x ${CELLS} cells`,
 );
 const results = [];
-for (const row of wantedRows(stepRows(device), nameOfStep)) {
+for (const row of inTime(wantedRows(stepRows(device), nameOfStep))) {
   const result = await measureRow(row, prepareStep, row.warmUps);
   results.push(result);
   print(nameOfStep(row), `${result.milliseconds.median.toFixed(1)} ms a step`, result);
 }
 const inference = [];
-for (const row of wantedRows(inferenceRows(device), nameOfInference)) {
+for (const row of inTime(wantedRows(inferenceRows(device), nameOfInference))) {
   const result = await measureRow(row, prepareInference, 1);
   inference.push(result);
   print(
