@@ -78,6 +78,7 @@ test("a part that fails ends alone, but wrong results are the script's failure",
   expect(JSON.parse(readFileSync(join(failing.out, "parts.json"), "utf8"))).toMatchObject({ grad: 1, kernels: 0 });
   const wrong = measure([], '[ "$1" != correctness.mjs ]');
   expect([wrong.status, wrong.asked().length]).toEqual([1, NODE_PARTS.length]);
+  expect(measure([], '[ "$1" != correctness.mjs ] || exit 124').status).toBe(0); // a long case proves nothing
 });
 
 test("PyTorch is measured where it has CUDA, and in a rehearsal where it is", () => {
