@@ -14,7 +14,7 @@ import { runnerImport } from "vite";
 import { wgsl } from "../tools/build/vite_wgsl.mjs";
 
 const ALL = ["kernels", "grad"];
-const FOLDERS = { kernels: "kernels", metrics: "kernels", grad: "training", accuracy: "accuracy" };
+const FOLDERS = { kernels: "kernels", metrics: "kernels", grad: "training", bounds: "training", accuracy: "accuracy" };
 const RESULTS = "bench/results";
 
 const load = (file) =>
