@@ -34,31 +34,37 @@ for (const row of rows) {
     console.log(`${rows.length - measured.length} of ${rows.length} rows left out`);
     break;
   }
-  const { run, release } = prepareStep(device, row);
-  for (let i = 0; i < WARM_UPS; i++) await run();
-  await device.finish();
-  const milliseconds: number[] = [];
-  const start = performance.now();
-  while (milliseconds.length < RUNS && (milliseconds.length === 0 || performance.now() - start < MOST_MILLISECONDS)) {
-    const before = performance.now();
-    await run();
-    await device.finish();
-    milliseconds.push(performance.now() - before);
+  try {
+    measured.push(await measureRow(row));
+  } catch (error) {
+    console.log(`${nameOfStep(row)}: ${(error as Error).message}`); // such as no memory for it
+    measured.push({ name: nameOfStep(row), error: (error as Error).message });
   }
-  milliseconds.sort((a, b) => a - b);
-  const [least, median] = [milliseconds[0]!, milliseconds[milliseconds.length >> 1]!];
-  const { bytes, freeBytes } = device.memory();
-  measured.push({
-    name: nameOfStep(row),
-    ...row,
-    runs: milliseconds.length,
-    least,
-    median,
-    deviceBytes: bytes + freeBytes,
-  });
-  console.log(`${nameOfStep(row)}: ${median.toFixed(1)} ms a step, least ${least.toFixed(1)}`);
   write(null);
-  release();
+}
+
+async function measureRow(row: StepRow): Promise<object> {
+  const { run, release } = prepareStep(device, row);
+  try {
+    for (let i = 0; i < WARM_UPS; i++) await run();
+    await device.finish();
+    const milliseconds: number[] = [];
+    const start = performance.now();
+    while (milliseconds.length < RUNS && (milliseconds.length === 0 || performance.now() - start < MOST_MILLISECONDS)) {
+      const before = performance.now();
+      await run();
+      await device.finish();
+      milliseconds.push(performance.now() - before);
+    }
+    milliseconds.sort((a, b) => a - b);
+    const [least, median] = [milliseconds[0]!, milliseconds[milliseconds.length >> 1]!];
+    const { bytes, freeBytes } = device.memory();
+    console.log(`${nameOfStep(row)}: ${median.toFixed(1)} ms a step, least ${least.toFixed(1)}`);
+    const runs = milliseconds.length;
+    return { name: nameOfStep(row), ...row, runs, least, median, deviceBytes: bytes + freeBytes };
+  } finally {
+    release();
+  }
 }
 
 /** Steps of the largest size as they come, until the wanted number or the end of the time. */
