@@ -95,8 +95,7 @@ export async function reportAdapter(gpu: GPU, help: string): Promise<AdapterRepo
     features: [...adapter.features].sort(),
     missing: WANTED_FEATURES.filter((feature) => !has(adapter, feature)),
     matrices: matrixConfigs(adapter).map(
-      ({ M, N, K, componentType, resultComponentType }) =>
-        `${String(M)}x${String(N)}x${String(K)} ${String(componentType)} to ${String(resultComponentType)}`,
+      ({ M, N, K, componentType, resultComponentType }) => `${M}x${N}x${K} ${componentType} to ${resultComponentType}`,
     ),
     limits,
   };
@@ -108,15 +107,24 @@ async function requestAdapter(gpu: GPU, help: string): Promise<GPUAdapter> {
   return adapter;
 }
 
+/** A product `[M, K] [K, N]` that a subgroup computes. */
+interface MatrixConfig {
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+  readonly componentType: string;
+  readonly resultComponentType: string;
+}
+
 interface MatrixInfo extends GPUAdapterInfo {
-  readonly subgroupMatrixConfigs?: readonly Readonly<Record<string, unknown>>[];
+  readonly subgroupMatrixConfigs?: readonly MatrixConfig[];
 }
 
 // Extents of a product `[M, K] [K, N]`, its element type and its accumulator type.
 const MATRIX_CONFIG = Object.entries({ M: 16, N: 16, K: 16, componentType: "f16", resultComponentType: "f32" });
 
 /** Kinds of matrices that the adapter's subgroups multiply. */
-const matrixConfigs = ({ features, info }: GPUAdapter): readonly Readonly<Record<string, unknown>>[] =>
+const matrixConfigs = ({ features, info }: GPUAdapter): readonly MatrixConfig[] =>
   features.has(MATRICES) ? [...((info as MatrixInfo).subgroupMatrixConfigs ?? [])] : [];
 
 /**
@@ -124,8 +132,8 @@ const matrixConfigs = ({ features, info }: GPUAdapter): readonly Readonly<Record
  */
 function matrixLanes(adapter: GPUAdapter): number {
   const { subgroupMaxSize = 0 } = adapter.info;
-  const isFit = (config: Readonly<Record<string, unknown>>): boolean =>
-    MATRIX_CONFIG.every(([name, value]) => config[name] === value);
+  const isFit = (config: MatrixConfig): boolean =>
+    MATRIX_CONFIG.every(([name, value]) => config[name as keyof MatrixConfig] === value);
   const isThere = adapter.features.has("shader-f16") && matrixConfigs(adapter).some(isFit);
   return isThere && subgroupMaxSize <= MOST_LANES ? subgroupMaxSize : 0;
 }
