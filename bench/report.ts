@@ -1,6 +1,7 @@
 // Output of measurements: bench/results/NAME.<adapter>.json or, with --against FILE, a comparison with an earlier file.
 import { execFileSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Device } from "../src/runtime/device.ts";
 
 /** Times by name of the measurement. */
@@ -20,21 +21,52 @@ function wordsBehind(option: string): readonly string[] | null {
   return words;
 }
 
+/** True if --unchecked asks for a second measurement without a device's checks. */
+export const wantsUnchecked = (): boolean => process.argv.includes("--unchecked");
+
 /** The rows selected by --rows; all without it. */
 export function wantedRows<T>(rows: readonly T[], nameOf: (row: T) => string): readonly T[] {
   const words = wordsBehind("--rows");
   return words ? rows.filter((row) => words.some((word) => nameOf(row).includes(word))) : rows;
 }
 
-/** Writes the report of a benchmark, unless --rows selected only a part. */
+/** The rows for which there is time before --seconds are over; all without it. Prints how many are left out. */
+export function* inTime<T>(rows: readonly T[]): Generator<T> {
+  const seconds = Number(wordsBehind("--seconds")?.[0] ?? Infinity);
+  for (const [i, row] of rows.entries()) {
+    if (performance.now() > 1000 * seconds) {
+      console.log(`${rows.length - i} of ${rows.length} rows left out: ${seconds} s are over`);
+      return;
+    }
+    yield row;
+  }
+}
+
+/** The commit that is measured: BIGRID_COMMIT outside a repository; null without that. */
+function currentCommit(): string | null {
+  const told = process.env["BIGRID_COMMIT"];
+  if (told) return told;
+  try {
+    return execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8", stdio: "pipe" }).trim();
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Writes the report of a benchmark: to the folder of --out or, if neither --rows selects only a part nor --against asks
+ * for a comparison, to bench/results; and to that of --part, from which bench/run.mjs makes a page.
+ */
 export function writeReport(name: string, { adapter }: Device, body: object): void {
-  if (wordsBehind("--rows")) return;
-  const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
-  const file = `bench/results/${name}.${adapter.description.split(/[^A-Za-z0-9]+/)[0]!.toLowerCase()}.json`;
-  writeFileSync(
-    file,
-    `${JSON.stringify({ adapter, commit, date: new Date().toISOString().slice(0, 10), ...body }, null, 1)}\n`,
-  );
+  const [out, part] = ["--out", "--part"].map((option) => wordsBehind(option)?.[0]);
+  const folder = out ?? (wordsBehind("--rows") || wordsBehind("--against") ? undefined : "bench/results");
+  const file = `${name}.${adapter.description.split(/[^A-Za-z0-9]+/)[0]!.toLowerCase()}.json`;
+  const report = { adapter, commit: currentCommit(), date: new Date().toISOString().slice(0, 10), ...body };
+  for (const each of [folder, part]) {
+    if (each === undefined) continue;
+    mkdirSync(each, { recursive: true });
+    writeFileSync(join(each, file), `${JSON.stringify(report, null, 1)}\n`);
+  }
 }
 
 /** An earlier report to compare with. */

@@ -52,7 +52,7 @@ export { Adam, AdamW, type AdamOptions } from "./optim/adam.ts";
 export type { Optimizer, OptimizerState, ParameterGroup } from "./optim/optimizer.ts";
 export { cosineLearningRate, stepLearningRate } from "./optim/schedule.ts";
 export { Sgd, type SgdOptions } from "./optim/sgd.ts";
-export type { AdapterReport, DeviceOptions } from "./runtime/acquire.ts";
+export type { AdapterReport, AdapterSwitch, DeviceOptions } from "./runtime/acquire.ts";
 export type { BufferPart } from "./runtime/bind_groups.ts";
 export { defineKernel } from "./runtime/define_kernel.ts";
 export { Device, type AdapterDescription, type CaptureOptions, type CapturePlan } from "./runtime/device.ts";

@@ -1,10 +1,13 @@
 // A training step of GRAD (`tiny` on features of the embedded backbone and of EfficientNet-B4, `mobile` on B6's, with
 // and without recomputed blocks), and inference, from decoded photographs to scores and maps on the host. Each with the
 // time that its kernels would take at the roofs, measured in the same process. Writes
-// bench/results/grad.<adapter>.json; with --against FILE compares.
+// bench/results/grad.<adapter>.json; with --against FILE compares, with --unchecked takes the times again without a
+// device's checks.
 import { openDevice } from "../../src/node/device.ts";
 import type { TracedDispatch, Work } from "../../src/runtime/profiler.ts";
-import { Comparison, wantedRows, writeReport } from "../report.ts";
+import { Comparison, inTime, wantedRows, wantsUnchecked, writeReport } from "../report.ts";
+import { costSummary, openUnchecked, uncheckedWords, type Unchecked } from "../unchecked.ts";
+import type { Device } from "../../src/runtime/device.ts";
 import { measureRoofs } from "../../src/kernels/roofs.ts";
 import {
   CELLS,
@@ -20,6 +23,7 @@ import {
 } from "./grad_rows.ts";
 
 const device = await openDevice();
+const unchecked = wantsUnchecked() ? await openUnchecked() : null;
 const roofs = await measureRoofs(device);
 device.trim();
 
@@ -48,20 +52,43 @@ function ratesOf(dispatched: readonly TracedDispatch[], milliseconds: number) {
   };
 }
 
-/** Times of `run`, counters of one run, and its time by kernel. */
-async function measure(run: () => Promise<unknown>, warmUps: number) {
-  for (let i = 0; i < warmUps; i++) await run();
-  await device.finish();
+/** Milliseconds of several runs, the least first. */
+async function timeRuns(on: Device, run: Prepared["run"]): Promise<number[]> {
   const milliseconds: number[] = [];
-  const [before, worked, began] = [device.counters(), processor(), performance.now()];
-  const dispatched = await device.trace(async () => {
-    while (milliseconds.length === 0 || (milliseconds.length < RUNS && performance.now() - began < MOST_MILLISECONDS)) {
-      const start = performance.now();
-      await run();
-      await device.finish();
-      milliseconds.push(performance.now() - start);
-    }
-  });
+  const began = performance.now();
+  while (milliseconds.length === 0 || (milliseconds.length < RUNS && performance.now() - began < MOST_MILLISECONDS)) {
+    const start = performance.now();
+    await run();
+    await on.finish();
+    milliseconds.push(performance.now() - start);
+  }
+  return milliseconds.sort((a, b) => a - b);
+}
+
+async function warmUp(on: Device, run: Prepared["run"], times: number): Promise<void> {
+  for (let i = 0; i < times; i++) await run();
+  await on.finish();
+}
+
+/** Times without checks. */
+async function measureUnchecked(
+  on: Device,
+  prepared: Prepared | Promise<Prepared>,
+  warmUps: number,
+): Promise<Unchecked> {
+  const { run, release } = await prepared;
+  await warmUp(on, run, warmUps);
+  const milliseconds = await timeRuns(on, run);
+  release();
+  return { milliseconds: milliseconds[milliseconds.length >> 1]!, least: milliseconds[0]! };
+}
+
+/** Times of `run`, counters of one run, and its time by kernel. */
+async function measure(run: Prepared["run"], warmUps: number) {
+  await warmUp(device, run, warmUps);
+  let milliseconds: number[] = [];
+  const [before, worked] = [device.counters(), processor()];
+  const dispatched = await device.trace(async () => void (milliseconds = await timeRuns(device, run)));
   const [after, processorMilliseconds, { bytes: held, freeBytes }] = [
     device.counters(),
     processor() - worked,
@@ -74,7 +101,6 @@ async function measure(run: () => Promise<unknown>, warmUps: number) {
       (after[name] - before[name]) / runs,
     ]),
   );
-  milliseconds.sort((a, b) => a - b);
   const median = milliseconds[runs >> 1]!;
   return {
     runs,
@@ -107,13 +133,20 @@ async function profileKernels(run: () => Promise<unknown>) {
   }));
 }
 
-async function measureRow<Row extends StepRow | InferenceRow>(row: Row, { run, release }: Prepared, warmUps: number) {
+/** Measures a row that `prepare` makes on a device, also without checks if that is asked for. */
+async function measureRow<Row extends StepRow | InferenceRow>(
+  row: Row,
+  prepare: (on: Device, row: Row) => Prepared | Promise<Prepared>,
+  warmUps: number,
+) {
+  const { run, release } = await prepare(device, row);
   const measured = await measure(run, warmUps);
   release();
-  return { ...row, ...measured };
+  const bare = unchecked && (await measureUnchecked(unchecked, prepare(unchecked, row), warmUps));
+  return { ...row, ...measured, ...(bare && { unchecked: bare }) };
 }
 
-type Measured = Awaited<ReturnType<typeof measure>>;
+type Measured = Awaited<ReturnType<typeof measure>> & { readonly unchecked?: Unchecked };
 
 function print(
   name: string,
@@ -128,6 +161,7 @@ function print(
     dispatches,
     deviceBytes,
     kernels,
+    unchecked,
   }: Measured,
 ): void {
   const percent = (x: number): string => `${(100 * x).toFixed(0)} %`;
@@ -137,6 +171,7 @@ function print(
   console.log(
     `  ${gigabytes} GB/s, ${gigaflops} GFLOP/s: at the roofs its kernels would take ${percent(share)} of ${median.toFixed(1)} ms`,
   );
+  if (unchecked) console.log(`  ${uncheckedWords({ least: min }, unchecked)}`);
   console.log(
     `  ${dispatches.toFixed(1)} dispatches; ${(deviceBytes / 2 ** 20).toFixed(0)} MiB on the device; by kernel:`,
   );
@@ -150,14 +185,14 @@ console.log(
   `${device.adapter.description}: at most ${roofs.gigaflops.toFixed(1)} GFLOP/s, ${roofs.gigabytes.toFixed(1)} GB/s; ${CELLS} x ${CELLS} cells`,
 );
 const results = [];
-for (const row of wantedRows(stepRows(device), nameOfStep)) {
-  const result = await measureRow(row, prepareStep(device, row), row.warmUps);
+for (const row of inTime(wantedRows(stepRows(device), nameOfStep))) {
+  const result = await measureRow(row, prepareStep, row.warmUps);
   results.push(result);
   print(nameOfStep(row), `${result.milliseconds.median.toFixed(1)} ms a step`, result);
 }
 const inference = [];
-for (const row of wantedRows(inferenceRows(device), nameOfInference)) {
-  const result = await measureRow(row, await prepareInference(device, row), 1);
+for (const row of inTime(wantedRows(inferenceRows(device), nameOfInference))) {
+  const result = await measureRow(row, prepareInference, 1);
   inference.push(result);
   print(
     nameOfInference(row),
@@ -176,6 +211,11 @@ const timesOf = ({ results, inference }: Report) =>
     ...inference.map((result) => [nameOfInference(result), result.milliseconds.min] as const),
   ]);
 const comparison = Comparison.asked("grad", device, timesOf);
-if (comparison) comparison.report({ results, inference });
-else writeReport("grad", device, { cells: CELLS, roofs, results, inference });
+const both = [
+  ...results.map((row) => ({ ...row, name: nameOfStep(row) })),
+  ...inference.map((row) => ({ ...row, name: nameOfInference(row) })),
+].flatMap(({ name, milliseconds: { min: least }, unchecked }) => (unchecked ? [{ name, least, unchecked }] : []));
+if (both.length > 0) console.log(costSummary(both));
+comparison?.report({ results, inference });
+writeReport("grad", device, { cells: CELLS, roofs, results, inference });
 process.exit();

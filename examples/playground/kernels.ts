@@ -1,4 +1,8 @@
 // The kernel explorer: what each shader says of itself, what it makes of a picture, how fast it is.
+import type { KernelRate } from "../../bench/measure.ts";
+import { RooflineChart } from "../../bench/roofline/chart.ts";
+import { rooflineOf } from "../../bench/roofline/points.ts";
+import type { Roofs } from "../../src/kernels/roofs.ts";
 import { synthesise } from "../../src/data/synthetic.ts";
 import { describeShader } from "../../tools/build/describe_shader.mjs";
 import { SIDE, type Control, type KernelReply, type KernelRequest } from "./kernels_protocol.ts";
@@ -20,6 +24,9 @@ let values: Record<string, number | string> = {};
 let controls: Readonly<Record<string, readonly Control[]>> = {};
 let measured: readonly string[] | null = null; // null until there is a device
 let report: unknown = null;
+let roofs: Roofs | null = null; // null until something is measured
+const rates = new Map<string, KernelRate>();
+const chart = new RooflineChart(byId("roofline"));
 let lastId = 0;
 
 worker.addEventListener("message", ({ data: reply }: MessageEvent<KernelReply>) => {
@@ -40,8 +47,14 @@ worker.addEventListener("message", ({ data: reply }: MessageEvent<KernelReply>) 
       byId("timing").textContent = `out, ${width} x ${height}; ${milliseconds.toPrecision(3)} ms with the call`;
       return;
     }
+    case "roofs":
+      ({ roofs } = reply);
+      return;
     case "measured": {
       const { rate, done, total } = reply;
+      rates.set(`${rate.kernel} ${rate.what}`, rate);
+      show(true, "roofline");
+      chart.show(rooflineOf([...rates.values()], roofs!));
       show(true, "table");
       byId("measuring").textContent = done < total ? `${done} of ${total} …` : "";
       const cells = [rate.kernel, rate.what, rate.milliseconds, rate.gigabytes, rate.gigaflops];
@@ -159,7 +172,7 @@ onClick("photo", async () => {
   draw();
 });
 const measure = (shader: string | null): void => {
-  byId("measuring").textContent = "measuring …";
+  byId("measuring").textContent = "measuring the roofs …";
   byId("table").querySelector("tbody")!.replaceChildren();
   ask({ kind: "measure", shader });
 };

@@ -1,4 +1,5 @@
 import type { KernelRate } from "../../bench/measure.ts";
+import type { Roofs } from "../../src/kernels/roofs.ts";
 import type { AdapterDescription } from "../../src/runtime/device.ts";
 
 /** Pixels of a side of the picture that goes in. */
@@ -39,6 +40,7 @@ export type KernelReply =
       readonly height: number;
       readonly milliseconds: number;
     }
+  | { readonly kind: "roofs"; readonly roofs: Roofs }
   | { readonly kind: "measured"; readonly rate: KernelRate; readonly done: number; readonly total: number }
   | { readonly kind: "report"; readonly report: unknown }
   | { readonly kind: "failed"; readonly message: string };

@@ -1,7 +1,9 @@
 // The kernel explorer's device: makes pictures and measures, so that the page itself stays responsive.
 import { isPossible, KERNELS } from "../../bench/kernels/rows.ts";
 import { measureKernel, SAMPLES, type KernelRate } from "../../bench/measure.ts";
+import { shareOf } from "../../bench/roofline/points.ts";
 import { openDevice } from "../../src/browser/device.ts";
+import { measureRoofs, type Roofs } from "../../src/kernels/roofs.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { fromArray, toArray } from "../../src/tensor/tensor.ts";
 import { KERNEL_PICTURES } from "./kernel_pictures.ts";
@@ -11,6 +13,7 @@ const tell = (reply: KernelReply, transfer: Transferable[] = []): void => self.p
 const shaderOf = (kernel: string): string => kernel.split(".")[0]!;
 
 let device: Device;
+let roofs: Roofs | null = null;
 const rates = new Map<string, KernelRate>();
 
 async function answer(request: KernelRequest): Promise<void> {
@@ -27,6 +30,8 @@ async function answer(request: KernelRequest): Promise<void> {
     case "draw":
       return draw(request);
     case "measure": {
+      roofs ??= await measureRoofs(device);
+      tell({ kind: "roofs", roofs });
       const chosen = KERNELS.filter(
         (row) => isPossible(device, row) && (request.shader === null || shaderOf(row.kernel) === request.shader),
       );
@@ -36,9 +41,10 @@ async function answer(request: KernelRequest): Promise<void> {
         tell({ kind: "measured", rate, done: i + 1, total: chosen.length });
       }
       const [{ adapter }, date] = [device, new Date().toISOString().slice(0, 10)];
+      const kernels = Array.from(rates.values(), (rate) => ({ ...rate, share: shareOf(rate, roofs!) }));
       return tell({
         kind: "report",
-        report: { adapter, date, samples: SAMPLES, agent: navigator.userAgent, kernels: [...rates.values()] },
+        report: { adapter, date, samples: SAMPLES, agent: navigator.userAgent, roofs, kernels },
       });
     }
   }

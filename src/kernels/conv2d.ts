@@ -115,7 +115,7 @@ export function conv2dBackwardInput(
     },
   };
   form = formOf("conv2d.backward_input", product, params.filter_groups, form, (form) =>
-    conv2dBackwardInput(input, like(weight), like(gradOutput), options, form),
+    conv2dBackwardInput(like(input), like(weight), like(gradOutput), options, form),
   );
   const tile = TILES[form];
   if (tile) return tiledProduct({ op: "conv2d", ...product, pack: packFor(channels, k) }, tile);
@@ -158,7 +158,7 @@ export function conv2dBackwardWeight(
     windows: { ...geometry, height, width, channels, place_height: out_height, place_width: out_width, filter_w: s },
   };
   form = formOf("conv2d.backward_weight", product, params.filter_groups, form, (form) =>
-    conv2dBackwardWeight(like(input), weight, like(gradOutput), options, form),
+    conv2dBackwardWeight(like(input), like(weight), like(gradOutput), options, form),
   );
   const tile = TILES[form];
   if (tile) return tiledProduct({ op: "conv2d", ...product, pack: packFor(channels, n) }, tile);

@@ -1,20 +1,17 @@
-import { tmpdir } from "node:os";
-import { reportAdapter, requestDevice, type AdapterReport, type DeviceOptions } from "../runtime/acquire.ts";
+import {
+  reportAdapter,
+  requestDevice,
+  type AdapterReport,
+  type AdapterSwitch,
+  type DeviceOptions,
+} from "../runtime/acquire.ts";
 import type { Device } from "../runtime/device.ts";
-import { AdapterError } from "../runtime/errors.ts";
+import { loadDawn, SWITCHES } from "./dawn.ts";
 import { tuningFile } from "./tuning_file.ts";
 
 const HELP =
   "install your GPU's Vulkan driver, or Mesa's software one (Debian and Ubuntu: apt-get install mesa-vulkan-drivers, Mesa 24 or newer; " +
   "on Debian 12 from bookworm-backports); VK_DRIVER_FILES names a driver explicitly";
-
-// Dawn's instance must stay reachable: the process crashes if it is garbage-collected. On the global object it outlives
-// this module, and a second copy of the module shares it.
-const INSTANCE = Symbol.for("bigrid.dawn");
-const holder = globalThis as { [INSTANCE]?: GPU };
-
-// Exact timestamps instead of steps of 65 us; and experimental features, of which only requested ones are used.
-const DAWN = ["disable-dawn-features=timestamp_quantization", "enable-dawn-features=allow_unsafe_apis"];
 
 const opened = new Set<WeakRef<Device>>();
 
@@ -36,19 +33,6 @@ function destroyOpened(): void {
   for (const reference of opened) reference.deref()?.destroy();
 }
 
-async function loadDawn(): Promise<GPU> {
-  if (holder[INSTANCE]) return holder[INSTANCE];
-  process.env["XDG_RUNTIME_DIR"] ??= tmpdir(); // Dawn's Vulkan loader wants one to be set
-  const webgpu = await import("webgpu").catch((cause: unknown) => {
-    throw new AdapterError(
-      `the npm package webgpu does not load on ${process.platform} ${process.arch}: ${(cause as Error).message}`,
-      { cause },
-    );
-  });
-  Object.assign(globalThis, webgpu.globals);
-  return (holder[INSTANCE] = webgpu.create(DAWN));
-}
-
 /** True if devices measure forms of kernels by default: BIGRID_AUTOTUNE is set, and neither empty nor 0. */
 const wantsTuning = (): boolean => !["", "0"].includes(process.env["BIGRID_AUTOTUNE"] ?? "");
 
@@ -57,9 +41,12 @@ const wantsTuning = (): boolean => !["", "0"].includes(process.env["BIGRID_AUTOT
  * @param options `autotune` is by default what the variable BIGRID_AUTOTUNE says
  * @throws AdapterError if there is no adapter, with what to install
  */
-export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
+export const openDevice = (options: DeviceOptions = {}): Promise<Device> => openSwitched(SWITCHES, options);
+
+/** A device as `openDevice` makes it, with other switches of Dawn. */
+export async function openSwitched(switches: readonly AdapterSwitch[], options: DeviceOptions = {}): Promise<Device> {
   const device = await requestDevice(
-    await loadDawn(),
+    await loadDawn(switches),
     HELP,
     { ...options, autotune: options.autotune ?? wantsTuning() },
     tuningFile,
@@ -73,5 +60,5 @@ export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
  * @throws AdapterError if there is no adapter, with what to install
  */
 export async function describeAdapter(): Promise<AdapterReport> {
-  return reportAdapter(await loadDawn(), HELP);
+  return { ...(await reportAdapter(await loadDawn(), HELP)), switches: SWITCHES };
 }

@@ -15,12 +15,25 @@ const MOST_LANES = 256; // invocations of a workgroup by WebGPU's default limits
 // Only memory limits are raised above WebGPU's defaults; every kernel fits the other default limits.
 const RAISED_LIMITS = ["maxBufferSize", "maxStorageBufferBindingSize"] as const;
 
+/** A switch of the implementation of WebGPU, set when it was loaded. */
+export interface AdapterSwitch {
+  readonly name: string;
+  readonly on: boolean;
+  /** The reason why it is set. */
+  readonly purpose: string;
+}
+
 /** The adapter, with its features and limits, and the wanted features that it lacks. */
 export interface AdapterReport {
   readonly adapter: AdapterDescription;
   readonly features: readonly string[];
+  /** Wanted features that the driver withholds, or offers in a way that no kernel can use. */
   readonly missing: readonly string[];
+  /** Matrices that the adapter's subgroups multiply, as "16x16x16 f16 to f32". */
+  readonly matrices: readonly string[];
   readonly limits: Readonly<Record<string, number>>;
+  /** Switches of the implementation; absent in browsers, which let nobody set any. */
+  readonly switches?: readonly AdapterSwitch[];
 }
 
 /** Options for opening a device. */
@@ -81,6 +94,9 @@ export async function reportAdapter(gpu: GPU, help: string): Promise<AdapterRepo
     adapter: describe(adapter),
     features: [...adapter.features].sort(),
     missing: WANTED_FEATURES.filter((feature) => !has(adapter, feature)),
+    matrices: matrixConfigs(adapter).map(
+      ({ M, N, K, componentType, resultComponentType }) => `${M}x${N}x${K} ${componentType} to ${resultComponentType}`,
+    ),
     limits,
   };
 }
@@ -91,21 +107,34 @@ async function requestAdapter(gpu: GPU, help: string): Promise<GPUAdapter> {
   return adapter;
 }
 
+/** A product `[M, K] [K, N]` that a subgroup computes. */
+interface MatrixConfig {
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+  readonly componentType: string;
+  readonly resultComponentType: string;
+}
+
 interface MatrixInfo extends GPUAdapterInfo {
-  readonly subgroupMatrixConfigs?: readonly Readonly<Record<string, unknown>>[];
+  readonly subgroupMatrixConfigs?: readonly MatrixConfig[];
 }
 
 // Extents of a product `[M, K] [K, N]`, its element type and its accumulator type.
 const MATRIX_CONFIG = Object.entries({ M: 16, N: 16, K: 16, componentType: "f16", resultComponentType: "f32" });
 
+/** Kinds of matrices that the adapter's subgroups multiply. */
+const matrixConfigs = ({ features, info }: GPUAdapter): readonly MatrixConfig[] =>
+  features.has(MATRICES) ? [...((info as MatrixInfo).subgroupMatrixConfigs ?? [])] : [];
+
 /**
  * Invocations of the largest subgroup if subgroup matrices are of the configuration that the kernel needs, otherwise 0.
  */
-function matrixLanes({ features, info }: GPUAdapter): number {
-  const { subgroupMatrixConfigs = [], subgroupMaxSize = 0 }: MatrixInfo = info;
-  const isFit = (config: Readonly<Record<string, unknown>>): boolean =>
-    MATRIX_CONFIG.every(([name, value]) => config[name] === value);
-  const isThere = features.has(MATRICES) && features.has("shader-f16") && [...subgroupMatrixConfigs].some(isFit);
+function matrixLanes(adapter: GPUAdapter): number {
+  const { subgroupMaxSize = 0 } = adapter.info;
+  const isFit = (config: MatrixConfig): boolean =>
+    MATRIX_CONFIG.every(([name, value]) => config[name as keyof MatrixConfig] === value);
+  const isThere = adapter.features.has("shader-f16") && matrixConfigs(adapter).some(isFit);
   return isThere && subgroupMaxSize <= MOST_LANES ? subgroupMaxSize : 0;
 }
 

@@ -247,10 +247,20 @@ describe("from photographs to verdicts", () => {
     expect(await readFile(report, "utf8")).toContain("Synthetic inspection set");
   });
 
-  test("info names the adapter", async () => {
+  test("info names the adapter, what switches are set, and what the driver withholds", async () => {
     const { code, stdout } = await bigrid(["info", "--json"]);
     expect(code).toBe(0);
-    expect((JSON.parse(stdout) as { adapter: { description: string } }).adapter.description).not.toBe("");
+    const report = JSON.parse(stdout) as {
+      adapter: { description: string };
+      switches: { name: string; on: boolean; purpose: string }[];
+      missing: string[];
+    };
+    expect(report.adapter.description).not.toBe("");
+    const told = (await bigrid(["info"])).stdout;
+    for (const { name, on, purpose } of report.switches)
+      expect(told).toContain(`switch    ${name} ${on ? "on" : "off"}: ${purpose}\n`);
+    for (const feature of report.missing) expect(told).toMatch(new RegExp(`^missing   ${feature}: `, "m"));
+    expect(report.switches.map(({ name, on }) => `${name} ${on}`)).toContain("timestamp_quantization false");
   });
 });
 

@@ -58,3 +58,18 @@ export function complaintsOf(page: Page, url: string): string[] {
   });
   return complaints;
 }
+
+/** Moves the pointer over a roofline plot until it meets a point; the words that are then shown, or null. */
+export async function wordsUnderPointer(page: Page, selector: string): Promise<string | null> {
+  const [plot, tip] = [page.locator(`${selector} .u-over`).first(), page.locator(`${selector} .roofline-tip`).first()];
+  await plot.scrollIntoViewIfNeeded();
+  const { x, y, width, height } = (await plot.boundingBox())!;
+  const step = 20; // pixels: points are found from a little further away
+  for (let down = step / 2; down < height; down += step) {
+    for (let along = step / 2; along < width; along += step) {
+      await page.mouse.move(x + along, y + down);
+      if (await tip.isVisible()) return tip.innerText();
+    }
+  }
+  return null;
+}

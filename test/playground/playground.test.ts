@@ -7,7 +7,7 @@ import { synthesise } from "../../src/data/synthetic.ts";
 import { loadDetector } from "../../src/node/detector_file.ts";
 import { device } from "../harness/device.ts";
 import { temporaryFolder } from "../harness/temporary.ts";
-import { complaintsOf, executablePath, launch, servedSite } from "./chromium.ts";
+import { complaintsOf, executablePath, launch, servedSite, wordsUnderPointer } from "./chromium.ts";
 import { inputsOf } from "../harness/inputs.ts";
 
 const SIZE = "96";
@@ -242,13 +242,28 @@ describe.skipIf(executablePath === undefined)(suite, { timeout: HANGS }, () => {
     await visible("#export:not([disabled])");
     const [download] = await Promise.all([page.waitForEvent("download"), page.click("#export")]);
     await download.saveAs(join(folder, "kernels.json"));
-    const { adapter, kernels } = JSON.parse(await readFile(join(folder, "kernels.json"), "utf8")) as {
+    const { adapter, roofs, kernels } = JSON.parse(await readFile(join(folder, "kernels.json"), "utf8")) as {
       adapter: { description: string };
-      kernels: { kernel: string; milliseconds: number }[];
+      roofs: { gigaflops: number; gigabytes: number };
+      kernels: { kernel: string; milliseconds: number; gigabytes: number; share: number }[];
     };
     expect(adapter.description).toMatch(/swiftshader/i);
     expect(kernels.map(({ kernel }) => kernel)).toEqual(["scan.block_totals and forward"]);
     expect(kernels[0]!.milliseconds).toBeGreaterThan(0);
+    expect(kernels[0]!.share).toBeCloseTo(kernels[0]!.gigabytes / roofs.gigabytes, 2);
+    expect(roofs.gigaflops).toBeGreaterThan(0);
+  });
+
+  test("the plot has the rows measured so far, and says what lies under the pointer", async () => {
+    expect(await page.getAttribute("#roofline [role=img]", "aria-label")).toContain("Roofline plot of 1 rows");
+    await page.click('#list a:text-is("histogram")');
+    await page.click("#measure");
+    await page.waitForFunction(() =>
+      document.querySelector("#roofline [role=img]")!.getAttribute("aria-label")!.includes("of 2 rows"),
+    );
+    expect(await wordsUnderPointer(page, "#roofline")).toMatch(
+      /^(scan|histogram)\.[^]* ms: .* GB\/s\n.* % of the roof/,
+    );
   });
 
   test("nothing went wrong on the way, and nothing was asked of other places", () => expect(complaints).toEqual([]));

@@ -423,8 +423,27 @@ describe("acquiring", () => {
       adapter: { vendor: "v", architecture: "llvmpipe", description: "llvmpipe", software: true },
       features: ["a", "b", "timestamp-query"],
       missing: ["shader-f16", "chromium-experimental-subgroup-matrix"],
+      matrices: [],
       limits,
     });
+  });
+
+  test("a report says which matrices an adapter offers, also if no kernel can use them", async () => {
+    const matrices = "chromium-experimental-subgroup-matrix";
+    const small = { M: 8, N: 8, K: 8, componentType: "f16", resultComponentType: "f16" };
+    const info = { description: "a GPU", subgroupMaxSize: 32, subgroupMatrixConfigs: [small] };
+    const reportOf = (more: object) => {
+      const adapter = { info: { ...info, ...more }, features: new Set([matrices, "shader-f16"]), limits: {} };
+      return reportAdapter({ requestAdapter: () => Promise.resolve(adapter) } as unknown as GPU, "");
+    };
+    const lacking = await reportOf({});
+    expect(lacking.matrices).toEqual(["8x8x8 f16 to f16"]);
+    expect(lacking.missing).toContain(matrices);
+    const fit = { M: 16, N: 16, K: 16, componentType: "f16", resultComponentType: "f32" };
+    const having = await reportOf({ subgroupMatrixConfigs: [small, fit] });
+    expect(having.matrices).toEqual(["8x8x8 f16 to f16", "16x16x16 f16 to f32"]);
+    expect(having.missing).not.toContain(matrices);
+    expect(having.adapter.matrixLanes).toBe(32);
   });
 
   test("a minimal device has WebGPU's default limits, and every kernel form of the matrix product compiles on it", async () => {

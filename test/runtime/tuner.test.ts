@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
+import { conv2dBackwardInput, conv2dBackwardWeight, conv2dForward } from "../../src/kernels/conv2d.ts";
 import { matmul } from "../../src/ops/matmul.ts";
 import { normal } from "../../src/ops/random.ts";
 import { GpuError } from "../../src/runtime/errors.ts";
@@ -33,6 +34,8 @@ const count: typeof millisecondsOf = async (_device, run) => {
   return device.counters().dispatches - dispatches;
 };
 const tunerOf = (store: TuningStore | null, always = false): Tuner => new Tuner(store, always, count);
+
+const SEEDED = { seed: 1, stream: 1, step: 0 };
 
 /** Work of three forms, of which "short" takes least; which were tried. */
 function work() {
@@ -161,5 +164,24 @@ test("a product has forms to choose from, gives all memory back, and is right be
     expect.stringMatching(/^matmul [-0-9a-f]+ f32x4 false false false 1 48 48 12$/),
   ]);
   expect(await product()).toEqual(wanted);
+  expect(device.memory().bytes).toBe(bytes);
+});
+
+test("a convolution and its gradients are measured after their tensors were released, as in training", async () => {
+  const tuner = use(new Tuner(null, true));
+  const { bytes } = device.memory();
+  {
+    using _scope = device.scope();
+    const [input, weight] = [normal(device, [1, 6, 6, 8], SEEDED), normal(device, [3, 3, 8, 8], SEEDED)];
+    const output = conv2dForward(input, weight, {}, { padding: 1 });
+    conv2dBackwardInput(input, weight, output, { padding: 1 });
+    conv2dBackwardWeight(input, weight, output, { padding: 1 });
+  }
+  expect(await tune(device)).toBe(3);
+  expect([...tuner.choices.keys()].map((key) => key.split(" ")[0])).toEqual([
+    "conv2d.forward",
+    "conv2d.backward_input",
+    "conv2d.backward_weight",
+  ]);
   expect(device.memory().bytes).toBe(bytes);
 });

@@ -60,7 +60,7 @@ export function addInfo(program: Command): void {
       const report = await describeAdapter();
       const memory = await measureMemory(flags);
       if (json) return print(JSON.stringify({ ...report, ...(memory && { memory }) }));
-      const { adapter, features, missing, limits } = report;
+      const { adapter, features, missing, matrices, limits, switches = [] } = report;
       const megabytes = (limit: string): string => `${Math.floor(limits[limit]! / MEGABYTE)} MB`;
       print(`adapter   ${adapter.description}${adapter.vendor ? ` (${adapter.vendor})` : ""}`);
       print(`kind      ${adapter.software ? "software adapter (CPU): correct results, low speed" : "GPU"}`);
@@ -73,7 +73,11 @@ export function addInfo(program: Command): void {
         `memory    buffers of at most ${megabytes("maxBufferSize")}, of which a kernel sees ${megabytes("maxStorageBufferBindingSize")} at a time`,
       );
       if (memory) printMemory(memory);
-      for (const feature of missing) print(`missing   ${feature}: ${BENEFITS[feature] ?? "would be used"}`);
+      for (const { name, on, purpose } of switches) print(`switch    ${name} ${on ? "on" : "off"}: ${purpose}`);
+      for (const feature of missing) {
+        const offered = features.includes(feature) ? `; the driver offers ${matrices.join(", ") || "none"}` : "";
+        print(`missing   ${feature}: ${BENEFITS[feature] ?? "would be used"}${offered}`);
+      }
       if (adapter.software)
         print("missing   a GPU: with its Vulkan, Metal or Direct3D 12 driver installed, it would be used by itself");
       print("all features and limits of the adapter: bigrid info --json");
