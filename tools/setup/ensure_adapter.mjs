@@ -103,6 +103,8 @@ function install({ install: packages, suite }) {
 }
 
 function main() {
+  if (!existsSync(LIBRARY))
+    throw new Error("the library that looks for adapters is not built: npm run build, then again");
   const found = probe();
   if (found) return console.error(`WebGPU adapter: ${found}`);
   const os = existsSync("/etc/os-release") ? parseOsRelease(readFileSync("/etc/os-release", "utf8")) : {};
