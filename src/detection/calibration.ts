@@ -48,6 +48,12 @@ export const NOT_CALIBRATED: Calibration = {
 
 const HEAT_RANGE = 12; // the strongest heat, in units of the weakest
 const TYPICAL_CALIBRATED = 0.1;
+/**
+ * The usual spread of good images' scores, standard deviation of logarithms, which counts as that of so many images:
+ * few images show too little or too much of it by chance. Measured on four sets (docs/notes/nearest-good.md).
+ */
+const USUAL = { std: 0.15, images: 4 };
+const LEAST_STD = 1e-3; // of logarithms of scores, where a slope is divided by it
 const ENOUGH_REJECTED = 5; // good images expected above the threshold, from which the empirical quantile is used
 const MOST_STDS = 5; // above the mean of good images' scores, up to which the fitted distribution is trusted
 const MOST_IMAGES = 1000; // beyond, the rate that five standard deviations support hardly changes
@@ -140,11 +146,11 @@ export const isPositive = (value: unknown): value is number =>
 
 /**
  * The lowest false-reject rate that a number of held-out images of a class supports. Their order statistics reach
- * 1 / (count + 1); below that, the tail of the fitted distribution is trusted up to five standard deviations. 6.3 % for
- * one or two images, 1.9 % for three, 0.8 % for four, 0.02 % for twelve.
+ * 1 / (count + 1); below that, the tail of the fitted distribution is trusted up to five standard deviations. 0.37 %
+ * for one image, 0.21 % for two, 0.08 % for four, 0.008 % for twelve.
  * @param count images, at least 1
  */
-export const supportedRate = (count: number): number => studentTail(MOST_STDS, Math.max(1, count - 1));
+export const supportedRate = (count: number): number => studentTail(MOST_STDS, freedomOf(count));
 
 /** The fewest held-out images of a class that support a false-reject rate. */
 export function imagesFor(falseReject: number): number {
@@ -185,7 +191,8 @@ export const steepnessOf = ({ threshold, typical }: Pick<GoodScores, "threshold"
 /**
  * The value that a new one exceeds with the given probability: the empirical quantile if there are enough values, else
  * the upper end of a prediction interval that assumes normal values (logarithms of scores, since ratios of errors
- * matter).
+ * matter), whose spread was known before: as that of so many further images.
+ * @see Gelman et al., "Bayesian Data Analysis", 3.3: the scaled inverse chi-squared prior of a variance
  */
 function upperBound(values: readonly number[], probability: number): number {
   const count = values.length;
@@ -194,13 +201,12 @@ function upperBound(values: readonly number[], probability: number): number {
     return sorted[Math.min(count - 1, Math.ceil((count + 1) * (1 - probability)) - 1)]!;
   }
   const mean = meanOf(values);
-  const freedom = Math.max(1, count - 1);
-  const variance = values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / freedom;
-  // Others will differ a little, even if there is a single image, or all are equal.
-  const std = Math.sqrt(Math.max(variance, LEAST_STD ** 2) * (1 + 1 / count));
+  const freedom = freedomOf(count);
+  const squares = values.reduce((sum, x) => sum + (x - mean) ** 2, 0) + USUAL.images * USUAL.std ** 2;
+  const std = Math.sqrt((squares / freedom) * (1 + 1 / count));
   return mean + studentQuantile(1 - Math.max(probability, supportedRate(count)), freedom) * std;
 }
 
-const LEAST_STD = 1e-3; // of logarithms of scores
+const freedomOf = (count: number): number => Math.max(1, count) - 1 + USUAL.images;
 
 const meanOf = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length;

@@ -12,14 +12,16 @@ import {
 import { DivergedError, OptionError } from "../../src/runtime/errors.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
 
-/** Good images whose scores are log-normal. */
+/** Good images whose scores are log-normal, of spreads that vary as the calibration expects: 0.15 sqrt(4 / chi^2(4)). */
 function goodImages(count: number, seed: number, className = "part"): HeldOut[] {
-  const logs = new RandomStream(seed, 1).normals(count, 0.3);
+  const squares = new RandomStream(seed, 2).normals(4, 1).reduce((sum, x) => sum + x * x, 0);
+  const logs = new RandomStream(seed, 1).normals(count, 0.15 * Math.sqrt(4 / squares));
   return Array.from(logs, (log) => ({ className, score: Math.exp(2 + log), peak: 10 }));
 }
 
 describe("the threshold", () => {
   test.each([
+    [1, 0.1],
     [5, 0.1],
     [16, 0.01],
     [40, 0.05],
@@ -58,27 +60,27 @@ describe("the threshold", () => {
 
   test("for a rate that too few images support is that of the least one that they do, which is told", () => {
     for (const [count, least] of [
-      [1, 0.0628],
-      [2, 0.0628],
-      [3, 0.0189],
-      [12, 0.0002],
+      [1, 0.00375],
+      [2, 0.00205],
+      [3, 0.00123],
+      [12, 0.00008],
     ] as const) {
-      expect(supportedRate(count)).toBeCloseTo(least, 4);
+      expect(supportedRate(count)).toBeCloseTo(least, 5);
       const images = goodImages(count, 1);
       const supported = calibrationOf(images, supportedRate(count));
       for (const rate of [1e-5, 1e-9, 1e-300, Number.MIN_VALUE]) expect(calibrationOf(images, rate)).toEqual(supported);
-      // five deviations, and they are some 0.3
+      // five deviations, and they are some 0.15
       expect(supported.threshold / supported.typical).toBeLessThan(Math.exp(5 * 2));
     }
-    expect(calibrationOf(goodImages(40, 1), 0.01).falseReject).toBe(0.01);
-    expect(calibrationOf([...goodImages(40, 1, "many"), ...goodImages(2, 1, "few")], 0.01).falseReject).toBe(
+    expect(calibrationOf(goodImages(40, 1), 0.001).falseReject).toBe(0.001);
+    expect(calibrationOf([...goodImages(40, 1, "many"), ...goodImages(2, 1, "few")], 0.001).falseReject).toBe(
       supportedRate(2),
     );
   });
 
   test("needs so many images that they support the rate", () => {
-    expect([0.1, 0.01, 0.001].map(imagesFor)).toEqual([1, 4, 8]);
-    for (const rate of [0.05, 0.01, 0.001, 1e-5]) {
+    expect([0.1, 0.01, 0.001].map(imagesFor)).toEqual([1, 1, 4]);
+    for (const rate of [0.003, 0.001, 1e-5]) {
       expect(supportedRate(imagesFor(rate))).toBeLessThanOrEqual(rate);
       expect(supportedRate(imagesFor(rate) - 1)).toBeGreaterThan(rate);
     }
@@ -101,8 +103,8 @@ describe("the threshold", () => {
     expect(() => calibrationOf(images, 0.01)).toThrow(
       "scores of 2 good images of class bolt differ too much for a threshold: it would be Infinity",
     );
-    const within = [1e-12, 1e3].map((score): HeldOut => ({ className: "bolt", score, peak: 1 }));
-    expect(() => calibrationOf(within, 0.01)).toThrow(/it would be [\d.]+e\+\d+/); // more than any score in f32
+    const within = [1e-25, 1e5].map((score): HeldOut => ({ className: "bolt", score, peak: 1 }));
+    expect(() => calibrationOf(within, 0.001)).toThrow(/it would be [\d.]+e\+\d+/); // more than any score in f32
     expect(() => calibrationOf([], 0.01)).toThrow(OptionError);
   });
 
