@@ -8,11 +8,19 @@ import { wgsl } from "./vite_wgsl.mjs";
 
 const BUNDLES = { "core.min": "src/core.ts", "bigrid.min": "src/browser/index.ts" };
 
+/** Leaves out the help texts of option tables: no page prints them, and they are over a hundredth of a file. */
+const withoutHelp = {
+  name: "without-help",
+  enforce: "pre",
+  transform: (code, id) =>
+    /options\.ts$/.test(id) ? { code: code.replace(/help:\s*"(?:[^"\\]|\\.)*"/g, 'help: ""'), map: null } : null,
+};
+
 for (const [fileName, entry] of Object.entries(BUNDLES)) {
   await build({
     configFile: false,
     logLevel: "warn",
-    plugins: [wgsl({ minify: true })],
+    plugins: [withoutHelp, wgsl({ minify: true })],
     build: {
       target: "es2022",
       emptyOutDir: false,
