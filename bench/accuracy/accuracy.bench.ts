@@ -62,7 +62,7 @@ async function compare(
     const dataset = basename(resolve(root));
     for (const choice of wanted) {
       const given = { ...flagged, ...("options" in choice && choice.options) };
-      const settings = await resolveTraining(device, given);
+      const settings = await resolveTraining(given);
       for (const seed of "window" in choice ? [null] : numbers) {
         const { inputSize, resize, padding } = settings;
         const { seed: _seed, backbone, featureBudget: _budget, ...general } = generalOptionsOf(settings);

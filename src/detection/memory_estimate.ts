@@ -1,4 +1,4 @@
-import { blankBackbone, type BackboneName } from "../backbones/registry.ts";
+import { blankBackbone, isPretrained, type BackboneName } from "../backbones/registry.ts";
 import type { DecodedImage } from "../io/image.ts";
 import type { Assembly, Json, Method, MethodOptions } from "../methods/method.ts";
 import { DEFAULT_METHOD, loadMethod } from "../methods/registry.ts";
@@ -64,7 +64,9 @@ export async function planMemoryModel(
   }: MemoryModelOptions,
 ): Promise<MemoryModel> {
   const method = await loadMethod(methodName);
-  const options = resolveOptions(method.name, method.options, given, device.adapter);
+  const options = resolveOptions(method.name, method.options, given, {
+    pretrained: isPretrained(name),
+  });
   const { device: idle } = device.dryRun();
   const backbone = await blankBackbone(idle, name, { inputSize, stages });
   const assembly = method.assembly(options, backbone);
@@ -102,7 +104,7 @@ export async function storedMemoryModel(
     method.name,
     method.options,
     { ...Object.fromEntries(known), ...given },
-    device.adapter,
+    { pretrained: isPretrained(backbone.name) },
   );
   const model = {
     backbone: backbone.name as BackboneName,
@@ -160,7 +162,7 @@ export async function inferenceBytes(device: Device, model: MemoryModel, batch: 
     input: { size: inputSize, resize: "stretch" },
     regions: false,
     assembly,
-    scoring: method.scoring,
+    scoring: method.scoring(model.options),
     calibration: NOT_CALIBRATED,
   };
   const weights = Weights.blank(idle);

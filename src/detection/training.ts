@@ -73,7 +73,7 @@ export class Training {
     images: AsyncIterable<TrainingImage>,
     options: TrainingOptions = {},
   ): Promise<Training> {
-    const settings = await resolveTraining(device, options);
+    const settings = await resolveTraining(options);
     return new Training(device, settings, await Material.read(device, settings, images));
   }
 
@@ -294,9 +294,11 @@ export class Training {
 
   /** @throws DivergedError where the image's score or its map is not finite */
   async #scored(model: Model, sample: TrainingSample): Promise<HeldOut> {
-    const { inputSize, learner } = this.#settings;
+    const { inputSize, learner, options } = this.#settings;
     const features = await this.#material.features([sample]);
-    const scores = this.#device.tidy(() => imageScores(model.score(features), learner.scoring, inputSize, null));
+    const scores = this.#device.tidy(() =>
+      imageScores(model.score(features), learner.scoring(options), inputSize, null),
+    );
     const reads = readScores(scores);
     for (const used of [features, scores.map, scores.score, scores.peak]) release(used);
     const read = (await reads)[0]!;
@@ -309,7 +311,7 @@ export class Training {
   }
 
   #config(calibration: Calibration): DetectorConfig {
-    const { inputSize, resize, learner } = this.#settings;
+    const { inputSize, resize, learner, options } = this.#settings;
     const {
       extractor: { maker },
       regions,
@@ -320,7 +322,7 @@ export class Training {
       input: { size: inputSize, resize },
       regions,
       assembly: maker.assembly,
-      scoring: learner.scoring,
+      scoring: learner.scoring(options),
       calibration,
     };
   }

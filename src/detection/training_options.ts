@@ -1,5 +1,5 @@
 import { NETWORK_PADDINGS } from "../backbones/backbone.ts";
-import { BACKBONES } from "../backbones/registry.ts";
+import { BACKBONES, isPretrained } from "../backbones/registry.ts";
 import type { PretrainedWeights } from "../backbones/weights.ts";
 import {
   DEFAULT_METHOD,
@@ -9,7 +9,6 @@ import {
   type OptionsOfMethods,
 } from "../methods/registry.ts";
 import type { FitStep, Method, MethodOptions } from "../methods/method.ts";
-import type { Device } from "../runtime/device.ts";
 import { OptionError } from "../runtime/errors.ts";
 import { resolveOptions, type OptionsOf, type OptionTable, type ResolvedOptions } from "../runtime/option_table.ts";
 import { RESIZES } from "../io/placement.ts";
@@ -157,7 +156,7 @@ export function beyondUse(table: OptionTable, options: MethodOptions): string | 
  * Fills in defaults.
  * @throws OptionError for an option unknown or out of range, or options that do not go together
  */
-export async function resolveTraining(device: Device, given: TrainingOptions): Promise<TrainingSettings> {
+export async function resolveTraining(given: TrainingOptions): Promise<TrainingSettings> {
   const {
     weights = null,
     anomalies = null,
@@ -166,12 +165,9 @@ export async function resolveTraining(device: Device, given: TrainingOptions): P
     onProgress = () => undefined,
     ...told
   } = given;
-  const { software } = device.adapter;
   const isGeneral = ([name]: readonly [string, unknown]): boolean => Object.hasOwn(TRAINING_OPTIONS, name);
   const named = Object.entries(told);
-  const settings = resolveOptions("training", TRAINING_OPTIONS, Object.fromEntries(named.filter(isGeneral)), {
-    software,
-  });
+  const settings = resolveOptions("training", TRAINING_OPTIONS, Object.fromEntries(named.filter(isGeneral)));
   if (settings.folds === 1)
     throw new OptionError("training: expected folds to be 0 or at least 2, got 1: a fold is trained on the others");
   const learner = await loadMethod(settings.method);
@@ -179,11 +175,11 @@ export async function resolveTraining(device: Device, given: TrainingOptions): P
     `method ${learner.name}`,
     learner.options,
     Object.fromEntries(named.filter((one) => !isGeneral(one))),
-    { software },
+    { pretrained: isPretrained(settings.backbone) },
   );
   if (anomalies && !learner.learnsAnomalies(resolved)) {
     throw new OptionError(
-      `training: the method ${learner.name} does not learn from anomalies with these options; leave them out`,
+      `training: the method ${learner.name} does not learn from anomalies with these options: leave them out, or choose others (docs/methods)`,
     );
   }
   const idle = named.find(([name, value]) => value !== undefined && learner.options[name]?.needsAnomalies)?.[0];

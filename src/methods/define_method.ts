@@ -12,17 +12,19 @@ import type {
   Method,
   MethodOptions,
   Model,
+  Scoring,
   StagePlan,
 } from "./method.ts";
 
 /** A method in the types of its own options and configuration. Members are those of `Method`. */
 export interface MethodDefinition<Table extends OptionTable, Config extends FeatureExtents & JsonObject> extends Pick<
   Method<Table>,
-  "name" | "title" | "source" | "options" | "scoring" | "upgraded"
+  "name" | "title" | "source" | "options" | "upgraded"
 > {
   /** Default: it does not. */
   readonly learnsAnomalies?: (options: ResolvedOptions<Table>) => boolean;
   readonly assembly: (options: ResolvedOptions<Table>, backbone: Pick<Backbone, "stages" | "standardise">) => Assembly;
+  readonly scoring: (options: ResolvedOptions<Table>) => Scoring;
   readonly configure: (spec: FeatureSpec, options: ResolvedOptions<Table>) => Config;
   readonly plan: (config: Config, options: ResolvedOptions<Table>, images: number) => readonly StagePlan[];
   readonly begin: (config: Config, options: ResolvedOptions<Table>, input: FitInput) => Fit;
@@ -38,6 +40,7 @@ export interface MethodDefinition<Table extends OptionTable, Config extends Feat
 export function defineMethod<Table extends OptionTable, Config extends FeatureExtents & JsonObject>({
   learnsAnomalies = () => false,
   assembly,
+  scoring,
   configure,
   plan,
   begin,
@@ -51,6 +54,7 @@ export function defineMethod<Table extends OptionTable, Config extends FeatureEx
     ...rest,
     learnsAnomalies: (options) => learnsAnomalies(own(options)),
     assembly: (options, backbone) => assembly(own(options), backbone),
+    scoring: (options) => scoring(own(options)),
     configure: (spec, options) => configure(spec, own(options)),
     plan: (config, options, images) => plan(read(config), own(options), images),
     begin: (config, options, input) => begin(read(config), own(options), input),

@@ -214,7 +214,8 @@ export interface Method<Table extends OptionTable = OptionTable> {
   readonly learnsAnomalies: (options: MethodOptions) => boolean;
   /** Assembles features from the stages of a backbone, or from some of them. */
   readonly assembly: (options: MethodOptions, backbone: Pick<Backbone, "stages" | "standardise">) => Assembly;
-  readonly scoring: Scoring;
+  /** The way from its cells to maps and image scores, under these options. */
+  readonly scoring: (options: MethodOptions) => Scoring;
   /**
    * The configuration of a model for such features: one for each fit, as folds have fewer images.
    * @throws OptionError for options that do not go together

@@ -70,11 +70,12 @@ export class Conversion {
     return output;
   }
 
-  /** Adds a node whose first result is unused; returns the second. */
-  secondOf(op: string, inputs: readonly string[], attributes: OnnxNode["attributes"]): string {
+  /** Adds a node of two results; returns both. */
+  nodeOfTwo(op: string, inputs: readonly string[], attributes: OnnxNode["attributes"]): readonly [string, string] {
     const output = `${op}_${this.nodes.length}`;
-    this.nodes.push({ op, inputs, outputs: [`${output}_unused`, output], attributes });
-    return output;
+    const outputs = [`${output}_first`, `${output}_second`] as const;
+    this.nodes.push({ op, inputs, outputs, attributes });
+    return outputs;
   }
 
   /** Adds a constant; returns its name. */

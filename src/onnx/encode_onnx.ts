@@ -142,7 +142,7 @@ function modelOf(detector: Detector, to: Conversion, { map, score, peak }: Image
       output(
         "map",
         [BATCH, inputSize, inputSize],
-        "the anomaly of each pixel of the resized image, in units of the features",
+        "the anomaly of each pixel of the resized image, in the method's units",
       ),
       output(
         "score",

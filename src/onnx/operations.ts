@@ -23,6 +23,7 @@ export const OPERATIONS: Readonly<Record<string, Rule>> = {
   subtract: elementwise("Sub"),
   multiply: elementwise("Mul"),
   divide: elementwise("Div"),
+  maximum: elementwise("Max"),
   ...Object.fromEntries(
     ["relu", "hswish", "hsigmoid", "sigmoid", "silu", "tanh", "sqrt", "log", "abs"].map((name) => [
       name,
@@ -45,6 +46,7 @@ export const OPERATIONS: Readonly<Record<string, Rule>> = {
   nearestRowIndices,
   nearestRows,
   maxPositions,
+  topKMean,
   l2Norm: ({ inputs: [input] }, to) => plain(to.node("ReduceL2", [to.plain(input!)], { axes: [-1], keepdims: 0 })),
   softmax: ({ inputs: [input] }, to) => plain(to.node("Softmax", [to.plain(input!)], { axis: -1 })),
   concat: (call, to) =>
@@ -232,7 +234,7 @@ function nearestRowIndices(call: Call, to: Conversion): Converted {
   return plain(
     k === 1
       ? to.node("ArgMin", [distances], { axis: -1 })
-      : to.secondOf("TopK", [distances, to.wholeNumbers([k])], { axis: -1, largest: 0 }),
+      : to.nodeOfTwo("TopK", [distances, to.wholeNumbers([k])], { axis: -1, largest: 0 })[1],
   );
 }
 
@@ -242,6 +244,13 @@ function nearestRows({ inputs }: Call, to: Conversion): Converted {
   const found = to.node("Gather", [to.plain(rows), to.plain(indices)], { axis: 0 });
   const offsets = to.node("Sub", [to.node("Unsqueeze", [to.plain(queries), to.wholeNumbers([-2])]), found]);
   return plain(to.node("ReduceSumSquare", [offsets], { axes: [-1], keepdims: 0 }));
+}
+
+/** The mean of each row's largest values. */
+function topKMean(call: Call, to: Conversion): Converted {
+  const { k } = optionsOf<{ k: number }>(call);
+  const [values] = to.nodeOfTwo("TopK", [to.plain(call.inputs[0]!), to.wholeNumbers([k])], { axis: -1 });
+  return plain(to.node("ReduceMean", [values], { axes: [-1], keepdims: 0 }));
 }
 
 /** The position within each row, plus the start of the row. */

@@ -16,7 +16,9 @@ import type { Tensor } from "../tensor/tensor.ts";
  */
 export function topKMean(input: Tensor, k: number): Tensor {
   const { output, selection } = topKMeanForward(input, k);
-  return record("topKMean", output, [[input, (gradOutput) => topKMeanBackwardInput(input, selection, gradOutput, k)]]);
+  return record("topKMean", output, [[input, (gradOutput) => topKMeanBackwardInput(input, selection, gradOutput, k)]], {
+    k,
+  });
 }
 
 /**

@@ -24,16 +24,16 @@ interface Words {
 type Kind = Choice | NumberKind | Flag | Words;
 type Plain = string | number | boolean | readonly number[] | readonly string[] | null;
 
-/** Context of a default: the values of earlier options in the table, and the adapter. */
+/** Context of a default: the values of earlier options in the table, and the backbone. */
 export interface OptionContext {
   readonly values: Readonly<Record<string, unknown>>;
-  /** True for a software adapter. */
-  readonly software: boolean;
+  /** True for a backbone with pretrained weights. */
+  readonly pretrained: boolean;
 }
 
 /** An option: its kind and range, its default, and a line of help. */
 export type OptionSpec = Kind & {
-  /** A value, or a function of earlier options and the adapter. Null: none, or decided later. */
+  /** A value, or a function of earlier options and the backbone. Null: none, or decided later. */
   readonly default: Plain | ((context: OptionContext) => Plain);
   /** The default in words, if the value does not say it. */
   readonly defaultText?: string;
@@ -82,14 +82,14 @@ export function resolveOptions<T extends OptionTable>(
   owner: string,
   table: T,
   given: OptionsOf<T> | Readonly<Record<string, unknown>>,
-  { software }: { readonly software: boolean },
+  { pretrained = false }: Partial<Pick<OptionContext, "pretrained">> = {},
 ): ResolvedOptions<T> {
   const values: Record<string, unknown> = {};
   requireKnown(owner, given, table);
   for (const [name, spec] of Object.entries(table)) {
     const told = (given as Readonly<Record<string, unknown>>)[name];
     if (told !== undefined && told !== null) requireKind(owner, name, spec, told);
-    values[name] = told ?? (typeof spec.default === "function" ? spec.default({ values, software }) : spec.default);
+    values[name] = told ?? (typeof spec.default === "function" ? spec.default({ values, pretrained }) : spec.default);
   }
   return values as ResolvedOptions<T>;
 }

@@ -191,7 +191,7 @@ describe("the protocol", () => {
 describe("a file of choices", () => {
   test("has trainings by their options, and searches by their window", async () => {
     const choices = await readChoices("bench/accuracy/choices.json", null);
-    expect(choices.map(({ name }) => name)).toContain("both");
+    expect(choices.map(({ name }) => name)).toContain("both nearest");
     expect(await readChoices("bench/accuracy/choices.json", ["patchcore", "nearest cell"])).toEqual([
       { name: "patchcore", options: { method: "patchcore" } },
       { name: "nearest cell", window: 1 },

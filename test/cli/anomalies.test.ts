@@ -18,7 +18,15 @@ const train = (run: string, ...words: string[]) =>
   bigrid(["train", at("set", "plate"), "--out", at(run), ...SHORT, ...words]);
 
 test("defects of another folder are learnt from, and said to be", async () => {
-  const { code, stderr } = await train("run", "--anomalies", at("defects"), "--set", "anomalyShare=1");
+  const { code, stderr } = await train(
+    "run",
+    "--form",
+    "joined",
+    "--anomalies",
+    at("defects"),
+    "--set",
+    "anomalyShare=1",
+  );
   expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
   expect(stderr).toMatch(/\d+ defective images of .*defects are trained on: do not evaluate on these images/);
   expect(decodeSafetensors(await readFile(at("run", "model.safetensors")), "model").metadata["format"]).toBe(
@@ -26,10 +34,16 @@ test("defects of another folder are learnt from, and said to be", async () => {
   );
 });
 
+test("the default form, which has no use for defects, refuses them", async () => {
+  const { code, stderr } = await train("other", "--anomalies", at("defects"));
+  expect(code).toBe(1);
+  expect(stderr).toContain("the method grad does not learn from anomalies with these options: leave them out");
+});
+
 test("anomalies without masks, and a share of none, are refused", async () => {
   await mkdir(at("unmarked"));
   await cp(at("set", "plate", "test"), at("unmarked", "test"), { recursive: true });
-  const unmarked = await train("other", "--anomalies", at("unmarked"));
+  const unmarked = await train("other", "--form", "joined", "--anomalies", at("unmarked"));
   expect(unmarked.code).toBe(1);
   expect(unmarked.stderr).toContain("has no defective images with masks to learn from, read as");
   const share = await train("other", "--set", "anomalyShare=0.5");

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { link, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { link, mkdir, symlink, writeFile } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
 import { expect, test } from "vitest";
 import { markOutput } from "../../src/node/files/folder_listing.ts";
@@ -148,7 +148,7 @@ test("what cannot be decoded, what bigrid wrote, and paths of Windows are named"
 });
 
 test("a list is UTF-8 or UTF-16 with its mark; anything else, and the root of the file system, are refused", async () => {
-  expect(namesInList(await readFile("../shared/cases/list_utf16le.txt"))).toEqual(["a.png"]);
+  expect(namesInList(Buffer.from("\uFEFFa.png\r\n", "utf16le"))).toEqual(["a.png"]); // as Windows writes it
   const utf16 = Buffer.from("\uFEFFä.png\r\n\r\n  \nb c.png\n", "utf16le");
   expect(namesInList(utf16)).toEqual(["ä.png", "b c.png"]);
   expect(namesInList(Buffer.from(utf16).swap16())).toEqual(["ä.png", "b c.png"]);

@@ -227,16 +227,16 @@ test("what is doubtful about a layout is said by train too", async () => {
 });
 
 test("12-bit data in 16-bit files is named, with what to do; train and predict say it too", async () => {
-  const deep = (path: string, high: number) =>
+  const deep = (path: string, high: number, turn = 0) =>
     sharp(
-      Uint16Array.from({ length: 32 * 32 }, (_, i) => (high * i) / (32 * 32 - 1)),
+      Uint16Array.from({ length: 32 * 32 }, (_, i) => (high * ((i + turn) % (32 * 32))) / (32 * 32 - 1)),
       { raw: { width: 32, height: 32, channels: 1 } },
     )
       .toColourspace("grey16")
       .png()
       .toFile(path);
   await mkdir(at("narrow"), { recursive: true });
-  for (let i = 0; i < 12; i++) await deep(at("narrow", `${i}.png`), 4095 - i);
+  for (let i = 0; i < 12; i++) await deep(at("narrow", `${i}.png`), 4095 - i, 70 * i);
   const message = "all values of 12 images are at most 4095: 12-bit data in 16-bit files?";
   const { classes, findings } = JSON.parse((await bigrid("inspect", at("narrow"), "--json")).stdout) as Report;
   expect(classes[0]!.modes).toEqual({ "grey 16-bit": 12 });

@@ -10,10 +10,10 @@ import { bigrid, SHORT } from "./program.ts";
 const folder = await temporaryFolder();
 const at = (...names: string[]) => join(folder, ...names);
 const NAMES = ["__proto__", "constructor", "toString"];
-await writeSyntheticSet(at("made"), { size: 64, train: 4, good: 1, defective: 1, seed: 2 });
-for (const name of NAMES) {
-  await mkdir(at("set"), { recursive: true });
-  await cp(at("made", "plate"), at("set", name), { recursive: true });
+await mkdir(at("set"));
+for (const [seed, name] of NAMES.entries()) {
+  await writeSyntheticSet(at(`made${seed}`), { size: 64, train: 4, good: 1, defective: 1, seed });
+  await cp(at(`made${seed}`, "plate"), at("set", name), { recursive: true });
 }
 
 test("classes may be named as what objects have of themselves, from folders to verdicts", async () => {
@@ -55,7 +55,7 @@ test("classes may be named as what objects have of themselves, from folders to v
 
 test("a list in UTF-16 names images, not the working folder or the disk", async () => {
   const run = at("set", "constructor", "run");
-  const image = at("made", "plate", "test", "good");
+  const image = at("made0", "plate", "test", "good");
   const list = Buffer.from(`\uFEFF${image}\r\n`, "utf16le");
   const inspected = await bigrid(["predict", run, "-", "--json"], {}, list);
   expect([inspected.code, (JSON.parse(inspected.stdout) as { images: unknown[] }).images.length]).toEqual([0, 1]);

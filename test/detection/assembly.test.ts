@@ -122,7 +122,7 @@ test.each<[string, Partial<FeatureAssembly>]>([
 
 test("a training loads no more stages of a backbone than its method takes", async () => {
   const weights = madeUp("resnet18");
-  const settings = await resolveTraining(device, { method: "patchcore", backbone: "resnet18", inputSize: 64, weights });
+  const settings = await resolveTraining({ method: "patchcore", backbone: "resnet18", inputSize: 64, weights });
   const learner = { ...patchcore, assembly: (): Assembly => ({ ...JOINED, stages: ["layer2"] }) };
   async function* images() {
     for (const key of [1, 2]) yield { className: "plate", image: madeUpPicture(64, key) };

@@ -11,7 +11,7 @@ import { poison } from "../harness/operation.ts";
 import { inputsOf } from "../harness/inputs.ts";
 
 const SIZE = 64;
-const detector = await madeUpDetector(device, SIZE, { decoder: "tiny", hingeWeight: 1 });
+const detector = await madeUpDetector(device, SIZE, { form: "joined", decoder: "tiny", hingeWeight: 1 });
 const pictures = Array.from({ length: 3 }, (_, i) => madeUpPicture(SIZE + 16 * i, i + 1)); // each is resized otherwise
 const half = new PictureRegion(
   new Uint8Array(SIZE * SIZE).map((_, i) => (i % SIZE < SIZE / 2 ? 1 : 0)),

@@ -16,9 +16,18 @@ import { device } from "../harness/device.ts";
 import { temporaryFolder } from "../harness/temporary.ts";
 
 const SIZE = 64;
-const OPTIONS: Readonly<Record<(typeof METHOD_NAMES)[number], TrainingOptions>> = {
-  grad: { ...briefOptions(GRAD_OPTIONS), method: "grad", decoder: "mobile", blocks: 1, inputSize: SIZE, batch: 4 },
-  patchcore: { method: "patchcore", inputSize: SIZE },
+const GRAD = {
+  ...briefOptions(GRAD_OPTIONS),
+  method: "grad",
+  decoder: "mobile",
+  blocks: 1,
+  inputSize: SIZE,
+  batch: 4,
+} as const;
+/** Trainings of each method whose files have all keys together; the first is the default. */
+const OPTIONS: Readonly<Record<(typeof METHOD_NAMES)[number], readonly TrainingOptions[]>> = {
+  grad: [GRAD, { ...GRAD, form: "joined" }],
+  patchcore: [{ method: "patchcore", inputSize: SIZE }],
 };
 const [plate] = synthesise({ size: SIZE, train: 10, good: 1, defective: 1, seed: 3 });
 
@@ -26,15 +35,18 @@ async function* pictures(): AsyncGenerator<TrainingImage> {
   for (const { rgba } of plate!.train) yield { className: "CLASS", image: { width: SIZE, height: SIZE, data: rgba } };
 }
 
-const files = new Map<string, Uint8Array>();
-const decoded = (method: string): SafetensorsFile => decodeSafetensors(files.get(method)!, method);
-const configOf = (method: string): unknown => JSON.parse(decoded(method).metadata["config"]!);
+const files = new Map<string, Uint8Array[]>(METHOD_NAMES.map((method) => [method, []]));
+const decoded = (method: string, nth = 0): SafetensorsFile => decodeSafetensors(files.get(method)![nth]!, method);
+const configsOf = (method: string): unknown[] =>
+  files.get(method)!.map((_file, nth) => JSON.parse(decoded(method, nth).metadata["config"]!));
 
 beforeAll(async () => {
   for (const method of METHOD_NAMES) {
-    const detector = await trainDetector(device, pictures(), OPTIONS[method]);
-    files.set(method, withMetrics(await encodeDetector(detector), { mean: {} }, method));
-    detector.release();
+    for (const options of OPTIONS[method]) {
+      const detector = await trainDetector(device, pictures(), options);
+      files.get(method)!.push(withMetrics(await encodeDetector(detector), { mean: {} }, method));
+      detector.release();
+    }
   }
 });
 
@@ -66,13 +78,16 @@ test("the page names every text of the metadata, and no other", () => {
 
 test("the page names every key of a configuration, and no other", () => {
   const isOwn = (key: string): boolean => key.startsWith("method.config.");
-  const keys = METHOD_NAMES.flatMap((method) => keysOf(configOf(method))).filter((key) => !isOwn(key));
+  const keys = METHOD_NAMES.flatMap((method) => configsOf(method).flatMap((config) => keysOf(config))).filter(
+    (key) => !isOwn(key),
+  );
   expect(documented("docs/model_file.md", "Configuration")).toEqual([...new Set([...keys, "method.config"])].sort());
 });
 
 test.each(METHOD_NAMES)("the page of %s names every key of its configuration, and no other", (method) => {
-  const { config } = (configOf(method) as { readonly method: { readonly config: unknown } }).method;
-  expect(documented(`docs/methods/${method}.md`, "In the model file")).toEqual(keysOf(config).sort());
+  const configs = configsOf(method) as { readonly method: { readonly config: unknown } }[];
+  const keys = configs.flatMap(({ method: { config } }) => keysOf(config)).filter((key) => key !== "joins");
+  expect(documented(`docs/methods/${method}.md`, "In the model file")).toEqual([...new Set(keys)].sort());
 });
 
 test("the tensors that the page names are there", () => {
@@ -93,10 +108,11 @@ describe.skipIf(python === undefined)("the page's Python program", async () => {
   const [, program] = /```python\n([^]*?)```/.exec(readFileSync("docs/model_file.md", "utf8"))!;
 
   test.each(METHOD_NAMES)("prints the configuration and the tensors of a model of %s", async (method) => {
-    await writeFile(`${folder}/model.safetensors`, files.get(method)!);
+    await writeFile(`${folder}/model.safetensors`, files.get(method)![0]!);
     const printed = execFileSync(python!, ["-c", program!], { cwd: folder, env, encoding: "utf8" }).split("\n");
     expect(printed[0]).toMatch(new RegExp(`^bigrid-detector 4 ${method} embedded \\d`));
-    const { config } = (configOf(method) as { readonly method: { readonly config: object } }).method;
+    const [first] = configsOf(method) as { readonly method: { readonly config: object } }[];
+    const { config } = first!.method;
     const names = [...Object.keys(config), ...decoded(method).tensors.keys()];
     expect(printed.slice(1, -1).map((line) => line.split(" ")[0])).toEqual(names);
   });

@@ -15,6 +15,8 @@ import type { Resize } from "../../src/io/placement.ts";
 import type { Shape } from "../../src/tensor/tensor.ts";
 import { madeUp, uniform } from "./made_up_network.ts";
 
+const MOST_ROWS = 32; // of a model with a bank
+
 const CALIBRATION = {
   falseReject: 0.01,
   threshold: 2,
@@ -60,11 +62,13 @@ export async function madeUpDetector(
   const { extents } = new FeatureMaker(device, backbone, assembly, resize);
   const { identity } = backbone;
   backbone.release();
-  const grad = gradConfig({ ...extents, variance: 24 }, options);
+  const all = gradConfig({ ...extents, variance: 24 }, options);
+  const grad = { ...all, rows: Math.min(all.rows, MOST_ROWS) };
   const drawn = Weights.drawn(device);
   new Grad(drawn, grad, new Zeros(0, 0));
   const shapes = new Map<string, Shape>([...drawn.all()].map(([name, { shape }]) => [name, shape]));
   for (const name of ["features.offset", "features.scale"]) shapes.set(name, [extents.channels]);
+  if (grad.rows > 0) shapes.set("rows", [grad.rows, extents.channels]);
   drawn.release();
   const tensors: StoredTensors = new Map(
     [...shapes].map(([name, shape], i) => [name, { shape, data: valuesOf(name, shape, i + 1) }]),
@@ -79,7 +83,7 @@ export async function madeUpDetector(
     input: { size: inputSize, resize },
     regions: false,
     assembly,
-    scoring: method.scoring,
+    scoring: method.scoring(grad),
     calibration: CALIBRATION,
   };
   return Detector.restore(device, config, tensors, "made-up detector", weights, precision);

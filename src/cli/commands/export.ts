@@ -42,7 +42,7 @@ export function addExport(program: Command): void {
         `takes  image: bytes of photographs, resized to ${inputSize} x ${inputSize} as its metadata says; any number at a time`,
       );
       print(
-        "gives  calibrated: above 0.5 a photograph is called defective; map: where; score, peak: in units of the features",
+        "gives  calibrated: above 0.5 a photograph is called defective; map: where; score, peak: in the method's units",
       );
       print("more   docs/onnx.md has a Python program that runs it");
     });

@@ -15,7 +15,6 @@ import { describeAdapter, openDevice } from "../../node/device.ts";
 import { readBytes } from "../../node/files/read.ts";
 import type { Device } from "../../runtime/device.ts";
 import { OptionError } from "../../runtime/errors.ts";
-import { resolveOptions } from "../../runtime/option_table.ts";
 import { wholeNumber } from "../flags/numbers.ts";
 import { collectSettings, valuesOfSettings } from "../flags/option_flags.ts";
 import { MEGABYTE, print } from "../terminal/say.ts";
@@ -64,9 +63,6 @@ export function addInfo(program: Command): void {
       const megabytes = (limit: string): string => `${Math.floor(limits[limit]! / MEGABYTE)} MB`;
       print(`adapter   ${adapter.description}${adapter.vendor ? ` (${adapter.vendor})` : ""}`);
       print(`kind      ${adapter.software ? "software adapter (CPU): correct results, low speed" : "GPU"}`);
-      const method = flags.method ?? DEFAULT_METHOD;
-      const defaults = await adapterDefaults(method, adapter.software);
-      if (defaults.length > 0) print(`defaults  method ${method} on this adapter: ${defaults.join(", ")}`);
       for (const feature of features.filter((name) => name in BENEFITS && !missing.includes(name)))
         print(`uses      ${feature}: ${BENEFITS[feature]}`);
       print(
@@ -82,17 +78,6 @@ export function addInfo(program: Command): void {
         print("missing   a GPU: with its Vulkan, Metal or Direct3D 12 driver installed, it would be used by itself");
       print("all features and limits of the adapter: bigrid info --json");
     });
-}
-
-/** A method's defaults that depend on the kind of adapter, as "name value". */
-async function adapterDefaults(name: MethodName, software: boolean): Promise<string[]> {
-  const { options: table } = await loadMethod(name);
-  const [own, other] = [software, !software].map((kind): Readonly<Record<string, unknown>> =>
-    resolveOptions(`method ${name}`, table, {}, { software: kind }),
-  ) as [Readonly<Record<string, unknown>>, Readonly<Record<string, unknown>>];
-  return Object.entries(own)
-    .filter(([option, value]) => String(value) !== String(other[option]))
-    .map(([option, value]) => `${option} ${String(value)}`);
 }
 
 /** The memory of the model that the flags name; null where they name none. */

@@ -52,10 +52,10 @@ export interface TrainRunOptions {
 }
 
 /** The batch of a training; 1 for a method without one. */
-async function chooseBatch(device: Device, given: TrainingOptions): Promise<number> {
+async function chooseBatch(given: TrainingOptions): Promise<number> {
   const {
     options: { batch },
-  } = await resolveTraining(device, given);
+  } = await resolveTraining(given);
   return typeof batch === "number" ? batch : 1;
 }
 
@@ -98,7 +98,7 @@ export async function trainThrough(
     } catch (error) {
       device.destroy(); // what is left of it would take memory
       const taken = (await files.saved())[0]?.taken ?? 0;
-      const used = batch ?? (await chooseBatch(device, options));
+      const used = batch ?? (await chooseBatch(options));
       if (error instanceof DeviceLostError && taken > before) {
         say(`${error.message}; continuing after ${taken} steps on one`);
         [before, resume] = [taken, taken > 0];

@@ -11,6 +11,8 @@ const MODEL_OPTIONS = [
   "blocks",
   "localGrid",
   "globalGrid",
+  "gridChannels",
+  "headWidth",
   "branches",
   "heads",
   "standardise",
@@ -18,6 +20,8 @@ const MODEL_OPTIONS = [
   "lambda",
   "abnormalWeight",
   "hingeHead",
+  "abnormalTask",
+  "rows",
   "hinge",
   "pairs",
   "pairCount",
@@ -55,7 +59,7 @@ const MOST_NUMBERS = 1 << 29; // of a grid: 2 GiB
  */
 export function gradConfig(features: Omit<FeatureSpec, "images">, options: GradOptions = {}): GradConfig {
   const { height, width, channels, variance } = features;
-  const settings = resolveOptions("grad", GRAD_OPTIONS, options, { software: false });
+  const settings = resolveOptions("grad", GRAD_OPTIONS, options);
   const config = {
     height,
     width,
@@ -73,11 +77,18 @@ export function requireValid(settings: GradConfig): void {
   for (const name of MODEL_OPTIONS) requireKind("grad", name, GRAD_OPTIONS[name], settings[name]);
   const { height, width, channels, localGrid, globalGrid, hingeHead, hingeWeight, pairs, branches, freeze, paste } =
     settings;
-  const numbers = { localGrid: localGrid ** 2 * channels, globalGrid: globalGrid ** 2 * height * width * channels };
+  const depth = settings.gridChannels || channels;
+  const numbers = { localGrid: localGrid ** 2 * depth, globalGrid: globalGrid ** 2 * height * width * depth };
   for (const [name, count] of Object.entries(numbers)) {
     if (count <= MOST_NUMBERS) continue;
     const expected = `${name} of so few cells that the grid holds at most ${MOST_NUMBERS} numbers`;
     throw new OptionError(`grad: expected ${expected}, got ${count} for features [${height},${width},${channels}]`);
+  }
+  const { rows, abnormalTask, residualWeight } = settings;
+  if ((rows > 0 && hingeWeight + residualWeight > 0) || (hingeWeight > 0 && abnormalTask === "restore")) {
+    throw new OptionError(
+      `grad: expected rows 0 and abnormalTask detect (form joined) for hinges of weight ${hingeWeight} and ${residualWeight}, got ${rows} and ${abnormalTask}`,
+    );
   }
   if (branches === "abnormal" && freeze === "branch") {
     throw new OptionError("grad: expected freeze grids where the abnormal branch is the only one, got branch");

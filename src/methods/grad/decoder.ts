@@ -14,25 +14,34 @@ import {
 } from "../../nn/layers.ts";
 import type { DecoderName } from "./options.ts";
 
-const TINY_WIDTH = 48;
+/** Width of the decoders that are narrower than their queries, and of the layers inside their blocks. */
+const NARROW = { tiny: { width: 48, expanded: 48 }, compact: { width: 96, expanded: 192 } } as const;
 
-/** Queries `[N,H,W,2C]` -> reconstruction `[N,H,W,C]`, through so many blocks. */
-export function decoder(context: LayerContext, name: DecoderName, count: number, channels: number): Layer {
-  const wide = 2 * channels;
+/** Queries `[N,H,W,Q]` -> reconstruction `[N,H,W,C]`, through so many blocks. */
+export function decoder(
+  context: LayerContext,
+  name: DecoderName,
+  count: number,
+  queries: number,
+  channels: number,
+): Layer {
   const blocks = (make: (context: LayerContext) => Layer) =>
     Array.from({ length: count }, (_, i) => block(within(context, `block${i}`), make));
   const last = (inputs: number) => pointwise(within(context, "out"), inputs, channels, false);
   switch (name) {
     case "basic":
-      return sequence(...blocks((at) => basicBlock(at, wide)), last(wide));
+      return sequence(...blocks((at) => basicBlock(at, queries)), last(queries));
     case "mobile":
-      return sequence(...blocks((at) => bottleneck(at, wide, 2 * wide)), last(wide));
-    case "tiny":
+      return sequence(...blocks((at) => bottleneck(at, queries, 2 * queries)), last(queries));
+    case "compact":
+    case "tiny": {
+      const { width, expanded } = NARROW[name];
       return sequence(
-        pointwise(within(context, "in"), wide, TINY_WIDTH, false),
-        ...blocks((at) => bottleneck(at, TINY_WIDTH, TINY_WIDTH)),
-        last(TINY_WIDTH),
+        pointwise(within(context, "in"), queries, width, false),
+        ...blocks((at) => bottleneck(at, width, expanded)),
+        last(width),
       );
+    }
   }
 }
 

@@ -6,26 +6,39 @@ import { RandomStream } from "../../tensor/random.ts";
 import { release, toArray, type Tensor } from "../../tensor/tensor.ts";
 import { defineMethod } from "../define_method.ts";
 import type { CellScores, Fit, FitInput, FitState, FitStep, Json, Model, StagePlan } from "../method.ts";
+import { Bank } from "../parts/bank.ts";
+import { Coreset, planCoreset } from "../parts/coreset.ts";
 import { fieldsOf } from "../parts/fields.ts";
+import { FitParts, type FitPart } from "../parts/fit_part.ts";
 import { stepsLeft } from "../parts/stages.ts";
 import { gradConfig, REFERENCE_VARIANCE, type GradConfig } from "./config.ts";
 import { readConfig, type KeptConfig } from "./kept_config.ts";
 import { STAGES, stagesOf } from "./stages.ts";
 import { anomalyCells, HINGES, HingeStatistics, joined, type HingeJoins } from "./hinges.ts";
 import { Grad } from "./model.ts";
+import { surroundings, weighedDistances } from "./nearest.ts";
 import { GRAD_OPTIONS, type GradSettings } from "./options.ts";
 import { GradTraining, stepsOf, type FitPosition } from "./training.ts";
 
 const INITIAL_STREAM = 0;
+const CORESET_STREAMS = 64; // behind those of the stages
+const [GATHERED, PROJECTION] = [8, 128]; // images a step, dimensions in which rows are compared
+const MOST_CELLS = 1 << 16; // among which rows are chosen
 // GRAD's similarity is a cosine, of vectors from zero. Were zero the mean, it would say how far a cell is from the
 // mean, not how well it is reconstructed; so the mean lies apart from zero, in each channel by so many deviations
 // (docs/decisions/006-embedded-filters.md).
 const MEAN = 0.7;
 const [SMOOTHING, WINDOW] = [21, 32]; // pixels at an input of 224
+const TOP = 0.01; // of a map's pixels, whose mean is the image's score
 
-/** The stages of a fit to so many images. */
-const planOf = (config: GradConfig, options: GradSettings, images: number): readonly StagePlan[] =>
+/** The stages of the grids' fit to so many images. */
+const planGrids = (config: GradConfig, options: GradSettings, images: number): readonly StagePlan[] =>
   stagesOf(config).map((stage) => ({ stage, steps: stepsOf(stage, images, options).steps }));
+
+const planOf = (config: GradConfig, options: GradSettings, images: number): readonly StagePlan[] => [
+  ...planGrids(config, options, images),
+  ...(config.rows > 0 ? planCoreset(config.rows, GATHERED, images) : []),
+];
 
 /**
  * GRAD: reconstructs features from a normal and an abnormal grid, at coordinates that it derives from them.
@@ -36,7 +49,7 @@ export const grad = defineMethod({
   title: "GRAD",
   source: "Bi-Grid Reconstruction for Image Anomaly Detection, 2025",
   options: GRAD_OPTIONS,
-  learnsAnomalies: ({ branches }) => branches !== "normal",
+  learnsAnomalies: ({ branches, abnormalTask }) => branches !== "normal" && abnormalTask === "detect",
   assembly: (_options, { stages, standardise }) => ({
     stages: stages.map(({ name }) => name),
     localMean: 1,
@@ -46,12 +59,16 @@ export const grad = defineMethod({
     channels: "all",
     standardise: standardise ? { mean: MEAN, variance: REFERENCE_VARIANCE } : null,
   }),
-  scoring: {
+  scoring: ({ rows }) => ({
     alignCorners: true,
     smoothing: { kind: "box", side: SMOOTHING },
-    image: { kind: "windowMean", side: WINDOW },
+    image: rows > 0 ? { kind: "topShare", share: TOP } : { kind: "windowMean", side: WINDOW },
+  }),
+  configure: (spec, options): KeptConfig => {
+    // Were all cells kept, images that are trained on would score 0.
+    const rows = Math.min(options.rows, Math.ceil((spec.images * spec.height * spec.width) / 2));
+    return { ...gradConfig(spec, { ...options, rows }), joins: {} };
   },
-  configure: (spec, options): KeptConfig => ({ ...gradConfig(spec, options), joins: {} }),
   plan: planOf,
   begin: (config, options, input) => new GradFit(config, options, input),
   restore: (config, weights) => new GradModel(weights, config),
@@ -59,15 +76,18 @@ export const grad = defineMethod({
   upgraded: async (config) => (await import("./version3.ts")).upgraded(config),
 });
 
-/** A model, and how its hinges join. */
+/** A model, its rows, and how its hinges join. */
 class GradModel implements Model {
   readonly weights: Weights;
   readonly grad: Grad;
+  /** Null: the distance to good cells is no part of its scores. */
+  readonly bank: Bank | null;
   #joins: HingeJoins;
 
   constructor(weights: Weights, { joins, ...config }: KeptConfig, recompute = false, seed = 0) {
     this.weights = weights;
     this.grad = new Grad(weights, config, new RandomStream(seed, INITIAL_STREAM), recompute);
+    this.bank = config.rows > 0 ? new Bank(weights, "rows", config.rows, config.channels) : null;
     this.#joins = joins;
   }
 
@@ -76,6 +96,7 @@ class GradModel implements Model {
   }
 
   score(features: Tensor): CellScores {
+    if (this.bank) return weighedDistances(this.grad, features, this.bank.nearest(surroundings(features)).distances);
     const cells = anomalyCells(this.grad, features);
     const map = joined(cells, this.#joins, "abnormal") ?? cells.errors;
     const image = joined(cells, this.#joins, "residual");
@@ -109,11 +130,14 @@ class GradModel implements Model {
   }
 
   get summary(): Model["summary"] {
-    const { decoder, blocks, branches, localGrid, globalGrid, heads, fusion, hingeHead, freeze } = this.grad.config;
+    const { decoder, blocks, branches, localGrid, globalGrid, heads, fusion, abnormalTask, hingeHead, freeze, rows } =
+      this.grad.config;
+    const task = abnormalTask === "restore" ? "blocks restored" : `hinge ${hingeHead}`;
     return [
       ["Decoder", `${decoder}, ${blocks} ${blocks === 1 ? "block" : "blocks"}`],
       ["Grids", `${branches} of ${localGrid} and ${globalGrid} cells`],
-      ["Formulas", `heads ${heads}, fusion ${fusion}, hinge ${hingeHead}, freeze ${freeze}`],
+      ["Formulas", `heads ${heads}, fusion ${fusion}, ${task}, freeze ${freeze}`],
+      ...(rows > 0 ? [["Rows", `${rows} good cells`] as const] : []),
     ];
   }
 
@@ -127,21 +151,48 @@ class GradModel implements Model {
   }
 }
 
+/** The rows of a model, chosen among cells of all images: of fewer of each, where those of all are too many. */
+function coresetOf(bank: Bank, { height, width, channels }: KeptConfig, { features, seed }: FitInput): Coreset {
+  const seen = Math.min(MOST_CELLS, Math.floor(bank.rows.device.maxBindingBytes / (4 * channels)));
+  const least = Math.ceil(bank.rows.shape[0]! / features.count);
+  const cellsOfImage = Math.min(height * width, Math.max(least, Math.floor(seen / features.count)));
+  return new Coreset(bank.rows, features, seed, {
+    owner: "grad",
+    cellsOfImage,
+    projection: PROJECTION,
+    batch: GATHERED,
+    streams: CORESET_STREAMS,
+    titles: { bank: "Stage 3, memory bank", coreset: "Stage 4, coreset" },
+    prepared: surroundings,
+  });
+}
+
 type GradState = {
   readonly position: FitPosition | null;
   readonly optimizerSteps: readonly number[] | null;
 };
 
-/** A model's training, stage by stage. */
-class GradFit implements Fit {
+/** A model's training: its grids', stage by stage, then its rows'. */
+class GradFit extends FitParts implements Fit {
   readonly model: GradModel;
+
+  constructor(config: KeptConfig, settings: GradSettings, input: FitInput) {
+    const { weights, features, anomalies, std, seed } = input;
+    const model = new GradModel(weights, config, settings.recompute, seed);
+    const training = new GradTraining(model.grad, features, { ...settings, seed, std }, anomalies);
+    const grids = new GridsFit(training, planGrids(config, settings, features.count));
+    super(grids, ...(model.bank ? [coresetOf(model.bank, config, input)] : []));
+    this.model = model;
+  }
+}
+
+/** The training of a model's grids. */
+class GridsFit implements FitPart {
   readonly #training: GradTraining;
   readonly #plan: readonly StagePlan[];
 
-  constructor(config: KeptConfig, settings: GradSettings, { weights, features, anomalies, std, seed }: FitInput) {
-    this.model = new GradModel(weights, config, settings.recompute, seed);
-    this.#training = new GradTraining(this.model.grad, features, { ...settings, seed, std }, anomalies);
-    this.#plan = planOf(config, settings, features.count);
+  constructor(training: GradTraining, plan: readonly StagePlan[]) {
+    [this.#training, this.#plan] = [training, plan];
   }
 
   get remaining(): readonly StagePlan[] {

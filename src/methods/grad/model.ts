@@ -37,9 +37,9 @@ type Fusion = (normal: Tensor, abnormal: Tensor) => Tensor;
 /** One of the two branches: where it looks, its grids and its decoder. */
 interface Branch {
   readonly heads: Heads;
-  /** `[1, R, R, C]` */
+  /** `[1, R, R, D]` */
   readonly localGrid: Tensor;
-  /** `[1, R', R', H*W*C]`, channels in (h, w, c) order */
+  /** `[1, R', R', H*W*D]`, channels in (h, w, d) order */
   readonly globalGrid: Tensor;
   readonly decode: Layer;
 }
@@ -63,13 +63,13 @@ export class Grad {
    * (`LayerContext`)
    */
   constructor(weights: Weights, config: GradConfig, random: RandomStream, recompute = false) {
-    const { branches, heads, hingeHead, residualWeight, channels } = config;
+    const { branches, heads, hingeHead, residualWeight, channels, headWidth } = config;
     this.config = config;
     this.weights = weights;
     const at = (prefix: string): LayerContext => ({ weights, prefix, random, recompute });
-    const shared = heads === "shared" ? headsOf(at("head"), channels) : null;
+    const shared = heads === "shared" ? headsOf(at("head"), channels, headWidth) : null;
     const branchOf = (name: string): Branch =>
-      branch(at(name), shared ?? headsOf(at(`${name}.head`), channels), config);
+      branch(at(name), shared ?? headsOf(at(`${name}.head`), channels, headWidth), config);
     this.#normal = branches === "abnormal" ? null : branchOf("normal");
     this.#abnormal = branches === "normal" ? null : branchOf("abnormal");
     this.#hinge = this.#abnormal && hingeHead === "own" ? pointwise(at("abnormal.hinge"), channels, 1, true) : null;
@@ -132,6 +132,17 @@ export class Grad {
     return this.#fuse(normal, this.#decodeAbnormal(this.#abnormal, abnormalCodes, abnormalMode));
   }
 
+  /**
+   * The reconstructions by which features are scored: those of both branches where each restores features by itself,
+   * else the one of all branches.
+   */
+  reconstructions(features: Tensor): readonly Tensor[] {
+    const { branches, fusion, abnormalTask } = this.config;
+    const all = this.reconstruct(features, null, "inference");
+    const isApart = branches === "both" && fusion === "none" && abnormalTask === "restore";
+    return isApart ? [all, this.abnormal(features, null, "inference")] : [all];
+  }
+
   #decodeAbnormal(branch: Branch, codes: Codes, mode: Mode): Tensor {
     const queries = query(branch, codes);
     return branch.decode(this.config.standardise ? standardize(queries) : queries, mode);
@@ -162,10 +173,10 @@ function required<T>(part: T | null, name: string): T {
   return part;
 }
 
-function headsOf(context: LayerContext, channels: number): Heads {
+function headsOf(context: LayerContext, channels: number, width: number): Heads {
   const [global, local] = [
-    coordinateHead(within(context, "global"), channels),
-    coordinateHead(within(context, "local"), channels),
+    coordinateHead(within(context, "global"), channels, width || channels),
+    coordinateHead(within(context, "local"), channels, width || channels),
   ];
   return (features, noise) => {
     const codes = local(features, MODE_OF_POINTWISE);
@@ -173,11 +184,11 @@ function headsOf(context: LayerContext, channels: number): Heads {
   };
 }
 
-function coordinateHead(context: LayerContext, channels: number): Layer {
+function coordinateHead(context: LayerContext, channels: number, width: number): Layer {
   return sequence(
-    pointwise(within(context, "layer1"), channels, channels, true),
+    pointwise(within(context, "layer1"), channels, width, true),
     activate("tanh"),
-    pointwise(within(context, "layer2"), channels, 2, true),
+    pointwise(within(context, "layer2"), width, 2, true),
     activate("tanh"),
   );
 }
@@ -201,8 +212,9 @@ function residualHinge(context: LayerContext, unit: Tensor): Layer {
 function branch(
   context: LayerContext,
   heads: Heads,
-  { height, width, channels, localGrid, globalGrid, decoder: name, blocks }: GradConfig,
+  { height, width, channels, localGrid, globalGrid, gridChannels, decoder: name, blocks }: GradConfig,
 ): Branch {
+  const deep = gridChannels || channels;
   const grid = (grid: string, cells: number, depth: number) =>
     context.weights.normal(
       `${context.prefix}.${grid}`,
@@ -212,9 +224,9 @@ function branch(
     );
   return {
     heads,
-    localGrid: grid("localGrid", localGrid, channels),
-    globalGrid: grid("globalGrid", globalGrid, height * width * channels),
-    decode: asFrozen(context, decoder(within(context, "decoder"), name, blocks, channels)),
+    localGrid: grid("localGrid", localGrid, deep),
+    globalGrid: grid("globalGrid", globalGrid, height * width * deep),
+    decode: asFrozen(context, decoder(within(context, "decoder"), name, blocks, 2 * deep, channels)),
   };
 }
 
@@ -238,7 +250,7 @@ function fusionOf(weights: Weights, { fusion, lambda, abnormalWeight }: GradConf
 }
 
 /**
- * [global sample, local sample], `[N,H,W,2C]`. GRAD's learned *grids* are gridSample's `input`, and the coordinates its
+ * [global sample, local sample], `[N,H,W,2D]`. GRAD's learned *grids* are gridSample's `input`, and the coordinates its
  * `grid`. The batch is folded into the rows: all images share one grid.
  */
 function query({ localGrid, globalGrid }: Branch, codes: Codes): Tensor {

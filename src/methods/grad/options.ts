@@ -1,29 +1,36 @@
-import { PASTE_DIRECTIONS, PASTE_DRAWS, PASTE_SIGNS, PASTE_SOURCES, WALKS } from "../../ops/feature_block_paste.ts";
 import type { OptionContext, OptionsOf, OptionTable, ResolvedOptions } from "../../runtime/option_table.ts";
+import { PASTE_OPTIONS } from "./paste_options.ts";
 
-/** The decoders, smallest first: `tiny` for software adapters, `mobile` for GPUs, `basic` as in the paper's tables. */
-export const DECODERS = ["tiny", "mobile", "basic"] as const;
+/**
+ * The decoders, smallest first: `tiny` for textures, `compact` for software adapters, `mobile` for GPUs, `basic` as in
+ * the paper's tables.
+ */
+export const DECODERS = ["tiny", "compact", "mobile", "basic"] as const;
 export type DecoderName = (typeof DECODERS)[number];
 
 const USUAL = 1000; // far beyond what is of use
 const BRIEF_STEPS = 8; // among the first eight of seed 0 some draw noise and some do not, in each stage
-const BLOCKS: Readonly<Record<string, number>> = { tiny: 1, mobile: 11, basic: 9 };
-const INTENSITY: Readonly<Record<string, readonly [number, number]>> = {
-  equal: [8, 16],
-  random: [1, 3],
-  differences: [1, 1],
-};
+const BLOCKS: Readonly<Record<string, number>> = { tiny: 1, compact: 2, mobile: 11, basic: 9 };
+const COMPACT = { gridChannels: 96, headWidth: 64 };
 
 const PUBLISHED = {
+  batch: 8,
   heads: "shared",
   fusion: "learned",
   freeze: "grids",
+  standardise: true,
+  abnormalTask: "detect",
+  rows: 0,
   hingeWeight: 0,
   residualWeight: 0,
+  epochsAbnormal: 10,
   leastAbnormal: 50,
+  epochsNormal: 50,
+  leastNormal: 500,
   enoughHits: 0.99,
 };
 const JOINED = {
+  ...PUBLISHED,
   heads: "separate",
   fusion: "none",
   freeze: "branch",
@@ -32,15 +39,35 @@ const JOINED = {
   leastAbnormal: 300,
   enoughHits: 1,
 };
+const NEAREST = {
+  ...JOINED,
+  batch: 4,
+  standardise: false,
+  abnormalTask: "restore",
+  rows: 4096,
+  hingeWeight: 0,
+  residualWeight: 0,
+  epochsAbnormal: 25,
+  leastAbnormal: 400,
+  epochsNormal: 25,
+  leastNormal: 400,
+};
+type Form = Readonly<Record<keyof typeof PUBLISHED, string | number | boolean>>;
+const FORMS: Readonly<Record<string, Form>> = { published: PUBLISHED, joined: JOINED, nearest: NEAREST };
 
 /** The default of an option that `form` decides. */
 const byForm =
-  <K extends keyof typeof JOINED>(name: K) =>
-  ({ values: { branches, form } }: OptionContext): (typeof JOINED | typeof PUBLISHED)[K] =>
-    (branches === "both" && form === "joined" ? JOINED : PUBLISHED)[name];
+  (name: keyof Form) =>
+  ({ values: { branches, form } }: OptionContext): Form[keyof Form] =>
+    (branches === "both" ? FORMS[String(form)]! : PUBLISHED)[name];
 
-const isTiny = ({ values }: OptionContext): boolean => values["decoder"] === "tiny";
+const isSmall = ({ values: { decoder } }: OptionContext): boolean => decoder === "tiny" || decoder === "compact";
 
+/** The default of an option that is narrower in decoder compact. */
+const byWidth =
+  (name: keyof typeof COMPACT) =>
+  ({ values: { decoder } }: OptionContext): number =>
+    decoder === "compact" ? COMPACT[name] : 0;
 /**
  * Options of GRAD: the choices that the paper and its variants leave open, and the length and material of training.
  * With both branches, `form` sets the defaults of other options.
@@ -50,8 +77,8 @@ export const GRAD_OPTIONS = {
     kind: "choice",
     choices: DECODERS,
     frequent: true,
-    default: ({ software }) => (software ? "tiny" : "mobile"),
-    defaultText: "tiny on software adapters, else mobile",
+    default: ({ pretrained }) => (pretrained ? "compact" : "tiny"),
+    defaultText: "compact; tiny for the embedded backbone",
     help: "size of the model",
   },
   branches: {
@@ -63,15 +90,16 @@ export const GRAD_OPTIONS = {
   },
   form: {
     kind: "choice",
-    choices: ["joined", "published"],
-    default: "joined",
+    choices: ["nearest", "joined", "published"],
+    default: "nearest",
     frequent: true,
-    help: "joined: hinge scores are added to the normal grid's map and score; published: the reconstructions are fused",
+    help: "nearest: both grids weigh distances to good cells; joined: hinge scores are added to the normal grid's errors; published: the reconstructions are fused",
   },
   epochsAbnormal: {
     kind: "whole",
     least: 0,
-    default: 10,
+    default: byForm("epochsAbnormal"),
+    defaultText: "25 for form nearest, else 10",
     brief: 1,
     frequent: true,
     help: "epochs of stage 1, which trains the abnormal grid on pasted blocks",
@@ -79,7 +107,8 @@ export const GRAD_OPTIONS = {
   epochsNormal: {
     kind: "whole",
     least: 0,
-    default: 50,
+    default: byForm("epochsNormal"),
+    defaultText: "25 for form nearest, else 50",
     brief: 1,
     frequent: true,
     help: "epochs of stage 2, which trains the reconstruction of good features",
@@ -96,14 +125,15 @@ export const GRAD_OPTIONS = {
     least: 1,
     brief: BRIEF_STEPS,
     default: byForm("leastAbnormal"),
-    defaultText: "50; 300 for form joined",
+    defaultText: "400 for form nearest, 300 for joined, else 50",
     help: "minimum number of steps of stage 1",
   },
   leastNormal: {
     kind: "whole",
     least: 1,
     brief: BRIEF_STEPS,
-    default: 500,
+    default: byForm("leastNormal"),
+    defaultText: "400 for form nearest, else 500",
     frequent: true,
     help: "minimum number of steps of stage 2",
   },
@@ -120,15 +150,15 @@ export const GRAD_OPTIONS = {
     most: 1,
     brief: 1,
     default: byForm("enoughHits"),
-    defaultText: "0.99; 1 for form joined",
+    defaultText: "0.99 for form published, else 1",
     help: "share of correct cells, normal and pasted, at which stages 1 and 3 end early; 1: never",
   },
   batch: {
     kind: "whole",
     least: 1,
     frequent: true,
-    default: (context) => (isTiny(context) ? 8 : 16),
-    defaultText: "8 for decoder tiny, else 16",
+    default: (context) => (isSmall(context) ? byForm("batch")(context) : 16),
+    defaultText: "16; with decoders tiny and compact 4 for form nearest, else 8",
     help: "images a step",
   },
   anomalyShare: {
@@ -140,8 +170,8 @@ export const GRAD_OPTIONS = {
   recompute: {
     kind: "flag",
     tuning: true,
-    default: (context) => !isTiny(context),
-    defaultText: "false for decoder tiny, else true",
+    default: (context) => !isSmall(context),
+    defaultText: "false for decoders tiny and compact, else true",
     help: "recompute decoder blocks in the backward pass instead of storing them: same result, far less memory",
   },
   blocks: {
@@ -149,7 +179,7 @@ export const GRAD_OPTIONS = {
     least: 1,
     most: 1000,
     default: ({ values }) => BLOCKS[String(values["decoder"])] ?? 1,
-    defaultText: "1 for tiny, 11 for mobile, 9 for basic",
+    defaultText: "1 for tiny, 2 for compact, 11 for mobile, 9 for basic",
     help: "blocks of a decoder",
   },
   localGrid: {
@@ -167,23 +197,40 @@ export const GRAD_OPTIONS = {
     default: 4,
     help: "cells along a side of the global grids, which each image looks up",
   },
+  gridChannels: {
+    kind: "whole",
+    least: 0,
+    most: 1 << 14,
+    default: byWidth("gridChannels"),
+    defaultText: "96 for compact, else 0",
+    help: "channels of the grids; 0: as many as the features have",
+  },
+  headWidth: {
+    kind: "whole",
+    least: 0,
+    most: 1 << 14,
+    default: byWidth("headWidth"),
+    defaultText: "64 for compact, else 0",
+    help: "hidden channels of the heads; 0: as many as the features have",
+  },
   heads: {
     kind: "choice",
     choices: ["shared", "separate"],
     default: byForm("heads"),
-    defaultText: "separate for form joined, else shared",
-    help: "shared: both branches use the same coordinates (as in the journal version); separate: each has its own heads",
+    defaultText: "shared for form published, else separate",
+    help: "shared: both branches use the same coordinates (as in the paper); separate: each its own",
   },
   standardise: {
     kind: "flag",
-    default: true,
+    default: byForm("standardise"),
+    defaultText: "false for form nearest, else true",
     help: "standardise the abnormal branch's queries per image and channel",
   },
   fusion: {
     kind: "choice",
     choices: ["learned", "sum", "lambda", "none"],
     default: byForm("fusion"),
-    defaultText: "none for form joined, else learned",
+    defaultText: "learned for form published, else none",
     help: "how the reconstructions are fused: r_n + w r_a with w learned (learned) or 1 (sum), l r_n + (1 - l) r_a (lambda), r_n (none)",
   },
   lambda: { kind: "number", default: 0.5, usual: USUAL, help: "l in fusion lambda" },
@@ -192,7 +239,22 @@ export const GRAD_OPTIONS = {
     kind: "choice",
     choices: ["channel", "own"],
     default: "channel",
-    help: "what stage 1 trains: channel 0 of the abnormal reconstruction, or a 1x1 head of its own on it",
+    help: "what the hinge sees: channel 0 of the abnormal reconstruction, or a 1x1 head on it",
+  },
+  abnormalTask: {
+    kind: "choice",
+    choices: ["restore", "detect"],
+    default: byForm("abnormalTask"),
+    defaultText: "restore for form nearest, else detect",
+    help: "what stage 1 teaches the abnormal grid: to restore what lies under pasted blocks, or to detect them",
+  },
+  rows: {
+    kind: "whole",
+    least: 0,
+    most: 1 << 16,
+    default: byForm("rows"),
+    defaultText: "4096 for form nearest, else 0",
+    help: "good cells (3 x 3 means) kept for distances, at most half of all; 0: none",
   },
   hinge: {
     kind: "number",
@@ -213,7 +275,7 @@ export const GRAD_OPTIONS = {
     usual: USUAL,
     default: (context) => (context.values["pairs"] === "cosine" ? 0 : byForm("hingeWeight")(context)),
     defaultText: "0.2 for form joined, else 0",
-    help: "weight of the hinge in the map, after both are scaled to unit spread over good images; 0: off",
+    help: "weight of the hinge in the map, both in units of their spread over good images; 0: off",
   },
   hingeFloor: {
     kind: "number",
@@ -231,81 +293,16 @@ export const GRAD_OPTIONS = {
   residualFloor: {
     kind: "number",
     default: 0,
-    help: "standard deviations above the mean good score from which the residual hinge counts",
+    help: "the same for the residual hinge",
   },
   freeze: {
     kind: "choice",
     choices: ["grids", "branch"],
     default: byForm("freeze"),
-    defaultText: "branch for form joined, else grids",
+    defaultText: "grids for form published, else branch",
     help: "what stage 2 does not train: the abnormal grids, or the whole abnormal branch",
   },
-  pasteDirection: {
-    kind: "choice",
-    choices: PASTE_DIRECTIONS,
-    default: "random",
-    help: "what pasting adds to features: the same to all channels, a random pattern, or differences to other features",
-  },
-  pasteIntensity: {
-    kind: "pair",
-    usual: USUAL,
-    default: ({ values }) => INTENSITY[String(values["pasteDirection"])]!,
-    defaultText: "1,3 deviations; 8,16 for equal; 1,1 for differences",
-    help: "range of the pasted intensity",
-  },
-  pasteShared: {
-    kind: "pair",
-    default: [0, 0],
-    help: "range of the share of a random pattern that is common to all cells of a block",
-  },
-  pasteSigns: {
-    kind: "choice",
-    choices: PASTE_SIGNS,
-    default: "none",
-    help: "what gets a random sign: nothing, each block, each channel of a block, or each channel of a cell",
-  },
-  pasteSource: {
-    kind: "choice",
-    choices: PASTE_SOURCES,
-    default: "images",
-    help: "where pasteDirection differences takes its features: other images, or other positions",
-  },
-  pasteWalk: {
-    kind: "choice",
-    choices: WALKS,
-    default: "code",
-    help: "how a block gets its shape: as in the published code, or in the paper",
-  },
-  pasteSteps: {
-    kind: "whole",
-    least: 0,
-    default: 100,
-    help: "steps of the walk; the paper's takes up to twice as many",
-  },
-  pasteMaxHalfSide: {
-    kind: "number",
-    default: null,
-    defaultText: "a third of the map",
-    help: "largest half side of a block, cells",
-  },
-  pasteRegion: {
-    kind: "quadruple",
-    default: [0, 0, 1, 1],
-    help: "where blocks' centres may lie: left, top, right, bottom, as shares of the map",
-  },
-  pasteCount: { kind: "whole", least: 1, default: 1, help: "blocks pasted into each image" },
-  pastePer: {
-    kind: "choice",
-    choices: PASTE_DRAWS,
-    default: "image",
-    help: "image: each image gets its own blocks; batch: all images of a batch get the same",
-  },
-  pasteBlurSigma: {
-    kind: "number",
-    default: 0.8,
-    help: "standard deviation of the Gaussian that softens blocks, cells",
-  },
-  pasteBlurRadius: { kind: "whole", least: 0, default: 1, help: "radius of that Gaussian, cells; 0: no blur" },
+  ...PASTE_OPTIONS,
 } as const satisfies OptionTable;
 
 /** Options of GRAD. */

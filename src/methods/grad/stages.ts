@@ -32,8 +32,8 @@ export interface FitOptions extends Pick<
 /** The stages, in order. */
 export const STAGES = ["abnormal", "normal", "residual"] as const;
 /**
- * The first stage teaches the abnormal branch pasted blocks, the second everything to reconstruct, the third the
- * residual's hinge pasted blocks.
+ * The first stage teaches the abnormal branch pasted blocks, to detect them or to restore what was there before; the
+ * second everything to reconstruct; the third the residual's hinge pasted blocks.
  */
 export type Stage = (typeof STAGES)[number];
 /** Titles of the stages, for people. */
@@ -73,6 +73,8 @@ export const trainedIn =
 export interface StageInputs {
   /** `[N, H, W, C]`: disturbed, in the second stage clean. */
   readonly features: Tensor;
+  /** `[N, H, W, C]`: the same without the disturbance, in the first stage where it restores them; else null. */
+  readonly clean: Tensor | null;
   /** `[N, H, W]`, where they were disturbed. */
   readonly mask: Tensor | null;
   /** `[N, H, W, 2]`, on the local coordinates; null for none. */
@@ -84,13 +86,13 @@ export interface StageInputs {
 }
 
 /**
- * The loss `[1]` of a stage; outside the second also the shares of hits `[2]`, among the marked positions and the
- * others.
+ * The loss `[1]` of a stage; where blocks are detected also the shares of hits `[2]`, among the marked positions and
+ * the others.
  */
 export function stageLoss(
   stage: Stage,
   model: Grad,
-  { features, mask, noise, pairs, reconstruction }: StageInputs,
+  { features, clean, mask, noise, pairs, reconstruction }: StageInputs,
 ): readonly [loss: Tensor, ...hits: Tensor[]] {
   const { config } = model;
   if (stage === "normal") {
@@ -110,6 +112,7 @@ export function stageLoss(
     return [loss, hits];
   }
   const abnormal = model.abnormal(features, noise, "training");
+  if (clean) return [reconstructionLoss(clean, abnormal, { threshold: config.similarityThreshold })];
   const { loss, hits } = pairs
     ? cosinePairLoss(reshape(abnormal, [countOf(mask!.shape), config.channels]), pairs.pairs, pairs.similar, {
         threshold: config.hinge,
@@ -162,8 +165,9 @@ export function trainStep(
       : null;
   // off the tape: it learns nothing
   const reconstruction = stage === "residual" ? model.reconstruct(seen.features, null, "inference") : null;
+  const clean = stage === "abnormal" && config.abnormalTask === "restore" ? features : null;
   const { results, grads } = valueAndGradients(
-    () => stageLoss(stage, model, { ...seen, noise, pairs, reconstruction }),
+    () => stageLoss(stage, model, { ...seen, clean, noise, pairs, reconstruction }),
     optimizer.parameters,
   );
   const repeated = optimizer.apply(grads);

@@ -20,7 +20,7 @@ const LEARNING_RATE = 0.001;
 const RESIDUAL_LEARNING_RATE = 0.003;
 const GRID_LEARNING_RATE = 0.1;
 const MAX_NORM = 0.1;
-const DROP_AT = 0.8; // of the second stage, where the learning rates fall
+const DROP_AT = 0.8; // of a stage that learns to reconstruct: the learning rates fall
 const DROP_TO = 0.1;
 const READ_EVERY = 10;
 const STAGE_STREAMS = 16; // between the stages' streams of random numbers
@@ -152,7 +152,7 @@ export class GradTraining {
     this.#optimizer ??= stageOptimizer(stage, this.#model);
     this.#steps ??= new StageSteps(stage, this.#model, this.#optimizer, this.#options, offset);
     const epoch = Math.floor(step / perEpoch);
-    const learningRateScale = stage === "normal" && epoch >= Math.floor(DROP_AT * epochs) ? DROP_TO : 1;
+    const learningRateScale = this.#reconstructs(stage) && epoch >= Math.floor(DROP_AT * epochs) ? DROP_TO : 1;
     const nth = step % perEpoch;
     if (nth === 0 || !this.#order)
       this.#order = new RandomStream(seed, STREAM.order + offset, epoch).permutation(count);
@@ -179,6 +179,10 @@ export class GradTraining {
       this.#position = next ? { stage: next, step: 0 } : null;
     } else this.#position = { stage, step: done };
     return { stage, title: TITLES[stage], step: done, steps, epoch, loss };
+  }
+
+  #reconstructs(stage: Stage): boolean {
+    return stage === "normal" || (stage === "abnormal" && this.#model.config.abnormalTask === "restore");
   }
 
   /** Real anomalies that replace `anomalyShare` of a batch's images in this step; null if there are none. */

@@ -31,7 +31,7 @@ export function patchCoreConfig(
   { height, width, channels, images }: FeatureSpec,
   options: PatchCoreOptions,
 ): PatchCoreConfig {
-  const { coreset, neighbours } = resolveOptions("patchcore", PATCHCORE_OPTIONS, options, { software: false });
+  const { coreset, neighbours } = resolveOptions("patchcore", PATCHCORE_OPTIONS, options);
   const cells = images * height * width;
   if (neighbours > cells) {
     throw new OptionError(

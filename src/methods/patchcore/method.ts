@@ -24,7 +24,7 @@ export const patchcore = defineMethod({
     channels: "all",
     standardise: standardise ? { mean: 0, variance: 1 } : null,
   }),
-  scoring: { alignCorners: false, smoothing: { kind: "gaussian", sigma: SIGMA }, image: { kind: "cells" } },
+  scoring: () => ({ alignCorners: false, smoothing: { kind: "gaussian", sigma: SIGMA }, image: { kind: "cells" } }),
   configure: patchCoreConfig,
   plan: planOf,
   begin: (config, options, input) => new PatchCoreFit(config, options, input),

@@ -1,5 +1,4 @@
 import type { Weights } from "../../nn/weights.ts";
-import { activation } from "../../ops/activation.ts";
 import { cast } from "../../ops/cast.ts";
 import { multiply, scalar, subtract } from "../../ops/elementwise.ts";
 import { gather } from "../../ops/gather.ts";
@@ -9,24 +8,19 @@ import { l2Norm, softmax } from "../../ops/rows.ts";
 import { reshape, slice } from "../../ops/shape.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
 import type { CellScores, Json, Model } from "../method.ts";
+import { Bank } from "../parts/bank.ts";
 import type { PatchCoreConfig } from "./config.ts";
 
 /** A memory bank of cells of good images: a cell is as anomalous as its distance to the nearest row of the bank. */
 export class PatchCoreModel implements Model {
   readonly weights: Weights;
-  /** `[K, C]`, f32. */
-  readonly bank: Tensor;
+  readonly bank: Bank;
   readonly #config: PatchCoreConfig;
-  readonly #half: () => { readonly bank?: Tensor } | null;
 
   constructor(weights: Weights, config: PatchCoreConfig) {
     this.weights = weights;
     this.#config = config;
-    const bank = weights.state("bank", [config.rows, config.channels], () => 0);
-    this.bank = bank;
-    this.#half = weights.derived<{ readonly bank?: Tensor }>([bank], (dtype) =>
-      dtype === "f16" ? { bank: cast(bank, dtype) } : {},
-    );
+    this.bank = new Bank(weights, "bank", config.rows, config.channels);
   }
 
   get config(): Json {
@@ -45,22 +39,20 @@ export class PatchCoreModel implements Model {
   }
 
   score(features: Tensor): CellScores {
-    const bank = this.#half()?.bank ?? this.bank;
-    const cells = cast(features, bank.dtype);
-    const { squaredDistances, indices } = nearestRows(cells, bank, 1);
-    const map = reshape(activation(squaredDistances, "sqrt"), features.shape.slice(0, -1));
-    return this.#config.neighbours === 1 ? { map } : { map, image: this.#reweighted(cells, bank, map, indices) };
+    const { distances: map, indices, cells } = this.bank.nearest(features);
+    return this.#config.neighbours === 1 ? { map } : { map, image: this.#reweighted(cells, map, indices) };
   }
 
   /**
    * Re-weighted scores of images, `[N, 1, 1]`: the less a worst cell's nearest row is alone among the bank's, the less
    * its distance counts. With d_j the distances of the worst cell to the k rows nearest to m, its own nearest row,
    * which are m first: score = (1 - softmax_j(d)[first]) * d_first.
-   * @param cells `[N, H, W, C]`, the dtype of `bank`
+   * @param cells `[N, H, W, C]`, in the precision of the bank's rows
    * @param map `[N, H, W]`: distance of each cell to its nearest row
    * @param indices `[N, H, W, 1]`, u32: that row
    */
-  #reweighted(cells: Tensor, bank: Tensor, map: Tensor, indices: Tensor): Tensor {
+  #reweighted(cells: Tensor, map: Tensor, indices: Tensor): Tensor {
+    const bank = this.bank.compared;
     const { neighbours } = this.#config;
     const [images, height, width, channels] = cells.shape as [number, number, number, number];
     const count = height * width;

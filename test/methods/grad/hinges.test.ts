@@ -55,6 +55,7 @@ test("scores count from so many deviations above the mean of good ones, in units
 
 test("what joins are, above their floors, the hinges' scores of the features as they are", async () => {
   const joining = {
+    form: "joined",
     decoder: "tiny",
     hingeHead: "own",
     heads: "separate",
@@ -162,6 +163,7 @@ test("a detector keeps in its file how its hinge joins the map, and scores by it
     for (const picture of scene.train) yield { className: "weave", image: pictureOf(picture) };
   }
   const grad = {
+    form: "joined",
     decoder: "tiny",
     hingeHead: "own",
     heads: "separate",
@@ -226,7 +228,14 @@ describe("a hinge is weighed by images that were not trained on:", () => {
   async function* good(): AsyncGenerator<TrainingImage> {
     for (const { rgba } of scene.train) yield { className: "weave", image: { width: 64, height: 64, data: rgba } };
   }
-  const grad = { decoder: "tiny", heads: "separate", fusion: "none", hingeWeight: 0.5, residualWeight: 0.5 } as const;
+  const grad = {
+    form: "joined",
+    decoder: "tiny",
+    heads: "separate",
+    fusion: "none",
+    hingeWeight: 0.5,
+    residualWeight: 0.5,
+  } as const;
   const begin = (folds: number) =>
     Training.begin(device, good(), {
       ...grad,

@@ -122,6 +122,6 @@ test("the second stage leaves the abnormal grids alone", async () => {
 
 test("an unknown decoder is refused", () => {
   expect(() => gradConfig({ height: 8, width: 8, channels: 4, variance: 24 }, { decoder: "huge" as "tiny" })).toThrow(
-    "grad: expected decoder to be tiny, mobile or basic, got huge",
+    "grad: expected decoder to be tiny, compact, mobile or basic, got huge",
   );
 });

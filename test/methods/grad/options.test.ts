@@ -82,6 +82,9 @@ const ROWS: readonly (readonly [option: string, base: GradOptions, changed: Grad
   ["residualWeight", {}, { residualWeight: 1 }, "residual"],
   ["freeze", {}, { freeze: "branch" }, "normal"],
   ["paste.direction", {}, { pasteDirection: "equal" }, "abnormal"],
+  ["gridChannels", {}, { gridChannels: 5 }, "normal"],
+  ["headWidth", {}, { headWidth: 3 }, "normal"],
+  ["abnormalTask", {}, { abnormalTask: "restore" }, "abnormal"],
   ["paste.intensity", {}, { pasteIntensity: [2, 2] }, "abnormal"],
   ["paste.shared", {}, { pasteShared: [1, 1] }, "abnormal"],
   ["paste.signs", {}, { pasteSigns: "cell" }, "abnormal"],
@@ -104,19 +107,21 @@ const ROWS: readonly (readonly [option: string, base: GradOptions, changed: Grad
 test("forms are defaults where there are both branches", () => {
   const published = { heads: "shared", fusion: "learned", freeze: "grids", hingeWeight: 0, residualWeight: 0 };
   const joined = { heads: "separate", fusion: "none", freeze: "branch", hingeWeight: 0.2, residualWeight: 4 };
-  expect(gradConfig(MAP)).toMatchObject(joined);
+  const nearest = { ...joined, hingeWeight: 0, residualWeight: 0, abnormalTask: "restore", rows: 4096 };
+  expect(gradConfig(MAP)).toMatchObject(nearest);
+  expect(gradConfig(MAP, { form: "joined" })).toMatchObject({ ...joined, abnormalTask: "detect", rows: 0 });
   expect(gradConfig(MAP, { form: "published" })).toMatchObject(published);
-  expect(gradConfig(MAP, { heads: "shared", residualWeight: 0 })).toMatchObject({
+  expect(gradConfig(MAP, { form: "joined", heads: "shared", residualWeight: 0 })).toMatchObject({
     ...joined,
     heads: "shared",
     residualWeight: 0,
   });
-  expect(gradConfig(MAP, { pairs: "cosine" })).toMatchObject({ ...joined, hingeWeight: 0 });
+  expect(gradConfig(MAP, { form: "joined", pairs: "cosine" })).toMatchObject({ ...joined, hingeWeight: 0 });
   for (const branches of ["normal", "abnormal"] as const)
     expect(gradConfig(MAP, { branches })).toMatchObject(published);
 });
 
-const OF_SCORES = ["hingeWeight", "hingeFloor", "residualFloor"]; // change no training: hinges.test.ts
+const OF_SCORES = ["hingeWeight", "hingeFloor", "residualFloor", "rows"]; // change no training: hinges.test.ts, nearest.test.ts
 
 describe("an option changes what is trained, and its model is read again to the same bits:", () => {
   test("each is looked at", () => {
@@ -158,7 +163,7 @@ describe("the units of intensities:", () => {
 });
 
 test.each<readonly [object, string]>([
-  [{ form: "new" }, "grad: expected form to be joined or published, got new"],
+  [{ form: "new" }, "grad: expected form to be nearest, joined or published, got new"],
   [{ pairs: "all" }, "grad: expected pairs to be none or cosine, got all"],
   [
     { pairs: "cosine", hingeHead: "own" },
@@ -169,6 +174,14 @@ test.each<readonly [object, string]>([
   [
     { hingeWeight: 1, branches: "normal" },
     "grad: expected an abnormal branch and pairs none for hinge scores of weight 1, got branches normal and pairs none",
+  ],
+  [
+    { residualWeight: 2 },
+    "grad: expected rows 0 and abnormalTask detect (form joined) for hinges of weight 0 and 2, got 4096 and restore",
+  ],
+  [
+    { rows: 0, hingeWeight: 1 },
+    "grad: expected rows 0 and abnormalTask detect (form joined) for hinges of weight 1 and 0, got 0 and restore",
   ],
   [{ hingeFloor: Infinity }, "grad: expected hingeFloor to be a finite number, got Infinity"],
   [{ pairCount: 0 }, "grad: expected pairCount to be a whole number from 1 to 1048576, got 0"],

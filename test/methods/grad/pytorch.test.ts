@@ -68,7 +68,14 @@ function inputsOf(stage: Stage, step: number, options: GradOptions): StageInputs
   const noise = tensor([batch, side, side, 2], NOISE_KEY + step, (u) => 0.05 * u);
   const clean = cleanOf(step);
   if (stage === "normal")
-    return { features: fromArray(device, MAP, clean), mask: null, noise, pairs: null, reconstruction: null };
+    return {
+      features: fromArray(device, MAP, clean),
+      clean: null,
+      mask: null,
+      noise,
+      pairs: null,
+      reconstruction: null,
+    };
   const mask = maskOf(step);
   const features = fromArray(
     device,
@@ -77,6 +84,7 @@ function inputsOf(stage: Stage, step: number, options: GradOptions): StageInputs
   );
   return {
     features,
+    clean: null,
     mask: fromArray(device, [batch, side, side], mask),
     noise,
     pairs: options.pairs ? pairsOf(step, mask) : null,

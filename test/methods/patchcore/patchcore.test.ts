@@ -41,8 +41,7 @@ const features: FeatureSource = {
   },
 };
 
-const resolved = (options: PatchCoreOptions): MethodOptions =>
-  resolveOptions("patchcore", PATCHCORE_OPTIONS, options, { software: true });
+const resolved = (options: PatchCoreOptions): MethodOptions => resolveOptions("patchcore", PATCHCORE_OPTIONS, options);
 
 function begun(given: PatchCoreOptions): Fit {
   const options = resolved(given);
@@ -109,7 +108,7 @@ describe.each([
     const read = () => {
       using _scope = device.scope();
       const scores = model.score(fromArray(device, [3, SIDE, SIDE, CHANNELS], seen));
-      const { map, score } = imageScores(scores, patchcore.scoring, size, null);
+      const { map, score } = imageScores(scores, patchcore.scoring({}), size, null);
       return Promise.all([scores.map, map, score].map((tensor: Tensor) => toArray(tensor)));
     };
     const [distances, maps, scores] = (await read()) as [Float32Array, Float32Array, Float32Array];
