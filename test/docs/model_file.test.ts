@@ -38,7 +38,7 @@ async function* pictures(): AsyncGenerator<TrainingImage> {
 const files = new Map<string, Uint8Array[]>(METHOD_NAMES.map((method) => [method, []]));
 const decoded = (method: string, nth = 0): SafetensorsFile => decodeSafetensors(files.get(method)![nth]!, method);
 const configsOf = (method: string): unknown[] =>
-  files.get(method)!.map((_file, nth) => JSON.parse(decoded(method, nth).metadata["config"]!));
+  files.get(method)!.map((_file, nth) => JSON.parse(decoded(method, nth).metadata["config"]!) as unknown);
 
 beforeAll(async () => {
   for (const method of METHOD_NAMES) {
