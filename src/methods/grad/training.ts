@@ -181,6 +181,7 @@ export class GradTraining {
     return { stage, title: TITLES[stage], step: done, steps, epoch, loss };
   }
 
+  /** True for a stage that learns to reconstruct features, rather than to tell cells apart. */
   #reconstructs(stage: Stage): boolean {
     return stage === "normal" || (stage === "abnormal" && this.#model.config.abnormalTask === "restore");
   }
