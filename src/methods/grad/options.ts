@@ -2,8 +2,8 @@ import type { OptionContext, OptionsOf, OptionTable, ResolvedOptions } from "../
 import { PASTE_OPTIONS } from "./paste_options.ts";
 
 /**
- * The decoders, smallest first: `tiny` for textures, `compact` for software adapters, `mobile` for GPUs, `basic` as in
- * the paper's tables.
+ * The decoders, smallest first: `tiny` for textures and the embedded backbone, `compact` for pretrained networks,
+ * `mobile` where time does not matter, `basic` as in the paper's tables.
  */
 export const DECODERS = ["tiny", "compact", "mobile", "basic"] as const;
 export type DecoderName = (typeof DECODERS)[number];
