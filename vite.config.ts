@@ -19,6 +19,7 @@ export default defineConfig({
         node: "src/node/index.ts",
         browser: "src/browser/index.ts",
         cli: "src/cli/child.ts",
+        isa: "src/cli/isa/script.ts",
         bigrid: "src/cli/launcher.ts",
       },
       formats: ["es"],

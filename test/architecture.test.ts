@@ -206,6 +206,8 @@ const MAY_NAME: Readonly<Record<string, RegExp>> = {
   "src/data/tree.ts": /decoder/, // of image files
   "src/node/images.ts": /decoder/,
   "src/browser/images.ts": /decoders/,
+  "src/cli/isa/listing.ts": /branch/, // an instruction
+  "src/cli/isa/loops.ts": /branch/,
   "src/cli/launcher.ts": /DECODERS/, // threads that decode images
 };
 

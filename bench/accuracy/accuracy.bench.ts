@@ -34,6 +34,7 @@ interface Flags extends TrainFlags, Readonly<Record<string, unknown>> {
 }
 
 const SAID_EVERY = 50; // steps
+const AT_THRESHOLD = 0.5; // a calibrated score
 
 const program = new Command("npm run accuracy --").argument("<dirs...>", "datasets");
 (await addTrainFlags(program, []))
@@ -116,9 +117,10 @@ async function compare(
       const own: Scored[] = [];
       for (const { defective, features, mask } of test) {
         const tensor = fromArray(device, [1, cells, cells, channels], features);
-        const [{ score, peak, map }] = (await detector.inspectFeatures(tensor)) as [FeatureInspection];
+        const [{ score, peak, map, calibrated }] = (await detector.inspectFeatures(tensor)) as [FeatureInspection];
         release(tensor);
-        own.push({ defective, score, peak, map, mask, width: size, height: size });
+        const isRejected = calibrated >= AT_THRESHOLD;
+        own.push({ defective, score, peak, map, isRejected, mask, width: size, height: size });
       }
       scored.push(own);
     }
@@ -127,8 +129,8 @@ async function compare(
   }
 }
 
-/** Means over the classes. */
-function measured(classes: readonly (readonly Scored[])[]): Pick<Result, "metrics" | "peakAuroc"> {
+/** Means over the classes; shares of the images of all. */
+function measured(classes: readonly (readonly Scored[])[]): Pick<Result, "metrics" | "peakAuroc" | "atThreshold"> {
   const peaks = classes.map((own) => {
     const labels = Uint8Array.from(own, ({ defective }) => (defective ? 1 : 0));
     return auroc(
@@ -142,7 +144,15 @@ function measured(classes: readonly (readonly Scored[])[]): Pick<Result, "metric
   return {
     metrics: meanMetrics(classes.map((own) => evaluate(own))),
     peakAuroc: known.length > 0 ? known.reduce((sum, value) => sum + value, 0) / known.length : null,
+    ...verdicts(classes.flat()),
   };
+}
+
+function verdicts(images: readonly Scored[]): Pick<Result, "atThreshold"> {
+  if (images.some(({ isRejected }) => isRejected === undefined)) return {};
+  const shareOf = (own: readonly Scored[]) => own.filter(({ isRejected }) => isRejected).length / own.length;
+  const falseReject = shareOf(images.filter(({ defective }) => !defective));
+  return { atThreshold: { falseReject, recall: shareOf(images.filter(({ defective }) => defective)) } };
 }
 
 function countOf({ classes }: FeatureSet, part: "train" | "test"): number {

@@ -12,6 +12,8 @@ import type { FeatureClass, FeatureSet } from "./features.ts";
 export interface Scored extends ScoredImage {
   /** Maximum of the map; `score` is the largest mean over a window. */
   readonly peak: number;
+  /** True if its score reaches the model's threshold; absent where there is none. */
+  readonly isRejected?: boolean;
 }
 
 /**

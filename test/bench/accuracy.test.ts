@@ -45,15 +45,15 @@ const result: Result = {
   adapter: "an adapter",
   commit: "abc",
 };
-const another = { ...result, seed: 1, seconds: 30, metrics: { ...metrics, imageAuroc: 0.8 } };
+const another: Result = { ...result, atThreshold: { falseReject: 0.01, recall: 0.7 }, seed: 1, seconds: 30, metrics: { ...metrics, imageAuroc: 0.8 } };
 const baseline: Result = { ...result, choice: "nearest cell", seed: null, options: { inputSize: 64 } };
 
 test("a table has a line a choice: means, standard deviations over seeds, and what is undefined as such", () => {
   const lines = resultTables([baseline, result, another]).split("\n");
   expect(lines[0]).toBe("**tiles**, embedded: 8 good images, 4 test images; inputSize 64, an adapter, commit abc.");
   expect(lines.slice(4)).toEqual([
-    "| nearest cell | - | 90.0 | 50.0 | 50.0 | - | - | - | - | 25.0 | 1.5 |",
-    "| both | 2 | 85.0 ± 7.1 | 50.0 ± 0.0 | 50.0 ± 0.0 | - | - | - | - | 25.0 ± 0.0 | 1.0 |",
+    "| nearest cell | - | 90.0 | 50.0 | 50.0 | - | - | - | - | 25.0 | - | - | 1.5 |",
+    "| both | 2 | 85.0 ± 7.1 | 50.0 ± 0.0 | 50.0 ± 0.0 | - | - | - | - | 25.0 ± 0.0 | 1.0 | 70.0 | 1.0 |",
   ]);
 });
 
