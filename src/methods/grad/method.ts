@@ -28,7 +28,8 @@ const MOST_CELLS = 1 << 16; // among which rows are chosen
 // mean, not how well it is reconstructed; so the mean lies apart from zero, in each channel by so many deviations
 // (docs/decisions/006-embedded-filters.md).
 const MEAN = 0.7;
-const [SMOOTHING, WINDOW] = [21, 32]; // pixels at an input of 224
+// Pixels at an input of 224. Distances to good cells are of means over 3 x 3 already.
+const [SMOOTHING, SMOOTHING_OF_DISTANCES, WINDOW] = [21, 11, 32];
 const TOP = 0.01; // of a map's pixels, whose mean is the image's score
 
 /** The stages of the grids' fit to so many images. */
@@ -61,7 +62,7 @@ export const grad = defineMethod({
   }),
   scoring: ({ rows }) => ({
     alignCorners: true,
-    smoothing: { kind: "box", side: SMOOTHING },
+    smoothing: { kind: "box", side: rows > 0 ? SMOOTHING_OF_DISTANCES : SMOOTHING },
     image: rows > 0 ? { kind: "topShare", share: TOP } : { kind: "windowMean", side: WINDOW },
   }),
   configure: (spec, options): KeptConfig => {
