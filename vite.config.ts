@@ -15,6 +15,7 @@ export default defineConfig({
         index: "src/index.ts",
         nn: "src/nn/index.ts",
         "methods/grad": "src/methods/grad/index.ts",
+        "methods/padim": "src/methods/padim/index.ts",
         "methods/patchcore": "src/methods/patchcore/index.ts",
         node: "src/node/index.ts",
         browser: "src/browser/index.ts",

@@ -27,6 +27,7 @@ const GRAD = {
 /** Trainings of each method whose files have all keys together; the first is the default. */
 const OPTIONS: Readonly<Record<(typeof METHOD_NAMES)[number], readonly TrainingOptions[]>> = {
   grad: [GRAD, { ...GRAD, form: "joined" }],
+  padim: [{ method: "padim", inputSize: SIZE }],
   patchcore: [{ method: "patchcore", inputSize: SIZE }],
 };
 const [plate] = synthesise({ size: SIZE, train: 10, good: 1, defective: 1, seed: 3 });

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from summaries import number, summary, uniform
+
 assert torch.__version__.startswith("1.13"), torch.__version__
 torch.set_default_dtype(torch.float64)
 
@@ -21,11 +23,10 @@ BATCH, SIDE, CHANNELS = 3, 6, 8
 LOCAL, GLOBAL = 4, 4
 STEPS = 10
 PAIRS = 40
-SAMPLES = 12
 TINY_WIDTH = 48
 RESIDUAL_WIDTH = 64
 THRESHOLD, HINGE = 10.0, 0.5  # at a feature variance of 24
-WEIGHT_KEY, FEATURE_KEY, NOISE_KEY, PASTE_KEY, PAIR_KEY, PROBE_KEY = 1, 5000, 6000, 7000, 8000, 9000
+WEIGHT_KEY, FEATURE_KEY, NOISE_KEY, PASTE_KEY, PAIR_KEY = 1, 5000, 6000, 7000, 8000
 
 CASES = {
     "tiny": {"decoder": "tiny", "blocks": 1},
@@ -44,15 +45,6 @@ CASES = {
     "joined": {"decoder": "tiny", "blocks": 1, "heads": "separate", "fusion": "none", "freeze": "branch", "residualWeight": 4},
 }
 WHOLE = ["tiny", "mobile", "basic"]  # for the others only losses and the gradients' norms
-
-
-def uniform(count, key):
-    """Numbers in [-1, 1) by a hash of (key, index); the same in test/harness/made_up_network.ts."""
-    x = np.arange(count, dtype=np.uint32) * np.uint32(0x9E3779B9) + np.uint32(key)
-    x = (x ^ (x >> np.uint32(16))) * np.uint32(0x21F0AAAD)
-    x = (x ^ (x >> np.uint32(15))) * np.uint32(0x735A2D97)
-    x = x ^ (x >> np.uint32(15))
-    return (x >> np.uint32(8)).astype(np.float64) / 2**23 - 1
 
 
 def tensor(shape, key):
@@ -293,21 +285,6 @@ def trained(stage, options, name):
     if stage == "abnormal":
         return is_abnormal or name.startswith("head.")
     return not is_abnormal or (options.get("freeze", "grids") == "grids" and not is_grid)
-
-
-def summary(t):
-    flat = t.detach().reshape(-1)
-    count = flat.numel()
-    probe = torch.from_numpy(uniform(count, PROBE_KEY))
-    return {
-        "norm": number(flat.norm()),
-        "probe": number((flat * probe).sum()),
-        "samples": [number(flat[(j * 7919) % count]) for j in range(min(SAMPLES, count))],
-    }
-
-
-def number(x):
-    return float(f"{float(x):.9g}")
 
 
 def stage_of(options, stage, whole):
