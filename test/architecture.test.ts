@@ -200,6 +200,7 @@ const MAY_NAME: Readonly<Record<string, RegExp>> = {
   "src/backbones/resnet.ts": /branch|residual/i, // a block of the network
   "src/nn/layers.ts": /residual/i, // the same
   "src/nn/index.ts": /residual/i,
+  "src/methods/simplenet/loss.ts": /hingeLoss/, // an operation
   "src/data/names.ts": /abnormal/i, // a folder of defective images
   "src/io/safetensors.ts": /TextDecoder/, // of UTF-8
   "src/cli/predict/image_list.ts": /TextDecoder/,

@@ -9,9 +9,10 @@ import json
 import math
 import pathlib
 
-import numpy as np
 import torch
 import torch.nn.functional as F
+
+from hashed import has_room, number, summary, tensor
 
 assert torch.__version__.startswith("1.13"), torch.__version__
 torch.set_default_dtype(torch.float64)
@@ -21,11 +22,10 @@ BATCH, SIDE, CHANNELS = 3, 6, 8
 LOCAL, GLOBAL = 4, 4
 STEPS = 10
 PAIRS = 40
-SAMPLES = 12
 TINY_WIDTH = 48
 RESIDUAL_WIDTH = 64
 THRESHOLD, HINGE = 10.0, 0.5  # at a feature variance of 24
-WEIGHT_KEY, FEATURE_KEY, NOISE_KEY, PASTE_KEY, PAIR_KEY, PROBE_KEY = 1, 5000, 6000, 7000, 8000, 9000
+WEIGHT_KEY, FEATURE_KEY, NOISE_KEY, PASTE_KEY, PAIR_KEY = 1, 5000, 6000, 7000, 8000
 
 CASES = {
     "tiny": {"decoder": "tiny", "blocks": 1},
@@ -44,19 +44,6 @@ CASES = {
     "joined": {"decoder": "tiny", "blocks": 1, "heads": "separate", "fusion": "none", "freeze": "branch", "residualWeight": 4},
 }
 WHOLE = ["tiny", "mobile", "basic"]  # for the others only losses and the gradients' norms
-
-
-def uniform(count, key):
-    """Numbers in [-1, 1) by a hash of (key, index); the same in test/harness/made_up_network.ts."""
-    x = np.arange(count, dtype=np.uint32) * np.uint32(0x9E3779B9) + np.uint32(key)
-    x = (x ^ (x >> np.uint32(16))) * np.uint32(0x21F0AAAD)
-    x = (x ^ (x >> np.uint32(15))) * np.uint32(0x735A2D97)
-    x = x ^ (x >> np.uint32(15))
-    return (x >> np.uint32(8)).astype(np.float64) / 2**23 - 1
-
-
-def tensor(shape, key):
-    return torch.from_numpy(uniform(int(np.prod(shape)), key)).reshape(shape)
 
 
 def features_of(step):
@@ -246,10 +233,6 @@ class Model:
         return layer(F.hardswish(layer((r - a).abs() / self.values["residual.unit"], 1)), 2)[..., 0]
 
 
-def has_room(margin):
-    assert float(margin.abs().min()) > 2e-5, float(margin.abs().min())
-
-
 def reconstruction_loss(r, a):
     mse = ((r - a) ** 2).mean(-1)
     norms = torch.clamp(r.norm(dim=-1), min=1e-8) * torch.clamp(a.norm(dim=-1), min=1e-8)
@@ -293,21 +276,6 @@ def trained(stage, options, name):
     if stage == "abnormal":
         return is_abnormal or name.startswith("head.")
     return not is_abnormal or (options.get("freeze", "grids") == "grids" and not is_grid)
-
-
-def summary(t):
-    flat = t.detach().reshape(-1)
-    count = flat.numel()
-    probe = torch.from_numpy(uniform(count, PROBE_KEY))
-    return {
-        "norm": number(flat.norm()),
-        "probe": number((flat * probe).sum()),
-        "samples": [number(flat[(j * 7919) % count]) for j in range(min(SAMPLES, count))],
-    }
-
-
-def number(x):
-    return float(f"{float(x):.9g}")
 
 
 def stage_of(options, stage, whole):

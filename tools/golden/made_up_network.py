@@ -12,19 +12,12 @@ import numpy as np
 import torch
 import torchvision
 
+from hashed import uniform
+
 assert torch.__version__.startswith("1.13"), torch.__version__
 
 SIDE = 70  # of the image: not a multiple of 4, so that paddings differ
 SAMPLES = 48
-
-
-def uniform(count, key):
-    """Numbers in [-1, 1) by a hash of (key, index)."""
-    x = np.arange(count, dtype=np.uint32) * np.uint32(0x9E3779B9) + np.uint32(key)
-    x = (x ^ (x >> np.uint32(16))) * np.uint32(0x21F0AAAD)
-    x = (x ^ (x >> np.uint32(15))) * np.uint32(0x735A2D97)
-    x = x ^ (x >> np.uint32(15))
-    return (x >> np.uint32(8)).astype(np.float64) / 2**23 - 1
 
 
 def made_up(key, name, shape):
