@@ -123,4 +123,5 @@ export {
   type RefinementOptions,
 } from "./ops/losses.ts";
 export { drawPairs, type FeaturePairs } from "./ops/pairs.ts";
+export { perlinMask, type PerlinMaskOptions } from "./ops/perlin_mask.ts";
 export type { OptionSpec, OptionsOf, OptionTable } from "./runtime/option_table.ts";

@@ -203,6 +203,7 @@ const MAY_NAME: Readonly<Record<string, RegExp>> = {
   "src/methods/dfr/model.ts": /residual/i, // of principal components
   "src/nn/layers.ts": /residual/i, // of a network's block
   "src/nn/index.ts": /residual/i,
+  "src/methods/simplenet/loss.ts": /hingeLoss/, // an operation
   "src/data/names.ts": /abnormal/i, // a folder of defective images
   "src/io/safetensors.ts": /TextDecoder/, // of UTF-8
   "src/cli/predict/image_list.ts": /TextDecoder/,

@@ -113,8 +113,8 @@ export function prepareStep(
     anomalyShare: 0.5,
   };
   const training = new GradTraining(model, features, { ...epochs, batch, seed: 1, std });
-  training.resume({ stage, step: 0 }, null);
-  const steps = training.fit();
+  training.restore({ json: { position: { stage, step: 0 }, optimizerSteps: null }, tensors: new Map() });
+  const steps = training.steps();
   return {
     run: () => steps.next(),
     release: () => {

@@ -1,4 +1,4 @@
-import { activation, type ActivationName } from "../ops/activation.ts";
+import { activation, type Activation } from "../ops/activation.ts";
 import { batchNorm, batchNormInference, foldBatchNorm } from "../ops/batch_norm.ts";
 import { cast } from "../ops/cast.ts";
 import { conv2d, depthwiseConv2d, type Epilogue } from "../ops/conv2d.ts";
@@ -41,13 +41,13 @@ export interface NormPart {
   readonly affine: Tensor;
   readonly running: Tensor;
   /** The norm, followed by an activation. */
-  readonly apply: (input: Tensor, mode: Mode, then: ActivationName | null) => Tensor;
+  readonly apply: (input: Tensor, mode: Mode, then: Activation | null) => Tensor;
 }
 
 /** An activation function. */
 export interface ActivationPart {
   readonly kind: "activation";
-  readonly name: ActivationName;
+  readonly name: Activation;
 }
 
 /** Context of a layer's creation: source of its weights, prefix of their names, source of random numbers. */
@@ -137,7 +137,7 @@ export function norm({ weights, prefix }: LayerContext, channels: number): Layer
 }
 
 /** An activation function as a layer. */
-export const activate = (name: ActivationName): Layer =>
+export const activate = (name: Activation): Layer =>
   Object.assign((input: Tensor) => activation(input, name), { part: { kind: "activation", name } as const });
 
 /**
@@ -175,7 +175,7 @@ export function sequence(...layers: readonly Layer[]): Layer {
   return (input, mode) => steps.reduce((x, step) => step(x, mode), input);
 }
 
-function folded(convolution: ConvolutionPart, norm: NormPart, then: ActivationName | null): Layer {
+function folded(convolution: ConvolutionPart, norm: NormPart, then: Activation | null): Layer {
   const { weight, apply } = convolution;
   convolution.isFolded = true;
   const derived = norm.weights.derived([weight], (dtype) => {

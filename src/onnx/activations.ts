@@ -1,6 +1,7 @@
+import type { Activation } from "../kernels/activation.ts";
 import { image, plain, refuse, type Conversion, type Rule } from "./conversion.ts";
 
-export function activated(name: string): Rule {
+export function activated(name: Activation): Rule {
   return ({ inputs: [input] }, to) => {
     const isImage = input!.shape.length === 4;
     const value = activate(name, isImage ? to.image(input!) : to.plain(input!), to);
@@ -8,8 +9,10 @@ export function activated(name: string): Rule {
   };
 }
 
-export function activate(name: string | null, input: string, to: Conversion): string {
-  switch (name) {
+export function activate(activation: Activation | null, input: string, to: Conversion): string {
+  if (activation !== null && typeof activation === "object")
+    return to.node("LeakyRelu", [input], { alpha: { float: activation.slope } });
+  switch (activation) {
     case null:
       return input;
     case "relu":
@@ -31,6 +34,6 @@ export function activate(name: string | null, input: string, to: Conversion): st
     case "log":
       return to.node("Log", [input]);
     default:
-      return refuse(`the activation ${name}`);
+      return refuse(`the activation ${activation}`);
   }
 }

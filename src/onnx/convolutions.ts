@@ -1,5 +1,6 @@
 import type { Call } from "../autograd/listing.ts";
 import { weightToOihw } from "../io/nchw.ts";
+import type { Activation } from "../kernels/activation.ts";
 import { geometryOf, type ConvolutionOptions } from "../kernels/convolution.ts";
 import { pairOf, type Pair } from "../kernels/launch.ts";
 import type { Shape, Tensor } from "../tensor/tensor.ts";
@@ -18,7 +19,7 @@ export function convolution(call: Call, to: Conversion, norm: Affine | null): Co
     inputs: [input, weight, bias],
     output,
   } = call;
-  const options = optionsOf<ConvolutionOptions & { readonly groups?: number; readonly activation: string | null }>(
+  const options = optionsOf<ConvolutionOptions & { readonly groups?: number; readonly activation: Activation | null }>(
     call,
   );
   const { shape, group } = weightOf(call, options.groups ?? 1);
@@ -79,7 +80,7 @@ export function foldedNorm(call: Call, to: Conversion): Converted {
   const before = to.callOf(input);
   if (
     !before?.op.toLowerCase().endsWith("conv2d") ||
-    optionsOf<{ activation: string | null }>(before).activation !== null
+    optionsOf<{ activation: Activation | null }>(before).activation !== null
   ) {
     return refuse("a batch norm that does not follow a convolution");
   }

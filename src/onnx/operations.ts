@@ -1,6 +1,7 @@
 import type { Call } from "../autograd/listing.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { DTYPES } from "./model.ts";
+import type { Activation } from "../kernels/activation.ts";
 import type { GaussianBlurOptions } from "../kernels/gaussian_blur.ts";
 import { activate, activated } from "./activations.ts";
 import {
@@ -25,7 +26,7 @@ export const OPERATIONS: Readonly<Record<string, Rule>> = {
   divide: elementwise("Div"),
   maximum: elementwise("Max"),
   ...Object.fromEntries(
-    ["relu", "hswish", "hsigmoid", "sigmoid", "silu", "tanh", "sqrt", "log", "abs"].map((name) => [
+    (["relu", "hswish", "hsigmoid", "sigmoid", "silu", "tanh", "sqrt", "log", "abs"] as const).map((name) => [
       name,
       activated(name),
     ]),
@@ -78,7 +79,7 @@ function elementwise(op: string): Rule {
 
 function matmul(call: Call, to: Conversion): Converted {
   const { activation, transposeA, transposeB } = optionsOf<{
-    activation: string | null;
+    activation: Activation | null;
     transposeA: boolean;
     transposeB: boolean;
   }>(call);

@@ -36,6 +36,7 @@ const SMALL: { readonly [N in MethodName]: OptionsOfMethods[N] } = {
   },
   padim: { dimensions: 10, batch: 3 },
   patchcore: { coreset: 0.3, projection: 16, neighbours: 3, batch: 3 },
+  simplenet: { hidden: 16, epochs: 2, leastSteps: 5, batch: 4, noiseRegion: "patches" },
 };
 
 /** Fields of a configuration that files of earlier builds lack; these are read as before there was the field. */
@@ -43,6 +44,7 @@ const LATER: { readonly [N in MethodName]: readonly string[] } = {
   grad: ["gridChannels", "headWidth", "abnormalTask", "rows"],
   padim: [],
   patchcore: [],
+  simplenet: [],
 };
 
 const SIZE = 64;

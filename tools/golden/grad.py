@@ -9,11 +9,10 @@ import json
 import math
 import pathlib
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
-from summaries import number, summary, uniform
+from hashed import has_room, number, summary, tensor
 
 assert torch.__version__.startswith("1.13"), torch.__version__
 torch.set_default_dtype(torch.float64)
@@ -45,10 +44,6 @@ CASES = {
     "joined": {"decoder": "tiny", "blocks": 1, "heads": "separate", "fusion": "none", "freeze": "branch", "residualWeight": 4},
 }
 WHOLE = ["tiny", "mobile", "basic"]  # for the others only losses and the gradients' norms
-
-
-def tensor(shape, key):
-    return torch.from_numpy(uniform(int(np.prod(shape)), key)).reshape(shape)
 
 
 def features_of(step):
@@ -236,10 +231,6 @@ class Model:
     def residual(self, a, r):
         layer = lambda x, n: x @ self.values[f"residual.layer{n}.weight"] + self.values[f"residual.layer{n}.bias"]
         return layer(F.hardswish(layer((r - a).abs() / self.values["residual.unit"], 1)), 2)[..., 0]
-
-
-def has_room(margin):
-    assert float(margin.abs().min()) > 2e-5, float(margin.abs().min())
 
 
 def reconstruction_loss(r, a):

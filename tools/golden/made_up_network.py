@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import torchvision
 
-from summaries import uniform
+from hashed import uniform
 
 assert torch.__version__.startswith("1.13"), torch.__version__
 

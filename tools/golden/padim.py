@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from summaries import number, uniform
+from hashed import number, uniform
 
 assert torch.__version__.startswith("1.13"), torch.__version__
 torch.set_default_dtype(torch.float64)

@@ -1,12 +1,12 @@
-import type { AdamW } from "../../optim/adam.ts";
 import { featureBlockPaste } from "../../ops/feature_block_paste.ts";
-import { valueAndGradients } from "../../ops/gradients.ts";
 import { cosinePairLoss, hingeLoss, reconstructionLoss } from "../../ops/losses.ts";
 import { drawPairs, type FeaturePairs } from "../../ops/pairs.ts";
 import { normal, type Draw } from "../../ops/random.ts";
 import { concat, reshape } from "../../ops/shape.ts";
 import { countOf, type Tensor } from "../../tensor/tensor.ts";
 import type { MarkedFeatures } from "../method.ts";
+import { ORDER_STREAM } from "../parts/captured_fit.ts";
+import { takeStep, type StepInputs, type StepResults } from "../parts/captured_steps.ts";
 import type { GradConfig } from "./config.ts";
 import type { GradSettings } from "./options.ts";
 import { isGrid, type Grad } from "./model.ts";
@@ -46,7 +46,7 @@ export const TITLES: Readonly<Record<Stage, string>> = {
 const CODE_NOISE = 0.05;
 
 // Philox streams, one for each use of random numbers.
-export const STREAM = { order: 1, coin: 2, noise: 3, blocks: 4, pairs: 5, anomalies: 6 };
+export const STREAM = { order: ORDER_STREAM, coin: 2, noise: 3, blocks: 4, pairs: 5, anomalies: 6 };
 
 /** The stages of a model's training. */
 export const stagesOf = ({ branches, residualWeight }: GradConfig): readonly Stage[] => [
@@ -136,41 +136,30 @@ function markedFeatures(
 }
 
 /**
- * One step of a stage, outside the second with real anomalies or none, after the optimiser's `advance`: it can be
- * captured, with the draws' step in a tensor. Returns the loss, and outside the second stage the hit rates; and what to
- * call after each run of a program that captured it.
+ * One step of a stage, outside the second with real anomalies or none. Its results are the loss, and where blocks are
+ * told apart the hit rates.
  */
 export function trainStep(
   stage: Stage,
   model: Grad,
-  optimizer: AdamW,
-  features: Tensor,
-  anomalous: MarkedFeatures | null,
-  noisy: boolean,
-  drawOf: (use: number) => Draw,
-  { std }: FitOptions,
-): { readonly results: readonly Tensor[]; readonly repeated: () => void } {
+  { features, marked, isNoisy, drawOf, optimizer }: StepInputs,
+  { std }: Pick<FitOptions, "std">,
+): StepResults {
   const [{ device }, { config }] = [features, model];
-  using scope = device.scope();
-  const seen =
-    stage === "normal"
-      ? { features, mask: null }
-      : markedFeatures(features, anomalous, drawOf(STREAM.blocks), config, std);
-  const noise = noisy
-    ? normal(device, [...seen.features.shape.slice(0, 3), 2], drawOf(STREAM.noise), CODE_NOISE)
-    : null;
-  const pairs =
-    stage === "abnormal" && config.pairs === "cosine"
-      ? drawPairs(seen.mask!, config.pairCount, drawOf(STREAM.pairs))
+  return takeStep(optimizer, () => {
+    const seen =
+      stage === "normal"
+        ? { features, mask: null }
+        : markedFeatures(features, marked, drawOf(STREAM.blocks), config, std);
+    const noise = isNoisy
+      ? normal(device, [...seen.features.shape.slice(0, 3), 2], drawOf(STREAM.noise), CODE_NOISE)
       : null;
-  // off the tape: it learns nothing
-  const reconstruction = stage === "residual" ? model.reconstruct(seen.features, null, "inference") : null;
-  const clean = stage === "abnormal" && config.abnormalTask === "restore" ? features : null;
-  const { results, grads } = valueAndGradients(
-    () => stageLoss(stage, model, { ...seen, clean, noise, pairs, reconstruction }),
-    optimizer.parameters,
-  );
-  const repeated = optimizer.apply(grads);
-  for (const result of results) scope.keep(result);
-  return { results, repeated };
+    const pairs =
+      stage === "abnormal" && config.pairs === "cosine"
+        ? drawPairs(seen.mask!, config.pairCount, drawOf(STREAM.pairs))
+        : null;
+    const reconstruction = stage === "residual" ? model.reconstruct(seen.features, null, "inference") : null;
+    const clean = stage === "abnormal" && config.abnormalTask === "restore" ? features : null;
+    return () => stageLoss(stage, model, { ...seen, clean, noise, pairs, reconstruction });
+  });
 }
