@@ -25,6 +25,7 @@ const MOST_CELLS = 1 << 16; // among which rows are chosen
 const MEAN = 0.7;
 // Pixels at an input of 224. Distances to good cells are of means over 3 x 3 already.
 const [SMOOTHING, SMOOTHING_OF_DISTANCES, WINDOW] = [21, 11, 32];
+const MOST_FOR_TINY = 128; // channels; the embedded backbone has 40 (docs/notes/nearest-good.md)
 const TOP = 0.01; // of a map's pixels, whose mean is the image's score
 
 /** The stages of a fit to so many images. */
@@ -63,6 +64,12 @@ export const grad = defineMethod({
     return { ...gradConfig(spec, { ...options, rows }), joins: {} };
   },
   plan: planOf,
+  remarks: ({ decoder, channels, rows }) =>
+    rows === 0 && decoder === "tiny" && channels > MOST_FOR_TINY
+      ? [
+          `decoder tiny reconstructs textures, but few shapes, of ${channels} channels: choose the form nearest, decoder compact or a larger one, or the method patchcore, which needs none`,
+        ]
+      : [],
   begin: (config, options, input) => new GradFit(config, options, input),
   restore: (config, weights) => new GradModel(weights, config),
   read: readConfig,
