@@ -58,7 +58,14 @@ export {
 } from "./detection/calibration.ts";
 export { defectsOf, type Defect, type DefectOptions, type Defects } from "./detection/defects.ts";
 export { Detector, type DetectorConfig, type DetectorOptions } from "./detection/detector.ts";
-export type { FeatureInspection, InputImage, Inspection, InspectionFailure } from "./detection/inspection.ts";
+export type {
+  FeatureInspection,
+  FeatureRegions,
+  ImageRegion,
+  InputImage,
+  Inspection,
+  InspectionFailure,
+} from "./detection/inspection.ts";
 export {
   evaluateDetector,
   type DetectorMetrics,

@@ -1,14 +1,13 @@
-import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Item } from "../../src/data/dataset.ts";
-import { decodeSafetensors, encodeSafetensors, float32Of } from "../../src/io/safetensors.ts";
+import { isEvenColour } from "../../src/io/image.ts";
 import { createBackbone } from "../../src/backbones/registry.ts";
+import { rawAssembly } from "../../src/detection/assembly.ts";
 import { ChannelStatistics, FeatureMaker } from "../../src/detection/features.ts";
 import type { Method, MethodOptions } from "../../src/methods/method.ts";
 import type { TrainingOptions } from "../../src/detection/training_options.ts";
 import { readDataset } from "../../src/node/dataset.ts";
-import { ensureWritableFolder, writeFileAtomic } from "../../src/node/files/files.ts";
-import { readBytes } from "../../src/node/files/read.ts";
+import { FeatureFile, stampOf } from "../../src/node/feature_file.ts";
 import { decodeImage, decodeMasks } from "../../src/node/images.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { placementOf } from "../../src/io/placement.ts";
@@ -47,8 +46,8 @@ export interface Assembling {
 }
 
 /**
- * A dataset's features: from the file that an earlier call wrote for the same images and backbone, otherwise computed
- * from the images.
+ * A dataset's features: those that an earlier call kept for the same images and backbone, and the others computed from
+ * the images.
  * @param folder location of such files
  */
 export async function featuresOf(
@@ -64,32 +63,11 @@ export async function featuresOf(
   const maker = new FeatureMaker(device, backbone, learner.assembly(own, backbone), resize);
   try {
     const { height: cells, channels } = maker.extents;
+    const key = JSON.stringify({ ...backbone.identity, assembly: rawAssembly(maker.assembly), inputSize, resize });
+    const shown = classes.map(({ name }) => name).join("+");
+    const file = await FeatureFile.open(folder, `${shown.slice(0, 60)}.${name}`, key, cells * cells * channels);
     const items = classes.flatMap(({ train, test }) => [...train, ...test]);
-    const stamps = await Promise.all(items.map(async ({ path }) => [path, (await stat(join(root, path))).mtimeMs]));
-    const identity = JSON.stringify({ ...backbone.identity, assembly: maker.assembly, inputSize, resize, stamps });
-    const path = join(
-      folder,
-      `${classes
-        .map(({ name }) => name)
-        .join("+")
-        .slice(0, 60)}.${name}.${learner.name}.features`,
-    );
-    const kept = await readFeatures(path, identity);
-    const extract = async (item: Item): Promise<Float32Array> => {
-      const features = maker.rawOf([await decodeImage(join(root, item.path))]);
-      const values = await toArray(features);
-      release(features);
-      return values;
-    };
-    const values = kept ?? (await extracted(items, extract));
-    if (!kept) {
-      await ensureWritableFolder(folder);
-      const tensors = values.map((features, i) => {
-        const bytes = new Uint8Array(features.buffer, features.byteOffset, features.byteLength);
-        return [String(i), { dtype: "F32", shape: [cells, cells, channels], bytes }] as const;
-      });
-      await writeFileAtomic(path, encodeSafetensors({ tensors: new Map(tensors), metadata: { identity } }));
-    }
+    const values = await keptFeatures(file, maker, root, items).finally(() => file.close());
     const featuresOfItem = new Map(items.map((item, i) => [item, values[i]!]));
     const read = async (item: Item): Promise<TestImage> => ({
       defective: item.defective,
@@ -123,22 +101,28 @@ function scalesOf(channels: number, images: readonly Float32Array[]): Float32Arr
   return Float32Array.from(variances, (variance) => 1 / Math.sqrt(variance + floor));
 }
 
-async function extracted(
+/** Features of images, in order, of which the file keeps those that it has not. */
+async function keptFeatures(
+  file: FeatureFile,
+  maker: FeatureMaker,
+  root: string,
   items: readonly Item[],
-  extract: (item: Item) => Promise<Float32Array>,
 ): Promise<Float32Array[]> {
   const values: Float32Array[] = [];
-  for (const item of items) {
-    values.push(await extract(item));
-    if (values.length % 20 === 0) console.error(`features of ${values.length} of ${items.length} images`);
+  for (const { path } of items) {
+    const stamp = await stampOf(join(root, path));
+    if (!file.find(path, stamp)) {
+      const started = performance.now();
+      const image = await decodeImage(join(root, path));
+      const tensor = maker.rawOf([image]);
+      const features = await toArray(tensor);
+      release(tensor);
+      const { width, height } = image;
+      const seconds = (performance.now() - started) / 1000;
+      await file.add({ path, stamp, width, height, even: isEvenColour(image), seconds }, features);
+      if ((values.length + 1) % 20 === 0) console.error(`features of ${values.length + 1} of ${items.length} images`);
+    }
+    values.push(await file.read({ path }));
   }
   return values;
-}
-
-/** Features that an earlier call saved; null if there are none, or they are of other images or another backbone. */
-async function readFeatures(path: string, identity: string): Promise<Float32Array[] | null> {
-  if (!(await stat(path).catch(() => null))) return null;
-  const { tensors, metadata } = decodeSafetensors(await readBytes(path), path);
-  if (metadata["identity"] !== identity) return null;
-  return Array.from({ length: tensors.size }, (_, i) => float32Of(tensors.get(String(i))!, `${i} of ${path}`));
 }

@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   inspect: async () => (await import("./commands/inspect.ts")).addInspect,
   train: async () => (await import("./commands/train.ts")).addTrain,
   eval: async () => (await import("./commands/eval.ts")).addEval,
+  compare: async () => (await import("./commands/compare.ts")).addCompare,
   predict: async () => (await import("./commands/predict.ts")).addPredict,
   merge: async () => (await import("./commands/merge.ts")).addMerge,
   export: async () => (await import("./commands/export.ts")).addExport,
@@ -52,6 +53,7 @@ From photographs of good parts to defects found in new ones:
   bigrid train DIR --out RUN             learns; RUN is a new folder, for the model
   bigrid eval RUN DIR                    how well it does, if DIR has images of defects too
   bigrid predict RUN IMAGE... --out OUT  finds defects in new images
+  bigrid compare DIR --out OUT           which method does best on DIR's images
 No photographs at hand? "bigrid demo" makes its own. Docs: docs/getting_started.md`,
   );
 const word = process.argv.slice(2).find((word) => !word.startsWith("-")) ?? "";

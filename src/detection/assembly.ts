@@ -20,6 +20,10 @@ export const stageNames = (assembly: Assembly): readonly string[] | null =>
 export const standardisingOf = (assembly: Assembly): FeatureAssembly["standardise"] =>
   "pixels" in assembly ? null : assembly.standardise;
 
+/** An assembly without its standardising over a training set: where two are equal, so are the raw features. */
+export const rawAssembly = (assembly: Assembly): Assembly =>
+  "pixels" in assembly || assembly.standardise === "unit" ? assembly : { ...assembly, standardise: null };
+
 /**
  * The stages of an assembly, as the backbone has them.
  * @throws OptionError if it lacks one, or has them in another order

@@ -18,6 +18,8 @@ import { FeatureExtractor, FeatureMaker, type Preprocessing } from "./features.t
 import {
   requireInspection,
   type FeatureInspection,
+  type FeatureRegions,
+  type ImageRegion,
   type InputImage,
   type Inspection,
   type InspectionFailure,
@@ -251,12 +253,22 @@ export class Detector {
   }
 
   /**
-   * Inspects features that `FeatureMaker.raw` has made before, `[N, cells, cells, channels]`.
+   * Inspects features that `FeatureMaker.raw` has made before, `[N, cells, cells, channels]`; they are of the images'
+   * regions already.
    * @throws InputError as `inspect`
    */
-  async inspectFeatures(features: Tensor): Promise<FeatureInspection[]> {
-    const reads = this.#started(features);
-    return (await reads).map((read, i) => requireInspection(this.#inspectionOf(read), `image ${i}`));
+  async inspectFeatures(features: Tensor, options: FeatureRegions = {}): Promise<FeatureInspection[]> {
+    const outcomes = await this.inspectEachFeatures(features, options);
+    return outcomes.map((outcome, i) => requireInspection(outcome, `image ${i}`));
+  }
+
+  /** Does the same, but an image that cannot be inspected does not fail the others, as in `inspectEach`. */
+  async inspectEachFeatures(
+    features: Tensor,
+    { images = [] }: FeatureRegions = {},
+  ): Promise<(FeatureInspection | InspectionFailure)[]> {
+    const reads = this.#started(features, this.#countedPixels(images));
+    return (await reads).map((read) => this.#inspectionOf(read));
   }
 
   /**
@@ -296,13 +308,15 @@ export class Detector {
     return this.#score(this.#features.extractFrom(images), null);
   }
 
-  #started(features: Tensor): ReturnType<typeof readScores> {
+  #started(features: Tensor, counting: Float32Array | null): ReturnType<typeof readScores> {
     using _scope = this.device.scope();
-    return readScores(this.#score(this.#features.standardise(features), null));
+    const { size } = this.config.input;
+    const counted = counting && fromArray(this.device, [features.shape[0]!, size, size, 1], counting);
+    return readScores(this.#score(this.#features.standardise(features), counted));
   }
 
   /** The pixels that count in a batch of maps, `[N, size, size]`; null if all do. */
-  #countedPixels(images: readonly InputImage[]): Float32Array | null {
+  #countedPixels(images: readonly ImageRegion[]): Float32Array | null {
     if (!images.some(({ region }) => region)) return null;
     const { size: inputSize } = this.config.input;
     const all = new Float32Array(images.length * inputSize ** 2).fill(1);

@@ -1,5 +1,6 @@
 import type { HeatMap } from "../io/heat.ts";
 import type { DecodedImage } from "../io/image.ts";
+import type { Size } from "../io/placement.ts";
 import { InputError } from "../runtime/errors.ts";
 import type { PictureRegion } from "./region.ts";
 
@@ -8,6 +9,19 @@ export interface InputImage {
   readonly image: DecodedImage;
   /** Its region of interest; null or absent: all of it. */
   readonly region?: PictureRegion | null;
+}
+
+/** The size of an image and its region of interest. */
+export interface ImageRegion {
+  readonly image: Size;
+  /** Null or absent: all of it. */
+  readonly region?: PictureRegion | null;
+}
+
+/** Options of inspecting features. */
+export interface FeatureRegions {
+  /** The image of each of the features, where only parts of images count. Default: all of each counts. */
+  readonly images?: readonly ImageRegion[];
 }
 
 /** The detector's scores for what the backbone made of an image. */

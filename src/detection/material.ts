@@ -22,6 +22,8 @@ export interface TrainingImage {
   readonly className: string;
   /** The image, or its features: height x width x channels, as `FeatureMaker.raw` makes them. */
   readonly image: DecodedImage | Float32Array;
+  /** With features: true if the picture that they were made of shows one even colour. Default false. */
+  readonly even?: boolean;
   /** Its region of interest; null or absent: all of it. Features must be of the region already. */
   readonly region?: PictureRegion | null;
 }
@@ -70,7 +72,7 @@ export class Material {
     images: AsyncIterable<TrainingImage>,
   ): Promise<Material> {
     const { featureBudget: budget, spill } = settings;
-    const maker = await makerFor(device, settings);
+    const maker = await createFeatureMaker(device, settings);
     const store = new FeatureStore(device, { dtype: featureDType(device, maker.backbone.standardise), budget, spill });
     let material: Material | null = null;
     try {
@@ -101,13 +103,13 @@ export class Material {
     const samples: TrainingSample[] = [];
     let regions = false;
     signal?.throwIfAborted();
-    for await (const { name, className, image, region } of images) {
+    for await (const { name, className, image, even = false, region } of images) {
       regions ||= Boolean(region);
       const features =
         image instanceof Float32Array
           ? fromArray(device, [1, height, width, channels], image)
           : maker.rawOf([region?.shown(image) ?? image]);
-      const isEven = !(image instanceof Float32Array) && isEvenColour(region?.shown(image) ?? image);
+      const isEven = image instanceof Float32Array ? even : isEvenColour(region?.shown(image) ?? image);
       set.add(
         await toArray(features),
         className,
@@ -183,8 +185,12 @@ export class Material {
   }
 }
 
-/** A backbone with no more stages than the method's assembly takes of it. */
-async function makerFor(device: Device, settings: TrainingSettings): Promise<FeatureMaker> {
+/**
+ * Makes what turns photographs into a training's features: a backbone with no more stages than the method's assembly
+ * takes of it.
+ * @throws as `createBackbone`; OptionError if the backbone lacks what the assembly takes
+ */
+export async function createFeatureMaker(device: Device, settings: TrainingSettings): Promise<FeatureMaker> {
   const { learner, options, resize } = settings;
   let backbone: Backbone | null = await createBackbone(device, settings.backbone, settings);
   try {

@@ -19,7 +19,7 @@ import type {
 /** A method in the types of its own options and configuration. Members are those of `Method`. */
 export interface MethodDefinition<Table extends OptionTable, Config extends FeatureExtents & JsonObject> extends Pick<
   Method<Table>,
-  "name" | "title" | "source" | "options" | "upgraded"
+  "name" | "title" | "source" | "suits" | "options" | "upgraded"
 > {
   /** Default: it does not. */
   readonly learnsAnomalies?: (options: ResolvedOptions<Table>) => boolean;

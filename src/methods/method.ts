@@ -209,6 +209,8 @@ export interface Method<Table extends OptionTable = OptionTable> {
   readonly title: string;
   /** The publication that defines it. */
   readonly source: string;
+  /** The cases to choose it for, as the end of a sentence that begins with "It suits". */
+  readonly suits: string;
   readonly options: Table;
   /** True if it learns from real anomalies with masks under these options. */
   readonly learnsAnomalies: (options: MethodOptions) => boolean;

@@ -21,6 +21,9 @@ export const DEFAULT_METHOD = "grad" satisfies MethodName;
 /** Names of all methods. */
 export const METHOD_NAMES = Object.keys(METHODS) as readonly MethodName[];
 
+/** Loads all methods. */
+export const loadMethods = (): Promise<readonly Method[]> => Promise.all(METHOD_NAMES.map((name) => METHODS[name]()));
+
 /**
  * Loads a method by name.
  * @throws OptionError for an unknown name

@@ -86,7 +86,8 @@ export const meanResampled = (classes: readonly Resampled[]): Resampled =>
 export const intervalsOf = (resampled: Resampled): Intervals =>
   eachMetric((name) => intervalOf(resampled[name].filter((value) => value !== null)));
 
-function intervalOf(values: readonly number[]): Interval | null {
+/** The middle 95 % of values; null if there are none. */
+export function intervalOf(values: readonly number[]): Interval | null {
   if (values.length === 0) return null;
   const sorted = Float64Array.from(values).sort();
   return [quantile(sorted, (1 - LEVEL) / 2), quantile(sorted, (1 + LEVEL) / 2)];

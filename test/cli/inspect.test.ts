@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import type { ClassSurvey, Finding } from "../../src/data/survey.ts";
+import { loadMethods } from "../../src/methods/registry.ts";
 import { LAYOUT_CASES, writeLayout, writePicture } from "../harness/layouts.ts";
 import { temporaryFolder } from "../harness/temporary.ts";
 
@@ -46,6 +47,8 @@ describe("inspect", () => {
   test("explains a tidy set, and what to do next", async () => {
     const { code, stdout } = await bigrid("inspect", at("tidy"));
     expect(code).toBe(0);
+    const methods = await loadMethods();
+    const width = Math.max(...methods.map(({ name }) => name.length));
     expect(stdout).toBe(`${at("tidy")}: MVTec AD's layout (--format mvtec), one class, "tidy"
 
 Read as
@@ -64,8 +67,12 @@ Images
 
 Nothing looks wrong.
 
+Methods (--method), and what they suit
+${methods.map(({ name, suits }) => `  ${name.padEnd(width)}  ${suits}`).join("\n")}
+
 pictures: bigrid inspect ${at("tidy")} --out PAGE.html
 next: bigrid train ${at("tidy")} --out RUN
+or:   bigrid compare ${at("tidy")} --out DIR   measures the methods on these images
 `);
   });
 
@@ -178,6 +185,7 @@ next: bigrid train ${at("tidy")} --out RUN
     expect(code).toBe(0);
     expect(stdout).toContain(`pictures  ${at("pages", "page.html")}   open it in a browser`);
     const page = await readFile(at("pages", "page.html"), "utf8");
+    for (const { suits } of await loadMethods()) expect(page).toContain(`It suits ${suits}.`);
     expect(page).toContain("<h1>&#60;b&#62;&#38;</h1>");
     expect(page).not.toContain("<b>&");
     expect(page.match(/<img src="data:image\/jpeg/g)).toHaveLength(4 + 1 + 1);

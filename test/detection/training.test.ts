@@ -7,6 +7,7 @@ import { encodeDetector } from "../../src/detection/model_file.ts";
 import { FeatureMaker } from "../../src/detection/features.ts";
 import { grad } from "../../src/methods/grad/method.ts";
 import type { TrainingImage } from "../../src/detection/material.ts";
+import { PictureRegion } from "../../src/detection/region.ts";
 import { Training } from "../../src/detection/training.ts";
 import type { TrainingProgress, TrainingStep } from "../../src/detection/training_options.ts";
 import { trainDetector } from "../../src/detection/train_detector.ts";
@@ -320,13 +321,14 @@ test("features that were computed before train and are inspected to the bits of 
   const { height, width, channels } = maker.extents;
   const images: TrainingImage[] = [];
   const raw: TrainingImage[] = [];
+  const rawOf = async (image: DecodedImage): Promise<Float32Array> => {
+    const features = maker.rawOf([image]);
+    return toArray(features).finally(() => release(features));
+  };
   for await (const { className, image } of pictures(10)) {
-    const features = maker.rawOf([image as DecodedImage]);
     images.push({ className, image });
-    raw.push({ className, image: await toArray(features) });
-    release(features);
+    raw.push({ className, image: await rawOf(image as DecodedImage) });
   }
-  maker.release();
   const detectorOf = async (given: readonly TrainingImage[]) => {
     const training = await Training.begin(device, eachOf(given), OPTIONS);
     await stepTo(training, 2);
@@ -337,9 +339,20 @@ test("features that were computed before train and are inspected to the bits of 
   const features = fromArray(device, [1, height, width, channels], raw[0]!.image as Float32Array);
   const [inspection] = await seen.inspect(inputsOf([images[0]!.image as DecodedImage]));
   expect([inspection]).toMatchObject(await known.inspectFeatures(features));
+  const size = { width: SIZE, height: SIZE };
+  const upper = Uint8Array.from({ length: SIZE * SIZE }, (_, i) => (i < (SIZE * SIZE) / 2 ? 1 : 0));
+  const region = new PictureRegion(upper, size);
+  const picture = images[0]!.image as DecodedImage;
+  const [part] = await seen.inspect([{ image: picture, region }]);
+  const shown = await rawOf(region.shown(picture));
+  const partly = fromArray(device, [1, height, width, channels], shown);
+  expect([part]).toMatchObject(await known.inspectFeatures(partly, { images: [{ image: size, region }] }));
+  release(partly);
+  const even = raw.map((image) => ({ ...image, even: true }));
+  await expect(Training.begin(device, eachOf(even), OPTIONS)).rejects.toThrow("show one even colour each");
   const short: TrainingImage = { className: "plate", image: new Float32Array(3) };
   await expect(Training.begin(device, eachOf([short]), OPTIONS)).rejects.toThrow(ShapeError);
-  for (const used of [seen, known]) used.release();
+  for (const used of [seen, known, maker]) used.release();
   release(features);
 });
 

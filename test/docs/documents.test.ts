@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
 import { PICTURES } from "../../src/cli/commands/demo.ts";
+import { loadMethods } from "../../src/methods/registry.ts";
 import { writeSyntheticSet } from "../../src/node/synthetic.ts";
 import { replayed } from "../../tools/docs/getting_started.mjs";
 import { pageOf } from "../../tools/docs/kernel_docs.mjs";
@@ -50,6 +51,14 @@ test("the first hour's page says what bigrid says, where it says the same everyw
     /^bigrid (inspect|trian|train photos|train .*(--ot|-b4)|eval nosuchrun|eval bigrid-demo)/.test(command);
   expect(page.split("\n").filter((line) => line.startsWith("$ ") && same(line.slice(2)))).toHaveLength(7);
   expect(replayed(page, folder, same), "run `node tools/docs/getting_started.mjs`").toBe(page);
+});
+
+test("the page of methods says of each what it suits, in a short phrase", async () => {
+  const rows = readFileSync("docs/methods/README.md", "utf8").split("\n");
+  for (const { name, suits } of await loadMethods()) {
+    expect(rows.filter((row) => row.includes(`| \`${name}\``) && row.includes(`| ${suits} |`))).toHaveLength(1);
+    expect(suits).toMatch(/^[a-z].{20,130}[a-z]$/);
+  }
 });
 
 test("each kind of error is documented with its code", () => {

@@ -2,12 +2,13 @@ import type { Command } from "commander";
 import type { Dataset } from "../../data/dataset.ts";
 import type { FormatName } from "../../data/layouts/layout.ts";
 import { fileCount, surveyDataset, type Survey } from "../../data/survey.ts";
+import { loadMethods } from "../../methods/registry.ts";
 import { readDataset } from "../../node/dataset.ts";
 import { writeFileAtomic } from "../../node/files/files.ts";
 import { pictureReader } from "../../node/picture_reader.ts";
 import { addFormatFlag } from "../dataset.ts";
 import { inspectPage } from "../inspect/inspect_page.ts";
-import { inspectText } from "../inspect/inspect_text.ts";
+import { inspectText, methodsText } from "../inspect/inspect_text.ts";
 import { print, printLines } from "../terminal/say.ts";
 import { showProgress } from "../terminal/progress.ts";
 import { claimShown } from "../terminal/shown_outputs.ts";
@@ -37,7 +38,7 @@ export function addInspect(program: Command): void {
       const bar = showProgress("Files", fileCount(dataset));
       const onProgress = ({ done }: { readonly done: number }): void => bar.update(done);
       const survey = await surveyDataset(dataset, pictureReader(root), { onProgress }).finally(() => bar.end());
-      if (out !== undefined) await writeFileAtomic(out, await inspectPage(root, dataset, survey));
+      if (out !== undefined) await writeFileAtomic(out, await inspectPage(root, dataset, survey, await loadMethods()));
       if (json) {
         const { layout, alternative } = dataset;
         const report: InspectReport = { dataset: root, layout, alternative, page: out ?? null, ...survey };
@@ -45,8 +46,12 @@ export function addInspect(program: Command): void {
       }
       printLines(inspectText(root, dataset, survey));
       print("");
+      printLines(methodsText(await loadMethods()));
+      print("");
       if (out !== undefined) print(`pictures  ${out}   open it in a browser`);
       else print(`pictures: bigrid inspect ${root} --out PAGE.html`);
       print(`next: bigrid train ${root} --out RUN`);
+      if (survey.classes.some(({ testDefective }) => testDefective > 0))
+        print(`or:   bigrid compare ${root} --out DIR   measures the methods on these images`);
     });
 }

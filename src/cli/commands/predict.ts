@@ -19,7 +19,7 @@ import { claim, outputsOf, type Outputs } from "../predict/outputs.ts";
 import type { PredictionSettings } from "../predict/record.ts";
 import { predictList, watchFolder } from "../predict/runs.ts";
 import type { Region } from "../../detection/region.ts";
-import { readRegion, rectangleOf, remarkOnRegion } from "../flags/region.ts";
+import { hashRegion, readRegion, remarkOnRegion } from "../flags/region.ts";
 
 const DEFECT_FOUND = 3; // the exit code
 
@@ -115,7 +115,6 @@ async function hashSettings(
   images: readonly string[] | null,
 ): Promise<PredictionSettings> {
   const { threshold, pixelThreshold, minArea, pictures } = options;
-  const isRectangle = roi !== undefined && rectangleOf(roi) !== null;
   return {
     model,
     half,
@@ -123,8 +122,7 @@ async function hashSettings(
     threshold,
     pixelThreshold,
     minArea,
-    roi: roi === undefined ? null : isRectangle ? roi : await hashFile(roi),
-    ignore: ignore === undefined ? null : await hashFile(ignore),
+    ...(await hashRegion({ roi, ignore })),
     pictures: [...pictures.keys()],
     list: images && { images: images.length, sha256: createHash("sha256").update(images.join("\0")).digest("hex") },
     watch: watch ?? null,

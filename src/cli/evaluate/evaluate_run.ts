@@ -9,7 +9,7 @@ import { meanMetrics, type Metrics } from "../../metrics/metrics.ts";
 import { precisionRecallCurve, rocCurve } from "../../metrics/ranking.ts";
 import { BATCH, scoredImage } from "../../detection/evaluation.ts";
 import type { Detector } from "../../detection/detector.ts";
-import type { InputImage, Inspection, InspectionFailure } from "../../detection/inspection.ts";
+import type { Inspection, InspectionFailure } from "../../detection/inspection.ts";
 import { decodeMasks } from "../../node/images.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { readableImages } from "../dataset.ts";
@@ -17,7 +17,7 @@ import type { ClassCurves, EvaluatedClass, EvaluatedRun, EvaluatedImage, Skipped
 import { FAILED } from "../terminal/exit_codes.ts";
 import { say } from "../terminal/say.ts";
 import { showProgress } from "../terminal/progress.ts";
-import type { Region } from "../../detection/region.ts";
+import type { PictureRegion, Region } from "../../detection/region.ts";
 
 /** The output of `eval --json`. */
 export interface MetricsReport {
@@ -53,7 +53,26 @@ export interface EvaluateRunOptions extends Pick<EvaluationOptions, "method" | "
   readonly strict: boolean;
   /** The part of each image that counts; null where all does. */
   readonly region: Region | null;
+  /** Inspects the images. Default: decodes and inspects each as `predict` does. */
+  readonly inspect?: InspectItems;
+  /** Title of the progress bar. Default: "Evaluation". */
+  readonly title?: string;
 }
+
+/** A test image with its score and ground truth, or the reason why it has none. */
+export interface ItemOutcome {
+  readonly item: Item;
+  readonly outcome: ScoredImage | InputError;
+}
+
+/**
+ * Inspects images in order, a batch at a time.
+ * @param onSkip called for each that cannot be read, which is no part of a batch
+ */
+export type InspectItems = (
+  items: readonly Item[],
+  onSkip: (item: Item, error: Error) => void,
+) => AsyncIterable<readonly ItemOutcome[]>;
 
 /**
  * Inspects a dataset's test images and measures how well the detector does. No map outlives its class; if pixels are
@@ -65,13 +84,19 @@ export async function evaluateRun(
   detector: Detector,
   root: string,
   dataset: Dataset,
-  { strict, region, ...options }: EvaluateRunOptions,
+  {
+    strict,
+    region,
+    inspect = inspectPhotographs(detector, root, strict, region),
+    title = "Evaluation",
+    ...options
+  }: EvaluateRunOptions,
 ): Promise<EvaluatedRun> {
   const total = dataset.classes.reduce((sum, { test }) => sum + test.length, 0);
   if (total === 0)
     throw new InputError(`${root} has no test images, read as ${dataset.layout.format}: ${dataset.layout.rule}`);
   const started = performance.now();
-  const bar = showProgress("Evaluation", total);
+  const bar = showProgress(title, total);
   const classes: EvaluatedClass[] = [];
   const skipped: Skipped[] = [];
   let done = 0;
@@ -79,13 +104,12 @@ export async function evaluateRun(
     for (const [part, data] of dataset.classes.entries()) {
       const evaluation = new Evaluation({ ...options, part });
       const images: EvaluatedImage[] = [];
-      const pathOf = ({ path }: Item): string => join(root, path);
-      const read = readableImages(data.test, pathOf, strict, ({ path }, { message }) => {
+      const inspected = inspect(data.test, ({ path }, { message }) => {
         bar.update(++done);
         skipped.push({ image: path, reason: message });
       });
-      for await (const batch of batchesOf(read, BATCH)) {
-        for (const { item, outcome } of await evaluateBatch(detector, root, batch, region)) {
+      for await (const batch of inspected) {
+        for (const { item, outcome } of batch) {
           if (outcome instanceof InputError) {
             if (strict) throw outcome;
             say(`skipped: ${outcome.message}`);
@@ -121,16 +145,20 @@ export async function evaluateRun(
 
 type Read = { readonly item: Item; readonly image: DecodedImage };
 
-/**
- * Inspects a few test images together and places their masks as the detector sees them. An image that fails has its
- * error in place of the outcome.
- */
+/** Decodes and inspects photographs. */
+const inspectPhotographs = (detector: Detector, root: string, strict: boolean, region: Region | null): InspectItems =>
+  async function* (items, onSkip) {
+    const read = readableImages(items, ({ path }) => join(root, path), strict, onSkip);
+    for await (const batch of batchesOf(read, BATCH)) yield evaluateBatch(detector, root, batch, region);
+  };
+
+/** Inspects a few test images together. An image that fails has its error in place of the outcome. */
 async function evaluateBatch(
   detector: Detector,
   root: string,
   batch: readonly Read[],
   region: Region | null,
-): Promise<{ readonly item: Item; readonly outcome: ScoredImage | InputError }[]> {
+): Promise<ItemOutcome[]> {
   const parts = await Promise.all(
     batch.map(({ item, image }) =>
       tried(() => region?.of(image, join(root, item.path), detector.config.input) ?? null),
@@ -150,12 +178,13 @@ async function evaluateBatch(
   );
 }
 
-async function evaluateImage(
+/** An inspected image with its masks, placed as the detector sees it. */
+export async function evaluateImage(
   detector: Detector,
   root: string,
-  { item, region }: Read & InputImage,
+  { item, region = null }: { readonly item: Item; readonly region?: PictureRegion | null },
   inspection: Inspection | InspectionFailure,
-): Promise<{ readonly item: Item; readonly outcome: ScoredImage | InputError }> {
+): Promise<ItemOutcome> {
   if ("reason" in inspection) {
     process.exitCode = FAILED;
     return { item, outcome: new InputError(`${join(root, item.path)} cannot be inspected: ${inspection.reason}`) };

@@ -1,12 +1,10 @@
 import { basename, dirname, join, resolve } from "node:path";
 import type { Item } from "../../data/dataset.ts";
-import { heatLayer, logLevels, maskContour, shownPart } from "../../io/heat.ts";
-import type { DecodedImage } from "../../io/image.ts";
-import { sizeWithin } from "../../io/placement.ts";
+import { logLevels, shownPart } from "../../io/heat.ts";
 import { calibratedScore, goodScoresOf, steepnessOf, type GoodScores } from "../../detection/calibration.ts";
 import type { Detector } from "../../detection/detector.ts";
 import type { Inspection } from "../../detection/inspection.ts";
-import { decodeImage, decodeMasks, encodeJpeg, encodePng } from "../../node/images.ts";
+import { decodeImage, encodePng } from "../../node/images.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { VERSION } from "../../runtime/version.ts";
 import { shownName } from "./evaluate_run.ts";
@@ -14,6 +12,7 @@ import type { EvaluatedClass, EvaluatedRun, EvaluatedImage } from "./evaluated.t
 import { percentOf, say } from "../terminal/say.ts";
 import type { Region } from "../../detection/region.ts";
 import { dataUrl } from "../report/html.ts";
+import { heatUrl, photographLayers } from "../report/layers.ts";
 import { renderReport, type ReportCurve, type ReportData } from "../report/report.ts";
 import type { LossCurve } from "../train/train_run.ts";
 
@@ -135,37 +134,19 @@ export async function runReport(run: RunReport): Promise<string> {
 async function renderLayers(
   detector: Detector,
   root: string,
-  { path, masks }: Item,
+  item: Item,
   region: Region | null,
   mapRange: readonly [number, number],
 ): Promise<Layers> {
-  const image = await decodeImage(join(root, path));
-  const input = { image, region: region?.of(image, path, detector.config.input) ?? null };
+  const image = await decodeImage(join(root, item.path));
+  const input = { image, region: region?.of(image, item.path, detector.config.input) ?? null };
   const [inspection] = (await detector.inspect([input])) as [Inspection];
-  const { source, target } = inspection.placement;
-  const { width, height } = sizeWithin(source, PICTURE_SIDE);
-  const inPicture = { left: 0, top: 0, width, height };
-  const placed = (mask: DecodedImage) => ({ source: detector.placementOf(mask).source, target: inPicture });
-  const mask = await decodeMasks(
-    masks.map((path) => join(root, path)),
-    width,
-    height,
-    placed,
-  );
-  const heat = heatLayer(inspection);
+  const { width, height } = inspection.placement.target;
+  const levels = logLevels(shownPart(inspection), width, height, mapRange);
   return {
-    aspect: width / height,
-    picture: dataUrl("jpeg", await encodeJpeg(image, width, height, source)),
-    heat: dataUrl("png", await encodePng(heat.data, heat.width, heat.height)),
-    map: dataUrl(
-      "png",
-      await encodePng(
-        logLevels(shownPart(inspection), target.width, target.height, mapRange),
-        target.width,
-        target.height,
-      ),
-    ),
-    contour: mask && dataUrl("png", await encodePng(maskContour(mask, width, height), width, height)),
+    ...(await photographLayers(detector, root, item, image, PICTURE_SIDE)),
+    heat: await heatUrl(inspection),
+    map: dataUrl("png", await encodePng(levels, width, height)),
   };
 }
 

@@ -127,10 +127,15 @@ export async function readTrainingOptions(
     method: method.name,
   } as TrainingOptions;
   const weights = flags.weights ?? (typeof configuredWeights === "string" ? configuredWeights : undefined);
-  return { ...options, weights: await weightsFor(options, weights) };
+  return { ...options, weights: await openTrainingWeights(options, weights) };
 }
 
-async function weightsFor(
+/**
+ * Opens the weights of a training's backbone: a file's, or those in the hub's cache.
+ * @returns null for the embedded backbone, which has none
+ * @throws InputError if there are none, or they cannot be read; OptionError if the backbone takes none
+ */
+export async function openTrainingWeights(
   { backbone = "embedded", padding }: TrainingOptions,
   weights: string | undefined,
 ): Promise<TrainingOptions["weights"]> {

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { Region } from "../../detection/region.ts";
+import { hashFile } from "../../node/files/hash.ts";
 import { decodeMask } from "../../node/images.ts";
 import type { Rectangle } from "../../io/placement.ts";
 import { say } from "../terminal/say.ts";
@@ -36,6 +37,15 @@ export function remarkOnRegion(run: string, trainedWithRegions: boolean, region:
       ? `${run} was trained with --roi or --ignore; without the same here, good images may be called defective`
       : `${run} was trained on whole images; with --roi or --ignore good ones may be called defective: train with the same`,
   );
+}
+
+/** Identifies the region of flags: a rectangle by its numbers, a mask by its SHA-256; null where all counts. */
+export async function hashRegion({ roi, ignore }: RegionFlags): Promise<{ roi: string | null; ignore: string | null }> {
+  const isRectangle = roi !== undefined && rectangleOf(roi) !== null;
+  return {
+    roi: roi === undefined ? null : isRectangle ? roi : await hashFile(roi),
+    ignore: ignore === undefined ? null : await hashFile(ignore),
+  };
 }
 
 /**

@@ -4,6 +4,7 @@ import type { Survey } from "../../data/survey.ts";
 import { decodeImage, decodeMasks, encodeJpeg, encodePng } from "../../node/images.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { PAGE_STYLE } from "../report/page/page.ts";
+import type { Method } from "../../methods/method.ts";
 import { maskContour } from "../../io/heat.ts";
 import { sizeWithin } from "../../io/placement.ts";
 import { printable } from "../../io/printable.ts";
@@ -19,10 +20,15 @@ const POLICY =
   "default-src 'none'; img-src data:; style-src 'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'none'";
 
 /**
- * The findings of `inspect` as one self-contained HTML page: the tables, what looks wrong, and samples of each class
- * with the outlines of their masks.
+ * The findings of `inspect` as one self-contained HTML page: the tables, what looks wrong, samples of each class with
+ * the outlines of their masks, and the methods to choose from.
  */
-export async function inspectPage(root: string, dataset: Dataset, survey: Survey): Promise<string> {
+export async function inspectPage(
+  root: string,
+  dataset: Dataset,
+  survey: Survey,
+  methods: readonly Method[],
+): Promise<string> {
   const { layout, classes } = dataset;
   const title = escapedText(basename(resolve(root))); // not where on this machine: the page is handed on
   const parts: string[] = [];
@@ -70,6 +76,12 @@ ${ownStyle}</style>
   ${findingsOf(survey, "remark").length > 0 ? `<h3>Good to know</h3>${findingList(survey, "remark")}` : ""}
 </section>
 ${parts.join("\n")}
+<section id="methods">
+  <h2>Methods to choose from</h2>
+  <dl class="setup methods">${methods
+    .map(({ title, suits }) => `<div><dt>${escapedText(title)}</dt><dd>It suits ${escapedText(suits)}.</dd></div>`)
+    .join("")}</dl>
+</section>
 </main>
 <footer class="page-foot"><p>Made by bigrid. This file is complete in itself and asks the network for nothing.</p></footer>
 </body>

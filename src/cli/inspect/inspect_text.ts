@@ -1,6 +1,7 @@
 import type { Dataset } from "../../data/dataset.ts";
 import type { ClassSurvey, Finding, Survey } from "../../data/survey.ts";
 import type { Size } from "../../io/placement.ts";
+import type { Method } from "../../methods/method.ts";
 import { nameShown, printable } from "../../io/printable.ts";
 
 const MOST_PATHS = 3;
@@ -31,6 +32,13 @@ export function inspectText(root: string, dataset: Dataset, survey: Survey): str
   );
   if (remarks.length > 0) lines.push("", "Good to know", ...remarks.flatMap(findingLines));
   return lines.map(printable).join("\n");
+}
+
+/** The methods to choose from, and what each suits: a line each. */
+export function methodsText(methods: readonly Pick<Method, "name" | "suits">[]): string {
+  const width = Math.max(...methods.map(({ name }) => name.length));
+  const lines = methods.map(({ name, suits }) => `  ${name.padEnd(width)}  ${suits}`);
+  return ["Methods (--method), and what they suit", ...lines].join("\n");
 }
 
 export const findingsOf = ({ findings }: Survey, severity: Finding["severity"]): readonly Finding[] =>

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import plotLicence from "uplot/LICENSE?raw";
 import plotCode from "uplot/dist/uPlot.iife.min.js?raw";
 import plotStyle from "uplot/dist/uPlot.min.css?raw";
@@ -8,7 +7,7 @@ import { InputError } from "../../runtime/errors.ts";
 import { PAGE, PAGE_SCRIPT, PAGE_STYLE } from "./page/page.ts";
 import { heatColour } from "../../io/heat.ts";
 import { UNSEEN } from "../../io/printable.ts";
-import { escapedText } from "./html.ts";
+import { contentPolicy, escapedText, unixLines } from "./html.ts";
 
 /** Points of a curve in drawing order, both coordinates in [0, 1]; no points where the curve is undefined. */
 export interface ReportCurve {
@@ -140,29 +139,10 @@ export function renderReport(data: ReportData): string {
   return unixLines(PAGE).replace(/\{\{(\w+)\}\}/g, (_, name: string) => slots[name] as string);
 }
 
-/** Allows the given scripts by their hashes, styles and data: images, and nothing else. */
-function contentPolicy(scripts: readonly string[]): string {
-  const hashes = scripts.map((script) => `'sha256-${createHash("sha256").update(script, "utf8").digest("base64")}'`);
-  return [
-    "default-src 'none'",
-    "img-src data:",
-    "style-src 'unsafe-inline'",
-    `script-src ${hashes.join(" ")}`,
-    "object-src 'none'",
-    "base-uri 'none'",
-    "form-action 'none'",
-  ].join("; ");
-}
-
 /** JSON that can stand inside a script element: no markup, and no line separators that older scripts choke on. */
 function escapedJson(value: unknown): string {
   return JSON.stringify(value).replace(
     /[<>&\u2028\u2029]/g,
     (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
-}
-
-/** A browser turns CRLF into LF before it hashes a script; a checkout with CRLF must not break the policy. */
-function unixLines(text: string): string {
-  return text.replaceAll("\r\n", "\n");
 }

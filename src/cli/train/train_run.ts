@@ -49,6 +49,24 @@ export interface TrainRunOptions {
   readonly region: Region | null;
   /** Steps between saved states. */
   readonly saveEvery: number;
+  /** Gives the good images. Default: those of the dataset, decoded. */
+  readonly images?: () => AsyncIterable<TrainingImage>;
+  /** Stands before the titles of progress bars. */
+  readonly label?: string;
+  /** Called when a state was saved. */
+  readonly onSaved?: () => Promise<void>;
+  /** Tells the user what is known to do badly. Default: says it. */
+  readonly remark?: (text: string) => void;
+}
+
+/** Ends a training by a signal, with its state saved where there was one to save. */
+export class EndedTraining extends InputError {
+  readonly signal: NodeJS.Signals;
+
+  constructor(signal: NodeJS.Signals, kept: string) {
+    super(`ended by ${signal} ${kept}`);
+    this.signal = signal;
+  }
 }
 
 /** The batch of a training; 1 for a method without one. */
@@ -66,7 +84,11 @@ export interface TrainThroughOptions extends TrainRunOptions {
   readonly trainingOptions: () => Promise<TrainingOptions>;
   /** True to start again with half the batch if the GPU runs out of memory. */
   readonly autoBatch: boolean;
+  /** Advice where it does and `autoBatch` is not set, given the batch. Default: to set it. */
+  readonly advice?: (batch: number) => string;
 }
+
+const adviceToHalve = (batch: number): string => `--auto-batch starts again with half of ${batch}`;
 
 /**
  * Trains as `trainRun` does, on as many devices as that takes: where one is lost, the next goes on from the last saved
@@ -78,7 +100,7 @@ export async function trainThrough(
   root: string,
   dataset: Dataset,
   run: string,
-  { openDevice, trainingOptions, autoBatch, ...begun }: TrainThroughOptions,
+  { openDevice, trainingOptions, autoBatch, advice = adviceToHalve, ...begun }: TrainThroughOptions,
 ): Promise<TrainedRun> {
   const files = new TrainingFiles(run);
   let { resume } = begun;
@@ -107,7 +129,7 @@ export async function trainThrough(
         say(`${(error as Error).message}; starting again with ${batch} images per step`);
         await files.forget();
       } else if (wantsLess(error) && !autoBatch) {
-        throw advised(error as Error, `--auto-batch starts again with half of ${used}`);
+        throw advised(error as Error, advice(used));
       } else throw error;
     }
   }
@@ -118,7 +140,7 @@ export async function trainThrough(
  * While it goes on, its state is saved there now and then, and when a signal ends it. A finished run that is there
  * stays as it is until the new one is finished: model and log are replaced together, and its report is put aside.
  * @throws InputError for what `Training` refuses; if the folder holds an unfinished training and `resume` is not set;
- * when a signal ended it
+ * EndedTraining when a signal ended it
  */
 export async function trainRun(
   device: Device,
@@ -126,7 +148,16 @@ export async function trainRun(
   dataset: Dataset,
   run: string,
   options: TrainingOptions,
-  { strict, resume, region, saveEvery }: TrainRunOptions,
+  {
+    strict,
+    resume,
+    region,
+    saveEvery,
+    images: given,
+    label = "",
+    onSaved = () => Promise.resolve(),
+    remark = say,
+  }: TrainRunOptions,
 ): Promise<TrainedRun> {
   const files = new TrainingFiles(run);
   const saved = await files.saved();
@@ -137,14 +168,14 @@ export async function trainRun(
   }
   const items = dataset.classes.flatMap(({ name, train }) => train.map((item) => ({ item, className: name })));
   const started = performance.now();
-  const bars = new Bars();
+  const bars = new Bars(label);
   const spill = new SpillFile(run);
   const signals = new AwaitedSignals("saving after this step");
   const endIfAsked = (): void => {
-    if (signals.came) throw new EndedError(signals.came);
+    if (signals.came) throw new SignalCame(signals.came);
   };
   try {
-    const images = goodImages(root, items, strict, region, options);
+    const images = given?.() ?? goodImages(root, items, strict, region, options);
     const onProgress = (progress: TrainingProgress): void => {
       if (progress.phase === "training") return; // the loop below tells
       if (progress.phase === "features") bars.show("Features", items.length).update(progress.done);
@@ -153,14 +184,17 @@ export async function trainRun(
     };
     const training = await Training.begin(device, images, { ...options, spill, onProgress });
     const { calibrating, settings, remarks } = training;
-    for (const remark of [...remarks, ...rateRemarks(calibrating, settings.falseReject)]) say(remark);
+    [...remarks, ...rateRemarks(calibrating, settings.falseReject)].forEach((text) => remark(text));
     if (last) {
       await resumeFrom(saved, training, files);
       say(`resumed after ${training.taken} steps`);
     }
     if (resume && !last) say(`${run} holds no unfinished training; a new one begins`);
     await files.beginLog(training.taken);
-    const save = async () => files.save(await training.save(), training.taken);
+    const save = async (): Promise<void> => {
+      await files.save(await training.save(), training.taken);
+      await onSaved();
+    };
     for await (const step of training.fit()) {
       const { title, loss, taken, model, models } = step;
       const bar = bars.show(models > 1 ? `${title}, ${model}/${models}` : title, step.steps);
@@ -185,11 +219,11 @@ export async function trainRun(
     };
   } catch (error) {
     const [good] = await files.saved();
-    if (error instanceof EndedError) {
+    if (error instanceof SignalCame) {
       const kept = good
         ? `after ${good.taken} steps, kept in ${good.path}; the same command with --resume continues`
         : "before anything was saved";
-      throw new InputError(`ended by ${error.signal} ${kept}`, { cause: error });
+      throw new EndedTraining(error.signal, kept);
     }
     if (!(error instanceof DivergedError)) throw error;
     const before = good ? `the last good state is ${good.path}` : "no state was saved before";
@@ -269,7 +303,7 @@ async function* goodImages(
 }
 
 /** A signal has asked to end. */
-class EndedError extends Error {
+class SignalCame extends Error {
   readonly signal: NodeJS.Signals;
 
   constructor(signal: NodeJS.Signals) {
@@ -280,15 +314,21 @@ class EndedError extends Error {
 
 /** Progress bars, one after another. */
 class Bars {
+  readonly #label: string;
   #title = "";
   #bar: Progress | null = null;
+
+  /** @param label stands before all titles */
+  constructor(label: string) {
+    this.#label = label;
+  }
 
   /** The bar of that title; the one before ends. */
   show(title: string, total: number): Progress {
     if (title !== this.#title || !this.#bar) {
       this.end();
       this.#title = title;
-      this.#bar = showProgress(title, total);
+      this.#bar = showProgress(`${this.#label}${title}`, total);
     }
     return this.#bar;
   }

@@ -42,6 +42,7 @@ export const grad = defineMethod({
   name: "grad",
   title: "GRAD",
   source: "Bi-Grid Reconstruction for Image Anomaly Detection, 2025",
+  suits: "finding exactly where defects are, several classes in one model, no pretrained weights; minutes of training",
   options: GRAD_OPTIONS,
   learnsAnomalies: ({ branches, abnormalTask }) => branches !== "normal" && abnormalTask === "detect",
   assembly: (_options, { stages, standardise }) => ({

@@ -14,6 +14,7 @@ export const padim = defineMethod({
   name: "padim",
   title: "PaDiM",
   source: "PaDiM: a Patch Distribution Modeling Framework for Anomaly Detection and Localization, 2020",
+  suits: "parts that lie alike in every picture, one class in a model; seconds of training",
   options: PADIM_OPTIONS,
   assembly: ({ dimensions, reduction, reductionSeed }, { stages }) => {
     const joined = stages.reduce((sum, { channels }) => sum + channels, 0);

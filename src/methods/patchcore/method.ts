@@ -14,6 +14,7 @@ export const patchcore = defineMethod({
   name: "patchcore",
   title: "PatchCore",
   source: "Towards Total Recall in Industrial Anomaly Detection, 2022",
+  suits: "few good images, of parts or surfaces; training is a selection, and the model grows with their number",
   options: PATCHCORE_OPTIONS,
   assembly: (_options, { stages, standardise }) => ({
     stages: stages.map(({ name }) => name),

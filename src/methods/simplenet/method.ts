@@ -13,6 +13,7 @@ export const simplenet = defineMethod({
   name: "simplenet",
   title: "SimpleNet",
   source: "SimpleNet: A Simple Network for Image Anomaly Detection and Localization, 2023",
+  suits: "many good images and pretrained weights: the model stays small; minutes of training",
   options: SIMPLENET_OPTIONS,
   assembly: (_options, { stages }) => ({
     stages: stages.map(({ name }) => name),

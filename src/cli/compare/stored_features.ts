@@ -1,0 +1,249 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import type { Dataset, DatasetClass, Item } from "../../data/dataset.ts";
+import { rawAssembly } from "../../detection/assembly.ts";
+import type { Detector } from "../../detection/detector.ts";
+import { BATCH } from "../../detection/evaluation.ts";
+import { createFeatureMaker, type TrainingImage } from "../../detection/material.ts";
+import { planMemoryModel, type MemoryModel } from "../../detection/memory_estimate.ts";
+import type { Region } from "../../detection/region.ts";
+import { isEvenColour } from "../../io/image.ts";
+import type { FeatureExtents } from "../../methods/method.ts";
+import { FeatureFile, stampOf, type KeptPicture } from "../../node/feature_file.ts";
+import type { Device } from "../../runtime/device.ts";
+import { VERSION } from "../../runtime/version.ts";
+import { fromArray, release, toArray } from "../../tensor/tensor.ts";
+import { readableImages } from "../dataset.ts";
+import { evaluateImage, type InspectItems } from "../evaluate/evaluate_run.ts";
+import { showProgress } from "../terminal/progress.ts";
+import type { Contender } from "./contenders.ts";
+import type { Conditions } from "./results.ts";
+
+/** A contender with the model that it would make, and the features that this is for. */
+export interface Planned extends Contender {
+  readonly model: MemoryModel;
+  readonly extents: FeatureExtents;
+}
+
+/**
+ * Plans a contender's model, without any work on the GPU.
+ * @param images that it would be trained on
+ * @throws OptionError if it cannot be made with these options, or on this device
+ */
+export async function planContender(device: Device, contender: Contender, images: number): Promise<Planned> {
+  const { method, settings } = contender;
+  const { backbone, stages, inputSize, options } = settings;
+  const model = await planMemoryModel(device, { method: method.name, backbone, stages, inputSize, options, images });
+  return { ...contender, model, extents: method.validate(model.config) };
+}
+
+/** Images, and how they are read. */
+export interface ImageSource {
+  readonly root: string;
+  readonly dataset: Dataset;
+  /** The part of each image that counts, and its identity. */
+  readonly region: Region | null;
+  readonly regionHash: Conditions["region"];
+  /** True to fail at the first image that cannot be read. */
+  readonly strict: boolean;
+}
+
+/** Identifies the features that a contender sees, before any standardising: contenders of one key share them. */
+export function featureKey(
+  device: Device,
+  { settings, model }: Planned,
+  { regionHash }: Pick<ImageSource, "regionHash">,
+): string {
+  const { backbone, padding, weights, inputSize, resize } = settings;
+  return JSON.stringify({
+    version: VERSION,
+    adapter: device.adapter.description,
+    backbone,
+    weights: weights?.sha256 ?? null,
+    padding,
+    assembly: rawAssembly(model.assembly),
+    inputSize,
+    resize,
+    region: regionHash,
+  });
+}
+
+/** The features of a dataset's images, in a file: read by the training and the evaluation of whoever sees the same. */
+export class StoredFeatures {
+  /** The dataset without the images that cannot be used. */
+  readonly dataset: Dataset;
+  /** SHA-256 over its images and masks: paths, sizes, times and labels. */
+  readonly images: string;
+  /** Seconds that the features of the training images took. */
+  readonly trainingSeconds: number;
+  readonly #file: FeatureFile;
+  readonly #source: ImageSource;
+  readonly #pictures: ReadonlyMap<string, KeptPicture>;
+
+  private constructor(
+    file: FeatureFile,
+    source: ImageSource,
+    dataset: Dataset,
+    pictures: ReadonlyMap<string, KeptPicture>,
+    images: string,
+  ) {
+    [this.#file, this.#source, this.dataset, this.#pictures, this.images] = [file, source, dataset, pictures, images];
+    const trained = dataset.classes.flatMap(({ train }) => train.map(({ path }) => pictures.get(path)!.seconds));
+    this.trainingSeconds = trained.reduce((sum, seconds) => sum + seconds, 0);
+  }
+
+  /**
+   * Opens a folder's features of a contender, and computes those that are missing.
+   * @param title of the progress bar
+   * @param requireGoingOn called before each image
+   * @throws InputError if the folder cannot be written; what `requireGoingOn` throws
+   */
+  static async complete(
+    folder: string,
+    source: ImageSource,
+    device: Device,
+    planned: Planned,
+    title: string,
+    requireGoingOn: () => void,
+  ): Promise<StoredFeatures> {
+    const { height, width, channels } = planned.extents;
+    const key = featureKey(device, planned, source);
+    const file = await FeatureFile.open(folder, planned.settings.backbone, key, height * width * channels);
+    try {
+      await addMissing(file, source, device, planned, title, requireGoingOn);
+      return await StoredFeatures.#of(file, source);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  static async #of(file: FeatureFile, source: ImageSource): Promise<StoredFeatures> {
+    const { root, dataset } = source;
+    const pictures = new Map<string, KeptPicture>();
+    const hash = createHash("sha256");
+    const usable = async (className: string, items: readonly Item[]): Promise<Item[]> => {
+      const used: Item[] = [];
+      for (const item of items) {
+        const { path, defective, masks } = item;
+        const stamp = await stampOf(join(root, path)).catch(() => null);
+        const picture = stamp === null ? null : file.find(path, stamp);
+        if (!picture) continue;
+        pictures.set(path, picture);
+        const stamps = await Promise.all(masks.map((mask) => stampOf(join(root, mask)).catch(() => null)));
+        hash.update(JSON.stringify([className, path, stamp, defective, masks, stamps]));
+        used.push(item);
+      }
+      return used;
+    };
+    const classes: DatasetClass[] = [];
+    for (const { name, train, test } of dataset.classes)
+      classes.push({ name, train: await usable(`${name} train`, train), test: await usable(name, test) });
+    return new StoredFeatures(file, source, { ...dataset, classes }, pictures, hash.digest("hex"));
+  }
+
+  /** The good images, as a training takes them. */
+  async *trainingImages({ settings }: Pick<Contender, "settings">): AsyncGenerator<TrainingImage> {
+    const { root, region } = this.#source;
+    const input = { resize: settings.resize, size: settings.inputSize };
+    for (const { name: className, train } of this.dataset.classes) {
+      for (const { path } of train) {
+        const picture = this.#pictures.get(path)!;
+        const name = join(root, path);
+        const image = await this.#file.read(picture);
+        const counted = region?.of(picture, name, input) ?? null;
+        yield { name, className, image, even: picture.even, region: counted };
+      }
+    }
+  }
+
+  /** Inspects test images by their features. `requireGoingOn` is called before each batch. */
+  inspect(detector: Detector, extents: FeatureExtents, requireGoingOn: () => void): InspectItems {
+    const { root, region } = this.#source;
+    const { height, width, channels } = extents;
+    const { input, calibration } = detector.config;
+    const batchOf = async (items: readonly Item[]) => {
+      const values = new Float32Array(items.length * height * width * channels);
+      for (const [i, { path }] of items.entries())
+        values.set(await this.#file.read({ path }), (i * values.length) / items.length);
+      const images = items.map(({ path }) => {
+        const image = this.#pictures.get(path)!;
+        return { image, region: region?.of(image, join(root, path), input) ?? null };
+      });
+      const features = fromArray(detector.device, [items.length, height, width, channels], values);
+      const outcomes = await detector.inspectEachFeatures(features, { images }).finally(() => release(features));
+      return Promise.all(
+        items.map((item, i) => {
+          const { image, region } = images[i]!;
+          const photograph = { width: image.width, height: image.height };
+          const outcome = outcomes[i]!;
+          const shown = { photograph, placement: detector.placementOf(photograph), heat: calibration.heat };
+          return evaluateImage(
+            detector,
+            root,
+            { item, region },
+            "reason" in outcome ? outcome : { ...outcome, ...shown },
+          );
+        }),
+      );
+    };
+    return async function* (items) {
+      for (let first = 0; first < items.length; first += BATCH) {
+        requireGoingOn();
+        yield batchOf(items.slice(first, first + BATCH));
+      }
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close();
+  }
+}
+
+/** Computes features of images that a file has not; names those that cannot be read, and leaves them out. */
+async function addMissing(
+  file: FeatureFile,
+  { root, dataset, region, strict }: ImageSource,
+  device: Device,
+  { settings }: Planned,
+  title: string,
+  requireGoingOn: () => void,
+): Promise<void> {
+  const all = dataset.classes.flatMap(({ train, test }) => [...train, ...test]);
+  const stamps = new Map<string, string>();
+  // one that cannot be looked at is named when it is read
+  for (const { path } of all) stamps.set(path, await stampOf(join(root, path)).catch(() => ""));
+  const missing = all.filter(({ path }) => !file.find(path, stamps.get(path)!));
+  if (missing.length === 0) return;
+  const input = { resize: settings.resize, size: settings.inputSize };
+  const maker = await createFeatureMaker(device, settings);
+  const bar = showProgress(title, all.length);
+  let done = all.length - missing.length;
+  bar.update(done);
+  try {
+    let before = performance.now();
+    const images = readableImages(
+      missing,
+      ({ path }) => join(root, path),
+      strict,
+      () => bar.update(++done),
+    );
+    for await (const { item, image } of images) {
+      requireGoingOn();
+      const { path } = item;
+      const counted = region?.of(image, join(root, path), input);
+      const tensor = maker.rawOf([counted?.shown(image) ?? image]);
+      const features = await toArray(tensor);
+      release(tensor);
+      const { width, height } = image;
+      const even = isEvenColour(counted?.shown(image) ?? image);
+      const seconds = (performance.now() - before) / 1000;
+      await file.add({ path, stamp: stamps.get(path)!, width, height, even, seconds }, features);
+      bar.update(++done);
+      before = performance.now();
+    }
+  } finally {
+    bar.end();
+    maker.release();
+  }
+}
