@@ -4,10 +4,10 @@ import { describe, expect, test } from "vitest";
 import { compareResults, definedMetrics, type Comparison, type Entrant } from "../../src/cli/compare/comparison.ts";
 import { methodNames, readContenders, seedList } from "../../src/cli/compare/contenders.ts";
 import { chooseWorst } from "../../src/cli/compare/gallery.ts";
-import { logAxis, percentAxis } from "../../src/cli/compare/page/plots.ts";
+import { logAxis, percentAxis, scatterPlot } from "../../src/cli/compare/page/plots.ts";
 import { unpackResampled, packResampled, Results, type Conditions } from "../../src/cli/compare/results.ts";
 import { comparisonTable } from "../../src/cli/compare/table.ts";
-import { bytesShown, conclusions, durationShown, listed } from "../../src/cli/compare/words.ts";
+import { bytesShown, conclusions, durationShown, listed, RATE, TRAINING } from "../../src/cli/compare/words.ts";
 import { eachMetric } from "../../src/metrics/metrics.ts";
 import { OptionError } from "../../src/runtime/errors.ts";
 import { entrant, measured } from "../harness/comparison.ts";
@@ -54,7 +54,7 @@ describe("a comparison", () => {
     expect(mean!.pixelAp.value).toBeCloseTo(0.725, 12);
     expect(mean!.pixelAp.std).toBeCloseTo(Math.SQRT1_2 * 0.05, 12);
     expect(mean!.pixelAp.interval![0]).toBeCloseTo(0.535, 6);
-    expect(costs).toMatchObject({ seconds: { training: 2.5 }, imagesPerSecond: (10 + 2.5) / 2, modelBytes: 5e5 });
+    expect(costs).toMatchObject({ seconds: { training: 2.5 }, imagesPerSecond: 10, modelBytes: 5e5 });
     expect([run, seeds, dataset.name]).toEqual(["runs/a", [0, 1], "parts"]);
   });
 
@@ -122,7 +122,7 @@ describe("a comparison", () => {
       "B is trained soonest, in 2.5 s, and inspects fastest, 5 images a second.",
     ]);
     expect(listed(["A", "B", "C"])).toBe("A, B and C");
-    expect([0.123, 42, 250, 9000].map(durationShown)).toEqual(["0.12 s", "42 s", "4.2 min", "2.5 h"]);
+    expect([0.123, 42, 120, 250, 9000].map(durationShown)).toEqual(["0.12 s", "42 s", "2 min", "4.2 min", "2.5 h"]);
     expect([900, 18_032, 2.14e6, 3.2e9].map(bytesShown)).toEqual(["1 kB", "19 kB", "2.1 MB", "3.2 GB"]);
   });
 });
@@ -208,13 +208,33 @@ test("axes hold what is drawn, with a few round numbers", () => {
   expect(percentAxis([97.1, 99.9])).toEqual({ low: 97, high: 100, ticks: [97, 98, 99, 100] });
   expect(percentAxis([100, 100])).toEqual({ low: 99.5, high: 100, ticks: [99.5, 100] });
   expect(percentAxis([3, 88])).toMatchObject({ low: 0, high: 100 });
+  const { ticks: times } = logAxis([50, 400], TRAINING.round);
+  expect(times.map(TRAINING.shown)).toEqual(["60 s", "2 min", "5 min"]);
   for (const values of [[0.02], [3, 4], [1, 40], [0.001, 900]]) {
-    const { low, high, ticks } = logAxis(values);
+    const { low, high, ticks } = logAxis(values, RATE.round);
     expect(low).toBeLessThan(Math.min(...values));
     expect(high).toBeGreaterThan(Math.max(...values));
     expect(ticks.length).toBeGreaterThanOrEqual(2);
     expect(ticks.length).toBeLessThanOrEqual(9);
     for (const tick of ticks) expect(tick >= low && tick <= high).toBe(true);
+  }
+});
+
+test("labels of points in one place are one below another, inside the plot", () => {
+  const points = (value: number) =>
+    Array.from({ length: 5 }, (_, i) => ({
+      method: { title: `M${i}`, colour: "c1" },
+      x: 10 + i / 100,
+      y: { value: value + i / 100, interval: null, seeds: [] },
+    }));
+  for (const value of [99.95, 0, 50]) {
+    const plot = scatterPlot("title", "note", points(value), RATE);
+    const tops = [...plot.matchAll(/class="point [^"]*" style="[^"]*top:(-?[\d.]+)px"/g)].map(([, top]) => Number(top));
+    expect(tops).toHaveLength(5);
+    const sorted = tops.sort((a, b) => a - b);
+    for (let i = 1; i < 5; i++) expect(sorted[i]! - sorted[i - 1]!).toBeGreaterThan(16);
+    expect(sorted[0]).toBeGreaterThanOrEqual(0);
+    expect(sorted[4]).toBeLessThanOrEqual(250);
   }
 });
 

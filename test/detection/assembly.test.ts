@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Backbone } from "../../src/backbones/backbone.ts";
-import { chosenChannels, readAssembly, semiOrthogonal, isScoring } from "../../src/detection/assembly.ts";
+import { chosenChannels, rawAssembly, readAssembly, semiOrthogonal, isScoring } from "../../src/detection/assembly.ts";
 import { FeatureMaker } from "../../src/detection/features.ts";
 import { Material } from "../../src/detection/material.ts";
 import { resolveTraining } from "../../src/detection/training_options.ts";
@@ -208,4 +208,11 @@ describe("from a file", () => {
     for (const image of [{ kind: "topShare", share: 0 }, { kind: "topShare", share: 2 }, { kind: "mean" }, null])
       expect(isScoring({ ...scoring, image })).toBe(false);
   });
+});
+
+test("raw features are the same whatever is standardised over a training set, but not where each cell is divided", () => {
+  const raw = (standardise: FeatureAssembly["standardise"]) => rawAssembly({ ...JOINED, standardise });
+  expect(raw({ mean: 0.7, variance: 24 })).toEqual(raw(null));
+  expect(raw("unit")).not.toEqual(raw(null));
+  expect(rawAssembly({ pixels: true })).toEqual({ pixels: true });
 });

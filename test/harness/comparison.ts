@@ -1,6 +1,7 @@
 import type { Entrant } from "../../src/cli/compare/comparison.ts";
 import type { Contender } from "../../src/cli/compare/contenders.ts";
 import { packResampled, type Measured, type MeasuredImage } from "../../src/cli/compare/results.ts";
+import { TRAINING_OPTIONS } from "../../src/detection/training_options.ts";
 import { eachMetric, type MetricName, type Metrics } from "../../src/metrics/metrics.ts";
 
 /** A contender as far as a comparison shows it. */
@@ -8,7 +9,11 @@ export const contender = (name: string, title = name): Contender =>
   ({
     method: { name, title, source: `The paper of ${title}, 2024`, suits: `parts that ${title} likes` },
     options: {},
-    settings: { weights: null, options: { batch: 8 }, inputSize: 64 },
+    settings: {
+      ...Object.fromEntries(Object.entries(TRAINING_OPTIONS).map(([option, spec]) => [option, spec.default])),
+      weights: null,
+      options: { batch: 8 },
+    },
   }) as unknown as Contender;
 
 /** Every metric with the same value; pixel metrics null if `pixels` is false. */

@@ -16,7 +16,7 @@ import { addFormatFlag, DATASET_HELP, openDataset } from "../dataset.ts";
 import { wholeNumber } from "../flags/numbers.ts";
 import { addOptionFlags, collectSettings } from "../flags/option_flags.ts";
 import { WEIGHTS_HELP } from "../flags/options.ts";
-import { addRegionFlags, hashRegion, readRegion, type RegionFlags } from "../flags/region.ts";
+import { addRegionFlags, hashRegion, readRegion, regionWords, type RegionFlags } from "../flags/region.ts";
 import { FAILED } from "../terminal/exit_codes.ts";
 import { print, printLines, say } from "../terminal/say.ts";
 
@@ -83,7 +83,10 @@ export function addCompare(program: Command): void {
         print(`results ${resolve(paths.data)}`);
         print(`page    ${resolve(paths.page)}   open it in a browser`);
         const run = ranked(comparison, definedMetrics(comparison)[0]).find((method) => method.run !== null)?.run;
-        if (run) print(`next: bigrid predict ${join(out, run)} IMAGE... --out DIR   finds defects in new images`);
+        if (run)
+          print(
+            `next: bigrid predict ${join(out, run)} IMAGE...${regionWords({ roi, ignore })} --out DIR   finds defects in new images`,
+          );
       }
       if (comparison.methods.some(({ failures }) => failures.length > 0)) process.exitCode = FAILED;
     });
@@ -99,8 +102,9 @@ async function compareThrough(
   const { contenders, seeds, resamples } = options;
   await using run = await CompareRun.open(source, options);
   const device = await run.device();
-  const results = contenders.length * seeds.length;
-  say(`${contenders.length} methods, ${results} trainings, on ${device.adapter.description}`);
+  const counted = (count: number, word: string): string => `${count} ${word}${count === 1 ? "" : "s"}`;
+  const trainings = counted(contenders.length * seeds.length, "training");
+  say(`${counted(contenders.length, "method")}, ${trainings}, on ${device.adapter.description}`);
   await run.measureAll();
   const { failures } = run;
   if (failures.length > 0 && contenders.every(({ method }) => run.measuredOf(method.name).size === 0))

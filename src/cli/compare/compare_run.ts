@@ -60,6 +60,7 @@ export class CompareRun implements AsyncDisposable {
   /** Methods that are given up: what they failed of would meet other seeds too. */
   readonly #givenUp = new Set<string>();
   readonly #remarks = new Set<string>();
+  readonly #unusable = new Set<string>();
   #device: Promise<Device> | null = null;
 
   private constructor(source: ImageSource, options: CompareOptions, results: Results) {
@@ -170,7 +171,11 @@ export class CompareRun implements AsyncDisposable {
     try {
       return await this.#outlasting(() =>
         stoppable(async (requireGoingOn) =>
-          StoredFeatures.complete(folder, this.#source, await this.device(), group[0]!, title, requireGoingOn),
+          StoredFeatures.complete(folder, this.#source, await this.device(), group[0]!, {
+            title,
+            unusable: this.#unusable,
+            requireGoingOn,
+          }),
         ),
       );
     } catch (error) {

@@ -68,6 +68,16 @@ export function featureKey(
   });
 }
 
+/** The circumstances of computing missing features. */
+export interface Completion {
+  /** Title of the progress bar. */
+  readonly title: string;
+  /** Paths of images that cannot be used: none is tried, or named, twice. */
+  readonly unusable: Set<string>;
+  /** Called before each image. */
+  readonly requireGoingOn: () => void;
+}
+
 /** The features of a dataset's images, in a file: read by the training and the evaluation of whoever sees the same. */
 export class StoredFeatures {
   /** The dataset without the images that cannot be used. */
@@ -94,8 +104,6 @@ export class StoredFeatures {
 
   /**
    * Opens a folder's features of a contender, and computes those that are missing.
-   * @param title of the progress bar
-   * @param requireGoingOn called before each image
    * @throws InputError if the folder cannot be written; what `requireGoingOn` throws
    */
   static async complete(
@@ -103,14 +111,13 @@ export class StoredFeatures {
     source: ImageSource,
     device: Device,
     planned: Planned,
-    title: string,
-    requireGoingOn: () => void,
+    completion: Completion,
   ): Promise<StoredFeatures> {
     const { height, width, channels } = planned.extents;
     const key = featureKey(device, planned, source);
     const file = await FeatureFile.open(folder, planned.settings.backbone, key, height * width * channels);
     try {
-      await addMissing(file, source, device, planned, title, requireGoingOn);
+      await addMissing(file, source, device, planned, completion);
       return await StoredFeatures.#of(file, source);
     } catch (error) {
       await file.close();
@@ -206,14 +213,13 @@ async function addMissing(
   { root, dataset, region, strict }: ImageSource,
   device: Device,
   { settings }: Planned,
-  title: string,
-  requireGoingOn: () => void,
+  { title, unusable, requireGoingOn }: Completion,
 ): Promise<void> {
   const all = dataset.classes.flatMap(({ train, test }) => [...train, ...test]);
   const stamps = new Map<string, string>();
   // one that cannot be looked at is named when it is read
   for (const { path } of all) stamps.set(path, await stampOf(join(root, path)).catch(() => ""));
-  const missing = all.filter(({ path }) => !file.find(path, stamps.get(path)!));
+  const missing = all.filter(({ path }) => !unusable.has(path) && !file.find(path, stamps.get(path)!));
   if (missing.length === 0) return;
   const input = { resize: settings.resize, size: settings.inputSize };
   const maker = await createFeatureMaker(device, settings);

@@ -10,8 +10,11 @@ export function comparisonTable(comparison: Comparison): string {
   const failed = comparison.methods.flatMap(({ title, failures }) =>
     failures.map(({ seed, reason }) => `${title}${seed === null ? "" : `, seed ${seed}`} failed: ${reason}`),
   );
-  const lines = [...figureLines(comparison), "", ...costLines(comparison), "", ...conclusions(comparison), ...failed];
-  return lines.join("\n");
+  const parts = [figureLines(comparison), costLines(comparison), [...conclusions(comparison), ...failed]];
+  return parts
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join("\n"))
+    .join("\n\n");
 }
 
 /** Two lines a method: its figures, and below them their intervals. */

@@ -13,7 +13,8 @@ export const intervalShown = (interval: Interval | null): string => interval?.ma
 /** "0.42 s", "42 s", "4.2 min". */
 export function durationShown(seconds: number): string {
   if (seconds < 100) return `${Number(seconds.toPrecision(2))} s`;
-  return seconds < 6000 ? `${(seconds / 60).toFixed(1)} min` : `${(seconds / 3600).toFixed(1)} h`;
+  const [minutes, hours] = [60, 3600].map((unit) => Number((seconds / unit).toFixed(1))) as [number, number];
+  return seconds < 6000 ? `${minutes} min` : `${hours} h`;
 }
 
 /** "2.1 MB". */
@@ -42,7 +43,21 @@ export interface CostColumn {
   readonly isBetterHigh: boolean;
   readonly valueOf: (costs: Costs) => number;
   readonly shown: (value: number) => string;
+  /** Round values for an axis, coarse choices first. */
+  readonly round: readonly (readonly number[])[];
 }
+
+const DECADES = Array.from({ length: 21 }, (_, i) => 10 ** (i - 6));
+const roundNumbers = [[1], [1, 3], [1, 2, 5], [1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9]].map((factors) =>
+  DECADES.flatMap((decade) => factors.map((factor) => factor * decade)),
+);
+/** Seconds that are round in seconds, minutes or hours. */
+const roundTimes = [
+  [0.01, 0.1, 1, 10, 60, 600, 3600, 36_000],
+  [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 60, 180, 600, 1800, 3600, 10_800, 36_000],
+  [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 18_000, 36_000],
+  [0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 25, 30, 40, 50, 60, 90, 120, 180, 240, 300, 420, 600, 900, 1200],
+];
 
 export const TRAINING: CostColumn = {
   group: "Time",
@@ -51,6 +66,7 @@ export const TRAINING: CostColumn = {
   isBetterHigh: false,
   valueOf: ({ seconds }) => seconds.features + seconds.training,
   shown: durationShown,
+  round: roundTimes,
 };
 export const RATE: CostColumn = {
   group: "Time",
@@ -59,6 +75,7 @@ export const RATE: CostColumn = {
   isBetterHigh: true,
   valueOf: ({ imagesPerSecond }) => imagesPerSecond,
   shown: rateShown,
+  round: roundNumbers,
 };
 const memory = (title: string, name: string, valueOf: CostColumn["valueOf"]): CostColumn => ({
   group: "Memory",
@@ -67,6 +84,7 @@ const memory = (title: string, name: string, valueOf: CostColumn["valueOf"]): Co
   isBetterHigh: false,
   valueOf,
   shown: bytesShown,
+  round: roundNumbers,
 });
 
 /** The cost columns, in display order. */
@@ -97,10 +115,11 @@ function verdictOn(
   return { best: first[0], figure: first[1], level: level.length === 0 ? "" : words };
 }
 
-/** Sentences that the figures come to; none where nothing was measured. */
+/** Sentences that the figures come to; none of a single method. */
 export function conclusions(comparison: Comparison): readonly string[] {
   const [image, pixel] = [verdictOn(comparison, "imageAuroc"), verdictOn(comparison, "pixelAp")];
   const costs = comparison.methods.flatMap(({ title, costs }) => (costs ? [{ title, costs }] : []));
+  if (costs.length < 2) return [];
   const sentences: string[] = [];
   const value = ({ figure }: { readonly figure: Figure }): string => percentShown(figure.value);
   if (image)
@@ -111,14 +130,12 @@ export function conclusions(comparison: Comparison): readonly string[] {
     sentences.push(
       `${pixel.best} finds best where the defects are, with a pixel AP of ${value(pixel)} %${pixel.level}.`,
     );
-  if (costs.length > 1) {
-    const quickest = costs.reduce((a, b) => (TRAINING.valueOf(b.costs) < TRAINING.valueOf(a.costs) ? b : a));
-    const fastest = costs.reduce((a, b) => (RATE.valueOf(b.costs) > RATE.valueOf(a.costs) ? b : a));
-    const took = TRAINING.shown(TRAINING.valueOf(quickest.costs));
-    const speed = RATE.shown(RATE.valueOf(fastest.costs));
-    const inspects = quickest === fastest ? ", and inspects" : `; ${fastest.title} inspects`;
-    sentences.push(`${quickest.title} is trained soonest, in ${took}${inspects} fastest, ${speed} images a second.`);
-  }
+  const quickest = costs.reduce((a, b) => (TRAINING.valueOf(b.costs) < TRAINING.valueOf(a.costs) ? b : a));
+  const fastest = costs.reduce((a, b) => (RATE.valueOf(b.costs) > RATE.valueOf(a.costs) ? b : a));
+  const took = TRAINING.shown(TRAINING.valueOf(quickest.costs));
+  const speed = RATE.shown(RATE.valueOf(fastest.costs));
+  const inspects = quickest === fastest ? ", and inspects" : `; ${fastest.title} inspects`;
+  sentences.push(`${quickest.title} is trained soonest, in ${took}${inspects} fastest, ${speed} images a second.`);
   return sentences;
 }
 

@@ -107,7 +107,7 @@ function plotsSection(
       const y = plottedValue(method.mean![name]);
       return y ? [{ method: plotted(method), x: cost.valueOf(method.costs!), y }] : [];
     });
-    return points.length > 0 ? scatterPlot(title, note, points, cost.shown) : "";
+    return points.length > 0 ? scatterPlot(title, note, points, cost) : "";
   };
   const scatters = accuracies.flatMap((name) => [
     scatter(`Speed and ${metricName(name)}`, "Images inspected in a second; up and right is better", name, RATE),
@@ -145,7 +145,7 @@ function gallerySection(gallery: readonly GalleryImage[], methods: readonly Comp
   return `<section id="worst" aria-labelledby="worst-title">
   <h2 id="worst-title">Worst images</h2>
   <p class="intro">The images that each method judges worst, side by side: framed in red for the methods whose worst ones they are.
-    Numbers are calibrated scores; above 0.5 an image is called defective.</p>
+    Numbers are calibrated scores; above 0.5 an image is called defective. Heat is on each model's own scale.</p>
   <ol class="subjects">${subjects.join("\n")}</ol>
 </section>`;
 }
@@ -217,7 +217,7 @@ const READING = `<section id="reading" aria-labelledby="reading-title">
     <div><dt>Level</dt><dd>Two methods are measured on the same resamples. Where the interval of their difference reaches 0, these test images
       do not tell them apart, though their own intervals may hardly overlap or overlap widely.</dd></div>
     <div><dt>Training</dt><dd>The time that bigrid train takes: features of the good images, fitting, and setting the threshold. Median over seeds.</dd></div>
-    <div><dt>Images/s</dt><dd>Photographs inspected in a second, once they are decoded, four at a time.</dd></div>
+    <div><dt>Images/s</dt><dd>Photographs inspected in a second, once they are decoded, four at a time: the fastest that was seen.</dd></div>
     <div><dt>Memory</dt><dd>On the GPU at most, by a dry run: to train, with the features of the good images, and to inspect one
       photograph.</dd></div>
     <div><dt>Model</dt><dd>Size of the model's file, without the backbone's weights.</dd></div>

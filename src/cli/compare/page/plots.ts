@@ -1,5 +1,6 @@
 import type { Interval } from "../../../metrics/bootstrap.ts";
 import { escapedText } from "../../report/html.ts";
+import type { CostColumn } from "../words.ts";
 
 /** A value with what is known about its error, in percent. */
 export interface PlottedValue {
@@ -24,7 +25,6 @@ export interface Axis {
 
 const MOST_TICKS = 5;
 const STEPS = [0.5, 1, 2, 5, 10, 20, 25, 50];
-const FACTORS = [[1], [1, 3], [1, 2, 5], [1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9]]; // of labelled values, coarse ones first
 const HEIGHT = 250; // pixels of a scatter plot, as the style sheet has it
 const [LABEL_HEIGHT, LABEL_REACH] = [17, 34]; // pixels, and percent of the width
 
@@ -40,13 +40,13 @@ export function percentAxis(values: readonly number[]): Axis {
   return { low, high, ticks: Array.from({ length: Math.round((high - low) / step) + 1 }, (_, i) => low + i * step) };
 }
 
-/** A logarithmic axis around some values above 0. */
-export function logAxis(values: readonly number[]): Axis {
+/**
+ * A logarithmic axis around some values above 0.
+ * @param round values that may be labelled, coarse choices first
+ */
+export function logAxis(values: readonly number[], round: readonly (readonly number[])[]): Axis {
   const [low, high] = [Math.min(...values) / 1.4, Math.max(...values) * 1.4];
-  const decades = Array.from({ length: 24 }, (_, i) => 10 ** (i - 8));
-  const within = (factors: readonly number[]): number[] =>
-    decades.flatMap((decade) => factors.map((factor) => factor * decade)).filter((tick) => tick >= low && tick <= high);
-  const ticks = FACTORS.map(within);
+  const ticks = round.map((some) => some.filter((tick) => tick >= low && tick <= high));
   return { low, high, ticks: ticks.find((some) => some.length >= 3) ?? ticks.at(-1)! };
 }
 
@@ -101,9 +101,12 @@ export function scatterPlot(
   title: string,
   note: string,
   points: readonly ScatterPoint[],
-  shownX: (value: number) => string,
+  { shown: shownX, round }: Pick<CostColumn, "shown" | "round">,
 ): string {
-  const x = logAxis(points.map((point) => point.x));
+  const x = logAxis(
+    points.map((point) => point.x),
+    round,
+  );
   const y = percentAxis(points.flatMap(({ y: { value, interval } }) => [value, ...(interval ?? [])]));
   const across = (value: number): string => `${logShare(value, x).toFixed(2)}%`;
   const down = (value: number): number => HEIGHT * (1 - (value - y.low) / (y.high - y.low));
