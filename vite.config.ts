@@ -16,6 +16,7 @@ export default defineConfig({
         nn: "src/nn/index.ts",
         "methods/grad": "src/methods/grad/index.ts",
         "methods/patchcore": "src/methods/patchcore/index.ts",
+        "methods/crad": "src/methods/crad/index.ts",
         "methods/simplenet": "src/methods/simplenet/index.ts",
         node: "src/node/index.ts",
         browser: "src/browser/index.ts",

@@ -6,6 +6,7 @@ import type { Method } from "./method.ts";
 const METHODS = {
   grad: async () => (await import("./grad/method.ts")).grad,
   patchcore: async () => (await import("./patchcore/method.ts")).patchcore,
+  crad: async () => (await import("./crad/method.ts")).crad,
   simplenet: async () => (await import("./simplenet/method.ts")).simplenet,
 } as const satisfies Readonly<Record<string, () => Promise<Method>>>;
 

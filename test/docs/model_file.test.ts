@@ -28,6 +28,7 @@ const GRAD = {
 const OPTIONS: Readonly<Record<(typeof METHOD_NAMES)[number], readonly TrainingOptions[]>> = {
   grad: [GRAD, { ...GRAD, form: "joined" }],
   patchcore: [{ method: "patchcore", inputSize: SIZE }],
+  crad: [{ method: "crad", inputSize: SIZE, epochs: 1, leastSteps: 1 }],
   simplenet: [{ method: "simplenet", inputSize: SIZE, hidden: 16, epochs: 1, leastSteps: 1 }],
 };
 const [plate] = synthesise({ size: SIZE, train: 10, good: 1, defective: 1, seed: 3 });
