@@ -17,6 +17,7 @@ export default defineConfig({
         "methods/grad": "src/methods/grad/index.ts",
         "methods/padim": "src/methods/padim/index.ts",
         "methods/patchcore": "src/methods/patchcore/index.ts",
+        "methods/crad": "src/methods/crad/index.ts",
         "methods/simplenet": "src/methods/simplenet/index.ts",
         node: "src/node/index.ts",
         browser: "src/browser/index.ts",

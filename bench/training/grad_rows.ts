@@ -1,7 +1,7 @@
 // Training steps of GRAD and inferences, as both `bench grad` and the compiler's listings take them.
 import { gradConfig } from "../../src/methods/grad/config.ts";
 import { Grad } from "../../src/methods/grad/model.ts";
-import type { DecoderName } from "../../src/methods/grad/options.ts";
+import type { DecoderName } from "../../src/methods/parts/decoders.ts";
 import type { Stage } from "../../src/methods/grad/stages.ts";
 import { GradTraining } from "../../src/methods/grad/training.ts";
 import type { FitStep } from "../../src/methods/method.ts";

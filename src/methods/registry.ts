@@ -7,6 +7,7 @@ const METHODS = {
   grad: async () => (await import("./grad/method.ts")).grad,
   padim: async () => (await import("./padim/method.ts")).padim,
   patchcore: async () => (await import("./patchcore/method.ts")).patchcore,
+  crad: async () => (await import("./crad/method.ts")).crad,
   simplenet: async () => (await import("./simplenet/method.ts")).simplenet,
 } as const satisfies Readonly<Record<string, () => Promise<Method>>>;
 

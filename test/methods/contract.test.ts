@@ -36,6 +36,7 @@ const SMALL: { readonly [N in MethodName]: OptionsOfMethods[N] } = {
   },
   padim: { dimensions: 10, batch: 3 },
   patchcore: { coreset: 0.3, projection: 16, neighbours: 3, batch: 3 },
+  crad: { decoder: "tiny", epochs: 1, leastSteps: 6, batch: 4 },
   simplenet: { hidden: 16, epochs: 2, leastSteps: 5, batch: 4, noiseRegion: "patches" },
 };
 
@@ -44,6 +45,7 @@ const LATER: { readonly [N in MethodName]: readonly string[] } = {
   grad: ["gridChannels", "headWidth", "abnormalTask", "rows"],
   padim: [],
   patchcore: [],
+  crad: [],
   simplenet: [],
 };
 

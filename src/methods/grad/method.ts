@@ -6,7 +6,8 @@ import type { CellScores, Fit, FitInput, Json, Model, StagePlan } from "../metho
 import { Bank } from "../parts/bank.ts";
 import { Coreset, planCoreset } from "../parts/coreset.ts";
 import { FitParts } from "../parts/fit_part.ts";
-import { gradConfig, REFERENCE_VARIANCE, type GradConfig } from "./config.ts";
+import { RECONSTRUCTION_SCORING, reconstructionAssembly } from "../parts/reconstruction.ts";
+import { gradConfig, type GradConfig } from "./config.ts";
 import { readConfig, type KeptConfig } from "./kept_config.ts";
 import { stagesOf } from "./stages.ts";
 import { anomalyCells, HINGES, HingeStatistics, joined, type HingeJoins } from "./hinges.ts";
@@ -19,12 +20,7 @@ const INITIAL_STREAM = 0;
 const CORESET_STREAMS = 64; // behind those of the stages
 const [GATHERED, PROJECTION] = [8, 128]; // images a step, dimensions in which rows are compared
 const MOST_CELLS = 1 << 16; // among which rows are chosen
-// GRAD's similarity is a cosine, of vectors from zero. Were zero the mean, it would say how far a cell is from the
-// mean, not how well it is reconstructed; so the mean lies apart from zero, in each channel by so many deviations
-// (docs/decisions/006-embedded-filters.md).
-const MEAN = 0.7;
-// Pixels at an input of 224. Distances to good cells are of means over 3 x 3 already.
-const [SMOOTHING, SMOOTHING_OF_DISTANCES, WINDOW] = [21, 11, 32];
+const SMOOTHING_OF_DISTANCES = 11; // pixels at an input of 224: they are of means over 3 x 3 cells already
 const MOST_FOR_TINY = 128; // channels; the embedded backbone has 40 (docs/notes/nearest-good.md)
 const TOP = 0.01; // of a map's pixels, whose mean is the image's score
 
@@ -44,19 +40,13 @@ export const grad = defineMethod({
   source: "Bi-Grid Reconstruction for Image Anomaly Detection, 2025",
   options: GRAD_OPTIONS,
   learnsAnomalies: ({ branches, abnormalTask }) => branches !== "normal" && abnormalTask === "detect",
-  assembly: (_options, { stages, standardise }) => ({
-    stages: stages.map(({ name }) => name),
-    localMean: 1,
-    cells: "finest",
-    enlarge: "bilinear",
-    alignCorners: true,
-    channels: "all",
-    standardise: standardise ? { mean: MEAN, variance: REFERENCE_VARIANCE } : null,
-  }),
+  assembly: (_options, backbone) => reconstructionAssembly(backbone),
   scoring: ({ rows }) => ({
-    alignCorners: true,
-    smoothing: { kind: "box", side: rows > 0 ? SMOOTHING_OF_DISTANCES : SMOOTHING },
-    image: rows > 0 ? { kind: "topShare", share: TOP } : { kind: "windowMean", side: WINDOW },
+    ...RECONSTRUCTION_SCORING,
+    ...(rows > 0 && {
+      smoothing: { kind: "box", side: SMOOTHING_OF_DISTANCES },
+      image: { kind: "topShare", share: TOP },
+    }),
   }),
   configure: (spec, options): KeptConfig => {
     // Were all cells kept, images that are trained on would score 0.

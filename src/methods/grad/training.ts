@@ -1,16 +1,13 @@
-import { AdamW } from "../../optim/adam.ts";
+import type { AdamW } from "../../optim/adam.ts";
 import { RandomStream } from "../../tensor/random.ts";
 import type { AnomalySource, FeatureSource } from "../method.ts";
 import { CapturedFit, scheduleOf, type GradientStage, type Schedule } from "../parts/captured_fit.ts";
+import { gridParameters } from "../parts/grid_memory.ts";
+import { gridOptimizer, isNoisyStep, reconstructionRate } from "../parts/grid_training.ts";
 import { stagesOf, STAGES, TITLES, trainedIn, trainStep, STREAM, type FitOptions, type Stage } from "./stages.ts";
 import type { Grad } from "./model.ts";
 
-const LEARNING_RATE = 0.001;
 const RESIDUAL_LEARNING_RATE = 0.003;
-const GRID_LEARNING_RATE = 0.1;
-const MAX_NORM = 0.1;
-const DROP_AT = 0.8; // of a stage that learns to reconstruct: the learning rates fall
-const DROP_TO = 0.1;
 const STAGE_STREAMS = 16; // between the stages' streams of random numbers
 
 /** The length of a stage, given the number of images. */
@@ -28,17 +25,11 @@ export function stepsOf(
 }
 
 /** The optimiser of a stage's parameters. */
-export function stageOptimizer(stage: Stage, model: Grad): AdamW {
-  const { grids, others } = model.parameters(trainedIn(stage, model.config));
-  const learningRate = stage === "residual" ? RESIDUAL_LEARNING_RATE : LEARNING_RATE;
-  return new AdamW(
-    [
-      { parameters: grids, learningRate: GRID_LEARNING_RATE },
-      { parameters: others, learningRate },
-    ],
-    { maxNorm: MAX_NORM },
+export const stageOptimizer = (stage: Stage, { weights, config }: Grad): AdamW =>
+  gridOptimizer(
+    gridParameters(weights, trainedIn(stage, config)),
+    stage === "residual" ? RESIDUAL_LEARNING_RATE : undefined,
   );
-}
 
 /** The training of a model's grids on features, stage by stage. */
 export class GradTraining extends CapturedFit {
@@ -60,7 +51,6 @@ function stageOf(
   const { seed, enoughHits } = options;
   const schedule = stepsOf(stage, count, options);
   const streams = STAGE_STREAMS * STAGES.indexOf(stage);
-  const dropAt = reconstructs(stage, model) ? Math.floor(DROP_AT * schedule.epochs) : Infinity;
   return {
     stage,
     title: TITLES[stage],
@@ -68,8 +58,8 @@ function stageOf(
     streams,
     optimizer: () => stageOptimizer(stage, model),
     work: (inputs) => trainStep(stage, model, inputs, options),
-    learningRateScale: (epoch) => (epoch >= dropAt ? DROP_TO : 1),
-    isNoisy: (step) => stage !== "residual" && new RandomStream(seed, STREAM.coin + streams, step).unit() < 0.5,
+    ...(reconstructs(stage, model) && { learningRateScale: reconstructionRate(schedule) }),
+    isNoisy: (step) => stage !== "residual" && isNoisyStep(seed, STREAM.coin + streams, step),
     anomalies: async (images, step) =>
       anomalies && stage !== "normal" ? drawnAnomalies(anomalies, options, images, step) : null,
     isEnough: (hits) => hits.every((share) => share > enoughHits),
