@@ -16,6 +16,8 @@ import { release, toArray } from "../../src/tensor/tensor.ts";
 
 /** A test image as the backbone sees it. */
 export interface TestImage {
+  /** Relative to the dataset. */
+  readonly path: string;
   readonly defective: boolean;
   /** cells x cells x channels */
   readonly features: Float32Array;
@@ -92,6 +94,7 @@ export async function featuresOf(
     }
     const featuresOfItem = new Map(items.map((item, i) => [item, values[i]!]));
     const read = async (item: Item): Promise<TestImage> => ({
+      path: item.path,
       defective: item.defective,
       features: featuresOfItem.get(item)!,
       mask: await decodeMasks(

@@ -16,17 +16,29 @@ export interface Result {
   readonly metrics: Metrics;
   /** Image AUROC of the map's plain maximum. */
   readonly peakAuroc: number | null;
+  /** At the model's own threshold; absent for searches without one. */
+  readonly atThreshold?: AtThreshold;
   readonly seconds: number;
   readonly adapter: string;
   readonly commit: string;
 }
 
+/** The verdicts on test images at a threshold. */
+export interface AtThreshold {
+  /** Share of the good images that it rejects. */
+  readonly falseReject: number;
+  /** Share of the defective ones that it finds. */
+  readonly recall: number;
+}
+
 /** The key of a result: one with the same need not be measured again. */
 type Key = Pick<Result, "dataset" | "backbone" | "choice" | "seed" | "options">;
 
-const COLUMNS: readonly (readonly [key: keyof Metrics | "peakAuroc", title: string])[] = [
-  ...METRICS.map((name) => [name, METRIC_TITLES[name]] as const),
-  ["peakAuroc", "image AUROC by peak"],
+const COLUMNS: readonly (readonly [title: string, figureOf: (result: Result) => number | null])[] = [
+  ...METRICS.map((name) => [METRIC_TITLES[name], ({ metrics }: Result) => metrics[name]] as const),
+  ["image AUROC by peak", ({ peakAuroc }) => peakAuroc],
+  ["rejected at the threshold", ({ atThreshold }) => atThreshold?.falseReject ?? null],
+  ["recall there", ({ atThreshold }) => atThreshold?.recall ?? null],
 ];
 const SEEN = ["inputSize", "resize", "padding"]; // options that change what is compared: the images themselves
 export const BEGIN = "<!-- accuracy: written by npm run accuracy -->";
@@ -78,13 +90,11 @@ function table(results: readonly Result[]): string {
   );
   const commits = [...new Set(results.map(({ commit }) => commit))].join(", ");
   const title = `**${dataset}**, ${backbone}: ${images.train} good images, ${images.test} test images; ${[...seen, adapter, `commit ${commits}`].join(", ")}.`;
-  const header = ["", "seeds", ...COLUMNS.map(([, name]) => name), "minutes"];
+  const header = ["", "seeds", ...COLUMNS.map(([title]) => title), "minutes"];
   const lines = [...new Set(results.map(({ choice }) => choice))].map((choice) => {
     const own = results.filter((result) => result.choice === choice);
     const seeds = own.filter(({ seed }) => seed !== null).length;
-    const values = COLUMNS.map(([key]) =>
-      percentages(own.map((result) => (key === "peakAuroc" ? result.peakAuroc : result.metrics[key]))),
-    );
+    const values = COLUMNS.map(([, figureOf]) => percentages(own.map(figureOf)));
     const minutes = own.reduce((sum, { seconds }) => sum + seconds, 0) / own.length / 60;
     return [choice, seeds > 0 ? String(seeds) : "-", ...values, minutes.toFixed(1)];
   });

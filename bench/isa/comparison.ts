@@ -1,5 +1,5 @@
-import { shareOf } from "./bar.ts";
-import type { Row } from "./report.ts";
+import { shareOf } from "../../src/cli/isa/bar.ts";
+import type { Row } from "../../src/cli/isa/report.ts";
 
 const SLACK = 0.01; // of shares: less is not worth a flag
 

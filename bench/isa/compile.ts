@@ -2,7 +2,7 @@
 // kernels` and `bench grad` take, by dry runs, and compiles each alone. The driver writes its listing to standard error,
 // where a marker before each one says whose it is.
 //   node test/harness/run.mjs ../bench/isa/compile MANIFEST [WORD...]
-import { writeFileSync, writeSync } from "node:fs";
+import { announce, finish, type CompiledPipeline, type Use } from "../../src/cli/isa/manifest.ts";
 import { nearestRowsForward } from "../../src/kernels/nearest_rows.ts";
 import { openDevice } from "../../src/node/device.ts";
 import type { Device } from "../../src/runtime/device.ts";
@@ -18,35 +18,6 @@ import {
   stepRows,
 } from "../training/grad_rows.ts";
 import { NETWORK_ROWS } from "../training/network_rows.ts";
-import { marker } from "./listing.ts";
-
-const STANDARD_ERROR = 2;
-
-/** A row of a benchmark that dispatches a pipeline. */
-export interface Use {
-  readonly row: string;
-  /** True if the row asks for this form of the kernel; false if it is the one that the device gets by itself. */
-  readonly isForced: boolean;
-  /** Operations that a dispatch counts for each byte that it must move: the most of the row's. 0 if it counts none. */
-  readonly intensity: number;
-}
-
-/** A pipeline that was compiled. */
-export interface CompiledPipeline {
-  readonly label: string;
-  /** The file's name in `shaders`, without its end. */
-  readonly shader: string;
-  readonly entryPoint: string;
-  readonly element: string;
-  readonly uses: readonly Use[];
-}
-
-/** Pipelines that were compiled, in order. */
-export interface Manifest {
-  /** The driver's description of itself. */
-  readonly adapter: string;
-  readonly pipelines: readonly CompiledPipeline[];
-}
 
 type Found = Omit<CompiledPipeline, "uses"> & {
   readonly spec: KernelSpec;
@@ -82,9 +53,10 @@ export class Search {
   #note(spec: KernelSpec): void {
     const label = labelOf(spec);
     const { module, entryPoint, element } = spec;
+    const { name: shader, code } = module;
     let found = this.found.get(label);
     if (!found) {
-      found = { label, shader: module.name, entryPoint, element, spec, uses: new Map() };
+      found = { label, shader, entryPoint, code, element, spec, uses: new Map() };
       this.found.set(label, found);
     }
     if (this.#use && !found.uses.has(this.#use.row)) found.uses.set(this.#use.row, { ...this.#use, intensity: 0 });
@@ -155,13 +127,11 @@ export async function main([path, ...words]: readonly string[]): Promise<void> {
   const device = await openDevice();
   const pipelines = (await searchAll(device)).filter((found) => isWanted(found, words));
   pipelines.forEach(({ spec }, i) => {
-    writeSync(STANDARD_ERROR, marker(i));
+    announce(i);
     device.kernel(spec);
   });
-  const manifest: Manifest = {
+  finish(path!, {
     adapter: device.adapter.description,
     pipelines: pipelines.map(({ spec: _, uses, ...rest }) => ({ ...rest, uses: [...uses.values()] })),
-  };
-  writeFileSync(path!, JSON.stringify(manifest));
-  process.kill(process.pid, "SIGKILL"); // the driver crashes where it is torn down without its hardware
+  });
 }

@@ -5,12 +5,12 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
 import { BigridError, InputError } from "../../src/runtime/errors.ts";
-import { assemblyOf } from "./assembly.ts";
-import { CARDS } from "./cards.ts";
+import { assemblyOf } from "../../src/cli/isa/assembly.ts";
+import { CARDS } from "../../src/cli/isa/cards.ts";
 import { compare } from "./comparison.ts";
-import { compileFor, SYSTEM, type Compiled, type Places } from "./driver.ts";
+import { compileFor, SYSTEM, type Compiled, type Places } from "../../src/cli/isa/driver.ts";
 import { pageOf } from "./page.ts";
-import { rowOf, summaryOf, tableOf, textOf, type Report } from "./report.ts";
+import { rowOf, summaryOf, tableOf, textOf, type Report } from "../../src/cli/isa/report.ts";
 
 interface Options {
   readonly gpu: string;
@@ -62,7 +62,8 @@ function reportOf(gpu: string, { manifest, listings }: Compiled): Report {
 function run({ gpu, rows, against, asm }: Options, places: Places): number {
   const before = against === undefined ? null : earlierReport(against, gpu);
   const words = asm === undefined ? (rows ?? []) : [asm];
-  const compiled = compileFor(gpu, words, places);
+  const compile = (manifest: string) => ["test/harness/run.mjs", "../bench/isa/compile", manifest, ...words];
+  const compiled = compileFor(gpu, compile, places);
   const { manifest, listings } = compiled;
   if (manifest.pipelines.length === 0) {
     throw new InputError(`isa: neither a pipeline nor a row of the benchmarks has ${words.join(" or ")} in its name`);

@@ -1,6 +1,6 @@
-import { teraflopsOf } from "./cards.ts";
-import { KINDS, shareOf, type Kind } from "./bar.ts";
-import { countsOf, type Report, type Row } from "./report.ts";
+import { teraflopsOf } from "../../src/cli/isa/cards.ts";
+import { KINDS, shareOf, type Kind } from "../../src/cli/isa/bar.ts";
+import { countsOf, type Report, type Row } from "../../src/cli/isa/report.ts";
 
 const TITLES: Readonly<Record<Kind, string>> = {
   product: "Products and convolutions, and their gradients",

@@ -2,7 +2,7 @@
 import type { Device } from "../../src/runtime/device.ts";
 import type { TracedDispatch, Work } from "../../src/runtime/profiler.ts";
 import { Zeros } from "../../test/harness/made_up_detector.ts";
-import { CARDS, teraflopsOf } from "../isa/cards.ts";
+import { CARDS, teraflopsOf } from "../../src/cli/isa/cards.ts";
 import { prepareInference, prepareStep, type InferenceRow, type Prepared, type StepRow } from "./grad_rows.ts";
 
 /** A card's peak, as its maker states it. */

@@ -19,6 +19,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   export: async () => (await import("./commands/export.ts")).addExport,
   weights: async () => (await import("./commands/weights.ts")).addWeights,
   info: async () => (await import("./commands/info.ts")).addInfo,
+  isa: async () => (await import("./commands/isa.ts")).addIsa,
 };
 
 const SUGGESTION = /\n(?=\(Did you mean [^\n]*\)$)/; // a line of commander's own

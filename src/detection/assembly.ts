@@ -1,5 +1,6 @@
 import { MOST_SIDE, type Backbone, type Stage } from "../backbones/backbone.ts";
 import { isObject, isWhole } from "../io/json.ts";
+import { qr } from "../linalg/qr.ts";
 import type { Assembly, ChannelChoice, FeatureAssembly, Scoring } from "../methods/method.ts";
 import { gather } from "../ops/gather.ts";
 import { pointwiseConv2d } from "../ops/matmul.ts";
@@ -67,27 +68,10 @@ export const chosenChannels = (channels: number, count: number, seed: number): n
     .slice(0, count)
     .sort((a, b) => a - b);
 
-/**
- * `[channels, count]`: the orthonormal factor of normal numbers, by Gram and Schmidt, each column twice, which leaves
- * errors of rounding alone.
- */
+/** `[channels, count]`: the orthonormal factor of normal numbers. */
 export function semiOrthogonal(channels: number, count: number, seed: number): Float32Array {
   const drawn = new RandomStream(seed, STREAM.projection).normals(channels * count, 1);
-  const columns: Float64Array[] = [];
-  for (let k = 0; k < count; k++) {
-    const column = Float64Array.from({ length: channels }, (_, c) => drawn[c * count + k]!);
-    for (let pass = 0; pass < 2; pass++) {
-      for (const other of columns) {
-        let along = 0;
-        for (let c = 0; c < channels; c++) along += column[c]! * other[c]!;
-        for (let c = 0; c < channels; c++) column[c]! -= along * other[c]!;
-      }
-    }
-    let square = 0;
-    for (const value of column) square += value * value;
-    columns.push(column.map((value) => value / Math.sqrt(square)));
-  }
-  return Float32Array.from({ length: channels * count }, (_, i) => columns[i % count]![Math.floor(i / count)]!);
+  return Float32Array.from(qr(Float64Array.from(drawn), channels, count).q);
 }
 
 const isBetween = (value: unknown, least: number, most: number): boolean =>

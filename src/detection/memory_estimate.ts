@@ -176,10 +176,12 @@ export async function inferenceBytes(device: Device, model: MemoryModel, batch: 
 /** Peak bytes of GPU buffers while a model is trained; the training set's features come to that. */
 export async function trainingBytes(device: Device, model: MemoryModel): Promise<number> {
   const { device: idle, held } = device.dryRun();
-  const { maker } = await blankMaker(idle, model);
+  const { maker, extractor } = await blankMaker(idle, model);
   const { height, width, channels } = maker.extents;
   const first = maker.rawOf([picture()]);
   await toArray(first);
+  const std = blank(idle, [channels]);
+  idle.tidy(() => void extractor.standardise(first));
   release(first);
   const options = { ...model.options, ...briefOptions(model.method.options) };
   const features = (indices: readonly number[]): Promise<Tensor> =>
@@ -190,7 +192,7 @@ export async function trainingBytes(device: Device, model: MemoryModel): Promise
     weights: Weights.blank(idle),
     features: { count: images, batch: features },
     anomalies: null,
-    std: blank(idle, [channels]),
+    std,
     seed: 0,
   };
   for await (const _step of method.begin(config, options, input).steps());

@@ -96,6 +96,11 @@ export class Training {
     return counts;
   }
 
+  /** Sentences for people about what is known to do badly with these options; mostly none. */
+  get remarks(): readonly string[] {
+    return this.#settings.learner.remarks(this.#modelConfig());
+  }
+
   /** Scores of good images that were not trained on, which calibrate the detector; complete after `finish`. */
   get heldOut(): readonly HeldOut[] {
     return this.#heldOut;

@@ -27,6 +27,8 @@ export interface MethodDefinition<Table extends OptionTable, Config extends Feat
   readonly scoring: (options: ResolvedOptions<Table>) => Scoring;
   readonly configure: (spec: FeatureSpec, options: ResolvedOptions<Table>) => Config;
   readonly plan: (config: Config, options: ResolvedOptions<Table>, images: number) => readonly StagePlan[];
+  /** Default: none. */
+  readonly remarks?: (config: Config) => readonly string[];
   readonly begin: (config: Config, options: ResolvedOptions<Table>, input: FitInput) => Fit;
   readonly restore: (config: Config, weights: Weights) => Model;
   /**
@@ -43,6 +45,7 @@ export function defineMethod<Table extends OptionTable, Config extends FeatureEx
   scoring,
   configure,
   plan,
+  remarks = () => [],
   begin,
   restore,
   read,
@@ -57,6 +60,7 @@ export function defineMethod<Table extends OptionTable, Config extends FeatureEx
     scoring: (options) => scoring(own(options)),
     configure: (spec, options) => configure(spec, own(options)),
     plan: (config, options, images) => plan(read(config), own(options), images),
+    remarks: (config) => remarks(read(config)),
     begin: (config, options, input) => begin(read(config), own(options), input),
     restore: (config, weights) => restore(read(config), weights),
     validate: (config) => {

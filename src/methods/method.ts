@@ -223,6 +223,8 @@ export interface Method<Table extends OptionTable = OptionTable> {
   readonly configure: (spec: FeatureSpec, options: MethodOptions) => Json;
   /** The stages of a fit, given the number of images. */
   readonly plan: (config: Json, options: MethodOptions, images: number) => readonly StagePlan[];
+  /** Sentences for people, before a training, about a configuration that is known to do badly; mostly none. */
+  readonly remarks: (config: Json) => readonly string[];
   /** Begins a fit, or goes on with one that `input` has the state of. */
   readonly begin: (config: Json, options: MethodOptions, input: FitInput) => Fit;
   /** @throws InputError where `weights` lacks a tensor */

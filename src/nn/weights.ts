@@ -75,13 +75,16 @@ export class Weights implements Disposable {
 
   /** A parameter with given initial values. */
   filled(name: string, shape: Shape, value: (index: number) => number): Tensor {
-    return this.#parameter(name, shape, () => Float32Array.from({ length: countOf(shape) }, (_, i) => value(i)));
+    return this.#parameter(name, shape, () => filledWith(shape, value));
   }
 
   /** A state with given initial values. */
   state(name: string, shape: Shape, value: (index: number) => number): Tensor {
-    const data = this.#valuesOf(name, shape, () => Float32Array.from({ length: countOf(shape) }, (_, i) => value(i)));
-    const tensor = fromArray(this.device, shape, data);
+    const tensor = fromArray(
+      this.device,
+      shape,
+      this.#valuesOf(name, shape, () => filledWith(shape, value)),
+    );
     this.states.set(name, tensor);
     return tensor;
   }
@@ -154,4 +157,11 @@ export class Weights implements Disposable {
     this.parameters.set(name, tensor);
     return tensor;
   }
+}
+
+/** Numbers of a shape, each of its index. */
+function filledWith(shape: Shape, value: (index: number) => number): Float32Array {
+  const values = new Float32Array(countOf(shape)); // a loop: Float32Array.from takes ten times as long
+  for (let i = 0; i < values.length; i++) values[i] = value(i);
+  return values;
 }

@@ -59,6 +59,7 @@ export const OPERATIONS: Readonly<Record<string, Rule>> = {
       ),
     ),
   slice,
+  transpose,
   gather,
   reshape: ({ inputs: [input], output }, to) =>
     plain(to.node("Reshape", [to.plain(input!), to.wholeNumbers(to.shapeOf(output))])),
@@ -125,17 +126,20 @@ function resize(call: Call, to: Conversion): Converted {
   const { mode, alignCorners, antialias } = optionsOf<{ mode: string; alignCorners: boolean; antialias: boolean }>(
     call,
   );
-  if (mode !== "bilinear") return refuse(`resizing by ${mode}`);
+  if (mode === "nearest" && alignCorners) return refuse("resizing to the nearest pixel with aligned corners");
   if (antialias) return refuse("resizing with antialiasing");
   const scales = [1, 2].map((axis) => output.shape[axis]! / input!.shape[axis]!);
   if (scales.some((scale) => !Number.isInteger(scale)))
     return refuse(`resizing by ${scales.join(" and ")}, which are not whole numbers`);
   const factors = to.constant([4], Float32Array.of(1, 1, ...scales)); // not sizes, which would fix the batch
   return image(
-    to.node("Resize", [to.image(input!), "", factors], {
-      mode: "linear",
-      coordinate_transformation_mode: alignCorners ? "align_corners" : "half_pixel",
-    }),
+    to.node(
+      "Resize",
+      [to.image(input!), "", factors],
+      mode === "nearest"
+        ? { mode, coordinate_transformation_mode: "asymmetric", nearest_mode: "floor" }
+        : { mode: "linear", coordinate_transformation_mode: alignCorners ? "align_corners" : "half_pixel" },
+    ),
   );
 }
 
@@ -165,6 +169,11 @@ function slice(call: Call, to: Conversion): Converted {
   } = to.natural(input!);
   const bounds = [[start], [start + output.shape[axis]!], [axisOf(axis)]].map((values) => to.wholeNumbers(values));
   return { name: to.node("Slice", [name, ...bounds]), order };
+}
+
+function transpose(call: Call, to: Conversion): Converted {
+  const [input] = call.inputs as [Tensor];
+  return plain(to.node("Transpose", [to.plain(input)], { perm: optionsOf<{ axes: number[] }>(call).axes }));
 }
 
 function gather(call: Call, to: Conversion): Converted {

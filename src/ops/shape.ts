@@ -113,8 +113,21 @@ export function transpose(input: Tensor, order: readonly number[]): Tensor {
   if (axes.length !== input.shape.length || !input.shape.every((_, axis) => axes.includes(axis))) {
     throw new OptionError(`transpose: expected each axis of [${input.shape.join(",")}] once, got ${order.join(",")}`);
   }
-  const inverse = axes.map((_, axis) => axes.indexOf(axis));
-  return record("transpose", permuted(input, axes), [[input, (gradOutput) => permuted(gradOutput, inverse)]]);
+  return record(
+    "transpose",
+    permuted(input, axes),
+    [
+      [
+        input,
+        (gradOutput) =>
+          permuted(
+            gradOutput,
+            axes.map((_, axis) => axes.indexOf(axis)),
+          ),
+      ],
+    ],
+    { axes },
+  );
 }
 
 /**

@@ -1,16 +1,16 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { besides, entryPointOf } from "../../bench/isa/assembly.ts";
-import { kindOf, shareOf, shortfalls } from "../../bench/isa/bar.ts";
-import { boundOf, type Bound } from "../../bench/isa/bound.ts";
-import { CARDS, ridgeOf, teraflopsOf } from "../../bench/isa/cards.ts";
+import { besides, entryPointOf } from "../../src/cli/isa/assembly.ts";
+import { kindOf, shareOf, shortfalls } from "../../src/cli/isa/bar.ts";
+import { boundOf, type Bound } from "../../src/cli/isa/bound.ts";
+import { CARDS, ridgeOf, teraflopsOf } from "../../src/cli/isa/cards.ts";
 import { compare } from "../../bench/isa/comparison.ts";
-import { bytesOf, isMultiply } from "../../bench/isa/instructions.ts";
-import { listingOf, listingsOf, marker, type Listing } from "../../bench/isa/listing.ts";
-import { hotOf, loopsOf } from "../../bench/isa/loops.ts";
-import { measuresOf, waitsIn } from "../../bench/isa/measures.ts";
+import { bytesOf, isMultiply } from "../../src/cli/isa/instructions.ts";
+import { listingOf, listingsOf, marker, type Listing } from "../../src/cli/isa/listing.ts";
+import { hotOf, loopsOf } from "../../src/cli/isa/loops.ts";
+import { measuresOf, waitsIn } from "../../src/cli/isa/measures.ts";
 import { pageOf } from "../../bench/isa/page.ts";
-import { countsOf, rowOf, tableOf, textOf, type Report, type Row } from "../../bench/isa/report.ts";
+import { countsOf, rowOf, tableOf, textOf, type Report, type Row } from "../../src/cli/isa/report.ts";
 
 const recorded = (name: string): string => readFileSync(`test/fixtures/isa/${name}.txt`, "utf8");
 
@@ -42,6 +42,7 @@ const ROW: Row = rowOf(
     label: "tiled_product.forward<f32x4>",
     shader: "tiled_product",
     entryPoint: "forward",
+    code: "fn forward() {}",
     element: "f32x4",
     uses: [
       { row: "a <training> step", isForced: false, intensity: 100 },
@@ -92,6 +93,11 @@ describe("listings:", () => {
   });
 
   test("a pipeline without a listing, or with two, is an error", () => {
+    const [own, another] = [
+      recorded("batch_norm.navi31"),
+      recorded("batch_norm.navi31").replace(/^VGPRs: \d+/m, "VGPRs: 1"),
+    ];
+    expect(listingsOf(`${marker(0)}${own}\n${another}`)).toEqual(listingsOf(`${marker(0)}${own}`));
     expect(() => listingsOf(`${marker(0)}${marker(1)}${recorded("batch_norm.navi31")}`)).toThrow("of one pipeline");
     expect(() => listingOf(recorded("batch_norm.navi31").repeat(2))).toThrow("of one pipeline");
     expect(() => listingOf(recorded("batch_norm.navi31").replace("VGPRs: 24", ""))).toThrow("VGPRs");
@@ -339,6 +345,15 @@ describe("the report:", () => {
     const code =
       "fn helper() {\n}\n\n@compute @workgroup_size(64)\nfn forward(@builtin(x) x: u32) {\n  if (x) {\n  }\n}\n\nfn g() {\n}";
     expect(entryPointOf(code, "forward").split("\n")).toEqual(code.split("\n").slice(3, 8));
+    const indented = [
+      "  @compute @workgroup_size(8)",
+      "  fn forward(",
+      "    @builtin(a) a: u32,",
+      "  ) {",
+      "    { x(); }",
+      "  }",
+    ];
+    expect(entryPointOf([...indented, "  fn other() {}"].join("\n"), "forward").split("\n")).toEqual(indented);
     expect(() => entryPointOf(code, "backward")).toThrow("no entry point backward");
     expect(besides(["a", "b"], ["c"])).toEqual([`${"a".padEnd(64)} | c`, `${"b".padEnd(64)} |`]);
   });

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { isForced, Search, type Use } from "../../bench/isa/compile.ts";
+import { isForced, Search } from "../../bench/isa/compile.ts";
+import type { Use } from "../../src/cli/isa/manifest.ts";
 import { KERNELS, type Measured } from "../../bench/kernels/rows.ts";
 import { inferenceRows, prepareStep, stepRows } from "../../bench/training/grad_rows.ts";
 import { device } from "../harness/device.ts";

@@ -3,7 +3,7 @@ import { networkOf, type PretrainedName } from "../../src/backbones/registry.ts"
 import type { PretrainedWeights } from "../../src/backbones/weights.ts";
 import { countOf } from "../../src/tensor/tensor.ts";
 
-/** Numbers in [-1, 1) by a hash of (key, index); the same in tools/golden/made_up_network.py. */
+/** Numbers in [-1, 1) by a hash of (key, index); the same in tools/golden/hashed.py. */
 export function uniform(count: number, key: number): Float32Array {
   const values = new Float32Array(count); // a loop: Float32Array.from takes many times as long, and networks are large
   for (let i = 0; i < count; i++) {

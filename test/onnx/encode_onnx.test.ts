@@ -229,7 +229,9 @@ test("what ONNX or the export has no word for is refused in one line", () => {
     "it uses an operation that is not listed, with the result [1,1,1,2]",
   );
   expect(convert(() => l2Normalize(input))).toThrow("it uses the operation l2Normalize");
-  expect(convert(() => resize(input, [4, 4], { mode: "nearest" }))).toThrow("it uses resizing by nearest");
+  expect(convert(() => resize(input, [4, 4], { mode: "nearest", alignCorners: true }))).toThrow(
+    "it uses resizing to the nearest pixel with aligned corners",
+  );
   expect(convert(() => resize(input, [1, 1], { antialias: true }))).toThrow("it uses resizing with antialiasing");
   expect(convert(() => add(input, scalar(device, 1)))()).toBe("Add_0");
   expect(convert(() => batchNormInference(input, pair, pair))).toThrow(

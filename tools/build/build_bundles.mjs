@@ -1,5 +1,5 @@
-// Builds one file each for pages without a bundler: dist/core.min.js (kernels, tape, optimisers) and dist/bigrid.min.js
-// (everything for browsers). Runs after `vite build` in `npm run build`. Also makes the command executable, as npx in
+// Builds files for pages without a bundler: dist/core.min.js (kernels, tape, optimisers) and dist/bigrid.min.js
+// (everything for browsers), which loads each method from dist/bigrid.min/ when it is asked for. Runs after `vite build` in `npm run build`. Also makes the command executable, as npx in
 // the repository requires.
 import { chmodSync } from "node:fs";
 import { build } from "vite";
@@ -7,6 +7,8 @@ import { protobufNotice } from "./protobuf_notice.mjs";
 import { wgsl } from "./vite_wgsl.mjs";
 
 const BUNDLES = { "core.min": "src/core.ts", "bigrid.min": "src/browser/index.ts" };
+
+const METHOD = /\/methods\/(\w+)\/method\.ts$/;
 
 /** Leaves out the help texts of option tables: no page prints them, and they are over a hundredth of a file. */
 const withoutHelp = {
@@ -27,7 +29,14 @@ for (const [fileName, entry] of Object.entries(BUNDLES)) {
       sourcemap: true,
       minify: true,
       lib: { entry, formats: ["es"], fileName },
-      rolldownOptions: { output: { minify: true, codeSplitting: false, postBanner: protobufNotice } },
+      rolldownOptions: {
+        preserveEntrySignatures: "allow-extension",
+        output: {
+          minify: true,
+          chunkFileNames: ({ facadeModuleId }) => `${fileName}/${METHOD.exec(facadeModuleId)?.[1] ?? "[name]"}.js`,
+          postBanner: protobufNotice,
+        },
+      },
     },
   });
 }

@@ -152,7 +152,8 @@ export async function trainRun(
       endIfAsked();
     };
     const training = await Training.begin(device, images, { ...options, spill, onProgress });
-    for (const remark of rateRemarks(training.calibrating, training.settings.falseReject)) say(remark);
+    const { calibrating, settings, remarks } = training;
+    for (const remark of [...remarks, ...rateRemarks(calibrating, settings.falseReject)]) say(remark);
     if (last) {
       await resumeFrom(saved, training, files);
       say(`resumed after ${training.taken} steps`);

@@ -20,6 +20,8 @@ const INITIAL_STREAM = 0;
 const CORESET_STREAMS = 64; // behind those of the stages
 const [GATHERED, PROJECTION] = [8, 128]; // images a step, dimensions in which rows are compared
 const MOST_CELLS = 1 << 16; // among which rows are chosen
+const SMOOTHING_OF_DISTANCES = 11; // pixels at an input of 224: they are of means over 3 x 3 cells already
+const MOST_FOR_TINY = 128; // channels; the embedded backbone has 40 (docs/notes/nearest-good.md)
 const TOP = 0.01; // of a map's pixels, whose mean is the image's score
 
 /** The stages of a fit to so many images. */
@@ -41,7 +43,10 @@ export const grad = defineMethod({
   assembly: (_options, backbone) => reconstructionAssembly(backbone),
   scoring: ({ rows }) => ({
     ...RECONSTRUCTION_SCORING,
-    image: rows > 0 ? { kind: "topShare", share: TOP } : RECONSTRUCTION_SCORING.image,
+    ...(rows > 0 && {
+      smoothing: { kind: "box", side: SMOOTHING_OF_DISTANCES },
+      image: { kind: "topShare", share: TOP },
+    }),
   }),
   configure: (spec, options): KeptConfig => {
     // Were all cells kept, images that are trained on would score 0.
@@ -49,6 +54,12 @@ export const grad = defineMethod({
     return { ...gradConfig(spec, { ...options, rows }), joins: {} };
   },
   plan: planOf,
+  remarks: ({ decoder, channels, rows }) =>
+    rows === 0 && decoder === "tiny" && channels > MOST_FOR_TINY
+      ? [
+          `decoder tiny reconstructs textures, but few shapes, of ${channels} channels: choose the form nearest, decoder compact or a larger one, or the method patchcore, which needs none`,
+        ]
+      : [],
   begin: (config, options, input) => new GradFit(config, options, input),
   restore: (config, weights) => new GradModel(weights, config),
   read: readConfig,

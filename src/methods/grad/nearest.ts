@@ -15,9 +15,10 @@ export const surroundings = (features: Tensor): Tensor =>
   averagePool(features, 3, { stride: 1, padding: 1, countIncludePad: false });
 
 /**
- * Distances K to the nearest good cells, weighed by the grids: in the map by how little a cell is like its
- * reconstructions, (1 - s) K, with s the similarity of GRAD's refinement; in the map of which the image's score is made
- * by the fourth root of the refined error, ((1 - s) |r - a|)^(1/4) K. Of two grids the geometric mean counts.
+ * Distances K to the nearest good cells, weighed by the grids: in the map by how little the 3 x 3 cells around a cell are
+ * like their reconstructions, u^1.5 K, with u the mean of 1 - s there and s the similarity of GRAD's refinement; in the
+ * map of which the image's score is made by the refined error (1 - s) |r - a|, n^(1/4) K, with n its mean there. Of two
+ * grids the geometric mean counts.
  * @param distances `[N, H, W]`
  */
 export function weighedDistances(model: Grad, features: Tensor, distances: Tensor): CellScores {
@@ -28,12 +29,16 @@ export function weighedDistances(model: Grad, features: Tensor, distances: Tenso
     const refined = anomalyMap(features, reconstruction, { threshold });
     return { refined, unlike: divide(refined, maximum(error, least)) };
   });
-  const refined = geometricMean(seen.map(({ refined }) => refined));
+  const refined = around(geometricMean(seen.map(({ refined }) => refined)));
+  const unlike = around(geometricMean(seen.map(({ unlike }) => unlike)));
   return {
-    map: multiply(geometricMean(seen.map(({ unlike }) => unlike)), distances),
+    map: multiply(multiply(unlike, root(unlike)), distances),
     image: multiply(root(root(refined)), distances),
   };
 }
+
+/** The mean of 3 x 3 values of `[N, H, W]` around each, as the distances are those of such means. */
+const around = (map: Tensor): Tensor => reshape(surroundings(reshape(map, [...map.shape, 1])), map.shape);
 
 /** The geometric mean of one tensor or two, none below 0. */
 function geometricMean([first, second]: readonly Tensor[]): Tensor {

@@ -58,6 +58,17 @@ function compared(
   return { unlike: 1 - (0.3 * Number(squares / CHANNELS <= threshold) + 0.7 * cosine), error: Math.sqrt(squares) };
 }
 
+/** Cells of the same image in the 3 x 3 around one, itself among them. */
+function neighboursOf(cell: number): readonly number[] {
+  const [x, y] = [cell % CELLS, Math.floor(cell / CELLS) % CELLS];
+  const found: number[] = [];
+  for (let down = -1; down <= 1; down++)
+    for (let right = -1; right <= 1; right++)
+      if (x + right >= 0 && x + right < CELLS && y + down >= 0 && y + down < CELLS)
+        found.push(cell + down * CELLS + right);
+  return found;
+}
+
 test.each<readonly [string, GradOptions]>([
   ["both grids", {}],
   ["the normal grid alone, with rows", { branches: "normal" }],
@@ -82,18 +93,21 @@ test.each<readonly [string, GradOptions]>([
   twin.weights.release();
   const cellOf = (values: Float64Array, cell: number) => values.subarray(cell * CHANNELS, (cell + 1) * CHANNELS);
   expect(maps.length).toBe(2 * CELLS * CELLS);
+  const mean = (values: readonly number[]): number =>
+    values.reduce((product, value) => product * value, 1) ** (1 / values.length);
+  const weights = Array.from(maps, (_, cell) => {
+    const each = reconstructions.map((r) => compared(cellOf(seen!, cell), cellOf(r, cell), config.similarityThreshold));
+    return [mean(each.map(({ unlike }) => unlike)), mean(each.map(({ unlike, error }) => unlike * error))] as const;
+  });
   for (let cell = 0; cell < maps.length; cell++) {
     const squared = Array.from({ length: ROWS }, (_, row) =>
       sum(CHANNELS, (c) => (cellOf(around!, cell)[c]! - cellOf(bank!, row)[c]!) ** 2),
     );
     const distance = Math.sqrt(Math.min(...squared));
-    const each = reconstructions.map((r) => compared(cellOf(seen!, cell), cellOf(r, cell), config.similarityThreshold));
-    const mean = (values: readonly number[]): number =>
-      values.reduce((product, value) => product * value, 1) ** (1 / values.length);
-    const unlike = mean(each.map(({ unlike }) => unlike));
-    const refined = mean(each.map(({ unlike, error }) => unlike * error));
-    expect(maps[cell]! / (unlike * distance)).toBeCloseTo(1, 3);
-    expect(cells[cell]! / (refined ** 0.25 * distance)).toBeCloseTo(1, 3);
+    const near = neighboursOf(cell).map((neighbour) => weights[neighbour]!);
+    const [unlike, refined] = [0, 1].map((i) => near.reduce((total, each) => total + each[i]!, 0) / near.length);
+    expect(maps[cell]! / (unlike! ** 1.5 * distance)).toBeCloseTo(1, 3);
+    expect(cells[cell]! / (refined! ** 0.25 * distance)).toBeCloseTo(1, 3);
   }
   model.weights.release();
 });

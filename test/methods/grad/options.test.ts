@@ -1,11 +1,13 @@
 // Every option of GRAD changes what is trained, and what was trained with it is the same model when it is read again.
 import { describe, expect, test } from "vitest";
 import { gradConfig, requireValid, type GradConfig } from "../../../src/methods/grad/config.ts";
-import type { GradOptions } from "../../../src/methods/grad/options.ts";
+import { grad } from "../../../src/methods/grad/method.ts";
+import { GRAD_OPTIONS, type GradOptions } from "../../../src/methods/grad/options.ts";
 import { stagesOf, type Stage } from "../../../src/methods/grad/stages.ts";
 import { Grad } from "../../../src/methods/grad/model.ts";
 import { GradTraining } from "../../../src/methods/grad/training.ts";
 import { Weights, type StoredTensors } from "../../../src/nn/weights.ts";
+import { resolveOptions } from "../../../src/runtime/option_table.ts";
 import { RandomStream } from "../../../src/tensor/random.ts";
 import { fromArray, release, toArray } from "../../../src/tensor/tensor.ts";
 import { device } from "../../harness/device.ts";
@@ -192,4 +194,17 @@ test.each<readonly [object, string]>([
   [{ pasteSize: 1 }, "grad: unknown option pasteSize; it takes decoder, branches"],
 ])("%o is refused", (options, message) => {
   expect(() => gradConfig(MAP, options)).toThrow(message);
+});
+
+test.each<readonly [string, GradOptions, number, number]>([
+  ["the smallest decoder by itself, for a pretrained network's channels", { decoder: "tiny", form: "joined" }, 272, 1],
+  ["the same beside distances to good cells", { decoder: "tiny" }, 272, 0],
+  ["a wider decoder", { decoder: "compact", form: "joined" }, 272, 0],
+  ["few channels", { decoder: "tiny", form: "joined" }, 40, 0],
+])("%s: remarks", (_what, given, channels, count) => {
+  const options = resolveOptions("grad", GRAD_OPTIONS, given);
+  const remarks = grad.remarks(grad.configure({ ...MAP, channels, images: 20 }, options));
+  expect(remarks).toEqual(
+    Array.from({ length: count }, () => expect.stringContaining(`${channels} channels`) as string),
+  );
 });

@@ -1,8 +1,8 @@
 import { boundOf, type Bound } from "./bound.ts";
 import type { Card } from "./cards.ts";
-import type { CompiledPipeline } from "./compile.ts";
 import type { Listing, Stats } from "./listing.ts";
 import { KINDS, kindOf, shareOf, shortfalls, type Kind } from "./bar.ts";
+import type { CompiledPipeline } from "./manifest.ts";
 import { measuresOf, type Measures } from "./measures.ts";
 
 /** A pipeline, as reported. */

@@ -1,7 +1,6 @@
-import { readFileSync } from "node:fs";
-import type { CompiledPipeline } from "./compile.ts";
-import type { Listing } from "./listing.ts";
 import { hotOf } from "./loops.ts";
+import type { Listing } from "./listing.ts";
+import type { CompiledPipeline } from "./manifest.ts";
 
 const WIDTH = 64; // of the left column
 
@@ -13,8 +12,14 @@ export function entryPointOf(code: string, name: string): string {
   const lines = code.split("\n");
   const at = lines.findIndex((line) => new RegExp(`\\bfn ${name}\\(`).test(line));
   if (at < 0) throw new Error(`no entry point ${name} in the WGSL`);
-  const first = lines[at]!.startsWith("@") || !lines[at - 1]?.startsWith("@") ? at : at - 1;
-  const last = lines.findIndex((line, i) => i >= at && line.startsWith("}"));
+  const isAttribute = (line: string | undefined) => line?.trimStart().startsWith("@") ?? false;
+  const first = isAttribute(lines[at]) || !isAttribute(lines[at - 1]) ? at : at - 1;
+  let depth = 0;
+  const last = lines.findIndex((line, i) => {
+    if (i < at) return false;
+    for (const sign of line) depth += sign === "{" ? 1 : sign === "}" ? -1 : 0;
+    return depth === 0 && line.includes("}");
+  });
   return lines.slice(first, last + 1).join("\n");
 }
 
@@ -27,13 +32,15 @@ export function besides(left: readonly string[], right: readonly string[]): read
 }
 
 /** The hot part of a pipeline beside the WGSL that it comes from. */
-export function assemblyOf({ label, shader, entryPoint }: CompiledPipeline, { program }: Listing): readonly string[] {
+export function assemblyOf(
+  { label, shader, entryPoint, code }: CompiledPipeline,
+  { program }: Listing,
+): readonly string[] {
   const { instructions, isLoop } = hotOf(program);
-  const file = `shaders/${shader}.wgsl`;
-  const wgsl = entryPointOf(readFileSync(file, "utf8"), entryPoint);
+  const wgsl = entryPointOf(code, entryPoint);
   return [
     label,
-    `${isLoop ? "its loop" : "all of it, as it has no loop"}, beside ${entryPoint} of ${file}. Lines do not correspond: Dawn hands the driver no line numbers.`,
+    `${isLoop ? "its loop" : "all of it, as it has no loop"}, beside ${entryPoint} of ${shader}. Lines do not correspond: Dawn hands the driver no line numbers.`,
     ...besides(
       instructions.map(({ text }) => text.replaceAll(/\s+/g, " ")),
       wgsl.split("\n"),

@@ -49,25 +49,30 @@ export interface Listing {
 /** The line that precedes the listing of a pipeline. */
 export const marker = (index: number): string => `\nbigrid pipeline ${index}\n`;
 
+const BEGIN = /^disasm:$/m;
 const MARKER = /^bigrid pipeline (\d+)$/m;
 const BLOCK = /^(BB\d+):?$/;
 const REGISTER = /\b([vs])\[(\d+)(?:[:-](\d+))?\]|\b([vs])(\d+)\b(?!:)|\b(vcc|exec|scc|m0)(?:_lo|_hi)?\b/g;
 const OWN_FORM = "falling back to print_program";
 
 /**
- * The listings by the markers before them.
- * @throws Error if a pipeline has no listing, or several
+ * The listings by the markers before them. Of several behind a marker the first counts: Dawn makes pipelines of its own,
+ * to resolve timestamps for example.
+ * @throws Error if a pipeline has no listing
  */
 export function listingsOf(text: string): ReadonlyMap<number, Listing> {
   const [, ...parts] = text.split(MARKER);
   const listings = new Map<number, Listing>();
-  for (let i = 0; i < parts.length; i += 2) listings.set(Number(parts[i]), listingOf(parts[i + 1]!));
+  for (let i = 0; i < parts.length; i += 2) {
+    const [before, first] = parts[i + 1]!.split(BEGIN);
+    listings.set(Number(parts[i]), listingOf(first === undefined ? before! : `disasm:${first}`));
+  }
   return listings;
 }
 
 /** @throws Error unless the text is the listing of one pipeline */
 export function listingOf(text: string): Listing {
-  const [, assembly, ...more] = text.split(/^disasm:$/m);
+  const [, assembly, ...more] = text.split(BEGIN);
   const [code, numbers] = (assembly ?? "").split("*** SHADER STATS ***");
   if (numbers === undefined || more.length > 0) {
     throw new Error(`expected the listing of one pipeline, got ${text.length} signs with ${more.length + 1} or none`);

@@ -1,4 +1,4 @@
-// The driver without its hardware: finds Mesa's RADV, builds the layer of tools/isa, and runs ./compile.ts on both.
+// The driver without its hardware: finds Mesa's RADV, builds a Vulkan layer, and runs a program on both.
 import { spawnSync } from "node:child_process";
 import {
   closeSync,
@@ -12,12 +12,12 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { UnsupportedError } from "../../src/runtime/errors.ts";
-import type { Manifest } from "./compile.ts";
+import { UnsupportedError } from "../../runtime/errors.ts";
 import { listingsOf, type Listing } from "./listing.ts";
+import type { Manifest } from "./manifest.ts";
+import layerSource from "./null_device.c?raw";
 
 const REMEDY = "as root: apt-get install gcc libvulkan-dev mesa-vulkan-drivers (Mesa 24 or newer)";
-const SOURCE = "tools/isa/null_device.c";
 const LAYER = "VK_LAYER_BIGRID_null_device";
 const LAST_LINES = 5; // of what the driver said before it failed
 
@@ -55,8 +55,9 @@ function driverIn(folders: readonly string[]): string {
  * @throws UnsupportedError if there is no C compiler, or no header of Vulkan's
  */
 function buildLayer(folder: string, env: NodeJS.ProcessEnv): void {
-  const library = "libnull_device.so";
-  const { error, status, stderr } = spawnSync("gcc", ["-shared", "-fPIC", "-O1", "-o", join(folder, library), SOURCE], {
+  const [source, library] = [join(folder, "null_device.c"), "libnull_device.so"];
+  writeFileSync(source, layerSource);
+  const { error, status, stderr } = spawnSync("gcc", ["-shared", "-fPIC", "-O1", "-o", join(folder, library), source], {
     encoding: "utf8",
     env,
   });
@@ -64,7 +65,7 @@ function buildLayer(folder: string, env: NodeJS.ProcessEnv): void {
   if (/vulkan\/\S+: No such file/.test(stderr)) {
     throw new UnsupportedError(`isa: Vulkan's headers are not installed, which the layer needs; ${REMEDY}`);
   }
-  if (status !== 0) throw new UnsupportedError(`isa: gcc does not compile ${SOURCE}:\n${stderr.trim()}`);
+  if (status !== 0) throw new UnsupportedError(`isa: gcc does not compile the layer:\n${stderr.trim()}`);
   const negotiate = "vkNegotiateLoaderLayerInterfaceVersion";
   const layer = {
     name: LAYER,
@@ -80,34 +81,35 @@ function buildLayer(folder: string, env: NodeJS.ProcessEnv): void {
 
 /**
  * Compiles for a GPU that need not be there.
- * @param words parts of the names of pipelines, or of benchmark rows that take them; all if empty
- * @throws UnsupportedError if something is not installed, or the driver does not get to the end
+ * @param program arguments of Node for the program that asks for pipelines, given the path of the manifest that it
+ *   writes with `finish`
+ * @throws UnsupportedError if something is not installed, or the program does not get to its end
  */
-export function compileFor(gpu: string, words: readonly string[], { environment, drivers }: Places): Compiled {
+export function compileFor(
+  gpu: string,
+  program: (manifest: string) => readonly string[],
+  { environment, drivers }: Places,
+): Compiled {
   const folder = mkdtempSync(join(tmpdir(), "bigrid-isa-"));
   try {
     const driver = driverIn(drivers);
     buildLayer(folder, environment);
     const [manifest, listing] = [join(folder, "manifest.json"), join(folder, "listing.txt")];
     const errors = openSync(listing, "a");
-    const { status, signal } = spawnSync(
-      process.execPath,
-      ["test/harness/run.mjs", "../bench/isa/compile", manifest, ...words],
-      {
-        stdio: ["ignore", "inherit", errors],
-        env: {
-          ...environment,
-          BIGRID_AUTOTUNE: "",
-          MESA_SHADER_CACHE_DISABLE: "true",
-          RADV_DEBUG: "asm,shaderstats,nocache",
-          RADV_FORCE_FAMILY: gpu,
-          VK_DRIVER_FILES: driver,
-          VK_ICD_FILENAMES: driver, // its name before Vulkan 1.3.207
-          VK_INSTANCE_LAYERS: LAYER,
-          VK_LAYER_PATH: folder,
-        },
+    const { status, signal } = spawnSync(process.execPath, program(manifest), {
+      stdio: ["ignore", "ignore", errors],
+      env: {
+        ...environment,
+        BIGRID_AUTOTUNE: "",
+        MESA_SHADER_CACHE_DISABLE: "true",
+        RADV_DEBUG: "asm,shaderstats,nocache",
+        RADV_FORCE_FAMILY: gpu,
+        VK_DRIVER_FILES: driver,
+        VK_ICD_FILENAMES: driver, // its name before Vulkan 1.3.207
+        VK_INSTANCE_LAYERS: LAYER,
+        VK_LAYER_PATH: folder,
       },
-    );
+    });
     closeSync(errors);
     const text = readFileSync(listing, "utf8");
     if (!existsSync(manifest)) {
