@@ -114,7 +114,7 @@ export function prepareStep(
   };
   const training = new GradTraining(model, features, { ...epochs, batch, seed: 1, std });
   training.resume({ stage, step: 0 }, null);
-  const steps = training.fit();
+  const steps = training.steps();
   return {
     run: () => steps.next(),
     release: () => {

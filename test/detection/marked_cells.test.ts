@@ -111,7 +111,7 @@ test("so many of a batch are anomalies as their share says, and others in every 
         std,
       },
       anomalies,
-    ).fit();
+    ).steps();
     for (let i = 0; i < 3; i++) await steps.next();
     return { asked, good, grid: (await toArray(model.weights.parameters.get("abnormal.localGrid")!)).join() };
   };

@@ -261,7 +261,7 @@ describe("a saved training is refused, and nothing changes,", () => {
       fit({ position: { stage: "residual", step: 0 } }),
       4,
       {},
-      "old is damaged: resume: expected a step before 0 of stage residual, got 0",
+      "old is damaged: the state of the fit is not that of GRAD",
     );
     await refusal(fit({ optimizerSteps: [1] }), 4, {}, "old is damaged: restore: expected the state of");
   });

@@ -1,24 +1,19 @@
-import { isWhole } from "../../io/json.ts";
-import type { OptimizerState } from "../../optim/optimizer.ts";
 import type { Weights } from "../../nn/weights.ts";
-import { ShapeError } from "../../runtime/errors.ts";
 import { RandomStream } from "../../tensor/random.ts";
 import { release, toArray, type Tensor } from "../../tensor/tensor.ts";
 import { defineMethod } from "../define_method.ts";
-import type { CellScores, Fit, FitInput, FitState, FitStep, Json, Model, StagePlan } from "../method.ts";
+import type { CellScores, Fit, FitInput, Json, Model, StagePlan } from "../method.ts";
 import { Bank } from "../parts/bank.ts";
 import { Coreset, planCoreset } from "../parts/coreset.ts";
-import { fieldsOf } from "../parts/fields.ts";
-import { FitParts, type FitPart } from "../parts/fit_part.ts";
-import { stepsLeft } from "../parts/stages.ts";
+import { FitParts } from "../parts/fit_part.ts";
 import { gradConfig, REFERENCE_VARIANCE, type GradConfig } from "./config.ts";
 import { readConfig, type KeptConfig } from "./kept_config.ts";
-import { STAGES, stagesOf } from "./stages.ts";
+import { stagesOf } from "./stages.ts";
 import { anomalyCells, HINGES, HingeStatistics, joined, type HingeJoins } from "./hinges.ts";
 import { Grad } from "./model.ts";
 import { surroundings, weighedDistances } from "./nearest.ts";
 import { GRAD_OPTIONS, type GradSettings } from "./options.ts";
-import { GradTraining, stepsOf, type FitPosition } from "./training.ts";
+import { GradTraining, stepsOf } from "./training.ts";
 
 const INITIAL_STREAM = 0;
 const CORESET_STREAMS = 64; // behind those of the stages
@@ -167,11 +162,6 @@ function coresetOf(bank: Bank, { height, width, channels }: KeptConfig, { featur
   });
 }
 
-type GradState = {
-  readonly position: FitPosition | null;
-  readonly optimizerSteps: readonly number[] | null;
-};
-
 /** A model's training: its grids', stage by stage, then its rows'. */
 class GradFit extends FitParts implements Fit {
   readonly model: GradModel;
@@ -180,62 +170,7 @@ class GradFit extends FitParts implements Fit {
     const { weights, features, anomalies, std, seed } = input;
     const model = new GradModel(weights, config, settings.recompute, seed);
     const training = new GradTraining(model.grad, features, { ...settings, seed, std }, anomalies);
-    const grids = new GridsFit(training, planGrids(config, settings, features.count));
-    super(grids, ...(model.bank ? [coresetOf(model.bank, config, input)] : []));
+    super(training, ...(model.bank ? [coresetOf(model.bank, config, input)] : []));
     this.model = model;
   }
-}
-
-/** The training of a model's grids. */
-class GridsFit implements FitPart {
-  readonly #training: GradTraining;
-  readonly #plan: readonly StagePlan[];
-
-  constructor(training: GradTraining, plan: readonly StagePlan[]) {
-    [this.#training, this.#plan] = [training, plan];
-  }
-
-  get remaining(): readonly StagePlan[] {
-    return stepsLeft(this.#plan, this.#training.position);
-  }
-
-  steps(): AsyncGenerator<FitStep, void> {
-    return this.#training.fit();
-  }
-
-  async state(): Promise<FitState> {
-    const optimizer = await this.#training.optimizerState();
-    const json: GradState = { position: this.#training.position, optimizerSteps: optimizer?.steps ?? null };
-    return {
-      json,
-      tensors: new Map(optimizer?.moments.map((values, i) => [`optimizer.${i}`, values])),
-    };
-  }
-
-  restore({ json, tensors }: FitState): void {
-    const { position, optimizerSteps: steps } = gradStateOf(json);
-    const optimizer: OptimizerState | null = steps && {
-      steps,
-      moments: Array.from({ length: tensors.size }, (_, i) => tensors.get(`optimizer.${i}`) ?? new Float32Array()),
-    };
-    this.#training.resume(position, optimizer);
-  }
-
-  release(): void {
-    this.#training.release();
-  }
-}
-
-/** @throws ShapeError if it is no state of a GRAD training */
-function gradStateOf(json: Json): GradState {
-  const { position, optimizerSteps } = fieldsOf(json);
-  const { stage: name, step } = fieldsOf(position);
-  const stage = STAGES.find((known) => known === name);
-  const read = position === null ? null : stage && isWhole(step) ? { stage, step } : undefined;
-  const isSteps = optimizerSteps === null || (Array.isArray(optimizerSteps) && optimizerSteps.every(isWhole));
-  if (read === undefined || !isSteps)
-    throw new ShapeError(
-      "the state of the fit is not that of GRAD: its position or the optimiser's steps are missing, or of another kind",
-    );
-  return { position: read, optimizerSteps };
 }

@@ -1,12 +1,13 @@
-import type { AdamW } from "../../optim/adam.ts";
+import type { Optimizer } from "../../optim/optimizer.ts";
 import { featureBlockPaste } from "../../ops/feature_block_paste.ts";
-import { valueAndGradients } from "../../ops/gradients.ts";
 import { cosinePairLoss, hingeLoss, reconstructionLoss } from "../../ops/losses.ts";
 import { drawPairs, type FeaturePairs } from "../../ops/pairs.ts";
 import { normal, type Draw } from "../../ops/random.ts";
 import { concat, reshape } from "../../ops/shape.ts";
 import { countOf, type Tensor } from "../../tensor/tensor.ts";
 import type { MarkedFeatures } from "../method.ts";
+import { gradientStep, type StepResult } from "../parts/captured_steps.ts";
+import { ORDER_STREAM } from "../parts/gradient_training.ts";
 import type { GradConfig } from "./config.ts";
 import type { GradSettings } from "./options.ts";
 import { isGrid, type Grad } from "./model.ts";
@@ -46,7 +47,7 @@ export const TITLES: Readonly<Record<Stage, string>> = {
 const CODE_NOISE = 0.05;
 
 // Philox streams, one for each use of random numbers.
-export const STREAM = { order: 1, coin: 2, noise: 3, blocks: 4, pairs: 5, anomalies: 6 };
+export const STREAM = { order: ORDER_STREAM, coin: 2, noise: 3, blocks: 4, pairs: 5, anomalies: 6 };
 
 /** The stages of a model's training. */
 export const stagesOf = ({ branches, residualWeight }: GradConfig): readonly Stage[] => [
@@ -143,13 +144,13 @@ function markedFeatures(
 export function trainStep(
   stage: Stage,
   model: Grad,
-  optimizer: AdamW,
+  optimizer: Optimizer,
   features: Tensor,
   anomalous: MarkedFeatures | null,
   noisy: boolean,
   drawOf: (use: number) => Draw,
   { std }: FitOptions,
-): { readonly results: readonly Tensor[]; readonly repeated: () => void } {
+): StepResult {
   const [{ device }, { config }] = [features, model];
   using scope = device.scope();
   const seen =
@@ -166,11 +167,7 @@ export function trainStep(
   // off the tape: it learns nothing
   const reconstruction = stage === "residual" ? model.reconstruct(seen.features, null, "inference") : null;
   const clean = stage === "abnormal" && config.abnormalTask === "restore" ? features : null;
-  const { results, grads } = valueAndGradients(
-    () => stageLoss(stage, model, { ...seen, clean, noise, pairs, reconstruction }),
-    optimizer.parameters,
-  );
-  const repeated = optimizer.apply(grads);
-  for (const result of results) scope.keep(result);
-  return { results, repeated };
+  const step = gradientStep(optimizer, () => stageLoss(stage, model, { ...seen, clean, noise, pairs, reconstruction }));
+  for (const result of step.results) scope.keep(result);
+  return step;
 }

@@ -1,20 +1,9 @@
 import { AdamW } from "../../optim/adam.ts";
-import type { OptimizerState } from "../../optim/optimizer.ts";
-import { tunePending } from "../../runtime/tuner.ts";
 import { RandomStream } from "../../tensor/random.ts";
-import { nonFinite } from "../../tensor/finite.ts";
-import { DivergedError, ShapeError } from "../../runtime/errors.ts";
-import { release, toArray } from "../../tensor/tensor.ts";
-import type { AnomalySource, FeatureSource, FitStep, MarkedFeatures } from "../method.ts";
-import { stagesOf, STAGES, TITLES, trainedIn, STREAM, type FitOptions, type Stage } from "./stages.ts";
+import type { AnomalySource, FeatureSource, MarkedFeatures } from "../method.ts";
+import { GradientTraining, stageLength, type GradientStage, type StageLength } from "../parts/gradient_training.ts";
 import type { Grad } from "./model.ts";
-import { readResults, StageSteps } from "./stage_steps.ts";
-
-/** The position of training: before this step of this stage. */
-export type FitPosition = {
-  readonly stage: Stage;
-  readonly step: number;
-};
+import { stagesOf, STAGES, STREAM, TITLES, trainedIn, trainStep, type FitOptions, type Stage } from "./stages.ts";
 
 const LEARNING_RATE = 0.001;
 const RESIDUAL_LEARNING_RATE = 0.003;
@@ -22,7 +11,7 @@ const GRID_LEARNING_RATE = 0.1;
 const MAX_NORM = 0.1;
 const DROP_AT = 0.8; // of a stage that learns to reconstruct: the learning rates fall
 const DROP_TO = 0.1;
-const READ_EVERY = 10;
+const NOISY = "noisy"; // steps that disturb coordinates
 const STAGE_STREAMS = 16; // between the stages' streams of random numbers
 
 /** The most steps that a stage takes, given the number of images. */
@@ -30,27 +19,13 @@ export function stepsOf(
   stage: Stage,
   count: number,
   options: Omit<FitOptions, "seed" | "std" | "enoughHits" | "anomalyShare">,
-): { readonly steps: number; readonly perEpoch: number; readonly epochs: number } {
-  const perEpoch = Math.ceil(count / Math.min(options.batch, count));
-  const [wanted, least] = {
+): StageLength {
+  const [epochs, least] = {
     abnormal: [options.epochsAbnormal, options.leastAbnormal] as const,
     normal: [options.epochsNormal, options.leastNormal] as const,
     residual: [options.epochsResidual, options.leastResidual] as const,
   }[stage];
-  const epochs = Math.max(wanted, Math.ceil(least / perEpoch)); // small sets get more
-  return { steps: epochs * perEpoch, perEpoch, epochs };
-}
-
-/**
- * Describes a model's first NaN or infinity for an error message, such as "head.weight holds NaN at element 5"; null if
- * all tensors are finite.
- */
-async function firstNonFinite({ weights }: Grad): Promise<string | null> {
-  for (const [name, tensor] of weights.all()) {
-    const found = nonFinite(await toArray(tensor));
-    if (found) return `${name} holds ${found}`;
-  }
-  return null;
+  return stageLength(count, options.batch, epochs, least);
 }
 
 /** The optimiser of a stage's parameters. */
@@ -70,128 +45,63 @@ export function stageOptimizer(stage: Stage, model: Grad): AdamW {
  * The training of a model on features, stage by stage. Between two steps it can be paused, saved and resumed to the
  * same bits. The same seed on the same adapter gives the same bits.
  */
-export class GradTraining {
-  readonly #model: Grad;
-  readonly #features: FeatureSource;
-  readonly #anomalies: AnomalySource | null;
-  readonly #options: FitOptions;
-  #position: FitPosition | null;
-  #optimizer: AdamW | null = null;
-  #steps: StageSteps | null = null;
-  #order: readonly number[] | null = null; // of the images in this epoch
-
+export class GradTraining extends GradientTraining<Stage> {
   /** @param anomalies real anomalies for stages 1 and 3; null if there are none */
   constructor(model: Grad, features: FeatureSource, options: FitOptions, anomalies: AnomalySource | null = null) {
-    this.#model = model;
-    this.#features = features;
-    this.#anomalies = anomalies;
-    this.#options = options;
-    this.#position = { stage: stagesOf(model.config)[0]!, step: 0 };
-    model.setResidualUnit(options.std);
+    const { batch, seed, std } = options;
+    super(
+      { owner: "GRAD", weights: model.weights, images: features.count, batch, seed },
+      stagesOf(model.config).map((stage) => gradientStage(stage, model, features, options, anomalies)),
+    );
+    model.setResidualUnit(std);
   }
+}
 
-  /** The next step, or null after the last. */
-  get position(): FitPosition | null {
-    return this.#position;
-  }
+function gradientStage(
+  stage: Stage,
+  model: Grad,
+  features: FeatureSource,
+  options: FitOptions,
+  anomalies: AnomalySource | null,
+): GradientStage<Stage> {
+  const { seed, enoughHits } = options;
+  const length = stepsOf(stage, features.count, options);
+  const streams = STAGE_STREAMS * STAGES.indexOf(stage);
+  const reconstructs = stage === "normal" || (stage === "abnormal" && model.config.abnormalTask === "restore");
+  return {
+    stage,
+    title: TITLES[stage],
+    ...length,
+    streams,
+    optimizer: () => stageOptimizer(stage, model),
+    learningRateScale: (epoch) => (reconstructs && epoch >= Math.floor(DROP_AT * length.epochs) ? DROP_TO : 1),
+    inputs: async (images, step) => {
+      const anomalous =
+        anomalies && stage !== "normal" ? await anomaliesFor(anomalies, images.length, step, options) : null;
+      const chosen = await features.batch(images.slice(anomalous?.mask.shape[0] ?? 0));
+      const noisy = stage !== "residual" && new RandomStream(seed, STREAM.coin + streams, step).unit() < 0.5;
+      return {
+        tensors: [chosen, ...(anomalous ? [anomalous.features, anomalous.mask] : [])],
+        kind: noisy ? NOISY : "",
+      };
+    },
+    take: ({ tensors: [chosen, marked, mask], kind }, optimizer, step) => {
+      const anomalous = marked && mask ? { features: marked, mask } : null;
+      const drawOf = (use: number) => ({ seed, stream: use + streams, step });
+      return trainStep(stage, model, optimizer, chosen!, anomalous, kind === NOISY, drawOf, options);
+    },
+    isEnough: ([, hits]) => hits?.every((share) => share > enoughHits) ?? false,
+  };
+}
 
-  /**
-   * Takes steps until the end; leaving the loop pauses the training.
-   * @throws DivergedError where a loss that was read is NaN or infinite
-   */
-  async *fit(): AsyncGenerator<FitStep, void> {
-    while (this.#position) yield await this.#take(this.#position);
-  }
-
-  /** The optimiser's state besides the model's weights; null between stages. */
-  async optimizerState(): Promise<OptimizerState | null> {
-    return this.#optimizer?.state() ?? null;
-  }
-
-  /**
-   * Resumes at another training's position, once the model has that training's weights.
-   * @throws ShapeError for a position beyond this training's steps, or an optimiser of other parameters
-   */
-  resume(position: FitPosition | null, optimizer: OptimizerState | null): void {
-    this.release();
-    if (position) {
-      const { stage, step } = position;
-      const steps = stagesOf(this.#model.config).includes(stage)
-        ? stepsOf(stage, this.#features.count, this.#options).steps
-        : 0;
-      if (!(step < steps))
-        throw new ShapeError(`resume: expected a step before ${steps} of stage ${stage}, got ${step}`);
-    }
-    this.#position = position;
-    if (!position || !optimizer) return;
-    this.#optimizer = stageOptimizer(position.stage, this.#model);
-    try {
-      this.#optimizer.restore(optimizer);
-    } catch (error) {
-      this.release();
-      throw error;
-    }
-  }
-
-  /** Gives the storage of the optimiser and of the captured steps back. */
-  release(): void {
-    this.#order = null;
-    this.#steps?.release();
-    this.#steps = null;
-    this.#optimizer?.release();
-    this.#optimizer = null;
-  }
-
-  /** Takes a step. */
-  async #take({ stage, step }: FitPosition): Promise<FitStep> {
-    const { count } = this.#features;
-    const { steps, perEpoch, epochs } = stepsOf(stage, count, this.#options);
-    const { seed, enoughHits } = this.#options;
-    const batch = Math.min(this.#options.batch, count);
-    const offset = STAGE_STREAMS * STAGES.indexOf(stage);
-    this.#optimizer ??= stageOptimizer(stage, this.#model);
-    this.#steps ??= new StageSteps(stage, this.#model, this.#optimizer, this.#options, offset);
-    const epoch = Math.floor(step / perEpoch);
-    const learningRateScale = this.#reconstructs(stage) && epoch >= Math.floor(DROP_AT * epochs) ? DROP_TO : 1;
-    const nth = step % perEpoch;
-    if (nth === 0 || !this.#order)
-      this.#order = new RandomStream(seed, STREAM.order + offset, epoch).permutation(count);
-    const images = this.#order.slice(nth * batch, (nth + 1) * batch);
-    const anomalous = stage !== "normal" ? await this.#anomalous(images.length, step) : null;
-    const chosen = await this.#features.batch(images.slice(anomalous?.mask.shape[0] ?? 0));
-    const noisy = stage !== "residual" && new RandomStream(seed, STREAM.coin + offset, step).unit() < 0.5;
-    await this.#steps.prepare(chosen, anomalous, noisy);
-    const results = this.#steps.take(chosen, anomalous, noisy, step, learningRateScale);
-    for (const used of [chosen, anomalous?.features, anomalous?.mask]) if (used) release(used);
-    const done = step + 1;
-    const [loss, hits] = await readResults(results, done % READ_EVERY === 0 || done === steps);
-    if (loss !== null && !Number.isFinite(loss)) {
-      const broken = await firstNonFinite(this.#model);
-      const weights = broken ? `tensor ${broken}` : "all weights are still finite";
-      throw new DivergedError(`training diverged: the loss at step ${done} of stage ${stage} is ${loss}; ${weights}`);
-    }
-    if (await tunePending(this.#model.weights.device)) this.#steps.recapture();
-    if (done === steps || (hits?.every((share) => share > enoughHits) ?? false)) {
-      this.release();
-      this.#model.weights.device.trim(); // the next stage needs other sizes
-      const stages = stagesOf(this.#model.config);
-      const next = stages[stages.indexOf(stage) + 1];
-      this.#position = next ? { stage: next, step: 0 } : null;
-    } else this.#position = { stage, step: done };
-    return { stage, title: TITLES[stage], step: done, steps, epoch, loss };
-  }
-
-  /** True for a stage that learns to reconstruct features, rather than to tell cells apart. */
-  #reconstructs(stage: Stage): boolean {
-    return stage === "normal" || (stage === "abnormal" && this.#model.config.abnormalTask === "restore");
-  }
-
-  /** Real anomalies that replace `anomalyShare` of a batch's images in this step; null if there are none. */
-  async #anomalous(batch: number, step: number): Promise<MarkedFeatures | null> {
-    const anomalies = this.#anomalies;
-    if (!anomalies) return null;
-    const order = new RandomStream(this.#options.seed, STREAM.anomalies, step).permutation(anomalies.count);
-    const count = Math.max(1, Math.round(this.#options.anomalyShare * batch));
-    return anomalies.batch(Array.from({ length: count }, (_, i) => order[i % order.length]!));
-  }
+/** Real anomalies that replace `anomalyShare` of a batch's images in a step. */
+function anomaliesFor(
+  anomalies: AnomalySource,
+  batch: number,
+  step: number,
+  { seed, anomalyShare }: FitOptions,
+): Promise<MarkedFeatures> {
+  const order = new RandomStream(seed, STREAM.anomalies, step).permutation(anomalies.count);
+  const count = Math.max(1, Math.round(anomalyShare * batch));
+  return anomalies.batch(Array.from({ length: count }, (_, i) => order[i % order.length]!));
 }

@@ -3,7 +3,7 @@ import { gradConfig } from "../../../src/methods/grad/config.ts";
 import { stagesOf, STREAM, trainedIn, trainStep } from "../../../src/methods/grad/stages.ts";
 import type { FeatureSource } from "../../../src/methods/method.ts";
 import { Grad } from "../../../src/methods/grad/model.ts";
-import { readResults } from "../../../src/methods/grad/stage_steps.ts";
+import { readResults } from "../../../src/methods/parts/captured_steps.ts";
 import { GradTraining, stageOptimizer, stepsOf } from "../../../src/methods/grad/training.ts";
 import { Weights } from "../../../src/nn/weights.ts";
 import { openDevice } from "../../../src/node/device.ts";
@@ -84,7 +84,7 @@ test("captured steps give the bits of eager ones through all stages, with noise 
   const losses = await eager(one, source(COUNT));
   const training = new GradTraining(other, source(COUNT), OPTIONS);
   const read: (number | null)[] = [];
-  for await (const { loss } of training.fit()) {
+  for await (const { loss } of training.steps()) {
     read.push(loss);
     poison();
     if (read.length === STEPS) break;
@@ -102,7 +102,7 @@ test("a step whose kind was captured binds and allocates nothing, and uploads it
   const grad = model();
   const images = source(BATCH); // every batch is whole, and put together on the GPU
   const training = new GradTraining(grad, images, OPTIONS);
-  const steps = training.fit();
+  const steps = training.steps();
   for (let i = 0; i < 12; i++) await steps.next(); // both sides of the coin
   await device.finish();
   const [memory, before] = [device.memory(), device.counters()];
@@ -128,7 +128,7 @@ test("a device that measures forms does so after a stage's first steps, which ar
   try {
     const training = new GradTraining(grad, source(COUNT), OPTIONS);
     const made: number[] = [];
-    for await (const { step } of training.fit()) {
+    for await (const { step } of training.steps()) {
       expect(own.isPending).toBe(false);
       made.push(own.choices.size);
       if (step === 8) break;

@@ -37,7 +37,7 @@ const OPTIONS = {
 async function trained(steps: number): Promise<{ readonly steps: FitStep[]; readonly bits: Uint32Array[] }> {
   const grad = model();
   const seen: FitStep[] = [];
-  for await (const step of new GradTraining(grad, source(6), OPTIONS).fit()) {
+  for await (const step of new GradTraining(grad, source(6), OPTIONS).steps()) {
     seen.push(step);
     if (seen.length === steps) break;
   }
@@ -94,7 +94,7 @@ describe("training", () => {
   });
 
   test("leaves memory as it was after every step", async () => {
-    const steps = new GradTraining(model(), source(6), OPTIONS).fit();
+    const steps = new GradTraining(model(), source(6), OPTIONS).steps();
     const before: number[] = [];
     const buffers: number[] = [];
     for (let i = 0; i < 8; i++) {
@@ -113,7 +113,7 @@ test("the second stage leaves the abnormal grids alone", async () => {
   const names = ["abnormal.localGrid", "abnormal.globalGrid"];
   const values = () => Promise.all(names.map((name) => toArray(grad.weights.parameters.get(name)!)));
   let before: Float32Array[] | null = null;
-  for await (const { stage, step } of new GradTraining(grad, source(4), OPTIONS).fit()) {
+  for await (const { stage, step } of new GradTraining(grad, source(4), OPTIONS).steps()) {
     if (stage === "normal") before ??= await values();
     if (stage === "normal" && step === 10) break;
   }

@@ -46,7 +46,7 @@ async function trained(
     std,
   });
   training.resume({ stage: stagesOf(config).includes(stage) ? stage : "normal", step: 0 }, null);
-  const steps = training.fit();
+  const steps = training.steps();
   for (let i = 0; i < 2; i++) await steps.next();
   const weights = new Map<string, { readonly shape: readonly number[]; readonly data: Float32Array }>();
   for (const [name, tensor] of model.weights.all())
