@@ -14,6 +14,7 @@ export default defineConfig({
         core: "src/core.ts",
         index: "src/index.ts",
         nn: "src/nn/index.ts",
+        "methods/dfr": "src/methods/dfr/index.ts",
         "methods/grad": "src/methods/grad/index.ts",
         "methods/padim": "src/methods/padim/index.ts",
         "methods/patchcore": "src/methods/patchcore/index.ts",

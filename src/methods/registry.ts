@@ -4,6 +4,7 @@ import type { Method } from "./method.ts";
 
 // A method is a folder, and a line here. Each is loaded where it is asked for.
 const METHODS = {
+  dfr: async () => (await import("./dfr/method.ts")).dfr,
   grad: async () => (await import("./grad/method.ts")).grad,
   padim: async () => (await import("./padim/method.ts")).padim,
   patchcore: async () => (await import("./patchcore/method.ts")).patchcore,

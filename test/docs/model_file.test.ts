@@ -27,6 +27,7 @@ const GRAD = {
 /** Trainings of each method whose files have all keys together; the first is the default. */
 const OPTIONS: Readonly<Record<(typeof METHOD_NAMES)[number], readonly TrainingOptions[]>> = {
   grad: [GRAD, { ...GRAD, form: "joined" }],
+  dfr: [{ method: "dfr", inputSize: SIZE, epochs: 1, leastSteps: 4 }],
   padim: [{ method: "padim", inputSize: SIZE }],
   patchcore: [{ method: "patchcore", inputSize: SIZE }],
   crad: [{ method: "crad", inputSize: SIZE, epochs: 1, leastSteps: 1 }],

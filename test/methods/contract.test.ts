@@ -22,6 +22,7 @@ import { inputsOf } from "../harness/inputs.ts";
 
 /** Options of each method that make a training of a second or two. */
 const SMALL: { readonly [N in MethodName]: OptionsOfMethods[N] } = {
+  dfr: { variance: 1, epochs: 1, leastSteps: 6, batch: 4, componentImages: 6 }, // as many components as are predicted
   grad: {
     decoder: "tiny",
     batch: 4,
@@ -42,6 +43,7 @@ const SMALL: { readonly [N in MethodName]: OptionsOfMethods[N] } = {
 
 /** Fields of a configuration that files of earlier builds lack; these are read as before there was the field. */
 const LATER: { readonly [N in MethodName]: readonly string[] } = {
+  dfr: [],
   grad: ["gridChannels", "headWidth", "abnormalTask", "rows"],
   padim: [],
   patchcore: [],
