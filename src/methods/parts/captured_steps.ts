@@ -21,7 +21,7 @@ export interface StepInputs {
 /** Takes a step; the number of the step lies in a tensor, `[1]`, u32, as the step may be captured. */
 export type TakeStep = (inputs: StepInputs, step: Tensor) => StepResult;
 
-/** The steps' own inputs, and those of a stage's loss, as `valueAndGradients` has them. */
+/** Computes the loss, and what else is measured, on the tape. */
 type Loss = () => readonly [loss: Tensor, ...others: Tensor[]];
 
 /**
