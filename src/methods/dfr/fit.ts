@@ -95,12 +95,7 @@ function componentsFit(model: DfrModel, channels: number, settings: DfrSettings,
   return new StagedFit("dfr", [{ stage: COMPONENTS, steps, title, take }], () => (search = null));
 }
 
-function autoencoderFit(
-  model: DfrModel,
-  settings: DfrSettings,
-  features: FeatureSource,
-  seed: number,
-): CapturedFit {
+function autoencoderFit(model: DfrModel, settings: DfrSettings, features: FeatureSource, seed: number): CapturedFit {
   return new CapturedFit("dfr", model.weights, features, seed, [
     {
       stage: AUTOENCODER,
