@@ -1,4 +1,10 @@
-import type { OptionsOf, OptionTable, ResolvedOptions } from "../../runtime/option_table.ts";
+import type { OptionContext, OptionsOf, OptionTable, ResolvedOptions } from "../../runtime/option_table.ts";
+
+/** The default of a length: patches have few noisy cells, from which less is learned in a step. */
+const byRegion =
+  (all: number, patches: number) =>
+  ({ values: { noiseRegion } }: OptionContext): number =>
+    noiseRegion === "patches" ? patches : all;
 
 /** The options of SimpleNet. */
 export const SIMPLENET_OPTIONS = {
@@ -29,7 +35,8 @@ export const SIMPLENET_OPTIONS = {
   epochs: {
     kind: "whole",
     least: 0,
-    default: 40,
+    default: byRegion(40, 160),
+    defaultText: "40; 160 with noise on patches",
     brief: 1,
     frequent: true,
     help: "epochs of training; the paper has 160, of which it takes the best on the test set",
@@ -37,7 +44,8 @@ export const SIMPLENET_OPTIONS = {
   leastSteps: {
     kind: "whole",
     least: 1,
-    default: 400,
+    default: byRegion(400, 1600),
+    defaultText: "400; 1600 with noise on patches",
     brief: 1,
     frequent: true,
     help: "minimum number of steps",

@@ -143,6 +143,13 @@ describe("the floor of the map", () => {
   });
 });
 
+test("noise on patches has four times the length by default, hidden channels go by the backbone", () => {
+  expect(settingsOf({})).toMatchObject({ epochs: 40, leastSteps: 400, hidden: 128 });
+  expect(settingsOf({ noiseRegion: "patches" })).toMatchObject({ epochs: 160, leastSteps: 1600 });
+  expect(settingsOf({ noiseRegion: "patches", epochs: 7 })).toMatchObject({ epochs: 7, leastSteps: 1600 });
+  expect(resolveOptions("simplenet", SIMPLENET_OPTIONS, {}, { pretrained: true })).toMatchObject({ hidden: 1024 });
+});
+
 test("the joint optimiser of adaptor and discriminator refuses states of other parameters", async () => {
   const model = newModel(simpleNetConfig(EXTENTS, { hidden: 8 }), { weights: Weights.drawn(device), seed: 1 });
   const optimizer = optimizerOf(model, settingsOf({}));
