@@ -47,7 +47,7 @@ import {
 } from "../../src/index.ts";
 import { TILES } from "../../src/kernels/products/forms.ts";
 import { matmulForward } from "../../src/kernels/products/matmul.ts";
-import { SUBGROUP_MATRICES } from "../../src/kernels/products/subgroup.ts";
+import { MATRIX_FORMS } from "../../src/kernels/products/subgroup.ts";
 import { SIDE, type Control, type Values } from "./kernels_protocol.ts";
 
 /** The output of a kernel: 1 or 3 channels, and the values that are drawn black and white. */
@@ -486,8 +486,9 @@ export const KERNEL_PICTURES: readonly KernelPicture[] = [
     make: (photo, values) =>
       blurredDown(photo, number(values, "reach"), (weights, pixels) => {
         // by another form, where this one cannot run
-        if (photo.device.adapter.matrixLanes === undefined) return matmul(weights, pixels);
-        return cast(matmulForward(cast(weights, "f16"), cast(pixels, "f16"), {}, {}, SUBGROUP_MATRICES), "f32");
+        const { adapter, gpu } = photo.device;
+        if (!adapter.matrices || !gpu.features.has("shader-f16")) return matmul(weights, pixels);
+        return cast(matmulForward(cast(weights, "f16"), cast(pixels, "f16"), {}, {}, MATRIX_FORMS[0]), "f32");
       }),
   },
   {
