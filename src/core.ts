@@ -56,6 +56,7 @@ export type { AdapterReport, AdapterSwitch, DeviceOptions } from "./runtime/acqu
 export type { BufferPart } from "./runtime/bind_groups.ts";
 export { defineKernel } from "./runtime/define_kernel.ts";
 export { Device, type AdapterDescription, type CaptureOptions, type CapturePlan } from "./runtime/device.ts";
+export type { MatrixKind, MatrixUnits } from "./runtime/matrices.ts";
 export {
   AdapterError,
   BigridError,
