@@ -8,6 +8,8 @@ import { wgsl } from "./vite_wgsl.mjs";
 
 const BUNDLES = { "core.min": "src/core.ts", "bigrid.min": "src/browser/index.ts" };
 
+/** Loaded by the methods that need it. */
+const LATER = /\/src\/(linalg|methods\/(?!parts\/)\w+)\//;
 const METHOD = /\/methods\/(\w+)\/method\.ts$/;
 
 /** Leaves out the help texts of option tables: no page prints them, and they are over a hundredth of a file. */
@@ -34,6 +36,7 @@ for (const [fileName, entry] of Object.entries(BUNDLES)) {
         output: {
           minify: true,
           chunkFileNames: ({ facadeModuleId }) => `${fileName}/${METHOD.exec(facadeModuleId)?.[1] ?? "[name]"}.js`,
+          codeSplitting: { groups: [{ name: "shared", test: (id) => !LATER.test(id) }] },
           postBanner: protobufNotice,
         },
       },
