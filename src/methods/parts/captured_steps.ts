@@ -25,8 +25,8 @@ export type TakeStep = (inputs: StepInputs, step: Tensor) => StepResult;
 type Loss = () => readonly [loss: Tensor, ...others: Tensor[]];
 
 /**
- * A step after the optimiser's `advance`, as it can be captured: forward, backward, and the optimiser's `apply`. Tensors
- * that are made inside go, except the loss's results.
+ * A step after the optimiser's `advance`, as it can be captured: forward, backward, and the optimiser's `apply`.
+ * Tensors that are made inside go, except the loss's results.
  */
 export function gradientStep(optimizer: Optimizer, loss: Loss): StepResult {
   const [{ device }] = optimizer.parameters as readonly [Tensor];
