@@ -11,9 +11,9 @@ import {
 import { add } from "../../ops/elementwise.ts";
 
 /**
- * The autoencoder `[..., C]` -> `[..., C]`: 1x1 convolutions to (C + 2d) / 2, 2d, d, 2d, (C + 2d) / 2 and C channels, with
- * batch norm and ReLU behind all but the latent one and the last. Only the last has a bias: the others' would be lost in the
- * batch norms behind them.
+ * The autoencoder `[..., C]` -> `[..., C]`: 1x1 convolutions to (C + 2d) / 2, 2d, d, 2d, (C + 2d) / 2 and C channels,
+ * with batch norm and ReLU behind all but the latent one and the last. Only the last has a bias: the others' would be
+ * lost in the batch norms behind them.
  * @param latent d
  * @see Yang et al., "DFR: deep feature reconstruction for unsupervised anomaly segmentation", 2020
  */

@@ -37,8 +37,8 @@ export function planOf(_config: DfrConfig, settings: DfrSettings, images: number
 }
 
 /**
- * The fit of a model: principal components, which decide the number of latent channels or are the model, then the training
- * of the autoencoder. A state keeps no sums: components that were not complete are begun again.
+ * The fit of a model: principal components, which decide the number of latent channels or are the model, then the
+ * training of the autoencoder. A state keeps no sums: components that were not complete are begun again.
  * @see Yang et al., "DFR: deep feature reconstruction for unsupervised anomaly segmentation", 2020
  */
 export class DfrFit extends FitParts implements Fit {

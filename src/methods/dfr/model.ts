@@ -16,8 +16,8 @@ const INITIAL_STREAM = 0;
 const PREFIX = "autoencoder";
 
 /**
- * Features and their reconstruction: a cell is as anomalous as its squared error, the mean over channels. Until the number of
- * latent channels is known, and the components are, the reconstruction is zero, which is the features' mean.
+ * Features and their reconstruction: a cell is as anomalous as its squared error, the mean over channels. Until the
+ * number of latent channels is known, and the components are, the reconstruction is zero, which is the features' mean.
  */
 export class DfrModel implements Model {
   readonly weights: Weights;
