@@ -1,27 +1,22 @@
-import type { OptionContext, OptionsOf, OptionTable, ResolvedOptions } from "../../runtime/option_table.ts";
-
-/** The default of a length: patches have few noisy cells, from which less is learned in a step. */
-const byRegion =
-  (all: number, patches: number) =>
-  ({ values: { noiseRegion } }: OptionContext): number =>
-    noiseRegion === "patches" ? patches : all;
+import type { OptionsOf, OptionTable, ResolvedOptions } from "../../runtime/option_table.ts";
 
 /** The options of SimpleNet. */
 export const SIMPLENET_OPTIONS = {
-  noise: {
-    kind: "number",
-    least: 0.001,
-    usual: 10,
-    default: 0.07,
-    frequent: true,
-    help: "standard deviation of the noise that makes anomalies of good features, in units of a channel's; useful are 0.05 to 0.1",
-  },
   noiseRegion: {
     kind: "choice",
     choices: ["all", "patches"],
     default: "all",
     frequent: true,
     help: "all: noise on every cell of a copy, as in SimpleNet; patches: on irregular patches of half of the copies, with a focal loss beside, as in SuperSimpleNet, for long trainings and many classes",
+  },
+  noise: {
+    kind: "number",
+    least: 0.001,
+    usual: 10,
+    default: ({ values: { noiseRegion } }) => (noiseRegion === "patches" ? 0.25 : 0.07),
+    defaultText: "0.07; 0.25 on patches",
+    frequent: true,
+    help: "standard deviation of the noise that makes anomalies of good features, in units of a channel's; useful are 0.05 to 0.1, on patches more",
   },
   hidden: {
     kind: "whole",
@@ -35,8 +30,7 @@ export const SIMPLENET_OPTIONS = {
   epochs: {
     kind: "whole",
     least: 0,
-    default: byRegion(40, 160),
-    defaultText: "40; 160 with noise on patches",
+    default: 40,
     brief: 1,
     frequent: true,
     help: "epochs of training; the paper has 160, of which it takes the best on the test set",
@@ -44,8 +38,7 @@ export const SIMPLENET_OPTIONS = {
   leastSteps: {
     kind: "whole",
     least: 1,
-    default: byRegion(400, 1600),
-    defaultText: "400; 1600 with noise on patches",
+    default: 400,
     brief: 1,
     frequent: true,
     help: "minimum number of steps",

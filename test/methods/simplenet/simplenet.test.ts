@@ -143,10 +143,10 @@ describe("the floor of the map", () => {
   });
 });
 
-test("noise on patches has four times the length by default, hidden channels go by the backbone", () => {
-  expect(settingsOf({})).toMatchObject({ epochs: 40, leastSteps: 400, hidden: 128 });
-  expect(settingsOf({ noiseRegion: "patches" })).toMatchObject({ epochs: 160, leastSteps: 1600 });
-  expect(settingsOf({ noiseRegion: "patches", epochs: 7 })).toMatchObject({ epochs: 7, leastSteps: 1600 });
+test("there is more noise on patches by default, and hidden channels go by the backbone", () => {
+  expect(settingsOf({})).toMatchObject({ noise: 0.07, hidden: 128 });
+  expect(settingsOf({ noiseRegion: "patches" })).toMatchObject({ noise: 0.25 });
+  expect(settingsOf({ noiseRegion: "patches", noise: 0.1 })).toMatchObject({ noise: 0.1 });
   expect(resolveOptions("simplenet", SIMPLENET_OPTIONS, {}, { pretrained: true })).toMatchObject({ hidden: 1024 });
 });
 
