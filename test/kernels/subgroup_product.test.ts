@@ -51,7 +51,7 @@ describe.skipIf(!device.gpu.features.has("shader-f16"))("with plain arithmetic i
     units: EmulatedUnits,
     operation: AnyOperation,
     problem: unknown,
-    { form = SMALL, dtype = "f16" } = {},
+    { form = SMALL, dtype = "f16" }: { readonly form?: string; readonly dtype?: FloatDType } = {},
   ) => withEmulatedMatrices(units, () => withForm(form, () => boundFault(operation, problem, 3, dtype)));
 
   test.each(PROBLEMS)("it is the product and its gradients: %s", async (_why, problem) => {

@@ -1,6 +1,6 @@
 import {
   activate,
-  asFrozen,
+  inStorage,
   pointwise,
   sequence,
   within,
@@ -59,14 +59,18 @@ export class Grad {
   readonly #fuse: Fusion | null;
 
   /**
-   * @param recompute whether training computes blocks of the decoders twice rather than keep what they make
-   * (`LayerContext`)
+   * @param training how the decoders' blocks and activations are kept while they are trained
    */
-  constructor(weights: Weights, config: GradConfig, random: RandomStream, recompute = false) {
+  constructor(
+    weights: Weights,
+    config: GradConfig,
+    random: RandomStream,
+    training: Pick<LayerContext, "recompute" | "storage"> = {},
+  ) {
     const { branches, heads, hingeHead, residualWeight, channels, headWidth } = config;
     this.config = config;
     this.weights = weights;
-    const at = (prefix: string): LayerContext => ({ weights, prefix, random, recompute });
+    const at = (prefix: string): LayerContext => ({ weights, prefix, random, ...training });
     const shared = heads === "shared" ? headsOf(at("head"), channels, headWidth) : null;
     const branchOf = (name: string): Branch =>
       branch(at(name), shared ?? headsOf(at(`${name}.head`), channels, headWidth), config);
@@ -226,7 +230,7 @@ function branch(
     heads,
     localGrid: grid("localGrid", localGrid, deep),
     globalGrid: grid("globalGrid", globalGrid, height * width * deep),
-    decode: asFrozen(context, decoder(within(context, "decoder"), name, blocks, 2 * deep, channels)),
+    decode: inStorage(context, decoder(within(context, "decoder"), name, blocks, 2 * deep, channels)),
   };
 }
 

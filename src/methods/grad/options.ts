@@ -174,6 +174,12 @@ export const GRAD_OPTIONS = {
     defaultText: "false for decoders tiny and compact, else true",
     help: "recompute decoder blocks in the backward pass instead of storing them: same result, far less memory",
   },
+  half: {
+    kind: "flag",
+    default: false,
+    frequent: true,
+    help: "store the decoders' activations and gradients in half precision while training (f16; sums and weights stay f32)",
+  },
   blocks: {
     kind: "whole",
     least: 1,

@@ -1,4 +1,5 @@
 import type { AdamW } from "../../optim/adam.ts";
+import { multiply, scalar } from "../../ops/elementwise.ts";
 import { featureBlockPaste } from "../../ops/feature_block_paste.ts";
 import { valueAndGradients } from "../../ops/gradients.ts";
 import { cosinePairLoss, hingeLoss, reconstructionLoss } from "../../ops/losses.ts";
@@ -27,6 +28,8 @@ export interface FitOptions extends Pick<
   readonly seed: number;
   /** `[C]`: of each channel of the features, over all positions: the unit of random directions. */
   readonly std: Tensor;
+  /** Multiplies the loss that is differentiated, so that f16 holds its gradients; a power of two. Default 1. */
+  readonly lossScale?: number;
 }
 
 /** The stages, in order. */
@@ -148,7 +151,7 @@ export function trainStep(
   anomalous: MarkedFeatures | null,
   noisy: boolean,
   drawOf: (use: number) => Draw,
-  { std }: FitOptions,
+  { std, lossScale = 1 }: FitOptions,
 ): { readonly results: readonly Tensor[]; readonly repeated: () => void } {
   const [{ device }, { config }] = [features, model];
   using scope = device.scope();
@@ -166,10 +169,12 @@ export function trainStep(
   // off the tape: it learns nothing
   const reconstruction = stage === "residual" ? model.reconstruct(seen.features, null, "inference") : null;
   const clean = stage === "abnormal" && config.abnormalTask === "restore" ? features : null;
-  const { results, grads } = valueAndGradients(
-    () => stageLoss(stage, model, { ...seen, clean, noise, pairs, reconstruction }),
-    optimizer.parameters,
-  );
+  let results: readonly Tensor[] = [];
+  const { grads } = valueAndGradients(() => {
+    const [loss, ...hits] = stageLoss(stage, model, { ...seen, clean, noise, pairs, reconstruction });
+    results = [loss, ...hits];
+    return lossScale === 1 ? [loss, ...hits] : [multiply(loss, scalar(device, lossScale)), ...results];
+  }, optimizer.parameters);
   const repeated = optimizer.apply(grads);
   for (const result of results) scope.keep(result);
   return { results, repeated };

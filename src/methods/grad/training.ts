@@ -6,6 +6,7 @@ import { nonFinite } from "../../tensor/finite.ts";
 import { DivergedError, ShapeError } from "../../runtime/errors.ts";
 import { release, toArray } from "../../tensor/tensor.ts";
 import type { AnomalySource, FeatureSource, FitStep, MarkedFeatures } from "../method.ts";
+import type { GradConfig } from "./config.ts";
 import { stagesOf, STAGES, TITLES, trainedIn, STREAM, type FitOptions, type Stage } from "./stages.ts";
 import type { Grad } from "./model.ts";
 import { readResults, StageSteps } from "./stage_steps.ts";
@@ -24,6 +25,16 @@ const DROP_AT = 0.8; // of a stage that learns to reconstruct: the learning rate
 const DROP_TO = 0.1;
 const READ_EVERY = 10;
 const STAGE_STREAMS = 16; // between the stages' streams of random numbers
+
+const SHARE = 256; // a position's loss weighs about one part in so many
+
+/**
+ * A factor of the loss with which f16 holds a decoder's gradients: a power of two. At the start, gradients grow by six
+ * orders of magnitude from a decoder's output to its first norm, whose input hardly varies; with the weight that a
+ * position has in a batch of 81 positions they stay in range, with 16 times that they overflow.
+ */
+export const lossScaleOf = ({ height, width }: Pick<GradConfig, "height" | "width">, batch: number): number =>
+  Math.max(1, 2 ** Math.floor(Math.log2((batch * height * width) / SHARE)));
 
 /** The most steps that a stage takes, given the number of images. */
 export function stepsOf(
@@ -53,8 +64,8 @@ async function firstNonFinite({ weights }: Grad): Promise<string | null> {
   return null;
 }
 
-/** The optimiser of a stage's parameters. */
-export function stageOptimizer(stage: Stage, model: Grad): AdamW {
+/** The optimiser of a stage's parameters, for gradients of a loss that is multiplied by `lossScale`. */
+export function stageOptimizer(stage: Stage, model: Grad, lossScale = 1): AdamW {
   const { grids, others } = model.parameters(trainedIn(stage, model.config));
   const learningRate = stage === "residual" ? RESIDUAL_LEARNING_RATE : LEARNING_RATE;
   return new AdamW(
@@ -62,7 +73,7 @@ export function stageOptimizer(stage: Stage, model: Grad): AdamW {
       { parameters: grids, learningRate: GRID_LEARNING_RATE },
       { parameters: others, learningRate },
     ],
-    { maxNorm: MAX_NORM },
+    { maxNorm: MAX_NORM, gradientScale: 1 / lossScale },
   );
 }
 
@@ -124,7 +135,7 @@ export class GradTraining {
     }
     this.#position = position;
     if (!position || !optimizer) return;
-    this.#optimizer = stageOptimizer(position.stage, this.#model);
+    this.#optimizer = stageOptimizer(position.stage, this.#model, this.#options.lossScale);
     try {
       this.#optimizer.restore(optimizer);
     } catch (error) {
@@ -149,7 +160,7 @@ export class GradTraining {
     const { seed, enoughHits } = this.#options;
     const batch = Math.min(this.#options.batch, count);
     const offset = STAGE_STREAMS * STAGES.indexOf(stage);
-    this.#optimizer ??= stageOptimizer(stage, this.#model);
+    this.#optimizer ??= stageOptimizer(stage, this.#model, this.#options.lossScale);
     this.#steps ??= new StageSteps(stage, this.#model, this.#optimizer, this.#options, offset);
     const epoch = Math.floor(step / perEpoch);
     const learningRateScale = this.#reconstructs(stage) && epoch >= Math.floor(DROP_AT * epochs) ? DROP_TO : 1;
