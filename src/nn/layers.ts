@@ -8,7 +8,7 @@ import { recompute } from "../ops/recompute.ts";
 import { squeezeExcitation as squeezeOp } from "../ops/squeeze_excitation.ts";
 import { UsageError } from "../runtime/errors.ts";
 import type { RandomStream } from "../tensor/random.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import type { FloatDType, Tensor } from "../tensor/tensor.ts";
 import type { Weights } from "./weights.ts";
 
 /**
@@ -60,6 +60,11 @@ export interface LayerContext {
    * false.
    */
   readonly recompute?: boolean;
+  /**
+   * Dtype in which layers that `inStorage` wraps keep activations and gradients while they are trained; weights and sums
+   * are f32. Default "f32".
+   */
+  readonly storage?: FloatDType;
 }
 
 const INITIAL_STD = 0.01;
@@ -101,22 +106,28 @@ export function depthwise3x3({ weights, prefix, random }: LayerContext, channels
 function convolution(weights: Weights, weight: Tensor, apply: ConvolutionPart["apply"]): Layer {
   const part: ConvolutionPart = { kind: "convolution", weight, apply, isFolded: false };
   const stored = asFrozenIn(weights, weight, () => !part.isFolded);
-  return Object.assign((input: Tensor) => apply(input, stored()), { part });
+  return Object.assign((input: Tensor) => apply(input, stored(input)), { part });
 }
 
-/** Returns the weight in the dtype in which the weights are frozen, if it `isUsed`. */
-function asFrozenIn(weights: Weights, weight: Tensor, isUsed = () => true): () => Tensor {
+/** Returns the weight in an input's dtype: as it was frozen, if it `isUsed`; cast anew while it is trained. */
+function asFrozenIn(weights: Weights, weight: Tensor, isUsed = () => true): (input: Tensor) => Tensor {
   const half = weights.derived<{ readonly weight?: Tensor }>([weight], (dtype) =>
     dtype === "f16" && isUsed() ? { weight: cast(weight, dtype) } : {},
   );
-  return () => half()?.weight ?? weight;
+  return (input) => half()?.weight ?? inDTypeOf(input, weight);
 }
 
-/** Wraps a layer with f32 input and output; in between it computes in the dtype in which the weights are frozen. */
-export const asFrozen =
-  ({ weights }: LayerContext, layer: Layer): Layer =>
+const inDTypeOf = ({ dtype }: Tensor, weight: Tensor): Tensor =>
+  dtype === weight.dtype ? weight : cast(weight, dtype);
+
+/**
+ * Wraps a layer with f32 input and output; in between it computes in the dtype in which the weights are frozen, in
+ * training in that of the context's storage.
+ */
+export const inStorage =
+  ({ weights, storage = "f32" }: LayerContext, layer: Layer): Layer =>
   (input, mode) =>
-    mode === "inference" && weights.frozen === "f16"
+    (mode === "inference" ? weights.frozen : storage) === "f16"
       ? cast(layer(cast(input, "f16"), mode), "f32")
       : layer(input, mode);
 
@@ -149,7 +160,7 @@ export function squeezeExcitation({ weights, prefix, random }: LayerContext, cha
   const layer = (name: string, inputs: number, outputs: number) =>
     asFrozenIn(weights, weights.normal(`${prefix}.${name}.weight`, [inputs, outputs], INITIAL_STD, random));
   const [reduce, expand] = [layer("reduce", channels, squeezed), layer("expand", squeezed, channels)];
-  return (input) => squeezeOp(input, { weight: reduce() }, { weight: expand() }, { gate: "hsigmoid" });
+  return (input) => squeezeOp(input, { weight: reduce(input) }, { weight: expand(input) }, { gate: "hsigmoid" });
 }
 
 /**
@@ -187,7 +198,7 @@ function folded(convolution: ConvolutionPart, norm: NormPart, then: Activation |
     const fold = mode === "inference" ? derived() : null;
     return fold
       ? apply(input, fold.weight, { bias: fold.bias, activation: then })
-      : norm.apply(apply(input, weight), mode, then);
+      : norm.apply(apply(input, inDTypeOf(input, weight)), mode, then);
   };
 }
 

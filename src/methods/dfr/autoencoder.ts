@@ -1,6 +1,6 @@
 import {
   activate,
-  asFrozen,
+  inStorage,
   norm,
   pointwise,
   sequence,
@@ -37,6 +37,6 @@ export function autoencoder(context: LayerContext, channels: number, latent: num
     layer("decoder.out", middle, channels),
   );
   const bias = context.weights.filled(`${context.prefix}.decoder.out.bias`, [channels], () => 0);
-  const whole = asFrozen(context, layers);
+  const whole = inStorage(context, layers);
   return (input, mode) => add(whole(input, mode), bias);
 }

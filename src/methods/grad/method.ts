@@ -1,3 +1,4 @@
+import { storageOf } from "../../nn/storage.ts";
 import type { Weights } from "../../nn/weights.ts";
 import { RandomStream } from "../../tensor/random.ts";
 import { release, toArray, type Tensor } from "../../tensor/tensor.ts";
@@ -14,7 +15,7 @@ import { anomalyCells, HINGES, HingeStatistics, joined, type HingeJoins } from "
 import { Grad } from "./model.ts";
 import { surroundings, weighedDistances } from "./nearest.ts";
 import { GRAD_OPTIONS, type GradSettings } from "./options.ts";
-import { GradTraining, stepsOf } from "./training.ts";
+import { GradTraining, lossScaleOf, stepsOf } from "./training.ts";
 
 const INITIAL_STREAM = 0;
 const CORESET_STREAMS = 64; // behind those of the stages
@@ -74,9 +75,11 @@ class GradModel implements Model {
   readonly bank: Bank | null;
   #joins: HingeJoins;
 
-  constructor(weights: Weights, { joins, ...config }: KeptConfig, recompute = false, seed = 0) {
+  constructor(weights: Weights, { joins, ...config }: KeptConfig, settings: Partial<GradSettings> = {}, seed = 0) {
     this.weights = weights;
-    this.grad = new Grad(weights, config, new RandomStream(seed, INITIAL_STREAM), recompute);
+    const { recompute = false, half = false } = settings;
+    const storage = storageOf(weights.device, half);
+    this.grad = new Grad(weights, config, new RandomStream(seed, INITIAL_STREAM), { recompute, storage });
     this.bank = config.rows > 0 ? new Bank(weights, "rows", config.rows, config.channels) : null;
     this.#joins = joins;
   }
@@ -163,8 +166,9 @@ class GradFit extends FitParts implements Fit {
 
   constructor(config: KeptConfig, settings: GradSettings, input: FitInput) {
     const { weights, features, anomalies, std, seed } = input;
-    const model = new GradModel(weights, config, settings.recompute, seed);
-    const grids = new GradTraining(model.grad, features, { ...settings, seed, std }, anomalies);
+    const model = new GradModel(weights, config, settings, seed);
+    const lossScale = settings.half ? lossScaleOf(config, settings.batch) : 1;
+    const grids = new GradTraining(model.grad, features, { ...settings, seed, std, lossScale }, anomalies);
     super(grids, ...(model.bank ? [coresetOf(model.bank, config, input)] : []));
     this.model = model;
   }

@@ -28,14 +28,18 @@ export class Grad {
   readonly #fuse: Fusion | null;
 
   /**
-   * @param recompute whether training computes blocks of the decoders twice rather than keep what they make
-   * (`LayerContext`)
+   * @param training how the decoders' blocks and activations are kept while they are trained
    */
-  constructor(weights: Weights, config: GradConfig, random: RandomStream, recompute = false) {
+  constructor(
+    weights: Weights,
+    config: GradConfig,
+    random: RandomStream,
+    training: Pick<LayerContext, "recompute" | "storage"> = {},
+  ) {
     const { branches, heads, hingeHead, residualWeight, channels, headWidth } = config;
     this.config = config;
     this.weights = weights;
-    const at = (prefix: string): LayerContext => ({ weights, prefix, random, recompute });
+    const at = (prefix: string): LayerContext => ({ weights, prefix, random, ...training });
     const shared = heads === "shared" ? coordinateHeads(at("head"), channels, headWidth) : null;
     const branchOf = (name: string): GridMemory =>
       gridMemory(at(name), shared ?? coordinateHeads(at(`${name}.head`), channels, headWidth), config);

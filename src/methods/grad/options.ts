@@ -146,6 +146,12 @@ export const GRAD_OPTIONS = {
     help: "share of real anomalies in a batch of stages 1 and 3, if any are given; 1: no blocks are pasted",
   },
   recompute: GRID_OPTIONS.recompute,
+  half: {
+    kind: "flag",
+    default: false,
+    frequent: true,
+    help: "store the decoders' activations and gradients in half precision while training (f16; sums and weights stay f32)",
+  },
   blocks: GRID_OPTIONS.blocks,
   localGrid: GRID_OPTIONS.localGrid,
   globalGrid: GRID_OPTIONS.globalGrid,

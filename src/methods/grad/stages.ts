@@ -29,6 +29,8 @@ export interface FitOptions extends Pick<
   readonly seed: number;
   /** `[C]`: of each channel of the features, over all positions: the unit of random directions. */
   readonly std: Tensor;
+  /** Multiplies the loss that is differentiated, so that f16 holds its gradients; a power of two. Default 1. */
+  readonly lossScale?: number;
 }
 
 /** The stages, in order. */
@@ -143,21 +145,25 @@ export function trainStep(
   stage: Stage,
   model: Grad,
   { features, marked, isNoisy, drawOf, optimizer }: StepInputs,
-  { std }: Pick<FitOptions, "std">,
+  { std, lossScale }: Pick<FitOptions, "std" | "lossScale">,
 ): StepResults {
   const { config } = model;
-  return takeStep(optimizer, () => {
-    const seen =
-      stage === "normal"
-        ? { features, mask: null }
-        : markedFeatures(features, marked, drawOf(STREAM.blocks), config, std);
-    const noise = isNoisy ? codeNoise(seen.features, drawOf(STREAM.noise)) : null;
-    const pairs =
-      stage === "abnormal" && config.pairs === "cosine"
-        ? drawPairs(seen.mask!, config.pairCount, drawOf(STREAM.pairs))
-        : null;
-    const reconstruction = stage === "residual" ? model.reconstruct(seen.features, null, "inference") : null;
-    const clean = stage === "abnormal" && config.abnormalTask === "restore" ? features : null;
-    return () => stageLoss(stage, model, { ...seen, clean, noise, pairs, reconstruction });
-  });
+  return takeStep(
+    optimizer,
+    () => {
+      const seen =
+        stage === "normal"
+          ? { features, mask: null }
+          : markedFeatures(features, marked, drawOf(STREAM.blocks), config, std);
+      const noise = isNoisy ? codeNoise(seen.features, drawOf(STREAM.noise)) : null;
+      const pairs =
+        stage === "abnormal" && config.pairs === "cosine"
+          ? drawPairs(seen.mask!, config.pairCount, drawOf(STREAM.pairs))
+          : null;
+      const reconstruction = stage === "residual" ? model.reconstruct(seen.features, null, "inference") : null;
+      const clean = stage === "abnormal" && config.abnormalTask === "restore" ? features : null;
+      return () => stageLoss(stage, model, { ...seen, clean, noise, pairs, reconstruction });
+    },
+    lossScale,
+  );
 }

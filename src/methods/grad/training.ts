@@ -4,17 +4,28 @@ import type { AnomalySource, FeatureSource } from "../method.ts";
 import { CapturedFit, scheduleOf, type GradientStage, type Schedule } from "../parts/captured_fit.ts";
 import { gridParameters } from "../parts/grid_memory.ts";
 import { gridOptimizer, isNoisyStep, reconstructionRate } from "../parts/grid_training.ts";
+import type { GradConfig } from "./config.ts";
 import { stagesOf, STAGES, TITLES, trainedIn, trainStep, STREAM, type FitOptions, type Stage } from "./stages.ts";
 import type { Grad } from "./model.ts";
 
 const RESIDUAL_LEARNING_RATE = 0.003;
 const STAGE_STREAMS = 16; // between the stages' streams of random numbers
 
+const SHARE = 256; // a position's loss weighs about one part in so many
+
+/**
+ * A factor of the loss with which f16 holds a decoder's gradients: a power of two. At the start, gradients grow by six
+ * orders of magnitude from a decoder's output to its first norm, whose input hardly varies; with the weight that a
+ * position has in a batch of 81 positions they stay in range, with 16 times that they overflow.
+ */
+export const lossScaleOf = ({ height, width }: Pick<GradConfig, "height" | "width">, batch: number): number =>
+  Math.max(1, 2 ** Math.floor(Math.log2((batch * height * width) / SHARE)));
+
 /** The length of a stage, given the number of images. */
 export function stepsOf(
   stage: Stage,
   count: number,
-  options: Omit<FitOptions, "seed" | "std" | "enoughHits" | "anomalyShare">,
+  options: Omit<FitOptions, "seed" | "std" | "lossScale" | "enoughHits" | "anomalyShare">,
 ): Schedule {
   const [epochs, leastSteps] = {
     abnormal: [options.epochsAbnormal, options.leastAbnormal] as const,
@@ -24,12 +35,12 @@ export function stepsOf(
   return scheduleOf(count, { batch: options.batch, epochs, leastSteps });
 }
 
-/** The optimiser of a stage's parameters. */
-export const stageOptimizer = (stage: Stage, { weights, config }: Grad): AdamW =>
-  gridOptimizer(
-    gridParameters(weights, trainedIn(stage, config)),
-    stage === "residual" ? RESIDUAL_LEARNING_RATE : undefined,
-  );
+/** The optimiser of a stage's parameters, for gradients of a loss that is multiplied by `lossScale`. */
+export const stageOptimizer = (stage: Stage, { weights, config }: Grad, lossScale = 1): AdamW =>
+  gridOptimizer(gridParameters(weights, trainedIn(stage, config)), {
+    lossScale,
+    ...(stage === "residual" && { learningRate: RESIDUAL_LEARNING_RATE }),
+  });
 
 /** The training of a model's grids on features, stage by stage. */
 export class GradTraining extends CapturedFit {
@@ -56,7 +67,7 @@ function stageOf(
     title: TITLES[stage],
     ...schedule,
     streams,
-    optimizer: () => stageOptimizer(stage, model),
+    optimizer: () => stageOptimizer(stage, model, options.lossScale),
     work: (inputs) => trainStep(stage, model, inputs, options),
     ...(reconstructs(stage, model) && { learningRateScale: reconstructionRate(schedule) }),
     isNoisy: (step) => stage !== "residual" && isNoisyStep(seed, STREAM.coin + streams, step),

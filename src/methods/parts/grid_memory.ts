@@ -1,4 +1,4 @@
-import { activate, asFrozen, pointwise, sequence, within, type Layer, type LayerContext } from "../../nn/layers.ts";
+import { activate, inStorage, pointwise, sequence, within, type Layer, type LayerContext } from "../../nn/layers.ts";
 import type { Weights } from "../../nn/weights.ts";
 import { add } from "../../ops/elementwise.ts";
 import { gridSample } from "../../ops/grid_sample.ts";
@@ -98,7 +98,7 @@ export function gridMemory(
     heads,
     localGrid: grid("localGrid", localGrid, deep),
     globalGrid: grid("globalGrid", globalGrid, height * width * deep),
-    decode: asFrozen(context, decoder(within(context, "decoder"), name, blocks, 2 * deep, channels)),
+    decode: inStorage(context, decoder(within(context, "decoder"), name, blocks, 2 * deep, channels)),
   };
 }
 

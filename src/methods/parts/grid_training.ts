@@ -12,17 +12,20 @@ const DROP_AT = 0.8; // of a stage that learns to reconstruct: the learning rate
 const DROP_TO = 0.1;
 const CODE_NOISE = 0.05;
 
-/** AdamW for grids, at a high learning rate, and for the other parameters. */
+/**
+ * AdamW for grids, at a high learning rate, and for the other parameters.
+ * @param lossScale by which the loss was multiplied
+ */
 export function gridOptimizer(
   { grids, others }: ReturnType<typeof gridParameters>,
-  learningRate = LEARNING_RATE,
+  { learningRate = LEARNING_RATE, lossScale = 1 } = {},
 ): AdamW {
   return new AdamW(
     [
       { parameters: grids, learningRate: GRID_LEARNING_RATE },
       { parameters: others, learningRate },
     ],
-    { maxNorm: MAX_NORM },
+    { maxNorm: MAX_NORM, gradientScale: 1 / lossScale },
   );
 }
 
