@@ -12,12 +12,14 @@ const BUNDLES = { "core.min": "src/core.ts", "bigrid.min": "src/browser/index.ts
 const LATER = /\/src\/(linalg|methods\/(?!parts\/)\w+)\//;
 const METHOD = /\/methods\/(\w+)\/method\.ts$/;
 
-/** Leaves out the help texts of option tables: no page prints them, and they are over a hundredth of a file. */
+/** Leaves out what command-line help prints of option tables: no page does, and they are over a hundredth of a file. */
 const withoutHelp = {
   name: "without-help",
   enforce: "pre",
   transform: (code, id) =>
-    /options\.ts$/.test(id) ? { code: code.replace(/help:\s*"(?:[^"\\]|\\.)*"/g, 'help: ""'), map: null } : null,
+    /options\.ts$/.test(id)
+      ? { code: code.replace(/(help|defaultText):\s*"(?:[^"\\]|\\.)*"/g, `$1: ""`), map: null }
+      : null,
 };
 
 for (const [fileName, entry] of Object.entries(BUNDLES)) {

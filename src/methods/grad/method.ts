@@ -58,7 +58,7 @@ export const grad = defineMethod({
   remarks: ({ decoder, channels, rows }) =>
     rows === 0 && decoder === "tiny" && channels > MOST_FOR_TINY
       ? [
-          `decoder tiny reconstructs textures, but few shapes, of ${channels} channels: choose the form nearest, decoder compact or a larger one, or the method patchcore, which needs none`,
+          `decoder tiny reconstructs few shapes of ${channels} channels: choose form nearest, decoder compact or method patchcore`,
         ]
       : [],
   begin: (config, options, input) => new GradFit(config, options, input),
