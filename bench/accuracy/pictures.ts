@@ -137,10 +137,12 @@ async function resized({ data, width, height }: DecodedImage): Promise<DecodedIm
 
 /** A copy of the picture with the outline of a mask of its size. */
 function withContour({ data, width, height }: DecodedImage, mask: Uint8Array): DecodedImage {
-  const painted = new Uint8Array(data);
-  const contour = maskContour(mask, width, height);
-  for (let i = 0; i < contour.length; i++) if (contour[i]) painted.fill(255, 4 * i, 4 * i + 4);
-  return { data: painted, width, height };
+  const outline = maskContour(mask, width, height);
+  const painted = data.map((value, i) => {
+    const alpha = outline[i | 3]! / 255;
+    return alpha * outline[i]! + (1 - alpha) * value;
+  });
+  return { data: new Uint8Array(painted), width, height };
 }
 
 async function figureOf(picture: DecodedImage, caption: string): Promise<string> {
