@@ -65,9 +65,11 @@ export interface LayerContext {
    * are f32. Default "f32".
    */
   readonly storage?: FloatDType;
+  /** Standard deviation of initial weights, given the number of inputs that are summed for an output. Default 0.01. */
+  readonly initialStd?: (inputs: number) => number;
 }
 
-const INITIAL_STD = 0.01;
+const usualStd = (): number => 0.01;
 
 /** The same context, one name deeper. */
 export const within = (context: LayerContext, name: string): LayerContext => ({
@@ -77,11 +79,11 @@ export const within = (context: LayerContext, name: string): LayerContext => ({
 
 /** A 1x1 convolution (or linear layer); weights N(0, std^2), biases 0. */
 export function pointwise(
-  { weights, prefix, random }: LayerContext,
+  { weights, prefix, random, initialStd = usualStd }: LayerContext,
   inputs: number,
   outputs: number,
   bias: boolean,
-  std = INITIAL_STD,
+  std = initialStd(inputs),
 ): Layer {
   const weight = weights.normal(`${prefix}.weight`, [inputs, outputs], std, random);
   if (!bias) return convolution(weights, weight, pointwiseConv2d);
@@ -89,15 +91,17 @@ export function pointwise(
   return (input) => pointwiseConv2d(input, weight, { bias: offsets });
 }
 
-/** A 3x3 convolution that keeps the extent, without bias; weights N(0, 0.01^2). */
-export function conv3x3({ weights, prefix, random }: LayerContext, inputs: number, outputs: number): Layer {
-  const weight = weights.normal(`${prefix}.weight`, [3, 3, inputs, outputs], INITIAL_STD, random);
+/** A 3x3 convolution that keeps the extent, without bias. */
+export function conv3x3(context: LayerContext, inputs: number, outputs: number): Layer {
+  const { weights, prefix, random, initialStd = usualStd } = context;
+  const weight = weights.normal(`${prefix}.weight`, [3, 3, inputs, outputs], initialStd(9 * inputs), random);
   return convolution(weights, weight, (input, weight, epilogue) => conv2d(input, weight, { padding: 1, ...epilogue }));
 }
 
-/** A depthwise 3x3 convolution that keeps the extent, without bias; weights N(0, 0.01^2). */
-export function depthwise3x3({ weights, prefix, random }: LayerContext, channels: number): Layer {
-  const weight = weights.normal(`${prefix}.weight`, [3, 3, channels], INITIAL_STD, random);
+/** A depthwise 3x3 convolution that keeps the extent, without bias. */
+export function depthwise3x3(context: LayerContext, channels: number): Layer {
+  const { weights, prefix, random, initialStd = usualStd } = context;
+  const weight = weights.normal(`${prefix}.weight`, [3, 3, channels], initialStd(9), random);
   return convolution(weights, weight, (input, weight, epilogue) =>
     depthwiseConv2d(input, weight, { padding: 1, ...epilogue }),
   );
@@ -155,10 +159,11 @@ export const activate = (name: Activation): Layer =>
  * Squeeze and excitation: scales each channel by a gate computed from the mean over H, W. Layers without bias,
  * reduction to 1/4.
  */
-export function squeezeExcitation({ weights, prefix, random }: LayerContext, channels: number): Layer {
+export function squeezeExcitation(context: LayerContext, channels: number): Layer {
+  const { weights, prefix, random, initialStd = usualStd } = context;
   const squeezed = Math.max(1, Math.floor(channels / 4));
   const layer = (name: string, inputs: number, outputs: number) =>
-    asFrozenIn(weights, weights.normal(`${prefix}.${name}.weight`, [inputs, outputs], INITIAL_STD, random));
+    asFrozenIn(weights, weights.normal(`${prefix}.${name}.weight`, [inputs, outputs], initialStd(inputs), random));
   const [reduce, expand] = [layer("reduce", channels, squeezed), layer("expand", squeezed, channels)];
   return (input) => squeezeOp(input, { weight: reduce(input) }, { weight: expand(input) }, { gate: "hsigmoid" });
 }

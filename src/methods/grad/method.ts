@@ -67,6 +67,9 @@ export const grad = defineMethod({
   upgraded: async (config) => (await import("./version3.ts")).upgraded(config),
 });
 
+/** The standard deviation of weights that are uniform within the inverse root of their layer's number of inputs. */
+const stdByInputs = (inputs: number): number => 1 / Math.sqrt(3 * inputs);
+
 /** A model, its rows, and how its hinges join. */
 class GradModel implements Model {
   readonly weights: Weights;
@@ -77,9 +80,12 @@ class GradModel implements Model {
 
   constructor(weights: Weights, { joins, ...config }: KeptConfig, settings: Partial<GradSettings> = {}, seed = 0) {
     this.weights = weights;
-    const { recompute = false, half = false } = settings;
-    const storage = storageOf(weights.device, half);
-    this.grad = new Grad(weights, config, new RandomStream(seed, INITIAL_STREAM), { recompute, storage });
+    const { recompute = false, half = false, initialWeights = "small" } = settings;
+    this.grad = new Grad(weights, config, new RandomStream(seed, INITIAL_STREAM), {
+      recompute,
+      storage: storageOf(weights.device, half),
+      ...(initialWeights === "byInputs" && { initialStd: stdByInputs }),
+    });
     this.bank = config.rows > 0 ? new Bank(weights, "rows", config.rows, config.channels) : null;
     this.#joins = joins;
   }

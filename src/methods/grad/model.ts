@@ -28,13 +28,13 @@ export class Grad {
   readonly #fuse: Fusion | null;
 
   /**
-   * @param training how the decoders' blocks and activations are kept while they are trained
+   * @param training how the decoders' blocks and activations are kept while they are trained, and how weights begin
    */
   constructor(
     weights: Weights,
     config: GradConfig,
     random: RandomStream,
-    training: Pick<LayerContext, "recompute" | "storage"> = {},
+    training: Pick<LayerContext, "recompute" | "storage" | "initialStd"> = {},
   ) {
     const { branches, heads, hingeHead, residualWeight, channels, headWidth } = config;
     this.config = config;
