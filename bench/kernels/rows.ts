@@ -6,6 +6,7 @@ import * as conv from "../../src/kernels/conv2d.ts";
 import { gatherRegion, padForward } from "../../src/kernels/copy.ts";
 import * as depthwise from "../../src/kernels/depthwise_conv2d.ts";
 import { dropoutForward } from "../../src/kernels/dropout.ts";
+import { perlinMask } from "../../src/kernels/perlin_mask.ts";
 import { binaryForward } from "../../src/kernels/elementwise.ts";
 import { drawFeatureBlocks, pasteFeatureBlocks } from "../../src/kernels/feature_block_paste.ts";
 import { farthestPointStep } from "../../src/kernels/farthest_point.ts";
@@ -394,6 +395,10 @@ export const KERNELS: readonly Measured[] = [
   }),
   ...family("16 images of 28x28", bytesOf([16, CELLS, CELLS, 2]), 0, {
     "feature_block_paste.walk": (device) => () => drawFeatureBlocks(device, [16, CELLS, CELLS], DRAW, PUBLISHED_BLOCKS),
+  }),
+  ...family("16 maps of 28x28", bytesOf([16, CELLS, CELLS]), 0, {
+    "perlin_mask.forward": (device) => () =>
+      perlinMask(device, [16, CELLS, CELLS], DRAW, { threshold: 0.2, cleanShare: 0.5 }),
   }),
   ...family("16 maps of 28x28x272", bytesOf([2, 16, CELLS, CELLS, CHANNELS]), 16 * CELLS * CELLS * CHANNELS, {
     "feature_block_paste.paste": over([[16, CELLS, CELLS, CHANNELS]], (x) =>

@@ -48,6 +48,7 @@ import {
 import { TILES } from "../../src/kernels/products/forms.ts";
 import { matmulForward } from "../../src/kernels/products/matmul.ts";
 import { MATRIX_FORMS } from "../../src/kernels/products/subgroup.ts";
+import { perlinMask } from "../../src/ops/perlin_mask.ts";
 import { SIDE, type Control, type Values } from "./kernels_protocol.ts";
 
 /** The output of a kernel: 1 or 3 channels, and the values that are drawn black and white. */
@@ -395,6 +396,15 @@ export const KERNEL_PICTURES: readonly KernelPicture[] = [
       const levels = (await toArray(light)).map((level) => 0.5 * level);
       for (const at of await toArray(pairs)) if (at < levels.length) levels[at] = 1;
       return shown(fromArray(photo.device, [1, SIDE, SIDE, 1], levels));
+    },
+  },
+  {
+    shader: "perlin_mask",
+    controls: [SEED, range("threshold", -0.4, 0.6, 0.05, 0.1)],
+    make: (photo, values) => {
+      const options = { threshold: number(values, "threshold"), cleanShare: 0 };
+      const marks = perlinMask(photo.device, [1, SIDE, SIDE], DRAW(values), options);
+      return shown(multiply(photo, reshape(marks, [1, SIDE, SIDE, 1])));
     },
   },
   {
