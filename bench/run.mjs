@@ -7,7 +7,14 @@ import { runnerImport } from "vite";
 import { wgsl } from "../tools/build/vite_wgsl.mjs";
 
 const ALL = ["kernels", "grad"];
-const FOLDERS = { kernels: "kernels", metrics: "kernels", grad: "training", bounds: "training", accuracy: "accuracy" };
+const FOLDERS = {
+  kernels: "kernels",
+  metrics: "kernels",
+  grad: "training",
+  bounds: "training",
+  accuracy: "accuracy",
+  pictures: "accuracy",
+};
 const RESULTS = "bench/results";
 const USAGE = `usage: npm run bench -- [NAME] [OPTION...]
 
@@ -65,8 +72,7 @@ async function measureEach(names, options) {
   return codes.every((code) => code === 0) ? 0 : 1;
 }
 
-// The accuracy benchmark has a command line of its own.
-if (name !== "accuracy") requireKnownOptions();
+if (FOLDERS[name] !== "accuracy") requireKnownOptions(); // these have command lines of their own
 if (name && !FOLDERS[name]) {
   console.error(`no benchmark ${name}; there are ${Object.keys(FOLDERS).join(", ")}`);
   process.exit(2);

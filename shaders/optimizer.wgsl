@@ -1,7 +1,7 @@
 // optimizer: one step of AdamW, Adam or SGD with momentum on a range of an arena of parameters, and gradient clipping.
 //
 //   gradients    [count]   f32   arena of gradients
-//   factor       [1]       f32   from clip_factor, multiplies every gradient
+//   factor       [1]       f32   from clip_factor, multiplies every gradient: scales it and clips
 //   weights      [count]   f32   arena of parameters; updated in place, as are m and v
 //   m, v         [count]   f32   first and second moment; for SGD m is the velocity
 //   schedule     [P, 4]    f32   of each parameter: learning rate, 1 - beta1^step, 1 - beta2^step, unused
@@ -30,7 +30,8 @@ struct Params {
   rest1: f32,         // 1 - beta1, rounded once
   rest2: f32,         // 1 - beta2
   eps: f32,
-  max_norm: f32,      // of all gradients together
+  max_norm: f32,      // of all gradients together, once they are scaled
+  scale: f32,         // of the gradients
 }
 
 @group(0) @binding(0) var<storage, read> gradients: array<f32>;
@@ -43,12 +44,12 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> output: array<f32>;
 @group(1) @binding(0) var<uniform> params: Params;
 
-// output[0] = min(1, max_norm / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_. One invocation in all.
+// output[0] = scale min(1, max_norm / (scale norm + 1e-6)), as torch.nn.utils.clip_grad_norm_. One invocation in all.
 @compute @workgroup_size(1)
 fn clip_factor() {
   var sum = 0.0;
   for (var i = 0u; i < params.count; i++) { sum += squares[i]; }
-  output[0] = min(1.0, params.max_norm / (sqrt(sum) + 1e-6));
+  output[0] = params.scale * min(1.0, params.max_norm / (params.scale * sqrt(sum) + 1e-6));
 }
 
 // One invocation per parameter element.

@@ -246,6 +246,27 @@ fn store_four(row: u32, n: u32, values: vec4f) {
   for (var lane = 0u; lane < min(4u, params.n - n); lane++) { store(first + lane, accum_from(vec4f(values[lane]))); }
 }
 
+// What a workgroup owns: its first row and column of the output, of one slice of the sum, of one product of the batch.
+struct Tile {
+  m: u32,
+  n: u32,
+  slice: u32,
+  g: u32, // beyond the batch where there are more workgroups than tiles
+}
+
+fn tile_at(group: vec3u, groups: vec3u) -> Tile {
+  let i = group.y * groups.x + group.x;
+  let column_tiles = (params.n + TILE_COLUMNS - 1u) / TILE_COLUMNS;
+  let row_tiles = (params.m * params.positions + TILE_ROWS - 1u) / TILE_ROWS;
+  let slices = i / column_tiles / row_tiles;
+  return Tile(
+    i / column_tiles % row_tiles * TILE_ROWS,
+    i % column_tiles * TILE_COLUMNS,
+    slices % params.slices,
+    slices / params.slices,
+  );
+}
+
 // Rows of a and columns of b that an invocation multiplies at one k, in fours; the second four only if it owns eight.
 struct Operands {
   rows: array<vec4f, 2>,
@@ -260,15 +281,9 @@ fn forward(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = group.y * groups.x + group.x;
+  let tile = tile_at(group, groups);
   let rows = params.m * params.positions;
-  let column_tiles = (params.n + TILE_COLUMNS - 1u) / TILE_COLUMNS;
-  let row_tiles = (rows + TILE_ROWS - 1u) / TILE_ROWS;
-  let first_n = i % column_tiles * TILE_COLUMNS;
-  let first_m = i / column_tiles % row_tiles * TILE_ROWS;
-  let slice = i / column_tiles / row_tiles % params.slices;
-  let g = i / column_tiles / row_tiles / params.slices;
-  if (g >= params.batch) { return; }
+  if (tile.g >= params.batch) { return; }
 
   let row_fours = TILE_ROWS / 4u;
   let column_fours = TILE_COLUMNS / 4u;
@@ -290,15 +305,15 @@ fn forward(
   let depth_b = 4u * (select(own / column_fours, own, b_along_k) % depth_fours);
   let depth = select(depth_b, depth_a, of_a);
 
-  var k = slice * params.depth;
+  var k = tile.slice * params.depth;
   let end = min(k + params.depth, params.k);
   var feed: Feed;
   var lines: Lines;
   if (of_a) {
-    feed = feed_of_a(g, first_m + 4u * row, k + depth, rows);
+    feed = feed_of_a(tile.g, tile.m + 4u * row, k + depth, rows);
     lines = lines_of_a(feed, k + depth, rows);
   } else if (of_b) {
-    feed = feed_of_b(g, first_n + 4u * column, k + depth);
+    feed = feed_of_b(tile.g, tile.n + 4u * column, k + depth);
     lines = lines_of_b(feed, k + depth);
   }
   let limits = select(vec2u(OUTSIDE, params.channels), select(taps(), places(), LOAD_A == 3u), of_a);
@@ -347,13 +362,13 @@ fn forward(
   }
 
   for (var c = 0u; c < LANE_COLUMNS / 4u; c++) {
-    let n = first_n + 4u * (lane_n + c * lane_columns);
+    let n = tile.n + 4u * (lane_n + c * lane_columns);
     if (n >= params.n) { continue; }
     var start = vec4f();
-    if (BIAS) { if (slice == 0u) { start = bias_four(n); } }
+    if (BIAS) { if (tile.slice == 0u) { start = bias_four(n); } }
     for (var r = 0u; r < LANE_ROWS; r++) {
-      let m = first_m + 4u * (lane_m + r / 4u * lane_rows) + r % 4u;
-      if (m < rows) { store_four((g * params.slices + slice) * rows + m, n, sums[2u * r + c] + start); }
+      let m = tile.m + 4u * (lane_m + r / 4u * lane_rows) + r % 4u;
+      if (m < rows) { store_four((tile.g * params.slices + tile.slice) * rows + m, n, sums[2u * r + c] + start); }
     }
   }
 }

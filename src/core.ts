@@ -13,13 +13,6 @@ export type { MatmulOptions } from "./kernels/products/matmul.ts";
 export type { AveragePoolOptions, MaxPoolOptions } from "./kernels/pool.ts";
 export type { ResizeOptions } from "./kernels/resize.ts";
 export { measureRoofs, type Roofs } from "./kernels/roofs.ts";
-export {
-  decodeSafetensors,
-  encodeSafetensors,
-  toFloat32,
-  type SafetensorsFile,
-  type StoredTensor,
-} from "./io/safetensors.ts";
 export { activation, type Activation, type ActivationName } from "./ops/activation.ts";
 export { batchNorm, batchNormInference, foldBatchNorm, standardize, type BatchNormOptions } from "./ops/batch_norm.ts";
 export { cast } from "./ops/cast.ts";
@@ -56,6 +49,7 @@ export type { AdapterReport, AdapterSwitch, DeviceOptions } from "./runtime/acqu
 export type { BufferPart } from "./runtime/bind_groups.ts";
 export { defineKernel } from "./runtime/define_kernel.ts";
 export { Device, type AdapterDescription, type CaptureOptions, type CapturePlan } from "./runtime/device.ts";
+export type { MatrixKind, MatrixUnits } from "./runtime/matrices.ts";
 export {
   AdapterError,
   BigridError,

@@ -14,6 +14,13 @@ export { FORMATS, type FormatName } from "./data/layouts/layout.ts";
 export type { Curve } from "./metrics/curve.ts";
 export type { AnomalyMap } from "./io/anomaly_map.ts";
 export { heatLayer, maskContour, paintHeat, type HeatMap, type PaintOptions } from "./io/heat.ts";
+export {
+  decodeSafetensors,
+  encodeSafetensors,
+  toFloat32,
+  type SafetensorsFile,
+  type StoredTensor,
+} from "./io/safetensors.ts";
 export { aupro, proCurve } from "./metrics/aupro.ts";
 export type { Interval, Intervals, Resampled } from "./metrics/bootstrap.ts";
 export { rankingBounds, type Bounds, type RankingBounds } from "./metrics/bounds.ts";

@@ -204,6 +204,13 @@ const MAY_NAME: Readonly<Record<string, RegExp>> = {
   "src/nn/layers.ts": /residual/i, // of a network's block
   "src/nn/index.ts": /residual/i,
   "src/methods/simplenet/loss.ts": /hingeLoss/, // an operation
+  // GRAD and CRAD share decoders of what their grids hold
+  "src/methods/parts/decoders.ts": /decoder|residual/i,
+  "src/methods/parts/grid_memory.ts": /decoder/i,
+  "src/methods/parts/grid_options.ts": /decoder/i,
+  "src/methods/crad/config.ts": /decoder/,
+  "src/methods/crad/model.ts": /decoder/,
+  "src/methods/crad/options.ts": /decoder/,
   "src/data/names.ts": /abnormal/i, // a folder of defective images
   "src/io/safetensors.ts": /TextDecoder/, // of UTF-8
   "src/cli/predict/image_list.ts": /TextDecoder/,

@@ -1,8 +1,10 @@
 // npm run accuracy -- DIR... [--seeds 0,1,2] [--choices FILE] [--only NAMES] [any flag of bigrid train]
 // Trains and evaluates for each dataset, choice and seed, and adds each result to a file as it comes; after an
 // interruption the same command continues. Writes the tables of all results into docs/results.md: means and ranks over
-// datasets first, and what is chosen if one of them is left out (docs/notes/protocol.md).
+// datasets first, and what is chosen if one of them is left out (docs/notes/protocol.md). --maps keeps the maps, of
+// which pictures.bench.ts makes a page.
 import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import { Command } from "commander";
@@ -20,6 +22,7 @@ import { OptionError } from "../../src/runtime/errors.ts";
 import { fromArray, release } from "../../src/tensor/tensor.ts";
 import { readChoices } from "./choices.ts";
 import { featuresOf, type FeatureSet } from "./features.ts";
+import { mapsPath, writeMaps } from "./maps.ts";
 import { nearestNeighbours, type Scored } from "./nearest.ts";
 import { protocolTables } from "./protocol.ts";
 import { addResult, holds, readResults, resultTables, withTables, type Result } from "./results.ts";
@@ -31,6 +34,7 @@ interface Flags extends TrainFlags, Readonly<Record<string, unknown>> {
   readonly out: string;
   readonly report: string;
   readonly features: string;
+  readonly maps?: string;
 }
 
 const SAID_EVERY = 50; // steps
@@ -43,13 +47,14 @@ const program = new Command("npm run accuracy --").argument("<dirs...>", "datase
   .option("--only <names>", "of these choices, with commas (default: all)")
   .option("--out <file>", "the results, added to", "bench/results/accuracy.json")
   .option("--report <file>", "the document whose tables are written anew", "docs/results.md")
+  .option("--maps <dir>", "keeps the maps of the first seed there, for npm run bench -- pictures")
   .option("--features <dir>", "where features are kept between runs", "runs/features");
 await program.parseAsync(process.argv.slice(3), { from: "user" });
 await compare(program.args, program.opts<Flags>());
 
 async function compare(
   roots: readonly string[],
-  { seeds, choices, only, out, report, features, ...flags }: Flags,
+  { seeds, choices, only, out, report, features, maps, ...flags }: Flags,
 ): Promise<void> {
   const wanted = await readChoices(choices, only?.split(",") ?? null);
   const numbers = seeds
@@ -71,7 +76,8 @@ async function compare(
         const options = seed === null ? { inputSize, resize, padding } : { ...general, ...settings.options };
         const key = { dataset, backbone, choice: choice.name, seed, options };
         const label = `${dataset}, ${backbone}, ${choice.name}${seed === null ? "" : `, seed ${seed}`}`;
-        if (holds(await readResults(out), key)) {
+        const kept = maps && (seed ?? numbers[0]) === numbers[0] ? mapsPath(maps, key) : null;
+        if (holds(await readResults(out), key) && !(kept && !existsSync(kept))) {
           console.error(`${label}: known`);
           continue;
         }
@@ -81,6 +87,7 @@ async function compare(
         const scored =
           "window" in choice ? await searched(set, choice.window) : await trained(set, { ...given, seed: seed! });
         const seconds = (performance.now() - started) / 1000;
+        if (kept) await writeMaps(kept, scored.flat());
         const images = { train: countOf(set, "train"), test: countOf(set, "test") };
         const { description: adapter } = device.adapter;
         const results = await addResult(out, { ...key, images, adapter, commit, ...measured(scored), seconds });
@@ -115,12 +122,12 @@ async function compare(
     const scored: Scored[][] = [];
     for (const { test } of classes) {
       const own: Scored[] = [];
-      for (const { defective, features, mask } of test) {
+      for (const { path, defective, features, mask } of test) {
         const tensor = fromArray(device, [1, cells, cells, channels], features);
         const [{ score, peak, map, calibrated }] = (await detector.inspectFeatures(tensor)) as [FeatureInspection];
         release(tensor);
         const isRejected = calibrated >= AT_THRESHOLD;
-        own.push({ defective, score, peak, map, isRejected, mask, width: size, height: size });
+        own.push({ path, defective, score, peak, map, isRejected, mask, width: size, height: size });
       }
       scored.push(own);
     }

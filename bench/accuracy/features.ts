@@ -15,6 +15,8 @@ import { release, toArray } from "../../src/tensor/tensor.ts";
 
 /** A test image as the backbone sees it. */
 export interface TestImage {
+  /** Relative to the dataset. */
+  readonly path: string;
   readonly defective: boolean;
   /** cells x cells x channels */
   readonly features: Float32Array;
@@ -70,6 +72,7 @@ export async function featuresOf(
     const values = await keptFeatures(file, maker, root, items).finally(() => file.close());
     const featuresOfItem = new Map(items.map((item, i) => [item, values[i]!]));
     const read = async (item: Item): Promise<TestImage> => ({
+      path: item.path,
       defective: item.defective,
       features: featuresOfItem.get(item)!,
       mask: await decodeMasks(

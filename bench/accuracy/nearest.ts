@@ -10,6 +10,9 @@ import type { FeatureClass, FeatureSet } from "./features.ts";
 
 /** A scored image with both image scores. */
 export interface Scored extends ScoredImage {
+  /** Relative to the dataset. */
+  readonly path: string;
+  readonly map: Float32Array;
   /** Maximum of the map; `score` is the largest mean over a window. */
   readonly peak: number;
   /** True if its score reaches the model's threshold; absent where there is none. */
@@ -34,7 +37,7 @@ export async function nearestNeighbours(
     bank.push(cellsOf(device, await averagedCells(device, train.slice(i, i + imagesOfPart), set, window), channels));
   }
   const scored: Scored[] = [];
-  for (const { defective, features, mask } of test) {
+  for (const { path, defective, features, mask } of test) {
     const averaged = await averagedCells(device, [features], set, window);
     const parts: Float32Array[] = [];
     for (const rows of bank) {
@@ -44,7 +47,8 @@ export async function nearestNeighbours(
     const distances = Float32Array.from({ length: cells * cells }, (_, cell) =>
       Math.sqrt(Math.min(...parts.map((part) => part[cell]!))),
     );
-    scored.push({ ...(await smoothed(device, distances, cells, size)), defective, mask, width: size, height: size });
+    const result = await smoothed(device, distances, cells, size);
+    scored.push({ ...result, path, defective, mask, width: size, height: size });
     if (scored.length % 20 === 0) console.error(`nearest neighbours of ${scored.length} of ${test.length} images`);
   }
   bank.forEach(release);

@@ -1,7 +1,7 @@
 // Training steps at the sizes of the paper and below, in every decoder, for EfficientNet-B4's and B6's features; then
 // many steps of the largest, as they come in a training (--steps 0: none). With --autotune on a device that measures its forms.
 import { openDevice } from "../../src/node/device.ts";
-import { DECODERS } from "../../src/methods/grad/options.ts";
+import { DECODERS } from "../../src/methods/parts/decoders.ts";
 import { nameOfStep, prepareStep, type StepRow } from "../training/grad_rows.ts";
 import { goesOn, options, writeResult } from "./options.ts";
 

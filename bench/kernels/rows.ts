@@ -6,6 +6,7 @@ import * as conv from "../../src/kernels/conv2d.ts";
 import { gatherRegion, padForward } from "../../src/kernels/copy.ts";
 import * as depthwise from "../../src/kernels/depthwise_conv2d.ts";
 import { dropoutForward } from "../../src/kernels/dropout.ts";
+import { perlinMask } from "../../src/kernels/perlin_mask.ts";
 import { binaryForward } from "../../src/kernels/elementwise.ts";
 import { drawFeatureBlocks, pasteFeatureBlocks } from "../../src/kernels/feature_block_paste.ts";
 import { farthestPointStep } from "../../src/kernels/farthest_point.ts";
@@ -27,7 +28,7 @@ import { maxPositionsForward, reduceMiddle, sumProducts } from "../../src/kernel
 import * as resize from "../../src/kernels/resize.ts";
 import * as rows from "../../src/kernels/rows.ts";
 import { exclusiveScan } from "../../src/kernels/scan.ts";
-import { SUBGROUP_MATRICES } from "../../src/kernels/products/subgroup.ts";
+import { MATRIX_FORMS } from "../../src/kernels/products/subgroup.ts";
 import { topKMeanBackwardInput, topKMeanForward } from "../../src/kernels/top_k_mean.ts";
 import { PUBLISHED_BLOCKS } from "../../src/ops/feature_block_paste.ts";
 import { imagesToTensor } from "../../src/ops/images.ts";
@@ -47,11 +48,10 @@ export interface Measured {
   readonly prepare: (device: Device) => () => unknown;
 }
 
-/** True if a device can run it: casts need half precision, and some products subgroup matrices. */
+/** True if a device can run it: casts and products on units for matrices need half precision, and the latter those units. */
 export const isPossible = ({ gpu, adapter }: Device, { kernel }: Pick<Measured, "kernel">): boolean =>
-  kernel.startsWith("subgroup_product.")
-    ? adapter.matrixLanes !== undefined
-    : !kernel.startsWith("cast.") || gpu.features.has("shader-f16");
+  (!/^(cast|subgroup_product)\./.test(kernel) || gpu.features.has("shader-f16")) &&
+  (!kernel.startsWith("subgroup_product.") || adapter.matrices !== undefined);
 
 const [CELLS, CHANNELS] = [28, 272];
 const POSITIONS = CELLS * CELLS;
@@ -86,13 +86,23 @@ const inForms = (
   forms: readonly string[],
   prepare: (form: string) => Measured["prepare"],
 ): Record<string, Measured["prepare"]> =>
-  Object.fromEntries(
-    forms.map((form) => [`${form in TILES ? "tiled_product" : shader}.${entryPoint}, ${form}`, prepare(form)]),
-  );
+  Object.fromEntries(forms.map((form) => [`${shaderOf(form) ?? shader}.${entryPoint}, ${form}`, prepare(form)]));
+
+/** The shader of a form with tiles. */
+function shaderOf(form: string): string | null {
+  if (form in TILES) return "tiled_product";
+  return (MATRIX_FORMS as readonly string[]).includes(form) ? "subgroup_product" : null;
+}
 
 /** Makes tensors of normal numbers, one for each shape, and passes them to a call. */
 export const over = (shapes: readonly Shape[], call: (...tensors: Tensor[]) => unknown) => (device: Device) => {
   const tensors = shapes.map((shape) => normals(device, shape));
+  return () => call(...tensors);
+};
+
+/** The same, of f16. */
+const overHalf = (shapes: readonly Shape[], call: (...tensors: Tensor[]) => unknown) => (device: Device) => {
+  const tensors = shapes.map((shape) => castForward(normals(device, shape), "f16"));
   return () => call(...tensors);
 };
 
@@ -115,6 +125,9 @@ export const family = (
   calls: Record<string, Measured["prepare"]>,
 ): Measured[] => Object.entries(calls).map(([kernel, prepare]) => ({ kernel, what, bytes, flops, prepare }));
 
+const OPERAND: Shape = [1, POSITIONS, CHANNELS];
+const FACTOR: Shape = [1, CHANNELS, 4 * CHANNELS];
+const RESULT: Shape = [1, POSITIONS, 4 * CHANNELS];
 const PRODUCT: Shape[] = [MAP, [CHANNELS, 4 * CHANNELS], EXPANDED];
 const IMAGE: Shape = [1, CELLS, CELLS, 64];
 const WEIGHT: Shape = [3, 3, 64, 64];
@@ -128,31 +141,13 @@ const POOLED: Shape = [1, 14, 14, CHANNELS];
 export const KERNELS: readonly Measured[] = [
   ...family(`${POSITIONS}x${CHANNELS} by ${CHANNELS}x${4 * CHANNELS}`, bytesOf(...PRODUCT), 8 * COUNT * CHANNELS, {
     ...inForms("matmul", "forward", MATMUL_FORMS, (form) =>
-      over(
-        [
-          [1, POSITIONS, CHANNELS],
-          [1, CHANNELS, 4 * CHANNELS],
-        ],
-        (a, b) => matmulForward(a, b, {}, {}, form),
-      ),
+      over([OPERAND, FACTOR], (a, b) => matmulForward(a, b, {}, {}, form)),
     ),
     ...inForms("matmul", "gradient of the weight", MATMUL_FORMS, (form) =>
-      over(
-        [
-          [1, POSITIONS, CHANNELS],
-          [1, POSITIONS, 4 * CHANNELS],
-        ],
-        (a, g) => matmulForward(a, g, {}, { transposeA: true }, form),
-      ),
+      over([OPERAND, RESULT], (a, g) => matmulForward(a, g, {}, { transposeA: true }, form)),
     ),
     ...inForms("matmul", "gradient of the input", MATMUL_FORMS, (form) =>
-      over(
-        [
-          [1, POSITIONS, 4 * CHANNELS],
-          [1, CHANNELS, 4 * CHANNELS],
-        ],
-        (g, b) => matmulForward(g, b, {}, { transposeB: true }, form),
-      ),
+      over([RESULT, FACTOR], (g, b) => matmulForward(g, b, {}, { transposeB: true }, form)),
     ),
   }),
   ...family(
@@ -160,13 +155,28 @@ export const KERNELS: readonly Measured[] = [
     bytesOf(...PRODUCT) / 2,
     8 * COUNT * CHANNELS,
     {
-      "subgroup_product.forward": (device) => {
-        const half = (shape: Shape) => castForward(normals(device, shape), "f16");
-        const [a, b] = [half([1, POSITIONS, CHANNELS]), half([1, CHANNELS, 4 * CHANNELS])];
-        return () => matmulForward(a, b, {}, {}, SUBGROUP_MATRICES);
-      },
+      ...inForms("matmul", "forward", MATRIX_FORMS, (form) =>
+        overHalf([OPERAND, FACTOR], (a, b) => matmulForward(a, b, {}, {}, form)),
+      ),
+      ...inForms("matmul", "gradient of the weight", MATRIX_FORMS, (form) =>
+        overHalf([OPERAND, RESULT], (a, g) => matmulForward(a, g, {}, { transposeA: true }, form)),
+      ),
+      ...inForms("matmul", "gradient of the input", MATRIX_FORMS, (form) =>
+        overHalf([RESULT, FACTOR], (g, b) => matmulForward(g, b, {}, { transposeB: true }, form)),
+      ),
     },
   ),
+  ...family("3x3, 28x28x64 to 64, f16", bytesOf(IMAGE, WEIGHT, IMAGE) / 2, 18 * POSITIONS * 64 * 64, {
+    ...inForms("conv2d", "convolution", MATRIX_FORMS, (form) =>
+      overHalf([IMAGE, WEIGHT], (x, w) => conv.conv2dForward(x, w, {}, PADDED, form)),
+    ),
+    ...inForms("conv2d", "gradient of an image", MATRIX_FORMS, (form) =>
+      overHalf([IMAGE, WEIGHT, IMAGE], (x, w, g) => conv.conv2dBackwardInput(x, w, g, PADDED, form)),
+    ),
+    ...inForms("conv2d", "gradient of a filter", MATRIX_FORMS, (form) =>
+      overHalf([IMAGE, WEIGHT, IMAGE], (x, w, g) => conv.conv2dBackwardWeight(x, w, g, PADDED, form)),
+    ),
+  }),
   ...family("3x3, 28x28x64 to 64", bytesOf(IMAGE, WEIGHT, IMAGE), 18 * POSITIONS * 64 * 64, {
     ...inForms("conv2d", "forward", conv.CONV2D_FORMS, (form) =>
       over([IMAGE, WEIGHT], (x, w) => conv.conv2dForward(x, w, {}, PADDED, form)),
@@ -385,6 +395,10 @@ export const KERNELS: readonly Measured[] = [
   }),
   ...family("16 images of 28x28", bytesOf([16, CELLS, CELLS, 2]), 0, {
     "feature_block_paste.walk": (device) => () => drawFeatureBlocks(device, [16, CELLS, CELLS], DRAW, PUBLISHED_BLOCKS),
+  }),
+  ...family("16 maps of 28x28", bytesOf([16, CELLS, CELLS]), 0, {
+    "perlin_mask.forward": (device) => () =>
+      perlinMask(device, [16, CELLS, CELLS], DRAW, { threshold: 0.2, cleanShare: 0.5 }),
   }),
   ...family("16 maps of 28x28x272", bytesOf([2, 16, CELLS, CELLS, CHANNELS]), 16 * CELLS * CELLS * CHANNELS, {
     "feature_block_paste.paste": over([[16, CELLS, CELLS, CHANNELS]], (x) =>

@@ -2,7 +2,7 @@
 // prints the table of docs/performance.md. These are bounds, not measurements: nothing is run, and any adapter will do.
 import { writeFileSync } from "node:fs";
 import { openDevice } from "../../src/node/device.ts";
-import { DECODERS } from "../../src/methods/grad/options.ts";
+import { DECODERS } from "../../src/methods/parts/decoders.ts";
 import {
   boundOf,
   DISPATCH,

@@ -1,9 +1,9 @@
 // Training steps of GRAD and inferences, as both `bench grad` and the compiler's listings take them.
 import { gradConfig } from "../../src/methods/grad/config.ts";
 import { Grad } from "../../src/methods/grad/model.ts";
-import type { DecoderName } from "../../src/methods/grad/options.ts";
+import type { DecoderName } from "../../src/methods/parts/decoders.ts";
 import type { Stage } from "../../src/methods/grad/stages.ts";
-import { GradTraining } from "../../src/methods/grad/training.ts";
+import { GradTraining, lossScaleOf } from "../../src/methods/grad/training.ts";
 import type { FitStep } from "../../src/methods/method.ts";
 import type { PretrainedName } from "../../src/backbones/registry.ts";
 import { Weights } from "../../src/nn/weights.ts";
@@ -25,6 +25,8 @@ export interface StepRow {
   readonly stage: Stage;
   readonly batch: number;
   readonly recompute: boolean;
+  /** True if activations and gradients are stored in f16. */
+  readonly half?: boolean;
   readonly warmUps: number;
 }
 
@@ -49,6 +51,8 @@ const MOBILE = { decoder: "mobile", channels: 272, stage: "normal", warmUps: 2 }
 const LARGEST = { backbone: "efficientnet-b6", decoder: "mobile" } as const;
 const RESNETS = ["resnet18", "resnet50", "wide-resnet50-2"] as const;
 
+const IN_HALF = ", in half precision";
+
 /** Steps to take on a device: smaller ones on a software adapter. */
 export const stepRows = ({ adapter }: Device): readonly StepRow[] => [
   ...([40, 216] as const).flatMap((channels) => STAGES.map((stage) => ({ ...TINY, channels, stage }))),
@@ -68,10 +72,10 @@ export function inferenceRows({ gpu }: Device): readonly InferenceRow[] {
   ];
 }
 
-export const nameOfStep = ({ decoder, channels, stage, batch, recompute }: StepRow): string =>
-  `${decoder}, ${channels} channels, ${stage}, batch ${batch}${recompute ? ", blocks twice" : ""}`;
+export const nameOfStep = ({ decoder, channels, stage, batch, recompute, half = false }: StepRow): string =>
+  `${decoder}, ${channels} channels, ${stage}, batch ${batch}${recompute ? ", blocks twice" : ""}${half ? IN_HALF : ""}`;
 export const nameOfInference = ({ backbone, decoder, batch, half }: InferenceRow): string =>
-  `inference, ${backbone}, ${decoder}, batch ${batch}${half ? ", in half precision" : ""}`;
+  `inference, ${backbone}, ${decoder}, batch ${batch}${half ? IN_HALF : ""}`;
 
 /** Numbers by a hash, of the wanted deviation: drawing normal ones for a large decoder takes a minute. */
 class HashedNumbers extends RandomStream {
@@ -87,7 +91,7 @@ class HashedNumbers extends RandomStream {
  */
 export function prepareStep(
   device: Device,
-  { decoder, channels, stage, batch, recompute }: StepRow,
+  { decoder, channels, stage, batch, recompute, half = false }: StepRow,
   random: (stream: number) => RandomStream = (stream) => new HashedNumbers(1, stream),
 ): Prepared<IteratorResult<FitStep, void>> {
   const values = random(1).normals(batch * CELLS * CELLS * channels, Math.sqrt(VARIANCE));
@@ -100,7 +104,7 @@ export function prepareStep(
     { height: CELLS, width: CELLS, channels, variance: VARIANCE },
     { form: "published", decoder },
   );
-  const model = new Grad(Weights.drawn(device), config, random(0), recompute);
+  const model = new Grad(Weights.drawn(device), config, random(0), { recompute, storage: half ? "f16" : "f32" });
   const std = fromArray(device, [channels], new Float32Array(channels).fill(Math.sqrt(VARIANCE)));
   const epochs = {
     epochsAbnormal: 200,
@@ -111,6 +115,7 @@ export function prepareStep(
     leastResidual: 30,
     enoughHits: 1,
     anomalyShare: 0.5,
+    lossScale: half ? lossScaleOf(config, batch) : 1,
   };
   const training = new GradTraining(model, features, { ...epochs, batch, seed: 1, std });
   training.restore({ json: { position: { stage, step: 0 }, optimizerSteps: null }, tensors: new Map() });

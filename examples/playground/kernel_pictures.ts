@@ -47,7 +47,8 @@ import {
 } from "../../src/index.ts";
 import { TILES } from "../../src/kernels/products/forms.ts";
 import { matmulForward } from "../../src/kernels/products/matmul.ts";
-import { SUBGROUP_MATRICES } from "../../src/kernels/products/subgroup.ts";
+import { MATRIX_FORMS } from "../../src/kernels/products/subgroup.ts";
+import { perlinMask } from "../../src/ops/perlin_mask.ts";
 import { SIDE, type Control, type Values } from "./kernels_protocol.ts";
 
 /** The output of a kernel: 1 or 3 channels, and the values that are drawn black and white. */
@@ -398,6 +399,15 @@ export const KERNEL_PICTURES: readonly KernelPicture[] = [
     },
   },
   {
+    shader: "perlin_mask",
+    controls: [SEED, range("threshold", -0.4, 0.6, 0.05, 0.1)],
+    make: (photo, values) => {
+      const options = { threshold: number(values, "threshold"), cleanShare: 0 };
+      const marks = perlinMask(photo.device, [1, SIDE, SIDE], DRAW(values), options);
+      return shown(multiply(photo, reshape(marks, [1, SIDE, SIDE, 1])));
+    },
+  },
+  {
     shader: "pool",
     controls: [choice("pool", "average", "maximum"), range("window", 1, 31, 2, 9), range("stride", 1, 12, 1, 1)],
     make: (photo, values) => {
@@ -486,8 +496,9 @@ export const KERNEL_PICTURES: readonly KernelPicture[] = [
     make: (photo, values) =>
       blurredDown(photo, number(values, "reach"), (weights, pixels) => {
         // by another form, where this one cannot run
-        if (photo.device.adapter.matrixLanes === undefined) return matmul(weights, pixels);
-        return cast(matmulForward(cast(weights, "f16"), cast(pixels, "f16"), {}, {}, SUBGROUP_MATRICES), "f32");
+        const { adapter, gpu } = photo.device;
+        if (!adapter.matrices || !gpu.features.has("shader-f16")) return matmul(weights, pixels);
+        return cast(matmulForward(cast(weights, "f16"), cast(pixels, "f16"), {}, {}, MATRIX_FORMS[0]), "f32");
       }),
   },
   {

@@ -4,14 +4,15 @@ import type { PretrainedWeights } from "../backbones/weights.ts";
 import type { DecodedImage } from "../io/image.ts";
 import type { Assembly, FeatureExtents, Json, Model, Scoring } from "../methods/method.ts";
 import { loadMethod } from "../methods/registry.ts";
+import { storageOf } from "../nn/storage.ts";
 import { Weights, type StoredTensors } from "../nn/weights.ts";
 import type { Device } from "../runtime/device.ts";
 import { CapturedWork } from "../tensor/captured.ts";
 import { dispose } from "../runtime/disposal.ts";
-import { InputError, OptionError, UnsupportedError } from "../runtime/errors.ts";
+import { InputError, OptionError } from "../runtime/errors.ts";
 import { tunePending } from "../runtime/tuner.ts";
 import { placementOf, type Resize, type Placement, type Size } from "../io/placement.ts";
-import { fromArray, release, sameShape, type FloatDType, type Tensor } from "../tensor/tensor.ts";
+import { fromArray, release, sameShape, type Tensor } from "../tensor/tensor.ts";
 import { stageNames } from "./assembly.ts";
 import { calibratedScore, describeSpread, type Calibration } from "./calibration.ts";
 import { FeatureExtractor, FeatureMaker, type Preprocessing } from "./features.ts";
@@ -46,17 +47,6 @@ export interface DetectorOptions {
    * memory traffic; scores differ by less than a hundredth. Default false.
    */
   readonly half?: boolean;
-}
-
-/**
- * The dtype in which weights and activations are stored.
- * @throws UnsupportedError for half precision where the device lacks it
- */
-export function storageOf(device: Device, half: boolean): FloatDType {
-  if (!half || device.gpu.features.has("shader-f16")) return half ? "f16" : "f32";
-  throw new UnsupportedError(
-    `half precision needs the feature shader-f16, which ${device.adapter.description} lacks; do without it`,
-  );
 }
 
 /**

@@ -8,7 +8,8 @@ import { briefOptions, resolveOptions } from "../runtime/option_table.ts";
 import { bytesOf, empty, fromArray, release, toArray, type FloatDType, type Tensor } from "../tensor/tensor.ts";
 import { stageNames } from "./assembly.ts";
 import { NOT_CALIBRATED } from "./calibration.ts";
-import { Detector, requireFeaturesOf, storageOf, type DetectorConfig } from "./detector.ts";
+import { storageOf } from "../nn/storage.ts";
+import { Detector, requireFeaturesOf, type DetectorConfig } from "./detector.ts";
 import { FeatureExtractor, FeatureMaker } from "./features.ts";
 import { featureDType } from "./feature_store.ts";
 

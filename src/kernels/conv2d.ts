@@ -1,11 +1,21 @@
 import module from "../../shaders/conv2d.wgsl";
 import tiled from "../../shaders/tiled_product.wgsl";
 import { OptionError, shapeError } from "../runtime/errors.ts";
-import { countOf, elementOf, empty, packOf, release, type Shape, type Tensor } from "../tensor/tensor.ts";
+import {
+  countOf,
+  elementOf,
+  empty,
+  packOf,
+  release,
+  type FloatDType,
+  type Shape,
+  type Tensor,
+} from "../tensor/tensor.ts";
 import { activationConstants } from "./activation.ts";
 import { settleAs } from "./cast.ts";
 import { geometryOf, type ConvolutionOptions, type Epilogue, type Geometry } from "./convolution.ts";
-import { formFor, TILES } from "./products/forms.ts";
+import { agrees } from "./products/agreement.ts";
+import { formFor, TILES, tilingOf } from "./products/forms.ts";
 import { floatDType, launch, requireShape, type Launch } from "./launch.ts";
 import { uniformSize } from "./products/product.ts";
 import { reduceMiddle } from "./reduce.ts";
@@ -31,7 +41,7 @@ export const CONV2D_FORMS = [...UNTILED, ...Object.keys(TILES)];
 
 /**
  * `[N,H,W,C]`, `[R,S,C/g,K]` -> `[N,P,Q,K]`.
- * @param form one of CONV2D_FORMS, chosen as in matmul.ts; always `direct` if groups > 1
+ * @param form one of CONV2D_FORMS or MATRIX_FORMS, chosen as in matmul.ts; always `direct` if groups > 1
  */
 export function conv2dForward(
   input: Tensor,
@@ -63,11 +73,12 @@ export function conv2dForward(
     loadB: LOAD_B.matrix,
     windows: { ...geometry, height, width, channels, place_height: out_height, place_width: out_width, filter_w: s },
   };
-  form = formOf("conv2d.forward", product, params.filter_groups, form, (form) =>
-    conv2dForward(like(input), like(weight), { bias: bias && like(bias), activation }, options, form),
-  );
-  const tile = TILES[form];
-  if (tile) return tiledProduct({ op: "conv2d", ...product, pack: packFor(channels, n) }, tile);
+  form = formOf("conv2d.forward", product, params.filter_groups, form, {
+    run: (form) => conv2dForward(like(input), like(weight), { bias: bias && like(bias), activation }, options, form),
+    check: ([x, w], form) => conv2dForward(x, w, { activation: activation && "leakyRelu" }, CHECKED, form),
+  });
+  const tiling = tilingOf(form, UNTILED, input);
+  if (tiling) return tiledProduct({ op: "conv2d", ...product, pack: packFor(channels, n) }, tiling);
   const output = empty(input.device, shape, input.dtype);
   launchForm("forward", form === "uniform" ? { rows: product.m, columns: n } : null, {
     element,
@@ -114,11 +125,12 @@ export function conv2dBackwardInput(
       filter_w: s,
     },
   };
-  form = formOf("conv2d.backward_input", product, params.filter_groups, form, (form) =>
-    conv2dBackwardInput(like(input), like(weight), like(gradOutput), options, form),
-  );
-  const tile = TILES[form];
-  if (tile) return tiledProduct({ op: "conv2d", ...product, pack: packFor(channels, k) }, tile);
+  form = formOf("conv2d.backward_input", product, params.filter_groups, form, {
+    run: (form) => conv2dBackwardInput(like(input), like(weight), like(gradOutput), options, form),
+    check: ([x, w, g], form) => conv2dBackwardInput(x, w, g, CHECKED, form),
+  });
+  const tiling = tilingOf(form, UNTILED, input);
+  if (tiling) return tiledProduct({ op: "conv2d", ...product, pack: packFor(channels, k) }, tiling);
   const gradInput = empty(input.device, input.shape, input.dtype);
   const tensors = { weight, grad_output: gradOutput, grad_input: gradInput };
   const invocations = params.batch * params.height * params.width * params.channels;
@@ -157,11 +169,12 @@ export function conv2dBackwardWeight(
     loadB: LOAD_B.matrix,
     windows: { ...geometry, height, width, channels, place_height: out_height, place_width: out_width, filter_w: s },
   };
-  form = formOf("conv2d.backward_weight", product, params.filter_groups, form, (form) =>
-    conv2dBackwardWeight(like(input), like(weight), like(gradOutput), options, form),
-  );
-  const tile = TILES[form];
-  if (tile) return tiledProduct({ op: "conv2d", ...product, pack: packFor(channels, n) }, tile);
+  form = formOf("conv2d.backward_weight", product, params.filter_groups, form, {
+    run: (form) => conv2dBackwardWeight(like(input), like(weight), like(gradOutput), options, form),
+    check: ([x, w, g], form) => conv2dBackwardWeight(x, w, g, CHECKED, form),
+  });
+  const tiling = tilingOf(form, UNTILED, input);
+  if (tiling) return tiledProduct({ op: "conv2d", ...product, pack: packFor(channels, n) }, tiling);
   const partial = empty(input.device, [params.slices, r, s, c, n]);
   const tensors = { input, grad_output: gradOutput, grad_weight: partial };
   const invocations = params.slices * r * s * c * params.packs;
@@ -176,29 +189,49 @@ const like = ({ device, shape, dtype }: Tensor): Tensor => empty(device, shape, 
 
 const packFor = (...channels: readonly number[]): 1 | 4 => Math.min(...channels.map(packOf)) as 1 | 4;
 
+const CHECKED = { padding: [0, 0, 0, 1] } as const; // of windows of 1 x 2 on 7 x 6 pixels, which leaves tiles partly empty
+
+/** Ways to try a form. */
+interface Trials {
+  /** Runs a form on tensors like the actual ones. */
+  readonly run: (form: string) => void;
+  /** Runs a form with the options CHECKED on an image, a weight, and an image like the output. */
+  readonly check: (operands: readonly [Tensor, Tensor, Tensor], form: string) => Tensor;
+}
+
 /** The form to run. */
 function formOf(
   op: string,
   product: Omit<TiledProduct, "op" | "pack">,
   groups: number,
   form: string | undefined,
-  trial: (form: string) => void,
+  { run, check }: Trials,
 ): string {
   if (groups > 1) return "direct"; // each group is a product of its own, too narrow for tiles
+  if (form !== undefined) return form;
   const { a, epilogue, windows } = product;
   const { channels, filter_w, stride_h, stride_w } = windows!;
-  const details = [
-    a.dtype,
-    packFor(channels, product.n),
-    (epilogue.activation ?? null) !== null,
-    filter_w,
-    stride_h,
-    stride_w,
+  const pack = packFor(channels, product.n);
+  const details = [a.dtype, pack, (epilogue.activation ?? null) !== null, filter_w, stride_h, stride_w];
+  const c = pack === 4 ? 76 : 75;
+  const shapes = [
+    [2, 7, 6, c],
+    [1, 2, c, c],
+    [2, 7, 6, c],
   ];
-  return (
-    form ??
-    formFor({ device: a.device, op, shaders: [module, tiled], extents: product, details, untiled: UNTILED, trial })
-  );
+  return formFor({
+    operand: a,
+    op,
+    shaders: [module, tiled],
+    extents: product,
+    details,
+    untiled: UNTILED,
+    trial: run,
+    agreesWith: (form, fixed) =>
+      agrees(a.device, a.dtype as FloatDType, [shapes], (operands, trusted) =>
+        check(operands as [Tensor, Tensor, Tensor], trusted ? fixed : form),
+      ),
+  });
 }
 
 /**

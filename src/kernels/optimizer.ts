@@ -26,12 +26,12 @@ export interface SgdSettings {
 }
 
 /**
- * `[1]`: the factor that limits the gradients' norm to `maxNorm`; the elements of `squares` `[T]` sum to the squared
- * norm.
+ * `[1]`: the factor that multiplies gradients by `scale` and then limits their norm to `maxNorm`; the elements of
+ * `squares` `[T]` sum to the squared norm before.
  */
-export function clipFactor(squares: Tensor, maxNorm: number): Tensor {
+export function clipFactor(squares: Tensor, maxNorm: number, scale = 1): Tensor {
   const output = empty(squares.device, [1]);
-  const params = { ...NOTHING, count: countOf(squares.shape), max_norm: maxNorm };
+  const params = { ...NOTHING, count: countOf(squares.shape), max_norm: maxNorm, scale };
   launch({
     module,
     entryPoint: "clip_factor",
@@ -98,4 +98,5 @@ const NOTHING = {
   rest2: 0,
   eps: 0,
   max_norm: 0,
+  scale: 1,
 };

@@ -12,12 +12,14 @@ import { requireMatrix } from "./shape.ts";
 export function cholesky(a: Float64Array, n: number): Float64Array {
   requireMatrix("cholesky", a, n, n);
   const l = new Float64Array(n * n);
+  const rows = Array.from({ length: n }, (_, i) => l.subarray(i * n, (i + 1) * n));
   for (let i = 0; i < n; i++) {
+    const row = rows[i]!;
     for (let j = 0; j <= i; j++) {
+      const other = rows[j]!;
       let left = a[i * n + j]!;
-      for (let k = 0; k < j; k++) left -= l[i * n + k]! * l[j * n + k]!;
-      if (j < i) l[i * n + j] = left / l[j * n + j]!;
-      else l[i * n + i] = Math.sqrt(requirePivot(left, a[i * n + i]!, i, n));
+      for (let k = 0; k < j; k++) left -= row[k]! * other[k]!;
+      row[j] = j < i ? left / other[j]! : Math.sqrt(requirePivot(left, a[i * n + i]!, i, n));
     }
   }
   return l;
@@ -46,8 +48,8 @@ export function solveLower(l: Float64Array, n: number, b: Float64Array, columns:
     for (let k = 0; k < i; k++) {
       const factor = l[i * n + k]!;
       if (factor === 0) continue;
-      const at = k * columns;
-      for (let c = 0; c < columns; c++) row[c]! -= factor * b[at + c]!;
+      const other = b.subarray(k * columns, (k + 1) * columns);
+      for (let c = 0; c < columns; c++) row[c]! -= factor * other[c]!;
     }
     const diagonal = l[i * n + i]!;
     for (let c = 0; c < columns; c++) row[c]! /= diagonal;

@@ -50,12 +50,12 @@ function tridiagonal(
     const { v, scale } = reflectionOf(rows[k]!, k + 1);
     if (scale === 0) continue;
     // H A H = A - v w' - w v', with p = scale A v and w = p - (scale p'v / 2) v
-    const p = rows.map((row) => scale * product(row, v, k + 1));
-    const half = (scale * product(p, v, k + 1)) / 2;
-    const w = p.map((x, i) => x - half * v[i]!);
+    const w = new Float64Array(n);
+    for (let i = k; i < n; i++) w[i] = scale * product(rows[i]!, v, k + 1);
+    addTo(w, v, (-scale * product(w, v, k + 1)) / 2);
     for (let i = k; i < n; i++) {
-      const row = rows[i]!;
-      for (let j = k; j < n; j++) row[j]! -= v[i]! * w[j]! + w[i]! * v[j]!;
+      const [row, vi, wi] = [rows[i]!, v[i]!, w[i]!];
+      for (let j = k; j < n; j++) row[j] = row[j]! - vi * w[j]! - wi * v[j]!;
     }
     const along = new Float64Array(n);
     for (let i = k + 1; i < n; i++) addTo(along, vectors[i]!, v[i]!);
@@ -67,7 +67,7 @@ function tridiagonal(
   };
 }
 
-function product(a: ArrayLike<number>, b: ArrayLike<number>, first: number): number {
+function product(a: Float64Array, b: Float64Array, first: number): number {
   let sum = 0;
   for (let i = first; i < b.length; i++) sum += a[i]! * b[i]!;
   return sum;
@@ -134,7 +134,8 @@ function chase(
 
 function rotate(a: Float64Array, b: Float64Array, cosine: number, sine: number): void {
   for (let k = 0; k < a.length; k++) {
-    const [x, y] = [a[k]!, b[k]!];
+    const x = a[k]!;
+    const y = b[k]!;
     a[k] = cosine * x - sine * y;
     b[k] = sine * x + cosine * y;
   }

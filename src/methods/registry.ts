@@ -4,9 +4,11 @@ import type { Method } from "./method.ts";
 
 // A method is a folder, and a line here. Each is loaded where it is asked for.
 const METHODS = {
+  dfr: async () => (await import("./dfr/method.ts")).dfr,
   grad: async () => (await import("./grad/method.ts")).grad,
   padim: async () => (await import("./padim/method.ts")).padim,
   patchcore: async () => (await import("./patchcore/method.ts")).patchcore,
+  crad: async () => (await import("./crad/method.ts")).crad,
   simplenet: async () => (await import("./simplenet/method.ts")).simplenet,
 } as const satisfies Readonly<Record<string, () => Promise<Method>>>;
 

@@ -1,7 +1,7 @@
 // Layers and weights of networks: what backbones and models are made of.
 export {
   activate,
-  asFrozen,
+  inStorage,
   block,
   conv3x3,
   depthwise3x3,

@@ -8,7 +8,7 @@ import { recompute } from "../ops/recompute.ts";
 import { squeezeExcitation as squeezeOp } from "../ops/squeeze_excitation.ts";
 import { UsageError } from "../runtime/errors.ts";
 import type { RandomStream } from "../tensor/random.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import type { FloatDType, Tensor } from "../tensor/tensor.ts";
 import type { Weights } from "./weights.ts";
 
 /**
@@ -60,9 +60,16 @@ export interface LayerContext {
    * false.
    */
   readonly recompute?: boolean;
+  /**
+   * Dtype in which layers that `inStorage` wraps keep activations and gradients while they are trained; weights and sums
+   * are f32. Default "f32".
+   */
+  readonly storage?: FloatDType;
+  /** Standard deviation of initial weights, given the number of inputs that are summed for an output. Default 0.01. */
+  readonly initialStd?: (inputs: number) => number;
 }
 
-const INITIAL_STD = 0.01;
+const usualStd = (): number => 0.01;
 
 /** The same context, one name deeper. */
 export const within = (context: LayerContext, name: string): LayerContext => ({
@@ -72,11 +79,11 @@ export const within = (context: LayerContext, name: string): LayerContext => ({
 
 /** A 1x1 convolution (or linear layer); weights N(0, std^2), biases 0. */
 export function pointwise(
-  { weights, prefix, random }: LayerContext,
+  { weights, prefix, random, initialStd = usualStd }: LayerContext,
   inputs: number,
   outputs: number,
   bias: boolean,
-  std = INITIAL_STD,
+  std = initialStd(inputs),
 ): Layer {
   const weight = weights.normal(`${prefix}.weight`, [inputs, outputs], std, random);
   if (!bias) return convolution(weights, weight, pointwiseConv2d);
@@ -84,15 +91,17 @@ export function pointwise(
   return (input) => pointwiseConv2d(input, weight, { bias: offsets });
 }
 
-/** A 3x3 convolution that keeps the extent, without bias; weights N(0, 0.01^2). */
-export function conv3x3({ weights, prefix, random }: LayerContext, inputs: number, outputs: number): Layer {
-  const weight = weights.normal(`${prefix}.weight`, [3, 3, inputs, outputs], INITIAL_STD, random);
+/** A 3x3 convolution that keeps the extent, without bias. */
+export function conv3x3(context: LayerContext, inputs: number, outputs: number): Layer {
+  const { weights, prefix, random, initialStd = usualStd } = context;
+  const weight = weights.normal(`${prefix}.weight`, [3, 3, inputs, outputs], initialStd(9 * inputs), random);
   return convolution(weights, weight, (input, weight, epilogue) => conv2d(input, weight, { padding: 1, ...epilogue }));
 }
 
-/** A depthwise 3x3 convolution that keeps the extent, without bias; weights N(0, 0.01^2). */
-export function depthwise3x3({ weights, prefix, random }: LayerContext, channels: number): Layer {
-  const weight = weights.normal(`${prefix}.weight`, [3, 3, channels], INITIAL_STD, random);
+/** A depthwise 3x3 convolution that keeps the extent, without bias. */
+export function depthwise3x3(context: LayerContext, channels: number): Layer {
+  const { weights, prefix, random, initialStd = usualStd } = context;
+  const weight = weights.normal(`${prefix}.weight`, [3, 3, channels], initialStd(9), random);
   return convolution(weights, weight, (input, weight, epilogue) =>
     depthwiseConv2d(input, weight, { padding: 1, ...epilogue }),
   );
@@ -101,22 +110,28 @@ export function depthwise3x3({ weights, prefix, random }: LayerContext, channels
 function convolution(weights: Weights, weight: Tensor, apply: ConvolutionPart["apply"]): Layer {
   const part: ConvolutionPart = { kind: "convolution", weight, apply, isFolded: false };
   const stored = asFrozenIn(weights, weight, () => !part.isFolded);
-  return Object.assign((input: Tensor) => apply(input, stored()), { part });
+  return Object.assign((input: Tensor) => apply(input, stored(input)), { part });
 }
 
-/** Returns the weight in the dtype in which the weights are frozen, if it `isUsed`. */
-function asFrozenIn(weights: Weights, weight: Tensor, isUsed = () => true): () => Tensor {
+/** Returns the weight in an input's dtype: as it was frozen, if it `isUsed`; cast anew while it is trained. */
+function asFrozenIn(weights: Weights, weight: Tensor, isUsed = () => true): (input: Tensor) => Tensor {
   const half = weights.derived<{ readonly weight?: Tensor }>([weight], (dtype) =>
     dtype === "f16" && isUsed() ? { weight: cast(weight, dtype) } : {},
   );
-  return () => half()?.weight ?? weight;
+  return (input) => half()?.weight ?? inDTypeOf(input, weight);
 }
 
-/** Wraps a layer with f32 input and output; in between it computes in the dtype in which the weights are frozen. */
-export const asFrozen =
-  ({ weights }: LayerContext, layer: Layer): Layer =>
+const inDTypeOf = ({ dtype }: Tensor, weight: Tensor): Tensor =>
+  dtype === weight.dtype ? weight : cast(weight, dtype);
+
+/**
+ * Wraps a layer with f32 input and output; in between it computes in the dtype in which the weights are frozen, in
+ * training in that of the context's storage.
+ */
+export const inStorage =
+  ({ weights, storage = "f32" }: LayerContext, layer: Layer): Layer =>
   (input, mode) =>
-    mode === "inference" && weights.frozen === "f16"
+    (mode === "inference" ? weights.frozen : storage) === "f16"
       ? cast(layer(cast(input, "f16"), mode), "f32")
       : layer(input, mode);
 
@@ -144,12 +159,13 @@ export const activate = (name: Activation): Layer =>
  * Squeeze and excitation: scales each channel by a gate computed from the mean over H, W. Layers without bias,
  * reduction to 1/4.
  */
-export function squeezeExcitation({ weights, prefix, random }: LayerContext, channels: number): Layer {
+export function squeezeExcitation(context: LayerContext, channels: number): Layer {
+  const { weights, prefix, random, initialStd = usualStd } = context;
   const squeezed = Math.max(1, Math.floor(channels / 4));
   const layer = (name: string, inputs: number, outputs: number) =>
-    asFrozenIn(weights, weights.normal(`${prefix}.${name}.weight`, [inputs, outputs], INITIAL_STD, random));
+    asFrozenIn(weights, weights.normal(`${prefix}.${name}.weight`, [inputs, outputs], initialStd(inputs), random));
   const [reduce, expand] = [layer("reduce", channels, squeezed), layer("expand", squeezed, channels)];
-  return (input) => squeezeOp(input, { weight: reduce() }, { weight: expand() }, { gate: "hsigmoid" });
+  return (input) => squeezeOp(input, { weight: reduce(input) }, { weight: expand(input) }, { gate: "hsigmoid" });
 }
 
 /**
@@ -187,7 +203,7 @@ function folded(convolution: ConvolutionPart, norm: NormPart, then: Activation |
     const fold = mode === "inference" ? derived() : null;
     return fold
       ? apply(input, fold.weight, { bias: fold.bias, activation: then })
-      : norm.apply(apply(input, weight), mode, then);
+      : norm.apply(apply(input, inDTypeOf(input, weight)), mode, then);
   };
 }
 

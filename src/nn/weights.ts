@@ -27,7 +27,7 @@ export class Weights implements Disposable {
   readonly parameters = new Map<string, Tensor>();
   /** Updated by other means: running statistics. */
   readonly states = new Map<string, Tensor>();
-  readonly #valuesOf: (name: string, shape: Shape, draw: () => Float32Array) => Float32Array;
+  #valuesOf: (name: string, shape: Shape, draw: () => Float32Array) => Float32Array;
   readonly #derived: {
     readonly make: (dtype: FloatDType) => readonly Tensor[];
     readonly parameters: readonly Tensor[];
@@ -66,6 +66,11 @@ export class Weights implements Disposable {
       if (wrong) throw new InputError(`${source}: tensor ${name} holds ${wrong}: the file is damaged`);
       return tensor.data;
     });
+  }
+
+  /** Draws the initial values of tensors requested from here on, which a state that was stored earlier does not have. */
+  drawFromHere(): void {
+    this.#valuesOf = (_name, _shape, draw) => draw();
   }
 
   /** A parameter with normal initial values of mean 0; draws from `random` only if they are needed. */

@@ -1,18 +1,16 @@
 import { readOptions } from "../runtime/options.ts";
 import { adamUpdate } from "../kernels/optimizer.ts";
 import { OptionError } from "../runtime/errors.ts";
-import { Optimizer, type ParameterGroup, type Update } from "./optimizer.ts";
+import { Optimizer, type GradientOptions, type ParameterGroup, type Update } from "./optimizer.ts";
 
 /** Options of `Adam` and `AdamW`. */
-export interface AdamOptions {
+export interface AdamOptions extends GradientOptions {
   /** Default [0.9, 0.999]. */
   readonly betas?: readonly [number, number];
   /** Default 1e-8. */
   readonly eps?: number;
   /** Weight decay: decoupled for AdamW (default 0.01), added to the gradient for Adam (default 0). */
   readonly weightDecay?: number;
-  /** Limit of the gradients' global norm, over all groups; larger gradients are scaled down. Default: no limit. */
-  readonly maxNorm?: number;
 }
 
 /**
@@ -31,6 +29,7 @@ export class Adam extends Optimizer {
       eps: 1e-8,
       weightDecay: decoupled ? 0.01 : 0,
       maxNorm: Infinity,
+      gradientScale: 1,
     });
     const { betas, eps, weightDecay } = settings;
     if (!(betas.every((beta) => beta >= 0 && beta < 1) && eps >= 0 && weightDecay >= 0)) {
@@ -38,7 +37,7 @@ export class Adam extends Optimizer {
         `${name}: expected betas in [0, 1), eps and weightDecay of at least 0, got ${betas.join(",")}, ${eps} and ${weightDecay}`,
       );
     }
-    super(name, groups, 2, settings.maxNorm);
+    super(name, groups, 2, settings);
     this.#options = settings;
     this.#decoupled = decoupled;
   }

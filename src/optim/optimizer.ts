@@ -14,6 +14,14 @@ export interface ParameterGroup {
   readonly learningRate: number;
 }
 
+/** Options of every optimiser. */
+export interface GradientOptions {
+  /** Limit of the gradients' global norm, over all groups; larger gradients are scaled down. Default: no limit. */
+  readonly maxNorm?: number;
+  /** Multiplies the gradients first: 1 / s where the loss was multiplied by s, to keep f16 gradients in range. Default 1. */
+  readonly gradientScale?: number;
+}
+
 /** State of an optimiser, besides the parameters. */
 export interface OptimizerState {
   /** Steps taken by each parameter. */
@@ -65,14 +73,20 @@ export abstract class Optimizer implements Disposable {
   readonly parameters: readonly Tensor[];
   readonly #arenas: readonly Arena[];
   readonly #maxNorm: number;
+  readonly #gradientScale: number;
   readonly #schedule: Tensor;
   #steps = 0;
 
   /**
-   * @throws OptionError if there are no parameters, for a learning rate below 0 or a norm not above 0; ShapeError if a parameter
+   * @throws OptionError if there are no parameters, for a learning rate below 0, or a norm or a scale not above 0; ShapeError if a parameter
    *   is not f32
    */
-  protected constructor(name: string, groups: readonly ParameterGroup[], moments: number, maxNorm: number) {
+  protected constructor(
+    name: string,
+    groups: readonly ParameterGroup[],
+    moments: number,
+    { maxNorm, gradientScale }: Required<GradientOptions>,
+  ) {
     const entries = groups.flatMap(({ parameters, learningRate }) =>
       parameters.map((parameter) => ({ parameter, learningRate })),
     );
@@ -84,8 +98,11 @@ export abstract class Optimizer implements Disposable {
         throw new OptionError(`${name}: expected a learning rate of at least 0, got ${learningRate}`);
     }
     if (!(maxNorm > 0)) throw new OptionError(`${name}: expected maxNorm > 0, got ${maxNorm}`);
+    if (!(gradientScale > 0 && gradientScale < Infinity))
+      throw new OptionError(`${name}: expected gradientScale > 0, got ${gradientScale}`);
     this.parameters = entries.map(({ parameter }) => parameter);
     this.#maxNorm = maxNorm;
+    this.#gradientScale = gradientScale;
     this.#arenas = arenasOf(first.parameter.device, entries, moments);
     this.#schedule = zeros(first.parameter.device, [entries.length, 4]);
   }
@@ -232,17 +249,17 @@ export abstract class Optimizer implements Disposable {
     return this.#arenas.flatMap((arena) => arena.slots.map((slot) => ({ arena, slot })));
   }
 
-  /** `[1]`: the factor that limits the gradients' norm to the largest allowed. */
+  /** `[1]`: the factor that scales gradients and limits their norm to the largest allowed. */
   #factor(gradients: readonly Tensor[]): Tensor {
     const [{ device }] = gradients as [Tensor];
-    if (this.#maxNorm === Infinity) return fromArray(device, [1], Float32Array.of(1));
+    if (this.#maxNorm === Infinity) return fromArray(device, [1], Float32Array.of(this.#gradientScale));
     const squares = gradients.map((arena) => {
       const rows = countOf(arena.shape) / COLUMNS;
       const columns = sumProducts(arena, arena, { groups: 1, extent: rows, channels: COLUMNS }, [COLUMNS]);
       const ones = fromArray(device, [COLUMNS], new Float32Array(COLUMNS).fill(1));
       return sumProducts(columns, ones, { groups: 1, extent: COLUMNS, channels: 1 }, [1]);
     });
-    return clipFactor(joinRegions("clipFactor", squares, 0), this.#maxNorm);
+    return clipFactor(joinRegions("clipFactor", squares, 0), this.#maxNorm, this.#gradientScale);
   }
 }
 

@@ -1,18 +1,16 @@
 import { readOptions } from "../runtime/options.ts";
 import { sgdUpdate } from "../kernels/optimizer.ts";
 import { OptionError } from "../runtime/errors.ts";
-import { Optimizer, type ParameterGroup, type Update } from "./optimizer.ts";
+import { Optimizer, type GradientOptions, type ParameterGroup, type Update } from "./optimizer.ts";
 
 /** Options of `Sgd`. */
-export interface SgdOptions {
+export interface SgdOptions extends GradientOptions {
   /** Factor of the previous velocity. Default 0. */
   readonly momentum?: number;
   /** Nesterov's momentum. Default false. */
   readonly nesterov?: boolean;
   /** Weight decay, added to the gradient. Default 0. */
   readonly weightDecay?: number;
-  /** Limit of the gradients' global norm, over all groups; larger gradients are scaled down. Default: no limit. */
-  readonly maxNorm?: number;
 }
 
 /**
@@ -29,6 +27,7 @@ export class Sgd extends Optimizer {
       nesterov: false,
       weightDecay: 0,
       maxNorm: Infinity,
+      gradientScale: 1,
     });
     const { momentum, nesterov, weightDecay } = settings;
     if (!(momentum >= 0 && momentum < 1 && weightDecay >= 0)) {
@@ -37,7 +36,7 @@ export class Sgd extends Optimizer {
       );
     }
     if (nesterov && momentum === 0) throw new OptionError("Sgd: expected momentum > 0 with nesterov, got 0");
-    super("Sgd", groups, 1, settings.maxNorm);
+    super("Sgd", groups, 1, settings);
     this.#options = settings;
   }
 

@@ -1,19 +1,17 @@
 import { Device, type AdapterDescription } from "./device.ts";
 import { AdapterError } from "./errors.ts";
+import { describeMatrices, MATRIX_FEATURES, matrixUnits } from "./matrices.ts";
 import { Tuner, type TuningStore } from "./tuner.ts";
 import { VERSION } from "./version.ts";
 
-const MATRICES = "chromium-experimental-subgroup-matrix" as GPUFeatureName;
-
-// Used if present; nothing depends on them.
-const WANTED_FEATURES: readonly GPUFeatureName[] = ["shader-f16", "timestamp-query", MATRICES];
+// Used if present; nothing depends on them. Units for matrices have a feature of either name.
+const WANTED_FEATURES: readonly GPUFeatureName[] = ["shader-f16", "timestamp-query"];
 
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader|software|basic render/i;
 
-const MOST_LANES = 256; // invocations of a workgroup by WebGPU's default limits
-
-// Only memory limits are raised above WebGPU's defaults; every kernel fits the other default limits.
-const RAISED_LIMITS = ["maxBufferSize", "maxStorageBufferBindingSize"] as const;
+// Only memory limits are raised above WebGPU's defaults; every kernel fits the other default limits. Memory of workgroups
+// beyond the default is for products on units for matrices alone.
+const RAISED_LIMITS = ["maxBufferSize", "maxStorageBufferBindingSize", "maxComputeWorkgroupStorageSize"] as const;
 
 /** A switch of the implementation of WebGPU, set when it was loaded. */
 export interface AdapterSwitch {
@@ -70,7 +68,7 @@ export async function requestDevice(
   try {
     const device = await adapter.requestDevice({
       label: "bigrid",
-      requiredFeatures: minimal ? [] : WANTED_FEATURES.filter((feature) => has(adapter, feature)),
+      requiredFeatures: minimal ? [] : usedFeatures(adapter),
       requiredLimits: minimal ? {} : Object.fromEntries(RAISED_LIMITS.map((limit) => [limit, adapter.limits[limit]])),
     });
     return new Device(device, about, tuner);
@@ -93,10 +91,11 @@ export async function reportAdapter(gpu: GPU, help: string): Promise<AdapterRepo
   return {
     adapter: describe(adapter),
     features: [...adapter.features].sort(),
-    missing: WANTED_FEATURES.filter((feature) => !has(adapter, feature)),
-    matrices: matrixConfigs(adapter).map(
-      ({ M, N, K, componentType, resultComponentType }) => `${M}x${N}x${K} ${componentType} to ${resultComponentType}`,
-    ),
+    missing: [
+      ...WANTED_FEATURES.filter((feature) => !adapter.features.has(feature)),
+      ...(matrixUnits(adapter) ? [] : MATRIX_FEATURES.slice(-1)),
+    ],
+    matrices: describeMatrices(adapter),
     limits,
   };
 }
@@ -107,45 +106,17 @@ async function requestAdapter(gpu: GPU, help: string): Promise<GPUAdapter> {
   return adapter;
 }
 
-/** A product `[M, K] [K, N]` that a subgroup computes. */
-interface MatrixConfig {
-  readonly M: number;
-  readonly N: number;
-  readonly K: number;
-  readonly componentType: string;
-  readonly resultComponentType: string;
-}
-
-interface MatrixInfo extends GPUAdapterInfo {
-  readonly subgroupMatrixConfigs?: readonly MatrixConfig[];
-}
-
-// Extents of a product `[M, K] [K, N]`, its element type and its accumulator type.
-const MATRIX_CONFIG = Object.entries({ M: 16, N: 16, K: 16, componentType: "f16", resultComponentType: "f32" });
-
-/** Kinds of matrices that the adapter's subgroups multiply. */
-const matrixConfigs = ({ features, info }: GPUAdapter): readonly MatrixConfig[] =>
-  features.has(MATRICES) ? [...((info as MatrixInfo).subgroupMatrixConfigs ?? [])] : [];
-
-/**
- * Invocations of the largest subgroup if subgroup matrices are of the configuration that the kernel needs, otherwise 0.
- */
-function matrixLanes(adapter: GPUAdapter): number {
-  const { subgroupMaxSize = 0 } = adapter.info;
-  const isFit = (config: MatrixConfig): boolean =>
-    MATRIX_CONFIG.every(([name, value]) => config[name as keyof MatrixConfig] === value);
-  const isThere = adapter.features.has("shader-f16") && matrixConfigs(adapter).some(isFit);
-  return isThere && subgroupMaxSize <= MOST_LANES ? subgroupMaxSize : 0;
-}
-
-const has = (adapter: GPUAdapter, feature: GPUFeatureName): boolean =>
-  feature === MATRICES ? matrixLanes(adapter) > 0 : adapter.features.has(feature);
+/** The features that a device is asked for. */
+const usedFeatures = (adapter: GPUAdapter): GPUFeatureName[] => [
+  ...WANTED_FEATURES.filter((feature) => adapter.features.has(feature)),
+  ...MATRIX_FEATURES.filter((feature) => matrixUnits(adapter)?.feature === feature),
+];
 
 function describe(adapter: GPUAdapter, withFeatures = true): AdapterDescription {
   const { info } = adapter;
-  const lanes = withFeatures ? matrixLanes(adapter) : 0;
+  const matrices = withFeatures ? matrixUnits(adapter) : null;
   const description = info.description || info.device || info.architecture || "unnamed adapter";
   const { vendor, architecture } = info;
   const software = info.isFallbackAdapter || SOFTWARE.test(`${description} ${architecture}`);
-  return { vendor, architecture, description, software, ...(lanes > 0 && { matrixLanes: lanes }) };
+  return { vendor, architecture, description, software, ...(matrices && { matrices }) };
 }

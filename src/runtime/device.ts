@@ -7,6 +7,7 @@ import { idleGpu, type IdleGpu } from "./idle_gpu.ts";
 import type { Kernel, KernelSpec } from "./kernel.ts";
 import { Lifetimes, type MemoryPlan } from "./lifetimes.ts";
 import { Live } from "./live.ts";
+import type { MatrixUnits } from "./matrices.ts";
 import type { Allocation, MemoryUse, Scope, ScopeOptions } from "./pool.ts";
 import type { KernelTime, TracedDispatch, Work } from "./profiler.ts";
 import type { Program } from "./program.ts";
@@ -26,11 +27,8 @@ export interface AdapterDescription {
   readonly description: string;
   /** True for a software adapter (CPU): correct results, low speed. */
   readonly software: boolean;
-  /**
-   * Invocations of the largest subgroup, if subgroups can multiply 16 x 16 matrices (f16, summed in f32). Default: they
-   * cannot.
-   */
-  readonly matrixLanes?: number;
+  /** Units with which its subgroups multiply matrices. Default: none. */
+  readonly matrices?: MatrixUnits;
 }
 
 /** Options of `capture`. */

@@ -11,6 +11,8 @@ import {
   type Result,
 } from "../../bench/accuracy/results.ts";
 import { nearestNeighbours } from "../../bench/accuracy/nearest.ts";
+import { mapsPath, readMaps, writeMaps } from "../../bench/accuracy/maps.ts";
+import { bestAndWorst, quantileOf } from "../../bench/accuracy/pictures.ts";
 import { readChoices } from "../../bench/accuracy/choices.ts";
 import {
   commonChoices,
@@ -45,7 +47,13 @@ const result: Result = {
   adapter: "an adapter",
   commit: "abc",
 };
-const another: Result = { ...result, atThreshold: { falseReject: 0.01, recall: 0.7 }, seed: 1, seconds: 30, metrics: { ...metrics, imageAuroc: 0.8 } };
+const another: Result = {
+  ...result,
+  atThreshold: { falseReject: 0.01, recall: 0.7 },
+  seed: 1,
+  seconds: 30,
+  metrics: { ...metrics, imageAuroc: 0.8 },
+};
 const baseline: Result = { ...result, choice: "nearest cell", seed: null, options: { inputSize: 64 } };
 
 test("a table has a line a choice: means, standard deviations over seeds, and what is undefined as such", () => {
@@ -90,7 +98,12 @@ test.each([1, 3])(
   async (window) => {
     const [cells, channels, size] = [4, 2, 64];
     const plain = (value: number): Float32Array => new Float32Array(cells * cells * channels).fill(value);
-    const images = [plain(1), plain(4)].map((features) => ({ defective: false, features, mask: null }));
+    const images = [plain(1), plain(4)].map((features, i) => ({
+      path: `${i}.png`,
+      defective: false,
+      features,
+      mask: null,
+    }));
     const [same, far] = await nearestNeighbours(
       device,
       { cells, channels, size, scales: Float32Array.of(3, 4), classes: [] },
@@ -109,7 +122,7 @@ test("means of cells smooth what a single cell has", async () => {
   const even = new Float32Array(cells * cells);
   const spotted = even.slice();
   spotted[2 * cells + 2] = 9;
-  const test = [{ defective: true, features: spotted, mask: null }];
+  const test = [{ path: "0.png", defective: true, features: spotted, mask: null }];
   const peaks: number[] = [];
   for (const window of [1, 3]) {
     const [only] = await nearestNeighbours(
@@ -122,6 +135,24 @@ test("means of cells smooth what a single cell has", async () => {
   }
   expect(peaks[1]!).toBeGreaterThan(0);
   expect(peaks[1]!).toBeLessThan(peaks[0]! / 2);
+});
+
+test("maps are kept by the images' paths, and pictures show where the last choice gains and loses most", async () => {
+  const folder = await temporaryFolder();
+  const path = mapsPath(folder, { dataset: "tiles", backbone: "embedded", choice: "both nearest" });
+  const map = Float32Array.of(0, 0.5, 1, 2);
+  const scored = { path: "bad/1.png", defective: true, score: 2, peak: 2, map, mask: null, width: 2, height: 2 };
+  await writeMaps(path, [scored]);
+  expect([...(await readMaps(path))]).toEqual([["bad/1.png", map]]);
+  expect(quantileOf([Float32Array.from({ length: 700 }, (_, i) => i)], 0.5)).toBe(350);
+  const images = [
+    { path: "a", precisions: [0.5, 0.2, 0.9] },
+    { path: "b", precisions: [0.9, 0.2, 0.4] },
+    { path: "c", precisions: [0.1, 0.3, 0.3] },
+  ];
+  const { best, worst } = bestAndWorst(images, 1);
+  expect([best, worst].map((some) => some.map(({ path }) => path))).toEqual([["a"], ["b"]]);
+  expect(bestAndWorst(images.slice(0, 1), 2)).toEqual({ best: images.slice(0, 1), worst: [] });
 });
 
 describe("the protocol", () => {

@@ -8,11 +8,13 @@ import { device } from "../harness/device.ts";
 
 const modules = Object.values(import.meta.glob<WgslModule>("../../shaders/*.wgsl", { eager: true, import: "default" }));
 
+const UNIT = { m: 16, n: 16, k: 16, type: "f16" } as const;
+
 /** A device that compiles and computes nothing, with half precision and subgroup matrices. */
 function idleDevice(): Device {
   const { device: idle } = device.dryRun();
   return Object.assign(idle, {
-    adapter: { ...idle.adapter, ...(idle.gpu.features.has("shader-f16") && { matrixLanes: 32 }) },
+    adapter: { ...idle.adapter, matrices: { feature: "subgroup-matrix", lanes: 32, kinds: [UNIT] } },
   });
 }
 

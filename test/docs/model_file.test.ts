@@ -27,8 +27,10 @@ const GRAD = {
 /** Trainings of each method whose files have all keys together; the first is the default. */
 const OPTIONS: Readonly<Record<(typeof METHOD_NAMES)[number], readonly TrainingOptions[]>> = {
   grad: [GRAD, { ...GRAD, form: "joined" }],
+  dfr: [{ method: "dfr", inputSize: SIZE, epochs: 1, leastSteps: 4 }],
   padim: [{ method: "padim", inputSize: SIZE }],
   patchcore: [{ method: "patchcore", inputSize: SIZE }],
+  crad: [{ method: "crad", inputSize: SIZE, epochs: 1, leastSteps: 1 }],
   simplenet: [{ method: "simplenet", inputSize: SIZE, hidden: 16, epochs: 1, leastSteps: 1 }],
 };
 const [plate] = synthesise({ size: SIZE, train: 10, good: 1, defective: 1, seed: 3 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { detectRaces } from "wgsl_reflect/wgsl_reflect.module.js";
+import { matrixModule } from "../../src/kernels/products/subgroup.ts";
 import { wgslOf } from "../../src/runtime/kernel.ts";
 import type { WgslModule } from "../../src/runtime/wgsl.ts";
 import { withoutMatrices } from "../../tools/build/without_matrices.mjs";
@@ -22,14 +23,23 @@ function bodyOf(code: string, name: string): string {
 const withoutSubgroups = (code: string): string =>
   withoutMatrices(code)
     .replace("  @builtin(subgroup_id) subgroup: u32,\n", "")
-    .replace("var sums: array<Sums, MATRICES>;", "let subgroup = 0u;\n  var sums: array<f32, 4>;")
-    .replace(/load_left\((.*)\);/, "a_tile[$1 + lane];")
-    .replace(/multiply_add\(left, load_right\((.*)\), sums\[c\]\)/, "sums[c] + left * b_tile[$1 + lane]")
-    .replace(/store_sums\((.*), sums\[c\]\)/, "result[$1 + lane] = sums[c]");
+    .replace("let owns = subgroup", "let subgroup = 0u;\n  let owns = subgroup")
+    .replace("var sums: array<Sums, 16>;", "var sums: array<f32, 16>;")
+    .replace("var right: array<Right, 4>;", "var right: array<f32, 4>;")
+    .replace(/load_left\((.*)\);/, "a_matrices[$1 + lane];")
+    .replace(/load_right\((.*)\);/, "b_matrices[$1 + lane];")
+    .replace(/multiply_add\(left, right\[c\], (.*)\); }/, "$1 + left * right[c]; }")
+    .replace(/store_sums\((.*), (sums\[.*\])\);/, "result[$1 + lane] = $2;");
+
+/** Code of a module, with what stands before it: units for matrices of 4 x 4. */
+const codeOf = (module: WgslModule): string => {
+  const units = { m: 4, n: 4, k: 4, type: "f32" } as const;
+  return wgslOf(module.name === "subgroup_product" ? matrixModule("subgroup-matrix", units) : module, "f32x4");
+};
 
 /** Spells out overrides and named workgroup sizes, which it does not support either, with their default values. */
 function spelled(module: WgslModule, others: Readonly<Record<string, string>> = {}): string {
-  const code = withoutSubgroups(wgslOf(module, "f32x4"));
+  const code = withoutSubgroups(codeOf(module));
   const overrides = [...code.matchAll(/^override (\w+): \w+ = ([\w.]+);/gm)].map(
     ([, name, value]) => [name!, value!] as const,
   );
@@ -58,6 +68,18 @@ interface Problem {
 }
 
 const uniform = (...values: number[]) => ({ uniform: new Uint32Array(values) });
+
+/** A product of 8 x 8 by 16 terms. */
+const productBuffers: Problem["buffers"] = () => ({
+  0: {
+    0: new Float32Array(128),
+    1: new Float32Array(128),
+    2: new Float32Array(8),
+    3: new Float32Array(64),
+    4: new Float32Array(4),
+  },
+  1: { 0: uniform(1, 8, 1, 8, 16, 16, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1) },
+});
 
 /**
  * A small problem for each entry point with barriers, with more than one workgroup if it may have several. The
@@ -122,16 +144,7 @@ const PROBLEMS: Readonly<Record<string, Problem>> = {
   "tiled_product.forward": {
     workgroups: 2,
     overrides: { TILE_ROWS: "8u", TILE_COLUMNS: "16u", TILE_DEPTH: "8u", LANE_ROWS: "4u", LANE_COLUMNS: "4u" },
-    buffers: () => ({
-      0: {
-        0: new Float32Array(128),
-        1: new Float32Array(128),
-        2: new Float32Array(8),
-        3: new Float32Array(64),
-        4: new Float32Array(4),
-      },
-      1: { 0: uniform(1, 8, 1, 8, 16, 16, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1) },
-    }),
+    buffers: productBuffers,
   },
   // 16 queries and 32 rows of 32 channels: 8 lanes for two tiles of rows, each in two steps; and a tile of queries
   // outside.
@@ -164,20 +177,19 @@ const PROBLEMS: Readonly<Record<string, Problem>> = {
       1: { 0: uniform(20, 5, 12, 3) },
     }),
   },
-  // 4 x 4 by 36 terms, and a tile outside, in two steps: one subgroup, which owns 16 rows.
-  "subgroup_product.forward": {
+  // The same by one subgroup: 2 x 2 matrices of 4 x 4 for each of two tiles of 8 x 8, one of them outside.
+  "subgroup_product.forward_matrices": {
     workgroups: 2,
-    overrides: { SUBGROUPS: "1u" },
-    buffers: () => ({
-      0: {
-        0: new Float32Array(144),
-        1: new Float32Array(144),
-        2: new Float32Array(4),
-        3: new Float32Array(16),
-        4: new Float32Array(4),
-      },
-      1: { 0: uniform(1, 4, 4, 36, 64, 1, 0, 0, 0) },
-    }),
+    overrides: {
+      TILE_ROWS: "8u",
+      TILE_COLUMNS: "8u",
+      TILE_DEPTH: "8u",
+      MATRIX_ROWS: "2u",
+      MATRIX_COLUMNS: "2u",
+      SUBGROUP_ROWS: "1u",
+      SUBGROUP_COLUMNS: "1u",
+    },
+    buffers: productBuffers,
   },
   "scan.forward": {
     workgroups: 1,

@@ -10,13 +10,14 @@ function formsOf(software: boolean, m: number, n: number) {
   const tuner = { choose: (asked: string, forms: readonly string[]) => ((key = asked), (tried = forms), forms[0]!) };
   const device = { adapter: { software }, tuner } as unknown as Device;
   const fixed = formFor({
-    device,
+    operand: { device, dtype: "f32" },
     op: "product",
     shaders: [],
     extents: { batch: 1, m, n, k: 100 },
     details: ["f32", true],
     untiled: ["uniform", "registers"],
     trial: () => undefined,
+    agreesWith: () => Promise.resolve(true),
   });
   return { fixed, tried, key };
 }

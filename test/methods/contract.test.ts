@@ -22,6 +22,7 @@ import { inputsOf } from "../harness/inputs.ts";
 
 /** Options of each method that make a training of a second or two. */
 const SMALL: { readonly [N in MethodName]: OptionsOfMethods[N] } = {
+  dfr: { variance: 1, epochs: 1, leastSteps: 6, batch: 4, componentImages: 6 }, // as many components as are predicted
   grad: {
     decoder: "tiny",
     batch: 4,
@@ -36,14 +37,17 @@ const SMALL: { readonly [N in MethodName]: OptionsOfMethods[N] } = {
   },
   padim: { dimensions: 10, batch: 3 },
   patchcore: { coreset: 0.3, projection: 16, neighbours: 3, batch: 3 },
+  crad: { decoder: "tiny", epochs: 1, leastSteps: 6, batch: 4 },
   simplenet: { hidden: 16, epochs: 2, leastSteps: 5, batch: 4, noiseRegion: "patches" },
 };
 
 /** Fields of a configuration that files of earlier builds lack; these are read as before there was the field. */
 const LATER: { readonly [N in MethodName]: readonly string[] } = {
+  dfr: [],
   grad: ["gridChannels", "headWidth", "abnormalTask", "rows"],
   padim: [],
   patchcore: [],
+  crad: [],
   simplenet: [],
 };
 

@@ -65,6 +65,29 @@ test.each([
   }
 });
 
+test.each([0.1, Infinity])(
+  "gradients of a loss times a power of two give the same bits where the optimiser takes that back, norms of at most %d",
+  async (maxNorm) => {
+    const initial = draw(300, 1);
+    const gradients = Array.from({ length: 5 }, () => draw(300, 3));
+    const trained = async (lossScale: number) => {
+      const parameter = requireGrad(fromArray(device, [300], initial));
+      const groups = [{ parameters: [parameter], learningRate: 0.1 }];
+      const optimizer = new AdamW(groups, { maxNorm, gradientScale: 1 / lossScale });
+      for (const gradient of gradients)
+        optimizer.step([
+          fromArray(
+            device,
+            [300],
+            gradient.map((x) => lossScale * x),
+          ),
+        ]);
+      return toArray(parameter);
+    };
+    expect(await trained(1024)).toEqual(await trained(1));
+  },
+);
+
 test("a parameter without a gradient stays, and the learning rate can be scaled", async () => {
   const [still, moving] = [draw(4, 1), draw(4, 1)].map((values) => requireGrad(fromArray(device, [4], values))) as [
     Tensor,
@@ -287,6 +310,12 @@ describe("optimisers reject", () => {
     ],
     ["a norm of zero", () => new AdamW(groups, { maxNorm: 0 }), OptionError, "AdamW: expected maxNorm > 0, got 0"],
     [
+      "a scale of zero",
+      () => new Sgd(groups, { gradientScale: 0 }),
+      OptionError,
+      "Sgd: expected gradientScale > 0, got 0",
+    ],
+    [
       "a beta of 1",
       () => new AdamW(groups, { betas: [0.9, 1] }),
       OptionError,
@@ -308,7 +337,7 @@ describe("optimisers reject", () => {
       "an unknown option",
       () => new Sgd(groups, { dampening: 1 } as object),
       OptionError,
-      "Sgd: unknown option dampening; it takes momentum, nesterov, weightDecay, maxNorm",
+      "Sgd: unknown option dampening; it takes momentum, nesterov, weightDecay, maxNorm, gradientScale",
     ],
     [
       "too few gradients",

@@ -4,6 +4,7 @@ import scan from "../../shaders/scan.wgsl";
 import { reportAdapter, requestDevice } from "../../src/runtime/acquire.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { AdapterError, DeviceLostError, GpuError } from "../../src/runtime/errors.ts";
+import type { MatrixUnits } from "../../src/runtime/matrices.ts";
 import { openDevice } from "../../src/node/device.ts";
 import { binaryForward } from "../../src/kernels/elementwise.ts";
 import { matmulForward } from "../../src/kernels/products/matmul.ts";
@@ -306,8 +307,12 @@ test("a kernel knows its workgroup size, from which the number of workgroups com
 });
 
 const FEATURE = "chromium-experimental-subgroup-matrix";
+const STANDARD = "subgroup-matrix";
 const MATRICES = { M: 16, N: 16, K: 16, componentType: "f16", resultComponentType: "f32" };
 const F16_IN_F16 = { ...MATRICES, resultComponentType: "f16" };
+const F32 = { M: 8, N: 8, K: 8, componentType: "f32", resultComponentType: "f32" };
+const UNIT = { m: 16, n: 16, k: 16, type: "f16" } as const;
+const UNIT_F32 = { m: 8, n: 8, k: 8, type: "f32" } as const;
 
 describe("acquiring", () => {
   test("nothing gives an error with what to do", async () => {
@@ -324,7 +329,12 @@ describe("acquiring", () => {
     const adapter = {
       info: {},
       features: new Set(["timestamp-query", "shader-f16", "float32-filterable"]),
-      limits: { maxBufferSize: 1000, maxStorageBufferBindingSize: 900, maxComputeWorkgroupSizeX: 77 },
+      limits: {
+        maxBufferSize: 1000,
+        maxStorageBufferBindingSize: 900,
+        maxComputeWorkgroupStorageSize: 800,
+        maxComputeWorkgroupSizeX: 77,
+      },
       requestDevice: (descriptor: GPUDeviceDescriptor) => (asked.push(descriptor), Promise.reject(new Error("seen"))),
     };
     const gpu = { requestAdapter: () => Promise.resolve(adapter) } as unknown as GPU;
@@ -332,11 +342,15 @@ describe("acquiring", () => {
     expect(asked).toMatchObject([
       {
         requiredFeatures: ["shader-f16", "timestamp-query"],
-        requiredLimits: { maxBufferSize: 1000, maxStorageBufferBindingSize: 900 },
+        requiredLimits: {
+          maxBufferSize: 1000,
+          maxStorageBufferBindingSize: 900,
+          maxComputeWorkgroupStorageSize: 800,
+        },
       },
       { requiredFeatures: [], requiredLimits: {} },
     ]);
-    expect(asked.map(({ requiredLimits }) => Object.keys(requiredLimits!).length)).toEqual([2, 0]);
+    expect(asked.map(({ requiredLimits }) => Object.keys(requiredLimits!).length)).toEqual([3, 0]);
   });
 
   test.each<
@@ -344,19 +358,58 @@ describe("acquiring", () => {
       string,
       Partial<GPUAdapterInfo> & { readonly subgroupMatrixConfigs?: readonly object[] },
       readonly string[],
-      number | undefined,
+      MatrixUnits | undefined,
     ]
   >([
     [
-      "as the kernel needs them",
+      "as kernels need them",
       { subgroupMaxSize: 32, subgroupMatrixConfigs: [F16_IN_F16, MATRICES] },
       ["shader-f16", FEATURE],
-      32,
+      { feature: FEATURE, lanes: 32, kinds: [UNIT] },
+    ],
+    [
+      "by the standard name, which goes before",
+      { subgroupMaxSize: 32, subgroupMatrixConfigs: [MATRICES] },
+      ["shader-f16", FEATURE, STANDARD],
+      { feature: STANDARD, lanes: 32, kinds: [UNIT] },
+    ],
+    [
+      "of several extents: the one of most products",
+      { subgroupMaxSize: 32, subgroupMatrixConfigs: [{ ...MATRICES, N: 8, K: 8 }, { ...MATRICES, N: 8 }, MATRICES] },
+      ["shader-f16", FEATURE],
+      { feature: FEATURE, lanes: 32, kinds: [UNIT] },
+    ],
+    [
+      "of both types, and f16 that is summed in f16",
+      { subgroupMaxSize: 32, subgroupMatrixConfigs: [F32, F16_IN_F16, MATRICES] },
+      ["shader-f16", FEATURE],
+      { feature: FEATURE, lanes: 32, kinds: [UNIT, UNIT_F32] },
+    ],
+    [
+      "of f32 alone, without half precision",
+      { subgroupMaxSize: 32, subgroupMatrixConfigs: [F32, MATRICES] },
+      [FEATURE],
+      { feature: FEATURE, lanes: 32, kinds: [UNIT_F32] },
+    ],
+    [
+      "of the extents of Intel's",
+      { subgroupMaxSize: 32, subgroupMatrixConfigs: [{ ...MATRICES, M: 8 }] },
+      ["shader-f16", FEATURE],
+      { feature: FEATURE, lanes: 32, kinds: [{ ...UNIT, m: 8 }] },
     ],
     ["without half precision", { subgroupMaxSize: 32, subgroupMatrixConfigs: [MATRICES] }, [FEATURE], undefined],
     [
-      "of other extents",
-      { subgroupMaxSize: 32, subgroupMatrixConfigs: [{ ...MATRICES, K: 8 }] },
+      "of extents that fours do not fill",
+      { subgroupMaxSize: 32, subgroupMatrixConfigs: [{ ...MATRICES, K: 6 }] },
+      ["shader-f16", FEATURE],
+      undefined,
+    ],
+    [
+      "of integers",
+      {
+        subgroupMaxSize: 32,
+        subgroupMatrixConfigs: [{ ...MATRICES, componentType: "i8", resultComponentType: "i32" }],
+      },
       ["shader-f16", FEATURE],
       undefined,
     ],
@@ -375,7 +428,7 @@ describe("acquiring", () => {
       undefined,
     ],
     ["in name alone", { subgroupMaxSize: 32, subgroupMatrixConfigs: [MATRICES] }, ["shader-f16"], undefined],
-  ])("subgroup matrices %s", async (_what, info, names, matrixLanes) => {
+  ])("subgroup matrices %s", async (_what, info, names, units) => {
     const asked: GPUDeviceDescriptor[] = [];
     const grant = (descriptor: GPUDeviceDescriptor) => (
       asked.push(descriptor),
@@ -389,16 +442,13 @@ describe("acquiring", () => {
     };
     const gpu = { requestAdapter: () => Promise.resolve(adapter) } as unknown as GPU;
     const report = await reportAdapter(gpu, "");
-    expect([report.adapter.matrixLanes, report.missing.includes(FEATURE)]).toEqual([
-      matrixLanes,
-      matrixLanes === undefined,
-    ]);
-    expect((await requestDevice(gpu, "")).adapter.matrixLanes).toBe(matrixLanes);
-    expect((await requestDevice(gpu, "", { minimal: true })).adapter.matrixLanes).toBeUndefined();
-    expect(asked.map(({ requiredFeatures }) => [...requiredFeatures!].includes(FEATURE as GPUFeatureName))).toEqual([
-      matrixLanes !== undefined,
-      false,
-    ]);
+    expect([report.adapter.matrices, report.missing.includes(FEATURE)]).toEqual([units, units === undefined]);
+    expect((await requestDevice(gpu, "")).adapter.matrices).toEqual(units);
+    expect((await requestDevice(gpu, "", { minimal: true })).adapter.matrices).toBeUndefined();
+    const requested = asked.map(({ requiredFeatures }) =>
+      [...requiredFeatures!].filter((name) => [FEATURE, STANDARD].includes(name)),
+    );
+    expect(requested).toEqual([units ? [units.feature] : [], []]);
   });
 
   test("an adapter that refuses gives an error with its name and its words", async () => {
@@ -443,7 +493,7 @@ describe("acquiring", () => {
     const having = await reportOf({ subgroupMatrixConfigs: [small, fit] });
     expect(having.matrices).toEqual(["8x8x8 f16 to f16", "16x16x16 f16 to f32"]);
     expect(having.missing).not.toContain(matrices);
-    expect(having.adapter.matrixLanes).toBe(32);
+    expect(having.adapter.matrices).toEqual({ feature: matrices, lanes: 32, kinds: [UNIT] });
   });
 
   test("a minimal device has WebGPU's default limits, and every kernel form of the matrix product compiles on it", async () => {

@@ -1,10 +1,11 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { defineKernel, lazyModule } from "../../src/runtime/define_kernel.ts";
+import { describeUnits } from "../../src/kernels/products/subgroup.ts";
 import { minified, shortNamesOf } from "../../tools/build/minify_wgsl.mjs";
 import { reflect, shaderNames } from "../../tools/build/vite_wgsl.mjs";
 import { device } from "../harness/device.ts";
-import { emulated } from "../harness/emulated_matrices.ts";
+import { emulated, KINDS } from "../harness/emulated_matrices.ts";
 
 test("minified WGSL has lost what means nothing, and no space that parts two signs or two words", () => {
   const code = `// adds
@@ -87,9 +88,13 @@ const enabling = (code: string): string => {
 };
 
 /** The number of errors that the compiler finds. */
-async function errorsOf(element: string, code: string, short: ReadonlyMap<string, string> | null): Promise<number> {
+async function errorsOf(
+  element: string,
+  codes: readonly string[],
+  short: ReadonlyMap<string, string> | null,
+): Promise<number> {
   const texts = [element, ...COMMON].map((name) => textOf(`shaders/prelude/${name}.wgsl`));
-  const parts = [...texts, code].map((text) => (short ? minified(text, short) : text));
+  const parts = [...texts, ...codes].map((text) => (short ? minified(text, short) : text));
   device.gpu.pushErrorScope("validation");
   const shader = device.gpu.createShaderModule({ code: enabling(parts.join("\n")) });
   const { messages } = await shader.getCompilationInfo();
@@ -98,12 +103,14 @@ async function errorsOf(element: string, code: string, short: ReadonlyMap<string
 }
 
 test.each(kernels)("%s, minified, compiles as its source does, for every element", async (path) => {
-  const code = path.endsWith("subgroup_product.wgsl") ? emulated(textOf(path), 64) : textOf(path);
+  const kind = KINDS["8x8x8 of f32"]!;
+  const continued = [describeUnits("f16", kind), textOf("shaders/tiled_product.wgsl")];
+  const codes = path.endsWith("subgroup_product.wgsl") ? [...continued, emulated(textOf(path), 64)] : [textOf(path)];
   const elements = ["f32", "f32x4", "u32", "u32x4", ...(device.gpu.features.has("shader-f16") ? ["f16", "f16x4"] : [])];
   let compiled = 0;
   for (const element of elements) {
-    const expected = await errorsOf(element, code, null);
-    expect(await errorsOf(element, code, names), element).toBe(expected);
+    const expected = await errorsOf(element, codes, null);
+    expect(await errorsOf(element, codes, names), element).toBe(expected);
     if (expected === 0) compiled++;
   }
   expect(compiled).toBeGreaterThan(0);

@@ -8,14 +8,18 @@ import { wgsl } from "./vite_wgsl.mjs";
 
 const BUNDLES = { "core.min": "src/core.ts", "bigrid.min": "src/browser/index.ts" };
 
+/** Loaded by the methods that need it. */
+const LATER = /\/src\/(linalg|methods\/(?!parts\/)\w+)\//;
 const METHOD = /\/methods\/(\w+)\/method\.ts$/;
 
-/** Leaves out the help texts of option tables: no page prints them, and they are over a hundredth of a file. */
+/** Leaves out what command-line help prints of option tables: no page does, and they are over a hundredth of a file. */
 const withoutHelp = {
   name: "without-help",
   enforce: "pre",
   transform: (code, id) =>
-    /options\.ts$/.test(id) ? { code: code.replace(/help:\s*"(?:[^"\\]|\\.)*"/g, 'help: ""'), map: null } : null,
+    /options\.ts$/.test(id)
+      ? { code: code.replace(/(help|defaultText):\s*"(?:[^"\\]|\\.)*"/g, `$1: ""`), map: null }
+      : null,
 };
 
 for (const [fileName, entry] of Object.entries(BUNDLES)) {
@@ -34,6 +38,7 @@ for (const [fileName, entry] of Object.entries(BUNDLES)) {
         output: {
           minify: true,
           chunkFileNames: ({ facadeModuleId }) => `${fileName}/${METHOD.exec(facadeModuleId)?.[1] ?? "[name]"}.js`,
+          codeSplitting: { groups: [{ name: "shared", test: (id) => !LATER.test(id) }] },
           postBanner: protobufNotice,
         },
       },

@@ -16,11 +16,13 @@ async function textsBelow(folder) {
   return Promise.all(names.map((name) => readFile(`${folder}/${name}`, "utf8")));
 }
 
+const CONTINUED = "tiled_product.wgsl"; // stands before another file, as a prelude does: src/kernels/products/subgroup.ts
+
 /** The names that minified shaders share: see `shortNamesOf`. */
 export const shaderNames = async () =>
   shortNamesOf(
     [...(await textsBelow(SHADERS)), ...(await textsBelow(`${SHADERS}/bench`))],
-    await textsBelow(`${SHADERS}/prelude`),
+    [...(await textsBelow(`${SHADERS}/prelude`)), await readFile(`${SHADERS}/${CONTINUED}`, "utf8")],
   );
 
 /**

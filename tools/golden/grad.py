@@ -1,4 +1,4 @@
-"""Writes test/golden/grad.json: GRAD as docs and papers define it, by PyTorch's autograd and optimiser, in float64.
+"""Writes test/golden/grad.json: GRAD, and its normal grid alone, which is CRAD, as docs and papers define them, by PyTorch's autograd and optimiser, in float64.
 
 Weights, features, noise and masks come from a hash that the tests compute too, so that the file holds only results: losses,
 and for every tensor its norm, its product with a fixed tensor and some elements. Sizes are small, and every decision of the
@@ -40,10 +40,11 @@ CASES = {
     "not standardised": {"decoder": "tiny", "blocks": 1, "standardise": False},
     "frozen branch": {"decoder": "tiny", "blocks": 1, "freeze": "branch"},
     "normal": {"decoder": "tiny", "blocks": 1, "branches": "normal"},
+    "normal, mobile": {"decoder": "mobile", "blocks": 2, "branches": "normal"},
     "abnormal": {"decoder": "tiny", "blocks": 1, "branches": "abnormal"},
     "joined": {"decoder": "tiny", "blocks": 1, "heads": "separate", "fusion": "none", "freeze": "branch", "residualWeight": 4},
 }
-WHOLE = ["tiny", "mobile", "basic"]  # for the others only losses and the gradients' norms
+WHOLE = ["tiny", "mobile", "basic", "normal, mobile"]  # for the others only losses and the gradients' norms
 
 
 def features_of(step):

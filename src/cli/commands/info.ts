@@ -31,11 +31,13 @@ interface InfoFlags {
   readonly half?: boolean;
 }
 
+const MATRICES = "products on units for matrices, where --autotune finds them right and faster";
+
 const BENEFITS: Readonly<Record<string, string>> = {
   "shader-f16": "half the memory traffic for features",
   "timestamp-query": "exact GPU times in benchmarks and profiles",
-  "chromium-experimental-subgroup-matrix":
-    "products in half precision on matrix units, where --autotune finds them right and faster",
+  "subgroup-matrix": MATRICES,
+  "chromium-experimental-subgroup-matrix": MATRICES,
 };
 
 export function addInfo(program: Command): void {

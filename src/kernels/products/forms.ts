@@ -1,7 +1,10 @@
+import tiled from "../../../shaders/tiled_product.wgsl";
 import { wgslOf } from "../../runtime/kernel.ts";
-import type { Device } from "../../runtime/device.ts";
+import { UnsupportedError } from "../../runtime/errors.ts";
 import type { WgslModule } from "../../runtime/wgsl.ts";
-import type { ProductExtents } from "./product.ts";
+import type { FloatDType, Tensor } from "../../tensor/tensor.ts";
+import type { ProductExtents, Tiling } from "./product.ts";
+import { MATRIX_FORMS, matrixTiling } from "./subgroup.ts";
 
 /**
  * Tile sizes of a product: outputs per workgroup, outputs per invocation, and the depth of k kept in workgroup memory
@@ -35,10 +38,46 @@ export const TILES: Readonly<Record<string, Tile>> = {
 };
 
 const [TILE, LARGE] = Object.keys(TILES) as [string, string];
+const ENOUGH_TILES = 1024; // tiles that occupy a GPU: with fewer, the sum is split into slices
+
+/**
+ * The tiles of a form on a device, for operands of a dtype; null for a form without tiles.
+ * @param untiled names of forms without tiles
+ * @throws UnsupportedError for a form that does not exist, or not on this device
+ */
+export function tilingOf(form: string, untiled: readonly string[], { device, dtype }: Operand): Tiling | null {
+  if (untiled.includes(form)) return null;
+  const tile = TILES[form];
+  if (!tile) {
+    const tiling = matrixTiling(device, dtype as FloatDType, form);
+    if (tiling) return tiling;
+    const forms = [...untiled, ...Object.keys(TILES)].join(", ");
+    throw new UnsupportedError(
+      `no form ${form} for ${dtype} on ${device.adapter.description}; all devices have ${forms}`,
+    );
+  }
+  const { rows, columns, depth, laneRows, laneColumns } = tile;
+  return {
+    module: tiled,
+    entryPoint: "forward",
+    rows,
+    columns,
+    depth,
+    enough: ENOUGH_TILES,
+    constants: {
+      LANE_ROWS: laneRows,
+      LANE_COLUMNS: laneColumns,
+      WORKGROUP_SIZE: (rows / laneRows) * (columns / laneColumns),
+    },
+  };
+}
+
+type Operand = Pick<Tensor, "device" | "dtype">;
 
 /** The task for which a form is chosen. */
 export interface Wanted {
-  readonly device: Device;
+  /** Either operand. */
+  readonly operand: Operand;
   readonly op: string;
   /** Shaders whose code the choice depends on. */
   readonly shaders: readonly WgslModule[];
@@ -50,14 +89,10 @@ export interface Wanted {
   /** Runs a form on tensors of its own. */
   readonly trial: (form: string) => void;
   /**
-   * A form that is never the fixed choice: it is measured, and only once it agrees with the fixed one. Default: none.
+   * Checks that a form computes what the fixed one does. Forms on units for matrices are never the fixed choice, and are
+   * measured only once that was found.
    */
-  readonly guarded?: Guarded | null;
-}
-
-interface Guarded {
-  readonly form: string;
-  readonly agreesWith: (fixed: string) => Promise<boolean>;
+  readonly agreesWith: (form: string, fixed: string) => Promise<boolean>;
 }
 
 /**
@@ -65,15 +100,23 @@ interface Guarded {
  * one. Software adapters have no memory faster than their caches, so they never use tiles, which take twice as long on
  * llvmpipe. GPUs use tiles, as all libraries do.
  */
-export function formFor({ device, op, shaders, extents, details, untiled, trial, guarded = null }: Wanted): string {
+export function formFor({ operand, op, shaders, extents, details, untiled, trial, agreesWith }: Wanted): string {
+  const { device, dtype } = operand;
   const { batch, m, n, k } = extents;
   const { software } = device.adapter;
   const fixed = software ? untiled[0]! : formOfGpu(extents, untiled.at(-1)!);
+  const fits = ({ rows, columns }: Pick<Tile, "rows" | "columns">): boolean => rows < 2 * m && columns < 2 * n;
   const tiles = software ? [] : Object.entries(TILES);
-  const fitting = tiles.filter(([, { rows, columns }]) => rows < 2 * m && columns < 2 * n).map(([name]) => name);
-  const forms = new Set([fixed, ...untiled, ...fitting, ...(guarded ? [guarded.form] : [])]);
-  const key = [op, hashShaders(shaders), ...details, ...[batch, m, n, k].map(classOf)].join(" ");
-  return device.tuner.choose(key, [...forms], trial, (form) => form !== guarded?.form || guarded.agreesWith(fixed));
+  const fitting = tiles.filter(([, tile]) => fits(tile)).map(([name]) => name);
+  const matrices = MATRIX_FORMS.flatMap((name) => {
+    const tiling = matrixTiling(device, dtype as FloatDType, name);
+    return tiling && fits(tiling) ? [{ name, module: tiling.module }] : [];
+  });
+  const guarded = new Set<string>(matrices.map(({ name }) => name));
+  const code = new Set([...shaders, ...matrices.map(({ module }) => module)]);
+  const key = [op, hashShaders([...code]), ...details, ...[batch, m, n, k].map(classOf)].join(" ");
+  const forms = new Set([fixed, ...untiled, ...fitting, ...guarded]);
+  return device.tuner.choose(key, [...forms], trial, (form) => !guarded.has(form) || agreesWith(form, fixed));
 }
 
 const LEAST = 8; // rows and columns from which memory, not the unused part of a tile, limits a product

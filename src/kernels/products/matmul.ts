@@ -1,15 +1,13 @@
 import module from "../../../shaders/matmul.wgsl";
-import matrices from "../../../shaders/subgroup_product.wgsl";
 import tiled from "../../../shaders/tiled_product.wgsl";
-import type { Device } from "../../runtime/device.ts";
 import { shapeError } from "../../runtime/errors.ts";
 import { elementOf, empty, packOf, type FloatDType, type Shape, type Tensor } from "../../tensor/tensor.ts";
 import { activationParams } from "../activation.ts";
 import type { Epilogue } from "../convolution.ts";
-import { formFor, TILES } from "./forms.ts";
+import { agrees } from "./agreement.ts";
+import { formFor, TILES, tilingOf } from "./forms.ts";
 import { floatDType, launch, requireShape } from "../launch.ts";
 import { operationsOf, productOf, slicesOf, uniformSize, type ProductExtents } from "./product.ts";
-import { agrees, hasSubgroupMatrices, SUBGROUP_MATRICES, subgroupProduct } from "./subgroup.ts";
 import { LOAD_A, LOAD_B, tiledProduct } from "./tiled.ts";
 
 const ROWS = 8; // output rows computed by one invocation, as in the shader
@@ -41,19 +39,18 @@ interface Problem extends ProductExtents {
 
 /**
  * `[G,M,K]`, `[G,K,N]`, bias `[N]` -> `[G,M,N]`. The sum is split into slices only if no activation follows.
- * @param form one of MATMUL_FORMS, or SUBGROUP_MATRICES if the device has them and a is f16. Default: fixed by shape
- *   and adapter, or the fastest if `tune` has measured it
+ * @param form one of MATMUL_FORMS, or of MATRIX_FORMS if the device has them. Default: fixed by shape and adapter, or the
+ *   fastest if `tune` has measured it
  */
 export function matmulForward(a: Tensor, b: Tensor, epilogue: Epilogue, options: MatmulOptions, form?: string): Tensor {
   const { transposeA = false, transposeB = false } = options;
   const { bias = null, activation = null } = epilogue;
   const extents = extentsOf(a, b, bias, transposeA, transposeB);
   const pack = Math.min(...[a.shape[2]!, b.shape[2]!, extents.n].map(packOf)) as 1 | 4;
-  const withMatrices = hasSubgroupMatrices(a, extents);
   form ??= formFor({
-    device: a.device,
+    operand: a,
     op: "matmul",
-    shaders: [module, tiled, ...(withMatrices ? [matrices] : [])],
+    shaders: [module, tiled],
     extents,
     details: [elementOf(a.dtype, pack), transposeA, transposeB, activation !== null],
     untiled: UNTILED,
@@ -61,54 +58,53 @@ export function matmulForward(a: Tensor, b: Tensor, epilogue: Epilogue, options:
       const like = ({ device, shape, dtype }: Tensor) => empty(device, shape, dtype);
       matmulForward(like(a), like(b), { bias: bias && like(bias), activation }, options, form);
     },
-    guarded: withMatrices
-      ? {
-          form: SUBGROUP_MATRICES,
-          agreesWith: (fixed) => agreesWith(fixed, a.device, pack, activation !== null, options),
-        }
-      : null,
+    agreesWith: (form, fixed) => agreesWith(form, fixed, a, pack, activation !== null, options),
   });
-  const tile = TILES[form];
-  const problem = { ...extents, a, b, epilogue, transposeA, transposeB };
-  if (form === SUBGROUP_MATRICES) return subgroupProduct(problem, pack);
-  if (!tile) return productInRegisters(problem, form === "uniform", pack);
+  const tiling = tilingOf(form, UNTILED, a);
+  if (!tiling)
+    return productInRegisters({ ...extents, a, b, epilogue, transposeA, transposeB }, form === "uniform", pack);
   const [loadA, loadB] = [
     transposeA ? LOAD_A.transposed : LOAD_A.matrix,
     transposeB ? LOAD_B.transposed : LOAD_B.matrix,
   ];
   return tiledProduct(
     { op: "matmul", ...extents, a, b, loadA, loadB, epilogue, pack, shape: [extents.batch, extents.m, extents.n] },
-    tile,
+    tiling,
   );
 }
 
+// Sizes that leave tiles partly empty; one sum short enough that a single wrong product shows, one long enough to be
+// split.
+const CHECKED: readonly ProductExtents[] = [44, 556].map((k) => ({ batch: 2, m: 84, n: 76, k }));
+
 /**
- * Checks that products on subgroup matrices agree with those of the fixed form. One activation stands for all; it never
- * widens a difference.
+ * Checks that a form computes on this device what the fixed one does. One activation stands for all; it never widens a
+ * difference.
  */
-const agreesWith = (
+function agreesWith(
+  form: string,
   fixed: string,
-  device: Device,
+  { device, dtype }: Tensor,
   pack: number,
   activated: boolean,
   options: MatmulOptions,
-): Promise<boolean> =>
-  agrees(
-    device,
-    pack === 4,
-    ({ batch, m, n, k }) => [
+): Promise<boolean> {
+  const problems = CHECKED.map(({ batch, ...extents }) => {
+    const [m, n, k] = [extents.m, extents.n, extents.k].map((extent) => (pack === 4 ? extent : extent - 1)) as [
+      number,
+      number,
+      number,
+    ];
+    return [
       options.transposeA ? [batch, k, m] : [batch, m, k],
       options.transposeB ? [batch, n, k] : [batch, k, n],
-    ],
-    (a, b, bias, trusted) =>
-      matmulForward(
-        a,
-        b,
-        { bias, activation: activated ? "leakyRelu" : null },
-        options,
-        trusted ? fixed : SUBGROUP_MATRICES,
-      ),
+      [n],
+    ];
+  });
+  return agrees(device, dtype as FloatDType, problems, ([a, b, bias], trusted) =>
+    matmulForward(a!, b!, { bias: bias!, activation: activated ? "leakyRelu" : null }, options, trusted ? fixed : form),
   );
+}
 
 function productInRegisters(problem: Problem, uniform: boolean, pack: number): Tensor {
   const {

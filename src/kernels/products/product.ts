@@ -1,4 +1,5 @@
 import type { Device } from "../../runtime/device.ts";
+import type { WgslModule } from "../../runtime/wgsl.ts";
 import { empty, release, type FloatDType, type Shape, type Tensor } from "../../tensor/tensor.ts";
 import { settleAs } from "../cast.ts";
 import { reduceMiddle } from "../reduce.ts";
@@ -15,6 +16,20 @@ export interface ProductExtents {
 
 /** Number of multiplications and additions. */
 export const operationsOf = ({ batch, m, n, k }: ProductExtents): number => 2 * batch * m * n * k;
+
+/** The tiles of workgroup memory in which a form computes, and the kernel that does. */
+export interface Tiling {
+  readonly module: WgslModule;
+  readonly entryPoint: string;
+  /** Outputs of a workgroup, and the depth of k that it keeps in memory at a time. */
+  readonly rows: number;
+  readonly columns: number;
+  readonly depth: number;
+  /** Number of tiles that occupies a GPU. */
+  readonly enough: number;
+  /** Values of the kernel's overrides that belong to the form alone. */
+  readonly constants: Readonly<Record<string, number>>;
+}
 
 /** Split of a sum over k into `slices` slices of `depth` elements. */
 export interface Slices {

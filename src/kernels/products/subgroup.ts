@@ -1,112 +1,106 @@
-import module from "../../../shaders/subgroup_product.wgsl";
+import matrices from "../../../shaders/subgroup_product.wgsl";
+import tiled from "../../../shaders/tiled_product.wgsl";
 import type { Device } from "../../runtime/device.ts";
-import { elementOf, toArray, type Shape, type Tensor } from "../../tensor/tensor.ts";
-import { activationForward, activationParams } from "../activation.ts";
-import { castForward } from "../cast.ts";
-import type { Epilogue } from "../convolution.ts";
-import { launch } from "../launch.ts";
-import { operationsOf, productOf, slicesOf, type ProductExtents } from "./product.ts";
-import { normal } from "../random.ts";
+import type { MatrixKind, MatrixUnits } from "../../runtime/matrices.ts";
+import type { WgslModule } from "../../runtime/wgsl.ts";
+import type { FloatDType } from "../../tensor/tensor.ts";
+import type { Tiling } from "./product.ts";
 
-const [SIDE, COLUMNS, DEPTH] = [16, 64, 32]; // as in the shader
-const [MOST_SUBGROUPS, MOST_LANES] = [4, 256]; // limits of a workgroup
+const LANES = 256; // invocations of a workgroup
+const MOST_SUBGROUPS = 8; // of a workgroup that own sums
+const NARROW = 32; // invocations of a subgroup up to which it owns half as many sums
+const DEPTHS = [32, 16, 8, 4]; // of k in workgroup memory at a time: the first that fits
+const SPARE = 8; // elements to spare a row, as in the shader
+const BYTES = { f16: 2, f32: 4 };
 const ENOUGH_TILES = 256; // tiles that occupy a GPU: with fewer, the sum is split into slices
 
-/** Name of this form. */
-export const SUBGROUP_MATRICES = "subgroup matrices";
+/** Forms on units for matrices by name: with 16 x 16 matrices, tiles of 128 x 128 and 64 x 64. */
+export const MATRIX_FORMS = ["large matrix tiles", "small matrix tiles"] as const;
 
-/** An f16 product, on a device that has `adapter.matrixLanes`. */
-export interface SubgroupProduct extends ProductExtents {
-  readonly a: Tensor;
-  readonly b: Tensor;
-  readonly epilogue: Epilogue;
-  readonly transposeA: boolean;
-  readonly transposeB: boolean;
-}
+const modules = new Map<string, WgslModule>();
 
-/** True if the form can compute a product and its tiles are not mostly empty. */
-export const hasSubgroupMatrices = ({ device, dtype }: Tensor, { m, n }: ProductExtents): boolean =>
-  dtype === "f16" && device.adapter.matrixLanes !== undefined && 2 * Math.min(m, n) > COLUMNS;
+/** Declares for the shaders the type and extents of the matrices that units multiply. */
+export const describeUnits = (feature: string, { type, m, n, k }: MatrixKind): string =>
+  [
+    `enable ${feature.replaceAll("-", "_")};`,
+    `alias matrix_elem = ${type};`,
+    `const UNIT_M = ${m}u;`,
+    `const UNIT_N = ${n}u;`,
+    `const UNIT_K = ${k}u;`,
+  ].join("\n");
 
-/** The product, in f16. The sum is split into slices only if no activation follows. */
-export function subgroupProduct(product: SubgroupProduct, pack: number): Tensor {
-  const {
-    a,
-    b,
-    epilogue: { bias = null, activation = null },
-    transposeA,
-    transposeB,
-    ...extents
-  } = product;
-  const { batch, m, n, k } = extents;
-  const lanes = a.device.adapter.matrixLanes!;
-  const subgroups = Math.min(MOST_SUBGROUPS, Math.floor(MOST_LANES / lanes));
-  const tilesOf = (rows: number) => batch * Math.ceil(rows / (SIDE * subgroups)) * Math.ceil(n / COLUMNS);
-  const { slices, depth } = slicesOf(extents, tilesOf(m), activation === null ? ENOUGH_TILES : 1, DEPTH);
-  const sliced = slices > 1;
-  const sizeOf = (rows: number) => ({ workgroups: tilesOf(rows) * slices });
-  return productOf(a.device, extents, slices, [batch, m, n], "f16", (output, partial) =>
-    launch({
-      module,
-      entryPoint: "forward",
-      element: elementOf("f16", pack),
-      constants: {
-        TRANSPOSE_A: transposeA,
-        TRANSPOSE_B: transposeB,
-        SLICED: sliced,
-        SUBGROUPS: subgroups,
-        WORKGROUP_SIZE: subgroups * lanes,
+/** The shader for units of a kind: what they are, the loaders of tiled products, and the product itself. */
+export function matrixModule(feature: string, kind: MatrixKind): WgslModule {
+  const units = describeUnits(feature, kind);
+  let module = modules.get(units);
+  if (!module) {
+    module = {
+      get name() {
+        return matrices.name;
       },
-      tensors: { a, b, bias: bias ?? b, output, partial },
-      params: { batch, m, n, k, depth, slices, bias: Number(bias !== null), ...activationParams("matmul", activation) },
-      size: sizeOf(m),
-      work: { operations: operationsOf(extents) },
-      ...(batch === 1 && !transposeA && !sliced && { parts: { param: "m", tensors: ["a", "output"], size: sizeOf } }),
-    }),
-  );
-}
-
-// Sizes that leave tiles partly empty; one sum short enough that a single wrong product shows, one long enough to be
-// split.
-const CHECKED: readonly ProductExtents[] = [44, 556].map((k) => ({ batch: 2, m: 84, n: 76, k }));
-
-/**
- * Tolerance between two forms, relative to the sum of absolute products. Rounding both results to f16 accounts for at
- * most 2^-10, sums in f32 for less; the other factor of four allows for hardware that rounds sums differently. In a sum
- * of 44 products a single product is about 2^-5.5.
- */
-const CLOSE = 2 ** -8;
-
-/**
- * Checks that this device's subgroup matrices give the same results as another form, on random operands.
- * @param packed true if the operands' extents are multiples of four
- * @param shapesOf how the operands are stored
- * @param compute the product in this form or, if `trusted`, in the other one
- */
-export async function agrees(
-  device: Device,
-  packed: boolean,
-  shapesOf: (extents: ProductExtents) => readonly [a: Shape, b: Shape],
-  compute: (a: Tensor, b: Tensor, bias: Tensor, trusted: boolean) => Tensor,
-): Promise<boolean> {
-  for (const extents of CHECKED) {
-    const [m, n, k] = [extents.m, extents.n, extents.k].map((extent) => (packed ? extent : extent - 1)) as [
-      number,
-      number,
-      number,
-    ];
-    const read = (): readonly Promise<Float32Array>[] => {
-      using _scope = device.scope();
-      const drawn = [...shapesOf({ ...extents, m, n, k }), [n]].map((shape, stream) =>
-        castForward(normal(device, shape, { seed: 1, stream, step: 0 }), "f16"),
-      ) as [Tensor, Tensor, Tensor];
-      const sizes = drawn.map((tensor) => activationForward(tensor, "abs")) as typeof drawn;
-      return [compute(...drawn, false), compute(...drawn, true), compute(...sizes, true)].map((tensor) =>
-        toArray(tensor),
-      );
+      get code() {
+        return [units, tiled.code, matrices.code].join("\n");
+      },
+      get entryPoints() {
+        const bindings = tiled.entryPoints["forward"]!;
+        return Object.fromEntries(Object.keys(matrices.entryPoints).map((entryPoint) => [entryPoint, bindings]));
+      },
+      get params() {
+        return tiled.params;
+      },
+      get overrides() {
+        return [...tiled.overrides, ...matrices.overrides];
+      },
     };
-    const [found, wanted, scale] = (await Promise.all(read())) as [Float32Array, Float32Array, Float32Array];
-    if (!found.every((value, i) => Math.abs(value - wanted[i]!) <= CLOSE * scale[i]!)) return false;
+    modules.set(units, module);
   }
-  return true;
+  return module;
 }
+
+/**
+ * Tiles of a device's units for tensors of a dtype; null if it has none, or too little memory. f16 is multiplied as f32
+ * by units that know nothing else.
+ * @param form one of MATRIX_FORMS
+ */
+export function matrixTiling(device: Device, dtype: FloatDType, form: string): Tiling | null {
+  const { matrices: units } = device.adapter;
+  const kind = units && (kindOf(units, dtype) ?? (dtype === "f16" ? kindOf(units, "f32") : undefined));
+  const size = (MATRIX_FORMS as readonly string[]).indexOf(form);
+  if (!kind || size < 0) return null;
+  const subgroups = Math.min(MOST_SUBGROUPS, 2 ** Math.floor(Math.log2(LANES / units.lanes)));
+  const subgroupRows = Math.ceil(Math.sqrt(subgroups / 2));
+  const subgroupColumns = subgroups / subgroupRows;
+  const matrixRows = size === 0 ? 4 : 2;
+  const matrixColumns = units.lanes > NARROW ? matrixRows : matrixRows / 2;
+  const rows = subgroupRows * matrixRows * kind.m;
+  const columns = subgroupColumns * matrixColumns * kind.n;
+  const fits = (depth: number): boolean => {
+    const elements = (rows + columns) * (depth + SPARE);
+    const bytes = elements * BYTES[kind.type] + subgroups * kind.m * kind.n * BYTES.f32;
+    return (
+      depth % kind.k === 0 &&
+      (Math.max(rows, columns) * depth) / 16 <= LANES && // a block of 4 x 4 for each invocation at most
+      bytes <= device.gpu.limits.maxComputeWorkgroupStorageSize
+    );
+  };
+  const depth = DEPTHS.find(fits);
+  if (depth === undefined) return null;
+  return {
+    module: matrixModule(units.feature, kind),
+    entryPoint: "forward_matrices",
+    rows,
+    columns,
+    depth,
+    enough: ENOUGH_TILES,
+    constants: {
+      SUBGROUP_ROWS: subgroupRows,
+      SUBGROUP_COLUMNS: subgroupColumns,
+      MATRIX_ROWS: matrixRows,
+      MATRIX_COLUMNS: matrixColumns,
+      WORKGROUP_SIZE: LANES,
+    },
+  };
+}
+
+const kindOf = ({ kinds }: MatrixUnits, type: FloatDType): MatrixKind | undefined =>
+  kinds.find((kind) => kind.type === type);

@@ -1,12 +1,8 @@
-import module from "../../../shaders/tiled_product.wgsl";
 import { elementOf, type FloatDType, type Shape, type Tensor } from "../../tensor/tensor.ts";
 import { activationConstants } from "../activation.ts";
 import type { Epilogue, Geometry } from "../convolution.ts";
-import type { Tile } from "./forms.ts";
 import { launch } from "../launch.ts";
-import { operationsOf, productOf, slicesOf, type ProductExtents } from "./product.ts";
-
-const ENOUGH_TILES = 1024; // tiles that occupy a GPU: with fewer, the sum is split into slices
+import { operationsOf, productOf, slicesOf, type ProductExtents, type Tiling } from "./product.ts";
 
 /** Sources of the operands, by the shader's numbers. */
 export const LOAD_A = { matrix: 0, transposed: 1, windows: 2, windowsTransposed: 3, readers: 4 } as const;
@@ -59,17 +55,15 @@ export interface TiledProduct extends ProductExtents {
 }
 
 /** The product, of a's dtype. The sum is split into slices only if no activation follows. */
-export function tiledProduct(
-  product: TiledProduct,
-  { rows, columns, depth: step, laneRows, laneColumns }: Tile,
-): Tensor {
+export function tiledProduct(product: TiledProduct, tiling: Tiling): Tensor {
+  const { module, entryPoint, rows, columns, depth: step, enough } = tiling;
   const { op, a, b, loadA, loadB, epilogue, pack, shape, positions = 1, windows = NO_WINDOWS, ...extents } = product;
   const { stride_h, stride_w, ...geometry } = windows;
   const { bias = null, activation = null } = epilogue;
   const { batch, m, n, k } = extents;
   const columnTiles = Math.ceil(n / columns);
   const tiles = batch * Math.ceil(m / rows) * columnTiles;
-  const { slices, depth } = slicesOf(extents, tiles, activation === null ? ENOUGH_TILES : 1, step);
+  const { slices, depth } = slicesOf(extents, tiles, activation === null ? enough : 1, step);
   const sizeOf = (images: number) => ({
     workgroups: batch * Math.ceil((images * positions) / rows) * columnTiles * slices,
   });
@@ -78,7 +72,7 @@ export function tiledProduct(
   return productOf(a.device, extents, slices, shape, a.dtype as FloatDType, (output, partial) =>
     launch({
       module,
-      entryPoint: "forward",
+      entryPoint,
       element: elementOf(a.dtype, pack),
       constants: {
         LOAD_A: loadA,
@@ -90,9 +84,7 @@ export function tiledProduct(
         TILE_ROWS: rows,
         TILE_COLUMNS: columns,
         TILE_DEPTH: step,
-        LANE_ROWS: laneRows,
-        LANE_COLUMNS: laneColumns,
-        WORKGROUP_SIZE: (rows / laneRows) * (columns / laneColumns),
+        ...tiling.constants,
         ...activationConstants(op, activation),
       },
       tensors: { a, b, bias: bias ?? b, output, partial },

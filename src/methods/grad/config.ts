@@ -3,6 +3,8 @@ import { OptionError } from "../../runtime/errors.ts";
 import { requireKind, resolveOptions } from "../../runtime/option_table.ts";
 import type { FeatureSpec } from "../method.ts";
 import { EXTENTS, pick } from "../parts/fields.ts";
+import { requireGrids } from "../parts/grid_memory.ts";
+import { REFERENCE_VARIANCE, similarityThreshold } from "../parts/reconstruction.ts";
 import { GRAD_OPTIONS, type GradOptions, type GradSettings } from "./options.ts";
 
 /** The options that fix a model; the others fix its training. */
@@ -48,11 +50,6 @@ export type GradConfig = ModelSettings & {
   readonly similarityThreshold: number;
 };
 
-/** Variance of EfficientNet's features, in whose units GRAD's constants are stated. */
-export const REFERENCE_VARIANCE = 24;
-const SIMILARITY_THRESHOLD = 10;
-const MOST_NUMBERS = 1 << 29; // of a grid: 2 GiB
-
 /**
  * The configuration of a model for features of the given extents and variance.
  * @throws OptionError for an option unknown or out of range, or options that do not go together
@@ -64,7 +61,7 @@ export function gradConfig(features: Omit<FeatureSpec, "images">, options: GradO
     height,
     width,
     channels,
-    similarityThreshold: SIMILARITY_THRESHOLD * (variance / REFERENCE_VARIANCE),
+    similarityThreshold: similarityThreshold(variance),
     ...pick(settings, MODEL_OPTIONS),
     paste: pasteOf(features, settings),
   };
@@ -75,15 +72,8 @@ export function gradConfig(features: Omit<FeatureSpec, "images">, options: GradO
 /** @throws OptionError for a value of another kind or out of range, or values that do not go together */
 export function requireValid(settings: GradConfig): void {
   for (const name of MODEL_OPTIONS) requireKind("grad", name, GRAD_OPTIONS[name], settings[name]);
-  const { height, width, channels, localGrid, globalGrid, hingeHead, hingeWeight, pairs, branches, freeze, paste } =
-    settings;
-  const depth = settings.gridChannels || channels;
-  const numbers = { localGrid: localGrid ** 2 * depth, globalGrid: globalGrid ** 2 * height * width * depth };
-  for (const [name, count] of Object.entries(numbers)) {
-    if (count <= MOST_NUMBERS) continue;
-    const expected = `${name} of so few cells that the grid holds at most ${MOST_NUMBERS} numbers`;
-    throw new OptionError(`grad: expected ${expected}, got ${count} for features [${height},${width},${channels}]`);
-  }
+  requireGrids("grad", settings);
+  const { hingeHead, hingeWeight, pairs, branches, freeze, paste } = settings;
   const { rows, abnormalTask, residualWeight } = settings;
   if ((rows > 0 && hingeWeight + residualWeight > 0) || (hingeWeight > 0 && abnormalTask === "restore")) {
     throw new OptionError(

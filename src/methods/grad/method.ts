@@ -1,3 +1,4 @@
+import { storageOf } from "../../nn/storage.ts";
 import type { Weights } from "../../nn/weights.ts";
 import { RandomStream } from "../../tensor/random.ts";
 import { release, toArray, type Tensor } from "../../tensor/tensor.ts";
@@ -6,25 +7,21 @@ import type { CellScores, Fit, FitInput, Json, Model, StagePlan } from "../metho
 import { Bank } from "../parts/bank.ts";
 import { Coreset, planCoreset } from "../parts/coreset.ts";
 import { FitParts } from "../parts/fit_part.ts";
-import { gradConfig, REFERENCE_VARIANCE, type GradConfig } from "./config.ts";
+import { RECONSTRUCTION_SCORING, reconstructionAssembly } from "../parts/reconstruction.ts";
+import { gradConfig, type GradConfig } from "./config.ts";
 import { readConfig, type KeptConfig } from "./kept_config.ts";
 import { stagesOf } from "./stages.ts";
 import { anomalyCells, HINGES, HingeStatistics, joined, type HingeJoins } from "./hinges.ts";
 import { Grad } from "./model.ts";
 import { surroundings, weighedDistances } from "./nearest.ts";
 import { GRAD_OPTIONS, type GradSettings } from "./options.ts";
-import { GradTraining, stepsOf } from "./training.ts";
+import { GradTraining, lossScaleOf, stepsOf } from "./training.ts";
 
 const INITIAL_STREAM = 0;
 const CORESET_STREAMS = 64; // behind those of the stages
 const [GATHERED, PROJECTION] = [8, 128]; // images a step, dimensions in which rows are compared
 const MOST_CELLS = 1 << 16; // among which rows are chosen
-// GRAD's similarity is a cosine, of vectors from zero. Were zero the mean, it would say how far a cell is from the
-// mean, not how well it is reconstructed; so the mean lies apart from zero, in each channel by so many deviations
-// (docs/decisions/006-embedded-filters.md).
-const MEAN = 0.7;
-// Pixels at an input of 224. Distances to good cells are of means over 3 x 3 already.
-const [SMOOTHING, SMOOTHING_OF_DISTANCES, WINDOW] = [21, 11, 32];
+const SMOOTHING_OF_DISTANCES = 11; // pixels at an input of 224: they are of means over 3 x 3 cells already
 const MOST_FOR_TINY = 128; // channels; the embedded backbone has 40 (docs/notes/nearest-good.md)
 const TOP = 0.01; // of a map's pixels, whose mean is the image's score
 
@@ -45,19 +42,13 @@ export const grad = defineMethod({
   suits: "finding exactly where defects are, several classes in one model, no pretrained weights; minutes of training",
   options: GRAD_OPTIONS,
   learnsAnomalies: ({ branches, abnormalTask }) => branches !== "normal" && abnormalTask === "detect",
-  assembly: (_options, { stages, standardise }) => ({
-    stages: stages.map(({ name }) => name),
-    localMean: 1,
-    cells: "finest",
-    enlarge: "bilinear",
-    alignCorners: true,
-    channels: "all",
-    standardise: standardise ? { mean: MEAN, variance: REFERENCE_VARIANCE } : null,
-  }),
+  assembly: (_options, backbone) => reconstructionAssembly(backbone),
   scoring: ({ rows }) => ({
-    alignCorners: true,
-    smoothing: { kind: "box", side: rows > 0 ? SMOOTHING_OF_DISTANCES : SMOOTHING },
-    image: rows > 0 ? { kind: "topShare", share: TOP } : { kind: "windowMean", side: WINDOW },
+    ...RECONSTRUCTION_SCORING,
+    ...(rows > 0 && {
+      smoothing: { kind: "box", side: SMOOTHING_OF_DISTANCES },
+      image: { kind: "topShare", share: TOP },
+    }),
   }),
   configure: (spec, options): KeptConfig => {
     // Were all cells kept, images that are trained on would score 0.
@@ -68,7 +59,7 @@ export const grad = defineMethod({
   remarks: ({ decoder, channels, rows }) =>
     rows === 0 && decoder === "tiny" && channels > MOST_FOR_TINY
       ? [
-          `decoder tiny reconstructs textures, but few shapes, of ${channels} channels: choose the form nearest, decoder compact or a larger one, or the method patchcore, which needs none`,
+          `decoder tiny reconstructs few shapes of ${channels} channels: choose form nearest, decoder compact or method patchcore`,
         ]
       : [],
   begin: (config, options, input) => new GradFit(config, options, input),
@@ -76,6 +67,9 @@ export const grad = defineMethod({
   read: readConfig,
   upgraded: async (config) => (await import("./version3.ts")).upgraded(config),
 });
+
+/** The standard deviation of weights that are uniform within the inverse root of their layer's number of inputs. */
+const stdByInputs = (inputs: number): number => 1 / Math.sqrt(3 * inputs);
 
 /** A model, its rows, and how its hinges join. */
 class GradModel implements Model {
@@ -85,9 +79,14 @@ class GradModel implements Model {
   readonly bank: Bank | null;
   #joins: HingeJoins;
 
-  constructor(weights: Weights, { joins, ...config }: KeptConfig, recompute = false, seed = 0) {
+  constructor(weights: Weights, { joins, ...config }: KeptConfig, settings: Partial<GradSettings> = {}, seed = 0) {
     this.weights = weights;
-    this.grad = new Grad(weights, config, new RandomStream(seed, INITIAL_STREAM), recompute);
+    const { recompute = false, half = false, initialWeights = "small" } = settings;
+    this.grad = new Grad(weights, config, new RandomStream(seed, INITIAL_STREAM), {
+      recompute,
+      storage: storageOf(weights.device, half),
+      ...(initialWeights === "byInputs" && { initialStd: stdByInputs }),
+    });
     this.bank = config.rows > 0 ? new Bank(weights, "rows", config.rows, config.channels) : null;
     this.#joins = joins;
   }
@@ -174,8 +173,9 @@ class GradFit extends FitParts implements Fit {
 
   constructor(config: KeptConfig, settings: GradSettings, input: FitInput) {
     const { weights, features, anomalies, std, seed } = input;
-    const model = new GradModel(weights, config, settings.recompute, seed);
-    const grids = new GradTraining(model.grad, features, { ...settings, seed, std }, anomalies);
+    const model = new GradModel(weights, config, settings, seed);
+    const lossScale = settings.half ? lossScaleOf(config, settings.batch) : 1;
+    const grids = new GradTraining(model.grad, features, { ...settings, seed, std, lossScale }, anomalies);
     super(grids, ...(model.bank ? [coresetOf(model.bank, config, input)] : []));
     this.model = model;
   }

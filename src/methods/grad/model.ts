@@ -1,48 +1,17 @@
-import {
-  activate,
-  asFrozen,
-  pointwise,
-  sequence,
-  within,
-  type Layer,
-  type LayerContext,
-  type Mode,
-} from "../../nn/layers.ts";
+import { activate, pointwise, sequence, within, type Layer, type LayerContext, type Mode } from "../../nn/layers.ts";
 import type { Weights } from "../../nn/weights.ts";
 import { activation } from "../../ops/activation.ts";
 import { standardize } from "../../ops/batch_norm.ts";
 import { add, divide, maximum, multiply, scalar, subtract } from "../../ops/elementwise.ts";
-import { gridSample } from "../../ops/grid_sample.ts";
 import { mean } from "../../ops/reduce.ts";
-import { concat, reshape, slice } from "../../ops/shape.ts";
+import { reshape, slice } from "../../ops/shape.ts";
 import { UsageError } from "../../runtime/errors.ts";
 import type { RandomStream } from "../../tensor/random.ts";
 import { bytesOf, type Tensor } from "../../tensor/tensor.ts";
+import { coordinateHeads, gridMemory, query, type Codes, type GridMemory } from "../parts/grid_memory.ts";
 import type { GradConfig } from "./config.ts";
-import { decoder } from "./decoder.ts";
-
-/** Coordinates at which an image and its positions look up the grids. */
-interface Codes {
-  /** `[N,1,1,2]`, one for the image. */
-  readonly global: Tensor;
-  /** `[N,H,W,2]`, one for each position. */
-  readonly local: Tensor;
-}
-
-/** From features, and noise on the local coordinates or none, to coordinates in (-1, 1). */
-type Heads = (features: Tensor, noise: Tensor | null) => Codes;
 
 type Fusion = (normal: Tensor, abnormal: Tensor) => Tensor;
-
-/** One of the two branches: where it looks, its grids and its decoder. */
-interface Branch {
-  readonly heads: Heads;
-  /** `[1, R, R, D]` */
-  readonly localGrid: Tensor;
-  /** `[1, R', R', H*W*D]`, channels in (h, w, d) order */
-  readonly globalGrid: Tensor;
-  readonly decode: Layer;
-}
 
 /**
  * GRAD: reconstructs features from a normal and an abnormal grid, at coordinates that it derives from the features.
@@ -51,25 +20,29 @@ interface Branch {
 export class Grad {
   readonly config: GradConfig;
   readonly weights: Weights;
-  readonly #normal: Branch | null;
-  readonly #abnormal: Branch | null;
+  readonly #normal: GridMemory | null;
+  readonly #abnormal: GridMemory | null;
   readonly #hinge: Layer | null;
   readonly #residualHinge: Layer | null;
   readonly #residualUnit: Tensor | null;
   readonly #fuse: Fusion | null;
 
   /**
-   * @param recompute whether training computes blocks of the decoders twice rather than keep what they make
-   * (`LayerContext`)
+   * @param training how the decoders' blocks and activations are kept while they are trained, and how weights begin
    */
-  constructor(weights: Weights, config: GradConfig, random: RandomStream, recompute = false) {
+  constructor(
+    weights: Weights,
+    config: GradConfig,
+    random: RandomStream,
+    training: Pick<LayerContext, "recompute" | "storage" | "initialStd"> = {},
+  ) {
     const { branches, heads, hingeHead, residualWeight, channels, headWidth } = config;
     this.config = config;
     this.weights = weights;
-    const at = (prefix: string): LayerContext => ({ weights, prefix, random, recompute });
-    const shared = heads === "shared" ? headsOf(at("head"), channels, headWidth) : null;
-    const branchOf = (name: string): Branch =>
-      branch(at(name), shared ?? headsOf(at(`${name}.head`), channels, headWidth), config);
+    const at = (prefix: string): LayerContext => ({ weights, prefix, random, ...training });
+    const shared = heads === "shared" ? coordinateHeads(at("head"), channels, headWidth) : null;
+    const branchOf = (name: string): GridMemory =>
+      gridMemory(at(name), shared ?? coordinateHeads(at(`${name}.head`), channels, headWidth), config);
     this.#normal = branches === "abnormal" ? null : branchOf("normal");
     this.#abnormal = branches === "normal" ? null : branchOf("abnormal");
     this.#hinge = this.#abnormal && hingeHead === "own" ? pointwise(at("abnormal.hinge"), channels, 1, true) : null;
@@ -143,21 +116,9 @@ export class Grad {
     return isApart ? [all, this.abnormal(features, null, "inference")] : [all];
   }
 
-  #decodeAbnormal(branch: Branch, codes: Codes, mode: Mode): Tensor {
+  #decodeAbnormal(branch: GridMemory, codes: Codes, mode: Mode): Tensor {
     const queries = query(branch, codes);
     return branch.decode(this.config.standardise ? standardize(queries) : queries, mode);
-  }
-
-  /** Parameters by name, those whose name `chosen` accepts, grids apart from the rest. */
-  parameters(chosen: (name: string) => boolean): {
-    readonly grids: readonly Tensor[];
-    readonly others: readonly Tensor[];
-  } {
-    const grids: Tensor[] = [];
-    const others: Tensor[] = [];
-    for (const [name, tensor] of this.weights.parameters)
-      if (chosen(name)) (isGrid(name) ? grids : others).push(tensor);
-    return { grids, others };
   }
 }
 
@@ -166,31 +127,9 @@ const LEAST_STD = 0.01; // of the mean one
 
 const MODE_OF_POINTWISE = "inference"; // heads hold no batch norm: both modes are the same to them
 
-export const isGrid = (name: string): boolean => name.endsWith("Grid");
-
 function required<T>(part: T | null, name: string): T {
   if (part === null) throw new UsageError(`this model has no ${name}`);
   return part;
-}
-
-function headsOf(context: LayerContext, channels: number, width: number): Heads {
-  const [global, local] = [
-    coordinateHead(within(context, "global"), channels, width || channels),
-    coordinateHead(within(context, "local"), channels, width || channels),
-  ];
-  return (features, noise) => {
-    const codes = local(features, MODE_OF_POINTWISE);
-    return { global: global(mean(features, [1, 2]), MODE_OF_POINTWISE), local: noise ? add(codes, noise) : codes };
-  };
-}
-
-function coordinateHead(context: LayerContext, channels: number, width: number): Layer {
-  return sequence(
-    pointwise(within(context, "layer1"), channels, width, true),
-    activate("tanh"),
-    pointwise(within(context, "layer2"), width, 2, true),
-    activate("tanh"),
-  );
 }
 
 /**
@@ -207,27 +146,6 @@ function residualHinge(context: LayerContext, unit: Tensor): Layer {
     layer("layer2", RESIDUAL_WIDTH, 1),
   );
   return (residual, mode) => score(divide(residual, unit), mode);
-}
-
-function branch(
-  context: LayerContext,
-  heads: Heads,
-  { height, width, channels, localGrid, globalGrid, gridChannels, decoder: name, blocks }: GradConfig,
-): Branch {
-  const deep = gridChannels || channels;
-  const grid = (grid: string, cells: number, depth: number) =>
-    context.weights.normal(
-      `${context.prefix}.${grid}`,
-      [1, cells, cells, depth],
-      Math.sqrt(2 / ((depth + 1) * cells * cells)),
-      context.random,
-    );
-  return {
-    heads,
-    localGrid: grid("localGrid", localGrid, deep),
-    globalGrid: grid("globalGrid", globalGrid, height * width * deep),
-    decode: asFrozen(context, decoder(within(context, "decoder"), name, blocks, 2 * deep, channels)),
-  };
 }
 
 /** Fuses two reconstructions into one; null if the abnormal one is left out. */
@@ -247,17 +165,4 @@ function fusionOf(weights: Weights, { fusion, lambda, abnormalWeight }: GradConf
       return (normal, abnormal) => add(normal, multiply(abnormal, weight));
     }
   }
-}
-
-/**
- * [global sample, local sample], `[N,H,W,2D]`. GRAD's learned *grids* are gridSample's `input`, and the coordinates its
- * `grid`. The batch is folded into the rows: all images share one grid.
- */
-function query({ localGrid, globalGrid }: Branch, codes: Codes): Tensor {
-  const [batch, height, width] = codes.local.shape as [number, number, number];
-  const channels = localGrid.shape[3]!;
-  const local = gridSample(localGrid, reshape(codes.local, [1, batch * height, width, 2]));
-  const global = gridSample(globalGrid, reshape(codes.global, [1, batch, 1, 2]));
-  const shape = [batch, height, width, channels];
-  return concat([reshape(global, shape), reshape(local, shape)]);
 }

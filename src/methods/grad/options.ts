@@ -1,17 +1,9 @@
 import type { OptionContext, OptionsOf, OptionTable, ResolvedOptions } from "../../runtime/option_table.ts";
+import { GRID_OPTIONS, isSmall } from "../parts/grid_options.ts";
 import { PASTE_OPTIONS } from "./paste_options.ts";
-
-/**
- * The decoders, smallest first: `tiny` for textures and the embedded backbone, `compact` for pretrained networks,
- * `mobile` where time does not matter, `basic` as in the paper's tables.
- */
-export const DECODERS = ["tiny", "compact", "mobile", "basic"] as const;
-export type DecoderName = (typeof DECODERS)[number];
 
 const USUAL = 1000; // far beyond what is of use
 const BRIEF_STEPS = 8; // among the first eight of seed 0 some draw noise and some do not, in each stage
-const BLOCKS: Readonly<Record<string, number>> = { tiny: 1, compact: 2, mobile: 11, basic: 9 };
-const COMPACT = { gridChannels: 96, headWidth: 64 };
 
 const PUBLISHED = {
   batch: 8,
@@ -21,6 +13,7 @@ const PUBLISHED = {
   standardise: true,
   abnormalTask: "detect",
   rows: 0,
+  initialWeights: "small",
   hingeWeight: 0,
   residualWeight: 0,
   epochsAbnormal: 10,
@@ -45,6 +38,7 @@ const NEAREST = {
   standardise: false,
   abnormalTask: "restore",
   rows: 4096,
+  initialWeights: "byInputs",
   hingeWeight: 0,
   residualWeight: 0,
   epochsAbnormal: 25,
@@ -61,26 +55,12 @@ const byForm =
   ({ values: { branches, form } }: OptionContext): Form[keyof Form] =>
     (branches === "both" ? FORMS[String(form)]! : PUBLISHED)[name];
 
-const isSmall = ({ values: { decoder } }: OptionContext): boolean => decoder === "tiny" || decoder === "compact";
-
-/** The default of an option that is narrower in decoder compact. */
-const byWidth =
-  (name: keyof typeof COMPACT) =>
-  ({ values: { decoder } }: OptionContext): number =>
-    decoder === "compact" ? COMPACT[name] : 0;
 /**
  * Options of GRAD: the choices that the paper and its variants leave open, and the length and material of training.
  * With both branches, `form` sets the defaults of other options.
  */
 export const GRAD_OPTIONS = {
-  decoder: {
-    kind: "choice",
-    choices: DECODERS,
-    frequent: true,
-    default: ({ pretrained }) => (pretrained ? "compact" : "tiny"),
-    defaultText: "compact; tiny for the embedded backbone",
-    help: "size of the model",
-  },
+  decoder: GRID_OPTIONS.decoder,
   branches: {
     kind: "choice",
     choices: ["both", "normal", "abnormal"],
@@ -167,52 +147,25 @@ export const GRAD_OPTIONS = {
     needsAnomalies: true,
     help: "share of real anomalies in a batch of stages 1 and 3, if any are given; 1: no blocks are pasted",
   },
-  recompute: {
+  recompute: GRID_OPTIONS.recompute,
+  initialWeights: {
+    kind: "choice",
+    choices: ["small", "byInputs"],
+    default: byForm("initialWeights"),
+    defaultText: "byInputs for form nearest, else small",
+    help: "spread of the initial weights of heads and decoders: 0.01, as published, or by a layer's number of inputs, from which a few hundred steps learn more",
+  },
+  half: {
     kind: "flag",
-    tuning: true,
-    default: (context) => !isSmall(context),
-    defaultText: "false for decoders tiny and compact, else true",
-    help: "recompute decoder blocks in the backward pass instead of storing them: same result, far less memory",
-  },
-  blocks: {
-    kind: "whole",
-    least: 1,
-    most: 1000,
-    default: ({ values }) => BLOCKS[String(values["decoder"])] ?? 1,
-    defaultText: "1 for tiny, 2 for compact, 11 for mobile, 9 for basic",
-    help: "blocks of a decoder",
-  },
-  localGrid: {
-    kind: "whole",
-    least: 1,
-    most: 1 << 10,
-    default: 8,
+    default: false,
     frequent: true,
-    help: "cells along a side of the local grids, which each position looks up",
+    help: "store the decoders' activations and gradients in half precision while training (f16; sums and weights stay f32)",
   },
-  globalGrid: {
-    kind: "whole",
-    least: 1,
-    most: 1 << 10,
-    default: 4,
-    help: "cells along a side of the global grids, which each image looks up",
-  },
-  gridChannels: {
-    kind: "whole",
-    least: 0,
-    most: 1 << 14,
-    default: byWidth("gridChannels"),
-    defaultText: "96 for compact, else 0",
-    help: "channels of the grids; 0: as many as the features have",
-  },
-  headWidth: {
-    kind: "whole",
-    least: 0,
-    most: 1 << 14,
-    default: byWidth("headWidth"),
-    defaultText: "64 for compact, else 0",
-    help: "hidden channels of the heads; 0: as many as the features have",
-  },
+  blocks: GRID_OPTIONS.blocks,
+  localGrid: GRID_OPTIONS.localGrid,
+  globalGrid: GRID_OPTIONS.globalGrid,
+  gridChannels: GRID_OPTIONS.gridChannels,
+  headWidth: GRID_OPTIONS.headWidth,
   heads: {
     kind: "choice",
     choices: ["shared", "separate"],

@@ -1,15 +1,17 @@
 import { featureBlockPaste } from "../../ops/feature_block_paste.ts";
 import { cosinePairLoss, hingeLoss, reconstructionLoss } from "../../ops/losses.ts";
 import { drawPairs, type FeaturePairs } from "../../ops/pairs.ts";
-import { normal, type Draw } from "../../ops/random.ts";
+import type { Draw } from "../../ops/random.ts";
 import { concat, reshape } from "../../ops/shape.ts";
 import { countOf, type Tensor } from "../../tensor/tensor.ts";
 import type { MarkedFeatures } from "../method.ts";
 import { ORDER_STREAM } from "../parts/captured_fit.ts";
 import { takeStep, type StepInputs, type StepResults } from "../parts/captured_steps.ts";
+import { isGrid } from "../parts/grid_memory.ts";
+import { codeNoise } from "../parts/grid_training.ts";
 import type { GradConfig } from "./config.ts";
 import type { GradSettings } from "./options.ts";
-import { isGrid, type Grad } from "./model.ts";
+import type { Grad } from "./model.ts";
 
 /** Length and data of a training. */
 export interface FitOptions extends Pick<
@@ -27,6 +29,8 @@ export interface FitOptions extends Pick<
   readonly seed: number;
   /** `[C]`: of each channel of the features, over all positions: the unit of random directions. */
   readonly std: Tensor;
+  /** Multiplies the loss that is differentiated, so that f16 holds its gradients; a power of two. Default 1. */
+  readonly lossScale?: number;
 }
 
 /** The stages, in order. */
@@ -42,8 +46,6 @@ export const TITLES: Readonly<Record<Stage, string>> = {
   normal: "Stage 2, reconstruction",
   residual: "Stage 3, hinge on the residual",
 };
-
-const CODE_NOISE = 0.05;
 
 // Philox streams, one for each use of random numbers.
 export const STREAM = { order: ORDER_STREAM, coin: 2, noise: 3, blocks: 4, pairs: 5, anomalies: 6 };
@@ -143,23 +145,25 @@ export function trainStep(
   stage: Stage,
   model: Grad,
   { features, marked, isNoisy, drawOf, optimizer }: StepInputs,
-  { std }: Pick<FitOptions, "std">,
+  { std, lossScale }: Pick<FitOptions, "std" | "lossScale">,
 ): StepResults {
-  const [{ device }, { config }] = [features, model];
-  return takeStep(optimizer, () => {
-    const seen =
-      stage === "normal"
-        ? { features, mask: null }
-        : markedFeatures(features, marked, drawOf(STREAM.blocks), config, std);
-    const noise = isNoisy
-      ? normal(device, [...seen.features.shape.slice(0, 3), 2], drawOf(STREAM.noise), CODE_NOISE)
-      : null;
-    const pairs =
-      stage === "abnormal" && config.pairs === "cosine"
-        ? drawPairs(seen.mask!, config.pairCount, drawOf(STREAM.pairs))
-        : null;
-    const reconstruction = stage === "residual" ? model.reconstruct(seen.features, null, "inference") : null;
-    const clean = stage === "abnormal" && config.abnormalTask === "restore" ? features : null;
-    return () => stageLoss(stage, model, { ...seen, clean, noise, pairs, reconstruction });
-  });
+  const { config } = model;
+  return takeStep(
+    optimizer,
+    () => {
+      const seen =
+        stage === "normal"
+          ? { features, mask: null }
+          : markedFeatures(features, marked, drawOf(STREAM.blocks), config, std);
+      const noise = isNoisy ? codeNoise(seen.features, drawOf(STREAM.noise)) : null;
+      const pairs =
+        stage === "abnormal" && config.pairs === "cosine"
+          ? drawPairs(seen.mask!, config.pairCount, drawOf(STREAM.pairs))
+          : null;
+      const reconstruction = stage === "residual" ? model.reconstruct(seen.features, null, "inference") : null;
+      const clean = stage === "abnormal" && config.abnormalTask === "restore" ? features : null;
+      return () => stageLoss(stage, model, { ...seen, clean, noise, pairs, reconstruction });
+    },
+    lossScale,
+  );
 }

@@ -1,23 +1,31 @@
-import { AdamW } from "../../optim/adam.ts";
+import type { AdamW } from "../../optim/adam.ts";
 import { RandomStream } from "../../tensor/random.ts";
 import type { AnomalySource, FeatureSource } from "../method.ts";
 import { CapturedFit, scheduleOf, type GradientStage, type Schedule } from "../parts/captured_fit.ts";
+import { gridParameters } from "../parts/grid_memory.ts";
+import { gridOptimizer, isNoisyStep, reconstructionRate } from "../parts/grid_training.ts";
+import type { GradConfig } from "./config.ts";
 import { stagesOf, STAGES, TITLES, trainedIn, trainStep, STREAM, type FitOptions, type Stage } from "./stages.ts";
 import type { Grad } from "./model.ts";
 
-const LEARNING_RATE = 0.001;
 const RESIDUAL_LEARNING_RATE = 0.003;
-const GRID_LEARNING_RATE = 0.1;
-const MAX_NORM = 0.1;
-const DROP_AT = 0.8; // of a stage that learns to reconstruct: the learning rates fall
-const DROP_TO = 0.1;
 const STAGE_STREAMS = 16; // between the stages' streams of random numbers
+
+const SHARE = 256; // a position's loss weighs about one part in so many
+
+/**
+ * A factor of the loss with which f16 holds a decoder's gradients: a power of two. At the start, gradients grow by six
+ * orders of magnitude from a decoder's output to its first norm, whose input hardly varies; with the weight that a
+ * position has in a batch of 81 positions they stay in range, with 16 times that they overflow.
+ */
+export const lossScaleOf = ({ height, width }: Pick<GradConfig, "height" | "width">, batch: number): number =>
+  Math.max(1, 2 ** Math.floor(Math.log2((batch * height * width) / SHARE)));
 
 /** The length of a stage, given the number of images. */
 export function stepsOf(
   stage: Stage,
   count: number,
-  options: Omit<FitOptions, "seed" | "std" | "enoughHits" | "anomalyShare">,
+  options: Omit<FitOptions, "seed" | "std" | "lossScale" | "enoughHits" | "anomalyShare">,
 ): Schedule {
   const [epochs, leastSteps] = {
     abnormal: [options.epochsAbnormal, options.leastAbnormal] as const,
@@ -27,18 +35,12 @@ export function stepsOf(
   return scheduleOf(count, { batch: options.batch, epochs, leastSteps });
 }
 
-/** The optimiser of a stage's parameters. */
-export function stageOptimizer(stage: Stage, model: Grad): AdamW {
-  const { grids, others } = model.parameters(trainedIn(stage, model.config));
-  const learningRate = stage === "residual" ? RESIDUAL_LEARNING_RATE : LEARNING_RATE;
-  return new AdamW(
-    [
-      { parameters: grids, learningRate: GRID_LEARNING_RATE },
-      { parameters: others, learningRate },
-    ],
-    { maxNorm: MAX_NORM },
-  );
-}
+/** The optimiser of a stage's parameters, for gradients of a loss that is multiplied by `lossScale`. */
+export const stageOptimizer = (stage: Stage, { weights, config }: Grad, lossScale = 1): AdamW =>
+  gridOptimizer(gridParameters(weights, trainedIn(stage, config)), {
+    lossScale,
+    ...(stage === "residual" && { learningRate: RESIDUAL_LEARNING_RATE }),
+  });
 
 /** The training of a model's grids on features, stage by stage. */
 export class GradTraining extends CapturedFit {
@@ -60,16 +62,15 @@ function stageOf(
   const { seed, enoughHits } = options;
   const schedule = stepsOf(stage, count, options);
   const streams = STAGE_STREAMS * STAGES.indexOf(stage);
-  const dropAt = reconstructs(stage, model) ? Math.floor(DROP_AT * schedule.epochs) : Infinity;
   return {
     stage,
     title: TITLES[stage],
     ...schedule,
     streams,
-    optimizer: () => stageOptimizer(stage, model),
+    optimizer: () => stageOptimizer(stage, model, options.lossScale),
     work: (inputs) => trainStep(stage, model, inputs, options),
-    learningRateScale: (epoch) => (epoch >= dropAt ? DROP_TO : 1),
-    isNoisy: (step) => stage !== "residual" && new RandomStream(seed, STREAM.coin + streams, step).unit() < 0.5,
+    ...(reconstructs(stage, model) && { learningRateScale: reconstructionRate(schedule) }),
+    isNoisy: (step) => stage !== "residual" && isNoisyStep(seed, STREAM.coin + streams, step),
     anomalies: async (images, step) =>
       anomalies && stage !== "normal" ? drawnAnomalies(anomalies, options, images, step) : null,
     isEnough: (hits) => hits.every((share) => share > enoughHits),

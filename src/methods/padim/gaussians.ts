@@ -79,15 +79,18 @@ class SampledCells implements CellGaussians {
   of(cell: number): Gaussian {
     const { channels, epsilon } = this.#config;
     const count = this.#images;
-    const centred = Float64Array.from(this.#cells.subarray(cell * count * channels, (cell + 1) * count * channels));
+    const centred = new Float64Array(this.#cells.subarray(cell * count * channels, (cell + 1) * count * channels));
+    const rows = Array.from({ length: count }, (_, i) => centred.subarray(i * channels, (i + 1) * channels));
     const mean = new Float64Array(channels);
-    for (let at = 0; at < centred.length; at++) mean[at % channels]! += centred[at]! / count;
-    for (let at = 0; at < centred.length; at++) centred[at]! -= mean[at % channels]!;
+    for (const row of rows) for (let c = 0; c < channels; c++) mean[c]! += row[c]! / count;
+    for (const row of rows) for (let c = 0; c < channels; c++) row[c]! -= mean[c]!;
     const products = new Float64Array(count * count);
     for (let i = 0; i < count; i++) {
+      const row = rows[i]!;
       for (let j = 0; j <= i; j++) {
+        const other = rows[j]!;
         let sum = 0;
-        for (let c = 0; c < channels; c++) sum += centred[i * channels + c]! * centred[j * channels + c]!;
+        for (let c = 0; c < channels; c++) sum += row[c]! * other[c]!;
         products[i * count + j] = sum;
       }
       products[i * (count + 1)]! += epsilon * Math.max(count - 1, 1); // one image has no covariance

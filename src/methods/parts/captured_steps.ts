@@ -1,3 +1,4 @@
+import { multiply, scalar } from "../../ops/elementwise.ts";
 import { valueAndGradients } from "../../ops/gradients.ts";
 import type { Draw } from "../../ops/random.ts";
 import type { Optimizer } from "../../optim/optimizer.ts";
@@ -36,14 +37,22 @@ export type StepWork = (inputs: StepInputs) => StepResults;
 /**
  * Takes a step of an optimiser down the gradients of a loss.
  * @param begin draws what the loss needs, off the tape, and returns a function that makes the results, the loss first
+ * @param lossScale multiplies the loss that is differentiated; the optimiser takes it out again (`gradientScale`)
  */
 export function takeStep(
   optimizer: StageOptimizer,
   begin: () => () => readonly [loss: Tensor, ...rest: Tensor[]],
+  lossScale = 1,
 ): StepResults {
   const [{ device }] = optimizer.parameters as [Tensor];
   using scope = device.scope();
-  const { results, grads } = valueAndGradients(begin(), optimizer.parameters);
+  const compute = begin();
+  let results: readonly Tensor[] = [];
+  const { grads } = valueAndGradients(() => {
+    const [loss, ...rest] = compute();
+    results = [loss, ...rest];
+    return lossScale === 1 ? [loss, ...rest] : [multiply(loss, scalar(device, lossScale)), ...results];
+  }, optimizer.parameters);
   const repeated = optimizer.apply(grads);
   return { results: results.map((result) => scope.keep(result)), repeated };
 }

@@ -1,4 +1,4 @@
-import { activate, asFrozen, norm, pointwise, sequence, within, type Layer } from "../../nn/layers.ts";
+import { activate, inStorage, norm, pointwise, sequence, within, type Layer } from "../../nn/layers.ts";
 import type { Weights } from "../../nn/weights.ts";
 import { relu } from "../../ops/activation.ts";
 import { scalar, subtract } from "../../ops/elementwise.ts";
@@ -42,7 +42,7 @@ export class SimpleNetModel implements Model {
       activate({ name: "leakyRelu", slope: SLOPE }),
       pointwise(within(context, "layer2"), hidden, 1, false, xavier(hidden, 1)),
     );
-    this.#scorer = asFrozen(context, (input, mode) => this.#discriminator(this.#adaptor(input, mode), mode));
+    this.#scorer = inStorage(context, (input, mode) => this.#discriminator(this.#adaptor(input, mode), mode));
   }
 
   get config(): SimpleNetConfig {

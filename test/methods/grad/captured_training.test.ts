@@ -3,6 +3,7 @@ import { gradConfig } from "../../../src/methods/grad/config.ts";
 import { stagesOf, STREAM, trainedIn, trainStep } from "../../../src/methods/grad/stages.ts";
 import type { FeatureSource } from "../../../src/methods/method.ts";
 import { Grad } from "../../../src/methods/grad/model.ts";
+import { gridParameters } from "../../../src/methods/parts/grid_memory.ts";
 import { readResults } from "../../../src/methods/parts/captured_steps.ts";
 import { GradTraining, stageOptimizer, stepsOf } from "../../../src/methods/grad/training.ts";
 import { Weights } from "../../../src/nn/weights.ts";
@@ -105,7 +106,7 @@ test("a step whose kind was captured binds and allocates nothing, and uploads it
   const after = device.counters();
   expect(device.memory()).toEqual(memory);
   expect(after.bindGroups).toBe(before.bindGroups);
-  const trained = Object.values(grad.parameters(trainedIn("abnormal", CONFIG))).flat();
+  const trained = Object.values(gridParameters(grad.weights, trainedIn("abnormal", CONFIG))).flat();
   expect((after.bytesUploaded - before.bytesUploaded) / taken).toBe(4 + 4 * 4 * trained.length);
   expect((after.submits - before.submits) / taken).toBeLessThanOrEqual(4);
   expect((after.dispatches - before.dispatches) / taken).toBeLessThanOrEqual(MOST_DISPATCHES);

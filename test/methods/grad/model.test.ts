@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { gradConfig } from "../../../src/methods/grad/config.ts";
-import { DECODERS } from "../../../src/methods/grad/options.ts";
+import { DECODERS } from "../../../src/methods/parts/decoders.ts";
 import type { FitStep } from "../../../src/methods/method.ts";
 import { Grad } from "../../../src/methods/grad/model.ts";
 import { GradTraining } from "../../../src/methods/grad/training.ts";

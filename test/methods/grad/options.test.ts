@@ -208,3 +208,26 @@ test.each<readonly [string, GradOptions, number, number]>([
     Array.from({ length: count }, () => expect.stringContaining(`${channels} channels`) as string),
   );
 });
+
+test.each<readonly [GradOptions, (inputs: number) => number]>([
+  [{}, (inputs) => 1 / Math.sqrt(3 * inputs)],
+  [{ initialWeights: "small" }, () => 0.01],
+  [{ form: "joined" }, () => 0.01],
+])("initial weights with %j", async (given, stdOf) => {
+  const options = resolveOptions("grad", GRAD_OPTIONS, { decoder: "tiny", ...given });
+  const weights = Weights.drawn(device);
+  const std = fromArray(device, [CHANNELS], new Float32Array(CHANNELS).fill(1));
+  const config = grad.configure({ ...MAP, images: 3 }, options);
+  const fit = grad.begin(config, options, { weights, features, anomalies: null, std, seed: 5 });
+  const named = new Map([...weights.all()]);
+  for (const name of ["normal.decoder.in.weight", "abnormal.decoder.block0.expand.weight"]) {
+    const tensor = named.get(name)!;
+    const values = await toArray(tensor);
+    const spread = Math.sqrt(values.reduce((sum, value) => sum + value ** 2, 0) / values.length);
+    expect(spread / stdOf(tensor.shape[0]!), name).toBeGreaterThan(0.9);
+    expect(spread / stdOf(tensor.shape[0]!), name).toBeLessThan(1.1);
+  }
+  fit.release();
+  weights.release();
+  release(std);
+});

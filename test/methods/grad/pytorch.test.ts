@@ -8,40 +8,28 @@ import { Grad } from "../../../src/methods/grad/model.ts";
 import { stageOptimizer } from "../../../src/methods/grad/training.ts";
 import { Weights } from "../../../src/nn/weights.ts";
 import type { FeaturePairs } from "../../../src/ops/pairs.ts";
-import { valueAndGradients } from "../../../src/ops/gradients.ts";
 import { RandomStream } from "../../../src/tensor/random.ts";
-import { countOf, fromArray, release, toArray, type Shape } from "../../../src/tensor/tensor.ts";
+import { fromArray } from "../../../src/tensor/tensor.ts";
 import { device } from "../../harness/device.ts";
-import golden from "../../golden/grad.json";
+import {
+  batch,
+  channels,
+  cleanOf,
+  fillMadeUp,
+  GRAD_CASES,
+  grids,
+  MAP,
+  noiseOf,
+  side,
+  type GradCase,
+} from "../../harness/golden_grad.ts";
+import { BOUND, expectTraining } from "../../harness/golden_training.ts";
 import { uniform } from "../../harness/made_up_network.ts";
-import { difference, hashed, type Summary } from "../../harness/summaries.ts";
+import { difference } from "../../harness/summaries.ts";
 
-interface StageResult {
-  readonly losses: readonly number[];
-  readonly gradients: Readonly<Record<string, Summary | number | null>>;
-  readonly after?: Readonly<Record<string, Summary>>;
-  readonly inference?: Summary;
-}
-
-interface Case {
-  readonly name: string;
-  readonly options: GradOptions;
-  readonly reconstruction: Summary;
-  readonly abnormal?: Summary;
-  readonly stages: Readonly<Partial<Record<Stage, StageResult>>>;
-}
-
-const { batch, side, channels, ...grids } = golden.sizes;
-const CASES = golden.cases as unknown as readonly Case[];
-const BOUND = 1e-4;
 const PAIRS = 40;
-const [WEIGHT_KEY, FEATURE_KEY, NOISE_KEY, PASTE_KEY, PAIR_KEY] = [1, 5000, 6000, 7000, 8000];
+const [PASTE_KEY, PAIR_KEY] = [7000, 8000];
 
-const MAP: Shape = [batch, side, side, channels];
-const cleanOf = (step: number): Float32Array => {
-  const base = uniform(countOf(MAP), FEATURE_KEY);
-  return uniform(countOf(MAP), FEATURE_KEY + 1 + step).map((u, i) => 3.5 * base[i]! + 0.5 * u);
-};
 const maskOf = (step: number): Float32Array =>
   uniform(batch * side * side, PASTE_KEY + step).map((u) => (u > 0.5 ? 1 : 0));
 
@@ -56,7 +44,7 @@ function pairsOf(step: number, mask: Float32Array): FeaturePairs {
 
 /** The inputs of a step of a stage. */
 function inputsOf(stage: Stage, step: number, options: GradOptions): StageInputs {
-  const noise = hashed([batch, side, side, 2], NOISE_KEY + step, (u) => 0.05 * u);
+  const noise = noiseOf(step);
   const clean = cleanOf(step);
   if (stage === "normal")
     return {
@@ -83,37 +71,17 @@ function inputsOf(stage: Stage, step: number, options: GradOptions): StageInputs
   };
 }
 
-/** The made-up value of element `i` of a tensor of that name. */
-function valueOf(name: string, shape: Shape, u: number, i: number): number {
-  const isFirstRow = i < countOf(shape) / 2;
-  if (name === "fusion.weight") return -0.2;
-  if (name.endsWith(".affine")) return isFirstRow ? 1 + 0.5 * u : 0.2 * u;
-  if (name.endsWith(".running")) return isFirstRow ? 0.1 * u : 1 + 0.5 * u;
-  if (name.endsWith(".unit")) return 2 + u;
-  if (name.endsWith(".bias")) return 0.2 * u;
-  if (!name.endsWith(".weight")) return u;
-  return u * Math.sqrt(3 / (name.endsWith("depthwise.weight") ? 9 : countOf(shape.slice(0, -1))));
-}
-
-/** A tensor's key is its place among all names in order. */
 function modelOf(options: GradOptions): Grad {
   const config = gradConfig(
     { height: side, width: side, channels, variance: 24 },
     { form: "published", ...options, ...grids },
   );
   const model = new Grad(Weights.drawn(device), config, new RandomStream(0, 0));
-  const constants = (name: string): boolean => name === "fusion.normal" || name === "fusion.abnormal";
-  const named = [...model.weights.all()].filter(([name]) => !constants(name)).sort(([a], [b]) => (a < b ? -1 : 1));
-  named.forEach(([name, { allocation, shape }], i) =>
-    device.write(
-      allocation.buffer,
-      uniform(countOf(shape), WEIGHT_KEY + i).map((u, at) => valueOf(name, shape, u, at)),
-    ),
-  );
+  fillMadeUp(model.weights);
   return model;
 }
 
-describe.each(CASES.map((row) => [row.name, row] as const))(
+describe.each(GRAD_CASES.map((row) => [row.name, row] as const))(
   "GRAD, %s,",
   (_name, { options, reconstruction, abnormal, stages }) => {
     test("reconstructs as PyTorch does", async () => {
@@ -126,7 +94,7 @@ describe.each(CASES.map((row) => [row.name, row] as const))(
         expect(await difference(modelOf(options).abnormal(features, noise, "training"), abnormal)).toBeLessThan(BOUND);
     });
 
-    const expected = Object.entries(stages) as [Stage, StageResult][];
+    const expected = Object.entries(stages) as [Stage, NonNullable<GradCase["stages"][Stage]>][];
     test("goes through the stages that it should", () =>
       expect(stagesOf(modelOf(options).config)).toEqual(expected.map(([stage]) => stage)));
 
@@ -135,39 +103,15 @@ describe.each(CASES.map((row) => [row.name, row] as const))(
       async (stage, want) => {
         const model = modelOf(options);
         const optimizer = stageOptimizer(stage, model);
-        const names = new Map([...model.weights.parameters].map(([name, parameter]) => [parameter, name]));
-        expect(new Set(optimizer.parameters.map((parameter) => names.get(parameter)))).toEqual(
-          new Set(Object.keys(want.gradients)),
-        );
-        for (const [step, loss] of want.losses.entries()) {
+        await expectTraining(model.weights, optimizer, want, (step) => {
           const given = inputsOf(stage, step, options);
-          const inputs = {
-            ...given,
-            reconstruction: stage === "residual" ? model.reconstruct(given.features, null, "inference") : null,
+          const reconstruction = stage === "residual" ? model.reconstruct(given.features, null, "inference") : null;
+          const { features, mask, noise, pairs } = given;
+          return {
+            results: () => stageLoss(stage, model, { ...given, reconstruction }),
+            used: [features, mask, noise, pairs?.pairs, pairs?.similar, reconstruction],
           };
-          const { results, grads } = valueAndGradients(() => stageLoss(stage, model, inputs), optimizer.parameters);
-          expect(Math.abs((await toArray(results[0]))[0]! / loss - 1), `loss of step ${step}`).toBeLessThan(BOUND);
-          for (const [i, parameter] of step === 0 ? optimizer.parameters.entries() : []) {
-            const name = names.get(parameter)!;
-            const [gradient, its] = [grads[i], want.gradients[name]];
-            if (its === null || its === undefined) expect(gradient, name).toBeNull();
-            else if (typeof its === "object")
-              expect(await difference(gradient!, its), `gradient of ${name}`).toBeLessThan(BOUND);
-            else
-              expect(Math.abs(Math.hypot(...(await toArray(gradient!))) - its), `gradient of ${name}`).toBeLessThan(
-                BOUND * Math.max(its, 1e-6),
-              );
-          }
-          optimizer.step(grads);
-          const { features, mask, noise, pairs, reconstruction } = inputs;
-          const used = [...results, ...grads, features, mask, noise, pairs?.pairs, pairs?.similar, reconstruction];
-          used.forEach((tensor) => tensor && release(tensor));
-        }
-        for (const [name, its] of Object.entries(want.after ?? {})) {
-          const got = model.weights.all().get(name);
-          expect(got, name).toBeDefined();
-          expect(await difference(got!, its), `${name} after ${want.losses.length} steps`).toBeLessThan(BOUND);
-        }
+        });
         if (want.inference) {
           const inference = model.reconstruct(fromArray(device, MAP, cleanOf(0)), null, "inference");
           expect(await difference(inference, want.inference)).toBeLessThan(BOUND);

@@ -4,29 +4,23 @@ import { simpleNetConfig } from "../../../src/methods/simplenet/config.ts";
 import { newModel, optimizerOf } from "../../../src/methods/simplenet/fit.ts";
 import { simpleNetLoss } from "../../../src/methods/simplenet/loss.ts";
 import type { SimpleNetModel } from "../../../src/methods/simplenet/model.ts";
-import { SIMPLENET_OPTIONS } from "../../../src/methods/simplenet/options.ts";
 import { Weights } from "../../../src/nn/weights.ts";
-import { valueAndGradients } from "../../../src/ops/gradients.ts";
-import { resolveOptions } from "../../../src/runtime/option_table.ts";
-import { countOf, release, toArray } from "../../../src/tensor/tensor.ts";
+import { countOf } from "../../../src/tensor/tensor.ts";
 import golden from "../../golden/simplenet.json";
 import { device } from "../../harness/device.ts";
+import { BOUND, expectTraining, type TrainingSummary } from "../../harness/golden_training.ts";
 import { uniform } from "../../harness/made_up_network.ts";
 import { difference, hashed, type Summary } from "../../harness/summaries.ts";
 
-interface Case {
+interface Case extends TrainingSummary {
   readonly noiseRegion: "all" | "patches";
-  readonly losses: readonly number[];
-  readonly gradients: Readonly<Record<string, Summary>>;
-  readonly after: Readonly<Record<string, Summary>>;
   readonly scores: Summary;
 }
 
 const { batch, side, channels, hidden } = golden.sizes;
 const CASES = golden.cases as readonly Case[];
-const BOUND = 1e-4;
 const [WEIGHT_KEY, FEATURE_KEY, NOISE_KEY, MASK_KEY] = [1, 5000, 6000, 7000];
-const SETTINGS = resolveOptions("simplenet", SIMPLENET_OPTIONS, {});
+const PUBLISHED = { learningRate: 2e-4, adaptorLearningRate: 1e-4 };
 
 /** The made-up tensors: their keys, and a value from a hashed number. */
 const MADE_UP: Readonly<Record<string, (count: number) => Float32Array>> = {
@@ -54,37 +48,23 @@ const featuresOf = (step: number) => hashed([batch, side, side, channels], FEATU
 
 describe.each(CASES.map((row) => [row.noiseRegion, row] as const))(
   "SimpleNet, noise on %s,",
-  (noiseRegion, { losses, gradients, after, scores }) => {
+  (noiseRegion, { scores, ...want }) => {
     test("has PyTorch's losses, gradients, steps of both optimisers, running statistics and scores", async () => {
       const model = modelOf();
-      const optimizer = optimizerOf(model, SETTINGS);
-      const names = new Map([...model.weights.parameters].map(([name, parameter]) => [parameter, name]));
-      expect(optimizer.parameters.map((parameter) => names.get(parameter)!).sort()).toEqual(
-        Object.keys(gradients).sort(),
-      );
+      const optimizer = optimizerOf(model, PUBLISHED);
+      expect(want.losses).toHaveLength(10);
       const copies = noiseRegion === "patches" ? 2 * batch : batch;
-      expect(losses).toHaveLength(10);
-      for (const [step, loss] of losses.entries()) {
+      await expectTraining(model.weights, optimizer, want, (step) => {
         const features = featuresOf(step);
         const noise = hashed([copies, side, side, channels], NOISE_KEY + step, (u) => golden.sigma * u);
         const mask =
           noiseRegion === "patches" ? hashed([copies, side, side], MASK_KEY + step, (u) => (u > 0.4 ? 1 : 0)) : null;
-        const { results, grads } = valueAndGradients(
-          () => [simpleNetLoss(model, features, { noise, mask }, golden.margin)],
-          optimizer.parameters,
-        );
-        expect(Math.abs((await toArray(results[0]))[0]! / loss - 1), `loss of step ${step}`).toBeLessThan(BOUND);
-        for (const [i, parameter] of step === 0 ? optimizer.parameters.entries() : []) {
-          const name = names.get(parameter)!;
-          expect(await difference(grads[i]!, gradients[name]!), `gradient of ${name}`).toBeLessThan(BOUND);
-        }
-        optimizer.advance();
-        optimizer.apply(grads);
-        [...results, ...grads, features, noise, mask].forEach((tensor) => tensor && release(tensor));
-      }
-      expect([...model.weights.all().keys()].sort()).toEqual(Object.keys(after).sort());
-      for (const [name, its] of Object.entries(after))
-        expect(await difference(model.weights.all().get(name)!, its), name).toBeLessThan(BOUND);
+        return {
+          results: () => [simpleNetLoss(model, features, { noise, mask }, golden.margin)],
+          used: [features, noise, mask],
+        };
+      });
+      expect([...model.weights.all().keys()].sort()).toEqual(Object.keys(want.after!).sort());
       for (const frozen of [false, true]) {
         if (frozen) model.weights.freeze();
         using _scope = device.scope({ awaits: true });

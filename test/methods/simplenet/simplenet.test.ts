@@ -143,6 +143,13 @@ describe("the floor of the map", () => {
   });
 });
 
+test("there is more noise on patches by default, and hidden channels go by the backbone", () => {
+  expect(settingsOf({})).toMatchObject({ noise: 0.07, hidden: 128 });
+  expect(settingsOf({ noiseRegion: "patches" })).toMatchObject({ noise: 0.25 });
+  expect(settingsOf({ noiseRegion: "patches", noise: 0.1 })).toMatchObject({ noise: 0.1 });
+  expect(resolveOptions("simplenet", SIMPLENET_OPTIONS, {}, { pretrained: true })).toMatchObject({ hidden: 1024 });
+});
+
 test("the joint optimiser of adaptor and discriminator refuses states of other parameters", async () => {
   const model = newModel(simpleNetConfig(EXTENTS, { hidden: 8 }), { weights: Weights.drawn(device), seed: 1 });
   const optimizer = optimizerOf(model, settingsOf({}));

@@ -12,7 +12,14 @@ import {
   type Layer,
   type LayerContext,
 } from "../../nn/layers.ts";
-import type { DecoderName } from "./options.ts";
+
+/**
+ * The decoders, smallest first: `tiny` for textures and the embedded backbone, `compact` for pretrained networks,
+ * `mobile` where time does not matter, `basic` as in the paper's tables.
+ */
+export const DECODERS = ["tiny", "compact", "mobile", "basic"] as const;
+/** One of them. */
+export type DecoderName = (typeof DECODERS)[number];
 
 /** Width of the decoders that are narrower than their queries, and of the layers inside their blocks. */
 const NARROW = { tiny: { width: 48, expanded: 48 }, compact: { width: 96, expanded: 192 } } as const;
