@@ -402,6 +402,9 @@ export const MUTANTS: readonly Mutant[] = [
     "(x + whole(drawn.x, 0u, params.width)) % params.width",
     "x",
   ),
+  mutant("perlin_mask", "rows of the lattice slope alike", "1u + (point.y << 8u) + point.x", "1u + point.x"),
+  mutant("perlin_mask", "slopes are mixed without the curve", "t * t * t * (t * (t * 6.0 - 15.0) + 10.0)", "t"),
+  mutant("perlin_mask", "clean images are marked", " && unit(of_image.x) >= params.clean_share", ""),
   mutant(
     "top_k_mean",
     "elements equal to the least are counted once",

@@ -2,9 +2,13 @@ import { describe, expect, test } from "vitest";
 import { perlinMask } from "../../src/ops/perlin_mask.ts";
 import { OptionError } from "../../src/runtime/errors.ts";
 import { toArray, zeros } from "../../src/tensor/tensor.ts";
+import { describeOperation } from "../harness/describe_operation.ts";
 import { device } from "../harness/device.ts";
 import { poison } from "../harness/operation.ts";
+import { perlinMaskOperation } from "../operations/perlin_mask.ts";
 import { noiseOf, type Problem } from "../reference/perlin_mask.ts";
+
+describeOperation(perlinMaskOperation);
 
 const DRAW = { seed: 9, stream: 5, step: 3 };
 const NEAR = 4e-3; // WGSL allows cos and sin an absolute error of 2^-11; four ramps of length up to sqrt(2), times sqrt(2)
