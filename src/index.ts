@@ -63,6 +63,7 @@ export {
   type GoodScores,
   type HeldOut,
 } from "./detection/calibration.ts";
+export { calibrateDetector, type CalibrateDetectorOptions } from "./detection/calibrate_detector.ts";
 export { defectsOf, type Defect, type DefectOptions, type Defects } from "./detection/defects.ts";
 export { Detector, type DetectorConfig, type DetectorOptions } from "./detection/detector.ts";
 export type {
@@ -86,7 +87,7 @@ export { decodeDetector, encodeDetector, type DecodeDetectorOptions } from "./de
 export { PictureRegion } from "./detection/region.ts";
 export type { ImageScores } from "./detection/scoring.ts";
 export { trainDetector } from "./detection/train_detector.ts";
-export type { TrainingImage } from "./detection/material.ts";
+export type { GoodImage, TrainingImage } from "./detection/material.ts";
 export { Training } from "./detection/training.ts";
 export {
   TRAINING_OPTIONS,

@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   inspect: async () => (await import("./commands/inspect.ts")).addInspect,
   train: async () => (await import("./commands/train.ts")).addTrain,
   eval: async () => (await import("./commands/eval.ts")).addEval,
+  calibrate: async () => (await import("./commands/calibrate.ts")).addCalibrate,
   compare: async () => (await import("./commands/compare.ts")).addCompare,
   predict: async () => (await import("./commands/predict.ts")).addPredict,
   merge: async () => (await import("./commands/merge.ts")).addMerge,

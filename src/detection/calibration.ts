@@ -86,12 +86,43 @@ export function calibrationOf(images: readonly HeldOut[], falseReject: number): 
   const classes = Object.fromEntries(
     [...byClass].map(([name, members]) => [name, measuredScores(name, members, falseReject)]),
   );
-  const highest = Object.values(classes).reduce((a, b) => (b.threshold > a.threshold ? b : a));
-  const pixelThreshold = Math.max(...Object.values(classes).map((good) => good.pixelThreshold));
-  const peaks = [...byClass.values()].flat().map(({ peak }) => Math.log(peak));
-  const typicalPeak = Math.exp(meanOf(peaks));
+  const typicalPeak = Math.exp(meanOf([...byClass.values()].flat().map(({ peak }) => Math.log(peak))));
   const rate = Math.max(falseReject, ...[...byClass.values()].map(({ length }) => supportedRate(length)));
-  return { falseReject: rate, ...highest, pixelThreshold, classes, heat: [typicalPeak, HEAT_RANGE * typicalPeak] };
+  return { falseReject: rate, ...strictest(classes), classes, heat: [typicalPeak, HEAT_RANGE * typicalPeak] };
+}
+
+/**
+ * Names a class of images as a calibration does: whatever its name, if there is but one.
+ * @throws OptionError for a class that is not one of several
+ */
+export function calibratedClass({ classes }: Calibration, className: string): string {
+  if (Object.hasOwn(classes, className)) return className;
+  const [first, ...others] = Object.keys(classes);
+  if (first !== undefined && others.length === 0) return first;
+  throw new OptionError(
+    `calibration: the model has no class ${className}; it has ${[first, ...others].join(", ")}: name the images' folders as those that it was trained on`,
+  );
+}
+
+/**
+ * Computes thresholds anew from good images of classes of `before`, and keeps those of the classes without any. The
+ * scale of heat maps changes only where no class is kept.
+ * @param falseReject share of good images to reject, in (0, 0.5]
+ * @throws OptionError and DivergedError as `calibrationOf`
+ */
+export function recalibrated(before: Calibration, images: readonly HeldOut[], falseReject: number): Calibration {
+  const fresh = calibrationOf(images, falseReject);
+  if (Object.keys(before.classes).every((name) => Object.hasOwn(fresh.classes, name))) return fresh;
+  const classes = { ...before.classes, ...fresh.classes };
+  const rate = Math.max(before.falseReject, fresh.falseReject);
+  return { falseReject: rate, ...strictest(classes), classes, heat: before.heat };
+}
+
+/** The scores that serve images of unknown class: those of the class with the highest threshold. */
+function strictest(classes: Calibration["classes"]): GoodScores {
+  const all = Object.values(classes);
+  const highest = all.reduce((a, b) => (b.threshold > a.threshold ? b : a));
+  return { ...highest, pixelThreshold: Math.max(...all.map(({ pixelThreshold }) => pixelThreshold)) };
 }
 
 /** A class's images, with the least score and peak above 0 in place of 0. */

@@ -76,7 +76,7 @@ const shapeOf = (images: number, regions: boolean): string => `${images} ${regio
 
 /** A trained anomaly detector: preprocessing, backbone, a method's model, scores, threshold. */
 export class Detector {
-  readonly config: DetectorConfig;
+  #config: DetectorConfig;
   readonly #features: FeatureExtractor;
   readonly #model: Model;
   readonly #captured: CapturedWork<ImageScores>;
@@ -88,7 +88,7 @@ export class Detector {
     this.#features = features;
     this.#model = model;
     model.weights.freeze();
-    this.config = config;
+    this.#config = config;
     this.#captured = new CapturedWork(this.device, MOST_CAPTURED);
   }
 
@@ -98,6 +98,16 @@ export class Detector {
    */
   static assemble(features: FeatureExtractor, model: Model, config: DetectorConfig): Detector {
     return new Detector(features, model, config);
+  }
+
+  /** Everything that restores it, besides its weights. */
+  get config(): DetectorConfig {
+    return this.#config;
+  }
+
+  /** Gives scores and maps another meaning: other thresholds, as `calibrateDetector` finds them. */
+  calibrate(calibration: Calibration): void {
+    this.#config = { ...this.#config, calibration };
   }
 
   /** The device that holds it. */

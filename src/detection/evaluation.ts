@@ -5,11 +5,10 @@ import { InputError } from "../runtime/errors.ts";
 import type { Detector } from "./detector.ts";
 import { requireInspection, type Inspection } from "./inspection.ts";
 import { truthWithin, type PictureRegion, type Truth } from "./region.ts";
-import type { TrainingImage } from "./material.ts";
+import type { GoodImage } from "./material.ts";
 
 /** An image whose verdict is known. */
-export interface LabelledImage extends TrainingImage {
-  readonly image: DecodedImage;
+export interface LabelledImage extends GoodImage {
   readonly defective: boolean;
   /** Masks of its defects, of any size, in which anything but black is defective; empty if there are none. */
   readonly masks: readonly DecodedImage[];

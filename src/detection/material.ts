@@ -28,6 +28,11 @@ export interface TrainingImage {
   readonly region?: PictureRegion | null;
 }
 
+/** A photograph of something good, decoded. */
+export interface GoodImage extends TrainingImage {
+  readonly image: DecodedImage;
+}
+
 const LEAST_IMAGES = 2;
 
 /** A real anomaly: index of its features in the store, and the cells of the map that it covers. */

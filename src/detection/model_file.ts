@@ -58,6 +58,17 @@ export function withMetrics(file: Uint8Array, metrics: unknown, name: string): U
   return encodeSafetensors({ tensors, metadata: { ...metadata, metrics: JSON.stringify(metrics) } });
 }
 
+/**
+ * Replaces the calibration in a model file; a file of an earlier version becomes one of this.
+ * @throws InputError if the file is no detector
+ */
+export async function withCalibration(file: Uint8Array, calibration: Calibration, name: string): Promise<Uint8Array> {
+  const { tensors, metadata } = decodeSafetensors(file, name);
+  const config = JSON.stringify({ ...(await readDetectorConfig(metadata, name)), calibration });
+  await configFrom(config, "the model to be written");
+  return encodeSafetensors({ tensors, metadata: { ...metadata, version: String(VERSION), config } });
+}
+
 /** Options of reading a detector. */
 export interface DecodeDetectorOptions extends DetectorOptions {
   /** Finds the weights of a backbone that has some. Default: none are found. */

@@ -2,7 +2,7 @@ import { basename, join, resolve } from "node:path";
 import { recogniseDataset, type Dataset, type DatasetOptions } from "../data/dataset.ts";
 import { surveyDataset, type Survey, type SurveyOptions } from "../data/survey.ts";
 import { requireUsable, type DecodedImage } from "../io/image.ts";
-import type { TrainingImage } from "../detection/material.ts";
+import type { GoodImage } from "../detection/material.ts";
 import type { LabelledImage } from "../detection/evaluation.ts";
 import { InputError } from "../runtime/errors.ts";
 import { readText } from "./files/read.ts";
@@ -37,7 +37,7 @@ export async function inspectDataset(
  * A dataset's good images, decoded one after another: what `trainDetector` learns from.
  * @throws InputError at the first that cannot be read
  */
-export async function* trainingImages(root: string, { classes }: Dataset): AsyncGenerator<TrainingImage> {
+export async function* trainingImages(root: string, { classes }: Dataset): AsyncGenerator<GoodImage> {
   for (const { name: className, train } of classes) {
     for await (const { image } of usableImages(train, ({ path }) => join(root, path))) yield { className, image };
   }

@@ -1,7 +1,8 @@
 import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { BackboneIdentity } from "../backbones/backbone.ts";
-import { decodeDetector, encodeDetector, withMetrics } from "../detection/model_file.ts";
+import type { Calibration } from "../detection/calibration.ts";
+import { decodeDetector, encodeDetector, withCalibration, withMetrics } from "../detection/model_file.ts";
 import type { Detector, DetectorOptions } from "../detection/detector.ts";
 import { isPretrained } from "../backbones/registry.ts";
 import type { PretrainedWeights } from "../backbones/weights.ts";
@@ -93,8 +94,26 @@ export async function loadDetector(device: Device, run: string, options: LoadOpt
  * @throws InputError if there is no model, it has another hash, or it cannot be written; the file is untouched then
  */
 export async function saveMetrics(run: string, metrics: unknown, sha256: string): Promise<string> {
+  return rewritten(run, sha256, (file, path) => withMetrics(file, metrics, path));
+}
+
+/**
+ * Writes another calibration into a run's model; all else in the file stays.
+ * @param sha256 of the file that was calibrated
+ * @returns the SHA-256 of the new file
+ * @throws InputError as `saveMetrics`
+ */
+export async function saveCalibration(run: string, calibration: Calibration, sha256: string): Promise<string> {
+  return rewritten(run, sha256, (file, path) => withCalibration(file, calibration, path));
+}
+
+async function rewritten(
+  run: string,
+  sha256: string,
+  change: (file: Uint8Array, path: string) => Uint8Array | Promise<Uint8Array>,
+): Promise<string> {
   const path = await modelPath(run);
-  const bytes = withMetrics(await readModel(path, sha256), metrics, path);
+  const bytes = await change(await readModel(path, sha256), path);
   await writeFileAtomic(path, bytes);
   return hashOf(bytes);
 }

@@ -1,9 +1,11 @@
 import { describe, expect, test } from "vitest";
 import {
+  calibratedClass,
   calibratedScore,
   calibrationOf,
   describeSpread,
   imagesFor,
+  recalibrated,
   steepnessOf,
   supportedRate,
   thresholdsAt,
@@ -209,5 +211,34 @@ describe("good images whose scores differ widely", () => {
   test("are not named where they resemble each other", () => {
     for (let seed = 0; seed < 20; seed++) expect(describeSpread(calibrationOf(goodImages(12, seed), 0.01))).toBeNull();
     expect(describeSpread(calibrationOf(scored("one", 3), 0.5))).toBeNull();
+  });
+});
+
+describe("thresholds anew", () => {
+  const [a, b] = [goodImages(8, 1, "a"), goodImages(8, 2, "b").map((image) => ({ ...image, score: 9 * image.score }))];
+  const before = calibrationOf([...a, ...b], 0.01);
+
+  test("of all classes are those of a first calibration", () => {
+    const [more, others] = [goodImages(12, 5, "a"), goodImages(12, 6, "b")];
+    expect(recalibrated(before, [...more, ...others], 0.02)).toEqual(calibrationOf([...more, ...others], 0.02));
+  });
+
+  test("of one class leave the others and the scale of heat maps; the highest is that of unknown classes", () => {
+    const higher = goodImages(12, 7, "a").map((image) => ({ ...image, score: 40 * image.score, peak: 90 }));
+    const after = recalibrated(before, higher, 0.05);
+    const ofHigher = calibrationOf(higher, 0.05);
+    expect(after.classes).toEqual({ b: before.classes["b"], a: ofHigher.classes["a"] });
+    expect(after.threshold).toBe(ofHigher.threshold);
+    expect(after.pixelThreshold).toBe(ofHigher.pixelThreshold);
+    expect([after.falseReject, after.heat]).toEqual([0.05, before.heat]);
+    const lower = recalibrated(before, goodImages(12, 7, "a"), 0.005);
+    expect(lower.threshold).toBe(before.threshold);
+    expect(lower.falseReject).toBe(before.falseReject);
+  });
+
+  test("go by the name of the class, unless there is but one", () => {
+    expect(calibratedClass(calibrationOf(a, 0.1), "anything")).toBe("a");
+    expect(calibratedClass(before, "b")).toBe("b");
+    expect(() => calibratedClass(before, "c")).toThrow("calibration: the model has no class c; it has a, b");
   });
 });

@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { decodeSafetensors, encodeSafetensors } from "../../src/io/safetensors.ts";
-import { configFrom, decodeDetector, encodeDetector } from "../../src/detection/model_file.ts";
+import { configFrom, decodeDetector, encodeDetector, withCalibration } from "../../src/detection/model_file.ts";
 import { storedMemoryModel } from "../../src/detection/memory_estimate.ts";
 import { InputError } from "../../src/runtime/errors.ts";
 import { device } from "../harness/device.ts";
@@ -33,6 +33,21 @@ test("a model of version 3 is read, written as one of today that is read to the 
     expect(peak / SAID[i]!.peak).toBeCloseTo(1, 3);
   }
   detector.release();
+});
+
+test("calibrated anew it is one of today, with the same scores", async () => {
+  const detector = await decodeDetector(device, file, "model");
+  const { calibration } = detector.config;
+  const stricter = { ...calibration, threshold: calibration.threshold / 2 };
+  const again = await decodeDetector(device, await withCalibration(file, stricter, "model"), "again");
+  expect(again.config).toEqual({ ...detector.config, calibration: stricter });
+  const [before, after] = [await detector.inspect(inputsOf(pictures)), await again.inspect(inputsOf(pictures))];
+  expect(after.map(({ score }) => score)).toEqual(before.map(({ score }) => score));
+  after.forEach(({ calibrated }, i) => expect(calibrated).toBeGreaterThan(before[i]!.calibrated));
+  [detector, again].forEach((one) => one.release());
+  await expect(withCalibration(file, { ...calibration, threshold: 0 }, "model")).rejects.toThrow(
+    "the model to be written: the configuration in its metadata is not that of a detector: expected calibration.threshold",
+  );
 });
 
 const { tensors, metadata } = decodeSafetensors(file, "model");

@@ -1,7 +1,6 @@
 import { rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Dataset, Item } from "../../data/dataset.ts";
-import { imagesFor, supportedRate } from "../../detection/calibration.ts";
 import type { Detector } from "../../detection/detector.ts";
 import type { TrainingImage } from "../../detection/material.ts";
 import { Training } from "../../detection/training.ts";
@@ -18,12 +17,14 @@ import type { Device } from "../../runtime/device.ts";
 import { DeviceLostError, DivergedError, InputError } from "../../runtime/errors.ts";
 import { readableImages } from "../dataset.ts";
 import { configurationOf } from "../flags/options.ts";
-import { percentOf, say } from "../terminal/say.ts";
+import { say } from "../terminal/say.ts";
 import { showProgress, type Progress } from "../terminal/progress.ts";
 import { advised, half, wantsLess } from "../../node/recovery.ts";
 import type { Region } from "../../detection/region.ts";
 import { AwaitedSignals } from "../terminal/signals.ts";
+import { rateRemarks } from "./rate_remarks.ts";
 
+const HELD_OUT = "held out of training";
 const CONFIG_FILE = "config.json"; // every option with its value: a valid --config
 
 /** Losses of one training stage, as they were read back. */
@@ -184,7 +185,7 @@ export async function trainRun(
     };
     const training = await Training.begin(device, images, { ...options, spill, onProgress });
     const { calibrating, settings, remarks } = training;
-    [...remarks, ...rateRemarks(calibrating, settings.falseReject)].forEach((text) => remark(text));
+    [...remarks, ...rateRemarks(calibrating, settings.falseReject, HELD_OUT)].forEach((text) => remark(text));
     if (last) {
       await resumeFrom(saved, training, files);
       say(`resumed after ${training.taken} steps`);
@@ -244,19 +245,6 @@ async function putReportAside(run: string): Promise<void> {
     () => false,
   ); // there seldom is one
   if (isRenamed) say(`${report} was of the model before: it is ${aside} now`);
-}
-
-/**
- * Says of which classes there are too few images for the false-reject rate that was asked for, and which one they get.
- */
-function rateRemarks(calibrating: ReadonlyMap<string, number>, falseReject: number): string[] {
-  return [...calibrating]
-    .filter(([, count]) => supportedRate(count) > falseReject)
-    .map(([name, count]) => {
-      const images = count === 1 ? "1 image of it sets" : `${count} images of it set`;
-      const needed = `${percentOf(falseReject)} takes ${imagesFor(falseReject)}`;
-      return `class ${name}: ${images} its threshold, which supports a false-reject rate of ${percentOf(supportedRate(count))}; ${needed}, held out of training`;
-    });
 }
 
 /**
