@@ -80,6 +80,12 @@ export {
   type EvaluateDetectorOptions,
   type LabelledImage,
 } from "./detection/evaluation.ts";
+export {
+  findSuspects,
+  type RankedImage,
+  type SuspectOptions,
+  type SuspectProgress,
+} from "./detection/find_suspects.ts";
 export type { Spill } from "./detection/feature_store.ts";
 export type { Preprocessing } from "./detection/features.ts";
 export type { AnomalousImage } from "./detection/marked_cells.ts";
@@ -87,7 +93,7 @@ export { decodeDetector, encodeDetector, type DecodeDetectorOptions } from "./de
 export { PictureRegion } from "./detection/region.ts";
 export type { ImageScores } from "./detection/scoring.ts";
 export { trainDetector } from "./detection/train_detector.ts";
-export type { GoodImage, TrainingImage } from "./detection/material.ts";
+export type { GoodImage, Suspect, TrainingImage } from "./detection/material.ts";
 export { Training } from "./detection/training.ts";
 export {
   TRAINING_OPTIONS,

@@ -11,6 +11,7 @@ import { extractorFor, FeatureMaker, type FeatureExtractor } from "./features.ts
 import type { TrainingSample } from "./folds.ts";
 import { markedCells } from "./marked_cells.ts";
 import type { PictureRegion } from "./region.ts";
+import { compareWithOthers, type Unlikeness } from "./suspects.ts";
 import type { TrainingSettings } from "./training_options.ts";
 import { requireFinite, TrainingSet } from "./training_set.ts";
 
@@ -41,8 +42,17 @@ interface Anomaly {
   readonly mask: Float32Array;
 }
 
+/** A good image that was left out of a training. */
+export interface Suspect {
+  /** As given, or its number and class. */
+  readonly name: string;
+  readonly className: string;
+  /** How far it is from the others, in units of the class's middle image. */
+  readonly ratio: number;
+}
+
 /** The part that is read from images. */
-type Parts = Pick<Material, "set" | "samples" | "regions" | "anomalies">;
+type Parts = Pick<Material, "set" | "samples" | "regions" | "anomalies"> & { readonly names: readonly string[] };
 
 /** The material of a training: features of all images, read once, and what was measured of them. */
 export class Material {
@@ -52,7 +62,12 @@ export class Material {
   /** `[C]`: standard deviation of each channel of them. */
   readonly std: Tensor;
   readonly set: TrainingSet;
-  readonly samples: readonly TrainingSample[];
+  /** The images that are not left out. */
+  samples: readonly TrainingSample[];
+  /** Names of all images that were read, by their index. */
+  readonly names: readonly string[];
+  /** The good images that are left out. */
+  suspects: readonly Suspect[] = [];
   /** True if any picture had a region of interest. */
   readonly regions: boolean;
   readonly anomalies: readonly Anomaly[];
@@ -60,9 +75,10 @@ export class Material {
   readonly #store: FeatureStore;
 
   private constructor(device: Device, maker: FeatureMaker, store: FeatureStore, parts: Parts) {
-    const { set, samples, regions, anomalies } = parts;
+    const { set, samples, names, regions, anomalies } = parts;
     [this.#device, this.#store] = [device, store];
-    [this.set, this.samples, this.regions, this.anomalies] = [set, samples, regions, anomalies];
+    [this.set, this.samples, this.names] = [set, samples, names];
+    [this.regions, this.anomalies] = [regions, anomalies];
     const { extractor, variance, std } = extractorFor(device, maker, set.statistics);
     [this.extractor, this.variance, this.std] = [extractor, variance, std];
   }
@@ -83,6 +99,7 @@ export class Material {
     try {
       material = new Material(device, maker, store, await Material.#read(device, settings, images, maker, store));
       await material.#standardise(settings);
+      if (settings.dropSuspects > 0) await material.#dropSuspects(settings);
       return material;
     } catch (error) {
       if (material) material.release();
@@ -106,6 +123,7 @@ export class Material {
     learner.configure({ height, width, channels, variance: 1, images: LEAST_IMAGES }, options);
     const set = new TrainingSet(channels);
     const samples: TrainingSample[] = [];
+    const names: string[] = [];
     let regions = false;
     signal?.throwIfAborted();
     for await (const { name, className, image, even = false, region } of images) {
@@ -115,12 +133,8 @@ export class Material {
           ? fromArray(device, [1, height, width, channels], image)
           : maker.rawOf([region?.shown(image) ?? image]);
       const isEven = image instanceof Float32Array ? even : isEvenColour(region?.shown(image) ?? image);
-      set.add(
-        await toArray(features),
-        className,
-        name ?? `image ${samples.length + 1}, of class ${className},`,
-        isEven,
-      );
+      names.push(name ?? `image ${samples.length + 1}, of class ${className},`);
+      set.add(await toArray(features), className, names.at(-1)!, isEven);
       samples.push({ className, index: await store.add(features) });
       release(features);
       onProgress({ phase: "features", done: samples.length });
@@ -143,7 +157,7 @@ export class Material {
     }
     if (anomalous && anomalies.length === 0)
       throw new InputError("there are no anomalous images with masks to learn from");
-    return { set, samples, regions, anomalies };
+    return { set, samples, names, regions, anomalies };
   }
 
   /** Brings the stored features to what a model sees, so that no step has to. */
@@ -153,6 +167,32 @@ export class Material {
       await this.#store.replace(index, (raw) => this.extractor.standardise(raw));
       signal?.throwIfAborted();
     }
+  }
+
+  /** Compares each good image with the others of its class. */
+  compare(onImage: (done: number) => void): Promise<Map<TrainingSample, Unlikeness>> {
+    return compareWithOthers(this.#device, this.samples, (sample) => this.features([sample]), onImage);
+  }
+
+  /** Leaves out a share of each class's good images, those least like the others; at least two stay. */
+  async #dropSuspects({ dropSuspects: share, signal, onProgress }: TrainingSettings): Promise<void> {
+    const total = this.samples.length;
+    const unlikeness = await this.compare((done) => {
+      onProgress({ phase: "suspects", done, total });
+      signal?.throwIfAborted();
+    });
+    const ratioOf = (sample: TrainingSample): number => unlikeness.get(sample)!.ratio;
+    const suspects = [...new Set(this.samples.map(({ className }) => className))].flatMap((name) => {
+      const members = this.samples.filter(({ className }) => className === name);
+      const count = Math.min(Math.round(share * members.length), members.length - LEAST_IMAGES);
+      return members.sort((a, b) => ratioOf(b) - ratioOf(a)).slice(0, Math.max(0, count));
+    });
+    this.samples = this.samples.filter((sample) => !suspects.includes(sample));
+    this.suspects = suspects.map((sample) => ({
+      name: this.names[sample.index]!,
+      className: sample.className,
+      ratio: ratioOf(sample),
+    }));
   }
 
   /** Features as a model sees them, `[B, H, W, C]`; the caller releases them. */

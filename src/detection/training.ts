@@ -8,7 +8,7 @@ import { release, toArray, type Shape, type Tensor } from "../tensor/tensor.ts";
 import { calibrationOf, type Calibration, type HeldOut } from "./calibration.ts";
 import { Detector, type DetectorConfig } from "./detector.ts";
 import { planFits, type PlannedFit, type TrainingSample } from "./folds.ts";
-import { Material, type TrainingImage } from "./material.ts";
+import { Material, type Suspect, type TrainingImage } from "./material.ts";
 import { Pace } from "./pace.ts";
 import { imageScores, readScores } from "./scoring.ts";
 import {
@@ -94,6 +94,11 @@ export class Training {
     for (const { className } of heldOut.length > 0 ? heldOut : this.#material.samples)
       counts.set(className, (counts.get(className) ?? 0) + 1);
     return counts;
+  }
+
+  /** The good images that `dropSuspects` has left out, the least like the others first; each class's together. */
+  get suspects(): readonly Suspect[] {
+    return this.#material.suspects;
   }
 
   /** Sentences for people about what is known to do badly with these options; mostly none. */

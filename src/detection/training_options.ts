@@ -70,6 +70,13 @@ export const TRAINING_OPTIONS = {
     default: 3,
     help: "cross-validation folds for classes with fewer than ten images; 0: calibrate on the training images",
   },
+  dropSuspects: {
+    kind: "number",
+    least: 0,
+    most: 0.5,
+    default: 0,
+    help: "share of each class's good images to leave out: those that look least like the others, which may be defective",
+  },
   featureBudget: {
     kind: "whole",
     least: 0,
@@ -109,9 +116,13 @@ export interface TrainingStep extends FitStep {
   readonly secondsLeft: number;
 }
 
-/** Progress of a training: it reads images, takes steps, then scores good images to set its threshold. */
+/**
+ * Progress of a training: it reads images, looks for those to leave out if asked to, takes steps, then scores good images
+ * to set its threshold.
+ */
 export type TrainingProgress =
   | { readonly phase: "features"; readonly done: number }
+  | { readonly phase: "suspects"; readonly done: number; readonly total: number }
   | ({ readonly phase: "training" } & TrainingStep)
   | { readonly phase: "calibration"; readonly done: number; readonly total: number };
 

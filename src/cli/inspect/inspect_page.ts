@@ -1,6 +1,7 @@
 import { basename, join, resolve } from "node:path";
 import type { Dataset, DatasetClass, Item } from "../../data/dataset.ts";
 import type { Survey } from "../../data/survey.ts";
+import type { RankedImage } from "../../detection/find_suspects.ts";
 import { decodeImage, decodeMasks, encodeJpeg, encodePng } from "../../node/images.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { PAGE_STYLE } from "../report/page/page.ts";
@@ -10,6 +11,7 @@ import { sizeWithin } from "../../io/placement.ts";
 import { printable } from "../../io/printable.ts";
 import { dataUrl, escapedText } from "../report/html.ts";
 import ownStyle from "./inspect_page.css?raw";
+import { suspectsSection } from "./suspects.ts";
 import { COLUMNS, countsOf, detailsOf, findingsOf, totalOf } from "./inspect_text.ts";
 
 const THUMBNAIL_SIDE = 320; // pixels, of the longer side
@@ -21,13 +23,14 @@ const POLICY =
 
 /**
  * The findings of `inspect` as one self-contained HTML page: the tables, what looks wrong, samples of each class with
- * the outlines of their masks, and the methods to choose from.
+ * the outlines of their masks, and the methods to choose from; the good images least like the others, if they were ranked.
  */
 export async function inspectPage(
   root: string,
   dataset: Dataset,
   survey: Survey,
   methods: readonly Method[],
+  ranked: readonly RankedImage[] | null,
 ): Promise<string> {
   const { layout, classes } = dataset;
   const title = escapedText(basename(resolve(root))); // not where on this machine: the page is handed on
@@ -75,6 +78,7 @@ ${ownStyle}</style>
   ${findingList(survey, "problem") || '<p class="intro">Nothing.</p>'}
   ${findingsOf(survey, "remark").length > 0 ? `<h3>Good to know</h3>${findingList(survey, "remark")}` : ""}
 </section>
+${ranked ? await suspectsSection(root, ranked, THUMBNAIL_SIDE) : ""}
 ${parts.join("\n")}
 <section id="methods">
   <h2>Methods to choose from</h2>

@@ -25,6 +25,7 @@ import { AwaitedSignals } from "../terminal/signals.ts";
 import { rateRemarks } from "./rate_remarks.ts";
 
 const HELD_OUT = "held out of training";
+const TITLES = { suspects: "Comparison", calibration: "Calibration" };
 const CONFIG_FILE = "config.json"; // every option with its value: a valid --config
 
 /** Losses of one training stage, as they were read back. */
@@ -180,11 +181,13 @@ export async function trainRun(
     const onProgress = (progress: TrainingProgress): void => {
       if (progress.phase === "training") return; // the loop below tells
       if (progress.phase === "features") bars.show("Features", items.length).update(progress.done);
-      else bars.show("Calibration", progress.total).update(progress.done);
+      else bars.show(TITLES[progress.phase], progress.total).update(progress.done);
       endIfAsked();
     };
     const training = await Training.begin(device, images, { ...options, spill, onProgress });
-    const { calibrating, settings, remarks } = training;
+    const { calibrating, settings, remarks, suspects } = training;
+    for (const { name, ratio } of suspects)
+      remark(`left out, ${ratio.toPrecision(2)} times as far from the others as the middle good image: ${name}`);
     [...remarks, ...rateRemarks(calibrating, settings.falseReject, HELD_OUT)].forEach((text) => remark(text));
     if (last) {
       await resumeFrom(saved, training, files);
