@@ -14,7 +14,7 @@ import { showProgress } from "../terminal/progress.ts";
 const MOST_LISTED = 10;
 const MOST_SHOWN = 12;
 /** Distances drawn as nothing and as the strongest heat, in units of the middle image's. */
-const HEAT = [1, 4] as const;
+const HEAT = [0.7, 1.8] as const;
 
 /** Ranks a dataset's good images: those least like the others first; names are paths below `root`. */
 export async function rankSuspects(root: string, dataset: Dataset, options: SuspectOptions): Promise<RankedImage[]> {
