@@ -1,7 +1,10 @@
-import { InputError } from "../runtime/errors.ts";
+import { InputError, UsageError } from "../runtime/errors.ts";
 import type { DatasetClass, SkippedPath } from "./item.ts";
 import { className, classFolders } from "./layouts/by_folders.ts";
+import { dagm } from "./layouts/dagm.ts";
+import { kolektor } from "./layouts/kolektor.ts";
 import { folder } from "./layouts/plain.ts";
+import { realiad } from "./layouts/realiad.ts";
 import type { FormatName, Layout } from "./layouts/layout.ts";
 import { btad, goodsad, loco, mpdd, mvtec, mvtec2, mvtec3d, visaConverted } from "./layouts/mvtec.ts";
 import { uniad } from "./layouts/uniad.ts";
@@ -24,6 +27,12 @@ export interface FileListing {
   readonly outputs?: readonly string[];
   /** Reads one of the files as text. */
   readText(path: string): Promise<string>;
+  /**
+   * Looks whether every pixel of an image is 0: a few layouts tell good images by their masks. By default they are
+   * refused.
+   * @throws InputError if it cannot be read
+   */
+  isBlack?(path: string): Promise<boolean>;
 }
 
 /** A folder of images, interpreted as a dataset. */
@@ -62,6 +71,7 @@ export interface Dataset {
  */
 const LAYOUTS: readonly Layout[] = [
   uniad,
+  realiad,
   visa,
   visaConverted,
   goodsad,
@@ -71,6 +81,8 @@ const LAYOUTS: readonly Layout[] = [
   btad,
   loco,
   mvtec,
+  dagm,
+  kolektor,
   folder,
 ];
 
@@ -83,7 +95,7 @@ export interface DatasetOptions {
 }
 
 /**
- * Recognises a dataset's layout from file names alone, or reads it in the given format. Hidden files are ignored.
+ * Recognises a dataset's layout from file names, or reads it in the given format. Hidden files are ignored.
  *
  * @throws InputError if there is no image, the given layout does not match, its rule is broken, or a class has no good
  *   image to train on
@@ -107,9 +119,13 @@ export async function recogniseDataset(
     throw new InputError(`${name}: no images, ${found}; images end in ${IMAGE_EXTENSIONS.join(", ")}`);
   }
   const layout = format === undefined ? detect(tree) : named(tree, format);
-  const { classes, masks, aside, missing, companions, twins, repeated } = await layout.read(tree, (path) =>
-    listing.readText(path),
-  );
+  const { classes, masks, aside, missing, companions, twins, repeated } = await layout.read(tree, {
+    readText: (path) => listing.readText(path),
+    isBlack: (path) => {
+      if (listing.isBlack) return listing.isBlack(path);
+      throw new UsageError(`${name} is laid out as ${layout.format}: its listing needs the function isBlack`);
+    },
+  });
   const again = [...(listing.repeated ?? []), ...repeated];
   for (const { name, train } of classes) {
     if (!needsGood || train.length > 0) continue;

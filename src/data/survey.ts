@@ -2,6 +2,7 @@ import { InputError } from "../runtime/errors.ts";
 import { LEAST_SIDE, type Size } from "../io/placement.ts";
 import type { Dataset, DatasetClass, Item } from "./dataset.ts";
 import type { MaskFacts, PictureFacts, PictureReader } from "./picture_facts.ts";
+import { forEach } from "./at_a_time.ts";
 import { about, finding, type Finding } from "./finding.ts";
 import { layoutFindings, leftOut } from "./layout_findings.ts";
 import { narrowRange } from "./sample_range.ts";
@@ -40,7 +41,6 @@ export interface Survey {
 }
 
 const FEW_GOOD = 10;
-const AT_A_TIME = 8;
 const SHAPE_SLACK = 0.02; // relative difference of aspect ratios that rounding a smaller mask's sides can cause
 
 /** Number of files that `surveyDataset` reads. */
@@ -101,14 +101,6 @@ export async function surveyDataset(
     classes: dataset.classes.map((found) => classSurvey(found, facts)),
     findings: findings.sort((a, b) => rank(a) - rank(b)),
   };
-}
-
-async function forEach<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    while (next < items.length) await work(items[next++]!);
-  };
-  await Promise.all(Array.from({ length: AT_A_TIME }, worker));
 }
 
 function classSurvey({ name, train, test }: DatasetClass, facts: ReadonlyMap<string, PictureFacts>): ClassSurvey {

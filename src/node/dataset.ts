@@ -17,7 +17,13 @@ import { pictureReader } from "./picture_reader.ts";
  */
 export async function readDataset(root: string, options: DatasetOptions = {}): Promise<Dataset> {
   const listing = await listFolder(root);
-  const entries = { ...listing, name: basename(resolve(root)), readText: (path: string) => readText(join(root, path)) };
+  const pictures = pictureReader(root);
+  const entries = {
+    ...listing,
+    name: basename(resolve(root)),
+    readText: (path: string) => readText(join(root, path)),
+    isBlack: async (path: string) => (await pictures.mask(path)).marked === 0,
+  };
   return recogniseDataset(entries, options);
 }
 

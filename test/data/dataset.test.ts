@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { recogniseDataset, type Dataset } from "../../src/data/dataset.ts";
 import { parseCsv } from "../../src/data/layouts/csv.ts";
 import type { FormatName } from "../../src/data/layouts/layout.ts";
@@ -531,20 +531,36 @@ test.each<[string, readonly string[], string, Parameters<typeof recognise>[1]?]>
     "parts: 2 images among the training images look like masks by their names (such as MT_Free/Imgs/1.png, named as the mask of 1.jpg)",
   ],
   [
-    "KolektorSDD",
+    "a single image of KolektorSDD",
     ["kos01/Part0.jpg", "kos01/Part0_label.bmp"],
     "such as kos01/Part0_label.bmp, named as the mask of Part0.jpg",
   ],
-  ["a part of KolektorSDD2", ["10000.png", "10000_GT.png"], "such as 10000_GT.png, named as the mask of 10000.png"],
+  [
+    "a single image of KolektorSDD2",
+    ["10000.png", "10000_GT.png"],
+    "such as 10000_GT.png, named as the mask of 10000.png",
+  ],
   [
     "a part of DAGM",
     ["0576.PNG", "Label/0576_label.PNG"],
     "such as Label/0576_label.PNG, named as the mask of 0576.PNG",
   ],
   [
-    "Real-IAD",
+    "Real-IAD without its lists",
     ["bolt/OK/S1/1.jpg", "bolt/NG/AK/S1/1.jpg", "bolt/NG/AK/S1/1.png"],
     "parts: bolt/NG/ (2 images) would be read as good images, but its name says otherwise",
+  ],
+  [
+    "Real-IAD with a list of another kind",
+    ["realiad_256/bolt/OK/S1/1.jpg"],
+    'parts: realiad_jsons/bolt.json has no list test; expected {"meta"',
+    { texts: { "realiad_jsons/bolt.json": '{"meta": {"normal_class": "OK"}, "train": []}' } },
+  ],
+  [
+    "Real-IAD with a list that is no JSON",
+    ["realiad_256/bolt/OK/S1/1.jpg"],
+    "parts: realiad_jsons/bolt.json is no JSON",
+    { texts: { "realiad_jsons/bolt.json": "{" } },
   ],
   ["Eyecandies", ["train/data/000_image_0.png", "train/data/000_mask.png"], "such as train/data/000_mask.png"],
   ["json of another kind", UNIAD, "parts: train.json line 1 is not a JSON object; expected", uniad("[")],
@@ -569,4 +585,35 @@ test.each<[string, readonly string[], string, Parameters<typeof recognise>[1]?]>
   expect(error.message).toContain(message);
   expect(error.message).not.toContain("\n");
   expect(error).toBeInstanceOf(InputError);
+});
+
+describe("masks that tell good images", () => {
+  const files = ["a.png", "a_GT.png", "b.png", "b_GT.png", "c.png", "c_GT.png", "d.png", "d_GT.png"];
+  const listing = { name: "parts", files, unreadable: [], readText: () => Promise.reject(new Error("no text")) };
+
+  test("without folders the good ones of every third image are for testing; a mask that cannot be read is named", async () => {
+    const { classes, unreadable } = await recogniseDataset({
+      ...listing,
+      isBlack: (path) =>
+        path === "d_GT.png" ? Promise.reject(new InputError("it is damaged")) : Promise.resolve(path !== "b_GT.png"),
+    });
+    expect(classes[0]!.train.map(({ path }) => path)).toEqual(["a.png"]);
+    expect(classes[0]!.test.map(({ path, defective }) => [path, defective])).toEqual([
+      ["b.png", true],
+      ["c.png", false],
+    ]);
+    expect(unreadable).toEqual([{ path: "d.png", reason: "its mask d_GT.png cannot be read: it is damaged" }]);
+  });
+
+  test("need a listing that looks into them", async () => {
+    await expect(recogniseDataset(listing)).rejects.toThrow(
+      "parts is laid out as kolektor: its listing needs the function isBlack",
+    );
+  });
+
+  test("stand beside every image, or the folder is read otherwise", async () => {
+    await expect(recogniseDataset({ ...listing, files: [...files, "e.png"] })).rejects.toThrow(
+      "look like masks by their names",
+    );
+  });
 });

@@ -15,6 +15,8 @@ export interface LayoutCase {
   readonly format: FormatName;
   readonly images: readonly string[];
   readonly texts?: Readonly<Record<string, string>>;
+  /** Masks that are black. */
+  readonly black?: readonly string[];
   readonly classes: readonly ExpectedClass[];
   readonly strayMasks?: readonly string[];
   readonly unused?: readonly string[];
@@ -282,6 +284,123 @@ export const LAYOUT_CASES: readonly LayoutCase[] = [
     alternative: "mvtec",
   },
   {
+    what: "Real-IAD: a json file for each class, the largest of its sizes",
+    format: "realiad",
+    images: [
+      "realiad_256/toy/OK/S0001/a.jpg",
+      "realiad_1024/toy/OK/S0001/a.jpg",
+      "realiad_1024/toy/OK/S0002/b.jpg",
+      "realiad_1024/toy/NG/AK/S0003/c.jpg",
+      "realiad_1024/toy/NG/AK/S0003/c.png",
+      "realiad_1024/toy/NG/AK/S0004/d.jpg",
+    ],
+    texts: {
+      "realiad_jsons/toy.json": JSON.stringify({
+        meta: { prefix: "toy/", normal_class: "OK", pre_transform: "center" },
+        train: [
+          { category: "toy", anomaly_class: "OK", image_path: "OK/S0001/a.jpg", mask_path: null },
+          { category: "toy", anomaly_class: "AK", image_path: "NG/AK/S0004/d.jpg", mask_path: null },
+        ],
+        test: [
+          { category: "toy", anomaly_class: "OK", image_path: "OK/S0002/b.jpg", mask_path: null },
+          { category: "toy", anomaly_class: "AK", image_path: "NG/AK/S0003/c.jpg", mask_path: "NG/AK/S0003/c.png" },
+        ],
+      }),
+    },
+    classes: [
+      {
+        name: "toy",
+        train: ["realiad_1024/toy/OK/S0001/a.jpg"],
+        test: [
+          ["realiad_1024/toy/NG/AK/S0003/c.jpg", "AK", ["realiad_1024/toy/NG/AK/S0003/c.png"]],
+          ["realiad_1024/toy/OK/S0002/b.jpg", "good"],
+        ],
+      },
+    ],
+    aside: ["realiad_1024/toy/NG/AK/S0004/d.jpg", "realiad_256/toy/OK/S0001/a.jpg"],
+  },
+  {
+    what: "KolektorSDD2: a mask beside each image, black for good ones",
+    format: "kolektor",
+    images: [
+      "train/10000.png",
+      "train/10000_GT.png",
+      "train/10001.png",
+      "train/10001_GT.png",
+      "test/20000.png",
+      "test/20000_GT.png",
+      "test/20001.png",
+      "test/20001_GT.png",
+    ],
+    black: ["train/10000_GT.png", "test/20000_GT.png"],
+    classes: [
+      {
+        name: "set",
+        train: ["train/10000.png"],
+        test: [
+          ["test/20000.png", "good"],
+          ["test/20001.png", "defect", ["test/20001_GT.png"]],
+        ],
+      },
+    ],
+    aside: ["train/10001.png"],
+    companions: ["test/20000_GT.png", "train/10000_GT.png", "train/10001_GT.png"],
+  },
+  {
+    what: "KolektorSDD: the good images of every third part are for testing",
+    format: "kolektor",
+    images: [
+      "kos01/Part0.jpg",
+      "kos01/Part0_label.bmp",
+      "kos02/Part0.jpg",
+      "kos02/Part0_label.bmp",
+      "kos03/Part0.jpg",
+      "kos03/Part0_label.bmp",
+      "kos03/Part1.jpg",
+      "kos03/Part1_label.bmp",
+    ],
+    black: ["kos01/Part0_label.bmp", "kos03/Part0_label.bmp"],
+    classes: [
+      {
+        name: "set",
+        train: ["kos01/Part0.jpg"],
+        test: [
+          ["kos02/Part0.jpg", "defect", ["kos02/Part0_label.bmp"]],
+          ["kos03/Part0.jpg", "good"],
+          ["kos03/Part1.jpg", "defect", ["kos03/Part1_label.bmp"]],
+        ],
+      },
+    ],
+    companions: ["kos01/Part0_label.bmp", "kos03/Part0_label.bmp"],
+  },
+  {
+    what: "DAGM: masks of defective images alone",
+    format: "dagm",
+    images: [
+      "Class1/Train/0576.PNG",
+      "Class1/Train/0577.PNG",
+      "Class1/Train/Label/0577_label.PNG",
+      "Class1/Test/0001.PNG",
+      "Class1/Test/0002.PNG",
+      "Class1/Test/Label/0002_label.PNG",
+      "Class1/Test/Label/0009_label.PNG",
+    ],
+    texts: { "Class1/Train/Label/Labels.txt": "1" },
+    classes: [
+      {
+        name: "Class1",
+        train: ["Class1/Train/0576.PNG"],
+        test: [
+          ["Class1/Test/0001.PNG", "good"],
+          ["Class1/Test/0002.PNG", "defect", ["Class1/Test/Label/0002_label.PNG"]],
+        ],
+      },
+    ],
+    strayMasks: ["Class1/Test/Label/0009_label.PNG"],
+    aside: ["Class1/Train/0577.PNG"],
+    companions: ["Class1/Train/Label/0577_label.PNG"],
+  },
+  {
     what: "a plain folder of good images, at any depth",
     format: "folder",
     images: ["b.webp", "more/a.tiff"],
@@ -317,12 +436,12 @@ export const LAYOUT_CASES: readonly LayoutCase[] = [
 const SIDE = 16;
 
 /** Writes a small picture of its own shade, or of a mask with a square in it, in the format of its extension. */
-export async function writePicture(path: string, shade: number, side = SIDE): Promise<void> {
+export async function writePicture(path: string, shade: number, side = SIDE, black = false): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  const isMask = /ground_truth|[Mm]asks|\/gt\//.test(path);
+  const isMask = /ground_truth|[Mm]asks|\/gt\/|_GT\.|_label\.|\/NG\/.*\.png$/.test(path);
   const pixels = Uint8Array.from({ length: 3 * side * side }, (_, i) => {
     const [x, y] = [Math.floor(i / 3) % side, Math.floor(i / 3 / side)];
-    return isMask ? (x < 4 && y < 4 ? 1 : 0) : (shade + 8 * x + 5 * y) % 256;
+    return isMask ? (!black && x < 4 && y < 4 ? 1 : 0) : (shade + 8 * x + 5 * y) % 256;
   });
   const extension = path.slice(path.lastIndexOf(".") + 1).toLowerCase();
   if (extension === "bmp") return writeFile(path, bitmap(pixels, side));
@@ -354,9 +473,9 @@ function bitmap(rgb: Uint8Array, side: number): Uint8Array {
 /** Writes a case's files into a folder; all its images differ. */
 export async function writeLayout(
   root: string,
-  { images, texts = {} }: Pick<LayoutCase, "images" | "texts">,
+  { images, texts = {}, black = [] }: Pick<LayoutCase, "images" | "texts" | "black">,
 ): Promise<void> {
-  for (const [i, image] of images.entries()) await writePicture(join(root, image), 10 * i);
+  for (const [i, image] of images.entries()) await writePicture(join(root, image), 10 * i, SIDE, black.includes(image));
   for (const [name, text] of Object.entries(texts)) {
     await mkdir(dirname(join(root, name)), { recursive: true });
     await writeFile(join(root, name), text);

@@ -12,6 +12,9 @@ export const FORMATS = [
   "mvtec2",
   "mvtec3d",
   "uniad",
+  "realiad",
+  "kolektor",
+  "dagm",
   "folder",
 ] as const;
 
@@ -39,6 +42,16 @@ export interface Reading {
   readonly missing: readonly SkippedPath[];
 }
 
+/** Access to a listing's files, for layouts that are not told by names alone. */
+export interface Contents {
+  readonly readText: (path: string) => Promise<string>;
+  /**
+   * True if every pixel of a mask is 0.
+   * @throws InputError if it cannot be read
+   */
+  readonly isBlack: (path: string) => Promise<boolean>;
+}
+
 /** The layout of a family of datasets. */
 export interface Layout {
   readonly format: FormatName;
@@ -53,5 +66,5 @@ export interface Layout {
   /** True if a listing has this layout, judging by names alone. */
   readonly fits: (tree: FileTree) => boolean;
   /** @throws InputError if the layout's rule is broken */
-  read(tree: FileTree, readText: (path: string) => Promise<string>): Promise<Reading> | Reading;
+  read(tree: FileTree, contents: Contents): Promise<Reading> | Reading;
 }

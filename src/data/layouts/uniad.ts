@@ -19,7 +19,7 @@ export const uniad: Layout = {
     `files lie here or in one folder below`,
   list: `${TRAIN} and ${TEST}`,
   fits: (tree) => tree.has(TRAIN) && tree.has(TEST),
-  async read(tree, readText) {
+  async read(tree, { readText }) {
     const train = parseLines(tree, TRAIN, await readText(TRAIN));
     const test = parseLines(tree, TEST, await readText(TEST));
     const lines = [...train, ...test];

@@ -18,7 +18,7 @@ export const visa: Layout = {
     `images lie in <class>/Data/Images, masks in <class>/Data/Masks`,
   list: LIST,
   fits: (tree) => tree.has(LIST) || dataFolders(tree, "Images").length > 0,
-  async read(tree, readText) {
+  async read(tree, { readText }) {
     if (!tree.has(LIST)) {
       throw new InputError(
         `${tree.name}: VisA's images are there, but not ${LIST}, which labels them; ` +
