@@ -1,6 +1,6 @@
 // Builds files for pages without a bundler: dist/core.min.js (kernels, tape, optimisers) and dist/bigrid.min.js
-// (everything for browsers), which loads each method from dist/bigrid.min/ when it is asked for. Runs after `vite build` in `npm run build`. Also makes the command executable, as npx in
-// the repository requires.
+// (everything for browsers), which loads each method, and what writes ONNX, from dist/bigrid.min/ when it is asked for.
+// Runs after `vite build` in `npm run build`. Also makes the command executable, as npx in the repository requires.
 import { chmodSync } from "node:fs";
 import { build } from "vite";
 import { protobufNotice } from "./protobuf_notice.mjs";
@@ -8,8 +8,8 @@ import { wgsl } from "./vite_wgsl.mjs";
 
 const BUNDLES = { "core.min": "src/core.ts", "bigrid.min": "src/browser/index.ts" };
 
-/** Loaded by the methods that need it. */
-const LATER = /\/src\/(linalg|methods\/(?!parts\/)\w+)\//;
+/** Loaded by what needs it. */
+const LATER = /\/src\/(linalg|onnx|methods\/(?!parts\/)\w+)\/|\/src\/nn\/attention\.ts$|\/@bufbuild\/protobuf\//;
 const METHOD = /\/methods\/(\w+)\/method\.ts$/;
 
 /** Leaves out what command-line help prints of option tables: no page does, and they are over a hundredth of a file. */
