@@ -101,7 +101,10 @@ export class Conversion {
 
   /** The name of the number of images, `[1]`. */
   images(): string {
-    this.#images ??= this.node("Slice", [this.node("Shape", [INPUT_NAME]), ...[0, 1].map((at) => this.wholeNumbers([at]))]);
+    this.#images ??= this.node("Slice", [
+      this.node("Shape", [INPUT_NAME]),
+      ...[0, 1].map((at) => this.wholeNumbers([at])),
+    ]);
     return this.#images;
   }
 

@@ -111,15 +111,17 @@ const dividedByRoot = (values: string, variance: string, call: Call, to: Convers
     to.node("Sqrt", [to.node("Add", [variance, to.number(optionsOf<{ eps: number }>(call).eps)])]),
   ]);
 
-/** Extents that depend on the batch are so many for each image. */
 function broadcastTo({ inputs: [input], output }: Call, to: Conversion): Converted {
+  return plain(to.node("Expand", [to.plain(input!), extentsOf(output, [...output.shape.keys()], to)]));
+}
+
+/** The name of a tensor's extents along axes in some order. Those that depend on the batch are so many for each image. */
+function extentsOf(output: Tensor, axes: readonly number[], to: Conversion): string {
   const shape = to.shapeOf(output);
-  const fixed = to.wholeNumbers(shape.map((extent) => (extent === -1 ? 0 : extent)));
-  const ofEach = shape.map((extent, axis) => (extent === -1 ? output.shape[axis]! : 0)); // listed for one image first
-  const sizes = shape.includes(-1)
-    ? to.node("Add", [to.node("Mul", [to.images(), to.wholeNumbers(ofEach)]), fixed])
-    : fixed;
-  return plain(to.node("Expand", [to.plain(input!), sizes]));
+  const fixed = to.wholeNumbers(axes.map((axis) => (shape[axis] === -1 ? 0 : shape[axis]!)));
+  if (!shape.includes(-1)) return fixed;
+  const ofEach = axes.map((axis) => (shape[axis] === -1 ? output.shape[axis]! : 0)); // listed for one image first
+  return to.node("Add", [to.node("Mul", [to.images(), to.wholeNumbers(ofEach)]), fixed]);
 }
 
 /** Lists the axes of a tensor with the last two swapped. */
@@ -156,13 +158,16 @@ function resize(call: Call, to: Conversion): Converted {
   if (mode === "nearest" && alignCorners) return refuse("resizing to the nearest pixel with aligned corners");
   if (antialias) return refuse("resizing with antialiasing");
   const scales = [1, 2].map((axis) => output.shape[axis]! / input!.shape[axis]!);
-  if (scales.some((scale) => !Number.isInteger(scale)))
-    return refuse(`resizing by ${scales.join(" and ")}, which are not whole numbers`);
-  const factors = to.constant([4], Float32Array.of(1, 1, ...scales)); // not sizes, which would fix the batch
+  const isWhole = scales.every((scale) => Number.isInteger(scale));
+  if (mode === "nearest" && !isWhole)
+    return refuse(`resizing to the nearest pixel by ${scales.join(" and ")}, which are not whole numbers`);
+  const sizes = isWhole
+    ? [to.constant([4], Float32Array.of(1, 1, ...scales))]
+    : ["", extentsOf(output, [0, 3, 1, 2], to)];
   return image(
     to.node(
       "Resize",
-      [to.image(input!), "", factors],
+      [to.image(input!), "", ...sizes],
       mode === "nearest"
         ? { mode, coordinate_transformation_mode: "asymmetric", nearest_mode: "floor" }
         : { mode: "linear", coordinate_transformation_mode: alignCorners ? "align_corners" : "half_pixel" },

@@ -211,7 +211,7 @@ test("exporting leaves no memory behind", async () => {
   detector.release();
 });
 
-test("onnxruntime's layer norms and broadcasts are the library's, with the batch and without", async () => {
+test("onnxruntime's layer norms, broadcasts and resizing by any factor are the library's", async () => {
   using _scope = device.scope({ awaits: true });
   const affine = fromArray(device, [2, 4], Float32Array.of(1, 2, -1, 0.5, 0, 1, 3, -2));
   const constants = new Map([[affine.id, await toArray(affine)]]);
@@ -226,6 +226,8 @@ test("onnxruntime's layer norms and broadcasts are the library's, with the batch
     (images) => layerNorm(reshape(images, [6 * images.shape[0]!, 4])),
     (images) => add(reshape(images, [images.shape[0]!, 6, 4]), reshape(broadcastTo(affine, [3, 2, 4]), [6, 4])),
     (images) => broadcastTo(affine, [2 * images.shape[0]!, 2, 4]),
+    (images) => resize(images, [5, 7], { alignCorners: true }),
+    (images) => resize(images, [3, 2]),
   ];
   for (const [nth, program] of programs.entries()) {
     const listed = (count: number) => {
@@ -280,6 +282,9 @@ test("what ONNX or the export has no word for is refused in one line", () => {
   expect(convert(() => l2Normalize(input))).toThrow("it uses the operation l2Normalize");
   expect(convert(() => resize(input, [4, 4], { mode: "nearest", alignCorners: true }))).toThrow(
     "it uses resizing to the nearest pixel with aligned corners",
+  );
+  expect(convert(() => resize(input, [3, 4], { mode: "nearest" }))).toThrow(
+    "it uses resizing to the nearest pixel by 1.5 and 2, which are not whole numbers",
   );
   expect(convert(() => resize(input, [1, 1], { antialias: true }))).toThrow("it uses resizing with antialiasing");
   expect(convert(() => add(input, scalar(device, 1)))()).toBe("Add_0");

@@ -32,7 +32,11 @@ export const UNIAD_OPTIONS = {
     ...byNetwork("layers"),
     help: "layers of the encoder, and as many of the decoder",
   },
-  hidden: { ...EXTENT, ...byNetwork("hidden"), help: "channels of a token: an even number, and a multiple of the heads" },
+  hidden: {
+    ...EXTENT,
+    ...byNetwork("hidden"),
+    help: "channels of a token: an even number, and a multiple of the heads",
+  },
   attentionHeads: { ...EXTENT, ...byNetwork("attentionHeads"), help: "heads of each attention" },
   feedForward: {
     ...EXTENT,

@@ -16,7 +16,15 @@ import { hashed } from "../../harness/summaries.ts";
 
 const [SIDE, CHANNELS, IMAGES] = [6, 8, 8];
 const EXTENTS = { height: SIDE, width: SIDE, channels: CHANNELS };
-const SMALL: UniAdOptions = { layers: 1, hidden: 16, attentionHeads: 2, feedForward: 32, window: 3, batch: 8, jitter: 2 };
+const SMALL: UniAdOptions = {
+  layers: 1,
+  hidden: 16,
+  attentionHeads: 2,
+  feedForward: 32,
+  window: 3,
+  batch: 8,
+  jitter: 2,
+};
 const settingsOf = (options: UniAdOptions, pretrained = false) =>
   resolveOptions("uniad", UNIAD_OPTIONS, options, { pretrained });
 
