@@ -11,7 +11,7 @@ import type { CellScores, Model } from "../method.ts";
 import type { UniAdConfig } from "./config.ts";
 import { neighbourMask, positions, transformer, type Surroundings, type Transformer } from "./transformer.ts";
 
-/** What a model computes once, when its weights are frozen. */
+/** Tensors that are computed once, when the weights are frozen. */
 interface Fixed extends Readonly<Record<string, Tensor>> {
   readonly position: Tensor;
 }

@@ -8,7 +8,7 @@ import type { UniAdConfig } from "./config.ts";
 
 const MASKED = -1e9; // added to a product, it leaves a share of exactly 0
 
-/** What all layers of a transformer are given besides tokens. */
+/** Inputs of all layers of a transformer besides tokens. */
 export interface Surroundings {
   /** `[1, T, C]`: added to queries and keys. */
   readonly position: Tensor;
@@ -86,7 +86,7 @@ function encoderLayer(context: LayerContext, config: UniAdConfig): Transformer {
   };
 }
 
-/** What the encoder made, and the same with positions. */
+/** The encoder's tokens, and the same with positions. */
 interface Memory {
   readonly memory: Tensor;
   readonly keys: Tensor;
