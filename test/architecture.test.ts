@@ -204,6 +204,9 @@ const MAY_NAME: Readonly<Record<string, RegExp>> = {
   "src/nn/layers.ts": /residual/i, // of a network's block
   "src/nn/index.ts": /residual/i,
   "src/methods/simplenet/loss.ts": /hingeLoss/, // an operation
+  "src/methods/uniad/config.ts": /decoder/, // of a transformer
+  "src/methods/uniad/options.ts": /decoder/,
+  "src/methods/uniad/transformer.ts": /decoders?(Layer)?/i,
   // GRAD and CRAD share decoders of what their grids hold
   "src/methods/parts/decoders.ts": /decoder|residual/i,
   "src/methods/parts/grid_memory.ts": /decoder/i,

@@ -10,6 +10,7 @@ const METHODS = {
   patchcore: async () => (await import("./patchcore/method.ts")).patchcore,
   crad: async () => (await import("./crad/method.ts")).crad,
   simplenet: async () => (await import("./simplenet/method.ts")).simplenet,
+  uniad: async () => (await import("./uniad/method.ts")).uniad,
 } as const satisfies Readonly<Record<string, () => Promise<Method>>>;
 
 /** A method's name. */

@@ -1,5 +1,16 @@
 // Layers and weights of networks: what backbones and models are made of.
 export {
+  attention,
+  keepAll,
+  layerNorm,
+  linear,
+  type Attention,
+  type AttentionOptions,
+  type Dropping,
+  type Linear,
+  type LinearOptions,
+} from "./attention.ts";
+export {
   activate,
   inStorage,
   block,

@@ -12,6 +12,9 @@ export interface Converted {
 
 type Order = "channels first" | "as it is";
 
+/** Name of the graph's input. */
+export const INPUT_NAME = "image";
+
 /** Creates the nodes of an op. */
 export type Rule = (call: Call, to: Conversion) => Converted;
 
@@ -35,6 +38,7 @@ export class Conversion {
   readonly #calls: ReadonlyMap<Tensor["id"], { readonly call: Call; readonly other: Call }>;
   readonly #constants: ReadonlyMap<Tensor["id"], Float32Array>;
   readonly #names = new Map<string, string>();
+  #images: string | null = null;
 
   constructor({ calls, others, constants }: Listing, rules: Readonly<Record<string, Rule>>) {
     this.#rules = rules;
@@ -93,6 +97,15 @@ export class Conversion {
   /** Adds a constant of integers, such as a shape; returns its name. */
   wholeNumbers(values: readonly number[]): string {
     return this.constant([values.length], BigInt64Array.from(values, BigInt));
+  }
+
+  /** The name of the number of images, `[1]`. */
+  images(): string {
+    this.#images ??= this.node("Slice", [
+      this.node("Shape", [INPUT_NAME]),
+      ...[0, 1].map((at) => this.wholeNumbers([at])),
+    ]);
+    return this.#images;
   }
 
   /**

@@ -4,7 +4,7 @@ import type { Detector } from "../detection/detector.ts";
 import type { ImageScores } from "../detection/scoring.ts";
 import { VERSION } from "../runtime/version.ts";
 import { toArray, zeros, type Tensor } from "../tensor/tensor.ts";
-import { Conversion, refuse, type Listing } from "./conversion.ts";
+import { Conversion, INPUT_NAME, refuse, type Listing } from "./conversion.ts";
 import { OPERATIONS } from "./operations.ts";
 import { DTYPES, type OnnxModel } from "./model.ts";
 import { encodeModel } from "./protobuf.ts";
@@ -92,7 +92,7 @@ const hasBars = ({
 function normalised(detector: Detector, to: Conversion): string {
   const { mean, std } = detector.preprocessing;
   const perColour = (values: readonly number[]): string => to.constant([1, 3, 1, 1], Float32Array.from(values));
-  const bytes = to.node("Cast", [to.node("Transpose", ["image"], { perm: [0, 3, 1, 2] })], { to: DTYPES.FLOAT });
+  const bytes = to.node("Cast", [to.node("Transpose", [INPUT_NAME], { perm: [0, 3, 1, 2] })], { to: DTYPES.FLOAT });
   const channels = (first: number, end: number): string =>
     to.node("Slice", [bytes, ...[first, end, 1].map((value) => to.wholeNumbers([value]))]);
   const colours = hasBars(detector) ? channels(0, 3) : bytes;
@@ -132,7 +132,7 @@ function modelOf(detector: Detector, to: Conversion, { map, score, peak }: Image
     producer: { name: "bigrid", version: VERSION },
     inputs: [
       {
-        name: "image",
+        name: INPUT_NAME,
         dtype: "UINT8",
         shape: [BATCH, inputSize, inputSize, colours.length],
         description: `${colours}, resized as the metadata's preprocessing says`,

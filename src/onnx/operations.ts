@@ -49,6 +49,7 @@ export const OPERATIONS: Readonly<Record<string, Rule>> = {
   maxPositions,
   topKMean,
   l2Norm: ({ inputs: [input] }, to) => plain(to.node("ReduceL2", [to.plain(input!)], { axes: [-1], keepdims: 0 })),
+  layerNorm,
   softmax: ({ inputs: [input] }, to) => plain(to.node("Softmax", [to.plain(input!)], { axis: -1 })),
   concat: (call, to) =>
     image(
@@ -60,6 +61,7 @@ export const OPERATIONS: Readonly<Record<string, Rule>> = {
     ),
   slice,
   transpose,
+  broadcastTo,
   gather,
   reshape: ({ inputs: [input], output }, to) =>
     plain(to.node("Reshape", [to.plain(input!), to.wholeNumbers(to.shapeOf(output))])),
@@ -90,6 +92,38 @@ function matmul(call: Call, to: Conversion): Converted {
   return plain(activate(activation, bias ? to.node("Add", [product, to.plain(bias)]) : product, to));
 }
 
+/** In f32, the mean and the variance one after the other, as in the shader. */
+function layerNorm(call: Call, to: Conversion): Converted {
+  const [input, affine] = call.inputs as [Tensor, Tensor?];
+  const mean = (name: string): string => to.node("ReduceMean", [name], { axes: [-1] });
+  const centred = to.node("Sub", [to.plain(input), mean(to.plain(input))]);
+  const normed = dividedByRoot(centred, mean(to.node("Mul", [centred, centred])), call, to);
+  if (!affine) return plain(normed);
+  const [elements, channels] = [to.elementsOf(affine), affine.shape[1]!];
+  const row = (at: number): string => to.constant([channels], elements.slice(at * channels, (at + 1) * channels));
+  return plain(to.node("Add", [to.node("Mul", [normed, row(0)]), row(1)]));
+}
+
+/** The name of values divided by the root of their variance and the op's eps. */
+const dividedByRoot = (values: string, variance: string, call: Call, to: Conversion): string =>
+  to.node("Div", [
+    values,
+    to.node("Sqrt", [to.node("Add", [variance, to.number(optionsOf<{ eps: number }>(call).eps)])]),
+  ]);
+
+function broadcastTo({ inputs: [input], output }: Call, to: Conversion): Converted {
+  return plain(to.node("Expand", [to.plain(input!), extentsOf(output, [...output.shape.keys()], to)]));
+}
+
+/** The name of a tensor's extents along axes in some order. Those that depend on the batch are so many for each image. */
+function extentsOf(output: Tensor, axes: readonly number[], to: Conversion): string {
+  const shape = to.shapeOf(output);
+  const fixed = to.wholeNumbers(axes.map((axis) => (shape[axis] === -1 ? 0 : shape[axis]!)));
+  if (!shape.includes(-1)) return fixed;
+  const ofEach = axes.map((axis) => (shape[axis] === -1 ? output.shape[axis]! : 0)); // listed for one image first
+  return to.node("Add", [to.node("Mul", [to.images(), to.wholeNumbers(ofEach)]), fixed]);
+}
+
 /** Lists the axes of a tensor with the last two swapped. */
 const swapped = (rank: number): number[] => [...Array(rank - 2).keys(), rank - 1, rank - 2];
 
@@ -100,12 +134,7 @@ function standardize(call: Call, to: Conversion): Converted {
   const centred = to.node("Sub", [to.image(input), mean(to.image(input))]);
   const unbiased = to.number((height * width) / (height * width - 1));
   const variance = to.node("Mul", [mean(to.node("Mul", [centred, centred])), unbiased]);
-  return image(
-    to.node("Div", [
-      centred,
-      to.node("Sqrt", [to.node("Add", [variance, to.number(optionsOf<{ eps: number }>(call).eps)])]),
-    ]),
-  );
+  return image(dividedByRoot(centred, variance, call, to));
 }
 
 function reduction(op: string): Rule {
@@ -129,13 +158,16 @@ function resize(call: Call, to: Conversion): Converted {
   if (mode === "nearest" && alignCorners) return refuse("resizing to the nearest pixel with aligned corners");
   if (antialias) return refuse("resizing with antialiasing");
   const scales = [1, 2].map((axis) => output.shape[axis]! / input!.shape[axis]!);
-  if (scales.some((scale) => !Number.isInteger(scale)))
-    return refuse(`resizing by ${scales.join(" and ")}, which are not whole numbers`);
-  const factors = to.constant([4], Float32Array.of(1, 1, ...scales)); // not sizes, which would fix the batch
+  const isWhole = scales.every((scale) => Number.isInteger(scale));
+  if (mode === "nearest" && !isWhole)
+    return refuse(`resizing to the nearest pixel by ${scales.join(" and ")}, which are not whole numbers`);
+  const sizes = isWhole
+    ? [to.constant([4], Float32Array.of(1, 1, ...scales))]
+    : ["", extentsOf(output, [0, 3, 1, 2], to)];
   return image(
     to.node(
       "Resize",
-      [to.image(input!), "", factors],
+      [to.image(input!), "", ...sizes],
       mode === "nearest"
         ? { mode, coordinate_transformation_mode: "asymmetric", nearest_mode: "floor" }
         : { mode: "linear", coordinate_transformation_mode: alignCorners ? "align_corners" : "half_pixel" },

@@ -51,10 +51,15 @@ export function layerNorm(input: Tensor, affine: Tensor | null = null, options: 
   const backward = once((gradOutput: Tensor) =>
     layerNormBackward(input, affine, gradOutput, eps, affine?.requiresGrad ?? false),
   );
-  return record("layerNorm", layerNormForward(input, affine, eps), [
-    [input, (gradOutput) => backward(gradOutput).gradInput],
-    ...(affine ? [[affine, (gradOutput: Tensor) => backward(gradOutput).gradAffine!] as const] : []),
-  ]);
+  return record(
+    "layerNorm",
+    layerNormForward(input, affine, eps),
+    [
+      [input, (gradOutput) => backward(gradOutput).gradInput],
+      ...(affine ? [[affine, (gradOutput: Tensor) => backward(gradOutput).gradAffine!] as const] : []),
+    ],
+    { eps },
+  );
 }
 
 /**

@@ -39,6 +39,17 @@ const SMALL: { readonly [N in MethodName]: OptionsOfMethods[N] } = {
   patchcore: { coreset: 0.3, projection: 16, neighbours: 3, batch: 3 },
   crad: { decoder: "tiny", epochs: 1, leastSteps: 6, batch: 4 },
   simplenet: { hidden: 16, epochs: 2, leastSteps: 5, batch: 4, noiseRegion: "patches" },
+  uniad: {
+    layers: 1,
+    hidden: 16,
+    attentionHeads: 2,
+    feedForward: 24,
+    window: 3,
+    cells: 7,
+    steps: 5,
+    batch: 4,
+    jitterShare: 0.5,
+  },
 };
 
 /** Fields of a configuration that files of earlier builds lack; these are read as before there was the field. */
@@ -49,6 +60,7 @@ const LATER: { readonly [N in MethodName]: readonly string[] } = {
   patchcore: [],
   crad: [],
   simplenet: [],
+  uniad: [],
 };
 
 const SIZE = 64;

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
+import { InferenceSession, Tensor as OnnxTensor } from "onnxruntime-node";
 import { expect, test } from "vitest";
 import { callsOf } from "../../src/autograd/listing.ts";
 import { synthesise } from "../../src/data/synthetic.ts";
@@ -9,7 +10,7 @@ import type { TrainingImage } from "../../src/detection/material.ts";
 import { Training } from "../../src/detection/training.ts";
 import type { HingeJoins } from "../../src/methods/grad/hinges.ts";
 import { GRAD_OPTIONS, type GradOptions } from "../../src/methods/grad/options.ts";
-import { Conversion } from "../../src/onnx/conversion.ts";
+import { Conversion, INPUT_NAME } from "../../src/onnx/conversion.ts";
 import { encodeOnnx } from "../../src/onnx/encode_onnx.ts";
 import { OPERATIONS } from "../../src/onnx/operations.ts";
 import { encodeModel } from "../../src/onnx/protobuf.ts";
@@ -17,9 +18,10 @@ import { activation } from "../../src/ops/activation.ts";
 import { batchNormInference } from "../../src/ops/batch_norm.ts";
 import { add, scalar } from "../../src/ops/elementwise.ts";
 import { resize } from "../../src/ops/resize.ts";
-import { l2Normalize } from "../../src/ops/rows.ts";
+import { l2Normalize, layerNorm } from "../../src/ops/rows.ts";
+import { broadcastTo, reshape } from "../../src/ops/shape.ts";
 
-import { fromArray, type Tensor } from "../../src/tensor/tensor.ts";
+import { fromArray, toArray, type Tensor } from "../../src/tensor/tensor.ts";
 import { device } from "../harness/device.ts";
 import { madeUpDetector, madeUpPicture } from "../harness/made_up_detector.ts";
 import { differencesOf, expectClose, expectSameScores, runOnnx, sessionOf } from "./onnxruntime.ts";
@@ -209,6 +211,55 @@ test("exporting leaves no memory behind", async () => {
   detector.release();
 });
 
+test("onnxruntime's layer norms, broadcasts and resizing by any factor are the library's", async () => {
+  using _scope = device.scope({ awaits: true });
+  const affine = fromArray(device, [2, 4], Float32Array.of(1, 2, -1, 0.5, 0, 1, 3, -2));
+  const constants = new Map([[affine.id, await toArray(affine)]]);
+  const imagesOf = (count: number): Tensor =>
+    fromArray(
+      device,
+      [count, 2, 3, 4],
+      Float32Array.from({ length: 24 * count }, (_, i) => 5 * Math.sin(i * i)),
+    );
+  const programs: readonly ((images: Tensor) => Tensor)[] = [
+    (images) => layerNorm(images, affine, { eps: 0.5 }),
+    (images) => layerNorm(reshape(images, [6 * images.shape[0]!, 4])),
+    (images) => add(reshape(images, [images.shape[0]!, 6, 4]), reshape(broadcastTo(affine, [3, 2, 4]), [6, 4])),
+    (images) => broadcastTo(affine, [2 * images.shape[0]!, 2, 4]),
+    (images) => resize(images, [5, 7], { alignCorners: true }),
+    (images) => resize(images, [3, 2]),
+  ];
+  for (const [nth, program] of programs.entries()) {
+    const listed = (count: number) => {
+      const input = imagesOf(count);
+      return { input, ...callsOf(() => program(input)) };
+    };
+    const [one, two] = [listed(1), listed(2)];
+    const to = new Conversion({ calls: one.calls, others: two.calls, constants }, OPERATIONS);
+    to.name(one.input, { name: INPUT_NAME, order: "as it is" });
+    const name = to.plain(one.result);
+    const value = (name: string) => ({ name, dtype: "FLOAT", shape: ["N"], description: "" }) as const;
+    const file = encodeModel({
+      name: "ops",
+      description: "",
+      producer: { name: "", version: "" },
+      metadata: {},
+      inputs: [{ ...value(INPUT_NAME), shape: ["N", 2, 3, 4] }],
+      outputs: [{ ...value(name), shape: one.result.shape.map((_, axis) => `D${axis}`) }],
+      nodes: to.nodes,
+      constants: to.tensors,
+    });
+    const session = await InferenceSession.create(file, { executionProviders: ["cpu"] });
+    const images = imagesOf(3);
+    const outputs = await session.run({ [INPUT_NAME]: new OnnxTensor("float32", await toArray(images), images.shape) });
+    const want = program(images);
+    expect(outputs[name]!.dims, `program ${nth}`).toEqual(want.shape);
+    const values = await toArray(want);
+    (outputs[name]!.data as Float32Array).forEach((x, i) => expect(x, `program ${nth}`).toBeCloseTo(values[i]!, 4));
+    await session.release();
+  }
+});
+
 test("what ONNX or the export has no word for is refused in one line", () => {
   using _scope = device.scope();
   const input = fromArray(device, [1, 2, 2, 1], Float32Array.of(1, 2, 3, 4));
@@ -231,6 +282,9 @@ test("what ONNX or the export has no word for is refused in one line", () => {
   expect(convert(() => l2Normalize(input))).toThrow("it uses the operation l2Normalize");
   expect(convert(() => resize(input, [4, 4], { mode: "nearest", alignCorners: true }))).toThrow(
     "it uses resizing to the nearest pixel with aligned corners",
+  );
+  expect(convert(() => resize(input, [3, 4], { mode: "nearest" }))).toThrow(
+    "it uses resizing to the nearest pixel by 1.5 and 2, which are not whole numbers",
   );
   expect(convert(() => resize(input, [1, 1], { antialias: true }))).toThrow("it uses resizing with antialiasing");
   expect(convert(() => add(input, scalar(device, 1)))()).toBe("Add_0");
