@@ -8,8 +8,8 @@ import { wgsl } from "./vite_wgsl.mjs";
 
 const BUNDLES = { "core.min": "src/core.ts", "bigrid.min": "src/browser/index.ts" };
 
-/** Loaded by the methods that need it. */
-const LATER = /\/src\/(linalg|methods\/(?!parts\/)\w+)\//;
+/** Loaded by the methods that need it: what no other part of the library uses. */
+const LATER = /\/(src\/(linalg|methods\/(?!parts\/)\w+)\/|\w+\/(conv_transpose2d|random_sets)\.)/;
 const METHOD = /\/methods\/(\w+)\/method\.ts$/;
 
 /** Leaves out what command-line help prints of option tables: no page does, and they are over a hundredth of a file. */
