@@ -10,6 +10,7 @@ const METHODS = {
   patchcore: async () => (await import("./patchcore/method.ts")).patchcore,
   crad: async () => (await import("./crad/method.ts")).crad,
   simplenet: async () => (await import("./simplenet/method.ts")).simplenet,
+  riad: async () => (await import("./riad/method.ts")).riad,
 } as const satisfies Readonly<Record<string, () => Promise<Method>>>;
 
 /** A method's name. */
