@@ -20,6 +20,7 @@ export default defineConfig({
         "methods/patchcore": "src/methods/patchcore/index.ts",
         "methods/crad": "src/methods/crad/index.ts",
         "methods/simplenet": "src/methods/simplenet/index.ts",
+        "methods/riad": "src/methods/riad/index.ts",
         node: "src/node/index.ts",
         browser: "src/browser/index.ts",
         cli: "src/cli/child.ts",
