@@ -10,7 +10,7 @@ import { cropped, drawnPasses, gridShape, hiddenPixels } from "./cells.ts";
 import type { RiadConfig } from "./config.ts";
 import type { RiadSettings } from "./options.ts";
 import { gradientLoss, gradientMap, structuralLoss } from "./similarity.ts";
-import { unet, UNET_MULTIPLE } from "./unet.ts";
+import { unet, unetSide } from "./unet.ts";
 
 /** Weights of the loss' parts. */
 export type LossWeights = Pick<RiadSettings, "mseWeight" | "gmsWeight" | "ssimWeight">;
@@ -85,12 +85,12 @@ export class RiadModel implements Model {
   /** The network on images of any extents: what is missing to those that it takes is zeros, which are cut off again. */
   #paint(images: Tensor, mode: Mode): Tensor {
     const { height, width } = this.config;
-    const [below, right] = [height, width].map((side) => (UNET_MULTIPLE - (side % UNET_MULTIPLE)) % UNET_MULTIPLE);
+    const [below, right] = [unetSide(height) - height, unetSide(width) - width];
     if (below === 0 && right === 0) return this.#network(images, mode);
     const amounts = [
       [0, 0],
-      [0, below!],
-      [0, right!],
+      [0, below],
+      [0, right],
       [0, 0],
     ] as const;
     return cropped(this.#network(pad(images, amounts), mode), height, width);

@@ -18,8 +18,11 @@ const LEVELS = [1, 2, 4, 8, 8]; // channels of each level, in those of the fines
 const HALVED = { stride: 2, padding: 1 } as const;
 const TAPS = 16; // of the windows that halve and double
 
-/** What the sides of images must be multiples of. */
-export const UNET_MULTIPLE = 2 ** (LEVELS.length - 1);
+const MULTIPLE = 2 ** (LEVELS.length - 1); // of every side
+const LEAST_SIDE = 2 * MULTIPLE; // which leaves the coarsest level's batch norms more than one position
+
+/** The side of the images that the network takes, at least a given one. */
+export const unetSide = (side: number): number => Math.max(LEAST_SIDE, Math.ceil(side / MULTIPLE) * MULTIPLE);
 
 /** Standard deviation of PyTorch's initial weights, for so many inputs that are summed. */
 const stdByInputs = (inputs: number): number => 1 / Math.sqrt(3 * inputs);
