@@ -1,5 +1,5 @@
 // Builds files for pages without a bundler: dist/core.min.js (kernels, tape, optimisers) and dist/bigrid.min.js
-// (everything for browsers), which loads each method from dist/bigrid.min/ when it is asked for. Runs after `vite build` in `npm run build`. Also makes the command executable, as npx in
+// (everything for browsers), which loads each method, and the export to ONNX, from dist/bigrid.min/ when it is asked for. Runs after `vite build` in `npm run build`. Also makes the command executable, as npx in
 // the repository requires.
 import { chmodSync } from "node:fs";
 import { build } from "vite";
@@ -8,8 +8,8 @@ import { wgsl } from "./vite_wgsl.mjs";
 
 const BUNDLES = { "core.min": "src/core.ts", "bigrid.min": "src/browser/index.ts" };
 
-/** Loaded by the methods that need it: what no other part of the library uses. */
-const LATER = /\/(src\/(linalg|methods\/(?!parts\/)\w+)\/|\w+\/(conv_transpose2d|random_sets)\.)/;
+/** Loaded by the methods that need it, or by the export: what no other part of the library uses. */
+const LATER = /\/(src\/(linalg|onnx|methods\/(?!parts\/)\w+)\/|\w+\/(conv_transpose2d|random_sets)\.)/;
 const METHOD = /\/methods\/(\w+)\/method\.ts$/;
 
 /** Leaves out what command-line help prints of option tables: no page does, and they are over a hundredth of a file. */
