@@ -21,6 +21,7 @@ export default defineConfig({
         "methods/crad": "src/methods/crad/index.ts",
         "methods/simplenet": "src/methods/simplenet/index.ts",
         "methods/uniad": "src/methods/uniad/index.ts",
+        "methods/riad": "src/methods/riad/index.ts",
         node: "src/node/index.ts",
         browser: "src/browser/index.ts",
         cli: "src/cli/child.ts",

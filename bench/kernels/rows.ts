@@ -23,6 +23,7 @@ import { adamUpdate, clipFactor, sgdUpdate } from "../../src/kernels/optimizer.t
 import { drawPairs } from "../../src/kernels/pairs.ts";
 import * as pool from "../../src/kernels/pool.ts";
 import { normal, randomWords, uniform } from "../../src/kernels/random.ts";
+import { dealForward } from "../../src/kernels/random_sets.ts";
 import * as reconstruction from "../../src/kernels/reconstruction_loss.ts";
 import { maxPositionsForward, reduceMiddle, sumProducts } from "../../src/kernels/reduce.ts";
 import * as resize from "../../src/kernels/resize.ts";
@@ -131,6 +132,10 @@ const RESULT: Shape = [1, POSITIONS, 4 * CHANNELS];
 const PRODUCT: Shape[] = [MAP, [CHANNELS, 4 * CHANNELS], EXPANDED];
 const IMAGE: Shape = [1, CELLS, CELLS, 64];
 const WEIGHT: Shape = [3, 3, 64, 64];
+const DOUBLED: Shape = [1, 2 * CELLS, 2 * CELLS, 64];
+const HALVING: Shape = [4, 4, 64, 64];
+const HALVED = { stride: 2, padding: 1 } as const;
+const CELLS_OF_RIAD = 128 * 128; // of two pixels, at 256 x 256
 const WINDOWS: Shape = [3, 3, 4 * CHANNELS];
 const AFFINE: Shape = [2, CHANNELS];
 const QUERIES = [POSITIONS, CHANNELS] as const;
@@ -186,6 +191,18 @@ export const KERNELS: readonly Measured[] = [
     ),
     ...inForms("conv2d", "backward_weight", conv.CONV2D_FORMS, (form) =>
       over([IMAGE, WEIGHT, IMAGE], (x, w, g) => conv.conv2dBackwardWeight(x, w, g, PADDED, form)),
+    ),
+  }),
+  // RIAD's halving and, as the gradient of its image, the transposed convolution that doubles
+  ...family("4x4 of stride 2, 56x56x64 to 28x28x64", bytesOf(DOUBLED, HALVING, IMAGE), 32 * POSITIONS * 64 * 64, {
+    ...inForms("conv2d", "forward", conv.CONV2D_FORMS, (form) =>
+      over([DOUBLED, HALVING], (x, w) => conv.conv2dForward(x, w, {}, HALVED, form)),
+    ),
+    ...inForms("conv2d", "backward_input", conv.CONV2D_FORMS, (form) =>
+      over([DOUBLED, HALVING, IMAGE], (x, w, g) => conv.conv2dBackwardInput(x, w, g, HALVED, form)),
+    ),
+    ...inForms("conv2d", "backward_weight", conv.CONV2D_FORMS, (form) =>
+      over([DOUBLED, HALVING, IMAGE], (x, w, g) => conv.conv2dBackwardWeight(x, w, g, HALVED, form)),
     ),
   }),
   ...family("3x3, 28x28x1088", bytesOf(EXPANDED, EXPANDED), 18 * 4 * COUNT, {
@@ -399,6 +416,12 @@ export const KERNELS: readonly Measured[] = [
   ...family("16 maps of 28x28", bytesOf([16, CELLS, CELLS]), 0, {
     "perlin_mask.forward": (device) => () =>
       perlinMask(device, [16, CELLS, CELLS], DRAW, { threshold: 0.2, cleanShare: 0.5 }),
+  }),
+  ...family("16,384 elements into 3 sets", bytesOf([2, CELLS_OF_RIAD]), CELLS_OF_RIAD ** 2, {
+    "random_sets.forward": (device) => {
+      const words = randomWords(device, [CELLS_OF_RIAD], DRAW);
+      return () => dealForward(words, 3);
+    },
   }),
   ...family("16 maps of 28x28x272", bytesOf([2, 16, CELLS, CELLS, CHANNELS]), 16 * CELLS * CELLS * CHANNELS, {
     "feature_block_paste.paste": over([[16, CELLS, CELLS, CHANNELS]], (x) =>

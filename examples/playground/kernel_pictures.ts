@@ -49,6 +49,7 @@ import { TILES } from "../../src/kernels/products/forms.ts";
 import { matmulForward } from "../../src/kernels/products/matmul.ts";
 import { MATRIX_FORMS } from "../../src/kernels/products/subgroup.ts";
 import { perlinMask } from "../../src/ops/perlin_mask.ts";
+import { randomSets } from "../../src/ops/random_sets.ts";
 import { SIDE, type Control, type Values } from "./kernels_protocol.ts";
 
 /** The output of a kernel: 1 or 3 channels, and the values that are drawn black and white. */
@@ -427,6 +428,17 @@ export const KERNEL_PICTURES: readonly KernelPicture[] = [
       word(values, "numbers") === "normal"
         ? shown(normal(device, shape, DRAW(values)), -3, 3)
         : shown(uniform(device, shape, DRAW(values))),
+  },
+  {
+    shader: "random_sets",
+    controls: [range("cells", 8, 64, 8, 24), range("sets", 1, 6, 1, 3), SEED],
+    make: (photo, values) => {
+      // One set of squares is hidden, as RIAD hides it.
+      const cells = number(values, "cells");
+      const sets = randomSets(photo.device, [1, cells, cells, 1], number(values, "sets"), DRAW(values));
+      const isShown = minimum(sets, scalar(photo, 1));
+      return shown(multiply(photo, resize(isShown, [SIDE, SIDE], { mode: "nearest" })));
+    },
   },
   {
     shader: "reconstruction_loss",

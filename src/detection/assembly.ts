@@ -1,11 +1,12 @@
-import { MOST_SIDE, type Backbone, type Stage } from "../backbones/backbone.ts";
+import { MOST_SIDE, type Backbone, type BackboneIdentity, type Stage } from "../backbones/backbone.ts";
 import { isObject, isWhole } from "../io/json.ts";
 import { qr } from "../linalg/qr.ts";
-import type { Assembly, ChannelChoice, FeatureAssembly, Scoring } from "../methods/method.ts";
+import type { Assembly, ChannelChoice, FeatureAssembly, Method, Scoring } from "../methods/method.ts";
 import { gather } from "../ops/gather.ts";
 import { pointwiseConv2d } from "../ops/matmul.ts";
 import type { Device } from "../runtime/device.ts";
 import { OptionError } from "../runtime/errors.ts";
+import { resolveOptions } from "../runtime/option_table.ts";
 import { RandomStream } from "../tensor/random.ts";
 import { fromArray, release, type Tensor } from "../tensor/tensor.ts";
 import { isPositive } from "./calibration.ts";
@@ -15,6 +16,16 @@ const STREAM = { subset: 1, projection: 2 }; // Philox streams
 /** The stages that an assembly takes of a backbone; null where it takes none but the photograph. */
 export const stageNames = (assembly: Assembly): readonly string[] | null =>
   "pixels" in assembly ? null : assembly.stages;
+
+/** True for a method that sees the photograph's own pixels: any backbone serves, and none runs. */
+export const seesPixels = (method: Method): boolean =>
+  "pixels" in method.assembly(resolveOptions(method.name, method.options, {}), { stages: [], standardise: false });
+
+/** What a detector's method sees, in words: "pixels", or the name of a backbone. */
+export const sightOf = (config: {
+  readonly assembly: Assembly;
+  readonly backbone: Pick<BackboneIdentity, "name">;
+}): string => ("pixels" in config.assembly ? "pixels" : config.backbone.name);
 
 /** The standardising of an assembly; null for none. */
 export const standardisingOf = (assembly: Assembly): FeatureAssembly["standardise"] =>

@@ -1,9 +1,9 @@
 import type { Backbone } from "../backbones/backbone.ts";
-import { createBackbone } from "../backbones/registry.ts";
+import { createBackbone, isPretrained } from "../backbones/registry.ts";
 import { isEvenColour, type DecodedImage } from "../io/image.ts";
 import type { AnomalySource } from "../methods/method.ts";
 import type { Device } from "../runtime/device.ts";
-import { InputError } from "../runtime/errors.ts";
+import { InputError, OptionError } from "../runtime/errors.ts";
 import { fromArray, release, toArray, type Tensor } from "../tensor/tensor.ts";
 import { stageNames } from "./assembly.ts";
 import { featureDType, FeatureStore } from "./feature_store.ts";
@@ -241,6 +241,10 @@ export async function createFeatureMaker(device: Device, settings: TrainingSetti
   try {
     const assembly = learner.assembly(options, backbone);
     const stages = stageNames(assembly);
+    if (!stages && (settings.stages || isPretrained(settings.backbone)))
+      throw new OptionError(
+        `${learner.name} sees pixels, not ${settings.backbone} features: choose no backbone or stages`,
+      );
     if (stages && stages.length < backbone.stages.length) {
       backbone.release();
       backbone = null;

@@ -32,7 +32,8 @@ const VARIANCE = 24; // of the features: any will do
 
 /** Peak GPU buffer memory of a model, in bytes. Driver overhead comes on top. */
 export interface MemoryEstimate {
-  readonly backbone: BackboneName;
+  /** Null for a method that sees pixels. */
+  readonly backbone: BackboneName | null;
   readonly method: string;
   /** Options that differ from their defaults, and `batch`, if the method has one. */
   readonly options: MethodOptions;
@@ -131,7 +132,7 @@ export async function estimateMemory(
   const { maker } = await blankMaker(device.dryRun().device, model);
   const { height, width, channels } = maker.extents;
   return {
-    backbone: model.backbone,
+    backbone: "pixels" in model.assembly ? null : model.backbone,
     method: model.method.name,
     options: model.options,
     training: {

@@ -24,7 +24,13 @@ export const TRAINING_OPTIONS = {
     frequent: true,
     help: "anomaly detection method",
   },
-  backbone: { kind: "choice", choices: BACKBONES, default: "embedded", frequent: true, help: "feature extractor" },
+  backbone: {
+    kind: "choice",
+    choices: BACKBONES,
+    default: "embedded",
+    frequent: true,
+    help: "feature extractor, unless the method sees pixels",
+  },
   stages: {
     kind: "words",
     default: null,

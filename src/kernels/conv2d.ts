@@ -92,9 +92,9 @@ export function conv2dForward(
   return output;
 }
 
-/** d loss / d input, `[N,H,W,C]`. */
+/** d loss / d input, `[N,H,W,C]`. Of the input only the extents count. */
 export function conv2dBackwardInput(
-  input: Tensor,
+  input: Pick<Tensor, "device" | "shape" | "dtype">,
   weight: Tensor,
   gradOutput: Tensor,
   options: Conv2dOptions,
@@ -185,7 +185,8 @@ export function conv2dBackwardWeight(
   return settleAs(sum, weight.dtype);
 }
 
-const like = ({ device, shape, dtype }: Tensor): Tensor => empty(device, shape, dtype);
+const like = ({ device, shape, dtype }: Pick<Tensor, "device" | "shape" | "dtype">): Tensor =>
+  empty(device, shape, dtype);
 
 const packFor = (...channels: readonly number[]): 1 | 4 => Math.min(...channels.map(packOf)) as 1 | 4;
 
@@ -256,7 +257,12 @@ function launchForm(
   });
 }
 
-function paramsOf(input: Tensor, weight: Shape, options: Conv2dOptions, tensors: Record<string, Tensor>) {
+function paramsOf(
+  input: Pick<Tensor, "shape">,
+  weight: Shape,
+  options: Conv2dOptions,
+  tensors: Parameters<typeof floatDType>[1],
+) {
   const dtype = floatDType("conv2d", tensors);
   if (input.shape.length !== 4 || weight.length !== 4)
     shapeError("conv2d", "expected input [N,H,W,C] and weight [R,S,C/groups,K]", tensors);

@@ -10,7 +10,7 @@ export type JsonObject = { readonly [name: string]: Json };
 
 /**
  * The way from a photograph to the features that a method sees, executed by `detection/features.ts`: the photograph's
- * own pixels, as the backbone would take them, or a backbone's maps.
+ * own pixels, from -1 to 1, or a backbone's maps. Whatever its options are, a method sees either.
  */
 export type Assembly = { readonly pixels: true } | FeatureAssembly;
 

@@ -11,6 +11,7 @@ const METHODS = {
   crad: async () => (await import("./crad/method.ts")).crad,
   simplenet: async () => (await import("./simplenet/method.ts")).simplenet,
   uniad: async () => (await import("./uniad/method.ts")).uniad,
+  riad: async () => (await import("./riad/method.ts")).riad,
 } as const satisfies Readonly<Record<string, () => Promise<Method>>>;
 
 /** A method's name. */

@@ -107,7 +107,8 @@ export function depthwise3x3(context: LayerContext, channels: number): Layer {
   );
 }
 
-function convolution(weights: Weights, weight: Tensor, apply: ConvolutionPart["apply"]): Layer {
+/** A convolution of any geometry, without bias, as a layer that `sequence` can fuse. */
+export function convolution(weights: Weights, weight: Tensor, apply: ConvolutionPart["apply"]): Layer {
   const part: ConvolutionPart = { kind: "convolution", weight, apply, isFolded: false };
   const stored = asFrozenIn(weights, weight, () => !part.isFolded);
   return Object.assign((input: Tensor) => apply(input, stored(input)), { part });

@@ -1,7 +1,7 @@
 import type { Call } from "../autograd/listing.ts";
 import { imagesToNchw } from "../io/nchw.ts";
 import { UnsupportedError } from "../runtime/errors.ts";
-import type { Shape, Tensor } from "../tensor/tensor.ts";
+import { sameShape, type Shape, type Tensor } from "../tensor/tensor.ts";
 import type { OnnxAttribute, OnnxNode, OnnxTensor } from "./model.ts";
 
 /** A value in the graph: an image in ONNX's order, `[N,C,H,W]`, or any tensor in its own order. */
@@ -82,8 +82,10 @@ export class Conversion {
     return outputs;
   }
 
-  /** Adds a constant; returns its name. */
+  /** Adds a constant, unless there is an equal one, as where a network runs several times; returns its name. */
   constant(shape: Shape, data: OnnxTensor["data"]): string {
+    const known = this.tensors.find((tensor) => sameShape(tensor.shape, shape) && areEqual(tensor.data, data));
+    if (known) return known.name;
     const name = `constant_${this.tensors.length}`;
     this.tensors.push({ name, shape, data });
     return name;
@@ -177,6 +179,12 @@ export class Conversion {
     return this.constant([batch, channels, height, width], imagesToNchw(elements, [batch, height, width, channels]));
   }
 }
+
+/** True for equal elements of one type, to the sign of 0. */
+const areEqual = (a: OnnxTensor["data"], b: OnnxTensor["data"]): boolean =>
+  a.constructor === b.constructor &&
+  a.length === b.length &&
+  a.every((value: number | bigint, i) => Object.is(value, b[i]));
 
 /** @throws UnsupportedError, always */
 export function refuse(what: string): never {

@@ -2,6 +2,7 @@ import type { Call } from "../autograd/listing.ts";
 import { weightToOihw } from "../io/nchw.ts";
 import type { Activation } from "../kernels/activation.ts";
 import { geometryOf, type ConvolutionOptions } from "../kernels/convolution.ts";
+import type { ConvTranspose2dOptions } from "../kernels/conv_transpose2d.ts";
 import { pairOf, type Pair } from "../kernels/launch.ts";
 import type { Shape, Tensor } from "../tensor/tensor.ts";
 import { activate } from "./activations.ts";
@@ -41,6 +42,26 @@ export function convolution(call: Call, to: Conversion, norm: Affine | null): Co
     },
   );
   return image(activate(options.activation, name, to));
+}
+
+/** A transposed convolution: ONNX's weights are those of the convolution whose gradient it is. */
+export function transposedConvolution(call: Call, to: Conversion): Converted {
+  const [input, weight] = call.inputs as [Tensor, Tensor];
+  const { stride, padding, outputPadding, dilation, groups } = optionsOf<Required<ConvTranspose2dOptions>>(call);
+  const shape = weight.shape as readonly [number, number, number, number];
+  const [height, width, outputs, channels] = shape;
+  const kernel = to.constant([channels, outputs, height, width], weightToOihw(to.elementsOf(weight), shape));
+  const [top, left] = pairOf(padding);
+  return image(
+    to.node("ConvTranspose", [to.image(input), kernel], {
+      kernel_shape: [height, width],
+      strides: pairOf(stride),
+      pads: [top, left, top, left],
+      output_padding: pairOf(outputPadding),
+      dilations: pairOf(dilation),
+      group: groups,
+    }),
+  );
 }
 
 /** Weights of any convolution as `[R,S,I,O]`. */

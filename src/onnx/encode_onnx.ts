@@ -1,4 +1,5 @@
 import { callsOf, type Call } from "../autograd/listing.ts";
+import { sightOf } from "../detection/assembly.ts";
 import { steepnessOf } from "../detection/calibration.ts";
 import type { Detector } from "../detection/detector.ts";
 import type { ImageScores } from "../detection/scoring.ts";
@@ -127,7 +128,7 @@ function modelOf(detector: Detector, to: Conversion, { map, score, peak }: Image
   return {
     name: "bigrid detector",
     description:
-      `Anomaly detector, method ${method.name} on ${backbone.name} features. ` +
+      `Anomaly detector, method ${method.name} on ${sightOf(detector.config)}. ` +
       `An image whose calibrated score is above 0.5 is called defective.`,
     producer: { name: "bigrid", version: VERSION },
     inputs: [

@@ -15,7 +15,7 @@ import {
   type Converted,
   type Rule,
 } from "./conversion.ts";
-import { convolution, foldedNorm, pool } from "./convolutions.ts";
+import { convolution, foldedNorm, pool, transposedConvolution } from "./convolutions.ts";
 
 /** The ONNX form of each op that a detector uses. An op's options are those that it passes to `record`. */
 export const OPERATIONS: Readonly<Record<string, Rule>> = {
@@ -35,6 +35,7 @@ export const OPERATIONS: Readonly<Record<string, Rule>> = {
   pointwiseConv2d: (call, to) => convolution(call, to, null),
   conv2d: (call, to) => convolution(call, to, null),
   depthwiseConv2d: (call, to) => convolution(call, to, null),
+  convTranspose2d: transposedConvolution,
   batchNormInference: foldedNorm,
   standardize,
   mean: reduction("ReduceMean"),
@@ -60,6 +61,7 @@ export const OPERATIONS: Readonly<Record<string, Rule>> = {
       ),
     ),
   slice,
+  pad,
   transpose,
   broadcastTo,
   gather,
@@ -201,6 +203,20 @@ function slice(call: Call, to: Conversion): Converted {
   } = to.natural(input!);
   const bounds = [[start], [start + output.shape[axis]!], [axisOf(axis)]].map((values) => to.wholeNumbers(values));
   return { name: to.node("Slice", [name, ...bounds]), order };
+}
+
+function pad(call: Call, to: Conversion): Converted {
+  const { amounts, value } = optionsOf<{ amounts: readonly (readonly [number, number])[]; value: number }>(call);
+  const {
+    converted: { name, order },
+    axis,
+  } = to.natural(call.inputs[0]!);
+  const pads = new Array<number>(2 * amounts.length);
+  amounts.forEach(([before, after], i) => {
+    pads[axis(i)] = before;
+    pads[amounts.length + axis(i)] = after;
+  });
+  return { name: to.node("Pad", [name, to.wholeNumbers(pads), to.number(value)]), order };
 }
 
 function transpose(call: Call, to: Conversion): Converted {

@@ -88,16 +88,21 @@ export function pad(input: Tensor, amounts: readonly (readonly [before: number, 
   }
   requireWhole("pad", "amounts", 0, amounts.flat());
   if (input.dtype === "u32" && value !== value >>> 0) throw new OptionError(`pad: expected a u32 value, got ${value}`);
-  return record("pad", padForward("pad", input, amounts, value), [
+  return record(
+    "pad",
+    padForward("pad", input, amounts, value),
     [
-      input,
-      (gradOutput) => {
-        const strides = stridesOf(gradOutput.shape);
-        const base = strides.reduce((sum, stride, axis) => sum + stride * amounts[axis]![0], 0);
-        return gatherRegion("pad", gradOutput, input.shape, strides, base);
-      },
+      [
+        input,
+        (gradOutput) => {
+          const strides = stridesOf(gradOutput.shape);
+          const base = strides.reduce((sum, stride, axis) => sum + stride * amounts[axis]![0], 0);
+          return gatherRegion("pad", gradOutput, input.shape, strides, base);
+        },
+      ],
     ],
-  ]);
+    { amounts, value },
+  );
 }
 
 /**

@@ -72,7 +72,7 @@ test("every shader has a group, but for those that are named here", () => {
   const others = KERNELS.filter(({ kernel }) => groupOf(kernel) === "others").map(
     ({ kernel }) => kernel.split(".")[0]!,
   );
-  const named = "bucket cast copy feature_block_paste gather optimizer pairs perlin_mask random";
+  const named = "bucket cast copy feature_block_paste gather optimizer pairs perlin_mask random random_sets";
   expect([...new Set(others)].sort().join(" ")).toBe(named);
 });
 

@@ -33,6 +33,7 @@ const OPTIONS: Readonly<Record<(typeof METHOD_NAMES)[number], readonly TrainingO
   crad: [{ method: "crad", inputSize: SIZE, epochs: 1, leastSteps: 1 }],
   simplenet: [{ method: "simplenet", inputSize: SIZE, hidden: 16, epochs: 1, leastSteps: 1 }],
   uniad: [{ method: "uniad", inputSize: SIZE, layers: 1, steps: 1 }],
+  riad: [{ method: "riad", inputSize: SIZE, baseWidth: 2, epochs: 1, leastSteps: 1 }],
 };
 const [plate] = synthesise({ size: SIZE, train: 10, good: 1, defective: 1, seed: 3 });
 

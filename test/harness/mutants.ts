@@ -466,6 +466,9 @@ export const MUTANTS: readonly Mutant[] = [
     "if (index % LANES < width) { lane_sums[index] += lane_sums[index + width]; }",
     "",
   ),
+  mutant("random_sets", "of equal words the last comes first", "other == own && j < i", "other == own && j > i"),
+  mutant("random_sets", "the last word is left out", "j < params.count; j++", "j + 1u < params.count; j++"),
+  mutant("random_sets", "sets in a row, not dealt round", "rank % params.sets", "rank * params.sets / params.count"),
   mutant(
     "reduce",
     "last row of a slice is left out",

@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { openDevice } from "../../src/node/device.ts";
 import { batchNorm, batchNormInference, foldBatchNorm } from "../../src/ops/batch_norm.ts";
 import { conv2d, depthwiseConv2d } from "../../src/ops/conv2d.ts";
+import { convTranspose2d } from "../../src/ops/conv_transpose2d.ts";
 import { add, divide, maximum, minimum, multiply, subtract } from "../../src/ops/elementwise.ts";
 import { gather } from "../../src/ops/gather.ts";
 import { gridSample } from "../../src/ops/grid_sample.ts";
@@ -35,6 +36,11 @@ const OPERATIONS: readonly (readonly [
     "depthwiseConv2d",
     { input: [1, 3, 3, 2], weight: [1, 1, 2], bias: [2] },
     (x, weight, bias) => depthwiseConv2d(x, weight, { bias: bias }),
+  ],
+  [
+    "convTranspose2d",
+    { input: [1, 3, 3, 2], weight: [2, 2, 4, 2] },
+    (x, weight) => convTranspose2d(x, weight, { stride: 2 }),
   ],
   ["matmul", { a: [1, 2, 3], b: [1, 3, 4], bias: [4] }, (a, b, bias) => matmul(a, b, { bias: bias })],
   [

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { sightOf } from "../../detection/assembly.ts";
 import { loadDetector, modelPath } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";
 import { writeFileAtomic } from "../../node/files/files.ts";
@@ -29,14 +30,13 @@ export function addExport(program: Command): void {
       await writeFileAtomic(out, file);
       const {
         input: { size: inputSize },
-        backbone,
         method,
         calibration,
       } = detector.config;
       if (json)
         return print(JSON.stringify({ model: out, bytes: file.length, inputSize, threshold: calibration.threshold }));
       print(
-        `${out}: method ${method.name} on ${backbone.name}, ${(file.length / MEGABYTE).toFixed(1)} MB, ONNX opset 16`,
+        `${out}: method ${method.name} on ${sightOf(detector.config)}, ${(file.length / MEGABYTE).toFixed(1)} MB, ONNX opset 16`,
       );
       print(
         `takes  image: bytes of photographs, resized to ${inputSize} x ${inputSize} as its metadata says; any number at a time`,

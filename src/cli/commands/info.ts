@@ -140,7 +140,9 @@ function printMemory({ backbone, method, options, training, inference }: MemoryE
   const told = Object.entries(options)
     .filter(([name, value]) => typeof value === "string" || name === "batch")
     .map((one) => one.join(" "));
-  print(`needs     ${mebibytes(training.bytes)} to train ${[method, ...told].join(", ")} on ${backbone}; ${features}`);
+  print(
+    `needs     ${mebibytes(training.bytes)} to train ${[method, ...told].join(", ")} on ${backbone ?? "pixels"}; ${features}`,
+  );
   const images = inference.batch === 1 ? "image" : "images";
   print(
     `needs     ${mebibytes(inference.bytes)} to score ${inference.batch} ${images} at a time${inference.half ? ", in half precision" : ""}`,

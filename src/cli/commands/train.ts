@@ -1,5 +1,7 @@
 import { Option, type Command } from "commander";
 import type { FormatName } from "../../data/layouts/layout.ts";
+import { seesPixels } from "../../detection/assembly.ts";
+import { DEFAULT_METHOD, loadMethod } from "../../methods/registry.ts";
 import { openDevice } from "../../node/device.ts";
 import { claimRun, modelPath as pathOfModel } from "../../node/detector_file.ts";
 import type { Device } from "../../runtime/device.ts";
@@ -77,7 +79,10 @@ export async function addTrain(program: Command): Promise<void> {
       const open = async (): Promise<Device> => {
         const device = await openDevice();
         const name = options.backbone ?? "embedded";
-        const backbone = `${name} backbone${name === "embedded" ? " (--backbone efficientnet-b4 sees more)" : ""}`;
+        const hint = name === "embedded" ? " (--backbone efficientnet-b4 sees more)" : "";
+        const backbone = seesPixels(await loadMethod(options.method ?? DEFAULT_METHOD))
+          ? "their pixels"
+          : `${name} backbone${hint}`;
         const classes = dataset.classes.length === 1 ? "one class" : `${dataset.classes.length} classes`;
         say(
           `${images} good ${images === 1 ? "image" : "images"} of ${classes}; ${backbone}, on ${device.adapter.description}`,

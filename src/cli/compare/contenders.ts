@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "commander";
+import { seesPixels } from "../../detection/assembly.ts";
 import {
   generalOptionsOf,
   resolveTraining,
@@ -20,6 +21,9 @@ const SHARED_OPTIONS = general;
 const { backbone, stages, inputSize } = general;
 /** Those of them that have a flag of their own. */
 export const SHARED_FLAGS = { backbone, stages, inputSize };
+
+/** What a method that sees pixels is told of the backbone that the others share. */
+const NO_BACKBONE = { backbone: null, stages: null, padding: null, weights: null };
 
 /** A method that is compared, with its options. */
 export interface Contender {
@@ -81,7 +85,7 @@ export async function readContenders({
         ...shared,
         ...valuesOfSettings(own, [[`method ${name}`, method.options]]),
         method: name,
-        weights: opened,
+        ...(seesPixels(method) ? NO_BACKBONE : { weights: opened }),
       } as TrainingOptions;
       return { method, options, settings: await resolveTraining(options) };
     }),

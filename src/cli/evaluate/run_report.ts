@@ -180,9 +180,9 @@ function modelConfiguration({
     // not where on this machine: the page is handed on
     ["Model", join(basename(dirname(resolve(modelPath))), basename(modelPath))],
     ["Model's SHA-256", modelSha256],
-    ["Backbone", backbone.name],
+    ["Backbone", "pixels" in assembly ? "none" : backbone.name],
     ...(backbone.weights === null ? [] : [["Backbone's SHA-256", backbone.weights] as const]),
-    ["Stages", "pixels" in assembly ? "none: pixels" : assembly.stages.join(", ")],
+    ["Stages", "pixels" in assembly ? "none: the method sees pixels" : assembly.stages.join(", ")],
     ["Input", `${input.size} x ${input.size} pixels, ${input.resize}`],
     ["Method", method.name],
     ...summary,

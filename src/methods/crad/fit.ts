@@ -3,7 +3,7 @@ import type { Fit, FitInput, StagePlan } from "../method.ts";
 import { CapturedFit, ORDER_STREAM, scheduleOf, type ScheduleOptions } from "../parts/captured_fit.ts";
 import { takeStep } from "../parts/captured_steps.ts";
 import { gridParameters } from "../parts/grid_memory.ts";
-import { codeNoise, gridOptimizer, isNoisyStep, reconstructionRate } from "../parts/grid_training.ts";
+import { codeNoise, gridOptimizer, noiseKind, NOISY, reconstructionRate } from "../parts/grid_training.ts";
 import type { CradConfig } from "./config.ts";
 import { CradModel } from "./model.ts";
 import type { CradSettings } from "./options.ts";
@@ -41,10 +41,10 @@ export class CradFit extends CapturedFit implements Fit {
         streams: 0,
         optimizer: () => gridOptimizer(gridParameters(weights)),
         learningRateScale: reconstructionRate(length),
-        isNoisy: (step) => isNoisyStep(seed, STREAM.coin, step),
-        work: ({ features, isNoisy, drawOf, optimizer }) =>
+        kind: (step) => noiseKind(seed, STREAM.coin, step),
+        work: ({ features, kind, drawOf, optimizer }) =>
           takeStep(optimizer, () => {
-            const noise = isNoisy ? codeNoise(features, drawOf(STREAM.noise)) : null;
+            const noise = kind === NOISY ? codeNoise(features, drawOf(STREAM.noise)) : null;
             return () => [model.loss(features, noise)];
           }),
       },

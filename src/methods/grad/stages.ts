@@ -8,7 +8,7 @@ import type { MarkedFeatures } from "../method.ts";
 import { ORDER_STREAM } from "../parts/captured_fit.ts";
 import { takeStep, type StepInputs, type StepResults } from "../parts/captured_steps.ts";
 import { isGrid } from "../parts/grid_memory.ts";
-import { codeNoise } from "../parts/grid_training.ts";
+import { codeNoise, NOISY } from "../parts/grid_training.ts";
 import type { GradConfig } from "./config.ts";
 import type { GradSettings } from "./options.ts";
 import type { Grad } from "./model.ts";
@@ -144,7 +144,7 @@ function markedFeatures(
 export function trainStep(
   stage: Stage,
   model: Grad,
-  { features, marked, isNoisy, drawOf, optimizer }: StepInputs,
+  { features, marked, kind, drawOf, optimizer }: StepInputs,
   { std, lossScale }: Pick<FitOptions, "std" | "lossScale">,
 ): StepResults {
   const { config } = model;
@@ -155,7 +155,7 @@ export function trainStep(
         stage === "normal"
           ? { features, mask: null }
           : markedFeatures(features, marked, drawOf(STREAM.blocks), config, std);
-      const noise = isNoisy ? codeNoise(seen.features, drawOf(STREAM.noise)) : null;
+      const noise = kind === NOISY ? codeNoise(seen.features, drawOf(STREAM.noise)) : null;
       const pairs =
         stage === "abnormal" && config.pairs === "cosine"
           ? drawPairs(seen.mask!, config.pairCount, drawOf(STREAM.pairs))

@@ -3,7 +3,7 @@ import { RandomStream } from "../../tensor/random.ts";
 import type { AnomalySource, FeatureSource } from "../method.ts";
 import { CapturedFit, scheduleOf, type GradientStage, type Schedule } from "../parts/captured_fit.ts";
 import { gridParameters } from "../parts/grid_memory.ts";
-import { gridOptimizer, isNoisyStep, reconstructionRate } from "../parts/grid_training.ts";
+import { gridOptimizer, noiseKind, reconstructionRate } from "../parts/grid_training.ts";
 import type { GradConfig } from "./config.ts";
 import { stagesOf, STAGES, TITLES, trainedIn, trainStep, STREAM, type FitOptions, type Stage } from "./stages.ts";
 import type { Grad } from "./model.ts";
@@ -70,7 +70,7 @@ function stageOf(
     optimizer: () => stageOptimizer(stage, model, options.lossScale),
     work: (inputs) => trainStep(stage, model, inputs, options),
     ...(reconstructs(stage, model) && { learningRateScale: reconstructionRate(schedule) }),
-    isNoisy: (step) => stage !== "residual" && isNoisyStep(seed, STREAM.coin + streams, step),
+    kind: (step) => (stage === "residual" ? 0 : noiseKind(seed, STREAM.coin + streams, step)),
     anomalies: async (images, step) =>
       anomalies && stage !== "normal" ? drawnAnomalies(anomalies, options, images, step) : null,
     isEnough: (hits) => hits.every((share) => share > enoughHits),

@@ -53,8 +53,8 @@ export interface GradientStage<Stage extends string = string> extends StagePlan,
   readonly work: StepWork;
   /** The learning rates' factor in an epoch. Default 1. */
   readonly learningRateScale?: (epoch: number) => number;
-  /** True for steps whose work adds noise. Default: none does. */
-  readonly isNoisy?: (step: number) => boolean;
+  /** Number of a step's kind, by which its work differs: each kind is captured once. Default: all are of kind 0. */
+  readonly kind?: (step: number) => number;
   /** Real anomalies that take the place of as many of a batch's images; null for none, the default. */
   readonly anomalies?: (images: number, step: number) => Promise<MarkedFeatures | null>;
   /** True once a step's results, behind the loss, are good enough to end the stage. Default: never. */
@@ -169,9 +169,9 @@ export class CapturedFit implements FitPart {
     const images = this.#order.slice(nth * batch, (nth + 1) * batch);
     const marked = (await stage.anomalies?.(images.length, step)) ?? null;
     const chosen = await this.#features.batch(images.slice(marked?.mask.shape[0] ?? 0));
-    const isNoisy = stage.isNoisy?.(step) ?? false;
-    await this.#steps.prepare(chosen, marked, isNoisy);
-    const results = this.#steps.take(chosen, marked, isNoisy, step, stage.learningRateScale?.(epoch) ?? 1);
+    const kind = stage.kind?.(step) ?? 0;
+    await this.#steps.prepare(chosen, marked, kind);
+    const results = this.#steps.take(chosen, marked, kind, step, stage.learningRateScale?.(epoch) ?? 1);
     for (const used of [chosen, marked?.features, marked?.mask]) if (used) release(used);
     const done = step + 1;
     const [loss, rest] = await readResults(results, done % READ_EVERY === 0 || done === steps);

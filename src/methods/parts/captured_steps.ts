@@ -16,8 +16,8 @@ export interface StepInputs {
   readonly features: Tensor;
   /** Real anomalies; null if there are none. */
   readonly marked: MarkedFeatures | null;
-  /** True for a step of the noisy kind. */
-  readonly isNoisy: boolean;
+  /** Number of the step's kind, by which its work may differ. */
+  readonly kind: number;
   readonly optimizer: StageOptimizer;
   /** The random numbers of a purpose, drawn anew in each step. */
   readonly drawOf: (use: number) => Draw;
@@ -58,7 +58,7 @@ export function takeStep(
 }
 
 /**
- * The steps of a stage. The first of each kind, of a batch's shape and with noise or without, is captured while it
+ * The steps of a stage. The first of each kind, and of each shape of a batch, is captured while it
  * runs; the others are runs of that program, which allocate and decide nothing. All kinds share their memory.
  */
 export class CapturedSteps {
@@ -77,9 +77,9 @@ export class CapturedSteps {
   }
 
   /** Compiles in parallel what a step of that kind takes, unless one was taken before. */
-  async prepare(features: Tensor, marked: MarkedFeatures | null, isNoisy: boolean): Promise<void> {
+  async prepare(features: Tensor, marked: MarkedFeatures | null, kind: number): Promise<void> {
     const inputs = tensorsOf(features, marked);
-    await this.#captured.prepare(keyOf(inputs, isNoisy), inputs, (inputs) => this.#takeOn(inputs, isNoisy));
+    await this.#captured.prepare(keyOf(inputs, kind), inputs, (inputs) => this.#takeOn(inputs, kind));
   }
 
   /**
@@ -89,26 +89,26 @@ export class CapturedSteps {
   take(
     features: Tensor,
     marked: MarkedFeatures | null,
-    isNoisy: boolean,
+    kind: number,
     step: number,
     learningRateScale: number,
   ): readonly Tensor[] {
     this.#optimizer.advance(learningRateScale);
     features.device.write(this.#step.allocation.buffer, Uint32Array.of(step));
     const inputs = tensorsOf(features, marked);
-    const key = keyOf(inputs, isNoisy);
+    const key = keyOf(inputs, kind);
     const isRepeated = this.#captured.knows(key);
-    const { results, repeated } = this.#captured.run(key, inputs, (inputs) => this.#takeOn(inputs, isNoisy));
+    const { results, repeated } = this.#captured.run(key, inputs, (inputs) => this.#takeOn(inputs, kind));
     if (isRepeated) repeated();
     return results;
   }
 
-  #takeOn([features, anomalous, mask]: readonly Tensor[], isNoisy: boolean): StepResults {
+  #takeOn([features, anomalous, mask]: readonly Tensor[], kind: number): StepResults {
     const { seed, stream } = this.#random;
     return this.#work({
       features: features!,
       marked: anomalous && mask ? { features: anomalous, mask } : null,
-      isNoisy,
+      kind,
       optimizer: this.#optimizer,
       drawOf: (use) => ({ seed, stream: use + stream, step: this.#step }),
     });
@@ -126,8 +126,8 @@ export class CapturedSteps {
   }
 }
 
-const keyOf = (inputs: readonly Tensor[], isNoisy: boolean): string =>
-  `${inputs.map(({ shape }) => shape.join()).join(" ")} ${isNoisy}`;
+const keyOf = (inputs: readonly Tensor[], kind: number): string =>
+  `${inputs.map(({ shape }) => shape.join()).join(" ")} ${kind}`;
 
 const tensorsOf = (features: Tensor, marked: MarkedFeatures | null): Tensor[] => [
   features,

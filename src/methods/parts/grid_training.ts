@@ -35,9 +35,12 @@ export const reconstructionRate =
   (epoch: number): number =>
     epoch >= Math.floor(DROP_AT * epochs) ? DROP_TO : 1;
 
-/** True for the steps, half of all, whose local coordinates get noise. */
-export const isNoisyStep = (seed: number, stream: number, step: number): boolean =>
-  new RandomStream(seed, stream, step).unit() < 0.5;
+/** Kind of the steps whose local coordinates get noise; 0 of the others. */
+export const NOISY = 1;
+
+/** The kind of a step: half of all get noise. */
+export const noiseKind = (seed: number, stream: number, step: number): number =>
+  new RandomStream(seed, stream, step).unit() < 0.5 ? NOISY : 0;
 
 /** Noise on the local coordinates of features `[N,H,W,C]`: `[N,H,W,2]`. */
 export const codeNoise = ({ device, shape }: Tensor, draw: Draw): Tensor =>

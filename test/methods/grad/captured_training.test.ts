@@ -62,7 +62,7 @@ async function eager(grad: Grad, features: FeatureSource): Promise<number[]> {
       const noisy = stage !== "residual" && new RandomStream(SEED, STREAM.coin + offset, step).unit() < 0.5;
       optimizer.advance(stage === "normal" && Math.floor(step / perEpoch) >= Math.floor(0.8 * epochs) ? 0.1 : 1);
       const drawOf = (use: number) => ({ seed: SEED, stream: use + offset, step });
-      const inputs = { features: chosen, marked: null, isNoisy: noisy, optimizer, drawOf };
+      const inputs = { features: chosen, marked: null, kind: Number(noisy), optimizer, drawOf };
       const { results } = trainStep(stage, grad, inputs, OPTIONS);
       release(chosen);
       losses.push((await toArray(results[0]!))[0]!);
