@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   eval: async () => (await import("./commands/eval.ts")).addEval,
   compare: async () => (await import("./commands/compare.ts")).addCompare,
   predict: async () => (await import("./commands/predict.ts")).addPredict,
+  serve: async () => (await import("./commands/serve.ts")).addServe,
   merge: async () => (await import("./commands/merge.ts")).addMerge,
   export: async () => (await import("./commands/export.ts")).addExport,
   weights: async () => (await import("./commands/weights.ts")).addWeights,
