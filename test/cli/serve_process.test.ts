@@ -39,7 +39,7 @@ const post = async (url: string, query: string, names: readonly string[]): Promi
   return (await fetch(`${url}v1/inspect${query}`, { method: "POST", body: form })).text();
 };
 
-/** What predict prints for images, with names as a form has them. */
+/** The output of predict for images, with names as a form has them. */
 async function predicted(words: readonly string[], names: readonly string[]): Promise<string> {
   const paths = names.map((name) => at("in", name));
   const { stdout } = await bigrid(["predict", RUN, ...paths, "--json", ...words]);

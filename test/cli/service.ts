@@ -8,7 +8,7 @@ export interface Started {
   /** Its address, with a slash at the end. */
   readonly url: string;
   readonly child: ChildProcess;
-  /** What it has said so far. */
+  /** Its messages so far. */
   readonly said: () => string;
   /** Resolves when it has ended. */
   readonly end: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;

@@ -11,7 +11,7 @@ import { require } from "./processes.ts";
 const PICTURES = 16; // different ones
 const MOST_SECONDS = 600; // for all requests together
 
-/** How many requests were answered, and how fast. */
+/** The number of requests that were answered, and their times. */
 export interface Served {
   readonly requests: number;
   /** Requests per second. */

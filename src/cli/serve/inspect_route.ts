@@ -16,7 +16,7 @@ import type { ImageTask, ServedModel, TaskResult } from "./served_model.ts";
 
 const DEFAULT_THRESHOLD = 0.5; // of calibrated scores: the model's own
 
-/** What an inspection needs of the service. */
+/** The parts of the service that an inspection needs. */
 export interface InspectionService {
   readonly models: readonly ServedModel[];
   readonly limits: ServeLimits;
