@@ -40,6 +40,7 @@ export default defineConfig({
         "@huggingface/hub",
         "csv-stringify/sync",
         "tinyglobby",
+        "@fastify/busboy",
       ],
       output: { postBanner: protobufNotice },
     },

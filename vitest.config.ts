@@ -5,7 +5,7 @@ import { wgsl } from "./tools/build/vite_wgsl.mjs";
 // from beginning to end. They take four fifths of the time.
 const SLOW = [
   "test/cli/{command_line,compare,compare_page,efficientnet,faults,full_disk,hostile_paths,inspect,predict,predict_watch,processes}.test.ts",
-  "test/cli/{report,resume,strange_classes,texts}.test.ts",
+  "test/cli/{report,resume,serve_process,strange_classes,texts}.test.ts",
   "test/{playground,torture}/**",
   "test/{examples,package}.test.ts",
   "test/backbones/{efficientnet,resnet}.test.ts",

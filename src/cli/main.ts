@@ -17,6 +17,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   calibrate: async () => (await import("./commands/calibrate.ts")).addCalibrate,
   compare: async () => (await import("./commands/compare.ts")).addCompare,
   predict: async () => (await import("./commands/predict.ts")).addPredict,
+  serve: async () => (await import("./commands/serve.ts")).addServe,
   merge: async () => (await import("./commands/merge.ts")).addMerge,
   export: async () => (await import("./commands/export.ts")).addExport,
   weights: async () => (await import("./commands/weights.ts")).addWeights,

@@ -6,11 +6,13 @@ import { join } from "node:path";
 import { OptionError } from "../../src/runtime/errors.ts";
 import { withArguments } from "../harness/command_line.ts";
 import { fullDisk, standardOutput } from "./outputs.ts";
+import { serving } from "./serving.ts";
 import { Torture } from "./torture.ts";
 import { canUnshare, starting, writers } from "./writers.ts";
 
 const KILLS = 100;
 const ROUNDS = 100;
+const REQUESTS = 20; // of each round
 
 /** Each part, which returns a summary; null if the system does not allow it. */
 const PARTS: Readonly<Record<string, (torture: Torture, kills: number, rounds: number) => Promise<string | null>>> = {
@@ -38,6 +40,12 @@ const PARTS: Readonly<Record<string, (torture: Torture, kills: number, rounds: n
       filled &&
       `${rounds} rounds, ${filled.full} met a full disk; nothing was half written, what was there stayed, and all came to their end with room`
     );
+  },
+  serving: async (torture, _kills, rounds) => {
+    const served = await serving(torture.at("first"), torture.at("pictures"), REQUESTS * rounds);
+    const { requests, rate, p50, p95, perBatch } = served;
+    const times = `${p50.toFixed(0)} ms at the median, ${p95.toFixed(0)} ms for 95 of 100`;
+    return `${requests} requests, 32 at a time, none lost or mixed up; ${times}, ${rate.toFixed(0)} a second, ${perBatch.toFixed(1)} images a batch`;
   },
   outputs: async (torture, _kills, rounds) =>
     `${rounds} rounds, ${(await standardOutput(torture, rounds)).cut} were cut; exit codes were right, and files whole`,

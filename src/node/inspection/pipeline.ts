@@ -1,19 +1,14 @@
 import { dirname, join } from "node:path";
-import type { OverlayOptions } from "sharp";
-import { maskContour, paintHeat } from "../../io/heat.ts";
-import { batchesOf, requireUsable, type DecodedImage } from "../../io/image.ts";
-import { calibratedScore, type GoodScores } from "../../detection/calibration.ts";
-import { defectsOf, type Defects } from "../../detection/defects.ts";
+import { batchesOf } from "../../io/image.ts";
 import type { Detector } from "../../detection/detector.ts";
-import type { InputImage, Inspection, InspectionFailure } from "../../detection/inspection.ts";
 import type { Region } from "../../detection/region.ts";
 import { ensureFolder, writeFileAtomic } from "../files/files.ts";
-import { isGone } from "../files/reasons.ts";
-import { decodeImages, encodePng, loadSharp, type Decoded } from "../images.ts";
-import { InputError } from "../../runtime/errors.ts";
+import { decodeImages, type Decoded } from "../images.ts";
+import { judge, scoreImages, type Failure, type Scored, type VerdictLimits } from "./judged.ts";
 import type { KeptDetector } from "./kept_detector.ts";
+import { PICTURES } from "./pictures.ts";
 import { shortStem } from "./short_stem.ts";
-import type { Inspected, PictureKind, Result } from "./result.ts";
+import type { PictureKind, Result } from "./result.ts";
 
 /** An image to inspect, and the name of its pictures below their folders. */
 export interface ListedImage {
@@ -22,22 +17,13 @@ export interface ListedImage {
 }
 
 /** Options of an inspection. */
-export interface InspectionOptions {
-  readonly good: GoodScores;
-  /** Score above which an image is defective. */
-  readonly threshold: number;
-  readonly pixelThreshold: number;
-  /** Smallest area of a defect, pixels; an image without such a defect is good whatever its score. Null: no limit. */
-  readonly minArea: number | null;
+export interface InspectionOptions extends VerdictLimits {
   /** The part of each picture that counts; null: all of it. */
   readonly region: Region | null;
   readonly pictures: ReadonlyMap<PictureKind, string>;
   /** Images per batch. */
   readonly batch: number;
 }
-
-/** The reasons why there is no score: the file has vanished, it cannot be used, or the model failed on the image. */
-export type Failure = "gone" | "unusable" | "model";
 
 /** The result of an inspection of one image. */
 export interface Outcome<T extends ListedImage> {
@@ -100,77 +86,26 @@ async function inspectBatch<T extends ListedImage>(
   most: number,
   options: InspectionOptions,
 ): Promise<Outcome<T>[]> {
-  const read = batch.map((decoded) => usable(detector, decoded, options));
-  const images = read.filter((one) => "image" in one);
-  const inspections: (Inspection | InspectionFailure)[] = [];
-  for (let first = 0; first < images.length; first += most) {
-    inspections.push(...(await detector.inspectEach(images.slice(first, first + most))));
-  }
-  const inspected = new Map(images.map((image, i) => [image, inspections[i]!]));
-  const outcomes = batch.map(async ({ item }, i): Promise<Outcome<T>> => {
-    const one = read[i]!;
-    const unreadable = (failure: Failure, reason: string): Outcome<T> => ({
-      item,
-      result: { image: item.image, verdict: "unreadable", reason },
-      failure,
-      sampleHigh: null,
-    });
-    if ("failure" in one) return unreadable(one.failure, one.reason);
-    const inspection = inspected.get(one)!;
-    if ("reason" in inspection) return unreadable("model", `${item.image} cannot be inspected: ${inspection.reason}`);
-    const result = await resultOf(item, one, inspection, options);
-    return { item, result, failure: null, sampleHigh: one.image.sampleHigh ?? null };
-  });
+  const scored = await scoreImages(detector, batch, most, options.region);
+  const outcomes = scored.map((one) => outcomeOf(one, options));
   await Promise.allSettled(outcomes); // where one fails, nothing is written any more when that is known
   return Promise.all(outcomes);
 }
 
-/** An image with what counts in it, or why it cannot be inspected. */
-function usable<T extends ListedImage>(
-  detector: Detector,
-  decoded: Decoded<T>,
-  { region }: InspectionOptions,
-): Required<InputImage> | { readonly failure: Failure; readonly reason: string } {
-  try {
-    if ("error" in decoded) throw decoded.error;
-    const { image, item } = decoded;
-    requireUsable(image, item.image);
-    return { image, region: region?.of(image, item.image, detector.config.input) ?? null };
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    return { failure: isGone(error) ? "gone" : "unusable", reason: error.message };
+async function outcomeOf<T extends ListedImage>(scored: Scored<T>, options: InspectionOptions): Promise<Outcome<T>> {
+  const { item } = scored;
+  if ("failure" in scored) {
+    const { failure, reason } = scored;
+    return { item, result: { image: item.image, verdict: "unreadable", reason }, failure, sampleHigh: null };
   }
-}
-
-async function resultOf(
-  { image: path, picture }: ListedImage,
-  { image, region }: Required<InputImage>,
-  inspection: Inspection,
-  { good, threshold, pixelThreshold, minArea, pictures }: InspectionOptions,
-): Promise<Inspected> {
-  const { width, height } = image;
-  const { score, peak } = inspection;
-  const found = defectsOf(inspection, {
-    threshold: pixelThreshold,
-    minArea: minArea ?? 1,
-    counted: region?.counted ?? null,
-  });
-  const written: Partial<Record<PictureKind, string>> = {};
-  for (const [kind, folder] of pictures) {
+  const { input, inspection } = scored;
+  const { result, found } = judge(item.image, input, inspection, options);
+  const pictures: Partial<Record<PictureKind, string>> = {};
+  for (const [kind, folder] of options.pictures) {
     // one after another: each takes several times the image's memory
-    written[kind] = await writePicture(folder, picture, await PICTURES[kind](image, inspection, found));
+    pictures[kind] = await writePicture(folder, item.picture, await PICTURES[kind](input.image, inspection, found));
   }
-  return {
-    image: path,
-    score,
-    calibrated: calibratedScore(score, good),
-    verdict: score <= threshold || (minArea !== null && found.defects.length === 0) ? "good" : "defective",
-    peak,
-    width,
-    height,
-    defects: found.defects,
-    pictures: written,
-  };
+  return { item, result: { ...result, pictures }, failure: null, sampleHigh: input.image.sampleHigh ?? null };
 }
 
 const IN_THE_WAY = ["EEXIST", "EISDIR", "ENAMETOOLONG", "ENOTDIR", "ENOTEMPTY"];
@@ -191,34 +126,4 @@ async function writePicture(folder: string, name: string, png: Uint8Array): Prom
     if (!IN_THE_WAY.includes(((error as Error).cause as NodeJS.ErrnoException | undefined)?.code ?? "")) throw error;
     return write(join(folder, `${shortStem(name)}.png`));
   }
-}
-
-/** Encoders of each kind of picture, as PNG of the image's own size. */
-const PICTURES: Readonly<
-  Record<PictureKind, (image: DecodedImage, inspection: Inspection, found: Defects) => Promise<Uint8Array>>
-> = {
-  heatMap: (image, inspection) => over(paintHeat(image, inspection), null),
-  mask: ({ width, height }, _inspection, { mask }) =>
-    encodePng(
-      mask.map((pixel) => 255 * pixel),
-      width,
-      height,
-    ),
-  contour: (image, _inspection, { mask, defects }) => {
-    const outline = defects.length === 0 ? null : maskContour(mask, image.width, image.height);
-    return over(
-      image,
-      outline && { input: Buffer.from(outline.buffer), raw: { width: image.width, height: image.height, channels: 4 } },
-    );
-  },
-};
-
-/** A photograph, with something laid over it. */
-async function over({ data, width, height }: DecodedImage, layer: OverlayOptions | null): Promise<Uint8Array> {
-  const sharp = await loadSharp();
-  return sharp(data, { raw: { width, height, channels: 4 } })
-    .composite(layer ? [layer] : [])
-    .removeAlpha()
-    .png()
-    .toBuffer();
 }
