@@ -70,6 +70,14 @@ describe("answers", () => {
   });
 });
 
+test("with a region of interest they are predict's too, and what the region does not fit is skipped", async () => {
+  const words = ["--roi", "65,65,10,10"]; // outside the first image, which has 64 pixels a side
+  const { url } = await start(...words);
+  const answer = await post(url, "", NAMES);
+  expect(answer).toBe(await predicted(words, NAMES));
+  expect((JSON.parse(answer) as { skipped: object[] }).skipped).toHaveLength(1);
+});
+
 describe("the end", () => {
   test.each(["SIGTERM", "SIGINT"] as const)("by %s answers what was taken, and is 0", async (signal) => {
     const { url, child, end } = await start("--batch", "1");
