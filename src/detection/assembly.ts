@@ -21,7 +21,7 @@ export const stageNames = (assembly: Assembly): readonly string[] | null =>
 export const seesPixels = (method: Method): boolean =>
   "pixels" in method.assembly(resolveOptions(method.name, method.options, {}), { stages: [], standardise: false });
 
-/** What a detector's method sees, in words: "pixels", or the name of a backbone. */
+/** Names the source of the features that a detector's method sees: "pixels", or a backbone. */
 export const sightOf = (config: {
   readonly assembly: Assembly;
   readonly backbone: Pick<BackboneIdentity, "name">;

@@ -47,7 +47,7 @@ export interface Suspect {
   /** As given, or its number and class. */
   readonly name: string;
   readonly className: string;
-  /** How far it is from the others, in units of the class's middle image. */
+  /** Its distance from the others, in units of that of the class's middle image. */
   readonly ratio: number;
 }
 
@@ -175,7 +175,11 @@ export class Material {
   }
 
   /** Leaves out a share of each class's good images, those least like the others; at least two stay. */
-  async #dropSuspects({ dropSuspects: share, signal, onProgress }: TrainingSettings): Promise<void> {
+  async #dropSuspects({ dropSuspects: share, signal, onProgress, learner }: TrainingSettings): Promise<void> {
+    if ("pixels" in this.extractor.maker.assembly)
+      throw new OptionError(
+        `training: dropSuspects compares features of a backbone, and the method ${learner.name} takes pixels; leave it out, and remove what "bigrid inspect DIR --suspects" shows`,
+      );
     const total = this.samples.length;
     const unlikeness = await this.compare((done) => {
       onProgress({ phase: "suspects", done, total });

@@ -15,7 +15,7 @@ const GROUPS = 3;
 const TOP_SHARE = 0.01; // of an image's cells, whose mean distance is the image's
 const STREAM = 1;
 
-/** How unlike the other good images of its class an image is. */
+/** Distance of an image from the other good ones of its class. */
 export interface Unlikeness {
   /** Distance of its strangest cells from cells of other images, in units of that of the class's middle image. */
   readonly ratio: number;

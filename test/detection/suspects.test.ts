@@ -117,3 +117,12 @@ test("a training leaves them out where it is asked to, and its state says so", a
   expect(few.suspects).toHaveLength(1); // two are needed to learn from
   few.release();
 });
+
+test("a method that takes pixels has no features to compare", async () => {
+  const before = device.memory().bytes;
+  const options = { inputSize: SIDE, method: "riad", dropSuspects: 0.1 } as const;
+  await expect(Training.begin(device, pictures(), options)).rejects.toThrow(
+    "training: dropSuspects compares features of a backbone, and the method riad takes pixels",
+  );
+  expect(device.memory().bytes).toBe(before);
+});

@@ -22,7 +22,7 @@ const { backbone, stages, inputSize } = general;
 /** Those of them that have a flag of their own. */
 export const SHARED_FLAGS = { backbone, stages, inputSize };
 
-/** What a method that sees pixels is told of the backbone that the others share. */
+/** Options of a backbone for a method that sees pixels, in place of those that the others share. */
 const NO_BACKBONE = { backbone: null, stages: null, padding: null, weights: null };
 
 /** A method that is compared, with its options. */

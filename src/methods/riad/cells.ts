@@ -2,7 +2,7 @@ import { activation, relu } from "../../ops/activation.ts";
 import { scalar, subtract } from "../../ops/elementwise.ts";
 import { resize } from "../../ops/resize.ts";
 import { slice } from "../../ops/shape.ts";
-import { RandomStream } from "../../tensor/random.ts";
+import type { RandomStream } from "../../tensor/random.ts";
 import type { Shape, Tensor } from "../../tensor/tensor.ts";
 
 /** Passes that hide a part each of an image: together all of it, no pixel twice. */

@@ -60,6 +60,9 @@ export function droppingOf(probability: number, drawOf: (place: number) => Draw)
   };
 }
 
+// kinds of steps
+const [PLAIN, JITTERED] = [0, 1];
+
 /** The training of a model: a stage of steps. */
 export class UniAdFit extends CapturedFit implements Fit {
   readonly model: UniAdModel;
@@ -78,10 +81,10 @@ export class UniAdFit extends CapturedFit implements Fit {
         streams: 0,
         optimizer: () => optimizerOf(model, settings),
         learningRateScale: (epoch) => stepLearningRate(epoch, { every, factor: DROP_TO }),
-        isNoisy: (step) => new RandomStream(seed, STREAM.coin, step).unit() < jitterShare,
-        work: ({ features: good, isNoisy, drawOf, optimizer }) =>
+        kind: (step) => (new RandomStream(seed, STREAM.coin, step).unit() < jitterShare ? JITTERED : PLAIN),
+        work: ({ features: good, kind, drawOf, optimizer }) =>
           takeStep(optimizer, () => {
-            const seen = isNoisy ? jittered(good, jitter, drawOf(STREAM.jitter)) : good;
+            const seen = kind === JITTERED ? jittered(good, jitter, drawOf(STREAM.jitter)) : good;
             const dropping = droppingOf(probability, (place) => drawOf(STREAM.dropout + place));
             return () => [model.loss(good, seen, dropping)];
           }),
