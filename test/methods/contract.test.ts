@@ -39,7 +39,7 @@ const SMALL: { readonly [N in MethodName]: OptionsOfMethods[N] } = {
   patchcore: { coreset: 0.3, projection: 16, neighbours: 3, batch: 3 },
   crad: { decoder: "tiny", epochs: 1, leastSteps: 6, batch: 4 },
   simplenet: { hidden: 16, epochs: 2, leastSteps: 5, batch: 4, noiseRegion: "patches" },
-  riad: { baseWidth: 2, epochs: 1, leastSteps: 4, batch: 4, cellSizes: [4, 16, 16, 4] },
+  riad: { baseWidth: 2, epochs: 1, leastSteps: 3, batch: 4, cellSizes: [4, 16, 16, 4] },
 };
 
 /** Fields of a configuration that files of earlier builds lack; these are read as before there was the field. */
