@@ -50,7 +50,7 @@ const SMALL: { readonly [N in MethodName]: OptionsOfMethods[N] } = {
     batch: 4,
     jitterShare: 0.5,
   },
-  riad: { baseWidth: 2, epochs: 1, leastSteps: 4, batch: 4, cellSizes: [4, 16, 16, 4] },
+  riad: { baseWidth: 2, epochs: 1, leastSteps: 3, batch: 4, cellSizes: [4, 16, 16, 4] },
 };
 
 /** Fields of a configuration that files of earlier builds lack; these are read as before there was the field. */

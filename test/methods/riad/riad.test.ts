@@ -178,13 +178,14 @@ test("sees the photographs from -1 to 1, and learns to paint them", async () => 
     method: "riad",
     inputSize: SIZE,
     folds: 0,
-    ...{ baseWidth: 4, batch: 4, epochs: 40, leastSteps: 1, learningRate: 4e-3 },
+    cellSizes: [4, 4, 4, 4], // so that steps compare
+    ...{ baseWidth: 2, batch: 4, epochs: 40, leastSteps: 1, learningRate: 4e-3 },
   });
   expect(training.remarks).toHaveLength(1);
   const losses: number[] = [];
   for await (const { loss } of training.fit()) if (loss !== null) losses.push(loss);
   expect(losses).toHaveLength(4);
-  expect(losses.at(-1)!).toBeLessThan(0.8 * losses[0]!);
+  expect(losses.at(-1)!).toBeLessThan(0.9 * losses[0]!);
   const detector = await training.finish();
   expect(detector.config.assembly).toEqual({ pixels: true });
   expect([detector.preprocessing.mean, detector.preprocessing.std]).toEqual([Array(3).fill(0.5), Array(3).fill(0.5)]);
