@@ -178,7 +178,7 @@ export class Material {
   async #dropSuspects({ dropSuspects: share, signal, onProgress, learner }: TrainingSettings): Promise<void> {
     if ("pixels" in this.extractor.maker.assembly)
       throw new OptionError(
-        `training: dropSuspects compares features of a backbone, and the method ${learner.name} takes pixels; leave it out, and remove what "bigrid inspect DIR --suspects" shows`,
+        `training: dropSuspects compares features of a backbone, and the method ${learner.name} takes pixels: leave it out`,
       );
     const total = this.samples.length;
     const unlikeness = await this.compare((done) => {
