@@ -21,7 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   metrics: ["tensor"],
   onnx: ["detection", "methods", "backbones", "kernels", "autograd", "io", "tensor", "runtime"],
   node: ["detection", "methods", "backbones", "io", "data", "metrics", "tensor", "runtime"],
-  browser: ["detection", "methods", "backbones", "io", "data", "metrics", "tensor", "runtime"],
+  browser: ["onnx", "detection", "methods", "backbones", "io", "data", "metrics", "tensor", "runtime"],
   cli: ["node", "onnx", "detection", "methods", "backbones", "io", "data", "metrics", "tensor", "runtime"],
 };
 const OUTSIDE_CORE = ["node", "browser", "cli"];
