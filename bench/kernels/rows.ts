@@ -198,7 +198,8 @@ export const KERNELS: readonly Measured[] = [
     ...inForms("conv2d", "forward", conv.CONV2D_FORMS, (form) =>
       over([DOUBLED, HALVING], (x, w) => conv.conv2dForward(x, w, {}, HALVED, form)),
     ),
-    ...inForms("conv2d", "backward_input", conv.CONV2D_FORMS, (form) =>
+    // without tiles, which multiply the zeros between a stride's pixels too
+    ...inForms("conv2d", "backward_input", ["uniform", "direct"], (form) =>
       over([DOUBLED, HALVING, IMAGE], (x, w, g) => conv.conv2dBackwardInput(x, w, g, HALVED, form)),
     ),
     ...inForms("conv2d", "backward_weight", conv.CONV2D_FORMS, (form) =>
