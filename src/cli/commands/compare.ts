@@ -40,12 +40,12 @@ export function addCompare(program: Command): void {
     .argument("<dir>", `${DATASET_HELP}; with test images, of which some are defective`)
     .optionsGroup(METHODS)
     .addOption(
-      new Option("--methods <names>", `with commas, of ${METHOD_NAMES.join(", ")}`)
+      new Option("--methods <names>", `of ${METHOD_NAMES.join(", ")}`)
         .argParser(methodNames)
         .default(METHOD_NAMES, "all"),
     )
     .addOption(
-      new Option("--seeds <numbers>", "seeds, with commas, that each method is trained with")
+      new Option("--seeds <numbers>", "seeds of each method, with commas")
         .argParser(seedList)
         .default([0, 1, 2], "0,1,2"),
     );
