@@ -17,7 +17,7 @@ interface Manifest {
   readonly bin: Readonly<Record<string, string>>;
 }
 const manifest = JSON.parse(await readFile("package.json", "utf8")) as Manifest;
-const MOST_BYTES = 8e6; // of all files
+const MOST_BYTES = 7e6; // of all files
 const LARGEST = 1.7e6; // of one: the source map of the bundle of everything
 const LICENCES = ["0BSD", "Apache-2.0", "BSD-3-Clause", "ISC", "LGPL-3.0-or-later", "MIT"];
 

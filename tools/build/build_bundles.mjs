@@ -31,7 +31,6 @@ for (const [fileName, entry] of Object.entries(BUNDLES)) {
     build: {
       target: "es2022",
       emptyOutDir: false,
-      sourcemap: true,
       minify: true,
       lib: { entry, formats: ["es"], fileName },
       rolldownOptions: {
