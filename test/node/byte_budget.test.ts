@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { ByteBudget } from "../../src/node/files/byte_budget.ts";
 
 /** Waits until everything that can go ahead has. */
-const settled = () => new Promise((done) => setImmediate(done));
+const settled = () => new Promise((done) => setTimeout(done));
 
 test("no more is taken at a time than there is, in order of asking; what is too large goes ahead alone", async () => {
   const budget = new ByteBudget(10);

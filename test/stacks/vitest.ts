@@ -13,10 +13,10 @@ import {
   type ExpectStatic,
 } from "@vitest/expect";
 import { getCurrentTest } from "@vitest/runner";
-import { spyOn } from "@vitest/spy";
+import { fn, spyOn } from "@vitest/spy";
 
 export { afterAll, afterEach, beforeAll, beforeEach, describe, test } from "@vitest/runner";
-export const vi = { spyOn };
+export const vi = { fn, spyOn };
 
 for (const plugin of [JestExtend, JestChaiExpect, JestAsymmetricMatchers]) chai.use(plugin);
 
