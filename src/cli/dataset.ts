@@ -1,9 +1,12 @@
+import { join } from "node:path";
 import { Option, type Command } from "commander";
 import type { Dataset } from "../data/dataset.ts";
 import { layoutFindings, leftOut } from "../data/layout_findings.ts";
 import { FORMATS, type FormatName } from "../data/layouts/layout.ts";
 import { narrowRange } from "../data/sample_range.ts";
 import { suchAs } from "../data/tree.ts";
+import type { GoodImage } from "../detection/material.ts";
+import type { Region } from "../detection/region.ts";
 import type { DecodedImage } from "../io/image.ts";
 import { readDataset, usableImages } from "../node/dataset.ts";
 import { InputError } from "../runtime/errors.ts";
@@ -67,4 +70,27 @@ export async function* readableImages<T>(
   if (narrow) say(`${narrow.message} ${narrow.advice}`);
   if (skipped > 0)
     say(`skipped ${skipped} of ${items.length} images that cannot be used (--strict makes this an error)`);
+}
+
+/** The way in which a dataset's good images are read. */
+export interface GoodImageOptions {
+  /** True to fail at the first image that cannot be read. */
+  readonly strict: boolean;
+  /** The part of each image that counts; null where all does. */
+  readonly region: Region | null;
+  /** The square that images fill, for the region. */
+  readonly input: Parameters<Region["of"]>[2];
+}
+
+/** Decodes a dataset's good images in order, as `readableImages`; their names are their paths. */
+export async function* goodImages(
+  root: string,
+  { classes }: Dataset,
+  { strict, region, input }: GoodImageOptions,
+): AsyncGenerator<GoodImage> {
+  const items = classes.flatMap(({ name, train }) =>
+    train.map(({ path }) => ({ name: join(root, path), className: name })),
+  );
+  for await (const { item, image } of readableImages(items, ({ name }) => name, strict))
+    yield { ...item, image, region: region?.of(image, item.name, input) ?? null };
 }

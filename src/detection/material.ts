@@ -62,22 +62,20 @@ export class Material {
   /** `[C]`: standard deviation of each channel of them. */
   readonly std: Tensor;
   readonly set: TrainingSet;
-  /** The images that are not left out. */
-  samples: readonly TrainingSample[];
   /** Names of all images that were read, by their index. */
   readonly names: readonly string[];
-  /** The good images that are left out. */
-  suspects: readonly Suspect[] = [];
   /** True if any picture had a region of interest. */
   readonly regions: boolean;
   readonly anomalies: readonly Anomaly[];
   readonly #device: Device;
   readonly #store: FeatureStore;
+  #samples: readonly TrainingSample[];
+  #suspects: readonly Suspect[] = [];
 
   private constructor(device: Device, maker: FeatureMaker, store: FeatureStore, parts: Parts) {
     const { set, samples, names, regions, anomalies } = parts;
     [this.#device, this.#store] = [device, store];
-    [this.set, this.samples, this.names] = [set, samples, names];
+    [this.set, this.#samples, this.names] = [set, samples, names];
     [this.regions, this.anomalies] = [regions, anomalies];
     const { extractor, variance, std } = extractorFor(device, maker, set.statistics);
     [this.extractor, this.variance, this.std] = [extractor, variance, std];
@@ -169,6 +167,16 @@ export class Material {
     }
   }
 
+  /** The good images that are not left out. */
+  get samples(): readonly TrainingSample[] {
+    return this.#samples;
+  }
+
+  /** The good images that are. */
+  get suspects(): readonly Suspect[] {
+    return this.#suspects;
+  }
+
   /** Compares each good image with the others of its class. */
   compare(onImage: (done: number) => void): Promise<Map<TrainingSample, Unlikeness>> {
     return compareWithOthers(this.#device, this.samples, (sample) => this.features([sample]), onImage);
@@ -191,8 +199,8 @@ export class Material {
       const count = Math.min(Math.round(share * members.length), members.length - LEAST_IMAGES);
       return members.sort((a, b) => ratioOf(b) - ratioOf(a)).slice(0, Math.max(0, count));
     });
-    this.samples = this.samples.filter((sample) => !suspects.includes(sample));
-    this.suspects = suspects.map((sample) => ({
+    this.#samples = this.samples.filter((sample) => !suspects.includes(sample));
+    this.#suspects = suspects.map((sample) => ({
       name: this.names[sample.index]!,
       className: sample.className,
       ratio: ratioOf(sample),

@@ -1,18 +1,13 @@
-import { join } from "node:path";
 import { Option, type Command } from "commander";
-import type { Dataset } from "../../data/dataset.ts";
 import type { FormatName } from "../../data/layouts/layout.ts";
 import { calibrateDetector } from "../../detection/calibrate_detector.ts";
 import { goodScoresOf, type Calibration, type HeldOut } from "../../detection/calibration.ts";
-import type { GoodImage } from "../../detection/material.ts";
-import type { Region } from "../../detection/region.ts";
 import { TRAINING_OPTIONS } from "../../detection/training_options.ts";
 import { nameShown } from "../../io/printable.ts";
 import { loadDetector, modelPath, saveCalibration } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";
 import { hashFile } from "../../node/files/hash.ts";
-import { InputError } from "../../runtime/errors.ts";
-import { addFormatFlag, DATASET_HELP, openDataset, readableImages } from "../dataset.ts";
+import { addFormatFlag, DATASET_HELP, goodImages, openDataset } from "../dataset.ts";
 import { positiveNumber } from "../flags/numbers.ts";
 import { WEIGHTS_HELP } from "../flags/options.ts";
 import { addRegionFlags, readRegion, remarkOnRegion, type RegionFlags } from "../flags/region.ts";
@@ -60,7 +55,7 @@ export function addCalibrate(program: Command): void {
       const sha256 = await hashFile(model);
       const detector = await loadDetector(device, run, { weights, sha256 });
       remarkOnRegion(run, detector.config.regions, region);
-      const images = goodImages(root, dataset, strict, region, detector.config.input);
+      const images = goodImages(root, dataset, { strict, region, input: detector.config.input });
       const total = dataset.classes.reduce((sum, { train }) => sum + train.length, 0);
       const bar = showProgress("Calibration", total);
       const onProgress = ({ done }: { readonly done: number }): void => bar.update(done);
@@ -83,19 +78,6 @@ export function addCalibrate(program: Command): void {
       printLines(tableOf(counts, before, calibration));
       print(`model   ${model}   has the new thresholds; reports and exported files have those before`);
     });
-}
-
-async function* goodImages(
-  root: string,
-  { classes }: Dataset,
-  strict: boolean,
-  region: Region | null,
-  input: Parameters<Region["of"]>[2],
-): AsyncGenerator<GoodImage> {
-  const items = classes.flatMap(({ name, train }) => train.map((item) => ({ path: join(root, item.path), name })));
-  if (items.length === 0) throw new InputError(`${root} has no good images for training`);
-  for await (const { item, image } of readableImages(items, ({ path }) => path, strict))
-    yield { name: item.path, className: item.name, image, region: region?.of(image, item.path, input) ?? null };
 }
 
 /** Images of a class, and how many of them its thresholds reject. */

@@ -1,16 +1,17 @@
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import type { Dataset } from "../../data/dataset.ts";
 import { findSuspects, type RankedImage, type SuspectOptions } from "../../detection/find_suspects.ts";
-import type { TrainingImage } from "../../detection/material.ts";
+import { TRAINING_OPTIONS } from "../../detection/training_options.ts";
 import { paintHeat } from "../../io/heat.ts";
 import { placementOf, sizeWithin } from "../../io/placement.ts";
 import { printable } from "../../io/printable.ts";
 import { openDevice } from "../../node/device.ts";
 import { decodeImage, encodeJpeg } from "../../node/images.ts";
-import { readableImages } from "../dataset.ts";
+import { goodImages } from "../dataset.ts";
 import { dataUrl, escapedText } from "../report/html.ts";
-import { showProgress } from "../terminal/progress.ts";
+import { Bars } from "../terminal/bars.ts";
 
+const TITLES = { features: "Features", suspects: "Comparison" };
 const MOST_LISTED = 10;
 const MOST_SHOWN = 12;
 /** Distances drawn as nothing and as the strongest heat, in units of the middle image's. */
@@ -18,27 +19,18 @@ const HEAT = [0.7, 1.8] as const;
 
 /** Ranks a dataset's good images: those least like the others first; names are paths below `root`. */
 export async function rankSuspects(root: string, dataset: Dataset, options: SuspectOptions): Promise<RankedImage[]> {
-  const items = dataset.classes.flatMap(({ name, train }) => train.map(({ path }) => ({ path, className: name })));
-  const bars = { features: showProgress("Features", items.length) };
-  let comparing: ReturnType<typeof showProgress> | null = null;
-  const read = async function* (): AsyncGenerator<TrainingImage> {
-    for await (const { item, image } of readableImages(items, ({ path }) => join(root, path), false))
-      yield { name: item.path, className: item.className, image };
-  };
+  const total = dataset.classes.reduce((sum, { train }) => sum + train.length, 0);
+  const input = { resize: "stretch", size: options.inputSize ?? TRAINING_OPTIONS.inputSize.default } as const;
+  const bars = new Bars();
   const device = await openDevice();
   try {
-    return await findSuspects(device, read(), {
+    const ranked = await findSuspects(device, goodImages(root, dataset, { strict: false, region: null, input }), {
       ...options,
-      onProgress: (progress) => {
-        if (progress.phase === "features") return bars.features.update(progress.done);
-        if (!comparing) bars.features.end();
-        comparing ??= showProgress("Comparison", progress.total);
-        comparing.update(progress.done);
-      },
+      onProgress: ({ phase, done }) => bars.show(TITLES[phase], total).update(done),
     });
+    return ranked.map((image) => ({ ...image, name: relative(root, image.name) }));
   } finally {
-    if (!comparing) bars.features.end();
-    (comparing as ReturnType<typeof showProgress> | null)?.end();
+    bars.end();
     device.destroy();
   }
 }

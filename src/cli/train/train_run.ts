@@ -1,6 +1,6 @@
 import { rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Dataset, Item } from "../../data/dataset.ts";
+import type { Dataset } from "../../data/dataset.ts";
 import type { Detector } from "../../detection/detector.ts";
 import type { TrainingImage } from "../../detection/material.ts";
 import { Training } from "../../detection/training.ts";
@@ -15,10 +15,10 @@ import { SpillFile } from "../../node/files/spill.ts";
 import { TrainingFiles, type LoggedStep, type SavedTraining } from "../../node/training_files.ts";
 import type { Device } from "../../runtime/device.ts";
 import { DeviceLostError, DivergedError, InputError } from "../../runtime/errors.ts";
-import { readableImages } from "../dataset.ts";
+import { goodImages } from "../dataset.ts";
 import { configurationOf } from "../flags/options.ts";
 import { say } from "../terminal/say.ts";
-import { showProgress, type Progress } from "../terminal/progress.ts";
+import { Bars } from "../terminal/bars.ts";
 import { advised, half, wantsLess } from "../../node/recovery.ts";
 import type { Region } from "../../detection/region.ts";
 import { AwaitedSignals } from "../terminal/signals.ts";
@@ -168,7 +168,8 @@ export async function trainRun(
     const left = `a training that was ended after ${last.taken} steps`;
     throw new InputError(`${run} holds ${left}: --resume continues it; remove ${dirname(last.path)} to start again`);
   }
-  const items = dataset.classes.flatMap(({ name, train }) => train.map((item) => ({ item, className: name })));
+  const total = dataset.classes.reduce((sum, { train }) => sum + train.length, 0);
+  const input = { resize: options.resize ?? "stretch", size: options.inputSize ?? TRAINING_OPTIONS.inputSize.default };
   const started = performance.now();
   const bars = new Bars(label);
   const spill = new SpillFile(run);
@@ -177,10 +178,10 @@ export async function trainRun(
     if (signals.came) throw new SignalCame(signals.came);
   };
   try {
-    const images = given?.() ?? goodImages(root, items, strict, region, options);
+    const images = given?.() ?? goodImages(root, dataset, { strict, region, input });
     const onProgress = (progress: TrainingProgress): void => {
       if (progress.phase === "training") return; // the loop below tells
-      if (progress.phase === "features") bars.show("Features", items.length).update(progress.done);
+      if (progress.phase === "features") bars.show("Features", total).update(progress.done);
       else bars.show(TITLES[progress.phase], progress.total).update(progress.done);
       endIfAsked();
     };
@@ -279,20 +280,6 @@ export function lossCurvesOf(steps: readonly LoggedStep[]): LossCurve[] {
   return curves;
 }
 
-async function* goodImages(
-  root: string,
-  items: readonly { readonly item: Item; readonly className: string }[],
-  strict: boolean,
-  region: Region | null,
-  options: TrainingOptions,
-): AsyncGenerator<TrainingImage> {
-  const input = { resize: options.resize ?? "stretch", size: options.inputSize ?? TRAINING_OPTIONS.inputSize.default };
-  for await (const { item, image } of readableImages(items, ({ item }) => join(root, item.path), strict)) {
-    const name = join(root, item.item.path);
-    yield { name, className: item.className, image, region: region?.of(image, name, input) ?? null };
-  }
-}
-
 /** A signal has asked to end. */
 class SignalCame extends Error {
   readonly signal: NodeJS.Signals;
@@ -300,32 +287,5 @@ class SignalCame extends Error {
   constructor(signal: NodeJS.Signals) {
     super(signal);
     this.signal = signal;
-  }
-}
-
-/** Progress bars, one after another. */
-class Bars {
-  readonly #label: string;
-  #title = "";
-  #bar: Progress | null = null;
-
-  /** @param label stands before all titles */
-  constructor(label: string) {
-    this.#label = label;
-  }
-
-  /** The bar of that title; the one before ends. */
-  show(title: string, total: number): Progress {
-    if (title !== this.#title || !this.#bar) {
-      this.end();
-      this.#title = title;
-      this.#bar = showProgress(`${this.#label}${title}`, total);
-    }
-    return this.#bar;
-  }
-
-  end(): void {
-    this.#bar?.end();
-    this.#bar = null;
   }
 }
