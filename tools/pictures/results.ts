@@ -1,0 +1,135 @@
+import { readChoices } from "../../bench/accuracy/choices.ts";
+import { readResults, type Result } from "../../bench/accuracy/results.ts";
+import type { MetricName } from "../../src/metrics/metrics.ts";
+import { circle, line, path, picture, rectangle, short, SIZE, SMALL, text, type Mark, type Point } from "./draw.ts";
+import { MARGIN, WIDTH } from "./flow.ts";
+import { columns, scaleOf } from "./plot.ts";
+
+/** The measurements. */
+export const RESULTS = "bench/results/accuracy.json";
+
+const FIGURES: readonly (readonly [name: MetricName, title: string])[] = [
+  ["imageAuroc", "image AUROC, %"],
+  ["pixelAp", "pixel AP, %"],
+];
+const LOOKS = [
+  { fill: "blue", offset: -5, isRound: true },
+  { fill: "learnedLine", offset: 6, isRound: false },
+] as const;
+const CHOICES = "bench/accuracy/choices.json";
+const LEAST_CAPS = 7; // length of a whisker that has a cap at its end
+const [LABELS, BETWEEN, ROW] = [172, 26, 34]; // width of the names, between two plots, and height of a row
+
+/** Mean and standard deviation over seeds, in percent; of one value there is no deviation. */
+export function figureOf(results: readonly Result[], name: MetricName): { mean: number; std: number | null } | null {
+  const values = results.flatMap(({ metrics }) => metrics[name] ?? []).map((value) => 100 * value);
+  if (values.length === 0) return null;
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  if (values.length === 1) return { mean, std: null };
+  return { mean, std: Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1)) };
+}
+
+/** In the order of the file of choices. */
+const sorted = (choices: readonly string[], known: readonly string[]): string[] =>
+  [...choices].sort((a, b) => known.indexOf(a) - known.indexOf(b));
+
+const unique = <T>(values: readonly T[]): T[] => [...new Set(values)];
+
+/** Datasets on which the choices differ: where all tell all images apart there is nothing to see. */
+const told = (results: readonly Result[]): string[] =>
+  unique(results.map(({ dataset }) => dataset)).filter((dataset) =>
+    results.some((result) => result.dataset === dataset && result.metrics.imageAuroc !== 1),
+  );
+
+/** A mean as a dot or a diamond, with whiskers of one standard deviation. */
+function whisker([x, y]: Point, spread: number | null, { fill, isRound }: (typeof LOOKS)[number]): Mark[] {
+  const ends = spread === null ? [] : [x - spread, x + spread];
+  return [
+    ...(ends.length > 0
+      ? [
+          line(
+            [
+              [ends[0]!, y],
+              [ends[1]!, y],
+            ],
+            { stroke: fill, width: 2 },
+          ),
+        ]
+      : []),
+    ...(spread !== null && spread > LEAST_CAPS ? ends : []).map((end) =>
+      line(
+        [
+          [end, y - 4],
+          [end, y + 4],
+        ],
+        { stroke: fill, width: 2 },
+      ),
+    ),
+    isRound
+      ? circle([x, y], 4.5, { fill })
+      : path(`M${short(x)} ${short(y - 5.5)}l5.5 5.5l-5.5 5.5l-5.5 -5.5z`, { fill }),
+  ];
+}
+
+/** The accuracy of each choice over seeds, from the file of results. */
+export async function results(): Promise<string> {
+  const all = await readResults(RESULTS);
+  const known = (await readChoices(CHOICES, null)).map(({ name }) => name);
+  const datasets = told(all);
+  const backbones = unique(all.map(({ backbone }) => backbone));
+  if (backbones.length > LOOKS.length)
+    throw new Error(`expected at most ${LOOKS.length} backbones, got ${backbones.join()}`);
+  const width = (WIDTH - MARGIN - LABELS - BETWEEN - MARGIN) / FIGURES.length;
+  const marks: Mark[] = [];
+  let top = MARGIN + 40;
+  for (const dataset of datasets) {
+    const own = all.filter((result) => result.dataset === dataset);
+    const choices = sorted(unique(own.map(({ choice }) => choice)), known);
+    const bottom = top + 34 + choices.length * ROW;
+    marks.push(text([MARGIN, top + 18], dataset, { bold: true }));
+    choices.forEach((choice, i) => {
+      const y = top + 34 + i * ROW;
+      if (i % 2 === 0) marks.push(rectangle([MARGIN - 8, y], WIDTH - 2 * MARGIN + 16, ROW, { fill: "map", radius: 4 }));
+      marks.push(text([MARGIN, y + ROW / 2 + 5], choice, { size: SMALL }));
+    });
+    FIGURES.forEach(([name, title], nth) => {
+      const figures = choices.map((choice) =>
+        backbones.map((backbone) =>
+          figureOf(
+            own.filter((result) => result.choice === choice && result.backbone === backbone),
+            name,
+          ),
+        ),
+      );
+      const ends = figures
+        .flat()
+        .flatMap((figure) => (figure ? [figure.mean - (figure.std ?? 0), figure.mean + (figure.std ?? 0)] : []));
+      const [low, high] = [Math.min(...ends), Math.max(...ends)];
+      const left = LABELS + BETWEEN / 2 + nth * (width + BETWEEN);
+      const scale = scaleOf(low - 0.06 * (high - low), high + 0.06 * (high - low), left, left + width);
+      marks.push(text([left, top + 18], title, { size: SMALL }), ...columns(scale, top + 34, bottom, 4));
+      figures.forEach((row, i) =>
+        row.forEach((figure, j) => {
+          if (!figure) return;
+          const spread = figure.std === null ? null : scale.at(figure.mean + figure.std) - scale.at(figure.mean);
+          const y = top + 34 + (i + 0.5) * ROW + LOOKS[j]!.offset;
+          marks.push(...whisker([scale.at(figure.mean), y], spread, LOOKS[j]!));
+        }),
+      );
+    });
+    top = bottom + 44;
+  }
+  const legend = backbones.flatMap((backbone, i): Mark[] => [
+    ...whisker([MARGIN + 14 + i * 190, MARGIN + 8], 12, LOOKS[i]!),
+    text([MARGIN + 36 + i * 190, MARGIN + 13], backbone, { size: SIZE }),
+  ]);
+  return picture(
+    {
+      width: WIDTH,
+      height: top - 10,
+      title: "Accuracy of each choice, over seeds",
+      description: `Image AUROC and pixel AP on ${datasets.join(", ")}, of each choice with ${backbones.join(" and with ")}: means over seeds with whiskers of one standard deviation, without whiskers where there is one seed. The figures are those of ${RESULTS}, and stand in the tables of this page. Datasets on which all choices tell all images apart are left out.`,
+    },
+    [legend, marks],
+  );
+}
