@@ -25,7 +25,7 @@ export function capture(): string {
   return picture(
     {
       width: WIDTH,
-      height: 500,
+      height: 512,
       title: "Capture and replay, and who owns which memory",
       description:
         "In capture, the host runs a function once: a recording sends each of its calls to the GPU and notes it. The notes become a program of commands, params and bind groups. In each run, the program is encoded again, without the function. Three kinds of buffers: the device's pool holds inputs and weights from outside, which a run reads in place; they belong to scopes or to the caller. The program's pool holds results, which each run overwrites. Buffers that programs share hold what is needed only during a run. The latter two belong to programs and end with the last of them.",
@@ -47,9 +47,9 @@ export function capture(): string {
       outside.marks,
       own.marks,
       shared.marks,
-      note([outside.x + 4, 450], ["owned by scopes", "and by the caller"]),
+      note([outside.x + 4, 452], ["owned by scopes", "and by the caller"]),
       note(
-        [own.x + 4, 450],
+        [own.x + 4, 452],
         ["owned by programs that are captured", "beside each other; they end with the", "last program.release()"],
       ),
     ],

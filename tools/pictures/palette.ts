@@ -46,8 +46,8 @@ export const GROUNDS: Readonly<Partial<Record<Role, readonly TextRole[]>>> = {
   paper: TEXT_ROLES,
   map: TEXT_ROLES,
   learned: ["ink", "quiet", "learnedLine"],
-  blueSoft: ["ink", "blue"],
-  greenSoft: ["ink", "green"],
+  blueSoft: ["ink", "quiet", "blue"],
+  greenSoft: ["ink", "quiet", "green"],
   redSoft: ["ink", "red"],
   purpleSoft: ["ink", "purple"],
 };

@@ -1,5 +1,5 @@
 import { readChoices } from "../../bench/accuracy/choices.ts";
-import { readResults, type Result } from "../../bench/accuracy/results.ts";
+import { readResults, seenOf, type Result } from "../../bench/accuracy/results.ts";
 import type { MetricName } from "../../src/metrics/metrics.ts";
 import { circle, line, path, picture, rectangle, short, SIZE, SMALL, text, type Mark, type Point } from "./draw.ts";
 import { MARGIN, WIDTH } from "./flow.ts";
@@ -18,10 +18,16 @@ const LOOKS = [
 ] as const;
 const CHOICES = "bench/accuracy/choices.json";
 const LEAST_CAPS = 7; // length of a whisker that has a cap at its end
-const [LABELS, BETWEEN, ROW] = [172, 26, 34]; // width of the names, between two plots, and height of a row
+const [LABELS, BETWEEN, ROW] = [165, 26, 34]; // width of the names, between two plots, and height of a row
+const TICKS = 4; // numbers below a plot, at most
 
-/** Mean and standard deviation over seeds, in percent; of one value there is no deviation. */
-export function figureOf(results: readonly Result[], name: MetricName): { mean: number; std: number | null } | null {
+/** Mean and standard deviation over seeds, in percent; one value has no deviation. */
+interface Figure {
+  readonly mean: number;
+  readonly std: number | null;
+}
+
+function figureOf(results: readonly Result[], name: MetricName): Figure | null {
   const values = results.flatMap(({ metrics }) => metrics[name] ?? []).map((value) => 100 * value);
   if (values.length === 0) return null;
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -71,6 +77,30 @@ function whisker([x, y]: Point, spread: number | null, { fill, isRound }: (typeo
   ];
 }
 
+/** A plot of one figure: a row for each choice, in it a mark for each backbone. */
+function plot(rows: readonly (readonly (Figure | null)[])[], title: string, [left, top]: Point, width: number): Mark[] {
+  const ends = rows.flat().flatMap((figure) => {
+    if (!figure) return [];
+    const { mean, std } = figure;
+    return [mean - (std ?? 0), mean + (std ?? 0)];
+  });
+  const [low, high] = [Math.min(...ends), Math.max(...ends)];
+  const room = 0.06 * (high - low);
+  const scale = scaleOf(low - room, high + room, left, left + width);
+  const whiskers = rows.flatMap((row, i) =>
+    row.flatMap((figure, j) => {
+      if (!figure) return [];
+      const spread = figure.std === null ? null : scale.at(figure.mean + figure.std) - scale.at(figure.mean);
+      return whisker([scale.at(figure.mean), top + (i + 0.5) * ROW + LOOKS[j]!.offset], spread, LOOKS[j]!);
+    }),
+  );
+  return [
+    text([left, top - 16], title, { size: SMALL }),
+    ...columns(scale, top, top + rows.length * ROW, TICKS),
+    ...whiskers,
+  ];
+}
+
 /** The accuracy of each choice over seeds, from the file of results. */
 export async function results(): Promise<string> {
   const all = await readResults(RESULTS);
@@ -79,21 +109,24 @@ export async function results(): Promise<string> {
   const backbones = unique(all.map(({ backbone }) => backbone));
   if (backbones.length > LOOKS.length)
     throw new Error(`expected at most ${LOOKS.length} backbones, got ${backbones.join()}`);
-  const width = (WIDTH - MARGIN - LABELS - BETWEEN - MARGIN) / FIGURES.length;
+  const width = (WIDTH - 2 * MARGIN - LABELS - BETWEEN) / FIGURES.length;
   const marks: Mark[] = [];
-  let top = MARGIN + 40;
-  for (const dataset of datasets) {
-    const own = all.filter((result) => result.dataset === dataset);
+  let top = MARGIN + 52; // of the next dataset
+  for (const [dataset, seen] of datasets.flatMap((dataset) =>
+    unique(all.filter((result) => result.dataset === dataset).map(seenOf)).map((seen) => [dataset, seen] as const),
+  )) {
+    const own = all.filter((result) => result.dataset === dataset && seenOf(result) === seen);
     const choices = sorted(unique(own.map(({ choice }) => choice)), known);
-    const bottom = top + 34 + choices.length * ROW;
-    marks.push(text([MARGIN, top + 18], dataset, { bold: true }));
+    const first = top + 46; // of the rows
+    marks.push(text([MARGIN, top], dataset, { bold: true }));
+    marks.push(text([WIDTH - MARGIN, top], seen, { size: SMALL, role: "quiet", anchor: "end" }));
     choices.forEach((choice, i) => {
-      const y = top + 34 + i * ROW;
+      const y = first + i * ROW;
       if (i % 2 === 0) marks.push(rectangle([MARGIN - 8, y], WIDTH - 2 * MARGIN + 16, ROW, { fill: "map", radius: 4 }));
       marks.push(text([MARGIN, y + ROW / 2 + 5], choice, { size: SMALL }));
     });
     FIGURES.forEach(([name, title], nth) => {
-      const figures = choices.map((choice) =>
+      const rows = choices.map((choice) =>
         backbones.map((backbone) =>
           figureOf(
             own.filter((result) => result.choice === choice && result.backbone === backbone),
@@ -101,32 +134,18 @@ export async function results(): Promise<string> {
           ),
         ),
       );
-      const ends = figures
-        .flat()
-        .flatMap((figure) => (figure ? [figure.mean - (figure.std ?? 0), figure.mean + (figure.std ?? 0)] : []));
-      const [low, high] = [Math.min(...ends), Math.max(...ends)];
-      const left = LABELS + BETWEEN / 2 + nth * (width + BETWEEN);
-      const scale = scaleOf(low - 0.06 * (high - low), high + 0.06 * (high - low), left, left + width);
-      marks.push(text([left, top + 18], title, { size: SMALL }), ...columns(scale, top + 34, bottom, 4));
-      figures.forEach((row, i) =>
-        row.forEach((figure, j) => {
-          if (!figure) return;
-          const spread = figure.std === null ? null : scale.at(figure.mean + figure.std) - scale.at(figure.mean);
-          const y = top + 34 + (i + 0.5) * ROW + LOOKS[j]!.offset;
-          marks.push(...whisker([scale.at(figure.mean), y], spread, LOOKS[j]!));
-        }),
-      );
+      marks.push(...plot(rows, title, [MARGIN + LABELS + nth * (width + BETWEEN), first], width));
     });
-    top = bottom + 44;
+    top = first + choices.length * ROW + 56;
   }
   const legend = backbones.flatMap((backbone, i): Mark[] => [
-    ...whisker([MARGIN + 14 + i * 190, MARGIN + 8], 12, LOOKS[i]!),
-    text([MARGIN + 36 + i * 190, MARGIN + 13], backbone, { size: SIZE }),
+    ...whisker([MARGIN + 14 + i * 190, MARGIN + 6], 12, LOOKS[i]!),
+    text([MARGIN + 36 + i * 190, MARGIN + 11], backbone, { size: SIZE }),
   ]);
   return picture(
     {
       width: WIDTH,
-      height: top - 10,
+      height: top - 22,
       title: "Accuracy of each choice, over seeds",
       description: `Image AUROC and pixel AP on ${datasets.join(", ")}, of each choice with ${backbones.join(" and with ")}: means over seeds with whiskers of one standard deviation, without whiskers where there is one seed. The figures are those of ${RESULTS}, and stand in the tables of this page. Datasets on which all choices tell all images apart are left out.`,
     },

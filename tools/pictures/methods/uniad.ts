@@ -53,7 +53,7 @@ export function uniad(): string {
       height: main.bottom + 52,
       title: "UniAD: the data flow",
       description:
-        "A frozen backbone turns photographs into 14 by 14 tokens. A learned linear layer, an encoder of four layers and a decoder of four layers with learned queries reconstruct them. In every attention a cell sees neither itself nor the cells around it, a window of 7 by 7. The distance of a token from its reconstruction is the cell's score. Enlarged, these are the map; its largest window mean is the score.",
+        "A frozen backbone turns photographs into 14 by 14 tokens. A learned linear layer, an encoder of four layers and a decoder of four layers with learned queries reconstruct them; this is the published network. In every attention a cell sees neither itself nor the cells around it, a window of 7 by 7. The distance of a token from its reconstruction is the cell's score. Enlarged, these are the map; its largest window mean is the score.",
     },
     [
       main.marks,
