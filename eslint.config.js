@@ -5,7 +5,7 @@ export default tseslint.config(
   { ignores: ["dist/", "dist-device/", "site/", "runs/", "bigrid-demo/"] },
   tseslint.configs.base,
   {
-    files: ["src/**/*.ts", "test/**/*.ts", "bench/**/*.ts", "examples/playground/*.ts"],
+    files: ["src/**/*.ts", "test/**/*.ts", "bench/**/*.ts", "examples/playground/*.ts", "tools/pictures/**/*.ts"],
     extends: [tseslint.configs.recommendedTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
