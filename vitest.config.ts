@@ -8,6 +8,7 @@ const SLOW = [
   "test/cli/{report,resume,serve_process,strange_classes,texts}.test.ts",
   "test/{playground,torture}/**",
   "test/{examples,package}.test.ts",
+  "test/docs/{commands,programs}.test.ts",
   "test/backbones/{efficientnet,resnet}.test.ts",
   "test/detection/{marked_cells,memory_estimate,region_training,training}.test.ts",
   "test/methods/contract.test.ts",

@@ -16,6 +16,7 @@ import { encodePng } from "../../src/node/images.ts";
 import { device } from "../harness/device.ts";
 import { madeUpDetector, madeUpPicture } from "../harness/made_up_detector.ts";
 import { temporaryFolder } from "../harness/temporary.ts";
+import { blocksOf } from "../docs/pages.ts";
 import { complaintsOf, executablePath, launch } from "./chromium.ts";
 import { inputsOf } from "../harness/inputs.ts";
 
@@ -115,6 +116,20 @@ describe.skipIf(executablePath === undefined)(suite, () => {
     const status = await statusOf(`${await serve(ROOT)}/examples/page/own_kernel.html`, /rate$|rror|WebGPU/);
     expect(status).toContain("softsign -0.5 0 0.75, its gradient 0.25 1 0.0625");
     expect(status).toMatch(/softsign\.forward<f32>: [1-9]\d* % of the memory's rate$/);
+  });
+
+  test("a page runs the program of the page on model files", async () => {
+    const [program] = blocksOf("docs/model_file.md").filter(({ code }) => code.includes('"bigrid/browser"'));
+    const folder = await temporaryFolder();
+    await saveDetector(await madeUpDetector(device, 64, { decoder: "tiny" }), folder);
+    await symlink(join(ROOT, "dist"), join(folder, "dist"));
+    const map = JSON.stringify({ imports: { "bigrid/browser": "/dist/browser.js" } });
+    const shown = 'document.getElementById("status").textContent = detector.config.method.name;';
+    await writeFile(
+      join(folder, "index.html"),
+      `<p id="status"></p><script type="importmap">${map}</script><script type="module">${program!.code}${shown}</script>`,
+    );
+    expect(await statusOf(`${await serve(folder)}/index.html`, /\S/)).toBe("grad");
   });
 
   test("a Vite app bundles the package and trains with its kernels", async () => {
