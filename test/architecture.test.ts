@@ -194,7 +194,7 @@ const MAY_NAME: Readonly<Record<string, RegExp>> = {
   "src/methods/crad/options.ts": /decoder/,
   "src/data/names.ts": /abnormal/i, // a folder of defective images
   "src/io/safetensors.ts": /TextDecoder/, // of UTF-8
-  "src/cli/predict/image_list.ts": /TextDecoder/,
+  "src/cli/predict/name_list.ts": /TextDecoder/,
   "src/data/tree.ts": /decoder/, // of image files
   "src/node/images.ts": /decoder/,
   "src/browser/images.ts": /decoders/,
