@@ -38,7 +38,7 @@ export const DEFINITIONS: Readonly<Record<string, Definition>> = {
   row_products: { operations: ["rows"] },
   scan: { operations: ["shape"] },
   softmax: { operations: ["rows"] },
-  tiled_product: { operations: ["matmul"], form: "64x64x16 of 8x4" },
+  tiled_product: { operations: ["matmul"], form: "tiled 64x64x16 of 8x4" },
   top_k_mean: { operations: ["statistics"] },
 };
 

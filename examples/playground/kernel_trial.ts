@@ -56,10 +56,15 @@ export async function operationsOf(shader: string): Promise<readonly AnyOperatio
   return modules.flatMap((module) => Object.values(module).flat()).filter(isOperation);
 }
 
+/** Runs `work` with the form of products that a shader needs. */
+export function withFormOf<T>(shader: string, work: () => Promise<T>): Promise<T> {
+  const { form } = DEFINITIONS[shader] ?? {};
+  return form === undefined ? work() : withForm(form, work);
+}
+
 /** Compares the operations that run a shader with their float64 definitions, on all problems of their tests. */
 export async function checksOf(shader: string): Promise<Check[]> {
   const checks: Check[] = [];
-  const { form } = DEFINITIONS[shader] ?? {};
   for (const operation of await operationsOf(shader)) {
     let [difference, problems, excess] = [0, 0, null as string | null];
     const work = async (): Promise<void> => {
@@ -71,7 +76,7 @@ export async function checksOf(shader: string): Promise<Check[]> {
         }
       }
     };
-    const used = await shadersOf(() => (form === undefined ? work() : withForm(form, work)));
+    const used = await shadersOf(() => withFormOf(shader, work));
     if (used.has(shader)) checks.push({ operation: operation.name, problems, difference, excess });
   }
   return checks;
@@ -86,7 +91,7 @@ export async function durationOf(device: Device, shader: string): Promise<Durati
 }
 
 /** A kernel of the visitor's own: `forward` and `backward` of one input, as examples/own_kernel.mjs has them. */
-export function ownOperation(code: string): { readonly module: WgslModule; readonly apply: (x: Tensor) => Tensor } {
+export function ownOperation(code: string): (x: Tensor) => Tensor {
   const module = defineKernel(`own ${++trials}`, code);
   const run = (entryPoint: string, tensors: { readonly x: Tensor; readonly grad_output?: Tensor }): Tensor => {
     const output = empty(tensors.x.device, tensors.x.shape);
@@ -94,9 +99,7 @@ export function ownOperation(code: string): { readonly module: WgslModule; reado
     launch({ module, entryPoint, tensors: { ...tensors, output }, params: { count }, size: { invocations: count } });
     return output;
   };
-  const apply = (x: Tensor): Tensor =>
-    record("own", run("forward", { x }), [[x, (grad_output) => run("backward", { x, grad_output })]]);
-  return { module, apply };
+  return (x) => record("own", run("forward", { x }), [[x, (grad_output) => run("backward", { x, grad_output })]]);
 }
 
 const [COUNT, REACH, STEP] = [256, 4, 2 ** -6]; // of numbers, from -REACH to REACH; the step of differences

@@ -4,12 +4,22 @@ import { measureKernel, SAMPLES, type KernelRate } from "../../bench/measure.ts"
 import { shareOf } from "../../bench/roofline/points.ts";
 import { measureRoofs, type Roofs } from "../../src/kernels/roofs.ts";
 import type { Device } from "../../src/runtime/device.ts";
+import type { WgslModule } from "../../src/runtime/wgsl.ts";
 import { multiply, subtract } from "../../src/ops/elementwise.ts";
 import { fromArray, toArray, type Tensor } from "../../src/tensor/tensor.ts";
 import type * as Trial from "./kernel_trial.ts";
 import { KERNEL_PICTURES, type Shown } from "./kernel_pictures.ts";
 import type * as Owners from "./ownership.ts";
-import { OWN, SIDE, type Check, type KernelReply, type KernelRequest, type Values } from "./kernels_protocol.ts";
+import {
+  OWN,
+  SIDE,
+  type Check,
+  type CodeFault,
+  type Duration,
+  type KernelReply,
+  type KernelRequest,
+  type Values,
+} from "./kernels_protocol.ts";
 
 const tell = (reply: KernelReply, transfer: Transferable[] = []): void => self.postMessage(reply, { transfer });
 const shaderOf = (kernel: string): string => kernel.split(".")[0]!;
@@ -19,6 +29,8 @@ let trial: typeof Trial; // which shares the device of the tests' harness
 let owners: typeof Owners;
 let own: ((x: Tensor) => Tensor) | null = null; // the visitor's kernel
 let roofs: Roofs | null = null;
+/** A module without an interface, whose code is compiled alone. */
+const BLANK = { name: OWN, entryPoints: {}, params: [], overrides: [] };
 const rates = new Map<string, KernelRate>();
 
 async function answer(request: KernelRequest): Promise<void> {
@@ -106,32 +118,45 @@ async function findOwned({ shader, code, index }: Extract<KernelRequest, { kind:
   tell({ kind: "owned", shader, ownership });
 }
 
-/** Tries WGSL in place of a shader's own, and leaves it in place if it compiles. */
+/** Tries WGSL in place of a shader's own, and leaves it in place if it can be run. */
 async function tryCode(shader: string, code: string | null): Promise<void> {
   trial.useCode(shader, null);
   if (code === null) return tell({ kind: "tried", shader, faults: [], checks: [], before: null, after: null });
   const before = await trial.durationOf(device, shader);
-  trial.useCode(shader, code);
-  const faults = await trial.compileFaults(device, trial.moduleOf(shader));
-  if (faults.length > 0) {
-    trial.useCode(shader, null);
-    return tell({ kind: "tried", shader, faults, checks: [], before: null, after: null });
-  }
-  try {
-    const [checks, after] = [await trial.checksOf(shader), await trial.durationOf(device, shader)];
-    tell({ kind: "tried", shader, faults, checks, before, after });
-  } catch (error) {
-    trial.useCode(shader, null);
-    throw error;
-  }
+  const tried = await withFaults({ ...trial.moduleOf(shader), code }, async () => {
+    trial.useCode(shader, code);
+    return { checks: await trial.checksOf(shader), after: await trial.durationOf(device, shader) };
+  });
+  if (tried.faults.length > 0) trial.useCode(shader, null);
+  tell({ kind: "tried", shader, ...tried, before: tried.faults.length > 0 ? null : before });
 }
 
 async function tryOwn(code: string): Promise<void> {
-  const { module, apply } = trial.ownOperation(code);
+  const tried = await withFaults({ ...BLANK, code }, async () => {
+    const apply = trial.ownOperation(code);
+    const checks = [await trial.gradientCheck(device, apply)];
+    own = apply;
+    return { checks, after: null };
+  });
+  tell({ kind: "tried", shader: OWN, ...tried, before: null });
+}
+
+interface Tried {
+  readonly faults: readonly CodeFault[];
+  readonly checks: readonly Check[];
+  readonly after: Duration | null;
+}
+
+/** Gives what comes of code that compiles, or the faults of code that does not, or that cannot be launched. */
+async function withFaults(module: WgslModule, work: () => Promise<Omit<Tried, "faults">>): Promise<Tried> {
+  const nothing = { checks: [], after: null };
   const faults = await trial.compileFaults(device, module);
-  const checks: Check[] = faults.length > 0 ? [] : [await trial.gradientCheck(device, apply)];
-  if (faults.length === 0) own = apply;
-  tell({ kind: "tried", shader: OWN, faults, checks, before: null, after: null });
+  if (faults.length > 0) return { faults, ...nothing };
+  try {
+    return { faults, ...(await work()) };
+  } catch (error) {
+    return { faults: [{ line: 1, message: (error as Error).message }], ...nothing };
+  }
 }
 
 let work = Promise.resolve();

@@ -8,19 +8,20 @@ import {
   operationsOf,
   ownOperation,
   useCode,
+  withFormOf,
 } from "../../examples/playground/kernel_trial.ts";
 import { exampleOf, guarded, ownershipOf } from "../../examples/playground/ownership.ts";
 import { shadersOf } from "../harness/changed_shaders.ts";
 import { device } from "../harness/device.ts";
-import { compareResults, withForm, type AnyOperation } from "../harness/operation.ts";
+import { compareResults, type AnyOperation } from "../harness/operation.ts";
 
 const sourceOf = (shader: string): Promise<string> => readFile(`shaders/${shader}.wgsl`, "utf8");
 
 /** True if one of an operation's first problems runs the shader. */
-async function runs(operation: AnyOperation, shader: string, form: string | undefined): Promise<boolean> {
+async function runs(operation: AnyOperation, shader: string): Promise<boolean> {
   for (const [, problem] of operation.problems.slice(0, 4) as readonly (readonly [string, unknown])[]) {
     const work = () => compareResults(operation, problem, 1, "f32");
-    if ((await shadersOf(() => (form === undefined ? work() : withForm(form, work)))).has(shader)) return true;
+    if ((await shadersOf(() => withFormOf(shader, work))).has(shader)) return true;
   }
   return false;
 }
@@ -31,20 +32,17 @@ test("kernels with operations have definitions that the explorer finds, the othe
   expect(without.sort()).toEqual(["histogram", "image", "optimizer", "pairs", "random", "subgroup_product"]);
 });
 
-test.each(Object.entries(DEFINITIONS).map(([shader, { form }]) => [shader, form] as const))(
-  "an operation of the files that are named for %s runs it",
-  async (shader, form) => {
-    for (const operation of await operationsOf(shader)) if (await runs(operation, shader, form)) return;
-    // casts only run where tensors are f16
-    expect(["cast", "scan", "bucket"]).toContain(shader);
-    expect(await operationsOf(shader)).not.toHaveLength(0);
-  },
-);
+test.each(Object.keys(DEFINITIONS))("an operation of the files that are named for %s runs it", async (shader) => {
+  for (const operation of await operationsOf(shader)) if (await runs(operation, shader)) return;
+  // casts only run where tensors are f16
+  expect(["cast", "scan", "bucket"]).toContain(shader);
+  expect(await operationsOf(shader)).not.toHaveLength(0);
+});
 
 describe("changed code", () => {
   test("that is wrong differs from its definition, and the library's does not", async () => {
     const code = await sourceOf("dropout");
-    const wrong = code.replace(/output\[i\] = ([^;]+);/, "output[i] = $1 + $1;");
+    const wrong = code.replace(/^ +output\[i\] = ([^;]+);/m, "output[i] = $1 + $1;");
     expect(wrong).not.toBe(code);
     useCode("dropout", wrong);
     const [changed] = await checksOf("dropout");
@@ -55,9 +53,9 @@ describe("changed code", () => {
 
   test("of one's own has a gradient that is compared with differences", async () => {
     const code = await readFile("examples/playground/own_kernel.wgsl", "utf8");
-    expect((await gradientCheck(device, ownOperation(code).apply)).excess).toBeNull();
+    expect((await gradientCheck(device, ownOperation(code))).excess).toBeNull();
     const wrong = code.replace("(denominator * denominator)", "denominator");
-    expect((await gradientCheck(device, ownOperation(wrong).apply)).excess).toContain("by differences");
+    expect((await gradientCheck(device, ownOperation(wrong))).excess).toContain("by differences");
   });
 });
 
