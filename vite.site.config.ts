@@ -2,7 +2,8 @@ import { fileURLToPath } from "node:url";
 import { defineConfig, type Plugin } from "vite";
 import { wgsl } from "./tools/build/vite_wgsl.mjs";
 
-const pageOf = (name: string): string => fileURLToPath(new URL(`examples/playground/${name}.html`, import.meta.url));
+const fileOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+const pageOf = (name: string): string => fileOf(`examples/playground/${name}.html`);
 
 /**
  * Loosens the pages' content security policy for the development server, which puts style sheets into a page, and talks
@@ -25,6 +26,8 @@ export default defineConfig({
   base: "./",
   plugins: [wgsl({ minify: true }), developmentPolicy],
   server: { host: "127.0.0.1" },
+  // The explorer runs the tests' operations, whose device is the browser's there.
+  resolve: { alias: [{ find: /^.*\/src\/node\/device\.ts$/, replacement: fileOf("src/browser/device.ts") }] },
   worker: { format: "es", plugins: () => [wgsl({ minify: true })] },
   build: {
     target: "es2022",
