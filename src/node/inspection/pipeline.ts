@@ -1,9 +1,9 @@
 import { dirname, join } from "node:path";
-import { batchesOf } from "../../io/image.ts";
+import { batchesOf, type Picture } from "../../io/image.ts";
 import type { Detector } from "../../detection/detector.ts";
 import type { Region } from "../../detection/region.ts";
-import { ensureFolder, writeFileAtomic } from "../files/files.ts";
-import { decodeImages, type Decoded } from "../images.ts";
+import { ensureFolder, writeFileAtomic, type Contents } from "../files/files.ts";
+import { decodeImages, openPictures, type Decoded } from "../images.ts";
 import { judge, scoreImages, type Failure, type Scored, type VerdictLimits } from "./judged.ts";
 import type { KeptDetector } from "./kept_detector.ts";
 import { PICTURES } from "./pictures.ts";
@@ -21,7 +21,7 @@ export interface InspectionOptions extends VerdictLimits {
   /** The part of each picture that counts; null: all of it. */
   readonly region: Region | null;
   readonly pictures: ReadonlyMap<PictureKind, string>;
-  /** Images per batch. */
+  /** Images per batch; with tiles, tiles. */
   readonly batch: number;
 }
 
@@ -35,7 +35,7 @@ export interface Outcome<T extends ListedImage> {
   readonly sampleHigh: number | null;
 }
 
-const AHEAD_BYTES = 64e6;
+const AHEAD_BYTES = { whole: 64e6, tiled: 256e6 } as const;
 
 // sharp decodes in libuv's threads, and the launcher makes one for each core. Worker threads of our own would only hand
 // on what these do, and a copy of each image: see docs/predict.md for what was measured.
@@ -52,22 +52,27 @@ export async function* inspectImages<T extends ListedImage>(
   options: InspectionOptions,
 ): AsyncGenerator<readonly Outcome<T>[]> {
   if (items.length === 0) return;
+  const { batch: most, region } = options;
+  // with tiles one image is inspected at a time, of a large one parts
+  const byTiles = await kept.use(({ config }) => Promise.resolve(config.input.tiles !== undefined));
   const prepared = kept.use((detector, most) =>
-    detector.prepare(Math.min(items.length, most), { regions: options.region !== null }),
+    detector.prepare(byTiles ? most : Math.min(items.length, most), { regions: region !== null }),
   ); // while images are decoded
   prepared.catch(() => undefined); // a batch meets the same
   let before: Promise<readonly Outcome<T>[]> | null = null;
   let last: Promise<unknown> | null = null;
   try {
-    for await (const batch of batchesOf(
-      decodeImages(items, ({ image }) => image, {
-        ahead: Math.max(DECODED_AHEAD, options.batch),
-        budget: AHEAD_BYTES,
-      }),
-      options.batch,
-    )) {
+    const pathOf = ({ image }: T): string => image;
+    const images: AsyncIterable<Decoded<T, Picture>> = byTiles
+      ? openPictures(items, pathOf, { budget: AHEAD_BYTES.tiled })
+      : decodeImages(items, pathOf, { ahead: Math.max(DECODED_AHEAD, most), budget: AHEAD_BYTES.whole });
+    for await (const batch of batchesOf(images, byTiles ? 1 : most)) {
       const begun = kept.use((detector, most) => inspectBatch(detector, batch, most, options));
       last = begun;
+      if (byTiles) {
+        yield await begun; // the next image is asked for when this one can be closed
+        continue;
+      }
       begun.catch(() => undefined); // awaited below, after that before it
       if (before) yield await before;
       before = begun;
@@ -82,7 +87,7 @@ export async function* inspectImages<T extends ListedImage>(
 /** @param most images per batch */
 async function inspectBatch<T extends ListedImage>(
   detector: Detector,
-  batch: readonly Decoded<T>[],
+  batch: readonly Decoded<T, Picture>[],
   most: number,
   options: InspectionOptions,
 ): Promise<Outcome<T>[]> {
@@ -102,8 +107,7 @@ async function outcomeOf<T extends ListedImage>(scored: Scored<T>, options: Insp
   const { result, found } = judge(item.image, input, inspection, options);
   const pictures: Partial<Record<PictureKind, string>> = {};
   for (const [kind, folder] of options.pictures) {
-    // one after another: each takes several times the image's memory
-    pictures[kind] = await writePicture(folder, item.picture, await PICTURES[kind](input.image, inspection, found));
+    pictures[kind] = await writePicture(folder, item.picture, () => PICTURES[kind](input.image, inspection, found));
   }
   return { item, result: { ...result, pictures }, failure: null, sampleHigh: input.image.sampleHigh ?? null };
 }
@@ -111,13 +115,13 @@ async function outcomeOf<T extends ListedImage>(scored: Scored<T>, options: Insp
 const IN_THE_WAY = ["EEXIST", "EISDIR", "ENAMETOOLONG", "ENOTDIR", "ENOTEMPTY"];
 
 /**
- * Writes a picture below a folder; where no file can have its name there, under a shorter one in the folder itself.
+ * Writes a picture below a folder, which is made while it is written; where no file can have its name there, under a shorter one in the folder itself.
  * @returns the file's path
  */
-async function writePicture(folder: string, name: string, png: Uint8Array): Promise<string> {
+async function writePicture(folder: string, name: string, png: () => Contents): Promise<string> {
   const write = async (path: string): Promise<string> => {
     await ensureFolder(dirname(path));
-    await writeFileAtomic(path, png);
+    await writeFileAtomic(path, png());
     return path;
   };
   try {
