@@ -1,7 +1,8 @@
 import type { Device } from "../runtime/device.ts";
-import { Material, type Suspect, type TrainingImage } from "./material.ts";
+import { Material, type Suspect } from "./material.ts";
 import type { Unlikeness } from "./suspects.ts";
 import { resolveTraining, type TrainingOptions } from "./training_options.ts";
+import type { TrainingImage } from "./views.ts";
 
 /** Options of a search for suspects: those of a training that say how features are made. */
 export type SuspectOptions = Pick<
@@ -55,10 +56,10 @@ export async function findSuspects(
     });
     const { height: side } = material.extractor.maker.extents;
     return [...unlikeness]
-      .map(([{ index, className }, { ratio, cells }]) => ({
-        index,
-        name: material.names[index]!,
-        className,
+      .map(([[sample], { ratio, cells }]) => ({
+        index: sample!.photograph,
+        name: material.photographs[sample!.photograph]!.name,
+        className: sample!.className,
         ratio,
         cells,
         side,

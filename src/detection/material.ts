@@ -1,37 +1,23 @@
 import type { Backbone } from "../backbones/backbone.ts";
 import { createBackbone, isPretrained } from "../backbones/registry.ts";
-import { isEvenColour, type DecodedImage } from "../io/image.ts";
+import type { Picture } from "../io/image.ts";
 import type { AnomalySource } from "../methods/method.ts";
 import type { Device } from "../runtime/device.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
 import { fromArray, release, toArray, type Tensor } from "../tensor/tensor.ts";
 import { stageNames } from "./assembly.ts";
+import { Cutter, isTiled, type Cut } from "./cut.ts";
 import { featureDType, FeatureStore } from "./feature_store.ts";
 import { extractorFor, FeatureMaker, type FeatureExtractor } from "./features.ts";
-import type { TrainingSample } from "./folds.ts";
-import { markedCells } from "./marked_cells.ts";
-import type { PictureRegion } from "./region.ts";
+import { byPhotograph, type TrainingSample } from "./folds.ts";
 import { compareWithOthers, type Unlikeness } from "./suspects.ts";
 import type { TrainingSettings } from "./training_options.ts";
 import { requireFinite, TrainingSet } from "./training_set.ts";
+import { ViewReader, type TrainingImage } from "./views.ts";
 
-/** A good image to learn from. */
-export interface TrainingImage {
-  /** Name for errors, such as its file. Default: its number and class. */
-  readonly name?: string;
-  /** The class that it shows; each class has its own threshold. */
-  readonly className: string;
-  /** The image, or its features: height x width x channels, as `FeatureMaker.raw` makes them. */
-  readonly image: DecodedImage | Float32Array;
-  /** With features: true if the picture that they were made of shows one even colour. Default false. */
-  readonly even?: boolean;
-  /** Its region of interest; null or absent: all of it. Features must be of the region already. */
-  readonly region?: PictureRegion | null;
-}
-
-/** A photograph of something good, decoded. */
+/** A photograph of something good, decoded or in parts. */
 export interface GoodImage extends TrainingImage {
-  readonly image: DecodedImage;
+  readonly image: Picture;
 }
 
 const LEAST_IMAGES = 2;
@@ -51,8 +37,15 @@ export interface Suspect {
   readonly ratio: number;
 }
 
+/** A good photograph that was read. */
+export interface ReadPhotograph {
+  readonly name: string;
+  /** Its tiles, of each of which there is a sample; null where the photograph as a whole is one. */
+  readonly cut: Cut | null;
+}
+
 /** The part that is read from images. */
-type Parts = Pick<Material, "set" | "samples" | "regions" | "anomalies"> & { readonly names: readonly string[] };
+type Parts = Pick<Material, "set" | "samples" | "photographs" | "regions" | "anomalies">;
 
 /** The material of a training: features of all images, read once, and what was measured of them. */
 export class Material {
@@ -62,8 +55,8 @@ export class Material {
   /** `[C]`: standard deviation of each channel of them. */
   readonly std: Tensor;
   readonly set: TrainingSet;
-  /** Names of all images that were read, by their index. */
-  readonly names: readonly string[];
+  /** All good photographs that were read, by their numbers. */
+  readonly photographs: readonly ReadPhotograph[];
   /** True if any picture had a region of interest. */
   readonly regions: boolean;
   readonly anomalies: readonly Anomaly[];
@@ -73,9 +66,9 @@ export class Material {
   #suspects: readonly Suspect[] = [];
 
   private constructor(device: Device, maker: FeatureMaker, store: FeatureStore, parts: Parts) {
-    const { set, samples, names, regions, anomalies } = parts;
+    const { set, samples, photographs, regions, anomalies } = parts;
     [this.#device, this.#store] = [device, store];
-    [this.set, this.#samples, this.names] = [set, samples, names];
+    [this.set, this.#samples, this.photographs] = [set, samples, photographs];
     [this.regions, this.anomalies] = [regions, anomalies];
     const { extractor, variance, std } = extractorFor(device, maker, set.statistics);
     [this.extractor, this.variance, this.std] = [extractor, variance, std];
@@ -111,7 +104,7 @@ export class Material {
 
   static async #read(
     device: Device,
-    { learner, options, resize, inputSize, signal, onProgress, anomalies: anomalous }: TrainingSettings,
+    { learner, options, input, signal, onProgress, anomalies: anomalous }: TrainingSettings,
     images: AsyncIterable<TrainingImage>,
     maker: FeatureMaker,
     store: FeatureStore,
@@ -120,42 +113,48 @@ export class Material {
     // what it refuses, before any image is read
     learner.configure({ height, width, channels, variance: 1, images: LEAST_IMAGES }, options);
     const set = new TrainingSet(channels);
+    const reader = new ViewReader(device, maker, isTiled(input) ? new Cutter(input) : null);
     const samples: TrainingSample[] = [];
-    const names: string[] = [];
+    const photographs: ReadPhotograph[] = [];
     let regions = false;
     signal?.throwIfAborted();
-    for await (const { name, className, image, even = false, region } of images) {
+    for await (const image of images) {
+      const { className, region } = image;
+      const name = image.name ?? `image ${photographs.length + 1}, of class ${className},`;
       regions ||= Boolean(region);
-      const features =
-        image instanceof Float32Array
-          ? fromArray(device, [1, height, width, channels], image)
-          : maker.rawOf([region?.shown(image) ?? image]);
-      const isEven = image instanceof Float32Array ? even : isEvenColour(region?.shown(image) ?? image);
-      names.push(name ?? `image ${samples.length + 1}, of class ${className},`);
-      set.add(await toArray(features), className, names.at(-1)!, isEven);
-      samples.push({ className, index: await store.add(features) });
-      release(features);
-      onProgress({ phase: "features", done: samples.length });
+      const cut = reader.cutOf(image, name);
+      const prints: string[] = [];
+      let even = true;
+      for await (const { features, isEven } of reader.views(image, cut)) {
+        prints.push(set.addFeatures(await toArray(features), name));
+        even &&= isEven;
+        samples.push({ className, index: await store.add(features), photograph: photographs.length });
+        release(features);
+        signal?.throwIfAborted();
+      }
+      set.addImage(className, prints, even);
+      photographs.push({ name, cut });
+      onProgress({ phase: "features", done: photographs.length });
       signal?.throwIfAborted();
     }
-    if (samples.length < LEAST_IMAGES) {
+    if (photographs.length < LEAST_IMAGES) {
       throw new InputError(
-        `training needs at least two good images, got ${samples.length}; with ten or more of a class, some set its threshold`,
+        `training needs at least two good images, got ${photographs.length}; with ten or more of a class, some set its threshold`,
       );
     }
     set.requireVariety();
     const anomalies: Anomaly[] = [];
     for await (const one of anomalous ?? []) {
-      const mask = markedCells(one, resize, inputSize, height);
-      const features = maker.rawOf([one.image]);
-      requireFinite(await toArray(features), one.name);
-      anomalies.push({ index: await store.add(features), mask });
-      release(features);
-      signal?.throwIfAborted();
+      for await (const { features, mask } of reader.anomalies(one)) {
+        requireFinite(await toArray(features), one.name);
+        anomalies.push({ index: await store.add(features), mask });
+        release(features);
+        signal?.throwIfAborted();
+      }
     }
     if (anomalous && anomalies.length === 0)
       throw new InputError("there are no anomalous images with masks to learn from");
-    return { set, samples, names, regions, anomalies };
+    return { set, samples, photographs, regions, anomalies };
   }
 
   /** Brings the stored features to what a model sees, so that no step has to. */
@@ -178,8 +177,8 @@ export class Material {
   }
 
   /** Compares each good image with the others of its class. */
-  compare(onImage: (done: number) => void): Promise<Map<TrainingSample, Unlikeness>> {
-    return compareWithOthers(this.#device, this.samples, (sample) => this.features([sample]), onImage);
+  compare(onImage: (done: number) => void): Promise<Map<readonly TrainingSample[], Unlikeness>> {
+    return compareWithOthers(this.#device, byPhotograph(this.samples), (one) => this.features([one]), onImage);
   }
 
   /** Leaves out a share of each class's good images, those least like the others; at least two stay. */
@@ -188,22 +187,25 @@ export class Material {
       throw new OptionError(
         `training: dropSuspects compares features of a backbone, and the method ${learner.name} takes pixels: leave it out`,
       );
-    const total = this.samples.length;
+    const total = byPhotograph(this.samples).length;
     const unlikeness = await this.compare((done) => {
       onProgress({ phase: "suspects", done, total });
       signal?.throwIfAborted();
     });
-    const ratioOf = (sample: TrainingSample): number => unlikeness.get(sample)!.ratio;
+    const ranked = [...unlikeness]
+      .map(([members, { ratio }]) => ({ ...members[0]!, ratio }))
+      .sort((a, b) => b.ratio - a.ratio);
     const suspects = [...new Set(this.samples.map(({ className }) => className))].flatMap((name) => {
-      const members = this.samples.filter(({ className }) => className === name);
+      const members = ranked.filter(({ className }) => className === name);
       const count = Math.min(Math.round(share * members.length), members.length - LEAST_IMAGES);
-      return members.sort((a, b) => ratioOf(b) - ratioOf(a)).slice(0, Math.max(0, count));
+      return members.slice(0, Math.max(0, count));
     });
-    this.#samples = this.samples.filter((sample) => !suspects.includes(sample));
-    this.#suspects = suspects.map((sample) => ({
-      name: this.names[sample.index]!,
-      className: sample.className,
-      ratio: ratioOf(sample),
+    const left = new Set(suspects.map(({ photograph }) => photograph));
+    this.#samples = this.samples.filter(({ photograph }) => !left.has(photograph));
+    this.#suspects = suspects.map(({ photograph, className, ratio }) => ({
+      name: this.photographs[photograph]!.name,
+      className,
+      ratio,
     }));
   }
 

@@ -19,13 +19,16 @@ const STREAM = 1;
 export interface Unlikeness {
   /** Distance of its strangest cells from cells of other images, in units of that of the class's middle image. */
   readonly ratio: number;
-  /** `[H * W]`: distance of each cell, in the same units. */
+  /** `[H * W]`: distance of each cell, in the same units; of each tile in turn, where an image has tiles. */
   readonly cells: Float32Array;
 }
 
+/** A photograph: its sample, or those of its tiles. */
+type Photograph = readonly TrainingSample[];
+
 /** Features of some good images, on the host. */
 interface Member {
-  readonly sample: TrainingSample;
+  readonly photograph: Photograph;
   /** Some of its cells, `[rows, C]`. */
   readonly rows: Float32Array;
 }
@@ -33,29 +36,33 @@ interface Member {
 /**
  * Compares each good image with the others of its class, cell by cell: images that show what no other shows are far
  * from them. A class of one image has ratio 1.
- * @param features gives `[1, H, W, C]` of an image, the caller's to release
+ * @param features gives `[1, H, W, C]` of an image or a tile, the caller's to release
  * @param onImage called after each image, and may throw to end it
  */
 export async function compareWithOthers(
   device: Device,
-  samples: readonly TrainingSample[],
+  photographs: readonly Photograph[],
   features: (sample: TrainingSample) => Promise<Tensor>,
   onImage: (done: number) => void = () => undefined,
-): Promise<Map<TrainingSample, Unlikeness>> {
-  const found = new Map<TrainingSample, Unlikeness>();
-  for (const className of new Set(samples.map((sample) => sample.className))) {
-    const members = samples.filter((sample) => sample.className === className);
+): Promise<Map<Photograph, Unlikeness>> {
+  const found = new Map<Photograph, Unlikeness>();
+  for (const className of new Set(photographs.map(classOf))) {
+    const members = photographs.filter((photograph) => classOf(photograph) === className);
     const all: Member[] = [];
-    for (const sample of members)
-      all.push({ sample, rows: await someRows(sample, features, Math.floor(MOST_ROWS / members.length)) });
-    const distances = new Map<TrainingSample, Float32Array>();
-    for (const { sample } of all) {
-      distances.set(sample, await distancesTo(device, sample, all, features));
+    for (const photograph of members) {
+      const wanted = Math.floor(MOST_ROWS / members.length / photograph.length);
+      const rows: Float32Array[] = [];
+      for (const sample of photograph) rows.push(await someRows(sample, features, wanted));
+      all.push({ photograph, rows: joined(rows) });
+    }
+    const distances = new Map<Photograph, Float32Array>();
+    for (const { photograph } of all) {
+      distances.set(photograph, await distancesTo(device, photograph, all, features));
       onImage(found.size + distances.size);
     }
     const typical = middle([...distances.values()].map(topMean)) || 1; // 0 where most are copies of another
-    for (const [sample, cells] of distances)
-      found.set(sample, {
+    for (const [photograph, cells] of distances)
+      found.set(photograph, {
         ratio: members.length === 1 ? 1 : topMean(cells) / typical,
         cells: cells.map((cell) => cell / typical),
       });
@@ -63,7 +70,9 @@ export async function compareWithOthers(
   return found;
 }
 
-/** Draws so many of an image's cells, at least one. */
+const classOf = ([first]: Photograph): string => first!.className;
+
+/** Draws so many of a sample's cells, at least one. */
 async function someRows(
   sample: TrainingSample,
   features: (sample: TrainingSample) => Promise<Tensor>,
@@ -81,23 +90,32 @@ async function someRows(
   return rows;
 }
 
-/** `[H * W]`: of each cell, the middle one of the distances to the groups of other images; 0 where there are none. */
+/** The middle one of each cell's distances to the groups of other images; 0 where there are none. */
 async function distancesTo(
   device: Device,
-  sample: TrainingSample,
+  photograph: Photograph,
   all: readonly Member[],
   features: (sample: TrainingSample) => Promise<Tensor>,
 ): Promise<Float32Array> {
-  const others = all.filter((member) => member.sample !== sample);
+  const others = all.filter((member) => member.photograph !== photograph);
   const groups = Array.from({ length: Math.min(GROUPS, others.length) }, (_, g) =>
-    others.filter((_other, i) => i % GROUPS === g),
+    joined(others.filter((_other, i) => i % GROUPS === g).map(({ rows }) => rows)),
   );
-  const tensor = await features(sample);
+  const cells: Float32Array[] = [];
+  for (const sample of photograph) cells.push(await cellDistances(device, await features(sample), groups));
+  return joined(cells);
+}
+
+/**
+ * The same for the cells of one sample.
+ * @param tensor `[1, H, W, C]`, which is released
+ * @param groups of rows, `[rows, C]` each
+ */
+async function cellDistances(device: Device, tensor: Tensor, groups: readonly Float32Array[]): Promise<Float32Array> {
   const channels = tensor.shape.at(-1)!;
   const cells = countOf(tensor.shape) / channels;
-  const distances = groups.map((group) =>
+  const distances = groups.map((rows) =>
     device.tidy(() => {
-      const rows = joined(group.map((member) => member.rows));
       const bank = fromArray(device, [rows.length / channels, channels], rows);
       return nearestRows(reshape(tensor, [cells, channels]), bank, 1).squaredDistances;
     }),

@@ -4,13 +4,13 @@ import { Weights } from "../nn/weights.ts";
 import type { Device } from "../runtime/device.ts";
 import { dispose } from "../runtime/disposal.ts";
 import { DivergedError, InputError, ShapeError } from "../runtime/errors.ts";
-import { release, toArray, type Shape, type Tensor } from "../tensor/tensor.ts";
+import { toArray, type Shape, type Tensor } from "../tensor/tensor.ts";
 import { calibrationOf, type Calibration, type HeldOut } from "./calibration.ts";
 import { Detector, type DetectorConfig } from "./detector.ts";
-import { planFits, type PlannedFit, type TrainingSample } from "./folds.ts";
-import { Material, type Suspect, type TrainingImage } from "./material.ts";
+import { byPhotograph, planFits, type PlannedFit, type TrainingSample } from "./folds.ts";
+import { scoreGood } from "./good_scores.ts";
+import { Material, type Suspect } from "./material.ts";
 import { Pace } from "./pace.ts";
-import { imageScores, readScores } from "./scoring.ts";
 import {
   beyondUse,
   resolveTraining,
@@ -25,6 +25,7 @@ import {
   requireSame,
   type SavedState,
 } from "./training_state.ts";
+import type { TrainingImage } from "./views.ts";
 
 /**
  * The training of a detector: `begin` reads the images, `fit` takes the steps, `finish` makes the detector. Between two
@@ -91,8 +92,8 @@ export class Training {
   get calibrating(): ReadonlyMap<string, number> {
     const heldOut = this.#fits.flatMap((fit) => fit.heldOut);
     const counts = new Map<string, number>();
-    for (const { className } of heldOut.length > 0 ? heldOut : this.#material.samples)
-      counts.set(className, (counts.get(className) ?? 0) + 1);
+    for (const [sample] of byPhotograph(heldOut.length > 0 ? heldOut : this.#material.samples))
+      counts.set(sample!.className, (counts.get(sample!.className) ?? 0) + 1);
     return counts;
   }
 
@@ -284,44 +285,38 @@ export class Training {
     onImage: (done: number, total: number) => void = () => undefined,
   ): Promise<void> {
     const { model } = this.#fit;
-    const { training } = this.#fits[this.#nth]!;
+    const training = new Set(this.#fits[this.#nth]!.training);
     const material = this.#material;
     async function* unseen(): AsyncGenerator<Tensor> {
-      for (const sample of samples) if (!training.includes(sample)) yield await material.features([sample]);
+      for (const sample of samples) if (!training.has(sample)) yield await material.features([sample]);
     }
     const carried = model.adjust ? await model.adjust(unseen(), this.#carried) : this.#carried;
     model.weights.freeze();
     const scored: HeldOut[] = [];
-    for (const [i, sample] of samples.entries()) {
+    const photographs = byPhotograph(samples);
+    for (const photograph of photographs) {
       this.#settings.signal?.throwIfAborted();
-      scored.push(await this.#scored(model, sample));
-      onImage(i + 1, samples.length);
+      scored.push(await this.#scored(model, photograph));
+      onImage(scored.length, photographs.length);
     }
     // Kept only when all are scored, so that an interrupted scoring can be repeated.
     this.#heldOut.push(...scored);
     this.#carried = carried;
   }
 
-  /** @throws DivergedError where the image's score or its map is not finite */
-  async #scored(model: Model, sample: TrainingSample): Promise<HeldOut> {
-    const { inputSize, learner, options } = this.#settings;
-    const features = await this.#material.features([sample]);
-    const scores = this.#device.tidy(() =>
-      imageScores(model.score(features), learner.scoring(options), inputSize, null),
-    );
-    const reads = readScores(scores);
-    for (const used of [features, scores.map, scores.score, scores.peak]) release(used);
-    const read = (await reads)[0]!;
-    const { className } = sample;
+  /** @throws DivergedError where the photograph's score or its map is not finite */
+  async #scored(model: Model, samples: readonly TrainingSample[]): Promise<HeldOut> {
+    const read = await scoreGood(model, this.#material, this.#settings, samples);
+    const { className, photograph } = samples[0]!;
     if ("problem" in read) {
-      const image = `good image ${sample.index + 1}, of class ${className}`;
+      const image = `good image ${photograph + 1}, of class ${className}`;
       throw new DivergedError(`training diverged: ${image}: ${read.problem}; ${this.#remedy()}`);
     }
     return { className, score: read.score, peak: read.peak };
   }
 
   #config(calibration: Calibration): DetectorConfig {
-    const { inputSize, resize, learner, options } = this.#settings;
+    const { input, learner, options } = this.#settings;
     const {
       extractor: { maker },
       regions,
@@ -329,7 +324,7 @@ export class Training {
     return {
       method: { name: learner.name, config: this.#fit.model.config },
       backbone: maker.backbone.identity,
-      input: { size: inputSize, resize },
+      input,
       regions,
       assembly: maker.assembly,
       scoring: learner.scoring(options),

@@ -180,7 +180,7 @@ test("training without memory for a batch begins anew with half of it, if it may
     (await trained("auto", [small], { autoBatch: true })).equals(await trained("half", [], {}, { batch: 1 })),
   ).toBe(true);
   await expect(trained("refused", [small])).rejects.toThrow(
-    /^the GPU is out of memory .*; --auto-batch starts again with half of 2$/,
+    /^the GPU is out of memory .*; --set autoBatch=true starts again with half of 2$/,
   );
 });
 

@@ -3,7 +3,7 @@ import type { DecodedImage } from "../../src/io/image.ts";
 import { findSuspects } from "../../src/detection/find_suspects.ts";
 import { compareWithOthers } from "../../src/detection/suspects.ts";
 import { Training } from "../../src/detection/training.ts";
-import type { TrainingImage } from "../../src/detection/material.ts";
+import type { TrainingImage } from "../../src/detection/views.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
 import { fromArray } from "../../src/tensor/tensor.ts";
 import { madeUpPicture } from "../harness/made_up_detector.ts";
@@ -28,7 +28,7 @@ function nearest(cells: Float32Array, others: readonly Float32Array[]): number[]
 
 test("an image is as far from the others as its strangest cell from the middle group of them", async () => {
   const values = Array.from({ length: 7 }, (_, i) => new RandomStream(3, i).normals(CELLS * CHANNELS, 1));
-  const samples = values.map((_, index) => ({ className: index < 6 ? "a" : "alone", index }));
+  const samples = values.map((_, index) => [{ className: index < 6 ? "a" : "alone", index, photograph: index }]);
   const before = device.memory().bytes;
   const counted: number[] = [];
   const found = await compareWithOthers(

@@ -40,7 +40,10 @@ export function region(): string {
   const rgba = Uint8Array.from({ length: 4 * SIDE * SIDE }, (_, i) => shades[i >> 2]!);
   const seen = part.shown({ width: SIDE, height: SIDE, data: rgba }).data.filter((_, i) => i % 4 === 0);
   const whole = { left: 0, top: 0, width: SIDE, height: SIDE };
-  const inMap = part.inMap({ source: whole, target: { left: 0, top: 0, width: MAP, height: MAP } }, MAP);
+  const inMap = part.inMap(
+    { source: whole, target: { left: 0, top: 0, width: MAP, height: MAP } },
+    { width: MAP, height: MAP },
+  );
 
   const side = SIDE * PIXEL;
   const pitch = (WIDTH - 2 * MARGIN - side) / 3;

@@ -12,7 +12,6 @@ import { addTrainFlags, readTrainingOptions, type TrainFlags } from "../flags/op
 import { percentOf, print, say } from "../terminal/say.ts";
 import { addRegionFlags, readRegion, regionWords, type RegionFlags } from "../flags/region.ts";
 import { trainThrough } from "../train/train_run.ts";
-import { wholeNumber } from "../flags/numbers.ts";
 
 interface TrainCommandFlags extends TrainFlags, RegionFlags, Readonly<Record<string, unknown>> {
   readonly out: string;
@@ -20,8 +19,6 @@ interface TrainCommandFlags extends TrainFlags, RegionFlags, Readonly<Record<str
   readonly strict?: boolean;
   readonly anomalies?: string;
   readonly resume?: boolean;
-  readonly saveEvery: number;
-  readonly autoBatch?: boolean;
 }
 
 const DATA = "Data:";
@@ -40,34 +37,14 @@ export async function addTrain(program: Command): Promise<void> {
   command
     .addOption(new Option("--out <run>", "folder for the model and its log").makeOptionMandatory().helpGroup(OUTPUT))
     .addOption(new Option("--resume", "continue an interrupted training in the same folder").helpGroup(OUTPUT))
-    .addOption(
-      new Option("--save-every <steps>", "steps between saved states, from which --resume continues")
-        .argParser(wholeNumber(1))
-        .default(100)
-        .helpGroup(OUTPUT),
-    )
-    .addOption(
-      new Option("--auto-batch", "if a batch does not fit in GPU memory, restart with half of it").helpGroup(OUTPUT),
-    )
     .action(async (root: string, told: TrainCommandFlags) => {
-      const {
-        out,
-        format,
-        anomalies,
-        strict = false,
-        resume = false,
-        saveEvery,
-        autoBatch = false,
-        roi,
-        ignore,
-        ...flags
-      } = told;
+      const { out, format, anomalies, strict = false, resume = false, roi, ignore, ...flags } = told;
       const region = await readRegion({ roi, ignore });
       if (region && anomalies !== undefined)
         throw new OptionError("--anomalies does not support regions: leave out --roi and --ignore, or --anomalies");
       const dataset = await openDataset(root, format, strict);
       await using _claim = await claimRun(out);
-      const options = await readTrainingOptions(flags);
+      const { training: options, run } = await readTrainingOptions(flags);
       const trainingOptions = async () => ({
         ...options,
         anomalies: anomalies === undefined ? null : await readAnomalies(anomalies, strict),
@@ -89,7 +66,7 @@ export async function addTrain(program: Command): Promise<void> {
         );
         return device;
       };
-      const through = { openDevice: open, trainingOptions, autoBatch, strict, resume, region, saveEvery };
+      const through = { openDevice: open, trainingOptions, ...run, strict, resume, region };
       const { detector, modelPath, seconds } = await trainThrough(root, dataset, out, through);
       const tests = dataset.classes.reduce((sum, { test }) => sum + test.length, 0);
       const { method, calibration } = detector.config;

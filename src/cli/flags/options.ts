@@ -11,7 +11,8 @@ import { DEFAULT_METHOD, loadMethod, METHOD_NAMES, type MethodName } from "../..
 import { openWeights } from "../../node/weights.ts";
 import { cachedWeights } from "../../node/hub.ts";
 import { InputError, OptionError } from "../../runtime/errors.ts";
-import { defaultInWords, type OptionTable } from "../../runtime/option_table.ts";
+import { defaultInWords, resolveOptions, type OptionTable } from "../../runtime/option_table.ts";
+import { RUN_OPTIONS, type RunOptions } from "../train/run_options.ts";
 import {
   addOptionFlags,
   collectSettings,
@@ -36,7 +37,7 @@ export interface TrainFlags {
 
 const MODEL = "Model:";
 const TRAINING = "Training:";
-const OF_MODEL = ["method", "backbone", "stages", "inputSize", "resize"];
+const OF_MODEL = ["method", "backbone", "stages", "inputSize", "resize", "tile", "overlap"];
 
 const SETS_METHOD = "method=";
 
@@ -93,7 +94,7 @@ export async function addTrainFlags(command: Command, words: readonly string[]):
 
 /** The options that have no flag, for help. */
 function otherOptions({ title, options }: Method): string {
-  const all: OptionTable = { ...TRAINING_OPTIONS, ...options };
+  const all: OptionTable = { ...TRAINING_OPTIONS, ...options, ...RUN_OPTIONS };
   const rare = Object.entries(all).filter(([, { frequent }]) => !frequent);
   const width = Math.max(...rare.map(([name]) => name.length));
   const lines = rare.map(
@@ -104,30 +105,35 @@ function otherOptions({ title, options }: Method): string {
 }
 
 /**
- * Reads a command line's training options: flags override `--set`, which overrides `--config`.
+ * Reads a command line's options of the training and of its run: flags override `--set`, which overrides `--config`.
  * @throws OptionError for options that are unknown, out of range or do not go together; InputError for files that
  * cannot be read
  */
 export async function readTrainingOptions(
   flags: TrainFlags & Readonly<Record<string, unknown>>,
-): Promise<TrainingOptions> {
+): Promise<{ readonly training: TrainingOptions; readonly run: RunOptions }> {
   const configured = flags.config === undefined ? {} : await readConfiguration(flags.config);
-  const named = methodNamed(flags["method"], flags.set ?? [], configured) ?? DEFAULT_METHOD;
-  const method = await loadMethod(typeof named === "string" ? named : JSON.stringify(named));
+  const name = methodNamed(flags["method"], flags.set ?? [], configured) ?? DEFAULT_METHOD;
+  const method = await loadMethod(typeof name === "string" ? name : JSON.stringify(name));
   const tables = [
     ["training", TRAINING_OPTIONS],
     [`method ${method.name}`, method.options],
+    ["train", RUN_OPTIONS],
   ] as const;
-  const { weights: configuredWeights, ...told } = configured;
-  const options = {
-    ...told,
-    ...valuesOfSettings(flags.set ?? [], tables),
+  const { weights: configuredWeights, ...told } = { ...configured, ...valuesOfSettings(flags.set ?? [], tables) };
+  const isOfRun = ([name]: readonly [string, unknown]): boolean => Object.hasOwn(RUN_OPTIONS, name);
+  const named = Object.entries(told);
+  const training = {
+    ...Object.fromEntries(named.filter((one) => !isOfRun(one))),
     ...valuesOfFlags(TRAINING_OPTIONS, flags),
     ...valuesOfFlags(method.options, flags),
     method: method.name,
   } as TrainingOptions;
   const weights = flags.weights ?? (typeof configuredWeights === "string" ? configuredWeights : undefined);
-  return { ...options, weights: await openTrainingWeights(options, weights) };
+  return {
+    training: { ...training, weights: await openTrainingWeights(training, weights) },
+    run: resolveOptions("train", RUN_OPTIONS, Object.fromEntries(named.filter(isOfRun))),
+  };
 }
 
 /**

@@ -31,6 +31,10 @@ const SCHEMAS: Readonly<Record<string, object>> = {
     method: TEXT,
     backbone: TEXT,
     size: { ...WHOLE, description: "Side of the square input, pixels." },
+    tiles: {
+      description: "The tiles that images are cut into, each of which fills the square; null where a whole image does.",
+      anyOf: [objectOf({ tile: WHOLE, overlap: WHOLE }), { type: "null" }],
+    },
     classes: listOf(TEXT),
     regions: { ...FLAG, description: "Trained with a region of interest." },
   }),

@@ -208,6 +208,7 @@ const describe = ({ name, config: { method, backbone, input, calibration, region
   method: method.name,
   backbone: backbone.name,
   size: input.size,
+  tiles: input.tiles ?? null,
   classes: Object.keys(calibration.classes),
   regions,
 });

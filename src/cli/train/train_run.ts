@@ -2,14 +2,8 @@ import { rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Dataset } from "../../data/dataset.ts";
 import type { Detector } from "../../detection/detector.ts";
-import type { TrainingImage } from "../../detection/material.ts";
 import { Training } from "../../detection/training.ts";
-import {
-  resolveTraining,
-  TRAINING_OPTIONS,
-  type TrainingOptions,
-  type TrainingProgress,
-} from "../../detection/training_options.ts";
+import { resolveTraining, type TrainingOptions, type TrainingProgress } from "../../detection/training_options.ts";
 import { saveDetector } from "../../node/detector_file.ts";
 import { SpillFile } from "../../node/files/spill.ts";
 import { TrainingFiles, type LoggedStep, type SavedTraining } from "../../node/training_files.ts";
@@ -18,6 +12,7 @@ import { DeviceLostError, DivergedError, InputError } from "../../runtime/errors
 import { goodImages } from "../dataset.ts";
 import { configurationOf } from "../flags/options.ts";
 import { say } from "../terminal/say.ts";
+import type { TrainingImage } from "../../detection/views.ts";
 import { Bars } from "../terminal/bars.ts";
 import { advised, half, wantsLess } from "../../node/recovery.ts";
 import type { Region } from "../../detection/region.ts";
@@ -90,7 +85,7 @@ export interface TrainThroughOptions extends TrainRunOptions {
   readonly advice?: (batch: number) => string;
 }
 
-const adviceToHalve = (batch: number): string => `--auto-batch starts again with half of ${batch}`;
+const adviceToHalve = (batch: number): string => `--set autoBatch=true starts again with half of ${batch}`;
 
 /**
  * Trains as `trainRun` does, on as many devices as that takes: where one is lost, the next goes on from the last saved
@@ -169,7 +164,7 @@ export async function trainRun(
     throw new InputError(`${run} holds ${left}: --resume continues it; remove ${dirname(last.path)} to start again`);
   }
   const total = dataset.classes.reduce((sum, { train }) => sum + train.length, 0);
-  const input = { resize: options.resize ?? "stretch", size: options.inputSize ?? TRAINING_OPTIONS.inputSize.default };
+  const { input } = await resolveTraining(options);
   const started = performance.now();
   const bars = new Bars(label);
   const spill = new SpillFile(run);

@@ -1,9 +1,9 @@
 import { dirname, extname, join } from "node:path";
-import { batchesOf } from "../../io/image.ts";
+import { batchesOf, type Picture } from "../../io/image.ts";
 import type { Detector } from "../../detection/detector.ts";
 import type { Region } from "../../detection/region.ts";
-import { ensureFolder, writeFileAtomic } from "../files/files.ts";
-import { decodeImages, type Decoded } from "../images.ts";
+import { ensureFolder, writeFileAtomic, type Contents } from "../files/files.ts";
+import { decodeImages, openPictures, type Decoded } from "../images.ts";
 import { judge, scoreImages, type Failure, type Scored, type VerdictLimits } from "./judged.ts";
 import type { KeptDetector } from "./kept_detector.ts";
 import { fileOf, PICTURES } from "./pictures.ts";
@@ -21,7 +21,7 @@ export interface InspectionOptions extends VerdictLimits {
   /** The part of each picture that counts; null: all of it. */
   readonly region: Region | null;
   readonly pictures: ReadonlyMap<PictureKind, string>;
-  /** Images per batch. */
+  /** Images per batch; with tiles, tiles. */
   readonly batch: number;
 }
 
@@ -37,6 +37,7 @@ export interface Outcome<T extends ListedImage> {
 
 /** Bytes that decoded images may take which wait for their batch. */
 export const AHEAD_BYTES = 64e6;
+const TILED_AHEAD_BYTES = 256e6; // of one image, and parts of the next
 
 // sharp decodes in libuv's threads, and the launcher makes one for each core. Worker threads of our own would only hand
 // on what these do, and a copy of each image: see docs/predict.md for what was measured.
@@ -53,11 +54,19 @@ export async function* inspectImages<T extends ListedImage>(
   options: InspectionOptions,
 ): AsyncGenerator<readonly Outcome<T>[]> {
   if (items.length === 0) return;
-  const decoded = decodeImages(items, ({ image }) => image, {
-    ahead: Math.max(DECODED_AHEAD, options.batch),
-    budget: AHEAD_BYTES,
-  });
-  yield* inspectBatches(kept, batchesOf(decoded, options.batch), options, { first: items.length });
+  const pathOf = ({ image }: T): string => image;
+  // with tiles one image is inspected at a time, of a large one parts
+  const byTiles = await kept.use(({ config }) => Promise.resolve(config.input.tiles !== undefined));
+  const images: AsyncIterable<Decoded<T, Picture>> = byTiles
+    ? openPictures(items, pathOf, { budget: TILED_AHEAD_BYTES })
+    : decodeImages(items, pathOf, { ahead: Math.max(DECODED_AHEAD, options.batch), budget: AHEAD_BYTES });
+  yield* inspectBatches(
+    kept,
+    batchesOf(images, byTiles ? 1 : options.batch),
+    options,
+    // the next image is asked for when the one before can be closed
+    byTiles ? { first: options.batch, underWay: 1 } : { first: items.length },
+  );
 }
 
 /** Options of inspecting batches as they come. */
@@ -75,7 +84,7 @@ export interface BatchesOptions {
  */
 export async function* inspectBatches<T extends ListedImage>(
   kept: KeptDetector,
-  batches: AsyncIterable<readonly Decoded<T>[]>,
+  batches: AsyncIterable<readonly Decoded<T, Picture>[]>,
   options: InspectionOptions,
   { first, underWay = 2 }: BatchesOptions,
 ): AsyncGenerator<readonly Outcome<T>[]> {
@@ -85,7 +94,7 @@ export async function* inspectBatches<T extends ListedImage>(
   prepared.catch(() => undefined); // a batch meets the same
   const source = batches[Symbol.asyncIterator]();
   const running: Promise<readonly Outcome<T>[]>[] = [];
-  let next: Promise<IteratorResult<readonly Decoded<T>[], unknown>> | null = null;
+  let next: Promise<IteratorResult<readonly Decoded<T, Picture>[], unknown>> | null = null;
   let isOver = false;
   try {
     for (;;) {
@@ -129,7 +138,7 @@ const comesFirst = (first: Promise<unknown>, second: Promise<unknown>): Promise<
 /** @param most images per batch */
 async function inspectBatch<T extends ListedImage>(
   detector: Detector,
-  batch: readonly Decoded<T>[],
+  batch: readonly Decoded<T, Picture>[],
   most: number,
   options: InspectionOptions,
 ): Promise<Outcome<T>[]> {
@@ -149,9 +158,8 @@ async function outcomeOf<T extends ListedImage>(scored: Scored<T>, options: Insp
   const { result, found } = judge(item.image, input, inspection, options);
   const pictures: Partial<Record<PictureKind, string>> = {};
   for (const [kind, folder] of options.pictures) {
-    // one after another: each takes several times the image's memory
     const name = fileOf(kind, item.picture);
-    pictures[kind] = await writePicture(folder, name, await PICTURES[kind](input.image, inspection, found));
+    pictures[kind] = await writePicture(folder, name, () => PICTURES[kind](input.image, inspection, found));
   }
   return { item, result: { ...result, pictures }, failure: null, sampleHigh: input.image.sampleHigh ?? null };
 }
@@ -159,13 +167,13 @@ async function outcomeOf<T extends ListedImage>(scored: Scored<T>, options: Insp
 const IN_THE_WAY = ["EEXIST", "EISDIR", "ENAMETOOLONG", "ENOTDIR", "ENOTEMPTY"];
 
 /**
- * Writes a picture below a folder; where no file can have its name there, under a shorter one in the folder itself.
+ * Writes a picture below a folder, which is made while it is written; where no file can have its name there, under a shorter one in the folder itself.
  * @returns the file's path
  */
-async function writePicture(folder: string, name: string, bytes: Uint8Array): Promise<string> {
+async function writePicture(folder: string, name: string, contents: () => Contents): Promise<string> {
   const write = async (path: string): Promise<string> => {
     await ensureFolder(dirname(path));
-    await writeFileAtomic(path, bytes);
+    await writeFileAtomic(path, contents());
     return path;
   };
   try {

@@ -1,7 +1,7 @@
 // RIAD's own promises: squares that cover every pixel once, losses at their ends, what it says and refuses.
 import { describe, expect, test } from "vitest";
 import { synthesise } from "../../../src/data/synthetic.ts";
-import type { TrainingImage } from "../../../src/detection/material.ts";
+import type { TrainingImage } from "../../../src/detection/views.ts";
 import { estimateMemory, planMemoryModel } from "../../../src/detection/memory_estimate.ts";
 import { trainDetector } from "../../../src/detection/train_detector.ts";
 import { Training } from "../../../src/detection/training.ts";
