@@ -15,7 +15,7 @@ export default tseslint.config(
   },
   tseslint.configs.base,
   {
-    files: ["src/**/*.ts", "test/**/*.ts", "bench/**/*.ts", "examples/playground/*.ts"],
+    files: ["src/**/*.ts", "test/**/*.ts", "bench/**/*.ts", "examples/playground/*.ts", "tools/pictures/**/*.ts"],
     extends: [tseslint.configs.recommendedTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {

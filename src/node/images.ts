@@ -290,10 +290,11 @@ export async function* decodeImages<T>(
   }
 }
 
-const RGBA_BYTES = 4;
+/** Bytes of a decoded pixel. */
+export const RGBA_BYTES = 4;
 
 /** Pixels that a picture claims to have; none if it is not to be decoded. */
-function claimedPixels(bytes: Uint8Array): number {
+export function claimedPixels(bytes: Uint8Array): number {
   try {
     const { width, height } = pictureHeader(bytes, MAX_PIXELS);
     return width * height;

@@ -5,7 +5,9 @@ import { PAGES } from "./pages.ts";
 
 test("docs/README.md lists every other page of docs once, for readers and for the site's navigation", () => {
   const listed = groupsOf().flatMap(({ pages }) => pages.map(({ source }) => source));
-  expect(listed.sort()).toEqual(PAGES.filter((page) => !["README.md", "docs/README.md"].includes(page)).sort());
+  expect(listed.sort(), "a line in docs/README.md for each page").toEqual(
+    PAGES.filter((page) => !["README.md", "docs/README.md"].includes(page)).sort(),
+  );
 });
 
 test("a group has a title and pages, and a page a title", () => {

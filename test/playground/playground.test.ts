@@ -202,7 +202,23 @@ describe.skipIf(executablePath === undefined)(suite, { timeout: HANGS }, () => {
     await visible("#camera");
     await page.check("#live");
     await page.waitForFunction(() => document.querySelectorAll("#results [data-score]").length === 1);
+    // frame after frame: the picture changes, its card stays, and the rate is told
+    const seen = new Set<string>();
+    for (let looks = 0; seen.size < 3 && looks < 400; looks++) {
+      seen.add(
+        await page
+          .locator("#results canvas")
+          .first()
+          .evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL()),
+      );
+      await page.waitForTimeout(50);
+    }
+    expect(seen.size).toBeGreaterThanOrEqual(3);
+    expect(await page.locator("#results li").count()).toBe(1);
+    const [, rate] = /^(\d+\.\d) frames a second$/.exec((await page.textContent("#rate"))!)!;
+    expect(Number(rate)).toBeGreaterThan(0);
     await page.uncheck("#live");
+    expect(await page.textContent("#rate")).toBe("");
     const before = await page.textContent("#good-count");
     await page.click("#shoot");
     await page.waitForFunction((text) => document.getElementById("good-count")!.textContent !== text, before);

@@ -1,12 +1,18 @@
 import type { OverlayOptions } from "sharp";
 import type { Defects } from "../../detection/defects.ts";
 import type { Inspection } from "../../detection/inspection.ts";
+import { enlargeMap } from "../../io/anomaly_map.ts";
 import { maskContour, paintHeat } from "../../io/heat.ts";
 import type { DecodedImage } from "../../io/image.ts";
+import { encodeHalfTiff } from "../half_tiff.ts";
 import { encodePng, loadSharp } from "../images.ts";
 import type { PictureKind } from "./result.ts";
 
-/** Encoders of each kind of picture, as PNG of the image's own size. */
+/** The file of a picture, of the kind, whose name as PNG is given. */
+export const fileOf = (kind: PictureKind, png: string): string =>
+  kind === "map" ? png.replace(/\.png$/, ".tiff") : png;
+
+/** Encoders of each kind of picture, of the image's own size: as PNG, the map itself as TIFF of 16-bit floats. */
 export const PICTURES: Readonly<
   Record<PictureKind, (image: DecodedImage, inspection: Inspection, found: Defects) => Promise<Uint8Array>>
 > = {
@@ -24,6 +30,7 @@ export const PICTURES: Readonly<
       outline && { input: Buffer.from(outline.buffer), raw: { width: image.width, height: image.height, channels: 4 } },
     );
   },
+  map: ({ width, height }, inspection) => encodeHalfTiff(enlargeMap(inspection), width, height),
 };
 
 /** A photograph, with something laid over it. */
