@@ -6,7 +6,7 @@ import { wgsl } from "./tools/build/vite_wgsl.mjs";
 const SLOW = [
   "test/cli/{command_line,compare,compare_page,efficientnet,faults,frames,full_disk,hostile_paths,inspect,predict,predict_watch,processes}.test.ts",
   "test/cli/{report,resume,serve_process,strange_classes,submission,texts}.test.ts",
-  "test/{playground,torture}/**",
+  "test/{playground,site,torture}/**",
   "test/{examples,package}.test.ts",
   "test/docs/{commands,programs}.test.ts",
   "test/backbones/{efficientnet,resnet}.test.ts",

@@ -137,7 +137,12 @@ function prose(header: readonly string[]): HTMLElement[] {
       open = true;
     }
   }
-  return blocks.map(({ kind, lines }) => element(kind, { textContent: lines.join(kind === "p" ? " " : "\n") }));
+  return blocks.map(
+    ({ kind, lines }) =>
+      kind === "p"
+        ? element("p", { textContent: lines.join(" ") })
+        : element("pre", { textContent: lines.join("\n"), tabIndex: 0 }), // wide ones scroll, by keys too
+  );
 }
 
 function knob(control: Control): HTMLElement {
