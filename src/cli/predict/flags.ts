@@ -80,7 +80,7 @@ export function addPredictFlags(command: Command): Command {
     .option("--class <name>", "trained class of the images: use its thresholds instead of the highest of all classes")
     .option("--weights <file>", WEIGHTS_HELP)
     .option("--half", HALF_HELP)
-    .option("--batch <n>", "images per batch", wholeNumber(1), 8)
+    .option("--batch <n>", "images per batch, or tiles of an image", wholeNumber(1), 8)
     .option("--auto-batch", "if a batch does not fit in GPU memory, continue with half of it")
     .option("--shard <i/n>", 'inspect the i-th of n parts of the images; "bigrid merge" combines them', shardOf)
     .option("--resume", "continue an interrupted prediction with the same outputs")
