@@ -107,6 +107,12 @@ describe.skipIf(executablePath === undefined)(suite, () => {
     server.close();
   });
 
+  /** True once VitePress's program has taken over its page. */
+  const isAlive = (): boolean => {
+    const app = document.getElementById("app");
+    return app === null || "__vue_app__" in app;
+  };
+
   /** Does something in a page that must have nothing to complain about. */
   async function visit(
     path: string,
@@ -117,6 +123,7 @@ describe.skipIf(executablePath === undefined)(suite, () => {
     const page = await context.newPage();
     const complaints = complaintsOf(page, url);
     await page.goto(url + path, { waitUntil: "networkidle" });
+    await page.waitForFunction(isAlive);
     await act(page);
     expect(complaints).toEqual([]);
     await context.close();
