@@ -182,6 +182,7 @@ function shownPhoto(image: ImageData): Float32Array<ArrayBuffer> {
 }
 
 byId("list").append(...NAMES.map((name) => element("li", {}, element("a", { href: `#${name}`, textContent: name }))));
+byId("own-kernel").append(element("a", { href: `#${OWN}`, textContent: "Write your own, with its gradient" }));
 window.addEventListener("hashchange", () => open(location.hash.slice(1)));
 onClick("photo", async () => {
   const [file] = await pick(byId("pick-one"));
