@@ -1,4 +1,9 @@
-// The public surface of the library: runs wherever there is WebGPU, and is handed its device.
+/**
+ * Everything that runs wherever there is WebGPU, on a `GPUDevice` that it is handed: detectors, methods, backbones,
+ * datasets, metrics, and all of `bigrid/core`.
+ *
+ * @module bigrid
+ */
 export * from "./core.ts";
 export {
   recogniseDataset,

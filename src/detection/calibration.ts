@@ -231,11 +231,23 @@ function upperBound(values: readonly number[], probability: number): number {
     const sorted = [...values].sort((a, b) => a - b);
     return sorted[Math.min(count - 1, Math.ceil((count + 1) * (1 - probability)) - 1)]!;
   }
-  const mean = meanOf(values);
-  const freedom = freedomOf(count);
-  const squares = values.reduce((sum, x) => sum + (x - mean) ** 2, 0) + USUAL.images * USUAL.std ** 2;
-  const std = Math.sqrt((squares / freedom) * (1 + 1 / count));
+  const { mean, std, freedom } = predictionOf(values);
   return mean + studentQuantile(1 - Math.max(probability, supportedRate(count)), freedom) * std;
+}
+
+/** Distribution of one more value: Student's t about a mean, in units of a standard deviation. */
+export interface Prediction {
+  readonly mean: number;
+  readonly std: number;
+  /** Degrees of freedom. */
+  readonly freedom: number;
+}
+
+/** Predicts one more of some normal values, whose spread is known as that of so many further ones. */
+export function predictionOf(values: readonly number[]): Prediction {
+  const [count, mean, freedom] = [values.length, meanOf(values), freedomOf(values.length)];
+  const squares = values.reduce((sum, x) => sum + (x - mean) ** 2, 0) + USUAL.images * USUAL.std ** 2;
+  return { mean, std: Math.sqrt((squares / freedom) * (1 + 1 / count)), freedom };
 }
 
 const freedomOf = (count: number): number => Math.max(1, count) - 1 + USUAL.images;

@@ -66,6 +66,22 @@ export class EnlargedMap {
 }
 
 /**
+ * Enlarges a map to its photograph's own size, bilinearly.
+ * @returns `[height, width]`, row-major; 0 where the map shows nothing of the photograph
+ */
+export function enlargeMap(anomaly: AnomalyMap): Float32Array {
+  const {
+    photograph: { width, height },
+    placement: { source },
+  } = anomaly;
+  const enlarged = new EnlargedMap(anomaly);
+  const values = new Float32Array(width * height);
+  for (let y = source.top; y < source.top + source.height; y++)
+    for (let x = source.left; x < source.left + source.width; x++) values[y * width + x] = enlarged.at(x, y);
+  return values;
+}
+
+/**
  * Maps a pixel of the picture to an axis of the map, clamped to the first and last of the map's pixels that show
  * it.
  */

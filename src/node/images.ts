@@ -277,10 +277,11 @@ async function* readAhead<T, P extends Picture>(
   }
 }
 
-const RGBA_BYTES = 4;
+/** Bytes of a decoded pixel. */
+export const RGBA_BYTES = 4;
 
 /** Pixels that a picture claims to have; none if it is not to be decoded. */
-function claimedPixels(bytes: Uint8Array): number {
+export function claimedPixels(bytes: Uint8Array): number {
   try {
     const { width, height } = pictureHeader(bytes, MAX_PIXELS);
     return width * height;

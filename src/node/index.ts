@@ -1,3 +1,8 @@
+/**
+ * Everything, with devices, files and image decoding for Node.
+ *
+ * @module bigrid/node
+ */
 export * from "../index.ts";
 export type { ReadOptions } from "./files/hash.ts";
 export { cachedWeights, downloadWeights, type HubOptions } from "./hub.ts";

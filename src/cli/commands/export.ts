@@ -24,7 +24,7 @@ export function addExport(program: Command): void {
     .option("--json", "one JSON object: {model, bytes, inputSize, threshold}")
     .action(async (run: string, { out, weights, json }: ExportFlags) => {
       await modelPath(run);
-      await using _claim = await claimShown({ files: [out] }, json);
+      await using _claim = await claimShown({ files: [out] }, json && "--json");
       const detector = await loadDetector(await openDevice(), run, { weights });
       const file = await encodeOnnx(detector);
       await writeFileAtomic(out, file);

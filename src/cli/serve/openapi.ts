@@ -34,7 +34,8 @@ const SCHEMAS: Readonly<Record<string, object>> = {
       size: { ...WHOLE, description: "Side of the square input, pixels." },
       tiles: {
         ...objectOf({ tile: WHOLE, overlap: WHOLE }),
-        description: "The tiles that images are cut into, each of which fills the square; absent where a whole image does.",
+        description:
+          "The tiles that images are cut into, each of which fills the square; absent where a whole image does.",
       },
       classes: listOf(TEXT),
       regions: { ...FLAG, description: "Trained with a region of interest." },

@@ -4,11 +4,12 @@ import type { Region } from "../../detection/region.ts";
 import { judge, scoreImages, type Failure, type Scored } from "../../node/inspection/judged.ts";
 import { closePicture, type Picture } from "../../io/image.ts";
 import { decodeImageBytes, openPictureBytes, type Decoded } from "../../node/images.ts";
+import { batchSizes } from "../../node/inspection/batch_sizes.ts";
 import { KeptDetector } from "../../node/inspection/kept_detector.ts";
 import { PICTURES } from "../../node/inspection/pictures.ts";
 import type { Result } from "../../node/inspection/result.ts";
 import { HttpError } from "./http_error.ts";
-import { batchSizes, type Batcher } from "./queue.ts";
+import type { Batcher } from "./queue.ts";
 
 /** An image of a request, and what is asked of it. */
 export interface ImageTask {

@@ -1,19 +1,33 @@
 import type { Defects } from "../../detection/defects.ts";
 import type { Inspection } from "../../detection/inspection.ts";
 import { contourRows } from "../../io/contour.ts";
+import { enlargeMap } from "../../io/anomaly_map.ts";
 import { HeatPainter } from "../../io/heat.ts";
 import { bandsOf, type Picture } from "../../io/image.ts";
+import { encodeHalfTiff } from "../half_tiff.ts";
 import { pngParts } from "../png.ts";
 import type { PictureKind } from "./result.ts";
 
-/** Encoders of each kind of picture, as PNG of the image's own size, part by part. */
+/** The file of a picture, of the kind, whose name as PNG is given. */
+export const fileOf = (kind: PictureKind, png: string): string =>
+  kind === "map" ? png.replace(/\.png$/, ".tiff") : png;
+
+/**
+ * Encoders of each kind of picture, of the image's own size, part by part: as PNG, the map itself as TIFF of 16-bit
+ * floats.
+ */
 export const PICTURES: Readonly<
   Record<PictureKind, (image: Picture, inspection: Inspection, found: Defects) => AsyncGenerator<Uint8Array>>
 > = {
   heatMap: (image, inspection) => pngParts(image, 3, heatBands(image, inspection)),
   mask: (image, _inspection, found) => pngParts(image, 1, maskBands(image, found)),
   contour: (image, _inspection, found) => pngParts(image, 3, contourBands(image, found)),
+  map: (image, inspection) => mapParts(image, inspection),
 };
+
+async function* mapParts({ width, height }: Picture, inspection: Inspection): AsyncGenerator<Uint8Array> {
+  yield await encodeHalfTiff(enlargeMap(inspection), width, height);
+}
 
 async function* heatBands(image: Picture, inspection: Inspection): AsyncGenerator<Uint8Array> {
   const painter = new HeatPainter(image, inspection);
