@@ -126,10 +126,13 @@ export class Material {
       const prints: string[] = [];
       let even = true;
       for await (const { features, isEven } of reader.views(image, cut)) {
-        prints.push(set.addFeatures(await toArray(features), name));
-        even &&= isEven;
-        samples.push({ className, index: await store.add(features), photograph: photographs.length });
-        release(features);
+        try {
+          prints.push(set.addFeatures(await toArray(features), name));
+          even &&= isEven;
+          samples.push({ className, index: await store.add(features), photograph: photographs.length });
+        } finally {
+          release(features);
+        }
         signal?.throwIfAborted();
       }
       set.addImage(className, prints, even);
@@ -146,9 +149,12 @@ export class Material {
     const anomalies: Anomaly[] = [];
     for await (const one of anomalous ?? []) {
       for await (const { features, mask } of reader.anomalies(one)) {
-        requireFinite(await toArray(features), one.name);
-        anomalies.push({ index: await store.add(features), mask });
-        release(features);
+        try {
+          requireFinite(await toArray(features), one.name);
+          anomalies.push({ index: await store.add(features), mask });
+        } finally {
+          release(features);
+        }
         signal?.throwIfAborted();
       }
     }
@@ -174,6 +180,16 @@ export class Material {
   /** The good images that are. */
   get suspects(): readonly Suspect[] {
     return this.#suspects;
+  }
+
+  /** Sentences for people about images that do not go with the tiles; mostly none. */
+  get remarks(): readonly string[] {
+    const tile = this.photographs[0]!.cut?.tiles[0]!.place.width;
+    if (tile === undefined) return [];
+    const isSmall = ({ cut }: ReadPhotograph): boolean =>
+      Math.max(cut!.photograph.width, cut!.photograph.height) <= tile;
+    if (!this.photographs.every(isSmall)) return [];
+    return [`no image is larger than a tile of ${tile} pixels: use a smaller one, or none`];
   }
 
   /** Compares each good image with the others of its class. */

@@ -104,7 +104,7 @@ export class Training {
 
   /** Sentences for people about what is known to do badly with these options; mostly none. */
   get remarks(): readonly string[] {
-    return this.#settings.learner.remarks(this.#modelConfig());
+    return [...this.#settings.learner.remarks(this.#modelConfig()), ...this.#material.remarks];
   }
 
   /** Scores of good images that were not trained on, which calibrate the detector; complete after `finish`. */

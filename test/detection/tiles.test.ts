@@ -293,6 +293,7 @@ describe("a training by tiles", () => {
     const [whole, part] = [await begin(null), await begin(region)];
     expect(done).toEqual([1, 2, 3, 1, 2, 3]);
     expect(whole.calibrating).toEqual(new Map([["weave", 3]]));
+    expect(whole.remarks).toEqual([]);
     const samplesIn = async (training: Training): Promise<number> => {
       const saved = decodeSafetensors(await training.save(), "state").metadata["state"]!;
       return (JSON.parse(saved) as { images: unknown[] }).images.length;
@@ -357,6 +358,12 @@ describe("a training by tiles", () => {
     for (const cells of marked) expect(cells).toBeGreaterThan(0);
     training.release();
   });
+});
+
+test("a training says where no photograph is larger than a tile", async () => {
+  const training = await Training.begin(device, good(2, 90, 64), { ...patchcore, tile: 96 });
+  expect(training.remarks).toEqual(["no image is larger than a tile of 96 pixels: use a smaller one, or none"]);
+  training.release();
 });
 
 describe("options of tiles that do not go together are refused before any image is read", () => {
