@@ -286,7 +286,7 @@ test("prediction has ended when nothing is compiled any more, whatever ended it"
     compiling--;
   };
   const kept = new KeptDetector(
-    { prepare } as unknown as Detector,
+    { prepare, inspectEach: () => Promise.resolve([]), config: { input: {} } } as unknown as Detector,
     () => Promise.reject(new Error("no other")),
     options.batch,
     false,
