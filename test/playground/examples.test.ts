@@ -34,10 +34,10 @@ describe("bundles for pages", () => {
     for (const when of ["at once", "later"] as const) expect(await importsOf("core.min.js", when)).toEqual([]);
   });
 
-  test("bigrid.min.js is one file, and loads a method's or ONNX's when it is used: at most 130 kB gzipped together", async () => {
+  test("bigrid.min.js is one file, and loads a method's, ONNX's or that of dataset layouts when it is used: at most 130 kB gzipped together", async () => {
     const base = await sizeOf("bigrid.min.js");
     expect(await importsOf("bigrid.min.js", "at once")).toEqual([]);
-    const parts = [...METHOD_NAMES, "encode_onnx"].map((name) => `./bigrid.min/${name}.js`);
+    const parts = [...METHOD_NAMES, "encode_onnx", "recognise"].map((name) => `./bigrid.min/${name}.js`);
     expect((await importsOf("bigrid.min.js", "later")).sort()).toEqual([...parts].sort());
     for (const part of parts) {
       expect(await importsOf(part, "at once")).toEqual(["../bigrid.min.js"]);
