@@ -97,6 +97,7 @@ export async function* inspectBatches<T extends ListedImage>(
   let next: Promise<IteratorResult<readonly Decoded<T, Picture>[], unknown>> | null = null;
   let isOver = false;
   try {
+    if (underWay === 1) await prepared.catch(() => undefined); // what is taken now is old when that is done
     for (;;) {
       if (next === null && !isOver && running.length < underWay) next = source.next();
       void next?.catch(() => undefined); // awaited below, after what is running
