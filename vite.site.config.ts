@@ -41,6 +41,6 @@ export default defineConfig({
     target: "es2022",
     outDir: "../../site/playground",
     emptyOutDir: true,
-    rolldownOptions: { input: ["index", "kernels"].map(pageOf) },
+    rolldownOptions: { checks: { bundlerTimings: false }, input: ["index", "kernels"].map(pageOf) },
   },
 });
