@@ -20,6 +20,8 @@ const developmentPolicy: Plugin = {
       : html,
 };
 
+const CHECKS = { bundlerTimings: false }; // no remarks about the time that the wgsl plugin takes
+
 /** Leads from the built pages to the site around them, which the development server does not have. */
 const wayToSite: Plugin = {
   name: "way-to-site",
@@ -36,11 +38,11 @@ export default defineConfig({
   server: { host: "127.0.0.1" },
   // The explorer runs the tests' operations, whose device is the browser's there.
   resolve: { alias: [{ find: /^.*\/src\/node\/device\.ts$/, replacement: fileOf("src/browser/device.ts") }] },
-  worker: { format: "es", plugins: () => [wgsl({ minify: true })] },
+  worker: { format: "es", plugins: () => [wgsl({ minify: true })], rolldownOptions: { checks: CHECKS } },
   build: {
     target: "es2022",
     outDir: "../../site/playground",
     emptyOutDir: true,
-    rolldownOptions: { input: ["index", "kernels"].map(pageOf) },
+    rolldownOptions: { checks: CHECKS, input: ["index", "kernels"].map(pageOf) },
   },
 });

@@ -4,7 +4,8 @@ import { statSync } from "node:fs";
 import { posix, relative, sep } from "node:path";
 import { groupsOf, linkTo } from "./pages.mjs";
 
-const UNBROKEN = 24; // characters of code
+const LONG = 60; // characters of a table's cell
+const OPTION = /^--?\w.{0,24}$/; // of a command, with a short value
 /** Lists that stand for folders. */
 const LISTS = { "docs/decisions": "/contents.html#decisions", "docs/notes": "/contents.html#notes" };
 
@@ -38,18 +39,20 @@ export function siteLink(root, source, href) {
 
 /**
  * The rules for markdown-it: links as they are on the site, where a page is called by its title rather than by its file.
- * Short code is marked, so that it is not broken within.
+ * Options of commands are marked, so that they are not broken after their dashes, and long cells of tables, so that
+ * they are not narrow.
  * @param onFile is told of each file that needs a copy
  */
 export function repositoryLinks(md, { root, base, onFile }) {
   const titles = new Map(groupsOf().flatMap(({ pages }) => pages.map(({ title, source }) => [linkTo(source), title])));
   md.core.ruler.push("repository_links", ({ tokens, env }) => {
     const source = relative(root, env.realPath ?? env.path).replaceAll(sep, "/");
-    for (const token of tokens) {
+    for (const [i, token] of tokens.entries()) {
+      if (token.type === "td_open" && tokens[i + 1].content.length > LONG) token.attrJoin("class", "long");
       if (token.type !== "inline") continue;
       let dropped = false;
       token.children = token.children.filter((child, i, children) => {
-        if (child.type === "code_inline" && child.content.length <= UNBROKEN) child.attrJoin("class", "short");
+        if (child.type === "code_inline" && OPTION.test(child.content)) child.attrJoin("class", "option");
         if (child.type !== "link_open") return child.type !== "link_close" || !dropped;
         const link = siteLink(root, source, child.attrGet("href"));
         dropped = link === null;

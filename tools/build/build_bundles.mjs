@@ -34,6 +34,7 @@ for (const [fileName, entry] of Object.entries(BUNDLES)) {
       minify: true,
       lib: { entry, formats: ["es"], fileName },
       rolldownOptions: {
+        checks: { bundlerTimings: false },
         preserveEntrySignatures: "allow-extension",
         output: {
           minify: true,
