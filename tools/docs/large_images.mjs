@@ -6,7 +6,7 @@ import sharp from "sharp";
 import { runnerImport } from "vite";
 
 const [SIDE, SPOT] = [1280, 10]; // pixels
-const [TRAIN, GOOD, SPOTTED] = [10, 6, 6]; // photographs
+const [TRAIN, GOOD, SPOTTED] = [9, 6, 6]; // photographs
 const DARKER = 0.5;
 
 const load = (file) => runnerImport(file, { configFile: false, logLevel: "warn" });

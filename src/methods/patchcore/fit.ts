@@ -43,6 +43,6 @@ function requireSeen({ height, width, channels }: PatchCoreConfig, images: numbe
   if (images * bytesOfImage <= most) return;
   const limit = `the ${most} bytes that a dispatch can see on this device`;
   throw new TooLargeError(
-    `patchcore: the cells of ${images} images take ${images * bytesOfImage} bytes, more than ${limit}; train on ${Math.floor(most / bytesOfImage)} images at most`,
+    `patchcore: the cells of ${images} images take ${images * bytesOfImage} bytes, more than ${limit}; train on ${Math.floor(most / bytesOfImage)} images, or tiles, at most`,
   );
 }
