@@ -55,9 +55,9 @@ export async function findSuspects(
     });
     const { height: side } = material.extractor.maker.extents;
     return [...unlikeness]
-      .map(([{ index, className }, { ratio, cells }]) => ({
+      .map(([{ index, name, className }, { ratio, cells }]) => ({
         index,
-        name: material.names[index]!,
+        name,
         className,
         ratio,
         cells,

@@ -3,6 +3,10 @@ export interface TrainingSample {
   readonly className: string;
   /** Index of its features in the store. */
   readonly index: number;
+  /** As it was given, or its number and class. */
+  readonly name: string;
+  /** Indices of the features of its turned and mirrored copies, which are trained on wherever it is. */
+  readonly copies: readonly number[];
 }
 
 /** One model's training set, and the images that it scores afterwards. */
@@ -13,13 +17,15 @@ export interface PlannedFit {
 
 const HELD_OUT = 5; // every fifth good image calibrates instead of training
 const LEAST_TO_SPLIT = 10; // images of a class
+const NOTHING: PlannedFit = { training: [], heldOut: [] };
 
 /**
  * Plans the models to train and their images. The last model is the detector's; of large classes, every fifth image is
  * held out of its training. Small classes train on all images; their thresholds come from cross-validation.
  * @param folds of the cross-validation; 0: small classes are calibrated on their training images
+ * @param settled images that every model is trained on, and images that the last one scores
  */
-export function planFits(samples: readonly TrainingSample[], folds: number): PlannedFit[] {
+export function planFits(samples: readonly TrainingSample[], folds: number, settled = NOTHING): PlannedFit[] {
   const byClass = new Map<string, TrainingSample[]>();
   for (const sample of samples) byClass.set(sample.className, [...(byClass.get(sample.className) ?? []), sample]);
   const nth = new Map([...byClass.values()].flatMap((members) => members.map((sample, i) => [sample, i] as const)));
@@ -28,8 +34,8 @@ export function planFits(samples: readonly TrainingSample[], folds: number): Pla
   const calibrates = (sample: TrainingSample): boolean =>
     !isFew(sample) && nth.get(sample)! % HELD_OUT === HELD_OUT - 1;
   const last: PlannedFit = {
-    training: samples.filter((sample) => !calibrates(sample)),
-    heldOut: samples.filter(calibrates),
+    training: [...settled.training, ...samples.filter((sample) => !calibrates(sample))],
+    heldOut: [...settled.heldOut, ...samples.filter(calibrates)],
   };
   if (few.length === 0) return [last];
   if (folds === 0) return [{ ...last, heldOut: [...last.heldOut, ...few] }];
@@ -40,3 +46,7 @@ export function planFits(samples: readonly TrainingSample[], folds: number): Pla
   });
   return [...fits.filter(({ heldOut, training }) => heldOut.length > 0 && training.length > 0), last];
 }
+
+/** The indices of a training set's features: those of the images, each followed by its copies. */
+export const featuresOf = (samples: readonly TrainingSample[]): readonly number[] =>
+  samples.flatMap(({ index, copies }) => [index, ...copies]);

@@ -4,6 +4,8 @@ import { isEvenColour, type DecodedImage } from "../io/image.ts";
 import type { AnomalySource } from "../methods/method.ts";
 import type { Device } from "../runtime/device.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
+import { copiesOf } from "../io/symmetries.ts";
+import type { StoredTensors } from "../nn/weights.ts";
 import { fromArray, release, toArray, type Tensor } from "../tensor/tensor.ts";
 import { stageNames } from "./assembly.ts";
 import { featureDType, FeatureStore } from "./feature_store.ts";
@@ -52,7 +54,15 @@ export interface Suspect {
 }
 
 /** The part that is read from images. */
-type Parts = Pick<Material, "set" | "samples" | "regions" | "anomalies"> & { readonly names: readonly string[] };
+type Parts = Pick<Material, "set" | "samples" | "regions" | "anomalies">;
+
+/** Requirements of a training that goes on from a detector. */
+export interface KeptFeatures {
+  /** Has the constants that standardise features, if any do. */
+  readonly tensors: StoredTensors;
+  /** @throws OptionError for features that are made in another way than the detector's */
+  readonly requireMaker: (maker: FeatureMaker) => void;
+}
 
 /** The material of a training: features of all images, read once, and what was measured of them. */
 export class Material {
@@ -62,8 +72,6 @@ export class Material {
   /** `[C]`: standard deviation of each channel of them. */
   readonly std: Tensor;
   readonly set: TrainingSet;
-  /** Names of all images that were read, by their index. */
-  readonly names: readonly string[];
   /** True if any picture had a region of interest. */
   readonly regions: boolean;
   readonly anomalies: readonly Anomaly[];
@@ -72,32 +80,42 @@ export class Material {
   #samples: readonly TrainingSample[];
   #suspects: readonly Suspect[] = [];
 
-  private constructor(device: Device, maker: FeatureMaker, store: FeatureStore, parts: Parts) {
-    const { set, samples, names, regions, anomalies } = parts;
+  private constructor(
+    device: Device,
+    maker: FeatureMaker,
+    store: FeatureStore,
+    parts: Parts,
+    kept: KeptFeatures | null,
+  ) {
+    const { set, samples, regions, anomalies } = parts;
     [this.#device, this.#store] = [device, store];
-    [this.set, this.#samples, this.names] = [set, samples, names];
+    [this.set, this.#samples] = [set, samples];
     [this.regions, this.anomalies] = [regions, anomalies];
-    const { extractor, variance, std } = extractorFor(device, maker, set.statistics);
+    const { extractor, variance, std } = extractorFor(device, maker, set.statistics, kept?.tensors);
     [this.extractor, this.variance, this.std] = [extractor, variance, std];
   }
 
   /**
    * Reads images, once, in order, then real anomalies; only their features are kept, standardised when all are known.
+   * @param kept where a training goes on from a detector: features are made as the detector makes them
    * @throws as `Training.begin`; nothing is left on the device then
    */
   static async read(
     device: Device,
     settings: TrainingSettings,
     images: AsyncIterable<TrainingImage>,
+    kept: KeptFeatures | null = null,
   ): Promise<Material> {
     const { featureBudget: budget, spill } = settings;
     const maker = await createFeatureMaker(device, settings);
     const store = new FeatureStore(device, { dtype: featureDType(device, maker.backbone.standardise), budget, spill });
     let material: Material | null = null;
     try {
-      material = new Material(device, maker, store, await Material.#read(device, settings, images, maker, store));
+      kept?.requireMaker(maker);
+      const parts = await Material.#read(device, settings, images, maker, store, kept === null);
+      material = new Material(device, maker, store, parts, kept);
       await material.#standardise(settings);
-      if (settings.dropSuspects > 0) await material.#dropSuspects(settings);
+      if (settings.dropSuspects > 0 && !kept) await material.#dropSuspects(settings);
       return material;
     } catch (error) {
       if (material) material.release();
@@ -111,39 +129,48 @@ export class Material {
 
   static async #read(
     device: Device,
-    { learner, options, resize, inputSize, signal, onProgress, anomalies: anomalous }: TrainingSettings,
+    { learner, options, augment, resize, inputSize, signal, onProgress, anomalies: anomalous }: TrainingSettings,
     images: AsyncIterable<TrainingImage>,
     maker: FeatureMaker,
     store: FeatureStore,
+    isWhole: boolean,
   ): Promise<Parts> {
     const { height, width, channels } = maker.extents;
     // what it refuses, before any image is read
     learner.configure({ height, width, channels, variance: 1, images: LEAST_IMAGES }, options);
     const set = new TrainingSet(channels);
     const samples: TrainingSample[] = [];
-    const names: string[] = [];
     let regions = false;
     signal?.throwIfAborted();
-    for await (const { name, className, image, even = false, region } of images) {
+    for await (const given of images) {
+      const { className, image, even = false, region } = given;
+      const name = given.name ?? `image ${samples.length + 1}, of class ${className},`;
       regions ||= Boolean(region);
-      const features =
-        image instanceof Float32Array
-          ? fromArray(device, [1, height, width, channels], image)
-          : maker.rawOf([region?.shown(image) ?? image]);
-      const isEven = image instanceof Float32Array ? even : isEvenColour(region?.shown(image) ?? image);
-      names.push(name ?? `image ${samples.length + 1}, of class ${className},`);
-      set.add(await toArray(features), className, names.at(-1)!, isEven);
-      samples.push({ className, index: await store.add(features) });
+      if (image instanceof Float32Array && augment !== "none")
+        throw new OptionError(`training: augment ${augment} turns pictures, and ${name} came as features: leave it out`);
+      const shown = image instanceof Float32Array ? null : (region?.shown(image) ?? image);
+      const features = shown ? maker.rawOf([shown]) : fromArray(device, [1, height, width, channels], image as Float32Array);
+      set.add(await toArray(features), className, name, shown ? isEvenColour(shown) : even);
+      const index = await store.add(features);
       release(features);
+      const copies: number[] = [];
+      for (const copy of shown ? copiesOf(shown, augment) : []) {
+        const turned = maker.rawOf([copy]);
+        set.addCopy(await toArray(turned), name);
+        copies.push(await store.add(turned));
+        release(turned);
+      }
+      samples.push({ className, index, name, copies });
       onProgress({ phase: "features", done: samples.length });
       signal?.throwIfAborted();
     }
-    if (samples.length < LEAST_IMAGES) {
-      throw new InputError(
-        `training needs at least two good images, got ${samples.length}; with ten or more of a class, some set its threshold`,
-      );
+    if (isWhole) {
+      if (samples.length < LEAST_IMAGES)
+        throw new InputError(
+          `training needs at least two good images, got ${samples.length}; with ten or more of a class, some set its threshold`,
+        );
+      set.requireVariety();
     }
-    set.requireVariety();
     const anomalies: Anomaly[] = [];
     for await (const one of anomalous ?? []) {
       const mask = markedCells(one, resize, inputSize, height);
@@ -155,7 +182,7 @@ export class Material {
     }
     if (anomalous && anomalies.length === 0)
       throw new InputError("there are no anomalous images with masks to learn from");
-    return { set, samples, names, regions, anomalies };
+    return { set, samples, regions, anomalies };
   }
 
   /** Brings the stored features to what a model sees, so that no step has to. */
@@ -179,7 +206,7 @@ export class Material {
 
   /** Compares each good image with the others of its class. */
   compare(onImage: (done: number) => void): Promise<Map<TrainingSample, Unlikeness>> {
-    return compareWithOthers(this.#device, this.samples, (sample) => this.features([sample]), onImage);
+    return compareWithOthers(this.#device, this.samples, ({ index }) => this.features([index]), onImage);
   }
 
   /** Leaves out a share of each class's good images, those least like the others; at least two stay. */
@@ -201,15 +228,15 @@ export class Material {
     });
     this.#samples = this.samples.filter((sample) => !suspects.includes(sample));
     this.#suspects = suspects.map((sample) => ({
-      name: this.names[sample.index]!,
+      name: sample.name,
       className: sample.className,
       ratio: ratioOf(sample),
     }));
   }
 
-  /** Features as a model sees them, `[B, H, W, C]`; the caller releases them. */
-  features(samples: readonly Pick<TrainingSample, "index">[]): Promise<Tensor> {
-    return this.#store.batch(samples.map(({ index }) => index));
+  /** Features as a model sees them, `[B, H, W, C]`, by their indices in the store; the caller releases them. */
+  features(indices: readonly number[]): Promise<Tensor> {
+    return this.#store.batch(indices);
   }
 
   /** The real anomalies as a method asks for them; null if there are none. */
@@ -221,7 +248,7 @@ export class Material {
       count: anomalies.length,
       batch: async (indices) => {
         const chosen = indices.map((i) => anomalies[i]!);
-        const features = await this.features(chosen);
+        const features = await this.features(chosen.map(({ index }) => index));
         const masks = new Float32Array(chosen.length * height * width);
         chosen.forEach(({ mask }, i) => masks.set(mask, i * mask.length));
         return { features, mask: fromArray(this.#device, [chosen.length, height, width], masks) };
@@ -233,6 +260,16 @@ export class Material {
   releaseFeatures(): void {
     this.#store.release();
     release(this.std);
+  }
+
+  /** Makes something of it. Where that fails, everything's storage is given back. */
+  async orRelease<T>(make: () => T | Promise<T>): Promise<T> {
+    try {
+      return await make();
+    } catch (error) {
+      this.release();
+      throw error;
+    }
   }
 
   /** Gives everything's storage back. */

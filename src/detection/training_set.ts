@@ -35,15 +35,23 @@ export class TrainingSet {
    * @throws InputError if they hold NaN or infinity
    */
   add(values: Float32Array, className: string, name: string, isEven = false): void {
-    requireFinite(values, name);
-    this.statistics.add(values);
-    for (const value of values) this.#largest = Math.max(this.#largest, Math.abs(value));
+    this.addCopy(values, name);
     const members = this.#classes.get(className) ?? { count: 0, even: 0, alike: new Map<string, number>() };
     this.#classes.set(className, members);
     members.count++;
     if (isEven) members.even++;
     const print = fingerprint(values);
     members.alike.set(print, (members.alike.get(print) ?? 0) + 1);
+  }
+
+  /**
+   * Adds the features of an image's turned or mirrored copy, which counts as no image of its own.
+   * @throws InputError if they hold NaN or infinity
+   */
+  addCopy(values: Float32Array, name: string): void {
+    requireFinite(values, name);
+    this.statistics.add(values);
+    for (const value of values) this.#largest = Math.max(this.#largest, Math.abs(value));
   }
 
   /**
@@ -88,7 +96,7 @@ export class TrainingSet {
 }
 
 /** 64 bits of a hash of features, in two halves: equal for equal ones. */
-function fingerprint(values: Float32Array): string {
+export function fingerprint(values: Float32Array): string {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   let [a, b] = [0x811c9dc5, 0x9e3779b9];
   for (const word of bits) {

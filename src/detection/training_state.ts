@@ -28,11 +28,15 @@ export interface SavedState extends TrainingIdentity {
   readonly carried: Json;
 }
 
-/** Makes the identity of a training from its options, its images and the configuration of its model. */
+/**
+ * Makes the identity of a training from its options, its images and the configuration of its model.
+ * @param from identity of what it goes on from
+ */
 export function identityOf(
   settings: TrainingSettings,
   { extractor, anomalies, samples, set }: Material,
   config: Json,
+  from?: string,
 ): TrainingIdentity {
   const { learner, options } = settings;
   const { featureBudget: _budget, ...general } = generalOptionsOf(settings);
@@ -45,6 +49,7 @@ export function identityOf(
       options: lasting,
       config: config as object,
       anomalies: marked,
+      ...(from !== undefined && { from }),
     }),
     images: samples.map(({ className }) => className),
     means: [...set.statistics.means],

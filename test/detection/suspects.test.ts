@@ -28,7 +28,12 @@ function nearest(cells: Float32Array, others: readonly Float32Array[]): number[]
 
 test("an image is as far from the others as its strangest cell from the middle group of them", async () => {
   const values = Array.from({ length: 7 }, (_, i) => new RandomStream(3, i).normals(CELLS * CHANNELS, 1));
-  const samples = values.map((_, index) => ({ className: index < 6 ? "a" : "alone", index }));
+  const samples = values.map((_, index) => ({
+    className: index < 6 ? "a" : "alone",
+    index,
+    name: `image ${index}`,
+    copies: [],
+  }));
   const before = device.memory().bytes;
   const counted: number[] = [];
   const found = await compareWithOthers(

@@ -48,7 +48,7 @@ export class CradFit extends CapturedFit implements Fit {
             return () => [model.loss(features, noise)];
           }),
       },
-    ]);
+    ], input.before);
     this.model = model;
   }
 }

@@ -31,9 +31,10 @@ export const DFR_OPTIONS = {
     default: 10,
     help: "images of which components are computed, spread over the training set; with reconstruction linear all of them are taken",
   },
-  epochs: { kind: "whole", least: 0, default: 50, brief: 1, frequent: true, help: "epochs of the autoencoder" },
+  epochs: { kind: "whole", length: true, least: 0, default: 50, brief: 1, frequent: true, help: "epochs of the autoencoder" },
   leastSteps: {
     kind: "whole",
+    length: true,
     least: 1,
     default: 1000,
     brief: BRIEF_STEPS,

@@ -30,7 +30,8 @@ export const optimizerOf = ({ weights }: RiadModel, { learningRate }: Pick<RiadS
 export class RiadFit extends CapturedFit implements Fit {
   readonly model: RiadModel;
 
-  constructor(config: RiadConfig, settings: RiadSettings, { weights, features, seed }: FitInput) {
+  constructor(config: RiadConfig, settings: RiadSettings, input: FitInput) {
+    const { weights, features, seed } = input;
     const model = new RiadModel(weights, config, seed);
     const length = scheduleOf(features.count, settings);
     const { cellSizes } = config;
@@ -45,7 +46,7 @@ export class RiadFit extends CapturedFit implements Fit {
         kind: (step) => cellSizes[new RandomStream(seed, STREAM.size, step).word() % cellSizes.length]!,
         work: (inputs) => trainStep(model, inputs, settings),
       },
-    ]);
+    ], input.before);
     this.model = model;
   }
 }

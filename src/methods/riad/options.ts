@@ -21,6 +21,7 @@ export const RIAD_OPTIONS = {
   },
   epochs: {
     kind: "whole",
+    length: true,
     least: 0,
     default: 20,
     brief: 1,
@@ -29,6 +30,7 @@ export const RIAD_OPTIONS = {
   },
   leastSteps: {
     kind: "whole",
+    length: true,
     least: 1,
     default: 400,
     brief: 12,

@@ -57,7 +57,7 @@ export class SimpleNetFit extends CapturedFit implements Fit {
         optimizer: () => optimizerOf(model, settings),
         work: (inputs) => trainStep(model, inputs, settings),
       },
-    ]);
+    ], input.before);
     this.model = model;
   }
 }

@@ -89,7 +89,7 @@ export class UniAdFit extends CapturedFit implements Fit {
             return () => [model.loss(good, seen, dropping)];
           }),
       },
-    ]);
+    ], input.before);
     this.model = model;
   }
 }
